@@ -1,0 +1,1 @@
+"""HOW load is made: the only folder that imports Locust."""

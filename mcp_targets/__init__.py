@@ -1,0 +1,1 @@
+"""WHAT is called: the MCP client, the control arm and the bundled systems."""

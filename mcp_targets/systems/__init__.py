@@ -1,0 +1,1 @@
+"""The bundled systems under test; they share no code with the client."""

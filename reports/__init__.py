@@ -1,0 +1,1 @@
+"""WHAT HAPPENED and what it means: journal, statistics, verdict, document, renderings."""

@@ -1,0 +1,178 @@
+"""The document: `report.json`, schema `mcp-perf/report/1`, the one input of every rendering.
+
+Numbers are plain: milliseconds, seconds, bytes, fractions (an error rate of 0.5 % is 0.005). A
+number that could not be measured is null, never zero.
+"""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+SCHEMA = "mcp-perf/report/1"
+VerdictName = Literal["PASS", "FAIL", "INCONCLUSIVE", "INVALID"]
+
+
+class Part(BaseModel):
+    """A part of the document: frozen, and nothing undeclared gets in."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Latency(Part):
+    """Milliseconds; null where there was no sample."""
+
+    mean: float | None = None
+    p50: float | None = None
+    p90: float | None = None
+    p95: float | None = None
+    p99: float | None = None
+    p99_9: float | None = None
+    max: float | None = None
+
+
+class StepNumbers(Part):
+    """One step (or one journey) of one arm, over all measured rounds."""
+
+    count: int
+    error_rate: float | None
+    per_second: float | None
+    """Calls per second of the step; for a journey, those with every step ok."""
+    classes: dict[str, int]
+    latency_ms: Latency
+    service_ms: Latency
+    bytes_in: int = 0
+    bytes_out: int = 0
+
+
+class RoundNumbers(Part):
+    """One turn of one arm, warm-up (round 0) included."""
+
+    round: int
+    phase: Literal["warmup", "round"]
+    order: int
+    """The turn's place in the run, from 0: the recorded order of arms."""
+    at_s: float
+    seconds: float
+    """Mean busy time of a user: the denominator of throughput."""
+    calls: int
+    journeys_done: int
+    throughput_per_s: float | None
+    calls_per_s: float | None
+    error_rate: float | None
+    latency_ms: Latency
+    journey_ms: Latency
+
+
+class ArmNumbers(Part):
+    """One arm over all measured rounds."""
+
+    target: str
+    protocol: str
+    calls: int
+    journeys_done: int
+    error_rate: float | None
+    success_rate: float | None
+    throughput_per_s: float | None
+    calls_per_s: float | None
+    classes: dict[str, int]
+    latency_ms: Latency
+    service_ms: Latency
+    journey_ms: Latency
+    planned: int
+    dropped: int
+    warmup_calls: int
+    setup_calls: int
+    sessions_lost: int
+    bytes_in: int
+    bytes_out: int
+    journeys: dict[str, StepNumbers]
+    steps: dict[str, StepNumbers]
+    rounds: list[RoundNumbers]
+    percentile_curve: list[tuple[float, float]]
+    """(fraction, ms) of call latency, from 0 to 1, denser towards 1."""
+
+
+class Comparison(Part):
+    """An arm against another, paired on rounds."""
+
+    metric: str
+    arm: str
+    versus: str
+    ratio: float | None
+    ci95: tuple[float, float] | None
+    p_value: float | None
+    """After Holm's correction over all comparisons of the run."""
+    effect_needed: float | None
+    """The smallest ratio above 1 that this run could have told from 1."""
+    warnings: list[str] = Field(default_factory=list)
+
+
+class GateResult(Part):
+    """One gate, judged."""
+
+    gate: str
+    measured: float | None
+    unit: str
+    ci95: tuple[float, float] | None = None
+    verdict: VerdictName
+    reason: str = ""
+
+
+class Generator(Part):
+    """The load generator's own health in the measured rounds."""
+
+    cpu_percent: float | None
+    """Of one core, of the busiest process."""
+    cpu_us_per_call: float | None
+    late_starts: int
+    loop_lag_p99_ms: float | None
+    processes: int
+    workers_lost: list[str]
+
+
+class TimelinePoint(Part):
+    """About one second of one arm."""
+
+    at_s: float
+    arm: str
+    phase: Literal["warmup", "round"]
+    calls_per_s: float
+    errors_per_s: float
+    p50_ms: float | None
+    p95_ms: float | None
+
+
+class Failure(Part):
+    """Failures of one arm, step and class, with one example."""
+
+    arm: str
+    step: str
+    cls: str
+    count: int
+    example: str
+
+
+class Report(Part):
+    """The whole document."""
+
+    schema_: Literal["mcp-perf/report/1"] = Field(default=SCHEMA, alias="schema")
+    scenario: str
+    title: str
+    run_id: str
+    started: str
+    duration_s: float
+    verdict: VerdictName
+    exit_code: int
+    complete: bool
+    """False when the run was cut off: a signal, a crash."""
+    reasons: list[str]
+    arms: dict[str, ArmNumbers]
+    comparisons: list[Comparison]
+    gates: list[GateResult]
+    generator: Generator
+    environment: dict[str, Any]
+    timeline: list[TimelinePoint]
+    failures: list[Failure]
+    notes: list[str]
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)

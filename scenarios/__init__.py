@@ -1,0 +1,1 @@
+"""WHAT to run: scenario files, their model, their lookups and their gates."""
