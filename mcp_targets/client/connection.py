@@ -1,0 +1,249 @@
+"""One connection to one origin: the only place of the client that touches a socket.
+
+It uses the standard library's `socket`, so that it is plain and blocking in a test and cooperative
+in a process that gevent has patched.
+"""
+
+import _socket
+import contextlib
+import socket
+import ssl
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlsplit
+
+from mcp_targets.client.errors import CallTimeout, ReadError, SendError, connect_error
+from mcp_targets.client.http1 import ResponseReader
+
+RECEIVE_BYTES: Final = 65536
+_PEEK: Final = socket.MSG_PEEK | socket.MSG_DONTWAIT
+_DRAIN_S: Final = 0.05
+"""How long the end of a stream, whose reply has arrived, is waited for before the connection is
+given up: servers send it at once."""
+
+Clock = Callable[[], int]
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Scheme, host and port of a target, and how its certificate is checked."""
+
+    scheme: str
+    host: str
+    port: int
+    tls: ssl.SSLContext | None = None
+
+    @classmethod
+    def of(cls, url: str, *, verify: bool = True, ca: str | None = None) -> "Origin":
+        """Read an origin off an address. Raises ValueError when it is not http or https."""
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError(f"{url!r} is not an http or https address")
+        if parts.scheme == "http":
+            return cls("http", parts.hostname, parts.port or 80)
+        context = ssl.create_default_context(cafile=ca)
+        if not verify:
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+        return cls("https", parts.hostname, parts.port or 443, context)
+
+    @property
+    def authority(self) -> str:
+        """The value of the Host header."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        default = 80 if self.scheme == "http" else 443
+        return host if self.port == default else f"{host}:{self.port}"
+
+    def same(self, url: str) -> bool:
+        """Tell whether an address belongs to this origin."""
+        parts = urlsplit(url)
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        return (parts.scheme, parts.hostname, port) == (self.scheme, self.host, self.port)
+
+
+class Connection:
+    """A keep-alive connection that re-opens itself when the server has closed it idle."""
+
+    __slots__ = ("_clock", "_probe", "_socket", "_timeout_s", "opened", "origin", "reader")
+
+    def __init__(self, origin: Origin, clock: Clock = time.perf_counter_ns) -> None:
+        self.origin = origin
+        self.reader = ResponseReader()
+        self.opened = 0
+        self._clock = clock
+        self._socket: socket.socket | None = None
+        self._probe: _socket.socket | None = None
+        self._timeout_s = -1.0
+
+    def ready(self, timeout_s: float) -> None:
+        """Make sure that a live connection is open, before a clock runs. Raises ConnectError."""
+        if self._socket is not None and not self.reader.complete:
+            self._finish_last()
+        if self._socket is None or self._is_stale():
+            self.close()
+            self._open(timeout_s)
+
+    def send(self, request: bytes, timeout_s: float) -> None:
+        """Write one request, on a new connection where the old one has gone idle.
+
+        A request is sent again only when the kernel took none of it: then nothing was processed.
+        Raises ConnectError, SendError and CallTimeout.
+        """
+        reused = self._socket is not None
+        self.ready(timeout_s)
+        try:
+            taken = self._write(request, timeout_s)
+        except (BrokenPipeError, ConnectionResetError) as error:
+            if not reused:
+                self.close()
+                raise SendError(f"the connection broke while sending: {error.strerror}") from error
+            self.close()
+            self._open(timeout_s)
+            taken = self._write(request, timeout_s)
+        self.reader.expect()
+        if taken < len(request):
+            self._write_rest(request[taken:])
+
+    def receive(self, deadline_ns: int) -> ResponseReader:
+        """Read until the response is whole, or until its first events when it is a stream."""
+        reader = self.reader
+        self._read(reader, deadline_ns, first=True)
+        while not reader.complete and not reader.streaming:
+            self._read(reader, deadline_ns)
+        if reader.complete:
+            self._end()
+        return reader
+
+    def next_event(self, deadline_ns: int) -> bytes | None:
+        """Return the data of the stream's next message event, None at its end."""
+        reader = self.reader
+        while not reader.events:
+            if reader.complete:
+                return None
+            self._read(reader, deadline_ns)
+            if reader.complete:
+                self._end()
+        return reader.events.pop(0)
+
+    def close(self) -> None:
+        """Close the connection; closing twice is fine."""
+        if self._probe is not None:
+            self._probe.detach()
+            self._probe = None
+        if self._socket is not None:
+            with contextlib.suppress(OSError):
+                self._socket.close()
+            self._socket = None
+
+    def _open(self, timeout_s: float) -> None:
+        origin = self.origin
+        plain: socket.socket | None = None
+        try:
+            plain = socket.create_connection((origin.host, origin.port), timeout_s)
+            plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            opened = (
+                plain
+                if origin.tls is None
+                else origin.tls.wrap_socket(plain, server_hostname=origin.host)
+            )
+        except BaseException as error:
+            if plain is not None:
+                plain.close()
+            if isinstance(error, OSError):
+                raise connect_error(origin.authority, error) from error
+            raise
+        self._timeout_s = timeout_s
+        self._socket = opened
+        self.reader = ResponseReader(self.reader.limit)
+        # The same descriptor below any patching: a look at it never waits.
+        self._probe = _socket.socket(fileno=opened.fileno())
+        self.opened += 1
+
+    def _is_stale(self) -> bool:
+        """Tell whether the idle connection has been closed, or speaks without being asked."""
+        if self.reader.surplus or self._probe is None:
+            return True
+        try:
+            self._probe.recv(1, _PEEK)
+        except (BlockingIOError, InterruptedError):
+            return False
+        except OSError:
+            return True
+        return True
+
+    def _write(self, request: bytes, timeout_s: float) -> int:
+        opened = self._opened()
+        if timeout_s != self._timeout_s:
+            opened.settimeout(timeout_s)
+            self._timeout_s = timeout_s
+        try:
+            return opened.send(request)
+        except TimeoutError as error:
+            self.close()
+            raise CallTimeout("the request could not be sent in time") from error
+        except (BrokenPipeError, ConnectionResetError):
+            raise
+        except OSError as error:
+            self.close()
+            raise SendError(f"the request could not be sent: {error}") from error
+
+    def _write_rest(self, rest: bytes) -> None:
+        try:
+            self._opened().sendall(rest)
+        except TimeoutError as error:
+            self.close()
+            raise CallTimeout("the request could not be sent in time") from error
+        except OSError as error:
+            self.close()
+            raise SendError(f"the connection broke while sending: {error}") from error
+
+    def _read(self, reader: ResponseReader, deadline_ns: int, *, first: bool = False) -> None:
+        opened = self._opened()
+        try:
+            if not first:  # the first wait has the whole of the call's time already
+                self._timeout_s = left_s = (deadline_ns - self._clock()) / 1e9
+                if left_s <= 0:
+                    raise TimeoutError  # noqa: TRY301 -- one way out for every timeout
+                opened.settimeout(left_s)
+            data = opened.recv(RECEIVE_BYTES)
+            if data:
+                reader.feed(data)
+            else:
+                reader.feed_eof()
+        except TimeoutError as error:
+            self.close()
+            raise CallTimeout(_timeout_text(reader)) from error
+        except OSError as error:
+            self.close()
+            raise ReadError(f"the connection broke while reading: {error}") from error
+        except BaseException:
+            # Also when the caller is stopped from outside: what follows on this connection
+            # would be taken for the answer of the next call.
+            self.close()
+            raise
+
+    def _end(self) -> None:
+        if not self.reader.keep_alive or self.reader.surplus:
+            self.close()
+
+    def _finish_last(self) -> None:
+        """Read the end of a stream whose reply has arrived, so that it can be used again."""
+        deadline_ns = self._clock() + int(_DRAIN_S * 1e9)
+        try:
+            while self.next_event(deadline_ns) is not None:
+                pass
+        except (ReadError, CallTimeout):
+            self.close()
+
+    def _opened(self) -> socket.socket:
+        if self._socket is None:
+            raise ReadError("the connection is closed")
+        return self._socket
+
+
+def _timeout_text(reader: ResponseReader) -> str:
+    if not reader.started:
+        return "no reply in time"
+    return f"the reply did not end in time ({reader.size} bytes came)"

@@ -1,0 +1,70 @@
+"""The two eras of MCP over streamable HTTP: what each adds to a request, as pure functions.
+
+2026-07-28 ("modern") is stateless: an envelope in `_meta` and routing headers on every request.
+Up to 2025-11-25 ("handshake") a session is opened by `initialize`, and its id and version go into
+headers.
+"""
+
+from typing import Any, Final
+
+import msgspec
+
+from mcp_targets.client.tools import encode_header_value
+
+MODERN: Final = "2026-07-28"
+HANDSHAKE: Final = ("2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05")
+VERSIONS: Final = (MODERN, *HANDSHAKE)
+CLIENT_INFO: Final = {"name": "mcp-perf", "version": "0.1.0"}
+
+_BASE: Final = [
+    ("Content-Type", "application/json"),
+    ("Accept", "application/json, text/event-stream"),
+    ("Accept-Encoding", "identity"),
+]
+_META: Final = {
+    "io.modelcontextprotocol/protocolVersion": MODERN,
+    "io.modelcontextprotocol/clientCapabilities": {},
+    "io.modelcontextprotocol/clientInfo": CLIENT_INFO,
+}
+_NAMED: Final = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
+
+
+def modern_headers(method: str, params: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return the headers of a request of 2026-07-28, without its `Mcp-Param-*`."""
+    headers = [*_BASE, ("MCP-Protocol-Version", MODERN), ("Mcp-Method", method)]
+    key = _NAMED.get(method)
+    if key is not None:
+        headers.append(("Mcp-Name", encode_header_value(str(params[key]))))
+    return headers
+
+
+def modern_params(params: dict[str, Any]) -> dict[str, Any]:
+    """Return the params of a request of 2026-07-28, envelope included."""
+    return {**params, "_meta": _META}
+
+
+def handshake_headers(version: str, session: str) -> list[tuple[str, str]]:
+    """Return the headers of a request in a session; before `initialize` both are empty."""
+    headers = list(_BASE)
+    if version:
+        headers.append(("MCP-Protocol-Version", version))
+    if session:
+        headers.append(("Mcp-Session-Id", session))
+    return headers
+
+
+def initialize_params(version: str) -> dict[str, Any]:
+    """Return the params of `initialize`. No capability is declared, so none can be asked of us."""
+    return {"protocolVersion": version, "capabilities": {}, "clientInfo": CLIENT_INFO}
+
+
+def encode_tail(method: str, params: dict[str, Any] | None) -> bytes:
+    """Encode a request without its beginning `{"jsonrpc":"2.0","id":N`."""
+    encoded = b"" if params is None else b',"params":' + msgspec.json.encode(params)
+    return b',"method":' + msgspec.json.encode(method) + encoded + b"}"
+
+
+def encode_request(head: bytes, request_id: int, tail: bytes) -> bytes:
+    """Join a request from its prepared parts; the head ends with `Content-Length: `."""
+    body = b'{"jsonrpc":"2.0","id":%d%b' % (request_id, tail)
+    return b"%b%d\r\n\r\n%b" % (head, len(body), body)

@@ -1,0 +1,60 @@
+"""What can go wrong between us and a target: one tree, by phase; foreign errors are mapped here.
+
+The engine raises these; the clients turn them into a `Reply`, because a failed call is data.
+"""
+
+import errno
+import socket
+import ssl
+from typing import ClassVar
+
+from mcp_targets.reply import HTTP_ERROR, TIMEOUT, TRANSPORT_ERROR
+
+
+class TargetError(Exception):
+    """The target, or the way to it, failed. `outcome` is the class the call ends in."""
+
+    outcome: ClassVar[str] = TRANSPORT_ERROR
+
+
+class ConnectError(TargetError):
+    """No connection could be opened: nothing was sent."""
+
+
+class SendError(TargetError):
+    """The request could not be written."""
+
+
+class ReadError(TargetError):
+    """The reply did not arrive whole."""
+
+
+class ProtocolError(ReadError):
+    """The bytes that arrived are not HTTP."""
+
+
+class CallTimeout(TargetError):  # noqa: N818 -- the class of the call is `timeout`
+    """The call's time was used up."""
+
+    outcome = TIMEOUT
+
+
+class NegotiationError(TargetError):
+    """The target answered, but no session could be opened with it."""
+
+    outcome = HTTP_ERROR
+
+
+def connect_error(address: str, cause: OSError) -> ConnectError:
+    """Say in plain words why a connection failed."""
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return ConnectError(f"{address}: certificate not trusted: {cause.verify_message}")
+    if isinstance(cause, ssl.SSLError):
+        return ConnectError(f"{address}: TLS failed: {cause.reason or cause}")
+    if isinstance(cause, socket.gaierror):
+        return ConnectError(f"{address}: unknown host: {cause.strerror or cause}")
+    if isinstance(cause, TimeoutError):
+        return ConnectError(f"{address}: no connection in time")
+    if isinstance(cause, ConnectionRefusedError) or cause.errno == errno.ECONNREFUSED:
+        return ConnectError(f"{address}: connection refused")
+    return ConnectError(f"{address}: {cause.strerror or cause}")

@@ -1,0 +1,127 @@
+"""One request, one reply: the hot path that MCP and plain HTTP share."""
+
+import ssl
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+from urllib.parse import urljoin, urlsplit
+
+from mcp_targets.client.connection import Clock, Connection, Origin
+from mcp_targets.client.errors import ReadError, TargetError
+from mcp_targets.client.http1 import ResponseReader, encode_headers
+from mcp_targets.reply import Reply
+
+DEFAULT_TIMEOUT_S: Final = 10.0
+_OURS: Final = frozenset(
+    ("content-length", "transfer-encoding", "connection", "host", "mcp-session-id", "expect"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where the calls of an arm go, and what every request carries. Shared by all its users."""
+
+    url: str
+    origin: Origin
+    target: str
+    """The request target: path and query."""
+    headers: tuple[tuple[str, str], ...] = ()
+    timeout_s: float = DEFAULT_TIMEOUT_S
+
+    @classmethod
+    def of(
+        cls,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        timeout_s: float = DEFAULT_TIMEOUT_S,
+        verify: bool = True,
+        ca: str | None = None,
+    ) -> "Endpoint":
+        """Read an endpoint off an address. Raises ValueError on a bad address or header."""
+        parts = urlsplit(url)
+        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        given = tuple((headers or {}).items())
+        for name, _ in given:
+            if name.lower() in _OURS:
+                raise ValueError(f"the header {name!r} is set by the client itself")
+        encode_headers(given)
+        try:
+            origin = Origin.of(url, verify=verify, ca=ca)
+        except (OSError, ssl.SSLError) as error:
+            raise ValueError(f"the certificate file {ca!r} cannot be read: {error}") from error
+        return cls(url, origin, target, given, timeout_s)
+
+    def head(self, method: str, target: str, headers: list[tuple[str, str]]) -> bytes:
+        """Encode a request head up to and including `Content-Length: `."""
+        line = f"{method} {target} HTTP/1.1\r\nHost: {self.origin.authority}\r\n".encode("latin-1")
+        own = {name.lower() for name, _ in self.headers}
+        kept = [(name, value) for name, value in headers if name.lower() not in own]
+        return line + encode_headers([*kept, *self.headers]) + b"Content-Length: "
+
+
+def exchange(
+    connection: Connection,
+    request: bytes,
+    timeout_s: float,
+    clock: Clock,
+    is_answer: Callable[[bytes], bool] | None = None,
+) -> Reply:
+    """Send one request and wait for its reply; every failure is told by the reply.
+
+    Of an event stream, the reply is the first event that `is_answer` accepts; without
+    `is_answer`, all of its data. The clock of the call runs from the send to the answer.
+    """
+    reply = Reply(clock())
+    reply.bytes_out = len(request)
+    deadline_ns = reply.start_ns + int(timeout_s * 1e9)
+    try:
+        connection.send(request, timeout_s)
+        reader = connection.receive(deadline_ns)
+        if reader.streaming:
+            reply.body = _read_stream(connection, deadline_ns, is_answer)
+        else:
+            reply.body = reader.body
+        reply.end_ns = clock()
+    except TargetError as error:
+        reply.end_ns = clock()
+        reply.fail(error.outcome, str(error))
+    reader = connection.reader
+    reply.status = reader.status
+    reply.bytes_in = reader.size
+    return reply
+
+
+def _read_stream(
+    connection: Connection, deadline_ns: int, is_answer: Callable[[bytes], bool] | None
+) -> bytes:
+    if is_answer is None:
+        return b"\n".join(iter(lambda: connection.next_event(deadline_ns), None))
+    while (event := connection.next_event(deadline_ns)) is not None:
+        if is_answer(event):
+            return event
+    raise ReadError("the stream ended without a reply")
+
+
+@dataclass(slots=True)
+class Redirects:
+    """Where an endpoint has moved to: only within its origin, by 307 or 308."""
+
+    endpoint: Endpoint
+    target: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.target = self.endpoint.target
+
+    def follow(self, reader: ResponseReader) -> bool:
+        """Take note of a redirect. False when there is none that may be followed."""
+        if reader.status not in (307, 308):
+            return False
+        location = reader.header(b"location").decode("latin-1")
+        moved = urljoin(self.endpoint.url, location)
+        parts = urlsplit(moved)
+        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        if not location or not self.endpoint.origin.same(moved) or target == self.target:
+            return False
+        self.target = target
+        return True

@@ -1,0 +1,60 @@
+"""Server-sent events without I/O: bytes in, the data of message events out.
+
+After the WHATWG HTML standard, section 9.2.6 "Interpreting an event stream", as far as MCP uses
+it: comments, names and unknown fields are skipped; a line ends with CR, LF or CRLF.
+"""
+
+
+class EventDecoder:
+    """Decode one stream, fed in pieces of any size."""
+
+    __slots__ = ("_buffer", "_data", "_name", "_skip_lf", "_started")
+
+    def __init__(self) -> None:
+        self._buffer = b""
+        self._data: list[bytes] = []
+        self._name = b""
+        self._skip_lf = False
+        self._started = False
+
+    def feed(self, chunk: bytes) -> list[bytes]:
+        """Return the data of the message events that this piece completes."""
+        if self._skip_lf and chunk:
+            self._skip_lf = False
+            if chunk[0] == 0x0A:
+                chunk = chunk[1:]
+        buffer = self._buffer + chunk if self._buffer else chunk
+        if not self._started:
+            buffer = self._without_bom(buffer)
+        lines = buffer.splitlines(keepends=True)
+        self._buffer = b""
+        if lines and lines[-1][-1] not in b"\r\n":
+            self._buffer = lines.pop()
+        elif lines and lines[-1][-1] == 0x0D:
+            self._skip_lf = True  # its LF, if there is one, comes with the next piece
+        events: list[bytes] = []
+        for line in lines:
+            self._line(line.rstrip(b"\r\n"), events)
+        return events
+
+    def _without_bom(self, buffer: bytes) -> bytes:
+        if len(buffer) >= 3:
+            self._started = True
+            return buffer.removeprefix(b"\xef\xbb\xbf")
+        self._started = not b"\xef\xbb\xbf".startswith(buffer)
+        return buffer
+
+    def _line(self, line: bytes, events: list[bytes]) -> None:
+        if not line:
+            if self._data and self._name in (b"", b"message"):
+                events.append(b"\n".join(self._data))
+            self._data = []
+            self._name = b""
+            return
+        field, _, value = line.partition(b":")
+        if value[:1] == b" ":
+            value = value[1:]
+        if field == b"data":
+            self._data.append(value)
+        elif field == b"event":
+            self._name = value

@@ -1,0 +1,66 @@
+"""What came of one call: data, also when it failed."""
+
+from typing import Any, Final
+
+import msgspec
+
+OK: Final = "ok"
+TOOL_ERROR: Final = "tool_error"
+RPC_ERROR: Final = "rpc_error"
+HTTP_ERROR: Final = "http_error"
+TRANSPORT_ERROR: Final = "transport_error"
+TIMEOUT: Final = "timeout"
+CHECK_FAILED: Final = "check_failed"
+
+
+class Reply:
+    """The end of one call.
+
+    `outcome` is one of the constants above, decided by what the target sent; expectations of the
+    caller are judged later. `body` holds the decoded HTTP body, or the JSON-RPC message that
+    answered; times are nanoseconds of the engine's monotonic clock.
+    """
+
+    __slots__ = (
+        "body",
+        "bytes_in",
+        "bytes_out",
+        "detail",
+        "end_ns",
+        "outcome",
+        "session_lost",
+        "start_ns",
+        "status",
+    )
+
+    def __init__(self, start_ns: int) -> None:
+        self.outcome: str = OK
+        self.detail: str = ""
+        self.status: int = 0
+        self.body: bytes = b""
+        self.start_ns: int = start_ns
+        self.end_ns: int = start_ns
+        self.bytes_in: int = 0
+        self.bytes_out: int = 0
+        self.session_lost: bool = False
+
+    def fail(self, outcome: str, detail: str) -> "Reply":
+        """Mark this call as failed, with what a reader of the report needs to see."""
+        self.outcome = outcome
+        self.detail = detail
+        return self
+
+    def json(self) -> Any:
+        """Decode the body. Raises `msgspec.DecodeError` when it is not JSON."""
+        return msgspec.json.decode(self.body)
+
+    def excerpt(self, limit: int = 300) -> str:
+        """Return the beginning of the body as text, for messages."""
+        text = self.body[: limit * 4].decode("utf-8", "replace")
+        return text if len(text) <= limit else text[:limit] + "…"
+
+
+def beginning(body: bytes, limit: int = 120) -> str:
+    """Return the beginning of a body as one line of text, for messages."""
+    text = " ".join(body[: limit * 4].decode("utf-8", "replace").split())
+    return text if len(text) <= limit else text[:limit] + "…"
