@@ -1,11 +1,14 @@
 """The control arm: plain HTTP over the same engine, so a difference is the target's alone."""
 
 import time
-from urllib.parse import urlsplit
+from typing import Final
+from urllib.parse import quote, urlsplit
 
 from mcp_targets.client.connection import Clock, Connection
 from mcp_targets.client.exchange import Endpoint, exchange
 from mcp_targets.reply import HTTP_ERROR, OK, Reply, beginning
+
+_PATH_SAFE: Final = "/?#[]@!$&'()*+,;=:%-._~"
 
 
 class RestClient:
@@ -24,7 +27,7 @@ class RestClient:
         """Send an encoded request. A status of 400 or more is an `http_error`."""
         timeout = self.endpoint.timeout_s if timeout_s is None else timeout_s
         reply = exchange(self.connection, request, timeout, self._clock)
-        if reply.outcome is OK and reply.status >= 400:
+        if reply.outcome == OK and reply.status >= 400:
             reply.fail(HTTP_ERROR, f"HTTP {reply.status}: {beginning(reply.body)}")
         return reply
 
@@ -33,16 +36,18 @@ class RestClient:
         self.connection.close()
 
 
-def encode_head(
-    endpoint: Endpoint, method: str, path: str, headers: list[tuple[str, str]]
-) -> bytes:
-    """Encode a request head up to and including `Content-Length: `; `path` may hold a query.
+def encode_line(endpoint: Endpoint, method: str, path: str) -> bytes:
+    """Encode the request line of a step; `path` may hold a query and is joined to the endpoint's.
 
-    The path is joined to that of the endpoint. Raises ValueError on a path that would break out of
-    the request line.
+    Characters that would break out of the line are percent-encoded.
     """
     base = urlsplit(endpoint.url).path.rstrip("/")
-    if any(letter <= " " or letter == "\x7f" for letter in path):
-        raise ValueError(f"path {path!r} holds white space or a control character")
-    fields = [("Accept", "application/json"), ("Accept-Encoding", "identity"), *headers]
-    return endpoint.head(method, base + path, fields)
+    return endpoint.line(method, base + quote(path, safe=_PATH_SAFE))
+
+
+def encode_fields(endpoint: Endpoint, headers: list[tuple[str, str]]) -> bytes:
+    """Encode a step's headers. Raises ValueError on one that is not a header."""
+    given = {name.lower() for name, _ in headers}
+    defaults = [("Accept", "application/json"), ("Accept-Encoding", "identity")]
+    kept = [(name, value) for name, value in defaults if name.lower() not in given]
+    return endpoint.fields([*kept, *headers])

@@ -64,7 +64,6 @@ def encode_tail(method: str, params: dict[str, Any] | None) -> bytes:
     return b',"method":' + msgspec.json.encode(method) + encoded + b"}"
 
 
-def encode_request(head: bytes, request_id: int, tail: bytes) -> bytes:
-    """Join a request from its prepared parts; the head ends with `Content-Length: `."""
-    body = b'{"jsonrpc":"2.0","id":%d%b' % (request_id, tail)
-    return b"%b%d\r\n\r\n%b" % (head, len(body), body)
+def encode_message(request_id: int, tail: bytes) -> bytes:
+    """Join a request's id to its tail."""
+    return b'{"jsonrpc":"2.0","id":%d%b' % (request_id, tail)

@@ -52,12 +52,20 @@ class Endpoint:
             raise ValueError(f"the certificate file {ca!r} cannot be read: {error}") from error
         return cls(url, origin, target, given, timeout_s)
 
-    def head(self, method: str, target: str, headers: list[tuple[str, str]]) -> bytes:
-        """Encode a request head up to and including `Content-Length: `."""
-        line = f"{method} {target} HTTP/1.1\r\nHost: {self.origin.authority}\r\n".encode("latin-1")
+    def line(self, method: str, target: str) -> bytes:
+        """Encode a request line and the Host header."""
+        return f"{method} {target} HTTP/1.1\r\nHost: {self.origin.authority}\r\n".encode("latin-1")
+
+    def fields(self, headers: list[tuple[str, str]]) -> bytes:
+        """Encode the other headers; the arm's own replace those of the same name."""
         own = {name.lower() for name, _ in self.headers}
         kept = [(name, value) for name, value in headers if name.lower() not in own]
-        return line + encode_headers([*kept, *self.headers]) + b"Content-Length: "
+        return encode_headers([*kept, *self.headers])
+
+
+def with_body(head: bytes, body: bytes) -> bytes:
+    """Join a head without its end and a body to a request."""
+    return b"%bContent-Length: %d\r\n\r\n%b" % (head, len(body), body)
 
 
 def exchange(

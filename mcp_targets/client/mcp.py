@@ -13,10 +13,16 @@ import msgspec
 
 from mcp_targets.client import eras, jsonrpc
 from mcp_targets.client.connection import Clock, Connection
-from mcp_targets.client.errors import ConnectError, NegotiationError, ReadError, TargetError
-from mcp_targets.client.exchange import Endpoint, Redirects, exchange
+from mcp_targets.client.errors import (
+    CallTimeout,
+    ConnectError,
+    NegotiationError,
+    ReadError,
+    TargetError,
+)
+from mcp_targets.client.exchange import Endpoint, Redirects, exchange, with_body
 from mcp_targets.client.tools import InvalidAnnotation, Tool, param_headers, read_tool
-from mcp_targets.reply import OK, TRANSPORT_ERROR, Reply
+from mcp_targets.reply import OK, TIMEOUT, TRANSPORT_ERROR, Reply
 
 Observer = Callable[[str, Reply], None]
 """Is told of every request that is not a call: its method, its reply."""
@@ -60,6 +66,7 @@ class McpClient:
         self._observe = observe
         self._ids = itertools.count(1)
         self._session = ""
+        self._opened = False
         self._moved = Redirects(endpoint)
         self._encoded: dict[Call, tuple[bytes, bytes]] = {}
 
@@ -79,12 +86,14 @@ class McpClient:
             reply = self._request("server/discover", {}, modern=True)
             if self._offers_modern(reply):
                 self.version = eras.MODERN
+                self._opened = True
                 return self.version
             if self.protocol == eras.MODERN:
                 raise NegotiationError(
                     f"the server does not speak {eras.MODERN}: {reply.detail or reply.excerpt()}"
                 )
         self._initialize()
+        self._opened = True
         return self.version
 
     def open(self) -> None:
@@ -93,17 +102,20 @@ class McpClient:
             self.negotiate()
         elif not self.modern:
             self._initialize()
+        self._opened = True
 
     def ready(self) -> None:
-        """Check the connection and re-open it where the server has closed it."""
+        """Open the session where there is none yet; re-open a connection that has gone idle."""
         self.connection.ready(self.endpoint.timeout_s)
+        if not self._opened:
+            self.open()
 
     def close(self) -> None:
         """Say goodbye to the session, where there is one, and close the connection."""
         if self._session:
             headers = eras.handshake_headers(self.version, self._session)
-            head = self.endpoint.head("DELETE", self._moved.target, headers)
-            self._observe("DELETE session", self._send(head + b"0\r\n\r\n"))
+            head = self._head_of(headers, "DELETE")
+            self._observe("DELETE session", self._send(head + b"\r\n"))
             self._session = ""
         self.connection.close()
 
@@ -118,8 +130,16 @@ class McpClient:
         opened again and the call repeated, once, within the call's own latency.
         """
         timeout = self.endpoint.timeout_s if timeout_s is None else timeout_s
+        if not self._opened:
+            start_ns = self._clock()
+            try:
+                self.open()
+            except TargetError as error:
+                reply = Reply(start_ns).fail(error.outcome, f"no session: {error}")
+                reply.end_ns = self._clock()
+                return reply
         reply = self._call_once(call, arguments, timeout)
-        if reply.outcome is OK:
+        if reply.outcome == OK:
             return reply
         if self._moved.follow(self.connection.reader):
             self._encoded.clear()
@@ -139,7 +159,7 @@ class McpClient:
         params: dict[str, Any] = {}
         for _ in range(_MAX_PAGES):
             reply = self._request("tools/list", params, modern=self.modern)
-            if reply.outcome is not OK:
+            if reply.outcome != OK:
                 raise ReadError(f"tools/list failed: {reply.detail}")
             result = jsonrpc.result_of(reply)
             self._read_page(result.get("tools"), tools)
@@ -161,9 +181,9 @@ class McpClient:
             if self.modern and call.tool.header_params:
                 head = self._head("tools/call", {"name": call.tool.name}, call.tool, arguments)
         request_id = next(self._ids)
-        request = eras.encode_request(head, request_id, tail)
+        request = with_body(head, eras.encode_message(request_id, tail))
         reply = exchange(self.connection, request, timeout_s, self._clock, jsonrpc.is_answer)
-        return reply if reply.outcome is not OK else jsonrpc.judge(reply, request_id)
+        return reply if reply.outcome != OK else jsonrpc.judge(reply, request_id)
 
     def _again(
         self, first: Reply, call: Call, arguments: dict[str, Any] | None, timeout_s: float
@@ -200,7 +220,10 @@ class McpClient:
             headers = eras.modern_headers(method, params) + param_headers(tool, arguments)
         else:
             headers = eras.handshake_headers(self.version, self._session)
-        return self.endpoint.head("POST", self._moved.target, headers)
+        return self._head_of(headers)
+
+    def _head_of(self, headers: list[tuple[str, str]], method: str = "POST") -> bytes:
+        return self.endpoint.line(method, self._moved.target) + self.endpoint.fields(headers)
 
     def _request(self, method: str, params: dict[str, Any], *, modern: bool) -> Reply:
         """Send a request that is not a call, follow one redirect, tell the observer."""
@@ -214,15 +237,17 @@ class McpClient:
                 version, session = ("", "") if fresh else (self.version, self._session)
                 headers = eras.handshake_headers(version, session)
                 tail = eras.encode_tail(method, params)
-            head = self.endpoint.head("POST", self._moved.target, headers)
-            reply = self._send(eras.encode_request(head, request_id, tail))
+            message = eras.encode_message(request_id, tail)
+            reply = self._send(with_body(self._head_of(headers), message))
             if not self._moved.follow(self.connection.reader):
                 break
-        if reply.outcome is OK:
+        if reply.outcome == OK:
             jsonrpc.judge(reply, request_id)
         self._observe(method, reply)
-        if reply.outcome is TRANSPORT_ERROR and reply.bytes_in == 0:
-            raise ConnectError(reply.detail)
+        if reply.outcome == TIMEOUT:
+            raise CallTimeout(f"{method}: {reply.detail}")
+        if reply.outcome == TRANSPORT_ERROR and reply.bytes_in == 0:
+            raise ConnectError(f"{method}: {reply.detail}")
         return reply
 
     def _send(self, request: bytes) -> Reply:
@@ -230,7 +255,7 @@ class McpClient:
         return exchange(self.connection, request, timeout_s, self._clock, jsonrpc.is_answer)
 
     def _offers_modern(self, reply: Reply) -> bool:
-        if reply.outcome is not OK:
+        if reply.outcome != OK:
             return False
         versions = jsonrpc.result_of(reply).get("supportedVersions")
         return isinstance(versions, list) and eras.MODERN in versions
@@ -240,7 +265,7 @@ class McpClient:
         self._session = ""
         self._encoded.clear()
         reply = self._request("initialize", eras.initialize_params(wanted), modern=False)
-        if reply.outcome is not OK:
+        if reply.outcome != OK:
             raise NegotiationError(f"initialize failed: {reply.detail}{_hint(reply)}")
         version = jsonrpc.result_of(reply).get("protocolVersion")
         if version not in eras.HANDSHAKE:
@@ -253,13 +278,12 @@ class McpClient:
 
     def _notify_initialized(self) -> None:
         headers = eras.handshake_headers(self.version, self._session)
-        head = self.endpoint.head("POST", self._moved.target, headers)
-        body = b'{"jsonrpc":"2.0"' + eras.encode_tail("notifications/initialized", None)
-        reply = self._send(b"%b%d\r\n\r\n%b" % (head, len(body), body))
-        if reply.outcome is OK and reply.status not in (200, 202, 204):
+        message = b'{"jsonrpc":"2.0"' + eras.encode_tail("notifications/initialized", None)
+        reply = self._send(with_body(self._head_of(headers), message))
+        if reply.outcome == OK and reply.status not in (200, 202, 204):
             reply.fail("http_error", f"HTTP {reply.status}: {reply.excerpt(120)}")
         self._observe("notifications/initialized", reply)
-        if reply.outcome is not OK:
+        if reply.outcome != OK:
             raise NegotiationError(f"notifications/initialized failed: {reply.detail}")
 
     def _session_lost(self, reply: Reply) -> bool:

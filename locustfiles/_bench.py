@@ -1,0 +1,146 @@
+"""One node's bench: the compiled scenario, the stage, the recorder and the users at work.
+
+There is one per process that has users; it is built at the start of a test and thrown away at its
+end.
+"""
+
+import itertools
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import gevent
+from gevent.event import Event
+
+from locustfiles._compile import compile_journeys
+from locustfiles._journeys import Walk
+from locustfiles._recorder import Recorder
+from locustfiles._stage import Stage
+from locustfiles._steps import MCP, CallFailed, Lane
+from locustfiles._targets import ArmTarget
+from mcp_targets.client.errors import TargetError
+from mcp_targets.client.mcp import McpClient
+from mcp_targets.reply import OK, Reply
+from mcp_targets.rest import RestClient
+from scenarios.loader import Loaded
+
+_ENLIST_S: Final = 30.0
+_USERS_PER_NODE: Final = 1_000_000
+
+
+@dataclass(slots=True, eq=False)
+class Member:
+    """One virtual user: a client and a walk for each arm."""
+
+    walks: dict[str, Walk]
+    opened: Event = field(default_factory=Event)
+
+    def ready(self, arm: str) -> None:
+        """Make sure the arm's session and connection are open. Raises TargetError."""
+        self.opened.wait(_ENLIST_S)
+        self.walks[arm].lane.client.ready()
+
+    def open(self) -> None:
+        """Open the session of every arm; one that does not open is tried again at its turn."""
+        for walk in self.walks.values():
+            try:
+                walk.lane.client.ready()
+            except TargetError:
+                continue
+        self.opened.set()
+
+    def close(self) -> None:
+        """Close all sessions, saying goodbye where the protocol does."""
+        for walk in self.walks.values():
+            walk.lane.client.close()
+
+
+class Bench:
+    """What the users of this process share."""
+
+    def __init__(
+        self,
+        loaded: Loaded,
+        targets: Mapping[str, ArmTarget],
+        recorder: Recorder,
+        fire: Callable[..., None],
+        *,
+        tags: Collection[str] = (),
+        node_index: int = 0,
+        nodes: int = 1,
+    ) -> None:
+        self.stage = Stage()
+        self.recorder = recorder
+        self.members: list[Member] = []
+        self._loaded = loaded
+        self._targets = targets
+        self._fire = fire
+        self._journeys = compile_journeys(loaded, targets, recorder, tags)
+        self._sequence = itertools.count(node_index + 1, nodes)
+        self._first_user = node_index * _USERS_PER_NODE
+        self._pause = _pause(loaded.scenario.load.think)
+
+    def enlist(self) -> Member:
+        """Make one more user."""
+        number = self._first_user + len(self.members)
+        member = Member({arm: self._walk(target, number) for arm, target in self._targets.items()})
+        self.members.append(member)
+        return member
+
+    def dismiss(self, member: Member) -> None:
+        """Let a user go."""
+        member.close()
+        if member in self.members:
+            self.members.remove(member)
+
+    def await_members(self, expected: Callable[[], int]) -> list[Member]:
+        """Wait until all spawned users are there; return them."""
+        with gevent.Timeout(_ENLIST_S, exception=False):
+            while len(self.members) < expected():
+                gevent.sleep(0.01)
+        return list(self.members)
+
+    def perform(self, member: Member) -> None:
+        """Take part in the next turn."""
+        self.stage.perform(lambda arm: member.walks[arm].journey, self._pause)
+
+    def _walk(self, target: ArmTarget, number: int) -> Walk:
+        lane = Lane(target.arm, self._client(target), self.recorder, self._fire)
+        return Walk(
+            self._journeys,
+            lane,
+            target.variables,
+            user=number,
+            seed=self._loaded.scenario.seed,
+            counter=self._sequence.__next__,
+        )
+
+    def _client(self, target: ArmTarget) -> McpClient | RestClient:
+        if target.kind == "http":
+            return RestClient(target.endpoint)
+        return McpClient(
+            target.endpoint, target.version, observe=lambda *seen: self._observe(target.arm, *seen)
+        )
+
+    def _observe(self, arm: str, method: str, reply: Reply) -> None:
+        """Count a request of opening or closing a session, and tell Locust."""
+        self.recorder.setup(arm, method, reply)
+        self._fire(
+            request_type=MCP,
+            name=method,
+            response_time=(reply.end_ns - reply.start_ns) / 1e6,
+            response_length=reply.bytes_in,
+            response=None,
+            context={},
+            exception=None if reply.outcome == OK else CallFailed(reply.outcome),
+        )
+
+
+def _pause(think: Any) -> Callable[[], float]:
+    """Return a function that says how long a user thinks between two journeys, in seconds."""
+    low, high = think
+    if low == high:
+        return lambda: low
+    import random  # noqa: PLC0415
+
+    return lambda: random.uniform(low, high)

@@ -1,0 +1,138 @@
+"""Expectations and saves of a step, compiled once: JMESPath on what came back."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import jmespath
+import msgspec
+from jmespath.parser import Parser
+
+from mcp_targets.reply import CHECK_FAILED, OK, RPC_ERROR, Reply
+from scenarios.lookups import LookupFailed, Template
+
+Getter = Callable[[Any], Any]
+
+
+class Checks:
+    """What a step expects, and what it saves for later steps.
+
+    `root` turns a reply into what the expressions search: the body of an HTTP reply, the result of
+    an MCP one.
+    """
+
+    __slots__ = ("_accepted", "_equals", "_needs_root", "_root", "_saves", "_statuses")
+
+    def __init__(
+        self,
+        root: Callable[[Reply], Any],
+        *,
+        accepted: tuple[str, ...] = (OK,),
+        statuses: tuple[int, ...] = (),
+        equals: Mapping[str, Template] | None = None,
+        saves: Mapping[str, str] | None = None,
+    ) -> None:
+        self._root = root
+        self._accepted = accepted
+        self._statuses = statuses
+        self._equals = [(path, getter(path), want) for path, want in (equals or {}).items()]
+        self._saves = [(name, path, getter(path)) for name, path in (saves or {}).items()]
+        self._needs_root = bool(self._equals or self._saves)
+
+    def judge(self, reply: Reply, values: dict[str, Any]) -> str:
+        """Return the class the call ends in; saves go into `values`, reasons into the reply."""
+        if self._statuses:
+            if not reply.status or (reply.status not in self._statuses):
+                return self._wrong_status(reply)
+        elif reply.outcome not in self._accepted:
+            if reply.outcome == OK:
+                wanted = " or ".join(self._accepted)
+                reply.fail(CHECK_FAILED, f"the call succeeded, expected {wanted}")
+            return reply.outcome
+        if self._needs_root:
+            problem = self._inspect(reply, values)
+            if problem:
+                reply.fail(CHECK_FAILED, problem)
+                return CHECK_FAILED
+        return OK
+
+    def _wrong_status(self, reply: Reply) -> str:
+        if reply.outcome == OK:
+            wanted = " or ".join(map(str, self._statuses))
+            reply.fail(CHECK_FAILED, f"HTTP {reply.status}, expected {wanted}")
+        return reply.outcome
+
+    def _inspect(self, reply: Reply, values: dict[str, Any]) -> str:
+        """Check the equalities and make the saves; return what is wrong, or nothing."""
+        try:
+            root = self._root(reply)
+        except msgspec.DecodeError as error:
+            return f"the reply is not JSON ({error}): {reply.excerpt(120)}"
+        for path, get, template in self._equals:
+            try:
+                wanted = template.render(values)
+            except LookupFailed as error:
+                return f"expect {path}: {error}"
+            found = get(root)
+            if found != wanted or isinstance(found, bool) is not isinstance(wanted, bool):
+                return f"expect {path}: found {_short(found)}, expected {_short(wanted)}"
+        for name, path, get in self._saves:
+            found = get(root)
+            if found is None:
+                return f"save {name}: nothing at {path} in {reply.excerpt(120)}"
+            values[name] = found
+        return ""
+
+
+def body_root(reply: Reply) -> Any:
+    """Return what the expressions of an HTTP step search."""
+    return reply.json()
+
+
+def result_root(reply: Reply) -> Any:
+    """Return what the expressions of an MCP step search: the result, or the error."""
+    message = reply.json()
+    if not isinstance(message, dict):
+        return message
+    return message.get("error" if reply.outcome == RPC_ERROR else "result")
+
+
+def getter(expression: str) -> Getter:
+    """Compile a JMESPath expression; plain paths (`a.b[0].c`) take a short cut, 20 times faster."""
+    keys = _plain_path(Parser().parse(expression).parsed)
+    if keys is None:
+        return jmespath.compile(expression).search
+
+    def walk(value: Any) -> Any:
+        for key in keys:
+            if isinstance(key, str):
+                value = value.get(key) if isinstance(value, dict) else None
+            elif isinstance(value, list) and -len(value) <= key < len(value):
+                value = value[key]
+            else:
+                return None
+        return value
+
+    return walk
+
+
+_SEQUENCES: Final = ("subexpression", "index_expression")
+
+
+def _plain_path(node: dict[str, Any]) -> list[str | int] | None:
+    """Return the keys of a path of fields and indices; None for anything more."""
+    if node["type"] in ("field", "index"):
+        return [node["value"]]
+    if node["type"] not in _SEQUENCES:
+        return None
+    keys: list[str | int] = []
+    for child in node["children"]:
+        part = _plain_path(child)
+        if part is None:
+            return None
+        keys.extend(part)
+    return keys
+
+
+def _short(value: Any) -> str:
+    text = msgspec.json.encode(value).decode()
+    return text if len(text) <= 80 else text[:80] + "…"

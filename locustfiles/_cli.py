@@ -1,0 +1,168 @@
+"""The command `mcp-perf`: the same engine as `locust -f locustfiles`, with progress.
+
+Nothing heavy is imported before it is needed: only `run` loads Locust, which patches the process.
+"""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import click
+
+FORMATS: Final = ("html", "json", "md", "csv", "junit")
+_EXITS: Final = """\b
+Exit codes: 0 PASS, 90 INCONCLUSIVE, 91 INVALID, 92 worker lost, 99 FAIL,
+104 scenario invalid (nothing was sent), 105 stopped by a signal (partial
+report), 107 a fault of mcp-perf, 108 target not reached."""
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="mcp-perf")
+def main() -> None:
+    """Load and performance tests for MCP servers.
+
+    \b
+    Examples:
+      mcp-perf run                          the default scenario, about a minute
+      mcp-perf run echo -u 50 -t 30s        50 users, 30 s measured
+      mcp-perf run my.yaml --target mcp=http://127.0.0.1:8000/mcp
+      mcp-perf validate my.yaml             check a scenario, send nothing
+      mcp-perf report reports/out/RUN       write the reports of a run again
+    """
+
+
+@main.command(epilog=_EXITS)
+@click.argument("scenario", default="twilio-tasks")
+@click.option("--target", multiple=True, metavar="ARM=URL", help="Point an arm at a server.")
+@click.option("--arm", multiple=True, metavar="ARM", help="Run only this arm.")
+@click.option("--set", "settings", multiple=True, metavar="PATH=VALUE", help="Change the scenario.")
+@click.option("--users", "-u", type=click.IntRange(min=1), help="Virtual users at work.")
+@click.option("--spawn-rate", "-r", type=float, help="Users started per second.")
+@click.option("--run-time", "-t", metavar="TIME", help="Bound on the measured time: 30s, 5m.")
+@click.option("--processes", type=click.IntRange(min=1), help="Generator processes.")
+@click.option("--out", metavar="DIR", help="The run's folder.")
+@click.option(
+    "--format", "formats", default=",".join(FORMATS), show_default=True, help="Reports to write."
+)
+def run(
+    *,
+    scenario: str,
+    target: Sequence[str],
+    arm: Sequence[str],
+    settings: Sequence[str],
+    users: int | None,
+    spawn_rate: float | None,
+    run_time: str | None,
+    processes: int | None,
+    out: str | None,
+    formats: str,
+) -> None:
+    """Run SCENARIO (a name or a YAML file) and judge it.
+
+    \b
+    Examples:
+      mcp-perf run
+      mcp-perf run echo --set load.users=50 --set load.rounds=10
+      mcp-perf run twilio-tasks --arm mcp --out results
+      mcp-perf run your-server --target mcp=http://127.0.0.1:8000/mcp
+    """
+    chosen = tuple(part.strip() for part in formats.split(",") if part.strip())
+    unknown = [part for part in chosen if part not in FORMATS]
+    if unknown:
+        _refuse([f"--format: no format {', '.join(unknown)}; choose from {', '.join(FORMATS)}"])
+    arguments = ["--scenario", scenario]
+    for name, values in (("--target", target), ("--arm", arm), ("--set", settings)):
+        for value in values:
+            arguments += [name, value]
+    for name, single in (
+        ("--users", users),
+        ("--spawn-rate", spawn_rate),
+        ("--run-time", run_time),
+        ("--processes", processes),
+        ("--out", out),
+    ):
+        if single is not None:
+            arguments += [name, str(single)]
+    from locustfiles import _headless  # noqa: PLC0415 -- loads Locust
+
+    sys.exit(_headless.run(arguments, chosen))
+
+
+@main.command()
+@click.argument("files", nargs=-1, required=True, metavar="SCENARIO...")
+def validate(files: Sequence[str]) -> None:
+    """Check scenarios: all problems at once, and nothing is sent.
+
+    \b
+    Examples:
+      mcp-perf validate my.yaml
+      mcp-perf validate scenarios/*.yaml
+    """
+    from scenarios.loader import ScenarioError, find, load  # noqa: PLC0415
+
+    problems: list[str] = []
+    for name in files:
+        try:
+            scenario = load(find(name)).scenario
+        except ScenarioError as error:
+            problems += map(str, error.problems)
+        else:
+            click.echo(
+                f"{name}: ok ({scenario.name}: arms {', '.join(scenario.arms)}; "
+                f"{len(scenario.journeys)} journeys, {len(scenario.gates)} gates)"
+            )
+    if problems:
+        _refuse(problems)
+
+
+@main.command("list")
+def list_scenarios() -> None:
+    """List the scenarios that can be run by name."""
+    from scenarios.loader import ScenarioError, load, shipped  # noqa: PLC0415
+
+    for path in dict.fromkeys([*shipped(), *sorted(Path("scenarios").glob("*.yaml"))]):
+        try:
+            scenario = load(path).scenario
+            click.echo(f"{scenario.name:<20} {scenario.title}")
+        except ScenarioError as error:
+            click.echo(f"{path.stem:<20} (invalid: mcp-perf validate {path}; {error})")
+
+
+@main.command()
+def systems() -> None:
+    """List the systems that ship with the suite: targets such as system:echo/mcp."""
+    from mcp_targets.systems.launcher import available  # noqa: PLC0415
+
+    for system in available():
+        faces = ", ".join(f"system:{system.name}/{face}" for face in system.faces)
+        click.echo(f"{system.name:<10} {system.summary}\n{'':<10} {faces}")
+
+
+@main.command()
+@click.argument("folder", type=click.Path(path_type=Path), metavar="RUN")
+@click.option(
+    "--format", "formats", default=",".join(FORMATS), show_default=True, help="Reports to write."
+)
+def report(folder: Path, formats: str) -> None:
+    """Write the reports of a run again, from its journal alone.
+
+    \b
+    Example:
+      mcp-perf report reports/out/twilio-tasks-20261121T101500Z
+    """
+    from reports.build import load_report  # noqa: PLC0415
+    from reports.render import write_all  # noqa: PLC0415
+
+    if not (folder / "journal.jsonl").is_file():
+        _refuse([f"{folder}: no journal.jsonl; name the folder of a run, under reports/out"])
+    document, samples = load_report(folder)
+    for path in write_all(document, samples, folder, tuple(formats.split(","))):
+        click.echo(path)
+
+
+def _refuse(lines: Sequence[str]) -> None:
+    """Say what is wrong and leave with 104: nothing was sent."""
+    for line in lines:
+        click.echo(line, err=True)
+    sys.exit(104)

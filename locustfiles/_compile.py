@@ -1,0 +1,190 @@
+"""From a scenario and its reached targets to journeys that run: everything that can be is done now.
+
+Templates whose names are all known become constants, constant requests become bytes, paths and
+schemas become functions.
+"""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+import jsonschema_rs
+
+from locustfiles._checks import Checks, body_root, result_root
+from locustfiles._journeys import Journey, Runnable
+from locustfiles._recorder import Recorder
+from locustfiles._steps import (
+    HttpStep,
+    Request,
+    ToolStep,
+    WaitStep,
+    encode_form,
+    encode_json,
+)
+from locustfiles._targets import ArmTarget
+from mcp_targets.client.mcp import Call
+from mcp_targets.client.tools import Tool
+from mcp_targets.reply import OK
+from mcp_targets.rest import encode_fields, encode_line
+from scenarios.loader import Loaded
+from scenarios.lookups import Template, compile_generators, compile_template
+from scenarios.model import Step
+
+Values = dict[str, Any]
+Validate = Callable[[Any], str]
+
+
+def compile_journeys(
+    loaded: Loaded,
+    targets: Mapping[str, ArmTarget],
+    recorder: Recorder,
+    tags: Collection[str] = (),
+) -> list[Journey]:
+    """Compile the journeys; with `tags`, only those that carry one of them."""
+    scenario = loaded.scenario
+    compilers = {name: _ArmCompiler(loaded, target, recorder) for name, target in targets.items()}
+    return [
+        Journey(
+            name,
+            journey.weight,
+            compile_generators(journey.with_, seed=scenario.seed, env=loaded.env, base=loaded.base),
+            {
+                arm: [compiler.step(step) for step in journey.steps[arm]]
+                for arm, compiler in compilers.items()
+            },
+            {arm: recorder.track(arm, "journey", name) for arm in targets},
+        )
+        for name, journey in scenario.journeys.items()
+        if not tags or set(tags) & set(journey.tags)
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class _ArmCompiler:
+    """Compiles the steps of one arm."""
+
+    loaded: Loaded
+    target: ArmTarget
+    recorder: Recorder
+
+    def step(self, step: Step) -> Runnable:
+        if step.wait is not None:
+            return WaitStep(step.wait)
+        return self._tool_step(step) if step.action == "call" else self._http_step(step)
+
+    def _tool_step(self, step: Step) -> ToolStep:
+        tool = (self.target.tools or {})[str(step.subject)]
+        arguments = self._template(step.arguments or {})
+        validate = validator(tool)
+        constant = arguments.render(self._known) if self._is_known(arguments) else None
+        if constant is not None and validate(constant):
+            constant = None  # refused call by call, so that every one is counted
+        return ToolStep(
+            self.recorder.track(self.target.arm, "call", step.label),
+            Call(tool, constant),
+            self._checks(step),
+            arguments=arguments if constant is None else None,
+            is_valid=validate,
+            timeout_s=step.timeout,
+            goes_on=step.on_error == "continue",
+        )
+
+    def _http_step(self, step: Step) -> HttpStep:
+        verb = step.action.upper()
+        return HttpStep(
+            self.recorder.track(self.target.arm, "call", step.label),
+            verb,
+            self._request(step, verb),
+            self._checks(step),
+            timeout_s=step.timeout,
+            goes_on=step.on_error == "continue",
+        )
+
+    def _request(self, step: Step, verb: str) -> Request:
+        endpoint = self.target.endpoint
+        headers = dict(step.headers or {})
+        body: bytes | Callable[[Values], bytes] | None = None
+        if step.form is not None:
+            body = self._part(step.form, encode_form)
+            headers.setdefault("Content-Type", "application/x-www-form-urlencoded")
+        elif step.json_ is not None:
+            body = self._part(step.json_, encode_json)
+            headers.setdefault("Content-Type", "application/json")
+        elif verb in ("POST", "PUT", "PATCH"):
+            body = b""
+        return Request(
+            self._part(
+                {"path": step.subject, "query": step.query or {}},
+                lambda part: encode_line(endpoint, verb, _with_query(part["path"], part["query"])),
+            ),
+            self._part(headers, lambda part: encode_fields(endpoint, _texts(part))),
+            body,
+        )
+
+    def _checks(self, step: Step) -> Checks:
+        expect = step.expect
+        mcp = step.action == "call"
+        return Checks(
+            result_root if mcp else body_root,
+            accepted=(expect.class_ or (OK,)) if expect else (OK,),
+            statuses=(expect.status or ()) if expect else (),
+            equals={
+                path: self._template(value)
+                for path, value in (expect.equals if expect else {}).items()
+            },
+            saves=step.save,
+        )
+
+    def _template(self, tree: Any) -> Template:
+        return compile_template(tree, env=self.loaded.env)
+
+    @property
+    def _known(self) -> Values:
+        return {**self.target.variables, "arm": self.target.arm}
+
+    def _is_known(self, template: Template) -> bool:
+        return template.names <= self._known.keys()
+
+    def _part(self, tree: Any, encode: Callable[[Any], bytes]) -> bytes | Callable[[Values], bytes]:
+        """Encode a part of a request now, if nothing of it depends on the journey."""
+        template = self._template(tree)
+        if self._is_known(template):
+            return encode(template.render(self._known))
+        return lambda values: encode(template.render(values))
+
+
+def validator(tool: Tool) -> Validate:
+    """Compile a tool's inputSchema to a function that returns what is wrong, or nothing.
+
+    A schema that is itself broken, or that points outside itself, checks nothing: the server's own
+    answer will tell.
+    """
+    try:
+        compiled = jsonschema_rs.validator_for(tool.input_schema, retriever=_no_retrieval)
+    except (ValueError, jsonschema_rs.ValidationError):
+        return lambda _arguments: ""
+
+    def validate(arguments: Any) -> str:
+        if compiled.is_valid(arguments):
+            return ""
+        error = next(iter(compiled.iter_errors(arguments)))
+        where = ".".join(map(str, error.instance_path)) or "the arguments"
+        return f"tool {tool.name}: {where}: {error.message} (by the tool's inputSchema)"
+
+    return validate
+
+
+def _no_retrieval(uri: str) -> Any:
+    raise ValueError(f"{uri} is not fetched")
+
+
+def _with_query(path: str, query: Mapping[str, Any]) -> str:
+    if not query:
+        return path
+    fields = {name: value for name, value in query.items() if value is not None}
+    return path + ("&" if "?" in path else "?") + urlencode(fields, doseq=True)
+
+
+def _texts(headers: Mapping[str, Any]) -> list[tuple[str, str]]:
+    return [(name, str(value)) for name, value in headers.items()]

@@ -1,0 +1,75 @@
+"""A run in the terminal: Locust's own main, with our progress instead of its tables."""
+
+import logging
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import locust.main
+import locust.stats
+from rich.console import Console
+
+from locustfiles import _start
+from locustfiles._progress import Progress
+from locustfiles._run import Run
+from locustfiles._session import Session
+from reports.document import Report
+from reports.render.terminal import summary
+
+_HERE = Path(__file__).resolve().parent
+
+
+def run(arguments: Sequence[str], formats: tuple[str, ...]) -> int:
+    """Run Locust with these arguments; return the exit code."""
+    _quieten()
+    shown: list[Progress] = []
+    errors = Console(stderr=True)
+
+    def watch(run_: Run) -> None:
+        shown.append(Progress(run_, errors))
+        shown[0].start()
+
+    def tell(report: Report, run_: Run) -> None:
+        for progress in shown:
+            progress.stop()
+        summary(report, run_.folder, Console())
+
+    def prepare(session: Session) -> None:
+        session.formats = formats
+        session.on_run = watch
+        session.on_report = tell
+
+    _start.on_session = prepare
+    sys.argv = [
+        "locust",
+        "-f",
+        str(_HERE / "scenario.py"),
+        "--headless",
+        "--only-summary",
+        "--skip-log-setup",
+        *arguments,
+    ]
+    try:
+        locust.main.main()
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else int(bool(end.code))
+    finally:
+        for progress in shown:
+            progress.stop()
+    return 0
+
+
+def _quieten() -> None:
+    """Keep Locust's tables and its chatter off the terminal; run.log has the latter."""
+    for name in ("print_stats", "print_percentile_stats", "print_error_report"):
+        setattr(locust.stats, name, _print_nothing)
+    logging.getLogger().setLevel(logging.INFO)
+    console = logging.StreamHandler()
+    console.setLevel(logging.WARNING)
+    console.setFormatter(logging.Formatter("%(message)s"))
+    logging.getLogger().addHandler(console)
+
+
+def _print_nothing(*_args: Any, **_kwargs: Any) -> None:
+    pass

@@ -1,0 +1,116 @@
+"""One virtual user at work: it owns a lane per arm and walks journeys on the lane whose turn it is.
+
+Both arms of a user see the same journeys with the same generated values in the same order (common
+random numbers), so that chance in the mix cannot look like a difference between arms.
+"""
+
+import math
+import random
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any, Final, Protocol
+
+from locustfiles._recorder import Track
+from locustfiles._steps import Interrupted, Lane
+from reports.samples import INTERRUPTED, OK
+from scenarios.lookups import Generators
+
+_LARGEST_DECK: Final = 200
+
+
+class Runnable(Protocol):
+    """A compiled step."""
+
+    goes_on: bool
+
+    def run(self, lane: Lane) -> str:
+        """Do it; return the class it ended in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Journey:
+    """One journey, compiled for every arm."""
+
+    name: str
+    weight: float
+    generators: Generators
+    steps: Mapping[str, Sequence[Runnable]]
+    tracks: Mapping[str, Track]
+
+
+class Walk:
+    """A user's journeys on one arm."""
+
+    def __init__(
+        self,
+        journeys: Sequence[Journey],
+        lane: Lane,
+        constants: Mapping[str, Any],
+        *,
+        user: int,
+        seed: int,
+        counter: Callable[[], int],
+    ) -> None:
+        self.lane = lane
+        self._constants = {**constants, "user": user, "arm": lane.arm}
+        self._deck = deck([journey.weight for journey in journeys])
+        self._dealt: list[int] = []
+        self._random = random.Random(f"{seed}/{user}")
+        self._routes = [
+            (
+                journey.name,
+                journey.generators.for_user(user, counter),
+                journey.steps[lane.arm],
+                journey.tracks[lane.arm],
+            )
+            for journey in journeys
+        ]
+
+    def journey(self) -> None:
+        """Walk one journey to its end, or to its first failed step."""
+        if not self._dealt:
+            self._dealt = self._deck.copy()
+            self._random.shuffle(self._dealt)
+        name, generate, steps, track = self._routes[self._dealt.pop()]
+        lane = self.lane
+        lane.journey = name
+        lane.waited_ns = 0
+        values = lane.values = dict(self._constants)
+        generate(values)
+        outcome = OK
+        start_ns = time.perf_counter_ns()
+        try:
+            for step in steps:
+                cls = step.run(lane)
+                if cls != OK:
+                    if outcome == OK:
+                        outcome = cls
+                    if not step.goes_on:
+                        break
+        except BaseException:
+            self._end(track, INTERRUPTED, start_ns)
+            raise
+        self._end(track, outcome, start_ns)
+
+    def _end(self, track: Track, outcome: str, start_ns: int) -> None:
+        lane = self.lane
+        duration_ns = time.perf_counter_ns() - start_ns - lane.waited_ns
+        lane.recorder.journey(track, outcome, duration_ns)
+
+
+def deck(weights: Sequence[float]) -> list[int]:
+    """Return journey numbers in the proportion of their weights, to be shuffled and dealt.
+
+    Dealing from a deck keeps the mix exact in every round, where drawing at random would not.
+    """
+    parts = [Fraction(weight).limit_denominator(20) for weight in weights]
+    scale = math.lcm(*(part.denominator for part in parts))
+    counts = [max(1, round(part * scale)) for part in parts]
+    shrink = max(1.0, sum(counts) / _LARGEST_DECK, math.gcd(*counts))
+    counts = [max(1, round(count / shrink)) for count in counts]
+    return [number for number, count in enumerate(counts) for _ in range(count)]
+
+
+__all__ = ["Interrupted", "Journey", "Runnable", "Walk", "deck"]

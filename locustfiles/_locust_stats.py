@@ -1,0 +1,30 @@
+"""Locust's own statistics, made sharp enough for calls that take less than a millisecond."""
+
+import locust.html
+import locust.stats
+
+_SUB_BUCKETS = (128).bit_length()
+_EXACT_BELOW_US = 256
+PERCENTILES = (0.5, 0.9, 0.95, 0.99, 0.999)
+
+
+def sharpen() -> None:
+    """Replace Locust's rounding of response times: less than 0.4 % off, from a microsecond on.
+
+    Locust documents this hook under "Customizing response time bucketing"; by default it rounds
+    0.4 ms and 0.48 ms both to 0.
+    """
+    locust.stats.bucket_response_time = bucket_ms
+    locust.stats.PERCENTILES_TO_STATISTICS = list(PERCENTILES)
+    locust.stats.PERCENTILES_TO_CHART = [0.5, 0.95, 0.99]
+    locust.html.PERCENTILES_FOR_HTML_REPORT = [*PERCENTILES, 1.0]
+
+
+def bucket_ms(response_time_ms: float) -> float:
+    """Return the middle of a time's log-linear bucket, in ms: exact to 1 µs below 256 µs."""
+    us = int(response_time_ms * 1000 + 0.5)
+    if us < _EXACT_BELOW_US:
+        return us / 1000
+    shift = us.bit_length() - _SUB_BUCKETS
+    low = (us >> shift) << shift
+    return round((low + (1 << shift) / 2) / 1000, 4)

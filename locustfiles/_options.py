@@ -1,0 +1,86 @@
+"""The custom arguments of the locustfile, and what the user wished by them."""
+
+import argparse
+from pathlib import Path
+from typing import Any, Final
+
+from locustfiles._prepare import DEFAULT_SCENARIO, Wish
+from scenarios.loader import shipped
+
+WEB_HOST: Final = "127.0.0.1"
+
+
+class FormChoices:
+    """Scenario names for the web form; the command line takes any name or path."""
+
+    active = False
+
+
+def add(parser: Any) -> None:
+    """Add our arguments. Locust calls this again for every view of its page."""
+    parser.set_defaults(web_host=WEB_HOST)
+    parser.add_argument(
+        "--scenario",
+        default=DEFAULT_SCENARIO,
+        choices=_Names() if FormChoices.active else None,
+        help="What to run: the name of a scenario, or the path of a YAML file.",
+        include_in_web_ui=True,
+    )
+    parser.add_argument(
+        "--target",
+        action="append",
+        default=[],
+        metavar="ARM=URL",
+        help="Point an arm at a server: ARM=URL. May be given more than once.",
+        include_in_web_ui=True,
+    )
+    for name, metavar, text in (
+        ("--arm", "ARM", "Run only this arm. May be given more than once."),
+        ("--set", "PATH=VALUE", "Change the scenario: load.users=50. May be given more than once."),
+    ):
+        parser.add_argument(
+            name, action="append", default=[], metavar=metavar, help=text, include_in_web_ui=False
+        )
+    parser.add_argument(
+        "--out",
+        default="",
+        metavar="DIR",
+        help="The run's folder; default: reports/out/<scenario>-<UTC time>.",
+        include_in_web_ui=False,
+    )
+
+
+def wish(options: argparse.Namespace) -> Wish:
+    """Read the user's wish off Locust's options."""
+    return Wish(
+        scenario=options.scenario or DEFAULT_SCENARIO,
+        targets=several(options.target),
+        arms=several(options.arm),
+        settings=tuple(options.set or ()),
+        out=options.out or "",
+        users=options.num_users,
+        spawn_rate=options.spawn_rate,
+        run_time_s=options.run_time,
+    )
+
+
+def names() -> list[str]:
+    """Return the names of the scenarios that can be chosen: shipped, and in ./scenarios."""
+    here = sorted(Path("scenarios").glob("*.yaml"))
+    return sorted({path.stem.replace("_", "-") for path in [*shipped(), *here]})
+
+
+def several(value: Any) -> tuple[str, ...]:
+    """Read a list, or what the web form makes of one: text with commas or spaces."""
+    parts = value.replace(",", " ").split() if isinstance(value, str) else value or ()
+    return tuple(part for part in parts if part)
+
+
+class _Names(list[str]):
+    """The choices of the form: shown, but nothing is refused by them, for a path is fine too."""
+
+    def __init__(self) -> None:
+        super().__init__(names())
+
+    def __contains__(self, _name: object) -> bool:
+        return True

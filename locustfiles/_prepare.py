@@ -1,0 +1,147 @@
+"""Everything that is settled before a run: the scenario, its load, its targets, its folder."""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from locustfiles._refusal import CONFIGURATION, Refusal
+from locustfiles._schedule import Turn, fit, plan
+from locustfiles._targets import ArmTarget, reach_all, unknown_tools
+from mcp_targets.systems.launcher import Systems
+from scenarios.loader import Loaded, ScenarioError, find, load, unknown_names
+
+DEFAULT_SCENARIO: Final = "twilio-tasks"
+OUT: Final = Path("reports/out")
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What the user asked for, by whichever door: Locust's command line, its form, or ours."""
+
+    scenario: str = DEFAULT_SCENARIO
+    targets: Sequence[str] = ()
+    """`ARM=URL`, each."""
+    arms: Sequence[str] = ()
+    """Only these; none means all."""
+    settings: Sequence[str] = ()
+    """`load.users=50`, each."""
+    out: str = ""
+    users: int | None = None
+    spawn_rate: float | None = None
+    run_time_s: float | None = None
+
+
+@dataclass(slots=True)
+class Prepared:
+    """A run that may begin."""
+
+    loaded: Loaded
+    pointed: Mapping[str, str]
+    users: int
+    spawn_rate: float
+    turns: tuple[Turn, ...]
+    folder: Path
+    systems: Systems
+    targets: dict[str, ArmTarget] = field(default_factory=dict)
+
+    def load(self) -> dict[str, Any]:
+        """Describe the load, for the journal."""
+        rounds = [turn for turn in self.turns if turn.phase == "round"]
+        think = self.loaded.scenario.load.think
+        return {
+            "model": "closed",
+            "users": self.users,
+            "spawn_rate": self.spawn_rate,
+            "rounds": len(rounds) // len(self.targets),
+            "round_s": rounds[0].seconds,
+            "warmup_s": self.loaded.scenario.load.warmup,
+            "think_s": list(think),
+            "order": [turn.arm for turn in rounds],
+        }
+
+
+def read(wish: Wish, environ: Mapping[str, str] = os.environ) -> Loaded:
+    """Load the scenario of a wish. Raises Refusal with all problems of the file."""
+    try:
+        settings = [*wish.settings]
+        return load(find(wish.scenario), settings, environ=environ, arms=tuple(wish.arms))
+    except ScenarioError as error:
+        raise Refusal(CONFIGURATION, [str(problem) for problem in error.problems]) from error
+
+
+def prepare(wish: Wish) -> Prepared:
+    """Settle everything and start the systems. Raises Refusal; then nothing is left running."""
+    loaded = read(wish)
+    pointed = _pointed(wish.targets, loaded)
+    load_ = loaded.scenario.load
+    arms = list(loaded.scenario.arms)
+    rounds, round_s = fit(load_.rounds, load_.round, len(arms), wish.run_time_s)
+    users = wish.users or load_.users
+    folder = _folder(wish.out, loaded.scenario.name)
+    prepared = Prepared(
+        loaded=loaded,
+        pointed=pointed,
+        users=users,
+        spawn_rate=wish.spawn_rate or load_.spawn_rate or min(float(users), 100.0),
+        turns=plan(arms, rounds, round_s, load_.warmup),
+        folder=folder,
+        systems=Systems(folder / "systems"),
+    )
+    try:
+        prepared.targets = reach_all(loaded, prepared.systems, pointed)
+        problems = unknown_tools(loaded, prepared.targets) + _unknown_names(prepared)
+        if problems:
+            raise Refusal(CONFIGURATION, problems)  # noqa: TRY301 -- one clean-up for all
+    except BaseException:
+        prepared.systems.stop()
+        raise
+    return prepared
+
+
+def _unknown_names(prepared: Prepared) -> list[str]:
+    """Return the lookups that nothing provides, now that the systems have said what they do."""
+    return [
+        str(problem)
+        for name, target in prepared.targets.items()
+        for problem in unknown_names(prepared.loaded, name, target.variables)
+    ]
+
+
+def _pointed(targets: Sequence[str], loaded: Loaded) -> dict[str, str]:
+    """Read `ARM=URL` options."""
+    arms = loaded.scenario.arms
+    pointed = {}
+    problems = []
+    for text in targets:
+        arm, equals, url = text.partition("=")
+        if not equals or not url.startswith(("http://", "https://", "system:")):
+            problems.append(f"--target {text}: write ARM=URL, such as {next(iter(arms))}=http://…")
+        elif arm not in arms:
+            problems.append(f"--target {text}: no arm {arm!r}; the arms are {', '.join(arms)}")
+        pointed[arm] = url
+    if problems:
+        raise Refusal(CONFIGURATION, problems)
+    return pointed
+
+
+def _folder(out: str, scenario: str) -> Path:
+    """Return the run's own folder: the one asked for, else a new one, named by the time."""
+    if out:
+        folder = Path(out)
+        if (folder / "journal.jsonl").exists():
+            raise Refusal(
+                CONFIGURATION, [f"--out {out}: holds the run of another time; name a new folder"]
+            )
+        if folder.exists() and not folder.is_dir():
+            raise Refusal(CONFIGURATION, [f"--out {out}: is a file; name a folder"])
+        return folder
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    folder = OUT / f"{scenario}-{stamp}"
+    count = 1
+    while folder.exists():
+        count += 1
+        folder = OUT / f"{scenario}-{stamp}-{count}"
+    return folder

@@ -1,0 +1,164 @@
+"""What is happening right now, in the terminal: a table while it is one, plain lines otherwise."""
+
+import time
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Final
+
+import gevent
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from locustfiles._run import Run
+from reports.histogram import Histogram
+from reports.journal import SETUP, AnyRecord, Slice, TurnEnded, TurnStarted
+from reports.render.numbers import milliseconds
+from reports.samples import FAILED, INTERRUPTED
+
+_REFRESH_S: Final = 0.25
+_WINDOW: Final = 3
+"""Slices (seconds) of an arm that its shown rate and percentile are taken from."""
+
+
+@dataclass(slots=True)
+class _ArmNow:
+    """The last seconds of one arm, and its totals."""
+
+    calls: int = 0
+    errors: int = 0
+    rounds_done: int = 0
+    recent: deque[tuple[float, int, Histogram]] = field(
+        default_factory=lambda: deque(maxlen=_WINDOW)
+    )
+
+    def add(self, piece: Slice) -> None:
+        calls, latency = 0, Histogram()
+        for cell in piece.cells:
+            if cell.kind != "call" or cell.cls == INTERRUPTED:
+                continue
+            calls += cell.n
+            self.errors += cell.n if cell.cls in FAILED else 0
+            latency.add_pairs(cell.latency)
+        self.calls += calls
+        if piece.seconds > 0.1:
+            self.recent.append((piece.seconds, calls, latency))
+
+    @property
+    def rate(self) -> float:
+        seconds = sum(entry[0] for entry in self.recent)
+        return sum(entry[1] for entry in self.recent) / seconds if seconds else 0.0
+
+    @property
+    def p95_ms(self) -> float | None:
+        pooled = Histogram()
+        for _, _, latency in self.recent:
+            pooled.merge(latency)
+        value = pooled.percentile(0.95)
+        return None if value is None else value / 1e6
+
+
+class Progress:
+    """Follows one run by its records."""
+
+    def __init__(self, run: Run, console: Console) -> None:
+        self._run = run
+        self._console = console
+        self._arms = {arm: _ArmNow() for arm in run.prepared.targets}
+        self._turns = run.prepared.turns
+        self._rounds = max(turn.round for turn in self._turns)
+        self._turn: TurnStarted | None = None
+        self._turn_started = time.monotonic()
+        self._total_s = sum(turn.seconds for turn in self._turns)
+        self._live: Live | None = None
+        self._painter: gevent.Greenlet | None = None
+        run.watchers.append(self._watch)
+
+    def start(self) -> None:
+        """Show the run's beginning; on a terminal, repaint from now on."""
+        arms = ", ".join(
+            f"{name} → {target.url}" for name, target in self._run.prepared.targets.items()
+        )
+        self._console.print(Text(f"{self._run.prepared.loaded.scenario.title}", style="bold"))
+        self._console.print(Text(arms), soft_wrap=True)
+        if self._console.is_terminal:
+            self._live = Live(console=self._console, auto_refresh=False, transient=True)
+            self._live.start()
+            self._painter = gevent.spawn(self._paint_for_ever)
+
+    def stop(self) -> None:
+        """Leave the terminal as it was."""
+        if self._painter is not None:
+            self._painter.kill()
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
+
+    def _watch(self, records: list[AnyRecord]) -> None:
+        for record in records:
+            match record:
+                case TurnStarted():
+                    self._turn = record
+                    self._turn_started = time.monotonic()
+                    self._arms[record.arm].recent.clear()
+                case Slice() if record.turn != SETUP and self._turn is not None:
+                    self._arms[self._turn.arm].add(record)
+                case TurnEnded():
+                    self._end_turn()
+                case _:
+                    pass
+
+    def _end_turn(self) -> None:
+        turn = self._turn
+        if turn is None:
+            return
+        now = self._arms[turn.arm]
+        now.rounds_done = turn.round
+        if self._live is None:
+            self._console.print(
+                f"{self._place(turn)}  {turn.arm}: {now.rate:.0f} calls/s, "
+                f"p95 {milliseconds(now.p95_ms)}, {now.errors} errors in {now.calls} calls",
+                highlight=False,
+                soft_wrap=True,
+            )
+
+    def _place(self, turn: TurnStarted) -> str:
+        return "warm-up" if turn.phase == "warmup" else f"round {turn.round} of {self._rounds}"
+
+    def _paint_for_ever(self) -> None:
+        while True:
+            if self._live is not None:
+                self._live.update(self._picture(), refresh=True)
+            gevent.sleep(_REFRESH_S)
+
+    def _picture(self) -> Group:
+        table = Table(box=None, pad_edge=False, header_style="dim")
+        for name in ("", "arm", "calls/s", "p95", "calls", "errors", "rounds"):
+            table.add_column(name, justify="left" if name in ("", "arm") else "right")
+        for arm, now in self._arms.items():
+            active = self._turn is not None and self._turn.arm == arm
+            table.add_row(
+                "▶" if active else " ",
+                Text(arm, style="bold" if active else ""),
+                f"{now.rate:,.0f}",
+                milliseconds(now.p95_ms),
+                f"{now.calls:,}",
+                Text(f"{now.errors:,}", style="red" if now.errors else ""),
+                f"{now.rounds_done}/{self._rounds}",
+            )
+        done_s, place = self._done()
+        left_s = max(0, round(self._total_s - done_s))
+        bar = ProgressBar(total=self._total_s, completed=done_s, width=40)
+        foot = Table.grid(padding=(0, 2))
+        foot.add_row(bar, place, f"{left_s // 60}:{left_s % 60:02d} left")
+        return Group(table, foot)
+
+    def _done(self) -> tuple[float, str]:
+        turn = self._turn
+        if turn is None:
+            return 0.0, "opening sessions"
+        before_s = sum(earlier.seconds for earlier in self._turns[: turn.turn])
+        within_s = min(time.monotonic() - self._turn_started, turn.planned_s)
+        return before_s + within_s, self._place(turn)

@@ -1,0 +1,196 @@
+"""What happened: calls into cells, cells into slices of about a second, slices to the journal.
+
+One recorder per process. The first half is the hot path: a call costs it about a microsecond, and
+its memory depends on the number of steps and classes, never on the number of calls.
+"""
+
+import time
+from collections.abc import Callable
+from typing import Final
+
+from mcp_targets.reply import Reply
+from reports.journal import SETUP, AnyRecord, Cell, Health, SampleRecord, Slice
+from reports.samples import OK
+
+FAILURE_SAMPLES: Final = 20
+"""Failures kept whole, per arm, step and class."""
+OK_SAMPLES: Final = 2000
+"""Successful calls kept whole, per process: the first of each step in each second."""
+
+Sink = Callable[[list[AnyRecord]], None]
+
+
+class _Tally:
+    """The calls of one cell so far."""
+
+    __slots__ = ("buckets", "bytes_in", "bytes_out", "max_ns", "min_ns", "n", "total_ns")
+
+    def __init__(self) -> None:
+        self.n = 0
+        self.total_ns = 0
+        self.min_ns = 1 << 62
+        self.max_ns = 0
+        self.bytes_in = 0
+        self.bytes_out = 0
+        self.buckets: dict[int, int] = {}
+
+    def add(self, ns: int, bytes_in: int = 0, bytes_out: int = 0) -> None:
+        self.n += 1
+        self.total_ns += ns
+        if ns < self.min_ns:
+            self.min_ns = ns
+        if ns > self.max_ns:
+            self.max_ns = ns
+        self.bytes_in += bytes_in
+        self.bytes_out += bytes_out
+        # The bucket of reports.histogram.bucket, inlined; a test holds the two together.
+        shift = ns.bit_length() - 11
+        key = ns if shift <= 0 else (shift << 10) + (ns >> shift)
+        buckets = self.buckets
+        buckets[key] = buckets.get(key, 0) + 1
+
+    def cell(self, arm: str, kind: str, name: str, cls: str) -> Cell:
+        return Cell(
+            arm=arm,
+            kind=kind,
+            name=name,
+            cls=cls,
+            n=self.n,
+            total_ns=self.total_ns,
+            min_ns=self.min_ns,
+            max_ns=self.max_ns,
+            bytes_in=self.bytes_in,
+            bytes_out=self.bytes_out,
+            latency=[number for pair in sorted(self.buckets.items()) for number in pair],
+        )
+
+
+class Track:
+    """Where the calls of one step (or the journeys of one name) of one arm are counted."""
+
+    __slots__ = ("arm", "kind", "name", "tallies")
+
+    def __init__(self, arm: str, kind: str, name: str) -> None:
+        self.arm = arm
+        self.kind = kind
+        self.name = name
+        self.tallies: dict[str, _Tally] = {}
+
+    def take(self) -> list[Cell]:
+        """Return the cells since the last time, and start again."""
+        taken, self.tallies = self.tallies, {}
+        return [tally.cell(self.arm, self.kind, self.name, cls) for cls, tally in taken.items()]
+
+
+class Recorder:
+    """All tracks of a process, the turn they count for, and the samples kept whole."""
+
+    def __init__(
+        self, node: str, sink: Sink, clock: Callable[[], int] = time.perf_counter_ns
+    ) -> None:
+        self.node = node
+        self.turn = SETUP
+        self.calls = 0
+        self._sink = sink
+        self._clock = clock
+        self._zero_ns = clock()
+        self._since_ns = self._zero_ns
+        self._tracks: dict[tuple[str, str, str], Track] = {}
+        self._setup: dict[tuple[str, str], Track] = {}
+        self._samples: list[AnyRecord] = []
+        self._kept: dict[tuple[str, str, str], int] = {}
+
+    def start(self, at_s: float = 0.0) -> None:
+        """Set the run's clock: it is `at_s` now."""
+        self._zero_ns = self._clock() - int(at_s * 1e9)
+        self._since_ns = self._clock()
+
+    def now_s(self) -> float:
+        """Seconds since the run's start."""
+        return (self._clock() - self._zero_ns) / 1e9
+
+    def track(self, arm: str, kind: str, name: str) -> Track:
+        """Return the track of a step or journey; steps of one name share one."""
+        key = (arm, kind, name)
+        return self._tracks.setdefault(key, Track(arm, kind, name))
+
+    def call(self, track: Track, journey: str, cls: str, reply: Reply) -> None:
+        """Count one call, and keep it whole when it is among the first of its kind."""
+        tally = track.tallies.get(cls)
+        if tally is None:
+            tally = track.tallies[cls] = _Tally()
+            if cls == OK:
+                self._sample(track, journey, cls, reply, OK_SAMPLES)
+        if cls != OK:
+            self._sample(track, journey, cls, reply, FAILURE_SAMPLES)
+        self.calls += 1
+        tally.add(reply.end_ns - reply.start_ns, reply.bytes_in, reply.bytes_out)
+
+    def journey(self, track: Track, cls: str, duration_ns: int) -> None:
+        """Count one journey."""
+        tally = track.tallies.get(cls)
+        if tally is None:
+            tally = track.tallies[cls] = _Tally()
+        tally.add(duration_ns)
+
+    def setup(self, arm: str, name: str, reply: Reply) -> None:
+        """Count a request that belongs to no turn: opening and closing sessions."""
+        track = self._setup.setdefault((arm, name), Track(arm, "call", name))
+        tally = track.tallies.setdefault(reply.outcome, _Tally())
+        tally.add(reply.end_ns - reply.start_ns, reply.bytes_in, reply.bytes_out)
+
+    def flush(self, health: Health) -> None:
+        """Hand everything since the last flush to the sink."""
+        now_ns = self._clock()
+        at_s = (self._since_ns - self._zero_ns) / 1e9
+        seconds = (now_ns - self._since_ns) / 1e9
+        self._since_ns = now_ns
+        cells = [cell for track in self._tracks.values() for cell in track.take()]
+        records: list[AnyRecord] = [
+            Slice(
+                node=self.node,
+                turn=self.turn,
+                at_s=at_s,
+                seconds=seconds,
+                cells=cells,
+                health=health,
+            )
+        ]
+        setup = [cell for track in self._setup.values() for cell in track.take()]
+        if setup:
+            idle = Health(cpu_s=0.0, wall_s=0.0)
+            records.append(
+                Slice(
+                    node=self.node,
+                    turn=SETUP,
+                    at_s=at_s,
+                    seconds=seconds,
+                    cells=setup,
+                    health=idle,
+                )
+            )
+        kept, self._samples = self._samples, []
+        self._sink(records + kept)
+
+    def _sample(self, track: Track, journey: str, cls: str, reply: Reply, limit: int) -> None:
+        key = ("", "", OK) if cls == OK else (track.arm, track.name, cls)
+        kept = self._kept.get(key, 0)
+        if kept >= limit:
+            return
+        self._kept[key] = kept + 1
+        duration_ns = reply.end_ns - reply.start_ns
+        self._samples.append(
+            SampleRecord(
+                turn=self.turn,
+                at_s=self.now_s(),
+                arm=track.arm,
+                journey=journey,
+                step=track.name,
+                cls=cls,
+                latency_ns=duration_ns,
+                service_ns=duration_ns,
+                bytes_in=reply.bytes_in,
+                bytes_out=reply.bytes_out,
+                detail=reply.detail,
+            )
+        )

@@ -1,0 +1,15 @@
+"""Why a run does not begin: an error carries its exit code and what to do next."""
+
+from typing import Final
+
+CONFIGURATION: Final = 104
+UNREACHABLE: Final = 108
+
+
+class Refusal(Exception):  # noqa: N818 -- a run that is refused, not one that broke
+    """Nothing was measured. `lines` are for the user, one problem each."""
+
+    def __init__(self, exit_code: int, lines: list[str]) -> None:
+        super().__init__("\n".join(lines))
+        self.exit_code = exit_code
+        self.lines = lines

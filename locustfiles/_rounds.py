@@ -1,0 +1,139 @@
+"""A node's side of a round: prepare the connections, open the stage, close it, drain, report.
+
+Every process that has users runs one `Performer`. It obeys the conductor (`_conductor.py`) by
+Locust's messages, which are plain function calls when both live in one process.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Any, Final, Protocol
+
+import gevent
+import msgspec
+from gevent.event import Event
+from gevent.pool import Pool
+
+from locustfiles._health import Watch
+from locustfiles._recorder import Recorder
+from locustfiles._schedule import Turn
+from locustfiles._stage import OpenTurn, Stage
+from mcp_targets.client.errors import TargetError
+from reports.journal import SETUP, TurnEnded
+
+FLUSH_S: Final = 1.0
+_CONNECTS_AT_ONCE: Final = 32
+
+
+class Performing(Protocol):
+    """A user, as far as a round needs it."""
+
+    def ready(self, arm: str) -> None:
+        """Check the arm's connection and re-open it where it is gone."""
+
+
+class Performer:
+    """Runs this process's part of each turn."""
+
+    def __init__(
+        self,
+        stage: Stage,
+        recorder: Recorder,
+        users: Callable[[], Iterable[Performing]],
+        answer: Callable[[str, dict[str, Any]], None],
+    ) -> None:
+        self.watch = Watch()
+        self._stage = stage
+        self._recorder = recorder
+        self._users = users
+        self._answer = answer
+        self._flusher: gevent.Greenlet | None = None
+        self._turn: gevent.Greenlet | None = None
+        self._hurry = Event()
+
+    def start(self) -> None:
+        """Begin to watch this process and to flush its record every second."""
+        self.watch.start()
+        self._flusher = gevent.spawn(self._flush_for_ever)
+
+    def stop(self) -> None:
+        """Flush what is left and stop watching."""
+        if self._flusher is not None:
+            self._flusher.kill()
+        self.watch.stop()
+        self.flush()
+
+    def flush(self) -> None:
+        """Hand over what was recorded since the last time."""
+        self._recorder.flush(self.watch.take())
+
+    def prepare(self, order: dict[str, Any]) -> None:
+        """Check the connections of an arm before its turn; answer `ready`."""
+        gevent.spawn(self._prepare, order)
+
+    def go(self, order: dict[str, Any]) -> None:
+        """Run a turn; answer `done` when its last call has ended."""
+        self._turn = gevent.spawn(self._go, order)
+
+    def close(self, order: dict[str, Any]) -> None:
+        """End the turn before its time; with `hard`, cut off the calls in flight, too."""
+        if order.get("hard"):
+            self._hurry.set()
+        self._stage.close()
+
+    def _prepare(self, order: dict[str, Any]) -> None:
+        pool = Pool(_CONNECTS_AT_ONCE)
+        users = list(self._users())
+        for user in users:
+            pool.spawn(_ready, user, order["arm"])
+        pool.join()
+        self._answer("ready", {"turn": order["turn"], "users": len(users)})
+
+    def _go(self, order: dict[str, Any]) -> None:
+        turn = Turn(order["turn"], order["arm"], order["phase"], order["round"], order["seconds"])
+        self.flush()
+        self._recorder.start(order["at_s"])
+        self._recorder.turn = turn.number
+        calls_before = self._recorder.calls
+        open_turn = self._stage.open(turn)
+        open_turn.closed.wait(turn.seconds)
+        self._stage.close()
+        late = self._drain(order["grace_s"])
+        self.flush()
+        self._recorder.turn = SETUP
+        calls = self._recorder.calls - calls_before
+        ended = self._ended(open_turn, calls)
+        self._answer(
+            "done", {"turn": turn.number, "late": late, "ended": msgspec.to_builtins(ended)}
+        )
+
+    def _drain(self, grace_s: float) -> int:
+        """Let the last calls end, flushing each second; return how many had to be cut off."""
+        left_s = grace_s
+        while left_s > 0 and not self._hurry.is_set():
+            step_s = min(left_s, FLUSH_S / 4)
+            if self._stage.idle(step_s):
+                return 0
+            left_s -= step_s
+        return self._stage.cut_off()
+
+    def _ended(self, open_turn: OpenTurn, calls: int) -> TurnEnded:
+        users = open_turn.users
+        return TurnEnded(
+            turn=open_turn.turn.number,
+            node=self._recorder.node,
+            users=users,
+            busy_s=open_turn.busy_ns / users / 1e9 if users else open_turn.turn.seconds,
+            planned=calls,
+        )
+
+    def _flush_for_ever(self) -> None:
+        while True:
+            gevent.sleep(FLUSH_S)
+            self.flush()
+
+
+def _ready(user: Performing, arm: str) -> None:
+    try:
+        user.ready(arm)
+    except TargetError:
+        # The next call will meet the same trouble, and it will be counted there.
+        return

@@ -1,0 +1,145 @@
+"""One run where its record is kept: journal, conductor, verdict, reports."""
+
+import importlib.metadata
+import logging
+import os
+import platform
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from locustfiles._conductor import Conductor
+from locustfiles._prepare import Prepared
+from reports.build import load_report
+from reports.document import Report
+from reports.journal import AnyRecord, JournalWriter, Note, RunEnded, RunStarted
+from reports.redact import Redactor
+from reports.render import write_all
+
+_decode: Final = msgspec.json.Decoder(list[AnyRecord]).decode
+Watcher = Callable[[list[AnyRecord]], None]
+
+
+class Run:
+    """From the first record to the reports."""
+
+    def __init__(
+        self,
+        prepared: Prepared,
+        *,
+        nodes: Callable[[], set[str]],
+        tell: Callable[[str, dict[str, Any]], None],
+    ) -> None:
+        self.prepared = prepared
+        self.folder = prepared.folder
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.watchers: list[Watcher] = []
+        self._log = logging.FileHandler(self.folder / "run.log", encoding="utf-8")
+        self._log.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+        logging.getLogger().addHandler(self._log)
+        self._zero_ns = time.perf_counter_ns()
+        secrets = prepared.loaded.env.values()
+        self._journal = JournalWriter(self.folder / "journal.jsonl", Redactor(secrets))
+        self._broken = ""
+        timeouts = [target.endpoint.timeout_s for target in prepared.targets.values()]
+        self.conductor = Conductor(
+            prepared.turns,
+            nodes=nodes,
+            tell=tell,
+            write=self.write,
+            now_s=self.now_s,
+            grace_s=prepared.loaded.scenario.load.grace,
+            timeout_s=max(timeouts),
+        )
+        self.write([self._started()])
+
+    def now_s(self) -> float:
+        """Seconds since the run's start."""
+        return (time.perf_counter_ns() - self._zero_ns) / 1e9
+
+    def write(self, records: list[AnyRecord]) -> None:
+        """Append records to the journal; they survive a crash from here on.
+
+        A disk that is full ends the run, which then reports what it has.
+        """
+        if not self._broken:
+            try:
+                for record in records:
+                    self._journal.write(record)
+                self._journal.flush()
+            except OSError as error:
+                self._broken = f"the journal cannot be written: {error.strerror}"
+                self.conductor.stop("error")
+        for watch in self.watchers:
+            watch(records)
+
+    def take(self, encoded: bytes) -> None:
+        """Append records that a worker sent."""
+        self.write(_decode(encoded))
+
+    def note(self, code: str, text: str) -> None:
+        """Append a note."""
+        self.write([Note(at_s=self.now_s(), code=code, text=text)])
+
+    def finish(self, formats: tuple[str, ...]) -> Report:
+        """End the journal, stop the systems, write the reports. Raises OSError on a full disk."""
+        for name in self.prepared.systems.dead():
+            self.note("system_died", f"the system's process {name} died during the run")
+        self.write([RunEnded(at_s=self.now_s(), reason=self.conductor.reason)])
+        self._journal.close()
+        self.prepared.systems.stop()
+        report, samples = load_report(self.folder)
+        write_all(report, samples, self.folder, formats)
+        logging.getLogger().removeHandler(self._log)
+        self._log.close()
+        return report
+
+    def _started(self) -> RunStarted:
+        prepared = self.prepared
+        scenario = prepared.loaded.scenario
+        return RunStarted(
+            run_id=self.folder.name,
+            started=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            scenario=scenario.name,
+            title=scenario.title,
+            scenario_text=prepared.loaded.text,
+            seed=scenario.seed,
+            arms={
+                name: {"target": target.url, "protocol": target.version}
+                for name, target in prepared.targets.items()
+            },
+            gates=[gate.text for gate in scenario.gates],
+            limits={
+                "generator_cpu": scenario.limits.generator_cpu,
+                "loop_lag_p99_ms": scenario.limits.loop_lag_p99 * 1000,
+                "late_starts": scenario.limits.late_starts,
+            },
+            load=prepared.load(),
+            environment={**_environment(), "simulated": prepared.systems.simulated()},
+        )
+
+
+def _environment() -> dict[str, Any]:
+    return {
+        "python": platform.python_version(),
+        "locust": importlib.metadata.version("locust"),
+        "mcp_perf": importlib.metadata.version("mcp-perf"),
+        "gevent": importlib.metadata.version("gevent"),
+        "cpu": _cpu(),
+        "cores": os.cpu_count(),
+        "os": platform.platform(),
+    }
+
+
+def _cpu() -> str:
+    """Return the processor's name, as far as the system tells it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor()

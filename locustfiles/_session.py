@@ -1,0 +1,278 @@
+"""Where Locust's life cycle meets ours: one `Session` per process, driven by Locust's events.
+
+| Locust says       | in the only process, or the master     | where users are            |
+|-------------------|----------------------------------------|----------------------------|
+| test_start        | open the journal, lay out the turns    | compile, build the bench   |
+| spawning_complete | conduct the turns                      |                            |
+| message: order    |                                        | prepare, go, close         |
+| message: answer   | the conductor's next step              |                            |
+| test_stopping     | end the turn, wait for its last calls  |                            |
+| test_stop         | finish: reports, systems stopped       | hand over the last records |
+| quitting          | the same, if not yet done; exit code   |                            |
+"""
+
+import logging
+import signal
+from collections.abc import Callable
+from typing import Any, Final
+
+import gevent
+import msgspec
+from gevent.event import Event
+from locust.runners import MasterRunner, WorkerRunner
+
+from locustfiles import _relay
+from locustfiles._bench import Bench
+from locustfiles._prepare import Prepared
+from locustfiles._recorder import Recorder
+from locustfiles._rounds import Performer
+from locustfiles._run import Run
+from reports.document import Report
+from reports.journal import AnyRecord
+from reports.render import FORMATS
+
+ORDER: Final = "mcp-perf-order"
+ANSWER: Final = "mcp-perf-answer"
+RECORDS: Final = "mcp-perf-records"
+_WATCH_NODES_S: Final = 1.0
+_LAST_RECORDS_S: Final = 1.0
+
+logger = logging.getLogger("mcp-perf")
+
+
+class Session:
+    """The life of one Locust process."""
+
+    def __init__(self, environment: Any, *, headless: bool) -> None:
+        self.environment = environment
+        self.runner = environment.runner
+        self.headless = headless
+        self.prepared: Prepared | None = None
+        self.run: Run | None = None
+        self.bench: Bench | None = None
+        self.report: Report | None = None
+        self.formats: tuple[str, ...] = FORMATS
+        self.on_run: Callable[[Run], None] = lambda _run: None
+        """Called with each run before it begins: the place of a progress display."""
+        self.on_report: Callable[[Report, Run], None] = _announce
+        """Called when the reports are written."""
+        self._performer: Performer | None = None
+        self._conducting: gevent.Greenlet | None = None
+        self._ended = Event()
+        self._ended.set()
+        self._interrupts = 0
+        self._worker = isinstance(self.runner, WorkerRunner)
+        self._master = isinstance(self.runner, MasterRunner)
+        self._register()
+
+    def _register(self) -> None:
+        if not self._worker:
+            self.runner.register_message(ANSWER, self._on_answer)
+            self.runner.register_message(RECORDS, self._on_records)
+        if not self._master:
+            self.runner.register_message(ORDER, self._on_order)
+
+    def adopt(self, prepared: Prepared) -> None:
+        """Make a prepared run the next one; Locust's own options follow its load."""
+        if self.prepared is not None:
+            self.prepared.systems.stop()
+        self.prepared = prepared
+        options = self.environment.parsed_options
+        options.num_users, options.spawn_rate = prepared.users, prepared.spawn_rate
+        options.run_time = None  # the turns know when to end
+        if self._master:
+            _relay.send(prepared, options, max(1, len(self.runner.clients)))
+
+    # Locust's events.
+
+    def test_start(self) -> None:
+        """Get ready: on the keeping side the run, on the working side the bench."""
+        if self._worker:
+            self._build_bench(_relay.receive(self.environment.parsed_options))
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # the master decides when to stop
+            return
+        if self.prepared is None:
+            return
+        self._ended.clear()
+        self.report = None
+        self.run = Run(self.prepared, nodes=self._nodes, tell=self._tell)
+        self.on_run(self.run)
+        self._catch_signals()
+        if not self._master:
+            self._build_bench(_relay.local(self.prepared))
+
+    def spawning_complete(self) -> None:
+        """Conduct the turns, once: later calls come when somebody changes the users."""
+        if self.run is not None and self._conducting is None:
+            self._conducting = gevent.spawn(self._conduct, self.run)
+
+    def test_stopping(self) -> None:
+        """End the turn in progress and let its last calls end, before Locust kills the users."""
+        if self.run is not None and not self._ended.is_set() and self._conducting is not None:
+            self.run.conductor.stop("stopped")
+            self._ended.wait()
+
+    def test_stop(self) -> None:
+        """Hand over the last records; write the reports when all of them are here."""
+        if self._performer is not None:
+            self._performer.stop()
+            self._performer = None
+        self.bench = None
+        if self._worker:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+        elif not self._master:
+            self.finish()
+        elif not self.headless:
+            gevent.spawn_later(_LAST_RECORDS_S, self.finish)
+
+    def quitting(self) -> None:
+        """Finish what is not finished and set the exit code."""
+        if self._worker:
+            return
+        if self.run is not None:
+            if self._conducting is None:
+                self.run.conductor.reason = "signal"
+            self.finish()
+        if self.prepared is not None:
+            self.prepared.systems.stop()
+        if self.report is not None:
+            self.environment.process_exit_code = self.report.exit_code
+
+    def finish(self) -> None:
+        """Write the reports of the run."""
+        run, self.run, self._conducting = self.run, None, None
+        if run is None:
+            return
+        self._ended.set()
+        self.prepared = None
+        try:
+            self.report = run.finish(self.formats)
+        except OSError as error:
+            logger.error("The reports could not be written to %s: %s", run.folder, error)
+            self.environment.process_exit_code = 107
+            return
+        if self._interrupts:
+            logger.warning("The run was interrupted; the report covers what was done.")
+        self.on_report(self.report, run)
+
+    # Conducting.
+
+    def _conduct(self, run: Run) -> None:
+        watcher = gevent.spawn(self._watch_nodes, run) if self._master else None
+        try:
+            if self._performer is not None:
+                self._performer.start()
+            run.conductor.conduct()
+        except Exception:
+            logger.exception("The run was broken off by a fault of mcp-perf's own")
+            run.conductor.reason = "error"
+        finally:
+            if watcher is not None:
+                watcher.kill()
+            self._ended.set()
+        # In a greenlet of its own: Locust's stop waits for what runs here.
+        gevent.spawn(self.runner.quit if self.headless or self._interrupts else self.runner.stop)
+
+    def _watch_nodes(self, run: Run) -> None:
+        """Tell the conductor of workers that went missing."""
+        seen: set[str] = set()
+        while True:
+            present = self._nodes()
+            for node in sorted(seen - present):
+                run.conductor.lose(node)
+            seen |= present
+            gevent.sleep(_WATCH_NODES_S)
+
+    def _nodes(self) -> set[str]:
+        if not self._master:
+            return {"local"}
+        return {node.id for node in self.runner.clients.all if node.state != "missing"}
+
+    def _tell(self, order: str, data: dict[str, Any]) -> None:
+        self.runner.send_message(ORDER, {"order": order, **data})
+
+    # Working.
+
+    def _build_bench(self, task: _relay.Task) -> None:
+        node = "local" if not self._worker else self.runner.client_id
+        recorder = Recorder(node, self._send_records if self._worker else self._keep_records)
+        self.bench = Bench(
+            task.loaded,
+            task.targets,
+            recorder,
+            self.environment.events.request.fire,
+            tags=self.environment.parsed_options.tags or (),
+            node_index=max(0, self.runner.worker_index) if self._worker else 0,
+            nodes=task.nodes,
+        )
+        bench = self.bench
+        self._performer = Performer(
+            bench.stage,
+            recorder,
+            lambda: bench.await_members(lambda: self.runner.user_count),
+            lambda kind, data: self.runner.send_message(ANSWER, {"kind": kind, **data}),
+        )
+        if self._worker:
+            self._performer.start()
+
+    def _keep_records(self, records: list[AnyRecord]) -> None:
+        if self.run is not None:
+            self.run.write(records)
+
+    def _send_records(self, records: list[AnyRecord]) -> None:
+        self.runner.send_message(RECORDS, msgspec.json.encode(records))
+
+    # Messages.
+
+    def _on_order(self, msg: Any, **_kwargs: Any) -> None:
+        performer = self._performer
+        if performer is None:
+            return
+        orders = {"prepare": performer.prepare, "go": performer.go, "close": performer.close}
+        orders[msg.data["order"]](msg.data)
+
+    def _on_answer(self, msg: Any, **_kwargs: Any) -> None:
+        if self.run is not None:
+            self.run.conductor.hear(msg.data["kind"], msg.node_id, msg.data)
+
+    def _on_records(self, msg: Any, **_kwargs: Any) -> None:
+        if self.run is not None:
+            self.run.take(msg.data)
+
+    # Signals.
+
+    def _catch_signals(self) -> None:
+        self._interrupts = 0
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._on_signal)
+
+    def _on_signal(self, number: int, _frame: Any) -> None:
+        """First: stop after the calls in flight. Second: cut them off. Then: out."""
+        self._interrupts += 1
+        run = self.run
+        if run is None or self._interrupts > 2:
+            signal.signal(number, signal.default_int_handler)
+            raise KeyboardInterrupt
+        gevent.spawn(self._interrupt, run)
+
+    def _interrupt(self, run: Run) -> None:
+        if self._conducting is None:
+            run.conductor.reason = "signal"
+            self.runner.quit()
+            return
+        hard = self._interrupts > 1
+        logger.warning(
+            "Stopping now; calls in flight are cut off."
+            if hard
+            else "Stopping after the calls in flight (again to cut them off)."
+        )
+        run.conductor.stop("signal", hard=hard)
+
+
+def _announce(report: Report, run: Run) -> None:
+    """Say what came out, on the log: it is read by those who use Locust's own command."""
+    level = logging.INFO if report.verdict == "PASS" else logging.WARNING
+    logger.log(level, "%s (exit code %d)", report.verdict, report.exit_code)
+    for reason in report.reasons:
+        logger.log(level, "  %s", reason)
+    logger.info("Report: %s", run.folder / "report.html")

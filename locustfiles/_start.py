@@ -1,0 +1,64 @@
+"""Locust's `init`: the run is prepared before anything is sent, or refused with its exit code."""
+
+import contextlib
+import logging
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+from locust.runners import WorkerRunner
+
+from locustfiles import _options, _web
+from locustfiles._prepare import prepare, read
+from locustfiles._refusal import Refusal
+from locustfiles._session import Session
+
+logger = logging.getLogger("mcp-perf")
+_sessions: list[Session] = []
+
+
+def on_session(_session: Session) -> None:
+    """Do what a caller wants done with a new session; replaced by `_headless`."""
+
+
+def init(environment: Any, web_ui: Any) -> None:
+    """Attach a session to Locust's environment and prepare what is to run at once."""
+    options = environment.parsed_options
+    headless = web_ui is None
+    session = Session(environment, headless=headless)
+    environment.mcp_perf = session
+    _sessions[:] = [session]
+    on_session(session)
+    if isinstance(environment.runner, WorkerRunner):
+        return
+    if headless or options.autostart:
+        with _refusals():
+            session.adopt(prepare(_options.wish(options)))
+    elif options.num_users is None:
+        _prefill(options)
+    if web_ui is not None:
+        _web.install(web_ui, session)
+
+
+def current() -> Session:
+    """Return the session of this process, for an event that does not name its environment."""
+    return _sessions[0]
+
+
+def _prefill(options: Any) -> None:
+    """Put the scenario's own load into the form, so that Start is all there is to press."""
+    with _refusals():
+        load = read(_options.wish(options)).scenario.load
+    options.num_users = load.users
+    options.spawn_rate = options.spawn_rate or load.spawn_rate or min(load.users, 100)
+
+
+@contextlib.contextmanager
+def _refusals() -> Iterator[None]:
+    """Turn a refusal into its lines and its exit code."""
+    try:
+        yield
+    except Refusal as refusal:
+        for line in refusal.lines:
+            logger.error("%s", line)
+        sys.exit(refusal.exit_code)

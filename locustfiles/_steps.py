@@ -1,0 +1,221 @@
+"""What: the steps of a journey, compiled once and shared by all users.
+
+A step builds its request, hands it to the client, and says in which class the call ended. Nothing
+here waits, logs or copies more than the call needs.
+"""
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Final
+from urllib.parse import urlencode
+
+import gevent
+import msgspec
+
+from locustfiles._checks import Checks
+from locustfiles._recorder import Recorder, Track
+from mcp_targets.client.exchange import with_body
+from mcp_targets.client.mcp import Call, McpClient
+from mcp_targets.reply import OK, Reply
+from mcp_targets.rest import RestClient
+from reports.samples import HARNESS_ERROR, INTERRUPTED
+from scenarios.lookups import LookupFailed, Template
+
+MCP: Final = "MCP"
+_HARNESS_PAUSE_S: Final = 0.05
+"""Our own fault costs no time, and would otherwise be repeated as fast as the machine can."""
+
+
+class Interrupted(BaseException):
+    """Thrown into a user whose call outlived the end of its round."""
+
+
+class CallFailed(Exception):  # noqa: N818 -- Locust shows its text in the table of failures
+    """What Locust's statistics are told of a failed call: few kinds, so that they group."""
+
+
+@dataclass(slots=True)
+class Lane:
+    """One user's way with one arm: its client, and where its calls are counted."""
+
+    arm: str
+    client: McpClient | RestClient
+    recorder: Recorder
+    fire: Callable[..., None]
+    """Locust's request event."""
+    journey: str = ""
+    values: dict[str, Any] = field(default_factory=dict)
+    waited_ns: int = 0
+
+
+class Step(ABC):
+    """What all calls share: counting the outcome and telling Locust."""
+
+    def __init__(self, track: Track, kind: str, *, goes_on: bool) -> None:
+        self.track = track
+        # Locust shows the verb in a column of its own.
+        self._name = track.name.removeprefix(f"{kind} ")
+        self.goes_on = goes_on
+        """Whether the journey continues when this step fails."""
+        self._kind = kind
+        self._failures: dict[str, CallFailed] = {}
+
+    def run(self, lane: Lane) -> str:
+        """Make the call; return its class."""
+        start_ns = time.perf_counter_ns()
+        try:
+            reply, cls = self.call(lane)
+        except LookupFailed as error:
+            reply = Reply(start_ns).fail(HARNESS_ERROR, str(error))
+            cls = HARNESS_ERROR
+        except BaseException:
+            # We are stopped from outside, in the middle of a call.
+            reply = Reply(start_ns).fail(INTERRUPTED, "cut off at the end of the round")
+            reply.end_ns = time.perf_counter_ns()
+            lane.recorder.call(self.track, lane.journey, INTERRUPTED, reply)
+            raise
+        lane.recorder.call(self.track, lane.journey, cls, reply)
+        if cls == HARNESS_ERROR:
+            gevent.sleep(_HARNESS_PAUSE_S)
+        lane.fire(
+            request_type=self._kind,
+            name=self._name,
+            response_time=(reply.end_ns - reply.start_ns) / 1e6,
+            response_length=reply.bytes_in,
+            response=None,
+            context={},
+            exception=None if cls == OK else self._failure(cls),
+            start_time=time.time(),
+        )
+        return cls
+
+    @abstractmethod
+    def call(self, lane: Lane) -> tuple[Reply, str]:
+        """Build the request, send it, judge the reply."""
+
+    def _failure(self, cls: str) -> CallFailed:
+        return self._failures.setdefault(cls, CallFailed(cls))
+
+
+class ToolStep(Step):
+    """`call: TOOL`."""
+
+    def __init__(
+        self,
+        track: Track,
+        call: Call,
+        checks: Checks,
+        *,
+        arguments: Template | None,
+        is_valid: Callable[[Any], str],
+        timeout_s: float | None,
+        goes_on: bool,
+    ) -> None:
+        super().__init__(track, MCP, goes_on=goes_on)
+        self._call = call
+        self._checks = checks
+        self._arguments = arguments
+        """None where they are constant, and part of the prepared call."""
+        self._is_valid = is_valid
+        self._timeout_s = timeout_s
+
+    def call(self, lane: Lane) -> tuple[Reply, str]:
+        """Check the arguments, call the tool, judge the result."""
+        arguments = None
+        if self._arguments is not None:
+            arguments = self._arguments.render(lane.values)
+            problem = self._is_valid(arguments)
+            if problem:
+                reply = Reply(time.perf_counter_ns())
+                return reply.fail(HARNESS_ERROR, problem), HARNESS_ERROR
+        client = lane.client
+        assert isinstance(client, McpClient)  # noqa: S101 -- compiled for this kind of arm
+        reply = client.call(self._call, arguments, self._timeout_s)
+        return reply, self._checks.judge(reply, lane.values)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """An HTTP request in parts; a part is bytes when it is constant, else a way to render it."""
+
+    line: bytes | Callable[[dict[str, Any]], bytes]
+    fields: bytes | Callable[[dict[str, Any]], bytes]
+    body: bytes | Callable[[dict[str, Any]], bytes] | None
+
+    def render(self, values: dict[str, Any]) -> bytes:
+        """Return the bytes to send."""
+        line, fields, body = self.line, self.fields, self.body
+        head = (line if isinstance(line, bytes) else line(values)) + (
+            fields if isinstance(fields, bytes) else fields(values)
+        )
+        if body is None:
+            return head + b"\r\n"
+        return with_body(head, body if isinstance(body, bytes) else body(values))
+
+    @property
+    def constant(self) -> bool:
+        """Whether nothing of it depends on the journey."""
+        return not any(map(callable, (self.line, self.fields, self.body)))
+
+
+class HttpStep(Step):
+    """`get|post|put|patch|delete: PATH`."""
+
+    def __init__(
+        self,
+        track: Track,
+        verb: str,
+        request: Request,
+        checks: Checks,
+        *,
+        timeout_s: float | None,
+        goes_on: bool,
+    ) -> None:
+        super().__init__(track, verb, goes_on=goes_on)
+        self._request = request
+        self._encoded = request.render({}) if request.constant else None
+        self._checks = checks
+        self._timeout_s = timeout_s
+
+    def call(self, lane: Lane) -> tuple[Reply, str]:
+        """Send the request, judge the reply."""
+        request = self._encoded or self._request.render(lane.values)
+        client = lane.client
+        assert isinstance(client, RestClient)  # noqa: S101 -- compiled for this kind of arm
+        reply = client.send(request, self._timeout_s)
+        return reply, self._checks.judge(reply, lane.values)
+
+
+class WaitStep:
+    """`wait: DURATION`: the user pauses; no call, and left out of the journey's time."""
+
+    goes_on = False
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+
+    def run(self, lane: Lane) -> str:
+        """Wait."""
+        start_ns = time.perf_counter_ns()
+        gevent.sleep(self._seconds)
+        lane.waited_ns += time.perf_counter_ns() - start_ns
+        return OK
+
+
+def encode_form(form: dict[str, Any]) -> bytes:
+    """Encode an HTML form; true and false are written as JSON writes them."""
+    return urlencode(
+        [
+            (name, str(value).lower() if isinstance(value, bool) else value)
+            for name, value in form.items()
+            if value is not None
+        ],
+        doseq=True,
+    ).encode()
+
+
+def encode_json(value: Any) -> bytes:
+    """Encode a JSON body."""
+    return msgspec.json.encode(value)
