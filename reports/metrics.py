@@ -1,0 +1,137 @@
+"""What can be judged of an arm: the metrics of the gates, over one round or over all of them."""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+from reports.tally import CALL, JOURNEY, Group, Tally, Turn
+
+FRACTIONS: Final = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p99_9": 0.999}
+JOURNEY_PREFIX: Final = "journey_"
+
+
+class Totals:
+    """One arm's numbers over some of its turns."""
+
+    def __init__(self, turns: Sequence[Turn]) -> None:
+        self._nodes = _nodes(turns)
+        self.steps = _groups(turns, CALL)
+        self.journeys = _groups(turns, JOURNEY)
+        self.call = _together(self.steps)
+        self.journey = _together(self.journeys)
+        ended = [share.ended for turn in turns for share in turn.shares.values() if share.ended]
+        self.planned = sum(record.planned for record in ended)
+        self.dropped = sum(record.dropped for record in ended)
+
+    @property
+    def calls(self) -> int:
+        """Calls of every class."""
+        return self.call.all.n
+
+    @property
+    def journeys_done(self) -> int:
+        """Journeys with every step ok."""
+        return self.journey.ok.n
+
+    @property
+    def success_rate(self) -> float | None:
+        """Journeys with every step ok over those that the target answered for."""
+        return self.journeys_done / self.journey.ended if self.journey.ended else None
+
+    @property
+    def throughput_per_s(self) -> float | None:
+        """Goodput: journeys with every step ok, per second."""
+        return self.per_second(JOURNEY)
+
+    @property
+    def calls_per_s(self) -> float | None:
+        """Ended calls per second."""
+        return self.per_second(CALL)
+
+    @property
+    def users(self) -> float:
+        """Users at work, all nodes together; the mean over time where their number changed."""
+        return sum(node.user_s / node.busy_s for node in self._nodes if node.busy_s > 0)
+
+    @property
+    def users_in_journeys(self) -> float:
+        """How many of them were inside a journey, on average: throughput times journey time."""
+        return sum(node.journey_ns / 1e9 / node.busy_s for node in self._nodes if node.busy_s > 0)
+
+    def per_second(self, kind: str, name: str | None = None) -> float | None:
+        """Return the rate of ended calls or done journeys, of one name or of all.
+
+        The nodes' users work side by side, so their rates add up: the sum over nodes of
+        (done / busy time). None when no time was spent.
+        """
+        nodes = [node for node in self._nodes if node.busy_s > 0]
+        return sum(node.count(kind, name) / node.busy_s for node in nodes) if nodes else None
+
+    def timed(self, metric: str) -> Tally:
+        """Return what a metric of time is about.
+
+        Calls of every class, because a timeout took its time, too; but only journeys with every
+        step ok, because the others are not whole, and failing fast is not being fast.
+        """
+        return self.journey.ok if metric.startswith(JOURNEY_PREFIX) else self.call.all
+
+    def value(self, metric: str) -> float | None:
+        """Return a metric of the gates: ms, per second, a fraction or a count.
+
+        None when it could not be measured.
+        """
+        if metric in _PLAIN:
+            return _PLAIN[metric](self)
+        tally, name = self.timed(metric), metric.removeprefix(JOURNEY_PREFIX)
+        if name in FRACTIONS:
+            return tally.percentiles_ms([FRACTIONS[name]])[0]
+        return tally.mean_ms() if name == "mean" else tally.max_ms()
+
+
+_PLAIN: Final[Mapping[str, Callable[[Totals], float | None]]] = {
+    "throughput": lambda totals: totals.throughput_per_s,
+    "calls_per_s": lambda totals: totals.calls_per_s,
+    "error_rate": lambda totals: totals.call.error_rate,
+    "success_rate": lambda totals: totals.success_rate,
+    "calls": lambda totals: totals.calls,
+    "journeys_done": lambda totals: totals.journeys_done,
+    "dropped": lambda totals: totals.dropped,
+}
+
+
+class _Node:
+    """One node's part in all of the turns."""
+
+    def __init__(self) -> None:
+        self.done: Counter[tuple[str, str]] = Counter()
+        self.busy_s = 0.0
+        self.user_s = 0.0
+        self.journey_ns = 0
+
+    def count(self, kind: str, name: str | None) -> int:
+        return sum(n for (k, what), n in self.done.items() if k == kind and name in (None, what))
+
+
+def _nodes(turns: Sequence[Turn]) -> list[_Node]:
+    nodes: defaultdict[str, _Node] = defaultdict(_Node)
+    for turn in turns:
+        for name, share in turn.shares.items():
+            node = nodes[name]
+            node.done.update(share.done)
+            node.busy_s += share.busy_s
+            node.user_s += share.ended.users * share.busy_s if share.ended else 0.0
+            node.journey_ns += share.journey_ns
+    return list(nodes.values())
+
+
+def _groups(turns: Sequence[Turn], kind: str) -> dict[str, Group]:
+    parts: defaultdict[str, list[tuple[str, Tally]]] = defaultdict(list)
+    for turn in turns:
+        for (of_kind, name, cls), tally in turn.parts.items():
+            if of_kind == kind:
+                parts[name].append((cls, tally))
+    return {name: Group(found) for name, found in parts.items()}
+
+
+def _together(groups: Mapping[str, Group]) -> Group:
+    return Group(part for group in groups.values() for part in group.by_class.items())
