@@ -1,0 +1,143 @@
+"""The reader of HTTP/1.1 responses, byte by byte."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mcp_targets.client.errors import ProtocolError, ReadError, TargetError
+from mcp_targets.client.http1 import MAX_HEAD_BYTES, ResponseReader, encode_headers
+
+PLAIN = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
+CHUNKED = (
+    b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+    b"1\r\n{\r\n1;x=y\r\n}\r\n0\r\nTrailer: t\r\n\r\n"
+)
+STREAM = (
+    b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\n"
+    b"Transfer-Encoding: chunked\r\n\r\n10\r\ndata: one\n\ndata:\r\n6\r\n two\n\n\r\n0\r\n\r\n"
+)
+
+
+def read(*pieces: bytes) -> ResponseReader:
+    reader = ResponseReader()
+    reader.expect()
+    for piece in pieces:
+        reader.feed(piece)
+    return reader
+
+
+@pytest.mark.parametrize("response", [PLAIN, CHUNKED])
+def test_a_response_is_read_whole_however_it_is_cut(response: bytes) -> None:
+    """A response fed byte by byte is complete at its last byte, not before, with its body."""
+    reader = ResponseReader()
+    reader.expect()
+    for number, byte in enumerate(response, start=1):
+        reader.feed(bytes([byte]))
+        assert reader.complete == (number == len(response))
+    assert (reader.status, reader.body, reader.keep_alive) == (200, b"{}", True)
+    assert reader.size == len(response)
+
+
+def test_a_stream_gives_its_events_as_they_come() -> None:
+    """Of an event stream each event is there once its blank line is."""
+    reader = read(STREAM[:-9])
+    assert reader.streaming
+    assert reader.events[0] == b"one"
+    assert not reader.complete
+    reader.feed(STREAM[-9:])
+    assert reader.complete
+    assert reader.events == [b"one", b"two"]
+
+
+def test_a_body_without_length_ends_with_the_connection() -> None:
+    """Without Content-Length and chunks the end of the connection is the end of the body."""
+    reader = read(b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n<p>")
+    assert not reader.complete
+    reader.feed_eof()
+    assert reader.complete
+    assert not reader.keep_alive
+    assert reader.body == b"<p>"
+
+
+@pytest.mark.parametrize("cut", range(len(PLAIN)))
+def test_a_reply_cut_anywhere_is_a_read_error(cut: int) -> None:
+    """The end of the connection before the end of the reply is an error, at every byte."""
+    reader = read(PLAIN[:cut])
+    with pytest.raises(ReadError, match=r"before a reply|in the middle"):
+        reader.feed_eof()
+
+
+def test_an_interim_response_is_not_the_reply() -> None:
+    """100 Continue is skipped; the response after it counts."""
+    reader = read(b"HTTP/1.1 100 Continue\r\n\r\n" + PLAIN)
+    assert (reader.status, reader.body, reader.surplus) == (200, b"{}", False)
+
+
+def test_a_second_response_nobody_asked_for_is_noticed() -> None:
+    """A duplicated reply marks the connection as unusable and does not touch the first."""
+    reader = read(PLAIN + PLAIN.replace(b"200 OK", b"500 No"))
+    assert reader.surplus
+    assert (reader.status, reader.body) == (200, b"{}")
+
+
+def test_connection_close_is_heard() -> None:
+    """Connection: close means that the connection is not used again."""
+    assert not read(PLAIN.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")).keep_alive
+
+
+def test_no_content_needs_no_body() -> None:
+    """204 and a 202 of length 0 are complete with their heads."""
+    assert read(b"HTTP/1.1 204 No Content\r\n\r\n").complete
+    assert read(b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n").complete
+
+
+def test_too_large_a_reply_is_cut_off() -> None:
+    """A reply over the limit is an error as soon as it is over."""
+    reader = ResponseReader(limit=100)
+    reader.expect()
+    with pytest.raises(ReadError, match="larger than 100 bytes"):
+        reader.feed(PLAIN + b"x" * 100)
+
+
+def test_endless_headers_are_cut_off() -> None:
+    """A server that sends headers for ever is an error, long before memory is short."""
+    reader = read(b"HTTP/1.1 200 OK\r\n")
+    with pytest.raises(TargetError):
+        for _ in range(MAX_HEAD_BYTES):
+            reader.feed(b"a: b\r\n" * 100)
+
+
+@pytest.mark.parametrize("bytes_in", [b"hello\r\n\r\n", b"HTTP/9 200\r\n\r\n", b"\x16\x03\x01"])
+def test_what_is_not_http_is_a_protocol_error(bytes_in: bytes) -> None:
+    """Anything that is not HTTP/1.1 is named as such."""
+    with pytest.raises(ProtocolError, match="not HTTP"):
+        read(bytes_in)
+
+
+@given(st.lists(st.binary(max_size=60), max_size=5))
+def test_no_bytes_raise_anything_but_our_own_errors(pieces) -> None:
+    """Any bytes in any chunking either parse or raise one of our errors."""
+    try:
+        reader = read(*pieces)
+        reader.feed_eof()
+    except TargetError:
+        pass
+
+
+@given(st.binary(max_size=30), st.integers(0, len(PLAIN) - 1))
+def test_a_damaged_response_raises_only_our_own_errors(damage, place) -> None:
+    """A response with bytes replaced anywhere never raises anything foreign."""
+    try:
+        reader = read(PLAIN[:place] + damage + PLAIN[place + len(damage) :])
+        reader.feed_eof()
+    except TargetError:
+        pass
+
+
+@pytest.mark.parametrize(
+    "header", [("A\r\nB", "x"), ("A", "x\r\nB: y"), ("", "x"), ("A b", "x"), ("A", "x\0")]
+)
+def test_a_header_cannot_break_out_of_its_line(header: tuple[str, str]) -> None:
+    """Line breaks, blanks in names and NUL are refused before anything is sent."""
+    with pytest.raises(ValueError, match="HTTP does not allow"):
+        encode_headers([header])

@@ -1,0 +1,95 @@
+"""What a reply is, told by its content."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mcp_targets.client.jsonrpc import is_answer, judge
+from mcp_targets.reply import Reply
+
+RESULT = {"jsonrpc": "2.0", "id": 7, "result": {"content": []}}
+ERROR = {"jsonrpc": "2.0", "id": 7, "error": {"code": -32602, "message": "bad params"}}
+
+
+def judged(body: object, status: int = 200) -> Reply:
+    reply = Reply(0)
+    reply.status = status
+    reply.body = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return judge(reply, 7)
+
+
+TABLE = [
+    ("a result is ok", RESULT, 200, "ok", ""),
+    ("key order does not matter", {"result": {}, "id": 7, "jsonrpc": "2.0"}, 200, "ok", ""),
+    ("an rpc error inside HTTP 200", ERROR, 200, "rpc_error", "-32602 bad params"),
+    ("an rpc error with HTTP 400", ERROR, 400, "rpc_error", "-32602"),
+    ("an rpc error without an id", {**ERROR, "id": None}, 400, "rpc_error", "-32602"),
+    ("an rpc error with a foreign id", {**ERROR, "id": "server-error"}, 400, "rpc_error", "bad"),
+    ("a wrong id", {**RESULT, "id": 8}, 200, "rpc_error", "id 8, expected 7"),
+    ("a string is not a number", {**RESULT, "id": "7"}, 200, "rpc_error", "'7', expected 7"),
+    ("no id", {"jsonrpc": "2.0", "result": {}}, 200, "rpc_error", "id None"),
+    ("neither result nor error", {"jsonrpc": "2.0", "id": 7}, 200, "rpc_error", "neither"),
+    ("not version 2.0", {"id": 7, "result": {}}, 200, "rpc_error", "jsonrpc"),
+    ("a batch", [RESULT], 200, "rpc_error", "not a JSON-RPC response"),
+    ("a result that is no object", {**RESULT, "result": 5}, 200, "rpc_error", "JSON-RPC"),
+    ("isError that is no boolean", {**RESULT, "result": {"isError": "no"}}, 200, "rpc_error", ""),
+    ("a page instead of JSON", b"<!doctype html><p>Sign in", 200, "http_error", "Sign in"),
+    ("an error page", b"<h1>Bad gateway</h1>", 502, "http_error", "HTTP 502: <h1>Bad gateway"),
+    ("a plain 404", b"", 404, "http_error", "HTTP 404: (no body)"),
+    ("JSON that is not JSON-RPC, 500", {"detail": "boom"}, 500, "http_error", "boom"),
+    ("a result with a bad status", RESULT, 500, "http_error", "HTTP 500"),
+    ("accepted, but no reply", b"", 202, "http_error", "HTTP 202"),
+    ("nothing at all", b"", 200, "transport_error", "empty"),
+    (
+        "a tool's own error",
+        {**RESULT, "result": {"isError": True, "content": [{"type": "text", "text": "no disk"}]}},
+        200,
+        "tool_error",
+        "no disk",
+    ),
+    ("a tool's error without text", {**RESULT, "result": {"isError": True}}, 200, "tool_error", ""),
+    (
+        "input_required is not an answer",
+        {**RESULT, "result": {"resultType": "input_required"}},
+        200,
+        "check_failed",
+        "input_required",
+    ),
+    ("complete is", {**RESULT, "result": {"resultType": "complete"}}, 200, "ok", ""),
+]
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "outcome", "words"), [row[1:] for row in TABLE], ids=[r[0] for r in TABLE]
+)
+def test_a_reply_is_classed_by_its_content(body, status, outcome, words) -> None:
+    """Each kind of reply ends in its own class, with words that show what came."""
+    reply = judged(body, status)
+    assert (reply.outcome, words in reply.detail) == (outcome, True), reply.detail
+
+
+@given(st.binary(max_size=200), st.sampled_from([200, 202, 400, 404, 500]))
+def test_no_body_makes_the_judge_fail(body, status) -> None:
+    """Any bytes end in a class."""
+    assert judged(body, status).outcome
+
+
+@pytest.mark.parametrize(
+    ("message", "ends"),
+    [
+        (RESULT, True),
+        (ERROR, True),
+        ({"jsonrpc": "2.0", "method": "notifications/progress", "params": {}}, False),
+        ({"jsonrpc": "2.0", "id": 1, "method": "ping"}, False),
+    ],
+)
+def test_notifications_and_requests_do_not_end_a_call(message, ends) -> None:
+    """In a stream only a response ends the call."""
+    assert is_answer(json.dumps(message).encode()) is ends
+
+
+def test_an_unreadable_message_ends_the_call_so_that_it_can_be_judged() -> None:
+    """Garbage in a stream is judged, not waited out."""
+    assert is_answer(b"{")

@@ -1,0 +1,388 @@
+"""The MCP client against a server that says exactly what the test wants."""
+
+import json
+import re
+import socket
+
+import pytest
+
+from mcp_targets.client.errors import CallTimeout, ConnectError, NegotiationError, ReadError
+from mcp_targets.client.exchange import Endpoint
+from mcp_targets.client.mcp import Call, McpClient
+from mcp_targets.client.tools import Tool
+
+ECHO = Tool("echo", {"type": "object"})
+
+
+def http(body: object, status: str = "200 OK", *headers: str) -> bytes:
+    """An HTTP response; an id of `...` in the body is filled in with the request's."""
+    data = body if isinstance(body, bytes) else json.dumps(body).encode()
+    lines = [f"HTTP/1.1 {status}", "Content-Type: application/json", *headers]
+    lines.append(f"Content-Length: {len(data)}")
+    return "\r\n".join(lines).encode() + b"\r\n\r\n" + data
+
+
+def answer(result: object, status: str = "200 OK", *headers: str):
+    """Answer a request with a result, under its own id."""
+
+    def say(peer: socket.socket, request: bytes) -> None:
+        body = {"jsonrpc": "2.0", "id": id_of(request), "result": result}
+        peer.sendall(http(body, status, *headers))
+
+    return say
+
+
+def error(code: int, message: str, status: str = "400 Bad Request"):
+    """Answer a request with a JSON-RPC error."""
+
+    def say(peer: socket.socket, request: bytes) -> None:
+        fault = {"code": code, "message": message}
+        body = {"jsonrpc": "2.0", "id": id_of(request), "error": fault}
+        peer.sendall(http(body, status))
+
+    return say
+
+
+def id_of(request: bytes) -> int:
+    return json.loads(request.partition(b"\r\n\r\n")[2])["id"]
+
+
+def body_of(request: bytes) -> dict:
+    return json.loads(request.partition(b"\r\n\r\n")[2])
+
+
+def header_of(request: bytes, name: str) -> list[str]:
+    return re.findall(rf"(?im)^{name}: (.*)\r$", request.partition(b"\r\n\r\n")[0].decode() + "\r")
+
+
+INITIALIZED = answer({"protocolVersion": "2025-11-25"}, "200 OK", "Mcp-Session-Id: s1")
+ACCEPTED = http(b"", "202 Accepted")
+DISCOVER = answer({"supportedVersions": ["2026-07-28"], "resultType": "complete"})
+RESULT = answer({"content": [], "structuredContent": {"message": "hi"}})
+
+
+def client(server, protocol: str = "auto", timeout_s: float = 5.0, **options) -> McpClient:
+    endpoint = Endpoint.of(server.url, timeout_s=timeout_s)
+    server.clients.append(McpClient(endpoint, protocol, **options))
+    return server.clients[-1]
+
+
+# Negotiation, as the probe of the specification has it.
+
+
+def test_a_modern_server_is_recognised(serve) -> None:
+    """server/discover that lists 2026-07-28 settles it; there is no session."""
+    server = serve(DISCOVER, RESULT)
+    mcp = client(server)
+    assert mcp.negotiate() == "2026-07-28"
+    assert mcp.call(Call(ECHO, {"message": "hi"})).outcome == "ok"
+    mcp.close()
+    assert len(server.requests) == 2
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        error(-32000, "Server not initialized"),
+        error(-32601, "Method not found", "200 OK"),
+        error(-32022, "version"),
+        http(b"Not found", "404 Not Found"),
+        answer({"supportedVersions": ["2025-11-25"]}),
+        answer({}),
+    ],
+    ids=["ts1", "mcp-go", "unsupported", "html404", "go-sdk", "nonsense"],
+)
+def test_any_other_answer_to_the_probe_leads_to_initialize(serve, first) -> None:
+    """What real servers of the handshake era say to server/discover never ends the attempt."""
+    server = serve(first, INITIALIZED, ACCEPTED)
+    assert client(server).negotiate() == "2025-11-25"
+    methods = [body_of(request)["method"] for request in server.requests]
+    assert methods == ["server/discover", "initialize", "notifications/initialized"]
+
+
+def test_the_handshake_sends_what_the_specification_wants(serve) -> None:
+    """No session and version headers before, both after, DELETE with both at the end."""
+    server = serve(INITIALIZED, ACCEPTED, RESULT, http(b""))
+    mcp = client(server, "2025-11-25")
+    mcp.open()
+    mcp.call(Call(ECHO, {}))
+    mcp.close()
+    initialize, initialized, call, delete = server.requests
+    assert header_of(initialize, "mcp-session-id") == []
+    assert header_of(initialize, "mcp-protocol-version") == []
+    assert body_of(initialize)["params"]["protocolVersion"] == "2025-11-25"
+    assert "id" not in body_of(initialized)
+    for request in (initialized, call, delete):
+        assert header_of(request, "mcp-session-id") == ["s1"]
+        assert header_of(request, "mcp-protocol-version") == ["2025-11-25"]
+    assert "_meta" not in body_of(call)["params"]
+    assert header_of(call, "mcp-method") == []
+    assert delete.startswith(b"DELETE /mcp HTTP/1.1\r\n")
+
+
+def test_a_server_without_sessions_works(serve) -> None:
+    """No session id means no session header and no DELETE."""
+    server = serve(answer({"protocolVersion": "2025-06-18"}), ACCEPTED, RESULT)
+    mcp = client(server, "auto")
+    mcp.version = "2025-06-18"
+    assert mcp.call(Call(ECHO, {})).outcome == "ok"
+    mcp.close()
+    assert len(server.requests) == 3
+    assert header_of(server.requests[2], "mcp-session-id") == []
+
+
+def test_a_pinned_version_that_the_server_does_not_speak_is_named(serve) -> None:
+    """Asking for one version and getting another is an error, not a silent change."""
+    older = answer({"protocolVersion": "2025-06-18"})
+    with pytest.raises(NegotiationError, match="asked for 2025-11-25, the server speaks 2025-06"):
+        client(serve(older), "2025-11-25").negotiate()
+    with pytest.raises(NegotiationError, match="does not speak 2026-07-28"):
+        client(serve(http(b"", "404 Not Found")), "2026-07-28").negotiate()
+
+
+def test_a_page_instead_of_a_server_is_named(serve) -> None:
+    """A login page at the address is an error that shows the page."""
+    page = http(b"<!doctype html>Sign in")
+    with pytest.raises(NegotiationError, match="Sign in"):
+        client(serve(page, page)).negotiate()
+
+
+def test_missing_credentials_are_hinted_at(serve) -> None:
+    """401 says what to set."""
+    denied = http(b"{}", "401 Unauthorized")
+    with pytest.raises(NegotiationError, match="headers:"):
+        client(serve(denied, denied)).negotiate()
+
+
+def test_a_silent_server_is_not_asked_twice(serve) -> None:
+    """A probe without an answer ends in a timeout at once."""
+    server = serve(b"")
+    with pytest.raises(CallTimeout):
+        client(server, timeout_s=0.2).negotiate()
+    assert len(server.requests) == 1
+
+
+def test_a_dead_port_is_a_connect_error() -> None:
+    """Nobody there is told apart from somebody strange."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    with pytest.raises(ConnectError, match="refused"):
+        McpClient(Endpoint.of(f"http://127.0.0.1:{port}/mcp")).negotiate()
+
+
+# Calls of 2026-07-28.
+
+
+def test_a_modern_call_carries_envelope_and_routing_headers(serve) -> None:
+    """Every request has _meta, the version, the method and the name; values may need encoding."""
+    server = serve(DISCOVER, RESULT)
+    mcp = client(server)
+    mcp.negotiate()
+    tool = Tool("grüß", {}, ((("region",), "Region"), (("n",), "N"), (("gone",), "Gone")))
+    mcp.call(Call(tool, {"region": "Zürich", "n": 7, "gone": None}))
+    request = server.requests[1]
+    meta = body_of(request)["params"]["_meta"]
+    assert meta["io.modelcontextprotocol/protocolVersion"] == "2026-07-28"
+    assert meta["io.modelcontextprotocol/clientCapabilities"] == {}
+    assert header_of(request, "mcp-protocol-version") == ["2026-07-28"]
+    assert header_of(request, "mcp-method") == ["tools/call"]
+    assert header_of(request, "mcp-name") == ["=?base64?Z3LDvMOf?="]
+    assert header_of(request, "mcp-param-region") == ["=?base64?WsO8cmljaA==?="]
+    assert header_of(request, "mcp-param-n") == ["7"]
+    assert header_of(request, "mcp-param-gone") == []
+    assert header_of(request, "accept") == ["application/json, text/event-stream"]
+
+
+def test_arguments_of_each_call_go_into_body_and_headers(serve) -> None:
+    """A call without constant arguments is built anew each time, per cent signs and all."""
+    server = serve(DISCOVER, RESULT, RESULT)
+    mcp = client(server)
+    mcp.negotiate()
+    call = Call(Tool("100%", {}, ((("r",), "R"),)), None)
+    for value in ("a%b", "c"):
+        assert mcp.call(call, {"r": value}).outcome == "ok"
+    sent = [body_of(request)["params"] for request in server.requests[1:]]
+    assert [params["arguments"] for params in sent] == [{"r": "a%b"}, {"r": "c"}]
+    assert [params["name"] for params in sent] == ["100%", "100%"]
+    assert [header_of(r, "mcp-param-r") for r in server.requests[1:]] == [["a%b"], ["c"]]
+
+
+def test_ids_are_unique_in_a_session(serve) -> None:
+    """No two requests of one client share an id."""
+    server = serve(DISCOVER, *[RESULT] * 5)
+    mcp = client(server)
+    mcp.negotiate()
+    call = Call(ECHO, {})
+    for _ in range(5):
+        mcp.call(call)
+    ids = [id_of(request) for request in server.requests]
+    assert len(set(ids)) == 6
+
+
+# Replies as streams.
+
+
+def stream(*messages: object, end: bytes = b"0\r\n\r\n"):
+    """Answer with an event stream; an id of None becomes the request's."""
+
+    def say(peer: socket.socket, request: bytes) -> None:
+        head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
+        peer.sendall(head + b"Transfer-Encoding: chunked\r\n\r\n")
+        for message in messages:
+            filled = {**message, "id": id_of(request)} if "result" in message else message
+            event = b"event: message\r\ndata: " + json.dumps(filled).encode() + b"\r\n\r\n"
+            peer.sendall(b"%x\r\n%b\r\n" % (len(event), event))
+        peer.sendall(end)
+
+    return say
+
+
+PROGRESS = {"jsonrpc": "2.0", "method": "notifications/progress", "params": {"progress": 1}}
+DONE = {"jsonrpc": "2.0", "result": {"content": []}}
+
+
+def test_a_reply_may_come_as_a_stream_and_the_connection_is_used_again(serve) -> None:
+    """Notifications are passed over, the response ends the call, the connection stays."""
+    server = serve(stream(PROGRESS, DONE), stream(DONE), RESULT)
+    mcp = client(server, "2026-07-28")
+    call = Call(ECHO, {})
+    assert [mcp.call(call).outcome for _ in range(3)] == ["ok"] * 3
+    assert server.connections == 1
+
+
+def test_a_stream_that_stays_open_costs_its_connection_and_nothing_else(serve) -> None:
+    """A server that does not end the stream after the response gets a new connection."""
+    server = serve(stream(DONE, end=b""), RESULT)
+    mcp = client(server, "2026-07-28")
+    call = Call(ECHO, {})
+    assert [mcp.call(call).outcome for _ in range(2)] == ["ok"] * 2
+    assert server.connections == 2
+
+
+def test_a_stream_that_ends_without_a_response_is_a_transport_error(serve) -> None:
+    """Progress alone is no answer."""
+    reply = client(serve(stream(PROGRESS)), "2026-07-28").call(Call(ECHO, {}))
+    assert (reply.outcome, reply.detail) == (
+        "transport_error",
+        "the stream ended without a reply",
+    )
+
+
+def test_a_cut_stream_is_a_transport_error(serve) -> None:
+    """A stream that breaks off in the middle is told from one that ended."""
+
+    def cut(peer: socket.socket, request: bytes) -> None:
+        stream(PROGRESS, end=b"")(peer, request)
+        peer.shutdown(socket.SHUT_RDWR)
+
+    reply = client(serve(cut), "2026-07-28").call(Call(ECHO, {}))
+    assert reply.outcome == "transport_error"
+    assert "in the middle" in reply.detail
+
+
+def test_a_stream_that_never_answers_is_a_timeout(serve) -> None:
+    """An open stream without a response ends with the call's time."""
+    mcp = client(serve(stream(PROGRESS, end=b"")), "2026-07-28", timeout_s=0.3)
+    assert mcp.call(Call(ECHO, {})).outcome == "timeout"
+
+
+# Sessions that are lost, and servers that moved.
+
+
+@pytest.mark.parametrize(
+    "lost",
+    [
+        http(b"Session not found", "404 Not Found"),
+        error(-32000, "Bad Request: No valid session ID provided"),
+    ],
+    ids=["404", "server-everything"],
+)
+def test_a_lost_session_is_opened_again_and_counted(serve, lost) -> None:
+    """The call succeeds on the new session, says so, and its latency covers both attempts."""
+    renewed = answer({"protocolVersion": "2025-11-25"}, "200 OK", "Mcp-Session-Id: s2")
+    server = serve(INITIALIZED, ACCEPTED, lost, renewed, ACCEPTED, RESULT, RESULT)
+    seen = []
+    mcp = client(server, "2025-11-25", observe=lambda method, _reply: seen.append(method))
+    call = Call(ECHO, {})
+    reply = mcp.call(call)
+    assert (reply.outcome, reply.session_lost) == ("ok", True)
+    assert header_of(server.requests[-1], "mcp-session-id") == ["s2"]
+    assert seen.count("initialize") == 2
+    assert not mcp.call(call).session_lost
+
+
+def test_another_400_is_not_a_lost_session(serve) -> None:
+    """An rpc error that speaks of something else is the call's own failure."""
+    server = serve(INITIALIZED, ACCEPTED, error(-32602, "bad arguments"))
+    reply = client(server, "2025-11-25").call(Call(ECHO, {}))
+    assert (reply.outcome, reply.session_lost, len(server.requests)) == ("rpc_error", False, 3)
+
+
+def test_a_session_that_cannot_be_opened_again_fails_the_call(serve) -> None:
+    """The reason names both what was lost and what did not work."""
+    server = serve(INITIALIZED, ACCEPTED, http(b"", "404 Not Found"), http(b"", "503 Busy"))
+    reply = client(server, "2025-11-25").call(Call(ECHO, {}))
+    assert reply.outcome == "http_error"
+    assert "session lost" in reply.detail
+
+
+def test_a_session_that_did_not_open_is_tried_by_the_call_itself(serve) -> None:
+    """A user whose session failed to open fails its calls, class by class, until it opens."""
+    server = serve(http(b"", "503 Busy"), INITIALIZED, ACCEPTED, RESULT)
+    mcp = client(server, "2025-11-25")
+    first, second = mcp.call(Call(ECHO, {})), mcp.call(Call(ECHO, {}))
+    assert (first.outcome, second.outcome) == ("http_error", "ok")
+
+
+def test_a_redirect_within_the_origin_is_followed_once_and_remembered(serve) -> None:
+    """/mcp -> /mcp/ costs one extra request in all, not one per call."""
+    moved = http(b"", "307 Temporary Redirect", "Location: /mcp/")
+    server = serve(moved, RESULT, RESULT)
+    mcp = client(server, "2026-07-28")
+    call = Call(ECHO, {})
+    assert [mcp.call(call).outcome for _ in range(2)] == ["ok"] * 2
+    paths = [request.split(b" ")[1] for request in server.requests]
+    assert paths == [b"/mcp", b"/mcp/", b"/mcp/"]
+
+
+@pytest.mark.parametrize("location", ["http://127.0.0.1:1/mcp", "https://example.com/", "/mcp"])
+def test_a_redirect_elsewhere_is_not_followed(serve, location) -> None:
+    """Another origin, or a circle, is an http_error that shows the status."""
+    server = serve(http(b"", "308 Permanent Redirect", f"Location: {location}"))
+    reply = client(server, "2026-07-28").call(Call(ECHO, {}))
+    assert reply.outcome == "http_error"
+    assert "308" in reply.detail
+
+
+# Listing tools.
+
+
+def listed(*names: str, cursor: str | None = None, schema: dict | None = None):
+    tools = [{"name": name, "inputSchema": schema or {"type": "object"}} for name in names]
+    return answer({"tools": tools, **({"nextCursor": cursor} if cursor else {})})
+
+
+def test_tools_are_listed_over_all_pages(serve) -> None:
+    """NextCursor is followed to the end."""
+    server = serve(listed("a", "b", cursor="2"), listed("c"))
+    assert list(client(server, "2026-07-28").list_tools()) == ["a", "b", "c"]
+    assert body_of(server.requests[1])["params"]["cursor"] == "2"
+
+
+def test_a_tool_with_a_forbidden_annotation_is_left_out_in_the_new_era(serve) -> None:
+    """The specification has clients drop such a tool; in the old era it is just a tool."""
+    bad = {"properties": {"x": {"type": "number", "x-mcp-header": "X"}}}
+    assert client(serve(listed("t", schema=bad)), "2026-07-28").list_tools() == {}
+    server = serve(INITIALIZED, ACCEPTED, listed("t", schema=bad))
+    mcp = client(server, "2025-11-25")
+    mcp.open()
+    assert list(mcp.list_tools()) == ["t"]
+
+
+@pytest.mark.parametrize(
+    "page", [answer({}), answer({"tools": [5]}), answer({"tools": [{"name": "x"}]})]
+)
+def test_a_list_that_is_no_list_is_an_error(serve, page) -> None:
+    """A malformed tools/list is named, not taken for an empty one."""
+    with pytest.raises(ReadError, match="tools/list"):
+        client(serve(page), "2026-07-28").list_tools()

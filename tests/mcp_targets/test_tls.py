@@ -1,0 +1,86 @@
+"""TLS: certificates are verified unless the file says otherwise."""
+
+import ssl
+import subprocess
+import threading
+
+import pytest
+
+from mcp_targets.client.errors import ConnectError
+from mcp_targets.client.exchange import Endpoint
+from mcp_targets.rest import RestClient, encode_fields, encode_line
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory) -> str:
+    path = tmp_path_factory.mktemp("tls") / "both.pem"
+    subprocess.run(
+        [
+            *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1"),
+            *("-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"),
+            *("-keyout", str(path), "-out", f"{path}.crt"),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    path.write_text(path.read_text() + (path.parent / "both.pem.crt").read_text())
+    return str(path)
+
+
+@pytest.fixture
+def tls_url(certificate):
+    import socket
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        while True:
+            try:
+                peer, _ = listener.accept()
+                with context.wrap_socket(peer, server_side=True) as secure:
+                    while secure.recv(65536):
+                        secure.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi")
+            except ssl.SSLError:
+                continue
+            except OSError:
+                return
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    yield f"https://127.0.0.1:{listener.getsockname()[1]}"
+    listener.shutdown(socket.SHUT_RDWR)
+    listener.close()
+    thread.join(5)
+
+
+def call(endpoint: Endpoint) -> bytes:
+    rest = RestClient(endpoint)
+    head = encode_line(endpoint, "GET", "/") + encode_fields(endpoint, [])
+    bodies = {rest.send(head + b"\r\n").body for _ in range(3)}
+    assert rest.connection.opened == 1
+    rest.close()
+    return bodies.pop()
+
+
+def test_an_untrusted_certificate_is_refused_by_default(tls_url) -> None:
+    """Without being told otherwise, nothing is sent to a server that cannot prove its name."""
+    with pytest.raises(ConnectError, match="certificate not trusted"):
+        RestClient(Endpoint.of(tls_url)).ready()
+
+
+def test_a_certificate_of_ones_own_authority_is_accepted(tls_url, certificate) -> None:
+    """`ca` names the authority to trust; the connection is kept alive as any other."""
+    assert call(Endpoint.of(tls_url, ca=certificate)) == b"hi"
+
+
+def test_verification_can_be_switched_off(tls_url) -> None:
+    """`verify: false` takes any certificate."""
+    assert call(Endpoint.of(tls_url, verify=False)) == b"hi"
+
+
+def test_a_missing_authority_file_is_a_configuration_mistake(tls_url) -> None:
+    """A `ca` that cannot be read is named before anything is sent."""
+    with pytest.raises(ValueError, match=r"nowhere\.pem"):
+        Endpoint.of(tls_url, ca="nowhere.pem")

@@ -1,0 +1,80 @@
+"""Tools: header annotations and the encoding of routing headers."""
+
+import base64
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mcp_targets.client.tools import (
+    InvalidAnnotation,
+    encode_header_value,
+    param_headers,
+    read_tool,
+)
+
+
+def tool(schema: dict) -> dict:
+    return {"name": "t", "inputSchema": schema}
+
+
+def test_annotations_are_found_through_properties_only() -> None:
+    """Nested properties count, with their path; booleans are written as JSON does."""
+    inner = {"properties": {"deep": {"type": "boolean", "x-mcp-header": "Deep"}}}
+    schema = {"properties": {"a": {"type": "string", "x-mcp-header": "A"}, "b": inner}}
+    read = read_tool(tool(schema))
+    assert read.header_params == ((("a",), "A"), (("b", "deep"), "Deep"))
+    assert param_headers(read, {"a": "x", "b": {"deep": True}}) == [
+        ("Mcp-Param-A", "x"),
+        ("Mcp-Param-Deep", "true"),
+    ]
+    assert param_headers(read, {"b": None}) == []
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"properties": {"a": {"type": "number", "x-mcp-header": "A"}}},
+        {"properties": {"a": {"x-mcp-header": "A"}}},
+        {"properties": {"a": {"type": "string", "x-mcp-header": "no blank"}}},
+        {"properties": {"a": {"type": "string", "x-mcp-header": 5}}},
+        {"items": {"type": "string", "x-mcp-header": "A"}},
+        {"allOf": [{"properties": {"a": {"type": "string", "x-mcp-header": "A"}}}]},
+        {
+            "properties": {
+                "a": {"type": "string", "x-mcp-header": "A"},
+                "b": {"type": "string", "x-mcp-header": "a"},
+            }
+        },
+    ],
+)
+def test_forbidden_annotations_are_recognised(schema) -> None:
+    """Wrong types, wrong tokens, unreachable places and shared tokens are invalid."""
+    with pytest.raises(InvalidAnnotation):
+        read_tool(tool(schema))
+
+
+@pytest.mark.parametrize(
+    ("value", "encoded"),
+    [
+        ("plain value", "plain value"),
+        ("Zürich", "=?base64?WsO8cmljaA==?="),
+        (" edge", "=?base64?IGVkZ2U=?="),
+        ("=?base64?x?=", "=?base64?PT9iYXNlNjQ/eD89?="),
+        ("", ""),
+        ("a\nb", "=?base64?YQpi?="),
+    ],
+)
+def test_header_values_are_encoded_where_http_needs_it(value, encoded) -> None:
+    """Printable ASCII goes verbatim, everything else in base64."""
+    assert encode_header_value(value) == encoded
+
+
+@given(st.text())
+def test_every_value_survives_its_header(value) -> None:
+    """Whatever the value, the header is clean and gives it back."""
+    encoded = encode_header_value(value)
+    assert all(" " <= letter <= "~" for letter in encoded)
+    if encoded.startswith("=?base64?"):
+        encoded = base64.b64decode(encoded[9:-2]).decode()
+    assert encoded == value
