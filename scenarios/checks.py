@@ -1,0 +1,134 @@
+"""What a scenario's parts must agree on: names, arms, expressions, files, the environment."""
+
+from collections.abc import Iterator
+from typing import Final
+
+import jmespath
+from jmespath.exceptions import JMESPathError
+
+from scenarios import syntax
+from scenarios.draft import Draft, DraftJourney
+from scenarios.generators import compile_generators, compile_one
+from scenarios.model import HTTP_VERBS, Arm, Step
+from scenarios.names import base_names, lookups, step_lookups, unknown, unknown_in_steps
+from scenarios.paths import inside
+from scenarios.problems import Finding, Path
+from scenarios.wording import InputError, one_of, quote, suggest
+
+_LONGEST_EXPRESSION: Final = 1024
+
+
+def check(draft: Draft) -> Iterator[Finding]:
+    """Yield all that is wrong between the parts; each part by itself is the model's affair."""
+    yield from _constants(draft, ("vars",), draft.vars)
+    for name, arm in draft.arms.items():
+        if arm:
+            yield from _arm(draft, ("arms", name), arm)
+    for journey in draft.journeys:
+        yield from _generators(draft, journey)
+        for name, steps in journey.steps.items():
+            for path, step, _ in steps:
+                if step:
+                    yield from _step(draft, name, path, step)
+            if not _provides(draft.arms.get(name)):
+                known = base_names(draft.vars, draft.arms[name]) | journey.with_.keys()
+                yield from unknown_in_steps(steps, known, draft.env)
+    yield from _gates(draft)
+
+
+def _provides(arm: Arm | None) -> bool:
+    """Tell whether the target may bring names of its own, which are known only once it runs."""
+    return arm is None or arm.address.startswith("system:")
+
+
+def _constants(draft: Draft, path: Path, tree: object) -> Iterator[Finding]:
+    """Check what is made once, before any journey: only the environment is known there."""
+    for item in lookups(tree, path, draft.env):
+        if isinstance(item, Finding):
+            yield item
+        else:
+            message = f"${{{item[1]}}} cannot stand here: only ${{env:NAME}} can"
+            yield Finding(item[0], message, "use it in a step, or in with")
+
+
+def _arm(draft: Draft, path: Path, arm: Arm) -> Iterator[Finding]:
+    yield from _constants(draft, (*path, "vars"), arm.vars)
+    yield from _constants(draft, (*path, "headers"), arm.headers)
+    for name, text in arm.headers.items():
+        used = [value for key, value in draft.env.items() if f"${{env:{key}}}" in text]
+        if any(syntax.CONTROL.search(value) for value in used):
+            message = f"the header {name} takes a line end or control character from env"
+            yield Finding((*path, "headers", name), message, "set the variable to one line")
+    if arm.tls.ca is not None:
+        try:
+            inside(draft.base, arm.tls.ca)
+        except InputError as error:
+            yield Finding((*path, "tls", "ca"), error.message, error.hint)
+
+
+def _generators(draft: Draft, journey: DraftJourney) -> Iterator[Finding]:
+    failed = False
+    for name, spec in journey.with_.items():
+        path = (*journey.path, "with", name)
+        try:
+            needs = compile_one(spec, draft.env, draft.base).names
+        except InputError as error:
+            failed = True
+            yield Finding(path, f"{name}: {error.message}", error.hint)
+        else:
+            yield from _unknown_in_template(draft, journey, path, needs)
+    if not failed:
+        try:
+            compile_generators(journey.with_, seed=0, env=draft.env, base=draft.base)
+        except InputError as error:
+            yield Finding((*journey.path, "with"), error.message, error.hint)
+
+
+def _unknown_in_template(
+    draft: Draft, journey: DraftJourney, path: Path, needs: frozenset[str]
+) -> Iterator[Finding]:
+    for arm in draft.arms.values():
+        if not _provides(arm):
+            known = base_names(draft.vars, arm) | journey.with_.keys()
+            yield from (unknown(path, name, known) for name in sorted(needs - known))
+
+
+def _step(draft: Draft, arm_name: str, path: Path, step: Step) -> Iterator[Finding]:
+    arm = draft.arms[arm_name]
+    if arm and arm.kind == "http" and step.action == "call":
+        message = f"call is for mcp arms, and {arm_name!r} is an http arm"
+        yield Finding((*path, "call"), message, f"write {one_of(HTTP_VERBS)}")
+    if arm and arm.kind == "mcp" and step.action in HTTP_VERBS:
+        message = f"{step.action} is for http arms, and {arm_name!r} is an mcp arm"
+        yield Finding((*path, step.action), message, "write call: TOOL")
+    for item in step_lookups(path, step, draft.env):
+        if isinstance(item, Finding):
+            yield item
+    for name, expression in step.save.items():
+        yield from _expression((*path, "save", name), expression)
+    for expression in step.expect.equals:
+        yield from _expression((*path, "expect", "equals", expression), expression)
+
+
+def _expression(path: Path, expression: str) -> Iterator[Finding]:
+    if len(expression) > _LONGEST_EXPRESSION:
+        message = f"{quote(expression)} is longer than 1 KiB"
+        yield Finding(path, message, "write a shorter JMESPath")
+        return
+    try:
+        jmespath.compile(expression)
+    except JMESPathError as error:
+        said = str(error).splitlines()[0]
+        hint = "JMESPath has no leading $: " if expression.startswith("$") else ""
+        hint += "write it like structuredContent.items[0].id"
+        yield Finding(path, f"{quote(expression)} is not JMESPath: {said}", hint)
+    except RecursionError:
+        yield Finding(path, f"{quote(expression)} is nested too deep", "write a simpler JMESPath")
+
+
+def _gates(draft: Draft) -> Iterator[Finding]:
+    for path, gate in draft.gates:
+        for arm in filter(None, (gate.arm, gate.versus)):
+            if arm not in draft.arms:
+                message = f"the gate {quote(gate.text)} names {arm!r}, which is no arm"
+                yield Finding(path, message, suggest(arm, draft.arms))

@@ -1,0 +1,167 @@
+"""From a scenario file to the model, with all its problems at once.
+
+Text -> plain tree with lines (`yaml_reader`) -> overrides -> the model's shape (`layout`) -> model
+(`validation`) and what its parts must agree on (`checks`) -> `Loaded`, or a `ScenarioError`.
+"""
+
+import os
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path as FilePath
+from typing import Any
+
+from scenarios.catalog import find, shipped
+from scenarios.checks import check
+from scenarios.draft import draft
+from scenarios.layout import arrange, mapping, oversize
+from scenarios.model import Scenario
+from scenarios.names import unknown_in_scenario
+from scenarios.overrides import override
+from scenarios.places import Places
+from scenarios.problems import MOST_SHOWN, Finding, Path, Problem, ScenarioError
+from scenarios.templates import NAME
+from scenarios.validation import validate
+from scenarios.wording import quote, suggest
+from scenarios.yaml_reader import MOST_BYTES, UnreadableError, decode, read
+
+__all__ = [
+    "Loaded",
+    "Problem",
+    "ScenarioError",
+    "find",
+    "load",
+    "load_text",
+    "shipped",
+    "unknown_names",
+]
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A valid scenario, and where it came from."""
+
+    scenario: Scenario
+    text: str
+    """The file as it is, without overrides."""
+    source: str
+    base: FilePath
+    """The folder that the scenario's own files are looked up in."""
+    env: dict[str, str] = field(repr=False)
+    """The allow-listed environment variables: all of them may be secrets."""
+    lines: Mapping[Path, int] = field(default_factory=dict, repr=False)
+
+
+def load(
+    path: FilePath,
+    overrides: Sequence[str] = (),
+    *,
+    environ: Mapping[str, str] = os.environ,
+    arms: Sequence[str] = (),
+) -> Loaded:
+    """Load a file. `overrides` are like `load.users=50`; `arms`, if any, are the only ones kept.
+
+    Raises ScenarioError with every problem of the file.
+    """
+    source = str(path)
+    try:
+        # Not a pipe or a device: reading one may never end.
+        content = _content(path) if path.is_file() else None
+    except OSError as error:
+        problem = Problem(source, 0, f"cannot be read: {error.strerror}", "check its permissions")
+        raise ScenarioError([problem]) from None
+    if content is None:
+        raise ScenarioError([Problem(source, 0, "there is no such file", "check the path")])
+    try:
+        text = decode(content)
+    except UnreadableError as error:
+        raise ScenarioError([Problem(source, error.line, error.message, error.hint)]) from None
+    return load_text(text, source, path.parent, overrides, environ=environ, arms=arms)
+
+
+def load_text(
+    text: str,
+    source: str,
+    base: FilePath,
+    overrides: Sequence[str] = (),
+    *,
+    environ: Mapping[str, str] = os.environ,
+    arms: Sequence[str] = (),
+) -> Loaded:
+    """Load a scenario's text, as `load` does; `source` names it in messages."""
+    try:
+        reading = read(text)
+    except UnreadableError as error:
+        raise ScenarioError([Problem(source, error.line, error.message, error.hint)]) from None
+    owners, findings = override(reading.tree, overrides)
+    env, env_findings = _environment(reading.tree, environ)
+    findings += [*reading.findings, *env_findings]
+    places = Places(source, reading.lines, owners)
+    tree, more = arrange(reading.tree)
+    if too_much := oversize(tree, text):
+        raise ScenarioError(places.problems([too_much]))
+    scenario, wrong = validate(tree, reading.lines)
+    checked = check(draft(tree, reading.lines, env, base))
+    findings += [*more, *wrong, *islice(checked, MOST_SHOWN + 1), *_unknown_arms(arms, tree)]
+    if scenario is None or findings:
+        raise ScenarioError(places.problems(findings))
+    return Loaded(_only(scenario, arms), text, source, base, env, reading.lines)
+
+
+def unknown_names(
+    scenario: Scenario | Loaded, arm: str, provided: Collection[str]
+) -> list[Problem]:
+    """Return the lookups of an arm that nothing provides.
+
+    `provided` are the names that the arm's target brought, such as `account`. What can be known
+    without them was checked by `load`, so this is for arms of a `system:`. Problems carry the line
+    if a `Loaded` is given.
+    """
+    if isinstance(scenario, Loaded):
+        places = Places(scenario.source, scenario.lines)
+        scenario = scenario.scenario
+    else:
+        places = Places(scenario.name)
+    env = dict.fromkeys(scenario.env, "")
+    return places.problems(unknown_in_scenario(scenario, arm, provided, env))
+
+
+def _content(path: FilePath) -> bytes:
+    with path.open("rb") as file:
+        return file.read(MOST_BYTES + 1)
+
+
+def _environment(tree: Any, environ: Mapping[str, str]) -> tuple[dict[str, str], list[Finding]]:
+    """Return the allow-listed variables, and those that are not set."""
+    names = tree.get("env") if isinstance(tree, dict) else None
+    env: dict[str, str] = {}
+    findings = []
+    for index, name in enumerate(names if isinstance(names, list) else []):
+        if not isinstance(name, str) or not NAME.fullmatch(name):
+            continue  # the model says so
+        env[name] = environ.get(name, "")
+        if name not in environ:
+            message = f"environment variable {quote(name)} is not set"
+            findings.append(Finding(("env", index), message, f"run export {name}=… before"))
+    return env, findings
+
+
+def _unknown_arms(arms: Sequence[str], tree: Any) -> Iterator[Finding]:
+    known = mapping(tree, "arms")
+    for name in arms:
+        if name not in known:
+            message = f"no arm is called {quote(name)}"
+            yield Finding((), message, suggest(name, known), source=f"--arm {name}")
+
+
+def _only(scenario: Scenario, arms: Sequence[str]) -> Scenario:
+    """Keep some arms, and the gates that can be judged without the others."""
+    if not arms:
+        return scenario
+    journeys = {
+        name: journey.model_copy(update={"steps": {arm: journey.steps[arm] for arm in arms}})
+        for name, journey in scenario.journeys.items()
+    }
+    kept = {name: arm for name, arm in scenario.arms.items() if name in arms}
+    gates = tuple(gate for gate in scenario.gates if {gate.arm, gate.versus or gate.arm} <= {*arms})
+    return scenario.model_copy(update={"arms": kept, "journeys": journeys, "gates": gates})

@@ -1,0 +1,240 @@
+"""The model of a scenario: what a valid file says. Frozen, and nothing undeclared gets in.
+
+Durations are seconds, percentages are fractions of 1. Keys that Python reserves carry a trailing
+underscore here: `with_`, `json_`, `class_`.
+"""
+
+from typing import Annotated, Any, Final, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    InstanceOf,
+    model_validator,
+)
+
+from scenarios import gates, syntax, units
+from scenarios.wording import InputError, one_of
+
+Seconds = Annotated[float, BeforeValidator(units.seconds)]
+PositiveSeconds = Annotated[float, BeforeValidator(units.positive_seconds)]
+Fraction = Annotated[float, BeforeValidator(units.fraction)]
+Whole = Annotated[int, Field(strict=True)]
+Positive = Annotated[float, Field(strict=True, gt=0, allow_inf_nan=False)]
+Flag = Annotated[bool, Field(strict=True)]
+Identifier = Annotated[str, AfterValidator(syntax.identifier)]
+Label = Annotated[str, AfterValidator(syntax.label)]
+Headers = dict[str, str]
+Variables = dict[Identifier, Any]
+Gate = gates.Gate
+Think = syntax.Think
+
+Protocol = Literal["auto", "2026-07-28", "2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05"]
+
+HTTP_VERBS: Final = ("get", "post", "put", "patch", "delete")
+ACTIONS: Final = ("call", *HTTP_VERBS, "wait")
+_HTTP_ONLY: Final = ("query", "form", "json_", "headers")
+
+
+class Part(BaseModel):
+    """A part of a scenario."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Tls(Part):
+    """How the target's certificate is checked."""
+
+    verify: Flag = True
+    ca: str | None = None
+    """A file with certificates to trust, in the scenario's folder."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.ca is not None and not self.verify:
+            raise InputError("verify: false checks no certificate, so ca has no use", "keep one")
+        return self
+
+
+class Arm(Part):
+    """One way to do the work: an HTTP API, or an MCP server."""
+
+    http: Annotated[str, BeforeValidator(syntax.address)] | None = None
+    mcp: Annotated[str, BeforeValidator(syntax.address)] | None = None
+    protocol: Protocol = "auto"
+    headers: Annotated[Headers, AfterValidator(syntax.headers)] = Field(default_factory=dict)
+    timeout: PositiveSeconds = 10.0
+    tls: Tls = Tls()
+    vars: Variables = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if (self.http is None) == (self.mcp is None):
+            what = "no target" if self.http is None else "two targets"
+            raise InputError(f"an arm with {what}", "write one of http: URL or mcp: URL")
+        if self.kind == "http" and "protocol" in self.model_fields_set:
+            raise InputError("protocol is for mcp arms only", "remove protocol, or write mcp: URL")
+        return self
+
+    @property
+    def kind(self) -> Literal["http", "mcp"]:
+        """What the arm speaks."""
+        return "http" if self.mcp is None else "mcp"
+
+    @property
+    def address(self) -> str:
+        """Where its calls go: a URL, or `system:NAME/FACE`."""
+        return self.http or self.mcp or ""
+
+
+class Expect(Part):
+    """What a step's result has to be; an unmet expectation makes the call `check_failed`."""
+
+    status: Annotated[tuple[Whole, ...], BeforeValidator(syntax.as_list)] = ()
+    """HTTP status codes, one of which is expected. HTTP steps only."""
+    class_: Annotated[
+        tuple[Literal["ok", "tool_error", "rpc_error"], ...],
+        BeforeValidator(syntax.as_list),
+        Field(alias="class"),
+    ] = ()
+    """How the call is to end. MCP steps only."""
+    equals: dict[str, Any] = Field(default_factory=dict)
+    """JMESPath -> value."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        for code in self.status:
+            if not 100 <= code <= 599:
+                raise InputError(f"{code} is not an HTTP status", "write one from 100 to 599")
+        return self
+
+
+class Step(Part):
+    """One call (or one pause): exactly one action, what it sends, saves and expects."""
+
+    call: Annotated[str, AfterValidator(syntax.tool)] | None = None
+    get: Annotated[str, AfterValidator(syntax.http_path)] | None = None
+    post: Annotated[str, AfterValidator(syntax.http_path)] | None = None
+    put: Annotated[str, AfterValidator(syntax.http_path)] | None = None
+    patch: Annotated[str, AfterValidator(syntax.http_path)] | None = None
+    delete: Annotated[str, AfterValidator(syntax.http_path)] | None = None
+    wait: PositiveSeconds | None = None
+    name: str | None = Field(default=None, min_length=1)
+    arguments: dict[str, Any] = Field(default_factory=dict)
+    query: Annotated[dict[str, Any], AfterValidator(syntax.flat)] = Field(default_factory=dict)
+    form: Annotated[dict[str, Any], AfterValidator(syntax.flat)] | None = None
+    json_: Annotated[Any, Field(alias="json")] = None
+    headers: Annotated[Headers, AfterValidator(syntax.headers)] = Field(default_factory=dict)
+    save: dict[Identifier, str] = Field(default_factory=dict)
+    expect: Expect = Expect()
+    on_error: Literal["stop", "continue"] = "stop"
+    timeout: PositiveSeconds | None = None
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        given = [action for action in ACTIONS if getattr(self, action) is not None]
+        if len(given) != 1:
+            what = f"{one_of(given).replace(' or ', ' and ')} in one step" if given else "no action"
+            raise InputError(f"a step with {what}", f"write exactly one of {one_of(ACTIONS)}")
+        self._check_fields(given[0])
+        if given[0] in HTTP_VERBS:
+            self._check_body(given[0])
+        return self
+
+    def _check_fields(self, action: str) -> None:
+        """Refuse what the action has no use for: nothing in a file is ignored."""
+        refused = {
+            "call": (_HTTP_ONLY, "HTTP steps"),
+            "wait": ((*_HTTP_ONLY, "arguments", "save", "expect", "on_error", "timeout"), "calls"),
+        }.get(action, (("arguments",), "call steps"))
+        for name in sorted(self.model_fields_set & set(refused[0])):
+            key = name.rstrip("_")
+            raise InputError(f"{key} is for {refused[1]}, not for {action}", f"remove {key}")
+        if action == "call" and self.expect.status:
+            hint = "write class: ok, tool_error or rpc_error"
+            raise InputError("expect.status is for HTTP steps, not for call", hint)
+        if action in HTTP_VERBS and self.expect.class_:
+            raise InputError(f"expect.class is for call, not for {action}", "write status: 409")
+
+    def _check_body(self, action: str) -> None:
+        bodies = sorted(self.model_fields_set & {"form", "json_"})
+        empty = [name.rstrip("_") for name in bodies if getattr(self, name) is None]
+        if len(bodies) == 2:
+            raise InputError("form and json in one step", "keep one of them")
+        if bodies and action == "get":
+            raise InputError(f"{bodies[0].rstrip('_')} in a get: it has no body", "write query")
+        if empty:
+            raise InputError(f"{empty[0]} is empty", "write its value, or remove it")
+
+    @property
+    def action(self) -> str:
+        """The key that says what is done: `call`, `get`, …, `wait`."""
+        return next(action for action in ACTIONS if getattr(self, action) is not None)
+
+    @property
+    def subject(self) -> Any:
+        """The action's value: the tool's name, the path, or the pause in seconds."""
+        return getattr(self, self.action)
+
+    @property
+    def label(self) -> str:
+        """What the step is called in every report; lookups in a path are left as written."""
+        if self.name:
+            return self.name
+        if self.action == "call":
+            return f"tools/call {self.subject}"
+        return "wait" if self.action == "wait" else f"{self.action.upper()} {self.subject}"
+
+
+class Journey(Part):
+    """What one virtual user does in one iteration, for each arm."""
+
+    weight: Positive = 1.0
+    with_: dict[Identifier, Any] = Field(default_factory=dict, alias="with")
+    tags: tuple[str, ...] = ()
+    steps: dict[str, Annotated[tuple[Step, ...], Field(min_length=1)]]
+    """Arm -> its steps; the file's common list stands here once per arm that has no other."""
+
+
+class Load(Part):
+    """How much load, for how long; every arm gets the same."""
+
+    users: Annotated[Whole, Field(ge=1, le=100_000)] = 1
+    rounds: Annotated[Whole, Field(ge=1, le=10_000)] = 10
+    """Per arm."""
+    round: PositiveSeconds = 5.0
+    warmup: Seconds = 3.0
+    """Per arm."""
+    spawn_rate: Positive | None = None
+    """Users per second."""
+    think: Annotated[InstanceOf[Think], BeforeValidator(syntax.think)] = Think(0.0, 0.0)
+    grace: Seconds | None = None
+    """How long the last calls of a round may take."""
+
+
+class Limits(Part):
+    """Beyond these the load generator itself was the bottleneck, and the run is INVALID."""
+
+    generator_cpu: Fraction = 0.9
+    loop_lag_p99: PositiveSeconds = 0.005
+    late_starts: Fraction = 0.01
+
+
+class Scenario(Part):
+    """One scenario file."""
+
+    name: Annotated[str, AfterValidator(syntax.scenario_name)]
+    title: Annotated[str, Field(min_length=1)]
+    description: str = ""
+    seed: Annotated[Whole, Field(ge=0)] = 1
+    env: tuple[Identifier, ...] = ()
+    """The environment variables that the file may read."""
+    vars: Variables = Field(default_factory=dict)
+    arms: Annotated[dict[Label, Arm], Field(min_length=1)]
+    journeys: Annotated[dict[Label, Journey], Field(min_length=1)]
+    load: Load = Load()
+    gates: tuple[Annotated[InstanceOf[Gate], BeforeValidator(syntax.gate)], ...] = ()
+    limits: Limits = Limits()
