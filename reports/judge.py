@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from reports.document import GateResult, VerdictName
-from reports.metrics import FRACTIONS, JOURNEY_PREFIX, Totals
+from reports.metrics import FRACTIONS, JOURNEY_PREFIX, Evidence, Totals, paired
 from reports.statistics import (
     ALPHA,
     FEWEST_ROUNDS,
@@ -32,17 +32,6 @@ _HOLDS: Final[Mapping[str, Callable[[float, float], bool]]] = {
     ">": operator.gt,
     ">=": operator.ge,
 }
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """What one arm did in its measured rounds."""
-
-    totals: Totals
-    rounds: list[Totals]
-    """The finished ones."""
-    paired: list[Totals]
-    """Those to be compared with the other arms' rounds at the same places."""
 
 
 @dataclass(frozen=True)
@@ -180,7 +169,7 @@ def _proportion(bound: _Bound, totals: Totals, metric: str) -> _Finding:
 
 def _spread(bound: _Bound, evidence: Evidence, metric: str, value: float) -> _Finding:
     """Judge a time or a rate by how much it differs from round to round."""
-    rounds: Values = [part.value(metric) for part in evidence.rounds]
+    rounds: Values = [part.value(metric) for part in evidence.rounds.values()]
     ci95 = around(value, rounds)
     if ci95 is not None:
         needed = more_needed(len(rounds), ci95, value, bound.value)
@@ -219,13 +208,13 @@ def _compared(gate: Gate, arm: Evidence, versus: Evidence) -> _Finding:
     few = _few(metric, arm.totals, gate.arm) or _few(metric, versus.totals, other)
     if few is not None:
         return _Finding("INCONCLUSIVE", few)
-    series = [[part.value(metric) for part in side.paired] for side in (arm, versus)]
-    found = compare(metric, gate.arm, other, *series)
+    values, bases = paired(metric, arm, versus)
+    found = compare(metric, gate.arm, other, values, bases)
     if found.ratio is None or found.ci95 is None:
         hint = f" Write a bound for {gate.arm}.{metric} itself." if kind == "fraction" else ""
         return _Finding("INCONCLUSIVE", found.warnings[0] + hint, found.ratio)
-    needed = more_needed(len(series[0]), found.ci95, found.ratio, factor)
-    advice = f"This run had {len(series[0])} rounds of each arm. {_advice(needed)}"
+    needed = more_needed(len(values), found.ci95, found.ratio, factor)
+    advice = f"This run had {len(values)} rounds of each arm. {_advice(needed)}"
     return bound.against(found.ratio, found.ci95, bound.open(found.ratio, found.ci95, advice))
 
 

@@ -2,9 +2,11 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
-from reports.tally import CALL, JOURNEY, Group, Tally, Turn
+from reports.groups import CALL, JOURNEY, Group, Tally
+from reports.turns import Turn
 
 FRACTIONS: Final = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p99_9": 0.999}
 JOURNEY_PREFIX: Final = "journey_"
@@ -97,6 +99,34 @@ _PLAIN: Final[Mapping[str, Callable[[Totals], float | None]]] = {
     "journeys_done": lambda totals: totals.journeys_done,
     "dropped": lambda totals: totals.dropped,
 }
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What one arm did in its measured rounds."""
+
+    totals: Totals
+    rounds: Mapping[int, Totals]
+    """The finished ones by their number, ascending."""
+    complete: bool = True
+    """Whether the run was; if not, its last rounds need not have a partner in the other arm."""
+
+
+def paired(
+    metric: str, arm: Evidence, versus: Evidence
+) -> tuple[list[float | None], list[float | None]]:
+    """Return a metric of both arms, round by round."""
+    of_arm, of_versus = arm.rounds, versus.rounds
+    if not arm.complete:
+        shared = of_arm.keys() & of_versus.keys()
+        of_arm, of_versus = (
+            {number: part for number, part in rounds.items() if number in shared}
+            for rounds in (of_arm, of_versus)
+        )
+    return (
+        [part.value(metric) for part in of_arm.values()],
+        [part.value(metric) for part in of_versus.values()],
+    )
 
 
 class _Node:

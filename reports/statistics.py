@@ -67,18 +67,28 @@ def compare(metric: str, arm: str, versus: str, values: Values, base: Values) ->
     )
 
 
-def holm(comparisons: Sequence[Comparison]) -> list[Comparison]:
+def holm(comparisons: Sequence[Comparison], pairs: Sequence[int]) -> list[Comparison]:
     """Correct the p-values of one family; those without one do not count.
 
     The smallest of m is multiplied by m, the next by m - 1, and none ends below the one before
-    (Holm, "A simple sequentially rejective multiple test procedure", 1979).
+    (Holm, "A simple sequentially rejective multiple test procedure", 1979). `pairs` tells how many
+    pairs each comparison has: too few for a family of this size is a warning.
     """
     known = sorted((c.p_value, i) for i, c in enumerate(comparisons) if c.p_value is not None)
+    needed = pairs_needed(len(known)) if known else 0
     corrected = list(comparisons)
     largest = 0.0
     for place, (p, index) in enumerate(known):
         largest = max(largest, min(1.0, (len(known) - place) * p))
-        corrected[index] = corrected[index].model_copy(update={"p_value": largest})
+        warnings = list(comparisons[index].warnings)
+        if pairs[index] < needed:
+            warnings.append(
+                f"{pairs[index]} rounds of each arm are too few for p-values of {len(known)} "
+                f"comparisons together: {needed} are needed. The interval stands for itself."
+            )
+        corrected[index] = comparisons[index].model_copy(
+            update={"p_value": largest, "warnings": warnings}
+        )
     return corrected
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from reports.document import TimelinePoint
+from reports.groups import CALL
 from reports.histogram import Histogram
 from reports.journal import Slice, TurnStarted
 from reports.samples import ENDED, FAILED
@@ -31,7 +32,7 @@ class _Second:
         share = self.shares.setdefault(part.node, _Share())
         share.seconds += part.seconds
         for cell in part.cells:
-            if cell.kind == "call":
+            if cell.kind == CALL:
                 share.ended += cell.n if cell.cls in ENDED else 0
                 share.failed += cell.n if cell.cls in FAILED else 0
                 self.latency.add_pairs(cell.latency)

@@ -1,0 +1,102 @@
+"""An arm's numbers for the document: over all measured rounds, by step, journey and round."""
+
+from reports.document import ArmNumbers, Latency, RoundNumbers, StepNumbers
+from reports.groups import CALL, JOURNEY, Group, Tally
+from reports.metrics import FRACTIONS, Totals
+from reports.samples import CLASSES
+from reports.tally import RunTally
+from reports.turns import Turn
+
+
+def arm_numbers(tally: RunTally, arm: str, totals: Totals) -> ArmNumbers:
+    """Give the numbers of an arm; `totals` are those of its measured rounds."""
+    described = tally.run.arms.get(arm, {})
+    calls = totals.call.all
+    warmup = Totals([turn for turn in tally.turns_of(arm) if not turn.measured])
+    return ArmNumbers(
+        target=described.get("target", ""),
+        protocol=described.get("protocol", ""),
+        calls=totals.calls,
+        journeys_done=totals.journeys_done,
+        error_rate=totals.call.error_rate,
+        success_rate=totals.success_rate,
+        throughput_per_s=totals.throughput_per_s,
+        calls_per_s=totals.calls_per_s,
+        classes=_classes(totals.call),
+        latency_ms=_latency(calls),
+        service_ms=_service(calls),
+        journey_ms=_latency(totals.journey.ok),
+        planned=totals.planned,
+        dropped=totals.dropped,
+        warmup_calls=warmup.calls,
+        setup_calls=sum(n for (of_arm, _), n in tally.setup.items() if of_arm == arm),
+        sessions_lost=_sessions_lost(tally, arm),
+        bytes_in=calls.bytes_in,
+        bytes_out=calls.bytes_out,
+        journeys={
+            name: _step(group, group.ok, totals.per_second(JOURNEY, name))
+            for name, group in sorted(totals.journeys.items())
+        },
+        steps={
+            name: _step(group, group.all, totals.per_second(CALL, name))
+            for name, group in sorted(totals.steps.items())
+        },
+        rounds=[_round(tally, turn) for turn in tally.turns_of(arm)],
+        percentile_curve=calls.curve_ms(),
+    )
+
+
+def _sessions_lost(tally: RunTally, arm: str) -> int:
+    lost = [note for note in tally.notes if (note.code, note.arm) == ("session_lost", arm)]
+    return sum(note.count for note in lost)
+
+
+def _classes(group: Group) -> dict[str, int]:
+    return dict.fromkeys(CLASSES, 0) | group.classes
+
+
+def _latency(tally: Tally) -> Latency:
+    percentiles = zip(FRACTIONS, tally.percentiles_ms(list(FRACTIONS.values())), strict=True)
+    return Latency(mean=tally.mean_ms(), max=tally.max_ms(), **dict(percentiles))
+
+
+def _service(tally: Tally) -> Latency:
+    """Give the times from the actual send; where nothing started late, they are the latencies."""
+    service = tally.service
+    if service is tally.latency:
+        return _latency(tally)
+    found = service.percentiles([*FRACTIONS.values(), 1.0])
+    names = [*FRACTIONS, "max"]
+    numbers = {name: ns / 1e6 for name, ns in zip(names, found, strict=True) if ns is not None}
+    return Latency(mean=tally.service_total_ns / tally.n / 1e6, **numbers)
+
+
+def _step(group: Group, timed: Tally, per_second: float | None) -> StepNumbers:
+    return StepNumbers(
+        count=group.all.n,
+        error_rate=group.error_rate,
+        per_second=per_second,
+        classes=_classes(group),
+        latency_ms=_latency(timed),
+        service_ms=_service(timed),
+        bytes_in=group.all.bytes_in,
+        bytes_out=group.all.bytes_out,
+    )
+
+
+def _round(tally: RunTally, turn: Turn) -> RoundNumbers:
+    totals = Totals([turn])
+    return RoundNumbers(
+        round=turn.started.round,
+        phase="round" if turn.measured else "warmup",
+        order=sorted(tally.turns).index(turn.started.turn),
+        at_s=turn.started.at_s,
+        seconds=turn.seconds,
+        calls=totals.calls,
+        journeys_done=totals.journeys_done,
+        throughput_per_s=totals.throughput_per_s,
+        calls_per_s=totals.calls_per_s,
+        error_rate=totals.call.error_rate,
+        latency_ms=_latency(totals.call.all),
+        journey_ms=_latency(totals.journey.ok),
+    )

@@ -1,0 +1,165 @@
+"""From a journal to the finished report: the one place where all numbers come together."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Final
+
+from reports.arms import arm_numbers
+from reports.document import Comparison, Failure, Generator, Report
+from reports.groups import CALL
+from reports.journal import AnyRecord, JournalError, SampleRecord, read
+from reports.judge import judge
+from reports.metrics import Evidence, Totals, paired
+from reports.notes import notes
+from reports.samples import FAILED, HARNESS_ERROR
+from reports.statistics import compare, holm
+from reports.tally import RunTally, fold
+from reports.verdict import Facts, decide
+from scenarios.gates import parse
+
+JOURNAL: Final = "journal.jsonl"
+CONTROL: Final = "control"
+"""The arm that the others are compared with; without it, the first one."""
+COMPARED: Final = (
+    "throughput",
+    "calls_per_s",
+    "mean",
+    "p50",
+    "p90",
+    "p95",
+    "p99",
+    "error_rate",
+    "journey_p50",
+    "journey_p95",
+)
+
+
+def load_report(run_folder: Path) -> tuple[Report, list[SampleRecord]]:
+    """Read the journal of a run folder; return the report and the calls that were kept whole.
+
+    Raises JournalError when there is no journal, or it cannot be read.
+    """
+    path = run_folder / JOURNAL
+    if not path.is_file():
+        raise JournalError(f"There is no {JOURNAL} in {run_folder}: name the folder of a run.")
+    samples: list[SampleRecord] = []
+    return build(_keeping(samples, read(path))), samples
+
+
+def build(records: Iterable[AnyRecord]) -> Report:
+    """Build the report of a run from the records of its journal, in their order.
+
+    Raises JournalError when they do not make up one run.
+    """
+    tally = fold(records)
+    evidence = {arm: _evidence(tally, arm) for arm in tally.arms}
+    gates = [judge(parse(text), evidence) for text in tally.run.gates]
+    lost = [note.node or note.text for note in tally.notes if note.code == "worker_lost"]
+    decision = decide(
+        Facts(
+            gates=gates,
+            arms={arm: found.totals for arm, found in evidence.items()},
+            health=tally.health,
+            complete=tally.complete,
+            ended="" if tally.ended is None else tally.ended.reason,
+            workers_lost=lost,
+            idle_workers=_idle(tally),
+            harness_errors=tally.harness_errors,
+            harness_example=_harness_example(tally),
+        )
+    )
+    return Report(
+        scenario=tally.run.scenario,
+        title=tally.run.title,
+        run_id=tally.run.run_id,
+        started=tally.run.started,
+        duration_s=tally.last_s,
+        verdict=decision.verdict,
+        exit_code=decision.exit_code,
+        complete=tally.complete,
+        reasons=decision.reasons,
+        arms={arm: arm_numbers(tally, arm, found.totals) for arm, found in evidence.items()},
+        comparisons=_comparisons(evidence),
+        gates=gates,
+        generator=_generator(tally, evidence, lost),
+        environment={"seed": tally.run.seed, "load": tally.run.load, **tally.run.environment},
+        timeline=tally.timeline.points(),
+        failures=_failures(tally, evidence),
+        notes=notes(tally, evidence),
+    )
+
+
+def _keeping(samples: list[SampleRecord], records: Iterable[AnyRecord]) -> Iterator[AnyRecord]:
+    for record in records:
+        if isinstance(record, SampleRecord):
+            samples.append(record)
+        yield record
+
+
+def _evidence(tally: RunTally, arm: str) -> Evidence:
+    turns = tally.measured(arm)
+    return Evidence(
+        totals=Totals(turns),
+        rounds={turn.started.round: Totals([turn]) for turn in turns if turn.finished},
+        complete=tally.complete,
+    )
+
+
+def _idle(tally: RunTally) -> list[str]:
+    """Name the workers that had users, but ended no call in any measured round."""
+    calls: Counter[str] = Counter()
+    for turn in tally.turns.values():
+        for node, share in turn.shares.items() if turn.measured else ():
+            if share.ended is not None and share.ended.users:
+                calls[node] += sum(n for (kind, _), n in share.done.items() if kind == CALL)
+    return sorted(node for node, n in calls.items() if not n) if len(calls) > 1 else []
+
+
+def _harness_example(tally: RunTally) -> str:
+    examples = tally.examples.items()
+    return next((detail for (_, _, cls), detail in examples if cls == HARNESS_ERROR), "")
+
+
+def _comparisons(evidence: Mapping[str, Evidence]) -> list[Comparison]:
+    """Compare each arm with the control in every metric; they are one family of tests."""
+    base = CONTROL if CONTROL in evidence else next(iter(evidence))
+    found, pairs = [], []
+    for arm in evidence:
+        for metric in COMPARED if arm != base else ():
+            values, bases = paired(metric, evidence[arm], evidence[base])
+            found.append(compare(metric, arm, base, values, bases))
+            pairs.append(len(values))
+    return holm(found, pairs)
+
+
+def _generator(
+    tally: RunTally, evidence: Mapping[str, Evidence], workers_lost: list[str]
+) -> Generator:
+    health = tally.health
+    calls = sum(found.totals.calls for found in evidence.values())
+    return Generator(
+        cpu_percent=health.cpu_percent,
+        cpu_us_per_call=health.cpu_s * 1e6 / calls if calls else None,
+        late_starts=health.late_starts,
+        loop_lag_p99_ms=health.loop_lag_p99_ms,
+        processes=len({node for turn in tally.turns.values() for node in turn.shares}),
+        workers_lost=workers_lost,
+    )
+
+
+def _failures(tally: RunTally, evidence: Mapping[str, Evidence]) -> list[Failure]:
+    found = [
+        Failure(
+            arm=arm,
+            step=step,
+            cls=cls,
+            count=count,
+            example=tally.examples.get((arm, step, cls), ""),
+        )
+        for arm, what in evidence.items()
+        for step, group in what.totals.steps.items()
+        for cls, count in group.classes.items()
+        if cls in FAILED or cls == HARNESS_ERROR
+    ]
+    return sorted(found, key=lambda failure: -failure.count)

@@ -1,0 +1,41 @@
+"""Notes on the numbers: what the run wrote down, and what only shows in the tallies."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+
+from reports.metrics import Evidence, Totals
+from reports.samples import FAILED
+from reports.tally import RunTally
+from reports.verdict import littles_law
+
+
+def notes(tally: RunTally, evidence: Mapping[str, Evidence]) -> list[str]:
+    """Say what a reader of the numbers must know: what the run noted, and what we see in it."""
+    counts: Counter[str] = Counter()
+    for note in tally.notes:
+        counts[note.text] += note.count
+    found = [text if n == 1 else f"{text} ({n} times)" for text, n in counts.items()]
+    for arm, what in evidence.items():
+        found += _on(tally, arm, what.totals)
+    if tally.stray_slices:
+        found.append(
+            f"{tally.stray_slices} slices of the journal belong to no turn and were left out."
+        )
+    return found
+
+
+def _on(tally: RunTally, arm: str, totals: Totals) -> Iterator[str]:
+    overflow = totals.call.all.latency.overflow
+    if overflow:
+        yield f"{overflow} calls of {arm} took longer than an hour; percentiles call it an hour."
+    warmup = Totals([turn for turn in tally.turns_of(arm) if not turn.measured])
+    if warmup.call.failed:
+        yield f"{warmup.call.failed} calls of {arm} failed in the warm-up, which does not count."
+    setup = sum(n for (of_arm, cls), n in tally.setup.items() if of_arm == arm and cls in FAILED)
+    if setup:
+        yield f"{setup} calls of {arm} failed outside of rounds, such as opening a session."
+    load = tally.run.load
+    closed = load.get("model") == "closed" and max(load.get("think_s") or [0]) == 0
+    law = littles_law(arm, totals) if closed and tally.complete else None
+    if law is not None:
+        yield law

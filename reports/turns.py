@@ -1,0 +1,77 @@
+"""One turn: what each node recorded while one arm ran alone."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from reports.groups import CALL, JOURNEY, Tally
+from reports.journal import Slice, TurnEnded, TurnStarted
+from reports.samples import ENDED, OK
+
+
+@dataclass
+class Share:
+    """A node's part of a turn."""
+
+    done: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """Ended calls, and journeys with every step ok, by kind and name: the numerators of rates."""
+    journey_ns: int = 0
+    active: bool = False
+    observed_s: float = 0.0
+    ended: TurnEnded | None = None
+
+    @property
+    def busy_s(self) -> float:
+        """The denominator of rates; what was observed if the turn was cut off."""
+        return self.observed_s if self.ended is None else self.ended.busy_s
+
+
+@dataclass
+class Turn:
+    """What all nodes recorded in one turn."""
+
+    started: TurnStarted
+    parts: dict[tuple[str, str, str], Tally] = field(default_factory=dict)
+    """By kind, name and class."""
+    shares: dict[str, Share] = field(default_factory=dict)
+
+    @property
+    def measured(self) -> bool:
+        """Whether it counts: a round, not the warm-up."""
+        return self.started.phase == "round"
+
+    @property
+    def finished(self) -> bool:
+        """Whether the calls of every node that made some have drained."""
+        ended = [share.ended is not None for share in self.shares.values() if share.active]
+        return bool(ended) and all(ended)
+
+    @property
+    def seconds(self) -> float:
+        """Mean busy time of a user; of a node where it is not known how many users there were."""
+        ends = [share.ended for share in self.shares.values() if share.ended]
+        users = sum(end.users for end in ends)
+        if users:
+            return sum(end.users * end.busy_s for end in ends) / users
+        return max((share.busy_s for share in self.shares.values()), default=0.0)
+
+    def share(self, node: str) -> Share:
+        """Return the node's part, a new one if need be."""
+        return self.shares.setdefault(node, Share())
+
+    def add(self, part: Slice) -> None:
+        """Add what a node recorded in a second."""
+        share = self.share(part.node)
+        share.observed_s += part.seconds
+        for cell in part.cells:
+            share.active = True
+            self.parts.setdefault((cell.kind, cell.name, cell.cls), Tally()).add(cell)
+            if cell.kind == JOURNEY:
+                share.journey_ns += cell.total_ns
+            if cell.cls in (ENDED if cell.kind == CALL else (OK,)):
+                share.done[cell.kind, cell.name] += cell.n
+
+    def end(self, record: TurnEnded) -> None:
+        """Take note that a node's calls have drained."""
+        share = self.share(record.node)
+        share.active = True
+        share.ended = record
