@@ -1,0 +1,57 @@
+"""Run the echo system by hand: `python -m mcp_targets.systems.echo --port 8000`."""
+
+import argparse
+from collections.abc import Mapping
+
+from mcp_targets.systems import serving
+from mcp_targets.systems.echo.app import Echo, Settings
+from mcp_targets.systems.service_time import ServiceTime, parse
+
+
+def main() -> None:
+    """Read the switches and serve."""
+    parser = argparse.ArgumentParser(
+        prog="python -m mcp_targets.systems.echo",
+        description="The calibration system: a tiny, fast server with the faces mcp and rest.",
+    )
+    serving.add_arguments(parser)
+    parser.add_argument(
+        "--replies",
+        choices=("json", "sse"),
+        default="json",
+        help="how MCP calls are answered: plain JSON, or a stream with one event (default: json)",
+    )
+    parser.add_argument("--page-size", type=_page_size, help="tools per page of tools/list")
+    parser.add_argument(
+        "--delay",
+        type=_delay,
+        default=parse("0ms"),
+        help='extra service time of every call: "5ms", or "90%%:5ms,9%%:20ms,1%%:200ms"',
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of the delays (default: 0)")
+    options = parser.parse_args()
+    settings = Settings(options.replies, options.page_size, options.delay, options.seed)
+    serving.serve(options, {"echo": Echo(settings).server}, _lines)
+
+
+def _lines(ports: Mapping[str, int]) -> list[str]:
+    base = f"http://{serving.HOST}:{ports['echo']}"
+    return ["echo, the calibration system, is ready:", f"  mcp   {base}/mcp", f"  rest  {base}"]
+
+
+def _delay(text: str) -> ServiceTime:
+    try:
+        return parse(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _page_size(text: str) -> int:
+    number = int(text) if text.isdecimal() else 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no page size: write a number from 1")
+    return number
+
+
+if __name__ == "__main__":
+    main()

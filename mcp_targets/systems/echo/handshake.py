@@ -1,0 +1,109 @@
+"""Protocols 2024-11-05 to 2025-11-25: initialize opens a session, DELETE ends it.
+
+There is no GET stream: the server never sends anything of its own accord.
+"""
+
+import secrets
+from typing import Any, Final
+
+from mcp_targets.systems.echo import rpc
+from mcp_targets.systems.echo.features import CAPABILITIES, INSTRUCTIONS, SERVER_INFO, Features
+from mcp_targets.systems.echo.modern import Finish
+from mcp_targets.systems.echo.rpc import RpcError
+from mcp_targets.systems.echo.tools import TOOLS, Call, call
+from mcp_targets.systems.httpd import Reply, Request, Stream
+
+VERSIONS: Final = ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25")
+_SESSION: Final = b"mcp-session-id"
+_NOT_ALLOWED: Final = ((b"allow", b"POST, DELETE"),)
+
+
+class Handshake:
+    """Answer requests of this era. `stream` sends every response as a stream of one event."""
+
+    def __init__(self, features: Features, finish: Finish, *, stream: bool) -> None:
+        self._methods = features.methods
+        self._finish = finish
+        self._stream = stream
+        self.sessions: dict[bytes, str] = {}
+        """Session id to negotiated version."""
+
+    def answer(self, request: Request) -> Reply | Stream:
+        """Return the reply to one request."""
+        try:
+            if request.method == b"POST":
+                return self._post(request)
+            if request.method == b"DELETE":
+                self._check_session(request)
+                del self.sessions[request.headers[_SESSION]]
+                return Reply(b"", 200, b"")
+        except _SessionLostError as error:
+            return error.reply(404)
+        except RpcError as error:
+            return error.reply(400)
+        return Reply(b"", 405, b"", _NOT_ALLOWED)
+
+    def _post(self, request: Request) -> Reply | Stream:
+        message = rpc.decode(request.body)
+        method = message.get("method")
+        if method == "initialize" and "id" in message:
+            rpc.check_request(message)
+            return self._initialize(message)
+        self._check_session(request)
+        if "id" not in message or (method is None and ("result" in message or "error" in message)):
+            if method is not None:
+                rpc.check_notification(message)
+            return Reply(b"", 202, b"")
+        rpc.check_request(message)
+        try:
+            return self._dispatch(message)
+        except RpcError as error:
+            # Once the session holds, errors are answers like any other: HTTP 200.
+            return self._reply(error.body(message["id"]))
+
+    def _dispatch(self, message: dict[str, Any]) -> Reply | Stream:
+        method: str = message["method"]
+        params: dict[str, Any] = message.get("params", {})
+        if method == "tools/call":
+            name = params.get("name")
+            tool = TOOLS.get(name) if isinstance(name, str) else None
+            if tool is None:
+                raise RpcError(rpc.INVALID_PARAMS, f"Unknown tool: {name}")
+            outcome = call(tool, Call(params, modern=False))
+            return self._finish(tool.name, message["id"], outcome)
+        if method == "ping":
+            return self._reply(rpc.result(message["id"], {}))
+        if method not in self._methods:
+            raise RpcError(rpc.METHOD_NOT_FOUND, "Method not found", {"method": method})
+        return self._reply(rpc.result(message["id"], self._methods[method](params)))
+
+    def _initialize(self, message: dict[str, Any]) -> Reply:
+        asked = message.get("params", {}).get("protocolVersion")
+        version = asked if asked in VERSIONS else VERSIONS[-1]
+        session = secrets.token_hex(16).encode()
+        self.sessions[session] = version
+        result = {
+            "protocolVersion": version,
+            "capabilities": CAPABILITIES,
+            "serverInfo": SERVER_INFO,
+            "instructions": INSTRUCTIONS,
+        }
+        reply = self._reply(rpc.result(message["id"], result))
+        reply.headers = ((_SESSION, session),)
+        return reply
+
+    def _check_session(self, request: Request) -> None:
+        session = request.headers.get(_SESSION)
+        if session is None:
+            raise RpcError(rpc.INVALID_REQUEST, "Bad Request: Missing session ID")
+        if session not in self.sessions:
+            raise _SessionLostError(rpc.INVALID_REQUEST, "Session not found")
+
+    def _reply(self, message: bytes) -> Reply:
+        if self._stream:
+            return Reply(rpc.event(message), content_type=b"text/event-stream", chunked=True)
+        return Reply(message)
+
+
+class _SessionLostError(RpcError):
+    """The session is unknown, or was ended."""

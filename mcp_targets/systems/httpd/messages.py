@@ -1,0 +1,182 @@
+"""What a handler receives and returns: requests, replies, streams, and deliberate misbehaviour."""
+
+import http
+import urllib.parse
+from collections.abc import AsyncIterator, Callable
+from typing import Final, Protocol
+
+import msgspec
+
+JSON: Final = b"application/json"
+SSE: Final = b"text/event-stream"
+
+Headers = tuple[tuple[bytes, bytes], ...]
+
+
+class Wire(Protocol):
+    """What a fault may do to the connection that waits for a reply."""
+
+    def write(self, payload: bytes) -> None:
+        """Send bytes."""
+
+    def later(self, delay_s: float, action: Callable[[], None]) -> None:
+        """Run `action` after `delay_s`, unless the connection has gone by then."""
+
+    def done(self) -> None:
+        """Say that the reply is complete, so that the next request gets its turn."""
+
+    def close(self) -> None:
+        """Close after what was written has been sent."""
+
+    def reset(self) -> None:
+        """Drop the connection at once with a TCP reset."""
+
+
+class Fault(Protocol):
+    """A way to send a reply wrongly. It ends with exactly one of `done`, `close`, `reset`."""
+
+    def send(self, wire: Wire, payload: bytes) -> None:
+        """Send `payload`, the complete reply with its head, in the faulty way."""
+
+
+class Reset(msgspec.Struct, frozen=True):
+    """Answer with a TCP reset."""
+
+    def send(self, wire: Wire, payload: bytes) -> None:  # noqa: ARG002 -- nothing of it is sent
+        """Send nothing; reset."""
+        wire.reset()
+
+
+class Cut(msgspec.Struct, frozen=True):
+    """Send the first part of the reply, then close: its announced length is never reached."""
+
+    fraction: float = 0.5
+
+    def send(self, wire: Wire, payload: bytes) -> None:
+        """Send `fraction` of the body."""
+        start = payload.find(b"\r\n\r\n") + 4
+        wire.write(payload[: start + int((len(payload) - start) * self.fraction)])
+        wire.close()
+
+
+class Slow(msgspec.Struct, frozen=True):
+    """Send the head at once and the body in pieces spread over a time."""
+
+    over_s: float
+    pieces: int = 10
+
+    def send(self, wire: Wire, payload: bytes) -> None:
+        """Send the head, then one piece each `over_s / pieces`."""
+        start = payload.find(b"\r\n\r\n") + 4
+        wire.write(payload[:start])
+        step = max(1, -(-(len(payload) - start) // self.pieces))
+        rest = [payload[at : at + step] for at in range(start, len(payload), step)]
+        self._trickle(wire, rest, self.over_s / max(1, len(rest)))
+
+    def _trickle(self, wire: Wire, rest: list[bytes], gap_s: float) -> None:
+        def send_next() -> None:
+            wire.write(rest[0])
+            self._trickle(wire, rest[1:], gap_s)
+
+        if rest:
+            wire.later(gap_s, send_next)
+        else:
+            wire.done()
+
+
+class Request(msgspec.Struct):
+    """One request, complete. Header names are lower-case; of a repeated header the first counts."""
+
+    method: bytes
+    target: bytes
+    path: bytes
+    headers: dict[bytes, bytes]
+    repeated: frozenset[bytes]
+    """The names of the headers that came more than once."""
+    body: bytes
+    too_large: bool
+    """The body was longer than the server accepts, and is not here."""
+    keep_alive: bool
+    tags: set[str]
+    """Shared by all requests of one connection, for applications that count connections."""
+    done: Callable[[], object] | None = None
+    """Called once when the exchange is over, however it ended; set by the application."""
+
+    def query(self) -> dict[str, str]:
+        """Return the query's parameters, the last of each name; undecodable bytes are replaced."""
+        return _pairs(self.target.partition(b"?")[2])
+
+    def form(self) -> dict[str, str]:
+        """Return the fields of a form-encoded body, likewise."""
+        return _pairs(self.body)
+
+
+def _pairs(encoded: bytes) -> dict[str, str]:
+    text = encoded.decode("utf-8", "replace")
+    return dict(urllib.parse.parse_qsl(text, keep_blank_values=True))
+
+
+class Reply(msgspec.Struct):
+    """One reply with a known body."""
+
+    body: bytes = b""
+    status: int = 200
+    content_type: bytes = JSON
+    headers: Headers = ()
+    after_s: float = 0.0
+    """Service time: seconds from the complete request to the first byte of the reply."""
+    chunked: bool = False
+    """Send the body as one chunk and the end of stream, as a server that streams does."""
+    fault: Fault | None = None
+
+
+class Stream(msgspec.Struct):
+    """A reply whose body is written as it comes, chunk by chunk, until the iterator ends."""
+
+    chunks: AsyncIterator[bytes]
+    status: int = 200
+    content_type: bytes = SSE
+    headers: Headers = ()
+    after_s: float = 0.0
+
+
+_heads: dict[tuple[int, bytes, bool], bytes] = {}
+
+
+def encode(reply: Reply, *, keep_alive: bool, bodiless: bool) -> bytes:
+    """Return the bytes of a reply; `bodiless` for an answer to HEAD."""
+    body = reply.body
+    head = _head(reply.status, reply.content_type, keep_alive)
+    if reply.headers:
+        head += _lines(reply.headers)
+    if reply.chunked:
+        start = head + b"transfer-encoding: chunked\r\n\r\n"
+        return start if bodiless else b"%b%x\r\n%b\r\n0\r\n\r\n" % (start, len(body), body)
+    start = b"%bcontent-length: %d\r\n\r\n" % (head, len(body))
+    return start if bodiless else start + body
+
+
+def encode_head(stream: Stream, *, keep_alive: bool) -> bytes:
+    """Return the head of a streamed reply."""
+    head = _head(stream.status, stream.content_type, keep_alive)
+    return head + _lines(stream.headers) + b"transfer-encoding: chunked\r\n\r\n"
+
+
+def _lines(headers: Headers) -> bytes:
+    return b"".join(b"%b: %b\r\n" % pair for pair in headers)
+
+
+def _head(status: int, content_type: bytes, keep_alive: bool) -> bytes:
+    key = (status, content_type, keep_alive)
+    head = _heads.get(key)
+    if head is None:
+        phrase = http.HTTPStatus(status).phrase.encode()
+        head = b"HTTP/1.1 %d %b\r\n" % (status, phrase)
+        if content_type:
+            head += b"content-type: %b\r\n" % content_type
+        if content_type == SSE:
+            head += b"cache-control: no-cache, no-transform\r\n"
+        if not keep_alive:
+            head += b"connection: close\r\n"
+        _heads[key] = head
+    return head

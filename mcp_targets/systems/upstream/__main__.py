@@ -1,0 +1,42 @@
+"""Run the upstream simulator: `python -m mcp_targets.systems.upstream --provider twilio`."""
+
+import argparse
+from collections.abc import Mapping
+
+from mcp_targets.systems import serving
+from mcp_targets.systems.upstream.provider import load
+from mcp_targets.systems.upstream.simulator import Simulator
+
+
+def main() -> None:
+    """Read the switches and serve, each provider on its own port."""
+    parser = argparse.ArgumentParser(
+        prog="python -m mcp_targets.systems.upstream",
+        description="Play third-party providers, each on a port of its own.",
+    )
+    serving.add_arguments(parser)
+    parser.add_argument(
+        "--provider",
+        action="append",
+        required=True,
+        help="a shipped provider, or the path of a provider file; may be repeated",
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of times and identifiers (default: 0)")
+    options = parser.parse_args()
+    try:
+        providers = [load(name) for name in options.provider]
+        servers = {
+            provider.provider: Simulator(provider, options.seed).server for provider in providers
+        }
+    except ValueError as error:
+        parser.error(str(error))
+    serving.serve(options, servers, _lines)
+
+
+def _lines(ports: Mapping[str, int]) -> list[str]:
+    addresses = [f"  {name}  http://{serving.HOST}:{port}" for name, port in ports.items()]
+    return ["the upstream simulator is ready:", *addresses]
+
+
+if __name__ == "__main__":
+    main()

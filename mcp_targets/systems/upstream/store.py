@@ -1,0 +1,70 @@
+"""The state of a provider: records per account, what is unique among them, stocks handed out."""
+
+import itertools
+from collections.abc import Callable, Hashable
+from typing import Any
+
+Record = dict[str, Any]
+
+
+class TakenError(Exception):
+    """A record with this unique value exists."""
+
+
+class Store:
+    """Records in memory. Every operation is atomic: one event loop, no await inside."""
+
+    def __init__(self) -> None:
+        self._records: dict[str, dict[str, list[Record]]] = {}
+        self._taken: dict[Hashable, set[Any]] = {}
+        self._series: dict[Hashable, itertools.count[int]] = {}
+
+    def insert(self, account: str, collection: str, record: Record) -> None:
+        """Add a record."""
+        of_account = self._records.setdefault(account, {})
+        of_account.setdefault(collection, []).append(record)
+
+    def claim(self, scope: Hashable, value: Any) -> None:
+        """Take a value that is unique within a scope. Raises TakenError."""
+        taken = self._taken.setdefault(scope, set())
+        if value in taken:
+            raise TakenError
+        taken.add(value)
+
+    def page(self, account: str, collection: str, start: int, size: int) -> list[Record]:
+        """Return up to `size` records, newest first, leaving out the `start` newest."""
+        records = self._records.get(account, {}).get(collection, [])
+        end = max(0, len(records) - start)
+        return records[max(0, end - size) : end][::-1]
+
+    def count(self, account: str, collection: str) -> int:
+        """Return how many records there are."""
+        return len(self._records.get(account, {}).get(collection, []))
+
+    def propose(
+        self,
+        series: Hashable,
+        serials: range,
+        count: int,
+        value_of: Callable[[int], Any],
+        scope: Hashable,
+    ) -> list[tuple[int, Any]]:
+        """Return `count` serials with their values, none proposed before, none taken.
+
+        A series that has run out gives fewer, in the end none.
+        """
+        counter = self._series.setdefault(series, itertools.count(serials.start))
+        taken = self._taken.get(scope, set())
+        found: list[tuple[int, Any]] = []
+        while len(found) < count:
+            serial = next(counter)
+            if serial not in serials:
+                break
+            value = value_of(serial)
+            if value not in taken:
+                found.append((serial, value))
+        return found
+
+    def state(self, account: str) -> dict[str, list[Record]]:
+        """Return everything an account has, oldest first."""
+        return self._records.get(account, {})
