@@ -4,11 +4,11 @@ Numbers are plain: milliseconds, seconds, bytes, fractions (an error rate of 0.5
 number that could not be measured is null, never zero.
 """
 
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-SCHEMA = "mcp-perf/report/1"
+SCHEMA: Final = "mcp-perf/report/1"
 VerdictName = Literal["PASS", "FAIL", "INCONCLUSIVE", "INVALID"]
 
 

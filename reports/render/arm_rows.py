@@ -1,0 +1,92 @@
+"""The summary of the arms as rows: what is said of an arm, in which order and units."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from reports.document import ArmNumbers, Latency
+from reports.render import numbers, wording
+from reports.samples import CLASSES
+
+Read = Callable[[ArmNumbers], str]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the summary: `cells` stand in the order of the arms."""
+
+    label: str
+    gloss: str
+    cells: tuple[str, ...]
+
+
+def _times(prefix: str, read: Callable[[ArmNumbers], Latency]) -> dict[str, Read]:
+    """Read each number of one kind of time; a closure binds the field's name."""
+
+    def field(name: str) -> Read:
+        return lambda arm: numbers.ms(getattr(read(arm), name))
+
+    return {prefix + name: field(name) for name in Latency.model_fields}
+
+
+_GROUPS: Final[Mapping[str, Mapping[str, Read]]] = {
+    "Work": {
+        "throughput": lambda arm: numbers.rate(arm.throughput_per_s),
+        "calls_per_s": lambda arm: numbers.rate(arm.calls_per_s),
+        "error_rate": lambda arm: numbers.percent(arm.error_rate),
+        "success_rate": lambda arm: numbers.percent(arm.success_rate),
+        "journeys_done": lambda arm: numbers.count(arm.journeys_done),
+        "calls": lambda arm: numbers.count(arm.calls),
+    },
+    "Time of a call": _times("", lambda arm: arm.latency_ms),
+    "Time of a call from its actual send": _times("", lambda arm: arm.service_ms),
+    "Time of a whole journey": _times("journey_", lambda arm: arm.journey_ms),
+    "Around the measurement": {
+        "planned": lambda arm: numbers.count(arm.planned),
+        "dropped": lambda arm: numbers.count(arm.dropped),
+        "warmup_calls": lambda arm: numbers.count(arm.warmup_calls),
+        "setup_calls": lambda arm: numbers.count(arm.setup_calls),
+        "sessions_lost": lambda arm: numbers.count(arm.sessions_lost),
+        "bytes_in": lambda arm: numbers.byte_size(arm.bytes_in),
+        "bytes_out": lambda arm: numbers.byte_size(arm.bytes_out),
+    },
+}
+_GLOSSES: Final = {
+    "planned": "starts that the load asked for",
+    "warmup_calls": "left out of every number above",
+    "setup_calls": "opening and closing sessions, listing tools",
+    "sessions_lost": "and opened again",
+    "bytes_in": "received",
+    "bytes_out": "sent",
+}
+
+
+def _gloss(group: str, label: str) -> str:
+    return _GLOSSES.get(label, "" if group.startswith("Time") else wording.metric(label))
+
+
+def _of_classes(arms: Sequence[ArmNumbers]) -> list[Row]:
+    """Count how the calls ended: the known classes in their order, then any other."""
+    others = sorted({name for arm in arms for name in arm.classes} - set(CLASSES))
+    return [
+        Row(
+            name,
+            wording.CLASSES.get(name, ""),
+            tuple(numbers.count(arm.classes.get(name, 0)) for arm in arms),
+        )
+        for name in (*CLASSES, *others)
+    ]
+
+
+def groups(arms: Mapping[str, ArmNumbers]) -> dict[str, list[Row]]:
+    """Summarize the arms; a row in which no arm has a number is left out, then an empty group."""
+    every = list(arms.values())
+    summary = {}
+    for group, readers in _GROUPS.items():
+        rows = [
+            Row(label, _gloss(group, label), tuple(read(arm) for arm in every))
+            for label, read in readers.items()
+        ]
+        summary[group] = [row for row in rows if set(row.cells) != {numbers.NONE}]
+    summary["How the calls ended"] = _of_classes(every)
+    return {group: rows for group, rows in summary.items() if rows}

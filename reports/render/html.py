@@ -1,0 +1,103 @@
+"""`report.html`: one file that works offline, on any screen and on paper, without a script.
+
+Every text goes through Jinja's autoescape, after `_written` has made its invisible characters
+visible; the page's own content policy forbids scripts and every request besides.
+"""
+
+from typing import Any, Final
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from reports.document import Comparison, Report
+from reports.render import arm_rows, charts, numbers, wording
+from reports.render.scales import of_ratios
+from reports.render.text import clip, visible
+from reports.render.thinning import thin
+
+_MOST_POINTS: Final = 600
+"""Points along the timeline: more than a screen can show apart."""
+_EXAMPLE_LIMIT: Final = 4_000
+
+
+def _written(value: Any) -> Any:
+    """Finish what a template puts out: None is a dash, plain text shows all its characters.
+
+    Markup (our own, or escaped already) is a subclass of str and stays as it is.
+    """
+    if value is None:
+        return numbers.NONE
+    return visible(value) if type(value) is str else value
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("reports"),
+        autoescape=True,
+        finalize=_written,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    written = (
+        numbers.ms,
+        numbers.seconds,
+        numbers.rate,
+        numbers.count,
+        numbers.percent,
+        numbers.byte_size,
+        numbers.ratio,
+        numbers.p_value,
+        numbers.measured,
+        numbers.interval,
+        numbers.with_unit,
+        wording.metric,
+        wording.plain,
+    )
+    environment.filters |= {write.__name__: write for write in written}
+    environment.filters["example"] = lambda text: clip(text, _EXAMPLE_LIMIT)
+    environment.globals["CLASSES"] = wording.CLASSES
+    return environment
+
+
+_ENVIRONMENT: Final = _environment()
+
+
+def _drawings(report: Report) -> dict[str, Any]:
+    """Draw the charts; an empty string where there is nothing to draw."""
+    series = thin(report.timeline, _MOST_POINTS)
+    drawn = bool(series.points)
+    return {
+        "percentiles": charts.percentiles(report.arms),
+        "rates": charts.rates(report.arms, series) if drawn else "",
+        "latencies": charts.latencies(report.arms, series) if drawn else "",
+        "thinned_to_s": series.seconds,
+        "shaded": charts.shaded(report.arms),
+    }
+
+
+def _comparisons(report: Report) -> dict[str, Any]:
+    """Group the comparisons by their two arms, in the document's order, each with its drawing."""
+    x = of_ratios(report.comparisons)
+    grouped: dict[tuple[str, str], list[tuple[Comparison, str]]] = {}
+    for one in report.comparisons:
+        grouped.setdefault((one.arm, one.versus), []).append((one, charts.interval(one, x)))
+    return {"comparisons": grouped, "interval_axis": charts.interval_axis(x)}
+
+
+def render(report: Report) -> str:
+    """Write the report as one HTML page."""
+    return _ENVIRONMENT.get_template("report.html.j2").render(
+        report=report,
+        looks=charts.looks(report.arms),
+        turns=charts.turns(report.arms),
+        rounds=sorted(
+            ((name, turn) for name, arm in report.arms.items() for turn in arm.rounds),
+            key=lambda pair: pair[1].order,
+        ),
+        arm_groups=arm_rows.groups(report.arms),
+        summary=wording.summary(report),
+        incomplete=wording.INCOMPLETE,
+        simulated=wording.simulated(report),
+        **_drawings(report),
+        **_comparisons(report),
+    )

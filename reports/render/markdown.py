@@ -1,0 +1,239 @@
+"""`report.md`: the report for a pull-request comment or a job summary; the verdict stands first.
+
+Compact on purpose: GitHub refuses a comment of more than 65 536 characters, so long names and long
+tables are cut, and say so; everything is in report.html and report.json.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from reports.document import Failure, Latency, Report, RoundNumbers, StepNumbers
+from reports.render import numbers, wording
+from reports.render.text import clip, one_line
+
+_MARKS: Final = {"PASS": "\u2705", "FAIL": "\u274c", "INCONCLUSIVE": "\u2754", "INVALID": "\u26a0"}
+_NAME_LIMIT: Final = 100
+_TEXT_LIMIT: Final = 400
+_ROW_LIMIT: Final = 40
+_WORDS: Final = {
+    *("Gate", "Verdict", "Reason", "Comparison", "Warnings", "Arm", "Classes", "Step", "Journey"),
+    *("Failure", "Class", "Example", "What", "Value"),
+}
+"""The columns that hold words; all others hold numbers."""
+_SPECIAL: Final = re.compile(
+    r"[\\`*\[\]<>|~&$]"
+    r"|(?<![^\W_])_|_(?![^\W_])"  # an underscore inside a word is harmless
+    r"|^(?:[#+=-]|\d+[.)](?=\s|$))",
+)
+_MENTION: Final = re.compile(r"@(?=\w)|#(?=\d)")
+_ENTITIES: Final = {"<": "&lt;", ">": "&gt;", "&": "&amp;", "|": "&#124;"}
+"""Readers disagree on \\| in a table; on an entity they cannot."""
+
+
+def text(value: str, limit: int = _TEXT_LIMIT) -> str:
+    """Write free text on one line, so that it formats nothing, mentions nobody and ends no cell."""
+    return _escaped(clip(one_line(value), limit))
+
+
+def _escaped(line: str) -> str:
+    harmless = _MENTION.sub(lambda match: match.group() + "\u200b", line)
+    return _SPECIAL.sub(lambda match: _escape(match.group()), harmless)
+
+
+def _escape(special: str) -> str:
+    return _ENTITIES.get(special, f"{special[:-1]}\\{special[-1]}")
+
+
+def code(value: str, limit: int = _NAME_LIMIT) -> str:
+    """Write a name as code that no backtick in it can close and no pipe can cut."""
+    line = clip(one_line(value), limit)
+    if not line:
+        return numbers.NONE
+    if "|" in line:
+        return f"<code>{_escaped(line)}</code>"
+    longest = max(map(len, re.findall("`+", line)), default=0)
+    fence = "`" * (longest + 1)
+    space = " " if "`" in line[0] + line[-1] else ""
+    return f"{fence}{space}{line}{space}{fence}"
+
+
+def _table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Write a table, its numbers to the right."""
+    every = list(rows)
+    rule = ["---" if heading in _WORDS else "---:" for heading in headings]
+    lines = ["| " + " | ".join(row) + " |" for row in (headings, rule, *every[:_ROW_LIMIT])]
+    left_out = len(every) - _ROW_LIMIT
+    if left_out > 0:
+        lines += ["", f"{left_out} more rows are in report.html."]
+    return "\n".join(lines)
+
+
+def _head(report: Report) -> str:
+    incomplete = "" if report.complete else " (INCOMPLETE)"
+    facts = (
+        text(report.scenario),
+        text(report.started),
+        numbers.seconds(report.duration_s),
+        f"exit code {report.exit_code}",
+        f"run {text(report.run_id)}",
+    )
+    lines = [
+        f"## {_MARKS[report.verdict]} {report.verdict}{incomplete}: {text(report.title)}",
+        "",
+        ", ".join(facts),
+        "",
+        f"**{wording.summary(report)}**",
+    ]
+    reasons = report.reasons if report.complete else [*report.reasons, wording.INCOMPLETE]
+    lines += ["", *(f"- {text(reason)}" for reason in reasons[:_ROW_LIMIT])] if reasons else []
+    simulated = wording.simulated(report)
+    if simulated:
+        lines += ["", f"**Simulated:** {text(', '.join(simulated))}"]
+    return "\n".join(lines)
+
+
+def _gates(report: Report) -> str:
+    rows = (
+        (
+            code(gate.gate),
+            text(numbers.measured(gate.measured, gate.unit)),
+            text(numbers.interval(gate.ci95, gate.unit)),
+            f"**{gate.verdict}**",
+            text(gate.reason),
+        )
+        for gate in report.gates
+    )
+    return _table(("Gate", "Measured", "95 % interval", "Verdict", "Reason"), rows)
+
+
+def _comparisons(report: Report) -> str:
+    rows = (
+        (
+            f"{code(one.metric)} {code(one.arm)} \u00f7 {code(one.versus)}",
+            numbers.ratio(one.ratio),
+            numbers.interval(one.ci95, "x"),
+            numbers.p_value(one.p_value),
+            numbers.ratio(one.effect_needed),
+            text("; ".join(one.warnings)),
+        )
+        for one in report.comparisons
+    )
+    headings = ("Comparison", "Ratio", "95 % interval", "p", "Could have seen", "Warnings")
+    return _table(headings, rows)
+
+
+def _order(report: Report) -> str:
+    turns: list[tuple[RoundNumbers, str]] = [
+        (turn, name) for name, arm in report.arms.items() for turn in arm.rounds
+    ]
+    turns.sort(key=lambda turn: turn[0].order)
+    shown = [
+        code(name, 30) + (" (warm-up)" if turn.phase == "warmup" else "")
+        for turn, name in turns[:_ROW_LIMIT]
+    ]
+    left_out = len(turns) - len(shown)
+    return ", ".join(shown) + (f" and {left_out} more turns" if left_out else "")
+
+
+def _arms(report: Report) -> str:
+    rows = (
+        (
+            f"{code(name)} {code(arm.target)} {text(arm.protocol, _NAME_LIMIT)}".rstrip(),
+            numbers.rate(arm.throughput_per_s),
+            numbers.rate(arm.calls_per_s),
+            numbers.count(arm.calls),
+            numbers.percent(arm.error_rate),
+            *_times(arm.latency_ms),
+            numbers.ms(arm.journey_ms.p50),
+            numbers.count(arm.dropped),
+            _classes(arm.classes),
+        )
+        for name, arm in report.arms.items()
+    )
+    headings = ("Arm", "Throughput", "Calls/s", "Calls", "Errors", *_TIMES, "Journey p50")
+    return _table((*headings, "Dropped", "Classes"), rows)
+
+
+_TIMES: Final = ("p50", "p95", "p99", "max")
+
+
+def _times(latency: Latency) -> list[str]:
+    return [numbers.ms(time) for time in (latency.p50, latency.p95, latency.p99, latency.max)]
+
+
+def _classes(classes: dict[str, int]) -> str:
+    """Name the classes that occurred."""
+    return ", ".join(f"{text(name)} {numbers.count(n)}" for name, n in classes.items() if n)
+
+
+def _breakdown(first: str, parts: Iterable[tuple[str, dict[str, StepNumbers]]]) -> str:
+    rows = (
+        (
+            f"{code(arm)} {code(name)}",
+            numbers.count(step.count),
+            numbers.rate(step.per_second),
+            numbers.percent(step.error_rate),
+            *_times(step.latency_ms),
+        )
+        for arm, steps in parts
+        for name, step in steps.items()
+    )
+    return _table((first, "Count", "Per second", "Errors", *_TIMES), rows)
+
+
+def _failures(failures: list[Failure]) -> str:
+    rows = (
+        (
+            f"{code(failure.arm)} {code(failure.step)}",
+            numbers.count(failure.count),
+            text(failure.cls),
+            code(failure.example, 200),
+        )
+        for failure in failures
+    )
+    return _table(("Failure", "Count", "Class", "Example"), rows)
+
+
+def _generator(report: Report) -> str:
+    health = report.generator
+    lost = ", ".join(code(worker) for worker in health.workers_lost) or "none"
+    return (
+        f"CPU {numbers.with_unit(health.cpu_percent, '%')} of a core,"
+        f" {numbers.with_unit(health.cpu_us_per_call, 'µs')} per call,"
+        f" loop lag p99 {numbers.ms(health.loop_lag_p99_ms)},"
+        f" {numbers.count(health.late_starts)} late starts,"
+        f" processes: {numbers.count(health.processes)}, workers lost: {lost}"
+    )
+
+
+def _environment(report: Report) -> str:
+    rows = (
+        (text(key, _NAME_LIMIT), text(wording.plain(value)))
+        for key, value in report.environment.items()
+    )
+    return _table(("What", "Value"), rows)
+
+
+def render(report: Report) -> str:
+    """Write the report as GitHub-flavoured Markdown, parts without content left out."""
+    arms = report.arms.items()
+    notes = "\n".join(f"- {text(note)}" for note in report.notes[:_ROW_LIMIT])
+    parts = (
+        ("Gates", report.gates, _gates(report)),
+        ("Comparison", report.comparisons, _comparisons(report)),
+        ("Order of arms", any(arm.rounds for _, arm in arms), _order(report)),
+        ("Arms", report.arms, _arms(report)),
+        ("Steps", report.arms, _breakdown("Step", ((name, arm.steps) for name, arm in arms))),
+        (
+            "Journeys",
+            report.arms,
+            _breakdown("Journey", ((name, arm.journeys) for name, arm in arms)),
+        ),
+        ("Failures", report.failures, _failures(report.failures)),
+        ("Load generator", True, _generator(report)),
+        ("Environment", report.environment, _environment(report)),
+        ("Notes", report.notes, notes),
+    )
+    sections = [f"### {title}\n\n{content}" for title, present, content in parts if present]
+    return "\n\n".join([_head(report), *sections]) + "\n"

@@ -1,0 +1,63 @@
+"""Fewer points for a drawing than were measured, without losing a peak."""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from statistics import fmean, median
+
+from reports.document import TimelinePoint
+
+
+@dataclass(frozen=True)
+class Series:
+    """Points in the order of time; each stands for `seconds`, or for itself where that is None."""
+
+    points: list[TimelinePoint]
+    seconds: float | None
+
+    def stretches(self, arm: str) -> list[list[TimelinePoint]]:
+        """Cut an arm's points where it paused: a line across another's turn would be a lie."""
+        points = [point for point in self.points if point.arm == arm]
+        gaps = [after.at_s - before.at_s for before, after in pairwise(points)]
+        longest = 1.75 * median(gaps) if gaps else 0.0
+        cut: list[list[TimelinePoint]] = []
+        for i, point in enumerate(points):
+            if i == 0 or gaps[i - 1] > longest:
+                cut.append([])
+            cut[-1].append(point)
+        return cut
+
+
+def thin(points: Sequence[TimelinePoint], most: int) -> Series:
+    """Merge points into at most `most` equal stretches of time per arm.
+
+    A merged point has the highest latencies and error rate of its stretch, so that no stall
+    disappears, and the mean call rate.
+    """
+    if len(points) <= most:
+        return Series(sorted(points, key=lambda point: point.at_s), None)
+    start = min(point.at_s for point in points)
+    width = math.nextafter(max(point.at_s for point in points) - start, math.inf) / most
+    buckets: dict[tuple[int, str], list[TimelinePoint]] = {}
+    for point in points:
+        bucket = min(most - 1, int((point.at_s - start) / width)) if width else 0
+        buckets.setdefault((bucket, point.arm), []).append(point)
+    merged = [_merge(start + key[0] * width, buckets[key]) for key in sorted(buckets)]
+    return Series(merged, width)
+
+
+def _merge(at_s: float, points: list[TimelinePoint]) -> TimelinePoint:
+    return TimelinePoint(
+        at_s=at_s,
+        arm=points[0].arm,
+        phase=points[0].phase,
+        calls_per_s=fmean(point.calls_per_s for point in points),
+        errors_per_s=max(point.errors_per_s for point in points),
+        p50_ms=_highest(point.p50_ms for point in points),
+        p95_ms=_highest(point.p95_ms for point in points),
+    )
+
+
+def _highest(values: Iterable[float | None]) -> float | None:
+    return max((value for value in values if value is not None), default=None)

@@ -1,0 +1,83 @@
+"""What the words of a report mean, in one sentence each; shared by every rendering."""
+
+import re
+from collections.abc import Mapping
+from typing import Final
+
+from reports.document import GateResult, Report, VerdictName
+
+VERDICTS: Final[Mapping[VerdictName, str]] = {
+    "PASS": "Every gate held, and the measurement is sound.",
+    "FAIL": "A gate did not hold.",
+    "INCONCLUSIVE": "There is not enough evidence to pass or to fail.",
+    "INVALID": "The measurement itself is broken: these numbers say nothing about the target.",
+}
+
+CLASSES: Final[Mapping[str, str]] = {
+    "ok": "the call did what it should",
+    "tool_error": "the tool answered with isError",
+    "rpc_error": "the server answered with a JSON-RPC error",
+    "http_error": "the server answered with an HTTP error",
+    "transport_error": "the connection failed",
+    "timeout": "no answer in time",
+    "check_failed": "the answer did not meet an expectation or its schema",
+    "interrupted": "cut off by the end of the run; counts for nobody",
+    "harness_error": "our own fault; never counts against the target",
+}
+
+INCOMPLETE: Final = "The run was cut off: the numbers cover only what was recorded before that."
+
+_METRICS: Final[Mapping[str, str]] = {
+    "throughput": "journeys completed with every step ok, per second",
+    "calls_per_s": "calls per second",
+    "error_rate": "failed calls among all that ended",
+    "success_rate": "journeys in which every step was ok",
+    "dropped": "planned starts that never happened",
+    "mean": "mean time of a call",
+    "max": "longest time of a call",
+}
+_PERCENTILE: Final = re.compile(r"(?:(journey|service)_)?p(\d+(?:_\d+)?)")
+_TIMED: Final = {
+    None: "time of a call",
+    "journey": "time of a whole journey",
+    "service": "time of a call from its actual send",
+}
+
+
+def metric(name: str) -> str:
+    """Explain a metric in a few words; an unknown name needs none and gets an empty string."""
+    percentile = _PERCENTILE.fullmatch(name)
+    if percentile is None:
+        return _METRICS.get(name, "")
+    timed, rank = percentile.groups()
+    return f"{_TIMED[timed]}, percentile {rank.replace('_', '.')}"
+
+
+def summary(report: Report) -> str:
+    """Say in one sentence what the verdict means."""
+    if report.verdict == "PASS" and not report.gates:
+        return "The measurement is sound; the scenario sets no gates."
+    return VERDICTS[report.verdict]
+
+
+def tally(gates: list[GateResult]) -> str:
+    """Count the gates by verdict: `3 PASS, 1 FAIL`."""
+    counts = {name: sum(gate.verdict == name for gate in gates) for name in VERDICTS}
+    return ", ".join(f"{n} {name}" for name, n in counts.items() if n)
+
+
+def plain(value: object) -> str:
+    """Write a value of the environment as a reader would: no braces, no quotes."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key}: {plain(inner)}" for key, inner in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(map(plain, value))
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "" if value is None else str(value)
+
+
+def simulated(report: Report) -> list[str]:
+    """Name what was simulated in this run instead of being the real thing."""
+    named = report.environment.get("simulated") or []
+    return [plain(item) for item in (named if isinstance(named, list | tuple) else [named])]
