@@ -1,0 +1,113 @@
+"""The redactor: no secret in any writing gets through, and everything else does."""
+
+import base64
+import json
+from urllib.parse import quote, quote_plus
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reports.redact import REDACTED, Redactor
+
+SECRET = 's3cr3t/pä "ss+word'
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        SECRET,
+        quote(SECRET, safe=""),
+        quote(SECRET),
+        quote(SECRET, safe="").lower(),
+        quote_plus(SECRET),
+        json.dumps(SECRET)[1:-1],
+        json.dumps(SECRET, ensure_ascii=False)[1:-1],
+        repr(SECRET)[1:-1],
+        base64.b64encode(SECRET.encode()).decode(),
+        base64.urlsafe_b64encode(SECRET.encode()).decode(),
+    ],
+)
+def test_a_secret_is_found_however_it_is_written(written):
+    """As it is, in a URL, in JSON, in base64 and in Python's repr: nothing of it is left."""
+    text = Redactor([SECRET]).text(f"before {written} after")
+    assert written.rstrip("=") not in text
+    assert text.startswith(f"before {REDACTED}")
+    assert text.endswith("after")
+
+
+def test_the_longest_secret_goes_first():
+    """A secret that begins with another one does not leave its end behind."""
+    assert Redactor(["hunter", "hunter2-long"]).text("hunter2-long hunter") == (
+        f"{REDACTED} {REDACTED}"
+    )
+
+
+def test_short_secrets_are_left_alone():
+    """Three letters are in every other word: replacing them would garble the report."""
+    assert Redactor(["ok", "abc", ""]).text("look: abc") == "look: abc"
+
+
+def test_signs_with_a_meaning_in_patterns_are_only_signs():
+    """A secret is no pattern."""
+    assert Redactor(["a.*b"]).text("axxb a.*b") == f"axxb {REDACTED}"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Authorization: Bearer eyJhbGciOi.J9", "Authorization: [redacted]"),
+        ('"authorization":"Basic dXNlcjpwYXNz","b":1', '"authorization":"[redacted]","b":1'),
+        ('{\\"Authorization\\": \\"Basic dXNl\\"}', '{\\"Authorization\\": \\"[redacted]\\"}'),
+        ("X-API-Key: abc123\nHost: x", "X-API-Key: [redacted]\nHost: x"),
+        ("Set-Cookie: sid=1; Path=/", "Set-Cookie: [redacted]"),
+        ("sent bearer abcdefgh1234 twice", "sent bearer [redacted] twice"),
+        ("key sk-ant-api03-abcdef is wrong", "key [redacted] is wrong"),
+        ("GET /x?token=abc&n=1&api_key=d#f", "GET /x?token=[redacted]&n=1&api_key=[redacted]#f"),
+        ("grant=x&client_secret=abc", "grant=x&client_secret=[redacted]"),
+        ('{"access_token":"abc","n":1}', '{"access_token":"[redacted]","n":1}'),
+        ("http://user:pass@host/path", "http://[redacted]@host/path"),
+    ],
+)
+def test_what_looks_like_a_secret_goes_without_being_known(text, expected):
+    """Authorization headers, API keys, secret query values and passwords in URLs."""
+    assert Redactor().text(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "nothing of the sort: 500 Internal Server Error",
+        'WWW-Authenticate: Bearer realm="x", resource_metadata="https://host/meta"',
+        'headers: {Authorization: "Bearer ${env.TOKEN}"}',
+        "url: http://host/?token=${env.TOKEN}",
+        '{"token": "${token}"}',
+        "http://host:8080/path",
+        "monkey=1 turkey=2",
+        "tools/call get_token",
+        "the task-force asked",
+    ],
+)
+def test_what_only_resembles_a_secret_stays(text):
+    """Lookups, challenges, ports and plain words are left as they are."""
+    assert Redactor([SECRET]).text(text) == text
+
+
+def test_a_text_without_secrets_is_the_very_same():
+    """The ordinary case copies nothing."""
+    text = "tools/call echo"
+    assert Redactor([SECRET]).text(text) is text
+
+
+@given(st.text(min_size=4), st.text(), st.text())
+def test_no_secret_survives_in_any_text(secret, before, after):
+    """Whatever stands around it, the secret is nowhere beside the replacements."""
+    text = Redactor([secret]).text(before + secret + after)
+    assert not any(secret in part for part in text.split(REDACTED))
+
+
+def test_every_text_of_a_value_is_redacted():
+    """Lists and dicts are walked; numbers, None and keys stay."""
+    value = {"a": [SECRET, 1, None, (SECRET,)], "b": {"c": True}}
+    expected = {"a": [REDACTED, 1, None, [REDACTED]], "b": {"c": True}}
+    assert Redactor([SECRET]).everywhere(value) == expected

@@ -1,0 +1,148 @@
+"""Journals of runs that never happened: every number in them is chosen by the test."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from reports.histogram import Histogram
+from reports.journal import (
+    AnyRecord,
+    Cell,
+    Health,
+    RunEnded,
+    RunStarted,
+    Slice,
+    TurnEnded,
+    TurnStarted,
+)
+
+COOL = Health(cpu_s=0.3, wall_s=1.0, lag=[10_000, 20], starts=100)
+
+
+@dataclass(frozen=True)
+class Round:
+    """What one arm does in one round: one-step journeys, all within one second of one node."""
+
+    ms: float = 10.0
+    ok: int = 100
+    failed: int = 0
+    cls: str = "tool_error"
+    busy_s: float = 1.0
+    users: int = 1
+    planned: int = 0
+    dropped: int = 0
+    other: Mapping[str, int] = ()
+    """Calls by further classes, such as `interrupted`."""
+
+
+def pairs(nanoseconds: Sequence[int]) -> list[int]:
+    """Give the buckets of some durations."""
+    histogram = Histogram()
+    for ns in nanoseconds:
+        histogram.record(ns)
+    return histogram.pairs()
+
+
+def cell(arm: str, times_ms: Sequence[float], **changes: Any) -> Cell:
+    """Give the cell of calls that took so long."""
+    times = [round(ms * 1e6) for ms in times_ms]
+    fields = {"kind": "call", "name": "tools/call echo", "cls": "ok", "bytes_in": 10 * len(times)}
+    numbers = {"n": len(times), "total_ns": sum(times), "min_ns": min(times), "max_ns": max(times)}
+    return Cell(**{"arm": arm, "latency": pairs(times)} | fields | numbers | changes)
+
+
+def spread(ms: float, n: int) -> list[float]:
+    """Give n durations around ms, from 10 % below to 10 % above."""
+    return [ms * (0.9 + 0.2 * (i + 0.5) / n) for i in range(n)]
+
+
+def cells(arm: str, what: Round) -> list[Cell]:
+    """Give the calls of a round, and the journeys that consist of them."""
+    counts = {"ok": what.ok, what.cls: what.failed, **dict(what.other)}
+    return [
+        cell(arm, spread(what.ms, n), kind=kind, name=name, cls=cls)
+        for cls, n in counts.items()
+        if n
+        for kind, name in (("call", "tools/call echo"), ("journey", "say"))
+    ]
+
+
+def turn(
+    number: int,
+    arm: str,
+    round_: int,
+    what: Round,
+    nodes: Sequence[str] = ("w1",),
+    health: Health = COOL,
+    at_s: float | None = None,
+) -> list[AnyRecord]:
+    """Give all records of one turn; every node does the same."""
+    at_s = float(2 * number) if at_s is None else at_s
+    phase = "round" if round_ else "warmup"
+    start = TurnStarted(
+        turn=number, arm=arm, phase=phase, round=round_, at_s=at_s, planned_s=what.busy_s
+    )
+    slices = [
+        Slice(
+            node=node,
+            turn=number,
+            at_s=at_s,
+            seconds=what.busy_s,
+            cells=cells(arm, what),
+            health=health,
+        )
+        for node in nodes
+    ]
+    ends = [
+        TurnEnded(
+            turn=number,
+            node=node,
+            users=what.users,
+            busy_s=what.busy_s,
+            planned=what.planned,
+            dropped=what.dropped,
+        )
+        for node in nodes
+    ]
+    return [start, *slices, *ends]
+
+
+def started(arms: Sequence[str] = ("control", "mcp"), **changes: Any) -> RunStarted:
+    """Give the first record of a run."""
+    fields: dict[str, Any] = {
+        "run_id": "echo-20260101T000000Z",
+        "started": "2026-01-01T00:00:00Z",
+        "scenario": "echo",
+        "title": "Echo",
+        "scenario_text": "name: echo",
+        "seed": 7,
+        "arms": {arm: {"target": f"http://127.0.0.1/{arm}", "protocol": "x"} for arm in arms},
+        "gates": [],
+        "limits": {},
+        "load": {"model": "closed", "users": 1, "think_s": [0.5, 0.5]},
+        "environment": {"python": "3.11"},
+    }
+    return RunStarted(**fields | changes)
+
+
+def journal(
+    arms: Mapping[str, Sequence[Round]],
+    *,
+    end: str | None = "finished",
+    nodes: Sequence[str] = ("w1",),
+    health: Health = COOL,
+    extra: Sequence[AnyRecord] = (),
+    **changes: Any,
+) -> list[AnyRecord]:
+    """Give the journal of a run: rounds in the order A B, B A, A B …; `extra` before its end."""
+    records: list[AnyRecord] = [started(list(arms), **changes)]
+    number = 0
+    for index in range(max(map(len, arms.values()))):
+        for arm in list(arms) if index % 2 == 0 else list(arms)[::-1]:
+            if index < len(arms[arm]):
+                records += turn(number, arm, index + 1, arms[arm][index], nodes, health)
+                number += 1
+    records += extra
+    if end is not None:
+        records.append(RunEnded(at_s=2.0 * number, reason=end))
+    return records
