@@ -78,7 +78,8 @@ class _Bound:
 
     def measured(self, number: float, ci95: Interval) -> str:
         low, high = (show(end, self.unit) for end in ci95)
-        return f"{self.name} is {show(number, self.unit)}, between {low} and {high} (95 %)"
+        between = f"between {low} and {high}" if math.isfinite(ci95[1]) else f"at least {low}"
+        return f"{self.name} is {show(number, self.unit)}, {between} (95 %)"
 
     def open(self, number: float, ci95: Interval, advice: str) -> str:
         """Say that the interval does not decide, and what to do."""

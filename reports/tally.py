@@ -83,7 +83,7 @@ class RunTally:
             case RunEnded():
                 self.ended = record
                 self.last_s = record.at_s
-            case RunStarted():
+            case _:
                 raise JournalError("The journal holds two runs; every run has its own folder.")
 
     def _slice(self, part: Slice) -> None:

@@ -1,0 +1,412 @@
+"""Gates on evidence: the interval decides, and what was not measured never passes."""
+
+import random
+from pathlib import Path
+from runpy import run_path
+
+import pytest
+
+from reports.document import GateResult
+from reports.journal import AnyRecord
+from reports.judge import judge, show
+from reports.metrics import Evidence, Totals
+from reports.tally import fold
+from scenarios.gates import METRICS, parse
+
+virtual = run_path(str(Path(__file__).with_name("virtual_run.py")))
+Round = virtual["Round"]
+
+
+def evidence(records: list[AnyRecord]) -> dict[str, Evidence]:
+    """Give what a run has shown of each arm."""
+    tally = fold(records)
+    found = {}
+    for arm in tally.arms:
+        turns = tally.measured(arm)
+        rounds = {turn.started.round: Totals([turn]) for turn in turns if turn.finished}
+        found[arm] = Evidence(Totals(turns), rounds, tally.complete)
+    return found
+
+
+def judged(gate: str, **arms: list[Round]) -> GateResult:
+    """Judge a gate on a run of these rounds."""
+    return judge(parse(gate), evidence(virtual["journal"](arms)))
+
+
+def noisy(ms: float, rounds: int, n: int = 100, noise: float = 0.02, seed: int = 1) -> list[Round]:
+    """Give rounds of about so many milliseconds; their throughput is the inverse."""
+    rng = random.Random(seed)
+    factors = [rng.lognormvariate(0, noise) for _ in range(rounds)]
+    return [Round(ms=ms * f, ok=n, busy_s=n * ms * f / 1000) for f in factors]
+
+
+def calls(n: int, failed: int = 0, rounds: int = 1) -> list[Round]:
+    """Give so many calls, some of which failed."""
+    return [Round(ok=(n - failed) // rounds, failed=failed // rounds)] * rounds
+
+
+@pytest.mark.parametrize(
+    ("gate", "verdict"),
+    [
+        ("mcp.p95 < 200ms", "PASS"),
+        ("mcp.p95 <= 50ms", "FAIL"),
+        ("mcp.p95 < 109ms", "INCONCLUSIVE"),
+        ("mcp.p95 > 200ms", "FAIL"),
+        ("mcp.p95 >= 50ms", "PASS"),
+        ("mcp.mean < 101ms", "INCONCLUSIVE"),
+        ("mcp.mean < 110ms", "PASS"),
+        ("mcp.journey_p50 < 90ms", "FAIL"),
+        ("mcp.journey_p50 < 110ms", "PASS"),
+        ("mcp.throughput > 9/s", "PASS"),
+        ("mcp.throughput > 11/s", "FAIL"),
+        ("mcp.calls_per_s >= 10/s", "INCONCLUSIVE"),
+    ],
+)
+def test_times_and_rates_are_judged_by_how_much_rounds_differ(gate, verdict):
+    """About 100 ms at 2 % noise: decided only where the whole interval lies on one side."""
+    result = judged(gate, mcp=noisy(100, 10))
+    assert result.verdict == verdict
+    low, high = result.ci95
+    assert low < result.measured < high
+    assert (result.reason == "") is (verdict == "PASS")
+
+
+def test_an_undecided_gate_says_how_many_rounds_would_tell():
+    """The reason holds the number, its interval, the bound and what to do."""
+    result = judged("mcp.mean < 101ms", mcp=noisy(100, 10))
+    for part in ("mcp.mean is", "between", "asks for < 101 ms", "had 10 rounds", "About "):
+        assert part in result.reason
+    assert result.unit == "ms"
+
+
+def test_a_value_on_its_bound_is_not_helped_by_rounds():
+    """Where the value lies on the bound, no number of rounds is promised."""
+    exact = judged("mcp.mean < 1s", mcp=noisy(100, 10)).measured
+    result = judged(f"mcp.mean < {exact:.3f}ms", mcp=noisy(100, 10))
+    assert result.verdict == "INCONCLUSIVE"
+    assert "so close to the bound that more rounds will hardly tell" in result.reason
+
+
+def test_a_failed_gate_says_what_was_measured_and_asked_for():
+    """A FAIL holds the numbers that show it."""
+    result = judged("mcp.mean < 50ms", mcp=noisy(100, 10))
+    assert result.reason.startswith("mcp.mean is 10")
+    assert result.reason.endswith("(95 %); the gate asks for < 50 ms.")
+
+
+@pytest.mark.parametrize(
+    ("gate", "verdict"),
+    [
+        ("mcp.p50 < 120ms", "PASS"),
+        ("mcp.p50 < 80ms", "FAIL"),
+        ("mcp.p50 < 100ms", "INCONCLUSIVE"),
+        ("mcp.p90 < 110ms", "PASS"),
+    ],
+)
+def test_percentiles_of_fewer_than_three_rounds_are_judged_by_their_samples(gate, verdict):
+    """One round: the interval encloses the percentile by places among the samples."""
+    result = judged(gate, mcp=noisy(100, 1, n=400, noise=0))
+    assert result.verdict == verdict
+    assert result.ci95 is not None
+    if verdict == "INCONCLUSIVE":
+        assert "takes at least 3" in result.reason
+
+
+def test_a_percentile_without_an_upper_end_cannot_pass():
+    """Of 100 calls no sample is far enough out for a p99: at least, but not at most."""
+    result = judged("mcp.p99 < 10s", mcp=noisy(100, 1, n=100, noise=0))
+    assert (result.verdict, result.ci95) == ("INCONCLUSIVE", None)
+    assert "at least 10" in result.reason
+    assert judged("mcp.p99 < 50ms", mcp=noisy(100, 1, n=100, noise=0)).verdict == "FAIL"
+
+
+def test_a_percentile_without_a_lower_end_begins_at_zero():
+    """Of three calls no sample lies surely below the median."""
+    result = judged("mcp.p50 > 1us", mcp=noisy(100, 1, n=3, noise=0))
+    assert result.verdict == "INCONCLUSIVE"
+
+
+def test_one_round_does_not_show_how_much_a_mean_varies():
+    """Means and rates have no interval from the samples alone: more rounds are asked for."""
+    result = judged("mcp.throughput > 1/s", mcp=noisy(100, 2))
+    assert (result.verdict, result.ci95) == ("INCONCLUSIVE", None)
+    assert result.measured == pytest.approx(10, rel=0.05)
+    assert "at least 3" in result.reason
+
+
+def test_a_round_without_a_value_leaves_the_gate_open():
+    """A round in which no journey was completed is not left out of the judgement."""
+    result = judged("mcp.journey_p50 < 1s", mcp=[*noisy(100, 5), Round(ok=0, failed=50)])
+    assert result.verdict == "INCONCLUSIVE"
+    assert "no value in 1 of 6 rounds" in result.reason
+
+
+@pytest.mark.parametrize(
+    ("metric", "n", "needed"),
+    [("p99", 99, 100), ("p95", 19, 20), ("p90", 9, 10), ("p50", 1, 2), ("p99_9", 999, 1000)],
+)
+def test_a_percentile_of_too_few_calls_does_not_exist(metric, n, needed):
+    """With no call beyond it a percentile is only the maximum: the number needed is named."""
+    few = judged(f"mcp.{metric} < 10s", mcp=noisy(100, 1, n=n))
+    assert few.verdict == "INCONCLUSIVE"
+    assert f"mcp made {n} calls: {metric} needs at least {needed}" in few.reason
+    enough = judged(f"mcp.{metric} < 10s", mcp=noisy(100, 1, n=needed))
+    assert "needs at least" not in enough.reason
+    journeys = judged(f"mcp.journey_{metric} < 10s", mcp=noisy(100, 1, n=n))
+    assert f"mcp made {n} journeys" in journeys.reason
+
+
+@pytest.mark.parametrize(
+    ("gate", "n", "failed", "verdict"),
+    [
+        ("mcp.error_rate < 0.1%", 5000, 0, "PASS"),
+        ("mcp.error_rate < 0.1%", 500, 0, "INCONCLUSIVE"),
+        ("mcp.error_rate < 1%", 500, 2, "INCONCLUSIVE"),
+        ("mcp.error_rate < 1%", 500, 50, "FAIL"),
+        ("mcp.error_rate < 50%", 500, 50, "PASS"),
+        ("mcp.error_rate < 99%", 100, 100, "INCONCLUSIVE"),
+        ("mcp.error_rate < 50%", 100, 100, "FAIL"),
+        ("mcp.error_rate <= 0%", 100, 0, "PASS"),
+        ("mcp.error_rate <= 0%", 100, 1, "FAIL"),
+        ("mcp.success_rate > 99%", 100, 0, "INCONCLUSIVE"),
+        ("mcp.success_rate > 99%", 1000, 0, "PASS"),
+        ("mcp.success_rate > 99%", 1000, 100, "FAIL"),
+        ("mcp.success_rate >= 100%", 10, 0, "PASS"),
+        ("mcp.success_rate >= 100%", 10, 1, "FAIL"),
+    ],
+)
+def test_rates_of_failure_are_judged_by_their_counts(gate, n, failed, verdict):
+    """The exact interval of the counts decides; 0 % and 100 % are about this run's calls."""
+    result = judged(gate, mcp=calls(n, failed))
+    assert result.verdict == verdict
+    assert (result.reason == "") is (verdict == "PASS")
+    assert result.unit == "fraction"
+
+
+@pytest.mark.parametrize(
+    ("gate", "n", "failed", "reason"),
+    [
+        (
+            "mcp.error_rate < 0.1%",
+            500,
+            0,
+            (
+                "0 of 500 calls failed shows < 0.597 % (95 %); the gate asks for < 0.1 %. "
+                "About 2995 calls would tell."
+            ),
+        ),
+        (
+            "mcp.success_rate > 99%",
+            100,
+            0,
+            (
+                "100 of 100 journeys were ok shows > 97 % (95 %); the gate asks for > 99 %. "
+                "About 299 journeys would tell."
+            ),
+        ),
+        (
+            "mcp.error_rate < 1%",
+            500,
+            2,
+            (
+                "2 of 500 calls failed shows 0.0485 % to 1.44 % (95 %); the gate asks for < 1 %. "
+                "About 1495 calls would tell."
+            ),
+        ),
+    ],
+)
+def test_an_open_rate_says_what_the_counts_show_and_how_many_are_needed(gate, n, failed, reason):
+    """No failure in a few calls proves little, and the reason says how little."""
+    assert judged(gate, mcp=calls(n, failed)).reason == reason
+
+
+def test_the_number_of_calls_asked_for_would_do():
+    """With as many calls as the reason asks for, and no failure, the gate passes."""
+    assert judged("mcp.error_rate < 0.1%", mcp=calls(2994)).verdict == "INCONCLUSIVE"
+    assert judged("mcp.error_rate < 0.1%", mcp=calls(2995)).verdict == "PASS"
+
+
+def test_calls_that_we_cut_off_or_built_wrongly_are_no_evidence():
+    """Interrupted calls and harness errors count neither for nor against the target."""
+    what = Round(ok=5000, other={"interrupted": 900, "harness_error": 900})
+    assert judged("mcp.error_rate < 0.1%", mcp=[what]).measured == 0
+    assert judged("mcp.success_rate > 99%", mcp=[what]).verdict == "PASS"
+
+
+@pytest.mark.parametrize(
+    ("gate", "verdict", "measured"),
+    [
+        ("mcp.calls >= 200", "PASS", 200),
+        ("mcp.calls > 200", "FAIL", 200),
+        ("mcp.journeys_done >= 200", "PASS", 200),
+        ("mcp.dropped <= 3", "FAIL", 4),
+        ("mcp.dropped < 5", "PASS", 4),
+        ("mcp.max < 1s", "PASS", pytest.approx(10.99)),
+        ("mcp.max < 10ms", "FAIL", pytest.approx(10.99)),
+        ("mcp.journey_max < 1s", "PASS", pytest.approx(10.99)),
+    ],
+)
+def test_counts_and_the_longest_time_are_what_they_are(gate, verdict, measured):
+    """They need no interval: they say what happened in this run."""
+    result = judged(gate, mcp=[Round(planned=102, dropped=2)] * 2)
+    assert (result.verdict, result.measured, result.ci95) == (verdict, measured, None)
+    assert (result.reason == "") is (verdict == "PASS")
+
+
+GATES = [
+    f"{{arm}}.{metric} {op} {value}"
+    for metric, what in METRICS.items()
+    for op in ("<", "<=", ">", ">=")
+    for value in {"time": ("1ms", "9s"), "fraction": ("1%", "99%"), "rate": ("1/s", "9k/s")}.get(
+        what.kind, ("0", "99")
+    )
+    if (op, value) not in {("<", "0"), (">=", "0")}
+]
+NOTHING = {
+    "no rounds": {"rest": [Round()] * 3},
+    "no calls": {"mcp": [Round(ok=0)] * 3},
+    "only cut off": {"mcp": [Round(ok=0, other={"interrupted": 50})] * 3},
+    "only our own fault": {"mcp": [Round(ok=0, other={"harness_error": 50})] * 3},
+}
+
+
+@pytest.mark.parametrize("arms", NOTHING.values(), ids=NOTHING.keys())
+@pytest.mark.parametrize("versus", [False, True])
+def test_no_gate_passes_on_an_arm_without_calls(arms, versus):
+    """Whatever the gate, nothing passes by absence, and the reason is never empty."""
+    for text in GATES:
+        gate = text.format(arm="mcp")
+        if versus:
+            gate = " ".join([*gate.split()[:2], "2x rest"])
+        result = judged(gate, **{"rest": [Round()] * 3} | arms)
+        assert result.verdict in {"INCONCLUSIVE", "FAIL"}, gate
+        assert result.reason, gate
+
+
+def test_no_gate_on_journeys_passes_when_every_call_failed():
+    """Failing fast is not being fast: no completed journey, no journey time, no throughput."""
+    for text in GATES:
+        gate = text.format(arm="mcp")
+        result = judged(gate, mcp=[Round(ok=0, failed=50)] * 3)
+        if METRICS[parse(gate).metric].needs == "journeys" and "success_rate" not in gate:
+            assert result.verdict in {"INCONCLUSIVE", "FAIL"}, gate
+
+
+def test_a_throughput_of_zero_fails_its_minimum():
+    """Every journey failed: that is no lack of evidence."""
+    result = judged("mcp.throughput >= 1/s", mcp=[Round(ok=0, failed=50)] * 3)
+    assert (result.verdict, result.measured) == ("FAIL", 0)
+
+
+def test_starts_that_were_never_planned_cannot_pass_as_not_dropped():
+    """A gate on dropped starts needs a plan."""
+    result = judged("mcp.dropped <= 0", mcp=[Round()] * 3)
+    assert result.verdict == "INCONCLUSIVE"
+    assert "No start of mcp was planned" in result.reason
+
+
+@pytest.mark.parametrize(
+    ("gate", "verdict"),
+    [
+        ("mcp.throughput >= 3x control", "PASS"),
+        ("mcp.throughput >= 4x control", "INCONCLUSIVE"),
+        ("mcp.throughput >= 5x control", "FAIL"),
+        ("mcp.throughput <= 5x control", "PASS"),
+        ("mcp.journey_p50 <= 0.3x control", "PASS"),
+        ("mcp.p99 <= 0.1x control", "FAIL"),
+        ("control.max > 2x mcp", "PASS"),
+    ],
+)
+def test_comparisons_are_judged_by_the_whole_interval_of_the_ratio(gate, verdict):
+    """Four times as fast, at 2 % noise: decided only where the interval lies on one side."""
+    result = judged(gate, mcp=noisy(25, 10, seed=1), control=noisy(100, 10, seed=2))
+    assert result.verdict == verdict
+    assert result.unit == "x"
+    low, high = result.ci95
+    assert low < result.measured < high
+
+
+def test_an_open_comparison_says_how_many_rounds_would_tell():
+    """The reason names the ratio, its interval, the factor, the rounds there were and needed."""
+    arms = {"mcp": noisy(25, 8, seed=1), "control": noisy(100, 8, seed=2)}
+    result = judged("mcp.throughput >= 4x control", **arms)
+    for part in (
+        "mcp.throughput / control.throughput is",
+        "asks for >= 4x",
+        "had 8 rounds of each",
+    ):
+        assert part in result.reason
+
+
+def test_a_comparison_of_too_few_rounds_is_open_and_says_how_many_are_needed():
+    """Five rounds cannot show a difference, however large."""
+    arms = {"mcp": noisy(25, 5, seed=1), "control": noisy(100, 5, seed=2)}
+    result = judged("mcp.throughput >= 3x control", **arms)
+    assert (result.verdict, result.ci95) == ("INCONCLUSIVE", None)
+    assert result.measured == pytest.approx(4, rel=0.1)
+    assert "at least 6 are needed" in result.reason
+
+
+def test_unequal_rounds_are_not_compared():
+    """A complete run in which an arm lacks a round is broken; one cut off compares what it has."""
+    arms = {"mcp": noisy(25, 8, seed=1), "control": noisy(100, 7, seed=2)}
+    gate = parse("mcp.throughput >= 3x control")
+    result = judge(gate, evidence(virtual["journal"](arms)))
+    assert result.verdict == "INCONCLUSIVE"
+    assert "8 rounds and control 7" in result.reason
+    assert judge(gate, evidence(virtual["journal"](arms, end="signal"))).verdict == "PASS"
+
+
+def test_two_rates_of_zero_have_no_ratio():
+    """No failure in either arm: the gate is open, and points to a bound of its own."""
+    result = judged("mcp.error_rate <= 1x control", mcp=noisy(1, 8), control=noisy(1, 8))
+    assert (result.verdict, result.measured) == ("INCONCLUSIVE", None)
+    assert "two zeros" in result.reason
+    assert "Write a bound for mcp.error_rate itself" in result.reason
+
+
+@pytest.mark.parametrize(
+    ("gate", "verdict"),
+    [
+        ("mcp.throughput >= 0.5x control", "FAIL"),
+        ("mcp.throughput <= 2x control", "INCONCLUSIVE"),
+        ("control.throughput >= 2x mcp", "INCONCLUSIVE"),
+    ],
+)
+def test_an_arm_that_completes_nothing_cannot_be_as_good_as_another(gate, verdict):
+    """Zero against something fails a minimum, and passes nothing."""
+    result = judged(gate, mcp=[Round(ok=0, failed=50)] * 8, control=noisy(100, 8))
+    assert result.verdict == verdict
+    assert result.reason
+
+
+def test_percentiles_of_too_few_calls_are_not_compared():
+    """Either arm's percentile must exist."""
+    few, many = noisy(100, 8, n=10), noisy(100, 8, n=100)
+    for arms in ({"mcp": few, "control": many}, {"mcp": many, "control": few}):
+        result = judged("mcp.p99 <= 9x control", **arms)
+        assert result.verdict == "INCONCLUSIVE"
+        assert "made 80 calls: p99 needs at least 100" in result.reason
+
+
+def test_counts_are_compared_as_they_are():
+    """Twice as many calls are twice as many."""
+    arms = {"mcp": [Round(ok=200)], "control": [Round(ok=100)]}
+    result = judged("mcp.calls >= 2x control", **arms)
+    assert (result.verdict, result.measured) == ("PASS", 2)
+    assert judged("mcp.calls > 2x control", **arms).verdict == "FAIL"
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "text"),
+    [
+        (61.2345, "ms", "61.23 ms"),
+        (0.00597, "fraction", "0.597 %"),
+        (123456.7, "/s", "123457/s"),
+        (3.4, "x", "3.4x"),
+        (2995, "count", "2995"),
+    ],
+)
+def test_numbers_in_reasons_are_short_and_have_their_unit(value, unit, text):
+    """Four digits, never an exponent."""
+    assert show(value, unit) == text
