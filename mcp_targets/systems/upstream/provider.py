@@ -1,6 +1,7 @@
 """Provider files: their form, and reading them. Everything about the YAML's shape lives here."""
 
 import difflib
+import re
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -8,6 +9,7 @@ import msgspec
 import yaml
 
 from mcp_targets.systems.faults import Rates
+from mcp_targets.systems.service_time import read
 
 FOLDER: Final = Path(__file__).parent / "providers"
 
@@ -109,7 +111,7 @@ class Provider(Part, frozen=True):
     title: str
     routes: dict[str, Route]
     account: str = ""
-    """A template over path parameters: to whom a request's state belongs."""
+    """A text template over path parameters: to whom a request's state belongs."""
     patterns: dict[str, str] = {}
     """Regular expressions for path parameters (default: anything without a slash)."""
     service_time: Any = "0ms"
@@ -125,6 +127,18 @@ class Provider(Part, frozen=True):
     paging: Paging = Paging(page="page", size="page_size")
 
 
+class _Loader(yaml.SafeLoader):
+    """Only true and false are booleans, as in YAML 1.2: `no` is a key, `ON` is Ontario."""
+
+
+_BOOLEAN: Final = "tag:yaml.org,2002:bool"
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != _BOOLEAN]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_Loader.add_implicit_resolver(_BOOLEAN, re.compile(r"true|false"), ["t", "f"])
+
+
 def load(name_or_path: str) -> Provider:
     """Read a shipped provider by name, or any file by path. Raises ValueError."""
     path = Path(name_or_path)
@@ -133,7 +147,7 @@ def load(name_or_path: str) -> Provider:
         if not path.is_file():
             raise ValueError(_unknown(name_or_path))
     try:
-        document = yaml.safe_load(path.read_bytes())
+        document = yaml.load(path.read_bytes(), _Loader)  # noqa: S506 -- a safe loader
         return msgspec.convert(document, Provider)
     except OSError as error:
         raise ValueError(f"cannot read {path}: {error.strerror}") from error
@@ -145,3 +159,8 @@ def _unknown(name: str) -> str:
     known = sorted(file.stem for file in FOLDER.glob("*.yaml"))
     near = difflib.get_close_matches(name, known, n=3, cutoff=0.4) or known
     return f"no provider {name!r}; there are {', '.join(near)}, or give the path of a .yaml file"
+
+
+def describe(provider: Provider) -> str:
+    """Return a sentence for reports that name what was simulated."""
+    return f"{provider.title} (upstream simulator; {read(provider.service_time).describe()})"

@@ -11,7 +11,7 @@ from mcp_targets.systems.upstream.actions import Action, Actions
 from mcp_targets.systems.upstream.inputs import Field, fields
 from mcp_targets.systems.upstream.provider import Provider, Route
 from mcp_targets.systems.upstream.store import Store
-from mcp_targets.systems.upstream.templates import Compiler, Template
+from mcp_targets.systems.upstream.templates import Compiler, Template, names_in
 
 _METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
 _PARAMETER: Final = re.compile(r"\{(\w+)\}")
@@ -83,7 +83,11 @@ def _operation(
         route=route,
         method=method.encode(),
         path=_pattern(path, provider.patterns),
-        account=compiler.compile(provider.account, parameters),
+        # A path without the account's parameters belongs to nobody.
+        account=compiler.compile(
+            provider.account if names_in(provider.account) <= set(parameters) else "",
+            parameters,
+        ),
         fields=fields(route.input, given, compiler),
         action=action,
         body=compiler.compile(route.body, known | action.results),

@@ -66,6 +66,11 @@ class Compiler:
         return lambda values: _shown(values[name])[cut]
 
 
+def names_in(text: str) -> set[str]:
+    """Return the names that a text template uses."""
+    return {inner.partition("[")[0] for inner in _PLACEHOLDER.findall(text)}
+
+
 def _constant(piece: str) -> Template:
     return lambda _: piece
 

@@ -1,0 +1,57 @@
+"""Which systems there are: their processes, their faces and what they simulate."""
+
+from typing import Final
+
+import msgspec
+
+from mcp_targets.systems.twilio import accounts
+
+
+class Process(msgspec.Struct, frozen=True):
+    """A process: `python -m mcp_targets.systems.<module>`.
+
+    An argument `{name}` stands for the ready file of the system's process of that name.
+    """
+
+    name: str
+    module: str
+    arguments: tuple[str, ...] = ()
+
+
+class FaceSpec(msgspec.Struct, frozen=True):
+    """A way into a system: a path on one of its processes, and what scenarios may look up."""
+
+    process: str
+    path: str = ""
+    variables: dict[str, str] = {}
+
+
+class System(msgspec.Struct, frozen=True):
+    """A system under load. Its processes start together."""
+
+    summary: str
+    processes: tuple[Process, ...]
+    faces: dict[str, FaceSpec]
+    simulates: tuple[str, ...] = ()
+    """The providers that the upstream simulator plays in it."""
+
+
+SYSTEMS: Final = {
+    "echo": System(
+        "The calibration system: a tiny, fast server with a known latency.",
+        (Process("echo", "echo"),),
+        {"mcp": FaceSpec("echo", "/mcp"), "rest": FaceSpec("echo")},
+    ),
+    "twilio": System(
+        "Twilio's REST API and an MCP server that wraps it, one tool per operation.",
+        (
+            Process("twilio-upstream", "upstream", ("--provider", "twilio")),
+            Process("twilio-mcp", "twilio", ("--upstream-ready", "{twilio-upstream}")),
+        ),
+        {
+            "mcp": FaceSpec("twilio-mcp", "/mcp", accounts.MCP.variables()),
+            "rest": FaceSpec("twilio-upstream", "", accounts.REST.variables()),
+        },
+        simulates=("twilio",),
+    ),
+}

@@ -1,0 +1,25 @@
+"""Who works through which face: separate accounts, so that the arms' states can be compared."""
+
+from typing import Final
+
+import msgspec
+
+
+class Account(msgspec.Struct, frozen=True):
+    """A Twilio account, its TaskRouter workspace and the number it sends from."""
+
+    digits: str
+    """32 hexadecimal digits, shared by the account and its workspace."""
+    from_number: str
+
+    def variables(self) -> dict[str, str]:
+        """Return what scenarios may look up."""
+        return {
+            "account": f"AC{self.digits}",
+            "workspace": f"WS{self.digits}",
+            "from_number": self.from_number,
+        }
+
+
+REST: Final = Account("a5c0ffee00000000000000000000c001", "+14165550101")
+MCP: Final = Account("a5c0ffee00000000000000000000c002", "+14165550102")

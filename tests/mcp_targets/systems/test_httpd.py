@@ -1,0 +1,426 @@
+"""The HTTP server kit, over real sockets."""
+
+import asyncio
+import socket
+
+import pytest
+
+from mcp_targets.systems.httpd import Cut, Reply, Reset, Server, Slow, Stream
+
+
+async def _nothing(_):
+    return Reply(b"admin", content_type=b"text/plain")
+
+
+def serve(handler, client, **options):
+    """Run `client(server, connect)` against a server with `handler`; return what it returns."""
+
+    async def main():
+        server = Server(handler, _nothing, **options)
+        listener = socket.create_server(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
+        await server.start(listener)
+
+        async def connect():
+            return await asyncio.open_connection("127.0.0.1", port)
+
+        try:
+            async with asyncio.timeout(10):
+                return await client(server, connect)
+        finally:
+            await server.stop()
+
+    return asyncio.run(main())
+
+
+async def read_reply(reader):
+    """Return head and body of one reply, with a known length or chunked."""
+    head = (await reader.readuntil(b"\r\n\r\n")).decode()
+    if "transfer-encoding: chunked" not in head:
+        length = int(head.partition("content-length: ")[2].partition("\r\n")[0])
+        return head, await reader.readexactly(length)
+    body = b""
+    while size := int(await reader.readline(), 16):
+        body += await reader.readexactly(size)
+        await reader.readexactly(2)
+    await reader.readexactly(2)
+    return head, body
+
+
+def get(path="/", headers=""):
+    return f"GET {path} HTTP/1.1\r\nHost: x\r\n{headers}\r\n".encode()
+
+
+def post(body):
+    return b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
+
+
+def test_a_connection_serves_request_after_request():
+    """Keep-alive: two requests on one connection count as one connection and two requests."""
+
+    async def client(server, connect):
+        reader, writer = await connect()
+        bodies = []
+        for path in ("/a", "/b"):
+            writer.write(get(path))
+            bodies.append((await read_reply(reader))[1])
+        writer.close()
+        return bodies, server.counters.connections, server.counters.requests
+
+    result = serve(lambda request: Reply(request.path), client)
+    assert result == ([b"/a", b"/b"], 1, 2)
+
+
+def test_pipelined_replies_keep_the_order_of_their_requests():
+    """A slow first request holds back the replies to fast ones sent behind it."""
+    release = []
+
+    async def slow(request):
+        release.append(asyncio.get_running_loop().create_future())
+        await release[0]
+        return Reply(request.path)
+
+    def answer(request):
+        if request.path == b"/release":
+            release[0].set_result(None)
+        return slow(request) if request.path == b"/slow" else Reply(request.path)
+
+    async def client(_, connect):
+        reader, writer = await connect()
+        writer.write(get("/slow") + get("/1") + get("/2"))
+        while not release:
+            await asyncio.sleep(0)
+        other_reader, other = await connect()
+        other.write(get("/release"))
+        await read_reply(other_reader)
+        bodies = [(await read_reply(reader))[1] for _ in range(3)]
+        writer.close()
+        other.close()
+        return bodies
+
+    assert serve(answer, client) == [b"/slow", b"/1", b"/2"]
+
+
+def test_more_pipelined_requests_than_are_queued_are_all_answered():
+    """Reading stops when too many requests wait, and goes on when they have been served."""
+
+    async def handle(request):
+        await asyncio.sleep(0)
+        return Reply(request.path)
+
+    async def client(_, connect):
+        reader, writer = await connect()
+        writer.write(b"".join(get(f"/{number}") for number in range(300)))
+        bodies = [(await read_reply(reader))[1] for _ in range(300)]
+        writer.close()
+        return bodies
+
+    assert serve(handle, client) == [b"/%d" % number for number in range(300)]
+
+
+def test_a_stream_is_sent_chunk_by_chunk():
+    """Each chunk leaves when it is made: the second waits until the first has been read."""
+    read_first = asyncio.Event()
+
+    async def chunks():
+        yield b"one"
+        await read_first.wait()
+        yield b"two"
+
+    async def client(_, connect):
+        reader, writer = await connect()
+        writer.write(get())
+        await reader.readuntil(b"\r\n\r\n")
+        first = await reader.readuntil(b"one\r\n")
+        read_first.set()
+        rest = await reader.readuntil(b"0\r\n\r\n")
+        writer.close()
+        return first, rest
+
+    result = serve(lambda _: Stream(chunks()), client)
+    assert result == (b"3\r\none\r\n", b"3\r\ntwo\r\n0\r\n\r\n")
+
+
+def test_a_stream_that_breaks_ends_the_connection_without_its_last_chunk(caplog):
+    """A client must be able to tell a broken stream from a complete one."""
+
+    async def chunks():
+        yield b"one"
+        raise RuntimeError("broken on purpose")
+
+    async def client(_, connect):
+        reader, writer = await connect()
+        writer.write(get())
+        everything = await reader.read()
+        writer.close()
+        return everything
+
+    assert not serve(lambda _: Stream(chunks()), client).endswith(b"0\r\n\r\n")
+    assert "broken on purpose" in caplog.text
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
+def test_a_handler_that_raises_costs_one_request(asynchronous, caplog):
+    """The client gets a 500, the log the traceback, and the connection goes on."""
+
+    def broken(_):
+        raise RuntimeError("broken on purpose")
+
+    async def broken_later(_):
+        raise RuntimeError("broken on purpose")
+
+    def handle(request):
+        if request.path == b"/ok":
+            return Reply(b"ok")
+        return broken_later(request) if asynchronous else broken(request)
+
+    async def client(_, connect):
+        reader, writer = await connect()
+        writer.write(get("/broken") + get("/ok"))
+        heads = [(await read_reply(reader))[0][:12] for _ in range(2)]
+        writer.close()
+        return heads
+
+    assert serve(handle, client) == ["HTTP/1.1 500", "HTTP/1.1 200"]
+    assert "broken on purpose" in caplog.text
+
+
+def test_a_client_that_leaves_cancels_its_handler():
+    """Work that nobody waits for is given up, and no longer counts as in progress."""
+    states = []
+
+    async def handle(_):
+        states.append("started")
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            states.append("cancelled")
+            raise
+
+    async def client(server, connect):
+        _, writer = await connect()
+        writer.write(get())
+        while "started" not in states:
+            await asyncio.sleep(0)
+        assert server.counters.in_parallel == 1
+        writer.close()
+        while "cancelled" not in states:
+            await asyncio.sleep(0)
+        return server.counters.in_parallel
+
+    assert serve(handle, client) == 0
+
+
+def test_connection_close_is_honoured():
+    """A client that asks for it gets its reply and then the end of the connection."""
+
+    async def client(_, connect):
+        reader, writer = await connect()
+        writer.write(get(headers="Connection: close\r\n"))
+        head, _ = await read_reply(reader)
+        rest = await reader.read()
+        writer.close()
+        return "connection: close" in head, rest
+
+    assert serve(lambda _: Reply(b"bye"), client) == (True, b"")
+
+
+def test_a_head_request_gets_the_length_but_no_body():
+    """Otherwise the body would be taken for the next reply."""
+
+    async def client(_, connect):
+        reader, writer = await connect()
+        writer.write(b"HEAD / HTTP/1.1\r\nHost: x\r\n\r\n" + get())
+        head = await reader.readuntil(b"\r\n\r\n")
+        second = await read_reply(reader)
+        writer.close()
+        return b"content-length: 4" in head, second[1]
+
+    assert serve(lambda _: Reply(b"body"), client) == (True, b"body")
+
+
+def test_what_is_no_http_is_refused():
+    """Garbage gets a 400 and the end of the connection."""
+
+    async def client(_, connect):
+        reader, writer = await connect()
+        writer.write(b"\x16\x03\x01garbage\r\n\r\n")
+        everything = await reader.read()
+        writer.close()
+        return everything[:12]
+
+    assert serve(lambda _: Reply(), client) == b"HTTP/1.1 400"
+
+
+def test_a_body_that_is_too_large_is_refused_and_the_connection_goes_on():
+    """413 for the large one, then business as usual."""
+
+    async def client(_, connect):
+        reader, writer = await connect()
+        writer.write(post(b"x" * 101) + post(b"x" * 100))
+        heads = [(await read_reply(reader))[0][:12] for _ in range(2)]
+        writer.close()
+        return heads
+
+    result = serve(lambda request: Reply(request.body), client, max_body=100)
+    assert result == ["HTTP/1.1 413", "HTTP/1.1 200"]
+
+
+def test_a_client_that_asks_before_sending_its_body_is_told_to_go_on():
+    """Expect: 100-continue."""
+
+    async def client(_, connect):
+        reader, writer = await connect()
+        head = b"POST / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n"
+        writer.write(head)
+        assert await reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
+        writer.write(b"hi")
+        body = (await read_reply(reader))[1]
+        writer.close()
+        return body
+
+    assert serve(lambda request: Reply(request.body), client) == b"hi"
+
+
+def test_repeated_headers_are_known():
+    """The first value counts, and the repetition is visible to those who must refuse it."""
+    seen = []
+
+    def handle(request):
+        seen.append((request.headers[b"x-a"], request.repeated))
+        return Reply()
+
+    async def client(_, connect):
+        reader, writer = await connect()
+        writer.write(get(headers="X-A: 1\r\nx-a: 2\r\n"))
+        await read_reply(reader)
+        writer.close()
+
+    serve(handle, client)
+    assert seen == [(b"1", {b"x-a"})]
+
+
+def test_an_observer_does_not_change_what_it_observes():
+    """Requests to /_… count neither as requests nor as connections."""
+
+    async def client(server, connect):
+        reader, writer = await connect()
+        writer.write(get("/_counters"))
+        body = (await read_reply(reader))[1]
+        writer.close()
+        return body, server.counters.connections, server.counters.requests
+
+    assert serve(lambda _: Reply(), client) == (b"admin", 0, 0)
+
+
+def test_requests_in_parallel_are_counted():
+    """Three requests on three connections, none answered before all have come."""
+    waiting = []
+    everybody = asyncio.Event()
+
+    async def handle(_):
+        waiting.append(1)
+        if len(waiting) == 3:
+            everybody.set()
+        await everybody.wait()
+        return Reply()
+
+    async def client(server, connect):
+        streams = [await connect() for _ in range(3)]
+        for _, writer in streams:
+            writer.write(get())
+        for reader, _ in streams:
+            await read_reply(reader)
+        for _, writer in streams:
+            writer.close()
+        return server.counters.max_in_parallel, server.counters.in_parallel
+
+    assert serve(handle, client) == (3, 0)
+
+
+def test_service_time_goes_by_the_timer():
+    """`after_s` of a reply is handed to the precise timer, and the reply follows."""
+    asked = []
+
+    async def client(server, connect):
+        original = server.timer.call_later
+
+        def recording(delay_s, callback, *args):
+            asked.append(delay_s)
+            original(0.0, callback, *args)
+
+        server.timer.call_later = recording
+        reader, writer = await connect()
+        writer.write(get() + get())
+        bodies = [(await read_reply(reader))[1] for _ in range(2)]
+        writer.close()
+        return bodies
+
+    assert serve(lambda _: Reply(b"x", after_s=1234.5), client) == [b"x", b"x"]
+    assert asked == [1234.5, 1234.5]
+
+
+def test_the_accept_delay_is_charged_once_per_connection():
+    """Setting a connection up costs; using it again does not."""
+    asked = []
+
+    def delay():
+        asked.append(1)
+        return 0.0005
+
+    async def client(_, connect):
+        for _ in range(2):
+            reader, writer = await connect()
+            for _ in range(3):
+                writer.write(get())
+                await read_reply(reader)
+            writer.close()
+
+    serve(lambda _: Reply(), client, accept_delay_s=delay)
+    assert len(asked) == 2
+
+
+def test_a_reset_reaches_the_client_as_one():
+    """Not as an orderly end of the connection."""
+
+    async def client(_, connect):
+        reader, writer = await connect()
+        writer.write(get())
+        with pytest.raises(ConnectionResetError):
+            await reader.read()
+        writer.close()
+
+    serve(lambda _: Reply(b"never seen", fault=Reset()), client)
+
+
+def test_a_cut_reply_promises_more_than_it_sends():
+    """The announced length is that of the whole body; half of it arrives."""
+
+    async def client(_, connect):
+        reader, writer = await connect()
+        writer.write(get())
+        everything = await reader.read()
+        writer.close()
+        return everything.partition(b"\r\n\r\n")
+
+    head, _, body = serve(lambda _: Reply(b"0123456789", fault=Cut()), client)
+    assert b"content-length: 10" in head
+    assert body == b"01234"
+
+
+@pytest.mark.parametrize("length", [0, 1, 25])
+def test_a_slow_reply_arrives_whole_and_the_connection_goes_on(length):
+    """Trickling changes the timing, not the bytes."""
+
+    async def client(_, connect):
+        reader, writer = await connect()
+        writer.write(get("/slow") + get("/ok"))
+        bodies = [(await read_reply(reader))[1] for _ in range(2)]
+        writer.close()
+        return bodies
+
+    def handle(request):
+        slow = Slow(over_s=0.005) if request.path == b"/slow" else None
+        return Reply(b"x" * length, fault=slow)
+
+    assert serve(handle, client) == [b"x" * length] * 2
