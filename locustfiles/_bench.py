@@ -5,9 +5,10 @@ end.
 """
 
 import itertools
+import random
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 import gevent
 from gevent.event import Event
@@ -23,6 +24,7 @@ from mcp_targets.client.mcp import McpClient
 from mcp_targets.reply import OK, Reply
 from mcp_targets.rest import RestClient
 from scenarios.loader import Loaded
+from scenarios.model import Think
 
 _ENLIST_S: Final = 30.0
 _USERS_PER_NODE: Final = 1_000_000
@@ -136,11 +138,8 @@ class Bench:
         )
 
 
-def _pause(think: Any) -> Callable[[], float]:
+def _pause(think: Think) -> Callable[[], float]:
     """Return a function that says how long a user thinks between two journeys, in seconds."""
-    low, high = think
-    if low == high:
-        return lambda: low
-    import random  # noqa: PLC0415
-
-    return lambda: random.uniform(low, high)
+    if think.min == think.max:
+        return lambda: think.min
+    return lambda: random.uniform(think.min, think.max)

@@ -118,7 +118,7 @@ def getter(expression: str) -> Getter:
 _SEQUENCES: Final = ("subexpression", "index_expression")
 
 
-def _plain_path(node: dict[str, Any]) -> list[str | int] | None:
+def _plain_path(node: Mapping[str, Any]) -> list[str | int] | None:
     """Return the keys of a path of fields and indices; None for anything more."""
     if node["type"] in ("field", "index"):
         return [node["value"]]

@@ -40,7 +40,7 @@ def run(arguments: Sequence[str], formats: tuple[str, ...]) -> int:
         session.on_run = watch
         session.on_report = tell
 
-    _start.on_session = prepare
+    _start.Hook.on_session = prepare
     sys.argv = [
         "locust",
         "-f",

@@ -38,8 +38,8 @@ class Wish:
 class Prepared:
     """A run that may begin."""
 
+    wish: Wish
     loaded: Loaded
-    pointed: Mapping[str, str]
     users: int
     spawn_rate: float
     turns: tuple[Turn, ...]
@@ -66,8 +66,8 @@ class Prepared:
 def read(wish: Wish, environ: Mapping[str, str] = os.environ) -> Loaded:
     """Load the scenario of a wish. Raises Refusal with all problems of the file."""
     try:
-        settings = [*wish.settings]
-        return load(find(wish.scenario), settings, environ=environ, arms=tuple(wish.arms))
+        path = find(wish.scenario)
+        return load(path, wish.settings, environ=environ, arms=wish.arms)
     except ScenarioError as error:
         raise Refusal(CONFIGURATION, [str(problem) for problem in error.problems]) from error
 
@@ -82,8 +82,8 @@ def prepare(wish: Wish) -> Prepared:
     users = wish.users or load_.users
     folder = _folder(wish.out, loaded.scenario.name)
     prepared = Prepared(
+        wish=wish,
         loaded=loaded,
-        pointed=pointed,
         users=users,
         spawn_rate=wish.spawn_rate or load_.spawn_rate or min(float(users), 100.0),
         turns=plan(arms, rounds, round_s, load_.warmup),

@@ -15,7 +15,7 @@ from rich.text import Text
 from locustfiles._run import Run
 from reports.histogram import Histogram
 from reports.journal import SETUP, AnyRecord, Slice, TurnEnded, TurnStarted
-from reports.render.numbers import milliseconds
+from reports.render import numbers
 from reports.samples import FAILED, INTERRUPTED
 
 _REFRESH_S: Final = 0.25
@@ -119,7 +119,7 @@ class Progress:
         if self._live is None:
             self._console.print(
                 f"{self._place(turn)}  {turn.arm}: {now.rate:.0f} calls/s, "
-                f"p95 {milliseconds(now.p95_ms)}, {now.errors} errors in {now.calls} calls",
+                f"p95 {numbers.ms(now.p95_ms)}, {now.errors} errors in {now.calls} calls",
                 highlight=False,
                 soft_wrap=True,
             )
@@ -143,7 +143,7 @@ class Progress:
                 "▶" if active else " ",
                 Text(arm, style="bold" if active else ""),
                 f"{now.rate:,.0f}",
-                milliseconds(now.p95_ms),
+                numbers.ms(now.p95_ms),
                 f"{now.calls:,}",
                 Text(f"{now.errors:,}", style="red" if now.errors else ""),
                 f"{now.rounds_done}/{self._rounds}",

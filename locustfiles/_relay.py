@@ -48,8 +48,8 @@ def send(prepared: Prepared, options: Any, nodes: int) -> None:
         text=loaded.text,
         source=loaded.source,
         base=str(loaded.base),
-        settings=list(loaded.overrides),
-        arms=list(loaded.scenario.arms),
+        settings=list(prepared.wish.settings),
+        arms=list(prepared.wish.arms),
         targets={
             name: (target.url, target.version, dict(target.variables))
             for name, target in prepared.targets.items()
@@ -67,7 +67,7 @@ def receive(options: Any) -> Task:
         message.source,
         Path(message.base),
         message.settings,
-        arms=tuple(message.arms),
+        arms=message.arms,
     )
     targets = {
         name: reach(name, loaded.scenario.arms[name], loaded, url, variables, version)

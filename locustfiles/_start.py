@@ -3,7 +3,7 @@
 import contextlib
 import logging
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from locust.runners import WorkerRunner
@@ -17,8 +17,10 @@ logger = logging.getLogger("mcp-perf")
 _sessions: list[Session] = []
 
 
-def on_session(_session: Session) -> None:
-    """Do what a caller wants done with a new session; replaced by `_headless`."""
+class Hook:
+    """What a caller wants done with each new session; `_headless` sets it."""
+
+    on_session: Callable[[Session], None] | None = None
 
 
 def init(environment: Any, web_ui: Any) -> None:
@@ -28,7 +30,8 @@ def init(environment: Any, web_ui: Any) -> None:
     session = Session(environment, headless=headless)
     environment.mcp_perf = session
     _sessions[:] = [session]
-    on_session(session)
+    if Hook.on_session is not None:
+        Hook.on_session(session)
     if isinstance(environment.runner, WorkerRunner):
         return
     if headless or options.autostart:

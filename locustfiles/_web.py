@@ -7,7 +7,7 @@ from locust.util.timespan import parse_timespan
 from werkzeug.datastructures import ImmutableMultiDict
 
 from locustfiles import _options
-from locustfiles._prepare import Wish, prepare
+from locustfiles._prepare import DEFAULT_SCENARIO, Wish, prepare
 from locustfiles._refusal import Refusal
 from locustfiles._session import Session
 
@@ -41,7 +41,7 @@ def _form_wish(form: Any) -> Wish:
     """Read the wish off Locust's form. Raises ValueError on a time that is none."""
     run_time = form.get("run_time") or None
     return Wish(
-        scenario=form.get("scenario") or Wish.scenario,
+        scenario=form.get("scenario") or DEFAULT_SCENARIO,
         targets=_options.several(form.get("target", "")),
         users=int(form["user_count"]) if form.get("user_count") else None,
         spawn_rate=float(form["spawn_rate"]) if form.get("spawn_rate") else None,
