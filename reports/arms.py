@@ -1,5 +1,7 @@
 """An arm's numbers for the document: over all measured rounds, by step, journey and round."""
 
+from collections.abc import Mapping
+
 from reports.document import ArmNumbers, Latency, RoundNumbers, StepNumbers
 from reports.groups import CALL, JOURNEY, Group, Tally
 from reports.metrics import FRACTIONS, Totals
@@ -8,11 +10,14 @@ from reports.tally import RunTally
 from reports.turns import Turn
 
 
-def arm_numbers(tally: RunTally, arm: str, totals: Totals) -> ArmNumbers:
-    """Give the numbers of an arm; `totals` are those of its measured rounds."""
+def arm_numbers(
+    tally: RunTally, arm: str, totals: Totals, by_turn: Mapping[int, Totals]
+) -> ArmNumbers:
+    """Give the numbers of an arm: `totals` over its measured rounds, and turn by turn."""
     described = tally.run.arms.get(arm, {})
     calls = totals.call.all
-    warmup = Totals([turn for turn in tally.turns_of(arm) if not turn.measured])
+    turns = tally.turns_of(arm)
+    warmup = sum(by_turn[turn.started.turn].calls for turn in turns if not turn.measured)
     return ArmNumbers(
         target=described.get("target", ""),
         protocol=described.get("protocol", ""),
@@ -28,7 +33,7 @@ def arm_numbers(tally: RunTally, arm: str, totals: Totals) -> ArmNumbers:
         journey_ms=_latency(totals.journey.ok),
         planned=totals.planned,
         dropped=totals.dropped,
-        warmup_calls=warmup.calls,
+        warmup_calls=warmup,
         setup_calls=sum(n for (of_arm, _), n in tally.setup.items() if of_arm == arm),
         sessions_lost=_sessions_lost(tally, arm),
         bytes_in=calls.bytes_in,
@@ -41,7 +46,7 @@ def arm_numbers(tally: RunTally, arm: str, totals: Totals) -> ArmNumbers:
             name: _step(group, group.all, totals.per_second(CALL, name))
             for name, group in sorted(totals.steps.items())
         },
-        rounds=[_round(tally, turn) for turn in tally.turns_of(arm)],
+        rounds=[_round(turn, by_turn) for turn in turns],
         percentile_curve=calls.curve_ms(),
     )
 
@@ -84,12 +89,12 @@ def _step(group: Group, timed: Tally, per_second: float | None) -> StepNumbers:
     )
 
 
-def _round(tally: RunTally, turn: Turn) -> RoundNumbers:
-    totals = Totals([turn])
+def _round(turn: Turn, by_turn: Mapping[int, Totals]) -> RoundNumbers:
+    totals = by_turn[turn.started.turn]
     return RoundNumbers(
         round=turn.started.round,
         phase="round" if turn.measured else "warmup",
-        order=sorted(tally.turns).index(turn.started.turn),
+        order=list(by_turn).index(turn.started.turn),
         at_s=turn.started.at_s,
         seconds=turn.seconds,
         calls=totals.calls,

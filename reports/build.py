@@ -16,7 +16,7 @@ from reports.samples import FAILED, HARNESS_ERROR
 from reports.statistics import compare, holm
 from reports.tally import RunTally, fold
 from reports.verdict import Facts, decide
-from scenarios.gates import parse
+from scenarios.gates import Gate, GateError, parse
 
 JOURNAL: Final = "journal.jsonl"
 CONTROL: Final = "control"
@@ -53,8 +53,9 @@ def build(records: Iterable[AnyRecord]) -> Report:
     Raises JournalError when they do not make up one run.
     """
     tally = fold(records)
-    evidence = {arm: _evidence(tally, arm) for arm in tally.arms}
-    gates = [judge(parse(text), evidence) for text in tally.run.gates]
+    by_turn = {number: Totals([turn]) for number, turn in sorted(tally.turns.items())}
+    evidence = {arm: _evidence(tally, arm, by_turn) for arm in tally.arms}
+    gates = [judge(gate, evidence) for gate in _gates(tally)]
     lost = [note.node or note.text for note in tally.notes if note.code == "worker_lost"]
     decision = decide(
         Facts(
@@ -79,7 +80,7 @@ def build(records: Iterable[AnyRecord]) -> Report:
         exit_code=decision.exit_code,
         complete=tally.complete,
         reasons=decision.reasons,
-        arms={arm: arm_numbers(tally, arm, found.totals) for arm, found in evidence.items()},
+        arms={arm: arm_numbers(tally, arm, what.totals, by_turn) for arm, what in evidence.items()},
         comparisons=_comparisons(evidence),
         gates=gates,
         generator=_generator(tally, evidence, lost),
@@ -90,6 +91,13 @@ def build(records: Iterable[AnyRecord]) -> Report:
     )
 
 
+def _gates(tally: RunTally) -> list[Gate]:
+    try:
+        return [parse(text) for text in tally.run.gates]
+    except GateError as error:
+        raise JournalError(f"A gate of this run is not known to this version: {error}") from error
+
+
 def _keeping(samples: list[SampleRecord], records: Iterable[AnyRecord]) -> Iterator[AnyRecord]:
     for record in records:
         if isinstance(record, SampleRecord):
@@ -97,11 +105,11 @@ def _keeping(samples: list[SampleRecord], records: Iterable[AnyRecord]) -> Itera
         yield record
 
 
-def _evidence(tally: RunTally, arm: str) -> Evidence:
+def _evidence(tally: RunTally, arm: str, by_turn: Mapping[int, Totals]) -> Evidence:
     turns = tally.measured(arm)
     return Evidence(
         totals=Totals(turns),
-        rounds={turn.started.round: Totals([turn]) for turn in turns if turn.finished},
+        rounds={t.started.round: by_turn[t.started.turn] for t in turns if t.finished},
         complete=tally.complete,
     )
 
@@ -123,7 +131,7 @@ def _harness_example(tally: RunTally) -> str:
 
 def _comparisons(evidence: Mapping[str, Evidence]) -> list[Comparison]:
     """Compare each arm with the control in every metric; they are one family of tests."""
-    base = CONTROL if CONTROL in evidence else next(iter(evidence))
+    base = CONTROL if CONTROL in evidence else next(iter(evidence), "")
     found, pairs = [], []
     for arm in evidence:
         for metric in COMPARED if arm != base else ():

@@ -1,5 +1,6 @@
 """Calls that are counted together: their times, their sizes, and how they ended."""
 
+from collections import defaultdict
 from collections.abc import Iterable
 from functools import cached_property
 from typing import Final
@@ -48,7 +49,7 @@ class Tally:
         self.latency.merge(other.latency)
 
     def percentiles_ms(self, fractions: list[float]) -> list[float | None]:
-        """Return percentiles of the latency, ascending; None without samples."""
+        """Return percentiles of the latency; None without samples."""
         found = self.latency.percentiles(fractions)
         return [None if ns is None else self._within(ns) / 1e6 for ns in found]
 
@@ -89,9 +90,10 @@ class Group:
     """Tallies by class: one step, one journey, or all of an arm."""
 
     def __init__(self, parts: Iterable[tuple[str, Tally]]) -> None:
-        self.by_class: dict[str, Tally] = {}
+        found: defaultdict[str, list[Tally]] = defaultdict(list)
         for cls, tally in parts:
-            self.by_class.setdefault(cls, Tally()).merge(tally)
+            found[cls].append(tally)
+        self.by_class = {cls: merged(tallies) for cls, tallies in found.items()}
 
     @property
     def classes(self) -> dict[str, int]:
@@ -101,10 +103,7 @@ class Group:
     @cached_property
     def all(self) -> Tally:
         """Every class together."""
-        together = Tally()
-        for tally in self.by_class.values():
-            together.merge(tally)
-        return together
+        return merged(list(self.by_class.values()))
 
     @property
     def ok(self) -> Tally:
@@ -125,3 +124,13 @@ class Group:
     def error_rate(self) -> float | None:
         """Failed over ended, a fraction."""
         return self.failed / self.ended if self.ended else None
+
+
+def merged(tallies: list[Tally]) -> Tally:
+    """Return the tally of all; the very one where there is only one, so do not change it."""
+    if len(tallies) == 1:
+        return tallies[0]
+    together = Tally()
+    for tally in tallies:
+        together.merge(tally)
+    return together

@@ -10,9 +10,10 @@ second), and records three to four times slower. It serves as an oracle in the t
 """
 
 import math
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from itertools import chain
+from itertools import accumulate, chain
 from typing import Final, Self
 
 HOUR_NS: Final = 3_600_000_000_000
@@ -89,19 +90,16 @@ class Histogram:
         return self.percentiles([fraction])[0]
 
     def percentiles(self, fractions: Sequence[float]) -> list[float | None]:
-        """Return several percentiles, given in ascending order, in one walk."""
+        """Return several percentiles in one walk."""
         total = self.count
         return self.at_ranks([rank(fraction, total) for fraction in fractions])
 
     def at_ranks(self, ranks: Sequence[int]) -> list[float | None]:
-        """Return the samples (ns) at these places, ascending from 1; None beyond the last."""
-        found: list[float | None] = []
-        cumulated = 0
-        for key in sorted(self._counts):
-            cumulated += self._counts[key]
-            while len(found) < len(ranks) and ranks[len(found)] <= cumulated:
-                found.append(midpoint_ns(key))
-        return found + [None] * (len(ranks) - len(found))
+        """Return the samples (ns) at these places, counted from 1; None beyond the last."""
+        keys = sorted(self._counts)
+        cumulated = list(accumulate(self._counts[key] for key in keys))
+        places = [bisect_left(cumulated, rank_) for rank_ in ranks]
+        return [midpoint_ns(keys[place]) if place < len(keys) else None for place in places]
 
     def curve(self) -> list[tuple[float, float]]:
         """Return points (fraction, ns) from 0 to 1: ten for each factor of ten towards 1."""

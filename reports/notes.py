@@ -11,9 +11,7 @@ from reports.verdict import littles_law
 
 def notes(tally: RunTally, evidence: Mapping[str, Evidence]) -> list[str]:
     """Say what a reader of the numbers must know: what the run noted, and what we see in it."""
-    counts: Counter[str] = Counter()
-    for note in tally.notes:
-        counts[note.text] += note.count
+    counts = Counter(note.text for note in tally.notes)
     found = [text if n == 1 else f"{text} ({n} times)" for text, n in counts.items()]
     for arm, what in evidence.items():
         found += _on(tally, arm, what.totals)
