@@ -45,7 +45,7 @@ class Conductor:
     ) -> None:
         self.turns = turns
         self.reason = "finished"
-        """Why the run ended: `finished`, `signal` or `stopped`."""
+        """Why the run ended: `finished`, `signal`, `stopped` or `error` (our own)."""
         self.current: Turn | None = None
         self.lost: set[str] = set()
         self._nodes = nodes
@@ -72,8 +72,12 @@ class Conductor:
         self._tell("close", {"hard": hard})
 
     def hear(self, kind: str, node: str, data: dict[str, Any]) -> None:
-        """Take a node's `ready` or `done`."""
+        """Take a node's `ready`, `done` or `failed`."""
         waiting = self._waiting
+        if kind == "failed":
+            self.stop("error")
+            if waiting is not None:
+                waiting.complete.set()
         if waiting is None or (kind, data["turn"]) != (waiting.kind, waiting.turn):
             return
         if kind == "done":

@@ -4,6 +4,7 @@ Every process that has users runs one `Performer`. It obeys the conductor (`_con
 Locust's messages, which are plain function calls when both live in one process.
 """
 
+import logging
 from collections.abc import Callable, Iterable
 from typing import Any, Final, Protocol
 
@@ -18,6 +19,8 @@ from locustfiles._schedule import Turn
 from locustfiles._stage import OpenTurn, Stage
 from mcp_targets.client.errors import TargetError
 from reports.journal import SETUP, TurnEnded
+
+logger = logging.getLogger("mcp-perf")
 
 FLUSH_S: Final = 1.0
 _CONNECTS_AT_ONCE: Final = 32
@@ -46,7 +49,6 @@ class Performer:
         self._users = users
         self._answer = answer
         self._flusher: gevent.Greenlet | None = None
-        self._turn: gevent.Greenlet | None = None
         self._hurry = Event()
 
     def start(self) -> None:
@@ -67,17 +69,25 @@ class Performer:
 
     def prepare(self, order: dict[str, Any]) -> None:
         """Check the connections of an arm before its turn; answer `ready`."""
-        gevent.spawn(self._prepare, order)
+        gevent.spawn(self._supervise, self._prepare, order)
 
     def go(self, order: dict[str, Any]) -> None:
         """Run a turn; answer `done` when its last call has ended."""
-        self._turn = gevent.spawn(self._go, order)
+        gevent.spawn(self._supervise, self._go, order)
 
     def close(self, order: dict[str, Any]) -> None:
         """End the turn before its time; with `hard`, cut off the calls in flight, too."""
         if order.get("hard"):
             self._hurry.set()
         self._stage.close()
+
+    def _supervise(self, act: Callable[[dict[str, Any]], None], order: dict[str, Any]) -> None:
+        """Do as ordered; a fault of our own is answered, so that nobody waits for it."""
+        try:
+            act(order)
+        except Exception:
+            logger.exception("A turn broke off by a fault of mcp-perf's own")
+            self._answer("failed", {"turn": order["turn"]})
 
     def _prepare(self, order: dict[str, Any]) -> None:
         pool = Pool(_CONNECTS_AT_ONCE)

@@ -36,6 +36,10 @@ ANSWER: Final = "mcp-perf-answer"
 RECORDS: Final = "mcp-perf-records"
 _WATCH_NODES_S: Final = 1.0
 _LAST_RECORDS_S: Final = 1.0
+_PATIENCE: Final = 3
+"""Signals after which we no longer insist on writing the reports."""
+INTERRUPTED: Final = 105
+OWN_FAULT: Final = 107
 
 logger = logging.getLogger("mcp-perf")
 
@@ -61,6 +65,7 @@ class Session:
         self._ended = Event()
         self._ended.set()
         self._interrupts = 0
+        self._finishing = False
         self._worker = isinstance(self.runner, WorkerRunner)
         self._master = isinstance(self.runner, MasterRunner)
         self._register()
@@ -144,15 +149,19 @@ class Session:
         if run is None:
             return
         self._ended.set()
+        self._finishing = True
         self.prepared = None
         try:
             self.report = run.finish(self.formats)
         except OSError as error:
             logger.error("The reports could not be written to %s: %s", run.folder, error)
-            self.environment.process_exit_code = 107
+            logger.error("When there is room again: mcp-perf report %s", run.folder)
+            self.environment.process_exit_code = OWN_FAULT
             return
-        if self._interrupts:
-            logger.warning("The run was interrupted; the report covers what was done.")
+        finally:
+            self._finishing = False
+            if self.headless:  # nothing is left but to leave, with the exit code that was earned
+                signal.signal(signal.SIGINT, signal.SIG_IGN)
         self.on_report(self.report, run)
 
     # Conducting.
@@ -246,14 +255,14 @@ class Session:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._on_signal)
 
-    def _on_signal(self, number: int, _frame: Any) -> None:
-        """First: stop after the calls in flight. Second: cut them off. Then: out."""
+    def _on_signal(self, _number: int, _frame: Any) -> None:
+        """First: stop after the calls in flight. Second: cut them off. At last: out."""
         self._interrupts += 1
-        run = self.run
-        if run is None or self._interrupts > 2:
-            signal.signal(number, signal.default_int_handler)
+        self.environment.process_exit_code = INTERRUPTED
+        if self.run is not None:
+            gevent.spawn(self._interrupt, self.run)
+        elif not self._finishing or self._interrupts > _PATIENCE:
             raise KeyboardInterrupt
-        gevent.spawn(self._interrupt, run)
 
     def _interrupt(self, run: Run) -> None:
         if self._conducting is None:

@@ -64,7 +64,7 @@ class Stage:
         """Interrupt the users that are still busy; return how many there were."""
         late = list(self._busy)
         for greenlet in late:
-            gevent.kill(greenlet, Interrupted, block=False)
+            greenlet.kill(Interrupted, block=False)
         self._idle.wait()
         return len(late)
 
