@@ -1,16 +1,17 @@
 """What a scenario's parts must agree on: names, arms, expressions, files, the environment."""
 
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
 
 import jmespath
 from jmespath.exceptions import JMESPathError
 
 from scenarios import syntax
-from scenarios.draft import Draft, DraftJourney
-from scenarios.generators import compile_generators, compile_one
-from scenarios.model import HTTP_VERBS, Arm, Step
-from scenarios.names import base_names, lookups, step_lookups, unknown, unknown_in_steps
+from scenarios.draft import Draft, DraftArm, DraftJourney
+from scenarios.generators import BUILTINS, compile_generators, compile_one
+from scenarios.layout import mapping
+from scenarios.model import HTTP_VERBS
+from scenarios.names import lookups, step_lookups, unknown, unknown_in_steps
 from scenarios.paths import inside
 from scenarios.problems import Finding, Path
 from scenarios.wording import InputError, one_of, quote, suggest
@@ -19,26 +20,25 @@ _LONGEST_EXPRESSION: Final = 1024
 
 
 def check(draft: Draft) -> Iterator[Finding]:
-    """Yield all that is wrong between the parts; each part by itself is the model's affair."""
+    """Yield all that is wrong between the parts; each value by itself is the model's affair."""
     yield from _constants(draft, ("vars",), draft.vars)
     for name, arm in draft.arms.items():
-        if arm:
-            yield from _arm(draft, ("arms", name), arm)
+        yield from _arm(draft, ("arms", name), arm)
     for journey in draft.journeys:
         yield from _generators(draft, journey)
         for name, steps in journey.steps.items():
-            for path, step, _ in steps:
-                if step:
-                    yield from _step(draft, name, path, step)
-            if not _provides(draft.arms.get(name)):
-                known = base_names(draft.vars, draft.arms[name]) | journey.with_.keys()
-                yield from unknown_in_steps(steps, known, draft.env)
+            arm = draft.arms[name]
+            for path, step in steps:
+                yield from _action(name, arm, path, step)
+                yield from _step(draft, path, step)
+            if not arm.provides:
+                yield from unknown_in_steps(steps, _known(draft, arm, journey), draft.env)
     yield from _gates(draft)
 
 
-def _provides(arm: Arm | None) -> bool:
-    """Tell whether the target may bring names of its own, which are known only once it runs."""
-    return arm is None or arm.address.startswith("system:")
+def _known(draft: Draft, arm: DraftArm, journey: DraftJourney) -> set[str]:
+    """Return the names that are known before a journey's first step."""
+    return {*BUILTINS, *draft.vars, *mapping(arm.keys, "vars"), *journey.with_}
 
 
 def _constants(draft: Draft, path: Path, tree: object) -> Iterator[Finding]:
@@ -51,19 +51,24 @@ def _constants(draft: Draft, path: Path, tree: object) -> Iterator[Finding]:
             yield Finding(item[0], message, "use it in a step, or in with")
 
 
-def _arm(draft: Draft, path: Path, arm: Arm) -> Iterator[Finding]:
-    yield from _constants(draft, (*path, "vars"), arm.vars)
-    yield from _constants(draft, (*path, "headers"), arm.headers)
-    for name, text in arm.headers.items():
-        used = [value for key, value in draft.env.items() if f"${{env:{key}}}" in text]
-        if any(syntax.CONTROL.search(value) for value in used):
-            message = f"the header {name} takes a line end or control character from env"
-            yield Finding((*path, "headers", name), message, "set the variable to one line")
-    if arm.tls.ca is not None:
+def _arm(draft: Draft, path: Path, arm: DraftArm) -> Iterator[Finding]:
+    yield from _constants(draft, (*path, "vars"), arm.keys.get("vars"))
+    yield from _constants(draft, (*path, "headers"), arm.keys.get("headers"))
+    yield from _headers(draft, (*path, "headers"), mapping(arm.keys, "headers"))
+    ca = mapping(arm.keys, "tls").get("ca")
+    if isinstance(ca, str):
         try:
-            inside(draft.base, arm.tls.ca)
+            inside(draft.base, ca)
         except InputError as error:
             yield Finding((*path, "tls", "ca"), error.message, error.hint)
+
+
+def _headers(draft: Draft, path: Path, headers: Mapping[str, Any]) -> Iterator[Finding]:
+    for name, text in headers.items():
+        used = [value for key, value in draft.env.items() if f"${{env:{key}}}" in str(text)]
+        if any(syntax.CONTROL.search(value) for value in used):
+            message = f"the header {name} takes a line end or control character from env"
+            yield Finding((*path, name), message, "set the variable to one line")
 
 
 def _generators(draft: Draft, journey: DraftJourney) -> Iterator[Finding]:
@@ -88,25 +93,31 @@ def _unknown_in_template(
     draft: Draft, journey: DraftJourney, path: Path, needs: frozenset[str]
 ) -> Iterator[Finding]:
     for arm in draft.arms.values():
-        if not _provides(arm):
-            known = base_names(draft.vars, arm) | journey.with_.keys()
+        if not arm.provides:
+            known = _known(draft, arm, journey)
             yield from (unknown(path, name, known) for name in sorted(needs - known))
 
 
-def _step(draft: Draft, arm_name: str, path: Path, step: Step) -> Iterator[Finding]:
-    arm = draft.arms[arm_name]
-    if arm and arm.kind == "http" and step.action == "call":
-        message = f"call is for mcp arms, and {arm_name!r} is an http arm"
+def _action(name: str, arm: DraftArm, path: Path, step: Mapping[str, Any]) -> Iterator[Finding]:
+    """Check that a step's action is one that its arm can do."""
+    if arm.kind == "http" and "call" in step:
+        message = f"call is for mcp arms, and {name!r} is an http arm"
         yield Finding((*path, "call"), message, f"write {one_of(HTTP_VERBS)}")
-    if arm and arm.kind == "mcp" and step.action in HTTP_VERBS:
-        message = f"{step.action} is for http arms, and {arm_name!r} is an mcp arm"
-        yield Finding((*path, step.action), message, "write call: TOOL")
+    for verb in HTTP_VERBS:
+        if arm.kind == "mcp" and verb in step:
+            message = f"{verb} is for http arms, and {name!r} is an mcp arm"
+            yield Finding((*path, verb), message, "write call: TOOL")
+
+
+def _step(draft: Draft, path: Path, step: Mapping[str, Any]) -> Iterator[Finding]:
     for item in step_lookups(path, step, draft.env):
         if isinstance(item, Finding):
             yield item
-    for name, expression in step.save.items():
-        yield from _expression((*path, "save", name), expression)
-    for expression in step.expect.equals:
+    yield from _headers(draft, (*path, "headers"), mapping(step, "headers"))
+    for name, expression in mapping(step, "save").items():
+        if isinstance(expression, str):
+            yield from _expression((*path, "save", name), expression)
+    for expression in mapping(mapping(step, "expect"), "equals"):
         yield from _expression((*path, "expect", "equals", expression), expression)
 
 

@@ -1,36 +1,44 @@
-"""What of a file is valid by itself, so that one mistake does not hide the next."""
+"""A file's parts as they are written, so that one mistake does not hide the next."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path as FilePath
-from typing import Any, TypeVar
+from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from scenarios.gates import Gate, GateError, parse
 from scenarios.layout import mapping, written
-from scenarios.model import Arm, Step
-from scenarios.names import ParsedStep
+from scenarios.model import Arm
+from scenarios.names import WrittenStep
 from scenarios.problems import Path
 
-_Part = TypeVar("_Part", bound=BaseModel)
+
+@dataclass(frozen=True)
+class DraftArm:
+    """An arm as written, and its target if that can be told."""
+
+    keys: dict[str, Any]
+    kind: str
+    """`http` or `mcp`; empty where the arm does not say."""
+    provides: bool
+    """True if the target may bring names of its own, which are known only once it runs."""
 
 
 @dataclass(frozen=True)
 class DraftJourney:
-    """A journey: its generators as written, and its steps as far as they are valid."""
+    """A journey as written."""
 
     path: Path
     with_: dict[str, Any]
-    steps: dict[str, list[ParsedStep]]
+    steps: dict[str, list[WrittenStep]]
 
 
 @dataclass(frozen=True)
 class Draft:
-    """A scenario's valid parts, with the paths where they are written."""
+    """What of a scenario has the right shape to be checked."""
 
-    arms: dict[str, Arm | None]
-    """None for an arm that is named, but not valid."""
+    arms: dict[str, DraftArm]
     journeys: list[DraftJourney]
     gates: list[tuple[Path, Gate]]
     vars: dict[str, Any]
@@ -40,15 +48,12 @@ class Draft:
 
 
 def draft(tree: Any, lines: Mapping[Path, int], env: Mapping[str, str], base: FilePath) -> Draft:
-    """Pick the valid parts out of an arranged tree."""
+    """Pick the parts out of an arranged tree."""
     gates = tree.get("gates") if isinstance(tree, dict) else None
+    arms, journeys = mapping(tree, "arms"), mapping(tree, "journeys")
     return Draft(
-        arms={name: _valid(Arm, arm) for name, arm in mapping(tree, "arms").items()},
-        journeys=[
-            _journey(name, journey, lines)
-            for name, journey in mapping(tree, "journeys").items()
-            if isinstance(journey, dict)
-        ],
+        arms={name: _arm(mapping(arms, name)) for name in arms},
+        journeys=[_journey(name, mapping(journeys, name), lines) for name in journeys],
         gates=[
             (("gates", index), gate)
             for index, text in enumerate(gates if isinstance(gates, list) else [])
@@ -60,22 +65,24 @@ def draft(tree: Any, lines: Mapping[Path, int], env: Mapping[str, str], base: Fi
     )
 
 
+def _arm(keys: dict[str, Any]) -> DraftArm:
+    try:
+        # Only the target: an arm with a bad header still says what it speaks.
+        arm = Arm.model_validate({key: keys[key] for key in ("http", "mcp") if key in keys})
+    except ValidationError:
+        return DraftArm(keys, "", provides=True)
+    return DraftArm(keys, arm.kind, provides=arm.address.startswith("system:"))
+
+
 def _journey(name: str, journey: dict[str, Any], lines: Mapping[Path, int]) -> DraftJourney:
-    steps: dict[str, list[ParsedStep]] = {}
+    steps: dict[str, list[WrittenStep]] = {}
     for arm, listed in mapping(journey, "steps").items():
         path = written(("journeys", name, "steps", arm), lines)
         steps[arm] = [
-            ((*path, index), _valid(Step, step), frozenset(mapping(step, "save")))
+            ((*path, index), step if isinstance(step, dict) else {})
             for index, step in enumerate(listed if isinstance(listed, list) else [])
         ]
     return DraftJourney(("journeys", name), mapping(journey, "with"), steps)
-
-
-def _valid(model: type[_Part], tree: Any) -> _Part | None:
-    try:
-        return model.model_validate(tree)
-    except ValidationError:
-        return None
 
 
 def _gate(text: Any) -> Gate | None:

@@ -4,7 +4,7 @@ In the file, each arm's list stands in the journey under the arm's name, and `st
 that have none. In the model, `steps` holds one list per arm.
 """
 
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterator, Mapping
 from typing import Any, Final
 
 from scenarios.problems import Finding, Path
@@ -21,7 +21,7 @@ MOST_LOOKUPS: Final = 2000
 
 def mapping(tree: Any, key: str) -> dict[str, Any]:
     """Return the mapping under a key, or an empty one where the file holds something else."""
-    value = tree.get(key) if isinstance(tree, dict) else None
+    value = tree.get(key) if isinstance(tree, Mapping) else None
     return value if isinstance(value, dict) else {}
 
 
@@ -29,7 +29,7 @@ def arrange(tree: Any) -> tuple[Any, list[Finding]]:
     """Return the tree as the model has it, and what is wrong with the journeys' keys."""
     if not isinstance(tree, dict) or not isinstance(tree.get("journeys"), dict):
         return tree, []
-    arms = list(mapping(tree, "arms"))
+    arms = [arm for arm in mapping(tree, "arms") if arm not in JOURNEY_KEYS]
     findings: list[Finding] = []
     journeys = {}
     for name, journey in tree["journeys"].items():

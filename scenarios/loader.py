@@ -142,7 +142,7 @@ def _environment(tree: Any, environ: Mapping[str, str]) -> tuple[dict[str, str],
         env[name] = environ.get(name, "")
         if name not in environ:
             message = f"environment variable {quote(name)} is not set"
-            findings.append(Finding(("env", index), message, f"run export {name}=… before"))
+            findings.append(Finding(("env", index), message, f"set it: export {name}=…"))
     return env, findings
 
 

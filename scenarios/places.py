@@ -25,7 +25,8 @@ class Places:
         path = written(finding.path, self.lines) if self.lines else finding.path
         for length in range(len(path), 0, -1):
             if owner := self.owners.get(path[:length]):
-                return Problem(owner, 0, finding.message, finding.hint)
+                path_again = owner.removeprefix("--set ") + ": "
+                return Problem(owner, 0, finding.message.removeprefix(path_again), finding.hint)
             if line := self.lines.get(path[:length]):
                 return Problem(self.source, line, finding.message, finding.hint)
         where = "" if self.lines or not path else f"{dotted(path)}: "
@@ -38,7 +39,7 @@ class Places:
         told = [
             self.problem(finding)
             for finding in findings
-            if finding.damaged or not _lies_in(finding.path, lost)
+            if finding.line or finding.source or not _lies_in(finding.path, lost)
         ]
         told = sorted(dict.fromkeys(told), key=lambda problem: problem.line)
         if len(told) > MOST_SHOWN:

@@ -8,7 +8,7 @@ from scenarios import gates
 from scenarios.generators import BUILTINS
 from scenarios.templates import NAME
 from scenarios.units import seconds
-from scenarios.wording import InputError, quote
+from scenarios.wording import InputError, one_of, quote
 
 JOURNEY_KEYS: Final = ("weight", "with", "tags", "steps")
 """What a journey holds beside one list of steps per arm; no arm may be called so."""
@@ -53,6 +53,8 @@ def identifier(value: str) -> str:
 def address(value: Any) -> str:
     """Accept a URL or `system:NAME/FACE`."""
     hint = "write http://HOST:PORT/PATH, https://… or system:NAME/FACE"
+    if isinstance(value, dict):
+        raise InputError(f"a target by {one_of(value)} is not supported yet", hint)
     if not isinstance(value, str):
         raise InputError(f"{quote(value)} is not an address", hint)
     if _SYSTEM.fullmatch(value):
@@ -131,8 +133,6 @@ class Think(NamedTuple):
 
 def think(value: Any) -> Think:
     """Read a pause: one duration, or the two to draw between."""
-    if isinstance(value, Think):
-        return value
     if not isinstance(value, dict):
         return Think(seconds(value), seconds(value))
     if value.keys() != {"min", "max"}:
@@ -145,8 +145,6 @@ def think(value: Any) -> Think:
 
 def gate(value: Any) -> gates.Gate:
     """Read a gate."""
-    if isinstance(value, gates.Gate):
-        return value
     if not isinstance(value, str):
         raise InputError(f"{quote(value)} is not a gate", "write it like mcp.p95 < 200ms")
     return gates.parse(value)

@@ -21,6 +21,8 @@ _TOKEN = re.compile(r"\$\$\{|\$\{(?:([^{}]*)\})?")
 _PATH = re.compile(r"([A-Za-z_]\w*)((?:\.[A-Za-z_][\w-]*|\[\d{1,9}\])*)", re.ASCII)
 _SEGMENT = re.compile(r"\.([\w-]+)|\[(\d+)\]", re.ASCII)
 _ENV = "env:"
+_AS_THEY_ARE = frozenset((str, int))
+"""Types that an f-string writes as JSON would, but for the quotes. Exact types: True is an int."""
 
 
 class TemplateError(InputError):
@@ -122,17 +124,21 @@ class _Compiler:
     def _string(self, text: str) -> Any:
         if "${" not in text:
             return text
-        pieces = [piece for piece in self._pieces(text) if piece != ""]
-        lookups = [piece for piece in pieces if isinstance(piece, _Lookup)]
-        self.lookups += lookups
-        if not lookups:
-            return "".join(str(piece) for piece in pieces)
-        if len(pieces) == 1:
-            return lookups[0].get
-        pattern = "".join(
-            "%s" if isinstance(piece, _Lookup) else piece.replace("%", "%%") for piece in pieces
-        )
-        return _inserted(pattern, [lookup.get for lookup in lookups])
+        # A text, then pairs of a lookup and the text that follows it.
+        head, pairs = "", list[tuple[_Lookup, str]]()
+        for piece in self._pieces(text):
+            if isinstance(piece, _Lookup):
+                pairs.append((piece, ""))
+            elif pairs:
+                pairs[-1] = (pairs[-1][0], pairs[-1][1] + piece)
+            else:
+                head += piece
+        self.lookups += [lookup for lookup, _ in pairs]
+        if not pairs:
+            return head
+        if len(pairs) == 1 and not head and not pairs[0][1]:
+            return pairs[0][0].get
+        return _inserted(head, tuple((lookup.get, after) for lookup, after in pairs))
 
     def _pieces(self, text: str) -> Iterator[str | _Lookup]:
         at = 0
@@ -142,7 +148,8 @@ class _Compiler:
             if token[0] == "$${":
                 yield "${"
             elif token[1] is None:
-                raise TemplateError(f"{quote(text)} opens ${{ and never closes it", "add a }")
+                rest = text[token.start() :]  # what stands before may be secret
+                raise TemplateError(f"{quote(rest)} opens ${{ and never closes it", "add a }")
             elif token[1].startswith(_ENV):
                 yield self._variable(token[1].removeprefix(_ENV))
             else:
@@ -189,17 +196,17 @@ def _container(parts: Any) -> Render:
     return render
 
 
-def _inserted(pattern: str, getters: list[Render]) -> Render:
-    if len(getters) == 1:
-        get = getters[0]
-        return lambda values: pattern % as_text(get(values))
-    return lambda values: pattern % tuple([as_text(get(values)) for get in getters])
+def _inserted(head: str, pairs: tuple[tuple[Render, str], ...]) -> Render:
+    def render(values: Values) -> str:
+        text = head
+        for get, after in pairs:
+            value = get(values)
+            # The f-string is twice as fast as a % pattern or a join.
+            text = f"{text}{value if type(value) in _AS_THEY_ARE else _as_json(value)}{after}"
+        return text
+
+    return render
 
 
-def as_text(value: Any) -> str:
-    """Write a value into a longer text: strings as they are, all else as JSON writes it."""
-    if type(value) is str:
-        return value
-    if type(value) is int:
-        return str(value)
+def _as_json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

@@ -55,8 +55,13 @@ def validate(tree: Any, lines: Container[Path]) -> tuple[Scenario | None, list[F
     try:
         return Scenario.model_validate(tree), []
     except ValidationError as error:
-        details = islice(error.errors(include_url=False), MOST_SHOWN + 1)
-        return None, [_finding(detail, lines) for detail in details]
+        # A list whose items are all wrong also counts as too short; only an empty one is.
+        details = (
+            detail
+            for detail in error.errors(include_url=False)
+            if detail["type"] != "too_short" or not detail["input"]
+        )
+        return None, [_finding(detail, lines) for detail in islice(details, MOST_SHOWN + 1)]
 
 
 def _finding(error: ErrorDetails, lines: Container[Path]) -> Finding:
@@ -92,9 +97,10 @@ def _words(error: ErrorDetails, location: Path) -> tuple[str, str]:
 
 
 def _keys(location: Path) -> list[str]:
-    for pattern, model in _MODELS:
-        if len(pattern) == len(location) and all(
-            wanted in (_ANY, part) for wanted, part in zip(pattern, location, strict=True)
-        ):
-            return [field.alias or name for name, field in model.model_fields.items()]
-    return []
+    model = next(
+        model
+        for pattern, model in _MODELS
+        if len(pattern) == len(location)
+        and all(wanted in (_ANY, part) for wanted, part in zip(pattern, location, strict=True))
+    )
+    return [field.alias or name for name, field in model.model_fields.items()]

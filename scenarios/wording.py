@@ -38,8 +38,9 @@ def one_of(names: Iterable[object]) -> str:
 def nearest(word: str, names: Collection[str]) -> str:
     """Return the known name that `word` resembles most, or an empty string."""
     # Matching is quadratic in the length, and nobody misspells a name into a page of text.
-    matches = difflib.get_close_matches(word[:_LONGEST].lower(), list(names), n=1, cutoff=0.6)
-    return matches[0] if matches else ""
+    folded = {name.lower(): name for name in names}
+    matches = difflib.get_close_matches(word[:_LONGEST].lower(), folded, n=1, cutoff=0.6)
+    return folded[matches[0]] if matches else ""
 
 
 def suggest(word: str, names: Collection[str]) -> str:

@@ -7,13 +7,12 @@ caps are checked while reading, so a hostile file costs no more than a large hon
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import yaml
 from yaml.events import (
     AliasEvent,
-    DocumentEndEvent,
     DocumentStartEvent,
     MappingEndEvent,
     MappingStartEvent,
@@ -22,7 +21,7 @@ from yaml.events import (
     StreamEndEvent,
 )
 
-from scenarios.problems import Finding, Path
+from scenarios.problems import MOST_SHOWN, Finding, Path
 from scenarios.wording import InputError, quote
 from scenarios.yaml_scalars import plain
 
@@ -86,12 +85,17 @@ def _events(text: str) -> Iterator[Any]:
     try:
         yield from yaml.parse(text, Loader=_Loader)
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        said = error.problem or error.context or "it cannot be read"
-        hints = [hint for part, hint in _SYNTAX_HINTS if part in f"{error.context} {said}"]
+        context, said = error.context or "", error.problem or "it cannot be read"
+        # A quote that is never closed is found at the file's end; what helps is where it opens.
+        mark = error.context_mark if "quoted" in context else error.problem_mark
+        hints = [hint for part, hint in _SYNTAX_HINTS if part in f"{context} {said}"]
         hint = hints[0] if hints else "check the indentation, brackets and quotes above this line"
         line = mark.line + 1 if mark else 0
         raise UnreadableError(line, f"this is not YAML: {said}", hint) from None
+
+
+class _TooManyError(Exception):
+    """Nobody reads more problems than these, so the rest of the text is not read either."""
 
 
 def _line(event: Any) -> int:
@@ -114,15 +118,20 @@ class _Reader:
             raise UnreadableError(0, "the file is empty", "start with: name: my-scenario")
         if isinstance(start, DocumentStartEvent) and (start.version or start.tags):
             self._refuse((), start, "a % directive", "remove the line")
-        tree = self._node(next(self._events), ())
-        for event in self._events:
-            if isinstance(event, DocumentStartEvent):
-                line = _line(event)
-                message = "a second document starts here"
-                raise UnreadableError(line, message, "keep one, and remove the --- lines")
-            if not isinstance(event, DocumentEndEvent):
-                break
+        tree = None
+        try:
+            tree = self._node(next(self._events), ())
+            self._end()
+        except _TooManyError:
+            self._findings[-1] = replace(self._findings[-1], path=(), damaged=True)
         return Reading(tree, self._lines, self._findings)
+
+    def _end(self) -> None:
+        next(self._events)  # the end of the document
+        after = next(self._events)
+        if isinstance(after, DocumentStartEvent):
+            message = "a second document starts here"
+            raise UnreadableError(_line(after), message, "keep one, and remove the --- lines")
 
     def _node(self, event: Any, path: Path) -> Any:
         line = _line(event)
@@ -154,7 +163,7 @@ class _Reader:
             return plain(event.value)
         except InputError as error:
             line = _line(event)
-            self._findings.append(Finding(path, error.message, error.hint, line, damaged=True))
+            self._add(Finding(path, error.message, error.hint, line, damaged=True))
             return event.value
 
     def _sequence(self, path: Path) -> list[Any]:
@@ -171,7 +180,7 @@ class _Reader:
             here = (*path, key)
             if key in items:
                 message = f"the key {quote(key)} is here twice, first in line {self._lines[here]}"
-                self._findings.append(Finding(here, message, "remove or rename one", line))
+                self._add(Finding(here, message, "remove or rename one", line))
                 self._skip(here)
             elif key == "<<" and not event.style:
                 self._refuse(here, event, "the merge key <<", "write the keys out")
@@ -206,4 +215,9 @@ class _Reader:
     ) -> None:
         line = _line(event)
         message = f"{what} is not allowed in a scenario"
-        self._findings.append(Finding(path, message, hint, line, damaged=damaged))
+        self._add(Finding(path, message, hint, line, damaged=damaged))
+
+    def _add(self, finding: Finding) -> None:
+        self._findings.append(finding)
+        if len(self._findings) > MOST_SHOWN:
+            raise _TooManyError

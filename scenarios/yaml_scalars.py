@@ -33,6 +33,7 @@ _PITFALLS: Final = (
 _PITFALLS_COMPILED: Final = tuple(
     (re.compile(pattern, re.ASCII), message, write) for pattern, message, write in _PITFALLS
 )
+_LONGEST: Final = 64
 _NUMERIC: Final = frozenset("+-.0123456789")
 
 
@@ -52,6 +53,11 @@ def plain(text: str) -> Any:
 
 
 def _number(text: str) -> Any:
+    if len(text) > _LONGEST:
+        # Patterns are for words: some of them take quadratic time on a page of digits.
+        if text.strip("+-.:_0123456789eE"):
+            return text
+        raise InputError(f"{quote(text)} has more digits than a number can keep", "quote it")
     for pattern, message, write in _PITFALLS_COMPILED:
         if pattern.fullmatch(text):
             quoted = f'"{text}" in quotes' if len(text) < 40 else "it in quotes"

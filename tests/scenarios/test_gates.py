@@ -1,0 +1,126 @@
+"""The grammar of gates, as a table: what is read, and what is refused with which words."""
+
+import contextlib
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scenarios.gates import METRICS, OPERATORS, Gate, GateError, parse
+
+READ = [
+    # text, arm, metric, op, value, unit
+    ("mcp.p95 < 200ms", "mcp", "p95", "<", 200, "ms"),
+    ("mcp.p99_9<=1.5s", "mcp", "p99_9", "<=", 1500, "ms"),
+    ("mcp.mean < 800us", "mcp", "mean", "<", 0.8, "ms"),
+    ("a-b_1.journey_p50 < 2m", "a-b_1", "journey_p50", "<", 120_000, "ms"),
+    ("mcp.error_rate < 0.1%", "mcp", "error_rate", "<", 0.001, "fraction"),
+    ("mcp.error_rate <= 0%", "mcp", "error_rate", "<=", 0, "fraction"),
+    ("mcp.success_rate >= 100%", "mcp", "success_rate", ">=", 1, "fraction"),
+    ("mcp.success_rate > 99.5 %", "mcp", "success_rate", ">", 0.995, "fraction"),
+    ("mcp.throughput >= 500/s", "mcp", "throughput", ">=", 500, "/s"),
+    ("mcp.calls_per_s > 1.5k/s", "mcp", "calls_per_s", ">", 1500, "/s"),
+    ("mcp.calls >= 10k", "mcp", "calls", ">=", 10_000, "count"),
+    ("mcp.journeys_done >= 2M", "mcp", "journeys_done", ">=", 2_000_000, "count"),
+    ("  mcp.dropped <= 0 ", "mcp", "dropped", "<=", 0, "count"),
+]
+
+
+@pytest.mark.parametrize(("text", "arm", "metric", "op", "value", "unit"), READ)
+def test_a_value_is_normalised_to_the_unit_of_the_report(text, arm, metric, op, value, unit):
+    """Times become ms, percentages fractions, counts plain numbers; the text is kept."""
+    gate = parse(text)
+    assert gate == Gate(text.strip(), arm, metric, op, gate.value, unit, None, None)
+    assert gate.value == pytest.approx(value, rel=1e-12)
+
+
+def test_percentages_are_exact():
+    """0.1% is 0.001 and 99.5% is 0.995, not a neighbour of them."""
+    assert parse("a.error_rate < 0.1%").value == 0.001
+    assert parse("a.success_rate > 99.5%").value == 0.995
+
+
+def test_a_comparison_has_a_factor_and_the_other_arm():
+    """`3x control` sets factor and versus, and no value."""
+    gate = parse("mcp.throughput >= 3x control")
+    assert (gate.factor, gate.versus, gate.value, gate.unit) == (3, "control", None, "/s")
+    assert parse("mcp.p95 <= 1.25x  old-one").versus == "old-one"
+
+
+REFUSED = [
+    # text, words of the message, words of the hint
+    ("", ["not a gate"], ["mcp.p95 < 200ms"]),
+    ("p95 < 200ms", ["not a gate"], ["mcp.p95 < 200ms"]),
+    ("mcp.p95", ["not a gate"], ["mcp.p95 < 200ms"]),
+    ("mcp.p95 200ms", ["not a gate"], ["mcp.p95 < 200ms"]),
+    ("mcp.p95 < " + "1" * 1000 + "ms", ["not a gate"], ["mcp.p95"]),
+    ("mcp.p59 < 200ms", ["unknown metric 'p59'"], ["p99"]),
+    ("mcp.eror_rate < 1%", ["unknown metric 'eror_rate'"], ["error_rate"]),
+    ("mcp.zzz < 1%", ["unknown metric 'zzz'"], ["known are"]),
+    ("mcp.p95 == 200ms", ["unknown operator '=='"], ["<, <=, > or >=", "mcp.p95 < 200ms"]),
+    ("mcp.p95 =< 200ms", ["unknown operator '=<'"], ["<="]),
+    ("mcp.p95 < 200", ["no unit"], ["us, ms, s or m", "mcp.p95 < 200ms"]),
+    ("mcp.p95 < 200%", ["unknown unit '%'"], ["ms"]),
+    ("mcp.error_rate < 1", ["no unit"], ["%", "mcp.error_rate < 0.1%"]),
+    ("mcp.throughput > 500", ["no unit"], ["/s"]),
+    ("mcp.calls > 5ms", ["unknown unit 'ms'"], ["no unit, k or M"]),
+    ("mcp.p95 < fast", ["'fast' is not a value"], ["200ms", "1.5x ARM"]),
+    ("mcp.p95 < nan", ["'nan' is not a value"], []),
+    ("mcp.p95 < infms", ["not a value"], []),
+    ("mcp.p95 < -5ms", ["'-5ms' is not a value"], []),
+    ("mcp.p95 <- 5ms", ["unknown operator '<-'"], []),
+    ("mcp.p95 < 1e3ms", ["not a value"], []),
+    ("mcp.p95 < 2x", ["unknown unit 'x'"], []),
+    ("mcp.p95 < 2x mcp", ["compares mcp with itself"], ["other arm"]),
+    ("mcp.p95 < 0x control", ["compares with 0x"], ["above zero"]),
+    ("mcp.error_rate < 150%", ["at most 100%"], ["0% to 100%"]),
+    ("mcp.error_rate <= 100%", ["always holds"], ["<"]),
+    ("mcp.success_rate > 100%", ["can never hold"], [">="]),
+    ("mcp.p95 < 0ms", ["can never hold"], ["<="]),
+    ("mcp.calls >= 0", ["always holds"], [">"]),
+]
+
+
+@pytest.mark.parametrize(("text", "said", "hinted"), REFUSED)
+def test_what_is_no_gate_is_refused_with_words_that_help(text, said, hinted):
+    """A bad gate says what is wrong and what to write, before any request is sent."""
+    with pytest.raises(GateError) as caught:
+        parse(text)
+    assert all(words in caught.value.message for words in said), caught.value.message
+    assert all(words in caught.value.hint for words in hinted), caught.value.hint
+
+
+def test_every_metric_of_the_table_can_stand_in_a_gate():
+    """No metric is declared that the grammar cannot read."""
+    units = {"time": "5ms", "fraction": "5%", "rate": "5/s", "count": "5"}
+    for name, metric in METRICS.items():
+        assert parse(f"a.{name} < {units[metric.kind]}").metric == name
+
+
+_ARMS = st.from_regex(r"[a-z][a-z0-9_-]{0,8}", fullmatch=True)
+
+
+@given(
+    arm=_ARMS,
+    metric=st.sampled_from(sorted(METRICS)),
+    op=st.sampled_from(OPERATORS),
+    thousandths=st.integers(1, 99_999),
+    blanks=st.tuples(*[st.sampled_from(["", " ", "  "])] * 2),
+)
+def test_any_well_formed_gate_is_read_back(arm, metric, op, thousandths, blanks):
+    """Arm, metric, operator and value of a written gate come back, whatever the blanks."""
+    number = thousandths / 1000
+    unit = {"time": "ms", "fraction": "%", "rate": "/s", "count": ""}[METRICS[metric].kind]
+    gate = parse(f"{arm}.{metric}{blanks[0]}{op}{blanks[1]}{number}{unit}")
+    assert (gate.arm, gate.metric, gate.op) == (arm, metric, op)
+    scale = 100 if unit == "%" else 1
+    assert gate.value is not None
+    assert math.isclose(gate.value * scale, number)
+
+
+@given(st.text(max_size=300))
+def test_no_text_breaks_the_parser(text):
+    """Whatever is written, the answer is a gate or a GateError, and no other error."""
+    with contextlib.suppress(GateError):
+        assert parse(text).metric in METRICS

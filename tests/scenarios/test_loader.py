@@ -1,0 +1,235 @@
+"""Loading: files, folders, arms, the environment, and names that a system has to bring."""
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from scenarios.catalog import SHIPPED
+from scenarios.loader import ScenarioError, find, load, load_text, shipped, unknown_names
+
+
+def test_a_file_is_loaded_with_where_it_came_from(tmp_path, valid):
+    """Loaded carries the model, the text, the source as it was named, and the folder."""
+    path = tmp_path / "demo.yaml"
+    path.write_text(valid)
+    loaded = load(path)
+    assert loaded.scenario.name == "demo"
+    assert (loaded.text, loaded.source, loaded.base) == (valid, str(path), tmp_path)
+    assert loaded.env == {}
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (None, "there is no such file"),
+        (b"\xff", "not UTF-8"),
+        (b"x" * (1024 * 1024 + 1), "larger than 1 MiB"),
+        (b"name: [", "this is not YAML"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_a_problem(content, said, tmp_path):
+    """Whatever is wrong with a file, the answer is a ScenarioError with exit code 104."""
+    path = tmp_path / "demo.yaml"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(ScenarioError, match=said) as caught:
+        load(path)
+    assert caught.value.exit_code == 104
+    assert caught.value.problems[0].source == str(path)
+    assert caught.value.problems[0].hint
+
+
+def test_what_is_no_regular_file_is_not_opened(tmp_path):
+    """A pipe would block and a device never end; both are refused, and so is a folder."""
+    os.mkfifo(tmp_path / "pipe.yaml")
+    for path in (tmp_path / "pipe.yaml", Path("/dev/zero"), tmp_path):
+        with pytest.raises(ScenarioError, match="no such file"):
+            load(path)
+
+
+def test_a_file_that_may_not_be_read_is_a_problem(tmp_path, monkeypatch):
+    """The system's reason is told."""
+    (tmp_path / "demo.yaml").write_text("name: x")
+
+    def refused(*_args, **_options):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", refused)
+    with pytest.raises(ScenarioError, match="cannot be read: Permission denied"):
+        load(tmp_path / "demo.yaml")
+
+
+def test_only_listed_variables_are_kept(valid, accept):
+    """The rest of the environment never gets into the scenario."""
+    loaded = accept(valid + "env: [A]\n", environ={"A": "secret", "B": "other"})
+    assert loaded.env == {"A": "secret"}
+    assert "secret" not in repr(loaded)
+
+
+def test_a_variable_that_is_set_to_nothing_is_set(valid, accept):
+    """Only a missing variable is a problem."""
+    assert accept(valid + "env: [A]\n", environ={"A": ""}).env == {"A": ""}
+
+
+ARMS = """\
+gates: [mcp.p95 < 5ms, rest.p95 < 5ms, mcp.p95 < 2x rest]
+"""
+
+
+def test_some_arms_can_be_kept(valid, accept):
+    """Without the other arms, their steps and the gates that need them are gone."""
+    scenario = accept(valid + ARMS, arms=["mcp"]).scenario
+    assert list(scenario.arms) == ["mcp"]
+    assert list(scenario.journeys["first"].steps) == ["mcp"]
+    assert [gate.text for gate in scenario.gates] == ["mcp.p95 < 5ms"]
+    assert len(accept(valid + ARMS, arms=["rest", "mcp"]).scenario.gates) == 3
+
+
+def test_an_unknown_arm_to_keep_is_a_problem(valid, refuse):
+    """The nearest arm is offered."""
+    problem = refuse(valid, arms=["mpc"])[0]
+    assert str(problem) == "--arm mpc: no arm is called 'mpc' - did you mean 'mcp'?"
+
+
+SYSTEM = """\
+name: system
+title: Names that a system brings
+env: [TOKEN]
+vars: {region: eu}
+arms:
+  rest: {http: system:twilio/rest, vars: {own: 1}}
+  mcp: {mcp: system:twilio/mcp}
+journeys:
+  a:
+    with: {label: {template: "${account} ${env:TOKEN}"}}
+    rest:
+      - get: /${account}/${region}/${own}/${seq}
+        save: {sid: sid}
+      - post: /x
+        form: {To: "${sid} ${label} ${env:TOKEN}"}
+        expect: {equals: {a: "${workspace}"}}
+    mcp:
+      - call: t
+        arguments:
+          deep: [{x: "${acount}"}]
+"""
+
+
+def test_names_that_a_system_may_bring_are_not_judged_by_load(accept):
+    """A `system:` provides names that are known only once it runs."""
+    loaded = accept(SYSTEM, environ={"TOKEN": "t"})
+    problems = unknown_names(loaded, "rest", [])
+    assert [(problem.line, problem.message) for problem in problems] == [
+        (10, "${account} is not known here"),
+        (12, "${account} is not known here"),
+        (16, "${workspace} is not known here"),
+    ]
+    assert unknown_names(loaded, "rest", ["account", "workspace"]) == []
+
+
+def test_a_misspelled_name_is_told_with_the_nearest_one(accept):
+    """With what the system brought, the rest is unknown; the line is that of the value."""
+    loaded = accept(SYSTEM, environ={"TOKEN": "t"})
+    problems = unknown_names(loaded, "mcp", {"account": "AC1"})
+    assert [str(problem) for problem in problems] == [
+        "demo.yaml:20: ${acount} is not known here - did you mean 'account'?"
+    ]
+
+
+def test_without_lines_the_path_is_told(accept):
+    """A scenario alone has no file, so its problems name the path."""
+    scenario = accept(SYSTEM, environ={"TOKEN": "t"}).scenario
+    problems = unknown_names(scenario, "mcp", ["account"])
+    assert problems[0].source == "system"
+    assert problems[0].message.startswith("journeys.a.steps.mcp[0].arguments.deep[0].x: ${acount}")
+
+
+def test_names_of_a_plain_target_are_judged_by_load(refuse):
+    """An address brings no names, so an unknown one is a problem at once."""
+    problems = refuse(
+        SYSTEM.replace("system:twilio/rest", "http://127.0.0.1:1"), environ={"TOKEN": "t"}
+    )
+    assert [problem.line for problem in problems] == [10, 12, 16]
+
+
+def test_shipped_scenarios_are_listed_in_order():
+    """All YAML files of the package, by name."""
+    names = [path.name for path in shipped()]
+    assert names == sorted(names)
+    assert {"echo.yaml", "twilio_tasks.yaml", "your_server.yaml"} <= set(names)
+
+
+@pytest.mark.parametrize("path", shipped(), ids=lambda path: path.stem)
+def test_every_shipped_scenario_loads(path):
+    """What ships is valid, in an empty environment, and its name is that of its file."""
+    loaded = load(path, environ={})
+    assert loaded.scenario.name == path.stem.replace("_", "-")
+    assert loaded.scenario.gates
+    for arm in loaded.scenario.arms:
+        provided = ["account", "workspace", "from_number"]
+        assert unknown_names(loaded, arm, provided) == []
+
+
+def test_the_default_scenario_takes_about_a_minute():
+    """Measured rounds and warm-ups of all arms: the time that a newcomer waits."""
+    scenario = load(find("twilio-tasks")).scenario
+    load_ = scenario.load
+    total_s = len(scenario.arms) * (load_.rounds * load_.round + load_.warmup)
+    assert 45 <= total_s <= 65
+    assert load_.rounds >= 6  # fewer can tell no difference
+
+
+@pytest.mark.parametrize("name", ["twilio-tasks", "twilio_tasks", "twilio_tasks.yaml"])
+def test_a_scenario_is_found_by_name(name, tmp_path, monkeypatch):
+    """Dashes and underscores are the same, and the suffix may be left out."""
+    monkeypatch.chdir(tmp_path)
+    assert find(name) == SHIPPED / "twilio_tasks.yaml"
+
+
+def test_own_scenarios_come_before_shipped_ones(tmp_path, monkeypatch, valid):
+    """`scenarios/` in the current folder is looked through first; a path is taken as it is."""
+    monkeypatch.chdir(tmp_path)
+    own = tmp_path / "scenarios"
+    own.mkdir()
+    (own / "echo.yml").write_text(valid)
+    assert find("echo") == own / "echo.yml"
+    assert find("scenarios/echo.yml") == Path("scenarios/echo.yml")
+    assert find(str(SHIPPED / "echo.yaml")) == SHIPPED / "echo.yaml"
+
+
+@pytest.mark.parametrize(
+    ("name", "hinted"),
+    [
+        ("twilio-task", "did you mean 'twilio-tasks'?"),
+        ("./ecko.yaml", "did you mean 'echo'?"),
+        ("zzz", "write echo"),
+        ("a\0b", "write echo"),
+        ("", "write echo"),
+    ],
+)
+def test_an_unknown_scenario_is_told_with_the_nearest_names(name, hinted, tmp_path, monkeypatch):
+    """A name or path that is nowhere is a ScenarioError with a hint."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ScenarioError, match="there is no scenario") as caught:
+        find(name)
+    assert hinted in caught.value.problems[0].hint
+
+
+def test_without_any_scenario_a_path_is_asked_for(tmp_path):
+    """An empty folder has no names to offer."""
+    with pytest.raises(ScenarioError, match=r"write the path of a \.yaml or \.yml file"):
+        find("x", folders=[tmp_path])
+
+
+def test_nothing_is_sent_and_nothing_is_run_while_loading(valid, tmp_path, monkeypatch):
+    """Loading opens no socket and does not sleep."""
+    import socket
+
+    def forbidden(*_args, **_options):
+        raise AssertionError("loading must not do this")
+
+    monkeypatch.setattr(socket, "socket", forbidden)
+    monkeypatch.setattr(time, "sleep", forbidden)
+    assert load_text(valid, "demo.yaml", tmp_path).scenario.name == "demo"

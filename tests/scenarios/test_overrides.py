@@ -1,0 +1,85 @@
+"""Overrides: `load.users=50` sets one value, and is checked like the file."""
+
+import pytest
+
+
+@pytest.mark.parametrize(
+    ("text", "found", "value"),
+    [
+        ("load.users=50", lambda s: s.load.users, 50),
+        ("load.round=500ms", lambda s: s.load.round, 0.5),
+        ("load.grace=", lambda s: s.load.grace, None),
+        ("load.think.min=1s", None, None),
+        ("title=a = b", lambda s: s.title, "a = b"),
+        ('title="5"', lambda s: s.title, "5"),
+        ("arms.mcp.timeout=1s", lambda s: s.arms["mcp"].timeout, 1),
+        ("arms.mcp.tls.verify=false", lambda s: s.arms["mcp"].tls.verify, False),
+        ("arms.mcp.headers.X-A=b", lambda s: s.arms["mcp"].headers, {"X-A": "b"}),
+        ("arms.mcp.mcp=system:echo/mcp", lambda s: s.arms["mcp"].address, "system:echo/mcp"),
+        ("journeys.first.weight=3", lambda s: s.journeys["first"].weight, 3),
+        ("journeys.first.mcp.0.call=b", lambda s: s.journeys["first"].steps["mcp"][0].call, "b"),
+        ("vars.region=us", lambda s: s.vars["region"], "us"),
+        ("gates.0=mcp.p95 < 1s", lambda s: s.gates[0].value, 1000),
+        ("limits.late_starts=5%", lambda s: s.limits.late_starts, 0.05),
+    ],
+)
+def test_an_override_sets_one_value(text, found, value, valid, accept, refuse):
+    """The value is read like one in the file, in a section that is there or not."""
+    file = valid + "vars: {region: eu}\ngates: [mcp.p95 < 5ms]\n"
+    if found is None:
+        assert refuse(file, text)
+    else:
+        assert found(accept(file, text).scenario) == value
+
+
+def test_the_last_override_wins_and_the_text_stays(valid, accept):
+    """Overrides are set in their order, and the file's text is kept as it is."""
+    loaded = accept(valid, "load.users=5", "load.users=6", "load.think.min=1s", "load.think.max=2s")
+    assert loaded.scenario.load.users == 6
+    assert loaded.scenario.load.think == (1, 2)
+    assert loaded.text == valid
+
+
+@pytest.mark.parametrize(
+    ("text", "source", "said", "hinted"),
+    [
+        ("load.users", "--set", "'load.users' sets nothing", "load.users=50"),
+        ("=5", "--set", "'=5' sets nothing", "load.users=50"),
+        ("load.users=0", "--set load.users", "0 is out of range", "at least 1"),
+        ("load.users=yes", "--set load.users", "'yes' is a boolean", "quotes"),
+        ("load.users=[1]", "--set load.users", "'[1]' is more than one value", "one value"),
+        ("load.users={", "--set load.users", "this is not YAML", "brackets"),
+        ("load.users=&a 1", "--set load.users", "the anchor &a", "remove"),
+        ("load.usres=5", "--set load.usres", "unknown key 'usres'", "'users'"),
+        ("load.usres.x=5", "--set load.usres.x", "unknown key 'usres'", "'users'"),
+        ("laod.users=5", "--set laod.users", "unknown key 'laod'", "'load'"),
+        ("name.x=5", "--set name.x", "name has nothing inside", "as a whole"),
+        ("arms.mpc.timeout=5s", "--set arms.mpc.timeout", "arms has no 'mpc'", "'mcp'"),
+        ("arms.mcp.timeout=5", "--set arms.mcp.timeout", "5 has no unit", "5s"),
+        ("journeys.fist.weight=5", "--set journeys.fist.weight", "has no 'fist'", "'first'"),
+        ("journeys.first.mcp.1.call=a", "--set journeys.first.mcp.1.call", "no item '1'", "0 to 0"),
+        ("journeys.first.mcp.x=a", "--set journeys.first.mcp.x", "no item 'x'", "0 to 0"),
+        ("journeys.first.mcp.0000001=a", "--set journeys.first.mcp.0000001", "no item", "0 to 0"),
+        ("vars.regoin=a", "--set vars.regoin", "vars has no 'regoin'", "'region'"),
+        ("gates.0=mcp.p95 < 5", "--set gates.0", "no unit", "mcp.p95 < 200ms"),
+    ],
+)
+def test_a_wrong_override_is_a_problem_of_its_own(text, source, said, hinted, valid, refuse):
+    """The override is named instead of a line of the file, once."""
+    problems = refuse(valid + "vars: {region: eu}\ngates: [mcp.p95 < 5ms]\n", text)
+    assert len(problems) == 1, problems
+    assert (problems[0].source, problems[0].line) == (source, 0)
+    assert said in problems[0].message
+    assert hinted in problems[0].hint
+    assert str(problems[0]).startswith(f"{source}: ")
+
+
+def test_a_wrong_override_does_not_hide_the_file_s_problems(valid, refuse):
+    """Both are told at once."""
+    problems = refuse(valid + "load: {usres: 1}\n", "load.round=5", "gates.0=x")
+    assert [problem.line for problem in problems] == [0, 0, 10]
+
+
+def test_overrides_of_a_text_that_is_no_mapping_are_refused(refuse):
+    """A file that holds something else has nothing to set."""
+    assert "nothing inside" in refuse("just a text", "load.users=5")[0].message
