@@ -86,9 +86,9 @@ def percent(fraction: float | None, digits: int = 3) -> str:
         return NONE
     value = 100 * fraction
     if 90 < value < 100:
-        decimals = max(1, 1 - math.floor(math.log10(100 - value)))
-        return f"{value:.{decimals}f}{THIN}%"
-    text = significant(value, digits)
+        text = f"{value:.{1 - math.floor(math.log10(100 - value))}f}"
+    else:
+        text = significant(value, digits)
     return f"{text.rstrip('0').rstrip('.') if '.' in text else text}{THIN}%"
 
 

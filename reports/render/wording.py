@@ -4,11 +4,11 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from reports.document import GateResult, Report, VerdictName
+from reports.document import Report, VerdictName
 
 VERDICTS: Final[Mapping[VerdictName, str]] = {
-    "PASS": "Every gate held, and the measurement is sound.",
-    "FAIL": "A gate did not hold.",
+    "PASS": "The target did what was asked of it.",
+    "FAIL": "The target did not do what was asked of it.",
     "INCONCLUSIVE": "There is not enough evidence to pass or to fail.",
     "INVALID": "The measurement itself is broken: these numbers say nothing about the target.",
 }
@@ -58,12 +58,6 @@ def summary(report: Report) -> str:
     if report.verdict == "PASS" and not report.gates:
         return "The measurement is sound; the scenario sets no gates."
     return VERDICTS[report.verdict]
-
-
-def tally(gates: list[GateResult]) -> str:
-    """Count the gates by verdict: `3 PASS, 1 FAIL`."""
-    counts = {name: sum(gate.verdict == name for gate in gates) for name in VERDICTS}
-    return ", ".join(f"{n} {name}" for name, n in counts.items() if n)
 
 
 def plain(value: object) -> str:

@@ -362,37 +362,36 @@ def empty(verdict: str = "INVALID", **changes: Any) -> Report:
     return report(**(bare | changes))
 
 
-def _poison(value: Any) -> Any:
-    """Put the hostile string in place of every string, as value and as key."""
+def _poison(value: Any, text: str) -> Any:
+    """Put the text in place of every string, and into every key."""
     if isinstance(value, str):
-        return HOSTILE
+        return text
     if isinstance(value, dict):
-        return {f"{key} {HOSTILE}": _poison(inner) for key, inner in value.items()}
-    return [_poison(inner) for inner in value] if isinstance(value, list) else value
+        return {f"{key} {text}": _poison(inner, text) for key, inner in value.items()}
+    return [_poison(inner, text) for inner in value] if isinstance(value, list) else value
 
 
-def hostile() -> Report:
-    """Build a run in which every string that a stranger can choose is hostile."""
-    known = report()
-    plain = known.model_dump(by_alias=True)
-    strangers = ("scenario", "title", "run_id", "started", "reasons", "notes", "environment")
-    plain |= {field: _poison(plain[field]) for field in strangers}
-    plain["environment"]["simulated"] = [HOSTILE]
-    plain["generator"]["workers_lost"] = [HOSTILE]
-    renamed = {name: f"{name} {HOSTILE}" for name in plain["arms"]}
+def hostile(text: str = HOSTILE) -> Report:
+    """Build a run with the text in every place whose content a stranger can choose."""
+    plain = report().model_dump(by_alias=True)
+    for name in ("scenario", "title", "run_id", "started", "reasons", "notes", "environment"):
+        plain[name] = _poison(plain[name], text)
+    plain["environment"]["simulated"] = [text]
+    plain["generator"]["workers_lost"] = [text]
+    arms = {name: f"{name} {text}" for name in plain["arms"]}
     for measured in plain["arms"].values():
-        measured |= {"target": HOSTILE, "protocol": HOSTILE}
+        measured |= {"target": text, "protocol": text}
         for part in ("steps", "journeys", "classes"):
-            measured[part] = {f"{key} {HOSTILE}": inner for key, inner in measured[part].items()}
-    plain["arms"] = {renamed[name]: measured for name, measured in plain["arms"].items()}
+            measured[part] = {f"{key} {text}": inner for key, inner in measured[part].items()}
+    plain["arms"] = {arms[name]: measured for name, measured in plain["arms"].items()}
     for row in [*plain["comparisons"], *plain["timeline"], *plain["failures"]]:
-        row |= {key: renamed[row[key]] for key in ("arm", "versus") if key in row}
+        row |= {key: arms[row[key]] for key in ("arm", "versus") if key in row}
     for row in plain["comparisons"]:
-        row |= {"metric": HOSTILE, "warnings": [HOSTILE]}
+        row |= {"metric": text, "warnings": [text]}
     for row in plain["gates"]:
-        row |= {"gate": HOSTILE, "unit": HOSTILE, "reason": HOSTILE}
+        row |= {"gate": text, "unit": text, "reason": text}
     for row in plain["failures"]:
-        row |= {"step": HOSTILE, "cls": HOSTILE, "example": HOSTILE}
+        row |= {"step": text, "cls": text, "example": text}
     return Report.model_validate(plain)
 
 

@@ -1,0 +1,191 @@
+"""The report in a real browser: the screens people have, light and dark, and paper."""
+
+import shutil
+
+import pytest
+from playwright.sync_api import sync_playwright
+
+from reports.render import write_all
+
+ARGUMENTS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+EVERY_SCREEN = ((1280, "light"), (1280, "dark"), (390, "light"), (390, "dark"))
+SOME_SCREENS = ((1280, "dark"), (390, "light"))
+VISITS = [
+    *((report, *screen) for report in ("usual", "hostile") for screen in EVERY_SCREEN),
+    *(
+        (report, *screen)
+        for report in ("six arms", "empty", "two hours")
+        for screen in SOME_SCREENS
+    ),
+]
+LOW_CONTRAST = """() => {
+  const channels = colour => colour.match(/[\\d.]+/g).map(Number);
+  const luminance = ([r, g, b]) => [r, g, b].map(c => c / 255)
+    .map(c => c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)
+    .reduce((sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0);
+  const ground = element => {
+    for (let e = element; e; e = e.parentElement) {
+      const [r, g, b, a = 1] = channels(getComputedStyle(e).backgroundColor);
+      if (a === 1) return [r, g, b];
+    }
+    return [255, 255, 255];
+  };
+  const low = [];
+  for (const element of document.querySelectorAll("body *:not(style)")) {
+    const texts = [...element.childNodes].filter(n => n.nodeType === 3 && n.data.trim());
+    if (!texts.length || element.closest("title, desc, .away")) continue;
+    const style = getComputedStyle(element);
+    const colour = element instanceof SVGElement ? style.fill : style.color;
+    const both = [luminance(channels(colour)), luminance(ground(element))].sort((a, b) => b - a);
+    const contrast = (both[0] + 0.05) / (both[1] + 0.05);
+    if (contrast < 4.5) low.push([contrast, element.tagName, texts[0].data.trim().slice(0, 40)]);
+  }
+  return low;
+}"""
+WIDTHS = "[document.documentElement.scrollWidth, document.documentElement.clientWidth]"
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Start Chromium once for all screens."""
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        pytest.fail("no chromium on the PATH: install it (apt-get install chromium)")
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+        yield running
+        running.close()
+
+
+@pytest.fixture(scope="module")
+def addresses(example, tmp_path_factory):
+    """Write the reports to look at; give their file: addresses."""
+    names = ("control", "x" * 120, "an arm with a long name of many words", "d", "e", "f")
+    reports = {
+        "usual": example.report(),
+        "hostile": example.hostile(),
+        "six arms": example.report(names=names, rounds=3, verdict="INCONCLUSIVE"),
+        "empty": example.empty(title="A title of far too many words. " * 100),
+        "two hours": example.long_run(),
+    }
+    found = {}
+    for name, report in reports.items():
+        folder = tmp_path_factory.mktemp("report")
+        (path,) = write_all(report, [], folder, ["html"])
+        found[name] = path.as_uri()
+    return found
+
+
+@pytest.fixture
+def visit(browser):
+    """Open an address on a screen; what the page complained of or asked for is kept on it."""
+    contexts = []
+
+    def open_page(address, width, scheme):
+        context = browser.new_context(viewport={"width": width, "height": 844}, color_scheme=scheme)
+        contexts.append(context)
+        page = context.new_page()
+        page.complaints, page.requests = [], []
+        page.on("console", lambda message: page.complaints.append(message.text))
+        page.on("pageerror", lambda error: page.complaints.append(str(error)))
+        page.on("request", lambda request: page.requests.append(request.url))
+        page.goto(address)
+        page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+
+
+@pytest.mark.parametrize(("report", "width", "scheme"), VISITS)
+def test_every_report_on_every_screen(visit, addresses, report, width, scheme):
+    """No complaint, no request but for the file, no sideways scrolling, the verdict in sight."""
+    page = visit(addresses[report], width, scheme)
+    assert page.complaints == []
+    assert page.requests == [addresses[report]]
+    scroll_width, client_width = page.evaluate(WIDTHS)
+    assert scroll_width <= client_width
+    verdict = page.locator("h1").bounding_box()
+    assert 0 <= verdict["y"] < verdict["y"] + verdict["height"] <= 844
+    assert 0 <= verdict["x"] < verdict["x"] + verdict["width"] <= width
+
+
+@pytest.mark.parametrize("report", ["usual", "six arms"])
+@pytest.mark.parametrize(("width", "scheme"), SOME_SCREENS)
+def test_text_is_readable(visit, addresses, report, width, scheme):
+    """All text on the page has a contrast of at least 4.5 with what is behind it."""
+    assert visit(addresses[report], width, scheme).evaluate(LOW_CONTRAST) == []
+
+
+def test_dark_is_dark(visit, addresses):
+    """The page follows the reader's colour scheme."""
+    grounds = [
+        visit(addresses["usual"], 1280, scheme).evaluate(
+            "getComputedStyle(document.documentElement).backgroundColor"
+        )
+        for scheme in ("light", "dark")
+    ]
+    assert grounds == ["rgb(252, 252, 250)", "rgb(20, 23, 26)"]
+
+
+def test_hostile_text_runs_nothing(visit, addresses):
+    """The hostile report's title is still its title: no script ran, no image was asked for."""
+    page = visit(addresses["hostile"], 1280, "light")
+    assert page.title().startswith("FAIL: <script>")
+    assert page.evaluate("document.querySelectorAll('script, img').length") == 0
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_charts_keep_their_text_at_its_size(visit, addresses, width):
+    """On a phone the plot is narrower, but its labels are as large as on a desk."""
+    page = visit(addresses["usual"], width, "light")
+    sizes = page.evaluate(
+        "[...document.querySelectorAll('.chart .x')].map(t => t.getBoundingClientRect().height)"
+    )
+    assert sizes
+    assert min(sizes) > 10
+    plots = page.evaluate(
+        "[...document.querySelectorAll('.chart')].map(c => c.getBoundingClientRect().right)"
+    )
+    assert max(plots) <= width
+
+
+def test_wide_tables_scroll_in_their_own_box(visit, addresses):
+    """On a phone the table of steps is wider than its box, which scrolls and takes the focus."""
+    page = visit(addresses["usual"], 390, "light")
+    box = page.locator(".scroll", has_text="Longest").first
+    assert box.evaluate("b => b.scrollWidth > b.clientWidth && b.tabIndex === 0")
+
+
+def test_gates_stack_on_a_phone(visit, addresses):
+    """On a phone a gate stands below its verdict and its number, at the full width."""
+    page = visit(addresses["usual"], 390, "light")
+    box = page.locator(".scroll.gates")
+    assert box.evaluate("b => b.scrollWidth <= b.clientWidth")
+    cells = box.locator("tbody tr").first.locator("td, th")
+    verdict, gate, measured = (cells.nth(i).bounding_box() for i in range(3))
+    assert verdict["y"] == measured["y"] < gate["y"]
+    assert gate["width"] > 340
+
+
+def test_paper_is_white_and_complete(visit, addresses):
+    """Printed from a dark screen, the report is black on white, and folded parts are unfolded."""
+    page = visit(addresses["usual"], 1280, "dark")
+    page.evaluate("document.querySelectorAll('details').forEach(d => d.open = false)")
+    page.emulate_media(media="print")
+    assert page.evaluate("getComputedStyle(document.documentElement).backgroundColor") == (
+        "rgb(255, 255, 255)"
+    )
+    assert page.evaluate(LOW_CONTRAST) == []
+    assert page.locator("details table").evaluate("t => t.checkVisibility()")
+    assert page.locator("details table").bounding_box()["height"] > 100

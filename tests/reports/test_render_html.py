@@ -1,0 +1,245 @@
+import re
+from collections import Counter
+from html.parser import HTMLParser
+
+import pytest
+
+from reports.render import html, numbers
+
+VOID = {"meta", "br"}
+
+
+class Page(HTMLParser):
+    """The elements, attributes and texts of a page, with what is open around each text."""
+
+    def __init__(self, source):
+        super().__init__()
+        self.elements = []
+        self.texts = []
+        self.open = []
+        self.feed(source)
+        self.close()
+
+    def handle_starttag(self, tag, attrs):
+        """Note an element and what is now open."""
+        self.elements.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        """Note an element that closes itself."""
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag):
+        """Check that what closes is what was opened last."""
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        """Note a text and what is open around it."""
+        self.texts.append((tuple(self.open), data))
+
+    def text(self, *within):
+        """Join the texts inside all of these elements."""
+        return " ".join(
+            " ".join(data for around, data in self.texts if set(within) <= set(around)).split()
+        )
+
+    def all(self, tag):
+        """List the attributes of each element of a kind."""
+        return [attributes for name, attributes in self.elements if name == tag]
+
+
+@pytest.fixture(scope="module")
+def page(example):
+    """Give the page of the example."""
+    return Page(html.render(example.report()))
+
+
+def test_the_page_is_well_formed(page):
+    """Every element that opens is closed, in order."""
+    assert page.open == []
+
+
+def test_the_parts_stand_in_order(example):
+    """Verdict first, then gates, comparison, charts, arms, breakdown and circumstances."""
+    source = html.render(example.report())
+    assert source.index("<h1>") < source.index("<h2")
+    headings = re.findall(r'<h2 id="[\w-]+">(.*?)</h2>', source)
+    assert headings == [
+        "Gates",
+        "Comparison",
+        "Latency by percentile",
+        "Over the run",
+        "Order of the arms",
+        "Arms",
+        "Steps",
+        "Journeys",
+        "Failures",
+        "Load generator",
+        "Environment",
+        "Notes",
+    ]
+
+
+@pytest.mark.parametrize("verdict", ["PASS", "FAIL", "INCONCLUSIVE", "INVALID"])
+def test_each_verdict_has_its_own_look(example, verdict):
+    """The verdict is the heading, with an icon and colour of its own."""
+    page = Page(html.render(example.report(verdict=verdict)))
+    assert page.text("h1") == verdict
+    assert page.all("html")[0]["class"] == verdict.lower()
+    icons = {attributes["id"] for attributes in page.all("symbol")}
+    assert {use["href"][1:] for use in page.all("use")} <= icons
+
+
+def test_nothing_is_fetched_and_nothing_runs(page):
+    """One file: no script, no link, no image, no address to load, and a policy that says so."""
+    tags = {tag for tag, _ in page.elements}
+    assert not tags & {"script", "link", "img", "iframe", "object", "embed", "base", "form", "a"}
+    for _, attributes in page.elements:
+        assert not {name for name in attributes if name.startswith("on") or name == "src"}
+        assert attributes.get("href", "#").startswith("#")
+    assert "url(" not in page.text("style")
+    assert "@import" not in page.text("style")
+    policies = [meta for meta in page.all("meta") if "http-equiv" in meta]
+    assert policies[0]["content"].startswith("default-src 'none'")
+
+
+def census(page):
+    """Count the elements and the names of their attributes."""
+    return Counter((tag, *sorted(attributes)) for tag, attributes in page.elements)
+
+
+def test_hostile_text_adds_no_element_and_no_attribute(example):
+    """In every field, hostile strings are text: the page has the elements of a harmless one."""
+    harmless = example.hostile(text="harmless")
+    hostile = Page(html.render(example.hostile()))
+    assert census(hostile) == census(Page(html.render(harmless)))
+    assert hostile.open == []
+
+
+def test_hostile_text_is_shown(example):
+    """What was refused as markup can still be read, control and direction characters too."""
+    source = html.render(example.hostile())
+    page = Page(source)
+    assert "<script>document.title='owned'</script>" in page.text("ul")
+    assert "\\x1b[31m" in page.text("pre")
+    assert "\\u202egnp.exe" in page.text("pre")
+    assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", source)
+    assert "{{ 7*7 }}" in page.text("pre")
+
+
+def test_accessible_names(page):
+    """Every table has a caption, every header a scope, every section and chart a name."""
+    assert page.all("html")[0]["lang"] == "en"
+    assert len(page.all("caption")) == len(page.all("table")) >= 8
+    assert all("scope" in header for header in page.all("th"))
+    ids = {attributes["id"] for _, attributes in page.elements if "id" in attributes}
+    named_by = [a["aria-labelledby"] for _, a in page.elements if "aria-labelledby" in a]
+    assert {name for names in named_by for name in names.split()} <= ids
+    regions = [a for _, a in page.elements if a.get("role") == "region"]
+    assert all(region["aria-label"] and region["tabindex"] == "0" for region in regions)
+    assert all(
+        "aria-labelledby" in s or "aria-label" in s or "aria-hidden" in s or s.get("id")
+        for s in page.all("svg")
+        if s.get("role") == "img"
+    )
+
+
+def test_ids_are_unique(page):
+    """No two elements share an id."""
+    ids = [attributes["id"] for _, attributes in page.elements if "id" in attributes]
+    assert len(ids) == len(set(ids))
+
+
+def test_simulated_parts_are_named_beside_the_verdict(page):
+    """What was simulated stands in the first part of the page, and in the environment."""
+    assert "Simulated: Twilio's API" in page.text("header").replace(" :", ":")
+    assert "Twilio's API" in page.text("main", "table")
+
+
+def test_a_run_that_was_cut_off_says_so(example):
+    """An incomplete run is marked beside its verdict; a complete one is not."""
+    assert "Incomplete." in Page(html.render(example.report(complete=False))).text("header")
+    assert "Incomplete." not in Page(html.render(example.report())).text("header")
+
+
+def test_a_run_without_numbers_renders(example):
+    """Nulls everywhere are dashes; parts without content are left out."""
+    page = Page(html.render(example.empty()))
+    assert page.open == []
+    assert numbers.NONE in page.text("td")
+    assert not {"None", "nan", "null"} & set(page.text("main").split())
+    assert re.findall(r"<h2[^>]*>(.*?)</h2>", html.render(example.empty())) == [
+        "Gates",
+        "Comparison",
+        "Arms",
+        "Load generator",
+    ]
+
+
+@pytest.mark.parametrize("arms", [1, 2, 6])
+@pytest.mark.parametrize("rounds", [1, 20])
+def test_any_number_of_arms_and_rounds(example, arms, rounds):
+    """One to six arms, of any name, each have a letter and a colour of their own."""
+    names = ("a", "b" * 300, "<c>", "d d", "\u05e9", "f\u202e")[:arms]
+    page = Page(html.render(example.report(names=names, rounds=rounds)))
+    swatches = {a["class"] for a in page.all("b") if "swatch" in a["class"]}
+    assert {f"swatch arm-{i}" for i in range(arms)} <= swatches
+    turns = [a for a in page.all("li") if "round" in a.get("title", "")]
+    assert len(turns) == arms * rounds
+
+
+def test_more_arms_than_looks_still_render(example):
+    """A seventh arm starts again with the first colour, under its own letter."""
+    page = Page(html.render(example.report(names=tuple("tuvwxyz"), rounds=1)))
+    assert "G" in page.text("b").split()
+
+
+def test_without_gates_the_page_says_so(example):
+    """A scenario without gates is not mistaken for one whose gates all held."""
+    page = Page(html.render(example.report(gates=[], verdict="PASS", reasons=[])))
+    assert "This scenario sets no gates." in page.text("main")
+    assert "the scenario sets no gates" in page.text("header")
+
+
+def test_comparisons_keep_the_order_of_the_document(example):
+    """Pairs of arms stand as the document lists them, not sorted by name."""
+    report = example.report(names=("control", "zebra", "ape"), rounds=1)
+    source = html.render(report)
+    table = source[source.index('id="comparison"') :]
+    assert table.index("zebra") < table.index("ape")
+
+
+def test_numbers_stand_where_they_belong(page):
+    """A gate's measured value and a comparison's ratio reach the page."""
+    text = page.text("main").replace(numbers.THIN, " ")
+    assert "51.62 ms" in text
+    assert "0.461\u00d7 to 0.482\u00d7" in text
+    assert "8 rounds are few for p99: 20 would do" in text
+    assert "31 tool_error" in text
+
+
+def test_a_huge_example_is_cut_and_says_so(example):
+    """A reply of a megabyte does not become a page of a megabyte."""
+    failure = example.failures()[0].model_copy(update={"example": "x" * 1_000_000})
+    source = html.render(example.report(failures=[failure]))
+    assert len(source) < 200_000
+    assert "(996000 more characters)" in source
+
+
+def test_sizes(example):
+    """A normal run stays far below 1.5 MB, and so does one of two hours."""
+    assert len(html.render(example.report()).encode()) < 150_000
+    assert len(html.render(example.long_run()).encode()) < 1_500_000
+
+
+def test_a_thinned_timeline_says_so(example):
+    """The page tells what a point stands for once points were merged, and only then."""
+    assert "each point stands for 12.0" in html.render(example.long_run())
+    assert "each point stands for" not in html.render(example.report())
+
+
+def test_an_unknown_arm_in_a_comparison_renders(example):
+    """A comparison may name an arm that never ran; it is shown without a look."""
+    page = Page(html.render(example.empty()))
+    assert "swatch arm-none" in {a.get("class") for a in page.all("b")}

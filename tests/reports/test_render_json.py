@@ -1,0 +1,75 @@
+import json
+import math
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from reports.document import Report
+from reports.render import json_report
+
+COMMITTED = Path(json_report.__file__).parents[1] / "report.schema.json"
+RENEW = (
+    'python -c "import json; from reports.render.json_report import schema; '
+    'print(json.dumps(schema(), indent=2))" > reports/report.schema.json'
+)
+
+
+def validator():
+    """Give a validator by the committed schema, itself checked."""
+    schema = json.loads(COMMITTED.read_text(encoding="utf-8"))
+    jsonschema.Draft202012Validator.check_schema(schema)
+    return jsonschema.Draft202012Validator(schema)
+
+
+def test_the_committed_schema_is_current():
+    """The published schema describes the document as the code writes it."""
+    assert COMMITTED.read_text(encoding="utf-8") == (
+        json.dumps(json_report.schema(), indent=2) + "\n"
+    ), f"run: {RENEW}"
+
+
+@pytest.mark.parametrize("build", ["report", "hostile", "empty"])
+def test_a_rendered_report_validates(example, build):
+    """Every report fits the published schema, whatever is in it."""
+    written = json.loads(json_report.render(getattr(example, build)()))
+    validator().validate(written)
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda written: written.pop("schema"),
+        lambda written: written.update(verdict="GOOD"),
+        lambda written: written.update(surprise=1),
+        lambda written: written["arms"]["mcp"].update(calls="many"),
+    ],
+)
+def test_the_schema_refuses_what_is_no_report(example, spoil):
+    """A missing version, an unknown verdict, an extra key and a wrong type do not validate."""
+    written = json.loads(json_report.render(example.report()))
+    spoil(written)
+    with pytest.raises(jsonschema.ValidationError):
+        validator().validate(written)
+
+
+def test_the_schema_names_itself():
+    """The schema says its draft, its identity and its title."""
+    schema = json_report.schema()
+    assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+    assert schema["$id"] == "mcp-perf/report/1"
+    assert schema["title"] == "mcp-perf report"
+
+
+def test_a_report_survives_the_way_to_json_and_back(example):
+    """Nothing is lost in report.json: read again, it is the same document."""
+    report = example.hostile()
+    assert Report.model_validate_json(json_report.render(report)) == report
+
+
+def test_the_json_is_strict_and_pretty(example):
+    """The key is `schema`, lines are indented, and NaN is null as JSON knows no NaN."""
+    report = example.report(environment={"load": math.nan})
+    text = json_report.render(report)
+    assert text.startswith('{\n  "schema": "mcp-perf/report/1",\n')
+    assert json.loads(text, parse_constant=pytest.fail)["environment"] == {"load": None}

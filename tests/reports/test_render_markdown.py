@@ -1,0 +1,148 @@
+import re
+
+import pytest
+from markdown_it import MarkdownIt
+
+from reports.render import markdown
+
+PARSER = MarkdownIt("commonmark").enable(["table", "strikethrough"])
+
+
+def tokens(text):
+    """Parse as GitHub does, in effect; give block and inline tokens in one list."""
+    found = []
+    for token in PARSER.parse(text):
+        found += [token, *(token.children or [])]
+    return found
+
+
+def plain(text):
+    """Give the text that a reader sees."""
+    return "".join(token.content for token in tokens(text) if token.type == "text")
+
+
+def test_the_verdict_stands_first(example):
+    """The first line is the verdict, then what it means, then the reasons."""
+    lines = markdown.render(example.report()).splitlines()
+    assert lines[0] == (
+        "## \u274c FAIL: Three Twilio tasks, by REST (control) and through MCP tools (mcp)"
+    )
+    assert lines[4] == "**The target did not do what was asked of it.**"
+    assert lines[6].startswith("- mcp.error_rate is 0.692 %")
+
+
+def test_the_order_is_that_of_the_html(example):
+    """Sections follow the report: gates first, notes last."""
+    headings = re.findall(r"^### (.*)$", markdown.render(example.report()), re.MULTILINE)
+    assert headings == [
+        "Gates",
+        "Comparison",
+        "Order of arms",
+        "Arms",
+        "Steps",
+        "Journeys",
+        "Failures",
+        "Load generator",
+        "Environment",
+        "Notes",
+    ]
+
+
+def test_what_has_no_content_is_left_out(example):
+    """An arm without comparisons, failures and notes makes no empty tables."""
+    text = markdown.render(example.empty(gates=[], comparisons=[]))
+    assert re.findall(r"^### (.*)$", text, re.MULTILINE) == [
+        "Arms",
+        "Steps",
+        "Journeys",
+        "Load generator",
+    ]
+    assert "(INCOMPLETE)" in text.splitlines()[0]
+
+
+def test_simulated_parts_are_named_before_any_number(example):
+    """A reader learns what was simulated before reading a table."""
+    text = markdown.render(example.report())
+    assert text.index("**Simulated:** Twilio's API") < text.index("### Gates")
+
+
+def test_hostile_text_formats_nothing(example):
+    """In a report of hostile strings there is no HTML, link, image, mention or broken table."""
+    text = markdown.render(example.hostile())
+    found = {token.type for token in tokens(text)}
+    assert not found & {"link_open", "image", "html_block", "s_open", "em_open"}
+    tags = {token.content for token in tokens(text) if token.type == "html_inline"}
+    assert tags <= {"<code>", "</code>"}
+    assert not re.search(r"(?<!\\)[@#]\w", re.sub(r"`[^`]*`|&#124;", "", text))
+    assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e]", text)
+
+
+@pytest.mark.parametrize("build", ["report", "hostile", "empty"])
+def test_every_row_has_as_many_cells_as_its_table_has_columns(example, build):
+    """No name can add a cell to a row, end it early or break its line."""
+    blocks = markdown.render(getattr(example, build)()).split("\n\n")
+    tables = [block.splitlines() for block in blocks if block.startswith("| ")]
+    assert len(tables) >= 4
+    for table in tables:
+        assert {line.count("|") for line in table} == {table[1].count("---") + 1}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "a|b",
+        "a`b",
+        "``",
+        "`",
+        "a\\|b",
+        "\\",
+        "*x*",
+        "_x_",
+        "<b>",
+        "&amp;",
+        "[a](b)",
+        "#1 @me",
+        "$x$",
+    ],
+)
+def test_a_name_is_shown_as_it_is(name):
+    """Whatever a name is made of, a reader of the rendered page sees exactly that."""
+    row = next(
+        token
+        for token in PARSER.parse(f"| x |\n| --- |\n| {markdown.code(name)} |\n")
+        if token.type == "inline" and token.map == [2, 3]
+    )
+    shown = "".join(
+        child.content for child in row.children if child.type in {"text", "code_inline"}
+    )
+    assert shown.replace("\u200b", "") == name
+
+
+@pytest.mark.parametrize(
+    "text", ["# x", "- x", "+ x", "1. x", "12) x", "= x", "a*b*c", "_a_", "~~a~~", "a_b", "x\\"]
+)
+def test_free_text_is_shown_as_it_is(text):
+    """A reason that looks like Markdown is read as the reason it is."""
+    source = markdown.text(text)
+    assert PARSER.parse(source)[0].type == "paragraph_open"
+    assert plain(source) == text
+
+
+def test_an_underscore_inside_a_word_is_left_alone():
+    """Raw text in a log stays readable where no escape is needed."""
+    assert markdown.text("tool_error at 3.4x") == "tool_error at 3.4x"
+
+
+def test_a_huge_report_still_fits_a_comment(example):
+    """GitHub refuses comments above 65 536 characters; a large run stays below, and says so."""
+    names = tuple(f"arm-{i}-{'x' * 60}" for i in range(6))
+    big = example.report(
+        names=names,
+        rounds=200,
+        reasons=["y" * 10_000] * 3,
+        failures=example.failures() * 200,
+        notes=["note"] * 500,
+    )
+    text = markdown.render(big)
+    assert len(text) < 65_536
+    assert "more rows are in report.html." in text
