@@ -178,6 +178,13 @@ def test_gates_stack_on_a_phone(visit, addresses):
     assert gate["width"] > 340
 
 
+def test_two_arms_fit_a_phone(visit, addresses):
+    """The commonest report, two arms, shows both side by side on a phone."""
+    page = visit(addresses["usual"], 390, "light")
+    for table in (".glance", ".dense"):
+        assert page.locator(table).evaluate("b => b.scrollWidth <= b.clientWidth")
+
+
 def test_paper_is_white_and_complete(visit, addresses):
     """Printed from a dark screen, the report is black on white, and folded parts are unfolded."""
     page = visit(addresses["usual"], 1280, "dark")
