@@ -1,10 +1,13 @@
 """From findings to problems: which line is to blame, and which findings are worth telling."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Final
 
 from scenarios.layout import written
 from scenarios.problems import MOST_SHOWN, Finding, Path, Problem, dotted
+
+_LONGEST: Final = 240
 
 
 @dataclass(frozen=True)
@@ -18,6 +21,11 @@ class Places:
 
     def problem(self, finding: Finding) -> Problem:
         """Name the override or the line that a finding is about, else its path."""
+        problem = self._placed(finding)
+        # Keys and names come from the file, and may be as long as the file.
+        return replace(problem, message=_cut(problem.message), hint=_cut(problem.hint))
+
+    def _placed(self, finding: Finding) -> Problem:
         if finding.source:
             return Problem(finding.source, 0, finding.message, finding.hint)
         if finding.line:
@@ -46,6 +54,10 @@ class Places:
             more = Problem(self.source, 0, "there are more problems", "correct these first")
             return [*told[:MOST_SHOWN], more]
         return told
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
 
 
 def _lies_in(path: Path, lost: set[Path]) -> bool:

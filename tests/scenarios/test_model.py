@@ -137,6 +137,11 @@ def test_defaults_are_those_of_the_documentation(valid, accept):
     assert (step.arguments, step.save, step.expect.status) == ({}, {}, ())
 
 
+def test_percentages_are_exact(valid, accept):
+    """57% is 0.57, and not a neighbour of it."""
+    assert accept(valid + "limits: {generator_cpu: 57%}").scenario.limits.generator_cpu == 0.57
+
+
 def test_a_single_duration_is_both_bounds_of_think(valid, accept):
     """`think: 2s` is always two seconds."""
     assert accept(valid + "load: {think: 2s}").scenario.load.think == (2, 2)

@@ -74,6 +74,12 @@ def test_a_wrong_override_is_a_problem_of_its_own(text, source, said, hinted, va
     assert str(problems[0]).startswith(f"{source}: ")
 
 
+def test_the_path_of_an_override_is_told_once(valid, refuse):
+    """The message does not repeat what the override already names."""
+    problems = refuse(valid, "load.users=0")
+    assert str(problems[0]) == "--set load.users: 0 is out of range - write at least 1"
+
+
 def test_a_wrong_override_does_not_hide_the_file_s_problems(valid, refuse):
     """Both are told at once."""
     problems = refuse(valid + "load: {usres: 1}\n", "load.round=5", "gates.0=x")

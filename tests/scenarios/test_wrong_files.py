@@ -301,6 +301,27 @@ def test_what_follows_from_a_refused_value_is_not_told(valid, refuse):
     assert len(refuse(valid + "vars: &x {a: 1}\nload: *x")) == 2
 
 
+@pytest.mark.parametrize(
+    "step",
+    [
+        "{get: '/${gone}'}",
+        "{post: '/${gone}'}",
+        "{put: '/${gone}'}",
+        "{patch: '/${gone}'}",
+        "{delete: '/${gone}'}",
+        "{get: /, query: {a: '${gone}'}}",
+        "{get: /, headers: {A: '${gone}'}}",
+        "{post: /, form: {a: ['${gone}']}}",
+        "{post: /, json: {a: {b: '${gone}'}}}",
+        "{get: /, expect: {equals: {a: '${gone}'}}}",
+    ],
+)
+def test_unknown_names_are_found_wherever_a_lookup_can_stand(step, valid, refuse):
+    """No part of a step is left to fail during the run."""
+    problems = refuse(valid.replace("{get: /a}", step))
+    assert [(p.line, p.message) for p in problems] == [(8, "${gone} is not known here")]
+
+
 def test_a_key_may_be_any_word(valid, accept):
     """Only values have types: `on`, `no` and `010` are fine as keys."""
     text = cut(valid, STEPS + "      - {call: a, arguments: {on: 1, no: 2, 010: 3}}")

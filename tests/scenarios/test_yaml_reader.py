@@ -211,6 +211,10 @@ HOSTILE = {
     "unknown names": "name: x\ntitle: x\narms: {a: {mcp: http://a}}\njourneys:\n  j:\n"
     "    a:\n      - call: x\n        arguments:\n"
     + "".join(f"          a{n}: ${{b{n}}}\n" for n in range(1900)),
+    "a long variable": "env: [A]\nvars: {a: '${env:" + "x" * 1_000_000 + "}'}",
+    "a long path": "name: x\ntitle: x\narms: {a: {http: http://a}}\njourneys:\n  j:\n    a:\n"
+    "      - get: " + "x" * 1_000_000,
+    "long keys": "".join(f"? {'k' * 4000}{n}\n: {{x: 1}}\n" for n in range(250)),
     "a deep expression": "name: x\ntitle: x\narms: {a: {mcp: http://a}}\njourneys:\n  j:\n    a:\n"
     "      - {call: x, save: {y: '" + "(" * 1000 + "'}}",
 }
