@@ -204,7 +204,7 @@ def _compared(gate: Gate, arm: Evidence, versus: Evidence) -> _Finding:
         return _Finding("INCONCLUSIVE", f"{metric} could not be measured of both arms.")
     bound = _Bound(f"{gate.arm}.{metric} / {other}.{metric}", gate.op, factor, RATIO)
     kind = METRICS[metric].kind
-    if base and (kind == "count" or (kind == "rate" and not value and not bound.holds(0))):
+    if base and (kind == "count" or (kind == "rate" and not value)):
         return bound.plainly(value / base)
     few = _few(metric, arm.totals, gate.arm) or _few(metric, versus.totals, other)
     if few is not None:

@@ -258,12 +258,21 @@ def test_a_worker_with_users_but_without_calls_is_never_a_pass():
     assert report.reasons == ["Worker w2 had users, but ended no call: look at its log."]
 
 
-def test_warm_up_alone_makes_no_worker_idle():
-    """Only measured rounds tell whether a worker worked."""
+def test_only_measured_rounds_tell_whether_a_worker_worked():
+    """A worker that left after the warm-up is not idle; one that only worked there is."""
     warmup = virtual["turn"](0, "mcp", 0, Round(ok=1), nodes=["w1", "w2"])
     turn = virtual["turn"](1, "mcp", 1, Round(), nodes=["w1"])
-    records = [*warmup, *turn, RunEnded(at_s=2, reason="finished")]
-    assert build([virtual["started"](["mcp"]), *records]).verdict == "PASS"
+    idle = TurnEnded(turn=1, node="w2", users=1, busy_s=1, planned=0)
+    end = RunEnded(at_s=2, reason="finished")
+    first = virtual["started"](["mcp"])
+    assert build([first, *warmup, *turn, end]).verdict == "PASS"
+    assert "Worker w2" in build([first, *warmup, *turn, idle, end]).reasons[0]
+
+
+def test_the_only_process_is_not_called_an_idle_worker():
+    """Without any call the arm is what was not measured; the process is not named on top."""
+    reasons = built({"mcp": [Round(ok=0)]}).reasons
+    assert reasons == ["No call of mcp ended in a measured round: nothing is known about it."]
 
 
 def test_the_timeline_has_a_point_for_every_second():
@@ -329,7 +338,8 @@ def test_littles_law_is_checked_where_it_holds(load, end, noted):
 
 def test_a_run_killed_in_a_round_reports_what_it_has():
     """No end, a torn round: incomplete, at best INCONCLUSIVE, its whole rounds compared."""
-    arms = {"control": noisy(10, 8, 1), "mcp": noisy(20, 8, 2)}
+    torn = Round(ms=500)
+    arms = {"control": [*noisy(10, 7, 1), torn], "mcp": noisy(20, 8, 2)}
     records = virtual["journal"](arms, end=None)
     report = build(records[:-1])
     assert (report.complete, report.verdict, report.exit_code) == (False, "INCONCLUSIVE", 90)

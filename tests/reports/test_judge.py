@@ -171,6 +171,7 @@ def test_a_percentile_of_too_few_calls_does_not_exist(metric, n, needed):
         ("mcp.success_rate > 99%", 100, 0, "INCONCLUSIVE"),
         ("mcp.success_rate > 99%", 1000, 0, "PASS"),
         ("mcp.success_rate > 99%", 1000, 100, "FAIL"),
+        ("mcp.success_rate < 5%", 1000, 1000, "PASS"),
         ("mcp.success_rate >= 100%", 10, 0, "PASS"),
         ("mcp.success_rate >= 100%", 10, 1, "FAIL"),
     ],

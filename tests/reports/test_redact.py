@@ -36,6 +36,12 @@ def test_a_secret_is_found_however_it_is_written(written):
     assert text.endswith("after")
 
 
+def test_a_secret_in_a_quoted_exception_is_found():
+    """Python's repr escapes quotes and backslashes, as in the text of a KeyError."""
+    secret = "it's\\a\"secret"
+    assert "secret" not in Redactor([secret]).text(str(KeyError(secret)))
+
+
 def test_the_longest_secret_goes_first():
     """A secret that begins with another one does not leave its end behind."""
     assert Redactor(["hunter", "hunter2-long"]).text("hunter2-long hunter") == (
