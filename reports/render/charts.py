@@ -108,7 +108,8 @@ def _columns(places: Sequence[float], titles: Sequence[str]) -> ET.Element:
 
 
 def _line(css: str, places: list[tuple[float, float]]) -> ET.Element:
-    return element("path", class_=css, d=svg.path(places))
+    dot = " dot" if len(places) == 1 else ""
+    return element("path", class_=css + dot, d=svg.path(places))
 
 
 def percentiles(arms: Mapping[str, ArmNumbers]) -> str:

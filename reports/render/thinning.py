@@ -18,12 +18,14 @@ class Series:
 
     def stretches(self, arm: str) -> list[list[TimelinePoint]]:
         """Cut an arm's points where it paused: a line across another's turn would be a lie."""
-        points = [point for point in self.points if point.arm == arm]
-        gaps = [after.at_s - before.at_s for before, after in pairwise(points)]
-        longest = 1.75 * median(gaps) if gaps else 0.0
-        cut: list[list[TimelinePoint]] = []
-        for i, point in enumerate(points):
-            if i == 0 or gaps[i - 1] > longest:
+        own = [(i, point) for i, point in enumerate(self.points) if point.arm == arm]
+        gaps = [after.at_s - before.at_s for (_, before), (_, after) in pairwise(own)]
+        longest_s = 1.75 * median(gaps) if gaps else 0.0
+        cut = [[point] for _, point in own[:1]]
+        for (before, _), (i, point), gap_s in zip(own, own[1:], gaps, strict=False):
+            # A merged point may span turns of several arms: only the pause can tell there.
+            interrupted = self.seconds is None and i != before + 1
+            if interrupted or gap_s > longest_s:
                 cut.append([])
             cut[-1].append(point)
         return cut

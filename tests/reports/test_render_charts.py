@@ -168,6 +168,27 @@ def test_a_line_breaks_where_the_arm_paused():
     assert series.stretches("control") == []
 
 
+def test_a_line_breaks_at_a_turn_of_another_arm_however_short():
+    """Turns of a single point each stay dots: their regular distance is no continuity."""
+    points = [point(float(s), arm="mcp" if s % 2 else "control") for s in range(6)]
+    assert [len(part) for part in thin(points, 100).stretches("mcp")] == [1, 1, 1]
+
+
+def test_a_single_point_is_a_dot(example):
+    """A turn of one second is drawn large enough to be seen."""
+    svg = charts.latencies(example.report().arms, thin([point(0.0)], 100))
+    assert [e.get("class") for e in shapes(svg, "dot")] == [
+        "line arm-1 dot",
+        "line thin arm-1 dot",
+    ]
+
+
+def test_a_merged_line_goes_on_through_short_turns():
+    """Where each point stands for turns of both arms, each arm's line goes on."""
+    points = [point(float(s), arm="mcp" if s % 2 else "control") for s in range(1_000)]
+    assert [len(part) for part in thin(points, 50).stretches("mcp")] == [50]
+
+
 def shapes(svg, css):
     """Give the elements of a chart whose class contains a word."""
     return [e for e in ET.fromstring(svg).iter() if css in e.get("class", "").split()]
