@@ -301,26 +301,17 @@ def samples() -> list[SampleRecord]:
 def empty(verdict: str = "INVALID", **changes: Any) -> Report:
     """Build a run in which nothing was measured: every number that can be is null."""
     nothing = Latency()
+    rates = ("error_rate", "success_rate", "throughput_per_s", "calls_per_s")
+    counts = ("calls", "journeys_done", "planned", "dropped", "warmup_calls", "setup_calls")
     untouched = ArmNumbers(
         target="",
         protocol="",
-        calls=0,
-        journeys_done=0,
-        error_rate=None,
-        success_rate=None,
-        throughput_per_s=None,
-        calls_per_s=None,
+        **dict.fromkeys(rates),
+        **dict.fromkeys((*counts, "sessions_lost", "bytes_in", "bytes_out"), 0),
         classes={},
         latency_ms=nothing,
         service_ms=nothing,
         journey_ms=nothing,
-        planned=0,
-        dropped=0,
-        warmup_calls=0,
-        setup_calls=0,
-        sessions_lost=0,
-        bytes_in=0,
-        bytes_out=0,
         journeys={},
         steps={},
         rounds=[],
