@@ -180,7 +180,13 @@ class Session:
                 watcher.kill()
             self._ended.set()
         # In a greenlet of its own: Locust's stop waits for what runs here.
-        gevent.spawn(self.runner.quit if self.headless or self._interrupts else self.runner.stop)
+        gevent.spawn(self._leave if self.headless or self._interrupts else self.runner.stop)
+
+    def _leave(self) -> None:
+        """Let Locust end; its web page, too, where there is one."""
+        self.runner.quit()
+        if self.environment.web_ui is not None:
+            self.environment.web_ui.stop()
 
     def _watch_nodes(self, run: Run) -> None:
         """Tell the conductor of workers that went missing."""
@@ -267,7 +273,7 @@ class Session:
     def _interrupt(self, run: Run) -> None:
         if self._conducting is None:
             run.conductor.reason = "signal"
-            self.runner.quit()
+            self._leave()
             return
         hard = self._interrupts > 1
         logger.warning(

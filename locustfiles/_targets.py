@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from locustfiles._refusal import CONFIGURATION, UNREACHABLE, Refusal
-from mcp_targets.client.errors import ConnectError, TargetError
+from mcp_targets.client.errors import CallTimeout, ConnectError, TargetError
 from mcp_targets.client.exchange import Endpoint
 from mcp_targets.client.mcp import McpClient
 from mcp_targets.client.tools import Tool
@@ -72,6 +72,13 @@ def reach(
         raise Refusal(
             UNREACHABLE,
             [f"{name}: cannot reach {url} ({error}). Is the server running at this address?"],
+        ) from error
+    except CallTimeout as error:
+        raise Refusal(
+            UNREACHABLE,
+            [
+                f"{name}: {url} takes connections, but gives no answer in {arm.timeout:g} s ({error})"
+            ],
         ) from error
     except TargetError as error:
         raise Refusal(
