@@ -300,7 +300,6 @@ def samples() -> list[SampleRecord]:
 
 def empty(verdict: str = "INVALID", **changes: Any) -> Report:
     """Build a run in which nothing was measured: every number that can be is null."""
-    nothing = Latency()
     rates = ("error_rate", "success_rate", "throughput_per_s", "calls_per_s")
     counts = ("calls", "journeys_done", "planned", "dropped", "warmup_calls", "setup_calls")
     untouched = ArmNumbers(
@@ -309,21 +308,15 @@ def empty(verdict: str = "INVALID", **changes: Any) -> Report:
         **dict.fromkeys(rates),
         **dict.fromkeys((*counts, "sessions_lost", "bytes_in", "bytes_out"), 0),
         classes={},
-        latency_ms=nothing,
-        service_ms=nothing,
-        journey_ms=nothing,
+        **dict.fromkeys(("latency_ms", "service_ms", "journey_ms"), Latency()),
         journeys={},
         steps={},
         rounds=[],
         percentile_curve=[],
     )
+    measured = ("cpu_percent", "cpu_us_per_call", "loop_lag_p99_ms")
     unknown = Generator(
-        cpu_percent=None,
-        cpu_us_per_call=None,
-        late_starts=0,
-        loop_lag_p99_ms=None,
-        processes=0,
-        workers_lost=["worker-2"],
+        **dict.fromkeys(measured), late_starts=0, processes=0, workers_lost=["worker-2"]
     )
     compared = Comparison(
         metric="p95",
