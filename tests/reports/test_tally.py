@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reports.groups import CALL, Group
-from reports.health import GeneratorHealth, Limits
 from reports.histogram import Histogram
 from reports.journal import (
     SETUP,
@@ -24,7 +23,6 @@ from reports.journal import (
 )
 from reports.metrics import Evidence, Totals, paired
 from reports.tally import RunTally, Tally, Turn, fold
-from reports.timeline import LATE_S, Timeline
 
 virtual = run_path(str(Path(__file__).with_name("virtual_run.py")))
 Round, cell, pairs = virtual["Round"], virtual["cell"], virtual["pairs"]
@@ -367,117 +365,6 @@ def test_memory_does_not_grow_with_the_calls():
         return size
 
     assert peak(1_000_000) < 1.1 * peak(1000)
-
-
-def slice_of(second: float, health: Health, node: str = "w1", turn: int = 0) -> Slice:
-    """Give a slice of one second without calls."""
-    return Slice(node=node, turn=turn, at_s=second, seconds=1, cells=[], health=health)
-
-
-def test_the_hottest_time_in_a_row_is_found_per_arm():
-    """Pauses that another arm gives the generator do not hide that this one saturates it."""
-    health = GeneratorHealth(Limits(generator_cpu=0.9))
-    hot, cool = Health(cpu_s=0.95, wall_s=1), Health(cpu_s=0.1, wall_s=1)
-    for second in range(12):
-        health.add(slice_of(second, hot if second % 2 else cool), "mcp" if second % 2 else "rest")
-    assert (health.nodes["w1"].hottest_s, health.nodes["w1"].hottest_arm) == (6, "mcp")
-
-
-def test_a_cool_second_ends_the_time_in_a_row():
-    """Four hot seconds, a cool one and four hot ones are four in a row, not eight."""
-    health = GeneratorHealth()
-    for second in range(9):
-        health.add(slice_of(second, Health(cpu_s=0.1 if second == 4 else 1, wall_s=1)), "mcp")
-    assert health.nodes["w1"].hottest_s == 4
-
-
-def test_health_is_that_of_the_worst_process():
-    """Means over processes would hide the busy one: CPU and lag are the worst, starts the sum."""
-    health = GeneratorHealth()
-    lags = {"w1": [1_000_000] * 99 + [2_000_000], "w2": [7_000_000]}
-    for node, cpu_s in (("w1", 0.8), ("w2", 0.2)):
-        state = Health(cpu_s=cpu_s, wall_s=1, lag=pairs(lags[node]), late_starts=2, starts=10)
-        health.add(slice_of(0, state, node), "mcp")
-    assert health.cpu_percent == 80
-    assert health.cpu_s == pytest.approx(1.0)
-    assert health.loop_lag_p99_ms == pytest.approx(7, rel=0.001)
-    assert health.late_starts == 4
-    assert health.nodes["w1"].late == 0.2
-
-
-def test_health_that_was_not_measured_is_none():
-    """No process, or one without a clock, has no numbers."""
-    assert (GeneratorHealth().cpu_percent, GeneratorHealth().loop_lag_p99_ms) == (None, None)
-    health = GeneratorHealth()
-    health.add(slice_of(0, Health(cpu_s=0, wall_s=0)), "mcp")
-    assert (health.cpu_percent, health.loop_lag_p99_ms, health.nodes["w1"].late) == (None, None, 0)
-
-
-def test_limits_come_from_the_run_and_default_where_it_is_silent():
-    """Known names are taken, unknown ones belong to a newer version."""
-    limits = Limits.of({"generator_cpu": 0.5, "colour": 3.0})
-    assert limits == Limits(generator_cpu=0.5, loop_lag_p99_ms=5.0, late_starts=0.01)
-
-
-def points(*slices: Slice):
-    """Give the timeline of some slices of one turn."""
-    timeline = Timeline()
-    started = TurnStarted(turn=0, arm="mcp", phase="warmup", round=0, at_s=0, planned_s=99)
-    for one in slices:
-        timeline.add(one, started)
-    return timeline.points()
-
-
-def test_the_timeline_adds_nodes_of_the_same_second():
-    """Two nodes with a slice of the same second make one point with both their rates."""
-    cells = [
-        cell("mcp", [10.0] * 8),
-        cell("mcp", [30.0] * 2, cls="timeout"),
-        cell("mcp", [99.0] * 5, cls="interrupted"),
-        cell("mcp", [500.0] * 4, kind="journey"),
-    ]
-    health = Health(cpu_s=0, wall_s=1)
-    [point] = points(
-        Slice(node="w1", turn=0, at_s=3.2, seconds=0.5, cells=cells, health=health),
-        Slice(node="w2", turn=0, at_s=3.1, seconds=1.0, cells=cells, health=health),
-    )
-    assert (point.at_s, point.arm, point.phase) == (3.1, "mcp", "warmup")
-    assert (point.calls_per_s, point.errors_per_s) == (30, 6)
-    assert point.p50_ms == pytest.approx(10, rel=0.001)
-    assert point.p95_ms == pytest.approx(99, rel=0.001)
-
-
-def test_a_second_without_calls_is_a_point_at_zero():
-    """A frozen server shows as a gap in the curve, not as a missing point."""
-    [point] = points(slice_of(0, Health(cpu_s=0, wall_s=1)))
-    assert (point.calls_per_s, point.p50_ms, point.p95_ms) == (0, None, None)
-
-
-def test_short_slices_of_one_node_share_their_second():
-    """Two halves of a second are one second, not two rates on top of each other."""
-    health = Health(cpu_s=0, wall_s=1)
-    half = {"node": "w1", "turn": 0, "seconds": 0.5, "health": health}
-    [point] = points(
-        *(Slice(at_s=at_s, cells=[cell("mcp", [1.0] * 5)], **half) for at_s in (0, 0.5))
-    )
-    assert point.calls_per_s == 10
-
-
-def test_a_slice_without_length_gives_no_infinite_rate():
-    """Zero seconds have no rate."""
-    empty = Slice(node="w1", turn=0, at_s=0, seconds=0, cells=[], health=Health(cpu_s=0, wall_s=0))
-    assert points(empty)[0].calls_per_s == 0
-
-
-def test_old_seconds_are_closed_and_stay_in_order():
-    """A long run keeps histograms for its last minute only; late slices open a second point."""
-    timeline = Timeline()
-    started = TurnStarted(turn=0, arm="mcp", phase="round", round=1, at_s=0, planned_s=99)
-    for second in [*range(200), 5]:
-        timeline.add(slice_of(second, Health(cpu_s=0, wall_s=1)), started)
-    assert len(timeline._open) <= LATE_S + 2
-    times = [point.at_s for point in timeline.points()]
-    assert times == sorted([*range(200), 5])
 
 
 def test_the_histogram_of_an_arm_is_that_of_all_its_calls():

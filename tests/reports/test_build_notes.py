@@ -1,0 +1,131 @@
+"""The report beside its numbers: the generator, lost and idle workers, the timeline, the notes."""
+
+from pathlib import Path
+from runpy import run_path
+
+import pytest
+
+from reports.build import build
+from reports.document import Report
+from reports.journal import SETUP, Health, Note, RunEnded, Slice, TurnEnded
+
+virtual = run_path(str(Path(__file__).with_name("virtual_run.py")))
+Round, cell = virtual["Round"], virtual["cell"]
+
+
+def built(arms, **changes) -> Report:
+    """Build the report of a run of these rounds."""
+    return build(virtual["journal"](arms, **changes))
+
+
+def test_the_generator_is_described_by_its_measured_rounds():
+    """CPU of the busiest process, CPU per call of all of them, lag, late starts, processes."""
+    health = Health(
+        cpu_s=0.5, wall_s=1, lag=virtual["pairs"]([2_000_000] * 200), late_starts=1, starts=1000
+    )
+    report = built({"mcp": [Round(ok=1000)] * 2}, nodes=["w1", "w2"], health=health)
+    generator = report.generator
+    assert generator.cpu_percent == 50
+    assert generator.cpu_us_per_call == pytest.approx(2.0e6 / 4000)
+    assert generator.loop_lag_p99_ms == pytest.approx(2, rel=0.001)
+    assert (generator.late_starts, generator.processes, generator.workers_lost) == (4, 2, [])
+
+
+def test_a_lost_worker_is_named():
+    """By its name if the note has it, else by the note's words: INVALID, exit code 92."""
+    lost = [
+        Note(at_s=1, code="worker_lost", text="worker w2 was lost", node="w2"),
+        Note(at_s=1, code="worker_lost", text="another one was lost"),
+    ]
+    report = built({"mcp": [Round()]}, extra=lost)
+    assert report.generator.workers_lost == ["w2", "another one was lost"]
+    assert (report.verdict, report.exit_code) == ("INVALID", 92)
+
+
+def test_a_worker_with_users_but_without_calls_is_never_a_pass():
+    """One worker did nothing; one that only watched has no users and is left alone."""
+    records = virtual["journal"]({"mcp": [Round()]})
+    for node, users in (("w2", 3), ("watcher", 0)):
+        end = TurnEnded(turn=0, node=node, users=users, busy_s=1, planned=0)
+        records.insert(-1, end)
+    report = build(records)
+    assert report.verdict == "INCONCLUSIVE"
+    assert report.reasons == ["Worker w2 had users, but ended no call: look at its log."]
+
+
+def test_only_measured_rounds_tell_whether_a_worker_worked():
+    """A worker that left after the warm-up is not idle; one that only worked there is."""
+    warmup = virtual["turn"](0, "mcp", 0, Round(ok=1), nodes=["w1", "w2"])
+    turn = virtual["turn"](1, "mcp", 1, Round(), nodes=["w1"])
+    idle = TurnEnded(turn=1, node="w2", users=1, busy_s=1, planned=0)
+    end = RunEnded(at_s=2, reason="finished")
+    first = virtual["started"](["mcp"])
+    assert build([first, *warmup, *turn, end]).verdict == "PASS"
+    assert "Worker w2" in build([first, *warmup, *turn, idle, end]).reasons[0]
+
+
+def test_the_only_process_is_not_called_an_idle_worker():
+    """Without any call the arm is what was not measured; the process is not named on top."""
+    reasons = built({"mcp": [Round(ok=0)]}).reasons
+    assert reasons == ["No call of mcp ended in a measured round: nothing is known about it."]
+
+
+def test_the_timeline_has_a_point_for_every_second():
+    """Warm-up included, in the order of time."""
+    warmup = virtual["turn"](0, "mcp", 0, Round(ok=5), at_s=0)
+    turns = virtual["turn"](1, "mcp", 1, Round(ok=8, failed=2), at_s=3)
+    records = [*warmup, *turns, RunEnded(at_s=2, reason="finished")]
+    timeline = build([virtual["started"](["mcp"]), *records]).timeline
+    assert [(p.at_s, p.phase, p.calls_per_s, p.errors_per_s) for p in timeline] == [
+        (0, "warmup", 5, 0),
+        (3, "round", 10, 2),
+    ]
+
+
+def test_notes_tell_what_a_reader_must_know():
+    """What the run wrote down, once, and what only shows in the tallies."""
+    setup = Slice(
+        node="w1",
+        turn=SETUP,
+        at_s=0,
+        seconds=1,
+        cells=[cell("mcp", [1.0] * 3, cls="timeout"), cell("mcp", [1.0] * 4)],
+        health=virtual["COOL"],
+    )
+    stray = Slice(node="w1", turn=99, at_s=0, seconds=1, cells=[], health=virtual["COOL"])
+    noted = [
+        Note(at_s=1, code="session_lost", text="a session was lost", arm="mcp", count=2),
+        Note(at_s=2, code="session_lost", text="a session was lost", arm="mcp"),
+        Note(at_s=3, code="system_died", text="the system died", arm="mcp"),
+    ]
+    hour = cell("mcp", [4_000_000.0] * 2)
+    warmup = virtual["turn"](50, "mcp", 0, Round(failed=7))
+    late = Slice(node="w1", turn=0, at_s=0, seconds=1, cells=[hour], health=virtual["COOL"])
+    report = built({"mcp": [Round()]}, extra=[setup, stray, *noted, late, *warmup])
+    assert report.notes == [
+        "a session was lost (2 times)",
+        "the system died",
+        "2 calls of mcp took longer than an hour; percentiles call it an hour.",
+        "7 calls of mcp failed in the warm-up, which does not count.",
+        "3 calls of mcp failed outside of rounds, such as opening a session.",
+        "1 slices of the journal belong to no turn and were left out.",
+    ]
+    arm = report.arms["mcp"]
+    assert (arm.sessions_lost, arm.setup_calls, arm.warmup_calls) == (3, 7, 107)
+
+
+@pytest.mark.parametrize(
+    ("load", "end", "noted"),
+    [
+        ({"model": "closed"}, "finished", True),
+        ({"model": "closed", "think_s": [0, 0]}, "finished", True),
+        ({"model": "closed", "think_s": [0, 2]}, "finished", False),
+        ({"model": "open"}, "finished", False),
+        ({"model": "closed"}, "signal", False),
+    ],
+)
+def test_littles_law_is_checked_where_it_holds(load, end, noted):
+    """Closed load without think time, in a run that was not cut off."""
+    half_idle = Round(ms=10, ok=50, busy_s=1.0, users=1)
+    notes = built({"mcp": [half_idle]}, load=load, end=end).notes
+    assert any("Little's law" in note for note in notes) is noted
