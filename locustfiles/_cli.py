@@ -6,7 +6,7 @@ Nothing heavy is imported before it is needed: only `run` loads Locust, which pa
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn
 
 import click
 
@@ -67,10 +67,7 @@ def run(
       mcp-perf run twilio-tasks --arm mcp --out results
       mcp-perf run your-server --target mcp=http://127.0.0.1:8000/mcp
     """
-    chosen = tuple(part.strip() for part in formats.split(",") if part.strip())
-    unknown = [part for part in chosen if part not in FORMATS]
-    if unknown:
-        _refuse([f"--format: no format {', '.join(unknown)}; choose from {', '.join(FORMATS)}"])
+    chosen = _formats(formats)
     arguments = ["--scenario", scenario]
     for name, values in (("--target", target), ("--arm", arm), ("--set", settings)):
         for value in values:
@@ -152,16 +149,29 @@ def report(folder: Path, formats: str) -> None:
       mcp-perf report reports/out/twilio-tasks-20261121T101500Z
     """
     from reports.build import load_report  # noqa: PLC0415
+    from reports.journal import JournalError  # noqa: PLC0415
     from reports.render import write_all  # noqa: PLC0415
 
-    if not (folder / "journal.jsonl").is_file():
-        _refuse([f"{folder}: no journal.jsonl; name the folder of a run, under reports/out"])
-    document, samples = load_report(folder)
-    for path in write_all(document, samples, folder, tuple(formats.split(","))):
+    chosen = _formats(formats)
+    try:
+        document, samples = load_report(folder)
+    except JournalError as error:
+        _refuse([f"{folder}: {error}"])
+    for path in write_all(document, samples, folder, chosen):
         click.echo(path)
 
 
-def _refuse(lines: Sequence[str]) -> None:
+def _formats(text: str) -> tuple[str, ...]:
+    """Read `html,json`; an unknown format is refused."""
+    chosen = tuple(part.strip() for part in text.split(",") if part.strip())
+    unknown = [part for part in chosen if part not in FORMATS]
+    if unknown or not chosen:
+        what = ", ".join(unknown) or "nothing"
+        _refuse([f"--format: no format {what}; choose from {', '.join(FORMATS)}"])
+    return chosen
+
+
+def _refuse(lines: Sequence[str]) -> NoReturn:
     """Say what is wrong and leave with 104: nothing was sent."""
     for line in lines:
         click.echo(line, err=True)

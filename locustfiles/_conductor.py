@@ -91,7 +91,16 @@ class Conductor:
         if node in self.lost:
             return
         self.lost.add(node)
-        self._write([Note(at_s=self._now_s(), code="worker_lost", text=f"worker {node} was lost")])
+        self._write(
+            [
+                Note(
+                    at_s=self._now_s(),
+                    code="worker_lost",
+                    text=f"worker {node} was lost",
+                    node=node,
+                )
+            ]
+        )
         waiting = self._waiting
         if waiting is not None:
             waiting.missing.discard(node)

@@ -1,6 +1,7 @@
 """Everything that is settled before a run: the scenario, its load, its targets, its folder."""
 
 import os
+import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -91,7 +92,9 @@ def prepare(wish: Wish) -> Prepared:
         systems=Systems(folder / "systems"),
     )
     try:
-        prepared.targets = reach_all(loaded, prepared.systems, pointed)
+        prepared.targets = reach_all(
+            loaded, prepared.systems, pointed, {"run": secrets.token_hex(3)}
+        )
         problems = unknown_tools(loaded, prepared.targets) + _unknown_names(prepared)
         if problems:
             raise Refusal(CONFIGURATION, problems)  # noqa: TRY301 -- one clean-up for all

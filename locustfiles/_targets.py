@@ -35,14 +35,19 @@ class ArmTarget:
     tools: Mapping[str, Tool] | None = None
 
 
-def reach_all(loaded: Loaded, systems: Systems, pointed: Mapping[str, str]) -> dict[str, ArmTarget]:
-    """Resolve, start and try all targets. Raises Refusal, naming every one that failed."""
+def reach_all(
+    loaded: Loaded, systems: Systems, pointed: Mapping[str, str], common: Mapping[str, str]
+) -> dict[str, ArmTarget]:
+    """Resolve, start and try all targets. Raises Refusal, naming every one that failed.
+
+    `pointed` replaces the addresses of arms; `common` are variables that every arm knows.
+    """
     reached: dict[str, ArmTarget] = {}
     failed: list[Refusal] = []
     for name, arm in loaded.scenario.arms.items():
         try:
             address, provided = _locate(pointed.get(name, arm.address), systems)
-            reached[name] = reach(name, arm, loaded, address, provided)
+            reached[name] = reach(name, arm, loaded, address, {**provided, **common})
         except Refusal as refusal:
             failed.append(refusal)
     if failed:

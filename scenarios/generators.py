@@ -18,7 +18,7 @@ from scenarios.templates import compile_template
 from scenarios.units import is_number
 from scenarios.wording import InputError, nearest, one_of, quote, suggest
 
-BUILTINS: Final = frozenset(("seq", "user", "arm"))
+BUILTINS: Final = frozenset(("seq", "user", "arm", "run"))
 
 Draw = Callable[[dict[str, Any]], Any]
 Make = Callable[[int, random.Random], Draw]

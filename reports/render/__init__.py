@@ -7,7 +7,8 @@ from typing import Final
 
 from reports.document import Report
 from reports.journal import SampleRecord
-from reports.render import csv_samples, html, json_report, junit, markdown
+from reports.render import csv_samples, json_report, junit, markdown
+from reports.render import html as html_report
 
 _Chunks = Iterable[str]
 _RENDERINGS: Final[dict[str, tuple[str, Callable[[Report, Iterable[SampleRecord]], _Chunks]]]] = {
@@ -15,7 +16,7 @@ _RENDERINGS: Final[dict[str, tuple[str, Callable[[Report, Iterable[SampleRecord]
     "csv": ("samples.csv", lambda _, samples: csv_samples.render(samples)),
     "junit": ("junit.xml", lambda report, _: [junit.render(report)]),
     "md": ("report.md", lambda report, _: [markdown.render(report)]),
-    "html": ("report.html", lambda report, _: [html.render(report)]),
+    "html": ("report.html", lambda report, _: [html_report.render(report)]),
 }
 """Format -> file name and renderer; the document itself comes first, it can make all the others."""
 

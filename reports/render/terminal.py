@@ -10,6 +10,7 @@ from rich.text import Text
 
 from reports.document import Report
 from reports.render import numbers
+from reports.render.text import one_line
 from reports.render.wording import simulated
 
 _STYLES: Final = {
@@ -29,14 +30,11 @@ def summary(report: Report, folder: Path, console: Console) -> None:
     if report.gates:
         _gates(report, console)
     for failure in report.failures[:5]:
-        console.print(
-            _plain(
-                f"{failure.arm}: {numbers.count(failure.count)} x {failure.cls} in "
-                f"{failure.step}: {failure.example}"
-            ),
-            style="red",
-            soft_wrap=True,
+        line = (
+            f"{failure.arm}: {numbers.count(failure.count)} x {failure.cls} in "
+            f"{failure.step}: {one_line(failure.example)}"
         )
+        console.print(Text(_plain(line), style="red"), soft_wrap=True)
     if report.failures:
         console.print()
     for line in simulated(report):
