@@ -81,9 +81,7 @@ def reach(
     except CallTimeout as error:
         raise Refusal(
             UNREACHABLE,
-            [
-                f"{name}: {url} takes connections, but gives no answer in {arm.timeout:g} s ({error})"
-            ],
+            [f"{name}: {url} accepts, but gives no answer in {arm.timeout:g} s ({error})"],
         ) from error
     except TargetError as error:
         raise Refusal(
