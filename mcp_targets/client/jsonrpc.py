@@ -53,7 +53,10 @@ def is_answer(message: bytes) -> bool:
     """Tell whether a stream's message ends the call: all but notifications and requests do.
 
     A message that cannot be read counts as the answer too, so that `judge` can say what it was.
+    An event without data does not: servers that can resume a stream begin it by one, for its id.
     """
+    if not message:
+        return False
     try:
         return _decode(message).method is msgspec.UNSET
     except msgspec.DecodeError:

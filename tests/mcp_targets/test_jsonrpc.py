@@ -93,3 +93,8 @@ def test_notifications_and_requests_do_not_end_a_call(message, ends) -> None:
 def test_an_unreadable_message_ends_the_call_so_that_it_can_be_judged() -> None:
     """Garbage in a stream is judged, not waited out."""
     assert is_answer(b"{")
+
+
+def test_an_event_without_data_is_no_answer():
+    """Servers that can resume a stream begin it with an event that has an id and no data."""
+    assert not is_answer(b"")

@@ -1,0 +1,169 @@
+"""Real servers in processes of their own, on free ports of this machine."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+_HERE: Final = Path(__file__).parent
+_NODE: Final = _HERE.parents[1] / ".cache" / "node"
+_EVERYTHING: Final = "@modelcontextprotocol/server-everything"
+_EVERYTHING_VERSION: Final = "2026.8.31"
+_READY_S: Final = 30.0
+
+
+class Server:
+    """A server's process; its output goes into a file."""
+
+    def __init__(self, argv: list[str], env: dict[str, str], log: Path, port: int) -> None:
+        self.argv = argv
+        self.env = env
+        self.log = log
+        self.port = port
+        self.base = f"http://127.0.0.1:{port}"
+        self.url = f"{self.base}/mcp"
+        self.start()
+
+    def start(self) -> None:
+        """Start it and wait until it takes connections."""
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                self.argv,
+                env=self.env,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        until(self._takes_connections, f"{self.argv} is not ready", _READY_S)
+
+    def stop(self) -> None:
+        """Kill its whole process group: nothing of it is worth a farewell."""
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+    def get(self, path: str) -> dict:
+        """Ask the server something, by JSON."""
+        return self._ask(urllib.request.Request(f"{self.base}{path}"))
+
+    def post(self, path: str, value: object = None) -> dict:
+        """Tell the server something."""
+        data = json.dumps(value).encode()
+        return self._ask(urllib.request.Request(f"{self.base}{path}", data, method="POST"))
+
+    def _ask(self, request: urllib.request.Request) -> dict:
+        direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with direct.open(request, timeout=10) as reply:
+            return json.load(reply)
+
+    def _takes_connections(self) -> bool:
+        assert self.process.poll() is None, self.log.read_text("utf-8", "replace")
+        try:
+            socket.create_connection(("127.0.0.1", self.port), 1).close()
+        except OSError:
+            return False
+        return True
+
+
+def until(what: Callable[[], bool], failure: str, seconds: float) -> None:
+    """Wait for something to become true."""
+    deadline = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < deadline, failure
+        time.sleep(0.02)
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return listener.getsockname()[1]
+
+
+@pytest.fixture(scope="session", name="until")
+def until_() -> Callable[..., None]:
+    """Wait for something to become true, with a deadline."""
+    return until
+
+
+@pytest.fixture(scope="session", name="free_port")
+def free_port_() -> Callable[[], int]:
+    """Find a port that nobody listens on."""
+    return free_port
+
+
+@pytest.fixture(scope="session")
+def start(tmp_path_factory, environment) -> Iterator[Callable[..., Server]]:
+    """Start an app of this folder on a free port; all end with the session."""
+    folder = tmp_path_factory.mktemp("servers")
+    servers: list[Server] = []
+
+    def run(app: str, *switches: str) -> Server:
+        port = free_port()
+        argv = [sys.executable, str(_HERE / app), str(port), *switches]
+        servers.append(Server(argv, environment, folder / f"{app}-{port}.log", port))
+        return servers[-1]
+
+    yield run
+    for server in servers:
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def everything(tmp_path_factory, environment) -> Iterator[Server]:
+    """Start the official reference server of the TypeScript SDK; install it when it is missing."""
+    package = _NODE / "node_modules" / _EVERYTHING
+    if _installed(package) != _EVERYTHING_VERSION:
+        _NODE.mkdir(parents=True, exist_ok=True)
+        quiet = ["--no-package-lock", "--no-audit", "--no-fund", "--loglevel=error"]
+        wanted = f"{_EVERYTHING}@{_EVERYTHING_VERSION}"
+        npm = Path(sys.executable).with_name("npm")
+        subprocess.run(
+            [npm, "install", *quiet, "--prefix", _NODE, wanted], env=environment, check=True
+        )
+    port = free_port()
+    node = str(Path(sys.executable).with_name("node"))
+    argv = [node, str(package / "dist" / "index.js"), "streamableHttp"]
+    # The one tool that can reach out is told that no host is allowed: it fails instead.
+    env = {**environment, "PORT": str(port), "GZIP_ALLOWED_DOMAINS": "nowhere.invalid"}
+    server = Server(argv, env, tmp_path_factory.mktemp("node") / "everything.log", port)
+    yield server
+    server.stop()
+
+
+def _installed(package: Path) -> str:
+    manifest = package / "package.json"
+    return json.loads(manifest.read_text("utf-8"))["version"] if manifest.is_file() else ""
+
+
+@pytest.fixture(scope="session")
+def sdk_sse(start) -> Server:
+    """A server of the Python SDK that keeps sessions and replies by event streams."""
+    return start("sdk_app.py")
+
+
+@pytest.fixture(scope="session")
+def sdk_json(start) -> Server:
+    """A server of the Python SDK that keeps sessions and replies by JSON."""
+    return start("sdk_app.py", "--json")
+
+
+@pytest.fixture(scope="session")
+def sdk_stateless(start) -> Server:
+    """A server of the Python SDK without sessions."""
+    return start("sdk_app.py", "--stateless")
+
+
+@pytest.fixture(scope="session")
+def fastmcp(start) -> Server:
+    """A server of fastmcp."""
+    return start("fastmcp_app.py")
