@@ -50,6 +50,7 @@ class Performer:
         self._answer = answer
         self._flusher: gevent.Greenlet | None = None
         self._hurry = Event()
+        self._ending = False
 
     def start(self) -> None:
         """Begin to watch this process and to flush its record every second."""
@@ -79,6 +80,7 @@ class Performer:
         """End the turn before its time; with `hard`, cut off the calls in flight, too."""
         if order.get("hard"):
             self._hurry.set()
+        self._ending = True
         self._stage.close()
 
     def _supervise(self, act: Callable[[dict[str, Any]], None], order: dict[str, Any]) -> None:
@@ -104,6 +106,8 @@ class Performer:
         self._recorder.turn = turn.number
         calls_before = self._recorder.calls
         open_turn = self._stage.open(turn)
+        if self._ending:  # the close came right behind the order to go
+            self._stage.close()
         open_turn.closed.wait(turn.seconds)
         self._stage.close()
         late = self._drain(order["grace_s"])

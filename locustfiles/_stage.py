@@ -29,7 +29,7 @@ class OpenTurn:
 class Stage:
     """Lets users in when a turn opens, and knows when the last of them has left it.
 
-    A turn closes by `close`, or by its own clock: users look at it between journeys, so that not
+    A turn closes by `close`, or by its own clock: users look at it before each journey, so that not
     even a starved hub makes a round longer.
     """
 
@@ -83,7 +83,7 @@ class Stage:
         last_ns = open_turn.start_ns
         try:
             journey = lane_of(open_turn.turn.arm)
-            while not open_turn.closed.is_set() and last_ns < open_turn.end_ns:
+            while not open_turn.closed.is_set() and self._clock() < open_turn.end_ns:
                 journey()
                 last_ns = self._clock()
                 pause_s = think()

@@ -1,0 +1,364 @@
+"""The conductor leads fake nodes in virtual time: nothing here waits for a clock."""
+
+import heapq
+import itertools
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from locustfiles import _conductor
+from locustfiles._conductor import Conductor
+from locustfiles._schedule import plan
+from reports.journal import Note, TurnEnded, TurnStarted
+
+
+class World:
+    """Virtual time: a wait runs whatever is due until then."""
+
+    def __init__(self):
+        self.now_s = 0.0
+        self._due = []
+        self._number = itertools.count()
+
+    def at(self, delay_s, act):
+        """Do something after a delay."""
+        heapq.heappush(self._due, (self.now_s + delay_s, next(self._number), act))
+
+    def run_until(self, condition, timeout_s):
+        """Let time pass until the condition holds; tell whether it came to."""
+        end_s = self.now_s + timeout_s
+        while not condition():
+            if not self._due or self._due[0][0] > end_s:
+                self.now_s = end_s
+                return False
+            self.now_s, _, act = heapq.heappop(self._due)
+            act()
+        return True
+
+
+class VirtualEvent:
+    def __init__(self, world):
+        self._world = world
+        self._set = False
+
+    def set(self):
+        """Let the waiting go on."""
+        self._set = True
+
+    def wait(self, timeout_s):
+        """Let virtual time pass."""
+        return self._world.run_until(lambda: self._set, timeout_s)
+
+
+class Node:
+    """Answers as a well-behaved process does, after the times it was given."""
+
+    def __init__(self, name, *, ready_s=0.1, drain_s=0.2, late=0, silent_on="", fails_on=""):
+        self.name = name
+        self.ready_s = ready_s
+        self.drain_s = drain_s
+        self.late = late
+        self.silent_on = silent_on
+        self.fails_on = fails_on
+        self.turn = None
+        """The number of the turn that is open here."""
+        self.opened: list[tuple[int, float, float]] = []
+
+
+class Stage:
+    """A conductor with its nodes, and a log of all that happened."""
+
+    def __init__(self, monkeypatch, turns, nodes, *, grace_s=1.0, timeout_s=10.0):
+        self.world = World()
+        self.nodes = {node.name: node for node in nodes}
+        self.log: list[tuple[float, str, str, int]] = []
+        self.told: list[tuple[str, dict[str, Any]]] = []
+        self.written = []
+        monkeypatch.setattr(
+            _conductor,
+            "_Waiting",
+            lambda kind, turn, missing: Waiting(kind, turn, missing, VirtualEvent(self.world)),
+        )
+        self.conductor = Conductor(
+            turns,
+            nodes=lambda: set(self.nodes),
+            tell=self.tell,
+            write=self.written.extend,
+            now_s=lambda: self.world.now_s,
+            grace_s=grace_s,
+            timeout_s=timeout_s,
+        )
+
+    def tell(self, order, data):
+        """Hand an order to every node, as Locust's messages would."""
+        self.told.append((order, data))
+        for node in list(self.nodes.values()):
+            if node.silent_on == order:
+                continue
+            if node.fails_on == order:
+                self.world.at(0.01, lambda n=node: self.answer(n, "failed", data["turn"]))
+            elif order == "prepare":
+                self.world.at(node.ready_s, lambda n=node: self.answer(n, "ready", data["turn"]))
+            elif order == "go":
+                self.begin(node, data)
+            elif node.turn is not None:
+                self.end(node, node.turn, 0.0 if data["hard"] else node.drain_s)
+
+    def begin(self, node, data):
+        """Open a turn on a node; its clock will end it."""
+        node.turn = data["turn"]
+        node.opened.append((data["turn"], self.world.now_s, 0.0))
+        self.log.append((self.world.now_s, "open", node.name, data["turn"]))
+        self.world.at(data["seconds"], lambda: self.end(node, data["turn"], node.drain_s))
+
+    def end(self, node, turn, drain_s):
+        """End a node's turn, if it is still open."""
+        if node.turn == turn:
+            node.turn = None
+            self.world.at(drain_s, lambda: self.answer(node, "done", turn))
+
+    def answer(self, node, kind, turn):
+        """Answer the conductor, unless the node is gone."""
+        if node.name not in self.nodes:
+            return
+        self.log.append((self.world.now_s, kind, node.name, turn))
+        ended = {"turn": turn, "node": node.name, "users": 3, "busy_s": 5.0, "planned": 7}
+        ended = {**ended, "type": "turn_end"}
+        self.conductor.hear(kind, node.name, {"turn": turn, "late": node.late, "ended": ended})
+
+    def of(self, kind):
+        """Return the records of one kind."""
+        return [record for record in self.written if isinstance(record, kind)]
+
+    def orders(self):
+        """Return which orders were given for which turns."""
+        return [(order, data.get("turn")) for order, data in self.told]
+
+
+class Waiting:
+    def __init__(self, kind, turn, missing, complete):
+        self.kind = kind
+        self.turn = turn
+        self.missing = missing
+        self.complete = complete
+
+
+TURNS = plan(["rest", "mcp"], 2, 5.0, 1.0)
+
+
+@pytest.fixture
+def conducted(monkeypatch):
+    """Return a function that puts a conductor before fake nodes."""
+    return lambda *nodes, turns=TURNS, **options: Stage(monkeypatch, turns, nodes, **options)
+
+
+def test_each_turn_is_prepared_then_run_in_order(conducted):
+    """Every turn gets a prepare and a go, in the order of the plan."""
+    stage = conducted(Node("local"))
+    stage.conductor.conduct()
+    assert stage.orders() == [(order, turn.number) for turn in TURNS for order in ("prepare", "go")]
+    assert stage.conductor.reason == "finished"
+    assert stage.conductor.current is None
+
+
+def test_an_order_says_what_a_node_needs(conducted):
+    """A node hears the arm when it prepares, and the whole turn when it goes."""
+    stage = conducted(Node("local"), grace_s=2.0)
+    stage.conductor.conduct()
+    assert stage.told[0] == ("prepare", {"turn": 0, "arm": "rest"})
+    assert stage.told[5] == (
+        "go",
+        {
+            "turn": 2,
+            "arm": "rest",
+            "phase": "round",
+            "round": 1,
+            "seconds": 5.0,
+            "grace_s": 2.0,
+            "at_s": pytest.approx(0.1 + 1.2 + 0.1 + 1.2 + 0.1),
+        },
+    )
+
+
+def test_the_journal_has_start_and_end_of_each_turn(conducted):
+    """A turn is written when it starts, and for each node when its calls have drained."""
+    stage = conducted(Node("a"), Node("b", drain_s=0.4))
+    stage.conductor.conduct()
+    kinds = [(type(record).__name__, record.turn) for record in stage.written]
+    one = ["TurnStarted", "TurnEnded", "TurnEnded"]
+    assert kinds == [(kind, turn.number) for turn in TURNS for kind in one]
+    started = stage.of(TurnStarted)[3]
+    assert (started.arm, started.phase, started.round, started.planned_s) == ("mcp", "round", 1, 5)
+    assert {ended.node for ended in stage.of(TurnEnded)} == {"a", "b"}
+    assert stage.of(TurnEnded)[0] == TurnEnded(turn=0, node="a", users=3, busy_s=5.0, planned=7)
+
+
+DELAYS = st.floats(0, 3)
+NODES = st.lists(st.tuples(DELAYS, DELAYS), min_size=1, max_size=4)
+
+
+@settings(max_examples=60)
+@given(NODES, st.integers(1, 3))
+def test_rounds_never_overlap(delays, rounds):
+    """No node opens a turn before every node has ended the last one and is ready for the next."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        turns = plan(["a", "b"], rounds, 2.0, 1.0)
+        nodes = [Node(str(n), ready_s=r, drain_s=d) for n, (r, d) in enumerate(delays)]
+        stage = Stage(monkeypatch, turns, nodes)
+        stage.conductor.conduct()
+    for turn in turns:
+        opened = [s for s, kind, _, number in stage.log if (kind, number) == ("open", turn.number)]
+        ready = [s for s, kind, _, number in stage.log if (kind, number) == ("ready", turn.number)]
+        ended = [s for s, kind, _, n in stage.log if (kind, n) == ("done", turn.number - 1)]
+        assert len(opened) == len(ready) == len(nodes)
+        assert len(ended) == (len(nodes) if turn.number else 0)
+        assert max([*ended, *ready]) <= min(opened)
+
+
+def test_an_answer_to_another_order_is_not_counted(conducted):
+    """A late answer of an earlier turn, or of the wrong kind, does not complete this one."""
+    stage = conducted(Node("local", silent_on="go"))
+    stage.world.at(1.0, lambda: stage.conductor.hear("done", "local", {"turn": 7}))
+    stage.world.at(1.0, lambda: stage.conductor.hear("ready", "local", {"turn": 0}))
+    stage.conductor.conduct()
+    assert stage.of(TurnEnded) == []
+    assert stage.conductor.lost == {"local"}
+
+
+def test_a_stop_in_a_turn_ends_it_after_the_calls_in_flight(conducted):
+    """A stop closes the turn at once, waits for its end, and no other turn begins."""
+    stage = conducted(Node("local", drain_s=0.3))
+    stage.world.at(3.0, lambda: stage.conductor.stop("signal"))
+    stage.conductor.conduct()
+    assert stage.told[-1] == ("close", {"hard": False})
+    assert stage.log[-1] == (pytest.approx(3.3), "done", "local", 2)
+    assert [ended.turn for ended in stage.of(TurnEnded)] == [0, 1, 2]
+    assert stage.conductor.reason == "signal"
+
+
+def test_a_stop_while_preparing_starts_no_turn(conducted):
+    """A stop that comes between two turns keeps the next one from starting."""
+    stage = conducted(Node("local", ready_s=2.0))
+    stage.world.at(1.0, lambda: stage.conductor.stop("stopped"))
+    stage.conductor.conduct()
+    assert stage.of(TurnStarted) == []
+    assert stage.orders() == [("prepare", 0), ("close", None)]
+    assert stage.conductor.reason == "stopped"
+
+
+def test_a_stop_before_the_first_turn_does_nothing_at_all(conducted):
+    """A run that is stopped before it began sends nothing."""
+    stage = conducted(Node("local"))
+    stage.conductor.stop("signal")
+    stage.conductor.conduct()
+    assert stage.orders() == [("close", None)]
+
+
+def test_the_second_stop_is_hard_and_the_first_reason_stays(conducted):
+    """A second signal cuts off the calls in flight; the run's reason is still the first."""
+    stage = conducted(Node("local", drain_s=0.9))
+    stage.world.at(0.5, lambda: stage.conductor.stop("signal"))
+    stage.world.at(0.6, lambda: stage.conductor.stop("stopped", hard=True))
+    stage.conductor.conduct()
+    closes = [data for order, data in stage.told if order == "close"]
+    assert closes == [{"hard": False}, {"hard": True}]
+    assert stage.conductor.reason == "signal"
+
+
+def test_a_lost_node_is_named_and_the_run_goes_on(conducted):
+    """The turns go on without a node that was lost, and the journal names it once."""
+    stage = conducted(Node("a"), Node("b"))
+
+    def lose():
+        del stage.nodes["b"]
+        stage.conductor.lose("b")
+        stage.conductor.lose("b")
+
+    stage.world.at(2.0, lose)
+    stage.conductor.conduct()
+    (note,) = stage.of(Note)
+    assert (note.code, note.node, note.at_s) == ("worker_lost", "b", 2.0)
+    assert "b" in note.text
+    assert [ended.turn for ended in stage.of(TurnEnded) if ended.node == "a"] == [0, 1, 2, 3, 4, 5]
+    assert {ended.turn for ended in stage.of(TurnEnded) if ended.node == "b"} == {0}
+
+
+def test_the_last_node_lost_ends_the_wait(conducted):
+    """When the only node is lost in a turn, nothing more is waited for."""
+    stage = conducted(Node("a"))
+
+    def lose():
+        del stage.nodes["a"]
+        stage.conductor.lose("a")
+
+    stage.world.at(2.0, lose)
+    stage.conductor.conduct()
+    assert stage.world.now_s == 2.0
+    assert stage.conductor.lost == {"a"}
+
+
+@pytest.mark.parametrize(
+    ("order", "lost_at_s"),
+    [
+        ("prepare", 60.0),  # what preparing may take
+        ("go", 0.1 + 1.0 + 1.0 + 15.0),  # ready, the turn, its grace, and the margin
+    ],
+)
+def test_a_node_that_never_answers_is_lost_in_the_end(conducted, order, lost_at_s):
+    """Silence counts as loss, after the longest time an answer could take."""
+    stage = conducted(Node("a"), Node("mute", silent_on=order), grace_s=1.0)
+    stage.conductor.conduct()
+    (note,) = stage.of(Note)
+    assert (note.node, note.at_s) == ("mute", pytest.approx(lost_at_s))
+    assert [ended.turn for ended in stage.of(TurnEnded) if ended.node == "a"] == [0, 1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize("order", ["prepare", "go"])
+def test_a_fault_of_our_own_ends_the_run(conducted, order):
+    """A node that fails stops the run at once; the reason is an error, not a finish."""
+    stage = conducted(Node("a"), Node("b", fails_on=order))
+    stage.conductor.conduct()
+    assert stage.conductor.reason == "error"
+    assert ("close", {"hard": False}) in stage.told
+    assert {data["turn"] for name, data in stage.told if name == "go"} <= {0}
+    assert stage.world.now_s < 1.0
+
+
+def test_calls_that_were_cut_off_are_noted(conducted):
+    """A turn whose grace was too short says how many calls it cut off, and where."""
+    stage = conducted(Node("slow", late=4), turns=TURNS[:1])
+    stage.conductor.conduct()
+    (note,) = stage.of(Note)
+    assert (note.code, note.count) == ("interrupted_calls", 4)
+    assert "turn 0" in note.text
+    assert "4 users on slow" in note.text
+
+
+@pytest.mark.parametrize(
+    ("grace_s", "timeout_s", "seconds", "expected"),
+    [
+        (None, 10.0, 5.0, 6.0),  # a call may take as long as a round, and a second
+        (None, 2.0, 5.0, 3.0),  # but not longer than its own timeout
+        (0.0, 10.0, 5.0, 0.0),  # the file may say otherwise: cut off at once
+        (9.0, 2.0, 5.0, 9.0),
+    ],
+)
+def test_the_grace_is_the_calls_timeout_within_the_round(
+    conducted, grace_s, timeout_s, seconds, expected
+):
+    """Without a `grace` in the file it follows from the timeout and the round's length."""
+    stage = conducted(Node("a"), grace_s=grace_s, timeout_s=timeout_s)
+    (turn,) = plan(["a"], 1, seconds, 0.0)
+    assert stage.conductor.grace_s(turn) == expected
+
+
+def test_the_current_turn_is_known_while_it_runs(conducted):
+    """The turn in progress can be asked for, and there is none between turns."""
+    stage = conducted(Node("a", ready_s=1.0))
+    seen = []
+    stage.world.at(0.5, lambda: seen.append(stage.conductor.current))
+    stage.world.at(1.5, lambda: seen.append(stage.conductor.current))
+    stage.conductor.conduct()
+    assert seen == [None, TURNS[0]]

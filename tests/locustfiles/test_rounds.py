@@ -1,0 +1,232 @@
+"""A node's side of a round: prepare, open, close, drain, report."""
+
+from collections.abc import Callable
+
+import gevent
+import pytest
+from gevent.event import Event
+
+from locustfiles._recorder import Recorder
+from locustfiles._rounds import _CONNECTS_AT_ONCE, Performer
+from locustfiles._stage import Stage
+from mcp_targets.client.errors import ConnectError
+from reports.journal import SETUP, Slice
+
+LONG_S = 1000.0
+
+
+def until(condition: Callable[[], object]) -> None:
+    """Let the other greenlets run until the condition holds."""
+    with gevent.Timeout(10):
+        while not condition():
+            gevent.sleep(0)
+
+
+class User:
+    """Takes part in turns; its journeys wait for `go_on`."""
+
+    def __init__(self, node):
+        self.node = node
+        self.asked: list[str] = []
+        self.failure: Exception | None = None
+
+    def ready(self, arm):
+        """Note which arm was asked for."""
+        self.asked.append(arm)
+        if self.failure is not None:
+            raise self.failure
+
+    def live(self):
+        """Walk journeys for ever."""
+        while True:
+            self.node.stage.perform(lambda _arm: self._journey, lambda: LONG_S)
+            gevent.sleep(0)
+
+    def _journey(self):
+        self.node.recorder.calls += 1
+        self.node.go_on.wait(LONG_S)
+
+
+class Node:
+    """One process with users, whose answers are kept."""
+
+    def __init__(self, count=2):
+        self.stage = Stage()
+        self.records = []
+        self.recorder = Recorder("node 7", self.records.extend)
+        self.go_on = Event()
+        self.users = [User(self) for _ in range(count)]
+        self.answers: list[tuple[str, dict]] = []
+        self.performer = Performer(
+            self.stage,
+            self.recorder,
+            lambda: self.users,
+            lambda *answer: self.answers.append(answer),
+        )
+        self.greenlets = [gevent.spawn(user.live) for user in self.users]
+        gevent.sleep(0)
+
+    def answer(self):
+        """Wait for the next answer and return it."""
+        until(lambda: self.answers)
+        return self.answers.pop(0)
+
+    def slices(self):
+        """Return the slices written so far."""
+        return [record for record in self.records if isinstance(record, Slice)]
+
+
+@pytest.fixture
+def node():
+    """Return a node with two users."""
+    node = Node()
+    yield node
+    gevent.killall(node.greenlets)
+
+
+def go(turn=3, *, seconds=LONG_S, grace_s=LONG_S, at_s=30.0):
+    """Return the order to run a turn."""
+    return {
+        "turn": turn,
+        "arm": "mcp",
+        "phase": "round",
+        "round": 2,
+        "seconds": seconds,
+        "grace_s": grace_s,
+        "at_s": at_s,
+    }
+
+
+def test_every_users_connection_is_checked_before_a_turn(node):
+    """Prepare asks each user for the arm's connection, and answers when all have one."""
+    node.performer.prepare({"turn": 3, "arm": "mcp"})
+    assert node.answer() == ("ready", {"turn": 3, "users": 2})
+    assert [user.asked for user in node.users] == [["mcp"], ["mcp"]]
+
+
+def test_a_target_that_cannot_be_reached_does_not_hold_up_the_round(node):
+    """A connection that fails in preparation will fail in the round, where it is counted."""
+    node.users[0].failure = ConnectError("refused")
+    node.performer.prepare({"turn": 3, "arm": "mcp"})
+    assert node.answer() == ("ready", {"turn": 3, "users": 2})
+
+
+def test_not_all_users_connect_at_once():
+    """A thousand users do not run into the server's queue of new connections together."""
+    node = Node(count=0)
+    at_once, most = 0, 0
+
+    class Slow:
+        def ready(self, _arm):
+            """Count who is connecting."""
+            nonlocal at_once, most
+            at_once += 1
+            most = max(most, at_once)
+            gevent.sleep(0)
+            at_once -= 1
+
+    node.users = [Slow() for _ in range(200)]
+    node.performer.prepare({"turn": 0, "arm": "mcp"})
+    assert node.answer()[1]["users"] == 200
+    assert most == _CONNECTS_AT_ONCE
+
+
+def test_a_turn_ends_when_its_last_call_has(node):
+    """`done` comes after the close and the drain, with what the turn was."""
+    node.performer.go(go())
+    until(lambda: node.recorder.calls == 2)
+    node.performer.close({})
+    for _ in range(20):
+        gevent.sleep(0)
+    assert node.answers == []  # two calls are still in flight
+    node.go_on.set()
+    kind, data = node.answer()
+    assert (kind, data["turn"], data["late"]) == ("done", 3, 0)
+    ended = data["ended"]
+    assert (ended["turn"], ended["node"], ended["users"]) == (3, "node 7", 2)
+    assert ended["planned"] == 2
+    assert ended["busy_s"] > 0
+
+
+def test_a_turn_ends_by_its_clock(node):
+    """Without a close, the turn's length decides."""
+    node.go_on.set()
+    node.performer.go(go(seconds=0.0))
+    assert node.answer()[0] == "done"
+
+
+def test_what_a_turn_recorded_carries_its_number(node):
+    """What came before the turn is flushed before it, what came in it is flushed with it."""
+    node.performer.go(go())
+    until(lambda: node.recorder.calls == 2)
+    assert node.recorder.turn == 3
+    node.go_on.set()
+    node.performer.close({})
+    node.answer()
+    assert [piece.turn for piece in node.slices()] == [SETUP, 3]
+    assert node.slices()[1].at_s == pytest.approx(30.0, abs=0.001)
+    assert node.recorder.turn == SETUP
+
+
+def test_calls_longer_than_the_grace_are_cut_off(node):
+    """With the grace used up the calls in flight are cut off, and their number is answered."""
+    node.performer.go(go(grace_s=0.0))
+    until(lambda: node.recorder.calls == 2)
+    node.performer.close({})
+    kind, data = node.answer()
+    assert (kind, data["late"]) == ("done", 2)
+
+
+def test_a_hard_close_does_not_wait_for_the_grace(node):
+    """The second signal cuts off the calls in flight at once."""
+    node.performer.go(go())
+    until(lambda: node.recorder.calls == 2)
+    node.performer.close({"hard": True})
+    assert node.answer()[1]["late"] == 2
+
+
+def test_a_hard_close_while_draining_cuts_off_what_is_left(node):
+    """A second signal in the drain ends it, within one look at the clock."""
+    node.performer.go(go(grace_s=LONG_S))
+    until(lambda: node.recorder.calls == 2)
+    node.performer.close({"hard": False})
+    gevent.sleep(0)
+    node.performer.close({"hard": True})
+    assert node.answer()[1]["late"] == 2
+
+
+def test_a_close_that_comes_right_behind_the_go_is_not_lost(node):
+    """Both messages may arrive in one go: the turn that was never open must not open then."""
+    node.go_on.set()
+    node.performer.go(go())
+    node.performer.close({"hard": False})
+    assert node.answer()[0] == "done"
+
+
+def test_a_fault_of_our_own_is_answered(node, caplog):
+    """Nobody waits for a node whose own code broke."""
+
+    def broken():
+        raise RuntimeError("our bug")
+
+    node.performer._users = broken
+    node.performer.prepare({"turn": 5, "arm": "mcp"})
+    assert node.answer() == ("failed", {"turn": 5})
+    assert "our bug" in caplog.text
+
+
+def test_a_node_without_users_still_answers():
+    """A worker that got no users does not hold up the others; its busy time is the turn's."""
+    node = Node(count=0)
+    node.performer.go(go(seconds=0.0))
+    kind, data = node.answer()
+    assert kind == "done"
+    assert (data["ended"]["users"], data["ended"]["busy_s"]) == (0, 0.0)
+
+
+def test_stopping_flushes_what_is_left(node):
+    """The last calls are handed over when the test stops, and the watch ends."""
+    node.performer.start()
+    node.performer.stop()
+    assert len(node.slices()) == 1
+    assert node.performer._flusher.dead

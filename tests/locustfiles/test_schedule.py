@@ -1,0 +1,110 @@
+"""When: turns are a pure function of the load, so they are tested as tables and as laws."""
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from locustfiles._schedule import SHORTEST_ROUND_S, Turn, fit, plan
+
+ROUNDS = st.integers(1, 200)
+ROUND_S = st.floats(0.05, 60)
+ARMS = st.integers(1, 5)
+TIME_S = st.floats(0.1, 5000)
+
+
+@pytest.mark.parametrize(
+    ("rounds", "round_s", "arms", "run_time_s", "expected"),
+    [
+        (10, 5.0, 2, None, (10, 5.0)),  # no bound: as the file says
+        (10, 5.0, 2, 100.0, (10, 5.0)),  # exactly what the file says
+        (10, 5.0, 2, 200.0, (20, 5.0)),  # twice the time: twice the rounds
+        (10, 5.0, 2, 108.0, (10, 5.4)),  # not enough for one more: the rest makes them longer
+        (10, 5.0, 2, 40.0, (10, 2.0)),  # less: shorter rounds, as many
+        (10, 5.0, 2, 20.0, (10, 1.0)),  # down to the shortest
+        (10, 5.0, 2, 12.0, (6, 1.0)),  # and then fewer: six pairs still make a verdict
+        (10, 5.0, 2, 1.0, (1, 0.5)),  # at least one, however short
+        (10, 5.0, 1, 40.0, (10, 4.0)),  # one arm has all of the time
+        (10, 0.2, 2, 2.0, (5, 0.2)),  # a file may ask for shorter rounds than we would
+        (3, 0.1, 1, 0.7, (7, 0.1)),  # 0.7 / 0.1 is 6.999… in floating point
+    ],
+)
+def test_a_bound_on_the_time_is_met_as_the_table_says(rounds, round_s, arms, run_time_s, expected):
+    """More time brings more rounds; less brings shorter ones, and then fewer."""
+    count, seconds = fit(rounds, round_s, arms, run_time_s)
+    assert (count, seconds) == (expected[0], pytest.approx(expected[1]))
+
+
+@given(st.integers(1, 20), ROUND_S, ARMS, st.floats(0.1, 200))
+@example(10, 5.0, 2, 59.99999999999999)
+def test_the_measured_time_fills_the_bound_and_no_more(rounds, round_s, arms, run_time_s):
+    """All rounds of all arms together take the time that was asked for."""
+    count, seconds = fit(rounds, round_s, arms, run_time_s)
+    turns = plan([f"arm {n}" for n in range(arms)], count, seconds, warmup_s=3.0)
+    measured_s = sum(turn.seconds for turn in turns if turn.phase == "round")
+    assert measured_s <= run_time_s * (1 + 1e-9)
+    assert measured_s == pytest.approx(run_time_s)
+
+
+@given(ROUNDS, ROUND_S, ARMS, TIME_S)
+def test_rounds_keep_their_length_as_far_as_the_time_allows(rounds, round_s, arms, run_time_s):
+    """With time to spare a round is never shortened, and grows by less than one round in all."""
+    count, seconds = fit(rounds, round_s, arms, run_time_s)
+    if run_time_s >= rounds * round_s * arms:
+        assert count >= rounds
+        assert round_s * (1 - 1e-6) <= seconds < round_s * (1 + 1 / count) * (1 + 1e-9)
+    else:
+        assert 1 <= count <= rounds
+        assert seconds <= round_s * (1 + 1e-9) or count == 1
+        # Fewer rounds only when even the shortest would not fit.
+        if count < rounds:
+            assert run_time_s / arms < rounds * min(SHORTEST_ROUND_S, round_s)
+
+
+@given(ROUNDS, ROUND_S, ARMS, TIME_S, TIME_S)
+def test_more_time_never_means_fewer_rounds(rounds, round_s, arms, one, other):
+    """The number of rounds rises with the time."""
+    less, more = sorted((one, other))
+    assert fit(rounds, round_s, arms, less)[0] <= fit(rounds, round_s, arms, more)[0]
+
+
+def test_two_arms_alternate_in_mirrored_blocks():
+    """The order is a b, b a, a b, …: ABBA, after one warm-up of each."""
+    turns = plan(["a", "b"], 4, 5.0, 3.0)
+    assert "".join(turn.arm for turn in turns) == "ababbaabba"
+    assert turns[0] == Turn(0, "a", "warmup", 0, 3.0)
+    assert turns[2] == Turn(2, "a", "round", 1, 5.0)
+    assert turns[4] == Turn(4, "b", "round", 2, 5.0)
+
+
+@given(ARMS, ROUNDS, st.sampled_from([0.0, 0.5, 3.0]))
+def test_every_plan_is_balanced_and_mirrored(arms, rounds, warmup_s):
+    """Each round has each arm once, in the reverse order of the round before; warm-ups lead."""
+    names = [f"arm {n}" for n in range(arms)]
+    turns = plan(names, rounds, 2.0, warmup_s)
+    warmups = turns[: arms if warmup_s else 0]
+    measured = turns[len(warmups) :]
+    assert [turn.number for turn in turns] == list(range(len(turns)))
+    assert [(t.arm, t.phase, t.round, t.seconds) for t in warmups] == [
+        (name, "warmup", 0, warmup_s) for name in names[: len(warmups)]
+    ]
+    assert all(turn.phase == "round" and turn.seconds == 2.0 for turn in measured)
+    blocks = [measured[n * arms : (n + 1) * arms] for n in range(rounds)]
+    assert len(measured) == rounds * arms
+    for number, block in enumerate(blocks, 1):
+        expected = names if number % 2 else names[::-1]
+        assert [turn.arm for turn in block] == expected
+        assert {turn.round for turn in block} == {number}
+
+
+@given(st.integers(2, 5), st.integers(1, 60), st.floats(-1, 1))
+def test_a_steady_drift_favours_no_arm(arms, blocks, drift):
+    """Over an even number of rounds, every arm stands at the same mean place in time."""
+    names = [f"arm {n}" for n in range(arms)]
+    turns = plan(names, 2 * blocks, 1.0, 0.0)
+    cost = {name: sum(1 + drift * t.number for t in turns if t.arm == name) for name in names}
+    assert list(cost.values()) == pytest.approx([cost[names[0]]] * arms)
+
+
+def test_one_arm_alone_has_every_turn():
+    """With one arm there is nobody to alternate with."""
+    assert [turn.arm for turn in plan(["mcp"], 3, 1.0, 1.0)] == ["mcp"] * 4

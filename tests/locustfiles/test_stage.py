@@ -1,0 +1,285 @@
+"""The stage under greenlets and a clock that only the test moves."""
+
+from collections.abc import Callable
+
+import gevent
+import pytest
+from gevent.event import Event
+
+from locustfiles._schedule import Turn
+from locustfiles._stage import Stage
+from locustfiles._steps import Interrupted
+
+ROUND = Turn(1, "mcp", "round", 1, 10.0)
+NEXT = Turn(2, "rest", "round", 1, 10.0)
+LONG_S = 1000.0
+"""Nobody sits this out: what waits so long is woken by something else, or the test hangs."""
+
+
+class Clock:
+    """Nanoseconds that stand still until somebody moves them."""
+
+    def __init__(self):
+        self.ns = 0
+
+    def __call__(self) -> int:
+        """Return the time."""
+        return self.ns
+
+    def pass_s(self, seconds: float) -> None:
+        """Move on."""
+        self.ns += int(seconds * 1e9)
+
+
+def until(condition: Callable[[], object]) -> None:
+    """Let the other greenlets run until the condition holds."""
+    with gevent.Timeout(10):
+        while not condition():
+            gevent.sleep(0)
+
+
+class Users:
+    """Greenlets that take part in turns for ever, as Locust's users do."""
+
+    def __init__(self, stage, clock, *, journey_s=1.0, think_s=0.0):
+        self.stage = stage
+        self.clock = clock
+        self.journey_s = journey_s
+        self.think_s = think_s
+        self.walked: list[tuple[str, float]] = []
+        """Arm, and when the journey began."""
+        self.blocked: Event | None = None
+        """If set, journeys wait for it in the middle."""
+        self.interrupted = 0
+        self.greenlets: list[gevent.Greenlet] = []
+
+    def spawn(self, count):
+        """Add users."""
+        self.greenlets += [gevent.spawn(self._perform_for_ever) for _ in range(count)]
+        gevent.sleep(0)
+
+    def _perform_for_ever(self):
+        while True:
+            self.stage.perform(lambda arm: lambda: self._journey(arm), lambda: self.think_s)
+            gevent.sleep(0)
+
+    def _journey(self, arm):
+        self.walked.append((arm, self.clock.ns / 1e9))
+        if self.blocked is not None:
+            try:
+                self.blocked.wait(LONG_S)
+            except Interrupted:
+                self.interrupted += 1
+                raise
+        self.clock.pass_s(self.journey_s)
+        gevent.sleep(0)
+
+
+@pytest.fixture
+def clock():
+    """Return a clock that stands still."""
+    return Clock()
+
+
+@pytest.fixture
+def stage(clock):
+    """Return a stage on that clock."""
+    return Stage(clock)
+
+
+@pytest.fixture
+def users(stage, clock):
+    """Return users who walk journeys of one second, none yet spawned."""
+    users = Users(stage, clock)
+    yield users
+    gevent.killall(users.greenlets)
+
+
+def test_nobody_walks_before_the_turn_opens(stage, users):
+    """Users wait for a turn, and walk the arm whose turn it is."""
+    users.spawn(2)
+    gevent.sleep(0)
+    assert users.walked == []
+    stage.open(ROUND)
+    until(lambda: len(users.walked) >= 2)
+    assert {arm for arm, _ in users.walked} == {"mcp"}
+
+
+def test_users_leave_by_the_clock_even_if_nobody_closes_the_turn(stage, users):
+    """A hub too busy to close the turn in time does not make it longer."""
+    users.spawn(1)
+    open_turn = stage.open(ROUND)
+    until(lambda: len(users.walked) == 10)
+    assert stage.idle(LONG_S)
+    for _ in range(20):
+        gevent.sleep(0)
+    assert [at_s for _, at_s in users.walked] == list(range(10))
+    assert not open_turn.closed.is_set()
+    assert open_turn.busy_ns == 10_000_000_000
+
+
+def test_no_journey_starts_after_the_close(stage, users, clock):
+    """A close ends the turn at once: who is in a journey ends that one, and begins no other."""
+    users.blocked = Event()
+    users.spawn(3)
+    stage.open(ROUND)
+    until(lambda: len(users.walked) == 3)
+    clock.pass_s(2.0)
+    stage.close()
+    users.blocked.set()
+    assert stage.idle(LONG_S)
+    for _ in range(20):
+        gevent.sleep(0)
+    assert len(users.walked) == 3
+
+
+def test_no_journey_starts_after_the_clock_ran_out_in_a_pause(stage, clock):
+    """A user who was thinking when the time ran out does not begin another journey."""
+    walked = []
+
+    def think():
+        clock.pass_s(11.0)
+        return 0.000_001
+
+    stage.open(ROUND)
+    user = gevent.spawn(stage.perform, lambda _arm: lambda: walked.append(clock.ns), think)
+    with gevent.Timeout(5):
+        while not walked or stage._busy:
+            gevent.sleep(0.001)
+    user.kill()
+    assert walked == [0]
+
+
+def test_who_comes_after_the_clock_ran_out_starts_nothing(stage, users, clock):
+    """A user that enters a turn whose time is over leaves it again without a journey."""
+    stage.open(ROUND)
+    clock.pass_s(10.5)
+    users.spawn(1)
+    for _ in range(20):
+        gevent.sleep(0)
+    assert users.walked == []
+    assert not stage._busy
+
+
+def test_a_close_ends_the_pauses_of_users_who_think(stage, users):
+    """Thinking users leave at the close, not at the end of their pause."""
+    users.think_s = LONG_S
+    users.spawn(3)
+    open_turn = stage.open(ROUND)
+    until(lambda: len(users.walked) == 3)
+    assert not stage.idle(0)
+    stage.close()
+    assert stage.idle(LONG_S)
+    assert len(users.walked) == 3
+    assert open_turn.interrupted == 0
+
+
+def test_cut_off_interrupts_only_those_in_a_call(stage, users):
+    """Who has left already is not disturbed; who hangs in a call is interrupted there."""
+    users.spawn(2)
+    open_turn = stage.open(ROUND)
+    until(lambda: len(users.walked) >= 2)
+    stage.close()
+    assert stage.idle(LONG_S)
+    assert stage.cut_off() == 0
+
+    users.blocked = Event()
+    second = stage.open(NEXT)
+    until(lambda: len(users.walked) >= 4 and len(stage._busy) == 2)
+    stage.close()
+    assert not stage.idle(0)
+    assert stage.cut_off() == 2
+    assert (open_turn.interrupted, second.interrupted, users.interrupted) == (0, 2, 2)
+    assert stage.idle(0)
+
+
+def test_interrupted_users_come_back_for_the_next_turn(stage, users):
+    """A user that was cut off is at work again when the next turn opens."""
+    users.blocked = Event()
+    users.spawn(2)
+    stage.open(ROUND)
+    until(lambda: len(users.walked) == 2)
+    stage.close()
+    stage.cut_off()
+    users.blocked = None
+    open_turn = stage.open(NEXT)
+    until(lambda: len(users.walked) >= 4)
+    stage.close()
+    assert stage.idle(LONG_S)
+    assert [arm for arm, _ in users.walked[2:4]] == ["rest", "rest"]
+    assert open_turn.users == 2
+
+
+def test_a_turn_is_joined_once_by_each_user(stage, users):
+    """Who left a turn waits for the next one, and does not come in again."""
+    users.journey_s = 6.0
+    users.spawn(3)
+    open_turn = stage.open(ROUND)
+    until(lambda: users.walked and not stage._busy)
+    for _ in range(20):
+        gevent.sleep(0)
+    assert open_turn.users == 3
+    stage.close()
+    assert stage.open(NEXT).users == 0
+
+
+@pytest.mark.parametrize(
+    ("journey_s", "busy_s"),
+    [
+        (4.0, 12.0),  # the third journey begins at 8 s and ends at 12 s: that work took 12 s
+        (2.5, 10.0),  # done exactly at the end
+        (3.0, 12.0),
+        (30.0, 30.0),
+    ],
+)
+def test_busy_time_runs_to_the_end_of_the_last_journey(stage, users, journey_s, busy_s):
+    """The denominator of throughput covers the work that was counted, all of it."""
+    users.journey_s = journey_s
+    users.spawn(1)
+    open_turn = stage.open(ROUND)
+    until(lambda: users.walked and not stage._busy)
+    assert open_turn.busy_ns == busy_s * 1e9
+
+
+def test_busy_time_is_at_least_the_turns_length(stage, users, clock):
+    """A user who thinks at the end of the turn was there for all of it."""
+    users.think_s = LONG_S
+    users.spawn(1)
+    open_turn = stage.open(ROUND)
+    until(lambda: users.walked)
+    clock.pass_s(9.0)
+    stage.close()
+    assert stage.idle(LONG_S)
+    assert open_turn.busy_ns == 10_000_000_000
+
+
+def test_a_turn_that_was_stopped_early_counts_only_the_time_it_had(stage, users, clock):
+    """After a stop the denominator is the time until the stop, not the planned one."""
+    users.think_s = LONG_S
+    users.spawn(1)
+    open_turn = stage.open(ROUND)
+    until(lambda: users.walked)
+    clock.pass_s(2.0)  # a journey of one second, then two of thought
+    stage.close()
+    assert stage.idle(LONG_S)
+    assert open_turn.busy_ns == 3_000_000_000
+
+
+def test_closing_twice_or_without_a_turn_is_fine(stage):
+    """A close where nothing is open does nothing."""
+    stage.close()
+    open_turn = stage.open(ROUND)
+    stage.close()
+    stage.close()
+    assert open_turn.closed.is_set()
+    assert stage.open_turn is None
+
+
+def test_a_user_that_is_killed_leaves_the_stage(stage, users):
+    """A user that Locust takes away in a journey is not waited for."""
+    users.blocked = Event()
+    users.spawn(1)
+    stage.open(ROUND)
+    until(lambda: users.walked)
+    gevent.killall(users.greenlets)
+    assert stage.idle(0)
