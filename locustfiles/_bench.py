@@ -19,6 +19,7 @@ from locustfiles._recorder import Recorder
 from locustfiles._stage import Stage
 from locustfiles._steps import MCP, CallFailed, Lane
 from locustfiles._targets import ArmTarget
+from locustfiles._waiting import Watchdog
 from mcp_targets.client.errors import TargetError
 from mcp_targets.client.mcp import McpClient
 from mcp_targets.reply import OK, Reply
@@ -74,6 +75,7 @@ class Bench:
         self.stage = Stage()
         self.recorder = recorder
         self.members: list[Member] = []
+        self._watchdog = Watchdog()
         self._loaded = loaded
         self._targets = targets
         self._fire = fire
@@ -106,6 +108,10 @@ class Bench:
         """Take part in the next turn."""
         self.stage.perform(lambda arm: member.walks[arm].journey, self._pause)
 
+    def close(self) -> None:
+        """End what the users shared, when the last of them has gone."""
+        self._watchdog.stop()
+
     def _walk(self, target: ArmTarget, number: int) -> Walk:
         lane = Lane(target.arm, self._client(target), self.recorder, self._fire)
         return Walk(
@@ -119,9 +125,12 @@ class Bench:
 
     def _client(self, target: ArmTarget) -> McpClient | RestClient:
         if target.kind == "http":
-            return RestClient(target.endpoint)
+            return RestClient(target.endpoint, waits=self._watchdog.wait_for)
         return McpClient(
-            target.endpoint, target.version, observe=lambda *seen: self._observe(target.arm, *seen)
+            target.endpoint,
+            target.version,
+            observe=lambda *seen: self._observe(target.arm, *seen),
+            waits=self._watchdog.wait_for,
         )
 
     def _observe(self, arm: str, method: str, reply: Reply) -> None:

@@ -5,12 +5,18 @@ from typing import Any, Final
 
 import jmespath
 import msgspec
+from jmespath.exceptions import JMESPathError
 from jmespath.parser import Parser
 
-from mcp_targets.reply import CHECK_FAILED, OK, RPC_ERROR, Reply
+from mcp_targets.reply import CHECK_FAILED, HTTP_ERROR, OK, RPC_ERROR, Reply
 from scenarios.lookups import LookupFailed, Template
 
 Getter = Callable[[Any], Any]
+
+_ANSWERED: Final = (OK, HTTP_ERROR)
+"""Outcomes of an answer that came whole. A call that timed out in the body has a status, too."""
+_NO_JSON: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What msgspec raises on bytes that are not JSON, not UTF-8, or nested without end."""
 
 
 class Checks:
@@ -41,7 +47,7 @@ class Checks:
     def judge(self, reply: Reply, values: dict[str, Any]) -> str:
         """Return the class the call ends in; saves go into `values`, reasons into the reply."""
         if self._statuses:
-            if not reply.status or (reply.status not in self._statuses):
+            if reply.outcome not in _ANSWERED or reply.status not in self._statuses:
                 return self._wrong_status(reply)
         elif reply.outcome not in self._accepted:
             if reply.outcome == OK:
@@ -65,16 +71,25 @@ class Checks:
         """Check the equalities and make the saves; return what is wrong, or nothing."""
         try:
             root = self._root(reply)
-        except msgspec.DecodeError as error:
+        except _NO_JSON as error:
             return f"the reply is not JSON ({error}): {reply.excerpt(120)}"
+        try:
+            return self._compare(root, values) or self._keep(root, reply, values)
+        except JMESPathError as error:  # such as the length of what is not there
+            return f"expect or save: {error}"
+
+    def _compare(self, root: Any, values: dict[str, Any]) -> str:
         for path, get, template in self._equals:
             try:
                 wanted = template.render(values)
             except LookupFailed as error:
                 return f"expect {path}: {error}"
             found = get(root)
-            if found != wanted or isinstance(found, bool) is not isinstance(wanted, bool):
+            if not _same(found, wanted):
                 return f"expect {path}: found {_short(found)}, expected {_short(wanted)}"
+        return ""
+
+    def _keep(self, root: Any, reply: Reply, values: dict[str, Any]) -> str:
         for name, path, get in self._saves:
             found = get(root)
             if found is None:
@@ -131,6 +146,17 @@ def _plain_path(node: Mapping[str, Any]) -> list[str | int] | None:
             return None
         keys.extend(part)
     return keys
+
+
+def _same(found: Any, wanted: Any) -> bool:
+    """Compare as JSON does, at any depth: 1 is 1.0, and true is not 1."""
+    if isinstance(found, bool) or isinstance(wanted, bool):
+        return found is wanted
+    if isinstance(found, list) and isinstance(wanted, list):
+        return len(found) == len(wanted) and all(map(_same, found, wanted))
+    if isinstance(found, dict) and isinstance(wanted, dict):
+        return found.keys() == wanted.keys() and all(_same(found[k], wanted[k]) for k in found)
+    return bool(found == wanted)
 
 
 def _short(value: Any) -> str:

@@ -13,9 +13,9 @@ from fractions import Fraction
 from typing import Any, Final, Protocol
 
 from locustfiles._recorder import Track
-from locustfiles._steps import Interrupted, Lane
+from locustfiles._steps import Interrupted, Lane, count_unmade
 from reports.samples import INTERRUPTED, OK
-from scenarios.lookups import Generators
+from scenarios.lookups import Generators, LookupFailed
 
 _LARGEST_DECK: Final = 200
 
@@ -78,7 +78,11 @@ class Walk:
         lane.journey = name
         lane.waited_ns = 0
         values = lane.values = dict(self._constants)
-        generate(values)
+        try:
+            generate(values)
+        except LookupFailed as error:
+            self._end(track, count_unmade(lane, error), time.perf_counter_ns())
+            return
         outcome = OK
         start_ns = time.perf_counter_ns()
         try:

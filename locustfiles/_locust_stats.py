@@ -27,5 +27,4 @@ def bucket_ms(response_time_ms: float) -> float:
     if us < _EXACT_BELOW_US:
         return us / 1000
     shift = us.bit_length() - _SUB_BUCKETS
-    low = (us >> shift) << shift
-    return round((low + (1 << shift) / 2) / 1000, 4)
+    return (((us >> shift) << shift) + (1 << shift >> 1)) / 1000

@@ -122,7 +122,9 @@ class Session:
         if self._performer is not None:
             self._performer.stop()
             self._performer = None
-        self.bench = None
+        if self.bench is not None:
+            self.bench.close()
+            self.bench = None
         if self._worker:
             signal.signal(signal.SIGINT, signal.default_int_handler)
         elif not self._master:

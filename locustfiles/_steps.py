@@ -67,8 +67,8 @@ class Step(ABC):
         start_ns = time.perf_counter_ns()
         try:
             reply, cls = self.call(lane)
-        except LookupFailed as error:
-            reply = Reply(start_ns).fail(HARNESS_ERROR, str(error))
+        except Exception as error:  # noqa: BLE001 -- whatever it was, it is counted as our fault
+            reply = Reply(start_ns).fail(HARNESS_ERROR, _reason(error))
             cls = HARNESS_ERROR
         except BaseException:
             # We are stopped from outside, in the middle of a call.
@@ -202,6 +202,20 @@ class WaitStep:
         gevent.sleep(self._seconds)
         lane.waited_ns += time.perf_counter_ns() - start_ns
         return OK
+
+
+def count_unmade(lane: Lane, error: LookupFailed) -> str:
+    """Count a journey whose values could not be drawn, as a call that could not be built."""
+    track = lane.recorder.track(lane.arm, "call", f"with of {lane.journey}")
+    reply = Reply(time.perf_counter_ns()).fail(HARNESS_ERROR, str(error))
+    lane.recorder.call(track, lane.journey, HARNESS_ERROR, reply)
+    gevent.sleep(_HARNESS_PAUSE_S)
+    return HARNESS_ERROR
+
+
+def _reason(error: Exception) -> str:
+    """Say why a call could not be built: a lookup, a header's value; else it is a bug of ours."""
+    return str(error) if isinstance(error, LookupFailed | ValueError) else repr(error)
 
 
 def encode_form(form: dict[str, Any]) -> bytes:

@@ -4,7 +4,7 @@ import time
 from typing import Final
 from urllib.parse import quote, urlsplit
 
-from mcp_targets.client.connection import Clock, Connection
+from mcp_targets.client.connection import Clock, Connection, WaitFactory
 from mcp_targets.client.exchange import Endpoint, exchange
 from mcp_targets.reply import HTTP_ERROR, OK, Reply, beginning
 
@@ -14,9 +14,15 @@ _PATH_SAFE: Final = "/?#[]@!$&'()*+,;=:%-._~"
 class RestClient:
     """One virtual user's connection to one HTTP API."""
 
-    def __init__(self, endpoint: Endpoint, *, clock: Clock = time.perf_counter_ns) -> None:
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        *,
+        clock: Clock = time.perf_counter_ns,
+        waits: WaitFactory | None = None,
+    ) -> None:
         self.endpoint = endpoint
-        self.connection = Connection(endpoint.origin, clock)
+        self.connection = Connection(endpoint.origin, clock, waits)
         self._clock = clock
 
     def ready(self) -> None:

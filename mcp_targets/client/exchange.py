@@ -84,13 +84,13 @@ def exchange(
     reply.bytes_out = len(request)
     deadline_ns = reply.start_ns + int(timeout_s * 1e9)
     try:
-        connection.send(request, timeout_s)
+        connection.send(request, timeout_s, reply.start_ns)
         reader = connection.receive(deadline_ns)
         if reader.streaming:
             reply.body = _read_stream(connection, deadline_ns, is_answer)
         else:
             reply.body = reader.body
-        reply.end_ns = clock()
+        reply.end_ns = connection.used_ns = clock()
     except TargetError as error:
         reply.end_ns = clock()
         reply.fail(error.outcome, str(error))

@@ -12,7 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from mcp_targets.client import eras, jsonrpc
-from mcp_targets.client.connection import Clock, Connection
+from mcp_targets.client.connection import Clock, Connection, WaitFactory
 from mcp_targets.client.errors import (
     CallTimeout,
     ConnectError,
@@ -56,12 +56,13 @@ class McpClient:
         *,
         observe: Observer = _ignore,
         clock: Clock = time.perf_counter_ns,
+        waits: WaitFactory | None = None,
     ) -> None:
         self.endpoint = endpoint
         self.protocol = protocol
         self.version = "" if protocol == "auto" else protocol
         """The protocol version in use; empty until it is negotiated."""
-        self.connection = Connection(endpoint.origin, clock)
+        self.connection = Connection(endpoint.origin, clock, waits)
         self._clock = clock
         self._observe = observe
         self._ids = itertools.count(1)

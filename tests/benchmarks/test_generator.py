@@ -1,0 +1,127 @@
+"""What one tools/call costs the load generator, against its rivals, in one run on one server.
+
+CPU time is what a process used by the operating system's account, for the same calls to the same
+server. The figures are ratios: a slow or busy machine slows all three alike.
+
+    pytest tests/benchmarks/test_generator.py -s --benchmark-enable
+"""
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mcp_targets.systems.launcher import Systems
+
+ROOT = Path(__file__).parent.parent.parent
+RIVALS = Path(__file__).parent / "rivals"
+LOCUST = [sys.executable, "-m", "locust", "--headless", "--only-summary"]
+SCENARIO = """
+name: hot-path
+title: One constant tools/call, checked
+arms: {mcp: {mcp: "http://127.0.0.1:1/mcp", protocol: 2026-07-28}}
+journeys:
+  echo:
+    steps:
+      - call: echo
+        arguments: {message: hello}
+        expect: {equals: {structuredContent.message: hello}}
+load: {users: 16, rounds: 2, round: 1500ms, warmup: 500ms}
+limits: {loop_lag_p99: 10s}
+"""
+PAIRS = 3
+CHEAPER_THAN_FAST_HTTP = 2.5
+"""Measured: 2.9 to 3.4 times. Below this the hot path has been made slower."""
+CHEAPER_THAN_SDK = 10
+"""Measured: 25 to 35 times."""
+
+
+def ours(url: str, folder: Path) -> tuple[float, dict]:
+    """Run our whole path inside Locust; return CPU µs per call and the report."""
+    (folder / "hot.yaml").write_text(SCENARIO)
+    out = folder / f"run-{len(list(folder.iterdir()))}"
+    command = [*LOCUST, "-f", str(ROOT / "locustfiles"), "--scenario", str(folder / "hot.yaml")]
+    subprocess.run(
+        [*command, "--target", f"mcp={url}", "--out", str(out)],
+        check=True,
+        capture_output=True,
+        timeout=120,
+    )
+    report = json.loads((out / "report.json").read_text())
+    return report["generator"]["cpu_us_per_call"], report
+
+
+def fast_http(url: str, folder: Path) -> float:
+    """Run FastHttpUser with the same bytes; return CPU µs per call."""
+    result = folder / "rival.json"
+    subprocess.run(
+        [*LOCUST, "-f", str(RIVALS / "fast_http_users.py"), "-u", "16", "-r", "16", "-t", "3s"],
+        check=True,
+        capture_output=True,
+        timeout=120,
+        env={**os.environ, "RIVAL_URL": url, "RIVAL_RESULT": str(result)},
+    )
+    return cost(result.read_text())
+
+
+def sdk(url: str) -> float:
+    """Run the official SDK's client; return CPU µs per call."""
+    command = [sys.executable, str(RIVALS / "sdk_client.py"), url, "2"]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=120)
+    return cost(done.stdout)
+
+
+def cost(result: str) -> float:
+    """Return CPU µs per call."""
+    measured = json.loads(result)
+    return measured["cpu_s"] / measured["calls"] * 1e6
+
+
+@pytest.mark.e2e
+def test_a_call_costs_a_fraction_of_what_it_costs_others(benchmark, tmp_path) -> None:
+    """Our whole path, everything on, is several times cheaper than FastHttpUser without checks."""
+    with Systems(tmp_path / "logs") as systems:
+        url = systems.face("echo/mcp").url
+
+        def race() -> tuple[list[float], list[float], float]:
+            pairs = [(ours(url, tmp_path)[0], fast_http(url, tmp_path)) for _ in range(PAIRS)]
+            mine, rival = zip(*pairs, strict=True)
+            return list(mine), list(rival), sdk(url)
+
+        mine, rival, official = benchmark.pedantic(race, rounds=1)
+    ratio = statistics.median(b / a for a, b in zip(mine, rival, strict=True))
+    figures = {
+        "ours_us": round(statistics.median(mine), 1),
+        "fast_http_user_us": round(statistics.median(rival), 1),
+        "sdk_us": round(official, 1),
+        "fast_http_user_over_ours": round(ratio, 2),
+        "sdk_over_ours": round(official / statistics.median(mine), 1),
+    }
+    benchmark.extra_info.update(figures)
+    print(f"\nCPU per tools/call: {figures}")
+    assert ratio >= CHEAPER_THAN_FAST_HTTP, figures
+    assert figures["sdk_over_ours"] >= CHEAPER_THAN_SDK, figures
+
+
+@pytest.mark.e2e
+def test_the_report_agrees_with_the_operating_system(tmp_path) -> None:
+    """CPU per call times calls is within what the system says that the process used in all."""
+    with Systems(tmp_path / "logs") as systems:
+        before = os.times()
+        per_call_us, report = ours(systems.face("echo/mcp").url, tmp_path)
+        after = os.times()
+    # Of the waited-for child alone: the system under test ends later, and is not waited for here.
+    process_s = (after.children_user - before.children_user) + (
+        after.children_system - before.children_system
+    )
+    arm = report["arms"]["mcp"]
+    measured_s = per_call_us * arm["calls"] / 1e6
+    wall_s = sum(turn["seconds"] for turn in arm["rounds"] if turn["phase"] == "round")
+    assert measured_s <= process_s
+    assert measured_s <= wall_s * 1.05
+    # Start, warm-up and report cost something, but most of the work is the load.
+    assert measured_s >= 0.4 * (process_s - 2.5)
