@@ -120,6 +120,23 @@ def start(tmp_path_factory, environment) -> Iterator[Callable[..., Server]]:
 
 
 @pytest.fixture(scope="session")
+def start_system(tmp_path_factory, environment) -> Iterator[Callable[..., Server]]:
+    """Start an echo system of its own; all end with the session."""
+    folder = tmp_path_factory.mktemp("systems")
+    servers: list[Server] = []
+
+    def run(*switches: str) -> Server:
+        port = free_port()
+        argv = [sys.executable, "-m", "mcp_targets.systems.echo", "--port", str(port), *switches]
+        servers.append(Server(argv, environment, folder / f"echo-{port}.log", port))
+        return servers[-1]
+
+    yield run
+    for server in servers:
+        server.stop()
+
+
+@pytest.fixture(scope="session")
 def everything(tmp_path_factory, environment) -> Iterator[Server]:
     """Start the official reference server of the TypeScript SDK; install it when it is missing."""
     package = _NODE / "node_modules" / _EVERYTHING

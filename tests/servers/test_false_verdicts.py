@@ -1,0 +1,176 @@
+"""Situations in which load tools for MCP give a wrong answer, each with the right one."""
+
+import pytest
+
+MODERN = "2026-07-28"
+pytestmark = pytest.mark.e2e
+
+HEAD = "name: case\ntitle: A case\nload: {users: 4}\n"
+GREET = (
+    HEAD
+    + """
+arms:
+  modern: {mcp: "URL", protocol: 2026-07-28}
+  handshake: {mcp: "URL", protocol: 2025-11-25}
+journeys:
+  greet: {steps: [{call: greet, arguments: {name: Ada}}]}
+gates: [modern.error_rate < 20%, handshake.error_rate < 20%]
+"""
+)
+
+
+def echo_case(call: str, protocol: str = "auto") -> str:
+    """Return a scenario of one call of the bundled echo system."""
+    return (
+        HEAD + f'arms: {{mcp: {{mcp: "URL/mcp", protocol: {protocol}}}}}\n'
+        f"journeys: {{one: {{steps: [{{{call}}}]}}}}\n"
+    )
+
+
+ECHO = 'call: echo, arguments: {message: "no ${seq}"}'
+
+
+@pytest.fixture
+def try_run(tmp_path, run_cli, quick, report):
+    """Run a scenario against a server; return the ended command and the report, if there is one."""
+
+    def run(text: str, url: str, *more: str):
+        path = tmp_path / "case.yaml"
+        path.write_text(text.replace("URL", url))
+        out = tmp_path / "run"
+        ended = run_cli("run", path, *quick, "--set", "load.rounds=1", *more, "--out", out)
+        assert "Traceback" not in ended.output
+        return ended, report(out) if (out / "report.json").exists() else None
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def echo(start_system):
+    """A fast echo system."""
+    return start_system()
+
+
+@pytest.mark.parametrize("protocol", [MODERN, "2025-11-25"])
+def test_a_server_that_answers_by_event_streams_works(protocol, start_system, try_run):
+    """Replies as server-sent events are measured like any other, in both eras."""
+    server = start_system("--replies", "sse")
+    before = server.get("/_counters")["by_tool"].get("echo", 0)
+    ended, document = try_run(echo_case(ECHO, protocol), server.base)
+    assert ended.code == 0, ended.output
+    arm = document["arms"]["mcp"]
+    assert arm["classes"]["ok"] == arm["calls"] > 0
+    seen = server.get("/_counters")["by_tool"]["echo"] - before
+    assert seen == arm["calls"] + arm["warmup_calls"]
+
+
+def test_a_server_without_sessions_works(sdk_stateless, try_run):
+    """No session id in the answer to initialize is no reason to fail."""
+    ended, document = try_run(GREET, sdk_stateless.url)
+    assert ended.code == 0, ended.output
+    for arm in document["arms"].values():
+        assert arm["classes"]["ok"] == arm["calls"] > 0
+
+
+@pytest.mark.parametrize("gates", ["", "gates: [mcp.p95 < 10s]\n"])
+def test_a_server_whose_every_call_is_an_error_fails(gates, echo, try_run):
+    """When each tools/call returns isError, all of them are tool errors and the run fails."""
+    before = echo.get("/_counters")["by_tool"].get("fail", 0)
+    ended, document = try_run(
+        echo_case('call: fail, arguments: {message: "no luck"}') + gates, echo.base
+    )
+    assert (ended.code, document["verdict"]) == (99, "FAIL"), ended.output
+    arm = document["arms"]["mcp"]
+    assert arm["classes"]["tool_error"] == arm["calls"] > 0
+    assert (arm["error_rate"], arm["success_rate"], arm["throughput_per_s"]) == (1, 0, 0)
+    assert document["failures"][0]["example"] == "no luck"
+    seen = echo.get("/_counters")["by_tool"]["fail"] - before
+    assert seen == arm["calls"] + arm["warmup_calls"]
+
+
+def test_a_dead_port_is_said_to_be_dead(free_port, try_run):
+    """Nobody there: exit code 108, the arm, the address and the reason; no report of nothing."""
+    url = f"http://127.0.0.1:{free_port()}"
+    ended, document = try_run(echo_case(ECHO), url)
+    assert ended.code == 108
+    assert document is None
+    assert f"mcp: cannot reach {url}/mcp" in ended.output
+    assert "connection refused" in ended.output
+
+
+def test_no_two_requests_of_a_session_have_one_id(sdk_json, try_run):
+    """With many users, ids stay unique per session (or per connection, where there is none)."""
+    before = sdk_json.get("/calls")
+    ended, document = try_run(GREET, sdk_json.url, "--users", "25")
+    after = sdk_json.get("/calls")
+    assert ended.code == 0, ended.output
+    assert after["repeated_ids"] == 0
+    assert after["channels"] - before["channels"] >= 50
+    arms = document["arms"].values()
+    assert after["calls"] - before["calls"] == sum(
+        arm["calls"] + arm["warmup_calls"] for arm in arms
+    )
+
+
+@pytest.mark.parametrize(
+    "arguments", ["{message: 5}", '{message: "${user}"}', "{}", "{message: x, loud: true}"]
+)
+def test_arguments_that_the_schema_forbids_are_our_fault_not_the_servers(arguments, echo, try_run):
+    """Such calls are not sent: harness errors, an INVALID run that names the argument."""
+    before = echo.get("/_counters")["by_tool"].get("echo", 0)
+    short = ("--set", "load.round=300ms")
+    ended, document = try_run(echo_case(f"call: echo, arguments: {arguments}"), echo.base, *short)
+    assert (ended.code, document["verdict"]) == (91, "INVALID"), ended.output
+    arm = document["arms"]["mcp"]
+    assert arm["classes"]["harness_error"] == arm["planned"] > 0
+    assert sum(arm["classes"].values()) == arm["classes"]["harness_error"]
+    assert ("loud" if "loud" in arguments else "message") in document["reasons"][0]
+    assert echo.get("/_counters")["by_tool"].get("echo", 0) == before
+
+
+def test_a_server_that_renamed_its_tools_is_told_apart_from_a_failing_one(start, try_run):
+    """A tool that is not there after a restart: 104 and the nearest names, nothing called."""
+    server = start("sdk_app.py")
+    server.stop()
+    server.argv.append("--renamed")
+    server.start()
+    ended, document = try_run(GREET, server.url)
+    assert ended.code == 104
+    assert document is None
+    assert "journey greet, arm modern: the server has no tool 'greet'" in ended.output
+    assert "Nearest: greet_person" in ended.output
+    assert server.get("/calls")["calls"] == 0
+
+
+def test_an_error_inside_http_200_is_an_error(start, try_run):
+    """Expectations judge the content of an HTTP reply, and an rpc error is one with any status."""
+    server = start("tiny_app.py")
+    text = HEAD + (
+        f'arms: {{rest: {{http: "{server.base}"}}, mcp: {{mcp: "{server.url}"}}}}\n'
+        "journeys:\n  one:\n"
+        "    rest: [{get: /thing, expect: {status: 200, equals: {ok: true}}}]\n"
+        "    mcp: [{call: thing}]\n"
+    )
+    ended, document = try_run(text, "")
+    assert ended.code == 99, ended.output
+    rest, mcp = document["arms"]["rest"], document["arms"]["mcp"]
+    assert rest["classes"]["check_failed"] == rest["calls"] > 0
+    assert mcp["classes"]["rpc_error"] == mcp["calls"] > 0
+    examples = {failure["arm"]: failure["example"] for failure in document["failures"]}
+    assert examples["rest"] == "expect ok: found false, expected true"
+    assert examples["mcp"] == "-32603 cannot do tools/call"
+
+
+def test_calls_in_flight_at_the_end_are_no_errors(start_system, try_run):
+    """A tool slower than what is left of the round ends its calls, which all count, once."""
+    server = start_system()
+    ended, document = try_run(
+        echo_case("call: sleep, arguments: {ms: 700}") + "gates: [mcp.error_rate < 50%]\n",
+        server.base,
+        *("--set", "load.rounds=2", "--set", "load.warmup=1s"),
+    )
+    assert ended.code == 0, ended.output
+    arm = document["arms"]["mcp"]
+    assert arm["classes"]["ok"] == sum(arm["classes"].values()) == arm["calls"] == 16
+    seen = server.get("/_counters")["by_tool"]["sleep"]
+    assert seen == arm["calls"] + arm["warmup_calls"] == 24
