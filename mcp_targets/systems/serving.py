@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import gc
 import os
+import signal
 import socket
 import sys
 import threading
@@ -71,10 +72,25 @@ def watch_parent(ready_file: Path | None) -> None:
         threading.Thread(target=_exit_with_stdin, name="parent", daemon=True).start()
 
 
-def run(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    """Run a coroutine to its end on the fastest loop there is; Ctrl-C ends it quietly."""
-    with contextlib.suppress(KeyboardInterrupt), asyncio.Runner(loop_factory=_loop()) as runner:
-        runner.run(main())
+def run(main: Coroutine[Any, Any, None]) -> None:
+    """Run a coroutine to its end, to Ctrl-C or to SIGTERM, on the fastest loop there is.
+
+    The loop is not closed: what still runs on it could take its time. Call `leave` afterwards.
+    """
+    loop = _new_loop()
+    task = loop.create_task(main)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # Not by KeyboardInterrupt: uvloop loses one that is raised inside a protocol's callback.
+        loop.add_signal_handler(number, task.cancel)
+    with contextlib.suppress(asyncio.CancelledError):
+        loop.run_until_complete(task)
+
+
+def leave() -> None:
+    """End the process at once: there is nothing to save, and nobody waits for tasks to end."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
 
 
 def serve(options: argparse.Namespace, servers: Mapping[str, Server], lines: Lines) -> None:
@@ -93,22 +109,22 @@ def serve(options: argparse.Namespace, servers: Mapping[str, Server], lines: Lin
         gc.set_threshold(50_000, 20, 20)
         await asyncio.Event().wait()
 
-    run(main)
+    run(main())
+    leave()
 
 
-def _loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
+def _new_loop() -> asyncio.AbstractEventLoop:
     try:
         import uvloop  # noqa: PLC0415 -- optional: not on every platform
     except ImportError:
-        return None
-    return uvloop.new_event_loop
+        return asyncio.new_event_loop()
+    return uvloop.new_event_loop()
 
 
 def _exit_with_stdin() -> None:
     while os.read(0, 4096):
         pass
-    # Nothing to save, and a loop that hangs must not keep the process alive.
-    os._exit(0)
+    leave()
 
 
 def _port(text: str) -> int:

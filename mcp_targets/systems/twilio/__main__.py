@@ -40,6 +40,7 @@ def main() -> None:
             child = Child("upstream", "upstream", ("--provider", "twilio"), ready, None)
             stack.callback(child.stop)
         _serve(options, ready)
+    serving.leave()
 
 
 def _serve(options: argparse.Namespace, upstream_ready: Path | None) -> None:

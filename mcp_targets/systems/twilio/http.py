@@ -1,7 +1,8 @@
 """Serve the MCP server with uvicorn."""
 
+import contextlib
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import uvicorn
@@ -30,6 +31,11 @@ class _Announcing(uvicorn.Server):
         if self.started:
             serving.announce(*self._announcement)
 
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave signals to `serving.run`, which does not wait for calls in progress."""
+        yield
+
 
 def serve(port: int, ready_file: Path | None, upstream: str, lines: serving.Lines) -> None:
     """Serve until the process is stopped."""
@@ -38,7 +44,6 @@ def serve(port: int, ready_file: Path | None, upstream: str, lines: serving.Line
         build(upstream, accounts.MCP).streamable_http_app(),
         log_level="warning",
         access_log=False,
-        timeout_graceful_shutdown=1,
     )
     server = _Announcing(config, {"mcp": listener.getsockname()[1]}, lines, ready_file)
-    serving.run(lambda: server.serve(sockets=[listener]))
+    serving.run(server.serve(sockets=[listener]))

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from mcp_targets.systems.launcher import Systems
@@ -11,14 +12,16 @@ from mcp_targets.systems.processes import Child
 
 @pytest.fixture(scope="session")
 def systems(tmp_path_factory) -> Iterator[Systems]:
+    """Start systems on first use, for the whole session."""
     with Systems(tmp_path_factory.mktemp("logs")) as running:
         yield running
 
 
 @pytest.fixture(scope="session")
-def echo(systems) -> str:
-    """The base address of an echo system without switches."""
-    return systems.face("echo/rest").url
+def echo(systems) -> Iterator[httpx.Client]:
+    """Return a client of an echo system without switches."""
+    with httpx.Client(base_url=systems.face("echo/rest").url) as client:
+        yield client
 
 
 @pytest.fixture(scope="session")

@@ -48,10 +48,12 @@ async def read_reply(reader):
 
 
 def get(path="/", headers=""):
+    """Return a GET request."""
     return f"GET {path} HTTP/1.1\r\nHost: x\r\n{headers}\r\n".encode()
 
 
 def post(body):
+    """Return a POST request."""
     return b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
 
 
@@ -73,23 +75,22 @@ def test_a_connection_serves_request_after_request():
 
 def test_pipelined_replies_keep_the_order_of_their_requests():
     """A slow first request holds back the replies to fast ones sent behind it."""
-    release = []
+    arrived, release = asyncio.Event(), asyncio.Event()
 
     async def slow(request):
-        release.append(asyncio.get_running_loop().create_future())
-        await release[0]
+        arrived.set()
+        await release.wait()
         return Reply(request.path)
 
     def answer(request):
         if request.path == b"/release":
-            release[0].set_result(None)
+            release.set()
         return slow(request) if request.path == b"/slow" else Reply(request.path)
 
     async def client(_, connect):
         reader, writer = await connect()
         writer.write(get("/slow") + get("/1") + get("/2"))
-        while not release:
-            await asyncio.sleep(0)
+        await arrived.wait()
         other_reader, other = await connect()
         other.write(get("/release"))
         await read_reply(other_reader)
@@ -187,25 +188,23 @@ def test_a_handler_that_raises_costs_one_request(asynchronous, caplog):
 
 def test_a_client_that_leaves_cancels_its_handler():
     """Work that nobody waits for is given up, and no longer counts as in progress."""
-    states = []
+    started, cancelled = asyncio.Event(), asyncio.Event()
 
     async def handle(_):
-        states.append("started")
+        started.set()
         try:
             await asyncio.Event().wait()
         except asyncio.CancelledError:
-            states.append("cancelled")
+            cancelled.set()
             raise
 
     async def client(server, connect):
         _, writer = await connect()
         writer.write(get())
-        while "started" not in states:
-            await asyncio.sleep(0)
+        await started.wait()
         assert server.counters.in_parallel == 1
         writer.close()
-        while "cancelled" not in states:
-            await asyncio.sleep(0)
+        await cancelled.wait()
         return server.counters.in_parallel
 
     assert serve(handle, client) == 0

@@ -52,14 +52,17 @@ class Peer:
         return reply.status, decoded, reply
 
     def get(self, target):
+        """Return status and decoded body."""
         return self.ask("GET", target)[:2]
 
     def post(self, target, **form):
+        """Return status and decoded body."""
         return self.ask("POST", target, form)[:2]
 
 
 @pytest.fixture
 def twilio():
+    """Return a client of a fresh Twilio."""
     return Peer(Simulator(load("twilio")))
 
 
