@@ -1,0 +1,231 @@
+"""Expectations and saves: a table of replies and what becomes of them."""
+
+import jmespath
+import msgspec
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from locustfiles._checks import Checks, body_root, getter, result_root
+from mcp_targets.reply import (
+    CHECK_FAILED,
+    HTTP_ERROR,
+    OK,
+    RPC_ERROR,
+    TIMEOUT,
+    TOOL_ERROR,
+    TRANSPORT_ERROR,
+    Reply,
+)
+from scenarios.lookups import compile_template
+
+
+def reply_of(body=b"{}", *, status=200, outcome=OK):
+    """Return an ended call."""
+    reply = Reply(0)
+    reply.body = body if isinstance(body, bytes) else msgspec.json.encode(body)
+    reply.status = status
+    return reply.fail(outcome, "") if outcome != OK else reply
+
+
+def checks_of(root=body_root, *, equals=None, **options):
+    """Return compiled checks; what is expected may hold lookups."""
+    compiled = {path: compile_template(value) for path, value in (equals or {}).items()}
+    return Checks(root, equals=compiled, **options)
+
+
+@pytest.mark.parametrize(
+    ("statuses", "status", "outcome", "expected"),
+    [
+        ((), 200, OK, OK),
+        ((), 404, HTTP_ERROR, HTTP_ERROR),
+        ((201,), 201, OK, OK),
+        ((201,), 200, OK, CHECK_FAILED),  # a success, but not the one that was expected
+        ((200, 201), 201, OK, OK),
+        ((404,), 404, HTTP_ERROR, OK),  # an error that the scenario wants to see
+        ((404,), 500, HTTP_ERROR, HTTP_ERROR),  # the target's own failure keeps its class
+        ((404,), 200, OK, CHECK_FAILED),
+        ((200,), 0, TRANSPORT_ERROR, TRANSPORT_ERROR),  # nothing came
+        ((200,), 200, TIMEOUT, TIMEOUT),  # the head came in time, the body did not
+        ((200,), 200, TRANSPORT_ERROR, TRANSPORT_ERROR),  # broken in the middle of the body
+    ],
+)
+def test_an_expected_status_decides_only_about_whole_answers(statuses, status, outcome, expected):
+    """Expected statuses turn errors into successes, but never what did not arrive."""
+    checks = checks_of(statuses=statuses)
+    assert checks.judge(reply_of(status=status, outcome=outcome), {}) == expected
+
+
+def test_a_wrong_status_says_what_was_expected():
+    """The failure names both statuses."""
+    reply = reply_of(status=200)
+    assert checks_of(statuses=(201, 204)).judge(reply, {}) == CHECK_FAILED
+    assert reply.detail == "HTTP 200, expected 201 or 204"
+    assert reply.outcome == CHECK_FAILED
+
+
+@pytest.mark.parametrize(
+    ("accepted", "outcome", "expected"),
+    [
+        ((OK,), OK, OK),
+        ((OK,), TOOL_ERROR, TOOL_ERROR),
+        ((TOOL_ERROR,), TOOL_ERROR, OK),
+        ((TOOL_ERROR,), OK, CHECK_FAILED),
+        ((TOOL_ERROR, RPC_ERROR), RPC_ERROR, OK),
+        ((TOOL_ERROR,), RPC_ERROR, RPC_ERROR),
+        ((TOOL_ERROR,), TIMEOUT, TIMEOUT),
+    ],
+)
+def test_an_expected_class_decides_how_a_call_may_end(accepted, outcome, expected):
+    """A scenario may want an error; then a success is the failure."""
+    reply = reply_of(outcome=outcome)
+    assert checks_of(accepted=accepted).judge(reply, {}) == expected
+    assert ("expected" in reply.detail) == (expected == CHECK_FAILED)
+
+
+@pytest.mark.parametrize(
+    ("found", "wanted", "met"),
+    [
+        ("a", "a", True),
+        ("a", "b", False),
+        (1, 1, True),
+        (1, 1.0, True),  # JSON has one kind of number
+        (1, "1", False),
+        (True, True, True),
+        (True, 1, False),
+        (1, True, False),
+        (0, False, False),
+        (None, None, True),
+        ([1, 2], [1, 2], True),
+        ([1, 2], [2, 1], False),
+        ([1], [1, 2], False),
+        ([1], [True], False),
+        ({"a": True}, {"a": 1}, False),
+        ({"a": [{"b": False}]}, {"a": [{"b": 0}]}, False),
+        ({"a": 1, "b": 2}, {"b": 2, "a": 1}, True),
+        ({"a": 1}, {"a": 1, "b": None}, False),
+    ],
+)
+def test_equals_compares_as_json_does(found, wanted, met):
+    """A boolean is no number, at any depth; the order of keys is nothing."""
+    reply = reply_of({"x": found})
+    assert (checks_of(equals={"x": wanted}).judge(reply, {}) == OK) is met
+
+
+def test_an_unmet_expectation_says_what_was_found():
+    """The failure names the path, what was there and what should have been."""
+    reply = reply_of({"x": {"y": "red"}})
+    assert checks_of(equals={"x.y": "${colour}"}).judge(reply, {"colour": "blue"}) == CHECK_FAILED
+    assert reply.detail == 'expect x.y: found "red", expected "blue"'
+
+
+def test_a_long_value_is_cut_in_the_message():
+    """A reply of a megabyte does not become a message of a megabyte."""
+    reply = reply_of({"x": "y" * 1_000_000})
+    checks_of(equals={"x": "z"}).judge(reply, {})
+    assert len(reply.detail) < 200
+
+
+def test_an_expectation_with_an_unknown_lookup_fails_the_check():
+    """Where a value to compare with is missing, the step fails and says which."""
+    reply = reply_of({"x": 1})
+    assert checks_of(equals={"x": "${nobody}"}).judge(reply, {}) == CHECK_FAILED
+    assert reply.detail == "expect x: ${nobody} has no value"
+
+
+def test_a_save_is_there_for_later_steps():
+    """What a save finds goes into the journey's values, whatever it is."""
+    values = {"old": 1}
+    saves = {"number": "items[0].n", "all": "items", "zero": "zero", "no": "no"}
+    body = {"items": [{"n": 7}], "zero": 0, "no": False}
+    assert checks_of(saves=saves).judge(reply_of(body), values) == OK
+    assert values == {"old": 1, "number": 7, "all": [{"n": 7}], "zero": 0, "no": False}
+
+
+@pytest.mark.parametrize("body", [{}, {"items": []}, {"items": [{"n": None}]}, {"items": {"0": 1}}])
+def test_a_save_that_finds_nothing_fails_the_check(body):
+    """Later steps would call with nothing: the step that did not deliver is the one that failed."""
+    reply = reply_of(body)
+    assert checks_of(saves={"number": "items[0].n"}).judge(reply, {}) == CHECK_FAILED
+    assert reply.detail.startswith("save number: nothing at items[0].n in {")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"<html>", b'{"a":', b'{"a": "\xff"}', b"[" * 100_000],
+    ids=["empty", "html", "torn", "not UTF-8", "endless"],
+)
+def test_a_body_that_is_not_json_fails_the_check(body):
+    """Whatever a target sends, the call ends in a class; nothing is raised."""
+    reply = reply_of(body)
+    assert checks_of(equals={"a": 1}).judge(reply, {}) == CHECK_FAILED
+    assert reply.detail.startswith("the reply is not JSON")
+    assert len(reply.detail) < 400
+
+
+def test_a_body_that_nobody_looks_at_may_be_anything():
+    """Without expectations on the body it is not decoded."""
+    assert checks_of(statuses=(200,)).judge(reply_of(b"\xff"), {}) == OK
+
+
+@pytest.mark.parametrize("expression", ["length(items)", "contains(name, 'a')", "sum(items)"])
+def test_a_function_on_what_is_not_there_fails_the_check(expression):
+    """JMESPath functions refuse null: that is the target's missing field, not our crash."""
+    for options in ({"equals": {expression: 3}}, {"saves": {"n": expression}}):
+        reply = reply_of({})
+        assert checks_of(**options).judge(reply, {}) == CHECK_FAILED
+        assert "In function" in reply.detail
+
+
+@pytest.mark.parametrize(
+    ("message", "outcome", "root"),
+    [
+        ({"result": {"a": 1}}, OK, {"a": 1}),
+        ({"result": {"isError": True}}, TOOL_ERROR, {"isError": True}),
+        ({"error": {"code": -32000}}, RPC_ERROR, {"code": -32000}),
+        ({}, OK, None),
+        ([1], OK, [1]),
+    ],
+)
+def test_an_mcp_step_searches_the_result_or_the_error(message, outcome, root):
+    """Expressions of a call start at its result; of an expected rpc_error, at the error."""
+    assert result_root(reply_of(message, outcome=outcome)) == root
+
+
+KEYS = st.sampled_from(["a", "b", "c"])
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-3, 3) | st.sampled_from(["", "x"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=3),
+    max_leaves=12,
+)
+FIRST = st.one_of(KEYS, st.integers(-3, 3).map("[{}]".format))
+LATER = st.one_of(KEYS.map(".{}".format), st.integers(-3, 3).map("[{}]".format))
+PLAIN = st.builds(lambda first, later: first + "".join(later), FIRST, st.lists(LATER, max_size=4))
+
+
+@given(PLAIN, JSON)
+@example("a[-1].b", {"a": [1, {"b": 2}]})
+@example("[0]", {"a": 1})
+@example("a", [1])
+def test_the_short_cut_for_plain_paths_finds_what_jmespath_finds(expression, tree):
+    """Fields and indices are walked by hand, and the result is jmespath's own."""
+    get = getter(expression)
+    assert (get.__name__ == "walk") is not expression.startswith("[")
+    assert get(tree) == jmespath.search(expression, tree)
+
+
+@pytest.mark.parametrize(
+    "expression",
+    ["a[*].b", "a[?b == `1`].c", "length(a)", "a || b", "{x: a}", "a[0:2]", '"a-b".c', "a.*", "@"],
+)
+@given(tree=JSON)
+def test_every_other_expression_is_jmespaths(expression, tree):
+    """What is more than a path is left to jmespath, its errors included."""
+
+    def outcome(search):
+        try:
+            return search(tree)
+        except jmespath.exceptions.JMESPathError as error:
+            return str(error)
+
+    assert outcome(getter(expression)) == outcome(jmespath.compile(expression).search)

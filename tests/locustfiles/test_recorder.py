@@ -1,0 +1,254 @@
+"""What happened, counted: nothing lost, nothing twice, in memory that does not grow."""
+
+import gc
+from collections import Counter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from locustfiles._recorder import FAILURE_SAMPLES, OK_SAMPLES, Recorder, _Tally
+from mcp_targets.reply import Reply
+from reports.histogram import HOUR_NS, Histogram, bucket
+from reports.journal import SETUP, Health, SampleRecord, Slice
+from reports.samples import CLASSES, OK, TIMEOUT, TOOL_ERROR
+
+HEALTH = Health(cpu_s=0.5, wall_s=1.0)
+
+
+class Clock:
+    """Nanoseconds that the test moves."""
+
+    def __init__(self):
+        self.ns = 1_000_000
+
+    def __call__(self) -> int:
+        """Return the time."""
+        return self.ns
+
+
+class Book:
+    """A recorder and what it handed over."""
+
+    def __init__(self):
+        self.clock = Clock()
+        self.records = []
+        self.recorder = Recorder("local", self.records.extend, self.clock)
+        self.recorder.start()
+        self.recorder.turn = 4
+
+    def call(self, track, cls=OK, ns=1000, *, journey="j", detail="", bytes_in=1, bytes_out=2):
+        """Count one call."""
+        reply = Reply(0)
+        reply.end_ns = ns
+        reply.detail = detail
+        reply.bytes_in, reply.bytes_out = bytes_in, bytes_out
+        self.recorder.call(track, journey, cls, reply)
+
+    def flush(self):
+        """Flush, and return the new records."""
+        before = len(self.records)
+        self.recorder.flush(HEALTH)
+        return self.records[before:]
+
+
+@pytest.fixture
+def book():
+    """Return an open book."""
+    return Book()
+
+
+def slices(records):
+    """Return the slices among records."""
+    return [record for record in records if isinstance(record, Slice)]
+
+
+def samples(records):
+    """Return the samples among records."""
+    return [record for record in records if isinstance(record, SampleRecord)]
+
+
+@given(st.integers(0, 62).flatmap(lambda bits: st.integers(0, 1 << bits)))
+def test_the_inlined_bucket_is_the_histograms(ns):
+    """The hot path's own arithmetic puts a duration where the histogram puts it."""
+    tally = _Tally()
+    tally.add(ns)
+    (key,) = tally.buckets
+    if ns <= HOUR_NS:
+        assert key == bucket(ns)
+    # Beyond an hour the reader's overflow takes it, and it is not lost.
+    histogram, expected = Histogram(), Histogram()
+    histogram.add_pairs(tally.cell("a", "call", "s", OK).latency)
+    expected.record(ns)
+    assert histogram.pairs() == expected.pairs()
+
+
+@pytest.mark.parametrize("power", range(1, 42))
+def test_the_inlined_bucket_is_right_at_every_power_of_two(power):
+    """The seams between octaves, where an off-by-one would hide."""
+    for ns in (2**power - 1, 2**power, 2**power + 1):
+        tally = _Tally()
+        tally.add(ns)
+        assert list(tally.buckets) == [bucket(ns)]
+
+
+@given(st.lists(st.tuples(st.sampled_from(CLASSES), st.integers(0, 10**10)), max_size=60))
+def test_every_call_ends_in_exactly_one_class(calls):
+    """The sum of the classes is the number of calls, and each has its latency."""
+    book = Book()
+    track = book.recorder.track("mcp", "call", "tools/call x")
+    for cls, ns in calls:
+        book.call(track, cls, ns)
+    (piece,) = slices(book.flush())
+    assert {cell.cls: cell.n for cell in piece.cells} == Counter(cls for cls, _ in calls)
+    assert book.recorder.calls == len(calls)
+    for cell in piece.cells:
+        times = [ns for cls, ns in calls if cls == cell.cls]
+        assert (cell.total_ns, cell.min_ns, cell.max_ns) == (sum(times), min(times), max(times))
+        assert sum(cell.latency[1::2]) == cell.n
+        assert cell.latency[::2] == sorted({bucket(ns) for ns in times})
+        assert (cell.bytes_in, cell.bytes_out) == (cell.n, 2 * cell.n)
+
+
+@given(st.lists(st.integers(0, 7), min_size=1, max_size=12))
+def test_slices_add_up_to_the_calls(batches):
+    """However the calls fall into slices, each is in exactly one of them."""
+    book = Book()
+    track = book.recorder.track("mcp", "call", "s")
+    for count in batches:
+        for _ in range(count):
+            book.call(track)
+        book.clock.ns += 1_000_000_000
+        book.flush()
+    pieces = slices(book.records)
+    counts = [sum(cell.n for cell in piece.cells) for piece in pieces]
+    assert counts == batches
+    assert [piece.at_s for piece in pieces] == list(range(len(batches)))
+    assert all(piece.seconds == 1.0 and piece.health == HEALTH for piece in pieces)
+
+
+def test_a_flush_carries_node_turn_and_cells(book):
+    """A slice says where and in which turn its calls were made."""
+    book.call(book.recorder.track("rest", "call", "GET /a"), OK, 5000)
+    (piece, *_) = book.flush()
+    assert (piece.node, piece.turn) == ("local", 4)
+    (cell,) = piece.cells
+    assert (cell.arm, cell.kind, cell.name, cell.cls) == ("rest", "call", "GET /a", OK)
+    assert book.flush()[0].cells == []
+
+
+def test_steps_of_one_name_share_a_track(book):
+    """Two steps that call the same tool are one line of the report."""
+    track = book.recorder.track("mcp", "call", "s")
+    assert book.recorder.track("mcp", "call", "s") is track
+    assert book.recorder.track("rest", "call", "s") is not track
+
+
+def test_journeys_are_counted_beside_calls_and_are_none(book):
+    """A journey has its own cell; it is no call and no sample."""
+    book.recorder.journey(book.recorder.track("mcp", "journey", "buy"), OK, 7000)
+    book.recorder.journey(book.recorder.track("mcp", "journey", "buy"), TIMEOUT, 9000)
+    (piece,) = book.flush()
+    assert [(cell.kind, cell.cls, cell.n, cell.total_ns) for cell in piece.cells] == [
+        ("journey", OK, 1, 7000),
+        ("journey", TIMEOUT, 1, 9000),
+    ]
+    assert book.recorder.calls == 0
+
+
+def test_requests_of_opening_a_session_belong_to_no_turn(book):
+    """They stand in a slice of their own, so that no turn's numbers hold them."""
+    reply = Reply(0)
+    reply.end_ns = 3000
+    book.recorder.setup("mcp", "initialize", reply)
+    turn, setup = slices(book.flush())
+    assert (turn.turn, turn.cells) == (4, [])
+    assert setup.turn == SETUP
+    (cell,) = setup.cells
+    assert (cell.arm, cell.name, cell.cls, cell.n, cell.total_ns) == (
+        "mcp",
+        "initialize",
+        OK,
+        1,
+        3000,
+    )
+    assert (setup.health.cpu_s, setup.health.wall_s) == (0, 0)
+    assert book.recorder.calls == 0
+    assert len(slices(book.flush())) == 1
+
+
+def test_the_first_failures_of_each_kind_are_kept_whole(book):
+    """Per arm, step and class a bounded number, over all slices."""
+    track = book.recorder.track("mcp", "call", "s")
+    other = book.recorder.track("rest", "call", "s")
+    for number in range(FAILURE_SAMPLES + 30):
+        book.call(track, TOOL_ERROR, 1000 + number, detail=f"failure {number}", journey="buy")
+        book.call(track, TIMEOUT)
+        book.call(other, TOOL_ERROR)
+        if number % 10 == 0:
+            book.flush()
+    book.flush()
+    kept = samples(book.records)
+    assert Counter((s.arm, s.cls) for s in kept) == {
+        ("mcp", TOOL_ERROR): FAILURE_SAMPLES,
+        ("mcp", TIMEOUT): FAILURE_SAMPLES,
+        ("rest", TOOL_ERROR): FAILURE_SAMPLES,
+    }
+    first = kept[0]
+    assert (first.detail, first.journey, first.step, first.turn) == ("failure 0", "buy", "s", 4)
+    assert (first.latency_ns, first.service_ns, first.bytes_in, first.bytes_out) == (
+        1000,
+        1000,
+        1,
+        2,
+    )
+
+
+def test_of_successes_the_first_of_each_step_and_slice_is_kept(book):
+    """The kept calls spread over the run instead of standing at its beginning."""
+    one, two = (book.recorder.track("mcp", "call", name) for name in ("one", "two"))
+    for _ in range(3):
+        for _ in range(50):
+            book.call(one)
+            book.call(two)
+        book.flush()
+    assert [sample.step for sample in samples(book.records)] == ["one", "two"] * 3
+
+
+def test_kept_successes_are_bounded(book):
+    """A run of a day keeps no more of them than a run of an hour."""
+    track = book.recorder.track("mcp", "call", "one")
+    for _ in range(OK_SAMPLES + 100):
+        book.call(track)
+        book.flush()
+    assert len(samples(book.records)) == OK_SAMPLES
+
+
+def test_memory_does_not_depend_on_the_number_of_calls():
+    """A hundred times the calls, and not one object more."""
+
+    def objects_after(calls):
+        recorder = Recorder("local", lambda _records: None)
+        track = recorder.track("mcp", "call", "s")
+        reply = Reply(0)
+        for number in range(calls):
+            reply.end_ns = 1000 + number % 50
+            recorder.call(track, "j", TIMEOUT if number % 10 == 0 else OK, reply)
+            if number % 500 == 499:
+                recorder.flush(HEALTH)
+        gc.collect()
+        assert set(track.tallies) <= {OK, TIMEOUT}
+        return len(gc.get_objects())
+
+    objects_after(1000)
+    assert abs(objects_after(50_000) - objects_after(500)) < 50
+
+
+def test_a_slices_place_in_time_follows_the_runs_clock(book):
+    """A turn sets the clock by the conductor's, and slices are placed by it."""
+    book.clock.ns += 77_000_000_000
+    book.recorder.start(12.5)
+    assert book.recorder.now_s() == 12.5
+    book.clock.ns += 250_000_000
+    (piece,) = book.flush()
+    assert (piece.at_s, piece.seconds) == (12.5, 0.25)
