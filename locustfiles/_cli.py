@@ -118,7 +118,8 @@ def list_scenarios() -> None:
     """List the scenarios that can be run by name."""
     from scenarios.loader import ScenarioError, load, shipped  # noqa: PLC0415
 
-    for path in dict.fromkeys([*shipped(), *sorted(Path("scenarios").glob("*.yaml"))]):
+    own = sorted(Path("scenarios").absolute().glob("*.yaml"))
+    for path in dict.fromkeys([*shipped(), *own]):
         try:
             scenario = load(path).scenario
             click.echo(f"{scenario.name:<20} {scenario.title}")

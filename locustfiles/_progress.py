@@ -14,13 +14,15 @@ from rich.text import Text
 
 from locustfiles._run import Run
 from reports.histogram import Histogram
-from reports.journal import SETUP, AnyRecord, Slice, TurnEnded, TurnStarted
+from reports.journal import SETUP, AnyRecord, RunEnded, Slice, TurnEnded, TurnStarted
 from reports.render import numbers
 from reports.samples import FAILED, INTERRUPTED
 
 _REFRESH_S: Final = 0.25
 _WINDOW: Final = 3
-"""Slices (seconds) of an arm that its shown rate and percentile are taken from."""
+"""Slices (seconds) of an arm and node that its shown rate and percentile are taken from."""
+
+_Recent = deque[tuple[float, int, Histogram]]
 
 
 @dataclass(slots=True)
@@ -30,9 +32,8 @@ class _ArmNow:
     calls: int = 0
     errors: int = 0
     rounds_done: int = 0
-    recent: deque[tuple[float, int, Histogram]] = field(
-        default_factory=lambda: deque(maxlen=_WINDOW)
-    )
+    recent: dict[str, _Recent] = field(default_factory=dict)
+    """Per node: nodes work side by side, so their rates add up."""
 
     def add(self, piece: Slice) -> None:
         calls, latency = 0, Histogram()
@@ -44,18 +45,22 @@ class _ArmNow:
             latency.add_pairs(cell.latency)
         self.calls += calls
         if piece.seconds > 0.1:
-            self.recent.append((piece.seconds, calls, latency))
+            recent = self.recent.setdefault(piece.node, deque(maxlen=_WINDOW))
+            recent.append((piece.seconds, calls, latency))
 
     @property
     def rate(self) -> float:
-        seconds = sum(entry[0] for entry in self.recent)
-        return sum(entry[1] for entry in self.recent) / seconds if seconds else 0.0
+        return sum(
+            sum(calls for _, calls, _ in recent) / sum(seconds for seconds, _, _ in recent)
+            for recent in self.recent.values()
+        )
 
     @property
     def p95_ms(self) -> float | None:
         pooled = Histogram()
-        for _, _, latency in self.recent:
-            pooled.merge(latency)
+        for recent in self.recent.values():
+            for _, _, latency in recent:
+                pooled.merge(latency)
         value = pooled.percentile(0.95)
         return None if value is None else value / 1e6
 
@@ -100,23 +105,25 @@ class Progress:
         for record in records:
             match record:
                 case TurnStarted():
+                    self._end_turn()
                     self._turn = record
                     self._turn_started = time.monotonic()
                     self._arms[record.arm].recent.clear()
                 case Slice() if record.turn != SETUP and self._turn is not None:
                     self._arms[self._turn.arm].add(record)
-                case TurnEnded():
+                case TurnEnded() if self._turn is not None:
+                    self._arms[self._turn.arm].rounds_done = self._turn.round
+                case RunEnded():
                     self._end_turn()
+                    self._turn = None
                 case _:
                     pass
 
     def _end_turn(self) -> None:
+        """Print what came of the turn, now that every node has handed in its records of it."""
         turn = self._turn
-        if turn is None:
-            return
-        now = self._arms[turn.arm]
-        now.rounds_done = turn.round
-        if self._live is None:
+        if turn is not None and self._live is None:
+            now = self._arms[turn.arm]
             self._console.print(
                 f"{self._place(turn)}  {turn.arm}: {now.rate:.0f} calls/s, "
                 f"p95 {numbers.ms(now.p95_ms)}, {now.errors} errors in {now.calls} calls",

@@ -21,6 +21,7 @@ from reports.redact import Redactor
 from reports.render import write_all
 
 _decode: Final = msgspec.json.Decoder(list[AnyRecord]).decode
+logger = logging.getLogger("mcp-perf")
 Watcher = Callable[[list[AnyRecord]], None]
 
 
@@ -44,7 +45,7 @@ class Run:
         self._zero_ns = time.perf_counter_ns()
         secrets = prepared.loaded.env.values()
         self._journal = JournalWriter(self.folder / "journal.jsonl", Redactor(secrets))
-        self._broken = ""
+        self._broken = False
         timeouts = [target.endpoint.timeout_s for target in prepared.targets.values()]
         self.conductor = Conductor(
             prepared.turns,
@@ -72,7 +73,8 @@ class Run:
                     self._journal.write(record)
                 self._journal.flush()
             except OSError as error:
-                self._broken = f"the journal cannot be written: {error.strerror}"
+                self._broken = True
+                logger.error("The journal cannot be written any more: %s", error.strerror)
                 self.conductor.stop("error")
         for watch in self.watchers:
             watch(records)
@@ -90,12 +92,15 @@ class Run:
         for name in self.prepared.systems.dead():
             self.note("system_died", f"the system's process {name} died during the run")
         self.write([RunEnded(at_s=self.now_s(), reason=self.conductor.reason)])
-        self._journal.close()
         self.prepared.systems.stop()
-        report, samples = load_report(self.folder)
-        write_all(report, samples, self.folder, formats)
-        logging.getLogger().removeHandler(self._log)
-        self._log.close()
+        try:
+            self._journal.close()
+            report, samples = load_report(self.folder)
+            write_all(report, samples, self.folder, formats)
+            logger.info("%s (exit code %d): %s", report.verdict, report.exit_code, report.reasons)
+        finally:
+            logging.getLogger().removeHandler(self._log)
+            self._log.close()
         return report
 
     def _started(self) -> RunStarted:

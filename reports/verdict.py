@@ -25,12 +25,15 @@ INVALID_CODE: Final = 91
 WORKER_LOST_CODE: Final = 92
 FAIL_CODE: Final = 99
 SIGNAL_CODE: Final = 105
+BROKEN_CODE: Final = 107
+_ENDED_BY: Final = {"signal": SIGNAL_CODE, "error": BROKEN_CODE}
 
 _RELIEF: Final = "Use more processes (--processes), more workers, or fewer users."
 _ENDS: Final[Mapping[str, str]] = {
     "": "The journal has no end: the run crashed or was killed. What was recorded is reported.",
     "finished": "Some rounds have no end: what they recorded is reported, but not compared.",
     "signal": "The run was stopped by a signal before it was done.",
+    "error": "The run broke off by an error of its own: run.log says which.",
     "stopped": "The run was stopped in the web UI before it was done.",
 }
 
@@ -74,7 +77,7 @@ def decide(facts: Facts) -> Decision:
     else:
         verdict, code = "PASS", PASS_CODE
     reasons = [*invalid, *failed, *open_] or [_passed(facts.gates)]
-    return Decision(verdict, SIGNAL_CODE if facts.ended == "signal" else code, reasons)
+    return Decision(verdict, _ENDED_BY.get(facts.ended, code), reasons)
 
 
 def littles_law(arm: str, totals: Totals) -> str | None:
@@ -109,21 +112,22 @@ def _invalid(facts: Facts) -> Iterator[str]:
 def _saturated(name: str, node: NodeHealth, health: GeneratorHealth) -> Iterator[str]:
     """Say where this process, and not the target, was the bottleneck."""
     limits = health.limits
+    who = "The load generator" + ("" if len(health.nodes) == 1 else f" {name}")
     if node.hottest_s >= HOT_S:
         yield (
-            f"The load generator {name} used more than {100 * limits.generator_cpu:.3g} % of a "
+            f"{who} used more than {100 * limits.generator_cpu:.3g} % of a "
             f"core for {node.hottest_s:.3g} s in a row, in rounds of {node.hottest_arm}: it was "
             f"the bottleneck. {_RELIEF}"
         )
     lag_ns = node.lag.percentile(0.99) if node.lag.count >= FEWEST_LAGS else None
     if lag_ns is not None and lag_ns / 1e6 > limits.loop_lag_p99_ms:
         yield (
-            f"The load generator {name} woke {lag_ns / 1e6:.3g} ms late (p99; the limit is "
-            f"{limits.loop_lag_p99_ms:.3g} ms): its clock readings are its own. {_RELIEF}"
+            f"{who} woke {lag_ns / 1e6:.3g} ms late (p99; the limit is "
+            f"{limits.loop_lag_p99_ms:.3g} ms): its timings hold its own delays. {_RELIEF}"
         )
     if node.late > limits.late_starts:
         yield (
-            f"{100 * node.late:.3g} % of the starts of the load generator {name} were late (the "
+            f"{who} was late with {100 * node.late:.3g} % of its starts (the "
             f"limit is {100 * limits.late_starts:.3g} %): the plan was not kept. {_RELIEF}"
         )
 
@@ -161,7 +165,7 @@ def _inconclusive(facts: Facts) -> Iterator[str]:
     if facts.health.cpu_percent is None and any(t.calls for t in facts.arms.values()):
         yield "The load generator's own load was not measured: it may have been the bottleneck."
     if not facts.complete:
-        yield _ENDS.get(facts.ended, "The run ended by an error before it was done.")
+        yield _ENDS[facts.ended]
 
 
 def _passed(gates: Sequence[GateResult]) -> str:

@@ -72,7 +72,7 @@ def test_the_gravest_finding_decides(gates, broken, ended):
     findings = [*gates, "INVALID" if broken else "PASS"]
     findings.append("PASS" if ended == "finished" else "INCONCLUSIVE")
     assert found.verdict == max(findings, key=SEVERITY.index)
-    assert found.exit_code == (105 if ended == "signal" else CODES[found.verdict])
+    assert found.exit_code == {"signal": 105, "error": 107}.get(ended, CODES[found.verdict])
     assert found.reasons
 
 
@@ -125,7 +125,13 @@ def test_five_seconds_of_a_full_core_are_saturation(seconds, verdict):
     found = decided(health=health(*[HOT] * seconds, COOL))
     assert found.verdict == verdict
     if verdict == "INVALID":
-        for part in ("w1", "more than 90 % of a core", "for 5 s", "rounds of mcp", "--processes"):
+        for part in (
+            "The load generator used",
+            "more than 90 % of a core",
+            "for 5 s",
+            "rounds of mcp",
+            "--processes",
+        ):
             assert part in found.reasons[0]
 
 
@@ -147,7 +153,7 @@ def test_a_late_loop_is_named_with_its_limit(lags, verdict):
     found = decided(health=health(Health(cpu_s=0.1, wall_s=1, lag=pairs(lags))))
     assert found.verdict == verdict
     if verdict == "INVALID":
-        for part in ("w1 woke 9 ms late", "limit is 5 ms", "fewer users"):
+        for part in ("The load generator woke 9 ms late", "limit is 5 ms", "fewer users"):
             assert part in found.reasons[0]
 
 
@@ -158,7 +164,7 @@ def test_late_starts_above_the_limit_mean_the_plan_was_not_kept(late, verdict):
     found = decided(health=health(state))
     assert found.verdict == verdict
     if verdict == "INVALID":
-        for part in ("1.1 % of the starts", "w1", "limit is 1 %", "--processes"):
+        for part in ("late with 1.1 % of its starts", "limit is 1 %", "--processes"):
             assert part in found.reasons[0]
 
 
@@ -220,7 +226,7 @@ def test_a_generator_that_was_not_watched_is_never_a_pass():
         ("finished", "Some rounds have no end"),
         ("signal", "stopped by a signal"),
         ("stopped", "stopped in the web UI"),
-        ("error", "ended by an error"),
+        ("error", "broke off by an error"),
     ],
 )
 def test_a_run_that_was_cut_off_says_how(ended, says):
@@ -243,3 +249,10 @@ def test_littles_law_is_checked_within_five_percent(users, holds):
 def test_littles_law_says_nothing_without_users():
     """Where no user is known there is nothing to check."""
     assert littles_law("mcp", Totals([])) is None
+
+
+def test_one_process_of_several_is_named():
+    """With more than one generator process the reason says which of them was the bottleneck."""
+    found = health(*[HOT] * 5)
+    found.add(Slice(node="w2", turn=0, at_s=0, seconds=1, cells=[], health=COOL), "mcp")
+    assert decided(health=found).reasons[0].startswith("The load generator w1 used")
