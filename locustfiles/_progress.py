@@ -115,7 +115,6 @@ class Progress:
                     self._arms[self._turn.arm].rounds_done = self._turn.round
                 case RunEnded():
                     self._end_turn()
-                    self._turn = None
                 case _:
                     pass
 
