@@ -284,7 +284,7 @@ class Connection:
             self.close()
             raise CallTimeout(_timeout_text(reader)) from error
         except OSError as error:
-            self._note_untouched()
+            self._untouched = False  # a reset may come of a server that has read the request
             self.close()
             raise ReadError(f"the connection broke while reading: {error}") from error
         except BaseException:
@@ -301,10 +301,12 @@ class Connection:
         self._sent += len(request)
 
     def _note_untouched(self) -> None:
-        """Find out whether a request that got no reply has reached anybody.
+        """Find out whether a request that got an end instead of a reply has reached anybody.
 
-        A server that had closed the connection before the request came answers it with a reset, and
-        acknowledges nothing of it. One that read the request has acknowledged it. Only Linux tells.
+        A server that had closed the connection before the request came acknowledges nothing of it.
+        One that read it acknowledges it with its end at the latest. Only Linux tells. Of a reset
+        nothing can be told: it comes as well from a server that has read the request, before the
+        request is acknowledged.
         """
         self._untouched = False
         if self.reader.started or not self._sent_before or self.origin.tls is not None:
