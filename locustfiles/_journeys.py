@@ -109,9 +109,10 @@ def deck(weights: Sequence[float]) -> list[int]:
 
     Dealing from a deck keeps the mix exact in every round, where drawing at random would not.
     """
-    parts = [Fraction(weight).limit_denominator(20) for weight in weights]
+    least = min(weights)
+    parts = [Fraction(weight / least).limit_denominator(20) for weight in weights]
     scale = math.lcm(*(part.denominator for part in parts))
-    counts = [max(1, round(part * scale)) for part in parts]
+    counts = [round(part * scale) for part in parts]
     shrink = max(1.0, sum(counts) / _LARGEST_DECK, math.gcd(*counts))
     counts = [max(1, round(count / shrink)) for count in counts]
     return [number for number, count in enumerate(counts) for _ in range(count)]

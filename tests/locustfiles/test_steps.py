@@ -1,0 +1,353 @@
+"""Steps with fake clients: what is sent, in which class it ends, what is counted and told."""
+
+import json
+from types import SimpleNamespace
+from urllib.parse import parse_qsl
+
+import gevent
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from locustfiles import _steps
+from locustfiles._checks import Checks, body_root, result_root
+from locustfiles._recorder import Recorder
+from locustfiles._steps import (
+    HttpStep,
+    Interrupted,
+    Lane,
+    Request,
+    ToolStep,
+    WaitStep,
+    encode_form,
+    encode_json,
+)
+from mcp_targets.client.exchange import Endpoint
+from mcp_targets.client.mcp import Call, McpClient
+from mcp_targets.client.tools import Tool
+from mcp_targets.reply import HTTP_ERROR, OK, TIMEOUT, TOOL_ERROR, Reply
+from mcp_targets.rest import RestClient
+from reports.journal import Health, SampleRecord, Slice
+from reports.samples import HARNESS_ERROR, INTERRUPTED
+from scenarios.lookups import compile_template
+
+ENDPOINT = Endpoint.of("http://127.0.0.1:1/base")
+TOOL = Tool("echo", {})
+
+
+class FakeRest(RestClient):
+    """Answers at once, and keeps what was sent."""
+
+    def __init__(self, answer):
+        super().__init__(ENDPOINT)
+        self.answer = answer
+        self.sent = []
+
+    def send(self, request, timeout_s=None):
+        """Keep the request, give the answer."""
+        self.sent.append((request, timeout_s))
+        return self.answer()
+
+
+class FakeMcp(McpClient):
+    """Answers at once, and keeps what was called."""
+
+    def __init__(self, answer):
+        super().__init__(ENDPOINT)
+        self.answer = answer
+        self.called = []
+
+    def call(self, call, arguments=None, timeout_s=None):
+        """Keep the call, give the answer."""
+        self.called.append((call, arguments, timeout_s))
+        return self.answer()
+
+
+class Bench:
+    """A lane with a fake client, and all that was counted and told."""
+
+    def __init__(self, answer=None, kind=FakeMcp):
+        self.records = []
+        self.fired = []
+        self.slept = []
+        self.recorder = Recorder("local", self.records.extend)
+        self.client = kind(answer or replied)
+        self.lane = Lane(
+            "mcp", self.client, self.recorder, lambda **event: self.fired.append(event), "buy"
+        )
+
+    def track(self, name):
+        """Return the track of a step."""
+        return self.recorder.track("mcp", "call", name)
+
+    def tool(self, arguments=None, *, checks=None, is_valid=lambda _: "", **options):
+        """Return a step that calls a tool."""
+        options = {"timeout_s": None, "goes_on": False, **options}
+        return ToolStep(
+            self.track("tools/call echo"),
+            Call(TOOL, None),
+            checks or Checks(result_root),
+            arguments=None if arguments is None else compile_template(arguments),
+            is_valid=is_valid,
+            **options,
+        )
+
+    def http(self, request, *, verb="GET", name="GET /a", checks=None, **options):
+        """Return a step that sends a request."""
+        options = {"timeout_s": None, "goes_on": False, **options}
+        return HttpStep(self.track(name), verb, request, checks or Checks(body_root), **options)
+
+    def counted(self):
+        """Return class -> number of the calls, and the samples kept."""
+        self.recorder.flush(Health(cpu_s=0, wall_s=0))
+        cells = [cell for r in self.records if isinstance(r, Slice) for cell in r.cells]
+        kept = [record for record in self.records if isinstance(record, SampleRecord)]
+        return {cell.cls: cell.n for cell in cells}, kept
+
+
+def replied(outcome=OK, body=b'{"result": {"a": 1}}', *, status=200, detail="", ns=1_500_000):
+    """Return an ended call."""
+    reply = Reply(1000)
+    reply.end_ns = 1000 + ns
+    reply.body, reply.status, reply.bytes_in = body, status, len(body)
+    return reply if outcome == OK else reply.fail(outcome, detail)
+
+
+@pytest.fixture
+def paused(monkeypatch):
+    """Keep steps from sleeping; return what they would have slept."""
+    slept = []
+    monkeypatch.setattr(_steps, "gevent", SimpleNamespace(sleep=slept.append))
+    return slept
+
+
+def test_a_call_is_counted_once_and_told_to_locust():
+    """One call is one count, one event, with the same time."""
+    bench = Bench()
+    assert bench.tool({"a": 1}).run(bench.lane) == OK
+    counts, (sample,) = bench.counted()
+    assert counts == {OK: 1}
+    assert (sample.journey, sample.step, sample.latency_ns) == ("buy", "tools/call echo", 1_500_000)
+    (event,) = bench.fired
+    assert event["request_type"] == "MCP"
+    assert event["name"] == "tools/call echo"
+    assert event["response_time"] == 1.5
+    assert event["response_length"] == len(b'{"result": {"a": 1}}')
+    assert event["exception"] is None
+    assert event["context"] == {}
+
+
+def test_a_failed_call_is_told_to_locust_as_few_kinds_of_failure():
+    """Locust groups failures by their text: the class, not each message."""
+    numbers = iter(range(9))
+    bench = Bench(lambda: replied(TOOL_ERROR, detail=f"order {next(numbers)} is unknown"))
+    step = bench.tool({})
+    assert [step.run(bench.lane) for _ in range(3)] == [TOOL_ERROR] * 3
+    assert {repr(event["exception"]) for event in bench.fired} == {"CallFailed('tool_error')"}
+    counts, kept = bench.counted()
+    assert counts == {TOOL_ERROR: 3}
+    assert [sample.detail for sample in kept] == [f"order {n} is unknown" for n in range(3)]
+
+
+def test_arguments_are_filled_in_for_each_call():
+    """A call carries the journey's values, in their own types, and the step's timeout."""
+    bench = Bench()
+    bench.lane.values = {"n": 7, "name": "Ada"}
+    bench.tool({"count": "${n}", "text": "for ${name}"}, timeout_s=2.5).run(bench.lane)
+    ((_call, arguments, timeout_s),) = bench.client.called
+    assert arguments == {"count": 7, "text": "for Ada"}
+    assert timeout_s == 2.5
+
+
+def test_constant_arguments_are_not_sent_again():
+    """What is part of the prepared call is not rendered for each one."""
+    bench = Bench()
+    bench.tool(None).run(bench.lane)
+    assert bench.client.called[0][1] is None
+
+
+def test_arguments_that_the_schema_forbids_are_never_sent(paused):
+    """They are our fault: harness_error, with the reason, and the target is not asked."""
+    bench = Bench()
+    step = bench.tool({"a": 1}, is_valid=lambda arguments: f"wrong: {arguments}")
+    assert step.run(bench.lane) == HARNESS_ERROR
+    assert bench.client.called == []
+    counts, (sample,) = bench.counted()
+    assert counts == {HARNESS_ERROR: 1}
+    assert sample.detail == "wrong: {'a': 1}"
+    assert paused == [_steps._HARNESS_PAUSE_S]
+
+
+def test_a_lookup_without_a_value_is_our_fault(paused):
+    """A call that cannot be built is counted as harness_error and names the lookup."""
+    bench = Bench()
+    assert bench.tool({"a": "${nobody}"}).run(bench.lane) == HARNESS_ERROR
+    assert bench.client.called == []
+    _, (sample,) = bench.counted()
+    assert sample.detail == "${nobody} has no value"
+    assert len(paused) == 1
+    assert str(bench.fired[0]["exception"]) == HARNESS_ERROR
+
+
+def test_only_our_own_faults_pause(paused):
+    """A target's failure is answered at full speed, as a user would."""
+    bench = Bench(lambda: replied(TIMEOUT))
+    bench.tool({}).run(bench.lane)
+    assert paused == []
+
+
+@pytest.mark.parametrize(
+    ("error", "detail"),
+    [
+        (ValueError("header 'X' holds a character"), "header 'X' holds a character"),
+        (KeyError("bug"), "KeyError('bug')"),
+    ],
+)
+def test_whatever_cannot_be_sent_is_counted_as_our_fault(paused, error, detail):
+    """No error in building a call breaks the user, and none looks like the target's."""
+
+    def fail():
+        raise error
+
+    bench = Bench(fail)
+    assert bench.tool({}).run(bench.lane) == HARNESS_ERROR
+    counts, (sample,) = bench.counted()
+    assert counts == {HARNESS_ERROR: 1}
+    assert sample.detail == detail
+    assert paused
+
+
+@pytest.mark.parametrize("stop", [Interrupted, gevent.GreenletExit, KeyboardInterrupt])
+def test_a_call_that_is_cut_off_is_counted_once_and_is_nobodys_failure(stop):
+    """It is `interrupted` in our record, and is no failure in Locust's tables."""
+
+    def cut():
+        raise stop
+
+    bench = Bench(cut)
+    with pytest.raises(stop):
+        bench.tool({}).run(bench.lane)
+    counts, (sample,) = bench.counted()
+    assert counts == {INTERRUPTED: 1}
+    assert "cut off" in sample.detail
+    assert sample.latency_ns > 0
+    assert bench.fired == []
+
+
+def test_checks_decide_the_class():
+    """What a step expects is judged on the reply, and saves reach the journey's values."""
+    bench = Bench()
+    checks = Checks(result_root, equals={"a": compile_template(2)})
+    assert bench.tool({}, checks=checks).run(bench.lane) == "check_failed"
+    bench.tool({}, checks=Checks(result_root, saves={"got": "a"})).run(bench.lane)
+    assert bench.lane.values == {"got": 1}
+
+
+def test_a_step_knows_whether_its_journey_goes_on():
+    """`on_error: continue` is the step's own."""
+    assert Bench().tool({}, goes_on=True).goes_on
+    assert not Bench().tool({}).goes_on
+
+
+# HTTP.
+
+
+def test_a_constant_request_is_encoded_once():
+    """Every user sends the same bytes."""
+    bench = Bench(lambda: replied(body=b"{}"), FakeRest)
+    step = bench.http(Request(b"GET /a HTTP/1.1\r\n", b"A: b\r\n", None), timeout_s=3.0)
+    step.run(bench.lane)
+    step.run(bench.lane)
+    (first, timeout_s), (second, _) = bench.client.sent
+    assert first == b"GET /a HTTP/1.1\r\nA: b\r\n\r\n"
+    assert first is second
+    assert timeout_s == 3.0
+
+
+def test_a_body_comes_with_its_length():
+    """A body of no bytes has a length, too; no body has none."""
+    line, fields = b"POST / HTTP/1.1\r\n", b"A: b\r\n"
+    sent = Request(line, fields, "é".encode()).render({})
+    assert sent == line + fields + b"Content-Length: 2\r\n\r\n\xc3\xa9"
+    assert Request(line, fields, b"").render({}).endswith(b"Content-Length: 0\r\n\r\n")
+    assert b"Content-Length" not in Request(line, fields, None).render({})
+
+
+@pytest.mark.parametrize("dynamic", ["line", "fields", "body"])
+def test_each_part_of_a_request_may_depend_on_the_journey(dynamic):
+    """A part that is rendered makes the request dynamic, and gets the journey's values."""
+    parts = {"line": b"L\r\n", "fields": b"F: 1\r\n", "body": b"B"}
+    constant = Request(**parts)
+    request = Request(**{**parts, dynamic: lambda values: values["x"]})
+    assert constant.constant
+    assert not request.constant
+    bench = Bench(lambda: replied(body=b"{}"), FakeRest)
+    bench.lane.values = {"x": b"Q\r\n"}
+    bench.http(request).run(bench.lane)
+    assert bench.client.sent[0][0] == Request(**{**parts, dynamic: b"Q\r\n"}).render({})
+
+
+def test_locust_shows_the_verb_in_its_own_column():
+    """The verb is the type, the path is the name; a name of one's own stays."""
+    bench = Bench(lambda: replied(body=b"{}"), FakeRest)
+    request = Request(b"GET / HTTP/1.1\r\n", b"", None)
+    bench.http(request, name="GET /users").run(bench.lane)
+    bench.http(request, name="all users").run(bench.lane)
+    assert [(event["request_type"], event["name"]) for event in bench.fired] == [
+        ("GET", "/users"),
+        ("GET", "all users"),
+    ]
+
+
+def test_an_http_error_that_is_expected_is_ok():
+    """A step may want a 404."""
+    bench = Bench(lambda: replied(HTTP_ERROR, b"{}", status=404), FakeRest)
+    checks = Checks(body_root, statuses=(404,))
+    step = bench.http(Request(b"GET / HTTP/1.1\r\n", b"", None), checks=checks)
+    assert step.run(bench.lane) == OK
+    assert bench.fired[0]["exception"] is None
+
+
+def test_a_wait_is_no_call_and_its_time_is_known(monkeypatch):
+    """A pause counts nothing, tells Locust nothing, and is kept apart from the journey's time."""
+    bench = Bench()
+    clock = [0]
+
+    def sleep(seconds):
+        clock[0] += int(seconds * 1e9) + 7
+
+    monkeypatch.setattr(_steps, "gevent", SimpleNamespace(sleep=sleep))
+    monkeypatch.setattr(_steps, "time", SimpleNamespace(perf_counter_ns=lambda: clock[0]))
+    wait = WaitStep(2.5)
+    assert wait.run(bench.lane) == OK
+    assert wait.run(bench.lane) == OK
+    assert bench.lane.waited_ns == 5_000_000_014
+    assert bench.counted() == ({}, [])
+    assert bench.fired == []
+
+
+# Bodies.
+
+
+def test_a_form_is_written_as_browsers_and_json_do():
+    """Booleans as JSON writes them, nothing for null, lists as repeated fields."""
+    form = {"a": "x y&z=ü", "b": True, "c": False, "d": None, "e": [1, 2], "f": 1.5}
+    assert encode_form(form) == b"a=x+y%26z%3D%C3%BC&b=true&c=false&e=1&e=2&f=1.5"
+
+
+@given(st.dictionaries(st.text(min_size=1), st.text(min_size=1), max_size=5))
+def test_a_form_of_texts_can_be_read_back(form):
+    """Whatever the texts are, none breaks out of its field."""
+    assert dict(parse_qsl(encode_form(form).decode(), keep_blank_values=True)) == form
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers(-(2**63), 2**63) | st.text(),
+        lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+        max_leaves=10,
+    )
+)
+def test_a_json_body_can_be_read_back(value):
+    """A body is the value, whatever it holds."""
+    assert json.loads(encode_json(value)) == value
