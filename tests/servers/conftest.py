@@ -166,23 +166,23 @@ def _installed(package: Path) -> str:
 
 @pytest.fixture(scope="session")
 def sdk_sse(start) -> Server:
-    """A server of the Python SDK that keeps sessions and replies by event streams."""
+    """Start a server of the Python SDK that keeps sessions and replies by event streams."""
     return start("sdk_app.py")
 
 
 @pytest.fixture(scope="session")
 def sdk_json(start) -> Server:
-    """A server of the Python SDK that keeps sessions and replies by JSON."""
+    """Start a server of the Python SDK that keeps sessions and replies by JSON."""
     return start("sdk_app.py", "--json")
 
 
 @pytest.fixture(scope="session")
 def sdk_stateless(start) -> Server:
-    """A server of the Python SDK without sessions."""
+    """Start a server of the Python SDK without sessions."""
     return start("sdk_app.py", "--stateless")
 
 
 @pytest.fixture(scope="session")
 def fastmcp(start) -> Server:
-    """A server of fastmcp."""
+    """Start a server of fastmcp."""
     return start("fastmcp_app.py")

@@ -23,6 +23,7 @@ class Counting:
         self.repeated_ids = 0
 
     async def __call__(self, scope, receive, send) -> None:
+        """Answer a question about the counts, or count and pass on."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
         elif scope["path"] == "/calls":
@@ -34,7 +35,7 @@ class Counting:
             await self._pass_on(scope, receive, send)
 
     def told(self) -> dict:
-        """What the tests ask for."""
+        """Return what the tests ask for."""
         return {
             "calls": self.arms.total(),
             "by_arm": dict(self.arms),

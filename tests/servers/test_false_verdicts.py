@@ -47,7 +47,7 @@ def try_run(tmp_path, run_cli, quick, report):
 
 @pytest.fixture(scope="module")
 def echo(start_system):
-    """A fast echo system."""
+    """Start a fast echo system."""
     return start_system()
 
 

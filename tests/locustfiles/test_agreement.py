@@ -1,0 +1,252 @@
+"""The report agrees with what the systems saw: their state, their counters, their faults."""
+
+import itertools
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable
+
+import pytest
+
+from locustfiles._compile import compile_journeys
+from locustfiles._journeys import Walk
+from locustfiles._recorder import Recorder
+from locustfiles._steps import Lane
+from locustfiles._targets import reach_all
+from mcp_targets.client.mcp import McpClient
+from mcp_targets.rest import RestClient
+from reports import journal
+from scenarios.loader import find, load
+
+_API = "/2010-04-01/Accounts/${account}"
+ROUTES = {
+    f"GET {_API}/AvailablePhoneNumbers/CA/Local.json": "list-available-numbers",
+    "TwilioApiV2010--ListAvailablePhoneNumberLocal": "list-available-numbers",
+    f"POST {_API}/IncomingPhoneNumbers.json": "buy-number",
+    "TwilioApiV2010--CreateIncomingPhoneNumber": "buy-number",
+    "POST /v1/Workspaces/${workspace}/Activities": "create-activity",
+    "TwilioTaskrouterV1--CreateActivity": "create-activity",
+    "POST /v1/Workspaces/${workspace}/TaskQueues": "create-task-queue",
+    "TwilioTaskrouterV1--CreateTaskQueue": "create-task-queue",
+    f"POST {_API}/Messages.json": "send-message",
+    "TwilioApiV2010--CreateMessage": "send-message",
+    f"GET {_API}/Messages.json": "list-messages",
+    "TwilioApiV2010--ListMessage": "list-messages",
+}
+COLLECTIONS = {
+    "buy-number": "incoming_phone_numbers",
+    "create-activity": "activities",
+    "create-task-queue": "task_queues",
+    "send-message": "messages",
+}
+DUPLICATE = " (duplicate)"
+FACES = {"control": "twilio/rest", "mcp": "twilio/mcp"}
+
+
+def normalised(record: dict, *, digits: bool) -> str:
+    """Return a record without what is its own: ids, dates, accounts; with `digits`, numbers too."""
+    kept = {key: value for key, value in sorted(record.items()) if not key.startswith("date_")}
+    text = re.sub(r"[0-9a-f]{32}", "ID", str(kept))
+    text = re.sub(r"\+1\d{10}", "+1NUMBER", text)
+    return re.sub(r"\d+", "#", text) if digits else text
+
+
+def counted(records: Iterable[journal.AnyRecord], arm: str) -> Counter[tuple[str, str]]:
+    """Count the calls of an arm by step and class, over warm-up and rounds."""
+    found: Counter[tuple[str, str]] = Counter()
+    for record in records:
+        if isinstance(record, journal.Slice) and record.turn != journal.SETUP:
+            for cell in record.cells:
+                if (cell.arm, cell.kind) == (arm, "call"):
+                    found[cell.name.removeprefix("tools/call "), cell.cls] += cell.n
+    return found
+
+
+@pytest.fixture(scope="module")
+def twilio(shared_systems, ask, run_cli, quick, report, tmp_path_factory):
+    """Run twilio-tasks with 50 users against systems that outlive the run; return what was seen."""
+    folder = tmp_path_factory.mktemp("twilio")
+    out = folder / "run"
+    faces = {arm: shared_systems.face(face) for arm, face in FACES.items()}
+    text = find("twilio-tasks").read_text("utf-8")
+    for (arm, face), kind in zip(faces.items(), ("http", "mcp"), strict=True):
+        known = json.dumps({kind: face.url, "vars": dict(face.variables)})
+        text, found = re.subn(rf"(?m)^  {arm}: {{.*}}$", f"  {arm}: {known}", text)
+        assert found == 1
+    path = folder / "twilio-tasks.yaml"
+    path.write_text(text)
+    ended = run_cli("run", path, "-u", "50", *quick, "--out", out, timeout=90)
+    assert ended.code in (0, 90, 99), ended.output  # a slow machine may miss the gate on p95
+    upstream = faces["control"].url
+    accounts = {arm: face.variables["account"] for arm, face in faces.items()}
+    records = list(journal.read(out / "journal.jsonl"))
+    return {
+        "report": report(out),
+        "counters": ask(f"{upstream}/_counters"),
+        "accounts": accounts,
+        "states": {arm: ask(f"{upstream}/_state?account={name}") for arm, name in accounts.items()},
+        "counted": {arm: counted(records, arm) for arm in accounts},
+    }
+
+
+@pytest.mark.e2e
+def test_the_report_counts_what_the_journal_and_the_upstream_counted(twilio):
+    """Requests per account equal the calls of its arm, warm-up included, and all succeeded."""
+    for arm, account in twilio["accounts"].items():
+        numbers = twilio["report"]["arms"][arm]
+        assert numbers["classes"]["ok"] == numbers["calls"] > 0, twilio["report"]["failures"]
+        calls = numbers["calls"] + numbers["warmup_calls"]
+        assert twilio["counters"]["accounts"][account]["requests"] == calls
+        assert twilio["counted"][arm].total() == calls
+        assert sum(step["count"] for step in numbers["steps"].values()) == numbers["calls"]
+
+
+@pytest.mark.e2e
+def test_the_upstream_counted_per_route_what_the_steps_counted(twilio):
+    """Each route of the provider saw exactly the calls of the steps that lead to it."""
+    expected: Counter[str] = Counter()
+    duplicates = 0
+    for counts in twilio["counted"].values():
+        for (step, _), n in counts.items():
+            expected[ROUTES[step.removesuffix(DUPLICATE)]] += n
+            duplicates += n if step.endswith(DUPLICATE) else 0
+    routes = twilio["counters"]["routes"]
+    seen = {name: tally["requests"] for name, tally in routes.items() if tally["requests"]}
+    assert seen == expected
+    # Nothing but the duplicates, which have to conflict, was refused.
+    assert twilio["counters"]["errors_sent"] == routes["create-activity"]["errors_sent"]
+    assert twilio["counters"]["errors_sent"] == duplicates > 0
+
+
+@pytest.mark.e2e
+def test_both_arms_leave_behind_what_their_reports_say_they_did(twilio):
+    """Per collection, the state has one record per successful call, of the same form in both."""
+    for route, collection in COLLECTIONS.items():
+        forms = []
+        for arm, counts in twilio["counted"].items():
+            done = sum(n for (step, cls), n in counts.items() if ROUTES.get(step) == route)
+            records = twilio["states"][arm][collection]
+            assert len(records) == done > 0, (arm, collection)
+            forms.append({normalised(record, digits=True) for record in records})
+        assert forms[0] == forms[1], collection
+
+
+@pytest.mark.e2e
+def test_queues_point_to_activities_of_their_own_arm(twilio):
+    """What one step saves reaches the next one of the same journey, under 50 users at once."""
+    for state in twilio["states"].values():
+        activities = {record["sid"] for record in state["activities"]}
+        wanted = [record["target_workers"] for record in state["task_queues"]]
+        named = [re.fullmatch(r"activity_sid != '(WA\w+)'", text)[1] for text in wanted]
+        assert set(named) <= activities
+        assert len(set(named)) == len(named)
+
+
+@pytest.mark.e2e
+def test_fifty_users_never_get_the_same_number(twilio):
+    """No two purchases, of whichever users and arms, are of one phone number."""
+    bought = [
+        record["phone_number"]
+        for state in twilio["states"].values()
+        for record in state["incoming_phone_numbers"]
+    ]
+    assert len(bought) == len(set(bought)) > 50
+
+
+def test_the_same_journeys_leave_the_same_state_behind(shared_systems, ask):
+    """Walked one by one with one seed, both arms make the very same records, in the same order."""
+    loaded = load(find("twilio-tasks"))
+    targets = reach_all(loaded, shared_systems, {}, {"run": "walked"})
+    upstream = targets["control"].url
+    recorder = Recorder("local", lambda _records: None)
+    journeys = compile_journeys(loaded, targets, recorder)
+    made = {}
+    for arm, target in targets.items():
+        account = target.variables["account"]
+        before = ask(f"{upstream}/_state?account={account}")
+        http = target.kind == "http"
+        client = RestClient(target.endpoint) if http else McpClient(target.endpoint)
+        lane = Lane(arm, client, recorder, lambda **_event: None)
+        counter = itertools.count(10_000_001).__next__
+        walk = Walk(journeys, lane, target.variables, user=0, seed=7, counter=counter)
+        for _ in range(24):
+            walk.journey()
+        client.close()
+        after = ask(f"{upstream}/_state?account={account}")
+        made[arm] = {
+            name: [
+                normalised(record, digits=False) for record in records[len(before.get(name, [])) :]
+            ]
+            for name, records in after.items()
+        }
+    assert made["control"] == made["mcp"]
+    assert {name: len(records) for name, records in made["mcp"].items()} == {
+        "incoming_phone_numbers": 12,
+        "activities": 8,
+        "task_queues": 4,
+        "messages": 4,
+    }
+
+
+CLASSES = {
+    "rest": {
+        "error": "http_error",
+        "html": "http_error",
+        "malformed": "check_failed",
+        "reset": "transport_error",
+        "cut": "transport_error",
+        "stall": "timeout",
+    },
+    "mcp": {
+        "error": "tool_error",
+        "html": "http_error",
+        "malformed": "http_error",
+        "reset": "transport_error",
+        "cut": "transport_error",
+        "stall": "timeout",
+    },
+}
+FAULTS = """
+name: faults
+title: Faults on demand
+arms:
+  rest: {http: "URL", timeout: 400ms}
+  mcp: {mcp: "URL/mcp", timeout: 400ms, protocol: "2025-11-25"}
+journeys:
+  echo:
+    with: {message: {template: "message ${seq}"}}
+    rest:
+      - {post: /echo, json: {message: "${message}"}, expect: {equals: {message: "${message}"}}}
+    mcp:
+      - call: echo
+        arguments: {message: "${message}"}
+        expect: {equals: {structuredContent.message: "${message}"}}
+load: {users: 8}
+"""
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize("arm", ["rest", "mcp"])
+def test_injected_faults_are_seen_exactly(arm, systems, ask, run_cli, quick, report, tmp_path):
+    """By class, the run counts each fault that the system injected, and no other failure."""
+    base = systems.face("echo/rest").url
+    rates = {f"{kind}_rate": 0.02 for kind in ("error", "html", "malformed", "reset", "cut")}
+    ask(f"{base}/_faults", {**rates, "stall_rate": 0.01, "stall_ms": 60_000, "seed": 5})
+    path = tmp_path / "faults.yaml"
+    path.write_text(FAULTS.replace("URL", base))
+    out = tmp_path / "run"
+    ended = run_cli("run", path, "--arm", arm, *quick, "--out", out)
+    assert ended.code == 0, ended.output
+    counters = ask(f"{base}/_counters")
+    expected: Counter[str] = Counter()
+    for kind, n in counters["faults"].items():
+        expected[CLASSES[arm][kind]] += n
+    seen = counted(journal.read(out / "journal.jsonl"), arm)
+    by_class: Counter[str] = Counter()
+    for (_, cls), n in seen.items():
+        by_class[cls] += n
+    arrived = sum(counters["by_tool"].values())
+    assert counters["faults"].keys() == CLASSES[arm].keys()
+    assert by_class == expected + Counter(ok=arrived - expected.total())
+    numbers = report(out)["arms"][arm]
+    assert sum(numbers["classes"].values()) + numbers["warmup_calls"] == arrived
