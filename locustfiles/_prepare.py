@@ -3,7 +3,7 @@
 import os
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -33,6 +33,9 @@ class Wish:
     users: int | None = None
     spawn_rate: float | None = None
     run_time_s: float | None = None
+    tags: Sequence[str] = ()
+    """Only journeys with one of these; none means all."""
+    excluded_tags: Sequence[str] = ()
 
 
 @dataclass(slots=True)
@@ -68,9 +71,27 @@ def read(wish: Wish, environ: Mapping[str, str] = os.environ) -> Loaded:
     """Load the scenario of a wish. Raises Refusal with all problems of the file."""
     try:
         path = find(wish.scenario)
-        return load(path, wish.settings, environ=environ, arms=wish.arms)
+        loaded = load(path, wish.settings, environ=environ, arms=wish.arms)
     except ScenarioError as error:
         raise Refusal(CONFIGURATION, [str(problem) for problem in error.problems]) from error
+    return choose(loaded, wish.tags, wish.excluded_tags)
+
+
+def choose(loaded: Loaded, tags: Sequence[str], excluded: Sequence[str]) -> Loaded:
+    """Keep the journeys that Locust's --tags and --exclude-tags ask for. Raises Refusal on none."""
+    journeys = {
+        name: journey
+        for name, journey in loaded.scenario.journeys.items()
+        if (not tags or set(tags) & set(journey.tags)) and not set(excluded) & set(journey.tags)
+    }
+    if not journeys:
+        known = sorted(
+            {tag for journey in loaded.scenario.journeys.values() for tag in journey.tags}
+        )
+        shown = ", ".join(known) or "none"
+        raise Refusal(CONFIGURATION, [f"--tags: no journey is left; the file's tags are {shown}"])
+    scenario = loaded.scenario.model_copy(update={"journeys": journeys})
+    return replace(loaded, scenario=scenario)
 
 
 def prepare(wish: Wish) -> Prepared:
@@ -98,6 +119,13 @@ def prepare(wish: Wish) -> Prepared:
         problems = unknown_tools(loaded, prepared.targets) + _unknown_names(prepared)
         if problems:
             raise Refusal(CONFIGURATION, problems)  # noqa: TRY301 -- one clean-up for all
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        prepared.systems.stop()
+        raise Refusal(
+            CONFIGURATION,
+            [f"--out {folder}: cannot be made ({error.strerror}); name another folder"],
+        ) from error
     except BaseException:
         prepared.systems.stop()
         raise

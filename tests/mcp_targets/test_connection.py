@@ -56,6 +56,19 @@ def test_a_connection_that_the_server_closed_idle_is_replaced_without_a_failed_c
     assert (server.connections, len(server.requests)) == (2, 2)
 
 
+def test_a_request_that_is_answered_by_a_reset_is_not_sent_again(serve) -> None:
+    """The server has read it, and may have done what it says: the call fails, on any connection."""
+
+    def reset(peer: socket.socket, _request: bytes) -> None:
+        peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        peer.close()
+
+    server = serve(OK, reset, OK)
+    rest = client(server)
+    assert [get(rest).outcome for _ in range(3)] == ["ok", "transport_error", "ok"]
+    assert (server.connections, len(server.requests)) == (2, 3)
+
+
 def test_connection_close_is_honoured(serve) -> None:
     """After Connection: close the next call opens a new connection."""
     server = serve(OK.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"), OK)
@@ -172,6 +185,8 @@ def test_a_stopped_call_leaves_no_answer_behind_for_the_next(serve) -> None:
     with pytest.raises(Cut):
         get(rest)
     assert rest.connection._socket is None
+    while not server.requests:  # the script is read in the order in which requests arrive
+        time.sleep(0.001)
     assert get(rest).body == b"hi"
     assert server.connections == 2
 
