@@ -6,7 +6,7 @@ end.
 
 import itertools
 import random
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -68,7 +68,6 @@ class Bench:
         recorder: Recorder,
         fire: Callable[..., None],
         *,
-        tags: Collection[str] = (),
         node_index: int = 0,
         nodes: int = 1,
     ) -> None:
@@ -79,7 +78,7 @@ class Bench:
         self._loaded = loaded
         self._targets = targets
         self._fire = fire
-        self._journeys = compile_journeys(loaded, targets, recorder, tags)
+        self._journeys = compile_journeys(loaded, targets, recorder)
         self._sequence = itertools.count(node_index + 1, nodes)
         self._first_user = node_index * _USERS_PER_NODE
         self._pause = _pause(loaded.scenario.load.think)

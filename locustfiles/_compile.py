@@ -4,7 +4,7 @@ Templates whose names are all known become constants, constant requests become b
 schemas become functions.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -39,9 +39,8 @@ def compile_journeys(
     loaded: Loaded,
     targets: Mapping[str, ArmTarget],
     recorder: Recorder,
-    tags: Collection[str] = (),
 ) -> list[Journey]:
-    """Compile the journeys; with `tags`, only those that carry one of them."""
+    """Compile the journeys."""
     scenario = loaded.scenario
     compilers = {name: _ArmCompiler(loaded, target, recorder) for name, target in targets.items()}
     return [
@@ -56,7 +55,6 @@ def compile_journeys(
             {arm: recorder.track(arm, "journey", name) for arm in targets},
         )
         for name, journey in scenario.journeys.items()
-        if not tags or set(tags) & set(journey.tags)
     ]
 
 

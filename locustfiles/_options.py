@@ -61,6 +61,8 @@ def wish(options: argparse.Namespace) -> Wish:
         users=options.num_users,
         spawn_rate=options.spawn_rate,
         run_time_s=options.run_time,
+        tags=tuple(options.tags or ()),
+        excluded_tags=tuple(options.exclude_tags or ()),
     )
 
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
-from locustfiles._prepare import Prepared
+from locustfiles._prepare import Prepared, choose
 from locustfiles._targets import ArmTarget, reach
 from scenarios.loader import Loaded, load_text
 
@@ -32,6 +32,8 @@ class _Message(msgspec.Struct):
     base: str
     settings: list[str]
     arms: list[str]
+    tags: list[str]
+    excluded_tags: list[str]
     targets: dict[str, tuple[str, str, dict[str, Any]]]
     nodes: int
 
@@ -50,6 +52,8 @@ def send(prepared: Prepared, options: Any, nodes: int) -> None:
         base=str(loaded.base),
         settings=list(prepared.wish.settings),
         arms=list(prepared.wish.arms),
+        tags=list(prepared.wish.tags),
+        excluded_tags=list(prepared.wish.excluded_tags),
         targets={
             name: (target.url, target.version, dict(target.variables))
             for name, target in prepared.targets.items()
@@ -69,6 +73,7 @@ def receive(options: Any) -> Task:
         message.settings,
         arms=message.arms,
     )
+    loaded = choose(loaded, message.tags, message.excluded_tags)
     targets = {
         name: reach(name, loaded.scenario.arms[name], loaded, url, variables, version)
         for name, (url, version, variables) in message.targets.items()

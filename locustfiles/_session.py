@@ -85,6 +85,9 @@ class Session:
         options = self.environment.parsed_options
         options.num_users, options.spawn_rate = prepared.users, prepared.spawn_rate
         options.run_time = None  # the turns know when to end
+        # Journeys carry the tags, not Locust's tasks: by them our one task would be filtered out.
+        options.tags = options.exclude_tags = None
+        self.environment.tags = self.environment.exclude_tags = None
         if self._master:
             _relay.send(prepared, options, max(1, len(self.runner.clients)))
 
@@ -218,7 +221,6 @@ class Session:
             task.targets,
             recorder,
             self.environment.events.request.fire,
-            tags=self.environment.parsed_options.tags or (),
             node_index=max(0, self.runner.worker_index) if self._worker else 0,
             nodes=task.nodes,
         )

@@ -92,21 +92,6 @@ def test_journeys_keep_their_names_weights_and_order():
     assert isinstance(first.steps["mcp"][0], ToolStep)
 
 
-@pytest.mark.parametrize(
-    ("tags", "expected"),
-    [
-        ((), ["first", "second"]),
-        (["fast"], ["first"]),
-        (["rare"], ["second"]),
-        (["fast", "slow"], ["first", "second"]),
-        (["nobody"], []),
-    ],
-)
-def test_tags_choose_the_journeys_that_carry_one_of_them(tags, expected):
-    """Without tags there are all journeys."""
-    assert [journey.name for journey in Compiled(tags=tags).journeys] == expected
-
-
 # HTTP.
 
 

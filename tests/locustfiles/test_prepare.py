@@ -1,0 +1,83 @@
+"""What is settled before a run: journeys by tags, arms pointed elsewhere, the run's folder."""
+
+from pathlib import Path
+
+import pytest
+
+from locustfiles._prepare import Wish, choose, prepare, read
+from locustfiles._refusal import Refusal
+from scenarios.loader import load_text
+
+SCENARIO = """\
+name: demo
+title: A demo
+arms:
+  control: {http: "http://127.0.0.1:1"}
+journeys:
+  first: {tags: [fast], steps: [{get: /a}]}
+  second: {tags: [slow, rare], steps: [{get: /b}]}
+  third: {steps: [{get: /c}]}
+"""
+
+
+@pytest.fixture
+def demo(tmp_path) -> Path:
+    """Write the demo scenario; nobody is at its address."""
+    path = tmp_path / "demo.yaml"
+    path.write_text(SCENARIO)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("tags", "excluded", "expected"),
+    [
+        ([], [], ["first", "second", "third"]),
+        (["fast"], [], ["first"]),
+        (["rare", "fast"], [], ["first", "second"]),
+        ([], ["slow"], ["first", "third"]),
+        (["slow"], ["fast"], ["second"]),
+    ],
+)
+def test_tags_choose_journeys(tags, excluded, expected) -> None:
+    """--tags keeps journeys that carry one of them, --exclude-tags drops those that do."""
+    loaded = choose(load_text(SCENARIO, "demo.yaml", Path(), environ={}), tags, excluded)
+    assert list(loaded.scenario.journeys) == expected
+
+
+def test_tags_that_leave_nothing_are_refused_with_those_there_are(demo) -> None:
+    """A run without a journey would prove nothing; the message lists the tags of the file."""
+    with pytest.raises(Refusal, match="the file's tags are fast, rare, slow") as refused:
+        read(Wish(scenario=str(demo), tags=["nope"]))
+    assert refused.value.exit_code == 104
+
+
+@pytest.mark.parametrize(
+    ("target", "words"),
+    [
+        ("control", "write ARM=URL"),
+        ("control=ftp://x", "write ARM=URL"),
+        ("mcp=http://127.0.0.1:1", "no arm 'mcp'; the arms are control"),
+    ],
+)
+def test_a_wrong_target_is_refused(demo, target, words) -> None:
+    """--target says what to write instead, and which arms there are."""
+    with pytest.raises(Refusal, match=words) as refused:
+        prepare(Wish(scenario=str(demo), targets=[target]))
+    assert refused.value.exit_code == 104
+
+
+def test_a_folder_that_holds_a_run_is_not_written_over(demo, tmp_path) -> None:
+    """--out with an earlier run in it is refused; so is a file."""
+    (tmp_path / "journal.jsonl").touch()
+    with pytest.raises(Refusal, match="holds the run of another time"):
+        prepare(Wish(scenario=str(demo), out=str(tmp_path)))
+    with pytest.raises(Refusal, match="is a file"):
+        prepare(Wish(scenario=str(demo), out=str(demo)))
+
+
+def test_nobody_at_the_address_is_unreachable(demo, tmp_path) -> None:
+    """A refused connection is 108 and names arm, address and reason; no folder is made."""
+    with pytest.raises(Refusal, match="control: cannot reach http://127.0.0.1:1 .*refused") as no:
+        prepare(Wish(scenario=str(demo), out=str(tmp_path / "run")))
+    assert no.value.exit_code == 108
+    assert not (tmp_path / "run").exists()
