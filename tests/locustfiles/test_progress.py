@@ -1,54 +1,204 @@
-"""The lines of a run's progress, from its records."""
+"""What the terminal shows, followed record by record."""
 
 import io
 from types import SimpleNamespace
 
+import gevent
 import pytest
 from rich.console import Console
 
+from locustfiles import _progress
 from locustfiles._progress import Progress
 from locustfiles._schedule import plan
 from reports.histogram import Histogram
-from reports.journal import Cell, Health, RunEnded, Slice, TurnEnded, TurnStarted
+from reports.journal import SETUP, Cell, Health, RunEnded, Slice, TurnEnded, TurnStarted
+from reports.samples import INTERRUPTED, OK, TIMEOUT, TOOL_ERROR
 
-CALLS = 700
-SECOND_NS = 10**9
+HEALTH = Health(cpu_s=0, wall_s=1)
+MS = 1_000_000
 
 
-def shared(node: str) -> list[Slice | TurnEnded]:
-    """Return the records of one node: a second with CALLS calls, and the turn's end."""
-    latency = Histogram()
-    latency.record(SECOND_NS, CALLS)
-    cell = Cell(
-        arm="mcp",
-        kind="call",
-        name="tools/call echo",
-        cls="ok",
-        n=CALLS,
-        total_ns=CALLS * SECOND_NS,
-        min_ns=SECOND_NS,
-        max_ns=SECOND_NS,
-        latency=latency.pairs(),
+class Show:
+    """A progress display on a fake terminal, or on a pipe."""
+
+    def __init__(self, *, terminal=False):
+        self.out = io.StringIO()
+        turns = plan(["rest", "mcp"], 2, 5.0, 1.0)
+        targets = {
+            "rest": SimpleNamespace(url="http://127.0.0.1:1"),
+            "mcp": SimpleNamespace(url="http://127.0.0.1:2/mcp"),
+        }
+        scenario = SimpleNamespace(title="A [bold]demo[/bold]")
+        loaded = SimpleNamespace(scenario=scenario)
+        self.run = SimpleNamespace(
+            prepared=SimpleNamespace(targets=targets, turns=turns, loaded=loaded), watchers=[]
+        )
+        console = Console(file=self.out, width=100, force_terminal=terminal, color_system=None)
+        self.progress = Progress(self.run, console)
+        self.turns = turns
+
+    def see(self, *records):
+        """Hand records to the display, as the run does."""
+        for watch in self.run.watchers:
+            watch(list(records))
+
+    def play(self, turn, *pieces):
+        """Play a whole turn."""
+        self.see(started(self.turns[turn]))
+        self.see(*pieces)
+        self.see(TurnEnded(turn=turn, node="local", users=1, busy_s=5.0, planned=1))
+
+    def end(self):
+        """End the run; return what was printed."""
+        self.see(RunEnded(at_s=0, reason="finished"))
+        return self.text
+
+    @property
+    def text(self):
+        """Return what was printed."""
+        return self.out.getvalue()
+
+    def picture(self):
+        """Return the table as text."""
+        console = Console(file=io.StringIO(), width=100, color_system=None)
+        console.print(self.progress._picture())
+        return console.file.getvalue()
+
+
+def started(turn):
+    """Return the record of a turn's start."""
+    return TurnStarted(
+        turn=turn.number,
+        arm=turn.arm,
+        phase=turn.phase,
+        round=turn.round,
+        at_s=0.0,
+        planned_s=turn.seconds,
     )
-    health = Health(cpu_s=0.1, wall_s=1.0)
-    piece = Slice(node=node, turn=0, at_s=0.0, seconds=1.0, cells=[cell], health=health)
-    ended = TurnEnded(turn=0, node=node, users=1, busy_s=1.0, planned=CALLS)
-    return [piece, ended]
 
 
-@pytest.mark.parametrize("nodes", [["local"], ["worker 1", "worker 2", "worker 3"]])
-def test_a_turn_is_one_line_with_the_rates_of_all_nodes_added_up(nodes):
-    """Workers work side by side: their rates are added, and their turn ends once."""
-    run = SimpleNamespace(
-        watchers=[], prepared=SimpleNamespace(targets={"mcp": None}, turns=plan(["mcp"], 1, 1.0, 0))
+def piece(arm, counts, *, turn=2, seconds=1.0, ns=2 * MS, kind="call", node="local"):
+    """Return a slice with so many calls of each class."""
+    cells = []
+    for cls, n in counts.items():
+        histogram = Histogram()
+        histogram.record(ns, n)
+        cells.append(
+            Cell(
+                arm=arm, kind=kind, name="s", cls=cls, n=n, total_ns=n * ns, min_ns=ns, max_ns=ns,
+                latency=histogram.pairs(),
+            )
+        )  # fmt: skip
+    return Slice(node=node, turn=turn, at_s=0, seconds=seconds, cells=cells, health=HEALTH)
+
+
+def test_the_beginning_names_what_runs_against_what():
+    """Title and targets come first; markup in a title is text."""
+    show = Show()
+    show.progress.start()
+    assert "A [bold]demo[/bold]" in show.text
+    assert "rest → http://127.0.0.1:1, mcp → http://127.0.0.1:2/mcp" in show.text
+
+
+def test_on_a_pipe_each_turn_is_one_line():
+    """A log of CI gets plain lines: place, arm, rate, percentile, errors."""
+    show = Show()
+    show.progress.start()
+    show.play(0, piece("rest", {OK: 100}, turn=0))
+    show.play(2, piece("rest", {OK: 300}), piece("rest", {OK: 199, TOOL_ERROR: 1}))
+    lines = show.end().splitlines()[2:]
+    assert lines[0].startswith("warm-up  rest: 100 calls/s, p95 2")
+    assert lines[1].startswith("round 1 of 2  rest: 250 calls/s, p95 2")
+    assert lines[1].endswith("1 errors in 600 calls")
+
+
+@pytest.mark.parametrize(
+    ("counts", "calls", "errors"),
+    [
+        ({OK: 5}, 5, 0),
+        ({OK: 5, TIMEOUT: 2, TOOL_ERROR: 1}, 8, 3),
+        ({OK: 5, INTERRUPTED: 2}, 5, 0),  # cut off by us: no answer, no error
+    ],
+)
+def test_calls_and_errors_add_up(counts, calls, errors):
+    """What the target answered for is counted, and its failures."""
+    show = Show()
+    show.play(2, piece("rest", counts))
+    assert f"{errors} errors in {calls} calls" in show.end()
+
+
+def test_journeys_and_the_opening_of_sessions_are_no_calls():
+    """Only calls of a turn move the numbers."""
+    show = Show()
+    show.play(
+        2,
+        piece("rest", {OK: 5}),
+        piece("rest", {OK: 7}, kind="journey"),
+        piece("rest", {OK: 9}, turn=SETUP),
     )
-    out = io.StringIO()
-    Progress(run, Console(file=out, width=200))
-    started = TurnStarted(turn=0, arm="mcp", phase="round", round=1, at_s=0.0, planned_s=1.0)
-    records = [started, *(record for node in nodes for record in shared(node))]
-    for watch in run.watchers:
-        watch([*records, RunEnded(at_s=2.0, reason="finished")])
-    total = CALLS * len(nodes)
-    assert out.getvalue().replace("\u202f", " ").splitlines() == [
-        f"round 1 of 1  mcp: {total} calls/s, p95 1 000 ms, 0 errors in {total} calls"
-    ]
+    assert "0 errors in 5 calls" in show.end()
+
+
+def test_the_shown_rate_is_that_of_the_last_seconds():
+    """Old seconds fall out, a turn starts afresh, and a sliver of a second does not blow it up."""
+    show = Show()
+    show.see(started(show.turns[2]))
+    show.see(piece("rest", {OK: 9000}), *[piece("rest", {OK: 100}) for _ in range(3)])
+    show.see(piece("rest", {OK: 50}, seconds=0.001))
+    assert show.progress._arms["rest"].rate == 100
+    assert show.progress._arms["rest"].calls == 9350
+    show.see(started(show.turns[5]))
+    assert show.progress._arms["rest"].rate == 0
+
+
+def test_nodes_work_side_by_side():
+    """Two workers of a hundred calls a second make two hundred."""
+    show = Show()
+    show.see(started(show.turns[2]))
+    for _ in range(4):
+        show.see(piece("rest", {OK: 100}, node="one"), piece("rest", {OK: 100}, node="two"))
+    assert show.progress._arms["rest"].rate == 200
+
+
+def test_the_table_shows_both_arms_and_where_the_run_is(monkeypatch):
+    """Who runs is marked; the bar's foot says which round, and how much time is left."""
+    now = [100.0]
+    monkeypatch.setattr(_progress, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    show = Show()
+    assert "opening sessions" in show.picture()
+    show.play(2, piece("rest", {OK: 1234, TIMEOUT: 2}))
+    show.see(started(show.turns[3]))
+    now[0] += 2.0
+    picture = show.picture()
+    rows = {line.split()[0]: line for line in picture.splitlines() if line.strip()}
+    assert "1,236" in rows["rest"]
+    assert "1/2" in rows["rest"]
+    assert "▶" in rows
+    assert "mcp" in rows["▶"]
+    assert "round 1 of 2" in picture
+    assert "0:13 left" in picture  # 22 s in all: 7 before this turn, 2 of it
+
+
+def test_a_turn_that_runs_over_does_not_count_twice(monkeypatch):
+    """Draining takes longer than planned: the bar waits at the turn's end."""
+    now = [0.0]
+    monkeypatch.setattr(_progress, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    show = Show()
+    show.see(started(show.turns[2]))
+    now[0] += 60.0
+    assert show.progress._done() == (7.0, "round 1 of 2")
+
+
+def test_a_terminal_gets_a_table_and_is_left_as_it_was():
+    """On a terminal nothing is printed per turn, and the painter ends with the run."""
+    show = Show(terminal=True)
+    show.progress.start()
+    painter = show.progress._painter
+    show.play(2, piece("rest", {OK: 5}))
+    gevent.sleep(0)
+    show.progress.stop()
+    show.progress.stop()
+    assert painter.dead
+    assert "▶" in show.text
+    assert "calls/s, p95" not in show.text
+    assert show.progress._live is None

@@ -1,0 +1,129 @@
+"""What the user wished, by Locust's command line or its form."""
+
+import argparse
+
+import pytest
+
+from locustfiles import _options
+from locustfiles._options import FormChoices, add, names, several, wish
+from locustfiles._prepare import DEFAULT_SCENARIO
+
+
+class Parser(argparse.ArgumentParser):
+    """Takes what Locust's parser takes, and notes what its form would show."""
+
+    def __init__(self):
+        self.shown = {}
+        super().__init__(add_help=False)
+
+    def add_argument(self, *names, include_in_web_ui=None, **options):
+        """Add an argument, as Locust does."""
+        self.shown[names[0]] = include_in_web_ui
+        return super().add_argument(*names, **options)
+
+
+@pytest.fixture
+def form(monkeypatch):
+    """Turn on what only the form needs."""
+    monkeypatch.setattr(FormChoices, "active", True)
+
+
+def parsed(*arguments, **stock):
+    """Parse our arguments; `stock` are Locust's own."""
+    parser = Parser()
+    add(parser)
+    options = parser.parse_args(arguments)
+    stock = {"num_users": None, "spawn_rate": None, "run_time": None, "tags": None, **stock}
+    vars(options).update(stock)
+    return options
+
+
+def test_nothing_asked_for_is_the_default_scenario():
+    """`locust -f locustfiles` alone is a wish, too."""
+    wished = wish(parsed())
+    assert wished.scenario == DEFAULT_SCENARIO
+    assert (wished.targets, wished.arms, wished.settings, wished.out) == ((), (), (), "")
+    assert (wished.users, wished.spawn_rate, wished.run_time_s) == (None, None, None)
+    assert tuple(wished.tags) == ()
+
+
+def test_everything_asked_for_is_kept():
+    """Our arguments may be repeated; Locust's own replace the file's load."""
+    options = parsed(
+        "--scenario=echo", "--target", "mcp=http://a/mcp", "--target", "rest=http://b",
+        "--arm", "mcp", "--arm", "rest", "--set", "load.round=1s", "--set", "seed=2",
+        "--out", "here", num_users=7, spawn_rate=3.0, run_time=60, tags=["fast"],
+    )  # fmt: skip
+    wished = wish(options)
+    assert wished.scenario == "echo"
+    assert wished.targets == ("mcp=http://a/mcp", "rest=http://b")
+    assert wished.arms == ("mcp", "rest")
+    assert wished.settings == ("load.round=1s", "seed=2")
+    assert wished.out == "here"
+    assert tuple(wished.tags) == ("fast",)
+    assert (wished.users, wished.spawn_rate, wished.run_time_s) == (7, 3.0, 60)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (None, ()),
+        ("", ()),
+        ([], ()),
+        (["a=b"], ("a=b",)),
+        (["a=b", "", "c=d"], ("a=b", "c=d")),
+        ("a=b", ("a=b",)),
+        ("a=b, c=d", ("a=b", "c=d")),
+        ("a=b c=d\n", ("a=b", "c=d")),
+        (("a=b",), ("a=b",)),
+    ],
+)
+def test_a_list_is_read_from_options_and_from_the_forms_text(value, expected):
+    """The web form makes one text of what the command line repeats."""
+    assert several(value) == expected
+
+
+def test_the_web_page_is_for_this_machine_only():
+    """Locust would listen on every address; ours listens on loopback unless told."""
+    parser = Parser()
+    add(parser)
+    assert parser.get_default("web_host") == "127.0.0.1"
+
+
+def test_the_form_shows_scenario_and_target_and_no_more():
+    """What cannot be typed into a form sensibly is left to the command line."""
+    parser = Parser()
+    add(parser)
+    assert [name for name, shown in parser.shown.items() if shown] == ["--scenario", "--target"]
+
+
+@pytest.mark.usefixtures("form")
+def test_the_form_lists_the_scenarios_that_there_are(monkeypatch, tmp_path):
+    """Shipped ones and those of ./scenarios, by their names, each once."""
+    folder = tmp_path / "scenarios"
+    folder.mkdir()
+    (folder / "my_own.yaml").touch()
+    (folder / "echo.yaml").touch()
+    monkeypatch.chdir(tmp_path)
+    parser = Parser()
+    add(parser)
+    (scenario,) = [a for a in parser._actions if a.dest == "scenario"]
+    assert "my-own" in scenario.choices
+    assert "twilio-tasks" in list(scenario.choices)
+    assert list(scenario.choices).count("echo") == 1
+    assert names() == sorted(names())
+
+
+@pytest.mark.usefixtures("form")
+def test_a_path_is_fine_although_the_form_lists_names():
+    """The choices are an offer, not a fence: Locust parses its command line anew for each page."""
+    assert parsed("--scenario", "some/where.yaml").scenario == "some/where.yaml"
+
+
+def test_the_command_line_has_no_choices():
+    """There any name or path is looked up, and refused with a message of ours."""
+    parser = Parser()
+    add(parser)
+    (scenario,) = [a for a in parser._actions if a.dest == "scenario"]
+    assert scenario.choices is None
+    assert _options.WEB_HOST == "127.0.0.1"

@@ -1,0 +1,126 @@
+"""What the master tells its workers: all they need, and no secret."""
+
+from argparse import Namespace
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from locustfiles import _relay
+from locustfiles._prepare import Prepared, Wish
+from locustfiles._refusal import Refusal
+from locustfiles._targets import ArmTarget
+from mcp_targets.client.exchange import Endpoint
+from scenarios.loader import load_text
+
+TEXT = """\
+name: demo
+title: A demo
+env: [TOKEN]
+arms:
+  rest: {http: "http://127.0.0.1:1", headers: {Authorization: "Bearer ${env:TOKEN}"}}
+  mcp: {mcp: "http://127.0.0.1:2/mcp"}
+journeys:
+  first:
+    rest: [{get: /a}]
+    mcp: [{call: a}]
+"""
+SECRET = "s3cr3t-canary"
+
+
+@pytest.fixture
+def prepared(tmp_path):
+    """Return a run whose scenario holds a secret, with both arms reached."""
+    loaded = load_text(TEXT, "demo.yaml", tmp_path, ["load.users=7"], environ={"TOKEN": SECRET})
+    endpoint = Endpoint.of("http://127.0.0.1:5/x", headers={"Authorization": f"Bearer {SECRET}"})
+    targets = {
+        "rest": ArmTarget("rest", "http", "http://127.0.0.1:5/x", endpoint, {"account": "AC1"}),
+        "mcp": ArmTarget("mcp", "mcp", "http://127.0.0.1:6/mcp", endpoint, {}, "2025-06-18", {}),
+    }
+    wish = Wish(settings=("load.users=7",))
+    return Prepared(wish, loaded, 7, 7.0, (), Path("out"), None, targets)
+
+
+@pytest.fixture
+def reached(monkeypatch):
+    """Reach targets without a network; return how each was asked for."""
+    asked = []
+
+    def reach(name, arm, _loaded, url, provided, version=""):
+        asked.append((name, arm.kind, url, provided, version))
+        return f"reached {name}"
+
+    monkeypatch.setattr(_relay, "reach", reach)
+    return asked
+
+
+def test_a_worker_gets_the_scenario_and_the_targets_as_the_master_has_them(
+    prepared, reached, monkeypatch
+):
+    """The same text, settings and addresses; the version that the master negotiated."""
+    monkeypatch.setenv("TOKEN", "the worker's own")
+    options = Namespace()
+    _relay.send(prepared, options, 3)
+    task = _relay.receive(options)
+    assert task.loaded.scenario.load.users == 7
+    assert task.loaded.text == TEXT
+    assert task.loaded.base == prepared.loaded.base
+    assert task.nodes == 3
+    assert task.targets == {"rest": "reached rest", "mcp": "reached mcp"}
+    assert reached == [
+        ("rest", "http", "http://127.0.0.1:5/x", {"account": "AC1"}, ""),
+        ("mcp", "mcp", "http://127.0.0.1:6/mcp", {}, "2025-06-18"),
+    ]
+
+
+@pytest.mark.usefixtures("reached")
+def test_only_the_chosen_arms_are_sent(prepared, monkeypatch):
+    """`--arm` holds in the workers, too."""
+    monkeypatch.setenv("TOKEN", "x")
+    prepared.wish = Wish(arms=("mcp",))
+    del prepared.targets["rest"]
+    options = Namespace()
+    _relay.send(prepared, options, 1)
+    assert list(_relay.receive(options).loaded.scenario.arms) == ["mcp"]
+
+
+@pytest.mark.usefixtures("reached")
+def test_secrets_do_not_travel(prepared, monkeypatch):
+    """Every worker reads them from its own environment."""
+    options = Namespace()
+    _relay.send(prepared, options, 1)
+    assert SECRET not in str(vars(options))
+    monkeypatch.setenv("TOKEN", "own")
+    assert _relay.receive(options).loaded.env == {"TOKEN": "own"}
+
+
+def test_the_message_is_text_that_locust_can_send(prepared):
+    """Locust packs its options with msgpack, and its page with JSON."""
+    options = Namespace()
+    _relay.send(prepared, options, 2)
+    message = vars(options)[_relay.OPTION]
+    assert isinstance(message, str)
+    assert msgspec.json.decode(message)["nodes"] == 2
+    assert len(message) < 4096
+
+
+def test_a_worker_that_reaches_no_target_says_so(prepared, monkeypatch):
+    """What the master could reach and a worker cannot is refused there, with its reason."""
+
+    def reach(*_args):
+        raise Refusal(108, ["rest: cannot reach it"])
+
+    monkeypatch.setattr(_relay, "reach", reach)
+    monkeypatch.setenv("TOKEN", "x")
+    options = Namespace()
+    _relay.send(prepared, options, 1)
+    with pytest.raises(Refusal, match="cannot reach"):
+        _relay.receive(options)
+
+
+def test_the_only_node_takes_what_was_prepared(prepared):
+    """Without workers nothing is sent, and nothing is reached twice."""
+    task = _relay.local(prepared)
+    assert task.loaded is prepared.loaded
+    assert task.targets is prepared.targets
+    assert task.nodes == 1
