@@ -33,7 +33,8 @@ def parsed(*arguments, **stock):
     parser = Parser()
     add(parser)
     options = parser.parse_args(arguments)
-    stock = {"num_users": None, "spawn_rate": None, "run_time": None, "tags": None, **stock}
+    stock = {"num_users": None, "spawn_rate": None, "run_time": None, **stock}
+    stock = {"tags": None, "exclude_tags": None, **stock}
     vars(options).update(stock)
     return options
 
@@ -44,7 +45,7 @@ def test_nothing_asked_for_is_the_default_scenario():
     assert wished.scenario == DEFAULT_SCENARIO
     assert (wished.targets, wished.arms, wished.settings, wished.out) == ((), (), (), "")
     assert (wished.users, wished.spawn_rate, wished.run_time_s) == (None, None, None)
-    assert tuple(wished.tags) == ()
+    assert (wished.tags, wished.excluded_tags) == ((), ())
 
 
 def test_everything_asked_for_is_kept():
@@ -52,7 +53,7 @@ def test_everything_asked_for_is_kept():
     options = parsed(
         "--scenario=echo", "--target", "mcp=http://a/mcp", "--target", "rest=http://b",
         "--arm", "mcp", "--arm", "rest", "--set", "load.round=1s", "--set", "seed=2",
-        "--out", "here", num_users=7, spawn_rate=3.0, run_time=60, tags=["fast"],
+        "--out", "here", num_users=7, spawn_rate=3.0, run_time=60, tags=["fast"], exclude_tags=["rare"],
     )  # fmt: skip
     wished = wish(options)
     assert wished.scenario == "echo"
@@ -60,7 +61,7 @@ def test_everything_asked_for_is_kept():
     assert wished.arms == ("mcp", "rest")
     assert wished.settings == ("load.round=1s", "seed=2")
     assert wished.out == "here"
-    assert tuple(wished.tags) == ("fast",)
+    assert (wished.tags, wished.excluded_tags) == (("fast",), ("rare",))
     assert (wished.users, wished.spawn_rate, wished.run_time_s) == (7, 3.0, 60)
 
 
