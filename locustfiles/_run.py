@@ -93,15 +93,15 @@ class Run:
             self.note("system_died", f"the system's process {name} died during the run")
         self.write([RunEnded(at_s=self.now_s(), reason=self.conductor.reason)])
         self.prepared.systems.stop()
-        try:
-            self._journal.close()
-            report, samples = load_report(self.folder)
-            write_all(report, samples, self.folder, formats)
-            logger.info("%s (exit code %d): %s", report.verdict, report.exit_code, report.reasons)
-        finally:
-            logging.getLogger().removeHandler(self._log)
-            self._log.close()
+        self._journal.close()
+        report, samples = load_report(self.folder)
+        write_all(report, samples, self.folder, formats)
         return report
+
+    def close_log(self) -> None:
+        """End run.log; the process may go on to another run."""
+        logging.getLogger().removeHandler(self._log)
+        self._log.close()
 
     def _started(self) -> RunStarted:
         prepared = self.prepared

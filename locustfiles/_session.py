@@ -11,20 +11,23 @@
 | quitting          | the same, if not yet done; exit code   |                            |
 """
 
+import contextlib
 import logging
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 import gevent
 import msgspec
 from gevent.event import Event
+from locust.exception import StopTest
 from locust.runners import MasterRunner, WorkerRunner
 
-from locustfiles import _relay
+from locustfiles import _options, _relay
 from locustfiles._bench import Bench
-from locustfiles._prepare import Prepared
+from locustfiles._prepare import Prepared, prepare
 from locustfiles._recorder import Recorder
+from locustfiles._refusal import Refusal
 from locustfiles._rounds import Performer
 from locustfiles._run import Run
 from reports.document import Report
@@ -58,7 +61,7 @@ class Session:
         self.formats: tuple[str, ...] = FORMATS
         self.on_run: Callable[[Run], None] = lambda _run: None
         """Called with each run before it begins: the place of a progress display."""
-        self.on_report: Callable[[Report, Run], None] = _announce
+        self.on_report: Callable[[Report, Run], None] = lambda _report, _run: None
         """Called when the reports are written."""
         self._performer: Performer | None = None
         self._conducting: gevent.Greenlet | None = None
@@ -96,11 +99,14 @@ class Session:
     def test_start(self) -> None:
         """Get ready: on the keeping side the run, on the working side the bench."""
         if self._worker:
-            self._build_bench(_relay.receive(self.environment.parsed_options))
+            with self._stop_on_refusal():
+                self._build_bench(_relay.receive(self.environment.parsed_options))
             signal.signal(signal.SIGINT, signal.SIG_IGN)  # the master decides when to stop
             return
-        if self.prepared is None:
-            return
+        if self.prepared is None:  # started by a key in Locust's terminal, not by the page
+            with self._stop_on_refusal():
+                self.adopt(prepare(_options.wish(self.environment.parsed_options)))
+        assert self.prepared is not None  # noqa: S101 -- adopted, or refused
         self._ended.clear()
         self.report = None
         self.run = Run(self.prepared, nodes=self._nodes, tell=self._tell)
@@ -108,6 +114,18 @@ class Session:
         self._catch_signals()
         if not self._master:
             self._build_bench(_relay.local(self.prepared))
+
+    @contextlib.contextmanager
+    def _stop_on_refusal(self) -> Iterator[None]:
+        """Say why a test cannot run here, and stop it before users start."""
+        try:
+            yield
+        except Refusal as refusal:
+            for line in refusal.lines:
+                logger.error("%s", line)
+            if self._worker:  # the master then knows that it is lost
+                gevent.spawn(self.runner.quit)
+            raise StopTest from refusal
 
     def spawning_complete(self) -> None:
         """Conduct the turns, once: later calls come when somebody changes the users."""
@@ -158,12 +176,14 @@ class Session:
         self.prepared = None
         try:
             self.report = run.finish(self.formats)
+            _announce(self.report, run)
         except OSError as error:
             logger.error("The reports could not be written to %s: %s", run.folder, error)
             logger.error("When there is room again: mcp-perf report %s", run.folder)
             self.environment.process_exit_code = OWN_FAULT
             return
         finally:
+            run.close_log()
             self._finishing = False
             if self.headless:  # nothing is left but to leave, with the exit code that was earned
                 signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -185,7 +205,15 @@ class Session:
                 watcher.kill()
             self._ended.set()
         # In a greenlet of its own: Locust's stop waits for what runs here.
-        gevent.spawn(self._leave if self.headless or self._interrupts else self.runner.stop)
+        gevent.spawn(self._leave if self.headless or self._interrupts else self._rest)
+
+    def _rest(self) -> None:
+        """Stop the test and leave the page open, as long as --autoquit lets it be."""
+        self.runner.stop()
+        options = self.environment.parsed_options
+        if options.autostart and options.autoquit != -1:
+            gevent.sleep(options.autoquit)
+            self._leave()
 
     def _leave(self) -> None:
         """Let Locust end; its web page, too, where there is one."""
@@ -289,9 +317,8 @@ class Session:
 
 
 def _announce(report: Report, run: Run) -> None:
-    """Say what came out, on the log: it is read by those who use Locust's own command."""
-    level = logging.INFO if report.verdict == "PASS" else logging.WARNING
-    logger.log(level, "%s (exit code %d)", report.verdict, report.exit_code)
+    """Say on the log what came out: it is read by those who use Locust's own command."""
+    logger.info("%s (exit code %d)", report.verdict, report.exit_code)
     for reason in report.reasons:
-        logger.log(level, "  %s", reason)
+        logger.info("  %s", reason)
     logger.info("Report: %s", run.folder / "report.html")

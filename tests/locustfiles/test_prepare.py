@@ -77,7 +77,7 @@ def test_a_folder_that_holds_a_run_is_not_written_over(demo, tmp_path) -> None:
 
 def test_nobody_at_the_address_is_unreachable(demo, tmp_path) -> None:
     """A refused connection is 108 and names arm, address and reason; no folder is made."""
-    with pytest.raises(Refusal, match="control: cannot reach http://127.0.0.1:1 .*refused") as no:
+    with pytest.raises(Refusal, match=r"control: cannot reach http://127.0.0.1:1 .*refused") as no:
         prepare(Wish(scenario=str(demo), out=str(tmp_path / "run")))
     assert no.value.exit_code == 108
     assert not (tmp_path / "run").exists()
