@@ -3,6 +3,7 @@
 Nothing heavy is imported before it is needed: only `run` loads Locust, which patches the process.
 """
 
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +12,8 @@ from typing import Final, NoReturn
 import click
 
 FORMATS: Final = ("html", "json", "md", "csv", "junit")
+_RUN_TIME: Final = re.compile(r"(\d+h)?(\d+m)?(\d+s?)?")
+"""What Locust takes, too."""
 _EXITS: Final = """\b
 Exit codes: 0 PASS, 90 INCONCLUSIVE, 91 INVALID, 92 worker lost, 99 FAIL,
 104 scenario invalid (nothing was sent), 105 stopped by a signal (partial
@@ -68,6 +71,8 @@ def run(
       mcp-perf run your-server --target mcp=http://127.0.0.1:8000/mcp
     """
     chosen = _formats(formats)
+    if run_time is not None and not (run_time and _RUN_TIME.fullmatch(run_time)):
+        _refuse([f"--run-time: {run_time!r} is not a time; write 30s, 5m or 1h30m"])
     arguments = ["--scenario", scenario]
     for name, values in (("--target", target), ("--arm", arm), ("--set", settings)):
         for value in values:
@@ -106,8 +111,8 @@ def validate(files: Sequence[str]) -> None:
             problems += map(str, error.problems)
         else:
             click.echo(
-                f"{name}: ok ({scenario.name}: arms {', '.join(scenario.arms)}; "
-                f"{len(scenario.journeys)} journeys, {len(scenario.gates)} gates)"
+                f"{name}: ok ({scenario.name}; arms: {', '.join(scenario.arms)}; "
+                f"journeys: {len(scenario.journeys)}; gates: {len(scenario.gates)})"
             )
     if problems:
         _refuse(problems)
