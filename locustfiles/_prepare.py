@@ -1,5 +1,6 @@
 """Everything that is settled before a run: the scenario, its load, its targets, its folder."""
 
+import itertools
 import os
 import secrets
 from collections.abc import Mapping, Sequence
@@ -44,6 +45,7 @@ class Prepared:
 
     wish: Wish
     loaded: Loaded
+    run_id: str
     users: int
     spawn_rate: float
     turns: tuple[Turn, ...]
@@ -102,10 +104,12 @@ def prepare(wish: Wish) -> Prepared:
     arms = list(loaded.scenario.arms)
     rounds, round_s = fit(load_.rounds, load_.round, len(arms), wish.run_time_s)
     users = wish.users or load_.users
-    folder = _folder(wish.out, loaded.scenario.name)
+    run_id = _run_id(loaded.scenario.name)
+    folder = _folder(wish.out, run_id)
     prepared = Prepared(
         wish=wish,
         loaded=loaded,
+        run_id=run_id,
         users=users,
         spawn_rate=wish.spawn_rate or load_.spawn_rate or min(float(users), 100.0),
         turns=plan(arms, rounds, round_s, load_.warmup),
@@ -158,21 +162,22 @@ def _pointed(targets: Sequence[str], loaded: Loaded) -> dict[str, str]:
     return pointed
 
 
-def _folder(out: str, scenario: str) -> Path:
-    """Return the run's own folder: the one asked for, else a new one, named by the time."""
-    if out:
-        folder = Path(out)
-        if (folder / "journal.jsonl").exists():
-            raise Refusal(
-                CONFIGURATION, [f"--out {out}: holds the run of another time; name a new folder"]
-            )
-        if folder.exists() and not folder.is_dir():
-            raise Refusal(CONFIGURATION, [f"--out {out}: is a file; name a folder"])
-        return folder
-    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-    folder = OUT / f"{scenario}-{stamp}"
-    count = 1
-    while folder.exists():
-        count += 1
-        folder = OUT / f"{scenario}-{stamp}-{count}"
+def _folder(out: str, run_id: str) -> Path:
+    """Return the run's own folder: the one asked for, else a new one under `OUT`."""
+    if not out:
+        return OUT / run_id
+    folder = Path(out)
+    if (folder / "journal.jsonl").exists():
+        raise Refusal(
+            CONFIGURATION, [f"--out {out}: holds the run of another time; name a new folder"]
+        )
+    if folder.exists() and not folder.is_dir():
+        raise Refusal(CONFIGURATION, [f"--out {out}: is a file; name a folder"])
     return folder
+
+
+def _run_id(scenario: str) -> str:
+    """Return a name for this run, by its time; no folder under `OUT` has it yet."""
+    stamp = f"{scenario}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
+    names = itertools.chain([stamp], (f"{stamp}-{count}" for count in itertools.count(2)))
+    return next(name for name in names if not (OUT / name).exists())

@@ -107,7 +107,7 @@ class Run:
         prepared = self.prepared
         scenario = prepared.loaded.scenario
         return RunStarted(
-            run_id=self.folder.name,
+            run_id=prepared.run_id,
             started=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
             scenario=scenario.name,
             title=scenario.title,
