@@ -53,7 +53,8 @@ def test_everything_asked_for_is_kept():
     options = parsed(
         "--scenario=echo", "--target", "mcp=http://a/mcp", "--target", "rest=http://b",
         "--arm", "mcp", "--arm", "rest", "--set", "load.round=1s", "--set", "seed=2",
-        "--out", "here", num_users=7, spawn_rate=3.0, run_time=60, tags=["fast"], exclude_tags=["rare"],
+        "--out", "here", num_users=7, spawn_rate=3.0, run_time=60,
+        tags=["fast"], exclude_tags=["rare"],
     )  # fmt: skip
     wished = wish(options)
     assert wished.scenario == "echo"

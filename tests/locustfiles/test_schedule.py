@@ -54,10 +54,12 @@ def test_rounds_keep_their_length_as_far_as_the_time_allows(rounds, round_s, arm
         assert round_s * (1 - 1e-6) <= seconds < round_s * (1 + 1 / count) * (1 + 1e-9)
     else:
         assert 1 <= count <= rounds
-        assert seconds <= round_s * (1 + 1e-9) or count == 1
-        # Fewer rounds only when even the shortest would not fit.
-        if count < rounds:
-            assert run_time_s / arms < rounds * min(SHORTEST_ROUND_S, round_s)
+        shortest_s = min(SHORTEST_ROUND_S, round_s)
+        if count == rounds:
+            assert shortest_s * (1 - 1e-9) <= seconds <= round_s or rounds == 1
+        else:  # fewer only when even the shortest would not fit
+            assert seconds < shortest_s * (1 + 1 / count)
+            assert run_time_s / arms < rounds * shortest_s
 
 
 @given(ROUNDS, ROUND_S, ARMS, TIME_S, TIME_S)
