@@ -1,0 +1,177 @@
+"""Runs that do not come to their end: signals, kills, a full disk. What was measured is kept."""
+
+import json
+import signal
+import subprocess
+import time
+import uuid
+
+import psutil
+import pytest
+
+FILES = {
+    "journal.jsonl",
+    "report.json",
+    "report.html",
+    "report.md",
+    "junit.xml",
+    "samples.csv",
+    "run.log",
+}
+_MARK = "MCP_PERF_TEST"
+_SLOW = """
+name: slow
+title: Calls that take their time
+arms: {mcp: {mcp: system:echo/mcp, timeout: 40s}}
+journeys: {one: {steps: [{call: sleep, arguments: {ms: 30000}}]}}
+load: {users: 3, rounds: 1, round: 40s, warmup: 0s}
+limits: {loop_lag_p99: 10s}
+"""
+pytestmark = pytest.mark.e2e
+
+
+@pytest.fixture
+def marked(environment) -> dict[str, str]:
+    """Return an environment by which all processes of a run are found again."""
+    return {**environment, _MARK: uuid.uuid4().hex}
+
+
+def alive(marked: dict[str, str]) -> list[int]:
+    """Return the ids of the processes of a run."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get(_MARK) == marked[_MARK]:
+                found.append(process.pid)
+        except psutil.Error:
+            continue
+    return found
+
+
+def until(what, failure: str, seconds: float = 30) -> None:
+    """Wait for something to become true."""
+    deadline = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < deadline, failure
+        time.sleep(0.02)
+
+
+@pytest.fixture
+def begin(command, marked, quick, tmp_path):
+    """Start a run and wait until its first round is being measured; return the process."""
+    started: list[subprocess.Popen] = []
+
+    def start(scenario: object = "echo", wanted: str = '"kind":"call"') -> subprocess.Popen:
+        out = tmp_path / "run"
+        settings = () if scenario != "echo" else (*quick, "--set", "load.rounds=60")
+        argv = [*command("mcp-perf"), "run", str(scenario), *settings, "--out", str(out)]
+        with (tmp_path / "said").open("w") as said:
+            process = subprocess.Popen(
+                argv,
+                env=marked,
+                stdin=subprocess.DEVNULL,
+                stdout=said,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        started.append(process)
+        journal = out / "journal.jsonl"
+
+        def measuring() -> bool:
+            assert process.poll() is None, (tmp_path / "said").read_text()
+            _, begun, rest = (journal.read_text("utf-8") if journal.exists() else "").partition(
+                '"phase":"round"'
+            )
+            return bool(begun) and wanted in rest
+
+        until(measuring, "the run does not begin")
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_run_with_all_its_reports(number, begin, marked, report, tmp_path):
+    """105, every file written, the report marked as cut off, no system left running."""
+    process = begin()
+    assert len(alive(marked)) == 2
+    process.send_signal(number)
+    assert process.wait(30) == 105
+    assert alive(marked) == []
+    folder = tmp_path / "run"
+    assert {path.name for path in folder.iterdir()} >= FILES
+    document = report(folder)
+    assert (document["complete"], document["exit_code"]) == (False, 105)
+    for arm in document["arms"].values():
+        assert sum(arm["classes"].values()) == arm["classes"]["ok"]
+    assert document["arms"]["rest"]["calls"] > 0
+    assert "Traceback" not in (tmp_path / "said").read_text()
+
+
+def test_a_second_signal_cuts_off_the_calls_in_flight(begin, marked, report, tmp_path):
+    """The first waits for calls of half a minute; the second counts them as interrupted."""
+    path = tmp_path / "slow.yaml"
+    path.write_text(_SLOW)
+    process = begin(path, wanted="")
+    process.send_signal(signal.SIGINT)
+    said = tmp_path / "said"
+    until(lambda: "Stopping after the calls in flight" in said.read_text(), "no word of stopping")
+    assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    assert process.wait(20) == 105
+    assert alive(marked) == []
+    document = report(tmp_path / "run")
+    assert (document["complete"], document["exit_code"]) == (False, 105)
+    classes = document["arms"]["mcp"]["classes"]
+    assert classes["interrupted"] == sum(classes.values()) == 3
+    assert {path.name for path in (tmp_path / "run").iterdir()} >= FILES
+    assert "Traceback" not in said.read_text()
+
+
+def test_a_killed_run_leaves_no_system_and_a_journal_to_report_from(
+    begin, marked, run_cli, report, tmp_path
+):
+    """After kill -9 the systems end by themselves, and the report says that it is incomplete."""
+    process = begin()
+    process.kill()
+    process.wait()
+    until(lambda: alive(marked) == [], "a system outlived the killed run", 10)
+    folder = tmp_path / "run"
+    assert not (folder / "report.json").exists()
+    ended = run_cli("report", folder)
+    assert ended.code == 0, ended.output
+    document = report(folder)
+    assert document["complete"] is False
+    assert document["verdict"] != "PASS"
+    assert document["arms"]["rest"]["calls"] + document["arms"]["rest"]["warmup_calls"] > 0
+    assert {path.name for path in folder.iterdir()} >= FILES
+
+
+def test_a_full_disk_ends_the_run_and_spares_what_was_written(
+    run_cli, command, marked, quick, report, tmp_path
+):
+    """When the journal cannot grow, the run ends and says so; its earlier lines are intact."""
+    folder = tmp_path / "run"
+    # Files of this shell and its children end at 24 KiB: 48 blocks of 512 bytes.
+    limited = ("-c", 'ulimit -f 48; exec "$@"', "sh", *command("mcp-perf"))
+    ended = run_cli(
+        *limited,
+        *("run", "echo", *quick, "--set", "load.rounds=60", "--out", folder),
+        name="/bin/sh",
+        env=marked,
+        timeout=40,
+    )
+    assert ended.code == 107, ended.output
+    assert "The journal cannot be written any more: File too large" in ended.output
+    assert f"When there is room again: mcp-perf report {folder}" in ended.output
+    assert "Traceback" not in ended.output
+    assert alive(marked) == []
+    *lines, _torn = (folder / "journal.jsonl").read_text("utf-8").split("\n")
+    assert json.loads(lines[0])["scenario"] == "echo"
+    assert len([json.loads(line) for line in lines]) >= 3
+    assert run_cli("report", folder).code == 0
+    document = report(folder)
+    assert (document["complete"], document["verdict"] == "PASS") == (False, False)
