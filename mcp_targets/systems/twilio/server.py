@@ -48,9 +48,7 @@ class Provider:
             | self._variables,
         )
         fields = {
-            name: _form_value(value)
-            for name, value in given.items()
-            if f"{{{name}}}" not in operation.path
+            name: value for name, value in given.items() if f"{{{name}}}" not in operation.path
         }
         try:
             if operation.method == "GET":
@@ -127,10 +125,6 @@ def _parameter(argument: Argument) -> inspect.Parameter:
         return inspect.Parameter(argument.name, kind, annotation=annotation)
     annotation = Annotated[argument.type | None, described]
     return inspect.Parameter(argument.name, kind, annotation=annotation, default=None)
-
-
-def _form_value(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _result(

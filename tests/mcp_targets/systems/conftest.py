@@ -1,13 +1,18 @@
 """Real systems in real processes, started once for all tests of this folder."""
 
+import urllib.parse
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
+import msgspec
 import pytest
 
+from mcp_targets.systems.httpd import Request
 from mcp_targets.systems.launcher import Systems
 from mcp_targets.systems.processes import Child
+from mcp_targets.systems.upstream.provider import load
+from mcp_targets.systems.upstream.simulator import Simulator
 
 
 @pytest.fixture(scope="session")
@@ -41,3 +46,60 @@ def start(tmp_path_factory) -> Iterator[Callable[..., str]]:
     yield run
     for child in children.values():
         child.stop()
+
+
+class Peer:
+    """Ask a simulator as a client would, on one connection; without sockets."""
+
+    def __init__(self, simulator):
+        self.simulator = simulator
+        self.tags = set()
+
+    def ask(self, method, target, form=None, json=None):
+        """Return status, decoded body and the whole reply."""
+        body = urllib.parse.urlencode(form or {}).encode()
+        headers = {}
+        if json is not None:
+            body = json if isinstance(json, bytes) else msgspec.json.encode(json)
+            headers[b"content-type"] = b"application/json"
+        path = target.partition("?")[0].encode()
+        request = Request(
+            method=method.encode(),
+            target=target.encode(),
+            path=path,
+            headers=headers,
+            repeated=frozenset(),
+            body=body,
+            too_large=False,
+            keep_alive=True,
+            tags=self.tags,
+        )
+        server = self.simulator.server
+        reply = (server._admin if path.startswith(b"/_") else server._handler)(request)
+        if request.done is not None:
+            request.done()
+        try:
+            decoded = msgspec.json.decode(reply.body)
+        except msgspec.DecodeError:
+            decoded = None
+        return reply.status, decoded, reply
+
+    def get(self, target):
+        """Return status and decoded body."""
+        return self.ask("GET", target)[:2]
+
+    def post(self, target, **form):
+        """Return status and decoded body."""
+        return self.ask("POST", target, form)[:2]
+
+
+@pytest.fixture
+def peer() -> type[Peer]:
+    """Return the class of a simulator's clients."""
+    return Peer
+
+
+@pytest.fixture
+def twilio() -> Peer:
+    """Return a client of a fresh Twilio."""
+    return Peer(Simulator(load("twilio")))

@@ -30,12 +30,12 @@ HEADERS = {
 
 def set_faults(base, **rates):
     """Set the rates of an echo system."""
-    return httpx.post(f"{base}/_faults", verify=False, json=rates)
+    return httpx.post(f"{base}/_faults", json=rates)
 
 
 def counters(base):
     """Return the counters of an echo system."""
-    return httpx.get(f"{base}/_counters", verify=False).json()
+    return httpx.get(f"{base}/_counters").json()
 
 
 def outcome(client, face):

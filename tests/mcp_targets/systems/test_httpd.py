@@ -21,13 +21,19 @@ def serve(handler, client, **options):
         port = listener.getsockname()[1]
         await server.start(listener)
 
+        writers = []
+
         async def connect():
-            return await asyncio.open_connection("127.0.0.1", port)
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writers.append(writer)
+            return reader, writer
 
         try:
             async with asyncio.timeout(10):
                 return await client(server, connect)
         finally:
+            for writer in writers:
+                writer.close()
             await server.stop()
 
     return asyncio.run(main())
@@ -66,11 +72,9 @@ def test_a_connection_serves_request_after_request():
         for path in ("/a", "/b"):
             writer.write(get(path))
             bodies.append((await read_reply(reader))[1])
-        writer.close()
         return bodies, server.counters.connections, server.counters.requests
 
-    result = serve(lambda request: Reply(request.path), client)
-    assert result == ([b"/a", b"/b"], 1, 2)
+    assert serve(lambda request: Reply(request.path), client) == ([b"/a", b"/b"], 1, 2)
 
 
 def test_pipelined_replies_keep_the_order_of_their_requests():
@@ -94,10 +98,7 @@ def test_pipelined_replies_keep_the_order_of_their_requests():
         other_reader, other = await connect()
         other.write(get("/release"))
         await read_reply(other_reader)
-        bodies = [(await read_reply(reader))[1] for _ in range(3)]
-        writer.close()
-        other.close()
-        return bodies
+        return [(await read_reply(reader))[1] for _ in range(3)]
 
     assert serve(answer, client) == [b"/slow", b"/1", b"/2"]
 
@@ -111,10 +112,9 @@ def test_more_pipelined_requests_than_are_queued_are_all_answered():
 
     async def client(_, connect):
         reader, writer = await connect()
-        writer.write(b"".join(get(f"/{number}") for number in range(300)))
-        bodies = [(await read_reply(reader))[1] for _ in range(300)]
-        writer.close()
-        return bodies
+        padding = f"X-Padding: {'x' * 4000}\r\n"
+        writer.write(b"".join(get(f"/{number}", padding) for number in range(300)))
+        return [(await read_reply(reader))[1] for _ in range(300)]
 
     assert serve(handle, client) == [b"/%d" % number for number in range(300)]
 
@@ -135,7 +135,6 @@ def test_a_stream_is_sent_chunk_by_chunk():
         first = await reader.readuntil(b"one\r\n")
         read_first.set()
         rest = await reader.readuntil(b"0\r\n\r\n")
-        writer.close()
         return first, rest
 
     result = serve(lambda _: Stream(chunks()), client)
@@ -152,9 +151,7 @@ def test_a_stream_that_breaks_ends_the_connection_without_its_last_chunk(caplog)
     async def client(_, connect):
         reader, writer = await connect()
         writer.write(get())
-        everything = await reader.read()
-        writer.close()
-        return everything
+        return await reader.read()
 
     assert not serve(lambda _: Stream(chunks()), client).endswith(b"0\r\n\r\n")
     assert "broken on purpose" in caplog.text
@@ -178,9 +175,7 @@ def test_a_handler_that_raises_costs_one_request(asynchronous, caplog):
     async def client(_, connect):
         reader, writer = await connect()
         writer.write(get("/broken") + get("/ok"))
-        heads = [(await read_reply(reader))[0][:12] for _ in range(2)]
-        writer.close()
-        return heads
+        return [(await read_reply(reader))[0][:12] for _ in range(2)]
 
     assert serve(handle, client) == ["HTTP/1.1 500", "HTTP/1.1 200"]
     assert "broken on purpose" in caplog.text
@@ -218,7 +213,6 @@ def test_connection_close_is_honoured():
         writer.write(get(headers="Connection: close\r\n"))
         head, _ = await read_reply(reader)
         rest = await reader.read()
-        writer.close()
         return "connection: close" in head, rest
 
     assert serve(lambda _: Reply(b"bye"), client) == (True, b"")
@@ -231,11 +225,10 @@ def test_a_head_request_gets_the_length_but_no_body():
         reader, writer = await connect()
         writer.write(b"HEAD / HTTP/1.1\r\nHost: x\r\n\r\n" + get())
         head = await reader.readuntil(b"\r\n\r\n")
-        second = await read_reply(reader)
-        writer.close()
-        return b"content-length: 4" in head, second[1]
+        second, body = await read_reply(reader)
+        return b"content-length: 4" in head, second[:12], body
 
-    assert serve(lambda _: Reply(b"body"), client) == (True, b"body")
+    assert serve(lambda _: Reply(b"body"), client) == (True, "HTTP/1.1 200", b"body")
 
 
 def test_what_is_no_http_is_refused():
@@ -244,9 +237,7 @@ def test_what_is_no_http_is_refused():
     async def client(_, connect):
         reader, writer = await connect()
         writer.write(b"\x16\x03\x01garbage\r\n\r\n")
-        everything = await reader.read()
-        writer.close()
-        return everything[:12]
+        return (await reader.read())[:12]
 
     assert serve(lambda _: Reply(), client) == b"HTTP/1.1 400"
 
@@ -257,12 +248,10 @@ def test_a_body_that_is_too_large_is_refused_and_the_connection_goes_on():
     async def client(_, connect):
         reader, writer = await connect()
         writer.write(post(b"x" * 101) + post(b"x" * 100))
-        heads = [(await read_reply(reader))[0][:12] for _ in range(2)]
-        writer.close()
-        return heads
+        return [(await read_reply(reader))[0][:12] for _ in range(2)]
 
-    result = serve(lambda request: Reply(request.body), client, max_body=100)
-    assert result == ["HTTP/1.1 413", "HTTP/1.1 200"]
+    statuses = serve(lambda request: Reply(request.body), client, max_body=100)
+    assert statuses == ["HTTP/1.1 413", "HTTP/1.1 200"]
 
 
 def test_a_client_that_asks_before_sending_its_body_is_told_to_go_on():
@@ -274,9 +263,7 @@ def test_a_client_that_asks_before_sending_its_body_is_told_to_go_on():
         writer.write(head)
         assert await reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
         writer.write(b"hi")
-        body = (await read_reply(reader))[1]
-        writer.close()
-        return body
+        return (await read_reply(reader))[1]
 
     assert serve(lambda request: Reply(request.body), client) == b"hi"
 
@@ -293,7 +280,6 @@ def test_repeated_headers_are_known():
         reader, writer = await connect()
         writer.write(get(headers="X-A: 1\r\nx-a: 2\r\n"))
         await read_reply(reader)
-        writer.close()
 
     serve(handle, client)
     assert seen == [(b"1", {b"x-a"})]
@@ -306,7 +292,6 @@ def test_an_observer_does_not_change_what_it_observes():
         reader, writer = await connect()
         writer.write(get("/_counters"))
         body = (await read_reply(reader))[1]
-        writer.close()
         return body, server.counters.connections, server.counters.requests
 
     assert serve(lambda _: Reply(), client) == (b"admin", 0, 0)
@@ -330,8 +315,6 @@ def test_requests_in_parallel_are_counted():
             writer.write(get())
         for reader, _ in streams:
             await read_reply(reader)
-        for _, writer in streams:
-            writer.close()
         return server.counters.max_in_parallel, server.counters.in_parallel
 
     assert serve(handle, client) == (3, 0)
@@ -351,9 +334,7 @@ def test_service_time_goes_by_the_timer():
         server.timer.call_later = recording
         reader, writer = await connect()
         writer.write(get() + get())
-        bodies = [(await read_reply(reader))[1] for _ in range(2)]
-        writer.close()
-        return bodies
+        return [(await read_reply(reader))[1] for _ in range(2)]
 
     assert serve(lambda _: Reply(b"x", after_s=1234.5), client) == [b"x", b"x"]
     assert asked == [1234.5, 1234.5]
@@ -373,7 +354,6 @@ def test_the_accept_delay_is_charged_once_per_connection():
             for _ in range(3):
                 writer.write(get())
                 await read_reply(reader)
-            writer.close()
 
     serve(lambda _: Reply(), client, accept_delay_s=delay)
     assert len(asked) == 2
@@ -387,7 +367,6 @@ def test_a_reset_reaches_the_client_as_one():
         writer.write(get())
         with pytest.raises(ConnectionResetError):
             await reader.read()
-        writer.close()
 
     serve(lambda _: Reply(b"never seen", fault=Reset()), client)
 
@@ -398,9 +377,7 @@ def test_a_cut_reply_promises_more_than_it_sends():
     async def client(_, connect):
         reader, writer = await connect()
         writer.write(get())
-        everything = await reader.read()
-        writer.close()
-        return everything.partition(b"\r\n\r\n")
+        return (await reader.read()).partition(b"\r\n\r\n")
 
     head, _, body = serve(lambda _: Reply(b"0123456789", fault=Cut()), client)
     assert b"content-length: 10" in head
@@ -414,9 +391,7 @@ def test_a_slow_reply_arrives_whole_and_the_connection_goes_on(length):
     async def client(_, connect):
         reader, writer = await connect()
         writer.write(get("/slow") + get("/ok"))
-        bodies = [(await read_reply(reader))[1] for _ in range(2)]
-        writer.close()
-        return bodies
+        return [(await read_reply(reader))[1] for _ in range(2)]
 
     def handle(request):
         slow = Slow(over_s=0.005) if request.path == b"/slow" else None

@@ -216,10 +216,11 @@ def test_a_forked_worker_neither_keeps_systems_alive_nor_stops_them(tmp_path):
         os.kill(worker, signal.SIGKILL)
 
 
-def test_a_forked_worker_that_ends_leaves_the_systems_running(tmp_path):
+@pytest.mark.parametrize("patch", ["", GEVENT], ids=["plain", "gevent"])
+def test_a_forked_worker_that_ends_leaves_the_systems_running(tmp_path, patch):
     """Its exit handlers are copies of its parent's."""
     then = "child = os.fork()\nif not child: sys.exit()\nos.waitpid(child, 0)\nprint('waited')\n"
-    with parent(tmp_path, then + "sys.stdout.flush()\n" + WAIT) as (run, pids, url):
+    with parent(tmp_path, then + "sys.stdout.flush()\n" + WAIT, patch) as (run, pids, url):
         assert run.stdout.readline() == "waited\n"
         assert not any(gone(pid) for pid in pids)
         assert httpx.get(f"{url}/_counters").status_code == 200

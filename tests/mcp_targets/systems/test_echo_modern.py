@@ -1,4 +1,4 @@
-"""The echo system's wire, checked byte by byte with an HTTP client: both eras of MCP, and REST."""
+"""The echo system's wire at protocol 2026-07-28, checked with an HTTP client."""
 
 import httpx
 import pytest
@@ -42,9 +42,6 @@ def modern(client, body, **changes):
 def call(tool, meta=META, **arguments):
     """Return the body of a tools/call."""
     return rpc("tools/call", {"name": tool, "arguments": arguments}, meta)
-
-
-# 2026-07-28.
 
 
 def test_discovery_names_versions_capabilities_and_server(echo):
@@ -316,160 +313,13 @@ def test_progress_is_streamed_to_those_who_gave_a_token(echo):
     assert without.headers["content-type"] == "application/json"
 
 
-# 2025-11-25 and older.
-
-
-@pytest.fixture
-def session(echo):
-    """Return a client that has opened a session."""
-    with httpx.Client(base_url=echo.base_url, headers={"Accept": BOTH}, verify=False) as client:
-        opened = client.post("/mcp", json=initialize("2025-11-25"))
-        client.headers["Mcp-Session-Id"] = opened.headers["mcp-session-id"]
-        client.headers["MCP-Protocol-Version"] = "2025-11-25"
-        yield client
-
-
-def initialize(version):
-    """Return the body of an initialize."""
-    params = {"protocolVersion": version, "capabilities": {}, "clientInfo": {}}
-    return rpc("initialize", params, meta=None)
-
-
-@pytest.mark.parametrize(
-    ("asked", "got"),
-    [
-        ("2024-11-05", "2024-11-05"),
-        ("2025-03-26", "2025-03-26"),
-        ("2025-06-18", "2025-06-18"),
-        ("2025-11-25", "2025-11-25"),
-        ("2026-07-28", "2025-11-25"),
-        ("1999-01-01", "2025-11-25"),
-    ],
-)
-def test_initialize_agrees_on_a_version(echo, asked, got):
-    """The one asked for, or the newest of this era."""
-    reply = echo.post("/mcp", json=initialize(asked), headers={"Accept": BOTH})
-    assert reply.json()["result"]["protocolVersion"] == got
-    assert reply.headers["mcp-session-id"]
-
-
-def test_a_session_lives_from_initialize_to_delete(echo, session):
-    """Notifications are accepted, calls answered, and after DELETE the session is gone."""
-    before = echo.get("/_counters").json()["sessions_open"]
-    initialized = {"jsonrpc": "2.0", "method": "notifications/initialized"}
-    reply = session.post("/mcp", json=initialized)
-    assert (reply.status_code, reply.content) == (202, b"")
-    assert session.post("/mcp", json=rpc("ping", meta=None)).json()["result"] == {}
-    result = session.post("/mcp", json=call("add", None, a=2, b=3)).json()["result"]
-    assert (result["structuredContent"], "resultType" in result) == ({"sum": 5}, False)
-    assert session.delete("/mcp").status_code == 200
-    assert echo.get("/_counters").json()["sessions_open"] == before - 1
-    assert session.post("/mcp", json=rpc("ping", meta=None)).status_code == 404
-    assert session.delete("/mcp").status_code == 404
-
-
-def test_a_request_without_a_session_is_refused(session):
-    """400 without an id, 404 with an unknown one: both mean initialize again."""
-    del session.headers["Mcp-Session-Id"]
-    reply = session.post("/mcp", json=rpc("tools/list", meta=None))
-    assert (reply.status_code, reply.json()["error"]["code"]) == (400, -32600)
-    session.headers["Mcp-Session-Id"] = "unknown"
-    assert session.post("/mcp", json=rpc("tools/list", meta=None)).status_code == 404
-
-
-def test_there_is_no_stream_to_get(session):
-    """The server never speaks first."""
-    assert session.get("/mcp").status_code == 405
-
-
-@pytest.mark.parametrize(
-    ("body", "code"),
-    [
-        (rpc("server/discover", meta=None), -32601),
-        (rpc("logging/setLevel", meta=None), -32601),
-        (call("no-such-tool", None), -32602),
-        (rpc("resources/read", {"uri": "x://y"}, None), -32602),
-    ],
-)
-def test_errors_within_a_session_come_with_http_200(session, body, code):
-    """In this era HTTP only speaks for the transport."""
-    reply = session.post("/mcp", json=body)
-    assert (reply.status_code, reply.json()["error"]["code"], reply.json()["id"]) == (200, code, 1)
-
-
-@pytest.mark.parametrize(("body", "status"), [("[]", 400), ("{", 400), ('{"id":1}', 400)])
-def test_what_is_no_message_is_refused(session, body, status):
-    """Batches included."""
-    headers = {"Content-Type": "application/json"}
-    assert session.post("/mcp", content=body, headers=headers).status_code == status
-
-
-def test_a_posted_response_is_accepted(session):
-    """Clients answer pings that they believe to have seen."""
-    assert session.post("/mcp", json={"jsonrpc": "2.0", "id": 1, "result": {}}).status_code == 202
-
-
-def test_asking_is_not_available_in_this_era_yet(session):
-    """It says so, as a tool error."""
-    result = session.post("/mcp", json=call("ask", None, question="?")).json()["result"]
-    assert result["isError"] is True
-    assert "2026-07-28" in result["content"][0]["text"]
-
-
-# Streams as replies, REST.
-
-
 def test_with_replies_sse_a_call_is_a_stream_of_one_event(start):
-    """In both eras; errors of the newer one stay plain JSON with their status."""
+    """Errors stay plain JSON with their status."""
     with httpx.Client(base_url=start("echo", "--replies", "sse")) as client:
         reply = modern(client, call("echo", message="x"))
         missing = modern(client, rpc("ping"))
-        opened = client.post("/mcp", json=initialize("2025-11-25"), headers={"Accept": BOTH})
     assert reply.headers["content-type"] == "text/event-stream"
     assert reply.headers["transfer-encoding"] == "chunked"
     assert reply.text.startswith('event: message\ndata: {"jsonrpc":"2.0","id":1,"result":')
     assert reply.text.endswith("\n\n")
     assert missing.status_code == 404
-    assert opened.headers["content-type"] == "text/event-stream"
-    assert opened.headers["mcp-session-id"]
-
-
-REST = [
-    ("POST", "/echo", {"message": "grüß"}, 200, {"message": "grüß"}),
-    ("GET", "/echo?message=gr%C3%BC%C3%9F", None, 200, {"message": "grüß"}),
-    ("POST", "/add", {"a": 2, "b": 3}, 200, {"sum": 5}),
-    ("POST", "/add", {"a": 0.5, "b": 3}, 200, {"sum": 3.5}),
-    ("POST", "/sleep", {"ms": 1}, 200, {"slept_ms": 1.0}),
-    ("POST", "/fail", {"message": "no"}, 500, {"error": {"code": "failed", "message": "no"}}),
-]
-
-
-@pytest.mark.parametrize(("method", "path", "body", "status", "answer"), REST)
-def test_rest_does_what_the_tools_do(echo, method, path, body, status, answer):
-    """The control arm's face."""
-    reply = echo.request(method, path, json=body)
-    assert (reply.status_code, reply.json()) == (status, answer)
-
-
-def test_rest_sends_as_many_bytes_as_wanted(echo):
-    """As text."""
-    reply = echo.get("/big?bytes=70000")
-    assert (reply.headers["content-type"], len(reply.content)) == ("text/plain", 70000)
-
-
-@pytest.mark.parametrize(
-    ("method", "path", "content", "status"),
-    [
-        ("POST", "/echo", "{", 400),
-        ("POST", "/echo", '{"massage": "x"}', 400),
-        ("GET", "/big?bytes=many", "", 400),
-        ("GET", "/big?bytes=-1", "", 400),
-        ("GET", "/nothing", "", 404),
-        ("PUT", "/echo", "", 405),
-    ],
-)
-def test_rest_says_what_is_wrong(echo, method, path, content, status):
-    """In one form of error."""
-    reply = echo.request(method, path, content=content)
-    assert reply.status_code == status
-    assert reply.json()["error"]["message"]

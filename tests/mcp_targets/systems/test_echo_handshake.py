@@ -1,0 +1,124 @@
+"""The echo system's wire up to protocol 2025-11-25: sessions, checked with an HTTP client."""
+
+import httpx
+import pytest
+
+BOTH = "application/json, text/event-stream"
+
+
+def rpc(method, params=None):
+    """Return a request's body."""
+    return {"jsonrpc": "2.0", "id": 1, "method": method, "params": params or {}}
+
+
+def call(tool, **arguments):
+    """Return the body of a tools/call."""
+    return rpc("tools/call", {"name": tool, "arguments": arguments})
+
+
+def initialize(version):
+    """Return the body of an initialize."""
+    params = {"protocolVersion": version, "capabilities": {}, "clientInfo": {}}
+    return rpc("initialize", params)
+
+
+@pytest.fixture
+def session(echo):
+    """Return a client that has opened a session."""
+    with httpx.Client(base_url=echo.base_url, headers={"Accept": BOTH}) as client:
+        opened = client.post("/mcp", json=initialize("2025-11-25"))
+        client.headers["Mcp-Session-Id"] = opened.headers["mcp-session-id"]
+        client.headers["MCP-Protocol-Version"] = "2025-11-25"
+        yield client
+
+
+@pytest.mark.parametrize(
+    ("asked", "got"),
+    [
+        ("2024-11-05", "2024-11-05"),
+        ("2025-03-26", "2025-03-26"),
+        ("2025-06-18", "2025-06-18"),
+        ("2025-11-25", "2025-11-25"),
+        ("2026-07-28", "2025-11-25"),
+        ("1999-01-01", "2025-11-25"),
+    ],
+)
+def test_initialize_agrees_on_a_version(echo, asked, got):
+    """The one asked for, or the newest of this era."""
+    reply = echo.post("/mcp", json=initialize(asked), headers={"Accept": BOTH})
+    assert reply.json()["result"]["protocolVersion"] == got
+    assert reply.headers["mcp-session-id"]
+
+
+def test_a_session_lives_from_initialize_to_delete(echo, session):
+    """Notifications are accepted, calls answered, and after DELETE the session is gone."""
+    before = echo.get("/_counters").json()["sessions_open"]
+    initialized = {"jsonrpc": "2.0", "method": "notifications/initialized"}
+    reply = session.post("/mcp", json=initialized)
+    assert (reply.status_code, reply.content) == (202, b"")
+    assert session.post("/mcp", json=rpc("ping")).json()["result"] == {}
+    result = session.post("/mcp", json=call("add", a=2, b=3)).json()["result"]
+    assert (result["structuredContent"], "resultType" in result) == ({"sum": 5}, False)
+    assert session.delete("/mcp").status_code == 200
+    assert echo.get("/_counters").json()["sessions_open"] == before - 1
+    assert session.post("/mcp", json=rpc("ping")).status_code == 404
+    assert session.delete("/mcp").status_code == 404
+
+
+def test_a_request_without_a_session_is_refused(session):
+    """400 without an id, 404 with an unknown one: both mean initialize again."""
+    del session.headers["Mcp-Session-Id"]
+    reply = session.post("/mcp", json=rpc("tools/list"))
+    assert (reply.status_code, reply.json()["error"]["code"]) == (400, -32600)
+    session.headers["Mcp-Session-Id"] = "unknown"
+    assert session.post("/mcp", json=rpc("tools/list")).status_code == 404
+
+
+def test_there_is_no_stream_to_get(session):
+    """The server never speaks first."""
+    assert session.get("/mcp").status_code == 405
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        (rpc("server/discover"), -32601),
+        (rpc("logging/setLevel"), -32601),
+        (call("no-such-tool"), -32602),
+        (rpc("resources/read", {"uri": "x://y"}), -32602),
+    ],
+)
+def test_errors_within_a_session_come_with_http_200(session, body, code):
+    """In this era HTTP only speaks for the transport."""
+    reply = session.post("/mcp", json=body)
+    assert (reply.status_code, reply.json()["error"]["code"], reply.json()["id"]) == (200, code, 1)
+
+
+@pytest.mark.parametrize(("body", "status"), [("[]", 400), ("{", 400), ('{"id":1}', 400)])
+def test_what_is_no_message_is_refused(session, body, status):
+    """Batches included."""
+    headers = {"Content-Type": "application/json"}
+    assert session.post("/mcp", content=body, headers=headers).status_code == status
+
+
+def test_a_posted_response_is_accepted(session):
+    """Clients answer pings that they believe to have seen."""
+    assert session.post("/mcp", json={"jsonrpc": "2.0", "id": 1, "result": {}}).status_code == 202
+
+
+def test_asking_is_not_available_in_this_era_yet(session):
+    """It says so, as a tool error."""
+    result = session.post("/mcp", json=call("ask", question="?")).json()["result"]
+    assert result["isError"] is True
+    assert "2026-07-28" in result["content"][0]["text"]
+
+
+def test_with_replies_sse_every_answer_is_a_stream_of_one_event(start):
+    """The session's id included, in the header of the first."""
+    with httpx.Client(base_url=start("echo", "--replies", "sse")) as client:
+        opened = client.post("/mcp", json=initialize("2025-11-25"), headers={"Accept": BOTH})
+        assert opened.headers["content-type"] == "text/event-stream"
+        headers = {"Accept": BOTH, "Mcp-Session-Id": opened.headers["mcp-session-id"]}
+        unknown = client.post("/mcp", json=rpc("logging/setLevel"), headers=headers)
+    assert unknown.headers["content-type"] == "text/event-stream"
+    assert '"code":-32601' in unknown.text

@@ -1,0 +1,43 @@
+"""The echo system's plain JSON face."""
+
+import pytest
+
+REST = [
+    ("POST", "/echo", {"message": "grüß"}, 200, {"message": "grüß"}),
+    ("GET", "/echo?message=gr%C3%BC%C3%9F", None, 200, {"message": "grüß"}),
+    ("POST", "/add", {"a": 2, "b": 3}, 200, {"sum": 5}),
+    ("POST", "/add", {"a": 0.5, "b": 3}, 200, {"sum": 3.5}),
+    ("POST", "/sleep", {"ms": 1}, 200, {"slept_ms": 1.0}),
+    ("POST", "/fail", {"message": "no"}, 500, {"error": {"code": "failed", "message": "no"}}),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "body", "status", "answer"), REST)
+def test_rest_does_what_the_tools_do(echo, method, path, body, status, answer):
+    """The control arm's face."""
+    reply = echo.request(method, path, json=body)
+    assert (reply.status_code, reply.json()) == (status, answer)
+
+
+def test_rest_sends_as_many_bytes_as_wanted(echo):
+    """As text."""
+    reply = echo.get("/big?bytes=70000")
+    assert (reply.headers["content-type"], len(reply.content)) == ("text/plain", 70000)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "content", "status"),
+    [
+        ("POST", "/echo", "{", 400),
+        ("POST", "/echo", '{"massage": "x"}', 400),
+        ("GET", "/big?bytes=many", "", 400),
+        ("GET", "/big?bytes=-1", "", 400),
+        ("GET", "/nothing", "", 404),
+        ("PUT", "/echo", "", 405),
+    ],
+)
+def test_rest_says_what_is_wrong(echo, method, path, content, status):
+    """In one form of error."""
+    reply = echo.request(method, path, content=content)
+    assert reply.status_code == status
+    assert reply.json()["error"]["message"]
