@@ -1,6 +1,7 @@
 """Everything that is settled before a run: the scenario, its load, its targets, its folder."""
 
 import itertools
+import math
 import os
 import secrets
 from collections.abc import Mapping, Sequence
@@ -98,6 +99,8 @@ def choose(loaded: Loaded, tags: Sequence[str], excluded: Sequence[str]) -> Load
 
 def prepare(wish: Wish) -> Prepared:
     """Settle everything and start the systems. Raises Refusal; then nothing is left running."""
+    if problems := _impossible(wish):
+        raise Refusal(CONFIGURATION, problems)
     loaded = read(wish)
     pointed = _pointed(wish.targets, loaded)
     load_ = loaded.scenario.load
@@ -134,6 +137,20 @@ def prepare(wish: Wish) -> Prepared:
         prepared.systems.stop()
         raise
     return prepared
+
+
+def _impossible(wish: Wish) -> list[str]:
+    """Return a line for each number of the wish that no run can have."""
+    asked = {
+        "the number of users": wish.users,
+        "the spawn rate": wish.spawn_rate,
+        "the run time": wish.run_time_s,
+    }
+    return [
+        f"{what} is {number:g}; write a number above 0"
+        for what, number in asked.items()
+        if number is not None and not 0 < number < math.inf
+    ]
 
 
 def _unknown_names(prepared: Prepared) -> list[str]:

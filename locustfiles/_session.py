@@ -134,8 +134,10 @@ class Session:
 
     def test_stopping(self) -> None:
         """End the turn in progress and let its last calls end, before Locust kills the users."""
-        if self.run is not None and not self._ended.is_set() and self._conducting is not None:
-            self.run.conductor.stop("stopped")
+        if self.run is None or self._ended.is_set():
+            return
+        self.run.conductor.stop("stopped")
+        if self._conducting is not None:  # else its users were still being spawned
             self._ended.wait()
 
     def test_stop(self) -> None:
@@ -304,7 +306,7 @@ class Session:
 
     def _interrupt(self, run: Run) -> None:
         if self._conducting is None:
-            run.conductor.reason = "signal"
+            run.conductor.stop("signal")
             self._leave()
             return
         hard = self._interrupts > 1

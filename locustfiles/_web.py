@@ -1,6 +1,6 @@
 """The door in the browser: Locust's own page starts our runs."""
 
-from typing import Any
+from typing import Any, Final, TypeVar
 
 from flask import jsonify, request
 from locust.util.timespan import parse_timespan
@@ -10,6 +10,12 @@ from locustfiles import _options
 from locustfiles._prepare import DEFAULT_SCENARIO, Wish, prepare
 from locustfiles._refusal import Refusal
 from locustfiles._session import Session
+
+Number = TypeVar("Number", int, float)
+
+_READ_BY_US: Final = ("run_time", "target")
+"""What Locust must not see: it would stop the run by its own clock, although our rounds were fitted
+into that time; and it takes the texts of a list that was empty for whole numbers."""
 
 
 def install(web_ui: Any, session: Session) -> None:
@@ -22,15 +28,13 @@ def install(web_ui: Any, session: Session) -> None:
 
     @web_ui.auth_required_if_enabled  # type: ignore[untyped-decorator, unused-ignore]
     def swarm() -> Any:
-        if session.runner.state not in ("ready", "stopped"):
-            return start()
-        try:
-            session.adopt(prepare(_form_wish(request.form)))
-        except (Refusal, ValueError) as problem:
-            host = session.environment.host
-            return jsonify({"success": False, "message": str(problem), "host": host})
-        # Locust would stop the run by its clock; our rounds were fitted into that time already.
-        kept = [(key, value) for key, value in request.form.items() if key != "run_time"]
+        if session.runner.state in ("ready", "stopped"):
+            try:
+                session.adopt(prepare(_form_wish(request.form)))
+            except (Refusal, ValueError) as problem:
+                host = session.environment.host
+                return jsonify({"success": False, "message": str(problem), "host": host})
+        kept = [(key, value) for key, value in request.form.items() if key not in _READ_BY_US]
         request.form = ImmutableMultiDict(kept)
         return start()
 
@@ -38,12 +42,23 @@ def install(web_ui: Any, session: Session) -> None:
 
 
 def _form_wish(form: Any) -> Wish:
-    """Read the wish off Locust's form. Raises ValueError on a time that is none."""
-    run_time = form.get("run_time") or None
+    """Read the wish off Locust's form. Raises ValueError, in words for the form."""
+    run_time = form.get("run_time")
     return Wish(
         scenario=form.get("scenario") or DEFAULT_SCENARIO,
         targets=_options.several(form.get("target", "")),
-        users=int(form["user_count"]) if form.get("user_count") else None,
-        spawn_rate=float(form["spawn_rate"]) if form.get("spawn_rate") else None,
+        users=_number(form, "user_count", int, "the number of users"),
+        spawn_rate=_number(form, "spawn_rate", float, "the spawn rate"),
         run_time_s=parse_timespan(run_time) if run_time else None,
     )
+
+
+def _number(form: Any, field: str, read: type[Number], what: str) -> Number | None:
+    text = form.get(field)
+    if not text:
+        return None
+    try:
+        return read(text)
+    except ValueError:
+        kind = "whole number" if read is int else "number"
+        raise ValueError(f"{what} is {text!r}; write a {kind} above 0") from None
