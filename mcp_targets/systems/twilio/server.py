@@ -1,7 +1,9 @@
 """The MCP server that wraps the provider, as people build one: the official SDK, httpx, uvicorn."""
 
+import importlib.util
 import inspect
 import logging
+import sys
 import urllib.parse
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -70,10 +72,21 @@ class Provider:
         await self._client.aclose()
 
 
+def _stop_looking_for_sniffio() -> None:
+    """Make it known that the optional module sniffio is not installed.
+
+    httpcore tries to import it several times per request, and only successful imports are
+    remembered: looking for it took a third of this server's time.
+    """
+    if importlib.util.find_spec("sniffio") is None:
+        sys.modules["sniffio"] = cast("Any", None)
+
+
 def build(base_url: str, account: Account) -> MCPServer[Any]:
     """Return the server for a provider at `base_url`, working for `account`."""
     # Before the SDK sets up its own: rendering tracebacks with rich takes half a second each.
     logging.basicConfig(level=logging.WARNING)
+    _stop_looking_for_sniffio()
     provider = Provider(base_url, account)
 
     @asynccontextmanager
