@@ -5,6 +5,7 @@ import signal
 import subprocess
 import time
 import uuid
+from collections.abc import Iterator
 
 import psutil
 import pytest
@@ -31,9 +32,12 @@ pytestmark = pytest.mark.e2e
 
 
 @pytest.fixture
-def marked(environment) -> dict[str, str]:
-    """Return an environment by which all processes of a run are found again."""
-    return {**environment, _MARK: uuid.uuid4().hex}
+def marked(environment) -> Iterator[dict[str, str]]:
+    """Give an environment by which all processes of a run are found again, and ended."""
+    env = {**environment, _MARK: uuid.uuid4().hex}
+    yield env
+    for pid in alive(env):
+        psutil.Process(pid).kill()
 
 
 def alive(marked: dict[str, str]) -> list[int]:
