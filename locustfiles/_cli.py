@@ -11,6 +11,8 @@ from typing import Final, NoReturn
 
 import click
 
+# A mistyped option is a mistake like any other: nothing was sent.
+click.UsageError.exit_code = 104
 FORMATS: Final = ("html", "json", "md", "csv", "junit")
 _RUN_TIME: Final = re.compile(r"(\d+h)?(\d+m)?(\d+s?)?")
 """What Locust takes, too."""

@@ -1,10 +1,11 @@
 """A run in the terminal: Locust's own main, with our progress instead of its tables."""
 
 import logging
+import socket
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import locust.main
 import locust.stats
@@ -18,6 +19,7 @@ from reports.document import Report
 from reports.render.terminal import summary
 
 _HERE = Path(__file__).resolve().parent
+_LOOPBACK: Final = "127.0.0.1"
 
 
 def run(arguments: Sequence[str], formats: tuple[str, ...]) -> int:
@@ -48,6 +50,7 @@ def run(arguments: Sequence[str], formats: tuple[str, ...]) -> int:
         "--headless",
         "--only-summary",
         "--skip-log-setup",
+        *(_meeting_point() if "--processes" in arguments else ()),
         *arguments,
     ]
     try:
@@ -58,6 +61,17 @@ def run(arguments: Sequence[str], formats: tuple[str, ...]) -> int:
         for progress in shown:
             progress.stop()
     return 0
+
+
+def _meeting_point() -> list[str]:
+    """Let this run's processes meet at a free port of this machine alone.
+
+    At Locust's own port they would join another run that is going on, and both would be lost.
+    """
+    with socket.create_server((_LOOPBACK, 0)) as server:
+        port = str(server.getsockname()[1])
+    here = ["--master-bind-host", _LOOPBACK, "--master-bind-port", port]
+    return [*here, "--master-host", _LOOPBACK, "--master-port", port]
 
 
 def _quieten() -> None:

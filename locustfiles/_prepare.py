@@ -1,9 +1,11 @@
 """Everything that is settled before a run: the scenario, its load, its targets, its folder."""
 
+import contextlib
 import itertools
 import math
 import os
 import secrets
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -133,10 +135,19 @@ def prepare(wish: Wish) -> Prepared:
             CONFIGURATION,
             [f"--out {folder}: cannot be made ({error.strerror}); name another folder"],
         ) from error
-    except BaseException:
+    except BaseException as error:
         prepared.systems.stop()
+        if not (isinstance(error, Refusal) and error.keep_logs):
+            _remove_logs(folder)
         raise
     return prepared
+
+
+def _remove_logs(folder: Path) -> None:
+    """Leave nothing behind of systems that were started for a run which was then refused."""
+    shutil.rmtree(folder / "systems", ignore_errors=True)
+    with contextlib.suppress(OSError):  # it was not made, or holds something of the user's
+        folder.rmdir()
 
 
 def _impossible(wish: Wish) -> list[str]:

@@ -9,7 +9,9 @@ UNREACHABLE: Final = 108
 class Refusal(Exception):  # noqa: N818 -- a run that is refused, not one that broke
     """Nothing was measured. `lines` are for the user, one problem each."""
 
-    def __init__(self, exit_code: int, lines: list[str]) -> None:
+    def __init__(self, exit_code: int, lines: list[str], *, keep_logs: bool = False) -> None:
         super().__init__("\n".join(lines))
         self.exit_code = exit_code
         self.lines = lines
+        self.keep_logs = keep_logs
+        """Whether a line names a log file, which then has to stay."""

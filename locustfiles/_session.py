@@ -109,11 +109,12 @@ class Session:
         assert self.prepared is not None  # noqa: S101 -- adopted, or refused
         self._ended.clear()
         self.report = None
-        self.run = Run(self.prepared, nodes=self._nodes, tell=self._tell)
-        self.on_run(self.run)
-        self._catch_signals()
-        if not self._master:
-            self._build_bench(_relay.local(self.prepared))
+        with self._stop_on_refusal():
+            self.run = Run(self.prepared, nodes=self._nodes, tell=self._tell)
+            self.on_run(self.run)
+            self._catch_signals()
+            if not self._master:
+                self._build_bench(_relay.local(self.prepared))
 
     @contextlib.contextmanager
     def _stop_on_refusal(self) -> Iterator[None]:
@@ -123,9 +124,20 @@ class Session:
         except Refusal as refusal:
             for line in refusal.lines:
                 logger.error("%s", line)
-            if self._worker:  # the master then knows that it is lost
-                gevent.spawn(self.runner.quit)
+            self._give_up(refusal.exit_code)
             raise StopTest from refusal
+        except Exception as error:
+            logger.exception("The run could not begin, by a fault of mcp-perf's own")
+            self._give_up(OWN_FAULT)
+            raise StopTest from error
+
+    def _give_up(self, exit_code: int) -> None:
+        """Leave without a run; as a worker, so that the master knows that it is lost."""
+        self.environment.process_exit_code = exit_code
+        if self.run is not None:
+            self.run.conductor.stop("error")
+        if self._worker or self.headless:
+            gevent.spawn(self.runner.quit)
 
     def spawning_complete(self) -> None:
         """Conduct the turns, once: later calls come when somebody changes the users."""

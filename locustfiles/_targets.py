@@ -52,7 +52,8 @@ def reach_all(
             failed.append(refusal)
     if failed:
         worst = min(refusal.exit_code for refusal in failed)
-        raise Refusal(worst, [line for refusal in failed for line in refusal.lines])
+        lines = [line for refusal in failed for line in refusal.lines]
+        raise Refusal(worst, lines, keep_logs=any(refusal.keep_logs for refusal in failed))
     return reached
 
 
@@ -119,7 +120,7 @@ def _locate(address: str, systems: Systems) -> tuple[str, dict[str, str]]:
     except UnknownSystem as error:
         raise Refusal(CONFIGURATION, [str(error)]) from error
     except SystemFailed as error:
-        raise Refusal(UNREACHABLE, [str(error)]) from error
+        raise Refusal(UNREACHABLE, [str(error)], keep_logs=True) from error
     return face.url, dict(face.variables)
 
 
