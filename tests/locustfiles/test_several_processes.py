@@ -1,0 +1,74 @@
+"""Users spread over processes: one run, whole or invalid."""
+
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+pytestmark = pytest.mark.e2e
+SPREAD = ("-u", "4", "--processes", "2")
+
+
+@pytest.fixture
+def start(command, environment, quick, tmp_path) -> Iterator[Callable[..., subprocess.Popen]]:
+    """Start a run in two processes; its folder is `tmp_path / name`."""
+    started: list[subprocess.Popen] = []
+
+    def begin(name: str, *options: str) -> subprocess.Popen:
+        argv = [*command("mcp-perf"), "run", "echo", *SPREAD, *quick, *options]
+        with (tmp_path / f"{name}.log").open("w") as said:
+            run = subprocess.Popen(
+                [*argv, "--out", str(tmp_path / name)],
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=said,
+                stderr=subprocess.STDOUT,
+            )
+        started.append(run)
+        return run
+
+    yield begin
+    for run in started:
+        if run.poll() is None:
+            run.terminate()
+            run.wait(30)
+
+
+def until_measuring(run: subprocess.Popen, folder: Path) -> None:
+    """Wait until both processes have handed in calls of a round."""
+    journal = folder / "journal.jsonl"
+    deadline = time.monotonic() + 40
+    while journal.exists() is False or journal.read_text("utf-8").count('"kind":"call"') < 8:
+        assert run.poll() is None, "the run ended too early"
+        assert time.monotonic() < deadline, "the run does not begin"
+        time.sleep(0.05)
+
+
+def test_runs_side_by_side_keep_their_processes(start, report, tmp_path):
+    """Each run's workers find their own master, whatever else is going on on the machine."""
+    runs = {name: start(name) for name in ("first", "second")}
+    ended = {name: run.wait(60) for name, run in runs.items()}
+    said = {name: (tmp_path / f"{name}.log").read_text() for name in runs}
+    assert ended == {"first": 0, "second": 0}, said
+    for name in runs:
+        generator = report(tmp_path / name)["generator"]
+        assert (generator["processes"], generator["workers_lost"]) == (2, [])
+
+
+def test_a_killed_process_makes_the_run_invalid(start, report, tmp_path):
+    """92, the lost worker is named, and what the other one measured is reported."""
+    run = start("run", "--set", "load.rounds=4")
+    until_measuring(run, tmp_path / "run")
+    forks = [
+        child for child in psutil.Process(run.pid).children() if "mcp-perf" in child.cmdline()[1]
+    ]
+    assert len(forks) == 2
+    forks[0].kill()
+    assert run.wait(60) == 92, (tmp_path / "run.log").read_text()
+    document = report(tmp_path / "run")
+    assert (document["verdict"], document["exit_code"]) == ("INVALID", 92)
+    assert len(document["generator"]["workers_lost"]) == 1
+    assert document["arms"]["mcp"]["calls"] > 0
