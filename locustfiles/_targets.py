@@ -132,7 +132,7 @@ def _endpoint(name: str, arm: Arm, loaded: Loaded, url: str) -> Endpoint:
             headers=headers,
             timeout_s=arm.timeout,
             verify=arm.tls.verify,
-            ca=arm.tls.ca,
+            ca=None if arm.tls.ca is None else str(loaded.base / arm.tls.ca),
         )
     except ValueError as error:
         raise Refusal(CONFIGURATION, [f"arm {name}: {error}"]) from error
