@@ -1,5 +1,6 @@
 """From a scenario to steps that run: what is constant is made once, what is odd is let be."""
 
+import socket
 from pathlib import Path
 
 import pytest
@@ -266,6 +267,24 @@ def test_a_problem_deep_in_the_arguments_is_named_by_its_path():
 def test_a_schema_that_is_broken_or_points_elsewhere_checks_nothing(schema):
     """The server's own answer will tell; nothing is fetched, no file is read, nothing breaks."""
     assert validator(Tool("t", schema))({"a": 1}) == ""
+
+
+def test_a_server_cannot_make_us_read_files(tmp_path):
+    """A schema that points at a file of this machine does not get it, although it would fit."""
+    file = tmp_path / "schema.json"
+    file.write_text('{"type": "string"}')
+    schema = {"properties": {"a": {"$ref": file.as_uri()}}}
+    assert validator(Tool("t", schema))({"a": 1}) == ""
+
+
+def test_a_server_cannot_make_us_fetch_addresses():
+    """A schema that points at another server sends no request there."""
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        other.settimeout(0)
+        address = f"http://127.0.0.1:{other.getsockname()[1]}/schema.json"
+        validator(Tool("t", {"$ref": address}))({"a": 1})
+        with pytest.raises(BlockingIOError):
+            other.accept()
 
 
 def test_an_unknown_keyword_is_let_be():

@@ -51,6 +51,8 @@ class Users:
         self.blocked: Event | None = None
         """If set, journeys wait for it in the middle."""
         self.interrupted = 0
+        self.thinking = 0
+        """How often one of them began to think."""
         self.greenlets: list[gevent.Greenlet] = []
 
     def spawn(self, count):
@@ -60,8 +62,12 @@ class Users:
 
     def _perform_for_ever(self):
         while True:
-            self.stage.perform(lambda arm: lambda: self._journey(arm), lambda: self.think_s)
+            self.stage.perform(lambda arm: lambda: self._journey(arm), self._think)
             gevent.sleep(0)
+
+    def _think(self):
+        self.thinking += 1
+        return self.think_s
 
     def _journey(self, arm):
         self.walked.append((arm, self.clock.ns / 1e9))
@@ -246,7 +252,7 @@ def test_busy_time_is_at_least_the_turns_length(stage, users, clock):
     users.think_s = LONG_S
     users.spawn(1)
     open_turn = stage.open(ROUND)
-    until(lambda: users.walked)
+    until(lambda: users.thinking)
     clock.pass_s(9.0)
     stage.close()
     assert stage.idle(LONG_S)
@@ -258,7 +264,7 @@ def test_a_turn_that_was_stopped_early_counts_only_the_time_it_had(stage, users,
     users.think_s = LONG_S
     users.spawn(1)
     open_turn = stage.open(ROUND)
-    until(lambda: users.walked)
+    until(lambda: users.thinking)
     clock.pass_s(2.0)  # a journey of one second, then two of thought
     stage.close()
     assert stage.idle(LONG_S)
