@@ -1,5 +1,6 @@
 """A server that says exactly what a test tells it to say."""
 
+import contextlib
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -33,18 +34,18 @@ class ScriptedServer:
 
     @property
     def url(self) -> str:
+        """Return the address of its MCP endpoint."""
         return f"http://127.0.0.1:{self._listener.getsockname()[1]}/mcp"
 
     def stop(self) -> None:
+        """Close everything and wait for its threads."""
         for client in self.clients:
             client.connection.close()
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         for peer in self._open:
-            try:
+            with contextlib.suppress(OSError):
                 peer.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
         for thread in self._threads:
             thread.join(5)
 

@@ -16,17 +16,19 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"
 
 
 def client(server, timeout_s: float = 5.0) -> RestClient:
+    """Give a client of a scripted server."""
     server.clients.append(RestClient(Endpoint.of(server.url, timeout_s=timeout_s)))
     return server.clients[-1]
 
 
 def get(rest: RestClient, timeout_s: float | None = None) -> Reply:
+    """Send GET /x."""
     head = encode_line(rest.endpoint, "GET", "/x") + encode_fields(rest.endpoint, [])
     return rest.send(head + b"\r\n", timeout_s)
 
 
 def wait_until_peer_has_closed(rest: RestClient) -> None:
-    """The FIN of a server on loopback arrives within moments; wait for it, not for a time."""
+    """Wait for the server's FIN; on loopback it comes within moments."""
     opened = rest.connection._socket
     assert opened is not None
     opened.settimeout(5)
@@ -145,7 +147,7 @@ def test_nobody_there_is_a_connect_error() -> None:
     """A closed port is named with its address."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-    with pytest.raises(ConnectError, match=f"127.0.0.1:{port}: connection refused"):
+    with pytest.raises(ConnectError, match=rf"127\.0\.0\.1:{port}: connection refused"):
         Connection(Origin.of(f"http://127.0.0.1:{port}")).ready(1)
 
 

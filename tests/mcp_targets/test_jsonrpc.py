@@ -14,6 +14,7 @@ ERROR = {"jsonrpc": "2.0", "id": 7, "error": {"code": -32602, "message": "bad pa
 
 
 def judged(body: object, status: int = 200) -> Reply:
+    """Judge a reply to request 7."""
     reply = Reply(0)
     reply.status = status
     reply.body = body if isinstance(body, bytes) else json.dumps(body).encode()

@@ -15,7 +15,7 @@ ECHO = Tool("echo", {"type": "object"})
 
 
 def http(body: object, status: str = "200 OK", *headers: str) -> bytes:
-    """An HTTP response; an id of `...` in the body is filled in with the request's."""
+    """Encode an HTTP response."""
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
     lines = [f"HTTP/1.1 {status}", "Content-Type: application/json", *headers]
     lines.append(f"Content-Length: {len(data)}")
@@ -44,14 +44,17 @@ def error(code: int, message: str, status: str = "400 Bad Request"):
 
 
 def id_of(request: bytes) -> int:
+    """Read the id of a request."""
     return json.loads(request.partition(b"\r\n\r\n")[2])["id"]
 
 
 def body_of(request: bytes) -> dict:
+    """Read the JSON-RPC message of a request."""
     return json.loads(request.partition(b"\r\n\r\n")[2])
 
 
 def header_of(request: bytes, name: str) -> list[str]:
+    """Return all values of a request's header."""
     return re.findall(rf"(?im)^{name}: (.*)\r$", request.partition(b"\r\n\r\n")[0].decode() + "\r")
 
 
@@ -62,6 +65,7 @@ RESULT = answer({"content": [], "structuredContent": {"message": "hi"}})
 
 
 def client(server, protocol: str = "auto", timeout_s: float = 5.0, **options) -> McpClient:
+    """Give a client of a scripted server."""
     endpoint = Endpoint.of(server.url, timeout_s=timeout_s)
     server.clients.append(McpClient(endpoint, protocol, **options))
     return server.clients[-1]
@@ -358,6 +362,7 @@ def test_a_redirect_elsewhere_is_not_followed(serve, location) -> None:
 
 
 def listed(*names: str, cursor: str | None = None, schema: dict | None = None):
+    """Answer tools/list with tools of these names."""
     tools = [{"name": name, "inputSchema": schema or {"type": "object"}} for name in names]
     return answer({"tools": tools, **({"nextCursor": cursor} if cursor else {})})
 

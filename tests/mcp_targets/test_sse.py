@@ -1,5 +1,7 @@
 """The decoder of event streams."""
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,6 +10,7 @@ from mcp_targets.client.sse import EventDecoder
 
 
 def decode(*pieces: bytes) -> list[bytes]:
+    """Feed pieces to one decoder; return all events."""
     decoder = EventDecoder()
     return [event for piece in pieces for event in decoder.feed(piece)]
 
@@ -45,7 +48,7 @@ def test_cutting_a_stream_anywhere_changes_nothing(events, end, data) -> None:
     stream = b"".join(b"data: " + text.encode() + end + end for text in events)
     cuts = sorted(data.draw(st.lists(st.integers(0, len(stream)), max_size=8)))
     edges = [0, *cuts, len(stream)]
-    pieces = [stream[start:stop] for start, stop in zip(edges, edges[1:], strict=False)]
+    pieces = [stream[start:stop] for start, stop in itertools.pairwise(edges)]
     assert decode(*pieces) == [text.encode() for text in events]
 
 

@@ -13,6 +13,7 @@ from mcp_targets.rest import RestClient, encode_fields, encode_line
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory) -> str:
+    """Make a certificate and its key, in one file."""
     path = tmp_path_factory.mktemp("tls") / "both.pem"
     subprocess.run(
         [
@@ -29,6 +30,7 @@ def certificate(tmp_path_factory) -> str:
 
 @pytest.fixture
 def tls_url(certificate):
+    """Serve over TLS; give the address."""
     import socket
 
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -56,6 +58,7 @@ def tls_url(certificate):
 
 
 def call(endpoint: Endpoint) -> bytes:
+    """Call three times over one connection; return the body."""
     rest = RestClient(endpoint)
     head = encode_line(endpoint, "GET", "/") + encode_fields(endpoint, [])
     bodies = {rest.send(head + b"\r\n").body for _ in range(3)}

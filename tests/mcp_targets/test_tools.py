@@ -15,6 +15,7 @@ from mcp_targets.client.tools import (
 
 
 def tool(schema: dict) -> dict:
+    """Give an entry of tools/list."""
     return {"name": "t", "inputSchema": schema}
 
 
