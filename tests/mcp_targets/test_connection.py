@@ -153,7 +153,7 @@ def test_nobody_there_is_a_connect_error() -> None:
 
 def test_an_unknown_host_is_named() -> None:
     """A name that does not resolve is said to be unknown."""
-    with pytest.raises(ConnectError, match="nowhere.invalid"):
+    with pytest.raises(ConnectError, match=r"nowhere.invalid"):
         Connection(Origin.of("http://nowhere.invalid:1")).ready(1)
 
 
