@@ -8,6 +8,7 @@ import pytest
 from reports.health import GeneratorHealth, Limits
 from reports.journal import Health, Slice, TurnStarted
 from reports.timeline import LATE_S, Timeline
+from reports.turns import Turn
 
 virtual = run_path(str(Path(__file__).with_name("virtual_run.py")))
 cell, pairs = virtual["cell"], virtual["pairs"]
@@ -122,3 +123,12 @@ def test_old_seconds_are_closed_and_stay_in_order():
     assert len(timeline._open) <= LATE_S + 2
     times = [point.at_s for point in timeline.points()]
     assert times == sorted([*range(200), 5])
+
+
+def test_a_turn_without_an_end_lasts_as_long_as_its_slices_together():
+    """After a crash, two recorded seconds of a turn are two seconds, not the last of them."""
+    started = TurnStarted(turn=0, arm="mcp", phase="round", round=1, at_s=0, planned_s=5)
+    turn = Turn(started)
+    for second in range(2):
+        turn.add(slice_of(second, Health(cpu_s=0.1, wall_s=1)))
+    assert turn.seconds == 2
