@@ -1,134 +1,368 @@
-"""The documents are executed: commands run, links lead somewhere, tables are true."""
+"""The pages are executed: every command is run, every link, option, code and limit is looked up."""
 
-import os
 import re
 import shlex
 import shutil
+import socket
+import struct
 import subprocess
 import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
+from xml.etree import ElementTree as ET
 
 import pytest
+import yaml
 
+from locustfiles import _cli, _options, _refusal
+from mcp_targets.client import eras, http1, mcp
+from mcp_targets.client.exchange import DEFAULT_TIMEOUT_S
 from reports import verdict
 from reports.samples import CLASSES
+from scenarios.loader import find, load, load_text, shipped
 
 ROOT = Path(__file__).parent.parent
-PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
-BLOCK = re.compile(r"```console\n(.*?)```", re.DOTALL)
-LINK = re.compile(r"\]\(([^)#\s]+)")
-NOT_RUN = {
-    "make run": "the main job itself; the check of every change runs it on a clean checkout",
-    "make test": "this is what runs these tests",
-    ". .venv/bin/activate": "changes the reader's shell",
-    "locust -f locustfiles": "serves until Ctrl-C; tests/locustfiles/test_web.py runs it",
+PAGES = {
+    str(path.relative_to(ROOT)): path.read_text("utf-8")
+    for path in (ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md")))
 }
+EVERYTHING = "\n".join(PAGES.values())
+NOT_RUN = {
+    "make run": "installs a venv of its own; read by `make -n` below",
+    "make test": "would run this test again; read by `make -n` below",
+    ". .venv/bin/activate": "the tests run with their own environment's commands on the path",
+}
+"""Commands of the pages that are not executed, and why."""
+SERVES = "locust -f locustfiles"
+"""This one goes on for ever: its page is fetched, then it is stopped."""
+BUSY = {90, 91}
+"""How a short load run may end on a machine that is shared with other tests, whatever the page
+says: without enough evidence, or with a load generator that was woken late."""
 
 
-def commands() -> list[tuple[str, str]]:
-    """Return (page, command) for each `$ ` line of a console block."""
-    return [
-        (page.name, line[2:].split("  #")[0].strip())
-        for page in PAGES
-        for block in BLOCK.findall(page.read_text(encoding="utf-8"))
-        for line in block.splitlines()
-        if line.startswith("$ ")
-    ]
+@dataclass(frozen=True)
+class Command:
+    """One `$ ` line of a page, and what the page says comes of it."""
+
+    text: str
+    code: int
+    output: tuple[str, ...]
 
 
-def pages_with_commands() -> dict[str, list[str]]:
-    """Return the commands to run, page by page, in their order: later ones need earlier ones."""
-    found: dict[str, list[str]] = {}
-    for page, command in commands():
-        if command not in NOT_RUN:
-            found.setdefault(page, []).append(command)
+def commands(page: str) -> list[Command]:
+    """Return the commands of a page, in their order."""
+    found = []
+    for block in re.findall(
+        r"^```(?:console|sh)\n(.*?)^```", PAGES[page], re.DOTALL | re.MULTILINE
+    ):
+        for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
+            line, *output = part.strip().splitlines()
+            text, _, comment = line.partition(" # ")
+            code = re.fullmatch(r"exit code (\d+)", comment.strip())
+            found.append(Command(text.strip(), int(code[1]) if code else 0, tuple(output)))
     return found
 
 
-@pytest.fixture
-def checkout(tmp_path: Path) -> Path:
-    """Make a folder that looks like a checkout, with nothing in it that a run could spoil."""
-    for name in ("scenarios", "locustfiles"):
-        (tmp_path / name).symlink_to(ROOT / name)
-    shutil.copy(ROOT / "pyproject.toml", tmp_path)
-    return tmp_path
+ALL = {page: commands(page) for page in PAGES}
+
+
+def free_port() -> int:
+    """Return a port that nobody uses."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return server.getsockname()[1]
+
+
+def answers(port: int) -> bool:
+    """Tell whether somebody listens."""
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0
+
+
+def until(ready: Callable[[], bool], what: str) -> None:
+    """Wait for a server to be there."""
+    deadline = time.monotonic() + 30
+    while not ready():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.05)
+
+
+class Reader:
+    """Somebody who types the commands of one page, in a copy of the repository."""
+
+    def __init__(self, folder: Path, environment: dict[str, str]) -> None:
+        self.folder = folder
+        self.ports = {"8000": free_port(), "8089": free_port()}
+        """Of the pages -> here: the ports of the pages may be taken."""
+        master = str(free_port())
+        self.environment = {
+            **environment,
+            "LOCUST_WEB_PORT": str(self.ports["8089"]),
+            "LOCUST_MASTER_BIND_PORT": master,
+            "LOCUST_MASTER_NODE_PORT": master,
+        }
+        self.background: list[tuple[str, subprocess.Popen]] = []
+        for name in ("scenarios", "mcp_targets", "reports", "locustfiles"):
+            shutil.copytree(
+                ROOT / name, folder / name, ignore=shutil.ignore_patterns("out", "__pycache__")
+            )
+        shutil.copy(ROOT / "pyproject.toml", folder)
+
+    def type(self, command: Command) -> None:
+        """Do it, and see whether it ends and speaks as the page says."""
+        argv = shlex.split(re.sub(r"\b8000\b", str(self.ports["8000"]), command.text))
+        if argv[-1] == "&":
+            self._start(argv[:-1])
+            if "--port" in argv:
+                until(lambda: answers(self.ports["8000"]), command.text)
+            return
+        if command.text == SERVES:
+            self._look_at_the_page(self._start(argv))
+            return
+        ended = subprocess.run(argv, timeout=60, check=False, **self._places)
+        allowed = {command.code} | (BUSY if " -t " in command.text else set())
+        assert ended.returncode in allowed, f"{command.text}\n{ended.stdout}"
+        assert "Traceback" not in ended.stdout
+        said = " ".join(ended.stdout.split())
+        for line in command.output:
+            assert " ".join(line.split()) in said, f"{command.text}\n{ended.stdout}"
+
+    def leave(self) -> None:
+        """See that workers have ended by themselves, and stop the servers."""
+        for text, process in self.background:
+            if "--worker" in text:
+                assert process.wait(20) == 0, text
+
+    def stop(self) -> None:
+        """Leave nothing behind."""
+        for _, process in self.background:
+            if process.poll() is None:
+                process.terminate()
+                process.wait(20)
+
+    @property
+    def _places(self) -> dict:
+        return {
+            "cwd": self.folder,
+            "env": self.environment,
+            "stdin": subprocess.DEVNULL,
+            "stdout": subprocess.PIPE,
+            "stderr": subprocess.STDOUT,
+            "text": True,
+        }
+
+    def _start(self, argv: list[str]) -> subprocess.Popen:
+        with (self.folder / f"background-{len(self.background)}.log").open("w") as log:
+            process = subprocess.Popen(argv, **{**self._places, "stdout": log})
+        self.background.append((shlex.join(argv), process))
+        return process
+
+    def _look_at_the_page(self, process: subprocess.Popen) -> None:
+        until(lambda: answers(self.ports["8089"]), SERVES)
+        direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with direct.open(f"http://127.0.0.1:{self.ports['8089']}/", timeout=20) as reply:
+            assert "twilio-tasks" in reply.read().decode()
+        process.terminate()
+        assert process.wait(20) == 0
+
+
+@contextmanager
+def reading(folder: Path, environment: dict[str, str]) -> Iterator[Reader]:
+    """Give a reader, whose servers end with the test."""
+    reader = Reader(folder, environment)
+    try:
+        yield reader
+        reader.leave()
+    finally:
+        reader.stop()
 
 
 @pytest.mark.e2e
-@pytest.mark.parametrize("page", pages_with_commands())
-def test_the_commands_of_a_page_work(page: str, checkout: Path) -> None:
-    """Every command of the documents runs as it is written, and ends well."""
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    for command in pages_with_commands()[page]:
-        done = subprocess.run(
-            shlex.split(command),
-            cwd=checkout,
-            env={**os.environ, "PATH": path, "PYTHONPATH": ""},
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-        # 90 and 91: a short run on a busy machine may lack evidence; it may not break.
-        assert done.returncode in (0, 90, 91), f"{command}\n{done.stdout}\n{done.stderr}"
+@pytest.mark.parametrize("page", [page for page, found in ALL.items() if found])
+def test_the_commands_of_a_page_work_in_their_order(page, tmp_path, environment):
+    """Each ends with the code and says the words that the page shows; 0 where it shows none."""
+    with reading(tmp_path, environment) as reader:
+        for command in ALL[page]:
+            if command.text not in NOT_RUN:
+                reader.type(command)
 
 
-def test_what_is_not_run_is_still_written() -> None:
-    """The list of exceptions holds nothing that the documents no longer say."""
-    written = {command for _, command in commands()}
-    assert set(NOT_RUN) <= written
+def test_the_pattern_finds_the_commands_and_no_exception_is_stale():
+    """What is listed as not run is on a page, and enough is run."""
+    texts = [command.text for found in ALL.values() for command in found]
+    assert set(NOT_RUN) <= set(texts)
+    assert len(texts) - len(NOT_RUN) >= 12
+    assert SERVES in texts
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_links_lead_somewhere(page: Path) -> None:
-    """Every relative link and picture exists."""
-    targets = [link for link in LINK.findall(page.read_text(encoding="utf-8")) if "://" not in link]
-    assert [link for link in targets if not (page.parent / link).exists()] == []
-
-
-def test_make_knows_the_commands_of_the_first_lines() -> None:
-    """The README begins with two commands, and the Makefile has both."""
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert re.findall(r"^\$ make (\w+)", readme, re.MULTILINE)[:2] == ["run", "test"]
-    for goal in ("run", "test"):
-        subprocess.run(["make", "-n", goal], cwd=ROOT, check=True, capture_output=True)
-
-
-def test_the_table_of_exit_codes_is_the_codes() -> None:
-    """README's table lists exactly the codes that the program can end with."""
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    listed = {int(code) for code in re.findall(r"^\| (\d+) \|", readme, re.MULTILINE)}
-    codes = {value for name, value in vars(verdict).items() if name.endswith("_CODE")}
-    refusals = {104, 108}
-    assert listed == codes | refusals
-
-
-def test_every_class_is_explained() -> None:
-    """docs/targets.md says of each class what puts a call there."""
-    text = (ROOT / "docs/targets.md").read_text(encoding="utf-8")
-    assert re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE) == list(CLASSES)
-
-
-def test_every_option_in_the_documents_exists() -> None:
-    """No page speaks of an option of `mcp-perf` that it does not have."""
-    known = subprocess.run(
-        [sys.executable, "-m", "locustfiles", "run", "--help"],
+@pytest.mark.parametrize("goal", ["run", "test"])
+def test_the_first_two_commands_do_what_their_comments_say(goal):
+    """`make run` installs into .venv and runs the default scenario; `make test` runs pytest."""
+    assert f"$ make {goal}" in PAGES["README.md"].split("```")[1]
+    shown = subprocess.run(
+        ["make", "-n", "-W", "pyproject.toml", goal],
+        cwd=ROOT,
         capture_output=True,
         text=True,
         check=True,
     ).stdout
-    for page, command in commands():
-        if command.startswith("mcp-perf run"):
-            for option in re.findall(r"(?<=\s)--?[a-z-]+", command):
-                assert option in known, f"{page}: {option}"
+    assert ".venv/bin/python -m pip install" in shown
+    last = {"run": ".venv/bin/mcp-perf run", "test": ".venv/bin/python -m pytest"}[goal]
+    assert shown.strip().splitlines()[-1] == last
+    default = next(p.default for p in _cli.run.params if p.name == "scenario")
+    assert find(default).is_file()
 
 
-def test_files_and_modules_that_the_pages_name_exist() -> None:
-    """Paths in back quotes are real."""
-    text = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
-    named = re.findall(r"`((?:scenarios|locustfiles|reports|mcp_targets|tests)/[\w/.]*)`", text)
-    missing = [
-        name for name in named if not (ROOT / name).exists() and not (ROOT / f"{name}.py").exists()
+def anchors(text: str) -> set[str]:
+    """Return the anchors of a page's headings, as the usual viewers make them."""
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-") for head in headings}
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_link_leads_somewhere(page):
+    """Relative links and pictures exist, and so do the headings that they point at."""
+    for link in re.findall(r"\]\(([^)\s]+)\)", PAGES[page]):
+        if link.startswith(("http://", "https://")):
+            continue
+        path, _, anchor = link.partition("#")
+        target = (ROOT / page).parent / path if path else ROOT / page
+        assert target.exists(), link
+        assert not anchor or anchor in anchors(target.read_text("utf-8")), link
+
+
+def test_every_page_is_reached_from_the_readme():
+    """No page of docs/ is known only to those who list the folder."""
+    assert [page for page in PAGES if page != "README.md" and f"({page})" not in EVERYTHING] == []
+
+
+@pytest.mark.parametrize(
+    "picture", sorted((ROOT / "docs" / "images").iterdir()), ids=lambda p: p.name
+)
+def test_pictures_are_small_shown_and_whole(picture):
+    """A picture is on a page, below 300 kB, and of the kind that its name says."""
+    content = picture.read_bytes()
+    assert f"images/{picture.name})" in EVERYTHING
+    assert len(content) < 300_000
+    if picture.suffix == ".svg":
+        assert ET.fromstring(content).tag.endswith("svg")
+    else:
+        assert content.startswith(b"\x89PNG\r\n")
+        assert struct.unpack(">I", content[16:20])[0] == 1200
+
+
+def table(page: str, first: str) -> list[str]:
+    """Return the first column of the table that begins with this heading."""
+    rows = PAGES[page].partition(f"\n| {first} |")[2].partition("\n\n")[0].splitlines()[2:]
+    return [row.split("|")[1].strip() for row in rows]
+
+
+CODES = {
+    *(value for name, value in vars(verdict).items() if name.endswith("_CODE")),
+    _refusal.CONFIGURATION,
+    _refusal.UNREACHABLE,
+}
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/ci.md"])
+def test_the_tables_of_exit_codes_are_those_of_the_code(page):
+    """Every code that a run can end with is explained, and no other."""
+    assert [int(code) for code in table(page, "exit code")] == sorted(CODES)
+
+
+def test_every_exit_code_that_is_mentioned_exists():
+    """Neither a page nor the command's help speaks of a code that never comes."""
+    assert {int(code) for code in re.findall(r"exit code (\d+)", EVERYTHING)} <= CODES
+    assert {int(code) for code in re.findall(r"\b\d+\b", _cli._EXITS)} == CODES
+
+
+def test_the_options_of_run_are_all_in_the_table():
+    """The table has every option of the command by all its names, and the same formats."""
+    listed = set(
+        re.findall(r"(?<![\w-])--?[a-z-]+|SCENARIO", " ".join(table("README.md", "option")))
+    )
+    params = [param for param in _cli.run.params if not param.is_eager]
+    names = {name for param in params for name in param.opts}
+    assert listed == names - {"scenario"} | {"SCENARIO"}
+    assert f"`{','.join(_cli.FORMATS)}`" in PAGES["README.md"]
+
+
+def test_every_option_and_command_that_is_mentioned_exists(environment):
+    """Options are those of mcp-perf, of Locust with our locustfile, or of the bundled systems."""
+    helps = [
+        ["locust", "-f", "locustfiles", "--help"],
+        *(
+            [sys.executable, "-m", f"mcp_targets.systems.{name}", "--help"]
+            for name in ("echo", "twilio", "upstream")
+        ),
     ]
-    assert named
-    assert missing == []
+    running = [
+        subprocess.Popen(argv, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)
+        for argv in helps
+    ]
+    known = {option for process in running for option in options(process.communicate()[0])}
+    _options.add(SimpleNamespace(set_defaults=dict, add_argument=lambda name, **_: known.add(name)))
+    for command in _cli.main.commands.values():
+        known |= {name for param in command.params for name in param.opts}
+    assert {option for option in options(EVERYTHING) if option not in known} == set()
+    named = set(re.findall(r"(?:`|\$ |- )mcp-perf ([a-z]+)", EVERYTHING))
+    assert named <= set(_cli.main.commands)
+
+
+def options(text: str) -> set[str]:
+    """Return the long options that a text names."""
+    return set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", text))
+
+
+def test_every_shipped_scenario_loads_by_its_name():
+    """What `mcp-perf list` shows can be run."""
+    for path in shipped():
+        scenario = load(path).scenario
+        assert find(scenario.name) == path
+
+
+@pytest.mark.parametrize(
+    ("page", "block"),
+    [
+        (page, block)
+        for page, text in PAGES.items()
+        for block in re.findall(r"^```yaml\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+    ],
+)
+def test_every_yaml_block_is_yaml_and_scenarios_are_valid(page, block, tmp_path):
+    """What looks like a scenario can be copied and run; the rest can be read."""
+    tree = yaml.safe_load(block)
+    if {"name", "arms"} <= tree.keys():
+        (tmp_path / "own-ca.pem").touch()
+        assert load_text(block, page, tmp_path, environ={"MCP_TOKEN": "t"}).scenario.journeys
+
+
+def test_what_is_said_of_targets_is_what_the_client_does():
+    """Classes, versions and limits follow the constants."""
+    page = PAGES["docs/targets.md"]
+    assert table("docs/targets.md", "class") == [f"`{name}`" for name in CLASSES]
+    assert all(version in page for version in eras.VERSIONS)
+    assert f"{http1.MAX_REPLY_BYTES // 2**20} MiB" in page
+    assert f"{http1.MAX_HEAD_BYTES // 2**10} KiB" in page
+    assert f"{mcp._MAX_PAGES} |" in page
+    assert f"{DEFAULT_TIMEOUT_S:g} s by default" in page
+
+
+def test_the_files_and_messages_of_the_architecture_exist():
+    """A reader who follows the page finds every file and every message that it names."""
+    page = PAGES["docs/architecture.md"]
+    house = {str(path.relative_to(ROOT)) for path in ROOT.glob("*/**/*.*")}
+    for name in set(re.findall(r"`([\w/.]+\.(?:py|json|yaml|jsonl))`", page)) - {"journal.jsonl"}:
+        made = name.replace("NAME", "echo").replace("render/echo", "render/html")
+        assert any(f"/{file}".endswith(f"/{made}") for file in house), name
+    session = (ROOT / "locustfiles" / "_session.py").read_text("utf-8")
+    performer = (ROOT / "locustfiles" / "_rounds.py").read_text("utf-8")
+    messages = re.findall(r"^\| `(mcp-perf-\w+)`(?:, `(\w+)`)? \|", page, re.MULTILINE)
+    assert len(messages) == 7
+    for message, kind in messages:
+        assert f'"{message}"' in session
+        assert not kind or f'"{kind}"' in session + performer
