@@ -15,6 +15,7 @@ import contextlib
 import logging
 import signal
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, Final
 
 import gevent
@@ -58,6 +59,8 @@ class Session:
         self.run: Run | None = None
         self.bench: Bench | None = None
         self.report: Report | None = None
+        self.last_folder: Path | None = None
+        """The folder of the last run that has its reports."""
         self.formats: tuple[str, ...] = FORMATS
         self.on_run: Callable[[Run], None] = lambda _run: None
         """Called with each run before it begins: the place of a progress display."""
@@ -141,8 +144,13 @@ class Session:
 
     def spawning_complete(self) -> None:
         """Conduct the turns, once: later calls come when somebody changes the users."""
-        if self.run is not None and self._conducting is None:
+        if self.run is None:
+            return
+        if self._conducting is None:
             self._conducting = gevent.spawn(self._conduct, self.run)
+        else:
+            count = self.runner.user_count
+            self.run.note("users_changed", f"During the run the users were changed to {count}.")
 
     def test_stopping(self) -> None:
         """End the turn in progress and let its last calls end, before Locust kills the users."""
@@ -190,6 +198,7 @@ class Session:
         self.prepared = None
         try:
             self.report = run.finish(self.formats)
+            self.last_folder = run.folder
             _announce(self.report, run)
         except OSError as error:
             logger.error("The reports could not be written to %s: %s", run.folder, error)
@@ -313,6 +322,8 @@ class Session:
         self.environment.process_exit_code = INTERRUPTED
         if self.run is not None:
             gevent.spawn(self._interrupt, self.run)
+        elif self.environment.web_ui is not None and not self._finishing:
+            gevent.spawn(self._leave)  # the page is idle
         elif not self._finishing or self._interrupts > _PATIENCE:
             raise KeyboardInterrupt
 

@@ -2,7 +2,7 @@
 
 from typing import Any, Final, TypeVar
 
-from flask import jsonify, request
+from flask import jsonify, request, send_file
 from locust.util.timespan import parse_timespan
 from werkzeug.datastructures import ImmutableMultiDict
 
@@ -13,6 +13,7 @@ from locustfiles._session import Session
 
 Number = TypeVar("Number", int, float)
 
+REPORT_PATH: Final = "/mcp-perf/report"
 _READ_BY_US: Final = ("run_time", "target")
 """What Locust must not see: it would stop the run by its own clock, although our rounds were fitted
 into that time; and it takes the texts of a list that was empty for whole numbers."""
@@ -39,6 +40,22 @@ def install(web_ui: Any, session: Session) -> None:
         return start()
 
     web_ui.app.view_functions["locust.swarm"] = swarm
+    _offer_report(web_ui, session)
+
+
+def _offer_report(web_ui: Any, session: Session) -> None:
+    """Put a link to the last run's report on Locust's page, under Download Data."""
+    base = session.environment.parsed_options.web_base_path or ""
+    link = {"href": f"{base}{REPORT_PATH}", "title": "mcp-perf report: verdict and comparison"}
+    web_ui.template_args.update(extended_csv_files=[link])
+
+    @web_ui.app.route(f"{base}{REPORT_PATH}")  # type: ignore[untyped-decorator, unused-ignore]
+    @web_ui.auth_required_if_enabled  # type: ignore[untyped-decorator, unused-ignore]
+    def mcp_perf_report() -> Any:
+        folder = session.last_folder
+        if folder is None or not (folder / "report.html").is_file():
+            return "There is no report yet: it is written when a run ends.", 404
+        return send_file((folder / "report.html").resolve())
 
 
 def _form_wish(form: Any) -> Wish:

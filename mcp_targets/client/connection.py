@@ -202,6 +202,7 @@ class Connection:
 
     def _open(self, timeout_s: float) -> None:
         origin = self.origin
+        self.reader = ResponseReader(self.reader.limit)  # nothing of an earlier reply stays
         plain: socket.socket | None = None
         try:
             plain = socket.create_connection((origin.host, origin.port), timeout_s)
@@ -219,7 +220,6 @@ class Connection:
             raise
         self._timeout_s = timeout_s
         self._socket = opened
-        self.reader = ResponseReader(self.reader.limit)
         # The same descriptor below any patching: a look at it never waits.
         self._probe = _socket.socket(fileno=opened.fileno())
         if self._waits is not None and origin.tls is None:

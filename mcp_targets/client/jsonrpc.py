@@ -48,6 +48,9 @@ class _Response(msgspec.Struct):
 
 _decode = msgspec.json.Decoder(_Response).decode
 
+UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What a hostile body makes the decoder raise: not JSON, not UTF-8, nested without end."""
+
 
 def is_answer(message: bytes) -> bool:
     """Tell whether a stream's message ends the call: all but notifications and requests do.
@@ -59,7 +62,7 @@ def is_answer(message: bytes) -> bool:
         return False
     try:
         return _decode(message).method is msgspec.UNSET
-    except msgspec.DecodeError:
+    except UNREADABLE:
         return True
 
 
@@ -69,7 +72,7 @@ def judge(reply: Reply, request_id: int) -> Reply:
         response = _decode(reply.body)
     except msgspec.ValidationError as malformed:
         return _malformed(reply, str(malformed))
-    except msgspec.DecodeError:
+    except UNREADABLE:
         return _no_json(reply)
     if response.error is not msgspec.UNSET:
         error = response.error
@@ -95,7 +98,7 @@ def error_of(reply: Reply) -> RpcError | None:
     """Return the JSON-RPC error of a reply, None where there is none."""
     try:
         error = _decode(reply.body).error
-    except msgspec.DecodeError:
+    except UNREADABLE:
         return None
     return None if error is msgspec.UNSET else error
 

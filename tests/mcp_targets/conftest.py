@@ -41,7 +41,8 @@ class ScriptedServer:
         """Close everything and wait for its threads."""
         for client in self.clients:
             client.connection.close()
-        self._listener.shutdown(socket.SHUT_RDWR)
+        with contextlib.suppress(OSError):  # stopped before
+            self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         for peer in self._open:
             with contextlib.suppress(OSError):

@@ -151,9 +151,20 @@ def test_nobody_there_is_a_connect_error() -> None:
         Connection(Origin.of(f"http://127.0.0.1:{port}")).ready(1)
 
 
+def test_a_refused_connection_has_nothing_of_the_reply_before_it(serve) -> None:
+    """Status and size are those of this call, which got none."""
+    closing = OK.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
+    server = serve(closing)
+    rest = client(server)
+    assert get(rest).status == 200
+    server.stop()
+    reply = get(rest)
+    assert (reply.outcome, reply.status, reply.bytes_in) == ("transport_error", 0, 0)
+
+
 def test_an_unknown_host_is_named() -> None:
     """A name that does not resolve is said to be unknown."""
-    with pytest.raises(ConnectError, match=r"nowhere.invalid"):
+    with pytest.raises(ConnectError, match=r"nowhere\.invalid"):
         Connection(Origin.of("http://nowhere.invalid:1")).ready(1)
 
 

@@ -42,6 +42,14 @@ TABLE = [
     ("JSON that is not JSON-RPC, 500", {"detail": "boom"}, 500, "http_error", "boom"),
     ("a result with a bad status", RESULT, 500, "http_error", "HTTP 500"),
     ("accepted, but no reply", b"", 202, "http_error", "HTTP 202"),
+    (
+        "bytes that are not UTF-8",
+        b'{"jsonrpc":"2.0","id":7,"error":{"code":1,"message":"\xff"}}',
+        200,
+        "http_error",
+        "not JSON",
+    ),
+    ("nested without end", b'{"jsonrpc":"2.0","id":7,"x":' + b"[" * 90_000, 200, "http_error", ""),
     ("nothing at all", b"", 200, "transport_error", "empty"),
     (
         "a tool's own error",
