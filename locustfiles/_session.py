@@ -91,6 +91,8 @@ class Session:
         options = self.environment.parsed_options
         options.num_users, options.spawn_rate = prepared.users, prepared.spawn_rate
         options.run_time = None  # the turns know when to end
+        if self.environment.host:
+            logger.warning("The host is not used: a target points an arm at a server (ARM=URL)")
         # Journeys carry the tags, not Locust's tasks: by them our one task would be filtered out.
         options.tags = options.exclude_tags = None
         self.environment.tags = self.environment.exclude_tags = None
