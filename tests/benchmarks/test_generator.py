@@ -34,10 +34,11 @@ load: {users: 16, rounds: 2, round: 1500ms, warmup: 500ms}
 limits: {loop_lag_p99: 10s}
 """
 PAIRS = 3
-CHEAPER_THAN_FAST_HTTP = 2.5
-"""Measured: 2.9 to 3.4 times. Below this the hot path has been made slower."""
+CHEAPER_THAN_FAST_HTTP = 2.0
+"""Measured on two cores: 3.7 times on a quiet machine (27 us against 100), 2.4 to 3.2 on a busy one,
+where the system calls that all of them make cost the more. Below this, our part has grown."""
 CHEAPER_THAN_SDK = 10
-"""Measured: 25 to 35 times."""
+"""Measured: 22 to 40 times."""
 
 
 def ours(url: str, folder: Path) -> tuple[float, dict]:
