@@ -35,8 +35,8 @@ limits: {loop_lag_p99: 10s}
 """
 PAIRS = 3
 CHEAPER_THAN_FAST_HTTP = 2.0
-"""Measured on two cores: 3.7 times on a quiet machine (27 us against 100), 2.4 to 3.2 on a busy one,
-where the system calls that all of them make cost the more. Below this, our part has grown."""
+"""Measured on two cores: 3.7 times on a quiet machine (27 us against 100), 2.4 to 3.2 on a busy
+one, where the system calls that all of them make cost the more. Below this, our part has grown."""
 CHEAPER_THAN_SDK = 10
 """Measured: 22 to 40 times."""
 
