@@ -5,6 +5,7 @@ from typing import Any, Final
 
 import jmespath
 from jmespath.exceptions import JMESPathError
+from jmespath.functions import Functions
 
 from scenarios import syntax
 from scenarios.draft import Draft, DraftArm, DraftJourney
@@ -127,7 +128,11 @@ def _expression(path: Path, expression: str) -> Iterator[Finding]:
         yield Finding(path, message, "write a shorter JMESPath")
         return
     try:
-        jmespath.compile(expression)
+        parsed = jmespath.compile(expression).parsed
+        for name in _functions(parsed):
+            if name not in Functions.FUNCTION_TABLE:
+                hint = suggest(name, Functions.FUNCTION_TABLE)
+                yield Finding(path, f"JMESPath has no function {quote(name)}", hint)
     except JMESPathError as error:
         said = str(error).splitlines()[0]
         hint = "JMESPath has no leading $: " if expression.startswith("$") else ""
@@ -135,6 +140,15 @@ def _expression(path: Path, expression: str) -> Iterator[Finding]:
         yield Finding(path, f"{quote(expression)} is not JMESPath: {said}", hint)
     except RecursionError:
         yield Finding(path, f"{quote(expression)} is nested too deep", "write a simpler JMESPath")
+
+
+def _functions(node: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the functions that an expression calls; compiling does not ask for them."""
+    if node["type"] == "function_expression":
+        yield node["value"]
+    for child in node["children"]:
+        if isinstance(child, dict):
+            yield from _functions(child)
 
 
 def _gates(draft: Draft) -> Iterator[Finding]:

@@ -156,6 +156,7 @@ APPENDED = [
     (STEPS + "      - {call: a, expect: {equal: {}}}", 10, "unknown key 'equal'", "'equals'"),
     (STEPS + "      - {call: a, expect: {equals: {'a[': 1}}}", 10, "is not JMESPath", "items[0]"),
     (STEPS + "      - {call: a, save: {x: '$.a'}}", 10, "is not JMESPath", "no leading $"),
+    (STEPS + "      - {call: a, save: {x: 'a.lenght(b)'}}", 10, "no function 'lenght'", "length"),
     (STEPS + "      - {call: a, save: {x: ''}}", 10, "'' is not JMESPath", "items[0]"),
     (STEPS + f"      - {{call: a, save: {{x: {'a' * 2000}}}}}", 10, "longer than 1 KiB", "shorter"),
     (STEPS + f"      - {{call: a, save: {{x: '{'(' * 1000}'}}}}", 10, "nested too deep", "simpler"),
