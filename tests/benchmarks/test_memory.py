@@ -58,7 +58,8 @@ def test_memory_does_not_grow_with_the_number_of_calls(tmp_path) -> None:
     log = (tmp_path / "log").open("w")
     with log, psutil.Popen(command + ["-t", "90s"] * MILLION, stdout=log, stderr=log) as process:
         seen = watch(process)
-    assert process.returncode == 0, (tmp_path / "log").read_text()[-2000:]
+    # 91: with one user class and a fast server the generator may well be the bottleneck here.
+    assert process.returncode in (0, 91), (tmp_path / "log").read_text()[-2000:]
     report = json.loads((out / "report.json").read_text())
     rounds = [turn for turn in report["arms"]["mcp"]["rounds"] if turn["phase"] == "round"]
     # Ends are left out: sessions open at the start, and the report is written at the end.
