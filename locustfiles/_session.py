@@ -207,6 +207,11 @@ class Session:
             logger.error("When there is room again: mcp-perf report %s", run.folder)
             self.environment.process_exit_code = OWN_FAULT
             return
+        except Exception:
+            logger.exception("The reports could not be made, by a fault of mcp-perf's own")
+            logger.error("The journal is whole: %s", run.folder / "journal.jsonl")
+            self.environment.process_exit_code = OWN_FAULT
+            return
         finally:
             run.close_log()
             self._finishing = False

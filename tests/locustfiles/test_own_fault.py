@@ -3,9 +3,21 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+BROKEN_REPORT = """
+import sys
+from locustfiles import _headless, _run
+
+def broken(*_args):
+    raise KeyError("forced")
+
+_run.load_report = broken
+quick = ["--set", "load.rounds=1", "--set", "load.round=200ms", "--set", "load.warmup=0s"]
+sys.exit(_headless.run(["--scenario", "echo", "--out", sys.argv[1], *quick], ("json",)))
+"""
 BROKEN = """
 import sys
 from locustfiles import _headless, _bench
@@ -18,18 +30,38 @@ sys.exit(_headless.run(["--scenario", "echo", "--out", sys.argv[1]], ("json",)))
 """
 
 
-@pytest.mark.e2e
-def test_a_fault_of_ours_before_the_first_call_is_107(tmp_path) -> None:
-    """The exit code is 107, run.log has the traceback, and no verdict is passed on the target."""
-    out = tmp_path / "run"
-    done = subprocess.run(
-        [sys.executable, "-c", BROKEN, str(out)],
-        cwd=tmp_path,
+def run(script: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run a script that breaks something of ours, with a run folder as its argument."""
+    return subprocess.run(
+        [sys.executable, "-c", script, str(folder / "run")],
+        cwd=folder,
         capture_output=True,
         text=True,
         timeout=30,
         check=False,
     )
+
+
+@pytest.mark.e2e
+def test_a_fault_of_ours_in_the_report_leaves_the_journal(tmp_path) -> None:
+    """The exit code is 107, the message names the journal, and the reports can be made from it."""
+    done = run(BROKEN_REPORT, tmp_path)
+    assert done.returncode == 107, done.stderr
+    assert "journal.jsonl" in done.stderr
+    again = subprocess.run(
+        [sys.executable, "-m", "locustfiles", "report", str(tmp_path / "run")],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert again.returncode == 0, again.stderr
+
+
+@pytest.mark.e2e
+def test_a_fault_of_ours_before_the_first_call_is_107(tmp_path) -> None:
+    """The exit code is 107, run.log has the traceback, and no verdict is passed on the target."""
+    done = run(BROKEN, tmp_path)
+    out = tmp_path / "run"
     assert done.returncode == 107, done.stderr
     report = json.loads((out / "report.json").read_text())
     assert (report["verdict"], report["complete"]) == ("INCONCLUSIVE", False)
