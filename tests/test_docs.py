@@ -204,7 +204,7 @@ def test_the_first_two_commands_do_what_their_comments_say(goal):
     """`make run` installs into .venv and runs the default scenario; `make test` runs pytest."""
     assert f"$ make {goal}" in PAGES["README.md"].split("```")[1]
     shown = subprocess.run(
-        ["make", "-n", "-W", "pyproject.toml", goal],
+        ["make", "--no-print-directory", "-n", "-W", "pyproject.toml", goal],
         cwd=ROOT,
         capture_output=True,
         text=True,
