@@ -8,15 +8,13 @@ import msgspec
 from jmespath.exceptions import JMESPathError
 from jmespath.parser import Parser
 
-from mcp_targets.reply import CHECK_FAILED, HTTP_ERROR, OK, RPC_ERROR, Reply
+from mcp_targets.reply import CHECK_FAILED, HTTP_ERROR, OK, RPC_ERROR, UNREADABLE, Reply
 from scenarios.lookups import LookupFailed, Template
 
 Getter = Callable[[Any], Any]
 
 _ANSWERED: Final = (OK, HTTP_ERROR)
 """Outcomes of an answer that came whole. A call that timed out in the body has a status, too."""
-_NO_JSON: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-"""What msgspec raises on bytes that are not JSON, not UTF-8, or nested without end."""
 
 
 class Checks:
@@ -71,7 +69,7 @@ class Checks:
         """Check the equalities and make the saves; return what is wrong, or nothing."""
         try:
             root = self._root(reply)
-        except _NO_JSON as error:
+        except UNREADABLE as error:
             return f"the reply is not JSON ({error}): {reply.excerpt(120)}"
         try:
             return self._compare(root, values) or self._keep(root, reply, values)

@@ -12,6 +12,9 @@ TRANSPORT_ERROR: Final = "transport_error"
 TIMEOUT: Final = "timeout"
 CHECK_FAILED: Final = "check_failed"
 
+UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What a hostile body makes `Reply.json` raise: not JSON, not UTF-8, nested without end."""
+
 
 class Reply:
     """The end of one call.
@@ -51,7 +54,7 @@ class Reply:
         return self
 
     def json(self) -> Any:
-        """Decode the body. Raises `msgspec.DecodeError` when it is not JSON."""
+        """Decode the body. Raises one of `UNREADABLE` when it is not JSON."""
         return msgspec.json.decode(self.body)
 
     def excerpt(self, limit: int = 300) -> str:

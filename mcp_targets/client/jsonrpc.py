@@ -5,7 +5,7 @@ decides where the content does not: a tool's error comes with 200, an rpc error 
 404, and a login page with 200.
 """
 
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -15,12 +15,10 @@ from mcp_targets.reply import (
     RPC_ERROR,
     TOOL_ERROR,
     TRANSPORT_ERROR,
+    UNREADABLE,
     Reply,
     beginning,
 )
-
-HEADER_MISMATCH: Final = -32020
-UNSUPPORTED_VERSION: Final = -32022
 
 
 class RpcError(msgspec.Struct):
@@ -47,9 +45,6 @@ class _Response(msgspec.Struct):
 
 
 _decode = msgspec.json.Decoder(_Response).decode
-
-UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-"""What a hostile body makes the decoder raise: not JSON, not UTF-8, nested without end."""
 
 
 def is_answer(message: bytes) -> bool:
