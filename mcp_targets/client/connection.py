@@ -89,6 +89,7 @@ class Connection:
 
     __slots__ = (
         "_clock",
+        "_opened_now",
         "_probe",
         "_request",
         "_sent",
@@ -125,6 +126,7 @@ class Connection:
         self._sent = 0
         self._sent_before = 0
         self._untouched = False
+        self._opened_now = False
 
     def ready(self, timeout_s: float) -> None:
         """Make sure that a live connection is open, before a clock runs. Raises ConnectError."""
@@ -147,11 +149,9 @@ class Connection:
             self.ready(timeout_s)
         try:
             taken = self._write(request, timeout_s)
-        except (BrokenPipeError, ConnectionResetError) as error:
+        except SendError:
             if not reused:
-                self.close()
-                raise SendError(f"the connection broke while sending: {error.strerror}") from error
-            self.close()
+                raise
             self._open(timeout_s)
             taken = self._write(request, timeout_s)
         self._note_sent(request)
@@ -160,15 +160,17 @@ class Connection:
 
     def receive(self, deadline_ns: int) -> ResponseReader:
         """Read until the response is whole, or until its first events when it is a stream."""
+        first = not self._opened_now  # opening one took of the call's time
+        self._opened_now = False
         try:
-            self._read(self.reader, deadline_ns, first=True)
+            self._read(self.reader, deadline_ns, first=first)
         except ReadError:
             if not self._untouched:
                 raise
             self._open(self._timeout_s)
             self._write_rest(self._request)
             self._note_sent(self._request)
-            self._read(self.reader, deadline_ns, first=True)
+            self._read(self.reader, deadline_ns)
         reader = self.reader
         while not reader.complete and not reader.streaming:
             self._read(reader, deadline_ns)
@@ -225,6 +227,7 @@ class Connection:
         if self._waits is not None and origin.tls is None:
             self._wait = self._waits(opened.fileno())
         self.opened += 1
+        self._opened_now = True
         self._sent = 0
 
     def _is_stale(self) -> bool:
@@ -249,11 +252,9 @@ class Connection:
         except TimeoutError as error:
             self.close()
             raise CallTimeout("the request could not be sent in time") from error
-        except (BrokenPipeError, ConnectionResetError):
-            raise
         except OSError as error:
             self.close()
-            raise SendError(f"the request could not be sent: {error}") from error
+            raise SendError(f"the connection broke while sending: {error}") from error
 
     def _write_rest(self, rest: bytes) -> None:
         try:
@@ -268,7 +269,7 @@ class Connection:
     def _read(self, reader: ResponseReader, deadline_ns: int, *, first: bool = False) -> None:
         opened = self._opened()
         try:
-            if not first:  # the first wait has the whole of the call's time already
+            if not first:  # the first wait may have the whole of the call's time
                 self._timeout_s = left_s = (deadline_ns - self._clock()) / 1e9
                 if left_s <= 0:
                     raise TimeoutError  # noqa: TRY301 -- one way out for every timeout

@@ -244,3 +244,34 @@ def test_headers_that_the_client_owns_cannot_be_set(name: str) -> None:
     """A header that would break the framing is refused with its name."""
     with pytest.raises(ValueError, match=name):
         Endpoint.of("http://h", headers={name: "1"})
+
+
+def test_opening_a_connection_is_part_of_the_calls_time(serve, monkeypatch) -> None:
+    """A call that spent its time on the way to the server does not get it again to wait."""
+    rest = client(serve(b""))
+    now = iter(range(0, 10_000_000_000_000, 400_000_000))  # every look at the clock is 0.4 s later
+    rest.connection._clock = lambda: next(now)
+    rest._clock = rest.connection._clock
+    waits: list[float] = []
+    real = socket.socket.settimeout
+
+    def note(self: socket.socket, value: float | None) -> None:
+        waits.append(value or 0.0)
+        real(self, 0.05)
+
+    monkeypatch.setattr(socket.socket, "settimeout", note)
+    assert get(rest, 1.0).outcome == "timeout"
+    assert waits[-1] <= 0.6
+
+
+def test_a_connection_that_breaks_at_every_send_is_the_targets_fault(serve, monkeypatch) -> None:
+    """Also the second attempt ends in our own error, never in a foreign one."""
+    rest = client(serve(OK))
+    assert get(rest).outcome == "ok"
+
+    def broken(*_args: object) -> int:
+        raise BrokenPipeError(32, "Broken pipe")
+
+    monkeypatch.setattr(socket.socket, "send", broken)
+    reply = get(rest)
+    assert (reply.outcome, "broke while sending" in reply.detail) == ("transport_error", True)
