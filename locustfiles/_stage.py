@@ -23,7 +23,6 @@ class OpenTurn:
     """Users that took part."""
     busy_ns: int = 0
     """Sum over them, from the turn's start to the end of their last journey."""
-    interrupted: int = 0
 
 
 class Stage:
@@ -90,7 +89,6 @@ class Stage:
                 if pause_s and open_turn.closed.wait(pause_s):
                     break
         except Interrupted:
-            open_turn.interrupted += 1
             last_ns = self._clock()
         finally:
             self._leave(open_turn, last_ns, greenlet)

@@ -1,43 +1,16 @@
 """Gates that compare two arms: the whole interval of the ratio decides, or nothing does."""
 
-import random
 from pathlib import Path
 from runpy import run_path
 
 import pytest
 
-from reports.document import GateResult
-from reports.journal import AnyRecord
 from reports.judge import judge
-from reports.metrics import Evidence, Totals
-from reports.tally import fold
 from scenarios.gates import parse
 
 virtual = run_path(str(Path(__file__).with_name("virtual_run.py")))
 Round = virtual["Round"]
-
-
-def evidence(records: list[AnyRecord]) -> dict[str, Evidence]:
-    """Give what a run has shown of each arm."""
-    tally = fold(records)
-    found = {}
-    for arm in tally.arms:
-        turns = tally.measured(arm)
-        rounds = {turn.started.round: Totals([turn]) for turn in turns if turn.finished}
-        found[arm] = Evidence(Totals(turns), rounds, tally.complete)
-    return found
-
-
-def judged(gate: str, **arms: list[Round]) -> GateResult:
-    """Judge a gate on a run of these rounds."""
-    return judge(parse(gate), evidence(virtual["journal"](arms)))
-
-
-def noisy(ms: float, rounds: int, n: int = 100, noise: float = 0.02, seed: int = 1) -> list[Round]:
-    """Give rounds of about so many milliseconds; their throughput is the inverse."""
-    rng = random.Random(seed)
-    factors = [rng.lognormvariate(0, noise) for _ in range(rounds)]
-    return [Round(ms=ms * f, ok=n, busy_s=n * ms * f / 1000) for f in factors]
+evidence, judged, noisy = (virtual[name] for name in ("evidence", "judged", "noisy"))
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,11 @@
 """Journals of runs that never happened: every number in them is chosen by the test."""
 
+import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from reports.document import GateResult
 from reports.histogram import Histogram
 from reports.journal import (
     AnyRecord,
@@ -15,6 +17,10 @@ from reports.journal import (
     TurnEnded,
     TurnStarted,
 )
+from reports.judge import judge
+from reports.metrics import Evidence, Totals
+from reports.tally import fold
+from scenarios.gates import parse
 
 COOL = Health(cpu_s=0.3, wall_s=1.0, lag=[10_000, 20], starts=100)
 
@@ -146,3 +152,26 @@ def journal(
     if end is not None:
         records.append(RunEnded(at_s=2.0 * number, reason=end))
     return records
+
+
+def evidence(records: list[AnyRecord]) -> dict[str, Evidence]:
+    """Give what a run has shown of each arm."""
+    tally = fold(records)
+    found = {}
+    for arm in tally.arms:
+        turns = tally.measured(arm)
+        rounds = {turn.started.round: Totals([turn]) for turn in turns if turn.finished}
+        found[arm] = Evidence(Totals(turns), rounds, tally.complete)
+    return found
+
+
+def judged(gate: str, **arms: list[Round]) -> GateResult:
+    """Judge a gate on a run of these rounds."""
+    return judge(parse(gate), evidence(journal(arms)))
+
+
+def noisy(ms: float, rounds: int, n: int = 100, noise: float = 0.02, seed: int = 1) -> list[Round]:
+    """Give rounds of about so many milliseconds; their throughput is the inverse."""
+    rng = random.Random(seed)
+    factors = [rng.lognormvariate(0, noise) for _ in range(rounds)]
+    return [Round(ms=ms * f, ok=n, busy_s=n * ms * f / 1000) for f in factors]
