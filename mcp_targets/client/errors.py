@@ -25,6 +25,16 @@ class SendError(TargetError):
     """The request could not be written."""
 
 
+class RefusedError(SendError):
+    """The target took the bytes and refused the message, by an HTTP status."""
+
+    outcome = HTTP_ERROR
+
+
+class SessionGone(RefusedError):  # noqa: N818 -- it is gone, and is opened again
+    """The target does not know our session: it did nothing with the message."""
+
+
 class ReadError(TargetError):
     """The reply did not arrive whole."""
 

@@ -5,7 +5,7 @@ decides where the content does not: a tool's error comes with 200, an rpc error 
 404, and a login page with 200.
 """
 
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -19,6 +19,9 @@ from mcp_targets.reply import (
     Reply,
     beginning,
 )
+
+NO_HTTP: Final = 0
+"""The status of a reply that came by another transport."""
 
 
 class RpcError(msgspec.Struct):
@@ -72,7 +75,7 @@ def judge(reply: Reply, request_id: int) -> Reply:
     if response.error is not msgspec.UNSET:
         error = response.error
         return reply.fail(RPC_ERROR, f"{error.code} {error.message}".strip())
-    if reply.status != 200:
+    if reply.status not in (NO_HTTP, 200):
         return reply.fail(HTTP_ERROR, f"HTTP {reply.status}: {beginning(reply.body)}")
     result = response.result
     if result is msgspec.UNSET:

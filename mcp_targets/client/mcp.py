@@ -21,13 +21,13 @@ from mcp_targets.client.errors import (
     TargetError,
 )
 from mcp_targets.client.exchange import Endpoint, Redirects, exchange, with_body
-from mcp_targets.client.tools import InvalidAnnotation, Tool, param_headers, read_tool
+from mcp_targets.client.tools import Tool, param_headers, read_tools
 from mcp_targets.reply import OK, TIMEOUT, TRANSPORT_ERROR, Reply
 
 Observer = Callable[[str, Reply], None]
 """Is told of every request that is not a call: its method, its reply."""
 
-_MAX_PAGES: Final = 1000
+MAX_PAGES: Final = 1000
 _NOTHING: Final[dict[str, Any]] = {}
 
 
@@ -42,8 +42,8 @@ class Call:
         """None: the arguments come with each call."""
 
 
-def _ignore(_method: str, _reply: Reply) -> None:
-    pass
+def ignore(_method: str, _reply: Reply) -> None:
+    """Observe nothing."""
 
 
 class McpClient:
@@ -54,7 +54,7 @@ class McpClient:
         endpoint: Endpoint,
         protocol: str = "auto",
         *,
-        observe: Observer = _ignore,
+        observe: Observer = ignore,
         clock: Clock = time.perf_counter_ns,
         waits: WaitFactory | None = None,
     ) -> None:
@@ -158,17 +158,17 @@ class McpClient:
         """List all tools, page by page. Raises ReadError when the list cannot be had."""
         tools: dict[str, Tool] = {}
         params: dict[str, Any] = {}
-        for _ in range(_MAX_PAGES):
+        for _ in range(MAX_PAGES):
             reply = self._request("tools/list", params, modern=self.modern)
             if reply.outcome != OK:
                 raise ReadError(f"tools/list failed: {reply.detail}")
             result = jsonrpc.result_of(reply)
-            self._read_page(result.get("tools"), tools)
+            tools |= read_tools(result.get("tools"), modern=self.modern)
             cursor = result.get("nextCursor")
             if not isinstance(cursor, str):
                 return tools
             params = {"cursor": cursor}
-        raise ReadError(f"tools/list does not end after {_MAX_PAGES} pages")
+        raise ReadError(f"tools/list does not end after {MAX_PAGES} pages")
 
     # The parts.
 
@@ -293,20 +293,6 @@ class McpClient:
             return True
         error = jsonrpc.error_of(reply) if reply.status == 400 else None
         return error is not None and "session" in error.message.lower()
-
-    def _read_page(self, listed: Any, tools: dict[str, Tool]) -> None:
-        if not isinstance(listed, list):
-            raise ReadError("tools/list: the result has no list of tools")
-        for raw in listed:
-            try:
-                tool = read_tool(raw if isinstance(raw, dict) else {})
-            except InvalidAnnotation:
-                if self.modern:
-                    continue  # the specification has clients leave out such a tool
-                tool = Tool(raw["name"], raw["inputSchema"])
-            except ValueError as error:
-                raise ReadError(f"tools/list: {error}") from error
-            tools[tool.name] = tool
 
 
 def _hint(reply: Reply) -> str:

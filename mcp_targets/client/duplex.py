@@ -1,0 +1,168 @@
+"""Messages both ways over one channel, without I/O: who asked, and what is answered.
+
+stdio, HTTP+SSE and memory streams carry all messages of a session on one channel each way: answers
+in any order, notifications, and requests of the server. `Conversation` sorts them; it owns no
+thread, no socket and no clock.
+"""
+
+import threading
+from collections.abc import Callable
+from typing import Final
+
+import msgspec
+
+from mcp_targets.client.errors import ReadError
+from mcp_targets.reply import UNREADABLE, beginning
+
+RequestId = int | str
+Respond = Callable[[str, RequestId, bytes], bytes]
+"""From a request of the server (its method, its id, the whole message) to the answer."""
+
+
+class _Envelope(msgspec.Struct):
+    id: RequestId | msgspec.UnsetType | None = msgspec.UNSET
+    method: str | msgspec.UnsetType = msgspec.UNSET
+
+
+_decode = msgspec.json.Decoder(_Envelope).decode
+
+
+def refuse(method: str, request_id: RequestId, _message: bytes) -> bytes:
+    """Answer a request of the server: a ping is returned, all else is not known here."""
+    encoded_id = msgspec.json.encode(request_id)
+    if method == "ping":
+        return b'{"jsonrpc":"2.0","id":%b,"result":{}}' % encoded_id
+    error = b'{"code":-32601,"message":"Method not found"}'
+    return b'{"jsonrpc":"2.0","id":%b,"error":%b}' % (encoded_id, error)
+
+
+class Pending:
+    """A request that waits for its answer."""
+
+    __slots__ = ("_settled", "end_ns", "failure", "message", "unreadable")
+
+    def __init__(self) -> None:
+        # gevent's event in a patched process, half as dear there as a lock with a timeout.
+        self._settled = threading.Event()
+        self.message = b""
+        self.end_ns = 0
+        """When the answer arrived, which is before the one who waits gets to run."""
+        self.failure = ""
+        self.unreadable = False
+        """Whether the message is nothing that JSON-RPC knows."""
+
+    def wait(self, timeout_s: float) -> bool:
+        """Wait for the answer; tell whether it is there. Raises ReadError when it cannot come."""
+        settled = self._settled.wait(timeout_s)
+        if self.failure:
+            raise ReadError(self.failure)
+        return settled
+
+    def settle(self, message: bytes, now_ns: int) -> None:
+        """Take the answer."""
+        self.message = message
+        self.end_ns = now_ns
+        self._settled.set()
+
+    def fail(self, failure: str) -> None:
+        """Wait no longer."""
+        self.failure = failure
+        self._settled.set()
+
+
+class Conversation:
+    """The requests in flight on one channel, from its opening to its end."""
+
+    def __init__(self, respond: Respond = refuse) -> None:
+        self.ended = ""
+        """Why nothing comes any more."""
+        self.stray = ""
+        """The beginning of the last thing that was no message of JSON-RPC."""
+        self._respond = respond
+        self._pending: dict[RequestId, Pending] = {}
+        self._given_up: set[RequestId] = set()
+
+    def expect(self, request_id: RequestId) -> Pending:
+        """Await the answer to a request that is about to be sent. Raises ReadError at the end."""
+        pending = self._pending[request_id] = Pending()
+        if self.ended:  # asked last: the end may come from another thread
+            self._pending.pop(request_id, None)
+            raise ReadError(self.ended)
+        return pending
+
+    def forget(self, request_id: RequestId) -> None:
+        """Await an answer no longer; it is skipped if it comes after all."""
+        if self._pending.pop(request_id, None) is not None:
+            self._given_up.add(request_id)
+
+    def receive(self, message: bytes, now_ns: int) -> bytes | None:
+        """Take a message; return the one to send back, where it was a request of the server."""
+        try:
+            envelope = _decode(message)
+        except UNREADABLE:
+            self._take_stray(message, now_ns)
+            return None
+        request_id = envelope.id
+        if envelope.method is not msgspec.UNSET:
+            if request_id is None or request_id is msgspec.UNSET:
+                return None  # a notification
+            return self._respond(envelope.method, request_id, message)
+        answered = None
+        if request_id is not None and request_id is not msgspec.UNSET:
+            if request_id in self._given_up:
+                self._given_up.discard(request_id)
+                return None
+            answered = self._pending.pop(request_id, None)
+        if answered is None:
+            answered = self._only()
+        if answered is not None:
+            answered.settle(message, now_ns)
+        return None
+
+    def end(self, reason: str) -> None:
+        """Fail all that wait: the channel has ended. Only the first reason counts."""
+        self.ended = reason = self.ended or reason
+        while self._pending:
+            self._pending.popitem()[1].fail(reason)
+
+    def _take_stray(self, message: bytes, now_ns: int) -> None:
+        """Pass over what servers print beside the protocol, unless it looks like a broken answer.
+
+        As all clients do; but an answer that is cut short should not cost a timeout.
+        """
+        self.stray = beginning(message)
+        if message.lstrip()[:1] == b"{" and (answered := self._only()) is not None:
+            answered.unreadable = True
+            answered.settle(message, now_ns)
+
+    def _only(self) -> Pending | None:
+        """Return the one request in flight: an answer without an id of ours can be only for it."""
+        if len(self._pending) != 1:
+            return None
+        return self._pending.popitem()[1]
+
+
+class Lines:
+    """Cuts a stream of bytes into lines; fed in pieces of any size."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit: Final = limit
+        self._parts: list[bytes] = []
+        self._size = 0
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """Return the lines that this piece completes, without their ends and without empty ones.
+
+        Raises ReadError when a line is longer than the limit.
+        """
+        first, *others = data.split(b"\n")
+        self._parts.append(first)
+        self._size += len(first)
+        lines = []
+        for part in others:
+            lines.append(b"".join(self._parts))
+            self._parts = [part]
+            self._size = len(part)
+        if self._size > self._limit:
+            raise ReadError(f"the server wrote a line of more than {self._limit} bytes")
+        return [line for line in lines if line.strip()]
