@@ -189,6 +189,12 @@ class Connection:
                 self._end()
         return reader.events.pop(0)
 
+    def shut_down(self) -> None:
+        """End the connection under whoever reads it in another thread, who then closes it."""
+        if self._socket is not None:
+            with contextlib.suppress(OSError):
+                self._socket.shutdown(socket.SHUT_RDWR)
+
     def close(self) -> None:
         """Close the connection; closing twice is fine."""
         if self._probe is not None:

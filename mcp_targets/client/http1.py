@@ -10,7 +10,7 @@ from typing import Final
 import httptools
 
 from mcp_targets.client.errors import ProtocolError, ReadError
-from mcp_targets.client.sse import EventDecoder
+from mcp_targets.client.sse import MESSAGES, EventDecoder
 
 MAX_REPLY_BYTES: Final = 64 * 1024 * 1024
 """A reply larger than this is cut off and counted as a transport error: 64 MiB is sixteen times
@@ -29,6 +29,7 @@ class ResponseReader:
         "awaited",
         "chunks",
         "complete",
+        "event_names",
         "events",
         "has_head",
         "headers",
@@ -43,6 +44,8 @@ class ResponseReader:
     def __init__(self, limit: int = MAX_REPLY_BYTES) -> None:
         self._parser = httptools.HttpResponseParser(self)
         self.limit = limit
+        self.event_names = MESSAGES
+        """Which events of a stream count; set before it begins."""
         self.surplus = False
         self.awaited = False
         self.expect()
@@ -88,6 +91,10 @@ class ResponseReader:
         if not self.started:
             raise ReadError("the connection was closed before a reply came")
         raise ReadError(f"the connection was closed in the middle of the reply ({self._size} B)")
+
+    def forget_size(self) -> None:
+        """Count bytes anew: a stream without end is limited by event, not as a whole."""
+        self._size = 0
 
     @property
     def size(self) -> int:
@@ -139,7 +146,7 @@ class ResponseReader:
                 framed = True
         self._until_close = not framed and self.status not in (204, 304)
         if self.streaming:
-            self._decoder = EventDecoder()
+            self._decoder = EventDecoder(self.event_names)
 
     def on_body(self, data: bytes) -> None:
         """Take a piece of the body."""

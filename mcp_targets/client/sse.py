@@ -4,13 +4,20 @@ After the WHATWG HTML standard, section 9.2.6 "Interpreting an event stream", as
 it: comments, names and unknown fields are skipped; a line ends with CR, LF or CRLF.
 """
 
+from collections.abc import Collection
+from typing import Final
+
+MESSAGES: Final = (b"", b"message")
+"""The names of events that carry messages."""
+
 
 class EventDecoder:
-    """Decode one stream, fed in pieces of any size."""
+    """Decode one stream, fed in pieces of any size; events of other names are left out."""
 
-    __slots__ = ("_buffer", "_data", "_name", "_skip_lf", "_started")
+    __slots__ = ("_buffer", "_data", "_name", "_names", "_skip_lf", "_started")
 
-    def __init__(self) -> None:
+    def __init__(self, names: Collection[bytes] = MESSAGES) -> None:
+        self._names = names
         self._buffer = b""
         self._data: list[bytes] = []
         self._name = b""
@@ -46,7 +53,7 @@ class EventDecoder:
 
     def _line(self, line: bytes, events: list[bytes]) -> None:
         if not line:
-            if self._data and self._name in (b"", b"message"):
+            if self._data and self._name in self._names:
                 events.append(b"\n".join(self._data))
             self._data = []
             self._name = b""
