@@ -14,6 +14,8 @@ import gevent
 from gevent.event import Event
 
 from locustfiles._arrivals import arrivals
+from locustfiles._bridge import bridge
+from locustfiles._clients import Client, SharedSession, session
 from locustfiles._compile import compile_journeys
 from locustfiles._journeys import Walk
 from locustfiles._recorder import Recorder
@@ -23,7 +25,8 @@ from locustfiles._steps import MCP, CallFailed, Lane
 from locustfiles._targets import ArmTarget
 from locustfiles._waiting import Watchdog
 from mcp_targets.client.errors import TargetError
-from mcp_targets.client.mcp import McpClient
+from mcp_targets.client.session import SessionClient
+from mcp_targets.inprocess import Code, PythonClient
 from mcp_targets.reply import OK, Reply
 from mcp_targets.rest import RestClient
 from scenarios.loader import Loaded
@@ -31,6 +34,7 @@ from scenarios.syntax import Think
 
 _ENLIST_S: Final = 30.0
 _USERS_PER_NODE: Final = 1_000_000
+_STARTS: Final = (SessionClient, SharedSession)
 
 
 @dataclass(slots=True, eq=False)
@@ -92,6 +96,7 @@ class Bench:
         self._sequence = itertools.count(node_index + 1, nodes)
         self._first_user = node_index * _USERS_PER_NODE
         self._pause = _pause(loaded.scenario.load.think)
+        self._shared: dict[str, SharedSession] = {}
 
     def enlist(self) -> Member:
         """Make one more user."""
@@ -132,7 +137,15 @@ class Bench:
 
     def close(self) -> None:
         """End what the users shared, when the last of them has gone."""
+        for member in list(self.members):  # killed before it could go by itself
+            self.dismiss(member)
         self._watchdog.stop()
+
+    def pids(self, arm: str) -> list[int]:
+        """Return the processes that the users of an arm have started."""
+        clients = [member.walks[arm].lane.client for member in self.members]
+        found = (client.pids() for client in clients if isinstance(client, _STARTS))
+        return sorted({pid for pids in found for pid in pids})
 
     def _walk(self, target: ArmTarget, number: int) -> Walk:
         lane = Lane(target.arm, self._client(target), self.recorder, self._fire)
@@ -145,15 +158,25 @@ class Bench:
             counter=self._sequence.__next__,
         )
 
-    def _client(self, target: ArmTarget) -> McpClient | RestClient:
+    def _client(self, target: ArmTarget) -> Client:
         if target.kind == "http":
             return RestClient(target.endpoint, waits=self._watchdog.wait_for)
-        return McpClient(
-            target.endpoint,
+        if isinstance(target.place, Code) and target.kind == "python":
+            return PythonClient(target.place, bridge())
+        if target.arm in self._shared:
+            return self._shared[target.arm].join()
+        made = session(
+            target.url,
+            target.place,
             target.version,
             observe=lambda *seen: self._observe(target.arm, *seen),
             waits=self._watchdog.wait_for,
         )
+        arm = self._loaded.scenario.arms[target.arm]
+        if arm.process == "user" or not isinstance(made, SessionClient):
+            return made
+        shared = self._shared[target.arm] = SharedSession(made)
+        return shared.join()
 
     def _observe(self, arm: str, method: str, reply: Reply) -> None:
         """Count a request of opening or closing a session, and tell Locust."""

@@ -17,6 +17,7 @@ from locustfiles._recorder import Recorder
 from locustfiles._steps import (
     HttpStep,
     Request,
+    RunStep,
     ToolStep,
     WaitStep,
     encode_form,
@@ -25,6 +26,7 @@ from locustfiles._steps import (
 from locustfiles._targets import ArmTarget
 from mcp_targets.client.mcp import Call
 from mcp_targets.client.tools import Tool
+from mcp_targets.inprocess import Code, find_function
 from mcp_targets.reply import OK
 from mcp_targets.rest import encode_fields, encode_line
 from scenarios.loader import Loaded
@@ -69,7 +71,22 @@ class _ArmCompiler:
     def step(self, step: Step) -> Runnable:
         if step.wait is not None:
             return WaitStep(step.wait)
+        if step.action == "run":
+            return self._run_step(step)
         return self._tool_step(step) if step.action == "call" else self._http_step(step)
+
+    def _run_step(self, step: Step) -> RunStep:
+        code = self.target.place
+        function = find_function(code, str(step.subject)) if isinstance(code, Code) else None
+        assert function is not None  # noqa: S101 -- looked for before the run
+        return RunStep(
+            self.recorder.track(self.target.arm, "call", step.label),
+            function,
+            self._checks(step),
+            arguments=self._template(step.arguments),
+            timeout_s=step.timeout,
+            goes_on=step.on_error == "continue",
+        )
 
     def _tool_step(self, step: Step) -> ToolStep:
         tool = (self.target.tools or {})[str(step.subject)]

@@ -17,6 +17,7 @@ from locustfiles._schedule import Turn, fit, levels, plan
 from locustfiles._targets import ArmTarget, reach_all, unknown_tools
 from mcp_targets.systems.launcher import Systems
 from scenarios.loader import Loaded, ScenarioError, find, load, unknown_names
+from scenarios.wording import InputError
 
 DEFAULT_SCENARIO: Final = "twilio-tasks"
 OUT: Final = Path("reports/out")
@@ -28,7 +29,7 @@ class Wish:
 
     scenario: str = DEFAULT_SCENARIO
     targets: Sequence[str] = ()
-    """`ARM=URL`, each."""
+    """`ARM=TARGET`, each: a URL, or another line of `scenarios.targets`."""
     arms: Sequence[str] = ()
     """Only these; none means all."""
     settings: Sequence[str] = ()
@@ -55,6 +56,11 @@ class Prepared:
     folder: Path
     systems: Systems
     targets: dict[str, ArmTarget] = field(default_factory=dict)
+
+    @property
+    def logs(self) -> Path:
+        """The folder for what systems and stdio servers write."""
+        return self.folder / "systems"
 
     def load(self) -> dict[str, Any]:
         """Describe the load, for the journal."""
@@ -127,7 +133,7 @@ def prepare(wish: Wish) -> Prepared:
     )
     try:
         prepared.targets = reach_all(
-            loaded, prepared.systems, pointed, {"run": secrets.token_hex(3)}
+            loaded, prepared.systems, pointed, {"run": secrets.token_hex(3)}, prepared.logs
         )
         problems = unknown_tools(loaded, prepared.targets) + _unknown_names(prepared)
         if problems:
@@ -178,17 +184,21 @@ def _unknown_names(prepared: Prepared) -> list[str]:
 
 
 def _pointed(targets: Sequence[str], loaded: Loaded) -> dict[str, str]:
-    """Read `ARM=URL` options."""
+    """Read `ARM=TARGET` options."""
     arms = loaded.scenario.arms
     pointed = {}
     problems = []
     for text in targets:
-        arm, equals, url = text.partition("=")
-        if not equals or not url.startswith(("http://", "https://", "system:")):
+        name, equals, line = text.partition("=")
+        if not equals:
             problems.append(f"--target {text}: write ARM=URL, such as {next(iter(arms))}=http://…")
-        elif arm not in arms:
-            problems.append(f"--target {text}: no arm {arm!r}; the arms are {', '.join(arms)}")
-        pointed[arm] = url
+        elif name not in arms:
+            problems.append(f"--target {text}: no arm {name!r}; the arms are {', '.join(arms)}")
+        else:
+            try:
+                pointed[name] = arms[name].pointed(line)
+            except InputError as error:
+                problems.append(f"--target {text}: {error.message}; {error.hint}")
     if problems:
         raise Refusal(CONFIGURATION, problems)
     return pointed

@@ -44,6 +44,7 @@ class _Message(msgspec.Struct):
     targets: dict[str, tuple[str, str, dict[str, Any]]]
     nodes: list[str]
     users: int
+    logs: str
 
 
 def local(prepared: Prepared) -> Task:
@@ -68,6 +69,7 @@ def send(prepared: Prepared, options: Any, nodes: list[str]) -> None:
         },
         nodes=nodes,
         users=prepared.users,
+        logs=str(prepared.logs.resolve()),
     )
     setattr(options, OPTION, msgspec.json.encode(message).decode())
 
@@ -85,8 +87,9 @@ def receive(options: Any, name: str) -> Task:
         arms=message.arms,
     )
     loaded = choose(loaded, message.tags, message.excluded_tags)
+    logs = Path(message.logs) if Path(message.logs).parent.is_dir() else None  # the same machine
     targets = {
-        name: reach(name, loaded.scenario.arms[name], loaded, url, variables, version)
+        name: reach(name, loaded.scenario.arms[name], loaded, url, variables, version, logs=logs)
         for name, (url, version, variables) in message.targets.items()
     }
     node = message.nodes.index(name)

@@ -46,7 +46,7 @@ class Run:
         secrets = prepared.loaded.env.values()
         self._journal = JournalWriter(self.folder / "journal.jsonl", Redactor(secrets))
         self._broken = False
-        timeouts = [target.endpoint.timeout_s for target in prepared.targets.values()]
+        timeouts = [target.place.timeout_s for target in prepared.targets.values()]
         self.conductor = Conductor(
             prepared.turns,
             nodes=nodes,

@@ -15,15 +15,18 @@ import gevent
 import msgspec
 
 from locustfiles._checks import Checks
+from locustfiles._clients import TOOL_CLIENTS, Client
 from locustfiles._recorder import Recorder, Track
 from mcp_targets.client.exchange import with_body
-from mcp_targets.client.mcp import Call, McpClient
+from mcp_targets.client.mcp import Call
+from mcp_targets.inprocess import PythonClient
 from mcp_targets.reply import OK, Reply
 from mcp_targets.rest import RestClient
 from reports.samples import HARNESS_ERROR, INTERRUPTED
 from scenarios.lookups import LookupFailed, Template
 
 MCP: Final = "MCP"
+RUN: Final = "run"
 _HARNESS_PAUSE_S: Final = 0.05
 """Our own fault costs no time, and would otherwise be repeated as fast as the machine can."""
 
@@ -41,7 +44,7 @@ class Lane:
     """One user's way with one arm: its client, and where its calls are counted."""
 
     arm: str
-    client: McpClient | RestClient
+    client: Client
     recorder: Recorder
     fire: Callable[..., None]
     """Locust's request event."""
@@ -134,8 +137,36 @@ class ToolStep(Step):
                 reply = Reply(time.perf_counter_ns())
                 return reply.fail(HARNESS_ERROR, problem), HARNESS_ERROR
         client = lane.client
-        assert isinstance(client, McpClient)  # noqa: S101 -- compiled for this kind of arm
+        assert isinstance(client, TOOL_CLIENTS)  # noqa: S101 -- compiled for this kind of arm
         reply = client.call(self._call, arguments, self._timeout_s)
+        return reply, self._checks.judge(reply, lane.values)
+
+
+class RunStep(Step):
+    """`run: FUNCTION`."""
+
+    def __init__(
+        self,
+        track: Track,
+        function: Callable[..., Any],
+        checks: Checks,
+        *,
+        arguments: Template,
+        timeout_s: float | None,
+        goes_on: bool,
+    ) -> None:
+        super().__init__(track, RUN, goes_on=goes_on)
+        self._function = function
+        self._checks = checks
+        self._arguments = arguments
+        self._timeout_s = timeout_s
+
+    def call(self, lane: Lane) -> tuple[Reply, str]:
+        """Call the function, judge what it returned."""
+        arguments = self._arguments.render(lane.values)
+        client = lane.client
+        assert isinstance(client, PythonClient)  # noqa: S101 -- compiled for this kind of arm
+        reply = client.run(self._function, arguments, self._timeout_s)
         return reply, self._checks.judge(reply, lane.values)
 
 

@@ -3,18 +3,21 @@
 import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from locustfiles._clients import Place, place, session
 from locustfiles._refusal import CONFIGURATION, UNREACHABLE, Refusal
 from mcp_targets.client.errors import CallTimeout, ConnectError, TargetError
 from mcp_targets.client.exchange import Endpoint
-from mcp_targets.client.mcp import McpClient
 from mcp_targets.client.tools import Tool
+from mcp_targets.inprocess import Code, find_function
 from mcp_targets.rest import RestClient
 from mcp_targets.systems.launcher import SystemFailed, Systems, UnknownSystem
 from scenarios.loader import Loaded
 from scenarios.lookups import compile_template
-from scenarios.model import Arm
+from scenarios.model import Arm, Step
+from scenarios.targets import split_target
 
 SYSTEM: str = "system:"
 
@@ -25,29 +28,48 @@ class ArmTarget:
 
     arm: str
     kind: str
-    """`mcp` or `http`."""
+    """`mcp`, `http` or `python`."""
     url: str
-    endpoint: Endpoint
+    """The line of `scenarios.targets` that names it; a system's is its address."""
+    place: Place
     variables: Mapping[str, Any]
     """What lookups of this arm know beside the journey's own values."""
     version: str = ""
-    """The negotiated MCP protocol version; empty for `http`."""
+    """The negotiated MCP protocol version; empty for others."""
     tools: Mapping[str, Tool] | None = None
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """Return the place of an arm that is reached by HTTP."""
+        assert isinstance(self.place, Endpoint)  # noqa: S101 -- compiled for this kind of arm
+        return self.place
+
+    def has(self, step: Step) -> bool:
+        """Tell whether there is the tool or the function that a step calls."""
+        if step.action == "run" and isinstance(self.place, Code):
+            return find_function(self.place, str(step.subject)) is not None
+        return step.action != "call" or self.tools is None or step.subject in self.tools
 
 
 def reach_all(
-    loaded: Loaded, systems: Systems, pointed: Mapping[str, str], common: Mapping[str, str]
+    loaded: Loaded,
+    systems: Systems,
+    pointed: Mapping[str, str],
+    common: Mapping[str, str],
+    logs: Path | None = None,
 ) -> dict[str, ArmTarget]:
     """Resolve, start and try all targets. Raises Refusal, naming every one that failed.
 
-    `pointed` replaces the addresses of arms; `common` are variables that every arm knows.
+    `pointed` replaces the addresses of arms; `common` are variables that every arm knows; `logs` is
+    the folder for what stdio servers write to their standard error.
     """
     reached: dict[str, ArmTarget] = {}
     failed: list[Refusal] = []
     for name, arm in loaded.scenario.arms.items():
         try:
             address, provided = _locate(pointed.get(name, arm.address), systems)
-            reached[name] = reach(name, arm, loaded, address, {**provided, **common})
+            variables = {**provided, **common}
+            reached[name] = reach(name, arm, loaded, address, variables, logs=logs)
         except Refusal as refusal:
             failed.append(refusal)
     if failed:
@@ -58,58 +80,74 @@ def reach_all(
 
 
 def reach(
-    name: str, arm: Arm, loaded: Loaded, url: str, provided: Mapping[str, Any], version: str = ""
+    name: str,
+    arm: Arm,
+    loaded: Loaded,
+    url: str,
+    provided: Mapping[str, Any],
+    version: str = "",
+    *,
+    logs: Path | None = None,
 ) -> ArmTarget:
     """Try one target: connect, negotiate, list its tools. Raises Refusal."""
-    endpoint = _endpoint(name, arm, loaded, url)
     own = compile_template({**loaded.scenario.vars, **arm.vars}, env=loaded.env).render({})
     variables = {**provided, **own}
     try:
-        if arm.kind == "http":
-            client = RestClient(endpoint)
-            client.ready()
-            client.close()
-            return ArmTarget(name, arm.kind, url, endpoint, variables)
-        session = McpClient(endpoint, version or arm.protocol)
-        negotiated = session.negotiate()
-        tools = session.list_tools()
-        session.close()
-    except ConnectError as error:
-        raise Refusal(
-            UNREACHABLE,
-            [f"{name}: cannot reach {url} ({error}). Is the server running at this address?"],
-        ) from error
-    except CallTimeout as error:
-        raise Refusal(
-            UNREACHABLE,
-            [f"{name}: {url} accepts, but gives no answer in {arm.timeout:g} s ({error})"],
-        ) from error
+        where = place(name, arm, loaded, url, logs)
+        if arm.kind != "mcp":
+            if isinstance(where, Endpoint):
+                client = RestClient(where)
+                client.ready()
+                client.close()
+            return ArmTarget(name, arm.kind, url, where, variables)
+        opened = session(url, where, version or arm.protocol)
+        try:
+            negotiated = opened.negotiate()
+            tools = opened.list_tools()
+        finally:
+            opened.close()
     except TargetError as error:
-        raise Refusal(
-            UNREACHABLE, [f"{name}: {url} answers, but not as an MCP server: {error}"]
-        ) from error
-    return ArmTarget(name, arm.kind, url, endpoint, variables, negotiated, tools)
+        raise Refusal(UNREACHABLE, [f"{name}: {_unreached(url, arm, error)}"]) from error
+    return ArmTarget(name, arm.kind, url, where, variables, negotiated, tools)
+
+
+def _unreached(url: str, arm: Arm, error: TargetError) -> str:
+    """Say in one line why a target could not be reached."""
+    transport, rest = split_target(url)
+    if isinstance(error, CallTimeout):
+        verb = "starts" if transport == "stdio" else "accepts"
+        return f"{rest} {verb}, but gives no answer in {arm.timeout:g} s ({error})"
+    if not isinstance(error, ConnectError):
+        return f"{rest} answers, but not as an MCP server: {error}"
+    if transport == "stdio":
+        return f"cannot start {rest} ({error}). Does the command run by itself?"
+    if transport == "python":
+        return f"cannot use {rest} ({error})"
+    return f"cannot reach {rest} ({error}). Is the server running at this address?"
 
 
 def unknown_tools(loaded: Loaded, targets: Mapping[str, ArmTarget]) -> list[str]:
-    """Return a line for each tool that a step calls and its server does not list."""
+    """Return a line for each tool or function that a step calls and its target does not have."""
     problems = [
-        _no_such_tool(journey_name, arm, str(step.subject), tools)
+        _no_such(journey_name, targets[arm], str(step.subject))
         for journey_name, journey in loaded.scenario.journeys.items()
         for arm, steps in journey.steps.items()
-        if arm in targets and (tools := targets[arm].tools) is not None
+        if arm in targets
         for step in steps
-        if step.action == "call" and step.subject not in tools
+        if not targets[arm].has(step)
     ]
     return list(dict.fromkeys(problems))
 
 
-def _no_such_tool(journey: str, arm: str, tool: str, tools: Mapping[str, Tool]) -> str:
-    near = difflib.get_close_matches(tool, tools, n=3, cutoff=0.4)
-    known = near or sorted(tools)[:5]
+def _no_such(journey: str, target: ArmTarget, name: str) -> str:
+    where = f"journey {journey}, arm {target.arm}"
+    if target.tools is None:
+        return f"{where}: {split_target(target.url)[1]} has no function {name!r}"
+    near = difflib.get_close_matches(name, target.tools, n=3, cutoff=0.4)
+    known = near or sorted(target.tools)[:5]
     shown = ", ".join(known) if known else "none at all"
     word = "Nearest" if near else "It lists"
-    return f"journey {journey}, arm {arm}: the server has no tool {tool!r}. {word}: {shown}"
+    return f"{where}: the server has no tool {name!r}. {word}: {shown}"
 
 
 def _locate(address: str, systems: Systems) -> tuple[str, dict[str, str]]:
@@ -122,17 +160,3 @@ def _locate(address: str, systems: Systems) -> tuple[str, dict[str, str]]:
     except SystemFailed as error:
         raise Refusal(UNREACHABLE, [str(error)], keep_logs=True) from error
     return face.url, dict(face.variables)
-
-
-def _endpoint(name: str, arm: Arm, loaded: Loaded, url: str) -> Endpoint:
-    headers = compile_template(dict(arm.headers), env=loaded.env).render({})
-    try:
-        return Endpoint.of(
-            url,
-            headers=headers,
-            timeout_s=arm.timeout,
-            verify=arm.tls.verify,
-            ca=None if arm.tls.ca is None else str(loaded.base / arm.tls.ca),
-        )
-    except ValueError as error:
-        raise Refusal(CONFIGURATION, [f"arm {name}: {error}"]) from error

@@ -18,6 +18,9 @@ from scenarios.problems import Finding, Path
 from scenarios.wording import InputError, one_of, quote, suggest
 
 _LONGEST_EXPRESSION: Final = 1024
+_FOR: Final = {"call": "mcp", "run": "python", **dict.fromkeys(HTTP_VERBS, "http")}
+"""What speaks each action's language."""
+_INSTEAD: Final = {"mcp": "call: TOOL", "python": "run: FUNCTION", "http": one_of(HTTP_VERBS)}
 
 
 def check(draft: Draft) -> Iterator[Finding]:
@@ -55,6 +58,7 @@ def _constants(draft: Draft, path: Path, tree: object) -> Iterator[Finding]:
 def _arm(draft: Draft, path: Path, arm: DraftArm) -> Iterator[Finding]:
     yield from _constants(draft, (*path, "vars"), arm.keys.get("vars"))
     yield from _constants(draft, (*path, "headers"), arm.keys.get("headers"))
+    yield from _constants(draft, (*path, "env"), arm.keys.get("env"))
     yield from _headers(draft, (*path, "headers"), mapping(arm.keys, "headers"))
     ca = mapping(arm.keys, "tls").get("ca")
     if isinstance(ca, str):
@@ -101,13 +105,13 @@ def _unknown_in_template(
 
 def _action(name: str, arm: DraftArm, path: Path, step: Mapping[str, Any]) -> Iterator[Finding]:
     """Check that a step's action is one that its arm can do."""
-    if arm.kind == "http" and "call" in step:
-        message = f"call is for mcp arms, and {name!r} is an http arm"
-        yield Finding((*path, "call"), message, f"write {one_of(HTTP_VERBS)}")
-    for verb in HTTP_VERBS:
-        if arm.kind == "mcp" and verb in step:
-            message = f"{verb} is for http arms, and {name!r} is an mcp arm"
-            yield Finding((*path, verb), message, "write call: TOOL")
+    if not arm.kind:
+        return
+    for action, kind in _FOR.items():
+        if kind != arm.kind and action in step:
+            article = "an" if arm.kind in ("http", "mcp") else "a"
+            message = f"{action} is for {kind} arms, and {name!r} is {article} {arm.kind} arm"
+            yield Finding((*path, action), message, f"write {_INSTEAD[arm.kind]}")
 
 
 def _step(draft: Draft, path: Path, step: Mapping[str, Any]) -> Iterator[Finding]:

@@ -20,7 +20,7 @@ class DraftArm:
 
     keys: dict[str, Any]
     kind: str
-    """`http` or `mcp`; empty where the arm does not say."""
+    """`http`, `mcp` or `python`; empty where the arm does not say."""
     provides: bool
     """True if the target may bring names of its own, which are known only once it runs."""
 
@@ -68,7 +68,9 @@ def draft(tree: Any, lines: Mapping[Path, int], env: Mapping[str, str], base: Fi
 def _arm(keys: dict[str, Any]) -> DraftArm:
     try:
         # Only the target: an arm with a bad header still says what it speaks.
-        arm = Arm.model_validate({key: keys[key] for key in ("http", "mcp") if key in keys})
+        arm = Arm.model_validate(
+            {key: keys[key] for key in ("http", "mcp", "python") if key in keys}
+        )
     except ValidationError:
         return DraftArm(keys, "", provides=True)
     return DraftArm(keys, arm.kind, provides=arm.address.startswith("system:"))

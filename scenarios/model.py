@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, InstanceOf, model_validator
 
-from scenarios import gates, syntax
+from scenarios import gates, syntax, targets
 from scenarios.load import Load
 from scenarios.part import Flag, Fraction, Part, Positive, PositiveSeconds, Whole
 from scenarios.wording import InputError, one_of
@@ -22,7 +22,8 @@ Gate = gates.Gate
 Protocol = Literal["auto", "2026-07-28", "2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05"]
 
 HTTP_VERBS: Final = ("get", "post", "put", "patch", "delete")
-ACTIONS: Final = ("call", *HTTP_VERBS, "wait")
+ACTIONS: Final = ("call", "run", *HTTP_VERBS, "wait")
+_KINDS: Final[tuple[Literal["http", "mcp", "python"], ...]] = ("http", "mcp", "python")
 _HTTP_ONLY: Final = ("query", "form", "json_", "headers")
 
 
@@ -41,34 +42,65 @@ class Tls(Part):
 
 
 class Arm(Part):
-    """One way to do the work: an HTTP API, or an MCP server."""
+    """One way to do the work: an HTTP API, an MCP server, or a Python object."""
 
     http: Annotated[str, BeforeValidator(syntax.address)] | None = None
-    mcp: Annotated[str, BeforeValidator(syntax.address)] | None = None
+    mcp: Annotated[str, BeforeValidator(targets.mcp_target)] | None = None
+    python: Annotated[str, BeforeValidator(targets.python_object)] | None = None
     protocol: Protocol = "auto"
     headers: Annotated[Headers, AfterValidator(syntax.headers)] = Field(default_factory=dict)
     timeout: PositiveSeconds = 10.0
     tls: Tls = Tls()
+    env: Annotated[dict[str, str], AfterValidator(targets.environment)] = Field(
+        default_factory=dict
+    )
+    """What a stdio server gets beside a small part of our environment."""
+    process: Literal["user", "shared"] = "user"
+    """Whether each user starts a stdio server of its own, or all share one."""
     vars: Variables = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        if (self.http is None) == (self.mcp is None):
-            what = "no target" if self.http is None else "two targets"
-            raise InputError(f"an arm with {what}", "write one of http: URL or mcp: URL")
-        if self.kind == "http" and "protocol" in self.model_fields_set:
+        given = [kind for kind in _KINDS if getattr(self, kind) is not None]
+        if len(given) != 1:
+            what = "two targets" if given else "no target"
+            hint = "write one of http: URL, mcp: URL or python: MODULE:OBJECT"
+            raise InputError(f"an arm with {what}", hint)
+        if self.kind != "mcp" and "protocol" in self.model_fields_set:
             raise InputError("protocol is for mcp arms only", "remove protocol, or write mcp: URL")
+        transport = targets.split_target(self.address)[0]
+        if transport == "sse" and self.protocol == "2026-07-28":
+            raise InputError("2026-07-28 has no HTTP+SSE transport", "write mcp: URL, or auto")
+        only_stdio = self.model_fields_set & {"env", "process"}
+        only_http = self.model_fields_set & {"headers", "tls"}
+        if only_stdio and transport != "stdio":
+            key = min(only_stdio)
+            raise InputError(f"{key} is for stdio servers only", f"remove {key}")
+        if only_http and transport in targets.LOCAL_CODE:
+            key = min(only_http)
+            raise InputError(f"{key} is for what is reached by HTTP", f"remove {key}")
         return self
 
     @property
-    def kind(self) -> Literal["http", "mcp"]:
+    def kind(self) -> Literal["http", "mcp", "python"]:
         """What the arm speaks."""
-        return "http" if self.mcp is None else "mcp"
+        return next(kind for kind in _KINDS if getattr(self, kind) is not None)
+
+    def pointed(self, line: str) -> str:
+        """Read the line of another target for this arm. Raises InputError."""
+        read = targets.read_target(line)
+        transport = targets.split_target(read)[0]
+        if (self.kind == "python") != (transport == "python") and self.kind != "mcp":
+            hint = "write python:MODULE:OBJECT" if self.kind == "python" else "write a URL"
+            raise InputError(f"the arm is for {self.kind} only", hint)
+        if self.kind == "http" and transport not in ("http", "system"):
+            raise InputError("the arm is for http only", "write a URL")
+        return read
 
     @property
     def address(self) -> str:
-        """Where its calls go: a URL, or `system:NAME/FACE`."""
-        return self.http or self.mcp or ""
+        """Where its calls go, as a line of `scenarios.targets`."""
+        return self.http or self.mcp or self.python or ""
 
 
 class Expect(Part):
@@ -81,7 +113,7 @@ class Expect(Part):
         BeforeValidator(syntax.as_list),
         Field(alias="class"),
     ] = ()
-    """How the call is to end. MCP steps only."""
+    """How the call is to end. Not for HTTP steps."""
     equals: dict[str, Any] = Field(default_factory=dict)
     """JMESPath -> value."""
 
@@ -97,6 +129,7 @@ class Step(Part):
     """One call (or one pause): exactly one action, what it sends, saves and expects."""
 
     call: Annotated[str, AfterValidator(syntax.tool)] | None = None
+    run: Annotated[str, AfterValidator(syntax.identifier)] | None = None
     get: Annotated[str, AfterValidator(syntax.http_path)] | None = None
     post: Annotated[str, AfterValidator(syntax.http_path)] | None = None
     put: Annotated[str, AfterValidator(syntax.http_path)] | None = None
@@ -129,16 +162,19 @@ class Step(Part):
         """Refuse what the action has no use for: nothing in a file is ignored."""
         refused = {
             "call": (_HTTP_ONLY, "HTTP steps"),
+            "run": (_HTTP_ONLY, "HTTP steps"),
             "wait": ((*_HTTP_ONLY, "arguments", "save", "expect", "on_error", "timeout"), "calls"),
-        }.get(action, (("arguments",), "call steps"))
+        }.get(action, (("arguments",), "call and run steps"))
         for name in sorted(self.model_fields_set & set(refused[0])):
             key = name.rstrip("_")
             raise InputError(f"{key} is for {refused[1]}, not for {action}", f"remove {key}")
-        if action == "call" and self.expect.status:
+        if action in ("call", "run") and self.expect.status:
             hint = "write class: ok, tool_error or rpc_error"
-            raise InputError("expect.status is for HTTP steps, not for call", hint)
+            raise InputError(f"expect.status is for HTTP steps, not for {action}", hint)
         if action in HTTP_VERBS and self.expect.class_:
-            raise InputError(f"expect.class is for call, not for {action}", "write status: 409")
+            raise InputError(
+                f"expect.class is for call and run, not for {action}", "write status: 409"
+            )
 
     def _check_body(self, action: str) -> None:
         bodies = sorted(self.model_fields_set & {"form", "json_"})
@@ -167,6 +203,8 @@ class Step(Part):
             return self.name
         if self.action == "call":
             return f"tools/call {self.subject}"
+        if self.action == "run":
+            return f"run {self.subject}"
         return "wait" if self.action == "wait" else f"{self.action.upper()} {self.subject}"
 
 

@@ -8,7 +8,7 @@ from scenarios import gates
 from scenarios.generators import BUILTINS
 from scenarios.templates import NAME
 from scenarios.units import seconds
-from scenarios.wording import InputError, one_of, quote
+from scenarios.wording import InputError, quote
 
 JOURNEY_KEYS: Final = ("weight", "with", "tags", "steps")
 """What a journey holds beside one list of steps per arm; no arm may be called so."""
@@ -53,8 +53,6 @@ def identifier(value: str) -> str:
 def address(value: Any) -> str:
     """Accept a URL or `system:NAME/FACE`."""
     hint = "write http://HOST:PORT/PATH, https://… or system:NAME/FACE"
-    if isinstance(value, dict):
-        raise InputError(f"a target by {one_of(value)} is not supported yet", hint)
     if not isinstance(value, str):
         raise InputError(f"{quote(value)} is not an address", hint)
     if _SYSTEM.fullmatch(value):

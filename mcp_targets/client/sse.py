@@ -7,7 +7,7 @@ it: comments, names and unknown fields are skipped; a line ends with CR, LF or C
 from collections.abc import Collection
 from typing import Final
 
-MESSAGES: Final = (b"", b"message")
+MESSAGES: Final[Collection[bytes]] = (b"", b"message")
 """The names of events that carry messages."""
 
 

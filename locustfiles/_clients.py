@@ -1,0 +1,128 @@
+"""The clients of arms: which there are, and how one is made for a target."""
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from locustfiles._bridge import bridge
+from locustfiles._refusal import CONFIGURATION, Refusal
+from mcp_targets.client.connection import WaitFactory
+from mcp_targets.client.exchange import Endpoint
+from mcp_targets.client.legacy_sse import SseChannel
+from mcp_targets.client.mcp import Call, McpClient, Observer, ignore
+from mcp_targets.client.session import SessionClient
+from mcp_targets.client.stdio import Command, Log, StdioChannel
+from mcp_targets.inprocess import Code, MemoryChannel, PythonClient, find
+from mcp_targets.reply import Reply
+from mcp_targets.rest import RestClient
+from scenarios.loader import Loaded
+from scenarios.lookups import compile_template
+from scenarios.model import Arm
+from scenarios.targets import split_target, words
+
+Place = Endpoint | Command | Code
+"""Where calls go, with all that the users of an arm share."""
+
+
+class SharedSession:
+    """One session with one process for all users of this node; it ends with the last of them."""
+
+    def __init__(self, session: SessionClient) -> None:
+        self._session = session
+        self._users = 0
+
+    def join(self) -> "SharedSession":
+        """Count one more user."""
+        self._users += 1
+        return self
+
+    def ready(self) -> None:
+        """Open the session where there is none."""
+        self._session.ready()
+
+    def call(
+        self, call: Call, arguments: dict[str, object] | None = None, timeout_s: float | None = None
+    ) -> Reply:
+        """Call a tool."""
+        return self._session.call(call, arguments, timeout_s)
+
+    def close(self) -> None:
+        """Let one user go."""
+        self._users -= 1
+        if not self._users:
+            self._session.close()
+
+    def pids(self) -> list[int]:
+        """Return the server's process."""
+        return self._session.pids()
+
+
+McpSession = McpClient | SessionClient
+ToolClient = McpClient | SessionClient | SharedSession
+Client = ToolClient | RestClient | PythonClient
+TOOL_CLIENTS: Final = (McpClient, SessionClient, SharedSession)
+
+
+def place(name: str, arm: Arm, loaded: Loaded, line: str, logs: Path | None) -> Place:
+    """Read what a target's line names. Raises Refusal, and ConnectError for code that is not there.
+
+    `logs` is the folder for what stdio servers write to their standard error; None keeps nothing.
+    """
+    transport, rest = split_target(line)
+    if transport == "stdio":
+        return Command(
+            words(rest),
+            cwd=str(loaded.base),
+            env=_render(arm.env, loaded),
+            timeout_s=arm.timeout,
+            log=Log(None if logs is None else logs / f"stdio-{name}.log"),
+        )
+    if transport == "python":
+        return _code(rest, arm, loaded)
+    return _endpoint(name, arm, loaded, rest)
+
+
+def session(
+    line: str,
+    place: Place,
+    protocol: str,
+    *,
+    observe: Observer = ignore,
+    waits: WaitFactory | None = None,
+) -> McpSession:
+    """Make an MCP client for a place, by the transport that its target's line names."""
+    if isinstance(place, Command):
+        return SessionClient(StdioChannel(place), protocol, observe=observe)
+    if isinstance(place, Code):
+        return SessionClient(MemoryChannel(place, bridge()), protocol, observe=observe)
+    if split_target(line)[0] == "sse":
+        return SessionClient(SseChannel(place, waits=waits), protocol, observe=observe)
+    return McpClient(place, protocol, observe=observe, waits=waits)
+
+
+def _code(name: str, arm: Arm, loaded: Loaded) -> Code:
+    """Import an arm's object: from what is installed, else from the scenario's folder."""
+    folder = str(loaded.base.resolve())
+    if folder not in sys.path:
+        sys.path.append(folder)
+    return Code(name, find(name), arm.timeout)
+
+
+def _endpoint(name: str, arm: Arm, loaded: Loaded, url: str) -> Endpoint:
+    try:
+        return Endpoint.of(
+            url,
+            headers=_render(arm.headers, loaded),
+            timeout_s=arm.timeout,
+            verify=arm.tls.verify,
+            ca=None if arm.tls.ca is None else str(loaded.base / arm.tls.ca),
+        )
+    except ValueError as error:
+        raise Refusal(CONFIGURATION, [f"arm {name}: {error}"]) from error
+
+
+def _render(texts: Mapping[str, str], loaded: Loaded) -> dict[str, str]:
+    """Fill in the environment's variables."""
+    rendered: dict[str, str] = compile_template(dict(texts), env=loaded.env).render({})
+    return rendered
