@@ -17,6 +17,7 @@ from locustfiles._schedule import Turn, fit, levels, plan
 from locustfiles._targets import ArmTarget, reach_all, unknown_tools
 from mcp_targets.systems.launcher import Systems
 from scenarios.loader import Loaded, ScenarioError, find, load, unknown_names
+from scenarios.targets import LOCAL_CODE, split_target
 from scenarios.wording import InputError
 
 DEFAULT_SCENARIO: Final = "twilio-tasks"
@@ -41,6 +42,8 @@ class Wish:
     tags: Sequence[str] = ()
     """Only journeys with one of these; none means all."""
     excluded_tags: Sequence[str] = ()
+    local_code: bool = True
+    """Whether arms may run code of this machine: a form in a browser may not name any."""
 
 
 @dataclass(slots=True)
@@ -115,6 +118,8 @@ def prepare(wish: Wish) -> Prepared:
         raise Refusal(CONFIGURATION, problems)
     loaded = read(wish)
     pointed = _pointed(wish.targets, loaded)
+    if not wish.local_code and (problems := _local_code(loaded, pointed)):
+        raise Refusal(CONFIGURATION, problems)
     load_ = loaded.scenario.load
     arms = list(loaded.scenario.arms)
     rounds, round_s = fit(load_.round_count, load_.round_s, len(arms), wish.run_time_s)
@@ -180,6 +185,17 @@ def _unknown_names(prepared: Prepared) -> list[str]:
         str(problem)
         for name, target in prepared.targets.items()
         for problem in unknown_names(prepared.loaded, name, target.variables)
+    ]
+
+
+def _local_code(loaded: Loaded, pointed: Mapping[str, str]) -> list[str]:
+    """Return a line for each arm that would run code of this machine."""
+    lines = {name: pointed.get(name, arm.address) for name, arm in loaded.scenario.arms.items()}
+    return [
+        f"arm {name} runs code of this machine ({split_target(line)[1]}): name it on the "
+        "command line, or put its file into ./scenarios"
+        for name, line in lines.items()
+        if split_target(line)[0] in LOCAL_CODE
     ]
 
 

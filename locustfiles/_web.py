@@ -1,5 +1,6 @@
 """The door in the browser: Locust's own page starts our runs."""
 
+from dataclasses import replace
 from typing import Any, Final, TypeVar
 
 from flask import jsonify, request, send_file
@@ -10,6 +11,7 @@ from locustfiles import _options
 from locustfiles._prepare import DEFAULT_SCENARIO, Wish, prepare
 from locustfiles._refusal import Refusal
 from locustfiles._session import Session
+from scenarios.targets import LOCAL_CODE
 
 Number = TypeVar("Number", int, float)
 
@@ -25,13 +27,16 @@ def install(web_ui: Any, session: Session) -> None:
     What is wrong with it appears in the form as Locust's own red message, and nothing is sent.
     """
     _options.FormChoices.active = True
+    given = session.environment.parsed_options.scenario
     start = web_ui.app.view_functions["locust.swarm"]
 
     @web_ui.auth_required_if_enabled  # type: ignore[untyped-decorator, unused-ignore]
     def swarm() -> Any:
         if session.runner.state in ("ready", "stopped"):
             try:
-                session.adopt(prepare(_form_wish(request.form)))
+                wish = _form_wish(request.form)
+                trusted = _trusted(wish, given)
+                session.adopt(prepare(replace(wish, local_code=trusted)))
             except (Refusal, ValueError) as problem:
                 host = session.environment.host
                 return jsonify({"success": False, "message": str(problem), "host": host})
@@ -68,6 +73,18 @@ def _form_wish(form: Any) -> Wish:
         spawn_rate=_number(form, "spawn_rate", float, "the spawn rate"),
         run_time_s=parse_timespan(run_time) if run_time else None,
     )
+
+
+def _trusted(wish: Wish, given: str) -> bool:
+    """Tell whether a wish of the form may run code of this machine.
+
+    Only what whoever started us chose to have here: the scenario of the command line, and those
+    that go by a name. A path or a command that is typed into the page may not, for anybody who can
+    reach the page could type it.
+    """
+    known = wish.scenario == given or wish.scenario in _options.names()
+    typed = [target.partition("=")[2].partition(":")[0] for target in wish.targets]
+    return known and not set(typed) & set(LOCAL_CODE)
 
 
 def _number(form: Any, field: str, read: type[Number], what: str) -> Number | None:
