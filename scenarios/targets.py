@@ -35,7 +35,7 @@ def words(command: str) -> tuple[str, ...]:
 
 
 def read_target(line: str) -> str:
-    """Accept such a line, as `--target` takes it. Raises InputError."""
+    """Accept such a line, as `--target` takes it: a URL is tried as it is. Raises InputError."""
     scheme, _, rest = line.partition(":")
     if scheme == "stdio":
         try:
@@ -43,7 +43,11 @@ def read_target(line: str) -> str:
         except ValueError as error:
             raise InputError(f"{quote(rest)} cannot be read: {error}", "close the quote") from None
     read = {"sse": _sse, "python": python_object}.get(scheme)
-    return address(line) if read is None else read(rest)
+    if read is not None:
+        return read(rest)
+    if scheme not in ("http", "https", "system") or not rest:
+        raise InputError(f"{quote(line)} is not a target", "write ARM=URL")
+    return line
 
 
 def mcp_target(value: Any) -> str:

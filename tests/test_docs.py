@@ -20,7 +20,7 @@ import pytest
 import yaml
 
 from locustfiles import _cli, _options, _refusal
-from mcp_targets.client import eras, http1, mcp
+from mcp_targets.client import eras, http1, mcp, process_group, stdio
 from mcp_targets.client.exchange import DEFAULT_TIMEOUT_S
 from reports import verdict
 from reports.samples import CLASSES
@@ -338,7 +338,9 @@ def test_every_yaml_block_is_yaml_and_scenarios_are_valid(page, block, tmp_path)
     tree = yaml.safe_load(block)
     if {"name", "arms"} <= tree.keys():
         (tmp_path / "own-ca.pem").touch()
-        assert load_text(block, page, tmp_path, environ={"MCP_TOKEN": "t"}).scenario.journeys
+        assert load_text(
+            block, page, tmp_path, environ={"MCP_TOKEN": "t", "API_KEY": "k"}
+        ).scenario.journeys
 
 
 def test_what_is_said_of_targets_is_what_the_client_does():
@@ -348,8 +350,11 @@ def test_what_is_said_of_targets_is_what_the_client_does():
     assert all(version in page for version in eras.VERSIONS)
     assert f"{http1.MAX_REPLY_BYTES // 2**20} MiB" in page
     assert f"{http1.MAX_HEAD_BYTES // 2**10} KiB" in page
-    assert f"{mcp._MAX_PAGES} |" in page
+    assert f"{mcp.MAX_PAGES} |" in page
     assert f"{DEFAULT_TIMEOUT_S:g} s by default" in page
+    assert f"after {process_group.GRACE_S:g} s more SIGKILL" in " ".join(page.split())
+    assert f"up to {stdio.MAX_LOG_BYTES // 2**20} MiB per node" in page
+    assert all(f"`{name}`" in page for name in stdio.INHERITED)
 
 
 def test_the_files_and_messages_of_the_architecture_exist():

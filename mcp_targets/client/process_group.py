@@ -71,6 +71,7 @@ class ProcessGroup:
             self._process.wait(GRACE_S)
         if self._signal(signal.SIGTERM) and not self._gone_within(GRACE_S):
             self._signal(signal.SIGKILL)
+            self._gone_within(GRACE_S)  # at once; it bounds the wait for a kernel in trouble
         self._process.wait()
         _guard.tell("-", self.pid)
 

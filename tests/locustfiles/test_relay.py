@@ -46,8 +46,8 @@ def reached(monkeypatch):
     """Reach targets without a network; return how each was asked for."""
     asked = []
 
-    def reach(name, arm, _loaded, url, provided, version=""):
-        asked.append((name, arm.kind, url, provided, version))
+    def reach(name, arm, _loaded, url, provided, version="", *, logs):
+        asked.append((name, arm.kind, url, provided, version, logs))
         return f"reached {name}"
 
     monkeypatch.setattr(_relay, "reach", reach)
@@ -67,9 +67,10 @@ def test_a_worker_gets_the_scenario_and_the_targets_as_the_master_has_them(
     assert task.loaded.base == prepared.loaded.base
     assert (task.node, task.nodes, task.users) == (1, 3, 7)
     assert task.targets == {"rest": "reached rest", "mcp": "reached mcp"}
+    logs = None  # the run's folder is not on this machine
     assert reached == [
-        ("rest", "http", "http://127.0.0.1:5/x", {"account": "AC1"}, ""),
-        ("mcp", "mcp", "http://127.0.0.1:6/mcp", {}, "2025-06-18"),
+        ("rest", "http", "http://127.0.0.1:5/x", {"account": "AC1"}, "", logs),
+        ("mcp", "mcp", "http://127.0.0.1:6/mcp", {}, "2025-06-18", logs),
     ]
 
 
@@ -107,7 +108,7 @@ def test_the_message_is_text_that_locust_can_send(prepared):
 def test_a_worker_that_reaches_no_target_says_so(prepared, monkeypatch):
     """What the master could reach and a worker cannot is refused there, with its reason."""
 
-    def reach(*_args):
+    def reach(*_args, logs):
         raise Refusal(108, ["rest: cannot reach it"])
 
     monkeypatch.setattr(_relay, "reach", reach)

@@ -1,0 +1,136 @@
+"""A conversation on one channel: whose answer is this? No thread, no socket, no clock."""
+
+import json
+
+import pytest
+
+from mcp_targets.client.duplex import Conversation, Lines
+from mcp_targets.client.errors import ReadError
+
+
+def encode(**message) -> bytes:
+    """Encode a message."""
+    return json.dumps({"jsonrpc": "2.0", **message}).encode()
+
+
+@pytest.fixture
+def conversation():
+    """Return a conversation."""
+    return Conversation()
+
+
+def test_answers_find_their_requests_in_any_order(conversation):
+    """Each waiter gets the message with its id, and when it arrived."""
+    first, second = conversation.expect(1), conversation.expect(2)
+    for request_id, now_ns in ((2, 20), (1, 30)):
+        assert conversation.receive(encode(id=request_id, result={"n": request_id}), now_ns) is None
+    assert first.wait(0)
+    assert second.wait(0)
+    assert json.loads(first.message)["result"] == {"n": 1}
+    assert (first.end_ns, second.end_ns) == (30, 20)
+
+
+def test_notifications_are_passed_over(conversation):
+    """What is no answer ends no call."""
+    pending = conversation.expect(1)
+    assert conversation.receive(encode(method="notifications/progress", params={}), 1) is None
+    assert not pending.wait(0)
+    assert conversation.stray == ""
+
+
+@pytest.mark.parametrize("request_id", [1, "1", "ü"])
+def test_a_ping_is_answered_and_is_no_answer_itself(conversation, request_id):
+    """The server's ids are its own: a request with the id of ours does not end our call."""
+    pending = conversation.expect(1)
+    back = conversation.receive(encode(id=request_id, method="ping"), 1)
+    assert json.loads(back) == {"jsonrpc": "2.0", "id": request_id, "result": {}}
+    assert not pending.wait(0)
+
+
+def test_an_unknown_request_is_refused(conversation):
+    """Whatever else a server asks for is answered by `Method not found`."""
+    back = json.loads(conversation.receive(encode(id=7, method="roots/list"), 1))
+    assert (back["id"], back["error"]["code"]) == (7, -32601)
+
+
+def test_somebody_else_can_respond():
+    """What is sent back is decided by a function that is handed in."""
+    seen = []
+    conversation = Conversation(lambda *request: seen.append(request) or b"back")
+    message = encode(id="x", method="roots/list")
+    assert conversation.receive(message, 1) == b"back"
+    assert seen == [("roots/list", "x", message)]
+
+
+def test_an_answer_that_comes_too_late_is_skipped(conversation):
+    """A call that was given up takes nothing away from the next one."""
+    conversation.expect(1)
+    conversation.forget(1)
+    second = conversation.expect(2)
+    conversation.receive(encode(id=1, result={"late": True}), 1)
+    assert not second.wait(0)
+    conversation.receive(encode(id=2, result={}), 2)
+    assert second.wait(0)
+
+
+@pytest.mark.parametrize("message", [encode(id=None, error={}), encode(error={}), encode(id="9")])
+def test_an_answer_without_our_id_goes_to_the_only_call(conversation, message):
+    """It can be for nothing else, and the judge says what is wrong with it."""
+    pending = conversation.expect(1)
+    conversation.receive(message, 1)
+    assert pending.wait(0)
+    assert pending.message == message
+
+
+def test_an_answer_without_our_id_ends_none_of_two_calls(conversation):
+    """Whose it is cannot be told."""
+    both = [conversation.expect(1), conversation.expect(2)]
+    conversation.receive(encode(id=None, error={}), 1)
+    assert [pending.wait(0) for pending in both] == [False, False]
+
+
+@pytest.mark.parametrize("line", [b"Listening on stdio", b"\xff\xfe", b"[1]", b"7", b'"x"'])
+def test_what_is_printed_beside_the_protocol_is_kept_and_ends_no_call(conversation, line):
+    """Servers print banners, and clients are used to it."""
+    pending = conversation.expect(1)
+    assert conversation.receive(line, 1) is None
+    assert not pending.wait(0)
+    assert conversation.stray == line.decode("utf-8", "replace")
+
+
+@pytest.mark.parametrize("line", [b'{"jsonrpc":"2.0","id":1,"resu', b'{"id": {}}', b'{"id": true}'])
+def test_a_broken_answer_ends_the_only_call_at_once(conversation, line):
+    """It is marked as what it is, so that the call need not wait for its timeout."""
+    pending = conversation.expect(1)
+    conversation.receive(line, 5)
+    assert pending.wait(0)
+    assert (pending.unreadable, pending.end_ns) == (True, 5)
+
+
+def test_the_end_fails_all_calls_and_the_next(conversation):
+    """Every waiter is told why, and nobody waits for a channel that is gone."""
+    both = [conversation.expect(1), conversation.expect(2)]
+    conversation.end("the server died")
+    conversation.end("something else")
+    for pending in both:
+        with pytest.raises(ReadError, match="the server died"):
+            pending.wait(0)
+    with pytest.raises(ReadError, match="the server died"):
+        conversation.expect(3)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 100])
+def test_lines_are_the_same_in_pieces_of_any_size(size):
+    """A line is whole when its end has come; empty ones are none."""
+    data = "eins\n\n \r\nzwei ü\r\ndrei\nrest".encode()
+    lines = Lines(100)
+    found = [line for at in range(0, len(data), size) for line in lines.feed(data[at : at + size])]
+    assert [line.strip().decode() for line in found] == ["eins", "zwei ü", "drei"]
+
+
+def test_a_line_without_end_is_refused():
+    """It would otherwise fill the memory."""
+    lines = Lines(10)
+    assert lines.feed(b"0123456789\n0123456789") == [b"0123456789"]
+    with pytest.raises(ReadError, match="more than 10 bytes"):
+        lines.feed(b"0")

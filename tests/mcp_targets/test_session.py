@@ -1,0 +1,337 @@
+"""A session over a channel whose other end is a function: eras, ends, repetitions, timeouts."""
+
+import json
+
+import pytest
+
+from mcp_targets.client.errors import (
+    CallTimeout,
+    ConnectError,
+    NegotiationError,
+    ReadError,
+    RefusedError,
+    SendError,
+    SessionGone,
+)
+from mcp_targets.client.mcp import Call
+from mcp_targets.client.session import SessionClient
+from mcp_targets.client.tools import Tool
+
+MODERN, HANDSHAKE = "2026-07-28", "2025-11-25"
+ECHO = Tool("echo", {"type": "object"})
+SILENT = object()
+
+
+class Peer:
+    """The other end: answers by method, and remembers all. A channel of its own."""
+
+    probes = True
+    starting = "start process"
+    timeout_s = 5.0
+
+    def __init__(self, **answers):
+        self.answers = {
+            "initialize": {"result": {"protocolVersion": HANDSHAKE}},
+            "tools/list": {"result": {"tools": [{"name": "echo", "inputSchema": {}}]}},
+            "tools/call": {"result": {"content": []}},
+            **answers,
+        }
+        self.sent = []
+        self.opened = self.closed = 0
+        self.refusals = []
+
+    @property
+    def methods(self):
+        """Return the methods of what was sent."""
+        return [message["method"] for message in self.sent]
+
+    def open(self, receive, ended):
+        """Count, and refuse as told."""
+        self.opened += 1
+        self.receive, self.ended = receive, ended
+        if self.refusals:
+            raise self.refusals.pop(0)
+
+    def send(self, message, _timeout_s):
+        """Take a message, and answer it at once."""
+        self.sent.append(message := json.loads(message))
+        if "method" not in message or "id" not in message:
+            return
+        answer = self.answers.get(message["method"], {"error": {"code": -32601}})
+        if isinstance(answer, list):
+            answer = answer.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        if callable(answer):
+            answer()
+        elif answer is not SILENT:
+            self.receive(json.dumps({"jsonrpc": "2.0", "id": message["id"], **answer}).encode())
+
+    def close(self):
+        """Count."""
+        self.closed += 1
+
+    def pids(self):
+        """Return a process."""
+        return [7]
+
+
+def modern(**answers):
+    """Return a peer that speaks 2026-07-28."""
+    discovered = {"result": {"supportedVersions": [MODERN], "resultType": "complete"}}
+    return Peer(**{"server/discover": discovered, **answers})
+
+
+def opened(peer, protocol="auto", **options):
+    """Return a client with an open session."""
+    client = SessionClient(peer, protocol, **options)
+    client.negotiate()
+    return client
+
+
+def test_a_modern_server_is_discovered_and_called_with_the_envelope():
+    """2026-07-28 needs one request to find out, and then none to open a session."""
+    peer = modern()
+    client = opened(peer)
+    assert client.version == MODERN
+    assert client.call(Call(ECHO, {"m": "%b"})).outcome == "ok"
+    assert client.call(Call(ECHO, None), {"m": 1}).outcome == "ok"
+    assert peer.methods == ["server/discover", "tools/call", "tools/call"]
+    assert [message["params"]["arguments"] for message in peer.sent[1:]] == [{"m": "%b"}, {"m": 1}]
+    assert all(
+        message["params"]["_meta"]["io.modelcontextprotocol/protocolVersion"] == MODERN
+        for message in peer.sent
+    )
+
+
+def test_another_server_is_initialized_on_the_same_channel():
+    """What does not know server/discover is asked to initialize, without a second start."""
+    peer = Peer()
+    client = opened(peer)
+    assert client.version == HANDSHAKE
+    assert peer.methods == ["server/discover", "initialize", "notifications/initialized"]
+    assert peer.opened == 1
+    client.call(Call(ECHO, {}))
+    assert "_meta" not in peer.sent[-1]["params"]
+
+
+def test_a_channel_of_the_old_era_is_not_probed():
+    """HTTP+SSE exists only where `initialize` does."""
+    peer = modern()
+    peer.probes = False
+    assert opened(peer).version == HANDSHAKE
+    assert peer.methods == ["initialize", "notifications/initialized"]
+
+
+def test_a_server_that_never_answers_the_probe_is_initialized():
+    """Some say nothing before `initialize`; a pinned version is still an error."""
+    peer = Peer(**{"server/discover": SILENT})
+    peer.timeout_s = 0.01
+    assert opened(peer).version == HANDSHAKE
+    with pytest.raises(CallTimeout):
+        opened(peer, MODERN)
+
+
+@pytest.mark.parametrize(
+    ("peer", "protocol", "says"),
+    [
+        (Peer(), MODERN, "does not speak 2026-07-28: -32601"),
+        (modern(), "2025-06-18", "asked for 2025-06-18, the server speaks 2025-11-25"),
+        (Peer(initialize={"result": {"protocolVersion": "1.0"}}), "auto", "'1.0', unknown"),
+        (Peer(initialize={"error": {"code": 1, "message": "no"}}), "auto", "initialize failed"),
+    ],
+)
+def test_a_session_that_does_not_come_about_is_an_error(peer, protocol, says):
+    """The version that was asked for is spoken, or none."""
+    with pytest.raises(NegotiationError, match=says):
+        opened(peer, protocol)
+
+
+def test_a_known_version_is_not_negotiated_again():
+    """A session that is opened again asks for the version that was found the first time."""
+    peer = Peer()
+    client = opened(peer)
+    peer.ended("gone")
+    client.ready()
+    assert peer.methods[3:] == ["initialize", "notifications/initialized"]
+    client.ready()
+    assert len(peer.sent) == 5
+
+
+def test_setting_up_is_told_and_the_start_is_timed_to_the_first_answer():
+    """The start is one more entry among the requests of setting up, once per start."""
+    ticks = iter(range(10, 10_000, 10))
+    seen = []
+    client = opened(
+        Peer(),
+        observe=lambda method, reply: seen.append((method, reply)),
+        clock=lambda: next(ticks),
+    )
+    assert [method for method, _ in seen] == ["start process", "server/discover", "initialize"]
+    start, discover = seen[0][1], seen[1][1]
+    assert (start.outcome, start.start_ns) == ("ok", 10)
+    assert start.start_ns < discover.start_ns < discover.end_ns == start.end_ns
+    client.channel.ended("gone")
+    client.ready()
+    assert [method for method, _ in seen[3:]] == ["start process", "initialize"]
+
+
+def test_tools_are_listed_page_by_page():
+    """Every page is asked for by the cursor of the last."""
+    pages = [
+        {"result": {"tools": [{"name": "a", "inputSchema": {}}], "nextCursor": "x"}},
+        {"result": {"tools": [{"name": "b", "inputSchema": {}}]}},
+    ]
+    peer = Peer(**{"tools/list": pages})
+    assert list(opened(peer).list_tools()) == ["a", "b"]
+    assert peer.sent[-1]["params"] == {"cursor": "x"}
+    peer.answers["tools/list"] = {"error": {"code": 1, "message": "no"}}
+    with pytest.raises(ReadError, match="tools/list failed: 1 no"):
+        opened(peer).list_tools()
+
+
+@pytest.mark.parametrize(
+    ("answer", "outcome", "detail"),
+    [
+        ({"result": {"content": []}}, "ok", ""),
+        (
+            {"result": {"isError": True, "content": [{"type": "text", "text": "bad luck"}]}},
+            "tool_error",
+            "bad luck",
+        ),
+        ({"error": {"code": -32602, "message": "no"}}, "rpc_error", "-32602 no"),
+        ({}, "rpc_error", "neither a result nor an error"),
+        ({"result": {"resultType": "input_required"}}, "check_failed", "input_required"),
+    ],
+)
+def test_a_call_is_judged_by_its_content(answer, outcome, detail):
+    """The classes are those of every other transport, though there is no HTTP status."""
+    reply = opened(modern(**{"tools/call": answer})).call(Call(ECHO, {}))
+    assert reply.outcome == outcome
+    assert detail in reply.detail
+    assert reply.bytes_in > 0 < reply.bytes_out
+    assert reply.start_ns < reply.end_ns
+
+
+def test_a_broken_answer_is_an_rpc_error_that_shows_it():
+    """An answer that is cut short is no reason to wait for the timeout."""
+    peer = modern()
+    peer.answers["tools/call"] = lambda: peer.receive(b'{"jsonrpc":"2.0","id":2,"resu')
+    reply = opened(peer).call(Call(ECHO, {}))
+    assert (reply.outcome, reply.session_lost) == ("rpc_error", False)
+    assert '"resu' in reply.detail
+
+
+def test_a_timeout_shows_what_came_instead_and_cancels_the_call():
+    """The server is told by notification, and its late answer ends no other call."""
+    peer = modern()
+    peer.answers["tools/call"] = [lambda: peer.receive(b"oops"), {"result": {}}]
+    client = opened(peer)
+    reply = client.call(Call(ECHO, {}), timeout_s=0.01)
+    assert reply.outcome == "timeout"
+    assert reply.detail == "no answer in time; what came is not JSON-RPC: oops"
+    assert peer.methods[-1] == "notifications/cancelled"
+    assert peer.sent[-1]["params"]["requestId"] == peer.sent[-2]["id"]
+    assert client.call(Call(ECHO, {})).outcome == "ok"
+
+
+def test_a_caller_that_is_stopped_cancels_its_call():
+    """Also what throws the caller out leaves nothing waiting behind."""
+
+    def stop():
+        raise KeyboardInterrupt
+
+    peer = modern(**{"tools/call": [stop, {"result": {}}]})
+    client = opened(peer)
+    with pytest.raises(KeyboardInterrupt):
+        client.call(Call(ECHO, {}))
+    assert peer.methods[-1] == "notifications/cancelled"
+    assert client.call(Call(ECHO, {})).outcome == "ok"
+
+
+def test_a_server_that_dies_in_a_call_is_started_again_by_the_next():
+    """The call in flight is lost, never repeated; the next pays for the start, and says so."""
+    peer = modern()
+    peer.answers["tools/call"] = [lambda: peer.ended("it died"), {"result": {}}, {"result": {}}]
+    client = opened(peer)
+    replies = [client.call(Call(ECHO, {})) for _ in range(3)]
+    assert [(reply.outcome, reply.session_lost) for reply in replies] == [
+        ("transport_error", False),
+        ("ok", True),
+        ("ok", False),
+    ]
+    assert replies[0].detail == "it died"
+    assert peer.opened == 2
+    assert peer.methods.count("tools/call") == 3
+
+
+def test_a_server_that_cannot_be_started_again_costs_one_try_per_call():
+    """Every call says why, and the server gets its next chance with the next call."""
+    peer = modern()
+    client = opened(peer)
+    peer.ended("gone")
+    peer.refusals = [ConnectError("no such command"), ConnectError("no such command")]
+    for tries in (2, 3):
+        reply = client.call(Call(ECHO, {}))
+        assert (reply.outcome, reply.detail) == ("transport_error", "no session: no such command")
+        assert peer.opened == tries
+    assert client.call(Call(ECHO, {})).outcome == "ok"
+
+
+def test_a_server_that_keeps_dying_is_started_once_per_call():
+    """A start that succeeds and a call that fails are one start."""
+    peer = modern()
+    peer.answers["tools/call"] = lambda: peer.ended("it died")
+    client = opened(peer)
+    for starts in (1, 2, 3):
+        assert client.call(Call(ECHO, {})).outcome == "transport_error"
+        assert peer.opened == starts
+
+
+def test_a_session_that_the_server_forgot_is_opened_again_and_the_call_repeated_once():
+    """The server did nothing with it, so it is no second call; a second refusal is the end."""
+    gone = SessionGone("HTTP 404: no session")
+    peer = Peer(**{"tools/call": [gone, {"result": {}}, gone, gone]})
+    client = opened(peer)
+    first, second = (client.call(Call(ECHO, {})) for _ in range(2))
+    assert (first.outcome, first.session_lost) == ("ok", True)
+    assert (second.outcome, second.session_lost) == ("http_error", True)
+    assert second.detail == "HTTP 404: no session"
+    assert peer.opened == 3
+
+
+@pytest.mark.parametrize(
+    ("error", "outcome"),
+    [
+        (SendError("broken"), "transport_error"),
+        (RefusedError("HTTP 500: oops"), "http_error"),
+        (CallTimeout("the server does not read"), "timeout"),
+    ],
+)
+def test_what_cannot_be_sent_is_never_sent_again(error, outcome):
+    """It may have arrived all the same."""
+    peer = Peer(**{"tools/call": [error, {"result": {}}]})
+    reply = opened(peer).call(Call(ECHO, {}))
+    assert (reply.outcome, reply.detail) == (outcome, str(error))
+    assert peer.methods.count("tools/call") == 1
+
+
+def test_pings_are_answered_while_a_call_waits():
+    """The server's request is answered on the same channel, between our call and its answer."""
+    peer = modern()
+
+    def answer():
+        peer.receive(b'{"jsonrpc":"2.0","id":2,"method":"ping"}')
+        peer.receive(b'{"jsonrpc":"2.0","id":2,"result":{"content":[]}}')
+
+    peer.answers["tools/call"] = answer
+    assert opened(peer).call(Call(ECHO, {})).outcome == "ok"
+    assert peer.sent[-1] == {"jsonrpc": "2.0", "id": 2, "result": {}}
+
+
+def test_closing_ends_the_channel_and_the_pids_are_the_channels():
+    """The session has no processes of its own."""
+    client = opened(modern())
+    assert client.pids() == [7]
+    client.close()
+    assert client.channel.closed == 1

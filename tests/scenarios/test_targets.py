@@ -1,0 +1,83 @@
+"""How targets are written: in the file, on the command line, and as one line everywhere else."""
+
+import pytest
+
+from scenarios.model import Arm
+from scenarios.targets import read_target, split_target, words
+from scenarios.wording import InputError
+
+
+@pytest.mark.parametrize(
+    ("written", "line", "parts"),
+    [
+        ("http://a/mcp", "http://a/mcp", ("http", "http://a/mcp")),
+        ("https://a/mcp", "https://a/mcp", ("http", "https://a/mcp")),
+        ("system:echo/mcp", "system:echo/mcp", ("system", "echo/mcp")),
+        ({"sse": "http://a/sse"}, "sse:http://a/sse", ("sse", "http://a/sse")),
+        ({"stdio": ["npx", "-y", "a b"]}, "stdio:npx -y 'a b'", ("stdio", "npx -y 'a b'")),
+        ({"python": "shop.api:server"}, "python:shop.api:server", ("python", "shop.api:server")),
+    ],
+)
+def test_every_target_is_one_line(written, line, parts):
+    """What a file says after `mcp:` and what --target takes come to the same line."""
+    assert Arm(mcp=written).address == line
+    assert Arm(mcp="http://b").pointed(line) == line
+    assert split_target(line) == parts
+
+
+@pytest.mark.parametrize(
+    "argv", [["a"], ["a b", "c'd", '"', "$HOME", "`x`", "; rm -r /", "&&", ""], ["ü", "*"]]
+)
+def test_the_words_of_a_command_survive(argv):
+    """Each word arrives as it was written, whatever a shell would make of it."""
+    line = Arm(mcp={"stdio": argv}).address
+    assert words(split_target(line)[1]) == tuple(argv)
+    assert read_target(line) == line
+
+
+@pytest.mark.parametrize(
+    ("arm", "line", "says"),
+    [
+        ({"mcp": "http://a"}, "ftp://a", "not a target"),
+        ({"mcp": "http://a"}, "stdio:", "not a command"),
+        ({"mcp": "http://a"}, "stdio:a 'b", "No closing quotation"),
+        ({"mcp": "http://a"}, "sse:a", "not an address"),
+        ({"mcp": "http://a"}, "python:a b", "not a Python object"),
+        ({"http": "http://a"}, "stdio:a", "http only"),
+        ({"http": "http://a"}, "python:a", "http only"),
+        ({"python": "a"}, "http://a", "python only"),
+    ],
+)
+def test_an_arm_is_pointed_only_where_it_can_go(arm, line, says):
+    """--target refuses what the arm's steps could not call."""
+    with pytest.raises(InputError, match=says):
+        Arm(**arm).pointed(line)
+
+
+def test_what_a_variable_holds_is_not_shown():
+    """A message about the environment of a server names the variable only."""
+    with pytest.raises(ValueError, match="A holds a NUL") as refused:
+        Arm(mcp={"stdio": ["a"]}, env={"A": "hidden\0"})
+    assert "hidden" not in refused.value.errors()[0]["msg"]
+
+
+@pytest.mark.parametrize(
+    ("arm", "step", "said", "hint"),
+    [
+        ("http: http://a", "run: f", "run is for python arms, and 'x' is an http arm", "get, post"),
+        ("mcp: http://a", "run: f", "run is for python arms, and 'x' is an mcp arm", "call: TOOL"),
+        ("python: a", "call: f", "call is for mcp arms, and 'x' is a python arm", "run: FUNCTION"),
+        ("python: a", "get: /f", "get is for http arms, and 'x' is a python arm", "run: FUNCTION"),
+        ("python: a", "run: a-b", "'a-b' is not a name for a value", "letters"),
+        ("python: a", "{run: f, expect: {status: 200}}", "not for run", "class: ok"),
+        ("python: a", "{run: f, form: {a: 1}}", "form is for HTTP steps", "remove form"),
+    ],
+)
+def test_a_step_that_its_arm_cannot_do_is_refused(arm, step, said, hint, refuse):
+    """Each kind of arm has its own actions, and the hint names them."""
+    problems = refuse(
+        f"name: x\ntitle: x\narms:\n  x: {{{arm}}}\n"
+        f"journeys:\n  j: {{x: [{step if step[0] == '{' else '{' + step + '}'}]}}\n"
+    )
+    assert [said in problem.message for problem in problems] == [True], problems
+    assert hint in problems[0].hint
