@@ -109,7 +109,10 @@ class PythonClient:
             reply.end_ns = self._clock()
         if reply.end_ns - reply.start_ns >= timeout * 1e9:
             return reply.fail(TIMEOUT, f"no result within {timeout:g} s")
-        reply.body = msgspec.json.encode(result, enc_hook=_as_json)
+        try:
+            reply.body = msgspec.json.encode(result, enc_hook=_as_json)
+        except Exception as error:  # noqa: BLE001 -- its own way to become JSON fails
+            return reply.fail(TOOL_ERROR, f"the result is no JSON: {_words(error)}")
         reply.bytes_in = len(reply.body)
         return reply
 
@@ -225,7 +228,7 @@ class _Link:
         reason = "the server ended"
         options = self._server.create_initialization_options()
         try:
-            async with self._from_server, _lifespan(self._outer):
+            async with self._at_server, self._from_server, _lifespan(self._outer):
                 await self._server.run(self._at_server, self._from_server, options)
         except Exception as error:  # noqa: BLE001 -- the target's, whatever it is
             reason = f"the server ended by {_words(error)}"
@@ -233,9 +236,10 @@ class _Link:
             self._ended(reason)
 
     async def _listen(self) -> None:
-        async for wrapped in self._arriving:
-            text = wrapped.message.model_dump_json(by_alias=True, exclude_unset=True)
-            self._receive(text.encode())
+        async with self._arriving:
+            async for wrapped in self._arriving:
+                text = wrapped.message.model_dump_json(by_alias=True, exclude_unset=True)
+                self._receive(text.encode())
 
 
 def _lifespan(server: Any) -> AbstractAsyncContextManager[Any]:

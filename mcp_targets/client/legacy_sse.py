@@ -121,8 +121,8 @@ class SseChannel:
 
     def _post_head(self, event: bytes) -> bytes:
         """Encode what every POST begins with; it may go to the stream's own origin only."""
-        where = urljoin(self.endpoint.url, event.decode("utf-8", "replace").strip())
         try:
+            where = urljoin(self.endpoint.url, event.decode("utf-8", "replace").strip())
             own = self.endpoint.origin.same(where)
             parts = urlsplit(where)
             target = parts.path + (f"?{parts.query}" if parts.query else "")

@@ -108,7 +108,7 @@ def test_the_message_is_text_that_locust_can_send(prepared):
 def test_a_worker_that_reaches_no_target_says_so(prepared, monkeypatch):
     """What the master could reach and a worker cannot is refused there, with its reason."""
 
-    def reach(*_args, logs):
+    def reach(*_args, **_options):
         raise Refusal(108, ["rest: cannot reach it"])
 
     monkeypatch.setattr(_relay, "reach", reach)

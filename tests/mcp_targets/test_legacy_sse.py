@@ -1,0 +1,217 @@
+"""HTTP+SSE against a server that is told what to send, and when."""
+
+import json
+import re
+import time
+
+import pytest
+
+from mcp_targets.client import legacy_sse
+from mcp_targets.client.errors import ConnectError, NegotiationError
+from mcp_targets.client.exchange import Endpoint
+from mcp_targets.client.legacy_sse import SseChannel
+from mcp_targets.client.mcp import Call
+from mcp_targets.client.session import SessionClient
+from mcp_targets.client.tools import Tool
+
+ECHO = Tool("echo", {"type": "object"})
+STREAM = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"
+TAKEN = b"HTTP/1.1 202 Accepted\r\nContent-Length: 8\r\n\r\nAccepted"
+RESULT = {"content": [{"type": "text", "text": "hello"}]}
+
+
+class Stream:
+    """The server's side of one or more sessions: a script for `ScriptedServer`."""
+
+    def __init__(self, endpoint=b"/messages/?session_id=1"):
+        self.endpoint = endpoint
+        self.peer = None
+        self.opened = 0
+
+    def get(self, peer, _request):
+        """Open the stream."""
+        self.peer = peer
+        self.opened += 1
+        peer.sendall(STREAM + b"event: endpoint\r\ndata: " + self.endpoint + b"\r\n\r\n")
+
+    def say(self, data):
+        """Send an event."""
+        self.peer.sendall(b": ping\r\n\r\nevent: message\r\ndata: " + data + b"\r\n\r\n")
+
+    def take(self, result=None, status=TAKEN, before=b""):
+        """Return what takes a POST: a status, and on the stream the answer."""
+
+        def take(peer, request):
+            message = json.loads(request.partition(b"\r\n\r\n")[2])
+            if before:
+                self.say(before)
+            if result is not None:
+                answer = {"jsonrpc": "2.0", "id": message["id"], "result": result}
+                self.say(json.dumps(answer).encode())
+            peer.sendall(status)
+
+        return take
+
+    @property
+    def greeting(self):
+        """Return the three requests that open a session."""
+        version = {"protocolVersion": "2024-11-05"}
+        return [self.get, self.take(version), self.take()]
+
+
+@pytest.fixture
+def stream():
+    """Return the server's side."""
+    return Stream()
+
+
+@pytest.fixture
+def connect(serve):
+    """Open a session with a script; all are closed with the test."""
+    clients = []
+
+    def open_session(*script, timeout_s=5.0, url=""):
+        server = serve(*script)
+        endpoint = Endpoint.of(url or server.url, timeout_s=timeout_s, headers={"X-Key": "k"})
+        clients.append(SessionClient(SseChannel(endpoint)))
+        clients[-1].negotiate()
+        return server, clients[-1]
+
+    yield open_session
+    for client in clients:
+        client.close()
+
+
+def test_a_session_is_opened_by_the_stream_and_calls_go_to_its_endpoint(stream, connect):
+    """All POSTs share one connection, and every request has the arm's headers."""
+    server, client = connect(*stream.greeting, stream.take(RESULT), stream.take(RESULT))
+    assert client.version == "2024-11-05"
+    replies = [client.call(Call(ECHO, {"m": 1})) for _ in range(2)]
+    assert [reply.outcome for reply in replies] == ["ok", "ok"]
+    assert replies[0].json()["result"] == RESULT
+    lines = [request.partition(b"\r\n")[0] for request in server.requests]
+    assert lines == [b"GET /mcp HTTP/1.1"] + [b"POST /messages/?session_id=1 HTTP/1.1"] * 4
+    assert all(b"X-Key: k\r\n" in request for request in server.requests)
+    assert b"Accept: text/event-stream\r\n" in server.requests[0]
+    assert server.connections == 2
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "line"),
+    [
+        (b"?sessionid=7", b"POST /mcp?sessionid=7 HTTP/1.1"),
+        (b"other", b"POST /other HTTP/1.1"),
+    ],
+)
+def test_the_endpoint_is_relative_to_the_stream(endpoint, line, connect):
+    """Servers write it as they like."""
+    stream = Stream(endpoint)
+    server, _ = connect(*stream.greeting)
+    assert server.requests[1].startswith(line)
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    [b"http://127.0.0.2:9/x", b"//evil.invalid/x", b"https://[", b"/a b", b"/a\x7fb", b"file:///x"],
+)
+def test_an_endpoint_elsewhere_is_refused(endpoint, connect):
+    """Credentials and calls stay with the server that was named."""
+    with pytest.raises(NegotiationError, match="names an endpoint elsewhere"):
+        connect(Stream(endpoint).get)
+
+
+def until(what):
+    """Wait for something to become true."""
+    deadline = time.monotonic() + 10
+    while not what():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+def test_pings_are_answered_by_a_post_of_their_own(stream, connect):
+    """What the server asks for is answered between the calls."""
+    server, client = connect(*stream.greeting, stream.take())
+    stream.say(b'{"jsonrpc":"2.0","id":"p","method":"ping"}')
+    until(lambda: len(server.requests) == 4)
+    assert server.requests[3].endswith(b'{"jsonrpc":"2.0","id":"p","result":{}}')
+    assert client.pids() == []
+
+
+def test_a_message_in_several_lines_and_notifications_are_read(stream, connect):
+    """Events are joined as the standard has it; others than messages are passed over."""
+    note = b'{"jsonrpc":"2.0",\r\ndata: "method":"notifications/message"}'
+    _, client = connect(*stream.greeting, stream.take(RESULT, before=note))
+    assert client.call(Call(ECHO, {})).outcome == "ok"
+
+
+@pytest.mark.parametrize("status", [b"404 Not Found", b"400 Bad Request"])
+def test_a_lost_session_is_opened_again_and_the_call_repeated(status, stream, connect):
+    """A POST that is refused so was not worked on."""
+    lost = b"HTTP/1.1 " + status + b"\r\nContent-Length: 2\r\n\r\nno"
+    _, client = connect(
+        *stream.greeting, stream.take(status=lost), *stream.greeting, stream.take(RESULT)
+    )
+    reply = client.call(Call(ECHO, {}))
+    assert (reply.outcome, reply.session_lost, stream.opened) == ("ok", True, 2)
+
+
+def test_another_refusal_is_an_http_error(stream, connect):
+    """The status and what came with it are in the detail; the session goes on."""
+    broken = b"HTTP/1.1 500 Oops\r\nContent-Length: 4\r\n\r\nsick"
+    _, client = connect(*stream.greeting, stream.take(status=broken), stream.take(RESULT))
+    reply = client.call(Call(ECHO, {}))
+    assert (reply.outcome, reply.detail) == ("http_error", "HTTP 500: sick")
+    assert client.call(Call(ECHO, {})).outcome == "ok"
+    assert stream.opened == 1
+
+
+def test_a_stream_that_ends_in_a_call_is_a_transport_error(stream, connect):
+    """The answer can only come on it; the next call opens a new one."""
+
+    def cut(peer, _request):
+        peer.sendall(TAKEN)
+        stream.peer.shutdown(2)
+
+    _, client = connect(*stream.greeting, cut, *stream.greeting, stream.take(RESULT))
+    reply = client.call(Call(ECHO, {}))
+    assert (reply.outcome, reply.detail) == ("transport_error", "the event stream ended")
+    again = client.call(Call(ECHO, {}))
+    assert (again.outcome, again.session_lost) == ("ok", True)
+
+
+def test_a_call_without_an_answer_is_a_timeout(stream, connect):
+    """That the POST was taken is no answer."""
+    _, client = connect(*stream.greeting, stream.take(), stream.take())
+    reply = client.call(Call(ECHO, {}), timeout_s=0.1)
+    assert (reply.outcome, reply.detail) == ("timeout", "no answer in time")
+
+
+@pytest.mark.parametrize(
+    ("answer", "error", "says"),
+    [
+        (b"HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\nno", NegotiationError, "HTTP 404"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}", NegotiationError, "ends with /sse"),
+        (STREAM[:-2] + b"Content-Length: 0\r\n\r\n", ConnectError, "before it named its endpoint"),
+    ],
+)
+def test_what_is_no_such_stream_is_refused(answer, error, says, connect):
+    """The message shows what came, and where the stream usually is."""
+    with pytest.raises(error, match=re.escape(says)):
+        connect(answer)
+
+
+def test_a_stream_may_carry_more_than_one_reply_may_be_large(stream, connect, monkeypatch):
+    """The limit is one of memory, so it holds for each message, not for the session."""
+    monkeypatch.setattr("mcp_targets.client.http1.ResponseReader.__init__.__defaults__", (5000,))
+    big = {"content": [{"type": "text", "text": "x" * 2000}]}
+    _, client = connect(*stream.greeting, *[stream.take(big)] * 5)
+    assert [client.call(Call(ECHO, {})).outcome for _ in range(5)] == ["ok"] * 5
+
+
+def test_closing_leaves_no_thread_and_no_connection(stream, connect):
+    """The reader ends with its stream."""
+    _, client = connect(*stream.greeting)
+    reader = client.channel._reader
+    client.close()
+    assert not reader.is_alive()
+    assert legacy_sse._FOREVER_NS / 1e9 < 2**31 / 1000
