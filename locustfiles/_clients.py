@@ -1,5 +1,6 @@
 """The clients of arms: which there are, and how one is made for a target."""
 
+import logging
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -106,7 +107,11 @@ def _code(name: str, arm: Arm, loaded: Loaded) -> Code:
     folder = str(loaded.base.resolve())
     if folder not in sys.path:
         sys.path.append(folder)
-    return Code(name, find(name), arm.timeout)
+    silenced = logging.root.manager.disable
+    try:
+        return Code(name, find(name), arm.timeout)
+    finally:
+        logging.disable(silenced)  # a module may silence its own log, but not what we have to say
 
 
 def _endpoint(name: str, arm: Arm, loaded: Loaded, url: str) -> Endpoint:

@@ -16,7 +16,9 @@ from mcp_targets.client.tools import Tool
 
 MODERN, HANDSHAKE = "2026-07-28", "2025-11-25"
 ROOT = Path(__file__).parents[2]
-APP = [sys.executable, str(Path(__file__).with_name("transports_app.py"))]
+HERE = Path(__file__).parent
+APP = (sys.executable, str(HERE / "transports_app.py"))
+FASTMCP_APP = (sys.executable, str(HERE / "transports_fastmcp_app.py"))
 MEMORY = "@modelcontextprotocol/server-memory"
 EVERYTHING = "@modelcontextprotocol/server-everything"
 pytestmark = pytest.mark.e2e
@@ -39,8 +41,8 @@ class Peer:
 _GREET = ("greet", {"name": "Ada", "times": 2}, "hello Ada, hello Ada")
 _BOOM = ("boom", {"name": "Ada"})
 STDIO = {
-    "sdk": Peer(*_GREET, bad=_BOOM, argv=(*APP,)),
-    "fastmcp": Peer(*_GREET, bad=_BOOM, argv=(*APP, "--library", "fastmcp")),
+    "sdk": Peer(*_GREET, bad=_BOOM, argv=APP),
+    "fastmcp": Peer(*_GREET, bad=_BOOM, argv=FASTMCP_APP),
     "time": Peer(
         "convert_time",
         {"source_timezone": "UTC", "time": "12:00", "target_timezone": "Asia/Tokyo"},
@@ -69,7 +71,6 @@ DOORS = [
     ("sdk", MODERN),
     ("sdk", HANDSHAKE),
     ("sdk", "auto"),
-    ("fastmcp", HANDSHAKE),
     ("fastmcp", "auto"),
     ("time", HANDSHAKE),
     ("time", "auto"),
@@ -108,8 +109,7 @@ def sse(request, start, start_everything, start_proxy):
     elif name == "everything":
         server = start_everything("sse")
     else:
-        library = "mcp" if name == "sdk" else name
-        server = start("transports_app.py", "--library", library)
+        server = start("transports_app.py" if name == "sdk" else "transports_fastmcp_app.py")
     client = SessionClient(SseChannel(Endpoint.of(f"{server.base}/sse", timeout_s=30.0)))
     assert client.negotiate() in ("2025-11-25", "2025-06-18")
     yield STREAMS[name], client, client.list_tools()
@@ -153,6 +153,9 @@ def test_a_proxy_is_a_stdio_server_too(start, proxy):
     client.close()
 
 
+@pytest.mark.parametrize(
+    "stdio", [("sdk", HANDSHAKE), ("time", "auto"), ("memory", "auto")], indirect=True, ids="/".join
+)
 def test_a_real_server_that_dies_is_started_again(stdio):
     """Killed from outside, it is there again for the next call, in the era of the first."""
     peer, client, tools = stdio

@@ -1,16 +1,15 @@
-"""Servers of two libraries with the same tools, for the transports other than streamable HTTP.
+"""A server of the Python SDK, for the transports other than streamable HTTP.
 
-`python transports_app.py PORT --library mcp|fastmcp` serves HTTP+SSE; without a port, stdio. As a
-module it has the servers and the functions themselves. Each call of a tool adds a byte to the file
-that the environment variable CALLS names.
+`python transports_app.py PORT` serves HTTP+SSE; without a port, stdio. As a module it has the
+server, `server`, and the functions themselves. Each call of a tool adds a byte to the file that the
+environment variable CALLS names.
 """
 
-import argparse
 import logging
 import os
+import sys
 from pathlib import Path
 
-from fastmcp import FastMCP
 from mcp.server.mcpserver import MCPServer
 
 CALLS = os.environ.get("CALLS", "")
@@ -47,32 +46,17 @@ def die(name: str) -> str:
     os._exit(7)
 
 
-# Before the libraries set up their own: rendering tracebacks takes half a second each.
+# Before the library sets up its own: rendering tracebacks takes half a second each.
 logging.basicConfig(level=logging.CRITICAL)
 logging.disable(logging.CRITICAL)
-official = MCPServer("official", log_level="CRITICAL")
-fast = FastMCP("fast")
+server = MCPServer("transports-app", log_level="CRITICAL")
 for tool in (greet, boom, die):
-    official.add_tool(tool)
-    fast.tool(tool)
-
-
-def main() -> None:
-    """Read the switches and serve."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("port", type=int, nargs="?")
-    parser.add_argument("--library", choices=("mcp", "fastmcp"), default="mcp")
-    options = parser.parse_args()
-    if options.port is None:
-        official.run() if options.library == "mcp" else fast.run(show_banner=False)
-        return
-    from counting import serve
-
-    serve(
-        official.sse_app() if options.library == "mcp" else fast.http_app("/sse", transport="sse"),
-        options.port,
-    )
-
+    server.add_tool(tool)
 
 if __name__ == "__main__":
-    main()
+    if sys.argv[1:]:
+        from counting import serve
+
+        serve(server.sse_app(), int(sys.argv[1]))
+    else:
+        server.run()
