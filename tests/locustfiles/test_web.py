@@ -20,6 +20,15 @@ from playwright.sync_api import expect, sync_playwright
 ROOT = Path(__file__).resolve().parents[2]
 REPORTS = {"journal.jsonl", "report.json", "report.html", "report.md", "junit.xml", "samples.csv"}
 QUICK = "load: {users: 3, rounds: 2, round: 200ms, warmup: 100ms}"
+CODED = f"""
+name: coded
+title: Code of this machine
+arms:
+  code: {{python: coded_of_test}}
+journeys:
+  j: {{code: [{{run: note}}]}}
+{QUICK}
+"""
 ENDLESS = "load: {users: 3, rounds: 2, round: 600s, warmup: 0s, spawn_rate: 50}"
 PERCENTILE_50 = 5
 """Its column in the table of statistics, after type, name, requests, fails and median."""
@@ -134,6 +143,10 @@ def opened(folder):
         text = re.sub(r"^load: .*$", load, echo, flags=re.MULTILINE)
         own = folder / "scenarios" / f"{name}.yaml"
         own.write_text(text.replace("name: echo", f"name: {name}"))
+    for place in ("scenarios", "."):
+        (folder / place / "coded.yaml").write_text(CODED)
+    code = "def note(): open('noted', 'w').close()\n"
+    (folder / "scenarios" / "coded_of_test.py").write_text(code)
     page = Page(folder, "--scenario", "quick")
     try:
         yield page
@@ -199,6 +212,31 @@ def test_what_cannot_run_is_refused_in_the_form(page, form, said):
     assert said in answer["message"]
     assert page.state() in ("ready", "stopped")
     assert [run for run in page.runs()[before:] if (run / "journal.jsonl").exists()] == []
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        {"scenario": "coded.yaml"},
+        {"scenario": "./scenarios/coded.yaml"},
+        {"scenario": "quick", "target": "mcp=stdio:touch"},
+        {"scenario": "quick", "target": "mcp=python:coded_of_test"},
+    ],
+)
+def test_the_form_starts_no_code_that_is_typed_into_it(page, form):
+    """A path or a command in the form is somebody's who can reach the page, and not the user's."""
+    answer = page.start(**form)
+    assert answer["success"] is False
+    assert "runs code of this machine" in answer["message"]
+    assert not (page.folder / "noted").exists()
+
+
+def test_the_form_starts_code_of_a_scenario_that_goes_by_a_name(page):
+    """What the user has put into ./scenarios is his own choice."""
+    with page.expecting_a_run():
+        assert page.start("coded")["success"] is True
+    assert page.found[1]["arms"]["code"]["calls"] > 0
+    assert (page.folder / "noted").exists()
 
 
 def test_two_runs_after_each_other_both_write_their_reports(page):
