@@ -48,10 +48,12 @@ class McpClient(Session):
         a lost session, a lost stream, or when the server asks for input.
         """
         timeout = self.endpoint.timeout_s if timeout_s is None else timeout_s
-        if not self._opened:
+        if not self._opened or self._credentials is not None:
             start_ns = self._clock()
             try:
-                self.open()
+                self._use_token()
+                if not self._opened:
+                    self.open()
             except TargetError as error:
                 reply = Reply(start_ns).fail(error.outcome, f"no session: {error}")
                 reply.end_ns = self._clock()
@@ -175,18 +177,25 @@ class McpClient(Session):
                 return self._answer(reply, call, arguments, timeout_s)
             if reply.outcome == TRANSPORT_ERROR and reader.last_event and not self.modern:
                 return self._resume(reply, timeout_s)
-            if self._moved.follow(reader):
-                self._forget()
-            elif self._session and not reply.session_lost and _session_lost(reply):
-                try:
-                    self._initialize()
-                except TargetError as error:
-                    return reply.fail(error.outcome, f"session lost, and not opened again: {error}")
-                reply.session_lost = True
-            elif not self._relist(reply, call):
-                break
+            try:
+                if not self._reconcile(reply, call):
+                    break
+            except TargetError as error:
+                return reply.fail(error.outcome, f"{reply.detail}; {error}")
             reply = self._again(reply, call, arguments, timeout_s)
         return reply
+
+    def _reconcile(self, reply: Reply, call: Prepared) -> bool:
+        """Remove what the server refused a call for. Raises TargetError where that fails."""
+        if self._moved.follow(self.connection.reader):
+            self._forget()
+            return True
+        if self._session and not reply.session_lost and _session_lost(reply):
+            reply.detail = "session lost, and not opened again"
+            self._initialize()
+            reply.session_lost = True
+            return True
+        return self._authorize(reply) or self._relist(reply, call)
 
     def _answer(
         self, reply: Reply, call: Prepared, arguments: dict[str, Any] | None, timeout_s: float

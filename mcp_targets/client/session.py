@@ -7,7 +7,7 @@ import itertools
 import threading
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import msgspec
 
@@ -22,8 +22,21 @@ from mcp_targets.reply import OK, TIMEOUT, TRANSPORT_ERROR, Heard, Reply
 Observer = Callable[[str, Reply], None]
 """Is told of every request that is not a call: its method, its reply."""
 
+
+class Credentials(Protocol):
+    """What gives a client its access token."""
+
+    def current(self) -> str:
+        """Return the token to use now; empty while there is none. Raises TargetError."""
+
+    def renew(self, used: str, status: int, challenge: str, version: str) -> None:
+        """Get another token than the one that was refused. Raises TargetError."""
+
+
 NOTHING: Final[dict[str, Any]] = {}
 _VERSION_UNKNOWN: Final = -32022
+_MOST_ATTEMPTS: Final = 4
+"""Of one request: as it is, redirected, with a token, and with a token of more scope."""
 
 
 def _ignore(_method: str, _reply: Reply) -> None:
@@ -44,6 +57,7 @@ class Session:
         sleep: Callable[[float], None] = time.sleep,
         capabilities: Mapping[str, Any] = NOTHING,
         listens: bool = False,
+        credentials: Credentials | None = None,
     ) -> None:
         self.endpoint = endpoint
         self.protocol = protocol
@@ -55,6 +69,8 @@ class Session:
         self._observe = observe
         self._capabilities = capabilities
         self._listens = listens or bool(capabilities)
+        self._credentials = credentials
+        self._token = ""
         self._ids = itertools.count(1)
         self._session = ""
         self._opened = False
@@ -219,12 +235,15 @@ class Session:
         return eras.handshake_headers(self.version, self._session)
 
     def _head(self, headers: list[tuple[str, str]], method: str = "POST") -> bytes:
+        if self._token:
+            headers = [*headers, ("Authorization", f"Bearer {self._token}")]
         return self.endpoint.line(method, self._moved.target) + self.endpoint.fields(headers)
 
     def _request(self, method: str, params: dict[str, Any], *, modern: bool) -> Reply:
         """Send a request that is not a call, follow one redirect, tell the observer."""
         request_id = next(self._ids)
-        for _ in range(2):
+        for _ in range(_MOST_ATTEMPTS):
+            self._use_token()
             if modern:
                 headers = eras.modern_headers(method, params)
                 sent = eras.modern_params(params, self._capabilities, NOTHING)
@@ -237,7 +256,7 @@ class Session:
                 sent = params
             message = eras.encode_message(request_id, eras.encode_tail(method, sent))
             reply = self._send(with_body(self._head(headers), message))
-            if not self._moved.follow(self.connection.reader):
+            if not self._moved.follow(self.connection.reader) and not self._authorize(reply):
                 break
         if reply.outcome == OK:
             jsonrpc.judge(reply, request_id)
@@ -247,6 +266,23 @@ class Session:
         if reply.outcome == TRANSPORT_ERROR and reply.bytes_in == 0:
             raise ConnectError(f"{method}: {reply.detail}")
         return reply
+
+    def _use_token(self) -> None:
+        """Take the current token. Raises TargetError when it has expired and none is to be had."""
+        if self._credentials is not None and self._token != (token := self._credentials.current()):
+            self._token = token
+            self._forget()
+
+    def _authorize(self, reply: Reply) -> bool:
+        """Get a token where the server wants one, or another one. Raises TargetError."""
+        if self._credentials is None or reply.status not in (401, 403):
+            return False
+        challenge = self.connection.reader.header(b"www-authenticate").decode("latin-1")
+        if reply.status == 403 and "insufficient_scope" not in challenge:
+            return False
+        self._credentials.renew(self._token, reply.status, challenge, self.version)
+        self._use_token()
+        return True
 
     def _send(self, request: bytes) -> Reply:
         timeout_s = self.endpoint.timeout_s
