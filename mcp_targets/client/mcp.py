@@ -39,7 +39,10 @@ class McpClient(Session):
     # Calling.
 
     def call(
-        self, call: Prepared, arguments: dict[str, Any] | None = None, timeout_s: float | None = None
+        self,
+        call: Prepared,
+        arguments: dict[str, Any] | None = None,
+        timeout_s: float | None = None,
     ) -> Reply:
         """Send a request and judge the answer.
 
@@ -89,27 +92,22 @@ class McpClient(Session):
     def list_all(self, method: str, key: str, timeout_s: float | None = None) -> Reply:
         """List all of a kind, page by page, as one call; its body is that of a single page."""
         timeout = self.endpoint.timeout_s if timeout_s is None else timeout_s
-        whole: Reply | None = None
+        whole = self.call(Request(method, {}), None, timeout)
         listed: list[Any] = []
-        request = Request(method, {})
         for _ in range(_MAX_PAGES):
-            left_s = timeout if whole is None else self._left_s(whole, timeout)
-            reply = self.call(request, None, left_s)
-            whole = reply if whole is None else _joined(whole, reply)
             if whole.outcome != OK:
                 return whole
-            result = jsonrpc.result_of(reply)
+            result = jsonrpc.result_of(whole)
             page = result.get(key)
             if not isinstance(page, list):
                 return whole.fail(CHECK_FAILED, f"{method}: the result has no list of {key}")
             listed += page
             cursor = result.get("nextCursor")
             if not isinstance(cursor, str):
-                if len(listed) != len(page):
-                    answer = {"jsonrpc": "2.0", "id": None, "result": {**result, key: listed}}
-                    whole.body = msgspec.json.encode(answer)
+                whole.body = msgspec.json.encode({"result": {**result, key: listed}})
                 return whole
-            request = Request(method, {"cursor": cursor})
+            left_s = self._left_s(whole, timeout)
+            whole = _joined(whole, self.call(Request(method, {"cursor": cursor}), None, left_s))
         return whole.fail(CHECK_FAILED, f"{method} does not end after {_MAX_PAGES} pages")
 
     def list_tools(self) -> dict[str, Tool]:
@@ -260,7 +258,7 @@ class McpClient(Session):
             encoded = self._encode_call(call, arguments, added)
             constant = True
         else:
-            params = {**(call.params if arguments is None else arguments or {}), **added}
+            params = {**(call.params or NOTHING), **(arguments or NOTHING), **added}
             head = self._head(self._headers(call.method, params))
             encoded = head, eras.encode_tail(call.method, self._params(params, call))
             constant = arguments is None

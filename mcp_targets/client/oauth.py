@@ -1,14 +1,15 @@
 """OAuth 2.1 as MCP has it, for one arm: one token, shared by all its users.
 
-The flow itself (metadata of the resource and of its authorization server, registration, PKCE, scopes,
-refresh) is that of the official SDK, driven here step by step: its coroutines only build requests
-and read replies, so they need no event loop, and one lock makes concurrent users wait for one
-renewal.
+The flow itself (metadata of the resource and of its authorization server, registration, PKCE,
+scopes, refresh) is that of the official SDK, driven here step by step: its coroutines only build
+requests and read replies, so they need no event loop, and one lock makes concurrent users wait for
+one renewal.
 """
 
 import logging
 import threading
 import time
+import warnings
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -28,6 +29,7 @@ from mcp.shared.auth import (
     OAuthClientMetadata,
     OAuthToken,
 )
+from mcp.shared.exceptions import MCPDeprecationWarning
 from pydantic import AnyUrl, ValidationError
 
 from mcp_targets.client.errors import NegotiationError
@@ -77,8 +79,12 @@ class OAuth:
         self._clock = clock
         self._lock = threading.Lock()
         self._http = httpx2.Client(verify=verify, trust_env=False, timeout=_ANSWER_S)
-        self._provider = _provider(url, identity, self._http)
-        self._provider.context.lock = _Unlocked()  # type: ignore[assignment] -- ours is held
+        with warnings.catch_warnings():
+            # That any authorization server gets the credentials where no issuer is given.
+            warnings.simplefilter("ignore", MCPDeprecationWarning)
+            self._provider = _provider(url, identity, self._http)
+        # Ours is held around it, and needs no event loop.
+        self._provider.context.lock = _Unlocked()  # type: ignore[assignment]
         self._refreshed = ""
         self._answered: set[str] = set()
 
@@ -194,7 +200,7 @@ class _Redirect:
 
 
 class _Unlocked:
-    """Stands for the flow's own lock, which would need an event loop."""
+    """Stands for the flow's own lock."""
 
     async def __aenter__(self) -> None:
         pass
