@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from mcp_targets.client.answers import SILENT, Answers
+from mcp_targets.client.answers import Answers
 from mcp_targets.client.tools import Tool
 
 PROGRESS_TOKEN: Final = "mcp-perf"  # noqa: S105 -- names a call, opens nothing
@@ -31,13 +31,14 @@ class Call:
         tool: Tool,
         arguments: dict[str, Any] | None,
         *,
-        answers: Answers = SILENT,
+        answers: Answers | None = None,
         meta: Mapping[str, Any] = _NONE,
     ) -> None:
         self.tool = tool
         self.arguments = arguments
         """None: the arguments come with each call."""
         self.answers = answers
+        """None: those of the client."""
         self.meta = meta
         """What `_meta` has beside the envelope of the era: `progressToken`, a log level."""
 
@@ -52,7 +53,7 @@ class Request:
         method: str,
         params: dict[str, Any] | None,
         *,
-        answers: Answers = SILENT,
+        answers: Answers | None = None,
         meta: Mapping[str, Any] = _NONE,
     ) -> None:
         self.method = method

@@ -61,7 +61,7 @@ class McpClient(Session):
                 reply = Reply(start_ns).fail(error.outcome, f"no session: {error}")
                 reply.end_ns = self._clock()
                 return reply
-        self._answers = call.answers
+        self._answers = call.answers or self._script
         self._heard = None
         reply = self._call_once(call, arguments, timeout)
         if reply.outcome != OK:
@@ -199,7 +199,7 @@ class McpClient(Session):
         self, reply: Reply, call: Prepared, arguments: dict[str, Any] | None, timeout_s: float
     ) -> Reply:
         """Give the input that a result asks for, round by round."""
-        rounds = Rounds(call.answers)
+        rounds = Rounds(self._answers)
         while jsonrpc.wants_input(reply):
             try:
                 added, pause_s = rounds.following(jsonrpc.result_of(reply))

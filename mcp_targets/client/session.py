@@ -6,7 +6,7 @@ Opening raises `TargetError`, because without a session there is nothing to meas
 import itertools
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -55,7 +55,7 @@ class Session:
         clock: Clock = time.perf_counter_ns,
         waits: WaitFactory | None = None,
         sleep: Callable[[float], None] = time.sleep,
-        capabilities: Mapping[str, Any] = NOTHING,
+        answers: Answers = SILENT,
         listens: bool = False,
         credentials: Credentials | None = None,
     ) -> None:
@@ -67,8 +67,11 @@ class Session:
         self._clock = clock
         self._sleep = sleep
         self._observe = observe
-        self._capabilities = capabilities
-        self._listens = listens or bool(capabilities)
+        self._script = answers
+        """What is answered where a call brings no answers of its own; it says what is declared."""
+        self._answers = answers
+        self._capabilities = answers.capabilities
+        self._listens = listens or bool(self._capabilities)
         self._credentials = credentials
         self._token = ""
         self._ids = itertools.count(1)
@@ -79,7 +82,6 @@ class Session:
         self._side: Connection | None = None
         """For what is said while the connection is busy with a stream."""
         self._side_lock = threading.Lock()
-        self._answers: Answers = SILENT
         self._heard: Heard | None = None
 
     @property

@@ -77,7 +77,7 @@ def play(url: str, env: Mapping[str, str]) -> None:
     version = env.get("MCP_CONFORMANCE_PROTOCOL_VERSION", "auto")
     context = json.loads(env.get("MCP_CONFORMANCE_CONTEXT", "{}"))
     who = credentials(url, scenario, context) if scenario.startswith("auth/") else None
-    client = McpClient(Endpoint.of(url), version, capabilities=ACCEPT.capabilities, credentials=who)
+    client = McpClient(Endpoint.of(url), version, answers=DEFAULTS, credentials=who)
     try:
         client.negotiate()
         tools = client.list_tools()
