@@ -69,7 +69,7 @@ async def work(steps: int, ctx: Context) -> str:
     return "done"
 
 
-async def hang(ctx: Context) -> str:
+async def hang() -> str:
     """Wait until somebody cancels the call."""
     try:
         await anyio.sleep(20)
@@ -138,7 +138,7 @@ def main() -> None:
         return f"Greet {name}"
 
     @server.completion()
-    async def complete(ref, argument, context):
+    async def complete(_ref, argument, _context):
         names = [name for name in ("Ada", "Alan", "Grace") if name.startswith(argument.value)]
         return Completion(values=names)
 
