@@ -138,7 +138,7 @@ def _unprotected(host: str) -> list[str]:
     where = "on all addresses" if _is_everywhere(host) else f"at {host}"
     return [
         f"--web-host: the web page would be open to the network {where}, without a login",
-        "leave --web-host out, and reach the page from elsewhere by ssh -L 8089:127.0.0.1:8089 HOST",
+        "leave --web-host out; from elsewhere, open a tunnel: ssh -L 8089:127.0.0.1:8089 HOST",
         "or add --web-login, with a password in MCP_PERF_WEB_PASSWORD; or do without: --headless",
     ]
 
