@@ -142,12 +142,12 @@ def opened(folder, *arguments, **environ):
 
 
 @contextlib.contextmanager
-def chromium():
+def chromium(*arguments):
     """Start a browser."""
     path = shutil.which("chromium")
     if path is None:
         pytest.fail("no chromium on the PATH: install it (apt-get install chromium)")
     with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=path, args=BROWSER)
+        running = playwright.chromium.launch(executable_path=path, args=[*BROWSER, *arguments])
         yield running
         running.close()
