@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
-from reports.arms import arm_numbers
+from reports.arms import arm_numbers, unsampled
 from reports.document import Comparison, Failure, Generator, Report
 from reports.groups import CALL
 from reports.journal import AnyRecord, JournalError, SampleRecord, read
@@ -33,6 +33,8 @@ COMPARED: Final = (
     "journey_p50",
     "journey_p95",
 )
+COMPARED_WHERE_KNOWN: Final = ("cpu_per_journey", "bytes_per_journey")
+"""Only where both arms have a number: what was not sampled is no comparison that failed."""
 
 
 def load_report(run_folder: Path) -> tuple[Report, list[SampleRecord]]:
@@ -86,6 +88,7 @@ def build(records: Iterable[AnyRecord]) -> Report:
         generator=_generator(tally, evidence, lost),
         environment={"seed": tally.run.seed, "load": tally.run.load, **tally.run.environment},
         timeline=tally.timeline.points(),
+        resources=tally.resources.points(),
         failures=_failures(tally, evidence),
         notes=notes(tally, evidence),
     )
@@ -109,6 +112,7 @@ def _evidence(tally: RunTally, arm: str, by_turn: Mapping[int, Totals]) -> Evide
     turns = tally.measured(arm)
     return Evidence(
         totals=Totals(turns),
+        unsampled=unsampled(tally, arm),
         rounds={t.started.round: by_turn[t.started.turn] for t in turns if t.finished},
         complete=tally.complete,
     )
@@ -134,11 +138,20 @@ def _comparisons(evidence: Mapping[str, Evidence]) -> list[Comparison]:
     base = CONTROL if CONTROL in evidence else next(iter(evidence), "")
     found, pairs = [], []
     for arm in evidence:
-        for metric in COMPARED if arm != base else ():
+        for metric in _compared(evidence[arm], evidence[base]) if arm != base else ():
             values, bases = paired(metric, evidence[arm], evidence[base])
             found.append(compare(metric, arm, base, values, bases))
             pairs.append(len(values))
     return holm(found, pairs)
+
+
+def _compared(arm: Evidence, base: Evidence) -> list[str]:
+    known = (
+        metric
+        for metric in COMPARED_WHERE_KNOWN
+        if all(what.totals.value(metric) for what in (arm, base))
+    )
+    return [*COMPARED, *known]
 
 
 def _generator(

@@ -17,6 +17,7 @@ from pydantic import (
 )
 
 from scenarios import gates, syntax, units
+from scenarios.resources import Resources, whose
 from scenarios.wording import InputError, one_of
 
 Seconds = Annotated[float, BeforeValidator(units.seconds)]
@@ -69,6 +70,7 @@ class Arm(Part):
     timeout: PositiveSeconds = 10.0
     tls: Tls = Tls()
     vars: Variables = Field(default_factory=dict)
+    resources: Annotated[InstanceOf[Resources], BeforeValidator(whose)] = Resources()
 
     @model_validator(mode="after")
     def _check(self) -> Self:
