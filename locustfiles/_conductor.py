@@ -4,8 +4,8 @@ It runs where Locust's statistics are kept: in the only process, or in the maste
 before every node has drained the last one and has its connections ready for the next.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import astuple, dataclass, field
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -44,7 +44,7 @@ class Conductor:
 
     def __init__(
         self,
-        turns: Sequence[Turn],
+        turns: Iterable[Turn],
         *,
         nodes: Callable[[], set[str]],
         tell: Callable[[str, dict[str, Any]], None],
@@ -143,18 +143,13 @@ class Conductor:
                     round=turn.round,
                     at_s=at_s,
                     planned_s=turn.seconds,
+                    users=turn.users,
+                    rate=turn.rate,
                 ),
                 *before,
             ]
         )
-        order = {
-            "arm": turn.arm,
-            "phase": turn.phase,
-            "round": turn.round,
-            "seconds": turn.seconds,
-            "grace_s": grace_s,
-            "at_s": at_s,
-        }
+        order = {"plan": astuple(turn), "grace_s": grace_s, "at_s": at_s}
         self._ask("done", "go", turn.number, order, turn.seconds + grace_s + _MARGIN_S)
         if self._beside is not None:
             self._write(self._beside.end(turn))

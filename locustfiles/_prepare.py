@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from locustfiles._refusal import CONFIGURATION, Refusal
 from locustfiles._resource_sources import Source, find_resources
-from locustfiles._schedule import Turn, fit, plan
+from locustfiles._schedule import Turn, fit, levels, plan
 from locustfiles._targets import ArmTarget, reach_all, unknown_tools
 from mcp_targets.systems.launcher import Systems
 from scenarios.loader import Loaded, ScenarioError, find, load, unknown_names
@@ -61,17 +61,21 @@ class Prepared:
     def load(self) -> dict[str, Any]:
         """Describe the load, for the journal."""
         rounds = [turn for turn in self.turns if turn.phase == "round"]
-        think = self.loaded.scenario.load.think
-        return {
-            "model": "closed",
+        load_ = self.loaded.scenario.load
+        described = {
+            "model": "open" if load_.open else "closed",
+            "shape": "stages" if load_.stages else load_.shape,
             "users": self.users,
             "spawn_rate": self.spawn_rate,
             "rounds": len(rounds) // len(self.targets),
             "round_s": rounds[0].seconds,
-            "warmup_s": self.loaded.scenario.load.warmup,
-            "think_s": list(think),
+            "warmup_s": load_.warmup,
+            "think_s": list(load_.think),
             "order": [turn.arm for turn in rounds],
         }
+        if load_.open:
+            described |= {"rate_per_s": load_.peak, "arrivals": load_.arrivals}
+        return described
 
 
 def read(wish: Wish, environ: Mapping[str, str] = os.environ) -> Loaded:
@@ -109,8 +113,8 @@ def prepare(wish: Wish) -> Prepared:
     pointed = _pointed(wish.targets, loaded)
     load_ = loaded.scenario.load
     arms = list(loaded.scenario.arms)
-    rounds, round_s = fit(load_.rounds, load_.round, len(arms), wish.run_time_s)
-    users = wish.users or load_.users
+    rounds, round_s = fit(load_.round_count, load_.round_s, len(arms), wish.run_time_s)
+    users = wish.users or load_.lanes
     run_id = _run_id(loaded.scenario.name)
     folder = _folder(wish.out, run_id)
     prepared = Prepared(
@@ -119,7 +123,7 @@ def prepare(wish: Wish) -> Prepared:
         run_id=run_id,
         users=users,
         spawn_rate=wish.spawn_rate or load_.spawn_rate or min(float(users), 100.0),
-        turns=plan(arms, rounds, round_s, load_.warmup),
+        turns=plan(arms, levels(load_, rounds, users), round_s, load_.warmup),
         folder=folder,
         systems=Systems(folder / "systems"),
     )

@@ -24,6 +24,8 @@ class Task:
     loaded: Loaded
     targets: dict[str, ArmTarget]
     nodes: int
+    users: int
+    """At the highest level, all nodes together."""
 
 
 class _Message(msgspec.Struct):
@@ -36,11 +38,12 @@ class _Message(msgspec.Struct):
     excluded_tags: list[str]
     targets: dict[str, tuple[str, str, dict[str, Any]]]
     nodes: int
+    users: int
 
 
 def local(prepared: Prepared) -> Task:
     """Return the task of the only node."""
-    return Task(prepared.loaded, prepared.targets, 1)
+    return Task(prepared.loaded, prepared.targets, 1, prepared.users)
 
 
 def send(prepared: Prepared, options: Any, nodes: int) -> None:
@@ -59,6 +62,7 @@ def send(prepared: Prepared, options: Any, nodes: int) -> None:
             for name, target in prepared.targets.items()
         },
         nodes=nodes,
+        users=prepared.users,
     )
     setattr(options, OPTION, msgspec.json.encode(message).decode())
 
@@ -78,4 +82,4 @@ def receive(options: Any) -> Task:
         name: reach(name, loaded.scenario.arms[name], loaded, url, variables, version)
         for name, (url, version, variables) in message.targets.items()
     }
-    return Task(loaded, targets, message.nodes)
+    return Task(loaded, targets, message.nodes, message.users)

@@ -273,7 +273,11 @@ class Session:
 
     def _build_bench(self, task: _relay.Task) -> None:
         node = "local" if not self._worker else self.runner.client_id
-        recorder = Recorder(node, self._send_records if self._worker else self._keep_records)
+        recorder = Recorder(
+            node,
+            self._send_records if self._worker else self._keep_records,
+            late_ns=int(task.loaded.scenario.limits.loop_lag_p99 * 1e9),
+        )
         self.bench = Bench(
             task.loaded,
             task.targets,
@@ -281,6 +285,7 @@ class Session:
             self.environment.events.request.fire,
             node_index=max(0, self.runner.worker_index) if self._worker else 0,
             nodes=task.nodes,
+            users=task.users,
         )
         bench = self.bench
         self._performer = Performer(
@@ -288,6 +293,7 @@ class Session:
             recorder,
             lambda: bench.await_members(lambda: self.runner.user_count),
             lambda kind, data: self.runner.send_message(ANSWER, {"kind": kind, **data}),
+            bench.arrivals,
         )
         if self._worker:
             self._performer.start()

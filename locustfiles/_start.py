@@ -52,8 +52,8 @@ def _prefill(options: Any) -> None:
     """Put the scenario's own load into the form, so that Start is all there is to press."""
     with _refusals():
         load = read(_options.wish(options)).scenario.load
-    options.num_users = load.users
-    options.spawn_rate = options.spawn_rate or load.spawn_rate or min(load.users, 100)
+    options.num_users = load.lanes
+    options.spawn_rate = options.spawn_rate or load.spawn_rate or min(float(load.lanes), 100.0)
 
 
 @contextlib.contextmanager

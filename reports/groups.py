@@ -11,6 +11,8 @@ from reports.samples import ENDED, FAILED, OK
 
 CALL: Final = "call"
 JOURNEY: Final = "journey"
+START: Final = "start"
+"""Journeys that began in an open load; their times are how late they did: the schedule's lag."""
 
 
 class Tally:

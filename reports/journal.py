@@ -62,6 +62,10 @@ class TurnStarted(Record, tag="turn", frozen=True, kw_only=True):
     """From 1; the warm-up is round 0."""
     at_s: float
     planned_s: float
+    users: int = 0
+    """The level: users at work; in an open load the most journeys in flight."""
+    rate: float = 0.0
+    """Open load: journeys planned per second, all nodes together; 0 in a closed one."""
 
 
 class Cell(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -69,7 +73,7 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     arm: str
     kind: str
-    """`call` or `journey`."""
+    """`call`, `journey`, or `start`: by how much journeys of an open load began late."""
     name: str
     """The step (`tools/call echo`, `GET /users`), or the journey."""
     cls: str
@@ -108,6 +112,8 @@ class Slice(Record, tag="slice", frozen=True, kw_only=True):
     seconds: float
     cells: list[Cell]
     health: Health
+    draining: bool = False
+    """Open load: after the time that rates are taken from; the calls count in all else."""
 
 
 class TurnEnded(Record, tag="turn_end", frozen=True, kw_only=True):
@@ -117,10 +123,13 @@ class TurnEnded(Record, tag="turn_end", frozen=True, kw_only=True):
     node: str
     users: int
     busy_s: float
-    """Mean over users of the time from the turn's start to the end of the user's last journey,
-    at least the turn's planned length: the denominator of throughput."""
+    """The denominator of throughput. Closed load: mean over users of the time from the turn's
+    start to the end of the user's last journey, at least the turn's planned length. Open load: the
+    turn's length."""
     planned: int
+    """Calls in a closed load; arrivals in an open one, where planned = started + dropped."""
     dropped: int = 0
+    """Arrivals that found `max_in_flight` journeys in flight."""
 
 
 class SampleRecord(Record, tag="sample", frozen=True, kw_only=True):

@@ -14,7 +14,9 @@ class Share:
     """A node's part of a turn."""
 
     done: Counter[tuple[str, str]] = field(default_factory=Counter)
-    """Ended calls, and journeys with every step ok, by kind and name: the numerators of rates."""
+    """Ended calls, and journeys with every step ok, by kind and name: the numerators of rates.
+
+    In an open load without those that ended in the drain: their turn's time was over."""
     journey_ns: int = 0
     active: bool = False
     observed_s: float = 0.0
@@ -69,7 +71,7 @@ class Turn:
             self.parts.setdefault((cell.kind, cell.name, cell.cls), Tally()).add(cell)
             if cell.kind == JOURNEY:
                 share.journey_ns += cell.total_ns
-            if cell.cls in (ENDED if cell.kind == CALL else (OK,)):
+            if not part.draining and cell.cls in (ENDED if cell.kind == CALL else (OK,)):
                 share.done[cell.kind, cell.name] += cell.n
 
     def end(self, record: TurnEnded) -> None:

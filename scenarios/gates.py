@@ -14,7 +14,7 @@ from typing import Final, Literal
 
 from scenarios.wording import InputError, one_of, quote, suggest
 
-Kind = Literal["time", "fraction", "rate", "count", "share", "bytes", "growth"]
+Kind = Literal["time", "fraction", "rate", "count", "share", "work", "bytes", "growth"]
 Needs = Literal["calls", "journeys", "planned", "resources"]
 
 
@@ -72,13 +72,14 @@ METRICS: Final[Mapping[str, Metric]] = {
     "dropped": Metric("count", "planned"),
     "bytes_per_journey": Metric("bytes", "journeys"),
     "cpu": Metric("share", "resources"),
-    "cpu_per_journey": Metric("time", "resources"),
+    "cpu_per_journey": Metric("work", "resources"),
     "rss": Metric("bytes", "resources"),
     "rss_growth_per_hour": Metric("growth", "resources"),
     "threads": Metric("count", "resources"),
     "fds": Metric("count", "resources"),
 }
 
+_DURATIONS: Final = {"us": 1e3, "ms": 1, "s": 1e-3, "m": 1 / 60e3}
 _BYTES: Final = {
     "B": 1,
     "kB": 1e-3,
@@ -90,10 +91,11 @@ _BYTES: Final = {
 }
 
 _NOTATIONS: Final[Mapping[Kind, _Notation]] = {
-    "time": _Notation("ms", {"us": 1e3, "ms": 1, "s": 1e-3, "m": 1 / 60e3}, "200ms"),
+    "time": _Notation("ms", _DURATIONS, "200ms"),
     "fraction": _Notation("fraction", {"%": 100}, "0.1%", most=1),
     "rate": _Notation("/s", {"/s": 1, "k/s": 1e-3}, "500/s"),
     "count": _Notation("count", {"": 1, "k": 1e-3, "M": 1e-6}, "100"),
+    "work": _Notation("ms", _DURATIONS, "5ms"),
     "share": _Notation("fraction", {"%": 100}, "80%"),
     "bytes": _Notation("B", _BYTES, "200MB"),
     "growth": _Notation("fraction/h", {"%": 100}, "1%", least=float("-inf")),

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from locustfiles import _conductor
 from locustfiles._conductor import Conductor
-from locustfiles._schedule import plan
+from locustfiles._schedule import Level, Turn, plan
 from reports.journal import Note, TurnEnded, TurnStarted
 
 
@@ -111,7 +111,9 @@ class Stage:
         node.turn = data["turn"]
         node.opened.append((data["turn"], self.world.now_s, 0.0))
         self.log.append((self.world.now_s, "open", node.name, data["turn"]))
-        self.world.at(data["seconds"], lambda: self.end(node, data["turn"], node.drain_s))
+        self.world.at(
+            Turn(*data["plan"]).seconds, lambda: self.end(node, data["turn"], node.drain_s)
+        )
 
     def end(self, node, turn, drain_s):
         """End a node's turn, if it is still open."""
@@ -145,7 +147,8 @@ class Waiting:
         self.complete = complete
 
 
-TURNS = plan(["rest", "mcp"], 2, 5.0, 1.0)
+ALONE = Level(1)
+TURNS = plan(["rest", "mcp"], [ALONE] * 2, 5.0, 1.0)
 
 
 @pytest.fixture
@@ -172,10 +175,7 @@ def test_an_order_says_what_a_node_needs(conducted):
         "go",
         {
             "turn": 2,
-            "arm": "rest",
-            "phase": "round",
-            "round": 1,
-            "seconds": 5.0,
+            "plan": (2, "rest", "round", 1, 5.0, 1, 0.0),
             "grace_s": 2.0,
             "at_s": pytest.approx(0.1 + 1.2 + 0.1 + 1.2 + 0.1),
         },
@@ -204,7 +204,7 @@ NODES = st.lists(st.tuples(DELAYS, DELAYS), min_size=1, max_size=4)
 def test_rounds_never_overlap(delays, rounds):
     """No node opens a turn before every node has ended the last one and is ready for the next."""
     with pytest.MonkeyPatch.context() as monkeypatch:
-        turns = plan(["a", "b"], rounds, 2.0, 1.0)
+        turns = plan(["a", "b"], [ALONE] * rounds, 2.0, 1.0)
         nodes = [Node(str(n), ready_s=r, drain_s=d) for n, (r, d) in enumerate(delays)]
         stage = Stage(monkeypatch, turns, nodes)
         stage.conductor.conduct()
@@ -350,7 +350,7 @@ def test_the_grace_is_the_calls_timeout_within_the_round(
 ):
     """Without a `grace` in the file it follows from the timeout and the round's length."""
     stage = conducted(Node("a"), grace_s=grace_s, timeout_s=timeout_s)
-    (turn,) = plan(["a"], 1, seconds, 0.0)
+    (turn,) = plan(["a"], [ALONE] * 1, seconds, 0.0)
     assert stage.conductor.grace_s(turn) == expected
 
 

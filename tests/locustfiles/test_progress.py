@@ -9,7 +9,7 @@ from rich.console import Console
 
 from locustfiles import _progress
 from locustfiles._progress import Progress
-from locustfiles._schedule import plan
+from locustfiles._schedule import Level, plan
 from reports.histogram import Histogram
 from reports.journal import SETUP, Cell, Health, RunEnded, Slice, TurnEnded, TurnStarted
 from reports.samples import INTERRUPTED, OK, TIMEOUT, TOOL_ERROR
@@ -23,7 +23,7 @@ class Show:
 
     def __init__(self, *, terminal=False):
         self.out = io.StringIO()
-        turns = plan(["rest", "mcp"], 2, 5.0, 1.0)
+        turns = plan(["rest", "mcp"], [Level(1)] * 2, 5.0, 1.0)
         targets = {
             "rest": SimpleNamespace(url="http://127.0.0.1:1"),
             "mcp": SimpleNamespace(url="http://127.0.0.1:2/mcp"),

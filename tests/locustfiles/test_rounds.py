@@ -39,7 +39,7 @@ class User:
     def live(self):
         """Walk journeys for ever."""
         while True:
-            self.node.stage.perform(lambda _arm: self._journey, lambda: LONG_S)
+            self.node.stage.perform(lambda _arm: lambda _at: self._journey(), lambda: LONG_S)
             gevent.sleep(0)
 
     def _journey(self):
@@ -88,10 +88,7 @@ def go(turn=3, *, seconds=LONG_S, grace_s=LONG_S, at_s=30.0):
     """Return the order to run a turn."""
     return {
         "turn": turn,
-        "arm": "mcp",
-        "phase": "round",
-        "round": 2,
-        "seconds": seconds,
+        "plan": (turn, "mcp", "round", 2, seconds, 1, 0.0),
         "grace_s": grace_s,
         "at_s": at_s,
     }
