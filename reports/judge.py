@@ -158,7 +158,7 @@ def _single(gate: Gate, evidence: Evidence) -> _Finding:
     if value is None or gate.value is None:
         return _Finding("INCONCLUSIVE", f"{metric} of {gate.arm} could not be measured.")
     bound = _Bound(f"{gate.arm}.{metric}", gate.op, gate.value, gate.unit)
-    if _is_fact(metric):
+    if _is_fact(metric) or metric.endswith("max"):
         return bound.plainly(value)
     if METRICS[metric].kind == "growth":
         return _growing(bound, totals.usage.growth, value)
@@ -171,8 +171,8 @@ def _single(gate: Gate, evidence: Evidence) -> _Finding:
 
 
 def _is_fact(metric: str) -> bool:
-    """Tell whether a number is what it is: what was counted, and what was the most."""
-    return METRICS[metric].kind == "count" or metric.endswith("max") or metric == "rss"
+    """Tell whether a number is what it is, and so is its ratio: what was counted, or held."""
+    return METRICS[metric].kind == "count" or metric == "rss"
 
 
 def _growing(bound: _Bound, found: Growth, value: float) -> _Finding:
