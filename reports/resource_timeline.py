@@ -9,6 +9,8 @@ from reports.usage import highest, used_s
 
 MOST_POINTS: Final = 4_000
 """Points over time; a longer run has wider ones, but at least one for each turn."""
+SHORTEST_S: Final = 0.5
+"""CPU time is told in steps of 10 ms: what is left at a turn's end is too short for a rate."""
 
 
 @dataclass
@@ -54,7 +56,7 @@ class ResourceTimeline:
 
     def __init__(self) -> None:
         self._stretches: list[_Stretch] = []
-        self._grain_s = 0.0
+        self._grain_s = SHORTEST_S
         self._most = MOST_POINTS
 
     def add(self, before: ResourceSample, after: ResourceSample, turn: TurnStarted) -> None:
@@ -71,7 +73,11 @@ class ResourceTimeline:
 
     def _append(self, stretch: _Stretch) -> None:
         last = self._stretches[-1] if self._stretches else None
-        if last and last.after is stretch.before and last.seconds < self._grain_s:
+        if (
+            last is not None
+            and last.after is stretch.before
+            and (last.seconds < self._grain_s or stretch.seconds < SHORTEST_S)
+        ):
             self._stretches[-1] = last.merged(stretch)
         else:
             self._stretches.append(stretch)

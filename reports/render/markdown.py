@@ -8,8 +8,16 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from reports.document import Failure, Latency, Report, RoundNumbers, StepNumbers
+from reports.document import (
+    Failure,
+    Latency,
+    Report,
+    ResourceNumbers,
+    RoundNumbers,
+    StepNumbers,
+)
 from reports.render import numbers, wording
+from reports.render.arm_rows import growth
 from reports.render.text import clip, one_line
 
 _MARKS: Final = {"PASS": "\u2705", "FAIL": "\u274c", "INCONCLUSIVE": "\u2754", "INVALID": "\u26a0"}
@@ -155,6 +163,36 @@ def _arms(report: Report) -> str:
     return _table((*headings, "Dropped", "Classes"), rows)
 
 
+def _resources(report: Report) -> str:
+    """Write what the targets used, and why what is not known is not."""
+    rows = (
+        (
+            f"{code(name)} {text(used.source, _NAME_LIMIT)}".rstrip(),
+            numbers.percent(used.cpu),
+            numbers.ms(used.cpu_per_journey_ms),
+            *(numbers.byte_size(size) for _, size in used.rss_bytes),
+            growth(used),
+            numbers.count(used.threads),
+            numbers.count(used.fds),
+        )
+        for name, used in _used(report)
+        if used.source
+    )
+    headings = ("Arm", "CPU of a core", "CPU per journey", "RSS at the start", "Most", "At the end")
+    unknown = [
+        f"- {code(name)} was not sampled: {text(used.why_not)}"
+        for name, used in _used(report)
+        if used.why_not
+    ]
+    table = _table((*headings, "RSS growth, 95 %", "Threads", "Descriptors"), rows)
+    known = any(used.source for _, used in _used(report))
+    return "\n".join([*([table] if known else []), *([""] if known and unknown else []), *unknown])
+
+
+def _used(report: Report) -> list[tuple[str, ResourceNumbers]]:
+    return [(name, arm.resources) for name, arm in report.arms.items()]
+
+
 _TIMES: Final = ("p50", "p95", "p99", "max")
 
 
@@ -218,12 +256,14 @@ def _environment(report: Report) -> str:
 def render(report: Report) -> str:
     """Write the report as GitHub-flavoured Markdown, parts without content left out."""
     arms = report.arms.items()
+    resources = _resources(report)
     notes = "\n".join(f"- {text(note)}" for note in report.notes[:_ROW_LIMIT])
     parts = (
         ("Gates", report.gates, _gates(report)),
         ("Comparison", report.comparisons, _comparisons(report)),
         ("Order of arms", any(arm.rounds for _, arm in arms), _order(report)),
         ("Arms", report.arms, _arms(report)),
+        ("What the target used", any(u.source or u.why_not for _, u in _used(report)), resources),
         ("Steps", report.arms, _breakdown("Step", ((name, arm.steps) for name, arm in arms))),
         (
             "Journeys",

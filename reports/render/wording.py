@@ -39,7 +39,7 @@ _METRICS: Final[Mapping[str, str]] = {
     "cpu": "of one core; more than 100 % where several are used",
     "cpu_per_journey": "CPU time of the target, for each journey with every step ok",
     "rss": "resident memory, the most",
-    "rss_growth_per_hour": "slope of the resident memory over the run",
+    "rss_growth_per_hour": "slope of the resident memory over the run, 95 % interval",
     "threads": "the most",
     "fds": "open file descriptors, the most",
 }

@@ -230,8 +230,12 @@ GATES = [
     for metric, what in METRICS.items()
     for op in ("<", "<=", ">", ">=")
     for value in {
-        **{"time": ("1ms", "9s"), "fraction": ("1%", "99%"), "rate": ("1/s", "9k/s")},
-        **{"share": ("1%", "400%"), "work": ("1us", "9s"), "bytes": ("1B", "9GiB")},
+        "time": ("1ms", "9s"),
+        "fraction": ("1%", "99%"),
+        "rate": ("1/s", "9k/s"),
+        "share": ("1%", "400%"),
+        "work": ("1us", "9s"),
+        "bytes": ("1B", "9GiB"),
         "growth": ("0%", "900%"),
     }.get(what.kind, ("0", "99"))
     if (op, value) not in {("<", "0"), (">=", "0")}

@@ -92,8 +92,14 @@ def test_what_is_no_gate_is_refused_with_words_that_help(text, said, hinted):
 
 
 UNITS = {
-    **{"time": "ms", "fraction": "%", "rate": "/s", "count": ""},
-    **{"share": "%", "work": "ms", "bytes": "B", "growth": "%"},
+    "time": "ms",
+    "fraction": "%",
+    "rate": "/s",
+    "count": "",
+    "share": "%",
+    "work": "ms",
+    "bytes": "B",
+    "growth": "%",
 }
 
 
