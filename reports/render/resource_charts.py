@@ -48,14 +48,20 @@ def _chart(
     for arm in arms:
         for part in series.stretches(arm):
             places = [
-                (x.at(point.at_s), y.at(value))
+                (x.at(_middle_s(point)), y.at(value))
                 for point in part
                 if (value := read(point)) is not None
             ]
             lines += [line(f"line {styles[arm].css}", places)] if places else []
     chart.append(svg.stretched(*lines))
-    chart.append(columns([x.at(p.at_s) for p in series.points], [_at(p) for p in series.points]))
+    chart.append(
+        columns([x.at(_middle_s(p)) for p in series.points], [_at(p) for p in series.points])
+    )
     return svg.text(chart)
+
+
+def _middle_s(point: ResourcePoint) -> float:
+    return point.at_s + point.seconds / 2
 
 
 def _at(point: ResourcePoint) -> str:
