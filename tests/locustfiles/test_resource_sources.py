@@ -39,7 +39,10 @@ def forking():
     server.communicate()
 
 
-def found(resources=Resources(), url="http://127.0.0.1:9", pids=None):
+AUTO = Resources()
+
+
+def found(resources=AUTO, url="http://127.0.0.1:9", pids=None):
     """Find the source of one arm."""
     arm = SimpleNamespace(resources=resources)
     loaded = SimpleNamespace(scenario=SimpleNamespace(arms={"mcp": arm}))
