@@ -41,7 +41,11 @@ def judge_levels(
     whole: Mapping[str, Evidence],
     levels: Mapping[str, Mapping[Level, Evidence]],
 ) -> GateResult:
-    """Judge a gate: at every level of its arm where there are several, else over the whole run."""
+    """Judge a gate: at every level of its arm where there are several, else over the whole run.
+
+    A rate of failures fails at the level where it is too high; that it holds is shown by all calls
+    together, which a few levels of few calls could never show one by one.
+    """
     of_arm = levels.get(gate.arm, {})
     pooled = gate.versus is not None or METRICS[gate.metric].kind == "count"
     if pooled or len(of_arm) < 2:
@@ -49,8 +53,11 @@ def judge_levels(
     results = {level: judge(gate, {gate.arm: found}) for level, found in of_arm.items()}
     gravest = max(results, key=lambda level: _GRAVITY.index(results[level].verdict))
     result = results[gravest]
+    together = judge(gate, whole)
     if result.verdict == "PASS":
-        return judge(gate, whole).model_copy(update={"verdict": "PASS", "reason": ""})
+        return together.model_copy(update={"verdict": "PASS", "reason": ""})
+    if result.verdict != "FAIL" and METRICS[gate.metric].kind == "fraction":
+        return together
     alike = sum(other.verdict == result.verdict for other in results.values())
     which = f"At {describe(gravest)} ({alike} of {len(results)} levels)"
     return result.model_copy(update={"reason": f"{which}: {result.reason}"})

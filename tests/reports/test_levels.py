@@ -51,6 +51,18 @@ def test_a_gate_that_holds_at_every_level_holds():
     assert 20 < result.measured < 34
 
 
+@pytest.mark.parametrize(
+    ("failed", "verdict_"), [((0, 0), "PASS"), ((0, 30), "FAIL"), ((1, 1), "INCONCLUSIVE")]
+)
+def test_failures_fail_at_a_level_and_hold_over_all_calls(failed, verdict_):
+    """No level alone has the 299 calls that show less than one percent; together they do."""
+    rounds = [
+        Round(ok=250 - bad, failed=bad, rate=100.0 * (1 + level), planned=250)
+        for level, bad in enumerate(failed)
+    ]
+    assert verdict("mcp.error_rate < 1%", rounds).verdict == verdict_
+
+
 def test_counts_are_about_the_whole_run():
     """There is one number of calls, however the load changed."""
     result = verdict("mcp.calls >= 1800", ramp(10, 20))
