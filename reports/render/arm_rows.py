@@ -76,7 +76,10 @@ _GLOSSES: Final = {
 
 def growth(used: ResourceNumbers) -> str:
     """Write the growth of memory by its interval: without one, a slope means nothing."""
-    return numbers.interval(used.growth_ci95, "fraction/h")
+    if used.growth_ci95 is None:
+        return numbers.NONE
+    low, high = (numbers.significant(100 * end) for end in used.growth_ci95)
+    return f"{low} to {high}{numbers.THIN}%"
 
 
 def _gloss(group: str, label: str) -> str:

@@ -164,10 +164,10 @@ def _arms(report: Report) -> str:
 
 
 def _resources(report: Report) -> str:
-    """Write what the targets used, and why what is not known is not."""
-    rows = (
+    """Write below the arms what their targets used, and why what is not known is not."""
+    rows = [
         (
-            f"{code(name)} {text(used.source, _NAME_LIMIT)}".rstrip(),
+            f"{code(name)} {text(used.source, _NAME_LIMIT)}",
             numbers.percent(used.cpu),
             numbers.ms(used.cpu_per_journey_ms),
             *(numbers.byte_size(size) for _, size in used.rss_bytes),
@@ -177,16 +177,16 @@ def _resources(report: Report) -> str:
         )
         for name, used in _used(report)
         if used.source
-    )
+    ]
     headings = ("Arm", "CPU of a core", "CPU per journey", "RSS at the start", "Most", "At the end")
+    table = _table((*headings, "RSS growth per hour, 95 %", "Threads", "Descriptors"), rows)
     unknown = [
         f"- {code(name)} was not sampled: {text(used.why_not)}"
         for name, used in _used(report)
         if used.why_not
     ]
-    table = _table((*headings, "RSS growth, 95 %", "Threads", "Descriptors"), rows)
-    known = any(used.source for _, used in _used(report))
-    return "\n".join([*([table] if known else []), *([""] if known and unknown else []), *unknown])
+    parts = ["**What the target used**", table if rows else "", "\n".join(unknown)]
+    return "".join(f"\n\n{part}" for part in parts if part) if rows or unknown else ""
 
 
 def _used(report: Report) -> list[tuple[str, ResourceNumbers]]:
@@ -256,14 +256,12 @@ def _environment(report: Report) -> str:
 def render(report: Report) -> str:
     """Write the report as GitHub-flavoured Markdown, parts without content left out."""
     arms = report.arms.items()
-    resources = _resources(report)
     notes = "\n".join(f"- {text(note)}" for note in report.notes[:_ROW_LIMIT])
     parts = (
         ("Gates", report.gates, _gates(report)),
         ("Comparison", report.comparisons, _comparisons(report)),
         ("Order of arms", any(arm.rounds for _, arm in arms), _order(report)),
-        ("Arms", report.arms, _arms(report)),
-        ("What the target used", any(u.source or u.why_not for _, u in _used(report)), resources),
+        ("Arms", report.arms, f"{_arms(report)}{_resources(report)}"),
         ("Steps", report.arms, _breakdown("Step", ((name, arm.steps) for name, arm in arms))),
         (
             "Journeys",
