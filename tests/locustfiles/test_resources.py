@@ -90,13 +90,12 @@ def test_between_them_it_is_read_every_period():
     bench = Bench(target)
     bench.sampler.begin(TURN)
     bench.pass_time(lambda: len(bench.written) >= 3)
+    watching = bench.sampler._greenlet
     bench.sampler.end(TURN)
+    assert watching.dead
     readings = [sample.cpu_s for sample in bench.written]
     assert readings == [2.0 + i for i in range(len(readings))]
-    count = target.reads
-    gevent.sleep(0)
-    gevent.sleep(0)
-    assert target.reads == count
+    assert target.reads == len(readings) + 2
 
 
 @pytest.mark.usefixtures("fast")

@@ -31,7 +31,16 @@ def used(records, arm, cpu, rss, **numbers):
         total += cpu_s
 
 
-def run(gates=(), *, rounds=8, cpu=(0.2, 0.6), rss=None, sampled=("control", "mcp"), **changes):
+def run(
+    gates=(),
+    *,
+    rounds=8,
+    cpu=(0.2, 0.6),
+    rss=None,
+    sampled=("control", "mcp"),
+    levels=False,
+    **changes,
+):
     """Build the report of two arms; mcp needs three times the CPU, with 2 % noise."""
     arms = {"control": noisy(10, rounds, seed=1), "mcp": noisy(20, rounds, seed=2)}
     described = {
@@ -51,6 +60,10 @@ def run(gates=(), *, rounds=8, cpu=(0.2, 0.6), rss=None, sampled=("control", "mc
             sizes = rss or [100 * MB + rng.randrange(MB) for _ in range(rounds)]
             extra += used(records, arm, each, sizes, **changes)
     first = replace(records[0], arms=described)
+    if levels:
+        records = [
+            replace(r, users=1 + r.round % 2) if isinstance(r, TurnStarted) else r for r in records
+        ]
     return build([first, *records[1:-1], *extra, records[-1]])
 
 
@@ -131,6 +144,20 @@ def test_growth_is_judged_by_the_interval_of_its_slope(gate, rss, verdict):
     if verdict != "PASS":
         assert "31 rounds over 120 s" in found.reason
         assert "a longer run would tell" in found.reason
+
+
+def test_what_the_target_held_at_most_has_no_interval():
+    """The most memory, threads and descriptors are what they are, also as a ratio."""
+    for gate in ("mcp.rss < 102MB", "mcp.rss <= 1.5x control", "mcp.fds <= 20", "mcp.threads <= 4"):
+        found = result(gate)
+        assert (found.verdict, found.ci95) == ("PASS", None)
+
+
+def test_at_every_level_the_reason_is_the_same():
+    """A load whose level changes is judged level by level, and none was sampled."""
+    report = run(["mcp.cpu < 80%"], sampled=("control",), levels=True)
+    assert report.gates[0].verdict == "INCONCLUSIVE"
+    assert "(2 of 2 levels): cpu of mcp was not sampled: Far away." in report.gates[0].reason
 
 
 def test_growth_of_a_short_run_is_left_open():

@@ -80,6 +80,8 @@ def test_the_median_of_a_long_turn_needs_few_values():
     assert len(usage._rss.values) <= KEPT
     assert usage.rss == pytest.approx(1e8, rel=0.005)
     assert usage.middle_s == pytest.approx(3599 / 2)
+    ramp = turn_of(*(sample(i, i, i) for i in range(3600)))
+    assert ramp.rss == pytest.approx(1800, rel=0.05)
 
 
 def test_points_over_time_have_the_rate_of_their_stretch():
