@@ -12,7 +12,7 @@ from typing import Final
 
 from reports.document import GateResult, VerdictName
 from reports.drops import unknown_beyond
-from reports.leaks import Growth
+from reports.leaks import ONLY_WARM, Growth
 from reports.metrics import FRACTIONS, JOURNEY_PREFIX, Evidence, Totals, paired
 from reports.statistics import (
     ALPHA,
@@ -180,10 +180,9 @@ def _growing(bound: _Bound, found: Growth, value: float) -> _Finding:
     if found.ci95 is None:
         return _Finding("INCONCLUSIVE", found.why_not, value)
     over = f"{found.rounds} rounds over {found.span_s:.0f} s"
-    hint = "Memory that only warms up stops growing: a longer run would tell."
-    result = bound.against(value, found.ci95, bound.open(value, found.ci95, f"{over}. {hint}"))
+    result = bound.against(value, found.ci95, bound.open(value, found.ci95, f"{over}. {ONLY_WARM}"))
     if result.verdict == "FAIL":
-        return replace(result, reason=f"{result.reason} Seen in {over}. {hint}")
+        return replace(result, reason=f"{result.reason} Seen in {over}. {ONLY_WARM}")
     return result
 
 

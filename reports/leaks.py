@@ -18,6 +18,7 @@ SHORTEST_S: Final = 60.0
 STEP_BYTES: Final = 128 * 1024
 """Memory is taken from the system in pieces: glibc's M_TOP_PAD, mallopt(3). A smaller rise of what
 is in use need not show, so that a short run without any rise proves little."""
+ONLY_WARM: Final = "Memory that only warms up stops growing: a longer run would tell."
 _HOUR_S: Final = 3600.0
 
 

@@ -160,6 +160,14 @@ def test_at_every_level_the_reason_is_the_same():
     assert "(2 of 2 levels): cpu of mcp was not sampled: Far away." in report.gates[0].reason
 
 
+@pytest.mark.parametrize(("rss", "noted"), [(GROWING, True), (LEVEL, False)])
+def test_growth_is_noted_also_where_no_gate_asks_for_it(rss, noted):
+    """A reader who did not think of a leak is told of one, and of none that is not there."""
+    found = [note for note in run(rounds=31, rss=rss).notes if note.startswith("Memory of mcp")]
+    assert bool(found) is noted
+    assert all("31 rounds over 120 s" in note for note in found)
+
+
 def test_growth_of_a_short_run_is_left_open():
     """Eight rounds in 28 s: the reason says what is needed."""
     found = result("mcp.rss_growth_per_hour < 1%")
