@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from locustfiles._refusal import CONFIGURATION, Refusal
+from locustfiles._resource_sources import Source, find_resources
 from locustfiles._schedule import Turn, fit, levels, plan
 from locustfiles._targets import ArmTarget, reach_all, unknown_tools
 from mcp_targets.systems.launcher import Systems
@@ -55,6 +56,7 @@ class Prepared:
     folder: Path
     systems: Systems
     targets: dict[str, ArmTarget] = field(default_factory=dict)
+    resources: dict[str, Source] = field(default_factory=dict)
 
     def load(self) -> dict[str, Any]:
         """Describe the load, for the journal."""
@@ -129,6 +131,7 @@ def prepare(wish: Wish) -> Prepared:
         prepared.targets = reach_all(
             loaded, prepared.systems, pointed, {"run": secrets.token_hex(3)}
         )
+        prepared.resources = find_resources(loaded, prepared.targets)
         problems = unknown_tools(loaded, prepared.targets) + _unknown_names(prepared)
         if problems:
             raise Refusal(CONFIGURATION, problems)  # noqa: TRY301 -- one clean-up for all

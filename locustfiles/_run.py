@@ -14,6 +14,8 @@ import msgspec
 
 from locustfiles._conductor import Conductor
 from locustfiles._prepare import Prepared
+from locustfiles._resource_sources import shared
+from locustfiles._resources import Sampler
 from reports.build import load_report
 from reports.document import Report
 from reports.journal import AnyRecord, JournalWriter, Note, RunEnded, RunStarted
@@ -55,8 +57,11 @@ class Run:
             now_s=self.now_s,
             grace_s=prepared.loaded.scenario.load.grace,
             timeout_s=max(timeouts),
+            beside=Sampler(prepared.resources, self.write, self.now_s),
         )
         self.write([self._started()])
+        for text in shared(prepared.resources):
+            self.note("resources_shared", text)
 
     def now_s(self) -> float:
         """Seconds since the run's start."""
@@ -114,7 +119,11 @@ class Run:
             scenario_text=prepared.loaded.text,
             seed=scenario.seed,
             arms={
-                name: {"target": target.url, "protocol": target.version}
+                name: {
+                    "target": target.url,
+                    "protocol": target.version,
+                    "resources": prepared.resources[name].described(),
+                }
                 for name, target in prepared.targets.items()
             },
             gates=[gate.text for gate in scenario.gates],

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
-from reports.arms import arm_numbers
+from reports.arms import arm_numbers, unsampled
 from reports.document import Comparison, Failure, Generator, Report
 from reports.drops import with_drops
 from reports.groups import CALL
@@ -34,6 +34,8 @@ COMPARED: Final = (
     "journey_p50",
     "journey_p95",
 )
+COMPARED_WHERE_KNOWN: Final = ("cpu_per_journey", "bytes_per_journey")
+"""Only where both arms have a number: what was not sampled is no comparison that failed."""
 
 
 def load_report(run_folder: Path) -> tuple[Report, list[SampleRecord]]:
@@ -88,6 +90,7 @@ def build(records: Iterable[AnyRecord]) -> Report:
         generator=_generator(tally, evidence, lost),
         environment={"seed": tally.run.seed, "load": tally.run.load, **tally.run.environment},
         timeline=tally.timeline.points(),
+        resources=tally.resources.points(),
         failures=_failures(tally, evidence),
         notes=notes(tally, evidence),
     )
@@ -111,6 +114,7 @@ def _evidence(tally: RunTally, arm: str, by_turn: Mapping[int, Totals]) -> Evide
     turns = tally.measured(arm)
     return Evidence(
         totals=Totals(turns),
+        unsampled=unsampled(tally, arm),
         rounds={t.started.round: by_turn[t.started.turn] for t in turns if t.finished},
         complete=tally.complete,
     )
@@ -136,12 +140,21 @@ def _comparisons(evidence: Mapping[str, Evidence]) -> list[Comparison]:
     base = CONTROL if CONTROL in evidence else next(iter(evidence), "")
     found, pairs = [], []
     for arm in evidence:
-        for metric in COMPARED if arm != base else ():
+        for metric in _compared(evidence[arm], evidence[base]) if arm != base else ():
             values, bases = paired(metric, evidence[arm], evidence[base])
             result = compare(metric, arm, base, values, bases)
             found.append(with_drops(result, evidence[arm], evidence[base]))
             pairs.append(len(values))
     return holm(found, pairs)
+
+
+def _compared(arm: Evidence, base: Evidence) -> list[str]:
+    known = (
+        metric
+        for metric in COMPARED_WHERE_KNOWN
+        if all(what.totals.value(metric) for what in (arm, base))
+    )
+    return [*COMPARED, *known]
 
 
 def _generator(

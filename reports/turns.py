@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from reports.groups import CALL, JOURNEY, Tally
 from reports.journal import Slice, TurnEnded, TurnStarted
 from reports.samples import ENDED, OK
+from reports.usage import TurnUsage
 
 
 @dataclass
@@ -35,6 +36,7 @@ class Turn:
     parts: dict[tuple[str, str, str], Tally] = field(default_factory=dict)
     """By kind, name and class."""
     shares: dict[str, Share] = field(default_factory=dict)
+    usage: TurnUsage = field(default_factory=TurnUsage)
 
     @property
     def measured(self) -> bool:

@@ -9,10 +9,10 @@ from typing import Any, Final
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from reports.document import Comparison, Report
-from reports.render import arm_rows, charts, numbers, wording
+from reports.render import arm_rows, charts, numbers, resource_charts, wording
 from reports.render.scales import of_ratios
 from reports.render.text import clip, visible
-from reports.render.thinning import thin
+from reports.render.thinning import thin, thin_resources
 
 _MOST_POINTS: Final = 600
 """Points along the timeline: more than a screen can show apart."""
@@ -66,7 +66,10 @@ def _drawings(report: Report) -> dict[str, Any]:
     """Draw the charts; an empty string where there is nothing to draw."""
     series = thin(report.timeline, _MOST_POINTS)
     drawn = bool(series.points)
+    used = thin_resources(report.resources, _MOST_POINTS)
+    resources = resource_charts.draw(report.arms, used, series.last_s) if drawn else {}
     return {
+        "resources": resources,
         "percentiles": charts.percentiles(report.arms),
         "rates": charts.rates(report.arms, series) if drawn else "",
         "latencies": charts.latencies(report.arms, series) if drawn else "",

@@ -8,8 +8,16 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from reports.document import Failure, Latency, Report, RoundNumbers, StepNumbers
+from reports.document import (
+    Failure,
+    Latency,
+    Report,
+    ResourceNumbers,
+    RoundNumbers,
+    StepNumbers,
+)
 from reports.render import numbers, wording
+from reports.render.arm_rows import growth
 from reports.render.text import clip, one_line
 
 _MARKS: Final = {"PASS": "\u2705", "FAIL": "\u274c", "INCONCLUSIVE": "\u2754", "INVALID": "\u26a0"}
@@ -155,6 +163,36 @@ def _arms(report: Report) -> str:
     return _table((*headings, "Dropped", "Classes"), rows)
 
 
+def _resources(report: Report) -> str:
+    """Write below the arms what their targets used, and why what is not known is not."""
+    rows = [
+        (
+            f"{code(name)} {text(used.source, _NAME_LIMIT)}",
+            numbers.percent(used.cpu),
+            numbers.ms(used.cpu_per_journey_ms),
+            *(numbers.byte_size(size) for _, size in used.rss_bytes),
+            growth(used),
+            numbers.count(used.threads),
+            numbers.count(used.fds),
+        )
+        for name, used in _used(report)
+        if used.source
+    ]
+    headings = ("Arm", "CPU of a core", "CPU per journey", "RSS at the start", "Most", "At the end")
+    table = _table((*headings, "RSS growth per hour, 95 %", "Threads", "Descriptors"), rows)
+    unknown = [
+        f"- {code(name)} was not sampled: {text(used.why_not)}"
+        for name, used in _used(report)
+        if used.why_not
+    ]
+    parts = ["**What the target used**", table if rows else "", "\n".join(unknown)]
+    return "".join(f"\n\n{part}" for part in parts if part) if rows or unknown else ""
+
+
+def _used(report: Report) -> list[tuple[str, ResourceNumbers]]:
+    return [(name, arm.resources) for name, arm in report.arms.items()]
+
+
 _TIMES: Final = ("p50", "p95", "p99", "max")
 
 
@@ -223,7 +261,7 @@ def render(report: Report) -> str:
         ("Gates", report.gates, _gates(report)),
         ("Comparison", report.comparisons, _comparisons(report)),
         ("Order of arms", any(arm.rounds for _, arm in arms), _order(report)),
-        ("Arms", report.arms, _arms(report)),
+        ("Arms", report.arms, f"{_arms(report)}{_resources(report)}"),
         ("Steps", report.arms, _breakdown("Step", ((name, arm.steps) for name, arm in arms))),
         (
             "Journeys",
