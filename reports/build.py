@@ -5,8 +5,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
+from reports import capacity
 from reports.arms import arm_numbers
-from reports.document import Comparison, Failure, Generator, Report
+from reports.document import Capacity, Comparison, Failure, GateResult, Generator, Report
 from reports.groups import CALL
 from reports.journal import AnyRecord, JournalError, SampleRecord, read
 from reports.judge import judge
@@ -55,7 +56,9 @@ def build(records: Iterable[AnyRecord]) -> Report:
     tally = fold(records)
     by_turn = {number: Totals([turn]) for number, turn in sorted(tally.turns.items())}
     evidence = {arm: _evidence(tally, arm, by_turn) for arm in tally.arms}
-    gates = [judge(gate, evidence) for gate in _gates(tally)]
+    asked = _gates(tally)
+    capacities = capacity.capacities(tally, asked)
+    gates = _judged(asked, evidence, capacities)
     lost = [note.node or note.text for note in tally.notes if note.code == "worker_lost"]
     decision = decide(
         Facts(
@@ -68,6 +71,7 @@ def build(records: Iterable[AnyRecord]) -> Report:
             idle_workers=_idle(tally),
             harness_errors=tally.harness_errors,
             harness_example=_harness_example(tally),
+            search=capacity.facts(capacities, asked),
         )
     )
     return Report(
@@ -80,14 +84,17 @@ def build(records: Iterable[AnyRecord]) -> Report:
         exit_code=decision.exit_code,
         complete=tally.complete,
         reasons=decision.reasons,
-        arms={arm: arm_numbers(tally, arm, what.totals, by_turn) for arm, what in evidence.items()},
-        comparisons=_comparisons(evidence),
+        arms={
+            arm: arm_numbers(tally, arm, what.totals, by_turn, capacities.get(arm))
+            for arm, what in evidence.items()
+        },
+        comparisons=_comparisons(evidence, capacities),
         gates=gates,
         generator=_generator(tally, evidence, lost),
         environment={"seed": tally.run.seed, "load": tally.run.load, **tally.run.environment},
         timeline=tally.timeline.points(),
         failures=_failures(tally, evidence),
-        notes=notes(tally, evidence),
+        notes=[*capacity.remarks(capacities, asked), *notes(tally, evidence)],
     )
 
 
@@ -96,6 +103,17 @@ def _gates(tally: RunTally) -> list[Gate]:
         return [parse(text) for text in tally.run.gates]
     except GateError as error:
         raise JournalError(f"A gate of this run is not known to this version: {error}") from error
+
+
+def _judged(
+    gates: Iterable[Gate], evidence: Mapping[str, Evidence], found: Mapping[str, Capacity]
+) -> list[GateResult]:
+    """Judge the gates; in a search only those on the capacity: the others are its conditions."""
+    return [
+        capacity.judge(gate, found) if gate.metric == capacity.METRIC else judge(gate, evidence)
+        for gate in gates
+        if gate.metric == capacity.METRIC or not found
+    ]
 
 
 def _keeping(samples: list[SampleRecord], records: Iterable[AnyRecord]) -> Iterator[AnyRecord]:
@@ -129,9 +147,13 @@ def _harness_example(tally: RunTally) -> str:
     return next((detail for (_, _, cls), detail in examples if cls == HARNESS_ERROR), "")
 
 
-def _comparisons(evidence: Mapping[str, Evidence]) -> list[Comparison]:
+def _comparisons(
+    evidence: Mapping[str, Evidence], capacities: Mapping[str, Capacity]
+) -> list[Comparison]:
     """Compare each arm with the control in every metric; they are one family of tests."""
     base = CONTROL if CONTROL in evidence else next(iter(evidence), "")
+    if capacities:
+        return capacity.ratios(capacities, base)
     found, pairs = [], []
     for arm in evidence:
         for metric in COMPARED if arm != base else ():

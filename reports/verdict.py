@@ -39,6 +39,15 @@ _ENDS: Final[Mapping[str, str]] = {
 
 
 @dataclass(frozen=True, kw_only=True)
+class SearchFacts:
+    """What a search for the capacity has shown: a sentence for each arm, by what it means."""
+
+    failed: Sequence[str] = ()
+    undecided: Sequence[str] = ()
+    found: Sequence[str] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Facts:
     """What the verdict depends on."""
 
@@ -53,6 +62,8 @@ class Facts:
     """Those that had users, but ended no call."""
     harness_errors: int = 0
     harness_example: str = ""
+    search: SearchFacts | None = None
+    """None where the load was no search."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +88,8 @@ def decide(facts: Facts) -> Decision:
     else:
         verdict, code = "PASS", PASS_CODE
     reasons = [*invalid, *failed, *open_] or [_passed(facts.gates)]
+    if facts.search is not None:
+        reasons += facts.search.found
     return Decision(verdict, _ENDED_BY.get(facts.ended, code), reasons)
 
 
@@ -99,7 +112,8 @@ def littles_law(arm: str, totals: Totals) -> str | None:
 def _invalid(facts: Facts) -> Iterator[str]:
     for name in facts.workers_lost:
         yield f"Worker lost: {name}. Its share of the load is missing; run again with it."
-    for name, node in sorted(facts.health.nodes.items()):
+    # A search goes beyond what the target holds, and tells by itself where the generator did not.
+    for name, node in sorted(facts.health.nodes.items()) if facts.search is None else ():
         yield from _saturated(name, node, facts.health)
     if facts.harness_errors:
         first = f" The first: {facts.harness_example}" if facts.harness_example else ""
@@ -136,6 +150,7 @@ def _failed(facts: Facts) -> Iterator[str]:
     for result in facts.gates:
         if result.verdict == "FAIL":
             yield f"Gate {result.gate}: {result.reason}"
+    yield from () if facts.search is None else facts.search.failed
     for arm, totals in facts.arms.items():
         ended, failed = totals.call.ended, totals.call.failed
         if ended and failed == ended and not _error_rate_passed(arm, facts.gates):
@@ -157,6 +172,7 @@ def _inconclusive(facts: Facts) -> Iterator[str]:
     for result in facts.gates:
         if result.verdict == "INCONCLUSIVE":
             yield f"Gate {result.gate}: {result.reason}"
+    yield from () if facts.search is None else facts.search.undecided
     for arm, totals in facts.arms.items():
         if not totals.call.ended:
             yield f"No call of {arm} ended in a measured round: nothing is known about it."

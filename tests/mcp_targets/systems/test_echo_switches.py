@@ -140,7 +140,7 @@ def test_calls_wait_for_their_service_time_side_by_side(start):
     [
         (["--delay", "soon"], "'soon' is no duration"),
         (["--delay", "50%:1ms"], "add up to 50%"),
-        (["--page-size", "0"], "'0' is no page size"),
+        (["--page-size", "0"], "'0' will not do"),
         (["--port", "99999"], "'99999' is no port"),
         (["--replies", "xml"], "invalid choice"),
     ],
