@@ -87,9 +87,10 @@ def decide(facts: Facts) -> Decision:
         verdict, code = "INCONCLUSIVE", INCONCLUSIVE_CODE
     else:
         verdict, code = "PASS", PASS_CODE
-    reasons = [*invalid, *failed, *open_] or [_passed(facts.gates)]
-    if facts.search is not None:
-        reasons += facts.search.found
+    found = [] if facts.search is None else list(facts.search.found)
+    quiet = bool(found) and not facts.gates
+    reasons = [*invalid, *failed, *open_] or ([] if quiet else [_passed(facts.gates)])
+    reasons += found
     return Decision(verdict, _ENDED_BY.get(facts.ended, code), reasons)
 
 
