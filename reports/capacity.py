@@ -11,7 +11,7 @@ from reports.judge import HOLDS, RATIO, show
 from reports.metrics import Totals
 from reports.search import Range, conclude
 from reports.tally import RunTally
-from reports.trial import Rules, Tried, is_search, range_of, searched, trials
+from reports.trial import FOLLOWS, SPARED, Rules, Tried, is_search, range_of, searched, trials
 from reports.verdict import SearchFacts
 from scenarios.gates import Gate
 
@@ -181,6 +181,17 @@ def _short(found: Capacity) -> str:
     return f" A call takes {slow_s:.2g} s: with so short trials (load.round) little can be told."
 
 
+def _coarse(arm: str, found: Capacity) -> Iterator[str]:
+    """Say that trials at the knee were made of too few journeys to tell 5 %."""
+    for level in found.levels:
+        journeys = level.planned // level.repeats
+        if level.rate_per_s == found.rate_per_s and journeys * (1 - FOLLOWS) < SPARED:
+            yield (
+                f"At the capacity of {arm} a trial had only {journeys} journeys, of which {SPARED} "
+                "may be missing: longer trials (load.round) would tell it more closely."
+            )
+
+
 def facts(found: Mapping[str, Capacity], gates: Sequence[Gate]) -> SearchFacts | None:
     """Sort what was found by what it means for the verdict; None without a search."""
     if not found:
@@ -204,6 +215,8 @@ def remarks(found: Mapping[str, Capacity], gates: Sequence[Gate]) -> Iterator[st
         "The load searched for the capacity: numbers over all rounds mix rates that held with "
         "rates that did not. The capacity's own table has them apart."
     )
+    for arm, capacity in found.items():
+        yield from _coarse(arm, capacity)
     for gate in gates:
         if not searched(gate) and gate.metric != METRIC:
             yield (
