@@ -1,5 +1,6 @@
 """A search's turns, asked for one after the other as the conductor does."""
 
+from pathlib import Path
 from runpy import run_path
 
 import pytest
