@@ -35,6 +35,7 @@ def arm_numbers(
         latency_ms=latency(calls),
         service_ms=_service(calls),
         journey_ms=latency(totals.journey.ok),
+        lag_ms=latency(totals.start.all),
         planned=totals.planned,
         dropped=totals.dropped,
         warmup_calls=warmup,
@@ -92,6 +93,7 @@ def _step(group: Group, timed: Tally, per_second: float | None) -> StepNumbers:
         service_ms=_service(timed),
         bytes_in=group.all.bytes_in,
         bytes_out=group.all.bytes_out,
+        schema_checked=group.all.checked,
     )
 
 
@@ -103,6 +105,10 @@ def _round(turn: Turn, by_turn: Mapping[int, Totals]) -> RoundNumbers:
         order=list(by_turn).index(turn.started.turn),
         at_s=turn.started.at_s,
         seconds=turn.seconds,
+        users=turn.started.users,
+        rate_per_s=turn.started.rate or None,
+        planned=totals.planned,
+        dropped=totals.dropped,
         calls=totals.calls,
         journeys_done=totals.journeys_done,
         throughput_per_s=totals.throughput_per_s,

@@ -7,10 +7,11 @@ from typing import Final
 
 from reports import capacity
 from reports.arms import arm_numbers
-from reports.document import Capacity, Comparison, Failure, GateResult, Generator, Report
+from reports.document import Capacity, Comparison, Failure, Generator, Report
+from reports.drops import with_drops
 from reports.groups import CALL
 from reports.journal import AnyRecord, JournalError, SampleRecord, read
-from reports.judge import judge
+from reports.levels import by_level, judge_levels
 from reports.metrics import Evidence, Totals, paired
 from reports.notes import notes
 from reports.samples import FAILED, HARNESS_ERROR
@@ -58,7 +59,14 @@ def build(records: Iterable[AnyRecord]) -> Report:
     evidence = {arm: _evidence(tally, arm, by_turn) for arm in tally.arms}
     asked = _gates(tally)
     capacities = capacity.capacities(tally, asked)
-    gates = _judged(asked, evidence, capacities)
+    levels = {arm: by_level(tally, arm, by_turn) for arm in tally.arms}
+    gates = [
+        capacity.judge(gate, capacities)
+        if gate.metric == capacity.METRIC
+        else judge_levels(gate, evidence, levels)
+        for gate in asked
+        if gate.metric == capacity.METRIC or not capacities
+    ]
     lost = [note.node or note.text for note in tally.notes if note.code == "worker_lost"]
     decision = decide(
         Facts(
@@ -105,17 +113,6 @@ def _gates(tally: RunTally) -> list[Gate]:
         raise JournalError(f"A gate of this run is not known to this version: {error}") from error
 
 
-def _judged(
-    gates: Iterable[Gate], evidence: Mapping[str, Evidence], found: Mapping[str, Capacity]
-) -> list[GateResult]:
-    """Judge the gates; in a search only those on the capacity: the others are its conditions."""
-    return [
-        capacity.judge(gate, found) if gate.metric == capacity.METRIC else judge(gate, evidence)
-        for gate in gates
-        if gate.metric == capacity.METRIC or not found
-    ]
-
-
 def _keeping(samples: list[SampleRecord], records: Iterable[AnyRecord]) -> Iterator[AnyRecord]:
     for record in records:
         if isinstance(record, SampleRecord):
@@ -158,7 +155,8 @@ def _comparisons(
     for arm in evidence:
         for metric in COMPARED if arm != base else ():
             values, bases = paired(metric, evidence[arm], evidence[base])
-            found.append(compare(metric, arm, base, values, bases))
+            result = compare(metric, arm, base, values, bases)
+            found.append(with_drops(result, evidence[arm], evidence[base]))
             pairs.append(len(values))
     return holm(found, pairs)
 

@@ -14,11 +14,11 @@ from reports.metrics import Totals
 from reports.search import Range, Trial
 from reports.tally import RunTally
 from reports.turns import Turn
+from reports.verdict import MOST_DROPPED
 from scenarios.gates import METRICS, Gate
 
 FOLLOWS: Final = 0.95
 """The share of the arrivals that have to be done in time."""
-MOST_DROPPED: Final = 0.01
 MOST_FAILED: Final = 0.01
 THROUGHPUT: Final = "throughput"
 DROPS: Final = "drops"
