@@ -5,7 +5,7 @@ import logging
 import os
 import platform
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -16,11 +16,14 @@ from locustfiles._conductor import Conductor
 from locustfiles._prepare import Prepared
 from locustfiles._resource_sources import shared
 from locustfiles._resources import Sampler
+from locustfiles._schedule import Turn
+from locustfiles._search import turns
 from reports.build import load_report
 from reports.document import Report
 from reports.journal import AnyRecord, JournalWriter, Note, RunEnded, RunStarted
 from reports.redact import Redactor
 from reports.render import write_all
+from reports.tally import fold
 
 _decode: Final = msgspec.json.Decoder(list[AnyRecord]).decode
 logger = logging.getLogger("mcp-perf")
@@ -49,8 +52,9 @@ class Run:
         self._journal = JournalWriter(self.folder / "journal.jsonl", Redactor(secrets))
         self._broken = False
         timeouts = [target.endpoint.timeout_s for target in prepared.targets.values()]
+        started = self._started()
         self.conductor = Conductor(
-            prepared.turns,
+            self._search(started) if prepared.searching else prepared.turns,
             nodes=nodes,
             tell=tell,
             write=self.write,
@@ -59,7 +63,7 @@ class Run:
             timeout_s=max(timeouts),
             beside=Sampler(prepared.resources, self.write, self.now_s),
         )
-        self.write([self._started()])
+        self.write([started])
         for text in shared(prepared.resources):
             self.note("resources_shared", text)
 
@@ -107,6 +111,18 @@ class Run:
         """End run.log; the process may go on to another run."""
         logging.getLogger().removeHandler(self._log)
         self._log.close()
+
+    def _search(self, started: RunStarted) -> Iterator[Turn]:
+        """Return the turns of a search, which follows the records of this run."""
+        tally = fold([started])
+
+        def follow(records: list[AnyRecord]) -> None:
+            for record in records:
+                if record is not started:
+                    tally.take(record)
+
+        self.watchers.append(follow)
+        return turns(self.prepared.turns, started, tally)
 
     def _started(self) -> RunStarted:
         prepared = self.prepared

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from reports.document import (
     ArmNumbers,
+    Capacity,
     Latency,
     Memory,
     ResourceNumbers,
@@ -18,7 +19,11 @@ from reports.turns import Turn
 
 
 def arm_numbers(
-    tally: RunTally, arm: str, totals: Totals, by_turn: Mapping[int, Totals]
+    tally: RunTally,
+    arm: str,
+    totals: Totals,
+    by_turn: Mapping[int, Totals],
+    capacity: Capacity | None = None,
 ) -> ArmNumbers:
     """Give the numbers of an arm: `totals` over its measured rounds, and turn by turn."""
     described = tally.run.arms.get(arm, {})
@@ -35,10 +40,10 @@ def arm_numbers(
         throughput_per_s=totals.throughput_per_s,
         calls_per_s=totals.calls_per_s,
         classes=_classes(totals.call),
-        latency_ms=_latency(calls),
+        latency_ms=latency(calls),
         service_ms=_service(calls),
-        journey_ms=_latency(totals.journey.ok),
-        lag_ms=_latency(totals.start.all),
+        journey_ms=latency(totals.journey.ok),
+        lag_ms=latency(totals.start.all),
         planned=totals.planned,
         dropped=totals.dropped,
         warmup_calls=warmup,
@@ -58,6 +63,7 @@ def arm_numbers(
         },
         rounds=[_round(turn, by_turn) for turn in turns],
         percentile_curve=calls.curve_ms(),
+        capacity=capacity,
     )
 
 
@@ -97,7 +103,8 @@ def _classes(group: Group) -> dict[str, int]:
     return dict.fromkeys(CLASSES, 0) | group.classes
 
 
-def _latency(tally: Tally) -> Latency:
+def latency(tally: Tally) -> Latency:
+    """Give the numbers of the latency."""
     percentiles = zip(FRACTIONS, tally.percentiles_ms(list(FRACTIONS.values())), strict=True)
     return Latency(mean=tally.mean_ms(), max=tally.max_ms(), **dict(percentiles))
 
@@ -106,7 +113,7 @@ def _service(tally: Tally) -> Latency:
     """Give the times from the actual send; where nothing started late, they are the latencies."""
     service = tally.service
     if service is tally.latency:
-        return _latency(tally)
+        return latency(tally)
     found = service.percentiles([*FRACTIONS.values(), 1.0])
     names = [*FRACTIONS, "max"]
     numbers = {name: ns / 1e6 for name, ns in zip(names, found, strict=True) if ns is not None}
@@ -119,7 +126,7 @@ def _step(group: Group, timed: Tally, per_second: float | None) -> StepNumbers:
         error_rate=group.error_rate,
         per_second=per_second,
         classes=_classes(group),
-        latency_ms=_latency(timed),
+        latency_ms=latency(timed),
         service_ms=_service(timed),
         bytes_in=group.all.bytes_in,
         bytes_out=group.all.bytes_out,
@@ -144,8 +151,8 @@ def _round(turn: Turn, by_turn: Mapping[int, Totals]) -> RoundNumbers:
         throughput_per_s=totals.throughput_per_s,
         calls_per_s=totals.calls_per_s,
         error_rate=totals.call.error_rate,
-        latency_ms=_latency(totals.call.all),
-        journey_ms=_latency(totals.journey.ok),
+        latency_ms=latency(totals.call.all),
+        journey_ms=latency(totals.journey.ok),
         cpu=totals.usage.cpu,
         rss_bytes=turn.usage.rss,
     )

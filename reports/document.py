@@ -107,6 +107,44 @@ class ResourceNumbers(Part):
     """At most."""
 
 
+class RateLevel(Part):
+    """One rate of a search for the capacity, over all of its trials."""
+
+    rate_per_s: float
+    """Journeys that were to begin per second."""
+    repeats: int
+    held: int
+    """In how many of them the target held the rate."""
+    by_generator: int
+    """In how many it broke while the load generator itself did not keep up."""
+    broke_by: list[str]
+    achieved_per_s: float
+    """Journeys done per second, mean over the trials."""
+    latency_ms: Latency
+    planned: int
+    dropped: int
+    error_rate: float | None
+
+
+class Capacity(Part):
+    """The highest rate that an arm holds: what a breakpoint load has found."""
+
+    outcome: Literal["knee", "held", "lowest", "generator", "unfinished"]
+    """`knee`: it was found; `held`: even the highest rate was; `lowest`: not even that one was;
+    `generator`: the load generator was the limit; `unfinished`: the search was cut short."""
+    held: bool
+    """Whether every rate up to the highest asked for did."""
+    rate_per_s: float | None
+    """The highest rate that held, by the majority of its trials."""
+    interval: tuple[float | None, float | None]
+    """The highest rate that held every time, and the lowest that the target broke every time."""
+    broke_by: list[str]
+    """The conditions that were not met just above it."""
+    conditions: list[str]
+    levels: list[RateLevel]
+    """Ascending."""
+
+
 class ArmNumbers(Part):
     """One arm over all measured rounds."""
 
@@ -139,6 +177,8 @@ class ArmNumbers(Part):
     rounds: list[RoundNumbers]
     percentile_curve: list[tuple[float, float]]
     """(fraction, ms) of call latency, from 0 to 1, denser towards 1."""
+    capacity: Capacity | None = None
+    """Only where the load searched for it."""
 
 
 class Comparison(Part):

@@ -28,7 +28,7 @@ from scenarios.gates import METRICS, Gate
 
 RATIO: Final = "x"
 Interval = tuple[float, float]
-_HOLDS: Final[Mapping[str, Callable[[float, float], bool]]] = {
+HOLDS: Final[Mapping[str, Callable[[float, float], bool]]] = {
     "<": operator.lt,
     "<=": operator.le,
     ">": operator.gt,
@@ -56,7 +56,7 @@ class _Bound:
     unit: str
 
     def holds(self, number: float) -> bool:
-        return _HOLDS[self.op](number, self.value)
+        return HOLDS[self.op](number, self.value)
 
     def demand(self) -> str:
         return f"the gate asks for {self.op} {show(self.value, self.unit)}"

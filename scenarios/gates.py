@@ -63,6 +63,7 @@ _TIMES = ("mean", "p50", "p90", "p95", "p99", "p99_9", "max")
 METRICS: Final[Mapping[str, Metric]] = {
     "throughput": Metric("rate", "journeys"),
     "calls_per_s": Metric("rate", "calls"),
+    "capacity": Metric("rate", "planned"),
     "error_rate": Metric("fraction", "calls"),
     "success_rate": Metric("fraction", "journeys"),
     **{name: Metric("time", "calls") for name in _TIMES},

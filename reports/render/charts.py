@@ -65,7 +65,7 @@ def turns(arms: Mapping[str, ArmNumbers]) -> list[Turn]:
     return [*cut, *every[-1:]]
 
 
-def _frame(name: str, title: str, description: str, x: Scale, y: Scale) -> ET.Element:
+def frame(name: str, title: str, description: str, x: Scale, y: Scale) -> ET.Element:
     """Start a chart: its accessible name, grid lines and tick labels."""
     ids = f"{name}-title {name}-desc"
     chart = element("svg", class_="chart", role="img", aria_labelledby=ids)
@@ -82,7 +82,7 @@ def _frame(name: str, title: str, description: str, x: Scale, y: Scale) -> ET.El
     return chart
 
 
-def _column(left: float, right: float, css: str, title: str) -> ET.Element:
+def column(left: float, right: float, css: str, title: str) -> ET.Element:
     """Span the height of the plot between two places; its title is what a pointer reads there."""
     width = per_cent(max(0.0, right - left))
     return element(
@@ -101,7 +101,7 @@ def columns(places: Sequence[float], titles: Sequence[str]) -> ET.Element:
     middles = [(left + right) / 2 for left, right in pairwise(places)]
     edges = [0.0, *middles, 1.0]
     rects = [
-        _column(left, right, "hit", title)
+        column(left, right, "hit", title)
         for (left, right), title in zip(pairwise(edges), titles, strict=True)
     ]
     return element("g", *rects)
@@ -120,7 +120,7 @@ def percentiles(arms: Mapping[str, ArmNumbers]) -> str:
         return ""
     x = of_fractions(fraction for curve in curves.values() for fraction, _ in curve)
     y = of_values(time_ms for curve in curves.values() for _, time_ms in curve)
-    chart = _frame(
+    chart = frame(
         "percentiles",
         "Latency by percentile",
         f"Milliseconds over percentile, from 0 to 100, for {', '.join(curves)}.",
@@ -156,7 +156,7 @@ def _bands(run: Sequence[Turn], x: Scale, styles: Mapping[str, Look]) -> ET.Elem
         left, right = x.at(turn.start_s), x.at(turn.end_s)
         what = "warm-up" if turn.phase == "warmup" else f"round {turn.round}"
         css = f"band {turn.phase} {styles[turn.arm].css}"
-        group.append(_column(left, right, css, f"{turn.arm}, {what}"))
+        group.append(column(left, right, css, f"{turn.arm}, {what}"))
         if len(run) <= _LETTERED_BANDS:
             key, middle = styles[turn.arm].key, per_cent((left + right) / 2)
             group.append(element("text", key, class_="key", x=middle, y="0", dy="-0.5em"))
@@ -175,7 +175,7 @@ def over_time(
     run = turns(arms)
     x = of_time(max([last_s + 1, *(turn.end_s for turn in run)]))
     description = f"{title} over the time of the run, for {', '.join(arms)}."
-    chart = _frame(name, title, description, x, y)
+    chart = frame(name, title, description, x, y)
     chart.append(_bands(run, x, looks(arms)))
     return chart, x
 
@@ -238,7 +238,7 @@ def interval(comparison: Comparison, x: Scale) -> str:
     chart.set("aria-label", reading)
     if comparison.effect_needed:
         low, high = x.at(1 / comparison.effect_needed), x.at(comparison.effect_needed)
-        chart.append(_column(low, high, "unseen", "an effect in here could not have been seen"))
+        chart.append(column(low, high, "unseen", "an effect in here could not have been seen"))
     chart.append(element("line", class_="one", x1="50%", x2="50%", y1="0", y2="100%"))
     clear = ci95 is not None and not ci95[0] <= 1 <= ci95[1]
     css = "clear" if clear else "unclear"

@@ -16,7 +16,7 @@ from reports.document import (
     RoundNumbers,
     StepNumbers,
 )
-from reports.render import numbers, wording
+from reports.render import capacity, numbers, wording
 from reports.render.arm_rows import growth
 from reports.render.text import clip, one_line
 
@@ -26,7 +26,7 @@ _TEXT_LIMIT: Final = 400
 _ROW_LIMIT: Final = 40
 _WORDS: Final = {
     *("Gate", "Verdict", "Reason", "Comparison", "Warnings", "Arm", "Classes", "Step", "Journey"),
-    *("Failure", "Class", "Example", "What", "Value"),
+    *("Failure", "Class", "Example", "What", "Value", "Offered", "What broke", "What broke beyond"),
 }
 """The columns that hold words; all others hold numbers."""
 _SPECIAL: Final = re.compile(
@@ -113,6 +113,32 @@ def _gates(report: Report) -> str:
         for gate in report.gates
     )
     return _table(("Gate", "Measured", "95 % interval", "Verdict", "Reason"), rows)
+
+
+def _capacity(report: Report) -> str:
+    found = (
+        (code(one.arm), f"**{one.rate}**", one.interval, text(one.beyond))
+        for one in capacity.found(report.arms)
+    )
+    levels = (
+        (
+            f"{code(name)} {numbers.rate(level.rate_per_s)}",
+            capacity.trials(level),
+            numbers.rate(level.achieved_per_s),
+            *_times(level.latency_ms)[:3],
+            numbers.count(level.dropped),
+            numbers.percent(level.error_rate),
+            text(capacity.broke(level)),
+        )
+        for name, what in capacity.of_arms(report.arms).items()
+        for level in what.levels
+    )
+    headings = ("Offered", "Held", "Done", *_TIMES[:3], "Dropped", "Errors", "What broke")
+    tables = (
+        _table(("Arm", "Holds", "Between", "What broke beyond"), found),
+        _table(headings, levels),
+    )
+    return "\n\n".join(tables)
 
 
 def _comparisons(report: Report) -> str:
@@ -259,6 +285,7 @@ def render(report: Report) -> str:
     notes = "\n".join(f"- {text(note)}" for note in report.notes[:_ROW_LIMIT])
     parts = (
         ("Gates", report.gates, _gates(report)),
+        ("Capacity", capacity.of_arms(report.arms), _capacity(report)),
         ("Comparison", report.comparisons, _comparisons(report)),
         ("Order of arms", any(arm.rounds for _, arm in arms), _order(report)),
         ("Arms", report.arms, f"{_arms(report)}{_resources(report)}"),

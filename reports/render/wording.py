@@ -30,6 +30,7 @@ INCOMPLETE: Final = "The run was cut off: the numbers cover only what was record
 _METRICS: Final[Mapping[str, str]] = {
     "throughput": "journeys completed with every step ok, per second",
     "calls_per_s": "calls per second",
+    "capacity": "the highest rate of journeys that holds",
     "error_rate": "failed calls among all that ended",
     "success_rate": "journeys in which every step was ok",
     "dropped": "planned starts that never happened",
