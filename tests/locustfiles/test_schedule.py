@@ -81,7 +81,7 @@ def test_two_arms_alternate_in_mirrored_blocks():
 
 
 @given(ARMS, ROUNDS, st.sampled_from([0.0, 0.5, 3.0]))
-def test_every_plan_is_balanced_and_mirrored(arms, rounds, warmup_s):
+def test_promise_11_every_plan_is_balanced_and_mirrored(arms, rounds, warmup_s):
     """Each round has each arm once, in the reverse order of the round before; warm-ups lead."""
     names = [f"arm {n}" for n in range(arms)]
     turns = plan(names, [ALONE] * rounds, 2.0, warmup_s)
@@ -101,7 +101,7 @@ def test_every_plan_is_balanced_and_mirrored(arms, rounds, warmup_s):
 
 
 @given(st.integers(2, 5), st.integers(1, 60), st.floats(-1, 1))
-def test_a_steady_drift_favours_no_arm(arms, blocks, drift):
+def test_promise_11_a_steady_drift_favours_no_arm(arms, blocks, drift):
     """Over an even number of rounds, every arm stands at the same mean place in time."""
     names = [f"arm {n}" for n in range(arms)]
     turns = plan(names, [ALONE] * 2 * blocks, 1.0, 0.0)

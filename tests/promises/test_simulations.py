@@ -1,6 +1,6 @@
 """Promises 10 to 12 and 14: what the statistics claim comes true in simulated runs.
 
-Runs are simulated on the way that real ones take: turns in the order of `plan`, one value per round,
+Simulated runs go the way of real ones: turns in the order of `plan`, a value per round, and
 `compare`, `holm` and `judge`; some of them as whole journals. Everything is seeded, so that the
 figures are always the same. They stand in docs/measurement.md, and this test holds them together:
 MCP_PERF_UPDATE_DOCS=1 writes the table anew.

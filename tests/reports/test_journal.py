@@ -146,7 +146,7 @@ writer.close()
 """
 
 
-def test_a_full_disk_is_named_and_leaves_the_earlier_records_whole(tmp_path):
+def test_promise_21_a_full_disk_leaves_the_earlier_records_whole(tmp_path):
     """No room: the error names the journal, later writes are refused, what was there is read."""
     path = tmp_path / "journal.jsonl"
     run = subprocess.run(
@@ -255,7 +255,7 @@ def everything_with(secret: str) -> list[AnyRecord]:
     ]
 
 
-def test_no_secret_passes_the_journal(tmp_path):
+def test_promise_24_no_secret_passes_the_journal(tmp_path):
     """A canary in every text of every record is nowhere in the file; the rest is still there."""
     writer = JournalWriter(tmp_path / "journal.jsonl", Redactor([SECRET]))
     records = everything_with(SECRET)

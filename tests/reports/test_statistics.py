@@ -96,7 +96,7 @@ def p_values(*values: float | None) -> list[Comparison]:
     return [Comparison(metric=f"m{i}", p_value=p, **rest) for i, p in enumerate(values)]
 
 
-def test_holm_multiplies_the_smallest_most_and_keeps_the_order():
+def test_promise_15_holm_multiplies_the_smallest_most_and_keeps_the_order():
     """The textbook example: 0.01, 0.04, 0.03, 0.005 become 0.03, 0.06, 0.06, 0.02."""
     corrected = holm(p_values(0.01, 0.04, 0.03, 0.005), [20] * 4)
     assert [c.p_value for c in corrected] == pytest.approx([0.03, 0.06, 0.06, 0.02])
@@ -132,7 +132,7 @@ def test_too_few_rounds_for_the_family_are_a_warning():
         ([1, 0, 0], [1, 2, 3], "mcp is zero in 2 of 3"),
     ],
 )
-def test_broken_data_claims_nothing(values, base, says):
+def test_promise_13_broken_data_claims_nothing(values, base, says):
     """Missing, unequal, zero and not-a-number give no ratio, and a warning that says which."""
     found = compare("p95", "mcp", "control", values, base)
     assert (found.ratio, found.ci95, found.p_value, found.effect_needed) == (None,) * 4
@@ -140,7 +140,7 @@ def test_broken_data_claims_nothing(values, base, says):
 
 
 @pytest.mark.parametrize("rounds", [1, 2, 5])
-def test_too_few_rounds_give_a_ratio_without_certainty(rounds):
+def test_promise_13_too_few_rounds_give_a_ratio_without_certainty(rounds):
     """Below six pairs nothing can be significant: no interval, no p, and the number needed."""
     values = [2.0 + i / 10 for i in range(rounds)]
     found = compare("mean", "mcp", "control", values, [1.0] * rounds)
@@ -149,7 +149,7 @@ def test_too_few_rounds_give_a_ratio_without_certainty(rounds):
     assert "at least 6 are needed" in found.warnings[0]
 
 
-def test_a_ratio_without_noise_gets_no_interval():
+def test_promise_13_a_ratio_without_noise_gets_no_interval():
     """All rounds alike: an interval of no width would claim a certainty that nobody has."""
     found = compare("mean", "mcp", "control", [2.0] * 8, [1.0] * 8)
     assert found.ratio == pytest.approx(2)
