@@ -44,6 +44,7 @@ class Run:
         logging.getLogger().addHandler(self._log)
         self._zero_ns = time.perf_counter_ns()
         secrets = prepared.loaded.env.values()
+        started = self._started()  # takes a moment, in which a kill would leave an empty journal
         self._journal = JournalWriter(self.folder / "journal.jsonl", Redactor(secrets))
         self._broken = False
         timeouts = [target.endpoint.timeout_s for target in prepared.targets.values()]
@@ -56,7 +57,7 @@ class Run:
             grace_s=prepared.loaded.scenario.load.grace,
             timeout_s=max(timeouts),
         )
-        self.write([self._started()])
+        self.write([started])
 
     def now_s(self) -> float:
         """Seconds since the run's start."""

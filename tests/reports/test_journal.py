@@ -78,17 +78,6 @@ def test_flushed_records_survive_without_a_close(tmp_path):
     writer.close()
 
 
-def test_a_torn_last_line_ends_the_journal_without_an_error(tmp_path):
-    """Cut anywhere in the last record, the journal yields all records before it."""
-    records = [note("one"), note("two"), note("three")]
-    whole = written(tmp_path / "whole.jsonl", records).read_bytes()
-    last = whole.rindex(b"\n", 0, -1) + 1
-    for cut in range(last, len(whole) - 1):
-        torn = tmp_path / f"{cut}.jsonl"
-        torn.write_bytes(whole[:cut])
-        assert list(read(torn)) == records[:2]
-
-
 def test_a_last_line_that_lacks_only_its_newline_counts(tmp_path):
     """The record is whole, so that nothing is lost with the newline."""
     path = written(tmp_path / "journal.jsonl", [note("one"), note("two")])
