@@ -96,8 +96,6 @@ class Session:
         # Journeys carry the tags, not Locust's tasks: by them our one task would be filtered out.
         options.tags = options.exclude_tags = None
         self.environment.tags = self.environment.exclude_tags = None
-        if self._master:
-            _relay.send(prepared, options, max(1, len(self.runner.clients)))
 
     # Locust's events.
 
@@ -105,7 +103,8 @@ class Session:
         """Get ready: on the keeping side the run, on the working side the bench."""
         if self._worker:
             with self._stop_on_refusal():
-                self._build_bench(_relay.receive(self.environment.parsed_options))
+                options = self.environment.parsed_options
+                self._build_bench(_relay.receive(options, self.runner.client_id))
             signal.signal(signal.SIGINT, signal.SIG_IGN)  # the master decides when to stop
             return
         if self.prepared is None:  # started by a key in Locust's terminal, not by the page
@@ -118,7 +117,10 @@ class Session:
             self.run = Run(self.prepared, nodes=self._nodes, tell=self._tell)
             self.on_run(self.run)
             self._catch_signals()
-            if not self._master:
+            if self._master:
+                nodes = sorted(self._nodes())
+                _relay.send(self.prepared, self.environment.parsed_options, nodes)
+            else:
                 self._build_bench(_relay.local(self.prepared))
 
     @contextlib.contextmanager
@@ -283,7 +285,7 @@ class Session:
             task.targets,
             recorder,
             self.environment.events.request.fire,
-            node_index=max(0, self.runner.worker_index) if self._worker else 0,
+            node_index=task.node,
             nodes=task.nodes,
             users=task.users,
         )

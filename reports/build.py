@@ -7,9 +7,10 @@ from typing import Final
 
 from reports.arms import arm_numbers
 from reports.document import Comparison, Failure, Generator, Report
+from reports.drops import with_drops
 from reports.groups import CALL
 from reports.journal import AnyRecord, JournalError, SampleRecord, read
-from reports.judge import judge
+from reports.levels import by_level, judge_levels
 from reports.metrics import Evidence, Totals, paired
 from reports.notes import notes
 from reports.samples import FAILED, HARNESS_ERROR
@@ -55,7 +56,8 @@ def build(records: Iterable[AnyRecord]) -> Report:
     tally = fold(records)
     by_turn = {number: Totals([turn]) for number, turn in sorted(tally.turns.items())}
     evidence = {arm: _evidence(tally, arm, by_turn) for arm in tally.arms}
-    gates = [judge(gate, evidence) for gate in _gates(tally)]
+    levels = {arm: by_level(tally, arm, by_turn) for arm in tally.arms}
+    gates = [judge_levels(gate, evidence, levels) for gate in _gates(tally)]
     lost = [note.node or note.text for note in tally.notes if note.code == "worker_lost"]
     decision = decide(
         Facts(
@@ -136,7 +138,8 @@ def _comparisons(evidence: Mapping[str, Evidence]) -> list[Comparison]:
     for arm in evidence:
         for metric in COMPARED if arm != base else ():
             values, bases = paired(metric, evidence[arm], evidence[base])
-            found.append(compare(metric, arm, base, values, bases))
+            result = compare(metric, arm, base, values, bases)
+            found.append(with_drops(result, evidence[arm], evidence[base]))
             pairs.append(len(values))
     return holm(found, pairs)
 

@@ -53,7 +53,13 @@ class RoundNumbers(Part):
     """The turn's place in the run, from 0: the recorded order of arms."""
     at_s: float
     seconds: float
-    """Mean busy time of a user: the denominator of throughput."""
+    """The denominator of throughput: mean busy time of a user; in an open load the length."""
+    users: int = 0
+    """The level: users at work; in an open load the most journeys in flight."""
+    rate_per_s: float | None = None
+    """Open load: journeys planned per second."""
+    planned: int = 0
+    dropped: int = 0
     calls: int
     journeys_done: int
     throughput_per_s: float | None
@@ -78,6 +84,8 @@ class ArmNumbers(Part):
     latency_ms: Latency
     service_ms: Latency
     journey_ms: Latency
+    lag_ms: Latency = Latency()
+    """Open load: from the intended start of a journey to the actual one, all of them."""
     planned: int
     dropped: int
     warmup_calls: int

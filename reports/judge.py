@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from reports.document import GateResult, VerdictName
+from reports.drops import unknown_beyond
 from reports.metrics import FRACTIONS, JOURNEY_PREFIX, Evidence, Totals, paired
 from reports.statistics import (
     ALPHA,
@@ -98,6 +99,8 @@ def judge(gate: Gate, arms: Mapping[str, Evidence]) -> GateResult:
         finding = _compared(gate, arms[gate.arm], arms[gate.versus])
     if absent is not None and finding.verdict != "FAIL":
         finding = _Finding("INCONCLUSIVE", absent, finding.measured)
+    if finding.verdict == "PASS" and (unseen := unknown_beyond(gate, arms)):
+        finding = _Finding("INCONCLUSIVE", unseen, finding.measured, finding.ci95)
     ci95 = finding.ci95
     return GateResult(
         gate=gate.text,

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from reports.groups import CALL, JOURNEY, Group, Tally
+from reports.groups import CALL, JOURNEY, START, Group, Tally
 from reports.turns import Turn
 
 FRACTIONS: Final = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p99_9": 0.999}
@@ -20,6 +20,8 @@ class Totals:
         self.steps = _groups(turns, CALL)
         self.journeys = _groups(turns, JOURNEY)
         self.call = _together(self.steps)
+        self.start = _together(_groups(turns, START))
+        """Journeys that began in an open load, and by how much they were late."""
         self.journey = _together(self.journeys)
         ended = [share.ended for turn in turns for share in turn.shares.values() if share.ended]
         self.planned = sum(record.planned for record in ended)

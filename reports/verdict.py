@@ -18,6 +18,8 @@ HOT_S: Final = 5.0
 FEWEST_LAGS: Final = 100
 """A 99th percentile of fewer is only their maximum, and one hiccup would spoil a short run."""
 LITTLE: Final = 0.05
+MOST_DROPPED: Final = 0.01
+"""Of the planned arrivals; beyond it the target did not take the load that was asked of it."""
 
 PASS_CODE: Final = 0
 INCONCLUSIVE_CODE: Final = 90
@@ -138,15 +140,26 @@ def _failed(facts: Facts) -> Iterator[str]:
             yield f"Gate {result.gate}: {result.reason}"
     for arm, totals in facts.arms.items():
         ended, failed = totals.call.ended, totals.call.failed
-        if ended and failed == ended and not _error_rate_passed(arm, facts.gates):
+        if (
+            ended
+            and failed == ended
+            and not _passed_on(arm, ("error_rate", "success_rate"), facts.gates)
+        ):
             counts = {cls: n for cls, n in totals.call.classes.items() if cls in FAILED}
             most = max(counts, key=counts.__getitem__)
             yield f"Every call of {arm} failed: {failed} of {ended}, most of them by {most}."
+        dropped, planned = totals.dropped, totals.planned
+        if dropped > MOST_DROPPED * planned and not _passed_on(arm, ("dropped",), facts.gates):
+            yield (
+                f"{dropped} of {planned} arrivals of {arm} were dropped: it did not take the rate "
+                "that was asked of it. Lower the rate, or raise max_in_flight if it may have more "
+                "journeys at once."
+            )
 
 
-def _error_rate_passed(arm: str, gates: Sequence[GateResult]) -> bool:
-    """Tell whether a gate says that so many failures are what is wanted."""
-    wanted = (f"{arm}.error_rate", f"{arm}.success_rate")
+def _passed_on(arm: str, metrics: Sequence[str], gates: Sequence[GateResult]) -> bool:
+    """Tell whether a gate says that so many failures, or drops, are what is wanted."""
+    wanted = tuple(f"{arm}.{metric}" for metric in metrics)
     return any(
         result.verdict == "PASS" and result.gate.replace(" ", "").startswith(wanted)
         for result in gates

@@ -41,6 +41,7 @@ _GROUPS: Final[Mapping[str, Mapping[str, Read]]] = {
     "Time of a call": _times("", lambda arm: arm.latency_ms),
     "Time of a call from its actual send": _times("", lambda arm: arm.service_ms),
     "Time of a whole journey": _times("journey_", lambda arm: arm.journey_ms),
+    "How late journeys began (the generator's own delay)": _times("", lambda arm: arm.lag_ms),
     "Around the measurement": {
         "planned": lambda arm: numbers.count(arm.planned),
         "dropped": lambda arm: numbers.count(arm.dropped),

@@ -57,10 +57,10 @@ def sample(cls: str, detail: str, arm: str = "mcp") -> SampleRecord:
 
 def test_a_small_run_gives_the_numbers_that_arithmetic_gives():
     """Two rounds of 8 ok and 2 failed calls of 10 ms in 0.5 s, and all that follows from them."""
-    what = Round(ms=10, ok=8, failed=2, busy_s=0.5, planned=11, dropped=1)
+    what = Round(ms=10, ok=8, failed=2, busy_s=0.5, planned=210, dropped=1)
     report = built({"mcp": [what, what]}, gates=["mcp.calls >= 20"])
     arm = report.arms["mcp"]
-    assert (arm.calls, arm.journeys_done, arm.planned, arm.dropped) == (20, 16, 22, 2)
+    assert (arm.calls, arm.journeys_done, arm.planned, arm.dropped) == (20, 16, 420, 2)
     assert (arm.error_rate, arm.success_rate) == (0.2, 0.8)
     assert (arm.throughput_per_s, arm.calls_per_s) == (16, 20)
     assert arm.classes == dict.fromkeys(CLASSES, 0) | {"ok": 16, "tool_error": 4}

@@ -215,9 +215,7 @@ def test_calls_that_we_cut_off_or_built_wrongly_are_no_evidence():
         ("mcp.journeys_done >= 200", "PASS", 200),
         ("mcp.dropped <= 3", "FAIL", 4),
         ("mcp.dropped < 5", "PASS", 4),
-        ("mcp.max < 1s", "PASS", pytest.approx(10.99)),
         ("mcp.max < 10ms", "FAIL", pytest.approx(10.99)),
-        ("mcp.journey_max < 1s", "PASS", pytest.approx(10.99)),
     ],
 )
 def test_counts_and_the_longest_time_are_what_they_are(gate, verdict, measured):
