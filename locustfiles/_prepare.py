@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from locustfiles._refusal import CONFIGURATION, Refusal
 from locustfiles._schedule import Turn, fit, levels, plan
+from locustfiles._secrecy import hide
 from locustfiles._targets import ArmTarget, reach_all, unknown_tools
 from mcp_targets.systems.launcher import Systems
 from scenarios.loader import Loaded, ScenarioError, find, load, unknown_names
@@ -108,6 +109,7 @@ def prepare(wish: Wish) -> Prepared:
     if problems := _impossible(wish):
         raise Refusal(CONFIGURATION, problems)
     loaded = read(wish)
+    hide(loaded.env.values())
     pointed = _pointed(wish.targets, loaded)
     load_ = loaded.scenario.load
     arms = list(loaded.scenario.arms)

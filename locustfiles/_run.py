@@ -14,6 +14,7 @@ import msgspec
 
 from locustfiles._conductor import Conductor
 from locustfiles._prepare import Prepared
+from locustfiles._secrecy import guard
 from reports.build import load_report
 from reports.document import Report
 from reports.journal import AnyRecord, JournalWriter, Note, RunEnded, RunStarted
@@ -41,6 +42,7 @@ class Run:
         self.watchers: list[Watcher] = []
         self._log = logging.FileHandler(self.folder / "run.log", encoding="utf-8")
         self._log.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+        guard(self._log)
         logging.getLogger().addHandler(self._log)
         self._zero_ns = time.perf_counter_ns()
         secrets = prepared.loaded.env.values()
