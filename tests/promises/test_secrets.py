@@ -101,7 +101,7 @@ def test_promise_24_no_file_and_no_terminal_shows_a_secret(
 ):
     """Header, environment, URL, argument, reply and refusal: nothing of them is in any output."""
     out = tmp_path / "out"
-    argv: tuple[object, ...] = ("run", scenario)
+    argv: tuple[object, ...] = ("run", scenario, "--processes", "2")
     if tool == "locust":
         out.mkdir()
         own = ("--html", out / "locust.html", "--csv", out / "locust", "--csv-full-history")
