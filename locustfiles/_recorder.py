@@ -90,18 +90,24 @@ class _Tally:
 class Track:
     """Where the calls of one step (or the journeys of one name) of one arm are counted."""
 
-    __slots__ = ("arm", "kind", "name", "tallies")
+    __slots__ = ("arm", "checked", "kind", "name", "tallies")
 
     def __init__(self, arm: str, kind: str, name: str) -> None:
         self.arm = arm
         self.kind = kind
         self.name = name
         self.tallies: dict[str, _Tally] = {}
+        self.checked = 0
+        """Results that were held against their schema."""
 
     def take(self) -> list[Cell]:
         """Return the cells since the last time, and start again."""
         taken, self.tallies = self.tallies, {}
-        return [tally.cell(self.arm, self.kind, self.name, cls) for cls, tally in taken.items()]
+        cells = [tally.cell(self.arm, self.kind, self.name, cls) for cls, tally in taken.items()]
+        if cells and self.checked:
+            cells[0] = replace(cells[0], checked=self.checked)
+            self.checked = 0
+        return cells
 
 
 class Recorder:

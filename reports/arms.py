@@ -87,6 +87,7 @@ def _step(group: Group, timed: Tally, per_second: float | None) -> StepNumbers:
         service_ms=_service(timed),
         bytes_in=group.all.bytes_in,
         bytes_out=group.all.bytes_out,
+        schema_checked=group.all.checked,
     )
 
 

@@ -42,6 +42,8 @@ class StepNumbers(Part):
     service_ms: Latency
     bytes_in: int = 0
     bytes_out: int = 0
+    schema_checked: int = 0
+    """Results that were held against the tool's outputSchema: a sample of them."""
 
 
 class RoundNumbers(Part):

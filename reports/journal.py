@@ -88,6 +88,8 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     service: list[int] = []
     """The same from the actual send; empty where it equals `latency` (closed load)."""
     service_total_ns: int = 0
+    checked: int = 0
+    """Results of the step, of any class, that were held against the tool's outputSchema."""
 
 
 class Health(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

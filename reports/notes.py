@@ -26,6 +26,12 @@ def _on(tally: RunTally, arm: str, totals: Totals) -> Iterator[str]:
     overflow = totals.call.all.latency.overflow
     if overflow:
         yield f"{overflow} calls of {arm} took longer than an hour; percentiles call it an hour."
+    checked = [group.all for group in totals.steps.values() if group.all.checked]
+    if checked:
+        yield (
+            f"{sum(tally.checked for tally in checked)} of {sum(tally.n for tally in checked)} "
+            f"results of {arm} were held against the outputSchema of their tools."
+        )
     warmup = Totals([turn for turn in tally.turns_of(arm) if not turn.measured])
     if warmup.call.failed:
         yield f"{warmup.call.failed} calls of {arm} failed in the warm-up, which does not count."
