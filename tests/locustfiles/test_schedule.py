@@ -4,7 +4,16 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from locustfiles._schedule import SHORTEST_ROUND_S, Level, Turn, fit, levels, plan, share_of
+from locustfiles._schedule import (
+    SHORTEST_ROUND_S,
+    Level,
+    Turn,
+    _staged,
+    fit,
+    levels,
+    plan,
+    share_of,
+)
 from scenarios.load import Load
 
 ROUNDS = st.integers(1, 200)
@@ -143,6 +152,14 @@ def level_table(rounds, lanes=None, **given):
 def test_every_shape_has_its_levels(given, rounds, expected):
     """A level per round: ramps rise by a step a round, spikes have a calm before and after."""
     assert level_table(rounds, **given) == pytest.approx(expected)
+
+
+def test_the_end_of_the_stages_is_their_last_level():
+    """A place that rounding moves to the very end is still in the last stage."""
+    load = Load.model_validate(
+        {"stages": [{"users": 10, "for": "10s"}, {"users": 20, "to": 50, "for": "1s"}]}
+    )
+    assert _staged(load.stages, 1.0) == 50
 
 
 def test_another_number_of_users_scales_the_whole_shape():
