@@ -16,6 +16,7 @@ from locustfiles import _search
 from locustfiles._refusal import CONFIGURATION, Refusal
 from locustfiles._resource_sources import Source, find_resources
 from locustfiles._schedule import Turn, fit, levels, plan
+from locustfiles._secrecy import hide
 from locustfiles._targets import ArmTarget, reach_all, unknown_tools
 from mcp_targets.systems.launcher import Systems
 from scenarios.load import BREAKPOINT, Load
@@ -121,6 +122,7 @@ def prepare(wish: Wish) -> Prepared:
     if problems := _impossible(wish):
         raise Refusal(CONFIGURATION, problems)
     loaded = read(wish)
+    hide(loaded.env.values())
     pointed = _pointed(wish.targets, loaded)
     load_ = loaded.scenario.load
     arms = list(loaded.scenario.arms)

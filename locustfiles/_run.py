@@ -18,6 +18,7 @@ from locustfiles._resource_sources import shared
 from locustfiles._resources import Sampler
 from locustfiles._schedule import Turn
 from locustfiles._search import turns
+from locustfiles._secrecy import guard
 from reports.build import load_report
 from reports.document import Report
 from reports.journal import AnyRecord, JournalWriter, Note, RunEnded, RunStarted
@@ -46,9 +47,11 @@ class Run:
         self.watchers: list[Watcher] = []
         self._log = logging.FileHandler(self.folder / "run.log", encoding="utf-8")
         self._log.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+        guard(self._log)
         logging.getLogger().addHandler(self._log)
         self._zero_ns = time.perf_counter_ns()
         secrets = prepared.loaded.env.values()
+        started = self._started()  # takes a moment, in which a kill would leave an empty journal
         self._journal = JournalWriter(self.folder / "journal.jsonl", Redactor(secrets))
         self._broken = False
         timeouts = [target.endpoint.timeout_s for target in prepared.targets.values()]

@@ -12,6 +12,7 @@ from locust.runners import WorkerRunner
 from locustfiles import _options, _web, _web_guard, _web_login
 from locustfiles._prepare import prepare, read
 from locustfiles._refusal import Refusal
+from locustfiles._secrecy import guard_process
 from locustfiles._session import Session
 
 logger = logging.getLogger("mcp-perf")
@@ -26,6 +27,7 @@ class Hook:
 
 def init(environment: Any, web_ui: Any) -> None:
     """Attach a session to Locust's environment and prepare what is to run at once."""
+    guard_process()
     options = environment.parsed_options
     headless = web_ui is None
     session = Session(environment, headless=headless)

@@ -123,6 +123,8 @@ def fold(records: Iterable[AnyRecord]) -> RunTally:
     """
     stream = iter(records)
     first = next(stream, None)
+    if first is None:
+        raise JournalError("The journal is empty: the run ended before it began.")
     if not isinstance(first, RunStarted):
         raise JournalError("The journal does not begin with the record of a run: it is damaged.")
     tally = RunTally(first, health=GeneratorHealth(Limits.of(first.limits)))

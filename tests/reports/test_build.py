@@ -87,7 +87,7 @@ def test_the_report_can_be_written_and_read_again():
     assert Report.model_validate_json(report.model_dump_json(by_alias=True)) == report
 
 
-def test_rounds_are_listed_in_the_order_in_which_they_ran():
+def test_promise_11_rounds_are_listed_in_the_order_in_which_they_ran():
     """Warm-up is round 0; the order over both arms shows that they were interleaved."""
     control, mcp = Round(ok=5), Round(ok=6, failed=1)
     turns = [("mcp", 0, Round(ok=9)), ("control", 1, control), ("mcp", 1, mcp)]

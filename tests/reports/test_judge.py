@@ -250,7 +250,7 @@ NOTHING = {
 
 @pytest.mark.parametrize("arms", NOTHING.values(), ids=NOTHING.keys())
 @pytest.mark.parametrize("versus", [False, True])
-def test_no_gate_passes_on_an_arm_without_calls(arms, versus):
+def test_promise_17_no_gate_passes_on_an_arm_without_calls(arms, versus):
     """Whatever the gate, nothing passes by absence, and the reason is never empty."""
     shown = evidence(virtual["journal"]({"rest": [Round()] * 3} | arms))
     for text in GATES:
