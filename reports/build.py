@@ -5,8 +5,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
-from reports.arms import arm_numbers
-from reports.document import Comparison, Failure, Generator, Report
+from reports import capacity
+from reports.arms import arm_numbers, unsampled
+from reports.document import Capacity, Comparison, Failure, Generator, Report
 from reports.drops import with_drops
 from reports.groups import CALL
 from reports.journal import AnyRecord, JournalError, SampleRecord, read
@@ -34,6 +35,8 @@ COMPARED: Final = (
     "journey_p50",
     "journey_p95",
 )
+COMPARED_WHERE_KNOWN: Final = ("cpu_per_journey", "bytes_per_journey")
+"""Only where both arms have a number: what was not sampled is no comparison that failed."""
 
 
 def load_report(run_folder: Path) -> tuple[Report, list[SampleRecord]]:
@@ -56,8 +59,16 @@ def build(records: Iterable[AnyRecord]) -> Report:
     tally = fold(records)
     by_turn = {number: Totals([turn]) for number, turn in sorted(tally.turns.items())}
     evidence = {arm: _evidence(tally, arm, by_turn) for arm in tally.arms}
+    asked = _gates(tally)
+    capacities = capacity.capacities(tally, asked)
     levels = {arm: by_level(tally, arm, by_turn) for arm in tally.arms}
-    gates = [judge_levels(gate, evidence, levels) for gate in _gates(tally)]
+    gates = [
+        capacity.judge(gate, capacities)
+        if gate.metric == capacity.METRIC
+        else judge_levels(gate, evidence, levels)
+        for gate in asked
+        if gate.metric == capacity.METRIC or not capacities
+    ]
     lost = [note.node or note.text for note in tally.notes if note.code == "worker_lost"]
     decision = decide(
         Facts(
@@ -70,6 +81,7 @@ def build(records: Iterable[AnyRecord]) -> Report:
             idle_workers=_idle(tally),
             harness_errors=tally.harness_errors,
             harness_example=_harness_example(tally),
+            search=capacity.facts(capacities, asked),
         )
     )
     return Report(
@@ -82,14 +94,18 @@ def build(records: Iterable[AnyRecord]) -> Report:
         exit_code=decision.exit_code,
         complete=tally.complete,
         reasons=decision.reasons,
-        arms={arm: arm_numbers(tally, arm, what.totals, by_turn) for arm, what in evidence.items()},
-        comparisons=_comparisons(evidence),
+        arms={
+            arm: arm_numbers(tally, arm, what.totals, by_turn, capacities.get(arm))
+            for arm, what in evidence.items()
+        },
+        comparisons=_comparisons(evidence, capacities),
         gates=gates,
         generator=_generator(tally, evidence, lost),
         environment={"seed": tally.run.seed, "load": tally.run.load, **tally.run.environment},
         timeline=tally.timeline.points(),
+        resources=tally.resources.points(),
         failures=_failures(tally, evidence),
-        notes=notes(tally, evidence),
+        notes=[*capacity.remarks(capacities, asked), *notes(tally, evidence)],
     )
 
 
@@ -111,6 +127,7 @@ def _evidence(tally: RunTally, arm: str, by_turn: Mapping[int, Totals]) -> Evide
     turns = tally.measured(arm)
     return Evidence(
         totals=Totals(turns),
+        unsampled=unsampled(tally, arm),
         rounds={t.started.round: by_turn[t.started.turn] for t in turns if t.finished},
         complete=tally.complete,
     )
@@ -131,17 +148,30 @@ def _harness_example(tally: RunTally) -> str:
     return next((detail for (_, _, cls), detail in examples if cls == HARNESS_ERROR), "")
 
 
-def _comparisons(evidence: Mapping[str, Evidence]) -> list[Comparison]:
+def _comparisons(
+    evidence: Mapping[str, Evidence], capacities: Mapping[str, Capacity]
+) -> list[Comparison]:
     """Compare each arm with the control in every metric; they are one family of tests."""
     base = CONTROL if CONTROL in evidence else next(iter(evidence), "")
+    if capacities:
+        return capacity.ratios(capacities, base)
     found, pairs = [], []
     for arm in evidence:
-        for metric in COMPARED if arm != base else ():
+        for metric in _compared(evidence[arm], evidence[base]) if arm != base else ():
             values, bases = paired(metric, evidence[arm], evidence[base])
             result = compare(metric, arm, base, values, bases)
             found.append(with_drops(result, evidence[arm], evidence[base]))
             pairs.append(len(values))
     return holm(found, pairs)
+
+
+def _compared(arm: Evidence, base: Evidence) -> list[str]:
+    known = (
+        metric
+        for metric in COMPARED_WHERE_KNOWN
+        if all(what.totals.value(metric) for what in (arm, base))
+    )
+    return [*COMPARED, *known]
 
 
 def _generator(

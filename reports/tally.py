@@ -11,6 +11,7 @@ from reports.journal import (
     AnyRecord,
     JournalError,
     Note,
+    ResourceSample,
     RunEnded,
     RunStarted,
     SampleRecord,
@@ -18,6 +19,7 @@ from reports.journal import (
     TurnEnded,
     TurnStarted,
 )
+from reports.resource_timeline import ResourceTimeline
 from reports.samples import HARNESS_ERROR
 from reports.timeline import Timeline
 from reports.turns import Turn
@@ -39,6 +41,7 @@ class RunTally:
     notes: list[Note] = field(default_factory=list)
     health: GeneratorHealth = field(default_factory=GeneratorHealth)
     timeline: Timeline = field(default_factory=Timeline)
+    resources: ResourceTimeline = field(default_factory=ResourceTimeline)
     ended: RunEnded | None = None
     last_s: float = 0.0
     stray_slices: int = 0
@@ -78,6 +81,8 @@ class RunTally:
                 if record.detail:
                     key = (record.arm, record.step, record.cls)
                     self.examples.setdefault(key, record.detail)
+            case ResourceSample():
+                self._resources(record)
             case Note():
                 self.notes.append(record)
             case RunEnded():
@@ -85,6 +90,14 @@ class RunTally:
                 self.last_s = record.at_s
             case _:
                 raise JournalError("The journal holds two runs; every run has its own folder.")
+
+    def _resources(self, sample: ResourceSample) -> None:
+        turn = self.turns.get(sample.turn)
+        if turn is None:
+            return
+        if turn.usage.last is not None:
+            self.resources.add(turn.usage.last, sample, turn.started)
+        turn.usage.add(sample)
 
     def _slice(self, part: Slice) -> None:
         self.last_s = max(self.last_s, part.at_s + part.seconds)
@@ -110,6 +123,8 @@ def fold(records: Iterable[AnyRecord]) -> RunTally:
     """
     stream = iter(records)
     first = next(stream, None)
+    if first is None:
+        raise JournalError("The journal is empty: the run ended before it began.")
     if not isinstance(first, RunStarted):
         raise JournalError("The journal does not begin with the record of a run: it is damaged.")
     tally = RunTally(first, health=GeneratorHealth(Limits.of(first.limits)))

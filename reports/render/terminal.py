@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from reports.document import Report
-from reports.render import numbers
+from reports.render import capacity, numbers
 from reports.render.text import one_line
 from reports.render.wording import simulated
 
@@ -25,6 +25,8 @@ def summary(report: Report, folder: Path, console: Console) -> None:
     """Print a finished report."""
     console.print()
     _arms(report, console)
+    if capacity.of_arms(report.arms):
+        _capacity(report, console)
     if report.comparisons:
         _comparisons(report, console)
     if report.gates:
@@ -61,6 +63,14 @@ def _arms(report: Report, console: Console) -> None:
     console.print()
 
 
+def _capacity(report: Report, console: Console) -> None:
+    table = _table("capacity of", "holds", "between", "what broke beyond")
+    for one in capacity.found(report.arms):
+        table.add_row(Text(one.arm), one.rate, one.interval, Text(_plain(one.beyond)))
+    console.print(table)
+    console.print()
+
+
 def _comparisons(report: Report, console: Console) -> None:
     table = _table("metric", "arm", "ratio", "95 % interval", "p")
     for entry in report.comparisons:
@@ -93,7 +103,7 @@ def _gates(report: Report, console: Console) -> None:
 def _table(*columns: str) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
     for number, name in enumerate(columns):
-        words = number == 0 or name in ("arm", "verdict")
+        words = number == 0 or name in ("arm", "verdict", "what broke beyond")
         table.add_column(name, justify="left" if words else "right", overflow="fold")
     return table
 
