@@ -95,7 +95,8 @@ class _ArmCompiler:
         compiled = kind(
             track,
             Call(tool, constant, answers=answers),
-            self._checks(step, output_check(tool, track)),
+            # A call that was cancelled has no output.
+            self._checks(step, None if step.cancel_after else output_check(tool, track)),
             arguments=arguments if constant is None else None,
             is_valid=validate,
             timeout_s=step.timeout,

@@ -13,6 +13,7 @@ from mcp_targets.client.connection import Clock, Connection, Origin
 from mcp_targets.client.errors import TargetError
 
 _DAY_NS: Final = 24 * 3600 * 10**9
+_CONNECT_S: Final = 10.0
 _JOIN_S: Final = 1.0
 _MOST_FAILURES: Final = 2
 """Openings in a row that bring no stream, after which the server does not offer one any more."""
@@ -52,7 +53,6 @@ class Listener:
     def _run(self) -> None:
         last_event, failures = "", 0
         while not self._stop.is_set() and failures < _MOST_FAILURES:
-            reader = self._connection.reader
             try:
                 if self._read(last_event):
                     failures = 0
@@ -72,7 +72,7 @@ class Listener:
         """Read one stream to its end. False when there was none."""
         connection = self._connection
         deadline_ns = self._clock() + _DAY_NS
-        connection.ready(_DAY_NS / 1e9)
+        connection.ready(_CONNECT_S)
         connection.send(self._request(last_event), _DAY_NS / 1e9, self._clock())
         reader = connection.receive(deadline_ns)
         self._settled.set()

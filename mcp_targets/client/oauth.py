@@ -85,6 +85,7 @@ class OAuth:
             self._provider = _provider(url, identity, self._http)
         # Ours is held around it, and needs no event loop.
         self._provider.context.lock = _Unlocked()  # type: ignore[assignment]
+        self._scopes = " ".join(identity.scopes)
         self._refreshed = ""
         self._answered: set[str] = set()
 
@@ -126,6 +127,9 @@ class OAuth:
 
     def _obtain(self, status: int, challenge: str, version: str) -> str:
         """Walk through the flow: it yields the call itself, and what has to be asked before."""
+        if self._scopes and status == 401 and "scope=" not in challenge:
+            # The flow asks for what the server names, and else for what its metadata offers.
+            challenge = f'{challenge or "Bearer"}, scope="{self._scopes}"'
         call = httpx2.Request("POST", self._url, headers={"MCP-Protocol-Version": version})
         refused = httpx2.Response(status, headers={"WWW-Authenticate": challenge}, request=call)
         used = self.token
