@@ -108,7 +108,8 @@ class _Handler(BaseHTTPRequestHandler):
             wanted = f'Bearer error="insufficient_scope", scope="{self.server.scope}"'
             self.reply(403, {}, {"WWW-Authenticate": wanted})
         else:
-            result = {"supportedVersions": ["2026-07-28"], "content": []}
+            tools = [{"name": "echo", "inputSchema": {"type": "object"}}]
+            result = {"supportedVersions": ["2026-07-28"], "content": [], "tools": tools}
             self.reply(200, {"jsonrpc": "2.0", "id": message["id"], "result": result})
 
     def reply(self, status: int, body: dict, headers: dict | None = None) -> None:
@@ -262,3 +263,53 @@ def test_an_authorization_server_that_is_gone_is_told(guarded, users) -> None:
     reply = client.call(Call(ECHO, {}))
     assert reply.outcome == "http_error"
     assert "no access token" in reply.detail
+
+
+SCENARIO = """
+name: guarded
+title: A server behind OAuth
+env: [MY_SECRET]
+arms:
+  mcp:
+    mcp: "{url}"
+    auth:
+      oauth: {{client_id: me, client_secret: "${{env:MY_SECRET}}", scopes: [read]}}
+journeys: {{echo: {{steps: [{{call: echo}}]}}}}
+load: {{users: 4}}
+"""
+
+
+@pytest.mark.e2e
+def test_a_run_gets_its_token_by_itself(
+    guarded, run_cli, environment, quick, report, tmp_path
+) -> None:
+    """All users share one token, which is renewed when it expires; no secret is reported."""
+    guarded.lifetime_s = 1
+    path = tmp_path / "guarded.yaml"
+    path.write_text(SCENARIO.format(url=guarded.url))
+    out = tmp_path / "out"
+    env = {**environment, "MY_SECRET": "s3cret/+"}
+    ended = run_cli("run", path, "--out", out, *quick, env=env)
+    assert ended.code in (0, 90), ended.output
+    arm = report(out)["arms"]["mcp"]
+    assert arm["classes"]["ok"] == arm["calls"] > 0
+    # One for each second, give or take those that the machine was busy.
+    assert 2 <= guarded.asked["/token"] <= 20
+    written = "".join(file.read_text("utf-8", "replace") for file in out.iterdir())
+    assert "s3cret" not in written
+    assert "token-1" not in written
+
+
+@pytest.mark.e2e
+def test_a_run_without_a_token_is_refused_in_a_sentence(
+    guarded, run_cli, environment, tmp_path
+) -> None:
+    """What the authorization server said is shown, without a traceback."""
+    guarded.issues = False
+    path = tmp_path / "guarded.yaml"
+    path.write_text(SCENARIO.format(url=guarded.url))
+    env = {**environment, "MY_SECRET": "s3cret/+"}
+    ended = run_cli("run", path, "--out", tmp_path / "out", env=env)
+    assert ended.code == 108
+    assert "invalid_client" in ended.output
+    assert "Traceback" not in ended.output
