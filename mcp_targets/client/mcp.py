@@ -29,13 +29,6 @@ _HEADER_MISMATCH: Final = -32020
 class McpClient(Session):
     """One virtual user's session with one MCP server."""
 
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self._encoded: dict[Prepared, tuple[bytes, bytes]] = {}
-        self._call_id = 0
-        self._relisted: dict[str, Tool] = {}
-        """Tools whose headers turned out to have changed since they were listed."""
-
     # Calling.
 
     def call(
@@ -186,7 +179,7 @@ class McpClient(Session):
     def _reconcile(self, reply: Reply, call: Prepared) -> bool:
         """Remove what the server refused a call for. Raises TargetError where that fails."""
         if self._moved.follow(self.connection.reader):
-            self._forget()
+            self._encoded.clear()
             return True
         if self._session and not reply.session_lost and _session_lost(reply):
             reply.detail = "session lost, and not opened again"
@@ -246,9 +239,6 @@ class McpClient(Session):
         return self._relisted.get(call.tool.name, call.tool)
 
     # Encoding.
-
-    def _forget(self) -> None:
-        self._encoded.clear()
 
     def _encode(
         self, call: Prepared, arguments: dict[str, Any] | None, added: dict[str, Any]

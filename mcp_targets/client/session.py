@@ -13,10 +13,12 @@ import msgspec
 
 from mcp_targets.client import eras, jsonrpc
 from mcp_targets.client.answers import SILENT, Answers, respond
+from mcp_targets.client.calls import Prepared
 from mcp_targets.client.connection import Clock, Connection, WaitFactory
 from mcp_targets.client.errors import CallTimeout, ConnectError, NegotiationError
 from mcp_targets.client.exchange import Endpoint, Redirects, exchange, with_body
 from mcp_targets.client.listener import Listener
+from mcp_targets.client.tools import Tool
 from mcp_targets.reply import OK, TIMEOUT, TRANSPORT_ERROR, Heard, Reply
 
 Observer = Callable[[str, Reply], None]
@@ -75,6 +77,8 @@ class Session:
         self._credentials = credentials
         self._token = ""
         self._ids = itertools.count(1)
+        self._encoded: dict[Prepared, tuple[bytes, bytes]] = {}
+        """What calls look like in this session: head and tail."""
         self._session = ""
         self._opened = False
         self._moved = Redirects(endpoint)
@@ -83,6 +87,9 @@ class Session:
         """For what is said while the connection is busy with a stream."""
         self._side_lock = threading.Lock()
         self._heard: Heard | None = None
+        self._call_id = 0
+        self._relisted: dict[str, Tool] = {}
+        """Tools whose headers turned out to have changed since they were listed."""
 
     @property
     def modern(self) -> bool:
@@ -151,7 +158,7 @@ class Session:
         wanted = self.protocol if self.protocol in eras.HANDSHAKE else eras.HANDSHAKE[0]
         self._stop_listening()
         self._session = ""
-        self._forget()
+        self._encoded.clear()
         params = eras.initialize_params(wanted, self._capabilities)
         reply = self._request("initialize", params, modern=False)
         if reply.outcome != OK:
@@ -175,9 +182,6 @@ class Session:
         self._observe("notifications/initialized", reply)
         if reply.outcome != OK:
             raise NegotiationError(f"notifications/initialized failed: {reply.detail}")
-
-    def _forget(self) -> None:
-        """Forget what was encoded for an earlier session."""
 
     # What the server says by itself.
 
@@ -273,7 +277,7 @@ class Session:
         """Take the current token. Raises TargetError when it has expired and none is to be had."""
         if self._credentials is not None and self._token != (token := self._credentials.current()):
             self._token = token
-            self._forget()
+            self._encoded.clear()
 
     def _authorize(self, reply: Reply) -> bool:
         """Get a token where the server wants one, or another one. Raises TargetError."""
