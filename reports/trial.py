@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Self
 
+from reports.drops import stands
 from reports.health import Limits
 from reports.judge import HOLDS
 from reports.metrics import Totals
@@ -117,7 +118,10 @@ def _tried(turn: Turn, totals: Totals, rules: Rules, usual_ns: float | None) -> 
 
 def _holds(gate: Gate, totals: Totals) -> bool:
     value = totals.value(gate.metric)
-    return value is not None and gate.value is not None and HOLDS[gate.op](value, gate.value)
+    if value is None or gate.value is None or not HOLDS[gate.op](value, gate.value):
+        return False
+    unseen = totals.dropped and METRICS[gate.metric].kind == "time"
+    return not unseen or stands(gate, totals)
 
 
 def _achieved_per_s(turn: Turn, totals: Totals, usual_ns: float | None) -> float:

@@ -67,6 +67,8 @@ def one_turn(
         ({"planned": 317}, [], ("throughput",)),
         ({"dropped": 3}, [], ()),
         ({"dropped": 4}, [], ("drops",)),
+        ({"dropped": 3}, ["mcp.p95 < 20ms"], ()),
+        ({"dropped": 3}, ["mcp.max < 20ms"], ("mcp.max < 20ms",)),  # theirs is not known
         ({"dropped": 50}, [], ("throughput", "drops")),
         ({"failed": 3}, [], ()),
         ({"failed": 4}, [], ("errors",)),
