@@ -165,3 +165,21 @@ def test_the_capacity_of_a_queue_is_found(service_s, slots, seed):
     result = conclude(Range.of(2_500.0, 10.0, 40), [one.trial for one in found])
     assert result.outcome == "knee"
     assert 0.92 * server.capacity < result.rate < 1.08 * server.capacity
+
+
+@pytest.mark.parametrize(
+    ("times_ms", "gate", "holds"),
+    [
+        ([9.0] * 19 + [99.0], "mcp.p95 < 50ms", True),
+        ([9.0] * 18 + [99.0] * 2, "mcp.p95 < 50ms", False),
+        ([9.0] * 3 + [99.0], "mcp.p95 < 50ms", True),  # the slowest of four is no p95
+        ([9.0] * 2 + [99.0] * 2, "mcp.p95 < 50ms", False),
+        ([9.0] * 3 + [99.0], "mcp.journey_p99_9 < 50ms", True),
+        ([99.0], "mcp.p95 < 50ms", False),
+        ([9.0] * 3 + [99.0], "mcp.max < 50ms", False),
+    ],
+)
+def test_one_slow_call_of_a_few_is_no_percentile(times_ms, gate, holds):
+    """A percentile that none can lie beyond leaves out the slowest call; no other number does."""
+    [found] = judged(one_turn(times_ms, planned=len(times_ms)), [gate])
+    assert (gate not in found.trial.broke_by) is holds
