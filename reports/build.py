@@ -61,11 +61,11 @@ def build(records: Iterable[AnyRecord]) -> Report:
     capacities = capacity.capacities(tally, asked)
     levels = {arm: by_level(tally, arm, by_turn) for arm in tally.arms}
     gates = [
-        capacity.judge(gate, capacities)
-        if gate.metric == capacity.METRIC
-        else judge_levels(gate, evidence, levels)
+        judge_levels(gate, evidence, levels)
+        if gate.metric != capacity.METRIC
+        else capacity.judge(gate, capacities)
         for gate in asked
-        if gate.metric == capacity.METRIC or not capacities
+        if gate.metric == capacity.METRIC or not capacities  # a search has them as conditions
     ]
     lost = [note.node or note.text for note in tally.notes if note.code == "worker_lost"]
     decision = decide(

@@ -1,9 +1,9 @@
 """The search for the highest rate that a target holds, as a pure function of what was tried.
 
 Rates double until one breaks, and breaks again. Then the middle of the bracket (on a log scale) is
-tried until its ends are at most 5 % apart, and both ends until each has three trials. A rate is taken
-to hold or to break so that the fewest trials contradict: a trial that was wrong by chance is outvoted,
-and the search goes on where it should have.
+tried until its ends are at most 5 % apart, and both ends until each has three trials. A rate is
+taken to hold or to break so that the fewest trials contradict: a trial that was wrong by chance is
+outvoted, and the search goes on where it should have.
 """
 
 import math
