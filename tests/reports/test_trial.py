@@ -6,6 +6,7 @@ from runpy import run_path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from reports.journal import Health, Slice, TurnEnded, TurnStarted
 from reports.search import Range, conclude
@@ -183,3 +184,28 @@ def test_one_slow_call_of_a_few_is_no_percentile(times_ms, gate, holds):
     """A percentile that none can lie beyond leaves out the slowest call; no other number does."""
     [found] = judged(one_turn(times_ms, planned=len(times_ms)), [gate])
     assert (gate not in found.trial.broke_by) is holds
+
+
+def test_what_a_journey_usually_takes_is_known_from_rates_that_held():
+    """A rate that broke says nothing of it: until one has held, the shortest journey counts."""
+    mixed = {"ok_ms": [10.0, *[500.0] * 249], "late_ms": [500.0] * 50, "drained_s": 0.5}
+    failing = one_turn([500.0] * 150, failed=150)
+    records = [*failing, *_renumbered(one_turn(**mixed)[1:])]
+    assert [one.trial.broke_by for one in judged(records)] == [("errors",), ("throughput",)]
+    holding = one_turn([500.0] * 300)
+    records = [*holding, *_renumbered(one_turn(**mixed)[1:])]
+    assert [one.trial.broke_by for one in judged(records)] == [(), ()]
+
+
+def _renumbered(records):
+    """Make the records those of the next turn."""
+    return [replace(record, turn=1) for record in records]
+
+
+def test_a_generator_that_works_hard_after_the_bell_kept_up():
+    """The processor's time of the drain is not that of the trial."""
+    records = one_turn([10.0] * 300, late_ms=[10.0])
+    busy = Health(cpu_s=30.0, wall_s=30.0)
+    hot = [replace(r, health=busy) if getattr(r, "draining", False) else r for r in records]
+    assert hot != records
+    assert not judged(hot)[0].trial.generator
