@@ -10,7 +10,7 @@ from reports.document import Comparison, Failure, Generator, Report
 from reports.groups import CALL
 from reports.journal import AnyRecord, JournalError, SampleRecord, read
 from reports.judge import judge
-from reports.metrics import Evidence, Totals, paired
+from reports.metrics import COMPARED, Evidence, Totals, paired
 from reports.notes import notes
 from reports.samples import FAILED, HARNESS_ERROR
 from reports.statistics import compare, holm
@@ -21,18 +21,6 @@ from scenarios.gates import Gate, GateError, parse
 JOURNAL: Final = "journal.jsonl"
 CONTROL: Final = "control"
 """The arm that the others are compared with; without it, the first one."""
-COMPARED: Final = (
-    "throughput",
-    "calls_per_s",
-    "mean",
-    "p50",
-    "p90",
-    "p95",
-    "p99",
-    "error_rate",
-    "journey_p50",
-    "journey_p95",
-)
 
 
 def load_report(run_folder: Path) -> tuple[Report, list[SampleRecord]]:
