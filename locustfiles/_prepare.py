@@ -12,14 +12,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+from locustfiles._against import against
+from locustfiles._history import problems as store_problems
 from locustfiles._refusal import CONFIGURATION, Refusal
 from locustfiles._schedule import Turn, fit, plan
 from locustfiles._targets import ArmTarget, reach_all, unknown_tools
 from mcp_targets.systems.launcher import Systems
+from reports.journal import Baseline
 from scenarios.loader import Loaded, ScenarioError, find, load, unknown_names
 
 DEFAULT_SCENARIO: Final = "twilio-tasks"
 OUT: Final = Path("reports/out")
+TOLERANCE: Final = "5%"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,11 @@ class Wish:
     tags: Sequence[str] = ()
     """Only journeys with one of these; none means all."""
     excluded_tags: Sequence[str] = ()
+    baseline: str = ""
+    """The file of a baseline; none means no comparison."""
+    tolerance: str = TOLERANCE
+    store: str = ""
+    """Where runs are remembered, a URL; `_history.py` knows the default."""
 
 
 @dataclass(slots=True)
@@ -55,6 +64,7 @@ class Prepared:
     folder: Path
     systems: Systems
     targets: dict[str, ArmTarget] = field(default_factory=dict)
+    baseline: Baseline | None = None
 
     def load(self) -> dict[str, Any]:
         """Describe the load, for the journal."""
@@ -64,7 +74,7 @@ class Prepared:
             "model": "closed",
             "users": self.users,
             "spawn_rate": self.spawn_rate,
-            "rounds": len(rounds) // len(self.targets),
+            "rounds": len(rounds) // len(self.loaded.scenario.arms),
             "round_s": rounds[0].seconds,
             "warmup_s": self.loaded.scenario.load.warmup,
             "think_s": list(think),
@@ -101,7 +111,7 @@ def choose(loaded: Loaded, tags: Sequence[str], excluded: Sequence[str]) -> Load
 
 def prepare(wish: Wish) -> Prepared:
     """Settle everything and start the systems. Raises Refusal; then nothing is left running."""
-    if problems := _impossible(wish):
+    if problems := _impossible(wish) + store_problems(wish.store):
         raise Refusal(CONFIGURATION, problems)
     loaded = read(wish)
     pointed = _pointed(wish.targets, loaded)
@@ -121,6 +131,9 @@ def prepare(wish: Wish) -> Prepared:
         folder=folder,
         systems=Systems(folder / "systems"),
     )
+    if wish.baseline:
+        scenario = loaded.scenario
+        prepared.baseline = against(wish.baseline, wish.tolerance, scenario, prepared.load())
     try:
         prepared.targets = reach_all(
             loaded, prepared.systems, pointed, {"run": secrets.token_hex(3)}

@@ -1,19 +1,18 @@
 """One run where its record is kept: journal, conductor, verdict, reports."""
 
-import importlib.metadata
 import logging
-import os
-import platform
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 
 from locustfiles._conductor import Conductor
+from locustfiles._history import remember
+from locustfiles._machine import environment
 from locustfiles._prepare import Prepared
+from locustfiles._workload import workload
 from reports.build import load_report
 from reports.document import Report
 from reports.journal import AnyRecord, JournalWriter, Note, RunEnded, RunStarted
@@ -57,6 +56,8 @@ class Run:
             timeout_s=max(timeouts),
         )
         self.write([self._started()])
+        if prepared.baseline is not None:
+            self.write([prepared.baseline])
 
     def now_s(self) -> float:
         """Seconds since the run's start."""
@@ -96,6 +97,7 @@ class Run:
         self._journal.close()
         report, samples = load_report(self.folder)
         write_all(report, samples, self.folder, formats)
+        remember(report, self.prepared.wish.store)
         return report
 
     def close_log(self) -> None:
@@ -124,27 +126,6 @@ class Run:
                 "late_starts": scenario.limits.late_starts,
             },
             load=prepared.load(),
-            environment={**_environment(), "simulated": prepared.systems.simulated()},
+            environment={**environment(), "simulated": prepared.systems.simulated()},
+            workload=workload(scenario),
         )
-
-
-def _environment() -> dict[str, Any]:
-    return {
-        "python": platform.python_version(),
-        "locust": importlib.metadata.version("locust"),
-        "mcp_perf": importlib.metadata.version("mcp-perf"),
-        "gevent": importlib.metadata.version("gevent"),
-        "cpu": _cpu(),
-        "cores": os.cpu_count(),
-        "os": platform.platform(),
-    }
-
-
-def _cpu() -> str:
-    """Return the processor's name, as far as the system tells it."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.processor()
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor()

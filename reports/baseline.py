@@ -123,6 +123,6 @@ def read(path: Path) -> list[RunNumbers]:
             f"{path}: has the schema {file.schema!r}, and this mcp-perf reads {SCHEMA}; "
             "save it again from its runs"
         )
-    if not file.runs:
-        raise BaselineError(f"{path}: holds no run; save it again: mcp-perf baseline save RUN")
+    if not file.runs or not all(run.arms for run in file.runs):
+        raise BaselineError(f"{path}: holds no arm of a run; save it again from its runs")
     return file.runs

@@ -3,15 +3,18 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from reports.arms import arm_numbers
-from reports.document import Comparison, Failure, Generator, Report
+from reports.baseline import identity, of_arm
+from reports.compare import Outcome, compare_runs
+from reports.document import ArmNumbers, Comparison, Failure, Generator, Report
 from reports.groups import CALL
 from reports.journal import AnyRecord, JournalError, SampleRecord, read
 from reports.judge import judge
 from reports.metrics import COMPARED, Evidence, Totals, paired
 from reports.notes import notes
+from reports.run_numbers import RunNumbers
 from reports.samples import FAILED, HARNESS_ERROR
 from reports.statistics import compare, holm
 from reports.tally import RunTally, fold
@@ -45,9 +48,13 @@ def build(records: Iterable[AnyRecord]) -> Report:
     evidence = {arm: _evidence(tally, arm, by_turn) for arm in tally.arms}
     gates = [judge(gate, evidence) for gate in _gates(tally)]
     lost = [note.node or note.text for note in tally.notes if note.code == "worker_lost"]
+    arms = {arm: arm_numbers(tally, arm, what.totals, by_turn) for arm, what in evidence.items()}
+    environment = _environment(tally)
+    compared = _against_baseline(tally, arms, environment)
     decision = decide(
         Facts(
             gates=gates,
+            regressions=compared.regressions,
             arms={arm: found.totals for arm, found in evidence.items()},
             health=tally.health,
             complete=tally.complete,
@@ -68,15 +75,42 @@ def build(records: Iterable[AnyRecord]) -> Report:
         exit_code=decision.exit_code,
         complete=tally.complete,
         reasons=decision.reasons,
-        arms={arm: arm_numbers(tally, arm, what.totals, by_turn) for arm, what in evidence.items()},
+        arms=arms,
         comparisons=_comparisons(evidence),
+        regressions=compared.regressions,
         gates=gates,
         generator=_generator(tally, evidence, lost),
-        environment={"seed": tally.run.seed, "load": tally.run.load, **tally.run.environment},
+        environment=environment,
         timeline=tally.timeline.points(),
         failures=_failures(tally, evidence),
-        notes=notes(tally, evidence),
+        notes=[*notes(tally, evidence), *compared.notes],
     )
+
+
+def _environment(tally: RunTally) -> dict[str, Any]:
+    run = tally.run
+    workload = {"workload": run.workload} if run.workload else {}
+    return {"seed": run.seed, "load": run.load, **workload, **run.environment}
+
+
+def _against_baseline(
+    tally: RunTally, arms: Mapping[str, ArmNumbers], environment: Mapping[str, Any]
+) -> Outcome:
+    """Compare with the earlier runs that the journal holds; not what was cut off."""
+    run, baseline = tally.run, tally.baseline
+    if baseline is None:
+        return Outcome([], [])
+    if not tally.complete:
+        return Outcome([], ["Not compared with the baseline: the run was cut off."])
+    new = RunNumbers(
+        run_id=run.run_id,
+        started=run.started,
+        verdict="",
+        complete=True,
+        identity=identity(run.scenario, run.workload, run.load, environment),
+        arms={name: of_arm(arm) for name, arm in arms.items()},
+    )
+    return compare_runs(baseline.runs, new, baseline.tolerance)
 
 
 def _gates(tally: RunTally) -> list[Gate]:

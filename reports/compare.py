@@ -201,7 +201,10 @@ def _judged(metric: _Metric) -> _Finding:
     And that only where the base has runs enough to tell its change from that of the machine.
     """
     finding = _ratio(metric)
-    measures = metric.arm == CONTROL and len(metric.new) > 1
+    others = (arm for arm in metric.new if arm != CONTROL)
+    measures = metric.arm == CONTROL and any(
+        all(other in arms for arms in metric.base) for other in others
+    )
     shown = finding.verdict == "FAIL" and len(metric.base) >= FEWEST_RUNS
     if not measures or shown or finding.change is None:
         return finding

@@ -9,6 +9,7 @@ from reports.health import GeneratorHealth, Limits
 from reports.journal import (
     SETUP,
     AnyRecord,
+    Baseline,
     JournalError,
     Note,
     RunEnded,
@@ -39,6 +40,7 @@ class RunTally:
     notes: list[Note] = field(default_factory=list)
     health: GeneratorHealth = field(default_factory=GeneratorHealth)
     timeline: Timeline = field(default_factory=Timeline)
+    baseline: Baseline | None = None
     ended: RunEnded | None = None
     last_s: float = 0.0
     stray_slices: int = 0
@@ -78,6 +80,8 @@ class RunTally:
                 if record.detail:
                     key = (record.arm, record.step, record.cls)
                     self.examples.setdefault(key, record.detail)
+            case Baseline():
+                self.baseline = record
             case Note():
                 self.notes.append(record)
             case RunEnded():
