@@ -6,6 +6,7 @@ user wrote but names. It is small enough to be committed, and diffs line by line
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 import msgspec
@@ -36,15 +37,21 @@ def identity(
     workload: Mapping[str, str],
     load: Mapping[str, Any],
     environment: Mapping[str, Any],
+    protocols: Mapping[str, str] = MappingProxyType({}),
 ) -> Identity:
-    """Return the identity of a run from what its first record says."""
+    """Return the identity of a run from what its first record says.
+
+    `protocols` are arm -> negotiated version, as far as they are known yet.
+    """
     kept = {name: value for name, value in load.items() if name not in _NOT_LOAD}
+    versions = {name: str(environment[name]) for name in _VERSIONS if name in environment}
+    spoken = {f"protocol of {arm}": version for arm, version in protocols.items() if version}
     return Identity(
         scenario=scenario,
         workload=dict(workload),
         load=msgspec.json.decode(msgspec.json.encode(kept)),
         machine={name: environment.get(name) for name in MACHINE},
-        versions={name: str(environment[name]) for name in _VERSIONS if name in environment},
+        versions={**versions, **spoken},
     )
 
 
@@ -56,6 +63,7 @@ def of_report(report: Report) -> RunNumbers:
         environment.get("workload", {}),
         environment.get("load", {}),
         environment,
+        {name: arm.protocol for name, arm in report.arms.items()},
     )
     return RunNumbers(
         run_id=report.run_id,

@@ -102,12 +102,13 @@ def _against_baseline(
         return Outcome([], [])
     if not tally.complete:
         return Outcome([], ["Not compared with the baseline: the run was cut off."])
+    protocols = {name: arm.protocol for name, arm in arms.items()}
     new = RunNumbers(
         run_id=run.run_id,
         started=run.started,
         verdict="",
         complete=True,
-        identity=identity(run.scenario, run.workload, run.load, environment),
+        identity=identity(run.scenario, run.workload, run.load, environment, protocols),
         arms={name: of_arm(arm) for name, arm in arms.items()},
     )
     return compare_runs(baseline.runs, new, baseline.tolerance)

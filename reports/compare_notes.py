@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from reports.between_runs import FEWEST_RUNS
+from reports.comparable import warnings
 from reports.document import Regression
 from reports.judge import show
 from reports.run_numbers import RunNumbers
@@ -36,6 +37,9 @@ def notes(
             "another state of the machine): the tolerance has to cover it. With "
             f"{FEWEST_RUNS} base runs or more, the intervals would hold it."
         )
+    differing = (line for run in base for line in warnings(run.identity, new.identity))
+    for line in dict.fromkeys(differing):
+        yield f"Not the same: {line}."
     yield from _changed_control(rows, tolerance)
     known = {name for run in base for name in run.arms}
     for arm in new.arms:

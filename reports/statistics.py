@@ -112,6 +112,11 @@ def half_width(numbers: Sequence[float]) -> float:
     return _t(1 - ALPHA / 2, len(numbers) - 1) * stdev(numbers) / math.sqrt(len(numbers))
 
 
+def student_t(df: float) -> float:
+    """Return the factor of a 95 % interval: Student's t at 97.5 %."""
+    return _t(1 - ALPHA / 2, df)
+
+
 def effect_needed(logs: Sequence[float]) -> float:
     """Return the smallest ratio above 1 whose interval leaves out 1 in 80 % of such runs.
 

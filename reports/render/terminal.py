@@ -1,5 +1,6 @@
 """The end of a run in the terminal: verdict first, then what it rests on. Fits 80 columns."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -8,7 +9,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from reports.document import Report
+from reports.compare_report import CompareReport
+from reports.document import Regression, Report, VerdictName
 from reports.render import numbers
 from reports.render.text import one_line
 from reports.render.wording import simulated
@@ -27,6 +29,9 @@ def summary(report: Report, folder: Path, console: Console) -> None:
     _arms(report, console)
     if report.comparisons:
         _comparisons(report, console)
+    if report.regressions:
+        console.print("Against the baseline", style="bold")
+        _regressions(report.regressions, console)
     if report.gates:
         _gates(report, console)
     for failure in report.failures[:5]:
@@ -39,11 +44,27 @@ def summary(report: Report, folder: Path, console: Console) -> None:
         console.print()
     for line in simulated(report):
         console.print(Text(f"simulated: {line}", style="dim"), soft_wrap=True)
-    verdict = Text(report.verdict, style=_STYLES[report.verdict])
-    console.print(Text.assemble(verdict, f" (exit code {report.exit_code})"))
-    for reason in report.reasons:
-        console.print(Padding(Text(_plain(reason)), (0, 0, 0, 2)))
+    _verdict(report.verdict, f" (exit code {report.exit_code})", report.reasons, console)
     console.print(Text(f"Report: {folder / 'report.html'}"), soft_wrap=True)
+
+
+def comparison(report: CompareReport, console: Console) -> None:
+    """Print runs against a base."""
+    for run in report.runs:
+        console.print(Text(f"{run.run_id} against {', '.join(report.base)}", style="bold"))
+        if run.regressions:
+            _regressions(run.regressions, console)
+        _verdict(run.verdict, "", run.reasons, console)
+        for note in run.notes:
+            console.print(Padding(Text(_plain(note), style="dim"), (0, 0, 0, 2)))
+        console.print()
+    console.print(Text(f"{report.verdict} (exit code {report.exit_code})", style="bold"))
+
+
+def _verdict(verdict: VerdictName, code: str, reasons: Sequence[str], console: Console) -> None:
+    console.print(Text.assemble(Text(verdict, style=_STYLES[verdict]), code))
+    for reason in reasons:
+        console.print(Padding(Text(_plain(reason)), (0, 0, 0, 2)))
 
 
 def _arms(report: Report, console: Console) -> None:
@@ -78,6 +99,32 @@ def _comparisons(report: Report, console: Console) -> None:
         console.print()
 
 
+def _regressions(rows: Sequence[Regression], console: Console) -> None:
+    table = _table("arm", "metric", "base", "now", "ratio", "95 % interval", "verdict")
+    for row in rows:
+        by = "/c" if row.versus else ""
+        unit = "fraction" if row.ratio is None else "x"
+        table.add_row(
+            Text(row.arm),
+            Text(row.metric + by),
+            *(_plain(_short(value, row.unit)) for value in (row.base, row.new)),
+            _plain(numbers.ratio(row.ratio)),
+            _plain(numbers.interval(row.ci95, unit)),
+            Text(row.verdict or "shown", style=_STYLES[row.verdict] if row.verdict else "dim"),
+        )
+    console.print(table)
+    if any(row.versus for row in rows):
+        console.print("/c: the ratio to control is compared, not the value itself", style="dim")
+    console.print()
+
+
+def _short(value: float | None, unit: str) -> str:
+    """Write a number without its unit where the metric tells it: the table has 80 columns."""
+    if unit == "fraction":
+        return numbers.percent(value)
+    return numbers.ms(value) if unit == "ms" else numbers.significant(value)
+
+
 def _gates(report: Report, console: Console) -> None:
     table = _table("gate", "measured", "verdict")
     for gate in report.gates:
@@ -93,7 +140,7 @@ def _gates(report: Report, console: Console) -> None:
 def _table(*columns: str) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
     for number, name in enumerate(columns):
-        words = number == 0 or name in ("arm", "verdict")
+        words = number == 0 or name in ("arm", "verdict", "metric")
         table.add_column(name, justify="left" if words else "right", overflow="fold")
     return table
 
