@@ -160,9 +160,8 @@ def _metrics(texts: Sequence[str]) -> list[tuple[str, str]]:
     for text in texts:
         arm, dot, metric = text.rpartition(".")
         if not (dot and arm) or metric not in COMPARED:
-            raise _Refused(
-                f"--metric {text}: write ARM.METRIC, such as mcp.p95; metrics: {', '.join(COMPARED)}"
-            )
+            known = ", ".join(COMPARED)
+            raise _Refused(f"--metric {text}: write ARM.METRIC, such as mcp.p95; known: {known}")
         found.append((arm, metric))
     return found or [("", "throughput"), ("", "p95")]
 
@@ -189,9 +188,7 @@ def _run(folder: Path) -> "RunNumbers":
         raise _Refused(f"{folder}: {error}") from error
 
 
-def _check(
-    base: Path, befores: "Sequence[RunNumbers]", folder: Path, new: "RunNumbers"
-) -> None:
+def _check(base: Path, befores: "Sequence[RunNumbers]", folder: Path, new: "RunNumbers") -> None:
     """Refuse what cannot be compared, with all that differs."""
     from locustfiles._against import refused  # noqa: PLC0415
 

@@ -7,7 +7,6 @@ that did the same are told from others.
 import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,6 +16,7 @@ from sqlalchemy.schema import CreateTable
 
 from reports.run_numbers import Identity, RunNumbers
 from reports.statistics import around
+from reports.trend import Point
 
 _PATIENCE_S: Final = 30
 """How long a writer waits for another one; runs may end at the same moment."""
@@ -53,26 +53,6 @@ class HistoryError(Exception):
     """A store that cannot be used: which, without its password, and why."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Point:
-    """One metric of one arm in one run."""
-
-    run_id: str
-    started: str
-    scenario: str
-    verdict: str
-    complete: bool
-    identity: Identity
-    arm: str
-    metric: str
-    group: str
-    """Equal for runs that can be compared."""
-    value: float
-    low: float | None
-    high: float | None
-    """The 95 % interval from how much the rounds differ; null with too few of them."""
-
-
 def append(store: str, run: RunNumbers) -> None:
     """Add a run. Raises HistoryError; nothing is left half written."""
     with _connected(store) as engine:
@@ -96,7 +76,7 @@ def append(store: str, run: RunNumbers) -> None:
 def points(store: str, scenario: str = "", metrics: Sequence[tuple[str, str]] = ()) -> list[Point]:
     """Return what is known of a scenario (or of all), the oldest first.
 
-    `metrics` are (arm, metric), none means all. Raises HistoryError.
+    `metrics` are (arm, metric), an arm "" is any; none means all. Raises HistoryError.
     """
     query = (
         sa.select(_RUNS, _METRICS)
@@ -106,14 +86,17 @@ def points(store: str, scenario: str = "", metrics: Sequence[tuple[str, str]] = 
     if scenario:
         query = query.where(_RUNS.c.scenario == scenario)
     if metrics:
-        wanted = (
-            sa.and_(_METRICS.c.arm == arm, _METRICS.c.metric == name) for arm, name in metrics
-        )
+        wanted = (_wanted(arm, name) for arm, name in metrics)
         query = query.where(sa.or_(*wanted))
     with _connected(store) as engine, engine.connect() as connection:
         if not sa.inspect(connection).has_table(_RUNS.name):
             return []
         return [_point(row) for row in connection.execute(query).mappings()]
+
+
+def _wanted(arm: str, metric: str) -> sa.ColumnElement[bool]:
+    named = _METRICS.c.metric == metric
+    return sa.and_(named, _METRICS.c.arm == arm) if arm else named
 
 
 def _point(row: Any) -> Point:

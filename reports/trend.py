@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Final
 
-from reports.history import Point
+from reports.run_numbers import Identity
 from reports.statistics import student_t
 
 FEWEST_BEFORE: Final = 5
@@ -20,13 +20,38 @@ MOST_BEFORE: Final = 20
 FEWEST_FOR_SLOPE: Final = 5
 
 
+@dataclass(frozen=True, kw_only=True)
+class Point:
+    """One metric of one arm in one run."""
+
+    run_id: str
+    started: str
+    scenario: str
+    verdict: str
+    complete: bool
+    identity: Identity
+    arm: str
+    metric: str
+    group: str
+    """Equal for runs that can be compared."""
+    value: float
+    low: float | None
+    high: float | None
+    """The 95 % interval from how much the rounds differ; null with too few of them."""
+
+    @property
+    def sound(self) -> bool:
+        """Whether it is evidence: neither INVALID nor cut off."""
+        return self.complete and self.verdict != "INVALID"
+
+
 @dataclass(frozen=True)
 class Mark:
     """A run, and what it is worth a look for."""
 
     point: Point
     change: float | None
-    """By the run before it; null for the first."""
+    """By the sound run before it; null for the first, and for what is no evidence."""
     stands_out: bool
 
 
@@ -45,30 +70,31 @@ class Line:
 
 
 def lines(points: Iterable[Point]) -> list[Line]:
-    """Put runs that can be compared in one line each; what was INVALID or cut off is no evidence."""
+    """Put runs that can be compared in one line each; INVALID ones are shown, and count nowhere."""
     grouped: dict[tuple[str, str, str, str], list[Point]] = {}
     for point in points:
-        if point.complete and point.verdict != "INVALID":
-            key = (point.scenario, point.arm, point.metric, point.group)
-            grouped.setdefault(key, []).append(point)
+        key = (point.scenario, point.arm, point.metric, point.group)
+        grouped.setdefault(key, []).append(point)
     return [_line(found) for found in grouped.values()]
 
 
 def _line(points: Sequence[Point]) -> Line:
     first = points[0]
-    slope = _slope([point.value for point in points])
+    slope = _slope([point.value for point in points if point.sound])
     return Line(
         scenario=first.scenario,
         arm=first.arm,
         metric=first.metric,
         group=first.group,
-        marks=[_mark(points[:index], point) for index, point in enumerate(points)],
+        marks=[_mark([p for p in points[:i] if p.sound], p) for i, p in enumerate(points)],
         slope=None if slope is None else slope[0],
         slope95=None if slope is None else (slope[1], slope[2]),
     )
 
 
 def _mark(before: Sequence[Point], point: Point) -> Mark:
+    if not point.sound:
+        return Mark(point, None, False)
     change = point.value / before[-1].value if before and before[-1].value else None
     return Mark(point, change, _stands_out([one.value for one in before], point.value))
 

@@ -65,7 +65,7 @@ def turns(arms: Mapping[str, ArmNumbers]) -> list[Turn]:
     return [*cut, *every[-1:]]
 
 
-def _frame(name: str, title: str, description: str, x: Scale, y: Scale) -> ET.Element:
+def frame(name: str, title: str, description: str, x: Scale, y: Scale) -> ET.Element:
     """Start a chart: its accessible name, grid lines and tick labels."""
     ids = f"{name}-title {name}-desc"
     chart = element("svg", class_="chart", role="img", aria_labelledby=ids)
@@ -96,7 +96,7 @@ def _column(left: float, right: float, css: str, title: str) -> ET.Element:
     )
 
 
-def _columns(places: Sequence[float], titles: Sequence[str]) -> ET.Element:
+def columns(places: Sequence[float], titles: Sequence[str]) -> ET.Element:
     """Cover the plot with invisible columns, each around a place, that light up and explain."""
     middles = [(left + right) / 2 for left, right in pairwise(places)]
     edges = [0.0, *middles, 1.0]
@@ -107,7 +107,8 @@ def _columns(places: Sequence[float], titles: Sequence[str]) -> ET.Element:
     return element("g", *rects)
 
 
-def _line(css: str, places: list[tuple[float, float]]) -> ET.Element:
+def line(css: str, places: list[tuple[float, float]]) -> ET.Element:
+    """Draw a line; a single place becomes a dot."""
     dot = " dot" if len(places) == 1 else ""
     return element("path", class_=css + dot, d=svg.path(places))
 
@@ -119,7 +120,7 @@ def percentiles(arms: Mapping[str, ArmNumbers]) -> str:
         return ""
     x = of_fractions(fraction for curve in curves.values() for fraction, _ in curve)
     y = of_values(time_ms for curve in curves.values() for _, time_ms in curve)
-    chart = _frame(
+    chart = frame(
         "percentiles",
         "Latency by percentile",
         f"Milliseconds over percentile, from 0 to 100, for {', '.join(curves)}.",
@@ -128,14 +129,14 @@ def percentiles(arms: Mapping[str, ArmNumbers]) -> str:
     )
     styles = looks(arms)
     lines = [
-        _line(f"line dashed {styles[name].css}", [(x.at(f), y.at(time)) for f, time in curve])
+        line(f"line dashed {styles[name].css}", [(x.at(f), y.at(time)) for f, time in curve])
         for name, curve in curves.items()
     ]
     chart.append(svg.stretched(*lines))
     read_at = [0.25, 0.5, 0.75, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999, 0.9995, 0.9999, 1.0]
     shown = [fraction for fraction in read_at if fraction == 1 or x.at(fraction) < 0.99]
     titles = [_reading(fraction, curves) for fraction in shown]
-    chart.append(_columns([x.at(fraction) for fraction in shown], titles))
+    chart.append(columns([x.at(fraction) for fraction in shown], titles))
     return svg.text(chart)
 
 
@@ -175,7 +176,7 @@ def _over_time(
     last_s = max(point.at_s for point in series.points)
     x = of_time(max([last_s + 1, *(turn.end_s for turn in run)]))
     description = f"{title} over the time of the run, for {', '.join(arms)}."
-    chart = _frame(name, title, description, x, y)
+    chart = frame(name, title, description, x, y)
     chart.append(_bands(run, x, looks(arms)))
     return chart, x
 
@@ -188,11 +189,11 @@ def rates(arms: Mapping[str, ArmNumbers], series: Series) -> str:
     styles = looks(arms)
     failed = [point for point in points if point.errors_per_s > 0]
     bars = [
-        _line("failed", [(x.at(p.at_s), 0.0), (x.at(p.at_s), max(_SEEN, y.at(p.errors_per_s)))])
+        line("failed", [(x.at(p.at_s), 0.0), (x.at(p.at_s), max(_SEEN, y.at(p.errors_per_s)))])
         for p in failed
     ]
     lines = [
-        _line(
+        line(
             f"line {styles[arm].css}",
             [(x.at(point.at_s), y.at(point.calls_per_s)) for point in part],
         )
@@ -200,7 +201,7 @@ def rates(arms: Mapping[str, ArmNumbers], series: Series) -> str:
         for part in series.stretches(arm)
     ]
     chart.append(svg.stretched(*bars, *lines))
-    chart.append(_columns([x.at(point.at_s) for point in points], [_at(p) for p in points]))
+    chart.append(columns([x.at(point.at_s) for point in points], [_at(p) for p in points]))
     return svg.text(chart)
 
 
@@ -215,10 +216,10 @@ def latencies(arms: Mapping[str, ArmNumbers], series: Series) -> str:
         for part in series.stretches(arm):
             p95 = [(x.at(p.at_s), y.at(p.p95_ms)) for p in part if p.p95_ms is not None]
             p50 = [(x.at(p.at_s), y.at(p.p50_ms)) for p in part if p.p50_ms is not None]
-            lines += [_line(f"line {styles[arm].css}", p95)] if p95 else []
-            lines += [_line(f"line thin {styles[arm].css}", p50)] if p50 else []
+            lines += [line(f"line {styles[arm].css}", p95)] if p95 else []
+            lines += [line(f"line thin {styles[arm].css}", p50)] if p50 else []
     chart.append(svg.stretched(*lines))
-    chart.append(_columns([x.at(point.at_s) for point in points], [_at(p) for p in points]))
+    chart.append(columns([x.at(point.at_s) for point in points], [_at(p) for p in points]))
     return svg.text(chart)
 
 

@@ -15,7 +15,7 @@ from reports.render import numbers
 from reports.render.text import one_line
 from reports.render.wording import simulated
 
-_STYLES: Final = {
+STYLES: Final = {
     "PASS": "bold green",
     "FAIL": "bold red",
     "INCONCLUSIVE": "bold yellow",
@@ -39,7 +39,7 @@ def summary(report: Report, folder: Path, console: Console) -> None:
             f"{failure.arm}: {numbers.count(failure.count)} x {failure.cls} in "
             f"{failure.step}: {one_line(failure.example)}"
         )
-        console.print(Text(_plain(line), style="red"), soft_wrap=True)
+        console.print(Text(plain(line), style="red"), soft_wrap=True)
     if report.failures:
         console.print()
     for line in simulated(report):
@@ -56,63 +56,63 @@ def comparison(report: CompareReport, console: Console) -> None:
             _regressions(run.regressions, console)
         _verdict(run.verdict, "", run.reasons, console)
         for note in run.notes:
-            console.print(Padding(Text(_plain(note), style="dim"), (0, 0, 0, 2)))
+            console.print(Padding(Text(plain(note), style="dim"), (0, 0, 0, 2)))
         console.print()
     console.print(Text(f"{report.verdict} (exit code {report.exit_code})", style="bold"))
 
 
 def _verdict(verdict: VerdictName, code: str, reasons: Sequence[str], console: Console) -> None:
-    console.print(Text.assemble(Text(verdict, style=_STYLES[verdict]), code))
+    console.print(Text.assemble(Text(verdict, style=STYLES[verdict]), code))
     for reason in reasons:
-        console.print(Padding(Text(_plain(reason)), (0, 0, 0, 2)))
+        console.print(Padding(Text(plain(reason)), (0, 0, 0, 2)))
 
 
 def _arms(report: Report, console: Console) -> None:
-    table = _table("arm", "journeys/s", "calls/s", "p50", "p95", "p99", "errors")
+    shown = table("arm", "journeys/s", "calls/s", "p50", "p95", "p99", "errors")
     for name, arm in report.arms.items():
         latency = arm.latency_ms
-        table.add_row(
+        shown.add_row(
             Text(name),
-            _plain(numbers.significant(arm.throughput_per_s)),
-            _plain(numbers.significant(arm.calls_per_s)),
-            *(_plain(numbers.ms(value)) for value in (latency.p50, latency.p95, latency.p99)),
-            _plain(numbers.percent(arm.error_rate)),
+            plain(numbers.significant(arm.throughput_per_s)),
+            plain(numbers.significant(arm.calls_per_s)),
+            *(plain(numbers.ms(value)) for value in (latency.p50, latency.p95, latency.p99)),
+            plain(numbers.percent(arm.error_rate)),
         )
-    console.print(table)
+    console.print(shown)
     console.print()
 
 
 def _comparisons(report: Report, console: Console) -> None:
-    table = _table("metric", "arm", "ratio", "95 % interval", "p")
+    shown = table("metric", "arm", "ratio", "95 % interval", "p")
     for entry in report.comparisons:
         if entry.ratio is None:
             continue
-        table.add_row(
+        shown.add_row(
             Text(entry.metric),
             Text(f"{entry.arm} / {entry.versus}"),
-            _plain(numbers.ratio(entry.ratio)),
-            _plain(numbers.interval(entry.ci95, "x")),
-            _plain(numbers.p_value(entry.p_value)),
+            plain(numbers.ratio(entry.ratio)),
+            plain(numbers.interval(entry.ci95, "x")),
+            plain(numbers.p_value(entry.p_value)),
         )
-    if table.row_count:
-        console.print(table)
+    if shown.row_count:
+        console.print(shown)
         console.print()
 
 
 def _regressions(rows: Sequence[Regression], console: Console) -> None:
-    table = _table("arm", "metric", "base", "now", "ratio", "95 % interval", "verdict")
+    shown = table("arm", "metric", "base", "now", "ratio", "95 % interval", "verdict")
     for row in rows:
         by = "/c" if row.versus else ""
         unit = "fraction" if row.ratio is None else "x"
-        table.add_row(
+        shown.add_row(
             Text(row.arm),
             Text(row.metric + by),
-            *(_plain(_short(value, row.unit)) for value in (row.base, row.new)),
-            _plain(numbers.ratio(row.ratio)),
-            _plain(numbers.interval(row.ci95, unit)),
-            Text(row.verdict or "shown", style=_STYLES[row.verdict] if row.verdict else "dim"),
+            *(plain(_short(value, row.unit)) for value in (row.base, row.new)),
+            plain(numbers.ratio(row.ratio)),
+            plain(numbers.interval(row.ci95, unit)),
+            Text(row.verdict or "shown", style=STYLES[row.verdict] if row.verdict else "dim"),
         )
-    console.print(table)
+    console.print(shown)
     if any(row.versus for row in rows):
         console.print("/c: the ratio to control is compared, not the value itself", style="dim")
     console.print()
@@ -126,25 +126,26 @@ def _short(value: float | None, unit: str) -> str:
 
 
 def _gates(report: Report, console: Console) -> None:
-    table = _table("gate", "measured", "verdict")
+    shown = table("gate", "measured", "verdict")
     for gate in report.gates:
-        table.add_row(
+        shown.add_row(
             Text(gate.gate),
-            _plain(numbers.measured(gate.measured, gate.unit)),
-            Text(gate.verdict, style=_STYLES[gate.verdict]),
+            plain(numbers.measured(gate.measured, gate.unit)),
+            Text(gate.verdict, style=STYLES[gate.verdict]),
         )
-    console.print(table)
+    console.print(shown)
     console.print()
 
 
-def _table(*columns: str) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
+def table(*columns: str) -> Table:
+    """Return an empty table: words to the left, numbers to the right."""
+    shown = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
     for number, name in enumerate(columns):
         words = number == 0 or name in ("arm", "verdict", "metric")
-        table.add_column(name, justify="left" if words else "right", overflow="fold")
-    return table
+        shown.add_column(name, justify="left" if words else "right", overflow="fold")
+    return shown
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Write the narrow spaces of the HTML report as ordinary ones: terminals differ in them."""
     return text.replace(numbers.THIN, " ")
