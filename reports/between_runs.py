@@ -41,6 +41,8 @@ class Change:
     mean: float
     half: float
     """Half of the 95 % interval."""
+    guard: float
+    """The same if runs differ as much as their rounds do; what is shown has to stand that, too."""
     p: float
     needed: float
     """The smallest change whose interval leaves out none in 80 % of such runs."""
@@ -54,7 +56,10 @@ def between_rounds(base: Logs, new: Logs) -> Change:
     """
     mean = fmean(new) - fmean(base)
     error, df = _welch(base, new)
-    return Change(mean, _t(1 - ALPHA / 2, df) * error, _label_p(base, new), _needed(error, df))
+    wide, wide_df = _welch(base, new, between=1.0)
+    guard = _t(1 - ALPHA / 2, wide_df) * wide
+    half = _t(1 - ALPHA / 2, df) * error
+    return Change(mean, half, guard, _label_p(base, new), _needed(error, df))
 
 
 def between_runs(base: Sequence[Logs], new: Logs, usual: float) -> Change:
@@ -74,7 +79,8 @@ def between_runs(base: Sequence[Logs], new: Logs, usual: float) -> Change:
     rounds = _welch([log for run in base for log in run], new)
     error, df = max(runs, rounds, key=lambda part: _t(1 - ALPHA / 2, part[1]) * part[0])
     p = 2 * float(_special().stdtr(df, -abs(mean) / error))
-    return Change(mean, _t(1 - ALPHA / 2, df) * error, p, _needed(error, df))
+    half = _t(1 - ALPHA / 2, df) * error
+    return Change(mean, half, half, p, _needed(error, df))
 
 
 def rate_difference(base: tuple[int, int], new: tuple[int, int]) -> tuple[float, float]:
@@ -105,9 +111,12 @@ def _wilson(count: int, total: int) -> tuple[float, float]:
     return max(0.0, (middle - half) / whole), min(1.0, (middle + half) / whole)
 
 
-def _welch(base: Logs, new: Logs) -> tuple[float, float]:
-    """Return the standard error of the difference of means, and its degrees of freedom."""
-    parts = [(variance(logs) / len(logs), len(logs) - 1) for logs in (base, new)]
+def _welch(base: Logs, new: Logs, between: float = 0.0) -> tuple[float, float]:
+    """Return the standard error of the difference of means, and its degrees of freedom.
+
+    `between` is the variance between runs, as a multiple of that between rounds.
+    """
+    parts = [(variance(logs) * (between + 1 / len(logs)), len(logs) - 1) for logs in (base, new)]
     total = sum(part for part, _ in parts)
     if not total:
         return 0.0, 1.0

@@ -264,12 +264,21 @@ def _verdict(metric: _Metric, change: Change, rounds: int | None) -> _Finding:
     limit = math.log1p(metric.tolerance)
     worse = metric.sign * change.mean
     low, high = worse - change.half, worse + change.half
+    # What slows the machine slows the control, too: only alone, an arm has to be guarded.
+    guarded = low if metric.versus else worse - change.guard
     if high <= limit:
         return _Finding("PASS", "", change)
     bound = show(math.exp(metric.sign * limit), "x")
     ends = sorted(math.exp(metric.sign * end) for end in (low, high))
     between = f"between {show(ends[0], 'x')} and {show(ends[1], 'x')} (95 %)"
     said = f"{metric.subject} is {show(math.exp(change.mean), 'x')} the base, {between}"
+    if low > limit >= guarded:
+        return _Finding(
+            "INCONCLUSIVE",
+            f"{said}; but rounds are so uneven that two runs of the same may differ as much. "
+            f"{FEWEST_RUNS} base runs or more, or a quieter machine, would tell.",
+            change,
+        )
     if low > limit:
         numbers = ""
         if metric.before is not None and metric.after is not None:

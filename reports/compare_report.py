@@ -83,8 +83,9 @@ def _compared(base: Sequence[RunNumbers], run: RunNumbers, tolerance: float) -> 
 
 
 def _reasons(rows: Sequence[Regression]) -> Iterator[str]:
-    for verdict in ("FAIL", "INCONCLUSIVE"):
-        yield from (row.reason for row in rows if row.verdict == verdict)
+    """Give the reasons of what decided."""
+    worst = verdict_of(rows)
+    yield from (row.reason for row in rows if row.verdict == worst and row.reason)
 
 
 def _of(
