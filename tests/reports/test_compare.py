@@ -91,7 +91,9 @@ def test_a_control_that_fell_out_of_many_base_runs_fails():
     base = [{"control": noisy(rng), "mcp": noisy(rng, 2)} for _ in range(3)]
     new = {"control": noisy(rng, 1.5), "mcp": noisy(rng, 3)}
     assert row("p50", base, new, arm="control").verdict == "FAIL"
-    assert row("p50", base, {"control": noisy(rng), "mcp": noisy(rng, 2)}, "control").verdict is None
+    assert (
+        row("p50", base, {"control": noisy(rng), "mcp": noisy(rng, 2)}, "control").verdict is None
+    )
 
 
 def test_a_control_without_others_is_an_arm_like_any():
@@ -160,7 +162,7 @@ SHAPE = [1, 1.01, 0.99, 1.02]
         ({"mcp": rounds(SHAPE, calls=99)}, "99 calls are too few for p99"),
         ({"mcp": rounds(SHAPE, journeys=9)}, "9 journeys are too few for journey_p95"),
         (
-            {"mcp": rounds(SHAPE, rounds=dict.fromkeys(COMPARED, [1.0, None, 1.0, 1.0]))},
+            {"mcp": rounds(SHAPE, rounds={key: [1.0, None, 1.0, 1.0] for key in COMPARED})},
             "has no value in some rounds",
         ),
     ],
