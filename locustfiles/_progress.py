@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from locustfiles._run import Run
+from locustfiles._secrecy import clean
 from reports.histogram import Histogram
 from reports.journal import SETUP, AnyRecord, RunEnded, Slice, TurnEnded, TurnStarted
 from reports.render import numbers
@@ -90,8 +91,9 @@ class Progress:
         arms = ", ".join(
             f"{name} → {target.url}" for name, target in self._run.prepared.targets.items()
         )
-        self._console.print(Text(f"{self._run.prepared.loaded.scenario.title}", style="bold"))
-        self._console.print(Text(arms), soft_wrap=True)
+        title = self._run.prepared.loaded.scenario.title
+        self._console.print(Text(clean(title), style="bold"))
+        self._console.print(Text(clean(arms)), soft_wrap=True)
         if self._console.is_terminal:
             self._live = Live(console=self._console, auto_refresh=False, transient=True)
             self._live.start()

@@ -1,21 +1,23 @@
 """One run where its record is kept: journal, conductor, verdict, reports."""
 
-import importlib.metadata
 import logging
-import os
-import platform
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 
 from locustfiles._conductor import Conductor
+from locustfiles._history import remember
+from locustfiles._machine import environment
 from locustfiles._prepare import Prepared
+from locustfiles._resource_sources import shared
+from locustfiles._resources import Sampler
 from locustfiles._schedule import Turn
 from locustfiles._search import turns
+from locustfiles._secrecy import guard
+from locustfiles._workload import workload
 from reports.build import load_report
 from reports.document import Report
 from reports.journal import AnyRecord, JournalWriter, Note, RunEnded, RunStarted
@@ -44,9 +46,11 @@ class Run:
         self.watchers: list[Watcher] = []
         self._log = logging.FileHandler(self.folder / "run.log", encoding="utf-8")
         self._log.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+        guard(self._log)
         logging.getLogger().addHandler(self._log)
         self._zero_ns = time.perf_counter_ns()
         secrets = prepared.loaded.env.values()
+        started = self._started()  # takes a moment, in which a kill would leave an empty journal
         self._journal = JournalWriter(self.folder / "journal.jsonl", Redactor(secrets))
         self._broken = False
         timeouts = [target.endpoint.timeout_s for target in prepared.targets.values()]
@@ -59,8 +63,13 @@ class Run:
             now_s=self.now_s,
             grace_s=prepared.loaded.scenario.load.grace,
             timeout_s=max(timeouts),
+            beside=Sampler(prepared.resources, self.write, self.now_s),
         )
         self.write([started])
+        if prepared.baseline is not None:
+            self.write([prepared.baseline])
+        for text in shared(prepared.resources):
+            self.note("resources_shared", text)
 
     def now_s(self) -> float:
         """Seconds since the run's start."""
@@ -100,6 +109,7 @@ class Run:
         self._journal.close()
         report, samples = load_report(self.folder)
         write_all(report, samples, self.folder, formats)
+        remember(report, self.prepared.wish.store)
         return report
 
     def close_log(self) -> None:
@@ -130,7 +140,11 @@ class Run:
             scenario_text=prepared.loaded.text,
             seed=scenario.seed,
             arms={
-                name: {"target": target.url, "protocol": target.version}
+                name: {
+                    "target": target.url,
+                    "protocol": target.version,
+                    "resources": prepared.resources[name].described(),
+                }
                 for name, target in prepared.targets.items()
             },
             gates=[gate.text for gate in scenario.gates],
@@ -140,27 +154,6 @@ class Run:
                 "late_starts": scenario.limits.late_starts,
             },
             load=prepared.load(),
-            environment={**_environment(), "simulated": prepared.systems.simulated()},
+            environment={**environment(), "simulated": prepared.systems.simulated()},
+            workload=workload(scenario),
         )
-
-
-def _environment() -> dict[str, Any]:
-    return {
-        "python": platform.python_version(),
-        "locust": importlib.metadata.version("locust"),
-        "mcp_perf": importlib.metadata.version("mcp-perf"),
-        "gevent": importlib.metadata.version("gevent"),
-        "cpu": _cpu(),
-        "cores": os.cpu_count(),
-        "os": platform.platform(),
-    }
-
-
-def _cpu() -> str:
-    """Return the processor's name, as far as the system tells it."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.processor()
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor()

@@ -2,7 +2,15 @@
 
 from collections.abc import Mapping
 
-from reports.document import ArmNumbers, Capacity, Latency, RoundNumbers, StepNumbers
+from reports.document import (
+    ArmNumbers,
+    Capacity,
+    Latency,
+    Memory,
+    ResourceNumbers,
+    RoundNumbers,
+    StepNumbers,
+)
 from reports.groups import CALL, JOURNEY, Group, Tally
 from reports.metrics import FRACTIONS, Totals
 from reports.samples import CLASSES
@@ -43,6 +51,8 @@ def arm_numbers(
         sessions_lost=_sessions_lost(tally, arm),
         bytes_in=calls.bytes_in,
         bytes_out=calls.bytes_out,
+        bytes_per_journey=totals.bytes_per_journey,
+        resources=_resources(tally, arm, totals),
         journeys={
             name: _step(group, group.ok, totals.per_second(JOURNEY, name))
             for name, group in sorted(totals.journeys.items())
@@ -54,6 +64,33 @@ def arm_numbers(
         rounds=[_round(turn, by_turn) for turn in turns],
         percentile_curve=calls.curve_ms(),
         capacity=capacity,
+    )
+
+
+def unsampled(tally: RunTally, arm: str) -> str:
+    """Say why it is not known what an arm's target used; nothing where it is."""
+    described = tally.run.arms.get(arm, {}).get("resources")
+    return "This run did not sample it." if described is None else str(described["why_not"])
+
+
+def _resources(tally: RunTally, arm: str, totals: Totals) -> ResourceNumbers:
+    usage, growth = totals.usage, totals.usage.growth
+    if not usage.sampled:
+        return ResourceNumbers(why_not=unsampled(tally, arm) or "It could not be read.")
+    most = usage.most
+    return ResourceNumbers(
+        source=tally.run.arms.get(arm, {}).get("resources", {}).get("source", ""),
+        cpu=usage.cpu,
+        cpu_per_journey_ms=totals.cpu_per_journey_ms,
+        rss_bytes=Memory(
+            start=usage.start_rss, max=most(lambda turn: turn.max_rss), end=usage.end_rss
+        ),
+        growth_per_hour=growth.per_hour,
+        growth_ci95=growth.ci95,
+        growth_why_not=growth.why_not,
+        threads=most(lambda turn: turn.max_threads),
+        fds=most(lambda turn: turn.max_fds),
+        processes=most(lambda turn: turn.max_processes),
     )
 
 
@@ -116,4 +153,6 @@ def _round(turn: Turn, by_turn: Mapping[int, Totals]) -> RoundNumbers:
         error_rate=totals.call.error_rate,
         latency_ms=latency(totals.call.all),
         journey_ms=latency(totals.journey.ok),
+        cpu=totals.usage.cpu,
+        rss_bytes=turn.usage.rss,
     )

@@ -7,6 +7,7 @@ from reports.groups import CALL, JOURNEY, Tally
 from reports.health import Limits
 from reports.journal import Slice, TurnEnded, TurnStarted
 from reports.samples import ENDED, OK
+from reports.usage import TurnUsage
 
 
 @dataclass
@@ -45,6 +46,7 @@ class Turn:
     parts: dict[tuple[str, str, str], Tally] = field(default_factory=dict)
     """By kind, name and class."""
     shares: dict[str, Share] = field(default_factory=dict)
+    usage: TurnUsage = field(default_factory=TurnUsage)
 
     @property
     def measured(self) -> bool:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from xml.etree import ElementTree as ET
 
-from reports.document import ArmNumbers, Comparison, TimelinePoint
+from reports.document import ArmNumbers, Comparison, Regression, TimelinePoint
 from reports.render import numbers, svg
 from reports.render.scales import Scale, linear, of_fractions, of_time, of_values
 from reports.render.svg import element, per_cent
@@ -108,7 +108,7 @@ def columns(places: Sequence[float], titles: Sequence[str]) -> ET.Element:
 
 
 def line(css: str, places: list[tuple[float, float]]) -> ET.Element:
-    """Draw a line through places, or a dot at the only one."""
+    """Draw a line through places, to be stretched; a single one is a dot."""
     dot = " dot" if len(places) == 1 else ""
     return element("path", class_=css + dot, d=svg.path(places))
 
@@ -168,12 +168,11 @@ def shaded(arms: Mapping[str, ArmNumbers]) -> bool:
     return len(turns(arms)) <= _MOST_BANDS
 
 
-def _over_time(
-    name: str, title: str, arms: Mapping[str, ArmNumbers], series: Series, y: Scale
+def over_time(
+    name: str, title: str, arms: Mapping[str, ArmNumbers], last_s: float, y: Scale
 ) -> tuple[ET.Element, Scale]:
     """Start a chart over the time of the run, its turns shaded."""
     run = turns(arms)
-    last_s = max(point.at_s for point in series.points)
     x = of_time(max([last_s + 1, *(turn.end_s for turn in run)]))
     description = f"{title} over the time of the run, for {', '.join(arms)}."
     chart = frame(name, title, description, x, y)
@@ -181,11 +180,11 @@ def _over_time(
     return chart, x
 
 
-def rates(arms: Mapping[str, ArmNumbers], series: Series) -> str:
+def rates(arms: Mapping[str, ArmNumbers], series: Series[TimelinePoint]) -> str:
     """Draw calls per second over the run, and failures per second where there are any."""
     points = series.points
     y = linear(max(1.0, *(max(point.calls_per_s, point.errors_per_s) for point in points)))
-    chart, x = _over_time("rates", "Calls per second", arms, series, y)
+    chart, x = over_time("rates", "Calls per second", arms, series.last_s, y)
     styles = looks(arms)
     failed = [point for point in points if point.errors_per_s > 0]
     bars = [
@@ -205,11 +204,11 @@ def rates(arms: Mapping[str, ArmNumbers], series: Series) -> str:
     return svg.text(chart)
 
 
-def latencies(arms: Mapping[str, ArmNumbers], series: Series) -> str:
+def latencies(arms: Mapping[str, ArmNumbers], series: Series[TimelinePoint]) -> str:
     """Draw p50 and p95 of the calls over the run."""
     points = series.points
     y = of_values(v for p in points for v in (p.p50_ms, p.p95_ms) if v is not None)
-    chart, x = _over_time("latencies", "Latency, p50 and p95", arms, series, y)
+    chart, x = over_time("latencies", "Latency, p50 and p95", arms, series.last_s, y)
     styles = looks(arms)
     lines = []
     for arm in arms:
@@ -231,7 +230,7 @@ def _at(point: TimelinePoint) -> str:
     )
 
 
-def interval(comparison: Comparison, x: Scale) -> str:
+def interval(comparison: Comparison | Regression, x: Scale) -> str:
     """Draw a ratio and its interval around 1, above the band of effects too small to be seen."""
     ratio, ci95 = comparison.ratio, comparison.ci95
     reading = f"ratio {numbers.ratio(ratio)}, 95 % interval {numbers.interval(ci95, 'x')}"

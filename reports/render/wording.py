@@ -36,6 +36,13 @@ _METRICS: Final[Mapping[str, str]] = {
     "dropped": "planned starts that never happened",
     "mean": "mean time of a call",
     "max": "longest time of a call",
+    "bytes_per_journey": "received and sent, for each journey with every step ok",
+    "cpu": "of one core; more than 100 % where several are used",
+    "cpu_per_journey": "CPU time of the target, for each journey with every step ok",
+    "rss": "resident memory, the most",
+    "rss_growth_per_hour": "slope of the resident memory over the run, 95 % interval",
+    "threads": "the most",
+    "fds": "open file descriptors, the most",
 }
 _PERCENTILE: Final = re.compile(r"(?:(journey|service)_)?p(\d+(?:_\d+)?)")
 _TIMED: Final = {

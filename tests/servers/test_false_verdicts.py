@@ -161,7 +161,7 @@ def test_an_error_inside_http_200_is_an_error(start, try_run):
     assert examples["mcp"] == "-32603 cannot do tools/call"
 
 
-def test_calls_in_flight_at_the_end_are_no_errors(start_system, try_run):
+def test_promise_09_calls_in_flight_at_the_end_are_no_errors(start_system, try_run):
     """A tool slower than what is left of the round ends its calls, which all count, once."""
     server = start_system()
     ended, document = try_run(
