@@ -39,6 +39,17 @@ def test_what_differs_is_named_with_both_values(changes, said):
     assert line.startswith(said)
 
 
+@pytest.mark.parametrize("which", [0, 1])
+def test_searches_for_the_capacity_are_not_compared_round_by_round(which):
+    """Their rounds have different rates; what to write instead is said."""
+    runs = [identity(), identity(load={"shape": "breakpoint"})]
+    [line] = differences(runs[which], runs[1 - which])
+    assert line.startswith("load: a search for the capacity")
+    assert "mcp.capacity >= 100/s" in line
+    alike = identity(load={"shape": "breakpoint"})
+    assert differences(alike, alike) == [line]
+
+
 def test_all_that_differs_is_said_at_once():
     """Two mistakes, two lines."""
     other = identity(load={"users": 8, "round_s": 1.0})
