@@ -12,15 +12,22 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+from locustfiles import _search
+from locustfiles._against import against
+from locustfiles._history import problems as store_problems
 from locustfiles._refusal import CONFIGURATION, Refusal
+from locustfiles._resource_sources import Source, find_resources
 from locustfiles._schedule import Turn, fit, levels, plan
 from locustfiles._secrecy import hide
 from locustfiles._targets import ArmTarget, reach_all, unknown_tools
 from mcp_targets.systems.launcher import Systems
+from reports.journal import Baseline
+from scenarios.load import BREAKPOINT, Load
 from scenarios.loader import Loaded, ScenarioError, find, load, unknown_names
 
 DEFAULT_SCENARIO: Final = "twilio-tasks"
 OUT: Final = Path("reports/out")
+TOLERANCE: Final = "5%"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +48,11 @@ class Wish:
     tags: Sequence[str] = ()
     """Only journeys with one of these; none means all."""
     excluded_tags: Sequence[str] = ()
+    baseline: str = ""
+    """The file of a baseline; none means no comparison."""
+    tolerance: str = TOLERANCE
+    store: str = ""
+    """Where runs are remembered, a URL; `_history.py` knows the default."""
 
 
 @dataclass(slots=True)
@@ -53,25 +65,37 @@ class Prepared:
     users: int
     spawn_rate: float
     turns: tuple[Turn, ...]
+    """All of them; of a search only its beginning, for the rest depends on what comes of that."""
+    rounds: int
+    """Per arm; in a search the most there can be."""
     folder: Path
     systems: Systems
     targets: dict[str, ArmTarget] = field(default_factory=dict)
+    resources: dict[str, Source] = field(default_factory=dict)
+
+    @property
+    def searching(self) -> bool:
+        """Whether the load searches for the capacity."""
+        return self.loaded.scenario.load.shape == BREAKPOINT
+
+    baseline: Baseline | None = None
 
     def load(self) -> dict[str, Any]:
         """Describe the load, for the journal."""
         rounds = [turn for turn in self.turns if turn.phase == "round"]
         load_ = self.loaded.scenario.load
-        described = {
+        described: dict[str, Any] = {
             "model": "open" if load_.open else "closed",
             "shape": "stages" if load_.stages else load_.shape,
             "users": self.users,
             "spawn_rate": self.spawn_rate,
-            "rounds": len(rounds) // len(self.targets),
+            "rounds": self.rounds,
             "round_s": rounds[0].seconds,
             "warmup_s": load_.warmup,
             "think_s": list(load_.think),
-            "order": [turn.arm for turn in rounds],
         }
+        if not self.searching:
+            described["order"] = [turn.arm for turn in rounds]
         if load_.open:
             described |= {"rate_per_s": load_.peak, "arrivals": load_.arrivals}
         return described
@@ -106,15 +130,15 @@ def choose(loaded: Loaded, tags: Sequence[str], excluded: Sequence[str]) -> Load
 
 def prepare(wish: Wish) -> Prepared:
     """Settle everything and start the systems. Raises Refusal; then nothing is left running."""
-    if problems := _impossible(wish):
+    if problems := _impossible(wish) + store_problems(wish.store):
         raise Refusal(CONFIGURATION, problems)
     loaded = read(wish)
     hide(loaded.env.values())
     pointed = _pointed(wish.targets, loaded)
     load_ = loaded.scenario.load
     arms = list(loaded.scenario.arms)
-    rounds, round_s = fit(load_.round_count, load_.round_s, len(arms), wish.run_time_s)
     users = wish.users or load_.lanes
+    rounds, turns = _turns(load_, arms, users, wish.run_time_s)
     run_id = _run_id(loaded.scenario.name)
     folder = _folder(wish.out, run_id)
     prepared = Prepared(
@@ -123,14 +147,19 @@ def prepare(wish: Wish) -> Prepared:
         run_id=run_id,
         users=users,
         spawn_rate=wish.spawn_rate or load_.spawn_rate or min(float(users), 100.0),
-        turns=plan(arms, levels(load_, rounds, users), round_s, load_.warmup),
+        turns=turns,
+        rounds=rounds,
         folder=folder,
         systems=Systems(folder / "systems"),
     )
+    if wish.baseline:
+        scenario = loaded.scenario
+        prepared.baseline = against(wish.baseline, wish.tolerance, scenario, prepared.load())
     try:
         prepared.targets = reach_all(
             loaded, prepared.systems, pointed, {"run": secrets.token_hex(3)}
         )
+        prepared.resources = find_resources(loaded, prepared.targets)
         problems = unknown_tools(loaded, prepared.targets) + _unknown_names(prepared)
         if problems:
             raise Refusal(CONFIGURATION, problems)  # noqa: TRY301 -- one clean-up for all
@@ -147,6 +176,17 @@ def prepare(wish: Wish) -> Prepared:
             _remove_logs(folder)
         raise
     return prepared
+
+
+def _turns(
+    load_: Load, arms: Sequence[str], users: int, run_time_s: float | None
+) -> tuple[int, tuple[Turn, ...]]:
+    """Return the number of rounds, and the turns as far as they are known."""
+    if load_.shape == BREAKPOINT:
+        rounds = _search.most_rounds(load_, len(arms), run_time_s)
+        return rounds, _search.beginning(load_, arms, users)
+    rounds, round_s = fit(load_.round_count, load_.round_s, len(arms), run_time_s)
+    return rounds, plan(arms, levels(load_, rounds, users), round_s, load_.warmup)
 
 
 def _remove_logs(folder: Path) -> None:

@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from typing import Final
 
+from reports.arms import unsampled
 from reports.document import GateResult
 from reports.judge import judge
 from reports.metrics import Evidence, Totals
@@ -29,6 +30,7 @@ def by_level(tally: RunTally, arm: str, by_turn: Mapping[int, Totals]) -> dict[L
             Totals(found),
             {t.started.round: by_turn[t.started.turn] for t in found if t.finished},
             tally.complete,
+            unsampled(tally, arm),
         )
         for level, found in turns.items()
     }

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, InstanceOf, model_v
 from scenarios import gates, syntax
 from scenarios.load import Load
 from scenarios.part import Flag, Fraction, Part, Positive, PositiveSeconds, Whole
+from scenarios.resources import Resources, whose
 from scenarios.wording import InputError, one_of
 
 Identifier = Annotated[str, AfterValidator(syntax.identifier)]
@@ -50,6 +51,7 @@ class Arm(Part):
     timeout: PositiveSeconds = 10.0
     tls: Tls = Tls()
     vars: Variables = Field(default_factory=dict)
+    resources: Annotated[InstanceOf[Resources], BeforeValidator(whose)] = Resources()
 
     @model_validator(mode="after")
     def _check(self) -> Self:
