@@ -281,7 +281,7 @@ def test_a_history_that_cannot_be_written_costs_no_run(place):
     store = "postgresql://me:canary@127.0.0.1:1/runs"
     ended = place.run("unstored", "--store", store)
     assert ended.code == 0, ended.output
-    assert "The history postgresql+psycopg://me:***@127.0.0.1:1/runs cannot be" in ended.output
+    assert "The history postgresql+psycopg://[redacted]@127.0.0.1:1/runs cannot be" in ended.output
     assert (place.folder / "unstored" / "report.html").is_file()
     texts = [path.read_text("utf-8") for path in (place.folder / "unstored").glob("*.*")]
     assert not any("canary" in text for text in [*texts, ended.output])
