@@ -11,6 +11,8 @@ from typing import Final, NoReturn
 
 import click
 
+from locustfiles import _cli_compare
+
 # A mistyped option is a mistake like any other: nothing was sent.
 click.UsageError.exit_code = 104
 FORMATS: Final = ("html", "json", "md", "csv", "junit")
@@ -35,6 +37,7 @@ def main() -> None:
       mcp-perf validate my.yaml             check a scenario, send nothing
       mcp-perf report reports/out/RUN       write the reports of a run again
       mcp-perf doctor                       can this machine measure?
+      mcp-perf compare OLD NEW              what got worse from run to run
     """
 
 
@@ -48,6 +51,9 @@ def main() -> None:
 @click.option("--run-time", "-t", metavar="TIME", help="Bound on the measured time: 30s, 5m.")
 @click.option("--processes", type=click.IntRange(min=1), help="Generator processes.")
 @click.option("--out", metavar="DIR", help="The run's folder.")
+@click.option("--baseline", metavar="PATH", help="Fail when slower than this baseline.")
+@click.option("--tolerance", metavar="SHARE", help="By how much worse it may be: 5% (default).")
+@click.option("--store", metavar="URL", help="Where runs are remembered, for `trend`.")
 @click.option(
     "--format", "formats", default=",".join(FORMATS), show_default=True, help="Reports to write."
 )
@@ -62,6 +68,9 @@ def run(
     run_time: str | None,
     processes: int | None,
     out: str | None,
+    baseline: str | None,
+    tolerance: str | None,
+    store: str | None,
     formats: str,
 ) -> None:
     """Run SCENARIO (a name or a YAML file) and judge it.
@@ -86,6 +95,9 @@ def run(
         ("--run-time", run_time),
         ("--processes", processes),
         ("--out", out),
+        ("--baseline", baseline),
+        ("--tolerance", tolerance),
+        ("--store", store),
     ):
         if single is not None:
             arguments += [name, str(single)]
@@ -194,6 +206,10 @@ def doctor() -> None:
         sys.exit(107)
     show(found, Console())
     sys.exit(0 if all(finding.fine for finding in found) else 91)
+
+
+for command in (_cli_compare.compare, _cli_compare.baseline, _cli_compare.trend):
+    main.add_command(command)
 
 
 def _formats(text: str) -> tuple[str, ...]:

@@ -13,17 +13,21 @@ from pathlib import Path
 from typing import Any, Final
 
 from locustfiles import _search
+from locustfiles._against import against
+from locustfiles._history import problems as store_problems
 from locustfiles._refusal import CONFIGURATION, Refusal
 from locustfiles._resource_sources import Source, find_resources
 from locustfiles._schedule import Turn, fit, levels, plan
 from locustfiles._secrecy import hide
 from locustfiles._targets import ArmTarget, reach_all, unknown_tools, unspoken
 from mcp_targets.systems.launcher import Systems
+from reports.journal import Baseline
 from scenarios.load import BREAKPOINT, Load
 from scenarios.loader import Loaded, ScenarioError, find, load, unknown_names
 
 DEFAULT_SCENARIO: Final = "twilio-tasks"
 OUT: Final = Path("reports/out")
+TOLERANCE: Final = "5%"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +48,11 @@ class Wish:
     tags: Sequence[str] = ()
     """Only journeys with one of these; none means all."""
     excluded_tags: Sequence[str] = ()
+    baseline: str = ""
+    """The file of a baseline; none means no comparison."""
+    tolerance: str = TOLERANCE
+    store: str = ""
+    """Where runs are remembered, a URL; `_history.py` knows the default."""
 
 
 @dataclass(slots=True)
@@ -68,6 +77,8 @@ class Prepared:
     def searching(self) -> bool:
         """Whether the load searches for the capacity."""
         return self.loaded.scenario.load.shape == BREAKPOINT
+
+    baseline: Baseline | None = None
 
     def load(self) -> dict[str, Any]:
         """Describe the load, for the journal."""
@@ -119,7 +130,7 @@ def choose(loaded: Loaded, tags: Sequence[str], excluded: Sequence[str]) -> Load
 
 def prepare(wish: Wish) -> Prepared:
     """Settle everything and start the systems. Raises Refusal; then nothing is left running."""
-    if problems := _impossible(wish):
+    if problems := _impossible(wish) + store_problems(wish.store):
         raise Refusal(CONFIGURATION, problems)
     loaded = read(wish)
     hide(loaded.env.values())
@@ -141,6 +152,9 @@ def prepare(wish: Wish) -> Prepared:
         folder=folder,
         systems=Systems(folder / "systems"),
     )
+    if wish.baseline:
+        scenario = loaded.scenario
+        prepared.baseline = against(wish.baseline, wish.tolerance, scenario, prepared.load())
     try:
         prepared.targets = reach_all(
             loaded, prepared.systems, pointed, {"run": secrets.token_hex(3)}

@@ -1,24 +1,23 @@
 """One run where its record is kept: journal, conductor, verdict, reports."""
 
-import importlib.metadata
 import logging
-import os
-import platform
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 
 from locustfiles._conductor import Conductor
+from locustfiles._history import remember
+from locustfiles._machine import environment
 from locustfiles._prepare import Prepared
 from locustfiles._resource_sources import shared
 from locustfiles._resources import Sampler
 from locustfiles._schedule import Turn
 from locustfiles._search import turns
 from locustfiles._secrecy import guard
+from locustfiles._workload import workload
 from reports.build import load_report
 from reports.document import Report
 from reports.journal import AnyRecord, JournalWriter, Note, RunEnded, RunStarted
@@ -67,6 +66,8 @@ class Run:
             beside=Sampler(prepared.resources, self.write, self.now_s),
         )
         self.write([started])
+        if prepared.baseline is not None:
+            self.write([prepared.baseline])
         for text in shared(prepared.resources):
             self.note("resources_shared", text)
 
@@ -108,6 +109,7 @@ class Run:
         self._journal.close()
         report, samples = load_report(self.folder)
         write_all(report, samples, self.folder, formats)
+        remember(report, self.prepared.wish.store)
         return report
 
     def close_log(self) -> None:
@@ -152,27 +154,6 @@ class Run:
                 "late_starts": scenario.limits.late_starts,
             },
             load=prepared.load(),
-            environment={**_environment(), "simulated": prepared.systems.simulated()},
+            environment={**environment(), "simulated": prepared.systems.simulated()},
+            workload=workload(scenario),
         )
-
-
-def _environment() -> dict[str, Any]:
-    return {
-        "python": platform.python_version(),
-        "locust": importlib.metadata.version("locust"),
-        "mcp_perf": importlib.metadata.version("mcp-perf"),
-        "gevent": importlib.metadata.version("gevent"),
-        "cpu": _cpu(),
-        "cores": os.cpu_count(),
-        "os": platform.platform(),
-    }
-
-
-def _cpu() -> str:
-    """Return the processor's name, as far as the system tells it."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.processor()
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor()

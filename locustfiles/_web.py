@@ -1,5 +1,6 @@
 """The door in the browser: Locust's own page starts our runs."""
 
+from dataclasses import replace
 from typing import Any, Final, TypeVar
 
 from flask import jsonify, request, send_file
@@ -31,7 +32,7 @@ def install(web_ui: Any, session: Session) -> None:
     def swarm() -> Any:
         if session.runner.state in ("ready", "stopped"):
             try:
-                session.adopt(prepare(_form_wish(request.form)))
+                session.adopt(prepare(_wish(request.form, session.environment.parsed_options)))
             except (Refusal, ValueError) as problem:
                 host = session.environment.host
                 return jsonify({"success": False, "message": str(problem), "host": host})
@@ -56,6 +57,17 @@ def _offer_report(web_ui: Any, session: Session) -> None:
         if folder is None or not (folder / "report.html").is_file():
             return "There is no report yet: it is written when a run ends.", 404
         return send_file((folder / "report.html").resolve())
+
+
+def _wish(form: Any, options: Any) -> Wish:
+    """Read the form; what it does not ask for is as the command line has it."""
+    started = _options.wish(options)
+    return replace(
+        _form_wish(form),
+        baseline=started.baseline,
+        tolerance=started.tolerance,
+        store=started.store,
+    )
 
 
 def _form_wish(form: Any) -> Wish:

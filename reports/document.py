@@ -196,6 +196,31 @@ class Comparison(Part):
     warnings: list[str] = Field(default_factory=list)
 
 
+class Regression(Part):
+    """A metric of this run against the same of a baseline (or of another run)."""
+
+    metric: str
+    arm: str
+    versus: str
+    """The arm that both were divided by, round by round, before they were compared; or empty."""
+    unit: str
+    base: float | None
+    """Over all rounds, as it was measured; the mean over the runs of a baseline."""
+    new: float | None
+    ratio: float | None
+    """New by base, of the metric or of its ratio to `versus`."""
+    ci95: tuple[float, float] | None
+    """Of the ratio; for `error_rate`, of the difference."""
+    p_value: float | None
+    """After Holm's correction over all metrics of the comparison."""
+    effect_needed: float | None
+    """The smallest ratio above 1 that could have been told from 1."""
+    verdict: VerdictName | None
+    """Null where the metric is shown, but not judged."""
+    reason: str = ""
+    warnings: list[str] = Field(default_factory=list)
+
+
 class GateResult(Part):
     """One gate, judged."""
 
@@ -271,6 +296,8 @@ class Report(Part):
     reasons: list[str]
     arms: dict[str, ArmNumbers]
     comparisons: list[Comparison]
+    regressions: list[Regression] = Field(default_factory=list)
+    """Against the baseline, where the run was given one."""
     gates: list[GateResult]
     generator: Generator
     environment: dict[str, Any]

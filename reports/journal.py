@@ -15,6 +15,7 @@ import msgspec
 from msgspec.structs import replace
 
 from reports.redact import Redactor
+from reports.run_numbers import RunNumbers
 
 FORMAT: Final = "mcp-perf/journal/1"
 SETUP: Final = -1
@@ -49,6 +50,16 @@ class RunStarted(Record, tag="run", frozen=True, kw_only=True):
     load: dict[str, Any]
     """`model` (`closed`, `open`), `users`, `think_s` (shortest, longest), and what else it says."""
     environment: dict[str, Any]
+    workload: dict[str, str] = {}
+    """Arm -> digest of what it does; empty in journals of older versions."""
+
+
+class Baseline(Record, tag="baseline", frozen=True, kw_only=True):
+    """The earlier runs that this one is compared with; follows the run's own record."""
+
+    tolerance: float
+    """The fraction by which a metric may be worse."""
+    runs: list[RunNumbers]
 
 
 class TurnStarted(Record, tag="turn", frozen=True, kw_only=True):
@@ -189,7 +200,15 @@ class RunEnded(Record, tag="end", frozen=True, kw_only=True):
 
 
 AnyRecord = (
-    RunStarted | TurnStarted | Slice | TurnEnded | SampleRecord | ResourceSample | Note | RunEnded
+    RunStarted
+    | Baseline
+    | TurnStarted
+    | Slice
+    | TurnEnded
+    | SampleRecord
+    | ResourceSample
+    | Note
+    | RunEnded
 )
 
 _encoder = msgspec.json.Encoder()

@@ -11,6 +11,19 @@ from reports.usage import Usage
 
 FRACTIONS: Final = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p99_9": 0.999}
 JOURNEY_PREFIX: Final = "journey_"
+COMPARED: Final = (
+    "throughput",
+    "calls_per_s",
+    "mean",
+    "p50",
+    "p90",
+    "p95",
+    "p99",
+    "error_rate",
+    "journey_p50",
+    "journey_p95",
+)
+"""What arms, and runs, are compared in."""
 
 
 class Totals:

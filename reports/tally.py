@@ -9,6 +9,7 @@ from reports.health import GeneratorHealth, Limits
 from reports.journal import (
     SETUP,
     AnyRecord,
+    Baseline,
     JournalError,
     Note,
     ResourceSample,
@@ -42,6 +43,7 @@ class RunTally:
     health: GeneratorHealth = field(default_factory=GeneratorHealth)
     timeline: Timeline = field(default_factory=Timeline)
     resources: ResourceTimeline = field(default_factory=ResourceTimeline)
+    baseline: Baseline | None = None
     ended: RunEnded | None = None
     last_s: float = 0.0
     stray_slices: int = 0
@@ -78,11 +80,11 @@ class RunTally:
                 if record.turn in self.turns:
                     self.turns[record.turn].end(record)
             case SampleRecord():
-                if record.detail:
-                    key = (record.arm, record.step, record.cls)
-                    self.examples.setdefault(key, record.detail)
+                self._example(record)
             case ResourceSample():
                 self._resources(record)
+            case Baseline():
+                self.baseline = record
             case Note():
                 self.notes.append(record)
             case RunEnded():
@@ -90,6 +92,11 @@ class RunTally:
                 self.last_s = record.at_s
             case _:
                 raise JournalError("The journal holds two runs; every run has its own folder.")
+
+    def _example(self, sample: SampleRecord) -> None:
+        if sample.detail:
+            key = (sample.arm, sample.step, sample.cls)
+            self.examples.setdefault(key, sample.detail)
 
     def _resources(self, sample: ResourceSample) -> None:
         turn = self.turns.get(sample.turn)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from reports.document import GateResult, VerdictName
+from reports.document import GateResult, Regression, VerdictName
 from reports.health import GeneratorHealth, NodeHealth
 from reports.metrics import Totals
 from reports.samples import FAILED
@@ -54,6 +54,8 @@ class Facts:
     """What the verdict depends on."""
 
     gates: Sequence[GateResult]
+    regressions: Sequence[Regression] = ()
+    """Against the baseline."""
     arms: Mapping[str, Totals]
     health: GeneratorHealth
     complete: bool
@@ -91,7 +93,7 @@ def decide(facts: Facts) -> Decision:
         verdict, code = "PASS", PASS_CODE
     found = [] if facts.search is None else list(facts.search.found)
     quiet = bool(found) and not facts.gates
-    reasons = [*invalid, *failed, *open_] or ([] if quiet else [_passed(facts.gates)])
+    reasons = [*invalid, *failed, *open_] or ([] if quiet else [_passed(facts)])
     reasons += found
     return Decision(verdict, _ENDED_BY.get(facts.ended, code), reasons)
 
@@ -154,6 +156,7 @@ def _failed(facts: Facts) -> Iterator[str]:
         if result.verdict == "FAIL":
             yield f"Gate {result.gate}: {result.reason}"
     yield from () if facts.search is None else facts.search.failed
+    yield from _regressions("Regression", "FAIL", facts)
     for arm, totals in facts.arms.items():
         ended, failed = totals.call.ended, totals.call.failed
         if (
@@ -188,6 +191,7 @@ def _inconclusive(facts: Facts) -> Iterator[str]:
         if result.verdict == "INCONCLUSIVE":
             yield f"Gate {result.gate}: {result.reason}"
     yield from () if facts.search is None else facts.search.undecided
+    yield from _regressions("Baseline", "INCONCLUSIVE", facts)
     for arm, totals in facts.arms.items():
         if not totals.call.ended:
             yield f"No call of {arm} ended in a measured round: nothing is known about it."
@@ -199,7 +203,16 @@ def _inconclusive(facts: Facts) -> Iterator[str]:
         yield _ENDS[facts.ended]
 
 
-def _passed(gates: Sequence[GateResult]) -> str:
-    if not gates:
-        return "No gates: the run was clean, nothing else was judged."
-    return "The gate held." if len(gates) == 1 else f"All {len(gates)} gates held."
+def _regressions(what: str, verdict: VerdictName, facts: Facts) -> Iterator[str]:
+    for row in facts.regressions:
+        if row.verdict == verdict:
+            yield f"{what}: {row.reason}"
+
+
+def _passed(facts: Facts) -> str:
+    number = len(facts.gates)
+    held = "The gate held." if number == 1 else f"All {number} gates held."
+    if facts.regressions:
+        same = "No regression against the baseline."
+        return f"{held} {same}" if number else same
+    return held if number else "No gates: the run was clean, nothing else was judged."

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from xml.etree import ElementTree as ET
 
-from reports.document import ArmNumbers, Comparison, TimelinePoint
+from reports.document import ArmNumbers, Comparison, Regression, TimelinePoint
 from reports.render import numbers, svg
 from reports.render.scales import Scale, linear, of_fractions, of_time, of_values
 from reports.render.svg import element, per_cent
@@ -230,7 +230,7 @@ def _at(point: TimelinePoint) -> str:
     )
 
 
-def interval(comparison: Comparison, x: Scale) -> str:
+def interval(comparison: Comparison | Regression, x: Scale) -> str:
     """Draw a ratio and its interval around 1, above the band of effects too small to be seen."""
     ratio, ci95 = comparison.ratio, comparison.ci95
     reading = f"ratio {numbers.ratio(ratio)}, 95 % interval {numbers.interval(ci95, 'x')}"

@@ -4,11 +4,12 @@ Every text goes through Jinja's autoescape, after `_written` has made its invisi
 visible; the page's own content policy forbids scripts and every request besides.
 """
 
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from reports.document import Comparison, Report
+from reports.document import Comparison, Regression, Report
 from reports.render import arm_rows, capacity, charts, numbers, resource_charts, wording
 from reports.render.scales import of_ratios
 from reports.render.text import clip, visible
@@ -91,11 +92,29 @@ def _comparisons(report: Report) -> dict[str, Any]:
     return {"comparisons": grouped, "interval_axis": charts.interval_axis(x)}
 
 
+def regressions(rows: Sequence[Regression]) -> dict[str, Any]:
+    """Group what was compared with a base by arm, each with its drawing; nothing of nothing."""
+    ratios = [row for row in rows if row.ratio is not None]
+    x = of_ratios(ratios)
+    grouped: dict[tuple[str, str], list[tuple[Regression, str]]] = {}
+    for row in rows:
+        drawn = "" if row.ratio is None else charts.interval(row, x)
+        grouped.setdefault((row.arm, row.versus), []).append((row, drawn))
+    return {"groups": grouped, "axis": charts.interval_axis(x)} if rows else {}
+
+
+def page(template: str, arms: Iterable[str], **context: Any) -> str:
+    """Fill a template in which the arms look as they do everywhere."""
+    return _ENVIRONMENT.get_template(template).render(looks=charts.looks(arms), **context)
+
+
 def render(report: Report) -> str:
     """Write the report as one HTML page."""
-    return _ENVIRONMENT.get_template("report.html.j2").render(
+    return page(
+        "report.html.j2",
+        report.arms,
         report=report,
-        looks=charts.looks(report.arms),
+        regressions=regressions(report.regressions),
         turns=charts.turns(report.arms),
         rounds=sorted(
             ((name, turn) for name, arm in report.arms.items() for turn in arm.rounds),

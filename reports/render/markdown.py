@@ -11,6 +11,7 @@ from typing import Final
 from reports.document import (
     Failure,
     Latency,
+    Regression,
     Report,
     ResourceNumbers,
     RoundNumbers,
@@ -20,7 +21,7 @@ from reports.render import capacity, numbers, wording
 from reports.render.arm_rows import growth
 from reports.render.text import clip, one_line
 
-_MARKS: Final = {"PASS": "\u2705", "FAIL": "\u274c", "INCONCLUSIVE": "\u2754", "INVALID": "\u26a0"}
+MARKS: Final = {"PASS": "\u2705", "FAIL": "\u274c", "INCONCLUSIVE": "\u2754", "INVALID": "\u26a0"}
 _NAME_LIMIT: Final = 100
 _TEXT_LIMIT: Final = 400
 _ROW_LIMIT: Final = 40
@@ -87,7 +88,7 @@ def _head(report: Report) -> str:
         f"run {text(report.run_id)}",
     )
     lines = [
-        f"## {_MARKS[report.verdict]} {report.verdict}{incomplete}: {text(report.title)}",
+        f"## {MARKS[report.verdict]} {report.verdict}{incomplete}: {text(report.title)}",
         "",
         ", ".join(facts),
         "",
@@ -155,6 +156,31 @@ def _comparisons(report: Report) -> str:
     )
     headings = ("Comparison", "Ratio", "95 % interval", "p", "Could have seen", "Warnings")
     return _table(headings, rows)
+
+
+def regressions(rows: Iterable[Regression]) -> str:
+    """Write what was compared with a base as a table."""
+    lines = (
+        (
+            f"{code(row.metric)} {code(row.arm)}"
+            + (f" \u00f7 {code(row.versus)}" if row.versus else ""),
+            text(numbers.measured(row.base, row.unit)),
+            text(numbers.measured(row.new, row.unit)),
+            numbers.ratio(row.ratio),
+            numbers.interval(row.ci95, "fraction" if row.ratio is None else "x"),
+            numbers.p_value(row.p_value),
+            f"**{row.verdict}**" if row.verdict else "shown",
+            text("; ".join(filter(None, [row.reason, *row.warnings]))),
+        )
+        for row in rows
+    )
+    headings = ("Comparison", "Base", "Now", "Ratio", "95 % interval", "p", "Verdict", "Reason")
+    return _table(headings, lines)
+
+
+def bullets(lines: Sequence[str]) -> str:
+    """Write a list."""
+    return "\n".join(f"- {text(line)}" for line in lines[:_ROW_LIMIT])
 
 
 def _order(report: Report) -> str:
@@ -282,9 +308,9 @@ def _environment(report: Report) -> str:
 def render(report: Report) -> str:
     """Write the report as GitHub-flavoured Markdown, parts without content left out."""
     arms = report.arms.items()
-    notes = "\n".join(f"- {text(note)}" for note in report.notes[:_ROW_LIMIT])
     parts = (
         ("Gates", report.gates, _gates(report)),
+        ("Against the baseline", report.regressions, regressions(report.regressions)),
         ("Capacity", capacity.of_arms(report.arms), _capacity(report)),
         ("Comparison", report.comparisons, _comparisons(report)),
         ("Order of arms", any(arm.rounds for _, arm in arms), _order(report)),
@@ -298,7 +324,7 @@ def render(report: Report) -> str:
         ("Failures", report.failures, _failures(report.failures)),
         ("Load generator", True, _generator(report)),
         ("Environment", report.environment, _environment(report)),
-        ("Notes", report.notes, notes),
+        ("Notes", report.notes, bullets(report.notes)),
     )
     sections = [f"### {title}\n\n{content}" for title, present, content in parts if present]
     return "\n\n".join([_head(report), *sections]) + "\n"
