@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from mcp_targets.client.answers import Answers
-from mcp_targets.client.session import Credentials
+from mcp_targets.client.http_session import Credentials
 from scenarios import dialog
 from scenarios.loader import Loaded
 from scenarios.lookups import compile_template

@@ -11,8 +11,8 @@ from mcp_targets.client.answers import SILENT, Answers
 from mcp_targets.client.eras import HANDSHAKE, MODERN
 from mcp_targets.client.errors import CallTimeout, ConnectError, TargetError
 from mcp_targets.client.exchange import Endpoint
+from mcp_targets.client.http_session import Credentials
 from mcp_targets.client.mcp import McpClient
-from mcp_targets.client.session import Credentials
 from mcp_targets.client.tools import Tool
 from mcp_targets.rest import RestClient
 from mcp_targets.systems.launcher import Face, SystemFailed, Systems, UnknownSystem

@@ -13,20 +13,20 @@ from mcp_targets.client.answers import NoAnswer
 from mcp_targets.client.calls import Call, Prepared, Request
 from mcp_targets.client.errors import ReadError, TargetError
 from mcp_targets.client.exchange import exchange, with_body
+from mcp_targets.client.http_session import NOTHING, HttpSession, Observer, ignore
 from mcp_targets.client.rounds import Rounds
-from mcp_targets.client.session import NOTHING, Observer, Session
-from mcp_targets.client.tools import InvalidAnnotation, Tool, param_headers, read_tool
+from mcp_targets.client.tools import Tool, param_headers, read_tools
 from mcp_targets.reply import CHECK_FAILED, OK, TIMEOUT, TRANSPORT_ERROR, Reply
 
-__all__ = ["Call", "McpClient", "Observer", "Request"]
+__all__ = ["MAX_PAGES", "Call", "McpClient", "Observer", "Request", "ignore"]
 
-_MAX_PAGES: Final = 1000
+MAX_PAGES: Final = 1000
 _MOST_REPAIRS: Final = 4
 _MOST_RESUMPTIONS: Final = 2
 _HEADER_MISMATCH: Final = -32020
 
 
-class McpClient(Session):
+class McpClient(HttpSession):
     """One virtual user's session with one MCP server."""
 
     # Calling.
@@ -87,7 +87,7 @@ class McpClient(Session):
         timeout = self.endpoint.timeout_s if timeout_s is None else timeout_s
         whole = self.call(Request(method, {}), None, timeout)
         listed: list[Any] = []
-        for _ in range(_MAX_PAGES):
+        for _ in range(MAX_PAGES):
             if whole.outcome != OK:
                 return whole
             result = jsonrpc.result_of(whole)
@@ -101,23 +101,23 @@ class McpClient(Session):
                 return whole
             left_s = self._left_s(whole, timeout)
             whole = _joined(whole, self.call(Request(method, {"cursor": cursor}), None, left_s))
-        return whole.fail(CHECK_FAILED, f"{method} does not end after {_MAX_PAGES} pages")
+        return whole.fail(CHECK_FAILED, f"{method} does not end after {MAX_PAGES} pages")
 
     def list_tools(self) -> dict[str, Tool]:
         """List all tools, page by page. Raises ReadError when the list cannot be had."""
         tools: dict[str, Tool] = {}
         params: dict[str, Any] = {}
-        for _ in range(_MAX_PAGES):
+        for _ in range(MAX_PAGES):
             reply = self._request("tools/list", params, modern=self.modern)
             if reply.outcome != OK:
                 raise ReadError(f"tools/list failed: {reply.detail}")
             result = jsonrpc.result_of(reply)
-            self._read_page(result.get("tools"), tools)
+            tools |= read_tools(result.get("tools"), modern=self.modern)
             cursor = result.get("nextCursor")
             if not isinstance(cursor, str):
                 return tools
             params = {"cursor": cursor}
-        raise ReadError(f"tools/list does not end after {_MAX_PAGES} pages")
+        raise ReadError(f"tools/list does not end after {MAX_PAGES} pages")
 
     # The parts.
 
@@ -283,20 +283,6 @@ class McpClient(Session):
         if self.modern:
             headers += param_headers(self._tool(call), arguments)
         return self._head(headers)
-
-    def _read_page(self, listed: Any, tools: dict[str, Tool]) -> None:
-        if not isinstance(listed, list):
-            raise ReadError("tools/list: the result has no list of tools")
-        for raw in listed:
-            try:
-                tool = read_tool(raw if isinstance(raw, dict) else {})
-            except InvalidAnnotation:
-                if self.modern:
-                    continue  # the specification has clients leave out such a tool
-                tool = Tool(raw["name"], raw["inputSchema"])
-            except ValueError as error:
-                raise ReadError(f"tools/list: {error}") from error
-            tools[tool.name] = tool
 
 
 def _joined(first: Reply, reply: Reply) -> Reply:

@@ -41,11 +41,11 @@ _MOST_ATTEMPTS: Final = 4
 """Of one request: as it is, redirected, with a token, and with a token of more scope."""
 
 
-def _ignore(_method: str, _reply: Reply) -> None:
-    pass
+def ignore(_method: str, _reply: Reply) -> None:
+    """Observe nothing."""
 
 
-class Session:
+class HttpSession:
     """What a client needs to be understood: version, session, connections, capabilities."""
 
     def __init__(
@@ -53,7 +53,7 @@ class Session:
         endpoint: Endpoint,
         protocol: str = "auto",
         *,
-        observe: Observer = _ignore,
+        observe: Observer = ignore,
         clock: Clock = time.perf_counter_ns,
         waits: WaitFactory | None = None,
         sleep: Callable[[float], None] = time.sleep,
