@@ -6,16 +6,18 @@ end.
 
 import itertools
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
 import gevent
 from gevent.event import Event
 
+from locustfiles._arrivals import arrivals
 from locustfiles._compile import compile_journeys
 from locustfiles._journeys import Walk
 from locustfiles._recorder import Recorder
+from locustfiles._schedule import Turn, share_of
 from locustfiles._stage import Stage
 from locustfiles._steps import MCP, CallFailed, Lane
 from locustfiles._targets import ArmTarget
@@ -25,7 +27,7 @@ from mcp_targets.client.mcp import McpClient
 from mcp_targets.reply import OK, Reply
 from mcp_targets.rest import RestClient
 from scenarios.loader import Loaded
-from scenarios.model import Think
+from scenarios.syntax import Think
 
 _ENLIST_S: Final = 30.0
 _USERS_PER_NODE: Final = 1_000_000
@@ -36,6 +38,8 @@ class Member:
     """One virtual user: a client and a walk for each arm."""
 
     walks: dict[str, Walk]
+    place: int = 0
+    """Among the users of this process, from 0."""
     opened: Event = field(default_factory=Event)
 
     def ready(self, arm: str) -> None:
@@ -70,10 +74,16 @@ class Bench:
         *,
         node_index: int = 0,
         nodes: int = 1,
+        users: int | None = None,
     ) -> None:
-        self.stage = Stage()
+        self.stage = Stage(
+            places=lambda level: None if level == users else share_of(level, node_index, nodes),
+            late_ns=int(loaded.scenario.limits.loop_lag_p99 * 1e9),
+        )
         self.recorder = recorder
         self.members: list[Member] = []
+        self._node = node_index
+        self._nodes = nodes
         self._watchdog = Watchdog()
         self._loaded = loaded
         self._targets = targets
@@ -85,8 +95,10 @@ class Bench:
 
     def enlist(self) -> Member:
         """Make one more user."""
-        number = self._first_user + len(self.members)
-        member = Member({arm: self._walk(target, number) for arm, target in self._targets.items()})
+        place = len(self.members)
+        number = self._first_user + place
+        walks = {arm: self._walk(target, number) for arm, target in self._targets.items()}
+        member = Member(walks, place)
         self.members.append(member)
         return member
 
@@ -105,7 +117,18 @@ class Bench:
 
     def perform(self, member: Member) -> None:
         """Take part in the next turn."""
-        self.stage.perform(lambda arm: member.walks[arm].journey, self._pause)
+        self.stage.perform(lambda arm: member.walks[arm].journey, self._pause, member.place)
+
+    def arrivals(self, turn: Turn) -> Iterator[int]:
+        """Return this node's part of the plan of an open turn."""
+        return arrivals(
+            turn.rate,
+            turn.seconds,
+            poisson=self._loaded.scenario.load.arrivals == "poisson",
+            seed=f"{self._loaded.scenario.seed}/{turn.round}",
+            node=self._node,
+            nodes=self._nodes,
+        )
 
     def close(self) -> None:
         """End what the users shared, when the last of them has gone."""

@@ -37,6 +37,7 @@ def main() -> None:
       mcp-perf validate my.yaml             check a scenario, send nothing
       mcp-perf report reports/out/RUN       write the reports of a run again
       mcp-perf compare OLD NEW              what got worse from run to run
+      mcp-perf doctor                       can this machine measure?
     """
 
 
@@ -179,6 +180,32 @@ def report(folder: Path, formats: str) -> None:
         _refuse([f"{folder}: {error}"])
     for path in write_all(document, samples, folder, chosen):
         click.echo(path)
+
+
+@main.command()
+def doctor() -> None:
+    """Examine this machine: can it measure, and how finely? Takes about two minutes.
+
+    \b
+    The bundled echo system is put under load, whose delays are known: what comes
+    out must be what went in. Ends with 0 if all is fine, else with 91.
+
+    \b
+    Example:
+      mcp-perf doctor
+    """
+    from rich.console import Console  # noqa: PLC0415
+
+    from locustfiles._doctor import DoctorFailed, examine  # noqa: PLC0415
+    from locustfiles._findings import show  # noqa: PLC0415
+
+    try:
+        found = examine(lambda what: click.echo(f"looking at {what} ...", err=True))
+    except DoctorFailed as error:
+        click.echo(str(error), err=True)
+        sys.exit(107)
+    show(found, Console())
+    sys.exit(0 if all(finding.fine for finding in found) else 91)
 
 
 for command in (_cli_compare.compare, _cli_compare.baseline, _cli_compare.trend):

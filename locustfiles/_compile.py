@@ -11,9 +11,9 @@ from urllib.parse import urlencode
 
 import jsonschema_rs
 
-from locustfiles._checks import Checks, body_root, result_root
+from locustfiles._checks import Checks, OutputCheck, body_root, result_root
 from locustfiles._journeys import Journey, Runnable
-from locustfiles._recorder import Recorder
+from locustfiles._recorder import Recorder, Track
 from locustfiles._steps import (
     HttpStep,
     Request,
@@ -78,10 +78,11 @@ class _ArmCompiler:
         constant = arguments.render(self._known) if self._is_known(arguments) else None
         if constant is not None and validate(constant):
             constant = None  # refused call by call, so that every one is counted
+        track = self.recorder.track(self.target.arm, "call", step.label)
         return ToolStep(
-            self.recorder.track(self.target.arm, "call", step.label),
+            track,
             Call(tool, constant),
-            self._checks(step),
+            self._checks(step, output_check(tool, track)),
             arguments=arguments if constant is None else None,
             is_valid=validate,
             timeout_s=step.timeout,
@@ -120,7 +121,7 @@ class _ArmCompiler:
             body,
         )
 
-    def _checks(self, step: Step) -> Checks:
+    def _checks(self, step: Step, output: OutputCheck | None = None) -> Checks:
         expect = step.expect
         mcp = step.action == "call"
         return Checks(
@@ -132,6 +133,7 @@ class _ArmCompiler:
                 for path, value in (expect.equals if expect else {}).items()
             },
             saves=step.save,
+            output=output,
         )
 
     def _template(self, tree: Any) -> Template:
@@ -158,17 +160,30 @@ def validator(tool: Tool) -> Validate:
     A schema that is itself broken, or that points outside itself, checks nothing: the server's own
     answer will tell.
     """
-    try:
-        compiled = jsonschema_rs.validator_for(tool.input_schema, retriever=_no_retrieval)
-    except (ValueError, jsonschema_rs.ValidationError):
-        return lambda _arguments: ""
+    found = _compiled(tool.input_schema, f"tool {tool.name}", "inputSchema")
+    return found or (lambda _arguments: "")
 
-    def validate(arguments: Any) -> str:
-        if compiled.is_valid(arguments):
+
+def output_check(tool: Tool, track: Track) -> OutputCheck | None:
+    """Compile a tool's outputSchema; None where it has none that can be used."""
+    if tool.output_schema is None:
+        return None
+    validate = _compiled(tool.output_schema, "structuredContent", "outputSchema")
+    return None if validate is None else OutputCheck(validate, track)
+
+
+def _compiled(schema: dict[str, Any], what: str, kind: str) -> Validate | None:
+    try:
+        compiled = jsonschema_rs.validator_for(schema, retriever=_no_retrieval)
+    except (ValueError, jsonschema_rs.ValidationError):
+        return None
+
+    def validate(value: Any) -> str:
+        if compiled.is_valid(value):
             return ""
-        error = next(iter(compiled.iter_errors(arguments)))
-        where = ".".join(map(str, error.instance_path)) or "the arguments"
-        return f"tool {tool.name}: {where}: {error.message} (by the tool's inputSchema)"
+        error = next(iter(compiled.iter_errors(value)))
+        where = ".".join(map(str, error.instance_path)) or "all of it"
+        return f"{what}: {where}: {error.message} (by the tool's {kind})"
 
     return validate
 

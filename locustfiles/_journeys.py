@@ -14,6 +14,7 @@ from typing import Any, Final, Protocol
 
 from locustfiles._recorder import Track
 from locustfiles._steps import Interrupted, Lane, count_unmade
+from reports.groups import START
 from reports.samples import INTERRUPTED, OK
 from scenarios.lookups import Generators, LookupFailed
 
@@ -64,24 +65,33 @@ class Walk:
                 journey.generators.for_user(user, counter),
                 journey.steps[lane.arm],
                 journey.tracks[lane.arm],
+                lane.recorder.track(lane.arm, START, journey.name),
             )
             for journey in journeys
         ]
 
-    def journey(self) -> None:
-        """Walk one journey to its end, or to its first failed step."""
+    def journey(self, intended_ns: int = 0) -> None:
+        """Walk one journey to its end, or to its first failed step.
+
+        `intended_ns` is when it was to begin, in an open load: its clock, and that of its first
+        call, starts there.
+        """
         if not self._dealt:
             self._dealt = self._deck.copy()
             self._random.shuffle(self._dealt)
-        name, generate, steps, track = self._routes[self._dealt.pop()]
+        name, generate, steps, track, starts = self._routes[self._dealt.pop()]
         lane = self.lane
+        if intended_ns:
+            lane.intended_ns = intended_ns
+            lane.recorder.started(starts, time.perf_counter_ns() - intended_ns)
         lane.journey = name
         lane.waited_ns = 0
         values = lane.values = dict(self._constants)
         try:
             generate(values)
         except LookupFailed as error:
-            self._end(track, count_unmade(lane, error), time.perf_counter_ns())
+            outcome = count_unmade(lane, error)
+            self._end(track, outcome, time.perf_counter_ns(), intended_ns)
             return
         outcome = OK
         start_ns = time.perf_counter_ns()
@@ -94,14 +104,15 @@ class Walk:
                     if not step.goes_on:
                         break
         except BaseException:
-            self._end(track, INTERRUPTED, start_ns)
+            self._end(track, INTERRUPTED, start_ns, intended_ns)
             raise
-        self._end(track, outcome, start_ns)
+        self._end(track, outcome, start_ns, intended_ns)
 
-    def _end(self, track: Track, outcome: str, start_ns: int) -> None:
+    def _end(self, track: Track, outcome: str, start_ns: int, intended_ns: int) -> None:
         lane = self.lane
         duration_ns = time.perf_counter_ns() - start_ns - lane.waited_ns
-        lane.recorder.journey(track, outcome, duration_ns)
+        lag_ns = start_ns - intended_ns if intended_ns else None
+        lane.recorder.journey(track, outcome, duration_ns, lag_ns)
 
 
 def deck(weights: Sequence[float]) -> list[int]:

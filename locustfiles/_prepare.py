@@ -12,13 +12,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+from locustfiles import _search
 from locustfiles._against import against
 from locustfiles._history import problems as store_problems
 from locustfiles._refusal import CONFIGURATION, Refusal
-from locustfiles._schedule import Turn, fit, plan
+from locustfiles._resource_sources import Source, find_resources
+from locustfiles._schedule import Turn, fit, levels, plan
+from locustfiles._secrecy import hide
 from locustfiles._targets import ArmTarget, reach_all, unknown_tools
 from mcp_targets.systems.launcher import Systems
 from reports.journal import Baseline
+from scenarios.load import BREAKPOINT, Load
 from scenarios.loader import Loaded, ScenarioError, find, load, unknown_names
 
 DEFAULT_SCENARIO: Final = "twilio-tasks"
@@ -61,25 +65,43 @@ class Prepared:
     users: int
     spawn_rate: float
     turns: tuple[Turn, ...]
+    """All of them; of a search only its beginning, for the rest depends on what comes of that."""
+    rounds: int
+    """Per arm; in a search the most there can be."""
     folder: Path
     systems: Systems
     targets: dict[str, ArmTarget] = field(default_factory=dict)
     baseline: Baseline | None = None
+    resources: dict[str, Source] = field(default_factory=dict)
+
+    @property
+    def searching(self) -> bool:
+        """Whether the load searches for the capacity."""
+        return self.loaded.scenario.load.shape == BREAKPOINT
 
     def load(self) -> dict[str, Any]:
         """Describe the load, for the journal."""
         rounds = [turn for turn in self.turns if turn.phase == "round"]
-        think = self.loaded.scenario.load.think
-        return {
-            "model": "closed",
+        load_ = self.loaded.scenario.load
+        described: dict[str, Any] = {
+            "model": "open" if load_.open else "closed",
+            "shape": "stages" if load_.stages else load_.shape,
             "users": self.users,
             "spawn_rate": self.spawn_rate,
-            "rounds": len(rounds) // len(self.loaded.scenario.arms),
+            "rounds": self.rounds,
             "round_s": rounds[0].seconds,
-            "warmup_s": self.loaded.scenario.load.warmup,
-            "think_s": list(think),
-            "order": [turn.arm for turn in rounds],
+            "warmup_s": load_.warmup,
+            "think_s": list(load_.think),
         }
+        if load_.stages:
+            described["stages"] = [
+                stage.model_dump(mode="json", exclude_none=True) for stage in load_.stages
+            ]
+        if not self.searching:
+            described["order"] = [turn.arm for turn in rounds]
+        if load_.open:
+            described |= {"rate_per_s": load_.peak, "arrivals": load_.arrivals}
+        return described
 
 
 def read(wish: Wish, environ: Mapping[str, str] = os.environ) -> Loaded:
@@ -114,11 +136,12 @@ def prepare(wish: Wish) -> Prepared:
     if problems := _impossible(wish) + store_problems(wish.store):
         raise Refusal(CONFIGURATION, problems)
     loaded = read(wish)
+    hide(loaded.env.values())
     pointed = _pointed(wish.targets, loaded)
     load_ = loaded.scenario.load
     arms = list(loaded.scenario.arms)
-    rounds, round_s = fit(load_.rounds, load_.round, len(arms), wish.run_time_s)
-    users = wish.users or load_.users
+    users = wish.users or load_.lanes
+    rounds, turns = _turns(load_, arms, users, wish.run_time_s)
     run_id = _run_id(loaded.scenario.name)
     folder = _folder(wish.out, run_id)
     prepared = Prepared(
@@ -127,7 +150,8 @@ def prepare(wish: Wish) -> Prepared:
         run_id=run_id,
         users=users,
         spawn_rate=wish.spawn_rate or load_.spawn_rate or min(float(users), 100.0),
-        turns=plan(arms, rounds, round_s, load_.warmup),
+        turns=turns,
+        rounds=rounds,
         folder=folder,
         systems=Systems(folder / "systems"),
     )
@@ -138,6 +162,7 @@ def prepare(wish: Wish) -> Prepared:
         prepared.targets = reach_all(
             loaded, prepared.systems, pointed, {"run": secrets.token_hex(3)}
         )
+        prepared.resources = find_resources(loaded, prepared.targets)
         problems = unknown_tools(loaded, prepared.targets) + _unknown_names(prepared)
         if problems:
             raise Refusal(CONFIGURATION, problems)  # noqa: TRY301 -- one clean-up for all
@@ -154,6 +179,17 @@ def prepare(wish: Wish) -> Prepared:
             _remove_logs(folder)
         raise
     return prepared
+
+
+def _turns(
+    load_: Load, arms: Sequence[str], users: int, run_time_s: float | None
+) -> tuple[int, tuple[Turn, ...]]:
+    """Return the number of rounds, and the turns as far as they are known."""
+    if load_.shape == BREAKPOINT:
+        rounds = _search.most_rounds(load_, len(arms), run_time_s)
+        return rounds, _search.beginning(load_, arms, users)
+    rounds, round_s = fit(load_.round_count, load_.round_s, len(arms), run_time_s)
+    return rounds, plan(arms, levels(load_, rounds, users), round_s, load_.warmup)
 
 
 def _remove_logs(folder: Path) -> None:

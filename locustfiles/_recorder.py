@@ -8,7 +8,10 @@ import time
 from collections.abc import Callable
 from typing import Final
 
+from msgspec.structs import replace
+
 from mcp_targets.reply import Reply
+from reports.histogram import Histogram
 from reports.journal import SETUP, AnyRecord, Cell, Health, Note, SampleRecord, Slice
 from reports.samples import OK
 
@@ -23,7 +26,17 @@ Sink = Callable[[list[AnyRecord]], None]
 class _Tally:
     """The calls of one cell so far."""
 
-    __slots__ = ("buckets", "bytes_in", "bytes_out", "max_ns", "min_ns", "n", "total_ns")
+    __slots__ = (
+        "buckets",
+        "bytes_in",
+        "bytes_out",
+        "max_ns",
+        "min_ns",
+        "n",
+        "service",
+        "service_total_ns",
+        "total_ns",
+    )
 
     def __init__(self) -> None:
         self.n = 0
@@ -33,6 +46,13 @@ class _Tally:
         self.bytes_in = 0
         self.bytes_out = 0
         self.buckets: dict[int, int] = {}
+        self.service = Histogram()
+        self.service_total_ns = 0
+
+    def add_service(self, ns: int) -> None:
+        """Count a time from the actual send: open load only, where the other runs from before."""
+        self.service.record(ns)
+        self.service_total_ns += ns
 
     def add(self, ns: int, bytes_in: int = 0, bytes_out: int = 0) -> None:
         self.n += 1
@@ -62,35 +82,53 @@ class _Tally:
             bytes_in=self.bytes_in,
             bytes_out=self.bytes_out,
             latency=[number for pair in sorted(self.buckets.items()) for number in pair],
+            service=self.service.pairs(),
+            service_total_ns=self.service_total_ns,
         )
 
 
 class Track:
     """Where the calls of one step (or the journeys of one name) of one arm are counted."""
 
-    __slots__ = ("arm", "kind", "name", "tallies")
+    __slots__ = ("arm", "checked", "kind", "name", "tallies")
 
     def __init__(self, arm: str, kind: str, name: str) -> None:
         self.arm = arm
         self.kind = kind
         self.name = name
         self.tallies: dict[str, _Tally] = {}
+        self.checked = 0
+        """Results that were held against their schema."""
 
     def take(self) -> list[Cell]:
         """Return the cells since the last time, and start again."""
         taken, self.tallies = self.tallies, {}
-        return [tally.cell(self.arm, self.kind, self.name, cls) for cls, tally in taken.items()]
+        cells = [tally.cell(self.arm, self.kind, self.name, cls) for cls, tally in taken.items()]
+        if cells and self.checked:
+            cells[0] = replace(cells[0], checked=self.checked)
+            self.checked = 0
+        return cells
 
 
 class Recorder:
     """All tracks of a process, the turn they count for, and the samples kept whole."""
 
     def __init__(
-        self, node: str, sink: Sink, clock: Callable[[], int] = time.perf_counter_ns
+        self,
+        node: str,
+        sink: Sink,
+        clock: Callable[[], int] = time.perf_counter_ns,
+        *,
+        late_ns: int = 5_000_000,
     ) -> None:
         self.node = node
         self.turn = SETUP
+        self.draining = False
+        """Whether the time that the turn's rates are taken from is over."""
         self.calls = 0
+        self._late_ns = late_ns
+        self._starts = 0
+        self._late_starts = 0
         self._sink = sink
         self._clock = clock
         self._zero_ns = clock()
@@ -115,26 +153,49 @@ class Recorder:
         key = (arm, kind, name)
         return self._tracks.setdefault(key, Track(arm, kind, name))
 
-    def call(self, track: Track, journey: str, cls: str, reply: Reply) -> None:
-        """Count one call, and keep it whole when it is among the first of its kind."""
+    def started(self, track: Track, lag_ns: int) -> None:
+        """Count the beginning of a journey in an open load, and how late it was."""
+        tally = track.tallies.get(OK)
+        if tally is None:
+            tally = track.tallies[OK] = _Tally()
+        tally.add(lag_ns)
+        self._starts += 1
+        self._late_starts += lag_ns > self._late_ns
+
+    def call(
+        self, track: Track, journey: str, cls: str, reply: Reply, lag_ns: int | None = None
+    ) -> None:
+        """Count one call, and keep it whole when it is among the first of its kind.
+
+        `lag_ns` is how long before its actual send it was to begin: None in a closed load.
+        """
         tally = track.tallies.get(cls)
         if tally is None:
             tally = track.tallies[cls] = _Tally()
             if cls == OK:
-                self._sample(track, journey, cls, reply, OK_SAMPLES)
+                self._sample(track, journey, cls, reply, OK_SAMPLES, lag_ns)
         if cls != OK:
-            self._sample(track, journey, cls, reply, FAILURE_SAMPLES)
+            self._sample(track, journey, cls, reply, FAILURE_SAMPLES, lag_ns)
         if reply.session_lost:
             self._sessions_lost[track.arm] = self._sessions_lost.get(track.arm, 0) + 1
         self.calls += 1
-        tally.add(reply.end_ns - reply.start_ns, reply.bytes_in, reply.bytes_out)
+        service_ns = reply.end_ns - reply.start_ns
+        if lag_ns is None:
+            tally.add(service_ns, reply.bytes_in, reply.bytes_out)
+        else:
+            tally.add(lag_ns + service_ns, reply.bytes_in, reply.bytes_out)
+            tally.add_service(service_ns)
 
-    def journey(self, track: Track, cls: str, duration_ns: int) -> None:
-        """Count one journey."""
+    def journey(self, track: Track, cls: str, duration_ns: int, lag_ns: int | None = None) -> None:
+        """Count one journey; `duration_ns` runs from its actual start, `lag_ns` is as in `call`."""
         tally = track.tallies.get(cls)
         if tally is None:
             tally = track.tallies[cls] = _Tally()
-        tally.add(duration_ns)
+        if lag_ns is None:
+            tally.add(duration_ns)
+        else:
+            tally.add(lag_ns + duration_ns)
+            tally.add_service(duration_ns)
 
     def setup(self, arm: str, name: str, reply: Reply) -> None:
         """Count a request that belongs to no turn: opening and closing sessions."""
@@ -149,6 +210,9 @@ class Recorder:
         seconds = (now_ns - self._since_ns) / 1e9
         self._since_ns = now_ns
         cells = [cell for track in self._tracks.values() for cell in track.take()]
+        if self._starts:
+            health = replace(health, starts=self._starts, late_starts=self._late_starts)
+            self._starts = self._late_starts = 0
         records: list[AnyRecord] = [
             Slice(
                 node=self.node,
@@ -157,6 +221,7 @@ class Recorder:
                 seconds=seconds,
                 cells=cells,
                 health=health,
+                draining=self.draining,
             )
         ]
         setup = [cell for track in self._setup.values() for cell in track.take()]
@@ -189,7 +254,15 @@ class Recorder:
             for arm, count in lost.items()
         ]
 
-    def _sample(self, track: Track, journey: str, cls: str, reply: Reply, limit: int) -> None:
+    def _sample(
+        self,
+        track: Track,
+        journey: str,
+        cls: str,
+        reply: Reply,
+        limit: int,
+        lag_ns: int | None,
+    ) -> None:
         key = ("", "", OK) if cls == OK else (track.arm, track.name, cls)
         kept = self._kept.get(key, 0)
         if kept >= limit:
@@ -204,7 +277,7 @@ class Recorder:
                 journey=journey,
                 step=track.name,
                 cls=cls,
-                latency_ns=duration_ns,
+                latency_ns=duration_ns + (lag_ns or 0),
                 service_ns=duration_ns,
                 bytes_in=reply.bytes_in,
                 bytes_out=reply.bytes_out,

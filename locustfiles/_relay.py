@@ -11,19 +11,26 @@ from typing import Any, Final
 import msgspec
 
 from locustfiles._prepare import Prepared, choose
+from locustfiles._refusal import Refusal
 from locustfiles._targets import ArmTarget, reach
 from scenarios.loader import Loaded, load_text
 
 OPTION: Final = "mcp_perf_task"
+TOO_LATE: Final = 92
+"""Its share of the load is missing, as that of a lost worker."""
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A scenario and its targets, and among how many nodes the users are spread."""
+    """A scenario and its targets, and this node's part in it."""
 
     loaded: Loaded
     targets: dict[str, ArmTarget]
-    nodes: int
+    users: int
+    """At the highest level, all nodes together."""
+    node: int = 0
+    """This node's place among all, from 0."""
+    nodes: int = 1
 
 
 class _Message(msgspec.Struct):
@@ -35,16 +42,17 @@ class _Message(msgspec.Struct):
     tags: list[str]
     excluded_tags: list[str]
     targets: dict[str, tuple[str, str, dict[str, Any]]]
-    nodes: int
+    nodes: list[str]
+    users: int
 
 
 def local(prepared: Prepared) -> Task:
     """Return the task of the only node."""
-    return Task(prepared.loaded, prepared.targets, 1)
+    return Task(prepared.loaded, prepared.targets, prepared.users)
 
 
-def send(prepared: Prepared, options: Any, nodes: int) -> None:
-    """Put the task where Locust hands it to the workers."""
+def send(prepared: Prepared, options: Any, nodes: list[str]) -> None:
+    """Put the task where Locust hands it to the workers; `nodes` are their names, in order."""
     loaded = prepared.loaded
     message = _Message(
         text=loaded.text,
@@ -59,13 +67,16 @@ def send(prepared: Prepared, options: Any, nodes: int) -> None:
             for name, target in prepared.targets.items()
         },
         nodes=nodes,
+        users=prepared.users,
     )
     setattr(options, OPTION, msgspec.json.encode(message).decode())
 
 
-def receive(options: Any) -> Task:
-    """Read the task in a worker and reach its targets. Raises Refusal."""
+def receive(options: Any, name: str) -> Task:
+    """Read the task in the worker of this name and reach its targets. Raises Refusal."""
     message = msgspec.json.decode(getattr(options, OPTION), type=_Message)
+    if name not in message.nodes:
+        raise Refusal(TOO_LATE, [f"worker {name} came when the run had begun: start workers first"])
     loaded = load_text(
         message.text,
         message.source,
@@ -78,4 +89,5 @@ def receive(options: Any) -> Task:
         name: reach(name, loaded.scenario.arms[name], loaded, url, variables, version)
         for name, (url, version, variables) in message.targets.items()
     }
-    return Task(loaded, targets, message.nodes)
+    node = message.nodes.index(name)
+    return Task(loaded, targets, message.users, node, len(message.nodes))

@@ -42,12 +42,14 @@ class Performer:
         recorder: Recorder,
         users: Callable[[], Iterable[Performing]],
         answer: Callable[[str, dict[str, Any]], None],
+        arrivals: Callable[[Turn], Iterable[int]] = lambda _turn: (),
     ) -> None:
         self.watch = Watch()
         self._stage = stage
         self._recorder = recorder
         self._users = users
         self._answer = answer
+        self._arrivals = arrivals
         self._flusher: gevent.Greenlet | None = None
         self._hurry = Event()
         self._ending = False
@@ -81,7 +83,7 @@ class Performer:
         if order.get("hard"):
             self._hurry.set()
         self._ending = True
-        self._stage.close()
+        self._stage.close(early=True)
 
     def _supervise(self, act: Callable[[dict[str, Any]], None], order: dict[str, Any]) -> None:
         """Do as ordered; a fault of our own is answered, so that nobody waits for it."""
@@ -100,24 +102,41 @@ class Performer:
         self._answer("ready", {"turn": order["turn"], "users": len(users)})
 
     def _go(self, order: dict[str, Any]) -> None:
-        turn = Turn(order["turn"], order["arm"], order["phase"], order["round"], order["seconds"])
+        turn = Turn(*order["plan"])
         self.flush()
         self._recorder.start(order["at_s"])
         self._recorder.turn = turn.number
         calls_before = self._recorder.calls
-        open_turn = self._stage.open(turn)
+        open_turn = self._stage.open(turn, self._arrivals(turn) if turn.rate else ())
         if self._ending:  # the close came right behind the order to go
-            self._stage.close()
+            self._stage.close(early=True)
         open_turn.closed.wait(turn.seconds)
         self._stage.close()
-        late = self._drain(order["grace_s"])
+        grace_s = order["grace_s"]
+        if turn.rate:
+            grace_s -= self._complete(open_turn, grace_s)
+        late = self._drain(grace_s)
         self.flush()
         self._recorder.turn = SETUP
+        self._recorder.draining = False
         calls = self._recorder.calls - calls_before
         ended = self._ended(open_turn, calls)
         self._answer(
             "done", {"turn": turn.number, "late": late, "ended": msgspec.to_builtins(ended)}
         )
+
+    def _complete(self, open_turn: OpenTurn, most_s: float) -> float:
+        """Bring an open turn's time to its full length; return how long that took.
+
+        Rates are taken from the ends of journeys, and the first one ended only some time after the
+        turn began: as much is given at the end. Then neither what was still on its way at the bell
+        is missing from the rate, nor does what had piled up until then swell it.
+        """
+        left_s = min(open_turn.until_first_s, most_s)
+        self._stage.idle(left_s)
+        self.flush()
+        self._recorder.draining = True
+        return left_s
 
     def _drain(self, grace_s: float) -> int:
         """Let the last calls end, flushing each second; return how many had to be cut off."""
@@ -130,13 +149,14 @@ class Performer:
         return self._stage.cut_off()
 
     def _ended(self, open_turn: OpenTurn, calls: int) -> TurnEnded:
-        users = open_turn.users
+        dispatcher = open_turn.dispatcher
         return TurnEnded(
             turn=open_turn.turn.number,
             node=self._recorder.node,
-            users=users,
-            busy_s=open_turn.busy_ns / users / 1e9 if users else open_turn.turn.seconds,
-            planned=calls,
+            users=open_turn.users,
+            busy_s=open_turn.busy_s,
+            planned=calls if dispatcher is None else dispatcher.planned,
+            dropped=0 if dispatcher is None else dispatcher.dropped,
         )
 
     def _flush_for_ever(self) -> None:

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -12,12 +12,18 @@ from locustfiles._conductor import Conductor
 from locustfiles._history import remember
 from locustfiles._machine import environment
 from locustfiles._prepare import Prepared
+from locustfiles._resource_sources import shared
+from locustfiles._resources import Sampler
+from locustfiles._schedule import Turn
+from locustfiles._search import turns
+from locustfiles._secrecy import guard
 from locustfiles._workload import workload
 from reports.build import load_report
 from reports.document import Report
 from reports.journal import AnyRecord, JournalWriter, Note, RunEnded, RunStarted
 from reports.redact import Redactor
 from reports.render import write_all
+from reports.tally import fold
 
 _decode: Final = msgspec.json.Decoder(list[AnyRecord]).decode
 logger = logging.getLogger("mcp-perf")
@@ -40,24 +46,30 @@ class Run:
         self.watchers: list[Watcher] = []
         self._log = logging.FileHandler(self.folder / "run.log", encoding="utf-8")
         self._log.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+        guard(self._log)
         logging.getLogger().addHandler(self._log)
         self._zero_ns = time.perf_counter_ns()
         secrets = prepared.loaded.env.values()
+        started = self._started()  # takes a moment, in which a kill would leave an empty journal
         self._journal = JournalWriter(self.folder / "journal.jsonl", Redactor(secrets))
         self._broken = False
         timeouts = [target.endpoint.timeout_s for target in prepared.targets.values()]
+        started = self._started()
         self.conductor = Conductor(
-            prepared.turns,
+            self._search(started) if prepared.searching else prepared.turns,
             nodes=nodes,
             tell=tell,
             write=self.write,
             now_s=self.now_s,
             grace_s=prepared.loaded.scenario.load.grace,
             timeout_s=max(timeouts),
+            beside=Sampler(prepared.resources, self.write, self.now_s),
         )
-        self.write([self._started()])
+        self.write([started])
         if prepared.baseline is not None:
             self.write([prepared.baseline])
+        for text in shared(prepared.resources):
+            self.note("resources_shared", text)
 
     def now_s(self) -> float:
         """Seconds since the run's start."""
@@ -105,6 +117,18 @@ class Run:
         logging.getLogger().removeHandler(self._log)
         self._log.close()
 
+    def _search(self, started: RunStarted) -> Iterator[Turn]:
+        """Return the turns of a search, which follows the records of this run."""
+        tally = fold([started])
+
+        def follow(records: list[AnyRecord]) -> None:
+            for record in records:
+                if record is not started:
+                    tally.take(record)
+
+        self.watchers.append(follow)
+        return turns(self.prepared.turns, started, tally)
+
     def _started(self) -> RunStarted:
         prepared = self.prepared
         scenario = prepared.loaded.scenario
@@ -116,7 +140,11 @@ class Run:
             scenario_text=prepared.loaded.text,
             seed=scenario.seed,
             arms={
-                name: {"target": target.url, "protocol": target.version}
+                name: {
+                    "target": target.url,
+                    "protocol": target.version,
+                    "resources": prepared.resources[name].described(),
+                }
                 for name, target in prepared.targets.items()
             },
             gates=[gate.text for gate in scenario.gates],

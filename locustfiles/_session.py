@@ -31,6 +31,7 @@ from locustfiles._recorder import Recorder
 from locustfiles._refusal import Refusal
 from locustfiles._rounds import Performer
 from locustfiles._run import Run
+from locustfiles._secrecy import hide
 from reports.document import Report
 from reports.journal import AnyRecord
 from reports.render import FORMATS
@@ -96,8 +97,6 @@ class Session:
         # Journeys carry the tags, not Locust's tasks: by them our one task would be filtered out.
         options.tags = options.exclude_tags = None
         self.environment.tags = self.environment.exclude_tags = None
-        if self._master:
-            _relay.send(prepared, options, max(1, len(self.runner.clients)))
 
     # Locust's events.
 
@@ -105,7 +104,8 @@ class Session:
         """Get ready: on the keeping side the run, on the working side the bench."""
         if self._worker:
             with self._stop_on_refusal():
-                self._build_bench(_relay.receive(self.environment.parsed_options))
+                options = self.environment.parsed_options
+                self._build_bench(_relay.receive(options, self.runner.client_id))
             signal.signal(signal.SIGINT, signal.SIG_IGN)  # the master decides when to stop
             return
         if self.prepared is None:  # started by a key in Locust's terminal, not by the page
@@ -118,7 +118,10 @@ class Session:
             self.run = Run(self.prepared, nodes=self._nodes, tell=self._tell)
             self.on_run(self.run)
             self._catch_signals()
-            if not self._master:
+            if self._master:
+                nodes = sorted(self._nodes())
+                _relay.send(self.prepared, self.environment.parsed_options, nodes)
+            else:
                 self._build_bench(_relay.local(self.prepared))
 
     @contextlib.contextmanager
@@ -272,15 +275,21 @@ class Session:
     # Working.
 
     def _build_bench(self, task: _relay.Task) -> None:
+        hide(task.loaded.env.values())  # a worker has not prepared the run
         node = "local" if not self._worker else self.runner.client_id
-        recorder = Recorder(node, self._send_records if self._worker else self._keep_records)
+        recorder = Recorder(
+            node,
+            self._send_records if self._worker else self._keep_records,
+            late_ns=int(task.loaded.scenario.limits.loop_lag_p99 * 1e9),
+        )
         self.bench = Bench(
             task.loaded,
             task.targets,
             recorder,
             self.environment.events.request.fire,
-            node_index=max(0, self.runner.worker_index) if self._worker else 0,
+            node_index=task.node,
             nodes=task.nodes,
+            users=task.users,
         )
         bench = self.bench
         self._performer = Performer(
@@ -288,6 +297,7 @@ class Session:
             recorder,
             lambda: bench.await_members(lambda: self.runner.user_count),
             lambda kind, data: self.runner.send_message(ANSWER, {"kind": kind, **data}),
+            bench.arrivals,
         )
         if self._worker:
             self._performer.start()

@@ -1,14 +1,30 @@
 """The stage: which arm's turn it is in this process, and who is still busy with the last one."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import gevent
 from gevent.event import Event
 
+from locustfiles._alarm import Alarm
+from locustfiles._dispatch import Dispatcher
 from locustfiles._schedule import Turn
 from locustfiles._steps import Interrupted
+
+Journey = Callable[[int], None]
+"""Walks one journey; takes its intended start in ns of the clock, 0 where it is now."""
+
+
+class Waits(Protocol):
+    """Where the dispatcher waits; tests have a clock of their own."""
+
+    def wait_until(self, at_ns: int) -> None:
+        """Return at this moment."""
+
+    def close(self) -> None:
+        """Give back what it holds."""
 
 
 @dataclass(slots=True, eq=False)
@@ -18,11 +34,29 @@ class OpenTurn:
     turn: Turn
     start_ns: int
     end_ns: int
+    places: int | None = None
+    """How many users of this process take part; None is all."""
     closed: Event = field(default_factory=Event)
+    dispatcher: Dispatcher | None = None
+    """Open load: who says when a journey begins."""
     users: int = 0
     """Users that took part."""
     busy_ns: int = 0
-    """Sum over them, from the turn's start to the end of their last journey."""
+    """Closed load: sum over them, from the turn's start to the end of their last journey."""
+    first_ns: int = 0
+    """When the first journey ended."""
+
+    @property
+    def busy_s(self) -> float:
+        """The denominator of rates: mean busy time of a user, or the length of an open turn."""
+        if self.dispatcher is not None:
+            return (self.end_ns - self.start_ns) / 1e9
+        return self.busy_ns / self.users / 1e9 if self.users else self.turn.seconds
+
+    @property
+    def until_first_s(self) -> float:
+        """From the start to the end of the first journey; 0 where none has ended."""
+        return max(0, self.first_ns - self.start_ns) / 1e9
 
 
 class Stage:
@@ -32,26 +66,47 @@ class Stage:
     even a starved hub makes a round longer.
     """
 
-    def __init__(self, clock: Callable[[], int] = time.perf_counter_ns) -> None:
+    def __init__(
+        self,
+        clock: Callable[[], int] = time.perf_counter_ns,
+        *,
+        places: Callable[[int], int | None] = lambda _level: None,
+        late_ns: int = 5_000_000,
+        alarm: Callable[[], Waits] = Alarm,
+    ) -> None:
         self.open_turn: OpenTurn | None = None
         self._clock = clock
+        self._places = places
+        self._late_ns = late_ns
+        self._alarm = alarm
         self._opened = Event()
         self._idle = Event()
         self._idle.set()
         self._busy: set[gevent.Greenlet] = set()
 
-    def open(self, turn: Turn) -> OpenTurn:
-        """Let the users run an arm, from now on."""
+    def open(self, turn: Turn, plan: Iterable[int] = ()) -> OpenTurn:
+        """Let the users run an arm, from now on; in an open load, at the moments of `plan`."""
         now_ns = self._clock()
-        self.open_turn = OpenTurn(turn, now_ns, now_ns + int(turn.seconds * 1e9))
+        end_ns = now_ns + int(turn.seconds * 1e9)
+        opened = OpenTurn(turn, now_ns, end_ns, self._places(turn.users))
+        if turn.rate:
+            opened.dispatcher = Dispatcher(
+                plan, now_ns, self._clock, self._alarm(), late_ns=self._late_ns
+            )
+        self.open_turn = opened
         self._opened.set()
-        return self.open_turn
+        return opened
 
-    def close(self) -> None:
-        """End the turn: no journey starts any more."""
-        if self.open_turn is not None:
-            self.open_turn.end_ns = min(self.open_turn.end_ns, self._clock())
-            self.open_turn.closed.set()
+    def close(self, *, early: bool = False) -> None:
+        """End the turn: no journey starts any more. Before its time, its plan is broken off."""
+        opened = self.open_turn
+        if opened is None:
+            return
+        if opened.dispatcher is not None:
+            opened.dispatcher.end(early=early)
+        if self.open_turn is opened:  # nobody else closed it while we waited for the dispatcher
+            opened.end_ns = min(opened.end_ns, self._clock())
+            opened.closed.set()
             self.open_turn = None
             self._opened.clear()
 
@@ -68,34 +123,60 @@ class Stage:
         return len(late)
 
     def perform(
-        self, lane_of: Callable[[str], Callable[[], None]], think: Callable[[], float]
+        self, journey_of: Callable[[str], Journey], think: Callable[[], float], number: int = 0
     ) -> None:
-        """Take part in the next turn: walk journeys until it closes. Called by each user."""
+        """Take part in the next turn: walk journeys until it closes. Called by each user.
+
+        `number` counts the users of this process from 0: at a low level the last ones pause.
+        """
         self._opened.wait()
-        open_turn = self.open_turn
-        if open_turn is None:
+        opened = self.open_turn
+        if opened is None:
             return
-        greenlet = gevent.getcurrent()
-        self._busy.add(greenlet)
-        self._idle.clear()
-        open_turn.users += 1
-        last_ns = open_turn.start_ns
+        if opened.places is None or number < opened.places:
+            opened.users += 1
+            journey = journey_of(opened.turn.arm)
+            if opened.dispatcher is None:
+                self._walk(opened, journey, think)
+            else:
+                self._serve(opened, opened.dispatcher, journey)
+        opened.closed.wait()
+
+    def _walk(self, opened: OpenTurn, journey: Journey, think: Callable[[], float]) -> None:
+        """Walk one journey after the other."""
+        self._enter()
+        last_ns = opened.start_ns
         try:
-            journey = lane_of(open_turn.turn.arm)
-            while not open_turn.closed.is_set() and self._clock() < open_turn.end_ns:
-                journey()
+            while not opened.closed.is_set() and self._clock() < opened.end_ns:
+                journey(0)
                 last_ns = self._clock()
                 pause_s = think()
-                if pause_s and open_turn.closed.wait(pause_s):
+                if pause_s and opened.closed.wait(pause_s):
                     break
         except Interrupted:
             last_ns = self._clock()
         finally:
-            self._leave(open_turn, last_ns, greenlet)
-        open_turn.closed.wait()
+            opened.busy_ns += max(last_ns, opened.end_ns) - opened.start_ns
+            self._leave()
 
-    def _leave(self, open_turn: OpenTurn, last_ns: int, greenlet: gevent.Greenlet) -> None:
-        open_turn.busy_ns += max(last_ns, open_turn.end_ns) - open_turn.start_ns
-        self._busy.discard(greenlet)
+    def _serve(self, opened: OpenTurn, dispatcher: Dispatcher, journey: Journey) -> None:
+        """Walk a journey whenever the dispatcher says so."""
+        try:
+            while (intended_ns := dispatcher.next()) is not None:
+                self._enter()
+                try:
+                    journey(intended_ns)
+                finally:
+                    self._leave()
+                opened.first_ns = opened.first_ns or self._clock()
+        except Interrupted:
+            return
+
+    def _enter(self) -> None:
+        self._busy.add(gevent.getcurrent())
+        self._idle.clear()
+
+    def _leave(self) -> None:
+        self._busy.discard(gevent.getcurrent())
         if not self._busy:
             self._idle.set()

@@ -48,6 +48,8 @@ class Lane:
     journey: str = ""
     values: dict[str, Any] = field(default_factory=dict)
     waited_ns: int = 0
+    intended_ns: int | None = None
+    """Open load: when the next call was to begin; 0 where that is when it is sent."""
 
 
 class Step(ABC):
@@ -74,9 +76,10 @@ class Step(ABC):
             # We are stopped from outside, in the middle of a call.
             reply = Reply(start_ns).fail(INTERRUPTED, "cut off at the end of the round")
             reply.end_ns = time.perf_counter_ns()
-            lane.recorder.call(self.track, lane.journey, INTERRUPTED, reply)
+            lane.recorder.call(self.track, lane.journey, INTERRUPTED, reply, _lag(lane, reply))
             raise
-        lane.recorder.call(self.track, lane.journey, cls, reply)
+        lag_ns = None if lane.intended_ns is None else _lag(lane, reply)
+        lane.recorder.call(self.track, lane.journey, cls, reply, lag_ns)
         if cls == HARNESS_ERROR:
             gevent.sleep(_HARNESS_PAUSE_S)
         lane.fire(
@@ -201,14 +204,27 @@ class WaitStep:
         start_ns = time.perf_counter_ns()
         gevent.sleep(self._seconds)
         lane.waited_ns += time.perf_counter_ns() - start_ns
+        if lane.intended_ns is not None:
+            lane.intended_ns = 0
         return OK
+
+
+def _lag(lane: Lane, reply: Reply) -> int | None:
+    """Return how late a call of an open load was sent: the first of a journey has a moment to keep.
+
+    None in a closed load, where a call is never late.
+    """
+    if lane.intended_ns is None:
+        return None
+    intended_ns, lane.intended_ns = lane.intended_ns, 0
+    return reply.start_ns - intended_ns if intended_ns else 0
 
 
 def count_unmade(lane: Lane, error: LookupFailed) -> str:
     """Count a journey whose values could not be drawn, as a call that could not be built."""
     track = lane.recorder.track(lane.arm, "call", f"with of {lane.journey}")
     reply = Reply(time.perf_counter_ns()).fail(HARNESS_ERROR, str(error))
-    lane.recorder.call(track, lane.journey, HARNESS_ERROR, reply)
+    lane.recorder.call(track, lane.journey, HARNESS_ERROR, reply, _lag(lane, reply))
     gevent.sleep(_HARNESS_PAUSE_S)
     return HARNESS_ERROR
 

@@ -2,7 +2,7 @@
 
 import difflib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from locustfiles._refusal import CONFIGURATION, UNREACHABLE, Refusal
@@ -11,7 +11,7 @@ from mcp_targets.client.exchange import Endpoint
 from mcp_targets.client.mcp import McpClient
 from mcp_targets.client.tools import Tool
 from mcp_targets.rest import RestClient
-from mcp_targets.systems.launcher import SystemFailed, Systems, UnknownSystem
+from mcp_targets.systems.launcher import Face, SystemFailed, Systems, UnknownSystem
 from scenarios.loader import Loaded
 from scenarios.lookups import compile_template
 from scenarios.model import Arm
@@ -33,6 +33,8 @@ class ArmTarget:
     version: str = ""
     """The negotiated MCP protocol version; empty for `http`."""
     tools: Mapping[str, Tool] | None = None
+    pids: Mapping[str, int] = field(default_factory=dict)
+    """The processes of a bundled system that do this arm's work, by name."""
 
 
 def reach_all(
@@ -46,8 +48,9 @@ def reach_all(
     failed: list[Refusal] = []
     for name, arm in loaded.scenario.arms.items():
         try:
-            address, provided = _locate(pointed.get(name, arm.address), systems)
-            reached[name] = reach(name, arm, loaded, address, {**provided, **common})
+            face = _locate(pointed.get(name, arm.address), systems)
+            target = reach(name, arm, loaded, face.url, {**face.variables, **common})
+            reached[name] = replace(target, pids=face.pids)
         except Refusal as refusal:
             failed.append(refusal)
     if failed:
@@ -112,16 +115,15 @@ def _no_such_tool(journey: str, arm: str, tool: str, tools: Mapping[str, Tool]) 
     return f"journey {journey}, arm {arm}: the server has no tool {tool!r}. {word}: {shown}"
 
 
-def _locate(address: str, systems: Systems) -> tuple[str, dict[str, str]]:
+def _locate(address: str, systems: Systems) -> Face:
     if not address.startswith(SYSTEM):
-        return address, {}
+        return Face(address, {})
     try:
-        face = systems.face(address.removeprefix(SYSTEM))
+        return systems.face(address.removeprefix(SYSTEM))
     except UnknownSystem as error:
         raise Refusal(CONFIGURATION, [str(error)]) from error
     except SystemFailed as error:
         raise Refusal(UNREACHABLE, [str(error)], keep_logs=True) from error
-    return face.url, dict(face.variables)
 
 
 def _endpoint(name: str, arm: Arm, loaded: Loaded, url: str) -> Endpoint:

@@ -15,7 +15,7 @@ from functools import cache
 from statistics import fmean, variance
 from typing import Any, Final
 
-from reports.statistics import ALPHA, POWER
+from reports.statistics import ALPHA, POWER, student_t
 
 FEWEST_ROUNDS: Final = 4
 """Of each run: with three against three, not even the rarest split has a p below 0.05 (2 / 20)."""
@@ -57,8 +57,8 @@ def between_rounds(base: Logs, new: Logs) -> Change:
     mean = fmean(new) - fmean(base)
     error, df = _welch(base, new)
     wide, wide_df = _welch(base, new, between=1.0)
-    guard = _t(1 - ALPHA / 2, wide_df) * wide
-    half = _t(1 - ALPHA / 2, df) * error
+    guard = student_t(1 - ALPHA / 2, wide_df) * wide
+    half = student_t(1 - ALPHA / 2, df) * error
     return Change(mean, half, guard, _label_p(base, new), _needed(error, df))
 
 
@@ -77,9 +77,9 @@ def between_runs(base: Sequence[Logs], new: Logs, usual: float) -> Change:
     square = (own * variance(means) + _EXPECTED_DF * expected) / (own + _EXPECTED_DF)
     runs = math.sqrt(square * (1 + 1 / len(means))), float(own + _EXPECTED_DF)
     rounds = _welch([log for run in base for log in run], new)
-    error, df = max(runs, rounds, key=lambda part: _t(1 - ALPHA / 2, part[1]) * part[0])
+    error, df = max(runs, rounds, key=lambda part: student_t(1 - ALPHA / 2, part[1]) * part[0])
     p = 2 * float(_special().stdtr(df, -abs(mean) / error))
-    half = _t(1 - ALPHA / 2, df) * error
+    half = student_t(1 - ALPHA / 2, df) * error
     return Change(mean, half, half, p, _needed(error, df))
 
 
@@ -151,11 +151,7 @@ def _deals(total: int, chosen: int) -> tuple[list[_Deal], bool]:
 
 
 def _needed(error: float, df: float) -> float:
-    return (_t(1 - ALPHA / 2, df) + _t(POWER, df)) * error
-
-
-def _t(probability: float, df: float) -> float:
-    return float(_special().stdtrit(df, probability))
+    return (student_t(1 - ALPHA / 2, df) + student_t(POWER, df)) * error
 
 
 def _special() -> Any:

@@ -5,16 +5,16 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from reports.arms import arm_numbers
-from reports.baseline import identity, of_arm
-from reports.compare import Outcome, compare_runs
-from reports.document import ArmNumbers, Comparison, Failure, Generator, Report
+from reports import capacity
+from reports.against import against_baseline
+from reports.arms import arm_numbers, unsampled
+from reports.document import Capacity, Comparison, Failure, GateResult, Generator, Report
+from reports.drops import with_drops
 from reports.groups import CALL
 from reports.journal import AnyRecord, JournalError, SampleRecord, read
-from reports.judge import judge
+from reports.levels import Level, by_level, judge_levels
 from reports.metrics import COMPARED, Evidence, Totals, paired
 from reports.notes import notes
-from reports.run_numbers import RunNumbers
 from reports.samples import FAILED, HARNESS_ERROR
 from reports.statistics import compare, holm
 from reports.tally import RunTally, fold
@@ -24,6 +24,8 @@ from scenarios.gates import Gate, GateError, parse
 JOURNAL: Final = "journal.jsonl"
 CONTROL: Final = "control"
 """The arm that the others are compared with; without it, the first one."""
+COMPARED_WHERE_KNOWN: Final = ("cpu_per_journey", "bytes_per_journey")
+"""Only where both arms have a number: what was not sampled is no comparison that failed."""
 
 
 def load_report(run_folder: Path) -> tuple[Report, list[SampleRecord]]:
@@ -46,11 +48,17 @@ def build(records: Iterable[AnyRecord]) -> Report:
     tally = fold(records)
     by_turn = {number: Totals([turn]) for number, turn in sorted(tally.turns.items())}
     evidence = {arm: _evidence(tally, arm, by_turn) for arm in tally.arms}
-    gates = [judge(gate, evidence) for gate in _gates(tally)]
+    asked = _gates(tally)
+    capacities = capacity.capacities(tally, asked)
+    levels = {arm: by_level(tally, arm, by_turn) for arm in tally.arms}
+    gates = list(_judged(asked, evidence, levels, capacities))
     lost = [note.node or note.text for note in tally.notes if note.code == "worker_lost"]
-    arms = {arm: arm_numbers(tally, arm, what.totals, by_turn) for arm, what in evidence.items()}
+    arms = {
+        arm: arm_numbers(tally, arm, what.totals, by_turn, capacities.get(arm))
+        for arm, what in evidence.items()
+    }
     environment = _environment(tally)
-    compared = _against_baseline(tally, arms, environment)
+    compared = against_baseline(tally, arms, environment)
     decision = decide(
         Facts(
             gates=gates,
@@ -63,6 +71,7 @@ def build(records: Iterable[AnyRecord]) -> Report:
             idle_workers=_idle(tally),
             harness_errors=tally.harness_errors,
             harness_example=_harness_example(tally),
+            search=capacity.facts(capacities, asked),
         )
     )
     return Report(
@@ -76,14 +85,19 @@ def build(records: Iterable[AnyRecord]) -> Report:
         complete=tally.complete,
         reasons=decision.reasons,
         arms=arms,
-        comparisons=_comparisons(evidence),
+        comparisons=_comparisons(evidence, capacities),
         regressions=compared.regressions,
         gates=gates,
         generator=_generator(tally, evidence, lost),
         environment=environment,
         timeline=tally.timeline.points(),
+        resources=tally.resources.points(),
         failures=_failures(tally, evidence),
-        notes=[*notes(tally, evidence), *compared.notes],
+        notes=[
+            *capacity.remarks(capacities, asked),
+            *notes(tally, evidence),
+            *compared.notes,
+        ],
     )
 
 
@@ -93,25 +107,18 @@ def _environment(tally: RunTally) -> dict[str, Any]:
     return {"seed": run.seed, "load": run.load, **workload, **run.environment}
 
 
-def _against_baseline(
-    tally: RunTally, arms: Mapping[str, ArmNumbers], environment: Mapping[str, Any]
-) -> Outcome:
-    """Compare with the earlier runs that the journal holds; not what was cut off."""
-    run, baseline = tally.run, tally.baseline
-    if baseline is None:
-        return Outcome([], [])
-    if not tally.complete:
-        return Outcome([], ["Not compared with the baseline: the run was cut off."])
-    protocols = {name: arm.protocol for name, arm in arms.items()}
-    new = RunNumbers(
-        run_id=run.run_id,
-        started=run.started,
-        verdict="",
-        complete=True,
-        identity=identity(run.scenario, run.workload, run.load, environment, protocols),
-        arms={name: of_arm(arm) for name, arm in arms.items()},
-    )
-    return compare_runs(baseline.runs, new, baseline.tolerance)
+def _judged(
+    asked: Iterable[Gate],
+    evidence: Mapping[str, Evidence],
+    levels: Mapping[str, Mapping[Level, Evidence]],
+    capacities: Mapping[str, Capacity],
+) -> Iterator[GateResult]:
+    """Judge the gates; in a search only those on the capacity, for its trials make up the rest."""
+    for gate in asked:
+        if gate.metric == capacity.METRIC:
+            yield capacity.judge(gate, capacities)
+        elif not capacities:
+            yield judge_levels(gate, evidence, levels)
 
 
 def _gates(tally: RunTally) -> list[Gate]:
@@ -132,6 +139,7 @@ def _evidence(tally: RunTally, arm: str, by_turn: Mapping[int, Totals]) -> Evide
     turns = tally.measured(arm)
     return Evidence(
         totals=Totals(turns),
+        unsampled=unsampled(tally, arm),
         rounds={t.started.round: by_turn[t.started.turn] for t in turns if t.finished},
         complete=tally.complete,
     )
@@ -152,16 +160,30 @@ def _harness_example(tally: RunTally) -> str:
     return next((detail for (_, _, cls), detail in examples if cls == HARNESS_ERROR), "")
 
 
-def _comparisons(evidence: Mapping[str, Evidence]) -> list[Comparison]:
+def _comparisons(
+    evidence: Mapping[str, Evidence], capacities: Mapping[str, Capacity]
+) -> list[Comparison]:
     """Compare each arm with the control in every metric; they are one family of tests."""
     base = CONTROL if CONTROL in evidence else next(iter(evidence), "")
+    if capacities:
+        return capacity.ratios(capacities, base)
     found, pairs = [], []
     for arm in evidence:
-        for metric in COMPARED if arm != base else ():
+        for metric in _compared(evidence[arm], evidence[base]) if arm != base else ():
             values, bases = paired(metric, evidence[arm], evidence[base])
-            found.append(compare(metric, arm, base, values, bases))
+            result = compare(metric, arm, base, values, bases)
+            found.append(with_drops(result, evidence[arm], evidence[base]))
             pairs.append(len(values))
     return holm(found, pairs)
+
+
+def _compared(arm: Evidence, base: Evidence) -> list[str]:
+    known = (
+        metric
+        for metric in COMPARED_WHERE_KNOWN
+        if all(what.totals.value(metric) for what in (arm, base))
+    )
+    return [*COMPARED, *known]
 
 
 def _generator(

@@ -42,7 +42,8 @@ class RunStarted(Record, tag="run", frozen=True, kw_only=True):
     scenario_text: str
     seed: int
     arms: dict[str, dict[str, Any]]
-    """Per arm: `target` (shown), `protocol` (negotiated, or "")."""
+    """Per arm: `target` (shown), `protocol` (negotiated, or ""), `resources` (where they are read:
+    `source`, or why they are not: `why_not`)."""
     gates: list[str]
     limits: dict[str, float]
     """By the names of `reports.health.Limits`."""
@@ -72,6 +73,10 @@ class TurnStarted(Record, tag="turn", frozen=True, kw_only=True):
     """From 1; the warm-up is round 0."""
     at_s: float
     planned_s: float
+    users: int = 0
+    """The level: users at work; in an open load the most journeys in flight."""
+    rate: float = 0.0
+    """Open load: journeys planned per second, all nodes together; 0 in a closed one."""
 
 
 class Cell(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -79,7 +84,7 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     arm: str
     kind: str
-    """`call` or `journey`."""
+    """`call`, `journey`, or `start`: by how much journeys of an open load began late."""
     name: str
     """The step (`tools/call echo`, `GET /users`), or the journey."""
     cls: str
@@ -95,6 +100,8 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     service: list[int] = []
     """The same from the actual send; empty where it equals `latency` (closed load)."""
     service_total_ns: int = 0
+    checked: int = 0
+    """Results of the step, of any class, that were held against the tool's outputSchema."""
 
 
 class Health(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -118,6 +125,8 @@ class Slice(Record, tag="slice", frozen=True, kw_only=True):
     seconds: float
     cells: list[Cell]
     health: Health
+    draining: bool = False
+    """Open load: after the time that rates are taken from; the calls count in all else."""
 
 
 class TurnEnded(Record, tag="turn_end", frozen=True, kw_only=True):
@@ -127,10 +136,13 @@ class TurnEnded(Record, tag="turn_end", frozen=True, kw_only=True):
     node: str
     users: int
     busy_s: float
-    """Mean over users of the time from the turn's start to the end of the user's last journey,
-    at least the turn's planned length: the denominator of throughput."""
+    """The denominator of throughput. Closed load: mean over users of the time from the turn's
+    start to the end of the user's last journey, at least the turn's planned length. Open load: the
+    turn's length."""
     planned: int
+    """Calls in a closed load; arrivals in an open one, where planned = started + dropped."""
     dropped: int = 0
+    """Arrivals that found `max_in_flight` journeys in flight."""
 
 
 class SampleRecord(Record, tag="sample", frozen=True, kw_only=True):
@@ -150,12 +162,28 @@ class SampleRecord(Record, tag="sample", frozen=True, kw_only=True):
     """What went wrong, with the beginning of the reply; redacted."""
 
 
+class ResourceSample(Record, tag="resources", frozen=True, kw_only=True):
+    """What an arm's target used so far, read while the arm has its turn; null is not known."""
+
+    turn: int
+    at_s: float
+    arm: str
+    cpu_s: float | None
+    """CPU seconds since some moment before the run; all processes of the target together."""
+    rss_bytes: int | None
+    """Resident memory; what processes share is counted in each of them."""
+    threads: int | None
+    fds: int | None
+    """Open file descriptors."""
+    processes: int | None
+
+
 class Note(Record, tag="note", frozen=True, kw_only=True):
     """Something a reader of the numbers must know."""
 
     at_s: float
     code: str
-    """`session_lost`, `worker_lost`, `system_died`, `interrupted_round`, …"""
+    """`session_lost`, `worker_lost`, `system_died`, `resources_lost`, …"""
     text: str
     arm: str = ""
     node: str = ""
@@ -171,7 +199,17 @@ class RunEnded(Record, tag="end", frozen=True, kw_only=True):
     """`finished`, or `signal`, `stopped` (in the web UI), `error`."""
 
 
-AnyRecord = RunStarted | Baseline | TurnStarted | Slice | TurnEnded | SampleRecord | Note | RunEnded
+AnyRecord = (
+    RunStarted
+    | Baseline
+    | TurnStarted
+    | Slice
+    | TurnEnded
+    | SampleRecord
+    | ResourceSample
+    | Note
+    | RunEnded
+)
 
 _encoder = msgspec.json.Encoder()
 _decoder: msgspec.json.Decoder[AnyRecord] = msgspec.json.Decoder(AnyRecord)

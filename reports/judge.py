@@ -7,10 +7,12 @@ nothing passes by absence. Every verdict but PASS has a sentence with the number
 import math
 import operator
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from reports.document import GateResult, VerdictName
+from reports.drops import unknown_beyond
+from reports.leaks import ONLY_WARM, Growth
 from reports.metrics import FRACTIONS, JOURNEY_PREFIX, Evidence, Totals, paired
 from reports.statistics import (
     ALPHA,
@@ -26,7 +28,7 @@ from scenarios.gates import METRICS, Gate
 
 RATIO: Final = "x"
 Interval = tuple[float, float]
-_HOLDS: Final[Mapping[str, Callable[[float, float], bool]]] = {
+HOLDS: Final[Mapping[str, Callable[[float, float], bool]]] = {
     "<": operator.lt,
     "<=": operator.le,
     ">": operator.gt,
@@ -54,7 +56,7 @@ class _Bound:
     unit: str
 
     def holds(self, number: float) -> bool:
-        return _HOLDS[self.op](number, self.value)
+        return HOLDS[self.op](number, self.value)
 
     def demand(self) -> str:
         return f"the gate asks for {self.op} {show(self.value, self.unit)}"
@@ -98,6 +100,8 @@ def judge(gate: Gate, arms: Mapping[str, Evidence]) -> GateResult:
         finding = _compared(gate, arms[gate.arm], arms[gate.versus])
     if absent is not None and finding.verdict != "FAIL":
         finding = _Finding("INCONCLUSIVE", absent, finding.measured)
+    if finding.verdict == "PASS" and (unseen := unknown_beyond(gate, arms)):
+        finding = _Finding("INCONCLUSIVE", unseen, finding.measured, finding.ci95)
     ci95 = finding.ci95
     return GateResult(
         gate=gate.text,
@@ -113,6 +117,11 @@ def show(value: float, unit: str) -> str:
     """Write a number with its unit for a sentence: `61.2 ms`, `0.5 %`, `120/s`, `3.4x`."""
     if unit == "fraction":
         return f"{100 * value:.3g} %"
+    if unit == "fraction/h":
+        return f"{100 * value:.3g} % per hour"
+    if unit == "B":
+        power = min(3, max(0, math.floor(math.log10(abs(value) or 1) / 3)))
+        return f"{value / 1000**power:.4g} {('B', 'kB', 'MB', 'GB')[power]}"
     digits = f"{value:.4g}" if abs(value) < 10_000 else f"{value:.0f}"
     return digits if unit == "count" else f"{digits} ms" if unit == "ms" else digits + unit
 
@@ -124,9 +133,22 @@ def _absent(arm: str, metric: str, arms: Mapping[str, Evidence]) -> str | None:
     totals, needs = arms[arm].totals, METRICS[metric].needs
     if needs == "planned" and not totals.planned:
         return f"No start of {arm} was planned, so that none could be dropped: nothing to judge."
+    if needs == "resources" and (unknown := _unsampled(arm, metric, arms[arm])):
+        return unknown
     counted = totals.journey.ended if metric == "success_rate" else totals.journeys_done
-    if needs == "journeys" and not counted:
+    if (needs == "journeys" or metric.endswith("per_journey")) and not counted:
         return f"No journey of {arm} was completed with every step ok: there is nothing to judge."
+    return None
+
+
+def _unsampled(arm: str, metric: str, evidence: Evidence) -> str | None:
+    """Say why it is not known, or not throughout, what the target used; or nothing."""
+    usage = evidence.totals.usage
+    if not usage.sampled:
+        return f"{metric} of {arm} was not sampled: {evidence.unsampled}"
+    unknown = usage.unknown(metric)
+    if unknown:
+        return f"{metric} of {arm} could not be read in {unknown} of {len(usage.turns)} rounds."
     return None
 
 
@@ -136,14 +158,32 @@ def _single(gate: Gate, evidence: Evidence) -> _Finding:
     if value is None or gate.value is None:
         return _Finding("INCONCLUSIVE", f"{metric} of {gate.arm} could not be measured.")
     bound = _Bound(f"{gate.arm}.{metric}", gate.op, gate.value, gate.unit)
-    if METRICS[metric].kind == "count" or metric.endswith("max"):
+    if _is_fact(metric) or metric.endswith("max"):
         return bound.plainly(value)
+    if METRICS[metric].kind == "growth":
+        return _growing(bound, totals.usage.growth, value)
     if METRICS[metric].kind == "fraction":
         return _proportion(bound, totals, metric)
     few = _few(metric, totals, gate.arm)
     if few is not None:
         return _Finding("INCONCLUSIVE", few, value)
     return _spread(bound, evidence, metric, value)
+
+
+def _is_fact(metric: str) -> bool:
+    """Tell whether a number is what it is, and so is its ratio: what was counted, or held."""
+    return METRICS[metric].kind == "count" or metric == "rss"
+
+
+def _growing(bound: _Bound, found: Growth, value: float) -> _Finding:
+    """Judge the growth of memory by the interval of its slope."""
+    if found.ci95 is None:
+        return _Finding("INCONCLUSIVE", found.why_not, value)
+    over = f"{found.rounds} rounds over {found.span_s:.0f} s"
+    result = bound.against(value, found.ci95, bound.open(value, found.ci95, f"{over}. {ONLY_WARM}"))
+    if result.verdict == "FAIL":
+        return replace(result, reason=f"{result.reason} Seen in {over}. {ONLY_WARM}")
+    return result
 
 
 def _proportion(bound: _Bound, totals: Totals, metric: str) -> _Finding:
@@ -204,7 +244,7 @@ def _compared(gate: Gate, arm: Evidence, versus: Evidence) -> _Finding:
         return _Finding("INCONCLUSIVE", f"{metric} could not be measured of both arms.")
     bound = _Bound(f"{gate.arm}.{metric} / {other}.{metric}", gate.op, factor, RATIO)
     kind = METRICS[metric].kind
-    if base and (kind == "count" or (kind == "rate" and not value)):
+    if base and (_is_fact(metric) or (kind == "rate" and not value)):
         return bound.plainly(value / base)
     few = _few(metric, arm.totals, gate.arm) or _few(metric, versus.totals, other)
     if few is not None:

@@ -5,8 +5,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from reports.groups import CALL, JOURNEY, Group, Tally
+from reports.groups import CALL, JOURNEY, START, Group, Tally
 from reports.turns import Turn
+from reports.usage import Usage
 
 FRACTIONS: Final = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p99_9": 0.999}
 JOURNEY_PREFIX: Final = "journey_"
@@ -30,9 +31,12 @@ class Totals:
 
     def __init__(self, turns: Sequence[Turn]) -> None:
         self._nodes = _nodes(turns)
+        self.usage = Usage([turn.usage for turn in turns])
         self.steps = _groups(turns, CALL)
         self.journeys = _groups(turns, JOURNEY)
         self.call = _together(self.steps)
+        self.start = _together(_groups(turns, START))
+        """Journeys that began in an open load, and by how much they were late."""
         self.journey = _together(self.journeys)
         ended = [share.ended for turn in turns for share in turn.shares.values() if share.ended]
         self.planned = sum(record.planned for record in ended)
@@ -62,6 +66,19 @@ class Totals:
     def calls_per_s(self) -> float | None:
         """Ended calls per second."""
         return self.per_second(CALL)
+
+    @property
+    def bytes_per_journey(self) -> float | None:
+        """Bytes of all calls, received and sent, over journeys with every step ok."""
+        every = self.call.all
+        size = every.bytes_in + every.bytes_out
+        return size / self.journeys_done if size and self.journeys_done else None
+
+    @property
+    def cpu_per_journey_ms(self) -> float | None:
+        """CPU time of the target over journeys with every step ok."""
+        cpu_s = self.usage.cpu_s
+        return None if cpu_s is None or not self.journeys_done else 1e3 * cpu_s / self.journeys_done
 
     @property
     def users(self) -> float:
@@ -111,6 +128,13 @@ _PLAIN: Final[Mapping[str, Callable[[Totals], float | None]]] = {
     "calls": lambda totals: totals.calls,
     "journeys_done": lambda totals: totals.journeys_done,
     "dropped": lambda totals: totals.dropped,
+    "bytes_per_journey": lambda totals: totals.bytes_per_journey,
+    "cpu": lambda totals: totals.usage.cpu,
+    "cpu_per_journey": lambda totals: totals.cpu_per_journey_ms,
+    "rss": lambda totals: totals.usage.most(lambda turn: turn.max_rss),
+    "rss_growth_per_hour": lambda totals: totals.usage.growth.per_hour,
+    "threads": lambda totals: totals.usage.most(lambda turn: turn.max_threads),
+    "fds": lambda totals: totals.usage.most(lambda turn: turn.max_fds),
 }
 
 
@@ -123,6 +147,8 @@ class Evidence:
     """The finished ones by their number, ascending."""
     complete: bool = True
     """Whether the run was; if not, its last rounds need not have a partner in the other arm."""
+    unsampled: str = "This run did not sample it."
+    """Why nothing is known of what the target used; empty where it was sampled."""
 
 
 def paired(

@@ -22,6 +22,8 @@ FEWEST_PAIRS: Final = 6
 """With five pairs even five equal signs have p = 2 / 2**5 = 0.06: nothing can be significant."""
 FEWEST_ROUNDS: Final = 3
 """Below this, the rounds of one arm say nothing useful about their own spread."""
+EXACT: Final = frozenset(("bytes_per_journey",))
+"""What the messages alone decide: where it has no noise, its ratio is certain."""
 _EXACT_PAIRS: Final = 14
 _FLIPS: Final = 10_000
 _CHUNK: Final = 8
@@ -54,6 +56,8 @@ def compare(metric: str, arm: str, versus: str, values: Values, base: Values) ->
     logs = [math.log(a / b) for a, b in zip(values, base, strict=True) if a and b]
     mean = fmean(logs)
     result = result.model_copy(update={"ratio": math.exp(mean)})
+    if metric in EXACT and len(logs) >= FEWEST_PAIRS and _same(logs):
+        return result.model_copy(update={"ci95": (math.exp(mean), math.exp(mean))})
     thin = _thin(logs)
     if thin is not None:
         return result.model_copy(update={"warnings": [thin]})
@@ -109,12 +113,7 @@ def pairs_needed(family: int) -> int:
 
 def half_width(numbers: Sequence[float]) -> float:
     """Return half the 95 % interval of a mean: Student's t. Needs two numbers."""
-    return _t(1 - ALPHA / 2, len(numbers) - 1) * stdev(numbers) / math.sqrt(len(numbers))
-
-
-def student_t(df: float) -> float:
-    """Return the factor of a 95 % interval: Student's t at 97.5 %."""
-    return _t(1 - ALPHA / 2, df)
+    return student_t(1 - ALPHA / 2, len(numbers) - 1) * stdev(numbers) / math.sqrt(len(numbers))
 
 
 def effect_needed(logs: Sequence[float]) -> float:
@@ -124,7 +123,7 @@ def effect_needed(logs: Sequence[float]) -> float:
     """
     df = len(logs) - 1
     error = stdev(logs) / math.sqrt(len(logs))
-    return math.exp((_t(1 - ALPHA / 2, df) + _t(POWER, df)) * error)
+    return math.exp((student_t(1 - ALPHA / 2, df) + student_t(POWER, df)) * error)
 
 
 def sign_flip_p(differences: Sequence[float], seed: int = 0) -> float:
@@ -235,12 +234,16 @@ def _thin(logs: Sequence[float]) -> str | None:
             f"{_rounds(len(logs))} of each arm cannot show a difference, however large: at least "
             f"{FEWEST_PAIRS} are needed."
         )
-    if max(logs) - min(logs) <= _SAME:
+    if _same(logs):
         return (
             "Every round gave the same ratio: without any noise there is nothing to judge "
             "certainty by. Check that the arms do real work."
         )
     return None
+
+
+def _same(logs: Sequence[float]) -> bool:
+    return max(logs) - min(logs) <= _SAME
 
 
 def _rounds(number: int) -> str:
@@ -255,7 +258,8 @@ def _signed_sums(numbers: Sequence[float]) -> list[float]:
 
 
 @cache
-def _t(probability: float, df: int) -> float:
+def student_t(probability: float, df: float) -> float:
+    """Return the quantile of Student's t."""
     return float(_special().stdtrit(df, probability))
 
 

@@ -12,6 +12,7 @@ from reports.journal import (
     Baseline,
     JournalError,
     Note,
+    ResourceSample,
     RunEnded,
     RunStarted,
     SampleRecord,
@@ -19,6 +20,7 @@ from reports.journal import (
     TurnEnded,
     TurnStarted,
 )
+from reports.resource_timeline import ResourceTimeline
 from reports.samples import HARNESS_ERROR
 from reports.timeline import Timeline
 from reports.turns import Turn
@@ -41,6 +43,7 @@ class RunTally:
     health: GeneratorHealth = field(default_factory=GeneratorHealth)
     timeline: Timeline = field(default_factory=Timeline)
     baseline: Baseline | None = None
+    resources: ResourceTimeline = field(default_factory=ResourceTimeline)
     ended: RunEnded | None = None
     last_s: float = 0.0
     stray_slices: int = 0
@@ -77,11 +80,11 @@ class RunTally:
                 if record.turn in self.turns:
                     self.turns[record.turn].end(record)
             case SampleRecord():
-                if record.detail:
-                    key = (record.arm, record.step, record.cls)
-                    self.examples.setdefault(key, record.detail)
+                self._example(record)
             case Baseline():
                 self.baseline = record
+            case ResourceSample():
+                self._resources(record)
             case Note():
                 self.notes.append(record)
             case RunEnded():
@@ -89,6 +92,18 @@ class RunTally:
                 self.last_s = record.at_s
             case _:
                 raise JournalError("The journal holds two runs; every run has its own folder.")
+
+    def _example(self, sample: SampleRecord) -> None:
+        if sample.detail:
+            self.examples.setdefault((sample.arm, sample.step, sample.cls), sample.detail)
+
+    def _resources(self, sample: ResourceSample) -> None:
+        turn = self.turns.get(sample.turn)
+        if turn is None:
+            return
+        if turn.usage.last is not None:
+            self.resources.add(turn.usage.last, sample, turn.started)
+        turn.usage.add(sample)
 
     def _slice(self, part: Slice) -> None:
         self.last_s = max(self.last_s, part.at_s + part.seconds)
@@ -114,6 +129,8 @@ def fold(records: Iterable[AnyRecord]) -> RunTally:
     """
     stream = iter(records)
     first = next(stream, None)
+    if first is None:
+        raise JournalError("The journal is empty: the run ended before it began.")
     if not isinstance(first, RunStarted):
         raise JournalError("The journal does not begin with the record of a run: it is damaged.")
     tally = RunTally(first, health=GeneratorHealth(Limits.of(first.limits)))

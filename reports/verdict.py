@@ -18,6 +18,8 @@ HOT_S: Final = 5.0
 FEWEST_LAGS: Final = 100
 """A 99th percentile of fewer is only their maximum, and one hiccup would spoil a short run."""
 LITTLE: Final = 0.05
+MOST_DROPPED: Final = 0.01
+"""Of the planned arrivals; beyond it the target did not take the load that was asked of it."""
 
 PASS_CODE: Final = 0
 INCONCLUSIVE_CODE: Final = 90
@@ -39,6 +41,15 @@ _ENDS: Final[Mapping[str, str]] = {
 
 
 @dataclass(frozen=True, kw_only=True)
+class SearchFacts:
+    """What a search for the capacity has shown: a sentence for each arm, by what it means."""
+
+    failed: Sequence[str] = ()
+    undecided: Sequence[str] = ()
+    found: Sequence[str] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Facts:
     """What the verdict depends on."""
 
@@ -55,6 +66,8 @@ class Facts:
     """Those that had users, but ended no call."""
     harness_errors: int = 0
     harness_example: str = ""
+    search: SearchFacts | None = None
+    """None where the load was no search."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +91,10 @@ def decide(facts: Facts) -> Decision:
         verdict, code = "INCONCLUSIVE", INCONCLUSIVE_CODE
     else:
         verdict, code = "PASS", PASS_CODE
-    reasons = [*invalid, *failed, *open_] or [_passed(facts)]
+    found = [] if facts.search is None else list(facts.search.found)
+    quiet = bool(found) and not facts.gates
+    reasons = [*invalid, *failed, *open_] or ([] if quiet else [_passed(facts)])
+    reasons += found
     return Decision(verdict, _ENDED_BY.get(facts.ended, code), reasons)
 
 
@@ -101,7 +117,8 @@ def littles_law(arm: str, totals: Totals) -> str | None:
 def _invalid(facts: Facts) -> Iterator[str]:
     for name in facts.workers_lost:
         yield f"Worker lost: {name}. Its share of the load is missing; run again with it."
-    for name, node in sorted(facts.health.nodes.items()):
+    # A search goes beyond what the target holds, and tells by itself where the generator did not.
+    for name, node in sorted(facts.health.nodes.items()) if facts.search is None else ():
         yield from _saturated(name, node, facts.health)
     if facts.harness_errors:
         first = f" The first: {facts.harness_example}" if facts.harness_example else ""
@@ -139,17 +156,30 @@ def _failed(facts: Facts) -> Iterator[str]:
         if result.verdict == "FAIL":
             yield f"Gate {result.gate}: {result.reason}"
     yield from _regressions("Regression", "FAIL", facts)
+    yield from () if facts.search is None else facts.search.failed
     for arm, totals in facts.arms.items():
         ended, failed = totals.call.ended, totals.call.failed
-        if ended and failed == ended and not _error_rate_passed(arm, facts.gates):
+        if (
+            ended
+            and failed == ended
+            and not _passed_on(arm, ("error_rate", "success_rate"), facts.gates)
+        ):
             counts = {cls: n for cls, n in totals.call.classes.items() if cls in FAILED}
             most = max(counts, key=counts.__getitem__)
             yield f"Every call of {arm} failed: {failed} of {ended}, most of them by {most}."
+        dropped, planned = totals.dropped, totals.planned
+        too_many = facts.search is None and dropped > MOST_DROPPED * planned
+        if too_many and not _passed_on(arm, ("dropped",), facts.gates):
+            yield (
+                f"{dropped} of {planned} arrivals of {arm} were dropped: it did not take the rate "
+                "that was asked of it. Lower the rate, or raise max_in_flight if it may have more "
+                "journeys at once."
+            )
 
 
-def _error_rate_passed(arm: str, gates: Sequence[GateResult]) -> bool:
-    """Tell whether a gate says that so many failures are what is wanted."""
-    wanted = (f"{arm}.error_rate", f"{arm}.success_rate")
+def _passed_on(arm: str, metrics: Sequence[str], gates: Sequence[GateResult]) -> bool:
+    """Tell whether a gate says that so many failures, or drops, are what is wanted."""
+    wanted = tuple(f"{arm}.{metric}" for metric in metrics)
     return any(
         result.verdict == "PASS" and result.gate.replace(" ", "").startswith(wanted)
         for result in gates
@@ -161,6 +191,7 @@ def _inconclusive(facts: Facts) -> Iterator[str]:
         if result.verdict == "INCONCLUSIVE":
             yield f"Gate {result.gate}: {result.reason}"
     yield from _regressions("Baseline", "INCONCLUSIVE", facts)
+    yield from () if facts.search is None else facts.search.undecided
     for arm, totals in facts.arms.items():
         if not totals.call.ended:
             yield f"No call of {arm} ended in a measured round: nothing is known about it."

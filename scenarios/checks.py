@@ -11,6 +11,7 @@ from scenarios import syntax
 from scenarios.draft import Draft, DraftArm, DraftJourney
 from scenarios.generators import BUILTINS, compile_generators, compile_one
 from scenarios.layout import mapping
+from scenarios.load import BREAKPOINT
 from scenarios.model import HTTP_VERBS
 from scenarios.names import lookups, step_lookups, unknown, unknown_in_steps
 from scenarios.paths import inside
@@ -157,3 +158,6 @@ def _gates(draft: Draft) -> Iterator[Finding]:
             if arm not in draft.arms:
                 message = f"the gate {quote(gate.text)} names {arm!r}, which is no arm"
                 yield Finding(path, message, suggest(arm, draft.arms))
+        if gate.metric == "capacity" and draft.shape != BREAKPOINT:
+            message = f"the gate {quote(gate.text)} needs a load that searches for the capacity"
+            yield Finding(path, message, "write load: {shape: breakpoint}, or remove the gate")

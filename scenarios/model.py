@@ -6,43 +6,25 @@ underscore here: `with_`, `json_`, `class_`.
 
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    InstanceOf,
-    model_validator,
-)
+from pydantic import AfterValidator, BeforeValidator, Field, InstanceOf, model_validator
 
-from scenarios import gates, syntax, units
+from scenarios import gates, syntax
+from scenarios.load import Load
+from scenarios.part import Flag, Fraction, Part, Positive, PositiveSeconds, Whole
+from scenarios.resources import Resources, whose
 from scenarios.wording import InputError, one_of
 
-Seconds = Annotated[float, BeforeValidator(units.seconds)]
-PositiveSeconds = Annotated[float, BeforeValidator(units.positive_seconds)]
-Fraction = Annotated[float, BeforeValidator(units.fraction)]
-Whole = Annotated[int, Field(strict=True)]
-Positive = Annotated[float, Field(strict=True, gt=0, allow_inf_nan=False)]
-Flag = Annotated[bool, Field(strict=True)]
 Identifier = Annotated[str, AfterValidator(syntax.identifier)]
 Label = Annotated[str, AfterValidator(syntax.label)]
 Headers = dict[str, str]
 Variables = dict[Identifier, Any]
 Gate = gates.Gate
-Think = syntax.Think
 
 Protocol = Literal["auto", "2026-07-28", "2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05"]
 
 HTTP_VERBS: Final = ("get", "post", "put", "patch", "delete")
 ACTIONS: Final = ("call", *HTTP_VERBS, "wait")
 _HTTP_ONLY: Final = ("query", "form", "json_", "headers")
-
-
-class Part(BaseModel):
-    """A part of a scenario."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Tls(Part):
@@ -69,6 +51,7 @@ class Arm(Part):
     timeout: PositiveSeconds = 10.0
     tls: Tls = Tls()
     vars: Variables = Field(default_factory=dict)
+    resources: Annotated[InstanceOf[Resources], BeforeValidator(whose)] = Resources()
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -197,22 +180,6 @@ class Journey(Part):
     tags: tuple[str, ...] = ()
     steps: dict[str, Annotated[tuple[Step, ...], Field(min_length=1)]]
     """Arm -> its steps; the file's common list stands here once per arm that has no other."""
-
-
-class Load(Part):
-    """How much load, for how long; every arm gets the same."""
-
-    users: Annotated[Whole, Field(ge=1, le=100_000)] = 1
-    rounds: Annotated[Whole, Field(ge=1, le=10_000)] = 10
-    """Per arm."""
-    round: PositiveSeconds = 5.0
-    warmup: Seconds = 3.0
-    """Per arm."""
-    spawn_rate: Positive | None = None
-    """Users per second."""
-    think: Annotated[InstanceOf[Think], BeforeValidator(syntax.think)] = Think(0.0, 0.0)
-    grace: Seconds | None = None
-    """How long the last calls of a round may take."""
 
 
 class Limits(Part):

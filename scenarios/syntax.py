@@ -55,22 +55,30 @@ def address(value: Any) -> str:
     hint = "write http://HOST:PORT/PATH, https://… or system:NAME/FACE"
     if isinstance(value, dict):
         raise InputError(f"a target by {one_of(value)} is not supported yet", hint)
+    if isinstance(value, str) and _SYSTEM.fullmatch(value):
+        return value
+    return url(value, hint, login="send them in headers, like Authorization: Basic ${env:LOGIN}")
+
+
+def url(
+    value: Any,
+    hint: str = "write http://HOST:PORT/PATH or https://…",
+    login: str = "name one that asks for no login",
+) -> str:
+    """Accept an address of HTTP, written out; the hints are for a bad one, and one with a login."""
     if not isinstance(value, str):
         raise InputError(f"{quote(value)} is not an address", hint)
-    if _SYSTEM.fullmatch(value):
-        return value
     if "${" in value:
         raise InputError("an address cannot hold a lookup", "write it out, or start with --target")
     try:
-        url = urlsplit(value)
-        host, _ = url.hostname, url.port
+        parts = urlsplit(value)
+        host, _ = parts.hostname, parts.port
     except ValueError:
         host = None
     else:
-        if url.username is not None:
-            hint = "send them in headers, like Authorization: Basic ${env:LOGIN}"
-            raise InputError("an address cannot hold a user and password", hint)
-    if not host or url.scheme not in ("http", "https") or _BLANK_OR_CONTROL.search(value):
+        if parts.username is not None:
+            raise InputError("an address cannot hold a user and password", login)
+    if not host or parts.scheme not in ("http", "https") or _BLANK_OR_CONTROL.search(value):
         raise InputError(f"{quote(value)} is not an address", hint)
     return value
 

@@ -9,6 +9,8 @@ _SECONDS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)(ms|s|m|h)", re.ASCII)
 _PERCENT = re.compile(r"(\d{1,3}(?:\.\d{1,9})?)%", re.ASCII)
 _LONGEST_S: Final = 1000 * 3600.0
+_RATE = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)(k?)/(s|m)", re.ASCII)
+_HIGHEST_RATE: Final = 1e6
 
 
 def is_number(value: object) -> bool:
@@ -33,6 +35,19 @@ def positive_seconds(value: Any) -> float:
     """Read a duration above zero. Returns seconds; raises InputError."""
     if (result := seconds(value)) == 0:
         raise InputError(f"{quote(value)} is no time at all", "write a duration above zero")
+    return result
+
+
+def per_second(value: Any) -> float:
+    """Read a rate such as `200/s`, `1.5k/s` or `30/m`. Returns it per second; raises InputError."""
+    if is_number(value):
+        raise InputError(f"{quote(value)} has no unit", f"add one: {value}/s")
+    match = _RATE.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        raise InputError(f"{quote(value)} is not a rate", "write it like 200/s, 1.5k/s or 30/m")
+    result = float(match[1]) * (1000 if match[2] else 1) / _SECONDS[match[3]]
+    if not 0 < result <= _HIGHEST_RATE:
+        raise InputError(f"{quote(value)} is out of range", "write more than 0 and at most 1000k/s")
     return result
 
 

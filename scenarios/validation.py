@@ -8,7 +8,8 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from scenarios.layout import written
-from scenarios.model import Arm, Expect, Journey, Limits, Load, Scenario, Step, Tls
+from scenarios.load import Load, Stage
+from scenarios.model import Arm, Expect, Journey, Limits, Scenario, Step, Tls
 from scenarios.problems import MOST_SHOWN, Finding, Path, dotted
 from scenarios.wording import InputError, one_of, quote, suggest
 
@@ -22,6 +23,7 @@ _MODELS: Final[tuple[tuple[tuple[str | None, ...], type[BaseModel]], ...]] = (
     (_STEP, Step),
     ((*_STEP, "expect"), Expect),
     (("load",), Load),
+    (("load", "stages", _ANY), Stage),
     (("limits",), Limits),
 )
 """Where each part of the model stands."""

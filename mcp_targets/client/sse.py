@@ -8,10 +8,11 @@ it: comments, names and unknown fields are skipped; a line ends with CR, LF or C
 class EventDecoder:
     """Decode one stream, fed in pieces of any size."""
 
-    __slots__ = ("_buffer", "_data", "_name", "_skip_lf", "_started")
+    __slots__ = ("_data", "_name", "_pieces", "_skip_lf", "_started")
 
     def __init__(self) -> None:
-        self._buffer = b""
+        self._pieces: list[bytes] = []
+        """The beginning of a line whose end has not come."""
         self._data: list[bytes] = []
         self._name = b""
         self._skip_lf = False
@@ -23,13 +24,17 @@ class EventDecoder:
             self._skip_lf = False
             if chunk[0] == 0x0A:
                 chunk = chunk[1:]
-        buffer = self._buffer + chunk if self._buffer else chunk
+        if self._started and b"\n" not in chunk and b"\r" not in chunk:
+            # Joined only where a line ends: a long line in many pieces costs its length, once.
+            self._pieces.append(chunk)
+            return []
+        buffer = b"".join((*self._pieces, chunk)) if self._pieces else chunk
+        self._pieces.clear()
         if not self._started:
             buffer = self._without_bom(buffer)
         lines = buffer.splitlines(keepends=True)
-        self._buffer = b""
         if lines and lines[-1][-1] not in b"\r\n":
-            self._buffer = lines.pop()
+            self._pieces.append(lines.pop())
         elif lines and lines[-1][-1] == 0x0D:
             self._skip_lf = True  # its LF, if there is one, comes with the next piece
         events: list[bytes] = []

@@ -55,3 +55,16 @@ SYSTEMS: Final = {
         simulates=("twilio",),
     ),
 }
+
+
+def serving(system: System, process: str) -> list[str]:
+    """Name a process of a system, and those whose ready files it is given: it calls them."""
+    found = [process]
+    for name in found:
+        arguments = next(part.arguments for part in system.processes if part.name == name)
+        found += [
+            part.name
+            for part in system.processes
+            if f"{{{part.name}}}" in arguments and part.name not in found
+        ]
+    return found

@@ -15,7 +15,7 @@ from typing import Self
 
 import msgspec
 
-from mcp_targets.systems.catalog import SYSTEMS
+from mcp_targets.systems.catalog import SYSTEMS, serving
 from mcp_targets.systems.processes import Child, SystemFailed
 from mcp_targets.systems.serving import HOST
 
@@ -33,6 +33,9 @@ class Face(msgspec.Struct, frozen=True):
     """For `mcp` the endpoint, for `rest` the base address without a final slash."""
     variables: Mapping[str, str]
     """What scenario lookups may use, such as the account to work in."""
+    pids: Mapping[str, int] = {}
+    """The processes that do this face's work, by name: the one that serves it, and those of the
+    system that it calls."""
 
 
 class SystemInfo(msgspec.Struct, frozen=True):
@@ -78,7 +81,8 @@ class Systems:
         if child.dead():
             raise SystemFailed(f"the process {child.name} has ended{child.last_words()}")
         port = self._ports[system][spec.process]
-        return Face(f"http://{HOST}:{port}{spec.path}", spec.variables)
+        pids = {name: self._children[name].pid for name in serving(SYSTEMS[system], spec.process)}
+        return Face(f"http://{HOST}:{port}{spec.path}", spec.variables, pids)
 
     def simulated(self) -> list[str]:
         """Return a sentence for each provider that is simulated in the systems started so far."""

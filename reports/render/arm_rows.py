@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from reports.document import ArmNumbers, Latency
+from reports.document import ArmNumbers, Latency, ResourceNumbers
 from reports.render import numbers, wording
 from reports.samples import CLASSES
 
@@ -41,6 +41,19 @@ _GROUPS: Final[Mapping[str, Mapping[str, Read]]] = {
     "Time of a call": _times("", lambda arm: arm.latency_ms),
     "Time of a call from its actual send": _times("", lambda arm: arm.service_ms),
     "Time of a whole journey": _times("journey_", lambda arm: arm.journey_ms),
+    "How late journeys began (the generator's own delay)": _times("", lambda arm: arm.lag_ms),
+    "What the target used": {
+        "cpu": lambda arm: numbers.percent(arm.resources.cpu),
+        "cpu_per_journey": lambda arm: numbers.ms(arm.resources.cpu_per_journey_ms),
+        "rss": lambda arm: numbers.byte_size(arm.resources.rss_bytes.max),
+        "rss at the start": lambda arm: numbers.byte_size(arm.resources.rss_bytes.start),
+        "rss at the end": lambda arm: numbers.byte_size(arm.resources.rss_bytes.end),
+        "rss_growth_per_hour": lambda arm: growth(arm.resources),
+        "threads": lambda arm: numbers.count(arm.resources.threads),
+        "fds": lambda arm: numbers.count(arm.resources.fds),
+        "processes": lambda arm: numbers.count(arm.resources.processes),
+        "bytes_per_journey": lambda arm: numbers.byte_size(arm.bytes_per_journey),
+    },
     "Around the measurement": {
         "planned": lambda arm: numbers.count(arm.planned),
         "dropped": lambda arm: numbers.count(arm.dropped),
@@ -59,6 +72,14 @@ _GLOSSES: Final = {
     "bytes_in": "received",
     "bytes_out": "sent",
 }
+
+
+def growth(used: ResourceNumbers) -> str:
+    """Write the growth of memory by its interval: without one, a slope means nothing."""
+    if used.growth_ci95 is None:
+        return numbers.NONE
+    low, high = (numbers.significant(100 * end) for end in used.growth_ci95)
+    return f"{low} to {high}{numbers.THIN}%"
 
 
 def _gloss(group: str, label: str) -> str:

@@ -82,7 +82,7 @@ def frame(name: str, title: str, description: str, x: Scale, y: Scale) -> ET.Ele
     return chart
 
 
-def _column(left: float, right: float, css: str, title: str) -> ET.Element:
+def column(left: float, right: float, css: str, title: str) -> ET.Element:
     """Span the height of the plot between two places; its title is what a pointer reads there."""
     width = per_cent(max(0.0, right - left))
     return element(
@@ -101,14 +101,14 @@ def columns(places: Sequence[float], titles: Sequence[str]) -> ET.Element:
     middles = [(left + right) / 2 for left, right in pairwise(places)]
     edges = [0.0, *middles, 1.0]
     rects = [
-        _column(left, right, "hit", title)
+        column(left, right, "hit", title)
         for (left, right), title in zip(pairwise(edges), titles, strict=True)
     ]
     return element("g", *rects)
 
 
 def line(css: str, places: list[tuple[float, float]]) -> ET.Element:
-    """Draw a line; a single place becomes a dot."""
+    """Draw a line through places, to be stretched; a single one is a dot."""
     dot = " dot" if len(places) == 1 else ""
     return element("path", class_=css + dot, d=svg.path(places))
 
@@ -156,7 +156,7 @@ def _bands(run: Sequence[Turn], x: Scale, styles: Mapping[str, Look]) -> ET.Elem
         left, right = x.at(turn.start_s), x.at(turn.end_s)
         what = "warm-up" if turn.phase == "warmup" else f"round {turn.round}"
         css = f"band {turn.phase} {styles[turn.arm].css}"
-        group.append(_column(left, right, css, f"{turn.arm}, {what}"))
+        group.append(column(left, right, css, f"{turn.arm}, {what}"))
         if len(run) <= _LETTERED_BANDS:
             key, middle = styles[turn.arm].key, per_cent((left + right) / 2)
             group.append(element("text", key, class_="key", x=middle, y="0", dy="-0.5em"))
@@ -168,12 +168,11 @@ def shaded(arms: Mapping[str, ArmNumbers]) -> bool:
     return len(turns(arms)) <= _MOST_BANDS
 
 
-def _over_time(
-    name: str, title: str, arms: Mapping[str, ArmNumbers], series: Series, y: Scale
+def over_time(
+    name: str, title: str, arms: Mapping[str, ArmNumbers], last_s: float, y: Scale
 ) -> tuple[ET.Element, Scale]:
     """Start a chart over the time of the run, its turns shaded."""
     run = turns(arms)
-    last_s = max(point.at_s for point in series.points)
     x = of_time(max([last_s + 1, *(turn.end_s for turn in run)]))
     description = f"{title} over the time of the run, for {', '.join(arms)}."
     chart = frame(name, title, description, x, y)
@@ -181,11 +180,11 @@ def _over_time(
     return chart, x
 
 
-def rates(arms: Mapping[str, ArmNumbers], series: Series) -> str:
+def rates(arms: Mapping[str, ArmNumbers], series: Series[TimelinePoint]) -> str:
     """Draw calls per second over the run, and failures per second where there are any."""
     points = series.points
     y = linear(max(1.0, *(max(point.calls_per_s, point.errors_per_s) for point in points)))
-    chart, x = _over_time("rates", "Calls per second", arms, series, y)
+    chart, x = over_time("rates", "Calls per second", arms, series.last_s, y)
     styles = looks(arms)
     failed = [point for point in points if point.errors_per_s > 0]
     bars = [
@@ -205,11 +204,11 @@ def rates(arms: Mapping[str, ArmNumbers], series: Series) -> str:
     return svg.text(chart)
 
 
-def latencies(arms: Mapping[str, ArmNumbers], series: Series) -> str:
+def latencies(arms: Mapping[str, ArmNumbers], series: Series[TimelinePoint]) -> str:
     """Draw p50 and p95 of the calls over the run."""
     points = series.points
     y = of_values(v for p in points for v in (p.p50_ms, p.p95_ms) if v is not None)
-    chart, x = _over_time("latencies", "Latency, p50 and p95", arms, series, y)
+    chart, x = over_time("latencies", "Latency, p50 and p95", arms, series.last_s, y)
     styles = looks(arms)
     lines = []
     for arm in arms:
@@ -239,7 +238,7 @@ def interval(comparison: Comparison | Regression, x: Scale) -> str:
     chart.set("aria-label", reading)
     if comparison.effect_needed:
         low, high = x.at(1 / comparison.effect_needed), x.at(comparison.effect_needed)
-        chart.append(_column(low, high, "unseen", "an effect in here could not have been seen"))
+        chart.append(column(low, high, "unseen", "an effect in here could not have been seen"))
     chart.append(element("line", class_="one", x1="50%", x2="50%", y1="0", y2="100%"))
     clear = ci95 is not None and not ci95[0] <= 1 <= ci95[1]
     css = "clear" if clear else "unclear"

@@ -10,10 +10,10 @@ from typing import Any, Final
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from reports.document import Comparison, Regression, Report
-from reports.render import arm_rows, charts, numbers, wording
+from reports.render import arm_rows, capacity, charts, numbers, resource_charts, wording
 from reports.render.scales import of_ratios
 from reports.render.text import clip, visible
-from reports.render.thinning import thin
+from reports.render.thinning import thin, thin_resources
 
 _MOST_POINTS: Final = 600
 """Points along the timeline: more than a screen can show apart."""
@@ -51,6 +51,8 @@ def _environment() -> Environment:
         numbers.measured,
         numbers.interval,
         numbers.with_unit,
+        capacity.trials,
+        capacity.broke,
         wording.metric,
         wording.plain,
     )
@@ -67,12 +69,17 @@ def _drawings(report: Report) -> dict[str, Any]:
     """Draw the charts; an empty string where there is nothing to draw."""
     series = thin(report.timeline, _MOST_POINTS)
     drawn = bool(series.points)
+    used = thin_resources(report.resources, _MOST_POINTS)
+    resources = resource_charts.draw(report.arms, used, series.last_s) if drawn else {}
     return {
+        "resources": resources,
         "percentiles": charts.percentiles(report.arms),
         "rates": charts.rates(report.arms, series) if drawn else "",
         "latencies": charts.latencies(report.arms, series) if drawn else "",
         "thinned_to_s": series.seconds,
         "shaded": charts.shaded(report.arms),
+        "capacity_latency": capacity.latency(report.arms),
+        "capacity_achieved": capacity.achieved(report.arms),
     }
 
 
@@ -113,6 +120,8 @@ def render(report: Report) -> str:
             ((name, turn) for name, arm in report.arms.items() for turn in arm.rounds),
             key=lambda pair: pair[1].order,
         ),
+        capacities=capacity.of_arms(report.arms),
+        found=capacity.found(report.arms),
         arm_groups=arm_rows.groups(report.arms),
         summary=wording.summary(report),
         incomplete=wording.INCOMPLETE,

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from reports.compare_report import CompareReport
 from reports.document import Regression, Report, VerdictName
-from reports.render import numbers
+from reports.render import capacity, numbers
 from reports.render.text import one_line
 from reports.render.wording import simulated
 
@@ -27,6 +27,8 @@ def summary(report: Report, folder: Path, console: Console) -> None:
     """Print a finished report."""
     console.print()
     _arms(report, console)
+    if capacity.of_arms(report.arms):
+        _capacity(report, console)
     if report.comparisons:
         _comparisons(report, console)
     if report.regressions:
@@ -78,6 +80,14 @@ def _arms(report: Report, console: Console) -> None:
             *(plain(numbers.ms(value)) for value in (latency.p50, latency.p95, latency.p99)),
             plain(numbers.percent(arm.error_rate)),
         )
+    console.print(shown)
+    console.print()
+
+
+def _capacity(report: Report, console: Console) -> None:
+    shown = table("capacity of", "holds", "between", "what broke beyond")
+    for one in capacity.found(report.arms):
+        shown.add_row(Text(one.arm), one.rate, one.interval, Text(plain(one.beyond)))
     console.print(shown)
     console.print()
 
@@ -141,7 +151,7 @@ def table(*columns: str) -> Table:
     """Return an empty table: words to the left, numbers to the right."""
     shown = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
     for number, name in enumerate(columns):
-        words = number == 0 or name in ("arm", "verdict", "metric")
+        words = number == 0 or name in ("arm", "verdict", "metric", "what broke beyond")
         shown.add_column(name, justify="left" if words else "right", overflow="fold")
     return shown
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from locustfiles import _conductor
 from locustfiles._conductor import Conductor
-from locustfiles._schedule import plan
+from locustfiles._schedule import Level, Turn, plan
 from reports.journal import Note, TurnEnded, TurnStarted
 
 
@@ -70,7 +70,7 @@ class Node:
 class Stage:
     """A conductor with its nodes, and a log of all that happened."""
 
-    def __init__(self, monkeypatch, turns, nodes, *, grace_s=1.0, timeout_s=10.0):
+    def __init__(self, monkeypatch, turns, nodes, *, grace_s=1.0, timeout_s=10.0, beside=None):
         self.world = World()
         self.nodes = {node.name: node for node in nodes}
         self.log: list[tuple[float, str, str, int]] = []
@@ -89,6 +89,7 @@ class Stage:
             now_s=lambda: self.world.now_s,
             grace_s=grace_s,
             timeout_s=timeout_s,
+            beside=beside,
         )
 
     def tell(self, order, data):
@@ -111,7 +112,9 @@ class Stage:
         node.turn = data["turn"]
         node.opened.append((data["turn"], self.world.now_s, 0.0))
         self.log.append((self.world.now_s, "open", node.name, data["turn"]))
-        self.world.at(data["seconds"], lambda: self.end(node, data["turn"], node.drain_s))
+        self.world.at(
+            Turn(*data["plan"]).seconds, lambda: self.end(node, data["turn"], node.drain_s)
+        )
 
     def end(self, node, turn, drain_s):
         """End a node's turn, if it is still open."""
@@ -145,7 +148,8 @@ class Waiting:
         self.complete = complete
 
 
-TURNS = plan(["rest", "mcp"], 2, 5.0, 1.0)
+ALONE = Level(1)
+TURNS = plan(["rest", "mcp"], [ALONE] * 2, 5.0, 1.0)
 
 
 @pytest.fixture
@@ -163,6 +167,42 @@ def test_each_turn_is_prepared_then_run_in_order(conducted):
     assert stage.conductor.current is None
 
 
+class Beside:
+    """Something measured beside the load; it takes a second to begin."""
+
+    def __init__(self):
+        self.stage = None
+        self.log = []
+
+    def begin(self, turn):
+        """Begin, before anybody was told to go."""
+        self.log.append(("begin", turn.number, self.stage.orders()[-1]))
+        self.stage.world.now_s += 1.0
+        return [Note(at_s=0, code="x", text=f"begin {turn.number}")]
+
+    def end(self, turn):
+        """End, after the last answer."""
+        self.log.append(("end", turn.number, self.stage.log[-1][1:]))
+        return [Note(at_s=0, code="x", text=f"end {turn.number}")]
+
+
+def test_what_is_measured_beside_the_load_encloses_each_turn(conducted):
+    """It begins before the turn's clock and its first call, and ends after its last one."""
+    beside = Beside()
+    stage = beside.stage = conducted(Node("local"), turns=TURNS[:2], beside=beside)
+    stage.conductor.conduct()
+    assert beside.log == [
+        *(("begin", 0, ("prepare", 0)), ("end", 0, ("done", "local", 0))),
+        *(("begin", 1, ("prepare", 1)), ("end", 1, ("done", "local", 1))),
+    ]
+    written = [r.text if isinstance(r, Note) else type(r).__name__ for r in stage.written]
+    assert written == [
+        *("TurnStarted", "begin 0", "TurnEnded", "end 0"),
+        *("TurnStarted", "begin 1", "TurnEnded", "end 1"),
+    ]
+    assert stage.of(TurnStarted)[0].at_s == pytest.approx(1.1)  # ready after 0.1 s
+
+
 def test_an_order_says_what_a_node_needs(conducted):
     """A node hears the arm when it prepares, and the whole turn when it goes."""
     stage = conducted(Node("local"), grace_s=2.0)
@@ -172,10 +212,7 @@ def test_an_order_says_what_a_node_needs(conducted):
         "go",
         {
             "turn": 2,
-            "arm": "rest",
-            "phase": "round",
-            "round": 1,
-            "seconds": 5.0,
+            "plan": (2, "rest", "round", 1, 5.0, 1, 0.0),
             "grace_s": 2.0,
             "at_s": pytest.approx(0.1 + 1.2 + 0.1 + 1.2 + 0.1),
         },
@@ -204,7 +241,7 @@ NODES = st.lists(st.tuples(DELAYS, DELAYS), min_size=1, max_size=4)
 def test_rounds_never_overlap(delays, rounds):
     """No node opens a turn before every node has ended the last one and is ready for the next."""
     with pytest.MonkeyPatch.context() as monkeypatch:
-        turns = plan(["a", "b"], rounds, 2.0, 1.0)
+        turns = plan(["a", "b"], [ALONE] * rounds, 2.0, 1.0)
         nodes = [Node(str(n), ready_s=r, drain_s=d) for n, (r, d) in enumerate(delays)]
         stage = Stage(monkeypatch, turns, nodes)
         stage.conductor.conduct()
@@ -350,7 +387,7 @@ def test_the_grace_is_the_calls_timeout_within_the_round(
 ):
     """Without a `grace` in the file it follows from the timeout and the round's length."""
     stage = conducted(Node("a"), grace_s=grace_s, timeout_s=timeout_s)
-    (turn,) = plan(["a"], 1, seconds, 0.0)
+    (turn,) = plan(["a"], [ALONE] * 1, seconds, 0.0)
     assert stage.conductor.grace_s(turn) == expected
 
 

@@ -38,7 +38,7 @@ def prepared(tmp_path):
         "mcp": ArmTarget("mcp", "mcp", "http://127.0.0.1:6/mcp", endpoint, {}, "2025-06-18", {}),
     }
     wish = Wish(settings=("load.users=7",))
-    return Prepared(wish, loaded, "demo-1", 7, 7.0, (), Path("out"), None, targets)
+    return Prepared(wish, loaded, "demo-1", 7, 7.0, (), 1, Path("out"), None, targets)
 
 
 @pytest.fixture
@@ -60,12 +60,12 @@ def test_a_worker_gets_the_scenario_and_the_targets_as_the_master_has_them(
     """The same text, settings and addresses; the version that the master negotiated."""
     monkeypatch.setenv("TOKEN", "the worker's own")
     options = Namespace()
-    _relay.send(prepared, options, 3)
-    task = _relay.receive(options)
+    _relay.send(prepared, options, ["a", "b", "c"])
+    task = _relay.receive(options, "b")
     assert task.loaded.scenario.load.users == 7
     assert task.loaded.text == TEXT
     assert task.loaded.base == prepared.loaded.base
-    assert task.nodes == 3
+    assert (task.node, task.nodes, task.users) == (1, 3, 7)
     assert task.targets == {"rest": "reached rest", "mcp": "reached mcp"}
     assert reached == [
         ("rest", "http", "http://127.0.0.1:5/x", {"account": "AC1"}, ""),
@@ -80,27 +80,27 @@ def test_only_the_chosen_arms_are_sent(prepared, monkeypatch):
     prepared.wish = Wish(arms=("mcp",))
     del prepared.targets["rest"]
     options = Namespace()
-    _relay.send(prepared, options, 1)
-    assert list(_relay.receive(options).loaded.scenario.arms) == ["mcp"]
+    _relay.send(prepared, options, ["a"])
+    assert list(_relay.receive(options, "a").loaded.scenario.arms) == ["mcp"]
 
 
 @pytest.mark.usefixtures("reached")
 def test_secrets_do_not_travel(prepared, monkeypatch):
     """Every worker reads them from its own environment."""
     options = Namespace()
-    _relay.send(prepared, options, 1)
+    _relay.send(prepared, options, ["a"])
     assert SECRET not in str(vars(options))
     monkeypatch.setenv("TOKEN", "own")
-    assert _relay.receive(options).loaded.env == {"TOKEN": "own"}
+    assert _relay.receive(options, "a").loaded.env == {"TOKEN": "own"}
 
 
 def test_the_message_is_text_that_locust_can_send(prepared):
     """Locust packs its options with msgpack, and its page with JSON."""
     options = Namespace()
-    _relay.send(prepared, options, 2)
+    _relay.send(prepared, options, ["a", "b"])
     message = vars(options)[_relay.OPTION]
     assert isinstance(message, str)
-    assert msgspec.json.decode(message)["nodes"] == 2
+    assert msgspec.json.decode(message)["nodes"] == ["a", "b"]
     assert len(message) < 4096
 
 
@@ -113,9 +113,9 @@ def test_a_worker_that_reaches_no_target_says_so(prepared, monkeypatch):
     monkeypatch.setattr(_relay, "reach", reach)
     monkeypatch.setenv("TOKEN", "x")
     options = Namespace()
-    _relay.send(prepared, options, 1)
+    _relay.send(prepared, options, ["a"])
     with pytest.raises(Refusal, match="cannot reach"):
-        _relay.receive(options)
+        _relay.receive(options, "a")
 
 
 def test_the_only_node_takes_what_was_prepared(prepared):
@@ -123,4 +123,12 @@ def test_the_only_node_takes_what_was_prepared(prepared):
     task = _relay.local(prepared)
     assert task.loaded is prepared.loaded
     assert task.targets is prepared.targets
-    assert task.nodes == 1
+    assert (task.node, task.nodes, task.users) == (0, 1, 7)
+
+
+def test_a_worker_that_came_too_late_is_refused(prepared):
+    """The plan is split among those who were there; another one would do a part of it twice."""
+    options = Namespace()
+    _relay.send(prepared, options, ["a", "b"])
+    with pytest.raises(Refusal, match="worker c came when the run had begun"):
+        _relay.receive(options, "c")

@@ -39,7 +39,7 @@ class User:
     def live(self):
         """Walk journeys for ever."""
         while True:
-            self.node.stage.perform(lambda _arm: self._journey, lambda: LONG_S)
+            self.node.stage.perform(lambda _arm: lambda _at: self._journey(), lambda: LONG_S)
             gevent.sleep(0)
 
     def _journey(self):
@@ -88,10 +88,7 @@ def go(turn=3, *, seconds=LONG_S, grace_s=LONG_S, at_s=30.0):
     """Return the order to run a turn."""
     return {
         "turn": turn,
-        "arm": "mcp",
-        "phase": "round",
-        "round": 2,
-        "seconds": seconds,
+        "plan": (turn, "mcp", "round", 2, seconds, 1, 0.0),
         "grace_s": grace_s,
         "at_s": at_s,
     }
@@ -168,7 +165,7 @@ def test_what_a_turn_recorded_carries_its_number(node):
     assert node.recorder.turn == SETUP
 
 
-def test_calls_longer_than_the_grace_are_cut_off(node):
+def test_promise_09_calls_longer_than_the_grace_are_cut_off(node):
     """With the grace used up the calls in flight are cut off, and their number is answered."""
     node.performer.go(go(grace_s=0.0))
     until(lambda: node.recorder.calls == 2)

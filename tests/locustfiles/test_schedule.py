@@ -4,10 +4,21 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from locustfiles._schedule import SHORTEST_ROUND_S, Turn, fit, plan
+from locustfiles._schedule import (
+    SHORTEST_ROUND_S,
+    Level,
+    Turn,
+    _staged,
+    fit,
+    levels,
+    plan,
+    share_of,
+)
+from scenarios.load import Load
 
 ROUNDS = st.integers(1, 200)
 ROUND_S = st.floats(0.05, 60)
+ALONE = Level(1)
 ARMS = st.integers(1, 5)
 TIME_S = st.floats(0.1, 5000)
 
@@ -39,7 +50,7 @@ def test_a_bound_on_the_time_is_met_as_the_table_says(rounds, round_s, arms, run
 def test_the_measured_time_fills_the_bound_and_no_more(rounds, round_s, arms, run_time_s):
     """All rounds of all arms together take the time that was asked for."""
     count, seconds = fit(rounds, round_s, arms, run_time_s)
-    turns = plan([f"arm {n}" for n in range(arms)], count, seconds, warmup_s=3.0)
+    turns = plan([f"arm {n}" for n in range(arms)], [ALONE] * count, seconds, warmup_s=3.0)
     measured_s = sum(turn.seconds for turn in turns if turn.phase == "round")
     assert measured_s <= run_time_s * (1 + 1e-9)
     assert measured_s == pytest.approx(run_time_s)
@@ -71,18 +82,18 @@ def test_more_time_never_means_fewer_rounds(rounds, round_s, arms, one, other):
 
 def test_two_arms_alternate_in_mirrored_blocks():
     """The order is a b, b a, a b, …: ABBA, after one warm-up of each."""
-    turns = plan(["a", "b"], 4, 5.0, 3.0)
+    turns = plan(["a", "b"], [ALONE] * 4, 5.0, 3.0)
     assert "".join(turn.arm for turn in turns) == "ababbaabba"
-    assert turns[0] == Turn(0, "a", "warmup", 0, 3.0)
-    assert turns[2] == Turn(2, "a", "round", 1, 5.0)
-    assert turns[4] == Turn(4, "b", "round", 2, 5.0)
+    assert turns[0] == Turn(0, "a", "warmup", 0, 3.0, 1)
+    assert turns[2] == Turn(2, "a", "round", 1, 5.0, 1)
+    assert turns[4] == Turn(4, "b", "round", 2, 5.0, 1)
 
 
 @given(ARMS, ROUNDS, st.sampled_from([0.0, 0.5, 3.0]))
-def test_every_plan_is_balanced_and_mirrored(arms, rounds, warmup_s):
+def test_promise_11_every_plan_is_balanced_and_mirrored(arms, rounds, warmup_s):
     """Each round has each arm once, in the reverse order of the round before; warm-ups lead."""
     names = [f"arm {n}" for n in range(arms)]
-    turns = plan(names, rounds, 2.0, warmup_s)
+    turns = plan(names, [ALONE] * rounds, 2.0, warmup_s)
     warmups = turns[: arms if warmup_s else 0]
     measured = turns[len(warmups) :]
     assert [turn.number for turn in turns] == list(range(len(turns)))
@@ -99,14 +110,84 @@ def test_every_plan_is_balanced_and_mirrored(arms, rounds, warmup_s):
 
 
 @given(st.integers(2, 5), st.integers(1, 60), st.floats(-1, 1))
-def test_a_steady_drift_favours_no_arm(arms, blocks, drift):
+def test_promise_11_a_steady_drift_favours_no_arm(arms, blocks, drift):
     """Over an even number of rounds, every arm stands at the same mean place in time."""
     names = [f"arm {n}" for n in range(arms)]
-    turns = plan(names, 2 * blocks, 1.0, 0.0)
+    turns = plan(names, [ALONE] * 2 * blocks, 1.0, 0.0)
     cost = {name: sum(1 + drift * t.number for t in turns if t.arm == name) for name in names}
     assert list(cost.values()) == pytest.approx([cost[names[0]]] * arms)
 
 
 def test_one_arm_alone_has_every_turn():
     """With one arm there is nobody to alternate with."""
-    assert [turn.arm for turn in plan(["mcp"], 3, 1.0, 1.0)] == ["mcp"] * 4
+    assert [turn.arm for turn in plan(["mcp"], [ALONE] * 3, 1.0, 1.0)] == ["mcp"] * 4
+
+
+def level_table(rounds, lanes=None, **given):
+    """Give the levels of a load, users or rates."""
+    load = Load.model_validate(given)
+    found = levels(load, rounds, load.lanes if lanes is None else lanes)
+    return [level.rate if load.open else level.users for level in found]
+
+
+@pytest.mark.parametrize(
+    ("given", "rounds", "expected"),
+    [
+        ({"users": 20}, 3, [20, 20, 20]),
+        ({"users": 20, "shape": "soak"}, 2, [20, 20]),
+        ({"users": 20, "shape": "ramp"}, 5, [4, 8, 12, 16, 20]),
+        ({"users": 3, "shape": "ramp"}, 10, [1, 1, 1, 1, 2, 2, 2, 2, 3, 3]),
+        ({"rate": "100/s", "shape": "ramp"}, 4, [25, 50, 75, 100]),
+        ({"users": 20, "shape": "step"}, 10, [4, 4, 8, 8, 12, 12, 16, 16, 20, 20]),
+        ({"users": 20, "shape": "step"}, 2, [10, 20]),
+        ({"rate": "100/s", "shape": "spike"}, 10, [10] * 4 + [100] * 2 + [10] * 4),
+        ({"users": 9, "shape": "spike"}, 1, [9]),
+        ({"users": 20, "shape": "spike"}, 2, [2, 20]),
+        ({"stages": [{"users": 10, "for": "10s"}, {"users": 50, "for": "20s"}]}, 6,
+         [10, 10, 50, 50, 50, 50]),
+        ({"stages": [{"rate": "10/s", "to": "50/s", "for": "20s"}]}, 4, [15, 25, 35, 45]),
+        ({"stages": [{"users": 10, "for": "10s"}, {"users": 50, "for": "20s"}]}, 3, [10, 50, 50]),
+    ],
+)  # fmt: skip
+def test_every_shape_has_its_levels(given, rounds, expected):
+    """A level per round: ramps rise by a step a round, spikes have a calm before and after."""
+    assert level_table(rounds, **given) == pytest.approx(expected)
+
+
+def test_the_end_of_the_stages_is_their_last_level():
+    """A place that rounding moves to the very end is still in the last stage."""
+    load = Load.model_validate(
+        {"stages": [{"users": 10, "for": "10s"}, {"users": 20, "to": 50, "for": "1s"}]}
+    )
+    assert _staged(load.stages, 1.0) == 50
+
+
+def test_another_number_of_users_scales_the_whole_shape():
+    """`-u 40` on a ramp to 20 is a ramp to 40; in an open load it bounds what is in flight."""
+    assert level_table(4, lanes=40, users=20, shape="ramp") == [10, 20, 30, 40]
+    open_levels = levels(Load.model_validate({"rate": "100/s"}), 2, 7)
+    assert open_levels == [Level(7, 100.0)] * 2
+
+
+@given(st.integers(0, 500), st.integers(1, 9))
+def test_users_dealt_out_to_nodes_are_all_there(users, nodes):
+    """The nodes' parts of a level add up to it and differ by at most one."""
+    parts = [share_of(users, node, nodes) for node in range(nodes)]
+    assert sum(parts) == users
+    assert max(parts) - min(parts) <= 1
+
+
+@given(st.sampled_from(["constant", "smoke", "ramp", "step", "spike", "soak"]), st.integers(1, 60))
+def test_every_shape_reaches_its_level_and_never_leaves_its_bounds(shape, rounds):
+    """All of the load is met at least once, and no round has more, or none at all."""
+    found = level_table(rounds, rate="100/s", shape=shape)
+    assert max(found) == pytest.approx(100)
+    assert min(found) > 0
+
+
+def test_all_arms_meet_the_same_levels_and_warm_up_at_the_first():
+    """A round's number stands for its level, whichever arm runs."""
+    found = levels(Load.model_validate({"rate": "40/s", "shape": "ramp"}), 4, 7)
+    turns = plan(["a", "b"], found, 1.0, 1.0)
+    assert [turn.rate for turn in turns] == [10, 10, 10, 10, 20, 20, 30, 30, 40, 40]
+    assert {turn.users for turn in turns} == {7}

@@ -10,8 +10,8 @@ from locustfiles._schedule import Turn
 from locustfiles._stage import Stage
 from locustfiles._steps import Interrupted
 
-ROUND = Turn(1, "mcp", "round", 1, 10.0)
-NEXT = Turn(2, "rest", "round", 1, 10.0)
+ROUND = Turn(1, "mcp", "round", 1, 10.0, 1)
+NEXT = Turn(2, "rest", "round", 1, 10.0, 1)
 LONG_S = 1000.0
 """Nobody sits this out: what waits so long is woken by something else, or the test hangs."""
 
@@ -62,7 +62,7 @@ class Users:
 
     def _perform_for_ever(self):
         while True:
-            self.stage.perform(lambda arm: lambda: self._journey(arm), self._think)
+            self.stage.perform(lambda arm: lambda _at: self._journey(arm), self._think)
             gevent.sleep(0)
 
     def _think(self):
@@ -124,7 +124,7 @@ def test_users_leave_by_the_clock_even_if_nobody_closes_the_turn(stage, users):
     assert open_turn.busy_ns == 10_000_000_000
 
 
-def test_no_journey_starts_after_the_close(stage, users, clock):
+def test_promise_20_no_journey_starts_after_the_close(stage, users, clock):
     """A close ends the turn at once: who is in a journey ends that one, and begins no other."""
     users.blocked = Event()
     users.spawn(3)
@@ -139,7 +139,7 @@ def test_no_journey_starts_after_the_close(stage, users, clock):
     assert len(users.walked) == 3
 
 
-def test_no_journey_starts_after_the_clock_ran_out_in_a_pause(stage, clock):
+def test_promise_20_no_journey_starts_after_the_clock_ran_out_in_a_pause(stage, clock):
     """A user who was thinking when the time ran out does not begin another journey."""
     walked = []
 
@@ -148,7 +148,7 @@ def test_no_journey_starts_after_the_clock_ran_out_in_a_pause(stage, clock):
         return 0.000_001
 
     stage.open(ROUND)
-    user = gevent.spawn(stage.perform, lambda _arm: lambda: walked.append(clock.ns), think)
+    user = gevent.spawn(stage.perform, lambda _arm: lambda _at: walked.append(clock.ns), think)
     with gevent.Timeout(5):
         while not walked or stage._busy:
             gevent.sleep(0.001)

@@ -174,6 +174,28 @@ def test_what_is_missing_never_passes(new, said):
     assert any(said in one.reason for one in found if one.verdict == "INCONCLUSIVE")
 
 
+@pytest.mark.parametrize(
+    ("before", "now", "p95", "throughput"),
+    [
+        ((0, 1000), (1, 1000), "INCONCLUSIVE", "PASS"),
+        ((50, 1000), (50, 1000), "PASS", "PASS"),
+        ((50, 1000), (10, 1000), "PASS", "PASS"),
+        ((0, 0), (10, 1000), "INCONCLUSIVE", "PASS"),
+    ],
+)
+def test_a_target_does_not_look_fast_by_dropping_arrivals(before, now, p95, throughput):
+    """Times of a run that drops more than the base cannot pass; what was done counts as ever."""
+    base, new = (
+        {"mcp": rounds(SHAPE, dropped=dropped, planned=planned)}
+        for dropped, planned in (before, now)
+    )
+    found = row("p95", base, new)
+    assert found.verdict == p95
+    assert row("throughput", base, new).verdict == throughput
+    if p95 == "INCONCLUSIVE":
+        assert f"{now[0]} of 1000 arrivals of mcp were dropped, more than in the" in found.reason
+
+
 def test_rounds_without_noise_show_nothing():
     """When every round is the same, certainty has no measure."""
     same = {"mcp": rounds([1.0] * 6)}

@@ -39,14 +39,21 @@ class Round:
     dropped: int = 0
     other: Mapping[str, int] = ()
     """Calls by further classes, such as `interrupted`."""
+    rate: float = 0.0
+    """The level of an open load."""
+
+
+def filled(nanoseconds: Sequence[int]) -> Histogram:
+    """Give the histogram of some durations."""
+    histogram = Histogram()
+    for ns in nanoseconds:
+        histogram.record(ns)
+    return histogram
 
 
 def pairs(nanoseconds: Sequence[int]) -> list[int]:
     """Give the buckets of some durations."""
-    histogram = Histogram()
-    for ns in nanoseconds:
-        histogram.record(ns)
-    return histogram.pairs()
+    return filled(nanoseconds).pairs()
 
 
 def cell(arm: str, times_ms: Sequence[float], **changes: Any) -> Cell:
@@ -86,7 +93,14 @@ def turn(
     at_s = float(2 * number) if at_s is None else at_s
     phase = "round" if round_ else "warmup"
     start = TurnStarted(
-        turn=number, arm=arm, phase=phase, round=round_, at_s=at_s, planned_s=what.busy_s
+        turn=number,
+        arm=arm,
+        phase=phase,
+        round=round_,
+        at_s=at_s,
+        planned_s=what.busy_s,
+        users=what.users,
+        rate=what.rate,
     )
     slices = [
         Slice(

@@ -8,8 +8,9 @@ import pytest
 from scenarios import generators
 from scenarios.gates import METRICS
 from scenarios.layout import MOST_ARMS, MOST_JOURNEYS
+from scenarios.load import Load, Stage
 from scenarios.loader import load_text
-from scenarios.model import Arm, Expect, Journey, Limits, Load, Scenario, Step, Tls
+from scenarios.model import Arm, Expect, Journey, Limits, Scenario, Step, Tls
 from scenarios.yaml_reader import read
 
 PAGE = Path(__file__).parents[2] / "docs" / "scenarios.md"
@@ -29,7 +30,9 @@ def test_there_are_examples():
 
 
 @pytest.mark.parametrize(
-    "model", [Scenario, Arm, Tls, Journey, Step, Expect, Load, Limits], ids=lambda m: m.__name__
+    "model",
+    [Scenario, Arm, Tls, Journey, Step, Expect, Load, Stage, Limits],
+    ids=lambda m: m.__name__,
 )
 def test_every_key_is_documented(model):
     """A key that the page does not name does not exist for its readers."""

@@ -33,6 +33,7 @@ APPENDED = [
     ("gates:\n  - mcp.p95 < 5ms\n  - mcp.p59 < 5ms", 12, "unknown metric 'p59'", "p99"),
     ("gates: [mcp.p95 < 5]", 10, "no unit in 'mcp.p95 < 5'", "mcp.p95 < 200ms"),
     ("gates: [mpc.p95 < 5ms]", 10, "names 'mpc', which is no arm", "did you mean 'mcp'"),
+    ("gates: [mcp.capacity >= 5/s]", 10, "needs a load that searches", "shape: breakpoint"),
     ("gates: [mcp.p95 < 2x res]", 10, "names 'res', which is no arm", "did you mean 'rest'"),
     ("env: [HOME_]", 10, "environment variable 'HOME_' is not set", "export HOME_="),
     ("env: [A B]", 10, "'A B' is not a name", "letters"),

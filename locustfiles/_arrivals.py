@@ -1,0 +1,38 @@
+"""When journeys begin in an open load: a seeded, exact plan that splits over nodes.
+
+Every node computes the whole plan and takes each n-th arrival of it, so that the nodes' plans
+merged are the plan of one node. Every arm meets the same plan in the same round.
+"""
+
+import random
+from collections.abc import Iterator
+from itertools import count, islice, takewhile
+from typing import Final
+
+_SECOND_NS: Final = 1_000_000_000
+
+
+def arrivals(
+    rate: float, seconds: float, *, poisson: bool, seed: str, node: int = 0, nodes: int = 1
+) -> Iterator[int]:
+    """Yield the intended starts of a turn in ns from its beginning, ascending.
+
+    `rate` journeys per second: evenly spaced, the first at once, or with exponential gaps drawn
+    from `seed` (a Poisson process). `node` of `nodes` counts from 0.
+    """
+    every = _poisson(rate, seed) if poisson else _even(rate)
+    end_ns = round(seconds * _SECOND_NS)
+    return islice(takewhile(lambda at_ns: at_ns < end_ns, every), node, None, nodes)
+
+
+def _even(rate: float) -> Iterator[int]:
+    gap_ns = _SECOND_NS / rate
+    return (round(number * gap_ns) for number in count())
+
+
+def _poisson(rate: float, seed: str) -> Iterator[int]:
+    draw = random.Random(seed).expovariate
+    at_s = 0.0
+    while True:
+        at_s += draw(rate)
+        yield int(at_s * _SECOND_NS)

@@ -1,0 +1,79 @@
+"""Who begins a journey when, in an open load: the plan's moments, handed to users that are free."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import gevent
+from gevent.hub import Waiter
+
+
+class Dispatcher:
+    """Hands out the arrivals of one turn in this process.
+
+    An arrival that finds no free user is dropped, and counted: `planned = started + dropped`. The
+    user who was free last begins first, so that connections in use stay warm.
+    """
+
+    def __init__(
+        self,
+        plan: Iterable[int],
+        start_ns: int,
+        clock: Callable[[], int],
+        alarm: Any,
+        *,
+        late_ns: int,
+    ) -> None:
+        self.planned = 0
+        self.dropped = 0
+        self._plan = plan
+        self._start_ns = start_ns
+        self._clock = clock
+        self._alarm = alarm
+        self._late_ns = late_ns
+        self._free: list[Waiter[int | None]] = []
+        self._over = False
+        self._run_soon = gevent.get_hub().loop.run_callback
+        self._greenlet = gevent.spawn(self._run)
+
+    def next(self) -> int | None:
+        """Wait for a journey to begin; return its intended start, or None at the end."""
+        if self._over:
+            return None
+        waiter: Waiter[int | None] = Waiter()
+        self._free.append(waiter)
+        try:
+            intended_ns: int | None = waiter.get()
+        except BaseException:
+            if waiter in self._free:
+                self._free.remove(waiter)
+            raise
+        return intended_ns
+
+    def end(self, *, early: bool) -> None:
+        """Let the plan come to its end, or break it off; then send the free users away."""
+        if early:
+            self._greenlet.kill()
+        else:
+            self._greenlet.join()
+        if not self._over:
+            self._over = True
+            self._alarm.close()
+            while self._free:
+                self._run_soon(self._free.pop().switch, None)
+
+    def _run(self) -> None:
+        gevent.sleep(0)  # let the users of the turn come in first
+        free, clock = self._free, self._clock
+        for offset_ns in self._plan:
+            due_ns = self._start_ns + offset_ns
+            now_ns = clock()
+            if due_ns > now_ns:
+                self._alarm.wait_until(due_ns)
+            elif not free and now_ns - due_ns > self._late_ns:
+                # We were kept from running ourselves: users may be free without having said so.
+                gevent.sleep(0)
+            self.planned += 1
+            if free:
+                self._run_soon(free.pop().switch, due_ns)
+            else:
+                self.dropped += 1

@@ -1,0 +1,60 @@
+"""The alarm: real moments, judged against gevent's own sleep in the same test."""
+
+import time
+
+import gevent
+
+from locustfiles import _alarm
+from locustfiles._alarm import Alarm
+
+MS = 1_000_000
+
+
+def lateness(wait_until, rounds=40):
+    """Return the median of how late a wait of 1.3 ms ends, in ns."""
+    found = []
+    for _ in range(rounds):
+        due_ns = time.perf_counter_ns() + 1_300_000
+        wait_until(due_ns)
+        found.append(time.perf_counter_ns() - due_ns)
+    return sorted(found)[rounds // 2]
+
+
+def test_it_never_wakes_early_and_is_finer_than_gevents_sleep():
+    """A journey never begins before its time, and hardly after it."""
+    alarm = Alarm()
+    ours = lateness(alarm.wait_until)
+    theirs = lateness(lambda due: gevent.sleep((due - time.perf_counter_ns()) / 1e9))
+    alarm.close()
+    assert 0 <= ours < theirs
+
+
+def test_a_moment_that_has_passed_costs_no_wait():
+    """Who is behind catches up at once."""
+    alarm = Alarm()
+    switched = []
+    gevent.spawn(switched.append, True)
+    alarm.wait_until(time.perf_counter_ns() - MS)
+    assert not switched
+    alarm.close()
+    alarm.close()  # a second time is no harm
+
+
+def test_where_there_is_no_timerfd_gevents_sleep_serves(monkeypatch):
+    """Elsewhere than on Linux an arrival may come a millisecond late, not never."""
+    monkeypatch.setattr(_alarm.sys, "platform", "darwin")
+    alarm = Alarm()
+    due_ns = time.perf_counter_ns() + MS
+    alarm.wait_until(due_ns)
+    assert time.perf_counter_ns() >= due_ns - MS // 10
+    alarm.close()
+
+
+def test_other_greenlets_run_while_it_waits():
+    """Waiting for an arrival holds up nobody."""
+    alarm = Alarm()
+    seen = []
+    gevent.spawn(seen.append, "other")
+    alarm.wait_until(time.perf_counter_ns() + 5 * MS)
+    assert seen == ["other"]
+    alarm.close()

@@ -1,0 +1,239 @@
+"""Promises 1 to 3 and 18: latency from the intended start, drops counted, late starts told.
+
+A server that freezes, in virtual time: nothing here waits.
+"""
+
+import heapq
+from itertools import takewhile
+from pathlib import Path
+from runpy import run_path
+
+import gevent
+import pytest
+from gevent.event import Event
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from locustfiles._arrivals import arrivals
+from locustfiles._recorder import Recorder
+from locustfiles._schedule import Turn
+from locustfiles._stage import Stage
+from mcp_targets.reply import Reply
+from reports.build import build
+from reports.journal import Health, RunEnded, TurnEnded, TurnStarted
+from reports.samples import OK
+
+MS = 1_000_000
+SECOND = 1_000_000_000
+virtual = run_path(str(Path(__file__).parents[1] / "reports" / "virtual_run.py"))
+started, Round, journal = (virtual[name] for name in ("started", "Round", "journal"))
+
+
+def served(asked_ns):
+    """Return when a server answers that takes 1 ms, one by one, and is frozen from 5 s to 7 s."""
+    begin_ns = 7 * SECOND if 5 * SECOND <= asked_ns < 7 * SECOND else asked_ns
+    end_ns = begin_ns + MS
+    return end_ns + 2 * SECOND if begin_ns < 5 * SECOND < end_ns else end_ns
+
+
+def recorded(calls):
+    """Take calls (intended or None, sent, ended; ns) through recorder, journal and report."""
+    records = [started(["mcp"], load={"model": "open"})]
+    records.append(TurnStarted(turn=0, arm="mcp", phase="round", round=1, at_s=0, planned_s=10))
+    recorder = Recorder("local", records.extend, lambda: 0)
+    recorder.start()
+    recorder.turn = 0
+    track, journeys = recorder.track("mcp", "call", "ask"), recorder.track("mcp", "journey", "j")
+    for intended_ns, sent_ns, ended_ns in calls:
+        reply = Reply(sent_ns)
+        reply.end_ns = ended_ns
+        lag_ns = None if intended_ns is None else sent_ns - intended_ns
+        recorder.call(track, "j", OK, reply, lag_ns)
+        recorder.journey(journeys, OK, ended_ns - sent_ns, lag_ns)
+    recorder.flush(Health(cpu_s=0.1, wall_s=10.0))
+    records.append(TurnEnded(turn=0, node="local", users=1, busy_s=10.0, planned=len(calls)))
+    records.append(RunEnded(at_s=10.0, reason="finished"))
+    return build(records).arms["mcp"]
+
+
+def milliseconds(latency):
+    """Return the numbers of a latency, to compare to the millisecond."""
+    names = ("p50", "p90", "p95", "p99", "p99_9", "max")
+    return pytest.approx([getattr(latency, name) for name in names], abs=0.999)
+
+
+def open_plan():
+    """Return the calls of 100/s for 10 s against that server, which has a queue."""
+    calls, free_ns = [], 0
+    for intended_ns in arrivals(100, 10, poisson=False, seed=""):
+        sent_ns = max(intended_ns, free_ns)
+        free_ns = served(sent_ns)
+        calls.append((intended_ns, sent_ns, free_ns))
+    return calls
+
+
+def closed_loop():
+    """Return the calls of one user, paced to 10 ms, who does not catch up."""
+    calls, sent_ns = [], 0
+    while sent_ns < 10 * SECOND:
+        ended_ns = served(sent_ns)
+        calls.append((None, sent_ns, ended_ns))
+        sent_ns = max(sent_ns + 10 * MS, ended_ns)
+    return calls
+
+
+def test_promise_01_the_freeze_is_seen_from_the_intended_start_to_the_millisecond():
+    """Two seconds of silence at 100/s delay 200 calls, and the percentiles say by how much."""
+    arm = recorded(open_plan())
+    assert arm.calls == 1000
+    assert milliseconds(arm.latency_ms) == [1, 1101, 1551, 1911, 1992, 2001]
+    assert arm.journey_ms == arm.latency_ms
+
+
+def test_promise_01_service_time_is_kept_beside_it():
+    """From the actual send the same run looks perfect, but for one call."""
+    arm = recorded(open_plan())
+    assert milliseconds(arm.service_ms) == [1, 1, 1, 1, 1, 2001]
+
+
+def test_promise_02_a_closed_loop_is_never_corrected_silently():
+    """One user saw one slow call, and that is what is reported: 801 samples, not 1000."""
+    arm = recorded(closed_loop())
+    assert arm.calls == 801
+    assert milliseconds(arm.latency_ms) == [1, 1, 1, 1, 2001, 2001]
+    assert arm.latency_ms == arm.service_ms
+
+
+class World:
+    """Virtual time for a stage: journeys take `journey_s`, and end only as the clock moves."""
+
+    def __init__(self, journey_s):
+        self.ns = SECOND
+        self.journey_ns = int(journey_s * SECOND)
+        self.running: list[tuple[int, int, Event]] = []
+        self.lags: list[int] = []
+        self.oversleep_ns = 0
+        """By how much each waiting comes late: a generator that is kept from running."""
+
+    def clock(self):
+        """Return the time."""
+        return self.ns
+
+    def wait_until(self, at_ns):
+        """Move the clock, ending journeys on the way."""
+        at_ns += self.oversleep_ns
+        self._settle()
+        while self.running and self.running[0][0] <= at_ns:
+            self.ns, _, ended = heapq.heappop(self.running)
+            ended.set()
+            self._settle()
+        self.ns = max(self.ns, at_ns)
+
+    def close(self):
+        """Hold nothing."""
+
+    def _settle(self):
+        for _ in range(3):
+            gevent.sleep(0)
+
+    def journey(self, intended_ns):
+        """Walk one journey."""
+        self.lags.append(self.ns - intended_ns)
+        ended = Event()
+        heapq.heappush(self.running, (self.ns + self.journey_ns, len(self.lags), ended))
+        ended.wait()
+
+    def drain(self):
+        """End what still runs."""
+        while self.running:
+            self.wait_until(self.running[0][0])
+
+
+def run_turn(world, rate, seconds, users, *, poisson=False):
+    """Run one open turn in virtual time; return its dispatcher."""
+    stage = Stage(world.clock, alarm=lambda: world)
+    turn = Turn(0, "mcp", "round", 1, seconds, users, rate)
+    plan = arrivals(rate, seconds, poisson=poisson, seed="1")
+    greenlets = [
+        gevent.spawn(stage.perform, lambda _arm: world.journey, lambda: 0.0, number)
+        for number in range(users)
+    ]
+    with gevent.Timeout(20):
+        gevent.sleep(0)
+        opened = stage.open(turn, plan)
+        stage.close()
+        world.drain()
+        gevent.joinall(greenlets)
+    return opened.dispatcher
+
+
+@pytest.mark.parametrize(
+    ("rate", "journey_s", "users", "planned", "dropped"),
+    [
+        (10, 0.05, 1, 100, 0),
+        (10, 1.0, 10, 100, 0),  # just enough: the tenth ends as the next one comes
+        (10, 1.0, 9, 100, 10),
+        (10, 1.0, 2, 100, 80),
+        (50, 1.0, 2, 500, 480),
+    ],
+)
+def test_promise_03_an_arrival_that_finds_nobody_free_is_dropped_and_counted(
+    rate, journey_s, users, planned, dropped
+):
+    """With n in flight at most, and a second each, n are served a second and the rest dropped."""
+    world = World(journey_s)
+    dispatcher = run_turn(world, rate, 10, users)
+    assert (dispatcher.planned, dispatcher.dropped) == (planned, dropped)
+    assert len(world.lags) == planned - dropped
+    assert set(world.lags) <= {0}
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.floats(1, 80), st.floats(0.001, 0.5), st.integers(1, 8), st.booleans())
+def test_promise_03_planned_is_started_plus_dropped(rate, journey_s, users, poisson):
+    """No arrival is lost and none is made up, whatever the target does."""
+    world = World(journey_s)
+    dispatcher = run_turn(world, rate, 2, users, poisson=poisson)
+    plan = list(arrivals(rate, 2, poisson=poisson, seed="1"))
+    assert dispatcher.planned == len(plan) == len(world.lags) + dispatcher.dropped
+
+
+def test_promise_18_a_generator_that_comes_late_says_by_how_much():
+    """Late starts are measured, not hidden: here every one is 20 ms late."""
+    world = World(0.001)
+    world.oversleep_ns = 20 * MS
+    run_turn(world, 10, 2, 3)
+    assert len(world.lags) == 20
+    assert all(lag == 20 * MS for lag in world.lags[1:])
+
+
+def late_run(late, starts):
+    """Return the report of a run with so many late starts."""
+    health = Health(cpu_s=0.3, wall_s=1.0, lag=[10_000, 20], starts=starts, late_starts=late)
+    return build(journal({"mcp": [Round()]}, health=health))
+
+
+@pytest.mark.parametrize(
+    ("late", "verdict", "code"), [(0, "PASS", 0), (10, "PASS", 0), (11, "INVALID", 91)]
+)
+def test_promise_18_more_than_one_percent_of_late_starts_is_invalid(late, verdict, code):
+    """The plan was not kept, so the run says nothing about the target; what to do is said."""
+    report = late_run(late, 1000)
+    assert (report.verdict, report.exit_code) == (verdict, code)
+    assert report.generator.late_starts == late
+    if late > 10:
+        assert "late with 1.1 % of its starts" in report.reasons[0]
+        assert "--processes" in report.reasons[0]
+
+
+def test_promise_18_the_recorder_counts_starts_and_those_beyond_the_limit():
+    """Exactly the limit is in time; a nanosecond more is late."""
+    records = []
+    recorder = Recorder("local", records.extend, lambda: 0, late_ns=5 * MS)
+    track = recorder.track("mcp", "start", "j")
+    for lag_ns in (0, 5 * MS, 5 * MS + 1, SECOND):
+        recorder.started(track, lag_ns)
+    recorder.flush(Health(cpu_s=0, wall_s=1))
+    health = records[0].health
+    assert (health.starts, health.late_starts) == (4, 2)
+    assert next(takewhile(lambda cell: cell.kind == "start", records[0].cells)).n == 4

@@ -1,0 +1,82 @@
+"""Dropped arrivals: no gate on a time passes because the slow ones were never sent."""
+
+from pathlib import Path
+from runpy import run_path
+
+import pytest
+
+from reports.build import build
+
+virtual = run_path(str(Path(__file__).with_name("virtual_run.py")))
+Round, journal, judged, noisy = (virtual[name] for name in ("Round", "journal", "judged", "noisy"))
+
+
+def dropping(dropped, ms=10.0):
+    """Give rounds of 1000 journeys that also dropped some."""
+    return [
+        Round(ms=ms * f, ok=1000, planned=1000 + dropped, dropped=dropped) for f in (1, 1.01, 0.99)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("gate", "dropped", "verdict"),
+    [
+        ("mcp.p95 < 20ms", 0, "PASS"),
+        ("mcp.p95 < 20ms", 10, "PASS"),  # even with them all at the far end
+        ("mcp.p95 < 20ms", 100, "INCONCLUSIVE"),  # more than 5 % are unknown
+        ("mcp.journey_p95 < 20ms", 100, "INCONCLUSIVE"),
+        ("mcp.p95 < 12ms", 30, "PASS"),
+        ("mcp.mean < 20ms", 10, "INCONCLUSIVE"),  # who knows how long the ten would have taken
+        ("mcp.max < 20ms", 0, "PASS"),
+        ("mcp.max < 20ms", 1, "INCONCLUSIVE"),
+        ("mcp.journey_max < 20ms", 0, "PASS"),
+        ("mcp.p95 < 5ms", 100, "FAIL"),  # it fails without them already
+        ("mcp.p95 > 5ms", 100, "PASS"),  # they could only be slower
+        ("mcp.error_rate < 1%", 100, "PASS"),
+    ],
+)
+def test_a_gate_on_a_time_counts_dropped_arrivals_as_the_slowest(gate, dropped, verdict):
+    """What was never sent has no latency; a gate holds only if it would hold nevertheless."""
+    result = judged(gate, mcp=dropping(dropped))
+    assert result.verdict == verdict
+    assert ("were dropped and have no latency" in result.reason) == (verdict == "INCONCLUSIVE")
+
+
+def test_a_comparison_of_times_with_drops_does_not_pass():
+    """A ratio of what was left over is no ratio of what was asked."""
+    fast, slow = noisy(10, 8), noisy(30, 8, seed=2)
+    assert judged("mcp.p50 < 1x control", mcp=fast, control=slow).verdict == "PASS"
+    shy = [Round(ms=r.ms, ok=r.ok, busy_s=r.busy_s, planned=110, dropped=10) for r in fast]
+    result = judged("mcp.p50 < 1x control", mcp=shy, control=slow)
+    assert result.verdict == "INCONCLUSIVE"
+    assert "80 of 880 arrivals of mcp were dropped" in result.reason
+
+
+def test_ratios_of_times_carry_the_warning():
+    """The warning travels with each ratio of times, and with no other."""
+    arms = {"control": noisy(10, 8), "mcp": [*noisy(10, 7, seed=2), Round(planned=101, dropped=1)]}
+    warned = {
+        one.metric
+        for one in build(journal(arms)).comparisons
+        if any("dropped" in warning for warning in one.warnings)
+    }
+    assert warned == {"mean", "p50", "p90", "p95", "p99", "journey_p50", "journey_p95"}
+
+
+@pytest.mark.parametrize(
+    ("dropped", "gates", "verdict"),
+    [
+        (0, [], "PASS"),
+        (10, [], "PASS"),
+        (11, [], "FAIL"),
+        (11, ["mcp.dropped <= 3000"], "PASS"),
+        (11, ["mcp.dropped <= 3"], "FAIL"),
+    ],
+)
+def test_more_than_one_percent_of_drops_fails_unless_a_gate_allows_them(dropped, gates, verdict):
+    """The load that was asked for was not met, and that is the target's failure."""
+    rounds = [Round(ok=1000 - dropped, planned=1000, dropped=dropped)] * 3
+    report = build(journal({"mcp": rounds}, gates=gates))
+    assert report.verdict == verdict
+    if verdict == "FAIL" and not gates:
+        assert "33 of 3000 arrivals of mcp were dropped" in report.reasons[0]

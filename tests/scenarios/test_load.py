@@ -1,0 +1,83 @@
+"""Load models: what can be written, what it means, and what contradicts itself."""
+
+import pytest
+from pydantic import ValidationError
+
+from scenarios.load import Load
+
+
+def load(**given):
+    """Read a load."""
+    return Load.model_validate(given)
+
+
+@pytest.mark.parametrize(
+    ("given", "lanes", "is_open", "peak"),
+    [
+        ({}, 1, False, 1),
+        ({"users": 20}, 20, False, 20),
+        ({"rate": "200/s"}, 200, True, 200),
+        ({"rate": "2/s"}, 10, True, 2),  # a stall of some seconds is still seen
+        ({"rate": "30/m"}, 10, True, 0.5),
+        ({"rate": "2k/s"}, 200, True, 2000),
+        ({"rate": "2k/s", "max_in_flight": 700}, 700, True, 2000),
+        ({"stages": [{"users": 3, "for": "5s"}, {"users": 9, "to": 2, "for": "5s"}]}, 9, False, 9),
+        ({"stages": [{"rate": "5/s", "to": "50/s", "for": "5s"}]}, 50, True, 50),
+        ({"shape": "breakpoint"}, 200, True, 10_000),
+    ],
+)
+def test_a_load_needs_so_many_users_at_most(given, lanes, is_open, peak):
+    """Closed loads have users, open ones a rate and as many users as may be in flight."""
+    found = load(**given)
+    assert (found.lanes, found.open, found.peak) == (lanes, is_open, peak)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"users": 3, "rate": "5/s"}, "users and rate in one load"),
+        ({"arrivals": "poisson"}, "arrivals is for an open load"),
+        ({"users": 3, "max_in_flight": 5}, "max_in_flight is for an open load"),
+        ({"rate": "5/s", "think": "1s"}, "think is for users who wait"),
+        ({"rate": 5}, "has no unit"),
+        ({"rate": "0/s"}, "out of range"),
+        ({"rate": "5/h"}, "is not a rate"),
+        ({"shape": "wave"}, "should be"),
+        ({"shape": "breakpoint", "users": 5}, "users in a load that searches"),
+        ({"stages": []}, "at least 1"),
+        ({"stages": [{"for": "5s"}]}, "neither users nor rate"),
+        ({"stages": [{"users": 1, "rate": "5/s", "for": "5s"}]}, "users and rate"),
+        ({"stages": [{"users": 1, "to": "5/s", "for": "5s"}]}, "not a number of users"),
+        ({"stages": [{"users": 1, "to": 0, "for": "5s"}]}, "not a number of users"),
+        ({"stages": [{"rate": "1/s", "to": 9, "for": "5s"}]}, "has no unit"),
+        ({"stages": [{"users": 1, "for": "5s"}], "users": 3}, "users and stages"),
+        ({"stages": [{"users": 1, "for": "5s"}], "shape": "smoke"}, "shape and stages"),
+        ({"stages": [{"users": 1, "for": "5s"}], "rounds": 3}, "rounds and stages"),
+        (
+            {"stages": [{"users": 1, "for": "5s"}, {"rate": "5/s", "for": "5s"}]},
+            "stages with users and stages with a rate",
+        ),
+    ],
+)
+def test_what_contradicts_itself_is_refused(given, said):
+    """Nothing in a load is ignored."""
+    with pytest.raises(ValidationError, match=said):
+        load(**given)
+
+
+@pytest.mark.parametrize(
+    ("given", "rounds", "round_s", "warmup_s"),
+    [
+        ({"shape": "smoke"}, 3, 1, 0),
+        ({"shape": "smoke", "rounds": 5}, 5, 1, 0),
+        ({"shape": "soak", "users": 5}, 120, 30, 3),
+        ({"shape": "ramp", "users": 5}, 10, 5, 3),
+        ({"stages": [{"users": 1, "for": "30s"}, {"users": 2, "for": "1m"}]}, 18, 5, 3),
+        ({"stages": [{"users": 1, "for": "2s"}, {"users": 2, "for": "9s"}]}, 6, 2, 3),
+        ({"stages": [{"users": 1, "for": "1s"}], "round": "9s"}, 1, 1, 3),
+    ],
+)
+def test_a_shape_brings_its_rounds_and_stages_are_cut_into_rounds(given, rounds, round_s, warmup_s):
+    """What a named load means can still be overridden; no round is longer than a stage."""
+    found = load(**given)
+    assert (found.round_count, found.round_s, found.warmup) == (rounds, round_s, warmup_s)

@@ -1,0 +1,93 @@
+"""Open load against real servers: one that is frozen, one whose every delay is known."""
+
+import os
+import signal
+import subprocess
+import time
+
+import pytest
+
+pytestmark = pytest.mark.e2e
+
+CASE = """
+name: case
+title: A server asked by the clock
+arms: {rest: {http: "URL"}}
+journeys: {ask: {steps: [{get: /echo, query: {message: hello}}]}}
+# The generator shares two cores with the server, and others: that is not what is tested here.
+limits: {loop_lag_p99: 10s, generator_cpu: 100%, late_starts: 100%}
+"""
+
+
+@pytest.fixture
+def begin(tmp_path, command, environment, until):
+    """Start a run; return the process and its folder when its first round has begun."""
+    started = []
+
+    def run(load: str, url: str):
+        path, out = tmp_path / "case.yaml", tmp_path / "run"
+        path.write_text(CASE.replace("URL", url) + f"load: {load}\n")
+        argv = [*command("mcp-perf"), "run", str(path), "--out", str(out), "--format", "json"]
+        with (tmp_path / "said").open("w") as said:
+            process = subprocess.Popen(
+                argv, env=environment, stdin=subprocess.DEVNULL, stdout=said, stderr=said
+            )
+        started.append(process)
+        journal = out / "journal.jsonl"
+
+        def measuring() -> bool:
+            assert process.poll() is None, (tmp_path / "said").read_text()
+            return journal.exists() and '"type":"turn"' in journal.read_text("utf-8")
+
+        until(measuring, "the first round did not begin", 60)
+        return process, out
+
+    yield run
+    for process in started:
+        process.kill()
+        process.wait()
+
+
+def freeze(server, seconds):
+    """Stop a server's process for so long."""
+    os.kill(server.process.pid, signal.SIGSTOP)
+    try:
+        time.sleep(seconds)  # this is the event under test, not a wait for one
+    finally:
+        os.kill(server.process.pid, signal.SIGCONT)
+
+
+def test_promise_01_a_server_stopped_for_a_fifth_of_the_run_shows_in_p99(
+    begin, start_system, report
+):
+    """Two of ten seconds frozen: the 99th percentile is at least nine tenths of the freeze."""
+    server = start_system()
+    load = "{rate: 100/s, max_in_flight: 300, rounds: 1, round: 10s, warmup: 0s, grace: 20s}"
+    process, out = begin(load, server.base)
+    time.sleep(2)
+    freeze(server, 2.0)
+    assert process.wait(60) == 0
+    arm = report(out)["arms"]["rest"]
+    assert (arm["planned"], arm["dropped"], arm["calls"]) == (1000, 0, 1000)
+    assert arm["latency_ms"]["p99"] >= 0.9 * 2000
+    assert arm["latency_ms"]["p50"] < 0.1 * 2000
+
+
+def test_an_exact_mixture_with_stalls_is_reported_within_two_percent(begin, start_system, report):
+    """Every known delay comes out as it went in, at the percentiles that lie within it.
+
+    Of all calls 88 % take 50 ms, 10 % 200 ms and 2 % a second; half a second out of ten the server
+    stands still, which adds up to half a second to one call in twenty. Sorted, 200 ms then reach
+    from the 85th to the 94th percentile and a second from the 98th on, whenever the stalls are.
+    """
+    server = start_system("--delay", "88%:50ms,10%:200ms,2%:1s", "--seed", "7")
+    load = "{rate: 200/s, max_in_flight: 300, rounds: 1, round: 20s, warmup: 0s, grace: 20s}"
+    process, out = begin(load, server.base)
+    for _ in range(2):
+        time.sleep(4)
+        freeze(server, 0.5)
+    assert process.wait(60) == 0
+    arm = report(out)["arms"]["rest"]
+    assert (arm["planned"], arm["dropped"], arm["calls"]) == (4000, 0, 4000)
+    for name, truth_ms in (("p50", 50), ("p90", 200), ("p99", 1000)):
+        assert arm["latency_ms"][name] == pytest.approx(truth_ms, rel=0.02), name
