@@ -118,8 +118,6 @@ def _welch(base: Logs, new: Logs, between: float = 0.0) -> tuple[float, float]:
     """
     parts = [(variance(logs) * (between + 1 / len(logs)), len(logs) - 1) for logs in (base, new)]
     total = sum(part for part, _ in parts)
-    if not total:
-        return 0.0, 1.0
     return math.sqrt(total), total**2 / sum(part**2 / df for part, df in parts)
 
 

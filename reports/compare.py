@@ -281,11 +281,9 @@ def _verdict(metric: _Metric, change: Change, rounds: int | None) -> _Finding:
             change,
         )
     if low > limit:
-        numbers = ""
-        if metric.before is not None and metric.after is not None:
-            was, now = (show(value, metric.unit) for value in (metric.before, metric.after))
-            numbers = f" ({metric.name} was {was}, is {now})"
-        return _Finding("FAIL", f"{said}; the tolerance ends at {bound}{numbers}.", change)
+        was, now = (show(value or 0.0, metric.unit) for value in (metric.before, metric.after))
+        numbers = f"({metric.name} was {was}, is {now})"
+        return _Finding("FAIL", f"{said}; the tolerance ends at {bound} {numbers}.", change)
     advice = _advice(rounds, (low, high), worse, limit)
     return _Finding(
         "INCONCLUSIVE", f"{said}; {bound} is neither shown nor excluded. {advice}", change

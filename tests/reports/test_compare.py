@@ -196,6 +196,21 @@ def test_a_target_does_not_look_fast_by_dropping_arrivals(before, now, p95, thro
         assert f"{now[0]} of 1000 arrivals of mcp were dropped, more than in the" in found.reason
 
 
+def test_the_control_of_a_run_with_other_rounds_has_no_partners():
+    """Rounds that cannot be paired with the control's give no ratio."""
+    both = {"control": rounds(SHAPE), "mcp": rounds(SHAPE)}
+    odd = {"control": rounds(SHAPE[:3]), "mcp": rounds(SHAPE)}
+    found = row("p95", both, odd)
+    assert found.verdict == "INCONCLUSIVE"
+    assert found.reason.startswith("mcp.p95 by control has no value in some rounds (or of control)")
+
+
+def test_what_is_as_bad_as_is_tolerated_is_hardly_told():
+    """No number of rounds decides about a change that is the tolerance itself."""
+    found = row("p50", alone(), {"mcp": rounds([1.0501, 1.0499, 1.05, 1.0502, 1.0498])})
+    assert "more rounds will hardly tell" in found.reason
+
+
 def test_rounds_without_noise_show_nothing():
     """When every round is the same, certainty has no measure."""
     same = {"mcp": rounds([1.0] * 6)}
@@ -221,6 +236,14 @@ def test_a_base_without_numbers_passes_nothing():
 def test_nothing_compared_is_nothing_shown():
     """No row is no PASS."""
     assert verdict_of([]) == "INCONCLUSIVE"
+
+
+def test_one_regression_decides():
+    """Whatever the other metrics say."""
+    worse = rounds(SHAPE, failed=500)
+    found = compare_runs([run({"mcp": rounds(SHAPE)})], run({"mcp": worse}), 0.5).regressions
+    assert {one.verdict for one in found} == {"FAIL", "PASS"}
+    assert verdict_of(found) == "FAIL"
 
 
 def test_a_new_arm_is_told_of():
