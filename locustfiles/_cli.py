@@ -36,8 +36,8 @@ def main() -> None:
       mcp-perf run my.yaml --target mcp=http://127.0.0.1:8000/mcp
       mcp-perf validate my.yaml             check a scenario, send nothing
       mcp-perf report reports/out/RUN       write the reports of a run again
-      mcp-perf compare OLD NEW              what got worse from run to run
       mcp-perf doctor                       can this machine measure?
+      mcp-perf compare OLD NEW              what got worse from run to run
     """
 
 

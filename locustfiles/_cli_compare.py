@@ -65,7 +65,13 @@ def compare(base: Path, runs: Sequence[Path], tolerance: str, out: Path | None) 
 
 @click.group()
 def baseline() -> None:
-    """Keep what runs measured, for `run --baseline` and `compare`."""
+    """Keep what runs measured, for `run --baseline` and `compare`.
+
+    \b
+    Examples:
+      mcp-perf baseline save reports/out/echo-20261121T101500Z
+      mcp-perf baseline show baselines/echo.json
+    """
 
 
 @baseline.command()

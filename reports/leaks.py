@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Final
 
-from reports.statistics import ALPHA, student_t
+from reports.statistics import student_t
 
 FEWEST_ROUNDS: Final = 6
 SHORTEST_S: Final = 60.0
@@ -46,7 +46,7 @@ def growth(rounds: Sequence[tuple[float, float]]) -> Growth:
     per_hour = slope / mean * _HOUR_S
     if why_not:
         return Growth(per_hour, None, n, span_s, why_not)
-    half = student_t(1 - ALPHA / 2, n - 2) * error + STEP_BYTES / span_s
+    half = student_t(n - 2) * error + STEP_BYTES / span_s
     half_per_hour = half / mean * _HOUR_S
     return Growth(per_hour, (per_hour - half_per_hour, per_hour + half_per_hour), n, span_s)
 

@@ -113,7 +113,12 @@ def pairs_needed(family: int) -> int:
 
 def half_width(numbers: Sequence[float]) -> float:
     """Return half the 95 % interval of a mean: Student's t. Needs two numbers."""
-    return student_t(1 - ALPHA / 2, len(numbers) - 1) * stdev(numbers) / math.sqrt(len(numbers))
+    return student_t(len(numbers) - 1) * stdev(numbers) / math.sqrt(len(numbers))
+
+
+def student_t(df: float) -> float:
+    """Return the factor of a 95 % interval: Student's t at 97.5 %."""
+    return _t(1 - ALPHA / 2, df)
 
 
 def effect_needed(logs: Sequence[float]) -> float:
@@ -123,7 +128,12 @@ def effect_needed(logs: Sequence[float]) -> float:
     """
     df = len(logs) - 1
     error = stdev(logs) / math.sqrt(len(logs))
-    return math.exp((student_t(1 - ALPHA / 2, df) + student_t(POWER, df)) * error)
+    return math.exp(change_needed(error, df))
+
+
+def change_needed(error: float, df: float) -> float:
+    """Return the smallest change that 80 % of intervals with this standard error tell from 0."""
+    return (student_t(df) + _t(POWER, df)) * error
 
 
 def sign_flip_p(differences: Sequence[float], seed: int = 0) -> float:
@@ -258,8 +268,7 @@ def _signed_sums(numbers: Sequence[float]) -> list[float]:
 
 
 @cache
-def student_t(probability: float, df: float) -> float:
-    """Return the quantile of Student's t."""
+def _t(probability: float, df: float) -> float:
     return float(_special().stdtrit(df, probability))
 
 

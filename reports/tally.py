@@ -42,8 +42,8 @@ class RunTally:
     notes: list[Note] = field(default_factory=list)
     health: GeneratorHealth = field(default_factory=GeneratorHealth)
     timeline: Timeline = field(default_factory=Timeline)
-    baseline: Baseline | None = None
     resources: ResourceTimeline = field(default_factory=ResourceTimeline)
+    baseline: Baseline | None = None
     ended: RunEnded | None = None
     last_s: float = 0.0
     stray_slices: int = 0
@@ -81,10 +81,10 @@ class RunTally:
                     self.turns[record.turn].end(record)
             case SampleRecord():
                 self._example(record)
-            case Baseline():
-                self.baseline = record
             case ResourceSample():
                 self._resources(record)
+            case Baseline():
+                self.baseline = record
             case Note():
                 self.notes.append(record)
             case RunEnded():
@@ -95,7 +95,8 @@ class RunTally:
 
     def _example(self, sample: SampleRecord) -> None:
         if sample.detail:
-            self.examples.setdefault((sample.arm, sample.step, sample.cls), sample.detail)
+            key = (sample.arm, sample.step, sample.cls)
+            self.examples.setdefault(key, sample.detail)
 
     def _resources(self, sample: ResourceSample) -> None:
         turn = self.turns.get(sample.turn)

@@ -11,7 +11,7 @@ from statistics import fmean
 from typing import Final
 
 from reports.run_numbers import Identity
-from reports.statistics import ALPHA, student_t
+from reports.statistics import student_t
 
 FEWEST_BEFORE: Final = 5
 """Runs, for the next one to be held against."""
@@ -106,7 +106,7 @@ def _stands_out(before: Sequence[float], value: float) -> bool:
     logs = [math.log(one) for one in recent]
     mean, n = fmean(logs), len(logs)
     spread = math.sqrt(sum((log - mean) ** 2 for log in logs) / (n - 1))
-    return abs(math.log(value) - mean) > _t(n - 1) * spread * math.sqrt(1 + 1 / n)
+    return abs(math.log(value) - mean) > student_t(n - 1) * spread * math.sqrt(1 + 1 / n)
 
 
 def _slope(values: Sequence[float]) -> tuple[float, float, float] | None:
@@ -119,9 +119,5 @@ def _slope(values: Sequence[float]) -> tuple[float, float, float] | None:
     width = sum((i - middle) ** 2 for i in range(n))
     slope = sum((i - middle) * (log - mean) for i, log in enumerate(logs)) / width
     rest = sum((log - mean - slope * (i - middle)) ** 2 for i, log in enumerate(logs))
-    half = _t(n - 2) * math.sqrt(rest / (n - 2) / width)
+    half = student_t(n - 2) * math.sqrt(rest / (n - 2) / width)
     return math.exp(slope), math.exp(slope - half), math.exp(slope + half)
-
-
-def _t(df: int) -> float:
-    return student_t(1 - ALPHA / 2, df)

@@ -155,8 +155,8 @@ def _failed(facts: Facts) -> Iterator[str]:
     for result in facts.gates:
         if result.verdict == "FAIL":
             yield f"Gate {result.gate}: {result.reason}"
-    yield from _regressions("Regression", "FAIL", facts)
     yield from () if facts.search is None else facts.search.failed
+    yield from _regressions("Regression", "FAIL", facts)
     for arm, totals in facts.arms.items():
         ended, failed = totals.call.ended, totals.call.failed
         if (
@@ -190,8 +190,8 @@ def _inconclusive(facts: Facts) -> Iterator[str]:
     for result in facts.gates:
         if result.verdict == "INCONCLUSIVE":
             yield f"Gate {result.gate}: {result.reason}"
-    yield from _regressions("Baseline", "INCONCLUSIVE", facts)
     yield from () if facts.search is None else facts.search.undecided
+    yield from _regressions("Baseline", "INCONCLUSIVE", facts)
     for arm, totals in facts.arms.items():
         if not totals.call.ended:
             yield f"No call of {arm} ended in a measured round: nothing is known about it."
