@@ -73,6 +73,18 @@ def test_beside_a_control_the_machine_cancels():
     assert row("p95", before, after | {"mcp": rounds([5, 5.1, 4.9, 5])}).verdict == "FAIL"
 
 
+def test_beside_a_control_no_guard_is_needed():
+    """However uneven the machine, what both arms share is no noise of their ratio."""
+    shape = [1, 1.5, 0.8, 1.3, 0.7, 1.1]
+    even = [1, 1.01, 0.99, 1.02, 0.98, 1]
+    before = {
+        "control": rounds(shape),
+        "mcp": rounds([a * b for a, b in zip(shape, even, strict=True)]),
+    }
+    after = {"control": rounds(shape), "mcp": rounds([1.07 * a for a in shape])}
+    assert row("p95", before, after).verdict == "FAIL"
+
+
 def test_the_control_is_shown_not_judged_and_its_change_is_told():
     """With one base run nobody can tell the control's own change from that of the machine."""
     rng = random.Random(1)
