@@ -71,14 +71,13 @@ class Prepared:
     folder: Path
     systems: Systems
     targets: dict[str, ArmTarget] = field(default_factory=dict)
+    baseline: Baseline | None = None
     resources: dict[str, Source] = field(default_factory=dict)
 
     @property
     def searching(self) -> bool:
         """Whether the load searches for the capacity."""
         return self.loaded.scenario.load.shape == BREAKPOINT
-
-    baseline: Baseline | None = None
 
     def load(self) -> dict[str, Any]:
         """Describe the load, for the journal."""
@@ -94,6 +93,10 @@ class Prepared:
             "warmup_s": load_.warmup,
             "think_s": list(load_.think),
         }
+        if load_.stages:
+            described["stages"] = [
+                stage.model_dump(mode="json", exclude_none=True) for stage in load_.stages
+            ]
         if not self.searching:
             described["order"] = [turn.arm for turn in rounds]
         if load_.open:
