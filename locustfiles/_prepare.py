@@ -19,7 +19,7 @@ from locustfiles._refusal import CONFIGURATION, Refusal
 from locustfiles._resource_sources import Source, find_resources
 from locustfiles._schedule import Turn, fit, levels, plan
 from locustfiles._secrecy import hide
-from locustfiles._targets import ArmTarget, reach_all, unknown_tools
+from locustfiles._targets import ArmTarget, reach_all, unknown_tools, unspoken
 from mcp_targets.systems.launcher import Systems
 from reports.journal import Baseline
 from scenarios.load import BREAKPOINT, Load
@@ -163,7 +163,11 @@ def prepare(wish: Wish) -> Prepared:
             loaded, prepared.systems, pointed, {"run": secrets.token_hex(3)}
         )
         prepared.resources = find_resources(loaded, prepared.targets)
-        problems = unknown_tools(loaded, prepared.targets) + _unknown_names(prepared)
+        problems = [
+            *unknown_tools(loaded, prepared.targets),
+            *unspoken(loaded, prepared.targets),
+            *_unknown_names(prepared),
+        ]
         if problems:
             raise Refusal(CONFIGURATION, problems)  # noqa: TRY301 -- one clean-up for all
         folder.mkdir(parents=True, exist_ok=True)
