@@ -124,10 +124,13 @@ def test_http_arms_have_no_mcp_steps(tmp_path) -> None:
 @pytest.mark.parametrize(
     ("written", "flow"),
     [
-        ("{client_id: a, client_secret: b}", "client_credentials"),
+        ("{client_id: a, client_secret: '${env:SECRET}'}", "client_credentials"),
         ("{client_id: a}", "authorization_code"),
         ("{}", "authorization_code"),
-        ("{client_id: a, client_secret: b, grant: authorization_code}", "authorization_code"),
+        (
+            "{client_id: a, client_secret: '${env:SECRET}', grant: authorization_code}",
+            "authorization_code",
+        ),
     ],
 )
 def test_the_grant_follows_from_the_credentials(tmp_path, written, flow) -> None:
@@ -140,7 +143,11 @@ def test_the_grant_follows_from_the_credentials(tmp_path, written, flow) -> None
     ("arm", "said"),
     [
         (", auth: {oauth: {grant: client_credentials}}", "need a client_id and a client_secret"),
-        (", auth: {oauth: {client_secret: a}}", "a client_secret without its client_id"),
+        (
+            ', auth: {oauth: {client_secret: "${env:SECRET}"}}',
+            "a client_secret without its client_id",
+        ),
+        (", auth: {oauth: {client_id: a, client_secret: b}}", "does not belong in a file"),
         (", auth: {oauth: {client_id: '${who}'}}", "${who} cannot stand here"),
         (", auth: {oauth: {client_id: '${env:OTHER}'}}", "OTHER"),
         (", auth: {oauth: {clientid: a}}", "did you mean 'client_id'?"),
