@@ -62,6 +62,7 @@ def test_each_action_has_its_label(tmp_path, step, label) -> None:
             "arguments is for call and prompt steps, not for list",
         ),
         ("{ping: true, answers: {roots: []}}", "answers is for call, read and prompt steps"),
+        ("{list: tools, progress: true}", "progress is for call, read and prompt steps"),
         ("{read: 'a:b', cancel_after: 1s}", "cancel_after is for call steps, not for read"),
         ("{call: a, cancel_after: 1s, save: {x: y}}", "a call that is cancelled has no result"),
         ("{wait: 1s, answers: {roots: []}}", "answers is for call, read and prompt steps"),
