@@ -59,7 +59,10 @@ class McpClient(HttpSession):
         reply = self._call_once(call, arguments, timeout)
         if reply.outcome != OK:
             reply = self._repair(reply, call, arguments, timeout)
-        reply.heard = self._heard
+        if self._heard is not None:
+            reply.heard = self._heard
+            if reply.outcome == OK:
+                reply.detail = self._heard.told(reply.start_ns)
         return reply
 
     def cancelled_call(
