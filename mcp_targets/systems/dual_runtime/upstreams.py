@@ -1,0 +1,16 @@
+"""The providers that the system asks; light, for the catalog reads it as well."""
+
+from typing import Final
+
+UPSTREAMS: Final = (
+    "p2p_network",
+    "github",
+    "public_ip",
+    "pubmed",
+    "clinical_trials",
+    "uniprot",
+)
+"""The first is what the headline comparison is about."""
+
+SIMULATOR: Final = tuple(part for name in UPSTREAMS for part in ("--provider", name))
+"""The arguments with which the simulator plays them all."""
