@@ -85,7 +85,9 @@ class Systems:
         # Reading provider files needs more than starting systems does.
         from mcp_targets.systems.upstream.provider import describe, load  # noqa: PLC0415
 
-        names = dict.fromkeys(name for system in self._started for name in SYSTEMS[system].simulates)
+        names = dict.fromkeys(
+            name for system in self._started for name in SYSTEMS[system].simulates
+        )
         return [describe(load(name)) for name in names]
 
     def pids(self) -> dict[str, int]:

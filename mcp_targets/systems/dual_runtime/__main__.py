@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import gc
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -72,12 +73,13 @@ def _serve(options: argparse.Namespace, folder: Path) -> None:
         shown = f"dual_runtime is ready ({chosen.describe()}):"
         return [shown, f"  mcp   {address}/mcp", f"  rest  {address}"]
 
+    def ready() -> None:
+        serving.announce(ports, lines, options.ready_file)
+        # What exists now stays: the collector need not look at it again.
+        gc.freeze()
+
     serve = {"asyncio": servers.on_asyncio, "trio": servers.on_trio}[chosen.server]
-    serve(
-        rest_face.build(system),
-        listener,
-        lambda: serving.announce(ports, lines, options.ready_file),
-    )
+    serve(rest_face.build(system), listener, ready)
 
 
 def _addresses(ready_file: Path) -> dict[str, str]:

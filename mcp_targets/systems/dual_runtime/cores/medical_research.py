@@ -33,17 +33,17 @@ class MedicalResearchScraper:
 
     async def biomolecules(self, name: str, limit: int) -> list[dict[str, Any]]:
         """Return proteins that match a name."""
-        found = await self._network.ask(
-            "uniprot", "/uniprotkb/search", query=name, size=str(limit)
-        )
+        found = await self._network.ask("uniprot", "/uniprotkb/search", query=name, size=str(limit))
         results: list[dict[str, Any]] = found["results"]
         return results[:limit]
 
     async def everything(self, topic: str, limit: int) -> dict[str, Any]:
         """Return what all three services have on a topic."""
-        articles, trials, molecules = await self._network.gather([
-            lambda: self.pubmed(topic, limit),
-            lambda: self.trials(topic, limit),
-            lambda: self.biomolecules(topic, limit),
-        ])
+        articles, trials, molecules = await self._network.gather(
+            [
+                lambda: self.pubmed(topic, limit),
+                lambda: self.trials(topic, limit),
+                lambda: self.biomolecules(topic, limit),
+            ]
+        )
         return {"articles": articles, "trials": trials, "biomolecules": molecules}

@@ -55,9 +55,7 @@ class Bootstrap:
         named = await gather(
             [lambda method=method: self._nodes(method) for method in self._methods], self._fanout
         )
-        wanted = sorted(
-            zip(self._methods, named, strict=True), key=lambda pair: pair[0].priority
-        )
+        wanted = sorted(zip(self._methods, named, strict=True), key=lambda pair: pair[0].priority)
         first_named: dict[str, str] = {}
         for method, nodes in wanted:
             for node in nodes:

@@ -85,9 +85,7 @@ class Discovery:
         self._monitor = monitor
         self._fanout: Fanout = fanout
 
-    async def discover(
-        self, required: Sequence[str], limit: int, deadline_s: float
-    ) -> Found:
+    async def discover(self, required: Sequence[str], limit: int, deadline_s: float) -> Found:
         """Return living peers that have what is required, the last seen first.
 
         A source that fails or is late costs its own peers only.
@@ -107,8 +105,9 @@ class Discovery:
             outcomes[source.name] = "ok"
 
         with anyio.move_on_after(deadline_s):
-            await gather([lambda source=source: ask(source) for source in self._sources],
-                         self._fanout)
+            await gather(
+                [lambda source=source: ask(source) for source in self._sources], self._fanout
+            )
         for outcome in outcomes.values():
             self._monitor.count("discovery", failed=outcome != "ok")
         self._book.learn(heard)

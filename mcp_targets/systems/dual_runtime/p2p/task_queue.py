@@ -85,9 +85,7 @@ class TaskQueue:
         """Queue a new task."""
         with self._lock:
             task_id, now_s = self._new_id(), self._clock()
-            task = Task(
-                task_id, kind, payload, priority, frozenset(requires), timeout_s, now_s, 0
-            )
+            task = Task(task_id, kind, payload, priority, frozenset(requires), timeout_s, now_s, 0)
             self._tasks[task_id] = task
             self._queue(task)
         self.changed.set()

@@ -39,9 +39,7 @@ class WorkflowEngine:
                 self._start_ready(workflow, workflow.graph, group)
         self._scopes.pop(workflow.workflow_id, None)
 
-    def _start_ready(
-        self, workflow: Workflow, names: Iterable[str], group: TaskGroup
-    ) -> None:
+    def _start_ready(self, workflow: Workflow, names: Iterable[str], group: TaskGroup) -> None:
         for name in self._workflows.ready(workflow, names):
             group.start_soon(self._step, workflow, name, group)
 

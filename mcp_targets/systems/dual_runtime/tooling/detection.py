@@ -9,7 +9,9 @@ from mcp_targets.systems.dual_runtime.tooling.registry import ToolRegistry
 Place = Literal["fastapi", "trio", "here"]
 """`here` is for tools that only pass calls on: they stay on the server's loop."""
 
-P2P_WORDS: Final = frozenset({"p2p", "peer", "peers", "task", "queue", "worker", "workflow", "trio"})
+P2P_WORDS: Final = frozenset(
+    {"p2p", "peer", "peers", "task", "queue", "worker", "workflow", "trio"}
+)
 """A name with one of these words, as a whole word, is a peer-to-peer tool's."""
 P2P_MODULES: Final = frozenset({"p2p", "trio"})
 """Parts of a module's path that say the same."""

@@ -70,8 +70,11 @@ class ToolRegistry:
 
     def categories(self) -> dict[str, int]:
         """Return how many tools each category has."""
-        counts = {value: len(names) for (key, value), names in self._indexes.items() if names
-                  and key == "category"}
+        counts = {
+            value: len(names)
+            for (key, value), names in self._indexes.items()
+            if names and key == "category"
+        }
         return dict(sorted(counts.items()))
 
     def __contains__(self, name: str) -> bool:

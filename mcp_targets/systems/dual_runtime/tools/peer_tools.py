@@ -80,17 +80,17 @@ class PeerTools:
     )
     async def peer_metrics(self, peer_id: PeerId) -> Result:
         """Gather a peer's status, load and storage: three independent questions."""
-        status, load, storage = await self._network.gather([
-            lambda: self._network.ask("p2p_network", f"/peers/{peer_id}/status"),
-            lambda: self._network.ask("p2p_network", f"/peers/{peer_id}/load"),
-            lambda: self._network.ask("p2p_network", f"/peers/{peer_id}/storage"),
-        ])
+        status, load, storage = await self._network.gather(
+            [
+                lambda: self._network.ask("p2p_network", f"/peers/{peer_id}/status"),
+                lambda: self._network.ask("p2p_network", f"/peers/{peer_id}/load"),
+                lambda: self._network.ask("p2p_network", f"/peers/{peer_id}/storage"),
+            ]
+        )
         return {"peer_id": peer_id, "status": status, "load": load, "storage": storage}
 
     @tool_metadata(category="p2p.peers", runtime="trio", requires_p2p=True, io_intensive=True)
-    async def bootstrap_network(
-        self, enough: Limit = 3, node_timeout_ms: Timeout = 1000
-    ) -> Result:
+    async def bootstrap_network(self, enough: Limit = 3, node_timeout_ms: Timeout = 1000) -> Result:
         """Join the network: find nodes by every method, connect to enough of them."""
         attempts = await self._bootstrap.run(enough, node_timeout_ms / 1000)
         address = await self._address.get()

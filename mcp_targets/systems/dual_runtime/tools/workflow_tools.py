@@ -74,7 +74,8 @@ def _times(workflow: Workflow) -> dict[str, Any]:
 def _results(workflow: Workflow) -> dict[str, Any]:
     shown = ("state", "attempts", "result", "error", "started_s", "ended_s")
     return {
-        name: {field: value for field, value in msgspec.structs.asdict(run).items()
-               if field in shown}
+        name: {
+            field: value for field, value in msgspec.structs.asdict(run).items() if field in shown
+        }
         for name, run in workflow.runs.items()
     }
