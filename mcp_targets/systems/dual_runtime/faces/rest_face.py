@@ -1,4 +1,4 @@
-"""The face `rest`: the same tools as FastAPI routes, and what can be watched. MCP is mounted in it."""
+"""The face `rest`: the same tools as FastAPI routes, with MCP mounted beside them."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

@@ -1,5 +1,6 @@
 """Joining the network: several methods at once name nodes, and the best are tried."""
 
+import functools
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
@@ -53,7 +54,7 @@ class Bootstrap:
         A method that fails names no nodes; a node that fails or is late costs its own time only.
         """
         named = await gather(
-            [lambda method=method: self._nodes(method) for method in self._methods], self._fanout
+            [functools.partial(self._nodes, method) for method in self._methods], self._fanout
         )
         wanted = sorted(zip(self._methods, named, strict=True), key=lambda pair: pair[0].priority)
         first_named: dict[str, str] = {}
@@ -66,7 +67,7 @@ class Bootstrap:
             missing = enough - _connected(done)
             batch, queue = queue[:missing], queue[missing:]
             done += await gather(
-                [lambda pair=pair: self._try(*pair, node_timeout_s) for pair in batch],
+                [functools.partial(self._try, *pair, node_timeout_s) for pair in batch],
                 self._fanout,
             )
         self.history.extend(done)

@@ -1,5 +1,6 @@
 """Finding peers: several sources at once, within a deadline, and what they say merged."""
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
@@ -105,9 +106,7 @@ class Discovery:
             outcomes[source.name] = "ok"
 
         with anyio.move_on_after(deadline_s):
-            await gather(
-                [lambda source=source: ask(source) for source in self._sources], self._fanout
-            )
+            await gather([functools.partial(ask, source) for source in self._sources], self._fanout)
         for outcome in outcomes.values():
             self._monitor.count("discovery", failed=outcome != "ok")
         self._book.learn(heard)

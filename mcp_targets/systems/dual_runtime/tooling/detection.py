@@ -3,7 +3,7 @@
 import re
 from typing import Final, Literal
 
-from mcp_targets.systems.dual_runtime.tooling.metadata import Function, metadata_of
+from mcp_targets.systems.dual_runtime.tooling.metadata import Function, ToolMetadata, metadata_of
 from mcp_targets.systems.dual_runtime.tooling.registry import ToolRegistry
 
 Place = Literal["fastapi", "trio", "here"]
@@ -40,12 +40,10 @@ class Detector:
         return self._cache[name]
 
     def _look(self, name: str, function: Function | None) -> Place:
-        if name in self._registry:
-            metadata = self._registry.get(name).metadata
-            if said := _said(metadata.runtime, p2p=metadata.requires_p2p):
-                return said
-        if function is not None and (attached := metadata_of(function)) is not None:
-            if said := _said(attached.runtime, p2p=attached.requires_p2p):
+        known = self._registry.get(name).metadata if name in self._registry else None
+        attached = None if function is None else metadata_of(function)
+        for metadata in (known, attached):
+            if metadata is not None and (said := _said(metadata)):
                 return said
         module = getattr(function, "__module__", "") or ""
         if P2P_MODULES & set(module.split(".")):
@@ -55,7 +53,7 @@ class Detector:
         return DEFAULT
 
 
-def _said(runtime: str, *, p2p: bool) -> Place | None:
-    if runtime == "fastapi":
+def _said(metadata: ToolMetadata) -> Place | None:
+    if metadata.runtime == "fastapi":
         return "fastapi"
-    return "trio" if runtime == "trio" or p2p else None
+    return "trio" if metadata.runtime == "trio" or metadata.requires_p2p else None

@@ -8,7 +8,7 @@ from typing import Any, Protocol, Self
 import anyio
 import anyio.from_thread
 import anyio.to_thread
-from anyio.abc import BlockingPortal, CapacityLimiter
+from anyio.from_thread import BlockingPortal
 
 from mcp_targets.systems.dual_runtime.tooling.crossing import Signal
 
@@ -47,7 +47,7 @@ class PerCall:
         self._backend = backend
         self._threads = threads
         self._session = session
-        self._limiter: CapacityLimiter | None = None
+        self._limiter: anyio.CapacityLimiter | None = None
 
     async def run(self, work: Work) -> Any:
         """Run it on a loop of its own."""

@@ -42,15 +42,15 @@ class WorkflowTools:
 
     @tool_metadata(category="p2p.workflows", runtime="trio", requires_p2p=True)
     async def workflow_dependencies(
-        self, workflow_id: Id, format: Literal["json", "dot", "mermaid"] = "json"
+        self, workflow_id: Id, form: Literal["json", "dot", "mermaid"] = "json"
     ) -> Result:
         """Show what depends on what, and the critical path."""
         workflow = self._workflows.get(workflow_id)
         path, least_ms = workflow_graph.critical_path(workflow.graph)
         result = {"workflow_id": workflow_id, "critical_path": path, "critical_path_ms": least_ms}
-        if format == "dot":
+        if form == "dot":
             return {**result, "text": diagrams.dot(workflow.graph, path)}
-        if format == "mermaid":
+        if form == "mermaid":
             return {**result, "text": diagrams.mermaid(workflow.graph, path)}
         edges = {name: list(step.depends_on) for name, step in workflow.graph.items()}
         return {**result, "depends_on": edges}
