@@ -75,8 +75,9 @@ def _serve(options: argparse.Namespace, folder: Path) -> None:
 
     def ready() -> None:
         serving.announce(ports, lines, options.ready_file)
-        # What exists now stays: the collector need not look at it again.
+        # What exists now stays: the collector need not look at it again, nor interrupt often.
         gc.freeze()
+        gc.set_threshold(50_000, 20, 20)
 
     serve = {"asyncio": servers.on_asyncio, "trio": servers.on_trio}[chosen.server]
     serve(rest_face.build(system), listener, ready)

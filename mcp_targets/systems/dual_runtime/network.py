@@ -1,4 +1,4 @@
-"""The upstreams: one client per event loop, and independent requests in turn or at once.
+"""The upstreams: a client for each on every loop, and independent requests in turn or at once.
 
 With httpx2, which the SDK builds on, too: httpx looks through its whole pool for every connection
 in it, which at 60 connections takes six times the processor time of the request itself.
@@ -6,7 +6,7 @@ in it, which at 60 connections takes six times the processor time of the request
 
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, Final, Literal, TypeVar
 
 import anyio
@@ -25,7 +25,7 @@ Fanout = Literal["seq", "par"]
 
 
 class Network:
-    """Ask upstreams by name, through the client of the loop that the call runs on."""
+    """Ask upstreams by name, through the clients of the loop that the call runs on."""
 
     def __init__(
         self, addresses: Mapping[str, str], *, pool: Literal["off", "on"], fanout: Fanout
@@ -34,23 +34,23 @@ class Network:
         # Off means that every request opens a connection and closes it.
         kept = _KEPT if pool == "on" else 0
         self._limits = httpx2.Limits(max_keepalive_connections=kept, keepalive_expiry=60)
-        self._clients: dict[object, httpx2.AsyncClient] = {}
+        self._sessions: dict[object, _Session] = {}
         self.fanout: Fanout = fanout
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator[None]:
-        """Give the current loop a client; it and its connections end with this."""
+        """Give the current loop clients; they and their connections end with this."""
         loop = current_loop()
-        async with self._new_client() as client:
-            self._clients[loop] = client
+        async with AsyncExitStack() as stack:
+            self._sessions[loop] = _Session(stack, self._limits)
             try:
                 yield
             finally:
-                del self._clients[loop]
+                del self._sessions[loop]
 
     async def ask(self, upstream: str, path: str, **query: str) -> Any:
         """Return the JSON that an upstream answers to a GET. Raises Transient."""
-        return await self._json(upstream, "GET", path, params=query)
+        return await self._json(upstream, "GET", path, params=query or None)
 
     async def tell(self, upstream: str, path: str, body: dict[str, Any]) -> Any:
         """Return the JSON that an upstream answers to a POST. Raises Transient."""
@@ -61,8 +61,8 @@ class Network:
         return await gather(questions, self.fanout)
 
     async def _json(self, upstream: str, method: str, path: str, **request: Any) -> Any:
-        client = self._clients[current_loop()]
         try:
+            client = self._sessions[current_loop()].client(upstream)
             reply = await client.request(method, self._addresses[upstream] + path, **request)
             answer = reply.json()
         except (httpx2.HTTPError, ValueError) as error:
@@ -73,11 +73,25 @@ class Network:
             raise Transient("UPSTREAM_FAILED", message, upstream=upstream, answer=answer)
         return answer
 
-    def _new_client(self) -> httpx2.AsyncClient:
-        # No proxies from the environment: the upstreams are on this machine.
-        return httpx2.AsyncClient(
-            limits=self._limits, timeout=TIMEOUT_S, trust_env=False, verify=_TLS
-        )
+
+class _Session:
+    """The clients of one loop, made when they are first needed."""
+
+    def __init__(self, stack: AsyncExitStack, limits: httpx2.Limits) -> None:
+        self._stack = stack
+        self._limits = limits
+        self._clients: dict[str, httpx2.AsyncClient] = {}
+
+    def client(self, upstream: str) -> httpx2.AsyncClient:
+        """Return the client for an upstream."""
+        if upstream not in self._clients:
+            # No proxies from the environment: the upstreams are on this machine.
+            client = httpx2.AsyncClient(
+                limits=self._limits, timeout=TIMEOUT_S, trust_env=False, verify=_TLS
+            )
+            self._clients[upstream] = client
+            self._stack.push_async_callback(client.aclose)
+        return self._clients[upstream]
 
 
 async def gather(questions: Sequence[Callable[[], Awaitable[T]]], fanout: Fanout) -> list[T]:

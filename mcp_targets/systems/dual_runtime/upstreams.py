@@ -3,6 +3,9 @@
 from typing import Final
 
 UPSTREAMS: Final = (
+    "peer_status",
+    "peer_load",
+    "peer_storage",
     "p2p_network",
     "github",
     "public_ip",
@@ -10,7 +13,7 @@ UPSTREAMS: Final = (
     "clinical_trials",
     "uniprot",
 )
-"""The first is what the headline comparison is about."""
+"""The first three are what the headline comparison is about."""
 
 SIMULATOR: Final = tuple(part for name in UPSTREAMS for part in ("--provider", name))
 """The arguments with which the simulator plays them all."""

@@ -94,7 +94,9 @@ async def workflows(call):
     await call("workflow_cancel", workflow_id=flow)
     await call("workflow_cancel", workflow_id=flow)
     await call("workflow_list")
-    await call("workflow_submit", name="bad", steps=[{"id": "a", "kind": "echo", "depends_on": "b"}])
+    await call(
+        "workflow_submit", name="bad", steps=[{"id": "a", "kind": "echo", "depends_on": "b"}]
+    )
 
 
 async def peers(call):

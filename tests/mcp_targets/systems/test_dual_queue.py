@@ -14,7 +14,7 @@ from mcp_targets.systems.dual_runtime.p2p.task_runner import TaskRunner
 
 @pytest.fixture
 def queue():
-    """Return a queue without workers; its tasks are called t1, t2, …"""
+    """Return a queue without workers; its tasks are called t1, t2, and so on."""
     numbers = itertools.count(1)
     return TaskQueue(lambda: 0.0, lambda: f"t{next(numbers)}")
 

@@ -247,17 +247,16 @@ def test_of_the_calls_that_wait_the_highest_priority_goes_next():
             async with limiter.slot(priority):
                 order.append(name)
 
-        async with anyio.create_task_group() as group:
-            async with limiter.slot(0):
-                with anyio.CancelScope() as given_up:
-                    group.start_soon(call, "low", 1)
+        async with anyio.create_task_group() as group, limiter.slot(0):
+            with anyio.CancelScope() as given_up:
+                group.start_soon(call, "low", 1)
+                await trio.testing.wait_all_tasks_blocked()
+                for name, priority in (("mid", 5), ("high", 9), ("mid2", 5)):
+                    group.start_soon(call, name, priority)
                     await trio.testing.wait_all_tasks_blocked()
-                    for name, priority in (("mid", 5), ("high", 9), ("mid2", 5)):
-                        group.start_soon(call, name, priority)
-                        await trio.testing.wait_all_tasks_blocked()
-                    with anyio.move_on_after(1):
-                        await call("never", 10)
-                    given_up.cancel()
+                with anyio.move_on_after(1):
+                    await call("never", 10)
+                given_up.cancel()
         await call("free again", 0)
 
     in_virtual_time(main)

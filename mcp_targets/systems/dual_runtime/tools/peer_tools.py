@@ -56,7 +56,7 @@ class PeerTools:
         self, peer_id: PeerId, address: Address, capabilities: Words | None = None
     ) -> Result:
         """Connect to a peer, and tell others of it in the shared file."""
-        status = await self._network.ask("p2p_network", f"/peers/{peer_id}/status")
+        status = await self._network.ask("peer_status", f"/peers/{peer_id}/status")
         peer = Peer(peer_id, address, tuple(capabilities or ()), time.time(), "file")
         self._book.connect(peer)
         await self._registry.add(peer)
@@ -82,9 +82,9 @@ class PeerTools:
         """Gather a peer's status, load and storage: three independent questions."""
         status, load, storage = await self._network.gather(
             [
-                lambda: self._network.ask("p2p_network", f"/peers/{peer_id}/status"),
-                lambda: self._network.ask("p2p_network", f"/peers/{peer_id}/load"),
-                lambda: self._network.ask("p2p_network", f"/peers/{peer_id}/storage"),
+                lambda: self._network.ask("peer_status", f"/peers/{peer_id}/status"),
+                lambda: self._network.ask("peer_load", f"/peers/{peer_id}/load"),
+                lambda: self._network.ask("peer_storage", f"/peers/{peer_id}/storage"),
             ]
         )
         return {"peer_id": peer_id, "status": status, "load": load, "storage": storage}
