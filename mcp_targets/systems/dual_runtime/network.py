@@ -5,8 +5,9 @@ in it, which at 60 connections takes six times the processor time of the request
 """
 
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from typing import Any, Final, Literal, TypeVar
 
 import anyio
@@ -35,6 +36,10 @@ class Network:
         kept = _KEPT if pool == "on" else 0
         self._limits = httpx2.Limits(max_keepalive_connections=kept, keepalive_expiry=60)
         self._sessions: dict[object, _Session] = {}
+        self._lock = threading.Lock()
+        self._in_flight = 0
+        self.max_in_parallel = 0
+        """The most requests to all upstreams that were under way at once."""
         self.fanout: Fanout = fanout
 
     @asynccontextmanager
@@ -61,9 +66,10 @@ class Network:
         return await gather(questions, self.fanout)
 
     async def _json(self, upstream: str, method: str, path: str, **request: Any) -> Any:
+        client = self._sessions[current_loop()].client(upstream)
         try:
-            client = self._sessions[current_loop()].client(upstream)
-            reply = await client.request(method, self._addresses[upstream] + path, **request)
+            with self._counted():
+                reply = await client.request(method, self._addresses[upstream] + path, **request)
             answer = reply.json()
         except (httpx2.HTTPError, ValueError) as error:
             message = f"{upstream} gave no answer: {type(error).__name__}: {error}"
@@ -72,6 +78,17 @@ class Network:
             message = f"{upstream} answered {reply.status_code}"
             raise Transient("UPSTREAM_FAILED", message, upstream=upstream, answer=answer)
         return answer
+
+    @contextmanager
+    def _counted(self) -> Iterator[None]:
+        with self._lock:
+            self._in_flight += 1
+            self.max_in_parallel = max(self.max_in_parallel, self._in_flight)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._in_flight -= 1
 
 
 class _Session:

@@ -62,5 +62,7 @@ def _add_health(app: FastAPI, system: DualRuntime) -> None:
 
     @app.get("/health/upstreams")
     async def upstreams() -> dict[str, Any]:
-        """Show the upstreams' own counters: connections, requests, the most in parallel."""
-        return {name: await system.network.ask(name, "/_counters") for name in UPSTREAMS}
+        """Show the upstreams' own counters, and the most requests that were under way at once."""
+        most = system.network.max_in_parallel
+        counters = {name: await system.network.ask(name, "/_counters") for name in UPSTREAMS}
+        return {"max_in_parallel": most, "upstreams": counters}
