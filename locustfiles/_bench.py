@@ -153,6 +153,8 @@ class Bench:
             target.version,
             observe=lambda *seen: self._observe(target.arm, *seen),
             waits=self._watchdog.wait_for,
+            answers=target.script,
+            credentials=target.credentials,
         )
 
     def _observe(self, arm: str, method: str, reply: Reply) -> None:

@@ -19,6 +19,8 @@ _LATE_NS: Final = 1_000_000
 _FEWEST_PER_S: Final = 1000.0
 _FEWEST_USERS: Final = 100
 _LARGEST_EFFECT: Final = 1.10
+_MOST_LAG_MS: Final = 5.0
+"""The default limit of a run."""
 Report = Mapping[str, Any]
 
 
@@ -112,9 +114,15 @@ def highest_rate(report: Report) -> Finding:
     )
 
 
+def in_sight(report: Report) -> bool:
+    """Tell whether a run's generator kept up with its users."""
+    lag = report["generator"]["loop_lag_p99_ms"]
+    return report["verdict"] != "INVALID" and lag is not None and lag <= _MOST_LAG_MS
+
+
 def concurrency(users: int, report: Report) -> Finding:
     """Judge how many users at once one process kept in sight."""
-    fine = report["verdict"] != "INVALID"
+    fine = in_sight(report)
     lag = report["generator"]["loop_lag_p99_ms"]
     return Finding(
         "users at once in one process",
@@ -131,8 +139,8 @@ def show(found: Sequence[Finding], console: Console) -> None:
         table.add_column(column, overflow="fold")
     for finding in found:
         mark = Text("ok", "green") if finding.fine else Text("!!", "bold red")
-        table.add_row(mark, Text(finding.what), Text(finding.found))
-        table.add_row("", "", Text(finding.meaning, "dim"))
+        what = Text.assemble(finding.what, "\n", (finding.meaning, "dim"))
+        table.add_row(mark, what, Text(finding.found))
     console.print(table)
     poor = [finding.what for finding in found if not finding.fine]
     verdict = (

@@ -19,7 +19,7 @@ from locustfiles._refusal import CONFIGURATION, Refusal
 from locustfiles._resource_sources import Source, find_resources
 from locustfiles._schedule import Turn, fit, levels, plan
 from locustfiles._secrecy import hide
-from locustfiles._targets import ArmTarget, reach_all, unknown_tools
+from locustfiles._targets import ArmTarget, reach_all, unknown_tools, unspoken
 from mcp_targets.systems.launcher import Systems
 from reports.journal import Baseline
 from scenarios.load import BREAKPOINT, Load
@@ -71,14 +71,13 @@ class Prepared:
     folder: Path
     systems: Systems
     targets: dict[str, ArmTarget] = field(default_factory=dict)
+    baseline: Baseline | None = None
     resources: dict[str, Source] = field(default_factory=dict)
 
     @property
     def searching(self) -> bool:
         """Whether the load searches for the capacity."""
         return self.loaded.scenario.load.shape == BREAKPOINT
-
-    baseline: Baseline | None = None
 
     def load(self) -> dict[str, Any]:
         """Describe the load, for the journal."""
@@ -94,6 +93,10 @@ class Prepared:
             "warmup_s": load_.warmup,
             "think_s": list(load_.think),
         }
+        if load_.stages:
+            described["stages"] = [
+                stage.model_dump(mode="json", exclude_none=True) for stage in load_.stages
+            ]
         if not self.searching:
             described["order"] = [turn.arm for turn in rounds]
         if load_.open:
@@ -160,7 +163,11 @@ def prepare(wish: Wish) -> Prepared:
             loaded, prepared.systems, pointed, {"run": secrets.token_hex(3)}
         )
         prepared.resources = find_resources(loaded, prepared.targets)
-        problems = unknown_tools(loaded, prepared.targets) + _unknown_names(prepared)
+        problems = [
+            *unknown_tools(loaded, prepared.targets),
+            *unspoken(loaded, prepared.targets),
+            *_unknown_names(prepared),
+        ]
         if problems:
             raise Refusal(CONFIGURATION, problems)  # noqa: TRY301 -- one clean-up for all
         folder.mkdir(parents=True, exist_ok=True)

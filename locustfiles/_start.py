@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import psutil
 from locust.runners import WorkerRunner
 
 from locustfiles import _options, _web, _web_guard, _web_login
@@ -82,4 +83,12 @@ def _refusals() -> Iterator[None]:
     except Refusal as refusal:
         for line in refusal.lines:
             logger.error("%s", line)
+        _dismiss_workers()
         sys.exit(refusal.exit_code)
+
+
+def _dismiss_workers() -> None:
+    """End the workers that --processes forked: Locust 2.47 loses sight of those that still run."""
+    for child in psutil.Process().children():
+        with contextlib.suppress(psutil.Error):
+            child.terminate()

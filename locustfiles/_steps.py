@@ -135,8 +135,11 @@ class ToolStep(Step):
                 return reply.fail(HARNESS_ERROR, problem), HARNESS_ERROR
         client = lane.client
         assert isinstance(client, McpClient)  # noqa: S101 -- compiled for this kind of arm
-        reply = client.call(self._call, arguments, self._timeout_s)
+        reply = self._send(client, arguments)
         return reply, self._checks.judge(reply, lane.values)
+
+    def _send(self, client: McpClient, arguments: dict[str, Any] | None) -> Reply:
+        return client.call(self._call, arguments, self._timeout_s)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from locustfiles._dialog import credentials, script_of
 from locustfiles._refusal import CONFIGURATION, UNREACHABLE, Refusal
+from mcp_targets.client.answers import SILENT, Answers
+from mcp_targets.client.eras import HANDSHAKE, MODERN
 from mcp_targets.client.errors import CallTimeout, ConnectError, TargetError
 from mcp_targets.client.exchange import Endpoint
+from mcp_targets.client.http_session import Credentials
 from mcp_targets.client.mcp import McpClient
 from mcp_targets.client.tools import Tool
 from mcp_targets.rest import RestClient
@@ -35,6 +39,10 @@ class ArmTarget:
     tools: Mapping[str, Tool] | None = None
     pids: Mapping[str, int] = field(default_factory=dict)
     """The processes of a bundled system that do this arm's work, by name."""
+    script: Answers = SILENT
+    """What its clients answer when the server asks."""
+    credentials: Credentials | None = None
+    """What gives its clients their token; all of this process share it."""
 
 
 def reach_all(
@@ -73,7 +81,8 @@ def reach(
             client.ready()
             client.close()
             return ArmTarget(name, arm.kind, url, endpoint, variables)
-        session = McpClient(endpoint, version or arm.protocol)
+        script, token = script_of(name, loaded), _credentials(name, arm, loaded, url)
+        session = McpClient(endpoint, version or arm.protocol, answers=script, credentials=token)
         negotiated = session.negotiate()
         tools = session.list_tools()
         session.close()
@@ -91,7 +100,17 @@ def reach(
         raise Refusal(
             UNREACHABLE, [f"{name}: {url} answers, but not as an MCP server: {error}"]
         ) from error
-    return ArmTarget(name, arm.kind, url, endpoint, variables, negotiated, tools)
+    return ArmTarget(
+        name,
+        arm.kind,
+        url,
+        endpoint,
+        variables,
+        negotiated,
+        tools,
+        script=script,
+        credentials=token,
+    )
 
 
 def unknown_tools(loaded: Loaded, targets: Mapping[str, ArmTarget]) -> list[str]:
@@ -103,6 +122,20 @@ def unknown_tools(loaded: Loaded, targets: Mapping[str, ArmTarget]) -> list[str]
         if arm in targets and (tools := targets[arm].tools) is not None
         for step in steps
         if step.action == "call" and step.subject not in tools
+    ]
+    return list(dict.fromkeys(problems))
+
+
+def unspoken(loaded: Loaded, targets: Mapping[str, ArmTarget]) -> list[str]:
+    """Return a line for each step whose method is not in the version that its server speaks."""
+    problems = [
+        f"journey {name}, arm {arm}: {MODERN} has no ping. Remove the step, or write "
+        f"protocol: {HANDSHAKE[0]} for the arm"
+        for name, journey in loaded.scenario.journeys.items()
+        for arm, steps in journey.steps.items()
+        if arm in targets and targets[arm].version == MODERN
+        for step in steps
+        if step.action == "ping"
     ]
     return list(dict.fromkeys(problems))
 
@@ -124,6 +157,13 @@ def _locate(address: str, systems: Systems) -> Face:
         raise Refusal(CONFIGURATION, [str(error)]) from error
     except SystemFailed as error:
         raise Refusal(UNREACHABLE, [str(error)], keep_logs=True) from error
+
+
+def _credentials(name: str, arm: Arm, loaded: Loaded, url: str) -> Credentials | None:
+    try:
+        return credentials(arm, loaded, url)
+    except ValueError as error:
+        raise Refusal(CONFIGURATION, [f"arm {name}: auth: {error}"]) from error
 
 
 def _endpoint(name: str, arm: Arm, loaded: Loaded, url: str) -> Endpoint:

@@ -19,8 +19,8 @@ from reports.samples import ENDED, FAILED
 SCHEMA: Final = "mcp-perf/baseline/1"
 MACHINE: Final = ("cpu", "cores", "os")
 _VERSIONS: Final = ("python", "locust", "mcp_perf", "gevent")
-_NOT_LOAD: Final = ("order", "rounds")
-"""Of the load: more rounds are more evidence under the same load."""
+_STEADY: Final = ("constant", "smoke", "soak")
+"""Shapes whose rounds are all alike: more of them are more evidence under the same load."""
 
 
 class BaselineError(Exception):
@@ -43,7 +43,9 @@ def identity(
 
     `protocols` are arm -> negotiated version, as far as they are known yet.
     """
-    kept = {name: value for name, value in load.items() if name not in _NOT_LOAD}
+    steady = load.get("shape", "constant") in _STEADY
+    left_out = {"order", "rounds"} if steady else {"order"}
+    kept = {name: value for name, value in load.items() if name not in left_out}
     versions = {name: str(environment[name]) for name in _VERSIONS if name in environment}
     spoken = {f"protocol of {arm}": version for arm, version in protocols.items() if version}
     return Identity(
@@ -85,6 +87,8 @@ def of_arm(arm: ArmNumbers) -> ArmRounds:
         calls=arm.calls,
         ended=sum(n for cls, n in arm.classes.items() if cls in ENDED),
         failed=sum(n for cls, n in arm.classes.items() if cls in FAILED),
+        planned=arm.planned,
+        dropped=arm.dropped,
         journeys=arm.journeys_done,
         steps=[name for name, step in arm.steps.items() if step.count],
     )

@@ -15,7 +15,7 @@ from functools import cache
 from statistics import fmean, variance
 from typing import Any, Final
 
-from reports.statistics import ALPHA, POWER
+from reports.statistics import ALPHA, change_needed, student_t
 
 FEWEST_ROUNDS: Final = 4
 """Of each run: with three against three, not even the rarest split has a p below 0.05 (2 / 20)."""
@@ -57,9 +57,9 @@ def between_rounds(base: Logs, new: Logs) -> Change:
     mean = fmean(new) - fmean(base)
     error, df = _welch(base, new)
     wide, wide_df = _welch(base, new, between=1.0)
-    guard = _t(1 - ALPHA / 2, wide_df) * wide
-    half = _t(1 - ALPHA / 2, df) * error
-    return Change(mean, half, guard, _label_p(base, new), _needed(error, df))
+    guard = student_t(wide_df) * wide
+    half = student_t(df) * error
+    return Change(mean, half, guard, _label_p(base, new), change_needed(error, df))
 
 
 def between_runs(base: Sequence[Logs], new: Logs, usual: float) -> Change:
@@ -77,10 +77,10 @@ def between_runs(base: Sequence[Logs], new: Logs, usual: float) -> Change:
     square = (own * variance(means) + _EXPECTED_DF * expected) / (own + _EXPECTED_DF)
     runs = math.sqrt(square * (1 + 1 / len(means))), float(own + _EXPECTED_DF)
     rounds = _welch([log for run in base for log in run], new)
-    error, df = max(runs, rounds, key=lambda part: _t(1 - ALPHA / 2, part[1]) * part[0])
+    error, df = max(runs, rounds, key=lambda part: student_t(part[1]) * part[0])
     p = 2 * float(_special().stdtr(df, -abs(mean) / error))
-    half = _t(1 - ALPHA / 2, df) * error
-    return Change(mean, half, half, p, _needed(error, df))
+    half = student_t(df) * error
+    return Change(mean, half, half, p, change_needed(error, df))
 
 
 def rate_difference(base: tuple[int, int], new: tuple[int, int]) -> tuple[float, float]:
@@ -118,8 +118,6 @@ def _welch(base: Logs, new: Logs, between: float = 0.0) -> tuple[float, float]:
     """
     parts = [(variance(logs) * (between + 1 / len(logs)), len(logs) - 1) for logs in (base, new)]
     total = sum(part for part, _ in parts)
-    if not total:
-        return 0.0, 1.0
     return math.sqrt(total), total**2 / sum(part**2 / df for part, df in parts)
 
 
@@ -148,14 +146,6 @@ def _deals(total: int, chosen: int) -> tuple[list[_Deal], bool]:
         return [operator.itemgetter(*deal) for deal in itertools.combinations(places, chosen)], True
     sample = random.Random(0).sample
     return [operator.itemgetter(*sample(places, chosen)) for _ in range(_DRAWS)], False
-
-
-def _needed(error: float, df: float) -> float:
-    return (_t(1 - ALPHA / 2, df) + _t(POWER, df)) * error
-
-
-def _t(probability: float, df: float) -> float:
-    return float(_special().stdtrit(df, probability))
 
 
 def _special() -> Any:

@@ -6,25 +6,15 @@ from pathlib import Path
 from typing import Any, Final
 
 from reports import capacity
+from reports.against import against_baseline
 from reports.arms import arm_numbers, unsampled
-from reports.baseline import identity, of_arm
-from reports.compare import Outcome, compare_runs
-from reports.document import (
-    ArmNumbers,
-    Capacity,
-    Comparison,
-    Failure,
-    GateResult,
-    Generator,
-    Report,
-)
+from reports.document import Capacity, Comparison, Failure, GateResult, Generator, Report
 from reports.drops import with_drops
 from reports.groups import CALL
 from reports.journal import AnyRecord, JournalError, SampleRecord, read
 from reports.levels import Level, by_level, judge_levels
 from reports.metrics import COMPARED, Evidence, Totals, paired
 from reports.notes import notes
-from reports.run_numbers import RunNumbers
 from reports.samples import FAILED, HARNESS_ERROR
 from reports.statistics import compare, holm
 from reports.tally import RunTally, fold
@@ -61,14 +51,14 @@ def build(records: Iterable[AnyRecord]) -> Report:
     asked = _gates(tally)
     capacities = capacity.capacities(tally, asked)
     levels = {arm: by_level(tally, arm, by_turn) for arm in tally.arms}
-    gates = _judged(asked, evidence, levels, capacities)
+    gates = list(_judged(asked, evidence, levels, capacities))
     lost = [note.node or note.text for note in tally.notes if note.code == "worker_lost"]
     arms = {
         arm: arm_numbers(tally, arm, what.totals, by_turn, capacities.get(arm))
         for arm, what in evidence.items()
     }
     environment = _environment(tally)
-    compared = _against_baseline(tally, arms, environment)
+    compared = against_baseline(tally, arms, environment)
     decision = decide(
         Facts(
             gates=gates,
@@ -103,24 +93,12 @@ def build(records: Iterable[AnyRecord]) -> Report:
         timeline=tally.timeline.points(),
         resources=tally.resources.points(),
         failures=_failures(tally, evidence),
-        notes=[*capacity.remarks(capacities, asked), *notes(tally, evidence), *compared.notes],
+        notes=[
+            *capacity.remarks(capacities, asked),
+            *notes(tally, evidence),
+            *compared.notes,
+        ],
     )
-
-
-def _judged(
-    asked: Iterable[Gate],
-    evidence: Mapping[str, Evidence],
-    levels: Mapping[str, Mapping[Level, Evidence]],
-    capacities: Mapping[str, Capacity],
-) -> list[GateResult]:
-    """Judge the gates; those that a search for the capacity held at every rate are not judged."""
-    return [
-        capacity.judge(gate, capacities)
-        if gate.metric == capacity.METRIC
-        else judge_levels(gate, evidence, levels)
-        for gate in asked
-        if gate.metric == capacity.METRIC or not capacities
-    ]
 
 
 def _environment(tally: RunTally) -> dict[str, Any]:
@@ -129,25 +107,18 @@ def _environment(tally: RunTally) -> dict[str, Any]:
     return {"seed": run.seed, "load": run.load, **workload, **run.environment}
 
 
-def _against_baseline(
-    tally: RunTally, arms: Mapping[str, ArmNumbers], environment: Mapping[str, Any]
-) -> Outcome:
-    """Compare with the earlier runs that the journal holds; not what was cut off."""
-    run, baseline = tally.run, tally.baseline
-    if baseline is None:
-        return Outcome([], [])
-    if not tally.complete:
-        return Outcome([], ["Not compared with the baseline: the run was cut off."])
-    protocols = {name: arm.protocol for name, arm in arms.items()}
-    new = RunNumbers(
-        run_id=run.run_id,
-        started=run.started,
-        verdict="",
-        complete=True,
-        identity=identity(run.scenario, run.workload, run.load, environment, protocols),
-        arms={name: of_arm(arm) for name, arm in arms.items()},
-    )
-    return compare_runs(baseline.runs, new, baseline.tolerance)
+def _judged(
+    asked: Iterable[Gate],
+    evidence: Mapping[str, Evidence],
+    levels: Mapping[str, Mapping[Level, Evidence]],
+    capacities: Mapping[str, Capacity],
+) -> Iterator[GateResult]:
+    """Judge the gates; in a search only those on the capacity, for its trials make up the rest."""
+    for gate in asked:
+        if gate.metric == capacity.METRIC:
+            yield capacity.judge(gate, capacities)
+        elif not capacities:
+            yield judge_levels(gate, evidence, levels)
 
 
 def _gates(tally: RunTally) -> list[Gate]:

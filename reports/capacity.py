@@ -16,6 +16,10 @@ from reports.verdict import SearchFacts
 from scenarios.gates import Gate
 
 METRIC: Final = "capacity"
+_NO_CHANCE: Final = (
+    "The interval is that of the two searches: between rates that held every time and rates that "
+    "broke every time. Nothing was drawn at random, so that there is no p."
+)
 _MORE_PROCESSES: Final = "Use more processes (--processes) or workers."
 
 
@@ -73,20 +77,17 @@ def ratios(found: Mapping[str, Capacity], base: str) -> list[Comparison]:
 
 def _ratio(arm: str, one: Capacity, versus: str, other: Capacity) -> Comparison:
     low, high = _ratio_ends(one, other)
-    known = bool(one.rate_per_s and other.rate_per_s)
-    warning = (
-        "The interval is that of the two searches: between rates that held every time and rates "
-        "that broke every time. Nothing was drawn at random, so that there is no p."
-    )
+    vague = [name for name, found in ((arm, one), (versus, other)) if found.outcome != "knee"]
+    ratio = None if vague else (one.rate_per_s or 0.0) / (other.rate_per_s or math.inf)
     return Comparison(
         metric=METRIC,
         arm=arm,
         versus=versus,
-        ratio=one.rate_per_s / other.rate_per_s if one.rate_per_s and other.rate_per_s else None,
-        ci95=(low, high) if known and low > 0 and math.isfinite(high) else None,
+        ratio=ratio,
+        ci95=(low, high) if ratio is not None and low > 0 and math.isfinite(high) else None,
         p_value=None,
         effect_needed=None,
-        warnings=[warning],
+        warnings=[f"The capacity of {vague[0]} was not found: no ratio." if vague else _NO_CHANCE],
     )
 
 
@@ -167,7 +168,7 @@ def sentence(arm: str, found: Capacity) -> str:
     span = between(*_ends(found))
     return (
         f"The search on {arm} did not come to its end; as far as it got, the capacity is {span}. "
-        "Give it more trials (load.rounds)."
+        "It was stopped, or needs more trials (load.rounds)."
     )
 
 

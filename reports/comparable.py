@@ -8,7 +8,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from reports.run_numbers import Identity
+from reports.trial import is_search
 
+_SEARCHED = (
+    "a search for the capacity has rounds of different rates, which are not compared with those of "
+    "another run; hold it to a number instead, with a gate like mcp.capacity >= 100/s"
+)
 AGAIN = "make the base again with this version of mcp-perf"
 
 
@@ -17,11 +22,16 @@ def differences(base: Identity, new: Identity) -> list[str]:
 
     An arm that only one of them has makes no difference here: it cannot pass, and is told of there.
     """
+    if is_search(base.load) or is_search(new.load):
+        return [f"load: {_SEARCHED}"]
     if base.scenario != new.scenario:
         return [_differs("scenario", base.scenario, new.scenario)]
     for which, run in (("base", base), ("new run", new)):
         if not run.workload:
             return [f"workload: the {which} does not say what it did (an older journal); {AGAIN}"]
+    if "breakpoint" in (base.load.get("shape"), new.load.get("shape")):
+        hint = "hold the capacity against a gate"
+        return [f"load.shape: a breakpoint has no rounds under one and the same load; {hint}"]
     found = [
         _differs(f"workload: what the arm {arm} does", digest, new.workload[arm])
         for arm, digest in base.workload.items()

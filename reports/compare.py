@@ -267,7 +267,8 @@ def _verdict(metric: _Metric, change: Change, rounds: int | None) -> _Finding:
     # What slows the machine slows the control, too: only alone, an arm has to be guarded.
     guarded = low if metric.versus else worse - change.guard
     if high <= limit:
-        return _Finding("PASS", "", change)
+        beyond = _beyond(metric)
+        return _Finding("INCONCLUSIVE" if beyond else "PASS", beyond, change)
     bound = show(math.exp(metric.sign * limit), "x")
     ends = sorted(math.exp(metric.sign * end) for end in (low, high))
     between = f"between {show(ends[0], 'x')} and {show(ends[1], 'x')} (95 %)"
@@ -280,14 +281,27 @@ def _verdict(metric: _Metric, change: Change, rounds: int | None) -> _Finding:
             change,
         )
     if low > limit:
-        numbers = ""
-        if metric.before is not None and metric.after is not None:
-            was, now = (show(value, metric.unit) for value in (metric.before, metric.after))
-            numbers = f" ({metric.name} was {was}, is {now})"
-        return _Finding("FAIL", f"{said}; the tolerance ends at {bound}{numbers}.", change)
+        was, now = (show(value or 0.0, metric.unit) for value in (metric.before, metric.after))
+        numbers = f"({metric.name} was {was}, is {now})"
+        return _Finding("FAIL", f"{said}; the tolerance ends at {bound} {numbers}.", change)
     advice = _advice(rounds, (low, high), worse, limit)
     return _Finding(
         "INCONCLUSIVE", f"{said}; {bound} is neither shown nor excluded. {advice}", change
+    )
+
+
+def _beyond(metric: _Metric) -> str:
+    """Say why a time that seems as good may not be; empty when nothing speaks against it."""
+    now = metric.new[metric.arm]
+    parts = [arms[metric.arm] for arms in metric.base]
+    planned = sum(part.planned for part in parts)
+    before = sum(part.dropped for part in parts) / planned if planned else 0.0
+    if metric.unit != "ms" or not now.dropped or now.dropped / now.planned <= before:
+        return ""
+    return (
+        f"{now.dropped} of {now.planned} arrivals of {metric.arm} were dropped, more than in the "
+        f"base, and have no latency: {metric.name} over all of them is longer than what was "
+        "measured."
     )
 
 
@@ -305,8 +319,6 @@ def _errors(metric: _Metric) -> _Finding:
     parts = [arms[metric.arm] for arms in metric.base]
     base = sum(part.failed for part in parts), sum(part.ended for part in parts)
     new = metric.new[metric.arm].failed, metric.new[metric.arm].ended
-    if not new[0] and not base[0]:
-        return _Finding("PASS")
     low, high = rate_difference(base, new)
     before = base[0] / base[1]
     margin = metric.tolerance * before

@@ -18,6 +18,9 @@ class ArmRounds(msgspec.Struct, frozen=True, kw_only=True):
     calls: int
     ended: int
     failed: int
+    planned: int
+    dropped: int
+    """Arrivals of an open load that never began: they have no latency."""
     journeys: int
     """Those with every step ok."""
     steps: list[str]

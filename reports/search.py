@@ -1,7 +1,7 @@
 """The search for the highest rate that a target holds, as a pure function of what was tried.
 
-Rates double until one breaks, then the middle of the bracket (on a log scale) is tried until its
-ends are at most 5 % apart, then both ends are tried again until each has three trials. A rate is
+Rates double until one breaks, and breaks again. Then the middle of the bracket (on a log scale) is
+tried until its ends are at most 5 % apart, and both ends until each has three trials. A rate is
 taken to hold or to break so that the fewest trials contradict: a trial that was wrong by chance is
 outvoted, and the search goes on where it should have.
 """
@@ -102,6 +102,8 @@ def _wanted(within: Range, trials: Sequence[Trial]) -> float | None:
     if not trials:
         return within.first
     low, high = _bracket(trials)
+    if high is not None and sum(bool(trial.broke_by) for trial in trials) == 1:
+        return high  # a hiccup, perhaps; to find that out later would take many trials
     if high is None and low is not None and low < within.highest:
         return min(2 * low, within.highest)
     if low is None and high is not None and high > within.lowest:

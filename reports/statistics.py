@@ -128,7 +128,12 @@ def effect_needed(logs: Sequence[float]) -> float:
     """
     df = len(logs) - 1
     error = stdev(logs) / math.sqrt(len(logs))
-    return math.exp((student_t(df) + _t(POWER, df)) * error)
+    return math.exp(change_needed(error, df))
+
+
+def change_needed(error: float, df: float) -> float:
+    """Return the smallest change that 80 % of intervals with this standard error tell from 0."""
+    return (student_t(df) + _t(POWER, df)) * error
 
 
 def sign_flip_p(differences: Sequence[float], seed: int = 0) -> float:

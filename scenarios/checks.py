@@ -12,7 +12,7 @@ from scenarios.draft import Draft, DraftArm, DraftJourney
 from scenarios.generators import BUILTINS, compile_generators, compile_one
 from scenarios.layout import mapping
 from scenarios.load import BREAKPOINT
-from scenarios.model import HTTP_VERBS
+from scenarios.model import HTTP_VERBS, MCP_ACTIONS
 from scenarios.names import lookups, step_lookups, unknown, unknown_in_steps
 from scenarios.paths import inside
 from scenarios.problems import Finding, Path
@@ -57,6 +57,7 @@ def _arm(draft: Draft, path: Path, arm: DraftArm) -> Iterator[Finding]:
     yield from _constants(draft, (*path, "vars"), arm.keys.get("vars"))
     yield from _constants(draft, (*path, "headers"), arm.keys.get("headers"))
     yield from _headers(draft, (*path, "headers"), mapping(arm.keys, "headers"))
+    yield from _constants(draft, (*path, "auth"), arm.keys.get("auth"))
     ca = mapping(arm.keys, "tls").get("ca")
     if isinstance(ca, str):
         try:
@@ -102,9 +103,10 @@ def _unknown_in_template(
 
 def _action(name: str, arm: DraftArm, path: Path, step: Mapping[str, Any]) -> Iterator[Finding]:
     """Check that a step's action is one that its arm can do."""
-    if arm.kind == "http" and "call" in step:
-        message = f"call is for mcp arms, and {name!r} is an http arm"
-        yield Finding((*path, "call"), message, f"write {one_of(HTTP_VERBS)}")
+    for action in MCP_ACTIONS:
+        if arm.kind == "http" and action in step:
+            message = f"{action} is for mcp arms, and {name!r} is an http arm"
+            yield Finding((*path, action), message, f"write {one_of(HTTP_VERBS)}")
     for verb in HTTP_VERBS:
         if arm.kind == "mcp" and verb in step:
             message = f"{verb} is for http arms, and {name!r} is an mcp arm"

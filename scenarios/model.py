@@ -9,6 +9,7 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, Field, InstanceOf, model_validator
 
 from scenarios import gates, syntax
+from scenarios.dialog import Answers, Auth, Complete, uri
 from scenarios.load import Load
 from scenarios.part import Flag, Fraction, Part, Positive, PositiveSeconds, Whole
 from scenarios.resources import Resources, whose
@@ -23,8 +24,13 @@ Gate = gates.Gate
 Protocol = Literal["auto", "2026-07-28", "2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05"]
 
 HTTP_VERBS: Final = ("get", "post", "put", "patch", "delete")
-ACTIONS: Final = ("call", *HTTP_VERBS, "wait")
+MCP_ACTIONS: Final = ("call", "read", "prompt", "list", "complete", "ping")
+ACTIONS: Final = (*MCP_ACTIONS, *HTTP_VERBS, "wait")
 _HTTP_ONLY: Final = ("query", "form", "json_", "headers")
+_CALLS_ONLY: Final = ("save", "expect", "on_error", "timeout")
+_ARGUMENTS: Final = ("call", "prompt")
+_ANSWERED: Final = ("call", "read", "prompt")
+_LISTS: Final = {"templates": "resources/templates/list"}
 
 
 class Tls(Part):
@@ -52,6 +58,7 @@ class Arm(Part):
     tls: Tls = Tls()
     vars: Variables = Field(default_factory=dict)
     resources: Annotated[InstanceOf[Resources], BeforeValidator(whose)] = Resources()
+    auth: Auth | None = None
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -60,6 +67,11 @@ class Arm(Part):
             raise InputError(f"an arm with {what}", "write one of http: URL or mcp: URL")
         if self.kind == "http" and "protocol" in self.model_fields_set:
             raise InputError("protocol is for mcp arms only", "remove protocol, or write mcp: URL")
+        if self.kind == "http" and self.auth is not None:
+            hint = "write headers: {Authorization: …} for an http arm"
+            raise InputError("auth is for mcp arms only", hint)
+        if self.auth is not None and "authorization" in map(str.lower, self.headers):
+            raise InputError("auth and an Authorization header", "keep one of them")
         return self
 
     @property
@@ -99,6 +111,11 @@ class Step(Part):
     """One call (or one pause): exactly one action, what it sends, saves and expects."""
 
     call: Annotated[str, AfterValidator(syntax.tool)] | None = None
+    read: Annotated[str, AfterValidator(uri)] | None = None
+    prompt: Annotated[str, AfterValidator(syntax.tool)] | None = None
+    list: Literal["tools", "resources", "templates", "prompts"] | None = None
+    complete: Complete | None = None
+    ping: Literal[True] | None = None
     get: Annotated[str, AfterValidator(syntax.http_path)] | None = None
     post: Annotated[str, AfterValidator(syntax.http_path)] | None = None
     put: Annotated[str, AfterValidator(syntax.http_path)] | None = None
@@ -115,6 +132,8 @@ class Step(Part):
     expect: Expect = Expect()
     on_error: Literal["stop", "continue"] = "stop"
     timeout: PositiveSeconds | None = None
+    answers: Answers | None = None
+    cancel_after: PositiveSeconds | None = None
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -129,18 +148,25 @@ class Step(Part):
 
     def _check_fields(self, action: str) -> None:
         """Refuse what the action has no use for: nothing in a file is ignored."""
-        refused = {
-            "call": (_HTTP_ONLY, "HTTP steps"),
-            "wait": ((*_HTTP_ONLY, "arguments", "save", "expect", "on_error", "timeout"), "calls"),
-        }.get(action, (("arguments",), "call steps"))
-        for name in sorted(self.model_fields_set & set(refused[0])):
-            key = name.rstrip("_")
-            raise InputError(f"{key} is for {refused[1]}, not for {action}", f"remove {key}")
-        if action == "call" and self.expect.status:
+        for names, actions, whom in (
+            (_HTTP_ONLY, HTTP_VERBS, "HTTP steps"),
+            (("arguments",), _ARGUMENTS, "call and prompt steps"),
+            (("answers",), _ANSWERED, "call, read and prompt steps"),
+            (("cancel_after",), ("call",), "call steps"),
+            (_CALLS_ONLY, (*MCP_ACTIONS, *HTTP_VERBS), "calls"),
+        ):
+            for name in sorted(self.model_fields_set & set(names)) if action not in actions else ():
+                key = name.rstrip("_")
+                raise InputError(f"{key} is for {whom}, not for {action}", f"remove {key}")
+        if action in MCP_ACTIONS and self.expect.status:
             hint = "write class: ok, tool_error or rpc_error"
-            raise InputError("expect.status is for HTTP steps, not for call", hint)
+            raise InputError(f"expect.status is for HTTP steps, not for {action}", hint)
         if action in HTTP_VERBS and self.expect.class_:
             raise InputError(f"expect.class is for call, not for {action}", "write status: 409")
+        if self.cancel_after is not None and self.model_fields_set & {"save", "expect", "timeout"}:
+            raise InputError(
+                "a call that is cancelled has no result", "remove save, expect and timeout"
+            )
 
     def _check_body(self, action: str) -> None:
         bodies = sorted(self.model_fields_set & {"form", "json_"})
@@ -167,9 +193,16 @@ class Step(Part):
         """What the step is called in every report; lookups in a path are left as written."""
         if self.name:
             return self.name
-        if self.action == "call":
-            return f"tools/call {self.subject}"
-        return "wait" if self.action == "wait" else f"{self.action.upper()} {self.subject}"
+        fixed = {
+            "call": f"tools/call {self.call}",
+            "read": f"resources/read {self.read}",
+            "prompt": f"prompts/get {self.prompt}",
+            "list": _LISTS.get(str(self.list), f"{self.list}/list"),
+            "complete": "completion/complete",
+        }
+        if self.action in HTTP_VERBS:
+            return f"{self.action.upper()} {self.subject}"
+        return fixed.get(self.action, self.action)
 
 
 class Journey(Part):
@@ -178,6 +211,7 @@ class Journey(Part):
     weight: Positive = 1.0
     with_: dict[Identifier, Any] = Field(default_factory=dict, alias="with")
     tags: tuple[str, ...] = ()
+    answers: Answers | None = None
     steps: dict[str, Annotated[tuple[Step, ...], Field(min_length=1)]]
     """Arm -> its steps; the file's common list stands here once per arm that has no other."""
 

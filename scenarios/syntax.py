@@ -10,7 +10,7 @@ from scenarios.templates import NAME
 from scenarios.units import seconds
 from scenarios.wording import InputError, one_of, quote
 
-JOURNEY_KEYS: Final = ("weight", "with", "tags", "steps")
+JOURNEY_KEYS: Final = ("weight", "with", "tags", "answers", "steps")
 """What a journey holds beside one list of steps per arm; no arm may be called so."""
 
 _SCENARIO = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")

@@ -89,7 +89,7 @@ class Page:
 
     def runs(self):
         """Return the folders of the runs so far, the last one at the end."""
-        folders = (self.folder / "reports" / "out").glob("*")
+        folders = (self.folder / "reports" / "out").glob("*/")
         return sorted(folders, key=lambda folder: folder.stat().st_mtime_ns)
 
     def wait_for_run(self, before):

@@ -202,6 +202,12 @@ class Connection:
                 self._socket.close()
             self._socket = None
 
+    def abort(self) -> None:
+        """End a read that another thread is in; that thread closes the connection."""
+        if self._socket is not None:
+            with contextlib.suppress(OSError):
+                self._socket.shutdown(socket.SHUT_RDWR)
+
     def _open(self, timeout_s: float) -> None:
         origin = self.origin
         self.reader = ResponseReader(self.reader.limit)  # nothing of an earlier reply stays

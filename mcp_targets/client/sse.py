@@ -1,14 +1,14 @@
 """Server-sent events without I/O: bytes in, the data of message events out.
 
 After the WHATWG HTML standard, section 9.2.6 "Interpreting an event stream", as far as MCP uses
-it: comments, names and unknown fields are skipped; a line ends with CR, LF or CRLF.
+it: comments and unknown fields are skipped; a line ends with CR, LF or CRLF.
 """
 
 
 class EventDecoder:
     """Decode one stream, fed in pieces of any size."""
 
-    __slots__ = ("_data", "_name", "_pieces", "_skip_lf", "_started")
+    __slots__ = ("_data", "_id", "_name", "_pieces", "_skip_lf", "_started", "last_id", "retry_ms")
 
     def __init__(self) -> None:
         self._pieces: list[bytes] = []
@@ -17,6 +17,11 @@ class EventDecoder:
         self._name = b""
         self._skip_lf = False
         self._started = False
+        self._id = b""
+        self.last_id = b""
+        """Of the last whole event, where the stream can be resumed."""
+        self.retry_ms: int | None = None
+        """How long to wait before resuming it, if the server said so."""
 
     def feed(self, chunk: bytes) -> list[bytes]:
         """Return the data of the message events that this piece completes."""
@@ -55,6 +60,7 @@ class EventDecoder:
                 events.append(b"\n".join(self._data))
             self._data = []
             self._name = b""
+            self.last_id = self._id
             return
         field, _, value = line.partition(b":")
         if value[:1] == b" ":
@@ -63,3 +69,7 @@ class EventDecoder:
             self._data.append(value)
         elif field == b"event":
             self._name = value
+        elif field == b"id" and b"\0" not in value:
+            self._id = value
+        elif field == b"retry" and value.isdigit():
+            self.retry_ms = int(value[:9])

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
+from mcp_targets.client.errors import ReadError
+
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 """RFC 9110, section 5.6.2."""
 _ANNOTATION: Final = "x-mcp-header"
@@ -37,6 +39,27 @@ def read_tool(raw: dict[str, Any]) -> Tool:
         raise InvalidAnnotation(f"{name}: two arguments share one header")
     output = raw.get("outputSchema")
     return Tool(name, schema, found, output if isinstance(output, dict) else None)
+
+
+def read_tools(listed: Any, *, modern: bool) -> dict[str, Tool]:
+    """Read one page of `tools/list`. Raises ReadError when it is not one.
+
+    2026-07-28 has clients leave out a tool whose annotation is invalid; before, there were none.
+    """
+    if not isinstance(listed, list):
+        raise ReadError("tools/list: the result has no list of tools")
+    tools = {}
+    for raw in listed:
+        try:
+            tool = read_tool(raw if isinstance(raw, dict) else {})
+        except InvalidAnnotation:
+            if modern:
+                continue
+            tool = Tool(raw["name"], raw["inputSchema"])
+        except ValueError as error:
+            raise ReadError(f"tools/list: {error}") from error
+        tools[tool.name] = tool
+    return tools
 
 
 def _header_params(

@@ -42,7 +42,7 @@ def slope(line: Line) -> str:
 
 
 def _per_cent(factor: float) -> str:
-    return f"{100 * (factor - 1):+.2g} %"
+    return f"{100 * (factor - 1):+.3g} %"
 
 
 def _chart(name: str, line: Line) -> str:

@@ -80,11 +80,14 @@ def test_the_highest_rate_is_the_one_that_held(interval, fine, found):
         (1000, "PASS", True, "1000 at 1.50 ms lag (p99)"),
         (30, "PASS", False, "30 at 1.50 ms lag (p99)"),
         (30, "INVALID", False, "fewer than 30"),
+        (1000, "lagging", False, "fewer than 1000"),
+        (1000, "unknown", False, "fewer than 1000"),
     ],
 )
 def test_users_are_in_sight_as_long_as_the_run_is_valid(users, verdict, fine, found):
     """A run whose generator was saturated shows that there were too many."""
-    report = {"verdict": verdict, "generator": {"loop_lag_p99_ms": 1.5}}
+    lag = {"lagging": 5.1, "unknown": None}.get(verdict, 1.5)
+    report = {"verdict": verdict, "generator": {"loop_lag_p99_ms": lag}}
     finding = findings.concurrency(users, report)
     assert (finding.fine, finding.found) == (fine, found)
 

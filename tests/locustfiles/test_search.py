@@ -75,7 +75,7 @@ def test_turns_are_numbered_without_a_gap_and_arms_alternate_in_mirrored_order()
         by_round.setdefault(turn.round, "")
         by_round[turn.round] += turn.arm
     assert [by_round[number] for number in range(1, 8)] == [
-        "abc", "cba", "abc", "cba", "abc", "ba", "ab",
+        "abc", "cba", "abc", "cba", "abc", "cba", "ab",
     ]  # fmt: skip
     assert {turn.seconds for turn in rounds} == {3.0}
 

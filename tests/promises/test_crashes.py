@@ -23,8 +23,8 @@ Round = virtual["Round"]
 KILLS = 20
 AT_ONCE = 4
 """So many runs side by side, each with an echo system of its own."""
-USERS = 2
-DELAY_S = 0.005
+USERS = 4
+DELAY_S = 0.02
 MOST_PER_S = USERS / DELAY_S
 """More calls than this the users cannot make in a second, because each waits for its answer."""
 LONGEST_S = 4.0
@@ -35,7 +35,7 @@ name: killed
 title: A run that is killed
 arms: {mcp: {mcp: "BASE/mcp"}}
 journeys: {one: {steps: [{call: echo, arguments: {message: hi}}]}}
-load: {users: 2, rounds: 60, round: 700ms, warmup: 500ms}
+load: {users: 4, rounds: 60, round: 3s, warmup: 500ms}
 """
 
 

@@ -9,6 +9,8 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 
+from locustfiles._refusal import Refusal
+
 ROOT = Path(__file__).parents[2]
 ENV = 'canary/of "the" env+0a1b2c'
 """With signs that JSON, URLs and base64 each write in their own way."""
@@ -152,6 +154,13 @@ def test_promise_24_no_refusal_shows_a_secret(path, echo, scenario, secretive, r
     ended = run_cli(*argv, env=secretive)
     assert ended.code in (104, 108), ended.output
     assert leaks(ended.stdout + ended.stderr) == []
+
+
+def test_promise_24_a_refusal_is_clean_wherever_it_is_shown():
+    """Its lines go to the log, and as they are to the page that started the run."""
+    refusal = Refusal(108, [f"mcp: cannot reach http://a:{USER}@host/?token={URL}"])
+    assert refusal.lines == ["mcp: cannot reach http://[redacted]@host/?token=[redacted]"]
+    assert leaks(str(refusal)) == []
 
 
 @pytest.mark.e2e

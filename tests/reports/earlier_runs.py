@@ -36,6 +36,8 @@ def rounds(slowness: Sequence[float], **changes: Any) -> ArmRounds:
         "calls": 1000,
         "ended": 1000,
         "failed": 0,
+        "planned": 1000,
+        "dropped": 0,
         "journeys": 1000,
         "steps": ["tools/call echo"],
     }

@@ -55,6 +55,13 @@ def test_the_number_of_rounds_and_their_order_are_no_part_of_the_load():
     assert identity.versions["protocol of mcp"] == "x"
 
 
+@pytest.mark.parametrize("shape", ["ramp", "step", "spike", "stages"])
+def test_the_number_of_rounds_is_part_of_a_load_that_changes(shape):
+    """There it says which levels there are."""
+    load = IDENTITY["load"] | {"shape": shape}
+    assert numbers(load=load).identity.load["rounds"] == 6
+
+
 def test_a_baseline_is_read_as_it_was_written(tmp_path):
     """Nothing is lost in the file, whose folder is made; its schema is named first."""
     path = tmp_path / "new" / "echo.json"

@@ -53,6 +53,19 @@ def test_runs_that_differ_widen_the_interval_and_never_narrow_it():
     assert between_runs(loud, new, 0.0).half > 5 * between_runs(quiet, new, 0.0).half
 
 
+def test_the_spread_between_runs_counts_however_many_rounds_they_have():
+    """Forty rounds know their own run well, and nothing of the next."""
+    shape = [0.001 * (i % 5) for i in range(40)]
+    runs = [[x + shift for x in shape] for shift in (0.0, 0.1, -0.1, 0.05)]
+    every = [x for run in runs for x in run]
+    assert between_runs(runs, shape, 0.0).half > 2 * between_rounds(every, shape).half
+    spread = stats.tstd([0.0, 0.1, -0.1, 0.05])
+    within = stats.tvar(shape) / 40
+    square = (3 * spread**2 + 4 * within) / 7
+    expected = stats.t.ppf(0.975, 7) * math.sqrt(square * (1 + 1 / 4))
+    assert between_runs(runs, shape, 0.0).half == pytest.approx(expected)
+
+
 def test_few_runs_are_not_trusted_about_their_own_spread():
     """Three runs that agree by chance leave the usual spread in the interval."""
     alike = [[0.0, 0.001, 0.002, 0.003]] * 3

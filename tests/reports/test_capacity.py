@@ -149,6 +149,13 @@ def test_an_arm_without_a_capacity_has_no_ratio():
     report = run(control=Server(4.0, 1), mcp=Server(0.04, 4))
     [one] = report.comparisons
     assert (one.ratio, one.ci95) == (None, None)
+    assert one.warnings == ["The capacity of control was not found: no ratio."]
+
+
+def test_a_bound_is_no_capacity_to_form_a_ratio_of():
+    """Two arms that held all that was asked for are not therefore equal."""
+    [one] = run(control=Server(0.001, 8), mcp=Server(0.002, 8)).comparisons
+    assert (one.ratio, one.ci95) == (None, None)
 
 
 def test_a_target_that_holds_nothing_fails():

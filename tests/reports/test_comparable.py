@@ -28,6 +28,10 @@ def test_equal_runs_can_be_compared():
         ({"load": {"users": 8, "round_s": 5.0}}, "load.users: 4 in the base, 8 now"),
         ({"load": {"users": 4}}, "load.round_s: 5.0 in the base, nothing now"),
         (
+            {"load": {"users": 4, "round_s": 5.0, "shape": "breakpoint"}},
+            "load.shape: a breakpoint has no rounds under one and the same load",
+        ),
+        (
             {"machine": {"cpu": "slow", "cores": 2, "os": "Linux"}},
             "machine.cpu: fast in the base, slow now",
         ),
@@ -37,6 +41,17 @@ def test_what_differs_is_named_with_both_values(changes, said):
     """Another scenario, work, load or machine is refused."""
     [line] = differences(identity(), identity(**changes))
     assert line.startswith(said)
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_searches_for_the_capacity_are_not_compared_round_by_round(which):
+    """Their rounds have different rates; what to write instead is said."""
+    runs = [identity(), identity(load={"shape": "breakpoint"})]
+    [line] = differences(runs[which], runs[1 - which])
+    assert line.startswith("load: a search for the capacity")
+    assert "mcp.capacity >= 100/s" in line
+    alike = identity(load={"shape": "breakpoint"})
+    assert differences(alike, alike) == [line]
 
 
 def test_all_that_differs_is_said_at_once():

@@ -73,6 +73,18 @@ def test_beside_a_control_the_machine_cancels():
     assert row("p95", before, after | {"mcp": rounds([5, 5.1, 4.9, 5])}).verdict == "FAIL"
 
 
+def test_beside_a_control_no_guard_is_needed():
+    """However uneven the machine, what both arms share is no noise of their ratio."""
+    shape = [1, 1.5, 0.8, 1.3, 0.7, 1.1]
+    even = [1, 1.01, 0.99, 1.02, 0.98, 1]
+    before = {
+        "control": rounds(shape),
+        "mcp": rounds([a * b for a, b in zip(shape, even, strict=True)]),
+    }
+    after = {"control": rounds(shape), "mcp": rounds([1.07 * a for a in shape])}
+    assert row("p95", before, after).verdict == "FAIL"
+
+
 def test_the_control_is_shown_not_judged_and_its_change_is_told():
     """With one base run nobody can tell the control's own change from that of the machine."""
     rng = random.Random(1)
@@ -174,6 +186,44 @@ def test_what_is_missing_never_passes(new, said):
     assert any(said in one.reason for one in found if one.verdict == "INCONCLUSIVE")
 
 
+@pytest.mark.parametrize(
+    ("before", "now", "p95", "throughput"),
+    [
+        ((0, 1000), (1, 1000), "INCONCLUSIVE", "PASS"),
+        ((50, 1000), (50, 1000), "PASS", "PASS"),
+        ((50, 1000), (10, 1000), "PASS", "PASS"),
+        ((0, 0), (10, 1000), "INCONCLUSIVE", "PASS"),
+    ],
+)
+def test_a_target_does_not_look_fast_by_dropping_arrivals(before, now, p95, throughput):
+    """Times of a run that drops more than the base cannot pass; what was done counts as ever."""
+    base, new = (
+        {"mcp": rounds(SHAPE, dropped=dropped, planned=planned)}
+        for dropped, planned in (before, now)
+    )
+    found = row("p95", base, new)
+    assert found.verdict == p95
+    assert row("throughput", base, new).verdict == throughput
+    if p95 == "INCONCLUSIVE":
+        assert f"{now[0]} of 1000 arrivals of mcp were dropped, more than in the" in found.reason
+
+
+def test_the_control_of_a_run_with_other_rounds_has_no_partners():
+    """Rounds that cannot be paired with the control's give no ratio."""
+    both = {"control": rounds(SHAPE), "mcp": rounds(SHAPE)}
+    odd = {"control": rounds(SHAPE[:3]), "mcp": rounds(SHAPE)}
+    found = row("p95", both, odd)
+    assert found.verdict == "INCONCLUSIVE"
+    assert found.reason.startswith("mcp.p95 by control has no value in some rounds (or of control)")
+
+
+def test_what_is_as_bad_as_is_tolerated_is_hardly_told():
+    """No number of rounds decides about a change that is the tolerance itself."""
+    base = {"mcp": rounds([1.0, 1.01, 0.99, 1.02])}
+    found = row("p50", base, {"mcp": rounds([1.05, 1.0605, 1.0395, 1.071])})
+    assert "more rounds will hardly tell" in found.reason
+
+
 def test_rounds_without_noise_show_nothing():
     """When every round is the same, certainty has no measure."""
     same = {"mcp": rounds([1.0] * 6)}
@@ -199,6 +249,14 @@ def test_a_base_without_numbers_passes_nothing():
 def test_nothing_compared_is_nothing_shown():
     """No row is no PASS."""
     assert verdict_of([]) == "INCONCLUSIVE"
+
+
+def test_one_regression_decides():
+    """Whatever the other metrics say."""
+    worse = rounds(SHAPE, failed=500)
+    found = compare_runs([run({"mcp": rounds(SHAPE)})], run({"mcp": worse}), 0.5).regressions
+    assert {one.verdict for one in found} == {"FAIL", "PASS"}
+    assert verdict_of(found) == "FAIL"
 
 
 def test_a_new_arm_is_told_of():

@@ -21,8 +21,13 @@ SHAPE = [1.0, 1.1, 0.9, 1.05]
 WRITERS = 4
 WRITE = """
 import sys
+import time
+from pathlib import Path
 from runpy import run_path
 from reports.history import append
+Path(f"{sys.argv[4]}/{sys.argv[3]}.ready").touch()
+while not Path(sys.argv[4], "go").exists():
+    time.sleep(0.001)
 earlier = run_path(sys.argv[1])
 for index in range(3):
     arm = earlier["rounds"]([1.0, 1.1, 0.9])
@@ -154,18 +159,20 @@ def test_runs_that_cannot_be_compared_are_in_other_groups(changes, tmp_path):
     assert one.group == same.group != other.group
 
 
-def test_writers_at_the_same_time_lose_nothing(store):
+def test_writers_at_the_same_time_lose_nothing(store, tmp_path, until):
     """Processes that end together, and meet an empty store, all get their runs in."""
     source = str(Path(__file__).with_name("earlier_runs.py"))
     writers = [
         subprocess.Popen(
-            [sys.executable, "-c", WRITE, source, store, str(number)],
+            [sys.executable, "-c", WRITE, source, store, str(number), str(tmp_path)],
             cwd=Path(__file__).parents[2],
             stderr=subprocess.PIPE,
             text=True,
         )
         for number in range(WRITERS)
     ]
+    until(lambda: len(list(tmp_path.glob("*.ready"))) == WRITERS, "the writers are not ready")
+    (tmp_path / "go").touch()
     said = [writer.communicate(timeout=60)[1] for writer in writers]
     assert [writer.returncode for writer in writers] == [0] * WRITERS, said
     found = points(store, metrics=[("mcp", "p50")])

@@ -50,23 +50,27 @@ def test_a_range_begins_low_but_with_enough_journeys(highest, trial_s, first, lo
         ("", 5),
         ("5+", 10),
         ("5+ 10+ 20+", 40),
-        ("5-", 2.5),
-        ("5- 2.5-", 4 / 3),  # not below what can be told
-        ("5- 2.5+", 3.54),
-        ("10+ 20-", 14.1),
-        ("10+ 20- 14.1+", 16.8),
+        ("5-", 5),  # a first break is tried again: it may be a hiccup
+        ("5- 5-", 2.5),
+        ("5- 5+", 5),
+        ("5- 5+ 5+", 10),
+        ("5- 5- 2.5-", 4 / 3),  # not below what can be told
+        ("5- 5- 2.5+", 3.54),
+        ("10+ 20-", 20),
+        ("10+ 20- 20-", 14.1),
+        ("10+ 20- 20- 14.1+", 16.8),
         ("6000+", 10_000),  # not beyond what was asked for
         ("10000+", 10_000),  # once more, and once again
         ("10000+ 10000+ 10000+", None),
-        ("100+ 105-", 100),  # near enough: now both ends until each has three trials
-        ("100+ 105- 100+", 105),
-        ("100+ 105- 100+ 105- 100+", 105),
+        ("100+ 105- 105-", 100),  # near enough: now both ends until each has three trials
+        ("100+ 105- 105- 100+", 100),
+        ("100+ 105- 105- 100+ 100+", 105),
         ("100+ 105- 100+ 105- 100+ 105-", None),
         ("100+ 105- 100+ 105- 100- 105-", None),  # two of three
-        ("100+ 105- 100+ 105+", 100),  # not yet decided
+        ("100+ 105- 105+", 105),  # not yet decided
         ("100+ 105- 100+ 105+ 105+", 210),  # it holds after all: beyond it nothing is known
         ("50+ 100+ 105- 100- 100-", 70.7),  # it breaks after all: the knee is further below
-        ("50+ 100- 80+ 90+ 95+ 98+ 100+ 100+", 200),  # a hiccup is outvoted
+        ("50+ 100- 100- 80+ 90+ 95+ 98+ 100+ 100+ 100+", 200),  # a hiccup is outvoted
     ],
 )
 def test_the_next_rate_follows_from_the_trials(trials, rate):

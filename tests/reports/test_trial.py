@@ -6,6 +6,7 @@ from runpy import run_path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from reports.journal import Health, Slice, TurnEnded, TurnStarted
 from reports.search import Range, conclude
@@ -67,6 +68,8 @@ def one_turn(
         ({"planned": 317}, [], ("throughput",)),
         ({"dropped": 3}, [], ()),
         ({"dropped": 4}, [], ("drops",)),
+        ({"dropped": 3}, ["mcp.p95 < 20ms"], ()),
+        ({"dropped": 3}, ["mcp.max < 20ms"], ("mcp.max < 20ms",)),  # theirs is not known
         ({"dropped": 50}, [], ("throughput", "drops")),
         ({"failed": 3}, [], ()),
         ({"failed": 4}, [], ("errors",)),
@@ -163,3 +166,46 @@ def test_the_capacity_of_a_queue_is_found(service_s, slots, seed):
     result = conclude(Range.of(2_500.0, 10.0, 40), [one.trial for one in found])
     assert result.outcome == "knee"
     assert 0.92 * server.capacity < result.rate < 1.08 * server.capacity
+
+
+@pytest.mark.parametrize(
+    ("times_ms", "gate", "holds"),
+    [
+        ([9.0] * 19 + [99.0], "mcp.p95 < 50ms", True),
+        ([9.0] * 18 + [99.0] * 2, "mcp.p95 < 50ms", False),
+        ([9.0] * 3 + [99.0], "mcp.p95 < 50ms", True),  # the slowest of four is no p95
+        ([9.0] * 2 + [99.0] * 2, "mcp.p95 < 50ms", False),
+        ([9.0] * 3 + [99.0], "mcp.journey_p99_9 < 50ms", True),
+        ([99.0], "mcp.p95 < 50ms", False),
+        ([9.0] * 3 + [99.0], "mcp.max < 50ms", False),
+    ],
+)
+def test_one_slow_call_of_a_few_is_no_percentile(times_ms, gate, holds):
+    """A percentile that none can lie beyond leaves out the slowest call; no other number does."""
+    [found] = judged(one_turn(times_ms, planned=len(times_ms)), [gate])
+    assert (gate not in found.trial.broke_by) is holds
+
+
+def test_what_a_journey_usually_takes_is_known_from_rates_that_held():
+    """A rate that broke says nothing of it: until one has held, the shortest journey counts."""
+    mixed = {"ok_ms": [10.0, *[500.0] * 249], "late_ms": [500.0] * 50, "drained_s": 0.5}
+    failing = one_turn([500.0] * 150, failed=150)
+    records = [*failing, *_renumbered(one_turn(**mixed)[1:])]
+    assert [one.trial.broke_by for one in judged(records)] == [("errors",), ("throughput",)]
+    holding = one_turn([500.0] * 300)
+    records = [*holding, *_renumbered(one_turn(**mixed)[1:])]
+    assert [one.trial.broke_by for one in judged(records)] == [(), ()]
+
+
+def _renumbered(records):
+    """Make the records those of the next turn."""
+    return [replace(record, turn=1) for record in records]
+
+
+def test_a_generator_that_works_hard_after_the_bell_kept_up():
+    """The processor's time of the drain is not that of the trial."""
+    records = one_turn([10.0] * 300, late_ms=[10.0])
+    busy = Health(cpu_s=30.0, wall_s=30.0)
+    hot = [replace(r, health=busy) if getattr(r, "draining", False) else r for r in records]
+    assert hot != records
+    assert not judged(hot)[0].trial.generator

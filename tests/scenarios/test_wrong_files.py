@@ -194,7 +194,7 @@ HTTP = [
     ("{post: /a, form: {x: {y: 1}}}", "x cannot be a mapping here", "a list of these"),
     ("{get: /a, query: {x: [[1]]}}", "x cannot be a list here", "a text"),
     ("{get: /a, query: {x: null}}", "x cannot be nothing here", "a text"),
-    ("{get: /a, arguments: {x: 1}}", "arguments is for call steps", "remove arguments"),
+    ("{get: /a, arguments: {x: 1}}", "arguments is for call and prompt steps", "remove arguments"),
     ("{get: /a, expect: {class: ok}}", "class is for call", "status: 409"),
     ("{get: /a, expect: {status: 99}}", "99 is not an HTTP status", "100 to 599"),
     ("{get: /a, expect: {status: ok}}", "'ok' is not a whole number", "20"),

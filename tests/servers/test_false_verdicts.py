@@ -210,3 +210,21 @@ def test_a_queue_in_the_server_is_part_of_the_latency(start_system, try_run):
     arm = document["arms"]["mcp"]
     assert (arm["planned"], arm["dropped"], arm["classes"]["ok"]) == (30, 0, 30)
     assert arm["latency_ms"]["max"] > 11_000  # the last waits for fourteen others in its slot
+
+
+def test_answers_that_are_crossed_between_callers_are_caught(start, try_run):
+    """Each answer is a good one, only somebody else's: HTTP 200, the right shape, and wrong."""
+    server = start("crossing_app.py")
+    text = (
+        HEAD + 'arms: {rest: {http: "URL"}}\n'
+        "journeys: {own: {with: {message: {template: '${user} no ${seq}'}}, steps: "
+        "[{get: /echo, query: {message: '${message}'},"
+        " expect: {equals: {message: '${message}'}}}]}}\n"
+        "gates: [rest.error_rate < 1%]\n"
+    )
+    ended, document = try_run(text, server.base)
+    arm = document["arms"]["rest"]
+    assert (ended.code, document["verdict"]) == (99, "FAIL"), ended.output
+    assert arm["classes"]["check_failed"] > 0
+    assert arm["classes"]["ok"] + arm["classes"]["check_failed"] == arm["calls"]
+    assert "expect message: found" in document["failures"][0]["example"]
