@@ -20,7 +20,9 @@ from reports.render import write_all
 from scenarios.gates import Gate
 
 FORMATS: Final = ("html", "json", "md")
-_OF_WHOLE_BLOCKS: Final = frozenset(("mean", "journey_mean", "throughput", "calls_per_s"))
+_OF_WHOLE_BLOCKS: Final = frozenset(
+    ("mean", "p50", "journey_mean", "journey_p50", "throughput", "calls_per_s")
+)
 _NO_NAME: Final = re.compile(r"[^\w.+-]+")
 
 
@@ -69,10 +71,13 @@ def file_name(benchmark: str) -> str:
 
 
 def too_fine(gates: Iterable[Gate], block: Mapping[str, int]) -> list[str]:
-    """Say which gates ask for percentiles of calls that were too short to be timed one by one."""
+    """Say which gates ask for the tail of calls that were too short to be timed one by one.
+
+    The median of such blocks is still one of means; their tail says nothing of that of the calls.
+    """
     return [
-        f"{gate.text}: {side} is so short that {block[side]} calls were timed together, which have "
-        f"no percentiles. Write a gate on the mean: {gate.text.replace(gate.metric, 'mean', 1)}"
+        f"{gate.text}: {side} is so short that {block[side]} calls were timed together, and what "
+        f"is rare among them was not seen. Write {gate.text.replace(gate.metric, 'p50', 1)}"
         for gate in gates
         for side in (gate.arm, gate.versus)
         if side and block[side] > 1 and gate.metric not in _OF_WHOLE_BLOCKS
