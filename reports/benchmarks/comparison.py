@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from reports.benchmarks.journal_records import Description, records
 from reports.benchmarks.turns import Measured
@@ -27,9 +27,13 @@ _NO_NAME: Final = re.compile(r"[^\w.+-]+")
 
 
 def describe(
-    benchmark: str, title: str, sides: Sequence[str], gates: Iterable[Gate]
+    benchmark: str,
+    title: str,
+    sides: Sequence[str],
+    gates: Iterable[Gate],
+    info: Mapping[str, Any],
 ) -> Description:
-    """Describe a comparison that is measured now."""
+    """Describe a comparison that is measured now; `info` stands among its circumstances."""
     now = datetime.now(UTC)
     return Description(
         benchmark=benchmark,
@@ -44,6 +48,7 @@ def describe(
             "pytest_benchmark": importlib.metadata.version("pytest-benchmark"),
             "cores": os.cpu_count(),
             "os": platform.platform(),
+            **info,
         },
     )
 

@@ -44,8 +44,9 @@ class SideBySide:
         """Call every side once, then measure them by turns; return what the first calls returned.
 
         Each side has `rounds` turns of at least `round_s` seconds. `info` goes, by side, into
-        pytest-benchmark's `extra_info`. Without benchmarking every side is called once, no more.
-        The test fails when a gate does not hold, or is not decided.
+        pytest-benchmark's `extra_info`, and what is in that of the test goes into all of them, and
+        into the report. Without benchmarking every side is called once, no more. The test fails
+        when a gate does not hold, or is not decided.
         """
         self._check(sides)
         # pytest-benchmark warns of a fixture that was not used, and refuses one that was.
@@ -98,7 +99,8 @@ class SideBySide:
         problems = too_fine(gates, measured.block)
         if self._entry and problems:
             pytest.fail(f"{self._entry.place}: {problems[0]}", pytrace=False)
-        about = describe(self._name, self._title, list(measured.block), gates)
+        info = self._benchmark.extra_info
+        about = describe(self._name, self._title, list(measured.block), gates, info)
         report = report_of(about, measured, self._folder)
         self._told(report)
         if report.verdict != "PASS":

@@ -17,7 +17,9 @@ from locustfiles._steps import Lane
 from locustfiles._targets import ArmTarget, reach_all
 from mcp_targets.client.mcp import McpClient
 from mcp_targets.rest import RestClient
+from mcp_targets.systems.catalog import SYSTEMS
 from mcp_targets.systems.launcher import Systems
+from mcp_targets.systems.upstream import provider
 from scenarios.loader import Loaded, find, load
 
 
@@ -25,6 +27,7 @@ from scenarios.loader import Loaded, find, load
 class Station:
     """One user of one arm, for one journey."""
 
+    system: str
     target: ArmTarget
     lane: Lane
     journey: Journey
@@ -49,6 +52,14 @@ def systems(tmp_path_factory) -> Iterator[Systems]:
     """Start each bundled system when it is first asked for."""
     with Systems(tmp_path_factory.mktemp("systems")) as systems:
         yield systems
+
+
+@pytest.fixture(scope="session")
+def simulated() -> Callable[[str], list[str]]:
+    """Say of a system, for the report, which providers are simulated in it."""
+    return lambda system: [
+        provider.describe(provider.load(name)) for name in SYSTEMS[system].simulates
+    ]
 
 
 @pytest.fixture(scope="session")
@@ -109,7 +120,9 @@ def _station(
         counter=_SEQUENCE.__next__,
     )
     fill = compiled.generators.for_user(user, _SEQUENCE.__next__)
-    return Station(target, lane, compiled, walk, fill)
+    address = loaded.scenario.arms[arm].address
+    system = address.removeprefix("system:").partition("/")[0]
+    return Station(system, target, lane, compiled, walk, fill)
 
 
 _SEQUENCE = itertools.count(1)

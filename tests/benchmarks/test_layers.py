@@ -74,9 +74,10 @@ def test_echo(tool, systems, benchmark, side_by_side):
 
 
 @pytest.mark.e2e
-def test_twilio(systems, benchmark, side_by_side):
+def test_twilio(systems, simulated, benchmark, side_by_side):
     """The tool that lists numbers: asked for directly, at the provider, and through the server."""
     benchmark.group = f"layers: twilio {LIST}"
+    benchmark.extra_info["simulated"] = simulated("twilio")
     upstream = systems.face("twilio/rest")
     rest = RestClient(Endpoint.of(upstream.url))
     mcp = McpClient(Endpoint.of(systems.face("twilio/mcp").url))
