@@ -20,7 +20,7 @@ import pytest
 import yaml
 
 from locustfiles import _cli, _options, _refusal
-from mcp_targets.client import eras, http1, mcp
+from mcp_targets.client import eras, http1, mcp, rounds
 from mcp_targets.client.exchange import DEFAULT_TIMEOUT_S
 from reports import verdict
 from reports.samples import CLASSES
