@@ -26,6 +26,7 @@ from locustfiles._steps import (
 )
 from locustfiles._targets import ArmTarget
 from mcp_targets.client.answers import Answers
+from mcp_targets.client.calls import PROGRESS_TOKEN
 from mcp_targets.client.calls import Request as McpRequest
 from mcp_targets.client.mcp import Call
 from mcp_targets.client.tools import Tool
@@ -94,7 +95,7 @@ class _ArmCompiler:
         kind = ToolStep if step.cancel_after is None else CancelledStep
         compiled = kind(
             track,
-            Call(tool, constant, answers=answers),
+            Call(tool, constant, answers=answers, meta=_meta(step)),
             # A call that was cancelled has no output.
             self._checks(step, None if step.cancel_after else output_check(tool, track)),
             arguments=arguments if constant is None else None,
@@ -122,7 +123,7 @@ class _ArmCompiler:
         constant = params.render(self._known) if known else None
         return RequestStep(
             self.recorder.track(self.target.arm, "call", step.label),
-            McpRequest(method, constant, answers=answers),
+            McpRequest(method, constant, answers=answers, meta=_meta(step)),
             self._checks(step),
             params=None if known else params,
             timeout_s=step.timeout,
@@ -214,6 +215,10 @@ def asked(step: Step) -> tuple[str, dict[str, Any]]:
             params["context"] = {"arguments": wanted.context}
         return "completion/complete", params
     return "ping", {}
+
+
+def _meta(step: Step) -> dict[str, Any]:
+    return {"progressToken": PROGRESS_TOKEN} if step.progress else {}
 
 
 def validator(tool: Tool) -> Validate:

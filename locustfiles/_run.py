@@ -143,6 +143,8 @@ class Run:
                 name: {
                     "target": target.url,
                     "protocol": target.version,
+                    "tools": len(target.tools or ()),
+                    "tools_list_bytes": target.tools_list_bytes,
                     "resources": prepared.resources[name].described(),
                 }
                 for name, target in prepared.targets.items()

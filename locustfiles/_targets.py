@@ -37,6 +37,7 @@ class ArmTarget:
     version: str = ""
     """The negotiated MCP protocol version; empty for `http`."""
     tools: Mapping[str, Tool] | None = None
+    tools_list_bytes: int = 0
     pids: Mapping[str, int] = field(default_factory=dict)
     """The processes of a bundled system that do this arm's work, by name."""
     script: Answers = SILENT
@@ -108,6 +109,7 @@ def reach(
         variables,
         negotiated,
         tools,
+        session.tools_list_bytes,
         script=script,
         credentials=token,
     )

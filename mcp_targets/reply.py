@@ -34,6 +34,12 @@ class Heard:
         self.longest_gap_ns = max(self.longest_gap_ns, now_ns - self.last_ns)
         self.last_ns = now_ns
 
+    def told(self, start_ns: int) -> str:
+        """Say how many came, when the first did, and how far apart they were at most."""
+        count = sum(self.counts.values())
+        text = f"{count} notifications, the first after {(self.first_ns - start_ns) / 1e6:.1f} ms"
+        return f"{text}, at most {self.longest_gap_ns / 1e6:.1f} ms apart" if count > 1 else text
+
 
 class Reply:
     """The end of one call.

@@ -1,10 +1,13 @@
 """An arm's numbers for the document: over all measured rounds, by step, journey and round."""
 
 from collections.abc import Mapping
+from typing import Any
 
+from reports.context import ESTIMATOR, tokens
 from reports.document import (
     ArmNumbers,
     Capacity,
+    ContextNumbers,
     Latency,
     Memory,
     ResourceNumbers,
@@ -47,6 +50,10 @@ def arm_numbers(
         planned=totals.planned,
         dropped=totals.dropped,
         warmup_calls=warmup,
+        setup=_setup(tally, arm),
+        context=_context(described, totals),
+        first_event_ms=latency(totals.event.all),
+        longest_gap_ms=latency(totals.gap.all),
         setup_calls=sum(n for (of_arm, _), n in tally.setup.items() if of_arm == arm),
         sessions_lost=_sessions_lost(tally, arm),
         bytes_in=calls.bytes_in,
@@ -64,6 +71,28 @@ def arm_numbers(
         rounds=[_round(turn, by_turn) for turn in turns],
         percentile_curve=calls.curve_ms(),
         capacity=capacity,
+    )
+
+
+def _setup(tally: RunTally, arm: str) -> dict[str, StepNumbers]:
+    groups: dict[str, list[tuple[str, Tally]]] = {}
+    for (of_arm, name, cls), part in tally.setup_parts.items():
+        if of_arm == arm:
+            groups.setdefault(name, []).append((cls, part))
+    found = {name: Group(parts) for name, parts in sorted(groups.items())}
+    return {name: _step(group, group.all, None) for name, group in found.items()}
+
+
+def _context(described: Mapping[str, Any], totals: Totals) -> ContextNumbers:
+    size = described.get("tools_list_bytes", 0)
+    if not size:
+        return ContextNumbers()
+    return ContextNumbers(
+        tools=described.get("tools", 0),
+        tools_list_bytes=size,
+        tools_list_tokens=tokens(size),
+        result_tokens=totals.result_tokens,
+        estimator=ESTIMATOR,
     )
 
 

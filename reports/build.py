@@ -8,6 +8,7 @@ from typing import Any, Final
 from reports import capacity
 from reports.against import against_baseline
 from reports.arms import arm_numbers, unsampled
+from reports.context import facts
 from reports.document import Capacity, Comparison, Failure, GateResult, Generator, Report
 from reports.drops import with_drops
 from reports.groups import CALL
@@ -138,7 +139,7 @@ def _keeping(samples: list[SampleRecord], records: Iterable[AnyRecord]) -> Itera
 def _evidence(tally: RunTally, arm: str, by_turn: Mapping[int, Totals]) -> Evidence:
     turns = tally.measured(arm)
     return Evidence(
-        totals=Totals(turns),
+        totals=Totals(turns, facts(tally.run.arms.get(arm, {}))),
         unsampled=unsampled(tally, arm),
         rounds={t.started.round: by_turn[t.started.turn] for t in turns if t.finished},
         complete=tally.complete,

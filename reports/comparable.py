@@ -29,9 +29,6 @@ def differences(base: Identity, new: Identity) -> list[str]:
     for which, run in (("base", base), ("new run", new)):
         if not run.workload:
             return [f"workload: the {which} does not say what it did (an older journal); {AGAIN}"]
-    if "breakpoint" in (base.load.get("shape"), new.load.get("shape")):
-        hint = "hold the capacity against a gate"
-        return [f"load.shape: a breakpoint has no rounds under one and the same load; {hint}"]
     found = [
         _differs(f"workload: what the arm {arm} does", digest, new.workload[arm])
         for arm, digest in base.workload.items()

@@ -145,6 +145,18 @@ class Capacity(Part):
     """Ascending."""
 
 
+class ContextNumbers(Part):
+    """What an MCP server costs a model's context."""
+
+    tools: int = 0
+    tools_list_bytes: int = 0
+    tools_list_tokens: float | None = None
+    result_tokens: float | None = None
+    """Of the mean answer that was ok."""
+    estimator: str = ""
+    """How tokens were estimated."""
+
+
 class ArmNumbers(Part):
     """One arm over all measured rounds."""
 
@@ -166,6 +178,13 @@ class ArmNumbers(Part):
     dropped: int
     warmup_calls: int
     setup_calls: int
+    setup: dict[str, StepNumbers] = Field(default_factory=dict)
+    """Requests outside of rounds: opening, closing and losing sessions, over the whole run."""
+    context: ContextNumbers = ContextNumbers()
+    first_event_ms: Latency = Latency()
+    """From the send of a call to its first notification, of calls that brought some."""
+    longest_gap_ms: Latency = Latency()
+    """The longest pause between two notifications of a call."""
     sessions_lost: int
     bytes_in: int
     bytes_out: int

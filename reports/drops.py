@@ -7,7 +7,7 @@ passes by leaving the dropped ones out.
 from collections.abc import Mapping
 
 from reports.document import Comparison
-from reports.metrics import FRACTIONS, JOURNEY_PREFIX, Evidence, Totals
+from reports.metrics import FRACTIONS, Evidence, Totals, bare
 from scenarios.gates import METRICS, Gate
 
 
@@ -40,7 +40,7 @@ def with_drops(comparison: Comparison, *arms: Evidence) -> Comparison:
 
 def stands(gate: Gate, totals: Totals) -> bool:
     """Tell whether a gate that holds would also hold with the dropped arrivals as the slowest."""
-    name = gate.metric.removeprefix(JOURNEY_PREFIX)
+    name = bare(gate.metric)
     if gate.value is None:
         return False
     if gate.op.startswith(">"):

@@ -17,6 +17,7 @@ from sqlalchemy.schema import CreateTable
 from reports.run_numbers import Identity, RunNumbers
 from reports.statistics import around
 from reports.trend import Point
+from reports.trial import is_search
 
 _PATIENCE_S: Final = 30
 """How long a writer waits for another one; runs may end at the same moment."""
@@ -117,7 +118,8 @@ def _point(row: Any) -> Point:
 
 
 def _metrics(run: RunNumbers) -> Iterator[dict[str, Any]]:
-    for name, arm in run.arms.items():
+    """Give the rows of a run; a search has none, for its rounds were each at another rate."""
+    for name, arm in () if is_search(run.identity.load) else run.arms.items():
         for metric, value in arm.values.items():
             low, high = around(value, arm.rounds[metric]) or (None, None)
             yield {

@@ -84,7 +84,8 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     arm: str
     kind: str
-    """`call`, `journey`, or `start`: by how much journeys of an open load began late."""
+    """`call`, `journey`, or `start`: by how much journeys of an open load began late. Of calls that
+    notifications came with: `event`, the time to the first, and `gap`, the longest between two."""
     name: str
     """The step (`tools/call echo`, `GET /users`), or the journey."""
     cls: str
@@ -100,6 +101,8 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     service: list[int] = []
     """The same from the actual send; empty where it equals `latency` (closed load)."""
     service_total_ns: int = 0
+    body_bytes: int = 0
+    """Of the bodies alone: for MCP, the messages that answered."""
     checked: int = 0
     """Results of the step, of any class, that were held against the tool's outputSchema."""
 

@@ -13,7 +13,7 @@ from typing import Final
 from reports.document import GateResult, VerdictName
 from reports.drops import unknown_beyond
 from reports.leaks import ONLY_WARM, Growth
-from reports.metrics import FRACTIONS, JOURNEY_PREFIX, Evidence, Totals, paired
+from reports.metrics import FRACTIONS, JOURNEY_PREFIX, Evidence, Totals, bare, paired
 from reports.statistics import (
     ALPHA,
     FEWEST_ROUNDS,
@@ -221,7 +221,7 @@ def _spread(bound: _Bound, evidence: Evidence, metric: str, value: float) -> _Fi
         reason = f"{bound.name} has no value in {unknown} of {len(rounds)} rounds."
         return _Finding("INCONCLUSIVE", reason, value)
     few = f"Finished rounds: {len(rounds)}; how much it varies takes at least {FEWEST_ROUNDS}."
-    if metric.removeprefix(JOURNEY_PREFIX) not in FRACTIONS:
+    if bare(metric) not in FRACTIONS:
         demand = f"{bound.name} is {show(value, bound.unit)}, and {bound.demand()}"
         return _Finding("INCONCLUSIVE", f"{demand}: not decided. {few}", value)
     ci95 = _order_statistics(metric, evidence.totals)
@@ -231,7 +231,7 @@ def _spread(bound: _Bound, evidence: Evidence, metric: str, value: float) -> _Fi
 def _order_statistics(metric: str, totals: Totals) -> Interval:
     """Return the interval of a percentile from the samples alone, as if independent."""
     tally = totals.timed(metric)
-    low, high = percentile_ranks(FRACTIONS[metric.removeprefix(JOURNEY_PREFIX)], tally.n)
+    low, high = percentile_ranks(FRACTIONS[bare(metric)], tally.n)
     [low_ns] = tally.latency.at_ranks([low]) if low else [0.0]
     [high_ns] = tally.latency.at_ranks([high])
     return (low_ns or 0.0) / 1e6, math.inf if high_ns is None else high_ns / 1e6
@@ -261,7 +261,7 @@ def _compared(gate: Gate, arm: Evidence, versus: Evidence) -> _Finding:
 
 def _few(metric: str, totals: Totals, arm: str) -> str | None:
     """Say that a percentile has too few samples for one to lie beyond it, or nothing."""
-    name = metric.removeprefix(JOURNEY_PREFIX)
+    name = bare(metric)
     needed = math.ceil(round(1 / (1 - FRACTIONS[name]), 6)) if name in FRACTIONS else 0
     n = totals.timed(metric).n
     if n >= needed:

@@ -5,12 +5,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from reports.groups import CALL, JOURNEY, START, Group, Tally
+from reports.context import tokens
+from reports.groups import CALL, EVENT, GAP, JOURNEY, START, Group, Tally
 from reports.turns import Turn
 from reports.usage import Usage
 
 FRACTIONS: Final = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p99_9": 0.999}
 JOURNEY_PREFIX: Final = "journey_"
+EVENT_PREFIX: Final = "first_event_"
 COMPARED: Final = (
     "throughput",
     "calls_per_s",
@@ -29,7 +31,9 @@ COMPARED: Final = (
 class Totals:
     """One arm's numbers over some of its turns."""
 
-    def __init__(self, turns: Sequence[Turn]) -> None:
+    def __init__(self, turns: Sequence[Turn], facts: Mapping[str, float] | None = None) -> None:
+        """`facts` are metrics that are no matter of turns, such as the size of `tools/list`."""
+        self._facts = facts or {}
         self._nodes = _nodes(turns)
         self.usage = Usage([turn.usage for turn in turns])
         self.steps = _groups(turns, CALL)
@@ -38,6 +42,9 @@ class Totals:
         self.start = _together(_groups(turns, START))
         """Journeys that began in an open load, and by how much they were late."""
         self.journey = _together(self.journeys)
+        self.event = _together(_groups(turns, EVENT))
+        """The time to the first notification, of calls that brought some."""
+        self.gap = _together(_groups(turns, GAP))
         ended = [share.ended for turn in turns for share in turn.shares.values() if share.ended]
         self.planned = sum(record.planned for record in ended)
         self.dropped = sum(record.dropped for record in ended)
@@ -105,21 +112,37 @@ class Totals:
         Calls of every class, because a timeout took its time, too; but only journeys with every
         step ok, because the others are not whole, and failing fast is not being fast.
         """
+        if metric.startswith(EVENT_PREFIX):
+            return self.event.all
         return self.journey.ok if metric.startswith(JOURNEY_PREFIX) else self.call.all
+
+    @property
+    def result_tokens(self) -> float | None:
+        """Estimated tokens of the mean answer that was ok: what it costs a model to read it."""
+        ok = self.call.ok
+        return tokens(ok.body_bytes / ok.n) if ok.body_bytes else None
 
     def value(self, metric: str) -> float | None:
         """Return a metric of the gates: ms, per second, a fraction or a count.
 
         None when it could not be measured.
         """
+        if metric in _FACTS:
+            return self._facts.get(metric)
         if metric in _PLAIN:
             return _PLAIN[metric](self)
-        tally, name = self.timed(metric), metric.removeprefix(JOURNEY_PREFIX)
+        tally, name = self.timed(metric), bare(metric)
         if name in FRACTIONS:
             return tally.percentiles_ms([FRACTIONS[name]])[0]
         return tally.mean_ms() if name == "mean" else tally.max_ms()
 
 
+def bare(metric: str) -> str:
+    """Return what a metric of time says of it, such as `p95`, without whose time it is."""
+    return metric.removeprefix(JOURNEY_PREFIX).removeprefix(EVENT_PREFIX)
+
+
+_FACTS: Final = frozenset(("tools_list_tokens",))
 _PLAIN: Final[Mapping[str, Callable[[Totals], float | None]]] = {
     "throughput": lambda totals: totals.throughput_per_s,
     "calls_per_s": lambda totals: totals.calls_per_s,
@@ -128,6 +151,7 @@ _PLAIN: Final[Mapping[str, Callable[[Totals], float | None]]] = {
     "calls": lambda totals: totals.calls,
     "journeys_done": lambda totals: totals.journeys_done,
     "dropped": lambda totals: totals.dropped,
+    "result_tokens": lambda totals: totals.result_tokens,
     "bytes_per_journey": lambda totals: totals.bytes_per_journey,
     "cpu": lambda totals: totals.usage.cpu,
     "cpu_per_journey": lambda totals: totals.cpu_per_journey_ms,

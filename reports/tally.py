@@ -34,6 +34,8 @@ class RunTally:
 
     run: RunStarted
     turns: dict[int, Turn] = field(default_factory=dict)
+    setup_parts: dict[tuple[str, str, str], Tally] = field(default_factory=dict)
+    """Requests that belong to no turn, by arm, name and class."""
     setup: Counter[tuple[str, str]] = field(default_factory=Counter)
     """Calls that belong to no turn, by arm and class."""
     examples: dict[tuple[str, str, str], str] = field(default_factory=dict)
@@ -114,6 +116,7 @@ class RunTally:
         if part.turn == SETUP:
             for cell in part.cells:
                 self.setup[cell.arm, cell.cls] += cell.n
+                self.setup_parts.setdefault((cell.arm, cell.name, cell.cls), Tally()).add(cell)
         elif (turn := self.turns.get(part.turn)) is None:
             self.stray_slices += 1
         else:

@@ -11,7 +11,7 @@ from typing import Any, Final, Self
 from reports.drops import stands
 from reports.health import Limits
 from reports.judge import HOLDS
-from reports.metrics import FRACTIONS, JOURNEY_PREFIX, Totals
+from reports.metrics import FRACTIONS, Totals, bare
 from reports.search import Range, Trial
 from reports.tally import RunTally
 from reports.turns import Turn
@@ -130,7 +130,7 @@ def _value(metric: str, totals: Totals) -> float | None:
     Where a trial has so few calls that none can lie beyond a percentile, that is the slowest call,
     and a hiccup would break the rate: the next one is taken.
     """
-    fraction = FRACTIONS.get(metric.removeprefix(JOURNEY_PREFIX))
+    fraction = FRACTIONS.get(bare(metric))
     tally = totals.timed(metric)
     if fraction is None or tally.n < 2:
         return totals.value(metric)

@@ -93,6 +93,9 @@ class OAuth(Part):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
+        if self.client_secret and not self.client_secret.startswith("${env:"):
+            hint = "write client_secret: ${env:NAME}, and list NAME in env"
+            raise InputError("a client_secret does not belong in a file", hint)
         if self.grant == "client_credentials" and not (self.client_id and self.client_secret):
             hint = "add client_id and client_secret: ${env:NAME}"
             raise InputError("client_credentials need a client_id and a client_secret", hint)

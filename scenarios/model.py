@@ -134,6 +134,8 @@ class Step(Part):
     timeout: PositiveSeconds | None = None
     answers: Answers | None = None
     cancel_after: PositiveSeconds | None = None
+    progress: Flag = False
+    """Whether the server is asked to report progress."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -151,7 +153,7 @@ class Step(Part):
         for names, actions, whom in (
             (_HTTP_ONLY, HTTP_VERBS, "HTTP steps"),
             (("arguments",), _ARGUMENTS, "call and prompt steps"),
-            (("answers",), _ANSWERED, "call, read and prompt steps"),
+            (("answers", "progress"), _ANSWERED, "call, read and prompt steps"),
             (("cancel_after",), ("call",), "call steps"),
             (_CALLS_ONLY, (*MCP_ACTIONS, *HTTP_VERBS), "calls"),
         ):

@@ -15,7 +15,7 @@ JOURNEY_KEYS: Final = ("weight", "with", "tags", "answers", "steps")
 
 _SCENARIO = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
-_SYSTEM = re.compile(r"system:[a-z0-9_-]+/[a-z0-9_-]+")
+_SYSTEM = re.compile(r"system:[a-z0-9_-]+/[a-z0-9_-]+(\?[a-z_-]+=[^\s&=?]+(&[a-z_-]+=[^\s&=?]+)*)?")
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 """A header's name: RFC 9110, section 5.6.2."""
 CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")

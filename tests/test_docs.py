@@ -298,7 +298,7 @@ def test_every_option_and_command_that_is_mentioned_exists(environment):
         ["locust", "-f", "locustfiles", "--help"],
         *(
             [sys.executable, "-m", f"mcp_targets.systems.{name}", "--help"]
-            for name in ("echo", "twilio", "upstream")
+            for name in ("echo", "twilio", "dual_runtime", "upstream")
         ),
     ]
     running = [

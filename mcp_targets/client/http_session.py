@@ -76,6 +76,8 @@ class HttpSession:
         self._listens = listens or bool(self._capabilities)
         self._credentials = credentials
         self._token = ""
+        self.tools_list_bytes = 0
+        """The size of the last `tools/list`, all pages together."""
         self._ids = itertools.count(1)
         self._encoded: dict[Prepared, tuple[bytes, bytes]] = {}
         """What calls look like in this session: head and tail."""

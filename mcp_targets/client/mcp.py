@@ -59,7 +59,10 @@ class McpClient(HttpSession):
         reply = self._call_once(call, arguments, timeout)
         if reply.outcome != OK:
             reply = self._repair(reply, call, arguments, timeout)
-        reply.heard = self._heard
+        if self._heard is not None:
+            reply.heard = self._heard
+            if reply.outcome == OK:
+                reply.detail = self._heard.told(reply.start_ns)
         return reply
 
     def cancelled_call(
@@ -107,10 +110,12 @@ class McpClient(HttpSession):
         """List all tools, page by page. Raises ReadError when the list cannot be had."""
         tools: dict[str, Tool] = {}
         params: dict[str, Any] = {}
+        self.tools_list_bytes = 0
         for _ in range(MAX_PAGES):
             reply = self._request("tools/list", params, modern=self.modern)
             if reply.outcome != OK:
                 raise ReadError(f"tools/list failed: {reply.detail}")
+            self.tools_list_bytes += len(reply.body)
             result = jsonrpc.result_of(reply)
             tools |= read_tools(result.get("tools"), modern=self.modern)
             cursor = result.get("nextCursor")

@@ -47,8 +47,8 @@ class Identity:
 
     client_id: str = ""
     """Empty: the client registers itself, or is known by its metadata document."""
-    client_secret: str = ""
-    private_key: str = ""
+    client_secret: str = field(default="", repr=False)
+    private_key: str = field(default="", repr=False)
     """PEM; the client then proves itself by signing (`private_key_jwt`)."""
     algorithm: str = "ES256"
     grant: Literal["client_credentials", "authorization_code"] = "client_credentials"

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from reports.context import ESTIMATOR
 from reports.document import ArmNumbers, Latency, ResourceNumbers
 from reports.render import numbers, wording
 from reports.samples import CLASSES
@@ -18,6 +19,10 @@ class Row:
     label: str
     gloss: str
     cells: tuple[str, ...]
+
+
+def _whole(number: float | None) -> int | None:
+    return None if number is None else round(number)
 
 
 def _times(prefix: str, read: Callable[[ArmNumbers], Latency]) -> dict[str, Read]:
@@ -54,6 +59,12 @@ _GROUPS: Final[Mapping[str, Mapping[str, Read]]] = {
         "processes": lambda arm: numbers.count(arm.resources.processes),
         "bytes_per_journey": lambda arm: numbers.byte_size(arm.bytes_per_journey),
     },
+    "Time to the first notification of a call": _times("", lambda arm: arm.first_event_ms),
+    "What it costs a model's context (an estimate)": {
+        "tools": lambda arm: numbers.count(arm.context.tools or None),
+        "tools_list_tokens": lambda arm: numbers.count(_whole(arm.context.tools_list_tokens)),
+        "result_tokens": lambda arm: numbers.count(_whole(arm.context.result_tokens)),
+    },
     "Around the measurement": {
         "planned": lambda arm: numbers.count(arm.planned),
         "dropped": lambda arm: numbers.count(arm.dropped),
@@ -66,6 +77,8 @@ _GROUPS: Final[Mapping[str, Mapping[str, Read]]] = {
 }
 _GLOSSES: Final = {
     "planned": "starts that the load asked for",
+    "tools_list_tokens": f"all of tools/list; {ESTIMATOR}",
+    "result_tokens": "the mean answer that was ok",
     "warmup_calls": "left out of every number above",
     "setup_calls": "opening and closing sessions, listing tools",
     "sessions_lost": "and opened again",

@@ -36,6 +36,10 @@ _METRICS: Final[Mapping[str, str]] = {
     "dropped": "planned starts that never happened",
     "mean": "mean time of a call",
     "max": "longest time of a call",
+    "first_event_mean": "mean time to the first notification of a call",
+    "first_event_max": "longest time to the first notification of a call",
+    "tools_list_tokens": "what tools/list costs a model's context, an estimate",
+    "result_tokens": "what the mean answer costs a model's context, an estimate",
     "bytes_per_journey": "received and sent, for each journey with every step ok",
     "cpu": "of one core; more than 100 % where several are used",
     "cpu_per_journey": "CPU time of the target, for each journey with every step ok",
@@ -44,11 +48,12 @@ _METRICS: Final[Mapping[str, str]] = {
     "threads": "the most",
     "fds": "open file descriptors, the most",
 }
-_PERCENTILE: Final = re.compile(r"(?:(journey|service)_)?p(\d+(?:_\d+)?)")
+_PERCENTILE: Final = re.compile(r"(?:(journey|service|first_event)_)?p(\d+(?:_\d+)?)")
 _TIMED: Final = {
     None: "time of a call",
     "journey": "time of a whole journey",
     "service": "time of a call from its actual send",
+    "first_event": "time to the first notification of a call",
 }
 
 

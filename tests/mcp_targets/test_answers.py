@@ -46,6 +46,14 @@ def test_defaults_fill_what_the_script_leaves_open() -> None:
     assert result == {"action": "accept", "content": {"name": "Ada", "age": 30}}
 
 
+@pytest.mark.parametrize("schema", [None, [], {"properties": [1]}, {"properties": {"a": 3}}])
+def test_a_schema_without_defaults_adds_nothing(schema) -> None:
+    """What the form says of itself may be odd; the script's own content is sent."""
+    asked = {"mode": "form", "requestedSchema": schema}
+    result = Answers(elicitation={"content": {"x": 1}}).to("elicitation/create", asked)
+    assert result == {"action": "accept", "content": {"x": 1}}
+
+
 @pytest.mark.parametrize("action", ["decline", "cancel"])
 def test_a_refusal_has_no_content(action) -> None:
     """What is not accepted carries nothing."""

@@ -158,6 +158,17 @@ def test_a_call_with_rendered_arguments_keeps_them_in_its_rounds(open_client) ->
     assert client.waits == [0.05, 0.1]
 
 
+def test_the_answers_of_a_call_win_over_those_of_its_client(open_client) -> None:
+    """A call that brings its own script is answered by it, and only it."""
+    asks = {"a": {"method": "roots/list"}}
+    first = answers(resultType="input_required", inputRequests=asks)
+    client, server = open_client(first, RESULT, first, RESULT, answers=ROOTS)
+    client.call(Call(ECHO, {}, answers=Answers(roots=[])))
+    client.call(Call(ECHO, {}))
+    sent = [body_of(server.requests[n])["params"]["inputResponses"]["a"] for n in (1, 3)]
+    assert sent == [{"roots": []}, {"roots": [{"uri": "file:///a"}]}]
+
+
 def test_input_that_is_not_scripted_fails_the_check(open_client) -> None:
     """The call ends, and its detail names what was asked for."""
     asks = {"a": {"method": "sampling/createMessage", "params": {}}}

@@ -33,6 +33,7 @@ virtual = run_path(str(ROOT / "tests" / "reports" / "virtual_run.py"))
 TRIALS, RUNS = 2000, 400
 """Simulated runs of values, and of whole journals."""
 ROUNDS = 10
+GATE = "mcp.journey_p50 <= 1x control"
 NOISE = 0.02
 """From round to round."""
 Noise = Callable[[random.Random], float]
@@ -146,33 +147,37 @@ def failures_covered(rng: random.Random) -> bool:
     return low <= 0.01 <= high
 
 
-def whole_run(rng: random.Random, gates: list[str], **how) -> Report:
-    """Make the report of a whole journal, with all its metrics."""
-    values, base = rounds_of(rng, **how)
-    arms = {"control": base, "mcp": values}
-    rounds = {
-        arm: [virtual["Round"](ms=ms, ok=20, busy_s=20 * ms / 1000) for ms in found]
-        for arm, found in arms.items()
-    }
-    return build(virtual["journal"](rounds, gates=gates))
+def whole_runs(seed: int, rounds: int = ROUNDS, **how) -> list[Report]:
+    """Make the reports of whole journals, with all their metrics and a gate."""
+    rng, found = random.Random(seed), []
+    for _ in range(RUNS):
+        values, base = rounds_of(rng, rounds, **how)
+        arms = {
+            arm: [virtual["Round"](ms=ms, ok=20, busy_s=20 * ms / 1000) for ms in times]
+            for arm, times in (("control", base), ("mcp", values))
+        }
+        found.append(build(virtual["journal"](arms, gates=[GATE])))
+    return found
 
 
-def any_difference(rng: random.Random) -> bool:
-    """Tell whether two equal arms differ in any of the metrics of their report."""
-    comparisons = whole_run(rng, [], drift=0.05).comparisons
-    return any(one.p_value is not None and one.p_value < 0.05 for one in comparisons)
+def any_difference(report: Report) -> bool:
+    """Tell whether a report calls its arms different in any of its metrics."""
+    return any(one.p_value is not None and one.p_value < 0.05 for one in report.comparisons)
 
 
-def reports_difference(rng: random.Random, rounds: int) -> bool:
-    """Tell whether a report calls an arm that is slower by 5 % so, after Holm's correction."""
-    comparisons = whole_run(rng, [], rounds=rounds, effect=1.05).comparisons
-    (mean,) = [one for one in comparisons if one.metric == "mean"]
+def finds_slower(report: Report) -> bool:
+    """Tell whether a report calls an arm slower, after Holm's correction."""
+    (mean,) = [one for one in report.comparisons if one.metric == "mean"]
     return mean.p_value < 0.05 and mean.ci95[0] > 1
 
 
-def fails(rng: random.Random, effect: float) -> bool:
-    """Tell whether the run fails a gate that asks for an arm as fast as the other."""
-    report = whole_run(rng, ["mcp.journey_p50 <= 1x control"], effect=effect)
+def part(reports: list[Report], claim: Callable[[Report], bool]) -> float:
+    """Return in how many of the reports the claim is made."""
+    return sum(map(claim, reports)) / len(reports)
+
+
+def fails(report: Report) -> bool:
+    """Tell whether the run failed its gate, which asks for an arm as fast as the other."""
     return report.exit_code == 99
 
 
@@ -210,13 +215,11 @@ def false_alarms() -> Iterator[Figure]:
     yield Figure("11", f"{what}, while the machine drifts by 5 %", None, 0.08, found)
     found = share(3, TRIALS, partial(drifting, interleaved=False))
     yield Figure("11", "the same, if one arm ran after the other", None, None, found)
-    found = share(4, RUNS, any_difference)
+    equal = whole_runs(4, drift=0.05)
     what = "a whole report calls equal arms different in any metric, under drift"
-    yield Figure("11", what, None, 0.08, found)
-    found = share(5, RUNS, partial(fails, effect=1))
-    yield Figure(
-        "10", "equal arms fail the gate `mcp.journey_p50 <= 1x control`", None, 0.05, found
-    )
+    yield Figure("11", what, None, 0.08, part(equal, any_difference))
+    what = f"equal arms fail the gate `{GATE}`, under drift"
+    yield Figure("11", what, None, 0.05, part(equal, fails))
 
 
 def power() -> Iterator[Figure]:
@@ -225,12 +228,12 @@ def power() -> Iterator[Figure]:
         found = share(seed, TRIALS, partial(differs, rounds=rounds, effect=1.05))
         low = 0.9 if rounds == ROUNDS else None
         yield Figure("12", f"+5 % is found in {rounds} rounds", low, None, found)
-    gate = share(9, RUNS, partial(fails, effect=1.05))
-    yield Figure("12", "+5 % fails the gate `mcp.journey_p50 <= 1x control`", 0.9, None, gate)
-    for seed, rounds, low in ((10, 10, None), (12, 12, 0.9)):
-        whole = share(seed, RUNS, partial(reports_difference, rounds=rounds))
-        what = f"+5 % is found in {rounds} rounds, corrected for all metrics of the report"
-        yield Figure("12", what, low, None, whole)
+    slower = whole_runs(9, effect=1.05)
+    yield Figure("12", f"+5 % fails the gate `{GATE}`", 0.9, None, part(slower, fails))
+    what = "+5 % is found in {} rounds, corrected for all metrics of the report"
+    yield Figure("12", what.format(ROUNDS), None, None, part(slower, finds_slower))
+    found = part(whole_runs(10, 12, effect=1.05), finds_slower)
+    yield Figure("12", what.format(12), 0.9, None, found)
     spread = sqrt(2) * NOISE * sqrt((ROUNDS - 1) / ROUNDS)  # whose stdev is that of the ratios
     needed = effect_needed([spread, -spread] * (ROUNDS // 2))
     found = share(11, TRIALS, partial(shown, effect=needed))

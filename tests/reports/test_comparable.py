@@ -28,10 +28,6 @@ def test_equal_runs_can_be_compared():
         ({"load": {"users": 8, "round_s": 5.0}}, "load.users: 4 in the base, 8 now"),
         ({"load": {"users": 4}}, "load.round_s: 5.0 in the base, nothing now"),
         (
-            {"load": {"users": 4, "round_s": 5.0, "shape": "breakpoint"}},
-            "load.shape: a breakpoint has no rounds under one and the same load",
-        ),
-        (
             {"machine": {"cpu": "slow", "cores": 2, "os": "Linux"}},
             "machine.cpu: fast in the base, slow now",
         ),

@@ -159,6 +159,16 @@ def test_runs_that_cannot_be_compared_are_in_other_groups(changes, tmp_path):
     assert one.group == same.group != other.group
 
 
+def test_the_rounds_of_a_search_are_no_trend(tmp_path):
+    """Each was at another rate: the run is known, and none of its metrics."""
+    store = f"sqlite:///{tmp_path}/h.sqlite"
+    append(store, a_run(identity=identity(load={"shape": "breakpoint"})))
+    assert points(store) == []
+    rows = sqlite3.connect(tmp_path / "h.sqlite")
+    assert rows.execute("SELECT run_id FROM mcp_perf_runs").fetchall() == [("r",)]
+    rows.close()
+
+
 def test_writers_at_the_same_time_lose_nothing(store, tmp_path, until):
     """Processes that end together, and meet an empty store, all get their runs in."""
     source = str(Path(__file__).with_name("earlier_runs.py"))

@@ -62,6 +62,7 @@ def test_each_action_has_its_label(tmp_path, step, label) -> None:
             "arguments is for call and prompt steps, not for list",
         ),
         ("{ping: true, answers: {roots: []}}", "answers is for call, read and prompt steps"),
+        ("{list: tools, progress: true}", "progress is for call, read and prompt steps"),
         ("{read: 'a:b', cancel_after: 1s}", "cancel_after is for call steps, not for read"),
         ("{call: a, cancel_after: 1s, save: {x: y}}", "a call that is cancelled has no result"),
         ("{wait: 1s, answers: {roots: []}}", "answers is for call, read and prompt steps"),
@@ -124,10 +125,13 @@ def test_http_arms_have_no_mcp_steps(tmp_path) -> None:
 @pytest.mark.parametrize(
     ("written", "flow"),
     [
-        ("{client_id: a, client_secret: b}", "client_credentials"),
+        ("{client_id: a, client_secret: '${env:SECRET}'}", "client_credentials"),
         ("{client_id: a}", "authorization_code"),
         ("{}", "authorization_code"),
-        ("{client_id: a, client_secret: b, grant: authorization_code}", "authorization_code"),
+        (
+            "{client_id: a, client_secret: '${env:SECRET}', grant: authorization_code}",
+            "authorization_code",
+        ),
     ],
 )
 def test_the_grant_follows_from_the_credentials(tmp_path, written, flow) -> None:
@@ -140,7 +144,11 @@ def test_the_grant_follows_from_the_credentials(tmp_path, written, flow) -> None
     ("arm", "said"),
     [
         (", auth: {oauth: {grant: client_credentials}}", "need a client_id and a client_secret"),
-        (", auth: {oauth: {client_secret: a}}", "a client_secret without its client_id"),
+        (
+            ', auth: {oauth: {client_secret: "${env:SECRET}"}}',
+            "a client_secret without its client_id",
+        ),
+        (", auth: {oauth: {client_id: a, client_secret: b}}", "does not belong in a file"),
         (", auth: {oauth: {client_id: '${who}'}}", "${who} cannot stand here"),
         (", auth: {oauth: {client_id: '${env:OTHER}'}}", "OTHER"),
         (", auth: {oauth: {clientid: a}}", "did you mean 'client_id'?"),

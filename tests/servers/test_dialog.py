@@ -93,6 +93,7 @@ def test_notifications_of_a_call_are_counted(asking, connect, protocol) -> None:
     heard = reply.heard
     assert heard.counts == {"notifications/message": 1, "notifications/progress": 3}
     assert reply.start_ns < heard.first_ns <= heard.last_ns <= reply.end_ns
+    assert reply.detail.startswith("4 notifications, the first after ")
     assert client.call(Call(client.tools["cancelled"], {})).heard is None
 
 

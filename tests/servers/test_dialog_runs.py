@@ -38,6 +38,7 @@ journeys:
         expect: {{equals: {{"completion.values": [Grace]}}}}
       - {{read: "res://two", on_error: continue, expect: {{class: rpc_error}}}}
       - {{call: hang, cancel_after: 50ms}}
+      - {{call: work, arguments: {{steps: 2}}, progress: true}}
 load: {{users: 2}}
 """
 
@@ -65,6 +66,8 @@ def test_a_scenario_asks_and_answers_in_both_eras(start, run_cli, quick, report,
             "tools/call hang",
         } <= arm["steps"].keys()
         assert arm["steps"]["tools/call hang"]["latency_ms"]["p50"] >= 50
+    samples = (tmp_path / "out" / "samples.csv").read_text()
+    assert "notifications, the first after" in samples
 
 
 def test_a_step_that_the_version_does_not_have_is_refused(start, run_cli, tmp_path) -> None:
