@@ -66,6 +66,8 @@ def test_blocks_count_all_their_calls_and_say_so():
     assert a.latency_ms.mean == pytest.approx(1)
     assert a.throughput_per_s == pytest.approx(1000)
     assert list(a.steps) == ["a (mean of 8 calls)"]
+    # The percentiles of 24 calls; those of three would be ten.
+    assert len(a.percentile_curve) == 19
 
 
 @pytest.mark.parametrize(
