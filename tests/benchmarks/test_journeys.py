@@ -10,15 +10,18 @@ USERS = 8
 
 
 def shipped_with_systems() -> list[tuple[str, str]]:
-    """Return scenario and journey wherever all arms are bundled systems: no list to keep."""
-    scenarios = [load(path).scenario for path in shipped()]
-    return [
-        (scenario.name, journey)
-        for scenario in scenarios
-        if all(arm.address.startswith("system:") for arm in scenario.arms.values())
-        and len(scenario.arms) > 1
-        for journey in scenario.journeys
-    ]
+    """Return scenario and journey wherever all arms are bundled systems: no list to keep.
+
+    Of scenarios that differ in nothing but their load, the last one.
+    """
+    found = {}
+    for scenario in (load(path).scenario for path in shipped()):
+        bundled = [arm.address.startswith("system:") for arm in scenario.arms.values()]
+        if all(bundled) and len(bundled) > 1:
+            for name, journey in scenario.journeys.items():
+                arms = {of: (arm.address, arm.protocol) for of, arm in scenario.arms.items()}
+                found[repr((arms, journey.steps))] = scenario.name, name
+    return list(found.values())
 
 
 JOURNEYS = shipped_with_systems()
