@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from mcp_targets.systems.launcher import Systems
+
 ROOT = Path(__file__).parents[3]
 SUITE = '''
 import time
@@ -213,6 +215,23 @@ def test_misuse_is_told_in_plain_words(suite):
     assert code == 1
     assert "4 failed" in output
     assert [said for said in wrong.values() if said not in output] == []
+
+
+@pytest.mark.e2e
+def test_the_example_of_the_page_works(suite, tmp_path):
+    """What docs/benchmarks.md shows can be copied: test, gates and the server's address."""
+    page = (ROOT / "docs" / "benchmarks.md").read_text("utf-8")
+    [tests] = re.findall(r"```python\n(# test_search.py\n.*?)```", page, re.DOTALL)
+    [gates] = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    with Systems(tmp_path / "logs") as systems:
+        address = systems.face("echo/mcp").url
+        code, said = suite(
+            MEASURED,
+            tests=tests.replace("http://127.0.0.1:8000/mcp", address),
+            gates=gates.replace("test_search.py", "test_it.py"),
+        )
+    assert code == 0, said
+    assert said.count("PASS test_it.py::test_two_messages") == 2
 
 
 def test_a_gate_file_that_is_wrong_ends_the_session(suite):
