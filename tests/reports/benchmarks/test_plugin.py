@@ -175,9 +175,21 @@ def test_a_report_is_written_for_every_comparison(suite, tmp_path):
     links = re.findall(r"\]\(([^)]+)\)", index)
     assert len(links) == 2
     assert all((tmp_path / "out" / link).is_file() for link in links)
-    code, said = suite("--mcp-perf-report=out")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--mcp-perf-report", "."), "to test what lies in it, write it before --mcp-perf-report"),
+        (("--mcp-perf-report=test_it.py",), "File exists: name another"),
+    ],
+)
+def test_reports_go_into_a_folder_of_their_own(suite, arguments, said):
+    """Neither among the tests, which are easily taken for the folder, nor in place of a file."""
+    code, output = suite(*arguments)
     assert code == 4
-    assert "name a new folder" in said
+    assert said in output
+    assert "Traceback" not in output
 
 
 def test_every_side_is_a_benchmark_for_pytest_benchmark(suite, tmp_path):
