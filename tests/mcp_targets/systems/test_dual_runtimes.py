@@ -7,7 +7,7 @@ import anyio
 import pytest
 import trio
 
-from mcp_targets.systems.dual_runtime.tooling.crossing import Signal, current_loop
+from mcp_targets.systems.dual_runtime.tooling.crossing import Signal, current_loop, soon
 from mcp_targets.systems.dual_runtime.tooling.runtimes import Here, PerCall, Second
 
 
@@ -117,15 +117,30 @@ def test_a_native_call_stays_where_it_is(home):
     anyio.run(main, backend=home)
 
 
-def test_a_loop_that_has_ended_is_not_woken():
-    """Nobody waits there any more, and setting is no error."""
-    signal = Signal()
+@pytest.mark.parametrize("home", ["asyncio", "trio"])
+def test_a_loop_that_has_ended_is_not_called(home):
+    """Nobody waits there any more, and calling it is no error."""
 
-    async def give_up():
+    async def get():
+        return soon()
+
+    called = []
+    anyio.run(get, backend=home)(lambda: called.append(1))
+    assert called == []
+
+
+@pytest.mark.parametrize("home", ["asyncio", "trio"])
+def test_a_signal_that_is_set_lets_everyone_through(home):
+    """Also who comes later, until it is cleared."""
+    signal = Signal()
+    signal.set()
+    anyio.run(signal.wait, backend=home)
+    signal.clear()
+
+    async def wait():
         with anyio.move_on_after(0):
             await signal.wait()
+            return "through"
+        return "waits"
 
-    anyio.run(give_up, backend="trio")
-    anyio.run(give_up, backend="asyncio")
-    signal.set()
-    anyio.run(signal.wait, backend="trio")
+    assert anyio.run(wait, backend=home) == "waits"

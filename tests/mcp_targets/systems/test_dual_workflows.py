@@ -8,7 +8,7 @@ import trio
 import trio.testing
 
 from mcp_targets.systems.dual_runtime.errors import Conflict, ToolFailure
-from mcp_targets.systems.dual_runtime.p2p import diagrams, workflow_graph
+from mcp_targets.systems.dual_runtime.p2p import diagrams, work, workflow_graph
 from mcp_targets.systems.dual_runtime.p2p.workflow_engine import WorkflowEngine
 from mcp_targets.systems.dual_runtime.p2p.workflows import Workflows
 
@@ -183,6 +183,42 @@ def test_a_cancelled_workflow_stops_and_stays_cancelled():
             workflows.cancel(flow.workflow_id)
 
     engine(scenario)
+
+
+def test_the_work_of_a_cancelled_workflow_ends(monkeypatch):
+    """At the moment of cancelling, in every step that runs."""
+    stopped = []
+
+    async def slow(_):
+        try:
+            await trio.sleep_forever()
+        finally:
+            stopped.append(trio.current_time())
+
+    monkeypatch.setitem(work.KINDS, "sleep", slow)
+
+    async def scenario(workflows):
+        flow = workflows.submit("x", [step("a"), step("b")])
+        began = trio.current_time()
+        await trio.sleep(0.5)
+        workflows.cancel(flow.workflow_id)
+        await trio.sleep(10)
+        assert stopped == [pytest.approx(began + 0.5)] * 2
+
+    engine(scenario)
+
+
+def test_a_step_that_ends_after_its_workflow_was_cancelled_changes_nothing():
+    """Its result comes too late."""
+    workflows = Workflows(lambda: 0.0, lambda: "f1")
+    flow = workflows.submit("x", [step("a")])
+    workflows.ready(flow, flow.graph)
+    assert workflows.begin(flow, "a")
+    workflows.cancel("f1")
+    workflows.finish(flow, "a", "late", None)
+    assert (flow.runs["a"].state, flow.runs["a"].result) == ("cancelled", None)
+    assert flow.state == "cancelled"
+    assert not workflows.begin(flow, "a")
 
 
 def test_a_workflow_that_is_cancelled_between_two_attempts_is_not_tried_again():
