@@ -112,6 +112,8 @@ class Reader:
             shutil.copytree(
                 ROOT / name, folder / name, ignore=shutil.ignore_patterns("out", "__pycache__")
             )
+        shutil.copytree(ROOT / "tests" / "benchmarks", folder / "tests" / "benchmarks")
+        shutil.copy(ROOT / "tests" / "conftest.py", folder / "tests")
         shutil.copy(ROOT / "pyproject.toml", folder)
 
     def type(self, command: Command) -> None:
@@ -294,9 +296,10 @@ def test_the_options_of_run_are_all_in_the_table():
 
 
 def test_every_option_and_command_that_is_mentioned_exists(environment):
-    """Options are those of mcp-perf, of Locust with our locustfile, or of the bundled systems."""
+    """Options are those of mcp-perf, of Locust and pytest with ours, or of the bundled systems."""
     helps = [
         ["locust", "-f", "locustfiles", "--help"],
+        [sys.executable, "-m", "pytest", "--help"],
         *(
             [sys.executable, "-m", f"mcp_targets.systems.{name}", "--help"]
             for name in ("echo", "twilio", "dual_runtime", "upstream")

@@ -150,10 +150,17 @@ def _entries(files: list[Path]) -> list[Entry]:
 
 
 def _folder(here: Path, asked: str) -> Path:
-    """Return the folder of this session's reports, which must be new."""
-    if asked == _NEW:
-        return here / OUT / f"benchmarks-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
-    folder = here / asked
-    if folder.is_file() or (folder / summary.INDEX).exists():
-        raise pytest.UsageError(f"{OPTION} {asked}: name a new folder, this one is taken")
+    """Make the folder of this session's reports. Raises UsageError when it holds something."""
+    new = OUT / f"benchmarks-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
+    folder = here / (new if asked == _NEW else asked)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        taken = any(folder.iterdir())
+    except OSError as error:
+        raise pytest.UsageError(f"{OPTION}={asked}: {error.strerror}: name another") from error
+    if taken:
+        raise pytest.UsageError(
+            f"{OPTION}={asked}: that folder is not empty. Name a new one; to test what lies in it, "
+            f"write it before {OPTION}"
+        )
     return folder

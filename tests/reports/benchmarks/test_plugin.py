@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from mcp_targets.systems.launcher import Systems
+
 ROOT = Path(__file__).parents[3]
 SUITE = '''
 import time
@@ -173,9 +175,21 @@ def test_a_report_is_written_for_every_comparison(suite, tmp_path):
     links = re.findall(r"\]\(([^)]+)\)", index)
     assert len(links) == 2
     assert all((tmp_path / "out" / link).is_file() for link in links)
-    code, said = suite("--mcp-perf-report=out")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--mcp-perf-report", "."), "to test what lies in it, write it before --mcp-perf-report"),
+        (("--mcp-perf-report=test_it.py",), "File exists: name another"),
+    ],
+)
+def test_reports_go_into_a_folder_of_their_own(suite, arguments, said):
+    """Neither among the tests, which are easily taken for the folder, nor in place of a file."""
+    code, output = suite(*arguments)
     assert code == 4
-    assert "name a new folder" in said
+    assert said in output
+    assert "Traceback" not in output
 
 
 def test_every_side_is_a_benchmark_for_pytest_benchmark(suite, tmp_path):
@@ -213,6 +227,23 @@ def test_misuse_is_told_in_plain_words(suite):
     assert code == 1
     assert "4 failed" in output
     assert [said for said in wrong.values() if said not in output] == []
+
+
+@pytest.mark.e2e
+def test_the_example_of_the_page_works(suite, tmp_path):
+    """What docs/benchmarks.md shows can be copied: test, gates and the server's address."""
+    page = (ROOT / "docs" / "benchmarks.md").read_text("utf-8")
+    [tests] = re.findall(r"```python\n(# test_search.py\n.*?)```", page, re.DOTALL)
+    [gates] = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    with Systems(tmp_path / "logs") as systems:
+        address = systems.face("echo/mcp").url
+        code, said = suite(
+            MEASURED,
+            tests=tests.replace("http://127.0.0.1:8000/mcp", address),
+            gates=gates.replace("test_search.py", "test_it.py"),
+        )
+    assert code == 0, said
+    assert said.count("PASS test_it.py::test_two_messages") == 2
 
 
 def test_a_gate_file_that_is_wrong_ends_the_session(suite):
