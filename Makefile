@@ -10,7 +10,7 @@ run: .venv/.installed
 	$(BIN)/mcp-perf run
 
 test: .venv/.installed-test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: .venv/.installed-test
 	$(BIN)/ruff check .

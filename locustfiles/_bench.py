@@ -34,7 +34,6 @@ from scenarios.syntax import Think
 
 _ENLIST_S: Final = 30.0
 _USERS_PER_NODE: Final = 1_000_000
-_STARTS: Final = (SessionClient, SharedSession)
 
 
 @dataclass(slots=True, eq=False)
@@ -141,12 +140,6 @@ class Bench:
             self.dismiss(member)
         self._watchdog.stop()
 
-    def pids(self, arm: str) -> list[int]:
-        """Return the processes that the users of an arm have started."""
-        clients = [member.walks[arm].lane.client for member in self.members]
-        found = (client.pids() for client in clients if isinstance(client, _STARTS))
-        return sorted({pid for pids in found for pid in pids})
-
     def _walk(self, target: ArmTarget, number: int) -> Walk:
         lane = Lane(target.arm, self._client(target), self.recorder, self._fire)
         return Walk(
@@ -171,6 +164,8 @@ class Bench:
             target.version,
             observe=lambda *seen: self._observe(target.arm, *seen),
             waits=self._watchdog.wait_for,
+            answers=target.script,
+            credentials=target.credentials,
         )
         arm = self._loaded.scenario.arms[target.arm]
         if arm.process == "user" or not isinstance(made, SessionClient):

@@ -8,13 +8,43 @@ import msgspec
 from jmespath.exceptions import JMESPathError
 from jmespath.parser import Parser
 
+from locustfiles._recorder import Track
 from mcp_targets.reply import CHECK_FAILED, HTTP_ERROR, OK, RPC_ERROR, UNREADABLE, Reply
 from scenarios.lookups import LookupFailed, Template
 
 Getter = Callable[[Any], Any]
 
+_ALL_OF: Final = 64
+_EVERY: Final = 16
 _ANSWERED: Final = (OK, HTTP_ERROR)
 """Outcomes of an answer that came whole. A call that timed out in the body has a status, too."""
+
+
+class OutputCheck:
+    """Checks a tool's structuredContent against its outputSchema, for a sample of the calls.
+
+    The first calls of each step and then every sixteenth: a schema that does not fit fails at once,
+    and the check stays a small part of a call's CPU. The report says how many were checked.
+    """
+
+    __slots__ = ("_calls", "_track", "_validate")
+
+    def __init__(self, validate: Callable[[Any], str], track: Track) -> None:
+        self._validate = validate
+        self._track = track
+        self._calls = 0
+
+    def due(self) -> bool:
+        """Tell whether this call is one of the sample."""
+        self._calls += 1
+        return self._calls <= _ALL_OF or not self._calls % _EVERY
+
+    def problem(self, result: Any) -> str:
+        """Return what is wrong with a result, or nothing."""
+        self._track.checked += 1
+        if not isinstance(result, dict) or "structuredContent" not in result:
+            return "the tool has an outputSchema, and its result no structuredContent"
+        return self._validate(result["structuredContent"])
 
 
 class Checks:
@@ -24,7 +54,7 @@ class Checks:
     an MCP one.
     """
 
-    __slots__ = ("_accepted", "_equals", "_needs_root", "_root", "_saves", "_statuses")
+    __slots__ = ("_accepted", "_equals", "_needs_root", "_output", "_root", "_saves", "_statuses")
 
     def __init__(
         self,
@@ -34,8 +64,10 @@ class Checks:
         statuses: tuple[int, ...] = (),
         equals: Mapping[str, Template] | None = None,
         saves: Mapping[str, str] | None = None,
+        output: OutputCheck | None = None,
     ) -> None:
         self._root = root
+        self._output = output
         self._accepted = accepted
         self._statuses = statuses
         self._equals = [(path, getter(path), want) for path, want in (equals or {}).items()]
@@ -52,8 +84,10 @@ class Checks:
                 wanted = " or ".join(self._accepted)
                 reply.fail(CHECK_FAILED, f"the call succeeded, expected {wanted}")
             return reply.outcome
-        if self._needs_root:
-            problem = self._inspect(reply, values)
+        output = self._output
+        checked = output is not None and reply.outcome == OK and output.due()
+        if self._needs_root or checked:
+            problem = self._inspect(reply, values, output if checked else None)
             if problem:
                 reply.fail(CHECK_FAILED, problem)
                 return CHECK_FAILED
@@ -65,12 +99,14 @@ class Checks:
             reply.fail(CHECK_FAILED, f"HTTP {reply.status}, expected {wanted}")
         return reply.outcome
 
-    def _inspect(self, reply: Reply, values: dict[str, Any]) -> str:
-        """Check the equalities and make the saves; return what is wrong, or nothing."""
+    def _inspect(self, reply: Reply, values: dict[str, Any], output: OutputCheck | None) -> str:
+        """Check schema and equalities and make the saves; return what is wrong, or nothing."""
         try:
             root = self._root(reply)
         except UNREADABLE as error:
             return f"the reply is not JSON ({error}): {reply.excerpt(120)}"
+        if output is not None and (problem := output.problem(root)):
+            return problem
         try:
             return self._compare(root, values) or self._keep(root, reply, values)
         except JMESPathError as error:  # such as the length of what is not there

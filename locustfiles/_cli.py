@@ -11,6 +11,8 @@ from typing import Final, NoReturn
 
 import click
 
+from locustfiles import _cli_compare
+
 # A mistyped option is a mistake like any other: nothing was sent.
 click.UsageError.exit_code = 104
 FORMATS: Final = ("html", "json", "md", "csv", "junit")
@@ -34,6 +36,8 @@ def main() -> None:
       mcp-perf run my.yaml --target mcp=http://127.0.0.1:8000/mcp
       mcp-perf validate my.yaml             check a scenario, send nothing
       mcp-perf report reports/out/RUN       write the reports of a run again
+      mcp-perf doctor                       can this machine measure?
+      mcp-perf compare OLD NEW              what got worse from run to run
     """
 
 
@@ -47,6 +51,9 @@ def main() -> None:
 @click.option("--run-time", "-t", metavar="TIME", help="Bound on the measured time: 30s, 5m.")
 @click.option("--processes", type=click.IntRange(min=1), help="Generator processes.")
 @click.option("--out", metavar="DIR", help="The run's folder.")
+@click.option("--baseline", metavar="PATH", help="Fail when slower than this baseline.")
+@click.option("--tolerance", metavar="SHARE", help="By how much worse it may be: 5% (default).")
+@click.option("--store", metavar="URL", help="Where runs are remembered, for `trend`.")
 @click.option(
     "--format", "formats", default=",".join(FORMATS), show_default=True, help="Reports to write."
 )
@@ -61,6 +68,9 @@ def run(
     run_time: str | None,
     processes: int | None,
     out: str | None,
+    baseline: str | None,
+    tolerance: str | None,
+    store: str | None,
     formats: str,
 ) -> None:
     """Run SCENARIO (a name or a YAML file) and judge it.
@@ -85,6 +95,9 @@ def run(
         ("--run-time", run_time),
         ("--processes", processes),
         ("--out", out),
+        ("--baseline", baseline),
+        ("--tolerance", tolerance),
+        ("--store", store),
     ):
         if single is not None:
             arguments += [name, str(single)]
@@ -167,6 +180,36 @@ def report(folder: Path, formats: str) -> None:
         _refuse([f"{folder}: {error}"])
     for path in write_all(document, samples, folder, chosen):
         click.echo(path)
+
+
+@main.command()
+def doctor() -> None:
+    """Examine this machine: can it measure, and how finely? Takes about two minutes.
+
+    \b
+    The bundled echo system is put under load, whose delays are known: what comes
+    out must be what went in. Ends with 0 if all is fine, else with 91.
+
+    \b
+    Example:
+      mcp-perf doctor
+    """
+    from rich.console import Console  # noqa: PLC0415
+
+    from locustfiles._doctor import DoctorFailed, examine  # noqa: PLC0415
+    from locustfiles._findings import show  # noqa: PLC0415
+
+    try:
+        found = examine(lambda what: click.echo(f"looking at {what} ...", err=True))
+    except DoctorFailed as error:
+        click.echo(str(error), err=True)
+        sys.exit(107)
+    show(found, Console())
+    sys.exit(0 if all(finding.fine for finding in found) else 91)
+
+
+for command in (_cli_compare.compare, _cli_compare.baseline, _cli_compare.trend):
+    main.add_command(command)
 
 
 def _formats(text: str) -> tuple[str, ...]:

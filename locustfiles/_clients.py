@@ -4,14 +4,19 @@ import logging
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from locustfiles._bridge import bridge
 from locustfiles._refusal import CONFIGURATION, Refusal
+from mcp_targets.client.answers import SILENT, Answers
+from mcp_targets.client.base import Observer, ignore
+from mcp_targets.client.calls import Prepared
+from mcp_targets.client.channel import Channel
 from mcp_targets.client.connection import WaitFactory
 from mcp_targets.client.exchange import Endpoint
+from mcp_targets.client.http_session import Credentials
 from mcp_targets.client.legacy_sse import SseChannel
-from mcp_targets.client.mcp import Call, McpClient, Observer, ignore
+from mcp_targets.client.mcp import McpClient
 from mcp_targets.client.session import SessionClient
 from mcp_targets.client.stdio import Command, Log, StdioChannel
 from mcp_targets.inprocess import Code, MemoryChannel, PythonClient, find
@@ -43,20 +48,29 @@ class SharedSession:
         self._session.ready()
 
     def call(
-        self, call: Call, arguments: dict[str, object] | None = None, timeout_s: float | None = None
+        self,
+        call: Prepared,
+        arguments: dict[str, Any] | None = None,
+        timeout_s: float | None = None,
     ) -> Reply:
-        """Call a tool."""
+        """Send a request."""
         return self._session.call(call, arguments, timeout_s)
+
+    def cancelled_call(
+        self, call: Prepared, arguments: dict[str, Any] | None, after_s: float
+    ) -> Reply:
+        """Call, and cancel the call where it has not ended in time."""
+        return self._session.cancelled_call(call, arguments, after_s)
+
+    def list_all(self, method: str, key: str, timeout_s: float | None = None) -> Reply:
+        """List all of a kind, as one call."""
+        return self._session.list_all(method, key, timeout_s)
 
     def close(self) -> None:
         """Let one user go."""
         self._users -= 1
         if not self._users:
             self._session.close()
-
-    def pids(self) -> list[int]:
-        """Return the server's process."""
-        return self._session.pids()
 
 
 McpSession = McpClient | SessionClient
@@ -91,15 +105,27 @@ def session(
     *,
     observe: Observer = ignore,
     waits: WaitFactory | None = None,
+    answers: Answers = SILENT,
+    credentials: Credentials | None = None,
 ) -> McpSession:
     """Make an MCP client for a place, by the transport that its target's line names."""
+    if isinstance(place, Endpoint) and split_target(line)[0] == "http":
+        return McpClient(
+            place,
+            protocol,
+            observe=observe,
+            waits=waits,
+            answers=answers,
+            credentials=credentials,
+        )
+    channel: Channel
     if isinstance(place, Command):
-        return SessionClient(StdioChannel(place), protocol, observe=observe)
-    if isinstance(place, Code):
-        return SessionClient(MemoryChannel(place, bridge()), protocol, observe=observe)
-    if split_target(line)[0] == "sse":
-        return SessionClient(SseChannel(place, waits=waits), protocol, observe=observe)
-    return McpClient(place, protocol, observe=observe, waits=waits)
+        channel = StdioChannel(place)
+    elif isinstance(place, Code):
+        channel = MemoryChannel(place, bridge())
+    else:
+        channel = SseChannel(place, waits=waits)
+    return SessionClient(channel, protocol, observe=observe, answers=answers)
 
 
 def _code(name: str, arm: Arm, loaded: Loaded) -> Code:

@@ -11,9 +11,11 @@ from urllib.parse import urlencode
 
 import jsonschema_rs
 
-from locustfiles._checks import Checks, body_root, result_root
+from locustfiles._checks import Checks, OutputCheck, body_root, result_root
+from locustfiles._dialog import own_script
 from locustfiles._journeys import Journey, Runnable
-from locustfiles._recorder import Recorder
+from locustfiles._mcp_steps import CancelledStep, ListStep, RequestStep
+from locustfiles._recorder import Recorder, Track
 from locustfiles._steps import (
     HttpStep,
     Request,
@@ -24,14 +26,18 @@ from locustfiles._steps import (
     encode_json,
 )
 from locustfiles._targets import ArmTarget
+from mcp_targets.client.answers import Answers
+from mcp_targets.client.calls import PROGRESS_TOKEN
+from mcp_targets.client.calls import Request as McpRequest
 from mcp_targets.client.mcp import Call
 from mcp_targets.client.tools import Tool
 from mcp_targets.inprocess import Code, find_function
 from mcp_targets.reply import OK
 from mcp_targets.rest import encode_fields, encode_line
+from scenarios import dialog
 from scenarios.loader import Loaded
 from scenarios.lookups import Template, compile_generators, compile_template
-from scenarios.model import Step
+from scenarios.model import HTTP_VERBS, MCP_ACTIONS, Step
 
 Values = dict[str, Any]
 Validate = Callable[[Any], str]
@@ -51,7 +57,7 @@ def compile_journeys(
             journey.weight,
             compile_generators(journey.with_, seed=scenario.seed, env=loaded.env, base=loaded.base),
             {
-                arm: [compiler.step(step) for step in journey.steps[arm]]
+                arm: [compiler.step(step, journey.answers) for step in journey.steps[arm]]
                 for arm, compiler in compilers.items()
             },
             {arm: recorder.track(arm, "journey", name) for arm in targets},
@@ -68,12 +74,19 @@ class _ArmCompiler:
     target: ArmTarget
     recorder: Recorder
 
-    def step(self, step: Step) -> Runnable:
+    def step(self, step: Step, answers: dialog.Answers | None = None) -> Runnable:
+        """Compile a step; `answers` are those of its journey."""
         if step.wait is not None:
             return WaitStep(step.wait)
         if step.action == "run":
             return self._run_step(step)
-        return self._tool_step(step) if step.action == "call" else self._http_step(step)
+        if step.action in HTTP_VERBS:
+            return self._http_step(step)
+        if step.action == "call":
+            return self._tool_step(step, own_script(step, answers))
+        if step.list is not None:
+            return self._list_step(step)
+        return self._request_step(step, own_script(step, answers))
 
     def _run_step(self, step: Step) -> RunStep:
         code = self.target.place
@@ -88,19 +101,48 @@ class _ArmCompiler:
             goes_on=step.on_error == "continue",
         )
 
-    def _tool_step(self, step: Step) -> ToolStep:
+    def _tool_step(self, step: Step, answers: Answers | None) -> ToolStep:
         tool = (self.target.tools or {})[str(step.subject)]
         arguments = self._template(step.arguments or {})
         validate = validator(tool)
         constant = arguments.render(self._known) if self._is_known(arguments) else None
         if constant is not None and validate(constant):
             constant = None  # refused call by call, so that every one is counted
-        return ToolStep(
-            self.recorder.track(self.target.arm, "call", step.label),
-            Call(tool, constant),
-            self._checks(step),
+        track = self.recorder.track(self.target.arm, "call", step.label)
+        kind = ToolStep if step.cancel_after is None else CancelledStep
+        compiled = kind(
+            track,
+            Call(tool, constant, answers=answers, meta=_meta(step)),
+            # A call that was cancelled has no output.
+            self._checks(step, None if step.cancel_after else output_check(tool, track)),
             arguments=arguments if constant is None else None,
             is_valid=validate,
+            timeout_s=step.timeout,
+            goes_on=step.on_error == "continue",
+        )
+        if isinstance(compiled, CancelledStep):
+            compiled.cancel_after_s = step.cancel_after or 0.0
+        return compiled
+
+    def _list_step(self, step: Step) -> ListStep:
+        return ListStep(
+            self.recorder.track(self.target.arm, "call", step.label),
+            str(step.list),
+            self._checks(step),
+            timeout_s=step.timeout,
+            goes_on=step.on_error == "continue",
+        )
+
+    def _request_step(self, step: Step, answers: Answers | None) -> RequestStep:
+        method, tree = asked(step)
+        params = self._template(tree)
+        known = self._is_known(params)
+        constant = params.render(self._known) if known else None
+        return RequestStep(
+            self.recorder.track(self.target.arm, "call", step.label),
+            McpRequest(method, constant, answers=answers, meta=_meta(step)),
+            self._checks(step),
+            params=None if known else params,
             timeout_s=step.timeout,
             goes_on=step.on_error == "continue",
         )
@@ -137,9 +179,9 @@ class _ArmCompiler:
             body,
         )
 
-    def _checks(self, step: Step) -> Checks:
+    def _checks(self, step: Step, output: OutputCheck | None = None) -> Checks:
         expect = step.expect
-        mcp = step.action == "call"
+        mcp = step.action in MCP_ACTIONS
         return Checks(
             result_root if mcp else body_root,
             accepted=(expect.class_ or (OK,)) if expect else (OK,),
@@ -149,6 +191,7 @@ class _ArmCompiler:
                 for path, value in (expect.equals if expect else {}).items()
             },
             saves=step.save,
+            output=output,
         )
 
     def _template(self, tree: Any) -> Template:
@@ -169,23 +212,62 @@ class _ArmCompiler:
         return lambda values: encode(template.render(values))
 
 
+def asked(step: Step) -> tuple[str, dict[str, Any]]:
+    """Return the method of a request step, and its params as they are written."""
+    if step.read is not None:
+        return "resources/read", {"uri": step.read}
+    if step.prompt is not None:
+        return "prompts/get", {"name": step.prompt, "arguments": step.arguments}
+    if step.complete is not None:
+        wanted = step.complete
+        params: dict[str, Any] = {
+            "ref": (
+                {"type": "ref/prompt", "name": wanted.prompt}
+                if wanted.prompt is not None
+                else {"type": "ref/resource", "uri": wanted.resource}
+            ),
+            "argument": {"name": wanted.argument, "value": wanted.value},
+        }
+        if wanted.context:
+            params["context"] = {"arguments": wanted.context}
+        return "completion/complete", params
+    return "ping", {}
+
+
+def _meta(step: Step) -> dict[str, Any]:
+    return {"progressToken": PROGRESS_TOKEN} if step.progress else {}
+
+
 def validator(tool: Tool) -> Validate:
     """Compile a tool's inputSchema to a function that returns what is wrong, or nothing.
 
     A schema that is itself broken, or that points outside itself, checks nothing: the server's own
     answer will tell.
     """
-    try:
-        compiled = jsonschema_rs.validator_for(tool.input_schema, retriever=_no_retrieval)
-    except (ValueError, jsonschema_rs.ValidationError):
-        return lambda _arguments: ""
+    found = _compiled(tool.input_schema, f"tool {tool.name}", "inputSchema")
+    return found or (lambda _arguments: "")
 
-    def validate(arguments: Any) -> str:
-        if compiled.is_valid(arguments):
+
+def output_check(tool: Tool, track: Track) -> OutputCheck | None:
+    """Compile a tool's outputSchema; None where it has none that can be used."""
+    if tool.output_schema is None:
+        return None
+    validate = _compiled(tool.output_schema, "structuredContent", "outputSchema")
+    return None if validate is None else OutputCheck(validate, track)
+
+
+def _compiled(schema: dict[str, Any], what: str, kind: str) -> Validate | None:
+    try:
+        compiled = jsonschema_rs.validator_for(schema, retriever=_no_retrieval)
+    except (ValueError, jsonschema_rs.ValidationError):
+        return None
+
+    def validate(value: Any) -> str:
+        if compiled.is_valid(value):
             return ""
-        error = next(iter(compiled.iter_errors(arguments)))
-        where = ".".join(map(str, error.instance_path)) or "the arguments"
-        return f"tool {tool.name}: {where}: {error.message} (by the tool's inputSchema)"
+        error = next(iter(compiled.iter_errors(value)))
+        where = ".".join(map(str, error.instance_path)) or "all of it"
+        return f"{what}: {where}: {error.message} (by the tool's {kind})"
 
     return validate
 

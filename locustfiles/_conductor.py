@@ -6,7 +6,7 @@ before every node has drained the last one and has its connections ready for the
 
 from collections.abc import Callable, Iterable
 from dataclasses import astuple, dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import msgspec
 from gevent.event import Event
@@ -29,6 +29,16 @@ class _Waiting:
     complete: Event = field(default_factory=Event)
 
 
+class Beside(Protocol):
+    """What is measured beside the load, from before a turn's first call to after its last one."""
+
+    def begin(self, turn: Turn) -> list[AnyRecord]:
+        """Begin, and return what the journal is to hold."""
+
+    def end(self, turn: Turn) -> list[AnyRecord]:
+        """End it."""
+
+
 class Conductor:
     """Leads a run through its turns. `nodes` lists who is there, `tell` speaks to all of them."""
 
@@ -42,6 +52,7 @@ class Conductor:
         now_s: Callable[[], float],
         grace_s: float | None,
         timeout_s: float,
+        beside: Beside | None = None,
     ) -> None:
         self.turns = turns
         self.reason = "finished"
@@ -54,6 +65,7 @@ class Conductor:
         self._now_s = now_s
         self._grace_s = grace_s
         self._timeout_s = timeout_s
+        self._beside = beside
         self._stopping = False
         self._waiting: _Waiting | None = None
 
@@ -119,6 +131,7 @@ class Conductor:
 
     def _run(self, turn: Turn) -> None:
         grace_s = self.grace_s(turn)
+        before = self._beside.begin(turn) if self._beside is not None else []
         at_s = self._now_s()
         self.current = turn
         self._write(
@@ -132,11 +145,14 @@ class Conductor:
                     planned_s=turn.seconds,
                     users=turn.users,
                     rate=turn.rate,
-                )
+                ),
+                *before,
             ]
         )
         order = {"plan": astuple(turn), "grace_s": grace_s, "at_s": at_s}
         self._ask("done", "go", turn.number, order, turn.seconds + grace_s + _MARGIN_S)
+        if self._beside is not None:
+            self._write(self._beside.end(turn))
         self.current = None
 
     def _ask(

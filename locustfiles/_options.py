@@ -4,7 +4,8 @@ import argparse
 from pathlib import Path
 from typing import Any, Final
 
-from locustfiles._prepare import DEFAULT_SCENARIO, Wish
+from locustfiles._history import VARIABLE
+from locustfiles._prepare import DEFAULT_SCENARIO, TOLERANCE, Wish
 from scenarios.loader import shipped
 
 WEB_HOST: Final = "127.0.0.1"
@@ -48,6 +49,14 @@ def add(parser: Any) -> None:
         help="The run's folder; default: reports/out/<scenario>-<UTC time>.",
         include_in_web_ui=False,
     )
+    for name, default, metavar, text in (
+        ("--baseline", "", "PATH", "Fail when the run is slower than this baseline."),
+        ("--tolerance", TOLERANCE, "SHARE", "What a metric may be worse by than the baseline."),
+        ("--store", "", "URL", f"Where runs are remembered; default: ${VARIABLE}, or a file."),
+    ):
+        parser.add_argument(
+            name, default=default, metavar=metavar, help=text, include_in_web_ui=False
+        )
 
 
 def wish(options: argparse.Namespace) -> Wish:
@@ -63,6 +72,9 @@ def wish(options: argparse.Namespace) -> Wish:
         run_time_s=options.run_time,
         tags=tuple(options.tags or ()),
         excluded_tags=tuple(options.exclude_tags or ()),
+        baseline=options.baseline,
+        tolerance=options.tolerance,
+        store=options.store,
     )
 
 

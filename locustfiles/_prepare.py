@@ -12,16 +12,24 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+from locustfiles import _search
+from locustfiles._against import against
+from locustfiles._history import problems as store_problems
 from locustfiles._refusal import CONFIGURATION, Refusal
+from locustfiles._resource_sources import Source, find_resources
 from locustfiles._schedule import Turn, fit, levels, plan
-from locustfiles._targets import ArmTarget, reach_all, unknown_tools
+from locustfiles._secrecy import hide
+from locustfiles._targets import ArmTarget, reach_all, unknown_tools, unspoken
 from mcp_targets.systems.launcher import Systems
+from reports.journal import Baseline
+from scenarios.load import BREAKPOINT, Load
 from scenarios.loader import Loaded, ScenarioError, find, load, unknown_names
 from scenarios.targets import LOCAL_CODE, split_target
 from scenarios.wording import InputError
 
 DEFAULT_SCENARIO: Final = "twilio-tasks"
 OUT: Final = Path("reports/out")
+TOLERANCE: Final = "5%"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +52,11 @@ class Wish:
     excluded_tags: Sequence[str] = ()
     local_code: bool = True
     """Whether arms may run code of this machine: a form in a browser may not name any."""
+    baseline: str = ""
+    """The file of a baseline; none means no comparison."""
+    tolerance: str = TOLERANCE
+    store: str = ""
+    """Where runs are remembered, a URL; `_history.py` knows the default."""
 
 
 @dataclass(slots=True)
@@ -56,9 +69,19 @@ class Prepared:
     users: int
     spawn_rate: float
     turns: tuple[Turn, ...]
+    """All of them; of a search only its beginning, for the rest depends on what comes of that."""
+    rounds: int
+    """Per arm; in a search the most there can be."""
     folder: Path
     systems: Systems
     targets: dict[str, ArmTarget] = field(default_factory=dict)
+    baseline: Baseline | None = None
+    resources: dict[str, Source] = field(default_factory=dict)
+
+    @property
+    def searching(self) -> bool:
+        """Whether the load searches for the capacity."""
+        return self.loaded.scenario.load.shape == BREAKPOINT
 
     @property
     def logs(self) -> Path:
@@ -69,17 +92,22 @@ class Prepared:
         """Describe the load, for the journal."""
         rounds = [turn for turn in self.turns if turn.phase == "round"]
         load_ = self.loaded.scenario.load
-        described = {
+        described: dict[str, Any] = {
             "model": "open" if load_.open else "closed",
             "shape": "stages" if load_.stages else load_.shape,
             "users": self.users,
             "spawn_rate": self.spawn_rate,
-            "rounds": len(rounds) // len(self.targets),
+            "rounds": self.rounds,
             "round_s": rounds[0].seconds,
             "warmup_s": load_.warmup,
             "think_s": list(load_.think),
-            "order": [turn.arm for turn in rounds],
         }
+        if load_.stages:
+            described["stages"] = [
+                stage.model_dump(mode="json", exclude_none=True) for stage in load_.stages
+            ]
+        if not self.searching:
+            described["order"] = [turn.arm for turn in rounds]
         if load_.open:
             described |= {"rate_per_s": load_.peak, "arrivals": load_.arrivals}
         return described
@@ -114,16 +142,17 @@ def choose(loaded: Loaded, tags: Sequence[str], excluded: Sequence[str]) -> Load
 
 def prepare(wish: Wish) -> Prepared:
     """Settle everything and start the systems. Raises Refusal; then nothing is left running."""
-    if problems := _impossible(wish):
+    if problems := _impossible(wish) + store_problems(wish.store):
         raise Refusal(CONFIGURATION, problems)
     loaded = read(wish)
+    hide(loaded.env.values())
     pointed = _pointed(wish.targets, loaded)
     if not wish.local_code and (problems := _local_code(loaded, pointed)):
         raise Refusal(CONFIGURATION, problems)
     load_ = loaded.scenario.load
     arms = list(loaded.scenario.arms)
-    rounds, round_s = fit(load_.round_count, load_.round_s, len(arms), wish.run_time_s)
     users = wish.users or load_.lanes
+    rounds, turns = _turns(load_, arms, users, wish.run_time_s)
     run_id = _run_id(loaded.scenario.name)
     folder = _folder(wish.out, run_id)
     prepared = Prepared(
@@ -132,15 +161,24 @@ def prepare(wish: Wish) -> Prepared:
         run_id=run_id,
         users=users,
         spawn_rate=wish.spawn_rate or load_.spawn_rate or min(float(users), 100.0),
-        turns=plan(arms, levels(load_, rounds, users), round_s, load_.warmup),
+        turns=turns,
+        rounds=rounds,
         folder=folder,
         systems=Systems(folder / "systems"),
     )
+    if wish.baseline:
+        scenario = loaded.scenario
+        prepared.baseline = against(wish.baseline, wish.tolerance, scenario, prepared.load())
     try:
         prepared.targets = reach_all(
             loaded, prepared.systems, pointed, {"run": secrets.token_hex(3)}, prepared.logs
         )
-        problems = unknown_tools(loaded, prepared.targets) + _unknown_names(prepared)
+        prepared.resources = find_resources(loaded, prepared.targets)
+        problems = [
+            *unknown_tools(loaded, prepared.targets),
+            *unspoken(loaded, prepared.targets),
+            *_unknown_names(prepared),
+        ]
         if problems:
             raise Refusal(CONFIGURATION, problems)  # noqa: TRY301 -- one clean-up for all
         folder.mkdir(parents=True, exist_ok=True)
@@ -156,6 +194,17 @@ def prepare(wish: Wish) -> Prepared:
             _remove_logs(folder)
         raise
     return prepared
+
+
+def _turns(
+    load_: Load, arms: Sequence[str], users: int, run_time_s: float | None
+) -> tuple[int, tuple[Turn, ...]]:
+    """Return the number of rounds, and the turns as far as they are known."""
+    if load_.shape == BREAKPOINT:
+        rounds = _search.most_rounds(load_, len(arms), run_time_s)
+        return rounds, _search.beginning(load_, arms, users)
+    rounds, round_s = fit(load_.round_count, load_.round_s, len(arms), run_time_s)
+    return rounds, plan(arms, levels(load_, rounds, users), round_s, load_.warmup)
 
 
 def _remove_logs(folder: Path) -> None:

@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from locustfiles._run import Run
+from locustfiles._secrecy import clean
 from reports.histogram import Histogram
 from reports.journal import SETUP, AnyRecord, RunEnded, Slice, TurnEnded, TurnStarted
 from reports.render import numbers
@@ -72,11 +73,15 @@ class Progress:
         self._run = run
         self._console = console
         self._arms = {arm: _ArmNow() for arm in run.prepared.targets}
-        self._turns = run.prepared.turns
-        self._rounds = max(turn.round for turn in self._turns)
+        prepared = run.prepared
+        self._rounds = prepared.rounds
+        self._searching = prepared.searching
         self._turn: TurnStarted | None = None
         self._turn_started = time.monotonic()
-        self._total_s = sum(turn.seconds for turn in self._turns)
+        self._before_s = 0.0
+        """The length of all turns before this one."""
+        known = [turn for turn in prepared.turns if turn.round <= 1]
+        self._total_s = sum(turn.seconds * ((turn.round and self._rounds) or 1) for turn in known)
         self._live: Live | None = None
         self._painter: gevent.Greenlet | None = None
         run.watchers.append(self._watch)
@@ -86,8 +91,9 @@ class Progress:
         arms = ", ".join(
             f"{name} → {target.url}" for name, target in self._run.prepared.targets.items()
         )
-        self._console.print(Text(f"{self._run.prepared.loaded.scenario.title}", style="bold"))
-        self._console.print(Text(arms), soft_wrap=True)
+        title = self._run.prepared.loaded.scenario.title
+        self._console.print(Text(clean(title), style="bold"))
+        self._console.print(Text(clean(arms)), soft_wrap=True)
         if self._console.is_terminal:
             self._live = Live(console=self._console, auto_refresh=False, transient=True)
             self._live.start()
@@ -106,6 +112,7 @@ class Progress:
             match record:
                 case TurnStarted():
                     self._end_turn()
+                    self._before_s += 0.0 if self._turn is None else self._turn.planned_s
                     self._turn = record
                     self._turn_started = time.monotonic()
                     self._arms[record.arm].recent.clear()
@@ -131,7 +138,11 @@ class Progress:
             )
 
     def _place(self, turn: TurnStarted) -> str:
-        return "warm-up" if turn.phase == "warmup" else f"round {turn.round} of {self._rounds}"
+        if turn.phase == "warmup":
+            return "warm-up"
+        if self._searching:
+            return f"trial {turn.round}, {numbers.rate(turn.rate)} offered"
+        return f"round {turn.round} of {self._rounds}"
 
     def _paint_for_ever(self) -> None:
         while True:
@@ -152,19 +163,19 @@ class Progress:
                 numbers.ms(now.p95_ms),
                 f"{now.calls:,}",
                 Text(f"{now.errors:,}", style="red" if now.errors else ""),
-                f"{now.rounds_done}/{self._rounds}",
+                f"{now.rounds_done}" if self._searching else f"{now.rounds_done}/{self._rounds}",
             )
         done_s, place = self._done()
         left_s = max(0, round(self._total_s - done_s))
         bar = ProgressBar(total=self._total_s, completed=done_s, width=40)
         foot = Table.grid(padding=(0, 2))
-        foot.add_row(bar, place, f"{left_s // 60}:{left_s % 60:02d} left")
+        most = "at most " if self._searching else ""
+        foot.add_row(bar, place, f"{most}{left_s // 60}:{left_s % 60:02d} left")
         return Group(table, foot)
 
     def _done(self) -> tuple[float, str]:
         turn = self._turn
         if turn is None:
             return 0.0, "opening sessions"
-        before_s = sum(earlier.seconds for earlier in self._turns[: turn.turn])
         within_s = min(time.monotonic() - self._turn_started, turn.planned_s)
-        return before_s + within_s, self._place(turn)
+        return self._before_s + within_s, self._place(turn)

@@ -10,7 +10,8 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from mcp_targets.reply import Reply
+from mcp_targets.reply import Heard, Reply
+from reports.groups import EVENT, GAP
 from reports.histogram import Histogram
 from reports.journal import SETUP, AnyRecord, Cell, Health, Note, SampleRecord, Slice
 from reports.samples import OK
@@ -27,6 +28,7 @@ class _Tally:
     """The calls of one cell so far."""
 
     __slots__ = (
+        "body_bytes",
         "buckets",
         "bytes_in",
         "bytes_out",
@@ -45,6 +47,7 @@ class _Tally:
         self.max_ns = 0
         self.bytes_in = 0
         self.bytes_out = 0
+        self.body_bytes = 0
         self.buckets: dict[int, int] = {}
         self.service = Histogram()
         self.service_total_ns = 0
@@ -81,6 +84,7 @@ class _Tally:
             max_ns=self.max_ns,
             bytes_in=self.bytes_in,
             bytes_out=self.bytes_out,
+            body_bytes=self.body_bytes,
             latency=[number for pair in sorted(self.buckets.items()) for number in pair],
             service=self.service.pairs(),
             service_total_ns=self.service_total_ns,
@@ -90,18 +94,24 @@ class _Tally:
 class Track:
     """Where the calls of one step (or the journeys of one name) of one arm are counted."""
 
-    __slots__ = ("arm", "kind", "name", "tallies")
+    __slots__ = ("arm", "checked", "kind", "name", "tallies")
 
     def __init__(self, arm: str, kind: str, name: str) -> None:
         self.arm = arm
         self.kind = kind
         self.name = name
         self.tallies: dict[str, _Tally] = {}
+        self.checked = 0
+        """Results that were held against their schema."""
 
     def take(self) -> list[Cell]:
         """Return the cells since the last time, and start again."""
         taken, self.tallies = self.tallies, {}
-        return [tally.cell(self.arm, self.kind, self.name, cls) for cls, tally in taken.items()]
+        cells = [tally.cell(self.arm, self.kind, self.name, cls) for cls, tally in taken.items()]
+        if cells and self.checked:
+            cells[0] = replace(cells[0], checked=self.checked)
+            self.checked = 0
+        return cells
 
 
 class Recorder:
@@ -170,6 +180,9 @@ class Recorder:
                 self._sample(track, journey, cls, reply, OK_SAMPLES, lag_ns)
         if cls != OK:
             self._sample(track, journey, cls, reply, FAILURE_SAMPLES, lag_ns)
+        tally.body_bytes += len(reply.body)
+        if reply.heard is not None:
+            self._hear(track, cls, reply, reply.heard)
         if reply.session_lost:
             self._sessions_lost[track.arm] = self._sessions_lost.get(track.arm, 0) + 1
         self.calls += 1
@@ -179,6 +192,12 @@ class Recorder:
         else:
             tally.add(lag_ns + service_ns, reply.bytes_in, reply.bytes_out)
             tally.add_service(service_ns)
+
+    def _hear(self, track: Track, cls: str, reply: Reply, heard: Heard) -> None:
+        """Count when the first notification of a call came, and the longest pause between two."""
+        for kind, ns in ((EVENT, heard.first_ns - reply.start_ns), (GAP, heard.longest_gap_ns)):
+            tallies = self.track(track.arm, kind, track.name).tallies
+            tallies.setdefault(cls, _Tally()).add(ns)
 
     def journey(self, track: Track, cls: str, duration_ns: int, lag_ns: int | None = None) -> None:
         """Count one journey; `duration_ns` runs from its actual start, `lag_ns` is as in `call`."""

@@ -2,6 +2,8 @@
 
 from typing import Final
 
+from locustfiles._secrecy import clean
+
 CONFIGURATION: Final = 104
 UNREACHABLE: Final = 108
 
@@ -10,8 +12,8 @@ class Refusal(Exception):  # noqa: N818 -- a run that is refused, not one that b
     """Nothing was measured. `lines` are for the user, one problem each."""
 
     def __init__(self, exit_code: int, lines: list[str], *, keep_logs: bool = False) -> None:
-        super().__init__("\n".join(lines))
         self.exit_code = exit_code
-        self.lines = lines
+        self.lines = [clean(line) for line in lines]
+        super().__init__("\n".join(self.lines))
         self.keep_logs = keep_logs
         """Whether a line names a log file, which then has to stay."""

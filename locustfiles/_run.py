@@ -1,24 +1,29 @@
 """One run where its record is kept: journal, conductor, verdict, reports."""
 
-import importlib.metadata
 import logging
-import os
-import platform
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 
 from locustfiles._conductor import Conductor
+from locustfiles._history import remember
+from locustfiles._machine import environment
 from locustfiles._prepare import Prepared
+from locustfiles._resource_sources import shared
+from locustfiles._resources import Sampler
+from locustfiles._schedule import Turn
+from locustfiles._search import turns
+from locustfiles._secrecy import guard
+from locustfiles._workload import workload
 from reports.build import load_report
 from reports.document import Report
 from reports.journal import AnyRecord, JournalWriter, Note, RunEnded, RunStarted
 from reports.redact import Redactor
 from reports.render import write_all
+from reports.tally import fold
 
 _decode: Final = msgspec.json.Decoder(list[AnyRecord]).decode
 logger = logging.getLogger("mcp-perf")
@@ -41,22 +46,30 @@ class Run:
         self.watchers: list[Watcher] = []
         self._log = logging.FileHandler(self.folder / "run.log", encoding="utf-8")
         self._log.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+        guard(self._log)
         logging.getLogger().addHandler(self._log)
         self._zero_ns = time.perf_counter_ns()
         secrets = prepared.loaded.env.values()
+        started = self._started()  # takes a moment, in which a kill would leave an empty journal
         self._journal = JournalWriter(self.folder / "journal.jsonl", Redactor(secrets))
         self._broken = False
         timeouts = [target.place.timeout_s for target in prepared.targets.values()]
+        started = self._started()
         self.conductor = Conductor(
-            prepared.turns,
+            self._search(started) if prepared.searching else prepared.turns,
             nodes=nodes,
             tell=tell,
             write=self.write,
             now_s=self.now_s,
             grace_s=prepared.loaded.scenario.load.grace,
             timeout_s=max(timeouts),
+            beside=Sampler(prepared.resources, self.write, self.now_s),
         )
-        self.write([self._started()])
+        self.write([started])
+        if prepared.baseline is not None:
+            self.write([prepared.baseline])
+        for text in shared(prepared.resources):
+            self.note("resources_shared", text)
 
     def now_s(self) -> float:
         """Seconds since the run's start."""
@@ -96,12 +109,25 @@ class Run:
         self._journal.close()
         report, samples = load_report(self.folder)
         write_all(report, samples, self.folder, formats)
+        remember(report, self.prepared.wish.store)
         return report
 
     def close_log(self) -> None:
         """End run.log; the process may go on to another run."""
         logging.getLogger().removeHandler(self._log)
         self._log.close()
+
+    def _search(self, started: RunStarted) -> Iterator[Turn]:
+        """Return the turns of a search, which follows the records of this run."""
+        tally = fold([started])
+
+        def follow(records: list[AnyRecord]) -> None:
+            for record in records:
+                if record is not started:
+                    tally.take(record)
+
+        self.watchers.append(follow)
+        return turns(self.prepared.turns, started, tally)
 
     def _started(self) -> RunStarted:
         prepared = self.prepared
@@ -114,7 +140,13 @@ class Run:
             scenario_text=prepared.loaded.text,
             seed=scenario.seed,
             arms={
-                name: {"target": target.url, "protocol": target.version}
+                name: {
+                    "target": target.url,
+                    "protocol": target.version,
+                    "tools": len(target.tools or ()),
+                    "tools_list_bytes": target.tools_list_bytes,
+                    "resources": prepared.resources[name].described(),
+                }
                 for name, target in prepared.targets.items()
             },
             gates=[gate.text for gate in scenario.gates],
@@ -124,27 +156,6 @@ class Run:
                 "late_starts": scenario.limits.late_starts,
             },
             load=prepared.load(),
-            environment={**_environment(), "simulated": prepared.systems.simulated()},
+            environment={**environment(), "simulated": prepared.systems.simulated()},
+            workload=workload(scenario),
         )
-
-
-def _environment() -> dict[str, Any]:
-    return {
-        "python": platform.python_version(),
-        "locust": importlib.metadata.version("locust"),
-        "mcp_perf": importlib.metadata.version("mcp-perf"),
-        "gevent": importlib.metadata.version("gevent"),
-        "cpu": _cpu(),
-        "cores": os.cpu_count(),
-        "os": platform.platform(),
-    }
-
-
-def _cpu() -> str:
-    """Return the processor's name, as far as the system tells it."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.processor()
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor()

@@ -31,6 +31,7 @@ from locustfiles._recorder import Recorder
 from locustfiles._refusal import Refusal
 from locustfiles._rounds import Performer
 from locustfiles._run import Run
+from locustfiles._secrecy import hide
 from reports.document import Report
 from reports.journal import AnyRecord
 from reports.render import FORMATS
@@ -274,6 +275,7 @@ class Session:
     # Working.
 
     def _build_bench(self, task: _relay.Task) -> None:
+        hide(task.loaded.env.values())  # a worker has not prepared the run
         node = "local" if not self._worker else self.runner.client_id
         recorder = Recorder(
             node,

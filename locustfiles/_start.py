@@ -2,15 +2,18 @@
 
 import contextlib
 import logging
+import os
 import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import psutil
 from locust.runners import WorkerRunner
 
-from locustfiles import _options, _web
+from locustfiles import _options, _web, _web_guard, _web_login
 from locustfiles._prepare import prepare, read
 from locustfiles._refusal import Refusal
+from locustfiles._secrecy import guard_process
 from locustfiles._session import Session
 
 logger = logging.getLogger("mcp-perf")
@@ -25,6 +28,7 @@ class Hook:
 
 def init(environment: Any, web_ui: Any) -> None:
     """Attach a session to Locust's environment and prepare what is to run at once."""
+    guard_process()
     options = environment.parsed_options
     headless = web_ui is None
     session = Session(environment, headless=headless)
@@ -34,6 +38,9 @@ def init(environment: Any, web_ui: Any) -> None:
         Hook.on_session(session)
     if isinstance(environment.runner, WorkerRunner):
         return
+    if web_ui is not None:
+        with _refusals():
+            _protect(web_ui, options)
     if headless or options.autostart:
         with _refusals():
             session.adopt(prepare(_options.wish(options)))
@@ -46,6 +53,18 @@ def init(environment: Any, web_ui: Any) -> None:
 def current() -> Session:
     """Return the session of this process, for an event that does not name its environment."""
     return _sessions[0]
+
+
+def _protect(web_ui: Any, options: Any) -> None:
+    """Lock the page, before it listens and before anything is sent. Raises Refusal."""
+    served = _web_guard.served_by(options)
+    if options.web_login:
+        _web_login.install(
+            web_ui, options, _web_login.password(os.environ), https_only=served.https_only
+        )
+        if not served.https_only and not _web_guard.is_loopback(options.web_host):
+            logger.warning("the web page and its password are not encrypted: add --tls-cert")
+    web_ui.app.wsgi_app = _web_guard.Guard(web_ui.app.wsgi_app, served)
 
 
 def _prefill(options: Any) -> None:
@@ -64,4 +83,12 @@ def _refusals() -> Iterator[None]:
     except Refusal as refusal:
         for line in refusal.lines:
             logger.error("%s", line)
+        _dismiss_workers()
         sys.exit(refusal.exit_code)
+
+
+def _dismiss_workers() -> None:
+    """End the workers that --processes forked: Locust 2.47 loses sight of those that still run."""
+    for child in psutil.Process().children():
+        with contextlib.suppress(psutil.Error):
+            child.terminate()

@@ -15,7 +15,7 @@ import gevent
 import msgspec
 
 from locustfiles._checks import Checks
-from locustfiles._clients import TOOL_CLIENTS, Client
+from locustfiles._clients import TOOL_CLIENTS, Client, ToolClient
 from locustfiles._recorder import Recorder, Track
 from mcp_targets.client.exchange import with_body
 from mcp_targets.client.mcp import Call
@@ -138,8 +138,11 @@ class ToolStep(Step):
                 return reply.fail(HARNESS_ERROR, problem), HARNESS_ERROR
         client = lane.client
         assert isinstance(client, TOOL_CLIENTS)  # noqa: S101 -- compiled for this kind of arm
-        reply = client.call(self._call, arguments, self._timeout_s)
+        reply = self._send(client, arguments)
         return reply, self._checks.judge(reply, lane.values)
+
+    def _send(self, client: ToolClient, arguments: dict[str, Any] | None) -> Reply:
+        return client.call(self._call, arguments, self._timeout_s)
 
 
 class RunStep(Step):

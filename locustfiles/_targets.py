@@ -2,18 +2,22 @@
 
 import difflib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from locustfiles._clients import Place, place, session
+from locustfiles._dialog import credentials, script_of
 from locustfiles._refusal import CONFIGURATION, UNREACHABLE, Refusal
+from mcp_targets.client.answers import SILENT, Answers
+from mcp_targets.client.eras import HANDSHAKE, MODERN
 from mcp_targets.client.errors import CallTimeout, ConnectError, TargetError
 from mcp_targets.client.exchange import Endpoint
+from mcp_targets.client.http_session import Credentials
 from mcp_targets.client.tools import Tool
 from mcp_targets.inprocess import Code, find_function
 from mcp_targets.rest import RestClient
-from mcp_targets.systems.launcher import SystemFailed, Systems, UnknownSystem
+from mcp_targets.systems.launcher import Face, SystemFailed, Systems, UnknownSystem
 from scenarios.loader import Loaded
 from scenarios.lookups import compile_template
 from scenarios.model import Arm, Step
@@ -37,6 +41,13 @@ class ArmTarget:
     version: str = ""
     """The negotiated MCP protocol version; empty for others."""
     tools: Mapping[str, Tool] | None = None
+    tools_list_bytes: int = 0
+    pids: Mapping[str, int] = field(default_factory=dict)
+    """The processes of a bundled system that do this arm's work, by name."""
+    script: Answers = SILENT
+    """What its clients answer when the server asks."""
+    credentials: Credentials | None = None
+    """What gives its clients their token; all of this process share it."""
 
     @property
     def endpoint(self) -> Endpoint:
@@ -67,9 +78,9 @@ def reach_all(
     failed: list[Refusal] = []
     for name, arm in loaded.scenario.arms.items():
         try:
-            address, provided = _locate(pointed.get(name, arm.address), systems)
-            variables = {**provided, **common}
-            reached[name] = reach(name, arm, loaded, address, variables, logs=logs)
+            face = _locate(pointed.get(name, arm.address), systems)
+            target = reach(name, arm, loaded, face.url, {**face.variables, **common}, logs=logs)
+            reached[name] = replace(target, pids=face.pids)
         except Refusal as refusal:
             failed.append(refusal)
     if failed:
@@ -100,7 +111,8 @@ def reach(
                 client.ready()
                 client.close()
             return ArmTarget(name, arm.kind, url, where, variables)
-        opened = session(url, where, version or arm.protocol)
+        script, token = script_of(name, loaded), _credentials(name, arm, loaded, url)
+        opened = session(url, where, version or arm.protocol, answers=script, credentials=token)
         try:
             negotiated = opened.negotiate()
             tools = opened.list_tools()
@@ -108,7 +120,18 @@ def reach(
             opened.close()
     except TargetError as error:
         raise Refusal(UNREACHABLE, [f"{name}: {_unreached(url, arm, error)}"]) from error
-    return ArmTarget(name, arm.kind, url, where, variables, negotiated, tools)
+    return ArmTarget(
+        name,
+        arm.kind,
+        url,
+        where,
+        variables,
+        negotiated,
+        tools,
+        opened.tools_list_bytes,
+        script=script,
+        credentials=token,
+    )
 
 
 def _unreached(url: str, arm: Arm, error: TargetError) -> str:
@@ -139,6 +162,20 @@ def unknown_tools(loaded: Loaded, targets: Mapping[str, ArmTarget]) -> list[str]
     return list(dict.fromkeys(problems))
 
 
+def unspoken(loaded: Loaded, targets: Mapping[str, ArmTarget]) -> list[str]:
+    """Return a line for each step whose method is not in the version that its server speaks."""
+    problems = [
+        f"journey {name}, arm {arm}: {MODERN} has no ping. Remove the step, or write "
+        f"protocol: {HANDSHAKE[0]} for the arm"
+        for name, journey in loaded.scenario.journeys.items()
+        for arm, steps in journey.steps.items()
+        if arm in targets and targets[arm].version == MODERN
+        for step in steps
+        if step.action == "ping"
+    ]
+    return list(dict.fromkeys(problems))
+
+
 def _no_such(journey: str, target: ArmTarget, name: str) -> str:
     where = f"journey {journey}, arm {target.arm}"
     if target.tools is None:
@@ -150,13 +187,19 @@ def _no_such(journey: str, target: ArmTarget, name: str) -> str:
     return f"{where}: the server has no tool {name!r}. {word}: {shown}"
 
 
-def _locate(address: str, systems: Systems) -> tuple[str, dict[str, str]]:
+def _locate(address: str, systems: Systems) -> Face:
     if not address.startswith(SYSTEM):
-        return address, {}
+        return Face(address, {})
     try:
-        face = systems.face(address.removeprefix(SYSTEM))
+        return systems.face(address.removeprefix(SYSTEM))
     except UnknownSystem as error:
         raise Refusal(CONFIGURATION, [str(error)]) from error
     except SystemFailed as error:
         raise Refusal(UNREACHABLE, [str(error)], keep_logs=True) from error
-    return face.url, dict(face.variables)
+
+
+def _credentials(name: str, arm: Arm, loaded: Loaded, url: str) -> Credentials | None:
+    try:
+        return credentials(arm, loaded, url)
+    except ValueError as error:
+        raise Refusal(CONFIGURATION, [f"arm {name}: auth: {error}"]) from error

@@ -34,7 +34,7 @@ def install(web_ui: Any, session: Session) -> None:
     def swarm() -> Any:
         if session.runner.state in ("ready", "stopped"):
             try:
-                wish = _form_wish(request.form)
+                wish = _wish(request.form, session.environment.parsed_options)
                 trusted = _trusted(wish, given)
                 session.adopt(prepare(replace(wish, local_code=trusted)))
             except (Refusal, ValueError) as problem:
@@ -61,6 +61,17 @@ def _offer_report(web_ui: Any, session: Session) -> None:
         if folder is None or not (folder / "report.html").is_file():
             return "There is no report yet: it is written when a run ends.", 404
         return send_file((folder / "report.html").resolve())
+
+
+def _wish(form: Any, options: Any) -> Wish:
+    """Read the form; what it does not ask for is as the command line has it."""
+    started = _options.wish(options)
+    return replace(
+        _form_wish(form),
+        baseline=started.baseline,
+        tolerance=started.tolerance,
+        store=started.store,
+    )
 
 
 def _form_wish(form: Any) -> Wish:

@@ -16,12 +16,38 @@ UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What a hostile body makes `Reply.json` raise: not JSON, not UTF-8, nested without end."""
 
 
+class Heard:
+    """The notifications that came with a call: how many of each kind, and when."""
+
+    __slots__ = ("counts", "first_ns", "last_ns", "longest_gap_ns")
+
+    def __init__(self, now_ns: int) -> None:
+        self.counts: dict[str, int] = {}
+        self.first_ns = now_ns
+        self.last_ns = now_ns
+        self.longest_gap_ns = 0
+        """The longest time between two of them."""
+
+    def add(self, method: str, now_ns: int) -> None:
+        """Count one."""
+        self.counts[method] = self.counts.get(method, 0) + 1
+        self.longest_gap_ns = max(self.longest_gap_ns, now_ns - self.last_ns)
+        self.last_ns = now_ns
+
+    def told(self, start_ns: int) -> str:
+        """Say how many came, when the first did, and how far apart they were at most."""
+        count = sum(self.counts.values())
+        text = f"{count} notifications, the first after {(self.first_ns - start_ns) / 1e6:.1f} ms"
+        return f"{text}, at most {self.longest_gap_ns / 1e6:.1f} ms apart" if count > 1 else text
+
+
 class Reply:
     """The end of one call.
 
     `outcome` is one of the constants above, decided by what the target sent; expectations of the
     caller are judged later. `body` holds the decoded HTTP body, or the JSON-RPC message that
-    answered; times are nanoseconds of the engine's monotonic clock.
+    answered; times are nanoseconds of the engine's monotonic clock. `heard` is None where no
+    notification came.
     """
 
     __slots__ = (
@@ -30,6 +56,7 @@ class Reply:
         "bytes_out",
         "detail",
         "end_ns",
+        "heard",
         "outcome",
         "session_lost",
         "start_ns",
@@ -46,6 +73,7 @@ class Reply:
         self.bytes_in: int = 0
         self.bytes_out: int = 0
         self.session_lost: bool = False
+        self.heard: Heard | None = None
 
     def fail(self, outcome: str, detail: str) -> "Reply":
         """Mark this call as failed, with what a reader of the report needs to see."""

@@ -1,8 +1,19 @@
 """An arm's numbers for the document: over all measured rounds, by step, journey and round."""
 
 from collections.abc import Mapping
+from typing import Any
 
-from reports.document import ArmNumbers, Latency, RoundNumbers, StepNumbers
+from reports.context import ESTIMATOR, tokens
+from reports.document import (
+    ArmNumbers,
+    Capacity,
+    ContextNumbers,
+    Latency,
+    Memory,
+    ResourceNumbers,
+    RoundNumbers,
+    StepNumbers,
+)
 from reports.groups import CALL, JOURNEY, Group, Tally
 from reports.metrics import FRACTIONS, Totals
 from reports.samples import CLASSES
@@ -11,7 +22,11 @@ from reports.turns import Turn
 
 
 def arm_numbers(
-    tally: RunTally, arm: str, totals: Totals, by_turn: Mapping[int, Totals]
+    tally: RunTally,
+    arm: str,
+    totals: Totals,
+    by_turn: Mapping[int, Totals],
+    capacity: Capacity | None = None,
 ) -> ArmNumbers:
     """Give the numbers of an arm: `totals` over its measured rounds, and turn by turn."""
     described = tally.run.arms.get(arm, {})
@@ -28,17 +43,23 @@ def arm_numbers(
         throughput_per_s=totals.throughput_per_s,
         calls_per_s=totals.calls_per_s,
         classes=_classes(totals.call),
-        latency_ms=_latency(calls),
+        latency_ms=latency(calls),
         service_ms=_service(calls),
-        journey_ms=_latency(totals.journey.ok),
-        lag_ms=_latency(totals.start.all),
+        journey_ms=latency(totals.journey.ok),
+        lag_ms=latency(totals.start.all),
         planned=totals.planned,
         dropped=totals.dropped,
         warmup_calls=warmup,
+        setup=_setup(tally, arm),
+        context=_context(described, totals),
+        first_event_ms=latency(totals.event.all),
+        longest_gap_ms=latency(totals.gap.all),
         setup_calls=sum(n for (of_arm, _), n in tally.setup.items() if of_arm == arm),
         sessions_lost=_sessions_lost(tally, arm),
         bytes_in=calls.bytes_in,
         bytes_out=calls.bytes_out,
+        bytes_per_journey=totals.bytes_per_journey,
+        resources=_resources(tally, arm, totals),
         journeys={
             name: _step(group, group.ok, totals.per_second(JOURNEY, name))
             for name, group in sorted(totals.journeys.items())
@@ -49,6 +70,56 @@ def arm_numbers(
         },
         rounds=[_round(turn, by_turn) for turn in turns],
         percentile_curve=calls.curve_ms(),
+        capacity=capacity,
+    )
+
+
+def _setup(tally: RunTally, arm: str) -> dict[str, StepNumbers]:
+    groups: dict[str, list[tuple[str, Tally]]] = {}
+    for (of_arm, name, cls), part in tally.setup_parts.items():
+        if of_arm == arm:
+            groups.setdefault(name, []).append((cls, part))
+    found = {name: Group(parts) for name, parts in sorted(groups.items())}
+    return {name: _step(group, group.all, None) for name, group in found.items()}
+
+
+def _context(described: Mapping[str, Any], totals: Totals) -> ContextNumbers:
+    size = described.get("tools_list_bytes", 0)
+    if not size:
+        return ContextNumbers()
+    return ContextNumbers(
+        tools=described.get("tools", 0),
+        tools_list_bytes=size,
+        tools_list_tokens=tokens(size),
+        result_tokens=totals.result_tokens,
+        estimator=ESTIMATOR,
+    )
+
+
+def unsampled(tally: RunTally, arm: str) -> str:
+    """Say why it is not known what an arm's target used; nothing where it is."""
+    described = tally.run.arms.get(arm, {}).get("resources")
+    return "This run did not sample it." if described is None else str(described["why_not"])
+
+
+def _resources(tally: RunTally, arm: str, totals: Totals) -> ResourceNumbers:
+    usage, growth = totals.usage, totals.usage.growth
+    if not usage.sampled:
+        return ResourceNumbers(why_not=unsampled(tally, arm) or "It could not be read.")
+    most = usage.most
+    return ResourceNumbers(
+        source=tally.run.arms.get(arm, {}).get("resources", {}).get("source", ""),
+        cpu=usage.cpu,
+        cpu_per_journey_ms=totals.cpu_per_journey_ms,
+        rss_bytes=Memory(
+            start=usage.start_rss, max=most(lambda turn: turn.max_rss), end=usage.end_rss
+        ),
+        growth_per_hour=growth.per_hour,
+        growth_ci95=growth.ci95,
+        growth_why_not=growth.why_not,
+        threads=most(lambda turn: turn.max_threads),
+        fds=most(lambda turn: turn.max_fds),
+        processes=most(lambda turn: turn.max_processes),
     )
 
 
@@ -61,7 +132,8 @@ def _classes(group: Group) -> dict[str, int]:
     return dict.fromkeys(CLASSES, 0) | group.classes
 
 
-def _latency(tally: Tally) -> Latency:
+def latency(tally: Tally) -> Latency:
+    """Give the numbers of the latency."""
     percentiles = zip(FRACTIONS, tally.percentiles_ms(list(FRACTIONS.values())), strict=True)
     return Latency(mean=tally.mean_ms(), max=tally.max_ms(), **dict(percentiles))
 
@@ -70,7 +142,7 @@ def _service(tally: Tally) -> Latency:
     """Give the times from the actual send; where nothing started late, they are the latencies."""
     service = tally.service
     if service is tally.latency:
-        return _latency(tally)
+        return latency(tally)
     found = service.percentiles([*FRACTIONS.values(), 1.0])
     names = [*FRACTIONS, "max"]
     numbers = {name: ns / 1e6 for name, ns in zip(names, found, strict=True) if ns is not None}
@@ -83,10 +155,11 @@ def _step(group: Group, timed: Tally, per_second: float | None) -> StepNumbers:
         error_rate=group.error_rate,
         per_second=per_second,
         classes=_classes(group),
-        latency_ms=_latency(timed),
+        latency_ms=latency(timed),
         service_ms=_service(timed),
         bytes_in=group.all.bytes_in,
         bytes_out=group.all.bytes_out,
+        schema_checked=group.all.checked,
     )
 
 
@@ -107,6 +180,8 @@ def _round(turn: Turn, by_turn: Mapping[int, Totals]) -> RoundNumbers:
         throughput_per_s=totals.throughput_per_s,
         calls_per_s=totals.calls_per_s,
         error_rate=totals.call.error_rate,
-        latency_ms=_latency(totals.call.all),
-        journey_ms=_latency(totals.journey.ok),
+        latency_ms=latency(totals.call.all),
+        journey_ms=latency(totals.journey.ok),
+        cpu=totals.usage.cpu,
+        rss_bytes=turn.usage.rss,
     )

@@ -3,15 +3,18 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-from reports.arms import arm_numbers
-from reports.document import Comparison, Failure, Generator, Report
+from reports import capacity
+from reports.against import against_baseline
+from reports.arms import arm_numbers, unsampled
+from reports.context import facts
+from reports.document import Capacity, Comparison, Failure, GateResult, Generator, Report
 from reports.drops import with_drops
 from reports.groups import CALL
 from reports.journal import AnyRecord, JournalError, SampleRecord, read
-from reports.levels import by_level, judge_levels
-from reports.metrics import Evidence, Totals, paired
+from reports.levels import Level, by_level, judge_levels
+from reports.metrics import COMPARED, Evidence, Totals, paired
 from reports.notes import notes
 from reports.samples import FAILED, HARNESS_ERROR
 from reports.statistics import compare, holm
@@ -22,18 +25,8 @@ from scenarios.gates import Gate, GateError, parse
 JOURNAL: Final = "journal.jsonl"
 CONTROL: Final = "control"
 """The arm that the others are compared with; without it, the first one."""
-COMPARED: Final = (
-    "throughput",
-    "calls_per_s",
-    "mean",
-    "p50",
-    "p90",
-    "p95",
-    "p99",
-    "error_rate",
-    "journey_p50",
-    "journey_p95",
-)
+COMPARED_WHERE_KNOWN: Final = ("cpu_per_journey", "bytes_per_journey")
+"""Only where both arms have a number: what was not sampled is no comparison that failed."""
 
 
 def load_report(run_folder: Path) -> tuple[Report, list[SampleRecord]]:
@@ -56,12 +49,21 @@ def build(records: Iterable[AnyRecord]) -> Report:
     tally = fold(records)
     by_turn = {number: Totals([turn]) for number, turn in sorted(tally.turns.items())}
     evidence = {arm: _evidence(tally, arm, by_turn) for arm in tally.arms}
+    asked = _gates(tally)
+    capacities = capacity.capacities(tally, asked)
     levels = {arm: by_level(tally, arm, by_turn) for arm in tally.arms}
-    gates = [judge_levels(gate, evidence, levels) for gate in _gates(tally)]
+    gates = list(_judged(asked, evidence, levels, capacities))
     lost = [note.node or note.text for note in tally.notes if note.code == "worker_lost"]
+    arms = {
+        arm: arm_numbers(tally, arm, what.totals, by_turn, capacities.get(arm))
+        for arm, what in evidence.items()
+    }
+    environment = _environment(tally)
+    compared = against_baseline(tally, arms, environment)
     decision = decide(
         Facts(
             gates=gates,
+            regressions=compared.regressions,
             arms={arm: found.totals for arm, found in evidence.items()},
             health=tally.health,
             complete=tally.complete,
@@ -70,6 +72,7 @@ def build(records: Iterable[AnyRecord]) -> Report:
             idle_workers=_idle(tally),
             harness_errors=tally.harness_errors,
             harness_example=_harness_example(tally),
+            search=capacity.facts(capacities, asked),
         )
     )
     return Report(
@@ -82,15 +85,41 @@ def build(records: Iterable[AnyRecord]) -> Report:
         exit_code=decision.exit_code,
         complete=tally.complete,
         reasons=decision.reasons,
-        arms={arm: arm_numbers(tally, arm, what.totals, by_turn) for arm, what in evidence.items()},
-        comparisons=_comparisons(evidence),
+        arms=arms,
+        comparisons=_comparisons(evidence, capacities),
+        regressions=compared.regressions,
         gates=gates,
         generator=_generator(tally, evidence, lost),
-        environment={"seed": tally.run.seed, "load": tally.run.load, **tally.run.environment},
+        environment=environment,
         timeline=tally.timeline.points(),
+        resources=tally.resources.points(),
         failures=_failures(tally, evidence),
-        notes=notes(tally, evidence),
+        notes=[
+            *capacity.remarks(capacities, asked),
+            *notes(tally, evidence),
+            *compared.notes,
+        ],
     )
+
+
+def _environment(tally: RunTally) -> dict[str, Any]:
+    run = tally.run
+    workload = {"workload": run.workload} if run.workload else {}
+    return {"seed": run.seed, "load": run.load, **workload, **run.environment}
+
+
+def _judged(
+    asked: Iterable[Gate],
+    evidence: Mapping[str, Evidence],
+    levels: Mapping[str, Mapping[Level, Evidence]],
+    capacities: Mapping[str, Capacity],
+) -> Iterator[GateResult]:
+    """Judge the gates; in a search only those on the capacity, for its trials make up the rest."""
+    for gate in asked:
+        if gate.metric == capacity.METRIC:
+            yield capacity.judge(gate, capacities)
+        elif not capacities:
+            yield judge_levels(gate, evidence, levels)
 
 
 def _gates(tally: RunTally) -> list[Gate]:
@@ -110,7 +139,8 @@ def _keeping(samples: list[SampleRecord], records: Iterable[AnyRecord]) -> Itera
 def _evidence(tally: RunTally, arm: str, by_turn: Mapping[int, Totals]) -> Evidence:
     turns = tally.measured(arm)
     return Evidence(
-        totals=Totals(turns),
+        totals=Totals(turns, facts(tally.run.arms.get(arm, {}))),
+        unsampled=unsampled(tally, arm),
         rounds={t.started.round: by_turn[t.started.turn] for t in turns if t.finished},
         complete=tally.complete,
     )
@@ -131,17 +161,30 @@ def _harness_example(tally: RunTally) -> str:
     return next((detail for (_, _, cls), detail in examples if cls == HARNESS_ERROR), "")
 
 
-def _comparisons(evidence: Mapping[str, Evidence]) -> list[Comparison]:
+def _comparisons(
+    evidence: Mapping[str, Evidence], capacities: Mapping[str, Capacity]
+) -> list[Comparison]:
     """Compare each arm with the control in every metric; they are one family of tests."""
     base = CONTROL if CONTROL in evidence else next(iter(evidence), "")
+    if capacities:
+        return capacity.ratios(capacities, base)
     found, pairs = [], []
     for arm in evidence:
-        for metric in COMPARED if arm != base else ():
+        for metric in _compared(evidence[arm], evidence[base]) if arm != base else ():
             values, bases = paired(metric, evidence[arm], evidence[base])
             result = compare(metric, arm, base, values, bases)
             found.append(with_drops(result, evidence[arm], evidence[base]))
             pairs.append(len(values))
     return holm(found, pairs)
+
+
+def _compared(arm: Evidence, base: Evidence) -> list[str]:
+    known = (
+        metric
+        for metric in COMPARED_WHERE_KNOWN
+        if all(what.totals.value(metric) for what in (arm, base))
+    )
+    return [*COMPARED, *known]
 
 
 def _generator(

@@ -42,6 +42,8 @@ class StepNumbers(Part):
     service_ms: Latency
     bytes_in: int = 0
     bytes_out: int = 0
+    schema_checked: int = 0
+    """Results that were held against the tool's outputSchema: a sample of them."""
 
 
 class RoundNumbers(Part):
@@ -67,6 +69,92 @@ class RoundNumbers(Part):
     error_rate: float | None
     latency_ms: Latency
     journey_ms: Latency
+    cpu: float | None = None
+    """The target's CPU use, as a fraction of one core."""
+    rss_bytes: float | None = None
+    """The target's resident memory: the median of the turn."""
+
+
+class Memory(Part):
+    """Resident memory in bytes, over the measured rounds."""
+
+    start: float | None = None
+    max: float | None = None
+    end: float | None = None
+
+
+class ResourceNumbers(Part):
+    """What the arm's target used in the measured rounds; null where it was not sampled."""
+
+    source: str = ""
+    """Where it was read: the processes, the container, the metrics page."""
+    why_not: str = ""
+    """Why it was not sampled."""
+    cpu: float | None = None
+    """Fraction of one core, above 1 where several are used."""
+    cpu_per_journey_ms: float | None = None
+    rss_bytes: Memory = Memory()
+    growth_per_hour: float | None = None
+    """Slope of the resident memory, as a fraction of its mean per hour of the run."""
+    growth_ci95: tuple[float, float] | None = None
+    growth_why_not: str = ""
+    """Why the slope has no interval."""
+    threads: int | None = None
+    """At most."""
+    fds: int | None = None
+    """Open file descriptors, at most."""
+    processes: int | None = None
+    """At most."""
+
+
+class RateLevel(Part):
+    """One rate of a search for the capacity, over all of its trials."""
+
+    rate_per_s: float
+    """Journeys that were to begin per second."""
+    repeats: int
+    held: int
+    """In how many of them the target held the rate."""
+    by_generator: int
+    """In how many it broke while the load generator itself did not keep up."""
+    broke_by: list[str]
+    achieved_per_s: float
+    """Journeys done per second, mean over the trials."""
+    latency_ms: Latency
+    planned: int
+    dropped: int
+    error_rate: float | None
+
+
+class Capacity(Part):
+    """The highest rate that an arm holds: what a breakpoint load has found."""
+
+    outcome: Literal["knee", "held", "lowest", "generator", "unfinished"]
+    """`knee`: it was found; `held`: even the highest rate was; `lowest`: not even that one was;
+    `generator`: the load generator was the limit; `unfinished`: the search was cut short."""
+    held: bool
+    """Whether every rate up to the highest asked for did."""
+    rate_per_s: float | None
+    """The highest rate that held, by the majority of its trials."""
+    interval: tuple[float | None, float | None]
+    """The highest rate that held every time, and the lowest that the target broke every time."""
+    broke_by: list[str]
+    """The conditions that were not met just above it."""
+    conditions: list[str]
+    levels: list[RateLevel]
+    """Ascending."""
+
+
+class ContextNumbers(Part):
+    """What an MCP server costs a model's context."""
+
+    tools: int = 0
+    tools_list_bytes: int = 0
+    tools_list_tokens: float | None = None
+    result_tokens: float | None = None
+    """Of the mean answer that was ok."""
+    estimator: str = ""
+    """How tokens were estimated."""
 
 
 class ArmNumbers(Part):
@@ -90,14 +178,26 @@ class ArmNumbers(Part):
     dropped: int
     warmup_calls: int
     setup_calls: int
+    setup: dict[str, StepNumbers] = Field(default_factory=dict)
+    """Requests outside of rounds: opening, closing and losing sessions, over the whole run."""
+    context: ContextNumbers = ContextNumbers()
+    first_event_ms: Latency = Latency()
+    """From the send of a call to its first notification, of calls that brought some."""
+    longest_gap_ms: Latency = Latency()
+    """The longest pause between two notifications of a call."""
     sessions_lost: int
     bytes_in: int
     bytes_out: int
+    bytes_per_journey: float | None = None
+    """Received and sent by all calls, over journeys with every step ok."""
+    resources: ResourceNumbers = ResourceNumbers()
     journeys: dict[str, StepNumbers]
     steps: dict[str, StepNumbers]
     rounds: list[RoundNumbers]
     percentile_curve: list[tuple[float, float]]
     """(fraction, ms) of call latency, from 0 to 1, denser towards 1."""
+    capacity: Capacity | None = None
+    """Only where the load searched for it."""
 
 
 class Comparison(Part):
@@ -112,6 +212,31 @@ class Comparison(Part):
     """After Holm's correction over all comparisons of the run."""
     effect_needed: float | None
     """The smallest ratio above 1 that this run could have told from 1."""
+    warnings: list[str] = Field(default_factory=list)
+
+
+class Regression(Part):
+    """A metric of this run against the same of a baseline (or of another run)."""
+
+    metric: str
+    arm: str
+    versus: str
+    """The arm that both were divided by, round by round, before they were compared; or empty."""
+    unit: str
+    base: float | None
+    """Over all rounds, as it was measured; the mean over the runs of a baseline."""
+    new: float | None
+    ratio: float | None
+    """New by base, of the metric or of its ratio to `versus`."""
+    ci95: tuple[float, float] | None
+    """Of the ratio; for `error_rate`, of the difference."""
+    p_value: float | None
+    """After Holm's correction over all metrics of the comparison."""
+    effect_needed: float | None
+    """The smallest ratio above 1 that could have been told from 1."""
+    verdict: VerdictName | None
+    """Null where the metric is shown, but not judged."""
+    reason: str = ""
     warnings: list[str] = Field(default_factory=list)
 
 
@@ -150,6 +275,20 @@ class TimelinePoint(Part):
     p95_ms: float | None
 
 
+class ResourcePoint(Part):
+    """What an arm's target used in about one second; in a long run, in more."""
+
+    at_s: float
+    seconds: float
+    arm: str
+    phase: Literal["warmup", "round"]
+    cpu: float | None
+    """Fraction of one core."""
+    rss_bytes: int | None
+    threads: int | None
+    fds: int | None
+
+
 class Failure(Part):
     """Failures of one arm, step and class, with one example."""
 
@@ -176,10 +315,14 @@ class Report(Part):
     reasons: list[str]
     arms: dict[str, ArmNumbers]
     comparisons: list[Comparison]
+    regressions: list[Regression] = Field(default_factory=list)
+    """Against the baseline, where the run was given one."""
     gates: list[GateResult]
     generator: Generator
     environment: dict[str, Any]
     timeline: list[TimelinePoint]
+    resources: list[ResourcePoint] = Field(default_factory=list)
+    """On the same clock as `timeline`."""
     failures: list[Failure]
     notes: list[str]
 

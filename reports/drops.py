@@ -7,7 +7,7 @@ passes by leaving the dropped ones out.
 from collections.abc import Mapping
 
 from reports.document import Comparison
-from reports.metrics import FRACTIONS, JOURNEY_PREFIX, Evidence, Totals
+from reports.metrics import FRACTIONS, Evidence, Totals, bare
 from scenarios.gates import METRICS, Gate
 
 
@@ -21,7 +21,7 @@ def unknown_beyond(gate: Gate, arms: Mapping[str, Evidence]) -> str | None:
         return None
     for name in filter(None, (gate.arm, gate.versus)):
         totals = arms[name].totals
-        if totals.dropped and not _stands(gate, totals):
+        if totals.dropped and not stands(gate, totals):
             return (
                 f"{totals.dropped} of {totals.planned} arrivals of {name} were dropped and have "
                 f"no latency: {gate.metric} over all of them is longer than what was measured."
@@ -38,9 +38,9 @@ def with_drops(comparison: Comparison, *arms: Evidence) -> Comparison:
     return comparison.model_copy(update={"warnings": [*comparison.warnings, warning]})
 
 
-def _stands(gate: Gate, totals: Totals) -> bool:
+def stands(gate: Gate, totals: Totals) -> bool:
     """Tell whether a gate that holds would also hold with the dropped arrivals as the slowest."""
-    name = gate.metric.removeprefix(JOURNEY_PREFIX)
+    name = bare(gate.metric)
     if gate.value is None:
         return False
     if gate.op.startswith(">"):

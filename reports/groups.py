@@ -11,6 +11,8 @@ from reports.samples import ENDED, FAILED, OK
 
 CALL: Final = "call"
 JOURNEY: Final = "journey"
+EVENT: Final = "event"
+GAP: Final = "gap"
 START: Final = "start"
 """Journeys that began in an open load; their times are how late they did: the schedule's lag."""
 
@@ -26,6 +28,8 @@ class Tally:
         self.service_total_ns = 0
         self.bytes_in = 0
         self.bytes_out = 0
+        self.body_bytes = 0
+        self.checked = 0
         self.latency = Histogram()
         self._service: Histogram | None = None
 
@@ -77,6 +81,8 @@ class Tally:
         self.service_total_ns += service_total_ns
         self.bytes_in += part.bytes_in
         self.bytes_out += part.bytes_out
+        self.body_bytes += part.body_bytes
+        self.checked += part.checked
         if part.min_ns is not None and part.max_ns is not None:
             self.min_ns = part.min_ns if self.min_ns is None else min(self.min_ns, part.min_ns)
             self.max_ns = part.max_ns if self.max_ns is None else max(self.max_ns, part.max_ns)

@@ -15,6 +15,7 @@ import msgspec
 from msgspec.structs import replace
 
 from reports.redact import Redactor
+from reports.run_numbers import RunNumbers
 
 FORMAT: Final = "mcp-perf/journal/1"
 SETUP: Final = -1
@@ -41,13 +42,24 @@ class RunStarted(Record, tag="run", frozen=True, kw_only=True):
     scenario_text: str
     seed: int
     arms: dict[str, dict[str, Any]]
-    """Per arm: `target` (shown), `protocol` (negotiated, or "")."""
+    """Per arm: `target` (shown), `protocol` (negotiated, or ""), `resources` (where they are read:
+    `source`, or why they are not: `why_not`)."""
     gates: list[str]
     limits: dict[str, float]
     """By the names of `reports.health.Limits`."""
     load: dict[str, Any]
     """`model` (`closed`, `open`), `users`, `think_s` (shortest, longest), and what else it says."""
     environment: dict[str, Any]
+    workload: dict[str, str] = {}
+    """Arm -> digest of what it does; empty in journals of older versions."""
+
+
+class Baseline(Record, tag="baseline", frozen=True, kw_only=True):
+    """The earlier runs that this one is compared with; follows the run's own record."""
+
+    tolerance: float
+    """The fraction by which a metric may be worse."""
+    runs: list[RunNumbers]
 
 
 class TurnStarted(Record, tag="turn", frozen=True, kw_only=True):
@@ -72,7 +84,8 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     arm: str
     kind: str
-    """`call`, `journey`, or `start`: by how much journeys of an open load began late."""
+    """`call`, `journey`, or `start`: by how much journeys of an open load began late. Of calls that
+    notifications came with: `event`, the time to the first, and `gap`, the longest between two."""
     name: str
     """The step (`tools/call echo`, `GET /users`), or the journey."""
     cls: str
@@ -88,6 +101,10 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     service: list[int] = []
     """The same from the actual send; empty where it equals `latency` (closed load)."""
     service_total_ns: int = 0
+    body_bytes: int = 0
+    """Of the bodies alone: for MCP, the messages that answered."""
+    checked: int = 0
+    """Results of the step, of any class, that were held against the tool's outputSchema."""
 
 
 class Health(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -148,12 +165,28 @@ class SampleRecord(Record, tag="sample", frozen=True, kw_only=True):
     """What went wrong, with the beginning of the reply; redacted."""
 
 
+class ResourceSample(Record, tag="resources", frozen=True, kw_only=True):
+    """What an arm's target used so far, read while the arm has its turn; null is not known."""
+
+    turn: int
+    at_s: float
+    arm: str
+    cpu_s: float | None
+    """CPU seconds since some moment before the run; all processes of the target together."""
+    rss_bytes: int | None
+    """Resident memory; what processes share is counted in each of them."""
+    threads: int | None
+    fds: int | None
+    """Open file descriptors."""
+    processes: int | None
+
+
 class Note(Record, tag="note", frozen=True, kw_only=True):
     """Something a reader of the numbers must know."""
 
     at_s: float
     code: str
-    """`session_lost`, `worker_lost`, `system_died`, `interrupted_round`, …"""
+    """`session_lost`, `worker_lost`, `system_died`, `resources_lost`, …"""
     text: str
     arm: str = ""
     node: str = ""
@@ -169,7 +202,17 @@ class RunEnded(Record, tag="end", frozen=True, kw_only=True):
     """`finished`, or `signal`, `stopped` (in the web UI), `error`."""
 
 
-AnyRecord = RunStarted | TurnStarted | Slice | TurnEnded | SampleRecord | Note | RunEnded
+AnyRecord = (
+    RunStarted
+    | Baseline
+    | TurnStarted
+    | Slice
+    | TurnEnded
+    | SampleRecord
+    | ResourceSample
+    | Note
+    | RunEnded
+)
 
 _encoder = msgspec.json.Encoder()
 _decoder: msgspec.json.Decoder[AnyRecord] = msgspec.json.Decoder(AnyRecord)

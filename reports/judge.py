@@ -7,12 +7,13 @@ nothing passes by absence. Every verdict but PASS has a sentence with the number
 import math
 import operator
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from reports.document import GateResult, VerdictName
 from reports.drops import unknown_beyond
-from reports.metrics import FRACTIONS, JOURNEY_PREFIX, Evidence, Totals, paired
+from reports.leaks import ONLY_WARM, Growth
+from reports.metrics import FRACTIONS, JOURNEY_PREFIX, Evidence, Totals, bare, paired
 from reports.statistics import (
     ALPHA,
     FEWEST_ROUNDS,
@@ -27,7 +28,7 @@ from scenarios.gates import METRICS, Gate
 
 RATIO: Final = "x"
 Interval = tuple[float, float]
-_HOLDS: Final[Mapping[str, Callable[[float, float], bool]]] = {
+HOLDS: Final[Mapping[str, Callable[[float, float], bool]]] = {
     "<": operator.lt,
     "<=": operator.le,
     ">": operator.gt,
@@ -55,7 +56,7 @@ class _Bound:
     unit: str
 
     def holds(self, number: float) -> bool:
-        return _HOLDS[self.op](number, self.value)
+        return HOLDS[self.op](number, self.value)
 
     def demand(self) -> str:
         return f"the gate asks for {self.op} {show(self.value, self.unit)}"
@@ -116,6 +117,11 @@ def show(value: float, unit: str) -> str:
     """Write a number with its unit for a sentence: `61.2 ms`, `0.5 %`, `120/s`, `3.4x`."""
     if unit == "fraction":
         return f"{100 * value:.3g} %"
+    if unit == "fraction/h":
+        return f"{100 * value:.3g} % per hour"
+    if unit == "B":
+        power = min(3, max(0, math.floor(math.log10(abs(value) or 1) / 3)))
+        return f"{value / 1000**power:.4g} {('B', 'kB', 'MB', 'GB')[power]}"
     digits = f"{value:.4g}" if abs(value) < 10_000 else f"{value:.0f}"
     return digits if unit == "count" else f"{digits} ms" if unit == "ms" else digits + unit
 
@@ -127,9 +133,22 @@ def _absent(arm: str, metric: str, arms: Mapping[str, Evidence]) -> str | None:
     totals, needs = arms[arm].totals, METRICS[metric].needs
     if needs == "planned" and not totals.planned:
         return f"No start of {arm} was planned, so that none could be dropped: nothing to judge."
+    if needs == "resources" and (unknown := _unsampled(arm, metric, arms[arm])):
+        return unknown
     counted = totals.journey.ended if metric == "success_rate" else totals.journeys_done
-    if needs == "journeys" and not counted:
+    if (needs == "journeys" or metric.endswith("per_journey")) and not counted:
         return f"No journey of {arm} was completed with every step ok: there is nothing to judge."
+    return None
+
+
+def _unsampled(arm: str, metric: str, evidence: Evidence) -> str | None:
+    """Say why it is not known, or not throughout, what the target used; or nothing."""
+    usage = evidence.totals.usage
+    if not usage.sampled:
+        return f"{metric} of {arm} was not sampled: {evidence.unsampled}"
+    unknown = usage.unknown(metric)
+    if unknown:
+        return f"{metric} of {arm} could not be read in {unknown} of {len(usage.turns)} rounds."
     return None
 
 
@@ -139,14 +158,32 @@ def _single(gate: Gate, evidence: Evidence) -> _Finding:
     if value is None or gate.value is None:
         return _Finding("INCONCLUSIVE", f"{metric} of {gate.arm} could not be measured.")
     bound = _Bound(f"{gate.arm}.{metric}", gate.op, gate.value, gate.unit)
-    if METRICS[metric].kind == "count" or metric.endswith("max"):
+    if _is_fact(metric) or metric.endswith("max"):
         return bound.plainly(value)
+    if METRICS[metric].kind == "growth":
+        return _growing(bound, totals.usage.growth, value)
     if METRICS[metric].kind == "fraction":
         return _proportion(bound, totals, metric)
     few = _few(metric, totals, gate.arm)
     if few is not None:
         return _Finding("INCONCLUSIVE", few, value)
     return _spread(bound, evidence, metric, value)
+
+
+def _is_fact(metric: str) -> bool:
+    """Tell whether a number is what it is, and so is its ratio: what was counted, or held."""
+    return METRICS[metric].kind == "count" or metric == "rss"
+
+
+def _growing(bound: _Bound, found: Growth, value: float) -> _Finding:
+    """Judge the growth of memory by the interval of its slope."""
+    if found.ci95 is None:
+        return _Finding("INCONCLUSIVE", found.why_not, value)
+    over = f"{found.rounds} rounds over {found.span_s:.0f} s"
+    result = bound.against(value, found.ci95, bound.open(value, found.ci95, f"{over}. {ONLY_WARM}"))
+    if result.verdict == "FAIL":
+        return replace(result, reason=f"{result.reason} Seen in {over}. {ONLY_WARM}")
+    return result
 
 
 def _proportion(bound: _Bound, totals: Totals, metric: str) -> _Finding:
@@ -184,7 +221,7 @@ def _spread(bound: _Bound, evidence: Evidence, metric: str, value: float) -> _Fi
         reason = f"{bound.name} has no value in {unknown} of {len(rounds)} rounds."
         return _Finding("INCONCLUSIVE", reason, value)
     few = f"Finished rounds: {len(rounds)}; how much it varies takes at least {FEWEST_ROUNDS}."
-    if metric.removeprefix(JOURNEY_PREFIX) not in FRACTIONS:
+    if bare(metric) not in FRACTIONS:
         demand = f"{bound.name} is {show(value, bound.unit)}, and {bound.demand()}"
         return _Finding("INCONCLUSIVE", f"{demand}: not decided. {few}", value)
     ci95 = _order_statistics(metric, evidence.totals)
@@ -194,7 +231,7 @@ def _spread(bound: _Bound, evidence: Evidence, metric: str, value: float) -> _Fi
 def _order_statistics(metric: str, totals: Totals) -> Interval:
     """Return the interval of a percentile from the samples alone, as if independent."""
     tally = totals.timed(metric)
-    low, high = percentile_ranks(FRACTIONS[metric.removeprefix(JOURNEY_PREFIX)], tally.n)
+    low, high = percentile_ranks(FRACTIONS[bare(metric)], tally.n)
     [low_ns] = tally.latency.at_ranks([low]) if low else [0.0]
     [high_ns] = tally.latency.at_ranks([high])
     return (low_ns or 0.0) / 1e6, math.inf if high_ns is None else high_ns / 1e6
@@ -207,7 +244,7 @@ def _compared(gate: Gate, arm: Evidence, versus: Evidence) -> _Finding:
         return _Finding("INCONCLUSIVE", f"{metric} could not be measured of both arms.")
     bound = _Bound(f"{gate.arm}.{metric} / {other}.{metric}", gate.op, factor, RATIO)
     kind = METRICS[metric].kind
-    if base and (kind == "count" or (kind == "rate" and not value)):
+    if base and (_is_fact(metric) or (kind == "rate" and not value)):
         return bound.plainly(value / base)
     few = _few(metric, arm.totals, gate.arm) or _few(metric, versus.totals, other)
     if few is not None:
@@ -224,7 +261,7 @@ def _compared(gate: Gate, arm: Evidence, versus: Evidence) -> _Finding:
 
 def _few(metric: str, totals: Totals, arm: str) -> str | None:
     """Say that a percentile has too few samples for one to lie beyond it, or nothing."""
-    name = metric.removeprefix(JOURNEY_PREFIX)
+    name = bare(metric)
     needed = math.ceil(round(1 / (1 - FRACTIONS[name]), 6)) if name in FRACTIONS else 0
     n = totals.timed(metric).n
     if n >= needed:

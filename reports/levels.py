@@ -8,6 +8,8 @@ from collections import defaultdict
 from collections.abc import Mapping
 from typing import Final
 
+from reports.arms import unsampled
+from reports.context import facts
 from reports.document import GateResult
 from reports.judge import judge
 from reports.metrics import Evidence, Totals
@@ -26,9 +28,10 @@ def by_level(tally: RunTally, arm: str, by_turn: Mapping[int, Totals]) -> dict[L
         turns[turn.started.users, turn.started.rate].append(turn)
     return {
         level: Evidence(
-            Totals(found),
+            Totals(found, facts(tally.run.arms.get(arm, {}))),
             {t.started.round: by_turn[t.started.turn] for t in found if t.finished},
             tally.complete,
+            unsampled(tally, arm),
         )
         for level, found in turns.items()
     }

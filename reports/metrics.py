@@ -5,24 +5,46 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from reports.groups import CALL, JOURNEY, START, Group, Tally
+from reports.context import tokens
+from reports.groups import CALL, EVENT, GAP, JOURNEY, START, Group, Tally
 from reports.turns import Turn
+from reports.usage import Usage
 
 FRACTIONS: Final = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p99_9": 0.999}
 JOURNEY_PREFIX: Final = "journey_"
+EVENT_PREFIX: Final = "first_event_"
+COMPARED: Final = (
+    "throughput",
+    "calls_per_s",
+    "mean",
+    "p50",
+    "p90",
+    "p95",
+    "p99",
+    "error_rate",
+    "journey_p50",
+    "journey_p95",
+)
+"""What arms, and runs, are compared in."""
 
 
 class Totals:
     """One arm's numbers over some of its turns."""
 
-    def __init__(self, turns: Sequence[Turn]) -> None:
+    def __init__(self, turns: Sequence[Turn], facts: Mapping[str, float] | None = None) -> None:
+        """`facts` are metrics that are no matter of turns, such as the size of `tools/list`."""
+        self._facts = facts or {}
         self._nodes = _nodes(turns)
+        self.usage = Usage([turn.usage for turn in turns])
         self.steps = _groups(turns, CALL)
         self.journeys = _groups(turns, JOURNEY)
         self.call = _together(self.steps)
         self.start = _together(_groups(turns, START))
         """Journeys that began in an open load, and by how much they were late."""
         self.journey = _together(self.journeys)
+        self.event = _together(_groups(turns, EVENT))
+        """The time to the first notification, of calls that brought some."""
+        self.gap = _together(_groups(turns, GAP))
         ended = [share.ended for turn in turns for share in turn.shares.values() if share.ended]
         self.planned = sum(record.planned for record in ended)
         self.dropped = sum(record.dropped for record in ended)
@@ -53,6 +75,19 @@ class Totals:
         return self.per_second(CALL)
 
     @property
+    def bytes_per_journey(self) -> float | None:
+        """Bytes of all calls, received and sent, over journeys with every step ok."""
+        every = self.call.all
+        size = every.bytes_in + every.bytes_out
+        return size / self.journeys_done if size and self.journeys_done else None
+
+    @property
+    def cpu_per_journey_ms(self) -> float | None:
+        """CPU time of the target over journeys with every step ok."""
+        cpu_s = self.usage.cpu_s
+        return None if cpu_s is None or not self.journeys_done else 1e3 * cpu_s / self.journeys_done
+
+    @property
     def users(self) -> float:
         """Users at work, all nodes together; the mean over time where their number changed."""
         return sum(node.user_s / node.busy_s for node in self._nodes if node.busy_s > 0)
@@ -77,21 +112,37 @@ class Totals:
         Calls of every class, because a timeout took its time, too; but only journeys with every
         step ok, because the others are not whole, and failing fast is not being fast.
         """
+        if metric.startswith(EVENT_PREFIX):
+            return self.event.all
         return self.journey.ok if metric.startswith(JOURNEY_PREFIX) else self.call.all
+
+    @property
+    def result_tokens(self) -> float | None:
+        """Estimated tokens of the mean answer that was ok: what it costs a model to read it."""
+        ok = self.call.ok
+        return tokens(ok.body_bytes / ok.n) if ok.body_bytes else None
 
     def value(self, metric: str) -> float | None:
         """Return a metric of the gates: ms, per second, a fraction or a count.
 
         None when it could not be measured.
         """
+        if metric in _FACTS:
+            return self._facts.get(metric)
         if metric in _PLAIN:
             return _PLAIN[metric](self)
-        tally, name = self.timed(metric), metric.removeprefix(JOURNEY_PREFIX)
+        tally, name = self.timed(metric), bare(metric)
         if name in FRACTIONS:
             return tally.percentiles_ms([FRACTIONS[name]])[0]
         return tally.mean_ms() if name == "mean" else tally.max_ms()
 
 
+def bare(metric: str) -> str:
+    """Return what a metric of time says of it, such as `p95`, without whose time it is."""
+    return metric.removeprefix(JOURNEY_PREFIX).removeprefix(EVENT_PREFIX)
+
+
+_FACTS: Final = frozenset(("tools_list_tokens",))
 _PLAIN: Final[Mapping[str, Callable[[Totals], float | None]]] = {
     "throughput": lambda totals: totals.throughput_per_s,
     "calls_per_s": lambda totals: totals.calls_per_s,
@@ -100,6 +151,14 @@ _PLAIN: Final[Mapping[str, Callable[[Totals], float | None]]] = {
     "calls": lambda totals: totals.calls,
     "journeys_done": lambda totals: totals.journeys_done,
     "dropped": lambda totals: totals.dropped,
+    "result_tokens": lambda totals: totals.result_tokens,
+    "bytes_per_journey": lambda totals: totals.bytes_per_journey,
+    "cpu": lambda totals: totals.usage.cpu,
+    "cpu_per_journey": lambda totals: totals.cpu_per_journey_ms,
+    "rss": lambda totals: totals.usage.most(lambda turn: turn.max_rss),
+    "rss_growth_per_hour": lambda totals: totals.usage.growth.per_hour,
+    "threads": lambda totals: totals.usage.most(lambda turn: turn.max_threads),
+    "fds": lambda totals: totals.usage.most(lambda turn: turn.max_fds),
 }
 
 
@@ -112,6 +171,8 @@ class Evidence:
     """The finished ones by their number, ascending."""
     complete: bool = True
     """Whether the run was; if not, its last rounds need not have a partner in the other arm."""
+    unsampled: str = "This run did not sample it."
+    """Why nothing is known of what the target used; empty where it was sampled."""
 
 
 def paired(

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
+from reports.leaks import ONLY_WARM
 from reports.metrics import Evidence, Totals
 from reports.samples import FAILED
 from reports.tally import RunTally
@@ -23,9 +24,22 @@ def notes(tally: RunTally, evidence: Mapping[str, Evidence]) -> list[str]:
 
 
 def _on(tally: RunTally, arm: str, totals: Totals) -> Iterator[str]:
+    growth = totals.usage.growth
+    if growth.ci95 is not None and growth.ci95[0] > 0:
+        low, high = (f"{100 * end:.3g}" for end in growth.ci95)
+        yield (
+            f"Memory of {arm} grew by {low} to {high} % per hour (95 %), seen in {growth.rounds} "
+            f"rounds over {growth.span_s:.0f} s. {ONLY_WARM}"
+        )
     overflow = totals.call.all.latency.overflow
     if overflow:
         yield f"{overflow} calls of {arm} took longer than an hour; percentiles call it an hour."
+    checked = [group.all for group in totals.steps.values() if group.all.checked]
+    if checked:
+        yield (
+            f"{sum(tally.checked for tally in checked)} of {sum(tally.n for tally in checked)} "
+            f"results of {arm} were held against the outputSchema of their tools."
+        )
     warmup = Totals([turn for turn in tally.turns_of(arm) if not turn.measured])
     if warmup.call.failed:
         yield f"{warmup.call.failed} calls of {arm} failed in the warm-up, which does not count."

@@ -22,6 +22,8 @@ FEWEST_PAIRS: Final = 6
 """With five pairs even five equal signs have p = 2 / 2**5 = 0.06: nothing can be significant."""
 FEWEST_ROUNDS: Final = 3
 """Below this, the rounds of one arm say nothing useful about their own spread."""
+EXACT: Final = frozenset(("bytes_per_journey",))
+"""What the messages alone decide: where it has no noise, its ratio is certain."""
 _EXACT_PAIRS: Final = 14
 _FLIPS: Final = 10_000
 _CHUNK: Final = 8
@@ -54,6 +56,8 @@ def compare(metric: str, arm: str, versus: str, values: Values, base: Values) ->
     logs = [math.log(a / b) for a, b in zip(values, base, strict=True) if a and b]
     mean = fmean(logs)
     result = result.model_copy(update={"ratio": math.exp(mean)})
+    if metric in EXACT and len(logs) >= FEWEST_PAIRS and _same(logs):
+        return result.model_copy(update={"ci95": (math.exp(mean), math.exp(mean))})
     thin = _thin(logs)
     if thin is not None:
         return result.model_copy(update={"warnings": [thin]})
@@ -74,21 +78,28 @@ def holm(comparisons: Sequence[Comparison], pairs: Sequence[int]) -> list[Compar
     (Holm, "A simple sequentially rejective multiple test procedure", 1979). `pairs` tells how many
     pairs each comparison has: too few for a family of this size is a warning.
     """
-    known = sorted((c.p_value, i) for i, c in enumerate(comparisons) if c.p_value is not None)
-    needed = pairs_needed(len(known)) if known else 0
-    corrected = list(comparisons)
-    largest = 0.0
-    for place, (p, index) in enumerate(known):
-        largest = max(largest, min(1.0, (len(known) - place) * p))
-        warnings = list(comparisons[index].warnings)
-        if pairs[index] < needed:
+    corrected = step_down([comparison.p_value for comparison in comparisons])
+    family = sum(p is not None for p in corrected)
+    needed = pairs_needed(family) if family else 0
+    found = []
+    for comparison, p, n in zip(comparisons, corrected, pairs, strict=True):
+        warnings = list(comparison.warnings)
+        if p is not None and n < needed:
             warnings.append(
-                f"{pairs[index]} rounds of each arm are too few for p-values of {len(known)} "
+                f"{n} rounds of each arm are too few for p-values of {family} "
                 f"comparisons together: {needed} are needed. The interval stands for itself."
             )
-        corrected[index] = comparisons[index].model_copy(
-            update={"p_value": largest, "warnings": warnings}
-        )
+        found.append(comparison.model_copy(update={"p_value": p, "warnings": warnings}))
+    return found
+
+
+def step_down(p_values: Values) -> list[float | None]:
+    """Return the p-values of one family, corrected after Holm, each in its place."""
+    known = sorted((p, i) for i, p in enumerate(p_values) if p is not None)
+    corrected = list(p_values)
+    largest = 0.0
+    for place, (p, index) in enumerate(known):
+        corrected[index] = largest = max(largest, min(1.0, (len(known) - place) * p))
     return corrected
 
 
@@ -102,7 +113,12 @@ def pairs_needed(family: int) -> int:
 
 def half_width(numbers: Sequence[float]) -> float:
     """Return half the 95 % interval of a mean: Student's t. Needs two numbers."""
-    return _t(1 - ALPHA / 2, len(numbers) - 1) * stdev(numbers) / math.sqrt(len(numbers))
+    return student_t(len(numbers) - 1) * stdev(numbers) / math.sqrt(len(numbers))
+
+
+def student_t(df: float) -> float:
+    """Return the factor of a 95 % interval: Student's t at 97.5 %."""
+    return _t(1 - ALPHA / 2, df)
 
 
 def effect_needed(logs: Sequence[float]) -> float:
@@ -112,7 +128,12 @@ def effect_needed(logs: Sequence[float]) -> float:
     """
     df = len(logs) - 1
     error = stdev(logs) / math.sqrt(len(logs))
-    return math.exp((_t(1 - ALPHA / 2, df) + _t(POWER, df)) * error)
+    return math.exp(change_needed(error, df))
+
+
+def change_needed(error: float, df: float) -> float:
+    """Return the smallest change that 80 % of intervals with this standard error tell from 0."""
+    return (student_t(df) + _t(POWER, df)) * error
 
 
 def sign_flip_p(differences: Sequence[float], seed: int = 0) -> float:
@@ -223,12 +244,16 @@ def _thin(logs: Sequence[float]) -> str | None:
             f"{_rounds(len(logs))} of each arm cannot show a difference, however large: at least "
             f"{FEWEST_PAIRS} are needed."
         )
-    if max(logs) - min(logs) <= _SAME:
+    if _same(logs):
         return (
             "Every round gave the same ratio: without any noise there is nothing to judge "
             "certainty by. Check that the arms do real work."
         )
     return None
+
+
+def _same(logs: Sequence[float]) -> bool:
+    return max(logs) - min(logs) <= _SAME
 
 
 def _rounds(number: int) -> str:
@@ -243,7 +268,7 @@ def _signed_sums(numbers: Sequence[float]) -> list[float]:
 
 
 @cache
-def _t(probability: float, df: int) -> float:
+def _t(probability: float, df: float) -> float:
     return float(_special().stdtrit(df, probability))
 
 

@@ -9,8 +9,10 @@ from reports.health import GeneratorHealth, Limits
 from reports.journal import (
     SETUP,
     AnyRecord,
+    Baseline,
     JournalError,
     Note,
+    ResourceSample,
     RunEnded,
     RunStarted,
     SampleRecord,
@@ -18,6 +20,7 @@ from reports.journal import (
     TurnEnded,
     TurnStarted,
 )
+from reports.resource_timeline import ResourceTimeline
 from reports.samples import HARNESS_ERROR
 from reports.timeline import Timeline
 from reports.turns import Turn
@@ -31,6 +34,8 @@ class RunTally:
 
     run: RunStarted
     turns: dict[int, Turn] = field(default_factory=dict)
+    setup_parts: dict[tuple[str, str, str], Tally] = field(default_factory=dict)
+    """Requests that belong to no turn, by arm, name and class."""
     setup: Counter[tuple[str, str]] = field(default_factory=Counter)
     """Calls that belong to no turn, by arm and class."""
     examples: dict[tuple[str, str, str], str] = field(default_factory=dict)
@@ -39,6 +44,8 @@ class RunTally:
     notes: list[Note] = field(default_factory=list)
     health: GeneratorHealth = field(default_factory=GeneratorHealth)
     timeline: Timeline = field(default_factory=Timeline)
+    resources: ResourceTimeline = field(default_factory=ResourceTimeline)
+    baseline: Baseline | None = None
     ended: RunEnded | None = None
     last_s: float = 0.0
     stray_slices: int = 0
@@ -75,9 +82,11 @@ class RunTally:
                 if record.turn in self.turns:
                     self.turns[record.turn].end(record)
             case SampleRecord():
-                if record.detail:
-                    key = (record.arm, record.step, record.cls)
-                    self.examples.setdefault(key, record.detail)
+                self._example(record)
+            case ResourceSample():
+                self._resources(record)
+            case Baseline():
+                self.baseline = record
             case Note():
                 self.notes.append(record)
             case RunEnded():
@@ -85,6 +94,19 @@ class RunTally:
                 self.last_s = record.at_s
             case _:
                 raise JournalError("The journal holds two runs; every run has its own folder.")
+
+    def _example(self, sample: SampleRecord) -> None:
+        if sample.detail:
+            key = (sample.arm, sample.step, sample.cls)
+            self.examples.setdefault(key, sample.detail)
+
+    def _resources(self, sample: ResourceSample) -> None:
+        turn = self.turns.get(sample.turn)
+        if turn is None:
+            return
+        if turn.usage.last is not None:
+            self.resources.add(turn.usage.last, sample, turn.started)
+        turn.usage.add(sample)
 
     def _slice(self, part: Slice) -> None:
         self.last_s = max(self.last_s, part.at_s + part.seconds)
@@ -94,6 +116,7 @@ class RunTally:
         if part.turn == SETUP:
             for cell in part.cells:
                 self.setup[cell.arm, cell.cls] += cell.n
+                self.setup_parts.setdefault((cell.arm, cell.name, cell.cls), Tally()).add(cell)
         elif (turn := self.turns.get(part.turn)) is None:
             self.stray_slices += 1
         else:
@@ -110,6 +133,8 @@ def fold(records: Iterable[AnyRecord]) -> RunTally:
     """
     stream = iter(records)
     first = next(stream, None)
+    if first is None:
+        raise JournalError("The journal is empty: the run ended before it began.")
     if not isinstance(first, RunStarted):
         raise JournalError("The journal does not begin with the record of a run: it is damaged.")
     tally = RunTally(first, health=GeneratorHealth(Limits.of(first.limits)))

@@ -4,8 +4,10 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from reports.groups import CALL, JOURNEY, Tally
+from reports.health import Limits
 from reports.journal import Slice, TurnEnded, TurnStarted
 from reports.samples import ENDED, OK
+from reports.usage import TurnUsage
 
 
 @dataclass
@@ -19,12 +21,21 @@ class Share:
     journey_ns: int = 0
     active: bool = False
     observed_s: float = 0.0
+    cpu_s: float = 0.0
+    wall_s: float = 0.0
+    starts: int = 0
+    late_starts: int = 0
     ended: TurnEnded | None = None
 
     @property
     def busy_s(self) -> float:
         """The denominator of rates; what was observed if the turn was cut off."""
         return self.observed_s if self.ended is None else self.ended.busy_s
+
+    def overtaxed(self, limits: Limits) -> bool:
+        """Tell whether the node itself did not keep up in this turn."""
+        late = self.late_starts > limits.late_starts * self.starts
+        return late or self.cpu_s > limits.generator_cpu * self.wall_s
 
 
 @dataclass
@@ -35,6 +46,7 @@ class Turn:
     parts: dict[tuple[str, str, str], Tally] = field(default_factory=dict)
     """By kind, name and class."""
     shares: dict[str, Share] = field(default_factory=dict)
+    usage: TurnUsage = field(default_factory=TurnUsage)
 
     @property
     def measured(self) -> bool:
@@ -64,6 +76,11 @@ class Turn:
         """Add what a node recorded in a second."""
         share = self.share(part.node)
         share.observed_s += part.seconds
+        share.starts += part.health.starts
+        share.late_starts += part.health.late_starts
+        if not part.draining:
+            share.cpu_s += part.health.cpu_s
+            share.wall_s += part.health.wall_s
         for cell in part.cells:
             share.active = True
             self.parts.setdefault((cell.kind, cell.name, cell.cls), Tally()).add(cell)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from reports.document import GateResult, VerdictName
+from reports.document import GateResult, Regression, VerdictName
 from reports.health import GeneratorHealth, NodeHealth
 from reports.metrics import Totals
 from reports.samples import FAILED
@@ -41,10 +41,21 @@ _ENDS: Final[Mapping[str, str]] = {
 
 
 @dataclass(frozen=True, kw_only=True)
+class SearchFacts:
+    """What a search for the capacity has shown: a sentence for each arm, by what it means."""
+
+    failed: Sequence[str] = ()
+    undecided: Sequence[str] = ()
+    found: Sequence[str] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Facts:
     """What the verdict depends on."""
 
     gates: Sequence[GateResult]
+    regressions: Sequence[Regression] = ()
+    """Against the baseline."""
     arms: Mapping[str, Totals]
     health: GeneratorHealth
     complete: bool
@@ -55,6 +66,8 @@ class Facts:
     """Those that had users, but ended no call."""
     harness_errors: int = 0
     harness_example: str = ""
+    search: SearchFacts | None = None
+    """None where the load was no search."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +91,10 @@ def decide(facts: Facts) -> Decision:
         verdict, code = "INCONCLUSIVE", INCONCLUSIVE_CODE
     else:
         verdict, code = "PASS", PASS_CODE
-    reasons = [*invalid, *failed, *open_] or [_passed(facts.gates)]
+    found = [] if facts.search is None else list(facts.search.found)
+    quiet = bool(found) and not facts.gates
+    reasons = [*invalid, *failed, *open_] or ([] if quiet else [_passed(facts)])
+    reasons += found
     return Decision(verdict, _ENDED_BY.get(facts.ended, code), reasons)
 
 
@@ -101,7 +117,8 @@ def littles_law(arm: str, totals: Totals) -> str | None:
 def _invalid(facts: Facts) -> Iterator[str]:
     for name in facts.workers_lost:
         yield f"Worker lost: {name}. Its share of the load is missing; run again with it."
-    for name, node in sorted(facts.health.nodes.items()):
+    # A search goes beyond what the target holds, and tells by itself where the generator did not.
+    for name, node in sorted(facts.health.nodes.items()) if facts.search is None else ():
         yield from _saturated(name, node, facts.health)
     if facts.harness_errors:
         first = f" The first: {facts.harness_example}" if facts.harness_example else ""
@@ -138,6 +155,8 @@ def _failed(facts: Facts) -> Iterator[str]:
     for result in facts.gates:
         if result.verdict == "FAIL":
             yield f"Gate {result.gate}: {result.reason}"
+    yield from () if facts.search is None else facts.search.failed
+    yield from _regressions("Regression", "FAIL", facts)
     for arm, totals in facts.arms.items():
         ended, failed = totals.call.ended, totals.call.failed
         if (
@@ -149,7 +168,8 @@ def _failed(facts: Facts) -> Iterator[str]:
             most = max(counts, key=counts.__getitem__)
             yield f"Every call of {arm} failed: {failed} of {ended}, most of them by {most}."
         dropped, planned = totals.dropped, totals.planned
-        if dropped > MOST_DROPPED * planned and not _passed_on(arm, ("dropped",), facts.gates):
+        too_many = facts.search is None and dropped > MOST_DROPPED * planned
+        if too_many and not _passed_on(arm, ("dropped",), facts.gates):
             yield (
                 f"{dropped} of {planned} arrivals of {arm} were dropped: it did not take the rate "
                 "that was asked of it. Lower the rate, or raise max_in_flight if it may have more "
@@ -170,6 +190,8 @@ def _inconclusive(facts: Facts) -> Iterator[str]:
     for result in facts.gates:
         if result.verdict == "INCONCLUSIVE":
             yield f"Gate {result.gate}: {result.reason}"
+    yield from () if facts.search is None else facts.search.undecided
+    yield from _regressions("Baseline", "INCONCLUSIVE", facts)
     for arm, totals in facts.arms.items():
         if not totals.call.ended:
             yield f"No call of {arm} ended in a measured round: nothing is known about it."
@@ -181,7 +203,16 @@ def _inconclusive(facts: Facts) -> Iterator[str]:
         yield _ENDS[facts.ended]
 
 
-def _passed(gates: Sequence[GateResult]) -> str:
-    if not gates:
-        return "No gates: the run was clean, nothing else was judged."
-    return "The gate held." if len(gates) == 1 else f"All {len(gates)} gates held."
+def _regressions(what: str, verdict: VerdictName, facts: Facts) -> Iterator[str]:
+    for row in facts.regressions:
+        if row.verdict == verdict:
+            yield f"{what}: {row.reason}"
+
+
+def _passed(facts: Facts) -> str:
+    number = len(facts.gates)
+    held = "The gate held." if number == 1 else f"All {number} gates held."
+    if facts.regressions:
+        same = "No regression against the baseline."
+        return f"{held} {same}" if number else same
+    return held if number else "No gates: the run was clean, nothing else was judged."

@@ -11,14 +11,19 @@ from scenarios import syntax
 from scenarios.draft import Draft, DraftArm, DraftJourney
 from scenarios.generators import BUILTINS, compile_generators, compile_one
 from scenarios.layout import mapping
-from scenarios.model import HTTP_VERBS
+from scenarios.load import BREAKPOINT
+from scenarios.model import HTTP_VERBS, MCP_ACTIONS
 from scenarios.names import lookups, step_lookups, unknown, unknown_in_steps
 from scenarios.paths import inside
 from scenarios.problems import Finding, Path
 from scenarios.wording import InputError, one_of, quote, suggest
 
 _LONGEST_EXPRESSION: Final = 1024
-_FOR: Final = {"call": "mcp", "run": "python", **dict.fromkeys(HTTP_VERBS, "http")}
+_FOR: Final = {
+    **dict.fromkeys(MCP_ACTIONS, "mcp"),
+    **dict.fromkeys(HTTP_VERBS, "http"),
+    "run": "python",
+}
 """What speaks each action's language."""
 _INSTEAD: Final = {"mcp": "call: TOOL", "python": "run: FUNCTION", "http": one_of(HTTP_VERBS)}
 
@@ -60,6 +65,7 @@ def _arm(draft: Draft, path: Path, arm: DraftArm) -> Iterator[Finding]:
     yield from _constants(draft, (*path, "headers"), arm.keys.get("headers"))
     yield from _constants(draft, (*path, "env"), arm.keys.get("env"))
     yield from _headers(draft, (*path, "headers"), mapping(arm.keys, "headers"))
+    yield from _constants(draft, (*path, "auth"), arm.keys.get("auth"))
     ca = mapping(arm.keys, "tls").get("ca")
     if isinstance(ca, str):
         try:
@@ -161,3 +167,6 @@ def _gates(draft: Draft) -> Iterator[Finding]:
             if arm not in draft.arms:
                 message = f"the gate {quote(gate.text)} names {arm!r}, which is no arm"
                 yield Finding(path, message, suggest(arm, draft.arms))
+        if gate.metric == "capacity" and draft.shape != BREAKPOINT:
+            message = f"the gate {quote(gate.text)} needs a load that searches for the capacity"
+            yield Finding(path, message, "write load: {shape: breakpoint}, or remove the gate")

@@ -41,6 +41,8 @@ class Draft:
     arms: dict[str, DraftArm]
     journeys: list[DraftJourney]
     gates: list[tuple[Path, Gate]]
+    shape: Any
+    """Of the load, as written."""
     vars: dict[str, Any]
     env: Mapping[str, str]
     """The allow-listed variables; an empty text for one that is not set."""
@@ -59,6 +61,7 @@ def draft(tree: Any, lines: Mapping[Path, int], env: Mapping[str, str], base: Fi
             for index, text in enumerate(gates if isinstance(gates, list) else [])
             if (gate := _gate(text))
         ],
+        shape=mapping(tree, "load").get("shape"),
         vars=mapping(tree, "vars"),
         env=env,
         base=base,

@@ -14,8 +14,8 @@ from typing import Final, Literal
 
 from scenarios.wording import InputError, one_of, quote, suggest
 
-Kind = Literal["time", "fraction", "rate", "count"]
-Needs = Literal["calls", "journeys", "planned"]
+Kind = Literal["time", "fraction", "rate", "count", "share", "work", "bytes", "growth"]
+Needs = Literal["calls", "journeys", "planned", "resources"]
 
 
 class GateError(InputError):
@@ -41,7 +41,7 @@ class Gate:
     value: float | None
     """In `unit`: a fraction of 1 where the gate was written in percent."""
     unit: str
-    """Of the metric, as in the report: `ms`, `fraction`, `/s` or `count`."""
+    """Of the metric, as in the report: `ms`, `fraction`, `/s`, `count`, `B` or `fraction/h`."""
     factor: float | None
     versus: str | None
 
@@ -54,6 +54,7 @@ class _Notation:
     scales: Mapping[str, float]
     """Unit as written -> divisor to `unit`. Divisors, so that 0.1% is exactly 0.001."""
     example: str
+    least: float = 0.0
     most: float = float("inf")
 
 
@@ -62,20 +63,46 @@ _TIMES = ("mean", "p50", "p90", "p95", "p99", "p99_9", "max")
 METRICS: Final[Mapping[str, Metric]] = {
     "throughput": Metric("rate", "journeys"),
     "calls_per_s": Metric("rate", "calls"),
+    "capacity": Metric("rate", "planned"),
     "error_rate": Metric("fraction", "calls"),
     "success_rate": Metric("fraction", "journeys"),
     **{name: Metric("time", "calls") for name in _TIMES},
     **{f"journey_{name}": Metric("time", "journeys") for name in _TIMES},
+    **{f"first_event_{name}": Metric("time", "calls") for name in _TIMES},
+    "tools_list_tokens": Metric("count", "calls"),
+    "result_tokens": Metric("count", "calls"),
     "calls": Metric("count", "calls"),
     "journeys_done": Metric("count", "journeys"),
     "dropped": Metric("count", "planned"),
+    "bytes_per_journey": Metric("bytes", "journeys"),
+    "cpu": Metric("share", "resources"),
+    "cpu_per_journey": Metric("work", "resources"),
+    "rss": Metric("bytes", "resources"),
+    "rss_growth_per_hour": Metric("growth", "resources"),
+    "threads": Metric("count", "resources"),
+    "fds": Metric("count", "resources"),
+}
+
+_DURATIONS: Final = {"us": 1e3, "ms": 1, "s": 1e-3, "m": 1 / 60e3}
+_BYTES: Final = {
+    "B": 1,
+    "kB": 1e-3,
+    "MB": 1e-6,
+    "GB": 1e-9,
+    "KiB": 2**-10,
+    "MiB": 2**-20,
+    "GiB": 2**-30,
 }
 
 _NOTATIONS: Final[Mapping[Kind, _Notation]] = {
-    "time": _Notation("ms", {"us": 1e3, "ms": 1, "s": 1e-3, "m": 1 / 60e3}, "200ms"),
+    "time": _Notation("ms", _DURATIONS, "200ms"),
     "fraction": _Notation("fraction", {"%": 100}, "0.1%", most=1),
     "rate": _Notation("/s", {"/s": 1, "k/s": 1e-3}, "500/s"),
     "count": _Notation("count", {"": 1, "k": 1e-3, "M": 1e-6}, "100"),
+    "work": _Notation("ms", _DURATIONS, "5ms"),
+    "share": _Notation("fraction", {"%": 100}, "80%"),
+    "bytes": _Notation("B", _BYTES, "200MB"),
+    "growth": _Notation("fraction/h", {"%": 100}, "1%", least=float("-inf")),
 }
 
 OPERATORS: Final = ("<", "<=", ">", ">=")
@@ -116,6 +143,9 @@ def parse(text: str) -> Gate:
     if right["versus"]:
         factor, versus = number, right["versus"][1:].strip()
         _check_factor(text, arm, factor, versus)
+        if metric.kind == "growth":
+            message = f"{quote(text)}: what may be negative has no ratio"
+            raise GateError(message, f"write a bound for it alone: {example}")
     else:
         value = _scaled(text, number, right["unit"], notation, example)
         _check_bound(text, op, value, notation)
@@ -141,7 +171,7 @@ def _check_bound(text: str, op: str, value: float, notation: _Notation) -> None:
     """Refuse what always holds and what never can: such a gate judges nothing."""
     if value > notation.most:
         raise GateError(f"{quote(text)}: a rate is at most 100%", "write a bound from 0% to 100%")
-    if (op, value) in {("<", 0), (">", notation.most)}:
+    if (op, value) in {("<", notation.least), (">", notation.most)}:
         raise GateError(f"{quote(text)} can never hold", f"write {op}= for the extreme itself")
-    if (op, value) in {(">=", 0), ("<=", notation.most)}:
+    if (op, value) in {(">=", notation.least), ("<=", notation.most)}:
         raise GateError(f"{quote(text)} always holds", f"write {op[0]} for all but the extreme")

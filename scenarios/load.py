@@ -17,7 +17,8 @@ from scenarios.wording import InputError
 Shape = Literal["constant", "smoke", "ramp", "step", "spike", "soak", "breakpoint"]
 Users = Annotated[Whole, Field(ge=1, le=100_000)]
 
-_SHAPE_DEFAULTS: Final[Mapping[str, Mapping[str, Any]]] = {
+BREAKPOINT: Final = "breakpoint"
+SHAPE_DEFAULTS: Final[Mapping[str, Mapping[str, Any]]] = {
     "smoke": {"rounds": 3, "round": "1s", "warmup": "0s"},
     "soak": {"rounds": 120, "round": "30s"},
     "breakpoint": {"rate": "10k/s", "round": "3s", "rounds": 40},
@@ -97,7 +98,7 @@ class Load(Part):
         if not isinstance(given, dict):
             return given
         if isinstance(given.get("shape"), str):
-            defaults = _SHAPE_DEFAULTS.get(given["shape"], {})
+            defaults = SHAPE_DEFAULTS.get(given["shape"], {})
             return {**defaults, **given}
         return given
 
@@ -106,6 +107,9 @@ class Load(Part):
         given = {name for name in self.model_fields_set if getattr(self, name) is not None}
         if self.stages is not None:
             _check_stages(self.stages, given)
+        elif self.shape == BREAKPOINT and "users" in given:
+            hint = "remove users; max_in_flight bounds the journeys at once"
+            raise InputError("users in a load that searches for a rate", hint)
         elif {"rate", "users"} <= given:
             raise InputError(
                 "users and rate in one load", "keep one; max_in_flight bounds an open load"

@@ -17,7 +17,7 @@ from scenarios.draft import draft
 from scenarios.layout import arrange, mapping, oversize
 from scenarios.model import Scenario
 from scenarios.names import unknown_in_scenario
-from scenarios.overrides import override
+from scenarios.overrides import make_way, override
 from scenarios.places import Places
 from scenarios.problems import MOST_SHOWN, Finding, Path, Problem, ScenarioError
 from scenarios.templates import NAME
@@ -94,6 +94,7 @@ def load_text(
     except UnreadableError as error:
         raise ScenarioError([Problem(source, error.line, error.message, error.hint)]) from None
     owners, findings = override(reading.tree, overrides)
+    make_way(reading.tree, owners)
     env, env_findings = _environment(reading.tree, environ)
     findings += [*reading.findings, *env_findings]
     places = Places(source, reading.lines, owners)

@@ -9,8 +9,10 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, Field, InstanceOf, model_validator
 
 from scenarios import gates, syntax, targets
+from scenarios.dialog import Answers, Auth, Complete, uri
 from scenarios.load import Load
 from scenarios.part import Flag, Fraction, Part, Positive, PositiveSeconds, Whole
+from scenarios.resources import Resources, whose
 from scenarios.wording import InputError, one_of
 
 Identifier = Annotated[str, AfterValidator(syntax.identifier)]
@@ -22,9 +24,14 @@ Gate = gates.Gate
 Protocol = Literal["auto", "2026-07-28", "2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05"]
 
 HTTP_VERBS: Final = ("get", "post", "put", "patch", "delete")
-ACTIONS: Final = ("call", "run", *HTTP_VERBS, "wait")
+MCP_ACTIONS: Final = ("call", "read", "prompt", "list", "complete", "ping")
+ACTIONS: Final = (*MCP_ACTIONS, "run", *HTTP_VERBS, "wait")
 _KINDS: Final[tuple[Literal["http", "mcp", "python"], ...]] = ("http", "mcp", "python")
 _HTTP_ONLY: Final = ("query", "form", "json_", "headers")
+_CALLS_ONLY: Final = ("save", "expect", "on_error", "timeout")
+_ARGUMENTS: Final = ("call", "prompt", "run")
+_ANSWERED: Final = ("call", "read", "prompt")
+_LISTS: Final = {"templates": "resources/templates/list"}
 
 
 class Tls(Part):
@@ -58,6 +65,8 @@ class Arm(Part):
     process: Literal["user", "shared"] = "user"
     """Whether each user starts a stdio server of its own, or all share one."""
     vars: Variables = Field(default_factory=dict)
+    resources: Annotated[InstanceOf[Resources], BeforeValidator(whose)] = Resources()
+    auth: Auth | None = None
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -68,9 +77,21 @@ class Arm(Part):
             raise InputError(f"an arm with {what}", hint)
         if self.kind != "mcp" and "protocol" in self.model_fields_set:
             raise InputError("protocol is for mcp arms only", "remove protocol, or write mcp: URL")
+        if self.kind != "mcp" and self.auth is not None:
+            hint = "write headers: {Authorization: …} for an http arm"
+            raise InputError("auth is for mcp arms only", hint)
+        if self.auth is not None and "authorization" in map(str.lower, self.headers):
+            raise InputError("auth and an Authorization header", "keep one of them")
+        self._check_transport()
+        return self
+
+    def _check_transport(self) -> None:
+        """Refuse what the transport has no use for: nothing in a file is ignored."""
         transport = targets.split_target(self.address)[0]
         if transport == "sse" and self.protocol == "2026-07-28":
             raise InputError("2026-07-28 has no HTTP+SSE transport", "write mcp: URL, or auto")
+        if transport not in ("http", "system") and self.auth is not None:
+            raise InputError("auth is for streamable HTTP only", "remove auth, or write mcp: URL")
         only_stdio = self.model_fields_set & {"env", "process"}
         only_http = self.model_fields_set & {"headers", "tls"}
         if only_stdio and transport != "stdio":
@@ -79,7 +100,6 @@ class Arm(Part):
         if only_http and transport in targets.LOCAL_CODE:
             key = min(only_http)
             raise InputError(f"{key} is for what is reached by HTTP", f"remove {key}")
-        return self
 
     @property
     def kind(self) -> Literal["http", "mcp", "python"]:
@@ -130,6 +150,11 @@ class Step(Part):
 
     call: Annotated[str, AfterValidator(syntax.tool)] | None = None
     run: Annotated[str, AfterValidator(syntax.identifier)] | None = None
+    read: Annotated[str, AfterValidator(uri)] | None = None
+    prompt: Annotated[str, AfterValidator(syntax.tool)] | None = None
+    list: Literal["tools", "resources", "templates", "prompts"] | None = None
+    complete: Complete | None = None
+    ping: Literal[True] | None = None
     get: Annotated[str, AfterValidator(syntax.http_path)] | None = None
     post: Annotated[str, AfterValidator(syntax.http_path)] | None = None
     put: Annotated[str, AfterValidator(syntax.http_path)] | None = None
@@ -146,6 +171,10 @@ class Step(Part):
     expect: Expect = Expect()
     on_error: Literal["stop", "continue"] = "stop"
     timeout: PositiveSeconds | None = None
+    answers: Answers | None = None
+    cancel_after: PositiveSeconds | None = None
+    progress: Flag = False
+    """Whether the server is asked to report progress."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -160,20 +189,24 @@ class Step(Part):
 
     def _check_fields(self, action: str) -> None:
         """Refuse what the action has no use for: nothing in a file is ignored."""
-        refused = {
-            "call": (_HTTP_ONLY, "HTTP steps"),
-            "run": (_HTTP_ONLY, "HTTP steps"),
-            "wait": ((*_HTTP_ONLY, "arguments", "save", "expect", "on_error", "timeout"), "calls"),
-        }.get(action, (("arguments",), "call and run steps"))
-        for name in sorted(self.model_fields_set & set(refused[0])):
-            key = name.rstrip("_")
-            raise InputError(f"{key} is for {refused[1]}, not for {action}", f"remove {key}")
-        if action in ("call", "run") and self.expect.status:
+        for names, actions, whom in (
+            (_HTTP_ONLY, HTTP_VERBS, "HTTP steps"),
+            (("arguments",), _ARGUMENTS, "call, prompt and run steps"),
+            (("answers", "progress"), _ANSWERED, "call, read and prompt steps"),
+            (("cancel_after",), ("call",), "call steps"),
+            (_CALLS_ONLY, (*MCP_ACTIONS, "run", *HTTP_VERBS), "calls"),
+        ):
+            for name in sorted(self.model_fields_set & set(names)) if action not in actions else ():
+                key = name.rstrip("_")
+                raise InputError(f"{key} is for {whom}, not for {action}", f"remove {key}")
+        if action not in HTTP_VERBS and self.expect.status:
             hint = "write class: ok, tool_error or rpc_error"
             raise InputError(f"expect.status is for HTTP steps, not for {action}", hint)
         if action in HTTP_VERBS and self.expect.class_:
+            raise InputError(f"expect.class is for call, not for {action}", "write status: 409")
+        if self.cancel_after is not None and self.model_fields_set & {"save", "expect", "timeout"}:
             raise InputError(
-                f"expect.class is for call and run, not for {action}", "write status: 409"
+                "a call that is cancelled has no result", "remove save, expect and timeout"
             )
 
     def _check_body(self, action: str) -> None:
@@ -201,11 +234,17 @@ class Step(Part):
         """What the step is called in every report; lookups in a path are left as written."""
         if self.name:
             return self.name
-        if self.action == "call":
-            return f"tools/call {self.subject}"
-        if self.action == "run":
-            return f"run {self.subject}"
-        return "wait" if self.action == "wait" else f"{self.action.upper()} {self.subject}"
+        fixed = {
+            "call": f"tools/call {self.call}",
+            "read": f"resources/read {self.read}",
+            "prompt": f"prompts/get {self.prompt}",
+            "list": _LISTS.get(str(self.list), f"{self.list}/list"),
+            "complete": "completion/complete",
+            "run": f"run {self.run}",
+        }
+        if self.action in HTTP_VERBS:
+            return f"{self.action.upper()} {self.subject}"
+        return fixed.get(self.action, self.action)
 
 
 class Journey(Part):
@@ -214,6 +253,7 @@ class Journey(Part):
     weight: Positive = 1.0
     with_: dict[Identifier, Any] = Field(default_factory=dict, alias="with")
     tags: tuple[str, ...] = ()
+    answers: Answers | None = None
     steps: dict[str, Annotated[tuple[Step, ...], Field(min_length=1)]]
     """Arm -> its steps; the file's common list stands here once per arm that has no other."""
 

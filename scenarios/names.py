@@ -13,7 +13,11 @@ from scenarios.wording import suggest
 WrittenStep = tuple[Path, Mapping[str, Any]]
 """A step's path, and its keys and values as written, valid or not."""
 
-_FIELDS: Final = (*HTTP_VERBS, "arguments", "query", "form", "json", "headers")
+_FIELDS: Final = (
+    *HTTP_VERBS,
+    *("read", "complete"),
+    *("arguments", "query", "form", "json", "headers"),
+)
 """What of a step may hold lookups, beside the values that it expects."""
 
 

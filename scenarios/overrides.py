@@ -1,8 +1,9 @@
 """Overrides from the command line: `load.users=50` sets one value before the file is checked."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from scenarios.load import BREAKPOINT, SHAPE_DEFAULTS
 from scenarios.problems import Finding, Path, dotted
 from scenarios.wording import InputError, quote, suggest
 from scenarios.yaml_reader import read
@@ -15,6 +16,8 @@ _NAMED: Final = (
     ("journeys", "*", "with"),
 )
 """Mappings whose keys the file's author chose. A name that is not there is a misspelling."""
+_OF_USERS: Final = {"users", "think", "spawn_rate", "stages"}
+"""What a file says of users, or of levels, and a search for a rate has no use for."""
 
 
 def override(tree: Any, texts: Sequence[str]) -> tuple[dict[Path, str], list[Finding]]:
@@ -34,6 +37,23 @@ def override(tree: Any, texts: Sequence[str]) -> tuple[dict[Path, str], list[Fin
         else:
             owners |= dict.fromkeys(made, f"--set {name}")
     return owners, findings
+
+
+def make_way(tree: Any, owners: Mapping[Path, str]) -> None:
+    """Let a load's shape from the command line bring its own numbers, where no override sets them.
+
+    A file's ten rounds are meant for the file's shape, and its users for a load that has users.
+    """
+    load = tree.get("load") if isinstance(tree, dict) else None
+    if ("load", "shape") not in owners or not isinstance(load, dict):
+        return
+    shape = load["shape"]
+    replaced = set(SHAPE_DEFAULTS.get(shape, {}) if isinstance(shape, str) else {})
+    if shape == BREAKPOINT:
+        replaced |= _OF_USERS
+    for key in replaced & load.keys():
+        if ("load", key) not in owners:
+            del load[key]
 
 
 def _scalar(text: str) -> Any:

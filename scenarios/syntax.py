@@ -10,12 +10,12 @@ from scenarios.templates import NAME
 from scenarios.units import seconds
 from scenarios.wording import InputError, quote
 
-JOURNEY_KEYS: Final = ("weight", "with", "tags", "steps")
+JOURNEY_KEYS: Final = ("weight", "with", "tags", "answers", "steps")
 """What a journey holds beside one list of steps per arm; no arm may be called so."""
 
 _SCENARIO = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
-_SYSTEM = re.compile(r"system:[a-z0-9_-]+/[a-z0-9_-]+")
+_SYSTEM = re.compile(r"system:[a-z0-9_-]+/[a-z0-9_-]+(\?[a-z_-]+=[^\s&=?]+(&[a-z_-]+=[^\s&=?]+)*)?")
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 """A header's name: RFC 9110, section 5.6.2."""
 CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
@@ -53,22 +53,30 @@ def identifier(value: str) -> str:
 def address(value: Any) -> str:
     """Accept a URL or `system:NAME/FACE`."""
     hint = "write http://HOST:PORT/PATH, https://… or system:NAME/FACE"
+    if isinstance(value, str) and _SYSTEM.fullmatch(value):
+        return value
+    return url(value, hint, login="send them in headers, like Authorization: Basic ${env:LOGIN}")
+
+
+def url(
+    value: Any,
+    hint: str = "write http://HOST:PORT/PATH or https://…",
+    login: str = "name one that asks for no login",
+) -> str:
+    """Accept an address of HTTP, written out; the hints are for a bad one, and one with a login."""
     if not isinstance(value, str):
         raise InputError(f"{quote(value)} is not an address", hint)
-    if _SYSTEM.fullmatch(value):
-        return value
     if "${" in value:
         raise InputError("an address cannot hold a lookup", "write it out, or start with --target")
     try:
-        url = urlsplit(value)
-        host, _ = url.hostname, url.port
+        parts = urlsplit(value)
+        host, _ = parts.hostname, parts.port
     except ValueError:
         host = None
     else:
-        if url.username is not None:
-            hint = "send them in headers, like Authorization: Basic ${env:LOGIN}"
-            raise InputError("an address cannot hold a user and password", hint)
-    if not host or url.scheme not in ("http", "https") or _BLANK_OR_CONTROL.search(value):
+        if parts.username is not None:
+            raise InputError("an address cannot hold a user and password", login)
+    if not host or parts.scheme not in ("http", "https") or _BLANK_OR_CONTROL.search(value):
         raise InputError(f"{quote(value)} is not an address", hint)
     return value
 

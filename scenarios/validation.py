@@ -7,6 +7,7 @@ from typing import Any, Final
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from scenarios.dialog import Answers, Auth, Complete, Elicitation, OAuth, Sampling
 from scenarios.layout import written
 from scenarios.load import Load, Stage
 from scenarios.model import Arm, Expect, Journey, Limits, Scenario, Step, Tls
@@ -22,6 +23,15 @@ _MODELS: Final[tuple[tuple[tuple[str | None, ...], type[BaseModel]], ...]] = (
     (("journeys", _ANY), Journey),
     (_STEP, Step),
     ((*_STEP, "expect"), Expect),
+    ((*_STEP, "complete"), Complete),
+    ((*_STEP, "answers"), Answers),
+    ((*_STEP, "answers", "elicitation"), Elicitation),
+    ((*_STEP, "answers", "sampling"), Sampling),
+    (("journeys", _ANY, "answers"), Answers),
+    (("journeys", _ANY, "answers", "elicitation"), Elicitation),
+    (("journeys", _ANY, "answers", "sampling"), Sampling),
+    (("arms", _ANY, "auth"), Auth),
+    (("arms", _ANY, "auth", "oauth"), OAuth),
     (("load",), Load),
     (("load", "stages", _ANY), Stage),
     (("limits",), Limits),

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+pytest_plugins = ["reports.benchmarks.plugin"]
+
 _BIN = Path(sys.executable).parent
 QUICK = (
     *("--set", "load.round=1s"),

@@ -189,12 +189,6 @@ class Connection:
                 self._end()
         return reader.events.pop(0)
 
-    def shut_down(self) -> None:
-        """End the connection under whoever reads it in another thread, who then closes it."""
-        if self._socket is not None:
-            with contextlib.suppress(OSError):
-                self._socket.shutdown(socket.SHUT_RDWR)
-
     def close(self) -> None:
         """Close the connection; closing twice is fine."""
         if self._probe is not None:
@@ -207,6 +201,12 @@ class Connection:
             with contextlib.suppress(OSError):
                 self._socket.close()
             self._socket = None
+
+    def abort(self) -> None:
+        """End a read that another thread is in; that thread closes the connection."""
+        if self._socket is not None:
+            with contextlib.suppress(OSError):
+                self._socket.shutdown(socket.SHUT_RDWR)
 
     def _open(self, timeout_s: float) -> None:
         origin = self.origin

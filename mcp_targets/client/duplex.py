@@ -12,11 +12,11 @@ from typing import Final
 import msgspec
 
 from mcp_targets.client.errors import ReadError
-from mcp_targets.reply import UNREADABLE, beginning
+from mcp_targets.reply import UNREADABLE, Heard, beginning
 
 RequestId = int | str
-Respond = Callable[[str, RequestId, bytes], bytes]
-"""From a request of the server (its method, its id, the whole message) to the answer."""
+Respond = Callable[[bytes], bytes]
+"""From a request of the server to the answer."""
 
 
 class _Envelope(msgspec.Struct):
@@ -27,27 +27,20 @@ class _Envelope(msgspec.Struct):
 _decode = msgspec.json.Decoder(_Envelope).decode
 
 
-def refuse(method: str, request_id: RequestId, _message: bytes) -> bytes:
-    """Answer a request of the server: a ping is returned, all else is not known here."""
-    encoded_id = msgspec.json.encode(request_id)
-    if method == "ping":
-        return b'{"jsonrpc":"2.0","id":%b,"result":{}}' % encoded_id
-    error = b'{"code":-32601,"message":"Method not found"}'
-    return b'{"jsonrpc":"2.0","id":%b,"error":%b}' % (encoded_id, error)
-
-
 class Pending:
     """A request that waits for its answer."""
 
-    __slots__ = ("_settled", "end_ns", "failure", "message", "unreadable")
+    __slots__ = ("_settled", "end_ns", "failure", "heard", "message", "unreadable")
 
-    def __init__(self) -> None:
+    def __init__(self, heard: Heard | None = None) -> None:
         # gevent's event in a patched process, half as dear there as a lock with a timeout.
         self._settled = threading.Event()
         self.message = b""
         self.end_ns = 0
         """When the answer arrived, which is before the one who waits gets to run."""
         self.failure = ""
+        self.heard = heard
+        """The notifications that came meanwhile."""
         self.unreadable = False
         """Whether the message is nothing that JSON-RPC knows."""
 
@@ -73,7 +66,7 @@ class Pending:
 class Conversation:
     """The requests in flight on one channel, from its opening to its end."""
 
-    def __init__(self, respond: Respond = refuse) -> None:
+    def __init__(self, respond: Respond) -> None:
         self.ended = ""
         """Why nothing comes any more."""
         self.stray = ""
@@ -82,9 +75,12 @@ class Conversation:
         self._pending: dict[RequestId, Pending] = {}
         self._given_up: set[RequestId] = set()
 
-    def expect(self, request_id: RequestId) -> Pending:
-        """Await the answer to a request that is about to be sent. Raises ReadError at the end."""
-        pending = self._pending[request_id] = Pending()
+    def expect(self, request_id: RequestId, heard: Heard | None = None) -> Pending:
+        """Await the answer to a request that is about to be sent. Raises ReadError at the end.
+
+        `heard` are notifications of an earlier round of the same call.
+        """
+        pending = self._pending[request_id] = Pending(heard)
         if self.ended:  # asked last: the end may come from another thread
             self._pending.pop(request_id, None)
             raise ReadError(self.ended)
@@ -105,8 +101,9 @@ class Conversation:
         request_id = envelope.id
         if envelope.method is not msgspec.UNSET:
             if request_id is None or request_id is msgspec.UNSET:
-                return None  # a notification
-            return self._respond(envelope.method, request_id, message)
+                self._hear(envelope.method, now_ns)
+                return None
+            return self._respond(message)
         answered = None
         if request_id is not None and request_id is not msgspec.UNSET:
             if request_id in self._given_up:
@@ -124,6 +121,14 @@ class Conversation:
         self.ended = reason = self.ended or reason
         while self._pending:
             self._pending.popitem()[1].fail(reason)
+
+    def _hear(self, method: str, now_ns: int) -> None:
+        """Count a notification for the call in flight; of several, whose it is cannot be told."""
+        if len(self._pending) == 1:
+            (pending,) = self._pending.values()
+            if pending.heard is None:
+                pending.heard = Heard(now_ns)
+            pending.heard.add(method, now_ns)
 
     def _take_stray(self, message: bytes, now_ns: int) -> None:
         """Pass over what servers print beside the protocol, unless it looks like a broken answer.

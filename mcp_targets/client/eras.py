@@ -5,6 +5,7 @@ Up to 2025-11-25 ("handshake") a session is opened by `initialize`, and its id a
 headers.
 """
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
@@ -21,15 +22,18 @@ _BASE: Final = [
     ("Accept", "application/json, text/event-stream"),
     ("Accept-Encoding", "identity"),
 ]
+_CAPABILITIES: Final = "io.modelcontextprotocol/clientCapabilities"
 _META: Final = {
     "io.modelcontextprotocol/protocolVersion": MODERN,
-    "io.modelcontextprotocol/clientCapabilities": {},
+    _CAPABILITIES: {},
     "io.modelcontextprotocol/clientInfo": CLIENT_INFO,
 }
+LOG_LEVEL: Final = "io.modelcontextprotocol/logLevel"
+"""In `_meta`, asks for log messages at this level and above; there is no other way to get them."""
 _NAMED: Final = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
 
 
-def modern_headers(method: str, params: dict[str, Any]) -> list[tuple[str, str]]:
+def modern_headers(method: str, params: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return the headers of a request of 2026-07-28, without its `Mcp-Param-*`."""
     headers = [*_BASE, ("MCP-Protocol-Version", MODERN), ("Mcp-Method", method)]
     key = _NAMED.get(method)
@@ -38,9 +42,18 @@ def modern_headers(method: str, params: dict[str, Any]) -> list[tuple[str, str]]
     return headers
 
 
-def modern_params(params: dict[str, Any]) -> dict[str, Any]:
+def modern_params(
+    params: Mapping[str, Any],
+    capabilities: Mapping[str, Any],
+    meta: Mapping[str, Any],
+) -> dict[str, Any]:
     """Return the params of a request of 2026-07-28, envelope included."""
-    return {**params, "_meta": _META}
+    return {**params, "_meta": {**_META, _CAPABILITIES: capabilities, **meta}}
+
+
+def handshake_params(params: Mapping[str, Any], meta: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the params of a request in a session."""
+    return {**params, "_meta": meta} if meta else dict(params)
 
 
 def handshake_headers(version: str, session: str) -> list[tuple[str, str]]:
@@ -53,9 +66,20 @@ def handshake_headers(version: str, session: str) -> list[tuple[str, str]]:
     return headers
 
 
-def initialize_params(version: str) -> dict[str, Any]:
-    """Return the params of `initialize`. No capability is declared, so none can be asked of us."""
-    return {"protocolVersion": version, "capabilities": {}, "clientInfo": CLIENT_INFO}
+def stream_headers(version: str, session: str, last_event: str = "") -> list[tuple[str, str]]:
+    """Return the headers of the GET that opens a session's stream, or resumes one."""
+    headers = [
+        ("Accept", "text/event-stream"),
+        *handshake_headers(version, session)[2:],
+    ]
+    if last_event:
+        headers.append(("Last-Event-ID", last_event))
+    return headers
+
+
+def initialize_params(version: str, capabilities: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the params of `initialize`; what is not declared is not asked of us."""
+    return {"protocolVersion": version, "capabilities": capabilities, "clientInfo": CLIENT_INFO}
 
 
 def encode_tail(method: str, params: dict[str, Any] | None) -> bytes:

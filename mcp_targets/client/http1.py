@@ -107,6 +107,17 @@ class ResponseReader:
         chunks = self.chunks
         return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
+    @property
+    def last_event(self) -> str:
+        """The id by which an event stream can be resumed; empty where there is none."""
+        return "" if self._decoder is None else self._decoder.last_id.decode("latin-1")
+
+    @property
+    def retry_s(self) -> float:
+        """How long to wait before an event stream is resumed: what it said, or a second."""
+        retry_ms = None if self._decoder is None else self._decoder.retry_ms
+        return 1.0 if retry_ms is None else retry_ms / 1e3
+
     def header(self, name: bytes) -> bytes:
         """Return the value of a header, by its lower-case name, or nothing."""
         for key, value in self.headers:

@@ -92,6 +92,19 @@ def judge(reply: Reply, request_id: int) -> Reply:
     return reply
 
 
+def wants_input(reply: Reply) -> bool:
+    """Tell whether a judged reply is a result that asks for input before it is complete."""
+    if reply.outcome != CHECK_FAILED:
+        return False
+    return result_of(reply).get("resultType") == "input_required"
+
+
+def message_of(event: bytes) -> dict[str, Any]:
+    """Return a stream's message that `is_answer` has refused."""
+    message = msgspec.json.decode(event)
+    return message if isinstance(message, dict) else {}
+
+
 def error_of(reply: Reply) -> RpcError | None:
     """Return the JSON-RPC error of a reply, None where there is none."""
     try:

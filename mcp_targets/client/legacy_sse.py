@@ -91,7 +91,7 @@ class SseChannel:
         stream, self._stream = self._stream, None
         reader, self._reader = self._reader, None
         if stream is not None:
-            stream.shut_down()
+            stream.abort()
             if reader is not None and reader is not threading.current_thread():
                 reader.join(_END_S)
             stream.close()

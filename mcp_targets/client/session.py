@@ -8,31 +8,33 @@ import contextlib
 import itertools
 import threading
 import time
+from collections.abc import Callable
 from typing import Any, Final
 
 import msgspec
 
 from mcp_targets.client import eras, jsonrpc
+from mcp_targets.client.answers import SILENT, Answers, NoAnswer, respond
+from mcp_targets.client.base import NOTHING, BaseClient, Observer, ignore, joined
+from mcp_targets.client.calls import Call, Prepared
 from mcp_targets.client.channel import Channel
 from mcp_targets.client.connection import Clock
-from mcp_targets.client.duplex import Conversation, Respond, refuse
+from mcp_targets.client.duplex import Conversation, Pending
 from mcp_targets.client.errors import (
     CallTimeout,
     ConnectError,
-    NegotiationError,
     ReadError,
     SendError,
     SessionGone,
     TargetError,
 )
-from mcp_targets.client.mcp import MAX_PAGES, Call, Observer, ignore
-from mcp_targets.client.tools import Tool, read_tools
-from mcp_targets.reply import OK, RPC_ERROR, Reply, beginning
+from mcp_targets.client.rounds import Rounds
+from mcp_targets.reply import CHECK_FAILED, OK, RPC_ERROR, TIMEOUT, Heard, Reply, beginning
 
 _CANCEL_S: Final = 1.0
 
 
-class SessionClient:
+class SessionClient(BaseClient):
     """One session with one MCP server."""
 
     def __init__(
@@ -42,27 +44,30 @@ class SessionClient:
         *,
         observe: Observer = ignore,
         clock: Clock = time.perf_counter_ns,
-        respond: Respond = refuse,
+        sleep: Callable[[float], None] = time.sleep,
+        answers: Answers = SILENT,
     ) -> None:
+        super().__init__(protocol, answers)
         self.channel = channel
-        self.protocol = protocol
-        self.version = "" if protocol == "auto" else protocol
-        """The protocol version in use; empty until it is negotiated."""
         self._observe = observe
         self._clock = clock
-        self._respond = respond
+        self._sleep = sleep
+        self._answers = answers
+        """For requests of the server: those of the last call that began."""
         self._ids = itertools.count(1)
-        self._conversation = Conversation()
+        self._conversation = Conversation(self._respond)
         self._conversation.end("the session is not open")
         self._opening = threading.RLock()
+        self._is_open = False
         self._was_open = False
+        """Once; from then on what has to be opened has been lost."""
         self._start_ns = 0
-        self._encoded: dict[Call, bytes] = {}
+        self._encoded: dict[Prepared, bytes] = {}
 
     @property
-    def modern(self) -> bool:
-        """Whether this client speaks 2026-07-28."""
-        return self.version == eras.MODERN
+    def timeout_s(self) -> float:
+        """How long a call may take that says nothing else."""
+        return self.channel.timeout_s
 
     def pids(self) -> list[int]:
         """Return the server's process, where this client has started one."""
@@ -76,76 +81,67 @@ class SessionClient:
         Raises ConnectError where there is nobody, NegotiationError where no session comes about.
         """
         with self._opening:
+            self._is_open = False
+            self._encoded.clear()
             self._open_channel()
             try:
                 self._greet()
             except TargetError:
                 self._conversation.end("no session was opened")
                 raise
-            self._was_open = True
+            self._is_open = self._was_open = True
         return self.version
 
     def ready(self) -> None:
         """Open the session where there is none, or where its channel has ended."""
         with self._opening:
-            if self._conversation.ended:
+            if not self._is_open or self._conversation.ended:
                 self.negotiate()
 
     def close(self) -> None:
         """End the session with its channel."""
-        self._was_open = False
+        self._is_open = self._was_open = False
         self.channel.close()
 
     # Calling.
 
     def call(
-        self, call: Call, arguments: dict[str, Any] | None = None, timeout_s: float | None = None
+        self,
+        call: Prepared,
+        arguments: dict[str, Any] | None = None,
+        timeout_s: float | None = None,
     ) -> Reply:
-        """Call a tool and judge the answer.
+        """Send a request and judge the answer.
 
-        `arguments` are for a call without constant ones. A channel that has ended since the last
-        call is opened again before, within the call's own latency; a call is never repeated unless
-        the server did nothing with it.
+        `arguments` (of a `Request`, its params) are for a call without constant ones. A channel
+        that has ended since the last call is opened again before, within the call's own latency; a
+        call is repeated only if the server did nothing with it, or asks for input.
         """
-        timeout = self.channel.timeout_s if timeout_s is None else timeout_s
-        start_ns = self._clock()
-        lost = False
-        for _ in range(2):
-            if self._conversation.ended:
-                lost = lost or self._was_open
-                try:
-                    self.ready()
-                except TargetError as error:
-                    reply = Reply(start_ns).fail(error.outcome, f"no session: {error}")
-                    reply.end_ns = self._clock()
-                    return reply
-            left_s = max(0.001, timeout - (self._clock() - start_ns) / 1e9) if lost else timeout
-            reply, again = self._call_once(call, arguments, left_s)
-            if not again:
-                break
-            self._conversation.end("the server no longer knows the session")
-        if lost:
-            reply.start_ns = start_ns
-            reply.session_lost = True
+        timeout = self.timeout_s if timeout_s is None else timeout_s
+        self._answers = call.answers or self._script
+        reply = self._carry(call, arguments, timeout)
+        if jsonrpc.wants_input(reply):
+            reply = self._answer(reply, call, arguments, timeout)
+        if reply.heard is not None and reply.outcome == OK:
+            reply.detail = reply.heard.told(reply.start_ns)
         return reply
 
-    def list_tools(self) -> dict[str, Tool]:
-        """List all tools, page by page. Raises ReadError when the list cannot be had."""
-        tools: dict[str, Tool] = {}
-        params: dict[str, Any] = {}
-        for _ in range(MAX_PAGES):
-            reply = self._request("tools/list", params, modern=self.modern)
-            if reply.outcome != OK:
-                raise ReadError(f"tools/list failed: {reply.detail}")
-            result = jsonrpc.result_of(reply)
-            tools |= read_tools(result.get("tools"), modern=self.modern)
-            cursor = result.get("nextCursor")
-            if not isinstance(cursor, str):
-                return tools
-            params = {"cursor": cursor}
-        raise ReadError(f"tools/list does not end after {MAX_PAGES} pages")
+    def cancelled_call(
+        self, call: Prepared, arguments: dict[str, Any] | None, after_s: float
+    ) -> Reply:
+        """Call, and cancel the call by notification where it has not ended in time.
+
+        A call that was cancelled is `ok`, without a body: it has done what it was to do.
+        """
+        reply = self.call(call, arguments, after_s)
+        if reply.outcome != TIMEOUT or self._conversation.ended:
+            return reply
+        return reply.fail(OK, f"cancelled after {after_s:g} s")
 
     # The parts of opening.
+
+    def _respond(self, message: bytes) -> bytes:
+        return msgspec.json.encode(respond(jsonrpc.message_of(message), self._answers))
 
     def _open_channel(self) -> None:
         conversation = self._conversation = Conversation(self._respond)
@@ -166,49 +162,25 @@ class SessionClient:
 
     def _greet(self) -> None:
         """Open the session: ask for 2026-07-28 where it may be spoken, else initialize."""
-        wanted = self.version or self.protocol
-        probed = self.channel.probes and wanted in ("auto", eras.MODERN)
-        if probed and self._offers_modern(wanted):
-            self.version = eras.MODERN
-        else:
-            self._initialize()
-
-    def _offers_modern(self, wanted: str) -> bool:
-        try:
-            reply = self._request("server/discover", {}, modern=True)
-        except CallTimeout:
-            if wanted == eras.MODERN:
-                raise
-            return False  # it may know no answer before `initialize`
-        versions = jsonrpc.result_of(reply).get("supportedVersions") if reply.outcome == OK else ()
-        if isinstance(versions, list) and eras.MODERN in versions:
-            return True
-        if wanted == eras.MODERN:
-            raise NegotiationError(
-                f"the server does not speak {eras.MODERN}: {reply.detail or reply.excerpt()}"
-            )
-        return False
-
-    def _initialize(self) -> None:
-        wanted = self.protocol if self.protocol in eras.HANDSHAKE else eras.HANDSHAKE[0]
-        reply = self._request("initialize", eras.initialize_params(wanted), modern=False)
-        if reply.outcome != OK:
-            raise NegotiationError(f"initialize failed: {reply.detail}")
-        version = jsonrpc.result_of(reply).get("protocolVersion")
-        if version not in eras.HANDSHAKE:
-            raise NegotiationError(f"the server offers protocol version {version!r}, unknown here")
-        if self.protocol not in ("auto", version):
-            raise NegotiationError(f"asked for {self.protocol}, the server speaks {version}")
-        self.version = version
-        notification = b'{"jsonrpc":"2.0"' + eras.encode_tail("notifications/initialized", None)
-        self.channel.send(notification, self.channel.timeout_s)
+        if self.channel.probes and (self.version or self.protocol) in ("auto", eras.MODERN):
+            try:
+                if self._discover():
+                    return
+            except CallTimeout:  # it may know no answer before `initialize`
+                if self.protocol == eras.MODERN:
+                    raise
+        self._agree()
+        self.channel.send(
+            b'{"jsonrpc":"2.0"' + eras.encode_tail("notifications/initialized", None),
+            self.timeout_s,
+        )
 
     def _request(self, method: str, params: dict[str, Any], *, modern: bool) -> Reply:
         """Send a request that is not a call, judge the answer, tell the observer."""
         request_id = next(self._ids)
-        tail = eras.encode_tail(method, eras.modern_params(params) if modern else params)
-        message = eras.encode_message(request_id, tail)
-        reply, failure = self._exchange(message, request_id, self.channel.timeout_s)
+        sent = eras.modern_params(params, self._capabilities, NOTHING) if modern else params
+        message = eras.encode_message(request_id, eras.encode_tail(method, sent))
+        reply, failure = self._exchange(message, request_id, self.timeout_s)
         if failure is None and self._start_ns:
             self._tell_start(reply)
         self._observe(method, reply)
@@ -227,28 +199,65 @@ class SessionClient:
 
     # The parts of a call.
 
-    def _call_once(
-        self, call: Call, arguments: dict[str, Any] | None, timeout_s: float
-    ) -> tuple[Reply, bool]:
-        tail = self._encoded.get(call)
-        if tail is None:
-            tail = self._encoded[call] = self._encode(call)
-        if arguments is not None:
-            tail = tail % msgspec.json.encode(arguments)
-        request_id = next(self._ids)
-        message = eras.encode_message(request_id, tail)
-        reply, failure = self._exchange(message, request_id, timeout_s)
-        return reply, isinstance(failure, SessionGone)
+    def _carry(
+        self,
+        call: Prepared,
+        arguments: dict[str, Any] | None,
+        timeout_s: float,
+        added: dict[str, Any] = NOTHING,
+        heard: Heard | None = None,
+    ) -> Reply:
+        """Send a call once; open the channel before where it has ended, or forgot the session."""
+        first = Reply(self._clock())
+        lost = False
+        for _ in range(2):
+            if not self._is_open or self._conversation.ended:
+                lost = lost or self._was_open
+                try:
+                    self.ready()
+                except TargetError as error:
+                    first.end_ns = self._clock()
+                    return first.fail(error.outcome, f"no session: {error}")
+            left_s = self._left_s(first, timeout_s) if lost else timeout_s
+            request_id = next(self._ids)
+            message = eras.encode_message(request_id, self._tail(call, arguments, added))
+            reply, failure = self._exchange(message, request_id, left_s, heard)
+            if not isinstance(failure, SessionGone):
+                break
+            self._conversation.end("the server no longer knows the session")
+        if lost:
+            reply.start_ns = first.start_ns
+            reply.session_lost = True
+        return reply
+
+    def _answer(
+        self, reply: Reply, call: Prepared, arguments: dict[str, Any] | None, timeout_s: float
+    ) -> Reply:
+        """Give the input that a result asks for, round by round."""
+        rounds = Rounds(call.answers or self._script)
+        while jsonrpc.wants_input(reply):
+            try:
+                added, pause_s = rounds.following(jsonrpc.result_of(reply))
+            except NoAnswer as error:
+                return reply.fail(CHECK_FAILED, str(error))
+            if pause_s:
+                self._sleep(min(pause_s, self._left_s(reply, timeout_s)))
+            left_s = self._left_s(reply, timeout_s)
+            reply = joined(reply, self._carry(call, arguments, left_s, added, reply.heard))
+        return reply
+
+    def _left_s(self, first: Reply, timeout_s: float) -> float:
+        return max(0.001, timeout_s - (self._clock() - first.start_ns) / 1e9)
 
     def _exchange(
-        self, message: bytes, request_id: int, timeout_s: float
+        self, message: bytes, request_id: int, timeout_s: float, heard: Heard | None = None
     ) -> tuple[Reply, TargetError | None]:
         """Send one request and wait for its answer; return it judged, and what went wrong."""
         conversation = self._conversation
         reply = Reply(self._clock())
         reply.bytes_out = len(message)
         try:
-            pending = conversation.expect(request_id)
+            pending = conversation.expect(request_id, heard)
             self.channel.send(message, timeout_s)
             left_s = timeout_s - (self._clock() - reply.start_ns) / 1e9
             if not pending.wait(max(0.0, left_s)):
@@ -260,13 +269,7 @@ class SessionClient:
         except BaseException as error:
             self._give_up(conversation, request_id, error)
             raise
-        reply.end_ns = pending.end_ns
-        reply.body = pending.message
-        reply.bytes_in = len(pending.message)
-        if pending.unreadable:
-            said = beginning(pending.message)
-            return reply.fail(RPC_ERROR, f"the answer is not JSON-RPC: {said}"), None
-        return jsonrpc.judge(reply, request_id), None
+        return _settled(reply, pending, request_id), None
 
     def _give_up(self, conversation: Conversation, request_id: int, error: BaseException) -> None:
         """Wait no longer, and tell the server so: by notification, as the channel stays open."""
@@ -278,15 +281,47 @@ class SessionClient:
         with contextlib.suppress(TargetError):
             self.channel.send(message, _CANCEL_S)
 
-    def _encode(self, call: Call) -> bytes:
-        """Encode what follows the id; without constant arguments it holds a %b for them."""
-        mark = call.arguments is None
-        arguments = msgspec.Raw(b"\0") if mark else call.arguments
-        params: dict[str, Any] = {"name": call.tool.name, "arguments": arguments}
-        if self.modern:
-            params = eras.modern_params(params)
-        tail = eras.encode_tail("tools/call", params)
-        return tail.replace(b"%", b"%%").replace(b"\0", b"%b") if mark else tail
+    # Encoding.
+
+    def _tail(
+        self, call: Prepared, arguments: dict[str, Any] | None, added: dict[str, Any]
+    ) -> bytes:
+        """Return what follows a call's id; what does not change is encoded once."""
+        tail = self._encoded.get(call)
+        if added or (tail is None and arguments is not None and not isinstance(call, Call)):
+            return self._encode(call, arguments, added)
+        if tail is None:
+            tail = self._encoded[call] = self._encode(call, None, NOTHING)
+        if arguments is not None:
+            tail = tail % msgspec.json.encode(arguments)
+        return tail
+
+    def _encode(
+        self, call: Prepared, arguments: dict[str, Any] | None, added: dict[str, Any]
+    ) -> bytes:
+        """Encode a tail; that of a tool call without any arguments holds a %b for them."""
+        if not isinstance(call, Call):
+            params = {**(call.params or NOTHING), **(arguments or NOTHING), **added}
+            return eras.encode_tail(call.method, self._params(params, call))
+        given = call.arguments if call.arguments is not None else arguments
+        params = {"name": call.tool.name, "arguments": given, **added}
+        if given is not None:
+            return eras.encode_tail("tools/call", self._params(params, call))
+        params["arguments"] = msgspec.Raw(b"\0")
+        tail = eras.encode_tail("tools/call", self._params(params, call))
+        return tail.replace(b"%", b"%%").replace(b"\0", b"%b")
+
+
+def _settled(reply: Reply, pending: Pending, request_id: int) -> Reply:
+    """Judge the answer that has come."""
+    reply.end_ns = pending.end_ns
+    reply.body = pending.message
+    reply.bytes_in = len(pending.message)
+    reply.heard = pending.heard
+    if pending.unreadable:
+        said = beginning(pending.message)
+        return reply.fail(RPC_ERROR, f"the answer is not JSON-RPC: {said}")
+    return jsonrpc.judge(reply, request_id)
 
 
 def _silence(conversation: Conversation) -> str:

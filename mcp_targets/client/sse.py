@@ -1,7 +1,7 @@
 """Server-sent events without I/O: bytes in, the data of message events out.
 
 After the WHATWG HTML standard, section 9.2.6 "Interpreting an event stream", as far as MCP uses
-it: comments, names and unknown fields are skipped; a line ends with CR, LF or CRLF.
+it: comments and unknown fields are skipped; a line ends with CR, LF or CRLF.
 """
 
 from collections.abc import Collection
@@ -14,15 +14,31 @@ MESSAGES: Final[Collection[bytes]] = (b"", b"message")
 class EventDecoder:
     """Decode one stream, fed in pieces of any size; events of other names are left out."""
 
-    __slots__ = ("_buffer", "_data", "_name", "_names", "_skip_lf", "_started")
+    __slots__ = (
+        "_data",
+        "_id",
+        "_name",
+        "_names",
+        "_pieces",
+        "_skip_lf",
+        "_started",
+        "last_id",
+        "retry_ms",
+    )
 
     def __init__(self, names: Collection[bytes] = MESSAGES) -> None:
         self._names = names
-        self._buffer = b""
+        self._pieces: list[bytes] = []
+        """The beginning of a line whose end has not come."""
         self._data: list[bytes] = []
         self._name = b""
         self._skip_lf = False
         self._started = False
+        self._id = b""
+        self.last_id = b""
+        """Of the last whole event, where the stream can be resumed."""
+        self.retry_ms: int | None = None
+        """How long to wait before resuming it, if the server said so."""
 
     def feed(self, chunk: bytes) -> list[bytes]:
         """Return the data of the message events that this piece completes."""
@@ -30,13 +46,17 @@ class EventDecoder:
             self._skip_lf = False
             if chunk[0] == 0x0A:
                 chunk = chunk[1:]
-        buffer = self._buffer + chunk if self._buffer else chunk
+        if self._started and b"\n" not in chunk and b"\r" not in chunk:
+            # Joined only where a line ends: a long line in many pieces costs its length, once.
+            self._pieces.append(chunk)
+            return []
+        buffer = b"".join((*self._pieces, chunk)) if self._pieces else chunk
+        self._pieces.clear()
         if not self._started:
             buffer = self._without_bom(buffer)
         lines = buffer.splitlines(keepends=True)
-        self._buffer = b""
         if lines and lines[-1][-1] not in b"\r\n":
-            self._buffer = lines.pop()
+            self._pieces.append(lines.pop())
         elif lines and lines[-1][-1] == 0x0D:
             self._skip_lf = True  # its LF, if there is one, comes with the next piece
         events: list[bytes] = []
@@ -57,6 +77,7 @@ class EventDecoder:
                 events.append(b"\n".join(self._data))
             self._data = []
             self._name = b""
+            self.last_id = self._id
             return
         field, _, value = line.partition(b":")
         if value[:1] == b" ":
@@ -65,3 +86,7 @@ class EventDecoder:
             self._data.append(value)
         elif field == b"event":
             self._name = value
+        elif field == b"id" and b"\0" not in value:
+            self._id = value
+        elif field == b"retry" and value.isdigit():
+            self.retry_ms = int(value[:9])

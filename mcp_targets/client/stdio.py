@@ -59,6 +59,8 @@ class Command:
     """Beside what is `INHERITED`."""
     timeout_s: float = DEFAULT_TIMEOUT_S
     log: Log = field(default_factory=lambda: Log(None))
+    pids: set[int] = field(default_factory=set, compare=False)
+    """The processes that this process has started by it and not stopped."""
 
     @property
     def environment(self) -> dict[str, str]:
@@ -116,6 +118,8 @@ class _Running:
         self._writing = threading.Lock()
         self._stopping = False
         self._input, self._output, self._errors = self._start(command)
+        self._pids = command.pids
+        self._pids.add(self.group.pid)
         self._threads = [
             threading.Thread(target=read, daemon=True) for read in (self._drain, self._read)
         ]
@@ -163,6 +167,7 @@ class _Running:
         self._stopping = True
         with contextlib.suppress(OSError):
             self._input.close()
+        self._pids.discard(self.group.pid)
         self.group.stop()
         for end in (self._output, self._errors):
             with contextlib.suppress(OSError):

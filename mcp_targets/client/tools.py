@@ -21,6 +21,7 @@ class Tool:
     input_schema: dict[str, Any]
     header_params: tuple[tuple[tuple[str, ...], str], ...] = ()
     """Per argument that is repeated in a header (2026-07-28): its path, the header's token."""
+    output_schema: dict[str, Any] | None = None
 
 
 class InvalidAnnotation(ValueError):  # noqa: N818 -- it is the annotation that is invalid
@@ -36,7 +37,8 @@ def read_tool(raw: dict[str, Any]) -> Tool:
     tokens = [token.lower() for _, token in found]
     if len(set(tokens)) != len(tokens):
         raise InvalidAnnotation(f"{name}: two arguments share one header")
-    return Tool(name, schema, found)
+    output = raw.get("outputSchema")
+    return Tool(name, schema, found, output if isinstance(output, dict) else None)
 
 
 def read_tools(listed: Any, *, modern: bool) -> dict[str, Tool]:

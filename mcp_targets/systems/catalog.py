@@ -4,6 +4,7 @@ from typing import Final
 
 import msgspec
 
+from mcp_targets.systems.dual_runtime import settings, upstreams
 from mcp_targets.systems.twilio import accounts
 
 
@@ -16,6 +17,8 @@ class Process(msgspec.Struct, frozen=True):
     name: str
     module: str
     arguments: tuple[str, ...] = ()
+    flags: dict[str, tuple[str, ...]] = {}
+    """What an arm may say behind a `?`: names, and the words that each may be (none: any text)."""
 
 
 class FaceSpec(msgspec.Struct, frozen=True):
@@ -39,7 +42,13 @@ class System(msgspec.Struct, frozen=True):
 SYSTEMS: Final = {
     "echo": System(
         "The calibration system: a tiny, fast server with a known latency.",
-        (Process("echo", "echo"),),
+        (
+            Process(
+                "echo",
+                "echo",
+                flags={"replies": ("json", "sse"), "page-size": (), "delay": (), "seed": ()},
+            ),
+        ),
         {"mcp": FaceSpec("echo", "/mcp"), "rest": FaceSpec("echo")},
     ),
     "twilio": System(
@@ -54,4 +63,31 @@ SYSTEMS: Final = {
         },
         simulates=("twilio",),
     ),
+    "dual_runtime": System(
+        "Peer-to-peer tools on two runtimes: bridged from asyncio per call, or native on Trio.",
+        (
+            Process("dual-upstream", "upstream", upstreams.SIMULATOR),
+            Process(
+                "dual-runtime",
+                "dual_runtime",
+                ("--upstream-ready", "{dual-upstream}"),
+                flags={**settings.CHOICES, "limiter": (), "delay": ()},
+            ),
+        ),
+        {"mcp": FaceSpec("dual-runtime", "/mcp"), "rest": FaceSpec("dual-runtime")},
+        simulates=upstreams.UPSTREAMS,
+    ),
 }
+
+
+def serving(system: System, process: str) -> list[str]:
+    """Name a process of a system, and those whose ready files it is given: it calls them."""
+    found = [process]
+    for name in found:
+        arguments = next(part.arguments for part in system.processes if part.name == name)
+        found += [
+            part.name
+            for part in system.processes
+            if f"{{{part.name}}}" in arguments and part.name not in found
+        ]
+    return found

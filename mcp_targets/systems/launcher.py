@@ -5,7 +5,6 @@ with Systems(Path("logs")) as systems:
 """
 
 import atexit
-import difflib
 import tempfile
 import threading
 from collections.abc import Iterable, Mapping
@@ -15,15 +14,12 @@ from typing import Self
 
 import msgspec
 
-from mcp_targets.systems.catalog import SYSTEMS
+from mcp_targets.systems.catalog import SYSTEMS, serving
 from mcp_targets.systems.processes import Child, SystemFailed
+from mcp_targets.systems.references import Reference, UnknownSystem, parse
 from mcp_targets.systems.serving import HOST
 
 __all__ = ["Face", "SystemFailed", "SystemInfo", "Systems", "UnknownSystem", "available"]
-
-
-class UnknownSystem(LookupError):  # noqa: N818 -- a mistake in a name, not an error of ours
-    """There is no such system, or no such face."""
 
 
 class Face(msgspec.Struct, frozen=True):
@@ -33,6 +29,9 @@ class Face(msgspec.Struct, frozen=True):
     """For `mcp` the endpoint, for `rest` the base address without a final slash."""
     variables: Mapping[str, str]
     """What scenario lookups may use, such as the account to work in."""
+    pids: Mapping[str, int] = {}
+    """The processes that do this face's work, by name: the one that serves it, and those of the
+    system that it calls."""
 
 
 class SystemInfo(msgspec.Struct, frozen=True):
@@ -60,32 +59,40 @@ class Systems:
     def __init__(self, log_dir: Path) -> None:
         self._log_dir = log_dir
         self._children: dict[str, Child] = {}
+        self._running: dict[str, dict[str, Child]] = {}
+        """The same, by instance and by the process's name in the catalog."""
+        self._started: dict[str, None] = {}
         self._ports: dict[str, dict[str, int]] = {}
         self._lock = threading.Lock()
         self._ready_files: tempfile.TemporaryDirectory[str] | None = None
 
     def face(self, ref: str) -> Face:
-        """Return a face such as `twilio/mcp`, ready for requests.
+        """Return a face such as `twilio/mcp` or `echo/mcp?delay=5ms`, ready for requests.
 
-        Raises UnknownSystem, or SystemFailed with the log's last lines.
+        Other flags are other processes. Raises UnknownSystem, or SystemFailed with the log's last
+        lines.
         """
-        system, face = _find(ref)
-        spec = SYSTEMS[system].faces[face]
+        wanted = parse(ref)
+        spec = SYSTEMS[wanted.system].faces[wanted.face]
         with self._lock:
-            if system not in self._ports:
-                self._start(system)
-        child = self._children[spec.process]
+            if wanted.instance not in self._ports:
+                self._start(wanted)
+        child = self._running[wanted.instance][spec.process]
         if child.dead():
             raise SystemFailed(f"the process {child.name} has ended{child.last_words()}")
-        port = self._ports[system][spec.process]
-        return Face(f"http://{HOST}:{port}{spec.path}", spec.variables)
+        port = self._ports[wanted.instance][spec.process]
+        running = self._running[wanted.instance]
+        pids = {name: running[name].pid for name in serving(SYSTEMS[wanted.system], spec.process)}
+        return Face(f"http://{HOST}:{port}{spec.path}", spec.variables, pids)
 
     def simulated(self) -> list[str]:
         """Return a sentence for each provider that is simulated in the systems started so far."""
         # Reading provider files needs more than starting systems does.
         from mcp_targets.systems.upstream.provider import describe, load  # noqa: PLC0415
 
-        names = dict.fromkeys(name for system in self._ports for name in SYSTEMS[system].simulates)
+        names = dict.fromkeys(
+            name for system in self._started for name in SYSTEMS[system].simulates
+        )
         return [describe(load(name)) for name in names]
 
     def pids(self) -> dict[str, int]:
@@ -100,8 +107,8 @@ class Systems:
         """Stop every process; nothing is left when this returns. May be called again."""
         with self._lock:
             children = list(self._children.values())
-            self._children.clear()
-            self._ports.clear()
+            for known in (self._children, self._running, self._started, self._ports):
+                known.clear()
             _stop(children)
             if self._ready_files is not None:
                 self._ready_files.cleanup()
@@ -119,31 +126,34 @@ class Systems:
     ) -> None:
         self.stop()
 
-    def _start(self, name: str) -> None:
+    def _start(self, wanted: Reference) -> None:
         if self._ready_files is None:
             self._log_dir.mkdir(parents=True, exist_ok=True)
             self._ready_files = tempfile.TemporaryDirectory(prefix="mcp-perf-")
             atexit.register(self.stop)
         folder = Path(self._ready_files.name)
-        processes = SYSTEMS[name].processes
-        ready = {process.name: folder / f"{process.name}.json" for process in processes}
+        processes = SYSTEMS[wanted.system].processes
+        names = {process.name: wanted.process_name(process) for process in processes}
+        ready = {name: folder / f"{full}.json" for name, full in names.items()}
         started: dict[str, Child] = {}
         try:
             for process in processes:
-                arguments = [text.format_map(ready) for text in process.arguments]
-                log = self._log_dir / f"{process.name}.log"
+                fixed = [text.format_map(ready) for text in process.arguments]
                 started[process.name] = Child(
-                    process.name,
+                    names[process.name],
                     process.module,
-                    arguments,
+                    [*fixed, *wanted.arguments(process)],
                     ready[process.name],
-                    log,
+                    self._log_dir / f"{names[process.name]}.log",
                 )
-            self._ports[name] = {process: child.port() for process, child in started.items()}
+            ports = {name: child.port() for name, child in started.items()}
         except BaseException:
             _stop(started.values())
             raise
-        self._children |= started
+        self._ports[wanted.instance] = ports
+        self._running[wanted.instance] = started
+        self._started[wanted.system] = None
+        self._children |= {child.name: child for child in started.values()}
 
 
 def _stop(children: Iterable[Child]) -> None:
@@ -152,25 +162,3 @@ def _stop(children: Iterable[Child]) -> None:
         child.ask_to_stop()
     for child in waiting:
         child.stop()
-
-
-def _find(ref: str) -> tuple[str, str]:
-    """Split and check `system/face`. Raises UnknownSystem."""
-    system, slash, face = ref.partition("/")
-    if system not in SYSTEMS:
-        raise UnknownSystem(f"no system {system!r}; {_nearest(system, SYSTEMS)}")
-    faces = SYSTEMS[system].faces
-    if face not in faces:
-        what = f"no face {face!r}" if slash else "no face given"
-        hint = _nearest(face, faces)
-        raise UnknownSystem(
-            f"{what} for system {system!r}; {hint}. Write {system}/{next(iter(faces))}"
-        )
-    return system, face
-
-
-def _nearest(name: str, known: Iterable[str]) -> str:
-    names = list(known)
-    near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
-    listed = f"there are {', '.join(names)}"
-    return f"did you mean {' or '.join(near)}? ({listed})" if near else listed

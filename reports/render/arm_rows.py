@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from reports.document import ArmNumbers, Latency
+from reports.context import ESTIMATOR
+from reports.document import ArmNumbers, Latency, ResourceNumbers
 from reports.render import numbers, wording
 from reports.samples import CLASSES
 
@@ -18,6 +19,10 @@ class Row:
     label: str
     gloss: str
     cells: tuple[str, ...]
+
+
+def _whole(number: float | None) -> int | None:
+    return None if number is None else round(number)
 
 
 def _times(prefix: str, read: Callable[[ArmNumbers], Latency]) -> dict[str, Read]:
@@ -42,6 +47,24 @@ _GROUPS: Final[Mapping[str, Mapping[str, Read]]] = {
     "Time of a call from its actual send": _times("", lambda arm: arm.service_ms),
     "Time of a whole journey": _times("journey_", lambda arm: arm.journey_ms),
     "How late journeys began (the generator's own delay)": _times("", lambda arm: arm.lag_ms),
+    "What the target used": {
+        "cpu": lambda arm: numbers.percent(arm.resources.cpu),
+        "cpu_per_journey": lambda arm: numbers.ms(arm.resources.cpu_per_journey_ms),
+        "rss": lambda arm: numbers.byte_size(arm.resources.rss_bytes.max),
+        "rss at the start": lambda arm: numbers.byte_size(arm.resources.rss_bytes.start),
+        "rss at the end": lambda arm: numbers.byte_size(arm.resources.rss_bytes.end),
+        "rss_growth_per_hour": lambda arm: growth(arm.resources),
+        "threads": lambda arm: numbers.count(arm.resources.threads),
+        "fds": lambda arm: numbers.count(arm.resources.fds),
+        "processes": lambda arm: numbers.count(arm.resources.processes),
+        "bytes_per_journey": lambda arm: numbers.byte_size(arm.bytes_per_journey),
+    },
+    "Time to the first notification of a call": _times("", lambda arm: arm.first_event_ms),
+    "What it costs a model's context (an estimate)": {
+        "tools": lambda arm: numbers.count(arm.context.tools or None),
+        "tools_list_tokens": lambda arm: numbers.count(_whole(arm.context.tools_list_tokens)),
+        "result_tokens": lambda arm: numbers.count(_whole(arm.context.result_tokens)),
+    },
     "Around the measurement": {
         "planned": lambda arm: numbers.count(arm.planned),
         "dropped": lambda arm: numbers.count(arm.dropped),
@@ -54,12 +77,22 @@ _GROUPS: Final[Mapping[str, Mapping[str, Read]]] = {
 }
 _GLOSSES: Final = {
     "planned": "starts that the load asked for",
+    "tools_list_tokens": f"all of tools/list; {ESTIMATOR}",
+    "result_tokens": "the mean answer that was ok",
     "warmup_calls": "left out of every number above",
     "setup_calls": "opening and closing sessions, listing tools",
     "sessions_lost": "and opened again",
     "bytes_in": "received",
     "bytes_out": "sent",
 }
+
+
+def growth(used: ResourceNumbers) -> str:
+    """Write the growth of memory by its interval: without one, a slope means nothing."""
+    if used.growth_ci95 is None:
+        return numbers.NONE
+    low, high = (numbers.significant(100 * end) for end in used.growth_ci95)
+    return f"{low} to {high}{numbers.THIN}%"
 
 
 def _gloss(group: str, label: str) -> str:

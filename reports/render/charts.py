@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from xml.etree import ElementTree as ET
 
-from reports.document import ArmNumbers, Comparison, TimelinePoint
+from reports.document import ArmNumbers, Comparison, Regression, TimelinePoint
 from reports.render import numbers, svg
 from reports.render.scales import Scale, linear, of_fractions, of_time, of_values
 from reports.render.svg import element, per_cent
@@ -65,7 +65,7 @@ def turns(arms: Mapping[str, ArmNumbers]) -> list[Turn]:
     return [*cut, *every[-1:]]
 
 
-def _frame(name: str, title: str, description: str, x: Scale, y: Scale) -> ET.Element:
+def frame(name: str, title: str, description: str, x: Scale, y: Scale) -> ET.Element:
     """Start a chart: its accessible name, grid lines and tick labels."""
     ids = f"{name}-title {name}-desc"
     chart = element("svg", class_="chart", role="img", aria_labelledby=ids)
@@ -82,7 +82,7 @@ def _frame(name: str, title: str, description: str, x: Scale, y: Scale) -> ET.El
     return chart
 
 
-def _column(left: float, right: float, css: str, title: str) -> ET.Element:
+def column(left: float, right: float, css: str, title: str) -> ET.Element:
     """Span the height of the plot between two places; its title is what a pointer reads there."""
     width = per_cent(max(0.0, right - left))
     return element(
@@ -96,18 +96,19 @@ def _column(left: float, right: float, css: str, title: str) -> ET.Element:
     )
 
 
-def _columns(places: Sequence[float], titles: Sequence[str]) -> ET.Element:
+def columns(places: Sequence[float], titles: Sequence[str]) -> ET.Element:
     """Cover the plot with invisible columns, each around a place, that light up and explain."""
     middles = [(left + right) / 2 for left, right in pairwise(places)]
     edges = [0.0, *middles, 1.0]
     rects = [
-        _column(left, right, "hit", title)
+        column(left, right, "hit", title)
         for (left, right), title in zip(pairwise(edges), titles, strict=True)
     ]
     return element("g", *rects)
 
 
-def _line(css: str, places: list[tuple[float, float]]) -> ET.Element:
+def line(css: str, places: list[tuple[float, float]]) -> ET.Element:
+    """Draw a line through places, to be stretched; a single one is a dot."""
     dot = " dot" if len(places) == 1 else ""
     return element("path", class_=css + dot, d=svg.path(places))
 
@@ -119,7 +120,7 @@ def percentiles(arms: Mapping[str, ArmNumbers]) -> str:
         return ""
     x = of_fractions(fraction for curve in curves.values() for fraction, _ in curve)
     y = of_values(time_ms for curve in curves.values() for _, time_ms in curve)
-    chart = _frame(
+    chart = frame(
         "percentiles",
         "Latency by percentile",
         f"Milliseconds over percentile, from 0 to 100, for {', '.join(curves)}.",
@@ -128,14 +129,14 @@ def percentiles(arms: Mapping[str, ArmNumbers]) -> str:
     )
     styles = looks(arms)
     lines = [
-        _line(f"line dashed {styles[name].css}", [(x.at(f), y.at(time)) for f, time in curve])
+        line(f"line dashed {styles[name].css}", [(x.at(f), y.at(time)) for f, time in curve])
         for name, curve in curves.items()
     ]
     chart.append(svg.stretched(*lines))
     read_at = [0.25, 0.5, 0.75, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999, 0.9995, 0.9999, 1.0]
     shown = [fraction for fraction in read_at if fraction == 1 or x.at(fraction) < 0.99]
     titles = [_reading(fraction, curves) for fraction in shown]
-    chart.append(_columns([x.at(fraction) for fraction in shown], titles))
+    chart.append(columns([x.at(fraction) for fraction in shown], titles))
     return svg.text(chart)
 
 
@@ -155,7 +156,7 @@ def _bands(run: Sequence[Turn], x: Scale, styles: Mapping[str, Look]) -> ET.Elem
         left, right = x.at(turn.start_s), x.at(turn.end_s)
         what = "warm-up" if turn.phase == "warmup" else f"round {turn.round}"
         css = f"band {turn.phase} {styles[turn.arm].css}"
-        group.append(_column(left, right, css, f"{turn.arm}, {what}"))
+        group.append(column(left, right, css, f"{turn.arm}, {what}"))
         if len(run) <= _LETTERED_BANDS:
             key, middle = styles[turn.arm].key, per_cent((left + right) / 2)
             group.append(element("text", key, class_="key", x=middle, y="0", dy="-0.5em"))
@@ -167,32 +168,31 @@ def shaded(arms: Mapping[str, ArmNumbers]) -> bool:
     return len(turns(arms)) <= _MOST_BANDS
 
 
-def _over_time(
-    name: str, title: str, arms: Mapping[str, ArmNumbers], series: Series, y: Scale
+def over_time(
+    name: str, title: str, arms: Mapping[str, ArmNumbers], last_s: float, y: Scale
 ) -> tuple[ET.Element, Scale]:
     """Start a chart over the time of the run, its turns shaded."""
     run = turns(arms)
-    last_s = max(point.at_s for point in series.points)
     x = of_time(max([last_s + 1, *(turn.end_s for turn in run)]))
     description = f"{title} over the time of the run, for {', '.join(arms)}."
-    chart = _frame(name, title, description, x, y)
+    chart = frame(name, title, description, x, y)
     chart.append(_bands(run, x, looks(arms)))
     return chart, x
 
 
-def rates(arms: Mapping[str, ArmNumbers], series: Series) -> str:
+def rates(arms: Mapping[str, ArmNumbers], series: Series[TimelinePoint]) -> str:
     """Draw calls per second over the run, and failures per second where there are any."""
     points = series.points
     y = linear(max(1.0, *(max(point.calls_per_s, point.errors_per_s) for point in points)))
-    chart, x = _over_time("rates", "Calls per second", arms, series, y)
+    chart, x = over_time("rates", "Calls per second", arms, series.last_s, y)
     styles = looks(arms)
     failed = [point for point in points if point.errors_per_s > 0]
     bars = [
-        _line("failed", [(x.at(p.at_s), 0.0), (x.at(p.at_s), max(_SEEN, y.at(p.errors_per_s)))])
+        line("failed", [(x.at(p.at_s), 0.0), (x.at(p.at_s), max(_SEEN, y.at(p.errors_per_s)))])
         for p in failed
     ]
     lines = [
-        _line(
+        line(
             f"line {styles[arm].css}",
             [(x.at(point.at_s), y.at(point.calls_per_s)) for point in part],
         )
@@ -200,25 +200,25 @@ def rates(arms: Mapping[str, ArmNumbers], series: Series) -> str:
         for part in series.stretches(arm)
     ]
     chart.append(svg.stretched(*bars, *lines))
-    chart.append(_columns([x.at(point.at_s) for point in points], [_at(p) for p in points]))
+    chart.append(columns([x.at(point.at_s) for point in points], [_at(p) for p in points]))
     return svg.text(chart)
 
 
-def latencies(arms: Mapping[str, ArmNumbers], series: Series) -> str:
+def latencies(arms: Mapping[str, ArmNumbers], series: Series[TimelinePoint]) -> str:
     """Draw p50 and p95 of the calls over the run."""
     points = series.points
     y = of_values(v for p in points for v in (p.p50_ms, p.p95_ms) if v is not None)
-    chart, x = _over_time("latencies", "Latency, p50 and p95", arms, series, y)
+    chart, x = over_time("latencies", "Latency, p50 and p95", arms, series.last_s, y)
     styles = looks(arms)
     lines = []
     for arm in arms:
         for part in series.stretches(arm):
             p95 = [(x.at(p.at_s), y.at(p.p95_ms)) for p in part if p.p95_ms is not None]
             p50 = [(x.at(p.at_s), y.at(p.p50_ms)) for p in part if p.p50_ms is not None]
-            lines += [_line(f"line {styles[arm].css}", p95)] if p95 else []
-            lines += [_line(f"line thin {styles[arm].css}", p50)] if p50 else []
+            lines += [line(f"line {styles[arm].css}", p95)] if p95 else []
+            lines += [line(f"line thin {styles[arm].css}", p50)] if p50 else []
     chart.append(svg.stretched(*lines))
-    chart.append(_columns([x.at(point.at_s) for point in points], [_at(p) for p in points]))
+    chart.append(columns([x.at(point.at_s) for point in points], [_at(p) for p in points]))
     return svg.text(chart)
 
 
@@ -230,7 +230,7 @@ def _at(point: TimelinePoint) -> str:
     )
 
 
-def interval(comparison: Comparison, x: Scale) -> str:
+def interval(comparison: Comparison | Regression, x: Scale) -> str:
     """Draw a ratio and its interval around 1, above the band of effects too small to be seen."""
     ratio, ci95 = comparison.ratio, comparison.ci95
     reading = f"ratio {numbers.ratio(ratio)}, 95 % interval {numbers.interval(ci95, 'x')}"
@@ -238,7 +238,7 @@ def interval(comparison: Comparison, x: Scale) -> str:
     chart.set("aria-label", reading)
     if comparison.effect_needed:
         low, high = x.at(1 / comparison.effect_needed), x.at(comparison.effect_needed)
-        chart.append(_column(low, high, "unseen", "an effect in here could not have been seen"))
+        chart.append(column(low, high, "unseen", "an effect in here could not have been seen"))
     chart.append(element("line", class_="one", x1="50%", x2="50%", y1="0", y2="100%"))
     clear = ci95 is not None and not ci95[0] <= 1 <= ci95[1]
     css = "clear" if clear else "unclear"

@@ -4,15 +4,16 @@ Every text goes through Jinja's autoescape, after `_written` has made its invisi
 visible; the page's own content policy forbids scripts and every request besides.
 """
 
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from reports.document import Comparison, Report
-from reports.render import arm_rows, charts, numbers, wording
+from reports.document import Comparison, Regression, Report
+from reports.render import arm_rows, capacity, charts, numbers, resource_charts, wording
 from reports.render.scales import of_ratios
 from reports.render.text import clip, visible
-from reports.render.thinning import thin
+from reports.render.thinning import thin, thin_resources
 
 _MOST_POINTS: Final = 600
 """Points along the timeline: more than a screen can show apart."""
@@ -50,6 +51,8 @@ def _environment() -> Environment:
         numbers.measured,
         numbers.interval,
         numbers.with_unit,
+        capacity.trials,
+        capacity.broke,
         wording.metric,
         wording.plain,
     )
@@ -66,12 +69,17 @@ def _drawings(report: Report) -> dict[str, Any]:
     """Draw the charts; an empty string where there is nothing to draw."""
     series = thin(report.timeline, _MOST_POINTS)
     drawn = bool(series.points)
+    used = thin_resources(report.resources, _MOST_POINTS)
+    resources = resource_charts.draw(report.arms, used, series.last_s) if drawn else {}
     return {
+        "resources": resources,
         "percentiles": charts.percentiles(report.arms),
         "rates": charts.rates(report.arms, series) if drawn else "",
         "latencies": charts.latencies(report.arms, series) if drawn else "",
         "thinned_to_s": series.seconds,
         "shaded": charts.shaded(report.arms),
+        "capacity_latency": capacity.latency(report.arms),
+        "capacity_achieved": capacity.achieved(report.arms),
     }
 
 
@@ -84,16 +92,36 @@ def _comparisons(report: Report) -> dict[str, Any]:
     return {"comparisons": grouped, "interval_axis": charts.interval_axis(x)}
 
 
+def regressions(rows: Sequence[Regression]) -> dict[str, Any]:
+    """Group what was compared with a base by arm, each with its drawing; nothing of nothing."""
+    ratios = [row for row in rows if row.ratio is not None]
+    x = of_ratios(ratios)
+    grouped: dict[tuple[str, str], list[tuple[Regression, str]]] = {}
+    for row in rows:
+        drawn = "" if row.ratio is None else charts.interval(row, x)
+        grouped.setdefault((row.arm, row.versus), []).append((row, drawn))
+    return {"groups": grouped, "axis": charts.interval_axis(x)} if rows else {}
+
+
+def page(template: str, arms: Iterable[str], **context: Any) -> str:
+    """Fill a template in which the arms look as they do everywhere."""
+    return _ENVIRONMENT.get_template(template).render(looks=charts.looks(arms), **context)
+
+
 def render(report: Report) -> str:
     """Write the report as one HTML page."""
-    return _ENVIRONMENT.get_template("report.html.j2").render(
+    return page(
+        "report.html.j2",
+        report.arms,
         report=report,
-        looks=charts.looks(report.arms),
+        regressions=regressions(report.regressions),
         turns=charts.turns(report.arms),
         rounds=sorted(
             ((name, turn) for name, arm in report.arms.items() for turn in arm.rounds),
             key=lambda pair: pair[1].order,
         ),
+        capacities=capacity.of_arms(report.arms),
+        found=capacity.found(report.arms),
         arm_groups=arm_rows.groups(report.arms),
         summary=wording.summary(report),
         incomplete=wording.INCOMPLETE,

@@ -8,7 +8,7 @@ import re
 from typing import Final
 from xml.etree import ElementTree as ET
 
-from reports.document import GateResult, Report
+from reports.document import GateResult, Regression, Report
 from reports.render import numbers, wording
 
 _NOT_XML: Final = re.compile("[^\t\n\r -~\u00a0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -40,6 +40,18 @@ def _gate(suite: ET.Element, classname: str, gate: GateResult) -> None:
     _outcome(case, _OUTCOMES[gate.verdict], gate.verdict, message)
 
 
+def _regression(suite: ET.Element, classname: str, row: Regression) -> None:
+    """Write a metric against the baseline; what is only shown is no test."""
+    if row.verdict is None:
+        return
+    case = _testcase(suite, f"{classname}.baseline", f"{row.arm}.{row.metric}")
+    if row.verdict == "PASS":
+        measured = (numbers.measured(value, row.unit) for value in (row.base, row.new))
+        ET.SubElement(case, "system-out").text = _clean("base {}, now {}".format(*measured))
+    else:
+        _outcome(case, _OUTCOMES[row.verdict], row.verdict, row.reason)
+
+
 def _verdict(suite: ET.Element, report: Report) -> None:
     """Fail unless the run passed, ended by itself and says so with exit code 0."""
     case = _testcase(suite, report.scenario, "verdict")
@@ -68,6 +80,8 @@ def render(report: Report) -> str:
         ET.SubElement(properties, "property", {"name": name, "value": _clean(value)})
     for gate in report.gates:
         _gate(suite, report.scenario, gate)
+    for row in report.regressions:
+        _regression(suite, report.scenario, row)
     _verdict(suite, report)
     _count(suite, report)
     ET.indent(root)

@@ -8,17 +8,26 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from reports.document import Failure, Latency, Report, RoundNumbers, StepNumbers
-from reports.render import numbers, wording
+from reports.document import (
+    Failure,
+    Latency,
+    Regression,
+    Report,
+    ResourceNumbers,
+    RoundNumbers,
+    StepNumbers,
+)
+from reports.render import capacity, numbers, wording
+from reports.render.arm_rows import growth
 from reports.render.text import clip, one_line
 
-_MARKS: Final = {"PASS": "\u2705", "FAIL": "\u274c", "INCONCLUSIVE": "\u2754", "INVALID": "\u26a0"}
+MARKS: Final = {"PASS": "\u2705", "FAIL": "\u274c", "INCONCLUSIVE": "\u2754", "INVALID": "\u26a0"}
 _NAME_LIMIT: Final = 100
 _TEXT_LIMIT: Final = 400
 _ROW_LIMIT: Final = 40
 _WORDS: Final = {
     *("Gate", "Verdict", "Reason", "Comparison", "Warnings", "Arm", "Classes", "Step", "Journey"),
-    *("Failure", "Class", "Example", "What", "Value"),
+    *("Failure", "Class", "Example", "What", "Value", "Offered", "What broke", "What broke beyond"),
 }
 """The columns that hold words; all others hold numbers."""
 _SPECIAL: Final = re.compile(
@@ -79,7 +88,7 @@ def _head(report: Report) -> str:
         f"run {text(report.run_id)}",
     )
     lines = [
-        f"## {_MARKS[report.verdict]} {report.verdict}{incomplete}: {text(report.title)}",
+        f"## {MARKS[report.verdict]} {report.verdict}{incomplete}: {text(report.title)}",
         "",
         ", ".join(facts),
         "",
@@ -107,6 +116,32 @@ def _gates(report: Report) -> str:
     return _table(("Gate", "Measured", "95 % interval", "Verdict", "Reason"), rows)
 
 
+def _capacity(report: Report) -> str:
+    found = (
+        (code(one.arm), f"**{one.rate}**", one.interval, text(one.beyond))
+        for one in capacity.found(report.arms)
+    )
+    levels = (
+        (
+            f"{code(name)} {numbers.rate(level.rate_per_s)}",
+            capacity.trials(level),
+            numbers.rate(level.achieved_per_s),
+            *_times(level.latency_ms)[:3],
+            numbers.count(level.dropped),
+            numbers.percent(level.error_rate),
+            text(capacity.broke(level)),
+        )
+        for name, what in capacity.of_arms(report.arms).items()
+        for level in what.levels
+    )
+    headings = ("Offered", "Held", "Done", *_TIMES[:3], "Dropped", "Errors", "What broke")
+    tables = (
+        _table(("Arm", "Holds", "Between", "What broke beyond"), found),
+        _table(headings, levels),
+    )
+    return "\n\n".join(tables)
+
+
 def _comparisons(report: Report) -> str:
     rows = (
         (
@@ -121,6 +156,31 @@ def _comparisons(report: Report) -> str:
     )
     headings = ("Comparison", "Ratio", "95 % interval", "p", "Could have seen", "Warnings")
     return _table(headings, rows)
+
+
+def regressions(rows: Iterable[Regression]) -> str:
+    """Write what was compared with a base as a table."""
+    lines = (
+        (
+            f"{code(row.metric)} {code(row.arm)}"
+            + (f" \u00f7 {code(row.versus)}" if row.versus else ""),
+            text(numbers.measured(row.base, row.unit)),
+            text(numbers.measured(row.new, row.unit)),
+            numbers.ratio(row.ratio),
+            numbers.interval(row.ci95, "fraction" if row.ratio is None else "x"),
+            numbers.p_value(row.p_value),
+            f"**{row.verdict}**" if row.verdict else "shown",
+            text("; ".join(filter(None, [row.reason, *row.warnings]))),
+        )
+        for row in rows
+    )
+    headings = ("Comparison", "Base", "Now", "Ratio", "95 % interval", "p", "Verdict", "Reason")
+    return _table(headings, lines)
+
+
+def bullets(lines: Sequence[str]) -> str:
+    """Write a list."""
+    return "\n".join(f"- {text(line)}" for line in lines[:_ROW_LIMIT])
 
 
 def _order(report: Report) -> str:
@@ -153,6 +213,36 @@ def _arms(report: Report) -> str:
     )
     headings = ("Arm", "Throughput", "Calls/s", "Calls", "Errors", *_TIMES, "Journey p50")
     return _table((*headings, "Dropped", "Classes"), rows)
+
+
+def _resources(report: Report) -> str:
+    """Write below the arms what their targets used, and why what is not known is not."""
+    rows = [
+        (
+            f"{code(name)} {text(used.source, _NAME_LIMIT)}",
+            numbers.percent(used.cpu),
+            numbers.ms(used.cpu_per_journey_ms),
+            *(numbers.byte_size(size) for _, size in used.rss_bytes),
+            growth(used),
+            numbers.count(used.threads),
+            numbers.count(used.fds),
+        )
+        for name, used in _used(report)
+        if used.source
+    ]
+    headings = ("Arm", "CPU of a core", "CPU per journey", "RSS at the start", "Most", "At the end")
+    table = _table((*headings, "RSS growth per hour, 95 %", "Threads", "Descriptors"), rows)
+    unknown = [
+        f"- {code(name)} was not sampled: {text(used.why_not)}"
+        for name, used in _used(report)
+        if used.why_not
+    ]
+    parts = ["**What the target used**", table if rows else "", "\n".join(unknown)]
+    return "".join(f"\n\n{part}" for part in parts if part) if rows or unknown else ""
+
+
+def _used(report: Report) -> list[tuple[str, ResourceNumbers]]:
+    return [(name, arm.resources) for name, arm in report.arms.items()]
 
 
 _TIMES: Final = ("p50", "p95", "p99", "max")
@@ -218,12 +308,13 @@ def _environment(report: Report) -> str:
 def render(report: Report) -> str:
     """Write the report as GitHub-flavoured Markdown, parts without content left out."""
     arms = report.arms.items()
-    notes = "\n".join(f"- {text(note)}" for note in report.notes[:_ROW_LIMIT])
     parts = (
         ("Gates", report.gates, _gates(report)),
+        ("Against the baseline", report.regressions, regressions(report.regressions)),
+        ("Capacity", capacity.of_arms(report.arms), _capacity(report)),
         ("Comparison", report.comparisons, _comparisons(report)),
         ("Order of arms", any(arm.rounds for _, arm in arms), _order(report)),
-        ("Arms", report.arms, _arms(report)),
+        ("Arms", report.arms, f"{_arms(report)}{_resources(report)}"),
         ("Steps", report.arms, _breakdown("Step", ((name, arm.steps) for name, arm in arms))),
         (
             "Journeys",
@@ -233,7 +324,7 @@ def render(report: Report) -> str:
         ("Failures", report.failures, _failures(report.failures)),
         ("Load generator", True, _generator(report)),
         ("Environment", report.environment, _environment(report)),
-        ("Notes", report.notes, notes),
+        ("Notes", report.notes, bullets(report.notes)),
     )
     sections = [f"### {title}\n\n{content}" for title, present, content in parts if present]
     return "\n\n".join([_head(report), *sections]) + "\n"

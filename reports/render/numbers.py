@@ -69,15 +69,15 @@ def rate(value: float | None) -> str:
     return f"{significant(value)}/s" if is_number(value) else NONE
 
 
-def byte_size(value: float | None) -> str:
+def byte_size(value: float | None, digits: int = 3) -> str:
     """Write bytes in decimal units: `812 B`, `1.23 MB`."""
     if value is None or not math.isfinite(value):
         return NONE
     for unit in ("B", "kB", "MB", "GB"):
         if abs(value) < 999.5:
-            return with_unit(value, unit)
+            return with_unit(value, unit, digits)
         value /= 1000
-    return with_unit(value, "TB")
+    return with_unit(value, "TB", digits)
 
 
 def percent(fraction: float | None, digits: int = 3) -> str:
@@ -90,6 +90,13 @@ def percent(fraction: float | None, digits: int = 3) -> str:
     else:
         text = significant(value, digits)
     return f"{text.rstrip('0').rstrip('.') if '.' in text else text}{THIN}%"
+
+
+def per_hour(fraction: float | None) -> str:
+    """Write by how much something grows: `0.5 %/h`, `-2 %/h`."""
+    if fraction is None or not math.isfinite(fraction):
+        return NONE
+    return f"{significant(100 * fraction)}{THIN}%/h"
 
 
 def ratio(value: float | None) -> str:
@@ -117,6 +124,10 @@ def measured(value: float | None, unit: str) -> str:
         return percent(value, 4)
     if unit == "x":
         return ratio(value)
+    if unit == "fraction/h":
+        return per_hour(value)
+    if unit == "B":
+        return byte_size(value, 4)
     if unit == "count":
         return count(value)
     number = significant(value, 4)

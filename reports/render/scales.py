@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from reports.document import Comparison
+from reports.document import Comparison, Regression
 from reports.render import numbers
 
 
@@ -103,7 +103,7 @@ def _time_label(tick_s: int, step_s: int) -> str:
     return f"{tick_s // 3600}{numbers.THIN}h"
 
 
-def of_ratios(comparisons: Sequence[Comparison]) -> Scale:
+def of_ratios(comparisons: Sequence[Comparison | Regression]) -> Scale:
     """Fit one logarithmic axis to all comparisons, 1 in the middle, so that rows can be compared.
 
     What lies beyond the widest limit, or is no ratio at all, sticks to an end.

@@ -1,5 +1,6 @@
 """The end of a run in the terminal: verdict first, then what it rests on. Fits 80 columns."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -8,12 +9,13 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from reports.document import Report
-from reports.render import numbers
+from reports.compare_report import CompareReport
+from reports.document import Regression, Report, VerdictName
+from reports.render import capacity, numbers
 from reports.render.text import one_line
 from reports.render.wording import simulated
 
-_STYLES: Final = {
+STYLES: Final = {
     "PASS": "bold green",
     "FAIL": "bold red",
     "INCONCLUSIVE": "bold yellow",
@@ -25,8 +27,13 @@ def summary(report: Report, folder: Path, console: Console) -> None:
     """Print a finished report."""
     console.print()
     _arms(report, console)
+    if capacity.of_arms(report.arms):
+        _capacity(report, console)
     if report.comparisons:
         _comparisons(report, console)
+    if report.regressions:
+        console.print("Against the baseline", style="bold")
+        _regressions(report.regressions, console)
     if report.gates:
         _gates(report, console)
     for failure in report.failures[:5]:
@@ -34,70 +41,121 @@ def summary(report: Report, folder: Path, console: Console) -> None:
             f"{failure.arm}: {numbers.count(failure.count)} x {failure.cls} in "
             f"{failure.step}: {one_line(failure.example)}"
         )
-        console.print(Text(_plain(line), style="red"), soft_wrap=True)
+        console.print(Text(plain(line), style="red"), soft_wrap=True)
     if report.failures:
         console.print()
     for line in simulated(report):
         console.print(Text(f"simulated: {line}", style="dim"), soft_wrap=True)
-    verdict = Text(report.verdict, style=_STYLES[report.verdict])
-    console.print(Text.assemble(verdict, f" (exit code {report.exit_code})"))
-    for reason in report.reasons:
-        console.print(Padding(Text(_plain(reason)), (0, 0, 0, 2)))
+    _verdict(report.verdict, f" (exit code {report.exit_code})", report.reasons, console)
     console.print(Text(f"Report: {folder / 'report.html'}"), soft_wrap=True)
 
 
+def comparison(report: CompareReport, console: Console) -> None:
+    """Print runs against a base."""
+    for run in report.runs:
+        console.print(Text(f"{run.run_id} against {', '.join(report.base)}", style="bold"))
+        if run.regressions:
+            _regressions(run.regressions, console)
+        _verdict(run.verdict, "", run.reasons, console)
+        for note in run.notes:
+            console.print(Padding(Text(plain(note), style="dim"), (0, 0, 0, 2)))
+        console.print()
+    console.print(Text(f"{report.verdict} (exit code {report.exit_code})", style="bold"))
+
+
+def _verdict(verdict: VerdictName, code: str, reasons: Sequence[str], console: Console) -> None:
+    console.print(Text.assemble(Text(verdict, style=STYLES[verdict]), code))
+    for reason in reasons:
+        console.print(Padding(Text(plain(reason)), (0, 0, 0, 2)))
+
+
 def _arms(report: Report, console: Console) -> None:
-    table = _table("arm", "journeys/s", "calls/s", "p50", "p95", "p99", "errors")
+    shown = table("arm", "journeys/s", "calls/s", "p50", "p95", "p99", "errors")
     for name, arm in report.arms.items():
         latency = arm.latency_ms
-        table.add_row(
+        shown.add_row(
             Text(name),
-            _plain(numbers.significant(arm.throughput_per_s)),
-            _plain(numbers.significant(arm.calls_per_s)),
-            *(_plain(numbers.ms(value)) for value in (latency.p50, latency.p95, latency.p99)),
-            _plain(numbers.percent(arm.error_rate)),
+            plain(numbers.significant(arm.throughput_per_s)),
+            plain(numbers.significant(arm.calls_per_s)),
+            *(plain(numbers.ms(value)) for value in (latency.p50, latency.p95, latency.p99)),
+            plain(numbers.percent(arm.error_rate)),
         )
-    console.print(table)
+    console.print(shown)
+    console.print()
+
+
+def _capacity(report: Report, console: Console) -> None:
+    shown = table("capacity of", "holds", "between", "what broke beyond")
+    for one in capacity.found(report.arms):
+        shown.add_row(Text(one.arm), one.rate, one.interval, Text(plain(one.beyond)))
+    console.print(shown)
     console.print()
 
 
 def _comparisons(report: Report, console: Console) -> None:
-    table = _table("metric", "arm", "ratio", "95 % interval", "p")
+    shown = table("metric", "arm", "ratio", "95 % interval", "p")
     for entry in report.comparisons:
         if entry.ratio is None:
             continue
-        table.add_row(
+        shown.add_row(
             Text(entry.metric),
             Text(f"{entry.arm} / {entry.versus}"),
-            _plain(numbers.ratio(entry.ratio)),
-            _plain(numbers.interval(entry.ci95, "x")),
-            _plain(numbers.p_value(entry.p_value)),
+            plain(numbers.ratio(entry.ratio)),
+            plain(numbers.interval(entry.ci95, "x")),
+            plain(numbers.p_value(entry.p_value)),
         )
-    if table.row_count:
-        console.print(table)
+    if shown.row_count:
+        console.print(shown)
         console.print()
 
 
-def _gates(report: Report, console: Console) -> None:
-    table = _table("gate", "measured", "verdict")
-    for gate in report.gates:
-        table.add_row(
-            Text(gate.gate),
-            _plain(numbers.measured(gate.measured, gate.unit)),
-            Text(gate.verdict, style=_STYLES[gate.verdict]),
+def _regressions(rows: Sequence[Regression], console: Console) -> None:
+    shown = table("arm", "metric", "base", "now", "ratio", "95 % interval", "verdict")
+    for row in rows:
+        by = "/c" if row.versus else ""
+        unit = "fraction" if row.ratio is None else "x"
+        shown.add_row(
+            Text(row.arm),
+            Text(row.metric + by),
+            *(plain(_short(value, row.unit)) for value in (row.base, row.new)),
+            plain(numbers.ratio(row.ratio)),
+            plain(numbers.interval(row.ci95, unit)),
+            Text(row.verdict or "shown", style=STYLES[row.verdict] if row.verdict else "dim"),
         )
-    console.print(table)
+    console.print(shown)
+    if any(row.versus for row in rows):
+        console.print("/c: the ratio to control is compared, not the value itself", style="dim")
     console.print()
 
 
-def _table(*columns: str) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
+def _short(value: float | None, unit: str) -> str:
+    """Write a number without its unit where the metric tells it: the table has 80 columns."""
+    if unit == "fraction":
+        return numbers.percent(value)
+    return numbers.ms(value) if unit == "ms" else numbers.significant(value)
+
+
+def _gates(report: Report, console: Console) -> None:
+    shown = table("gate", "measured", "verdict")
+    for gate in report.gates:
+        shown.add_row(
+            Text(gate.gate),
+            plain(numbers.measured(gate.measured, gate.unit)),
+            Text(gate.verdict, style=STYLES[gate.verdict]),
+        )
+    console.print(shown)
+    console.print()
+
+
+def table(*columns: str) -> Table:
+    """Return an empty table: words to the left, numbers to the right."""
+    shown = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
     for number, name in enumerate(columns):
-        words = number == 0 or name in ("arm", "verdict")
-        table.add_column(name, justify="left" if words else "right", overflow="fold")
-    return table
+        words = number == 0 or name in ("arm", "verdict", "metric", "what broke beyond")
+        shown.add_column(name, justify="left" if words else "right", overflow="fold")
+    return shown
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Write the narrow spaces of the HTML report as ordinary ones: terminals differ in them."""
     return text.replace(numbers.THIN, " ")

@@ -30,17 +30,30 @@ INCOMPLETE: Final = "The run was cut off: the numbers cover only what was record
 _METRICS: Final[Mapping[str, str]] = {
     "throughput": "journeys completed with every step ok, per second",
     "calls_per_s": "calls per second",
+    "capacity": "the highest rate of journeys that holds",
     "error_rate": "failed calls among all that ended",
     "success_rate": "journeys in which every step was ok",
     "dropped": "planned starts that never happened",
     "mean": "mean time of a call",
     "max": "longest time of a call",
+    "first_event_mean": "mean time to the first notification of a call",
+    "first_event_max": "longest time to the first notification of a call",
+    "tools_list_tokens": "what tools/list costs a model's context, an estimate",
+    "result_tokens": "what the mean answer costs a model's context, an estimate",
+    "bytes_per_journey": "received and sent, for each journey with every step ok",
+    "cpu": "of one core; more than 100 % where several are used",
+    "cpu_per_journey": "CPU time of the target, for each journey with every step ok",
+    "rss": "resident memory, the most",
+    "rss_growth_per_hour": "slope of the resident memory over the run, 95 % interval",
+    "threads": "the most",
+    "fds": "open file descriptors, the most",
 }
-_PERCENTILE: Final = re.compile(r"(?:(journey|service)_)?p(\d+(?:_\d+)?)")
+_PERCENTILE: Final = re.compile(r"(?:(journey|service|first_event)_)?p(\d+(?:_\d+)?)")
 _TIMED: Final = {
     None: "time of a call",
     "journey": "time of a whole journey",
     "service": "time of a call from its actual send",
+    "first_event": "time to the first notification of a call",
 }
 
 

@@ -227,7 +227,9 @@ load: {users: 8}
 
 @pytest.mark.e2e
 @pytest.mark.parametrize("arm", ["rest", "mcp"])
-def test_injected_faults_are_seen_exactly(arm, systems, ask, run_cli, quick, report, tmp_path):
+def test_promise_22_injected_faults_are_seen_exactly(
+    arm, systems, ask, run_cli, quick, report, tmp_path
+):
     """By class, the run counts each fault that the system injected, and no other failure."""
     base = systems.face("echo/rest").url
     rates = {f"{kind}_rate": 0.02 for kind in ("error", "html", "malformed", "reset", "cut")}

@@ -12,7 +12,10 @@ from click.testing import CliRunner
 from locustfiles._cli import FORMATS, main
 
 HEAVY = ("locust", "gevent", "scipy", "pydantic", "mcp_targets", "reports", "scenarios", "jinja2")
-COMMANDS = ("run", "validate", "list", "systems", "report")
+COMMANDS = (
+    *("run", "validate", "list", "systems", "report", "doctor"),
+    *("compare", "baseline", "trend"),
+)
 ROOT = Path(__file__).resolve().parents[2]
 
 IMPORTED = f"""

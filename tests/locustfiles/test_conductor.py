@@ -70,7 +70,7 @@ class Node:
 class Stage:
     """A conductor with its nodes, and a log of all that happened."""
 
-    def __init__(self, monkeypatch, turns, nodes, *, grace_s=1.0, timeout_s=10.0):
+    def __init__(self, monkeypatch, turns, nodes, *, grace_s=1.0, timeout_s=10.0, beside=None):
         self.world = World()
         self.nodes = {node.name: node for node in nodes}
         self.log: list[tuple[float, str, str, int]] = []
@@ -89,6 +89,7 @@ class Stage:
             now_s=lambda: self.world.now_s,
             grace_s=grace_s,
             timeout_s=timeout_s,
+            beside=beside,
         )
 
     def tell(self, order, data):
@@ -164,6 +165,42 @@ def test_each_turn_is_prepared_then_run_in_order(conducted):
     assert stage.orders() == [(order, turn.number) for turn in TURNS for order in ("prepare", "go")]
     assert stage.conductor.reason == "finished"
     assert stage.conductor.current is None
+
+
+class Beside:
+    """Something measured beside the load; it takes a second to begin."""
+
+    def __init__(self):
+        self.stage = None
+        self.log = []
+
+    def begin(self, turn):
+        """Begin, before anybody was told to go."""
+        self.log.append(("begin", turn.number, self.stage.orders()[-1]))
+        self.stage.world.now_s += 1.0
+        return [Note(at_s=0, code="x", text=f"begin {turn.number}")]
+
+    def end(self, turn):
+        """End, after the last answer."""
+        self.log.append(("end", turn.number, self.stage.log[-1][1:]))
+        return [Note(at_s=0, code="x", text=f"end {turn.number}")]
+
+
+def test_what_is_measured_beside_the_load_encloses_each_turn(conducted):
+    """It begins before the turn's clock and its first call, and ends after its last one."""
+    beside = Beside()
+    stage = beside.stage = conducted(Node("local"), turns=TURNS[:2], beside=beside)
+    stage.conductor.conduct()
+    assert beside.log == [
+        *(("begin", 0, ("prepare", 0)), ("end", 0, ("done", "local", 0))),
+        *(("begin", 1, ("prepare", 1)), ("end", 1, ("done", "local", 1))),
+    ]
+    written = [r.text if isinstance(r, Note) else type(r).__name__ for r in stage.written]
+    assert written == [
+        *("TurnStarted", "begin 0", "TurnEnded", "end 0"),
+        *("TurnStarted", "begin 1", "TurnEnded", "end 1"),
+    ]
+    assert stage.of(TurnStarted)[0].at_s == pytest.approx(1.1)  # ready after 0.1 s
 
 
 def test_an_order_says_what_a_node_needs(conducted):

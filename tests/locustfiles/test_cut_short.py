@@ -98,7 +98,9 @@ def begin(command, marked, quick, tmp_path):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_ends_the_run_with_all_its_reports(number, begin, marked, report, tmp_path):
+def test_promise_16_a_signal_ends_the_run_with_all_its_reports(
+    number, begin, marked, report, tmp_path
+):
     """105, every file written, the report marked as cut off, no system left running."""
     process = begin()
     assert len(alive(marked)) == 2
@@ -115,7 +117,7 @@ def test_a_signal_ends_the_run_with_all_its_reports(number, begin, marked, repor
     assert "Traceback" not in (tmp_path / "said").read_text()
 
 
-def test_a_second_signal_cuts_off_the_calls_in_flight(begin, marked, report, tmp_path):
+def test_promise_20_a_second_signal_cuts_off_the_calls_in_flight(begin, marked, report, tmp_path):
     """The first waits for calls of half a minute; the second counts them as interrupted."""
     path = tmp_path / "slow.yaml"
     path.write_text(_SLOW)
@@ -135,7 +137,7 @@ def test_a_second_signal_cuts_off_the_calls_in_flight(begin, marked, report, tmp
     assert "Traceback" not in said.read_text()
 
 
-def test_a_killed_run_leaves_no_system_and_a_journal_to_report_from(
+def test_promise_21_a_killed_run_leaves_no_system_and_a_journal_to_report_from(
     begin, marked, run_cli, report, tmp_path
 ):
     """After kill -9 the systems end by themselves, and the report says that it is incomplete."""
@@ -154,7 +156,7 @@ def test_a_killed_run_leaves_no_system_and_a_journal_to_report_from(
     assert {path.name for path in folder.iterdir()} >= FILES
 
 
-def test_a_full_disk_ends_the_run_and_spares_what_was_written(
+def test_promise_21_a_full_disk_ends_the_run_and_spares_what_was_written(
     run_cli, command, marked, quick, report, tmp_path
 ):
     """When the journal cannot grow, the run ends and says so; its earlier lines are intact."""

@@ -87,3 +87,13 @@ def test_users_of_a_level_take_part_and_the_others_pause(run):
     _, document, journal = run(SLOW, load)
     assert [turn["users"] for turn in document["arms"]["mcp"]["rounds"]] == [1, 2, 3, 4]
     assert [r["users"] for r in journal if r["type"] == "turn_end"] == [1, 2, 3, 4]
+
+
+def test_results_are_held_against_their_output_schema(run):
+    """The echo tool promises a shape; how many results were looked at is said."""
+    load = "{users: 2, rounds: 1, round: 500ms, warmup: 0s}"
+    _, document, _ = run(TWO, load)
+    [step] = document["arms"]["mcp"]["steps"].values()
+    assert 0 < step["schema_checked"] < step["count"]
+    [note] = [note for note in document["notes"] if "outputSchema" in note]
+    assert note.startswith(f"{step['schema_checked']} of {step['count']} results of mcp")

@@ -58,7 +58,7 @@ def test_a_fault_of_ours_in_the_report_leaves_the_journal(tmp_path) -> None:
 
 
 @pytest.mark.e2e
-def test_a_fault_of_ours_before_the_first_call_is_107(tmp_path) -> None:
+def test_promise_16_a_fault_of_ours_before_the_first_call_is_107(tmp_path) -> None:
     """The exit code is 107, run.log has the traceback, and no verdict is passed on the target."""
     done = run(BROKEN, tmp_path)
     out = tmp_path / "run"

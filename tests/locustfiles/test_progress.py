@@ -21,9 +21,10 @@ MS = 1_000_000
 class Show:
     """A progress display on a fake terminal, or on a pipe."""
 
-    def __init__(self, *, terminal=False):
+    def __init__(self, *, terminal=False, searching=False):
         self.out = io.StringIO()
-        turns = plan(["rest", "mcp"], [Level(1)] * 2, 5.0, 1.0)
+        levels = [Level(1, 5.0)] if searching else [Level(1)] * 2
+        turns = plan(["rest", "mcp"], levels, 5.0, 1.0)
         targets = {
             "rest": SimpleNamespace(url="http://127.0.0.1:1"),
             "mcp": SimpleNamespace(url="http://127.0.0.1:2/mcp"),
@@ -31,7 +32,14 @@ class Show:
         scenario = SimpleNamespace(title="A [bold]demo[/bold]")
         loaded = SimpleNamespace(scenario=scenario)
         self.run = SimpleNamespace(
-            prepared=SimpleNamespace(targets=targets, turns=turns, loaded=loaded), watchers=[]
+            prepared=SimpleNamespace(
+                targets=targets,
+                turns=turns,
+                loaded=loaded,
+                searching=searching,
+                rounds=12 if searching else 2,
+            ),
+            watchers=[],
         )
         console = Console(file=self.out, width=100, force_terminal=terminal, color_system=None)
         self.progress = Progress(self.run, console)
@@ -74,6 +82,7 @@ def started(turn):
         round=turn.round,
         at_s=0.0,
         planned_s=turn.seconds,
+        rate=turn.rate,
     )
 
 
@@ -166,6 +175,8 @@ def test_the_table_shows_both_arms_and_where_the_run_is(monkeypatch):
     monkeypatch.setattr(_progress, "time", SimpleNamespace(monotonic=lambda: now[0]))
     show = Show()
     assert "opening sessions" in show.picture()
+    show.play(0)
+    show.play(1)
     show.play(2, piece("rest", {OK: 1234, TIMEOUT: 2}))
     show.see(started(show.turns[3]))
     now[0] += 2.0
@@ -184,9 +195,24 @@ def test_a_turn_that_runs_over_does_not_count_twice(monkeypatch):
     now = [0.0]
     monkeypatch.setattr(_progress, "time", SimpleNamespace(monotonic=lambda: now[0]))
     show = Show()
+    show.play(0)
+    show.play(1)
     show.see(started(show.turns[2]))
     now[0] += 60.0
     assert show.progress._done() == (7.0, "round 1 of 2")
+
+
+def test_a_search_shows_the_rate_on_trial_and_the_most_that_is_left():
+    """How many trials there will be is not known: the bound on their time is told as one."""
+    show = Show(searching=True)
+    show.play(0)
+    show.play(1)
+    show.play(2, piece("rest", {OK: 25}))
+    picture = show.picture()
+    assert "trial 1, 5.00/s offered" in picture
+    assert "at most 2:00 left" in picture  # 2 s and twelve trials of 5 s each; 2 s are over
+    assert "1/12" not in picture
+    assert "trial 1, 5.00/s offered  rest: 25 calls/s" in show.end()
 
 
 def test_a_terminal_gets_a_table_and_is_left_as_it_was():

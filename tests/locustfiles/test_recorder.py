@@ -93,7 +93,7 @@ def test_the_inlined_bucket_is_right_at_every_power_of_two(power):
 
 
 @given(st.lists(st.tuples(st.sampled_from(CLASSES), st.integers(0, 10**10)), max_size=60))
-def test_every_call_ends_in_exactly_one_class(calls):
+def test_promise_08_every_call_ends_in_exactly_one_class(calls):
     """The sum of the classes is the number of calls, and each has its latency."""
     book = Book()
     track = book.recorder.track("mcp", "call", "tools/call x")

@@ -38,7 +38,7 @@ def prepared(tmp_path):
         "mcp": ArmTarget("mcp", "mcp", "http://127.0.0.1:6/mcp", endpoint, {}, "2025-06-18", {}),
     }
     wish = Wish(settings=("load.users=7",))
-    return Prepared(wish, loaded, "demo-1", 7, 7.0, (), Path("out"), None, targets)
+    return Prepared(wish, loaded, "demo-1", 7, 7.0, (), 1, Path("out"), None, targets)
 
 
 @pytest.fixture

@@ -165,7 +165,7 @@ def test_what_a_turn_recorded_carries_its_number(node):
     assert node.recorder.turn == SETUP
 
 
-def test_calls_longer_than_the_grace_are_cut_off(node):
+def test_promise_09_calls_longer_than_the_grace_are_cut_off(node):
     """With the grace used up the calls in flight are cut off, and their number is answered."""
     node.performer.go(go(grace_s=0.0))
     until(lambda: node.recorder.calls == 2)

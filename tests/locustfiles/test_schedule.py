@@ -4,7 +4,16 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from locustfiles._schedule import SHORTEST_ROUND_S, Level, Turn, fit, levels, plan, share_of
+from locustfiles._schedule import (
+    SHORTEST_ROUND_S,
+    Level,
+    Turn,
+    _staged,
+    fit,
+    levels,
+    plan,
+    share_of,
+)
 from scenarios.load import Load
 
 ROUNDS = st.integers(1, 200)
@@ -81,7 +90,7 @@ def test_two_arms_alternate_in_mirrored_blocks():
 
 
 @given(ARMS, ROUNDS, st.sampled_from([0.0, 0.5, 3.0]))
-def test_every_plan_is_balanced_and_mirrored(arms, rounds, warmup_s):
+def test_promise_11_every_plan_is_balanced_and_mirrored(arms, rounds, warmup_s):
     """Each round has each arm once, in the reverse order of the round before; warm-ups lead."""
     names = [f"arm {n}" for n in range(arms)]
     turns = plan(names, [ALONE] * rounds, 2.0, warmup_s)
@@ -101,7 +110,7 @@ def test_every_plan_is_balanced_and_mirrored(arms, rounds, warmup_s):
 
 
 @given(st.integers(2, 5), st.integers(1, 60), st.floats(-1, 1))
-def test_a_steady_drift_favours_no_arm(arms, blocks, drift):
+def test_promise_11_a_steady_drift_favours_no_arm(arms, blocks, drift):
     """Over an even number of rounds, every arm stands at the same mean place in time."""
     names = [f"arm {n}" for n in range(arms)]
     turns = plan(names, [ALONE] * 2 * blocks, 1.0, 0.0)
@@ -143,6 +152,14 @@ def level_table(rounds, lanes=None, **given):
 def test_every_shape_has_its_levels(given, rounds, expected):
     """A level per round: ramps rise by a step a round, spikes have a calm before and after."""
     assert level_table(rounds, **given) == pytest.approx(expected)
+
+
+def test_the_end_of_the_stages_is_their_last_level():
+    """A place that rounding moves to the very end is still in the last stage."""
+    load = Load.model_validate(
+        {"stages": [{"users": 10, "for": "10s"}, {"users": 20, "to": 50, "for": "1s"}]}
+    )
+    assert _staged(load.stages, 1.0) == 50
 
 
 def test_another_number_of_users_scales_the_whole_shape():

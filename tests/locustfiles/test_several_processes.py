@@ -2,6 +2,7 @@
 
 import subprocess
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -58,7 +59,7 @@ def test_runs_side_by_side_keep_their_processes(start, report, tmp_path):
         assert (generator["processes"], generator["workers_lost"]) == (2, [])
 
 
-def test_a_killed_process_makes_the_run_invalid(start, report, tmp_path):
+def test_promise_16_a_killed_process_makes_the_run_invalid(start, report, tmp_path):
     """92, the lost worker is named, and what the other one measured is reported."""
     run = start("run", "--set", "load.rounds=4")
     until_measuring(run, tmp_path / "run")
@@ -72,3 +73,27 @@ def test_a_killed_process_makes_the_run_invalid(start, report, tmp_path):
     assert (document["verdict"], document["exit_code"]) == ("INVALID", 92)
     assert len(document["generator"]["workers_lost"]) == 1
     assert document["arms"]["mcp"]["calls"] > 0
+
+
+def test_a_refused_run_leaves_no_worker_behind(command, environment):
+    """Plain `locust --processes` ends its workers, too, when nothing may be sent."""
+    mark = uuid.uuid4().hex
+    argv = [*command("locust"), "-f", "locustfiles", "--headless", "--processes", "2"]
+    ended = subprocess.run(
+        [*argv, "--scenario", "nonsense"],
+        env={**environment, "MCP_PERF_TEST": mark},
+        cwd=Path(__file__).resolve().parents[2],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert ended.returncode == 104, ended.stderr
+    assert not [process.pid for process in psutil.process_iter() if _is(process, mark)]
+
+
+def _is(process: psutil.Process, mark: str) -> bool:
+    try:
+        return process.environ().get("MCP_PERF_TEST") == mark
+    except psutil.Error:
+        return False

@@ -124,7 +124,7 @@ def test_users_leave_by_the_clock_even_if_nobody_closes_the_turn(stage, users):
     assert open_turn.busy_ns == 10_000_000_000
 
 
-def test_no_journey_starts_after_the_close(stage, users, clock):
+def test_promise_20_no_journey_starts_after_the_close(stage, users, clock):
     """A close ends the turn at once: who is in a journey ends that one, and begins no other."""
     users.blocked = Event()
     users.spawn(3)
@@ -139,7 +139,7 @@ def test_no_journey_starts_after_the_close(stage, users, clock):
     assert len(users.walked) == 3
 
 
-def test_no_journey_starts_after_the_clock_ran_out_in_a_pause(stage, clock):
+def test_promise_20_no_journey_starts_after_the_clock_ran_out_in_a_pause(stage, clock):
     """A user who was thinking when the time ran out does not begin another journey."""
     walked = []
 

@@ -203,7 +203,7 @@ def test_only_our_own_faults_pause(paused):
         (KeyError("bug"), "KeyError('bug')"),
     ],
 )
-def test_whatever_cannot_be_sent_is_counted_as_our_fault(paused, error, detail):
+def test_promise_08_whatever_cannot_be_sent_is_counted_as_our_fault(paused, error, detail):
     """No error in building a call breaks the user, and none looks like the target's."""
 
     def fail():
@@ -218,7 +218,7 @@ def test_whatever_cannot_be_sent_is_counted_as_our_fault(paused, error, detail):
 
 
 @pytest.mark.parametrize("stop", [Interrupted, gevent.GreenletExit, KeyboardInterrupt])
-def test_a_call_that_is_cut_off_is_counted_once_and_is_nobodys_failure(stop):
+def test_promise_09_a_call_that_is_cut_off_is_counted_once_and_is_no_failure(stop):
     """It is `interrupted` in our record, and is no failure in Locust's tables."""
 
     def cut():

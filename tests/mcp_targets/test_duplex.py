@@ -14,9 +14,15 @@ def encode(**message) -> bytes:
 
 
 @pytest.fixture
-def conversation():
-    """Return a conversation."""
-    return Conversation()
+def asked():
+    """Return what the server has asked."""
+    return []
+
+
+@pytest.fixture
+def conversation(asked):
+    """Return a conversation that keeps what it is asked."""
+    return Conversation(lambda message: asked.append(message) or b"back")
 
 
 def test_answers_find_their_requests_in_any_order(conversation):
@@ -30,36 +36,39 @@ def test_answers_find_their_requests_in_any_order(conversation):
     assert (first.end_ns, second.end_ns) == (30, 20)
 
 
-def test_notifications_are_passed_over(conversation):
-    """What is no answer ends no call."""
-    pending = conversation.expect(1)
-    assert conversation.receive(encode(method="notifications/progress", params={}), 1) is None
-    assert not pending.wait(0)
+def test_notifications_are_counted_for_the_only_call_in_flight(conversation):
+    """They end no call; of two calls, whose they are cannot be told."""
+    first = conversation.expect(1)
+    for now_ns in (5, 9):
+        note = encode(method="notifications/progress", params={})
+        assert conversation.receive(note, now_ns) is None
+    second = conversation.expect(2)
+    conversation.receive(encode(method="notifications/message"), 20)
+    assert not first.wait(0)
+    assert first.heard.counts == {"notifications/progress": 2}
+    assert (first.heard.first_ns, first.heard.longest_gap_ns) == (5, 4)
+    assert second.heard is None
     assert conversation.stray == ""
 
 
+def test_notifications_of_an_earlier_round_are_kept(conversation):
+    """All rounds of a call are one call to the one who waits."""
+    first = conversation.expect(1)
+    conversation.receive(encode(method="notifications/progress"), 5)
+    conversation.receive(encode(id=1, result={}), 6)
+    second = conversation.expect(2, first.heard)
+    conversation.receive(encode(method="notifications/progress"), 7)
+    assert second.heard.counts == {"notifications/progress": 2}
+
+
 @pytest.mark.parametrize("request_id", [1, "1", "ü"])
-def test_a_ping_is_answered_and_is_no_answer_itself(conversation, request_id):
+def test_a_request_of_the_server_is_handed_on_and_is_no_answer(conversation, asked, request_id):
     """The server's ids are its own: a request with the id of ours does not end our call."""
     pending = conversation.expect(1)
-    back = conversation.receive(encode(id=request_id, method="ping"), 1)
-    assert json.loads(back) == {"jsonrpc": "2.0", "id": request_id, "result": {}}
-    assert not pending.wait(0)
-
-
-def test_an_unknown_request_is_refused(conversation):
-    """Whatever else a server asks for is answered by `Method not found`."""
-    back = json.loads(conversation.receive(encode(id=7, method="roots/list"), 1))
-    assert (back["id"], back["error"]["code"]) == (7, -32601)
-
-
-def test_somebody_else_can_respond():
-    """What is sent back is decided by a function that is handed in."""
-    seen = []
-    conversation = Conversation(lambda *request: seen.append(request) or b"back")
-    message = encode(id="x", method="roots/list")
+    message = encode(id=request_id, method="ping")
     assert conversation.receive(message, 1) == b"back"
-    assert seen == [("roots/list", "x", message)]
+    assert asked == [message]
+    assert not pending.wait(0)
 
 
 def test_an_answer_that_comes_too_late_is_skipped(conversation):

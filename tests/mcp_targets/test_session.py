@@ -1,9 +1,11 @@
 """A session over a channel whose other end is a function: eras, ends, repetitions, timeouts."""
 
 import json
+import threading
 
 import pytest
 
+from mcp_targets.client.answers import Answers
 from mcp_targets.client.errors import (
     CallTimeout,
     ConnectError,
@@ -13,7 +15,7 @@ from mcp_targets.client.errors import (
     SendError,
     SessionGone,
 )
-from mcp_targets.client.mcp import Call
+from mcp_targets.client.mcp import Call, Request
 from mcp_targets.client.session import SessionClient
 from mcp_targets.client.tools import Tool
 
@@ -201,7 +203,7 @@ def test_tools_are_listed_page_by_page():
         ),
         ({"error": {"code": -32602, "message": "no"}}, "rpc_error", "-32602 no"),
         ({}, "rpc_error", "neither a result nor an error"),
-        ({"result": {"resultType": "input_required"}}, "check_failed", "input_required"),
+        ({"result": {"resultType": "task"}}, "check_failed", "'task'"),
     ],
 )
 def test_a_call_is_judged_by_its_content(answer, outcome, detail):
@@ -314,6 +316,136 @@ def test_what_cannot_be_sent_is_never_sent_again(error, outcome):
     reply = opened(peer).call(Call(ECHO, {}))
     assert (reply.outcome, reply.detail) == (outcome, str(error))
     assert peer.methods.count("tools/call") == 1
+
+
+ASKED = {"resultType": "input_required", "requestState": "s1"}
+FORM = {"ask": {"method": "elicitation/create", "params": {"message": "Name?"}}}
+
+
+def test_a_result_that_asks_for_input_is_answered_round_by_round():
+    """The call is repeated under new ids with the answers and the server's own state."""
+    rounds = [
+        {"result": {**ASKED, "inputRequests": FORM}},
+        {"result": {"resultType": "input_required", "requestState": "s2"}},
+        {"result": {"content": []}},
+    ]
+    peer = modern(**{"tools/call": rounds})
+    slept = []
+    answers = Answers(elicitation={"content": {"name": "Ada"}})
+    client = opened(peer, answers=answers, sleep=slept.append)
+    reply = client.call(Call(ECHO, None), {"m": "%b"})
+    assert (reply.outcome, reply.detail) == ("ok", "")
+    asked, first, second, third = (message["params"] for message in peer.sent)
+    assert asked["_meta"]["io.modelcontextprotocol/clientCapabilities"].keys() == {"elicitation"}
+    assert "requestState" not in first
+    responses = {"ask": {"action": "accept", "content": {"name": "Ada"}}}
+    assert (second["requestState"], second["inputResponses"]) == ("s1", responses)
+    assert (third["requestState"], "inputResponses" in third) == ("s2", False)
+    assert [call["arguments"] for call in (first, second, third)] == [{"m": "%b"}] * 3
+    assert len({message["id"] for message in peer.sent}) == 4
+    assert slept == [0.05]
+    assert reply.bytes_out > 3 * 100
+
+
+def test_input_that_has_no_answer_fails_the_check():
+    """What is asked for is in the detail; nothing is sent again."""
+    peer = modern(**{"tools/call": {"result": {**ASKED, "inputRequests": FORM}}})
+    reply = opened(peer).call(Call(ECHO, {}))
+    assert reply.outcome == "check_failed"
+    assert "elicitation/create" in reply.detail
+    assert peer.methods.count("tools/call") == 1
+
+
+def test_a_request_of_the_server_is_answered_by_the_script_of_the_call():
+    """A call's own answers win over the client's, and say nothing new of what is declared."""
+    peer = Peer()
+    roots = Answers(roots=[{"uri": "file:///own"}])
+    client = opened(peer, answers=Answers(roots=[{"uri": "file:///all"}]))
+    assert peer.sent[1]["params"]["capabilities"] == {"roots": {}}
+
+    def ask():
+        peer.receive(b'{"jsonrpc":"2.0","id":"r","method":"roots/list"}')
+        peer.receive(b'{"jsonrpc":"2.0","id":%d,"result":{}}' % peer.sent[-2]["id"])
+
+    peer.answers["tools/call"] = ask
+    assert client.call(Call(ECHO, {}, answers=roots)).outcome == "ok"
+    assert peer.sent[-1]["result"] == {"roots": [{"uri": "file:///own"}]}
+    assert client.call(Call(ECHO, {})).outcome == "ok"
+    assert peer.sent[-1]["result"] == {"roots": [{"uri": "file:///all"}]}
+
+
+def test_notifications_are_told_with_the_call_they_came_in():
+    """How many, and when the first did."""
+    peer = modern()
+
+    def progress():
+        for _ in range(3):
+            peer.receive(b'{"jsonrpc":"2.0","method":"notifications/progress"}')
+        peer.receive(b'{"jsonrpc":"2.0","id":%d,"result":{}}' % peer.sent[-1]["id"])
+
+    peer.answers["tools/call"] = [progress, {"result": {}}]
+    client = opened(peer)
+    call = Call(ECHO, {}, meta={"progressToken": "t"})
+    first, second = client.call(call), client.call(call)
+    assert peer.sent[-1]["params"]["_meta"]["progressToken"] == "t"
+    assert first.heard.counts == {"notifications/progress": 3}
+    assert first.detail.startswith("3 notifications, the first after ")
+    assert (second.heard, second.detail) == (None, "")
+
+
+def test_other_requests_than_calls_are_sent_with_their_params():
+    """Constant params are part of the prepared request, others come with the call."""
+    peer = modern(**{"resources/read": {"result": {"contents": []}}})
+    client = opened(peer)
+    assert client.call(Request("resources/read", {"uri": "a:b"})).outcome == "ok"
+    assert client.call(Request("resources/read", None), {"uri": "c:d"}).outcome == "ok"
+    assert [message["params"]["uri"] for message in peer.sent[1:]] == ["a:b", "c:d"]
+
+
+def test_all_of_a_kind_is_listed_as_one_call():
+    """The pages are one body, and one call in time and bytes."""
+    pages = [
+        {"result": {"prompts": [{"name": "a"}], "nextCursor": "x"}},
+        {"result": {"prompts": [{"name": "b"}]}},
+    ]
+    reply = opened(modern(**{"prompts/list": pages})).list_all("prompts/list", "prompts")
+    assert reply.outcome == "ok"
+    assert [prompt["name"] for prompt in reply.json()["result"]["prompts"]] == ["a", "b"]
+
+
+def test_a_call_that_is_to_be_cancelled_is_cancelled_by_notification():
+    """It has then done what it was to do; one that ends before is what it is."""
+    peer = modern(**{"tools/call": [SILENT, {"result": {}}, lambda: peer.ended("it died")]})
+    client = opened(peer)
+    first = client.cancelled_call(Call(ECHO, {}), None, 0.01)
+    assert (first.outcome, first.detail) == ("ok", "cancelled after 0.01 s")
+    assert peer.methods[-1] == "notifications/cancelled"
+    second = client.cancelled_call(Call(ECHO, {}), None, 5.0)
+    assert (second.outcome, second.detail) == ("ok", "")
+    assert client.cancelled_call(Call(ECHO, {}), None, 5.0).outcome == "transport_error"
+
+
+def test_a_call_waits_until_the_session_that_another_opens_is_open():
+    """Users of one process share its session: nobody calls before `initialize` is answered."""
+    peer, others = Peer(), []
+    client = SessionClient(peer)
+
+    def call_meanwhile():
+        other = threading.Thread(target=lambda: others.append(client.call(Call(ECHO, {}))))
+        other.start()
+        other.join(0.05)
+        peer.receive(
+            b'{"jsonrpc":"2.0","id":2,"result":{"protocolVersion":"2025-11-25"}}',
+        )
+        threads.append(other)
+
+    threads = []
+    peer.answers["initialize"] = call_meanwhile
+    client.negotiate()
+    threads[0].join(5)
+    assert [reply.outcome for reply in others] == ["ok"]
+    assert peer.methods[-1] == "tools/call"
+    assert peer.opened == 1
 
 
 def test_pings_are_answered_while_a_call_waits():

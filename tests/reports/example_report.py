@@ -14,7 +14,10 @@ from reports.document import (
     GateResult,
     Generator,
     Latency,
+    Memory,
     Report,
+    ResourceNumbers,
+    ResourcePoint,
     RoundNumbers,
     StepNumbers,
     TimelinePoint,
@@ -111,6 +114,8 @@ def arm(name: str, median_ms: float, rounds: list[RoundNumbers]) -> ArmNumbers:
         sessions_lost=1 if failed else 0,
         bytes_in=calls * 1_834,
         bytes_out=calls * 412,
+        bytes_per_journey=4_492,
+        resources=RESOURCES.get(name, ResourceNumbers(why_not="10.0.0.7 is not this machine.")),
         journeys={
             "buy-number": step(calls // 4, median_ms * 2.3, failed),
             "send-message": step(calls // 6, median_ms * 1.4),
@@ -123,6 +128,50 @@ def arm(name: str, median_ms: float, rounds: list[RoundNumbers]) -> ArmNumbers:
         rounds=rounds,
         percentile_curve=[(f, quantile(median_ms, f)) for f in FRACTIONS],
     )
+
+
+RESOURCES = {
+    "control": ResourceNumbers(
+        source="twilio-upstream",
+        cpu=0.266,
+        cpu_per_journey_ms=0.281,
+        rss_bytes=Memory(start=32_000_000, max=62_000_000, end=61_900_000),
+        growth_per_hour=0.031,
+        growth_ci95=(-0.012, 0.074),
+        threads=2,
+        fds=35,
+        processes=1,
+    ),
+    "mcp": ResourceNumbers(
+        source="twilio-mcp, twilio-upstream",
+        cpu=1.31,
+        cpu_per_journey_ms=4.44,
+        rss_bytes=Memory(start=121_000_000, max=143_000_000, end=143_000_000),
+        growth_per_hour=1.4,
+        growth_why_not="8 rounds over 50 s do not show whether memory grows. Run longer.",
+        threads=4,
+        fds=None,
+        processes=2,
+    ),
+}
+
+
+def resources(points: list[TimelinePoint]) -> list[ResourcePoint]:
+    """Give what the two usual arms used at the points of a timeline."""
+    return [
+        ResourcePoint(
+            at_s=point.at_s,
+            seconds=1,
+            arm=point.arm,
+            phase=point.phase,
+            cpu=None if i == 7 else RESOURCES[point.arm].cpu * (0.9 + i % 3 / 10),
+            rss_bytes=round(RESOURCES[point.arm].rss_bytes.start) + 30_000 * i,
+            threads=3,
+            fds=None,
+        )
+        for i, point in enumerate(points)
+        if point.arm in RESOURCES
+    ]
 
 
 def turns(names: list[str], rounds: int) -> list[tuple[str, int]]:
@@ -250,6 +299,7 @@ def report(
         ),
         "environment": ENVIRONMENT,
         "timeline": timeline(by_arm, medians),
+        "resources": resources(timeline(by_arm, medians)),
         "failures": failures(),
         "notes": ["1 session of mcp was lost and opened again."],
     }
@@ -340,6 +390,7 @@ def empty(verdict: str = "INVALID", **changes: Any) -> Report:
         "generator": unknown,
         "environment": {},
         "timeline": [],
+        "resources": [],
         "failures": [],
         "notes": [],
     }
@@ -365,10 +416,11 @@ def hostile(text: str = HOSTILE) -> Report:
     arms = {name: f"{name} {text}" for name in plain["arms"]}
     for measured in plain["arms"].values():
         measured |= {"target": text, "protocol": text}
+        measured["resources"] |= {"source": text, "why_not": text, "growth_why_not": text}
         for part in ("steps", "journeys", "classes"):
             measured[part] = {f"{key} {text}": inner for key, inner in measured[part].items()}
     plain["arms"] = {arms[name]: measured for name, measured in plain["arms"].items()}
-    for row in [*plain["comparisons"], *plain["timeline"], *plain["failures"]]:
+    for row in [*plain["comparisons"], *plain["timeline"], *plain["failures"], *plain["resources"]]:
         row |= {key: arms[row[key]] for key in ("arm", "versus") if key in row}
     for row in plain["comparisons"]:
         row |= {"metric": text, "warnings": [text]}
@@ -394,4 +446,5 @@ def long_run(seconds: int = 7200) -> Report:
         for second in range(seconds)
         for i, name in enumerate(("control", "mcp"))
     ]
-    return report(rounds=200, turn_s=seconds / 402, timeline=points)
+    changes = {"timeline": points, "resources": resources(points)}
+    return report(rounds=200, turn_s=seconds / 402, **changes)

@@ -124,7 +124,7 @@ def test_notes_tell_what_a_reader_must_know():
         ({"model": "closed"}, "signal", False),
     ],
 )
-def test_littles_law_is_checked_where_it_holds(load, end, noted):
+def test_promise_23_littles_law_is_checked_where_it_holds(load, end, noted):
     """Closed load without think time, in a run that was not cut off."""
     half_idle = Round(ms=10, ok=50, busy_s=1.0, users=1)
     notes = built({"mcp": [half_idle]}, load=load, end=end).notes

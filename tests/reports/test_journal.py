@@ -78,17 +78,6 @@ def test_flushed_records_survive_without_a_close(tmp_path):
     writer.close()
 
 
-def test_a_torn_last_line_ends_the_journal_without_an_error(tmp_path):
-    """Cut anywhere in the last record, the journal yields all records before it."""
-    records = [note("one"), note("two"), note("three")]
-    whole = written(tmp_path / "whole.jsonl", records).read_bytes()
-    last = whole.rindex(b"\n", 0, -1) + 1
-    for cut in range(last, len(whole) - 1):
-        torn = tmp_path / f"{cut}.jsonl"
-        torn.write_bytes(whole[:cut])
-        assert list(read(torn)) == records[:2]
-
-
 def test_a_last_line_that_lacks_only_its_newline_counts(tmp_path):
     """The record is whole, so that nothing is lost with the newline."""
     path = written(tmp_path / "journal.jsonl", [note("one"), note("two")])
@@ -146,7 +135,7 @@ writer.close()
 """
 
 
-def test_a_full_disk_is_named_and_leaves_the_earlier_records_whole(tmp_path):
+def test_promise_21_a_full_disk_leaves_the_earlier_records_whole(tmp_path):
     """No room: the error names the journal, later writes are refused, what was there is read."""
     path = tmp_path / "journal.jsonl"
     run = subprocess.run(
@@ -255,7 +244,7 @@ def everything_with(secret: str) -> list[AnyRecord]:
     ]
 
 
-def test_no_secret_passes_the_journal(tmp_path):
+def test_promise_24_no_secret_passes_the_journal(tmp_path):
     """A canary in every text of every record is nowhere in the file; the rest is still there."""
     writer = JournalWriter(tmp_path / "journal.jsonl", Redactor([SECRET]))
     records = everything_with(SECRET)

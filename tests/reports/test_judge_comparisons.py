@@ -25,7 +25,7 @@ evidence, judged, noisy = (virtual[name] for name in ("evidence", "judged", "noi
         ("control.max > 2x mcp", "PASS"),
     ],
 )
-def test_comparisons_are_judged_by_the_whole_interval_of_the_ratio(gate, verdict):
+def test_promise_15_comparisons_are_judged_by_the_whole_interval(gate, verdict):
     """Four times as fast, at 2 % noise: decided only where the interval lies on one side."""
     result = judged(gate, mcp=noisy(25, 10, seed=1), control=noisy(100, 10, seed=2))
     assert result.verdict == verdict

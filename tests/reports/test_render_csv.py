@@ -47,7 +47,7 @@ def test_without_samples_the_header_stands_alone():
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\r\n="])
 @pytest.mark.parametrize("field", ["arm", "journey", "step", "cls", "detail"])
-def test_no_cell_is_a_formula(example, start, field):
+def test_promise_24_no_cell_is_a_formula(example, start, field):
     """Text that a spreadsheet would run gets a leading apostrophe, in every column."""
     hostile = f'{start}HYPERLINK("http://evil.example","x")'
     (row,), _ = rows([changed(example.samples()[0], **{field: hostile})])

@@ -109,7 +109,7 @@ def census(page):
     return Counter((tag, *sorted(attributes)) for tag, attributes in page.elements)
 
 
-def test_hostile_text_adds_no_element_and_no_attribute(example):
+def test_promise_24_hostile_text_adds_no_element_and_no_attribute(example):
     """In every field, hostile strings are text: the page has the elements of a harmless one."""
     harmless = example.hostile(text="harmless")
     hostile = Page(html.render(example.hostile()))

@@ -74,7 +74,7 @@ def test_a_failure_says_why_and_what_was_measured(example):
     assert failure.get("type") == "FAIL"
 
 
-def test_hostile_text_cannot_break_the_xml(example):
+def test_promise_24_hostile_text_cannot_break_the_xml(example):
     """Control characters are gone, markup is text, and the file is well-formed XML."""
     text = junit.render(example.hostile())
     assert not re.search("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]", text)
@@ -84,7 +84,7 @@ def test_hostile_text_cannot_break_the_xml(example):
 
 
 @pytest.mark.parametrize("character", ["\x00", "\x0b", "\x1f", "\x7f", "\x9f", "\ufffe", "\ud800"])
-def test_every_character_that_xml_forbids_is_removed(example, character):
+def test_promise_24_every_character_that_xml_forbids_is_removed(example, character):
     """A reason of the worst characters alone still makes a file that parses."""
     report = example.report(reasons=[f"a{character}b"], gates=[])
     assert suite(report).find("testcase/failure").get("message") == "ab"

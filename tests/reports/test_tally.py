@@ -336,10 +336,13 @@ def test_harness_errors_are_counted_in_calls():
     assert run({"mcp": [Round(other={"harness_error": 3})]}).harness_errors == 3
 
 
-@pytest.mark.parametrize("records", [[], [RunEnded(at_s=0, reason="finished")]])
-def test_a_journal_must_begin_with_its_run(records):
+@pytest.mark.parametrize(
+    ("records", "says"),
+    [([], "is empty"), ([RunEnded(at_s=0, reason="finished")], "does not begin with the record")],
+)
+def test_a_journal_must_begin_with_its_run(records, says):
     """An empty or headless journal is refused in words."""
-    with pytest.raises(JournalError, match="does not begin"):
+    with pytest.raises(JournalError, match=says):
         fold(records)
 
 

@@ -196,7 +196,7 @@ def test_an_arm_that_is_meant_to_fail_may(text):
 
 
 @pytest.mark.parametrize("what", [Round(ok=0), Round(ok=0, other={"interrupted": 9})])
-def test_an_arm_without_an_ended_call_is_never_a_pass(what):
+def test_promise_17_an_arm_without_an_ended_call_is_never_a_pass(what):
     """An arm that was not measured is named; gates may still fail the run."""
     arms = {"control": totals(Round()), "mcp": totals(what)}
     found = decided(arms=arms, gates=[gate("PASS")])
@@ -205,7 +205,7 @@ def test_an_arm_without_an_ended_call_is_never_a_pass(what):
     assert decided(arms=arms, gates=[gate("FAIL")]).verdict == "FAIL"
 
 
-def test_a_worker_that_made_no_call_is_never_a_pass():
+def test_promise_17_a_worker_that_made_no_call_is_never_a_pass():
     """It had users; what they did is not known."""
     found = decided(idle_workers=["w3"])
     assert found.verdict == "INCONCLUSIVE"
@@ -237,7 +237,7 @@ def test_a_run_that_was_cut_off_says_how(ended, says):
 @pytest.mark.parametrize(
     ("users", "holds"), [(10, True), (9.6, True), (10.4, True), (9.4, False), (10.6, False)]
 )
-def test_littles_law_is_checked_within_five_percent(users, holds):
+def test_promise_23_littles_law_is_checked_within_five_percent(users, holds):
     """1000 journeys of 10 ms in a second are ten users' time; otherwise the run says so."""
     arm = totals(Round(ms=10, ok=round(100 * users), busy_s=1.0, users=10))
     note = littles_law("mcp", arm)

@@ -43,12 +43,17 @@ class Round:
     """The level of an open load."""
 
 
-def pairs(nanoseconds: Sequence[int]) -> list[int]:
-    """Give the buckets of some durations."""
+def filled(nanoseconds: Sequence[int]) -> Histogram:
+    """Give the histogram of some durations."""
     histogram = Histogram()
     for ns in nanoseconds:
         histogram.record(ns)
-    return histogram.pairs()
+    return histogram
+
+
+def pairs(nanoseconds: Sequence[int]) -> list[int]:
+    """Give the buckets of some durations."""
+    return filled(nanoseconds).pairs()
 
 
 def cell(arm: str, times_ms: Sequence[float], **changes: Any) -> Cell:

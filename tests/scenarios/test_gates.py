@@ -91,11 +91,51 @@ def test_what_is_no_gate_is_refused_with_words_that_help(text, said, hinted):
     assert all(words in caught.value.hint for words in hinted), caught.value.hint
 
 
+UNITS = {
+    "time": "ms",
+    "fraction": "%",
+    "rate": "/s",
+    "count": "",
+    "share": "%",
+    "work": "ms",
+    "bytes": "B",
+    "growth": "%",
+}
+
+
+@pytest.mark.parametrize(
+    ("written", "value", "unit"),
+    [
+        ("mcp.cpu < 250%", 2.5, "fraction"),  # two and a half cores
+        ("mcp.cpu_per_journey <= 5ms", 5, "ms"),
+        ("mcp.rss < 200MB", 200e6, "B"),
+        ("mcp.rss < 200MiB", 200 * 2**20, "B"),
+        ("mcp.bytes_per_journey < 4kB", 4000, "B"),
+        ("mcp.rss_growth_per_hour < 1%", 0.01, "fraction/h"),
+        ("mcp.rss_growth_per_hour < 0%", 0, "fraction/h"),  # it has to shrink
+        ("mcp.rss_growth_per_hour < 500%", 5, "fraction/h"),
+        ("mcp.fds < 100", 100, "count"),
+    ],
+)
+def test_what_the_target_used_has_units_of_its_own(written, value, unit):
+    """CPU may exceed 100 %, memory is in decimal or binary units, growth may be negative."""
+    gate = parse(written)
+    assert gate.value == pytest.approx(value)
+    assert gate.unit == unit
+
+
+def test_growth_has_no_ratio():
+    """What may be negative cannot be compared by a factor; the hint shows a bound instead."""
+    with pytest.raises(GateError) as error:
+        parse("mcp.rss_growth_per_hour <= 2x control")
+    assert "no ratio" in error.value.message
+    assert "mcp.rss_growth_per_hour < 1%" in error.value.hint
+
+
 def test_every_metric_of_the_table_can_stand_in_a_gate():
     """No metric is declared that the grammar cannot read."""
-    units = {"time": "5ms", "fraction": "5%", "rate": "5/s", "count": "5"}
     for name, metric in METRICS.items():
-        assert parse(f"a.{name} < {units[metric.kind]}").metric == name
+        assert parse(f"a.{name} < 5{UNITS[metric.kind]}").metric == name
 
 
 _ARMS = st.from_regex(r"[a-z][a-z0-9_-]{0,8}", fullmatch=True)
@@ -111,7 +151,7 @@ _ARMS = st.from_regex(r"[a-z][a-z0-9_-]{0,8}", fullmatch=True)
 def test_any_well_formed_gate_is_read_back(arm, metric, op, thousandths, blanks):
     """Arm, metric, operator and value of a written gate come back, whatever the blanks."""
     number = thousandths / 1000
-    unit = {"time": "ms", "fraction": "%", "rate": "/s", "count": ""}[METRICS[metric].kind]
+    unit = UNITS[METRICS[metric].kind]
     gate = parse(f"{arm}.{metric}{blanks[0]}{op}{blanks[1]}{number}{unit}")
     assert (gate.arm, gate.metric, gate.op) == (arm, metric, op)
     scale = 100 if unit == "%" else 1

@@ -43,6 +43,7 @@ def test_a_load_needs_so_many_users_at_most(given, lanes, is_open, peak):
         ({"rate": "0/s"}, "out of range"),
         ({"rate": "5/h"}, "is not a rate"),
         ({"shape": "wave"}, "should be"),
+        ({"shape": "breakpoint", "users": 5}, "users in a load that searches"),
         ({"stages": []}, "at least 1"),
         ({"stages": [{"for": "5s"}]}, "neither users nor rate"),
         ({"stages": [{"users": 1, "rate": "5/s", "for": "5s"}]}, "users and rate"),

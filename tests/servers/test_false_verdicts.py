@@ -161,7 +161,7 @@ def test_an_error_inside_http_200_is_an_error(start, try_run):
     assert examples["mcp"] == "-32603 cannot do tools/call"
 
 
-def test_calls_in_flight_at_the_end_are_no_errors(start_system, try_run):
+def test_promise_09_calls_in_flight_at_the_end_are_no_errors(start_system, try_run):
     """A tool slower than what is left of the round ends its calls, which all count, once."""
     server = start_system()
     ended, document = try_run(
@@ -174,3 +174,57 @@ def test_calls_in_flight_at_the_end_are_no_errors(start_system, try_run):
     assert arm["classes"]["ok"] == sum(arm["classes"].values()) == arm["calls"] == 16
     seen = server.get("/_counters")["by_tool"]["sleep"]
     assert seen == arm["calls"] + arm["warmup_calls"] == 24
+
+
+def test_a_server_that_cannot_take_the_rate_is_not_called_healthy(start_system, try_run):
+    """1 s tool, 50/s, 2 slots: ten of 250 arrivals are served; the rest is seen, and fails."""
+    server = start_system("--slots", "2")
+    ended, document = try_run(
+        echo_case("call: sleep, arguments: {ms: 1000}").replace(
+            "load: {users: 4}", "load: {rate: 50/s, max_in_flight: 2, grace: 12s}"
+        ),
+        server.base,
+        *("--set", "load.round=5s", "--set", "load.warmup=0s", "--set", "arms.mcp.timeout=30s"),
+    )
+    assert document["verdict"] in ("FAIL", "INVALID"), ended.output
+    assert ended.code in (91, 99)
+    arm = document["arms"]["mcp"]
+    assert arm["planned"] == 250
+    assert 235 <= arm["dropped"] <= 245
+    assert arm["calls"] == arm["planned"] - arm["dropped"]
+    assert "arrivals of mcp were dropped" in ended.output
+
+
+def test_a_queue_in_the_server_is_part_of_the_latency(start_system, try_run):
+    """The same with room for all in flight: nobody is dropped, and waiting is what they do."""
+    server = start_system("--slots", "2")
+    ended, document = try_run(
+        echo_case("call: sleep, arguments: {ms: 1000}").replace(
+            "load: {users: 4}", "load: {rate: 10/s, max_in_flight: 50, grace: 30s}"
+        )
+        + "gates: [mcp.p50 < 2s]\n",
+        server.base,
+        *("--set", "load.round=3s", "--set", "load.warmup=0s", "--set", "arms.mcp.timeout=60s"),
+    )
+    assert ended.code == 99, ended.output
+    arm = document["arms"]["mcp"]
+    assert (arm["planned"], arm["dropped"], arm["classes"]["ok"]) == (30, 0, 30)
+    assert arm["latency_ms"]["max"] > 11_000  # the last waits for fourteen others in its slot
+
+
+def test_answers_that_are_crossed_between_callers_are_caught(start, try_run):
+    """Each answer is a good one, only somebody else's: HTTP 200, the right shape, and wrong."""
+    server = start("crossing_app.py")
+    text = (
+        HEAD + 'arms: {rest: {http: "URL"}}\n'
+        "journeys: {own: {with: {message: {template: '${user} no ${seq}'}}, steps: "
+        "[{get: /echo, query: {message: '${message}'},"
+        " expect: {equals: {message: '${message}'}}}]}}\n"
+        "gates: [rest.error_rate < 1%]\n"
+    )
+    ended, document = try_run(text, server.base)
+    arm = document["arms"]["rest"]
+    assert (ended.code, document["verdict"]) == (99, "FAIL"), ended.output
+    assert arm["classes"]["check_failed"] > 0
+    assert arm["classes"]["ok"] + arm["classes"]["check_failed"] == arm["calls"]
+    assert "expect message: found" in document["failures"][0]["example"]

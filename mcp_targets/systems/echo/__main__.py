@@ -21,7 +21,7 @@ def main() -> None:
         default="json",
         help="how MCP calls are answered: plain JSON, or a stream with one event (default: json)",
     )
-    parser.add_argument("--page-size", type=_page_size, help="tools per page of tools/list")
+    parser.add_argument("--page-size", type=_at_least_one, help="tools per page of tools/list")
     parser.add_argument(
         "--delay",
         type=_delay,
@@ -29,8 +29,15 @@ def main() -> None:
         help='extra service time of every call: "5ms", or "90%%:5ms,9%%:20ms,1%%:200ms"',
     )
     parser.add_argument("--seed", type=int, default=0, help="of the delays (default: 0)")
+    parser.add_argument(
+        "--slots",
+        type=_at_least_one,
+        help="calls that are worked on at once; the others queue (default: no limit)",
+    )
     options = parser.parse_args()
-    settings = Settings(options.replies, options.page_size, options.delay, options.seed)
+    settings = Settings(
+        options.replies, options.page_size, options.delay, options.seed, options.slots
+    )
     serving.serve(options, {"echo": Echo(settings).server}, _lines)
 
 
@@ -46,10 +53,10 @@ def _delay(text: str) -> ServiceTime:
         raise argparse.ArgumentTypeError(str(error)) from error
 
 
-def _page_size(text: str) -> int:
+def _at_least_one(text: str) -> int:
     number = int(text) if text.isdecimal() else 0
     if number < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no page size: write a number from 1")
+        raise argparse.ArgumentTypeError(f"{text!r} will not do: write a number from 1")
     return number
 
 

@@ -10,6 +10,7 @@ from mcp_targets.systems.echo.features import Features
 from mcp_targets.systems.echo.handshake import VERSIONS, Handshake
 from mcp_targets.systems.echo.modern import Modern
 from mcp_targets.systems.echo.routing_headers import VERSION_HEADER
+from mcp_targets.systems.echo.slots import Slots
 from mcp_targets.systems.echo.tools import TOOLS, Outcome, failure
 from mcp_targets.systems.faults import Faults, Rates, malformed
 from mcp_targets.systems.httpd import Reply, Request, Server, Stream
@@ -28,6 +29,8 @@ class Settings(msgspec.Struct, frozen=True):
     page_size: int | None = None
     delay: ServiceTime = Constant()
     seed: int = 0
+    slots: int | None = None
+    """Calls at once; any number where it is None."""
 
 
 class Echo:
@@ -41,6 +44,7 @@ class Echo:
         self._handshake = Handshake(features, self._finish_call, stream=stream)
         self._delay = settings.delay
         self._delay_rng = random.Random(settings.seed)
+        self._slots = None if settings.slots is None else Slots(settings.slots)
         self._faults = Faults()
         self._by_tool = dict.fromkeys([*TOOLS, *(_shown(*route) for route in rest.ROUTES)], 0)
         self._welcome: set[tuple[bytes | None, ...]] = set()
@@ -54,7 +58,7 @@ class Echo:
         if route not in rest.ROUTES:
             return reply
         self._by_tool[_shown(*route)] += 1
-        reply.after_s += self._delay.draw_s(self._delay_rng)
+        reply.after_s = self._done_after_s(reply.after_s)
         kind = self._faults.draw()
         if kind == "error":
             return rest.error(500, "injected", _INJECTED)
@@ -82,7 +86,7 @@ class Echo:
     def _finish_call(self, tool: str, request_id: rpc.Id, outcome: Outcome) -> Reply | Stream:
         """Count a tool call and answer it, in time or with a fault."""
         self._by_tool[tool] += 1
-        after_s = outcome.after_s + self._delay.draw_s(self._delay_rng)
+        after_s = self._done_after_s(outcome.after_s)
         kind = self._faults.draw()
         if kind == "error":
             outcome.result |= failure(_INJECTED)
@@ -98,6 +102,11 @@ class Echo:
             whole = Reply(b"".join(events), 200, _SSE, after_s=after_s, chunked=True)
             return self._faults.spoil(kind, whole)
         return Stream(_each(events), after_s=after_s)
+
+    def _done_after_s(self, work_s: float) -> float:
+        """Return when a call is answered: after its work, its delay and the wait for a slot."""
+        service_s = work_s + self._delay.draw_s(self._delay_rng)
+        return service_s if self._slots is None else self._slots.take(service_s)
 
     def _admin(self, request: Request) -> Reply:
         match request.method, request.path:

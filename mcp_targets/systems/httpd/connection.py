@@ -45,6 +45,8 @@ class Connection(asyncio.Protocol):
         self.tags: set[str] = set()
         self.fresh = True
         """No request has come yet."""
+        self._held: bytearray | None = None
+        """What came before the connection counts as set up."""
 
     # What the event loop calls.
 
@@ -54,11 +56,16 @@ class Connection(asyncio.Protocol):
         self._server.opened(self)
         delay_s = self._server.accept_delay_s()
         if delay_s > 0:
-            self._transport.pause_reading()
-            self._server.timer.call_later(delay_s, self._resume_reading)
+            # Not by pause_reading: uvloop starts reading after this call, paused or not.
+            self._held = bytearray()
+            self._server.timer.call_later(delay_s, self._admit)
 
     def data_received(self, data: bytes) -> None:
         """Feed the parser, which calls the `on_…` methods."""
+        if self._held is not None:
+            self._held += data
+            self._transport.pause_reading()
+            return
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
@@ -238,6 +245,12 @@ class Connection(asyncio.Protocol):
             reply = Reply(b"Bad Request: " + why + b"\n", 400, b"text/plain")
             self._transport.write(encode(reply, keep_alive=False, bodiless=False))
             self._close()
+
+    def _admit(self) -> None:
+        held, self._held = self._held, None
+        if held and not self._closed:
+            self._resume_reading()
+            self.data_received(bytes(held))
 
     def _resume_reading(self) -> None:
         if not self._closed:

@@ -163,4 +163,8 @@ def _unknown(name: str) -> str:
 
 def describe(provider: Provider) -> str:
     """Return a sentence for reports that name what was simulated."""
-    return f"{provider.title} (upstream simulator; {read(provider.service_time).describe()})"
+    said = ["upstream simulator", read(provider.service_time).describe()]
+    if provider.rtt_ms:
+        trips = provider.setup_round_trips
+        said.append(f"RTT {provider.rtt_ms:g} ms, {trips} more round trips per new connection")
+    return f"{provider.title} ({'; '.join(said)})"

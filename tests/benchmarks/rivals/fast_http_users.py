@@ -15,7 +15,7 @@ from mcp_targets.client import eras
 ADDRESS = os.environ["RIVAL_URL"]
 PARAMS = {"name": "echo", "arguments": {"message": "hello"}}
 HEADERS = dict(eras.modern_headers("tools/call", PARAMS))
-TAIL = eras.encode_tail("tools/call", eras.modern_params(PARAMS))
+TAIL = eras.encode_tail("tools/call", eras.modern_params(PARAMS, {}, {}))
 BODY = eras.encode_message(7, TAIL)
 start = {}
 

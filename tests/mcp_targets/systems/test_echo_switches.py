@@ -1,11 +1,14 @@
 """The echo system's faults, counters and switches, in real processes."""
 
+import asyncio
 import subprocess
 import sys
 from collections import Counter
 
 import httpx
 import pytest
+
+from mcp_targets.systems.echo.slots import Slots
 
 CALL = {
     "jsonrpc": "2.0",
@@ -122,8 +125,6 @@ def test_counters_count_calls_by_tool_and_connections(start):
 
 def test_calls_wait_for_their_service_time_side_by_side(start):
     """With a delay, calls on several connections are in the server at the same time."""
-    import asyncio
-
     base = start("echo", "--delay", "50%:20ms,50%:30ms")
 
     async def main():
@@ -135,12 +136,39 @@ def test_calls_wait_for_their_service_time_side_by_side(start):
     assert counters(base)["max_in_parallel"] > 1
 
 
+def test_slots_are_taken_in_the_order_of_arrival():
+    """With two slots of a second each, calls that come together are done after 1, 1, 2, 2, 3 s."""
+    now_s = [100.0]
+    slots = Slots(2, lambda: now_s[0])
+    assert [slots.take(1.0) for _ in range(5)] == [1, 1, 2, 2, 3]
+    now_s[0] += 2.5
+    assert [slots.take(1.0) for _ in range(2)] == [1, 1.5]
+    now_s[0] += 60
+    assert slots.take(0.25) == 0.25
+
+
+@pytest.mark.parametrize("path", ["/echo", "/mcp"])
+def test_a_server_of_one_slot_queues_calls(start, path):
+    """Three calls of 30 ms that come together end one after the other, on both faces."""
+    base = start("echo", "--delay", "30ms", "--slots", "1")
+
+    async def main():
+        async with httpx.AsyncClient(base_url=base, headers=HEADERS) as client:
+            body = CALL if path == "/mcp" else {"message": "x"}
+            calls = [client.post(path, json=body) for _ in range(3)]
+            return sorted(r.elapsed.total_seconds() for r in await asyncio.gather(*calls))
+
+    first_s, _, last_s = asyncio.run(main())
+    assert last_s - first_s >= 0.03  # at least one call was worked on between the two
+
+
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
         (["--delay", "soon"], "'soon' is no duration"),
         (["--delay", "50%:1ms"], "add up to 50%"),
-        (["--page-size", "0"], "'0' is no page size"),
+        (["--page-size", "0"], "'0' will not do"),
+        (["--slots", "none"], "'none' will not do"),
         (["--port", "99999"], "'99999' is no port"),
         (["--replies", "xml"], "invalid choice"),
     ],

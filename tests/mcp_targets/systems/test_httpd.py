@@ -4,6 +4,7 @@ import asyncio
 import socket
 
 import pytest
+import uvloop
 
 from mcp_targets.systems.httpd import Cut, Reply, Reset, Server, Slow, Stream
 
@@ -12,7 +13,7 @@ async def _nothing(_):
     return Reply(b"admin", content_type=b"text/plain")
 
 
-def serve(handler, client, **options):
+def serve(handler, client, *, loop=asyncio.new_event_loop, **options):
     """Run `client(server, connect)` against a server with `handler`; return what it returns."""
 
     async def main():
@@ -36,7 +37,8 @@ def serve(handler, client, **options):
                 writer.close()
             await server.stop()
 
-    return asyncio.run(main())
+    with asyncio.Runner(loop_factory=loop) as runner:
+        return runner.run(main())
 
 
 async def read_reply(reader):
@@ -357,6 +359,38 @@ def test_the_accept_delay_is_charged_once_per_connection():
 
     serve(lambda _: Reply(), client, accept_delay_s=delay)
     assert len(asked) == 2
+
+
+@pytest.mark.parametrize("loop", [asyncio.new_event_loop, uvloop.new_event_loop])
+def test_a_new_connection_is_served_only_when_its_delay_is_over(loop):
+    """Whatever has come by then waits, on every event loop."""
+    delays = [1234.5, 0.0]
+    due = []
+
+    async def client(server, connect):
+        server.timer.call_later = lambda _, action: due.append(action)
+        first, second = await connect(), await connect()
+        first[1].write(get("/slow"))
+        second[1].write(get("/fast"))
+        assert await read_reply(second[0])
+        second[1].write(get("/again"))
+        assert await read_reply(second[0])
+        assert handled == [b"/fast", b"/again"]
+        due.pop()()
+        await read_reply(first[0])
+        return handled
+
+    handled = []
+
+    def handler(request):
+        handled.append(request.path)
+        return Reply()
+
+    assert serve(handler, client, loop=loop, accept_delay_s=lambda: delays.pop(0)) == [
+        b"/fast",
+        b"/again",
+        b"/slow",
+    ]
 
 
 def test_a_reset_reaches_the_client_as_one():

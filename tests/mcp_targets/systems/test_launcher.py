@@ -95,8 +95,11 @@ def test_systems_are_listed_without_starting_any():
 @pytest.mark.parametrize(
     ("ref", "complaint"),
     [
-        ("twilo/mcp", r"no system 'twilo'; did you mean twilio\? \(there are echo, twilio\)"),
-        ("nothing/mcp", "no system 'nothing'; there are echo, twilio"),
+        (
+            "twilo/mcp",
+            r"no system 'twilo'; did you mean twilio\? \(there are echo, twilio, dual_runtime\)",
+        ),
+        ("nothing/mcp", "no system 'nothing'; there are echo, twilio, dual_runtime"),
         ("echo/grpc", "no face 'grpc' for system 'echo'; there are mcp, rest. Write echo/mcp"),
         ("echo", "no face given for system 'echo'; there are mcp, rest. Write echo/mcp"),
         ("twilio/res", "did you mean rest"),

@@ -1,0 +1,71 @@
+"""From a scenario's answers and authorization to what the client takes."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from mcp_targets.client.answers import Answers
+from mcp_targets.client.http_session import Credentials
+from scenarios import dialog
+from scenarios.loader import Loaded
+from scenarios.lookups import compile_template
+from scenarios.model import Arm, Step
+
+
+def script(*written: dialog.Answers | None) -> Answers:
+    """Join answers to one script; of two of a kind, the first wins."""
+    given = [answers for answers in written if answers is not None]
+    form = next((one.elicitation for one in given if one.elicitation is not None), None)
+    words = next((one.sampling for one in given if one.sampling is not None), None)
+    roots = next((one.roots for one in given if one.roots is not None), None)
+    return Answers(
+        elicitation=None if form is None else {"action": form.action, "content": form.content},
+        sampling=None if words is None else _message(words),
+        roots=None if roots is None else [{"uri": uri} for uri in roots],
+    )
+
+
+def script_of(arm: str, loaded: Loaded) -> Answers:
+    """Return all that an arm's journeys answer: it says what its clients declare."""
+    return script(*_written(arm, loaded))
+
+
+def credentials(arm: Arm, loaded: Loaded, url: str) -> Credentials | None:
+    """Return what gives the clients of an arm their token. Raises ValueError on a bad value."""
+    if arm.auth is None:
+        return None
+    # It takes most of a second to import, which only a run that needs it has to spend.
+    from mcp_targets.client.oauth import Identity, OAuth  # noqa: PLC0415
+
+    written = arm.auth.oauth
+    fields = ("client_id", "client_secret", "issuer", "metadata_url")
+    texts = compile_template({name: getattr(written, name) for name in fields}, env=loaded.env)
+    identity = Identity(
+        **texts.render({}), grant=written.flow, method=written.method, scopes=written.scopes
+    )
+    return OAuth(url, identity, verify=_verify(arm, loaded.base))
+
+
+def _written(arm: str, loaded: Loaded) -> Iterable[dialog.Answers | None]:
+    for journey in loaded.scenario.journeys.values():
+        yield journey.answers
+        yield from (step.answers for step in journey.steps[arm])
+
+
+def own_script(step: Step, journey: dialog.Answers | None) -> Answers | None:
+    """Return the answers during one step: its own, then its journey's; None where it has none."""
+    written = (step.answers, journey)
+    return None if written == (None, None) else script(*written)
+
+
+def _message(words: dialog.Sampling) -> dict[str, object]:
+    content = {"type": "text", "text": words.text}
+    return {
+        "role": "assistant",
+        "content": content,
+        "model": words.model,
+        "stopReason": "endTurn",
+    }
+
+
+def _verify(arm: Arm, base: Path) -> bool | str:
+    return str(base / arm.tls.ca) if arm.tls.ca is not None else arm.tls.verify

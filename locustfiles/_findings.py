@@ -1,0 +1,152 @@
+"""What the doctor makes of its measurements, each finding with what it means."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import stdev
+from typing import Any, Final
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+MIXTURE: Final = "88%:50ms,10%:200ms,2%:1s"
+_KNOWN_MS: Final = {"p50": 50.0, "p90": 200.0, "p99": 1000.0}
+"""The percentiles of the mixture; each lies well within one of its parts."""
+_MOST_ERROR: Final = 0.02
+_COARSE_NS: Final = 10_000
+_LATE_NS: Final = 1_000_000
+_FEWEST_PER_S: Final = 1000.0
+_FEWEST_USERS: Final = 100
+_LARGEST_EFFECT: Final = 1.10
+_MOST_LAG_MS: Final = 5.0
+"""The default limit of a run."""
+Report = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at."""
+
+    what: str
+    found: str
+    fine: bool
+    meaning: str
+
+
+def clock(resolution_ns: int) -> Finding:
+    """Judge the resolution of the clock."""
+    return Finding(
+        "clock resolution",
+        f"{resolution_ns} ns",
+        resolution_ns <= _COARSE_NS,
+        "times of single calls are read to this",
+    )
+
+
+def timer(late_ns: Sequence[int]) -> Finding:
+    """Judge how late the timer of open loads wakes; `late_ns` ascends."""
+    p50, p99 = (late_ns[math.ceil(share * len(late_ns)) - 1] for share in (0.5, 0.99))
+    return Finding(
+        "timer lag",
+        f"p50 {p50 / 1e6:.3f} ms, p99 {p99 / 1e6:.3f} ms",
+        p99 <= _LATE_NS,
+        "by so much an idle generator begins journeys late",
+    )
+
+
+def known_delays(report: Report) -> Finding:
+    """Judge how far percentiles of known delays come out wrong."""
+    latency = report["arms"]["rest"]["latency_ms"]
+    errors = {name: latency[name] / truth - 1 for name, truth in _KNOWN_MS.items()}
+    shown = ", ".join(f"{name} {100 * error:+.2f} %" for name, error in errors.items())
+    return Finding(
+        "known delays (50, 200, 1000 ms)",
+        shown,
+        all(abs(error) <= _MOST_ERROR for error in errors.values()),
+        "by so much percentiles of an open load are off, at most 2 %",
+    )
+
+
+def noise(report: Report) -> list[Finding]:
+    """Judge how much rounds of the same server differ, and what can be told apart by ten."""
+    rates = [
+        math.log(turn["throughput_per_s"])
+        for arm in report["arms"].values()
+        for turn in arm["rounds"]
+        if turn["phase"] == "round" and turn["throughput_per_s"]
+    ]
+    spread = math.exp(stdev(rates)) - 1 if len(rates) > 1 else math.inf
+    effects = {
+        one["metric"]: one["effect_needed"]
+        for one in report["comparisons"]
+        if one["metric"] in ("throughput", "p50", "p99") and one["effect_needed"]
+    }
+    shown = ", ".join(f"{name} {100 * (effect - 1):.1f} %" for name, effect in effects.items())
+    return [
+        Finding(
+            "noise from round to round",
+            f"{100 * spread:.1f} % (throughput)",
+            spread <= _LARGEST_EFFECT - 1,
+            "close other programmes if it is large; longer rounds are calmer",
+        ),
+        Finding(
+            "smallest effect that ten rounds show",
+            shown or "none",
+            bool(effects) and effects.get("throughput", math.inf) <= _LARGEST_EFFECT,
+            "smaller differences need more rounds",
+        ),
+    ]
+
+
+def highest_rate(report: Report) -> Finding:
+    """Judge the highest rate at which journeys began in time."""
+    capacity = report["arms"]["rest"]["capacity"]
+    low, high = capacity["interval"]
+    found = f"{low:.0f}/s" if low is not None else "none"
+    if low is not None and high is not None:
+        found += f" (late at {high:.0f}/s)"
+    return Finding(
+        "highest rate of one process",
+        found,
+        low is not None and low >= _FEWEST_PER_S,
+        "with a server beside it; more by --processes, or by workers",
+    )
+
+
+def in_sight(report: Report) -> bool:
+    """Tell whether a run's generator kept up with its users."""
+    lag = report["generator"]["loop_lag_p99_ms"]
+    return report["verdict"] != "INVALID" and lag is not None and lag <= _MOST_LAG_MS
+
+
+def concurrency(users: int, report: Report) -> Finding:
+    """Judge how many users at once one process kept in sight."""
+    fine = in_sight(report)
+    lag = report["generator"]["loop_lag_p99_ms"]
+    return Finding(
+        "users at once in one process",
+        f"{users} at {lag:.2f} ms lag (p99)" if fine else f"fewer than {users}",
+        fine and users >= _FEWEST_USERS,
+        "waiting for answers of 100 ms; more by --processes, or by workers",
+    )
+
+
+def show(found: Sequence[Finding], console: Console) -> None:
+    """Print the findings, and what they come to. Fits 80 columns."""
+    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
+    for column in ("", "", "found"):
+        table.add_column(column, overflow="fold")
+    for finding in found:
+        mark = Text("ok", "green") if finding.fine else Text("!!", "bold red")
+        what = Text.assemble(finding.what, "\n", (finding.meaning, "dim"))
+        table.add_row(mark, what, Text(finding.found))
+    console.print(table)
+    poor = [finding.what for finding in found if not finding.fine]
+    verdict = (
+        f"This machine measures poorly: {', '.join(poor)}. Close what else runs, or use another."
+        if poor
+        else "This machine can measure."
+    )
+    console.print()
+    console.print(Text(verdict, "bold"))

@@ -1,0 +1,68 @@
+"""Steps that ask an MCP server for anything but an ordinary tool call."""
+
+from typing import Any
+
+from locustfiles._checks import Checks
+from locustfiles._clients import TOOL_CLIENTS, ToolClient
+from locustfiles._recorder import Track
+from locustfiles._steps import MCP, Lane, Step, ToolStep
+from mcp_targets.client.calls import LIST_KEYS, LISTS, Request
+from mcp_targets.reply import Reply
+from scenarios.lookups import Template
+
+
+class CancelledStep(ToolStep):
+    """`call: TOOL` with `cancel_after:`."""
+
+    cancel_after_s = 0.0
+
+    def _send(self, client: ToolClient, arguments: dict[str, Any] | None) -> Reply:
+        return client.cancelled_call(self._call, arguments, self.cancel_after_s)
+
+
+class RequestStep(Step):
+    """`read:`, `prompt:`, `complete:` and `ping:`."""
+
+    def __init__(
+        self,
+        track: Track,
+        request: Request,
+        checks: Checks,
+        *,
+        params: Template | None,
+        timeout_s: float | None,
+        goes_on: bool,
+    ) -> None:
+        super().__init__(track, MCP, goes_on=goes_on)
+        self._request = request
+        self._checks = checks
+        self._params = params
+        """None where they are constant, and part of the prepared request."""
+        self._timeout_s = timeout_s
+
+    def call(self, lane: Lane) -> tuple[Reply, str]:
+        """Send the request, judge the result."""
+        params = None if self._params is None else self._params.render(lane.values)
+        client = lane.client
+        assert isinstance(client, TOOL_CLIENTS)  # noqa: S101 -- compiled for this kind of arm
+        reply = client.call(self._request, params, self._timeout_s)
+        return reply, self._checks.judge(reply, lane.values)
+
+
+class ListStep(Step):
+    """`list: tools|resources|templates|prompts`: all pages, as one call."""
+
+    def __init__(
+        self, track: Track, what: str, checks: Checks, *, timeout_s: float | None, goes_on: bool
+    ) -> None:
+        super().__init__(track, MCP, goes_on=goes_on)
+        self._what = what
+        self._checks = checks
+        self._timeout_s = timeout_s
+
+    def call(self, lane: Lane) -> tuple[Reply, str]:
+        """List, judge the whole list."""
+        client = lane.client
+        assert isinstance(client, TOOL_CLIENTS)  # noqa: S101 -- compiled for this kind of arm
+        reply = client.list_all(LISTS[self._what], LIST_KEYS[self._what], self._timeout_s)
+        return reply, self._checks.judge(reply, lane.values)

@@ -1,0 +1,141 @@
+"""What a tree of processes uses: CPU time that never goes back, memory, threads, descriptors."""
+
+import contextlib
+import os
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import psutil
+
+Parents = dict[int, int]
+"""Process id -> its parent's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What was used so far, and is used now; None is not known."""
+
+    cpu_s: float | None = None
+    rss_bytes: int | None = None
+    threads: int | None = None
+    fds: int | None = None
+    processes: int | None = None
+
+
+@dataclass(slots=True)
+class _Known:
+    """A process of the tree as it was last seen; CPU in seconds."""
+
+    handle: psutil.Process
+    own_s: float = 0.0
+    reaped_s: float = 0.0
+    """Of its children that have ended and that it has waited for."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Now:
+    """What one process uses now."""
+
+    rss_bytes: int
+    threads: int
+    fds: int | None
+
+
+def parents() -> Parents:
+    """Return every process of the machine and its parent: the dear part of looking for children."""
+    return {process.pid: process.info["ppid"] for process in psutil.process_iter(["ppid"])}
+
+
+class ProcessTree:
+    """The processes below some roots. A child that was found stays, also when its parent ends.
+
+    A process that ends hands its CPU time to its parent, if that waits for it. What was counted
+    while it lived is not counted again, and what nobody waits for is not lost.
+    """
+
+    blocks = True
+
+    def __init__(self, roots: Iterable[int], find: Callable[[], Parents] = parents) -> None:
+        """Begin with the processes that there are. Raises psutil.Error when a root is none."""
+        self._find = find
+        self._known = {pid: _Known(psutil.Process(pid)) for pid in roots}
+        self._cpu_s = 0.0
+        self._owed_s = 0.0
+        """CPU time of those that have ended, which their parents may not show yet."""
+        self.refresh()
+
+    @property
+    def pids(self) -> set[int]:
+        """The processes that are known."""
+        return set(self._known)
+
+    def refresh(self) -> None:
+        """Look for new processes; the load generator and what it has started are never among them.
+
+        Parents are learnt before their children: a child that ends during a reading is then
+        missing there, and turns up in its parent at the next one.
+        """
+        children: defaultdict[int, list[int]] = defaultdict(list)
+        for pid, parent in self._find().items():
+            children[parent].append(pid)
+        open_ = list(self._known)
+        for pid in open_:
+            new = [child for child in children[pid] if child not in self._known]
+            for child in new:
+                if child != os.getpid():
+                    with contextlib.suppress(psutil.Error):
+                        self._known[child] = _Known(psutil.Process(child))
+                        open_.append(child)
+
+    def add(self, roots: Iterable[int]) -> None:
+        """Add processes that have been started since; one that has ended again is left out."""
+        for pid in roots:
+            if pid not in self._known:
+                with contextlib.suppress(psutil.Error):
+                    self._known[pid] = _Known(psutil.Process(pid))
+
+    def read(self) -> Reading:
+        """Read all known processes. Raises ProcessLookupError when none of them lives."""
+        living: list[_Now] = []
+        inherited_s = ended_s = 0.0
+        for pid, known in list(self._known.items()):
+            own_s, reaped_s = known.own_s, known.reaped_s
+            try:
+                living += _read(known)
+            except psutil.Error:
+                ended_s += own_s + reaped_s
+                del self._known[pid]
+            else:
+                self._cpu_s += known.own_s - own_s
+                inherited_s += known.reaped_s - reaped_s
+        owed_s = ended_s + self._owed_s
+        paid_s = min(inherited_s, owed_s)
+        self._cpu_s += inherited_s - paid_s
+        self._owed_s = min(ended_s, owed_s - paid_s)
+        if not living:
+            raise ProcessLookupError("its processes have ended.")
+        fds = [now.fds for now in living if now.fds is not None]
+        return Reading(
+            cpu_s=self._cpu_s,
+            rss_bytes=sum(now.rss_bytes for now in living),
+            threads=sum(now.threads for now in living),
+            fds=sum(fds) if len(fds) == len(living) else None,
+            processes=len(living),
+        )
+
+
+def _read(known: _Known) -> list[_Now]:
+    """Read a process; one that has ended and was not waited for yet only has its CPU time."""
+    handle = known.handle
+    with handle.oneshot():
+        times = handle.cpu_times()
+        known.own_s = times.user + times.system
+        known.reaped_s = times.children_user + times.children_system
+        if handle.status() == psutil.STATUS_ZOMBIE:
+            return []
+        fds: int | None = None
+        # Those of other users' processes may not be counted.
+        with contextlib.suppress(psutil.AccessDenied):
+            fds = handle.num_fds()
+        return [_Now(handle.memory_info().rss, handle.num_threads(), fds)]

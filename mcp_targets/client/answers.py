@@ -1,0 +1,93 @@
+"""Scripted answers to what a server asks its client, without I/O.
+
+A server asks for input (`elicitation/create`), for a model's words (`sampling/createMessage`) or
+for folders (`roots/list`): up to 2025-11-25 by requests of its own, in 2026-07-28 within a result.
+What is answered is the same, and comes from the scenario.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+ELICITATION: Final = "elicitation/create"
+SAMPLING: Final = "sampling/createMessage"
+ROOTS: Final = "roots/list"
+
+_METHOD_NOT_FOUND: Final = -32601
+
+
+class NoAnswer(Exception):  # noqa: N818 -- it is the script that has no answer
+    """The server asks for something that the script does not answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What to answer; what is None is neither declared nor answered."""
+
+    elicitation: Mapping[str, Any] | None = None
+    """`action`, and for `accept` the `content`; what it leaves out is taken from the defaults of
+    the schema that was asked with."""
+    sampling: Mapping[str, Any] | None = None
+    """The result of `sampling/createMessage`: `role`, `content`, `model`."""
+    roots: Sequence[Mapping[str, Any]] | None = None
+    """The folders: each a `uri` and perhaps a `name`."""
+
+    @property
+    def capabilities(self) -> dict[str, Any]:
+        """Return the client capabilities that go with these answers."""
+        declared: dict[str, Any] = {}
+        if self.elicitation is not None:
+            declared["elicitation"] = {"form": {}, "url": {}}
+        if self.sampling is not None:
+            declared["sampling"] = {}
+        if self.roots is not None:
+            declared["roots"] = {}
+        return declared
+
+    def to(self, method: str, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the result of a server's request. Raises NoAnswer."""
+        if method == ELICITATION and self.elicitation is not None:
+            return _elicited(self.elicitation, params)
+        if method == SAMPLING and self.sampling is not None:
+            return dict(self.sampling)
+        if method == ROOTS and self.roots is not None:
+            return {"roots": [dict(root) for root in self.roots]}
+        raise NoAnswer(f"the server asks for {method}, and answers: has none for it")
+
+
+SILENT: Final = Answers()
+"""Answers nothing but pings."""
+
+
+def respond(request: Mapping[str, Any], answers: Answers) -> dict[str, Any]:
+    """Return the JSON-RPC response to a server's request: a ping is always answered."""
+    response = {"jsonrpc": "2.0", "id": request.get("id")}
+    method = request.get("method")
+    params = request.get("params")
+    if method == "ping":
+        return {**response, "result": {}}
+    try:
+        result = answers.to(str(method), params if isinstance(params, dict) else {})
+    except NoAnswer as error:
+        return {**response, "error": {"code": _METHOD_NOT_FOUND, "message": str(error)}}
+    return {**response, "result": result}
+
+
+def _elicited(script: Mapping[str, Any], params: Mapping[str, Any]) -> dict[str, Any]:
+    action = script.get("action", "accept")
+    if action != "accept" or params.get("mode") == "url":
+        return {"action": action}
+    return {"action": action, "content": {**_defaults(params), **script.get("content", {})}}
+
+
+def _defaults(params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the defaults that the requested schema gives (SEP-1034)."""
+    schema = params.get("requestedSchema")
+    properties = schema.get("properties") if isinstance(schema, dict) else None
+    if not isinstance(properties, dict):
+        return {}
+    return {
+        name: field["default"]
+        for name, field in properties.items()
+        if isinstance(field, dict) and "default" in field
+    }

@@ -1,0 +1,181 @@
+"""What every MCP client does alike, whatever carries its messages: agree on a version, list."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any, Final
+
+import msgspec
+
+from mcp_targets.client import eras, jsonrpc
+from mcp_targets.client.answers import Answers
+from mcp_targets.client.calls import Prepared, Request
+from mcp_targets.client.errors import NegotiationError, ReadError
+from mcp_targets.client.tools import Tool, read_tools
+from mcp_targets.reply import CHECK_FAILED, OK, Reply
+
+Observer = Callable[[str, Reply], None]
+"""Is told of every request that is not a call: its method, its reply."""
+
+MAX_PAGES: Final = 1000
+NOTHING: Final[dict[str, Any]] = {}
+_VERSION_UNKNOWN: Final = -32022
+
+
+def ignore(_method: str, _reply: Reply) -> None:
+    """Observe nothing."""
+
+
+class BaseClient(ABC):
+    """One virtual user's session with one MCP server."""
+
+    def __init__(self, protocol: str, answers: Answers) -> None:
+        self.protocol = protocol
+        self.version = "" if protocol == "auto" else protocol
+        """The protocol version in use; empty until it is negotiated."""
+        self.tools_list_bytes = 0
+        """The size of the last `tools/list`, all pages together."""
+        self._script = answers
+        """What is answered where a call brings no answers of its own; it says what is declared."""
+        self._capabilities = answers.capabilities
+
+    @property
+    def modern(self) -> bool:
+        """Whether this client speaks the stateless era."""
+        return self.version == eras.MODERN
+
+    @property
+    @abstractmethod
+    def timeout_s(self) -> float:
+        """How long a call may take that says nothing else."""
+
+    @abstractmethod
+    def call(
+        self,
+        call: Prepared,
+        arguments: dict[str, Any] | None = None,
+        timeout_s: float | None = None,
+    ) -> Reply:
+        """Send a request and judge the answer."""
+
+    @abstractmethod
+    def _request(self, method: str, params: dict[str, Any], *, modern: bool) -> Reply:
+        """Send a request that is not a call, tell the observer. Raises TargetError."""
+
+    @abstractmethod
+    def _left_s(self, first: Reply, timeout_s: float) -> float:
+        """Return what is left of a call's time."""
+
+    # Lists.
+
+    def list_all(self, method: str, key: str, timeout_s: float | None = None) -> Reply:
+        """List all of a kind, page by page, as one call; its body is that of a single page."""
+        timeout = self.timeout_s if timeout_s is None else timeout_s
+        whole = self.call(Request(method, {}), None, timeout)
+        listed: list[Any] = []
+        for _ in range(MAX_PAGES):
+            if whole.outcome != OK:
+                return whole
+            result = jsonrpc.result_of(whole)
+            page = result.get(key)
+            if not isinstance(page, list):
+                return whole.fail(CHECK_FAILED, f"{method}: the result has no list of {key}")
+            listed += page
+            cursor = result.get("nextCursor")
+            if not isinstance(cursor, str):
+                whole.body = msgspec.json.encode({"result": {**result, key: listed}})
+                return whole
+            left_s = self._left_s(whole, timeout)
+            whole = joined(whole, self.call(Request(method, {"cursor": cursor}), None, left_s))
+        return whole.fail(CHECK_FAILED, f"{method} does not end after {MAX_PAGES} pages")
+
+    def list_tools(self) -> dict[str, Tool]:
+        """List all tools, page by page. Raises ReadError when the list cannot be had."""
+        tools: dict[str, Tool] = {}
+        params: dict[str, Any] = {}
+        self.tools_list_bytes = 0
+        for _ in range(MAX_PAGES):
+            reply = self._request("tools/list", params, modern=self.modern)
+            if reply.outcome != OK:
+                raise ReadError(f"tools/list failed: {reply.detail}")
+            self.tools_list_bytes += len(reply.body)
+            result = jsonrpc.result_of(reply)
+            tools |= read_tools(result.get("tools"), modern=self.modern)
+            cursor = result.get("nextCursor")
+            if not isinstance(cursor, str):
+                return tools
+            params = {"cursor": cursor}
+        raise ReadError(f"tools/list does not end after {MAX_PAGES} pages")
+
+    # Finding a version that both sides speak.
+
+    def _discover(self) -> bool:
+        """Probe for 2026-07-28, after the specification's "Era probe"."""
+        reply = self._request("server/discover", {}, modern=True)
+        error = jsonrpc.error_of(reply)
+        if error is not None and error.code == _VERSION_UNKNOWN:
+            supported = _supported(error)
+            if eras.MODERN in supported:
+                reply = self._request("server/discover", {}, modern=True)
+            elif supported and not supported & {*eras.HANDSHAKE}:
+                shown = ", ".join(sorted(supported))
+                raise NegotiationError(f"the server speaks only {shown}, unknown here")
+        if _offers_modern(reply):
+            self.version = eras.MODERN
+            return True
+        if self.protocol == eras.MODERN:
+            raise NegotiationError(
+                f"the server does not speak {eras.MODERN}: {reply.detail or reply.excerpt()}"
+                f"{_hint(reply)}"
+            )
+        return False
+
+    def _agree(self) -> None:
+        """Send `initialize`, take the version that the server chooses."""
+        wanted = self.protocol if self.protocol in eras.HANDSHAKE else eras.HANDSHAKE[0]
+        params = eras.initialize_params(wanted, self._capabilities)
+        reply = self._request("initialize", params, modern=False)
+        if reply.outcome != OK:
+            raise NegotiationError(f"initialize failed: {reply.detail}{_hint(reply)}")
+        version = jsonrpc.result_of(reply).get("protocolVersion")
+        if version not in eras.HANDSHAKE:
+            raise NegotiationError(f"the server offers protocol version {version!r}, unknown here")
+        if self.protocol not in ("auto", version):
+            raise NegotiationError(f"asked for {self.protocol}, the server speaks {version}")
+        self.version = version
+
+    # Encoding.
+
+    def _params(self, params: dict[str, Any], call: Prepared) -> dict[str, Any]:
+        if self.modern:
+            return eras.modern_params(params, self._capabilities, call.meta)
+        return eras.handshake_params(params, call.meta)
+
+
+def joined(first: Reply, reply: Reply) -> Reply:
+    """Make two exchanges one call: it began with the first, and ended as the second did."""
+    reply.start_ns = first.start_ns
+    reply.bytes_in += first.bytes_in
+    reply.bytes_out += first.bytes_out
+    reply.session_lost = reply.session_lost or first.session_lost
+    return reply
+
+
+def _supported(error: jsonrpc.RpcError) -> set[str]:
+    listed = error.data.get("supported") if isinstance(error.data, dict) else None
+    return {str(version) for version in listed} if isinstance(listed, list) else set()
+
+
+def _offers_modern(reply: Reply) -> bool:
+    if reply.outcome != OK:
+        return False
+    versions = jsonrpc.result_of(reply).get("supportedVersions")
+    return isinstance(versions, list) and eras.MODERN in versions
+
+
+def _hint(reply: Reply) -> str:
+    """Say what an HTTP status of a failed opening usually means."""
+    if reply.status in (401, 403):
+        return " (the server wants credentials: set `headers:` or `auth:` of the arm)"
+    if reply.status in (404, 405):
+        return " (is this the address of the MCP endpoint? It often ends with /mcp)"
+    return ""

@@ -1,0 +1,254 @@
+"""A session with one MCP server over streamable HTTP: opened, kept, closed; both eras.
+
+Opening raises `TargetError`, because without a session there is nothing to measure.
+"""
+
+import itertools
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, Final, Protocol
+
+import msgspec
+
+from mcp_targets.client import eras, jsonrpc
+from mcp_targets.client.answers import SILENT, Answers, respond
+from mcp_targets.client.base import NOTHING, BaseClient, Observer, ignore
+from mcp_targets.client.calls import Prepared
+from mcp_targets.client.connection import Clock, Connection, WaitFactory
+from mcp_targets.client.errors import CallTimeout, ConnectError, NegotiationError
+from mcp_targets.client.exchange import Endpoint, Redirects, exchange, with_body
+from mcp_targets.client.listener import Listener
+from mcp_targets.client.tools import Tool
+from mcp_targets.reply import OK, TIMEOUT, TRANSPORT_ERROR, Heard, Reply
+
+
+class Credentials(Protocol):
+    """What gives a client its access token."""
+
+    def current(self) -> str:
+        """Return the token to use now; empty while there is none. Raises TargetError."""
+
+    def renew(self, used: str, status: int, challenge: str, version: str) -> None:
+        """Get another token than the one that was refused. Raises TargetError."""
+
+
+_MOST_ATTEMPTS: Final = 4
+"""Of one request: as it is, redirected, with a token, and with a token of more scope."""
+
+
+class HttpSession(BaseClient):
+    """What a client needs to be understood: version, session, connections, capabilities."""
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        protocol: str = "auto",
+        *,
+        observe: Observer = ignore,
+        clock: Clock = time.perf_counter_ns,
+        waits: WaitFactory | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+        answers: Answers = SILENT,
+        listens: bool = False,
+        credentials: Credentials | None = None,
+    ) -> None:
+        super().__init__(protocol, answers)
+        self.endpoint = endpoint
+        self.connection = Connection(endpoint.origin, clock, waits)
+        self._clock = clock
+        self._sleep = sleep
+        self._observe = observe
+        self._answers = answers
+        self._listens = listens or bool(self._capabilities)
+        self._credentials = credentials
+        self._token = ""
+        self._ids = itertools.count(1)
+        self._encoded: dict[Prepared, tuple[bytes, bytes]] = {}
+        """What calls look like in this session: head and tail."""
+        self._session = ""
+        self._opened = False
+        self._moved = Redirects(endpoint)
+        self._listener: Listener | None = None
+        self._side: Connection | None = None
+        """For what is said while the connection is busy with a stream."""
+        self._side_lock = threading.Lock()
+        self._heard: Heard | None = None
+        self._call_id = 0
+        self._relisted: dict[str, Tool] = {}
+        """Tools whose headers turned out to have changed since they were listed."""
+
+    @property
+    def timeout_s(self) -> float:
+        """How long a call may take that says nothing else."""
+        return self.endpoint.timeout_s
+
+    def negotiate(self) -> str:
+        """Find out which version the server speaks, open a session, return the version.
+
+        Raises ConnectError where there is nobody, NegotiationError where no session comes about.
+        """
+        if self.protocol not in ("auto", eras.MODERN) or not self._discover():
+            self._initialize()
+        self._opened = True
+        return self.version
+
+    def open(self) -> None:
+        """Open a session by a version that is known already; negotiate where it is not."""
+        if not self.version:
+            self.negotiate()
+        elif not self.modern:
+            self._initialize()
+        self._opened = True
+
+    def ready(self) -> None:
+        """Open the session where there is none yet; re-open a connection that has gone idle."""
+        self.connection.ready(self.endpoint.timeout_s)
+        if not self._opened:
+            self.open()
+
+    def close(self) -> None:
+        """Say goodbye to the session, where there is one, and close the connections."""
+        self._stop_listening()
+        if self._session:
+            headers = eras.handshake_headers(self.version, self._session)
+            self._observe("DELETE session", self._send(self._head(headers, "DELETE") + b"\r\n"))
+            self._session = ""
+        self.connection.close()
+        if self._side is not None:
+            self._side.close()
+
+    # The two ways to open one.
+
+    def _initialize(self) -> None:
+        self._stop_listening()
+        self._session = ""
+        self._encoded.clear()
+        self._agree()
+        self._session = self.connection.reader.header(b"mcp-session-id").decode("latin-1")
+        self._notify_initialized()
+        if self._listens:
+            self._listen()
+
+    def _notify_initialized(self) -> None:
+        message = b'{"jsonrpc":"2.0"' + eras.encode_tail("notifications/initialized", None)
+        reply = self._send(with_body(self._head(self._session_headers()), message))
+        if reply.outcome == OK and reply.status not in (200, 202, 204):
+            reply.fail("http_error", f"HTTP {reply.status}: {reply.excerpt(120)}")
+        self._observe("notifications/initialized", reply)
+        if reply.outcome != OK:
+            raise NegotiationError(f"notifications/initialized failed: {reply.detail}")
+
+    # What the server says by itself.
+
+    def _listen(self) -> None:
+        self._listener = Listener(
+            self.endpoint.origin, self._stream_request, self._take, self._clock
+        )
+        self._listener.start(self.endpoint.timeout_s)
+
+    def _stop_listening(self) -> None:
+        if self._listener is not None:
+            self._listener.stop()
+            self._listener = None
+
+    def _stream_request(self, last_event: str) -> bytes:
+        headers = eras.stream_headers(self.version, self._session, last_event)
+        return self._head(headers, "GET") + b"\r\n"
+
+    def _is_answer(self, event: bytes) -> bool:
+        """Tell whether a stream's message answers the call; take it in where it does not."""
+        if jsonrpc.is_answer(event):
+            return True
+        if event:
+            self._take(event)
+        return False
+
+    def _take(self, event: bytes) -> None:
+        """Take in a request or a notification of the server."""
+        message = jsonrpc.message_of(event)
+        method = message.get("method")
+        if not isinstance(method, str):
+            return
+        if "id" not in message:
+            now_ns = self._clock()
+            if self._heard is None:
+                self._heard = Heard(now_ns)
+            self._heard.add(method, now_ns)
+        elif not self.modern:
+            response = msgspec.json.encode(respond(message, self._answers))
+            self._say(f"answer to {method}", response)
+
+    def _say(self, name: str, message: bytes) -> Reply:
+        """Send a message beside the call that is going on."""
+        request = with_body(self._head(self._session_headers()), message)
+        with self._side_lock:
+            if self._side is None:
+                self._side = Connection(self.endpoint.origin, self._clock)
+            reply = exchange(self._side, request, self.endpoint.timeout_s, self._clock)
+        if reply.outcome == OK and reply.status >= 400:
+            reply.fail("http_error", f"HTTP {reply.status}: {reply.excerpt(120)}")
+        self._observe(name, reply)
+        return reply
+
+    # Requests.
+
+    def _session_headers(self) -> list[tuple[str, str]]:
+        return eras.handshake_headers(self.version, self._session)
+
+    def _head(self, headers: list[tuple[str, str]], method: str = "POST") -> bytes:
+        if self._token:
+            headers = [*headers, ("Authorization", f"Bearer {self._token}")]
+        return self.endpoint.line(method, self._moved.target) + self.endpoint.fields(headers)
+
+    def _request(self, method: str, params: dict[str, Any], *, modern: bool) -> Reply:
+        """Send a request that is not a call, follow one redirect, tell the observer."""
+        request_id = next(self._ids)
+        for _ in range(_MOST_ATTEMPTS):
+            self._use_token()
+            if modern:
+                headers = eras.modern_headers(method, params)
+                sent = eras.modern_params(params, self._capabilities, NOTHING)
+            else:
+                headers = (
+                    eras.handshake_headers("", "")
+                    if method == "initialize"
+                    else self._session_headers()
+                )
+                sent = params
+            message = eras.encode_message(request_id, eras.encode_tail(method, sent))
+            reply = self._send(with_body(self._head(headers), message))
+            if not self._moved.follow(self.connection.reader) and not self._authorize(reply):
+                break
+        if reply.outcome == OK:
+            jsonrpc.judge(reply, request_id)
+        self._observe(method, reply)
+        if reply.outcome == TIMEOUT:
+            raise CallTimeout(f"{method}: {reply.detail}")
+        if reply.outcome == TRANSPORT_ERROR and reply.bytes_in == 0:
+            raise ConnectError(f"{method}: {reply.detail}")
+        return reply
+
+    def _left_s(self, first: Reply, timeout_s: float) -> float:
+        return max(0.001, timeout_s - (self._clock() - first.start_ns) / 1e9)
+
+    def _use_token(self) -> None:
+        """Take the current token. Raises TargetError when it has expired and none is to be had."""
+        if self._credentials is not None and self._token != (token := self._credentials.current()):
+            self._token = token
+            self._encoded.clear()
+
+    def _authorize(self, reply: Reply) -> bool:
+        """Get a token where the server wants one, or another one. Raises TargetError."""
+        if self._credentials is None or reply.status not in (401, 403):
+            return False
+        challenge = self.connection.reader.header(b"www-authenticate").decode("latin-1")
+        if reply.status == 403 and "insufficient_scope" not in challenge:
+            return False
+        self._credentials.renew(self._token, reply.status, challenge, self.version)
+        self._use_token()
+        return True
+
+    def _send(self, request: bytes) -> Reply:
+        timeout_s = self.endpoint.timeout_s
+        return exchange(self.connection, request, timeout_s, self._clock, self._is_answer)

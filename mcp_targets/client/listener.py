@@ -1,0 +1,84 @@
+"""The stream of a session (handshake era): what a server says without being called.
+
+It is read in a thread of its own, beside the calls: a server may need the answer to a request that
+it sends here before it can answer a call.
+"""
+
+import contextlib
+import threading
+from collections.abc import Callable
+from typing import Final
+
+from mcp_targets.client.connection import Clock, Connection, Origin
+from mcp_targets.client.errors import TargetError
+
+_DAY_NS: Final = 24 * 3600 * 10**9
+_CONNECT_S: Final = 10.0
+_JOIN_S: Final = 1.0
+_MOST_FAILURES: Final = 2
+"""Openings in a row that bring no stream, after which the server does not offer one any more."""
+
+
+class Listener:
+    """Reads one session's stream until it is stopped; opens it again when the server ends it."""
+
+    def __init__(
+        self,
+        origin: Origin,
+        request: Callable[[str], bytes],
+        take: Callable[[bytes], None],
+        clock: Clock,
+    ) -> None:
+        self._connection = Connection(origin, clock)
+        self._request = request
+        """From the last event's id to the GET request."""
+        self._take = take
+        self._clock = clock
+        self._stop = threading.Event()
+        self._settled = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True, name="mcp-stream")
+
+    def start(self, timeout_s: float) -> None:
+        """Start reading, and wait until the server has opened the stream or refused it."""
+        self._thread.start()
+        self._settled.wait(timeout_s)
+
+    def stop(self) -> None:
+        """Close the stream."""
+        self._stop.set()
+        self._connection.abort()
+        self._thread.join(_JOIN_S)
+        self._connection.close()
+
+    def _run(self) -> None:
+        last_event, failures = "", 0
+        while not self._stop.is_set() and failures < _MOST_FAILURES:
+            try:
+                if self._read(last_event):
+                    failures = 0
+                else:
+                    return  # such as 405: the server has no such stream
+            except TargetError:
+                failures += 1
+            finally:
+                self._settled.set()
+                with contextlib.suppress(OSError):
+                    self._connection.close()
+            reader = self._connection.reader
+            last_event = reader.last_event or last_event
+            self._stop.wait(reader.retry_s)
+
+    def _read(self, last_event: str) -> bool:
+        """Read one stream to its end. False when there was none."""
+        connection = self._connection
+        deadline_ns = self._clock() + _DAY_NS
+        connection.ready(_CONNECT_S)
+        connection.send(self._request(last_event), _DAY_NS / 1e9, self._clock())
+        reader = connection.receive(deadline_ns)
+        self._settled.set()
+        if reader.status != 200 or not reader.streaming:
+            return False
+        while (event := connection.next_event(deadline_ns)) is not None:
+            if event:
+                self._take(event)
+        return True

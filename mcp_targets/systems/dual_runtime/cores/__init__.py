@@ -1,0 +1,1 @@
+"""What the tools do, callable from Python, REST and MCP alike."""

@@ -1,0 +1,51 @@
+"""What goes wrong in a tool, in the one form that both faces show."""
+
+from typing import Any
+
+
+class ToolFailure(Exception):  # noqa: N818 -- a result of the tool, not an error of the programme
+    """The tool says no. `status` is what the REST face answers."""
+
+    status = 400
+
+    def __init__(self, code: str, message: str, hint: str = "", **details: Any) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.hint = hint
+        self.details = details
+
+    def body(self) -> dict[str, Any]:
+        """Return the error as both faces send it."""
+        return {
+            "error": {
+                "code": self.code,
+                "message": self.message,
+                "details": self.details,
+                "hint": self.hint,
+            },
+        }
+
+
+class NotFound(ToolFailure):
+    """There is no such thing."""
+
+    status = 404
+
+
+class Conflict(ToolFailure):
+    """The thing is not in a state that allows it."""
+
+    status = 409
+
+
+class Transient(ToolFailure):
+    """It may work the next time: what retry policies are for."""
+
+    status = 502
+
+
+class TimedOut(Transient):
+    """It took longer than the tool's metadata allow."""
+
+    status = 504

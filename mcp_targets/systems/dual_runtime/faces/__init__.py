@@ -1,0 +1,1 @@
+"""The two faces, and the two servers that they run on."""

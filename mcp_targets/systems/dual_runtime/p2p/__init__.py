@@ -1,0 +1,1 @@
+"""Peer-to-peer state: tasks, workers, workflows, peers, bootstrap."""

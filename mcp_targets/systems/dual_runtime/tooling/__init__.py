@@ -1,0 +1,1 @@
+"""What stands around every tool: metadata, registry, routing, enforcement."""

@@ -1,0 +1,78 @@
+"""From one event loop to another: wake a waiter, wherever it waits."""
+
+import asyncio
+import threading
+from collections.abc import Callable
+
+import anyio
+import trio
+
+Soon = Callable[[Callable[[], object]], None]
+"""Calls a function on a loop, from any thread."""
+
+
+def current_loop() -> object:
+    """Return what tells the current loop from others."""
+    if trio.lowlevel.in_trio_run():
+        return trio.lowlevel.current_trio_token()
+    return asyncio.get_running_loop()
+
+
+def soon() -> Soon:
+    """Return how other threads call functions on the current loop.
+
+    A loop that has ended since is not called: nobody waits there any more.
+    """
+    if trio.lowlevel.in_trio_run():
+        token = trio.lowlevel.current_trio_token()
+        return lambda function: _unless_ended(lambda: token.run_sync_soon(function))
+    loop = asyncio.get_running_loop()
+    return lambda function: _unless_ended(lambda: loop.call_soon_threadsafe(function))
+
+
+def _unless_ended(call: Callable[[], object]) -> None:
+    try:
+        call()
+    except (trio.RunFinishedError, RuntimeError):
+        return
+
+
+class Signal:
+    """An event that any thread may set and any loop may wait for."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._set = False
+        self._waiters: list[Callable[[], None]] = []
+
+    def set(self) -> None:
+        """Wake everyone who waits, now and later."""
+        with self._lock:
+            self._set = True
+            waiters, self._waiters = self._waiters, []
+        for wake in waiters:
+            wake()
+
+    def clear(self) -> None:
+        """Let the next waiters wait."""
+        with self._lock:
+            self._set = False
+
+    async def wait(self) -> None:
+        """Wait until it is set."""
+        event = anyio.Event()
+        call_soon = soon()
+
+        def wake() -> None:
+            call_soon(event.set)
+
+        with self._lock:
+            if self._set:
+                return
+            self._waiters.append(wake)
+        try:
+            await event.wait()
+        finally:
+            with self._lock:
+                if wake in self._waiters:
+                    self._waiters.remove(wake)

@@ -1,0 +1,1 @@
+"""The tools: thin, each a method with metadata."""

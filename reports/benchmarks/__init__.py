@@ -1,0 +1,1 @@
+"""Benchmarks under pytest: sides measured by turns, judged and reported like the arms of a run."""

@@ -1,0 +1,49 @@
+"""What a comparison of runs needs of each: its identity, and the values of its rounds.
+
+It stands in baselines and, for a run that was given one, in the journal.
+"""
+
+from typing import Any
+
+import msgspec
+
+
+class ArmRounds(msgspec.Struct, frozen=True, kw_only=True):
+    """One arm of one run: what a comparison needs of it."""
+
+    values: dict[str, float]
+    """Metric -> over all measured rounds; what could not be measured is not there."""
+    rounds: dict[str, list[float | None]]
+    """Metric -> round by round."""
+    calls: int
+    ended: int
+    failed: int
+    planned: int
+    dropped: int
+    """Arrivals of an open load that never began: they have no latency."""
+    journeys: int
+    """Those with every step ok."""
+    steps: list[str]
+
+
+class Identity(msgspec.Struct, frozen=True, kw_only=True):
+    """What two runs must have in common to be compared, and what they should."""
+
+    scenario: str
+    workload: dict[str, str]
+    """Arm -> digest of what it does."""
+    load: dict[str, Any]
+    machine: dict[str, Any]
+    versions: dict[str, str]
+    """What is only warned of when it differs."""
+
+
+class RunNumbers(msgspec.Struct, frozen=True, kw_only=True):
+    """One run: which it was, and what it measured."""
+
+    run_id: str
+    started: str
+    verdict: str
+    complete: bool
+    identity: Identity
+    arms: dict[str, ArmRounds]

@@ -1,0 +1,136 @@
+"""The bundled systems, and users that walk the journeys of the shipped scenarios on them.
+
+In this process, unpatched: importing Locust would make asyncio four times slower.
+"""
+
+import itertools
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from locustfiles._compile import compile_journeys
+from locustfiles._journeys import Journey, Walk
+from locustfiles._recorder import Recorder
+from locustfiles._steps import Lane
+from locustfiles._targets import ArmTarget, reach_all
+from mcp_targets.client.mcp import McpClient
+from mcp_targets.rest import RestClient
+from mcp_targets.systems.catalog import SYSTEMS
+from mcp_targets.systems.launcher import Systems
+from mcp_targets.systems.upstream import provider
+from scenarios.loader import Loaded, find, load
+
+
+@dataclass
+class Station:
+    """One user of one arm, for one journey."""
+
+    system: str
+    target: ArmTarget
+    lane: Lane
+    journey: Journey
+    walk: Walk
+    fill: Callable[[dict], object]
+    """Draws the values of one journey."""
+
+    def begin(self) -> None:
+        """Begin a journey: its values are new."""
+        self.lane.values = {**self.target.variables, "arm": self.target.arm}
+        self.fill(self.lane.values)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def unpatched() -> None:
+    """Measure as a plain process does."""
+    monkey = sys.modules.get("gevent.monkey")
+    assert monkey is None or not monkey.saved, "benchmarks need a process without Locust"
+
+
+@pytest.fixture(scope="session")
+def systems(tmp_path_factory) -> Iterator[Systems]:
+    """Start each bundled system when it is first asked for."""
+    with Systems(tmp_path_factory.mktemp("systems")) as systems:
+        yield systems
+
+
+@pytest.fixture(scope="session")
+def simulated() -> Callable[[str], list[str]]:
+    """Say of a system, for the report, which providers are simulated in it."""
+    return lambda system: [
+        provider.describe(provider.load(name)) for name in SYSTEMS[system].simulates
+    ]
+
+
+@pytest.fixture(scope="session")
+def reached(systems) -> Callable[[str], tuple[Loaded, dict[str, ArmTarget]]]:
+    """Reach the targets of a shipped scenario, once."""
+    known: dict[str, tuple[Loaded, dict[str, ArmTarget]]] = {}
+
+    def reach(scenario: str) -> tuple[Loaded, dict[str, ArmTarget]]:
+        if scenario not in known:
+            loaded = load(find(scenario))
+            known[scenario] = loaded, reach_all(loaded, systems, {}, {"run": "bench"})
+        return known[scenario]
+
+    return reach
+
+
+@pytest.fixture
+def stations(reached) -> Iterator[Callable[..., dict[str, list[Station]]]]:
+    """Give so many users on every arm of a scenario, for one of its journeys."""
+    opened: list[Station] = []
+    numbers = itertools.count(1)
+
+    def make(scenario: str, journey: str, users: int = 1) -> dict[str, list[Station]]:
+        loaded, targets = reached(scenario)
+        made = {
+            arm: [_station(loaded, targets, arm, journey, numbers) for _ in range(users)]
+            for arm in targets
+        }
+        opened.extend(station for of_arm in made.values() for station in of_arm)
+        return made
+
+    yield make
+    for station in opened:
+        station.lane.client.close()
+
+
+def _station(
+    loaded: Loaded, targets: dict[str, ArmTarget], arm: str, journey: str, numbers: Iterator[int]
+) -> Station:
+    recorder = Recorder("bench", lambda _: None)
+    target = targets[arm]
+    compiled = next(
+        found for found in compile_journeys(loaded, targets, recorder) if found.name == journey
+    )
+    if target.kind == "http":
+        client: RestClient | McpClient = RestClient(target.endpoint)
+    else:
+        client = McpClient(target.endpoint, target.version)
+    client.ready()
+    lane = Lane(arm, client, recorder, _complain)
+    user = next(numbers)
+    walk = Walk(
+        [compiled],
+        lane,
+        target.variables,
+        user=user,
+        seed=loaded.scenario.seed,
+        counter=_SEQUENCE.__next__,
+    )
+    fill = compiled.generators.for_user(user, _SEQUENCE.__next__)
+    address = loaded.scenario.arms[arm].address
+    system = address.removeprefix("system:").partition("/")[0]
+    return Station(system, target, lane, compiled, walk, fill)
+
+
+_SEQUENCE = itertools.count(1)
+"""Of the whole session: journeys would else meet what others created by the same name."""
+
+
+def _complain(*, name: str, exception: Exception | None, **_: object) -> None:
+    """Take the place of Locust's request event: a call that failed is no benchmark of anything."""
+    if exception is not None:
+        pytest.fail(f"{name}: {exception}")

@@ -1,0 +1,80 @@
+"""Whole journeys of the shipped scenarios, arm against arm: latency alone, throughput with many."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from scenarios.loader import load, shipped
+
+USERS = 8
+
+
+def shipped_with_systems() -> list[tuple[str, str]]:
+    """Return scenario and journey wherever all arms are bundled systems: no list to keep.
+
+    Of scenarios that differ in nothing but their load, the last one.
+    """
+    found = {}
+    for scenario in (load(path).scenario for path in shipped()):
+        bundled = [arm.address.startswith("system:") for arm in scenario.arms.values()]
+        if all(bundled) and len(bundled) > 1:
+            for name, journey in scenario.journeys.items():
+                arms = {of: (arm.address, arm.protocol) for of, arm in scenario.arms.items()}
+                found[repr((arms, journey.steps))] = scenario.name, name
+    return list(found.values())
+
+
+JOURNEYS = shipped_with_systems()
+FIRST = list(dict(reversed(JOURNEYS)).items())
+
+
+def ids(cases: list[tuple[str, str]]) -> list[str]:
+    """Name the cases as the scenarios are."""
+    return ["/".join(case) for case in cases]
+
+
+def info(journey: str, arms: dict) -> dict[str, dict[str, str]]:
+    """Say for pytest-benchmark what each arm is."""
+    return {
+        arm: {"system": users[0].system, "layer": users[0].target.kind, "tool": journey}
+        for arm, users in arms.items()
+    }
+
+
+def simulations(arms: dict, simulated) -> list[str]:
+    """Name the simulated providers behind the arms."""
+    systems = dict.fromkeys(user.system for users in arms.values() for user in users)
+    return [name for system in systems for name in simulated(system)]
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize(("scenario", "journey"), JOURNEYS, ids=ids(JOURNEYS))
+def test_a_journey_by_each_arm(scenario, journey, stations, simulated, benchmark, side_by_side):
+    """One journey of one user: how long each arm takes."""
+    benchmark.group = f"{scenario}: latency of {journey}"
+    arms = stations(scenario, journey)
+    benchmark.extra_info["simulated"] = simulations(arms, simulated)
+    sides = {arm: users[0].walk.journey for arm, users in arms.items()}
+    side_by_side(sides, info=info(journey, arms))
+    for arm, [user] in arms.items():
+        [done] = user.journey.tracks[arm].tallies
+        assert done == "ok"
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize(("scenario", "journey"), FIRST, ids=ids(FIRST))
+def test_many_users_at_once_by_each_arm(
+    scenario, journey, stations, simulated, benchmark, side_by_side
+):
+    """Eight users, a journey each: how long each arm takes until all are done."""
+    benchmark.group = f"{scenario}: throughput of {journey}, {USERS} users at once"
+    arms = stations(scenario, journey, USERS)
+    benchmark.extra_info["simulated"] = simulations(arms, simulated)
+    with ThreadPoolExecutor(USERS) as pool:
+
+        def all_at_once(users: list) -> list[None]:
+            return [done.result() for done in [pool.submit(user.walk.journey) for user in users]]
+
+        sides = {arm: lambda users=users: all_at_once(users) for arm, users in arms.items()}
+        returned = side_by_side(sides, info=info(journey, arms))
+    assert all(len(done) == USERS for done in returned.values())

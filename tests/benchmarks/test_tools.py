@@ -1,0 +1,49 @@
+"""One benchmark for each call of the shipped scenarios: every tool and every path, by system."""
+
+import pytest
+
+from scenarios.loader import load, shipped
+
+ROUNDS = 15
+
+
+def calls() -> dict[str, tuple[str, str, str, int]]:
+    """Return where each call is made: id -> scenario, journey, arm and place of the step."""
+    found: dict[str, tuple[str, str, str, int]] = {}
+    for scenario in (load(path).scenario for path in shipped()):
+        for name, journey in scenario.journeys.items():
+            for arm, steps in journey.steps.items():
+                address = scenario.arms[arm].address
+                if not address.startswith("system:"):
+                    continue
+                for place, step in enumerate(steps):
+                    if step.wait is None:
+                        face = address.removeprefix("system:")
+                        protocol = scenario.arms[arm].protocol.replace("auto", "")
+                        key = " ".join(filter(None, (face, protocol, step.label)))
+                        found.setdefault(key, (scenario.name, name, arm, place))
+    return found
+
+
+CALLS = calls()
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize("call", CALLS)
+def test_a_call(call, stations, benchmark):
+    """The call alone is timed; the calls before it, which bring its values, are not."""
+    scenario, journey, arm, place = CALLS[call]
+    [station] = stations(scenario, journey)[arm]
+    system, _, label = call.partition(" ")
+    benchmark.group = f"tools of {system.partition('/')[0]}"
+    layer = {"http": "REST", "mcp": "MCP"}[station.target.kind]
+    benchmark.extra_info |= {"system": system, "layer": layer, "tool": label}
+    *before, step = station.journey.steps[arm][: place + 1]
+
+    def walk_there() -> None:
+        station.begin()
+        for earlier in before:
+            earlier.run(station.lane)
+
+    ended = benchmark.pedantic(step.run, (station.lane,), setup=walk_there, rounds=ROUNDS)
+    assert ended == "ok"

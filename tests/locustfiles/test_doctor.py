@@ -1,0 +1,19 @@
+"""The doctor end to end: real runs of the real engine, whatever they find of this machine."""
+
+import pytest
+
+pytestmark = pytest.mark.e2e
+
+
+def test_the_doctor_examines_this_machine_and_says_what_it_found(run_cli):
+    """Every finding stands in the table; the code says whether all are fine."""
+    ended = run_cli("doctor", timeout=280)
+    assert ended.code in (0, 91), ended.output
+    for what in (
+        *("clock resolution", "timer lag", "known delays", "noise from round to round"),
+        *("smallest effect", "highest rate of one process", "users at once"),
+    ):
+        assert what in ended.stdout
+    verdict = "This machine can measure." if ended.code == 0 else "This machine measures poorly"
+    assert verdict in ended.output
+    assert max(map(len, ended.stdout.splitlines())) <= 80

@@ -1,0 +1,200 @@
+"""Where resources are read: found by itself, as the file says, or a reason why not."""
+
+import os
+import socket
+import stat
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import psutil
+import pytest
+
+from locustfiles import _resource_sources
+from locustfiles._process_tree import ProcessTree
+from locustfiles._prometheus import MetricsPage
+from locustfiles._refusal import CONFIGURATION, Refusal
+from locustfiles._resource_sources import Source, find_resources, shared
+from locustfiles._targets import ArmTarget
+from mcp_targets.client.exchange import Endpoint
+from scenarios.resources import Resources
+
+FORKING = """
+import os, socket, sys
+server = socket.create_server(("127.0.0.1", 0))
+if os.fork() == 0:
+    sys.stdin.read()
+    os._exit(0)
+print(server.getsockname()[1], flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def forking():
+    """Start a server that has forked a worker, which listens on the same socket."""
+    pipe = subprocess.PIPE
+    server = subprocess.Popen([sys.executable, "-c", FORKING], stdin=pipe, stdout=pipe, text=True)
+    yield server.pid, int(server.stdout.readline())
+    server.communicate()
+
+
+AUTO = Resources()
+
+
+def found(resources=AUTO, url="http://127.0.0.1:9", pids=None):
+    """Find the source of one arm."""
+    arm = SimpleNamespace(resources=resources)
+    loaded = SimpleNamespace(scenario=SimpleNamespace(arms={"mcp": arm}))
+    target = ArmTarget("mcp", "mcp", url, Endpoint.of(url), {}, pids=pids or {})
+    return find_resources(loaded, {"mcp": target})["mcp"]
+
+
+def refused(resources):
+    """Return what is said of resources that cannot be read."""
+    with pytest.raises(Refusal) as refusal:
+        found(resources)
+    assert refusal.value.exit_code == CONFIGURATION
+    [line] = refusal.value.lines
+    assert line.startswith("arms.mcp.resources: ")
+    return line
+
+
+def test_a_bundled_system_is_read_by_its_processes(systems):
+    """Both faces of twilio: the API alone, and the MCP server with the API that it calls."""
+    pids = systems.face("twilio/mcp").pids
+    assert set(pids) == {"twilio-mcp", "twilio-upstream"}
+    assert systems.face("twilio/rest").pids == {"twilio-upstream": pids["twilio-upstream"]}
+    mcp = found(pids=pids)
+    rest = found(pids=systems.face("twilio/rest").pids)
+    assert mcp.shown == "twilio-mcp, twilio-upstream"
+    assert set(pids.values()) <= mcp.reader.pids
+    [note] = shared({"control": rest, "mcp": mcp})
+    assert note.startswith("control and mcp are served by the same process")
+
+
+def test_whoever_listens_on_the_port_is_read_with_its_workers(forking):
+    """Of a server and its worker on one socket, the server is the root of the tree."""
+    pid, port = forking
+    for host in ("127.0.0.1", "localhost"):
+        source = found(url=f"http://{host}:{port}/mcp")
+        assert source.shown == f"{psutil.Process(pid).name()} ({pid})"
+        assert source.reader.read().processes == 2
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("http://192.0.2.1:80", "192.0.2.1 is not this machine"),
+        ("http://localhost.example:80", "localhost.example is not this machine"),
+    ],
+)
+def test_another_machine_cannot_be_seen(url, said):
+    """A target elsewhere is no mistake: it is not sampled, and the reason says what could be."""
+    source = found(url=url)
+    assert source.reader is None
+    assert said in source.why_not
+    assert "prometheus" in source.why_not
+
+
+def test_a_port_whose_listener_is_hidden_is_said_so(monkeypatch):
+    """Those of other users, or all of them on macOS, have no process id to be seen."""
+
+    def denied(_kind):
+        raise psutil.AccessDenied
+
+    monkeypatch.setattr(psutil, "net_connections", denied)
+    assert "cannot be seen" in found().why_not
+
+
+def test_who_only_passes_calls_on_is_not_taken_for_the_target(forking, monkeypatch):
+    """The proxy of a container engine uses next to nothing: that would be a false number."""
+    monkeypatch.setattr(_resource_sources, "_name", lambda _pid: "docker-proxy")
+    source = found(url=f"http://127.0.0.1:{forking[1]}")
+    assert source.reader is None
+    assert "only passes calls on" in source.why_not
+
+
+def test_a_target_within_the_load_generator_is_not_sampled():
+    """A server in this very process could not be told from the load."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        source = found(url=f"http://127.0.0.1:{server.getsockname()[1]}")
+    assert source.reader is None
+    assert "the load generator itself" in source.why_not
+
+
+def test_none_switches_it_off():
+    """Also where it could be seen."""
+    source = found(Resources("none"), pids={"echo": os.getppid()})
+    assert source == Source(why_not="The scenario says resources: none.")
+
+
+def test_a_process_is_read_by_its_id(forking):
+    """Whatever the address is."""
+    source = found(Resources("pid", str(forking[0])), url="http://192.0.2.1:80")
+    assert (source.shown, type(source.reader)) == (f"process {forking[0]}", ProcessTree)
+
+
+def test_a_process_that_is_not_there_is_refused():
+    """What the file names has to exist: 104, before anything is sent."""
+    assert "process 4194305: there is no such process" in refused(Resources("pid", "4194305"))
+
+
+def test_the_load_generators_own_parents_are_refused():
+    """Their tree would hold the load generator."""
+    assert "load generator itself runs there" in refused(Resources("pid", str(os.getppid())))
+
+
+@pytest.fixture
+def engines(tmp_path, monkeypatch):
+    """Put container engines on the path, by their name and what they do."""
+
+    def install(**scripts):
+        for name, script in scripts.items():
+            path = tmp_path / name
+            path.write_text(f"#!/bin/sh\n{script}\n")
+            path.chmod(path.stat().st_mode | stat.S_IXUSR)
+        monkeypatch.setenv("PATH", str(tmp_path))
+
+    return install
+
+
+def test_a_container_is_read_by_its_main_process(forking, engines):
+    """The engine that knows it says which that is; one that does not is passed over."""
+    asked = '[ "$1 $2 $5" = "container inspect web" ] && echo'
+    engines(docker="exit 1", podman=f"{asked} {forking[0]}")
+    source = found(Resources("container", "web"))
+    assert source.shown == "container web"
+    assert source.reader.read().processes == 2
+
+
+@pytest.mark.parametrize(
+    ("scripts", "said"),
+    [
+        ({}, "container web cannot be found: docker and podman are missing."),
+        ({"docker": "exit 1"}, "container web is not running here."),
+        ({"docker": "echo 0"}, "container web is not running here."),
+        ({"docker": "echo what"}, "container web is not running here."),
+        ({"podman": "echo 4194305"}, "container web: there is no such process"),
+    ],
+)
+def test_a_container_that_does_not_run_here_is_refused(engines, scripts, said):
+    """Unknown, stopped, or in a virtual machine: a sentence, no traceback."""
+    engines(**scripts)
+    assert said in refused(Resources("container", "web"))
+
+
+def test_a_page_of_metrics_is_tried_before_any_load():
+    """A page that nobody serves is refused."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"http://127.0.0.1:{server.getsockname()[1]}/metrics"
+    assert f"{url} cannot be fetched" in refused(Resources("prometheus", url))
+
+
+def test_arms_with_sources_of_their_own_share_nothing(forking):
+    """Two processes, one of them unknown, or two pages: no note."""
+    tree = found(Resources("pid", str(forking[0])))
+    page = Source("http://a/", MetricsPage("http://127.0.0.1:9/a"))
+    other = Source("http://b/", MetricsPage("http://127.0.0.1:9/b"))
+    assert shared({"a": tree, "b": page, "c": other, "d": Source(), "e": Source()}) == []
+    assert len(shared({"a": page, "b": page})) == 1

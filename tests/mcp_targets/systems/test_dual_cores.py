@@ -1,0 +1,130 @@
+"""The cores of the dual-runtime system, called from Python."""
+
+import anyio
+import numpy as np
+import pytest
+
+from mcp_targets.systems.dual_runtime.cores import test_runner as runners
+from mcp_targets.systems.dual_runtime.cores.vector_index import SHARD_ROWS, Index, IndexManager
+from mcp_targets.systems.dual_runtime.errors import Conflict, NotFound, TimedOut, ToolFailure
+
+
+def test_search_finds_what_a_full_comparison_finds(tmp_path):
+    """Over many shards, the nearest by cosine first."""
+    rng = np.random.default_rng(1)
+    vectors = {f"v{number}": rng.normal(size=16).tolist() for number in range(500)}
+    manager = IndexManager(tmp_path)
+    manager.create("x", 16)
+    names = list(vectors)
+    for start in range(0, 500, 50):
+        manager.add("x", {name: vectors[name] for name in names[start : start + 50]})
+    wanted = rng.normal(size=16)
+
+    def cosine(name):
+        vector = np.array(vectors[name])
+        return float(vector @ wanted / np.linalg.norm(vector) / np.linalg.norm(wanted))
+
+    best = sorted(names, key=cosine, reverse=True)[:10]
+    found = manager.search("x", wanted.tolist(), 10)["hits"]
+    assert [hit["key"] for hit in found] == best
+    assert found[0]["score"] == pytest.approx(cosine(best[0]), abs=1e-5)
+    manager.optimise("x")
+    assert manager.search("x", wanted.tolist(), 10)["hits"] == found
+    assert manager.shown("x")["searches"] == 2
+
+
+def test_optimising_makes_full_shards_and_keeps_the_newest_of_a_key():
+    """Of one key there is one vector afterwards."""
+    index = Index(2)
+    index.add({f"v{number}": [1, number + 1] for number in range(SHARD_ROWS)})
+    index.add({"v0": [0, 1], "extra": [1, 0]})
+    index.optimise()
+    assert [len(keys) for keys, _ in index.shards] == [SHARD_ROWS, 1]
+    assert index.search([0, 1], 1) == [{"key": "v0", "score": 1.0}]
+
+
+def test_an_index_comes_back_from_its_file_as_it_was_optimised(tmp_path):
+    """What was added later is not in it; another process can load it."""
+    manager = IndexManager(tmp_path)
+    manager.create("x", 2)
+    with pytest.raises(NotFound, match="never kept"):
+        manager.load("x")
+    manager.add("x", {"a": [1, 0]})
+    manager.optimise("x")
+    manager.add("x", {"b": [0, 1]})
+    loaded = IndexManager(tmp_path).load("x")
+    assert (loaded["rows"], loaded["dimension"]) == (1, 2)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "problem"),
+    [
+        (lambda m: m.create("../x", 2), "cannot create"),
+        (lambda m: m.create("y", 0), "cannot create"),
+        (lambda m: m.add("x", {"a": [1]}), "needs 2 numbers"),
+        (lambda m: m.add("x", {"a": [0, 0]}), "not zero"),
+        (lambda m: m.add("x", {"a": [float("nan"), 0]}), "finite"),
+        (lambda m: m.search("y", [1, 0], 1), "no index 'y'"),
+        (lambda m: m.load("../x"), "never kept"),
+    ],
+)
+def test_what_cannot_be_an_index_or_a_vector_is_refused(tmp_path, wrong, problem):
+    """Also a path where a name belongs."""
+    manager = IndexManager(tmp_path)
+    manager.create("x", 2)
+    with pytest.raises(ToolFailure, match=problem):
+        wrong(manager)
+    with pytest.raises(Conflict):
+        manager.create("x", 2)
+
+
+def run(root, tool, path=".", timeout_s=60):
+    """Run a tool on a path below a folder."""
+
+    async def main():
+        return await runners.TestRunner(root).run(tool, path, timeout_s)
+
+    return anyio.run(main, backend="trio")
+
+
+@pytest.mark.parametrize(
+    ("tool", "text", "ok"),
+    [
+        ("pytest", "def test_a(): pass\ndef test_b(): assert 0\n", False),
+        ("unittest", "import unittest\nclass T(unittest.TestCase):\n def test(self): pass\n", True),
+        ("mypy", "x: int = 'a'\n", False),
+    ],
+)
+def test_a_tool_is_run_on_a_path_and_its_verdict_returned(tmp_path, tool, text, ok):
+    """With the tool's own exit code and output."""
+    (tmp_path / "test_it.py").write_text(text)
+    result = run(tmp_path, tool, "test_it.py")
+    assert result["ok"] is ok
+    assert (result["exit_code"] == 0) is ok
+    if tool == "pytest":
+        assert result["counts"] == {"passed": 1, "failed": 1}
+
+
+def test_a_run_that_takes_too_long_is_killed(tmp_path):
+    """And said to have."""
+    (tmp_path / "test_it.py").write_text("import time\ndef test_a(): time.sleep(600)\n")
+    with pytest.raises(TimedOut, match=r"took longer than 0\.2 s"):
+        run(tmp_path, "pytest", "test_it.py", 0.2)
+
+
+@pytest.mark.parametrize(
+    ("tool", "path", "code"),
+    [
+        ("pytest", "../..", "OUTSIDE"),
+        ("pytest", "/etc", "OUTSIDE"),
+        ("pytest", "nothing.py", "NO_SUCH_PATH"),
+        ("rm", ".", "UNKNOWN_TOOL"),
+        ("flake8", ".", "NOT_INSTALLED"),
+    ],
+)
+def test_only_known_tools_run_and_only_below_the_folder(tmp_path, monkeypatch, tool, path, code):
+    """A tool that is missing is named."""
+    monkeypatch.setattr(runners.importlib.util, "find_spec", lambda name: name != "flake8" or None)
+    with pytest.raises(ToolFailure) as refusal:
+        run(tmp_path, tool, path)
+    assert refusal.value.code == code

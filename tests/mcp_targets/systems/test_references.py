@@ -1,0 +1,62 @@
+"""How systems are named, with the flags of their processes."""
+
+import httpx
+import pytest
+
+from mcp_targets.systems.catalog import SYSTEMS
+from mcp_targets.systems.launcher import UnknownSystem
+from mcp_targets.systems.references import parse
+from scenarios.syntax import address
+
+
+def test_flags_reach_the_process_that_knows_them():
+    """As options; another order is the same instance, other flags are another."""
+    one = parse("dual_runtime/mcp?preset=dual&pool=off")
+    upstream, server = SYSTEMS["dual_runtime"].processes
+    assert one == parse("dual_runtime/mcp?pool=off&preset=dual")
+    assert one.arguments(server) == ["--pool", "off", "--preset", "dual"]
+    assert one.arguments(upstream) == []
+    assert one.process_name(server) == "dual-runtime-pool-off-preset-dual"
+    assert parse("dual_runtime/rest?preset=dual&pool=off").instance == one.instance
+    assert parse("dual_runtime/mcp?preset=dual").instance != one.instance
+    assert parse("twilio/mcp").process_name(SYSTEMS["twilio"].processes[0]) == "twilio-upstream"
+
+
+@pytest.mark.parametrize(
+    ("ref", "complaint"),
+    [
+        ("dual_runtime/mcp?prset=dual", r"no flag 'prset'; did you mean preset\?"),
+        ("dual_runtime/mcp?preset=both", "write preset=control or preset=dual"),
+        ("dual_runtime/mcp?preset", "write each flag once, as preset=VALUE"),
+        ("dual_runtime/mcp?pool=on&pool=off", "write each flag once, as pool=VALUE"),
+        ("twilio/mcp?delay=5ms", "system 'twilio' has no flags; leave out"),
+    ],
+)
+def test_a_wrong_flag_is_answered_with_what_to_write(ref, complaint):
+    """Before anything is started."""
+    with pytest.raises(UnknownSystem, match=complaint):
+        parse(ref)
+
+
+def test_a_scenario_may_write_flags():
+    """And nothing that is none."""
+    good = "system:dual_runtime/mcp?preset=dual&pool=off"
+    assert address(good) == good
+    assert address("system:echo/mcp?delay=90%:5ms,10%:20ms")
+    for wrong in ("system:echo/mcp?", "system:echo/mcp?delay", "system:echo/mcp?a=1&"):
+        with pytest.raises(ValueError, match="address"):
+            address(wrong)
+
+
+def test_each_set_of_flags_is_a_process_of_its_own(systems):
+    """Here, of the echo system: one answers by events, the other with JSON."""
+    request = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
+    accepts = {"accept": "application/json, text/event-stream"}
+    before = dict(systems.pids())
+    plain = systems.face("echo/mcp").url
+    events = systems.face("echo/mcp?replies=sse&seed=3").url
+    assert plain != events
+    assert systems.face("echo/mcp?seed=3&replies=sse").url == events
+    assert "echo-replies-sse-seed-3" in set(systems.pids()) - set(before)
+    for url in (plain, events):
+        assert httpx.post(url, json=request, headers=accepts).status_code < 500

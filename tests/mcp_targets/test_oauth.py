@@ -1,0 +1,315 @@
+"""Authorization: who gets a token, when, and how often."""
+
+import json
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from mcp_targets.client.errors import NegotiationError
+from mcp_targets.client.exchange import Endpoint
+from mcp_targets.client.mcp import Call, McpClient
+from mcp_targets.client.oauth import Identity, OAuth
+from mcp_targets.client.tools import Tool
+
+ECHO = Tool("echo", {"type": "object"})
+ME = Identity(client_id="me", client_secret="s3cret/+", scopes=("read",))
+
+
+class Guarded(ThreadingHTTPServer):
+    """An MCP server of 2026-07-28 and its authorization server, on one port."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.base = f"http://127.0.0.1:{self.server_port}"
+        self.url = f"{self.base}/mcp"
+        self.asked: Counter[str] = Counter()
+        self.forms: list[dict[str, str]] = []
+        self.logins: list[str] = []
+        self.valid: set[str] = set()
+        self.scope = "read"
+        """What a token has to hold for `tools/call`."""
+        self.scopes: dict[str, str] = {}
+        self.lifetime_s = 3600
+        self.refreshes = False
+        self.redirects = True
+        self.issues = True
+        self.lock = threading.Lock()
+
+    def issue(self, form: dict[str, str]) -> dict:
+        """Make a token."""
+        with self.lock:
+            self.forms.append(form)
+            token = f"token-{len(self.forms)}"
+            self.valid.add(token)
+        self.scopes[token] = form.get("scope", "read")
+        made = {"access_token": token, "token_type": "Bearer", "expires_in": self.lifetime_s}
+        if self.refreshes:
+            made["refresh_token"] = f"refresh-{token}"
+        return made
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: Guarded
+
+    def do_GET(self) -> None:
+        path = urlsplit(self.path)
+        base = self.server.base
+        self.server.asked[path.path] += 1
+        if "oauth-protected-resource" in path.path:
+            found = {"resource": self.server.url, "authorization_servers": [base]}
+            self.reply(200, found)
+        elif "oauth-authorization-server" in path.path:
+            self.reply(
+                200,
+                {
+                    "issuer": base,
+                    "authorization_endpoint": f"{base}/authorize",
+                    "token_endpoint": f"{base}/token",
+                    "registration_endpoint": f"{base}/register",
+                    "response_types_supported": ["code"],
+                    "code_challenge_methods_supported": ["S256"],
+                },
+            )
+        elif path.path == "/authorize" and self.server.redirects:
+            asked = {name: values[0] for name, values in parse_qs(path.query).items()}
+            back = f"{asked['redirect_uri']}?code=c0de&state={asked['state']}"
+            self.reply(302, {}, {"Location": back})
+        else:
+            self.reply(200 if path.path == "/authorize" else 404, {})
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.asked[self.path] += 1
+        if self.path == "/register":
+            self.reply(201, {**json.loads(body), "client_id": "registered"})
+        elif self.path == "/token" and not self.server.issues:
+            self.reply(400, {"error": "invalid_client"})
+        elif self.path == "/token":
+            self.server.logins.append(self.headers.get("Authorization", ""))
+            form = {name: values[0] for name, values in parse_qs(body.decode()).items()}
+            self.reply(200, self.server.issue(form))
+        else:
+            self.mcp(json.loads(body))
+
+    def mcp(self, message: dict) -> None:
+        token = self.headers.get("Authorization", "").removeprefix("Bearer ")
+        if token not in self.server.valid:
+            self.reply(401, {}, {"WWW-Authenticate": "Bearer"})
+        elif message["method"] == "tools/call" and self.server.scope not in (
+            self.server.scopes[token].split()
+        ):
+            wanted = f'Bearer error="insufficient_scope", scope="{self.server.scope}"'
+            self.reply(403, {}, {"WWW-Authenticate": wanted})
+        else:
+            tools = [{"name": "echo", "inputSchema": {"type": "object"}}]
+            result = {"supportedVersions": ["2026-07-28"], "content": [], "tools": tools}
+            self.reply(200, {"jsonrpc": "2.0", "id": message["id"], "result": result})
+
+    def reply(self, status: int, body: dict, headers: dict | None = None) -> None:
+        data = json.dumps(body).encode()
+        self.send_response(status)
+        for name, value in {"Content-Type": "application/json", **(headers or {})}.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def guarded() -> Iterator[Guarded]:
+    """Serve both."""
+    with Guarded() as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def users(guarded):
+    """Make clients that share one identity."""
+    made: list = []
+
+    def make(identity: Identity = ME, count: int = 1, **options) -> tuple[OAuth, list[McpClient]]:
+        oauth = OAuth(guarded.url, identity, **options)
+        endpoint = Endpoint.of(guarded.url, timeout_s=5)
+        clients = [McpClient(endpoint, credentials=oauth) for _ in range(count)]
+        made.extend([oauth, *clients])
+        return oauth, clients
+
+    yield make
+    for one in made:
+        one.close()
+
+
+def test_client_credentials_get_a_token_and_keep_it(guarded, users) -> None:
+    """One token for the session and all calls; the secret goes to the token endpoint alone."""
+    _, (client,) = users()
+    assert client.negotiate() == "2026-07-28"
+    assert [client.call(Call(ECHO, {})).outcome for _ in range(3)] == ["ok"] * 3
+    assert guarded.forms == [
+        {"grant_type": "client_credentials", "resource": guarded.url, "scope": "read"}
+    ]
+    assert guarded.logins[0].startswith("Basic ")
+
+
+def test_a_code_is_read_off_the_redirect(guarded, users) -> None:
+    """Without credentials the client registers itself, and proves by PKCE that the code is its."""
+    _, (client,) = users(Identity(grant="authorization_code", scopes=("read",)))
+    client.negotiate()
+    (form,) = guarded.forms
+    assert (form["grant_type"], form["code"]) == ("authorization_code", "c0de")
+    assert (form["client_id"], len(form["code_verifier"])) == ("registered", 128)
+
+
+def test_users_at_once_get_one_token(guarded, users) -> None:
+    """Twenty users that find their token gone wait for one renewal, and all calls succeed."""
+    _, clients = users(count=20)
+    for client in clients:
+        client.negotiate()
+    guarded.valid.clear()
+    guarded.asked.clear()
+    outcomes: list[str] = []
+    threads = [
+        threading.Thread(target=lambda it=it: outcomes.append(it.call(Call(ECHO, {})).outcome))
+        for it in clients
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+    assert outcomes == ["ok"] * 20
+    assert guarded.asked["/token"] == 1
+
+
+def test_an_expired_token_is_renewed_before_it_is_used(guarded, users) -> None:
+    """Nobody is sent away for a token whose time is known to be over."""
+    now = [0.0]
+    guarded.lifetime_s = 60
+    oauth, (client,) = users(clock=lambda: now[0])
+    client.negotiate()
+    context = oauth._provider.context
+    context.token_expiry_time = 60.0
+    guarded.asked.clear()
+    now[0] = 61.0
+    assert client.call(Call(ECHO, {})).outcome == "ok"
+    assert oauth.token == "token-2"
+    assert guarded.asked["/mcp"] == 1
+
+
+def test_a_refresh_token_is_used_first(guarded, users) -> None:
+    """A token that is refused is refreshed where that is possible."""
+    guarded.refreshes = True
+    oauth, (client,) = users(Identity(grant="authorization_code", scopes=("read",)))
+    client.negotiate()
+    guarded.valid.clear()
+    assert client.call(Call(ECHO, {})).outcome == "ok"
+    assert oauth.token == "token-2"
+    assert guarded.forms[1]["grant_type"] == "refresh_token"
+    assert guarded.asked["/authorize"] == 1
+
+
+def test_more_scope_is_asked_for_once(guarded, users) -> None:
+    """403 with insufficient_scope leads to a token that has it, and what was granted before."""
+    oauth, (client,) = users()
+    client.negotiate()
+    guarded.scope = "write"
+    assert client.call(Call(ECHO, {})).outcome == "ok"
+    assert set(guarded.forms[-1]["scope"].split()) == {"read", "write"}
+    guarded.scopes[oauth.token] = ""
+    for _ in range(2):
+        reply = client.call(Call(ECHO, {}))
+        assert reply.outcome == "http_error"
+        assert "not enough" in reply.detail
+    assert len(guarded.forms) == 2
+
+
+@pytest.mark.parametrize(
+    ("identity", "switch", "said"),
+    [
+        (ME, "issues", "invalid_client"),
+        (Identity(grant="authorization_code"), "redirects", "does not redirect by itself"),
+        (Identity("me", "secret", issuer="http://127.0.0.1:1"), None, "issuer"),
+    ],
+    ids=["refused", "a page for people", "another issuer"],
+)
+def test_no_token_is_told_in_a_sentence(guarded, users, caplog, identity, switch, said) -> None:
+    """Opening a session fails with what the authorization server said; nothing is logged."""
+    if switch is not None:
+        setattr(guarded, switch, False)
+    _, (client,) = users(identity)
+    with pytest.raises(NegotiationError, match=said):
+        client.negotiate()
+    assert caplog.text == ""
+
+
+def test_an_authorization_server_that_is_gone_is_told(guarded, users) -> None:
+    """A call whose token cannot be renewed ends as a failed call, not as an exception."""
+    _, (client,) = users()
+    client.negotiate()
+    guarded.valid.clear()
+    guarded.issues = False
+    reply = client.call(Call(ECHO, {}))
+    assert reply.outcome == "http_error"
+    assert "no access token" in reply.detail
+
+
+SCENARIO = """
+name: guarded
+title: A server behind OAuth
+env: [MY_SECRET]
+arms:
+  mcp:
+    mcp: "{url}"
+    auth:
+      oauth: {{client_id: me, client_secret: "${{env:MY_SECRET}}", scopes: [read]}}
+journeys: {{echo: {{steps: [{{call: echo}}]}}}}
+load: {{users: 4}}
+"""
+
+
+@pytest.mark.e2e
+def test_a_run_gets_its_token_by_itself(
+    guarded, run_cli, environment, quick, report, tmp_path
+) -> None:
+    """All users share one token, which is renewed when it expires; no secret is reported."""
+    guarded.lifetime_s = 1
+    path = tmp_path / "guarded.yaml"
+    path.write_text(SCENARIO.format(url=guarded.url))
+    out = tmp_path / "out"
+    env = {**environment, "MY_SECRET": "s3cret/+"}
+    ended = run_cli("run", path, "--out", out, *quick, env=env)
+    assert ended.code in (0, 90), ended.output
+    arm = report(out)["arms"]["mcp"]
+    assert arm["classes"]["ok"] == arm["calls"] > 0
+    # One for each second, give or take those that the machine was busy.
+    assert 2 <= guarded.asked["/token"] <= 20
+    written = "".join(file.read_text("utf-8", "replace") for file in out.iterdir())
+    assert "s3cret" not in written
+    assert "token-1" not in written
+
+
+@pytest.mark.e2e
+def test_a_run_without_a_token_is_refused_in_a_sentence(
+    guarded, run_cli, environment, tmp_path
+) -> None:
+    """What the authorization server said is shown, without a traceback."""
+    guarded.issues = False
+    path = tmp_path / "guarded.yaml"
+    path.write_text(SCENARIO.format(url=guarded.url))
+    env = {**environment, "MY_SECRET": "s3cret/+"}
+    ended = run_cli("run", path, "--out", tmp_path / "out", env=env)
+    assert ended.code == 108
+    assert "invalid_client" in ended.output
+    assert "Traceback" not in ended.output

@@ -1,0 +1,265 @@
+"""What is promised of comparing runs: by simulation, and by real runs of a server that slows."""
+
+import json
+import random
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from runpy import run_path
+
+import pytest
+from click.testing import CliRunner
+
+from locustfiles._cli import main
+from reports.compare import compare_runs, verdict_of
+from reports.history import points
+
+ROOT = Path(__file__).parents[2]
+earlier = run_path(str(ROOT / "tests" / "reports" / "earlier_runs.py"))
+on_a_machine = earlier["on_a_machine"]
+TRIALS = 100
+SCENARIO = """
+name: slowing
+title: A server that slows
+arms: {mcp: {mcp: "http://127.0.0.1:1/mcp"}}
+journeys: {say: {steps: [{call: echo, arguments: {message: hello}}]}}
+load: {users: 4, rounds: 6, round: 400ms, warmup: 200ms}
+limits: {loop_lag_p99: 10s, generator_cpu: 100%}
+"""
+
+
+def verdicts(base_runs, arms, slower=1.0):
+    """Count the verdicts on runs of a machine whose state differs by 3 % from run to run."""
+    rng = random.Random(base_runs)
+    counts = {"FAIL": 0, "PASS": 0, "INCONCLUSIVE": 0}
+    for _ in range(TRIALS):
+        base = [on_a_machine(rng, arms) for _ in range(base_runs)]
+        new = on_a_machine(rng, arms, slower=slower)
+        counts[verdict_of(compare_runs(base, new, 0.05).regressions)] += 1
+    return {name: count / TRIALS for name, count in counts.items()}
+
+
+@pytest.fixture(autouse=True)
+def no_permutations(request, monkeypatch):
+    """Leave out the p-values where only verdicts are counted: they do not enter into them."""
+    if "simulated" in request.keywords:
+        monkeypatch.setattr("reports.between_runs._label_p", lambda _base, _new: 1.0)
+
+
+SIMULATED = [(n, arms) for n in (1, 3, 5) for arms in (("mcp",), ("control", "mcp"))]
+
+
+@pytest.mark.simulated
+@pytest.mark.parametrize(("base_runs", "arms"), SIMULATED)
+def test_promise_15_equal_runs_are_not_called_worse(base_runs, arms):
+    """Over all metrics together, at 3 % between runs and 2 % between rounds, at most 5 % fail."""
+    assert verdicts(base_runs, arms)["FAIL"] <= 0.05
+
+
+@pytest.mark.simulated
+@pytest.mark.parametrize(("base_runs", "arms"), SIMULATED)
+def test_promise_12_a_regression_of_a_fifth_is_found(base_runs, arms):
+    """In at least nine of ten runs, by one base run or several."""
+    assert verdicts(base_runs, arms, slower=1.2)["FAIL"] >= 0.9
+
+
+def test_promise_13_three_rounds_show_no_change_between_runs():
+    """However large it is: INCONCLUSIVE, with the number that is needed."""
+    rng = random.Random(1)
+    short = {n: earlier["run"]({"mcp": earlier["noisy"](rng, n, n=3)}) for n in (1, 5)}
+    found = compare_runs([short[1]], short[5], 0.05).regressions
+    assert verdict_of(found) == "INCONCLUSIVE"
+    assert "at least 4 are needed in each" in found[0].reason
+
+
+@dataclass
+class Place:
+    """A folder with a scenario, in which runs are made of a server and of a slower one."""
+
+    folder: Path
+    servers: dict[str, str]
+    cli: Callable
+
+    def run(self, name, *more, server="fast"):
+        """Make a run in a folder of this name."""
+        target = f"mcp={self.servers[server]}/mcp"
+        return self("run", "slowing.yaml", "--target", target, "--out", name, *more)
+
+    def __call__(self, *argv):
+        """Give a command."""
+        ended = self.cli(*argv, cwd=self.folder)
+        assert "Traceback" not in ended.output
+        return ended
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory, run_cli, start_echo):
+    """Make a base and save it; a second run of the same, one of a slower server, another load."""
+    made = Place(tmp_path_factory.mktemp("runs"), {}, run_cli)
+    for name, delay in (("fast", "20ms"), ("slow", "26ms")):
+        made.servers[name] = start_echo("--delay", delay)
+    (made.folder / "slowing.yaml").write_text(SCENARIO)
+    for name, server, *more in (
+        ("base", "fast"), ("same", "fast"), ("slow", "slow"), ("load", "fast", "-u", "2"),
+    ):  # fmt: skip
+        ended = made.run(name, *more, server=server)
+        assert ended.code == 0, ended.output
+    ended = made("baseline", "save", "base")
+    assert (ended.code, ended.stdout) == (0, "baselines/slowing.json: 1 run\n")
+    return made
+
+
+@pytest.mark.e2e
+def test_promise_15_two_runs_of_the_same_show_no_regression(place):
+    """The comparison of two real runs is no FAIL; a busy machine may leave it open."""
+    ended = place("compare", "base", "same", "--tolerance", "40%")
+    assert ended.code in (0, 90), ended.output
+    assert "not that between runs" in ended.output
+    ended = place("compare", "base", "same", "--tolerance", "40%", "--out", "compared")
+    assert (
+        json.loads((place.folder / "compared" / "compare.json").read_text("utf-8"))["exit_code"]
+        == ended.code
+    )
+    written = {path.name for path in (place.folder / "compared").iterdir()}
+    assert written == {"compare.html", "compare.json", "compare.md"}
+
+
+@pytest.mark.e2e
+def test_promise_15_a_server_that_is_slower_by_a_third_fails(place):
+    """Exit code 99 with the metric, its values and its interval, by `compare` in every order."""
+    ended = place("compare", "base", "same", "slow")
+    assert ended.code == 99, ended.output
+    assert "mcp.p50 is 1." in ended.output
+    assert "the tolerance ends at 1.05x" in ended.output
+    assert place("compare", "slow", "base", "--tolerance", "40%").code in (0, 90)
+
+
+@pytest.mark.e2e
+def test_promise_15_a_run_fails_by_its_baseline_and_rebuilds_so(place, report):
+    """The regression is in every report, the exit code is 99; the journal alone gives the same."""
+    ended = place.run("judged", "--baseline", "baselines/slowing.json", server="slow")
+    assert ended.code == 99, ended.output
+    folder = place.folder / "judged"
+    before = report(folder)
+    assert before["reasons"][0].startswith("Regression: mcp.")
+    assert any(row["verdict"] == "FAIL" for row in before["regressions"])
+    assert "Regression: mcp." in (folder / "report.html").read_text("utf-8")
+    (place.folder / "baselines" / "slowing.json").rename(place.folder / "elsewhere.json")
+    try:
+        assert place("report", "judged").code == 0
+    finally:
+        (place.folder / "elsewhere.json").rename(place.folder / "baselines" / "slowing.json")
+    assert report(folder) == before
+
+
+@pytest.mark.e2e
+def test_promise_17_what_cannot_be_compared_is_refused_before_the_first_request(place, counters):
+    """Another load is 104, named with both values; nothing is sent, and no folder made."""
+    seen = counters(place.servers["fast"])
+    ended = place.run("refused", "--baseline", "baselines/slowing.json", "-u", "2")
+    assert ended.code == 104
+    assert "load.users: 4 in the base, 2 now" in ended.stderr
+    assert counters(place.servers["fast"]) == seen
+    assert not (place.folder / "refused").exists()
+    ended = place("compare", "base", "load")
+    assert ended.code == 104
+    assert "load cannot be compared with base: load.users: 4 in the base, 2 now" in ended.stderr
+
+
+@pytest.mark.e2e
+def test_promise_17_an_arm_of_the_baseline_that_is_gone_never_passes(place, tmp_path):
+    """A renamed entry leaves the run INCONCLUSIVE, and is named."""
+    path = place.folder / "baselines" / "slowing.json"
+    baseline = json.loads(path.read_text("utf-8"))
+    [run] = baseline["runs"]
+    run["arms"]["renamed"] = run["arms"]["mcp"]
+    (tmp_path / "b.json").write_text(json.dumps(baseline))
+    ended = place("compare", tmp_path / "b.json", "same", "--tolerance", "100%")
+    assert ended.code == 90
+    assert "The arm renamed of the base is not in this run." in ended.output
+
+
+@pytest.mark.e2e
+def test_promise_17_an_older_journal_is_refused_with_what_to_do(place):
+    """A run that does not say what it did cannot be compared."""
+    shutil.copytree(place.folder / "base", place.folder / "old")
+    path = place.folder / "old" / "journal.jsonl"
+    first, rest = path.read_text("utf-8").split("\n", 1)
+    record = json.loads(first)
+    del record["workload"]
+    path.write_text(json.dumps(record) + "\n" + rest)
+    ended = place("compare", "old", "same")
+    assert ended.code == 104
+    assert "the base does not say what it did" in ended.stderr
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize(
+    ("argv", "said"),
+    [
+        (("compare", "base", "none"), "There is no journal.jsonl in none"),
+        (("compare", "none.json", "same"), "none.json: cannot be read"),
+        (("compare", "base", "same", "--tolerance", "5"), "write it like 90%"),
+        (("compare", "base", "same", "--tolerance", "0%"), "write more than 0%"),
+        (("compare", "base", "same", "--out", "slowing.yaml"), "--out slowing.yaml: cannot be"),
+        (("compare", "base"), "Missing argument 'NEW...'"),
+        (("baseline", "save", "base", "load"), "load cannot be compared with base: load.users"),
+        (("baseline", "save", "base", "base"), "named twice"),
+        (("baseline", "show", "slowing.yaml"), "is no baseline"),
+        (("trend", "unknown"), "The history knows no sound run of unknown"),
+        (("trend", "--metric", "p95"), "write ARM.METRIC, such as mcp.p95"),
+        (("trend", "--store", "nowhere"), "is no URL of a store"),
+    ],
+)
+def test_a_mistake_is_told_in_words(place, argv, said, monkeypatch):
+    """104 and one message."""
+    monkeypatch.chdir(place.folder)
+    ended = CliRunner().invoke(main, argv)
+    assert ended.exit_code == 104, ended.output
+    assert said in " ".join(ended.output.split())
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize(
+    ("argv", "said"),
+    [
+        (("--store", "nowhere"), "is no URL of a store"),
+        (("--baseline", "none"), "--baseline none: cannot be read"),
+        (
+            ("--baseline", "baselines/slowing.json", "--tolerance", "much"),
+            "--tolerance: 'much' is not a percentage",
+        ),
+    ],
+)
+def test_a_mistake_is_told_before_a_run(place, argv, said):
+    """104, one message, nothing sent."""
+    ended = place("run", "slowing.yaml", *argv)
+    assert ended.code == 104, ended.output
+    assert said in ended.output
+
+
+@pytest.mark.e2e
+def test_every_finished_run_is_in_the_history_and_the_trend_shows_it(place):
+    """With its verdict, and only what can be compared in one line."""
+    store = f"sqlite:///{place.folder}/reports/out/history.sqlite"
+    found = points(store, "slowing", [("mcp", "p50")])
+    assert len(found) >= 4
+    assert len({point.group for point in found}) == 2
+    ended = place("trend", "slowing", "--metric", "mcp.p50", "--html", "trend.html")
+    assert ended.code == 0, ended.output
+    assert "slowing: mcp.p50 (1 of 2)" in ended.stdout
+    assert "load.users: 4 in the base, 2 now" in ended.output
+    assert "<figure>" in (place.folder / "trend.html").read_text("utf-8")
+
+
+@pytest.mark.e2e
+def test_a_history_that_cannot_be_written_costs_no_run(place):
+    """A warning without the store's password; reports and exit code are as ever."""
+    store = "postgresql://me:canary@127.0.0.1:1/runs"
+    ended = place.run("unstored", "--store", store)
+    assert ended.code == 0, ended.output
+    assert "@127.0.0.1:1/runs cannot be used" in ended.output
+    assert (place.folder / "unstored" / "report.html").is_file()
+    texts = [path.read_text("utf-8") for path in (place.folder / "unstored").glob("*.*")]
+    assert not any("canary" in text for text in [*texts, ended.output])

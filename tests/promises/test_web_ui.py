@@ -1,0 +1,447 @@
+"""Promise 26: the web page obeys only itself, is private unless told, and GET changes nothing."""
+
+import contextlib
+import http.client
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from runpy import run_path
+from types import SimpleNamespace
+from urllib.parse import urlencode
+
+import psutil
+import pytest
+from playwright.sync_api import expect
+
+from locustfiles import _web_guard
+from locustfiles._refusal import Refusal
+
+web = run_path(str(Path(__file__).parents[1] / "web_page.py"))
+opened, chromium, ROOT = web["opened"], web["chromium"], web["ROOT"]
+PASSWORD = "correct-horse-battery"
+LISTS_ITS_ROUTES = """
+import json
+import gevent
+from locust import events
+
+@events.init.add_listener
+def _(web_ui, **_):
+    @gevent.spawn
+    def after_all_other_listeners():
+        rules = [(rule.rule, sorted(rule.methods)) for rule in web_ui.app.url_map.iter_rules()]
+        with open("routes.json", "w") as file:
+            json.dump(rules, file)
+"""
+FOREIGN = {
+    "another name (DNS rebinding)": {"Host": "evil.example:{port}"},
+    "another name without a port": {"Host": "evil.example"},
+    "a name that begins like ours": {"Host": "127.0.0.1.evil.example:{port}"},
+    "another port": {"Host": "127.0.0.1:1"},
+    "no name": {"Host": ""},
+    "another site": {"Sec-Fetch-Site": "cross-site"},
+    "another port of this machine": {"Sec-Fetch-Site": "same-site"},
+    "two claims": {"Sec-Fetch-Site": "same-origin, cross-site"},
+    "an origin elsewhere": {"Origin": "http://evil.example"},
+    "an origin on another port": {"Origin": "http://127.0.0.1:1"},
+    "an origin of another name": {"Origin": "http://localhost:{port}"},
+    "an origin of another scheme": {"Origin": "https://127.0.0.1:{port}"},
+    "an origin that hides": {"Origin": "null"},
+}
+"""Headers of requests that the page did not make; the name 127.0.0.1 is the page's own here."""
+METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS")
+
+
+def ask(page, method, path, headers=(), body=None):
+    """Send one request with just these headers; return its status, headers and text."""
+    connection = http.client.HTTPConnection("127.0.0.1", page.port, timeout=30)
+    with contextlib.closing(connection):
+        given = {"Host": f"127.0.0.1:{page.port}", **dict(headers)}
+        connection.putrequest(method, path, skip_host=True)
+        content = (body or "").encode()
+        for name, value in {**given, "Content-Length": str(len(content))}.items():
+            connection.putheader(name, value.format(port=page.port))
+        connection.endheaders(content)
+        reply = connection.getresponse()
+        return reply.status, reply.headers, reply.read().decode()
+
+
+def routes(page):
+    """Return every route of the page with its methods, parameters filled in."""
+    listed = page.folder / "routes.json"
+    page.until(listed.exists)
+    found = [(rule.partition("<")[0], methods) for rule, methods in json.loads(listed.read_text())]
+    paths = {path for path, _ in found}
+    assert {"/", "/swarm", "/stop", "/stats/reset", "/user", "/mcp-perf/report"} <= paths
+    return [*found, ("/nowhere", ["GET"])]
+
+
+@contextlib.contextmanager
+def listing(folder, *arguments, **environ):
+    """Start a page that lists its routes."""
+    (folder / "lists_its_routes.py").write_text(LISTS_ITS_ROUTES)
+    files = f"{ROOT / 'locustfiles'},{folder / 'lists_its_routes.py'}"
+    with opened(folder, "-f", files, *arguments, **environ) as page:
+        yield page
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory):
+    """Start one page for all tests that leave it as it is."""
+    with listing(tmp_path_factory.mktemp("web")) as page:
+        yield page
+
+
+def is_protected(headers):
+    """Tell whether an answer gives other sites no leave, and carries the page's protection."""
+    allowing = [name for name in headers if name.lower().startswith("access-control-")]
+    return not allowing and all(headers[name] == value for name, value in _web_guard.PROTECTION)
+
+
+@pytest.mark.parametrize("headers", FOREIGN.values(), ids=FOREIGN)
+def test_promise_26_no_route_obeys_another_page(page, headers):
+    """Every route refuses, by every method, what the page did not ask for, and tells nothing."""
+    for path, _ in routes(page):
+        for method in METHODS:
+            status, given, text = ask(page, method, path, headers)
+            assert (status, is_protected(given)) == (403, True), (method, path)
+            assert method == "HEAD" or text.startswith("This "), (method, path)
+            assert "evil" not in text
+
+
+def test_promise_26_a_typed_address_opens_the_page_but_presses_nothing(page):
+    """`Sec-Fetch-Site: none` is the user: good for reading, and for nothing else."""
+    assert ask(page, "GET", "/", {"Sec-Fetch-Site": "none"})[0] == 200
+    for path, _ in routes(page):
+        assert ask(page, "POST", path, {"Sec-Fetch-Site": "none"})[0] == 403
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_promise_26_no_answer_lets_other_sites_read(page, method):
+    """No route has an Access-Control header, whatever it answers: found, missing or wrong."""
+    own = {"Origin": "http://127.0.0.1:{port}", "Sec-Fetch-Site": "same-origin"}
+    for path, _ in routes(page):
+        if method != "POST":
+            status, given, _ = ask(page, method, path, own)
+            assert status != 403
+            assert is_protected(given), path
+    assert is_protected(ask(page, "POST", "/stats/reset", own)[1])
+
+
+def test_promise_26_get_changes_nothing(tmp_path):
+    """GET of any route neither starts, stops nor resets; what would do so answers 405."""
+    with listing(tmp_path) as page:
+
+        def get_all():
+            return {path: ask(page, "GET", path)[0] for path, _ in routes(page)}
+
+        def counted():
+            return ask(page, "GET", "/stats/requests/csv")[2].splitlines()[-1].split(",")[2]
+
+        get_all()
+        assert (page.state(), page.runs()) == ("ready", [])
+        assert page.start("endless")["success"] is True
+        page.until(lambda: page.state() == "running" and counted() != "0")
+        get_all()
+        page.until(lambda: page.state() == "running")
+        assert psutil.Process(page.process.pid).children()
+        page.post("/stop")
+        page.until(lambda: page.state() == "stopped")
+        before, runs = counted(), page.runs()
+        assert int(before) > 0
+        answers = get_all()
+        assert (page.state(), counted(), page.runs()) == ("stopped", before, runs)
+        only_post = {path for path, methods in routes(page) if "GET" not in methods} - {"/login"}
+        assert {path for path, status in answers.items() if status == 405} == only_post
+        assert only_post == {"/swarm", "/stop", "/stats/reset", "/user"}
+
+
+def test_promise_26_a_client_without_a_browser_needs_no_headers(page):
+    """Scripts send neither Origin nor Sec-Fetch-Site; they may press what the page presses."""
+    status, _, text = ask(page, "POST", "/stop")
+    assert (status, json.loads(text)["success"]) == (200, True)
+
+
+def test_promise_26_the_page_is_for_this_machine_unless_told(page):
+    """It listens on loopback, and on nothing else."""
+    listening = [
+        connection.laddr.ip
+        for connection in psutil.Process(page.process.pid).net_connections("inet")
+        if connection.status == psutil.CONN_LISTEN
+    ]
+    assert listening == ["127.0.0.1"]
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "", "*", "192.0.2.1"])
+def test_promise_26_a_public_page_without_a_login_is_refused(run_cli, tmp_path, host):
+    """Locust ends with 104 before it listens or sends, and says what to do instead."""
+    ended = run_cli(
+        *("-f", ROOT / "locustfiles", "--web-port", web["free_port"](), "--web-host", host),
+        *("--scenario", "echo", "--autostart", "--autoquit", "0"),
+        name="locust",
+        cwd=tmp_path,
+    )
+    assert ended.code == 104
+    for said in ("without a login", "ssh -L", "--web-login", "MCP_PERF_WEB_PASSWORD", "--headless"):
+        assert said in ended.output
+    assert "Traceback" not in ended.output
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [({}, "is not set"), ({"MCP_PERF_WEB_PASSWORD": "short"}, "has only 5 characters")],
+)
+def test_promise_26_a_login_without_a_good_password_is_refused(
+    run_cli, environment, tmp_path, given, said
+):
+    """A page that nobody, or anybody, could log in to does not start."""
+    ended = run_cli(
+        *("-f", ROOT / "locustfiles", "--web-port", web["free_port"](), "--web-login"),
+        name="locust",
+        cwd=tmp_path,
+        env={**environment, **given},
+    )
+    assert ended.code == 104
+    assert f"MCP_PERF_WEB_PASSWORD {said}" in ended.output
+    assert "Traceback" not in ended.output
+
+
+def options(**changed):
+    """Return Locust's options about its page."""
+    usual = {"web_host": "127.0.0.1", "web_port": 8089, "web_login": False, "tls_cert": ""}
+    return SimpleNamespace(**{**usual, "tls_key": "", "web_host_display_name": None, **changed})
+
+
+def obeyed(served, host, origin=None, scheme="http"):
+    """Tell whether a POST with this Host and Origin is obeyed."""
+    environ = {"REQUEST_METHOD": "POST", "HTTP_HOST": host, "wsgi.url_scheme": scheme}
+    return _web_guard.refusal(environ | ({"HTTP_ORIGIN": origin} if origin else {}), served) is None
+
+
+@pytest.mark.parametrize(
+    ("host", "loopback"),
+    [
+        *(("127.0.0.1", True), ("127.0.0.2", True), ("::1", True), ("localhost", True)),
+        *(("LOCALHOST", True), ("0.0.0.0", False), ("::", False), ("*", False), ("", False)),
+        *(("192.0.2.1", False), ("2001:db8::1", False), ("perf", False), ("localhost.x", False)),
+    ],
+)
+def test_promise_26_only_loopback_needs_no_login(host, loopback):
+    """Any address or name that is not surely this machine's own is public."""
+    if loopback:
+        _web_guard.served_by(options(web_host=host))
+    else:
+        with pytest.raises(Refusal) as refused:
+            _web_guard.served_by(options(web_host=host))
+        assert refused.value.exit_code == 104
+        _web_guard.served_by(options(web_host=host, web_login=True))
+
+
+def test_promise_26_a_page_on_all_addresses_is_reached_by_address_not_by_name():
+    """An address cannot be rebound; a name can, unless the user gave it."""
+    served = _web_guard.served_by(options(web_host="0.0.0.0", web_login=True))
+    for own in ("192.0.2.7:8089", "[2001:db8::1]:8089", "localhost:8089"):
+        assert obeyed(served, own, f"http://{own}"), own
+    for other in ("perf:8089", "192.0.2.7:80", "192.0.2.7", "evil.example:8089", ":8089"):
+        assert not obeyed(served, other), other
+    assert not obeyed(_web_guard.served_by(options()), "192.0.2.7:8089")
+
+
+@pytest.mark.parametrize(
+    ("named", "host"),
+    [
+        ("https://perf.example.org", "perf.example.org"),
+        ("https://Perf.Example.org:443/locust", "perf.example.org"),
+        ("http://perf.example.org:9000", "perf.example.org:9000"),
+        ("http://[2001:db8::1]:9000/", "[2001:db8::1]:9000"),
+    ],
+)
+def test_promise_26_behind_a_proxy_the_user_names_the_address(named, host):
+    """It is obeyed whether or not the proxy passes Host on, and nobody else is."""
+    served = _web_guard.served_by(options(web_host_display_name=named))
+    origin = f"{named.partition('://')[0]}://{host}"
+    assert obeyed(served, host, origin)
+    assert obeyed(served, "127.0.0.1:8089", origin)
+    assert not obeyed(served, host, "https://evil.example")
+    assert not obeyed(served, "evil.example", origin)
+    assert served.https_only == named.startswith("https:")
+
+
+@pytest.mark.parametrize(
+    "named", ["perf.example.org", "ftp://x", "https://", "https://a@b", "http://x:y"]
+)
+def test_promise_26_a_public_address_that_is_none_is_refused(named):
+    """The message says what to write."""
+    with pytest.raises(Refusal, match=r"write https://perf\.example\.org") as refused:
+        _web_guard.served_by(options(web_host_display_name=named))
+    assert refused.value.exit_code == 104
+
+
+def test_promise_26_https_and_usual_ports_are_known():
+    """With a certificate the page's origin is https; browsers leave the usual port out."""
+    served = _web_guard.served_by(options(web_port=443, tls_cert="c.pem", tls_key="k.pem"))
+    assert served.https_only
+    assert obeyed(served, "localhost", "https://localhost", "https")
+    assert not obeyed(served, "localhost", "http://localhost", "https")
+    assert obeyed(_web_guard.served_by(options(web_port=80)), "localhost", "http://localhost")
+    assert not obeyed(_web_guard.served_by(options()), "localhost")
+
+
+def test_promise_26_the_page_itself_works_in_a_browser(tmp_path):
+    """Start, Stop and Reset do what they say, and the browser blocks nothing of the page."""
+    with opened(tmp_path) as page, chromium() as browser:
+        window = browser.new_page(viewport={"width": 1280, "height": 900})
+        complaints = []
+        window.on("console", lambda said: said.type == "error" and complaints.append(said.text))
+        window.goto(page.url)
+        window.get_by_text("Custom parameters").click()
+        window.get_by_label("Scenario").select_option("endless")
+        with page.expecting_a_run():
+            window.get_by_role("button", name="Start").click()
+            expect(window.get_by_role("row").filter(has_text="/echo").first).to_be_visible()
+            window.get_by_role("tab", name="Charts").click()
+            window.get_by_role("button", name="Stop").click()
+        expect(window.get_by_role("button", name="New")).to_be_visible(timeout=20_000)
+        with window.expect_response("**/stats/reset") as reset:
+            window.get_by_role("button", name="Reset").click()
+        assert (reset.value.status, reset.value.request.method) == (200, "POST")
+        assert ask(page, "GET", "/stats/requests/csv")[2].splitlines()[-1].split(",")[2] == "0"
+        window.goto(f"{page.url}/mcp-perf/report")
+        expect(window.get_by_role("heading").first).to_be_visible()
+        window.goto(f"{page.url}/stats/report")
+        expect(window.get_by_text("Request Statistics")).to_be_visible()
+        assert complaints == []
+
+
+@contextlib.contextmanager
+def attacker():
+    """Serve an empty page of somebody else's; yield its port."""
+
+    class Empty(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html")
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Empty) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield server.server_port
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+TRY = """async ([url, method, body, mode]) => {
+    const headers = {"Content-Type": "application/x-www-form-urlencoded"};
+    try {
+        const reply = await fetch(url, {method, mode, headers, credentials: "include",
+                                        body: method === "POST" ? body : undefined});
+        return `${reply.type} ${reply.status} ${await reply.text()}`;
+    } catch (error) { return "blocked"; }
+}"""
+FRAME = """async url => {
+    const frame = document.createElement("iframe");
+    frame.src = url;
+    document.body.append(frame);
+    await new Promise(loaded => { frame.onload = loaded; });
+}"""
+FORM = "user_count=3&spawn_rate=3&scenario=endless"
+PRESSES = ("/swarm", "/stop", "/stats/reset", "/user")
+
+
+@pytest.mark.parametrize("there", ["127.0.0.1", "localhost"])
+@pytest.mark.parametrize("here", ["127.0.0.1", "localhost"])
+def test_promise_26_a_page_on_another_port_reaches_nothing(page, there, here):
+    """In a real browser another origin of this machine can neither read, frame nor press."""
+    before, url = len(page.runs()), f"http://{here}:{page.port}"
+    with attacker() as port, chromium() as browser:
+        window = browser.new_page()
+        answers = []
+        window.on("response", lambda reply: reply.url.startswith(url) and answers.append(reply))
+        window.goto(f"http://{there}:{port}")
+        for mode in ("cors", "no-cors"):
+            for path in ("/", "/stats/requests", "/logs"):
+                assert window.evaluate(TRY, [url + path, "GET", None, mode]) == "blocked"
+            for path in PRESSES:
+                assert window.evaluate(TRY, [url + path, "POST", FORM, mode]) == "blocked"
+        window.evaluate(FRAME, url)
+        assert "templateArgs" not in "".join(frame.content() for frame in window.frames)
+        window.set_content(f"<form method=post action='{url}/swarm'><button>Win</button></form>")
+        with window.expect_navigation():
+            window.get_by_role("button").click()
+        expect(window.get_by_text("made by another site")).to_be_visible()
+        frame, form = answers  # of what it blocks itself the browser tells nothing
+        assert (frame.status, form.status) == (403, 403)
+    assert page.state() in ("ready", "stopped")
+    assert len(page.runs()) == before
+
+
+def test_promise_26_a_rebound_name_reaches_nothing(page):
+    """A name that somebody points at this machine opens no page, and presses nothing."""
+    rebound = ("--no-proxy-server", "--host-resolver-rules=MAP evil.example 127.0.0.1")
+    url, before = f"http://evil.example:{page.port}", len(page.runs())
+    with chromium(*rebound) as browser:
+        window = browser.new_page()
+        assert window.goto(url).status == 403
+        for path in PRESSES:
+            told = window.evaluate(TRY, [url + path, "POST", FORM, "cors"])
+            assert told.startswith("basic 403 This page is not served under this name"), path
+    assert page.state() in ("ready", "stopped")
+    assert len(page.runs()) == before
+
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory):
+    """Start one page with a login."""
+    folder = tmp_path_factory.mktemp("login")
+    with listing(folder, "--web-login", MCP_PERF_WEB_PASSWORD=PASSWORD) as page:
+        yield page
+
+
+def test_promise_26_without_the_password_no_route_tells_or_does_anything(guarded):
+    """Only the login and its assets answer; everything else leads to the login."""
+    for path, methods in routes(guarded):
+        for method in {"GET", "POST"} & set(methods):
+            status, given, _ = ask(guarded, method, path, body=FORM)
+            if path in ("/login", "/assets/", "/static/", "/nowhere"):
+                continue
+            assert status == 302, (method, path)
+            assert given["Location"].startswith("/login"), path
+    assert guarded.runs() == []
+
+
+@pytest.mark.parametrize("wrong", ["", "wrong", PASSWORD[:-1], PASSWORD + "x", "päss", "\udc80"])
+def test_promise_26_a_wrong_password_does_not_open_the_page(guarded, wrong):
+    """The form says so; the session that it leaves is worth nothing."""
+    form = urlencode({"password": wrong}, errors="surrogatepass")
+    kind = {"Content-Type": "application/x-www-form-urlencoded"}
+    status, given, _ = ask(guarded, "POST", "/login", kind, form)
+    assert (status, given["Location"]) == (302, "/login")
+    cookie = {"Cookie": given["Set-Cookie"].partition(";")[0]}
+    status, _, text = ask(guarded, "GET", "/login", cookie)
+    assert "This is not the password." in text
+    assert ask(guarded, "GET", "/", cookie)[0] == 302
+
+
+def test_promise_26_a_user_logs_in_and_runs_in_a_browser(guarded):
+    """The password opens the page, its buttons work, and no script can read the session."""
+    with chromium() as browser:
+        window = browser.new_page()
+        window.goto(guarded.url)
+        for given in ("not the password", PASSWORD):
+            window.locator("input[name=password]").fill(given)
+            window.get_by_role("button", name="Log in").click()
+            if given != PASSWORD:
+                expect(window.get_by_text("This is not the password.")).to_be_visible()
+        window.get_by_role("button", name="Start").click()
+        guarded.until(lambda: [run for run in guarded.runs() if (run / "report.html").exists()])
+        expect(window.get_by_role("button", name="New")).to_be_visible(timeout=20_000)
+        (cookie,) = window.context.cookies()
+        assert (cookie["httpOnly"], cookie["sameSite"]) == (True, "Strict")
+        assert cookie["expires"] == -1

@@ -1,0 +1,150 @@
+"""Baselines: what is kept of a run, and what a file that is none is told."""
+
+import json
+from pathlib import Path
+from runpy import run_path
+
+import pytest
+
+from reports.baseline import SCHEMA, BaselineError, of_report, read, write
+from reports.build import build
+from reports.journal import Baseline, Note
+from reports.metrics import COMPARED
+from reports.run_numbers import RunNumbers
+
+HERE = Path(__file__)
+earlier = run_path(str(HERE.with_name("earlier_runs.py")))
+virtual = run_path(str(HERE.with_name("virtual_run.py")))
+journal, noisy, started = (virtual[name] for name in ("journal", "noisy", "started"))
+IDENTITY = {
+    "workload": {"control": "c", "mcp": "m"},
+    "load": {"model": "closed", "users": 1, "rounds": 6, "order": ["mcp"], "think_s": [1.0, 1.0]},
+    "environment": {"python": "3.11", "cpu": "fast", "cores": 2, "os": "Linux", "simulated": []},
+}
+
+
+def finished(ms=10.0, seed=1, extra=(), rounds=8, **changes):
+    """Give the report of a run with a control; mcp takes so long."""
+    arms = {"control": noisy(5.0, rounds, seed=seed), "mcp": noisy(ms, rounds, seed=seed + 100)}
+    return build(journal(arms, extra=extra, **IDENTITY | changes))
+
+
+def numbers(*args, **kwargs) -> RunNumbers:
+    """Give the numbers of such a run."""
+    return of_report(finished(*args, **kwargs))
+
+
+def test_of_a_report_all_is_kept_that_a_comparison_needs():
+    """Values, rounds without the warm-up, counts and steps of each arm."""
+    report = finished()
+    arm = of_report(report).arms["mcp"]
+    assert set(arm.values) == set(arm.rounds) == set(COMPARED)
+    assert arm.values["p95"] == report.arms["mcp"].latency_ms.p95
+    assert arm.values["journey_p50"] == report.arms["mcp"].journey_ms.p50
+    assert arm.rounds["throughput"] == [r.throughput_per_s for r in report.arms["mcp"].rounds]
+    assert (arm.calls, arm.ended, arm.failed, arm.journeys) == (800, 800, 0, 800)
+    assert arm.steps == ["tools/call echo"]
+
+
+def test_the_number_of_rounds_and_their_order_are_no_part_of_the_load():
+    """More rounds are more evidence under the same load."""
+    identity = numbers().identity
+    assert identity.load == {"model": "closed", "users": 1, "think_s": [1.0, 1.0]}
+    assert identity.machine == {"cpu": "fast", "cores": 2, "os": "Linux"}
+    assert identity.workload == IDENTITY["workload"]
+    assert identity.versions["protocol of mcp"] == "x"
+
+
+@pytest.mark.parametrize("shape", ["ramp", "step", "spike", "stages"])
+def test_the_number_of_rounds_is_part_of_a_load_that_changes(shape):
+    """There it says which levels there are."""
+    load = IDENTITY["load"] | {"shape": shape}
+    assert numbers(load=load).identity.load["rounds"] == 6
+
+
+def test_a_baseline_is_read_as_it_was_written(tmp_path):
+    """Nothing is lost in the file, whose folder is made; its schema is named first."""
+    path = tmp_path / "new" / "echo.json"
+    runs = [numbers(seed=seed) for seed in range(3)]
+    write(runs, path)
+    assert read(path) == runs
+    assert next(iter(json.loads(path.read_text()).items())) == ("schema", SCHEMA)
+    assert list(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (None, "cannot be read (No such file or directory); mcp-perf baseline save RUN writes one"),
+        ("not JSON", "is no baseline"),
+        ("{}", "is no baseline"),
+        (b"\xff\xfe", "is no baseline"),
+        ('{"schema": "mcp-perf/baseline/9", "runs": []}', "has the schema 'mcp-perf/baseline/9'"),
+        ('{"schema": "mcp-perf/baseline/1", "runs": []}', "holds no arm of a run"),
+        ('{"schema": "mcp-perf/baseline/1", "runs": [{"run_id": 1}]}', "is no baseline"),
+    ],
+)
+def test_what_is_no_baseline_is_refused_in_words(content, said, tmp_path):
+    """The file is named, and what to do."""
+    path = tmp_path / "b.json"
+    if content is not None:
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(BaselineError) as refused:
+        read(path)
+    assert str(refused.value).startswith(f"{path}: ")
+    assert said in str(refused.value)
+
+
+def test_a_run_without_an_arm_is_no_baseline(tmp_path):
+    """Against nothing everything would pass."""
+    path = tmp_path / "b.json"
+    write([earlier["run"]({})], path)
+    with pytest.raises(BaselineError, match="holds no arm"):
+        read(path)
+
+
+def against(base, tolerance=0.05):
+    """Give the record of a baseline."""
+    return Baseline(tolerance=tolerance, runs=base)
+
+
+def test_a_report_is_judged_by_the_baseline_in_its_journal():
+    """The regressions stand in the document, and decide verdict and exit code."""
+    same = finished(seed=2, extra=[against([numbers()])])
+    assert (same.verdict, same.exit_code) == ("PASS", 0), same.reasons
+    assert same.reasons == ["No regression against the baseline."]
+    slower = finished(ms=13.0, seed=2, extra=[against([numbers()])])
+    assert (slower.verdict, slower.exit_code) == ("FAIL", 99)
+    assert slower.reasons[0].startswith("Regression: mcp.throughput by control is ")
+    assert {row.arm for row in slower.regressions if row.verdict == "FAIL"} == {"mcp"}
+    assert any(note.startswith("Compared with echo-2026") for note in slower.notes)
+
+
+def test_a_gate_that_held_does_not_hide_a_regression():
+    """Both are said; without a regression, that the gate held and nothing regressed."""
+    gates = {"gates": ["mcp.p95 < 1s"]}
+    assert finished(ms=13.0, extra=[against([numbers()])], **gates).verdict == "FAIL"
+    [reason] = finished(seed=2, extra=[against([numbers()])], **gates).reasons
+    assert reason == "The gate held. No regression against the baseline."
+
+
+def test_what_the_baseline_leaves_open_is_inconclusive():
+    """Three rounds cannot show a change between runs."""
+    report = finished(rounds=3, extra=[against([numbers()])])
+    assert (report.verdict, report.exit_code) == ("INCONCLUSIVE", 90)
+    assert report.reasons[0].startswith("Baseline: ")
+
+
+def test_a_run_that_was_cut_off_is_not_compared():
+    """It says so, and is INCONCLUSIVE as ever."""
+    report = finished(ms=13.0, extra=[against([numbers()])], end="signal")
+    assert report.regressions == []
+    assert report.verdict == "INCONCLUSIVE"
+    assert "Not compared with the baseline: the run was cut off." in report.notes
+
+
+def test_an_invalid_run_stays_invalid():
+    """No comparison saves a measurement that is broken."""
+    lost = Note(at_s=1.0, code="worker_lost", text="worker w1 was lost", node="w1")
+    report = finished(extra=[against([numbers()]), lost])
+    assert (report.verdict, report.exit_code) == ("INVALID", 92)

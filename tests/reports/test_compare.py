@@ -1,0 +1,287 @@
+"""A run against earlier ones: FAIL is shown, PASS is shown, and the rest is said to be open."""
+
+import random
+from pathlib import Path
+from runpy import run_path
+
+import pytest
+
+from reports.compare import compare_runs, verdict_of
+from reports.metrics import COMPARED
+
+earlier = run_path(str(Path(__file__).with_name("earlier_runs.py")))
+identity, noisy, rounds, run = (earlier[name] for name in ("identity", "noisy", "rounds", "run"))
+TOLERANCE = 0.05
+
+
+def row(metric, base, new, arm="mcp", tolerance=TOLERANCE):
+    """Give one row of a comparison of runs; `base` and `new` are arms by name."""
+    bases = base if isinstance(base, list) else [base]
+    found = compare_runs([run(arms) for arms in bases], run(new), tolerance).regressions
+    return next(one for one in found if (one.arm, one.metric) == (arm, metric))
+
+
+def alone(slowness=1.0, seed=1, **changes):
+    """Give the arms of a run with only one."""
+    return {"mcp": noisy(random.Random(seed), slowness, 0.005, **changes)}
+
+
+@pytest.mark.parametrize("metric", [metric for metric in COMPARED if metric != "error_rate"])
+def test_every_metric_that_is_worse_fails_whatever_its_direction(metric):
+    """Rates fail by falling and times by rising; the other way round is fine."""
+    slower = row(metric, alone(), alone(1.2, seed=2))
+    assert slower.verdict == "FAIL"
+    assert f"mcp.{metric} is" in slower.reason
+    assert "the tolerance ends at" in slower.reason
+    assert row(metric, alone(1.2), alone(seed=2)).verdict == "PASS"
+    assert row(metric, alone(), alone(seed=2)).verdict == "PASS"
+
+
+def test_the_ratio_is_new_by_base_with_its_interval():
+    """A fifth slower is 1.2 times the base, and the interval encloses it."""
+    found = row("p95", alone(), alone(1.2, seed=2))
+    assert found.ratio == pytest.approx(1.2, rel=0.01)
+    assert found.ci95[0] < 1.2 < found.ci95[1]
+    assert (found.base, found.unit) == (pytest.approx(10, rel=0.01), "ms")
+    assert found.effect_needed < 1.02
+
+
+def test_what_lies_within_the_tolerance_passes_and_what_straddles_it_is_open():
+    """A slowdown of 4 % is judged by a tolerance of 10, 4 and 1 %."""
+    verdicts = [
+        row("p50", alone(), alone(1.04, seed=2), tolerance=tolerance).verdict
+        for tolerance in (0.10, 0.04, 0.01)
+    ]
+    assert verdicts == ["PASS", "INCONCLUSIVE", "FAIL"]
+
+
+def test_an_open_metric_says_how_many_rounds_would_tell():
+    """The interval and the tolerance are named, and what to do."""
+    base, new = {"mcp": noisy(random.Random(1), 1, 0.1)}, {"mcp": noisy(random.Random(2), 1, 0.1)}
+    reason = row("p50", base, new).reason
+    assert "is neither shown nor excluded. About " in reason
+    assert "rounds in each run would tell" in reason
+
+
+def test_beside_a_control_the_machine_cancels():
+    """A machine that is twice as slow slows both arms, and mcp by control is what it was."""
+    before = {"control": rounds([1, 1.02, 0.98, 1.01]), "mcp": rounds([2, 2.03, 1.98, 2.01])}
+    after = {"control": rounds([2, 2.04, 1.96, 2.02]), "mcp": rounds([4, 4.07, 3.97, 4.01])}
+    found = row("p95", before, after)
+    assert (found.versus, found.verdict) == ("control", "PASS")
+    assert found.ratio == pytest.approx(1, abs=0.01)
+    assert row("p95", before, after | {"mcp": rounds([5, 5.1, 4.9, 5])}).verdict == "FAIL"
+
+
+def test_beside_a_control_no_guard_is_needed():
+    """However uneven the machine, what both arms share is no noise of their ratio."""
+    shape = [1, 1.5, 0.8, 1.3, 0.7, 1.1]
+    even = [1, 1.01, 0.99, 1.02, 0.98, 1]
+    before = {
+        "control": rounds(shape),
+        "mcp": rounds([a * b for a, b in zip(shape, even, strict=True)]),
+    }
+    after = {"control": rounds(shape), "mcp": rounds([1.07 * a for a in shape])}
+    assert row("p95", before, after).verdict == "FAIL"
+
+
+def test_the_control_is_shown_not_judged_and_its_change_is_told():
+    """With one base run nobody can tell the control's own change from that of the machine."""
+    rng = random.Random(1)
+    before = run({"control": noisy(rng), "mcp": noisy(rng, 2)})
+    after = run({"control": noisy(rng, 1.5), "mcp": noisy(rng, 3)})
+    outcome = compare_runs([before], after, TOLERANCE)
+    control = [one for one in outcome.regressions if one.arm == "control"]
+    assert {one.verdict for one in control if one.metric != "error_rate"} == {None}
+    assert any("control itself is not what it was" in note for note in outcome.notes)
+    assert not any("itself" in note for note in compare_runs([before], before, 0.05).notes)
+
+
+def test_a_control_that_fell_out_of_many_base_runs_fails():
+    """With three base runs its change can be told from the noise between them."""
+    rng = random.Random(1)
+    base = [{"control": noisy(rng), "mcp": noisy(rng, 2)} for _ in range(3)]
+    new = {"control": noisy(rng, 1.5), "mcp": noisy(rng, 3)}
+    assert row("p50", base, new, arm="control").verdict == "FAIL"
+    assert (
+        row("p50", base, {"control": noisy(rng), "mcp": noisy(rng, 2)}, "control").verdict is None
+    )
+
+
+def test_a_control_without_others_is_an_arm_like_any():
+    """Nobody is measured by it, so it is judged."""
+    assert row("p50", {"control": alone()["mcp"]}, {"control": alone(2)["mcp"]}, "control").verdict
+    only_now = {"control": alone(2)["mcp"], "mcp": alone()["mcp"]}
+    assert row("p50", {"control": alone()["mcp"]}, only_now, "control").verdict == "FAIL"
+
+
+def test_an_uneven_machine_is_not_called_a_slow_target():
+    """Rounds that differ by a half show no change of runs by a half; an even machine does."""
+    shape = [1, 1.5, 0.8, 1.3, 0.7, 1.1]
+    uneven = row("p95", {"mcp": rounds(shape)}, {"mcp": rounds([2 * x for x in shape])})
+    assert uneven.ci95[0] > 1.05
+    assert uneven.verdict == "INCONCLUSIVE"
+    assert "two runs of the same may differ as much" in uneven.reason
+    even = row("p95", alone(), alone(2, seed=2))
+    assert even.verdict == "FAIL"
+
+
+def test_base_runs_that_differ_take_a_change_of_their_size_for_noise():
+    """A run that is 10 % slower fails by one base run, and not by three that differ as much."""
+    base = [alone(slowness) for slowness in (0.9, 1.0, 1.1)]
+    assert row("p50", base[1], alone(1.1, seed=9)).verdict == "FAIL"
+    open_ = row("p50", base, alone(1.1, seed=9))
+    assert open_.verdict == "INCONCLUSIVE"
+    assert "Runs of the base differ too much" in open_.reason
+
+
+@pytest.mark.parametrize(
+    ("base", "new", "verdict"),
+    [
+        ((0, 1000), (0, 1000), "PASS"),  # nothing failed: nothing regressed
+        ((0, 1000), (0, 10), "PASS"),
+        ((0, 1000), (1, 1000), "INCONCLUSIVE"),  # one failure may be chance
+        ((0, 1000), (30, 1000), "FAIL"),
+        ((30, 1000), (0, 1000), "PASS"),
+        ((30, 1000), (31, 1000), "INCONCLUSIVE"),
+        ((3, 100_000), (5, 100_000), "PASS"),  # shown to be less than 0.1 points more
+        ((100, 1000), (200, 1000), "FAIL"),
+    ],
+)
+def test_failures_are_compared_by_their_counts(base, new, verdict):
+    """More failures than chance gives fail; two rates of zero have no ratio, and pass."""
+    shape = [1, 1.01, 0.99, 1.02]
+    before, after = (
+        {"mcp": rounds(shape, failed=failed, ended=ended)} for failed, ended in (base, new)
+    )
+    found = row("error_rate", before, after)
+    assert (found.verdict, found.ratio) == (verdict, None)
+    if verdict in ("FAIL", "INCONCLUSIVE"):
+        assert f"{new[0]} of {new[1]} calls failed, {base[0]} of {base[1]}" in found.reason
+
+
+SHAPE = [1, 1.01, 0.99, 1.02]
+
+
+@pytest.mark.parametrize(
+    ("new", "said"),
+    [
+        ({}, "The arm mcp of the base is not in this run."),
+        ({"mcp": rounds(SHAPE, ended=0)}, "made no call that ended"),
+        ({"mcp": rounds(SHAPE, steps=[])}, "mcp never came to tools/call echo"),
+        ({"mcp": rounds(SHAPE, values={})}, "could not be measured in this run"),
+        ({"mcp": rounds(SHAPE[:3])}, "at least 4 are needed"),
+        ({"mcp": rounds(SHAPE, calls=99)}, "99 calls are too few for p99"),
+        ({"mcp": rounds(SHAPE, journeys=9)}, "9 journeys are too few for journey_p95"),
+        (
+            {"mcp": rounds(SHAPE, rounds={key: [1.0, None, 1.0, 1.0] for key in COMPARED})},
+            "has no value in some rounds",
+        ),
+    ],
+)
+def test_what_is_missing_never_passes(new, said):
+    """An arm, a step, a metric or rounds that the base has leave the run INCONCLUSIVE, named."""
+    found = compare_runs([run({"mcp": rounds(SHAPE)})], run(new), 0.5).regressions
+    assert verdict_of(found) == "INCONCLUSIVE"
+    assert any(said in one.reason for one in found if one.verdict == "INCONCLUSIVE")
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "p95", "throughput"),
+    [
+        ((0, 1000), (1, 1000), "INCONCLUSIVE", "PASS"),
+        ((50, 1000), (50, 1000), "PASS", "PASS"),
+        ((50, 1000), (10, 1000), "PASS", "PASS"),
+        ((0, 0), (10, 1000), "INCONCLUSIVE", "PASS"),
+    ],
+)
+def test_a_target_does_not_look_fast_by_dropping_arrivals(before, now, p95, throughput):
+    """Times of a run that drops more than the base cannot pass; what was done counts as ever."""
+    base, new = (
+        {"mcp": rounds(SHAPE, dropped=dropped, planned=planned)}
+        for dropped, planned in (before, now)
+    )
+    found = row("p95", base, new)
+    assert found.verdict == p95
+    assert row("throughput", base, new).verdict == throughput
+    if p95 == "INCONCLUSIVE":
+        assert f"{now[0]} of 1000 arrivals of mcp were dropped, more than in the" in found.reason
+
+
+def test_the_control_of_a_run_with_other_rounds_has_no_partners():
+    """Rounds that cannot be paired with the control's give no ratio."""
+    both = {"control": rounds(SHAPE), "mcp": rounds(SHAPE)}
+    odd = {"control": rounds(SHAPE[:3]), "mcp": rounds(SHAPE)}
+    found = row("p95", both, odd)
+    assert found.verdict == "INCONCLUSIVE"
+    assert found.reason.startswith("mcp.p95 by control has no value in some rounds (or of control)")
+
+
+def test_what_is_as_bad_as_is_tolerated_is_hardly_told():
+    """No number of rounds decides about a change that is the tolerance itself."""
+    base = {"mcp": rounds([1.0, 1.01, 0.99, 1.02])}
+    found = row("p50", base, {"mcp": rounds([1.05, 1.0605, 1.0395, 1.071])})
+    assert "more rounds will hardly tell" in found.reason
+
+
+def test_rounds_without_noise_show_nothing():
+    """When every round is the same, certainty has no measure."""
+    same = {"mcp": rounds([1.0] * 6)}
+    assert "the same in every round" in row("p50", same, same).reason
+
+
+def test_an_arm_that_completes_nothing_any_more_fails():
+    """A throughput of zero has no logarithm, and is the worst regression there is."""
+    dead = rounds(SHAPE)
+    dead = rounds(SHAPE, values=dead.values | {"throughput": 0.0})
+    found = row("throughput", {"mcp": rounds(SHAPE)}, {"mcp": dead})
+    assert (found.verdict, found.reason) == ("FAIL", "mcp.throughput is zero; it was 99.51/s.")
+
+
+def test_a_base_without_numbers_passes_nothing():
+    """An arm of the base that measured nothing is named."""
+    empty = run({"mcp": rounds(SHAPE, values={}, steps=[])})
+    found = compare_runs([empty], run(alone()), 0.5).regressions
+    assert verdict_of(found) == "INCONCLUSIVE"
+    assert "but no call of it" in found[0].reason
+
+
+def test_nothing_compared_is_nothing_shown():
+    """No row is no PASS."""
+    assert verdict_of([]) == "INCONCLUSIVE"
+
+
+def test_one_regression_decides():
+    """Whatever the other metrics say."""
+    worse = rounds(SHAPE, failed=500)
+    found = compare_runs([run({"mcp": rounds(SHAPE)})], run({"mcp": worse}), 0.5).regressions
+    assert {one.verdict for one in found} == {"FAIL", "PASS"}
+    assert verdict_of(found) == "FAIL"
+
+
+def test_a_new_arm_is_told_of():
+    """What the base lacks is shown, and judged by nobody."""
+    both = alone() | {"fast": rounds(SHAPE)}
+    notes = compare_runs([run(alone())], run(both), 0.05).notes
+    assert "The arm fast is new: the base has nothing to compare it with." in notes
+
+
+def test_the_notes_say_what_an_interval_holds_and_which_versions_differ():
+    """The caveat of one base run goes with the third, and another Python is told of."""
+    caveat = "not that between runs"
+    one = compare_runs([run(alone())], run(alone()), 0.05).notes
+    three = compare_runs([run(alone())] * 3, run(alone()), 0.05).notes
+    assert any(caveat in note for note in one)
+    assert not any(caveat in note for note in three)
+    assert any("how much the 3 runs of the base differ" in note for note in three)
+    other = run(alone(), identity=identity(versions={"python": "3.12.1"}))
+    told = compare_runs([run(alone())], other, 0.05).notes
+    assert "Not the same: versions.python: 3.11.7 in the base, 3.12.1 now." in told
+
+
+def test_all_metrics_of_a_comparison_are_one_family():
+    """The smallest p is multiplied by their number, after Holm."""
+    found = compare_runs([run(alone(n=4))], run(alone(1.2, seed=2, n=4)), 0.05).regressions
+    known = [one.p_value for one in found if one.p_value is not None]
+    assert len(known) == len(COMPARED) - 1
+    assert min(known) == pytest.approx(len(known) * 2 / 70)

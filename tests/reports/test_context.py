@@ -1,0 +1,79 @@
+"""What only MCP has: the size of tools/list in a model's context, first notifications, set-up."""
+
+from pathlib import Path
+from runpy import run_path
+
+import pytest
+from msgspec.structs import replace
+
+from reports.build import build
+from reports.journal import Health, Slice
+
+virtual = run_path(str(Path(__file__).with_name("virtual_run.py")))
+Round, journal, cell = (virtual[name] for name in ("Round", "journal", "cell"))
+ARM = {"target": "http://127.0.0.1/mcp", "protocol": "x", "tools": 3, "tools_list_bytes": 8000}
+
+
+def extra(*cells, turn=0):
+    """Give a slice with further cells."""
+    health = Health(cpu_s=0.0, wall_s=1.0)
+    return Slice(node="w1", turn=turn, at_s=0.5, seconds=1.0, cells=list(cells), health=health)
+
+
+def report(*records, gates=()):
+    """Give the report of three rounds of 100 calls, and more, on a server with three tools."""
+    first, *rest = journal({"mcp": [Round()] * 3}, extra=records, gates=list(gates))
+    return build([replace(first, arms={"mcp": ARM}), *rest])
+
+
+def test_the_list_of_tools_has_a_size_in_tokens():
+    """8000 bytes are about 2000 tokens, and the estimator is named."""
+    context = report().arms["mcp"].context
+    assert (context.tools, context.tools_list_bytes, context.tools_list_tokens) == (3, 8000, 2000)
+    assert context.estimator == "4 bytes of JSON a token"
+
+
+@pytest.mark.parametrize(
+    ("gate", "verdict"),
+    [
+        ("mcp.tools_list_tokens < 10k", "PASS"),
+        ("mcp.tools_list_tokens < 1k", "FAIL"),
+        ("mcp.result_tokens < 10", "PASS"),
+        ("mcp.first_event_p50 < 100ms", "PASS"),
+        ("mcp.first_event_p50 < 1ms", "FAIL"),
+    ],
+)
+def test_they_can_be_gated(gate, verdict):
+    """The costs of MCP are judged like any other number."""
+    events = [cell("mcp", [8.0] * 100, kind="event"), cell("mcp", [3.0] * 100, kind="gap")]
+    bodies = cell("mcp", [10.0] * 100, body_bytes=100 * 20)
+    records = [extra(*events, bodies, turn=number) for number in range(3)]
+    [result] = report(*records, gates=[gate]).gates
+    assert result.verdict == verdict, result.reason
+
+
+def test_a_gate_on_what_never_came_is_open():
+    """No notification, no time to the first one; no list of tools, no tokens."""
+    [first] = report(gates=["mcp.first_event_p95 < 100ms"]).gates
+    assert first.verdict == "INCONCLUSIVE"
+    [second] = build(journal({"mcp": [Round()]}, gates=["mcp.tools_list_tokens < 1k"])).gates
+    assert second.verdict == "INCONCLUSIVE"
+    assert build(journal({"mcp": [Round()]})).arms["mcp"].context.tools_list_tokens is None
+
+
+def test_first_events_and_gaps_have_their_times():
+    """They stand beside the latencies, of the calls that brought notifications."""
+    events = [cell("mcp", [8.0] * 9, kind="event"), cell("mcp", [3.0] * 9, kind="gap")]
+    arm = report(extra(*events)).arms["mcp"]
+    assert arm.first_event_ms.p50 == pytest.approx(8, rel=0.001)
+    assert arm.longest_gap_ms.max == pytest.approx(3)
+    assert arm.calls == 300
+
+
+def test_setting_up_sessions_has_its_own_times():
+    """By request, over the whole run, and in no other number."""
+    opening = cell("mcp", [4.0, 6.0], name="initialize")
+    arm = report(extra(opening, turn=-1)).arms["mcp"]
+    assert arm.setup["initialize"].count == 2
+    assert arm.setup["initialize"].latency_ms.mean == pytest.approx(5)
+    assert (arm.setup_calls, arm.calls) == (2, 300)

@@ -1,0 +1,68 @@
+"""Memory growth: a slope with an interval that keeps its promise, and no claim from too little."""
+
+import random
+
+import pytest
+
+from reports.leaks import FEWEST_ROUNDS, SHORTEST_S, STEP_BYTES, growth
+
+MB = 1e6
+
+
+def an_hour(per_hour: float, noise_mb: float, seed: int, rounds: int = 60):
+    """Give one value a minute of a process of 100 MB that grows, with noise of its own."""
+    rng = random.Random(seed)
+    return [
+        (60.0 * i, 100 * MB * (1 + per_hour * i / 60) + rng.gauss(0, noise_mb * MB))
+        for i in range(rounds)
+    ]
+
+
+def test_the_interval_holds_no_growth_as_often_as_it_says():
+    """Noise and no leak: the 95 % interval covers 0 in 93 to 97 % of the runs."""
+    found = [growth(an_hour(0, 2, seed)).ci95 for seed in range(1500)]
+    covered = sum(low <= 0 <= high for low, high in found) / len(found)
+    assert 0.93 <= covered <= 0.97
+
+
+def test_a_leak_of_ten_percent_an_hour_is_found():
+    """One hour of rounds, 1 % noise: the whole interval lies above 1 %, around 10 %."""
+    for seed in range(50):
+        found = growth(an_hour(0.10, 1, seed))
+        low, high = found.ci95
+        assert 0.01 < low < found.per_hour < high
+        assert found.per_hour == pytest.approx(0.10 / 1.05, abs=0.02)  # of the mean, not the start
+
+
+def test_the_slope_is_that_of_least_squares():
+    """Exact on a line: 1 MB a minute on 103 MB; the interval is what one step of memory hides."""
+    points = [(60.0 * i, (100 + i) * MB) for i in range(7)]
+    found = growth(points)
+    assert found.per_hour == pytest.approx(60 / 103)
+    half = STEP_BYTES / 360 * 3600 / (103 * MB)
+    assert found.ci95 == pytest.approx((60 / 103 - half, 60 / 103 + half))
+    assert (found.rounds, found.span_s, found.why_not) == (7, 360, "")
+
+
+def test_memory_that_did_not_move_in_a_short_run_is_no_proof():
+    """Two minutes without any rise leave room for what an allocator still had in reserve."""
+    low, high = growth([(20.0 * i, 50 * MB) for i in range(7)]).ci95
+    assert low == -high
+    assert high > 0.05
+
+
+@pytest.mark.parametrize(
+    ("rounds", "step_s"), [(0, 60), (1, 60), (FEWEST_ROUNDS - 1, 60), (FEWEST_ROUNDS, 11), (30, 1)]
+)
+def test_too_few_rounds_or_too_short_a_time_claim_nothing(rounds, step_s):
+    """Without six rounds over a minute there is no interval, and what to do is said."""
+    found = growth([(step_s * i, 100 * MB + i) for i in range(rounds)])
+    assert found.ci95 is None
+    assert f"{rounds} rounds" in found.why_not
+    assert "Run longer" in found.why_not
+
+
+def test_the_shortest_run_that_claims_something():
+    """Six rounds over exactly a minute are enough to have an interval."""
+    step_s = SHORTEST_S / (FEWEST_ROUNDS - 1)
+    assert growth([(step_s * i, 100 * MB) for i in range(FEWEST_ROUNDS)]).ci95 is not None

@@ -1,0 +1,104 @@
+"""Trends: runs in lines, which of them stand out, and where they go."""
+
+import random
+from pathlib import Path
+from runpy import run_path
+
+import pytest
+from scipy import stats
+
+from reports.trend import Point, lines
+
+identity = run_path(str(Path(__file__).with_name("earlier_runs.py")))["identity"]
+
+
+def point(value, number=0, **changes):
+    """Give one run's value."""
+    fields = {
+        "run_id": f"r{number}",
+        "started": f"2026-01-{number + 1:02}T00:00:00Z",
+        "scenario": "echo",
+        "verdict": "PASS",
+        "complete": True,
+        "identity": identity(),
+        "arm": "mcp",
+        "metric": "p95",
+        "group": "g",
+        "value": value,
+        "low": 0.9 * value,
+        "high": 1.1 * value,
+    }
+    return Point(**fields | changes)
+
+
+def line(values):
+    """Give the line of these values."""
+    [only] = lines([point(value, number) for number, value in enumerate(values)])
+    return only
+
+
+def test_runs_that_cannot_be_compared_stand_in_lines_of_their_own():
+    """So do other metrics, arms and scenarios."""
+    points = [point(1), point(2, group="h"), point(3, metric="p50"), point(4, arm="a"), point(5)]
+    assert [[mark.point.value for mark in one.marks] for one in lines(points)] == [
+        [1, 5], [2], [3], [4],
+    ]  # fmt: skip
+
+
+def test_each_run_is_held_against_those_before_it():
+    """A jump stands out once, the noise does not; the change is by the run before."""
+    rng = random.Random(1)
+    values = [10 * rng.lognormvariate(0, 0.01) for _ in range(10)]
+    found = line([*values, 12.0]).marks
+    assert [mark.stands_out for mark in found] == [False] * 10 + [True]
+    assert found[0].change is None
+    assert found[-1].change == pytest.approx(12 / values[-1])
+
+
+def test_too_few_runs_let_none_stand_out():
+    """Four runs are no measure."""
+    assert not any(mark.stands_out for mark in line([10, 10.1, 9.9, 10, 20]).marks)
+    assert line([10, 10.1, 9.9, 10, 10.05, 20]).marks[-1].stands_out
+
+
+def test_one_run_in_twenty_stands_out_by_chance():
+    """The prediction interval holds 95 % of the runs of a steady target."""
+    rng = random.Random(3)
+    found = [
+        line([10 * rng.lognormvariate(0, 0.03) for _ in range(12)]).marks[-1].stands_out
+        for _ in range(1000)
+    ]
+    assert 0.03 < sum(found) / len(found) < 0.07
+
+
+def test_the_slope_is_that_of_a_regression_on_logarithms():
+    """Factor and interval are those of scipy's."""
+    rng = random.Random(2)
+    values = [10 * 1.02**i * rng.lognormvariate(0, 0.01) for i in range(12)]
+    import math
+
+    fit = stats.linregress(range(12), [math.log(value) for value in values])
+    half = stats.t.ppf(0.975, 10) * fit.stderr
+    found = line(values)
+    assert found.slope == pytest.approx(math.exp(fit.slope))
+    assert found.slope95 == pytest.approx((math.exp(fit.slope - half), math.exp(fit.slope + half)))
+
+
+@pytest.mark.parametrize("values", [[10, 11, 12, 13], [10, 0, 12, 13, 14]])
+def test_without_runs_or_with_zeros_there_is_no_slope(values):
+    """A zero has no logarithm."""
+    assert line(values).slope is None
+
+
+@pytest.mark.parametrize("unsound", [{"verdict": "INVALID"}, {"complete": False}])
+def test_broken_runs_are_shown_and_count_nowhere(unsound):
+    """They do not stand out, and the next run is held against the sound one before."""
+    values = [10, 10.1, 9.9, 10, 10.05]
+    points = [point(value, number) for number, value in enumerate(values)]
+    broken, after = point(99, 5, **unsound), point(10.05, 6)
+    [with_broken] = lines([*points, broken, after])
+    [without] = lines([*points, after])
+    assert with_broken.marks[5].point.value == 99
+    assert (with_broken.marks[5].change, with_broken.marks[5].stands_out) == (None, False)
+    assert with_broken.marks[6].change == 1.0
+    assert with_broken.slope == without.slope

@@ -1,0 +1,153 @@
+"""Locust's web page for tests: started as a user starts it, in a process of its own."""
+
+import contextlib
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.parse
+import urllib.request
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import sync_playwright
+
+ROOT = Path(__file__).resolve().parents[1]
+QUICK = "load: {users: 3, rounds: 2, round: 200ms, warmup: 100ms}"
+ENDLESS = "load: {users: 3, rounds: 2, round: 600s, warmup: 0s, spawn_rate: 50}"
+BROWSER = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+class Page:
+    """A running `locust -f locustfiles` with its page."""
+
+    def __init__(self, folder, *arguments, **environ):
+        self.folder = folder
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.log = folder / "locust.log"
+        command = [
+            sys.executable, "-m", "locust", "-f", str(ROOT / "locustfiles"),
+            "--web-port", str(self.port), *arguments,
+        ]  # fmt: skip
+        with self.log.open("w") as log:
+            self.process = subprocess.Popen(
+                command, stdout=log, stderr=log, cwd=folder, env={**os.environ, **environ}
+            )
+        self.until(self.answers)
+
+    def answers(self):
+        """Tell whether the page is there."""
+        assert self.process.poll() is None, self.log.read_text()
+        with contextlib.suppress(OSError):
+            return self.get("/")
+        return None
+
+    def get(self, path):
+        """Return what stands at an address."""
+        with DIRECT.open(self.url + path, timeout=30) as reply:
+            return reply.read().decode()
+
+    def post(self, path, **form):
+        """Post a form; return the JSON of the answer."""
+        body = urllib.parse.urlencode(form).encode()
+        with DIRECT.open(self.url + path, body, timeout=60) as reply:
+            return json.load(reply)
+
+    def start(self, scenario, **form):
+        """Press Start, as the page does: with every field."""
+        form = {"user_count": 3, "spawn_rate": 3, "host": "", "target": "", "run_time": "", **form}
+        return self.post("/swarm", scenario=scenario, **form)
+
+    def state(self):
+        """Return what Locust is doing."""
+        return json.loads(self.get("/stats/requests"))["state"]
+
+    def until(self, condition):
+        """Wait until something is so; return it."""
+        end_s = time.monotonic() + 30
+        while time.monotonic() < end_s:
+            if found := condition():
+                return found
+            time.sleep(0.05)
+        return pytest.fail(f"it did not come to that\n{self.log.read_text()[-3000:]}")
+
+    def runs(self):
+        """Return the folders of the runs so far, the last one at the end."""
+        folders = (self.folder / "reports" / "out").glob("*/")
+        return sorted(folders, key=lambda folder: folder.stat().st_mtime_ns)
+
+    def wait_for_run(self, before):
+        """Wait for the end of a run that was started with so many before it; return its report."""
+        self.until(lambda: len(self.runs()) > before and self.state() == "stopped")
+        run = next(folder for folder in self.runs() if folder not in self.seen)
+        self.until((run / "report.html").exists)
+        return run, json.loads((run / "report.json").read_text())
+
+    @contextlib.contextmanager
+    def expecting_a_run(self):
+        """Collect the run that is started within."""
+        self.seen = self.runs()
+        yield
+        self.found = self.wait_for_run(len(self.seen))
+
+    def close(self):
+        """Press Ctrl-C."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGINT)
+        try:
+            return self.process.wait(20)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            raise
+
+
+def free_port():
+    """Return a port that nobody listens on."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return found.getsockname()[1]
+
+
+@contextlib.contextmanager
+def opened(folder, *arguments, **environ):
+    """Start the page in a folder, beside two scenarios of its user's own."""
+    (folder / "scenarios").mkdir()
+    echo = (ROOT / "scenarios" / "echo.yaml").read_text()
+    for name, load in (("quick", QUICK), ("endless", ENDLESS)):
+        text = re.sub(r"^load: .*$", load, echo, flags=re.MULTILINE)
+        own = folder / "scenarios" / f"{name}.yaml"
+        own.write_text(text.replace("name: echo", f"name: {name}"))
+    page = Page(folder, "--scenario", "quick", *arguments, **environ)
+    try:
+        yield page
+    finally:
+        page.close()
+
+
+@contextlib.contextmanager
+def chromium(*arguments):
+    """Start a browser."""
+    path = shutil.which("chromium")
+    if path is None:
+        pytest.fail("no chromium on the PATH: install it (apt-get install chromium)")
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=path, args=[*BROWSER, *arguments])
+        yield running
+        running.close()
