@@ -40,7 +40,13 @@ class Ended:
 @pytest.fixture(scope="session")
 def environment() -> dict[str, str]:
     """Return the environment of all commands and servers: no telemetry, no proxies."""
-    kept = {name: value for name, value in os.environ.items() if "proxy" not in name.lower()}
+    # These tests may run under pytest-xdist; what they start is no part of that.
+    foreign = ("proxy", "pytest_xdist")
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not any(word in name.lower() for word in foreign)
+    }
     return {
         **kept,
         "PATH": f"{_BIN}{os.pathsep}{os.environ['PATH']}",

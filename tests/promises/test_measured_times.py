@@ -150,6 +150,8 @@ LABELS = {
     "locustfiles/_prepare.py": "the run's id",
     "locustfiles/_run.py": "when the run began",
     "locustfiles/_steps.py": "handed to Locust's event, whose listeners expect it",
+    "reports/benchmarks/comparison.py": "the name and start of a session of benchmarks",
+    "reports/benchmarks/plugin.py": "the name of its folder",
 }
 """Files that read the wall clock, and what for."""
 
