@@ -39,6 +39,7 @@ def check(draft: Draft) -> Iterator[Finding]:
             arm = draft.arms[name]
             for path, step in steps:
                 yield from _action(name, arm, path, step)
+                yield from _shared(name, arm, path, step)
                 yield from _step(draft, path, step)
             if not arm.provides:
                 yield from unknown_in_steps(steps, _known(draft, arm, journey), draft.env)
@@ -118,6 +119,15 @@ def _action(name: str, arm: DraftArm, path: Path, step: Mapping[str, Any]) -> It
             article = "an" if arm.kind in ("http", "mcp") else "a"
             message = f"{action} is for {kind} arms, and {name!r} is {article} {arm.kind} arm"
             yield Finding((*path, action), message, f"write {_INSTEAD[arm.kind]}")
+
+
+def _shared(name: str, arm: DraftArm, path: Path, step: Mapping[str, Any]) -> Iterator[Finding]:
+    """Refuse what needs to know whose call a message of the server belongs to."""
+    if arm.keys.get("process") == "shared":
+        for key in ("progress", "answers"):
+            if step.get(key):
+                message = f"{key} cannot be told apart between the users of {name!r}'s one process"
+                yield Finding((*path, key), message, f"remove {key}, or process: shared")
 
 
 def _step(draft: Draft, path: Path, step: Mapping[str, Any]) -> Iterator[Finding]:

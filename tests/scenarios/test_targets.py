@@ -1,7 +1,10 @@
 """How targets are written: in the file, on the command line, and as one line everywhere else."""
 
+from pathlib import Path
+
 import pytest
 
+from scenarios.loader import load_text
 from scenarios.model import Arm
 from scenarios.targets import read_target, split_target, words
 from scenarios.wording import InputError
@@ -52,6 +55,19 @@ def test_an_arm_is_pointed_only_where_it_can_go(arm, line, says):
     """--target refuses what the arm's steps could not call."""
     with pytest.raises(InputError, match=says):
         Arm(**arm).pointed(line)
+
+
+@pytest.mark.parametrize("key", ["progress: true", "answers: {roots: []}"])
+def test_what_one_process_cannot_tell_apart_is_refused(key, refuse):
+    """Calls of several users are in flight on it, and its messages do not say whose they are."""
+    text = (
+        "name: x\ntitle: x\narms:\n  a: {mcp: {stdio: [a]}, process: PROCESS}\n"
+        f"journeys:\n  j: {{a: [{{call: f, {key}}}]}}\n"
+    )
+    [problem] = refuse(text.replace("PROCESS", "shared"))
+    assert "cannot be told apart between the users of 'a'" in problem.message
+    assert problem.line == 6
+    load_text(text.replace("PROCESS", "user"), "x", Path(), environ={})
 
 
 def test_what_a_variable_holds_is_not_shown():

@@ -1,4 +1,4 @@
-"""A server of the Python SDK that talks back: `python asking_app.py PORT`.
+"""A server of the Python SDK that talks back: `python asking_app.py PORT [--sse]`; no port: stdio.
 
 Its tools ask for input, report progress, and close their stream; it has resources and prompts, too.
 """
@@ -118,7 +118,8 @@ class Memory(EventStore):
 def main() -> None:
     """Serve."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("port", type=int)
+    parser.add_argument("port", type=int, nargs="?")
+    parser.add_argument("--sse", action="store_true")
     options = parser.parse_args()
     logging.basicConfig(level=logging.CRITICAL)
     server = MCPServer("asking-app", log_level="CRITICAL")
@@ -142,7 +143,12 @@ def main() -> None:
         names = [name for name in ("Ada", "Alan", "Grace") if name.startswith(argument.value)]
         return Completion(values=names)
 
-    serve(server.streamable_http_app(event_store=Memory(), retry_interval=60), options.port)
+    if options.port is None:
+        server.run()
+    elif options.sse:
+        serve(server.sse_app(), options.port)
+    else:
+        serve(server.streamable_http_app(event_store=Memory(), retry_interval=60), options.port)
 
 
 main()

@@ -133,6 +133,8 @@ def test_a_run_over_stdio_passes_and_agrees_with_the_servers(
         assert arm["classes"]["ok"] == arm["calls"] > 0
         assert counts[name].stat().st_size == arm["calls"] + arm["warmup_calls"]
         assert arm["sessions_lost"] == 0
+        assert arm["resources"]["source"] == "its processes"
+        assert arm["resources"]["processes"] == (3 if name == "own" else 1)
     # Each start is told, beside the requests that opened the sessions.
     assert arms["own"]["setup_calls"] == 2 * 3
     assert arms["shared"]["setup_calls"] == 2

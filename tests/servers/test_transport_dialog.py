@@ -1,0 +1,103 @@
+"""Servers that talk back over stdio and HTTP+SSE: input, notifications, lists, cancelling."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from mcp_targets.client.answers import Answers
+from mcp_targets.client.calls import LIST_KEYS, LISTS, PROGRESS_TOKEN
+from mcp_targets.client.eras import LOG_LEVEL
+from mcp_targets.client.exchange import Endpoint
+from mcp_targets.client.legacy_sse import SseChannel
+from mcp_targets.client.mcp import Call, Request
+from mcp_targets.client.session import SessionClient
+from mcp_targets.client.stdio import Command, StdioChannel
+
+MODERN, HANDSHAKE = "2026-07-28", "2025-11-25"
+APP = (sys.executable, str(Path(__file__).with_name("asking_app.py")))
+SCRIPT = Answers(
+    elicitation={"action": "accept", "content": {"name": "Ada"}},
+    sampling={"role": "assistant", "content": {"type": "text", "text": "well"}, "model": "parrot"},
+    roots=[{"uri": "file:///srv/a"}, {"uri": "file:///srv/b"}],
+)
+pytestmark = pytest.mark.e2e
+
+
+@pytest.fixture(scope="module", params=[("stdio", MODERN), ("stdio", HANDSHAKE), ("sse", "auto")])
+def door(request, start):
+    """Open a session over each transport, in each era that it has."""
+    transport, protocol = request.param
+    if transport == "stdio":
+        channel = StdioChannel(Command(APP, timeout_s=30.0))
+    else:
+        channel = SseChannel(Endpoint.of(f"{start('asking_app.py', '--sse').base}/sse"))
+    client = SessionClient(channel, protocol, answers=SCRIPT)
+    client.negotiate()
+    yield client, client.list_tools()
+    client.close()
+
+
+def text(reply) -> str:
+    """Return what a tool said."""
+    assert reply.outcome == "ok", reply.detail
+    return reply.json()["result"]["content"][0]["text"]
+
+
+@pytest.mark.parametrize(
+    ("tool", "says"),
+    [
+        ("meet", "hello Ada, 3"),
+        ("quote", "parrot: well"),
+        ("folders", "file:///srv/a, file:///srv/b"),
+    ],
+)
+def test_a_tool_gets_the_input_it_asks_for(door, tool, says):
+    """By rounds in 2026-07-28, by requests of the server before, on the one channel."""
+    client, tools = door
+    for _ in range(2):
+        assert text(client.call(Call(tools[tool], {}))) == says
+
+
+def test_a_call_may_have_a_script_of_its_own(door):
+    """The answers of a call win over those of its client."""
+    client, tools = door
+    grace = Answers(elicitation={"content": {"name": "Grace", "age": 9}})
+    assert text(client.call(Call(tools["meet"], {}, answers=grace))) == "hello Grace, 9"
+
+
+def test_notifications_of_a_call_are_counted(door):
+    """Progress and log messages come with the call, and the reply tells how many."""
+    client, tools = door
+    meta = {"progressToken": PROGRESS_TOKEN}
+    if client.modern:
+        meta[LOG_LEVEL] = "info"
+    reply = client.call(Call(tools["work"], {"steps": 3}, meta=meta))
+    assert text(reply) == "done"
+    assert reply.heard.counts == {"notifications/message": 1, "notifications/progress": 3}
+    assert client.call(Call(tools["cancelled"], {})).heard is None
+
+
+def test_a_cancelled_call_ends_at_the_server_too(door, until):
+    """The server stops working on a call that is cancelled, and the next call works."""
+    client, tools = door
+    count = Call(tools["cancelled"], {})
+    before = int(text(client.call(count)))
+    reply = client.cancelled_call(Call(tools["hang"], {}), None, 0.1)
+    assert (reply.outcome, reply.body) == ("ok", b"")
+    until(lambda: int(text(client.call(count))) == before + 1, "never cancelled", 5)
+
+
+def test_everything_else_can_be_asked_for(door):
+    """Lists, resources, prompts and completions go the same way."""
+    client, _ = door
+    found = client.list_all(LISTS["templates"], LIST_KEYS["templates"])
+    assert len(found.json()["result"]["resourceTemplates"]) == 1
+    read = client.call(Request("resources/read", {"uri": "res://one"}))
+    assert read.json()["result"]["contents"][0]["text"] == "the first"
+    prompt = client.call(
+        Request("prompts/get", None), {"name": "greeting", "arguments": {"name": "Ada"}}
+    )
+    assert "Greet Ada" in str(prompt.json()["result"]["messages"])
+    if not client.modern:
+        assert client.call(Request("ping", {})).outcome == "ok"
