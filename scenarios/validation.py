@@ -109,6 +109,9 @@ def _words(error: ErrorDetails, location: Path) -> tuple[str, str]:
 
 
 def _keys(location: Path) -> list[str]:
+    while "parallel" in location:  # steps within a step
+        at = location.index("parallel")
+        location = (*location[:at], *location[at + 2 :])
     model = next(
         model
         for pattern, model in _MODELS
