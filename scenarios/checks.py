@@ -49,7 +49,8 @@ def check(draft: Draft) -> Iterator[Finding]:
                 yield from unknown_in_steps(steps, _known(draft, arm, journey), draft.env)
     for name, arm in draft.arms.items():
         journeys = (journey.steps.get(name, []) for journey in draft.journeys)
-        yield from check_sessions(name, arm.keys, journeys)
+        if arm.kind == "mcp":
+            yield from check_sessions(name, arm.keys, journeys)
     yield from _gates(draft)
 
 

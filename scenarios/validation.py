@@ -97,7 +97,7 @@ def _words(error: ErrorDetails, location: Path) -> tuple[str, str]:
         key = str(location[-1])
         return f"unknown key {quote(key)}", suggest(key, _keys(location[:-1]))
     if kind == "literal_error":
-        known = context["expected"].replace("'", "").replace(" or ", ", ").split(", ")
+        known = context["expected"].lower().replace("'", "").replace(" or ", ", ").split(", ")
         return f"{value} is not known here", f"write {one_of(known)}"
     if kind in _BOUNDS:
         name, hint = _BOUNDS[kind]
