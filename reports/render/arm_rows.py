@@ -60,6 +60,9 @@ _GROUPS: Final[Mapping[str, Mapping[str, Read]]] = {
         "bytes_per_journey": lambda arm: numbers.byte_size(arm.bytes_per_journey),
     },
     "Time to the first notification of a call": _times("", lambda arm: arm.first_event_ms),
+    "Time of a call that lost its session, and recovered": _times(
+        "recovery_", lambda arm: arm.recovery_ms
+    ),
     "What it costs a model's context (an estimate)": {
         "tools": lambda arm: numbers.count(arm.context.tools or None),
         "tools_list_tokens": lambda arm: numbers.count(_whole(arm.context.tools_list_tokens)),
