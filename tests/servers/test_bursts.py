@@ -74,6 +74,7 @@ journeys:
       - parallel:
           - {get: /echo, query: {message: "a-${seq}"}, expect: {equals: {message: "a-${seq}"}}}
           - {get: /echo, query: {message: "b-${seq}"}, expect: {equals: {message: "b-${seq}"}}}
+          - {get: /echo, query: {message: "c-${seq}"}, expect: {equals: {message: "c-${seq}"}}}
 load: {users: 1}
 """
 HANGING = """
@@ -172,7 +173,7 @@ def test_bursts_on_one_channel_get_their_own_answers(
 
 
 def test_answers_that_cross_within_a_burst_are_caught(start, scenario, run_cli, quick, report):
-    """A single user finds it: the two calls of a burst are the only ones there are."""
+    """A single user finds it: the calls of one burst are the only ones there are."""
     server = start("crossing_app.py")
     path = scenario(CROSSING, server.base)
     out = path.with_name("run")
