@@ -107,6 +107,19 @@ class ResourceNumbers(Part):
     """At most."""
 
 
+class UpstreamNumbers(Part):
+    """What the simulated providers behind a bundled system were asked, by their own count."""
+
+    requests: int
+    connections: int
+    """Opened."""
+    requests_per_journey: float | None
+    """By journeys with every step ok."""
+    connections_per_journey: float | None
+    max_in_parallel: int
+    """The most requests, to all providers together, that were under way at once."""
+
+
 class RateLevel(Part):
     """One rate of a search for the capacity, over all of its trials."""
 
@@ -191,6 +204,8 @@ class ArmNumbers(Part):
     bytes_per_journey: float | None = None
     """Received and sent by all calls, over journeys with every step ok."""
     resources: ResourceNumbers = ResourceNumbers()
+    upstream: UpstreamNumbers | None = None
+    """Only where providers are simulated."""
     journeys: dict[str, StepNumbers]
     steps: dict[str, StepNumbers]
     rounds: list[RoundNumbers]

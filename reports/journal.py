@@ -181,6 +181,19 @@ class ResourceSample(Record, tag="resources", frozen=True, kw_only=True):
     processes: int | None
 
 
+class UpstreamUse(Record, tag="upstream", frozen=True, kw_only=True):
+    """What the simulated providers behind an arm's target were asked in one turn."""
+
+    turn: int
+    at_s: float
+    arm: str
+    requests: int
+    connections: int
+    """Opened."""
+    max_in_parallel: int
+    """The most requests, to all providers together, that were under way at once."""
+
+
 class Note(Record, tag="note", frozen=True, kw_only=True):
     """Something a reader of the numbers must know."""
 
@@ -210,6 +223,7 @@ AnyRecord = (
     | TurnEnded
     | SampleRecord
     | ResourceSample
+    | UpstreamUse
     | Note
     | RunEnded
 )

@@ -38,6 +38,11 @@ class System(msgspec.Struct, frozen=True):
     simulates: tuple[str, ...] = ()
     """The providers that the upstream simulator plays in it."""
 
+    @property
+    def simulators(self) -> list[str]:
+        """The process that plays them, by name; at most one."""
+        return [process.name for process in self.processes if process.module == "upstream"]
+
 
 SYSTEMS: Final = {
     "echo": System(

@@ -99,6 +99,7 @@ def _head(report: Report) -> str:
     simulated = wording.simulated(report)
     if simulated:
         lines += ["", f"**Simulated:** {text(', '.join(simulated))}"]
+        lines += ["", *(f"- {text(line)}" for line in wording.upstreams(report))]
     return "\n".join(lines)
 
 

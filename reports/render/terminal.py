@@ -13,7 +13,7 @@ from reports.compare_report import CompareReport
 from reports.document import Regression, Report, VerdictName
 from reports.render import capacity, numbers
 from reports.render.text import one_line
-from reports.render.wording import simulated
+from reports.render.wording import simulated, upstreams
 
 STYLES: Final = {
     "PASS": "bold green",
@@ -46,6 +46,8 @@ def summary(report: Report, folder: Path, console: Console) -> None:
         console.print()
     for line in simulated(report):
         console.print(Text(f"simulated: {line}", style="dim"), soft_wrap=True)
+    for line in upstreams(report):
+        console.print(Text(plain(line)), soft_wrap=True)
     _verdict(report.verdict, f" (exit code {report.exit_code})", report.reasons, console)
     console.print(Text(f"Report: {folder / 'report.html'}"), soft_wrap=True)
 
