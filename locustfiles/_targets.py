@@ -18,6 +18,7 @@ from mcp_targets.client.tools import Tool
 from mcp_targets.inprocess import Code, find_function
 from mcp_targets.rest import RestClient
 from mcp_targets.systems.launcher import Face, SystemFailed, Systems, UnknownSystem
+from scenarios.bursts import flat
 from scenarios.loader import Loaded
 from scenarios.lookups import compile_template
 from scenarios.model import Arm, Step
@@ -158,7 +159,7 @@ def unknown_tools(loaded: Loaded, targets: Mapping[str, ArmTarget]) -> list[str]
         for journey_name, journey in loaded.scenario.journeys.items()
         for arm, steps in journey.steps.items()
         if arm in targets
-        for step in steps
+        for step in flat(steps)
         if not targets[arm].has(step)
     ]
     return list(dict.fromkeys(problems))
@@ -172,7 +173,7 @@ def unspoken(loaded: Loaded, targets: Mapping[str, ArmTarget]) -> list[str]:
         for name, journey in loaded.scenario.journeys.items()
         for arm, steps in journey.steps.items()
         if arm in targets and targets[arm].version == MODERN
-        for step in steps
+        for step in flat(steps)
         if step.action == "ping"
     ]
     return list(dict.fromkeys(problems))

@@ -55,6 +55,7 @@ def arm_numbers(
         context=_context(described, totals),
         first_event_ms=latency(totals.event.all),
         longest_gap_ms=latency(totals.gap.all),
+        recovery_ms=latency(totals.recovery.ok),
         setup_calls=sum(n for (of_arm, _), n in tally.setup.items() if of_arm == arm),
         sessions_lost=_sessions_lost(tally, arm),
         bytes_in=calls.bytes_in,

@@ -199,6 +199,9 @@ class ArmNumbers(Part):
     longest_gap_ms: Latency = Latency()
     """The longest pause between two notifications of a call."""
     sessions_lost: int
+    """By the server, and opened again within a call."""
+    recovery_ms: Latency = Latency()
+    """Of calls that lost their session and were ok in another: with all of opening it."""
     bytes_in: int
     bytes_out: int
     bytes_per_journey: float | None = None

@@ -85,7 +85,8 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     arm: str
     kind: str
     """`call`, `journey`, or `start`: by how much journeys of an open load began late. Of calls that
-    notifications came with: `event`, the time to the first, and `gap`, the longest between two."""
+    notifications came with: `event`, the time to the first, and `gap`, the longest between two. Of
+    calls whose session was lost: `recovery`, from the first send to the end in another session."""
     name: str
     """The step (`tools/call echo`, `GET /users`), or the journey."""
     cls: str

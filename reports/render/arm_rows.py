@@ -70,6 +70,9 @@ _GROUPS: Final[Mapping[str, Mapping[str, Read]]] = {
         "upstream requests at once": _upstream(lambda use: use.max_in_parallel),
     },
     "Time to the first notification of a call": _times("", lambda arm: arm.first_event_ms),
+    "Time of a call that lost its session, and recovered": _times(
+        "recovery_", lambda arm: arm.recovery_ms
+    ),
     "What it costs a model's context (an estimate)": {
         "tools": lambda arm: numbers.count(arm.context.tools or None),
         "tools_list_tokens": lambda arm: numbers.count(_whole(arm.context.tools_list_tokens)),

@@ -39,6 +39,8 @@ _METRICS: Final[Mapping[str, str]] = {
     "max": "longest time of a call",
     "first_event_mean": "mean time to the first notification of a call",
     "first_event_max": "longest time to the first notification of a call",
+    "recovery_mean": "mean time of a call that lost its session",
+    "recovery_max": "longest time of a call that lost its session",
     "tools_list_tokens": "what tools/list costs a model's context, an estimate",
     "result_tokens": "what the mean answer costs a model's context, an estimate",
     "bytes_per_journey": "received and sent, for each journey with every step ok",
@@ -49,12 +51,13 @@ _METRICS: Final[Mapping[str, str]] = {
     "threads": "the most",
     "fds": "open file descriptors, the most",
 }
-_PERCENTILE: Final = re.compile(r"(?:(journey|service|first_event)_)?p(\d+(?:_\d+)?)")
+_PERCENTILE: Final = re.compile(r"(?:(journey|service|first_event|recovery)_)?p(\d+(?:_\d+)?)")
 _TIMED: Final = {
     None: "time of a call",
     "journey": "time of a whole journey",
     "service": "time of a call from its actual send",
     "first_event": "time to the first notification of a call",
+    "recovery": "time of a call that lost its session",
 }
 
 
