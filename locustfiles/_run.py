@@ -155,6 +155,7 @@ class Run:
                 for name, target in prepared.targets.items()
             },
             gates=[gate.text for gate in scenario.gates],
+            layers=list(scenario.layers),
             limits={
                 "generator_cpu": scenario.limits.generator_cpu,
                 "loop_lag_p99_ms": scenario.limits.loop_lag_p99 * 1000,

@@ -233,6 +233,23 @@ class Comparison(Part):
     warnings: list[str] = Field(default_factory=list)
 
 
+class Layer(Part):
+    """What one layer adds to the time of a journey: the next arm's, less that of the one below."""
+
+    from_: str = Field(validation_alias="from", serialization_alias="from")
+    """The arm below."""
+    to: str
+    from_ms: float | None
+    """Median time of a journey through the arm below, mean over the rounds."""
+    to_ms: float | None
+    cost_ms: float | None
+    """The mean of the rounds' differences; negative where the layer is faster."""
+    ci95: tuple[float, float] | None
+    warnings: list[str] = Field(default_factory=list)
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+
 class Regression(Part):
     """A metric of this run against the same of a baseline (or of another run)."""
 
@@ -333,6 +350,8 @@ class Report(Part):
     reasons: list[str]
     arms: dict[str, ArmNumbers]
     comparisons: list[Comparison]
+    layers: list[Layer] = Field(default_factory=list)
+    """From the lowest upwards, where the scenario says that its arms are layers."""
     regressions: list[Regression] = Field(default_factory=list)
     """Against the baseline, where the run was given one."""
     gates: list[GateResult]

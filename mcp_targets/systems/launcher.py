@@ -5,6 +5,8 @@ with Systems(Path("logs")) as systems:
 """
 
 import atexit
+import shlex
+import sys
 import tempfile
 import threading
 from collections.abc import Iterable, Mapping
@@ -26,7 +28,8 @@ class Face(msgspec.Struct, frozen=True):
     """A running system, seen from one side."""
 
     url: str
-    """For `mcp` the endpoint, for `rest` the base address without a final slash."""
+    """For `mcp` the endpoint, for `rest` the base address without a final slash, for `stdio` the
+    command as `stdio:COMMAND`."""
     variables: Mapping[str, str]
     """What scenario lookups may use, such as the account to work in."""
     pids: Mapping[str, int] = {}
@@ -76,6 +79,9 @@ class Systems:
         """
         wanted = parse(ref)
         spec = SYSTEMS[wanted.system].faces[wanted.face]
+        if not spec.process:
+            command = [sys.executable, str(Path(__file__).parent / spec.path)]
+            return Face(f"stdio:{shlex.join(command)}", spec.variables)
         with self._lock:
             if wanted.instance not in self._ports:
                 self._start(wanted)
