@@ -21,6 +21,9 @@ STYLES: Final = {
     "INCONCLUSIVE": "bold yellow",
     "INVALID": "bold magenta",
 }
+_HEADLINES: Final = ("throughput", "journey_p50", "journey_p95", "cpu_per_journey")
+_MOST_PAIRS: Final = 2
+"""Pairs of arms that are compared in every metric; of more, only in the headlines."""
 
 
 def summary(report: Report, folder: Path, console: Console) -> None:
@@ -109,8 +112,10 @@ def _layers(report: Report, console: Console) -> None:
 
 def _comparisons(report: Report, console: Console) -> None:
     shown = table("metric", "arm", "ratio", "95 % interval", "p")
+    pairs = {(entry.arm, entry.versus) for entry in report.comparisons}
+    chosen = _HEADLINES if len(pairs) > _MOST_PAIRS else ()
     for entry in report.comparisons:
-        if entry.ratio is None:
+        if entry.ratio is None or (chosen and entry.metric not in chosen):
             continue
         shown.add_row(
             Text(entry.metric),
@@ -121,6 +126,8 @@ def _comparisons(report: Report, console: Console) -> None:
         )
     if shown.row_count:
         console.print(shown)
+        if chosen:
+            console.print("The other metrics are in the report.", style="dim")
         console.print()
 
 
