@@ -45,6 +45,8 @@ class ArmTarget:
     tools_list_bytes: int = 0
     pids: Mapping[str, int] = field(default_factory=dict)
     """The processes of a bundled system that do this arm's work, by name."""
+    upstream: str = ""
+    """Where the simulated providers of a bundled system are counted."""
     script: Answers = SILENT
     """What its clients answer when the server asks."""
     credentials: Credentials | None = None
@@ -81,7 +83,7 @@ def reach_all(
         try:
             face = _locate(pointed.get(name, arm.address), systems)
             target = reach(name, arm, loaded, face.url, {**face.variables, **common}, logs=logs)
-            reached[name] = replace(target, pids=face.pids)
+            reached[name] = replace(target, pids=face.pids, upstream=face.upstream)
         except Refusal as refusal:
             failed.append(refusal)
     if failed:

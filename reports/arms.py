@@ -19,6 +19,7 @@ from reports.metrics import FRACTIONS, Totals
 from reports.samples import CLASSES
 from reports.tally import RunTally
 from reports.turns import Turn
+from reports.upstream import upstream_numbers
 
 
 def arm_numbers(
@@ -61,6 +62,7 @@ def arm_numbers(
         bytes_out=calls.bytes_out,
         bytes_per_journey=totals.bytes_per_journey,
         resources=_resources(tally, arm, totals),
+        upstream=upstream_numbers(tally, arm, totals.journeys_done),
         journeys={
             name: _step(group, group.ok, totals.per_second(JOURNEY, name))
             for name, group in sorted(totals.journeys.items())

@@ -52,6 +52,7 @@ def check(draft: Draft) -> Iterator[Finding]:
         if arm.kind == "mcp":
             yield from check_sessions(name, arm.keys, journeys)
     yield from _gates(draft)
+    yield from _layers(draft)
 
 
 def _known(draft: Draft, arm: DraftArm, journey: DraftJourney) -> set[str]:
@@ -188,3 +189,19 @@ def _gates(draft: Draft) -> Iterator[Finding]:
         if gate.metric == "capacity" and draft.shape != BREAKPOINT:
             message = f"the gate {quote(gate.text)} needs a load that searches for the capacity"
             yield Finding(path, message, "write load: {shape: breakpoint}, or remove the gate")
+
+
+def _layers(draft: Draft) -> Iterator[Finding]:
+    for index, name in enumerate(draft.layers):
+        path: Path = ("layers", index)
+        if not isinstance(name, str):
+            continue  # the model says so
+        if name not in draft.arms:
+            yield Finding(path, f"the layer {quote(name)} is no arm", suggest(name, draft.arms))
+        elif name in draft.layers[:index]:
+            yield Finding(path, f"the layer {quote(name)} is there twice", "name each arm once")
+    if len(draft.layers) == 1:
+        yield Finding(("layers",), "one layer alone has no cost of its own", "name at least two")
+    if draft.layers and draft.shape == BREAKPOINT:
+        message = "layers are compared under the same load, and a search gives each arm another"
+        yield Finding(("layers",), message, "remove layers, or shape: breakpoint")

@@ -288,5 +288,7 @@ class Scenario(Part):
     arms: Annotated[dict[Label, Arm], Field(min_length=1)]
     journeys: Annotated[dict[Label, Journey], Field(min_length=1)]
     load: Load = Load()
+    layers: tuple[Label, ...] = ()
+    """Arms that do the same work, each through one more layer than the one before."""
     gates: tuple[Annotated[InstanceOf[Gate], BeforeValidator(syntax.gate)], ...] = ()
     limits: Limits = Limits()

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from reports.document import Report, VerdictName
+from reports.render.numbers import count, significant
 
 VERDICTS: Final[Mapping[VerdictName, str]] = {
     "PASS": "The target did what was asked of it.",
@@ -91,3 +92,14 @@ def simulated(report: Report) -> list[str]:
     """Name what was simulated in this run instead of being the real thing."""
     named = report.environment.get("simulated") or []
     return [plain(item) for item in (named if isinstance(named, list | tuple) else [named])]
+
+
+def upstreams(report: Report) -> list[str]:
+    """Say for each arm what the simulated providers counted: the cause of much that it costs."""
+    return [
+        f"{name} asked its upstreams {significant(use.requests_per_journey)} times a journey, over "
+        f"{significant(use.connections_per_journey)} new connections, at most "
+        f"{count(use.max_in_parallel)} at once"
+        for name, arm in report.arms.items()
+        if (use := arm.upstream) is not None
+    ]
