@@ -32,6 +32,7 @@ from locustfiles._refusal import Refusal
 from locustfiles._rounds import Performer
 from locustfiles._run import Run
 from locustfiles._secrecy import hide
+from locustfiles._sessions import SessionWatch
 from reports.document import Report
 from reports.journal import AnyRecord
 from reports.render import FORMATS
@@ -68,6 +69,7 @@ class Session:
         self.on_report: Callable[[Report, Run], None] = lambda _report, _run: None
         """Called when the reports are written."""
         self._performer: Performer | None = None
+        self._watch: SessionWatch | None = None
         self._conducting: gevent.Greenlet | None = None
         self._ended = Event()
         self._ended.set()
@@ -173,6 +175,9 @@ class Session:
         if self.bench is not None:
             self.bench.close()
             self.bench = None
+        if self._watch is not None:
+            self._watch.stop()
+            self._watch = None
         if self._worker:
             signal.signal(signal.SIGINT, signal.default_int_handler)
         elif not self._master:
@@ -292,12 +297,15 @@ class Session:
             users=task.users,
         )
         bench = self.bench
+        self._watch = SessionWatch(node, bench.sessions, recorder.sink, recorder.now_s)
+        self._watch.start()
         self._performer = Performer(
             bench.stage,
             recorder,
             lambda: bench.await_members(lambda: self.runner.user_count),
             lambda kind, data: self.runner.send_message(ANSWER, {"kind": kind, **data}),
             bench.arrivals,
+            self._watch.note,
         )
         if self._worker:
             self._performer.start()

@@ -60,6 +60,8 @@ class HttpSession(BaseClient):
         self._sleep = sleep
         self._observe = observe
         self._answers = answers
+        self._wanted = listens
+        """Whether the stream is asked for: one that is not offered is then told as a failure."""
         self._listens = listens or bool(self._capabilities)
         self._credentials = credentials
         self._token = ""
@@ -82,6 +84,16 @@ class HttpSession(BaseClient):
     def timeout_s(self) -> float:
         """How long a call may take that says nothing else."""
         return self.endpoint.timeout_s
+
+    @property
+    def has_session(self) -> bool:
+        """Whether a session is open, by its id: a server that gives none has no sessions."""
+        return bool(self._session)
+
+    @property
+    def has_stream(self) -> bool:
+        """Whether the session's stream is open."""
+        return self._listener is not None and self._listener.reading
 
     def negotiate(self) -> str:
         """Find out which version the server speaks, open a session, return the version.
@@ -114,6 +126,7 @@ class HttpSession(BaseClient):
             headers = eras.handshake_headers(self.version, self._session)
             self._observe("DELETE session", self._send(self._head(headers, "DELETE") + b"\r\n"))
             self._session = ""
+        self._opened = False
         self.connection.close()
         if self._side is not None:
             self._side.close()
@@ -145,7 +158,9 @@ class HttpSession(BaseClient):
         self._listener = Listener(
             self.endpoint.origin, self._stream_request, self._take, self._clock
         )
-        self._listener.start(self.endpoint.timeout_s)
+        opened = self._listener.start(self.endpoint.timeout_s)
+        if self._wanted:
+            self._observe("GET stream", opened)
 
     def _stop_listening(self) -> None:
         if self._listener is not None:
