@@ -16,7 +16,7 @@ from gevent.pool import Pool
 
 from locustfiles._arrivals import arrivals
 from locustfiles._bridge import bridge
-from locustfiles._clients import Client, SharedSession, session
+from locustfiles._clients import TOOL_CLIENTS, Client, SharedSession, session
 from locustfiles._compile import compile_journeys
 from locustfiles._journeys import Walk
 from locustfiles._recorder import Recorder
@@ -111,7 +111,9 @@ class Bench:
         self._pause = _pause(loaded.scenario.load.think)
         self._shared: dict[str, SharedSession] = {}
         self._with_sessions = [
-            arm for arm, target in targets.items() if target.kind == "mcp" and not _stateless(target)
+            arm
+            for arm, target in targets.items()
+            if target.kind == "mcp" and not _stateless(target)
         ]
 
     def enlist(self) -> Member:
@@ -155,7 +157,11 @@ class Bench:
     def sessions(self) -> dict[str, list[Counted]]:
         """Return the clients of every arm that can have sessions."""
         return {
-            arm: [member.walks[arm].lane.client for member in self.members]
+            arm: [
+                client
+                for member in self.members
+                if isinstance(client := member.walks[arm].lane.client, TOOL_CLIENTS)
+            ]
             for arm in self._with_sessions
         }
 

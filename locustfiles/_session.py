@@ -24,13 +24,14 @@ from gevent.event import Event
 from locust.exception import StopTest
 from locust.runners import MasterRunner, WorkerRunner
 
-from locustfiles import _options, _relay
+from locustfiles import _open_files, _options, _relay
 from locustfiles._bench import Bench
 from locustfiles._prepare import Prepared, prepare
 from locustfiles._recorder import Recorder
 from locustfiles._refusal import Refusal
 from locustfiles._rounds import Performer
 from locustfiles._run import Run
+from locustfiles._schedule import share_of
 from locustfiles._secrecy import hide
 from locustfiles._sessions import SessionWatch
 from reports.document import Report
@@ -281,6 +282,7 @@ class Session:
 
     def _build_bench(self, task: _relay.Task) -> None:
         hide(task.loaded.env.values())  # a worker has not prepared the run
+        _open_files.require(task.loaded, share_of(task.users, task.node, task.nodes))
         node = "local" if not self._worker else self.runner.client_id
         recorder = Recorder(
             node,
@@ -297,7 +299,9 @@ class Session:
             users=task.users,
         )
         bench = self.bench
-        self._watch = SessionWatch(node, bench.sessions, recorder.sink, recorder.now_s)
+        self._watch = SessionWatch(
+            node, bench.sessions, lambda: len(bench.members), recorder.sink, recorder.now_s
+        )
         self._watch.start()
         self._performer = Performer(
             bench.stage,

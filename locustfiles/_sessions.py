@@ -33,12 +33,14 @@ class SessionWatch:
         self,
         node: str,
         clients: Callable[[], Mapping[str, Iterable[Counted]]],
+        users: Callable[[], int],
         sink: Callable[[list[AnyRecord]], None],
         now_s: Callable[[], float],
         memory: Callable[[], int] = lambda: int(psutil.Process().memory_info().rss),
     ) -> None:
         self._node = node
         self._clients = clients
+        self._users = users
         self._sink = sink
         self._now_s = now_s
         self._memory = memory
@@ -62,6 +64,7 @@ class SessionWatch:
             record = SessionCount(
                 node=self._node,
                 at_s=self._now_s(),
+                users=self._users(),
                 open={arm: sessions for arm, (sessions, _) in counted.items()},
                 streams={arm: streams for arm, (_, streams) in counted.items()},
                 rss_bytes=self._memory(),

@@ -187,6 +187,7 @@ class SessionCount(Record, tag="sessions", frozen=True, kw_only=True):
 
     node: str
     at_s: float
+    users: int
     open: dict[str, int]
     """By arm; only arms whose protocol and transport have sessions."""
     streams: dict[str, int]

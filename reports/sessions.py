@@ -1,6 +1,6 @@
 """Sessions over the run: how many were open, and what both sides held in memory meanwhile."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -150,12 +150,12 @@ class SessionTally:
 
 
 _NONE_OPEN: Final = "No session was open."
-_SHARED: Final = "Its processes hold the sessions of {}, too, and their memory cannot be told apart."
+_SHARED: Final = (
+    "Its processes hold the sessions of {}, too, and their memory cannot be told apart."
+)
 
 
-def _numbers(
-    most: int, streams: int, left: int, held: Held, found: PerSession
-) -> SessionNumbers:
+def _numbers(most: int, streams: int, left: int, held: Held, found: PerSession) -> SessionNumbers:
     return SessionNumbers(
         most=most,
         streams=streams,

@@ -83,8 +83,7 @@ class RunTally:
                 self.turns[record.turn] = Turn(record)
                 self.sessions.settle()
             case TurnEnded():
-                if record.turn in self.turns:
-                    self.turns[record.turn].end(record)
+                self._end(record)
             case SampleRecord():
                 self._example(record)
             case ResourceSample():
@@ -100,6 +99,10 @@ class RunTally:
                 self.last_s = record.at_s
             case _:
                 raise JournalError("The journal holds two runs; every run has its own folder.")
+
+    def _end(self, record: TurnEnded) -> None:
+        if record.turn in self.turns:
+            self.turns[record.turn].end(record)
 
     def _example(self, sample: SampleRecord) -> None:
         if sample.detail:

@@ -41,7 +41,8 @@ class Gate:
     value: float | None
     """In `unit`: a fraction of 1 where the gate was written in percent."""
     unit: str
-    """Of the metric, as in the report: `ms`, `fraction`, `/s`, `count`, `B`, `KiB`, `fraction/h`."""
+    """Of the metric, as in the report: `ms`, `fraction`, `/s`, `count`, `B`, `KiB` or `fraction/h`.
+    """
     factor: float | None
     versus: str | None
 

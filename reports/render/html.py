@@ -10,7 +10,15 @@ from typing import Any, Final
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from reports.document import Comparison, Regression, Report
-from reports.render import arm_rows, capacity, charts, numbers, resource_charts, wording
+from reports.render import (
+    arm_rows,
+    capacity,
+    charts,
+    numbers,
+    resource_charts,
+    session_chart,
+    wording,
+)
 from reports.render.scales import of_ratios
 from reports.render.text import clip, visible
 from reports.render.thinning import thin, thin_resources
@@ -55,6 +63,7 @@ def _environment() -> Environment:
         capacity.broke,
         wording.metric,
         wording.plain,
+        arm_rows.per_session,
     )
     environment.filters |= {write.__name__: write for write in written}
     environment.filters["example"] = lambda text: clip(text, _EXAMPLE_LIMIT)
@@ -73,6 +82,9 @@ def _drawings(report: Report) -> dict[str, Any]:
     resources = resource_charts.draw(report.arms, used, series.last_s) if drawn else {}
     return {
         "resources": resources,
+        "sessions": session_chart.draw(report.arms, report.sessions, series.last_s)
+        if drawn
+        else "",
         "percentiles": charts.percentiles(report.arms),
         "rates": charts.rates(report.arms, series) if drawn else "",
         "latencies": charts.latencies(report.arms, series) if drawn else "",

@@ -18,7 +18,7 @@ from reports.document import (
     StepNumbers,
 )
 from reports.render import capacity, numbers, wording
-from reports.render.arm_rows import growth
+from reports.render.arm_rows import growth, per_session
 from reports.render.text import clip, one_line
 
 MARKS: Final = {"PASS": "\u2705", "FAIL": "\u274c", "INCONCLUSIVE": "\u2754", "INVALID": "\u26a0"}
@@ -241,6 +241,27 @@ def _resources(report: Report) -> str:
     return "".join(f"\n\n{part}" for part in parts if part) if rows or unknown else ""
 
 
+def _sessions(report: Report) -> str:
+    """Write below that what open sessions take of memory, where many were open."""
+    held = {f"{code(name)}": arm.sessions for name, arm in report.arms.items()}
+    held["the load generator, all arms"] = report.generator.sessions
+    rows = [
+        (
+            name,
+            numbers.count(one.most),
+            numbers.count(one.streams),
+            per_session(one),
+            numbers.byte_size(one.rss_before),
+            numbers.byte_size(one.rss_open),
+            numbers.byte_size(one.rss_after),
+        )
+        for name, one in held.items()
+        if one.most
+    ]
+    headings = ("Arm", "Sessions", "Streams", "RSS of each, 95 %", "RSS before", "Open", "Closed")
+    return f"\n\n**Open sessions**\n\n{_table(headings, rows)}" if rows else ""
+
+
 def _used(report: Report) -> list[tuple[str, ResourceNumbers]]:
     return [(name, arm.resources) for name, arm in report.arms.items()]
 
@@ -314,7 +335,7 @@ def render(report: Report) -> str:
         ("Capacity", capacity.of_arms(report.arms), _capacity(report)),
         ("Comparison", report.comparisons, _comparisons(report)),
         ("Order of arms", any(arm.rounds for _, arm in arms), _order(report)),
-        ("Arms", report.arms, f"{_arms(report)}{_resources(report)}"),
+        ("Arms", report.arms, f"{_arms(report)}{_resources(report)}{_sessions(report)}"),
         ("Steps", report.arms, _breakdown("Step", ((name, arm.steps) for name, arm in arms))),
         (
             "Journeys",
