@@ -2,7 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from reports.context import tokens
@@ -174,7 +174,7 @@ class Evidence:
     """Whether the run was; if not, its last rounds need not have a partner in the other arm."""
     unsampled: str = "This run did not sample it."
     """Why nothing is known of what the target used; empty where it was sampled."""
-    sessions: SessionNumbers = SessionNumbers()
+    sessions: SessionNumbers = field(default_factory=SessionNumbers)
 
 
 def paired(
