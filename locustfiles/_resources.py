@@ -14,7 +14,7 @@ from gevent.event import Event
 
 from locustfiles._process_tree import Reading
 from locustfiles._prometheus import NoMetrics
-from locustfiles._resource_sources import Reader, Source
+from locustfiles._resource_sources import Reader, Source, StartedProcesses
 from locustfiles._schedule import Turn
 from reports.journal import SETUP, AnyRecord, Note, ResourceSample
 
@@ -77,6 +77,9 @@ class Sampler:
         found: list[AnyRecord] = []
         for arm, reader in self._readers.items():
             self._refresh(reader)
+            if isinstance(reader, StartedProcesses) and not reader.pids:
+                found.append(self._record(SETUP, arm, Reading(rss_bytes=0)))
+                continue
             with contextlib.suppress(NoMetrics, OSError):
                 found.append(self._record(SETUP, arm, self._read(arm, reader)))
         return found
