@@ -16,7 +16,8 @@ from gevent.pool import Pool
 
 from locustfiles._arrivals import arrivals
 from locustfiles._bridge import bridge
-from locustfiles._clients import TOOL_CLIENTS, Client, SharedSession, session
+from locustfiles._burst import opens_by_steps, widest
+from locustfiles._clients import TOOL_CLIENTS, Client, SharedSession, beside, session
 from locustfiles._compile import compile_journeys
 from locustfiles._journeys import Walk
 from locustfiles._recorder import Recorder
@@ -58,17 +59,17 @@ class Member:
         Where only the first `places` users are at work, the others close theirs.
         """
         self.opened.wait(_ENLIST_S)
-        client = self.walks[arm].lane.client
+        lane = self.walks[arm].lane
         if places is None or self.place < places:
-            client.ready()
-        elif not isinstance(client, SharedSession):
-            client.close()
+            lane.ready()
+        elif not isinstance(lane.client, SharedSession):
+            lane.close()
 
     def open(self) -> None:
         """Open the session of every arm; one that does not open is tried again at its turn."""
         for walk in self.walks.values() if self.at_once else ():
             try:
-                walk.lane.client.ready()
+                walk.lane.ready()
             except TargetError:
                 continue
         self.opened.set()
@@ -76,7 +77,7 @@ class Member:
     def close(self) -> None:
         """Close all sessions, saying goodbye where the protocol does."""
         for walk in self.walks.values():
-            walk.lane.client.close()
+            walk.lane.close()
 
 
 class Bench:
@@ -174,7 +175,13 @@ class Bench:
         self._watchdog.stop()
 
     def _walk(self, target: ArmTarget, number: int) -> Walk:
-        lane = Lane(target.arm, self._client(target), self.recorder, self._fire)
+        scenario = self._loaded.scenario
+        client = self._client(target)
+        others = beside(client, widest(scenario, target.arm), self._watchdog.wait_for)
+        lane, *lanes = (
+            Lane(target.arm, one, self.recorder, self._fire) for one in (client, *others)
+        )
+        lane.beside, lane.opens = lanes, not opens_by_steps(scenario, target.arm)
         return Walk(
             self._journeys,
             lane,

@@ -3,6 +3,7 @@
 import contextlib
 from typing import Final
 
+from locustfiles._burst import widest
 from locustfiles._dialog import script_of
 from locustfiles._refusal import CONFIGURATION, Refusal
 from scenarios.loader import Loaded
@@ -10,8 +11,8 @@ from scenarios.targets import split_target
 
 _OTHERS: Final = 256
 """What a process has open beside its users' connections, at most."""
-_PER_USER: Final = {"http": 1, "system": 1, "sse": 2, "stdio": 3}
-"""Connections, or pipes, of one user; within the process there are none."""
+_PER_USER: Final = {"sse": 2, "stdio": 3, "python": 0}
+"""Connections, or pipes, of one user where all of its calls share them."""
 
 
 def needed(loaded: Loaded, users: int) -> int:
@@ -51,10 +52,9 @@ def _too_many(users: int, wanted: int, most: int) -> str:
 def _of_user(name: str, loaded: Loaded) -> int:
     arm = loaded.scenario.arms[name]
     transport = split_target(arm.address)[0]
-    if (
-        arm.kind == "mcp"
-        and transport in ("http", "system")
-        and script_of(name, loaded).capabilities
-    ):
-        return _PER_USER[transport] + 2  # the stream that the server asks on, and our answers' way
-    return _PER_USER.get(transport, 0) + arm.stream
+    if transport not in ("http", "system"):
+        return _PER_USER[transport]
+    at_once = max(1, widest(loaded.scenario, name))
+    if arm.kind == "mcp" and script_of(name, loaded).capabilities:
+        return at_once + 2  # the stream that the server asks on, and our answers' way
+    return at_once + arm.stream

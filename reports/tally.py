@@ -20,6 +20,7 @@ from reports.journal import (
     Slice,
     TurnEnded,
     TurnStarted,
+    UpstreamUse,
 )
 from reports.resource_timeline import ResourceTimeline
 from reports.samples import HARNESS_ERROR
@@ -86,8 +87,8 @@ class RunTally:
                 self._end(record)
             case SampleRecord():
                 self._example(record)
-            case ResourceSample():
-                self._resources(record)
+            case ResourceSample() | UpstreamUse():
+                self._beside(record)
             case SessionCount():
                 self.sessions.count(record, begun=bool(self.turns))
             case Baseline():
@@ -109,11 +110,14 @@ class RunTally:
             key = (sample.arm, sample.step, sample.cls)
             self.examples.setdefault(key, sample.detail)
 
-    def _resources(self, sample: ResourceSample) -> None:
-        if sample.turn == SETUP:
+    def _beside(self, sample: ResourceSample | UpstreamUse) -> None:
+        if isinstance(sample, ResourceSample) and sample.turn == SETUP:
             self.sessions.read(sample, begun=bool(self.turns))
         turn = self.turns.get(sample.turn)
         if turn is None:
+            return
+        if isinstance(sample, UpstreamUse):
+            turn.upstream = sample
             return
         if turn.usage.last is not None:
             self.resources.add(turn.usage.last, sample, turn.started)

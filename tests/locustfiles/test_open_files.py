@@ -18,6 +18,7 @@ journeys:
   first:STEPS
 """
 CALL = " {steps: [{call: echo}]}"
+BURST = " {steps: [{parallel: [{call: a}, {call: b}, {call: c}]}]}"
 ASKED = " {answers: {roots: ['file:///a']}, steps: [{call: echo}]}"
 
 
@@ -43,6 +44,7 @@ def limits(monkeypatch):
         ("{mcp: 'http://127.0.0.1:1'}", CALL, 1),
         ("{mcp: 'http://127.0.0.1:1', stream: true}", CALL, 2),
         ("{mcp: 'http://127.0.0.1:1'}", ASKED, 3),
+        ("{mcp: 'http://127.0.0.1:1', stream: true}", BURST, 4),
         ("{mcp: {sse: 'http://127.0.0.1:1'}}", CALL, 2),
         ("{mcp: {stdio: [server]}}", CALL, 3),
         ("{mcp: {python: 'a:b'}}", CALL, 0),
