@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from locustfiles import _open_files, _search
 from locustfiles._against import against
+from locustfiles._burst import undecided
 from locustfiles._history import problems as store_problems
 from locustfiles._refusal import CONFIGURATION, Refusal
 from locustfiles._resource_sources import Source, find_resources
@@ -183,6 +184,7 @@ def prepare(wish: Wish) -> Prepared:
         problems = [
             *unknown_tools(loaded, prepared.targets),
             *unspoken(loaded, prepared.targets),
+            *undecided(loaded, prepared.targets),
             *_unknown_names(prepared),
         ]
         if problems:
