@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from reports.compare_report import CompareReport
-from reports.document import GateResult, Regression, Report, VerdictName
-from reports.render import numbers, wording
+from reports.document import Regression, Report, VerdictName
+from reports.render import wording
+from reports.render.compare_report import WORDS
 from reports.render.text import clip, one_line, visible
 
 LEVELS: Final[dict[VerdictName, str]] = {
@@ -45,24 +46,21 @@ class Annotation:
 
 def of_report(report: Report) -> list[Annotation]:
     """Annotate a run: its verdict, then each gate and each comparison that did not pass."""
-    gates = [_gate(gate) for gate in report.gates if gate.verdict != "PASS"]
-    rows = _regressions(report.regressions)
-    told = tuple(filter(None, (part.reason for part in (*report.gates, *report.regressions))))
-    rest = [reason for reason in report.reasons if not reason.endswith(told)]
-    verdict = _verdict(report.scenario, report.verdict, report.exit_code)
-    lines = [wording.summary(report), *rest, *([] if report.complete else [wording.INCOMPLETE])]
-    first = Annotation(LEVELS[report.verdict], verdict, "\n".join(lines))
-    return _at_most([first, *gates, *rows])
+    gates = [
+        Annotation(LEVELS[gate.verdict], f"{gate.verdict}: {gate.gate}", gate.reason)
+        for gate in report.gates
+        if gate.verdict != "PASS"
+    ]
+    found = [*gates, *_regressions(report.regressions)]
+    summary = [wording.summary(report), *([] if report.complete else [wording.INCOMPLETE])]
+    return _with_verdict(report, summary, report.reasons, found)
 
 
 def of_comparison(report: CompareReport) -> list[Annotation]:
     """Annotate a comparison of runs: its verdict, then each metric that is or may be worse."""
-    lines = [f"{run.run_id}: {reason}" for run in report.runs for reason in run.reasons]
-    verdict = _verdict(report.scenario, report.verdict, report.exit_code)
-    found = [Annotation(LEVELS[report.verdict], verdict, "\n".join(lines))]
-    for run in report.runs:
-        found += _regressions(run.regressions)
-    return _at_most(found)
+    found = [row for run in report.runs for row in _regressions(run.regressions)]
+    reasons = [reason for run in report.runs for reason in run.reasons]
+    return _with_verdict(report, [WORDS[report.verdict]], reasons, found)
 
 
 def of_refusal(exit_code: int, lines: Sequence[str]) -> Annotation:
@@ -70,14 +68,18 @@ def of_refusal(exit_code: int, lines: Sequence[str]) -> Annotation:
     return Annotation("error", f"mcp-perf: no report (exit code {exit_code})", "\n".join(lines))
 
 
-def _verdict(scenario: str, verdict: VerdictName, exit_code: int) -> str:
-    return f"mcp-perf {scenario}: {verdict} (exit code {exit_code})"
-
-
-def _gate(gate: GateResult) -> Annotation:
-    measured = f"Measured: {numbers.measured(gate.measured, gate.unit)}"
-    message = "\n".join(filter(None, [gate.reason, measured]))
-    return Annotation(LEVELS[gate.verdict], f"{gate.verdict}: {gate.gate}", message)
+def _with_verdict(
+    report: Report | CompareReport,
+    summary: Sequence[str],
+    reasons: Sequence[str],
+    found: Sequence[Annotation],
+) -> list[Annotation]:
+    """Put the verdict first, with those reasons that no annotation of their own tells."""
+    told = tuple(one.message for one in found if one.message)
+    rest = [reason for reason in reasons if not reason.endswith(told)]
+    title = f"mcp-perf {report.scenario}: {report.verdict} (exit code {report.exit_code})"
+    verdict = Annotation(LEVELS[report.verdict], title, "\n".join([*summary, *rest]))
+    return _at_most([verdict, *found])
 
 
 def _regressions(rows: Iterable[Regression]) -> list[Annotation]:

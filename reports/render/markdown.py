@@ -329,7 +329,10 @@ def sections(report: Report) -> list[str]:
         ("Environment", report.environment, _environment(report)),
         ("Notes", report.notes, bullets(report.notes)),
     )
-    return [_head(report), *(_section(title, content) for title, present, content in parts if present)]
+    return [
+        _head(report),
+        *(_section(title, content) for title, present, content in parts if present),
+    ]
 
 
 def _section(title: str, content: str) -> str:
