@@ -17,11 +17,12 @@ ROOT = Path(__file__).resolve().parents[2]
 _RUNNERS = Path(__file__).with_name("runners.py")
 
 PIP = """
-import sys, sysconfig
+import json, sys, sysconfig
 from pathlib import Path
 wanted = [word for word in sys.argv[2:] if not word.startswith("-")]
 assert sys.argv[1] == "install" and (Path(wanted[0]) / "pyproject.toml").is_file(), sys.argv
 packages = Path(sysconfig.get_path("purelib"))
+Path(sys.prefix, "wanted.json").write_text(json.dumps(wanted))
 (packages / "installed.pth").write_text(str(Path(wanted[0]).resolve()) + "\\n{packages}\\n")
 for name, module in (("mcp-perf", "locustfiles._cli"), ("pytest", "pytest")):
     script = Path(sysconfig.get_path("scripts"), name)

@@ -3,6 +3,7 @@
 import json
 import re
 import subprocess
+import sys
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -17,29 +18,39 @@ STEP = "Load test"
 
 @pytest.fixture
 def run(machine, runners, port, tmp_path):
-    """Return what runs a job of the workflow."""
+    """Return what runs a job of the workflow, its action with these inputs beside its own."""
 
-    def job(name):
+    def job(name, **inputs):
         jobs = yaml.safe_load(WORKFLOW.read_text("utf-8").replace("8000", port))["jobs"]
+        steps = jobs[name]["steps"]
+        for step in steps:
+            if step.get("uses", "").startswith("./"):
+                step["with"] |= inputs
         temp = tmp_path / "temp"
         temp.mkdir()
-        return runners.GitHub(machine, temp).job(jobs[name]["steps"])
+        return runners.GitHub(machine, temp).job(steps)
 
     return job
 
 
 @pytest.fixture
 def action(machine, runners, repository, tmp_path):
-    """Return what runs the action with these inputs, and in place of mcp-perf this command."""
+    """Return what runs the action with these inputs, this script installed as mcp-perf."""
+    action = yaml.safe_load(ACTION.read_text("utf-8"))
+    steps = action["runs"]["steps"]
+    action["runs"]["steps"] = [step for step in steps if step.get("name") != "Install mcp-perf"]
+    folder = repository / "action"
+    folder.mkdir()
+    (folder / "action.yml").write_text(yaml.safe_dump(action))
+    installed = tmp_path / "mcp-perf" / "bin"
+    installed.mkdir(parents=True)
+    (installed / "python").symlink_to(sys.executable)
 
-    def use(command, **inputs):
-        temp = tmp_path / "temp"
-        temp.mkdir(exist_ok=True)
-        (repository / "fake.py").write_text(command)
-        path = repository / "mcp-perf" / "locustfiles" / "_cli.py"
-        path.write_text(f"def main():\n    import runpy\n    runpy.run_path({'fake.py'!r})\n")
-        step = {"name": STEP, "uses": "./mcp-perf/deploy/github-action", "with": inputs}
-        return runners.GitHub(machine, temp).job([step])
+    def use(script, **inputs):
+        (installed / "mcp-perf").write_text(f"#!{sys.executable}\n{script}")
+        (installed / "mcp-perf").chmod(0o755)
+        step = {"name": STEP, "uses": "./action", "with": inputs}
+        return runners.GitHub(machine, tmp_path).job([step])
 
     return use
 
@@ -101,10 +112,12 @@ def test_a_gate_that_breaks_fails_the_job_after_the_reports_are_kept(run, scenar
 
 
 @pytest.mark.e2e
-def test_a_scenario_that_is_wrong_fails_the_job_and_says_what_to_write(run, scenario, repository):
+def test_a_scenario_that_is_wrong_fails_the_job_and_says_what_to_write(
+    run, scenario, repository, tmp_path
+):
     """Exit code 104: nothing was sent, there is no report, and page and annotation say why."""
     scenario(users=0)
-    ended = run("load")
+    ended = run("load", install="\n./mcp-perf\n\npytest >= 8\n")
     assert ended.codes["Run the load test"] == 104
     assert ended.outputs[STEP]["verdict"] == "none"
     assert ended.outputs[STEP]["exit-code"] == "104"
@@ -114,6 +127,8 @@ def test_a_scenario_that_is_wrong_fails_the_job_and_says_what_to_write(run, scen
     assert "write at least 1" in ended.summary
     assert not (repository / "mcp-perf-results").exists()
     assert ended.uses[2][1]["if-no-files-found"] == "ignore"
+    wanted = json.loads((tmp_path / "temp" / "mcp-perf" / "wanted.json").read_text())
+    assert wanted == ["./mcp-perf", "pytest >= 8"]
 
 
 @pytest.mark.e2e
