@@ -132,3 +132,42 @@ def test_a_forked_worker_leaves_the_page_to_its_master(capsys, monkeypatch, tmp_
         job.conclude(1)
     assert capsys.readouterr().out.count("\n") == 1  # commands were stopped by the master
     assert not path.exists()
+
+
+HOSTILE = """
+name: hostile
+title: "::error::a title"
+arms: {mcp: {mcp: "system:echo/mcp"}}
+journeys:
+  one:
+    steps:
+      - call: echo
+        arguments: {message: "x\\n::stop-commands::y\\n::add-mask::z\\r  ::error::owned"}
+        expect: {equals: {"content[0].text": "##[error]no"}}
+load: {users: 1, rounds: 1, round: 1s, warmup: 300ms}
+limits: {loop_lag_p99: 10s, generator_cpu: 100%}
+gates: [mcp.error_rate < 50%]
+"""
+
+
+@pytest.mark.e2e
+def test_a_run_against_a_hostile_server_makes_no_command_but_its_own(
+    run_cli, environment, tmp_path
+):
+    """Names and replies that look like commands are in the log, and nothing of them is obeyed."""
+    (tmp_path / "hostile.yaml").write_text(HOSTILE)
+    summary = tmp_path / "summary.md"
+    more = {**GITHUB, "GITHUB_STEP_SUMMARY": str(summary), "FORCE_COLOR": "1"}
+    ended = run_cli(
+        *("run", "hostile.yaml", "--ci", "--out", "out"), cwd=tmp_path, env={**environment, **more}
+    )
+    assert ended.code == 99, ended.output
+    assert ended.stderr == ""
+    assert "::stop-commands::y" in ended.stdout
+    assert "\x1b" not in ended.stdout
+    found = obeyed(ended.stdout)
+    assert [line.partition("::")[2].partition("::")[0] for line in found] == [
+        "error title=mcp-perf hostile%3A FAIL (exit code 99)",
+        "error title=FAIL%3A mcp.error_rate < 50%25",
+    ]
+    assert summary.read_text().startswith("## \u274c FAIL: ::error::a title\n")
