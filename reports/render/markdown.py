@@ -1,7 +1,8 @@
 """`report.md`: the report for a pull-request comment or a job summary; the verdict stands first.
 
 Compact on purpose: GitHub refuses a comment of more than 65 536 characters, so long names and long
-tables are cut, and say so; everything is in report.html and report.json.
+tables are cut, and say so; everything is in report.html and report.json. What few readers need is
+folded away.
 """
 
 import re
@@ -36,6 +37,8 @@ _SPECIAL: Final = re.compile(
     r"|(?<![^\W_])_|_(?![^\W_])"  # an underscore inside a word is harmless
     r"|^(?:[#+=-]|\d+[.)](?=\s|$))",
 )
+_FOLDED: Final = {"Order of arms", "Steps", "Journeys", "Load generator", "Environment"}
+"""Sections that a reader opens when the others leave a question."""
 _MENTION: Final = re.compile(r"@(?=\w)|#(?=\d)")
 _ENTITIES: Final = {"<": "&lt;", ">": "&gt;", "&": "&amp;", "|": "&#124;"}
 """Readers disagree on \\| in a table; on an entity they cannot."""
@@ -337,8 +340,8 @@ def _environment(report: Report) -> str:
     return _table(("What", "Value"), rows)
 
 
-def render(report: Report) -> str:
-    """Write the report as GitHub-flavoured Markdown, parts without content left out."""
+def sections(report: Report) -> list[str]:
+    """Write the report part by part, the head first; parts without content are left out."""
     arms = report.arms.items()
     parts = (
         ("Gates", report.gates, _gates(report)),
@@ -359,5 +362,19 @@ def render(report: Report) -> str:
         ("Environment", report.environment, _environment(report)),
         ("Notes", report.notes, bullets(report.notes)),
     )
-    sections = [f"### {title}\n\n{content}" for title, present, content in parts if present]
-    return "\n\n".join([_head(report), *sections]) + "\n"
+    return [
+        _head(report),
+        *(_section(title, content) for title, present, content in parts if present),
+    ]
+
+
+def _section(title: str, content: str) -> str:
+    """Put a title above; the blank lines make what is folded Markdown, not HTML."""
+    if title in _FOLDED:
+        return f"<details>\n<summary>{title}</summary>\n\n{content}\n\n</details>"
+    return f"### {title}\n\n{content}"
+
+
+def render(report: Report) -> str:
+    """Write the report as GitHub-flavoured Markdown."""
+    return "\n\n".join(sections(report)) + "\n"

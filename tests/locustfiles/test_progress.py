@@ -4,6 +4,7 @@ import io
 from types import SimpleNamespace
 
 import gevent
+import msgspec
 import pytest
 from rich.console import Console
 
@@ -257,6 +258,18 @@ def test_a_search_shows_the_rate_on_trial_and_the_most_that_is_left():
     assert "at most 2:00 left" in picture  # 2 s and twelve trials of 5 s each; 2 s are over
     assert "1/12" not in picture
     assert "trial 1, 5.00/s offered  rest: 25 calls/s" in show.end()
+
+
+@pytest.mark.parametrize(
+    ("planned_s", "calls"), [(10, ["1000"]), (35, ["1000", "2000", "3000", "3500"])]
+)
+def test_a_long_turn_is_heard_of_every_ten_seconds(planned_s, calls):
+    """On a pipe a turn of 10 s has one line, its last; one of 35 s has three more."""
+    show = Show()
+    show.see(msgspec.structs.replace(started(show.turns[2]), planned_s=float(planned_s)))
+    for second in range(planned_s):
+        show.see(msgspec.structs.replace(piece("rest", {OK: 100}), at_s=float(second)))
+    assert [line.split()[-2] for line in show.end().splitlines()] == calls
 
 
 def test_a_terminal_gets_a_table_and_is_left_as_it_was():
