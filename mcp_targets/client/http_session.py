@@ -13,12 +13,15 @@ import msgspec
 
 from mcp_targets.client import eras, jsonrpc
 from mcp_targets.client.answers import SILENT, Answers, respond
-from mcp_targets.client.base import NOTHING, BaseClient, Observer, ignore
+from mcp_targets.client.base import NOTHING, Observer, ignore
 from mcp_targets.client.calls import Prepared
 from mcp_targets.client.connection import Clock, Connection, WaitFactory
-from mcp_targets.client.errors import CallTimeout, ConnectError, NegotiationError
+from mcp_targets.client.errors import CallTimeout, ConnectError, NegotiationError, TargetError
 from mcp_targets.client.exchange import Endpoint, Redirects, exchange, with_body
+from mcp_targets.client.listen_stream import ListenStream
 from mcp_targets.client.listener import Listener
+from mcp_targets.client.listening import ListeningClient
+from mcp_targets.client.subscriptions import LISTENED, Inbox, Wanted
 from mcp_targets.client.tools import Tool
 from mcp_targets.reply import OK, TIMEOUT, TRANSPORT_ERROR, Heard, Reply
 
@@ -37,7 +40,7 @@ _MOST_ATTEMPTS: Final = 4
 """Of one request: as it is, redirected, with a token, and with a token of more scope."""
 
 
-class HttpSession(BaseClient):
+class HttpSession(ListeningClient):
     """What a client needs to be understood: version, session, connections, capabilities."""
 
     def __init__(
@@ -53,12 +56,10 @@ class HttpSession(BaseClient):
         listens: bool = False,
         credentials: Credentials | None = None,
     ) -> None:
-        super().__init__(protocol, answers)
+        super().__init__(protocol, answers, observe, clock)
         self.endpoint = endpoint
         self.connection = Connection(endpoint.origin, clock, waits)
-        self._clock = clock
         self._sleep = sleep
-        self._observe = observe
         self._answers = answers
         self._listens = listens or bool(self._capabilities)
         self._credentials = credentials
@@ -70,6 +71,7 @@ class HttpSession(BaseClient):
         self._opened = False
         self._moved = Redirects(endpoint)
         self._listener: Listener | None = None
+        self._streams: list[ListenStream] = []
         self._side: Connection | None = None
         """For what is said while the connection is busy with a stream."""
         self._side_lock = threading.Lock()
@@ -109,6 +111,7 @@ class HttpSession(BaseClient):
 
     def close(self) -> None:
         """Say goodbye to the session, where there is one, and close the connections."""
+        self._forget_subscriptions()
         self._stop_listening()
         if self._session:
             headers = eras.handshake_headers(self.version, self._session)
@@ -122,13 +125,14 @@ class HttpSession(BaseClient):
 
     def _initialize(self) -> None:
         self._stop_listening()
+        self._lose_subscriptions("the session was lost, and its subscriptions with it")
         self._session = ""
         self._encoded.clear()
         self._agree()
         self._session = self.connection.reader.header(b"mcp-session-id").decode("latin-1")
         self._notify_initialized()
         if self._listens:
-            self._listen()
+            self._listen(self.timeout_s)
 
     def _notify_initialized(self) -> None:
         message = b'{"jsonrpc":"2.0"' + eras.encode_tail("notifications/initialized", None)
@@ -141,11 +145,42 @@ class HttpSession(BaseClient):
 
     # What the server says by itself.
 
-    def _listen(self) -> None:
+    def _listen(self, timeout_s: float) -> TargetError | None:
         self._listener = Listener(
-            self.endpoint.origin, self._stream_request, self._take, self._clock
+            self.endpoint.origin,
+            self._stream_request,
+            self._take,
+            self._clock,
+            self._miss,
         )
-        self._listener.start(self.endpoint.timeout_s)
+        return self._listener.start(timeout_s)
+
+    def _open_stream(self, timeout_s: float) -> Reply | None:
+        if self._listener is not None and self._listener.alive:
+            return None
+        self._stop_listening()
+        reply = Reply(self._clock())
+        failure = self._listen(timeout_s)
+        reply.end_ns = self._clock()
+        if failure is not None:
+            self._stop_listening()
+            return reply.fail(failure.outcome, str(failure))
+        self._listens = True  # a session that is opened again has it from the start
+        return reply
+
+    def _open_subscription(self, wanted: Wanted, inbox: Inbox, timeout_s: float) -> Reply:
+        request_id = f"listen-{next(self._ids)}"
+        method, params = "subscriptions/listen", {"notifications": wanted.notifications()}
+        tail = eras.encode_tail(method, eras.modern_params(params, self._capabilities, NOTHING))
+        head = self._head(eras.modern_headers(method, params))
+        stream = ListenStream(self.endpoint.origin, self._clock, inbox)
+        self._streams.append(stream)
+        request = with_body(head, eras.encode_named(request_id, tail))
+        return stream.open(request, request_id, wanted, timeout_s)
+
+    def _end_subscriptions(self) -> None:
+        while self._streams:
+            self._streams.pop().close()
 
     def _stop_listening(self) -> None:
         if self._listener is not None:
@@ -172,6 +207,9 @@ class HttpSession(BaseClient):
             return
         if "id" not in message:
             now_ns = self._clock()
+            if self._inbox is not None and method in LISTENED:
+                self._inbox.add(method, event, now_ns)
+                return
             if self._heard is None:
                 self._heard = Heard(now_ns)
             self._heard.add(method, now_ns)

@@ -10,8 +10,9 @@ from collections.abc import Callable
 from typing import Final
 
 from mcp_targets.client.connection import Clock, Connection, Origin
-from mcp_targets.client.errors import TargetError
+from mcp_targets.client.errors import CallTimeout, RefusedError, TargetError
 
+_STREAM: Final = "the session's stream of notifications"
 _DAY_NS: Final = 24 * 3600 * 10**9
 _CONNECT_S: Final = 10.0
 _JOIN_S: Final = 1.0
@@ -28,20 +29,30 @@ class Listener:
         request: Callable[[str], bytes],
         take: Callable[[bytes], None],
         clock: Clock,
+        ended: Callable[[str], None] = lambda _reason: None,
     ) -> None:
         self._connection = Connection(origin, clock)
         self._request = request
         """From the last event's id to the GET request."""
         self._take = take
+        self._ended = ended
+        """Is told when messages may have been missed: a stream without ids cannot be resumed."""
         self._clock = clock
+        self._failure: TargetError | None = CallTimeout(f"{_STREAM} was not opened in time")
         self._stop = threading.Event()
         self._settled = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True, name="mcp-stream")
 
-    def start(self, timeout_s: float) -> None:
-        """Start reading, and wait until the server has opened the stream or refused it."""
+    @property
+    def alive(self) -> bool:
+        """Whether it reads, or is about to."""
+        return self._thread.is_alive()
+
+    def start(self, timeout_s: float) -> TargetError | None:
+        """Start reading; wait until there is a stream, and return None, or why there is none."""
         self._thread.start()
         self._settled.wait(timeout_s)
+        return self._failure
 
     def stop(self) -> None:
         """Close the stream."""
@@ -51,22 +62,28 @@ class Listener:
         self._connection.close()
 
     def _run(self) -> None:
-        last_event, failures = "", 0
+        last_event, failures, reason = "", 0, f"the server closed {_STREAM}"
         while not self._stop.is_set() and failures < _MOST_FAILURES:
             try:
                 if self._read(last_event):
                     failures = 0
                 else:
-                    return  # such as 405: the server has no such stream
-            except TargetError:
+                    break  # such as 405: the server has no such stream
+            except TargetError as error:
                 failures += 1
+                reason = f"{_STREAM} broke: {error}"
+                self._failure = error
             finally:
                 self._settled.set()
                 with contextlib.suppress(OSError):
                     self._connection.close()
             reader = self._connection.reader
             last_event = reader.last_event or last_event
+            if not last_event and not self._stop.is_set():
+                self._ended(reason)
             self._stop.wait(reader.retry_s)
+        if not self._stop.is_set():
+            self._ended(reason)
 
     def _read(self, last_event: str) -> bool:
         """Read one stream to its end. False when there was none."""
@@ -75,10 +92,13 @@ class Listener:
         connection.ready(_CONNECT_S)
         connection.send(self._request(last_event), _DAY_NS / 1e9, self._clock())
         reader = connection.receive(deadline_ns)
-        self._settled.set()
         if reader.status != 200 or not reader.streaming:
+            self._failure = RefusedError(f"{_STREAM} is not offered: HTTP {reader.status}")
             return False
+        self._failure = None
+        self._settled.set()
         while (event := connection.next_event(deadline_ns)) is not None:
+            reader.forget_size()
             if event:
                 self._take(event)
         return True
