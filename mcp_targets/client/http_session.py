@@ -217,13 +217,14 @@ class HttpSession(ListeningClient):
             response = msgspec.json.encode(respond(message, self._answers))
             self._say(f"answer to {method}", response)
 
-    def _say(self, name: str, message: bytes) -> Reply:
+    def _say(self, name: str, message: bytes, timeout_s: float | None = None) -> Reply:
         """Send a message beside the call that is going on."""
+        timeout = self.endpoint.timeout_s if timeout_s is None else timeout_s
         request = with_body(self._head(self._session_headers()), message)
         with self._side_lock:
             if self._side is None:
                 self._side = Connection(self.endpoint.origin, self._clock)
-            reply = exchange(self._side, request, self.endpoint.timeout_s, self._clock)
+            reply = exchange(self._side, request, timeout, self._clock)
         if reply.outcome == OK and reply.status >= 400:
             reply.fail("http_error", f"HTTP {reply.status}: {reply.excerpt(120)}")
         self._observe(name, reply)
