@@ -1,30 +1,48 @@
 """Protocols 2024-11-05 to 2025-11-25: initialize opens a session, DELETE ends it.
 
-There is no GET stream: the server never sends anything of its own accord.
+A GET opens the session's stream, on which it is told of changes; questions to the user go on the
+stream of the call that has them.
 """
 
 import secrets
 from typing import Any, Final
 
 from mcp_targets.systems.echo import rpc
+from mcp_targets.systems.echo.changes import Changes
 from mcp_targets.systems.echo.features import CAPABILITIES, INSTRUCTIONS, SERVER_INFO, Features
 from mcp_targets.systems.echo.modern import Finish
+from mcp_targets.systems.echo.questions import Questions
 from mcp_targets.systems.echo.rpc import RpcError
-from mcp_targets.systems.echo.tools import TOOLS, Call, call
+from mcp_targets.systems.echo.tools import TOOLS, Call, Outcome, call, failure
+from mcp_targets.systems.echo.works import Works
 from mcp_targets.systems.httpd import Reply, Request, Stream
 
 VERSIONS: Final = ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25")
 _SESSION: Final = b"mcp-session-id"
-_NOT_ALLOWED: Final = ((b"allow", b"POST, DELETE"),)
+_NOT_ALLOWED: Final = ((b"allow", b"GET, POST, DELETE"),)
 
 
 class Handshake:
     """Answer requests of this era. `stream` sends every response as a stream of one event."""
 
-    def __init__(self, features: Features, finish: Finish, *, stream: bool) -> None:
+    def __init__(
+        self,
+        features: Features,
+        finish: Finish,
+        changes: Changes,
+        works: Works,
+        questions: Questions,
+        *,
+        stream: bool,
+    ) -> None:
         self._methods = features.methods
         self._finish = finish
+        self._changes = changes
+        self._works = works
+        self._questions = questions
         self._stream = stream
+        self._eliciting: set[bytes] = set()
+        """The sessions whose client can ask its user."""
         self.sessions: dict[bytes, str] = {}
         """Session id to negotiated version."""
 
@@ -34,9 +52,14 @@ class Handshake:
             if request.method == b"POST":
                 return self._post(request)
             if request.method == b"DELETE":
-                self._check_session(request)
-                del self.sessions[request.headers[_SESSION]]
+                session = self._check_session(request)
+                del self.sessions[session]
+                self._eliciting.discard(session)
+                self._changes.end(session)
                 return Reply(b"", 200, b"")
+            if request.method == b"GET":
+                stream = self._changes.open(self._check_session(request))
+                return stream or Reply(b"This session has its stream", 409, b"text/plain")
         except _SessionLostError as error:
             return error.reply(404)
         except RpcError as error:
@@ -49,19 +72,34 @@ class Handshake:
         if method == "initialize" and "id" in message:
             rpc.check_request(message)
             return self._initialize(message)
-        self._check_session(request)
+        session = self._check_session(request)
         if "id" not in message or (method is None and ("result" in message or "error" in message)):
-            if method is not None:
-                rpc.check_notification(message)
+            self._take(session, message)
             return Reply(b"", 202, b"")
         rpc.check_request(message)
         try:
-            return self._dispatch(message)
+            return self._dispatch(request, session, message)
         except RpcError as error:
             # Once the session holds, errors are answers like any other: HTTP 200.
             return self._reply(error.body(message["id"]))
 
-    def _dispatch(self, message: dict[str, Any]) -> Reply | Stream:
+    def _take(self, session: bytes, message: dict[str, Any]) -> None:
+        """Take what gets no answer: a notification, or the client's own answer. Raises RpcError."""
+        method = message.get("method")
+        if method is None:
+            self._questions.answer(session, message)
+            return
+        rpc.check_notification(message)
+        params = message.get("params")
+        if method == "notifications/cancelled" and isinstance(params, dict):
+            request_id = params.get("requestId")
+            if isinstance(request_id, str | int):
+                error = RpcError(rpc.CANCELLED, "Request cancelled")
+                self._works.cancel((session, request_id), self._reply(error.body(request_id)))
+
+    def _dispatch(
+        self, request: Request, session: bytes, message: dict[str, Any]
+    ) -> Reply | Stream:
         method: str = message["method"]
         params: dict[str, Any] = message.get("params", {})
         if method == "tools/call":
@@ -70,7 +108,13 @@ class Handshake:
             if tool is None:
                 raise RpcError(rpc.INVALID_PARAMS, f"Unknown tool: {name}")
             outcome = call(tool, Call(params, modern=False))
-            return self._finish(tool.name, message["id"], outcome)
+            if outcome.question is not None and session not in self._eliciting:
+                outcome = Outcome(failure("ask needs a client that can elicit"))
+            return self._finish(request, session, tool.name, message["id"], outcome)
+        if method in ("resources/subscribe", "resources/unsubscribe"):
+            wanted = method == "resources/subscribe"
+            self._changes.subscribe(session, params.get("uri"), wanted=wanted)
+            return self._reply(rpc.result(message["id"], {}))
         if method == "ping":
             return self._reply(rpc.result(message["id"], {}))
         if method not in self._methods:
@@ -82,6 +126,9 @@ class Handshake:
         version = asked if asked in VERSIONS else VERSIONS[-1]
         session = secrets.token_hex(16).encode()
         self.sessions[session] = version
+        capabilities = message.get("params", {}).get("capabilities")
+        if isinstance(capabilities, dict) and "elicitation" in capabilities:
+            self._eliciting.add(session)
         result = {
             "protocolVersion": version,
             "capabilities": CAPABILITIES,
@@ -92,12 +139,13 @@ class Handshake:
         reply.headers = ((_SESSION, session),)
         return reply
 
-    def _check_session(self, request: Request) -> None:
+    def _check_session(self, request: Request) -> bytes:
         session = request.headers.get(_SESSION)
         if session is None:
             raise RpcError(rpc.INVALID_REQUEST, "Bad Request: Missing session ID")
         if session not in self.sessions:
             raise _SessionLostError(rpc.INVALID_REQUEST, "Session not found")
+        return session
 
     def _reply(self, message: bytes) -> Reply:
         if self._stream:
