@@ -27,7 +27,17 @@ class _Envelope(msgspec.Struct):
     method: str | msgspec.UnsetType = msgspec.UNSET
 
 
+class _Token(msgspec.Struct):
+    progress_token: RequestId = msgspec.field(name="progressToken")
+
+
+class _Progress(msgspec.Struct):
+    params: _Token
+
+
+_PROGRESS: Final = "notifications/progress"
 _decode = msgspec.json.Decoder(_Envelope).decode
+_decode_progress = msgspec.json.Decoder(_Progress).decode
 
 
 class Pending:
@@ -79,6 +89,8 @@ class Conversation:
         self._subscriptions: set[RequestId] = set()
         """Requests that were acknowledged, and are answered when nothing more comes."""
         self._pending: dict[RequestId, Pending] = {}
+        self._named: dict[RequestId, Pending] = {}
+        """By the progress token of the last call that had it."""
         self._given_up: set[RequestId] = set()
 
     def expect(self, request_id: RequestId, heard: Heard | None = None) -> Pending:
@@ -91,6 +103,11 @@ class Conversation:
             self._pending.pop(request_id, None)
             raise ReadError(self.ended)
         return pending
+
+    def name(self, pending: Pending, token: RequestId | None) -> None:
+        """Take note of a call's progress token, by which its notifications are known."""
+        if token is not None:
+            self._named[token] = pending
 
     def forget(self, request_id: RequestId) -> None:
         """Await an answer no longer; it is skipped if it comes after all."""
@@ -140,7 +157,7 @@ class Conversation:
         of = subscription_of(message) if method in LISTENED else None
         inbox = self._listening() if method in LISTENED else None
         if of is None and inbox is None:
-            self._hear(method, now_ns)
+            self._hear(method, message, now_ns)
         elif of is not None and method == ACKNOWLEDGED:
             if (pending := self._pending.pop(of, None)) is not None:
                 self._subscriptions.add(of)
@@ -153,13 +170,26 @@ class Conversation:
         if (inbox := self._listening()) is not None:
             inbox.end("the server ended the subscription")
 
-    def _hear(self, method: str, now_ns: int) -> None:
-        """Count a notification for the call in flight; of several, whose it is cannot be told."""
+    def _hear(self, method: str, message: bytes, now_ns: int) -> None:
+        """Count a notification for the call in flight; of several, for the one whose token it has.
+
+        Of a log message, which has none, it cannot be told then.
+        """
         if len(self._pending) == 1:
-            (pending,) = self._pending.values()
-            if pending.heard is None:
-                pending.heard = Heard(now_ns)
-            pending.heard.add(method, now_ns)
+            pending: Pending | None = next(iter(self._pending.values()))
+        else:
+            pending = self._by_token(message) if method == _PROGRESS else None
+        if pending is None:
+            return
+        if pending.heard is None:
+            pending.heard = Heard(now_ns)
+        pending.heard.add(method, now_ns)
+
+    def _by_token(self, message: bytes) -> Pending | None:
+        try:
+            return self._named.get(_decode_progress(message).params.progress_token)
+        except UNREADABLE:
+            return None
 
     def _take_stray(self, message: bytes, now_ns: int) -> None:
         """Pass over what servers print beside the protocol, unless it looks like a broken answer.

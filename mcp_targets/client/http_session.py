@@ -16,7 +16,14 @@ from mcp_targets.client.answers import SILENT, Answers, respond
 from mcp_targets.client.base import NOTHING, Observer, ignore
 from mcp_targets.client.calls import Prepared
 from mcp_targets.client.connection import Clock, Connection, WaitFactory
-from mcp_targets.client.errors import CallTimeout, ConnectError, NegotiationError, TargetError
+from mcp_targets.client.errors import (
+    CallTimeout,
+    ConnectError,
+    NegotiationError,
+    ReadError,
+    RefusedError,
+    TargetError,
+)
 from mcp_targets.client.exchange import Endpoint, Redirects, exchange, with_body
 from mcp_targets.client.listen_stream import ListenStream
 from mcp_targets.client.listener import Listener
@@ -69,6 +76,10 @@ class HttpSession(ListeningClient):
         """What calls look like in this session: head and tail."""
         self._session = ""
         self._opened = False
+        self._lost = False
+        """Whether the server has forgotten the session, and none could be opened in its place."""
+        self._renewing = threading.RLock()
+        """Held by the line that opens a session; see `lines.py`."""
         self._moved = Redirects(endpoint)
         self._listener: Listener | None = None
         self._streams: list[ListenStream] = []
@@ -95,13 +106,17 @@ class HttpSession(ListeningClient):
         self._opened = True
         return self.version
 
-    def open(self) -> None:
-        """Open a session by a version that is known already; negotiate where it is not."""
+    def open(self) -> bool:
+        """Open a session by a version that is known already; negotiate where it is not.
+
+        Returns True: it was this caller who opened it.
+        """
         if not self.version:
             self.negotiate()
         elif not self.modern:
             self._initialize()
         self._opened = True
+        return True
 
     def ready(self) -> None:
         """Open the session where there is none yet; re-open a connection that has gone idle."""
@@ -111,21 +126,53 @@ class HttpSession(ListeningClient):
 
     def close(self) -> None:
         """Say goodbye to the session, where there is one, and close the connections."""
+        self._stop_listening()
+        self._say_goodbye()
+        self.drop()
+
+    def drop(self) -> None:
+        """Close the connections without a goodbye."""
         self._forget_subscriptions()
         self._stop_listening()
-        if self._session:
-            headers = eras.handshake_headers(self.version, self._session)
-            self._observe("DELETE session", self._send(self._head(headers, "DELETE") + b"\r\n"))
-            self._session = ""
+        self._session = ""
+        self._opened = self._lost = False
+        self._encoded.clear()
         self.connection.close()
         if self._side is not None:
             self._side.close()
+
+    def _say_goodbye(self) -> Reply | None:
+        """DELETE the session, where there is one; return what came of it."""
+        if not self._session:
+            return None
+        headers = eras.handshake_headers(self.version, self._session)
+        reply = self._send(self._head(headers, "DELETE") + b"\r\n")
+        self._tell("DELETE session", reply)
+        return reply
+
+    def _leave(self) -> None:
+        """Close the session. Raises RefusedError where the server does not let it go.
+
+        405 is an answer that the protocol allows: this server ends its sessions by itself.
+        """
+        self._stop_listening()
+        reply = self._say_goodbye()
+        self.drop()
+        if reply is None:
+            return
+        if reply.outcome == TIMEOUT:
+            raise CallTimeout(reply.detail)
+        if reply.outcome != OK:
+            raise ReadError(reply.detail)
+        if reply.status >= 400 and reply.status != 405:
+            raise RefusedError(f"HTTP {reply.status}: {reply.excerpt(120)}")
 
     # The two ways to open one.
 
     def _initialize(self) -> None:
         self._stop_listening()
         self._lose_subscriptions("the session was lost, and its subscriptions with it")
+        self._opened = False
         self._session = ""
         self._encoded.clear()
         self._agree()
@@ -133,13 +180,14 @@ class HttpSession(ListeningClient):
         self._notify_initialized()
         if self._listens:
             self._listen(self.timeout_s)
+        self._opened, self._lost = True, False
 
     def _notify_initialized(self) -> None:
         message = b'{"jsonrpc":"2.0"' + eras.encode_tail("notifications/initialized", None)
         reply = self._send(with_body(self._head(self._session_headers()), message))
         if reply.outcome == OK and reply.status not in (200, 202, 204):
             reply.fail("http_error", f"HTTP {reply.status}: {reply.excerpt(120)}")
-        self._observe("notifications/initialized", reply)
+        self._tell("notifications/initialized", reply)
         if reply.outcome != OK:
             raise NegotiationError(f"notifications/initialized failed: {reply.detail}")
 
@@ -227,7 +275,7 @@ class HttpSession(ListeningClient):
             reply = exchange(self._side, request, timeout, self._clock)
         if reply.outcome == OK and reply.status >= 400:
             reply.fail("http_error", f"HTTP {reply.status}: {reply.excerpt(120)}")
-        self._observe(name, reply)
+        self._tell(name, reply)
         return reply
 
     # Requests.
@@ -261,7 +309,7 @@ class HttpSession(ListeningClient):
                 break
         if reply.outcome == OK:
             jsonrpc.judge(reply, request_id)
-        self._observe(method, reply)
+        self._tell(method, reply)
         if reply.outcome == TIMEOUT:
             raise CallTimeout(f"{method}: {reply.detail}")
         if reply.outcome == TRANSPORT_ERROR and reply.bytes_in == 0:

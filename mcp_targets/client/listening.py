@@ -23,9 +23,7 @@ class ListeningClient(BaseClient):
     def __init__(
         self, protocol: str, answers: Answers, observe: Observer, clock: Callable[[], int]
     ) -> None:
-        super().__init__(protocol, answers)
-        self._observe = observe
-        self._clock = clock
+        super().__init__(protocol, answers, observe, clock)
         self._inbox: Inbox | None = None
         """None where nobody listens."""
         self._subscribed: list[str] = []
@@ -96,7 +94,7 @@ class ListeningClient(BaseClient):
         subscribed = self._forget_subscriptions()
         for uri in subscribed:
             reply = self.call(_UNSUBSCRIBE, {"uri": uri}, min(_END_S, self.timeout_s))
-            self._observe(_UNSUBSCRIBE.method, reply)
+            self._tell(_UNSUBSCRIBE.method, reply)
 
     def _forget_subscriptions(self) -> list[str]:
         """End all subscriptions but those that have to be called off; return these."""

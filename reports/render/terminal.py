@@ -11,9 +11,9 @@ from rich.text import Text
 
 from reports.compare_report import CompareReport
 from reports.document import Regression, Report, VerdictName
-from reports.render import capacity, numbers
+from reports.render import capacity, layers, numbers
 from reports.render.text import one_line
-from reports.render.wording import simulated
+from reports.render.wording import simulated, upstreams
 
 STYLES: Final = {
     "PASS": "bold green",
@@ -29,6 +29,8 @@ def summary(report: Report, folder: Path, console: Console) -> None:
     _arms(report, console)
     if capacity.of_arms(report.arms):
         _capacity(report, console)
+    if report.layers:
+        _layers(report, console)
     if report.comparisons:
         _comparisons(report, console)
     if report.regressions:
@@ -46,6 +48,8 @@ def summary(report: Report, folder: Path, console: Console) -> None:
         console.print()
     for line in simulated(report):
         console.print(Text(f"simulated: {line}", style="dim"), soft_wrap=True)
+    for line in upstreams(report):
+        console.print(Text(plain(line)), soft_wrap=True)
     _verdict(report.verdict, f" (exit code {report.exit_code})", report.reasons, console)
     console.print(Text(f"Report: {folder / 'report.html'}"), soft_wrap=True)
 
@@ -89,6 +93,17 @@ def _capacity(report: Report, console: Console) -> None:
     for one in capacity.found(report.arms):
         shown.add_row(Text(one.arm), one.rate, one.interval, Text(plain(one.beyond)))
     console.print(shown)
+    console.print()
+
+
+def _layers(report: Report, console: Console) -> None:
+    shown = table("layer", "journey p50", "own cost", "95 % interval")
+    for rung in layers.rungs(report.layers):
+        shown.add_row(Text(rung.arm), *map(plain, (rung.journey, rung.cost, rung.interval)))
+    console.print(shown)
+    for rung in layers.rungs(report.layers):
+        if rung.remark:
+            console.print(Text(plain(f"{rung.arm}: {rung.remark}"), style="dim"), soft_wrap=True)
     console.print()
 
 
