@@ -203,8 +203,13 @@ class HttpSession(ListeningClient):
         )
         return self._listener.start(timeout_s)
 
+    @property
+    def hears(self) -> bool:
+        """Whether the session's stream is open."""
+        return self._listener is not None and self._listener.alive
+
     def _open_stream(self, timeout_s: float) -> Reply | None:
-        if self._listener is not None and self._listener.alive:
+        if self.hears:
             return None
         self._stop_listening()
         reply = Reply(self._clock())

@@ -33,6 +33,11 @@ class ListeningClient(BaseClient):
     def ready(self) -> None:
         """Open the session where there is none. Raises TargetError."""
 
+    @property
+    @abstractmethod
+    def hears(self) -> bool:
+        """Whether changes of lists are told without being asked for: by the session's stream."""
+
     @abstractmethod
     def _open_subscription(self, wanted: Wanted, inbox: Inbox, timeout_s: float) -> Reply:
         """Send `subscriptions/listen` (2026-07-28), wait for its acknowledgement."""

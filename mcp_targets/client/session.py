@@ -320,6 +320,11 @@ class SessionClient(ListeningClient):
 
     # What the server says by itself.
 
+    @property
+    def hears(self) -> bool:
+        """Whether the channel brings all notifications."""
+        return not self.modern
+
     def _open_stream(self, timeout_s: float) -> None:
         """Do nothing: the channel brings everything."""
 
