@@ -1,9 +1,11 @@
 """Steps that listen: what counts as a call, and from when a notification's time runs."""
 
+import contextlib
 from pathlib import Path
 
 import pytest
 
+from locustfiles._journeys import Interrupted, Journey, Walk
 from locustfiles._listen_steps import AwaitStep, ChangeStep, ListenStep, changes
 from locustfiles._recorder import Recorder
 from locustfiles._steps import Lane
@@ -11,7 +13,7 @@ from mcp_targets.client.listening import ListeningClient
 from mcp_targets.client.subscriptions import Wanted
 from mcp_targets.reply import Reply
 from scenarios.loader import load_text
-from scenarios.lookups import compile_template
+from scenarios.lookups import compile_generators, compile_template
 
 FILE = """
 name: demo
@@ -140,3 +142,32 @@ def test_what_a_journey_listened_for_ends_with_it(lane):
     step(lane, ListenStep, lists=("tools",), uri=None).run(lane)
     lane.unlisten()
     assert (lane.listens, lane.client.asked[-1]) == (False, ("unlisten",))
+
+
+class Listens:
+    """A step that has listened, and ends as told."""
+
+    goes_on = False
+
+    def __init__(self, outcome):
+        self._outcome = outcome
+
+    def run(self, lane):
+        """End."""
+        lane.listens = True
+        if isinstance(self._outcome, BaseException):
+            raise self._outcome
+        return self._outcome
+
+
+@pytest.mark.parametrize("outcome", ["ok", "timeout", Interrupted()])
+def test_however_a_journey_ends_it_listens_no_longer(lane, outcome):
+    """Also one that failed, or was cut off."""
+    recorder = lane.recorder
+    generators = compile_generators({}, seed=1, env={}, base=Path())
+    tracks = {"mcp": recorder.track("mcp", "journey", "watch")}
+    journey = Journey("watch", 1.0, generators, {"mcp": [Listens(outcome)]}, tracks)
+    walk = Walk([journey], lane, {}, user=1, seed=1, counter=lambda: 1)
+    with contextlib.suppress(Interrupted):
+        walk.journey()
+    assert (lane.listens, lane.client.asked) == (False, [("unlisten",)])
