@@ -22,7 +22,6 @@ from mcp_targets.client.errors import (
     NegotiationError,
     ReadError,
     RefusedError,
-    TargetError,
 )
 from mcp_targets.client.exchange import Endpoint, Redirects, exchange, with_body
 from mcp_targets.client.listen_stream import ListenStream
@@ -68,6 +67,8 @@ class HttpSession(ListeningClient):
         self.connection = Connection(endpoint.origin, clock, waits)
         self._sleep = sleep
         self._answers = answers
+        self._wanted = listens
+        """Whether the stream is asked for: one that is not offered is then told as a failure."""
         self._listens = listens or bool(self._capabilities)
         self._credentials = credentials
         self._token = ""
@@ -95,6 +96,16 @@ class HttpSession(ListeningClient):
     def timeout_s(self) -> float:
         """How long a call may take that says nothing else."""
         return self.endpoint.timeout_s
+
+    @property
+    def has_session(self) -> bool:
+        """Whether a session is open, by its id: a server that gives none has no sessions."""
+        return bool(self._session)
+
+    @property
+    def has_stream(self) -> bool:
+        """Whether the session's stream is open."""
+        return self._listener is not None and self._listener.reading
 
     def negotiate(self) -> str:
         """Find out which version the server speaks, open a session, return the version.
@@ -193,7 +204,7 @@ class HttpSession(ListeningClient):
 
     # What the server says by itself.
 
-    def _listen(self, timeout_s: float) -> TargetError | None:
+    def _listen(self, timeout_s: float) -> Reply:
         self._listener = Listener(
             self.endpoint.origin,
             self._stream_request,
@@ -201,24 +212,25 @@ class HttpSession(ListeningClient):
             self._clock,
             self._miss,
         )
-        return self._listener.start(timeout_s)
+        opened = self._listener.start(timeout_s)
+        if self._wanted:
+            self._tell("GET stream", opened)
+        return opened
 
     @property
     def hears(self) -> bool:
         """Whether the session's stream is open."""
-        return self._listener is not None and self._listener.alive
+        return self.has_stream
 
     def _open_stream(self, timeout_s: float) -> Reply | None:
         if self.hears:
             return None
         self._stop_listening()
-        reply = Reply(self._clock())
-        failure = self._listen(timeout_s)
-        reply.end_ns = self._clock()
-        if failure is not None:
+        reply = self._listen(timeout_s)
+        if reply.outcome == OK:
+            self._listens = True  # a session that is opened again has it from the start
+        else:
             self._stop_listening()
-            return reply.fail(failure.outcome, str(failure))
-        self._listens = True  # a session that is opened again has it from the start
         return reply
 
     def _open_subscription(self, wanted: Wanted, inbox: Inbox, timeout_s: float) -> Reply:

@@ -9,7 +9,6 @@ from typing import Any, cast
 from mcp_targets.client.base import NOTHING
 from mcp_targets.client.calls import Prepared
 from mcp_targets.client.connection import Connection
-from mcp_targets.client.errors import TargetError
 from mcp_targets.client.listener import Listener
 from mcp_targets.client.mcp import McpClient
 from mcp_targets.client.subscriptions import Inbox
@@ -80,6 +79,9 @@ class Line(McpClient):
         self.client._answers = self._answers  # noqa: SLF001 -- it hears what names no call
         return super()._call_once(call, arguments, timeout_s, added)
 
+    def _called_in(self) -> str:
+        return self._sent_in
+
     def _renew(self) -> int:
         with self._renewing:
             if self._opened and self._session != self._sent_in:
@@ -87,7 +89,7 @@ class Line(McpClient):
             super()._renew()
             return REOPENED
 
-    def _listen(self, timeout_s: float) -> TargetError | None:
+    def _listen(self, timeout_s: float) -> Reply:
         return self.client._listen(timeout_s)  # noqa: SLF001 -- the stream is the session's
 
 

@@ -10,7 +10,8 @@ from collections.abc import Callable
 from typing import Final
 
 from mcp_targets.client.connection import Clock, Connection, Origin
-from mcp_targets.client.errors import CallTimeout, RefusedError, TargetError
+from mcp_targets.client.errors import TargetError
+from mcp_targets.reply import HTTP_ERROR, OK, TIMEOUT, TRANSPORT_ERROR, Reply
 
 _STREAM: Final = "the session's stream of notifications"
 _DAY_NS: Final = 24 * 3600 * 10**9
@@ -38,21 +39,25 @@ class Listener:
         self._ended = ended
         """Is told when messages may have been missed: a stream without ids cannot be resumed."""
         self._clock = clock
-        self._failure: TargetError | None = CallTimeout(f"{_STREAM} was not opened in time")
+        self.reading = False
+        """Whether the stream is open."""
+        self._first = Reply(0)
+        """What came of opening it the first time."""
         self._stop = threading.Event()
         self._settled = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True, name="mcp-stream")
 
-    @property
-    def alive(self) -> bool:
-        """Whether it reads, or is about to."""
-        return self._thread.is_alive()
+    def start(self, timeout_s: float) -> Reply:
+        """Start reading, and wait until the server has opened the stream or refused it.
 
-    def start(self, timeout_s: float) -> TargetError | None:
-        """Start reading; wait until there is a stream, and return None, or why there is none."""
+        Returns what came of it.
+        """
+        first = self._first = Reply(self._clock())
         self._thread.start()
-        self._settled.wait(timeout_s)
-        return self._failure
+        if not self._settled.wait(timeout_s):
+            first.fail(TIMEOUT, "the stream was not opened in time")
+        first.end_ns = self._clock()
+        return first
 
     def stop(self) -> None:
         """Close the stream."""
@@ -72,9 +77,10 @@ class Listener:
             except TargetError as error:
                 failures += 1
                 reason = f"{_STREAM} broke: {error}"
-                self._failure = error
+                self._settle(error.outcome, str(error))
             finally:
-                self._settled.set()
+                self.reading = False
+                self._settle(TRANSPORT_ERROR, "the stream was not opened")
                 with contextlib.suppress(OSError):
                     self._connection.close()
             reader = self._connection.reader
@@ -85,6 +91,12 @@ class Listener:
         if not self._stop.is_set():
             self._ended(reason)
 
+    def _settle(self, outcome: str, detail: str) -> None:
+        """Tell who waits for the stream what came of it, once."""
+        if not self._settled.is_set():
+            self._first.fail(outcome, detail)
+            self._settled.set()
+
     def _read(self, last_event: str) -> bool:
         """Read one stream to its end. False when there was none."""
         connection = self._connection
@@ -92,11 +104,12 @@ class Listener:
         connection.ready(_CONNECT_S)
         connection.send(self._request(last_event), _DAY_NS / 1e9, self._clock())
         reader = connection.receive(deadline_ns)
+        self._first.status = reader.status
         if reader.status != 200 or not reader.streaming:
-            self._failure = RefusedError(f"{_STREAM} is not offered: HTTP {reader.status}")
+            self._settle(HTTP_ERROR, f"HTTP {reader.status}: the server opens no stream")
             return False
-        self._failure = None
-        self._settled.set()
+        self.reading = True
+        self._settle(OK, "")
         while (event := connection.next_event(deadline_ns)) is not None:
             reader.forget_size()
             if event:

@@ -146,7 +146,7 @@ def test_a_session_without_a_stream_cannot_be_listened_to(opened):
     client, server = opened(REFUSED, protocol=HANDSHAKE)
     reply = client.listen(Wanted(uri="a://b"))
     assert reply.outcome == "http_error"
-    assert reply.detail == "the session's stream of notifications is not offered: HTTP 405"
+    assert reply.detail == "HTTP 405: the server opens no stream"
     assert len(server.requests) == 3
 
 

@@ -1,13 +1,15 @@
 """Who is told of changes: subscriptions of 2026-07-28, and the streams of sessions before."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from typing import Any, Final
 
 from mcp_targets.systems.echo import rpc
 from mcp_targets.systems.httpd import Stream
 
 UPDATED: Final = "notifications/resources/updated"
+KEEP_ALIVE_S: Final = 15.0
+_COMMENT: Final = b": keep-alive\n\n"
 _LISTS: Final = ("tools", "prompts", "resources")
 _ID: Final = "io.modelcontextprotocol/subscriptionId"
 
@@ -15,12 +17,12 @@ Change = tuple[str, dict[str, Any]]
 """A notification: its method and its params."""
 
 
-class _Hearer:
+class Hearer:
     """One stream: what it is told of, and what it has yet to send."""
 
     def __init__(self, subscription: rpc.Id = None) -> None:
-        self.methods: set[str] = set()
-        self.uris: set[str] = set()
+        self.methods: Collection[str] = ()
+        self.uris: Collection[str] = ()
         self.queue: asyncio.Queue[bytes | None] = asyncio.Queue()
         self._meta = {} if subscription is None else {"_meta": {_ID: subscription}}
 
@@ -28,6 +30,10 @@ class _Hearer:
         """Take a notification, if it is wanted."""
         if params["uri"] in self.uris if method == UPDATED else method in self.methods:
             self.say(method, params)
+
+    def end(self) -> None:
+        """End the stream."""
+        self.queue.put_nowait(None)
 
     def say(self, method: str, params: dict[str, Any]) -> None:
         """Send a notification."""
@@ -38,8 +44,7 @@ class Changes:
     """All who listen."""
 
     def __init__(self) -> None:
-        self._hearers: set[_Hearer] = set()
-        self._sessions: dict[bytes, _Hearer] = {}
+        self._hearers: set[Hearer] = set()
 
     @property
     def streams(self) -> int:
@@ -56,54 +61,31 @@ class Changes:
         asked = params.get("notifications")
         if not isinstance(asked, dict):
             raise rpc.RpcError(rpc.INVALID_PARAMS, "notifications must be an object")
-        hearer = _Hearer(request_id)
+        hearer = Hearer(request_id)
         honoured: dict[str, Any] = {}
+        hearer.methods = methods = set[str]()
         for what in _LISTS:
             if asked.get(f"{what}ListChanged") is True:
-                hearer.methods.add(list_changed(what))
+                methods.add(list_changed(what))
                 honoured[f"{what}ListChanged"] = True
         uris = asked.get("resourceSubscriptions")
         if isinstance(uris, list):
             hearer.uris = {uri for uri in uris if isinstance(uri, str)}
             honoured["resourceSubscriptions"] = sorted(hearer.uris)
         hearer.say("notifications/subscriptions/acknowledged", {"notifications": honoured})
-        return Stream(self._stream(hearer))
+        return Stream(self.stream(hearer))
 
-    # Sessions, up to 2025-11-25.
-
-    def open(self, session: bytes) -> Stream | None:
-        """Return the stream of a session; None where it has one already."""
-        hearer = self._of(session)
-        if hearer in self._hearers:
-            return None
-        hearer.queue = asyncio.Queue()
-        self._hearers.add(hearer)
-        return Stream(self._stream(hearer))
-
-    def subscribe(self, session: bytes, uri: Any, *, wanted: bool) -> None:
-        """Add a resource to what a session is told of, or take it away. Raises RpcError."""
-        if not isinstance(uri, str):
-            raise rpc.RpcError(rpc.INVALID_PARAMS, "uri must be a string")
-        uris = self._of(session).uris
-        (uris.add if wanted else uris.discard)(uri)
-
-    def end(self, session: bytes) -> None:
-        """Forget a session, and end its stream."""
-        hearer = self._sessions.pop(session, None)
-        if hearer is not None:
-            hearer.queue.put_nowait(None)
-
-    def _of(self, session: bytes) -> _Hearer:
-        hearer = self._sessions.get(session)
-        if hearer is None:
-            hearer = self._sessions[session] = _Hearer()
-            hearer.methods = {list_changed(what) for what in _LISTS}
-        return hearer
-
-    async def _stream(self, hearer: _Hearer) -> AsyncIterator[bytes]:
+    async def stream(self, hearer: Hearer) -> AsyncIterator[bytes]:
+        """Yield what is told, until one side ends the stream; comments where that is nothing."""
         self._hearers.add(hearer)
         try:
-            while (event := await hearer.queue.get()) is not None:
+            while True:
+                try:
+                    event = await asyncio.wait_for(hearer.queue.get(), KEEP_ALIVE_S)
+                except TimeoutError:
+                    event = _COMMENT
+                if event is None:
+                    return
                 yield event
         finally:
             self._hearers.discard(hearer)
@@ -112,3 +94,7 @@ class Changes:
 def list_changed(what: str) -> str:
     """Return the notification that a list has changed."""
     return f"notifications/{what}/list_changed"
+
+
+ALL_LISTS: Final = frozenset(map(list_changed, _LISTS))
+"""What every session is told of."""

@@ -1,18 +1,17 @@
 """Protocols 2024-11-05 to 2025-11-25: initialize opens a session, DELETE ends it.
 
-A GET opens the session's stream, on which it is told of changes; questions to the user go on the
-stream of the call that has them.
+GET opens the stream of a session, which carries changes, and comments that keep it alive. Questions
+to the user go on the stream of the call that has them.
 """
 
-import secrets
 from typing import Any, Final
 
 from mcp_targets.systems.echo import rpc
-from mcp_targets.systems.echo.changes import Changes
 from mcp_targets.systems.echo.features import CAPABILITIES, INSTRUCTIONS, SERVER_INFO, Features
 from mcp_targets.systems.echo.modern import Finish
 from mcp_targets.systems.echo.questions import Questions
 from mcp_targets.systems.echo.rpc import RpcError
+from mcp_targets.systems.echo.sessions import Session, Sessions
 from mcp_targets.systems.echo.tools import TOOLS, Call, Outcome, call, failure
 from mcp_targets.systems.echo.works import Works
 from mcp_targets.systems.httpd import Reply, Request, Stream
@@ -29,7 +28,7 @@ class Handshake:
         self,
         features: Features,
         finish: Finish,
-        changes: Changes,
+        sessions: Sessions,
         works: Works,
         questions: Questions,
         *,
@@ -37,29 +36,22 @@ class Handshake:
     ) -> None:
         self._methods = features.methods
         self._finish = finish
-        self._changes = changes
+        self._stream = stream
+        self._sessions = sessions
         self._works = works
         self._questions = questions
-        self._stream = stream
-        self._eliciting: set[bytes] = set()
-        """The sessions whose client can ask its user."""
-        self.sessions: dict[bytes, str] = {}
-        """Session id to negotiated version."""
 
     def answer(self, request: Request) -> Reply | Stream:
         """Return the reply to one request."""
         try:
             if request.method == b"POST":
                 return self._post(request)
-            if request.method == b"DELETE":
-                session = self._check_session(request)
-                del self.sessions[session]
-                self._eliciting.discard(session)
-                self._changes.end(session)
-                return Reply(b"", 200, b"")
             if request.method == b"GET":
-                stream = self._changes.open(self._check_session(request))
-                return stream or Reply(b"This session has its stream", 409, b"text/plain")
+                return Stream(self._sessions.stream(self._session(request)))
+            if request.method == b"DELETE":
+                self._session(request)
+                self._sessions.end(request.headers[_SESSION])
+                return Reply(b"", 200, b"")
         except _SessionLostError as error:
             return error.reply(404)
         except RpcError as error:
@@ -72,9 +64,9 @@ class Handshake:
         if method == "initialize" and "id" in message:
             rpc.check_request(message)
             return self._initialize(message)
-        session = self._check_session(request)
+        session = self._session(request)
         if "id" not in message or (method is None and ("result" in message or "error" in message)):
-            self._take(session, message)
+            self._take(request.headers[_SESSION], message)
             return Reply(b"", 202, b"")
         rpc.check_request(message)
         try:
@@ -98,7 +90,7 @@ class Handshake:
                 self._works.cancel((session, request_id), self._reply(error.body(request_id)))
 
     def _dispatch(
-        self, request: Request, session: bytes, message: dict[str, Any]
+        self, request: Request, session: Session, message: dict[str, Any]
     ) -> Reply | Stream:
         method: str = message["method"]
         params: dict[str, Any] = message.get("params", {})
@@ -108,12 +100,15 @@ class Handshake:
             if tool is None:
                 raise RpcError(rpc.INVALID_PARAMS, f"Unknown tool: {name}")
             outcome = call(tool, Call(params, modern=False))
-            if outcome.question is not None and session not in self._eliciting:
+            if outcome.question is not None and not session.elicits:
                 outcome = Outcome(failure("ask needs a client that can elicit"))
-            return self._finish(request, session, tool.name, message["id"], outcome)
+            name = request.headers[_SESSION]
+            return self._finish(request, name, tool.name, message["id"], outcome)
         if method in ("resources/subscribe", "resources/unsubscribe"):
-            wanted = method == "resources/subscribe"
-            self._changes.subscribe(session, params.get("uri"), wanted=wanted)
+            uri = params.get("uri")
+            if not isinstance(uri, str):
+                raise RpcError(rpc.INVALID_PARAMS, "uri must be a string")
+            session.subscribe(uri, wanted=method == "resources/subscribe")
             return self._reply(rpc.result(message["id"], {}))
         if method == "ping":
             return self._reply(rpc.result(message["id"], {}))
@@ -124,11 +119,9 @@ class Handshake:
     def _initialize(self, message: dict[str, Any]) -> Reply:
         asked = message.get("params", {}).get("protocolVersion")
         version = asked if asked in VERSIONS else VERSIONS[-1]
-        session = secrets.token_hex(16).encode()
-        self.sessions[session] = version
         capabilities = message.get("params", {}).get("capabilities")
-        if isinstance(capabilities, dict) and "elicitation" in capabilities:
-            self._eliciting.add(session)
+        elicits = isinstance(capabilities, dict) and "elicitation" in capabilities
+        session = self._sessions.open(version, elicits=elicits)
         result = {
             "protocolVersion": version,
             "capabilities": CAPABILITIES,
@@ -139,11 +132,12 @@ class Handshake:
         reply.headers = ((_SESSION, session),)
         return reply
 
-    def _check_session(self, request: Request) -> bytes:
-        session = request.headers.get(_SESSION)
-        if session is None:
+    def _session(self, request: Request) -> Session:
+        name = request.headers.get(_SESSION)
+        if name is None:
             raise RpcError(rpc.INVALID_REQUEST, "Bad Request: Missing session ID")
-        if session not in self.sessions:
+        session = self._sessions.use(name)
+        if session is None:
             raise _SessionLostError(rpc.INVALID_REQUEST, "Session not found")
         return session
 
