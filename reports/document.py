@@ -147,6 +147,10 @@ class ArmNumbers(Part):
     """By the server, and opened again within a call."""
     recovery_ms: Latency = Latency()
     """Of calls that lost their session and were ok in another: with all of opening it."""
+    cancel_stop_ms: Latency = Latency()
+    """From the cancellation of a call to its end at the server, where that was told."""
+    cancel_stops_untold: int = 0
+    """Calls that were cancelled, and had no end within a second."""
     bytes_in: int
     bytes_out: int
     bytes_per_journey: float | None = None
