@@ -43,7 +43,7 @@ def rungs(layers: Sequence[Layer]) -> list[Rung]:
             one.to,
             numbers.ms(one.to_ms),
             _signed(one.cost_ms),
-            numbers.interval(one.ci95, "ms"),
+            " to ".join(map(numbers.ms, one.ci95 or ())),
             _remark(one),
             one,
         )
