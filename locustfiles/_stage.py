@@ -140,7 +140,7 @@ class Stage:
                 self._walk(opened, journey, think)
             else:
                 self._serve(opened, opened.dispatcher, journey)
-        # Not where it is set: gevent forgets those who wait for an event that it is just announcing.
+        # Not where it is set: gevent forgets who waits for an event that it is just announcing.
         if not opened.closed.is_set():
             opened.closed.wait()
 

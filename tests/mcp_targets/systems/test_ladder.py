@@ -59,20 +59,23 @@ def test_over_stdio_it_needs_no_installation_and_no_folder(systems, tmp_path):
     command = shlex.split(face.url.removeprefix("stdio:"))
     assert command[0] == sys.executable
     assert face.pids == {}
-    ended = subprocess.run(
+    with subprocess.Popen(
         command,
-        input="".join(json.dumps(one) + "\n" for one in (INITIALIZE, INITIALIZED, CALL)),
-        capture_output=True,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
         cwd=tmp_path,
         env={"PATH": "/usr/bin"},
-        timeout=30,
-        check=True,
-    )
-    assert json.loads(ended.stdout.splitlines()[-1])["result"]["structuredContent"] == price(
-        "tea", 3
-    )
-    assert ended.stderr == ""
+    ) as server:
+        said = []
+        for request in (INITIALIZE, CALL):
+            server.stdin.write(json.dumps(request) + "\n")
+            server.stdin.flush()
+            said.append(json.loads(server.stdout.readline()))
+        assert server.communicate(timeout=30) == ("", "")
+    assert said[1]["result"]["structuredContent"] == price("tea", 3)
+    assert server.returncode == 0
 
 
 def test_a_stdio_face_starts_no_process_of_its_own(tmp_path):
