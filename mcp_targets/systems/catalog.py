@@ -40,6 +40,11 @@ class System(msgspec.Struct, frozen=True):
     simulates: tuple[str, ...] = ()
     """The providers that the upstream simulator plays in it."""
 
+    @property
+    def simulators(self) -> list[str]:
+        """The process that plays them, by name; at most one."""
+        return [process.name for process in self.processes if process.module == "upstream"]
+
 
 SYSTEMS: Final = {
     "echo": System(
@@ -48,7 +53,13 @@ SYSTEMS: Final = {
             Process(
                 "echo",
                 "echo",
-                flags={"replies": ("json", "sse"), "page-size": (), "delay": (), "seed": ()},
+                flags={
+                    "replies": ("json", "sse"),
+                    "page-size": (),
+                    "delay": (),
+                    "seed": (),
+                    "session-idle": (),
+                },
             ),
         ),
         {"mcp": FaceSpec("echo", "/mcp"), "rest": FaceSpec("echo")},

@@ -35,6 +35,8 @@ class Face(msgspec.Struct, frozen=True):
     pids: Mapping[str, int] = {}
     """The processes that do this face's work, by name: the one that serves it, and those of the
     system that it calls."""
+    upstream: str = ""
+    """Where the simulated providers that do its work are counted; empty where it has none."""
 
 
 class SystemInfo(msgspec.Struct, frozen=True):
@@ -88,8 +90,11 @@ class Systems:
             raise SystemFailed(f"the process {child.name} has ended{child.last_words()}")
         port = self._ports[wanted.instance][spec.process]
         running = self._running[wanted.instance]
-        pids = {name: running[name].pid for name in serving(SYSTEMS[wanted.system], spec.process)}
-        return Face(f"http://{HOST}:{port}{spec.path}", spec.variables, pids)
+        names = serving(SYSTEMS[wanted.system], spec.process)
+        pids = {name: running[name].pid for name in names}
+        simulators = [name for name in names if name in SYSTEMS[wanted.system].simulators]
+        upstream = [f"http://{HOST}:{self._ports[wanted.instance][name]}" for name in simulators]
+        return Face(f"http://{HOST}:{port}{spec.path}", spec.variables, pids, "".join(upstream))
 
     def simulated(self) -> list[str]:
         """Return a sentence for each provider that is simulated in the systems started so far."""
