@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 from xml.etree import ElementTree as ET
 
-from reports.document import Layer
+from reports.layer import Layer
 from reports.render import numbers, svg
 from reports.render.charts import Look
 from reports.render.scales import Scale, linear

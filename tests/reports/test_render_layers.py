@@ -11,7 +11,8 @@ import pytest
 from rich.console import Console
 
 from reports.build import build
-from reports.document import Layer, Report
+from reports.document import Report
+from reports.layer import Layer
 from reports.render import charts, html, json_report, layers, markdown, terminal
 
 virtual = run_path(str(Path(__file__).with_name("virtual_run.py")))
