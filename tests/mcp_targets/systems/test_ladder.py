@@ -2,6 +2,7 @@
 
 import json
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -54,18 +55,22 @@ def test_over_http_it_answers_as_its_flag_says(systems, flag, kind):
 
 
 def test_over_stdio_it_needs_no_installation_and_no_folder(systems, tmp_path):
-    """As a user's own process gets it: nothing of our environment, and any folder."""
+    """Nothing of our environment, any folder; the code is that beside it, not what is installed."""
     face = systems.face("ladder/stdio")
     command = shlex.split(face.url.removeprefix("stdio:"))
     assert command[0] == sys.executable
     assert face.pids == {}
+    shutil.copytree(Path(command[1]).parents[2], tmp_path / "mcp_targets")
+    command[1] = str(tmp_path / "mcp_targets" / "systems" / "ladder" / "stdio.py")
+    tools = Path(command[1]).with_name("tools.py")
+    tools.write_text(tools.read_text("utf-8").replace('"tea": 4', '"tea": 5'), "utf-8")
     with subprocess.Popen(
         command,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        cwd=tmp_path,
+        cwd=tmp_path.parent,
         env={"PATH": "/usr/bin"},
     ) as server:
         said = []
@@ -74,7 +79,7 @@ def test_over_stdio_it_needs_no_installation_and_no_folder(systems, tmp_path):
             server.stdin.flush()
             said.append(json.loads(server.stdout.readline()))
         assert server.communicate(timeout=30) == ("", "")
-    assert said[1]["result"]["structuredContent"] == price("tea", 3)
+    assert said[1]["result"]["structuredContent"]["total"] == 15
     assert server.returncode == 0
 
 
