@@ -18,6 +18,7 @@ from locustfiles._mcp_steps import CancelledStep, ListStep, RequestStep
 from locustfiles._recorder import Recorder, Track
 from locustfiles._steps import (
     HttpStep,
+    PersonalHttpStep,
     Request,
     RunStep,
     ToolStep,
@@ -149,7 +150,8 @@ class _ArmCompiler:
 
     def _http_step(self, step: Step) -> HttpStep:
         verb = step.action.upper()
-        return HttpStep(
+        kind = PersonalHttpStep if self.target.endpoint.personal else HttpStep
+        return kind(
             self.recorder.track(self.target.arm, "call", step.label),
             verb,
             self._request(step, verb),

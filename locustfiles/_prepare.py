@@ -15,8 +15,10 @@ from typing import Any, Final
 from locustfiles import _search
 from locustfiles._against import against
 from locustfiles._history import problems as store_problems
+from locustfiles._identities import settle
 from locustfiles._refusal import CONFIGURATION, Refusal
 from locustfiles._resource_sources import Source, find_resources
+from locustfiles._roster import NOBODY, Identity
 from locustfiles._schedule import Turn, fit, levels, plan
 from locustfiles._secrecy import hide
 from locustfiles._targets import ArmTarget, reach_all, unknown_tools, unspoken
@@ -74,6 +76,7 @@ class Prepared:
     """Per arm; in a search the most there can be."""
     folder: Path
     systems: Systems
+    identities: list[Identity] = field(default_factory=list)
     targets: dict[str, ArmTarget] = field(default_factory=dict)
     baseline: Baseline | None = None
     resources: dict[str, Source] = field(default_factory=dict)
@@ -170,8 +173,11 @@ def prepare(wish: Wish) -> Prepared:
         scenario = loaded.scenario
         prepared.baseline = against(wish.baseline, wish.tolerance, scenario, prepared.load())
     try:
+        common = {"run": secrets.token_hex(3)}
+        prepared.identities = settle(loaded, users, common["run"])
+        first = prepared.identities[0] if prepared.identities else NOBODY
         prepared.targets = reach_all(
-            loaded, prepared.systems, pointed, {"run": secrets.token_hex(3)}, prepared.logs
+            loaded, prepared.systems, pointed, common, prepared.logs, first
         )
         prepared.resources = find_resources(loaded, prepared.targets)
         problems = [

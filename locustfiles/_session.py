@@ -31,9 +31,9 @@ from locustfiles._recorder import Recorder
 from locustfiles._refusal import Refusal
 from locustfiles._rounds import Performer
 from locustfiles._run import Run
-from locustfiles._secrecy import hide
+from locustfiles._secrecy import redactor
 from reports.document import Report
-from reports.journal import AnyRecord
+from reports.journal import AnyRecord, redacted
 from reports.render import FORMATS
 
 ORDER: Final = "mcp-perf-order"
@@ -275,7 +275,6 @@ class Session:
     # Working.
 
     def _build_bench(self, task: _relay.Task) -> None:
-        hide(task.loaded.env.values())  # a worker has not prepared the run
         node = "local" if not self._worker else self.runner.client_id
         recorder = Recorder(
             node,
@@ -290,6 +289,7 @@ class Session:
             node_index=task.node,
             nodes=task.nodes,
             users=task.users,
+            identities=task.identities,
         )
         bench = self.bench
         self._performer = Performer(
@@ -307,7 +307,9 @@ class Session:
             self.run.write(records)
 
     def _send_records(self, records: list[AnyRecord]) -> None:
-        self.runner.send_message(RECORDS, msgspec.json.encode(records))
+        # The master does not know the tokens that this process was given.
+        clean = [redacted(record, redactor) for record in records]
+        self.runner.send_message(RECORDS, msgspec.json.encode(clean))
 
     # Messages.
 
