@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from scenarios import generators, tables
+from scenarios import tables
 from scenarios.lookups import (
     GeneratorError,
     LookupFailed,
