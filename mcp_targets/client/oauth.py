@@ -109,8 +109,9 @@ class OAuth:
 
         The time of expiry is what the authorization server said of it.
         """
-        if self.token and self._is_over():
-            self.renew(self.token, 401, "", "")
+        used = self.token  # before its time is looked at: another user may renew it meanwhile
+        if used and self._is_over():
+            self.renew(used, 401, "", "")
         return self.token
 
     def renew(self, used: str, status: int, challenge: str, version: str) -> None:
