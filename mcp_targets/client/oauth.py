@@ -110,7 +110,8 @@ class OAuth:
         The time of expiry is what the authorization server said of it.
         """
         used = self.token  # before its time is looked at: another user may renew it meanwhile
-        if used and self._is_over():
+        expiry_s = self._provider.context.token_expiry_time
+        if used and expiry_s and self._clock() >= expiry_s:
             self.renew(used, 401, "", "")
         return self.token
 
@@ -129,16 +130,12 @@ class OAuth:
                 if challenge in self._answered:
                     raise NegotiationError(f"the scope that was granted is not enough: {challenge}")
                 self._answered.add(challenge)
-            elif context.can_refresh_token() and (self._is_over() or used != self._refreshed):
+            elif context.can_refresh_token() and used != self._refreshed:
                 context.token_expiry_time = _LONG_AGO_S  # then it is refreshed first
             try:
                 self.token = self._obtain(status, challenge, version)
             except (OAuthFlowError, httpx2.HTTPError, ValidationError, ValueError) as error:
                 raise NegotiationError(f"no access token: {error}") from error
-
-    def _is_over(self) -> bool:
-        expiry_s = self._provider.context.token_expiry_time
-        return bool(expiry_s and self._clock() >= expiry_s)
 
     def close(self) -> None:
         """Close the connections to the authorization server, where they are our own."""
