@@ -35,7 +35,10 @@ def mint_all(
     )
     try:
         with gevent.Timeout(MOST_S, late):
-            minted.extend(pool.imap(minter.one, rows))
+            for made in pool.imap(minter.attempt, rows):
+                if isinstance(made, Refusal):
+                    raise made
+                minted.append(made)
     finally:
         pool.kill()
     return minted
@@ -63,6 +66,13 @@ class _Minter:
             )
         except ValueError as error:
             raise Refusal(CONFIGURATION, [f"identities: {error}"]) from error
+
+    def attempt(self, row: dict[str, Any]) -> Identity | Refusal:
+        """Ask for one. A refusal is returned: gevent would print one that is raised here."""
+        try:
+            return self.one(row)
+        except Refusal as refusal:
+            return refusal
 
     def one(self, row: dict[str, Any]) -> Identity:
         """Ask for one. Raises Refusal."""

@@ -185,13 +185,16 @@ def test_another_process_gets_what_was_made_and_reads_the_rest(loaded, logins) -
         (200, b'{"made": {"code": ""}}', CONFIGURATION, "take code: nothing at 'made.code'"),
     ],
 )
-def test_who_gets_none_is_told_before_the_run(loaded, logins, status, body, code, said) -> None:
+def test_who_gets_none_is_told_before_the_run(
+    loaded, logins, capsys, status, body, code, said
+) -> None:
     """A request that was refused is a mistake (104); a server that fails is not there (108)."""
     logins.answer = lambda _said: (status, body)
     with pytest.raises(Refusal, match=said) as refusal:
         settle(loaded(MINTED), 2, "r")
     assert refusal.value.exit_code == code
     assert "for number " in str(refusal.value)
+    assert capsys.readouterr().err == ""
     assert "s3cr3t" not in str(refusal.value)
 
 
