@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 NUMBER: Final = "number"
 MOST_AT_ONCE: Final = 16
 """Requests for identities that are on their way together."""
-_SOUNDS_SECRET: Final = re.compile(r"token|secret|passw|pwd|key|credential|cookie", re.IGNORECASE)
+SOUNDS_SECRET: Final = re.compile(r"token|secret|passw|pwd|key|credential|cookie", re.IGNORECASE)
 _SEGMENT: Final = re.compile(rf"{IDENTITY}\.([A-Za-z_][\w-]*)", re.ASCII)
 
 
@@ -164,4 +164,4 @@ def secret_names(scenario: "Scenario") -> set[str]:
 
 def is_secret(name: str, used: set[str]) -> bool:
     """Tell whether the values of a name are to appear nowhere; `used` is of `secret_names`."""
-    return name in used or "" in used or _SOUNDS_SECRET.search(name) is not None
+    return name in used or "" in used or SOUNDS_SECRET.search(name) is not None
