@@ -15,7 +15,8 @@ from gevent.event import Event
 
 from locustfiles._arrivals import arrivals
 from locustfiles._bridge import bridge
-from locustfiles._clients import Client, SharedSession, session
+from locustfiles._burst import opens_by_steps, widest
+from locustfiles._clients import Client, SharedSession, beside, session
 from locustfiles._compile import compile_journeys
 from locustfiles._journeys import Walk
 from locustfiles._recorder import Recorder
@@ -52,13 +53,13 @@ class Member:
     def ready(self, arm: str) -> None:
         """Make sure the arm's session and connection are open. Raises TargetError."""
         self.opened.wait(_ENLIST_S)
-        self.walks[arm].lane.client.ready()
+        self.walks[arm].lane.ready()
 
     def open(self) -> None:
         """Open the session of every arm; one that does not open is tried again at its turn."""
         for walk in self.walks.values():
             try:
-                walk.lane.client.ready()
+                walk.lane.ready()
             except TargetError:
                 continue
         self.opened.set()
@@ -66,7 +67,7 @@ class Member:
     def close(self) -> None:
         """Close all sessions, saying goodbye where the protocol does."""
         for walk in self.walks.values():
-            walk.lane.client.close()
+            walk.lane.close()
 
 
 class Bench:
@@ -149,7 +150,13 @@ class Bench:
         self._watchdog.stop()
 
     def _walk(self, target: ArmTarget, number: int, identity: Identity) -> Walk:
-        lane = Lane(target.arm, self._client(target, identity), self.recorder, self._fire)
+        scenario = self._loaded.scenario
+        client = self._client(target, identity)
+        others = beside(client, widest(scenario, target.arm), self._watchdog.wait_for)
+        lane, *lanes = (
+            Lane(target.arm, one, self.recorder, self._fire) for one in (client, *others)
+        )
+        lane.beside, lane.opens = lanes, not opens_by_steps(scenario, target.arm)
         own = {IDENTITY: identity} if identity else {}
         return Walk(
             self._journeys,

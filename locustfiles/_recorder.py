@@ -10,8 +10,8 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from mcp_targets.reply import Heard, Reply
-from reports.groups import EVENT, GAP
+from mcp_targets.reply import REOPENED, Heard, Reply
+from reports.groups import EVENT, GAP, RECOVERY
 from reports.histogram import Histogram
 from reports.journal import SETUP, AnyRecord, Cell, Health, Note, SampleRecord, Slice
 from reports.samples import OK
@@ -184,7 +184,7 @@ class Recorder:
         if reply.heard is not None:
             self._hear(track, cls, reply, reply.heard)
         if reply.session_lost:
-            self._sessions_lost[track.arm] = self._sessions_lost.get(track.arm, 0) + 1
+            self._lose(track, cls, reply)
         self.calls += 1
         service_ns = reply.end_ns - reply.start_ns
         if lag_ns is None:
@@ -198,6 +198,13 @@ class Recorder:
         for kind, ns in ((EVENT, heard.first_ns - reply.start_ns), (GAP, heard.longest_gap_ns)):
             tallies = self.track(track.arm, kind, track.name).tallies
             tallies.setdefault(cls, _Tally()).add(ns)
+
+    def _lose(self, track: Track, cls: str, reply: Reply) -> None:
+        """Count a call that lost its session; the session, by the call that opened another."""
+        if reply.session_lost == REOPENED:
+            self._sessions_lost[track.arm] = self._sessions_lost.get(track.arm, 0) + 1
+        tallies = self.track(track.arm, RECOVERY, track.name).tallies
+        tallies.setdefault(cls, _Tally()).add(reply.end_ns - reply.start_ns)
 
     def journey(self, track: Track, cls: str, duration_ns: int, lag_ns: int | None = None) -> None:
         """Count one journey; `duration_ns` runs from its actual start, `lag_ns` is as in `call`."""

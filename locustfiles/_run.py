@@ -17,6 +17,7 @@ from locustfiles._resources import Sampler
 from locustfiles._schedule import Turn
 from locustfiles._search import turns
 from locustfiles._secrecy import guard, redactor
+from locustfiles._upstreams import Together, Upstreams
 from locustfiles._workload import workload
 from reports.build import load_report
 from reports.document import Report
@@ -52,7 +53,6 @@ class Run:
         self._journal = JournalWriter(self.folder / "journal.jsonl", redactor)
         self._broken = False
         timeouts = [target.place.timeout_s for target in prepared.targets.values()]
-        started = self._started()
         self.conductor = Conductor(
             self._search(started) if prepared.searching else prepared.turns,
             nodes=nodes,
@@ -61,7 +61,12 @@ class Run:
             now_s=self.now_s,
             grace_s=prepared.loaded.scenario.load.grace,
             timeout_s=max(timeouts),
-            beside=Sampler(prepared.resources, self.write, self.now_s),
+            beside=Together(
+                [
+                    Upstreams(prepared.targets, self.now_s),
+                    Sampler(prepared.resources, self.write, self.now_s),
+                ]
+            ),
         )
         self.write([started])
         if prepared.baseline is not None:
@@ -148,6 +153,7 @@ class Run:
                 for name, target in prepared.targets.items()
             },
             gates=[gate.text for gate in scenario.gates],
+            layers=list(scenario.layers),
             limits={
                 "generator_cpu": scenario.limits.generator_cpu,
                 "loop_lag_p99_ms": scenario.limits.loop_lag_p99 * 1000,

@@ -21,6 +21,7 @@ from mcp_targets.client.tools import Tool
 from mcp_targets.inprocess import Code, find_function
 from mcp_targets.rest import RestClient
 from mcp_targets.systems.launcher import Face, SystemFailed, Systems, UnknownSystem
+from scenarios.bursts import flat
 from scenarios.loader import Loaded
 from scenarios.lookups import compile_template
 from scenarios.model import Arm, Step
@@ -47,6 +48,8 @@ class ArmTarget:
     tools_list_bytes: int = 0
     pids: Mapping[str, int] = field(default_factory=dict)
     """The processes of a bundled system that do this arm's work, by name."""
+    upstream: str = ""
+    """Where the simulated providers of a bundled system are counted."""
     script: Answers = SILENT
     """What its clients answer when the server asks."""
     personal: Personal | None = None
@@ -86,7 +89,7 @@ def reach_all(
             face = _locate(pointed.get(name, arm.address), systems)
             variables = {**face.variables, **common}
             target = reach(name, arm, loaded, face.url, variables, logs=logs, identity=identity)
-            reached[name] = replace(target, pids=face.pids)
+            reached[name] = replace(target, pids=face.pids, upstream=face.upstream)
         except Refusal as refusal:
             failed.append(refusal)
     if failed:
@@ -170,7 +173,7 @@ def unknown_tools(loaded: Loaded, targets: Mapping[str, ArmTarget]) -> list[str]
         for journey_name, journey in loaded.scenario.journeys.items()
         for arm, steps in journey.steps.items()
         if arm in targets
-        for step in steps
+        for step in flat(steps)
         if not targets[arm].has(step)
     ]
     return list(dict.fromkeys(problems))
@@ -184,7 +187,7 @@ def unspoken(loaded: Loaded, targets: Mapping[str, ArmTarget]) -> list[str]:
         for name, journey in loaded.scenario.journeys.items()
         for arm, steps in journey.steps.items()
         if arm in targets and targets[arm].version == MODERN
-        for step in steps
+        for step in flat(steps)
         if step.action == "ping"
     ]
     return list(dict.fromkeys(problems))

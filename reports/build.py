@@ -13,6 +13,7 @@ from reports.document import Capacity, Comparison, Failure, GateResult, Generato
 from reports.drops import with_drops
 from reports.groups import CALL
 from reports.journal import AnyRecord, JournalError, SampleRecord, read
+from reports.layers import layers
 from reports.levels import Level, by_level, judge_levels
 from reports.metrics import COMPARED, Evidence, Totals, paired
 from reports.notes import notes
@@ -87,6 +88,7 @@ def build(records: Iterable[AnyRecord]) -> Report:
         reasons=decision.reasons,
         arms=arms,
         comparisons=_comparisons(evidence, capacities),
+        layers=layers(tally.run.layers, evidence),
         regressions=compared.regressions,
         gates=gates,
         generator=_generator(tally, evidence, lost),

@@ -107,6 +107,19 @@ class ResourceNumbers(Part):
     """At most."""
 
 
+class UpstreamNumbers(Part):
+    """What the simulated providers behind a bundled system were asked, by their own count."""
+
+    requests: int
+    connections: int
+    """Opened."""
+    requests_per_journey: float | None
+    """By journeys with every step ok."""
+    connections_per_journey: float | None
+    max_in_parallel: int
+    """The most requests, to all providers together, that were under way at once."""
+
+
 class RateLevel(Part):
     """One rate of a search for the capacity, over all of its trials."""
 
@@ -186,11 +199,16 @@ class ArmNumbers(Part):
     longest_gap_ms: Latency = Latency()
     """The longest pause between two notifications of a call."""
     sessions_lost: int
+    """By the server, and opened again within a call."""
+    recovery_ms: Latency = Latency()
+    """Of calls that lost their session and were ok in another: with all of opening it."""
     bytes_in: int
     bytes_out: int
     bytes_per_journey: float | None = None
     """Received and sent by all calls, over journeys with every step ok."""
     resources: ResourceNumbers = ResourceNumbers()
+    upstream: UpstreamNumbers | None = None
+    """Only where providers are simulated."""
     journeys: dict[str, StepNumbers]
     steps: dict[str, StepNumbers]
     rounds: list[RoundNumbers]
@@ -213,6 +231,23 @@ class Comparison(Part):
     effect_needed: float | None
     """The smallest ratio above 1 that this run could have told from 1."""
     warnings: list[str] = Field(default_factory=list)
+
+
+class Layer(Part):
+    """What one layer adds to the time of a journey: the next arm's, less that of the one below."""
+
+    from_: str = Field(validation_alias="from", serialization_alias="from")
+    """The arm below."""
+    to: str
+    from_ms: float | None
+    """Median time of a journey through the arm below, mean over the rounds."""
+    to_ms: float | None
+    cost_ms: float | None
+    """The mean of the rounds' differences; negative where the layer is faster."""
+    ci95: tuple[float, float] | None
+    warnings: list[str] = Field(default_factory=list)
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
 
 class Regression(Part):
@@ -315,6 +350,8 @@ class Report(Part):
     reasons: list[str]
     arms: dict[str, ArmNumbers]
     comparisons: list[Comparison]
+    layers: list[Layer] = Field(default_factory=list)
+    """From the lowest upwards, where the scenario says that its arms are layers."""
     regressions: list[Regression] = Field(default_factory=list)
     """Against the baseline, where the run was given one."""
     gates: list[GateResult]

@@ -52,6 +52,8 @@ class RunStarted(Record, tag="run", frozen=True, kw_only=True):
     environment: dict[str, Any]
     workload: dict[str, str] = {}
     """Arm -> digest of what it does; empty in journals of older versions."""
+    layers: list[str] = []
+    """Arms that do the same work, each through one more layer than the one before."""
 
 
 class Baseline(Record, tag="baseline", frozen=True, kw_only=True):
@@ -85,7 +87,8 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     arm: str
     kind: str
     """`call`, `journey`, or `start`: by how much journeys of an open load began late. Of calls that
-    notifications came with: `event`, the time to the first, and `gap`, the longest between two."""
+    notifications came with: `event`, the time to the first, and `gap`, the longest between two. Of
+    calls whose session was lost: `recovery`, from the first send to the end in another session."""
     name: str
     """The step (`tools/call echo`, `GET /users`), or the journey."""
     cls: str
@@ -181,6 +184,19 @@ class ResourceSample(Record, tag="resources", frozen=True, kw_only=True):
     processes: int | None
 
 
+class UpstreamUse(Record, tag="upstream", frozen=True, kw_only=True):
+    """What the simulated providers behind an arm's target were asked in one turn."""
+
+    turn: int
+    at_s: float
+    arm: str
+    requests: int
+    connections: int
+    """Opened."""
+    max_in_parallel: int
+    """The most requests, to all providers together, that were under way at once."""
+
+
 class Note(Record, tag="note", frozen=True, kw_only=True):
     """Something a reader of the numbers must know."""
 
@@ -210,6 +226,7 @@ AnyRecord = (
     | TurnEnded
     | SampleRecord
     | ResourceSample
+    | UpstreamUse
     | Note
     | RunEnded
 )

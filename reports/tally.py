@@ -19,6 +19,7 @@ from reports.journal import (
     Slice,
     TurnEnded,
     TurnStarted,
+    UpstreamUse,
 )
 from reports.resource_timeline import ResourceTimeline
 from reports.samples import HARNESS_ERROR
@@ -83,8 +84,8 @@ class RunTally:
                     self.turns[record.turn].end(record)
             case SampleRecord():
                 self._example(record)
-            case ResourceSample():
-                self._resources(record)
+            case ResourceSample() | UpstreamUse():
+                self._beside(record)
             case Baseline():
                 self.baseline = record
             case Note():
@@ -100,9 +101,12 @@ class RunTally:
             key = (sample.arm, sample.step, sample.cls)
             self.examples.setdefault(key, sample.detail)
 
-    def _resources(self, sample: ResourceSample) -> None:
+    def _beside(self, sample: ResourceSample | UpstreamUse) -> None:
         turn = self.turns.get(sample.turn)
         if turn is None:
+            return
+        if isinstance(sample, UpstreamUse):
+            turn.upstream = sample
             return
         if turn.usage.last is not None:
             self.resources.add(turn.usage.last, sample, turn.started)

@@ -156,7 +156,11 @@ def secret_names(scenario: "Scenario") -> set[str]:
         auth = None if arm.auth is None else arm.auth.model_dump()
         trees += [arm.headers, arm.env, auth]
     for journey in scenario.journeys.values():
-        trees += [journey.with_, *(s.headers for steps in journey.steps.values() for s in steps)]
+        steps = [step for listed in journey.steps.values() for step in listed]
+        trees += [
+            journey.with_,
+            *(one.headers for step in steps for one in step.parallel or [step]),
+        ]
     if scenario.identities is not None and (mint := scenario.identities.mint) is not None:
         trees += [mint.headers, mint.form, mint.json_]
     return set(names_in(trees))

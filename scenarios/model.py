@@ -27,10 +27,11 @@ Protocol = Literal["auto", "2026-07-28", "2025-11-25", "2025-06-18", "2025-03-26
 
 HTTP_VERBS: Final = ("get", "post", "put", "patch", "delete")
 MCP_ACTIONS: Final = ("call", "read", "prompt", "list", "complete", "ping")
-ACTIONS: Final = (*MCP_ACTIONS, "run", *HTTP_VERBS, "wait")
+SESSION_ACTIONS: Final = ("open", "close")
+ACTIONS: Final = (*MCP_ACTIONS, *SESSION_ACTIONS, "run", *HTTP_VERBS, "wait", "parallel")
 _KINDS: Final[tuple[Literal["http", "mcp", "python"], ...]] = ("http", "mcp", "python")
 _HTTP_ONLY: Final = ("query", "form", "json_", "headers")
-_CALLS_ONLY: Final = ("save", "expect", "on_error", "timeout")
+_CALLS_ONLY: Final = ("save", "expect", "timeout")
 _ARGUMENTS: Final = ("call", "prompt", "run")
 _ANSWERED: Final = ("call", "read", "prompt")
 _LISTS: Final = {"templates": "resources/templates/list"}
@@ -149,6 +150,10 @@ class Step(Part):
     patch: Annotated[str, AfterValidator(syntax.http_path)] | None = None
     delete: Annotated[str, AfterValidator(syntax.http_path)] | None = None
     wait: PositiveSeconds | None = None
+    open: Literal[True] | None = None
+    close: Literal[True, "drop"] | None = None
+    parallel: Annotated[tuple["Step", ...], Field(min_length=1)] | None = None
+    """A burst: calls that begin at once; the step ends with the last of them."""
     name: str | None = Field(default=None, min_length=1)
     arguments: dict[str, Any] = Field(default_factory=dict)
     query: Annotated[dict[str, Any], AfterValidator(syntax.flat)] = Field(default_factory=dict)
@@ -183,6 +188,8 @@ class Step(Part):
             (("answers", "progress"), _ANSWERED, "call, read and prompt steps"),
             (("cancel_after",), ("call",), "call steps"),
             (_CALLS_ONLY, (*MCP_ACTIONS, "run", *HTTP_VERBS), "calls"),
+            (("on_error",), (*MCP_ACTIONS, *SESSION_ACTIONS, "run", *HTTP_VERBS), "calls"),
+            (("name",), tuple(name for name in ACTIONS if name != "parallel"), "single steps"),
         ):
             for name in sorted(self.model_fields_set & set(names)) if action not in actions else ():
                 key = name.rstrip("_")
@@ -229,6 +236,8 @@ class Step(Part):
             "list": _LISTS.get(str(self.list), f"{self.list}/list"),
             "complete": "completion/complete",
             "run": f"run {self.run}",
+            "open": "open session",
+            "close": "close session",
         }
         if self.action in HTTP_VERBS:
             return f"{self.action.upper()} {self.subject}"
@@ -268,5 +277,7 @@ class Scenario(Part):
     arms: Annotated[dict[Label, Arm], Field(min_length=1)]
     journeys: Annotated[dict[Label, Journey], Field(min_length=1)]
     load: Load = Load()
+    layers: tuple[Label, ...] = ()
+    """Arms that do the same work, each through one more layer than the one before."""
     gates: tuple[Annotated[InstanceOf[Gate], BeforeValidator(syntax.gate)], ...] = ()
     limits: Limits = Limits()

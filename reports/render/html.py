@@ -10,7 +10,15 @@ from typing import Any, Final
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from reports.document import Comparison, Regression, Report
-from reports.render import arm_rows, capacity, charts, numbers, resource_charts, wording
+from reports.render import (
+    arm_rows,
+    capacity,
+    charts,
+    layers,
+    numbers,
+    resource_charts,
+    wording,
+)
 from reports.render.scales import of_ratios
 from reports.render.text import clip, visible
 from reports.render.thinning import thin, thin_resources
@@ -92,6 +100,12 @@ def _comparisons(report: Report) -> dict[str, Any]:
     return {"comparisons": grouped, "interval_axis": charts.interval_axis(x)}
 
 
+def _layers(report: Report) -> dict[str, Any]:
+    """Draw the layers' waterfall."""
+    rungs, axis = layers.waterfall(report.layers, charts.looks(report.arms))
+    return {"rungs": rungs, "layers_axis": axis, "layers_meaning": layers.MEANING}
+
+
 def regressions(rows: Sequence[Regression]) -> dict[str, Any]:
     """Group what was compared with a base by arm, each with its drawing; nothing of nothing."""
     ratios = [row for row in rows if row.ratio is not None]
@@ -127,5 +141,6 @@ def render(report: Report) -> str:
         incomplete=wording.INCOMPLETE,
         simulated=wording.simulated(report),
         **_drawings(report),
+        **_layers(report),
         **_comparisons(report),
     )

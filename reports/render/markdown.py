@@ -17,7 +17,7 @@ from reports.document import (
     RoundNumbers,
     StepNumbers,
 )
-from reports.render import capacity, numbers, wording
+from reports.render import capacity, layers, numbers, wording
 from reports.render.arm_rows import growth
 from reports.render.text import clip, one_line
 
@@ -28,6 +28,7 @@ _ROW_LIMIT: Final = 40
 _WORDS: Final = {
     *("Gate", "Verdict", "Reason", "Comparison", "Warnings", "Arm", "Classes", "Step", "Journey"),
     *("Failure", "Class", "Example", "What", "Value", "Offered", "What broke", "What broke beyond"),
+    *("Layer", "Remark"),
 }
 """The columns that hold words; all others hold numbers."""
 _SPECIAL: Final = re.compile(
@@ -99,6 +100,7 @@ def _head(report: Report) -> str:
     simulated = wording.simulated(report)
     if simulated:
         lines += ["", f"**Simulated:** {text(', '.join(simulated))}"]
+        lines += ["", *(f"- {text(line)}" for line in wording.upstreams(report))]
     return "\n".join(lines)
 
 
@@ -140,6 +142,15 @@ def _capacity(report: Report) -> str:
         _table(headings, levels),
     )
     return "\n\n".join(tables)
+
+
+def _layers(report: Report) -> str:
+    rows = (
+        (code(rung.arm), rung.journey, f"**{rung.cost}**", rung.interval, text(rung.remark))
+        for rung in layers.rungs(report.layers)
+    )
+    headings = ("Layer", "Journey p50", "Own cost", "95 % interval", "Remark")
+    return f"{layers.MEANING}\n\n{_table(headings, rows)}"
 
 
 def _comparisons(report: Report) -> str:
@@ -312,6 +323,7 @@ def render(report: Report) -> str:
         ("Gates", report.gates, _gates(report)),
         ("Against the baseline", report.regressions, regressions(report.regressions)),
         ("Capacity", capacity.of_arms(report.arms), _capacity(report)),
+        ("Layers", report.layers, _layers(report)),
         ("Comparison", report.comparisons, _comparisons(report)),
         ("Order of arms", any(arm.rounds for _, arm in arms), _order(report)),
         ("Arms", report.arms, f"{_arms(report)}{_resources(report)}"),

@@ -4,6 +4,7 @@ import pytest
 
 from scenarios.identities import is_secret, read_rows, secret_names
 from scenarios.loader import ScenarioError, load_text
+from scenarios.model import Scenario
 from scenarios.wording import InputError
 
 FILE = """
@@ -137,6 +138,15 @@ def test_secret_is_what_authorizes_or_is_called_so(read) -> None:
     assert secret_names(scenario) == {"code"}
     assert secret_names(read(env="${identity.name}")) == {"name"}
     assert secret_names(read(**{"with": "${identity.name}"})) == {"name"}
+    burst = [{"get": "/", "headers": {"X-Key": "${identity.code}"}}]
+    tree = {
+        "name": "burst",
+        "title": "Calls at once",
+        "identities": {"csv": "users.csv"},
+        "arms": {"api": {"http": "http://127.0.0.1:1"}},
+        "journeys": {"ask": {"steps": {"api": [{"parallel": burst}]}}},
+    }
+    assert secret_names(Scenario.model_validate(tree)) == {"code"}
     minted = read(f"{{csv: users.csv, {MINT.replace('identity.number', 'identity.name')}}}")
     assert secret_names(minted) == {"name"}
     assert is_secret("Api_Key", set())
