@@ -76,10 +76,10 @@ class Prepared:
     """Per arm; in a search the most there can be."""
     folder: Path
     systems: Systems
-    identities: list[Identity] = field(default_factory=list)
     targets: dict[str, ArmTarget] = field(default_factory=dict)
     baseline: Baseline | None = None
     resources: dict[str, Source] = field(default_factory=dict)
+    identities: list[Identity] = field(default_factory=list)
 
     @property
     def searching(self) -> bool:
