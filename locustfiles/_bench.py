@@ -12,20 +12,23 @@ from typing import Final
 
 import gevent
 from gevent.event import Event
+from gevent.pool import Pool
 
 from locustfiles._arrivals import arrivals
 from locustfiles._bridge import bridge
 from locustfiles._burst import opens_by_steps, widest
-from locustfiles._clients import Client, SharedSession, beside, session
+from locustfiles._clients import TOOL_CLIENTS, Client, SharedSession, beside, session
 from locustfiles._compile import compile_journeys
 from locustfiles._journeys import Walk
 from locustfiles._recorder import Recorder
 from locustfiles._roster import Identity, Roster
 from locustfiles._schedule import Turn, share_of
+from locustfiles._sessions import Counted
 from locustfiles._stage import Stage
 from locustfiles._steps import MCP, CallFailed, Lane
 from locustfiles._targets import ArmTarget
 from locustfiles._waiting import Watchdog
+from mcp_targets.client.eras import MODERN
 from mcp_targets.client.errors import TargetError
 from mcp_targets.client.exchange import Endpoint
 from mcp_targets.client.session import SessionClient
@@ -35,8 +38,10 @@ from mcp_targets.rest import RestClient
 from scenarios.generators import IDENTITY
 from scenarios.loader import Loaded
 from scenarios.syntax import Think
+from scenarios.targets import split_target
 
 _ENLIST_S: Final = 30.0
+_CLOSES_AT_ONCE: Final = 32
 _USERS_PER_NODE: Final = 1_000_000
 
 
@@ -47,17 +52,26 @@ class Member:
     walks: dict[str, Walk]
     place: int = 0
     """Among the users of this process, from 0."""
+    at_once: bool = True
+    """Whether sessions are opened at the start, or each before its user's first turn."""
     identity: Identity = field(default_factory=dict)
     opened: Event = field(default_factory=Event)
 
-    def ready(self, arm: str) -> None:
-        """Make sure the arm's session and connection are open. Raises TargetError."""
+    def ready(self, arm: str, places: int | None = None) -> None:
+        """Make sure the arm's session and connection are open. Raises TargetError.
+
+        Where only the first `places` users are at work, the others close theirs.
+        """
         self.opened.wait(_ENLIST_S)
-        self.walks[arm].lane.ready()
+        lane = self.walks[arm].lane
+        if places is None or self.place < places:
+            lane.ready()
+        elif not isinstance(lane.client, SharedSession):
+            lane.close()
 
     def open(self) -> None:
         """Open the session of every arm; one that does not open is tried again at its turn."""
-        for walk in self.walks.values():
+        for walk in self.walks.values() if self.at_once else ():
             try:
                 walk.lane.ready()
             except TargetError:
@@ -103,6 +117,11 @@ class Bench:
         self._pause = _pause(loaded.scenario.load.think)
         self._shared: dict[str, SharedSession] = {}
         self._roster = Roster(identities, node_index, nodes)
+        self._with_sessions = [
+            arm
+            for arm, target in targets.items()
+            if target.kind == "mcp" and not _stateless(target)
+        ]
 
     def enlist(self) -> Member:
         """Make one more user. Raises NoneLeft when there is no identity for it."""
@@ -110,7 +129,8 @@ class Bench:
         place = len(self.members)
         number = self._first_user + place
         walks = {arm: self._walk(target, number, identity) for arm, target in self._targets.items()}
-        member = Member(walks, place, identity)
+        at_once = not self._loaded.scenario.load.users_vary
+        member = Member(walks, place, at_once, identity)
         self.members.append(member)
         return member
 
@@ -143,10 +163,23 @@ class Bench:
             nodes=self._nodes,
         )
 
+    def sessions(self) -> dict[str, list[Counted]]:
+        """Return the clients of every arm that can have sessions."""
+        return {
+            arm: [
+                client
+                for member in self.members
+                if isinstance(client := member.walks[arm].lane.client, TOOL_CLIENTS)
+            ]
+            for arm in self._with_sessions
+        }
+
     def close(self) -> None:
         """End what the users shared, when the last of them has gone."""
+        pool = Pool(_CLOSES_AT_ONCE)
         for member in list(self.members):  # killed before it could go by itself
-            self.dismiss(member)
+            pool.spawn(self.dismiss, member)
+        pool.join()
         self._watchdog.stop()
 
     def _walk(self, target: ArmTarget, number: int, identity: Identity) -> Walk:
@@ -176,6 +209,7 @@ class Bench:
             return PythonClient(target.place, bridge())
         if target.arm in self._shared:
             return self._shared[target.arm].join()
+        arm = self._loaded.scenario.arms[target.arm]
         made = session(
             target.url,
             place,
@@ -184,8 +218,8 @@ class Bench:
             waits=self._watchdog.wait_for,
             answers=target.script,
             credentials=None if personal is None else personal.credentials(identity),
+            listens=arm.stream,
         )
-        arm = self._loaded.scenario.arms[target.arm]
         if arm.process == "user" or not isinstance(made, SessionClient):
             return made
         shared = self._shared[target.arm] = SharedSession(made)
@@ -203,6 +237,11 @@ class Bench:
             context={},
             exception=None if reply.outcome == OK else CallFailed(reply.outcome),
         )
+
+
+def _stateless(target: ArmTarget) -> bool:
+    """Tell whether the protocol has no sessions there: 2026-07-28 over streamable HTTP."""
+    return target.version == MODERN and split_target(target.url)[0] == "http"
 
 
 def _pause(think: Think) -> Callable[[], float]:

@@ -1,14 +1,19 @@
 """Bursts: calls of one user that begin at once, as agents make them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import gevent
 
+from locustfiles._dialog import joined
 from locustfiles._journeys import Runnable
 from locustfiles._steps import Lane
+from locustfiles._targets import ArmTarget
+from mcp_targets.client.eras import MODERN
 from reports.samples import OK
-from scenarios import model
+from scenarios import dialog, model
 from scenarios.bursts import flat
+from scenarios.loader import Loaded
+from scenarios.targets import split_target
 
 
 class BurstStep:
@@ -57,6 +62,32 @@ def widest(scenario: model.Scenario, arm: str) -> int:
 def opens_by_steps(scenario: model.Scenario, arm: str) -> bool:
     """Tell whether an arm's steps open its sessions, so that they do not open by themselves."""
     return any(step.open for step in flat(_steps(scenario, arm)))
+
+
+def undecided(loaded: Loaded, targets: Mapping[str, ArmTarget]) -> list[str]:
+    """Return a line for each burst in which it could not be told which answer a server asks for.
+
+    Up to 2025-11-25 a server that asks on a channel does not say for which call.
+    """
+    problems = [
+        f"journey {name}, arm {arm}: calls that begin at once give different answers for {kind}, "
+        f"and what the server asks names no call. Give the burst the same answers, or write "
+        f"protocol: {MODERN} for the arm"
+        for arm, target in targets.items()
+        if split_target(target.url)[0] != "http" and target.version != MODERN
+        for name, journey in loaded.scenario.journeys.items()
+        for step in journey.steps[arm]
+        for kind in dialog.Answers.model_fields
+        if _differ(
+            getattr(joined(one.answers, journey.answers), kind, None) for one in step.parallel or ()
+        )
+    ]
+    return list(dict.fromkeys(problems))
+
+
+def _differ(answers: Iterable[object]) -> bool:
+    given = [answer for answer in answers if answer is not None]
+    return any(answer != given[0] for answer in given)
 
 
 def _steps(scenario: model.Scenario, arm: str) -> Iterable[model.Step]:

@@ -3,6 +3,7 @@
 Nothing heavy is imported before it is needed: only `run` loads Locust, which patches the process.
 """
 
+import os
 import re
 import sys
 from collections.abc import Sequence
@@ -57,6 +58,7 @@ def main() -> None:
 @click.option(
     "--format", "formats", default=",".join(FORMATS), show_default=True, help="Reports to write."
 )
+@click.option("--ci", is_flag=True, help="Plain text; the job gets summary and annotations.")
 def run(
     *,
     scenario: str,
@@ -72,6 +74,7 @@ def run(
     tolerance: str | None,
     store: str | None,
     formats: str,
+    ci: bool,
 ) -> None:
     """Run SCENARIO (a name or a YAML file) and judge it.
 
@@ -81,6 +84,7 @@ def run(
       mcp-perf run echo --set load.users=50 --set load.rounds=10
       mcp-perf run twilio-tasks --arm mcp --out results
       mcp-perf run your-server --target mcp=http://127.0.0.1:8000/mcp
+      mcp-perf run my.yaml --ci --out results     as a step of a CI job
     """
     chosen = _formats(formats)
     if run_time is not None and not (run_time and _RUN_TIME.fullmatch(run_time)):
@@ -101,9 +105,14 @@ def run(
     ):
         if single is not None:
             arguments += [name, str(single)]
-    from locustfiles import _headless  # noqa: PLC0415 -- loads Locust
+    from locustfiles import _ci, _headless  # noqa: PLC0415 -- loads Locust
 
-    sys.exit(_headless.run(arguments, chosen))
+    if not ci:
+        sys.exit(_headless.run(arguments, chosen))
+    with _ci.job(os.environ) as job:
+        code = _headless.run(arguments, chosen, job)
+        job.conclude(code)
+    sys.exit(code)
 
 
 @main.command()

@@ -1,5 +1,6 @@
 """The commands that look at more than one run: `compare`, `baseline`, `trend`."""
 
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 if TYPE_CHECKING:
+    from reports.compare_report import CompareReport
     from reports.run_numbers import RunNumbers
 
 _FOLDER: Final = click.Path(path_type=Path)
@@ -31,19 +33,19 @@ class _Refused(click.ClickException):
 @click.argument("runs", type=_FOLDER, nargs=-1, required=True, metavar="NEW...")
 @click.option("--tolerance", default="5%", show_default=True, help="How much worse is tolerated.")
 @click.option("--out", type=_FOLDER, help="Also write compare.html, .md and .json to this folder.")
-def compare(base: Path, runs: Sequence[Path], tolerance: str, out: Path | None) -> None:
+@click.option("--ci", is_flag=True, help="Plain text; the job gets summary and annotations.")
+def compare(
+    base: Path, runs: Sequence[Path], tolerance: str, out: Path | None, *, ci: bool
+) -> None:
     """Compare runs with an earlier one: BASE is a run's folder, or a baseline.
 
     \b
     Examples:
       mcp-perf compare reports/out/RUN-1 reports/out/RUN-2
-      mcp-perf compare baselines/echo.json reports/out/RUN --tolerance 10%
+      mcp-perf compare baselines/echo.json reports/out/RUN --tolerance 10% --ci
     """
-    from rich.console import Console  # noqa: PLC0415
-
     from reports.compare_report import compare_all  # noqa: PLC0415
     from reports.render.compare_report import RENDERINGS  # noqa: PLC0415
-    from reports.render.terminal import comparison  # noqa: PLC0415
 
     allowed = _tolerance(tolerance)
     befores = _base(base)
@@ -51,7 +53,7 @@ def compare(base: Path, runs: Sequence[Path], tolerance: str, out: Path | None) 
     for folder, new in zip(runs, news, strict=True):
         _check(base, befores, folder, new)
     report = compare_all(befores, news, allowed)
-    comparison(report, Console())
+    _show(report, ci=ci)
     if out is not None:
         try:
             out.mkdir(parents=True, exist_ok=True)
@@ -200,6 +202,22 @@ def _check(base: Path, befores: "Sequence[RunNumbers]", folder: Path, new: "RunN
 
     if lines := refused(befores, new.identity):
         raise _Refused("\n".join(f"{folder} cannot be compared with {base}: {x}" for x in lines))
+
+
+def _show(report: "CompareReport", *, ci: bool) -> None:
+    from rich.console import Console  # noqa: PLC0415
+
+    from reports.render.terminal import comparison  # noqa: PLC0415
+
+    if not ci:
+        comparison(report, Console())
+        return
+    from locustfiles._ci import PLAIN, job  # noqa: PLC0415
+    from reports.render import annotations, compare_report  # noqa: PLC0415
+
+    with job(os.environ) as page:
+        comparison(report, Console(**PLAIN))
+        page.tell(compare_report.sections(report), annotations.of_comparison(report))
 
 
 def _tolerance(text: str) -> float:

@@ -45,6 +45,16 @@ class SharedSession:
         self._users += 1
         return self
 
+    @property
+    def has_session(self) -> bool:
+        """Whether the session is open."""
+        return self._session.has_session
+
+    @property
+    def has_stream(self) -> bool:
+        """Whether a stream is open beside it."""
+        return self._session.has_stream
+
     def ready(self) -> None:
         """Open the session where there is none."""
         self._session.ready()
@@ -109,8 +119,12 @@ def session(
     waits: WaitFactory | None = None,
     answers: Answers = SILENT,
     credentials: Credentials | None = None,
+    listens: bool = False,
 ) -> McpSession:
-    """Make an MCP client for a place, by the transport that its target's line names."""
+    """Make an MCP client for a place, by the transport that its target's line names.
+
+    With `listens`, one over streamable HTTP keeps the stream of its session open.
+    """
     if isinstance(place, Endpoint) and split_target(line)[0] == "http":
         return McpClient(
             place,
@@ -119,6 +133,7 @@ def session(
             waits=waits,
             answers=answers,
             credentials=credentials,
+            listens=listens,
         )
     channel: Channel
     if isinstance(place, Command):

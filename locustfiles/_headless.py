@@ -12,21 +12,24 @@ import locust.stats
 from rich.console import Console
 
 from locustfiles import _start
+from locustfiles._ci import PLAIN, Job
 from locustfiles._progress import Progress
 from locustfiles._run import Run
 from locustfiles._session import Session
 from reports.document import Report
+from reports.render import annotations, markdown
 from reports.render.terminal import summary
 
 _HERE = Path(__file__).resolve().parent
 _LOOPBACK: Final = "127.0.0.1"
 
 
-def run(arguments: Sequence[str], formats: tuple[str, ...]) -> int:
-    """Run Locust with these arguments; return the exit code."""
+def run(arguments: Sequence[str], formats: tuple[str, ...], job: Job | None = None) -> int:
+    """Run Locust with these arguments, as a step of this CI job if any; return the exit code."""
     _quieten()
     shown: list[Progress] = []
-    errors = Console(stderr=True)
+    plain = PLAIN if job else {}
+    errors = Console(stderr=True, **plain)
 
     def watch(run_: Run) -> None:
         shown.append(Progress(run_, errors))
@@ -35,7 +38,9 @@ def run(arguments: Sequence[str], formats: tuple[str, ...]) -> int:
     def tell(report: Report, run_: Run) -> None:
         for progress in shown:
             progress.stop()
-        summary(report, run_.folder, Console())
+        summary(report, run_.folder, Console(**plain))
+        if job:
+            job.tell(markdown.sections(report), annotations.of_report(report))
 
     def prepare(session: Session) -> None:
         session.formats = formats

@@ -12,8 +12,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from locustfiles import _search
+from locustfiles import _open_files, _search
 from locustfiles._against import against
+from locustfiles._burst import undecided
 from locustfiles._history import problems as store_problems
 from locustfiles._identities import settle
 from locustfiles._refusal import CONFIGURATION, Refusal
@@ -21,7 +22,7 @@ from locustfiles._resource_sources import Source, find_resources
 from locustfiles._roster import NOBODY, Identity
 from locustfiles._schedule import Turn, fit, levels, plan
 from locustfiles._secrecy import hide
-from locustfiles._targets import ArmTarget, reach_all, unknown_tools, unspoken
+from locustfiles._targets import SYSTEM, ArmTarget, reach_all, unknown_tools, unspoken
 from mcp_targets.systems.launcher import Systems
 from reports.journal import Baseline
 from scenarios.load import BREAKPOINT, Load
@@ -57,6 +58,8 @@ class Wish:
     baseline: str = ""
     """The file of a baseline; none means no comparison."""
     tolerance: str = TOLERANCE
+    workers: bool = False
+    """Whether the users are at work in other processes than the one that prepares."""
     store: str = ""
     """Where runs are remembered, a URL; `_history.py` knows the default."""
 
@@ -155,6 +158,10 @@ def prepare(wish: Wish) -> Prepared:
     load_ = loaded.scenario.load
     arms = list(loaded.scenario.arms)
     users = wish.users or load_.lanes
+    if not wish.workers or any(
+        arm.address.startswith(SYSTEM) for arm in loaded.scenario.arms.values()
+    ):
+        _open_files.require(loaded, users)
     rounds, turns = _turns(load_, arms, users, wish.run_time_s)
     run_id = _run_id(loaded.scenario.name)
     folder = _folder(wish.out, run_id)
@@ -173,20 +180,7 @@ def prepare(wish: Wish) -> Prepared:
         scenario = loaded.scenario
         prepared.baseline = against(wish.baseline, wish.tolerance, scenario, prepared.load())
     try:
-        common = {"run": secrets.token_hex(3)}
-        prepared.identities = settle(loaded, users, common["run"])
-        first = prepared.identities[0] if prepared.identities else NOBODY
-        prepared.targets = reach_all(
-            loaded, prepared.systems, pointed, common, prepared.logs, first
-        )
-        prepared.resources = find_resources(loaded, prepared.targets)
-        problems = [
-            *unknown_tools(loaded, prepared.targets),
-            *unspoken(loaded, prepared.targets),
-            *_unknown_names(prepared),
-        ]
-        if problems:
-            raise Refusal(CONFIGURATION, problems)  # noqa: TRY301 -- one clean-up for all
+        _reach(prepared, pointed)
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         prepared.systems.stop()
@@ -200,6 +194,25 @@ def prepare(wish: Wish) -> Prepared:
             _remove_logs(folder)
         raise
     return prepared
+
+
+def _reach(prepared: Prepared, pointed: Mapping[str, str]) -> None:
+    """Settle who the users are, and reach every target as the first of them. Raises Refusal."""
+    loaded = prepared.loaded
+    run = secrets.token_hex(3)
+    prepared.identities = settle(loaded, prepared.users, run)
+    first = prepared.identities[0] if prepared.identities else NOBODY
+    common = {"run": run}
+    prepared.targets = reach_all(loaded, prepared.systems, pointed, common, prepared.logs, first)
+    prepared.resources = find_resources(loaded, prepared.targets)
+    problems = [
+        *unknown_tools(loaded, prepared.targets),
+        *unspoken(loaded, prepared.targets),
+        *undecided(loaded, prepared.targets),
+        *_unknown_names(prepared),
+    ]
+    if problems:
+        raise Refusal(CONFIGURATION, problems)
 
 
 def _turns(

@@ -15,11 +15,15 @@ from rich.text import Text
 from locustfiles._run import Run
 from locustfiles._secrecy import clean
 from reports.histogram import Histogram
-from reports.journal import SETUP, AnyRecord, RunEnded, Slice, TurnEnded, TurnStarted
+from reports.journal import SETUP, AnyRecord, RunEnded, SessionCount, Slice, TurnEnded, TurnStarted
 from reports.render import numbers
 from reports.samples import FAILED, INTERRUPTED
 
 _REFRESH_S: Final = 0.25
+_MANY_USERS: Final = 100
+"""From so many on, their start takes long enough to be told of."""
+_LINE_S: Final = 10.0
+"""In a longer turn a log gets a line this often: silence looks like a hang."""
 _WINDOW: Final = 3
 """Slices (seconds) of an arm and node that its shown rate and percentile are taken from."""
 
@@ -78,10 +82,12 @@ class Progress:
         self._searching = prepared.searching
         self._turn: TurnStarted | None = None
         self._turn_started = time.monotonic()
+        self._last_line_s = 0.0
         self._before_s = 0.0
         """The length of all turns before this one."""
         known = [turn for turn in prepared.turns if turn.round <= 1]
         self._total_s = sum(turn.seconds * ((turn.round and self._rounds) or 1) for turn in known)
+        self._starting: dict[str, SessionCount] = {}
         self._live: Live | None = None
         self._painter: gevent.Greenlet | None = None
         run.watchers.append(self._watch)
@@ -115,20 +121,48 @@ class Progress:
                     self._before_s += 0.0 if self._turn is None else self._turn.planned_s
                     self._turn = record
                     self._turn_started = time.monotonic()
+                    self._last_line_s = record.at_s
                     self._arms[record.arm].recent.clear()
                 case Slice() if record.turn != SETUP and self._turn is not None:
                     self._arms[self._turn.arm].add(record)
+                    self._go_on(self._turn, record.at_s + record.seconds)
                 case TurnEnded() if self._turn is not None:
                     self._arms[self._turn.arm].rounds_done = self._turn.round
+                case SessionCount():
+                    self._opening(record)
                 case RunEnded():
                     self._end_turn()
                 case _:
                     pass
 
+    def _opening(self, record: SessionCount) -> None:
+        """Tell how far the start of many users is."""
+        if self._turn is not None or self._run.prepared.users < _MANY_USERS:
+            return
+        self._starting[record.node] = record
+        if self._live is None:
+            self._console.print(self._started(), highlight=False)
+
+    def _started(self) -> str:
+        nodes = self._starting.values()
+        users, most = sum(node.users for node in nodes), self._run.prepared.users
+        sessions = sum(sum(node.open.values()) for node in nodes)
+        return f"starting: {users} of {most} users, {sessions} sessions open"
+
+    def _go_on(self, turn: TurnStarted, now_s: float) -> None:
+        """Print how a long turn goes; its end has a line of its own."""
+        due = now_s >= self._last_line_s + _LINE_S
+        if due and now_s < turn.at_s + turn.planned_s:
+            self._last_line_s = now_s
+            self._print_line(turn)
+
     def _end_turn(self) -> None:
         """Print what came of the turn, now that every node has handed in its records of it."""
-        turn = self._turn
-        if turn is not None and self._live is None:
+        if self._turn is not None:
+            self._print_line(self._turn)
+
+    def _print_line(self, turn: TurnStarted) -> None:
+        if self._live is None:
             now = self._arms[turn.arm]
             self._console.print(
                 f"{self._place(turn)}  {turn.arm}: {now.rate:.0f} calls/s, "
@@ -176,6 +210,6 @@ class Progress:
     def _done(self) -> tuple[float, str]:
         turn = self._turn
         if turn is None:
-            return 0.0, "opening sessions"
+            return 0.0, self._started() if self._starting else "opening sessions"
         within_s = min(time.monotonic() - self._turn_started, turn.planned_s)
         return self._before_s + within_s, self._place(turn)

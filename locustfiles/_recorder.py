@@ -133,7 +133,7 @@ class Recorder:
         self._late_ns = late_ns
         self._starts = 0
         self._late_starts = 0
-        self._sink = sink
+        self.sink = sink
         self._clock = clock
         self._zero_ns = clock()
         self._since_ns = self._zero_ns
@@ -258,7 +258,7 @@ class Recorder:
                 )
             )
         kept, self._samples = self._samples, []
-        self._sink([*records, *self._take_lost(), *kept])
+        self.sink([*records, *self._take_lost(), *kept])
 
     def _take_lost(self) -> list[Note]:
         lost, self._sessions_lost = self._sessions_lost, {}

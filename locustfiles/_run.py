@@ -12,7 +12,7 @@ from locustfiles._conductor import Conductor
 from locustfiles._history import remember
 from locustfiles._machine import environment
 from locustfiles._prepare import Prepared
-from locustfiles._resource_sources import shared
+from locustfiles._resource_sources import shared, sharing
 from locustfiles._resources import Sampler
 from locustfiles._schedule import Turn
 from locustfiles._search import turns
@@ -53,6 +53,7 @@ class Run:
         self._journal = JournalWriter(self.folder / "journal.jsonl", redactor)
         self._broken = False
         timeouts = [target.place.timeout_s for target in prepared.targets.values()]
+        self._sampler = Sampler(prepared.resources, self.write, self.now_s)
         self.conductor = Conductor(
             self._search(started) if prepared.searching else prepared.turns,
             nodes=nodes,
@@ -61,14 +62,9 @@ class Run:
             now_s=self.now_s,
             grace_s=prepared.loaded.scenario.load.grace,
             timeout_s=max(timeouts),
-            beside=Together(
-                [
-                    Upstreams(prepared.targets, self.now_s),
-                    Sampler(prepared.resources, self.write, self.now_s),
-                ]
-            ),
+            beside=Together([Upstreams(prepared.targets, self.now_s), self._sampler]),
         )
-        self.write([started])
+        self.write([started, *self._sampler.look()])
         if prepared.baseline is not None:
             self.write([prepared.baseline])
         for text in shared(prepared.resources):
@@ -107,6 +103,7 @@ class Run:
         """End the journal, stop the systems, write the reports. Raises OSError on a full disk."""
         for name in self.prepared.systems.dead():
             self.note("system_died", f"the system's process {name} died during the run")
+        self.write(self._sampler.look())
         self.write([RunEnded(at_s=self.now_s(), reason=self.conductor.reason)])
         self.prepared.systems.stop()
         self._journal.close()
@@ -148,7 +145,10 @@ class Run:
                     "protocol": target.version,
                     "tools": len(target.tools or ()),
                     "tools_list_bytes": target.tools_list_bytes,
-                    "resources": prepared.resources[name].described(),
+                    "resources": {
+                        **prepared.resources[name].described(),
+                        "shared": sharing(prepared.resources, name),
+                    },
                 }
                 for name, target in prepared.targets.items()
             },

@@ -190,7 +190,17 @@ def unspoken(loaded: Loaded, targets: Mapping[str, ArmTarget]) -> list[str]:
         for step in flat(steps)
         if step.action == "ping"
     ]
-    return list(dict.fromkeys(problems))
+    return list(dict.fromkeys([*problems, *_no_streams(loaded, targets)]))
+
+
+def _no_streams(loaded: Loaded, targets: Mapping[str, ArmTarget]) -> list[str]:
+    """Return a line for each arm that wants the stream of a session, and gets no session."""
+    return [
+        f"arm {name}: stream: true, but its server speaks {MODERN}, which has no sessions. Remove "
+        f"it, or write protocol: {HANDSHAKE[0]}"
+        for name, target in targets.items()
+        if loaded.scenario.arms[name].stream and target.version == MODERN
+    ]
 
 
 def _no_such(journey: str, target: ArmTarget, name: str) -> str:

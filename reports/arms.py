@@ -62,6 +62,7 @@ def arm_numbers(
         bytes_out=calls.bytes_out,
         bytes_per_journey=totals.bytes_per_journey,
         resources=_resources(tally, arm, totals),
+        sessions=tally.sessions.of_arm(arm, sharing(tally, arm)),
         upstream=upstream_numbers(tally, arm, totals.journeys_done),
         journeys={
             name: _step(group, group.ok, totals.per_second(JOURNEY, name))
@@ -103,6 +104,12 @@ def unsampled(tally: RunTally, arm: str) -> str:
     """Say why it is not known what an arm's target used; nothing where it is."""
     described = tally.run.arms.get(arm, {}).get("resources")
     return "This run did not sample it." if described is None else str(described["why_not"])
+
+
+def sharing(tally: RunTally, arm: str) -> list[str]:
+    """Name the other arms that an arm's processes work for."""
+    described = tally.run.arms.get(arm, {}).get("resources", {})
+    return [str(other) for other in described.get("shared", ())]
 
 
 def _resources(tally: RunTally, arm: str, totals: Totals) -> ResourceNumbers:

@@ -107,6 +107,33 @@ class ResourceNumbers(Part):
     """At most."""
 
 
+class SessionNumbers(Part):
+    """Open sessions, and the memory held for them; null where it was not read, or there are none.
+
+    Of an arm with the memory of its target; of the load generator for all arms with its own.
+    """
+
+    most: int | None = None
+    """Open at once."""
+    streams: int | None = None
+    """Streams of sessions (GET) that were open at once, at most."""
+    left: int | None = None
+    """Open when all users had closed theirs."""
+    kib: float | None = None
+    """Resident memory for each session, in KiB."""
+    kib_ci95: tuple[float, float] | None = None
+    levels: int = 0
+    """Different numbers of open sessions at which the memory was read."""
+    why_not: str = ""
+    """Why there is no number, or no interval."""
+    rss_before: int | None = None
+    """Resident memory in bytes, before the first session."""
+    rss_open: int | None = None
+    """With the most sessions open, before the calls of that level."""
+    rss_after: int | None = None
+    """When they had been closed."""
+
+
 class UpstreamNumbers(Part):
     """What the simulated providers behind a bundled system were asked, by their own count."""
 
@@ -207,6 +234,7 @@ class ArmNumbers(Part):
     bytes_per_journey: float | None = None
     """Received and sent by all calls, over journeys with every step ok."""
     resources: ResourceNumbers = ResourceNumbers()
+    sessions: SessionNumbers = SessionNumbers()
     upstream: UpstreamNumbers | None = None
     """Only where providers are simulated."""
     journeys: dict[str, StepNumbers]
@@ -295,6 +323,7 @@ class Generator(Part):
     late_starts: int
     loop_lag_p99_ms: float | None
     processes: int
+    sessions: SessionNumbers = SessionNumbers()
     workers_lost: list[str]
 
 
@@ -322,6 +351,15 @@ class ResourcePoint(Part):
     rss_bytes: int | None
     threads: int | None
     fds: int | None
+
+
+class SessionPoint(Part):
+    """How many sessions of an arm were open at a moment."""
+
+    at_s: float
+    arm: str
+    open: int
+    streams: int
 
 
 class Failure(Part):
@@ -360,6 +398,8 @@ class Report(Part):
     timeline: list[TimelinePoint]
     resources: list[ResourcePoint] = Field(default_factory=list)
     """On the same clock as `timeline`."""
+    sessions: list[SessionPoint] = Field(default_factory=list)
+    """Likewise, from before the first turn to after the last."""
     failures: list[Failure]
     notes: list[str]
 

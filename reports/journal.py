@@ -43,7 +43,7 @@ class RunStarted(Record, tag="run", frozen=True, kw_only=True):
     seed: int
     arms: dict[str, dict[str, Any]]
     """Per arm: `target` (shown), `protocol` (negotiated, or ""), `resources` (where they are read:
-    `source`, or why they are not: `why_not`)."""
+    `source`, or why they are not: `why_not`; `shared`: the arms that the same processes serve)."""
     gates: list[str]
     limits: dict[str, float]
     """By the names of `reports.health.Limits`."""
@@ -172,6 +172,7 @@ class ResourceSample(Record, tag="resources", frozen=True, kw_only=True):
     """What an arm's target used so far, read while the arm has its turn; null is not known."""
 
     turn: int
+    """`SETUP` where all sessions are still, or again, closed."""
     at_s: float
     arm: str
     cpu_s: float | None
@@ -182,6 +183,20 @@ class ResourceSample(Record, tag="resources", frozen=True, kw_only=True):
     fds: int | None
     """Open file descriptors."""
     processes: int | None
+
+
+class SessionCount(Record, tag="sessions", frozen=True, kw_only=True):
+    """The sessions that one node's users have open: opened and neither closed nor known lost."""
+
+    node: str
+    at_s: float
+    users: int
+    open: dict[str, int]
+    """By arm; only arms whose protocol and transport have sessions."""
+    streams: dict[str, int]
+    """Streams of sessions that are open, likewise."""
+    rss_bytes: int
+    """Resident memory of the node itself."""
 
 
 class UpstreamUse(Record, tag="upstream", frozen=True, kw_only=True):
@@ -226,6 +241,7 @@ AnyRecord = (
     | TurnEnded
     | SampleRecord
     | ResourceSample
+    | SessionCount
     | UpstreamUse
     | Note
     | RunEnded

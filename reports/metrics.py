@@ -2,10 +2,11 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from reports.context import tokens
+from reports.document import SessionNumbers
 from reports.groups import CALL, EVENT, GAP, JOURNEY, RECOVERY, START, Group, Tally
 from reports.turns import Turn
 from reports.usage import Usage
@@ -150,7 +151,7 @@ def bare(metric: str) -> str:
     return metric
 
 
-_FACTS: Final = frozenset(("tools_list_tokens",))
+_FACTS: Final = frozenset(("tools_list_tokens", "sessions", "session_kib"))
 _PLAIN: Final[Mapping[str, Callable[[Totals], float | None]]] = {
     "throughput": lambda totals: totals.throughput_per_s,
     "calls_per_s": lambda totals: totals.calls_per_s,
@@ -181,6 +182,7 @@ class Evidence:
     """Whether the run was; if not, its last rounds need not have a partner in the other arm."""
     unsampled: str = "This run did not sample it."
     """Why nothing is known of what the target used; empty where it was sampled."""
+    sessions: SessionNumbers = field(default_factory=SessionNumbers)
 
 
 def paired(

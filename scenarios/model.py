@@ -34,6 +34,7 @@ _HTTP_ONLY: Final = ("query", "form", "json_", "headers")
 _CALLS_ONLY: Final = ("save", "expect", "timeout")
 _ARGUMENTS: Final = ("call", "prompt", "run")
 _ANSWERED: Final = ("call", "read", "prompt")
+_HANDSHAKE: Final = "remove stream, or write protocol: 2025-11-25"
 _LISTS: Final = {"templates": "resources/templates/list"}
 
 
@@ -56,6 +57,8 @@ class Arm(Part):
     vars: Variables = Field(default_factory=dict)
     resources: Annotated[InstanceOf[Resources], BeforeValidator(whose)] = Resources()
     auth: Auth | None = None
+    stream: Flag = False
+    """Whether each user keeps the stream of its session open: a GET, up to 2025-11-25."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -81,6 +84,7 @@ class Arm(Part):
             raise InputError("2026-07-28 has no HTTP+SSE transport", "write mcp: URL, or auto")
         if transport not in ("http", "system") and self.auth is not None:
             raise InputError("auth is for streamable HTTP only", "remove auth, or write mcp: URL")
+        self._check_stream(transport)
         only_stdio = self.model_fields_set & {"env", "process"}
         only_http = self.model_fields_set & {"headers", "tls"}
         if only_stdio and transport != "stdio":
@@ -89,6 +93,14 @@ class Arm(Part):
         if only_http and transport in targets.LOCAL_CODE:
             key = min(only_http)
             raise InputError(f"{key} is for what is reached by HTTP", f"remove {key}")
+
+    def _check_stream(self, transport: str) -> None:
+        if not self.stream:
+            return
+        if self.kind != "mcp" or transport not in ("http", "system"):
+            raise InputError("stream is for streamable HTTP only", "remove stream")
+        if self.protocol == "2026-07-28":
+            raise InputError("2026-07-28 has no sessions, and no stream of one", _HANDSHAKE)
 
     @property
     def kind(self) -> Literal["http", "mcp", "python"]:

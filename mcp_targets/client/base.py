@@ -50,6 +50,16 @@ class BaseClient(ABC):
 
     @property
     @abstractmethod
+    def has_session(self) -> bool:
+        """Whether a session is open now."""
+
+    @property
+    @abstractmethod
+    def has_stream(self) -> bool:
+        """Whether a stream is open beside the calls, for what the server says by itself."""
+
+    @property
+    @abstractmethod
     def timeout_s(self) -> float:
         """How long a call may take that says nothing else."""
 

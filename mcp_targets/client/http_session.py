@@ -64,6 +64,8 @@ class HttpSession(BaseClient):
         self.connection = Connection(endpoint.origin, clock, waits)
         self._sleep = sleep
         self._answers = answers
+        self._wanted = listens
+        """Whether the stream is asked for: one that is not offered is then told as a failure."""
         self._listens = listens or bool(self._capabilities)
         self._credentials = credentials
         self._token = ""
@@ -90,6 +92,16 @@ class HttpSession(BaseClient):
     def timeout_s(self) -> float:
         """How long a call may take that says nothing else."""
         return self.endpoint.timeout_s
+
+    @property
+    def has_session(self) -> bool:
+        """Whether a session is open, by its id: a server that gives none has no sessions."""
+        return bool(self._session)
+
+    @property
+    def has_stream(self) -> bool:
+        """Whether the session's stream is open."""
+        return self._listener is not None and self._listener.reading
 
     def negotiate(self) -> str:
         """Find out which version the server speaks, open a session, return the version.
@@ -190,7 +202,9 @@ class HttpSession(BaseClient):
         self._listener = Listener(
             self.endpoint.origin, self._stream_request, self._take, self._clock
         )
-        self._listener.start(self.endpoint.timeout_s)
+        opened = self._listener.start(self.endpoint.timeout_s)
+        if self._wanted:
+            self._tell("GET stream", opened)
 
     def _stop_listening(self) -> None:
         if self._listener is not None:

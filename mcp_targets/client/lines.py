@@ -76,6 +76,9 @@ class Line(McpClient):
         self.client._answers = self._answers  # noqa: SLF001 -- it hears what names no call
         return super()._call_once(call, arguments, timeout_s, added)
 
+    def _called_in(self) -> str:
+        return self._sent_in
+
     def _renew(self) -> int:
         with self._renewing:
             if self._opened and self._session != self._sent_in:

@@ -151,11 +151,15 @@ class McpClient(HttpSession):
         if self._moved.follow(self.connection.reader):
             self._encoded.clear()
             return True
-        if self._session and not reply.session_lost and _session_lost(reply):
+        if self._called_in() and not reply.session_lost and _session_lost(reply):
             reply.detail = "session lost, and not opened again"
             reply.session_lost = self._renew()
             return True
         return self._authorize(reply) or self._relist(reply, call)
+
+    def _called_in(self) -> str:
+        """Return the session that the last attempt was sent in."""
+        return self._session
 
     def _renew(self) -> int:
         """Open a session in place of the lost one; return what a call says of it."""

@@ -77,6 +77,16 @@ class SessionClient(BaseClient):
         """How long a call may take that says nothing else."""
         return self.channel.timeout_s
 
+    @property
+    def has_session(self) -> bool:
+        """Whether the session is open. In 2026-07-28 it is the channel, which nobody shares."""
+        return self._is_open and not self._conversation.ended
+
+    @property
+    def has_stream(self) -> bool:
+        """Whether there is a stream beside the calls: never, the channel carries everything."""
+        return False
+
     def pids(self) -> list[int]:
         """Return the server's process, where this client has started one."""
         return self.channel.pids()

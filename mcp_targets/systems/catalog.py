@@ -53,7 +53,13 @@ SYSTEMS: Final = {
             Process(
                 "echo",
                 "echo",
-                flags={"replies": ("json", "sse"), "page-size": (), "delay": (), "seed": ()},
+                flags={
+                    "replies": ("json", "sse"),
+                    "page-size": (),
+                    "delay": (),
+                    "seed": (),
+                    "session-idle": (),
+                },
             ),
         ),
         {"mcp": FaceSpec("echo", "/mcp"), "rest": FaceSpec("echo")},

@@ -23,14 +23,19 @@ def as_html(report: CompareReport) -> str:
     return html.page("compare.html.j2", arms, report=report, runs=runs, words=WORDS)
 
 
-def as_markdown(report: CompareReport) -> str:
-    """Write the comparison as GitHub-flavoured Markdown."""
+def sections(report: CompareReport) -> list[str]:
+    """Write the comparison part by part, the head first."""
     base = ", ".join(markdown.code(run) for run in report.base)
     mark = markdown.MARKS[report.verdict]
     title = f"## {mark} {report.verdict}: {markdown.text(report.scenario)}"
     tolerated = numbers.percent(report.tolerance)
     facts = f"Base: {base}. Tolerated: {tolerated}. Exit code {report.exit_code}."
-    return "\n\n".join([title, facts, *map(_run, report.runs)]) + "\n"
+    return [f"{title}\n\n{facts}", *map(_run, report.runs)]
+
+
+def as_markdown(report: CompareReport) -> str:
+    """Write the comparison as GitHub-flavoured Markdown."""
+    return "\n\n".join(sections(report)) + "\n"
 
 
 def as_json(report: CompareReport) -> str:

@@ -17,6 +17,7 @@ from reports.render import (
     layers,
     numbers,
     resource_charts,
+    session_chart,
     wording,
 )
 from reports.render.scales import of_ratios
@@ -63,6 +64,7 @@ def _environment() -> Environment:
         capacity.broke,
         wording.metric,
         wording.plain,
+        arm_rows.per_session,
     )
     environment.filters |= {write.__name__: write for write in written}
     environment.filters["example"] = lambda text: clip(text, _EXAMPLE_LIMIT)
@@ -81,6 +83,9 @@ def _drawings(report: Report) -> dict[str, Any]:
     resources = resource_charts.draw(report.arms, used, series.last_s) if drawn else {}
     return {
         "resources": resources,
+        "sessions": session_chart.draw(report.arms, report.sessions, series.last_s)
+        if drawn
+        else "",
         "percentiles": charts.percentiles(report.arms),
         "rates": charts.rates(report.arms, series) if drawn else "",
         "latencies": charts.latencies(report.arms, series) if drawn else "",

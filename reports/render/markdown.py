@@ -1,7 +1,8 @@
 """`report.md`: the report for a pull-request comment or a job summary; the verdict stands first.
 
 Compact on purpose: GitHub refuses a comment of more than 65 536 characters, so long names and long
-tables are cut, and say so; everything is in report.html and report.json.
+tables are cut, and say so; everything is in report.html and report.json. What few readers need is
+folded away.
 """
 
 import re
@@ -18,7 +19,7 @@ from reports.document import (
     StepNumbers,
 )
 from reports.render import capacity, layers, numbers, wording
-from reports.render.arm_rows import growth
+from reports.render.arm_rows import growth, per_session
 from reports.render.text import clip, one_line
 
 MARKS: Final = {"PASS": "\u2705", "FAIL": "\u274c", "INCONCLUSIVE": "\u2754", "INVALID": "\u26a0"}
@@ -36,6 +37,8 @@ _SPECIAL: Final = re.compile(
     r"|(?<![^\W_])_|_(?![^\W_])"  # an underscore inside a word is harmless
     r"|^(?:[#+=-]|\d+[.)](?=\s|$))",
 )
+_FOLDED: Final = {"Order of arms", "Steps", "Journeys", "Load generator", "Environment"}
+"""Sections that a reader opens when the others leave a question."""
 _MENTION: Final = re.compile(r"@(?=\w)|#(?=\d)")
 _ENTITIES: Final = {"<": "&lt;", ">": "&gt;", "&": "&amp;", "|": "&#124;"}
 """Readers disagree on \\| in a table; on an entity they cannot."""
@@ -252,6 +255,27 @@ def _resources(report: Report) -> str:
     return "".join(f"\n\n{part}" for part in parts if part) if rows or unknown else ""
 
 
+def _sessions(report: Report) -> str:
+    """Write below that what open sessions take of memory, where many were open."""
+    held = {f"{code(name)}": arm.sessions for name, arm in report.arms.items()}
+    held["the load generator, all arms"] = report.generator.sessions
+    rows = [
+        (
+            name,
+            numbers.count(one.most),
+            numbers.count(one.streams),
+            per_session(one),
+            numbers.byte_size(one.rss_before),
+            numbers.byte_size(one.rss_open),
+            numbers.byte_size(one.rss_after),
+        )
+        for name, one in held.items()
+        if one.most
+    ]
+    headings = ("Arm", "Sessions", "Streams", "RSS of each, 95 %", "RSS before", "Open", "Closed")
+    return f"\n\n**Open sessions**\n\n{_table(headings, rows)}" if rows else ""
+
+
 def _used(report: Report) -> list[tuple[str, ResourceNumbers]]:
     return [(name, arm.resources) for name, arm in report.arms.items()]
 
@@ -316,8 +340,8 @@ def _environment(report: Report) -> str:
     return _table(("What", "Value"), rows)
 
 
-def render(report: Report) -> str:
-    """Write the report as GitHub-flavoured Markdown, parts without content left out."""
+def sections(report: Report) -> list[str]:
+    """Write the report part by part, the head first; parts without content are left out."""
     arms = report.arms.items()
     parts = (
         ("Gates", report.gates, _gates(report)),
@@ -326,7 +350,7 @@ def render(report: Report) -> str:
         ("Layers", report.layers, _layers(report)),
         ("Comparison", report.comparisons, _comparisons(report)),
         ("Order of arms", any(arm.rounds for _, arm in arms), _order(report)),
-        ("Arms", report.arms, f"{_arms(report)}{_resources(report)}"),
+        ("Arms", report.arms, f"{_arms(report)}{_resources(report)}{_sessions(report)}"),
         ("Steps", report.arms, _breakdown("Step", ((name, arm.steps) for name, arm in arms))),
         (
             "Journeys",
@@ -338,5 +362,19 @@ def render(report: Report) -> str:
         ("Environment", report.environment, _environment(report)),
         ("Notes", report.notes, bullets(report.notes)),
     )
-    sections = [f"### {title}\n\n{content}" for title, present, content in parts if present]
-    return "\n\n".join([_head(report), *sections]) + "\n"
+    return [
+        _head(report),
+        *(_section(title, content) for title, present, content in parts if present),
+    ]
+
+
+def _section(title: str, content: str) -> str:
+    """Put a title above; the blank lines make what is folded Markdown, not HTML."""
+    if title in _FOLDED:
+        return f"<details>\n<summary>{title}</summary>\n\n{content}\n\n</details>"
+    return f"### {title}\n\n{content}"
+
+
+def render(report: Report) -> str:
+    """Write the report as GitHub-flavoured Markdown."""
+    return "\n\n".join(sections(report)) + "\n"

@@ -12,9 +12,12 @@ from rich.text import Text
 from reports.compare_report import CompareReport
 from reports.document import Regression, Report, VerdictName
 from reports.render import capacity, layers, numbers
+from reports.render.arm_rows import per_session
 from reports.render.text import one_line
 from reports.render.wording import simulated, upstreams
 
+MANY_SESSIONS: Final = 100
+"""From so many on, their memory is told in the terminal, too."""
 STYLES: Final = {
     "PASS": "bold green",
     "FAIL": "bold red",
@@ -32,6 +35,7 @@ def summary(report: Report, folder: Path, console: Console) -> None:
     _arms(report, console)
     if capacity.of_arms(report.arms):
         _capacity(report, console)
+    _sessions(report, console)
     if report.layers:
         _layers(report, console)
     if report.comparisons:
@@ -97,6 +101,22 @@ def _capacity(report: Report, console: Console) -> None:
         shown.add_row(Text(one.arm), one.rate, one.interval, Text(plain(one.beyond)))
     console.print(shown)
     console.print()
+
+
+def _sessions(report: Report, console: Console) -> None:
+    """Print what open sessions take of memory, where there were enough of them to tell."""
+    arms = {name: arm.sessions for name, arm in report.arms.items()}
+    held = {**arms, "load generator": report.generator.sessions}
+    shown = table("memory of", "sessions", "streams", "KiB of each", "before", "open", "closed")
+    for name, one in held.items():
+        if (one.most or 0) >= MANY_SESSIONS:
+            row = (numbers.count(one.most), numbers.count(one.streams), per_session(one))
+            sizes = (one.rss_before, one.rss_open, one.rss_after)
+            cells = (*row, *map(numbers.byte_size, sizes))
+            shown.add_row(Text(name), *(plain(cell) for cell in cells))
+    if shown.row_count:
+        console.print(shown)
+        console.print()
 
 
 def _layers(report: Report, console: Console) -> None:

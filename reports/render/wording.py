@@ -50,6 +50,8 @@ _METRICS: Final[Mapping[str, str]] = {
     "rss_growth_per_hour": "slope of the resident memory over the run, 95 % interval",
     "threads": "the most",
     "fds": "open file descriptors, the most",
+    "sessions": "open at once, the most",
+    "session_kib": "resident memory of the target for each session, 95 % interval",
 }
 _PERCENTILE: Final = re.compile(r"(?:(journey|service|first_event|recovery)_)?p(\d+(?:_\d+)?)")
 _TIMED: Final = {

@@ -46,7 +46,7 @@ def reached(monkeypatch):
     """Reach targets without a network; return how each was asked for."""
     asked = []
 
-    def reach(name, arm, _loaded, url, provided, version="", *, logs, identity):
+    def reach(name, arm, _loaded, url, provided, version="", *, logs, **_identity):
         asked.append((name, arm.kind, url, provided, version, logs))
         return f"reached {name}"
 

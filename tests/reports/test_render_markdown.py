@@ -1,4 +1,5 @@
 import re
+from html.parser import HTMLParser
 
 import pytest
 from markdown_it import MarkdownIt
@@ -6,6 +7,7 @@ from markdown_it import MarkdownIt
 from reports.render import markdown
 
 PARSER = MarkdownIt("commonmark").enable(["table", "strikethrough"])
+FOLD = r"<details>\n<summary>[A-Z][a-z ]+</summary>|</details>"
 
 
 def tokens(text):
@@ -21,6 +23,11 @@ def plain(text):
     return "".join(token.content for token in tokens(text) if token.type == "text")
 
 
+def titles(text):
+    """Give the titles of the sections, open and folded."""
+    return re.findall(r"^(?:### |<summary>)([^<\n]*)", text, re.MULTILINE)
+
+
 def test_the_verdict_stands_first(example):
     """The first line is the verdict, then what it means, then the reasons."""
     lines = markdown.render(example.report()).splitlines()
@@ -33,8 +40,7 @@ def test_the_verdict_stands_first(example):
 
 def test_the_order_is_that_of_the_html(example):
     """Sections follow the report: gates first, notes last."""
-    headings = re.findall(r"^### (.*)$", markdown.render(example.report()), re.MULTILINE)
-    assert headings == [
+    assert titles(markdown.render(example.report())) == [
         "Gates",
         "Comparison",
         "Order of arms",
@@ -51,7 +57,7 @@ def test_the_order_is_that_of_the_html(example):
 def test_what_has_no_content_is_left_out(example):
     """An arm without comparisons, failures and notes makes no empty tables."""
     text = markdown.render(example.empty(gates=[], comparisons=[]))
-    assert re.findall(r"^### (.*)$", text, re.MULTILINE) == [
+    assert titles(text) == [
         "Arms",
         "Steps",
         "Journeys",
@@ -70,7 +76,9 @@ def test_hostile_text_formats_nothing(example):
     """In a report of hostile strings there is no HTML, link, image, mention or broken table."""
     text = markdown.render(example.hostile())
     found = {token.type for token in tokens(text)}
-    assert not found & {"link_open", "image", "html_block", "s_open", "em_open"}
+    assert not found & {"link_open", "image", "s_open", "em_open"}
+    blocks = {token.content.strip() for token in tokens(text) if token.type == "html_block"}
+    assert all(re.fullmatch(FOLD, block) for block in blocks)
     tags = {token.content for token in tokens(text) if token.type == "html_inline"}
     assert tags <= {"<code>", "</code>"}
     assert not re.search(r"(?<!\\)[@#]\w", re.sub(r"`[^`]*`|&#124;", "", text))
@@ -85,6 +93,39 @@ def test_every_row_has_as_many_cells_as_its_table_has_columns(example, build):
     assert len(tables) >= 4
     for table in tables:
         assert {line.count("|") for line in table} == {table[1].count("---") + 1}
+
+
+class Page(HTMLParser):
+    """Reads a rendered page: which tags are open when something begins."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.seen = [], []
+        self.feed(PARSER.render(text))
+
+    def handle_starttag(self, tag, _attrs):
+        """Note a tag, and whether it is folded."""
+        self.seen.append((tag, "details" in self.open))
+        if tag not in {"br", "hr"}:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        """Close the tag that was opened last, and no other."""
+        assert self.open.pop() == tag
+
+
+@pytest.mark.parametrize("build", ["report", "hostile"])
+def test_details_are_folded_and_everything_that_opens_is_closed(example, build):
+    """Rendered, gates and failures are in view, details within their fold, and no tag is left."""
+    text = markdown.render(getattr(example, build)())
+    page = Page(text)
+    assert page.open == []
+    within = [folded for tag, folded in page.seen if tag == "table"]
+    assert within.count(True) == 3  # steps, journeys, environment
+    assert within.count(False) >= 4  # gates, comparison, arms, failures
+    assert not any(folded for tag, folded in page.seen if tag in {"details", "h2", "h3"})
+    written = [block for block in re.split(r"\n\n", text) if block.startswith("| ")]
+    assert len(written) == len(within)
 
 
 @pytest.mark.parametrize(
