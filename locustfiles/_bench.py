@@ -12,18 +12,22 @@ from typing import Final
 
 import gevent
 from gevent.event import Event
+from gevent.pool import Pool
 
 from locustfiles._arrivals import arrivals
 from locustfiles._bridge import bridge
-from locustfiles._clients import Client, SharedSession, session
+from locustfiles._burst import opens_by_steps, widest
+from locustfiles._clients import TOOL_CLIENTS, Client, SharedSession, beside, session
 from locustfiles._compile import compile_journeys
 from locustfiles._journeys import Walk
 from locustfiles._recorder import Recorder
 from locustfiles._schedule import Turn, share_of
+from locustfiles._sessions import Counted
 from locustfiles._stage import Stage
 from locustfiles._steps import MCP, CallFailed, Lane
 from locustfiles._targets import ArmTarget
 from locustfiles._waiting import Watchdog
+from mcp_targets.client.eras import MODERN
 from mcp_targets.client.errors import TargetError
 from mcp_targets.client.session import SessionClient
 from mcp_targets.inprocess import Code, PythonClient
@@ -31,8 +35,10 @@ from mcp_targets.reply import OK, Reply
 from mcp_targets.rest import RestClient
 from scenarios.loader import Loaded
 from scenarios.syntax import Think
+from scenarios.targets import split_target
 
 _ENLIST_S: Final = 30.0
+_CLOSES_AT_ONCE: Final = 32
 _USERS_PER_NODE: Final = 1_000_000
 
 
@@ -43,18 +49,27 @@ class Member:
     walks: dict[str, Walk]
     place: int = 0
     """Among the users of this process, from 0."""
+    at_once: bool = True
+    """Whether sessions are opened at the start, or each before its user's first turn."""
     opened: Event = field(default_factory=Event)
 
-    def ready(self, arm: str) -> None:
-        """Make sure the arm's session and connection are open. Raises TargetError."""
+    def ready(self, arm: str, places: int | None = None) -> None:
+        """Make sure the arm's session and connection are open. Raises TargetError.
+
+        Where only the first `places` users are at work, the others close theirs.
+        """
         self.opened.wait(_ENLIST_S)
-        self.walks[arm].lane.client.ready()
+        lane = self.walks[arm].lane
+        if places is None or self.place < places:
+            lane.ready()
+        elif not isinstance(lane.client, SharedSession):
+            lane.close()
 
     def open(self) -> None:
         """Open the session of every arm; one that does not open is tried again at its turn."""
-        for walk in self.walks.values():
+        for walk in self.walks.values() if self.at_once else ():
             try:
-                walk.lane.client.ready()
+                walk.lane.ready()
             except TargetError:
                 continue
         self.opened.set()
@@ -62,7 +77,7 @@ class Member:
     def close(self) -> None:
         """Close all sessions, saying goodbye where the protocol does."""
         for walk in self.walks.values():
-            walk.lane.client.close()
+            walk.lane.close()
 
 
 class Bench:
@@ -96,13 +111,19 @@ class Bench:
         self._first_user = node_index * _USERS_PER_NODE
         self._pause = _pause(loaded.scenario.load.think)
         self._shared: dict[str, SharedSession] = {}
+        self._with_sessions = [
+            arm
+            for arm, target in targets.items()
+            if target.kind == "mcp" and not _stateless(target)
+        ]
 
     def enlist(self) -> Member:
         """Make one more user."""
         place = len(self.members)
         number = self._first_user + place
         walks = {arm: self._walk(target, number) for arm, target in self._targets.items()}
-        member = Member(walks, place)
+        at_once = not self._loaded.scenario.load.users_vary
+        member = Member(walks, place, at_once)
         self.members.append(member)
         return member
 
@@ -134,14 +155,33 @@ class Bench:
             nodes=self._nodes,
         )
 
+    def sessions(self) -> dict[str, list[Counted]]:
+        """Return the clients of every arm that can have sessions."""
+        return {
+            arm: [
+                client
+                for member in self.members
+                if isinstance(client := member.walks[arm].lane.client, TOOL_CLIENTS)
+            ]
+            for arm in self._with_sessions
+        }
+
     def close(self) -> None:
         """End what the users shared, when the last of them has gone."""
+        pool = Pool(_CLOSES_AT_ONCE)
         for member in list(self.members):  # killed before it could go by itself
-            self.dismiss(member)
+            pool.spawn(self.dismiss, member)
+        pool.join()
         self._watchdog.stop()
 
     def _walk(self, target: ArmTarget, number: int) -> Walk:
-        lane = Lane(target.arm, self._client(target), self.recorder, self._fire)
+        scenario = self._loaded.scenario
+        client = self._client(target)
+        others = beside(client, widest(scenario, target.arm), self._watchdog.wait_for)
+        lane, *lanes = (
+            Lane(target.arm, one, self.recorder, self._fire) for one in (client, *others)
+        )
+        lane.beside, lane.opens = lanes, not opens_by_steps(scenario, target.arm)
         return Walk(
             self._journeys,
             lane,
@@ -158,6 +198,7 @@ class Bench:
             return PythonClient(target.place, bridge())
         if target.arm in self._shared:
             return self._shared[target.arm].join()
+        arm = self._loaded.scenario.arms[target.arm]
         made = session(
             target.url,
             target.place,
@@ -166,8 +207,8 @@ class Bench:
             waits=self._watchdog.wait_for,
             answers=target.script,
             credentials=target.credentials,
+            listens=arm.stream,
         )
-        arm = self._loaded.scenario.arms[target.arm]
         if arm.process == "user" or not isinstance(made, SessionClient):
             return made
         shared = self._shared[target.arm] = SharedSession(made)
@@ -185,6 +226,11 @@ class Bench:
             context={},
             exception=None if reply.outcome == OK else CallFailed(reply.outcome),
         )
+
+
+def _stateless(target: ArmTarget) -> bool:
+    """Tell whether the protocol has no sessions there: 2026-07-28 over streamable HTTP."""
+    return target.version == MODERN and split_target(target.url)[0] == "http"
 
 
 def _pause(think: Think) -> Callable[[], float]:

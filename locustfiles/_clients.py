@@ -2,7 +2,7 @@
 
 import logging
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,10 +12,11 @@ from mcp_targets.client.answers import SILENT, Answers
 from mcp_targets.client.base import Observer, ignore
 from mcp_targets.client.calls import Prepared
 from mcp_targets.client.channel import Channel
-from mcp_targets.client.connection import WaitFactory
+from mcp_targets.client.connection import Connection, WaitFactory
 from mcp_targets.client.exchange import Endpoint
 from mcp_targets.client.http_session import Credentials
 from mcp_targets.client.legacy_sse import SseChannel
+from mcp_targets.client.lines import Line
 from mcp_targets.client.mcp import McpClient
 from mcp_targets.client.session import SessionClient
 from mcp_targets.client.stdio import Command, Log, StdioChannel
@@ -42,6 +43,16 @@ class SharedSession:
         """Count one more user."""
         self._users += 1
         return self
+
+    @property
+    def has_session(self) -> bool:
+        """Whether the session is open."""
+        return self._session.has_session
+
+    @property
+    def has_stream(self) -> bool:
+        """Whether a stream is open beside it."""
+        return self._session.has_stream
 
     def ready(self) -> None:
         """Open the session where there is none."""
@@ -107,8 +118,12 @@ def session(
     waits: WaitFactory | None = None,
     answers: Answers = SILENT,
     credentials: Credentials | None = None,
+    listens: bool = False,
 ) -> McpSession:
-    """Make an MCP client for a place, by the transport that its target's line names."""
+    """Make an MCP client for a place, by the transport that its target's line names.
+
+    With `listens`, one over streamable HTTP keeps the stream of its session open.
+    """
     if isinstance(place, Endpoint) and split_target(line)[0] == "http":
         return McpClient(
             place,
@@ -117,6 +132,7 @@ def session(
             waits=waits,
             answers=answers,
             credentials=credentials,
+            listens=listens,
         )
     channel: Channel
     if isinstance(place, Command):
@@ -126,6 +142,20 @@ def session(
     else:
         channel = SseChannel(place, waits=waits)
     return SessionClient(channel, protocol, observe=observe, answers=answers)
+
+
+def beside(client: Client, number: int, waits: WaitFactory | None = None) -> Sequence[Client]:
+    """Return as many clients for one user's calls at once: over HTTP each has a connection.
+
+    The first has the user's own; a session that carries many calls at once serves all of them.
+    """
+    if isinstance(client, McpClient):
+        own = (Connection(client.endpoint.origin, waits=waits) for _ in range(number - 1))
+        return [Line(client, connection) for connection in (client.connection, *own)][:number]
+    if isinstance(client, RestClient):
+        more = (RestClient(client.endpoint, waits=waits) for _ in range(number - 1))
+        return [client, *more][:number]
+    return [client] * number
 
 
 def _code(name: str, arm: Arm, loaded: Loaded) -> Code:

@@ -4,18 +4,20 @@ Templates whose names are all known become constants, constant requests become b
 schemas become functions.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlencode
 
 import jsonschema_rs
 
+from locustfiles._burst import BurstStep
 from locustfiles._checks import Checks, OutputCheck, body_root, result_root
-from locustfiles._dialog import own_script
+from locustfiles._dialog import joined, own_script
 from locustfiles._journeys import Journey, Runnable
 from locustfiles._mcp_steps import CancelledStep, ListStep, RequestStep
 from locustfiles._recorder import Recorder, Track
+from locustfiles._session_steps import session_step
 from locustfiles._steps import (
     HttpStep,
     Request,
@@ -37,7 +39,8 @@ from mcp_targets.rest import encode_fields, encode_line
 from scenarios import dialog
 from scenarios.loader import Loaded
 from scenarios.lookups import Template, compile_generators, compile_template
-from scenarios.model import HTTP_VERBS, MCP_ACTIONS, Step
+from scenarios.model import HTTP_VERBS, MCP_ACTIONS, SESSION_ACTIONS, Step
+from scenarios.targets import split_target
 
 Values = dict[str, Any]
 Validate = Callable[[Any], str]
@@ -73,11 +76,29 @@ class _ArmCompiler:
     loaded: Loaded
     target: ArmTarget
     recorder: Recorder
+    place: int = 0
+    """Among the calls of a burst, which need progress tokens of their own."""
 
     def step(self, step: Step, answers: dialog.Answers | None = None) -> Runnable:
         """Compile a step; `answers` are those of its journey."""
         if step.wait is not None:
             return WaitStep(step.wait)
+        if step.parallel is not None:
+            return self._burst(step.parallel, answers)
+        return self.call(step, answers)
+
+    def _burst(self, listed: Sequence[Step], answers: dialog.Answers | None) -> BurstStep:
+        if split_target(self.target.url)[0] != "http":
+            # What a server asks on a channel names no call: whatever is asked is answered.
+            answers = joined(*(step.answers for step in listed), answers)
+        return BurstStep(
+            [replace(self, place=place).call(step, answers) for place, step in enumerate(listed)]
+        )
+
+    def call(self, step: Step, answers: dialog.Answers | None) -> Runnable:
+        """Compile a step that is one call."""
+        if step.action in SESSION_ACTIONS:
+            return session_step(step, self.recorder.track(self.target.arm, "call", step.label))
         if step.action == "run":
             return self._run_step(step)
         if step.action in HTTP_VERBS:
@@ -112,7 +133,7 @@ class _ArmCompiler:
         kind = ToolStep if step.cancel_after is None else CancelledStep
         compiled = kind(
             track,
-            Call(tool, constant, answers=answers, meta=_meta(step)),
+            Call(tool, constant, answers=answers, meta=self._meta(step)),
             # A call that was cancelled has no output.
             self._checks(step, None if step.cancel_after else output_check(tool, track)),
             arguments=arguments if constant is None else None,
@@ -140,7 +161,7 @@ class _ArmCompiler:
         constant = params.render(self._known) if known else None
         return RequestStep(
             self.recorder.track(self.target.arm, "call", step.label),
-            McpRequest(method, constant, answers=answers, meta=_meta(step)),
+            McpRequest(method, constant, answers=answers, meta=self._meta(step)),
             self._checks(step),
             params=None if known else params,
             timeout_s=step.timeout,
@@ -194,6 +215,10 @@ class _ArmCompiler:
             output=output,
         )
 
+    def _meta(self, step: Step) -> dict[str, Any]:
+        token = f"{PROGRESS_TOKEN}-{self.place}" if self.place else PROGRESS_TOKEN
+        return {"progressToken": token} if step.progress else {}
+
     def _template(self, tree: Any) -> Template:
         return compile_template(tree, env=self.loaded.env)
 
@@ -232,10 +257,6 @@ def asked(step: Step) -> tuple[str, dict[str, Any]]:
             params["context"] = {"arguments": wanted.context}
         return "completion/complete", params
     return "ping", {}
-
-
-def _meta(step: Step) -> dict[str, Any]:
-    return {"progressToken": PROGRESS_TOKEN} if step.progress else {}
 
 
 def validator(tool: Tool) -> Validate:

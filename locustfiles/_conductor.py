@@ -126,7 +126,8 @@ class Conductor:
         return min(self._timeout_s, turn.seconds) + 1.0
 
     def _prepare(self, turn: Turn) -> bool:
-        self._ask("ready", "prepare", turn.number, {"arm": turn.arm}, _PREPARE_S)
+        order = {"arm": turn.arm, "users": turn.users}
+        self._ask("ready", "prepare", turn.number, order, _PREPARE_S)
         return not self._stopping
 
     def _run(self, turn: Turn) -> None:

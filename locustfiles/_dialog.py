@@ -6,6 +6,7 @@ from pathlib import Path
 from mcp_targets.client.answers import Answers
 from mcp_targets.client.http_session import Credentials
 from scenarios import dialog
+from scenarios.bursts import flat
 from scenarios.loader import Loaded
 from scenarios.lookups import compile_template
 from scenarios.model import Arm, Step
@@ -13,14 +14,26 @@ from scenarios.model import Arm, Step
 
 def script(*written: dialog.Answers | None) -> Answers:
     """Join answers to one script; of two of a kind, the first wins."""
-    given = [answers for answers in written if answers is not None]
-    form = next((one.elicitation for one in given if one.elicitation is not None), None)
-    words = next((one.sampling for one in given if one.sampling is not None), None)
-    roots = next((one.roots for one in given if one.roots is not None), None)
+    one = joined(*written)
+    form, words, roots = (
+        (None, None, None) if one is None else (one.elicitation, one.sampling, one.roots)
+    )
     return Answers(
         elicitation=None if form is None else {"action": form.action, "content": form.content},
         sampling=None if words is None else _message(words),
         roots=None if roots is None else [{"uri": uri} for uri in roots],
+    )
+
+
+def joined(*written: dialog.Answers | None) -> dialog.Answers | None:
+    """Join answers; of two of a kind, the first wins."""
+    given = [answers for answers in written if answers is not None]
+    if not given:
+        return None
+    return dialog.Answers(
+        elicitation=next((one.elicitation for one in given if one.elicitation is not None), None),
+        sampling=next((one.sampling for one in given if one.sampling is not None), None),
+        roots=next((one.roots for one in given if one.roots is not None), None),
     )
 
 
@@ -48,7 +61,7 @@ def credentials(arm: Arm, loaded: Loaded, url: str) -> Credentials | None:
 def _written(arm: str, loaded: Loaded) -> Iterable[dialog.Answers | None]:
     for journey in loaded.scenario.journeys.values():
         yield journey.answers
-        yield from (step.answers for step in journey.steps[arm])
+        yield from (step.answers for step in flat(journey.steps[arm]))
 
 
 def own_script(step: Step, journey: dialog.Answers | None) -> Answers | None:

@@ -101,7 +101,8 @@ class Walk:
                 if cls != OK:
                     if outcome == OK:
                         outcome = cls
-                    if not step.goes_on:
+                    if lane.ends or not step.goes_on:
+                        lane.ends = False
                         break
         except BaseException:
             self._end(track, INTERRUPTED, start_ns, intended_ns)

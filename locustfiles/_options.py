@@ -74,6 +74,7 @@ def wish(options: argparse.Namespace) -> Wish:
         excluded_tags=tuple(options.exclude_tags or ()),
         baseline=options.baseline,
         tolerance=options.tolerance,
+        workers=bool(options.master),
         store=options.store,
     )
 

@@ -12,14 +12,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from locustfiles import _search
+from locustfiles import _open_files, _search
 from locustfiles._against import against
+from locustfiles._burst import undecided
 from locustfiles._history import problems as store_problems
 from locustfiles._refusal import CONFIGURATION, Refusal
 from locustfiles._resource_sources import Source, find_resources
 from locustfiles._schedule import Turn, fit, levels, plan
 from locustfiles._secrecy import hide
-from locustfiles._targets import ArmTarget, reach_all, unknown_tools, unspoken
+from locustfiles._targets import SYSTEM, ArmTarget, reach_all, unknown_tools, unspoken
 from mcp_targets.systems.launcher import Systems
 from reports.journal import Baseline
 from scenarios.load import BREAKPOINT, Load
@@ -55,6 +56,8 @@ class Wish:
     baseline: str = ""
     """The file of a baseline; none means no comparison."""
     tolerance: str = TOLERANCE
+    workers: bool = False
+    """Whether the users are at work in other processes than the one that prepares."""
     store: str = ""
     """Where runs are remembered, a URL; `_history.py` knows the default."""
 
@@ -152,6 +155,10 @@ def prepare(wish: Wish) -> Prepared:
     load_ = loaded.scenario.load
     arms = list(loaded.scenario.arms)
     users = wish.users or load_.lanes
+    if not wish.workers or any(
+        arm.address.startswith(SYSTEM) for arm in loaded.scenario.arms.values()
+    ):
+        _open_files.require(loaded, users)
     rounds, turns = _turns(load_, arms, users, wish.run_time_s)
     run_id = _run_id(loaded.scenario.name)
     folder = _folder(wish.out, run_id)
@@ -177,6 +184,7 @@ def prepare(wish: Wish) -> Prepared:
         problems = [
             *unknown_tools(loaded, prepared.targets),
             *unspoken(loaded, prepared.targets),
+            *undecided(loaded, prepared.targets),
             *_unknown_names(prepared),
         ]
         if problems:

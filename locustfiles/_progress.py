@@ -15,11 +15,13 @@ from rich.text import Text
 from locustfiles._run import Run
 from locustfiles._secrecy import clean
 from reports.histogram import Histogram
-from reports.journal import SETUP, AnyRecord, RunEnded, Slice, TurnEnded, TurnStarted
+from reports.journal import SETUP, AnyRecord, RunEnded, SessionCount, Slice, TurnEnded, TurnStarted
 from reports.render import numbers
 from reports.samples import FAILED, INTERRUPTED
 
 _REFRESH_S: Final = 0.25
+_MANY_USERS: Final = 100
+"""From so many on, their start takes long enough to be told of."""
 _LINE_S: Final = 10.0
 """In a longer turn a log gets a line this often: silence looks like a hang."""
 _WINDOW: Final = 3
@@ -85,6 +87,7 @@ class Progress:
         """The length of all turns before this one."""
         known = [turn for turn in prepared.turns if turn.round <= 1]
         self._total_s = sum(turn.seconds * ((turn.round and self._rounds) or 1) for turn in known)
+        self._starting: dict[str, SessionCount] = {}
         self._live: Live | None = None
         self._painter: gevent.Greenlet | None = None
         run.watchers.append(self._watch)
@@ -125,10 +128,26 @@ class Progress:
                     self._go_on(self._turn, record.at_s + record.seconds)
                 case TurnEnded() if self._turn is not None:
                     self._arms[self._turn.arm].rounds_done = self._turn.round
+                case SessionCount():
+                    self._opening(record)
                 case RunEnded():
                     self._end_turn()
                 case _:
                     pass
+
+    def _opening(self, record: SessionCount) -> None:
+        """Tell how far the start of many users is."""
+        if self._turn is not None or self._run.prepared.users < _MANY_USERS:
+            return
+        self._starting[record.node] = record
+        if self._live is None:
+            self._console.print(self._started(), highlight=False)
+
+    def _started(self) -> str:
+        nodes = self._starting.values()
+        users, most = sum(node.users for node in nodes), self._run.prepared.users
+        sessions = sum(sum(node.open.values()) for node in nodes)
+        return f"starting: {users} of {most} users, {sessions} sessions open"
 
     def _go_on(self, turn: TurnStarted, now_s: float) -> None:
         """Print how a long turn goes; its end has a line of its own."""
@@ -191,6 +210,6 @@ class Progress:
     def _done(self) -> tuple[float, str]:
         turn = self._turn
         if turn is None:
-            return 0.0, "opening sessions"
+            return 0.0, self._started() if self._starting else "opening sessions"
         within_s = min(time.monotonic() - self._turn_started, turn.planned_s)
         return self._before_s + within_s, self._place(turn)

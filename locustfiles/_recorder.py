@@ -10,8 +10,8 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from mcp_targets.reply import Heard, Reply
-from reports.groups import EVENT, GAP
+from mcp_targets.reply import REOPENED, Heard, Reply
+from reports.groups import EVENT, GAP, RECOVERY
 from reports.histogram import Histogram
 from reports.journal import SETUP, AnyRecord, Cell, Health, Note, SampleRecord, Slice
 from reports.samples import OK
@@ -133,7 +133,7 @@ class Recorder:
         self._late_ns = late_ns
         self._starts = 0
         self._late_starts = 0
-        self._sink = sink
+        self.sink = sink
         self._clock = clock
         self._zero_ns = clock()
         self._since_ns = self._zero_ns
@@ -184,7 +184,7 @@ class Recorder:
         if reply.heard is not None:
             self._hear(track, cls, reply, reply.heard)
         if reply.session_lost:
-            self._sessions_lost[track.arm] = self._sessions_lost.get(track.arm, 0) + 1
+            self._lose(track, cls, reply)
         self.calls += 1
         service_ns = reply.end_ns - reply.start_ns
         if lag_ns is None:
@@ -198,6 +198,13 @@ class Recorder:
         for kind, ns in ((EVENT, heard.first_ns - reply.start_ns), (GAP, heard.longest_gap_ns)):
             tallies = self.track(track.arm, kind, track.name).tallies
             tallies.setdefault(cls, _Tally()).add(ns)
+
+    def _lose(self, track: Track, cls: str, reply: Reply) -> None:
+        """Count a call that lost its session; the session, by the call that opened another."""
+        if reply.session_lost == REOPENED:
+            self._sessions_lost[track.arm] = self._sessions_lost.get(track.arm, 0) + 1
+        tallies = self.track(track.arm, RECOVERY, track.name).tallies
+        tallies.setdefault(cls, _Tally()).add(reply.end_ns - reply.start_ns)
 
     def journey(self, track: Track, cls: str, duration_ns: int, lag_ns: int | None = None) -> None:
         """Count one journey; `duration_ns` runs from its actual start, `lag_ns` is as in `call`."""
@@ -251,7 +258,7 @@ class Recorder:
                 )
             )
         kept, self._samples = self._samples, []
-        self._sink([*records, *self._take_lost(), *kept])
+        self.sink([*records, *self._take_lost(), *kept])
 
     def _take_lost(self) -> list[Note]:
         lost, self._sessions_lost = self._sessions_lost, {}

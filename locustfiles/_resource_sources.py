@@ -107,6 +107,12 @@ def shared(sources: Mapping[str, Source]) -> list[str]:
     ]
 
 
+def sharing(sources: Mapping[str, Source], arm: str) -> list[str]:
+    """Name the other arms whose work is done by an arm's processes."""
+    parts = _parts(sources[arm])
+    return [other for other, source in sources.items() if other != arm and parts & _parts(source)]
+
+
 def _parts(source: Source) -> set[int | str]:
     if isinstance(source.reader, ProcessTree):
         return {*source.reader.pids}

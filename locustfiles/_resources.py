@@ -4,6 +4,7 @@ A target is read about once a second, and exactly at the start and the end of ea
 call is in flight: so the CPU time of a turn is that of its own calls.
 """
 
+import contextlib
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final
@@ -13,9 +14,9 @@ from gevent.event import Event
 
 from locustfiles._process_tree import Reading
 from locustfiles._prometheus import NoMetrics
-from locustfiles._resource_sources import Reader, Source
+from locustfiles._resource_sources import Reader, Source, StartedProcesses
 from locustfiles._schedule import Turn
-from reports.journal import AnyRecord, Note, ResourceSample
+from reports.journal import SETUP, AnyRecord, Note, ResourceSample
 
 PERIOD_S: Final = 1.0
 REFRESH_S: Final = 10.0
@@ -71,6 +72,18 @@ class Sampler:
         self._refresh(reader)
         return self._sample(turn, reader)
 
+    def look(self) -> list[AnyRecord]:
+        """Read the memory of all targets outside of turns; what cannot be read is left out."""
+        found: list[AnyRecord] = []
+        for arm, reader in self._readers.items():
+            self._refresh(reader)
+            if isinstance(reader, StartedProcesses) and not reader.pids:
+                found.append(self._record(SETUP, arm, Reading(rss_bytes=0)))
+                continue
+            with contextlib.suppress(NoMetrics, OSError):
+                found.append(self._record(SETUP, arm, self._read(arm, reader)))
+        return found
+
     def _go_on(self, turn: Turn, reader: Reader) -> None:
         refreshed_s = self._now_s()
         while not self._over.wait(PERIOD_S):
@@ -91,17 +104,19 @@ class Sampler:
         except (NoMetrics, OSError) as error:
             reading = Reading()
             notes = self._lose(turn.arm, str(error))
-        sample = ResourceSample(
-            turn=turn.number,
+        return [self._record(turn.number, turn.arm, reading), *notes]
+
+    def _record(self, turn: int, arm: str, reading: Reading) -> ResourceSample:
+        return ResourceSample(
+            turn=turn,
             at_s=self._now_s(),
-            arm=turn.arm,
+            arm=arm,
             cpu_s=reading.cpu_s,
             rss_bytes=reading.rss_bytes,
             threads=reading.threads,
             fds=reading.fds,
             processes=reading.processes,
         )
-        return [sample, *notes]
 
     def _read(self, arm: str, reader: Reader) -> Reading:
         if arm in self._slow:

@@ -29,8 +29,11 @@ _CONNECTS_AT_ONCE: Final = 32
 class Performing(Protocol):
     """A user, as far as a round needs it."""
 
-    def ready(self, arm: str) -> None:
-        """Check the arm's connection and re-open it where it is gone."""
+    def ready(self, arm: str, places: int | None = None) -> None:
+        """Check the arm's connection and re-open it where it is gone.
+
+        `places` is how many users are at work; None is all. The others close theirs.
+        """
 
 
 class Performer:
@@ -43,6 +46,7 @@ class Performer:
         users: Callable[[], Iterable[Performing]],
         answer: Callable[[str, dict[str, Any]], None],
         arrivals: Callable[[Turn], Iterable[int]] = lambda _turn: (),
+        prepared: Callable[[], None] = lambda: None,
     ) -> None:
         self.watch = Watch()
         self._stage = stage
@@ -50,6 +54,8 @@ class Performer:
         self._users = users
         self._answer = answer
         self._arrivals = arrivals
+        self._prepared = prepared
+        """Called when the connections of a turn are ready, and no call is in flight."""
         self._flusher: gevent.Greenlet | None = None
         self._hurry = Event()
         self._ending = False
@@ -97,8 +103,9 @@ class Performer:
         pool = Pool(_CONNECTS_AT_ONCE)
         users = list(self._users())
         for user in users:
-            pool.spawn(_ready, user, order["arm"])
+            pool.spawn(_ready, user, order["arm"], self._stage.places(order["users"]))
         pool.join()
+        self._prepared()
         self._answer("ready", {"turn": order["turn"], "users": len(users)})
 
     def _go(self, order: dict[str, Any]) -> None:
@@ -165,9 +172,9 @@ class Performer:
             self.flush()
 
 
-def _ready(user: Performing, arm: str) -> None:
+def _ready(user: Performing, arm: str, places: int | None) -> None:
     try:
-        user.ready(arm)
+        user.ready(arm, places)
     except TargetError:
         # The next call will meet the same trouble, and it will be counted there.
         return

@@ -12,11 +12,12 @@ from locustfiles._conductor import Conductor
 from locustfiles._history import remember
 from locustfiles._machine import environment
 from locustfiles._prepare import Prepared
-from locustfiles._resource_sources import shared
+from locustfiles._resource_sources import shared, sharing
 from locustfiles._resources import Sampler
 from locustfiles._schedule import Turn
 from locustfiles._search import turns
 from locustfiles._secrecy import guard
+from locustfiles._upstreams import Together, Upstreams
 from locustfiles._workload import workload
 from reports.build import load_report
 from reports.document import Report
@@ -54,7 +55,7 @@ class Run:
         self._journal = JournalWriter(self.folder / "journal.jsonl", Redactor(secrets))
         self._broken = False
         timeouts = [target.place.timeout_s for target in prepared.targets.values()]
-        started = self._started()
+        self._sampler = Sampler(prepared.resources, self.write, self.now_s)
         self.conductor = Conductor(
             self._search(started) if prepared.searching else prepared.turns,
             nodes=nodes,
@@ -63,9 +64,9 @@ class Run:
             now_s=self.now_s,
             grace_s=prepared.loaded.scenario.load.grace,
             timeout_s=max(timeouts),
-            beside=Sampler(prepared.resources, self.write, self.now_s),
+            beside=Together([Upstreams(prepared.targets, self.now_s), self._sampler]),
         )
-        self.write([started])
+        self.write([started, *self._sampler.look()])
         if prepared.baseline is not None:
             self.write([prepared.baseline])
         for text in shared(prepared.resources):
@@ -104,6 +105,7 @@ class Run:
         """End the journal, stop the systems, write the reports. Raises OSError on a full disk."""
         for name in self.prepared.systems.dead():
             self.note("system_died", f"the system's process {name} died during the run")
+        self.write(self._sampler.look())
         self.write([RunEnded(at_s=self.now_s(), reason=self.conductor.reason)])
         self.prepared.systems.stop()
         self._journal.close()
@@ -145,11 +147,15 @@ class Run:
                     "protocol": target.version,
                     "tools": len(target.tools or ()),
                     "tools_list_bytes": target.tools_list_bytes,
-                    "resources": prepared.resources[name].described(),
+                    "resources": {
+                        **prepared.resources[name].described(),
+                        "shared": sharing(prepared.resources, name),
+                    },
                 }
                 for name, target in prepared.targets.items()
             },
             gates=[gate.text for gate in scenario.gates],
+            layers=list(scenario.layers),
             limits={
                 "generator_cpu": scenario.limits.generator_cpu,
                 "loop_lag_p99_ms": scenario.limits.loop_lag_p99 * 1000,

@@ -24,14 +24,16 @@ from gevent.event import Event
 from locust.exception import StopTest
 from locust.runners import MasterRunner, WorkerRunner
 
-from locustfiles import _options, _relay
+from locustfiles import _open_files, _options, _relay
 from locustfiles._bench import Bench
 from locustfiles._prepare import Prepared, prepare
 from locustfiles._recorder import Recorder
 from locustfiles._refusal import Refusal
 from locustfiles._rounds import Performer
 from locustfiles._run import Run
+from locustfiles._schedule import share_of
 from locustfiles._secrecy import hide
+from locustfiles._sessions import SessionWatch
 from reports.document import Report
 from reports.journal import AnyRecord
 from reports.render import FORMATS
@@ -68,6 +70,7 @@ class Session:
         self.on_report: Callable[[Report, Run], None] = lambda _report, _run: None
         """Called when the reports are written."""
         self._performer: Performer | None = None
+        self._watch: SessionWatch | None = None
         self._conducting: gevent.Greenlet | None = None
         self._ended = Event()
         self._ended.set()
@@ -173,6 +176,9 @@ class Session:
         if self.bench is not None:
             self.bench.close()
             self.bench = None
+        if self._watch is not None:
+            self._watch.stop()
+            self._watch = None
         if self._worker:
             signal.signal(signal.SIGINT, signal.default_int_handler)
         elif not self._master:
@@ -276,6 +282,7 @@ class Session:
 
     def _build_bench(self, task: _relay.Task) -> None:
         hide(task.loaded.env.values())  # a worker has not prepared the run
+        _open_files.require(task.loaded, share_of(task.users, task.node, task.nodes))
         node = "local" if not self._worker else self.runner.client_id
         recorder = Recorder(
             node,
@@ -292,12 +299,17 @@ class Session:
             users=task.users,
         )
         bench = self.bench
+        self._watch = SessionWatch(
+            node, bench.sessions, lambda: len(bench.members), recorder.sink, recorder.now_s
+        )
+        self._watch.start()
         self._performer = Performer(
             bench.stage,
             recorder,
             lambda: bench.await_members(lambda: self.runner.user_count),
             lambda kind, data: self.runner.send_message(ANSWER, {"kind": kind, **data}),
             bench.arrivals,
+            self._watch.note,
         )
         if self._worker:
             self._performer.start()

@@ -75,8 +75,9 @@ class Stage:
         alarm: Callable[[], Waits] = Alarm,
     ) -> None:
         self.open_turn: OpenTurn | None = None
+        self.places = places
+        """How many users of this process a level has at work; None is all."""
         self._clock = clock
-        self._places = places
         self._late_ns = late_ns
         self._alarm = alarm
         self._opened = Event()
@@ -88,7 +89,7 @@ class Stage:
         """Let the users run an arm, from now on; in an open load, at the moments of `plan`."""
         now_ns = self._clock()
         end_ns = now_ns + int(turn.seconds * 1e9)
-        opened = OpenTurn(turn, now_ns, end_ns, self._places(turn.users))
+        opened = OpenTurn(turn, now_ns, end_ns, self.places(turn.users))
         if turn.rate:
             opened.dispatcher = Dispatcher(
                 plan, now_ns, self._clock, self._alarm(), late_ns=self._late_ns

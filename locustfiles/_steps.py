@@ -53,6 +53,26 @@ class Lane:
     waited_ns: int = 0
     intended_ns: int | None = None
     """Open load: when the next call was to begin; 0 where that is when it is sent."""
+    beside: list["Lane"] = field(default_factory=list)
+    """For calls at once: one for each; the first has this lane's own connection."""
+    ends: bool = False
+    """Whether a burst had a failed call that ends the journey."""
+    opens: bool = True
+    """Whether the session opens by itself; else by steps."""
+
+    def others(self) -> list[Client]:
+        """Return the clients of calls at once that are not this lane's own."""
+        return [lane.client for lane in self.beside if lane.client is not self.client]
+
+    def ready(self) -> None:
+        """Make sure that session and connections are open. Raises TargetError."""
+        for client in (self.client, *self.others()) if self.opens else ():
+            client.ready()
+
+    def close(self) -> None:
+        """End the session and all connections."""
+        for client in (self.client, *self.others()):
+            client.close()
 
 
 class Step(ABC):

@@ -18,6 +18,7 @@ from mcp_targets.client.tools import Tool
 from mcp_targets.inprocess import Code, find_function
 from mcp_targets.rest import RestClient
 from mcp_targets.systems.launcher import Face, SystemFailed, Systems, UnknownSystem
+from scenarios.bursts import flat
 from scenarios.loader import Loaded
 from scenarios.lookups import compile_template
 from scenarios.model import Arm, Step
@@ -44,6 +45,8 @@ class ArmTarget:
     tools_list_bytes: int = 0
     pids: Mapping[str, int] = field(default_factory=dict)
     """The processes of a bundled system that do this arm's work, by name."""
+    upstream: str = ""
+    """Where the simulated providers of a bundled system are counted."""
     script: Answers = SILENT
     """What its clients answer when the server asks."""
     credentials: Credentials | None = None
@@ -80,7 +83,7 @@ def reach_all(
         try:
             face = _locate(pointed.get(name, arm.address), systems)
             target = reach(name, arm, loaded, face.url, {**face.variables, **common}, logs=logs)
-            reached[name] = replace(target, pids=face.pids)
+            reached[name] = replace(target, pids=face.pids, upstream=face.upstream)
         except Refusal as refusal:
             failed.append(refusal)
     if failed:
@@ -156,7 +159,7 @@ def unknown_tools(loaded: Loaded, targets: Mapping[str, ArmTarget]) -> list[str]
         for journey_name, journey in loaded.scenario.journeys.items()
         for arm, steps in journey.steps.items()
         if arm in targets
-        for step in steps
+        for step in flat(steps)
         if not targets[arm].has(step)
     ]
     return list(dict.fromkeys(problems))
@@ -170,10 +173,20 @@ def unspoken(loaded: Loaded, targets: Mapping[str, ArmTarget]) -> list[str]:
         for name, journey in loaded.scenario.journeys.items()
         for arm, steps in journey.steps.items()
         if arm in targets and targets[arm].version == MODERN
-        for step in steps
+        for step in flat(steps)
         if step.action == "ping"
     ]
-    return list(dict.fromkeys(problems))
+    return list(dict.fromkeys([*problems, *_no_streams(loaded, targets)]))
+
+
+def _no_streams(loaded: Loaded, targets: Mapping[str, ArmTarget]) -> list[str]:
+    """Return a line for each arm that wants the stream of a session, and gets no session."""
+    return [
+        f"arm {name}: stream: true, but its server speaks {MODERN}, which has no sessions. Remove "
+        f"it, or write protocol: {HANDSHAKE[0]}"
+        for name, target in targets.items()
+        if loaded.scenario.arms[name].stream and target.version == MODERN
+    ]
 
 
 def _no_such(journey: str, target: ArmTarget, name: str) -> str:

@@ -12,6 +12,11 @@ TRANSPORT_ERROR: Final = "transport_error"
 TIMEOUT: Final = "timeout"
 CHECK_FAILED: Final = "check_failed"
 
+REOPENED: Final = 1
+REJOINED: Final = 2
+"""What a call did whose session the server had lost: it opened another one, or went on in that of
+a call beside it."""
+
 UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What a hostile body makes `Reply.json` raise: not JSON, not UTF-8, nested without end."""
 
@@ -47,7 +52,7 @@ class Reply:
     `outcome` is one of the constants above, decided by what the target sent; expectations of the
     caller are judged later. `body` holds the decoded HTTP body, or the JSON-RPC message that
     answered; times are nanoseconds of the engine's monotonic clock. `heard` is None where no
-    notification came.
+    notification came. `session_lost` is 0 where the session held, else `REOPENED` or `REJOINED`.
     """
 
     __slots__ = (
@@ -72,7 +77,7 @@ class Reply:
         self.end_ns: int = start_ns
         self.bytes_in: int = 0
         self.bytes_out: int = 0
-        self.session_lost: bool = False
+        self.session_lost: int = 0
         self.heard: Heard | None = None
 
     def fail(self, outcome: str, detail: str) -> "Reply":

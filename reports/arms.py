@@ -19,6 +19,7 @@ from reports.metrics import FRACTIONS, Totals
 from reports.samples import CLASSES
 from reports.tally import RunTally
 from reports.turns import Turn
+from reports.upstream import upstream_numbers
 
 
 def arm_numbers(
@@ -54,12 +55,15 @@ def arm_numbers(
         context=_context(described, totals),
         first_event_ms=latency(totals.event.all),
         longest_gap_ms=latency(totals.gap.all),
+        recovery_ms=latency(totals.recovery.ok),
         setup_calls=sum(n for (of_arm, _), n in tally.setup.items() if of_arm == arm),
         sessions_lost=_sessions_lost(tally, arm),
         bytes_in=calls.bytes_in,
         bytes_out=calls.bytes_out,
         bytes_per_journey=totals.bytes_per_journey,
         resources=_resources(tally, arm, totals),
+        sessions=tally.sessions.of_arm(arm, sharing(tally, arm)),
+        upstream=upstream_numbers(tally, arm, totals.journeys_done),
         journeys={
             name: _step(group, group.ok, totals.per_second(JOURNEY, name))
             for name, group in sorted(totals.journeys.items())
@@ -100,6 +104,12 @@ def unsampled(tally: RunTally, arm: str) -> str:
     """Say why it is not known what an arm's target used; nothing where it is."""
     described = tally.run.arms.get(arm, {}).get("resources")
     return "This run did not sample it." if described is None else str(described["why_not"])
+
+
+def sharing(tally: RunTally, arm: str) -> list[str]:
+    """Name the other arms that an arm's processes work for."""
+    described = tally.run.arms.get(arm, {}).get("resources", {})
+    return [str(other) for other in described.get("shared", ())]
 
 
 def _resources(tally: RunTally, arm: str, totals: Totals) -> ResourceNumbers:

@@ -7,12 +7,13 @@ from typing import Any, Final
 
 from reports import capacity
 from reports.against import against_baseline
-from reports.arms import arm_numbers, unsampled
+from reports.arms import arm_numbers, sharing, unsampled
 from reports.context import facts
 from reports.document import Capacity, Comparison, Failure, GateResult, Generator, Report
 from reports.drops import with_drops
 from reports.groups import CALL
 from reports.journal import AnyRecord, JournalError, SampleRecord, read
+from reports.layers import layers
 from reports.levels import Level, by_level, judge_levels
 from reports.metrics import COMPARED, Evidence, Totals, paired
 from reports.notes import notes
@@ -87,12 +88,14 @@ def build(records: Iterable[AnyRecord]) -> Report:
         reasons=decision.reasons,
         arms=arms,
         comparisons=_comparisons(evidence, capacities),
+        layers=layers(tally.run.layers, evidence),
         regressions=compared.regressions,
         gates=gates,
         generator=_generator(tally, evidence, lost),
         environment=environment,
         timeline=tally.timeline.points(),
         resources=tally.resources.points(),
+        sessions=tally.sessions.points(),
         failures=_failures(tally, evidence),
         notes=[
             *capacity.remarks(capacities, asked),
@@ -138,8 +141,11 @@ def _keeping(samples: list[SampleRecord], records: Iterable[AnyRecord]) -> Itera
 
 def _evidence(tally: RunTally, arm: str, by_turn: Mapping[int, Totals]) -> Evidence:
     turns = tally.measured(arm)
+    known = facts(tally.run.arms.get(arm, {}))
+    known |= tally.sessions.facts(arm, sharing(tally, arm))
     return Evidence(
-        totals=Totals(turns, facts(tally.run.arms.get(arm, {}))),
+        totals=Totals(turns, known),
+        sessions=tally.sessions.of_arm(arm, sharing(tally, arm)),
         unsampled=unsampled(tally, arm),
         rounds={t.started.round: by_turn[t.started.turn] for t in turns if t.finished},
         complete=tally.complete,
@@ -198,6 +204,7 @@ def _generator(
         late_starts=health.late_starts,
         loop_lag_p99_ms=health.loop_lag_p99_ms,
         processes=len({node for turn in tally.turns.values() for node in turn.shares}),
+        sessions=tally.sessions.of_generator(),
         workers_lost=workers_lost,
     )
 

@@ -107,6 +107,46 @@ class ResourceNumbers(Part):
     """At most."""
 
 
+class SessionNumbers(Part):
+    """Open sessions, and the memory held for them; null where it was not read, or there are none.
+
+    Of an arm with the memory of its target; of the load generator for all arms with its own.
+    """
+
+    most: int | None = None
+    """Open at once."""
+    streams: int | None = None
+    """Streams of sessions (GET) that were open at once, at most."""
+    left: int | None = None
+    """Open when all users had closed theirs."""
+    kib: float | None = None
+    """Resident memory for each session, in KiB."""
+    kib_ci95: tuple[float, float] | None = None
+    levels: int = 0
+    """Different numbers of open sessions at which the memory was read."""
+    why_not: str = ""
+    """Why there is no number, or no interval."""
+    rss_before: int | None = None
+    """Resident memory in bytes, before the first session."""
+    rss_open: int | None = None
+    """With the most sessions open, before the calls of that level."""
+    rss_after: int | None = None
+    """When they had been closed."""
+
+
+class UpstreamNumbers(Part):
+    """What the simulated providers behind a bundled system were asked, by their own count."""
+
+    requests: int
+    connections: int
+    """Opened."""
+    requests_per_journey: float | None
+    """By journeys with every step ok."""
+    connections_per_journey: float | None
+    max_in_parallel: int
+    """The most requests, to all providers together, that were under way at once."""
+
+
 class RateLevel(Part):
     """One rate of a search for the capacity, over all of its trials."""
 
@@ -186,11 +226,17 @@ class ArmNumbers(Part):
     longest_gap_ms: Latency = Latency()
     """The longest pause between two notifications of a call."""
     sessions_lost: int
+    """By the server, and opened again within a call."""
+    recovery_ms: Latency = Latency()
+    """Of calls that lost their session and were ok in another: with all of opening it."""
     bytes_in: int
     bytes_out: int
     bytes_per_journey: float | None = None
     """Received and sent by all calls, over journeys with every step ok."""
     resources: ResourceNumbers = ResourceNumbers()
+    sessions: SessionNumbers = SessionNumbers()
+    upstream: UpstreamNumbers | None = None
+    """Only where providers are simulated."""
     journeys: dict[str, StepNumbers]
     steps: dict[str, StepNumbers]
     rounds: list[RoundNumbers]
@@ -213,6 +259,23 @@ class Comparison(Part):
     effect_needed: float | None
     """The smallest ratio above 1 that this run could have told from 1."""
     warnings: list[str] = Field(default_factory=list)
+
+
+class Layer(Part):
+    """What one layer adds to the time of a journey: the next arm's, less that of the one below."""
+
+    from_: str = Field(validation_alias="from", serialization_alias="from")
+    """The arm below."""
+    to: str
+    from_ms: float | None
+    """Median time of a journey through the arm below, mean over the rounds."""
+    to_ms: float | None
+    cost_ms: float | None
+    """The mean of the rounds' differences; negative where the layer is faster."""
+    ci95: tuple[float, float] | None
+    warnings: list[str] = Field(default_factory=list)
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
 
 class Regression(Part):
@@ -260,6 +323,7 @@ class Generator(Part):
     late_starts: int
     loop_lag_p99_ms: float | None
     processes: int
+    sessions: SessionNumbers = SessionNumbers()
     workers_lost: list[str]
 
 
@@ -289,6 +353,15 @@ class ResourcePoint(Part):
     fds: int | None
 
 
+class SessionPoint(Part):
+    """How many sessions of an arm were open at a moment."""
+
+    at_s: float
+    arm: str
+    open: int
+    streams: int
+
+
 class Failure(Part):
     """Failures of one arm, step and class, with one example."""
 
@@ -315,6 +388,8 @@ class Report(Part):
     reasons: list[str]
     arms: dict[str, ArmNumbers]
     comparisons: list[Comparison]
+    layers: list[Layer] = Field(default_factory=list)
+    """From the lowest upwards, where the scenario says that its arms are layers."""
     regressions: list[Regression] = Field(default_factory=list)
     """Against the baseline, where the run was given one."""
     gates: list[GateResult]
@@ -323,6 +398,8 @@ class Report(Part):
     timeline: list[TimelinePoint]
     resources: list[ResourcePoint] = Field(default_factory=list)
     """On the same clock as `timeline`."""
+    sessions: list[SessionPoint] = Field(default_factory=list)
+    """Likewise, from before the first turn to after the last."""
     failures: list[Failure]
     notes: list[str]
 

@@ -13,6 +13,7 @@ CALL: Final = "call"
 JOURNEY: Final = "journey"
 EVENT: Final = "event"
 GAP: Final = "gap"
+RECOVERY: Final = "recovery"
 START: Final = "start"
 """Journeys that began in an open load; their times are how late they did: the schedule's lag."""
 

@@ -43,7 +43,7 @@ class RunStarted(Record, tag="run", frozen=True, kw_only=True):
     seed: int
     arms: dict[str, dict[str, Any]]
     """Per arm: `target` (shown), `protocol` (negotiated, or ""), `resources` (where they are read:
-    `source`, or why they are not: `why_not`)."""
+    `source`, or why they are not: `why_not`; `shared`: the arms that the same processes serve)."""
     gates: list[str]
     limits: dict[str, float]
     """By the names of `reports.health.Limits`."""
@@ -52,6 +52,8 @@ class RunStarted(Record, tag="run", frozen=True, kw_only=True):
     environment: dict[str, Any]
     workload: dict[str, str] = {}
     """Arm -> digest of what it does; empty in journals of older versions."""
+    layers: list[str] = []
+    """Arms that do the same work, each through one more layer than the one before."""
 
 
 class Baseline(Record, tag="baseline", frozen=True, kw_only=True):
@@ -85,7 +87,8 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     arm: str
     kind: str
     """`call`, `journey`, or `start`: by how much journeys of an open load began late. Of calls that
-    notifications came with: `event`, the time to the first, and `gap`, the longest between two."""
+    notifications came with: `event`, the time to the first, and `gap`, the longest between two. Of
+    calls whose session was lost: `recovery`, from the first send to the end in another session."""
     name: str
     """The step (`tools/call echo`, `GET /users`), or the journey."""
     cls: str
@@ -169,6 +172,7 @@ class ResourceSample(Record, tag="resources", frozen=True, kw_only=True):
     """What an arm's target used so far, read while the arm has its turn; null is not known."""
 
     turn: int
+    """`SETUP` where all sessions are still, or again, closed."""
     at_s: float
     arm: str
     cpu_s: float | None
@@ -179,6 +183,33 @@ class ResourceSample(Record, tag="resources", frozen=True, kw_only=True):
     fds: int | None
     """Open file descriptors."""
     processes: int | None
+
+
+class SessionCount(Record, tag="sessions", frozen=True, kw_only=True):
+    """The sessions that one node's users have open: opened and neither closed nor known lost."""
+
+    node: str
+    at_s: float
+    users: int
+    open: dict[str, int]
+    """By arm; only arms whose protocol and transport have sessions."""
+    streams: dict[str, int]
+    """Streams of sessions that are open, likewise."""
+    rss_bytes: int
+    """Resident memory of the node itself."""
+
+
+class UpstreamUse(Record, tag="upstream", frozen=True, kw_only=True):
+    """What the simulated providers behind an arm's target were asked in one turn."""
+
+    turn: int
+    at_s: float
+    arm: str
+    requests: int
+    connections: int
+    """Opened."""
+    max_in_parallel: int
+    """The most requests, to all providers together, that were under way at once."""
 
 
 class Note(Record, tag="note", frozen=True, kw_only=True):
@@ -210,6 +241,8 @@ AnyRecord = (
     | TurnEnded
     | SampleRecord
     | ResourceSample
+    | SessionCount
+    | UpstreamUse
     | Note
     | RunEnded
 )

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from reports.document import GateResult, VerdictName
+from reports.document import GateResult, SessionNumbers, VerdictName
 from reports.drops import unknown_beyond
 from reports.leaks import ONLY_WARM, Growth
 from reports.metrics import FRACTIONS, JOURNEY_PREFIX, Evidence, Totals, bare, paired
@@ -123,7 +123,7 @@ def show(value: float, unit: str) -> str:
         power = min(3, max(0, math.floor(math.log10(abs(value) or 1) / 3)))
         return f"{value / 1000**power:.4g} {('B', 'kB', 'MB', 'GB')[power]}"
     digits = f"{value:.4g}" if abs(value) < 10_000 else f"{value:.0f}"
-    return digits if unit == "count" else f"{digits} ms" if unit == "ms" else digits + unit
+    return digits if unit == "count" else digits + (f" {unit}" if unit in ("ms", "KiB") else unit)
 
 
 def _absent(arm: str, metric: str, arms: Mapping[str, Evidence]) -> str | None:
@@ -135,6 +135,8 @@ def _absent(arm: str, metric: str, arms: Mapping[str, Evidence]) -> str | None:
         return f"No start of {arm} was planned, so that none could be dropped: nothing to judge."
     if needs == "resources" and (unknown := _unsampled(arm, metric, arms[arm])):
         return unknown
+    if needs == "sessions" and totals.value(metric) is None:
+        return f"{metric} of {arm} is not known: {arms[arm].sessions.why_not}"
     counted = totals.journey.ended if metric == "success_rate" else totals.journeys_done
     if (needs == "journeys" or metric.endswith("per_journey")) and not counted:
         return f"No journey of {arm} was completed with every step ok: there is nothing to judge."
@@ -160,6 +162,8 @@ def _single(gate: Gate, evidence: Evidence) -> _Finding:
     bound = _Bound(f"{gate.arm}.{metric}", gate.op, gate.value, gate.unit)
     if _is_fact(metric) or metric.endswith("max"):
         return bound.plainly(value)
+    if METRICS[metric].kind == "kib":
+        return _per_session(bound, evidence.sessions, value)
     if METRICS[metric].kind == "growth":
         return _growing(bound, totals.usage.growth, value)
     if METRICS[metric].kind == "fraction":
@@ -184,6 +188,14 @@ def _growing(bound: _Bound, found: Growth, value: float) -> _Finding:
     if result.verdict == "FAIL":
         return replace(result, reason=f"{result.reason} Seen in {over}. {ONLY_WARM}")
     return result
+
+
+def _per_session(bound: _Bound, found: SessionNumbers, value: float) -> _Finding:
+    """Judge the memory of a session by its interval; one step has none, and decides nothing."""
+    if found.kib_ci95 is None:
+        return _Finding("INCONCLUSIVE", found.why_not, value)
+    advice = f"{found.levels} levels, up to {found.most} sessions. More of them would tell."
+    return bound.against(value, found.kib_ci95, bound.open(value, found.kib_ci95, advice))
 
 
 def _proportion(bound: _Bound, totals: Totals, metric: str) -> _Finding:

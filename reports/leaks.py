@@ -42,7 +42,7 @@ def growth(rounds: Sequence[tuple[float, float]]) -> Growth:
     why_not = _too_little(n, span_s)
     if n < 2 or span_s <= 0 or mean <= 0:
         return Growth(None, None, n, span_s, why_not)
-    slope, error = _line(rounds)
+    slope, error = line(rounds)
     per_hour = slope / mean * _HOUR_S
     if why_not:
         return Growth(per_hour, None, n, span_s, why_not)
@@ -60,7 +60,7 @@ def _too_little(rounds: int, span_s: float) -> str:
     )
 
 
-def _line(points: Sequence[tuple[float, float]]) -> tuple[float, float]:
+def line(points: Sequence[tuple[float, float]]) -> tuple[float, float]:
     """Return the slope of the line of least squares, and its standard error (0 for two points)."""
     mean_x, mean_y = fmean(x for x, _ in points), fmean(y for _, y in points)
     spread = sum((x - mean_x) ** 2 for x, _ in points)

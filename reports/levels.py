@@ -48,7 +48,7 @@ def judge_levels(
     together, which a few levels of few calls could never show one by one.
     """
     of_arm = levels.get(gate.arm, {})
-    pooled = gate.versus is not None or METRICS[gate.metric].kind == "count"
+    pooled = gate.versus is not None or METRICS[gate.metric].kind in ("count", "kib")
     if pooled or len(of_arm) < 2:
         return judge(gate, whole)
     results = {level: judge(gate, {gate.arm: found}) for level, found in of_arm.items()}

@@ -2,17 +2,19 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from reports.context import tokens
-from reports.groups import CALL, EVENT, GAP, JOURNEY, START, Group, Tally
+from reports.document import SessionNumbers
+from reports.groups import CALL, EVENT, GAP, JOURNEY, RECOVERY, START, Group, Tally
 from reports.turns import Turn
 from reports.usage import Usage
 
 FRACTIONS: Final = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p99_9": 0.999}
 JOURNEY_PREFIX: Final = "journey_"
 EVENT_PREFIX: Final = "first_event_"
+RECOVERY_PREFIX: Final = "recovery_"
 COMPARED: Final = (
     "throughput",
     "calls_per_s",
@@ -44,6 +46,8 @@ class Totals:
         self.journey = _together(self.journeys)
         self.event = _together(_groups(turns, EVENT))
         """The time to the first notification, of calls that brought some."""
+        self.recovery = _together(_groups(turns, RECOVERY))
+        """The time of calls whose session was lost, another one opened within it."""
         self.gap = _together(_groups(turns, GAP))
         ended = [share.ended for turn in turns for share in turn.shares.values() if share.ended]
         self.planned = sum(record.planned for record in ended)
@@ -110,10 +114,13 @@ class Totals:
         """Return what a metric of time is about.
 
         Calls of every class, because a timeout took its time, too; but only journeys with every
-        step ok, because the others are not whole, and failing fast is not being fast.
+        step ok, because the others are not whole, and failing fast is not being fast; and of calls
+        that lost their session those that recovered.
         """
         if metric.startswith(EVENT_PREFIX):
             return self.event.all
+        if metric.startswith(RECOVERY_PREFIX):
+            return self.recovery.ok
         return self.journey.ok if metric.startswith(JOURNEY_PREFIX) else self.call.all
 
     @property
@@ -139,10 +146,12 @@ class Totals:
 
 def bare(metric: str) -> str:
     """Return what a metric of time says of it, such as `p95`, without whose time it is."""
-    return metric.removeprefix(JOURNEY_PREFIX).removeprefix(EVENT_PREFIX)
+    for prefix in (JOURNEY_PREFIX, EVENT_PREFIX, RECOVERY_PREFIX):
+        metric = metric.removeprefix(prefix)
+    return metric
 
 
-_FACTS: Final = frozenset(("tools_list_tokens",))
+_FACTS: Final = frozenset(("tools_list_tokens", "sessions", "session_kib"))
 _PLAIN: Final[Mapping[str, Callable[[Totals], float | None]]] = {
     "throughput": lambda totals: totals.throughput_per_s,
     "calls_per_s": lambda totals: totals.calls_per_s,
@@ -173,6 +182,7 @@ class Evidence:
     """Whether the run was; if not, its last rounds need not have a partner in the other arm."""
     unsampled: str = "This run did not sample it."
     """Why nothing is known of what the target used; empty where it was sampled."""
+    sessions: SessionNumbers = field(default_factory=SessionNumbers)
 
 
 def paired(

@@ -16,12 +16,15 @@ from reports.journal import (
     RunEnded,
     RunStarted,
     SampleRecord,
+    SessionCount,
     Slice,
     TurnEnded,
     TurnStarted,
+    UpstreamUse,
 )
 from reports.resource_timeline import ResourceTimeline
 from reports.samples import HARNESS_ERROR
+from reports.sessions import SessionTally
 from reports.timeline import Timeline
 from reports.turns import Turn
 
@@ -45,6 +48,7 @@ class RunTally:
     health: GeneratorHealth = field(default_factory=GeneratorHealth)
     timeline: Timeline = field(default_factory=Timeline)
     resources: ResourceTimeline = field(default_factory=ResourceTimeline)
+    sessions: SessionTally = field(default_factory=SessionTally)
     baseline: Baseline | None = None
     ended: RunEnded | None = None
     last_s: float = 0.0
@@ -78,13 +82,15 @@ class RunTally:
                 self._slice(record)
             case TurnStarted():
                 self.turns[record.turn] = Turn(record)
+                self.sessions.settle()
             case TurnEnded():
-                if record.turn in self.turns:
-                    self.turns[record.turn].end(record)
+                self._end(record)
             case SampleRecord():
                 self._example(record)
-            case ResourceSample():
-                self._resources(record)
+            case ResourceSample() | UpstreamUse():
+                self._beside(record)
+            case SessionCount():
+                self.sessions.count(record, begun=bool(self.turns))
             case Baseline():
                 self.baseline = record
             case Note():
@@ -95,17 +101,28 @@ class RunTally:
             case _:
                 raise JournalError("The journal holds two runs; every run has its own folder.")
 
+    def _end(self, record: TurnEnded) -> None:
+        if record.turn in self.turns:
+            self.turns[record.turn].end(record)
+
     def _example(self, sample: SampleRecord) -> None:
         if sample.detail:
             key = (sample.arm, sample.step, sample.cls)
             self.examples.setdefault(key, sample.detail)
 
-    def _resources(self, sample: ResourceSample) -> None:
+    def _beside(self, sample: ResourceSample | UpstreamUse) -> None:
+        if isinstance(sample, ResourceSample) and sample.turn == SETUP:
+            self.sessions.read(sample, begun=bool(self.turns))
         turn = self.turns.get(sample.turn)
         if turn is None:
             return
+        if isinstance(sample, UpstreamUse):
+            turn.upstream = sample
+            return
         if turn.usage.last is not None:
             self.resources.add(turn.usage.last, sample, turn.started)
+        else:
+            self.sessions.begin_turn(sample)
         turn.usage.add(sample)
 
     def _slice(self, part: Slice) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from reports.groups import CALL, JOURNEY, Tally
 from reports.health import Limits
-from reports.journal import Slice, TurnEnded, TurnStarted
+from reports.journal import Slice, TurnEnded, TurnStarted, UpstreamUse
 from reports.samples import ENDED, OK
 from reports.usage import TurnUsage
 
@@ -47,6 +47,7 @@ class Turn:
     """By kind, name and class."""
     shares: dict[str, Share] = field(default_factory=dict)
     usage: TurnUsage = field(default_factory=TurnUsage)
+    upstream: UpstreamUse | None = None
 
     @property
     def measured(self) -> bool:

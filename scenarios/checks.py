@@ -8,19 +8,21 @@ from jmespath.exceptions import JMESPathError
 from jmespath.functions import Functions
 
 from scenarios import syntax
+from scenarios.bursts import check_burst, within
 from scenarios.draft import Draft, DraftArm, DraftJourney
 from scenarios.generators import BUILTINS, compile_generators, compile_one
 from scenarios.layout import mapping
 from scenarios.load import BREAKPOINT
-from scenarios.model import HTTP_VERBS, MCP_ACTIONS
+from scenarios.model import HTTP_VERBS, MCP_ACTIONS, SESSION_ACTIONS
 from scenarios.names import lookups, step_lookups, unknown, unknown_in_steps
 from scenarios.paths import inside
 from scenarios.problems import Finding, Path
+from scenarios.sessions import check_sessions
 from scenarios.wording import InputError, one_of, quote, suggest
 
 _LONGEST_EXPRESSION: Final = 1024
 _FOR: Final = {
-    **dict.fromkeys(MCP_ACTIONS, "mcp"),
+    **dict.fromkeys((*MCP_ACTIONS, *SESSION_ACTIONS), "mcp"),
     **dict.fromkeys(HTTP_VERBS, "http"),
     "run": "python",
 }
@@ -38,12 +40,19 @@ def check(draft: Draft) -> Iterator[Finding]:
         for name, steps in journey.steps.items():
             arm = draft.arms[name]
             for path, step in steps:
-                yield from _action(name, arm, path, step)
-                yield from _shared(name, arm, path, step)
-                yield from _step(draft, path, step)
+                yield from check_burst(path, step)
+                for here, one in (path, step), *within(path, step):
+                    yield from _action(name, arm, here, one)
+                    yield from _shared(name, arm, here, one)
+                    yield from _step(draft, here, one)
             if not arm.provides:
                 yield from unknown_in_steps(steps, _known(draft, arm, journey), draft.env)
+    for name, arm in draft.arms.items():
+        journeys = (journey.steps.get(name, []) for journey in draft.journeys)
+        if arm.kind == "mcp":
+            yield from check_sessions(name, arm.keys, journeys)
     yield from _gates(draft)
+    yield from _layers(draft)
 
 
 def _known(draft: Draft, arm: DraftArm, journey: DraftJourney) -> set[str]:
@@ -180,3 +189,19 @@ def _gates(draft: Draft) -> Iterator[Finding]:
         if gate.metric == "capacity" and draft.shape != BREAKPOINT:
             message = f"the gate {quote(gate.text)} needs a load that searches for the capacity"
             yield Finding(path, message, "write load: {shape: breakpoint}, or remove the gate")
+
+
+def _layers(draft: Draft) -> Iterator[Finding]:
+    for index, name in enumerate(draft.layers):
+        path: Path = ("layers", index)
+        if not isinstance(name, str):
+            continue  # the model says so
+        if name not in draft.arms:
+            yield Finding(path, f"the layer {quote(name)} is no arm", suggest(name, draft.arms))
+        elif name in draft.layers[:index]:
+            yield Finding(path, f"the layer {quote(name)} is there twice", "name each arm once")
+    if len(draft.layers) == 1:
+        yield Finding(("layers",), "one layer alone has no cost of its own", "name at least two")
+    if draft.layers and draft.shape == BREAKPOINT:
+        message = "layers are compared under the same load, and a search gives each arm another"
+        yield Finding(("layers",), message, "remove layers, or shape: breakpoint")

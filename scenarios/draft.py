@@ -41,6 +41,8 @@ class Draft:
     arms: dict[str, DraftArm]
     journeys: list[DraftJourney]
     gates: list[tuple[Path, Gate]]
+    layers: list[Any]
+    """As written."""
     shape: Any
     """Of the load, as written."""
     vars: dict[str, Any]
@@ -51,16 +53,18 @@ class Draft:
 
 def draft(tree: Any, lines: Mapping[Path, int], env: Mapping[str, str], base: FilePath) -> Draft:
     """Pick the parts out of an arranged tree."""
-    gates = tree.get("gates") if isinstance(tree, dict) else None
+    gates, layers = (
+        value if isinstance(tree, dict) and isinstance(value := tree.get(key), list) else []
+        for key in ("gates", "layers")
+    )
     arms, journeys = mapping(tree, "arms"), mapping(tree, "journeys")
     return Draft(
         arms={name: _arm(mapping(arms, name)) for name in arms},
         journeys=[_journey(name, mapping(journeys, name), lines) for name in journeys],
         gates=[
-            (("gates", index), gate)
-            for index, text in enumerate(gates if isinstance(gates, list) else [])
-            if (gate := _gate(text))
+            (("gates", index), gate) for index, text in enumerate(gates) if (gate := _gate(text))
         ],
+        layers=layers,
         shape=mapping(tree, "load").get("shape"),
         vars=mapping(tree, "vars"),
         env=env,

@@ -14,8 +14,8 @@ from typing import Final, Literal
 
 from scenarios.wording import InputError, one_of, quote, suggest
 
-Kind = Literal["time", "fraction", "rate", "count", "share", "work", "bytes", "growth"]
-Needs = Literal["calls", "journeys", "planned", "resources"]
+Kind = Literal["time", "fraction", "rate", "count", "share", "work", "bytes", "growth", "kib"]
+Needs = Literal["calls", "journeys", "planned", "resources", "sessions"]
 
 
 class GateError(InputError):
@@ -41,7 +41,8 @@ class Gate:
     value: float | None
     """In `unit`: a fraction of 1 where the gate was written in percent."""
     unit: str
-    """Of the metric, as in the report: `ms`, `fraction`, `/s`, `count`, `B` or `fraction/h`."""
+    """Of the metric, as in the report: `ms`, `fraction`, `/s`, `count`, `B`, `KiB` or `fraction/h`.
+    """
     factor: float | None
     versus: str | None
 
@@ -69,6 +70,7 @@ METRICS: Final[Mapping[str, Metric]] = {
     **{name: Metric("time", "calls") for name in _TIMES},
     **{f"journey_{name}": Metric("time", "journeys") for name in _TIMES},
     **{f"first_event_{name}": Metric("time", "calls") for name in _TIMES},
+    **{f"recovery_{name}": Metric("time", "calls") for name in _TIMES},
     "tools_list_tokens": Metric("count", "calls"),
     "result_tokens": Metric("count", "calls"),
     "calls": Metric("count", "calls"),
@@ -81,6 +83,8 @@ METRICS: Final[Mapping[str, Metric]] = {
     "rss_growth_per_hour": Metric("growth", "resources"),
     "threads": Metric("count", "resources"),
     "fds": Metric("count", "resources"),
+    "sessions": Metric("count", "sessions"),
+    "session_kib": Metric("kib", "sessions"),
 }
 
 _DURATIONS: Final = {"us": 1e3, "ms": 1, "s": 1e-3, "m": 1 / 60e3}
@@ -103,6 +107,7 @@ _NOTATIONS: Final[Mapping[Kind, _Notation]] = {
     "share": _Notation("fraction", {"%": 100}, "80%"),
     "bytes": _Notation("B", _BYTES, "200MB"),
     "growth": _Notation("fraction/h", {"%": 100}, "1%", least=float("-inf")),
+    "kib": _Notation("KiB", {"KiB": 1, "B": 1024, "MiB": 2**-10}, "64KiB", least=float("-inf")),
 }
 
 OPERATORS: Final = ("<", "<=", ">", ">=")
@@ -143,7 +148,7 @@ def parse(text: str) -> Gate:
     if right["versus"]:
         factor, versus = number, right["versus"][1:].strip()
         _check_factor(text, arm, factor, versus)
-        if metric.kind == "growth":
+        if metric.kind in ("growth", "kib"):
             message = f"{quote(text)}: what may be negative has no ratio"
             raise GateError(message, f"write a bound for it alone: {example}")
     else:

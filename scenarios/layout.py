@@ -104,5 +104,10 @@ def oversize(tree: Any, text: str) -> Finding | None:
 def _steps(journeys: dict[str, Any]) -> Iterator[Any]:
     for name in journeys:
         for steps in mapping(mapping(journeys, name), "steps").values():
-            if isinstance(steps, list):
-                yield from steps
+            yield from _nested(steps)
+
+
+def _nested(steps: Any) -> Iterator[Any]:
+    for step in steps if isinstance(steps, list) else []:
+        yield step
+        yield from _nested(step.get("parallel") if isinstance(step, dict) else None)

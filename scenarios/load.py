@@ -18,6 +18,7 @@ Shape = Literal["constant", "smoke", "ramp", "step", "spike", "soak", "breakpoin
 Users = Annotated[Whole, Field(ge=1, le=100_000)]
 
 BREAKPOINT: Final = "breakpoint"
+VARYING: Final = ("ramp", "step", "spike")
 SHAPE_DEFAULTS: Final[Mapping[str, Mapping[str, Any]]] = {
     "smoke": {"rounds": 3, "round": "1s", "warmup": "0s"},
     "soak": {"rounds": 120, "round": "30s"},
@@ -125,6 +126,11 @@ class Load(Part):
     def open(self) -> bool:
         """Whether journeys begin by the clock, not when a user is free."""
         return self.rate is not None or bool(self.stages and self.stages[0].rate is not None)
+
+    @property
+    def users_vary(self) -> bool:
+        """Whether the number of users at work changes from round to round."""
+        return not self.open and (self.stages is not None or self.shape in VARYING)
 
     @property
     def peak(self) -> float:

@@ -156,7 +156,7 @@ def _unknown_arms(arms: Sequence[str], tree: Any) -> Iterator[Finding]:
 
 
 def _only(scenario: Scenario, arms: Sequence[str]) -> Scenario:
-    """Keep some arms, and the gates that can be judged without the others."""
+    """Keep some arms, and the gates and layers that can do without the others."""
     if not arms:
         return scenario
     journeys = {
@@ -165,4 +165,6 @@ def _only(scenario: Scenario, arms: Sequence[str]) -> Scenario:
     }
     kept = {name: arm for name, arm in scenario.arms.items() if name in arms}
     gates = tuple(gate for gate in scenario.gates if {gate.arm, gate.versus or gate.arm} <= {*arms})
-    return scenario.model_copy(update={"arms": kept, "journeys": journeys, "gates": gates})
+    layers = tuple(arm for arm in scenario.layers if arm in arms)
+    update = {"arms": kept, "journeys": journeys, "gates": gates}
+    return scenario.model_copy(update={**update, "layers": layers if len(layers) > 1 else ()})

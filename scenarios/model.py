@@ -25,12 +25,14 @@ Protocol = Literal["auto", "2026-07-28", "2025-11-25", "2025-06-18", "2025-03-26
 
 HTTP_VERBS: Final = ("get", "post", "put", "patch", "delete")
 MCP_ACTIONS: Final = ("call", "read", "prompt", "list", "complete", "ping")
-ACTIONS: Final = (*MCP_ACTIONS, "run", *HTTP_VERBS, "wait")
+SESSION_ACTIONS: Final = ("open", "close")
+ACTIONS: Final = (*MCP_ACTIONS, *SESSION_ACTIONS, "run", *HTTP_VERBS, "wait", "parallel")
 _KINDS: Final[tuple[Literal["http", "mcp", "python"], ...]] = ("http", "mcp", "python")
 _HTTP_ONLY: Final = ("query", "form", "json_", "headers")
-_CALLS_ONLY: Final = ("save", "expect", "on_error", "timeout")
+_CALLS_ONLY: Final = ("save", "expect", "timeout")
 _ARGUMENTS: Final = ("call", "prompt", "run")
 _ANSWERED: Final = ("call", "read", "prompt")
+_HANDSHAKE: Final = "remove stream, or write protocol: 2025-11-25"
 _LISTS: Final = {"templates": "resources/templates/list"}
 
 
@@ -67,6 +69,8 @@ class Arm(Part):
     vars: Variables = Field(default_factory=dict)
     resources: Annotated[InstanceOf[Resources], BeforeValidator(whose)] = Resources()
     auth: Auth | None = None
+    stream: Flag = False
+    """Whether each user keeps the stream of its session open: a GET, up to 2025-11-25."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -92,6 +96,7 @@ class Arm(Part):
             raise InputError("2026-07-28 has no HTTP+SSE transport", "write mcp: URL, or auto")
         if transport not in ("http", "system") and self.auth is not None:
             raise InputError("auth is for streamable HTTP only", "remove auth, or write mcp: URL")
+        self._check_stream(transport)
         only_stdio = self.model_fields_set & {"env", "process"}
         only_http = self.model_fields_set & {"headers", "tls"}
         if only_stdio and transport != "stdio":
@@ -100,6 +105,14 @@ class Arm(Part):
         if only_http and transport in targets.LOCAL_CODE:
             key = min(only_http)
             raise InputError(f"{key} is for what is reached by HTTP", f"remove {key}")
+
+    def _check_stream(self, transport: str) -> None:
+        if not self.stream:
+            return
+        if self.kind != "mcp" or transport not in ("http", "system"):
+            raise InputError("stream is for streamable HTTP only", "remove stream")
+        if self.protocol == "2026-07-28":
+            raise InputError("2026-07-28 has no sessions, and no stream of one", _HANDSHAKE)
 
     @property
     def kind(self) -> Literal["http", "mcp", "python"]:
@@ -161,6 +174,10 @@ class Step(Part):
     patch: Annotated[str, AfterValidator(syntax.http_path)] | None = None
     delete: Annotated[str, AfterValidator(syntax.http_path)] | None = None
     wait: PositiveSeconds | None = None
+    open: Literal[True] | None = None
+    close: Literal[True, "drop"] | None = None
+    parallel: Annotated[tuple["Step", ...], Field(min_length=1)] | None = None
+    """A burst: calls that begin at once; the step ends with the last of them."""
     name: str | None = Field(default=None, min_length=1)
     arguments: dict[str, Any] = Field(default_factory=dict)
     query: Annotated[dict[str, Any], AfterValidator(syntax.flat)] = Field(default_factory=dict)
@@ -195,6 +212,8 @@ class Step(Part):
             (("answers", "progress"), _ANSWERED, "call, read and prompt steps"),
             (("cancel_after",), ("call",), "call steps"),
             (_CALLS_ONLY, (*MCP_ACTIONS, "run", *HTTP_VERBS), "calls"),
+            (("on_error",), (*MCP_ACTIONS, *SESSION_ACTIONS, "run", *HTTP_VERBS), "calls"),
+            (("name",), tuple(name for name in ACTIONS if name != "parallel"), "single steps"),
         ):
             for name in sorted(self.model_fields_set & set(names)) if action not in actions else ():
                 key = name.rstrip("_")
@@ -241,6 +260,8 @@ class Step(Part):
             "list": _LISTS.get(str(self.list), f"{self.list}/list"),
             "complete": "completion/complete",
             "run": f"run {self.run}",
+            "open": "open session",
+            "close": "close session",
         }
         if self.action in HTTP_VERBS:
             return f"{self.action.upper()} {self.subject}"
@@ -279,5 +300,7 @@ class Scenario(Part):
     arms: Annotated[dict[Label, Arm], Field(min_length=1)]
     journeys: Annotated[dict[Label, Journey], Field(min_length=1)]
     load: Load = Load()
+    layers: tuple[Label, ...] = ()
+    """Arms that do the same work, each through one more layer than the one before."""
     gates: tuple[Annotated[InstanceOf[Gate], BeforeValidator(syntax.gate)], ...] = ()
     limits: Limits = Limits()

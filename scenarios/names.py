@@ -1,8 +1,10 @@
 """Which names the lookups of a journey know, step by step."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any, Final
 
+from scenarios.bursts import within
 from scenarios.generators import BUILTINS
 from scenarios.layout import mapping
 from scenarios.model import HTTP_VERBS, Scenario
@@ -63,17 +65,27 @@ def unknown_in_steps(
 ) -> Iterator[Finding]:
     """Yield a finding for each name that nothing provides at its step."""
     saved: set[str] = set()
-    later = {name for _, step in steps for name in mapping(step, "save")}
-    for path, step in steps:
-        for item in step_lookups(path, step, env):
+    groups = [[(path, step), *within(path, step)] for path, step in steps]
+    later = {name for group in groups for _, step in group for name in mapping(step, "save")}
+    for group in groups:
+        beside = {name for _, step in group[1:] for name in mapping(step, "save")}
+        for item in chain.from_iterable(step_lookups(path, step, env) for path, step in group):
             if not isinstance(item, Finding) and item[1] not in saved and item[1] not in known:
-                yield unknown(*item, {*known, *saved}, later)
-        saved |= mapping(step, "save").keys()
+                yield unknown(*item, {*known, *saved}, later, beside)
+        saved |= {name for _, step in group for name in mapping(step, "save")}
 
 
-def unknown(path: Path, name: str, known: Collection[str], later: Collection[str] = ()) -> Finding:
+def unknown(
+    path: Path,
+    name: str,
+    known: Collection[str],
+    later: Collection[str] = (),
+    beside: Collection[str] = (),
+) -> Finding:
     """Say that nothing provides a name."""
     hint = "only a later step saves it" if name in later else suggest(name, known)
+    if name in beside:
+        hint = "a step that begins at once with this one saves it: it is known after the burst"
     return Finding(path, f"${{{name}}} is not known here", hint)
 
 

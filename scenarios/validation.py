@@ -97,7 +97,7 @@ def _words(error: ErrorDetails, location: Path) -> tuple[str, str]:
         key = str(location[-1])
         return f"unknown key {quote(key)}", suggest(key, _keys(location[:-1]))
     if kind == "literal_error":
-        known = context["expected"].replace("'", "").replace(" or ", ", ").split(", ")
+        known = context["expected"].lower().replace("'", "").replace(" or ", ", ").split(", ")
         return f"{value} is not known here", f"write {one_of(known)}"
     if kind in _BOUNDS:
         name, hint = _BOUNDS[kind]
@@ -109,6 +109,9 @@ def _words(error: ErrorDetails, location: Path) -> tuple[str, str]:
 
 
 def _keys(location: Path) -> list[str]:
+    while "parallel" in location:  # steps within a step
+        at = location.index("parallel")
+        location = (*location[:at], *location[at + 2 :])
     model = next(
         model
         for pattern, model in _MODELS

@@ -9,7 +9,8 @@ import msgspec
 from mcp_targets.client import eras, jsonrpc
 from mcp_targets.client.answers import Answers
 from mcp_targets.client.calls import Prepared, Request
-from mcp_targets.client.errors import NegotiationError, ReadError
+from mcp_targets.client.connection import Clock
+from mcp_targets.client.errors import NegotiationError, ReadError, TargetError
 from mcp_targets.client.tools import Tool, read_tools
 from mcp_targets.reply import CHECK_FAILED, OK, Reply
 
@@ -28,12 +29,16 @@ def ignore(_method: str, _reply: Reply) -> None:
 class BaseClient(ABC):
     """One virtual user's session with one MCP server."""
 
-    def __init__(self, protocol: str, answers: Answers) -> None:
+    def __init__(self, protocol: str, answers: Answers, observe: Observer, clock: Clock) -> None:
         self.protocol = protocol
+        self._observe = observe
+        self._clock = clock
         self.version = "" if protocol == "auto" else protocol
         """The protocol version in use; empty until it is negotiated."""
         self.tools_list_bytes = 0
         """The size of the last `tools/list`, all pages together."""
+        self.setup_bytes = [0, 0]
+        """Received and sent by all requests that are not calls."""
         self._script = answers
         """What is answered where a call brings no answers of its own; it says what is declared."""
         self._capabilities = answers.capabilities
@@ -45,8 +50,30 @@ class BaseClient(ABC):
 
     @property
     @abstractmethod
+    def has_session(self) -> bool:
+        """Whether a session is open now."""
+
+    @property
+    @abstractmethod
+    def has_stream(self) -> bool:
+        """Whether a stream is open beside the calls, for what the server says by itself."""
+
+    @property
+    @abstractmethod
     def timeout_s(self) -> float:
         """How long a call may take that says nothing else."""
+
+    @abstractmethod
+    def ready(self) -> None:
+        """Open the session where there is none. Raises TargetError."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """End the session, saying goodbye where the transport has a way to."""
+
+    @abstractmethod
+    def drop(self) -> None:
+        """Leave the session without a goodbye, where the transport lets it live on."""
 
     @abstractmethod
     def call(
@@ -64,6 +91,42 @@ class BaseClient(ABC):
     @abstractmethod
     def _left_s(self, first: Reply, timeout_s: float) -> float:
         """Return what is left of a call's time."""
+
+    # Sessions as what is measured.
+
+    def open_session(self) -> Reply:
+        """Open a new session: connection, and handshake where the version has one, as one call.
+
+        A session that is still open, because what used it broke off, is dropped before.
+        """
+        self.drop()
+        return self._timed(self.ready, "no session")
+
+    def close_session(self, *, goodbye: bool) -> Reply:
+        """End the session, as one call; without `goodbye` the server has to find out by itself."""
+        return self._timed(self._leave if goodbye else self.drop, "not closed")
+
+    def _leave(self) -> None:
+        """Close the session. Raises RefusedError where the server does not let it go."""
+        self.close()
+
+    def _timed(self, act: Callable[[], None], otherwise: str) -> Reply:
+        received, sent = self.setup_bytes
+        reply = Reply(self._clock())
+        try:
+            act()
+        except TargetError as error:
+            reply.fail(error.outcome, f"{otherwise}: {error}")
+        reply.end_ns = self._clock()
+        reply.bytes_in = self.setup_bytes[0] - received
+        reply.bytes_out = self.setup_bytes[1] - sent
+        return reply
+
+    def _tell(self, method: str, reply: Reply) -> None:
+        """Tell the observer of a request that is not a call."""
+        self.setup_bytes[0] += reply.bytes_in
+        self.setup_bytes[1] += reply.bytes_out
+        self._observe(method, reply)
 
     # Lists.
 

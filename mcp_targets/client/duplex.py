@@ -24,7 +24,17 @@ class _Envelope(msgspec.Struct):
     method: str | msgspec.UnsetType = msgspec.UNSET
 
 
+class _Token(msgspec.Struct):
+    progress_token: RequestId = msgspec.field(name="progressToken")
+
+
+class _Progress(msgspec.Struct):
+    params: _Token
+
+
+_PROGRESS: Final = "notifications/progress"
 _decode = msgspec.json.Decoder(_Envelope).decode
+_decode_progress = msgspec.json.Decoder(_Progress).decode
 
 
 class Pending:
@@ -73,6 +83,8 @@ class Conversation:
         """The beginning of the last thing that was no message of JSON-RPC."""
         self._respond = respond
         self._pending: dict[RequestId, Pending] = {}
+        self._named: dict[RequestId, Pending] = {}
+        """By the progress token of the last call that had it."""
         self._given_up: set[RequestId] = set()
 
     def expect(self, request_id: RequestId, heard: Heard | None = None) -> Pending:
@@ -85,6 +97,11 @@ class Conversation:
             self._pending.pop(request_id, None)
             raise ReadError(self.ended)
         return pending
+
+    def name(self, pending: Pending, token: RequestId | None) -> None:
+        """Take note of a call's progress token, by which its notifications are known."""
+        if token is not None:
+            self._named[token] = pending
 
     def forget(self, request_id: RequestId) -> None:
         """Await an answer no longer; it is skipped if it comes after all."""
@@ -101,7 +118,7 @@ class Conversation:
         request_id = envelope.id
         if envelope.method is not msgspec.UNSET:
             if request_id is None or request_id is msgspec.UNSET:
-                self._hear(envelope.method, now_ns)
+                self._hear(envelope.method, message, now_ns)
                 return None
             return self._respond(message)
         answered = None
@@ -122,13 +139,26 @@ class Conversation:
         while self._pending:
             self._pending.popitem()[1].fail(reason)
 
-    def _hear(self, method: str, now_ns: int) -> None:
-        """Count a notification for the call in flight; of several, whose it is cannot be told."""
+    def _hear(self, method: str, message: bytes, now_ns: int) -> None:
+        """Count a notification for the call in flight; of several, for the one whose token it has.
+
+        Of a log message, which has none, it cannot be told then.
+        """
         if len(self._pending) == 1:
-            (pending,) = self._pending.values()
-            if pending.heard is None:
-                pending.heard = Heard(now_ns)
-            pending.heard.add(method, now_ns)
+            pending: Pending | None = next(iter(self._pending.values()))
+        else:
+            pending = self._by_token(message) if method == _PROGRESS else None
+        if pending is None:
+            return
+        if pending.heard is None:
+            pending.heard = Heard(now_ns)
+        pending.heard.add(method, now_ns)
+
+    def _by_token(self, message: bytes) -> Pending | None:
+        try:
+            return self._named.get(_decode_progress(message).params.progress_token)
+        except UNREADABLE:
+            return None
 
     def _take_stray(self, message: bytes, now_ns: int) -> None:
         """Pass over what servers print beside the protocol, unless it looks like a broken answer.

@@ -67,4 +67,9 @@ def connect_error(address: str, cause: OSError) -> ConnectError:
         return ConnectError(f"{address}: no connection in time")
     if isinstance(cause, ConnectionRefusedError) or cause.errno == errno.ECONNREFUSED:
         return ConnectError(f"{address}: connection refused")
+    if cause.errno == errno.EADDRNOTAVAIL:
+        why = "no local port is free for one more connection (net.ipv4.ip_local_port_range)"
+        return ConnectError(f"{address}: {why}")
+    if cause.errno in (errno.EMFILE, errno.ENFILE):
+        return ConnectError(f"{address}: too many open files in the load generator (ulimit -n)")
     return ConnectError(f"{address}: {cause.strerror or cause}")

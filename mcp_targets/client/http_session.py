@@ -16,7 +16,13 @@ from mcp_targets.client.answers import SILENT, Answers, respond
 from mcp_targets.client.base import NOTHING, BaseClient, Observer, ignore
 from mcp_targets.client.calls import Prepared
 from mcp_targets.client.connection import Clock, Connection, WaitFactory
-from mcp_targets.client.errors import CallTimeout, ConnectError, NegotiationError
+from mcp_targets.client.errors import (
+    CallTimeout,
+    ConnectError,
+    NegotiationError,
+    ReadError,
+    RefusedError,
+)
 from mcp_targets.client.exchange import Endpoint, Redirects, exchange, with_body
 from mcp_targets.client.listener import Listener
 from mcp_targets.client.tools import Tool
@@ -53,13 +59,13 @@ class HttpSession(BaseClient):
         listens: bool = False,
         credentials: Credentials | None = None,
     ) -> None:
-        super().__init__(protocol, answers)
+        super().__init__(protocol, answers, observe, clock)
         self.endpoint = endpoint
         self.connection = Connection(endpoint.origin, clock, waits)
-        self._clock = clock
         self._sleep = sleep
-        self._observe = observe
         self._answers = answers
+        self._wanted = listens
+        """Whether the stream is asked for: one that is not offered is then told as a failure."""
         self._listens = listens or bool(self._capabilities)
         self._credentials = credentials
         self._token = ""
@@ -68,6 +74,10 @@ class HttpSession(BaseClient):
         """What calls look like in this session: head and tail."""
         self._session = ""
         self._opened = False
+        self._lost = False
+        """Whether the server has forgotten the session, and none could be opened in its place."""
+        self._renewing = threading.RLock()
+        """Held by the line that opens a session; see `lines.py`."""
         self._moved = Redirects(endpoint)
         self._listener: Listener | None = None
         self._side: Connection | None = None
@@ -83,6 +93,16 @@ class HttpSession(BaseClient):
         """How long a call may take that says nothing else."""
         return self.endpoint.timeout_s
 
+    @property
+    def has_session(self) -> bool:
+        """Whether a session is open, by its id: a server that gives none has no sessions."""
+        return bool(self._session)
+
+    @property
+    def has_stream(self) -> bool:
+        """Whether the session's stream is open."""
+        return self._listener is not None and self._listener.reading
+
     def negotiate(self) -> str:
         """Find out which version the server speaks, open a session, return the version.
 
@@ -93,13 +113,17 @@ class HttpSession(BaseClient):
         self._opened = True
         return self.version
 
-    def open(self) -> None:
-        """Open a session by a version that is known already; negotiate where it is not."""
+    def open(self) -> bool:
+        """Open a session by a version that is known already; negotiate where it is not.
+
+        Returns True: it was this caller who opened it.
+        """
         if not self.version:
             self.negotiate()
         elif not self.modern:
             self._initialize()
         self._opened = True
+        return True
 
     def ready(self) -> None:
         """Open the session where there is none yet; re-open a connection that has gone idle."""
@@ -110,18 +134,50 @@ class HttpSession(BaseClient):
     def close(self) -> None:
         """Say goodbye to the session, where there is one, and close the connections."""
         self._stop_listening()
-        if self._session:
-            headers = eras.handshake_headers(self.version, self._session)
-            self._observe("DELETE session", self._send(self._head(headers, "DELETE") + b"\r\n"))
-            self._session = ""
+        self._say_goodbye()
+        self.drop()
+
+    def drop(self) -> None:
+        """Close the connections without a goodbye."""
+        self._stop_listening()
+        self._session = ""
+        self._opened = self._lost = False
+        self._encoded.clear()
         self.connection.close()
         if self._side is not None:
             self._side.close()
+
+    def _say_goodbye(self) -> Reply | None:
+        """DELETE the session, where there is one; return what came of it."""
+        if not self._session:
+            return None
+        headers = eras.handshake_headers(self.version, self._session)
+        reply = self._send(self._head(headers, "DELETE") + b"\r\n")
+        self._tell("DELETE session", reply)
+        return reply
+
+    def _leave(self) -> None:
+        """Close the session. Raises RefusedError where the server does not let it go.
+
+        405 is an answer that the protocol allows: this server ends its sessions by itself.
+        """
+        self._stop_listening()
+        reply = self._say_goodbye()
+        self.drop()
+        if reply is None:
+            return
+        if reply.outcome == TIMEOUT:
+            raise CallTimeout(reply.detail)
+        if reply.outcome != OK:
+            raise ReadError(reply.detail)
+        if reply.status >= 400 and reply.status != 405:
+            raise RefusedError(f"HTTP {reply.status}: {reply.excerpt(120)}")
 
     # The two ways to open one.
 
     def _initialize(self) -> None:
         self._stop_listening()
+        self._opened = False
         self._session = ""
         self._encoded.clear()
         self._agree()
@@ -129,13 +185,14 @@ class HttpSession(BaseClient):
         self._notify_initialized()
         if self._listens:
             self._listen()
+        self._opened, self._lost = True, False
 
     def _notify_initialized(self) -> None:
         message = b'{"jsonrpc":"2.0"' + eras.encode_tail("notifications/initialized", None)
         reply = self._send(with_body(self._head(self._session_headers()), message))
         if reply.outcome == OK and reply.status not in (200, 202, 204):
             reply.fail("http_error", f"HTTP {reply.status}: {reply.excerpt(120)}")
-        self._observe("notifications/initialized", reply)
+        self._tell("notifications/initialized", reply)
         if reply.outcome != OK:
             raise NegotiationError(f"notifications/initialized failed: {reply.detail}")
 
@@ -145,7 +202,9 @@ class HttpSession(BaseClient):
         self._listener = Listener(
             self.endpoint.origin, self._stream_request, self._take, self._clock
         )
-        self._listener.start(self.endpoint.timeout_s)
+        opened = self._listener.start(self.endpoint.timeout_s)
+        if self._wanted:
+            self._tell("GET stream", opened)
 
     def _stop_listening(self) -> None:
         if self._listener is not None:
@@ -188,7 +247,7 @@ class HttpSession(BaseClient):
             reply = exchange(self._side, request, self.endpoint.timeout_s, self._clock)
         if reply.outcome == OK and reply.status >= 400:
             reply.fail("http_error", f"HTTP {reply.status}: {reply.excerpt(120)}")
-        self._observe(name, reply)
+        self._tell(name, reply)
         return reply
 
     # Requests.
@@ -222,7 +281,7 @@ class HttpSession(BaseClient):
                 break
         if reply.outcome == OK:
             jsonrpc.judge(reply, request_id)
-        self._observe(method, reply)
+        self._tell(method, reply)
         if reply.outcome == TIMEOUT:
             raise CallTimeout(f"{method}: {reply.detail}")
         if reply.outcome == TRANSPORT_ERROR and reply.bytes_in == 0:

@@ -74,8 +74,9 @@ class SseChannel:
 
     def send(self, message: bytes, timeout_s: float) -> None:
         """POST one message. Raises SendError, RefusedError, SessionGone and CallTimeout."""
+        head = self._head  # of now: what waits here is for this session, not for the next one
         with self._posting:
-            request = with_body(self._head, message)
+            request = with_body(head, message)
             reply = exchange(self._posts, request, timeout_s, self._clock)
         if reply.outcome == TIMEOUT:
             raise CallTimeout(reply.detail)
@@ -95,7 +96,8 @@ class SseChannel:
             if reader is not None and reader is not threading.current_thread():
                 reader.join(_END_S)
             stream.close()
-        self._posts.close()
+        with self._posting:
+            self._posts.close()
 
     def pids(self) -> list[int]:
         """Return nothing: the server runs by itself."""

@@ -11,6 +11,7 @@ from typing import Final
 
 from mcp_targets.client.connection import Clock, Connection, Origin
 from mcp_targets.client.errors import TargetError
+from mcp_targets.reply import HTTP_ERROR, OK, TIMEOUT, TRANSPORT_ERROR, Reply
 
 _DAY_NS: Final = 24 * 3600 * 10**9
 _CONNECT_S: Final = 10.0
@@ -34,14 +35,25 @@ class Listener:
         """From the last event's id to the GET request."""
         self._take = take
         self._clock = clock
+        self.reading = False
+        """Whether the stream is open."""
+        self._first = Reply(0)
+        """What came of opening it the first time."""
         self._stop = threading.Event()
         self._settled = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True, name="mcp-stream")
 
-    def start(self, timeout_s: float) -> None:
-        """Start reading, and wait until the server has opened the stream or refused it."""
+    def start(self, timeout_s: float) -> Reply:
+        """Start reading, and wait until the server has opened the stream or refused it.
+
+        Returns what came of it.
+        """
+        first = self._first = Reply(self._clock())
         self._thread.start()
-        self._settled.wait(timeout_s)
+        if not self._settled.wait(timeout_s):
+            first.fail(TIMEOUT, "the stream was not opened in time")
+        first.end_ns = self._clock()
+        return first
 
     def stop(self) -> None:
         """Close the stream."""
@@ -58,15 +70,23 @@ class Listener:
                     failures = 0
                 else:
                     return  # such as 405: the server has no such stream
-            except TargetError:
+            except TargetError as error:
                 failures += 1
+                self._settle(error.outcome, str(error))
             finally:
-                self._settled.set()
+                self.reading = False
+                self._settle(TRANSPORT_ERROR, "the stream was not opened")
                 with contextlib.suppress(OSError):
                     self._connection.close()
             reader = self._connection.reader
             last_event = reader.last_event or last_event
             self._stop.wait(reader.retry_s)
+
+    def _settle(self, outcome: str, detail: str) -> None:
+        """Tell who waits for the stream what came of it, once."""
+        if not self._settled.is_set():
+            self._first.fail(outcome, detail)
+            self._settled.set()
 
     def _read(self, last_event: str) -> bool:
         """Read one stream to its end. False when there was none."""
@@ -75,9 +95,12 @@ class Listener:
         connection.ready(_CONNECT_S)
         connection.send(self._request(last_event), _DAY_NS / 1e9, self._clock())
         reader = connection.receive(deadline_ns)
-        self._settled.set()
+        self._first.status = reader.status
         if reader.status != 200 or not reader.streaming:
+            self._settle(HTTP_ERROR, f"HTTP {reader.status}: the server opens no stream")
             return False
+        self.reading = True
+        self._settle(OK, "")
         while (event := connection.next_event(deadline_ns)) is not None:
             if event:
                 self._take(event)

@@ -17,7 +17,7 @@ from mcp_targets.client.exchange import exchange, with_body
 from mcp_targets.client.http_session import HttpSession
 from mcp_targets.client.rounds import Rounds
 from mcp_targets.client.tools import Tool, param_headers
-from mcp_targets.reply import CHECK_FAILED, OK, TIMEOUT, TRANSPORT_ERROR, Reply
+from mcp_targets.reply import CHECK_FAILED, OK, REJOINED, REOPENED, TIMEOUT, TRANSPORT_ERROR, Reply
 
 __all__ = ["MAX_PAGES", "Call", "McpClient", "Observer", "Request", "ignore"]
 
@@ -46,13 +46,20 @@ class McpClient(HttpSession):
         timeout = self.endpoint.timeout_s if timeout_s is None else timeout_s
         if not self._opened or self._credentials is not None:
             start_ns = self._clock()
+            lost = REOPENED if self._lost else 0
             try:
                 self._use_token()
-                if not self._opened:
-                    self.open()
+                if not self._opened and not self.open() and lost:
+                    lost = REJOINED
             except TargetError as error:
                 reply = Reply(start_ns).fail(error.outcome, f"no session: {error}")
                 reply.end_ns = self._clock()
+                return reply
+            if lost:
+                left_s = self._left_s(Reply(start_ns), timeout)
+                reply = self.call(call, arguments, left_s)
+                reply.start_ns = start_ns
+                reply.session_lost = lost
                 return reply
         self._answers = call.answers or self._script
         self._heard = None
@@ -144,12 +151,21 @@ class McpClient(HttpSession):
         if self._moved.follow(self.connection.reader):
             self._encoded.clear()
             return True
-        if self._session and not reply.session_lost and _session_lost(reply):
+        if self._called_in() and not reply.session_lost and _session_lost(reply):
             reply.detail = "session lost, and not opened again"
-            self._initialize()
-            reply.session_lost = True
+            reply.session_lost = self._renew()
             return True
         return self._authorize(reply) or self._relist(reply, call)
+
+    def _called_in(self) -> str:
+        """Return the session that the last attempt was sent in."""
+        return self._session
+
+    def _renew(self) -> int:
+        """Open a session in place of the lost one; return what a call says of it."""
+        self._lost = True
+        self._initialize()
+        return REOPENED
 
     def _answer(
         self, reply: Reply, call: Prepared, arguments: dict[str, Any] | None, timeout_s: float

@@ -8,7 +8,7 @@ import contextlib
 import itertools
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -29,7 +29,17 @@ from mcp_targets.client.errors import (
     TargetError,
 )
 from mcp_targets.client.rounds import Rounds
-from mcp_targets.reply import CHECK_FAILED, OK, RPC_ERROR, TIMEOUT, Heard, Reply, beginning
+from mcp_targets.reply import (
+    CHECK_FAILED,
+    OK,
+    REJOINED,
+    REOPENED,
+    RPC_ERROR,
+    TIMEOUT,
+    Heard,
+    Reply,
+    beginning,
+)
 
 _CANCEL_S: Final = 1.0
 
@@ -47,10 +57,8 @@ class SessionClient(BaseClient):
         sleep: Callable[[float], None] = time.sleep,
         answers: Answers = SILENT,
     ) -> None:
-        super().__init__(protocol, answers)
+        super().__init__(protocol, answers, observe, clock)
         self.channel = channel
-        self._observe = observe
-        self._clock = clock
         self._sleep = sleep
         self._answers = answers
         """For requests of the server: those of the last call that began."""
@@ -68,6 +76,16 @@ class SessionClient(BaseClient):
     def timeout_s(self) -> float:
         """How long a call may take that says nothing else."""
         return self.channel.timeout_s
+
+    @property
+    def has_session(self) -> bool:
+        """Whether the session is open. In 2026-07-28 it is the channel, which nobody shares."""
+        return self._is_open and not self._conversation.ended
+
+    @property
+    def has_stream(self) -> bool:
+        """Whether there is a stream beside the calls: never, the channel carries everything."""
+        return False
 
     def pids(self) -> list[int]:
         """Return the server's process, where this client has started one."""
@@ -94,14 +112,16 @@ class SessionClient(BaseClient):
 
     def ready(self) -> None:
         """Open the session where there is none, or where its channel has ended."""
-        with self._opening:
-            if not self._is_open or self._conversation.ended:
-                self.negotiate()
+        self._opened_now()
 
     def close(self) -> None:
         """End the session with its channel."""
         self._is_open = self._was_open = False
         self.channel.close()
+
+    def drop(self) -> None:
+        """Close: the end of the channel is a goodbye that no server can miss."""
+        self.close()
 
     # Calling.
 
@@ -139,6 +159,14 @@ class SessionClient(BaseClient):
         return reply.fail(OK, f"cancelled after {after_s:g} s")
 
     # The parts of opening.
+
+    def _opened_now(self) -> bool:
+        """Open the session if there is none; tell whether it was this caller who did."""
+        with self._opening:
+            if self._is_open and not self._conversation.ended:
+                return False
+            self.negotiate()
+            return True
 
     def _respond(self, message: bytes) -> bytes:
         return msgspec.json.encode(respond(jsonrpc.message_of(message), self._answers))
@@ -183,7 +211,7 @@ class SessionClient(BaseClient):
         reply, failure = self._exchange(message, request_id, self.timeout_s)
         if failure is None and self._start_ns:
             self._tell_start(reply)
-        self._observe(method, reply)
+        self._tell(method, reply)
         if isinstance(failure, CallTimeout):
             raise CallTimeout(f"{method}: {reply.detail}")
         if failure is not None and not isinstance(failure, SessionGone):
@@ -195,7 +223,7 @@ class SessionClient(BaseClient):
         started = Reply(self._start_ns)
         started.end_ns = first.end_ns
         self._start_ns = 0
-        self._observe(self.channel.starting, started)
+        self._tell(self.channel.starting, started)
 
     # The parts of a call.
 
@@ -209,25 +237,27 @@ class SessionClient(BaseClient):
     ) -> Reply:
         """Send a call once; open the channel before where it has ended, or forgot the session."""
         first = Reply(self._clock())
-        lost = False
+        lost = 0
         for _ in range(2):
             if not self._is_open or self._conversation.ended:
-                lost = lost or self._was_open
+                was_open = self._was_open
                 try:
-                    self.ready()
+                    opened = self._opened_now()
+                    lost = (REOPENED if opened else lost or REJOINED) if was_open else lost
                 except TargetError as error:
                     first.end_ns = self._clock()
                     return first.fail(error.outcome, f"no session: {error}")
             left_s = self._left_s(first, timeout_s) if lost else timeout_s
             request_id = next(self._ids)
             message = eras.encode_message(request_id, self._tail(call, arguments, added))
-            reply, failure = self._exchange(message, request_id, left_s, heard)
+            conversation = self._conversation  # a call beside may open another meanwhile
+            reply, failure = self._exchange(message, request_id, left_s, heard, call.meta)
             if not isinstance(failure, SessionGone):
                 break
-            self._conversation.end("the server no longer knows the session")
+            conversation.end("the server no longer knows the session")
         if lost:
             reply.start_ns = first.start_ns
-            reply.session_lost = True
+            reply.session_lost = lost
         return reply
 
     def _answer(
@@ -250,7 +280,12 @@ class SessionClient(BaseClient):
         return max(0.001, timeout_s - (self._clock() - first.start_ns) / 1e9)
 
     def _exchange(
-        self, message: bytes, request_id: int, timeout_s: float, heard: Heard | None = None
+        self,
+        message: bytes,
+        request_id: int,
+        timeout_s: float,
+        heard: Heard | None = None,
+        meta: Mapping[str, Any] = NOTHING,
     ) -> tuple[Reply, TargetError | None]:
         """Send one request and wait for its answer; return it judged, and what went wrong."""
         conversation = self._conversation
@@ -258,6 +293,8 @@ class SessionClient(BaseClient):
         reply.bytes_out = len(message)
         try:
             pending = conversation.expect(request_id, heard)
+            if meta:
+                conversation.name(pending, meta.get("progressToken"))
             self.channel.send(message, timeout_s)
             left_s = timeout_s - (self._clock() - reply.start_ns) / 1e9
             if not pending.wait(max(0.0, left_s)):

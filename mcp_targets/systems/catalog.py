@@ -24,8 +24,10 @@ class Process(msgspec.Struct, frozen=True):
 class FaceSpec(msgspec.Struct, frozen=True):
     """A way into a system: a path on one of its processes, and what scenarios may look up."""
 
-    process: str
+    process: str = ""
+    """Empty where each user starts a process of its own, over stdio."""
     path: str = ""
+    """On the process's server; of a stdio face, the program, from the folder of the systems."""
     variables: dict[str, str] = {}
 
 
@@ -38,6 +40,11 @@ class System(msgspec.Struct, frozen=True):
     simulates: tuple[str, ...] = ()
     """The providers that the upstream simulator plays in it."""
 
+    @property
+    def simulators(self) -> list[str]:
+        """The process that plays them, by name; at most one."""
+        return [process.name for process in self.processes if process.module == "upstream"]
+
 
 SYSTEMS: Final = {
     "echo": System(
@@ -46,7 +53,13 @@ SYSTEMS: Final = {
             Process(
                 "echo",
                 "echo",
-                flags={"replies": ("json", "sse"), "page-size": (), "delay": (), "seed": ()},
+                flags={
+                    "replies": ("json", "sse"),
+                    "page-size": (),
+                    "delay": (),
+                    "seed": (),
+                    "session-idle": (),
+                },
             ),
         ),
         {"mcp": FaceSpec("echo", "/mcp"), "rest": FaceSpec("echo")},
@@ -62,6 +75,11 @@ SYSTEMS: Final = {
             "rest": FaceSpec("twilio-upstream", "", accounts.REST.variables()),
         },
         simulates=("twilio",),
+    ),
+    "ladder": System(
+        "One small tool behind an MCP server of the Python SDK: over HTTP, and over stdio.",
+        (Process("ladder", "ladder", flags={"replies": ("json", "sse")}),),
+        {"mcp": FaceSpec("ladder", "/mcp"), "stdio": FaceSpec(path="ladder/stdio.py")},
     ),
     "dual_runtime": System(
         "Peer-to-peer tools on two runtimes: bridged from asyncio per call, or native on Trio.",

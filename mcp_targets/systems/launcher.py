@@ -5,6 +5,8 @@ with Systems(Path("logs")) as systems:
 """
 
 import atexit
+import shlex
+import sys
 import tempfile
 import threading
 from collections.abc import Iterable, Mapping
@@ -26,12 +28,15 @@ class Face(msgspec.Struct, frozen=True):
     """A running system, seen from one side."""
 
     url: str
-    """For `mcp` the endpoint, for `rest` the base address without a final slash."""
+    """For `mcp` the endpoint, for `rest` the base address without a final slash, for `stdio` the
+    command as `stdio:COMMAND`."""
     variables: Mapping[str, str]
     """What scenario lookups may use, such as the account to work in."""
     pids: Mapping[str, int] = {}
     """The processes that do this face's work, by name: the one that serves it, and those of the
     system that it calls."""
+    upstream: str = ""
+    """Where the simulated providers that do its work are counted; empty where it has none."""
 
 
 class SystemInfo(msgspec.Struct, frozen=True):
@@ -74,6 +79,9 @@ class Systems:
         """
         wanted = parse(ref)
         spec = SYSTEMS[wanted.system].faces[wanted.face]
+        if not spec.process:
+            command = [sys.executable, str(Path(__file__).parent / spec.path)]
+            return Face(f"stdio:{shlex.join(command)}", spec.variables)
         with self._lock:
             if wanted.instance not in self._ports:
                 self._start(wanted)
@@ -82,8 +90,11 @@ class Systems:
             raise SystemFailed(f"the process {child.name} has ended{child.last_words()}")
         port = self._ports[wanted.instance][spec.process]
         running = self._running[wanted.instance]
-        pids = {name: running[name].pid for name in serving(SYSTEMS[wanted.system], spec.process)}
-        return Face(f"http://{HOST}:{port}{spec.path}", spec.variables, pids)
+        names = serving(SYSTEMS[wanted.system], spec.process)
+        pids = {name: running[name].pid for name in names}
+        simulators = [name for name in names if name in SYSTEMS[wanted.system].simulators]
+        upstream = [f"http://{HOST}:{self._ports[wanted.instance][name]}" for name in simulators]
+        return Face(f"http://{HOST}:{port}{spec.path}", spec.variables, pids, "".join(upstream))
 
     def simulated(self) -> list[str]:
         """Return a sentence for each provider that is simulated in the systems started so far."""

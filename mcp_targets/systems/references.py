@@ -54,6 +54,8 @@ def parse(ref: str) -> Reference:
         raise UnknownSystem(
             f"{what} for system {name!r}; {hint}. Write {name}/{next(iter(system.faces))}"
         )
+    if query and not system.faces[face].process:
+        raise UnknownSystem(f"the face {face!r} of {name!r} has no flags; leave out ?{query}")
     return Reference(name, face, _flags(name, system, query))
 
 

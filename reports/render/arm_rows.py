@@ -5,7 +5,13 @@ from dataclasses import dataclass
 from typing import Final
 
 from reports.context import ESTIMATOR
-from reports.document import ArmNumbers, Latency, ResourceNumbers
+from reports.document import (
+    ArmNumbers,
+    Latency,
+    ResourceNumbers,
+    SessionNumbers,
+    UpstreamNumbers,
+)
 from reports.render import numbers, wording
 from reports.samples import CLASSES
 
@@ -34,6 +40,11 @@ def _times(prefix: str, read: Callable[[ArmNumbers], Latency]) -> dict[str, Read
     return {prefix + name: field(name) for name in Latency.model_fields}
 
 
+def _upstream(read: Callable[[UpstreamNumbers], float | None]) -> Read:
+    """Write one number of the upstreams, where there are some."""
+    return lambda arm: numbers.significant(None if arm.upstream is None else read(arm.upstream))
+
+
 _GROUPS: Final[Mapping[str, Mapping[str, Read]]] = {
     "Work": {
         "throughput": lambda arm: numbers.rate(arm.throughput_per_s),
@@ -59,7 +70,24 @@ _GROUPS: Final[Mapping[str, Mapping[str, Read]]] = {
         "processes": lambda arm: numbers.count(arm.resources.processes),
         "bytes_per_journey": lambda arm: numbers.byte_size(arm.bytes_per_journey),
     },
+    "Sessions, and the memory held for them": {
+        "sessions": lambda arm: numbers.count(arm.sessions.most or None),
+        "streams": lambda arm: numbers.count(arm.sessions.streams or None),
+        "session_kib": lambda arm: per_session(arm.sessions),
+        "rss before the sessions": lambda arm: _held(arm, arm.sessions.rss_before),
+        "rss with the most open": lambda arm: _held(arm, arm.sessions.rss_open),
+        "rss when they were closed": lambda arm: _held(arm, arm.sessions.rss_after),
+        "sessions not closed": lambda arm: numbers.count(arm.sessions.left or None),
+    },
+    "What the simulated upstreams counted": {
+        "upstream requests per journey": _upstream(lambda use: use.requests_per_journey),
+        "upstream connections per journey": _upstream(lambda use: use.connections_per_journey),
+        "upstream requests at once": _upstream(lambda use: use.max_in_parallel),
+    },
     "Time to the first notification of a call": _times("", lambda arm: arm.first_event_ms),
+    "Time of a call that lost its session, and recovered": _times(
+        "recovery_", lambda arm: arm.recovery_ms
+    ),
     "What it costs a model's context (an estimate)": {
         "tools": lambda arm: numbers.count(arm.context.tools or None),
         "tools_list_tokens": lambda arm: numbers.count(_whole(arm.context.tools_list_tokens)),
@@ -82,6 +110,11 @@ _GLOSSES: Final = {
     "warmup_calls": "left out of every number above",
     "setup_calls": "opening and closing sessions, listing tools",
     "sessions_lost": "and opened again",
+    "streams": "of sessions (GET), open at once at most",
+    "sessions not closed": "when all users had gone",
+    "upstream requests per journey": "by their own count; of journeys with every step ok",
+    "upstream connections per journey": "opened anew",
+    "upstream requests at once": "at most, all upstreams together",
     "bytes_in": "received",
     "bytes_out": "sent",
 }
@@ -93,6 +126,20 @@ def growth(used: ResourceNumbers) -> str:
         return numbers.NONE
     low, high = (numbers.significant(100 * end) for end in used.growth_ci95)
     return f"{low} to {high}{numbers.THIN}%"
+
+
+def per_session(held: SessionNumbers) -> str:
+    """Write the memory of a session: by its interval, or as one step, which has none."""
+    if held.kib_ci95 is not None:
+        low, high = (numbers.significant(end) for end in held.kib_ci95)
+        return f"{low} to {high}{numbers.THIN}KiB"
+    if held.kib is None:
+        return numbers.NONE
+    return f"{numbers.with_unit(held.kib, 'KiB')}, without an interval"
+
+
+def _held(arm: ArmNumbers, rss_bytes: int | None) -> str:
+    return numbers.byte_size(rss_bytes if arm.sessions.most else None)
 
 
 def _gloss(group: str, label: str) -> str:

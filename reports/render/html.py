@@ -10,7 +10,16 @@ from typing import Any, Final
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from reports.document import Comparison, Regression, Report
-from reports.render import arm_rows, capacity, charts, numbers, resource_charts, wording
+from reports.render import (
+    arm_rows,
+    capacity,
+    charts,
+    layers,
+    numbers,
+    resource_charts,
+    session_chart,
+    wording,
+)
 from reports.render.scales import of_ratios
 from reports.render.text import clip, visible
 from reports.render.thinning import thin, thin_resources
@@ -55,6 +64,7 @@ def _environment() -> Environment:
         capacity.broke,
         wording.metric,
         wording.plain,
+        arm_rows.per_session,
     )
     environment.filters |= {write.__name__: write for write in written}
     environment.filters["example"] = lambda text: clip(text, _EXAMPLE_LIMIT)
@@ -73,6 +83,9 @@ def _drawings(report: Report) -> dict[str, Any]:
     resources = resource_charts.draw(report.arms, used, series.last_s) if drawn else {}
     return {
         "resources": resources,
+        "sessions": session_chart.draw(report.arms, report.sessions, series.last_s)
+        if drawn
+        else "",
         "percentiles": charts.percentiles(report.arms),
         "rates": charts.rates(report.arms, series) if drawn else "",
         "latencies": charts.latencies(report.arms, series) if drawn else "",
@@ -90,6 +103,12 @@ def _comparisons(report: Report) -> dict[str, Any]:
     for one in report.comparisons:
         grouped.setdefault((one.arm, one.versus), []).append((one, charts.interval(one, x)))
     return {"comparisons": grouped, "interval_axis": charts.interval_axis(x)}
+
+
+def _layers(report: Report) -> dict[str, Any]:
+    """Draw the layers' waterfall."""
+    rungs, axis = layers.waterfall(report.layers, charts.looks(report.arms))
+    return {"rungs": rungs, "layers_axis": axis, "layers_meaning": layers.MEANING}
 
 
 def regressions(rows: Sequence[Regression]) -> dict[str, Any]:
@@ -127,5 +146,6 @@ def render(report: Report) -> str:
         incomplete=wording.INCOMPLETE,
         simulated=wording.simulated(report),
         **_drawings(report),
+        **_layers(report),
         **_comparisons(report),
     )

@@ -18,8 +18,8 @@ from reports.document import (
     RoundNumbers,
     StepNumbers,
 )
-from reports.render import capacity, numbers, wording
-from reports.render.arm_rows import growth
+from reports.render import capacity, layers, numbers, wording
+from reports.render.arm_rows import growth, per_session
 from reports.render.text import clip, one_line
 
 MARKS: Final = {"PASS": "\u2705", "FAIL": "\u274c", "INCONCLUSIVE": "\u2754", "INVALID": "\u26a0"}
@@ -29,6 +29,7 @@ _ROW_LIMIT: Final = 40
 _WORDS: Final = {
     *("Gate", "Verdict", "Reason", "Comparison", "Warnings", "Arm", "Classes", "Step", "Journey"),
     *("Failure", "Class", "Example", "What", "Value", "Offered", "What broke", "What broke beyond"),
+    *("Layer", "Remark"),
 }
 """The columns that hold words; all others hold numbers."""
 _SPECIAL: Final = re.compile(
@@ -102,6 +103,7 @@ def _head(report: Report) -> str:
     simulated = wording.simulated(report)
     if simulated:
         lines += ["", f"**Simulated:** {text(', '.join(simulated))}"]
+        lines += ["", *(f"- {text(line)}" for line in wording.upstreams(report))]
     return "\n".join(lines)
 
 
@@ -143,6 +145,15 @@ def _capacity(report: Report) -> str:
         _table(headings, levels),
     )
     return "\n\n".join(tables)
+
+
+def _layers(report: Report) -> str:
+    rows = (
+        (code(rung.arm), rung.journey, f"**{rung.cost}**", rung.interval, text(rung.remark))
+        for rung in layers.rungs(report.layers)
+    )
+    headings = ("Layer", "Journey p50", "Own cost", "95 % interval", "Remark")
+    return f"{layers.MEANING}\n\n{_table(headings, rows)}"
 
 
 def _comparisons(report: Report) -> str:
@@ -244,6 +255,27 @@ def _resources(report: Report) -> str:
     return "".join(f"\n\n{part}" for part in parts if part) if rows or unknown else ""
 
 
+def _sessions(report: Report) -> str:
+    """Write below that what open sessions take of memory, where many were open."""
+    held = {f"{code(name)}": arm.sessions for name, arm in report.arms.items()}
+    held["the load generator, all arms"] = report.generator.sessions
+    rows = [
+        (
+            name,
+            numbers.count(one.most),
+            numbers.count(one.streams),
+            per_session(one),
+            numbers.byte_size(one.rss_before),
+            numbers.byte_size(one.rss_open),
+            numbers.byte_size(one.rss_after),
+        )
+        for name, one in held.items()
+        if one.most
+    ]
+    headings = ("Arm", "Sessions", "Streams", "RSS of each, 95 %", "RSS before", "Open", "Closed")
+    return f"\n\n**Open sessions**\n\n{_table(headings, rows)}" if rows else ""
+
+
 def _used(report: Report) -> list[tuple[str, ResourceNumbers]]:
     return [(name, arm.resources) for name, arm in report.arms.items()]
 
@@ -315,9 +347,10 @@ def sections(report: Report) -> list[str]:
         ("Gates", report.gates, _gates(report)),
         ("Against the baseline", report.regressions, regressions(report.regressions)),
         ("Capacity", capacity.of_arms(report.arms), _capacity(report)),
+        ("Layers", report.layers, _layers(report)),
         ("Comparison", report.comparisons, _comparisons(report)),
         ("Order of arms", any(arm.rounds for _, arm in arms), _order(report)),
-        ("Arms", report.arms, f"{_arms(report)}{_resources(report)}"),
+        ("Arms", report.arms, f"{_arms(report)}{_resources(report)}{_sessions(report)}"),
         ("Steps", report.arms, _breakdown("Step", ((name, arm.steps) for name, arm in arms))),
         (
             "Journeys",

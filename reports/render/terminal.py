@@ -11,16 +11,22 @@ from rich.text import Text
 
 from reports.compare_report import CompareReport
 from reports.document import Regression, Report, VerdictName
-from reports.render import capacity, numbers
+from reports.render import capacity, layers, numbers
+from reports.render.arm_rows import per_session
 from reports.render.text import one_line
-from reports.render.wording import simulated
+from reports.render.wording import simulated, upstreams
 
+MANY_SESSIONS: Final = 100
+"""From so many on, their memory is told in the terminal, too."""
 STYLES: Final = {
     "PASS": "bold green",
     "FAIL": "bold red",
     "INCONCLUSIVE": "bold yellow",
     "INVALID": "bold magenta",
 }
+_HEADLINES: Final = ("throughput", "journey_p50", "journey_p95", "cpu_per_journey")
+_MOST_PAIRS: Final = 2
+"""Pairs of arms that are compared in every metric; of more, only in the headlines."""
 
 
 def summary(report: Report, folder: Path, console: Console) -> None:
@@ -29,6 +35,9 @@ def summary(report: Report, folder: Path, console: Console) -> None:
     _arms(report, console)
     if capacity.of_arms(report.arms):
         _capacity(report, console)
+    _sessions(report, console)
+    if report.layers:
+        _layers(report, console)
     if report.comparisons:
         _comparisons(report, console)
     if report.regressions:
@@ -46,6 +55,8 @@ def summary(report: Report, folder: Path, console: Console) -> None:
         console.print()
     for line in simulated(report):
         console.print(Text(f"simulated: {line}", style="dim"), soft_wrap=True)
+    for line in upstreams(report):
+        console.print(Text(plain(line)), soft_wrap=True)
     _verdict(report.verdict, f" (exit code {report.exit_code})", report.reasons, console)
     console.print(Text(f"Report: {folder / 'report.html'}"), soft_wrap=True)
 
@@ -92,10 +103,39 @@ def _capacity(report: Report, console: Console) -> None:
     console.print()
 
 
+def _sessions(report: Report, console: Console) -> None:
+    """Print what open sessions take of memory, where there were enough of them to tell."""
+    arms = {name: arm.sessions for name, arm in report.arms.items()}
+    held = {**arms, "load generator": report.generator.sessions}
+    shown = table("memory of", "sessions", "streams", "KiB of each", "before", "open", "closed")
+    for name, one in held.items():
+        if (one.most or 0) >= MANY_SESSIONS:
+            row = (numbers.count(one.most), numbers.count(one.streams), per_session(one))
+            sizes = (one.rss_before, one.rss_open, one.rss_after)
+            cells = (*row, *map(numbers.byte_size, sizes))
+            shown.add_row(Text(name), *(plain(cell) for cell in cells))
+    if shown.row_count:
+        console.print(shown)
+        console.print()
+
+
+def _layers(report: Report, console: Console) -> None:
+    shown = table("layer", "journey p50", "own cost", "95 % interval")
+    for rung in layers.rungs(report.layers):
+        shown.add_row(Text(rung.arm), *map(plain, (rung.journey, rung.cost, rung.interval)))
+    console.print(shown)
+    for rung in layers.rungs(report.layers):
+        if rung.remark:
+            console.print(Text(plain(f"{rung.arm}: {rung.remark}"), style="dim"), soft_wrap=True)
+    console.print()
+
+
 def _comparisons(report: Report, console: Console) -> None:
     shown = table("metric", "arm", "ratio", "95 % interval", "p")
+    pairs = {(entry.arm, entry.versus) for entry in report.comparisons}
+    chosen = _HEADLINES if len(pairs) > _MOST_PAIRS else ()
     for entry in report.comparisons:
-        if entry.ratio is None:
+        if entry.ratio is None or (chosen and entry.metric not in chosen):
             continue
         shown.add_row(
             Text(entry.metric),
@@ -106,6 +146,8 @@ def _comparisons(report: Report, console: Console) -> None:
         )
     if shown.row_count:
         console.print(shown)
+        if chosen:
+            console.print("The other metrics are in the report.", style="dim")
         console.print()
 
 

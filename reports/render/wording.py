@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from reports.document import Report, VerdictName
+from reports.render.numbers import count, significant
 
 VERDICTS: Final[Mapping[VerdictName, str]] = {
     "PASS": "The target did what was asked of it.",
@@ -38,6 +39,8 @@ _METRICS: Final[Mapping[str, str]] = {
     "max": "longest time of a call",
     "first_event_mean": "mean time to the first notification of a call",
     "first_event_max": "longest time to the first notification of a call",
+    "recovery_mean": "mean time of a call that lost its session",
+    "recovery_max": "longest time of a call that lost its session",
     "tools_list_tokens": "what tools/list costs a model's context, an estimate",
     "result_tokens": "what the mean answer costs a model's context, an estimate",
     "bytes_per_journey": "received and sent, for each journey with every step ok",
@@ -47,13 +50,16 @@ _METRICS: Final[Mapping[str, str]] = {
     "rss_growth_per_hour": "slope of the resident memory over the run, 95 % interval",
     "threads": "the most",
     "fds": "open file descriptors, the most",
+    "sessions": "open at once, the most",
+    "session_kib": "resident memory of the target for each session, 95 % interval",
 }
-_PERCENTILE: Final = re.compile(r"(?:(journey|service|first_event)_)?p(\d+(?:_\d+)?)")
+_PERCENTILE: Final = re.compile(r"(?:(journey|service|first_event|recovery)_)?p(\d+(?:_\d+)?)")
 _TIMED: Final = {
     None: "time of a call",
     "journey": "time of a whole journey",
     "service": "time of a call from its actual send",
     "first_event": "time to the first notification of a call",
+    "recovery": "time of a call that lost its session",
 }
 
 
@@ -88,3 +94,14 @@ def simulated(report: Report) -> list[str]:
     """Name what was simulated in this run instead of being the real thing."""
     named = report.environment.get("simulated") or []
     return [plain(item) for item in (named if isinstance(named, list | tuple) else [named])]
+
+
+def upstreams(report: Report) -> list[str]:
+    """Say for each arm what the simulated providers counted: the cause of much that it costs."""
+    return [
+        f"{name} asked its upstreams {significant(use.requests_per_journey)} times a journey, over "
+        f"{significant(use.connections_per_journey)} new connections, at most "
+        f"{count(use.max_in_parallel)} at once"
+        for name, arm in report.arms.items()
+        if (use := arm.upstream) is not None
+    ]

@@ -204,10 +204,10 @@ def test_what_is_measured_beside_the_load_encloses_each_turn(conducted):
 
 
 def test_an_order_says_what_a_node_needs(conducted):
-    """A node hears the arm when it prepares, and the whole turn when it goes."""
+    """A node hears the arm and the level when it prepares, and the whole turn when it goes."""
     stage = conducted(Node("local"), grace_s=2.0)
     stage.conductor.conduct()
-    assert stage.told[0] == ("prepare", {"turn": 0, "arm": "rest"})
+    assert stage.told[0] == ("prepare", {"turn": 0, "arm": "rest", "users": 1})
     assert stage.told[5] == (
         "go",
         {

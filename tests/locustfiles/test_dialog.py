@@ -122,3 +122,18 @@ def test_a_ping_is_refused_where_there_is_none(loaded, version, lines) -> None:
     problems = unspoken(loaded, targets)
     assert len(problems) == lines
     assert all("journey first, arm two" in problem for problem in problems)
+
+
+@pytest.mark.parametrize(("version", "lines"), [("2026-07-28", 1), ("2025-11-25", 0)])
+def test_a_stream_is_refused_where_there_are_no_sessions(version, lines, tmp_path) -> None:
+    """A server that is asked for its version may turn out to speak the one without them."""
+    text = FILE.replace("two: {mcp: ", "two: {stream: true, mcp: ")
+    assert text != FILE
+    loaded = load_text(text, "demo.yaml", tmp_path, environ={})
+    endpoint = Endpoint.of("http://127.0.0.1:1/mcp")
+    targets = {
+        name: ArmTarget(name, "mcp", "", endpoint, {}, version=version) for name in ("one", "two")
+    }
+    problems = [problem for problem in unspoken(loaded, targets) if "stream" in problem]
+    assert len(problems) == lines
+    assert all("arm two" in problem and "2025-11-25" in problem for problem in problems)

@@ -34,7 +34,7 @@ def parsed(*arguments, **stock):
     add(parser)
     options = parser.parse_args(arguments)
     stock = {"num_users": None, "spawn_rate": None, "run_time": None, **stock}
-    stock = {"tags": None, "exclude_tags": None, **stock}
+    stock = {"tags": None, "exclude_tags": None, "master": False, **stock}
     vars(options).update(stock)
     return options
 

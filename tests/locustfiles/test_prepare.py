@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from locustfiles import _open_files
 from locustfiles._prepare import Wish, choose, prepare, read
 from locustfiles._refusal import Refusal
 from scenarios.loader import load_text
@@ -81,3 +82,28 @@ def test_nobody_at_the_address_is_unreachable(demo, tmp_path) -> None:
         prepare(Wish(scenario=str(demo), out=str(tmp_path / "run")))
     assert no.value.exit_code == 108
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("workers", "target", "asked"),
+    [
+        (False, "http://127.0.0.1:1", [50]),
+        (True, "http://127.0.0.1:1", []),
+        (True, "system:echo/rest", [50]),
+    ],
+)
+def test_open_files_are_made_sure_of_where_the_connections_are(
+    demo, tmp_path, monkeypatch, workers, target, asked
+) -> None:
+    """Here, unless workers have the users; a bundled system inherits the limit of its parent."""
+    required = []
+
+    def require(_loaded, users):
+        required.append(users)
+        raise Refusal(104, ["enough seen"])
+
+    monkeypatch.setattr(_open_files, "require", require)
+    demo.write_text(SCENARIO.replace("http://127.0.0.1:1", target))
+    with pytest.raises(Refusal):
+        prepare(Wish(scenario=str(demo), out=str(tmp_path / "run"), users=50, workers=workers))
+    assert required == asked

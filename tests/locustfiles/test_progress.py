@@ -12,7 +12,16 @@ from locustfiles import _progress
 from locustfiles._progress import Progress
 from locustfiles._schedule import Level, plan
 from reports.histogram import Histogram
-from reports.journal import SETUP, Cell, Health, RunEnded, Slice, TurnEnded, TurnStarted
+from reports.journal import (
+    SETUP,
+    Cell,
+    Health,
+    RunEnded,
+    SessionCount,
+    Slice,
+    TurnEnded,
+    TurnStarted,
+)
 from reports.samples import INTERRUPTED, OK, TIMEOUT, TOOL_ERROR
 
 HEALTH = Health(cpu_s=0, wall_s=1)
@@ -22,7 +31,7 @@ MS = 1_000_000
 class Show:
     """A progress display on a fake terminal, or on a pipe."""
 
-    def __init__(self, *, terminal=False, searching=False):
+    def __init__(self, *, terminal=False, searching=False, users=1):
         self.out = io.StringIO()
         levels = [Level(1, 5.0)] if searching else [Level(1)] * 2
         turns = plan(["rest", "mcp"], levels, 5.0, 1.0)
@@ -36,6 +45,7 @@ class Show:
             prepared=SimpleNamespace(
                 targets=targets,
                 turns=turns,
+                users=users,
                 loaded=loaded,
                 searching=searching,
                 rounds=12 if searching else 2,
@@ -72,6 +82,40 @@ class Show:
         console = Console(file=io.StringIO(), width=100, color_system=None)
         console.print(self.progress._picture())
         return console.file.getvalue()
+
+
+def opened(node, users, sessions):
+    """Return the record of a node whose users are being started."""
+    return SessionCount(
+        node=node, at_s=0, users=users, open={"mcp": sessions}, streams={"mcp": 0}, rss_bytes=1
+    )
+
+
+def test_the_start_of_many_users_is_told():
+    """How many there are and how many sessions, over all processes, until the first turn."""
+    show = Show(users=1000)
+    show.see(opened("a", 100, 90))
+    show.see(opened("b", 200, 150))
+    assert "starting: 100 of 1000 users, 90 sessions open\n" in show.text
+    assert "starting: 300 of 1000 users, 240 sessions open\n" in show.text
+    show.see(started(show.turns[0]))
+    show.see(opened("b", 900, 900))
+    assert "900" not in show.text
+
+
+def test_on_a_terminal_it_stands_in_the_picture():
+    """In place of the turn that has not begun."""
+    show = Show(users=1000, terminal=True)
+    assert "opening sessions" in show.picture()
+    show.see(opened("a", 100, 90))
+    assert "100 of 1000 users" in show.picture()
+
+
+def test_the_start_of_a_few_users_is_not_worth_a_line():
+    """It is over before it can be read."""
+    show = Show(users=99)
+    show.see(opened("a", 50, 50))
+    assert "starting" not in show.text
 
 
 def started(turn):

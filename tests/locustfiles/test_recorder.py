@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from locustfiles._recorder import FAILURE_SAMPLES, OK_SAMPLES, Recorder, _Tally
-from mcp_targets.reply import Reply
+from mcp_targets.reply import REJOINED, REOPENED, Reply
 from reports.histogram import HOUR_NS, Histogram, bucket
-from reports.journal import SETUP, Health, SampleRecord, Slice
+from reports.journal import SETUP, Health, Note, SampleRecord, Slice
 from reports.samples import CLASSES, OK, TIMEOUT, TOOL_ERROR
 
 HEALTH = Health(cpu_s=0.5, wall_s=1.0)
@@ -252,3 +252,20 @@ def test_a_slices_place_in_time_follows_the_runs_clock(book):
     book.clock.ns += 250_000_000
     (piece,) = book.flush()
     assert (piece.at_s, piece.seconds) == (12.5, 0.25)
+
+
+def test_a_lost_session_is_counted_once_and_each_call_that_lost_it_is_timed(book):
+    """The call that opened another one tells of it; those beside it recovered as well."""
+    track = book.recorder.track("mcp", "call", "tools/call echo")
+    ends = ((REOPENED, OK, 7), (REJOINED, OK, 5), (REJOINED, TIMEOUT, 9), (0, OK, 1))
+    for lost, cls, ns in ends:
+        reply = Reply(0)
+        reply.session_lost, reply.end_ns = lost, ns
+        book.recorder.call(track, "j", cls, reply)
+    records = book.flush()
+    assert [record.count for record in records if isinstance(record, Note)] == [1]
+    cells = [cell for record in slices(records) for cell in record.cells if cell.kind == "recovery"]
+    assert {(cell.name, cell.cls, cell.n, cell.total_ns) for cell in cells} == {
+        ("tools/call echo", OK, 2, 12),
+        ("tools/call echo", TIMEOUT, 1, 9),
+    }

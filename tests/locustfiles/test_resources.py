@@ -6,10 +6,10 @@ import pytest
 from locustfiles import _resources
 from locustfiles._process_tree import Reading
 from locustfiles._prometheus import NoMetrics
-from locustfiles._resource_sources import Source
+from locustfiles._resource_sources import Source, StartedProcesses
 from locustfiles._resources import Sampler
 from locustfiles._schedule import Turn
-from reports.journal import Note, ResourceSample
+from reports.journal import SETUP, Note, ResourceSample
 
 TURN = Turn(3, "mcp", "round", 1, 5.0, 1)
 
@@ -81,6 +81,21 @@ def test_a_turn_is_read_exactly_at_its_start_and_its_end():
     assert last.cpu_s == 2.0
     assert target.log == ["refresh", "read"] * 2
     assert bench.written == []
+
+
+def test_outside_of_turns_all_targets_are_looked_at():
+    """Before the sessions and after them, by the turn that is none; what fails is left out."""
+    bench = Bench(Target(2))
+    [sample] = bench.sampler.look()
+    assert (sample.turn, sample.arm, sample.rss_bytes) == (SETUP, "mcp", 100)
+    assert bench.sampler.look() == []
+    assert bench.written == []
+
+
+def test_a_server_that_nobody_has_started_takes_no_memory():
+    """Of servers over stdio there is none before the users: that is known, and zero."""
+    [sample] = Bench(StartedProcesses(set())).sampler.look()
+    assert (sample.rss_bytes, sample.cpu_s) == (0, None)
 
 
 @pytest.mark.usefixtures("fast")

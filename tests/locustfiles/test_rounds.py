@@ -30,9 +30,9 @@ class User:
         self.asked: list[str] = []
         self.failure: Exception | None = None
 
-    def ready(self, arm):
-        """Note which arm was asked for."""
-        self.asked.append(arm)
+    def ready(self, arm, places=None):
+        """Note which arm was asked for, and for how many users."""
+        self.asked.append((arm, places))
         if self.failure is not None:
             raise self.failure
 
@@ -96,15 +96,40 @@ def go(turn=3, *, seconds=LONG_S, grace_s=LONG_S, at_s=30.0):
 
 def test_every_users_connection_is_checked_before_a_turn(node):
     """Prepare asks each user for the arm's connection, and answers when all have one."""
-    node.performer.prepare({"turn": 3, "arm": "mcp"})
+    node.performer.prepare({"turn": 3, "arm": "mcp", "users": 2})
     assert node.answer() == ("ready", {"turn": 3, "users": 2})
-    assert [user.asked for user in node.users] == [["mcp"], ["mcp"]]
+    assert [user.asked for user in node.users] == [[("mcp", None)], [("mcp", None)]]
+
+
+def test_users_are_told_how_many_are_at_work(node):
+    """At a low level the last users of a process have no session: each is told its places."""
+    node.stage.places = lambda level: level // 2
+    node.performer.prepare({"turn": 3, "arm": "mcp", "users": 6})
+    node.answer()
+    assert [user.asked for user in node.users] == [[("mcp", 3)], [("mcp", 3)]]
+
+
+def test_sessions_are_counted_between_preparing_and_answering():
+    """What is read beside the load when a turn begins finds the count of that very moment."""
+    node = Node()
+    order = []
+    node.performer = Performer(
+        node.stage,
+        node.recorder,
+        lambda: [order.append("users") or node.users[0]],
+        lambda *_answer: order.append("answer"),
+        prepared=lambda: order.append((len(node.users[0].asked), "counted")),
+    )
+    node.performer.prepare({"turn": 0, "arm": "mcp", "users": 1})
+    until(lambda: "answer" in order)
+    assert order == ["users", (1, "counted"), "answer"]
+    gevent.killall(node.greenlets)
 
 
 def test_a_target_that_cannot_be_reached_does_not_hold_up_the_round(node):
     """A connection that fails in preparation will fail in the round, where it is counted."""
     node.users[0].failure = ConnectError("refused")
-    node.performer.prepare({"turn": 3, "arm": "mcp"})
+    node.performer.prepare({"turn": 3, "arm": "mcp", "users": 2})
     assert node.answer() == ("ready", {"turn": 3, "users": 2})
 
 
@@ -114,7 +139,7 @@ def test_not_all_users_connect_at_once():
     at_once, most = 0, 0
 
     class Slow:
-        def ready(self, _arm):
+        def ready(self, _arm, _places):
             """Count who is connecting."""
             nonlocal at_once, most
             at_once += 1
@@ -123,7 +148,7 @@ def test_not_all_users_connect_at_once():
             at_once -= 1
 
     node.users = [Slow() for _ in range(200)]
-    node.performer.prepare({"turn": 0, "arm": "mcp"})
+    node.performer.prepare({"turn": 0, "arm": "mcp", "users": 2})
     assert node.answer()[1]["users"] == 200
     assert most == _CONNECTS_AT_ONCE
 
@@ -207,7 +232,7 @@ def test_a_fault_of_our_own_is_answered(node, caplog):
         raise RuntimeError("our bug")
 
     node.performer._users = broken
-    node.performer.prepare({"turn": 5, "arm": "mcp"})
+    node.performer.prepare({"turn": 5, "arm": "mcp", "users": 2})
     assert node.answer() == ("failed", {"turn": 5})
     assert "our bug" in caplog.text
 

@@ -51,6 +51,19 @@ def test_notifications_are_counted_for_the_only_call_in_flight(conversation):
     assert conversation.stray == ""
 
 
+def test_of_several_calls_progress_is_counted_for_the_one_that_has_its_token(conversation):
+    """A log message names no call, so it is counted for none of several; nor is a foreign token."""
+    progress = b'{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":%b}}'
+    first, second = conversation.expect(1), conversation.expect(2)
+    conversation.name(first, "t-1")
+    conversation.name(second, "t-2")
+    for token in (b'"t-2"', b'"t-1"', b'"t-2"', b'"else"', b"null"):
+        conversation.receive(progress % token, 5)
+    conversation.receive(b'{"jsonrpc":"2.0","method":"notifications/message","params":{}}', 6)
+    assert first.heard.counts == {"notifications/progress": 1}
+    assert second.heard.counts == {"notifications/progress": 2}
+
+
 def test_notifications_of_an_earlier_round_are_kept(conversation):
     """All rounds of a call are one call to the one who waits."""
     first = conversation.expect(1)

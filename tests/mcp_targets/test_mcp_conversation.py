@@ -265,6 +265,47 @@ def test_the_sessions_stream_is_read_and_taken_up_again(open_client) -> None:
     assert header_of(again, "Last-Event-ID") == ["e9"]
 
 
+def test_a_stream_that_is_asked_for_is_told(open_client) -> None:
+    """It is seen open, and its opening is a request of setting up like any other."""
+    seen = []
+    client, _ = open_client(
+        stream(": hello", ends=False),
+        protocol=HANDSHAKE,
+        listens=True,
+        observe=lambda name, reply: seen.append((name, reply.outcome, reply.status)),
+    )
+    assert (client.has_session, client.has_stream) == (True, True)
+    assert seen[-1] == ("GET stream", "ok", 200)
+
+
+def test_a_stream_that_is_not_offered_is_told_as_a_failure(open_client) -> None:
+    """The session goes on without it, and the reason names the status."""
+    seen = []
+    client, _ = open_client(
+        REFUSED, protocol=HANDSHAKE, listens=True, observe=lambda *told: seen.append(told)
+    )
+    name, reply = seen[-1]
+    assert (name, reply.outcome, "405" in reply.detail) == ("GET stream", "http_error", True)
+    assert (client.has_session, client.has_stream) == (True, False)
+
+
+def test_a_stream_that_the_server_ends_is_no_longer_open(open_client) -> None:
+    """It counts as open only while it is."""
+    client, _ = open_client(stream("retry: 1"), REFUSED, protocol=HANDSHAKE, listens=True)
+    client._listener._thread.join(5)
+    assert (client.has_session, client.has_stream) == (True, False)
+
+
+def test_a_session_that_was_closed_is_opened_anew(open_client) -> None:
+    """The next call after a close initializes again: none is sent without a session."""
+    client, server = open_client(http({}), INITIALIZED, ACCEPTED, RESULT, protocol=HANDSHAKE)
+    client.close()
+    assert not client.has_session
+    assert client.call(Call(ECHO, {})).outcome == "ok"
+    assert client.has_session
+    assert [request[:6] for request in server.requests[2:]] == [b"DELETE", *[b"POST /"] * 3]
+
+
 def test_closing_ends_the_sessions_stream(open_client) -> None:
     """A stream that the server would keep open for ever ends with the client."""
     client, server = open_client(stream(ends=False), http({}), protocol=HANDSHAKE, answers=ROOTS)

@@ -99,8 +99,11 @@ def test_notes_tell_what_a_reader_must_know():
         Note(at_s=3, code="system_died", text="the system died", arm="mcp"),
     ]
     hour = cell("mcp", [4_000_000.0] * 2)
+    recovered = cell("mcp", [20.0], kind="recovery")
     warmup = virtual["turn"](50, "mcp", 0, Round(failed=7))
-    late = Slice(node="w1", turn=0, at_s=0, seconds=1, cells=[hour], health=virtual["COOL"])
+    late = Slice(
+        node="w1", turn=0, at_s=0, seconds=1, cells=[hour, recovered], health=virtual["COOL"]
+    )
     report = built({"mcp": [Round()]}, extra=[setup, stray, *noted, late, *warmup])
     assert report.notes == [
         "a session was lost (2 times)",
@@ -112,6 +115,7 @@ def test_notes_tell_what_a_reader_must_know():
     ]
     arm = report.arms["mcp"]
     assert (arm.sessions_lost, arm.setup_calls, arm.warmup_calls) == (3, 7, 107)
+    assert arm.recovery_ms.max == pytest.approx(20)
 
 
 @pytest.mark.parametrize(

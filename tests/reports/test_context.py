@@ -41,11 +41,17 @@ def test_the_list_of_tools_has_a_size_in_tokens():
         ("mcp.result_tokens < 10", "PASS"),
         ("mcp.first_event_p50 < 100ms", "PASS"),
         ("mcp.first_event_p50 < 1ms", "FAIL"),
+        ("mcp.recovery_p50 < 100ms", "PASS"),
+        ("mcp.recovery_p50 < 1ms", "FAIL"),
     ],
 )
 def test_they_can_be_gated(gate, verdict):
     """The costs of MCP are judged like any other number."""
-    events = [cell("mcp", [8.0] * 100, kind="event"), cell("mcp", [3.0] * 100, kind="gap")]
+    events = [
+        cell("mcp", [8.0] * 100, kind="event"),
+        cell("mcp", [3.0] * 100, kind="gap"),
+        cell("mcp", [20.0] * 100, kind="recovery"),
+    ]
     bodies = cell("mcp", [10.0] * 100, body_bytes=100 * 20)
     records = [extra(*events, bodies, turn=number) for number in range(3)]
     [result] = report(*records, gates=[gate]).gates
@@ -68,6 +74,18 @@ def test_first_events_and_gaps_have_their_times():
     assert arm.first_event_ms.p50 == pytest.approx(8, rel=0.001)
     assert arm.longest_gap_ms.max == pytest.approx(3)
     assert arm.calls == 300
+
+
+def test_calls_that_recovered_from_a_lost_session_have_their_times():
+    """Only those that were ok at last, beside the latencies; without any there is no time."""
+    recovered = cell("mcp", [20.0, 40.0], kind="recovery")
+    failed = cell("mcp", [9000.0], kind="recovery", cls="timeout")
+    arm = report(extra(recovered, failed)).arms["mcp"]
+    assert (arm.recovery_ms.mean, arm.recovery_ms.max) == pytest.approx((30, 40))
+    assert arm.calls == 300
+    assert report().arms["mcp"].recovery_ms.p50 is None
+    [gate] = report(gates=["mcp.recovery_p95 < 100ms"]).gates
+    assert gate.verdict == "INCONCLUSIVE"
 
 
 def test_setting_up_sessions_has_its_own_times():

@@ -158,14 +158,17 @@ def test_the_conditions_are_told_as_people_read_them():
 
 
 @settings(max_examples=25, deadline=None)
-@given(st.floats(0.004, 0.4), st.integers(2, 8), st.integers(0, 99))
+@given(st.floats(0.004, 0.2), st.integers(2, 8), st.integers(0, 99))
 def test_the_capacity_of_a_queue_is_found(service_s, slots, seed):
-    """Slots / service time, within the 5 % that may be missing and 3 of noise."""
+    """Slots / service time, within the 5 % that may be missing, 2 of edges and 3 of noise.
+
+    Rounds of 10 s: what is in service when one begins or ends is up to 2 % of it.
+    """
     server = Server(service_s, slots, noise=0.01, rng=virtual["random"].Random(seed))
     found = judged(search({"mcp": server}, rate=2_500.0, round_s=10.0))
     result = conclude(Range.of(2_500.0, 10.0, 40), [one.trial for one in found])
     assert result.outcome == "knee"
-    assert 0.92 * server.capacity < result.rate < 1.08 * server.capacity
+    assert 0.9 * server.capacity < result.rate < 1.1 * server.capacity
 
 
 @pytest.mark.parametrize(

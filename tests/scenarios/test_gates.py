@@ -100,6 +100,7 @@ UNITS = {
     "work": "ms",
     "bytes": "B",
     "growth": "%",
+    "kib": "KiB",
 }
 
 
@@ -115,6 +116,11 @@ UNITS = {
         ("mcp.rss_growth_per_hour < 0%", 0, "fraction/h"),  # it has to shrink
         ("mcp.rss_growth_per_hour < 500%", 5, "fraction/h"),
         ("mcp.fds < 100", 100, "count"),
+        ("mcp.sessions >= 1000", 1000, "count"),
+        ("mcp.session_kib < 64KiB", 64, "KiB"),
+        ("mcp.session_kib < 1MiB", 1024, "KiB"),
+        ("mcp.session_kib < 512B", 0.5, "KiB"),
+        ("mcp.session_kib < 0KiB", 0, "KiB"),  # it may be negative
     ],
 )
 def test_what_the_target_used_has_units_of_its_own(written, value, unit):
@@ -124,12 +130,15 @@ def test_what_the_target_used_has_units_of_its_own(written, value, unit):
     assert gate.unit == unit
 
 
-def test_growth_has_no_ratio():
+@pytest.mark.parametrize(
+    ("metric", "bound"), [("rss_growth_per_hour", "1%"), ("session_kib", "64KiB")]
+)
+def test_a_slope_has_no_ratio(metric, bound):
     """What may be negative cannot be compared by a factor; the hint shows a bound instead."""
     with pytest.raises(GateError) as error:
-        parse("mcp.rss_growth_per_hour <= 2x control")
+        parse(f"mcp.{metric} <= 2x control")
     assert "no ratio" in error.value.message
-    assert "mcp.rss_growth_per_hour < 1%" in error.value.hint
+    assert f"mcp.{metric} < {bound}" in error.value.hint
 
 
 def test_every_metric_of_the_table_can_stand_in_a_gate():

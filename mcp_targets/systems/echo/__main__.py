@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from mcp_targets.systems import serving
 from mcp_targets.systems.echo.app import Echo, Settings
-from mcp_targets.systems.service_time import ServiceTime, parse
+from mcp_targets.systems.service_time import Constant, ServiceTime, parse
 
 
 def main() -> None:
@@ -34,9 +34,20 @@ def main() -> None:
         type=_at_least_one,
         help="calls that are worked on at once; the others queue (default: no limit)",
     )
+    parser.add_argument(
+        "--session-idle",
+        type=_seconds,
+        metavar="TIME",
+        help='end a session that nobody has used for such a time, "30s" (default: never)',
+    )
     options = parser.parse_args()
     settings = Settings(
-        options.replies, options.page_size, options.delay, options.seed, options.slots
+        options.replies,
+        options.page_size,
+        options.delay,
+        options.seed,
+        options.slots,
+        options.session_idle,
     )
     serving.serve(options, {"echo": Echo(settings).server}, _lines)
 
@@ -51,6 +62,13 @@ def _delay(text: str) -> ServiceTime:
         return parse(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _seconds(text: str) -> float:
+    read = _delay(text)
+    if not isinstance(read, Constant) or read.seconds <= 0:
+        raise argparse.ArgumentTypeError(f"{text!r} will not do: write a time such as 30s")
+    return read.seconds
 
 
 def _at_least_one(text: str) -> int:

@@ -1,6 +1,7 @@
 """The echo application: faces, service time, faults and counters, on one HTTP server."""
 
 import random
+from collections.abc import Callable
 from typing import Any, Final, Literal
 
 import msgspec
@@ -10,6 +11,7 @@ from mcp_targets.systems.echo.features import Features
 from mcp_targets.systems.echo.handshake import VERSIONS, Handshake
 from mcp_targets.systems.echo.modern import Modern
 from mcp_targets.systems.echo.routing_headers import VERSION_HEADER
+from mcp_targets.systems.echo.sessions import Sessions
 from mcp_targets.systems.echo.slots import Slots
 from mcp_targets.systems.echo.tools import TOOLS, Outcome, failure
 from mcp_targets.systems.faults import Faults, Rates, malformed
@@ -31,6 +33,8 @@ class Settings(msgspec.Struct, frozen=True):
     seed: int = 0
     slots: int | None = None
     """Calls at once; any number where it is None."""
+    session_idle_s: float | None = None
+    """After which a session that nobody uses ends by itself; never where it is None."""
 
 
 class Echo:
@@ -41,7 +45,8 @@ class Echo:
         stream = settings.replies == "sse"
         self._stream = stream
         self._modern = Modern(features, self._finish_call)
-        self._handshake = Handshake(features, self._finish_call, stream=stream)
+        self._sessions = Sessions(settings.session_idle_s, self._later)
+        self._handshake = Handshake(features, self._finish_call, self._sessions, stream=stream)
         self._delay = settings.delay
         self._delay_rng = random.Random(settings.seed)
         self._slots = None if settings.slots is None else Slots(settings.slots)
@@ -49,6 +54,9 @@ class Echo:
         self._by_tool = dict.fromkeys([*TOOLS, *(_shown(*route) for route in rest.ROUTES)], 0)
         self._welcome: set[tuple[bytes | None, ...]] = set()
         self.server = Server(self._answer, self._admin)
+
+    def _later(self, delay_s: float, act: Callable[[], None]) -> None:
+        self.server.timer.call_later(delay_s, act)
 
     def _answer(self, request: Request) -> Reply | Stream:
         if request.path == b"/mcp":
@@ -128,7 +136,8 @@ class Echo:
             "requests": counters.requests,
             "by_tool": {name: count for name, count in self._by_tool.items() if count},
             "faults": {kind: count for kind, count in self._faults.counts.items() if count},
-            "sessions_open": len(self._handshake.sessions),
+            "sessions_open": len(self._sessions),
+            "streams_open": self._sessions.streams_open,
             "max_in_parallel": counters.max_in_parallel,
         }
 

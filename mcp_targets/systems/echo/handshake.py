@@ -1,41 +1,45 @@
 """Protocols 2024-11-05 to 2025-11-25: initialize opens a session, DELETE ends it.
 
-There is no GET stream: the server never sends anything of its own accord.
+GET opens the stream of a session, which carries nothing but comments that keep it alive: the server
+never sends anything of its own accord.
 """
 
-import secrets
 from typing import Any, Final
 
 from mcp_targets.systems.echo import rpc
 from mcp_targets.systems.echo.features import CAPABILITIES, INSTRUCTIONS, SERVER_INFO, Features
 from mcp_targets.systems.echo.modern import Finish
 from mcp_targets.systems.echo.rpc import RpcError
+from mcp_targets.systems.echo.sessions import Session, Sessions
 from mcp_targets.systems.echo.tools import TOOLS, Call, call
 from mcp_targets.systems.httpd import Reply, Request, Stream
 
 VERSIONS: Final = ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25")
 _SESSION: Final = b"mcp-session-id"
-_NOT_ALLOWED: Final = ((b"allow", b"POST, DELETE"),)
+_NOT_ALLOWED: Final = ((b"allow", b"GET, POST, DELETE"),)
 
 
 class Handshake:
     """Answer requests of this era. `stream` sends every response as a stream of one event."""
 
-    def __init__(self, features: Features, finish: Finish, *, stream: bool) -> None:
+    def __init__(
+        self, features: Features, finish: Finish, sessions: Sessions, *, stream: bool
+    ) -> None:
         self._methods = features.methods
         self._finish = finish
         self._stream = stream
-        self.sessions: dict[bytes, str] = {}
-        """Session id to negotiated version."""
+        self._sessions = sessions
 
     def answer(self, request: Request) -> Reply | Stream:
         """Return the reply to one request."""
         try:
             if request.method == b"POST":
                 return self._post(request)
+            if request.method == b"GET":
+                return Stream(self._sessions.stream(self._session(request)))
             if request.method == b"DELETE":
-                self._check_session(request)
-                del self.sessions[request.headers[_SESSION]]
+                self._session(request)
+                self._sessions.end(request.headers[_SESSION])
                 return Reply(b"", 200, b"")
         except _SessionLostError as error:
             return error.reply(404)
@@ -49,7 +53,7 @@ class Handshake:
         if method == "initialize" and "id" in message:
             rpc.check_request(message)
             return self._initialize(message)
-        self._check_session(request)
+        self._session(request)
         if "id" not in message or (method is None and ("result" in message or "error" in message)):
             if method is not None:
                 rpc.check_notification(message)
@@ -80,8 +84,7 @@ class Handshake:
     def _initialize(self, message: dict[str, Any]) -> Reply:
         asked = message.get("params", {}).get("protocolVersion")
         version = asked if asked in VERSIONS else VERSIONS[-1]
-        session = secrets.token_hex(16).encode()
-        self.sessions[session] = version
+        session = self._sessions.open(version)
         result = {
             "protocolVersion": version,
             "capabilities": CAPABILITIES,
@@ -92,12 +95,14 @@ class Handshake:
         reply.headers = ((_SESSION, session),)
         return reply
 
-    def _check_session(self, request: Request) -> None:
-        session = request.headers.get(_SESSION)
-        if session is None:
+    def _session(self, request: Request) -> Session:
+        name = request.headers.get(_SESSION)
+        if name is None:
             raise RpcError(rpc.INVALID_REQUEST, "Bad Request: Missing session ID")
-        if session not in self.sessions:
+        session = self._sessions.use(name)
+        if session is None:
             raise _SessionLostError(rpc.INVALID_REQUEST, "Session not found")
+        return session
 
     def _reply(self, message: bytes) -> Reply:
         if self._stream:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from mcp_targets.systems import serving
 from mcp_targets.systems.upstream.provider import load
 from mcp_targets.systems.upstream.simulator import Simulator
+from mcp_targets.systems.upstream.tally import Together
 
 
 def main() -> None:
@@ -23,10 +24,12 @@ def main() -> None:
     )
     parser.add_argument("--seed", type=int, default=0, help="of times and identifiers (default: 0)")
     options = parser.parse_args()
+    together = Together()
     try:
         providers = [load(name) for name in options.provider]
         servers = {
-            provider.provider: Simulator(provider, options.seed).server for provider in providers
+            provider.provider: Simulator(provider, options.seed, together).server
+            for provider in providers
         }
     except ValueError as error:
         parser.error(str(error))

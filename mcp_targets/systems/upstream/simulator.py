@@ -13,7 +13,7 @@ from mcp_targets.systems.upstream.limits import Bucket
 from mcp_targets.systems.upstream.provider import ErrorReply, Provider
 from mcp_targets.systems.upstream.routes import Operation, build
 from mcp_targets.systems.upstream.store import Store
-from mcp_targets.systems.upstream.tally import Tally
+from mcp_targets.systems.upstream.tally import Tally, Together
 from mcp_targets.systems.upstream.templates import Compiler, Values
 
 _BEFORE_WORK: Final = frozenset({"error", "reset", "html"})
@@ -32,10 +32,11 @@ class FaultWish(Rates, frozen=True):
 
 
 class Simulator:
-    """Play one provider; `server` serves it."""
+    """Play one provider; `server` serves it. `together` counts what several are asked at once."""
 
-    def __init__(self, provider: Provider, seed: int = 0) -> None:
+    def __init__(self, provider: Provider, seed: int = 0, together: Together | None = None) -> None:
         self._provider = provider
+        self._together = Together() if together is None else together
         self._store = Store()
         compiler = Compiler(lambda: datetime.now(UTC))
         self._operations = build(provider, self._store, compiler, seed)
@@ -56,6 +57,7 @@ class Simulator:
         self._rtt_s = provider.rtt_ms / 1000
         setup_s = self._rtt_s * provider.setup_round_trips
         self.server = Server(self._answer, self._admin, accept_delay_s=lambda: setup_s)
+        self._together.servers.append(self.server.counters)
 
     def _answer(self, request: Request) -> Reply:
         path = request.path.decode("latin-1")
@@ -132,8 +134,10 @@ class Simulator:
         for name, tally in tallies.items():
             tally.begin(first_on_connection=name not in request.tags)
         request.tags.update(tallies)
+        self._together.begin()
 
         def done() -> None:
+            self._together.in_parallel -= 1
             for tally in tallies.values():
                 tally.end()
 
@@ -151,12 +155,18 @@ class Simulator:
         match request.method, request.path:
             case b"GET", b"/_counters":
                 return Reply(_encode(self._counters()))
+            case b"GET", b"/_together":
+                return Reply(_encode(self._together.shown()))
+            case b"POST", b"/_together":
+                self._together.forget()
+                return Reply(_encode(self._together.shown()))
             case b"GET", b"/_state":
                 account = request.query().get("account", "")
                 return Reply(_encode(self._store.state(account)))
             case b"POST", b"/_faults":
                 return self._set_faults(request.body)
-        return _refusal(404, "there are GET /_counters, GET /_state?account=… and POST /_faults")
+        there = "GET /_counters, GET or POST /_together, GET /_state?account=… and POST /_faults"
+        return _refusal(404, f"there are {there}")
 
     def _set_faults(self, body: bytes) -> Reply:
         try:

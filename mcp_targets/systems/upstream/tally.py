@@ -2,6 +2,8 @@
 
 import msgspec
 
+from mcp_targets.systems.httpd import Counters
+
 
 class Tally(msgspec.Struct):
     """What was seen of one kind of requests."""
@@ -31,5 +33,32 @@ class Tally(msgspec.Struct):
             "connections_opened": self.connections_opened,
             "requests": self.requests,
             "errors_sent": self.errors_sent,
+            "max_in_parallel": self.max_in_parallel,
+        }
+
+
+class Together:
+    """What all providers of a process were asked: one after the other, or at once."""
+
+    def __init__(self) -> None:
+        self.servers: list[Counters] = []
+        self.in_parallel = 0
+        self.max_in_parallel = 0
+        """Since it was last forgotten."""
+
+    def begin(self) -> None:
+        """Count a request that came."""
+        self.in_parallel += 1
+        self.max_in_parallel = max(self.max_in_parallel, self.in_parallel)
+
+    def forget(self) -> None:
+        """Begin to look for the maximum anew."""
+        self.max_in_parallel = self.in_parallel
+
+    def shown(self) -> dict[str, int]:
+        """Return the counts for a reader."""
+        return {
+            "requests": sum(counters.requests for counters in self.servers),
+            "connections": sum(counters.connections for counters in self.servers),
             "max_in_parallel": self.max_in_parallel,
         }

@@ -1,7 +1,12 @@
 """The echo system's wire up to protocol 2025-11-25: sessions, checked with an HTTP client."""
 
+import subprocess
+import sys
+
 import httpx
 import pytest
+
+from mcp_targets.systems.echo.sessions import Sessions
 
 BOTH = "application/json, text/event-stream"
 
@@ -74,9 +79,75 @@ def test_a_request_without_a_session_is_refused(session):
     assert session.post("/mcp", json=rpc("tools/list")).status_code == 404
 
 
-def test_there_is_no_stream_to_get(session):
-    """The server never speaks first."""
-    assert session.get("/mcp").status_code == 405
+def test_a_stream_is_open_until_its_session_ends(echo, session):
+    """GET opens one, which is counted and says nothing; DELETE of its session ends it."""
+    with session.stream("GET", "/mcp") as stream:
+        assert stream.headers["content-type"] == "text/event-stream"
+        assert echo.get("/_counters").json()["streams_open"] == 1
+        assert session.delete("/mcp").status_code == 200
+        assert stream.read() == b""
+    assert echo.get("/_counters").json()["streams_open"] == 0
+
+
+def test_a_stream_of_no_session_is_refused(session):
+    """As any other request: 400 without an id, 404 with an unknown one."""
+    del session.headers["Mcp-Session-Id"]
+    assert session.get("/mcp").status_code == 400
+    assert session.get("/mcp", headers={"Mcp-Session-Id": "unknown"}).status_code == 404
+
+
+class Later:
+    """Keeps what is to be done later, until a test lets the time come."""
+
+    def __init__(self):
+        self.waiting = []
+
+    def __call__(self, delay_s, act):
+        """Keep it."""
+        self.waiting.append((delay_s, act))
+
+    def come(self):
+        """Do what has been kept."""
+        waiting, self.waiting = self.waiting, []
+        for _, act in waiting:
+            act()
+
+
+def test_a_session_that_nobody_uses_ends_by_itself():
+    """After one idle time without a use, and not before; a used one and one with a stream stay."""
+    later = Later()
+    sessions = Sessions(30.0, later)
+    left, used, held = (sessions.open("2025-11-25") for _ in range(3))
+    assert [delay_s for delay_s, _ in later.waiting] == [30.0]
+    later.come()
+    assert len(sessions) == 3
+    sessions.use(used)
+    sessions.use(held).streams.add(object())
+    later.come()
+    assert (sessions.use(left), len(sessions)) == (None, 2)
+    later.come()
+    later.come()
+    assert (sessions.use(used), len(sessions)) == (None, 1)
+
+
+def test_without_an_idle_time_nothing_is_looked_for():
+    """By default a session lives until it is deleted, and an empty system looks for none."""
+    later = Later()
+    Sessions(None, later).open("2025-11-25")
+    assert later.waiting == []
+    sessions = Sessions(1.0, later)
+    sessions.end(sessions.open("2025-11-25"))
+    later.come()
+    assert later.waiting == []
+
+
+@pytest.mark.parametrize("wrong", ["soon", "0s", "50%:1s,50%:2s"])
+def test_an_idle_time_that_is_none_is_refused(wrong):
+    """The message says what to write."""
+    command = [sys.executable, "-m", "mcp_targets.systems.echo", "--session-idle", wrong]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+    assert (done.returncode, "Traceback" in done.stderr) == (2, False)
+    assert "--session-idle" in done.stderr
 
 
 @pytest.mark.parametrize(

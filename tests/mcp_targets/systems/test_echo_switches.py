@@ -119,6 +119,7 @@ def test_counters_count_calls_by_tool_and_connections(start):
             "by_tool": {"echo": 3, "POST /echo": 1},
             "faults": {},
             "sessions_open": 0,
+            "streams_open": 0,
             "max_in_parallel": 1,
         }
 

@@ -6,6 +6,7 @@ from mcp_targets.systems.httpd import Reset
 from mcp_targets.systems.upstream.limits import Bucket
 from mcp_targets.systems.upstream.provider import RateLimit, load
 from mcp_targets.systems.upstream.simulator import Simulator
+from mcp_targets.systems.upstream.tally import Together
 
 A = "a" * 32
 API = f"/2010-04-01/Accounts/AC{A}"
@@ -201,3 +202,19 @@ def test_faults_are_counted_exactly(twilio):
         "html": 3,
     }
     assert 30 < errors < 90
+
+
+def test_the_most_requests_at_once_are_counted_over_all_providers_of_a_process(tmp_path, peer):
+    """Who asks two providers at once has two under way, though each of them sees one."""
+    path = tmp_path / "thing.yaml"
+    path.write_text(THING, "utf-8")
+    together = Together()
+    one, other = (Simulator(load(str(path)), together=together) for _ in range(2))
+    together.begin()  # a request to some provider, still under way
+    assert peer(other).get("/ping")[0] == 200
+    assert peer(one).get("/_together")[1]["max_in_parallel"] == 2
+    assert peer(one).ask("POST", "/_together")[1]["max_in_parallel"] == 1
+    together.in_parallel -= 1
+    assert peer(one).ask("POST", "/_together")[1]["max_in_parallel"] == 0
+    assert peer(other).get("/ping")[0] == 200
+    assert peer(one).get("/_together")[1]["max_in_parallel"] == 1

@@ -1,0 +1,94 @@
+"""Bursts: calls of one user that begin at once, as agents make them."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import gevent
+
+from locustfiles._dialog import joined
+from locustfiles._journeys import Runnable
+from locustfiles._steps import Lane
+from locustfiles._targets import ArmTarget
+from mcp_targets.client.eras import MODERN
+from reports.samples import OK
+from scenarios import dialog, model
+from scenarios.bursts import flat
+from scenarios.loader import Loaded
+from scenarios.targets import split_target
+
+
+class BurstStep:
+    """`parallel:`: its calls begin at once, and it ends with the last of them.
+
+    Each call is counted as any other. What they save is known after the burst; that no call of it
+    needs what another one saves was seen to before the run.
+    """
+
+    goes_on = True  # where a failed call is to end the journey, the lane is told
+
+    def __init__(self, steps: Sequence[Runnable]) -> None:
+        self.steps = steps
+
+    def run(self, lane: Lane) -> str:
+        """Make all calls; return the class of the first in the list that is not ok."""
+        lanes = lane.beside[: len(self.steps)]
+        for other in lanes:
+            other.journey, other.values = lane.journey, lane.values
+            other.intended_ns = lane.intended_ns
+        pairs = zip(self.steps, lanes, strict=True)
+        calls = [gevent.spawn(step.run, other) for step, other in pairs]
+        try:
+            gevent.joinall(calls)
+        except BaseException:  # the round is over: none of them may outlive it
+            gevent.killall(calls)
+            raise
+        if lane.intended_ns is not None:
+            lane.intended_ns = 0
+        return self._outcome(lane, [call.value for call in calls])
+
+    def _outcome(self, lane: Lane, classes: Sequence[str]) -> str:
+        failed = [(step, cls) for step, cls in zip(self.steps, classes, strict=True) if cls != OK]
+        if not failed:
+            return OK
+        lane.ends = any(not step.goes_on for step, _ in failed)
+        return failed[0][1]
+
+
+def widest(scenario: model.Scenario, arm: str) -> int:
+    """Return the most calls that an arm's steps make at once in a burst; 0 without bursts."""
+    bursts = (step.parallel or () for step in _steps(scenario, arm))
+    return max(map(len, bursts), default=0)
+
+
+def opens_by_steps(scenario: model.Scenario, arm: str) -> bool:
+    """Tell whether an arm's steps open its sessions, so that they do not open by themselves."""
+    return any(step.open for step in flat(_steps(scenario, arm)))
+
+
+def undecided(loaded: Loaded, targets: Mapping[str, ArmTarget]) -> list[str]:
+    """Return a line for each burst in which it could not be told which answer a server asks for.
+
+    Up to 2025-11-25 a server that asks on a channel does not say for which call.
+    """
+    problems = [
+        f"journey {name}, arm {arm}: calls that begin at once give different answers for {kind}, "
+        f"and what the server asks names no call. Give the burst the same answers, or write "
+        f"protocol: {MODERN} for the arm"
+        for arm, target in targets.items()
+        if split_target(target.url)[0] != "http" and target.version != MODERN
+        for name, journey in loaded.scenario.journeys.items()
+        for step in journey.steps[arm]
+        for kind in dialog.Answers.model_fields
+        if _differ(
+            getattr(joined(one.answers, journey.answers), kind, None) for one in step.parallel or ()
+        )
+    ]
+    return list(dict.fromkeys(problems))
+
+
+def _differ(answers: Iterable[object]) -> bool:
+    given = [answer for answer in answers if answer is not None]
+    return any(answer != given[0] for answer in given)
+
+
+def _steps(scenario: model.Scenario, arm: str) -> Iterable[model.Step]:
+    return (step for journey in scenario.journeys.values() for step in journey.steps[arm])

@@ -1,0 +1,60 @@
+"""Open files: every connection is one, and a process may have only so many."""
+
+import contextlib
+from typing import Final
+
+from locustfiles._burst import widest
+from locustfiles._dialog import script_of
+from locustfiles._refusal import CONFIGURATION, Refusal
+from scenarios.loader import Loaded
+from scenarios.targets import split_target
+
+_OTHERS: Final = 256
+"""What a process has open beside its users' connections, at most."""
+_PER_USER: Final = {"sse": 2, "stdio": 3, "python": 0}
+"""Connections, or pipes, of one user where all of its calls share them."""
+
+
+def needed(loaded: Loaded, users: int) -> int:
+    """Return how many files a process may have open that has so many users."""
+    return _OTHERS + users * sum(_of_user(name, loaded) for name in loaded.scenario.arms)
+
+
+def require(loaded: Loaded, users: int) -> None:
+    """Raise this process's limit to what its users need, and its children's with it.
+
+    Raises Refusal where there is no such limit to be had. One that is high enough stays as it is.
+    """
+    with contextlib.suppress(ImportError):  # Windows has no such limit
+        import resource  # noqa: PLC0415
+
+        wanted = needed(loaded, users)
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        if soft == resource.RLIM_INFINITY or wanted <= soft:
+            return
+        unlimited = hard == resource.RLIM_INFINITY
+        if wanted > hard and not unlimited:
+            raise Refusal(CONFIGURATION, [_too_many(users, wanted, hard)])
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted if unlimited else hard, hard))
+        except (ValueError, OSError) as error:  # macOS calls it unlimited, and is not
+            raise Refusal(CONFIGURATION, [_too_many(users, wanted, soft)]) from error
+
+
+def _too_many(users: int, wanted: int, most: int) -> str:
+    return (
+        f"{users} users need about {wanted} open files in one process, and {most} is the most that "
+        "this one may have (ulimit -Hn). Raise that limit, ask for fewer users, or spread them "
+        "over processes (--processes); a bundled system is one process, whose limit is the same"
+    )
+
+
+def _of_user(name: str, loaded: Loaded) -> int:
+    arm = loaded.scenario.arms[name]
+    transport = split_target(arm.address)[0]
+    if transport not in ("http", "system"):
+        return _PER_USER[transport]
+    at_once = max(1, widest(loaded.scenario, name))
+    if arm.kind == "mcp" and script_of(name, loaded).capabilities:
+        return at_once + 2  # the stream that the server asks on, and our answers' way
+    return at_once + arm.stream

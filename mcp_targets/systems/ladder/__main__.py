@@ -1,0 +1,38 @@
+"""Run the ladder's server by hand: `python -m mcp_targets.systems.ladder --port 8000`."""
+
+import argparse
+from collections.abc import Mapping
+
+from mcp_targets.systems import serving
+
+
+def main() -> None:
+    """Read the switches and serve by HTTP."""
+    parser = argparse.ArgumentParser(
+        prog="python -m mcp_targets.systems.ladder",
+        description="One small tool behind an MCP server of the official Python SDK (face mcp).",
+    )
+    serving.add_arguments(parser)
+    parser.add_argument(
+        "--replies",
+        choices=("json", "sse"),
+        default="json",
+        help="how calls are answered: plain JSON, or a stream with one event (default: json)",
+    )
+    options = parser.parse_args()
+    serving.watch_parent(options.ready_file)
+    # Late: the SDK takes most of a second to import, which --help need not pay.
+    from mcp_targets.systems import asgi  # noqa: PLC0415
+    from mcp_targets.systems.ladder.server import server  # noqa: PLC0415
+
+    app = server.streamable_http_app(json_response=options.replies == "json")
+    asgi.serve(app, options.port, options.ready_file, _lines)
+    serving.leave()
+
+
+def _lines(ports: Mapping[str, int]) -> list[str]:
+    return ["ladder is ready:", f"  mcp   http://{serving.HOST}:{ports['mcp']}/mcp"]
+
+
+if __name__ == "__main__":
+    main()

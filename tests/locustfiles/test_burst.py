@@ -1,0 +1,264 @@
+"""Bursts without a server: who begins when, what is counted, how it ends."""
+
+from pathlib import Path
+
+import gevent
+import pytest
+from gevent.event import Event
+
+from locustfiles._burst import BurstStep, opens_by_steps, undecided, widest
+from locustfiles._clients import SharedSession, beside
+from locustfiles._compile import compile_journeys
+from locustfiles._journeys import Journey, Walk
+from locustfiles._recorder import Recorder
+from locustfiles._session_steps import CloseStep, OpenStep
+from locustfiles._steps import Interrupted, Lane, Step
+from locustfiles._targets import ArmTarget
+from mcp_targets.client.exchange import Endpoint
+from mcp_targets.client.mcp import McpClient
+from mcp_targets.client.session import SessionClient
+from mcp_targets.client.stdio import Command, StdioChannel
+from mcp_targets.client.tools import Tool
+from mcp_targets.reply import OK, TIMEOUT, TOOL_ERROR, Reply
+from mcp_targets.rest import RestClient
+from reports.journal import Health, Slice
+from reports.samples import INTERRUPTED
+from scenarios.loader import load_text
+from scenarios.lookups import compile_generators
+
+ENDPOINT = Endpoint.of("http://127.0.0.1:1/mcp")
+
+
+class Called(Step):
+    """A call that waits until all calls of its burst have begun, and ends as it is told to."""
+
+    def __init__(self, user, outcome=OK, *, goes_on=False, hangs=False):
+        super().__init__(user.recorder.track("a", "call", "tools/call x"), "MCP", goes_on=goes_on)
+        self._user = user
+        self._outcome = outcome
+        self._hangs = hangs
+
+    def call(self, lane):
+        """Begin, wait for the others, end."""
+        user = self._user
+        user.begun.append((lane, lane.journey, lane.intended_ns))
+        if len(user.begun) == user.width:
+            user.all_begun.set()
+        assert user.all_begun.wait(5), "the calls do not begin at once"
+        if self._hangs:
+            Event().wait(60)
+        lane.values[f"saved{len(lane.values)}"] = self._outcome
+        reply = Reply(user.sent_ns)
+        reply.end_ns = user.sent_ns + 1000
+        return reply.fail(self._outcome, "told") if self._outcome != OK else reply, self._outcome
+
+
+class User:
+    """A lane with as many lanes beside it as a burst has calls."""
+
+    def __init__(self, width=3):
+        self.width = width
+        self.sent_ns = 5_000
+        self.begun = []
+        self.all_begun = Event()
+        self.records = []
+        self.recorder = Recorder("local", self.records.extend)
+        self.lane, *self.lane.beside = [self._lane() for _ in range(1 + width)]
+
+    def _lane(self):
+        return Lane("a", RestClient(ENDPOINT), self.recorder, lambda **_event: None, "j")
+
+    def counted(self):
+        """Return kind and class -> number, and the total latency of calls."""
+        self.recorder.flush(Health(cpu_s=0, wall_s=0))
+        cells = [cell for r in self.records if isinstance(r, Slice) for cell in r.cells]
+        return {(cell.kind, cell.cls): (cell.n, cell.total_ns) for cell in cells}
+
+    def walk(self, *steps):
+        """Return a walk of one journey of these steps."""
+        track = self.recorder.track("a", "journey", "j")
+        generators = compile_generators({}, seed=1, env={}, base=Path())
+        journey = Journey("j", 1.0, generators, {"a": steps}, {"a": track})
+        return Walk([journey], self.lane, {}, user=0, seed=1, counter=lambda: 1)
+
+
+def test_all_calls_begin_before_any_ends():
+    """Each has a lane of its own; what they save is in the journey's values afterwards."""
+    user = User()
+    assert BurstStep([Called(user) for _ in range(3)]).run(user.lane) == OK
+    assert [id(lane) for lane, _, _ in user.begun] == [id(lane) for lane in user.lane.beside]
+    assert {journey for _, journey, _ in user.begun} == {"j"}
+    assert len(user.lane.values) == 3
+    assert user.counted() == {("call", OK): (3, 3000)}
+
+
+def test_a_burst_ends_in_the_class_of_its_first_call_that_failed():
+    """By the order of the list, whichever ended first."""
+    user = User()
+    steps = [Called(user), Called(user, TIMEOUT), Called(user, TOOL_ERROR)]
+    assert BurstStep(steps).run(user.lane) == TIMEOUT
+    assert {key: n for key, (n, _) in user.counted().items()} == {
+        ("call", OK): 1,
+        ("call", TIMEOUT): 1,
+        ("call", TOOL_ERROR): 1,
+    }
+
+
+@pytest.mark.parametrize(
+    ("goes_on", "after"),
+    [((True, True), 1), ((True, False), 0), ((False, True), 0)],
+)
+def test_a_failed_call_ends_the_journey_after_the_burst_unless_it_says_continue(goes_on, after):
+    """All calls of the burst are made in any case, and the journey has failed."""
+    user = User(2)
+    first, second = goes_on
+    burst = BurstStep(
+        [Called(user, TIMEOUT, goes_on=first), Called(user, TOOL_ERROR, goes_on=second)]
+    )
+    last = Called(user)
+    walk = user.walk(burst, last)
+    walk.journey()
+    assert len(user.begun) == 2 + after
+    counted = user.counted()
+    assert (counted[("journey", TIMEOUT)][0], user.lane.ends) == (1, False)
+
+
+def test_calls_cut_off_in_a_burst_are_counted_and_none_is_left():
+    """At the end of a round all of them end, each as interrupted, and so does the journey."""
+    user = User()
+    walk = user.walk(BurstStep([Called(user, hangs=n > 0) for n in range(3)]))
+    walking = gevent.spawn(walk.journey)
+    assert user.all_begun.wait(5)
+    gevent.sleep(0)
+    walking.kill(Interrupted)
+    assert isinstance(walking.exception, Interrupted)
+    counted = {key: n for key, (n, _) in user.counted().items()}
+    assert counted == {("call", OK): 1, ("call", INTERRUPTED): 2, ("journey", INTERRUPTED): 1}
+
+
+def test_in_an_open_load_each_call_of_a_first_burst_keeps_the_arrival():
+    """Its latency runs from when the journey was to begin; later calls are due when they begin."""
+    user = User(2)
+    user.lane.intended_ns = 3_000
+    BurstStep([Called(user), Called(user)]).run(user.lane)
+    assert [intended for _, _, intended in user.begun] == [3_000, 3_000]
+    assert user.lane.intended_ns == 0
+    assert user.counted() == {("call", OK): (2, 2 * (2_000 + 1_000))}
+
+
+def test_what_has_a_connection_gets_one_for_each_call():
+    """The first call of a burst uses the user's own; a session of many calls serves them all."""
+    mcp = McpClient(ENDPOINT)
+    lines = beside(mcp, 3)
+    assert [line.connection is mcp.connection for line in lines] == [True, False, False]
+    assert len({id(line.connection) for line in lines}) == 3
+    rest = RestClient(ENDPOINT)
+    assert [one is rest for one in beside(rest, 3)] == [True, False, False]
+    session = SharedSession(SessionClient(StdioChannel(Command(("x",)))))
+    assert [one is session for one in beside(session, 3)] == [True, True, True]
+    assert [len(beside(one, 0)) for one in (mcp, rest, session)] == [0, 0, 0]
+
+
+class Client(RestClient):
+    """Counts what is done with it."""
+
+    def __init__(self):
+        super().__init__(ENDPOINT)
+        self.log = []
+
+    def ready(self):
+        """Count."""
+        self.log.append("ready")
+
+    def close(self):
+        """Count."""
+        self.log.append("close")
+
+
+def test_every_connection_is_made_ready_and_closed_once():
+    """A lane beside that has the lane's own client is not asked twice."""
+    own, other = Client(), Client()
+    lane, first, second = (Lane("a", c, None, None) for c in (own, own, other))
+    lane.beside = [first, second]
+    lane.ready()
+    lane.close()
+    assert own.log == other.log == ["ready", "close"]
+    lane.opens = False  # by steps: before a round there is nothing to check
+    lane.ready()
+    assert own.log == other.log == ["ready", "close"]
+
+
+BURSTS = """\
+name: demo
+title: A demo
+arms:
+  mcp: {mcp: "http://127.0.0.1:2/mcp"}
+  plain: {mcp: "http://127.0.0.1:2/mcp"}
+journeys:
+  first:
+    answers: {roots: ["file:///a"]}
+    plain: [{call: echo}]
+    mcp:
+      - open: true
+      - parallel:
+          - {call: echo, progress: true, answers: {sampling: {text: hm}}}
+          - {call: echo, progress: true, on_error: continue, ANSWERS}
+      - {close: drop, on_error: continue}
+"""
+
+
+def loaded(answers="answers: {elicitation: {action: decline}}"):
+    """Load a scenario with a burst."""
+    return load_text(BURSTS.replace("ANSWERS", answers), "demo.yaml", Path(), environ={})
+
+
+def target(url="http://127.0.0.1:2/mcp", version="2025-11-25", arm="mcp"):
+    """Return a target that nobody reaches."""
+    return ArmTarget(arm, "mcp", url, ENDPOINT, {}, version, {"echo": Tool("echo", {})})
+
+
+def test_a_burst_and_its_session_are_compiled():
+    """Calls at once have progress tokens of their own; the goodbye is as it is written."""
+    scenario = loaded()
+    targets = {"mcp": target(), "plain": target(arm="plain")}
+    journeys = compile_journeys(scenario, targets, Recorder("local", lambda _records: None))
+    first, burst, last = journeys[0].steps["mcp"]
+    assert (type(first), type(last), last._goodbye) == (OpenStep, CloseStep, False)
+    assert [first.track.name, last.track.name] == ["open session", "close session"]
+    assert [step.goes_on for step in (first, last, *burst.steps)] == [False, True, False, True]
+    tokens = [step._call.meta["progressToken"] for step in burst.steps]
+    assert len(set(tokens)) == 2
+    assert (widest(scenario.scenario, "mcp"), widest(scenario.scenario, "plain")) == (2, 0)
+    assert opens_by_steps(scenario.scenario, "mcp")
+    assert not opens_by_steps(scenario.scenario, "plain")
+
+
+@pytest.mark.parametrize(
+    ("url", "shared"), [("http://127.0.0.1:2/mcp", False), ("stdio:server", True)]
+)
+def test_on_one_channel_calls_at_once_share_their_answers(url, shared):
+    """There a question names no call; over HTTP it comes with its call, and only that answers."""
+    targets = {"mcp": target(url), "plain": target(arm="plain")}
+    journeys = compile_journeys(loaded(), targets, Recorder("local", lambda _records: None))
+    _, burst, _ = journeys[0].steps["mcp"]
+    given = [step._call.answers for step in burst.steps]
+    assert [answers.elicitation is not None for answers in given] == [shared, True]
+    assert [answers.sampling is not None for answers in given] == [True, shared]
+    assert [answers.roots is not None for answers in given] == [True, True]
+
+
+@pytest.mark.parametrize(
+    ("answers", "url", "version", "problem"),
+    [
+        ("answers: {sampling: {text: nay}}", "stdio:server", "2025-11-25", True),
+        ("answers: {roots: []}", "stdio:server", "2025-11-25", True),
+        ("answers: {sampling: {text: hm}}", "stdio:server", "2025-11-25", False),
+        ("answers: {sampling: {text: nay}}", "stdio:server", "2026-07-28", False),
+        ("answers: {sampling: {text: nay}}", "http://127.0.0.1:2/mcp", "2025-11-25", False),
+    ],
+)
+def test_answers_that_cannot_be_told_apart_are_refused(answers, url, version, problem):
+    """Only where a question names no call, and only where the calls differ."""
+    lines = undecided(loaded(answers), {"mcp": target(url, version)})
+    assert len(lines) == problem
+    assert all("journey first, arm mcp: calls that begin at once" in line for line in lines)

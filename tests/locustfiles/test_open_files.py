@@ -1,0 +1,94 @@
+"""Open files: what a scenario needs of them; too low a limit is told before anything runs."""
+
+import resource
+from pathlib import Path
+
+import pytest
+
+from locustfiles._open_files import needed, require
+from locustfiles._refusal import Refusal
+from scenarios.loader import load_text
+
+SCENARIO = """\
+name: demo
+title: A demo
+arms:
+  a: ARM
+journeys:
+  first:STEPS
+"""
+CALL = " {steps: [{call: echo}]}"
+BURST = " {steps: [{parallel: [{call: a}, {call: b}, {call: c}]}]}"
+ASKED = " {answers: {roots: ['file:///a']}, steps: [{call: echo}]}"
+
+
+def demo(arm, steps=CALL):
+    """Load a scenario of one arm."""
+    text = SCENARIO.replace("ARM", arm).replace("STEPS", steps)
+    return load_text(text, "demo.yaml", Path(), environ={})
+
+
+@pytest.fixture
+def limits(monkeypatch):
+    """Pretend limits of this process; return them as they are set."""
+    now = [1024, 4096]
+    monkeypatch.setattr(resource, "getrlimit", lambda _which: tuple(now))
+    monkeypatch.setattr(resource, "setrlimit", lambda _which, pair: now.__setitem__(slice(2), pair))
+    return now
+
+
+@pytest.mark.parametrize(
+    ("arm", "steps", "each"),
+    [
+        ("{http: 'http://127.0.0.1:1'}", " {steps: [{get: /a}]}", 1),
+        ("{mcp: 'http://127.0.0.1:1'}", CALL, 1),
+        ("{mcp: 'http://127.0.0.1:1', stream: true}", CALL, 2),
+        ("{mcp: 'http://127.0.0.1:1'}", ASKED, 3),
+        ("{mcp: 'http://127.0.0.1:1', stream: true}", BURST, 4),
+        ("{mcp: {sse: 'http://127.0.0.1:1'}}", CALL, 2),
+        ("{mcp: {stdio: [server]}}", CALL, 3),
+        ("{mcp: {python: 'a:b'}}", CALL, 0),
+    ],
+)
+def test_a_user_needs_as_many_files_as_it_has_connections(arm, steps, each):
+    """One for its calls, one for a stream, and what its transport takes."""
+    loaded = demo(arm, steps)
+    assert needed(loaded, 1001) - needed(loaded, 1) == 1000 * each
+
+
+def test_a_limit_that_is_high_enough_is_left_alone(limits):
+    """A small run changes nothing."""
+    require(demo("{mcp: 'http://127.0.0.1:1'}"), 100)
+    assert limits == [1024, 4096]
+
+
+def test_a_limit_that_is_too_low_is_raised(limits):
+    """As far as the machine lets a process do it by itself."""
+    require(demo("{mcp: 'http://127.0.0.1:1', stream: true}"), 1000)
+    assert limits == [4096, 4096]
+
+
+def test_an_unlimited_machine_is_asked_for_what_is_needed(limits):
+    """To ask for everything would be refused, where everything is not what it says."""
+    limits[1] = resource.RLIM_INFINITY
+    require(demo("{mcp: 'http://127.0.0.1:1', stream: true}"), 5000)
+    assert limits[0] == needed(demo("{mcp: 'http://127.0.0.1:1', stream: true}"), 5000)
+
+
+@pytest.mark.parametrize("refuse", [False, True])
+def test_what_the_machine_forbids_is_refused_with_what_to_do(limits, monkeypatch, refuse):
+    """With the number that is needed and the one that is allowed, and before anything is sent."""
+    users = 5000
+    if refuse:
+
+        def forbid(*_given):
+            raise ValueError("not allowed")
+
+        limits[1] = resource.RLIM_INFINITY
+        monkeypatch.setattr(resource, "setrlimit", forbid)
+    with pytest.raises(Refusal, match="5000 users need about 10256 open files") as refused:
+        require(demo("{mcp: 'http://127.0.0.1:1', stream: true}"), users)
+    assert refused.value.exit_code == 104
+    assert ("1024" if refuse else "4096") in str(refused.value)
+    assert "--processes" in str(refused.value)
+    assert limits[0] == 1024

@@ -1,0 +1,170 @@
+"""Opening and closing a session as what is measured: what is sent, and how it ends."""
+
+import re
+import socket
+
+import pytest
+
+from mcp_targets.client.errors import ConnectError
+from mcp_targets.client.exchange import Endpoint
+from mcp_targets.client.mcp import McpClient
+from mcp_targets.client.session import SessionClient
+from mcp_targets.reply import OK
+
+MODERN, HANDSHAKE = "2026-07-28", "2025-11-25"
+ACCEPTED = b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n"
+GONE = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+RESULT = b'{"jsonrpc":"2.0","id":%b,"result":{"protocolVersion":"2025-11-25"}}'
+
+
+def initialized(peer: socket.socket, request: bytes) -> None:
+    """Answer a handshake."""
+    [number] = re.findall(rb'"id": ?(\d+)', request)
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nMcp-Session-Id: s1\r\n"
+    body = RESULT % number
+    peer.sendall(head + b"Content-Length: %d\r\n\r\n" % len(body) + body)
+
+
+def status(line: str) -> bytes:
+    """Answer by a status alone."""
+    return f"HTTP/1.1 {line}\r\nContent-Length: 0\r\n\r\n".encode()
+
+
+@pytest.fixture
+def client(serve):
+    """Return a client of a scripted server, and what the observer was told."""
+    made: list[McpClient] = []
+
+    def run(*script, protocol=HANDSHAKE):
+        server = serve(*script)
+        told: list[str] = []
+        endpoint = Endpoint.of(server.url, timeout_s=5)
+        made.append(McpClient(endpoint, protocol, observe=lambda name, _: told.append(name)))
+        return made[-1], server, told
+
+    yield run
+    for one in made:
+        one.drop()
+
+
+def verbs(server) -> list[str]:
+    """Return what was asked, in short."""
+    return [
+        request.split(b" ", 1)[0].decode()
+        + "".join(re.findall(r'"method": ?"(.*?)"', request.decode()))
+        for request in server.requests
+    ]
+
+
+def test_opening_is_connection_and_handshake(client):
+    """One call holds both requests, with their bytes; they are told one by one as well."""
+    mcp, server, told = client(initialized, ACCEPTED)
+    reply = mcp.open_session()
+    assert (reply.outcome, reply.detail) == (OK, "")
+    assert verbs(server) == ["POSTinitialize", "POSTnotifications/initialized"]
+    assert told == ["initialize", "notifications/initialized"]
+    assert reply.bytes_out == sum(map(len, server.requests))
+    assert reply.bytes_in > len(ACCEPTED)
+    assert reply.end_ns > reply.start_ns
+
+
+def test_in_the_stateless_era_opening_is_a_connection(client):
+    """Nothing is asked: there is no session, and closing sends no goodbye."""
+    mcp, server, told = client(protocol=MODERN)
+    assert mcp.open_session().outcome == OK
+    assert mcp.connection.opened == 1
+    reply = mcp.close_session(goodbye=True)
+    assert (reply.outcome, reply.bytes_out) == (OK, 0)
+    assert (server.requests, told) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("answer", "outcome"),
+    [
+        (GONE, "ok"),
+        (status("405 Method Not Allowed"), "ok"),
+        (status("404 Not Found"), "http_error"),
+        (None, "transport_error"),
+    ],
+)
+def test_closing_says_goodbye_and_hears_what_the_server_says(client, answer, outcome):
+    """DELETE names the session; 405 says that the server ends its sessions by itself."""
+    mcp, server, told = client(initialized, ACCEPTED, answer)
+    mcp.open_session()
+    reply = mcp.close_session(goodbye=True)
+    assert reply.outcome == outcome, reply.detail
+    assert server.requests[2].startswith(b"DELETE /mcp")
+    assert b"session-id: s1" in server.requests[2].lower()
+    assert told[-1] == "DELETE session"
+    assert reply.bytes_out == len(server.requests[2])
+
+
+def test_a_dropped_session_gets_no_goodbye_and_the_next_one_is_new(client):
+    """The server hears nothing; opening again is a handshake on a new connection."""
+    mcp, server, _ = client(initialized, ACCEPTED, initialized, ACCEPTED)
+    mcp.open_session()
+    assert mcp.close_session(goodbye=False).outcome == OK
+    assert mcp.open_session().outcome == OK
+    assert verbs(server) == ["POSTinitialize", "POSTnotifications/initialized"] * 2
+    assert server.connections == 2
+    assert b"session-id" not in server.requests[2].lower()
+
+
+def test_a_session_left_open_is_dropped_before_the_next_one_is_timed(client):
+    """What broke off before its close leaves a session; opening is then not a second use of it."""
+    mcp, server, _ = client(initialized, ACCEPTED, initialized, ACCEPTED)
+    mcp.open_session()
+    mcp.open_session()
+    assert (len(server.requests), server.connections) == (4, 2)
+
+
+def test_a_session_that_does_not_open_is_a_failed_call(client):
+    """Its class and its detail say why, as with any call; what follows may try again."""
+    mcp, _, _ = client(status("503 Service Unavailable"), initialized, ACCEPTED)
+    reply = mcp.open_session()
+    assert reply.outcome == "http_error"
+    assert "no session: initialize failed" in reply.detail
+    assert mcp.open_session().outcome == OK
+
+
+class Streams:
+    """A channel that counts its openings; its server answers every request at once."""
+
+    probes = False
+    starting = ""
+    timeout_s = 5.0
+
+    def __init__(self):
+        self.log = []
+
+    def open(self, receive, _ended):
+        """Open; the first time there is nobody."""
+        self.log.append("open")
+        if self.log.count("open") == 1:
+            raise ConnectError("nobody is there")
+        self._receive = receive
+
+    def send(self, message, _timeout_s):
+        """Answer what asks for an answer."""
+        found = re.findall(rb'"id": ?(\d+)', message)
+        if found:
+            self._receive(RESULT % found[0])
+
+    def close(self):
+        """Close."""
+        self.log.append("close")
+
+    def pids(self):
+        """Return nothing."""
+        return []
+
+
+def test_a_channel_is_opened_and_closed_as_a_call():
+    """Its end is the goodbye, so dropping is the same; a session left open is closed before."""
+    channel = Streams()
+    session = SessionClient(channel)
+    assert session.open_session().outcome == "transport_error"
+    reply = session.open_session()
+    assert (reply.outcome, reply.bytes_in) == (OK, len(RESULT % b"2"))
+    assert session.close_session(goodbye=False).outcome == OK
+    assert channel.log == ["close", "open", "close", "open", "close"]

@@ -1,0 +1,47 @@
+"""The terminal's summary: what it leaves to the report when there is too much of it."""
+
+import io
+from pathlib import Path
+
+from rich.console import Console
+
+from reports.document import Comparison
+from reports.render import terminal
+
+
+def printed(example, arms):
+    """Print a report in which so many arms are compared with the control."""
+    metrics = ("throughput", "p50", "journey_p50", "journey_p95", "cpu_per_journey")
+    rows = [
+        Comparison(
+            metric=metric,
+            arm=f"arm-{number}",
+            versus="control",
+            ratio=1.5,
+            ci95=(1.4, 1.6),
+            p_value=0.01,
+            effect_needed=1.1,
+        )
+        for number in range(arms)
+        for metric in metrics
+    ]
+    report = example.report().model_copy(update={"comparisons": rows})
+    console = Console(file=io.StringIO(), width=80)
+    terminal.summary(report, Path("out"), console)
+    return console.file.getvalue()
+
+
+def test_two_comparisons_are_shown_in_every_metric(example):
+    """There is room for them."""
+    text = printed(example, 2)
+    rows = [line.split()[0] for line in text.splitlines() if " / control" in line]
+    assert rows.count("p50") == 2
+    assert "The other metrics are in the report." not in text
+
+
+def test_of_many_arms_only_the_headlines_are_compared(example):
+    """Nine arms in eleven metrics would push the verdict's table off the screen."""
+    text = printed(example, 3)
+    rows = [line.split()[0] for line in text.splitlines() if " / control" in line]
+    assert rows == ["throughput", "journey_p50", "journey_p95", "cpu_per_journey"] * 3
+    assert "The other metrics are in the report." in text

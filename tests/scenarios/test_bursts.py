@@ -1,0 +1,124 @@
+"""Bursts and sessions in a file: what may stand where, and which names are known when."""
+
+import pytest
+
+from scenarios.bursts import MOST_AT_ONCE, flat
+from scenarios.layout import MOST_STEPS
+
+FILE = """\
+name: demo
+title: A demo
+arms:
+  mcp: {mcp: "http://127.0.0.1:2/mcp"}
+journeys:
+  first:
+    mcp:
+"""
+
+
+def steps(*lines: str) -> str:
+    """Return a file of these steps, one a line from line 8 on."""
+    return FILE + "".join(f"      - {line}\n" for line in lines)
+
+
+def test_a_burst_holds_steps_that_keep_their_order(accept):
+    """Each is a step like any other, with a label of its own; flat, they stand in its place."""
+    loaded = accept(
+        steps("{parallel: [{call: a}, {call: b, on_error: continue}, {read: r}]}", "call: c")
+    )
+    burst, after = loaded.scenario.journeys["first"].steps["mcp"]
+    assert (burst.action, after.label) == ("parallel", "tools/call c")
+    labels = [step.label for step in flat((burst, after))]
+    assert labels == ["tools/call a", "tools/call b", "resources/read r", "tools/call c"]
+    assert [step.on_error for step in burst.parallel] == ["stop", "continue", "stop"]
+
+
+def test_what_a_burst_saves_is_known_after_it(accept):
+    """Steps behind the burst may look up what any step of it saves."""
+    burst = "{parallel: [{call: a, save: {x: p}}, {call: b, save: {y: q}}]}"
+    assert accept(steps(burst, 'call: c\n        arguments: {x: "${x}", y: "${y}"}'))
+
+
+WRONG = [
+    # steps, line, words of the message, words of the hint
+    (["{parallel: []}"], 8, "parallel: [] is empty", "at least one"),
+    (["{parallel: {call: a}}"], 8, "is not a list", "dash"),
+    (["{parallel: [5]}"], 8, "5 is not a mapping", "KEY: VALUE"),
+    (["{parallel: [{call: a}], name: n}"], 8, "name is for single steps", "remove name"),
+    (["{parallel: [{call: a}], save: {x: p}}"], 8, "save is for calls", "remove save"),
+    (["{parallel: [{call: a}], on_error: continue}"], 8, "on_error is for calls", "remove"),
+    (["{parallel: [{call: a}], call: a}"], 8, "call and parallel in one step", "exactly one"),
+    (["{parallel: [{call: a, argument: 1}]}"], 8, "unknown key 'argument'", "'arguments'"),
+    (["{parallel: [{call: a}, {wait: 1s}]}"], 8, "wait cannot stand in parallel", "before or"),
+    (["{parallel: [{open: true}]}"], 8, "open cannot stand in parallel", "before the burst"),
+    (["{parallel: [{close: true}]}"], 8, "close cannot stand in parallel", "after the burst"),
+    (["{parallel: [{parallel: [{call: a}]}]}"], 8, "parallel cannot stand in", "one list"),
+    (["{parallel: [{get: /a}]}"], 8, "get is for http arms", "call: TOOL"),
+    (["{parallel: [{call: a, expect: {equals: {'a[': 1}}}]}"], 8, "is not JMESPath", "items"),
+    (
+        ["{parallel: [{call: a, save: {x: p}}, {call: b, save: {x: q}}]}"],
+        8,
+        "two steps at once save x",
+        "a name of its own",
+    ),
+    (
+        ['{parallel: [{call: a, save: {x: p}}, {call: b, arguments: {x: "${x}"}}]}'],
+        8,
+        "${x} is not known here",
+        "known after the burst",
+    ),
+    (
+        ['{call: b, arguments: {x: "${x}"}}', "{parallel: [{call: a, save: {x: p}}]}"],
+        8,
+        "${x} is not known here",
+        "only a later step saves it",
+    ),
+    ([f"{{parallel: [{', '.join(['{call: a}'] * 101)}]}}"], 8, "101 steps at once", "at most 100"),
+    (["{open: false}"], 8, "false is not known here", "write true"),
+    (["{close: keep}"], 8, "'keep' is not known here", "write true or drop"),
+    (["{open: true, timeout: 1s}"], 8, "timeout is for calls, not for open", "remove"),
+    (["{open: true}", "call: a"], 8, "opened and never closed", "close: drop"),
+    (["call: a", "close: true"], 8, "a call without a session", "open: true before it"),
+    (["close: true"], 8, "close, while no session is open", "open: true before"),
+    (["open: true", "open: true", "close: true"], 9, "while a session is open", "close: true"),
+    (["open: true", "close: true", "call: a"], 10, "a call without a session", "open: true"),
+]
+
+
+@pytest.mark.parametrize(("lines", "line", "message", "hint"), WRONG, ids=lambda v: str(v)[:40])
+def test_a_wrong_burst_or_session_is_told_with_its_line(refuse, lines, line, message, hint):
+    """What cannot be, where it stands, and what to write instead."""
+    problems = refuse(steps(*lines))
+    told = [(problem.line, problem.message, problem.hint) for problem in problems]
+    assert any(at == line and message in said and hint in instead for at, said, instead in told), (
+        told
+    )
+
+
+def test_every_journey_of_an_arm_opens_where_one_does(refuse):
+    """Else a call of the other one would pay for a session that opens by itself."""
+    text = steps("open: true", "call: a", "close: drop")
+    [problem] = refuse(text + "  second:\n    mcp: [{call: b}]\n")
+    assert problem.line == 12
+    assert "a call without a session" in problem.message
+
+
+def test_a_shared_process_cannot_be_opened_by_one_user(refuse):
+    """Its end would be the end of everybody's calls."""
+    text = steps("open: true", "call: a", "close: true")
+    text = text.replace('{mcp: "http://127.0.0.1:2/mcp"}', "{mcp: {stdio: [x]}, process: shared}")
+    [problem] = refuse(text)
+    assert (problem.line, problem.hint) == (8, "remove open, or process: shared")
+
+
+def test_pauses_may_stand_around_a_session(accept):
+    """A client may wait before it comes, while it is there, and after it has gone."""
+    assert accept(steps("wait: 1s", "open: true", "wait: 1s", "close: true", "wait: 1s"))
+
+
+def test_steps_within_steps_count(refuse):
+    """The most steps of a file are counted with those of its bursts."""
+    burst = f"{{parallel: [{', '.join(['{call: a}'] * MOST_AT_ONCE)}]}}"
+    number = MOST_STEPS // MOST_AT_ONCE
+    [problem] = refuse(steps(*[burst] * number))
+    assert f"{number * (MOST_AT_ONCE + 1)} steps" in problem.message
