@@ -12,6 +12,7 @@ from scenarios.bursts import check_burst, within
 from scenarios.draft import Draft, DraftArm, DraftJourney
 from scenarios.generators import BUILTINS, compile_generators, compile_one
 from scenarios.layout import mapping
+from scenarios.listening import LISTEN_ACTIONS, check_listening
 from scenarios.load import BREAKPOINT
 from scenarios.model import HTTP_VERBS, MCP_ACTIONS, SESSION_ACTIONS
 from scenarios.names import lookups, step_lookups, unknown, unknown_in_steps
@@ -22,7 +23,7 @@ from scenarios.wording import InputError, one_of, quote, suggest
 
 _LONGEST_EXPRESSION: Final = 1024
 _FOR: Final = {
-    **dict.fromkeys((*MCP_ACTIONS, *SESSION_ACTIONS), "mcp"),
+    **dict.fromkeys((*MCP_ACTIONS, *LISTEN_ACTIONS, *SESSION_ACTIONS), "mcp"),
     **dict.fromkeys(HTTP_VERBS, "http"),
     "run": "python",
 }
@@ -39,6 +40,7 @@ def check(draft: Draft) -> Iterator[Finding]:
         yield from _generators(draft, journey)
         for name, steps in journey.steps.items():
             arm = draft.arms[name]
+            yield from check_listening(steps)
             for path, step in steps:
                 yield from check_burst(path, step)
                 for here, one in (path, step), *within(path, step):
@@ -133,7 +135,7 @@ def _action(name: str, arm: DraftArm, path: Path, step: Mapping[str, Any]) -> It
 def _shared(name: str, arm: DraftArm, path: Path, step: Mapping[str, Any]) -> Iterator[Finding]:
     """Refuse what needs to know whose call a message of the server belongs to."""
     if arm.keys.get("process") == "shared":
-        for key in ("progress", "answers"):
+        for key in ("progress", "answers", *LISTEN_ACTIONS):
             if step.get(key):
                 message = f"{key} cannot be told apart between the users of {name!r}'s one process"
                 yield Finding((*path, key), message, f"remove {key}, or process: shared")
