@@ -48,6 +48,8 @@ def arm_numbers(
         first_event_ms=latency(totals.event.all),
         longest_gap_ms=latency(totals.gap.all),
         recovery_ms=latency(totals.recovery.ok),
+        cancel_stop_ms=latency(totals.stop.ok),
+        cancel_stops_untold=totals.stops_untold,
         setup_calls=sum(n for (of_arm, _), n in tally.setup.items() if of_arm == arm),
         sessions_lost=_sessions_lost(tally, arm),
         bytes_in=calls.bytes_in,

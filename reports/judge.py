@@ -159,7 +159,8 @@ def _single(gate: Gate, evidence: Evidence) -> _Finding:
     totals, metric = evidence.totals, gate.metric
     value = totals.value(metric)
     if value is None or gate.value is None:
-        return _Finding("INCONCLUSIVE", f"{metric} of {gate.arm} could not be measured.")
+        why = totals.why_unknown(metric)
+        return _Finding("INCONCLUSIVE", f"{metric} of {gate.arm} could not be measured{why}.")
     bound = _Bound(f"{gate.arm}.{metric}", gate.op, gate.value, gate.unit)
     if _is_fact(metric) or metric.endswith("max"):
         return bound.plainly(value)

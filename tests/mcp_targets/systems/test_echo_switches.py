@@ -121,6 +121,8 @@ def test_counters_count_calls_by_tool_and_connections(start):
             "faults": {},
             "sessions_open": 0,
             "streams_open": 0,
+            "running": 0,
+            "cancelled": 0,
             "max_in_parallel": 1,
         }
 
