@@ -4,20 +4,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from reports.context import ESTIMATOR, tokens
-from reports.document import (
-    ArmNumbers,
-    Capacity,
-    ContextNumbers,
-    Latency,
-    Memory,
-    ResourceNumbers,
-    RoundNumbers,
-    StepNumbers,
-)
+from reports.document import ArmNumbers, Capacity, Latency, RoundNumbers, StepNumbers
 from reports.groups import CALL, JOURNEY, Group, Tally
 from reports.metrics import FRACTIONS, Totals
 from reports.samples import CLASSES
 from reports.tally import RunTally
+from reports.target_numbers import ContextNumbers, Memory, ResourceNumbers
 from reports.turns import Turn
 from reports.upstream import upstream_numbers
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from reports.document import GateResult, SessionNumbers, VerdictName
+from reports.document import GateResult, VerdictName
 from reports.drops import unknown_beyond
 from reports.leaks import ONLY_WARM, Growth
 from reports.metrics import FRACTIONS, JOURNEY_PREFIX, Evidence, Totals, bare, paired
@@ -24,6 +24,7 @@ from reports.statistics import (
     percentile_ranks,
     proportion,
 )
+from reports.target_numbers import SessionNumbers
 from scenarios.gates import METRICS, Gate
 
 RATIO: Final = "x"
