@@ -6,16 +6,13 @@ number that could not be measured is null, never zero.
 
 from typing import Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
+
+from reports.part import Part
+from reports.session_numbers import SessionNumbers, SessionPoint
 
 SCHEMA: Final = "mcp-perf/report/1"
 VerdictName = Literal["PASS", "FAIL", "INCONCLUSIVE", "INVALID"]
-
-
-class Part(BaseModel):
-    """A part of the document: frozen, and nothing undeclared gets in."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Latency(Part):
@@ -105,33 +102,6 @@ class ResourceNumbers(Part):
     """Open file descriptors, at most."""
     processes: int | None = None
     """At most."""
-
-
-class SessionNumbers(Part):
-    """Open sessions, and the memory held for them; null where it was not read, or there are none.
-
-    Of an arm with the memory of its target; of the load generator for all arms with its own.
-    """
-
-    most: int | None = None
-    """Open at once."""
-    streams: int | None = None
-    """Streams of sessions (GET) that were open at once, at most."""
-    left: int | None = None
-    """Open when all users had closed theirs."""
-    kib: float | None = None
-    """Resident memory for each session, in KiB."""
-    kib_ci95: tuple[float, float] | None = None
-    levels: int = 0
-    """Different numbers of open sessions at which the memory was read."""
-    why_not: str = ""
-    """Why there is no number, or no interval."""
-    rss_before: int | None = None
-    """Resident memory in bytes, before the first session."""
-    rss_open: int | None = None
-    """With the most sessions open, before the calls of that level."""
-    rss_after: int | None = None
-    """When they had been closed."""
 
 
 class UpstreamNumbers(Part):
@@ -351,15 +321,6 @@ class ResourcePoint(Part):
     rss_bytes: int | None
     threads: int | None
     fds: int | None
-
-
-class SessionPoint(Part):
-    """How many sessions of an arm were open at a moment."""
-
-    at_s: float
-    arm: str
-    open: int
-    streams: int
 
 
 class Failure(Part):

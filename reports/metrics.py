@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from reports.context import tokens
-from reports.document import SessionNumbers
 from reports.groups import CALL, EVENT, GAP, JOURNEY, RECOVERY, START, Group, Tally
+from reports.session_numbers import SessionNumbers
 from reports.turns import Turn
 from reports.usage import Usage
 

@@ -5,15 +5,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from reports.context import ESTIMATOR
-from reports.document import (
-    ArmNumbers,
-    Latency,
-    ResourceNumbers,
-    SessionNumbers,
-    UpstreamNumbers,
-)
+from reports.document import ArmNumbers, Latency, ResourceNumbers, UpstreamNumbers
 from reports.render import numbers, wording
 from reports.samples import CLASSES
+from reports.session_numbers import SessionNumbers
 
 Read = Callable[[ArmNumbers], str]
 
