@@ -18,6 +18,7 @@ from locustfiles._checks import Checks
 from locustfiles._clients import TOOL_CLIENTS, Client, ToolClient
 from locustfiles._recorder import Recorder, Track
 from mcp_targets.client.exchange import with_body
+from mcp_targets.client.listening import ListeningClient
 from mcp_targets.client.mcp import Call
 from mcp_targets.inprocess import PythonClient
 from mcp_targets.reply import OK, Reply
@@ -57,6 +58,10 @@ class Lane:
     """For calls at once: one for each; the first has this lane's own connection."""
     ends: bool = False
     """Whether a burst had a failed call that ends the journey."""
+    changed_ns: int = 0
+    """When the step began that an `await` after it waits for."""
+    listens: bool = False
+    """Whether the journey has asked for notifications."""
     opens: bool = True
     """Whether the session opens by itself; else by steps."""
 
@@ -68,6 +73,12 @@ class Lane:
         """Make sure that session and connections are open. Raises TargetError."""
         for client in (self.client, *self.others()) if self.opens else ():
             client.ready()
+
+    def unlisten(self) -> None:
+        """End what the journey listened for."""
+        self.listens = False
+        if isinstance(self.client, ListeningClient):
+            self.client.unlisten()
 
     def close(self) -> None:
         """End the session and all connections."""
@@ -202,11 +213,13 @@ class Request:
     fields: bytes | Callable[[dict[str, Any]], bytes]
     body: bytes | Callable[[dict[str, Any]], bytes] | None
 
-    def render(self, values: dict[str, Any]) -> bytes:
-        """Return the bytes to send."""
+    def render(self, values: dict[str, Any], own_fields: bytes = b"") -> bytes:
+        """Return the bytes to send; `own_fields` are the headers that only this user has."""
         line, fields, body = self.line, self.fields, self.body
-        head = (line if isinstance(line, bytes) else line(values)) + (
-            fields if isinstance(fields, bytes) else fields(values)
+        head = (
+            (line if isinstance(line, bytes) else line(values))
+            + (fields if isinstance(fields, bytes) else fields(values))
+            + own_fields
         )
         if body is None:
             return head + b"\r\n"
@@ -242,6 +255,18 @@ class HttpStep(Step):
         request = self._encoded or self._request.render(lane.values)
         client = lane.client
         assert isinstance(client, RestClient)  # noqa: S101 -- compiled for this kind of arm
+        reply = client.send(request, self._timeout_s)
+        return reply, self._checks.judge(reply, lane.values)
+
+
+class PersonalHttpStep(HttpStep):
+    """The same, where the arm has headers that differ from user to user."""
+
+    def call(self, lane: Lane) -> tuple[Reply, str]:
+        """Send the request with the user's own headers, judge the reply."""
+        client = lane.client
+        assert isinstance(client, RestClient)  # noqa: S101 -- compiled for this kind of arm
+        request = self._request.render(lane.values, client.own_fields)
         reply = client.send(request, self._timeout_s)
         return reply, self._checks.judge(reply, lane.values)
 

@@ -10,8 +10,11 @@ from jmespath.functions import Functions
 from scenarios import syntax
 from scenarios.bursts import check_burst, within
 from scenarios.draft import Draft, DraftArm, DraftJourney
-from scenarios.generators import BUILTINS, compile_generators, compile_one
+from scenarios.generators import IDENTITY, compile_generators, compile_one
+from scenarios.identities import names_in
+from scenarios.identity_checks import allowed_in_arms, check_identities, known_in_journeys
 from scenarios.layout import mapping
+from scenarios.listening import LISTEN_ACTIONS, check_listening
 from scenarios.load import BREAKPOINT
 from scenarios.model import HTTP_VERBS, MCP_ACTIONS, SESSION_ACTIONS
 from scenarios.names import lookups, step_lookups, unknown, unknown_in_steps
@@ -22,7 +25,7 @@ from scenarios.wording import InputError, one_of, quote, suggest
 
 _LONGEST_EXPRESSION: Final = 1024
 _FOR: Final = {
-    **dict.fromkeys((*MCP_ACTIONS, *SESSION_ACTIONS), "mcp"),
+    **dict.fromkeys((*MCP_ACTIONS, *LISTEN_ACTIONS, *SESSION_ACTIONS), "mcp"),
     **dict.fromkeys(HTTP_VERBS, "http"),
     "run": "python",
 }
@@ -33,12 +36,14 @@ _INSTEAD: Final = {"mcp": "call: TOOL", "python": "run: FUNCTION", "http": one_o
 def check(draft: Draft) -> Iterator[Finding]:
     """Yield all that is wrong between the parts; each value by itself is the model's affair."""
     yield from _constants(draft, ("vars",), draft.vars)
+    yield from check_identities(draft)
     for name, arm in draft.arms.items():
         yield from _arm(draft, ("arms", name), arm)
     for journey in draft.journeys:
         yield from _generators(draft, journey)
         for name, steps in journey.steps.items():
             arm = draft.arms[name]
+            yield from check_listening(steps)
             for path, step in steps:
                 yield from check_burst(path, step)
                 for here, one in (path, step), *within(path, step):
@@ -57,25 +62,33 @@ def check(draft: Draft) -> Iterator[Finding]:
 
 def _known(draft: Draft, arm: DraftArm, journey: DraftJourney) -> set[str]:
     """Return the names that are known before a journey's first step."""
-    return {*BUILTINS, *draft.vars, *mapping(arm.keys, "vars"), *journey.with_}
+    return {*known_in_journeys(draft), *draft.vars, *mapping(arm.keys, "vars"), *journey.with_}
 
 
-def _constants(draft: Draft, path: Path, tree: object) -> Iterator[Finding]:
-    """Check what is made once, before any journey: only the environment is known there."""
+def _constants(
+    draft: Draft, path: Path, tree: object, known: frozenset[str] = frozenset()
+) -> Iterator[Finding]:
+    """Check what is made once, before any journey: the environment is known there."""
     for item in lookups(tree, path, draft.env):
         if isinstance(item, Finding):
             yield item
-        else:
+        elif item[1] not in known:
             message = f"${{{item[1]}}} cannot stand here: only ${{env:NAME}} can"
-            yield Finding(item[0], message, "use it in a step, or in with")
+            hint = "use it in a step, or in with"
+            if item[1] == IDENTITY and path[-1] != "vars":
+                message = f"${{{IDENTITY}}} is not known here"
+                hint = "say where identities come from: identities: {csv: FILE}"
+            yield Finding(item[0], message, hint)
 
 
 def _arm(draft: Draft, path: Path, arm: DraftArm) -> Iterator[Finding]:
     yield from _constants(draft, (*path, "vars"), arm.keys.get("vars"))
-    yield from _constants(draft, (*path, "headers"), arm.keys.get("headers"))
-    yield from _constants(draft, (*path, "env"), arm.keys.get("env"))
+    for key in ("headers", "env", "auth"):
+        yield from _constants(draft, (*path, key), arm.keys.get(key), allowed_in_arms(draft))
+    if arm.keys.get("process") == "shared" and any(names_in(arm.keys.get("env"))):
+        message = "the users of one process share one environment"
+        yield Finding((*path, "env"), message, "remove process: shared, or the identity")
     yield from _headers(draft, (*path, "headers"), mapping(arm.keys, "headers"))
-    yield from _constants(draft, (*path, "auth"), arm.keys.get("auth"))
     ca = mapping(arm.keys, "tls").get("ca")
     if isinstance(ca, str):
         try:
@@ -133,7 +146,7 @@ def _action(name: str, arm: DraftArm, path: Path, step: Mapping[str, Any]) -> It
 def _shared(name: str, arm: DraftArm, path: Path, step: Mapping[str, Any]) -> Iterator[Finding]:
     """Refuse what needs to know whose call a message of the server belongs to."""
     if arm.keys.get("process") == "shared":
-        for key in ("progress", "answers"):
+        for key in ("progress", "answers", *LISTEN_ACTIONS):
             if step.get(key):
                 message = f"{key} cannot be told apart between the users of {name!r}'s one process"
                 yield Finding((*path, key), message, f"remove {key}, or process: shared")

@@ -4,11 +4,10 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Final
 
-from reports.document import ArmNumbers
+from reports.document import ArmNumbers, SessionPoint
 from reports.render import numbers, svg
 from reports.render.charts import columns, line, looks, over_time
 from reports.render.scales import linear
-from reports.session_numbers import SessionPoint
 
 _MOST_POINTS: Final = 600
 """Of one arm: more than a screen can show apart."""
