@@ -15,6 +15,7 @@ from locustfiles._burst import BurstStep
 from locustfiles._checks import Checks, OutputCheck, body_root, result_root
 from locustfiles._dialog import joined, own_script
 from locustfiles._journeys import Journey, Runnable
+from locustfiles._listen_steps import AwaitStep, ChangeStep, ListenStep, changes
 from locustfiles._mcp_steps import CancelledStep, ListStep, RequestStep
 from locustfiles._recorder import Recorder, Track
 from locustfiles._session_steps import session_step
@@ -38,6 +39,7 @@ from mcp_targets.inprocess import Code, find_function
 from mcp_targets.reply import OK
 from mcp_targets.rest import encode_fields, encode_line
 from scenarios import dialog
+from scenarios.listening import LISTEN_ACTIONS
 from scenarios.loader import Loaded
 from scenarios.lookups import Template, compile_generators, compile_template
 from scenarios.model import HTTP_VERBS, MCP_ACTIONS, SESSION_ACTIONS, Step
@@ -61,7 +63,7 @@ def compile_journeys(
             journey.weight,
             compile_generators(journey.with_, seed=scenario.seed, env=loaded.env, base=loaded.base),
             {
-                arm: [compiler.step(step, journey.answers) for step in journey.steps[arm]]
+                arm: compiler.steps(journey.steps[arm], journey.answers)
                 for arm, compiler in compilers.items()
             },
             {arm: recorder.track(arm, "journey", name) for arm in targets},
@@ -79,6 +81,19 @@ class _ArmCompiler:
     recorder: Recorder
     place: int = 0
     """Among the calls of a burst, which need progress tokens of their own."""
+
+    def steps(self, listed: Sequence[Step], answers: dialog.Answers | None) -> list[Runnable]:
+        """Compile an arm's list of a journey."""
+        brought = changes(listed)
+        compiled = [
+            self._await_step(step, after_change=place in brought)
+            if step.await_ is not None
+            else self.step(step, answers)
+            for place, step in enumerate(listed)
+        ]
+        for place in set(brought.values()):
+            compiled[place] = ChangeStep(compiled[place])
+        return compiled
 
     def step(self, step: Step, answers: dialog.Answers | None = None) -> Runnable:
         """Compile a step; `answers` are those of its journey."""
@@ -100,6 +115,8 @@ class _ArmCompiler:
         """Compile a step that is one call."""
         if step.action in SESSION_ACTIONS:
             return session_step(step, self.recorder.track(self.target.arm, "call", step.label))
+        if step.action in LISTEN_ACTIONS:
+            return self._listen_step(step)
         if step.action == "run":
             return self._run_step(step)
         if step.action in HTTP_VERBS:
@@ -109,6 +126,27 @@ class _ArmCompiler:
         if step.list is not None:
             return self._list_step(step)
         return self._request_step(step, own_script(step, answers))
+
+    def _listen_step(self, step: Step) -> ListenStep:
+        return ListenStep(
+            self.recorder.track(self.target.arm, "call", step.label),
+            lists=step.listen or (),
+            uri=None if step.subscribe is None else self._template(step.subscribe),
+            timeout_s=step.timeout,
+            goes_on=step.on_error == "continue",
+        )
+
+    def _await_step(self, step: Step, *, after_change: bool) -> AwaitStep:
+        wanted = step.await_
+        assert wanted is not None  # noqa: S101 -- asked by the caller
+        return AwaitStep(
+            self.recorder.track(self.target.arm, "call", step.label),
+            f"notifications/{wanted.notification}",
+            uri=None if wanted.uri is None else self._template(wanted.uri),
+            after_change=after_change,
+            timeout_s=step.timeout,
+            goes_on=step.on_error == "continue",
+        )
 
     def _run_step(self, step: Step) -> RunStep:
         code = self.target.place

@@ -114,6 +114,8 @@ class Walk:
         duration_ns = time.perf_counter_ns() - start_ns - lane.waited_ns
         lag_ns = start_ns - intended_ns if intended_ns else None
         lane.recorder.journey(track, outcome, duration_ns, lag_ns)
+        if lane.listens:
+            lane.unlisten()
 
 
 def deck(weights: Sequence[float]) -> list[int]:

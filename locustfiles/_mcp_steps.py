@@ -1,5 +1,6 @@
 """Steps that ask an MCP server for anything but an ordinary tool call."""
 
+import time
 from typing import Any
 
 from locustfiles._checks import Checks
@@ -7,6 +8,7 @@ from locustfiles._clients import TOOL_CLIENTS, ToolClient
 from locustfiles._recorder import Track
 from locustfiles._steps import MCP, Lane, Step, ToolStep
 from mcp_targets.client.calls import LIST_KEYS, LISTS, Request
+from mcp_targets.client.mcp import McpClient
 from mcp_targets.reply import Reply
 from scenarios.lookups import Template
 
@@ -15,6 +17,15 @@ class CancelledStep(ToolStep):
     """`call: TOOL` with `cancel_after:`."""
 
     cancel_after_s = 0.0
+
+    def call(self, lane: Lane) -> tuple[Reply, str]:
+        """Call, cancel; what the user waits beyond that is in no time."""
+        reply, cls = super().call(lane)
+        stop = lane.client.take_stop() if isinstance(lane.client, McpClient) else None
+        if stop is not None:
+            lane.recorder.stopped(self.track, stop)
+            lane.waited_ns += time.perf_counter_ns() - reply.end_ns
+        return reply, cls
 
     def _send(self, client: ToolClient, arguments: dict[str, Any] | None) -> Reply:
         return client.cancelled_call(self._call, arguments, self.cancel_after_s)

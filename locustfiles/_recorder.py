@@ -10,11 +10,11 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from mcp_targets.reply import REOPENED, Heard, Reply
-from reports.groups import EVENT, GAP, RECOVERY
+from mcp_targets.reply import REOPENED, Heard, Reply, Stop
+from reports.groups import EVENT, GAP, RECOVERY, STOP
 from reports.histogram import Histogram
 from reports.journal import SETUP, AnyRecord, Cell, Health, Note, SampleRecord, Slice
-from reports.samples import OK
+from reports.samples import OK, TIMEOUT
 
 FAILURE_SAMPLES: Final = 20
 """Failures kept whole, per arm, step and class."""
@@ -205,6 +205,11 @@ class Recorder:
             self._sessions_lost[track.arm] = self._sessions_lost.get(track.arm, 0) + 1
         tallies = self.track(track.arm, RECOVERY, track.name).tallies
         tallies.setdefault(cls, _Tally()).add(reply.end_ns - reply.start_ns)
+
+    def stopped(self, track: Track, stop: Stop) -> None:
+        """Count how long after its cancellation a call had ended at the server."""
+        tallies = self.track(track.arm, STOP, track.name).tallies
+        tallies.setdefault(OK if stop.told else TIMEOUT, _Tally()).add(stop.ns)
 
     def journey(self, track: Track, cls: str, duration_ns: int, lag_ns: int | None = None) -> None:
         """Count one journey; `duration_ns` runs from its actual start, `lag_ns` is as in `call`."""

@@ -18,6 +18,7 @@ from locustfiles._checks import Checks
 from locustfiles._clients import TOOL_CLIENTS, Client, ToolClient
 from locustfiles._recorder import Recorder, Track
 from mcp_targets.client.exchange import with_body
+from mcp_targets.client.listening import ListeningClient
 from mcp_targets.client.mcp import Call
 from mcp_targets.inprocess import PythonClient
 from mcp_targets.reply import OK, Reply
@@ -57,6 +58,10 @@ class Lane:
     """For calls at once: one for each; the first has this lane's own connection."""
     ends: bool = False
     """Whether a burst had a failed call that ends the journey."""
+    changed_ns: int = 0
+    """When the step began that an `await` after it waits for."""
+    listens: bool = False
+    """Whether the journey has asked for notifications."""
     opens: bool = True
     """Whether the session opens by itself; else by steps."""
 
@@ -68,6 +73,12 @@ class Lane:
         """Make sure that session and connections are open. Raises TargetError."""
         for client in (self.client, *self.others()) if self.opens else ():
             client.ready()
+
+    def unlisten(self) -> None:
+        """End what the journey listened for."""
+        self.listens = False
+        if isinstance(self.client, ListeningClient):
+            self.client.unlisten()
 
     def close(self) -> None:
         """End the session and all connections."""

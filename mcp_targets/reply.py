@@ -1,6 +1,6 @@
 """What came of one call: data, also when it failed."""
 
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -44,6 +44,15 @@ class Heard:
         count = sum(self.counts.values())
         text = f"{count} notifications, the first after {(self.first_ns - start_ns) / 1e6:.1f} ms"
         return f"{text}, at most {self.longest_gap_ns / 1e6:.1f} ms apart" if count > 1 else text
+
+
+class Stop(NamedTuple):
+    """How long after a call was cancelled the server has ended it."""
+
+    ns: int
+    """From the send of the cancellation."""
+    told: bool
+    """False: the server had not ended it by then."""
 
 
 class Reply:

@@ -4,20 +4,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from reports.context import ESTIMATOR, tokens
-from reports.document import (
-    ArmNumbers,
-    Capacity,
-    ContextNumbers,
-    Latency,
-    Memory,
-    ResourceNumbers,
-    RoundNumbers,
-    StepNumbers,
-)
+from reports.document import ArmNumbers, Capacity, Latency, RoundNumbers, StepNumbers
 from reports.groups import CALL, JOURNEY, Group, Tally
 from reports.metrics import FRACTIONS, Totals
 from reports.samples import CLASSES
 from reports.tally import RunTally
+from reports.target_numbers import ContextNumbers, Memory, ResourceNumbers
 from reports.turns import Turn
 from reports.upstream import upstream_numbers
 
@@ -56,6 +48,8 @@ def arm_numbers(
         first_event_ms=latency(totals.event.all),
         longest_gap_ms=latency(totals.gap.all),
         recovery_ms=latency(totals.recovery.ok),
+        cancel_stop_ms=latency(totals.stop.ok),
+        cancel_stops_untold=totals.stops_untold,
         setup_calls=sum(n for (of_arm, _), n in tally.setup.items() if of_arm == arm),
         sessions_lost=_sessions_lost(tally, arm),
         bytes_in=calls.bytes_in,

@@ -9,7 +9,15 @@ from reports import capacity
 from reports.against import against_baseline
 from reports.arms import arm_numbers, sharing, unsampled
 from reports.context import facts
-from reports.document import Capacity, Comparison, Failure, GateResult, Generator, Report
+from reports.document import (
+    Capacity,
+    Comparison,
+    Failure,
+    GateResult,
+    Generator,
+    Regression,
+    Report,
+)
 from reports.drops import with_drops
 from reports.groups import CALL
 from reports.journal import AnyRecord, JournalError, SampleRecord, read
@@ -20,7 +28,7 @@ from reports.notes import notes
 from reports.samples import FAILED, HARNESS_ERROR
 from reports.statistics import compare, holm
 from reports.tally import RunTally, fold
-from reports.verdict import Facts, decide
+from reports.verdict import Facts, SearchFacts, decide
 from scenarios.gates import Gate, GateError, parse
 
 JOURNAL: Final = "journal.jsonl"
@@ -54,7 +62,6 @@ def build(records: Iterable[AnyRecord]) -> Report:
     capacities = capacity.capacities(tally, asked)
     levels = {arm: by_level(tally, arm, by_turn) for arm in tally.arms}
     gates = list(_judged(asked, evidence, levels, capacities))
-    lost = [note.node or note.text for note in tally.notes if note.code == "worker_lost"]
     arms = {
         arm: arm_numbers(tally, arm, what.totals, by_turn, capacities.get(arm))
         for arm, what in evidence.items()
@@ -62,19 +69,7 @@ def build(records: Iterable[AnyRecord]) -> Report:
     environment = _environment(tally)
     compared = against_baseline(tally, arms, environment)
     decision = decide(
-        Facts(
-            gates=gates,
-            regressions=compared.regressions,
-            arms={arm: found.totals for arm, found in evidence.items()},
-            health=tally.health,
-            complete=tally.complete,
-            ended="" if tally.ended is None else tally.ended.reason,
-            workers_lost=lost,
-            idle_workers=_idle(tally),
-            harness_errors=tally.harness_errors,
-            harness_example=_harness_example(tally),
-            search=capacity.facts(capacities, asked),
-        )
+        _facts(tally, evidence, gates, compared.regressions, capacity.facts(capacities, asked))
     )
     return Report(
         scenario=tally.run.scenario,
@@ -91,18 +86,41 @@ def build(records: Iterable[AnyRecord]) -> Report:
         layers=layers(tally.run.layers, evidence),
         regressions=compared.regressions,
         gates=gates,
-        generator=_generator(tally, evidence, lost),
+        generator=_generator(tally, evidence),
         environment=environment,
         timeline=tally.timeline.points(),
         resources=tally.resources.points(),
         sessions=tally.sessions.points(),
         failures=_failures(tally, evidence),
-        notes=[
-            *capacity.remarks(capacities, asked),
-            *notes(tally, evidence),
-            *compared.notes,
-        ],
+        notes=[*capacity.remarks(capacities, asked), *notes(tally, evidence), *compared.notes],
     )
+
+
+def _facts(
+    tally: RunTally,
+    evidence: Mapping[str, Evidence],
+    gates: list[GateResult],
+    regressions: list[Regression],
+    search: SearchFacts | None,
+) -> Facts:
+    """Gather what the verdict rests on."""
+    return Facts(
+        gates=gates,
+        regressions=regressions,
+        arms={arm: found.totals for arm, found in evidence.items()},
+        health=tally.health,
+        complete=tally.complete,
+        ended="" if tally.ended is None else tally.ended.reason,
+        workers_lost=_lost(tally),
+        idle_workers=_idle(tally),
+        harness_errors=tally.harness_errors,
+        harness_example=_harness_example(tally),
+        search=search,
+    )
+
+
+def _lost(tally: RunTally) -> list[str]:
+    return [note.node or note.text for note in tally.notes if note.code == "worker_lost"]
 
 
 def _environment(tally: RunTally) -> dict[str, Any]:
@@ -193,9 +211,7 @@ def _compared(arm: Evidence, base: Evidence) -> list[str]:
     return [*COMPARED, *known]
 
 
-def _generator(
-    tally: RunTally, evidence: Mapping[str, Evidence], workers_lost: list[str]
-) -> Generator:
+def _generator(tally: RunTally, evidence: Mapping[str, Evidence]) -> Generator:
     health = tally.health
     calls = sum(found.totals.calls for found in evidence.values())
     return Generator(
@@ -205,7 +221,7 @@ def _generator(
         loop_lag_p99_ms=health.loop_lag_p99_ms,
         processes=len({node for turn in tally.turns.values() for node in turn.shares}),
         sessions=tally.sessions.of_generator(),
-        workers_lost=workers_lost,
+        workers_lost=_lost(tally),
     )
 
 

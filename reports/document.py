@@ -6,16 +6,19 @@ number that could not be measured is null, never zero.
 
 from typing import Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
+
+from reports.layer import Layer
+from reports.part import Part
+from reports.target_numbers import (
+    ContextNumbers,
+    ResourceNumbers,
+    SessionNumbers,
+    UpstreamNumbers,
+)
 
 SCHEMA: Final = "mcp-perf/report/1"
 VerdictName = Literal["PASS", "FAIL", "INCONCLUSIVE", "INVALID"]
-
-
-class Part(BaseModel):
-    """A part of the document: frozen, and nothing undeclared gets in."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Latency(Part):
@@ -75,78 +78,6 @@ class RoundNumbers(Part):
     """The target's resident memory: the median of the turn."""
 
 
-class Memory(Part):
-    """Resident memory in bytes, over the measured rounds."""
-
-    start: float | None = None
-    max: float | None = None
-    end: float | None = None
-
-
-class ResourceNumbers(Part):
-    """What the arm's target used in the measured rounds; null where it was not sampled."""
-
-    source: str = ""
-    """Where it was read: the processes, the container, the metrics page."""
-    why_not: str = ""
-    """Why it was not sampled."""
-    cpu: float | None = None
-    """Fraction of one core, above 1 where several are used."""
-    cpu_per_journey_ms: float | None = None
-    rss_bytes: Memory = Memory()
-    growth_per_hour: float | None = None
-    """Slope of the resident memory, as a fraction of its mean per hour of the run."""
-    growth_ci95: tuple[float, float] | None = None
-    growth_why_not: str = ""
-    """Why the slope has no interval."""
-    threads: int | None = None
-    """At most."""
-    fds: int | None = None
-    """Open file descriptors, at most."""
-    processes: int | None = None
-    """At most."""
-
-
-class SessionNumbers(Part):
-    """Open sessions, and the memory held for them; null where it was not read, or there are none.
-
-    Of an arm with the memory of its target; of the load generator for all arms with its own.
-    """
-
-    most: int | None = None
-    """Open at once."""
-    streams: int | None = None
-    """Streams of sessions (GET) that were open at once, at most."""
-    left: int | None = None
-    """Open when all users had closed theirs."""
-    kib: float | None = None
-    """Resident memory for each session, in KiB."""
-    kib_ci95: tuple[float, float] | None = None
-    levels: int = 0
-    """Different numbers of open sessions at which the memory was read."""
-    why_not: str = ""
-    """Why there is no number, or no interval."""
-    rss_before: int | None = None
-    """Resident memory in bytes, before the first session."""
-    rss_open: int | None = None
-    """With the most sessions open, before the calls of that level."""
-    rss_after: int | None = None
-    """When they had been closed."""
-
-
-class UpstreamNumbers(Part):
-    """What the simulated providers behind a bundled system were asked, by their own count."""
-
-    requests: int
-    connections: int
-    """Opened."""
-    requests_per_journey: float | None
-    """By journeys with every step ok."""
-    connections_per_journey: float | None
-    max_in_parallel: int
-    """The most requests, to all providers together, that were under way at once."""
-
-
 class RateLevel(Part):
     """One rate of a search for the capacity, over all of its trials."""
 
@@ -185,18 +116,6 @@ class Capacity(Part):
     """Ascending."""
 
 
-class ContextNumbers(Part):
-    """What an MCP server costs a model's context."""
-
-    tools: int = 0
-    tools_list_bytes: int = 0
-    tools_list_tokens: float | None = None
-    result_tokens: float | None = None
-    """Of the mean answer that was ok."""
-    estimator: str = ""
-    """How tokens were estimated."""
-
-
 class ArmNumbers(Part):
     """One arm over all measured rounds."""
 
@@ -229,6 +148,10 @@ class ArmNumbers(Part):
     """By the server, and opened again within a call."""
     recovery_ms: Latency = Latency()
     """Of calls that lost their session and were ok in another: with all of opening it."""
+    cancel_stop_ms: Latency = Latency()
+    """From the cancellation of a call to its end at the server, where that was told."""
+    cancel_stops_untold: int = 0
+    """Calls that were cancelled, and had no end within a second."""
     bytes_in: int
     bytes_out: int
     bytes_per_journey: float | None = None
@@ -259,23 +182,6 @@ class Comparison(Part):
     effect_needed: float | None
     """The smallest ratio above 1 that this run could have told from 1."""
     warnings: list[str] = Field(default_factory=list)
-
-
-class Layer(Part):
-    """What one layer adds to the time of a journey: the next arm's, less that of the one below."""
-
-    from_: str = Field(validation_alias="from", serialization_alias="from")
-    """The arm below."""
-    to: str
-    from_ms: float | None
-    """Median time of a journey through the arm below, mean over the rounds."""
-    to_ms: float | None
-    cost_ms: float | None
-    """The mean of the rounds' differences; negative where the layer is faster."""
-    ci95: tuple[float, float] | None
-    warnings: list[str] = Field(default_factory=list)
-
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
 
 class Regression(Part):

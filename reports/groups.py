@@ -14,6 +14,7 @@ JOURNEY: Final = "journey"
 EVENT: Final = "event"
 GAP: Final = "gap"
 RECOVERY: Final = "recovery"
+STOP: Final = "stop"
 START: Final = "start"
 """Journeys that began in an open load; their times are how late they did: the schedule's lag."""
 

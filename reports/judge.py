@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from reports.document import GateResult, SessionNumbers, VerdictName
+from reports.document import GateResult, VerdictName
 from reports.drops import unknown_beyond
 from reports.leaks import ONLY_WARM, Growth
 from reports.metrics import FRACTIONS, JOURNEY_PREFIX, Evidence, Totals, bare, paired
@@ -24,6 +24,7 @@ from reports.statistics import (
     percentile_ranks,
     proportion,
 )
+from reports.target_numbers import SessionNumbers
 from scenarios.gates import METRICS, Gate
 
 RATIO: Final = "x"
@@ -158,7 +159,8 @@ def _single(gate: Gate, evidence: Evidence) -> _Finding:
     totals, metric = evidence.totals, gate.metric
     value = totals.value(metric)
     if value is None or gate.value is None:
-        return _Finding("INCONCLUSIVE", f"{metric} of {gate.arm} could not be measured.")
+        why = totals.why_unknown(metric)
+        return _Finding("INCONCLUSIVE", f"{metric} of {gate.arm} could not be measured{why}.")
     bound = _Bound(f"{gate.arm}.{metric}", gate.op, gate.value, gate.unit)
     if _is_fact(metric) or metric.endswith("max"):
         return bound.plainly(value)

@@ -6,15 +6,17 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from reports.context import tokens
-from reports.document import SessionNumbers
-from reports.groups import CALL, EVENT, GAP, JOURNEY, RECOVERY, START, Group, Tally
+from reports.groups import CALL, EVENT, GAP, JOURNEY, RECOVERY, START, STOP, Group, Tally
+from reports.target_numbers import SessionNumbers
 from reports.turns import Turn
 from reports.usage import Usage
 
 FRACTIONS: Final = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p99_9": 0.999}
 JOURNEY_PREFIX: Final = "journey_"
 EVENT_PREFIX: Final = "first_event_"
+GAP_PREFIX: Final = "gap_"
 RECOVERY_PREFIX: Final = "recovery_"
+STOP_PREFIX: Final = "cancel_stop_"
 COMPARED: Final = (
     "throughput",
     "calls_per_s",
@@ -49,6 +51,10 @@ class Totals:
         self.recovery = _together(_groups(turns, RECOVERY))
         """The time of calls whose session was lost, another one opened within it."""
         self.gap = _together(_groups(turns, GAP))
+        """The longest pause between two notifications of a call."""
+        self.stop = _together(_groups(turns, STOP))
+        """From the cancellation of a call to its end at the server; a `timeout` where that did not
+        come, and the time is that after which nobody waited any longer."""
         ended = [share.ended for turn in turns for share in turn.shares.values() if share.ended]
         self.planned = sum(record.planned for record in ended)
         self.dropped = sum(record.dropped for record in ended)
@@ -114,14 +120,11 @@ class Totals:
         """Return what a metric of time is about.
 
         Calls of every class, because a timeout took its time, too; but only journeys with every
-        step ok, because the others are not whole, and failing fast is not being fast; and of calls
-        that lost their session those that recovered.
+        step ok, because the others are not whole, and failing fast is not being fast; of calls
+        that lost their session those that recovered; and of calls that were cancelled those whose
+        end was told.
         """
-        if metric.startswith(EVENT_PREFIX):
-            return self.event.all
-        if metric.startswith(RECOVERY_PREFIX):
-            return self.recovery.ok
-        return self.journey.ok if metric.startswith(JOURNEY_PREFIX) else self.call.all
+        return _timed(metric)[1](self)
 
     @property
     def result_tokens(self) -> float | None:
@@ -139,16 +142,47 @@ class Totals:
         if metric in _PLAIN:
             return _PLAIN[metric](self)
         tally, name = self.timed(metric), bare(metric)
+        untold = self.stops_untold if metric.startswith(STOP_PREFIX) else 0
         if name in FRACTIONS:
-            return tally.percentiles_ms([FRACTIONS[name]])[0]
+            # Those whose end was not told are longer than all others, nobody knows by how much.
+            fraction = FRACTIONS[name] * (tally.n + untold) / (tally.n or 1)
+            return tally.percentiles_ms([fraction])[0] if fraction <= 1 else None
+        if untold:
+            return None
         return tally.mean_ms() if name == "mean" else tally.max_ms()
+
+    @property
+    def stops_untold(self) -> int:
+        """Calls that were cancelled, and of whose end the server told nothing."""
+        return self.stop.all.n - self.stop.ok.n
+
+    def why_unknown(self, metric: str) -> str:
+        """Say why a metric has no value, where more is to be said than that it has none."""
+        if not metric.startswith(STOP_PREFIX):
+            return ""
+        if not self.stop.all.n:
+            return ": only up to 2025-11-25, over streamable HTTP, is the end of a call told"
+        return f": of {self.stops_untold} of {self.stop.all.n} the end was not told"
+
+
+_TIMED: Final[Mapping[str, Callable[[Totals], Tally]]] = {
+    JOURNEY_PREFIX: lambda totals: totals.journey.ok,
+    EVENT_PREFIX: lambda totals: totals.event.all,
+    GAP_PREFIX: lambda totals: totals.gap.all,
+    RECOVERY_PREFIX: lambda totals: totals.recovery.ok,
+    STOP_PREFIX: lambda totals: totals.stop.ok,
+    "": lambda totals: totals.call.all,
+}
+"""Whose time a metric is, by its prefix."""
+
+
+def _timed(metric: str) -> tuple[str, Callable[[Totals], Tally]]:
+    return next(item for item in _TIMED.items() if metric.startswith(item[0]))
 
 
 def bare(metric: str) -> str:
     """Return what a metric of time says of it, such as `p95`, without whose time it is."""
-    for prefix in (JOURNEY_PREFIX, EVENT_PREFIX, RECOVERY_PREFIX):
-        metric = metric.removeprefix(prefix)
-    return metric
+    return metric.removeprefix(_timed(metric)[0])
 
 
 _FACTS: Final = frozenset(("tools_list_tokens", "sessions", "session_kib"))

@@ -4,9 +4,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
-from reports.document import SessionNumbers, SessionPoint
+from reports.document import SessionPoint
 from reports.journal import ResourceSample, SessionCount
 from reports.session_memory import Level, PerSession, per_session
+from reports.target_numbers import SessionNumbers
 
 MOST_POINTS: Final = 4_000
 """Points over time; a longer run has every second of them, or every fourth, …"""

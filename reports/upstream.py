@@ -1,7 +1,7 @@
 """What the simulated providers behind an arm were asked, over its measured rounds."""
 
-from reports.document import UpstreamNumbers
 from reports.tally import RunTally
+from reports.target_numbers import UpstreamNumbers
 
 
 def upstream_numbers(tally: RunTally, arm: str, journeys: int) -> UpstreamNumbers | None:

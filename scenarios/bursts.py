@@ -11,6 +11,9 @@ _ALONE: Final = {
     "parallel": "its calls begin at once already: write them in one list",
     "open": "write it as a step before the burst",
     "close": "write it as a step after the burst",
+    "listen": "write it as a step before the burst",
+    "subscribe": "write it as a step before the burst",
+    "await": "write it as a step after the burst",
     "wait": "nothing waits for it: write it before or after the burst",
 }
 """What cannot be a part of a burst, and what to write instead."""

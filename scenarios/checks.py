@@ -14,6 +14,7 @@ from scenarios.generators import IDENTITY, compile_generators, compile_one
 from scenarios.identities import names_in
 from scenarios.identity_checks import allowed_in_arms, check_identities, known_in_journeys
 from scenarios.layout import mapping
+from scenarios.listening import LISTEN_ACTIONS, check_listening
 from scenarios.load import BREAKPOINT
 from scenarios.model import HTTP_VERBS, MCP_ACTIONS, SESSION_ACTIONS
 from scenarios.names import lookups, step_lookups, unknown, unknown_in_steps
@@ -24,7 +25,7 @@ from scenarios.wording import InputError, one_of, quote, suggest
 
 _LONGEST_EXPRESSION: Final = 1024
 _FOR: Final = {
-    **dict.fromkeys((*MCP_ACTIONS, *SESSION_ACTIONS), "mcp"),
+    **dict.fromkeys((*MCP_ACTIONS, *LISTEN_ACTIONS, *SESSION_ACTIONS), "mcp"),
     **dict.fromkeys(HTTP_VERBS, "http"),
     "run": "python",
 }
@@ -42,6 +43,7 @@ def check(draft: Draft) -> Iterator[Finding]:
         yield from _generators(draft, journey)
         for name, steps in journey.steps.items():
             arm = draft.arms[name]
+            yield from check_listening(steps)
             for path, step in steps:
                 yield from check_burst(path, step)
                 for here, one in (path, step), *within(path, step):
@@ -144,7 +146,7 @@ def _action(name: str, arm: DraftArm, path: Path, step: Mapping[str, Any]) -> It
 def _shared(name: str, arm: DraftArm, path: Path, step: Mapping[str, Any]) -> Iterator[Finding]:
     """Refuse what needs to know whose call a message of the server belongs to."""
     if arm.keys.get("process") == "shared":
-        for key in ("progress", "answers"):
+        for key in ("progress", "answers", *LISTEN_ACTIONS):
             if step.get(key):
                 message = f"{key} cannot be told apart between the users of {name!r}'s one process"
                 yield Finding((*path, key), message, f"remove {key}, or process: shared")

@@ -70,6 +70,8 @@ METRICS: Final[Mapping[str, Metric]] = {
     **{name: Metric("time", "calls") for name in _TIMES},
     **{f"journey_{name}": Metric("time", "journeys") for name in _TIMES},
     **{f"first_event_{name}": Metric("time", "calls") for name in _TIMES},
+    **{f"gap_{name}": Metric("time", "calls") for name in _TIMES},
+    **{f"cancel_stop_{name}": Metric("time", "calls") for name in _TIMES},
     **{f"recovery_{name}": Metric("time", "calls") for name in _TIMES},
     "tools_list_tokens": Metric("count", "calls"),
     "result_tokens": Metric("count", "calls"),

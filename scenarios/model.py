@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, InstanceOf, model_v
 from scenarios import gates, syntax, targets
 from scenarios.dialog import Answers, Auth, Complete, uri
 from scenarios.identities import Identities
+from scenarios.listening import LISTEN_ACTIONS, Await, Listen
 from scenarios.load import Load
 from scenarios.part import Flag, Fraction, Part, Positive, PositiveSeconds, Whole
 from scenarios.resources import Resources, whose
@@ -28,10 +29,13 @@ Protocol = Literal["auto", "2026-07-28", "2025-11-25", "2025-06-18", "2025-03-26
 HTTP_VERBS: Final = ("get", "post", "put", "patch", "delete")
 MCP_ACTIONS: Final = ("call", "read", "prompt", "list", "complete", "ping")
 SESSION_ACTIONS: Final = ("open", "close")
-ACTIONS: Final = (*MCP_ACTIONS, *SESSION_ACTIONS, "run", *HTTP_VERBS, "wait", "parallel")
+ACTIONS: Final = (
+    *(*MCP_ACTIONS, *LISTEN_ACTIONS, *SESSION_ACTIONS),
+    *("run", *HTTP_VERBS, "wait", "parallel"),
+)
 _KINDS: Final[tuple[Literal["http", "mcp", "python"], ...]] = ("http", "mcp", "python")
 _HTTP_ONLY: Final = ("query", "form", "json_", "headers")
-_CALLS_ONLY: Final = ("save", "expect", "timeout")
+_CALLS: Final = (*MCP_ACTIONS, "run", *HTTP_VERBS)
 _ARGUMENTS: Final = ("call", "prompt", "run")
 _ANSWERED: Final = ("call", "read", "prompt")
 _HANDSHAKE: Final = "remove stream, or write protocol: 2025-11-25"
@@ -164,6 +168,9 @@ class Step(Part):
     wait: PositiveSeconds | None = None
     open: Literal[True] | None = None
     close: Literal[True, "drop"] | None = None
+    listen: Listen | None = None
+    subscribe: Annotated[str, AfterValidator(uri)] | None = None
+    await_: Annotated[Await | None, Field(alias="await")] = None
     parallel: Annotated[tuple["Step", ...], Field(min_length=1)] | None = None
     """A burst: calls that begin at once; the step ends with the last of them."""
     name: str | None = Field(default=None, min_length=1)
@@ -183,7 +190,7 @@ class Step(Part):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        given = [action for action in ACTIONS if getattr(self, action) is not None]
+        given = self._given
         if len(given) != 1:
             what = f"{one_of(given).replace(' or ', ' and ')} in one step" if given else "no action"
             raise InputError(f"a step with {what}", f"write exactly one of {one_of(ACTIONS)}")
@@ -199,8 +206,9 @@ class Step(Part):
             (("arguments",), _ARGUMENTS, "call, prompt and run steps"),
             (("answers", "progress"), _ANSWERED, "call, read and prompt steps"),
             (("cancel_after",), ("call",), "call steps"),
-            (_CALLS_ONLY, (*MCP_ACTIONS, "run", *HTTP_VERBS), "calls"),
-            (("on_error",), (*MCP_ACTIONS, *SESSION_ACTIONS, "run", *HTTP_VERBS), "calls"),
+            (("save", "expect"), _CALLS, "calls"),
+            (("timeout",), (*_CALLS, *LISTEN_ACTIONS), "calls"),
+            (("on_error",), (*_CALLS, *LISTEN_ACTIONS, *SESSION_ACTIONS), "calls"),
             (("name",), tuple(name for name in ACTIONS if name != "parallel"), "single steps"),
         ):
             for name in sorted(self.model_fields_set & set(names)) if action not in actions else ():
@@ -227,14 +235,19 @@ class Step(Part):
             raise InputError(f"{empty[0]} is empty", "write its value, or remove it")
 
     @property
+    def _given(self) -> tuple[str, ...]:
+        """The actions that it has; exactly one, once it is checked."""
+        return tuple(key for key in ACTIONS if getattr(self, _field(key)) is not None)
+
+    @property
     def action(self) -> str:
         """The key that says what is done: `call`, `get`, …, `wait`."""
-        return next(action for action in ACTIONS if getattr(self, action) is not None)
+        return self._given[0]
 
     @property
     def subject(self) -> Any:
         """The action's value: the tool's name, the path, or the pause in seconds."""
-        return getattr(self, self.action)
+        return getattr(self, _field(self.action))
 
     @property
     def label(self) -> str:
@@ -248,12 +261,20 @@ class Step(Part):
             "list": _LISTS.get(str(self.list), f"{self.list}/list"),
             "complete": "completion/complete",
             "run": f"run {self.run}",
+            "listen": f"listen {', '.join(self.listen or ())}",
+            "subscribe": f"subscribe {self.subscribe}",
+            "await": f"await {self.await_.notification if self.await_ else ''}",
             "open": "open session",
             "close": "close session",
         }
         if self.action in HTTP_VERBS:
             return f"{self.action.upper()} {self.subject}"
         return fixed.get(self.action, self.action)
+
+
+def _field(action: str) -> str:
+    """Return the name of an action's field: one of them is a word of Python's."""
+    return "await_" if action == "await" else action
 
 
 class Journey(Part):

@@ -17,7 +17,7 @@ WrittenStep = tuple[Path, Mapping[str, Any]]
 
 _FIELDS: Final = (
     *HTTP_VERBS,
-    *("read", "complete"),
+    *("read", "complete", "subscribe", "await"),
     *("arguments", "query", "form", "json", "headers"),
 )
 """What of a step may hold lookups, beside the values that it expects."""

@@ -10,6 +10,7 @@ from pydantic_core import ErrorDetails
 from scenarios.dialog import Answers, Auth, Complete, Elicitation, OAuth, Sampling
 from scenarios.identities import Identities, Mint
 from scenarios.layout import written
+from scenarios.listening import Await
 from scenarios.load import Load, Stage
 from scenarios.model import Arm, Expect, Journey, Limits, Scenario, Step
 from scenarios.problems import MOST_SHOWN, Finding, Path, dotted
@@ -29,6 +30,7 @@ _MODELS: Final[tuple[tuple[tuple[str | None, ...], type[BaseModel]], ...]] = (
     (_STEP, Step),
     ((*_STEP, "expect"), Expect),
     ((*_STEP, "complete"), Complete),
+    ((*_STEP, "await"), Await),
     ((*_STEP, "answers"), Answers),
     ((*_STEP, "answers", "elicitation"), Elicitation),
     ((*_STEP, "answers", "sampling"), Sampling),

@@ -99,6 +99,7 @@ class Connection:
         "_untouched",
         "_wait",
         "_waits",
+        "kept",
         "opened",
         "origin",
         "reader",
@@ -114,6 +115,8 @@ class Connection:
         self.origin = origin
         self.reader = ResponseReader()
         self.opened = 0
+        self.kept = False
+        """Whether a reply that does not come in time leaves the connection open, to be read on."""
         self.used_ns = 0
         """When the last reply ended; set by who times it."""
         self._clock = clock
@@ -171,6 +174,15 @@ class Connection:
             self._write_rest(self._request)
             self._note_sent(self._request)
             self._read(self.reader, deadline_ns)
+        reader = self.reader
+        while not reader.complete and not reader.streaming:
+            self._read(reader, deadline_ns)
+        if reader.complete:
+            self._end()
+        return reader
+
+    def go_on(self, deadline_ns: int) -> ResponseReader:
+        """Do as `receive` where it ran out of time and the connection was kept."""
         reader = self.reader
         while not reader.complete and not reader.streaming:
             self._read(reader, deadline_ns)
@@ -288,7 +300,8 @@ class Connection:
             else:
                 reader.feed_eof()
         except TimeoutError as error:
-            self.close()
+            if not self.kept:
+                self.close()
             raise CallTimeout(_timeout_text(reader)) from error
         except OSError as error:
             self._untouched = False  # a reset may come of a server that has read the request

@@ -12,11 +12,14 @@ from typing import Final
 import msgspec
 
 from mcp_targets.client.errors import ReadError
+from mcp_targets.client.jsonrpc import RequestId
+from mcp_targets.client.subscriptions import ACKNOWLEDGED, LISTENED, Inbox, subscription_of
 from mcp_targets.reply import UNREADABLE, Heard, beginning
 
-RequestId = int | str
 Respond = Callable[[bytes], bytes]
 """From a request of the server to the answer."""
+Listening = Callable[[], Inbox | None]
+"""Returns where the notifications of subscriptions go; None where nobody listens."""
 
 
 class _Envelope(msgspec.Struct):
@@ -76,12 +79,15 @@ class Pending:
 class Conversation:
     """The requests in flight on one channel, from its opening to its end."""
 
-    def __init__(self, respond: Respond) -> None:
+    def __init__(self, respond: Respond, listening: Listening = lambda: None) -> None:
         self.ended = ""
         """Why nothing comes any more."""
         self.stray = ""
         """The beginning of the last thing that was no message of JSON-RPC."""
         self._respond = respond
+        self._listening = listening
+        self._subscriptions: set[RequestId] = set()
+        """Requests that were acknowledged, and are answered when nothing more comes."""
         self._pending: dict[RequestId, Pending] = {}
         self._named: dict[RequestId, Pending] = {}
         """By the progress token of the last call that had it."""
@@ -105,7 +111,9 @@ class Conversation:
 
     def forget(self, request_id: RequestId) -> None:
         """Await an answer no longer; it is skipped if it comes after all."""
-        if self._pending.pop(request_id, None) is not None:
+        if request_id in self._subscriptions:
+            self._subscriptions.discard(request_id)
+        elif self._pending.pop(request_id, None) is not None:
             self._given_up.add(request_id)
 
     def receive(self, message: bytes, now_ns: int) -> bytes | None:
@@ -118,13 +126,16 @@ class Conversation:
         request_id = envelope.id
         if envelope.method is not msgspec.UNSET:
             if request_id is None or request_id is msgspec.UNSET:
-                self._hear(envelope.method, message, now_ns)
+                self._notice(envelope.method, message, now_ns)
                 return None
             return self._respond(message)
         answered = None
         if request_id is not None and request_id is not msgspec.UNSET:
             if request_id in self._given_up:
                 self._given_up.discard(request_id)
+                return None
+            if request_id in self._subscriptions:
+                self._end_subscription(request_id)
                 return None
             answered = self._pending.pop(request_id, None)
         if answered is None:
@@ -138,6 +149,26 @@ class Conversation:
         self.ended = reason = self.ended or reason
         while self._pending:
             self._pending.popitem()[1].fail(reason)
+        if (inbox := self._listening()) is not None:
+            inbox.end(reason)
+
+    def _notice(self, method: str, message: bytes, now_ns: int) -> None:
+        """Take a notification: of a subscription, where there is one, else of a call."""
+        of = subscription_of(message) if method in LISTENED else None
+        inbox = self._listening() if method in LISTENED else None
+        if of is None and inbox is None:
+            self._hear(method, message, now_ns)
+        elif of is not None and method == ACKNOWLEDGED:
+            if (pending := self._pending.pop(of, None)) is not None:
+                self._subscriptions.add(of)
+                pending.settle(message, now_ns)
+        elif inbox is not None and (of is None or of in self._subscriptions):
+            inbox.add(method, message, now_ns)
+
+    def _end_subscription(self, request_id: RequestId) -> None:
+        self._subscriptions.discard(request_id)
+        if (inbox := self._listening()) is not None:
+            inbox.end("the server ended the subscription")
 
     def _hear(self, method: str, message: bytes, now_ns: int) -> None:
         """Count a notification for the call in flight; of several, for the one whose token it has.

@@ -91,3 +91,14 @@ def encode_tail(method: str, params: dict[str, Any] | None) -> bytes:
 def encode_message(request_id: int, tail: bytes) -> bytes:
     """Join a request's id to its tail."""
     return b'{"jsonrpc":"2.0","id":%d%b' % (request_id, tail)
+
+
+def encode_named(request_id: str, tail: bytes) -> bytes:
+    """Join an id that is a text to its tail."""
+    return b'{"jsonrpc":"2.0","id":%b%b' % (msgspec.json.encode(request_id), tail)
+
+
+def encode_cancel(request_id: int | str, reason: str) -> bytes:
+    """Encode the notification that cancels a request."""
+    params = {"requestId": request_id, "reason": reason}
+    return b'{"jsonrpc":"2.0"' + encode_tail("notifications/cancelled", params)

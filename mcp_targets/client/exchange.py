@@ -119,6 +119,14 @@ def exchange(
     return reply
 
 
+def read_on(connection: Connection, deadline_ns: int, is_answer: Callable[[bytes], bool]) -> None:
+    """Read on where an exchange ran out of time, to its answer or its end. Raises TargetError."""
+    if connection.go_on(deadline_ns).streaming:
+        while (event := connection.next_event(deadline_ns)) is not None:
+            if is_answer(event):
+                return
+
+
 def _read_stream(
     connection: Connection, deadline_ns: int, is_answer: Callable[[bytes], bool] | None
 ) -> bytes:

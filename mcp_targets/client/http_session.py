@@ -13,7 +13,7 @@ import msgspec
 
 from mcp_targets.client import eras, jsonrpc
 from mcp_targets.client.answers import SILENT, Answers, respond
-from mcp_targets.client.base import NOTHING, BaseClient, Observer, ignore
+from mcp_targets.client.base import NOTHING, Observer, ignore
 from mcp_targets.client.calls import Prepared
 from mcp_targets.client.connection import Clock, Connection, WaitFactory
 from mcp_targets.client.errors import (
@@ -24,7 +24,10 @@ from mcp_targets.client.errors import (
     RefusedError,
 )
 from mcp_targets.client.exchange import Endpoint, Redirects, exchange, with_body
+from mcp_targets.client.listen_stream import ListenStream
 from mcp_targets.client.listener import Listener
+from mcp_targets.client.listening import ListeningClient
+from mcp_targets.client.subscriptions import LISTENED, Inbox, Wanted
 from mcp_targets.client.tools import Tool
 from mcp_targets.reply import OK, TIMEOUT, TRANSPORT_ERROR, Heard, Reply
 
@@ -43,7 +46,7 @@ _MOST_ATTEMPTS: Final = 4
 """Of one request: as it is, redirected, with a token, and with a token of more scope."""
 
 
-class HttpSession(BaseClient):
+class HttpSession(ListeningClient):
     """What a client needs to be understood: version, session, connections, capabilities."""
 
     def __init__(
@@ -80,6 +83,7 @@ class HttpSession(BaseClient):
         """Held by the line that opens a session; see `lines.py`."""
         self._moved = Redirects(endpoint)
         self._listener: Listener | None = None
+        self._streams: list[ListenStream] = []
         self._side: Connection | None = None
         """For what is said while the connection is busy with a stream."""
         self._side_lock = threading.Lock()
@@ -139,6 +143,7 @@ class HttpSession(BaseClient):
 
     def drop(self) -> None:
         """Close the connections without a goodbye."""
+        self._forget_subscriptions()
         self._stop_listening()
         self._session = ""
         self._opened = self._lost = False
@@ -177,6 +182,7 @@ class HttpSession(BaseClient):
 
     def _initialize(self) -> None:
         self._stop_listening()
+        self._lose_subscriptions("the session was lost, and its subscriptions with it")
         self._opened = False
         self._session = ""
         self._encoded.clear()
@@ -184,7 +190,7 @@ class HttpSession(BaseClient):
         self._session = self.connection.reader.header(b"mcp-session-id").decode("latin-1")
         self._notify_initialized()
         if self._listens:
-            self._listen()
+            self._listen(self.timeout_s)
         self._opened, self._lost = True, False
 
     def _notify_initialized(self) -> None:
@@ -198,13 +204,48 @@ class HttpSession(BaseClient):
 
     # What the server says by itself.
 
-    def _listen(self) -> None:
+    def _listen(self, timeout_s: float) -> Reply:
         self._listener = Listener(
-            self.endpoint.origin, self._stream_request, self._take, self._clock
+            self.endpoint.origin,
+            self._stream_request,
+            self._take,
+            self._clock,
+            self._miss,
         )
-        opened = self._listener.start(self.endpoint.timeout_s)
+        opened = self._listener.start(timeout_s)
         if self._wanted:
             self._tell("GET stream", opened)
+        return opened
+
+    @property
+    def hears(self) -> bool:
+        """Whether the session's stream is open."""
+        return self.has_stream
+
+    def _open_stream(self, timeout_s: float) -> Reply | None:
+        if self.hears:
+            return None
+        self._stop_listening()
+        reply = self._listen(timeout_s)
+        if reply.outcome == OK:
+            self._listens = True  # a session that is opened again has it from the start
+        else:
+            self._stop_listening()
+        return reply
+
+    def _open_subscription(self, wanted: Wanted, inbox: Inbox, timeout_s: float) -> Reply:
+        request_id = f"listen-{next(self._ids)}"
+        method, params = "subscriptions/listen", {"notifications": wanted.notifications()}
+        tail = eras.encode_tail(method, eras.modern_params(params, self._capabilities, NOTHING))
+        head = self._head(eras.modern_headers(method, params))
+        stream = ListenStream(self.endpoint.origin, self._clock, inbox)
+        self._streams.append(stream)
+        request = with_body(head, eras.encode_named(request_id, tail))
+        return stream.open(request, request_id, wanted, timeout_s)
+
+    def _end_subscriptions(self) -> None:
+        while self._streams:
+            self._streams.pop().close()
 
     def _stop_listening(self) -> None:
         if self._listener is not None:
@@ -231,6 +272,9 @@ class HttpSession(BaseClient):
             return
         if "id" not in message:
             now_ns = self._clock()
+            if self._inbox is not None and method in LISTENED:
+                self._inbox.add(method, event, now_ns)
+                return
             if self._heard is None:
                 self._heard = Heard(now_ns)
             self._heard.add(method, now_ns)
@@ -238,13 +282,14 @@ class HttpSession(BaseClient):
             response = msgspec.json.encode(respond(message, self._answers))
             self._say(f"answer to {method}", response)
 
-    def _say(self, name: str, message: bytes) -> Reply:
+    def _say(self, name: str, message: bytes, timeout_s: float | None = None) -> Reply:
         """Send a message beside the call that is going on."""
+        timeout = self.endpoint.timeout_s if timeout_s is None else timeout_s
         request = with_body(self._head(self._session_headers()), message)
         with self._side_lock:
             if self._side is None:
                 self._side = Connection(self.endpoint.origin, self._clock)
-            reply = exchange(self._side, request, self.endpoint.timeout_s, self._clock)
+            reply = exchange(self._side, request, timeout, self._clock)
         if reply.outcome == OK and reply.status >= 400:
             reply.fail("http_error", f"HTTP {reply.status}: {reply.excerpt(120)}")
         self._tell(name, reply)

@@ -20,6 +20,7 @@ from mcp_targets.reply import (
     beginning,
 )
 
+RequestId = int | str
 NO_HTTP: Final = 0
 """The status of a reply that came by another transport."""
 
@@ -64,7 +65,16 @@ def is_answer(message: bytes) -> bool:
         return True
 
 
-def judge(reply: Reply, request_id: int) -> Reply:
+def notification_of(message: bytes) -> str:
+    """Return the method of a notification or request; empty for anything else."""
+    try:
+        method = _decode(message).method
+    except UNREADABLE:
+        return ""
+    return "" if method is msgspec.UNSET else method
+
+
+def judge(reply: Reply, request_id: RequestId) -> Reply:
     """Set the outcome of a reply from its status and body."""
     try:
         response = _decode(reply.body)

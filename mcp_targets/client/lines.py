@@ -11,6 +11,7 @@ from mcp_targets.client.calls import Prepared
 from mcp_targets.client.connection import Connection
 from mcp_targets.client.listener import Listener
 from mcp_targets.client.mcp import McpClient
+from mcp_targets.client.subscriptions import Inbox
 from mcp_targets.reply import REJOINED, REOPENED, Reply
 
 
@@ -40,6 +41,8 @@ class Line(McpClient):
     _opened = cast(bool, _Shared())
     _lost = cast(bool, _Shared())
     _listener = cast(Listener | None, _Shared())
+    _inbox = cast(Inbox | None, _Shared())
+    _subscribed = cast(list[str], _Shared())
 
     def __init__(self, client: McpClient, connection: Connection) -> None:
         """Take a connection: it may be the client's own, as long as the client does not call."""
@@ -86,8 +89,8 @@ class Line(McpClient):
             super()._renew()
             return REOPENED
 
-    def _listen(self) -> None:
-        self.client._listen()  # noqa: SLF001 -- the stream is the session's, not this line's
+    def _listen(self, timeout_s: float) -> Reply:
+        return self.client._listen(timeout_s)  # noqa: SLF001 -- the stream is the session's
 
 
 def _is_shared(name: str) -> bool:

@@ -13,6 +13,7 @@ from mcp_targets.client.connection import Clock, Connection, Origin
 from mcp_targets.client.errors import TargetError
 from mcp_targets.reply import HTTP_ERROR, OK, TIMEOUT, TRANSPORT_ERROR, Reply
 
+_STREAM: Final = "the session's stream of notifications"
 _DAY_NS: Final = 24 * 3600 * 10**9
 _CONNECT_S: Final = 10.0
 _JOIN_S: Final = 1.0
@@ -29,11 +30,14 @@ class Listener:
         request: Callable[[str], bytes],
         take: Callable[[bytes], None],
         clock: Clock,
+        ended: Callable[[str], None] = lambda _reason: None,
     ) -> None:
         self._connection = Connection(origin, clock)
         self._request = request
         """From the last event's id to the GET request."""
         self._take = take
+        self._ended = ended
+        """Is told when messages may have been missed: a stream without ids cannot be resumed."""
         self._clock = clock
         self.reading = False
         """Whether the stream is open."""
@@ -63,15 +67,16 @@ class Listener:
         self._connection.close()
 
     def _run(self) -> None:
-        last_event, failures = "", 0
+        last_event, failures, reason = "", 0, f"the server closed {_STREAM}"
         while not self._stop.is_set() and failures < _MOST_FAILURES:
             try:
                 if self._read(last_event):
                     failures = 0
                 else:
-                    return  # such as 405: the server has no such stream
+                    break  # such as 405: the server has no such stream
             except TargetError as error:
                 failures += 1
+                reason = f"{_STREAM} broke: {error}"
                 self._settle(error.outcome, str(error))
             finally:
                 self.reading = False
@@ -80,7 +85,11 @@ class Listener:
                     self._connection.close()
             reader = self._connection.reader
             last_event = reader.last_event or last_event
+            if not last_event and not self._stop.is_set():
+                self._ended(reason)
             self._stop.wait(reader.retry_s)
+        if not self._stop.is_set():
+            self._ended(reason)
 
     def _settle(self, outcome: str, detail: str) -> None:
         """Tell who waits for the stream what came of it, once."""
@@ -102,6 +111,7 @@ class Listener:
         self.reading = True
         self._settle(OK, "")
         while (event := connection.next_event(deadline_ns)) is not None:
+            reader.forget_size()
             if event:
                 self._take(event)
         return True

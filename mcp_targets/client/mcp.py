@@ -12,15 +12,28 @@ from mcp_targets.client import eras, jsonrpc
 from mcp_targets.client.answers import NoAnswer
 from mcp_targets.client.base import MAX_PAGES, NOTHING, Observer, ignore, joined
 from mcp_targets.client.calls import Call, Prepared, Request
-from mcp_targets.client.errors import TargetError
-from mcp_targets.client.exchange import exchange, with_body
+from mcp_targets.client.errors import CallTimeout, TargetError
+from mcp_targets.client.exchange import exchange, read_on, with_body
 from mcp_targets.client.http_session import HttpSession
 from mcp_targets.client.rounds import Rounds
 from mcp_targets.client.tools import Tool, param_headers
-from mcp_targets.reply import CHECK_FAILED, OK, REJOINED, REOPENED, TIMEOUT, TRANSPORT_ERROR, Reply
+from mcp_targets.reply import (
+    CHECK_FAILED,
+    OK,
+    REJOINED,
+    REOPENED,
+    TIMEOUT,
+    TRANSPORT_ERROR,
+    Reply,
+    Stop,
+)
 
 __all__ = ["MAX_PAGES", "Call", "McpClient", "Observer", "Request", "ignore"]
 
+STOP_S: Final = 1.0
+"""How long a server may take to end a call that was cancelled, before it counts as not told."""
+_CANCEL_S: Final = 1.0
+"""How long a user may be held up by telling the server that a call has timed out."""
 _MOST_REPAIRS: Final = 4
 _MOST_RESUMPTIONS: Final = 2
 _HEADER_MISMATCH: Final = -32020
@@ -28,6 +41,8 @@ _HEADER_MISMATCH: Final = -32020
 
 class McpClient(HttpSession):
     """One virtual user's session with one MCP server."""
+
+    _stop: Stop | None = None
 
     # Calling.
 
@@ -66,6 +81,8 @@ class McpClient(HttpSession):
         reply = self._call_once(call, arguments, timeout)
         if reply.outcome != OK:
             reply = self._repair(reply, call, arguments, timeout)
+            if reply.outcome == TIMEOUT and not self.modern and not self.connection.kept:
+                self._cancel("the caller gave up", min(_CANCEL_S, self.timeout_s))
         if self._heard is not None:
             reply.heard = self._heard
             if reply.outcome == OK:
@@ -77,20 +94,52 @@ class McpClient(HttpSession):
     ) -> Reply:
         """Call, and cancel the call where it has not ended in time, in the way of the era.
 
-        In 2026-07-28 closing the connection cancels; before, a notification does. A call that
-        was cancelled is `ok`, without a body: it has done what it was to do.
+        In 2026-07-28 closing the connection cancels; before, a notification does, and the call's
+        stream is read on, beyond the reply's time, to see when the server ends it (`take_stop`).
+        A call that was cancelled is `ok`, without a body: it has done what it was to do.
         """
-        reply = self.call(call, arguments, after_s)
+        self._stop = None
+        self.connection.kept = True
+        try:
+            reply = self.call(call, arguments, after_s)
+        finally:
+            self.connection.kept = False
         if reply.outcome != TIMEOUT:
             return reply
-        if not self.modern:
-            params = {"requestId": self._call_id, "reason": "cancelled by the user"}
-            message = b'{"jsonrpc":"2.0"' + eras.encode_tail("notifications/cancelled", params)
-            said = self._say("notifications/cancelled", message)
-            reply.end_ns = said.end_ns
-            if said.outcome != OK:
-                return reply.fail(said.outcome, f"the call was not cancelled: {said.detail}")
+        if self.modern:
+            self.connection.close()
+            return reply.fail(OK, f"cancelled after {after_s:g} s")
+        said = self._cancel("cancelled by the user", self.timeout_s)
+        reply.end_ns = said.end_ns
+        if said.outcome != OK:
+            self.connection.close()
+            return reply.fail(said.outcome, f"the call was not cancelled: {said.detail}")
+        self._stop = self._await_stop(said.start_ns)
         return reply.fail(OK, f"cancelled after {after_s:g} s")
+
+    def take_stop(self) -> Stop | None:
+        """Return when the server ended the call that was just cancelled; None where none was.
+
+        None also in 2026-07-28, where the one who cancels has left and is told nothing.
+        """
+        stop, self._stop = self._stop, None
+        return stop
+
+    def _cancel(self, reason: str, timeout_s: float) -> Reply:
+        message = eras.encode_cancel(self._call_id, reason)
+        return self._say("notifications/cancelled", message, timeout_s)
+
+    def _await_stop(self, since_ns: int) -> Stop:
+        """Wait until the server ends the call: by an error, an answer, or the stream's end."""
+        deadline_ns = since_ns + int(min(STOP_S, self.timeout_s) * 1e9)
+        told = True
+        try:
+            read_on(self.connection, deadline_ns, jsonrpc.is_answer)
+        except CallTimeout:
+            told = False
+        except TargetError:
+            pass  # the end of the connection, which is one as well
+        return Stop(self._clock() - since_ns, told)
 
     # The parts.
 

@@ -15,7 +15,7 @@ import msgspec
 
 from mcp_targets.client import eras, jsonrpc
 from mcp_targets.client.answers import SILENT, Answers, NoAnswer, respond
-from mcp_targets.client.base import NOTHING, BaseClient, Observer, ignore, joined
+from mcp_targets.client.base import NOTHING, Observer, ignore, joined
 from mcp_targets.client.calls import Call, Prepared
 from mcp_targets.client.channel import Channel
 from mcp_targets.client.connection import Clock
@@ -28,7 +28,10 @@ from mcp_targets.client.errors import (
     SessionGone,
     TargetError,
 )
+from mcp_targets.client.jsonrpc import RequestId
+from mcp_targets.client.listening import ListeningClient
 from mcp_targets.client.rounds import Rounds
+from mcp_targets.client.subscriptions import Inbox, Wanted, acknowledge
 from mcp_targets.reply import (
     CHECK_FAILED,
     OK,
@@ -44,7 +47,7 @@ from mcp_targets.reply import (
 _CANCEL_S: Final = 1.0
 
 
-class SessionClient(BaseClient):
+class SessionClient(ListeningClient):
     """One session with one MCP server."""
 
     def __init__(
@@ -64,6 +67,8 @@ class SessionClient(BaseClient):
         """For requests of the server: those of the last call that began."""
         self._ids = itertools.count(1)
         self._conversation = Conversation(self._respond)
+        self._listens: list[str] = []
+        """The subscriptions that are open, by their requests."""
         self._conversation.end("the session is not open")
         self._opening = threading.RLock()
         self._is_open = False
@@ -116,6 +121,7 @@ class SessionClient(BaseClient):
 
     def close(self) -> None:
         """End the session with its channel."""
+        self._forget_subscriptions()
         self._is_open = self._was_open = False
         self.channel.close()
 
@@ -172,7 +178,9 @@ class SessionClient(BaseClient):
         return msgspec.json.encode(respond(jsonrpc.message_of(message), self._answers))
 
     def _open_channel(self) -> None:
-        conversation = self._conversation = Conversation(self._respond)
+        self._lose_subscriptions("the session was lost, and its subscriptions with it")
+        conversation = Conversation(self._respond, lambda: self._inbox)
+        self._conversation = conversation
         channel = self.channel
 
         def receive(message: bytes) -> None:
@@ -282,7 +290,7 @@ class SessionClient(BaseClient):
     def _exchange(
         self,
         message: bytes,
-        request_id: int,
+        request_id: RequestId,
         timeout_s: float,
         heard: Heard | None = None,
         meta: Mapping[str, Any] = NOTHING,
@@ -308,15 +316,43 @@ class SessionClient(BaseClient):
             raise
         return _settled(reply, pending, request_id), None
 
-    def _give_up(self, conversation: Conversation, request_id: int, error: BaseException) -> None:
+    def _give_up(
+        self, conversation: Conversation, request_id: RequestId, error: BaseException
+    ) -> None:
         """Wait no longer, and tell the server so: by notification, as the channel stays open."""
         conversation.forget(request_id)
-        if conversation.ended or isinstance(error, SendError | ReadError):
-            return
-        params = {"requestId": request_id, "reason": "the caller gave up"}
-        message = b'{"jsonrpc":"2.0"' + eras.encode_tail("notifications/cancelled", params)
+        if not conversation.ended and not isinstance(error, SendError | ReadError):
+            self._cancel(request_id, "the caller gave up")
+
+    def _cancel(self, request_id: RequestId, reason: str) -> None:
         with contextlib.suppress(TargetError):
-            self.channel.send(message, _CANCEL_S)
+            self.channel.send(eras.encode_cancel(request_id, reason), _CANCEL_S)
+
+    # What the server says by itself.
+
+    @property
+    def hears(self) -> bool:
+        """Whether the channel brings all notifications."""
+        return not self.modern
+
+    def _open_stream(self, timeout_s: float) -> None:
+        """Do nothing: the channel brings everything."""
+
+    def _open_subscription(self, wanted: Wanted, _inbox: Inbox, timeout_s: float) -> Reply:
+        request_id = f"listen-{next(self._ids)}"
+        self._listens.append(request_id)
+        params = {"notifications": wanted.notifications()}
+        params = eras.modern_params(params, self._capabilities, NOTHING)
+        message = eras.encode_named(request_id, eras.encode_tail("subscriptions/listen", params))
+        reply, failure = self._exchange(message, request_id, timeout_s)
+        return reply if failure is not None else acknowledge(reply, wanted, request_id)
+
+    def _end_subscriptions(self) -> None:
+        listens, self._listens = self._listens, []
+        for request_id in listens:
+            self._conversation.forget(request_id)
+            if not self._conversation.ended:
+                self._cancel(request_id, "nobody listens any more")
 
     # Encoding.
 
@@ -349,7 +385,7 @@ class SessionClient(BaseClient):
         return tail.replace(b"%", b"%%").replace(b"\0", b"%b")
 
 
-def _settled(reply: Reply, pending: Pending, request_id: int) -> Reply:
+def _settled(reply: Reply, pending: Pending, request_id: RequestId) -> Reply:
     """Judge the answer that has come."""
     reply.end_ns = pending.end_ns
     reply.body = pending.message

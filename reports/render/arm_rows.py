@@ -5,15 +5,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from reports.context import ESTIMATOR
-from reports.document import (
-    ArmNumbers,
-    Latency,
-    ResourceNumbers,
-    SessionNumbers,
-    UpstreamNumbers,
-)
+from reports.document import ArmNumbers, Latency
 from reports.render import numbers, wording
 from reports.samples import CLASSES
+from reports.target_numbers import ResourceNumbers, SessionNumbers, UpstreamNumbers
 
 Read = Callable[[ArmNumbers], str]
 
@@ -85,6 +80,13 @@ _GROUPS: Final[Mapping[str, Mapping[str, Read]]] = {
         "upstream requests at once": _upstream(lambda use: use.max_in_parallel),
     },
     "Time to the first notification of a call": _times("", lambda arm: arm.first_event_ms),
+    "Longest pause between two notifications of a call": _times(
+        "gap_", lambda arm: arm.longest_gap_ms
+    ),
+    "Time from cancelling a call to its end at the server": {
+        **_times("cancel_stop_", lambda arm: arm.cancel_stop_ms),
+        "not told": lambda arm: numbers.count(arm.cancel_stops_untold or None),
+    },
     "Time of a call that lost its session, and recovered": _times(
         "recovery_", lambda arm: arm.recovery_ms
     ),

@@ -9,18 +9,11 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from reports.document import (
-    Failure,
-    Latency,
-    Regression,
-    Report,
-    ResourceNumbers,
-    RoundNumbers,
-    StepNumbers,
-)
+from reports.document import Failure, Latency, Regression, Report, RoundNumbers, StepNumbers
 from reports.render import capacity, layers, numbers, wording
 from reports.render.arm_rows import growth, per_session
 from reports.render.text import clip, one_line
+from reports.target_numbers import ResourceNumbers
 
 MARKS: Final = {"PASS": "\u2705", "FAIL": "\u274c", "INCONCLUSIVE": "\u2754", "INVALID": "\u26a0"}
 _NAME_LIMIT: Final = 100

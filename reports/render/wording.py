@@ -39,6 +39,10 @@ _METRICS: Final[Mapping[str, str]] = {
     "max": "longest time of a call",
     "first_event_mean": "mean time to the first notification of a call",
     "first_event_max": "longest time to the first notification of a call",
+    "gap_mean": "mean of the longest pause between two notifications of a call",
+    "gap_max": "longest pause between two notifications of a call",
+    "cancel_stop_mean": "mean time from cancelling a call to its end at the server",
+    "cancel_stop_max": "longest time from cancelling a call to its end at the server",
     "recovery_mean": "mean time of a call that lost its session",
     "recovery_max": "longest time of a call that lost its session",
     "tools_list_tokens": "what tools/list costs a model's context, an estimate",
@@ -53,12 +57,16 @@ _METRICS: Final[Mapping[str, str]] = {
     "sessions": "open at once, the most",
     "session_kib": "resident memory of the target for each session, 95 % interval",
 }
-_PERCENTILE: Final = re.compile(r"(?:(journey|service|first_event|recovery)_)?p(\d+(?:_\d+)?)")
+_PERCENTILE: Final = re.compile(
+    r"(?:(journey|service|first_event|gap|cancel_stop|recovery)_)?p(\d+(?:_\d+)?)"
+)
 _TIMED: Final = {
     None: "time of a call",
     "journey": "time of a whole journey",
     "service": "time of a call from its actual send",
     "first_event": "time to the first notification of a call",
+    "gap": "longest pause between two notifications of a call",
+    "cancel_stop": "time from cancelling a call to its end at the server",
     "recovery": "time of a call that lost its session",
 }
 

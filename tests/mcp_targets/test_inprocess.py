@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 from fastmcp import FastMCP
-from mcp.server.mcpserver import MCPServer
+from mcp.server.mcpserver import Context, MCPServer
 from pydantic import BaseModel
 
 from mcp_targets.client.errors import ConnectError
 from mcp_targets.client.mcp import Call
 from mcp_targets.client.session import SessionClient
+from mcp_targets.client.subscriptions import LIST_CHANGED, Wanted
 from mcp_targets.inprocess import Code, MemoryChannel, PythonClient, find, find_function
 
 ROOT = Path(__file__).parents[2]
@@ -262,3 +263,27 @@ def test_the_sdk_is_imported_only_by_who_uses_it():
     """A run over HTTP does not wait for it."""
     code = "import sys, mcp_targets.inprocess; sys.exit('mcp' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
+
+
+@pytest.mark.parametrize("protocol", [MODERN, HANDSHAKE])
+def test_a_server_in_memory_tells_of_changes(bridge, protocol):
+    """By a subscription, or as every session is told; then nothing is listened for any more."""
+
+    async def grow(ctx: Context) -> str:
+        await ctx.notify_tools_changed()
+        await ctx.session.send_tool_list_changed()
+        return "grown"
+
+    server = MCPServer("listened", log_level="CRITICAL")
+    server.add_tool(grow)
+    client = SessionClient(MemoryChannel(Code("app:server", server), bridge), protocol)
+    client.negotiate()
+    call = Call(client.list_tools()["grow"], {})
+    for _ in range(2):
+        listening = client.listen(Wanted(("tools",)))
+        assert listening.outcome == "ok" if protocol == MODERN else listening is None
+        assert client.call(call).outcome == "ok"
+        told = client.awaited(LIST_CHANGED["tools"], "", 0, 10)
+        assert told.outcome == "ok", told.detail
+        client.unlisten()
+    client.close()

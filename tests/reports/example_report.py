@@ -14,9 +14,7 @@ from reports.document import (
     GateResult,
     Generator,
     Latency,
-    Memory,
     Report,
-    ResourceNumbers,
     ResourcePoint,
     RoundNumbers,
     StepNumbers,
@@ -24,6 +22,7 @@ from reports.document import (
 )
 from reports.journal import SampleRecord
 from reports.samples import CLASSES
+from reports.target_numbers import Memory, ResourceNumbers
 
 HOSTILE = (
     "<script>document.title='owned'</script> \"'><img src=x onerror=alert(1)>"

@@ -76,6 +76,38 @@ def test_first_events_and_gaps_have_their_times():
     assert arm.calls == 300
 
 
+@pytest.mark.parametrize(
+    ("untold", "gate", "verdict", "reason"),
+    [
+        (0, "mcp.cancel_stop_p95 < 50ms", "PASS", ""),
+        (0, "mcp.cancel_stop_p95 < 5ms", "FAIL", "8 ms"),
+        (0, "mcp.cancel_stop_max < 50ms", "PASS", ""),
+        (1, "mcp.cancel_stop_p95 < 50ms", "PASS", ""),
+        (9, "mcp.cancel_stop_p95 < 50ms", "INCONCLUSIVE", "of 27 of 327 the end was not told"),
+        (9, "mcp.cancel_stop_p90 < 50ms", "PASS", ""),
+        (1, "mcp.cancel_stop_max < 50ms", "INCONCLUSIVE", "of 3 of 303 the end was not told"),
+        (1, "mcp.cancel_stop_mean < 50ms", "INCONCLUSIVE", "of 3 of 303 the end was not told"),
+        (None, "mcp.cancel_stop_p95 < 50ms", "INCONCLUSIVE", "only up to 2025-11-25"),
+        (None, "mcp.gap_p95 < 50ms", "INCONCLUSIVE", "could not be measured."),
+    ],
+)
+def test_an_end_that_was_not_told_is_longer_than_any(untold, gate, verdict, reason):
+    """A percentile is known as long as it lies among those that were told; it is never a zero."""
+    records = []
+    for number in range(3 if untold is not None else 0):
+        records.append(extra(cell("mcp", [8.0] * 100, kind="stop"), turn=number))
+        if untold:
+            late = cell("mcp", [1000.0] * untold, kind="stop", cls="timeout")
+            records.append(extra(late, turn=number))
+    found = report(*records, gates=[gate])
+    assert found.gates[0].verdict == verdict, found.gates[0].reason
+    assert reason in found.gates[0].reason
+    arm = found.arms["mcp"]
+    assert arm.cancel_stops_untold == 3 * (untold or 0)
+    assert arm.cancel_stop_ms.max == (None if untold is None else pytest.approx(8))
+    assert arm.calls == 300
+
+
 def test_calls_that_recovered_from_a_lost_session_have_their_times():
     """Only those that were ok at last, beside the latencies; without any there is no time."""
     recovered = cell("mcp", [20.0, 40.0], kind="recovery")

@@ -5,9 +5,10 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from reports.document import ResourceNumbers, ResourcePoint
+from reports.document import ResourcePoint
 from reports.render import charts, html, markdown, numbers, resource_charts
 from reports.render.thinning import thin, thin_resources
+from reports.target_numbers import ResourceNumbers
 
 
 def drawn(report):

@@ -1,7 +1,7 @@
 """The echo application: faces, service time, faults and counters, on one HTTP server."""
 
 import random
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Any, Final, Literal
 
 import msgspec
@@ -10,10 +10,12 @@ from mcp_targets.systems.echo import rest, rpc
 from mcp_targets.systems.echo.features import Features
 from mcp_targets.systems.echo.handshake import VERSIONS, Handshake
 from mcp_targets.systems.echo.modern import Modern
+from mcp_targets.systems.echo.questions import Questions
 from mcp_targets.systems.echo.routing_headers import VERSION_HEADER
 from mcp_targets.systems.echo.sessions import Sessions
 from mcp_targets.systems.echo.slots import Slots
-from mcp_targets.systems.echo.tools import TOOLS, Outcome, failure
+from mcp_targets.systems.echo.tools import TOOLS, Outcome, answered, failure
+from mcp_targets.systems.echo.works import Work, Works
 from mcp_targets.systems.faults import Faults, Rates, malformed
 from mcp_targets.systems.httpd import Reply, Request, Server, Stream
 from mcp_targets.systems.service_time import Constant, ServiceTime
@@ -44,9 +46,14 @@ class Echo:
         features = Features(settings.page_size)
         stream = settings.replies == "sse"
         self._stream = stream
-        self._modern = Modern(features, self._finish_call)
         self._sessions = Sessions(settings.session_idle_s, self._later)
-        self._handshake = Handshake(features, self._finish_call, self._sessions, stream=stream)
+        self._changes = self._sessions.changes
+        self._works = Works()
+        self._questions = Questions()
+        self._modern = Modern(features, self._finish_call, self._changes)
+        self._handshake = Handshake(
+            features, self._finish_call, self._sessions, self._works, self._questions, stream=stream
+        )
         self._delay = settings.delay
         self._delay_rng = random.Random(settings.seed)
         self._slots = None if settings.slots is None else Slots(settings.slots)
@@ -91,10 +98,17 @@ class Echo:
             return self._handshake.answer(request)
         return self._modern.answer(request)
 
-    def _finish_call(self, tool: str, request_id: rpc.Id, outcome: Outcome) -> Reply | Stream:
+    def _finish_call(
+        self, request: Request, session: bytes, tool: str, request_id: rpc.Id, outcome: Outcome
+    ) -> Reply | Stream:
         """Count a tool call and answer it, in time or with a fault."""
         self._by_tool[tool] += 1
+        if outcome.change is not None:
+            self._changes.tell(outcome.change)
         after_s = self._done_after_s(outcome.after_s)
+        if outcome.question is not None:
+            asking = self._questions.ask(session, request_id, outcome.question, answered)
+            return Stream(asking, after_s=after_s)
         kind = self._faults.draw()
         if kind == "error":
             outcome.result |= failure(_INJECTED)
@@ -103,13 +117,33 @@ class Echo:
         if kind == "malformed":
             # Broken JSON in an intact stream.
             message, kind = malformed(message), ""
+        streams = bool(outcome.notifications and not kind)
+        work = None
+        if outcome.work_s:
+            lasts_s = after_s + (outcome.work_s - outcome.after_s) * streams
+            work = self._works.begin(request, (session, request_id), lasts_s, streams=streams)
         if not outcome.notifications and not self._stream:
             return self._faults.spoil(kind, Reply(message, after_s=after_s))
         events = [rpc.event(note) for note in (*outcome.notifications, message)]
-        if kind or not outcome.notifications:
+        if not streams:
             whole = Reply(b"".join(events), 200, _SSE, after_s=after_s, chunked=True)
             return self._faults.spoil(kind, whole)
-        return Stream(_each(events), after_s=after_s)
+        if work is None:
+            return Stream(_each(events), after_s=after_s)
+        return Stream(self._stepwise(events, work, request_id, outcome.interval_s), after_s=after_s)
+
+    async def _stepwise(
+        self, events: list[bytes], work: Work, request_id: rpc.Id, interval_s: float
+    ) -> AsyncIterator[bytes]:
+        """Send the notifications, each after a pause, and the answer; or that it was cancelled."""
+        for event in events[:-1]:
+            await work.pause(self.server.timer, interval_s)
+            if work.stopped:
+                error = rpc.RpcError(rpc.CANCELLED, "Request cancelled")
+                yield rpc.event(error.body(request_id))
+                return
+            yield event
+        yield events[-1]
 
     def _done_after_s(self, work_s: float) -> float:
         """Return when a call is answered: after its work, its delay and the wait for a slot."""
@@ -137,7 +171,9 @@ class Echo:
             "by_tool": {name: count for name, count in self._by_tool.items() if count},
             "faults": {kind: count for kind, count in self._faults.counts.items() if count},
             "sessions_open": len(self._sessions),
-            "streams_open": self._sessions.streams_open,
+            "streams_open": self._changes.streams,
+            "running": self._works.running,
+            "cancelled": self._works.cancelled,
             "max_in_parallel": counters.max_in_parallel,
         }
 
@@ -146,7 +182,7 @@ def _shown(method: bytes, path: bytes) -> str:
     return f"{method.decode()} {path.decode()}"
 
 
-async def _each(events: list[bytes]) -> Any:
+async def _each(events: list[bytes]) -> AsyncIterator[bytes]:
     for event in events:
         yield event
 

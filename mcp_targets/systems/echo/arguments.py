@@ -1,6 +1,6 @@
 """What the tools take: the types that arguments are checked against and schemas are made from."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
@@ -39,12 +39,29 @@ class Progress(Arguments):
     """Arguments of `progress`."""
 
     steps: Annotated[int, Meta(ge=0, le=1000, description="How many notifications to send.")]
+    interval_ms: Annotated[
+        float, Meta(ge=0, le=10_000, description="The pause before each, in milliseconds.")
+    ] = 0.0
 
 
 class Ask(Arguments):
     """Arguments of `ask`."""
 
     question: Annotated[str, Meta(description="What to ask the user.")]
+
+
+class Touch(Arguments):
+    """Arguments of `touch`."""
+
+    uri: Annotated[str, Meta(description="The resource that has changed.")]
+
+
+class Announce(Arguments):
+    """Arguments of `announce`."""
+
+    list: Annotated[
+        Literal["tools", "prompts", "resources"], Meta(description="The list that has changed.")
+    ]
 
 
 class Big(Arguments):

@@ -9,7 +9,11 @@ from mcp_targets.systems.echo.tools import TOOLS
 
 SERVER_INFO: Final = {"name": "mcp-perf-echo", "version": "1.0.0"}
 INSTRUCTIONS: Final = "A calibration server: its tools do nothing useful, predictably."
-CAPABILITIES: Final[dict[str, Any]] = {"tools": {}, "resources": {}, "prompts": {}}
+CAPABILITIES: Final[dict[str, Any]] = {
+    "tools": {"listChanged": True},
+    "resources": {"subscribe": True, "listChanged": True},
+    "prompts": {"listChanged": True},
+}
 
 _README_URI: Final = "echo://readme"
 _README: Final = "# echo\n\nA calibration server for load tests.\n"

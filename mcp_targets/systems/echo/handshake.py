@@ -1,7 +1,7 @@
 """Protocols 2024-11-05 to 2025-11-25: initialize opens a session, DELETE ends it.
 
-GET opens the stream of a session, which carries nothing but comments that keep it alive: the server
-never sends anything of its own accord.
+GET opens the stream of a session, which carries changes, and comments that keep it alive. Questions
+to the user go on the stream of the call that has them.
 """
 
 from typing import Any, Final
@@ -9,9 +9,11 @@ from typing import Any, Final
 from mcp_targets.systems.echo import rpc
 from mcp_targets.systems.echo.features import CAPABILITIES, INSTRUCTIONS, SERVER_INFO, Features
 from mcp_targets.systems.echo.modern import Finish
+from mcp_targets.systems.echo.questions import Questions
 from mcp_targets.systems.echo.rpc import RpcError
 from mcp_targets.systems.echo.sessions import Session, Sessions
-from mcp_targets.systems.echo.tools import TOOLS, Call, call
+from mcp_targets.systems.echo.tools import TOOLS, Call, Outcome, call, failure
+from mcp_targets.systems.echo.works import Works
 from mcp_targets.systems.httpd import Reply, Request, Stream
 
 VERSIONS: Final = ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25")
@@ -23,12 +25,21 @@ class Handshake:
     """Answer requests of this era. `stream` sends every response as a stream of one event."""
 
     def __init__(
-        self, features: Features, finish: Finish, sessions: Sessions, *, stream: bool
+        self,
+        features: Features,
+        finish: Finish,
+        sessions: Sessions,
+        works: Works,
+        questions: Questions,
+        *,
+        stream: bool,
     ) -> None:
         self._methods = features.methods
         self._finish = finish
         self._stream = stream
         self._sessions = sessions
+        self._works = works
+        self._questions = questions
 
     def answer(self, request: Request) -> Reply | Stream:
         """Return the reply to one request."""
@@ -53,19 +64,34 @@ class Handshake:
         if method == "initialize" and "id" in message:
             rpc.check_request(message)
             return self._initialize(message)
-        self._session(request)
+        session = self._session(request)
         if "id" not in message or (method is None and ("result" in message or "error" in message)):
-            if method is not None:
-                rpc.check_notification(message)
+            self._take(request.headers[_SESSION], message)
             return Reply(b"", 202, b"")
         rpc.check_request(message)
         try:
-            return self._dispatch(message)
+            return self._dispatch(request, session, message)
         except RpcError as error:
             # Once the session holds, errors are answers like any other: HTTP 200.
             return self._reply(error.body(message["id"]))
 
-    def _dispatch(self, message: dict[str, Any]) -> Reply | Stream:
+    def _take(self, session: bytes, message: dict[str, Any]) -> None:
+        """Take what gets no answer: a notification, or the client's own answer. Raises RpcError."""
+        method = message.get("method")
+        if method is None:
+            self._questions.answer(session, message)
+            return
+        rpc.check_notification(message)
+        params = message.get("params")
+        if method == "notifications/cancelled" and isinstance(params, dict):
+            request_id = params.get("requestId")
+            if isinstance(request_id, str | int):
+                error = RpcError(rpc.CANCELLED, "Request cancelled")
+                self._works.cancel((session, request_id), self._reply(error.body(request_id)))
+
+    def _dispatch(
+        self, request: Request, session: Session, message: dict[str, Any]
+    ) -> Reply | Stream:
         method: str = message["method"]
         params: dict[str, Any] = message.get("params", {})
         if method == "tools/call":
@@ -74,7 +100,16 @@ class Handshake:
             if tool is None:
                 raise RpcError(rpc.INVALID_PARAMS, f"Unknown tool: {name}")
             outcome = call(tool, Call(params, modern=False))
-            return self._finish(tool.name, message["id"], outcome)
+            if outcome.question is not None and not session.elicits:
+                outcome = Outcome(failure("ask needs a client that can elicit"))
+            name = request.headers[_SESSION]
+            return self._finish(request, name, tool.name, message["id"], outcome)
+        if method in ("resources/subscribe", "resources/unsubscribe"):
+            uri = params.get("uri")
+            if not isinstance(uri, str):
+                raise RpcError(rpc.INVALID_PARAMS, "uri must be a string")
+            session.subscribe(uri, wanted=method == "resources/subscribe")
+            return self._reply(rpc.result(message["id"], {}))
         if method == "ping":
             return self._reply(rpc.result(message["id"], {}))
         if method not in self._methods:
@@ -84,7 +119,9 @@ class Handshake:
     def _initialize(self, message: dict[str, Any]) -> Reply:
         asked = message.get("params", {}).get("protocolVersion")
         version = asked if asked in VERSIONS else VERSIONS[-1]
-        session = self._sessions.open(version)
+        capabilities = message.get("params", {}).get("capabilities")
+        elicits = isinstance(capabilities, dict) and "elicitation" in capabilities
+        session = self._sessions.open(version, elicits=elicits)
         result = {
             "protocolVersion": version,
             "capabilities": CAPABILITIES,

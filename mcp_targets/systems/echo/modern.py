@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from mcp_targets.systems.echo import rpc
+from mcp_targets.systems.echo.changes import Changes
 from mcp_targets.systems.echo.features import CAPABILITIES, INSTRUCTIONS, SERVER_INFO, Features
 from mcp_targets.systems.echo.routing_headers import (
     VERSION_HEADER,
@@ -30,14 +31,16 @@ _CACHEABLE: Final = frozenset(
 _STATUS: Final = {rpc.METHOD_NOT_FOUND: 404}
 """Of error codes; every other error of this era is a 400."""
 
-Finish = Callable[[str, rpc.Id, Outcome], Reply | Stream]
+Finish = Callable[[Request, bytes, str, rpc.Id, Outcome], Reply | Stream]
+"""From the request, its session, the tool, the request's id and what came of it."""
 
 
 class Modern:
     """Answer POSTs of this era. `finish` turns a tool's outcome into a reply."""
 
-    def __init__(self, features: Features, finish: Finish) -> None:
+    def __init__(self, features: Features, finish: Finish, changes: Changes) -> None:
         self._methods = features.methods
+        self._changes = changes
         self._finish = finish
 
     def answer(self, request: Request) -> Reply | Stream:
@@ -65,6 +68,8 @@ class Modern:
             raise _unsupported(version)
         if method == "tools/call":
             return self._call(request, message["id"], params)
+        if method == "subscriptions/listen":
+            return self._changes.listen(message["id"], params)
         if method == "server/discover":
             result = _discovery()
         elif method in self._methods:
@@ -83,7 +88,7 @@ class Modern:
         check_params(request, tool.name, params.get("arguments"))
         outcome = call(tool, Call(params, modern=True))
         outcome.result = _stamped(outcome.result)
-        return self._finish(tool.name, request_id, outcome)
+        return self._finish(request, b"", tool.name, request_id, outcome)
 
 
 def _acknowledge(request: Request, message: dict[str, Any]) -> Reply:

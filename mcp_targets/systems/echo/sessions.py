@@ -1,25 +1,35 @@
 """The sessions of the handshake era: opened, used, ended by their client or after an idle time."""
 
-import asyncio
 import secrets
 from collections.abc import AsyncIterator, Callable
 from typing import Any, Final
 
-KEEP_ALIVE_S: Final = 15.0
-_COMMENT: Final = b": keep-alive\n\n"
+from mcp_targets.systems.echo.changes import ALL_LISTS, Changes, Hearer
+
+_NOTHING: Final[frozenset[str]] = frozenset()
 
 
 class Session:
     """One session. It keeps as little as it can, so that thousands of them can be open."""
 
-    __slots__ = ("streams", "used", "version")
+    __slots__ = ("elicits", "streams", "uris", "used", "version")
 
-    def __init__(self, version: str) -> None:
+    def __init__(self, version: str, *, elicits: bool) -> None:
         self.version = version
+        self.elicits = elicits
+        """Whether its client can ask its user."""
+        self.uris = _NOTHING
+        """The resources that it has subscribed to."""
         self.used = True
         """Since the idle ones were last looked for."""
-        self.streams: set[asyncio.Future[None]] = set()
-        """Ends of the open ones."""
+        self.streams: set[Hearer] = set()
+        """The open ones: one, and any that it has just taken the place of."""
+
+    def subscribe(self, uri: str, *, wanted: bool) -> None:
+        """Add a resource to what it is told of, or take it away."""
+        self.uris = self.uris | {uri} if wanted else self.uris - {uri}
+        for stream in self.streams:
+            stream.uris = self.uris
 
 
 class Sessions:
@@ -36,15 +46,15 @@ class Sessions:
         self._later = later
         self._sessions: dict[bytes, Session] = {}
         self._sweeping = False
-        self.streams_open = 0
+        self.changes = Changes()
 
     def __len__(self) -> int:
         return len(self._sessions)
 
-    def open(self, version: str) -> bytes:
+    def open(self, version: str, *, elicits: bool = False) -> bytes:
         """Open a session; return its id."""
         name = secrets.token_hex(16).encode()
-        self._sessions[name] = Session(version)
+        self._sessions[name] = Session(version, elicits=elicits)
         if self._idle_s is not None and not self._sweeping:
             self._sweeping = True
             self._later(self._idle_s, self._sweep)
@@ -60,21 +70,23 @@ class Sessions:
     def end(self, name: bytes) -> None:
         """End a session and its streams."""
         for stream in self._sessions.pop(name).streams:
-            if not stream.done():
-                stream.set_result(None)
+            stream.end()
 
     async def stream(self, session: Session) -> AsyncIterator[bytes]:
-        """Yield what a session's stream carries until one side ends it: comments, rarely."""
-        ended = asyncio.get_running_loop().create_future()
-        session.streams.add(ended)
-        self.streams_open += 1
+        """Yield what a session's stream carries, until one side ends it: changes, and comments.
+
+        It takes the place of one that is open: no message may come by two streams.
+        """
+        for other in session.streams:
+            other.end()
+        hearer = Hearer()
+        hearer.methods, hearer.uris = ALL_LISTS, session.uris
+        session.streams.add(hearer)
         try:
-            while not ended.done():
-                await asyncio.wait((ended,), timeout=KEEP_ALIVE_S)
-                yield b"" if ended.done() else _COMMENT
+            async for event in self.changes.stream(hearer):
+                yield event
         finally:
-            self.streams_open -= 1
-            session.streams.discard(ended)
+            session.streams.discard(hearer)
             session.used = True
 
     def _sweep(self) -> None:

@@ -10,6 +10,7 @@ import msgspec
 
 from mcp_targets.systems.echo import arguments as a
 from mcp_targets.systems.echo import rpc
+from mcp_targets.systems.echo.changes import UPDATED, Change, list_changed
 
 Result = dict[str, Any]
 
@@ -23,6 +24,17 @@ class Outcome(msgspec.Struct):
     result: Result
     after_s: float = 0.0
     notifications: list[bytes] = []
+    interval_s: float = 0.0
+    """The pause before each notification."""
+    question: Result | None = None
+    """What the user is asked before there is a result (up to 2025-11-25)."""
+    change: Change | None = None
+    """What those who listen are told."""
+
+    @property
+    def work_s(self) -> float:
+        """How long the tool itself works."""
+        return self.after_s + self.interval_s * len(self.notifications)
 
 
 class Call(msgspec.Struct, frozen=True):
@@ -128,7 +140,11 @@ def _tag(given: a.Tag, _: Call) -> Outcome:
 def _progress(given: a.Progress, context: Call) -> Outcome:
     outcome = Outcome(_structured(f"done after {given.steps} steps", {"steps": given.steps}))
     token = context.meta("progressToken")
-    if token is not None:
+    interval_s = given.interval_ms / 1000
+    if token is None:
+        outcome.after_s = interval_s * given.steps
+    else:
+        outcome.interval_s = interval_s
         outcome.notifications = [_step(token, step, given.steps) for step in range(given.steps)]
     return outcome
 
@@ -140,7 +156,7 @@ def _step(token: str | int, step: int, steps: int) -> bytes:
 
 def _ask(given: a.Ask, context: Call) -> Outcome:
     if not context.modern:
-        return Outcome(failure("ask is not available here yet: it needs protocol 2026-07-28"))
+        return Outcome({}, question=_form(given.question))
     capabilities = context.meta("io.modelcontextprotocol/clientCapabilities")
     if not isinstance(capabilities, dict) or "elicitation" not in capabilities:
         raise rpc.RpcError(
@@ -155,19 +171,23 @@ def _ask(given: a.Ask, context: Call) -> Outcome:
         raise rpc.RpcError(rpc.INVALID_PARAMS, "requestState does not belong to this call")
     responses = context.params.get("inputResponses")
     answer = responses.get(_ANSWER) if isinstance(responses, dict) else None
-    return Outcome(_answered(answer) if isinstance(answer, dict) else _question(given.question))
+    return Outcome(answered(answer) if isinstance(answer, dict) else _question(given.question))
 
 
-def _question(question: str) -> Result:
+def _form(question: str) -> Result:
     schema = {
         "type": "object",
         "properties": {"answer": {"type": "string", "title": "Answer"}},
         "required": ["answer"],
     }
-    params = {"mode": "form", "message": question, "requestedSchema": schema}
+    return {"mode": "form", "message": question, "requestedSchema": schema}
+
+
+def _question(question: str) -> Result:
+    asked = {"method": "elicitation/create", "params": _form(question)}
     return {
         "resultType": "input_required",
-        "inputRequests": {_ANSWER: {"method": "elicitation/create", "params": params}},
+        "inputRequests": {_ANSWER: asked},
         "requestState": _state(question, secrets.token_hex(8)),
     }
 
@@ -179,7 +199,16 @@ def _state(question: str, nonce: str) -> str:
     return f"{nonce}.{mac.hexdigest()}"
 
 
-def _answered(answer: dict[str, Any]) -> Result:
+def _touch(given: a.Touch, _: Call) -> Outcome:
+    return Outcome(_text(f"touched {given.uri}"), change=(UPDATED, {"uri": given.uri}))
+
+
+def _announce(given: a.Announce, _: Call) -> Outcome:
+    return Outcome(_text(f"{given.list} changed"), change=(list_changed(given.list), {}))
+
+
+def answered(answer: dict[str, Any]) -> Result:
+    """Return the result of `ask` by what the user answered."""
     action = answer.get("action")
     content = answer.get("content")
     if action == "accept" and isinstance(content, dict):
@@ -210,6 +239,8 @@ TOOLS: Final = {
             {"action": "string", "answer": "string"},
         ),
         Tool("big", "Return a text of some length.", a.Big, _big),
+        Tool("touch", "Tell all who listen that a resource has changed.", a.Touch, _touch),
+        Tool("announce", "Tell all who listen that a list has changed.", a.Announce, _announce),
         Tool(
             "tag",
             "Return both arguments; they also travel in HTTP headers.",

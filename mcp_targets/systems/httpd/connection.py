@@ -3,6 +3,7 @@
 import asyncio
 import collections
 import contextlib
+import functools
 import logging
 import os
 import socket
@@ -111,7 +112,7 @@ class Connection(asyncio.Protocol):
         if key in self._headers:
             self._repeated |= {key}
         else:
-            self._headers[key] = value
+            self._headers[key] = value.rstrip()  # the parser leaves the white space behind it
 
     def on_headers_complete(self) -> None:
         """Let a client that asked first send its body."""
@@ -167,6 +168,7 @@ class Connection(asyncio.Protocol):
             self._task = self._server.loop.create_task(self._serve_later(answer))
             self._task.add_done_callback(self._task_done)
         elif answer.after_s > 0:
+            request.answer_now = functools.partial(self._send_late, request)
             self._server.timer.call_later(answer.after_s, self._send_late, request, answer)
         else:
             self._send(request, answer)

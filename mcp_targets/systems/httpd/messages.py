@@ -101,6 +101,8 @@ class Request(msgspec.Struct):
     """Shared by all requests of one connection, for applications that count connections."""
     done: Callable[[], object] | None = None
     """Called once when the exchange is over, however it ended; set by the application."""
+    answer_now: "Callable[[Reply], object] | None" = None
+    """Sends another reply instead of one that is waiting for its time; set by the connection."""
 
     def query(self) -> dict[str, str]:
         """Return the query's parameters, the last of each name; undecodable bytes are replaced."""

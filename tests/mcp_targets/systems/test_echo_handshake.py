@@ -89,6 +89,16 @@ def test_a_stream_is_open_until_its_session_ends(echo, session):
     assert echo.get("/_counters").json()["streams_open"] == 0
 
 
+def test_a_new_stream_takes_the_place_of_the_one_before(session):
+    """No message comes by two streams: what is told goes to the newer one."""
+    with session.stream("GET", "/mcp") as first, session.stream("GET", "/mcp") as second:
+        assert first.read() == b""
+        session.post("/mcp", json=call("announce", list="tools"))
+        assert "tools/list_changed" in next(second.iter_text())
+        assert session.put("/mcp").status_code == 405
+        assert session.delete("/mcp").status_code == 200
+
+
 def test_a_stream_of_no_session_is_refused(session):
     """As any other request: 400 without an id, 404 with an unknown one."""
     del session.headers["Mcp-Session-Id"]
@@ -177,11 +187,26 @@ def test_a_posted_response_is_accepted(session):
     assert session.post("/mcp", json={"jsonrpc": "2.0", "id": 1, "result": {}}).status_code == 202
 
 
-def test_asking_is_not_available_in_this_era_yet(session):
-    """It says so, as a tool error."""
+def test_nobody_is_asked_who_cannot_answer(session):
+    """A client that did not declare elicitation gets a tool error."""
     result = session.post("/mcp", json=call("ask", question="?")).json()["result"]
     assert result["isError"] is True
-    assert "2026-07-28" in result["content"][0]["text"]
+    assert "elicit" in result["content"][0]["text"]
+
+
+@pytest.mark.parametrize("method", ["resources/subscribe", "resources/unsubscribe"])
+def test_a_subscription_is_to_a_uri(session, method):
+    """Anything else is refused."""
+    assert session.post("/mcp", json=rpc(method, {"uri": "echo://a"})).json()["result"] == {}
+    assert session.post("/mcp", json=rpc(method, {"uri": 7})).json()["error"]["code"] == -32602
+
+
+def test_cancelling_what_has_ended_changes_nothing(session):
+    """Nor does a cancellation that names nothing."""
+    for params in ({"requestId": 77}, {"requestId": None}, {}):
+        message = {"jsonrpc": "2.0", "method": "notifications/cancelled", "params": params}
+        assert session.post("/mcp", json=message).status_code == 202
+    assert session.post("/mcp", json=call("sleep", ms=1)).json()["result"]["isError"] is False
 
 
 def test_with_replies_sse_every_answer_is_a_stream_of_one_event(start):

@@ -2,10 +2,18 @@
 
 import asyncio
 
+import httpx
 import pytest
 from mcp import Client
 from mcp_types import ElicitResult
 
+CHANGES = [
+    ("touch", {"uri": "echo://a"}),
+    ("touch", {"uri": "echo://other"}),
+    ("announce", {"list": "prompts"}),
+    ("announce", {"list": "tools"}),
+]
+SLOW = {"steps": 900, "interval_ms": 10}
 ERAS = [("auto", "2026-07-28"), ("legacy", "2025-11-25")]
 
 
@@ -17,6 +25,23 @@ def use(base, mode, work, **options):
             return await work(client)
 
     return asyncio.run(main())
+
+
+def counters(base):
+    """Return the counters of an echo system."""
+    return httpx.get(f"{base}/_counters").json()
+
+
+async def until(what):
+    """Wait for something to become true."""
+    while True:
+        if await asyncio.to_thread(what):
+            return
+        await asyncio.sleep(0.005)
+
+
+async def _ignore(*_):
+    """Take progress, and do nothing with it."""
 
 
 @pytest.fixture(params=["json", "sse"])
@@ -95,8 +120,9 @@ def test_the_sdk_sees_progress(base, mode):
     assert seen == [(1, 2, "step 1"), (2, 2, "step 2")]
 
 
-def test_the_sdk_answers_questions(base):
-    """input_required, the user's answer, the result."""
+@pytest.mark.parametrize("mode", ["auto", "legacy"])
+def test_the_sdk_answers_questions(base, mode):
+    """By input_required, or a request on the stream of the call; then comes the result."""
     asked = []
 
     async def elicit(_, params):
@@ -106,8 +132,61 @@ def test_the_sdk_answers_questions(base):
     async def work(client):
         return (await client.call_tool("ask", {"question": "colour?"})).structured_content
 
-    answer = use(base, "auto", work, elicitation_callback=elicit)
+    answer = use(base, mode, work, elicitation_callback=elicit)
     assert (asked, answer) == (["colour?"], {"action": "accept", "answer": "blue"})
+
+
+def test_the_sdk_hears_what_it_listens_for(base):
+    """The updates of its resource and the changes of its list, and no others."""
+
+    async def work(client):
+        listening = client.listen(tools_list_changed=True, resource_subscriptions=["echo://a"])
+        async with listening as subscription:
+            for tool, arguments in CHANGES:
+                await client.call_tool(tool, arguments)
+            return {type(await anext(subscription)).__name__ for _ in range(2)}
+
+    assert use(base, "auto", work) == {"ResourceUpdated", "ToolsListChanged"}
+
+
+@pytest.mark.filterwarnings("ignore::mcp.shared.exceptions.MCPDeprecationWarning")
+def test_the_sdk_hears_what_its_session_subscribed_to(base):
+    """On the stream of the session: updates until it unsubscribes, and changes of every list."""
+    heard = []
+
+    async def note(message):
+        heard.append((message.method, getattr(message.params, "uri", "")))
+
+    async def work(client):
+        await until(lambda: counters(base)["streams_open"] == 1)
+        await client.subscribe_resource("echo://a")
+        for tool, arguments in CHANGES:
+            await client.call_tool(tool, arguments)
+        await client.unsubscribe_resource("echo://a")
+        await client.call_tool("touch", {"uri": "echo://a"})
+        await client.call_tool("announce", {"list": "resources"})
+        await until(lambda: len(heard) >= 4)
+
+    use(base, "legacy", work, message_handler=note)
+    changed = [(f"notifications/{what}/list_changed", "") for what in ("prompts", "tools")]
+    last = ("notifications/resources/list_changed", "")
+    assert heard == [("notifications/resources/updated", "echo://a"), *changed, last]
+
+
+@pytest.mark.parametrize("mode", ["auto", "legacy"])
+@pytest.mark.parametrize("call", [("sleep", {"ms": 9000}), ("progress", SLOW)])
+def test_work_that_is_cancelled_stops(base, mode, call):
+    """The server's own counters say so, long before the work would have been done."""
+
+    async def work(client):
+        task = asyncio.create_task(client.call_tool(*call, progress_callback=_ignore))
+        await until(lambda: counters(base)["running"] == 1)
+        task.cancel()
+        await until(lambda: counters(base)["running"] == 0)
+
+    before = counters(base)["cancelled"]
+    use(base, mode, work)
+    assert counters(base)["cancelled"] == before + 1
 
 
 @pytest.mark.parametrize("mode", ["auto", "legacy"])
@@ -125,7 +204,9 @@ def test_the_sdk_reads_the_resource_and_gets_the_prompt(base, mode):
 
 
 @pytest.mark.parametrize("mode", ["auto", "legacy"])
-@pytest.mark.parametrize(("size", "pages"), [(3, [3, 3, 2]), (4, [4, 4]), (8, [8]), (50, [8])])
+@pytest.mark.parametrize(
+    ("size", "pages"), [(3, [3, 3, 3, 1]), (5, [5, 5]), (10, [10]), (50, [10])]
+)
 def test_tools_are_listed_in_pages(start, mode, size, pages):
     """Every tool once, whatever the page's size."""
 
@@ -140,4 +221,4 @@ def test_tools_are_listed_in_pages(start, mode, size, pages):
 
     found = use(start("echo", "--page-size", str(size)), mode, work)
     assert [len(page) for page in found] == pages
-    assert len({name for page in found for name in page}) == 8
+    assert len({name for page in found for name in page}) == 10

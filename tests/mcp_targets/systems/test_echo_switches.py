@@ -3,6 +3,7 @@
 import asyncio
 import subprocess
 import sys
+import time
 from collections import Counter
 
 import httpx
@@ -120,6 +121,8 @@ def test_counters_count_calls_by_tool_and_connections(start):
             "faults": {},
             "sessions_open": 0,
             "streams_open": 0,
+            "running": 0,
+            "cancelled": 0,
             "max_in_parallel": 1,
         }
 
@@ -157,10 +160,11 @@ def test_a_server_of_one_slot_queues_calls(start, path):
         async with httpx.AsyncClient(base_url=base, headers=HEADERS) as client:
             body = CALL if path == "/mcp" else {"message": "x"}
             calls = [client.post(path, json=body) for _ in range(3)]
-            return sorted(r.elapsed.total_seconds() for r in await asyncio.gather(*calls))
+            began_s = time.perf_counter()
+            await asyncio.gather(*calls)
+            return time.perf_counter() - began_s
 
-    first_s, _, last_s = asyncio.run(main())
-    assert last_s - first_s >= 0.03  # at least one call was worked on between the two
+    assert asyncio.run(main()) >= 0.09  # however slow the machine is, they cannot be faster
 
 
 @pytest.mark.parametrize(

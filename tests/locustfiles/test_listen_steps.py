@@ -1,0 +1,173 @@
+"""Steps that listen: what counts as a call, and from when a notification's time runs."""
+
+import contextlib
+from pathlib import Path
+
+import pytest
+
+from locustfiles._journeys import Interrupted, Journey, Walk
+from locustfiles._listen_steps import AwaitStep, ChangeStep, ListenStep, changes
+from locustfiles._recorder import Recorder
+from locustfiles._steps import Lane
+from mcp_targets.client.listening import ListeningClient
+from mcp_targets.client.subscriptions import Wanted
+from mcp_targets.reply import Reply
+from scenarios.loader import load_text
+from scenarios.lookups import compile_generators, compile_template
+
+FILE = """
+name: demo
+title: Demo
+arms: {{mcp: {{mcp: "http://127.0.0.1:1/mcp"}}}}
+journeys:
+  first:
+    steps: [{steps}]
+"""
+STEPS = {
+    "listen": "{listen: tools}",
+    "subscribe": "{subscribe: 'a:b'}",
+    "call": "{call: touch}",
+    "burst": "{parallel: [{call: touch}, {call: touch}]}",
+    "wait": "{wait: 1s}",
+    "await": "{await: {notification: resources/updated}}",
+}
+
+
+class Client(ListeningClient):
+    """A client that keeps what it is asked, and answers as it is told."""
+
+    def __init__(self):
+        self.asked = []
+        self.heard = False
+        self.reply: Reply | None = Reply(5)
+
+    version = "2025-11-25"
+
+    @property
+    def hears(self):
+        """Return what the test says."""
+        return self.heard
+
+    def listen(self, wanted, timeout_s=None):
+        """Note what is wanted."""
+        self.asked.append(("listen", wanted, timeout_s))
+        return self.reply
+
+    def awaited(self, method, uri="", since_ns=0, timeout_s=None):
+        """Note what is awaited."""
+        self.asked.append(("await", method, uri, since_ns, timeout_s))
+        return self.reply
+
+    def unlisten(self):
+        """Note the end."""
+        self.asked.append(("unlisten",))
+
+
+Client.__abstractmethods__ = frozenset()
+
+
+@pytest.fixture
+def lane():
+    """Return a user's lane whose calls are counted."""
+    recorder = Recorder("local", lambda _records: None)
+    lane = Lane("mcp", Client(), recorder, lambda **_: None)
+    lane.values = {"who": "Ada"}
+    return lane
+
+
+def step(lane, kind, **settings):
+    """Compile a step."""
+    track = lane.recorder.track("mcp", "call", "step")
+    return kind(track, timeout_s=1.5, goes_on=False, **settings)
+
+
+@pytest.mark.parametrize(
+    ("order", "brought"),
+    [
+        ("subscribe call await", {2: 1}),
+        ("subscribe call wait await", {3: 1}),
+        ("subscribe call call await", {3: 2}),
+        ("subscribe call await await", {2: 1, 3: 1}),
+        ("subscribe burst await", {2: 1}),
+        ("subscribe await", {}),
+        ("call subscribe await", {}),
+        ("call listen subscribe await call await", {5: 4}),
+    ],
+)
+def test_a_change_is_the_last_call_before_the_await(order, brought):
+    """One that was listened to then: what was done before cannot be told."""
+    names = order.split()
+    text = FILE.format(steps=", ".join(STEPS[name] for name in names))
+    scenario = load_text(text, "demo.yaml", Path(), environ={}).scenario
+    assert changes(scenario.journeys["first"].steps["mcp"]) == brought
+
+
+def test_asking_is_a_call(lane):
+    """With the resource filled in, and the step's own timeout."""
+    uri = compile_template("a://${who}")
+    assert step(lane, ListenStep, lists=("tools",), uri=uri).run(lane) == "ok"
+    assert lane.client.asked == [("listen", Wanted(("tools",), "a://Ada"), 1.5)]
+    assert (lane.listens, lane.recorder.calls) == (True, 1)
+
+
+def test_nothing_is_counted_where_nothing_is_sent(lane):
+    """Where the session's stream brings changes of lists anyway, listening costs nobody a call."""
+    lane.client.heard = True
+    assert step(lane, ListenStep, lists=("tools",), uri=None).run(lane) == "ok"
+    assert (lane.listens, lane.recorder.calls, len(lane.client.asked)) == (True, 0, 1)
+
+
+def test_a_subscription_that_is_refused_is_a_failed_call(lane):
+    """In the class that the client says."""
+    lane.client.reply.fail("rpc_error", "-32601")
+    assert step(lane, ListenStep, lists=("tools",), uri=None).run(lane) == "rpc_error"
+
+
+@pytest.mark.parametrize("after_change", [True, False])
+def test_the_time_of_a_notification_runs_from_the_change(lane, after_change):
+    """From the beginning of the step that makes it; without one, from the wait itself."""
+    settings = {"uri": compile_template("a://${who}"), "after_change": after_change}
+    awaiting = step(lane, AwaitStep, method="notifications/x", **settings)
+    listening = step(lane, ListenStep, lists=("tools",), uri=None)
+    changing = ChangeStep(listening)
+    assert (changing.run(lane), awaiting.run(lane)) == ("ok", "ok")
+    since_ns = lane.client.asked[-1][3]
+    assert lane.client.asked[-1] == ("await", "notifications/x", "a://Ada", since_ns, 1.5)
+    assert (since_ns == lane.changed_ns > 0) == after_change
+    assert changing.goes_on == listening.goes_on
+
+
+def test_what_a_journey_listened_for_ends_with_it(lane):
+    """Once."""
+    step(lane, ListenStep, lists=("tools",), uri=None).run(lane)
+    lane.unlisten()
+    assert (lane.listens, lane.client.asked[-1]) == (False, ("unlisten",))
+
+
+class Listens:
+    """A step that has listened, and ends as told."""
+
+    goes_on = False
+
+    def __init__(self, outcome):
+        self._outcome = outcome
+
+    def run(self, lane):
+        """End."""
+        lane.listens = True
+        if isinstance(self._outcome, BaseException):
+            raise self._outcome
+        return self._outcome
+
+
+@pytest.mark.parametrize("outcome", ["ok", "timeout", Interrupted()])
+def test_however_a_journey_ends_it_listens_no_longer(lane, outcome):
+    """Also one that failed, or was cut off."""
+    recorder = lane.recorder
+    generators = compile_generators({}, seed=1, env={}, base=Path())
+    tracks = {"mcp": recorder.track("mcp", "journey", "watch")}
+    journey = Journey("watch", 1.0, generators, {"mcp": [Listens(outcome)]}, tracks)
+    walk = Walk([journey], lane, {}, user=1, seed=1, counter=lambda: 1)
+    with contextlib.suppress(Interrupted):
+        walk.journey()
+    assert (lane.listens, lane.client.asked) == (False, [("unlisten",)])

@@ -1,0 +1,250 @@
+"""What the HTTP client makes of subscriptions and cancellations that do not go well."""
+
+import json
+import socket
+
+import pytest
+
+from mcp_targets.client.exchange import Endpoint
+from mcp_targets.client.mcp import Call, McpClient
+from mcp_targets.client.subscriptions import UPDATED, Wanted
+from mcp_targets.client.tools import Tool
+
+MODERN, HANDSHAKE = "2026-07-28", "2025-11-25"
+SLOW = Call(Tool("slow", {}), {})
+ACCEPTED = b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n"
+OFFERED = (
+    b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+)
+REFUSED = b"HTTP/1.1 405 Method Not Allowed\r\nContent-Length: 0\r\n\r\n"
+END = b"0\r\n\r\n"
+CANCELLED = {"error": {"code": -32800, "message": "Request cancelled"}}
+
+
+def body_of(request: bytes) -> dict:
+    """Read the JSON-RPC message of a request."""
+    return json.loads(request.partition(b"\r\n\r\n")[2])
+
+
+def event(**message) -> bytes:
+    """Encode a chunk with one message."""
+    data = b"data: %b\n\n" % json.dumps({"jsonrpc": "2.0", **message}).encode()
+    return b"%x\r\n%b\r\n" % (len(data), data)
+
+
+def note(method: str, request: bytes, **params) -> bytes:
+    """Encode a chunk with one notification of the subscription that was asked for."""
+    meta = {"io.modelcontextprotocol/subscriptionId": body_of(request)["id"]}
+    return event(method=method, params={**params, "_meta": meta})
+
+
+def acknowledged(*chunks: bytes, ends: bool = False, **honoured):
+    """Acknowledge a subscription, say more, and end it by closing the connection."""
+
+    def say(peer: socket.socket, request: bytes) -> None:
+        method = "notifications/subscriptions/acknowledged"
+        peer.sendall(OFFERED + note(method, request, notifications=honoured) + b"".join(chunks))
+        if ends:
+            peer.shutdown(socket.SHUT_RDWR)
+
+    return say
+
+
+def answers(**message):
+    """Answer a request under its own id."""
+
+    def say(peer: socket.socket, request: bytes) -> None:
+        data = json.dumps({"jsonrpc": "2.0", "id": body_of(request)["id"], **message}).encode()
+        head = b"HTTP/1.1 200 OK\r\nMcp-Session-Id: s\r\nContent-Type: application/json\r\n"
+        peer.sendall(head + b"Content-Length: %d\r\n\r\n" % len(data) + data)
+
+    return say
+
+
+@pytest.fixture
+def opened(serve):
+    """Open a session with a server that says what the test wants after the handshake."""
+    clients = []
+
+    def open_(*script, protocol: str = MODERN, timeout_s: float = 5):
+        agreed = (answers(result={"protocolVersion": HANDSHAKE}), ACCEPTED)
+        server = serve(*(agreed if protocol == HANDSHAKE else ()), *script)
+        client = McpClient(Endpoint.of(server.url, timeout_s=timeout_s), protocol)
+        clients.append(client)
+        client.open()
+        return client, server
+
+    yield open_
+    for client in clients:
+        client.drop()
+
+
+# 2026-07-28: a stream for each subscription.
+
+
+def test_a_subscription_is_a_request_with_an_id_of_its_own(opened):
+    """A text, on a connection of its own; the reply is its acknowledgement."""
+    client, server = opened(acknowledged(toolsListChanged=True, resourceSubscriptions=["a://b"]))
+    reply = client.listen(Wanted(("tools",), "a://b"))
+    assert reply.outcome == "ok", reply.detail
+    sent = body_of(server.requests[0])
+    assert (sent["id"], sent["method"]) == ("listen-1", "subscriptions/listen")
+    assert sent["params"]["notifications"] == Wanted(("tools",), "a://b").notifications()
+    assert b"mcp-method: subscriptions/listen" in server.requests[0].lower()
+    assert not client.hears
+
+
+@pytest.mark.parametrize(
+    ("last", "reason"),
+    [
+        (END, "the server closed the stream of the subscription"),
+        (event(id="listen-1", result={}) + END, "the server ended the subscription"),
+        (b"", "the stream of the subscription broke: the connection was closed in the middle"),
+    ],
+    ids=["closed", "ended", "broken"],
+)
+def test_who_waits_is_told_how_a_stream_ended(opened, last, reason):
+    """What came before the end is there all the same."""
+
+    def say(peer: socket.socket, request: bytes) -> None:
+        update = note(UPDATED, request, uri="a://b")
+        acknowledged(update, last, ends=not last, resourceSubscriptions=["a://b"])(peer, request)
+
+    client, _ = opened(say)
+    assert client.listen(Wanted(uri="a://b")).outcome == "ok"
+    assert client.awaited(UPDATED, "a://b", 0, 5).outcome == "ok"
+    lost = client.awaited(UPDATED, "a://b", 0, 5)
+    assert lost.outcome == "transport_error"
+    assert lost.detail.startswith(reason)
+
+
+def test_a_subscription_that_is_not_honoured_fails(opened):
+    """The stream is closed again, as nobody would await anything."""
+    client, _ = opened(acknowledged(toolsListChanged=True))
+    reply = client.listen(Wanted(("tools",), "a://b"))
+    assert (reply.outcome, reply.detail) == ("check_failed", "the server does not tell of: a://b")
+
+
+def test_a_server_that_does_not_acknowledge_is_a_timeout(opened):
+    """And so is it where the stream opens and says nothing."""
+    client, _ = opened(OFFERED, timeout_s=0.05)
+    assert client.listen(Wanted(("tools",))).outcome == "timeout"
+
+
+def test_nothing_can_be_listened_to_without_a_server(opened):
+    """It fails like any call, by what went wrong."""
+    client, server = opened()
+    server.stop()
+    assert client.listen(Wanted(("tools",))).outcome == "transport_error"
+
+
+# Up to 2025-11-25: one stream of the session.
+
+
+def test_a_session_without_a_stream_cannot_be_listened_to(opened):
+    """405 is an answer, and nothing is subscribed to that could not be heard."""
+    client, server = opened(REFUSED, protocol=HANDSHAKE)
+    reply = client.listen(Wanted(uri="a://b"))
+    assert reply.outcome == "http_error"
+    assert reply.detail == "HTTP 405: the server opens no stream"
+    assert len(server.requests) == 3
+
+
+def test_a_subscription_is_called_off_at_the_end(opened):
+    """With its URI; the stream stays open, so that listening to a list sends nothing more."""
+    done = answers(result={})
+    client, server = opened(OFFERED, done, done, protocol=HANDSHAKE)
+    assert client.listen(Wanted(uri="a://b")).outcome == "ok"
+    client.unlisten()
+    assert client.hears
+    assert client.listen(Wanted(("tools",))) is None
+    subscribed, unsubscribed = map(body_of, server.requests[3:])
+    assert (subscribed["method"], subscribed["params"]) == ("resources/subscribe", {"uri": "a://b"})
+    assert unsubscribed["method"] == "resources/unsubscribe"
+    assert unsubscribed["params"] == {"uri": "a://b"}
+
+
+def test_a_stream_that_ends_is_noticed(opened):
+    """What the server says until it is open again, nobody hears."""
+    client, _ = opened(OFFERED + END, protocol=HANDSHAKE)
+    assert client.listen(Wanted(("tools",))).outcome == "ok"
+    lost = client.awaited("notifications/tools/list_changed", "", 0, 5)
+    assert lost.outcome == "transport_error"
+    assert lost.detail == "the server closed the session's stream of notifications"
+
+
+# Cancelling, up to 2025-11-25.
+
+
+def test_a_call_that_timed_out_is_cancelled(opened):
+    """By its id; the reply is of the call, and ended before."""
+    client, server = opened(b"", ACCEPTED, protocol=HANDSHAKE)
+    reply = client.call(SLOW, None, 0.05)
+    assert reply.outcome == "timeout"
+    call, cancel = map(body_of, server.requests[2:])
+    assert cancel["method"] == "notifications/cancelled"
+    assert cancel["params"]["requestId"] == call["id"]
+
+
+def test_a_call_that_timed_out_is_not_cancelled_in_words_where_closing_says_it(opened):
+    """In 2026-07-28 nothing more is sent."""
+    client, server = opened(b"")
+    assert client.call(SLOW, None, 0.05).outcome == "timeout"
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("head", [b"", OFFERED], ids=["silent", "streaming"])
+def test_the_end_of_a_cancelled_call_is_waited_for(opened, head):
+    """By an error, after which the connection serves the next call."""
+    peers = []
+
+    def begin(peer: socket.socket, request: bytes) -> None:
+        peers.append((peer, body_of(request)["id"]))
+        peer.sendall(head)
+
+    def cancel(peer: socket.socket, _request: bytes) -> None:
+        peer.sendall(ACCEPTED)
+        first, number = peers[0]
+        first.sendall((b"" if head else OFFERED) + event(id=number, **CANCELLED) + END)
+
+    client, server = opened(begin, cancel, answers(result={}), protocol=HANDSHAKE)
+    reply = client.cancelled_call(SLOW, None, 0.05)
+    stop = client.take_stop()
+    assert (reply.outcome, stop.told) == ("ok", True)
+    assert 0 < stop.ns < 1e9
+    assert client.call(SLOW).outcome == "ok"
+    assert server.connections == 2  # its own, and the one beside
+
+
+@pytest.mark.parametrize("last", [OFFERED + END, b"HTTP/1.1 200 OK\r\n"])
+def test_any_end_of_its_stream_ends_a_cancelled_call(opened, last):
+    """Without an answer, or by the end of the connection."""
+    peers = []
+
+    def cancel(peer: socket.socket, _request: bytes) -> None:
+        peer.sendall(ACCEPTED)
+        peers[0].sendall(last)
+        if not last.endswith(END):
+            peers[0].shutdown(socket.SHUT_RDWR)
+
+    client, _ = opened(lambda peer, _: peers.append(peer), cancel, protocol=HANDSHAKE)
+    assert client.cancelled_call(SLOW, None, 0.05).outcome == "ok"
+    assert client.take_stop().told
+
+
+def test_an_end_that_is_not_told_is_no_end(opened):
+    """It has the time that was waited, and the connection is given up."""
+    client, server = opened(b"", ACCEPTED, answers(result={}), protocol=HANDSHAKE, timeout_s=0.1)
+    assert client.cancelled_call(SLOW, None, 0.05).outcome == "ok"
+    stop = client.take_stop()
+    assert not stop.told
+    assert stop.ns >= 0.1e9
+    assert client.call(SLOW).outcome == "ok"
+    assert server.connections == 3
+
+
+def test_a_call_that_ended_before_has_no_end_to_tell(opened):
+    """It was not cancelled."""
+    client, _ = opened(answers(result={}), protocol=HANDSHAKE)
+    assert client.cancelled_call(SLOW, None, 5).outcome == "ok"
+    assert client.take_stop() is None
