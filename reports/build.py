@@ -113,6 +113,7 @@ def _facts(
         ended="" if tally.ended is None else tally.ended.reason,
         workers_lost=_lost(tally),
         idle_workers=_idle(tally),
+        short_rounds=_short(tally),
         harness_errors=tally.harness_errors,
         harness_example=_harness_example(tally),
         search=search,
@@ -178,6 +179,16 @@ def _idle(tally: RunTally) -> list[str]:
             if share.ended is not None and share.ended.users:
                 calls[node] += sum(n for (kind, _), n in share.done.items() if kind == CALL)
     return sorted(node for node, n in calls.items() if not n) if len(calls) > 1 else []
+
+
+def _short(tally: RunTally) -> list[str]:
+    """Describe the rounds in which not all users were at work."""
+    short = (turn for turn in tally.turns.values() if turn.measured and turn.missing_users)
+    return [
+        f"round {turn.started.round} of {turn.started.arm} had "
+        f"{turn.started.users - turn.missing_users} of {turn.started.users}"
+        for turn in short
+    ]
 
 
 def _harness_example(tally: RunTally) -> str:

@@ -61,6 +61,12 @@ class Turn:
         return bool(ended) and all(ended)
 
     @property
+    def missing_users(self) -> int:
+        """How many of the planned users took no part, in a turn that ended on every node."""
+        present = sum(share.ended.users for share in self.shares.values() if share.ended)
+        return max(0, self.started.users - present) if self.finished else 0
+
+    @property
     def seconds(self) -> float:
         """Mean busy time of a user; of a node where it is not known how many users there were."""
         ends = [share.ended for share in self.shares.values() if share.ended]

@@ -64,6 +64,8 @@ class Facts:
     workers_lost: Sequence[str] = ()
     idle_workers: Sequence[str] = ()
     """Those that had users, but ended no call."""
+    short_rounds: Sequence[str] = ()
+    """Those in which not all users took part, each with how many did."""
     harness_errors: int = 0
     harness_example: str = ""
     search: SearchFacts | None = None
@@ -117,6 +119,11 @@ def littles_law(arm: str, totals: Totals) -> str | None:
 def _invalid(facts: Facts) -> Iterator[str]:
     for name in facts.workers_lost:
         yield f"Worker lost: {name}. Its share of the load is missing; run again with it."
+    if facts.short_rounds and not facts.workers_lost:
+        yield (
+            f"Not all users were at work in every round ({len(facts.short_rounds)} short): "
+            f"{facts.short_rounds[0]}. The load was not the one that was asked for; run again."
+        )
     # A search goes beyond what the target holds, and tells by itself where the generator did not.
     for name, node in sorted(facts.health.nodes.items()) if facts.search is None else ():
         yield from _saturated(name, node, facts.health)

@@ -4,6 +4,7 @@ from pathlib import Path
 from runpy import run_path
 
 import pytest
+from msgspec.structs import replace
 
 from reports.build import build
 from reports.document import Report
@@ -133,3 +134,18 @@ def test_promise_23_littles_law_is_checked_where_it_holds(load, end, noted):
     half_idle = Round(ms=10, ok=50, busy_s=1.0, users=1)
     notes = built({"mcp": [half_idle]}, load=load, end=end).notes
     assert any("Little's law" in note for note in notes) is noted
+
+
+def test_a_round_without_all_its_users_makes_the_run_invalid():
+    """Whatever kept them away: the load was not the one that was asked for."""
+    records = virtual["journal"]({"mcp": [Round(users=8) for _ in range(6)]})
+    [short] = [r for r in records if isinstance(r, TurnEnded) and r.turn == 3]
+    records[records.index(short)] = replace(short, users=1)
+    report = build(records)
+    assert (report.verdict, report.exit_code) == ("INVALID", 91)
+    assert report.reasons[0].startswith(
+        "Not all users were at work in every round (1 short): round 4 of mcp had 1 of 8."
+    )
+    assert (
+        build(virtual["journal"]({"mcp": [Round(users=8) for _ in range(6)]})).verdict != "INVALID"
+    )
