@@ -1,7 +1,10 @@
 """The OAuth credentials of one arm: one token for all users of an identity."""
 
 from collections.abc import Mapping
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+import gevent
 
 from locustfiles._secrecy import hide
 from mcp_targets.client.http_session import Credentials
@@ -21,7 +24,9 @@ class CredentialStore:
 
     def __init__(self, arm: Arm, loaded: Loaded, url: str) -> None:
         assert arm.auth is not None  # noqa: S101 -- asked before
-        # It takes most of a second to import, which only a run that needs it has to spend.
+        # It takes most of a second to import, which only a run that needs it has to spend; on a
+        # busy machine some seconds, in which a worker has to tell its master that it is there.
+        gevent.get_hub().threadpool.apply(import_module, ("mcp_targets.client.oauth",))
         from mcp_targets.client.oauth import connections  # noqa: PLC0415
 
         self._written = arm.auth.oauth

@@ -19,7 +19,7 @@ from mcp_targets.client.base import NOTHING, Observer, ignore, joined
 from mcp_targets.client.calls import Call, Prepared
 from mcp_targets.client.channel import Channel
 from mcp_targets.client.connection import Clock
-from mcp_targets.client.duplex import Conversation, Pending
+from mcp_targets.client.duplex import Conversation, settled, silence, why
 from mcp_targets.client.errors import (
     CallTimeout,
     ConnectError,
@@ -37,11 +37,9 @@ from mcp_targets.reply import (
     OK,
     REJOINED,
     REOPENED,
-    RPC_ERROR,
     TIMEOUT,
     Heard,
     Reply,
-    beginning,
 )
 
 _CANCEL_S: Final = 1.0
@@ -306,15 +304,15 @@ class SessionClient(ListeningClient):
             self.channel.send(message, timeout_s)
             left_s = timeout_s - (self._clock() - reply.start_ns) / 1e9
             if not pending.wait(max(0.0, left_s)):
-                raise CallTimeout(_silence(conversation))  # noqa: TRY301 -- one way out for all
+                raise CallTimeout(silence(conversation))  # noqa: TRY301 -- one way out for all
         except TargetError as error:
             reply.end_ns = self._clock()
             self._give_up(conversation, request_id, error)
-            return reply.fail(error.outcome, _why(error, conversation)), error
+            return reply.fail(error.outcome, why(error, conversation)), error
         except BaseException as error:
             self._give_up(conversation, request_id, error)
             raise
-        return _settled(reply, pending, request_id), None
+        return settled(reply, pending, request_id), None
 
     def _give_up(
         self, conversation: Conversation, request_id: RequestId, error: BaseException
@@ -383,25 +381,3 @@ class SessionClient(ListeningClient):
         params["arguments"] = msgspec.Raw(b"\0")
         tail = eras.encode_tail("tools/call", self._params(params, call))
         return tail.replace(b"%", b"%%").replace(b"\0", b"%b")
-
-
-def _settled(reply: Reply, pending: Pending, request_id: RequestId) -> Reply:
-    """Judge the answer that has come."""
-    reply.end_ns = pending.end_ns
-    reply.body = pending.message
-    reply.bytes_in = len(pending.message)
-    reply.heard = pending.heard
-    if pending.unreadable:
-        said = beginning(pending.message)
-        return reply.fail(RPC_ERROR, f"the answer is not JSON-RPC: {said}")
-    return jsonrpc.judge(reply, request_id)
-
-
-def _silence(conversation: Conversation) -> str:
-    stray = conversation.stray
-    return "no answer in time" + (f"; what came is not JSON-RPC: {stray}" if stray else "")
-
-
-def _why(error: TargetError, conversation: Conversation) -> str:
-    """Say what went wrong; a line that could not be sent has the end of the server as its cause."""
-    return conversation.ended if isinstance(error, SendError) and conversation.ended else str(error)

@@ -204,9 +204,9 @@ def test_own_scenarios_come_before_shipped_ones(tmp_path, monkeypatch, valid):
     [
         ("twilio-task", "did you mean 'twilio-tasks'?"),
         ("./ecko.yaml", "did you mean 'echo'?"),
-        ("zzz", "dual-ablation, dual-knee"),
-        ("a\0b", "dual-ablation, dual-knee"),
-        ("", "dual-ablation, dual-knee"),
+        ("zzz", "known are agent-burst"),
+        ("a\0b", "known are agent-burst"),
+        ("", "known are agent-burst"),
     ],
 )
 def test_an_unknown_scenario_is_told_with_the_nearest_names(name, hinted, tmp_path, monkeypatch):
