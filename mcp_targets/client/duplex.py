@@ -11,10 +11,11 @@ from typing import Final
 
 import msgspec
 
+from mcp_targets.client import jsonrpc
 from mcp_targets.client.errors import ReadError
 from mcp_targets.client.jsonrpc import RequestId
 from mcp_targets.client.subscriptions import ACKNOWLEDGED, LISTENED, Inbox, subscription_of
-from mcp_targets.reply import UNREADABLE, Heard, beginning
+from mcp_targets.reply import RPC_ERROR, UNREADABLE, Heard, Reply, beginning
 
 Respond = Callable[[bytes], bytes]
 """From a request of the server to the answer."""
@@ -69,6 +70,17 @@ class Pending:
         self.message = message
         self.end_ns = now_ns
         self._settled.set()
+
+    def judged(self, reply: Reply, request_id: RequestId) -> Reply:
+        """Put the answer that has come into a reply, and judge it."""
+        reply.end_ns = self.end_ns
+        reply.body = self.message
+        reply.bytes_in = len(self.message)
+        reply.heard = self.heard
+        if self.unreadable:
+            said = beginning(self.message)
+            return reply.fail(RPC_ERROR, f"the answer is not JSON-RPC: {said}")
+        return jsonrpc.judge(reply, request_id)
 
     def fail(self, failure: str) -> None:
         """Wait no longer."""

@@ -19,7 +19,7 @@ from mcp_targets.client.base import NOTHING, Observer, ignore, joined
 from mcp_targets.client.calls import Call, Prepared
 from mcp_targets.client.channel import Channel
 from mcp_targets.client.connection import Clock
-from mcp_targets.client.duplex import Conversation, Pending
+from mcp_targets.client.duplex import Conversation
 from mcp_targets.client.errors import (
     CallTimeout,
     ConnectError,
@@ -37,11 +37,9 @@ from mcp_targets.reply import (
     OK,
     REJOINED,
     REOPENED,
-    RPC_ERROR,
     TIMEOUT,
     Heard,
     Reply,
-    beginning,
 )
 
 _CANCEL_S: Final = 1.0
@@ -314,7 +312,7 @@ class SessionClient(ListeningClient):
         except BaseException as error:
             self._give_up(conversation, request_id, error)
             raise
-        return _settled(reply, pending, request_id), None
+        return pending.judged(reply, request_id), None
 
     def _give_up(
         self, conversation: Conversation, request_id: RequestId, error: BaseException
@@ -383,18 +381,6 @@ class SessionClient(ListeningClient):
         params["arguments"] = msgspec.Raw(b"\0")
         tail = eras.encode_tail("tools/call", self._params(params, call))
         return tail.replace(b"%", b"%%").replace(b"\0", b"%b")
-
-
-def _settled(reply: Reply, pending: Pending, request_id: RequestId) -> Reply:
-    """Judge the answer that has come."""
-    reply.end_ns = pending.end_ns
-    reply.body = pending.message
-    reply.bytes_in = len(pending.message)
-    reply.heard = pending.heard
-    if pending.unreadable:
-        said = beginning(pending.message)
-        return reply.fail(RPC_ERROR, f"the answer is not JSON-RPC: {said}")
-    return jsonrpc.judge(reply, request_id)
 
 
 def _silence(conversation: Conversation) -> str:
