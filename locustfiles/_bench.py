@@ -6,7 +6,7 @@ end.
 
 import itertools
 import random
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -21,6 +21,7 @@ from locustfiles._clients import TOOL_CLIENTS, Client, SharedSession, beside, se
 from locustfiles._compile import compile_journeys
 from locustfiles._journeys import Walk
 from locustfiles._recorder import Recorder
+from locustfiles._roster import Identity, Roster
 from locustfiles._schedule import Turn, share_of
 from locustfiles._sessions import Counted
 from locustfiles._stage import Stage
@@ -29,10 +30,12 @@ from locustfiles._targets import ArmTarget
 from locustfiles._waiting import Watchdog
 from mcp_targets.client.eras import MODERN
 from mcp_targets.client.errors import TargetError
+from mcp_targets.client.exchange import Endpoint
 from mcp_targets.client.session import SessionClient
 from mcp_targets.inprocess import Code, PythonClient
 from mcp_targets.reply import OK, Reply
 from mcp_targets.rest import RestClient
+from scenarios.generators import IDENTITY
 from scenarios.loader import Loaded
 from scenarios.syntax import Think
 from scenarios.targets import split_target
@@ -51,6 +54,7 @@ class Member:
     """Among the users of this process, from 0."""
     at_once: bool = True
     """Whether sessions are opened at the start, or each before its user's first turn."""
+    identity: Identity = field(default_factory=dict)
     opened: Event = field(default_factory=Event)
 
     def ready(self, arm: str, places: int | None = None) -> None:
@@ -93,6 +97,7 @@ class Bench:
         node_index: int = 0,
         nodes: int = 1,
         users: int | None = None,
+        identities: Sequence[Identity] = (),
     ) -> None:
         self.stage = Stage(
             places=lambda level: None if level == users else share_of(level, node_index, nodes),
@@ -111,6 +116,7 @@ class Bench:
         self._first_user = node_index * _USERS_PER_NODE
         self._pause = _pause(loaded.scenario.load.think)
         self._shared: dict[str, SharedSession] = {}
+        self._roster = Roster(identities, node_index, nodes)
         self._with_sessions = [
             arm
             for arm, target in targets.items()
@@ -118,12 +124,13 @@ class Bench:
         ]
 
     def enlist(self) -> Member:
-        """Make one more user."""
+        """Make one more user. Raises NoneLeft when there is no identity for it."""
+        identity = self._roster.take()
         place = len(self.members)
         number = self._first_user + place
-        walks = {arm: self._walk(target, number) for arm, target in self._targets.items()}
+        walks = {arm: self._walk(target, number, identity) for arm, target in self._targets.items()}
         at_once = not self._loaded.scenario.load.users_vary
-        member = Member(walks, place, at_once)
+        member = Member(walks, place, at_once, identity)
         self.members.append(member)
         return member
 
@@ -132,6 +139,7 @@ class Bench:
         member.close()
         if member in self.members:
             self.members.remove(member)
+            self._roster.give_back(member.identity)
 
     def await_members(self, expected: Callable[[], int]) -> list[Member]:
         """Wait until all spawned users are there; return them."""
@@ -174,26 +182,29 @@ class Bench:
         pool.join()
         self._watchdog.stop()
 
-    def _walk(self, target: ArmTarget, number: int) -> Walk:
+    def _walk(self, target: ArmTarget, number: int, identity: Identity) -> Walk:
         scenario = self._loaded.scenario
-        client = self._client(target)
+        client = self._client(target, identity)
         others = beside(client, widest(scenario, target.arm), self._watchdog.wait_for)
         lane, *lanes = (
             Lane(target.arm, one, self.recorder, self._fire) for one in (client, *others)
         )
         lane.beside, lane.opens = lanes, not opens_by_steps(scenario, target.arm)
+        own = {IDENTITY: identity} if identity else {}
         return Walk(
             self._journeys,
             lane,
-            target.variables,
+            {**target.variables, **own},
             user=number,
             seed=self._loaded.scenario.seed,
             counter=self._sequence.__next__,
         )
 
-    def _client(self, target: ArmTarget) -> Client:
-        if target.kind == "http":
-            return RestClient(target.endpoint, waits=self._watchdog.wait_for)
+    def _client(self, target: ArmTarget, identity: Identity) -> Client:
+        personal = target.personal
+        place = target.place if personal is None else personal.place(target.place, identity)
+        if isinstance(place, Endpoint) and target.kind == "http":
+            return RestClient(place, waits=self._watchdog.wait_for)
         if isinstance(target.place, Code) and target.kind == "python":
             return PythonClient(target.place, bridge())
         if target.arm in self._shared:
@@ -201,12 +212,12 @@ class Bench:
         arm = self._loaded.scenario.arms[target.arm]
         made = session(
             target.url,
-            target.place,
+            place,
             target.version,
             observe=lambda *seen: self._observe(target.arm, *seen),
             waits=self._watchdog.wait_for,
             answers=target.script,
-            credentials=target.credentials,
+            credentials=None if personal is None else personal.credentials(identity),
             listens=arm.stream,
         )
         if arm.process == "user" or not isinstance(made, SessionClient):

@@ -2,11 +2,12 @@
 
 import logging
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from locustfiles._bridge import bridge
+from locustfiles._personal import shared_by_all
 from locustfiles._refusal import CONFIGURATION, Refusal
 from mcp_targets.client.answers import SILENT, Answers
 from mcp_targets.client.base import Observer, ignore
@@ -23,8 +24,8 @@ from mcp_targets.client.stdio import Command, Log, StdioChannel
 from mcp_targets.inprocess import Code, MemoryChannel, PythonClient, find
 from mcp_targets.reply import Reply
 from mcp_targets.rest import RestClient
+from scenarios.identities import names_in
 from scenarios.loader import Loaded
-from scenarios.lookups import compile_template
 from scenarios.model import Arm
 from scenarios.targets import split_target, words
 
@@ -100,7 +101,7 @@ def place(name: str, arm: Arm, loaded: Loaded, line: str, logs: Path | None) -> 
         return Command(
             words(rest),
             cwd=str(loaded.base),
-            env=_render(arm.env, loaded),
+            env=shared_by_all(arm.env, loaded),
             timeout_s=arm.timeout,
             log=Log(None if logs is None else logs / f"stdio-{name}.log"),
         )
@@ -174,16 +175,11 @@ def _endpoint(name: str, arm: Arm, loaded: Loaded, url: str) -> Endpoint:
     try:
         return Endpoint.of(
             url,
-            headers=_render(arm.headers, loaded),
+            headers=shared_by_all(arm.headers, loaded),
             timeout_s=arm.timeout,
             verify=arm.tls.verify,
             ca=None if arm.tls.ca is None else str(loaded.base / arm.tls.ca),
+            personal=(name for name, text in arm.headers.items() if any(names_in(text))),
         )
     except ValueError as error:
         raise Refusal(CONFIGURATION, [f"arm {name}: {error}"]) from error
-
-
-def _render(texts: Mapping[str, str], loaded: Loaded) -> dict[str, str]:
-    """Fill in the environment's variables."""
-    rendered: dict[str, str] = compile_template(dict(texts), env=loaded.env).render({})
-    return rendered

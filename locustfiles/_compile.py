@@ -21,6 +21,7 @@ from locustfiles._recorder import Recorder, Track
 from locustfiles._session_steps import session_step
 from locustfiles._steps import (
     HttpStep,
+    PersonalHttpStep,
     Request,
     RunStep,
     ToolStep,
@@ -208,7 +209,8 @@ class _ArmCompiler:
 
     def _http_step(self, step: Step) -> HttpStep:
         verb = step.action.upper()
-        return HttpStep(
+        kind = PersonalHttpStep if self.target.endpoint.personal else HttpStep
+        return kind(
             self.recorder.track(self.target.arm, "call", step.label),
             verb,
             self._request(step, verb),

@@ -1,15 +1,12 @@
-"""From a scenario's answers and authorization to what the client takes."""
+"""From a scenario's answers to what the client takes."""
 
 from collections.abc import Iterable
-from pathlib import Path
 
 from mcp_targets.client.answers import Answers
-from mcp_targets.client.http_session import Credentials
 from scenarios import dialog
 from scenarios.bursts import flat
 from scenarios.loader import Loaded
-from scenarios.lookups import compile_template
-from scenarios.model import Arm, Step
+from scenarios.model import Step
 
 
 def script(*written: dialog.Answers | None) -> Answers:
@@ -42,22 +39,6 @@ def script_of(arm: str, loaded: Loaded) -> Answers:
     return script(*_written(arm, loaded))
 
 
-def credentials(arm: Arm, loaded: Loaded, url: str) -> Credentials | None:
-    """Return what gives the clients of an arm their token. Raises ValueError on a bad value."""
-    if arm.auth is None:
-        return None
-    # It takes most of a second to import, which only a run that needs it has to spend.
-    from mcp_targets.client.oauth import Identity, OAuth  # noqa: PLC0415
-
-    written = arm.auth.oauth
-    fields = ("client_id", "client_secret", "issuer", "metadata_url")
-    texts = compile_template({name: getattr(written, name) for name in fields}, env=loaded.env)
-    identity = Identity(
-        **texts.render({}), grant=written.flow, method=written.method, scopes=written.scopes
-    )
-    return OAuth(url, identity, verify=_verify(arm, loaded.base))
-
-
 def _written(arm: str, loaded: Loaded) -> Iterable[dialog.Answers | None]:
     for journey in loaded.scenario.journeys.values():
         yield journey.answers
@@ -78,7 +59,3 @@ def _message(words: dialog.Sampling) -> dict[str, object]:
         "model": words.model,
         "stopReason": "endTurn",
     }
-
-
-def _verify(arm: Arm, base: Path) -> bool | str:
-    return str(base / arm.tls.ca) if arm.tls.ca is not None else arm.tls.verify

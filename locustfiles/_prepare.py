@@ -16,8 +16,10 @@ from locustfiles import _open_files, _search
 from locustfiles._against import against
 from locustfiles._burst import undecided
 from locustfiles._history import problems as store_problems
+from locustfiles._identities import settle
 from locustfiles._refusal import CONFIGURATION, Refusal
 from locustfiles._resource_sources import Source, find_resources
+from locustfiles._roster import NOBODY, Identity
 from locustfiles._schedule import Turn, fit, levels, plan
 from locustfiles._secrecy import hide
 from locustfiles._targets import SYSTEM, ArmTarget, reach_all, unknown_tools, unspoken
@@ -80,6 +82,7 @@ class Prepared:
     targets: dict[str, ArmTarget] = field(default_factory=dict)
     baseline: Baseline | None = None
     resources: dict[str, Source] = field(default_factory=dict)
+    identities: list[Identity] = field(default_factory=list)
 
     @property
     def searching(self) -> bool:
@@ -177,18 +180,7 @@ def prepare(wish: Wish) -> Prepared:
         scenario = loaded.scenario
         prepared.baseline = against(wish.baseline, wish.tolerance, scenario, prepared.load())
     try:
-        prepared.targets = reach_all(
-            loaded, prepared.systems, pointed, {"run": secrets.token_hex(3)}, prepared.logs
-        )
-        prepared.resources = find_resources(loaded, prepared.targets)
-        problems = [
-            *unknown_tools(loaded, prepared.targets),
-            *unspoken(loaded, prepared.targets),
-            *undecided(loaded, prepared.targets),
-            *_unknown_names(prepared),
-        ]
-        if problems:
-            raise Refusal(CONFIGURATION, problems)  # noqa: TRY301 -- one clean-up for all
+        _reach(prepared, pointed)
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         prepared.systems.stop()
@@ -202,6 +194,25 @@ def prepare(wish: Wish) -> Prepared:
             _remove_logs(folder)
         raise
     return prepared
+
+
+def _reach(prepared: Prepared, pointed: Mapping[str, str]) -> None:
+    """Settle who the users are, and reach every target as the first of them. Raises Refusal."""
+    loaded = prepared.loaded
+    run = secrets.token_hex(3)
+    prepared.identities = settle(loaded, prepared.users, run)
+    first = prepared.identities[0] if prepared.identities else NOBODY
+    common = {"run": run}
+    prepared.targets = reach_all(loaded, prepared.systems, pointed, common, prepared.logs, first)
+    prepared.resources = find_resources(loaded, prepared.targets)
+    problems = [
+        *unknown_tools(loaded, prepared.targets),
+        *unspoken(loaded, prepared.targets),
+        *undecided(loaded, prepared.targets),
+        *_unknown_names(prepared),
+    ]
+    if problems:
+        raise Refusal(CONFIGURATION, problems)
 
 
 def _turns(

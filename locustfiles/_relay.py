@@ -1,19 +1,24 @@
 """What a node with users needs to know, carried by Locust's own options from master to workers.
 
 Locust sends `parsed_options` to its workers before their test starts. Secrets stay out of it: every
-worker reads them from its own environment.
+worker reads them from its own environment and files. Only what requests brought for identities is
+sent, for such a request is made once.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 
+from locustfiles._identities import resume, taken
 from locustfiles._prepare import Prepared, choose
-from locustfiles._refusal import Refusal
+from locustfiles._refusal import CONFIGURATION, Refusal
+from locustfiles._roster import NOBODY, Identity
+from locustfiles._secrecy import hide
 from locustfiles._targets import ArmTarget, reach
-from scenarios.loader import Loaded, load_text
+from scenarios.loader import Loaded, ScenarioError, load_text
 
 OPTION: Final = "mcp_perf_task"
 TOO_LATE: Final = 92
@@ -31,6 +36,8 @@ class Task:
     node: int = 0
     """This node's place among all, from 0."""
     nodes: int = 1
+    identities: Sequence[Identity] = ()
+    """Of the users of all nodes."""
 
 
 class _Message(msgspec.Struct):
@@ -45,11 +52,12 @@ class _Message(msgspec.Struct):
     nodes: list[str]
     users: int
     logs: str
+    minted: list[dict[str, Any]]
 
 
 def local(prepared: Prepared) -> Task:
     """Return the task of the only node."""
-    return Task(prepared.loaded, prepared.targets, prepared.users)
+    return Task(prepared.loaded, prepared.targets, prepared.users, identities=prepared.identities)
 
 
 def send(prepared: Prepared, options: Any, nodes: list[str]) -> None:
@@ -70,6 +78,7 @@ def send(prepared: Prepared, options: Any, nodes: list[str]) -> None:
         nodes=nodes,
         users=prepared.users,
         logs=str(prepared.logs.resolve()),
+        minted=taken(loaded, prepared.identities),
     )
     setattr(options, OPTION, msgspec.json.encode(message).decode())
 
@@ -79,18 +88,33 @@ def receive(options: Any, name: str) -> Task:
     message = msgspec.json.decode(getattr(options, OPTION), type=_Message)
     if name not in message.nodes:
         raise Refusal(TOO_LATE, [f"worker {name} came when the run had begun: start workers first"])
-    loaded = load_text(
-        message.text,
-        message.source,
-        Path(message.base),
-        message.settings,
-        arms=message.arms,
-    )
+    try:
+        loaded = load_text(
+            message.text,
+            message.source,
+            Path(message.base),
+            message.settings,
+            arms=message.arms,
+        )
+    except ScenarioError as error:  # a variable or a file that only the master has
+        raise Refusal(CONFIGURATION, [str(problem) for problem in error.problems]) from error
+    hide(loaded.env.values())
     loaded = choose(loaded, message.tags, message.excluded_tags)
     logs = Path(message.logs) if Path(message.logs).parent.is_dir() else None  # the same machine
+    node, nodes = message.nodes.index(name), len(message.nodes)
+    identities = resume(loaded, message.minted, message.users)
+    own = next(iter(identities[node::nodes]), NOBODY)
     targets = {
-        name: reach(name, loaded.scenario.arms[name], loaded, url, variables, version, logs=logs)
-        for name, (url, version, variables) in message.targets.items()
+        arm: reach(
+            arm,
+            loaded.scenario.arms[arm],
+            loaded,
+            url,
+            variables,
+            version,
+            logs=logs,
+            identity=own,
+        )
+        for arm, (url, version, variables) in message.targets.items()
     }
-    node = message.nodes.index(name)
-    return Task(loaded, targets, message.users, node, len(message.nodes))
+    return Task(loaded, targets, message.users, node, nodes, identities)

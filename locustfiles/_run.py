@@ -16,13 +16,12 @@ from locustfiles._resource_sources import shared, sharing
 from locustfiles._resources import Sampler
 from locustfiles._schedule import Turn
 from locustfiles._search import turns
-from locustfiles._secrecy import guard
+from locustfiles._secrecy import guard, redactor
 from locustfiles._upstreams import Together, Upstreams
 from locustfiles._workload import workload
 from reports.build import load_report
 from reports.document import Report
 from reports.journal import AnyRecord, JournalWriter, Note, RunEnded, RunStarted
-from reports.redact import Redactor
 from reports.render import write_all
 from reports.tally import fold
 
@@ -50,9 +49,8 @@ class Run:
         guard(self._log)
         logging.getLogger().addHandler(self._log)
         self._zero_ns = time.perf_counter_ns()
-        secrets = prepared.loaded.env.values()
         started = self._started()  # takes a moment, in which a kill would leave an empty journal
-        self._journal = JournalWriter(self.folder / "journal.jsonl", Redactor(secrets))
+        self._journal = JournalWriter(self.folder / "journal.jsonl", redactor)
         self._broken = False
         timeouts = [target.place.timeout_s for target in prepared.targets.values()]
         self._sampler = Sampler(prepared.resources, self.write, self.now_s)

@@ -14,19 +14,18 @@ from reports.redact import Redactor
 
 _LOGGERS: Final = ("", "locust", "locust.stats_logger")
 """Those to which Locust gives handlers."""
-_known: set[str] = set()
-_redactor = [Redactor()]
+redactor: Final = Redactor()
+"""Knows what this process has been told, and what it was given on the way, such as tokens."""
 
 
 def hide(secrets: Iterable[str]) -> None:
     """Take these out of all that is said from now on, beside what looks like a secret."""
-    _known.update(secrets)
-    _redactor[:] = [Redactor(_known)]
+    redactor.add(secrets)
 
 
 def clean(text: str) -> str:
     """Return the text without secrets."""
-    return _redactor[0].text(text)
+    return redactor.text(text)
 
 
 def guard_process() -> None:

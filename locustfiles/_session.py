@@ -32,10 +32,10 @@ from locustfiles._refusal import Refusal
 from locustfiles._rounds import Performer
 from locustfiles._run import Run
 from locustfiles._schedule import share_of
-from locustfiles._secrecy import hide
+from locustfiles._secrecy import redactor
 from locustfiles._sessions import SessionWatch
 from reports.document import Report
-from reports.journal import AnyRecord
+from reports.journal import AnyRecord, redacted
 from reports.render import FORMATS
 
 ORDER: Final = "mcp-perf-order"
@@ -281,7 +281,6 @@ class Session:
     # Working.
 
     def _build_bench(self, task: _relay.Task) -> None:
-        hide(task.loaded.env.values())  # a worker has not prepared the run
         _open_files.require(task.loaded, share_of(task.users, task.node, task.nodes))
         node = "local" if not self._worker else self.runner.client_id
         recorder = Recorder(
@@ -297,6 +296,7 @@ class Session:
             node_index=task.node,
             nodes=task.nodes,
             users=task.users,
+            identities=task.identities,
         )
         bench = self.bench
         self._watch = SessionWatch(
@@ -319,7 +319,9 @@ class Session:
             self.run.write(records)
 
     def _send_records(self, records: list[AnyRecord]) -> None:
-        self.runner.send_message(RECORDS, msgspec.json.encode(records))
+        # The master does not know the tokens that this process was given.
+        clean = [redacted(record, redactor) for record in records]
+        self.runner.send_message(RECORDS, msgspec.json.encode(clean))
 
     # Messages.
 

@@ -141,7 +141,9 @@ class Stage:
                 self._walk(opened, journey, think)
             else:
                 self._serve(opened, opened.dispatcher, journey)
-        opened.closed.wait()
+        # Not where it is set: gevent forgets who waits for an event that it is just announcing.
+        if not opened.closed.is_set():
+            opened.closed.wait()
 
     def _walk(self, opened: OpenTurn, journey: Journey, think: Callable[[], float]) -> None:
         """Walk one journey after the other."""

@@ -213,11 +213,13 @@ class Request:
     fields: bytes | Callable[[dict[str, Any]], bytes]
     body: bytes | Callable[[dict[str, Any]], bytes] | None
 
-    def render(self, values: dict[str, Any]) -> bytes:
-        """Return the bytes to send."""
+    def render(self, values: dict[str, Any], own_fields: bytes = b"") -> bytes:
+        """Return the bytes to send; `own_fields` are the headers that only this user has."""
         line, fields, body = self.line, self.fields, self.body
-        head = (line if isinstance(line, bytes) else line(values)) + (
-            fields if isinstance(fields, bytes) else fields(values)
+        head = (
+            (line if isinstance(line, bytes) else line(values))
+            + (fields if isinstance(fields, bytes) else fields(values))
+            + own_fields
         )
         if body is None:
             return head + b"\r\n"
@@ -253,6 +255,18 @@ class HttpStep(Step):
         request = self._encoded or self._request.render(lane.values)
         client = lane.client
         assert isinstance(client, RestClient)  # noqa: S101 -- compiled for this kind of arm
+        reply = client.send(request, self._timeout_s)
+        return reply, self._checks.judge(reply, lane.values)
+
+
+class PersonalHttpStep(HttpStep):
+    """The same, where the arm has headers that differ from user to user."""
+
+    def call(self, lane: Lane) -> tuple[Reply, str]:
+        """Send the request with the user's own headers, judge the reply."""
+        client = lane.client
+        assert isinstance(client, RestClient)  # noqa: S101 -- compiled for this kind of arm
+        request = self._request.render(lane.values, client.own_fields)
         reply = client.send(request, self._timeout_s)
         return reply, self._checks.judge(reply, lane.values)
 

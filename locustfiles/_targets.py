@@ -7,8 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from locustfiles._clients import Place, place, session
-from locustfiles._dialog import credentials, script_of
+from locustfiles._credentials import CredentialStore
+from locustfiles._dialog import script_of
+from locustfiles._personal import Personal
 from locustfiles._refusal import CONFIGURATION, UNREACHABLE, Refusal
+from locustfiles._roster import NOBODY, Identity
 from mcp_targets.client.answers import SILENT, Answers
 from mcp_targets.client.eras import HANDSHAKE, MODERN
 from mcp_targets.client.errors import CallTimeout, ConnectError, TargetError
@@ -49,8 +52,8 @@ class ArmTarget:
     """Where the simulated providers of a bundled system are counted."""
     script: Answers = SILENT
     """What its clients answer when the server asks."""
-    credentials: Credentials | None = None
-    """What gives its clients their token; all of this process share it."""
+    personal: Personal | None = None
+    """What differs from user to user, where something can."""
 
     @property
     def endpoint(self) -> Endpoint:
@@ -71,18 +74,21 @@ def reach_all(
     pointed: Mapping[str, str],
     common: Mapping[str, str],
     logs: Path | None = None,
+    identity: Identity = NOBODY,
 ) -> dict[str, ArmTarget]:
     """Resolve, start and try all targets. Raises Refusal, naming every one that failed.
 
     `pointed` replaces the addresses of arms; `common` are variables that every arm knows; `logs` is
-    the folder for what stdio servers write to their standard error.
+    the folder for what stdio servers write to their standard error; `identity` is whose the trials
+    are.
     """
     reached: dict[str, ArmTarget] = {}
     failed: list[Refusal] = []
     for name, arm in loaded.scenario.arms.items():
         try:
             face = _locate(pointed.get(name, arm.address), systems)
-            target = reach(name, arm, loaded, face.url, {**face.variables, **common}, logs=logs)
+            variables = {**face.variables, **common}
+            target = reach(name, arm, loaded, face.url, variables, logs=logs, identity=identity)
             reached[name] = replace(target, pids=face.pids, upstream=face.upstream)
         except Refusal as refusal:
             failed.append(refusal)
@@ -102,8 +108,9 @@ def reach(
     version: str = "",
     *,
     logs: Path | None = None,
+    identity: Identity = NOBODY,
 ) -> ArmTarget:
-    """Try one target: connect, negotiate, list its tools. Raises Refusal."""
+    """Try one target as one user: connect, negotiate, list its tools. Raises Refusal."""
     own = compile_template({**loaded.scenario.vars, **arm.vars}, env=loaded.env).render({})
     variables = {**provided, **own}
     try:
@@ -113,9 +120,16 @@ def reach(
                 client = RestClient(where)
                 client.ready()
                 client.close()
-            return ArmTarget(name, arm.kind, url, where, variables)
-        script, token = script_of(name, loaded), _credentials(name, arm, loaded, url)
-        opened = session(url, where, version or arm.protocol, answers=script, credentials=token)
+            personal = Personal(arm, loaded)
+            return ArmTarget(name, arm.kind, url, where, variables, personal=personal)
+        script, personal = script_of(name, loaded), _personal(name, arm, loaded, url)
+        opened = session(
+            url,
+            personal.place(where, identity),
+            version or arm.protocol,
+            answers=script,
+            credentials=_credentials(name, personal, identity),
+        )
         try:
             negotiated = opened.negotiate()
             tools = opened.list_tools()
@@ -133,7 +147,7 @@ def reach(
         tools,
         opened.tools_list_bytes,
         script=script,
-        credentials=token,
+        personal=personal,
     )
 
 
@@ -211,8 +225,17 @@ def _locate(address: str, systems: Systems) -> Face:
         raise Refusal(UNREACHABLE, [str(error)], keep_logs=True) from error
 
 
-def _credentials(name: str, arm: Arm, loaded: Loaded, url: str) -> Credentials | None:
+def _personal(name: str, arm: Arm, loaded: Loaded, url: str) -> Personal:
     try:
-        return credentials(arm, loaded, url)
+        store = None if arm.auth is None else CredentialStore(arm, loaded, url)
+    except OSError as error:
+        message = f"arm {name}: tls.ca cannot be read: {error}"
+        raise Refusal(CONFIGURATION, [message]) from error
+    return Personal(arm, loaded, store)
+
+
+def _credentials(name: str, personal: Personal, identity: Identity) -> Credentials | None:
+    try:
+        return personal.credentials(identity)
     except ValueError as error:
         raise Refusal(CONFIGURATION, [f"arm {name}: auth: {error}"]) from error

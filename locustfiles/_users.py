@@ -1,10 +1,15 @@
 """The virtual user, as Locust sees it."""
 
+import logging
 from typing import Any
 
 from locust import User, task
+from locust.exception import StopUser
 
+from locustfiles._roster import NoneLeft
 from locustfiles._steps import Interrupted
+
+logger = logging.getLogger("mcp-perf")
 
 
 class ScenarioUser(User):
@@ -13,16 +18,24 @@ class ScenarioUser(User):
     def on_start(self) -> None:
         """Open a session with every arm."""
         self.bench: Any = self.environment.mcp_perf.bench
-        self.member = self.bench.enlist()
+        self.member: Any = None
+        try:
+            self.member = self.bench.enlist()
+        except NoneLeft as error:
+            logger.error("%s", error)
+            return
         self.member.open()
 
     def on_stop(self) -> None:
         """Close the sessions."""
-        self.bench.dismiss(self.member)
+        if self.member is not None:
+            self.bench.dismiss(self.member)
 
     @task
     def perform(self) -> None:
         """Take part in one turn."""
+        if self.member is None:
+            raise StopUser
         try:
             self.bench.perform(self.member)
         except Interrupted:

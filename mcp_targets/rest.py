@@ -22,6 +22,8 @@ class RestClient:
         waits: WaitFactory | None = None,
     ) -> None:
         self.endpoint = endpoint
+        self.own_fields = endpoint.own_fields
+        """What goes into every head beside the step's own fields, encoded once."""
         self.connection = Connection(endpoint.origin, clock, waits)
         self._clock = clock
 

@@ -92,11 +92,7 @@ def build(records: Iterable[AnyRecord]) -> Report:
         resources=tally.resources.points(),
         sessions=tally.sessions.points(),
         failures=_failures(tally, evidence),
-        notes=[
-            *capacity.remarks(capacities, asked),
-            *notes(tally, evidence),
-            *compared.notes,
-        ],
+        notes=[*capacity.remarks(capacities, asked), *notes(tally, evidence), *compared.notes],
     )
 
 

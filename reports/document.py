@@ -8,6 +8,7 @@ from typing import Any, Final, Literal
 
 from pydantic import ConfigDict, Field
 
+from reports.layer import Layer
 from reports.part import Part
 from reports.target_numbers import (
     ContextNumbers,
@@ -181,23 +182,6 @@ class Comparison(Part):
     effect_needed: float | None
     """The smallest ratio above 1 that this run could have told from 1."""
     warnings: list[str] = Field(default_factory=list)
-
-
-class Layer(Part):
-    """What one layer adds to the time of a journey: the next arm's, less that of the one below."""
-
-    from_: str = Field(validation_alias="from", serialization_alias="from")
-    """The arm below."""
-    to: str
-    from_ms: float | None
-    """Median time of a journey through the arm below, mean over the rounds."""
-    to_ms: float | None
-    cost_ms: float | None
-    """The mean of the rounds' differences; negative where the layer is faster."""
-    ci95: tuple[float, float] | None
-    warnings: list[str] = Field(default_factory=list)
-
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
 
 class Regression(Part):

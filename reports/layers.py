@@ -10,7 +10,7 @@ from itertools import pairwise
 from statistics import fmean
 from typing import Final
 
-from reports.document import Layer
+from reports.layer import Layer
 from reports.metrics import Evidence
 from reports.statistics import FEWEST_PAIRS, half_width
 

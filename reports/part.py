@@ -1,4 +1,4 @@
-"""What every part of the document is."""
+"""What all parts of the document share."""
 
 from pydantic import BaseModel, ConfigDict
 

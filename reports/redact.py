@@ -1,6 +1,7 @@
 """The redactor: no secret passes the journal's mouth, and so none gets into any report."""
 
 import base64
+import bisect
 import json
 import re
 from collections.abc import Iterable, Iterator
@@ -12,6 +13,8 @@ SHORTEST: Final = 4
 """Shorter secrets are left alone: to replace every `ok` or `42` would garble the report, and the
 gaps would tell what the secret is."""
 
+_CUT: Final = "…"
+"""Where a message ends that was too long."""
 _NAMES: Final = (
     r"(?:(?:access|refresh|id|auth|session)[_-]?token|token|api[_-]?key|client[_-]?secret|secret"
     r"|password|passwd|pwd)"
@@ -55,25 +58,52 @@ _SHAPES: Final = tuple(
 class Redactor:
     """Replaces secrets in texts: those it is given, and what looks like one.
 
-    A secret is found as it is, and as URLs, JSON, base64 and Python's `repr` write it. Those
-    shorter than `SHORTEST` are ignored.
+    A secret is found as it is, and as URLs, JSON, base64 and Python's `repr` write it; of one that
+    a message cut off (at `…`) the beginning is found. Those shorter than `SHORTEST` are ignored.
     """
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
-        forms = {form for secret in secrets if len(secret) >= SHORTEST for form in _forms(secret)}
-        # The longest first: a secret that begins with another one must go as a whole.
-        longest_first = sorted(forms, key=lambda form: (-len(form), form))
-        self._known = re.compile("|".join(map(re.escape, longest_first))) if forms else None
+        self._known: set[str] = set()
+        self._forms: dict[str, list[str]] = {}
+        """First characters -> the forms that begin with them, the longest first."""
+        self.add(secrets)
+
+    def add(self, secrets: Iterable[str]) -> None:
+        """Take these out of all texts from now on."""
+        for secret in secrets:
+            if len(secret) < SHORTEST or secret in self._known:
+                continue
+            self._known.add(secret)
+            for form in set(_forms(secret)):
+                alike = self._forms.setdefault(form[:SHORTEST], [])
+                # The longest first: a secret that begins with another one must go as a whole.
+                bisect.insort(alike, form, key=lambda known: -len(known))
 
     def text(self, text: str) -> str:
         """Return the text without secrets; the very same one when there are none."""
-        if self._known is not None:
-            text = self._known.sub(REDACTED, text)
+        if self._forms:
+            text = self._without_known(text)
         lowered = text.lower()
         for hints, shape, replacement in _SHAPES:
             if any(hint in lowered for hint in hints):
                 text = shape.sub(replacement, text)
         return text
+
+    def _without_known(self, text: str) -> str:
+        """Go through a text once, however many secrets there are: an index, not a pattern."""
+        forms = self._forms
+        kept: list[str] = []
+        done = at = 0
+        last = len(text) - SHORTEST
+        while at <= last:
+            alike = forms.get(text[at : at + SHORTEST])
+            length = 0 if alike is None else _length(text, at, alike)
+            if length:
+                kept += text[done:at], REDACTED
+                done = at = at + length
+            else:
+                at += 1
+        return "".join((*kept, text[done:])) if kept else text
 
     def everywhere(self, value: Any) -> Any:
         """Return a JSON value with every text in it redacted."""
@@ -84,6 +114,17 @@ class Redactor:
         if isinstance(value, list | tuple):
             return [self.everywhere(inner) for inner in value]
         return value
+
+
+def _length(text: str, at: int, alike: list[str]) -> int:
+    """Return how long the secret is that stands at a place of a text; 0 where there is none."""
+    for form in alike:
+        if text.startswith(form, at):
+            return len(form)
+    cut = text.find(_CUT, at, at + len(alike[0]))
+    if cut > 0 and any(form.startswith(text[at:cut]) for form in alike):
+        return cut - at
+    return 0
 
 
 def _forms(secret: str) -> Iterator[str]:

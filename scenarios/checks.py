@@ -10,7 +10,9 @@ from jmespath.functions import Functions
 from scenarios import syntax
 from scenarios.bursts import check_burst, within
 from scenarios.draft import Draft, DraftArm, DraftJourney
-from scenarios.generators import BUILTINS, compile_generators, compile_one
+from scenarios.generators import IDENTITY, compile_generators, compile_one
+from scenarios.identities import names_in
+from scenarios.identity_checks import allowed_in_arms, check_identities, known_in_journeys
 from scenarios.layout import mapping
 from scenarios.listening import LISTEN_ACTIONS, check_listening
 from scenarios.load import BREAKPOINT
@@ -34,6 +36,7 @@ _INSTEAD: Final = {"mcp": "call: TOOL", "python": "run: FUNCTION", "http": one_o
 def check(draft: Draft) -> Iterator[Finding]:
     """Yield all that is wrong between the parts; each value by itself is the model's affair."""
     yield from _constants(draft, ("vars",), draft.vars)
+    yield from check_identities(draft)
     for name, arm in draft.arms.items():
         yield from _arm(draft, ("arms", name), arm)
     for journey in draft.journeys:
@@ -59,25 +62,33 @@ def check(draft: Draft) -> Iterator[Finding]:
 
 def _known(draft: Draft, arm: DraftArm, journey: DraftJourney) -> set[str]:
     """Return the names that are known before a journey's first step."""
-    return {*BUILTINS, *draft.vars, *mapping(arm.keys, "vars"), *journey.with_}
+    return {*known_in_journeys(draft), *draft.vars, *mapping(arm.keys, "vars"), *journey.with_}
 
 
-def _constants(draft: Draft, path: Path, tree: object) -> Iterator[Finding]:
-    """Check what is made once, before any journey: only the environment is known there."""
+def _constants(
+    draft: Draft, path: Path, tree: object, known: frozenset[str] = frozenset()
+) -> Iterator[Finding]:
+    """Check what is made once, before any journey: the environment is known there."""
     for item in lookups(tree, path, draft.env):
         if isinstance(item, Finding):
             yield item
-        else:
+        elif item[1] not in known:
             message = f"${{{item[1]}}} cannot stand here: only ${{env:NAME}} can"
-            yield Finding(item[0], message, "use it in a step, or in with")
+            hint = "use it in a step, or in with"
+            if item[1] == IDENTITY and path[-1] != "vars":
+                message = f"${{{IDENTITY}}} is not known here"
+                hint = "say where identities come from: identities: {csv: FILE}"
+            yield Finding(item[0], message, hint)
 
 
 def _arm(draft: Draft, path: Path, arm: DraftArm) -> Iterator[Finding]:
     yield from _constants(draft, (*path, "vars"), arm.keys.get("vars"))
-    yield from _constants(draft, (*path, "headers"), arm.keys.get("headers"))
-    yield from _constants(draft, (*path, "env"), arm.keys.get("env"))
+    for key in ("headers", "env", "auth"):
+        yield from _constants(draft, (*path, key), arm.keys.get(key), allowed_in_arms(draft))
+    if arm.keys.get("process") == "shared" and any(names_in(arm.keys.get("env"))):
+        message = "the users of one process share one environment"
+        yield Finding((*path, "env"), message, "remove process: shared, or the identity")
     yield from _headers(draft, (*path, "headers"), mapping(arm.keys, "headers"))
-    yield from _constants(draft, (*path, "auth"), arm.keys.get("auth"))
     ca = mapping(arm.keys, "tls").get("ca")
     if isinstance(ca, str):
         try:

@@ -81,7 +81,10 @@ class Complete(Part):
 
 
 class OAuth(Part):
-    """Who the client is to the authorization server; `${env:NAME}` may stand in the texts."""
+    """Who the client is to the authorization server.
+
+    `${env:NAME}` and `${identity.NAME}` may stand in the texts.
+    """
 
     client_id: str = ""
     client_secret: str = ""
@@ -93,7 +96,7 @@ class OAuth(Part):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        if self.client_secret and not self.client_secret.startswith("${env:"):
+        if self.client_secret and not self.client_secret.startswith(("${env:", "${identity.")):
             hint = "write client_secret: ${env:NAME}, and list NAME in env"
             raise InputError("a client_secret does not belong in a file", hint)
         if self.grant == "client_credentials" and not (self.client_id and self.client_secret):

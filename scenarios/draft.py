@@ -46,6 +46,8 @@ class Draft:
     shape: Any
     """Of the load, as written."""
     vars: dict[str, Any]
+    identities: dict[str, Any] | None
+    """As written; None where there are none."""
     env: Mapping[str, str]
     """The allow-listed variables; an empty text for one that is not set."""
     base: FilePath
@@ -67,6 +69,7 @@ def draft(tree: Any, lines: Mapping[Path, int], env: Mapping[str, str], base: Fi
         layers=layers,
         shape=mapping(tree, "load").get("shape"),
         vars=mapping(tree, "vars"),
+        identities=mapping(tree, "identities") or None,
         env=env,
         base=base,
     )

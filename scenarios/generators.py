@@ -4,7 +4,6 @@ Draws are seeded per virtual user, so a run can be repeated; `seq` is the one va
 over all users, because it comes from the counter that they share.
 """
 
-import csv
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -14,16 +13,18 @@ from pathlib import Path
 from typing import Any, Final
 
 from scenarios.paths import inside
+from scenarios.tables import read_table
 from scenarios.templates import compile_template
 from scenarios.units import is_number
 from scenarios.wording import InputError, nearest, one_of, quote, suggest
 
 BUILTINS: Final = frozenset(("seq", "user", "arm", "run"))
+IDENTITY: Final = "identity"
+"""Known where the scenario has `identities`."""
 
 Draw = Callable[[dict[str, Any]], Any]
 Make = Callable[[int, random.Random], Draw]
 
-_LARGEST_FILE: Final = 16 * 1024 * 1024
 _WIDEST: Final = 2**53
 """A draw has 53 random bits; JSON numbers are exact up to the same size."""
 
@@ -301,14 +302,11 @@ def _bounds(kind: str, value: Any) -> tuple[Any, Any]:
 
 def _column(path: Path, column: str) -> list[str]:
     """Read one column of a CSV file whose first row names the columns."""
-    if path.stat().st_size > _LARGEST_FILE:
-        raise GeneratorError(f"{quote(path.name)} is larger than 16 MiB", "cut it down")
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            names, *rows = [row for row in csv.reader(file, strict=True) if row] or [[]]
-    except (UnicodeDecodeError, csv.Error) as error:
-        message = f"{quote(path.name)} cannot be read: {error}"
-        raise GeneratorError(message, "save it as CSV in UTF-8") from None
+        names, lines = read_table(path)
+    except InputError as error:
+        raise GeneratorError(error.message, error.hint) from None
+    rows = [row for _, row in lines]
     if column not in names:
         message = f"{quote(path.name)} has no column {quote(column)}"
         raise GeneratorError(message, suggest(column, names) or "name the columns in its first row")

@@ -10,10 +10,12 @@ from pydantic import AfterValidator, BeforeValidator, Field, InstanceOf, model_v
 
 from scenarios import gates, syntax, targets
 from scenarios.dialog import Answers, Auth, Complete, uri
+from scenarios.identities import Identities
 from scenarios.listening import LISTEN_ACTIONS, Await, Listen
 from scenarios.load import Load
 from scenarios.part import Flag, Fraction, Part, Positive, PositiveSeconds, Whole
 from scenarios.resources import Resources, whose
+from scenarios.tls import Tls
 from scenarios.wording import InputError, one_of
 
 Identifier = Annotated[str, AfterValidator(syntax.identifier)]
@@ -38,20 +40,6 @@ _ARGUMENTS: Final = ("call", "prompt", "run")
 _ANSWERED: Final = ("call", "read", "prompt")
 _HANDSHAKE: Final = "remove stream, or write protocol: 2025-11-25"
 _LISTS: Final = {"templates": "resources/templates/list"}
-
-
-class Tls(Part):
-    """How the target's certificate is checked."""
-
-    verify: Flag = True
-    ca: str | None = None
-    """A file with certificates to trust, in the scenario's folder."""
-
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        if self.ca is not None and not self.verify:
-            raise InputError("verify: false checks no certificate, so ca has no use", "keep one")
-        return self
 
 
 class Arm(Part):
@@ -318,6 +306,7 @@ class Scenario(Part):
     env: tuple[Identifier, ...] = ()
     """The environment variables that the file may read."""
     vars: Variables = Field(default_factory=dict)
+    identities: Identities | None = None
     arms: Annotated[dict[Label, Arm], Field(min_length=1)]
     journeys: Annotated[dict[Label, Journey], Field(min_length=1)]
     load: Load = Load()

@@ -5,7 +5,7 @@ from itertools import chain
 from typing import Any, Final
 
 from scenarios.bursts import within
-from scenarios.generators import BUILTINS
+from scenarios.generators import BUILTINS, IDENTITY
 from scenarios.layout import mapping
 from scenarios.model import HTTP_VERBS, Scenario
 from scenarios.problems import Finding, Path
@@ -97,6 +97,8 @@ def unknown_in_scenario(
     Paths are those of the model. The scenario is valid, so `env` has all it needs.
     """
     base = {*BUILTINS, *scenario.vars, *scenario.arms[arm].vars, *provided}
+    if scenario.identities is not None:
+        base.add(IDENTITY)
     for name, journey in scenario.journeys.items():
         known = base | journey.with_.keys()
         for item in lookups(journey.with_, ("journeys", name, "with"), env):

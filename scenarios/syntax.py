@@ -5,7 +5,7 @@ from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
 from scenarios import gates
-from scenarios.generators import BUILTINS
+from scenarios.generators import BUILTINS, IDENTITY
 from scenarios.templates import NAME
 from scenarios.units import seconds
 from scenarios.wording import InputError, quote
@@ -45,7 +45,7 @@ def identifier(value: str) -> str:
     if not NAME.fullmatch(value):
         hint = "write letters, digits and underscores, like area_code"
         raise InputError(f"{quote(value)} is not a name for a value", hint)
-    if value in BUILTINS:
+    if value in BUILTINS or value == IDENTITY:
         raise InputError(f"{value!r} is a built-in name", "choose another name")
     return value
 

@@ -75,6 +75,11 @@ class Template:
         self.constant = not lookups
         self.names = frozenset(lookup.root for lookup in lookups)
 
+    @property
+    def paths(self) -> list[str]:
+        """What stands between the braces."""
+        return [lookup.text for lookup in self._lookups]
+
     def render(self, values: Values) -> Any:
         """Fill in the values; containers are new, looked-up values are inserted as they are.
 

@@ -8,17 +8,22 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from scenarios.dialog import Answers, Auth, Complete, Elicitation, OAuth, Sampling
+from scenarios.identities import Identities, Mint
 from scenarios.layout import written
 from scenarios.listening import Await
 from scenarios.load import Load, Stage
-from scenarios.model import Arm, Expect, Journey, Limits, Scenario, Step, Tls
+from scenarios.model import Arm, Expect, Journey, Limits, Scenario, Step
 from scenarios.problems import MOST_SHOWN, Finding, Path, dotted
+from scenarios.tls import Tls
 from scenarios.wording import InputError, one_of, quote, suggest
 
 _ANY: Final = None
 _STEP: Final = ("journeys", _ANY, "steps", _ANY, _ANY)
 _MODELS: Final[tuple[tuple[tuple[str | None, ...], type[BaseModel]], ...]] = (
     ((), Scenario),
+    (("identities",), Identities),
+    (("identities", "mint"), Mint),
+    (("identities", "mint", "tls"), Tls),
     (("arms", _ANY), Arm),
     (("arms", _ANY, "tls"), Tls),
     (("journeys", _ANY), Journey),

@@ -4,6 +4,7 @@ import difflib
 from collections.abc import Collection, Iterable
 
 _LONGEST = 60
+_MOST_NAMES = 16
 
 
 class InputError(ValueError):
@@ -48,6 +49,6 @@ def suggest(word: str, names: Collection[str]) -> str:
     if match := nearest(word, names):
         return f"did you mean {match!r}?"
     shown = sorted(names)
-    if len(shown) > 12:
-        return f"known are {', '.join(shown[:12])}, …"
+    if len(shown) > _MOST_NAMES:
+        return f"known are {', '.join(shown[:_MOST_NAMES])}, …"
     return f"write {one_of(shown)}" if shown else ""

@@ -8,7 +8,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import hypothesis
 import pytest
+
+hypothesis.settings.register_profile("shared", deadline=None)
+# How long an example takes is the machine's affair: these tests share it with servers and browsers.
+hypothesis.settings.load_profile("shared")
 
 pytest_plugins = ["reports.benchmarks.plugin"]
 

@@ -20,11 +20,14 @@ import pytest
 import yaml
 
 from locustfiles import _cli, _options, _refusal
+from locustfiles._mint import MOST_S
 from mcp_targets.client import eras, http1, mcp, process_group, stdio
 from mcp_targets.client.exchange import DEFAULT_TIMEOUT_S
 from mcp_targets.client.rounds import MOST_ROUNDS
 from reports import verdict
+from reports.redact import SHORTEST
 from reports.samples import CLASSES
+from scenarios import identities
 from scenarios.loader import find, load, load_text, shipped
 
 ROOT = Path(__file__).parent.parent
@@ -319,7 +322,7 @@ def test_every_option_and_command_that_is_mentioned_exists(environment):
         [sys.executable, "-m", "pytest", "--help"],
         *(
             [sys.executable, "-m", f"mcp_targets.systems.{name}", "--help"]
-            for name in ("echo", "twilio", "dual_runtime", "upstream")
+            for name in ("echo", "twilio", "ladder", "dual_runtime", "upstream")
         ),
     ]
     running = [
@@ -360,6 +363,8 @@ def test_every_yaml_block_is_yaml_and_scenarios_are_valid(page, block, tmp_path)
     tree = yaml.safe_load(block)
     if {"name", "arms"} <= tree.keys():
         (tmp_path / "own-ca.pem").touch()
+        (tmp_path / "users.csv").write_text("name,token\nada,t-1\n")
+        (tmp_path / "clients.csv").write_text("client,secret\nada,s-1\n")
         assert load_text(
             block, page, tmp_path, environ={"MCP_TOKEN": "t", "API_KEY": "k"}
         ).scenario.journeys
@@ -378,6 +383,15 @@ def test_what_is_said_of_targets_is_what_the_client_does():
     assert f"after {process_group.GRACE_S:g} s more SIGKILL" in " ".join(page.split())
     assert f"up to {stdio.MAX_LOG_BYTES // 2**20} MiB per node" in page
     assert all(f"`{name}`" in page for name in stdio.INHERITED)
+
+
+def test_what_is_said_of_secrets_and_identities_is_what_the_code_does():
+    """The shortest secret, the names that sound like one, and the bounds of minting."""
+    page = " ".join(PAGES["docs/security.md"].split())
+    assert f"shorter than {SHORTEST} characters are not replaced" in page
+    assert all(f"`{word}`" in page for word in identities.SOUNDS_SECRET.pattern.split("|"))
+    page = " ".join(PAGES["docs/scenarios.md"].split())
+    assert f"{identities.MOST_AT_ONCE} at a time and all within {MOST_S:g} s" in page
 
 
 def test_the_files_and_messages_of_the_architecture_exist():

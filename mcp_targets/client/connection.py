@@ -225,7 +225,7 @@ class Connection:
         self.reader = ResponseReader(self.reader.limit)  # nothing of an earlier reply stays
         plain: socket.socket | None = None
         try:
-            plain = socket.create_connection((origin.host, origin.port), timeout_s)
+            plain = _connected(origin.host, origin.port, timeout_s)
             plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             opened = (
                 plain
@@ -353,6 +353,23 @@ class Connection:
         if self._socket is None:
             raise ReadError("the connection is closed")
         return self._socket
+
+
+def _connected(host: str, port: int, timeout_s: float) -> socket.socket:
+    """Connect. In figures, an address needs no resolver: gevent's is a thread, and costs 80 µs."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        socket.inet_pton(family, host)
+    except OSError:
+        return socket.create_connection((host, port), timeout_s)
+    made = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        made.settimeout(timeout_s)
+        made.connect((host, port))
+    except BaseException:
+        made.close()
+        raise
+    return made
 
 
 def _timeout_text(reader: ResponseReader) -> str:

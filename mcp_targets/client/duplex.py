@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 
 from mcp_targets.client import jsonrpc
-from mcp_targets.client.errors import ReadError
+from mcp_targets.client.errors import ReadError, SendError, TargetError
 from mcp_targets.client.jsonrpc import RequestId
 from mcp_targets.client.subscriptions import ACKNOWLEDGED, LISTENED, Inbox, subscription_of
 from mcp_targets.reply import RPC_ERROR, UNREADABLE, Heard, Reply, beginning
@@ -70,17 +70,6 @@ class Pending:
         self.message = message
         self.end_ns = now_ns
         self._settled.set()
-
-    def judged(self, reply: Reply, request_id: RequestId) -> Reply:
-        """Put the answer that has come into a reply, and judge it."""
-        reply.end_ns = self.end_ns
-        reply.body = self.message
-        reply.bytes_in = len(self.message)
-        reply.heard = self.heard
-        if self.unreadable:
-            said = beginning(self.message)
-            return reply.fail(RPC_ERROR, f"the answer is not JSON-RPC: {said}")
-        return jsonrpc.judge(reply, request_id)
 
     def fail(self, failure: str) -> None:
         """Wait no longer."""
@@ -244,3 +233,26 @@ class Lines:
         if self._size > self._limit:
             raise ReadError(f"the server wrote a line of more than {self._limit} bytes")
         return [line for line in lines if line.strip()]
+
+
+def settled(reply: Reply, pending: Pending, request_id: RequestId) -> Reply:
+    """Judge the answer that has come."""
+    reply.end_ns = pending.end_ns
+    reply.body = pending.message
+    reply.bytes_in = len(pending.message)
+    reply.heard = pending.heard
+    if pending.unreadable:
+        said = beginning(pending.message)
+        return reply.fail(RPC_ERROR, f"the answer is not JSON-RPC: {said}")
+    return jsonrpc.judge(reply, request_id)
+
+
+def silence(conversation: Conversation) -> str:
+    """Say that no answer came, and what came instead."""
+    stray = conversation.stray
+    return "no answer in time" + (f"; what came is not JSON-RPC: {stray}" if stray else "")
+
+
+def why(error: TargetError, conversation: Conversation) -> str:
+    """Say what went wrong; a line that could not be sent has the end of the server as its cause."""
+    return conversation.ended if isinstance(error, SendError) and conversation.ended else str(error)

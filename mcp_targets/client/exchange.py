@@ -1,8 +1,8 @@
 """One request, one reply: the hot path that MCP and plain HTTP share."""
 
 import ssl
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Final
 from urllib.parse import urljoin, urlsplit
 
@@ -27,6 +27,8 @@ class Endpoint:
     """The request target: path and query."""
     headers: tuple[tuple[str, str], ...] = ()
     timeout_s: float = DEFAULT_TIMEOUT_S
+    personal: frozenset[str] = frozenset()
+    """The names, in lower case, of headers that each user has a value of its own for."""
 
     @classmethod
     def of(
@@ -37,12 +39,17 @@ class Endpoint:
         timeout_s: float = DEFAULT_TIMEOUT_S,
         verify: bool = True,
         ca: str | None = None,
+        personal: Iterable[str] = (),
     ) -> "Endpoint":
-        """Read an endpoint off an address. Raises ValueError on a bad address or header."""
+        """Read an endpoint off an address. Raises ValueError on a bad address or header.
+
+        `personal` are the names of headers whose values `for_user` brings.
+        """
         parts = urlsplit(url)
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         given = tuple((headers or {}).items())
-        for name, _ in given:
+        personal = tuple(personal)
+        for name in (*(name for name, _ in given), *personal):
             if name.lower() in _OURS:
                 raise ValueError(f"the header {name!r} is set by the client itself")
         encode_headers(given)
@@ -50,7 +57,19 @@ class Endpoint:
             origin = Origin.of(url, verify=verify, ca=ca)
         except (OSError, ssl.SSLError) as error:
             raise ValueError(f"the certificate file {ca!r} cannot be read: {error}") from error
-        return cls(url, origin, target, given, timeout_s)
+        theirs = frozenset(name.lower() for name in personal)
+        return cls(url, origin, target, given, timeout_s, theirs)
+
+    def for_user(self, headers: Mapping[str, str]) -> "Endpoint":
+        """Return the endpoint with one user's own headers. Raises ValueError on a bad one."""
+        encode_headers(headers.items())
+        return replace(self, headers=(*self.headers, *headers.items()))
+
+    @property
+    def own_fields(self) -> bytes:
+        """The headers that are one user's own, encoded."""
+        own = [(name, value) for name, value in self.headers if name.lower() in self.personal]
+        return encode_headers(own)
 
     def line(self, method: str, target: str) -> bytes:
         """Encode a request line and the Host header."""
@@ -58,7 +77,7 @@ class Endpoint:
 
     def fields(self, headers: list[tuple[str, str]]) -> bytes:
         """Encode the other headers; the arm's own replace those of the same name."""
-        own = {name.lower() for name, _ in self.headers}
+        own = self.personal.union(name.lower() for name, _ in self.headers)
         kept = [(name, value) for name, value in headers if name.lower() not in own]
         return encode_headers([*kept, *self.headers])
 

@@ -1,4 +1,4 @@
-"""OAuth 2.1 as MCP has it, for one arm: one token, shared by all its users.
+"""OAuth 2.1 as MCP has it, for one identity: one token, shared by all users that have it.
 
 The flow itself (metadata of the resource and of its authorization server, registration, PKCE,
 scopes, refresh) is that of the official SDK, driven here step by step: its coroutines only build
@@ -10,7 +10,7 @@ import logging
 import threading
 import time
 import warnings
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Final, Literal
@@ -37,6 +37,9 @@ from mcp_targets.client.errors import NegotiationError
 # It logs every failure with its traceback; who waits for the token is told in a sentence.
 logging.getLogger("mcp.client.auth.oauth2").setLevel(logging.CRITICAL + 1)
 
+Hide = Callable[[Iterable[str]], None]
+"""Is told every secret the moment it is there, before anybody can repeat it."""
+
 _LONG_AGO_S: Final = 1.0
 _ANSWER_S: Final = 30.0
 
@@ -62,27 +65,39 @@ class Identity:
     """Nobody listens there: the code is read off the redirect itself."""
 
 
+def no_one(_secrets: Iterable[str]) -> None:
+    """Hide nothing."""
+
+
+def connections(*, verify: bool | str = True) -> httpx2.Client:
+    """Return what many identities can share: connections to their authorization server."""
+    return httpx2.Client(verify=verify, trust_env=False, timeout=_ANSWER_S)
+
+
 class OAuth:
-    """The credentials of one arm."""
+    """The credentials of one identity."""
 
     def __init__(
         self,
         url: str,
         identity: Identity,
         *,
-        verify: bool | str = True,
+        http: httpx2.Client | None = None,
+        hide: Hide = no_one,
         clock: Callable[[], float] = time.time,
     ) -> None:
+        """`http` is closed by whoever brought it; without it, there is one of our own."""
         self.token = ""
         """The access token in use; empty until the server has asked for one."""
         self._url = url
         self._clock = clock
         self._lock = threading.Lock()
-        self._http = httpx2.Client(verify=verify, trust_env=False, timeout=_ANSWER_S)
+        self._own = http is None
+        self._http = connections() if http is None else http
         with warnings.catch_warnings():
             # That any authorization server gets the credentials where no issuer is given.
             warnings.simplefilter("ignore", MCPDeprecationWarning)
-            self._provider = _provider(url, identity, self._http)
+            self._provider = _provider(url, identity, self._http, hide)
         # Ours is held around it, and needs no event loop.
         self._provider.context.lock = _Unlocked()  # type: ignore[assignment]
         self._scopes = " ".join(identity.scopes)
@@ -94,9 +109,10 @@ class OAuth:
 
         The time of expiry is what the authorization server said of it.
         """
+        used = self.token  # before its time is looked at: another user may renew it meanwhile
         expiry_s = self._provider.context.token_expiry_time
-        if self.token and expiry_s and self._clock() >= expiry_s:
-            self.renew(self.token, 401, "", "")
+        if used and expiry_s and self._clock() >= expiry_s:
+            self.renew(used, 401, "", "")
         return self.token
 
     def renew(self, used: str, status: int, challenge: str, version: str) -> None:
@@ -122,8 +138,9 @@ class OAuth:
                 raise NegotiationError(f"no access token: {error}") from error
 
     def close(self) -> None:
-        """Close the connections to the authorization server."""
-        self._http.close()
+        """Close the connections to the authorization server, where they are our own."""
+        if self._own:
+            self._http.close()
 
     def _obtain(self, status: int, challenge: str, version: str) -> str:
         """Walk through the flow: it yields the call itself, and what has to be asked before."""
@@ -161,6 +178,7 @@ class OAuth:
 class _Memory:
     """Where the SDK's flow keeps what it got: nowhere but here."""
 
+    hide: Hide
     tokens: OAuthToken | None = None
     client: OAuthClientInformationFull | None = None
 
@@ -168,12 +186,14 @@ class _Memory:
         return self.tokens
 
     async def set_tokens(self, tokens: OAuthToken) -> None:
+        self.hide(filter(None, (tokens.access_token, tokens.refresh_token)))
         self.tokens = tokens
 
     async def get_client_info(self) -> OAuthClientInformationFull | None:
         return self.client
 
     async def set_client_info(self, client_info: OAuthClientInformationFull) -> None:
+        self.hide(filter(None, (client_info.client_secret,)))
         self.client = client_info
 
 
@@ -182,12 +202,14 @@ class _Redirect:
     """Follows the way to the authorization code, where no person has to be asked."""
 
     http: httpx2.Client
+    hide: Hide
     query: dict[str, list[str]] = field(default_factory=dict)
 
     async def follow(self, url: str) -> None:
         response = self.http.get(url, follow_redirects=False)
         location = response.headers.get("location", "")
         self.query = parse_qs(urlsplit(location).query)
+        self.hide(self.query.get("code", ()))
         if "code" not in self.query:
             said = self.query.get("error", [f"HTTP {response.status_code} without a code"])[0]
             raise OAuthFlowError(
@@ -228,10 +250,10 @@ def _finish(awaitable: Any) -> Any:
     raise OAuthFlowError("the flow waits for something that is not HTTP")
 
 
-def _provider(url: str, identity: Identity, http: httpx2.Client) -> OAuthClientProvider:
+def _provider(url: str, identity: Identity, http: httpx2.Client, hide: Hide) -> OAuthClientProvider:
     scope = " ".join(identity.scopes) or None
     issuer = identity.issuer or None
-    memory = _Memory()
+    memory = _Memory(hide)
     if identity.private_key:
         signing = SignedJWTParameters(
             issuer=identity.client_id,
@@ -251,7 +273,7 @@ def _provider(url: str, identity: Identity, http: httpx2.Client) -> OAuthClientP
             scope,
             issuer,
         )
-    return _code_provider(url, identity, memory, _Redirect(http), scope)
+    return _code_provider(url, identity, memory, _Redirect(http, hide), scope)
 
 
 def _code_provider(

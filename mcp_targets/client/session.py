@@ -19,7 +19,7 @@ from mcp_targets.client.base import NOTHING, Observer, ignore, joined
 from mcp_targets.client.calls import Call, Prepared
 from mcp_targets.client.channel import Channel
 from mcp_targets.client.connection import Clock
-from mcp_targets.client.duplex import Conversation
+from mcp_targets.client.duplex import Conversation, settled, silence, why
 from mcp_targets.client.errors import (
     CallTimeout,
     ConnectError,
@@ -304,15 +304,15 @@ class SessionClient(ListeningClient):
             self.channel.send(message, timeout_s)
             left_s = timeout_s - (self._clock() - reply.start_ns) / 1e9
             if not pending.wait(max(0.0, left_s)):
-                raise CallTimeout(_silence(conversation))  # noqa: TRY301 -- one way out for all
+                raise CallTimeout(silence(conversation))  # noqa: TRY301 -- one way out for all
         except TargetError as error:
             reply.end_ns = self._clock()
             self._give_up(conversation, request_id, error)
-            return reply.fail(error.outcome, _why(error, conversation)), error
+            return reply.fail(error.outcome, why(error, conversation)), error
         except BaseException as error:
             self._give_up(conversation, request_id, error)
             raise
-        return pending.judged(reply, request_id), None
+        return settled(reply, pending, request_id), None
 
     def _give_up(
         self, conversation: Conversation, request_id: RequestId, error: BaseException
@@ -381,13 +381,3 @@ class SessionClient(ListeningClient):
         params["arguments"] = msgspec.Raw(b"\0")
         tail = eras.encode_tail("tools/call", self._params(params, call))
         return tail.replace(b"%", b"%%").replace(b"\0", b"%b")
-
-
-def _silence(conversation: Conversation) -> str:
-    stray = conversation.stray
-    return "no answer in time" + (f"; what came is not JSON-RPC: {stray}" if stray else "")
-
-
-def _why(error: TargetError, conversation: Conversation) -> str:
-    """Say what went wrong; a line that could not be sent has the end of the server as its cause."""
-    return conversation.ended if isinstance(error, SendError) and conversation.ended else str(error)

@@ -34,6 +34,8 @@ class _Session:
     left_out: list[tuple[Entry, str]] = field(default_factory=list)
     deselected: set[selection.Test] = field(default_factory=set)
     reports: dict[selection.Test, Report] = field(default_factory=dict)
+    only_benchmarks: bool = False
+    """Whether all tests of the session are some."""
 
     def unjudged(self) -> list[Entry]:
         """Return the entries whose benchmarks were to run and measured nothing."""
@@ -80,6 +82,9 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         if _FIXTURE in getattr(item, "fixturenames", ())
     }
     everything = {selection.test_of(item) for item in session.items} | known.deselected
+    known.only_benchmarks = bool(tests) and all(
+        "benchmark" in getattr(item, "fixturenames", ()) for item in session.items
+    )
     problems = []
     for entry in _entries(selection.gate_files(config, everything)):
         if entry.test in tests:
@@ -121,6 +126,8 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     """Say what came of every gate."""
     known = config.stash[_KEY]
+    if known.only_benchmarks and not (_measures(config) or config.option.collectonly):
+        terminalreporter.write_line("Nothing was measured: add --benchmark-only, or " + OPTION)
     if not _measures(config) or not (known.reports or known.gated):
         return
     terminalreporter.section("side by side")

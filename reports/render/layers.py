@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
+from xml.etree import ElementTree as ET
 
-from reports.document import Layer
+from reports.layer import Layer
 from reports.render import numbers, svg
 from reports.render.charts import Look
 from reports.render.scales import Scale, linear
@@ -43,7 +44,7 @@ def rungs(layers: Sequence[Layer]) -> list[Rung]:
             one.to,
             numbers.ms(one.to_ms),
             _signed(one.cost_ms),
-            numbers.interval(one.ci95, "ms"),
+            " to ".join(map(numbers.ms, one.ci95 or ())),
             _remark(one),
             one,
         )
@@ -105,8 +106,13 @@ def _step(rung: Rung, lowest: Layer, x: Scale, css: str) -> str:
     bar = {"x": per_cent(left), "y": "22%", "width": width, "height": "56%"}
     chart.append(element("rect", class_=f"step{fall} {css}", **bar))
     if one is not None and one.ci95 is not None:
-        low, high = (per_cent(x.at(start + bound)) for bound in one.ci95)
-        chart.append(element("line", class_="whisker", x1=low, x2=high, y1="50%", y2="50%"))
-        for at in (low, high):
-            chart.append(element("line", class_="whisker", x1=at, x2=at, y1="38%", y2="62%"))
+        _whisker(chart, *(per_cent(x.at(start + bound)) for bound in one.ci95))
     return svg.text(chart)
+
+
+def _whisker(chart: ET.Element, low: str, high: str) -> None:
+    """Draw an interval, on a ground that lets it be seen before any bar."""
+    for css in ("halo", "whisker"):
+        chart.append(element("line", class_=css, x1=low, x2=high, y1="50%", y2="50%"))
+        for at in (low, high):
+            chart.append(element("line", class_=css, x1=at, x2=at, y1="38%", y2="62%"))

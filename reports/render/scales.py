@@ -51,8 +51,8 @@ def linear(most: float) -> Scale:
     return Scale(lambda value: _place(value / top), tuple(ticks))
 
 
-def _label(value: float) -> str:
-    text = numbers.significant(value)
+def _label(value: float, digits: int = 3) -> str:
+    text = numbers.significant(value, digits)
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
@@ -117,5 +117,5 @@ def of_ratios(comparisons: Sequence[Comparison | Regression]) -> Scale:
             return 0.0
         return _place(0.5 + math.log(ratio) / math.log(limit) / 2)
 
-    ticks = ((at(tick), f"{tick:.2g}{numbers.TIMES}") for tick in (1 / limit, 1, limit))
+    ticks = ((at(tick), _label(tick, 2) + numbers.TIMES) for tick in (1 / limit, 1, limit))
     return Scale(at, tuple(ticks))

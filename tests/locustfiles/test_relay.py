@@ -46,7 +46,7 @@ def reached(monkeypatch):
     """Reach targets without a network; return how each was asked for."""
     asked = []
 
-    def reach(name, arm, _loaded, url, provided, version="", *, logs):
+    def reach(name, arm, _loaded, url, provided, version="", *, logs, **_identity):
         asked.append((name, arm.kind, url, provided, version, logs))
         return f"reached {name}"
 
@@ -133,3 +133,28 @@ def test_a_worker_that_came_too_late_is_refused(prepared):
     _relay.send(prepared, options, ["a", "b"])
     with pytest.raises(Refusal, match="worker c came when the run had begun"):
         _relay.receive(options, "c")
+
+
+def test_workers_share_out_what_was_minted(prepared, monkeypatch):
+    """What was brought before the run is sent; each worker tries the targets as its first user."""
+    source = """identities: {mint: {post: "http://127.0.0.1:1/", take: {token: t}}}\narms:"""
+    text = TEXT.replace("arms:", source, 1).replace("${env:TOKEN}", "${identity.token}")
+    prepared.loaded = load_text(text, "demo.yaml", Path(), environ={"TOKEN": SECRET})
+    prepared.identities = [{"number": number, "token": f"t-{number}"} for number in range(1, 8)]
+    monkeypatch.setenv("TOKEN", SECRET)
+    monkeypatch.setattr(_relay, "reach", lambda *_args, identity, **_kwargs: identity["token"])
+    options = Namespace()
+    _relay.send(prepared, options, ["one", "two"])
+    task = _relay.receive(options, "two")
+    assert list(task.identities) == prepared.identities
+    assert set(task.targets.values()) == {"t-2"}
+
+
+def test_a_worker_without_a_variable_or_file_says_so(prepared, monkeypatch):
+    """What only the master has is a mistake like others, not a fault of ours."""
+    options = Namespace()
+    _relay.send(prepared, options, ["one"])
+    monkeypatch.delenv("TOKEN", raising=False)
+    with pytest.raises(Refusal, match="'TOKEN' is not set") as refusal:
+        _relay.receive(options, "one")
+    assert refusal.value.exit_code == 104

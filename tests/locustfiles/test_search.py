@@ -89,7 +89,7 @@ def test_arms_search_apart():
     assert report.verdict == "PASS"
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.floats(0.01, 0.3), st.integers(1, 6), st.floats(0, 0.05), st.integers(0, 999))
 def test_the_report_tells_of_the_search_that_was_made(service_s, slots, noise, seed):
     """From the journal alone: its trials are those of the run, and they came to the same end."""

@@ -1,5 +1,6 @@
 """The stage under greenlets and a clock that only the test moves."""
 
+import time
 from collections.abc import Callable
 
 import gevent
@@ -178,6 +179,19 @@ def test_a_close_ends_the_pauses_of_users_who_think(stage, users):
     assert stage.idle(LONG_S)
     assert len(users.walked) == 3
     assert users.interrupted == 0
+
+
+def test_users_whose_pause_ends_with_the_turn_come_back_for_the_next(stage, users):
+    """Where all pauses and the turn end at the very same time, nobody misses the next turn."""
+    users.think_s = 0.01
+    users.spawn(8)
+    stage.open(ROUND)
+    closing = gevent.spawn_later(0.005, stage.close)
+    until(lambda: users.thinking == 8)
+    time.sleep(0.02)  # nobody runs meanwhile: all of it is due at once
+    closing.join()
+    opened = stage.open(NEXT)
+    until(lambda: opened.users == 8)
 
 
 def test_cut_off_interrupts_only_those_in_a_call(stage, users):

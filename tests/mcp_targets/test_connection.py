@@ -1,5 +1,7 @@
 """One connection: re-use, idle closing, deadlines, cut replies. Real sockets on loopback."""
 
+import errno
+import os
 import socket
 import struct
 import time
@@ -149,6 +151,24 @@ def test_nobody_there_is_a_connect_error() -> None:
         port = taken.getsockname()[1]
     with pytest.raises(ConnectError, match=rf"127\.0\.0\.1:{port}: connection refused"):
         Connection(Origin.of(f"http://127.0.0.1:{port}")).ready(1)
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        (errno.EADDRNOTAVAIL, "no local port is free .*ip_local_port_range"),
+        (errno.EMFILE, r"too many open files in the load generator \(ulimit -n\)"),
+    ],
+)
+def test_a_limit_of_this_machine_is_not_called_the_servers(monkeypatch, number, words) -> None:
+    """With very many connections it is the generator that has no more, and what of is said."""
+
+    def fail(*_where: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(socket, "create_connection", fail)
+    with pytest.raises(ConnectError, match=words):
+        Connection(Origin.of("http://127.0.0.1:1")).ready(1)
 
 
 def test_a_refused_connection_has_nothing_of_the_reply_before_it(serve) -> None:

@@ -155,6 +155,8 @@ def test_a_line_opens_the_session_where_none_is_open(connect):
     client.drop()
     assert [(r.outcome, r.session_lost) for r in at_once(lines, calls(2))] == [("ok", 0)] * 2
     assert server.initialized == ["s1", "s2"]
+    assert [line.open() for line in lines] == [False, False]
+    assert server.initialized == ["s1", "s2"]
 
 
 def test_a_line_that_closes_leaves_the_session(connect):

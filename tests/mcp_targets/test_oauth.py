@@ -153,6 +153,20 @@ def users(guarded):
         one.close()
 
 
+def at_once(clients: list[McpClient]) -> list[str]:
+    """Call with all clients at once; return how the calls ended."""
+    outcomes: list[str] = []
+    threads = [
+        threading.Thread(target=lambda it=it: outcomes.append(it.call(Call(ECHO, {})).outcome))
+        for it in clients
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+    return outcomes
+
+
 def test_client_credentials_get_a_token_and_keep_it(guarded, users) -> None:
     """One token for the session and all calls; the secret goes to the token endpoint alone."""
     _, (client,) = users()
@@ -180,16 +194,7 @@ def test_users_at_once_get_one_token(guarded, users) -> None:
         client.negotiate()
     guarded.valid.clear()
     guarded.asked.clear()
-    outcomes: list[str] = []
-    threads = [
-        threading.Thread(target=lambda it=it: outcomes.append(it.call(Call(ECHO, {})).outcome))
-        for it in clients
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(10)
-    assert outcomes == ["ok"] * 20
+    assert at_once(clients) == ["ok"] * 20
     assert guarded.asked["/token"] == 1
 
 
@@ -218,6 +223,35 @@ def test_a_refresh_token_is_used_first(guarded, users) -> None:
     assert oauth.token == "token-2"
     assert guarded.forms[1]["grant_type"] == "refresh_token"
     assert guarded.asked["/authorize"] == 1
+
+
+def test_fifty_users_refresh_a_token_once_each_time_it_is_over(guarded, users) -> None:
+    """Whoever comes first renews it by the refresh token, again and again; nobody is sent away."""
+    guarded.refreshes = True
+    oauth, clients = users(Identity(grant="authorization_code", scopes=("read",)), 50)
+    for client in clients:
+        client.negotiate()
+    for renewals in (1, 2, 3):
+        guarded.asked.clear()
+        oauth._provider.context.token_expiry_time = 1.0  # long ago
+        assert at_once(clients) == ["ok"] * 50
+        assert guarded.asked["/token"] == 1
+        assert guarded.asked["/mcp"] == 50
+        grants = [form["grant_type"] for form in guarded.forms]
+        assert grants == ["authorization_code"] + ["refresh_token"] * renewals
+
+
+def test_every_secret_is_told_as_it_comes(guarded, users) -> None:
+    """Codes, tokens and what renews them, also those that come in the middle of a run."""
+    guarded.refreshes = True
+    told: list[str] = []
+    identity = Identity(grant="authorization_code", scopes=("read",))
+    _, (client,) = users(identity, hide=told.extend)
+    client.negotiate()
+    assert told == ["c0de", "token-1", "refresh-token-1"]
+    guarded.valid.clear()
+    client.call(Call(ECHO, {}))
+    assert told[3:] == ["token-2", "refresh-token-2"]
 
 
 def test_more_scope_is_asked_for_once(guarded, users) -> None:

@@ -51,6 +51,7 @@ def test_they_can_be_gated(gate, verdict):
         cell("mcp", [8.0] * 100, kind="event"),
         cell("mcp", [3.0] * 100, kind="gap"),
         cell("mcp", [20.0] * 100, kind="recovery"),
+        cell("mcp", [900.0] * 300, kind="recovery", cls="timeout"),
     ]
     bodies = cell("mcp", [10.0] * 100, body_bytes=100 * 20)
     records = [extra(*events, bodies, turn=number) for number in range(3)]

@@ -117,3 +117,33 @@ def test_every_text_of_a_value_is_redacted():
     value = {"a": [SECRET, 1, None, (SECRET,)], "b": {"c": True}}
     expected = {"a": [REDACTED, 1, None, [REDACTED]], "b": {"c": True}}
     assert Redactor([SECRET]).everywhere(value) == expected
+
+
+def test_secrets_that_come_later_are_found_from_then_on():
+    """A token is known the moment it is received."""
+    redactor = Redactor(["first-one"])
+    assert redactor.text("later-one") == "later-one"
+    redactor.add(["later-one"])
+    assert redactor.text("first-one later-one") == f"{REDACTED} {REDACTED}"
+
+
+def test_a_thousand_secrets_that_begin_alike_are_all_found():
+    """Each as a whole, also where one begins with another."""
+    secrets = [f"token-{number}" for number in range(1000)]
+    redactor = Redactor(secrets)
+    assert redactor.text("/".join(secrets)) == "/".join([REDACTED] * 1000)
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("said s3cr3t/p…", f"said {REDACTED}…"),
+        ("said s3cr… and more", f"said {REDACTED}… and more"),
+        ("said s3c…", "said s3c…"),
+        ("said s3cr", "said s3cr"),
+        ("said s3crxxx…", "said s3crxxx…"),
+    ],
+)
+def test_the_beginning_of_a_secret_that_was_cut_off_is_found(text, left):
+    """A message that was too long ends in a mark; before it may stand the half of a secret."""
+    assert Redactor([SECRET]).text(text) == left

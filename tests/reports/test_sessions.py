@@ -186,3 +186,12 @@ def test_a_report_without_sessions_has_no_place_for_them():
     report = build(journal({"mcp": [Round()] * 3}))
     assert "Sessions open" not in html.render(report)
     assert "Open sessions" not in markdown.render(report)
+
+
+def test_memory_after_the_sessions_is_not_that_before_them():
+    """A run that was cut off while its users came has no number for what is left at the end."""
+    tally = SessionTally()
+    tally.count(count(0.0, mcp=0), begun=False)
+    tally.count(count(1.0, mcp=5), begun=False)
+    numbers = tally.of_generator()
+    assert (numbers.most, numbers.rss_before, numbers.rss_after) == (5, 100_000 * KIB, None)

@@ -157,7 +157,7 @@ def test_the_conditions_are_told_as_people_read_them():
     assert len(Rules.of("mcp", [parse("mcp.success_rate > 5%")], {}).described()) == 3
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.floats(0.004, 0.2), st.integers(2, 8), st.integers(0, 99))
 def test_the_capacity_of_a_queue_is_found(service_s, slots, seed):
     """Slots / service time, within the 5 % that may be missing, 2 of edges and 3 of noise.

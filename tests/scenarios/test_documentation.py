@@ -7,6 +7,7 @@ import pytest
 
 from scenarios import generators
 from scenarios.gates import METRICS
+from scenarios.identities import Identities, Mint
 from scenarios.layout import MOST_ARMS, MOST_JOURNEYS
 from scenarios.load import Load, Stage
 from scenarios.loader import load_text
@@ -21,6 +22,7 @@ BLOCKS = re.findall(r"^```yaml\n(.*?)^```", TEXT, re.DOTALL | re.MULTILINE)
 @pytest.mark.parametrize("block", BLOCKS, ids=lambda block: block.splitlines()[0])
 def test_every_example_is_a_valid_scenario(block, tmp_path):
     """What the page shows can be copied and run."""
+    (tmp_path / "users.csv").write_text("name,token\nada,t-1\n")
     assert load_text(block, "scenarios.md", tmp_path, environ={}).scenario.journeys
 
 
@@ -31,7 +33,7 @@ def test_there_are_examples():
 
 @pytest.mark.parametrize(
     "model",
-    [Scenario, Arm, Tls, Journey, Step, Expect, Load, Stage, Limits],
+    [Scenario, Identities, Mint, Arm, Tls, Journey, Step, Expect, Load, Stage, Limits],
     ids=lambda m: m.__name__,
 )
 def test_every_key_is_documented(model):

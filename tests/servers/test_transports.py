@@ -9,7 +9,7 @@ import pytest
 
 from mcp_targets.client.exchange import Endpoint
 from mcp_targets.client.legacy_sse import SseChannel
-from mcp_targets.client.mcp import Call
+from mcp_targets.client.mcp import Call, McpClient
 from mcp_targets.client.session import SessionClient
 from mcp_targets.client.stdio import Command, StdioChannel
 from mcp_targets.client.tools import Tool
@@ -71,9 +71,11 @@ DOORS = [
     ("sdk", MODERN),
     ("sdk", HANDSHAKE),
     ("sdk", "auto"),
+    ("fastmcp", HANDSHAKE),
     ("fastmcp", "auto"),
     ("time", HANDSHAKE),
     ("time", "auto"),
+    ("git", HANDSHAKE),
     ("git", "auto"),
     ("memory", "auto"),
     ("everything", "auto"),
@@ -105,7 +107,7 @@ def sse(request, start, start_everything, start_proxy):
     """Give a peer, a client with an open session over HTTP+SSE, and the tools it lists."""
     name = request.param
     if name == "proxy":
-        server = start_proxy()
+        server = start_proxy(*APP)
     elif name == "everything":
         server = start_everything("sse")
     else:
@@ -140,6 +142,28 @@ def test_calls_over_stdio_end_as_they_should(stdio):
 def test_calls_over_sse_end_as_they_should(sse):
     """The same over HTTP+SSE, also where a proxy turns it into stdio."""
     check(sse)
+
+
+@pytest.fixture(scope="module")
+def proxied(start_proxy, node_server):
+    """Start one mcp-proxy with all of the stdio servers behind it."""
+    argvs = {
+        name: [*node_server(peer.npm), "stdio"] if peer.npm else [*peer.argv]
+        for name, peer in STDIO.items()
+    }
+    return start_proxy(**argvs)
+
+
+@pytest.mark.parametrize("name", list(STDIO))
+def test_every_stdio_server_is_reached_through_a_proxy(proxied, name):
+    """By HTTP+SSE and by streamable HTTP, in a session that the proxy carries on."""
+    endpoint = Endpoint.of(f"{proxied.base}/servers/{name}/sse", timeout_s=30.0)
+    sse = SessionClient(SseChannel(endpoint))
+    http = McpClient(Endpoint.of(f"{proxied.base}/servers/{name}/mcp", timeout_s=30.0))
+    for client in (sse, http):
+        assert client.negotiate() in ("2025-11-25", "2025-06-18")
+        check((STDIO[name], client, client.list_tools()))
+        client.close()
 
 
 def test_a_proxy_is_a_stdio_server_too(start, proxy):

@@ -112,7 +112,7 @@ class Connection(asyncio.Protocol):
         if key in self._headers:
             self._repeated |= {key}
         else:
-            self._headers[key] = value
+            self._headers[key] = value.rstrip()  # the parser leaves the white space behind it
 
     def on_headers_complete(self) -> None:
         """Let a client that asked first send its body."""

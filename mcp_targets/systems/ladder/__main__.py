@@ -17,7 +17,8 @@ def main() -> None:
         "--replies",
         choices=("json", "sse"),
         default="json",
-        help="how calls are answered: plain JSON, or a stream with one event (default: json)",
+        help="how calls are answered: plain JSON, or a stream with one event, up to 2025-11-25 "
+        "(default: json)",
     )
     options = parser.parse_args()
     serving.watch_parent(options.ready_file)

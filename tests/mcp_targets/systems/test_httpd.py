@@ -287,6 +287,23 @@ def test_repeated_headers_are_known():
     assert seen == [(b"1", {b"x-a"})]
 
 
+def test_white_space_around_a_header_is_no_part_of_it():
+    """RFC 9110, section 5.5: neither before the value nor behind it."""
+    seen = []
+
+    def handle(request):
+        seen.append(request.headers[b"x-a"])
+        return Reply()
+
+    async def client(_, connect):
+        reader, writer = await connect()
+        writer.write(get(headers="X-A: \t one two \t \r\n"))
+        await read_reply(reader)
+
+    serve(handle, client)
+    assert seen == [b"one two"]
+
+
 def test_an_observer_does_not_change_what_it_observes():
     """Requests to /_… count neither as requests nor as connections."""
 

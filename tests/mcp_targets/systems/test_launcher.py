@@ -97,9 +97,9 @@ def test_systems_are_listed_without_starting_any():
     [
         (
             "twilo/mcp",
-            r"no system 'twilo'; did you mean twilio\? \(there are echo, twilio, dual_runtime\)",
+            r"no system 'twilo'; did you mean twilio\? \(there are echo, twilio, ladder, ",
         ),
-        ("nothing/mcp", "no system 'nothing'; there are echo, twilio, dual_runtime"),
+        ("nothing/mcp", "no system 'nothing'; there are echo, twilio, ladder, dual_runtime"),
         ("echo/grpc", "no face 'grpc' for system 'echo'; there are mcp, rest. Write echo/mcp"),
         ("echo", "no face given for system 'echo'; there are mcp, rest. Write echo/mcp"),
         ("twilio/res", "did you mean rest"),

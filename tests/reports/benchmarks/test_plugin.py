@@ -153,6 +153,25 @@ def test_a_plain_session_calls_every_side_once(suite):
     code, said = suite("--benchmark-disable", tests=tests, gates=HOLDS.replace("20x", "1.5x"))
     assert code == 0
     assert "side by side" not in said
+    assert "Nothing was measured" not in said  # one of the tests is no benchmark
+
+
+def test_who_asks_for_benchmarks_alone_is_told_how_they_are_measured(suite):
+    """A session of nothing but benchmarks that measures none of them says what is missing."""
+    said = suite("--benchmark-disable")[1]
+    assert "Nothing was measured: add --benchmark-only, or --mcp-perf-report" in said
+    assert "Nothing was measured" not in suite(MEASURED)[1]
+    assert "Nothing was measured" not in suite("--benchmark-disable", "--collect-only")[1]
+
+
+def test_sides_without_a_gate_are_compared_all_the_same(suite, tmp_path):
+    """The terminal and the page of links say the ratio with its interval."""
+    said = suite("--mcp-perf-report=out", "-k", "large")[1]
+    ratio = r"slow\.throughput is (\S+)x fast, between \S+x and \S+x \(95 %\)"
+    found = re.search(r"no gate test_it\.py::test_spin\[large\]: " + ratio, said)
+    assert 0.1 < float(found[1]) < 0.5
+    assert re.search(ratio, (tmp_path / "out" / "index.md").read_text())
+    assert "no gate test_it.py::test_spin[small]" not in suite(MEASURED)[1]
 
 
 def test_a_report_is_written_for_every_comparison(suite, tmp_path):

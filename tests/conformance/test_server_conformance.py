@@ -1,0 +1,91 @@
+"""The echo system, judged by the official conformance suite as far as its tools allow.
+
+Most of the suite's scenarios call tools, read resources and get prompts that a server has to have
+by name (`test_simple_text`, `test://static-text`). The echo has tools of its own, so what it can be
+judged by is listed here, and what it cannot, with the reason. Every scenario has to be decided.
+"""
+
+import pytest
+
+pytestmark = pytest.mark.e2e
+
+PASSES = {
+    *("server-initialize", "server-session-lifecycle", "ping", "tools-list", "resources-list"),
+    *("prompts-list", "dns-rebinding-protection", "server-sse-multiple-streams", "caching"),
+    *("sep-2164-resource-not-found", "http-header-validation"),
+    *("http-custom-header-server-validation", "input-required-result-unsupported-methods"),
+    "input-required-result-validate-input",
+}
+"""The whole scenario, without a failure or a warning."""
+
+OF_THE_SUITE = {
+    *("tools-call-simple-text", "tools-call-image", "tools-call-audio", "tools-call-error"),
+    *("tools-call-embedded-resource", "tools-call-mixed-content", "tools-call-with-progress"),
+    *("tools-call-sampling", "tools-call-elicitation", "elicitation-sep1034-defaults"),
+    *("elicitation-sep1330-enums", "json-schema-2020-12", "resources-read-text"),
+    *("resources-read-binary", "resources-templates-read", "prompts-get-simple"),
+    *("prompts-get-with-args", "prompts-get-embedded-resource", "prompts-get-with-image"),
+    *("input-required-result-basic-elicitation", "input-required-result-basic-sampling"),
+    *("input-required-result-basic-list-roots", "input-required-result-request-state"),
+    *("input-required-result-multiple-input-requests", "input-required-result-multi-round"),
+    *("input-required-result-missing-input-response", "input-required-result-non-tool-request"),
+    *("input-required-result-result-type", "input-required-result-tampered-state"),
+    *("input-required-result-capability-check", "input-required-result-ignore-extra-params"),
+    "server-sse-polling",
+}
+"""Left out: about tools, resources and prompts that only the suite's own server has."""
+
+NOT_OFFERED = {
+    *("completion-complete", "logging-set-level", "tools-call-with-logging"),
+    *("resources-subscribe", "resources-unsubscribe"),
+}
+"""Left out: methods that the echo does not announce, and answers with -32601."""
+
+EXTENSIONS = {
+    *("tasks-lifecycle", "tasks-capability-negotiation", "tasks-wire-fields", "tasks-mrtr-input"),
+    *("tasks-request-state-removal", "tasks-request-headers", "tasks-dispatch-and-envelope"),
+    *("tasks-status-notifications", "tasks-required-task-error", "tasks-mrtr-composition"),
+}
+"""Left out: the extension of tasks, which the echo does not have."""
+
+PARTLY = {
+    "server-stateless": {
+        "sep-2575-server-rejects-undeclared-capability",
+        "sep-2575-missing-capability-http-400",
+        "sep-2575-http-server-no-independent-requests-on-stream",
+        "sep-2575-server-no-log-without-loglevel",
+    }
+}
+"""All but these checks pass: they want tools of the suite, such as `test_logging_tool`."""
+
+LEFT_OUT = OF_THE_SUITE | NOT_OFFERED | EXTENSIONS
+
+
+def complaints(made):
+    """Return the checks that did not succeed; of a scenario that proved nothing, that."""
+    bad = {check["id"] for check in made if check["status"] in ("FAILURE", "WARNING")}
+    proven = any(check["status"] == "SUCCESS" for check in made)
+    return bad if proven or bad else {"nothing was checked"}
+
+
+@pytest.mark.parametrize("replies", ["json", "sse"])
+@pytest.mark.parametrize(
+    ("version", "options", "least"),
+    [
+        ("0.1.16", ("--suite", "all"), 7),
+        ("0.2.0-alpha.12", ("--requirements", "2025-11-25"), 8),
+        ("0.2.0-alpha.12", ("--requirements", "2026-07-28"), 11),
+    ],
+    ids=["0.1.16", "0.2.0 on 2025-11-25", "0.2.0 on 2026-07-28"],
+)
+def test_the_echo_passes_what_its_tools_allow(checks, systems, version, options, least, replies):
+    """Each scenario does as its list says: one that is left out and passes is in the wrong one."""
+    url = systems.face(f"echo/mcp?replies={replies}").url
+    found = {name: complaints(made) for name, made in checks(version, url, *options).items()}
+    assert found.keys() - PASSES - LEFT_OUT - PARTLY.keys() == set(), "nobody has decided"
+    assert {name: bad for name, bad in found.items() if bad and name in PASSES} == {}
+    assert {name for name, bad in found.items() if not bad and name in LEFT_OUT} == set()
+    assert {
+        name: bad for name, bad in found.items() if name in PARTLY and bad != PARTLY[name]
+    } == {}
+    assert len(found.keys() & PASSES) >= least

@@ -1,0 +1,227 @@
+"""Who the users of a run are, settled before it."""
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from locustfiles._identities import resume, settle, taken
+from locustfiles._personal import Personal
+from locustfiles._refusal import CONFIGURATION, UNREACHABLE, Refusal
+from locustfiles._roster import NOBODY, NoneLeft, Roster
+from locustfiles._secrecy import clean
+from mcp_targets.client.exchange import Endpoint
+from mcp_targets.client.stdio import Command
+from mcp_targets.rest import RestClient, encode_fields
+from scenarios.loader import Loaded, load_text
+
+FILE = """
+name: many
+title: Many people
+identities: SOURCE
+arms:
+  api: {http: "http://127.0.0.1:1", headers: {X-Key: "k ${identity.code}", X-Same: same}}
+  local: {mcp: {stdio: [server]}, env: {CODE: "${identity.code}", SAME: same}}
+journeys: {ask: {api: [{get: /}], local: [{call: ask}]}}
+"""
+MINT = """
+  mint:
+    post: BASE/login?by=name
+    headers: {X-Run: "${run}"}
+    json: {name: "${identity.name}", at: "${identity.number}"}
+    take: {code: "made.code"}
+"""
+
+
+class _Login(BaseHTTPRequestHandler):
+    server: "Logins"
+
+    def do_POST(self) -> None:
+        said = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.server.asked.append((self.path, self.headers["X-Run"], said))
+        status, body = self.server.answer(said)
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+class Logins(ThreadingHTTPServer):
+    """A place where identities are made."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Login)
+        self.asked: list[tuple] = []
+        self.answer: Callable[[dict], tuple[int, bytes]] = lambda said: (
+            200,
+            json.dumps({"made": {"code": f"code-of-{said['name']}"}}).encode(),
+        )
+
+
+@pytest.fixture
+def logins() -> Iterator[Logins]:
+    """Serve."""
+    with Logins() as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def loaded(tmp_path, logins) -> Callable[..., Loaded]:
+    """Load the scenario with a file of people, or with logins for them."""
+    (tmp_path / "codes.csv").write_text("name,code\nada,code-1\nbob,code-2\ncyn,code-3\n")
+    (tmp_path / "names.csv").write_text("name\nada\nbob\ncyn\n")
+
+    def load(source: str = "{csv: codes.csv}") -> Loaded:
+        text = FILE.replace("SOURCE", source)
+        text = text.replace("BASE", f"http://127.0.0.1:{logins.server_port}")
+        return load_text(text, "many.yaml", tmp_path, environ={})
+
+    return load
+
+
+MINTED = "\n  csv: names.csv" + MINT
+
+
+def test_no_two_users_have_one_identity_on_however_many_nodes() -> None:
+    """Each node deals its own share, in order; all shares together are all identities."""
+    people = [{"number": number} for number in range(11)]
+    rosters = [Roster(people, node, 3) for node in range(3)]
+    dealt = [
+        [roster.take()["number"] for _ in people[node::3]] for node, roster in enumerate(rosters)
+    ]
+    assert dealt == [[0, 3, 6, 9], [1, 4, 7, 10], [2, 5, 8]]
+
+
+def test_a_user_too_many_gets_none_until_another_has_gone() -> None:
+    """Who goes gives back; nobody ever shares."""
+    roster = Roster([{"number": 1}])
+    one = roster.take()
+    with pytest.raises(NoneLeft):
+        roster.take()
+    roster.give_back(one)
+    assert roster.take() == one
+
+
+def test_without_identities_everybody_is_nobody() -> None:
+    """There are as many as there are users, and none of them needs to come back."""
+    roster = Roster([])
+    assert roster.take() is roster.take() is NOBODY
+    roster.give_back(NOBODY)
+    assert roster.take() is NOBODY
+
+
+def test_all_rows_are_there_for_users_that_come_later(loaded) -> None:
+    """The run begins with two of three."""
+    assert [one["code"] for one in settle(loaded(), 2, "r")] == ["code-1", "code-2", "code-3"]
+
+
+def test_fewer_rows_than_users_are_refused(loaded) -> None:
+    """The refusal says how many there are, and what to do."""
+    with pytest.raises(
+        Refusal, match="3 rows, and the run 4 users: add rows, or run with -u 3"
+    ) as it:
+        settle(loaded(), 4, "r")
+    assert it.value.exit_code == CONFIGURATION
+
+
+def test_a_value_that_no_header_can_have_is_refused_unseen(loaded, tmp_path) -> None:
+    """A line end in a token would smuggle in another header."""
+    (tmp_path / "codes.csv").write_text('name,code\nada,fine-one\nbob,"secret\nline"\n')
+    with pytest.raises(Refusal, match="arm api: headers of identity 2") as refusal:
+        settle(loaded(), 1, "r")
+    assert refusal.value.exit_code == CONFIGURATION
+    assert "secret" not in str(refusal.value)
+
+
+def test_an_identity_is_made_once_for_each_user(loaded, logins) -> None:
+    """In the order of the rows, with what the row, the run and the number say."""
+    made = settle(loaded(MINTED), 2, "r1")
+    assert made == [
+        {"name": "ada", "number": 1, "code": "code-of-ada"},
+        {"name": "bob", "number": 2, "code": "code-of-bob"},
+    ]
+    assert sorted(logins.asked, key=str) == [
+        ("/login?by=name", "r1", {"name": "ada", "at": 1}),
+        ("/login?by=name", "r1", {"name": "bob", "at": 2}),
+    ]
+    assert clean("it was code-of-ada.") == "it was [redacted]."
+
+
+def test_another_process_gets_what_was_made_and_reads_the_rest(loaded, logins) -> None:
+    """Nothing is asked for twice, and only what was brought goes from one to the other."""
+    scenario = loaded(MINTED)
+    made = settle(scenario, 2, "r")
+    sent = taken(scenario, made)
+    assert sent == [{"code": "code-of-ada"}, {"code": "code-of-bob"}]
+    assert resume(scenario, sent, 2) == made
+    assert len(logins.asked) == 2
+    assert taken(loaded(), settle(loaded(), 2, "r")) == []
+    assert len(resume(loaded(), [], 2)) == 3
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "code", "said"),
+    [
+        (403, b'{"error": "no such user"}', CONFIGURATION, "HTTP 403: .*no such user"),
+        (503, b"busy", UNREACHABLE, "HTTP 503: busy"),
+        (200, b"<html>", CONFIGURATION, "the reply is not JSON"),
+        (
+            200,
+            b'{"token": "s3cr3t-thing"}',
+            CONFIGURATION,
+            "take code: nothing .* reply has 'token'",
+        ),
+        (200, b'{"made": {"code": ""}}', CONFIGURATION, "take code: nothing at 'made.code'"),
+    ],
+)
+def test_who_gets_none_is_told_before_the_run(
+    loaded, logins, capsys, status, body, code, said
+) -> None:
+    """A request that was refused is a mistake (104); a server that fails is not there (108)."""
+    logins.answer = lambda _said: (status, body)
+    with pytest.raises(Refusal, match=said) as refusal:
+        settle(loaded(MINTED), 2, "r")
+    assert refusal.value.exit_code == code
+    assert "for number " in str(refusal.value)
+    assert capsys.readouterr().err == ""
+    assert "s3cr3t" not in str(refusal.value)
+
+
+def test_nobody_at_the_address_is_told(loaded) -> None:
+    """As a target that is not there."""
+    source = MINTED.replace("BASE", "http://127.0.0.1:1")
+    with pytest.raises(Refusal, match="refused") as refusal:
+        settle(loaded(source), 1, "r")
+    assert refusal.value.exit_code == UNREACHABLE
+
+
+def test_a_users_headers_are_encoded_once_and_win(loaded) -> None:
+    """Those of a step under the same name give way, and all others stay as they are."""
+    scenario = loaded()
+    shared = Endpoint.of("http://127.0.0.1:1", headers={"X-Same": "same"}, personal=["X-Key"])
+    own = Personal(scenario.scenario.arms["api"], scenario).place(shared, {"code": "c-1"})
+    assert RestClient(own).own_fields == b"X-Key: k c-1\r\n"
+    assert RestClient(shared).own_fields == b""
+    step = encode_fields(shared, [("x-key", "of the step"), ("X-More", "more")])
+    assert b"of the step" not in step
+    assert step.endswith(b"X-More: more\r\nX-Same: same\r\n")
+    assert own.fields([("x-key", "of the step")]) == b"X-Same: same\r\nX-Key: k c-1\r\n"
+
+
+def test_a_server_of_ones_own_is_started_with_ones_own_environment(loaded) -> None:
+    """What is the same for all stays beside it."""
+    scenario = loaded()
+    personal = Personal(scenario.scenario.arms["local"], scenario)
+    own = personal.place(Command(("server",), env={"SAME": "same"}), {"code": "c-1"})
+    assert own.env == {"SAME": "same", "CODE": "c-1"}

@@ -1,0 +1,38 @@
+"""`layers:` names arms, in the order in which one stands on the other."""
+
+import pytest
+
+LAYERS = "layers: [rest, mcp]\n"
+
+
+def test_layers_are_kept_in_their_order(accept, valid):
+    """From the lowest upwards, as written; a file without them has none."""
+    assert accept(valid + "layers: [mcp, rest]\n").scenario.layers == ("mcp", "rest")
+    assert accept(valid).scenario.layers == ()
+
+
+@pytest.mark.parametrize(
+    ("line", "complaint"),
+    [
+        ("layers: [rest, mpc]\n", "demo.yaml:10: the layer 'mpc' is no arm - did you mean 'mcp'?"),
+        ("layers: [rest, mcp, rest]\n", "the layer 'rest' is there twice - name each arm once"),
+        ("layers: [rest]\n", "one layer alone has no cost of its own - name at least two"),
+        ("layers: rest\n", "'rest' is not a list"),
+        ("layers: [rest, 1]\n", "1 is not a text"),
+        (f"{LAYERS}load: {{shape: breakpoint}}\n", "a search gives each arm another - remove"),
+    ],
+)
+def test_layers_that_make_no_sense_are_refused(refuse, valid, line, complaint):
+    """With the line, and what to write instead."""
+    [problem] = refuse(valid + line)
+    assert complaint in str(problem)
+
+
+def test_a_run_of_some_arms_keeps_the_layers_that_are_left(accept, valid):
+    """`--arm` may leave out a rung; of a single one nothing can be said."""
+    three = valid.replace("  mcp: {mcp", '  mem: {mcp: {python: "a:b"}}\n  mcp: {mcp', 1)
+    three = three.replace("    mcp: [", "    mem: [{call: a}]\n    mcp: [") + (
+        "layers: [rest, mem, mcp]\n"
+    )
+    assert accept(three, arms=["mcp", "rest"]).scenario.layers == ("rest", "mcp")
+    assert accept(three, arms=["mcp"]).scenario.layers == ()
