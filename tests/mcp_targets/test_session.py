@@ -231,7 +231,7 @@ def test_a_timeout_shows_what_came_instead_and_cancels_the_call():
     client = opened(peer)
     reply = client.call(Call(ECHO, {}), timeout_s=0.01)
     assert reply.outcome == "timeout"
-    assert reply.detail == "no answer in time; what came is not JSON-RPC: oops"
+    assert reply.detail == "no answer in time; what came instead: oops"
     assert peer.methods[-1] == "notifications/cancelled"
     assert peer.sent[-1]["params"]["requestId"] == peer.sent[-2]["id"]
     assert client.call(Call(ECHO, {})).outcome == "ok"
