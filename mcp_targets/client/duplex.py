@@ -17,8 +17,8 @@ from mcp_targets.client.jsonrpc import RequestId
 from mcp_targets.client.subscriptions import ACKNOWLEDGED, LISTENED, Inbox, subscription_of
 from mcp_targets.reply import RPC_ERROR, UNREADABLE, Heard, Reply, beginning
 
-Respond = Callable[[bytes], bytes]
-"""From a request of the server to the answer."""
+Respond = Callable[[bytes], bytes | None]
+"""From a request of the server to the answer; None where it cannot be read."""
 Listening = Callable[[], Inbox | None]
 """Returns where the notifications of subscriptions go; None where nobody listens."""
 

@@ -41,6 +41,8 @@ class Listener:
         self._clock = clock
         self.reading = False
         """Whether the stream is open."""
+        self._reason = f"the server closed {_STREAM}"
+        """Why nothing more comes, or came since the stream was opened last."""
         self._first = Reply(0)
         """What came of opening it the first time."""
         self._stop = threading.Event()
@@ -67,7 +69,15 @@ class Listener:
         self._connection.close()
 
     def _run(self) -> None:
-        last_event, failures, reason = "", 0, f"the server closed {_STREAM}"
+        try:
+            self._read_on()
+        finally:
+            if not self._stop.is_set():
+                self._ended(self._reason)
+
+    def _read_on(self) -> None:
+        """Read one stream after the other, as long as the server opens them."""
+        last_event, failures = "", 0
         while not self._stop.is_set() and failures < _MOST_FAILURES:
             try:
                 if self._read(last_event):
@@ -76,7 +86,7 @@ class Listener:
                     break  # such as 405: the server has no such stream
             except TargetError as error:
                 failures += 1
-                reason = f"{_STREAM} broke: {error}"
+                self._reason = f"{_STREAM} broke: {error}"
                 self._settle(error.outcome, str(error))
             finally:
                 self.reading = False
@@ -86,10 +96,8 @@ class Listener:
             reader = self._connection.reader
             last_event = reader.last_event or last_event
             if not last_event and not self._stop.is_set():
-                self._ended(reason)
+                self._ended(self._reason)
             self._stop.wait(reader.retry_s)
-        if not self._stop.is_set():
-            self._ended(reason)
 
     def _settle(self, outcome: str, detail: str) -> None:
         """Tell who waits for the stream what came of it, once."""

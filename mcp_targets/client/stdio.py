@@ -189,9 +189,10 @@ class _Running:
             reason = str(error)
         except OSError:
             pass  # the end, as well
-        if self._stopping:
-            reason = "the server was stopped"
-        self._ended(reason or self._words(""))
+        finally:
+            if self._stopping:
+                reason = "the server was stopped"
+            self._ended(reason or self._words(""))
 
     def _drain(self) -> None:
         """Keep the standard error flowing: a server that cannot write there stands still."""

@@ -2,10 +2,13 @@
 
 import json
 import socket
+import threading
+import time
 
 import pytest
 
 from mcp_targets.client.exchange import Endpoint
+from mcp_targets.client.listener import Listener
 from mcp_targets.client.mcp import Call, McpClient
 from mcp_targets.client.subscriptions import UPDATED, Wanted
 from mcp_targets.client.tools import Tool
@@ -248,3 +251,37 @@ def test_a_call_that_ended_before_has_no_end_to_tell(opened):
     client, _ = opened(answers(result={}), protocol=HANDSHAKE)
     assert client.cancelled_call(SLOW, None, 5).outcome == "ok"
     assert client.take_stop() is None
+
+
+# Threads that break.
+
+
+@pytest.fixture
+def failed(monkeypatch):
+    """Collect what threads raise."""
+    raised = []
+    monkeypatch.setattr(threading, "excepthook", lambda failure: raised.append(failure.exc_type))
+    return raised
+
+
+def test_a_reader_of_a_session_s_stream_that_breaks_tells_its_end(serve, failed):
+    """Whatever went wrong in taking a message, nobody waits for the next one."""
+    ends = []
+    server = serve(OFFERED + event(method="x"))
+    origin = Endpoint.of(server.url).origin
+    get = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+    listener = Listener(origin, lambda _: get, {}.pop, time.perf_counter_ns, ends.append)
+    assert listener.start(5).outcome == "ok"
+    listener._thread.join(5)
+    assert (len(ends), failed) == (1, [KeyError])
+    listener.stop()
+
+
+def test_a_reader_of_a_subscription_that_breaks_tells_its_end(opened, failed, monkeypatch):
+    """The same, in 2026-07-28."""
+    client, _ = opened(acknowledged(event(method=UPDATED), resourceSubscriptions=["a://b"]))
+    monkeypatch.setattr("mcp_targets.client.subscriptions.Inbox.add", lambda *_: {}.pop(0))
+    assert client.listen(Wanted(uri="a://b")).outcome == "ok"
+    assert client.awaited(UPDATED, "a://b", 0, 5).outcome == "transport_error"
+    client._streams[0]._thread.join(5)
+    assert failed == [KeyError]

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from pathlib import Path
 
@@ -312,3 +313,16 @@ time.sleep(600)
         generator.kill()
         generator.wait()
         generator.stdout.close()
+
+
+def test_a_reader_that_breaks_tells_its_end(monkeypatch):
+    """Whatever went wrong in taking a message, nobody waits for the next one."""
+    monkeypatch.setattr(process_group, "GRACE_S", 0.3)
+    failed, ends = [], []
+    monkeypatch.setattr(threading, "excepthook", failed.append)
+    code = "import sys; print('{}', flush=True); sys.stdin.read()"
+    channel = StdioChannel(Command((sys.executable, "-c", code)))
+    channel.open({}.pop, ends.append)
+    until(lambda: ends)
+    channel.close()
+    assert [failure.exc_type for failure in failed] == [KeyError]
