@@ -1,6 +1,7 @@
 """MCP over the standard input and output of a process that we start: one JSON object per line."""
 
 import contextlib
+import errno
 import os
 import socket
 import threading
@@ -127,8 +128,10 @@ class _Running:
             thread.start()
 
     def _start(self, command: Command) -> list[socket.socket]:
-        pairs = [socket.socketpair() for _ in range(3)]
+        pairs: list[tuple[socket.socket, socket.socket]] = []
         try:
+            for _ in range(3):
+                pairs.append(socket.socketpair())  # noqa: PERF401 -- those made are closed below
             stdin, stdout, stderr = (theirs.fileno() for _, theirs in pairs)
             self.group = ProcessGroup(
                 command.argv,
@@ -138,10 +141,12 @@ class _Running:
                 stdout=stdout,
                 stderr=stderr,
             )
-        except OSError as error:
+        except BaseException as error:
             for ours, _ in pairs:
                 ours.close()
-            raise ConnectError(_no_start(command, error)) from error
+            if isinstance(error, OSError):
+                raise ConnectError(_no_start(command, error)) from error
+            raise
         finally:
             for _, theirs in pairs:
                 theirs.close()
@@ -167,8 +172,13 @@ class _Running:
         self._stopping = True
         with contextlib.suppress(OSError):
             self._input.close()
-        self._pids.discard(self.group.pid)
-        self.group.stop()
+        try:
+            self.group.stop()
+        finally:
+            self._pids.discard(self.group.pid)
+            self._hang_up()
+
+    def _hang_up(self) -> None:
         for end in (self._output, self._errors):
             with contextlib.suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)  # wakes its reader
@@ -215,4 +225,7 @@ class _Running:
 def _no_start(command: Command, error: OSError) -> str:
     if isinstance(error, FileNotFoundError):
         return f"there is no command {command.argv[0]!r} on the PATH"
-    return f"{command.argv[0]!r} cannot be started: {error.strerror or error}"
+    why = error.strerror or str(error)
+    if error.errno in (errno.EMFILE, errno.ENFILE):
+        why = "too many open files in the load generator (ulimit -n)"
+    return f"{command.argv[0]!r} cannot be started: {why}"

@@ -1,7 +1,9 @@
 """Servers as processes: their streams, their ends, and that nothing of them is left."""
 
+import errno
 import os
 import signal
+import socket
 import subprocess
 import sys
 import textwrap
@@ -326,3 +328,56 @@ def test_a_reader_that_breaks_tells_its_end(monkeypatch):
     until(lambda: ends)
     channel.close()
     assert [failure.exc_type for failure in failed] == [KeyError]
+
+
+def test_a_stop_that_is_interrupted_kills_the_group(serve, monkeypatch):
+    """Nothing of a stubborn one is left, and its process counts as started until it is gone."""
+    client = serve(STUBBORN)
+    server, child = eval(said(call(client)))
+    pids, counted = client.channel.command.pids, []
+
+    def interrupt(_group, _seconds):
+        counted.extend(pids)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(process_group.ProcessGroup, "_gone_within", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            client.close()
+    assert (counted, pids) == ([server], set())
+    until(lambda: gone(server) and gone(child))
+
+
+def test_a_group_that_may_not_be_signalled_is_left_to_itself(serve, monkeypatch):
+    """As a server that sudo has started: closing does not wait for it for ever."""
+    client = serve("def call(message, arguments): time.sleep(600)")
+    call(client, timeout_s=0.05)
+    group = client.channel._running.group
+
+    def refuse(*_signal):
+        raise PermissionError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "killpg", refuse)
+        closing = threading.Thread(target=client.close, daemon=True)
+        closing.start()
+        closing.join(10)
+    left = closing.is_alive()
+    group.stop()
+    assert not left
+
+
+def test_a_start_without_free_descriptors_says_so_and_keeps_none(monkeypatch):
+    """What was opened before the limit was met is closed again."""
+    pairs, make = [], socket.socketpair
+
+    def scarce():
+        if len(pairs) == 2:
+            raise OSError(errno.EMFILE, "Too many open files")
+        pairs.append(make())
+        return pairs[-1]
+
+    monkeypatch.setattr(socket, "socketpair", scarce)
+    with pytest.raises(ConnectError, match="too many open files in the load generator"):
+        StdioChannel(Command(("x",))).open(print, print)
+    assert [end.fileno() for pair in pairs for end in pair] == [-1] * 4
