@@ -17,9 +17,11 @@ import pytest
 from mcp_targets.client import process_group
 from mcp_targets.client.errors import ConnectError
 from mcp_targets.client.mcp import Call
+from mcp_targets.client.server_log import MAX_LINE_BYTES, ErrorLines, Log
 from mcp_targets.client.session import SessionClient
-from mcp_targets.client.stdio import INHERITED, Command, Log, StdioChannel
+from mcp_targets.client.stdio import INHERITED, Command, StdioChannel
 from mcp_targets.client.tools import Tool
+from reports.redact import SHORTEST, Redactor
 
 ROOT = Path(__file__).parents[2]
 ECHO = Tool("echo", {"type": "object"})
@@ -381,3 +383,44 @@ def test_a_start_without_free_descriptors_says_so_and_keeps_none(monkeypatch):
     with pytest.raises(ConnectError, match="too many open files in the load generator"):
         StdioChannel(Command(("x",))).open(print, print)
     assert [end.fileno() for pair in pairs for end in pair] == [-1] * 4
+
+
+SECRET = "s3cr3t-välue-of-an-arm"
+
+
+@pytest.fixture
+def kept(tmp_path):
+    """Return standard error that is kept without a secret, and a way to see the file."""
+    path = tmp_path / "arm.log"
+    return ErrorLines(Log(path, Redactor([SECRET]).text)), path.read_text
+
+
+@pytest.mark.parametrize("size", [1, 5, 7, 65536])
+def test_a_secret_on_standard_error_is_not_kept_in_pieces_of_any_size(kept, size):
+    """What arrives in parts is looked through by whole lines, also the last without an end."""
+    lines, read = kept
+    data = f"first\nkey {SECRET} used\n\nlast {SECRET}".encode()
+    for at in range(0, len(data), size):
+        lines.feed(data[at : at + size])
+    lines.end()
+    assert read() == "first\nkey [redacted] used\n\nlast [redacted]\n"
+
+
+@pytest.mark.parametrize("seen", range(SHORTEST, len(SECRET.encode())))
+def test_a_secret_across_the_cut_of_a_long_line_is_not_kept(kept, seen):
+    """The beginning of one is taken out as well, wherever the line is cut."""
+    lines, read = kept
+    before = b"x" * (MAX_LINE_BYTES - seen)
+    lines.feed(before + SECRET.encode() + b"y" * 100_000)
+    lines.feed(b"y" * 10 + b"\nnext\n")
+    assert read() == f"{before.decode()}[redacted]…\nnext\n"
+    assert lines.last == "next"
+
+
+def test_the_last_words_of_a_server_end_at_a_mark_where_they_are_cut():
+    """By it, the redactor knows the beginning of a secret."""
+    code = "import sys; sys.exit('e' * 1000)"
+    client = SessionClient(StdioChannel(Command((sys.executable, "-c", code))))
+    with pytest.raises(ConnectError, match=r"status 1: e{300}…$"):
+        client.negotiate()
+    client.close()
