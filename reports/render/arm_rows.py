@@ -79,8 +79,11 @@ _GROUPS: Final[Mapping[str, Mapping[str, Read]]] = {
         "upstream connections per journey": _upstream(lambda use: use.connections_per_journey),
         "upstream requests at once": _upstream(lambda use: use.max_in_parallel),
     },
-    "Time to the first notification of a call": _times("", lambda arm: arm.first_event_ms),
-    "Longest pause between two notifications of a call": _times(
+    "Time to the first notification of a call": {
+        **_times("", lambda arm: arm.first_event_ms),
+        "nothing heard": lambda arm: numbers.count(arm.calls_unheard or None),
+    },
+    "Longest silence of a call after its first notification": _times(
         "gap_", lambda arm: arm.longest_gap_ms
     ),
     "Time from cancelling a call to its end at the server": {
@@ -109,6 +112,7 @@ _GLOSSES: Final = {
     "planned": "starts that the load asked for",
     "tools_list_tokens": f"all of tools/list; {ESTIMATOR}",
     "result_tokens": "the mean answer that was ok",
+    "nothing heard": "calls that were to report progress, and brought no notification",
     "warmup_calls": "left out of every number above",
     "setup_calls": "opening and closing sessions, listing tools",
     "sessions_lost": "and opened again",
