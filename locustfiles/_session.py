@@ -75,7 +75,9 @@ class Session:
         self._ended = Event()
         self._ended.set()
         self._interrupts = 0
-        self._finishing = False
+        self._finished = Event()
+        """Cleared while reports are written, which lets other greenlets run."""
+        self._finished.set()
         self._worker = isinstance(self.runner, WorkerRunner)
         self._master = isinstance(self.runner, MasterRunner)
         self._register()
@@ -194,6 +196,7 @@ class Session:
             if self._conducting is None:
                 self.run.conductor.reason = "signal"
             self.finish()
+        self._finished.wait()
         if self.prepared is not None:
             self.prepared.systems.stop()
         if self.report is not None:
@@ -205,7 +208,7 @@ class Session:
         if run is None:
             return
         self._ended.set()
-        self._finishing = True
+        self._finished.clear()
         self.prepared = None
         try:
             self.report = run.finish(self.formats)
@@ -223,7 +226,7 @@ class Session:
             return
         finally:
             run.close_log()
-            self._finishing = False
+            self._finished.set()
             if self.headless:  # nothing is left but to leave, with the exit code that was earned
                 signal.signal(signal.SIGINT, signal.SIG_IGN)
         self.on_report(self.report, run)
@@ -353,9 +356,9 @@ class Session:
         self.environment.process_exit_code = INTERRUPTED
         if self.run is not None:
             gevent.spawn(self._interrupt, self.run)
-        elif self.environment.web_ui is not None and not self._finishing:
+        elif self.environment.web_ui is not None and self._finished.is_set():
             gevent.spawn(self._leave)  # the page is idle
-        elif not self._finishing or self._interrupts > _PATIENCE:
+        elif self._finished.is_set() or self._interrupts > _PATIENCE:
             raise KeyboardInterrupt
 
     def _interrupt(self, run: Run) -> None:

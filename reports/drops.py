@@ -31,11 +31,17 @@ def unknown_beyond(gate: Gate, arms: Mapping[str, Evidence]) -> str | None:
 
 def with_drops(comparison: Comparison, *arms: Evidence) -> Comparison:
     """Add the warning that a ratio of times was measured without the dropped arrivals."""
-    dropped = sum(found.totals.dropped for found in arms)
-    if not dropped or METRICS[comparison.metric].kind != "time":
+    if METRICS[comparison.metric].kind != "time":
         return comparison
-    warning = f"{dropped} arrivals were dropped and have no latency: the times leave them out."
-    return comparison.model_copy(update={"warnings": [*comparison.warnings, warning]})
+    return comparison.model_copy(update={"warnings": [*comparison.warnings, *dropped(*arms)]})
+
+
+def dropped(*arms: Evidence) -> list[str]:
+    """Say that times were measured without the dropped arrivals; nothing where there were none."""
+    number = sum(found.totals.dropped for found in arms)
+    if not number:
+        return []
+    return [f"{number} arrivals were dropped and have no latency: the times leave them out."]
 
 
 def stands(gate: Gate, totals: Totals) -> bool:

@@ -10,9 +10,10 @@ from itertools import pairwise
 from statistics import fmean
 from typing import Final
 
+from reports.drops import dropped
 from reports.layer import Layer
 from reports.metrics import Evidence
-from reports.statistics import FEWEST_PAIRS, half_width
+from reports.statistics import FEWEST_PAIRS, half_width, same
 
 METRIC: Final = "journey_p50"
 
@@ -29,7 +30,9 @@ def layers(names: Sequence[str], evidence: Mapping[str, Evidence]) -> list[Layer
     medians = {
         name: [evidence[name].rounds[number].value(METRIC) for number in shared] for name in names
     }
-    return [_layer(lower, upper, medians) for lower, upper in pairwise(names)]
+    return [
+        _with_drops(_layer(lower, upper, medians), evidence) for lower, upper in pairwise(names)
+    ]
 
 
 def _layer(lower: str, upper: str, medians: Mapping[str, Sequence[float | None]]) -> Layer:
@@ -45,8 +48,16 @@ def _layer(lower: str, upper: str, medians: Mapping[str, Sequence[float | None]]
     if len(differences) < FEWEST_PAIRS:
         few = f"{len(differences)} rounds are too few for an interval: {FEWEST_PAIRS} are needed."
         return result.model_copy(update={"cost_ms": cost, "warnings": [few]})
+    if same(differences):
+        alike = "All rounds have the same difference: that says nothing of its spread."
+        return result.model_copy(update={"cost_ms": cost, "warnings": [alike]})
     half = half_width(differences)
     return result.model_copy(update={"cost_ms": cost, "ci95": (cost - half, cost + half)})
+
+
+def _with_drops(layer: Layer, evidence: Mapping[str, Evidence]) -> Layer:
+    warning = dropped(evidence[layer.from_], evidence[layer.to])
+    return layer.model_copy(update={"warnings": [*layer.warnings, *warning]})
 
 
 def _mean(values: Sequence[float]) -> float | None:

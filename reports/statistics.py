@@ -56,7 +56,7 @@ def compare(metric: str, arm: str, versus: str, values: Values, base: Values) ->
     logs = [math.log(a / b) for a, b in zip(values, base, strict=True) if a and b]
     mean = fmean(logs)
     result = result.model_copy(update={"ratio": math.exp(mean)})
-    if metric in EXACT and len(logs) >= FEWEST_PAIRS and _same(logs):
+    if metric in EXACT and len(logs) >= FEWEST_PAIRS and same(logs):
         return result.model_copy(update={"ci95": (math.exp(mean), math.exp(mean))})
     thin = _thin(logs)
     if thin is not None:
@@ -244,7 +244,7 @@ def _thin(logs: Sequence[float]) -> str | None:
             f"{_rounds(len(logs))} of each arm cannot show a difference, however large: at least "
             f"{FEWEST_PAIRS} are needed."
         )
-    if _same(logs):
+    if same(logs):
         return (
             "Every round gave the same ratio: without any noise there is nothing to judge "
             "certainty by. Check that the arms do real work."
@@ -252,7 +252,8 @@ def _thin(logs: Sequence[float]) -> str | None:
     return None
 
 
-def _same(logs: Sequence[float]) -> bool:
+def same(logs: Sequence[float]) -> bool:
+    """Tell whether the numbers are so equal that they have no noise."""
     return max(logs) - min(logs) <= _SAME
 
 

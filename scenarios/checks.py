@@ -15,7 +15,7 @@ from scenarios.identities import names_in
 from scenarios.identity_checks import allowed_in_arms, check_identities, known_in_journeys
 from scenarios.layout import mapping
 from scenarios.listening import LISTEN_ACTIONS, check_listening
-from scenarios.load import BREAKPOINT
+from scenarios.load import BREAKPOINT, VARYING
 from scenarios.model import HTTP_VERBS, MCP_ACTIONS, SESSION_ACTIONS
 from scenarios.names import lookups, step_lookups, unknown, unknown_in_steps
 from scenarios.paths import inside
@@ -215,6 +215,6 @@ def _layers(draft: Draft) -> Iterator[Finding]:
             yield Finding(path, f"the layer {quote(name)} is there twice", "name each arm once")
     if len(draft.layers) == 1:
         yield Finding(("layers",), "one layer alone has no cost of its own", "name at least two")
-    if draft.layers and draft.shape == BREAKPOINT:
-        message = "layers are compared under the same load, and a search gives each arm another"
-        yield Finding(("layers",), message, "remove layers, or shape: breakpoint")
+    if draft.layers and draft.shape in (BREAKPOINT, "stages", *VARYING):
+        message = "layers are compared under one load that does not change"
+        yield Finding(("layers",), message, "remove layers, or what changes the load")

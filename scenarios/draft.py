@@ -44,7 +44,7 @@ class Draft:
     layers: list[Any]
     """As written."""
     shape: Any
-    """Of the load, as written."""
+    """Of the load, as written; `stages` where it has some."""
     vars: dict[str, Any]
     identities: dict[str, Any] | None
     """As written; None where there are none."""
@@ -67,7 +67,7 @@ def draft(tree: Any, lines: Mapping[Path, int], env: Mapping[str, str], base: Fi
             (("gates", index), gate) for index, text in enumerate(gates) if (gate := _gate(text))
         ],
         layers=layers,
-        shape=mapping(tree, "load").get("shape"),
+        shape="stages" if "stages" in (load := mapping(tree, "load")) else load.get("shape"),
         vars=mapping(tree, "vars"),
         identities=mapping(tree, "identities") or None,
         env=env,

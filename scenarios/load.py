@@ -19,6 +19,7 @@ Users = Annotated[Whole, Field(ge=1, le=100_000)]
 
 BREAKPOINT: Final = "breakpoint"
 VARYING: Final = ("ramp", "step", "spike")
+"""Shapes whose level changes from round to round."""
 SHAPE_DEFAULTS: Final[Mapping[str, Mapping[str, Any]]] = {
     "smoke": {"rounds": 3, "round": "1s", "warmup": "0s"},
     "soak": {"rounds": 120, "round": "30s"},

@@ -10,17 +10,23 @@ from dataclasses import dataclass
 
 import pytest
 
+from locustfiles._clients import Client, session
 from locustfiles._compile import compile_journeys
 from locustfiles._journeys import Journey, Walk
 from locustfiles._recorder import Recorder
 from locustfiles._steps import Lane
-from locustfiles._targets import ArmTarget, reach_all
-from mcp_targets.client.mcp import McpClient
+from locustfiles._targets import SYSTEM, ArmTarget, reach_all
 from mcp_targets.rest import RestClient
 from mcp_targets.systems.catalog import SYSTEMS
 from mcp_targets.systems.launcher import Systems
 from mcp_targets.systems.upstream import provider
 from scenarios.loader import Loaded, find, load
+from scenarios.model import Scenario
+
+
+def bundled(scenario: Scenario, arm: str) -> bool:
+    """Tell whether an arm is a bundled system; code within this process would need Locust's."""
+    return scenario.arms[arm].address.startswith(SYSTEM)
 
 
 @dataclass
@@ -70,7 +76,8 @@ def reached(systems) -> Callable[[str], tuple[Loaded, dict[str, ArmTarget]]]:
 
     def reach(scenario: str) -> tuple[Loaded, dict[str, ArmTarget]]:
         if scenario not in known:
-            loaded = load(find(scenario))
+            whole = load(find(scenario)).scenario
+            loaded = load(find(scenario), arms=[arm for arm in whole.arms if bundled(whole, arm)])
             known[scenario] = loaded, reach_all(loaded, systems, {}, {"run": "bench"})
         return known[scenario]
 
@@ -105,10 +112,11 @@ def _station(
     compiled = next(
         found for found in compile_journeys(loaded, targets, recorder) if found.name == journey
     )
-    if target.kind == "http":
-        client: RestClient | McpClient = RestClient(target.endpoint)
-    else:
-        client = McpClient(target.endpoint, target.version)
+    client: Client = (
+        RestClient(target.endpoint)
+        if target.kind == "http"
+        else session(target.url, target.place, target.version, answers=target.script)
+    )
     client.ready()
     lane = Lane(arm, client, recorder, _complain)
     user = next(numbers)
@@ -122,7 +130,7 @@ def _station(
     )
     fill = compiled.generators.for_user(user, _SEQUENCE.__next__)
     address = loaded.scenario.arms[arm].address
-    system = address.removeprefix("system:").partition("/")[0]
+    system = address.removeprefix(SYSTEM).partition("/")[0]
     return Station(system, target, lane, compiled, walk, fill)
 
 

@@ -19,6 +19,8 @@ def shipped_with_systems() -> list[tuple[str, str]]:
         bundled = [arm.address.startswith("system:") for arm in scenario.arms.values()]
         if all(bundled) and len(bundled) > 1:
             for name, journey in scenario.journeys.items():
+                if any(step.parallel for steps in journey.steps.values() for step in steps):
+                    continue  # without Locust there is nothing at once
                 arms = {of: (arm.address, arm.protocol) for of, arm in scenario.arms.items()}
                 found[repr((arms, journey.steps))] = scenario.name, name
     return list(found.values())

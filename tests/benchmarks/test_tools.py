@@ -16,6 +16,8 @@ def calls() -> dict[str, tuple[str, str, str, int]]:
                 address = scenario.arms[arm].address
                 if not address.startswith("system:"):
                     continue
+                if any(step.parallel for step in steps):
+                    continue  # without Locust there is nothing at once
                 for place, step in enumerate(steps):
                     if step.wait is None:
                         face = address.removeprefix("system:")

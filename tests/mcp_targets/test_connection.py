@@ -163,10 +163,11 @@ def test_nobody_there_is_a_connect_error() -> None:
 def test_a_limit_of_this_machine_is_not_called_the_servers(monkeypatch, number, words) -> None:
     """With very many connections it is the generator that has no more, and what of is said."""
 
-    def fail(*_where: object) -> None:
-        raise OSError(number, os.strerror(number))
+    class Full(socket.socket):
+        def connect(self, _where: object) -> None:
+            raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr(socket, "create_connection", fail)
+    monkeypatch.setattr(socket, "socket", Full)
     with pytest.raises(ConnectError, match=words):
         Connection(Origin.of("http://127.0.0.1:1")).ready(1)
 

@@ -82,3 +82,19 @@ def test_layers_that_never_ran_are_said_so():
 def test_a_run_without_layers_has_none():
     """Also where its journal is of an older version, which did not know the word."""
     assert build(journal({"a": rounds(1), "b": rounds(2)})).layers == []
+
+
+def test_dropped_arrivals_are_told_beside_a_cost():
+    """Their journeys would have been the slow ones."""
+    [one, two] = layers(low=rounds(1), middle=rounds(3, planned=200, dropped=9), high=rounds(2))
+    told = "63 arrivals were dropped and have no latency: the times leave them out."
+    assert [one.warnings, two.warnings] == [[told], [told]]
+    assert one.ci95 is not None
+
+
+def test_differences_without_any_noise_have_no_interval():
+    """Six times the very same number is no measurement of how much it varies."""
+    steady = {name: [Round(ms=ms)] * 6 for ms, name in enumerate(ORDER, 1)}
+    [one, _] = layers(**steady)
+    assert (one.ci95, one.cost_ms) == (None, pytest.approx(1, rel=0.01))
+    assert one.warnings == ["All rounds have the same difference: that says nothing of its spread."]

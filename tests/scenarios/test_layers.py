@@ -19,7 +19,9 @@ def test_layers_are_kept_in_their_order(accept, valid):
         ("layers: [rest]\n", "one layer alone has no cost of its own - name at least two"),
         ("layers: rest\n", "'rest' is not a list"),
         ("layers: [rest, 1]\n", "1 is not a text"),
-        (f"{LAYERS}load: {{shape: breakpoint}}\n", "a search gives each arm another - remove"),
+        (f"{LAYERS}load: {{shape: breakpoint}}\n", "one load that does not change - remove layers"),
+        (f"{LAYERS}load: {{shape: ramp, users: 4}}\n", "one load that does not change - remove"),
+        (f"{LAYERS}load: {{stages: [{{users: 1, for: 9s}}]}}\n", "one load that does not change"),
     ],
 )
 def test_layers_that_make_no_sense_are_refused(refuse, valid, line, complaint):
