@@ -11,6 +11,8 @@ from reports.samples import CLASSES
 from reports.target_numbers import ResourceNumbers, SessionNumbers, UpstreamNumbers
 
 Read = Callable[[ArmNumbers], str]
+MANY_SESSIONS: Final = 100
+"""From so many on, the memory of a session is written without an interval as well."""
 
 
 @dataclass(frozen=True)
@@ -134,12 +136,17 @@ def growth(used: ResourceNumbers) -> str:
     return f"{low} to {high}{numbers.THIN}%"
 
 
+def tells_memory(held: SessionNumbers) -> bool:
+    """Tell whether the memory of a session says anything: it has an interval, or many sessions."""
+    return held.kib_ci95 is not None or (held.most or 0) >= MANY_SESSIONS
+
+
 def per_session(held: SessionNumbers) -> str:
-    """Write the memory of a session: by its interval, or as one step, which has none."""
+    """Write the memory of a session: by its interval, or, of many, without one."""
     if held.kib_ci95 is not None:
         low, high = (numbers.significant(end) for end in held.kib_ci95)
         return f"{low} to {high}{numbers.THIN}KiB"
-    if held.kib is None:
+    if held.kib is None or not tells_memory(held):
         return numbers.NONE
     return f"{numbers.with_unit(held.kib, 'KiB')}, without an interval"
 
