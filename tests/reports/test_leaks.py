@@ -28,7 +28,7 @@ def test_the_interval_holds_no_growth_as_often_as_it_says():
 
 @pytest.mark.parametrize(("rounds", "least"), [(10, 0.70), (20, 0.77), (60, 0.80)])
 def test_memory_that_wanders_is_seldom_taken_for_a_leak(rounds, least):
-    """A random walk has no trend; rounds taken as independent find one in up to 83 % of the runs."""
+    """A random walk has no trend; as if rounds were independent, one is seen in up to 83 %."""
     found = []
     for seed in range(1000):
         rng = random.Random(seed)
