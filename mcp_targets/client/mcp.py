@@ -197,14 +197,13 @@ class McpClient(HttpSession):
 
     def _reconcile(self, reply: Reply, call: Prepared) -> bool:
         """Remove what the server refused a call for. Raises TargetError where that fails."""
-        if self._moved.follow(self.connection.reader):
-            self._encoded.clear()
+        if self._admit(reply, self.connection.reader):
             return True
         if self._called_in() and not reply.session_lost and _session_lost(reply):
             reply.detail = "session lost, and not opened again"
             reply.session_lost = self._renew()
             return True
-        return self._authorize(reply) or self._relist(reply, call)
+        return self._relist(reply, call)
 
     def _called_in(self) -> str:
         """Return the session that the last attempt was sent in."""
