@@ -81,7 +81,8 @@ class McpClient(HttpSession):
         reply = self._call_once(call, arguments, timeout)
         if reply.outcome != OK:
             reply = self._repair(reply, call, arguments, timeout)
-            if reply.outcome == TIMEOUT and not self.modern and not self.connection.kept:
+            silent = self.modern or self.connection.kept or not self._opened
+            if reply.outcome == TIMEOUT and not silent:
                 self._cancel("the caller gave up", min(_CANCEL_S, self.timeout_s))
         if self._heard is not None:
             reply.heard = self._heard
@@ -105,6 +106,9 @@ class McpClient(HttpSession):
         finally:
             self.connection.kept = False
         if reply.outcome != TIMEOUT:
+            return reply
+        if not self._opened:  # the session was lost, so there is no call to cancel
+            self.connection.close()
             return reply
         if self.modern:
             self.connection.close()

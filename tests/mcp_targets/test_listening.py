@@ -2,6 +2,7 @@
 
 import json
 import socket
+import threading
 
 import pytest
 
@@ -18,6 +19,7 @@ OFFERED = (
     b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
 )
 REFUSED = b"HTTP/1.1 405 Method Not Allowed\r\nContent-Length: 0\r\n\r\n"
+LOST = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"
 END = b"0\r\n\r\n"
 CANCELLED = {"error": {"code": -32800, "message": "Request cancelled"}}
 
@@ -299,6 +301,30 @@ def test_an_end_that_is_not_told_is_no_end(opened):
     assert stop.ns >= 0.1e9
     assert client.call(SLOW).outcome == "ok"
     assert server.connections == 3
+
+
+def test_a_call_without_a_session_was_not_cancelled(opened):
+    """The session was lost, and none came in its place in time: that is the timeout it is."""
+    left = threading.Event()
+
+    def silent(peer: socket.socket, _request: bytes) -> None:
+        if peer.recv(1) == b"":
+            left.set()
+
+    again = (answers(result={"protocolVersion": HANDSHAKE}), ACCEPTED, answers(result={}))
+    client, server = opened(LOST, silent, *again, protocol=HANDSHAKE, timeout_s=0.2)
+    reply = client.cancelled_call(SLOW, None, 0.05)
+    assert (reply.outcome, client.take_stop()) == ("timeout", None)
+    assert len(server.requests) == 4  # and nothing was cancelled
+    assert left.wait(5)  # the handshake's answer may still come
+    assert client.call(SLOW).outcome == "ok"
+
+
+def test_no_call_is_called_off_that_had_no_session(opened):
+    """A server that has refused a call is not told to end it."""
+    client, server = opened(LOST, b"", protocol=HANDSHAKE, timeout_s=0.2)
+    assert client.call(SLOW, None, 0.05).outcome == "timeout"
+    assert [body_of(sent)["method"] for sent in server.requests[2:]] == ["tools/call", "initialize"]
 
 
 def test_a_call_that_ended_before_has_no_end_to_tell(opened):
