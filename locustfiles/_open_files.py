@@ -7,6 +7,8 @@ from typing import Final
 from locustfiles._burst import widest
 from locustfiles._dialog import script_of
 from locustfiles._refusal import CONFIGURATION, Refusal
+from mcp_targets.client.eras import MODERN
+from scenarios.bursts import flat
 from scenarios.loader import Loaded
 from scenarios.targets import split_target
 
@@ -63,6 +65,36 @@ def _of_user(name: str, loaded: Loaded, line: str) -> int:
     if transport not in ("http", "system"):
         return _PER_USER[transport]
     at_once = max(1, widest(loaded.scenario, name))
-    if arm.kind == "mcp" and script_of(name, loaded).capabilities:
-        return at_once + 2  # the stream that the server asks on, and our answers' way
-    return at_once + arm.stream
+    if arm.kind != "mcp":
+        return at_once
+    modern, handshake = _subscriptions(name, loaded), _session_ways(name, loaded)
+    either = {MODERN: modern, "auto": max(modern, handshake)}
+    return at_once + either.get(arm.protocol, handshake)
+
+
+def _subscriptions(name: str, loaded: Loaded) -> int:
+    """Count what a user has beside its calls in 2026-07-28: a stream for each subscription.
+
+    They last up to the end of the journey.
+    """
+    return max(
+        sum(step.listen is not None or step.subscribe is not None for step in journey.steps[name])
+        for journey in loaded.scenario.journeys.values()
+    )
+
+
+def _session_ways(name: str, loaded: Loaded) -> int:
+    """Count what it has up to 2025-11-25: the session's stream, and a way for what cannot wait.
+
+    Answers and cancellations go their own way while a call goes on, and each call of a burst has
+    one. That a call which meets its timeout is cancelled, too, is not what a scenario plans.
+    """
+    asked = bool(script_of(name, loaded).capabilities)
+    cancels = any(
+        step.cancel_after is not None
+        for journey in loaded.scenario.journeys.values()
+        for step in flat(journey.steps[name])
+    )
+    listens = loaded.scenario.arms[name].stream or _subscriptions(name, loaded) > 0
+    side_ways = 1 + widest(loaded.scenario, name) if asked or cancels else 0
+    return (listens or asked) + side_ways

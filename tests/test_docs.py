@@ -149,7 +149,7 @@ class Reader:
         What follows on a page needs a run that can be used.
         """
         for _ in range(3):
-            ended = subprocess.run(argv, timeout=60, check=False, **self._places)
+            ended = subprocess.run(argv, timeout=120, check=False, **self._places)
             if ended.returncode != DISTURBED or code == DISTURBED or "--out" not in argv:
                 break
             shutil.rmtree(self.folder / argv[argv.index("--out") + 1])
