@@ -1,6 +1,7 @@
 """Open files: every connection is one, and a process may have only so many."""
 
 import contextlib
+from collections.abc import Mapping
 from typing import Final
 
 from locustfiles._burst import widest
@@ -15,14 +16,21 @@ _OTHERS: Final = 256
 """What a process has open beside its users' connections, at most."""
 _PER_USER: Final = {"sse": 2, "stdio": 3, "python": 0}
 """Connections, or pipes, of one user where all of its calls share them."""
+_NOWHERE_ELSE: Final[Mapping[str, str]] = {}
 
 
-def needed(loaded: Loaded, users: int) -> int:
-    """Return how many files a process may have open that has so many users."""
-    return _OTHERS + users * sum(_of_user(name, loaded) for name in loaded.scenario.arms)
+def needed(loaded: Loaded, users: int, pointed: Mapping[str, str] = _NOWHERE_ELSE) -> int:
+    """Return how many files a process may have open that has so many users.
+
+    `pointed` has the lines of arms that go elsewhere than their file says.
+    """
+    arms = loaded.scenario.arms
+    return _OTHERS + users * sum(
+        _of_user(name, loaded, pointed.get(name, arm.address)) for name, arm in arms.items()
+    )
 
 
-def require(loaded: Loaded, users: int) -> None:
+def require(loaded: Loaded, users: int, pointed: Mapping[str, str] = _NOWHERE_ELSE) -> None:
     """Raise this process's limit to what its users need, and its children's with it.
 
     Raises Refusal where there is no such limit to be had. One that is high enough stays as it is.
@@ -30,7 +38,7 @@ def require(loaded: Loaded, users: int) -> None:
     with contextlib.suppress(ImportError):  # Windows has no such limit
         import resource  # noqa: PLC0415
 
-        wanted = needed(loaded, users)
+        wanted = needed(loaded, users, pointed)
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         if soft == resource.RLIM_INFINITY or wanted <= soft:
             return
@@ -51,9 +59,9 @@ def _too_many(users: int, wanted: int, most: int) -> str:
     )
 
 
-def _of_user(name: str, loaded: Loaded) -> int:
+def _of_user(name: str, loaded: Loaded, line: str) -> int:
     arm = loaded.scenario.arms[name]
-    transport = split_target(arm.address)[0]
+    transport = split_target(line)[0]
     if transport not in ("http", "system"):
         return _PER_USER[transport]
     at_once = max(1, widest(loaded.scenario, name))

@@ -67,6 +67,13 @@ def test_a_user_needs_as_many_files_as_it_has_connections(arm, steps, each):
     assert needed(loaded, 1001) - needed(loaded, 1) == 1000 * each
 
 
+def test_an_arm_that_is_pointed_elsewhere_needs_what_that_takes():
+    """Not what its file says."""
+    loaded = demo("{mcp: 'http://127.0.0.1:1'}")
+    pointed = {"a": "stdio:server"}
+    assert needed(loaded, 1001, pointed) - needed(loaded, 1, pointed) == 3000
+
+
 def test_a_limit_that_is_high_enough_is_left_alone(limits):
     """A small run changes nothing."""
     require(demo("{mcp: 'http://127.0.0.1:1'}"), 100)

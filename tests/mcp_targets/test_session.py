@@ -419,8 +419,10 @@ def test_all_of_a_kind_is_listed_as_one_call():
         {"result": {"prompts": [{"name": "a"}], "nextCursor": "x"}},
         {"result": {"prompts": [{"name": "b"}]}},
     ]
-    reply = opened(modern(**{"prompts/list": pages})).list_all("prompts/list", "prompts")
+    client = opened(modern(**{"prompts/list": pages}))
+    reply = client.list_all("prompts/list", "prompts")
     assert reply.outcome == "ok"
+    assert not client._encoded  # nothing is kept that no later list can use
     assert [prompt["name"] for prompt in reply.json()["result"]["prompts"]] == ["a", "b"]
 
 
