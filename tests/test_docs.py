@@ -21,7 +21,7 @@ import yaml
 
 from locustfiles import _cli, _options, _refusal
 from locustfiles._mint import MOST_S
-from mcp_targets.client import eras, http1, mcp, process_group, stdio
+from mcp_targets.client import eras, http1, mcp, process_group, server_log, stdio
 from mcp_targets.client.exchange import DEFAULT_TIMEOUT_S
 from mcp_targets.client.rounds import MOST_ROUNDS
 from reports import verdict
@@ -382,7 +382,8 @@ def test_what_is_said_of_targets_is_what_the_client_does():
     assert f"one call | {MOST_ROUNDS} |" in page
     assert f"{DEFAULT_TIMEOUT_S:g} s by default" in page
     assert f"after {process_group.GRACE_S:g} s more SIGKILL" in " ".join(page.split())
-    assert f"up to {stdio.MAX_LOG_BYTES // 2**20} MiB per node" in page
+    assert f"up to {server_log.MAX_LOG_BYTES // 2**20} MiB per node" in page
+    assert f"of a line {server_log.MAX_LINE_BYTES // 2**10} KiB" in page
     assert all(f"`{name}`" in page for name in stdio.INHERITED)
 
 
