@@ -51,7 +51,7 @@ def find(name: str) -> Any:
     module, _, path = name.partition(":")
     try:
         found = importlib.import_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise ConnectError(f"{module} cannot be imported: {_words(error)}") from error
     for part in filter(None, path.split(".")):
         try:
@@ -101,7 +101,7 @@ class PythonClient:
                 result = self._bridge.call(_bounded, function, arguments, timeout)
             else:
                 result = function(**arguments)
-        except Exception as error:  # noqa: BLE001 -- the target's, whatever it is
+        except (Exception, SystemExit) as error:  # noqa: BLE001 -- the target's, whatever it is
             reply.end_ns = self._clock()
             if not isinstance(error, _OutOfTime):
                 reply.fail(TOOL_ERROR, _words(error))

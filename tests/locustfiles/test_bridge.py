@@ -1,6 +1,7 @@
 """The event loop on gevent's hub: results, errors, cancellation, and greenlets that go on."""
 
 import asyncio
+import sys
 
 import gevent
 import pytest
@@ -94,6 +95,17 @@ def test_a_coroutine_that_is_cancelled_ends_the_call(hub):
 
     with pytest.raises(asyncio.CancelledError):
         hub.call(cancel_myself)
+
+
+def test_a_coroutine_that_leaves_ends_its_call_alone(hub):
+    """`sys.exit` is raised where it was called; the loop and the process go on."""
+
+    async def leave():
+        sys.exit(0)
+
+    with pytest.raises(SystemExit):
+        hub.call(leave)
+    assert hub.call(double, 2) == 4
 
 
 def test_streams_and_timers_of_asyncio_work(hub):

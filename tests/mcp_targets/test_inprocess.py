@@ -199,6 +199,7 @@ async def times_out_by_itself() -> None:
         (boom, {}, "RuntimeError: no luck"),
         (price, {}, "TypeError: price() missing 1 required positional argument: 'item'"),
         (times_out_by_itself, {}, "TimeoutError: the database took too long"),
+        (sys.exit, {}, "SystemExit"),
     ],
 )
 def test_a_function_that_raises_is_a_tool_error(function, arguments, detail, python):
@@ -249,10 +250,12 @@ def test_functions_are_found_in_modules_and_objects_and_as_themselves(tmp_path, 
         ("no_such_module_at_all", "no_such_module_at_all cannot be imported: ModuleNotFoundError"),
         ("json:loadz", "json has no loadz"),
         ("broken_of_test", "broken_of_test cannot be imported: ValueError: bad day"),
+        ("leaving_of_test", "leaving_of_test cannot be imported: SystemExit: 0"),
     ],
 )
 def test_code_that_is_not_there_is_named(name, says, tmp_path, monkeypatch):
-    """Also a module that fails by itself is a message, not a traceback."""
+    """Also a module that fails by itself, or leaves, is a message, not a traceback."""
+    (tmp_path / "leaving_of_test.py").write_text("raise SystemExit(0)\n")
     (tmp_path / "broken_of_test.py").write_text("raise ValueError('bad day')\n")
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(ConnectError, match=says):
