@@ -10,7 +10,7 @@ import importlib
 import inspect
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
@@ -90,17 +90,18 @@ class PythonClient:
     ) -> Reply:
         """Call a function; what it returns is the body, as JSON. Raising is a `tool_error`.
 
-        A coroutine is cancelled when its time is used up. A plain function cannot be stopped: one
-        that took too long is a `timeout` when it returns.
+        What it returns to be awaited is awaited, and cancelled when the time is used up. A plain
+        function cannot be stopped: one that took too long is a `timeout` when it returns.
         """
         timeout = self.code.timeout_s if timeout_s is None else timeout_s
         reply = Reply(self._clock())
         result: Any = None
         try:
-            if inspect.iscoroutinefunction(function):
-                result = self._bridge.call(_bounded, function, arguments, timeout)
-            else:
-                result = function(**arguments)
+            returned = function(**arguments)
+            if inspect.isawaitable(returned):
+                left_s = timeout - (self._clock() - reply.start_ns) / 1e9
+                returned = self._bridge.call(_bounded, returned, left_s)
+            result = returned
         except (Exception, SystemExit) as error:  # noqa: BLE001 -- the target's, whatever it is
             reply.end_ns = self._clock()
             if not isinstance(error, _OutOfTime):
@@ -121,13 +122,11 @@ class _OutOfTime(Exception):  # noqa: N818 -- the time is over, nothing erred
     """A coroutine was cancelled by us; one may raise TimeoutError by itself."""
 
 
-async def _bounded(
-    function: Callable[..., Any], arguments: Mapping[str, Any], timeout_s: float
-) -> Any:
+async def _bounded(awaitable: Awaitable[Any], timeout_s: float) -> Any:
     limit = asyncio.timeout(timeout_s)
     try:
         async with limit:
-            return await function(**arguments)
+            return await awaitable
     except TimeoutError:
         if limit.expired():
             raise _OutOfTime from None
