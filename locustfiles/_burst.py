@@ -9,7 +9,7 @@ from locustfiles._journeys import Runnable
 from locustfiles._steps import Lane
 from locustfiles._targets import ArmTarget
 from mcp_targets.client.eras import MODERN
-from reports.samples import OK
+from reports.samples import HARNESS_ERROR, OK
 from scenarios import dialog, model
 from scenarios.bursts import flat
 from scenarios.loader import Loaded
@@ -43,7 +43,9 @@ class BurstStep:
             raise
         if lane.intended_ns is not None:
             lane.intended_ns = 0
-        return self._outcome(lane, [call.value for call in calls])
+        # A call that did not even end in a class was ended by what nobody here throws.
+        classes = [call.value if call.exception is None else HARNESS_ERROR for call in calls]
+        return self._outcome(lane, classes)
 
     def _outcome(self, lane: Lane, classes: Sequence[str]) -> str:
         failed = [(step, cls) for step, cls in zip(self.steps, classes, strict=True) if cls != OK]

@@ -24,6 +24,8 @@ from mcp_targets.client.exchange import DEFAULT_TIMEOUT_S
 from mcp_targets.reply import TIMEOUT, TOOL_ERROR, Reply
 
 _STOP_S: Final = 2.0
+_RAISED: Final = (Exception, SystemExit, asyncio.CancelledError)
+"""What a function may end by. We stop a user by other exceptions, and never by these."""
 
 
 class Bridge(Protocol):
@@ -102,7 +104,7 @@ class PythonClient:
                 left_s = timeout - (self._clock() - reply.start_ns) / 1e9
                 returned = self._bridge.call(_bounded, returned, left_s)
             result = returned
-        except (Exception, SystemExit) as error:  # noqa: BLE001 -- the target's, whatever it is
+        except _RAISED as error:
             reply.end_ns = self._clock()
             if not isinstance(error, _OutOfTime):
                 reply.fail(TOOL_ERROR, _words(error))

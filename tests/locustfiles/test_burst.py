@@ -1,5 +1,8 @@
 """Bursts without a server: who begins when, what is counted, how it ends."""
 
+import asyncio
+import contextlib
+import io
 from pathlib import Path
 
 import gevent
@@ -22,7 +25,7 @@ from mcp_targets.client.tools import Tool
 from mcp_targets.reply import OK, TIMEOUT, TOOL_ERROR, Reply
 from mcp_targets.rest import RestClient
 from reports.journal import Health, Slice
-from reports.samples import INTERRUPTED
+from reports.samples import HARNESS_ERROR, INTERRUPTED
 from scenarios.loader import load_text
 from scenarios.lookups import compile_generators
 
@@ -134,6 +137,25 @@ def test_calls_cut_off_in_a_burst_are_counted_and_none_is_left():
     assert isinstance(walking.exception, Interrupted)
     counted = {key: n for key, (n, _) in user.counted().items()}
     assert counted == {("call", OK): 1, ("call", INTERRUPTED): 2, ("journey", INTERRUPTED): 1}
+
+
+class Died(Step):
+    """A call that ends by what no call ends by."""
+
+    def call(self, _lane):
+        """Die."""
+        raise BaseExceptionGroup("a", [asyncio.CancelledError()])
+
+
+def test_a_call_that_dies_in_a_burst_is_our_fault_and_the_user_goes_on():
+    """Its greenlet has no class to return; the journey ends in one all the same."""
+    user = User(1)
+    died = Died(user.recorder.track("a", "call", "tools/call y"), "MCP", goes_on=True)
+    walk = user.walk(BurstStep([died, Called(user)]))
+    user.lane.beside.append(user._lane())
+    with contextlib.redirect_stderr(io.StringIO()):  # gevent writes what a greenlet died of
+        walk.journey()
+    assert user.counted()[("journey", HARNESS_ERROR)][0] == 1
 
 
 def test_in_an_open_load_each_call_of_a_first_burst_keeps_the_arrival():

@@ -217,6 +217,11 @@ async def times_out_by_itself() -> None:
     raise TimeoutError("the database took too long")
 
 
+def cancelled() -> None:
+    """End as a task does that was cancelled: by what is no Exception."""
+    raise asyncio.CancelledError
+
+
 @pytest.mark.parametrize(
     ("function", "arguments", "detail"),
     [
@@ -224,6 +229,7 @@ async def times_out_by_itself() -> None:
         (price, {}, "TypeError: price() missing 1 required positional argument: 'item'"),
         (times_out_by_itself, {}, "TimeoutError: the database took too long"),
         (sys.exit, {}, "SystemExit"),
+        (cancelled, {}, "CancelledError"),
     ],
 )
 def test_a_function_that_raises_is_a_tool_error(function, arguments, detail, python):
