@@ -9,6 +9,7 @@ import gevent
 import pytest
 from gevent.event import Event
 
+from locustfiles import _burst
 from locustfiles._burst import BurstStep, opens_by_steps, undecided, widest
 from locustfiles._clients import SharedSession, beside
 from locustfiles._compile import compile_journeys
@@ -137,6 +138,42 @@ def test_calls_cut_off_in_a_burst_are_counted_and_none_is_left():
     assert isinstance(walking.exception, Interrupted)
     counted = {key: n for key, (n, _) in user.counted().items()}
     assert counted == {("call", OK): 1, ("call", INTERRUPTED): 2, ("journey", INTERRUPTED): 1}
+
+
+class Waited:
+    """A call that ends at a time of the test's clock, the last part of which its user waited."""
+
+    goes_on = False
+
+    def __init__(self, clock, end_ns, waited_ns=0):
+        self._clock, self._end_ns, self._waited_ns = clock, end_ns, waited_ns
+
+    def run(self, lane):
+        """End."""
+        self._clock.append(self._end_ns)
+        lane.waited_ns += self._waited_ns
+        return OK
+
+
+@pytest.mark.parametrize(
+    ("calls", "left_out_ns"),
+    [
+        ([(50, 0), (90, 0)], 0),
+        ([(50, 0), (90, 60)], 40),  # the other call took until 50
+        ([(80, 70), (90, 60)], 60),  # both calls were done at 30
+        ([(50, 40), (90, 0)], 0),  # waited while the other was still at work
+    ],
+)
+def test_of_a_burst_is_left_out_what_its_users_waits_took_beyond_its_last_call(
+    calls, left_out_ns, monkeypatch
+):
+    """Waits are in no time of a journey, but they do not stop the other calls."""
+    user, clock = User(2), []
+    monkeypatch.setattr(_burst.time, "perf_counter_ns", lambda: clock[-1])
+    for _ in range(2):  # the second burst has nothing of the first
+        user.lane.waited_ns = 7
+        BurstStep([Waited(clock, *call) for call in calls]).run(user.lane)
+        assert user.lane.waited_ns == 7 + left_out_ns
 
 
 class Died(Step):
