@@ -16,7 +16,7 @@ from locustfiles._checks import Checks, OutputCheck, body_root, result_root
 from locustfiles._dialog import joined, own_script
 from locustfiles._journeys import Journey, Runnable
 from locustfiles._listen_steps import AwaitStep, ChangeStep, ListenStep, changes
-from locustfiles._mcp_steps import CancelledStep, ListStep, RequestStep
+from locustfiles._mcp_steps import CancelledStep, ListStep, ProgressStep, RequestStep
 from locustfiles._recorder import Recorder, Track
 from locustfiles._session_steps import session_step
 from locustfiles._steps import (
@@ -121,11 +121,11 @@ class _ArmCompiler:
             return self._run_step(step)
         if step.action in HTTP_VERBS:
             return self._http_step(step)
-        if step.action == "call":
-            return self._tool_step(step, own_script(step, answers))
         if step.list is not None:
             return self._list_step(step)
-        return self._request_step(step, own_script(step, answers))
+        compile_one = self._tool_step if step.action == "call" else self._request_step
+        compiled = compile_one(step, own_script(step, answers))
+        return ProgressStep(compiled) if step.progress else compiled
 
     def _listen_step(self, step: Step) -> ListenStep:
         return ListenStep(

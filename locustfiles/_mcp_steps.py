@@ -60,6 +60,21 @@ class RequestStep(Step):
         return reply, self._checks.judge(reply, lane.values)
 
 
+class ProgressStep(Step):
+    """A step with `progress: true`: calls that bring no notification are counted."""
+
+    def __init__(self, step: Step) -> None:
+        super().__init__(step.track, MCP, goes_on=step.goes_on)
+        self._step = step
+
+    def call(self, lane: Lane) -> tuple[Reply, str]:
+        """Make the call; count it where nothing was heard of it before its end."""
+        reply, cls = self._step.call(lane)
+        if reply.heard is None:
+            lane.recorder.unheard(self.track, cls, reply)
+        return reply, cls
+
+
 class ListStep(Step):
     """`list: tools|resources|templates|prompts`: all pages, as one call."""
 

@@ -1,11 +1,14 @@
 """Open files: every connection is one, and a process may have only so many."""
 
 import contextlib
+from collections.abc import Mapping
 from typing import Final
 
 from locustfiles._burst import widest
 from locustfiles._dialog import script_of
 from locustfiles._refusal import CONFIGURATION, Refusal
+from mcp_targets.client.eras import MODERN
+from scenarios.bursts import flat
 from scenarios.loader import Loaded
 from scenarios.targets import split_target
 
@@ -13,14 +16,21 @@ _OTHERS: Final = 256
 """What a process has open beside its users' connections, at most."""
 _PER_USER: Final = {"sse": 2, "stdio": 3, "python": 0}
 """Connections, or pipes, of one user where all of its calls share them."""
+_NOWHERE_ELSE: Final[Mapping[str, str]] = {}
 
 
-def needed(loaded: Loaded, users: int) -> int:
-    """Return how many files a process may have open that has so many users."""
-    return _OTHERS + users * sum(_of_user(name, loaded) for name in loaded.scenario.arms)
+def needed(loaded: Loaded, users: int, pointed: Mapping[str, str] = _NOWHERE_ELSE) -> int:
+    """Return how many files a process may have open that has so many users.
+
+    `pointed` has the lines of arms that go elsewhere than their file says.
+    """
+    arms = loaded.scenario.arms
+    return _OTHERS + users * sum(
+        _of_user(name, loaded, pointed.get(name, arm.address)) for name, arm in arms.items()
+    )
 
 
-def require(loaded: Loaded, users: int) -> None:
+def require(loaded: Loaded, users: int, pointed: Mapping[str, str] = _NOWHERE_ELSE) -> None:
     """Raise this process's limit to what its users need, and its children's with it.
 
     Raises Refusal where there is no such limit to be had. One that is high enough stays as it is.
@@ -28,7 +38,7 @@ def require(loaded: Loaded, users: int) -> None:
     with contextlib.suppress(ImportError):  # Windows has no such limit
         import resource  # noqa: PLC0415
 
-        wanted = needed(loaded, users)
+        wanted = needed(loaded, users, pointed)
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         if soft == resource.RLIM_INFINITY or wanted <= soft:
             return
@@ -49,12 +59,42 @@ def _too_many(users: int, wanted: int, most: int) -> str:
     )
 
 
-def _of_user(name: str, loaded: Loaded) -> int:
+def _of_user(name: str, loaded: Loaded, line: str) -> int:
     arm = loaded.scenario.arms[name]
-    transport = split_target(arm.address)[0]
+    transport = split_target(line)[0]
     if transport not in ("http", "system"):
         return _PER_USER[transport]
     at_once = max(1, widest(loaded.scenario, name))
-    if arm.kind == "mcp" and script_of(name, loaded).capabilities:
-        return at_once + 2  # the stream that the server asks on, and our answers' way
-    return at_once + arm.stream
+    if arm.kind != "mcp":
+        return at_once
+    modern, handshake = _subscriptions(name, loaded), _session_ways(name, loaded)
+    either = {MODERN: modern, "auto": max(modern, handshake)}
+    return at_once + either.get(arm.protocol, handshake)
+
+
+def _subscriptions(name: str, loaded: Loaded) -> int:
+    """Count what a user has beside its calls in 2026-07-28: a stream for each subscription.
+
+    They last up to the end of the journey.
+    """
+    return max(
+        sum(step.listen is not None or step.subscribe is not None for step in journey.steps[name])
+        for journey in loaded.scenario.journeys.values()
+    )
+
+
+def _session_ways(name: str, loaded: Loaded) -> int:
+    """Count what it has up to 2025-11-25: the session's stream, and a way for what cannot wait.
+
+    Answers and cancellations go their own way while a call goes on, and each call of a burst has
+    one. That a call which meets its timeout is cancelled, too, is not what a scenario plans.
+    """
+    asked = bool(script_of(name, loaded).capabilities)
+    cancels = any(
+        step.cancel_after is not None
+        for journey in loaded.scenario.journeys.values()
+        for step in flat(journey.steps[name])
+    )
+    listens = loaded.scenario.arms[name].stream or _subscriptions(name, loaded) > 0
+    side_ways = 1 + widest(loaded.scenario, name) if asked or cancels else 0
+    return (listens or asked) + side_ways

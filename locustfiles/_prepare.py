@@ -159,9 +159,10 @@ def prepare(wish: Wish) -> Prepared:
     arms = list(loaded.scenario.arms)
     users = wish.users or load_.lanes
     if not wish.workers or any(
-        arm.address.startswith(SYSTEM) for arm in loaded.scenario.arms.values()
+        pointed.get(name, arm.address).startswith(SYSTEM)
+        for name, arm in loaded.scenario.arms.items()
     ):
-        _open_files.require(loaded, users)
+        _open_files.require(loaded, users, pointed)
     rounds, turns = _turns(load_, arms, users, wish.run_time_s)
     run_id = _run_id(loaded.scenario.name)
     folder = _folder(wish.out, run_id)

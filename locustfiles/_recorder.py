@@ -11,7 +11,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from mcp_targets.reply import REOPENED, Heard, Reply, Stop
-from reports.groups import EVENT, GAP, RECOVERY, STOP
+from reports.groups import EVENT, GAP, RECOVERY, STOP, UNHEARD
 from reports.histogram import Histogram
 from reports.journal import SETUP, AnyRecord, Cell, Health, Note, SampleRecord, Slice
 from reports.samples import OK, TIMEOUT
@@ -194,10 +194,16 @@ class Recorder:
             tally.add_service(service_ns)
 
     def _hear(self, track: Track, cls: str, reply: Reply, heard: Heard) -> None:
-        """Count when the first notification of a call came, and the longest pause between two."""
-        for kind, ns in ((EVENT, heard.first_ns - reply.start_ns), (GAP, heard.longest_gap_ns)):
+        """Count when the first notification of a call came, and the longest silence after it."""
+        first_ns, gap_ns = heard.first_ns - reply.start_ns, heard.longest_silence_ns(reply.end_ns)
+        for kind, ns in ((EVENT, first_ns), (GAP, gap_ns)):
             tallies = self.track(track.arm, kind, track.name).tallies
             tallies.setdefault(cls, _Tally()).add(ns)
+
+    def unheard(self, track: Track, cls: str, reply: Reply) -> None:
+        """Count a call that was to report progress, and brought no notification at all."""
+        tallies = self.track(track.arm, UNHEARD, track.name).tallies
+        tallies.setdefault(cls, _Tally()).add(reply.end_ns - reply.start_ns)
 
     def _lose(self, track: Track, cls: str, reply: Reply) -> None:
         """Count a call that lost its session; the session, by the call that opened another."""

@@ -284,7 +284,8 @@ class Session:
     # Working.
 
     def _build_bench(self, task: _relay.Task) -> None:
-        _open_files.require(task.loaded, share_of(task.users, task.node, task.nodes))
+        lines = {name: target.url for name, target in task.targets.items()}
+        _open_files.require(task.loaded, share_of(task.users, task.node, task.nodes), lines)
         node = "local" if not self._worker else self.runner.client_id
         recorder = Recorder(
             node,

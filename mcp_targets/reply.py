@@ -39,6 +39,10 @@ class Heard:
         self.longest_gap_ns = max(self.longest_gap_ns, now_ns - self.last_ns)
         self.last_ns = now_ns
 
+    def longest_silence_ns(self, end_ns: int) -> int:
+        """Return the longest silence after the first: until the next, or the end of the call."""
+        return max(self.longest_gap_ns, end_ns - self.last_ns)
+
     def told(self, start_ns: int) -> str:
         """Say how many came, when the first did, and how far apart they were at most."""
         count = sum(self.counts.values())

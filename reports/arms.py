@@ -6,7 +6,7 @@ from typing import Any
 from reports.context import ESTIMATOR, tokens
 from reports.document import ArmNumbers, Capacity, Latency, RoundNumbers, StepNumbers
 from reports.groups import CALL, JOURNEY, Group, Tally
-from reports.metrics import FRACTIONS, Totals
+from reports.metrics import EVENT_PREFIX, FRACTIONS, GAP_PREFIX, STOP_PREFIX, Totals
 from reports.samples import CLASSES
 from reports.tally import RunTally
 from reports.target_numbers import ContextNumbers, Memory, ResourceNumbers
@@ -45,10 +45,11 @@ def arm_numbers(
         warmup_calls=warmup,
         setup=_setup(tally, arm),
         context=_context(described, totals),
-        first_event_ms=latency(totals.event.all),
-        longest_gap_ms=latency(totals.gap.all),
+        first_event_ms=_told(totals, EVENT_PREFIX),
+        longest_gap_ms=_told(totals, GAP_PREFIX),
+        calls_unheard=totals.unheard,
         recovery_ms=latency(totals.recovery.ok),
-        cancel_stop_ms=latency(totals.stop.ok),
+        cancel_stop_ms=_told(totals, STOP_PREFIX),
         cancel_stops_untold=totals.stops_untold,
         setup_calls=sum(n for (of_arm, _), n in tally.setup.items() if of_arm == arm),
         sessions_lost=_sessions_lost(tally, arm),
@@ -140,6 +141,11 @@ def latency(tally: Tally) -> Latency:
     """Give the numbers of the latency."""
     percentiles = zip(FRACTIONS, tally.percentiles_ms(list(FRACTIONS.values())), strict=True)
     return Latency(mean=tally.mean_ms(), max=tally.max_ms(), **dict(percentiles))
+
+
+def _told(totals: Totals, prefix: str) -> Latency:
+    """Give the numbers that gates are held against: null where they depend on the untold."""
+    return Latency(**{name: totals.value(prefix + name) for name in Latency.model_fields})
 
 
 def _service(tally: Tally) -> Latency:

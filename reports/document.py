@@ -141,15 +141,19 @@ class ArmNumbers(Part):
     """Requests outside of rounds: opening, closing and losing sessions, over the whole run."""
     context: ContextNumbers = ContextNumbers()
     first_event_ms: Latency = Latency()
-    """From the send of a call to its first notification, of calls that brought some."""
+    """From the send of a call to its first notification; `calls_unheard` are longer than all."""
     longest_gap_ms: Latency = Latency()
-    """The longest pause between two notifications of a call."""
+    """The longest silence of a call after its first notification: until the next, or until the
+    answer; `calls_unheard` are longer than all."""
+    calls_unheard: int = 0
+    """Calls that were to report progress, and ended without a single notification."""
     sessions_lost: int
     """By the server, and opened again within a call."""
     recovery_ms: Latency = Latency()
     """Of calls that lost their session and were ok in another: with all of opening it."""
     cancel_stop_ms: Latency = Latency()
-    """From the cancellation of a call to its end at the server, where that was told."""
+    """From the cancellation of a call to its end at the server; those of which it was not told are
+    longer than all."""
     cancel_stops_untold: int = 0
     """Calls that were cancelled, and had no end within a second."""
     bytes_in: int

@@ -52,6 +52,7 @@ def stands(gate: Gate, totals: Totals) -> bool:
     if gate.op.startswith(">"):
         return True
     tally = totals.timed(gate.metric)
-    place = FRACTIONS.get(name, 1.0) * (tally.n + totals.dropped) / tally.n
+    n = tally.n + totals.untold(gate.metric) + totals.dropped
+    place = FRACTIONS.get(name, 1.0) * n / tally.n
     [shifted] = tally.percentiles_ms([place]) if place <= 1 else [None]
     return shifted is not None and shifted <= gate.value

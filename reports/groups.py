@@ -15,6 +15,7 @@ EVENT: Final = "event"
 GAP: Final = "gap"
 RECOVERY: Final = "recovery"
 STOP: Final = "stop"
+UNHEARD: Final = "unheard"
 START: Final = "start"
 """Journeys that began in an open load; their times are how late they did: the schedule's lag."""
 

@@ -87,7 +87,8 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     arm: str
     kind: str
     """`call`, `journey`, or `start`: by how much journeys of an open load began late. Of calls that
-    notifications came with: `event`, the time to the first, and `gap`, the longest between two. Of
+    notifications came with: `event`, the time to the first, and `gap`, the longest silence after
+    it. Of calls that were to report progress, and brought none: `unheard`, their whole time. Of
     calls whose session was lost: `recovery`, from the first send to the end in another session.
     Of calls that were cancelled: `stop`, from then to their end at the server; of class `timeout`
     where that was not told."""

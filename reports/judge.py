@@ -245,7 +245,7 @@ def _spread(bound: _Bound, evidence: Evidence, metric: str, value: float) -> _Fi
 def _order_statistics(metric: str, totals: Totals) -> Interval:
     """Return the interval of a percentile from the samples alone, as if independent."""
     tally = totals.timed(metric)
-    low, high = percentile_ranks(FRACTIONS[bare(metric)], tally.n)
+    low, high = percentile_ranks(FRACTIONS[bare(metric)], tally.n + totals.untold(metric))
     [low_ns] = tally.latency.at_ranks([low]) if low else [0.0]
     [high_ns] = tally.latency.at_ranks([high])
     return (low_ns or 0.0) / 1e6, math.inf if high_ns is None else high_ns / 1e6
@@ -277,7 +277,7 @@ def _few(metric: str, totals: Totals, arm: str) -> str | None:
     """Say that a percentile has too few samples for one to lie beyond it, or nothing."""
     name = bare(metric)
     needed = math.ceil(round(1 / (1 - FRACTIONS[name]), 6)) if name in FRACTIONS else 0
-    n = totals.timed(metric).n
+    n = totals.timed(metric).n + totals.untold(metric)
     if n >= needed:
         return None
     what = "journeys" if metric.startswith(JOURNEY_PREFIX) else "calls"

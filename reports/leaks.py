@@ -2,12 +2,14 @@
 
 The unit is the round: one value each, the median of its samples, because samples within a round
 share its garbage collections. A straight line is laid through them by least squares; its slope has
-Student's t interval (Draper and Smith, "Applied Regression Analysis", section 1.4).
+Student's t interval (Draper and Smith, "Applied Regression Analysis", section 1.4), with as many
+independent rounds as there are left when each resembles the one before.
 """
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from statistics import fmean
 from typing import Final
 
@@ -20,6 +22,7 @@ STEP_BYTES: Final = 128 * 1024
 is in use need not show, so that a short run without any rise proves little."""
 ONLY_WARM: Final = "Memory that only warms up stops growing: a longer run would tell."
 _HOUR_S: Final = 3600.0
+_MOST_ALIKE: Final = 0.99
 
 
 @dataclass(frozen=True)
@@ -42,12 +45,11 @@ def growth(rounds: Sequence[tuple[float, float]]) -> Growth:
     why_not = _too_little(n, span_s)
     if n < 2 or span_s <= 0 or mean <= 0:
         return Growth(None, None, n, span_s, why_not)
-    slope, error = line(rounds)
+    slope, half = line(rounds)
     per_hour = slope / mean * _HOUR_S
     if why_not:
         return Growth(per_hour, None, n, span_s, why_not)
-    half = student_t(n - 2) * error + STEP_BYTES / span_s
-    half_per_hour = half / mean * _HOUR_S
+    half_per_hour = (half + STEP_BYTES / span_s) / mean * _HOUR_S
     return Growth(per_hour, (per_hour - half_per_hour, per_hour + half_per_hour), n, span_s)
 
 
@@ -61,9 +63,23 @@ def _too_little(rounds: int, span_s: float) -> str:
 
 
 def line(points: Sequence[tuple[float, float]]) -> tuple[float, float]:
-    """Return the slope of the line of least squares, and its standard error (0 for two points)."""
+    """Return the slope of the line of least squares, and half its 95 % interval.
+
+    What a round leaves behind stays in the next ones, so their distances from the line are not
+    independent. Of n with the autocorrelation r at lag 1 there count n (1 - r) / (1 + r) (Santer et
+    al., "Statistical significance of trends", J. Geophys. Res. 105, 2000, equation 6), where r is
+    freed of its bias in short series (Kendall, "Note on bias in the estimation of
+    autocorrelation", Biometrika 41, 1954).
+    """
+    n = len(points)
     mean_x, mean_y = fmean(x for x, _ in points), fmean(y for _, y in points)
     spread = sum((x - mean_x) ** 2 for x, _ in points)
     slope = sum((x - mean_x) * (y - mean_y) for x, y in points) / spread
-    left = sum((y - mean_y - slope * (x - mean_x)) ** 2 for x, y in points)
-    return slope, math.sqrt(left / max(1, len(points) - 2) / spread)
+    left = [y - mean_y - slope * (x - mean_x) for x, y in points]
+    squares = sum(one * one for one in left)
+    if not squares:
+        return slope, 0.0
+    measured = sum(one * other for one, other in pairwise(left)) / squares
+    r = min(_MOST_ALIKE, max(0.0, measured + (1 + 4 * measured) / n))
+    free = max(1.0, n * (1 - r) / (1 + r) - 2)
+    return slope, student_t(free) * math.sqrt(squares / free / spread)

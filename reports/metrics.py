@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from reports.context import tokens
-from reports.groups import CALL, EVENT, GAP, JOURNEY, RECOVERY, START, STOP, Group, Tally
+from reports.groups import CALL, EVENT, GAP, JOURNEY, RECOVERY, START, STOP, UNHEARD, Group, Tally
 from reports.target_numbers import SessionNumbers
 from reports.turns import Turn
 from reports.usage import Usage
@@ -51,7 +51,9 @@ class Totals:
         self.recovery = _together(_groups(turns, RECOVERY))
         """The time of calls whose session was lost, another one opened within it."""
         self.gap = _together(_groups(turns, GAP))
-        """The longest pause between two notifications of a call."""
+        """The longest silence of a call after its first notification, up to its end."""
+        self.unheard = _together(_groups(turns, UNHEARD)).ended
+        """Calls that were to report progress, and ended without a single notification."""
         self.stop = _together(_groups(turns, STOP))
         """From the cancellation of a call to its end at the server; a `timeout` where that did not
         come, and the time is that after which nobody waited any longer."""
@@ -142,14 +144,23 @@ class Totals:
         if metric in _PLAIN:
             return _PLAIN[metric](self)
         tally, name = self.timed(metric), bare(metric)
-        untold = self.stops_untold if metric.startswith(STOP_PREFIX) else 0
+        untold = self.untold(metric)
         if name in FRACTIONS:
-            # Those whose end was not told are longer than all others, nobody knows by how much.
+            # Those of which it was not told are longer than all others, nobody knows by how much.
             fraction = FRACTIONS[name] * (tally.n + untold) / (tally.n or 1)
             return tally.percentiles_ms([fraction])[0] if fraction <= 1 else None
         if untold:
             return None
         return tally.mean_ms() if name == "mean" else tally.max_ms()
+
+    def untold(self, metric: str) -> int:
+        """Return of how many calls the target did not tell what a metric of time is about.
+
+        They count as longer than all others, so that nothing passes by silence.
+        """
+        if metric.startswith(STOP_PREFIX):
+            return self.stops_untold
+        return self.unheard if metric.startswith((EVENT_PREFIX, GAP_PREFIX)) else 0
 
     @property
     def stops_untold(self) -> int:
@@ -158,11 +169,13 @@ class Totals:
 
     def why_unknown(self, metric: str) -> str:
         """Say why a metric has no value, where more is to be said than that it has none."""
+        untold = self.untold(metric)
         if not metric.startswith(STOP_PREFIX):
-            return ""
+            calls = f"{untold} of {untold + self.timed(metric).n} calls"
+            return f": {calls} that were to report progress brought none" if untold else ""
         if not self.stop.all.n:
             return ": only up to 2025-11-25, over streamable HTTP, is the end of a call told"
-        return f": of {self.stops_untold} of {self.stop.all.n} the end was not told"
+        return f": of {untold} of {self.stop.all.n} the end was not told"
 
 
 _TIMED: Final[Mapping[str, Callable[[Totals], Tally]]] = {

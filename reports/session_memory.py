@@ -1,18 +1,24 @@
 """What one open session costs in memory: on the server, and in the load generator.
 
-Memory is read when the users of a level have opened their sessions and no call is in flight. With
-several levels a straight line is laid through them by least squares, and its slope is the memory of
-one more session: what a process takes only once, such as its caches, is not in it. The slope has
-Student's t interval (Draper and Smith, "Applied Regression Analysis", section 1.4). With one level
-there is one step, from no sessions to all, which has no interval.
+Memory is read when the users of a level have opened their sessions and no call is in flight. From
+each level to the next it rises by so much for each session that was added; the mean of these rises
+is the memory of one session, with Student's t interval. A line through the levels would not do:
+what makes one level higher makes all later ones higher, too, so that what is left of them beside
+the line is not independent, and its interval far too narrow. The rises are independent, or, where
+only the readings are noisy, vary against each other, which makes the interval too wide. Each rise
+counts once: weighted by their sessions, those of unequal steps could have too narrow an interval.
+
+With one level there is one step, from no sessions to all, which has no interval.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from statistics import fmean
 from typing import Final
 
-from reports.leaks import STEP_BYTES, line
-from reports.statistics import student_t
+from reports.leaks import STEP_BYTES
+from reports.statistics import half_width
 
 FEWEST_LEVELS: Final = 6
 _KIB: Final = 1024.0
@@ -47,12 +53,15 @@ def per_session(before: int | None, levels: Sequence[Level]) -> PerSession:
         return PerSession(None, None, 0, "No reading of its memory while sessions were open.")
     if n == 1:
         return _one_step(before, levels[0])
-    slope, error = line([(level.sessions, level.rss_bytes) for level in levels])
+    rises = [
+        (high.rss_bytes - low.rss_bytes) / (high.sessions - low.sessions)
+        for low, high in pairwise(levels)
+    ]
+    mean = fmean(rises)
     if n < FEWEST_LEVELS:
-        return PerSession(slope / _KIB, None, n, _too_few(f"{n} levels have"))
-    more = levels[-1].sessions - levels[0].sessions
-    half = student_t(n - 2) * error + STEP_BYTES / more
-    return PerSession(slope / _KIB, ((slope - half) / _KIB, (slope + half) / _KIB), n)
+        return PerSession(mean / _KIB, None, n, _too_few(f"{n} levels have"))
+    half = half_width(rises) + STEP_BYTES / (levels[-1].sessions - levels[0].sessions)
+    return PerSession(mean / _KIB, ((mean - half) / _KIB, (mean + half) / _KIB), n)
 
 
 def _one_step(before: int | None, level: Level) -> PerSession:

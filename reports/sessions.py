@@ -18,13 +18,26 @@ class Held:
     """What one side held in memory for so many sessions; in bytes."""
 
     before: int | None = None
-    levels: list[Level] = field(default_factory=list)
     after: int | None = None
+    _cold: list[Level] = field(default_factory=list)
+    """Read before the calls of a warm-up."""
+    _warm: list[Level] = field(default_factory=list)
+    """Read before those of a round."""
 
-    def at(self, sessions: int, rss_bytes: int) -> None:
-        """Take a reading between two turns; only more sessions than ever make a new level."""
-        if sessions > (self.levels[-1].sessions if self.levels else 0):
-            self.levels.append(Level(sessions, rss_bytes))
+    def at(self, sessions: int, rss_bytes: int, *, measured: bool) -> None:
+        """Take a reading before a turn; only more sessions than ever make a new level."""
+        levels = self._warm if measured else self._cold
+        if sessions > (levels[-1].sessions if levels else 0):
+            levels.append(Level(sessions, rss_bytes))
+
+    @property
+    def levels(self) -> list[Level]:
+        """The levels that count: those of the rounds.
+
+        What the first calls made the process take once is in each of them, and so in no difference.
+        Where all rounds have one level, that is the warm-up's: no call has left memory behind yet.
+        """
+        return self._warm if len(self._warm) > 1 else self._cold or self._warm
 
     @property
     def per_session(self) -> PerSession:
@@ -81,17 +94,17 @@ class SessionTally:
         else:
             held.after = sample.rss_bytes
 
-    def begin_turn(self, sample: ResourceSample) -> None:
+    def begin_turn(self, sample: ResourceSample, *, measured: bool) -> None:
         """Take the first reading of a turn: all sessions of its level are open and idle."""
         if sample.rss_bytes is not None:
             held = self.targets.setdefault(sample.arm, Held())
-            held.at(self._open(sample.arm), sample.rss_bytes)
+            held.at(self._open(sample.arm), sample.rss_bytes, measured=measured)
 
-    def settle(self) -> None:
+    def settle(self, *, measured: bool) -> None:
         """Take the memory of the nodes as a turn begins."""
         memory = self._memory()
         if memory is not None:
-            self.generator.at(self._together(), memory)
+            self.generator.at(self._together(), memory, measured=measured)
 
     def facts(self, arm: str, shared: Iterable[str]) -> dict[str, float]:
         """Return the metrics of an arm's sessions, as far as they are known."""

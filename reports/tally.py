@@ -81,8 +81,8 @@ class RunTally:
             case Slice():
                 self._slice(record)
             case TurnStarted():
-                self.turns[record.turn] = Turn(record)
-                self.sessions.settle()
+                turn = self.turns[record.turn] = Turn(record)
+                self.sessions.settle(measured=turn.measured)
             case TurnEnded():
                 self._end(record)
             case SampleRecord():
@@ -122,7 +122,7 @@ class RunTally:
         if turn.usage.last is not None:
             self.resources.add(turn.usage.last, sample, turn.started)
         else:
-            self.sessions.begin_turn(sample)
+            self.sessions.begin_turn(sample, measured=turn.measured)
         turn.usage.add(sample)
 
     def _slice(self, part: Slice) -> None:

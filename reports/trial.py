@@ -132,7 +132,7 @@ def _value(metric: str, totals: Totals) -> float | None:
     """
     fraction = FRACTIONS.get(bare(metric))
     tally = totals.timed(metric)
-    if fraction is None or tally.n < 2:
+    if fraction is None or tally.n < 2 or totals.untold(metric):
         return totals.value(metric)
     return tally.percentiles_ms([min(fraction, (tally.n - 1) / tally.n)])[0]
 

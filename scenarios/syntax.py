@@ -68,6 +68,9 @@ def url(
         raise InputError(f"{quote(value)} is not an address", hint)
     if "${" in value:
         raise InputError("an address cannot hold a lookup", "write it out, or start with --target")
+    if not value.isascii():
+        strange = "percent-encode it (ł is %C5%82), or write xn--… in a host name"
+        raise InputError(f"{quote(value)} holds a letter that no address may", strange)
     try:
         parts = urlsplit(value)
         host, _ = parts.hostname, parts.port

@@ -148,11 +148,12 @@ class Reader:
 
         What follows on a page needs a run that can be used.
         """
-        for _ in range(3):
-            ended = subprocess.run(argv, timeout=60, check=False, **self._places)
+        for attempt in range(3):
+            if attempt:
+                shutil.rmtree(self.folder / argv[argv.index("--out") + 1])
+            ended = subprocess.run(argv, timeout=120, check=False, **self._places)
             if ended.returncode != DISTURBED or code == DISTURBED or "--out" not in argv:
                 break
-            shutil.rmtree(self.folder / argv[argv.index("--out") + 1])
         return ended
 
     def leave(self) -> None:

@@ -133,7 +133,8 @@ class BaseClient(ABC):
     def list_all(self, method: str, key: str, timeout_s: float | None = None) -> Reply:
         """List all of a kind, page by page, as one call; its body is that of a single page."""
         timeout = self.timeout_s if timeout_s is None else timeout_s
-        whole = self.call(Request(method, {}), None, timeout)
+        request = Request(method, None)
+        whole = self.call(request, {}, timeout)
         listed: list[Any] = []
         for _ in range(MAX_PAGES):
             if whole.outcome != OK:
@@ -148,7 +149,7 @@ class BaseClient(ABC):
                 whole.body = msgspec.json.encode({"result": {**result, key: listed}})
                 return whole
             left_s = self._left_s(whole, timeout)
-            whole = joined(whole, self.call(Request(method, {"cursor": cursor}), None, left_s))
+            whole = joined(whole, self.call(request, {"cursor": cursor}, left_s))
         return whole.fail(CHECK_FAILED, f"{method} does not end after {MAX_PAGES} pages")
 
     def list_tools(self) -> dict[str, Tool]:

@@ -6,6 +6,7 @@ in a process that gevent has patched.
 
 import _socket
 import contextlib
+import re
 import socket
 import ssl
 import struct
@@ -29,6 +30,8 @@ given up: servers send it at once."""
 
 _BYTES_ACKED: Final = 120
 """Offset of `tcpi_bytes_acked` in Linux's `struct tcp_info` (include/uapi/linux/tcp.h)."""
+
+_STRANGE: Final = re.compile(r"[^!-~]")
 
 Clock = Callable[[], int]
 
@@ -59,6 +62,9 @@ class Origin:
     @classmethod
     def of(cls, url: str, *, verify: bool = True, ca: str | None = None) -> "Origin":
         """Read an origin off an address. Raises ValueError when it is not http or https."""
+        if strange := _STRANGE.search(url):
+            hint = "percent-encode it (ł is %C5%82), or write xn--… in a host name"
+            raise ValueError(f"{url!r} holds {strange[0]!r}, which no address may: {hint}")
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError(f"{url!r} is not an http or https address")

@@ -153,10 +153,14 @@ class Redirects:
         if reader.status not in (307, 308):
             return False
         location = reader.header(b"location").decode("latin-1")
-        moved = urljoin(self.endpoint.url, location)
-        parts = urlsplit(moved)
+        try:
+            moved = urljoin(self.endpoint.url, location)
+            elsewhere = not self.endpoint.origin.same(moved)
+            parts = urlsplit(moved)
+        except ValueError:  # it is no address
+            return False
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        if not location or not self.endpoint.origin.same(moved) or target == self.target:
+        if not location or elsewhere or target == self.target:
             return False
         self.target = target
         return True

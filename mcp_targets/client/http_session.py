@@ -13,7 +13,7 @@ import msgspec
 
 from mcp_targets.client import eras, jsonrpc
 from mcp_targets.client.answers import SILENT, Answers, respond
-from mcp_targets.client.base import NOTHING, Observer, ignore
+from mcp_targets.client.base import NOTHING, Observer, ignore, joined
 from mcp_targets.client.calls import Prepared
 from mcp_targets.client.connection import Clock, Connection, WaitFactory
 from mcp_targets.client.errors import (
@@ -22,8 +22,10 @@ from mcp_targets.client.errors import (
     NegotiationError,
     ReadError,
     RefusedError,
+    TargetError,
 )
 from mcp_targets.client.exchange import Endpoint, Redirects, exchange, with_body
+from mcp_targets.client.http1 import ResponseReader
 from mcp_targets.client.listen_stream import ListenStream
 from mcp_targets.client.listener import Listener
 from mcp_targets.client.listening import ListeningClient
@@ -237,11 +239,22 @@ class HttpSession(ListeningClient):
         request_id = f"listen-{next(self._ids)}"
         method, params = "subscriptions/listen", {"notifications": wanted.notifications()}
         tail = eras.encode_tail(method, eras.modern_params(params, self._capabilities, NOTHING))
-        head = self._head(eras.modern_headers(method, params))
-        stream = ListenStream(self.endpoint.origin, self._clock, inbox)
-        self._streams.append(stream)
-        request = with_body(head, eras.encode_named(request_id, tail))
-        return stream.open(request, request_id, wanted, timeout_s)
+        message = eras.encode_named(request_id, tail)
+        reply = Reply(self._clock())
+        try:
+            for _ in range(_MOST_ATTEMPTS):
+                self._use_token()
+                stream = ListenStream(self.endpoint.origin, self._clock, inbox)
+                self._streams.append(stream)
+                request = with_body(self._head(eras.modern_headers(method, params)), message)
+                left_s = self._left_s(reply, timeout_s)
+                reply = joined(reply, stream.open(request, request_id, wanted, left_s))
+                if not self._admit(reply, stream.reader):
+                    break
+        except TargetError as error:
+            reply.end_ns = self._clock()
+            reply.fail(error.outcome, "; ".join(filter(None, (reply.detail, str(error)))))
+        return reply
 
     def _end_subscriptions(self) -> None:
         while self._streams:
@@ -322,7 +335,7 @@ class HttpSession(ListeningClient):
                 sent = params
             message = eras.encode_message(request_id, eras.encode_tail(method, sent))
             reply = self._send(with_body(self._head(headers), message))
-            if not self._moved.follow(self.connection.reader) and not self._authorize(reply):
+            if not self._admit(reply, self.connection.reader):
                 break
         if reply.outcome == OK:
             jsonrpc.judge(reply, request_id)
@@ -342,11 +355,14 @@ class HttpSession(ListeningClient):
             self._token = token
             self._encoded.clear()
 
-    def _authorize(self, reply: Reply) -> bool:
-        """Get a token where the server wants one, or another one. Raises TargetError."""
+    def _admit(self, reply: Reply, reader: ResponseReader) -> bool:
+        """Follow a redirect, or get the token that is wanted; tell whether. Raises TargetError."""
+        if self._moved.follow(reader):
+            self._encoded.clear()
+            return True
         if self._credentials is None or reply.status not in (401, 403):
             return False
-        challenge = self.connection.reader.header(b"www-authenticate").decode("latin-1")
+        challenge = reader.header(b"www-authenticate").decode("latin-1")
         if reply.status == 403 and "insufficient_scope" not in challenge:
             return False
         self._credentials.renew(self._token, reply.status, challenge, self.version)

@@ -4,6 +4,7 @@ An HTTP/1.1 connection carries one call at a time. A `Line` is the client once m
 connection and its own call; what a server knows a client by is the client's.
 """
 
+import threading
 from typing import Any, cast
 
 from mcp_targets.client.base import NOTHING
@@ -49,6 +50,7 @@ class Line(McpClient):
         self.client = client
         own = {name: value for name, value in vars(client).items() if not _is_shared(name)}
         vars(self).update(own, connection=connection, _side=None, _heard=None)
+        self._side_lock = threading.Lock()
         self._sent_in = ""
         """The session that the last attempt of the call was sent in."""
 

@@ -7,6 +7,7 @@ from mcp_targets.client import jsonrpc
 from mcp_targets.client.connection import Clock, Connection, Origin
 from mcp_targets.client.errors import TargetError
 from mcp_targets.client.exchange import exchange
+from mcp_targets.client.http1 import ResponseReader
 from mcp_targets.client.subscriptions import (
     LISTENED,
     Inbox,
@@ -29,6 +30,11 @@ class ListenStream:
         self._inbox = inbox
         self._closing = False
         self._thread = threading.Thread(target=self._run, daemon=True, name="mcp-listen")
+
+    @property
+    def reader(self) -> ResponseReader:
+        """What the server has answered with."""
+        return self._connection.reader
 
     def open(self, request: bytes, request_id: str, wanted: Wanted, timeout_s: float) -> Reply:
         """Send the request; the reply is the acknowledgement, judged. Then read on beside."""

@@ -81,7 +81,8 @@ class McpClient(HttpSession):
         reply = self._call_once(call, arguments, timeout)
         if reply.outcome != OK:
             reply = self._repair(reply, call, arguments, timeout)
-            if reply.outcome == TIMEOUT and not self.modern and not self.connection.kept:
+            silent = self.modern or self.connection.kept or not self._opened
+            if reply.outcome == TIMEOUT and not silent:
                 self._cancel("the caller gave up", min(_CANCEL_S, self.timeout_s))
         if self._heard is not None:
             reply.heard = self._heard
@@ -105,6 +106,9 @@ class McpClient(HttpSession):
         finally:
             self.connection.kept = False
         if reply.outcome != TIMEOUT:
+            return reply
+        if not self._opened:  # the session was lost, so there is no call to cancel
+            self.connection.close()
             return reply
         if self.modern:
             self.connection.close()
@@ -197,14 +201,13 @@ class McpClient(HttpSession):
 
     def _reconcile(self, reply: Reply, call: Prepared) -> bool:
         """Remove what the server refused a call for. Raises TargetError where that fails."""
-        if self._moved.follow(self.connection.reader):
-            self._encoded.clear()
+        if self._admit(reply, self.connection.reader):
             return True
         if self._called_in() and not reply.session_lost and _session_lost(reply):
             reply.detail = "session lost, and not opened again"
             reply.session_lost = self._renew()
             return True
-        return self._authorize(reply) or self._relist(reply, call)
+        return self._relist(reply, call)
 
     def _called_in(self) -> str:
         """Return the session that the last attempt was sent in."""

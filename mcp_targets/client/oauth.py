@@ -103,6 +103,9 @@ class OAuth:
         self._scopes = " ".join(identity.scopes)
         self._refreshed = ""
         self._answered: set[str] = set()
+        self._failures = 0
+        self._failure = ""
+        """The last one, for those who have waited for it."""
 
     def current(self) -> str:
         """Return the token to use now; one that has expired is renewed before. Raises TargetError.
@@ -119,12 +122,15 @@ class OAuth:
         """Get another token than `used`, which the server answered by 401, or by 403 for its scope.
 
         `challenge` is the server's WWW-Authenticate, `version` the protocol version that is
-        spoken. Returns at once if another user has got a new token already. Raises
+        spoken. Users that wait for each other share one attempt, whether it succeeds or not. Raises
         NegotiationError.
         """
+        failures = self._failures
         with self._lock:
             if self.token != used:
                 return
+            if self._failures != failures:  # while we waited: it was our attempt as well
+                raise NegotiationError(self._failure)
             context = self._provider.context
             if status == 403:
                 if challenge in self._answered:
@@ -135,7 +141,9 @@ class OAuth:
             try:
                 self.token = self._obtain(status, challenge, version)
             except (OAuthFlowError, httpx2.HTTPError, ValidationError, ValueError) as error:
-                raise NegotiationError(f"no access token: {error}") from error
+                self._failures += 1
+                self._failure = f"no access token: {error}"
+                raise NegotiationError(self._failure) from error
 
     def close(self) -> None:
         """Close the connections to the authorization server, where they are our own."""

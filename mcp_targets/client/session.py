@@ -297,6 +297,7 @@ class SessionClient(ListeningClient):
         conversation = self._conversation
         reply = Reply(self._clock())
         reply.bytes_out = len(message)
+        pending = None
         try:
             pending = conversation.expect(request_id, heard)
             if meta:
@@ -308,6 +309,7 @@ class SessionClient(ListeningClient):
         except TargetError as error:
             reply.end_ns = self._clock()
             self._give_up(conversation, request_id, error)
+            reply.heard = heard if pending is None else pending.heard
             return reply.fail(error.outcome, why(error, conversation)), error
         except BaseException as error:
             self._give_up(conversation, request_id, error)

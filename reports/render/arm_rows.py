@@ -11,6 +11,8 @@ from reports.samples import CLASSES
 from reports.target_numbers import ResourceNumbers, SessionNumbers, UpstreamNumbers
 
 Read = Callable[[ArmNumbers], str]
+MANY_SESSIONS: Final = 100
+"""From so many on, the memory of a session is written without an interval as well."""
 
 
 @dataclass(frozen=True)
@@ -79,8 +81,11 @@ _GROUPS: Final[Mapping[str, Mapping[str, Read]]] = {
         "upstream connections per journey": _upstream(lambda use: use.connections_per_journey),
         "upstream requests at once": _upstream(lambda use: use.max_in_parallel),
     },
-    "Time to the first notification of a call": _times("", lambda arm: arm.first_event_ms),
-    "Longest pause between two notifications of a call": _times(
+    "Time to the first notification of a call": {
+        **_times("", lambda arm: arm.first_event_ms),
+        "nothing heard": lambda arm: numbers.count(arm.calls_unheard or None),
+    },
+    "Longest silence of a call after its first notification": _times(
         "gap_", lambda arm: arm.longest_gap_ms
     ),
     "Time from cancelling a call to its end at the server": {
@@ -109,6 +114,7 @@ _GLOSSES: Final = {
     "planned": "starts that the load asked for",
     "tools_list_tokens": f"all of tools/list; {ESTIMATOR}",
     "result_tokens": "the mean answer that was ok",
+    "nothing heard": "calls that were to report progress, and brought no notification",
     "warmup_calls": "left out of every number above",
     "setup_calls": "opening and closing sessions, listing tools",
     "sessions_lost": "and opened again",
@@ -130,12 +136,17 @@ def growth(used: ResourceNumbers) -> str:
     return f"{low} to {high}{numbers.THIN}%"
 
 
+def tells_memory(held: SessionNumbers) -> bool:
+    """Tell whether the memory of a session says anything: it has an interval, or many sessions."""
+    return held.kib_ci95 is not None or (held.most or 0) >= MANY_SESSIONS
+
+
 def per_session(held: SessionNumbers) -> str:
-    """Write the memory of a session: by its interval, or as one step, which has none."""
+    """Write the memory of a session: by its interval, or, of many, without one."""
     if held.kib_ci95 is not None:
         low, high = (numbers.significant(end) for end in held.kib_ci95)
         return f"{low} to {high}{numbers.THIN}KiB"
-    if held.kib is None:
+    if held.kib is None or not tells_memory(held):
         return numbers.NONE
     return f"{numbers.with_unit(held.kib, 'KiB')}, without an interval"
 

@@ -265,7 +265,7 @@ def _sessions(report: Report) -> str:
         for name, one in held.items()
         if one.most
     ]
-    headings = ("Arm", "Sessions", "Streams", "RSS of each, 95 %", "RSS before", "Open", "Closed")
+    headings = ("Arm", "Sessions", "Streams", "RSS of each", "RSS before", "Open", "Closed")
     return f"\n\n**Open sessions**\n\n{_table(headings, rows)}" if rows else ""
 
 

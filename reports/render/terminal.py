@@ -12,12 +12,10 @@ from rich.text import Text
 from reports.compare_report import CompareReport
 from reports.document import Regression, Report, VerdictName
 from reports.render import capacity, layers, numbers
-from reports.render.arm_rows import per_session
+from reports.render.arm_rows import per_session, tells_memory
 from reports.render.text import one_line
 from reports.render.wording import simulated, upstreams
 
-MANY_SESSIONS: Final = 100
-"""From so many on, their memory is told in the terminal, too."""
 STYLES: Final = {
     "PASS": "bold green",
     "FAIL": "bold red",
@@ -109,7 +107,7 @@ def _sessions(report: Report, console: Console) -> None:
     held = {**arms, "load generator": report.generator.sessions}
     shown = table("memory of", "sessions", "streams", "KiB of each", "before", "open", "closed")
     for name, one in held.items():
-        if (one.most or 0) >= MANY_SESSIONS:
+        if tells_memory(one):
             row = (numbers.count(one.most), numbers.count(one.streams), per_session(one))
             sizes = (one.rss_before, one.rss_open, one.rss_after)
             cells = (*row, *map(numbers.byte_size, sizes))

@@ -285,7 +285,7 @@ def test_a_burst_and_its_session_are_compiled():
     assert (type(first), type(last), last._goodbye) == (OpenStep, CloseStep, False)
     assert [first.track.name, last.track.name] == ["open session", "close session"]
     assert [step.goes_on for step in (first, last, *burst.steps)] == [False, True, False, True]
-    tokens = [step._call.meta["progressToken"] for step in burst.steps]
+    tokens = [step._step._call.meta["progressToken"] for step in burst.steps]
     assert len(set(tokens)) == 2
     assert (widest(scenario.scenario, "mcp"), widest(scenario.scenario, "plain")) == (2, 0)
     assert opens_by_steps(scenario.scenario, "mcp")
@@ -300,7 +300,7 @@ def test_on_one_channel_calls_at_once_share_their_answers(url, shared):
     targets = {"mcp": target(url), "plain": target(arm="plain")}
     journeys = compile_journeys(loaded(), targets, Recorder("local", lambda _records: None))
     _, burst, _ = journeys[0].steps["mcp"]
-    given = [step._call.answers for step in burst.steps]
+    given = [step._step._call.answers for step in burst.steps]
     assert [answers.elicitation is not None for answers in given] == [shared, True]
     assert [answers.sampling is not None for answers in given] == [True, shared]
     assert [answers.roots is not None for answers in given] == [True, True]

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from locustfiles._compile import compile_journeys, validator
+from locustfiles._mcp_steps import CancelledStep, ProgressStep, RequestStep
 from locustfiles._recorder import Recorder
 from locustfiles._steps import HttpStep, ToolStep, WaitStep
 from locustfiles._targets import ArmTarget
@@ -208,6 +209,23 @@ def test_expectations_and_ways_of_a_step_are_kept():
     assert compiled.mcp._checks._accepted == ("tool_error",)
     assert compiled.mcp.track.name == "tools/call echo"
     assert (compiled.mcp._timeout_s, compiled.mcp.goes_on) == (None, False)
+
+
+@pytest.mark.parametrize(
+    ("step", "kind"),
+    [
+        ("{call: echo, arguments: {message: a}, WITH}", ToolStep),
+        ("{call: echo, arguments: {message: a}, cancel_after: 1s, WITH}", CancelledStep),
+        ('{read: "a:b", WITH}', RequestStep),
+        ("{prompt: greet, WITH}", RequestStep),
+    ],
+)
+def test_a_step_that_asks_for_progress_counts_silent_calls_beside_what_it_does(step, kind):
+    """Only such a step has the part that does it, around the ordinary step."""
+    plain = Compiled(mcp=step.replace(", WITH", "")).mcp
+    asking = Compiled(mcp=step.replace("WITH", "progress: true, on_error: continue")).mcp
+    assert (type(plain), type(asking), type(asking._step)) == (kind, ProgressStep, kind)
+    assert (asking.track.name, asking.goes_on) == (plain.track.name, True)
 
 
 def test_a_wait_is_a_wait_on_every_arm():

@@ -20,6 +20,9 @@ journeys:
 CALL = " {steps: [{call: echo}]}"
 BURST = " {steps: [{parallel: [{call: a}, {call: b}, {call: c}]}]}"
 ASKED = " {answers: {roots: ['file:///a']}, steps: [{call: echo}]}"
+ASKED_AT_ONCE = " {answers: {roots: ['file:///a']}, steps: [{parallel: [{call: a}, {call: b}]}]}"
+CANCELS = " {steps: [{call: echo, cancel_after: 1s}]}"
+LISTENS = " {steps: [{listen: tools}, {listen: prompts}, {subscribe: 'echo://a'}, {call: echo}]}"
 
 
 def demo(arm, steps=CALL):
@@ -45,15 +48,30 @@ def limits(monkeypatch):
         ("{mcp: 'http://127.0.0.1:1', stream: true}", CALL, 2),
         ("{mcp: 'http://127.0.0.1:1'}", ASKED, 3),
         ("{mcp: 'http://127.0.0.1:1', stream: true}", BURST, 4),
+        ("{mcp: 'http://127.0.0.1:1', stream: true}", ASKED, 3),
+        ("{mcp: 'http://127.0.0.1:1'}", ASKED_AT_ONCE, 6),
+        ("{mcp: 'http://127.0.0.1:1', protocol: 2026-07-28}", ASKED, 1),
+        ("{mcp: 'http://127.0.0.1:1', protocol: 2025-11-25}", CANCELS, 2),
+        ("{mcp: 'http://127.0.0.1:1', protocol: 2026-07-28}", CANCELS, 1),
+        ("{mcp: 'http://127.0.0.1:1', protocol: 2025-11-25}", LISTENS, 2),
+        ("{mcp: 'http://127.0.0.1:1', protocol: 2026-07-28}", LISTENS, 4),
+        ("{mcp: 'http://127.0.0.1:1'}", LISTENS, 4),
         ("{mcp: {sse: 'http://127.0.0.1:1'}}", CALL, 2),
         ("{mcp: {stdio: [server]}}", CALL, 3),
         ("{mcp: {python: 'a:b'}}", CALL, 0),
     ],
 )
 def test_a_user_needs_as_many_files_as_it_has_connections(arm, steps, each):
-    """One for its calls, one for a stream, and what its transport takes."""
+    """Those of calls at once, streams, answers and cancellations, by what its era has of them."""
     loaded = demo(arm, steps)
     assert needed(loaded, 1001) - needed(loaded, 1) == 1000 * each
+
+
+def test_an_arm_that_is_pointed_elsewhere_needs_what_that_takes():
+    """Not what its file says."""
+    loaded = demo("{mcp: 'http://127.0.0.1:1'}")
+    pointed = {"a": "stdio:server"}
+    assert needed(loaded, 1001, pointed) - needed(loaded, 1, pointed) == 3000
 
 
 def test_a_limit_that_is_high_enough_is_left_alone(limits):

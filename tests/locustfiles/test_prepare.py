@@ -85,25 +85,34 @@ def test_nobody_at_the_address_is_unreachable(demo, tmp_path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("workers", "target", "asked"),
+    ("workers", "target", "pointed", "asked"),
     [
-        (False, "http://127.0.0.1:1", [50]),
-        (True, "http://127.0.0.1:1", []),
-        (True, "system:echo/rest", [50]),
+        (False, "http://127.0.0.1:1", {}, [(50, {})]),
+        (True, "http://127.0.0.1:1", {}, []),
+        (True, "system:echo/rest", {}, [(50, {})]),
+        (True, "system:echo/rest", {"control": "http://127.0.0.1:1"}, []),
+        (
+            True,
+            "http://127.0.0.1:1",
+            {"control": "system:echo/rest"},
+            [(50, {"control": "system:echo/rest"})],
+        ),
     ],
 )
 def test_open_files_are_made_sure_of_where_the_connections_are(
-    demo, tmp_path, monkeypatch, workers, target, asked
+    demo, tmp_path, monkeypatch, workers, target, pointed, asked
 ) -> None:
     """Here, unless workers have the users; a bundled system inherits the limit of its parent."""
     required = []
 
-    def require(_loaded, users):
-        required.append(users)
+    def require(_loaded, users, lines):
+        required.append((users, lines))
         raise Refusal(104, ["enough seen"])
 
     monkeypatch.setattr(_open_files, "require", require)
     demo.write_text(SCENARIO.replace("http://127.0.0.1:1", target))
+    targets = [f"{arm}={line}" for arm, line in pointed.items()]
+    wish = Wish(str(demo), targets, out=str(tmp_path / "run"), users=50, workers=workers)
     with pytest.raises(Refusal):
-        prepare(Wish(scenario=str(demo), out=str(tmp_path / "run"), users=50, workers=workers))
+        prepare(wish)
     assert required == asked

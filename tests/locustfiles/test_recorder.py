@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from locustfiles._recorder import FAILURE_SAMPLES, OK_SAMPLES, Recorder, _Tally
-from mcp_targets.reply import REJOINED, REOPENED, Reply
+from mcp_targets.reply import REJOINED, REOPENED, Heard, Reply
 from reports.histogram import HOUR_NS, Histogram, bucket
 from reports.journal import SETUP, Health, Note, SampleRecord, Slice
 from reports.samples import CLASSES, OK, TIMEOUT, TOOL_ERROR
@@ -252,6 +252,37 @@ def test_a_slices_place_in_time_follows_the_runs_clock(book):
     book.clock.ns += 250_000_000
     (piece,) = book.flush()
     assert (piece.at_s, piece.seconds) == (12.5, 0.25)
+
+
+def test_the_silence_before_the_answer_is_a_gap_as_that_between_two_notifications_is(book):
+    """The longest of them counts; with one notification it is all the time after it."""
+    track = book.recorder.track("mcp", "call", "tools/call work")
+    for heard_ns, end_ns in (((10,), 900), ((10, 500), 900), ((10, 800), 900)):
+        reply = Reply(0)
+        reply.end_ns, reply.heard = end_ns, Heard(heard_ns[0])
+        for ns in heard_ns:
+            reply.heard.add("notifications/progress", ns)
+        book.recorder.call(track, "j", OK, reply)
+    (piece,) = slices(book.flush())
+    cells = {cell.kind: cell for cell in piece.cells}
+    assert (cells["event"].n, cells["event"].total_ns) == (3, 30)
+    assert (cells["gap"].n, cells["gap"].total_ns) == (3, 890 + 490 + 790)
+    assert (cells["gap"].min_ns, cells["gap"].max_ns) == (490, 890)
+    assert "unheard" not in cells
+
+
+def test_a_call_that_was_to_report_and_did_not_has_its_own_cell(book):
+    """It has no time to a first notification; by its class it is known whose fault that may be."""
+    track = book.recorder.track("mcp", "call", "tools/call work")
+    for cls in (OK, OK, TIMEOUT):
+        reply = Reply(0)
+        reply.end_ns = 7
+        book.recorder.unheard(track, cls, reply)
+    (piece,) = slices(book.flush())
+    assert {(cell.kind, cell.name, cell.cls, cell.n, cell.total_ns) for cell in piece.cells} == {
+        ("unheard", "tools/call work", OK, 2, 14),
+        ("unheard", "tools/call work", TIMEOUT, 1, 7),
+    }
 
 
 def test_a_lost_session_is_counted_once_and_each_call_that_lost_it_is_timed(book):

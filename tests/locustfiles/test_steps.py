@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from locustfiles import _steps
 from locustfiles._checks import Checks, body_root, result_root
+from locustfiles._mcp_steps import ProgressStep
 from locustfiles._recorder import Recorder
 from locustfiles._steps import (
     HttpStep,
@@ -25,7 +26,7 @@ from locustfiles._steps import (
 from mcp_targets.client.exchange import Endpoint
 from mcp_targets.client.mcp import Call, McpClient
 from mcp_targets.client.tools import Tool
-from mcp_targets.reply import HTTP_ERROR, OK, TIMEOUT, TOOL_ERROR, Reply
+from mcp_targets.reply import HTTP_ERROR, OK, TIMEOUT, TOOL_ERROR, Heard, Reply
 from mcp_targets.rest import RestClient
 from reports.journal import Health, SampleRecord, Slice
 from reports.samples import HARNESS_ERROR, INTERRUPTED
@@ -351,3 +352,29 @@ def test_a_form_of_texts_can_be_read_back(form):
 def test_a_json_body_can_be_read_back(value):
     """A body is the value, whatever it holds."""
     assert json.loads(encode_json(value)) == value
+
+
+@pytest.mark.parametrize(
+    ("asks", "hears", "kinds"),
+    [
+        (False, False, {"call": 1}),
+        (True, False, {"call": 1, "unheard": 1}),
+        (True, True, {"call": 1, "event": 1, "gap": 1}),
+        (False, True, {"call": 1, "event": 1, "gap": 1}),
+    ],
+)
+def test_a_step_that_asks_for_progress_counts_calls_that_bring_none(asks, hears, kinds):
+    """Of a step that does not ask, silence is no sign of anything."""
+
+    def answer():
+        reply = replied()
+        reply.heard = Heard(2000) if hears else None
+        return reply
+
+    bench = Bench(answer)
+    step = bench.tool({})
+    assert (ProgressStep(step) if asks else step).run(bench.lane) == OK
+    bench.recorder.flush(Health(cpu_s=0, wall_s=0))
+    cells = [cell for r in bench.records if isinstance(r, Slice) for cell in r.cells]
+    assert {cell.kind: cell.n for cell in cells} == kinds
+    assert {(cell.name, cell.cls) for cell in cells} == {("tools/call echo", OK)}

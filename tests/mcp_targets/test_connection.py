@@ -196,6 +196,15 @@ def test_an_address_that_is_not_http_is_refused(url: str) -> None:
         Origin.of(url)
 
 
+@pytest.mark.parametrize(
+    ("url", "letter"), [("http://h/ł", "ł"), ("http://ł.org", "ł"), ("http://h/a b", " ")]
+)
+def test_an_address_that_no_request_could_be_sent_to_is_refused(url: str, letter: str) -> None:
+    """With the letter, and what to write for it."""
+    with pytest.raises(ValueError, match=rf"holds '{letter}', .*: percent-encode it"):
+        Origin.of(url)
+
+
 def test_a_stopped_call_leaves_no_answer_behind_for_the_next(serve) -> None:
     """A caller that is cut off in the middle of a call gets a fresh connection afterwards."""
 

@@ -159,6 +159,22 @@ def test_a_line_opens_the_session_where_none_is_open(connect):
     assert server.initialized == ["s1", "s2"]
 
 
+def test_lines_speak_beside_their_calls_at_once(connect):
+    """Each on a connection of its own there, too: none waits until another has been heard."""
+    both = threading.Barrier(2)
+
+    class Slow(Sessions):
+        def __call__(self, peer: socket.socket, request: bytes) -> None:
+            if body_of(request).get("method") == "notifications/cancelled":
+                both.wait(MOST_S)
+            super().__call__(peer, request)
+
+    _, lines, _ = connect(Slow(2), 2)
+    with ThreadPoolExecutor(2) as pool:
+        said = list(pool.map(lambda line: line._cancel("enough", 2), lines))
+    assert [reply.outcome for reply in said] == ["ok", "ok"]
+
+
 def test_a_line_that_closes_leaves_the_session(connect):
     """Its connection ends; the client goes on in its session, and so does the next line."""
     server = Sessions(1)

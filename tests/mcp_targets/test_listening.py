@@ -2,9 +2,11 @@
 
 import json
 import socket
+import threading
 
 import pytest
 
+from mcp_targets.client.errors import NegotiationError
 from mcp_targets.client.exchange import Endpoint
 from mcp_targets.client.mcp import Call, McpClient
 from mcp_targets.client.subscriptions import UPDATED, Wanted
@@ -17,6 +19,7 @@ OFFERED = (
     b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
 )
 REFUSED = b"HTTP/1.1 405 Method Not Allowed\r\nContent-Length: 0\r\n\r\n"
+LOST = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"
 END = b"0\r\n\r\n"
 CANCELLED = {"error": {"code": -32800, "message": "Request cancelled"}}
 
@@ -61,15 +64,35 @@ def answers(**message):
     return say
 
 
+class Tokens:
+    """Credentials that have one token, and where `more`, another."""
+
+    def __init__(self, *more: str) -> None:
+        self.token = "old"
+        self.more = list(more)
+        self.refused: list[tuple] = []
+
+    def current(self) -> str:
+        """Return it."""
+        return self.token
+
+    def renew(self, *refused) -> None:
+        """Take the next."""
+        self.refused.append(refused)
+        if not self.more:
+            raise NegotiationError("no access token")
+        self.token = self.more.pop()
+
+
 @pytest.fixture
 def opened(serve):
     """Open a session with a server that says what the test wants after the handshake."""
     clients = []
 
-    def open_(*script, protocol: str = MODERN, timeout_s: float = 5):
+    def open_(*script, protocol: str = MODERN, timeout_s: float = 5, **own):
         agreed = (answers(result={"protocolVersion": HANDSHAKE}), ACCEPTED)
         server = serve(*(agreed if protocol == HANDSHAKE else ()), *script)
-        client = McpClient(Endpoint.of(server.url, timeout_s=timeout_s), protocol)
+        client = McpClient(Endpoint.of(server.url, timeout_s=timeout_s), protocol, **own)
         clients.append(client)
         client.open()
         return client, server
@@ -136,6 +159,43 @@ def test_nothing_can_be_listened_to_without_a_server(opened):
     client, server = opened()
     server.stop()
     assert client.listen(Wanted(("tools",))).outcome == "transport_error"
+
+
+def test_a_subscription_brings_the_token_and_another_where_that_is_refused(opened):
+    """As any request does, on a connection of its own each time."""
+    refused = REFUSED.replace(b"405 Method", b"401 Method").replace(
+        b"Content", b"WWW-Authenticate: Bearer x\r\nContent"
+    )
+    tokens = Tokens("new")
+    client, server = opened(refused, acknowledged(toolsListChanged=True), credentials=tokens)
+    assert client.listen(Wanted(("tools",))).outcome == "ok"
+    first, second = server.requests
+    assert b"authorization: bearer old\r\n" in first.lower()
+    assert b"authorization: bearer new\r\n" in second.lower()
+    assert tokens.refused == [("old", 401, "Bearer x", MODERN)]
+
+
+def test_a_subscription_without_a_token_fails_in_words(opened):
+    """By what the server said, and why it could not be asked again."""
+    refused = REFUSED.replace(b"405 Method", b"401 Method")
+    client, server = opened(refused, credentials=Tokens())
+    reply = client.listen(Wanted(("tools",)))
+    assert reply.outcome == "http_error"
+    assert reply.detail.startswith("HTTP 401")
+    assert reply.detail.endswith("; no access token")
+    assert len(server.requests) == 1
+
+
+def test_a_subscription_follows_a_redirect_and_so_do_the_calls_after_it(opened):
+    """Also those that were encoded before."""
+    moved = b"HTTP/1.1 307 Moved\r\nLocation: /mcp/\r\nContent-Length: 0\r\n\r\n"
+    done = answers(result={})
+    client, server = opened(done, moved, acknowledged(toolsListChanged=True), done)
+    assert client.call(SLOW).outcome == "ok"
+    assert client.listen(Wanted(("tools",))).outcome == "ok"
+    assert client.call(SLOW).outcome == "ok"
+    paths = [request.split(b" ")[1] for request in server.requests]
+    assert paths == [b"/mcp", b"/mcp", b"/mcp/", b"/mcp/"]
 
 
 # Up to 2025-11-25: one stream of the session.
@@ -241,6 +301,30 @@ def test_an_end_that_is_not_told_is_no_end(opened):
     assert stop.ns >= 0.1e9
     assert client.call(SLOW).outcome == "ok"
     assert server.connections == 3
+
+
+def test_a_call_without_a_session_was_not_cancelled(opened):
+    """The session was lost, and none came in its place in time: that is the timeout it is."""
+    left = threading.Event()
+
+    def silent(peer: socket.socket, _request: bytes) -> None:
+        if peer.recv(1) == b"":
+            left.set()
+
+    again = (answers(result={"protocolVersion": HANDSHAKE}), ACCEPTED, answers(result={}))
+    client, server = opened(LOST, silent, *again, protocol=HANDSHAKE, timeout_s=0.2)
+    reply = client.cancelled_call(SLOW, None, 0.05)
+    assert (reply.outcome, client.take_stop()) == ("timeout", None)
+    assert len(server.requests) == 4  # and nothing was cancelled
+    assert left.wait(5)  # the handshake's answer may still come
+    assert client.call(SLOW).outcome == "ok"
+
+
+def test_no_call_is_called_off_that_had_no_session(opened):
+    """A server that has refused a call is not told to end it."""
+    client, server = opened(LOST, b"", protocol=HANDSHAKE, timeout_s=0.2)
+    assert client.call(SLOW, None, 0.05).outcome == "timeout"
+    assert [body_of(sent)["method"] for sent in server.requests[2:]] == ["tools/call", "initialize"]
 
 
 def test_a_call_that_ended_before_has_no_end_to_tell(opened):

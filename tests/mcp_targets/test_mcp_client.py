@@ -349,9 +349,18 @@ def test_a_redirect_within_the_origin_is_followed_once_and_remembered(serve) -> 
     assert paths == [b"/mcp", b"/mcp/", b"/mcp/"]
 
 
-@pytest.mark.parametrize("location", ["http://127.0.0.1:1/mcp", "https://example.com/", "/mcp"])
+@pytest.mark.parametrize(
+    "location",
+    [
+        "http://127.0.0.1:1/mcp",
+        "https://example.com/",
+        "/mcp",
+        "http://[bad",
+        "http://127.0.0.1:99999/",
+    ],
+)
 def test_a_redirect_elsewhere_is_not_followed(serve, location) -> None:
-    """Another origin, or a circle, is an http_error that shows the status."""
+    """Another origin, a circle, or what is no address, is an http_error that shows the status."""
     server = serve(http(b"", "308 Permanent Redirect", f"Location: {location}"))
     reply = client(server, "2026-07-28").call(Call(ECHO, {}))
     assert reply.outcome == "http_error"

@@ -414,6 +414,7 @@ def test_a_list_is_all_of_its_pages(open_client) -> None:
     assert reply.json()["result"]["prompts"] == [{"name": "a"}, {"name": "b"}]
     assert body_of(server.requests[1])["params"]["cursor"] == "2"
     assert reply.bytes_out == sum(map(len, server.requests))
+    assert not client._encoded  # nothing is kept that no later list can use
 
 
 def test_a_list_that_is_none_fails_the_check(open_client) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
+import httpx2
 import pytest
 
 from mcp_targets.client.errors import NegotiationError
@@ -297,6 +298,46 @@ def test_an_authorization_server_that_is_gone_is_told(guarded, users) -> None:
     reply = client.call(Call(ECHO, {}))
     assert reply.outcome == "http_error"
     assert "no access token" in reply.detail
+
+
+class Down:
+    """An authorization server that gives no answer, as soon as so many users wait for it."""
+
+    def __init__(self, oauth_lock: threading.Lock, users: int) -> None:
+        self.attempts = 0
+        self._lock = oauth_lock
+        self._coming = users
+        self._all_there = threading.Event()
+
+    def __enter__(self) -> None:
+        self._coming -= 1
+        if not self._coming:
+            self._all_there.set()
+        self._lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+
+    def send(self, _request: httpx2.Request) -> httpx2.Response:
+        """Count it, and fail."""
+        self.attempts += 1
+        assert self._all_there.wait(10)
+        raise httpx2.ConnectTimeout("it is down")
+
+
+def test_users_that_wait_for_a_token_wait_for_one_failure(guarded) -> None:
+    """They have all waited for it; only who comes later tries again."""
+    down = Down(threading.Lock(), 5)
+    oauth = OAuth(guarded.url, ME, http=down)
+    oauth._lock = down
+    endpoint = Endpoint.of(guarded.url, timeout_s=5)
+    clients = [McpClient(endpoint, "2026-07-28", credentials=oauth) for _ in range(5)]
+    assert at_once(clients) == ["http_error"] * 5
+    assert down.attempts == 1
+    reply = clients[0].call(Call(ECHO, {}))
+    assert (down.attempts, "no access token: it is down" in reply.detail) == (2, True)
+    for client in clients:
+        client.close()
 
 
 SCENARIO = """

@@ -393,6 +393,17 @@ def test_notifications_are_told_with_the_call_they_came_in():
     assert (second.heard, second.detail) == (None, "")
 
 
+def test_a_call_that_times_out_keeps_what_was_heard_of_it():
+    """A server that reports once and then falls silent has reported."""
+    peer = modern()
+    note = b'{"jsonrpc":"2.0","method":"notifications/progress"}'
+    peer.answers["tools/call"] = [lambda: peer.receive(note)]
+    reply = opened(peer).call(Call(ECHO, {}), timeout_s=0.01)
+    assert reply.outcome == "timeout"
+    assert reply.heard.counts == {"notifications/progress": 1}
+    assert reply.heard.longest_silence_ns(reply.end_ns) == reply.end_ns - reply.heard.first_ns
+
+
 def test_other_requests_than_calls_are_sent_with_their_params():
     """Constant params are part of the prepared request, others come with the call."""
     peer = modern(**{"resources/read": {"result": {"contents": []}}})
@@ -408,8 +419,10 @@ def test_all_of_a_kind_is_listed_as_one_call():
         {"result": {"prompts": [{"name": "a"}], "nextCursor": "x"}},
         {"result": {"prompts": [{"name": "b"}]}},
     ]
-    reply = opened(modern(**{"prompts/list": pages})).list_all("prompts/list", "prompts")
+    client = opened(modern(**{"prompts/list": pages}))
+    reply = client.list_all("prompts/list", "prompts")
     assert reply.outcome == "ok"
+    assert not client._encoded  # nothing is kept that no later list can use
     assert [prompt["name"] for prompt in reply.json()["result"]["prompts"]] == ["a", "b"]
 
 

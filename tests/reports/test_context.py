@@ -105,8 +105,99 @@ def test_an_end_that_was_not_told_is_longer_than_any(untold, gate, verdict, reas
     assert reason in found.gates[0].reason
     arm = found.arms["mcp"]
     assert arm.cancel_stops_untold == 3 * (untold or 0)
-    assert arm.cancel_stop_ms.max == (None if untold is None else pytest.approx(8))
+    assert arm.cancel_stop_ms.max == (pytest.approx(8) if untold == 0 else None)
+    assert arm.cancel_stop_ms.p50 == (None if untold is None else pytest.approx(8))
     assert arm.calls == 300
+
+
+def test_a_report_has_no_percentile_among_the_ends_that_were_not_told():
+    """Half of the calls was told of: the median is known, and nothing beyond it."""
+    told, untold = (
+        cell("mcp", [8.0] * 300, kind="stop"),
+        cell("mcp", [1000.0] * 300, kind="stop", cls="timeout"),
+    )
+    times = report(extra(told, untold)).arms["mcp"].cancel_stop_ms
+    assert times.p50 == pytest.approx(8)
+    assert {times.p90, times.p95, times.p99, times.p99_9, times.mean, times.max} == {None}
+
+
+@pytest.mark.parametrize("metric", ["first_event", "gap"])
+@pytest.mark.parametrize(
+    ("unheard", "cls", "name", "verdict"),
+    [
+        (0, "ok", "p95", "PASS"),
+        (0, "ok", "max", "PASS"),
+        (5, "ok", "p95", "PASS"),
+        (9, "ok", "p95", "INCONCLUSIVE"),
+        (9, "timeout", "p95", "INCONCLUSIVE"),
+        (9, "interrupted", "p95", "PASS"),
+        (9900, "ok", "p50", "INCONCLUSIVE"),
+        (1, "ok", "max", "INCONCLUSIVE"),
+        (1, "ok", "mean", "INCONCLUSIVE"),
+    ],
+)
+def test_no_gate_passes_by_the_silence_of_calls_that_were_to_report(
+    metric, unheard, cls, name, verdict
+):
+    """They are slower than all that brought a notification; those that we cut off say nothing."""
+    heard = [cell("mcp", [8.0] * 100, kind=kind) for kind in ("event", "gap")]
+    silent = [cell("mcp", [1.0] * unheard, kind="unheard", cls=cls)] if unheard else []
+    records = [extra(*heard, *silent, turn=number) for number in range(3)]
+    found = report(*records, gates=[f"mcp.{metric}_{name} < 50ms"])
+    [result] = found.gates
+    assert result.verdict == verdict, result.reason
+    if verdict == "INCONCLUSIVE":
+        count = f"{3 * unheard} of {3 * unheard + 300} calls"
+        assert f"{count} that were to report progress brought none" in result.reason
+    arm = found.arms["mcp"]
+    assert arm.calls_unheard == (0 if cls == "interrupted" else 3 * unheard)
+    times = {"first_event": arm.first_event_ms, "gap": arm.longest_gap_ms}[metric]
+    assert getattr(times, name) == result.measured
+    assert arm.calls == 300
+
+
+def test_no_gate_passes_where_nothing_was_heard_at_all():
+    """A server that reports nothing has no time to its first notification."""
+    silent = cell("mcp", [1.0] * 40, kind="unheard")
+    found = report(extra(silent), gates=["mcp.first_event_p50 < 50ms"])
+    [result] = found.gates
+    assert result.verdict == "INCONCLUSIVE"
+    assert "40 of 40 calls" in result.reason
+
+
+def test_the_interval_of_a_percentile_counts_what_was_not_told():
+    """Of 104 calls the upper end of p95 is the 104th, and only 100 have a time: it is unknown."""
+    parts = cell("mcp", [8.0] * 50, kind="stop"), cell("mcp", [1e3] * 2, kind="stop", cls="timeout")
+    records = [extra(*parts, turn=number) for number in range(2)]
+    gates = ["mcp.cancel_stop_p95 < 50ms", "mcp.cancel_stop_p90 < 50ms"]
+    first, *rest = journal({"mcp": [Round()] * 2}, extra=records, gates=gates)
+    wide, known = build([first, *rest]).gates
+    assert (wide.verdict, wide.ci95) == ("INCONCLUSIVE", None)
+    assert wide.measured == pytest.approx(8)
+    assert known.verdict == "PASS"
+    assert known.ci95 == pytest.approx((8, 8), rel=0.001)
+
+
+def test_calls_of_which_nothing_was_told_lie_beyond_a_percentile():
+    """19 times and an end that was not told are the 20 calls that p95 needs."""
+    parts = cell("mcp", [8.0] * 19, kind="stop"), cell("mcp", [1e3], kind="stop", cls="timeout")
+    gates = ["mcp.cancel_stop_p95 < 50ms"]
+    [gate] = build(journal({"mcp": [Round()]}, extra=[extra(*parts)], gates=gates)).gates
+    assert gate.verdict == "INCONCLUSIVE"
+    assert "is 8 ms, at least 8" in gate.reason
+
+
+@pytest.mark.parametrize(("dropped", "verdict"), [(0, "PASS"), (2, "PASS"), (3, "INCONCLUSIVE")])
+def test_drops_come_on_top_of_what_was_not_told(dropped, verdict):
+    """90 of 98 calls are told of: p90 is known with two drops beside them, and not with three."""
+    parts = cell("mcp", [8.0] * 90, kind="stop"), cell("mcp", [1e3] * 8, kind="stop", cls="timeout")
+    records = journal(
+        {"mcp": [Round(planned=100 + dropped, dropped=dropped)] * 6},
+        extra=[extra(*parts, turn=number) for number in range(6)],
+        gates=["mcp.cancel_stop_p90 < 50ms"],
+    )
+    [gate] = build(records).gates
+    assert gate.verdict == verdict, gate.reason
 
 
 def test_calls_that_recovered_from_a_lost_session_have_their_times():

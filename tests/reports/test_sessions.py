@@ -1,14 +1,17 @@
 """Sessions in a report: how many were open, on which side they cost what, and the gates on them."""
 
+import io
 from pathlib import Path
 from runpy import run_path
 
 import pytest
 from msgspec.structs import replace
+from rich.console import Console
 
 from reports.build import build
 from reports.journal import SETUP, ResourceSample, SessionCount, TurnStarted
-from reports.render import html, markdown
+from reports.render import html, markdown, terminal
+from reports.render.numbers import THIN
 from reports.sessions import MOST_POINTS, SessionTally
 
 virtual = run_path(str(Path(__file__).with_name("virtual_run.py")))
@@ -19,17 +22,17 @@ START = 30_000 * KIB
 """Resident memory of a target before it has sessions."""
 
 
-def memory(at_s, turn, sessions, arm="mcp", each=16):
+def memory(at_s, turn, sessions, arm="mcp", once=0):
     """Give a reading of a target whose sessions take 16 KiB each."""
-    rss = START + each * KIB * sessions
+    rss = START + once + 16 * KIB * sessions
     return ResourceSample(
         turn=turn, at_s=at_s, arm=arm, cpu_s=0.0, rss_bytes=rss, threads=1, fds=9, processes=1
     )
 
 
-def count(at_s, node="w1", streams=0, **open_):
+def count(at_s, node="w1", streams=0, once=0, **open_):
     """Give a node's count; its memory is 100 MB and 32 KiB for each session."""
-    rss = 100_000 * KIB + 32 * KIB * sum(open_.values())
+    rss = 100_000 * KIB + once + 32 * KIB * sum(open_.values())
     return SessionCount(
         node=node,
         at_s=at_s,
@@ -40,8 +43,11 @@ def count(at_s, node="w1", streams=0, **open_):
     )
 
 
-def run(levels, gates=(), *, arm="mcp", shared=(), closed=0, nodes=("w1",)):
-    """Build the report of a run whose n-th round has `levels[n]` sessions open, all over."""
+def run(levels, gates=(), *, warmup=False, once=0, arm="mcp", shared=(), closed=0, nodes=("w1",)):
+    """Build the report of a run whose n-th turn has `levels[n]` sessions open, all over.
+
+    The first calls make the target, and each node, take so much memory `once`.
+    """
     records = journal({arm: [Round(users=max(1, n)) for n in levels]}, gates=list(gates))
     described = {"source": "server (1)", "why_not": "", "shared": list(shared)}
     first = replace(records[0], arms={arm: {"target": "x", "protocol": "", "resources": described}})
@@ -51,9 +57,11 @@ def run(levels, gates=(), *, arm="mcp", shared=(), closed=0, nodes=("w1",)):
     for record in records[1:-1]:
         if isinstance(record, TurnStarted):
             level = levels[number]
-            share, number = level // len(nodes), number + 1
-            built += [count(record.at_s, node, share, **{arm: share}) for node in nodes]
-            built += [record, memory(record.at_s, record.turn, level, arm)]
+            share, more = level // len(nodes), once if number else 0
+            begun = replace(record, phase="warmup", round=0) if warmup and not number else record
+            number += 1
+            built += [count(record.at_s, node, share, more, **{arm: share}) for node in nodes]
+            built += [begun, memory(record.at_s, record.turn, level, arm, more)]
             built += [memory(record.at_s + 1, record.turn, 2 * level, arm)]  # by its calls
         else:
             built.append(record)
@@ -83,6 +91,22 @@ def test_the_work_of_a_level_is_not_memory_of_its_sessions():
     arm = run([1000] * 8).arms["mcp"].sessions
     assert (arm.levels, arm.kib, arm.kib_ci95) == (1, pytest.approx(16), None)
     assert "no interval" in arm.why_not
+
+
+def test_what_the_first_calls_take_once_is_no_sessions_memory():
+    """Both sides have 8 MiB more after the warm-up: the lowest level is read again after it."""
+    report = run([100, *RAMP], warmup=True, once=8192 * KIB)
+    arm, own = report.arms["mcp"].sessions, report.generator.sessions
+    assert (arm.levels, own.levels) == (10, 10)
+    assert (arm.kib, own.kib) == (pytest.approx(16), pytest.approx(32))
+    assert arm.kib_ci95[0] > 15.8
+
+
+def test_one_level_is_read_before_all_calls():
+    """What the warm-up's calls leave behind is not in the one step from nothing to all sessions."""
+    report = run([1000] * 8, warmup=True, once=8192 * KIB)
+    arm, own = report.arms["mcp"].sessions, report.generator.sessions
+    assert (arm.kib, own.kib) == (pytest.approx(16), pytest.approx(32))
 
 
 def test_the_sessions_of_several_processes_add_up():
@@ -151,7 +175,7 @@ def test_the_sessions_of_two_arms_in_one_process_cannot_be_told_apart():
     tally.read(memory(0, SETUP, 0), begun=False)
     for number in range(1, 8):
         tally.count(count(number, mcp=number * 10, other=5), begun=True)
-        tally.begin_turn(memory(number, number, number * 10 + 5))
+        tally.begin_turn(memory(number, number, number * 10 + 5), measured=True)
     alone, together = tally.of_arm("mcp", []), tally.of_arm("mcp", ["other", "rest"])
     assert (alone.most, together.most) == (70, 70)
     assert (alone.kib is None, together.kib) == (False, None)
@@ -179,6 +203,26 @@ def test_every_report_shows_them():
     assert "**Open sessions**" in text
     assert "1\N{NARROW NO-BREAK SPACE}000" in text
     assert "the load generator" in text
+
+
+@pytest.mark.parametrize(
+    ("levels", "written"),
+    [
+        ([99] * 8, ""),
+        ([100] * 8, "16.0 KiB, without an interval"),
+        (range(10, 61, 10), "13.4 to 18.6 KiB"),
+        (range(20, 101, 20), "16.0 KiB, without an interval"),
+    ],
+)
+def test_memory_of_each_is_written_where_there_is_enough_to_tell(levels, written):
+    """By an interval, or of a hundred sessions; of fewer the number is in report.json alone."""
+    report = run(levels)
+    console = Console(file=io.StringIO(), width=150)
+    terminal.summary(report, Path("out"), console)
+    for text in (html.render(report), markdown.render(report), console.file.getvalue()):
+        assert written in text.replace(THIN, " ")
+        assert bool(written) == ("KiB" in text)
+    assert report.arms["mcp"].sessions.kib == pytest.approx(16)
 
 
 def test_a_report_without_sessions_has_no_place_for_them():

@@ -79,6 +79,7 @@ APPENDED = [
     ("arms:\n  mcp: {mcp: localhost:8000}", 4, "'localhost:8000' is not an address", "http://HOST"),
     ("arms:\n  mcp: {mcp: 'http://a b'}", 4, "is not an address", "http://HOST"),
     ("arms:\n  mcp: {mcp: 'http://a:99999/'}", 4, "is not an address", "http://HOST"),
+    ("arms:\n  mcp: {mcp: 'http://h/ł'}", 4, "a letter that no address may", "percent-encode it"),
     ("arms:\n  mcp: {mcp: 'http://'}", 4, "is not an address", "http://HOST"),
     ("arms:\n  mcp: {mcp: 5}", 4, "5 is not an address", "system:NAME/FACE"),
     ("arms:\n  mcp: {mcp: system:echo}", 4, "is not an address", "system:NAME/FACE"),

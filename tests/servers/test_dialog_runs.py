@@ -31,7 +31,7 @@ journeys:
       - {{list: tools, expect: {{equals: {{"length(tools)": 7}}}}}}
       - {{list: templates, save: {{template: "resourceTemplates[0].uriTemplate"}}}}
       - {{list: prompts}}
-      - {{read: "res://one", expect: {{equals: {{"contents[0].text": the first}}}}}}
+      - {{read: "res://one", progress: true, expect: {{equals: {{"contents[0].text": the first}}}}}}
       - {{read: "res://named/${{who}}", save: {{text: "contents[0].text"}}}}
       - {{prompt: greeting, arguments: {{name: "${{who}}"}}}}
       - complete: {{prompt: greeting, argument: name, value: Gr}}
@@ -65,6 +65,8 @@ def test_a_scenario_asks_and_answers_in_both_eras(start, run_cli, quick, report,
             "completion/complete",
             "tools/call hang",
         } <= arm["steps"].keys()
+        assert arm["calls_unheard"] == arm["steps"]["resources/read res://one"]["count"]
+        assert arm["first_event_ms"]["max"] is None
         assert arm["steps"]["tools/call hang"]["latency_ms"]["p50"] >= 50
     samples = (tmp_path / "out" / "samples.csv").read_text()
     assert "notifications, the first after" in samples
