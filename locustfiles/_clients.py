@@ -9,6 +9,7 @@ from typing import Any, Final
 from locustfiles._bridge import bridge
 from locustfiles._personal import shared_by_all
 from locustfiles._refusal import CONFIGURATION, Refusal
+from locustfiles._secrecy import clean
 from mcp_targets.client.answers import SILENT, Answers
 from mcp_targets.client.base import Observer, ignore
 from mcp_targets.client.calls import Prepared
@@ -19,8 +20,9 @@ from mcp_targets.client.http_session import Credentials
 from mcp_targets.client.legacy_sse import SseChannel
 from mcp_targets.client.lines import Line
 from mcp_targets.client.mcp import McpClient
+from mcp_targets.client.server_log import Log
 from mcp_targets.client.session import SessionClient
-from mcp_targets.client.stdio import Command, Log, StdioChannel
+from mcp_targets.client.stdio import Command, StdioChannel
 from mcp_targets.inprocess import Code, MemoryChannel, PythonClient, find
 from mcp_targets.reply import Reply
 from mcp_targets.rest import RestClient
@@ -103,7 +105,7 @@ def place(name: str, arm: Arm, loaded: Loaded, line: str, logs: Path | None) -> 
             cwd=str(loaded.base),
             env=shared_by_all(arm.env, loaded),
             timeout_s=arm.timeout,
-            log=Log(None if logs is None else logs / f"stdio-{name}.log"),
+            log=Log(None if logs is None else logs / f"stdio-{name}.log", clean),
         )
     if transport == "python":
         return _code(rest, arm, loaded)

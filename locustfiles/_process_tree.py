@@ -90,7 +90,7 @@ class ProcessTree:
 
     def add(self, roots: Iterable[int]) -> None:
         """Add processes that have been started since; one that has ended again is left out."""
-        for pid in roots:
+        for pid in list(roots):  # a copy at once: users start and stop servers meanwhile
             if pid not in self._known:
                 with contextlib.suppress(psutil.Error):
                     self._known[pid] = _Known(psutil.Process(pid))

@@ -237,10 +237,13 @@ class _Link:
             self._ended(reason)
 
     async def _listen(self) -> None:
-        async with self._arriving:
-            async for wrapped in self._arriving:
-                text = wrapped.message.model_dump_json(by_alias=True, exclude_unset=True)
-                self._receive(text.encode())
+        try:
+            async with self._arriving:
+                async for wrapped in self._arriving:
+                    text = wrapped.message.model_dump_json(by_alias=True, exclude_unset=True)
+                    self._receive(text.encode())
+        except Exception as error:  # noqa: BLE001 -- the target's, such as a lone surrogate
+            self._ended(f"a message of the server is no JSON: {_words(error)}")
 
 
 def _lifespan(server: Any) -> AbstractAsyncContextManager[Any]:

@@ -200,7 +200,10 @@ class BaseClient(ABC):
         reply = self._request("initialize", params, modern=False)
         if reply.outcome != OK:
             raise NegotiationError(f"initialize failed: {reply.detail}{_hint(reply)}")
-        version = jsonrpc.result_of(reply).get("protocolVersion")
+        result = jsonrpc.result_of(reply)
+        if not result:
+            raise NegotiationError(f"the result of initialize cannot be read: {reply.excerpt()}")
+        version = result.get("protocolVersion")
         if version not in eras.HANDSHAKE:
             raise NegotiationError(f"the server offers protocol version {version!r}, unknown here")
         if self.protocol not in ("auto", version):

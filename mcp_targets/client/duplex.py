@@ -17,8 +17,8 @@ from mcp_targets.client.jsonrpc import RequestId
 from mcp_targets.client.subscriptions import ACKNOWLEDGED, LISTENED, Inbox, subscription_of
 from mcp_targets.reply import RPC_ERROR, UNREADABLE, Heard, Reply, beginning
 
-Respond = Callable[[bytes], bytes]
-"""From a request of the server to the answer."""
+Respond = Callable[[bytes], bytes | None]
+"""From a request of the server to the answer; None where it cannot be read."""
 Listening = Callable[[], Inbox | None]
 """Returns where the notifications of subscriptions go; None where nobody listens."""
 
@@ -84,7 +84,7 @@ class Conversation:
         self.ended = ""
         """Why nothing comes any more."""
         self.stray = ""
-        """The beginning of the last thing that was no message of JSON-RPC."""
+        """The beginning of the last thing that nobody waited for: no JSON-RPC, or a foreign id."""
         self._respond = respond
         self._listening = listening
         self._subscriptions: set[RequestId] = set()
@@ -93,6 +93,7 @@ class Conversation:
         self._named: dict[RequestId, Pending] = {}
         """By the progress token of the last call that had it."""
         self._given_up: set[RequestId] = set()
+        """Requests whose answers nobody waits for any more."""
 
     def expect(self, request_id: RequestId, heard: Heard | None = None) -> Pending:
         """Await the answer to a request that is about to be sent. Raises ReadError at the end.
@@ -114,6 +115,7 @@ class Conversation:
         """Await an answer no longer; it is skipped if it comes after all."""
         if request_id in self._subscriptions:
             self._subscriptions.discard(request_id)
+            self._given_up.add(request_id)
         elif self._pending.pop(request_id, None) is not None:
             self._given_up.add(request_id)
 
@@ -130,19 +132,18 @@ class Conversation:
                 self._notice(envelope.method, message, now_ns)
                 return None
             return self._respond(message)
-        answered = None
-        if request_id is not None and request_id is not msgspec.UNSET:
-            if request_id in self._given_up:
-                self._given_up.discard(request_id)
-                return None
-            if request_id in self._subscriptions:
-                self._end_subscription(request_id)
-                return None
-            answered = self._pending.pop(request_id, None)
-        if answered is None:
+        if request_id is None or request_id is msgspec.UNSET:
             answered = self._only()
+        else:
+            answered = self._pending.pop(request_id, None)
         if answered is not None:
             answered.settle(message, now_ns)
+        elif request_id in self._given_up:
+            self._given_up.discard(request_id)
+        elif request_id in self._subscriptions:
+            self._end_subscription(request_id)
+        else:
+            self.stray = beginning(message)
         return None
 
     def end(self, reason: str) -> None:
@@ -203,10 +204,15 @@ class Conversation:
             answered.settle(message, now_ns)
 
     def _only(self) -> Pending | None:
-        """Return the one request in flight: an answer without an id of ours can be only for it."""
+        """Return the one request in flight: an answer without an id can be only for it.
+
+        What it took for the answer may have been something else: the answer is skipped if it comes.
+        """
         if len(self._pending) != 1:
             return None
-        return self._pending.popitem()[1]
+        request_id, pending = self._pending.popitem()
+        self._given_up.add(request_id)
+        return pending
 
 
 class Lines:
@@ -250,7 +256,7 @@ def settled(reply: Reply, pending: Pending, request_id: RequestId) -> Reply:
 def silence(conversation: Conversation) -> str:
     """Say that no answer came, and what came instead."""
     stray = conversation.stray
-    return "no answer in time" + (f"; what came is not JSON-RPC: {stray}" if stray else "")
+    return "no answer in time" + (f"; what came instead: {stray}" if stray else "")
 
 
 def why(error: TargetError, conversation: Conversation) -> str:

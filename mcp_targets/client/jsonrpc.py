@@ -110,8 +110,14 @@ def wants_input(reply: Reply) -> bool:
 
 
 def message_of(event: bytes) -> dict[str, Any]:
-    """Return a stream's message that `is_answer` has refused."""
-    message = msgspec.json.decode(event)
+    """Return a stream's message that `is_answer` has refused; an odd one is empty.
+
+    What was skipped so far may be unreadable: a bad byte, a number beyond any type.
+    """
+    try:
+        message = msgspec.json.decode(event)
+    except UNREADABLE:
+        return {}
     return message if isinstance(message, dict) else {}
 
 
@@ -126,8 +132,7 @@ def error_of(reply: Reply) -> RpcError | None:
 
 def result_of(reply: Reply) -> dict[str, Any]:
     """Return the result of a judged, successful reply; an odd one is empty."""
-    message = reply.json()
-    result = message.get("result") if isinstance(message, dict) else None
+    result = message_of(reply.body).get("result")
     return result if isinstance(result, dict) else {}
 
 

@@ -146,4 +146,5 @@ class SseChannel:
             reason = f"the event stream broke: {error}"
         except OSError:
             pass  # closed under us
-        ended(reason)
+        finally:
+            ended(reason)

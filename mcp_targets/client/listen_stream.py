@@ -68,8 +68,9 @@ class ListenStream:
                     reason = "the server ended the subscription"
         except TargetError as error:
             reason = f"the stream of the subscription broke: {error}"
-        if not self._closing:
-            self._inbox.end(reason)
+        finally:
+            if not self._closing:
+                self._inbox.end(reason)
 
 
 def _is_first(event: bytes) -> bool:

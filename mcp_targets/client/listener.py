@@ -41,8 +41,10 @@ class Listener:
         self._clock = clock
         self.reading = False
         """Whether the stream is open."""
+        self._reason = f"the server closed {_STREAM}"
+        """Why nothing more comes, or came since the stream was opened last."""
         self._first = Reply(0)
-        """What came of opening it the first time."""
+        """What came of opening it the first time; the thread's, until it is settled."""
         self._stop = threading.Event()
         self._settled = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True, name="mcp-stream")
@@ -54,8 +56,8 @@ class Listener:
         """
         first = self._first = Reply(self._clock())
         self._thread.start()
-        if not self._settled.wait(timeout_s):
-            first.fail(TIMEOUT, "the stream was not opened in time")
+        if not self._settled.wait(timeout_s):  # a reply of our own: the thread writes on in its
+            first = Reply(first.start_ns).fail(TIMEOUT, "the stream was not opened in time")
         first.end_ns = self._clock()
         return first
 
@@ -67,7 +69,15 @@ class Listener:
         self._connection.close()
 
     def _run(self) -> None:
-        last_event, failures, reason = "", 0, f"the server closed {_STREAM}"
+        try:
+            self._read_on()
+        finally:
+            if not self._stop.is_set():
+                self._ended(self._reason)
+
+    def _read_on(self) -> None:
+        """Read one stream after the other, as long as the server opens them."""
+        last_event, failures = "", 0
         while not self._stop.is_set() and failures < _MOST_FAILURES:
             try:
                 if self._read(last_event):
@@ -76,7 +86,7 @@ class Listener:
                     break  # such as 405: the server has no such stream
             except TargetError as error:
                 failures += 1
-                reason = f"{_STREAM} broke: {error}"
+                self._reason = f"{_STREAM} broke: {error}"
                 self._settle(error.outcome, str(error))
             finally:
                 self.reading = False
@@ -86,15 +96,13 @@ class Listener:
             reader = self._connection.reader
             last_event = reader.last_event or last_event
             if not last_event and not self._stop.is_set():
-                self._ended(reason)
+                self._ended(self._reason)
             self._stop.wait(reader.retry_s)
-        if not self._stop.is_set():
-            self._ended(reason)
 
-    def _settle(self, outcome: str, detail: str) -> None:
+    def _settle(self, outcome: str, detail: str, status: int = 0) -> None:
         """Tell who waits for the stream what came of it, once."""
         if not self._settled.is_set():
-            self._first.fail(outcome, detail)
+            self._first.fail(outcome, detail).status = status
             self._settled.set()
 
     def _read(self, last_event: str) -> bool:
@@ -102,14 +110,16 @@ class Listener:
         connection = self._connection
         deadline_ns = self._clock() + _DAY_NS
         connection.ready(_CONNECT_S)
+        if self._stop.is_set():  # while it connected, and nothing could be aborted
+            return False
         connection.send(self._request(last_event), _DAY_NS / 1e9, self._clock())
         reader = connection.receive(deadline_ns)
-        self._first.status = reader.status
         if reader.status != 200 or not reader.streaming:
-            self._settle(HTTP_ERROR, f"HTTP {reader.status}: the server opens no stream")
+            detail = f"HTTP {reader.status}: the server opens no stream"
+            self._settle(HTTP_ERROR, detail, reader.status)
             return False
         self.reading = True
-        self._settle(OK, "")
+        self._settle(OK, "", reader.status)
         while (event := connection.next_event(deadline_ns)) is not None:
             reader.forget_size()
             if event:

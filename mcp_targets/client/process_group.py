@@ -66,14 +66,26 @@ class ProcessGroup:
         return f"the server exited with status {code}"
 
     def stop(self) -> None:
-        """End the group, whose standard input has been closed. Nothing of it is left then."""
+        """End the group, whose standard input has been closed. Nothing of it is left then.
+
+        Unless we may not signal it (`sudo`): it is left to itself. When this is interrupted, the
+        group is killed at once.
+        """
+        try:
+            self._wait()
+            if self._signal(signal.SIGTERM) and not self._gone_within(GRACE_S):
+                self._signal(signal.SIGKILL)
+                self._gone_within(GRACE_S)  # at once; it bounds the wait for a kernel in trouble
+        except BaseException:
+            self._signal(signal.SIGKILL)
+            raise
+        finally:
+            self._wait()
+            _guard.tell("-", self.pid)
+
+    def _wait(self) -> None:
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(GRACE_S)
-        if self._signal(signal.SIGTERM) and not self._gone_within(GRACE_S):
-            self._signal(signal.SIGKILL)
-            self._gone_within(GRACE_S)  # at once; it bounds the wait for a kernel in trouble
-        self._process.wait()
-        _guard.tell("-", self.pid)
 
     def _gone_within(self, seconds: float) -> bool:
         deadline = time.monotonic() + seconds

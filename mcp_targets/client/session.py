@@ -172,8 +172,9 @@ class SessionClient(ListeningClient):
             self.negotiate()
             return True
 
-    def _respond(self, message: bytes) -> bytes:
-        return msgspec.json.encode(respond(jsonrpc.message_of(message), self._answers))
+    def _respond(self, message: bytes) -> bytes | None:
+        request = jsonrpc.message_of(message)
+        return msgspec.json.encode(respond(request, self._answers)) if request else None
 
     def _open_channel(self) -> None:
         self._lose_subscriptions("the session was lost, and its subscriptions with it")

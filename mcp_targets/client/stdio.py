@@ -1,12 +1,12 @@
 """MCP over the standard input and output of a process that we start: one JSON object per line."""
 
 import contextlib
+import errno
 import os
 import socket
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Final
 
 from mcp_targets.client.channel import Ended, Receive
@@ -15,38 +15,17 @@ from mcp_targets.client.errors import CallTimeout, ConnectError, ReadError, Send
 from mcp_targets.client.exchange import DEFAULT_TIMEOUT_S
 from mcp_targets.client.http1 import MAX_REPLY_BYTES
 from mcp_targets.client.process_group import ProcessGroup
+from mcp_targets.client.server_log import ErrorLines, Log
+from mcp_targets.reply import beginning
 
 INHERITED: Final = (
     *("HOME", "LANG", "LC_ALL", "LC_CTYPE", "LOGNAME", "PATH", "SHELL", "TERM", "TMPDIR", "TZ"),
     "USER",
 )
 """All that a server gets of our environment, so that none of our secrets does."""
-MAX_LOG_BYTES: Final = 1024 * 1024
 _RECEIVE_BYTES: Final = 65536
-_LAST_BYTES: Final = 2048
 _END_S: Final = 1.0
 """How long after the end of its output a process may take to be seen dead."""
-
-
-class Log:
-    """What servers write to their standard error, in one file of bounded size."""
-
-    def __init__(self, path: Path | None, limit: int = MAX_LOG_BYTES) -> None:
-        """`path` is made with the first line; None keeps nothing."""
-        self._path = path
-        self._left = limit
-
-    def write(self, data: bytes) -> None:
-        """Append what still fits; a disk that takes nothing does not disturb the load."""
-        if self._path is None or self._left <= 0:
-            return
-        kept = data[: self._left]
-        self._left -= len(kept)
-        end = b"" if self._left else b"\n(the log is full; the rest was dropped)\n"
-        with contextlib.suppress(OSError):
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            with self._path.open("ab") as file:
-                file.write(kept + end)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +92,7 @@ class _Running:
     def __init__(self, command: Command, receive: Receive, ended: Ended) -> None:
         self._receive = receive
         self._ended = ended
-        self._log = command.log
-        self._said = b""
+        self._said = ErrorLines(command.log)
         self._writing = threading.Lock()
         self._stopping = False
         self._input, self._output, self._errors = self._start(command)
@@ -127,8 +105,10 @@ class _Running:
             thread.start()
 
     def _start(self, command: Command) -> list[socket.socket]:
-        pairs = [socket.socketpair() for _ in range(3)]
+        pairs: list[tuple[socket.socket, socket.socket]] = []
         try:
+            for _ in range(3):
+                pairs.append(socket.socketpair())  # noqa: PERF401 -- those made are closed below
             stdin, stdout, stderr = (theirs.fileno() for _, theirs in pairs)
             self.group = ProcessGroup(
                 command.argv,
@@ -138,10 +118,12 @@ class _Running:
                 stdout=stdout,
                 stderr=stderr,
             )
-        except OSError as error:
+        except BaseException as error:
             for ours, _ in pairs:
                 ours.close()
-            raise ConnectError(_no_start(command, error)) from error
+            if isinstance(error, OSError):
+                raise ConnectError(_no_start(command, error)) from error
+            raise
         finally:
             for _, theirs in pairs:
                 theirs.close()
@@ -167,8 +149,13 @@ class _Running:
         self._stopping = True
         with contextlib.suppress(OSError):
             self._input.close()
-        self._pids.discard(self.group.pid)
-        self.group.stop()
+        try:
+            self.group.stop()
+        finally:
+            self._pids.discard(self.group.pid)
+            self._hang_up()
+
+    def _hang_up(self) -> None:
         for end in (self._output, self._errors):
             with contextlib.suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)  # wakes its reader
@@ -189,16 +176,17 @@ class _Running:
             reason = str(error)
         except OSError:
             pass  # the end, as well
-        if self._stopping:
-            reason = "the server was stopped"
-        self._ended(reason or self._words(""))
+        finally:
+            if self._stopping:
+                reason = "the server was stopped"
+            self._ended(reason or self._words(""))
 
     def _drain(self) -> None:
         """Keep the standard error flowing: a server that cannot write there stands still."""
         with contextlib.suppress(OSError):
             while data := self._errors.recv(_RECEIVE_BYTES):
-                self._log.write(data)
-                self._said = (self._said + data)[-_LAST_BYTES:]
+                self._said.feed(data)
+        self._said.end()
 
     def _words(self, otherwise: str) -> str:
         """Say how the process ended, with the last line it wrote to its standard error."""
@@ -206,12 +194,14 @@ class _Running:
         if otherwise and self.group.alive:
             return otherwise
         self._threads[0].join(_END_S)
-        lines = self._said.decode("utf-8", "replace").split("\n")
-        last = next((line.strip() for line in reversed(lines) if line.strip()), "")
-        return f"{said}: {last[:300]}" if last else said
+        last = beginning(self._said.last.encode("utf-8", "replace"), 300)
+        return f"{said}: {last}" if last else said
 
 
 def _no_start(command: Command, error: OSError) -> str:
     if isinstance(error, FileNotFoundError):
         return f"there is no command {command.argv[0]!r} on the PATH"
-    return f"{command.argv[0]!r} cannot be started: {error.strerror or error}"
+    why = error.strerror or str(error)
+    if error.errno in (errno.EMFILE, errno.ENFILE):
+        why = "too many open files in the load generator (ulimit -n)"
+    return f"{command.argv[0]!r} cannot be started: {why}"

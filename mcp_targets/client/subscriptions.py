@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 
 from mcp_targets.client import jsonrpc
 from mcp_targets.client.errors import CallTimeout, ReadError
-from mcp_targets.reply import CHECK_FAILED, OK, RPC_ERROR, UNREADABLE, Reply
+from mcp_targets.reply import CHECK_FAILED, OK, RPC_ERROR, Reply
 
 LIST_CHANGED: Final = {
     what: f"notifications/{what}/list_changed" for what in ("tools", "prompts", "resources")
@@ -128,8 +128,5 @@ def acknowledge(reply: Reply, wanted: Wanted, request_id: jsonrpc.RequestId) -> 
 
 
 def _params(message: bytes) -> dict[str, Any]:
-    try:
-        params = jsonrpc.message_of(message).get("params")
-    except UNREADABLE:
-        return {}
+    params = jsonrpc.message_of(message).get("params")
     return params if isinstance(params, dict) else {}

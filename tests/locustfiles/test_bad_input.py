@@ -1,6 +1,7 @@
 """What a user gets wrong, and targets that do: refused in plain words, before anything is sent."""
 
 import socket
+import sys
 
 import pytest
 
@@ -84,6 +85,24 @@ def test_an_mcp_endpoint_that_is_none_is_told_from_a_dead_one(systems, refuse, t
     assert code == 108
     assert "answers, but not as an MCP server" in said
     assert "often ends with /mcp" in said
+
+
+def test_a_server_whose_handshake_is_not_utf_8_is_refused(refuse, tmp_path):
+    """108 and what came, not a traceback: a name in Latin-1 is a mistake that servers make."""
+    (tmp_path / "server.py").write_text(
+        "import json, sys\n"
+        "for line in sys.stdin:\n"
+        "    number = json.loads(line).get('id')\n"
+        '    answer = \'{"jsonrpc":"2.0","id":%d,"result":{"protocolVersion":\'\n'
+        '    answer += \'"2025-11-25","serverInfo":{"name":"caf\\xe9"}}}\\n\'\n'
+        "    sys.stdout.buffer.write((answer % number).encode('latin-1'))\n"
+        "    sys.stdout.flush()\n"
+    )
+    path = write(tmp_path, CASE, rest="http://127.0.0.1:1", mcp="http://127.0.0.1:1")
+    server = f"mcp=stdio:{sys.executable} server.py"
+    code, said = refuse("run", path, "--arm", "mcp", "--target", server)
+    assert code == 108, said
+    assert "the result of initialize cannot be read" in said
 
 
 def test_a_target_that_never_answers_is_given_up_after_its_timeout(listener, refuse, tmp_path):

@@ -144,6 +144,20 @@ def test_the_load_generator_is_no_part_of_its_target():
         child.communicate(b"\n")
 
 
+def test_roots_may_change_while_they_are_added(monkeypatch):
+    """Users start and stop servers while a thread reads what these use."""
+    roots, process = {os.getpid(), os.getppid()}, psutil.Process
+
+    def found(pid):
+        roots.discard(pid)
+        return process(pid)
+
+    tree = ProcessTree(())
+    monkeypatch.setattr(psutil, "Process", found)
+    tree.add(roots)
+    assert tree.pids == {os.getpid(), os.getppid()}
+
+
 def test_a_root_that_does_not_exist_is_refused():
     """A wrong process id is told at once."""
     with pytest.raises(psutil.NoSuchProcess):

@@ -95,8 +95,8 @@ def test_an_answer_that_comes_too_late_is_skipped(conversation):
     assert second.wait(0)
 
 
-@pytest.mark.parametrize("message", [encode(id=None, error={}), encode(error={}), encode(id="9")])
-def test_an_answer_without_our_id_goes_to_the_only_call(conversation, message):
+@pytest.mark.parametrize("message", [encode(id=None, error={}), encode(error={})])
+def test_an_answer_without_an_id_goes_to_the_only_call(conversation, message):
     """It can be for nothing else, and the judge says what is wrong with it."""
     pending = conversation.expect(1)
     conversation.receive(message, 1)
@@ -104,11 +104,42 @@ def test_an_answer_without_our_id_goes_to_the_only_call(conversation, message):
     assert pending.message == message
 
 
-def test_an_answer_without_our_id_ends_none_of_two_calls(conversation):
+def test_an_answer_without_an_id_ends_none_of_two_calls(conversation):
     """Whose it is cannot be told."""
     both = [conversation.expect(1), conversation.expect(2)]
     conversation.receive(encode(id=None, error={}), 1)
     assert [pending.wait(0) for pending in both] == [False, False]
+
+
+@pytest.mark.parametrize("stray", [b'{"level":"info","msg":"refreshed"}', b'{"level":"in'])
+def test_a_stray_line_costs_one_call_and_not_the_next(conversation, stray):
+    """The real answer of the call that it ended is skipped, as one that came too late."""
+    conversation.expect(1)
+    conversation.receive(stray, 1)
+    second = conversation.expect(2)
+    conversation.receive(encode(id=1, result={}), 2)
+    assert not second.wait(0)
+    conversation.receive(encode(id=2, result={}), 3)
+    assert json.loads(second.message)["id"] == 2
+
+
+def test_an_answer_with_a_foreign_id_ends_no_call_and_is_kept(conversation):
+    """It may be anybody's; who waits in vain is shown it."""
+    pending = conversation.expect(1)
+    conversation.receive(foreign := encode(id="1", result={}), 1)
+    assert not pending.wait(0)
+    assert conversation.stray == foreign.decode()
+
+
+def test_the_last_answer_of_a_subscription_that_was_called_off_is_skipped(conversation):
+    """It is no stray: it was awaited once."""
+    conversation.expect("listen-1")
+    meta = {"io.modelcontextprotocol/subscriptionId": "listen-1"}
+    begun = "notifications/subscriptions/acknowledged"
+    conversation.receive(encode(method=begun, params={"_meta": meta}), 1)
+    conversation.forget("listen-1")
+    conversation.receive(encode(id="listen-1", result={}), 2)
+    assert conversation.stray == ""
 
 
 @pytest.mark.parametrize("line", [b"Listening on stdio", b"\xff\xfe", b"[1]", b"7", b'"x"'])

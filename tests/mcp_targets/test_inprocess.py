@@ -320,3 +320,19 @@ def test_a_server_in_memory_tells_of_changes(bridge, protocol):
         assert told.outcome == "ok", told.detail
         client.unlisten()
     client.close()
+
+
+def test_a_message_that_is_no_json_ends_the_session_at_once(bridge):
+    """A lone surrogate, as surrogateescape makes them, costs no timeout."""
+
+    def torn() -> str:
+        return "\ud800"
+
+    server = MCPServer("torn", log_level="CRITICAL")
+    server.add_tool(torn)
+    client = SessionClient(MemoryChannel(Code("x:server", server), bridge), HANDSHAKE)
+    client.negotiate()
+    reply = client.call(Call(client.list_tools()["torn"], {}))
+    assert reply.outcome == "transport_error"
+    assert reply.detail.startswith("a message of the server is no JSON: ")
+    client.close()

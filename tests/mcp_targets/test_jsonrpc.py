@@ -6,7 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mcp_targets.client import jsonrpc
+from mcp_targets.client.duplex import Conversation
 from mcp_targets.client.jsonrpc import is_answer, judge
+from mcp_targets.client.subscriptions import subscription_of
 from mcp_targets.reply import Reply
 
 RESULT = {"jsonrpc": "2.0", "id": 7, "result": {"content": []}}
@@ -83,6 +86,50 @@ def test_a_reply_is_classed_by_its_content(body, status, outcome, words) -> None
 def test_no_body_makes_the_judge_fail(body, status) -> None:
     """Any bytes end in a class."""
     assert judged(body, status).outcome
+
+
+VALUES = st.sampled_from(
+    [
+        *(b"1", b"7", b'"7"', b"null", b"true", b"{}", b"[]", b'"complete"', b'"ping"'),
+        *(b'"\xff"', b'"\\ud800"', b"1e999", b"9" * 400, b"[" * 9000 + b"]" * 9000, b'{"', b""),
+    ]
+)
+"""What a value may be in a message: among what is right, what no decoder takes."""
+NAMES = st.sampled_from(
+    [
+        *(b"id", b"method", b"params", b"result", b"error", b"code", b"message", b"isError"),
+        *(b"resultType", b"content", b"text", b"_meta", b"protocolVersion", b"unknown"),
+        b"io.modelcontextprotocol/subscriptionId",
+    ]
+)
+
+
+def objects(values):
+    """Encode objects of such values."""
+    members = st.lists(st.tuples(NAMES, values), max_size=4)
+    return members.map(lambda all_: b"{%b}" % b",".join(b'"%b":%b' % one for one in all_))
+
+
+INNER = st.one_of(VALUES, st.recursive(VALUES, objects, max_leaves=4))
+MESSAGES = objects(INNER).map(lambda text: text.replace(b"{", b'{"jsonrpc":"2.0","id":7,', 1))
+
+
+@given(MESSAGES)
+def test_no_message_makes_the_protocol_core_fail(message) -> None:
+    """Whatever stands in it, also where it is skipped at first, every question has an answer."""
+    message = message.replace(b",}", b"}")
+    reply = judged(message)
+    assert reply.outcome
+    assert isinstance(jsonrpc.result_of(reply), dict)
+    assert isinstance(jsonrpc.message_of(message), dict)
+    assert jsonrpc.wants_input(reply) in (True, False)
+    assert is_answer(message) in (True, False)
+    jsonrpc.notification_of(message)
+    jsonrpc.error_of(reply)
+    subscription_of(message)
+    conversation = Conversation(lambda request: b"%d" % len(jsonrpc.message_of(request)))
+    conversation.expect(7)
+    conversation.receive(message, 1)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import json
 import re
+import threading
 import time
 
 import pytest
@@ -215,3 +216,15 @@ def test_closing_leaves_no_thread_and_no_connection(stream, connect):
     client.close()
     assert not reader.is_alive()
     assert legacy_sse._FOREVER_NS / 1e9 < 2**31 / 1000
+
+
+def test_a_reader_that_breaks_tells_its_end(stream, serve, monkeypatch):
+    """Whatever went wrong in taking a message, nobody waits for the next one."""
+    failed, ends = [], []
+    monkeypatch.setattr(threading, "excepthook", failed.append)
+    channel = SseChannel(Endpoint.of(serve(stream.get).url))
+    channel.open({}.pop, ends.append)
+    stream.say(b"{}")
+    until(lambda: ends)
+    channel.close()
+    assert [failure.exc_type for failure in failed] == [KeyError]

@@ -3,11 +3,15 @@
 import json
 import socket
 import threading
+import time
 
 import pytest
 
+from mcp_targets.client import connection
+from mcp_targets.client import listener as listener_module
 from mcp_targets.client.errors import NegotiationError
 from mcp_targets.client.exchange import Endpoint
+from mcp_targets.client.listener import Listener
 from mcp_targets.client.mcp import Call, McpClient
 from mcp_targets.client.subscriptions import UPDATED, Wanted
 from mcp_targets.client.tools import Tool
@@ -332,3 +336,74 @@ def test_a_call_that_ended_before_has_no_end_to_tell(opened):
     client, _ = opened(answers(result={}), protocol=HANDSHAKE)
     assert client.cancelled_call(SLOW, None, 5).outcome == "ok"
     assert client.take_stop() is None
+
+
+# Threads that break.
+
+
+@pytest.fixture
+def failed(monkeypatch):
+    """Collect what threads raise."""
+    raised = []
+    monkeypatch.setattr(threading, "excepthook", lambda failure: raised.append(failure.exc_type))
+    return raised
+
+
+def test_a_reader_of_a_session_s_stream_that_breaks_tells_its_end(serve, failed):
+    """Whatever went wrong in taking a message, nobody waits for the next one."""
+    ends = []
+    server = serve(OFFERED + event(method="x"))
+    origin = Endpoint.of(server.url).origin
+    get = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+    listener = Listener(origin, lambda _: get, {}.pop, time.perf_counter_ns, ends.append)
+    assert listener.start(5).outcome == "ok"
+    listener._thread.join(5)
+    assert (len(ends), failed) == (1, [KeyError])
+    listener.stop()
+
+
+def test_a_reader_of_a_subscription_that_breaks_tells_its_end(opened, failed, monkeypatch):
+    """The same, in 2026-07-28."""
+    client, _ = opened(acknowledged(event(method=UPDATED), resourceSubscriptions=["a://b"]))
+    monkeypatch.setattr("mcp_targets.client.subscriptions.Inbox.add", lambda *_: {}.pop(0))
+    assert client.listen(Wanted(uri="a://b")).outcome == "ok"
+    assert client.awaited(UPDATED, "a://b", 0, 5).outcome == "transport_error"
+    client._streams[0]._thread.join(5)
+    assert failed == [KeyError]
+
+
+# Openings that come too late.
+
+
+def test_a_stream_that_does_not_open_in_time_is_a_timeout(opened):
+    """Also once it was given up, which ends its thread by a broken connection."""
+    client, _ = opened(b"", protocol=HANDSHAKE)
+    reply = client.listen(Wanted(("tools",)), 0.05)
+    assert (reply.outcome, reply.detail) == ("timeout", "the stream was not opened in time")
+
+
+def test_what_came_of_an_opening_does_not_change_when_the_stream_is_opened_again(serve):
+    """The first reply is handed out, and its status stays what it was."""
+    origin = Endpoint.of(serve(OFFERED + b"a\r\nretry: 0\n\n\r\n" + END, REFUSED).url).origin
+    get = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+    listener = Listener(origin, lambda _: get, print, time.perf_counter_ns)
+    reply = listener.start(5)
+    listener._thread.join(5)
+    assert listener._connection.reader.status == 405
+    assert (reply.outcome, reply.status) == ("ok", 200)
+    listener.stop()
+
+
+def test_a_listener_that_is_stopped_while_it_connects_asks_for_nothing(serve, monkeypatch):
+    """There is nothing to abort yet: it looks again once it is connected."""
+    server = serve()
+    connected, go = connection._connected, threading.Event()
+    monkeypatch.setattr(connection, "_connected", lambda *where: go.wait(5) and connected(*where))
+    monkeypatch.setattr(listener_module, "_JOIN_S", 0)
+    listener = Listener(Endpoint.of(server.url).origin, {}.pop, print, time.perf_counter_ns)
+    listener.start(0)
+    listener.stop()
+    go.set()
+    listener._thread.join(5)
+    assert not listener._thread.is_alive()
+    assert (server.requests, listener.reading) == ([], False)

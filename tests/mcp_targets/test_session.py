@@ -224,6 +224,29 @@ def test_a_broken_answer_is_an_rpc_error_that_shows_it():
     assert '"resu' in reply.detail
 
 
+@pytest.mark.parametrize("bad", [b'"\xff"', b"1e999"])
+def test_a_request_of_the_server_that_cannot_be_read_is_passed_over(bad):
+    """A bad byte or number in it ends nothing, and is not answered."""
+    peer = modern()
+    client = opened(peer)
+    sent = len(peer.sent)
+    peer.receive(b'{"jsonrpc":"2.0","id":7,"method":"ping","params":{"x":%b}}' % bad)
+    assert len(peer.sent) == sent
+    assert client.call(Call(ECHO, {})).outcome == "ok"
+
+
+@pytest.mark.parametrize("bad", [b'"caf\xe9"', b"1e999"])
+def test_a_handshake_that_cannot_be_read_is_no_session(bad):
+    """The message shows what came."""
+    result = b'{"protocolVersion":"2025-11-25","serverInfo":{"name":%b}}' % bad
+    peer = Peer()
+    peer.answers["initialize"] = lambda: peer.receive(
+        b'{"jsonrpc":"2.0","id":1,"result":%b}' % result
+    )
+    with pytest.raises(NegotiationError, match=r"initialize cannot be read: .*serverInfo"):
+        opened(peer, HANDSHAKE)
+
+
 def test_a_timeout_shows_what_came_instead_and_cancels_the_call():
     """The server is told by notification, and its late answer ends no other call."""
     peer = modern()
@@ -231,7 +254,7 @@ def test_a_timeout_shows_what_came_instead_and_cancels_the_call():
     client = opened(peer)
     reply = client.call(Call(ECHO, {}), timeout_s=0.01)
     assert reply.outcome == "timeout"
-    assert reply.detail == "no answer in time; what came is not JSON-RPC: oops"
+    assert reply.detail == "no answer in time; what came instead: oops"
     assert peer.methods[-1] == "notifications/cancelled"
     assert peer.sent[-1]["params"]["requestId"] == peer.sent[-2]["id"]
     assert client.call(Call(ECHO, {})).outcome == "ok"

@@ -1,10 +1,13 @@
 """Servers as processes: their streams, their ends, and that nothing of them is left."""
 
+import errno
 import os
 import signal
+import socket
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from pathlib import Path
 
@@ -14,9 +17,11 @@ import pytest
 from mcp_targets.client import process_group
 from mcp_targets.client.errors import ConnectError
 from mcp_targets.client.mcp import Call
+from mcp_targets.client.server_log import MAX_LINE_BYTES, ErrorLines, Log
 from mcp_targets.client.session import SessionClient
-from mcp_targets.client.stdio import INHERITED, Command, Log, StdioChannel
+from mcp_targets.client.stdio import INHERITED, Command, StdioChannel
 from mcp_targets.client.tools import Tool
+from reports.redact import SHORTEST, Redactor
 
 ROOT = Path(__file__).parents[2]
 ECHO = Tool("echo", {"type": "object"})
@@ -312,3 +317,110 @@ time.sleep(600)
         generator.kill()
         generator.wait()
         generator.stdout.close()
+
+
+def test_a_reader_that_breaks_tells_its_end(monkeypatch):
+    """Whatever went wrong in taking a message, nobody waits for the next one."""
+    monkeypatch.setattr(process_group, "GRACE_S", 0.3)
+    failed, ends = [], []
+    monkeypatch.setattr(threading, "excepthook", failed.append)
+    code = "import sys; print('{}', flush=True); sys.stdin.read()"
+    channel = StdioChannel(Command((sys.executable, "-c", code)))
+    channel.open({}.pop, ends.append)
+    until(lambda: ends)
+    channel.close()
+    assert [failure.exc_type for failure in failed] == [KeyError]
+
+
+def test_a_stop_that_is_interrupted_kills_the_group(serve, monkeypatch):
+    """Nothing of a stubborn one is left, and its process counts as started until it is gone."""
+    client = serve(STUBBORN)
+    server, child = eval(said(call(client)))
+    pids, counted = client.channel.command.pids, []
+
+    def interrupt(_group, _seconds):
+        counted.extend(pids)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(process_group.ProcessGroup, "_gone_within", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            client.close()
+    assert (counted, pids) == ([server], set())
+    until(lambda: gone(server) and gone(child))
+
+
+def test_a_group_that_may_not_be_signalled_is_left_to_itself(serve, monkeypatch):
+    """As a server that sudo has started: closing does not wait for it for ever."""
+    client = serve("def call(message, arguments): time.sleep(600)")
+    call(client, timeout_s=0.05)
+    group = client.channel._running.group
+
+    def refuse(*_signal):
+        raise PermissionError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "killpg", refuse)
+        closing = threading.Thread(target=client.close, daemon=True)
+        closing.start()
+        closing.join(10)
+    left = closing.is_alive()
+    group.stop()
+    assert not left
+
+
+def test_a_start_without_free_descriptors_says_so_and_keeps_none(monkeypatch):
+    """What was opened before the limit was met is closed again."""
+    pairs, make = [], socket.socketpair
+
+    def scarce():
+        if len(pairs) == 2:
+            raise OSError(errno.EMFILE, "Too many open files")
+        pairs.append(make())
+        return pairs[-1]
+
+    monkeypatch.setattr(socket, "socketpair", scarce)
+    with pytest.raises(ConnectError, match="too many open files in the load generator"):
+        StdioChannel(Command(("x",))).open(print, print)
+    assert [end.fileno() for pair in pairs for end in pair] == [-1] * 4
+
+
+SECRET = "s3cr3t-välue-of-an-arm"
+
+
+@pytest.fixture
+def kept(tmp_path):
+    """Return standard error that is kept without a secret, and a way to see the file."""
+    path = tmp_path / "arm.log"
+    return ErrorLines(Log(path, Redactor([SECRET]).text)), path.read_text
+
+
+@pytest.mark.parametrize("size", [1, 5, 7, 65536])
+def test_a_secret_on_standard_error_is_not_kept_in_pieces_of_any_size(kept, size):
+    """What arrives in parts is looked through by whole lines, also the last without an end."""
+    lines, read = kept
+    data = f"first\nkey {SECRET} used\n\nlast {SECRET}".encode()
+    for at in range(0, len(data), size):
+        lines.feed(data[at : at + size])
+    lines.end()
+    assert read() == "first\nkey [redacted] used\n\nlast [redacted]\n"
+
+
+@pytest.mark.parametrize("seen", range(SHORTEST, len(SECRET.encode())))
+def test_a_secret_across_the_cut_of_a_long_line_is_not_kept(kept, seen):
+    """The beginning of one is taken out as well, wherever the line is cut."""
+    lines, read = kept
+    before = b"x" * (MAX_LINE_BYTES - seen)
+    lines.feed(before + SECRET.encode() + b"y" * 100_000)
+    lines.feed(b"y" * 10 + b"\nnext\n")
+    assert read() == f"{before.decode()}[redacted]…\nnext\n"
+    assert lines.last == "next"
+
+
+def test_the_last_words_of_a_server_end_at_a_mark_where_they_are_cut():
+    """By it, the redactor knows the beginning of a secret."""
+    code = "import sys; sys.exit('e' * 1000)"
+    client = SessionClient(StdioChannel(Command((sys.executable, "-c", code))))
+    with pytest.raises(ConnectError, match=r"status 1: e{300}…$"):
+        client.negotiate()
+    client.close()

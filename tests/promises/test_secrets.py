@@ -123,6 +123,40 @@ def test_promise_24_no_file_and_no_terminal_shows_a_secret(
         assert text in journal
 
 
+STDIO = """
+name: talkative
+title: A server that tells its key
+env: [CANARY]
+arms:
+  mcp: {mcp: {stdio: [PYTHON, server.py]}, env: {KEY: "${env:CANARY}"}, protocol: "2025-11-25"}
+journeys:
+  one: {steps: [{call: echo, arguments: {}}]}
+load: {users: 1}
+"""
+TALKATIVE = """
+import json, os, sys
+print("my key is", os.environ["KEY"], file=sys.stderr, flush=True)
+for line in sys.stdin:
+    asked = json.loads(line)
+    result = {"protocolVersion": "2025-11-25", "content": []}
+    result["tools"] = [{"name": "echo", "inputSchema": {"type": "object"}}]
+    if "id" in asked:
+        print(json.dumps({"jsonrpc": "2.0", "id": asked["id"], "result": result}), flush=True)
+"""
+
+
+@pytest.mark.e2e
+def test_promise_24_the_log_of_a_server_shows_no_secret(secretive, run_cli, tmp_path):
+    """What it writes to its standard error is kept, but for the key that it was given."""
+    (tmp_path / "server.py").write_text(TALKATIVE)
+    path = tmp_path / "talkative.yaml"
+    path.write_text(STDIO.replace("PYTHON", sys.executable))
+    run_cli("run", path, *SHORT, "--out", tmp_path / "run", env=secretive, timeout=60)
+    log = (tmp_path / "run" / "systems" / "stdio-mcp.log").read_text()
+    assert "my key is [redacted]" in log
+    assert leaks(log) == []
+
+
 @pytest.mark.e2e
 @pytest.mark.parametrize(
     ("module", "name"), [("_bench", "compile_journeys"), ("_run", "load_report")]

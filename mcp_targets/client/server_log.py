@@ -1,0 +1,71 @@
+"""What servers write to their standard error, without their secrets."""
+
+import contextlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+MAX_LOG_BYTES: Final = 1024 * 1024
+MAX_LINE_BYTES: Final = 8192
+
+
+class Log:
+    """What the servers of an arm write, in one file of bounded size."""
+
+    def __init__(
+        self,
+        path: Path | None,
+        clean: Callable[[str], str] = str,
+        limit: int = MAX_LOG_BYTES,
+    ) -> None:
+        """`path` is made with the first line; None keeps nothing. `clean` takes out secrets."""
+        self._path = path
+        self._clean = clean
+        self._left = limit
+
+    def write(self, lines: str) -> None:
+        """Append what still fits; a disk that takes nothing does not disturb the load."""
+        if self._path is None or self._left <= 0:
+            return
+        kept = self._clean(lines).encode("utf-8", "replace")[: self._left]
+        self._left -= len(kept)
+        end = b"" if self._left else b"\n(the log is full; the rest was dropped)\n"
+        with contextlib.suppress(OSError):
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            with self._path.open("ab") as file:
+                file.write(kept + end)
+
+
+class ErrorLines:
+    """One process's standard error, handed to a log by whole lines: a part may be of a secret."""
+
+    def __init__(self, log: Log) -> None:
+        self.last = ""
+        """The last line that is not empty."""
+        self._log = log
+        self._open = b""
+        """The line that has not ended, up to where it is cut."""
+
+    def feed(self, data: bytes) -> None:
+        """Take a piece of any size."""
+        *ended, rest = (self._open + data).split(b"\n")
+        self._open = rest[: MAX_LINE_BYTES + 1]
+        if ended:
+            self._take([_text(line) for line in ended])
+
+    def end(self) -> None:
+        """Take what is left as a line."""
+        if self._open:
+            self._take([_text(self._open)])
+            self._open = b""
+
+    def _take(self, lines: list[str]) -> None:
+        self._log.write("".join(f"{line}\n" for line in lines))
+        self.last = next((line.strip() for line in reversed(lines) if line.strip()), self.last)
+
+
+def _text(line: bytes) -> str:
+    """Decode a line; a very long one ends at `…`, by which a secret that it cuts is known."""
+    if len(line) <= MAX_LINE_BYTES:
+        return line.decode("utf-8", "replace")
+    return line[:MAX_LINE_BYTES].decode("utf-8", "ignore") + "…"
