@@ -5,6 +5,7 @@ of its own it would be several times that. There is one loop per process.
 """
 
 import asyncio
+import contextlib
 import os
 from collections.abc import Callable
 from typing import Any, Final
@@ -89,7 +90,9 @@ class HubBridge:
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
-        self._loop.run_forever()
+        while True:
+            with contextlib.suppress(SystemExit):  # a task's own; who waits for the task is told
+                self._loop.run_forever()
 
 
 class _Bridges:

@@ -1,5 +1,6 @@
 """Bursts: calls of one user that begin at once, as agents make them."""
 
+import time
 from collections.abc import Iterable, Mapping, Sequence
 
 import gevent
@@ -9,7 +10,7 @@ from locustfiles._journeys import Runnable
 from locustfiles._steps import Lane
 from locustfiles._targets import ArmTarget
 from mcp_targets.client.eras import MODERN
-from reports.samples import OK
+from reports.samples import HARNESS_ERROR, OK
 from scenarios import dialog, model
 from scenarios.bursts import flat
 from scenarios.loader import Loaded
@@ -34,8 +35,9 @@ class BurstStep:
         for other in lanes:
             other.journey, other.values = lane.journey, lane.values
             other.intended_ns = lane.intended_ns
+            other.waited_ns = 0
         pairs = zip(self.steps, lanes, strict=True)
-        calls = [gevent.spawn(step.run, other) for step, other in pairs]
+        calls = [gevent.spawn(_ended, step, other) for step, other in pairs]
         try:
             gevent.joinall(calls)
         except BaseException:  # the round is over: none of them may outlive it
@@ -43,7 +45,12 @@ class BurstStep:
             raise
         if lane.intended_ns is not None:
             lane.intended_ns = 0
-        return self._outcome(lane, [call.value for call in calls])
+        # A call that did not even end in a class was ended by what nobody here throws.
+        ends = [call.value if call.exception is None else (HARNESS_ERROR, 0, 0) for call in calls]
+        # Waits end their calls, and others go on meanwhile: the burst would have ended with the
+        # last call in any case, so only what it took beyond that is left out.
+        lane.waited_ns += max(end for _, end, _ in ends) - max(end for _, _, end in ends)
+        return self._outcome(lane, [cls for cls, _, _ in ends])
 
     def _outcome(self, lane: Lane, classes: Sequence[str]) -> str:
         failed = [(step, cls) for step, cls in zip(self.steps, classes, strict=True) if cls != OK]
@@ -51,6 +58,13 @@ class BurstStep:
             return OK
         lane.ends = any(not step.goes_on for step, _ in failed)
         return failed[0][1]
+
+
+def _ended(step: Runnable, lane: Lane) -> tuple[str, int, int]:
+    """Make a call; return its class, when it ended, and when without what its user waited then."""
+    cls = step.run(lane)
+    end_ns = time.perf_counter_ns()
+    return cls, end_ns, end_ns - lane.waited_ns
 
 
 def widest(scenario: model.Scenario, arm: str) -> int:

@@ -51,9 +51,12 @@ class Job:
     def conclude(self, exit_code: int) -> None:
         """Where there was no report, say why: by what was logged as an error."""
         if self.is_here and not self.annotations:
-            lines = self.errors.lines or ["The log says why."]
-            summary = job_summary.refusal(exit_code, lines)
-            self.tell([summary], [annotations.of_refusal(exit_code, lines)])
+            self.refuse(exit_code, self.errors.lines or ["The log says why."])
+
+    def refuse(self, exit_code: int, lines: Sequence[str]) -> None:
+        """Say on the page, and in an annotation, why there is no report."""
+        summary = job_summary.refusal(exit_code, lines)
+        self.tell([summary], [annotations.of_refusal(exit_code, lines)])
 
     def command(self, *lines: str) -> None:
         """Tell the runner, where there is one that understands."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 if TYPE_CHECKING:
+    from locustfiles._ci import Job
     from reports.compare_report import CompareReport
     from reports.run_numbers import RunNumbers
 
@@ -44,6 +45,24 @@ def compare(
       mcp-perf compare reports/out/RUN-1 reports/out/RUN-2
       mcp-perf compare baselines/echo.json reports/out/RUN --tolerance 10% --ci
     """
+    if not ci:
+        sys.exit(_compare(base, runs, tolerance, out, None))
+    from locustfiles._ci import job  # noqa: PLC0415
+
+    with job(os.environ) as page:
+        try:
+            code = _compare(base, runs, tolerance, out, page)
+        except _Refused as refused:
+            refused.show()
+            page.refuse(refused.exit_code, refused.message.splitlines())
+            code = refused.exit_code
+    sys.exit(code)
+
+
+def _compare(
+    base: Path, runs: Sequence[Path], tolerance: str, out: Path | None, page: "Job | None"
+) -> int:
+    """Compare, show it, here and on this job's page if any; return the exit code."""
     from reports.compare_report import compare_all  # noqa: PLC0415
     from reports.render.compare_report import RENDERINGS  # noqa: PLC0415
 
@@ -53,7 +72,7 @@ def compare(
     for folder, new in zip(runs, news, strict=True):
         _check(base, befores, folder, new)
     report = compare_all(befores, news, allowed)
-    _show(report, ci=ci)
+    _show(report, page)
     if out is not None:
         try:
             out.mkdir(parents=True, exist_ok=True)
@@ -62,7 +81,7 @@ def compare(
         except OSError as error:
             raise _Refused(f"--out {out}: cannot be written ({error.strerror})") from None
         click.echo(f"Report: {out / 'compare.html'}")
-    sys.exit(report.exit_code)
+    return report.exit_code
 
 
 @click.group()
@@ -204,20 +223,19 @@ def _check(base: Path, befores: "Sequence[RunNumbers]", folder: Path, new: "RunN
         raise _Refused("\n".join(f"{folder} cannot be compared with {base}: {x}" for x in lines))
 
 
-def _show(report: "CompareReport", *, ci: bool) -> None:
+def _show(report: "CompareReport", page: "Job | None") -> None:
     from rich.console import Console  # noqa: PLC0415
 
     from reports.render.terminal import comparison  # noqa: PLC0415
 
-    if not ci:
+    if page is None:
         comparison(report, Console())
         return
-    from locustfiles._ci import PLAIN, job  # noqa: PLC0415
+    from locustfiles._ci import PLAIN  # noqa: PLC0415
     from reports.render import annotations, compare_report  # noqa: PLC0415
 
-    with job(os.environ) as page:
-        comparison(report, Console(**PLAIN))
-        page.tell(compare_report.sections(report), annotations.of_comparison(report))
+    comparison(report, Console(**PLAIN))
+    page.tell(compare_report.sections(report), annotations.of_comparison(report))
 
 
 def _tolerance(text: str) -> float:

@@ -1,6 +1,7 @@
 """A run in the terminal: Locust's own main, with our progress instead of its tables."""
 
 import logging
+import os
 import socket
 import sys
 from collections.abc import Sequence
@@ -15,11 +16,12 @@ from locustfiles import _start
 from locustfiles._ci import PLAIN, Job
 from locustfiles._progress import Progress
 from locustfiles._run import Run
-from locustfiles._session import Session
+from locustfiles._session import OWN_FAULT, Session
 from reports.document import Report
 from reports.render import annotations, markdown
 from reports.render.terminal import summary
 
+logger = logging.getLogger("mcp-perf")
 _HERE = Path(__file__).resolve().parent
 _LOOPBACK: Final = "127.0.0.1"
 
@@ -28,6 +30,8 @@ def run(arguments: Sequence[str], formats: tuple[str, ...], job: Job | None = No
     """Run Locust with these arguments, as a step of this CI job if any; return the exit code."""
     _quieten()
     shown: list[Progress] = []
+    told: list[Report] = []
+    here = os.getpid()
     plain = PLAIN if job else {}
     errors = Console(stderr=True, **plain)
 
@@ -38,6 +42,7 @@ def run(arguments: Sequence[str], formats: tuple[str, ...], job: Job | None = No
     def tell(report: Report, run_: Run) -> None:
         for progress in shown:
             progress.stop()
+        told.append(report)
         summary(report, run_.folder, Console(**plain))
         if job:
             job.tell(markdown.sections(report), annotations.of_report(report))
@@ -59,12 +64,22 @@ def run(arguments: Sequence[str], formats: tuple[str, ...], job: Job | None = No
         *arguments,
     ]
     try:
-        locust.main.main()
-    except SystemExit as end:
-        return end.code if isinstance(end.code, int) else int(bool(end.code))
+        code = _main()
     finally:
         for progress in shown:
             progress.stop()
+    if code or told or os.getpid() != here:  # a worker that was forked reports to its master
+        return code
+    logger.error("The run ended without a report: what ran in this process has ended it")
+    return OWN_FAULT
+
+
+def _main() -> int:
+    """Run Locust's own main; return its exit code."""
+    try:
+        locust.main.main()
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else int(bool(end.code))
     return 0
 
 

@@ -10,7 +10,7 @@ import importlib
 import inspect
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
@@ -24,6 +24,8 @@ from mcp_targets.client.exchange import DEFAULT_TIMEOUT_S
 from mcp_targets.reply import TIMEOUT, TOOL_ERROR, Reply
 
 _STOP_S: Final = 2.0
+_RAISED: Final = (Exception, SystemExit, asyncio.CancelledError)
+"""What a function may end by. We stop a user by other exceptions, and never by these."""
 
 
 class Bridge(Protocol):
@@ -51,7 +53,7 @@ def find(name: str) -> Any:
     module, _, path = name.partition(":")
     try:
         found = importlib.import_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise ConnectError(f"{module} cannot be imported: {_words(error)}") from error
     for part in filter(None, path.split(".")):
         try:
@@ -90,18 +92,19 @@ class PythonClient:
     ) -> Reply:
         """Call a function; what it returns is the body, as JSON. Raising is a `tool_error`.
 
-        A coroutine is cancelled when its time is used up. A plain function cannot be stopped: one
-        that took too long is a `timeout` when it returns.
+        What it returns to be awaited is awaited, and cancelled when the time is used up. A plain
+        function cannot be stopped: one that took too long is a `timeout` when it returns.
         """
         timeout = self.code.timeout_s if timeout_s is None else timeout_s
         reply = Reply(self._clock())
         result: Any = None
         try:
-            if inspect.iscoroutinefunction(function):
-                result = self._bridge.call(_bounded, function, arguments, timeout)
-            else:
-                result = function(**arguments)
-        except Exception as error:  # noqa: BLE001 -- the target's, whatever it is
+            returned = function(**arguments)
+            if inspect.isawaitable(returned):
+                left_s = timeout - (self._clock() - reply.start_ns) / 1e9
+                returned = self._bridge.call(_bounded, returned, left_s)
+            result = returned
+        except _RAISED as error:
             reply.end_ns = self._clock()
             if not isinstance(error, _OutOfTime):
                 reply.fail(TOOL_ERROR, _words(error))
@@ -121,13 +124,11 @@ class _OutOfTime(Exception):  # noqa: N818 -- the time is over, nothing erred
     """A coroutine was cancelled by us; one may raise TimeoutError by itself."""
 
 
-async def _bounded(
-    function: Callable[..., Any], arguments: Mapping[str, Any], timeout_s: float
-) -> Any:
+async def _bounded(awaitable: Awaitable[Any], timeout_s: float) -> Any:
     limit = asyncio.timeout(timeout_s)
     try:
         async with limit:
-            return await function(**arguments)
+            return await awaitable
     except TimeoutError:
         if limit.expired():
             raise _OutOfTime from None

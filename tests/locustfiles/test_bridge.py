@@ -1,12 +1,14 @@
 """The event loop on gevent's hub: results, errors, cancellation, and greenlets that go on."""
 
 import asyncio
+import sys
 
 import gevent
 import pytest
 
 from locustfiles import _bridge
 from locustfiles._bridge import HubBridge, bridge
+from mcp_targets.inprocess import Code, PythonClient
 
 
 async def double(number):
@@ -94,6 +96,29 @@ def test_a_coroutine_that_is_cancelled_ends_the_call(hub):
 
     with pytest.raises(asyncio.CancelledError):
         hub.call(cancel_myself)
+
+
+def test_a_coroutine_that_leaves_ends_its_call_alone(hub):
+    """`sys.exit` is raised where it was called; the loop and the process go on."""
+
+    async def leave():
+        sys.exit(0)
+
+    with pytest.raises(SystemExit):
+        hub.call(leave)
+    assert hub.call(double, 2) == 4
+
+
+def test_a_plain_function_cannot_start_a_loop_but_return_what_is_to_be_awaited(hub):
+    """The one is a tool_error that says so, the other is awaited on this loop."""
+    client = PythonClient(Code("shop", None), hub)
+    hub.call(double, 1)  # the loop runs
+    coroutine = double(3)
+    refused = client.run(lambda: asyncio.run(coroutine), {})
+    assert refused.outcome == "tool_error"
+    assert "asyncio.run() cannot be called from a running event loop" in refused.detail
+    returned = client.run(lambda: coroutine, {})
+    assert (returned.outcome, returned.json()) == ("ok", 6)
 
 
 def test_streams_and_timers_of_asyncio_work(hub):

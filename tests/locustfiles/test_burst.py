@@ -1,11 +1,15 @@
 """Bursts without a server: who begins when, what is counted, how it ends."""
 
+import asyncio
+import contextlib
+import io
 from pathlib import Path
 
 import gevent
 import pytest
 from gevent.event import Event
 
+from locustfiles import _burst
 from locustfiles._burst import BurstStep, opens_by_steps, undecided, widest
 from locustfiles._clients import SharedSession, beside
 from locustfiles._compile import compile_journeys
@@ -22,7 +26,7 @@ from mcp_targets.client.tools import Tool
 from mcp_targets.reply import OK, TIMEOUT, TOOL_ERROR, Reply
 from mcp_targets.rest import RestClient
 from reports.journal import Health, Slice
-from reports.samples import INTERRUPTED
+from reports.samples import HARNESS_ERROR, INTERRUPTED
 from scenarios.loader import load_text
 from scenarios.lookups import compile_generators
 
@@ -134,6 +138,61 @@ def test_calls_cut_off_in_a_burst_are_counted_and_none_is_left():
     assert isinstance(walking.exception, Interrupted)
     counted = {key: n for key, (n, _) in user.counted().items()}
     assert counted == {("call", OK): 1, ("call", INTERRUPTED): 2, ("journey", INTERRUPTED): 1}
+
+
+class Waited:
+    """A call that ends at a time of the test's clock, the last part of which its user waited."""
+
+    goes_on = False
+
+    def __init__(self, clock, end_ns, waited_ns=0):
+        self._clock, self._end_ns, self._waited_ns = clock, end_ns, waited_ns
+
+    def run(self, lane):
+        """End."""
+        self._clock.append(self._end_ns)
+        lane.waited_ns += self._waited_ns
+        return OK
+
+
+@pytest.mark.parametrize(
+    ("calls", "left_out_ns"),
+    [
+        ([(50, 0), (90, 0)], 0),
+        ([(50, 0), (90, 60)], 40),  # the other call took until 50
+        ([(80, 70), (90, 60)], 60),  # both calls were done at 30
+        ([(50, 40), (90, 0)], 0),  # waited while the other was still at work
+    ],
+)
+def test_of_a_burst_is_left_out_what_its_users_waits_took_beyond_its_last_call(
+    calls, left_out_ns, monkeypatch
+):
+    """Waits are in no time of a journey, but they do not stop the other calls."""
+    user, clock = User(2), []
+    monkeypatch.setattr(_burst.time, "perf_counter_ns", lambda: clock[-1])
+    for _ in range(2):  # the second burst has nothing of the first
+        user.lane.waited_ns = 7
+        BurstStep([Waited(clock, *call) for call in calls]).run(user.lane)
+        assert user.lane.waited_ns == 7 + left_out_ns
+
+
+class Died(Step):
+    """A call that ends by what no call ends by."""
+
+    def call(self, _lane):
+        """Die."""
+        raise BaseExceptionGroup("a", [asyncio.CancelledError()])
+
+
+def test_a_call_that_dies_in_a_burst_is_our_fault_and_the_user_goes_on():
+    """Its greenlet has no class to return; the journey ends in one all the same."""
+    user = User(1)
+    died = Died(user.recorder.track("a", "call", "tools/call y"), "MCP", goes_on=True)
+    walk = user.walk(BurstStep([died, Called(user)]))
+    user.lane.beside.append(user._lane())
+    with contextlib.redirect_stderr(io.StringIO()):  # gevent writes what a greenlet died of
+        walk.journey()
+    assert user.counted()[("journey", HARNESS_ERROR)][0] == 1
 
 
 def test_in_an_open_load_each_call_of_a_first_burst_keeps_the_arrival():

@@ -9,6 +9,7 @@ import click
 import pytest
 
 from locustfiles import _ci
+from locustfiles._cli_compare import compare
 from reports.render import job_summary
 from reports.render.annotations import Annotation
 
@@ -132,6 +133,21 @@ def test_a_forked_worker_leaves_the_page_to_its_master(capsys, monkeypatch, tmp_
         job.conclude(1)
     assert capsys.readouterr().out.count("\n") == 1  # commands were stopped by the master
     assert not path.exists()
+
+
+def test_a_comparison_that_is_refused_is_told_on_the_page(capsys, monkeypatch, tmp_path):
+    """Its reason stands in the summary and in an annotation, and is no command by itself."""
+    path = tmp_path / "summary.md"
+    for name, value in {**GITHUB, "GITHUB_STEP_SUMMARY": str(path)}.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SystemExit) as ended:
+        compare.main(["x\n::set-output name=a::b", str(tmp_path), "--ci"])
+    assert ended.value.code == 104
+    said = capsys.readouterr()
+    assert (said.err, "\n::set-output" in said.out) == ("", True)
+    (command,) = obeyed(said.out)
+    assert command.startswith("::error title=mcp-perf%3A no report (exit code 104)::")
+    assert path.read_text().startswith("## \u26a0 No report (exit code 104)\n\n- ")
 
 
 HOSTILE = """

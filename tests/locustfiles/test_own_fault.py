@@ -29,6 +29,15 @@ _bench.compile_journeys = broken
 sys.exit(_headless.run(["--scenario", "echo", "--out", sys.argv[1]], ("json",)))
 """
 
+ENDED = """
+import sys
+import locust.main
+from locustfiles import _headless
+
+locust.main.main = lambda: sys.exit(0)
+sys.exit(_headless.run(["--scenario", "echo", "--out", sys.argv[1]], ("json",)))
+"""
+
 
 def run(script: str, folder: Path) -> subprocess.CompletedProcess[str]:
     """Run a script that breaks something of ours, with a run folder as its argument."""
@@ -66,3 +75,10 @@ def test_promise_16_a_fault_of_ours_before_the_first_call_is_107(tmp_path) -> No
     report = json.loads((out / "report.json").read_text())
     assert (report["verdict"], report["complete"]) == ("INCONCLUSIVE", False)
     assert "KeyError" in (out / "run.log").read_text()
+
+
+def test_a_run_that_is_ended_without_a_report_is_never_a_pass(tmp_path) -> None:
+    """Whatever in this process has ended it, with whatever code, the exit code is 107."""
+    done = run(ENDED, tmp_path)
+    assert done.returncode == 107, done.stderr
+    assert "The run ended without a report" in done.stderr

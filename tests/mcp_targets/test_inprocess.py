@@ -1,6 +1,7 @@
 """Python functions, and MCP servers of two libraries, within this process."""
 
 import asyncio
+import functools
 import subprocess
 import sys
 import threading
@@ -154,6 +155,20 @@ async def price(item: str) -> dict[str, object]:
     return {"item": item}
 
 
+@functools.wraps(price)
+def wrapped(item: str):
+    """Return what is to be awaited, as many a decorator does."""
+    return price(item)
+
+
+class Priceable:
+    """An object that is called as a coroutine function is."""
+
+    async def __call__(self, item: str) -> dict[str, object]:
+        """Return a coroutine's result."""
+        return await price(item)
+
+
 class Priced(BaseModel):
     """A result with fields."""
 
@@ -165,13 +180,16 @@ class Priced(BaseModel):
     ("function", "body"),
     [
         (price, {"item": "tea"}),
+        (wrapped, {"item": "tea"}),
+        (functools.partial(price), {"item": "tea"}),
+        (Priceable(), {"item": "tea"}),
         (lambda item: [item, 1, None], ["tea", 1, None]),
         (lambda item: Priced(item=item, at="now"), {"item": "tea", "at": "now"}),
         (lambda item: {"class": type(item)}, {"class": "<class 'str'>"}),
     ],
 )
 def test_what_a_function_returns_is_the_body(function, body, python):
-    """Models by their fields, what JSON does not know by its text."""
+    """Awaited where it is to be; models by their fields, what JSON does not know by its text."""
     reply = python.run(function, {"item": "tea"})
     assert (reply.outcome, reply.json()) == ("ok", body)
     assert reply.bytes_in == len(reply.body)
@@ -181,6 +199,12 @@ def test_what_a_function_returns_is_the_body(function, body, python):
 async def late(seconds: float) -> None:
     """Take time."""
     await asyncio.sleep(seconds)
+
+
+def idle_then_late(seconds: float):
+    """Take time before there is something to await, and then more."""
+    time.sleep(0.02)
+    return late(seconds)
 
 
 def idle(seconds: float) -> None:
@@ -193,12 +217,19 @@ async def times_out_by_itself() -> None:
     raise TimeoutError("the database took too long")
 
 
+def cancelled() -> None:
+    """End as a task does that was cancelled: by what is no Exception."""
+    raise asyncio.CancelledError
+
+
 @pytest.mark.parametrize(
     ("function", "arguments", "detail"),
     [
         (boom, {}, "RuntimeError: no luck"),
         (price, {}, "TypeError: price() missing 1 required positional argument: 'item'"),
         (times_out_by_itself, {}, "TimeoutError: the database took too long"),
+        (sys.exit, {}, "SystemExit"),
+        (cancelled, {}, "CancelledError"),
     ],
 )
 def test_a_function_that_raises_is_a_tool_error(function, arguments, detail, python):
@@ -207,10 +238,10 @@ def test_a_function_that_raises_is_a_tool_error(function, arguments, detail, pyt
     assert (reply.outcome, reply.detail) == ("tool_error", detail)
 
 
-@pytest.mark.parametrize("function", [late, idle])
+@pytest.mark.parametrize("function", [late, idle, idle_then_late])
 def test_a_function_that_takes_too_long_is_a_timeout(function, python):
     """A coroutine is stopped; what cannot be stopped is counted when it returns."""
-    seconds = 60 if function is late else 0.02
+    seconds = 0.02 if function is idle else 60
     reply = python.run(function, {"seconds": seconds}, 0.01)
     assert (reply.outcome, reply.detail) == ("timeout", "no result within 0.01 s")
 
@@ -249,10 +280,12 @@ def test_functions_are_found_in_modules_and_objects_and_as_themselves(tmp_path, 
         ("no_such_module_at_all", "no_such_module_at_all cannot be imported: ModuleNotFoundError"),
         ("json:loadz", "json has no loadz"),
         ("broken_of_test", "broken_of_test cannot be imported: ValueError: bad day"),
+        ("leaving_of_test", "leaving_of_test cannot be imported: SystemExit: 0"),
     ],
 )
 def test_code_that_is_not_there_is_named(name, says, tmp_path, monkeypatch):
-    """Also a module that fails by itself is a message, not a traceback."""
+    """Also a module that fails by itself, or leaves, is a message, not a traceback."""
+    (tmp_path / "leaving_of_test.py").write_text("raise SystemExit(0)\n")
     (tmp_path / "broken_of_test.py").write_text("raise ValueError('bad day')\n")
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(ConnectError, match=says):
