@@ -219,6 +219,7 @@ class Bench:
             answers=target.script,
             credentials=None if personal is None else personal.credentials(identity),
             listens=arm.stream,
+            no_delete=arm.no_delete,
         )
         if arm.process == "user" or not isinstance(made, SessionClient):
             return made

@@ -122,10 +122,12 @@ def session(
     answers: Answers = SILENT,
     credentials: Credentials | None = None,
     listens: bool = False,
+    no_delete: bool = False,
 ) -> McpSession:
     """Make an MCP client for a place, by the transport that its target's line names.
 
-    With `listens`, one over streamable HTTP keeps the stream of its session open.
+    With `listens`, one over streamable HTTP keeps the stream of its session open; with `no_delete`
+    it leaves the session without a goodbye.
     """
     if isinstance(place, Endpoint) and split_target(line)[0] == "http":
         return McpClient(
@@ -136,6 +138,7 @@ def session(
             answers=answers,
             credentials=credentials,
             listens=listens,
+            no_delete=no_delete,
         )
     channel: Channel
     if isinstance(place, Command):

@@ -19,25 +19,19 @@ class OpenStep(Step):
 
 
 class CloseStep(Step):
-    """`close:`: the goodbye, or none, and the end of all connections, as one call."""
-
-    def __init__(self, track: Track, *, goodbye: bool, goes_on: bool) -> None:
-        super().__init__(track, MCP, goes_on=goes_on)
-        self._goodbye = goodbye
+    """`close:`: the goodbye, and the end of all connections, as one call."""
 
     def call(self, lane: Lane) -> tuple[Reply, str]:
         """Close the session."""
-        reply = _client(lane).close_session(goodbye=self._goodbye)
+        reply = _client(lane).close_session()
         _close_others(lane)
         return reply, reply.outcome
 
 
 def session_step(step: model.Step, track: Track) -> Step:
     """Compile an `open` or a `close`."""
-    goes_on = step.on_error == "continue"
-    if step.open:
-        return OpenStep(track, MCP, goes_on=goes_on)
-    return CloseStep(track, goodbye=step.close is True, goes_on=goes_on)
+    kind = OpenStep if step.open else CloseStep
+    return kind(track, MCP, goes_on=step.on_error == "continue")
 
 
 def _client(lane: Lane) -> McpSession:

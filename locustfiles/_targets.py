@@ -190,16 +190,17 @@ def unspoken(loaded: Loaded, targets: Mapping[str, ArmTarget]) -> list[str]:
         for step in flat(steps)
         if step.action == "ping"
     ]
-    return list(dict.fromkeys([*problems, *_no_streams(loaded, targets)]))
+    return list(dict.fromkeys([*problems, *_no_sessions(loaded, targets)]))
 
 
-def _no_streams(loaded: Loaded, targets: Mapping[str, ArmTarget]) -> list[str]:
-    """Return a line for each arm that wants the stream of a session, and gets no session."""
+def _no_sessions(loaded: Loaded, targets: Mapping[str, ArmTarget]) -> list[str]:
+    """Return a line for each arm that wants something of its sessions, and gets none."""
     return [
-        f"arm {name}: stream: true, but its server speaks {MODERN}, which has no sessions. Remove "
+        f"arm {name}: {key}: true, but its server speaks {MODERN}, which has no sessions. Remove "
         f"it, or write protocol: {HANDSHAKE[0]}"
         for name, target in targets.items()
-        if loaded.scenario.arms[name].stream and target.version == MODERN
+        for key in ("stream", "no_delete")
+        if getattr(loaded.scenario.arms[name], key) and target.version == MODERN
     ]
 
 

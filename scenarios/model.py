@@ -38,7 +38,7 @@ _HTTP_ONLY: Final = ("query", "form", "json_", "headers")
 _CALLS: Final = (*MCP_ACTIONS, "run", *HTTP_VERBS)
 _ARGUMENTS: Final = ("call", "prompt", "run")
 _ANSWERED: Final = ("call", "read", "prompt")
-_HANDSHAKE: Final = "remove stream, or write protocol: 2025-11-25"
+_OF_SESSIONS: Final = ("stream", "no_delete")
 _LISTS: Final = {"templates": "resources/templates/list"}
 
 
@@ -63,6 +63,8 @@ class Arm(Part):
     auth: Auth | None = None
     stream: Flag = False
     """Whether each user keeps the stream of its session open: a GET, up to 2025-11-25."""
+    no_delete: Flag = False
+    """Whether users leave their sessions without a goodbye, up to 2025-11-25."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -88,7 +90,7 @@ class Arm(Part):
             raise InputError("2026-07-28 has no HTTP+SSE transport", "write mcp: URL, or auto")
         if transport not in ("http", "system") and self.auth is not None:
             raise InputError("auth is for streamable HTTP only", "remove auth, or write mcp: URL")
-        self._check_stream(transport)
+        self._check_sessions(transport)
         only_stdio = self.model_fields_set & {"env", "process"}
         only_http = self.model_fields_set & {"headers", "tls"}
         if only_stdio and transport != "stdio":
@@ -98,13 +100,13 @@ class Arm(Part):
             key = min(only_http)
             raise InputError(f"{key} is for what is reached by HTTP", f"remove {key}")
 
-    def _check_stream(self, transport: str) -> None:
-        if not self.stream:
-            return
-        if self.kind != "mcp" or transport not in ("http", "system"):
-            raise InputError("stream is for streamable HTTP only", "remove stream")
-        if self.protocol == "2026-07-28":
-            raise InputError("2026-07-28 has no sessions, and no stream of one", _HANDSHAKE)
+    def _check_sessions(self, transport: str) -> None:
+        for key in (key for key in _OF_SESSIONS if getattr(self, key)):
+            if self.kind != "mcp" or transport not in ("http", "system"):
+                raise InputError(f"{key} is for streamable HTTP only", f"remove {key}")
+            if self.protocol == "2026-07-28":
+                hint = f"remove {key}, or write protocol: 2025-11-25"
+                raise InputError(f"2026-07-28 has no sessions, so {key} has no use", hint)
 
     @property
     def kind(self) -> Literal["http", "mcp", "python"]:
@@ -167,7 +169,7 @@ class Step(Part):
     delete: Annotated[str, AfterValidator(syntax.http_path)] | None = None
     wait: PositiveSeconds | None = None
     open: Literal[True] | None = None
-    close: Literal[True, "drop"] | None = None
+    close: Literal[True] | None = None
     listen: Listen | None = None
     subscribe: Annotated[str, AfterValidator(uri)] | None = None
     await_: Annotated[Await | None, Field(alias="await")] = None

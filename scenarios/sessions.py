@@ -38,7 +38,7 @@ def _journey(name: str, steps: Steps) -> Iterator[Finding]:
         if "open" in step:
             if opened is not None:
                 message = "open, while a session is open"
-                yield Finding((*here, "open"), message, "write close: true or close: drop before")
+                yield Finding((*here, "open"), message, "write close: true before")
             opened = here
         elif "close" in step:
             if opened is None:
@@ -51,7 +51,7 @@ def _journey(name: str, steps: Steps) -> Iterator[Finding]:
             return
     if opened is not None:
         message = "a session that is opened and never closed"
-        hint = "write close: true, or close: drop, at the end of the journey"
+        hint = "write close: true at the end of the journey"
         yield Finding((*opened, "open"), message, hint)
 
 

@@ -102,9 +102,9 @@ class BaseClient(ABC):
         self.drop()
         return self._timed(self.ready, "no session")
 
-    def close_session(self, *, goodbye: bool) -> Reply:
-        """End the session, as one call; without `goodbye` the server has to find out by itself."""
-        return self._timed(self._leave if goodbye else self.drop, "not closed")
+    def close_session(self) -> Reply:
+        """End the session, as one call."""
+        return self._timed(self._leave, "not closed")
 
     def _leave(self) -> None:
         """Close the session. Raises RefusedError where the server does not let it go."""

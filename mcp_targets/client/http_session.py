@@ -62,6 +62,7 @@ class HttpSession(ListeningClient):
         sleep: Callable[[float], None] = time.sleep,
         answers: Answers = SILENT,
         listens: bool = False,
+        no_delete: bool = False,
         credentials: Credentials | None = None,
     ) -> None:
         super().__init__(protocol, answers, observe, clock)
@@ -72,6 +73,7 @@ class HttpSession(ListeningClient):
         self._wanted = listens
         """Whether the stream is asked for: one that is not offered is then told as a failure."""
         self._listens = listens or bool(self._capabilities)
+        self._no_delete = no_delete
         self._credentials = credentials
         self._token = ""
         self._ids = itertools.count(1)
@@ -156,7 +158,7 @@ class HttpSession(ListeningClient):
 
     def _say_goodbye(self) -> Reply | None:
         """DELETE the session, where there is one; return what came of it."""
-        if not self._session:
+        if not self._session or self._no_delete:
             return None
         headers = eras.handshake_headers(self.version, self._session)
         reply = self._send(self._head(headers, "DELETE") + b"\r\n")

@@ -262,7 +262,7 @@ journeys:
       - parallel:
           - {call: echo, progress: true, answers: {sampling: {text: hm}}}
           - {call: echo, progress: true, on_error: continue, ANSWERS}
-      - {close: drop, on_error: continue}
+      - {close: true, on_error: continue}
 """
 
 
@@ -277,12 +277,12 @@ def target(url="http://127.0.0.1:2/mcp", version="2025-11-25", arm="mcp"):
 
 
 def test_a_burst_and_its_session_are_compiled():
-    """Calls at once have progress tokens of their own; the goodbye is as it is written."""
+    """Calls at once have progress tokens of their own."""
     scenario = loaded()
     targets = {"mcp": target(), "plain": target(arm="plain")}
     journeys = compile_journeys(scenario, targets, Recorder("local", lambda _records: None))
     first, burst, last = journeys[0].steps["mcp"]
-    assert (type(first), type(last), last._goodbye) == (OpenStep, CloseStep, False)
+    assert (type(first), type(last)) == (OpenStep, CloseStep)
     assert [first.track.name, last.track.name] == ["open session", "close session"]
     assert [step.goes_on for step in (first, last, *burst.steps)] == [False, True, False, True]
     tokens = [step._step._call.meta["progressToken"] for step in burst.steps]

@@ -125,16 +125,17 @@ def test_a_ping_is_refused_where_there_is_none(loaded, version, lines) -> None:
     assert all("journey first, arm two" in problem for problem in problems)
 
 
+@pytest.mark.parametrize("key", ["stream", "no_delete"])
 @pytest.mark.parametrize(("version", "lines"), [("2026-07-28", 1), ("2025-11-25", 0)])
-def test_a_stream_is_refused_where_there_are_no_sessions(version, lines, tmp_path) -> None:
+def test_what_sessions_do_is_refused_where_there_are_none(version, lines, key, tmp_path) -> None:
     """A server that is asked for its version may turn out to speak the one without them."""
-    text = FILE.replace("two: {mcp: ", "two: {stream: true, mcp: ")
+    text = FILE.replace("two: {mcp: ", f"two: {{{key}: true, mcp: ")
     assert text != FILE
     loaded = load_text(text, "demo.yaml", tmp_path, environ={})
     endpoint = Endpoint.of("http://127.0.0.1:1/mcp")
     targets = {
         name: ArmTarget(name, "mcp", "", endpoint, {}, version=version) for name in ("one", "two")
     }
-    problems = [problem for problem in unspoken(loaded, targets) if "stream" in problem]
+    problems = [problem for problem in unspoken(loaded, targets) if key in problem]
     assert len(problems) == lines
     assert all("arm two" in problem and "2025-11-25" in problem for problem in problems)

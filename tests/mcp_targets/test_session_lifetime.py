@@ -35,11 +35,12 @@ def client(serve):
     """Return a client of a scripted server, and what the observer was told."""
     made: list[McpClient] = []
 
-    def run(*script, protocol=HANDSHAKE):
+    def run(*script, protocol=HANDSHAKE, **options):
         server = serve(*script)
         told: list[str] = []
         endpoint = Endpoint.of(server.url, timeout_s=5)
-        made.append(McpClient(endpoint, protocol, observe=lambda name, _: told.append(name)))
+        observe = {"observe": lambda name, _: told.append(name)}
+        made.append(McpClient(endpoint, protocol, **observe, **options))
         return made[-1], server, told
 
     yield run
@@ -73,7 +74,7 @@ def test_in_the_stateless_era_opening_is_a_connection(client):
     mcp, server, told = client(protocol=MODERN)
     assert mcp.open_session().outcome == OK
     assert mcp.connection.opened == 1
-    reply = mcp.close_session(goodbye=True)
+    reply = mcp.close_session()
     assert (reply.outcome, reply.bytes_out) == (OK, 0)
     assert (server.requests, told) == ([], [])
 
@@ -91,7 +92,7 @@ def test_closing_says_goodbye_and_hears_what_the_server_says(client, answer, out
     """DELETE names the session; 405 says that the server ends its sessions by itself."""
     mcp, server, told = client(initialized, ACCEPTED, answer)
     mcp.open_session()
-    reply = mcp.close_session(goodbye=True)
+    reply = mcp.close_session()
     assert reply.outcome == outcome, reply.detail
     assert server.requests[2].startswith(b"DELETE /mcp")
     assert b"session-id: s1" in server.requests[2].lower()
@@ -99,11 +100,11 @@ def test_closing_says_goodbye_and_hears_what_the_server_says(client, answer, out
     assert reply.bytes_out == len(server.requests[2])
 
 
-def test_a_dropped_session_gets_no_goodbye_and_the_next_one_is_new(client):
+def test_without_delete_there_is_no_goodbye_and_the_next_session_is_new(client):
     """The server hears nothing; opening again is a handshake on a new connection."""
-    mcp, server, _ = client(initialized, ACCEPTED, initialized, ACCEPTED)
+    mcp, server, _ = client(initialized, ACCEPTED, initialized, ACCEPTED, no_delete=True)
     mcp.open_session()
-    assert mcp.close_session(goodbye=False).outcome == OK
+    assert mcp.close_session().outcome == OK
     assert mcp.open_session().outcome == OK
     assert verbs(server) == ["POSTinitialize", "POSTnotifications/initialized"] * 2
     assert server.connections == 2
@@ -160,11 +161,11 @@ class Streams:
 
 
 def test_a_channel_is_opened_and_closed_as_a_call():
-    """Its end is the goodbye, so dropping is the same; a session left open is closed before."""
+    """Its end is the goodbye; a session left open is closed before."""
     channel = Streams()
     session = SessionClient(channel)
     assert session.open_session().outcome == "transport_error"
     reply = session.open_session()
     assert (reply.outcome, reply.bytes_in) == (OK, len(RESULT % b"2"))
-    assert session.close_session(goodbye=False).outcome == OK
+    assert session.close_session().outcome == OK
     assert channel.log == ["close", "open", "close", "open", "close"]

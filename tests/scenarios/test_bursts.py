@@ -75,9 +75,9 @@ WRONG = [
     ),
     ([f"{{parallel: [{', '.join(['{call: a}'] * 101)}]}}"], 8, "101 steps at once", "at most 100"),
     (["{open: false}"], 8, "false is not known here", "write true"),
-    (["{close: keep}"], 8, "'keep' is not known here", "write true or drop"),
+    (["{close: keep}"], 8, "'keep' is not known here", "write true"),
     (["{open: true, timeout: 1s}"], 8, "timeout is for calls, not for open", "remove"),
-    (["{open: true}", "call: a"], 8, "opened and never closed", "close: drop"),
+    (["{open: true}", "call: a"], 8, "opened and never closed", "close: true"),
     (["call: a", "close: true"], 8, "a call without a session", "open: true before it"),
     (["close: true"], 8, "close, while no session is open", "open: true before"),
     (["open: true", "open: true", "close: true"], 9, "while a session is open", "close: true"),
@@ -97,7 +97,7 @@ def test_a_wrong_burst_or_session_is_told_with_its_line(refuse, lines, line, mes
 
 def test_every_journey_of_an_arm_opens_where_one_does(refuse):
     """Else a call of the other one would pay for a session that opens by itself."""
-    text = steps("open: true", "call: a", "close: drop")
+    text = steps("open: true", "call: a", "close: true")
     [problem] = refuse(text + "  second:\n    mcp: [{call: b}]\n")
     assert problem.line == 12
     assert "a call without a session" in problem.message

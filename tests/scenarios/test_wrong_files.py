@@ -106,6 +106,12 @@ APPENDED = [
     ("arms:\n  a: {mcp: {sse: http://a}, protocol: 2026-07-28}", 4, "no HTTP+SSE", "auto"),
     ("arms:\n  mcp: {mcp: 'http://${env:H}'}", 4, "cannot hold a lookup", "--target"),
     ("arms:\n  mcp: {mcp: 'http://me:pw@a'}", 4, "cannot hold a user and password", "headers"),
+    (
+        "arms:\n  a: {mcp: {stdio: [a]}, no_delete: true}",
+        4,
+        "no_delete is for streamable",
+        "remove",
+    ),
     ("arms:\n  a: {http: http://a, stream: true}", 4, "stream is for streamable HTTP", "remove"),
     ("arms:\n  a: {mcp: {stdio: [a]}, stream: true}", 4, "stream is for streamable", "remove"),
     (

@@ -31,7 +31,7 @@ arms:
   modern: {{mcp: "URL", protocol: 2026-07-28, headers: {{X-Arm: modern}}}}
   kept: {{mcp: "URL", protocol: 2025-11-25, headers: {{X-Arm: kept}}}}
   polite: {{mcp: "URL", protocol: 2025-11-25, headers: {{X-Arm: polite}}}}
-  silent: {{mcp: "URL", protocol: 2025-11-25, headers: {{X-Arm: silent}}}}
+  silent: {{mcp: "URL", protocol: 2025-11-25, headers: {{X-Arm: silent}}, no_delete: true}}
 journeys:
   visit:
     modern:
@@ -40,7 +40,7 @@ journeys:
     polite:
       - open: true{BURST}      - close: true
     silent:
-      - open: true{BURST}      - close: drop
+      - open: true{BURST}      - close: true
 load: {{users: 3}}
 gates: [modern.error_rate < 20%, kept.error_rate < 20%]
 """
@@ -60,7 +60,7 @@ journeys:
     stdio:{BURST}
     memory:
       - open: true
-      - close: drop
+      - close: true
 load: {{users: 2}}
 gates: [stdio.error_rate < 20%, memory.error_rate < 20%]
 """
