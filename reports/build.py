@@ -34,7 +34,7 @@ from scenarios.gates import Gate, GateError, parse
 JOURNAL: Final = "journal.jsonl"
 CONTROL: Final = "control"
 """The arm that the others are compared with; without it, the first one."""
-COMPARED_WHERE_KNOWN: Final = ("cpu_per_journey", "bytes_per_journey")
+COMPARED_WHERE_KNOWN: Final = ("cpu_per_journey", "rss", "bytes_per_journey")
 """Only where both arms have a number: what was not sampled is no comparison that failed."""
 
 
@@ -82,7 +82,7 @@ def build(records: Iterable[AnyRecord]) -> Report:
         complete=tally.complete,
         reasons=decision.reasons,
         arms=arms,
-        comparisons=_comparisons(evidence, capacities),
+        comparisons=_comparisons(tally, evidence, capacities),
         layers=layers(tally.run.layers, evidence),
         regressions=compared.regressions,
         gates=gates,
@@ -197,7 +197,7 @@ def _harness_example(tally: RunTally) -> str:
 
 
 def _comparisons(
-    evidence: Mapping[str, Evidence], capacities: Mapping[str, Capacity]
+    tally: RunTally, evidence: Mapping[str, Evidence], capacities: Mapping[str, Capacity]
 ) -> list[Comparison]:
     """Compare each arm with the control in every metric; they are one family of tests."""
     base = CONTROL if CONTROL in evidence else next(iter(evidence), "")
@@ -205,21 +205,34 @@ def _comparisons(
         return capacity.ratios(capacities, base)
     found, pairs = [], []
     for arm in evidence:
-        for metric in _compared(evidence[arm], evidence[base]) if arm != base else ():
+        if arm == base:
+            continue
+        shared = base in sharing(tally, arm)
+        for metric in _compared(evidence[arm], evidence[base], shared=shared):
             values, bases = paired(metric, evidence[arm], evidence[base])
             result = compare(metric, arm, base, values, bases)
-            found.append(with_drops(result, evidence[arm], evidence[base]))
+            found.append(_of_one_start(with_drops(result, evidence[arm], evidence[base])))
             pairs.append(len(values))
     return holm(found, pairs)
 
 
-def _compared(arm: Evidence, base: Evidence) -> list[str]:
+def _compared(arm: Evidence, base: Evidence, *, shared: bool) -> list[str]:
+    """Name what two arms are compared in; memory that is one and the same is not."""
     known = (
         metric
         for metric in COMPARED_WHERE_KNOWN
         if all(what.totals.value(metric) for what in (arm, base))
+        and not (shared and metric == "rss")
     )
     return [*COMPARED, *known]
+
+
+def _of_one_start(comparison: Comparison) -> Comparison:
+    """Say that memory was that of one process for each arm: others are not in the interval."""
+    if comparison.metric != "rss" or comparison.ci95 is None:
+        return comparison
+    warning = "Both are one start of their processes: the interval holds no other start."
+    return comparison.model_copy(update={"warnings": [*comparison.warnings, warning]})
 
 
 def _generator(tally: RunTally, evidence: Mapping[str, Evidence]) -> Generator:

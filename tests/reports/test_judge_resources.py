@@ -38,6 +38,7 @@ def run(
     cpu=(0.2, 0.6),
     rss=None,
     sampled=("control", "mcp"),
+    shared=(),
     levels=False,
     **changes,
 ):
@@ -47,7 +48,9 @@ def run(
         arm: {
             "target": arm,
             "protocol": "",
-            "resources": SAMPLED if arm in sampled else {"source": "", "why_not": "Far away."},
+            "resources": {**SAMPLED, "shared": list(shared)}
+            if arm in sampled
+            else {"source": "", "why_not": "Far away."},
         }
         for arm in arms
     }
@@ -178,15 +181,24 @@ def test_growth_of_a_short_run_is_left_open():
 def test_arms_are_compared_where_both_are_known():
     """CPU per journey joins the family only if both arms were sampled; bytes have no p-value."""
     found = {c.metric: c for c in run().comparisons}
-    assert set(found) == {*COMPARED, "cpu_per_journey", "bytes_per_journey"}
+    assert set(found) == {*COMPARED, "cpu_per_journey", "rss", "bytes_per_journey"}
     low, high = found["cpu_per_journey"].ci95
     assert low < 3 < high
     assert found["cpu_per_journey"].p_value < 0.2
     assert found["bytes_per_journey"].ci95 == (1, 1)
     assert found["bytes_per_journey"].p_value is None
     assert found["bytes_per_journey"].warnings == []
+    low, high = found["rss"].ci95
+    assert low <= found["rss"].ratio <= high
+    assert any("no other start" in warning for warning in found["rss"].warnings)
     found = {c.metric for c in run(sampled=("mcp",)).comparisons}
     assert found == {*COMPARED, "bytes_per_journey"}
+
+
+def test_memory_of_one_process_is_not_compared_with_itself():
+    """Where both arms are served by the same process there is but one memory."""
+    found = {c.metric for c in run(shared=["control"]).comparisons}
+    assert found == {*COMPARED, "cpu_per_journey", "bytes_per_journey"}
 
 
 def test_the_report_tells_where_it_was_read_or_why_not():
