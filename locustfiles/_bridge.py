@@ -54,7 +54,7 @@ class HubBridge:
 
     def __init__(self) -> None:
         self._loop = _HubEventLoop()
-        gevent.spawn(self._run)
+        self._running = gevent.spawn(self._run)
 
     def call(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """Run a coroutine function on the loop and wait for its result.

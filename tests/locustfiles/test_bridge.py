@@ -24,8 +24,11 @@ async def fail():
 
 @pytest.fixture(scope="module")
 def hub():
-    """Return the bridge of this process."""
-    return bridge()
+    """Return the bridge of this process, which no other test is to have in its way."""
+    yield bridge()
+    # As long as its loop runs, asyncio allows no other in this thread.
+    _bridge._Bridges.bridge._running.kill()
+    _bridge._Bridges.bridge = None
 
 
 def test_a_result_comes_back(hub):
