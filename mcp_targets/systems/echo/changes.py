@@ -81,7 +81,10 @@ class Changes:
         try:
             while True:
                 try:
-                    event = await asyncio.wait_for(hearer.queue.get(), KEEP_ALIVE_S)
+                    # Not wait_for: before Python 3.12 it takes what has come for an answer to being
+                    # cancelled, and the stream would outlive its connection.
+                    async with asyncio.timeout(KEEP_ALIVE_S):
+                        event = await hearer.queue.get()
                 except TimeoutError:
                     event = _COMMENT
                 if event is None:
