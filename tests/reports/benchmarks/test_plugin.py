@@ -37,7 +37,8 @@ def test_thin(side_by_side):
 def test_plain(benchmark):
     benchmark(len, [])
 '''
-HOLDS = "test_it.py::test_spin[small]:\n  - slow.p50 <= 20x fast\n"
+# So far away that not even a round that was interrupted reaches it.
+HOLDS = "test_it.py::test_spin[small]:\n  - slow.p50 <= 1000x fast\n"
 
 
 @pytest.fixture
@@ -71,14 +72,14 @@ def test_a_gate_that_holds_passes_and_is_shown(suite):
     """The session ends with 0 and says the ratio with its interval."""
     code, said = suite(MEASURED)
     assert code == 0
-    found = re.search(r"PASS test_it.py::test_spin\[small\]: slow.p50 <= 20x fast: (\S+)x", said)
-    assert 2 < float(found[1]) < 8
+    found = re.search(r"PASS test_it.py::test_spin\[small\]: slow.p50 <= 1000x fast: (\S+)x", said)
+    assert 1 < float(found[1]) < 100  # 4 on a machine of one's own
     assert "between" in said
 
 
 def test_a_gate_that_is_broken_fails_its_test(suite):
     """Four times as slow breaks 1.5x: the test is red, and the sentence has ratio and bound."""
-    code, said = suite(MEASURED, gates=HOLDS.replace("20x", "1.5x"))
+    code, said = suite(MEASURED, gates=HOLDS.replace("1000x", "1.5x"))
     assert code == 1
     assert "FAILED test_it.py::test_spin[small]" in said
     assert "the gate asks for <= 1.5x" in said
@@ -87,7 +88,7 @@ def test_a_gate_that_is_broken_fails_its_test(suite):
 
 def test_thin_evidence_is_no_pass(suite):
     """Four rounds cannot show anything: INCONCLUSIVE, with what is needed, and not green."""
-    code, said = suite(MEASURED, gates="test_it.py::test_thin:\n  - slow.p50 <= 20x fast\n")
+    code, said = suite(MEASURED, gates="test_it.py::test_thin:\n  - slow.p50 <= 1000x fast\n")
     assert code == 1
     assert "INCONCLUSIVE" in said
     assert "at least 6 are needed" in said
@@ -105,7 +106,7 @@ def test_a_renamed_benchmark_is_an_error(suite, how):
 
 def test_a_benchmark_that_no_longer_uses_the_fixture_has_vanished(suite):
     """A test of that name which compares nothing answers no gate."""
-    code, said = suite(gates="test_it.py::test_plain:\n  - slow.p50 <= 20x fast\n")
+    code, said = suite(gates="test_it.py::test_plain:\n  - slow.p50 <= 1000x fast\n")
     assert code == 4
     assert "there is no benchmark test_it.py::test_plain that uses side_by_side" in said
 
@@ -150,7 +151,7 @@ def test_a_gated_benchmark_that_is_skipped_is_no_pass(suite):
 def test_a_plain_session_calls_every_side_once(suite):
     """Correctness, not speed: one call per side, no gate judged, no summary."""
     tests = SUITE + "\ndef test_calls():\n    assert CALLS == [20, 80] * 3\n"
-    code, said = suite("--benchmark-disable", tests=tests, gates=HOLDS.replace("20x", "1.5x"))
+    code, said = suite("--benchmark-disable", tests=tests, gates=HOLDS.replace("1000x", "1.5x"))
     assert code == 0
     assert "side by side" not in said
     assert "Nothing was measured" not in said  # one of the tests is no benchmark
@@ -169,7 +170,7 @@ def test_sides_without_a_gate_are_compared_all_the_same(suite, tmp_path):
     said = suite("--mcp-perf-report=out", "-k", "large")[1]
     ratio = r"slow\.throughput is (\S+)x fast, between \S+x and \S+x \(95 %\)"
     found = re.search(r"no gate test_it\.py::test_spin\[large\]: " + ratio, said)
-    assert 0.1 < float(found[1]) < 0.5
+    assert 0.01 < float(found[1]) < 1  # a quarter on a machine of one's own
     assert re.search(ratio, (tmp_path / "out" / "index.md").read_text())
     assert "no gate test_it.py::test_spin[small]" not in suite(MEASURED)[1]
 
