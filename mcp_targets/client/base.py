@@ -7,15 +7,18 @@ from typing import Any, Final
 import msgspec
 
 from mcp_targets.client import eras, jsonrpc
-from mcp_targets.client.answers import Answers
+from mcp_targets.client.answers import Answers, NoAnswer
 from mcp_targets.client.calls import Prepared, Request
 from mcp_targets.client.connection import Clock
 from mcp_targets.client.errors import NegotiationError, ReadError, TargetError
+from mcp_targets.client.rounds import Rounds
 from mcp_targets.client.tools import Tool, read_tools
 from mcp_targets.reply import CHECK_FAILED, OK, Reply
 
 Observer = Callable[[str, Reply], None]
 """Is told of every request that is not a call: its method, its reply."""
+
+Sleep = Callable[[float], None]
 
 MAX_PAGES: Final = 1000
 NOTHING: Final[dict[str, Any]] = {}
@@ -29,10 +32,13 @@ def ignore(_method: str, _reply: Reply) -> None:
 class BaseClient(ABC):
     """One virtual user's session with one MCP server."""
 
-    def __init__(self, protocol: str, answers: Answers, observe: Observer, clock: Clock) -> None:
+    def __init__(
+        self, protocol: str, answers: Answers, observe: Observer, clock: Clock, sleep: Sleep
+    ) -> None:
         self.protocol = protocol
         self._observe = observe
         self._clock = clock
+        self._sleep = sleep
         self.version = "" if protocol == "auto" else protocol
         """The protocol version in use; empty until it is negotiated."""
         self.tools_list_bytes = 0
@@ -89,8 +95,36 @@ class BaseClient(ABC):
         """Send a request that is not a call, tell the observer. Raises TargetError."""
 
     @abstractmethod
+    def _again(
+        self,
+        first: Reply,
+        call: Prepared,
+        arguments: dict[str, Any] | None,
+        timeout_s: float,
+        added: dict[str, Any] = NOTHING,
+    ) -> Reply:
+        """Repeat a call; all attempts are one call to the one who waits."""
+
+    # Calls that take more than one exchange.
+
+    def _answer(
+        self, reply: Reply, call: Prepared, arguments: dict[str, Any] | None, timeout_s: float
+    ) -> Reply:
+        """Give the input that a result asks for, round by round."""
+        rounds = Rounds(call.answers or self._script)
+        while jsonrpc.wants_input(reply):
+            try:
+                added, pause_s = rounds.following(jsonrpc.result_of(reply))
+            except NoAnswer as error:
+                return reply.fail(CHECK_FAILED, str(error))
+            if pause_s:
+                self._sleep(min(pause_s, self._left_s(reply, timeout_s)))
+            reply = self._again(reply, call, arguments, timeout_s, added)
+        return reply
+
     def _left_s(self, first: Reply, timeout_s: float) -> float:
         """Return what is left of a call's time."""
+        return max(0.001, timeout_s - (self._clock() - first.start_ns) / 1e9)
 
     # Sessions as what is measured.
 

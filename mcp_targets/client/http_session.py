@@ -6,14 +6,13 @@ Opening raises `TargetError`, because without a session there is nothing to meas
 import itertools
 import threading
 import time
-from collections.abc import Callable
 from typing import Any, Final, Protocol
 
 import msgspec
 
 from mcp_targets.client import eras, jsonrpc
 from mcp_targets.client.answers import SILENT, Answers, respond
-from mcp_targets.client.base import NOTHING, Observer, ignore, joined
+from mcp_targets.client.base import NOTHING, Observer, Sleep, ignore, joined
 from mcp_targets.client.calls import Prepared
 from mcp_targets.client.connection import Clock, Connection, WaitFactory
 from mcp_targets.client.errors import (
@@ -59,16 +58,15 @@ class HttpSession(ListeningClient):
         observe: Observer = ignore,
         clock: Clock = time.perf_counter_ns,
         waits: WaitFactory | None = None,
-        sleep: Callable[[float], None] = time.sleep,
+        sleep: Sleep = time.sleep,
         answers: Answers = SILENT,
         listens: bool = False,
         no_delete: bool = False,
         credentials: Credentials | None = None,
     ) -> None:
-        super().__init__(protocol, answers, observe, clock)
+        super().__init__(protocol, answers, observe, clock, sleep)
         self.endpoint = endpoint
         self.connection = Connection(endpoint.origin, clock, waits)
-        self._sleep = sleep
         self._answers = answers
         self._wanted = listens
         """Whether the stream is asked for: one that is not offered is then told as a failure."""
@@ -347,9 +345,6 @@ class HttpSession(ListeningClient):
         if reply.outcome == TRANSPORT_ERROR and reply.bytes_in == 0:
             raise ConnectError(f"{method}: {reply.detail}")
         return reply
-
-    def _left_s(self, first: Reply, timeout_s: float) -> float:
-        return max(0.001, timeout_s - (self._clock() - first.start_ns) / 1e9)
 
     def _use_token(self) -> None:
         """Take the current token. Raises TargetError when it has expired and none is to be had."""

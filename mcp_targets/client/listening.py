@@ -1,12 +1,12 @@
 """A client that listens: it subscribes, awaits notifications, and ends its subscriptions."""
 
 from abc import abstractmethod
-from collections.abc import Callable
 from typing import Any, Final
 
 from mcp_targets.client.answers import Answers
-from mcp_targets.client.base import BaseClient, Observer, joined
+from mcp_targets.client.base import BaseClient, Observer, Sleep, joined
 from mcp_targets.client.calls import Request
+from mcp_targets.client.connection import Clock
 from mcp_targets.client.errors import TargetError
 from mcp_targets.client.subscriptions import Inbox, Wanted
 from mcp_targets.reply import OK, TRANSPORT_ERROR, Reply
@@ -21,9 +21,9 @@ class ListeningClient(BaseClient):
     """What listening is alike over every transport; how a stream is opened is the transport's."""
 
     def __init__(
-        self, protocol: str, answers: Answers, observe: Observer, clock: Callable[[], int]
+        self, protocol: str, answers: Answers, observe: Observer, clock: Clock, sleep: Sleep
     ) -> None:
-        super().__init__(protocol, answers, observe, clock)
+        super().__init__(protocol, answers, observe, clock, sleep)
         self._inbox: Inbox | None = None
         """None where nobody listens."""
         self._subscribed: list[str] = []

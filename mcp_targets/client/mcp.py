@@ -9,16 +9,13 @@ from typing import Any, Final
 import msgspec
 
 from mcp_targets.client import eras, jsonrpc
-from mcp_targets.client.answers import NoAnswer
 from mcp_targets.client.base import MAX_PAGES, NOTHING, Observer, ignore, joined
 from mcp_targets.client.calls import Call, Prepared, Request
 from mcp_targets.client.errors import CallTimeout, TargetError
 from mcp_targets.client.exchange import exchange, read_on, with_body
 from mcp_targets.client.http_session import HttpSession
-from mcp_targets.client.rounds import Rounds
 from mcp_targets.client.tools import Tool, param_headers
 from mcp_targets.reply import (
-    CHECK_FAILED,
     OK,
     REJOINED,
     REOPENED,
@@ -218,21 +215,6 @@ class McpClient(HttpSession):
         self._lost = True
         self._initialize()
         return REOPENED
-
-    def _answer(
-        self, reply: Reply, call: Prepared, arguments: dict[str, Any] | None, timeout_s: float
-    ) -> Reply:
-        """Give the input that a result asks for, round by round."""
-        rounds = Rounds(self._answers)
-        while jsonrpc.wants_input(reply):
-            try:
-                added, pause_s = rounds.following(jsonrpc.result_of(reply))
-            except NoAnswer as error:
-                return reply.fail(CHECK_FAILED, str(error))
-            if pause_s:
-                self._sleep(min(pause_s, self._left_s(reply, timeout_s)))
-            reply = self._again(reply, call, arguments, timeout_s, added)
-        return reply
 
     def _resume(self, reply: Reply, timeout_s: float) -> Reply:
         """Take a stream up again where it ended without the answer (up to 2025-11-25)."""

@@ -8,14 +8,14 @@ import contextlib
 import itertools
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
 
 from mcp_targets.client import eras, jsonrpc
-from mcp_targets.client.answers import SILENT, Answers, NoAnswer, respond
-from mcp_targets.client.base import NOTHING, Observer, ignore, joined
+from mcp_targets.client.answers import SILENT, Answers, respond
+from mcp_targets.client.base import NOTHING, Observer, Sleep, ignore, joined
 from mcp_targets.client.calls import Call, Prepared
 from mcp_targets.client.channel import Channel
 from mcp_targets.client.connection import Clock
@@ -30,10 +30,8 @@ from mcp_targets.client.errors import (
 )
 from mcp_targets.client.jsonrpc import RequestId
 from mcp_targets.client.listening import ListeningClient
-from mcp_targets.client.rounds import Rounds
 from mcp_targets.client.subscriptions import Inbox, Wanted, acknowledge
 from mcp_targets.reply import (
-    CHECK_FAILED,
     OK,
     REJOINED,
     REOPENED,
@@ -55,12 +53,11 @@ class SessionClient(ListeningClient):
         *,
         observe: Observer = ignore,
         clock: Clock = time.perf_counter_ns,
-        sleep: Callable[[float], None] = time.sleep,
+        sleep: Sleep = time.sleep,
         answers: Answers = SILENT,
     ) -> None:
-        super().__init__(protocol, answers, observe, clock)
+        super().__init__(protocol, answers, observe, clock, sleep)
         self.channel = channel
-        self._sleep = sleep
         self._answers = answers
         """For requests of the server: those of the last call that began."""
         self._ids = itertools.count(1)
@@ -267,24 +264,16 @@ class SessionClient(ListeningClient):
             reply.session_lost = lost
         return reply
 
-    def _answer(
-        self, reply: Reply, call: Prepared, arguments: dict[str, Any] | None, timeout_s: float
+    def _again(
+        self,
+        first: Reply,
+        call: Prepared,
+        arguments: dict[str, Any] | None,
+        timeout_s: float,
+        added: dict[str, Any] = NOTHING,
     ) -> Reply:
-        """Give the input that a result asks for, round by round."""
-        rounds = Rounds(call.answers or self._script)
-        while jsonrpc.wants_input(reply):
-            try:
-                added, pause_s = rounds.following(jsonrpc.result_of(reply))
-            except NoAnswer as error:
-                return reply.fail(CHECK_FAILED, str(error))
-            if pause_s:
-                self._sleep(min(pause_s, self._left_s(reply, timeout_s)))
-            left_s = self._left_s(reply, timeout_s)
-            reply = joined(reply, self._carry(call, arguments, left_s, added, reply.heard))
-        return reply
-
-    def _left_s(self, first: Reply, timeout_s: float) -> float:
-        return max(0.001, timeout_s - (self._clock() - first.start_ns) / 1e9)
+        left_s = self._left_s(first, timeout_s)
+        return joined(first, self._carry(call, arguments, left_s, added, first.heard))
 
     def _exchange(
         self,
