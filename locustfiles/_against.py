@@ -9,7 +9,7 @@ from locustfiles._refusal import CONFIGURATION, Refusal
 from locustfiles._workload import workload
 from reports.baseline import BaselineError, identity, read
 from reports.comparable import differences
-from reports.journal import Baseline
+from reports.records import Baseline
 from reports.run_numbers import Identity, RunNumbers
 from scenarios.model import Scenario
 from scenarios.units import fraction

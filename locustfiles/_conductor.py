@@ -6,13 +6,14 @@ before every node has drained the last one and has its connections ready for the
 
 from collections.abc import Callable, Iterable
 from dataclasses import astuple, dataclass, field
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import msgspec
 from gevent.event import Event
 
+from locustfiles._beside import Beside
 from locustfiles._schedule import Turn
-from reports.journal import AnyRecord, Note, TurnEnded, TurnStarted
+from reports.records import AnyRecord, Note, TurnEnded, TurnStarted
 
 _PREPARE_S: Final = 60.0
 _MARGIN_S: Final = 15.0
@@ -27,16 +28,6 @@ class _Waiting:
     turn: int
     missing: set[str]
     complete: Event = field(default_factory=Event)
-
-
-class Beside(Protocol):
-    """What is measured beside the load, from before a turn's first call to after its last one."""
-
-    def begin(self, turn: Turn) -> list[AnyRecord]:
-        """Begin, and return what the journal is to hold."""
-
-    def end(self, turn: Turn) -> list[AnyRecord]:
-        """End it."""
 
 
 class Conductor:

@@ -6,7 +6,7 @@ from typing import Final
 import gevent
 
 from reports.histogram import Histogram
-from reports.journal import Health
+from reports.records import Health
 
 PERIOD_S: Final = 0.05
 

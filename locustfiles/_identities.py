@@ -7,8 +7,9 @@ from locustfiles._mint import hide_secrets, mint_all
 from locustfiles._refusal import CONFIGURATION, Refusal
 from locustfiles._roster import Identity
 from mcp_targets.client.http1 import encode_headers
+from scenarios.confidential import secret_names
 from scenarios.generators import IDENTITY
-from scenarios.identities import NUMBER, names_in, read_rows, secret_names
+from scenarios.identities import NUMBER, names_in, read_rows
 from scenarios.loader import Loaded
 from scenarios.lookups import compile_template
 from scenarios.wording import InputError

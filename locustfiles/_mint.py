@@ -14,8 +14,9 @@ from locustfiles._steps import encode_form, encode_json
 from mcp_targets.client.exchange import Endpoint, with_body
 from mcp_targets.reply import HTTP_ERROR, OK, UNREADABLE, Reply
 from mcp_targets.rest import RestClient, encode_fields
+from scenarios.confidential import is_secret, secret_names
 from scenarios.generators import IDENTITY
-from scenarios.identities import MOST_AT_ONCE, NUMBER, Mint, is_secret, secret_names
+from scenarios.identities import MOST_AT_ONCE, NUMBER, Mint
 from scenarios.loader import Loaded
 from scenarios.lookups import compile_template
 from scenarios.wording import quote

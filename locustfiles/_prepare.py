@@ -24,7 +24,7 @@ from locustfiles._schedule import Turn, fit, levels, plan
 from locustfiles._secrecy import hide
 from locustfiles._targets import SYSTEM, ArmTarget, reach_all, unknown_tools, unspoken
 from mcp_targets.systems.launcher import Systems
-from reports.journal import Baseline
+from reports.records import Baseline
 from scenarios.load import BREAKPOINT, Load
 from scenarios.loader import Loaded, ScenarioError, find, load, unknown_names
 from scenarios.targets import LOCAL_CODE, split_target

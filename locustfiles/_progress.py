@@ -15,7 +15,7 @@ from rich.text import Text
 from locustfiles._run import Run
 from locustfiles._secrecy import clean
 from reports.histogram import Histogram
-from reports.journal import SETUP, AnyRecord, RunEnded, SessionCount, Slice, TurnEnded, TurnStarted
+from reports.records import SETUP, AnyRecord, RunEnded, SessionCount, Slice, TurnEnded, TurnStarted
 from reports.render import numbers
 from reports.samples import FAILED, INTERRUPTED
 

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from mcp_targets.reply import REOPENED, Heard, Reply, Stop
 from reports.groups import EVENT, GAP, RECOVERY, STOP, UNHEARD
 from reports.histogram import Histogram
-from reports.journal import SETUP, AnyRecord, Cell, Health, Note, SampleRecord, Slice
+from reports.records import SETUP, AnyRecord, Cell, Health, Note, SampleRecord, Slice
 from reports.samples import OK, TIMEOUT
 
 FAILURE_SAMPLES: Final = 20

@@ -16,7 +16,7 @@ from locustfiles._process_tree import Reading
 from locustfiles._prometheus import NoMetrics
 from locustfiles._resource_sources import Reader, Source, StartedProcesses
 from locustfiles._schedule import Turn
-from reports.journal import SETUP, AnyRecord, Note, ResourceSample
+from reports.records import SETUP, AnyRecord, Note, ResourceSample
 
 PERIOD_S: Final = 1.0
 REFRESH_S: Final = 10.0

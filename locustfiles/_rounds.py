@@ -18,7 +18,7 @@ from locustfiles._recorder import Recorder
 from locustfiles._schedule import Turn
 from locustfiles._stage import OpenTurn, Stage
 from mcp_targets.client.errors import TargetError
-from reports.journal import SETUP, TurnEnded
+from reports.records import SETUP, TurnEnded
 
 logger = logging.getLogger("mcp-perf")
 

@@ -21,7 +21,8 @@ from locustfiles._upstreams import Together, Upstreams
 from locustfiles._workload import workload
 from reports.build import load_report
 from reports.document import Report
-from reports.journal import AnyRecord, JournalWriter, Note, RunEnded, RunStarted
+from reports.journal import JournalWriter
+from reports.records import AnyRecord, Note, RunEnded, RunStarted
 from reports.render import write_all
 from reports.tally import fold
 

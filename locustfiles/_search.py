@@ -7,7 +7,7 @@ from, so that both always agree.
 from collections.abc import Iterator, Sequence
 
 from locustfiles._schedule import Level, Turn, plan
-from reports.journal import RunStarted
+from reports.records import RunStarted
 from reports.search import Range, next_rate
 from reports.tally import RunTally
 from reports.trial import Rules, range_of, trials

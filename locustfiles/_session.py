@@ -35,7 +35,8 @@ from locustfiles._schedule import share_of
 from locustfiles._secrecy import redactor
 from locustfiles._sessions import SessionWatch
 from reports.document import Report
-from reports.journal import AnyRecord, redacted
+from reports.journal import redacted
+from reports.records import AnyRecord
 from reports.render import FORMATS
 
 ORDER: Final = "mcp-perf-order"

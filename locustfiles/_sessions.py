@@ -6,7 +6,7 @@ from typing import Final, Protocol
 import gevent
 import psutil
 
-from reports.journal import AnyRecord, SessionCount
+from reports.records import AnyRecord, SessionCount
 
 PERIOD_S: Final = 1.0
 

@@ -9,14 +9,14 @@ from typing import Final
 
 import msgspec
 
-from locustfiles._conductor import Beside
+from locustfiles._beside import Beside
 from locustfiles._schedule import Turn
 from locustfiles._targets import ArmTarget
 from mcp_targets.client.errors import TargetError
 from mcp_targets.client.exchange import Endpoint, with_body
 from mcp_targets.reply import OK
 from mcp_targets.rest import RestClient, encode_fields
-from reports.journal import AnyRecord, UpstreamUse
+from reports.records import AnyRecord, UpstreamUse
 
 _TIMEOUT_S: Final = 2.0
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from reports.arm_facts import latency, sharing, unsampled
 from reports.context import ESTIMATOR, tokens
 from reports.document import ArmNumbers, Capacity, Latency, RoundNumbers, StepNumbers
 from reports.groups import CALL, JOURNEY, Group, Tally
@@ -95,18 +96,6 @@ def _context(described: Mapping[str, Any], totals: Totals) -> ContextNumbers:
     )
 
 
-def unsampled(tally: RunTally, arm: str) -> str:
-    """Say why it is not known what an arm's target used; nothing where it is."""
-    described = tally.run.arms.get(arm, {}).get("resources")
-    return "This run did not sample it." if described is None else str(described["why_not"])
-
-
-def sharing(tally: RunTally, arm: str) -> list[str]:
-    """Name the other arms that an arm's processes work for."""
-    described = tally.run.arms.get(arm, {}).get("resources", {})
-    return [str(other) for other in described.get("shared", ())]
-
-
 def _resources(tally: RunTally, arm: str, totals: Totals) -> ResourceNumbers:
     usage, growth = totals.usage, totals.usage.growth
     if not usage.sampled:
@@ -135,12 +124,6 @@ def _sessions_lost(tally: RunTally, arm: str) -> int:
 
 def _classes(group: Group) -> dict[str, int]:
     return dict.fromkeys(CLASSES, 0) | group.classes
-
-
-def latency(tally: Tally) -> Latency:
-    """Give the numbers of the latency."""
-    percentiles = zip(FRACTIONS, tally.percentiles_ms(list(FRACTIONS.values())), strict=True)
-    return Latency(mean=tally.mean_ms(), max=tally.max_ms(), **dict(percentiles))
 
 
 def _told(totals: Totals, prefix: str) -> Latency:

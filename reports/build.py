@@ -7,24 +7,19 @@ from typing import Any, Final
 
 from reports import capacity
 from reports.against import against_baseline
-from reports.arms import arm_numbers, sharing, unsampled
+from reports.arm_facts import sharing, unsampled
+from reports.arms import arm_numbers
+from reports.comparison import Comparison, Regression
 from reports.context import facts
-from reports.document import (
-    Capacity,
-    Comparison,
-    Failure,
-    GateResult,
-    Generator,
-    Regression,
-    Report,
-)
+from reports.document import Capacity, Failure, GateResult, Generator, Report
 from reports.drops import with_drops
 from reports.groups import CALL
-from reports.journal import AnyRecord, JournalError, SampleRecord, read
+from reports.journal import JournalError, read
 from reports.layers import layers
 from reports.levels import Level, by_level, judge_levels
 from reports.metrics import COMPARED, Evidence, Totals, paired
 from reports.notes import notes
+from reports.records import AnyRecord, SampleRecord
 from reports.samples import FAILED, HARNESS_ERROR
 from reports.statistics import compare, holm
 from reports.tally import RunTally, fold

@@ -5,10 +5,12 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
-from reports.arms import latency
-from reports.document import Capacity, Comparison, GateResult, RateLevel, VerdictName
+from reports.arm_facts import latency
+from reports.comparison import Comparison
+from reports.document import Capacity, GateResult, RateLevel
 from reports.judge import HOLDS, RATIO, show
 from reports.metrics import Totals
+from reports.part import VerdictName
 from reports.search import Range, conclude
 from reports.tally import RunTally
 from reports.trial import FOLLOWS, SPARED, Rules, Tried, is_search, range_of, searched, trials

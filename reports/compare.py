@@ -26,9 +26,10 @@ from reports.between_runs import (
     same,
 )
 from reports.compare_notes import CONTROL, notes
-from reports.document import Regression, VerdictName
+from reports.comparison import Regression
 from reports.judge import show
 from reports.metrics import COMPARED, FRACTIONS, JOURNEY_PREFIX
+from reports.part import VerdictName
 from reports.run_numbers import ArmRounds, RunNumbers
 from reports.statistics import more_needed, step_down
 from scenarios.gates import METRICS

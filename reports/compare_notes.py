@@ -6,7 +6,7 @@ from typing import Final
 
 from reports.between_runs import FEWEST_RUNS
 from reports.comparable import warnings
-from reports.document import Regression
+from reports.comparison import Regression
 from reports.judge import show
 from reports.run_numbers import RunNumbers
 

@@ -6,8 +6,8 @@ from typing import Final, Literal
 from pydantic import ConfigDict, Field
 
 from reports.compare import compare_runs, verdict_of
-from reports.document import Regression, VerdictName
-from reports.part import Part
+from reports.comparison import Regression
+from reports.part import Part, VerdictName
 from reports.run_numbers import RunNumbers
 from reports.verdict import FAIL_CODE, INCONCLUSIVE_CODE, INVALID_CODE, PASS_CODE
 

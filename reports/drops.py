@@ -6,7 +6,7 @@ passes by leaving the dropped ones out.
 
 from collections.abc import Mapping
 
-from reports.document import Comparison
+from reports.comparison import Comparison
 from reports.metrics import FRACTIONS, Evidence, Totals, bare
 from scenarios.gates import METRICS, Gate
 

@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Final
 
 from reports.histogram import Histogram
-from reports.journal import Cell
+from reports.records import Cell
 from reports.samples import ENDED, FAILED, OK
 
 CALL: Final = "call"

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from reports.histogram import Histogram
-from reports.journal import Slice
+from reports.records import Slice
 
 
 @dataclass(frozen=True, kw_only=True)

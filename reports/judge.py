@@ -10,10 +10,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from reports.document import GateResult, VerdictName
+from reports.document import GateResult
 from reports.drops import unknown_beyond
 from reports.leaks import ONLY_WARM, Growth
 from reports.metrics import FRACTIONS, JOURNEY_PREFIX, Evidence, Totals, bare, paired
+from reports.part import VerdictName
 from reports.statistics import (
     ALPHA,
     FEWEST_ROUNDS,

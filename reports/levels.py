@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from typing import Final
 
-from reports.arms import unsampled
+from reports.arm_facts import unsampled
 from reports.context import facts
 from reports.document import GateResult
 from reports.judge import judge

@@ -1,5 +1,7 @@
 """What all parts of the document share."""
 
+from typing import Literal
+
 from pydantic import BaseModel, ConfigDict
 
 
@@ -7,3 +9,6 @@ class Part(BaseModel):
     """A part of the document: frozen, and nothing undeclared gets in."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+VerdictName = Literal["PASS", "FAIL", "INCONCLUSIVE", "INVALID"]

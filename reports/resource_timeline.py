@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from reports.document import ResourcePoint
-from reports.journal import ResourceSample, TurnStarted
+from reports.records import ResourceSample, TurnStarted
 from reports.usage import highest, used_s
 
 MOST_POINTS: Final = 4_000

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from reports.document import SessionPoint
-from reports.journal import ResourceSample, SessionCount
+from reports.records import ResourceSample, SessionCount
 from reports.session_memory import Level, PerSession, per_session
 from reports.target_numbers import SessionNumbers
 

@@ -14,7 +14,7 @@ from functools import cache
 from statistics import fmean, stdev
 from typing import Any, Final
 
-from reports.document import Comparison
+from reports.comparison import Comparison
 
 ALPHA: Final = 0.05
 POWER: Final = 0.8

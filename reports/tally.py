@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 
 from reports.groups import CALL, Group, Tally
 from reports.health import GeneratorHealth, Limits
-from reports.journal import (
+from reports.journal import JournalError
+from reports.records import (
     SETUP,
     AnyRecord,
     Baseline,
-    JournalError,
     Note,
     ResourceSample,
     RunEnded,

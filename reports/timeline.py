@@ -6,7 +6,7 @@ from typing import Final
 from reports.document import TimelinePoint
 from reports.groups import CALL
 from reports.histogram import Histogram
-from reports.journal import Slice, TurnStarted
+from reports.records import Slice, TurnStarted
 from reports.samples import ENDED, FAILED
 
 LATE_S: Final = 60

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from reports.groups import CALL, JOURNEY, Tally
 from reports.health import Limits
-from reports.journal import Slice, TurnEnded, TurnStarted, UpstreamUse
+from reports.records import Slice, TurnEnded, TurnStarted, UpstreamUse
 from reports.samples import ENDED, OK
 from reports.usage import TurnUsage
 

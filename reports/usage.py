@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import Final
 
-from reports.journal import ResourceSample
 from reports.leaks import Growth, growth
+from reports.records import ResourceSample
 
 KEPT: Final = 64
 """Memory readings of a turn that its median is taken from; of a longer turn, evenly thinned."""

@@ -8,9 +8,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from reports.document import GateResult, Regression, VerdictName
+from reports.comparison import Regression
+from reports.document import GateResult
 from reports.health import GeneratorHealth, NodeHealth
 from reports.metrics import Totals
+from reports.part import VerdictName
 from reports.samples import FAILED
 
 HOT_S: Final = 5.0

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
+from scenarios.finding import Finding, Path
 from scenarios.model import Step
-from scenarios.problems import Finding, Path
 
 MOST_AT_ONCE: Final = 100
 _ALONE: Final = {

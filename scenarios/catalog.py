@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Final
 
 from scenarios.problems import Problem, ScenarioError
-from scenarios.wording import one_of, quote, suggest
+from scenarios.suggestions import suggest
+from scenarios.wording import one_of, quote
 
 SHIPPED: Final = Path(__file__).parent
 _SUFFIXES: Final = (".yaml", ".yml")

@@ -10,6 +10,7 @@ from jmespath.functions import Functions
 from scenarios import syntax
 from scenarios.bursts import check_burst, within
 from scenarios.draft import Draft, DraftArm, DraftJourney
+from scenarios.finding import Finding, Path
 from scenarios.generators import IDENTITY, compile_generators, compile_one
 from scenarios.identities import names_in
 from scenarios.identity_checks import allowed_in_arms, check_identities, known_in_journeys
@@ -19,9 +20,9 @@ from scenarios.load import BREAKPOINT, VARYING
 from scenarios.model import HTTP_VERBS, MCP_ACTIONS, SESSION_ACTIONS
 from scenarios.names import lookups, step_lookups, unknown, unknown_in_steps
 from scenarios.paths import inside
-from scenarios.problems import Finding, Path
 from scenarios.sessions import check_sessions
-from scenarios.wording import InputError, one_of, quote, suggest
+from scenarios.suggestions import suggest
+from scenarios.wording import InputError, one_of, quote
 
 _LONGEST_EXPRESSION: Final = 1024
 _FOR: Final = {

@@ -7,11 +7,11 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from scenarios.finding import Path
 from scenarios.gates import Gate, GateError, parse
 from scenarios.layout import mapping, written
 from scenarios.model import Arm
 from scenarios.names import WrittenStep
-from scenarios.problems import Path
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from scenarios.wording import InputError, one_of, quote, suggest
+from scenarios.suggestions import suggest
+from scenarios.wording import InputError, one_of, quote
 
 Kind = Literal["time", "fraction", "rate", "count", "share", "work", "bytes", "growth", "kib"]
 Needs = Literal["calls", "journeys", "planned", "resources", "sessions"]

@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from scenarios.paths import inside
+from scenarios.suggestions import nearest, suggest
 from scenarios.tables import read_table
 from scenarios.templates import compile_template
 from scenarios.units import is_number
-from scenarios.wording import InputError, nearest, one_of, quote, suggest
+from scenarios.wording import InputError, one_of, quote
 
 BUILTINS: Final = frozenset(("seq", "user", "arm", "run"))
 IDENTITY: Final = "identity"

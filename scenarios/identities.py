@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final, Self
+from typing import Annotated, Any, Final, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -21,13 +21,9 @@ from scenarios.templates import TemplateError, compile_template
 from scenarios.tls import Tls
 from scenarios.wording import InputError, quote
 
-if TYPE_CHECKING:
-    from scenarios.model import Scenario
-
 NUMBER: Final = "number"
 MOST_AT_ONCE: Final = 16
 """Requests for identities that are on their way together."""
-SOUNDS_SECRET: Final = re.compile(r"token|secret|passw|pwd|key|credential|cookie", re.IGNORECASE)
 _SEGMENT: Final = re.compile(rf"{IDENTITY}\.([A-Za-z_][\w-]*)", re.ASCII)
 
 
@@ -143,29 +139,3 @@ def names_in(tree: Any) -> Iterator[str]:
     elif isinstance(tree, dict | list | tuple):
         for item in tree.values() if isinstance(tree, dict) else tree:
             yield from names_in(item)
-
-
-def secret_names(scenario: "Scenario") -> set[str]:
-    """Return the names whose values are to appear nowhere.
-
-    Those that go into headers, authorization, a server's environment, the request for identities or
-    a value of `with`, and those that are called like a secret.
-    """
-    trees: list[Any] = []
-    for arm in scenario.arms.values():
-        auth = None if arm.auth is None else arm.auth.model_dump()
-        trees += [arm.headers, arm.env, auth]
-    for journey in scenario.journeys.values():
-        steps = [step for listed in journey.steps.values() for step in listed]
-        trees += [
-            journey.with_,
-            *(one.headers for step in steps for one in step.parallel or [step]),
-        ]
-    if scenario.identities is not None and (mint := scenario.identities.mint) is not None:
-        trees += [mint.headers, mint.form, mint.json_]
-    return set(names_in(trees))
-
-
-def is_secret(name: str, used: set[str]) -> bool:
-    """Tell whether the values of a name are to appear nowhere; `used` is of `secret_names`."""
-    return name in used or "" in used or SOUNDS_SECRET.search(name) is not None

@@ -7,13 +7,14 @@ import jmespath
 from jmespath.exceptions import JMESPathError
 
 from scenarios.draft import Draft
+from scenarios.finding import Finding, Path
 from scenarios.generators import BUILTINS, IDENTITY
 from scenarios.identities import NUMBER, Rows, names_in, read_rows
 from scenarios.layout import mapping
 from scenarios.names import lookups, texts
 from scenarios.paths import inside
-from scenarios.problems import Finding, Path
-from scenarios.wording import InputError, quote, suggest
+from scenarios.suggestions import suggest
+from scenarios.wording import InputError, quote
 
 _HERE: Final = ("identities",)
 

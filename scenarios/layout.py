@@ -7,9 +7,10 @@ that have none. In the model, `steps` holds one list per arm.
 from collections.abc import Container, Iterator, Mapping
 from typing import Any, Final
 
-from scenarios.problems import Finding, Path
+from scenarios.finding import Finding, Path
+from scenarios.suggestions import suggest
 from scenarios.syntax import JOURNEY_KEYS
-from scenarios.wording import one_of, suggest
+from scenarios.wording import one_of
 
 MOST_ARMS: Final = 16
 MOST_JOURNEYS: Final = 100

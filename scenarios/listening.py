@@ -7,8 +7,8 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from scenarios import syntax
 from scenarios.dialog import uri as resource_uri
+from scenarios.finding import Finding, Path
 from scenarios.part import Part
-from scenarios.problems import Finding, Path
 from scenarios.wording import InputError
 
 LISTEN_ACTIONS: Final = ("listen", "subscribe", "await")

@@ -14,15 +14,17 @@ from typing import Any
 from scenarios.catalog import find, shipped
 from scenarios.checks import check
 from scenarios.draft import draft
+from scenarios.finding import Finding, Path
 from scenarios.layout import arrange, mapping, oversize
 from scenarios.model import Scenario
 from scenarios.names import unknown_in_scenario
 from scenarios.overrides import make_way, override
 from scenarios.places import Places
-from scenarios.problems import MOST_SHOWN, Finding, Path, Problem, ScenarioError
+from scenarios.problems import MOST_SHOWN, Problem, ScenarioError
+from scenarios.suggestions import suggest
 from scenarios.templates import NAME
 from scenarios.validation import validate
-from scenarios.wording import quote, suggest
+from scenarios.wording import quote
 from scenarios.yaml_reader import MOST_BYTES, UnreadableError, decode, read
 
 __all__ = [

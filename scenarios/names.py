@@ -5,12 +5,12 @@ from itertools import chain
 from typing import Any, Final
 
 from scenarios.bursts import within
+from scenarios.finding import Finding, Path
 from scenarios.generators import BUILTINS, IDENTITY
 from scenarios.layout import mapping
 from scenarios.model import HTTP_VERBS, Scenario
-from scenarios.problems import Finding, Path
+from scenarios.suggestions import suggest
 from scenarios.templates import TemplateError, compile_template
-from scenarios.wording import suggest
 
 WrittenStep = tuple[Path, Mapping[str, Any]]
 """A step's path, and its keys and values as written, valid or not."""

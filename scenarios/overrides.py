@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from scenarios.finding import Finding, Path, dotted
 from scenarios.load import BREAKPOINT, SHAPE_DEFAULTS
-from scenarios.problems import Finding, Path, dotted
-from scenarios.wording import InputError, quote, suggest
+from scenarios.suggestions import suggest
+from scenarios.wording import InputError, quote
 from scenarios.yaml_reader import read
 
 _NAMED: Final = (

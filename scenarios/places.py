@@ -4,8 +4,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from scenarios.finding import Finding, Path, dotted
 from scenarios.layout import written
-from scenarios.problems import MOST_SHOWN, Finding, Path, Problem, dotted
+from scenarios.problems import MOST_SHOWN, Problem
 
 _LONGEST: Final = 240
 

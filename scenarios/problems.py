@@ -1,36 +1,12 @@
-"""What is wrong with a scenario file, and where."""
+"""What is wrong with a scenario file, by its line, and the error that carries it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-Path = tuple[str | int, ...]
-"""The keys and indexes that lead to a value in the file, as written there."""
-
 EXIT_CODE: Final = 104
 MOST_SHOWN: Final = 50
 """A file with more problems than this is not a scenario file with mistakes in it."""
-
-
-def dotted(path: Path) -> str:
-    """Write a path as a person would: `journeys.buy.mcp[0].call`."""
-    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
-    return text.removeprefix(".")
-
-
-@dataclass(frozen=True)
-class Finding:
-    """A problem at a path, before its line is known."""
-
-    path: Path
-    message: str
-    hint: str = ""
-    line: int = 0
-    """Set where the path does not tell the line, as for the second of two equal keys."""
-    source: str = ""
-    """Set where something else than the file is to blame."""
-    damaged: bool = False
-    """True if the value there is lost, so that what else is said about it means nothing."""
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,9 @@
 import re
 from typing import Any, Final, Literal, NamedTuple
 
+from scenarios.suggestions import suggest
 from scenarios.syntax import url
-from scenarios.wording import InputError, one_of, quote, suggest
+from scenarios.wording import InputError, one_of, quote
 
 Kind = Literal["auto", "none", "pid", "container", "prometheus"]
 KEYS: Final = ("pid", "container", "prometheus")

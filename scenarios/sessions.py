@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from scenarios.problems import Finding, Path
+from scenarios.finding import Finding, Path
 
 _OURS: Final = ("open", "close")
 

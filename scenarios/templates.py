@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator, Mapping
 from operator import itemgetter
 from typing import Any, Final
 
-from scenarios.wording import InputError, quote, suggest
+from scenarios.suggestions import suggest
+from scenarios.wording import InputError, quote
 
 Values = Mapping[str, Any]
 Render = Callable[[Values], Any]

@@ -8,14 +8,16 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from scenarios.dialog import Answers, Auth, Complete, Elicitation, OAuth, Sampling
+from scenarios.finding import Finding, Path, dotted
 from scenarios.identities import Identities, Mint
 from scenarios.layout import written
 from scenarios.listening import Await
 from scenarios.load import Load, Stage
 from scenarios.model import Arm, Expect, Journey, Limits, Scenario, Step
-from scenarios.problems import MOST_SHOWN, Finding, Path, dotted
+from scenarios.problems import MOST_SHOWN
+from scenarios.suggestions import suggest
 from scenarios.tls import Tls
-from scenarios.wording import InputError, one_of, quote, suggest
+from scenarios.wording import InputError, one_of, quote
 
 _ANY: Final = None
 _STEP: Final = ("journeys", _ANY, "steps", _ANY, _ANY)

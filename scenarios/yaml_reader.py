@@ -21,7 +21,8 @@ from yaml.events import (
     StreamEndEvent,
 )
 
-from scenarios.problems import MOST_SHOWN, Finding, Path
+from scenarios.finding import Finding, Path
+from scenarios.problems import MOST_SHOWN
 from scenarios.wording import InputError, quote
 from scenarios.yaml_scalars import plain
 

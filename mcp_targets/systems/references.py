@@ -6,7 +6,8 @@ from collections.abc import Iterable
 
 import msgspec
 
-from mcp_targets.systems.catalog import SYSTEMS, Process, System
+from mcp_targets.systems.catalog import SYSTEMS
+from mcp_targets.systems.specs import Process, System
 
 
 class UnknownSystem(LookupError):  # noqa: N818 -- a mistake in a name, not an error of ours

@@ -11,8 +11,8 @@ from typing import Any, Final
 from reports.benchmarks.turns import Measured, Turn
 from reports.groups import CALL, JOURNEY
 from reports.histogram import Histogram
-from reports.journal import AnyRecord, Cell, Health, RunEnded, RunStarted, Slice, TurnEnded
-from reports.journal import TurnStarted as Started
+from reports.records import AnyRecord, Cell, Health, RunEnded, RunStarted, Slice, TurnEnded
+from reports.records import TurnStarted as Started
 from reports.samples import OK
 
 _NODE: Final = "pytest"

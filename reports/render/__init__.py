@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from reports.document import Report
-from reports.journal import SampleRecord
+from reports.records import SampleRecord
 from reports.render import csv_samples, json_report, junit, markdown
 from reports.render import html as html_report
 

@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from reports.compare_report import CompareReport
-from reports.document import Regression, Report, VerdictName
+from reports.comparison import Regression
+from reports.document import Report
+from reports.part import VerdictName
 from reports.render import wording
 from reports.render.compare_report import WORDS
 from reports.render.text import clip, one_line, visible

@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from xml.etree import ElementTree as ET
 
-from reports.document import ArmNumbers, Comparison, Regression, TimelinePoint
+from reports.comparison import Comparison, Regression
+from reports.document import ArmNumbers, TimelinePoint
 from reports.render import numbers, svg
 from reports.render.scales import Scale, linear, of_fractions, of_time, of_values
 from reports.render.svg import element, per_cent

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import Final
 
-from reports.journal import SampleRecord
+from reports.records import SampleRecord
 from reports.render.text import visible
 
 COLUMNS: Final = (

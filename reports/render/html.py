@@ -9,7 +9,8 @@ from typing import Any, Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from reports.document import Comparison, Regression, Report
+from reports.comparison import Comparison, Regression
+from reports.document import Report
 from reports.render import (
     arm_rows,
     capacity,

@@ -8,7 +8,8 @@ import re
 from typing import Final
 from xml.etree import ElementTree as ET
 
-from reports.document import GateResult, Regression, Report
+from reports.comparison import Regression
+from reports.document import GateResult, Report
 from reports.render import numbers, wording
 
 _NOT_XML: Final = re.compile("[^\t\n\r -~\u00a0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")

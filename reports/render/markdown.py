@@ -9,7 +9,8 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from reports.document import Failure, Latency, Regression, Report, RoundNumbers, StepNumbers
+from reports.comparison import Regression
+from reports.document import Failure, Latency, Report, RoundNumbers, StepNumbers
 from reports.render import capacity, layers, numbers, wording
 from reports.render.arm_rows import growth, per_session
 from reports.render.text import clip, one_line

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from reports.document import Comparison, Regression
+from reports.comparison import Comparison, Regression
 from reports.render import numbers
 
 

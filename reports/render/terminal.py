@@ -10,7 +10,9 @@ from rich.table import Table
 from rich.text import Text
 
 from reports.compare_report import CompareReport
-from reports.document import Regression, Report, VerdictName
+from reports.comparison import Regression
+from reports.document import Report
+from reports.part import VerdictName
 from reports.render import capacity, layers, numbers
 from reports.render.arm_rows import per_session, tells_memory
 from reports.render.text import one_line

@@ -4,7 +4,8 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from reports.document import Report, VerdictName
+from reports.document import Report
+from reports.part import VerdictName
 from reports.render.numbers import count, significant
 
 VERDICTS: Final[Mapping[VerdictName, str]] = {

@@ -5,7 +5,8 @@ import json
 import msgspec
 import pytest
 
-from reports.journal import Cell, Health, JournalWriter, Slice, read
+from reports.journal import JournalWriter, read
+from reports.records import Cell, Health, Slice
 from reports.redact import Redactor
 
 pytestmark = pytest.mark.benchmark(group="journal")

@@ -25,7 +25,7 @@ from mcp_targets.client.stdio import Command, StdioChannel
 from mcp_targets.client.tools import Tool
 from mcp_targets.reply import OK, TIMEOUT, TOOL_ERROR, Reply
 from mcp_targets.rest import RestClient
-from reports.journal import Health, Slice
+from reports.records import Health, Slice
 from reports.samples import HARNESS_ERROR, INTERRUPTED
 from scenarios.loader import load_text
 from scenarios.lookups import compile_generators

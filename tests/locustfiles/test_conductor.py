@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from locustfiles import _conductor
 from locustfiles._conductor import Conductor
 from locustfiles._schedule import Level, Turn, plan
-from reports.journal import Note, TurnEnded, TurnStarted
+from reports.records import Note, TurnEnded, TurnStarted
 
 
 class World:

@@ -14,7 +14,7 @@ from locustfiles._journeys import Journey, Walk, deck
 from locustfiles._recorder import Recorder
 from locustfiles._steps import Interrupted, Lane, Step
 from mcp_targets.reply import OK, TIMEOUT, TOOL_ERROR
-from reports.journal import Health, Slice
+from reports.records import Health, Slice
 from reports.samples import HARNESS_ERROR, INTERRUPTED
 from scenarios.lookups import compile_generators
 

@@ -11,7 +11,7 @@ from locustfiles._journeys import Journey, Walk
 from locustfiles._recorder import Recorder
 from locustfiles._steps import Interrupted, Lane, Step, WaitStep
 from mcp_targets.reply import OK, Reply
-from reports.journal import Health, SampleRecord, Slice
+from reports.records import Health, SampleRecord, Slice
 from reports.samples import HARNESS_ERROR, INTERRUPTED, TIMEOUT
 from scenarios.lookups import compile_generators
 

@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from locustfiles._process_tree import ProcessTree, parents
-from reports.journal import ResourceSample
+from reports.records import ResourceSample
 from reports.usage import TurnUsage, Usage
 
 BURN = """

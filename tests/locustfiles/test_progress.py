@@ -12,7 +12,7 @@ from locustfiles import _progress
 from locustfiles._progress import Progress
 from locustfiles._schedule import Level, plan
 from reports.histogram import Histogram
-from reports.journal import (
+from reports.records import (
     SETUP,
     Cell,
     Health,

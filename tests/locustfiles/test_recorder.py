@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from locustfiles._recorder import FAILURE_SAMPLES, OK_SAMPLES, Recorder, _Tally
 from mcp_targets.reply import REJOINED, REOPENED, Heard, Reply
 from reports.histogram import HOUR_NS, Histogram, bucket
-from reports.journal import SETUP, Health, Note, SampleRecord, Slice
+from reports.records import SETUP, Health, Note, SampleRecord, Slice
 from reports.samples import CLASSES, OK, TIMEOUT, TOOL_ERROR
 
 HEALTH = Health(cpu_s=0.5, wall_s=1.0)

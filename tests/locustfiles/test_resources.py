@@ -9,7 +9,7 @@ from locustfiles._prometheus import NoMetrics
 from locustfiles._resource_sources import Source, StartedProcesses
 from locustfiles._resources import Sampler
 from locustfiles._schedule import Turn
-from reports.journal import SETUP, Note, ResourceSample
+from reports.records import SETUP, Note, ResourceSample
 
 TURN = Turn(3, "mcp", "round", 1, 5.0, 1)
 

@@ -10,7 +10,7 @@ from locustfiles._recorder import Recorder
 from locustfiles._rounds import _CONNECTS_AT_ONCE, Performer
 from locustfiles._stage import Stage
 from mcp_targets.client.errors import ConnectError
-from reports.journal import SETUP, Slice
+from reports.records import SETUP, Slice
 
 LONG_S = 1000.0
 

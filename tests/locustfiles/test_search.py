@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from locustfiles._search import beginning, most_rounds, turns
 from reports.build import build
-from reports.journal import RunEnded
+from reports.records import RunEnded
 from reports.tally import fold
 from scenarios.load import Load
 

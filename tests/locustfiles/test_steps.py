@@ -28,7 +28,7 @@ from mcp_targets.client.mcp import Call, McpClient
 from mcp_targets.client.tools import Tool
 from mcp_targets.reply import HTTP_ERROR, OK, TIMEOUT, TOOL_ERROR, Heard, Reply
 from mcp_targets.rest import RestClient
-from reports.journal import Health, SampleRecord, Slice
+from reports.records import Health, SampleRecord, Slice
 from reports.samples import HARNESS_ERROR, INTERRUPTED
 from scenarios.lookups import compile_template
 

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reports.build import build
-from reports.document import Comparison, Report
+from reports.comparison import Comparison
+from reports.document import Report
 from reports.judge import judge
 from reports.render import html, markdown, numbers
 from reports.statistics import compare

@@ -14,7 +14,8 @@ import pytest
 
 from reports.build import build, load_report
 from reports.document import Report
-from reports.journal import JournalWriter, Note, RunEnded, SampleRecord, Slice, read
+from reports.journal import JournalWriter, read
+from reports.records import Note, RunEnded, SampleRecord, Slice
 from reports.render import html, markdown
 
 virtual = run_path(str(Path(__file__).parents[1] / "reports" / "virtual_run.py"))

@@ -18,8 +18,9 @@ from mcp_targets.reply import Reply
 from reports.build import build
 from reports.document import ArmNumbers
 from reports.histogram import HOUR_NS, OVERFLOW, Histogram, bucket
-from reports.journal import AnyRecord, Health, RunEnded, TurnEnded, TurnStarted, read
+from reports.journal import read
 from reports.metrics import FRACTIONS
+from reports.records import AnyRecord, Health, RunEnded, TurnEnded, TurnStarted
 from reports.samples import CLASSES, OK
 
 ROOT = Path(__file__).parents[2]

@@ -20,7 +20,7 @@ from locustfiles._schedule import Turn
 from locustfiles._stage import Stage
 from mcp_targets.reply import Reply
 from reports.build import build
-from reports.journal import Health, RunEnded, TurnEnded, TurnStarted
+from reports.records import Health, RunEnded, TurnEnded, TurnStarted
 from reports.samples import OK
 
 MS = 1_000_000

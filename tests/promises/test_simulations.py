@@ -20,7 +20,8 @@ import pytest
 
 from locustfiles._schedule import Level, plan
 from reports.build import build
-from reports.document import Comparison, Report
+from reports.comparison import Comparison
+from reports.document import Report
 from reports.histogram import Histogram
 from reports.statistics import around, compare, effect_needed, holm, proportion
 

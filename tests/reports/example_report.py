@@ -7,9 +7,9 @@ import math
 import random
 from typing import Any
 
+from reports.comparison import Comparison
 from reports.document import (
     ArmNumbers,
-    Comparison,
     Failure,
     GateResult,
     Generator,
@@ -20,7 +20,7 @@ from reports.document import (
     StepNumbers,
     TimelinePoint,
 )
-from reports.journal import SampleRecord
+from reports.records import SampleRecord
 from reports.samples import CLASSES
 from reports.target_numbers import Memory, ResourceNumbers
 

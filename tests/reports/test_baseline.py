@@ -8,8 +8,8 @@ import pytest
 
 from reports.baseline import SCHEMA, BaselineError, of_report, read, write
 from reports.build import build
-from reports.journal import Baseline, Note
 from reports.metrics import COMPARED
+from reports.records import Baseline, Note
 from reports.run_numbers import RunNumbers
 
 HERE = Path(__file__)

@@ -10,16 +10,8 @@ import pytest
 
 from reports.build import COMPARED, build, load_report
 from reports.document import Report
-from reports.journal import (
-    Cell,
-    JournalError,
-    JournalWriter,
-    RunEnded,
-    SampleRecord,
-    Slice,
-    TurnEnded,
-    TurnStarted,
-)
+from reports.journal import JournalError, JournalWriter
+from reports.records import Cell, RunEnded, SampleRecord, Slice, TurnEnded, TurnStarted
 from reports.samples import CLASSES
 
 virtual = run_path(str(Path(__file__).with_name("virtual_run.py")))

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from reports.build import build
 from reports.document import Report
-from reports.journal import SETUP, Health, Note, RunEnded, Slice, TurnEnded
+from reports.records import SETUP, Health, Note, RunEnded, Slice, TurnEnded
 
 virtual = run_path(str(Path(__file__).with_name("virtual_run.py")))
 Round, cell = virtual["Round"], virtual["cell"]

@@ -9,7 +9,7 @@ import pytest
 from reports.build import build
 from reports.capacity import between, judge, sentence
 from reports.document import Capacity, RateLevel
-from reports.journal import Health
+from reports.records import Health
 from scenarios.gates import parse
 
 virtual = run_path(str(Path(__file__).with_name("virtual_search.py")))

@@ -7,7 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from reports.build import build
-from reports.journal import Health, Slice
+from reports.records import Health, Slice
 
 virtual = run_path(str(Path(__file__).with_name("virtual_run.py")))
 Round, journal, cell = (virtual[name] for name in ("Round", "journal", "cell"))

@@ -11,16 +11,8 @@ from runpy import run_path
 import pytest
 
 from reports import journal
-from reports.journal import (
-    FORMAT,
-    AnyRecord,
-    JournalError,
-    JournalWriter,
-    Note,
-    RunEnded,
-    SampleRecord,
-    read,
-)
+from reports.journal import JournalError, JournalWriter, read
+from reports.records import FORMAT, AnyRecord, Note, RunEnded, SampleRecord
 from reports.redact import Redactor
 
 virtual = run_path(str(Path(__file__).with_name("virtual_run.py")))

@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from reports.build import COMPARED, build
-from reports.journal import ResourceSample, TurnStarted
+from reports.records import ResourceSample, TurnStarted
 from scenarios.gates import METRICS
 
 virtual = run_path(str(Path(__file__).with_name("virtual_run.py")))

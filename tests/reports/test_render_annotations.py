@@ -3,7 +3,8 @@ import re
 import pytest
 
 from reports.compare_report import ComparedRun, CompareReport
-from reports.document import GateResult, Regression
+from reports.comparison import Regression
+from reports.document import GateResult
 from reports.render import annotations
 from reports.render.annotations import Annotation, of_comparison, of_refusal, of_report
 

@@ -5,7 +5,8 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from reports.document import Comparison, TimelinePoint
+from reports.comparison import Comparison
+from reports.document import TimelinePoint
 from reports.render import charts, scales
 from reports.render.thinning import thin
 

@@ -12,7 +12,7 @@ import pytest
 from rich.console import Console
 
 from reports.compare_report import CompareReport, compare_all
-from reports.document import Regression
+from reports.comparison import Regression
 from reports.render import compare_report, html, junit, markdown, terminal, trend_page
 from reports.render.history_terminal import baseline_table, trend_tables
 from reports.trend import Point, lines

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from reports.document import Comparison
+from reports.comparison import Comparison
 from reports.render import terminal
 
 

@@ -2,7 +2,7 @@ from typing import get_args
 
 import pytest
 
-from reports.document import VerdictName
+from reports.part import VerdictName
 from reports.render import wording
 from reports.samples import CLASSES
 from scenarios.gates import METRICS

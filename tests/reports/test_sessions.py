@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from rich.console import Console
 
 from reports.build import build
-from reports.journal import SETUP, ResourceSample, SessionCount, TurnStarted
+from reports.records import SETUP, ResourceSample, SessionCount, TurnStarted
 from reports.render import html, markdown, terminal
 from reports.render.numbers import THIN
 from reports.sessions import MOST_POINTS, SessionTally

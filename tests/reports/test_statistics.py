@@ -10,7 +10,7 @@ from statistics import fmean, stdev
 import pytest
 from scipy import stats
 
-from reports.document import Comparison
+from reports.comparison import Comparison
 from reports.statistics import (
     around,
     compare,

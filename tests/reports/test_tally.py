@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 
 from reports.groups import CALL, Group
 from reports.histogram import Histogram
-from reports.journal import (
+from reports.journal import JournalError
+from reports.metrics import Evidence, Totals, paired
+from reports.records import (
     SETUP,
     Health,
-    JournalError,
     Note,
     RunEnded,
     SampleRecord,
@@ -21,7 +22,6 @@ from reports.journal import (
     TurnEnded,
     TurnStarted,
 )
-from reports.metrics import Evidence, Totals, paired
 from reports.tally import RunTally, Tally, Turn, fold
 
 virtual = run_path(str(Path(__file__).with_name("virtual_run.py")))

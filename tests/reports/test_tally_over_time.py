@@ -6,7 +6,7 @@ from runpy import run_path
 import pytest
 
 from reports.health import GeneratorHealth, Limits
-from reports.journal import Health, Slice, TurnStarted
+from reports.records import Health, Slice, TurnStarted
 from reports.timeline import LATE_S, Timeline
 from reports.turns import Turn
 

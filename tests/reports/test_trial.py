@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from reports.journal import Health, Slice, TurnEnded, TurnStarted
+from reports.records import Health, Slice, TurnEnded, TurnStarted
 from reports.search import Range, conclude
 from reports.tally import fold
 from reports.trial import Rules, searched, trials

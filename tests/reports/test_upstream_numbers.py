@@ -6,7 +6,7 @@ from runpy import run_path
 import pytest
 
 from reports.build import build
-from reports.journal import UpstreamUse
+from reports.records import UpstreamUse
 from reports.render.wording import upstreams
 
 virtual = run_path(str(Path(__file__).with_name("virtual_run.py")))

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from reports.journal import ResourceSample, TurnStarted
+from reports.records import ResourceSample, TurnStarted
 from reports.resource_timeline import MOST_POINTS, ResourceTimeline
 from reports.usage import KEPT, TurnUsage, Usage
 

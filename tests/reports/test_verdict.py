@@ -8,8 +8,8 @@ import pytest
 
 from reports.document import GateResult
 from reports.health import GeneratorHealth, Limits
-from reports.journal import Health, Slice
 from reports.metrics import Totals
+from reports.records import Health, Slice
 from reports.tally import fold
 from reports.verdict import Decision, Facts, decide, littles_law
 

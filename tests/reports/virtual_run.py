@@ -7,7 +7,9 @@ from typing import Any
 
 from reports.document import GateResult
 from reports.histogram import Histogram
-from reports.journal import (
+from reports.judge import judge
+from reports.metrics import Evidence, Totals
+from reports.records import (
     AnyRecord,
     Cell,
     Health,
@@ -17,8 +19,6 @@ from reports.journal import (
     TurnEnded,
     TurnStarted,
 )
-from reports.judge import judge
-from reports.metrics import Evidence, Totals
 from reports.tally import fold
 from scenarios.gates import parse
 

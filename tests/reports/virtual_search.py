@@ -8,7 +8,7 @@ from pathlib import Path
 from runpy import run_path
 from typing import Any
 
-from reports.journal import AnyRecord, Health, RunEnded, Slice, TurnEnded, TurnStarted
+from reports.records import AnyRecord, Health, RunEnded, Slice, TurnEnded, TurnStarted
 from reports.search import next_rate
 from reports.tally import RunTally, fold
 from reports.trial import Rules, range_of, trials

@@ -2,7 +2,8 @@
 
 import pytest
 
-from scenarios.identities import is_secret, read_rows, secret_names
+from scenarios.confidential import is_secret, secret_names
+from scenarios.identities import read_rows
 from scenarios.loader import ScenarioError, load_text
 from scenarios.model import Scenario
 from scenarios.wording import InputError

@@ -8,15 +8,20 @@ import logging
 import os
 import socket
 import struct
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Callable
+from typing import Any, Final, Protocol
 
 import httptools
 
-from mcp_targets.systems.httpd.messages import Reply, Request, Stream, encode, encode_head
-
-if TYPE_CHECKING:
-    from mcp_targets.systems.httpd.server import Server
+from mcp_targets.systems.httpd.messages import (
+    Answer,
+    Reply,
+    Request,
+    Stream,
+    encode,
+    encode_head,
+)
+from mcp_targets.systems.httpd.timer import Timer
 
 _MAX_WAITING: Final = 64
 """Pipelined requests that wait for their turn before reading stops."""
@@ -27,10 +32,31 @@ _LINGER_ZERO: Final = struct.pack("ii", 1, 0)
 _log = logging.getLogger(__name__)
 
 
+class Owner(Protocol):
+    """What a connection asks of the server that accepted it."""
+
+    loop: asyncio.AbstractEventLoop
+    timer: Timer
+    max_body: int
+    accept_delay_s: Callable[[], float]
+
+    def opened(self, connection: "Connection") -> None:
+        """Hear of a new connection."""
+
+    def lost(self, connection: "Connection") -> None:
+        """Hear that it is gone."""
+
+    def answer(self, request: Request, connection: "Connection") -> Answer:
+        """Take a request; `answered` follows."""
+
+    def answered(self) -> None:
+        """Hear that a request has ended."""
+
+
 class Connection(asyncio.Protocol):
     """Parse, hand over, write. One request is in progress at a time; the others wait."""
 
-    def __init__(self, server: "Server") -> None:
+    def __init__(self, server: Owner) -> None:
         self._server = server
         self._parser: Any = httptools.HttpRequestParser(self)
         self._transport: Any = None
@@ -158,7 +184,7 @@ class Connection(asyncio.Protocol):
     def _serve(self, request: Request) -> None:
         self._busy = True
         self._current = request
-        answer: Reply | Stream | Awaitable[Reply | Stream]
+        answer: Answer
         try:
             answer = self._server.answer(request, self)
         except Exception:  # noqa: BLE001 -- a broken handler costs one request, not the server
@@ -188,7 +214,7 @@ class Connection(asyncio.Protocol):
         self._transport.write(payload)
         self._finish()
 
-    async def _serve_later(self, answer: "Reply | Stream | Awaitable[Reply | Stream]") -> None:
+    async def _serve_later(self, answer: Answer) -> None:
         request = self._current
         if request is None:
             return

@@ -2,7 +2,7 @@
 
 import http
 import urllib.parse
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Final, Protocol
 
 import msgspec
@@ -140,6 +140,10 @@ class Stream(msgspec.Struct):
     content_type: bytes = SSE
     headers: Headers = ()
     after_s: float = 0.0
+
+
+Answer = Reply | Stream | Awaitable[Reply | Stream]
+"""What a handler returns."""
 
 
 _heads: dict[tuple[int, bytes, bool], bytes] = {}

@@ -2,16 +2,15 @@
 
 import asyncio
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Final
 
 import msgspec
 
 from mcp_targets.systems.httpd.connection import Connection
-from mcp_targets.systems.httpd.messages import Reply, Request, Stream
+from mcp_targets.systems.httpd.messages import Answer, Reply, Request
 from mcp_targets.systems.httpd.timer import Timer
 
-Answer = Reply | Stream | Awaitable[Reply | Stream]
 Handler = Callable[[Request], Answer]
 
 _MAX_BODY: Final = 4 * 1024 * 1024

@@ -1,0 +1,27 @@
+"""What is wrong with a scenario file, by the path of the value."""
+
+from dataclasses import dataclass
+
+Path = tuple[str | int, ...]
+"""The keys and indexes that lead to a value in the file, as written there."""
+
+
+def dotted(path: Path) -> str:
+    """Write a path as a person would: `journeys.buy.mcp[0].call`."""
+    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
+    return text.removeprefix(".")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A problem at a path, before its line is known."""
+
+    path: Path
+    message: str
+    hint: str = ""
+    line: int = 0
+    """Set where the path does not tell the line, as for the second of two equal keys."""
+    source: str = ""
+    """Set where something else than the file is to blame."""
+    damaged: bool = False
+    """True if the value there is lost, so that what else is said about it means nothing."""
