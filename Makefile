@@ -1,10 +1,11 @@
 # make run    install, then run the default scenario (about a minute) and write its report
 # make test   install, then pass the tests
 # make lint   style, types
+# make goldens   store anew what commands and reports say: look at the difference, then commit it
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test lint clean
+.PHONY: run test lint goldens clean
 
 run: .venv/.installed
 	$(BIN)/mcp-perf run
@@ -16,6 +17,9 @@ lint: .venv/.installed-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+goldens: .venv/.installed-test
+	RENEW_GOLDENS=1 $(BIN)/python -m pytest -q tests/goldens
 
 clean:
 	rm -rf .venv .cache
