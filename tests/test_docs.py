@@ -3,13 +3,11 @@
 import re
 import shlex
 import shutil
-import socket
 import struct
 import subprocess
 import sys
-import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +27,7 @@ from reports.redact import SHORTEST
 from reports.samples import CLASSES
 from scenarios import identities
 from scenarios.loader import find, load, load_text, shipped
+from tests.support.waiting import answers, free_port, until
 
 ROOT = Path(__file__).parent.parent
 PAGES = {
@@ -80,26 +79,6 @@ def commands(page: str) -> list[Command]:
 ALL = {page: commands(page) for page in PAGES}
 
 
-def free_port() -> int:
-    """Return a port that nobody uses."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return server.getsockname()[1]
-
-
-def answers(port: int) -> bool:
-    """Tell whether somebody listens."""
-    with socket.socket() as client:
-        return client.connect_ex(("127.0.0.1", port)) == 0
-
-
-def until(ready: Callable[[], bool], what: str) -> None:
-    """Wait for a server to be there."""
-    deadline = time.monotonic() + 30
-    while not ready():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.05)
-
-
 class Reader:
     """Somebody who types the commands of one page, in a copy of the repository."""
 
@@ -120,7 +99,9 @@ class Reader:
                 ROOT / name, folder / name, ignore=shutil.ignore_patterns("out", "__pycache__")
             )
         shutil.copytree(ROOT / "tests" / "benchmarks", folder / "tests" / "benchmarks")
-        shutil.copy(ROOT / "tests" / "conftest.py", folder / "tests")
+        shutil.copytree(ROOT / "tests" / "support", folder / "tests" / "support")
+        for name in ("__init__.py", "conftest.py"):
+            shutil.copy(ROOT / "tests" / name, folder / "tests")
         shutil.copy(ROOT / "pyproject.toml", folder)
 
     def type(self, command: Command) -> None:

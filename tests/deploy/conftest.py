@@ -1,9 +1,7 @@
 """A user's repository with mcp-perf as a submodule, and machines that run its jobs."""
 
-import importlib.util
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import sysconfig
@@ -13,8 +11,10 @@ from types import ModuleType
 
 import pytest
 
+from tests.support import runners as simulated_services
+from tests.support.waiting import free_port
+
 ROOT = Path(__file__).resolve().parents[2]
-_RUNNERS = Path(__file__).with_name("runners.py")
 
 PIP = """
 import json, sys, sysconfig
@@ -46,18 +46,13 @@ gates: [mcp.error_rate < 50%, mcp.p95 < LIMIT]
 @pytest.fixture(scope="session")
 def runners() -> ModuleType:
     """Load the simulated CI services."""
-    spec = importlib.util.spec_from_file_location("runners", _RUNNERS)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["runners"] = module
-    spec.loader.exec_module(module)
-    return module
+    return simulated_services
 
 
 @pytest.fixture(scope="session")
 def port() -> str:
     """Return a port that nobody uses: that of the files may be taken."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return str(server.getsockname()[1])
+    return str(free_port())
 
 
 @pytest.fixture

@@ -5,6 +5,8 @@ import sys
 
 import pytest
 
+from tests.support.waiting import free_port
+
 CASE = """
 name: case
 title: A case
@@ -41,8 +43,7 @@ def listener():
 @pytest.fixture
 def dead() -> str:
     """Return an address that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        return f"http://127.0.0.1:{listening.getsockname()[1]}"
+    return f"http://127.0.0.1:{free_port()}"
 
 
 @pytest.fixture

@@ -3,12 +3,13 @@
 import json
 import signal
 import subprocess
-import time
 import uuid
 from collections.abc import Iterator
 
 import psutil
 import pytest
+
+from tests.support.waiting import until
 
 FILES = {
     "journal.jsonl",
@@ -50,14 +51,6 @@ def alive(marked: dict[str, str]) -> list[int]:
         except psutil.Error:
             continue
     return found
-
-
-def until(what, failure: str, seconds: float = 30) -> None:
-    """Wait for something to become true."""
-    deadline = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < deadline, failure
-        time.sleep(0.02)
 
 
 @pytest.fixture

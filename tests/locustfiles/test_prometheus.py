@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry, ProcessCollector, generate_late
 
 from locustfiles._process_tree import Reading
 from locustfiles._prometheus import MetricsPage, NoMetrics, parse
+from tests.support.waiting import free_port
 
 PAGE = b"""\
 # HELP process_cpu_seconds_total Total user and system CPU time spent in seconds.
@@ -101,7 +102,6 @@ def test_a_page_of_no_use_says_why(content, status, said):
 
 def test_a_page_that_nobody_serves_says_so():
     """A dead port is told in plain words."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
+    port = free_port()
     with pytest.raises(NoMetrics, match="connection refused"):
         MetricsPage(f"http://127.0.0.1:{port}/metrics").read()

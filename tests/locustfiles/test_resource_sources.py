@@ -18,6 +18,7 @@ from locustfiles._resource_sources import Source, find_resources, shared
 from locustfiles._targets import ArmTarget
 from mcp_targets.client.exchange import Endpoint
 from scenarios.resources import Resources
+from tests.support.waiting import free_port
 
 FORKING = """
 import os, socket, sys
@@ -186,8 +187,7 @@ def test_a_container_that_does_not_run_here_is_refused(engines, scripts, said):
 
 def test_a_page_of_metrics_is_tried_before_any_load():
     """A page that nobody serves is refused."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        url = f"http://127.0.0.1:{server.getsockname()[1]}/metrics"
+    url = f"http://127.0.0.1:{free_port()}/metrics"
     assert f"{url} cannot be fetched" in refused(Resources("prometheus", url))
 
 

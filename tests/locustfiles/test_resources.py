@@ -1,6 +1,5 @@
 """The sampler, on targets that are told what to use: when it reads, and what it writes."""
 
-import gevent
 import pytest
 
 from locustfiles import _resources
@@ -10,6 +9,7 @@ from locustfiles._resource_sources import Source, StartedProcesses
 from locustfiles._resources import Sampler
 from locustfiles._schedule import Turn
 from reports.records import SETUP, Note, ResourceSample
+from tests.support import greenlets
 
 TURN = Turn(3, "mcp", "round", 1, 5.0, 1)
 
@@ -58,9 +58,7 @@ class Bench:
 
     def pass_time(self, until):
         """Let the sampler go on until something is true."""
-        with gevent.Timeout(10):
-            while not until():
-                gevent.sleep(0)
+        greenlets.until(until)
 
 
 @pytest.fixture

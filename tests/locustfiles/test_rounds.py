@@ -1,7 +1,5 @@
 """A node's side of a round: prepare, open, close, drain, report."""
 
-from collections.abc import Callable
-
 import gevent
 import pytest
 from gevent.event import Event
@@ -11,15 +9,9 @@ from locustfiles._rounds import _CONNECTS_AT_ONCE, Performer
 from locustfiles._stage import Stage
 from mcp_targets.client.errors import ConnectError
 from reports.records import SETUP, Slice
+from tests.support.greenlets import until
 
 LONG_S = 1000.0
-
-
-def until(condition: Callable[[], object]) -> None:
-    """Let the other greenlets run until the condition holds."""
-    with gevent.Timeout(10):
-        while not condition():
-            gevent.sleep(0)
 
 
 class User:

@@ -1,7 +1,6 @@
 """A search's turns, asked for one after the other as the conductor does."""
 
-from pathlib import Path
-from runpy import run_path
+import random
 
 import pytest
 from hypothesis import given, settings
@@ -12,9 +11,7 @@ from reports.build import build
 from reports.records import RunEnded
 from reports.tally import fold
 from scenarios.load import Load
-
-virtual = run_path(str(Path(__file__).parents[1] / "reports" / "virtual_search.py"))
-Server, run_record = virtual["Server"], virtual["run_record"]
+from tests.support.virtual_search import Server, run_record
 
 
 def load(**given_):
@@ -93,7 +90,7 @@ def test_arms_search_apart():
 @given(st.floats(0.01, 0.3), st.integers(1, 6), st.floats(0, 0.05), st.integers(0, 999))
 def test_the_report_tells_of_the_search_that_was_made(service_s, slots, noise, seed):
     """From the journal alone: its trials are those of the run, and they came to the same end."""
-    server = Server(service_s, slots, noise=noise, rng=virtual["random"].Random(seed))
+    server = Server(service_s, slots, noise=noise, rng=random.Random(seed))
     seen, records = conduct({"mcp": server}, gates=["mcp.p95 < 2s"])
     found = build(records).arms["mcp"].capacity
     rounds = [turn.rate for turn in seen if turn.phase == "round"]

@@ -1,13 +1,14 @@
 """Users spread over processes: one run, whole or invalid."""
 
 import subprocess
-import time
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
 import pytest
+
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.e2e
 SPREAD = ("-u", "4", "--processes", "2")
@@ -41,11 +42,12 @@ def start(command, environment, quick, tmp_path) -> Iterator[Callable[..., subpr
 def until_measuring(run: subprocess.Popen, folder: Path) -> None:
     """Wait until both processes have handed in calls of a round."""
     journal = folder / "journal.jsonl"
-    deadline = time.monotonic() + 40
-    while journal.exists() is False or journal.read_text("utf-8").count('"kind":"call"') < 8:
+
+    def measuring() -> bool:
         assert run.poll() is None, "the run ended too early"
-        assert time.monotonic() < deadline, "the run does not begin"
-        time.sleep(0.05)
+        return journal.exists() and journal.read_text("utf-8").count('"kind":"call"') >= 8
+
+    until(measuring, "the run does not begin", 40)
 
 
 def test_runs_side_by_side_keep_their_processes(start, report, tmp_path):

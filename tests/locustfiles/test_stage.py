@@ -1,7 +1,6 @@
 """The stage under greenlets and a clock that only the test moves."""
 
 import time
-from collections.abc import Callable
 
 import gevent
 import pytest
@@ -10,6 +9,7 @@ from gevent.event import Event
 from locustfiles._schedule import Turn
 from locustfiles._stage import Stage
 from locustfiles._steps import Interrupted
+from tests.support.greenlets import until
 
 ROUND = Turn(1, "mcp", "round", 1, 10.0, 1)
 NEXT = Turn(2, "rest", "round", 1, 10.0, 1)
@@ -30,13 +30,6 @@ class Clock:
     def pass_s(self, seconds: float) -> None:
         """Move on."""
         self.ns += int(seconds * 1e9)
-
-
-def until(condition: Callable[[], object]) -> None:
-    """Let the other greenlets run until the condition holds."""
-    with gevent.Timeout(10):
-        while not condition():
-            gevent.sleep(0)
 
 
 class Users:

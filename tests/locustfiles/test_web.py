@@ -2,15 +2,14 @@
 
 import json
 import re
-from pathlib import Path
-from runpy import run_path
 
 import psutil
 import pytest
 from playwright.sync_api import expect
 
-web = run_path(str(Path(__file__).parents[1] / "web_page.py"))
-opened = web["opened"]
+from tests.support import web_page as web
+from tests.support.web_page import opened
+
 REPORTS = {"journal.jsonl", "report.json", "report.html", "report.md", "junit.xml", "samples.csv"}
 PERCENTILE_50 = 5
 """Its column in the table of statistics, after type, name, requests, fails and median."""
@@ -143,7 +142,7 @@ def test_a_second_start_does_not_disturb_the_run(page):
 @pytest.fixture
 def browser():
     """Start Chromium."""
-    with web["chromium"]() as running:
+    with web.chromium() as running:
         yield running
 
 

@@ -1,11 +1,9 @@
 """The door in the browser starts no code of this machine but what its user put there."""
 
-from pathlib import Path
-from runpy import run_path
-
 import pytest
 
-web = run_path(str(Path(__file__).parents[1] / "web_page.py"))
+from tests.support import web_page as web
+
 CODED = """
 name: coded
 title: Code of this machine
@@ -22,7 +20,7 @@ def page(tmp_path_factory):
     """Start a page beside two copies of a scenario with code; one goes by a name."""
     folder = tmp_path_factory.mktemp("web")
     (folder / "coded.yaml").write_text(CODED)
-    with web["opened"](folder) as page:
+    with web.opened(folder) as page:
         (folder / "scenarios" / "coded.yaml").write_text(CODED)
         code = "def note(): open('noted', 'w').close()\n"
         (folder / "scenarios" / "coded_of_test.py").write_text(code)

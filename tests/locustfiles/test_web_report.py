@@ -2,14 +2,11 @@
 
 import json
 import re
-import runpy
 import urllib.error
-from pathlib import Path
 
 import pytest
 
-web = runpy.run_path(str(Path(__file__).with_name("test_web.py")))
-opened = web["opened"]
+from tests.support.web_page import opened
 
 
 @pytest.mark.e2e

@@ -13,6 +13,7 @@ from mcp_targets.client.errors import ConnectError
 from mcp_targets.client.exchange import Endpoint, exchange
 from mcp_targets.reply import Reply
 from mcp_targets.rest import RestClient, encode_fields, encode_line
+from tests.support.waiting import free_port
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"
 
@@ -147,8 +148,7 @@ def test_a_duplicated_reply_does_not_answer_the_next_call(serve) -> None:
 
 def test_nobody_there_is_a_connect_error() -> None:
     """A closed port is named with its address."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
+    port = free_port()
     with pytest.raises(ConnectError, match=rf"127\.0\.0\.1:{port}: connection refused"):
         Connection(Origin.of(f"http://127.0.0.1:{port}")).ready(1)
 

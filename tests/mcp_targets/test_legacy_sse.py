@@ -3,7 +3,6 @@
 import json
 import re
 import threading
-import time
 
 import pytest
 
@@ -14,6 +13,7 @@ from mcp_targets.client.legacy_sse import SseChannel
 from mcp_targets.client.mcp import Call
 from mcp_targets.client.session import SessionClient
 from mcp_targets.client.tools import Tool
+from tests.support.waiting import until
 
 ECHO = Tool("echo", {"type": "object"})
 STREAM = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"
@@ -119,14 +119,6 @@ def test_an_endpoint_elsewhere_is_refused(endpoint, connect):
     """Credentials and calls stay with the server that was named."""
     with pytest.raises(NegotiationError, match="names an endpoint elsewhere"):
         connect(Stream(endpoint).get)
-
-
-def until(what):
-    """Wait for something to become true."""
-    deadline = time.monotonic() + 10
-    while not what():
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
 
 
 def test_pings_are_answered_by_a_post_of_their_own(stream, connect):

@@ -10,6 +10,7 @@ from mcp_targets.client.errors import CallTimeout, ConnectError, NegotiationErro
 from mcp_targets.client.exchange import Endpoint
 from mcp_targets.client.mcp import Call, McpClient
 from mcp_targets.client.tools import Tool
+from tests.support.waiting import free_port
 
 ECHO = Tool("echo", {"type": "object"})
 
@@ -168,8 +169,7 @@ def test_a_silent_server_is_not_asked_twice(serve) -> None:
 
 def test_a_dead_port_is_a_connect_error() -> None:
     """Nobody there is told apart from somebody strange."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
+    port = free_port()
     with pytest.raises(ConnectError, match="refused"):
         McpClient(Endpoint.of(f"http://127.0.0.1:{port}/mcp")).negotiate()
 

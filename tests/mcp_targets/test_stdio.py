@@ -8,7 +8,6 @@ import subprocess
 import sys
 import textwrap
 import threading
-import time
 from pathlib import Path
 
 import psutil
@@ -22,6 +21,7 @@ from mcp_targets.client.session import SessionClient
 from mcp_targets.client.stdio import INHERITED, Command, StdioChannel
 from mcp_targets.client.tools import Tool
 from reports.redact import SHORTEST, Redactor
+from tests.support.waiting import until
 
 ROOT = Path(__file__).parents[2]
 ECHO = Tool("echo", {"type": "object"})
@@ -74,14 +74,6 @@ def said(reply):
     """Return the text of a result."""
     assert reply.outcome == "ok", reply.detail
     return reply.json()["result"]["content"][0]["text"]
-
-
-def until(what):
-    """Wait for something to become true."""
-    deadline = time.monotonic() + 10
-    while not what():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def gone(pid):

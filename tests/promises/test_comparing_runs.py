@@ -6,7 +6,6 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from runpy import run_path
 
 import pytest
 from click.testing import CliRunner
@@ -14,10 +13,9 @@ from click.testing import CliRunner
 from locustfiles._cli import main
 from reports.compare import compare_runs, verdict_of
 from reports.history import points
+from tests.support import earlier_runs as earlier
+from tests.support.earlier_runs import on_a_machine
 
-ROOT = Path(__file__).parents[2]
-earlier = run_path(str(ROOT / "tests" / "reports" / "earlier_runs.py"))
-on_a_machine = earlier["on_a_machine"]
 TRIALS = 100
 SCENARIO = """
 name: slowing
@@ -67,7 +65,7 @@ def test_promise_12_a_regression_of_a_fifth_is_found(base_runs, arms):
 def test_promise_13_three_rounds_show_no_change_between_runs():
     """However large it is: INCONCLUSIVE, with the number that is needed."""
     rng = random.Random(1)
-    short = {n: earlier["run"]({"mcp": earlier["noisy"](rng, n, n=3)}) for n in (1, 5)}
+    short = {n: earlier.run({"mcp": earlier.noisy(rng, n, n=3)}) for n in (1, 5)}
     found = compare_runs([short[1]], short[5], 0.05).regressions
     assert verdict_of(found) == "INCONCLUSIVE"
     assert "at least 4 are needed in each" in found[0].reason

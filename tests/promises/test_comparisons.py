@@ -3,8 +3,6 @@
 import math
 import random
 import re
-from pathlib import Path
-from runpy import run_path
 
 import pytest
 from hypothesis import given, settings
@@ -17,16 +15,16 @@ from reports.judge import judge
 from reports.render import html, markdown, numbers
 from reports.statistics import compare
 from scenarios.gates import parse
+from tests.support import virtual_run as virtual
+from tests.support.virtual_run import Round, evidence, noisy
 
-virtual = run_path(str(Path(__file__).parents[1] / "reports" / "virtual_run.py"))
-Round, evidence, noisy = (virtual[name] for name in ("Round", "evidence", "noisy"))
 GATE = "mcp.journey_p50 <= 3x control"
 NOTHING_DONE = Round(ok=0, failed=100)
 
 
 def report_of(mcp: list, control: list, **changes) -> Report:
     """Give the report of a run with these rounds and one gate."""
-    return build(virtual["journal"]({"control": control, "mcp": mcp}, gates=[GATE], **changes))
+    return build(virtual.journal({"control": control, "mcp": mcp}, gates=[GATE], **changes))
 
 
 THIN_OR_BROKEN = {
@@ -108,9 +106,7 @@ def test_promise_15_a_comparison_fails_only_when_the_whole_interval_does(seed, f
         name: noisy(10, 8, n=4, noise=noise, seed=rng.randrange(2**32))
         for name in ("mcp", "control")
     }
-    result = judge(
-        parse(f"mcp.mean {op} {factor:.3f}x control"), evidence(virtual["journal"](arms))
-    )
+    result = judge(parse(f"mcp.mean {op} {factor:.3f}x control"), evidence(virtual.journal(arms)))
     low, high = result.ci95
     bound = float(f"{factor:.3f}")
     below, above = high < bound, low > bound
@@ -135,7 +131,7 @@ def test_promise_15_several_metrics_are_corrected_together(seed, effect):
         name: noisy(10 * ms, 10, n=30, seed=rng.randrange(2**32))
         for name, ms in (("control", 1), ("mcp", effect), ("old", 1))
     }
-    records = virtual["journal"](arms)
+    records = virtual.journal(arms)
     shown, alone, corrected = evidence(records), [], []
     for one in build(records).comparisons:
         values, base = (

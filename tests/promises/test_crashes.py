@@ -8,7 +8,6 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from runpy import run_path
 
 import pytest
 
@@ -17,9 +16,8 @@ from reports.document import Report
 from reports.journal import JournalWriter, read
 from reports.records import Note, RunEnded, SampleRecord, Slice
 from reports.render import html, markdown
-
-virtual = run_path(str(Path(__file__).parents[1] / "reports" / "virtual_run.py"))
-Round = virtual["Round"]
+from tests.support import virtual_run as virtual
+from tests.support.virtual_run import Round
 
 KILLS = 20
 AT_ONCE = 4
@@ -146,7 +144,7 @@ def whole_journal(tmp_path: Path) -> bytes:
     note = Note(at_s=1.0, code="session_lost", text="x", arm="mcp")
     arms = {"control": [Round(ok=9)], "mcp": [Round(ok=9, failed=1)]}
     writer = JournalWriter(tmp_path / "whole.jsonl")
-    for record in virtual["journal"](arms, extra=[sample, note]):
+    for record in virtual.journal(arms, extra=[sample, note]):
         writer.write(record)
     writer.close()
     return writer.path.read_bytes()
@@ -184,7 +182,7 @@ def test_promise_21_a_torn_journal_makes_an_incomplete_report(tmp_path):
 
 def lost_in_the_middle(turn: Callable, nodes: list[str]) -> list:
     """Give a run of one arm in six rounds, in the third of which all workers but one are gone."""
-    records = [virtual["started"](["mcp"])]
+    records = [virtual.started(["mcp"])]
     for number in range(6):
         present = nodes if number < 3 else nodes[:1]
         found = turn(number, "mcp", number + 1, Round(ok=100), present)
@@ -199,8 +197,8 @@ def lost_in_the_middle(turn: Callable, nodes: list[str]) -> list:
 
 def test_promise_19_a_lost_worker_makes_the_run_invalid_and_is_named():
     """92, whatever the gates say; the reason and the generator's part have its name."""
-    records = lost_in_the_middle(virtual["turn"], ["w1", "w2", "w3"])
-    records[0] = virtual["started"](["mcp"], gates=["mcp.p50 < 1s", "mcp.p50 > 1s"])
+    records = lost_in_the_middle(virtual.turn, ["w1", "w2", "w3"])
+    records[0] = virtual.started(["mcp"], gates=["mcp.p50 < 1s", "mcp.p50 > 1s"])
     report = build(records)
     assert (report.verdict, report.exit_code) == ("INVALID", 92)
     assert [reason[:16] for reason in report.reasons[:2]] == [
@@ -212,7 +210,7 @@ def test_promise_19_a_lost_worker_makes_the_run_invalid_and_is_named():
 
 def test_promise_19_the_part_of_a_lost_worker_is_not_extrapolated():
     """Calls are those that were recorded; rounds without the worker have only the other's rate."""
-    arm = build(lost_in_the_middle(virtual["turn"], ["w1", "w2"])).arms["mcp"]
+    arm = build(lost_in_the_middle(virtual.turn, ["w1", "w2"])).arms["mcp"]
     assert arm.calls == 3 * 200 + 3 * 100
     assert [turn.calls for turn in arm.rounds] == [200] * 3 + [100] * 3
     rates = [turn.throughput_per_s for turn in arm.rounds]

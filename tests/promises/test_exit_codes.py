@@ -9,6 +9,7 @@ import pytest
 
 from locustfiles import _refusal
 from reports import verdict
+from tests.support.waiting import free_port
 
 ROOT = Path(__file__).parents[2]
 SHORT = ("--set", "load.rounds=1", "--set", "load.round=300ms", "--set", "load.warmup=0s")
@@ -50,8 +51,7 @@ where in tests/locustfiles such runs end by them."""
 @pytest.fixture
 def dead() -> str:
     """Return an address that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return f"http://127.0.0.1:{listener.getsockname()[1]}"
+    return f"http://127.0.0.1:{free_port()}"
 
 
 def test_promise_16_the_tables_have_every_code():

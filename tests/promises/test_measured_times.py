@@ -6,7 +6,6 @@ import sys
 from collections import Counter
 from fractions import Fraction
 from pathlib import Path
-from runpy import run_path
 
 import msgspec
 import pytest
@@ -22,10 +21,10 @@ from reports.journal import read
 from reports.metrics import FRACTIONS
 from reports.records import AnyRecord, Health, RunEnded, TurnEnded, TurnStarted
 from reports.samples import CLASSES, OK
+from tests.support import virtual_run as virtual
+from tests.support.virtual_run import Round, filled
 
 ROOT = Path(__file__).parents[2]
-virtual = run_path(str(ROOT / "tests" / "reports" / "virtual_run.py"))
-Round, filled = virtual["Round"], virtual["filled"]
 
 FROM_1_US = st.integers(1000, HOUR_NS)
 """Evenly over the range, so that nearly all are long; the next one is as often short as long."""
@@ -65,7 +64,7 @@ def reported(*parts: list[AnyRecord]) -> ArmNumbers:
     begun = TurnStarted(turn=0, arm="mcp", phase="round", round=1, at_s=0, planned_s=1)
     records = [record for part in parts for record in part]
     end = RunEnded(at_s=1, reason="finished")
-    return build([virtual["started"](["mcp"]), begun, *records, end]).arms["mcp"]
+    return build([virtual.started(["mcp"]), begun, *records, end]).arms["mcp"]
 
 
 @given(st.lists(DURATIONS, min_size=1, max_size=60), st.integers(0, 1000))
@@ -233,10 +232,10 @@ def test_promise_08_every_call_ends_in_one_class_with_a_latency(parts):
 
 def test_promise_09_a_warm_up_is_labelled_and_kept_and_counts_nowhere_else():
     """Slow calls of the warm-up are in its own row, and in no number of the arm."""
-    warm = virtual["turn"](0, "mcp", 0, Round(ms=1000, ok=30, failed=5))
-    round_ = virtual["turn"](1, "mcp", 1, Round(ms=10, ok=100))
+    warm = virtual.turn(0, "mcp", 0, Round(ms=1000, ok=30, failed=5))
+    round_ = virtual.turn(1, "mcp", 1, Round(ms=10, ok=100))
     end = RunEnded(at_s=4, reason="finished")
-    arm = build([virtual["started"](["mcp"]), *warm, *round_, end]).arms["mcp"]
+    arm = build([virtual.started(["mcp"]), *warm, *round_, end]).arms["mcp"]
     assert (arm.calls, arm.warmup_calls, arm.error_rate) == (100, 35, 0)
     assert arm.latency_ms.max < 20
     first, second = arm.rounds
@@ -250,7 +249,7 @@ def test_promise_09_outliers_are_kept():
     calls = [(OK, 10**6)] * 99 + [(OK, 2 * HOUR_NS)]
     begun = TurnStarted(turn=0, arm="mcp", phase="round", round=1, at_s=0, planned_s=1)
     end = RunEnded(at_s=1, reason="finished")
-    report = build([virtual["started"](["mcp"]), begun, *recorded(calls), end])
+    report = build([virtual.started(["mcp"]), begun, *recorded(calls), end])
     arm = report.arms["mcp"]
     assert (arm.calls, arm.latency_ms.max) == (100, 2 * HOUR_NS / 1e6)
     assert arm.latency_ms.mean == pytest.approx((99 * 10**6 + 2 * HOUR_NS) / 100 / 1e6)

@@ -5,8 +5,6 @@ A server that freezes, in virtual time: nothing here waits.
 
 import heapq
 from itertools import takewhile
-from pathlib import Path
-from runpy import run_path
 
 import gevent
 import pytest
@@ -22,11 +20,10 @@ from mcp_targets.reply import Reply
 from reports.build import build
 from reports.records import Health, RunEnded, TurnEnded, TurnStarted
 from reports.samples import OK
+from tests.support.virtual_run import Round, journal, started
 
 MS = 1_000_000
 SECOND = 1_000_000_000
-virtual = run_path(str(Path(__file__).parents[1] / "reports" / "virtual_run.py"))
-started, Round, journal = (virtual[name] for name in ("started", "Round", "journal"))
 
 
 def served(asked_ns):

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from functools import partial
 from math import exp, log, sqrt
 from pathlib import Path
-from runpy import run_path
 from statistics import fmean
 
 import pytest
@@ -24,12 +23,12 @@ from reports.comparison import Comparison
 from reports.document import Report
 from reports.histogram import Histogram
 from reports.statistics import around, compare, effect_needed, holm, proportion
+from tests.support import virtual_run as virtual
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "measurement.md"
 BEGIN, END = "<!-- simulation: begin -->\n", "<!-- simulation: end -->\n"
 UPDATE = "MCP_PERF_UPDATE_DOCS"
-virtual = run_path(str(ROOT / "tests" / "reports" / "virtual_run.py"))
 
 TRIALS, RUNS = 2000, 400
 """Simulated runs of values, and of whole journals."""
@@ -154,10 +153,10 @@ def whole_runs(seed: int, rounds: int = ROUNDS, **how) -> list[Report]:
     for _ in range(RUNS):
         values, base = rounds_of(rng, rounds, **how)
         arms = {
-            arm: [virtual["Round"](ms=ms, ok=20, busy_s=20 * ms / 1000) for ms in times]
+            arm: [virtual.Round(ms=ms, ok=20, busy_s=20 * ms / 1000) for ms in times]
             for arm, times in (("control", base), ("mcp", values))
         }
-        found.append(build(virtual["journal"](arms, gates=[GATE])))
+        found.append(build(virtual.journal(arms, gates=[GATE])))
     return found
 
 

@@ -5,8 +5,6 @@ import http.client
 import json
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
-from runpy import run_path
 from types import SimpleNamespace
 from urllib.parse import urlencode
 
@@ -16,9 +14,9 @@ from playwright.sync_api import expect
 
 from locustfiles import _web_guard
 from locustfiles._refusal import Refusal
+from tests.support import web_page as web
+from tests.support.web_page import ROOT, chromium, opened
 
-web = run_path(str(Path(__file__).parents[1] / "web_page.py"))
-opened, chromium, ROOT = web["opened"], web["chromium"], web["ROOT"]
 PASSWORD = "correct-horse-battery"
 LISTS_ITS_ROUTES = """
 import json
@@ -176,7 +174,7 @@ def test_promise_26_the_page_is_for_this_machine_unless_told(page):
 def test_promise_26_a_public_page_without_a_login_is_refused(run_cli, tmp_path, host):
     """Locust ends with 104 before it listens or sends, and says what to do instead."""
     ended = run_cli(
-        *("-f", ROOT / "locustfiles", "--web-port", web["free_port"](), "--web-host", host),
+        *("-f", ROOT / "locustfiles", "--web-port", web.free_port(), "--web-host", host),
         *("--scenario", "echo", "--autostart", "--autoquit", "0"),
         name="locust",
         cwd=tmp_path,
@@ -197,7 +195,7 @@ def test_promise_26_a_login_without_a_good_password_is_refused(
 ):
     """A page that nobody, or anybody, could log in to does not start."""
     ended = run_cli(
-        *("-f", ROOT / "locustfiles", "--web-port", web["free_port"](), "--web-login"),
+        *("-f", ROOT / "locustfiles", "--web-port", web.free_port(), "--web-login"),
         name="locust",
         cwd=tmp_path,
         env={**environment, **given},

@@ -1,8 +1,6 @@
 """Baselines: what is kept of a run, and what a file that is none is told."""
 
 import json
-from pathlib import Path
-from runpy import run_path
 
 import pytest
 
@@ -11,11 +9,9 @@ from reports.build import build
 from reports.metrics import COMPARED
 from reports.records import Baseline, Note
 from reports.run_numbers import RunNumbers
+from tests.support import earlier_runs as earlier
+from tests.support.virtual_run import journal, noisy
 
-HERE = Path(__file__)
-earlier = run_path(str(HERE.with_name("earlier_runs.py")))
-virtual = run_path(str(HERE.with_name("virtual_run.py")))
-journal, noisy, started = (virtual[name] for name in ("journal", "noisy", "started"))
 IDENTITY = {
     "workload": {"control": "c", "mcp": "m"},
     "load": {"model": "closed", "users": 1, "rounds": 6, "order": ["mcp"], "think_s": [1.0, 1.0]},
@@ -98,7 +94,7 @@ def test_what_is_no_baseline_is_refused_in_words(content, said, tmp_path):
 def test_a_run_without_an_arm_is_no_baseline(tmp_path):
     """Against nothing everything would pass."""
     path = tmp_path / "b.json"
-    write([earlier["run"]({})], path)
+    write([earlier.run({})], path)
     with pytest.raises(BaselineError, match="holds no arm"):
         read(path)
 

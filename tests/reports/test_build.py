@@ -3,8 +3,6 @@
 import random
 import time
 from collections import Counter
-from pathlib import Path
-from runpy import run_path
 
 import pytest
 
@@ -13,14 +11,13 @@ from reports.document import Report
 from reports.journal import JournalError, JournalWriter
 from reports.records import Cell, RunEnded, SampleRecord, Slice, TurnEnded, TurnStarted
 from reports.samples import CLASSES
-
-virtual = run_path(str(Path(__file__).with_name("virtual_run.py")))
-Round, cell = virtual["Round"], virtual["cell"]
+from tests.support import virtual_run as virtual
+from tests.support.virtual_run import Round, cell
 
 
 def built(arms, **changes) -> Report:
     """Build the report of a run of these rounds."""
-    return build(virtual["journal"](arms, **changes))
+    return build(virtual.journal(arms, **changes))
 
 
 def noisy(ms: float, rounds: int, seed: int, n: int = 100) -> list:
@@ -84,8 +81,8 @@ def test_promise_11_rounds_are_listed_in_the_order_in_which_they_ran():
     control, mcp = Round(ok=5), Round(ok=6, failed=1)
     turns = [("mcp", 0, Round(ok=9)), ("control", 1, control), ("mcp", 1, mcp)]
     turns += [("mcp", 2, mcp), ("control", 2, control)]
-    records = [record for n, what in enumerate(turns) for record in virtual["turn"](n, *what)]
-    report = build([virtual["started"](), *records, RunEnded(at_s=10, reason="finished")])
+    records = [record for n, what in enumerate(turns) for record in virtual.turn(n, *what)]
+    report = build([virtual.started(), *records, RunEnded(at_s=10, reason="finished")])
     assert [(r.round, r.phase, r.order) for r in report.arms["mcp"].rounds] == [
         (0, "warmup", 0),
         (1, "round", 2),
@@ -102,11 +99,11 @@ def test_promise_11_rounds_are_listed_in_the_order_in_which_they_ran():
 
 def test_service_times_are_shown_beside_latencies():
     """Open load behind a slow server: latency from the intended start, service from the send."""
-    late = cell("mcp", [100.0] * 50, service=virtual["pairs"]([10_000_000] * 50))
+    late = cell("mcp", [100.0] * 50, service=virtual.pairs([10_000_000] * 50))
     late = Cell(**{f: getattr(late, f) for f in late.__struct_fields__} | {"service_total_ns": 5e8})
-    records = virtual["turn"](0, "mcp", 1, Round(ok=0))
-    records[1] = Slice(node="w1", turn=0, at_s=0, seconds=1, cells=[late], health=virtual["COOL"])
-    report = build([virtual["started"](["mcp"]), *records, RunEnded(at_s=2, reason="finished")])
+    records = virtual.turn(0, "mcp", 1, Round(ok=0))
+    records[1] = Slice(node="w1", turn=0, at_s=0, seconds=1, cells=[late], health=virtual.COOL)
+    report = build([virtual.started(["mcp"]), *records, RunEnded(at_s=2, reason="finished")])
     arm = report.arms["mcp"]
     assert arm.latency_ms.p99 == pytest.approx(100, rel=0.001)
     assert arm.service_ms.mean == 10
@@ -128,14 +125,14 @@ def test_what_was_not_measured_is_null():
 
 def test_an_arm_that_the_plan_does_not_know_is_reported_all_the_same():
     """What was measured is not hidden because the first record lacks its description."""
-    turn = virtual["turn"](0, "mcp", 1, Round(ok=5))
-    report = build([virtual["started"]([]), *turn, RunEnded(at_s=2, reason="finished")])
+    turn = virtual.turn(0, "mcp", 1, Round(ok=5))
+    report = build([virtual.started([]), *turn, RunEnded(at_s=2, reason="finished")])
     assert (report.arms["mcp"].calls, report.arms["mcp"].target) == (5, "")
 
 
 def test_a_run_of_no_arm_is_still_a_report():
     """Nothing was planned and nothing ran: an empty report, not an error."""
-    report = build([virtual["started"]([]), RunEnded(at_s=0, reason="finished")])
+    report = build([virtual.started([]), RunEnded(at_s=0, reason="finished")])
     assert (report.arms, report.comparisons) == ({}, [])
     assert report.generator.cpu_us_per_call is None
 
@@ -216,7 +213,7 @@ def test_a_run_killed_in_a_round_reports_what_it_has():
     """No end, a torn round: incomplete, at best INCONCLUSIVE, its whole rounds compared."""
     torn = Round(ms=500)
     arms = {"control": [*noisy(10, 7, 1), torn], "mcp": noisy(20, 8, 2)}
-    records = virtual["journal"](arms, end=None)
+    records = virtual.journal(arms, end=None)
     report = build(records[:-1])
     assert (report.complete, report.verdict, report.exit_code) == (False, "INCONCLUSIVE", 90)
     assert "crashed or was killed" in report.reasons[-1]
@@ -235,7 +232,7 @@ def test_a_run_stopped_by_a_signal_keeps_its_own_exit_code():
 def test_a_run_folder_is_read_with_its_samples(tmp_path):
     """The report is that of the journal's records; the calls kept whole come beside it."""
     samples = [sample("timeout", "10 s"), sample("ok", "")]
-    records = virtual["journal"]({"mcp": [Round()]}, extra=samples)
+    records = virtual.journal({"mcp": [Round()]}, extra=samples)
     writer = JournalWriter(tmp_path / "journal.jsonl")
     for record in records:
         writer.write(record)
@@ -262,12 +259,12 @@ def test_a_frozen_server_shows_in_latency_but_not_in_service_time():
             begin_ns = 7_000_000_000
         free_ns = begin_ns + 1_000_000
         times.append((free_ns - planned_ns) / 1e6)
-    service = {"service": virtual["pairs"]([1_000_000] * 1000), "service_total_ns": 10**9}
+    service = {"service": virtual.pairs([1_000_000] * 1000), "service_total_ns": 10**9}
     calls = cell("mcp", times, **service)
     records = [
-        virtual["started"](["mcp"]),
+        virtual.started(["mcp"]),
         TurnStarted(turn=0, arm="mcp", phase="round", round=1, at_s=0, planned_s=10),
-        Slice(node="w1", turn=0, at_s=0, seconds=10, cells=[calls], health=virtual["COOL"]),
+        Slice(node="w1", turn=0, at_s=0, seconds=10, cells=[calls], health=virtual.COOL),
         TurnEnded(turn=0, node="w1", users=1, busy_s=10, planned=1000),
         RunEnded(at_s=10, reason="finished"),
     ]
@@ -296,7 +293,7 @@ def big_cell(rng: random.Random, arm: str, index: int) -> Cell:
 def test_building_costs_a_small_multiple_of_reading_every_bucket_once():
     """100 slices of 20 cells of 300 buckets: less than 20 times a bare loop over them."""
     rng = random.Random(1)
-    records = virtual["journal"]({"control": [Round(ok=0)] * 10, "mcp": [Round(ok=0)] * 10})
+    records = virtual.journal({"control": [Round(ok=0)] * 10, "mcp": [Round(ok=0)] * 10})
     slices = [record for record in records if isinstance(record, Slice)]
     arms = {record.turn: record.arm for record in records if isinstance(record, TurnStarted)}
     for part in slices:

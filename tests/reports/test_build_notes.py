@@ -1,28 +1,24 @@
 """The report beside its numbers: the generator, lost and idle workers, the timeline, the notes."""
 
-from pathlib import Path
-from runpy import run_path
-
 import pytest
 from msgspec.structs import replace
 
 from reports.build import build
 from reports.document import Report
 from reports.records import SETUP, Health, Note, RunEnded, Slice, TurnEnded
-
-virtual = run_path(str(Path(__file__).with_name("virtual_run.py")))
-Round, cell = virtual["Round"], virtual["cell"]
+from tests.support import virtual_run as virtual
+from tests.support.virtual_run import Round, cell
 
 
 def built(arms, **changes) -> Report:
     """Build the report of a run of these rounds."""
-    return build(virtual["journal"](arms, **changes))
+    return build(virtual.journal(arms, **changes))
 
 
 def test_the_generator_is_described_by_its_measured_rounds():
     """CPU of the busiest process, CPU per call of all of them, lag, late starts, processes."""
     health = Health(
-        cpu_s=0.5, wall_s=1, lag=virtual["pairs"]([2_000_000] * 200), late_starts=1, starts=1000
+        cpu_s=0.5, wall_s=1, lag=virtual.pairs([2_000_000] * 200), late_starts=1, starts=1000
     )
     report = built({"mcp": [Round(ok=1000)] * 2}, nodes=["w1", "w2"], health=health)
     generator = report.generator
@@ -45,7 +41,7 @@ def test_a_lost_worker_is_named():
 
 def test_a_worker_with_users_but_without_calls_is_never_a_pass():
     """One worker did nothing; one that only watched has no users and is left alone."""
-    records = virtual["journal"]({"mcp": [Round()]})
+    records = virtual.journal({"mcp": [Round()]})
     for node, users in (("w2", 3), ("watcher", 0)):
         end = TurnEnded(turn=0, node=node, users=users, busy_s=1, planned=0)
         records.insert(-1, end)
@@ -56,11 +52,11 @@ def test_a_worker_with_users_but_without_calls_is_never_a_pass():
 
 def test_only_measured_rounds_tell_whether_a_worker_worked():
     """A worker that left after the warm-up is not idle; one that only worked there is."""
-    warmup = virtual["turn"](0, "mcp", 0, Round(ok=1), nodes=["w1", "w2"])
-    turn = virtual["turn"](1, "mcp", 1, Round(), nodes=["w1"])
+    warmup = virtual.turn(0, "mcp", 0, Round(ok=1), nodes=["w1", "w2"])
+    turn = virtual.turn(1, "mcp", 1, Round(), nodes=["w1"])
     idle = TurnEnded(turn=1, node="w2", users=1, busy_s=1, planned=0)
     end = RunEnded(at_s=2, reason="finished")
-    first = virtual["started"](["mcp"])
+    first = virtual.started(["mcp"])
     assert build([first, *warmup, *turn, end]).verdict == "PASS"
     assert "Worker w2" in build([first, *warmup, *turn, idle, end]).reasons[0]
 
@@ -73,10 +69,10 @@ def test_the_only_process_is_not_called_an_idle_worker():
 
 def test_the_timeline_has_a_point_for_every_second():
     """Warm-up included, in the order of time."""
-    warmup = virtual["turn"](0, "mcp", 0, Round(ok=5), at_s=0)
-    turns = virtual["turn"](1, "mcp", 1, Round(ok=8, failed=2), at_s=3)
+    warmup = virtual.turn(0, "mcp", 0, Round(ok=5), at_s=0)
+    turns = virtual.turn(1, "mcp", 1, Round(ok=8, failed=2), at_s=3)
     records = [*warmup, *turns, RunEnded(at_s=2, reason="finished")]
-    timeline = build([virtual["started"](["mcp"]), *records]).timeline
+    timeline = build([virtual.started(["mcp"]), *records]).timeline
     assert [(p.at_s, p.phase, p.calls_per_s, p.errors_per_s) for p in timeline] == [
         (0, "warmup", 5, 0),
         (3, "round", 10, 2),
@@ -91,9 +87,9 @@ def test_notes_tell_what_a_reader_must_know():
         at_s=0,
         seconds=1,
         cells=[cell("mcp", [1.0] * 3, cls="timeout"), cell("mcp", [1.0] * 4)],
-        health=virtual["COOL"],
+        health=virtual.COOL,
     )
-    stray = Slice(node="w1", turn=99, at_s=0, seconds=1, cells=[], health=virtual["COOL"])
+    stray = Slice(node="w1", turn=99, at_s=0, seconds=1, cells=[], health=virtual.COOL)
     noted = [
         Note(at_s=1, code="session_lost", text="a session was lost", arm="mcp", count=2),
         Note(at_s=2, code="session_lost", text="a session was lost", arm="mcp"),
@@ -101,10 +97,8 @@ def test_notes_tell_what_a_reader_must_know():
     ]
     hour = cell("mcp", [4_000_000.0] * 2)
     recovered = cell("mcp", [20.0], kind="recovery")
-    warmup = virtual["turn"](50, "mcp", 0, Round(failed=7))
-    late = Slice(
-        node="w1", turn=0, at_s=0, seconds=1, cells=[hour, recovered], health=virtual["COOL"]
-    )
+    warmup = virtual.turn(50, "mcp", 0, Round(failed=7))
+    late = Slice(node="w1", turn=0, at_s=0, seconds=1, cells=[hour, recovered], health=virtual.COOL)
     report = built({"mcp": [Round()]}, extra=[setup, stray, *noted, late, *warmup])
     assert report.notes == [
         "a session was lost (2 times)",
@@ -138,7 +132,7 @@ def test_promise_23_littles_law_is_checked_where_it_holds(load, end, noted):
 
 def test_a_round_without_all_its_users_makes_the_run_invalid():
     """Whatever kept them away: the load was not the one that was asked for."""
-    records = virtual["journal"]({"mcp": [Round(users=8) for _ in range(6)]})
+    records = virtual.journal({"mcp": [Round(users=8) for _ in range(6)]})
     [short] = [r for r in records if isinstance(r, TurnEnded) and r.turn == 3]
     records[records.index(short)] = replace(short, users=1)
     report = build(records)
@@ -146,6 +140,4 @@ def test_a_round_without_all_its_users_makes_the_run_invalid():
     assert report.reasons[0].startswith(
         "Not all users were at work in every round (1 short): round 4 of mcp had 1 of 8."
     )
-    assert (
-        build(virtual["journal"]({"mcp": [Round(users=8) for _ in range(6)]})).verdict != "INVALID"
-    )
+    assert build(virtual.journal({"mcp": [Round(users=8) for _ in range(6)]})).verdict != "INVALID"

@@ -1,8 +1,6 @@
 """What a search means: in the document, for the gates, and for the verdict."""
 
 import math
-from pathlib import Path
-from runpy import run_path
 
 import pytest
 
@@ -11,9 +9,9 @@ from reports.capacity import between, judge, sentence
 from reports.document import Capacity, RateLevel
 from reports.records import Health
 from scenarios.gates import parse
+from tests.support import virtual_run
+from tests.support.virtual_search import Server, search
 
-virtual = run_path(str(Path(__file__).with_name("virtual_search.py")))
-Server, search = virtual["Server"], virtual["search"]
 LATE = Health(cpu_s=0.3, wall_s=3.0, starts=1000, late_starts=500)
 COOL = Health(cpu_s=0.3, wall_s=3.0, starts=1000)
 
@@ -251,7 +249,6 @@ def test_intervals_in_words():
 
 def test_a_run_that_is_no_search_has_no_capacity():
     """Every other load is reported as before."""
-    journal = run_path(str(Path(__file__).with_name("virtual_run.py")))
-    report = build(journal["journal"]({"mcp": [journal["Round"]()]}))
+    report = build(virtual_run.journal({"mcp": [virtual_run.Round()]}))
     assert report.arms["mcp"].capacity is None
     assert report.reasons == ["No gates: the run was clean, nothing else was judged."]

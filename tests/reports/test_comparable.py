@@ -1,13 +1,9 @@
 """Runs that did other things are not compared, and it is said what differs."""
 
-from pathlib import Path
-from runpy import run_path
-
 import pytest
 
 from reports.comparable import differences, warnings
-
-identity = run_path(str(Path(__file__).with_name("earlier_runs.py")))["identity"]
+from tests.support.earlier_runs import identity
 
 
 def test_equal_runs_can_be_compared():

@@ -1,16 +1,13 @@
 """A run against earlier ones: FAIL is shown, PASS is shown, and the rest is said to be open."""
 
 import random
-from pathlib import Path
-from runpy import run_path
 
 import pytest
 
 from reports.compare import compare_runs, verdict_of
 from reports.metrics import COMPARED
+from tests.support.earlier_runs import identity, noisy, rounds, run
 
-earlier = run_path(str(Path(__file__).with_name("earlier_runs.py")))
-identity, noisy, rounds, run = (earlier[name] for name in ("identity", "noisy", "rounds", "run"))
 TOLERANCE = 0.05
 
 

@@ -1,16 +1,12 @@
 """What only MCP has: the size of tools/list in a model's context, first notifications, set-up."""
 
-from pathlib import Path
-from runpy import run_path
-
 import pytest
 from msgspec.structs import replace
 
 from reports.build import build
 from reports.records import Health, Slice
+from tests.support.virtual_run import Round, cell, journal
 
-virtual = run_path(str(Path(__file__).with_name("virtual_run.py")))
-Round, journal, cell = (virtual[name] for name in ("Round", "journal", "cell"))
 ARM = {"target": "http://127.0.0.1/mcp", "protocol": "x", "tools": 3, "tools_list_bytes": 8000}
 
 

@@ -1,14 +1,9 @@
 """Dropped arrivals: no gate on a time passes because the slow ones were never sent."""
 
-from pathlib import Path
-from runpy import run_path
-
 import pytest
 
 from reports.build import build
-
-virtual = run_path(str(Path(__file__).with_name("virtual_run.py")))
-Round, journal, judged, noisy = (virtual[name] for name in ("Round", "journal", "judged", "noisy"))
+from tests.support.virtual_run import Round, journal, judged, noisy
 
 
 def dropping(dropped, ms=10.0):

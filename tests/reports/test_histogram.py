@@ -1,16 +1,13 @@
 """The histogram: no sample lost, percentiles as the exact order statistics, merged = pooled."""
 
-from pathlib import Path
-from runpy import run_path
-
 import pytest
 from hdrh.histogram import HdrHistogram
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reports.histogram import HOUR_NS, OVERFLOW, Histogram, bucket, midpoint_ns, rank
+from tests.support.virtual_run import filled
 
-filled = run_path(str(Path(__file__).with_name("virtual_run.py")))["filled"]
 DURATIONS = st.integers(0, HOUR_NS) | st.integers(0, 10_000) | st.integers(900_000, 1_100_000)
 SAMPLES = st.lists(DURATIONS, min_size=1, max_size=60)
 

@@ -9,29 +9,27 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from runpy import run_path
 
 import pytest
 
 from reports.history import HistoryError, append, points
+from tests.support.earlier_runs import identity, rounds, run
+from tests.support.waiting import until
 
-earlier = run_path(str(Path(__file__).with_name("earlier_runs.py")))
-identity, rounds, run = (earlier[name] for name in ("identity", "rounds", "run"))
 SHAPE = [1.0, 1.1, 0.9, 1.05]
 WRITERS = 4
 WRITE = """
 import sys
 import time
 from pathlib import Path
-from runpy import run_path
 from reports.history import append
-Path(f"{sys.argv[4]}/{sys.argv[3]}.ready").touch()
-while not Path(sys.argv[4], "go").exists():
+from tests.support import earlier_runs as earlier
+Path(f"{sys.argv[3]}/{sys.argv[2]}.ready").touch()
+while not Path(sys.argv[3], "go").exists():
     time.sleep(0.001)
-earlier = run_path(sys.argv[1])
 for index in range(3):
-    arm = earlier["rounds"]([1.0, 1.1, 0.9])
-    append(sys.argv[2], earlier["run"]({"mcp": arm}, f"{sys.argv[3]}-{index}"))
+    arm = earlier.rounds([1.0, 1.1, 0.9])
+    append(sys.argv[1], earlier.run({"mcp": arm}, f"{sys.argv[2]}-{index}"))
 """
 
 
@@ -68,7 +66,7 @@ def postgres():
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def store(request, tmp_path, until):
+def store(request, tmp_path):
     """Give the URL of each kind of store; PostgreSQL is ready, the file is not there yet."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path}/new/history.sqlite"
@@ -76,20 +74,6 @@ def store(request, tmp_path, until):
     until(lambda: answers(url), "PostgreSQL is not ready")
     clear(url)
     return url
-
-
-@pytest.fixture
-def until():
-    """Wait for something to become true, with a deadline."""
-    import time
-
-    def wait(what, failure):
-        deadline = time.monotonic() + 30
-        while not what():
-            assert time.monotonic() < deadline, failure
-            time.sleep(0.05)
-
-    return wait
 
 
 def answers(url: str) -> bool:
@@ -169,12 +153,11 @@ def test_the_rounds_of_a_search_are_no_trend(tmp_path):
     rows.close()
 
 
-def test_writers_at_the_same_time_lose_nothing(store, tmp_path, until):
+def test_writers_at_the_same_time_lose_nothing(store, tmp_path):
     """Processes that end together, and meet an empty store, all get their runs in."""
-    source = str(Path(__file__).with_name("earlier_runs.py"))
     writers = [
         subprocess.Popen(
-            [sys.executable, "-c", WRITE, source, store, str(number), str(tmp_path)],
+            [sys.executable, "-c", WRITE, store, str(number), str(tmp_path)],
             cwd=Path(__file__).parents[2],
             stderr=subprocess.PIPE,
             text=True,

@@ -6,7 +6,6 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from runpy import run_path
 
 import pytest
 
@@ -14,8 +13,8 @@ from reports import journal
 from reports.journal import JournalError, JournalWriter, read
 from reports.records import FORMAT, AnyRecord, Note, RunEnded, SampleRecord
 from reports.redact import Redactor
+from tests.support import virtual_run as virtual
 
-virtual = run_path(str(Path(__file__).with_name("virtual_run.py")))
 SECRET = "canary-7f3a"
 
 
@@ -48,8 +47,8 @@ def test_every_kind_of_record_is_read_as_it_was_written(tmp_path):
         bytes_out=2,
         detail="no",
     )
-    rounds = [virtual["Round"]()]
-    records = virtual["journal"]({"mcp": rounds}, extra=[sample, note("x")])
+    rounds = [virtual.Round()]
+    records = virtual.journal({"mcp": rounds}, extra=[sample, note("x")])
     assert list(read(written(tmp_path / "journal.jsonl", records))) == records
 
 
@@ -99,7 +98,7 @@ def test_a_line_in_the_middle_that_is_not_a_record_is_named(tmp_path, line, says
 
 def test_another_format_is_refused_by_name(tmp_path):
     """A journal of a format that we do not know is not half understood."""
-    records = [virtual["started"](format="mcp-perf/journal/9")]
+    records = [virtual.started(format="mcp-perf/journal/9")]
     path = written(tmp_path / "journal.jsonl", records)
     with pytest.raises(JournalError, match=f"journal/9; this is {FORMAT}"):
         list(read(path))
@@ -199,15 +198,15 @@ def test_closing_on_a_full_disk_says_so_and_closes(tmp_path):
 def everything_with(secret: str) -> list[AnyRecord]:
     """Give records that hold a secret in every text that a target or a user wrote."""
     arms = {"mcp": {"target": f"http://host/?x={secret}", "protocol": "", "headers": [secret]}}
-    started = virtual["started"](
+    started = virtual.started(
         title=secret,
         scenario_text=f"headers: {secret}",
         gates=[],
         load={"note": secret},
         environment={"argv": ["-H", secret]},
     )
-    turn = virtual["turn"](0, "mcp", 1, virtual["Round"]())
-    named = virtual["cell"]("mcp", [1.0], name=f"GET /{secret}")
+    turn = virtual.turn(0, "mcp", 1, virtual.Round())
+    named = virtual.cell("mcp", [1.0], name=f"GET /{secret}")
     slices = [
         journal.replace(record, cells=[*record.cells, named])
         if isinstance(record, journal.Slice)

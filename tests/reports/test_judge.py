@@ -1,16 +1,11 @@
 """Gates on evidence: the interval decides, and what was not measured never passes."""
 
-from pathlib import Path
-from runpy import run_path
-
 import pytest
 
 from reports.judge import judge, show
 from scenarios.gates import METRICS, parse
-
-virtual = run_path(str(Path(__file__).with_name("virtual_run.py")))
-Round = virtual["Round"]
-evidence, judged, noisy = (virtual[name] for name in ("evidence", "judged", "noisy"))
+from tests.support import virtual_run as virtual
+from tests.support.virtual_run import Round, evidence, judged, noisy
 
 
 def calls(n: int, failed: int = 0, rounds: int = 1) -> list[Round]:
@@ -253,7 +248,7 @@ NOTHING = {
 @pytest.mark.parametrize("versus", [False, True])
 def test_promise_17_no_gate_passes_on_an_arm_without_calls(arms, versus):
     """Whatever the gate, nothing passes by absence, and the reason is never empty."""
-    shown = evidence(virtual["journal"]({"rest": [Round()] * 3} | arms))
+    shown = evidence(virtual.journal({"rest": [Round()] * 3} | arms))
     for text in GATES:
         gate = text.format(arm="mcp")
         if versus:
@@ -267,7 +262,7 @@ def test_promise_17_no_gate_passes_on_an_arm_without_calls(arms, versus):
 
 def test_no_gate_on_journeys_passes_when_every_call_failed():
     """Failing fast is not being fast: no completed journey, no journey time, no throughput."""
-    shown = evidence(virtual["journal"]({"mcp": [Round(ok=0, failed=50)] * 3}))
+    shown = evidence(virtual.journal({"mcp": [Round(ok=0, failed=50)] * 3}))
     for text in GATES:
         gate = text.format(arm="mcp")
         result = judge(parse(gate), shown)

@@ -1,16 +1,11 @@
 """Gates that compare two arms: the whole interval of the ratio decides, or nothing does."""
 
-from pathlib import Path
-from runpy import run_path
-
 import pytest
 
 from reports.judge import judge
 from scenarios.gates import parse
-
-virtual = run_path(str(Path(__file__).with_name("virtual_run.py")))
-Round = virtual["Round"]
-evidence, judged, noisy = (virtual[name] for name in ("evidence", "judged", "noisy"))
+from tests.support import virtual_run as virtual
+from tests.support.virtual_run import Round, evidence, judged, noisy
 
 
 @pytest.mark.parametrize(
@@ -59,10 +54,10 @@ def test_unequal_rounds_are_not_compared():
     """A complete run in which an arm lacks a round is broken; one cut off compares what it has."""
     arms = {"mcp": noisy(25, 8, seed=1), "control": noisy(100, 7, seed=2)}
     gate = parse("mcp.throughput >= 3x control")
-    result = judge(gate, evidence(virtual["journal"](arms)))
+    result = judge(gate, evidence(virtual.journal(arms)))
     assert result.verdict == "INCONCLUSIVE"
     assert "8 rounds and control 7" in result.reason
-    assert judge(gate, evidence(virtual["journal"](arms, end="signal"))).verdict == "PASS"
+    assert judge(gate, evidence(virtual.journal(arms, end="signal"))).verdict == "PASS"
 
 
 def test_two_rates_of_zero_have_no_ratio():

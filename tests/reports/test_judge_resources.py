@@ -1,8 +1,6 @@
 """What the target used, judged: by the rules of all other gates, and never by absence."""
 
 import random
-from pathlib import Path
-from runpy import run_path
 
 import pytest
 from msgspec.structs import replace
@@ -10,9 +8,7 @@ from msgspec.structs import replace
 from reports.build import COMPARED, build
 from reports.records import ResourceSample, TurnStarted
 from scenarios.gates import METRICS
-
-virtual = run_path(str(Path(__file__).with_name("virtual_run.py")))
-Round, journal, noisy = (virtual[name] for name in ("Round", "journal", "noisy"))
+from tests.support.virtual_run import Round, journal, noisy
 
 MB = 1_000_000
 SAMPLED = {"source": "server (1)", "why_not": ""}

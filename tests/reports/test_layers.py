@@ -1,15 +1,11 @@
 """What a layer costs: paired differences of median journey times, on runs that never happened."""
 
-from pathlib import Path
-from runpy import run_path
-
 import pytest
 
 from reports.build import build
 from reports.statistics import half_width
+from tests.support.virtual_run import Round, journal
 
-virtual = run_path(str(Path(__file__).with_name("virtual_run.py")))
-Round, journal = virtual["Round"], virtual["journal"]
 ORDER = ["low", "middle", "high"]
 DRIFT = [1.0, 1.3, 0.9, 1.1, 1.2, 0.8, 1.0]
 

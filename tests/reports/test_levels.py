@@ -1,15 +1,10 @@
 """Loads whose level changes: a gate holds at every level, or it does not hold."""
 
-from pathlib import Path
-from runpy import run_path
-
 import pytest
 
 from reports.build import build
 from reports.levels import describe
-
-virtual = run_path(str(Path(__file__).with_name("virtual_run.py")))
-Round, journal, noisy = (virtual[name] for name in ("Round", "journal", "noisy"))
+from tests.support.virtual_run import Round, journal
 
 
 def ramp(*times_ms, rounds=3, ok=300):

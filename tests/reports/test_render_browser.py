@@ -1,14 +1,13 @@
 """The report in a real browser: the screens people have, light and dark, and paper."""
 
 import shutil
-from pathlib import Path
-from runpy import run_path
 
 import pytest
 from playwright.sync_api import sync_playwright
 
 from reports.build import build
 from reports.render import write_all
+from tests.support import virtual_search as search
 
 ARGUMENTS = [
     "--headless",
@@ -20,7 +19,6 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-search = run_path(str(Path(__file__).with_name("virtual_search.py")))
 EVERY_SCREEN = ((1280, "light"), (1280, "dark"), (390, "light"), (390, "dark"))
 SOME_SCREENS = ((1280, "dark"), (390, "light"))
 VISITS = [
@@ -74,14 +72,14 @@ def browser():
 def addresses(example, tmp_path_factory):
     """Write the reports to look at; give their file: addresses."""
     names = ("control", "x" * 120, "an arm with a long name of many words", "d", "e", "f")
-    servers = {"control": search["Server"](0.02), "an-arm": search["Server"](0.04)}
+    servers = {"control": search.Server(0.02), "an-arm": search.Server(0.04)}
     reports = {
         "usual": example.report(),
         "hostile": example.hostile(),
         "six arms": example.report(names=names, rounds=3, verdict="INCONCLUSIVE"),
         "empty": example.empty(title="A title of far too many words. " * 100),
         "two hours": example.long_run(),
-        "search": build(search["search"](servers, ["an-arm.p95 < 60ms"], rate=1_000.0)),
+        "search": build(search.search(servers, ["an-arm.p95 < 60ms"], rate=1_000.0)),
     }
     found = {}
     for name, report in reports.items():

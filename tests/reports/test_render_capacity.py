@@ -3,7 +3,6 @@
 import io
 import re
 from pathlib import Path
-from runpy import run_path
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -12,9 +11,7 @@ from rich.console import Console
 from reports.build import build
 from reports.document import Capacity, Latency, RateLevel
 from reports.render import capacity, html, json_report, markdown, terminal
-
-virtual = run_path(str(Path(__file__).with_name("virtual_search.py")))
-Server, search = virtual["Server"], virtual["search"]
+from tests.support.virtual_search import Server, search
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,6 @@ import json
 import random
 from html.parser import HTMLParser
 from pathlib import Path
-from runpy import run_path
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -16,9 +15,8 @@ from reports.comparison import Regression
 from reports.render import compare_report, html, junit, markdown, terminal, trend_page
 from reports.render.history_terminal import baseline_table, trend_tables
 from reports.trend import Point, lines
+from tests.support.earlier_runs import identity, noisy, run
 
-earlier = run_path(str(Path(__file__).with_name("earlier_runs.py")))
-identity, noisy, run = (earlier[name] for name in ("identity", "noisy", "run"))
 HOSTILE = "<script>alert(1)</script>|`x`\x1b[31m"
 
 

@@ -4,7 +4,6 @@ import io
 import json
 import re
 from pathlib import Path
-from runpy import run_path
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -14,16 +13,16 @@ from reports.build import build
 from reports.document import Report
 from reports.layer import Layer
 from reports.render import charts, html, json_report, layers, markdown, terminal
+from tests.support import virtual_run as virtual
 
-virtual = run_path(str(Path(__file__).with_name("virtual_run.py")))
 TIMES = {"function": 1.0, "memory": 4.0, "http": 3.0, "proxy": 3.0}
 
 
 @pytest.fixture(scope="module")
 def report():
     """Four layers: one costs 3 ms, one saves 1 ms, and one is not to be told from the one below."""
-    arms = {name: virtual["noisy"](ms, 8, seed=i) for i, (name, ms) in enumerate(TIMES.items())}
-    return build(virtual["journal"](arms, layers=list(TIMES)))
+    arms = {name: virtual.noisy(ms, 8, seed=i) for i, (name, ms) in enumerate(TIMES.items())}
+    return build(virtual.journal(arms, layers=list(TIMES)))
 
 
 def plain(text):

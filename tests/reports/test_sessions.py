@@ -2,7 +2,6 @@
 
 import io
 from pathlib import Path
-from runpy import run_path
 
 import pytest
 from msgspec.structs import replace
@@ -13,9 +12,7 @@ from reports.records import SETUP, ResourceSample, SessionCount, TurnStarted
 from reports.render import html, markdown, terminal
 from reports.render.numbers import THIN
 from reports.sessions import MOST_POINTS, SessionTally
-
-virtual = run_path(str(Path(__file__).with_name("virtual_run.py")))
-Round, journal = virtual["Round"], virtual["journal"]
+from tests.support.virtual_run import Round, journal
 
 KIB = 1024
 START = 30_000 * KIB

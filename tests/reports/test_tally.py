@@ -1,8 +1,6 @@
 """Tallies: merged = pooled, rates add up over nodes, nothing measured is lost or counted twice."""
 
 import tracemalloc
-from pathlib import Path
-from runpy import run_path
 
 import pytest
 from hypothesis import given
@@ -23,9 +21,9 @@ from reports.records import (
     TurnStarted,
 )
 from reports.tally import RunTally, Tally, Turn, fold
+from tests.support import virtual_run as virtual
+from tests.support.virtual_run import Round, cell, pairs
 
-virtual = run_path(str(Path(__file__).with_name("virtual_run.py")))
-Round, cell, pairs = virtual["Round"], virtual["cell"], virtual["pairs"]
 TIMES = st.lists(st.integers(1, 10**10), min_size=1, max_size=20)
 
 
@@ -122,7 +120,7 @@ def test_interrupted_and_harness_errors_are_outside_of_the_error_rate():
 
 def run(arms, **changes) -> RunTally:
     """Fold the journal of a run."""
-    return fold(virtual["journal"](arms, **changes))
+    return fold(virtual.journal(arms, **changes))
 
 
 def totals(arms, arm="mcp", **changes) -> Totals:
@@ -160,7 +158,7 @@ def test_each_node_has_its_own_denominator():
     turn = Turn(TurnStarted(turn=0, arm="mcp", phase="round", round=1, at_s=0, planned_s=1))
     health = Health(cpu_s=0, wall_s=1)
     for node, n, busy_s in (("w1", 10, 1.0), ("w2", 10, 2.0)):
-        cells = virtual["cells"]("mcp", Round(ok=n))
+        cells = virtual.cells("mcp", Round(ok=n))
         turn.add(Slice(node=node, turn=0, at_s=0, seconds=1, cells=cells, health=health))
         turn.end(TurnEnded(turn=0, node=node, users=n, busy_s=busy_s, planned=0))
     found = Totals([turn])
@@ -251,8 +249,8 @@ def test_rounds_are_paired_by_their_number():
 
 def test_warm_up_is_kept_apart_and_kept():
     """Round 0 is no measured round, but its turn is there."""
-    records = virtual["turn"](0, "mcp", 0, Round(ok=9)) + virtual["turn"](1, "mcp", 1, Round(ok=5))
-    found = fold([virtual["started"](["mcp"]), *records, RunEnded(at_s=4, reason="finished")])
+    records = virtual.turn(0, "mcp", 0, Round(ok=9)) + virtual.turn(1, "mcp", 1, Round(ok=5))
+    found = fold([virtual.started(["mcp"]), *records, RunEnded(at_s=4, reason="finished")])
     assert [turn.measured for turn in found.turns_of("mcp")] == [False, True]
     assert Totals(found.measured("mcp")).calls == 5
     assert found.health.nodes["w1"].starts == 100
@@ -272,8 +270,8 @@ def test_setup_is_counted_by_arm_and_class():
 
 def test_a_turn_without_its_end_uses_the_observed_time_and_is_not_finished():
     """After a crash the last round counts for as long as it was seen; the run is incomplete."""
-    records = virtual["turn"](0, "mcp", 1, Round(ok=50, busy_s=0.5))[:-1]
-    found = fold([virtual["started"](["mcp"]), *records])
+    records = virtual.turn(0, "mcp", 1, Round(ok=50, busy_s=0.5))[:-1]
+    found = fold([virtual.started(["mcp"]), *records])
     [turn] = found.turns_of("mcp")
     assert not turn.finished
     assert turn.seconds == 0.5
@@ -284,21 +282,21 @@ def test_a_turn_without_its_end_uses_the_observed_time_and_is_not_finished():
 
 def test_a_turn_is_finished_when_every_node_that_made_calls_has_drained():
     """One lost node leaves it unfinished; a node that only watches does not."""
-    start, one, two, end_one, end_two = virtual["turn"](0, "mcp", 1, Round(), nodes=["w1", "w2"])
+    start, one, two, end_one, end_two = virtual.turn(0, "mcp", 1, Round(), nodes=["w1", "w2"])
     idle = Slice(
         node="master", turn=0, at_s=0, seconds=1, cells=[], health=Health(cpu_s=0, wall_s=1)
     )
     records = [start, one, two, idle, end_one]
-    [turn] = fold([virtual["started"](["mcp"]), *records]).turns_of("mcp")
+    [turn] = fold([virtual.started(["mcp"]), *records]).turns_of("mcp")
     assert not turn.finished
-    [turn] = fold([virtual["started"](["mcp"]), *records, end_two]).turns_of("mcp")
+    [turn] = fold([virtual.started(["mcp"]), *records, end_two]).turns_of("mcp")
     assert turn.finished
 
 
 def test_a_turn_that_only_began_is_unfinished():
     """A start without anything else: no time, no calls, no end."""
-    start = virtual["turn"](0, "mcp", 1, Round())[0]
-    [turn] = fold([virtual["started"](["mcp"]), start]).turns_of("mcp")
+    start = virtual.turn(0, "mcp", 1, Round())[0]
+    [turn] = fold([virtual.started(["mcp"]), start]).turns_of("mcp")
     assert (turn.finished, turn.seconds) == (False, 0)
 
 
@@ -349,14 +347,14 @@ def test_a_journal_must_begin_with_its_run(records, says):
 def test_two_runs_in_one_journal_are_refused():
     """Numbers of two runs are never mixed."""
     with pytest.raises(JournalError, match="two runs"):
-        fold([virtual["started"](), virtual["started"]()])
+        fold([virtual.started(), virtual.started()])
 
 
 def test_memory_does_not_grow_with_the_calls():
     """A thousand times the calls, within the same spread, take the same memory."""
 
     def peak(factor: int) -> int:
-        records = virtual["journal"]({"mcp": [Round(ok=200)] * 2})
+        records = virtual.journal({"mcp": [Round(ok=200)] * 2})
         for record in records:
             for one in record.cells if isinstance(record, Slice) else ():
                 one.latency[1::2] = [n * factor for n in one.latency[1::2]]
@@ -374,6 +372,6 @@ def test_the_histogram_of_an_arm_is_that_of_all_its_calls():
     """Percentiles over rounds come from one pooled histogram, never from averaged percentiles."""
     found = totals({"mcp": [Round(ms=10, ok=90), Round(ms=100, ok=10)]})
     pooled = Histogram()
-    for ms in virtual["spread"](10, 90) + virtual["spread"](100, 10):
+    for ms in virtual.spread(10, 90) + virtual.spread(100, 10):
         pooled.record(round(ms * 1e6))
     assert found.value("p95") == pytest.approx(pooled.percentile(0.95) / 1e6)

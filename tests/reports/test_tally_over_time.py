@@ -1,17 +1,12 @@
 """Health and timeline: second by second, the worst process shows, and nothing is averaged away."""
 
-from pathlib import Path
-from runpy import run_path
-
 import pytest
 
 from reports.health import GeneratorHealth, Limits
 from reports.records import Health, Slice, TurnStarted
 from reports.timeline import LATE_S, Timeline
 from reports.turns import Turn
-
-virtual = run_path(str(Path(__file__).with_name("virtual_run.py")))
-cell, pairs = virtual["cell"], virtual["pairs"]
+from tests.support.virtual_run import cell, pairs
 
 
 def slice_of(second: float, health: Health, node: str = "w1", turn: int = 0) -> Slice:

@@ -1,15 +1,12 @@
 """Trends: runs in lines, which of them stand out, and where they go."""
 
 import random
-from pathlib import Path
-from runpy import run_path
 
 import pytest
 from scipy import stats
 
 from reports.trend import Point, lines
-
-identity = run_path(str(Path(__file__).with_name("earlier_runs.py")))["identity"]
+from tests.support.earlier_runs import identity
 
 
 def point(value, number=0, **changes):

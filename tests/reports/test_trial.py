@@ -1,7 +1,6 @@
 """One turn of a search: what makes a rate hold, and what breaks it."""
 
-from pathlib import Path
-from runpy import run_path
+import random
 
 import pytest
 from hypothesis import given, settings
@@ -13,11 +12,8 @@ from reports.search import Range, conclude
 from reports.tally import fold
 from reports.trial import Rules, searched, trials
 from scenarios.gates import parse
+from tests.support.virtual_search import Server, cell, run_record, search
 
-virtual = run_path(str(Path(__file__).with_name("virtual_search.py")))
-Server, run_record, search, cell = (
-    virtual[name] for name in ("Server", "run_record", "search", "cell")
-)
 COOL, LATE, HOT = (
     Health(cpu_s=cpu_s, wall_s=3.0, starts=1000, late_starts=late)
     for cpu_s, late in ((0.3, 9), (0.3, 11), (2.8, 0))
@@ -164,7 +160,7 @@ def test_the_capacity_of_a_queue_is_found(service_s, slots, seed):
 
     Rounds of 10 s: what is in service when one begins or ends is up to 2 % of it.
     """
-    server = Server(service_s, slots, noise=0.01, rng=virtual["random"].Random(seed))
+    server = Server(service_s, slots, noise=0.01, rng=random.Random(seed))
     found = judged(search({"mcp": server}, rate=2_500.0, round_s=10.0))
     result = conclude(Range.of(2_500.0, 10.0, 40), [one.trial for one in found])
     assert result.outcome == "knee"

@@ -1,16 +1,11 @@
 """What the simulated upstreams counted: summed up over the measured rounds, and told."""
 
-from pathlib import Path
-from runpy import run_path
-
 import pytest
 
 from reports.build import build
 from reports.records import UpstreamUse
 from reports.render.wording import upstreams
-
-virtual = run_path(str(Path(__file__).with_name("virtual_run.py")))
-Round, journal = virtual["Round"], virtual["journal"]
+from tests.support.virtual_run import Round, journal
 
 
 def use(turn, arm, requests, connections, at_once):

@@ -1,8 +1,6 @@
 """The verdict: a broken measurement beats every gate, and nothing passes by absence."""
 
 from itertools import product
-from pathlib import Path
-from runpy import run_path
 
 import pytest
 
@@ -12,14 +10,13 @@ from reports.metrics import Totals
 from reports.records import Health, Slice
 from reports.tally import fold
 from reports.verdict import Decision, Facts, decide, littles_law
-
-virtual = run_path(str(Path(__file__).with_name("virtual_run.py")))
-Round, pairs = virtual["Round"], virtual["pairs"]
+from tests.support import virtual_run as virtual
+from tests.support.virtual_run import Round, pairs
 
 
 def totals(*rounds: Round) -> Totals:
     """Give an arm's totals over these rounds."""
-    return Totals(fold(virtual["journal"]({"mcp": rounds})).measured("mcp"))
+    return Totals(fold(virtual.journal({"mcp": rounds})).measured("mcp"))
 
 
 def health(*slices: Health, limits: Limits | None = None, arm: str = "mcp") -> GeneratorHealth:

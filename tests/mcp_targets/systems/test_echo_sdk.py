@@ -7,6 +7,8 @@ import pytest
 from mcp import Client
 from mcp_types import ElicitResult
 
+from tests.support.waiting import until
+
 CHANGES = [
     ("touch", {"uri": "echo://a"}),
     ("touch", {"uri": "echo://other"}),
@@ -30,14 +32,6 @@ def use(base, mode, work, **options):
 def counters(base):
     """Return the counters of an echo system."""
     return httpx.get(f"{base}/_counters").json()
-
-
-async def until(what):
-    """Wait for something to become true."""
-    while True:
-        if await asyncio.to_thread(what):
-            return
-        await asyncio.sleep(0.005)
 
 
 async def _ignore(*_):
@@ -158,14 +152,14 @@ def test_the_sdk_hears_what_its_session_subscribed_to(base):
         heard.append((message.method, getattr(message.params, "uri", "")))
 
     async def work(client):
-        await until(lambda: counters(base)["streams_open"] == 1)
+        await asyncio.to_thread(until, lambda: counters(base)["streams_open"] == 1)
         await client.subscribe_resource("echo://a")
         for tool, arguments in CHANGES:
             await client.call_tool(tool, arguments)
         await client.unsubscribe_resource("echo://a")
         await client.call_tool("touch", {"uri": "echo://a"})
         await client.call_tool("announce", {"list": "resources"})
-        await until(lambda: len(heard) >= 4)
+        await asyncio.to_thread(until, lambda: len(heard) >= 4)
 
     use(base, "legacy", work, message_handler=note)
     changed = [(f"notifications/{what}/list_changed", "") for what in ("prompts", "tools")]
@@ -180,9 +174,9 @@ def test_work_that_is_cancelled_stops(base, mode, call):
 
     async def work(client):
         task = asyncio.create_task(client.call_tool(*call, progress_callback=_ignore))
-        await until(lambda: counters(base)["running"] == 1)
+        await asyncio.to_thread(until, lambda: counters(base)["running"] == 1)
         task.cancel()
-        await until(lambda: counters(base)["running"] == 0)
+        await asyncio.to_thread(until, lambda: counters(base)["running"] == 0)
 
     before = counters(base)["cancelled"]
     use(base, mode, work)

@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import httpx
@@ -17,6 +16,7 @@ import mcp_targets.systems
 from mcp_targets.systems import catalog, launcher
 from mcp_targets.systems.launcher import Systems, UnknownSystem, available
 from mcp_targets.systems.processes import SystemFailed
+from tests.support.waiting import until
 
 DEADLINE_S = 15
 
@@ -31,10 +31,7 @@ def gone(pid):
 
 def wait_until_gone(pids):
     """Poll until all processes have ended; fail at the deadline."""
-    deadline = time.monotonic() + DEADLINE_S
-    while not all(gone(pid) for pid in pids):
-        assert time.monotonic() < deadline, f"still there: {pids}"
-        time.sleep(0.02)
+    until(lambda: all(gone(pid) for pid in pids), f"still there: {pids}", DEADLINE_S)
 
 
 def test_a_system_starts_when_a_face_is_asked_for(tmp_path):
@@ -150,10 +147,7 @@ def test_a_process_that_dies_is_noticed(tmp_path):
         systems.face("echo/mcp")
         pid = systems.pids()["echo"]
         os.kill(pid, signal.SIGKILL)
-        deadline = time.monotonic() + DEADLINE_S
-        while systems.dead() != ["echo"]:
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
+        until(lambda: systems.dead() == ["echo"], "nobody noticed", DEADLINE_S)
         with pytest.raises(SystemFailed, match=r"the process echo has ended. Its log is .*echo"):
             systems.face("echo/rest")
 

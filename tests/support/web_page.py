@@ -6,10 +6,8 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
-import time
 import urllib.parse
 import urllib.request
 from pathlib import Path
@@ -17,7 +15,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import sync_playwright
 
-ROOT = Path(__file__).resolve().parents[1]
+from tests.support.waiting import free_port, until
+
+ROOT = Path(__file__).resolve().parents[2]
 QUICK = "load: {users: 3, rounds: 2, round: 200ms, warmup: 100ms}"
 ENDLESS = "load: {users: 3, rounds: 2, round: 600s, warmup: 0s, spawn_rate: 50}"
 BROWSER = [
@@ -80,12 +80,7 @@ class Page:
 
     def until(self, condition):
         """Wait until something is so; return it."""
-        end_s = time.monotonic() + 30
-        while time.monotonic() < end_s:
-            if found := condition():
-                return found
-            time.sleep(0.05)
-        return pytest.fail(f"it did not come to that\n{self.log.read_text()[-3000:]}")
+        return until(condition, lambda: f"it came to nothing\n{self.log.read_text()[-3000:]}")
 
     def runs(self):
         """Return the folders of the runs so far, the last one at the end."""
@@ -116,13 +111,6 @@ class Page:
             self.process.kill()
             self.process.wait()
             raise
-
-
-def free_port():
-    """Return a port that nobody listens on."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return found.getsockname()[1]
 
 
 @contextlib.contextmanager

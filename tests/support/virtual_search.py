@@ -4,8 +4,6 @@ import heapq
 import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from runpy import run_path
 from typing import Any
 
 from reports.records import AnyRecord, Health, RunEnded, Slice, TurnEnded, TurnStarted
@@ -13,9 +11,8 @@ from reports.search import next_rate
 from reports.tally import RunTally, fold
 from reports.trial import Rules, range_of, trials
 from scenarios.gates import parse
+from tests.support.virtual_run import cell, started
 
-virtual = run_path(str(Path(__file__).with_name("virtual_run.py")))
-cell, started = virtual["cell"], virtual["started"]
 GRACE_S = 4.0
 COOL = Health(cpu_s=0.3, wall_s=3.0, lag=[10_000, 20], starts=100)
 

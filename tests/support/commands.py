@@ -1,0 +1,63 @@
+"""The commands as a user runs them: in a process of their own."""
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+BIN = Path(sys.executable).parent
+QUICK = (
+    *("--set", "load.round=1s"),
+    *("--set", "load.rounds=2"),
+    *("--set", "load.warmup=300ms"),
+    # These runs share two cores with their servers and are not about speed.
+    *("--set", "limits.loop_lag_p99=10s"),
+    *("--set", "limits.generator_cpu=100%"),
+)
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A command that has ended."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+    @property
+    def output(self) -> str:
+        """All it said, in one line: tables and messages break lines where they like."""
+        return " ".join(f"{self.stdout} {self.stderr}".split())
+
+
+def environment() -> dict[str, str]:
+    """Return the environment of all commands and servers: no telemetry, no proxies."""
+    # These tests may run under pytest-xdist; what they start is no part of that.
+    foreign = ("proxy", "pytest_xdist")
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not any(word in name.lower() for word in foreign)
+    }
+    return {
+        **kept,
+        "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
+        "PYTHONUNBUFFERED": "1",
+        "OTEL_SDK_DISABLED": "true",
+        "DO_NOT_TRACK": "1",
+    }
+
+
+def run(*argv: object, env: dict[str, str], timeout: float = 60, **popen) -> Ended:
+    """Run a command to its end."""
+    ended = subprocess.run(
+        [*map(str, argv)],
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+        env=env,
+        **{"stdin": subprocess.DEVNULL} | popen,
+    )
+    return Ended(ended.returncode, ended.stdout, ended.stderr)
