@@ -1,7 +1,7 @@
 """THE locustfile: `locust -f locustfiles` runs any scenario of this suite.
 
 The way of one call: scenarios/loader -> _schedule (when) -> _users -> _steps (what) ->
-mcp_targets/client (bytes) -> _recorder -> reports/journal -> statistics -> verdict -> render.
+mcp_perf/client (bytes) -> _recorder -> reports/journal -> statistics -> verdict -> render.
 """
 
 import sys
@@ -14,22 +14,24 @@ if ROOT not in sys.path:  # started from another folder, and not installed
 
 from locust import events  # noqa: E402
 
-from locustfiles import _locust_stats, _options, _start  # noqa: E402
-from locustfiles._users import ScenarioUser  # noqa: E402
+from mcp_perf.load import start  # noqa: E402
+from mcp_perf.load.engine.locust_user import ScenarioUser  # noqa: E402
+from mcp_perf.load.prepare import options  # noqa: E402
+from mcp_perf.load.web import statistics  # noqa: E402
 
 __all__ = ["ScenarioUser"]
 
-_locust_stats.sharpen()
+statistics.sharpen()
 
 
 @events.init_command_line_parser.add_listener
 def _arguments(parser: Any, **_kwargs: Any) -> None:
-    _options.add(parser)
+    options.add(parser)
 
 
 @events.init.add_listener
 def _init(environment: Any, web_ui: Any, **_kwargs: Any) -> None:
-    _start.init(environment, web_ui)
+    start.init(environment, web_ui)
 
 
 @events.test_start.add_listener
@@ -39,7 +41,7 @@ def _test_start(environment: Any, **_kwargs: Any) -> None:
 
 @events.spawning_complete.add_listener
 def _spawning_complete(**_kwargs: Any) -> None:
-    _start.current().spawning_complete()
+    start.current().spawning_complete()
 
 
 @events.test_stopping.add_listener

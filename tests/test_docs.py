@@ -17,16 +17,21 @@ from xml.etree import ElementTree as ET
 import pytest
 import yaml
 
-from locustfiles import _cli, _options, _refusal
-from locustfiles._mint import MOST_S
-from mcp_targets.client import eras, http1, mcp, process_group, server_log, stdio
-from mcp_targets.client.exchange import DEFAULT_TIMEOUT_S
-from mcp_targets.client.rounds import MOST_ROUNDS
-from reports import verdict
-from reports.redact import SHORTEST
-from reports.samples import CLASSES
-from scenarios import identities
-from scenarios.loader import find, load, load_text, shipped
+from mcp_perf.cli import main
+from mcp_perf.client.channels import process_group, server_log, stdio
+from mcp_perf.client.http import http1
+from mcp_perf.client.http.exchange import DEFAULT_TIMEOUT_S
+from mcp_perf.client.mcp import streamable_http
+from mcp_perf.client.protocol import versions
+from mcp_perf.client.protocol.input_rounds import MOST_ROUNDS
+from mcp_perf.load.prepare import options as locust_options
+from mcp_perf.load.prepare.provision import MOST_S
+from mcp_perf.load.targets import refusal
+from mcp_perf.outcomes import CLASSES
+from mcp_perf.results.journal.redact import SHORTEST
+from mcp_perf.results.judge import verdict
+from mcp_perf.scenario.loader import find, load, load_text, shipped
+from mcp_perf.scenario.model import identities
 from tests.support.waiting import answers, free_port, until
 
 ROOT = Path(__file__).parent.parent
@@ -94,7 +99,7 @@ class Reader:
             "LOCUST_MASTER_NODE_PORT": master,
         }
         self.background: list[tuple[str, subprocess.Popen]] = []
-        for name in ("scenarios", "mcp_targets", "reports", "locustfiles"):
+        for name in ("scenarios", "mcp_perf", "mcp_targets", "reports", "locustfiles"):
             shutil.copytree(
                 ROOT / name, folder / name, ignore=shutil.ignore_patterns("out", "__pycache__")
             )
@@ -219,7 +224,7 @@ def test_the_first_two_commands_do_what_their_comments_say(goal):
     assert ".venv/bin/python -m pip install" in shown
     last = {"run": ".venv/bin/mcp-perf run", "test": ".venv/bin/python -m pytest"}[goal]
     assert shown.strip().splitlines()[-1].startswith(last)
-    default = next(p.default for p in _cli.run.params if p.name == "scenario")
+    default = next(p.default for p in main.run.params if p.name == "scenario")
     assert find(default).is_file()
 
 
@@ -269,8 +274,8 @@ def table(page: str, first: str) -> list[str]:
 
 CODES = {
     *(value for name, value in vars(verdict).items() if name.endswith("_CODE")),
-    _refusal.CONFIGURATION,
-    _refusal.UNREACHABLE,
+    refusal.CONFIGURATION,
+    refusal.UNREACHABLE,
 }
 
 
@@ -283,7 +288,7 @@ def test_the_tables_of_exit_codes_are_those_of_the_code(page):
 def test_every_exit_code_that_is_mentioned_exists():
     """Neither a page nor the command's help speaks of a code that never comes."""
     assert {int(code) for code in re.findall(r"exit code (\d+)", EVERYTHING)} <= CODES
-    assert {int(code) for code in re.findall(r"\b\d+\b", _cli._EXITS)} == CODES
+    assert {int(code) for code in re.findall(r"\b\d+\b", main._EXITS)} == CODES
 
 
 def test_the_options_of_run_are_all_in_the_table():
@@ -291,10 +296,10 @@ def test_the_options_of_run_are_all_in_the_table():
     listed = set(
         re.findall(r"(?<![\w-])--?[a-z-]+|SCENARIO", " ".join(table("README.md", "option")))
     )
-    params = [param for param in _cli.run.params if not param.is_eager]
+    params = [param for param in main.run.params if not param.is_eager]
     names = {name for param in params for name in param.opts}
     assert listed == names - {"scenario"} | {"SCENARIO"}
-    assert f"`{','.join(_cli.FORMATS)}`" in PAGES["README.md"]
+    assert f"`{','.join(main.FORMATS)}`" in PAGES["README.md"]
 
 
 def test_every_option_and_command_that_is_mentioned_exists(environment):
@@ -303,7 +308,7 @@ def test_every_option_and_command_that_is_mentioned_exists(environment):
         ["locust", "-f", "locustfiles", "--help"],
         [sys.executable, "-m", "pytest", "--help"],
         *(
-            [sys.executable, "-m", f"mcp_targets.systems.{name}", "--help"]
+            [sys.executable, "-m", f"mcp_targets.{name}", "--help"]
             for name in ("echo", "twilio", "ladder", "dual_runtime", "upstream")
         ),
     ]
@@ -312,12 +317,14 @@ def test_every_option_and_command_that_is_mentioned_exists(environment):
         for argv in helps
     ]
     known = {option for process in running for option in options(process.communicate()[0])}
-    _options.add(SimpleNamespace(set_defaults=dict, add_argument=lambda name, **_: known.add(name)))
-    for command in _cli.main.commands.values():
+    locust_options.add(
+        SimpleNamespace(set_defaults=dict, add_argument=lambda name, **_: known.add(name))
+    )
+    for command in main.main.commands.values():
         known |= {name for param in command.params for name in param.opts}
     assert {option for option in options(EVERYTHING) if option not in known} == set()
     named = set(re.findall(r"(?:`|\$ |- )mcp-perf ([a-z]+)", EVERYTHING))
-    assert named <= set(_cli.main.commands)
+    assert named <= set(main.main.commands)
 
 
 def options(text: str) -> set[str]:
@@ -356,10 +363,10 @@ def test_what_is_said_of_targets_is_what_the_client_does():
     """Classes, versions and limits follow the constants."""
     page = PAGES["docs/targets.md"]
     assert table("docs/targets.md", "class") == [f"`{name}`" for name in CLASSES]
-    assert all(version in page for version in eras.VERSIONS)
+    assert all(version in page for version in versions.VERSIONS)
     assert f"{http1.MAX_REPLY_BYTES // 2**20} MiB" in page
     assert f"{http1.MAX_HEAD_BYTES // 2**10} KiB" in page
-    assert f"{mcp.MAX_PAGES} |" in page
+    assert f"{streamable_http.MAX_PAGES} |" in page
     assert f"one call | {MOST_ROUNDS} |" in page
     assert f"{DEFAULT_TIMEOUT_S:g} s by default" in page
     assert f"after {process_group.GRACE_S:g} s more SIGKILL" in " ".join(page.split())
@@ -384,8 +391,8 @@ def test_the_files_and_messages_of_the_architecture_exist():
     for name in set(re.findall(r"`([\w/.]+\.(?:py|json|yaml|jsonl))`", page)) - {"journal.jsonl"}:
         made = name.replace("NAME", "echo").replace("render/echo", "render/html")
         assert any(f"/{file}".endswith(f"/{made}") for file in house), name
-    session = (ROOT / "locustfiles" / "_session.py").read_text("utf-8")
-    performer = (ROOT / "locustfiles" / "_rounds.py").read_text("utf-8")
+    session = (ROOT / "mcp_perf" / "load" / "engine" / "lifecycle.py").read_text("utf-8")
+    performer = (ROOT / "mcp_perf" / "load" / "engine" / "worker.py").read_text("utf-8")
     messages = re.findall(r"^\| `(mcp-perf-\w+)`(?:, `(\w+)`)? \|", page, re.MULTILINE)
     assert len(messages) == 7
     for message, kind in messages:

@@ -9,13 +9,12 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-HOUSE = ("scenarios", "mcp_targets", "reports", "locustfiles")
+HOUSE = ("mcp_perf", "mcp_targets", "locustfiles")
 FILES = sorted(path for folder in HOUSE for path in (ROOT / folder).rglob("*.py"))
 ALLOWED = {
-    "scenarios": {"scenarios"},
+    "mcp_perf": {"mcp_perf", "mcp_targets"},
     "mcp_targets": {"mcp_targets"},
-    "reports": {"reports", "scenarios"},
-    "locustfiles": set(HOUSE),
+    "locustfiles": {"mcp_perf"},
 }
 ENGINES = {"locust", "gevent", "geventhttpclient"}
 LONGEST_FILE = 400
@@ -44,22 +43,11 @@ def violations(path: Path, imported: str) -> Iterator[str]:
     top = imported.partition(".")[0]
     if top in HOUSE and top not in ALLOWED[here]:
         yield f"{here} must not import {imported}"
-    if (
-        here == "reports"
-        and top == "scenarios"
-        and imported
-        not in (
-            "scenarios.model",
-            "scenarios.gates",
-        )
-    ):
-        yield f"reports may import scenarios.model and scenarios.gates, not {imported}"
-    if here != "locustfiles" and top in ENGINES:
-        yield f"only locustfiles may import {top}"
     inside = "/".join(path.relative_to(ROOT).parts[:2])
-    if inside == "mcp_targets/systems" and imported.startswith("mcp_targets.client"):
-        yield "the systems share no code with the client"
-    if inside == "mcp_targets/client" and imported.startswith("mcp_targets.systems"):
+    if here != "locustfiles" and inside != "mcp_perf/load" and top in ENGINES:
+        if (inside, top) != ("mcp_perf/cli", "gevent"):  # its progress is shown beside the load
+            yield f"only the load may import {top}"
+    if inside == "mcp_perf/client" and top == "mcp_targets":
         yield "the client shares no code with the systems"
 
 
@@ -86,9 +74,9 @@ def test_most_files_are_short() -> None:
     assert len(long) <= len(FILES) / 6, [name(path) for path in long]
 
 
-def test_helpers_of_the_locustfile_carry_an_underscore() -> None:
-    """Locust runs every other file of the folder as a locustfile, so there is only the one."""
-    plain = [path.name for path in (ROOT / "locustfiles").glob("*.py") if path.name[0] != "_"]
+def test_there_is_one_locustfile() -> None:
+    """Locust runs every file of the folder as a locustfile."""
+    plain = [path.name for path in (ROOT / "locustfiles").rglob("*.py")]
     assert plain == ["scenario.py"]
 
 
@@ -114,8 +102,8 @@ def test_no_registry_host_and_no_foreign_path_is_written_anywhere() -> None:
 
 def test_targets_and_reports_name_the_classes_alike() -> None:
     """A call's outcome is the same word from the socket to the report."""
-    from mcp_targets import reply
-    from reports import samples
+    from mcp_perf import outcomes as samples
+    from mcp_perf.client import reply
 
     outcomes = {
         key: value for key, value in vars(reply).items() if isinstance(value, str) and key.isupper()

@@ -10,18 +10,18 @@ from dataclasses import dataclass
 
 import pytest
 
-from locustfiles._clients import Client, session
-from locustfiles._compile import compile_journeys
-from locustfiles._journeys import Journey, Walk
-from locustfiles._recorder import Recorder
-from locustfiles._steps import Lane
-from locustfiles._targets import SYSTEM, ArmTarget, reach_all
-from mcp_targets.rest import RestClient
-from mcp_targets.systems.catalog import SYSTEMS
-from mcp_targets.systems.launcher import Systems
-from mcp_targets.systems.upstream import provider
-from scenarios.loader import Loaded, find, load
-from scenarios.model import Scenario
+from mcp_perf.client.http.rest import RestClient
+from mcp_perf.load.steps.compile import compile_journeys
+from mcp_perf.load.steps.journey import Journey, Walk
+from mcp_perf.load.steps.recorder import Recorder
+from mcp_perf.load.steps.step import Lane
+from mcp_perf.load.targets.clients import Client, session
+from mcp_perf.load.targets.targets import SYSTEM, ArmTarget, reach_all
+from mcp_perf.scenario.loader import Loaded, find, load
+from mcp_perf.scenario.model.scenario import Scenario
+from mcp_targets.launcher.catalog import SYSTEMS
+from mcp_targets.launcher.systems import Systems
+from mcp_targets.upstream import provider
 
 
 def bundled(scenario: Scenario, arm: str) -> bool:

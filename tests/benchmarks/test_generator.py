@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from mcp_targets.systems.launcher import Systems
+from mcp_targets.launcher.systems import Systems
 
 ROOT = Path(__file__).parent.parent.parent
 RIVALS = Path(__file__).parent / "rivals"

@@ -5,9 +5,9 @@ import random
 import pytest
 from hdrh.histogram import HdrHistogram
 
-from locustfiles._recorder import Recorder
-from mcp_targets.reply import OK, Reply
-from reports.histogram import HOUR_NS, Histogram
+from mcp_perf.client.reply import OK, Reply
+from mcp_perf.load.steps.recorder import Recorder
+from mcp_perf.results.journal.histogram import HOUR_NS, Histogram
 
 pytestmark = pytest.mark.benchmark(group="histogram")
 RNG = random.Random(7)

@@ -5,9 +5,9 @@ import json
 import msgspec
 import pytest
 
-from reports.journal import JournalWriter, read
-from reports.records import Cell, Health, Slice
-from reports.redact import Redactor
+from mcp_perf.results.journal.journal import JournalWriter, read
+from mcp_perf.results.journal.records import Cell, Health, Slice
+from mcp_perf.results.journal.redact import Redactor
 
 pytestmark = pytest.mark.benchmark(group="journal")
 CELLS = [

@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from scenarios.loader import load, shipped
+from mcp_perf.scenario.loader import load, shipped
 
 USERS = 8
 

@@ -5,14 +5,14 @@ from typing import Any
 
 import pytest
 
-from mcp_targets.client.exchange import Endpoint, with_body
-from mcp_targets.client.mcp import Call, McpClient
-from mcp_targets.reply import OK, Reply
-from mcp_targets.rest import RestClient, encode_fields, encode_line
-from mcp_targets.systems.echo import tools
-from mcp_targets.systems.twilio import accounts
-from mcp_targets.systems.twilio.operations import OPERATIONS
-from mcp_targets.systems.twilio.server import Provider
+from mcp_perf.client.http.exchange import Endpoint, with_body
+from mcp_perf.client.http.rest import RestClient, encode_fields, encode_line
+from mcp_perf.client.mcp.streamable_http import Call, McpClient
+from mcp_perf.client.reply import OK, Reply
+from mcp_targets.echo import tools
+from mcp_targets.twilio import accounts
+from mcp_targets.twilio.operations import OPERATIONS
+from mcp_targets.twilio.server import Provider
 
 LIST = "TwilioApiV2010--ListIncomingPhoneNumber"
 ECHO = {

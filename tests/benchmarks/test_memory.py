@@ -77,7 +77,7 @@ def test_memory_does_not_grow_with_the_number_of_calls(tmp_path) -> None:
     assert growth <= BYTES_PER_CALL * calls
     start = time.perf_counter()
     subprocess.run(
-        [sys.executable, "-m", "locustfiles", "report", str(out)], check=True, capture_output=True
+        [sys.executable, "-m", "mcp_perf", "report", str(out)], check=True, capture_output=True
     )
     seconds = time.perf_counter() - start
     print(f"the report of it: {seconds:.2f} s, start of Python included")

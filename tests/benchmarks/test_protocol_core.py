@@ -6,12 +6,12 @@ import json
 
 import pytest
 
-from mcp_targets.client import eras
-from mcp_targets.client.exchange import with_body
-from mcp_targets.client.http1 import ResponseReader
-from mcp_targets.client.jsonrpc import judge
-from mcp_targets.client.sse import EventDecoder
-from mcp_targets.reply import OK, Reply
+from mcp_perf.client.http.exchange import with_body
+from mcp_perf.client.http.http1 import ResponseReader
+from mcp_perf.client.http.sse import EventDecoder
+from mcp_perf.client.protocol import versions
+from mcp_perf.client.protocol.jsonrpc import judge
+from mcp_perf.client.reply import OK, Reply
 
 pytestmark = pytest.mark.benchmark(group="protocol core")
 PARAMS = {"name": "echo", "arguments": {"message": "hello"}}
@@ -33,13 +33,13 @@ def info(what: str) -> dict[str, dict[str, str]]:
 
 def test_encode_a_call(side_by_side):
     """A request whose arguments are constant, against encoding all of it anew."""
-    tail = eras.encode_tail("tools/call", PARAMS)
+    tail = versions.encode_tail("tools/call", PARAMS)
 
     def anew() -> bytes:
         message = {"jsonrpc": "2.0", "id": 7, "method": "tools/call", "params": PARAMS}
         return with_body(HEAD, json.dumps(message, separators=(",", ":")).encode())
 
-    sides = {"ours": lambda: with_body(HEAD, eras.encode_message(7, tail)), "stdlib": anew}
+    sides = {"ours": lambda: with_body(HEAD, versions.encode_message(7, tail)), "stdlib": anew}
     returned = side_by_side(sides, info=info("encode"))
     assert returned["ours"] == returned["stdlib"]
 

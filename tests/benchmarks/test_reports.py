@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from reports.benchmarks.journal_records import Description, records
-from reports.benchmarks.turns import Measured, Turn
-from reports.build import JOURNAL, load_report
-from reports.journal import JournalWriter, read
-from reports.render import write_all
+from mcp_perf.pytest_plugin.journal_records import Description, records
+from mcp_perf.pytest_plugin.turns import Measured, Turn
+from mcp_perf.results.journal.journal import JournalWriter, read
+from mcp_perf.results.render.files.write import write_all
+from mcp_perf.results.report.build import JOURNAL, load_report
 
 pytestmark = pytest.mark.benchmark(group="reports")
 ROUNDS, CALLS = 20, 500

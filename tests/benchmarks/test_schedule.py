@@ -4,8 +4,8 @@ import random
 
 import pytest
 
-from locustfiles._arrivals import arrivals
-from locustfiles._schedule import Level, plan
+from mcp_perf.load.plan.arrivals import arrivals
+from mcp_perf.load.plan.schedule import Level, plan
 
 pytestmark = pytest.mark.benchmark(group="schedule")
 RATE, SECONDS = 1000.0, 1.0

@@ -5,7 +5,7 @@ import random
 import pytest
 from scipy import stats
 
-from reports.statistics import compare, proportion
+from mcp_perf.results.stats.rounds import compare, proportion
 
 pytestmark = pytest.mark.benchmark(group="statistics")
 RNG = random.Random(3)

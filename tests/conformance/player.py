@@ -4,13 +4,13 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from mcp_targets.client.answers import Answers
-from mcp_targets.client.calls import LIST_KEYS, LISTS
-from mcp_targets.client.exchange import Endpoint
-from mcp_targets.client.mcp import Call, McpClient, Request
-from mcp_targets.client.oauth import Identity, OAuth
-from mcp_targets.client.tools import Tool
-from mcp_targets.reply import OK, TOOL_ERROR
+from mcp_perf.client.http.exchange import Endpoint
+from mcp_perf.client.mcp.oauth import Identity, OAuth
+from mcp_perf.client.mcp.streamable_http import Call, McpClient, Request
+from mcp_perf.client.protocol.answers import Answers
+from mcp_perf.client.protocol.requests import LIST_KEYS, LISTS
+from mcp_perf.client.protocol.tools import Tool
+from mcp_perf.client.reply import OK, TOOL_ERROR
 
 ACCEPT = Answers(elicitation={"action": "accept", "content": {"confirmed": True}})
 DEFAULTS = Answers(elicitation={"action": "accept"})

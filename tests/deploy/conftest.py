@@ -24,7 +24,7 @@ assert sys.argv[1] == "install" and (Path(wanted[0]) / "pyproject.toml").is_file
 packages = Path(sysconfig.get_path("purelib"))
 Path(sys.prefix, "wanted.json").write_text(json.dumps(wanted))
 (packages / "installed.pth").write_text(str(Path(wanted[0]).resolve()) + "\\n{packages}\\n")
-for name, module in (("mcp-perf", "locustfiles._cli"), ("pytest", "pytest")):
+for name, module in (("mcp-perf", "mcp_perf.cli.main"), ("pytest", "pytest")):
     script = Path(sysconfig.get_path("scripts"), name)
     line = f"#!{sys.executable}\\nimport sys\\nfrom {module} import main\\nsys.exit(main())\\n"
     script.write_text(line)
@@ -60,14 +60,13 @@ def repository(tmp_path, port) -> Path:
     """Write a user's repository: a server, a scenario, benchmarks, and mcp-perf."""
     folder = tmp_path / "repository"
     copied = folder / "mcp-perf"
-    for name in ("scenarios", "mcp_targets", "reports", "locustfiles", "deploy"):
+    for name in ("scenarios", "mcp_perf", "mcp_targets", "reports", "locustfiles", "deploy"):
         leave = shutil.ignore_patterns("out", "__pycache__")
         shutil.copytree(ROOT / name, copied / name, ignore=leave)
     shutil.copy(ROOT / "pyproject.toml", copied)
     server = folder / "start-my-server"
     server.write_text(
-        f"#!/bin/sh\nPYTHONPATH={ROOT} exec {sys.executable} -m mcp_targets.systems.echo"
-        f" --port {port}\n"
+        f"#!/bin/sh\nPYTHONPATH={ROOT} exec {sys.executable} -m mcp_targets.echo --port {port}\n"
     )
     server.chmod(0o755)
     benchmarks = folder / "tests" / "benchmarks"

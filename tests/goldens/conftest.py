@@ -50,26 +50,26 @@ def cli(main) -> Callable[..., Result]:
 @pytest.fixture
 def locust_help(monkeypatch) -> str:
     """Return the help of the options that the locustfile adds to Locust's own."""
-    from locustfiles import _options
+    from mcp_perf.load.prepare import options
 
     monkeypatch.setenv("COLUMNS", "80")
     parser = Parser(prog="locust", usage=argparse.SUPPRESS, add_help=False)
-    _options.add(parser)
+    options.add(parser)
     return parser.format_help()
 
 
 @pytest.fixture(scope="session")
 def systems_package() -> str:
     """Return the package of the systems that ship with the suite."""
-    return "mcp_targets.systems"
+    return "mcp_targets"
 
 
 @pytest.fixture(scope="session")
 def remember() -> Callable[[str, Path], None]:
     """Append the run of a folder to a history, as `mcp-perf run` does at its end."""
-    from reports.baseline import of_report
-    from reports.build import load_report
-    from reports.history import append
+    from mcp_perf.results.compare.baseline import of_report
+    from mcp_perf.results.compare.history import append
+    from mcp_perf.results.report.build import load_report
 
     return lambda store, folder: append(store, of_report(load_report(folder)[0]))
 

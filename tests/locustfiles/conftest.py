@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from mcp_targets.systems.launcher import Systems
+from mcp_targets.launcher.systems import Systems
 
 
 @pytest.fixture

@@ -8,15 +8,15 @@ from collections.abc import Iterable
 
 import pytest
 
-from locustfiles._compile import compile_journeys
-from locustfiles._journeys import Walk
-from locustfiles._recorder import Recorder
-from locustfiles._steps import Lane
-from locustfiles._targets import reach_all
-from mcp_targets.client.mcp import McpClient
-from mcp_targets.rest import RestClient
-from reports import journal
-from scenarios.loader import find, load
+from mcp_perf.client.http.rest import RestClient
+from mcp_perf.client.mcp.streamable_http import McpClient
+from mcp_perf.load.steps.compile import compile_journeys
+from mcp_perf.load.steps.journey import Walk
+from mcp_perf.load.steps.recorder import Recorder
+from mcp_perf.load.steps.step import Lane
+from mcp_perf.load.targets.targets import reach_all
+from mcp_perf.results.journal import journal
+from mcp_perf.scenario.loader import find, load
 
 _API = "/2010-04-01/Accounts/${account}"
 ROUTES = {

@@ -4,8 +4,8 @@ import time
 
 import gevent
 
-from locustfiles import _alarm
-from locustfiles._alarm import Alarm
+from mcp_perf.load.hub import alarm as alarm_module
+from mcp_perf.load.hub.alarm import Alarm
 
 MS = 1_000_000
 
@@ -42,7 +42,7 @@ def test_a_moment_that_has_passed_costs_no_wait():
 
 def test_where_there_is_no_timerfd_gevents_sleep_serves(monkeypatch):
     """Elsewhere than on Linux an arrival may come a millisecond late, not never."""
-    monkeypatch.setattr(_alarm.sys, "platform", "darwin")
+    monkeypatch.setattr(alarm_module.sys, "platform", "darwin")
     alarm = Alarm()
     due_ns = time.perf_counter_ns() + MS
     alarm.wait_until(due_ns)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from locustfiles._arrivals import arrivals
+from mcp_perf.load.plan.arrivals import arrivals
 
 RATES = st.floats(0.1, 5000)
 SECONDS = st.floats(0.05, 2)

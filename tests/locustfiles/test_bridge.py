@@ -6,9 +6,9 @@ import sys
 import gevent
 import pytest
 
-from locustfiles import _bridge
-from locustfiles._bridge import HubBridge, bridge
-from mcp_targets.inprocess import Code, PythonClient
+from mcp_perf.client.channels.inprocess import Code, PythonClient
+from mcp_perf.load.hub import bridge as bridge_module
+from mcp_perf.load.hub.bridge import HubBridge, bridge
 
 
 async def double(number):
@@ -27,8 +27,8 @@ def hub():
     """Return the bridge of this process, which no other test is to have in its way."""
     yield bridge()
     # As long as its loop runs, asyncio allows no other in this thread.
-    _bridge._Bridges.bridge._running.kill()
-    _bridge._Bridges.bridge = None
+    bridge_module._Bridges.bridge._running.kill()
+    bridge_module._Bridges.bridge = None
 
 
 def test_a_result_comes_back(hub):
@@ -148,10 +148,10 @@ def test_streams_and_timers_of_asyncio_work(hub):
 def test_there_is_one_bridge_per_process(hub, monkeypatch):
     """A forked child does not use its parent's loop."""
     assert bridge() is hub
-    monkeypatch.setattr(_bridge._Bridges, "pid", -1)
-    monkeypatch.setattr(_bridge._Bridges, "bridge", hub)
+    monkeypatch.setattr(bridge_module._Bridges, "pid", -1)
+    monkeypatch.setattr(bridge_module._Bridges, "bridge", hub)
     made = []
-    monkeypatch.setattr(_bridge, "HubBridge", lambda: made.append(HubBridge) or "new")
+    monkeypatch.setattr(bridge_module, "HubBridge", lambda: made.append(HubBridge) or "new")
     assert bridge() == "new"
     assert bridge() == "new"
     assert made == [HubBridge]

@@ -9,26 +9,26 @@ import gevent
 import pytest
 from gevent.event import Event
 
-from locustfiles import _burst
-from locustfiles._burst import BurstStep, opens_by_steps, undecided, widest
-from locustfiles._clients import SharedSession, beside
-from locustfiles._compile import compile_journeys
-from locustfiles._journeys import Journey, Walk
-from locustfiles._recorder import Recorder
-from locustfiles._session_steps import CloseStep, OpenStep
-from locustfiles._steps import Interrupted, Lane, Step
-from locustfiles._targets import ArmTarget
-from mcp_targets.client.exchange import Endpoint
-from mcp_targets.client.mcp import McpClient
-from mcp_targets.client.session import SessionClient
-from mcp_targets.client.stdio import Command, StdioChannel
-from mcp_targets.client.tools import Tool
-from mcp_targets.reply import OK, TIMEOUT, TOOL_ERROR, Reply
-from mcp_targets.rest import RestClient
-from reports.records import Health, Slice
-from reports.samples import HARNESS_ERROR, INTERRUPTED
-from scenarios.loader import load_text
-from scenarios.lookups import compile_generators
+from mcp_perf.client.channels.stdio import Command, StdioChannel
+from mcp_perf.client.http.exchange import Endpoint
+from mcp_perf.client.http.rest import RestClient
+from mcp_perf.client.mcp.channel_client import SessionClient
+from mcp_perf.client.mcp.streamable_http import McpClient
+from mcp_perf.client.protocol.tools import Tool
+from mcp_perf.client.reply import OK, TIMEOUT, TOOL_ERROR, Reply
+from mcp_perf.load.steps import burst as burst_module
+from mcp_perf.load.steps.burst import BurstStep, opens_by_steps, undecided, widest
+from mcp_perf.load.steps.compile import compile_journeys
+from mcp_perf.load.steps.journey import Journey, Walk
+from mcp_perf.load.steps.recorder import Recorder
+from mcp_perf.load.steps.session import CloseStep, OpenStep
+from mcp_perf.load.steps.step import Interrupted, Lane, Step
+from mcp_perf.load.targets.clients import SharedSession, beside
+from mcp_perf.load.targets.targets import ArmTarget
+from mcp_perf.outcomes import HARNESS_ERROR, INTERRUPTED
+from mcp_perf.results.journal.records import Health, Slice
+from mcp_perf.scenario.loader import load_text
+from mcp_perf.scenario.values.lookups import compile_generators
 
 ENDPOINT = Endpoint.of("http://127.0.0.1:1/mcp")
 
@@ -169,7 +169,7 @@ def test_of_a_burst_is_left_out_what_its_users_waits_took_beyond_its_last_call(
 ):
     """Waits are in no time of a journey, but they do not stop the other calls."""
     user, clock = User(2), []
-    monkeypatch.setattr(_burst.time, "perf_counter_ns", lambda: clock[-1])
+    monkeypatch.setattr(burst_module.time, "perf_counter_ns", lambda: clock[-1])
     for _ in range(2):  # the second burst has nothing of the first
         user.lane.waited_ns = 7
         BurstStep([Waited(clock, *call) for call in calls]).run(user.lane)

@@ -6,9 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from locustfiles._checks import Checks, OutputCheck, body_root, getter, result_root
-from locustfiles._recorder import Track
-from mcp_targets.reply import (
+from mcp_perf.client.reply import (
     CHECK_FAILED,
     HTTP_ERROR,
     OK,
@@ -18,7 +16,9 @@ from mcp_targets.reply import (
     TRANSPORT_ERROR,
     Reply,
 )
-from scenarios.lookups import compile_template
+from mcp_perf.load.steps.checks import Checks, OutputCheck, body_root, getter, result_root
+from mcp_perf.load.steps.recorder import Track
+from mcp_perf.scenario.values.lookups import compile_template
 
 
 def reply_of(body=b"{}", *, status=200, outcome=OK):

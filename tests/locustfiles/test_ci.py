@@ -8,10 +8,10 @@ import sys
 import click
 import pytest
 
-from locustfiles import _ci
-from locustfiles._cli_compare import compare
-from reports.render import job_summary
-from reports.render.annotations import Annotation
+from mcp_perf.cli import ci
+from mcp_perf.cli.compare import compare
+from mcp_perf.results.render.console import job_summary
+from mcp_perf.results.render.console.annotations import Annotation
 
 GITHUB = {"GITHUB_ACTIONS": "true"}
 FOUND = [Annotation("notice", "mcp-perf echo: PASS", "All held.")]
@@ -36,7 +36,7 @@ def obeyed(text):
 
 def test_nothing_that_is_said_is_a_command_but_the_annotations(capsys):
     """Between the first word and the last, on both streams, commands are stopped."""
-    with _ci.job(GITHUB) as job:
+    with ci.job(GITHUB) as job:
         click.echo("  ::error::owned\r::stop-commands::x\n::x::\n##[add-mask]a")
         click.echo("::set-output name=verdict::PASS", err=True)
         logging.getLogger("mcp-perf").error("::warning::owned")
@@ -50,7 +50,7 @@ def test_nothing_that_is_said_is_a_command_but_the_annotations(capsys):
 def test_the_word_that_stops_commands_is_another_each_time(capsys):
     """Who has seen the log of an earlier run cannot turn commands on again."""
     for _ in range(2):
-        with _ci.job(GITHUB):
+        with ci.job(GITHUB):
             pass
     words = re.findall("::stop-commands::(.+)", capsys.readouterr().out)
     assert len(set(words)) == 2
@@ -59,14 +59,14 @@ def test_the_word_that_stops_commands_is_another_each_time(capsys):
 
 def test_commands_are_for_github_alone(capsys):
     """Elsewhere a log has no lines that only a runner of GitHub understands."""
-    with _ci.job({"CI": "true", "GITLAB_CI": "true"}) as job:
+    with ci.job({"CI": "true", "GITLAB_CI": "true"}) as job:
         job.tell(["# parts"], FOUND)
     assert capsys.readouterr().out == ""
 
 
 def test_what_breaks_off_still_gives_commands_back(capsys):
     """A fault of ours, too, ends with the word: later lines of the step are obeyed again."""
-    with pytest.raises(ZeroDivisionError), _ci.job(GITHUB):
+    with pytest.raises(ZeroDivisionError), ci.job(GITHUB):
         raise ZeroDivisionError
     assert obeyed(capsys.readouterr().out + "::notice::x") == ["::notice::x"]
     assert sys.stderr is not sys.stdout
@@ -76,7 +76,7 @@ def test_the_summary_is_added_to_what_the_step_has_written(tmp_path):
     """Two runs of one step stand one below the other."""
     path = tmp_path / "summary.md"
     path.write_text("# before\n")
-    with _ci.job({"GITHUB_STEP_SUMMARY": str(path)}) as job:
+    with ci.job({"GITHUB_STEP_SUMMARY": str(path)}) as job:
         job.tell(["# one", "text"], FOUND)
         job.tell(["# two"], FOUND)
     assert path.read_text() == "# before\n# one\n\ntext\n\n# two\n\n"
@@ -86,7 +86,7 @@ def test_the_summary_keeps_within_what_github_takes(tmp_path, capsys):
     """What earlier runs of the step took is counted; where no room is left, the log says so."""
     path = tmp_path / "summary.md"
     path.write_text("x" * (job_summary.LIMIT_BYTES - 300))
-    with _ci.job({"GITHUB_STEP_SUMMARY": str(path)}) as job:
+    with ci.job({"GITHUB_STEP_SUMMARY": str(path)}) as job:
         job.tell(["# head", "long " * 100], FOUND)
         assert "1 of 2 parts are left out" in path.read_text()
         job.tell(["y" * 1000], FOUND)
@@ -97,7 +97,7 @@ def test_the_summary_keeps_within_what_github_takes(tmp_path, capsys):
 
 def test_a_summary_that_cannot_be_written_is_said_and_changes_nothing(tmp_path, capsys):
     """The run's verdict does not hang on the page of the job."""
-    with _ci.job({**GITHUB, "GITHUB_STEP_SUMMARY": str(tmp_path)}) as job:
+    with ci.job({**GITHUB, "GITHUB_STEP_SUMMARY": str(tmp_path)}) as job:
         job.tell(["# one"], FOUND)
     assert f"The job's summary {tmp_path}: Is a directory" in capsys.readouterr().out
 
@@ -105,7 +105,7 @@ def test_a_summary_that_cannot_be_written_is_said_and_changes_nothing(tmp_path, 
 def test_a_run_without_a_report_is_told_by_its_errors(tmp_path, capsys):
     """What was logged as an error goes on the page; secrets stay out of it."""
     path = tmp_path / "summary.md"
-    with _ci.job({**GITHUB, "GITHUB_STEP_SUMMARY": str(path)}) as job:
+    with ci.job({**GITHUB, "GITHUB_STEP_SUMMARY": str(path)}) as job:
         logging.getLogger("mcp-perf").error("cannot reach http://u:hunter2@127.0.0.1/")
         logging.getLogger("mcp-perf").warning("not this")
         job.conclude(108)
@@ -119,7 +119,7 @@ def test_a_run_without_a_report_is_told_by_its_errors(tmp_path, capsys):
 
 def test_with_a_report_there_is_nothing_to_add(capsys):
     """A run that failed has its report; it is not told twice."""
-    with _ci.job(GITHUB) as job:
+    with ci.job(GITHUB) as job:
         job.tell([], FOUND)
         job.conclude(99)
     assert len(obeyed(capsys.readouterr().out)) == 1
@@ -128,7 +128,7 @@ def test_with_a_report_there_is_nothing_to_add(capsys):
 def test_a_forked_worker_leaves_the_page_to_its_master(capsys, monkeypatch, tmp_path):
     """With several processes there is one summary, and commands are given back once."""
     path = tmp_path / "summary.md"
-    with _ci.job({**GITHUB, "GITHUB_STEP_SUMMARY": str(path)}) as job:
+    with ci.job({**GITHUB, "GITHUB_STEP_SUMMARY": str(path)}) as job:
         monkeypatch.setattr(os, "getpid", lambda: -1)
         job.conclude(1)
     assert capsys.readouterr().out.count("\n") == 1  # commands were stopped by the master

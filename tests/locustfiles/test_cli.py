@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from locustfiles._cli import FORMATS, main
+from mcp_perf.cli.main import FORMATS, main
 
-HEAVY = ("locust", "gevent", "scipy", "pydantic", "mcp_targets", "reports", "scenarios", "jinja2")
+HEAVY = ("locust", "gevent", "scipy", "pydantic", "mcp_targets", "mcp_perf.results", "jinja2")
 COMMANDS = (
     *("run", "validate", "list", "systems", "report", "doctor"),
     *("compare", "baseline", "trend"),
@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 IMPORTED = f"""
 import sys
-from locustfiles._cli import main
+from mcp_perf.cli.main import main
 try:
     main(sys.argv[1:], prog_name="mcp-perf")
 except SystemExit:
@@ -190,7 +190,7 @@ def finished(tmp_path_factory):
     """Run echo for a second, once; return the finished process and its folder."""
     folder = tmp_path_factory.mktemp("run") / "out"
     command = [
-        sys.executable, "-c", "from locustfiles._cli import main; main()",
+        sys.executable, "-c", "from mcp_perf.cli.main import main; main()",
         "run", "echo", "--out", str(folder), "-u", "2", "-t", "1s", "--format", "json,md",
         "--set", "load.warmup=0.1s", "--set", "load.round=0.2s",
     ]  # fmt: skip

@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from locustfiles._compile import compile_journeys, validator
-from locustfiles._mcp_steps import CancelledStep, ProgressStep, RequestStep
-from locustfiles._recorder import Recorder
-from locustfiles._steps import HttpStep, ToolStep, WaitStep
-from locustfiles._targets import ArmTarget
-from mcp_targets.client.exchange import Endpoint
-from mcp_targets.client.tools import Tool
-from scenarios.loader import load_text
+from mcp_perf.client.http.exchange import Endpoint
+from mcp_perf.client.protocol.tools import Tool
+from mcp_perf.load.steps.compile import compile_journeys, validator
+from mcp_perf.load.steps.mcp import CancelledStep, ProgressStep, RequestStep
+from mcp_perf.load.steps.recorder import Recorder
+from mcp_perf.load.steps.step import HttpStep, ToolStep, WaitStep
+from mcp_perf.load.targets.targets import ArmTarget
+from mcp_perf.scenario.loader import load_text
 
 ECHO = {
     "type": "object",

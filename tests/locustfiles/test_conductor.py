@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from locustfiles import _conductor
-from locustfiles._conductor import Conductor
-from locustfiles._schedule import Level, Turn, plan
-from reports.records import Note, TurnEnded, TurnStarted
+from mcp_perf.load.engine import conductor
+from mcp_perf.load.engine.conductor import Conductor
+from mcp_perf.load.plan.schedule import Level, Turn, plan
+from mcp_perf.results.journal.records import Note, TurnEnded, TurnStarted
 
 
 class World:
@@ -77,7 +77,7 @@ class Stage:
         self.told: list[tuple[str, dict[str, Any]]] = []
         self.written = []
         monkeypatch.setattr(
-            _conductor,
+            conductor,
             "_Waiting",
             lambda kind, turn, missing: Waiting(kind, turn, missing, VirtualEvent(self.world)),
         )

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from locustfiles._compile import asked
-from locustfiles._dialog import own_script, script_of
-from locustfiles._personal import Personal
-from locustfiles._targets import ArmTarget, unspoken
-from mcp_targets.client.answers import Answers
-from mcp_targets.client.exchange import Endpoint
-from scenarios.loader import load_text
+from mcp_perf.client.http.exchange import Endpoint
+from mcp_perf.client.protocol.answers import Answers
+from mcp_perf.load.steps.compile import asked
+from mcp_perf.load.targets.answers import own_script, script_of
+from mcp_perf.load.targets.personal import Personal
+from mcp_perf.load.targets.targets import ArmTarget, unspoken
+from mcp_perf.scenario.loader import load_text
 
 FILE = """
 name: demo

@@ -7,15 +7,15 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from locustfiles._identities import resume, settle, taken
-from locustfiles._personal import Personal
-from locustfiles._refusal import CONFIGURATION, UNREACHABLE, Refusal
-from locustfiles._roster import NOBODY, NoneLeft, Roster
-from locustfiles._secrecy import clean
-from mcp_targets.client.exchange import Endpoint
-from mcp_targets.client.stdio import Command
-from mcp_targets.rest import RestClient, encode_fields
-from scenarios.loader import Loaded, load_text
+from mcp_perf.client.channels.stdio import Command
+from mcp_perf.client.http.exchange import Endpoint
+from mcp_perf.client.http.rest import RestClient, encode_fields
+from mcp_perf.load.hub.redaction import clean
+from mcp_perf.load.prepare.identities import resume, settle, taken
+from mcp_perf.load.targets.personal import Personal
+from mcp_perf.load.targets.refusal import CONFIGURATION, UNREACHABLE, Refusal
+from mcp_perf.load.targets.roster import NOBODY, NoneLeft, Roster
+from mcp_perf.scenario.loader import Loaded, load_text
 
 FILE = """
 name: many

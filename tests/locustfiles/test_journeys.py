@@ -9,14 +9,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from locustfiles import _journeys, _steps
-from locustfiles._journeys import Journey, Walk, deck
-from locustfiles._recorder import Recorder
-from locustfiles._steps import Interrupted, Lane, Step
-from mcp_targets.reply import OK, TIMEOUT, TOOL_ERROR
-from reports.records import Health, Slice
-from reports.samples import HARNESS_ERROR, INTERRUPTED
-from scenarios.lookups import compile_generators
+from mcp_perf.client.reply import OK, TIMEOUT, TOOL_ERROR
+from mcp_perf.load.steps import journey as journeys_module
+from mcp_perf.load.steps import step as _steps
+from mcp_perf.load.steps.journey import Journey, Walk, deck
+from mcp_perf.load.steps.recorder import Recorder
+from mcp_perf.load.steps.step import Interrupted, Lane, Step
+from mcp_perf.outcomes import HARNESS_ERROR, INTERRUPTED
+from mcp_perf.results.journal.records import Health, Slice
+from mcp_perf.scenario.values.lookups import compile_generators
 
 GENERATORS = {
     "colour": {"one_of": ["red", "green", "blue"]},
@@ -241,7 +242,7 @@ def test_a_step_that_goes_on_lets_the_journey_go_on_but_not_be_ok():
 def test_waits_are_left_out_of_the_journeys_time(monkeypatch):
     """A journey's time is what its calls took, not what the user slept; each starts at zero."""
     clock = Clock()
-    monkeypatch.setattr(_journeys, "time", clock)
+    monkeypatch.setattr(journeys_module, "time", clock)
     steps = [
         Fake(clock=clock, takes_ns=300),
         Fake(clock=clock, waits_ns=5_000_000),
@@ -254,7 +255,7 @@ def test_waits_are_left_out_of_the_journeys_time(monkeypatch):
 def test_a_failed_journeys_time_ends_at_its_failure(monkeypatch):
     """The time of a journey that broke off is the time until then."""
     clock = Clock()
-    monkeypatch.setattr(_journeys, "time", clock)
+    monkeypatch.setattr(journeys_module, "time", clock)
     steps = [Fake([TIMEOUT], clock=clock, takes_ns=300), Fake(clock=clock, takes_ns=200)]
     (cell,) = Bench(steps).walked(1).cells()
     assert (cell.cls, cell.max_ns) == (TIMEOUT, 300)

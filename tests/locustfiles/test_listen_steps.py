@@ -5,15 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from locustfiles._journeys import Interrupted, Journey, Walk
-from locustfiles._listen_steps import AwaitStep, ChangeStep, ListenStep, changes
-from locustfiles._recorder import Recorder
-from locustfiles._steps import Lane
-from mcp_targets.client.listening import ListeningClient
-from mcp_targets.client.subscriptions import Wanted
-from mcp_targets.reply import Reply
-from scenarios.loader import load_text
-from scenarios.lookups import compile_generators, compile_template
+from mcp_perf.client.mcp.listening import ListeningClient
+from mcp_perf.client.protocol.subscriptions import Wanted
+from mcp_perf.client.reply import Reply
+from mcp_perf.load.steps.journey import Interrupted, Journey, Walk
+from mcp_perf.load.steps.listen import AwaitStep, ChangeStep, ListenStep, changes
+from mcp_perf.load.steps.recorder import Recorder
+from mcp_perf.load.steps.step import Lane
+from mcp_perf.scenario.loader import load_text
+from mcp_perf.scenario.values.lookups import compile_generators, compile_template
 
 FILE = """
 name: demo

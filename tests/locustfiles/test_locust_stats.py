@@ -21,7 +21,7 @@ US = st.one_of(
 SHARPENED = """
 import json
 import locust.stats, locust.html
-from locustfiles import _locust_stats
+from mcp_perf.load.web import statistics
 entry_of = lambda: locust.stats.StatsEntry(None, "n", "MCP", use_response_times_cache=False)
 def percentiles():
     entry = entry_of()
@@ -29,7 +29,7 @@ def percentiles():
         entry.log(us / 1000, 10)
     return [entry.get_response_time_percentile(p) for p in (0.5, 0.95, 1.0)]
 stock = percentiles()
-_locust_stats.sharpen()
+statistics.sharpen()
 print(json.dumps({"stock": stock, "sharp": percentiles(),
     "statistics": locust.stats.PERCENTILES_TO_STATISTICS,
     "chart": locust.stats.PERCENTILES_TO_CHART,
@@ -39,9 +39,9 @@ print(json.dumps({"stock": stock, "sharp": percentiles(),
 # A locustfile of its own: THE locustfile, and what Locust's statistics hold at the end.
 WATCHING = """
 import json, sys
-sys.path.insert(0, {root!r})
+sys.path[:0] = [{root!r}, {root!r} + "/locustfiles"]
 from locust import events
-from locustfiles.scenario import *
+from scenario import *
 
 @events.quitting.add_listener
 def tell(environment, **_):
@@ -73,7 +73,7 @@ def bucket_ms():
     with pytest.MonkeyPatch.context() as patch:
         for name, module in stands_in.items():
             patch.setitem(sys.modules, name, module)
-        path = ROOT / "locustfiles" / "_locust_stats.py"
+        path = ROOT / "mcp_perf" / "load" / "web" / "statistics.py"
         spec = importlib.util.spec_from_file_location("stats_alone", path)
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from locustfiles._open_files import needed, require
-from locustfiles._refusal import Refusal
-from scenarios.loader import load_text
+from mcp_perf.load.prepare.open_files import needed, require
+from mcp_perf.load.targets.refusal import Refusal
+from mcp_perf.scenario.loader import load_text
 
 SCENARIO = """\
 name: demo

@@ -6,14 +6,15 @@ from types import SimpleNamespace
 
 import pytest
 
-from locustfiles import _journeys, _steps
-from locustfiles._journeys import Journey, Walk
-from locustfiles._recorder import Recorder
-from locustfiles._steps import Interrupted, Lane, Step, WaitStep
-from mcp_targets.reply import OK, Reply
-from reports.records import Health, SampleRecord, Slice
-from reports.samples import HARNESS_ERROR, INTERRUPTED, TIMEOUT
-from scenarios.lookups import compile_generators
+from mcp_perf.client.reply import OK, Reply
+from mcp_perf.load.steps import journey as journeys_module
+from mcp_perf.load.steps import step as _steps
+from mcp_perf.load.steps.journey import Journey, Walk
+from mcp_perf.load.steps.recorder import Recorder
+from mcp_perf.load.steps.step import Interrupted, Lane, Step, WaitStep
+from mcp_perf.outcomes import HARNESS_ERROR, INTERRUPTED, TIMEOUT
+from mcp_perf.results.journal.records import Health, SampleRecord, Slice
+from mcp_perf.scenario.values.lookups import compile_generators
 
 MS = 1_000_000
 
@@ -25,7 +26,7 @@ class World:
         self.ns = 1000 * MS
         fake = SimpleNamespace(perf_counter_ns=lambda: self.ns, time=lambda: 0.0)
         monkeypatch.setattr(_steps, "time", fake)
-        monkeypatch.setattr(_journeys, "time", fake)
+        monkeypatch.setattr(journeys_module, "time", fake)
         monkeypatch.setattr(_steps.gevent, "sleep", self.sleep)
         self.records = []
         self.recorder = Recorder("local", self.records.extend, lambda: self.ns)

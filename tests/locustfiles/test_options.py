@@ -4,9 +4,9 @@ import argparse
 
 import pytest
 
-from locustfiles import _options
-from locustfiles._options import FormChoices, add, names, several, wish
-from locustfiles._prepare import DEFAULT_SCENARIO
+from mcp_perf.load.prepare import options as locust_options
+from mcp_perf.load.prepare.options import FormChoices, add, names, several, wish
+from mcp_perf.load.prepare.prepare import DEFAULT_SCENARIO
 
 
 class Parser(argparse.ArgumentParser):
@@ -128,4 +128,4 @@ def test_the_command_line_has_no_choices():
     add(parser)
     (scenario,) = [a for a in parser._actions if a.dest == "scenario"]
     assert scenario.choices is None
-    assert _options.WEB_HOST == "127.0.0.1"
+    assert locust_options.WEB_HOST == "127.0.0.1"

@@ -9,33 +9,35 @@ import pytest
 
 BROKEN_REPORT = """
 import sys
-from locustfiles import _headless, _run
+from mcp_perf.load import headless
+from mcp_perf.load.engine import run
 
 def broken(*_args):
     raise KeyError("forced")
 
-_run.load_report = broken
+run.load_report = broken
 quick = ["--set", "load.rounds=1", "--set", "load.round=200ms", "--set", "load.warmup=0s"]
-sys.exit(_headless.run(["--scenario", "echo", "--out", sys.argv[1], *quick], ("json",)))
+sys.exit(headless.run(["--scenario", "echo", "--out", sys.argv[1], *quick], ("json",)))
 """
 BROKEN = """
 import sys
-from locustfiles import _headless, _bench
+from mcp_perf.load import headless
+from mcp_perf.load.engine import user
 
 def broken(*_args):
     raise KeyError("forced")
 
-_bench.compile_journeys = broken
-sys.exit(_headless.run(["--scenario", "echo", "--out", sys.argv[1]], ("json",)))
+user.compile_journeys = broken
+sys.exit(headless.run(["--scenario", "echo", "--out", sys.argv[1]], ("json",)))
 """
 
 ENDED = """
 import sys
 import locust.main
-from locustfiles import _headless
+from mcp_perf.load import headless
 
 locust.main.main = lambda: sys.exit(0)
-sys.exit(_headless.run(["--scenario", "echo", "--out", sys.argv[1]], ("json",)))
+sys.exit(headless.run(["--scenario", "echo", "--out", sys.argv[1]], ("json",)))
 """
 
 
@@ -58,7 +60,7 @@ def test_a_fault_of_ours_in_the_report_leaves_the_journal(tmp_path) -> None:
     assert done.returncode == 107, done.stderr
     assert "journal.jsonl" in done.stderr
     again = subprocess.run(
-        [sys.executable, "-m", "locustfiles", "report", str(tmp_path / "run")],
+        [sys.executable, "-m", "mcp_perf", "report", str(tmp_path / "run")],
         capture_output=True,
         text=True,
         check=False,

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from locustfiles import _open_files
-from locustfiles._prepare import Wish, choose, prepare, read
-from locustfiles._refusal import Refusal
-from scenarios.loader import load_text
+from mcp_perf.load.prepare import open_files
+from mcp_perf.load.prepare.prepare import Wish, choose, prepare, read
+from mcp_perf.load.targets.refusal import Refusal
+from mcp_perf.scenario.loader import load_text
 
 SCENARIO = """\
 name: demo
@@ -109,7 +109,7 @@ def test_open_files_are_made_sure_of_where_the_connections_are(
         required.append((users, lines))
         raise Refusal(104, ["enough seen"])
 
-    monkeypatch.setattr(_open_files, "require", require)
+    monkeypatch.setattr(open_files, "require", require)
     demo.write_text(SCENARIO.replace("http://127.0.0.1:1", target))
     targets = [f"{arm}={line}" for arm, line in pointed.items()]
     wish = Wish(str(demo), targets, out=str(tmp_path / "run"), users=50, workers=workers)

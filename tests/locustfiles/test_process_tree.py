@@ -9,9 +9,9 @@ from collections.abc import Callable
 import psutil
 import pytest
 
-from locustfiles._process_tree import ProcessTree, parents
-from reports.records import ResourceSample
-from reports.usage import TurnUsage, Usage
+from mcp_perf.load.watch.process_tree import ProcessTree, parents
+from mcp_perf.results.journal.records import ResourceSample
+from mcp_perf.results.tally.usage import TurnUsage, Usage
 
 BURN = """
 import sys, time

@@ -8,11 +8,12 @@ import msgspec
 import pytest
 from rich.console import Console
 
-from locustfiles import _progress
-from locustfiles._progress import Progress
-from locustfiles._schedule import Level, plan
-from reports.histogram import Histogram
-from reports.records import (
+from mcp_perf.cli import progress
+from mcp_perf.cli.progress import Progress
+from mcp_perf.load.plan.schedule import Level, plan
+from mcp_perf.outcomes import INTERRUPTED, OK, TIMEOUT, TOOL_ERROR
+from mcp_perf.results.journal.histogram import Histogram
+from mcp_perf.results.journal.records import (
     SETUP,
     Cell,
     Health,
@@ -22,7 +23,6 @@ from reports.records import (
     TurnEnded,
     TurnStarted,
 )
-from reports.samples import INTERRUPTED, OK, TIMEOUT, TOOL_ERROR
 
 HEALTH = Health(cpu_s=0, wall_s=1)
 MS = 1_000_000
@@ -217,7 +217,7 @@ def test_nodes_work_side_by_side():
 def test_the_table_shows_both_arms_and_where_the_run_is(monkeypatch):
     """Who runs is marked; the bar's foot says which round, and how much time is left."""
     now = [100.0]
-    monkeypatch.setattr(_progress, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr(progress, "time", SimpleNamespace(monotonic=lambda: now[0]))
     show = Show()
     assert "opening sessions" in show.picture()
     show.play(0)
@@ -238,7 +238,7 @@ def test_the_table_shows_both_arms_and_where_the_run_is(monkeypatch):
 def test_a_turn_that_runs_over_does_not_count_twice(monkeypatch):
     """Draining takes longer than planned: the bar waits at the turn's end."""
     now = [0.0]
-    monkeypatch.setattr(_progress, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr(progress, "time", SimpleNamespace(monotonic=lambda: now[0]))
     show = Show()
     show.play(0)
     show.play(1)

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 import pytest
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 
-from locustfiles._process_tree import Reading
-from locustfiles._prometheus import MetricsPage, NoMetrics, parse
+from mcp_perf.load.watch.process_tree import Reading
+from mcp_perf.load.watch.prometheus import MetricsPage, NoMetrics, parse
 from tests.support.waiting import free_port
 
 PAGE = b"""\

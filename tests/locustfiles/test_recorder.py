@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from locustfiles._recorder import FAILURE_SAMPLES, OK_SAMPLES, Recorder, _Tally
-from mcp_targets.reply import REJOINED, REOPENED, Heard, Reply
-from reports.histogram import HOUR_NS, Histogram, bucket
-from reports.records import SETUP, Health, Note, SampleRecord, Slice
-from reports.samples import CLASSES, OK, TIMEOUT, TOOL_ERROR
+from mcp_perf.client.reply import REJOINED, REOPENED, Heard, Reply
+from mcp_perf.load.steps.recorder import FAILURE_SAMPLES, OK_SAMPLES, Recorder, _Tally
+from mcp_perf.outcomes import CLASSES, OK, TIMEOUT, TOOL_ERROR
+from mcp_perf.results.journal.histogram import HOUR_NS, Histogram, bucket
+from mcp_perf.results.journal.records import SETUP, Health, Note, SampleRecord, Slice
 
 HEALTH = Health(cpu_s=0.5, wall_s=1.0)
 

@@ -6,12 +6,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from locustfiles import _relay
-from locustfiles._prepare import Prepared, Wish
-from locustfiles._refusal import Refusal
-from locustfiles._targets import ArmTarget
-from mcp_targets.client.exchange import Endpoint
-from scenarios.loader import load_text
+from mcp_perf.client.http.exchange import Endpoint
+from mcp_perf.load.prepare import relay
+from mcp_perf.load.prepare.prepare import Prepared, Wish
+from mcp_perf.load.targets.refusal import Refusal
+from mcp_perf.load.targets.targets import ArmTarget
+from mcp_perf.scenario.loader import load_text
 
 TEXT = """\
 name: demo
@@ -50,7 +50,7 @@ def reached(monkeypatch):
         asked.append((name, arm.kind, url, provided, version, logs))
         return f"reached {name}"
 
-    monkeypatch.setattr(_relay, "reach", reach)
+    monkeypatch.setattr(relay, "reach", reach)
     return asked
 
 
@@ -60,8 +60,8 @@ def test_a_worker_gets_the_scenario_and_the_targets_as_the_master_has_them(
     """The same text, settings and addresses; the version that the master negotiated."""
     monkeypatch.setenv("TOKEN", "the worker's own")
     options = Namespace()
-    _relay.send(prepared, options, ["a", "b", "c"])
-    task = _relay.receive(options, "b")
+    relay.send(prepared, options, ["a", "b", "c"])
+    task = relay.receive(options, "b")
     assert task.loaded.scenario.load.users == 7
     assert task.loaded.text == TEXT
     assert task.loaded.base == prepared.loaded.base
@@ -81,25 +81,25 @@ def test_only_the_chosen_arms_are_sent(prepared, monkeypatch):
     prepared.wish = Wish(arms=("mcp",))
     del prepared.targets["rest"]
     options = Namespace()
-    _relay.send(prepared, options, ["a"])
-    assert list(_relay.receive(options, "a").loaded.scenario.arms) == ["mcp"]
+    relay.send(prepared, options, ["a"])
+    assert list(relay.receive(options, "a").loaded.scenario.arms) == ["mcp"]
 
 
 @pytest.mark.usefixtures("reached")
 def test_secrets_do_not_travel(prepared, monkeypatch):
     """Every worker reads them from its own environment."""
     options = Namespace()
-    _relay.send(prepared, options, ["a"])
+    relay.send(prepared, options, ["a"])
     assert SECRET not in str(vars(options))
     monkeypatch.setenv("TOKEN", "own")
-    assert _relay.receive(options, "a").loaded.env == {"TOKEN": "own"}
+    assert relay.receive(options, "a").loaded.env == {"TOKEN": "own"}
 
 
 def test_the_message_is_text_that_locust_can_send(prepared):
     """Locust packs its options with msgpack, and its page with JSON."""
     options = Namespace()
-    _relay.send(prepared, options, ["a", "b"])
-    message = vars(options)[_relay.OPTION]
+    relay.send(prepared, options, ["a", "b"])
+    message = vars(options)[relay.OPTION]
     assert isinstance(message, str)
     assert msgspec.json.decode(message)["nodes"] == ["a", "b"]
     assert len(message) < 4096
@@ -111,17 +111,17 @@ def test_a_worker_that_reaches_no_target_says_so(prepared, monkeypatch):
     def reach(*_args, **_options):
         raise Refusal(108, ["rest: cannot reach it"])
 
-    monkeypatch.setattr(_relay, "reach", reach)
+    monkeypatch.setattr(relay, "reach", reach)
     monkeypatch.setenv("TOKEN", "x")
     options = Namespace()
-    _relay.send(prepared, options, ["a"])
+    relay.send(prepared, options, ["a"])
     with pytest.raises(Refusal, match="cannot reach"):
-        _relay.receive(options, "a")
+        relay.receive(options, "a")
 
 
 def test_the_only_node_takes_what_was_prepared(prepared):
     """Without workers nothing is sent, and nothing is reached twice."""
-    task = _relay.local(prepared)
+    task = relay.local(prepared)
     assert task.loaded is prepared.loaded
     assert task.targets is prepared.targets
     assert (task.node, task.nodes, task.users) == (0, 1, 7)
@@ -130,9 +130,9 @@ def test_the_only_node_takes_what_was_prepared(prepared):
 def test_a_worker_that_came_too_late_is_refused(prepared):
     """The plan is split among those who were there; another one would do a part of it twice."""
     options = Namespace()
-    _relay.send(prepared, options, ["a", "b"])
+    relay.send(prepared, options, ["a", "b"])
     with pytest.raises(Refusal, match="worker c came when the run had begun"):
-        _relay.receive(options, "c")
+        relay.receive(options, "c")
 
 
 def test_workers_share_out_what_was_minted(prepared, monkeypatch):
@@ -142,10 +142,10 @@ def test_workers_share_out_what_was_minted(prepared, monkeypatch):
     prepared.loaded = load_text(text, "demo.yaml", Path(), environ={"TOKEN": SECRET})
     prepared.identities = [{"number": number, "token": f"t-{number}"} for number in range(1, 8)]
     monkeypatch.setenv("TOKEN", SECRET)
-    monkeypatch.setattr(_relay, "reach", lambda *_args, identity, **_kwargs: identity["token"])
+    monkeypatch.setattr(relay, "reach", lambda *_args, identity, **_kwargs: identity["token"])
     options = Namespace()
-    _relay.send(prepared, options, ["one", "two"])
-    task = _relay.receive(options, "two")
+    relay.send(prepared, options, ["one", "two"])
+    task = relay.receive(options, "two")
     assert list(task.identities) == prepared.identities
     assert set(task.targets.values()) == {"t-2"}
 
@@ -153,8 +153,8 @@ def test_workers_share_out_what_was_minted(prepared, monkeypatch):
 def test_a_worker_without_a_variable_or_file_says_so(prepared, monkeypatch):
     """What only the master has is a mistake like others, not a fault of ours."""
     options = Namespace()
-    _relay.send(prepared, options, ["one"])
+    relay.send(prepared, options, ["one"])
     monkeypatch.delenv("TOKEN", raising=False)
     with pytest.raises(Refusal, match="'TOKEN' is not set") as refusal:
-        _relay.receive(options, "one")
+        relay.receive(options, "one")
     assert refusal.value.exit_code == 104

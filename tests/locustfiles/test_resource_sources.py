@@ -10,14 +10,14 @@ from types import SimpleNamespace
 import psutil
 import pytest
 
-from locustfiles import _resource_sources
-from locustfiles._process_tree import ProcessTree
-from locustfiles._prometheus import MetricsPage
-from locustfiles._refusal import CONFIGURATION, Refusal
-from locustfiles._resource_sources import Source, find_resources, shared
-from locustfiles._targets import ArmTarget
-from mcp_targets.client.exchange import Endpoint
-from scenarios.resources import Resources
+from mcp_perf.client.http.exchange import Endpoint
+from mcp_perf.load.targets.refusal import CONFIGURATION, Refusal
+from mcp_perf.load.targets.targets import ArmTarget
+from mcp_perf.load.watch import sources
+from mcp_perf.load.watch.process_tree import ProcessTree
+from mcp_perf.load.watch.prometheus import MetricsPage
+from mcp_perf.load.watch.sources import Source, find_resources, shared
+from mcp_perf.scenario.model.resources import Resources
 from tests.support.waiting import free_port
 
 FORKING = """
@@ -110,7 +110,7 @@ def test_a_port_whose_listener_is_hidden_is_said_so(monkeypatch):
 
 def test_who_only_passes_calls_on_is_not_taken_for_the_target(forking, monkeypatch):
     """The proxy of a container engine uses next to nothing: that would be a false number."""
-    monkeypatch.setattr(_resource_sources, "_name", lambda _pid: "docker-proxy")
+    monkeypatch.setattr(sources, "_name", lambda _pid: "docker-proxy")
     source = found(url=f"http://127.0.0.1:{forking[1]}")
     assert source.reader is None
     assert "only passes calls on" in source.why_not

@@ -2,13 +2,13 @@
 
 import pytest
 
-from locustfiles import _resources
-from locustfiles._process_tree import Reading
-from locustfiles._prometheus import NoMetrics
-from locustfiles._resource_sources import Source, StartedProcesses
-from locustfiles._resources import Sampler
-from locustfiles._schedule import Turn
-from reports.records import SETUP, Note, ResourceSample
+from mcp_perf.load.plan.schedule import Turn
+from mcp_perf.load.watch import sampler
+from mcp_perf.load.watch.process_tree import Reading
+from mcp_perf.load.watch.prometheus import NoMetrics
+from mcp_perf.load.watch.sampler import Sampler
+from mcp_perf.load.watch.sources import Source, StartedProcesses
+from mcp_perf.results.journal.records import SETUP, Note, ResourceSample
 from tests.support import greenlets
 
 TURN = Turn(3, "mcp", "round", 1, 5.0, 1)
@@ -64,7 +64,7 @@ class Bench:
 @pytest.fixture
 def fast(monkeypatch):
     """Let a second pass at once."""
-    monkeypatch.setattr(_resources, "PERIOD_S", 0.0)
+    monkeypatch.setattr(sampler, "PERIOD_S", 0.0)
 
 
 def test_a_turn_is_read_exactly_at_its_start_and_its_end():
@@ -124,7 +124,7 @@ def test_within_a_long_turn_new_processes_are_looked_for():
 
 def test_a_slow_reading_is_done_off_the_hub_the_next_time(monkeypatch):
     """A large tree must not keep the users waiting twice."""
-    monkeypatch.setattr(_resources, "SLOW_S", -1.0)
+    monkeypatch.setattr(sampler, "SLOW_S", -1.0)
     bench = Bench(Target())
     bench.sampler.begin(TURN)
     assert bench.off_hub == ["refresh"]
@@ -134,7 +134,7 @@ def test_a_slow_reading_is_done_off_the_hub_the_next_time(monkeypatch):
 
 def test_a_page_is_never_fetched_off_the_hub(monkeypatch):
     """Its socket belongs to the hub, which goes on while it waits."""
-    monkeypatch.setattr(_resources, "SLOW_S", -1.0)
+    monkeypatch.setattr(sampler, "SLOW_S", -1.0)
     target = Target()
     target.blocks = False
     bench = Bench(target)
@@ -168,4 +168,4 @@ def test_an_arm_without_a_source_is_left_alone():
 
 def test_a_thread_of_the_hub_answers():
     """The default way off the hub returns what was done there."""
-    assert _resources._in_a_thread(lambda: 42) == 42
+    assert sampler._in_a_thread(lambda: 42) == 42

@@ -4,11 +4,11 @@ import gevent
 import pytest
 from gevent.event import Event
 
-from locustfiles._recorder import Recorder
-from locustfiles._rounds import _CONNECTS_AT_ONCE, Performer
-from locustfiles._stage import Stage
-from mcp_targets.client.errors import ConnectError
-from reports.records import SETUP, Slice
+from mcp_perf.client.errors import ConnectError
+from mcp_perf.load.engine.turn_gate import Stage
+from mcp_perf.load.engine.worker import _CONNECTS_AT_ONCE, Performer
+from mcp_perf.load.steps.recorder import Recorder
+from mcp_perf.results.journal.records import SETUP, Slice
 from tests.support.greenlets import until
 
 LONG_S = 1000.0

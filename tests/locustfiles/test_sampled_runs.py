@@ -73,9 +73,9 @@ def test_a_server_that_is_pointed_at_is_found_by_its_port(
 def own_echo(tmp_path, environment):
     """Start an echo system as somebody else would."""
     ready = tmp_path / "ready.json"
-    from mcp_targets.systems.processes import wait_for_port
+    from mcp_targets.serving.processes import wait_for_port
 
-    argv = [sys.executable, "-m", "mcp_targets.systems.echo", "--ready-file", str(ready)]
+    argv = [sys.executable, "-m", "mcp_targets.echo", "--ready-file", str(ready)]
     server = subprocess.Popen(argv, stdin=subprocess.PIPE, env=environment)
     yield wait_for_port(ready), server.pid
     server.terminate()

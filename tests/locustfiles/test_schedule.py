@@ -4,7 +4,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from locustfiles._schedule import (
+from mcp_perf.load.plan.schedule import (
     SHORTEST_ROUND_S,
     Level,
     Turn,
@@ -14,7 +14,7 @@ from locustfiles._schedule import (
     plan,
     share_of,
 )
-from scenarios.load import Load
+from mcp_perf.scenario.model.load import Load
 
 ROUNDS = st.integers(1, 200)
 ROUND_S = st.floats(0.05, 60)

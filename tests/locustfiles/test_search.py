@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from locustfiles._search import beginning, most_rounds, turns
-from reports.build import build
-from reports.records import RunEnded
-from reports.tally import fold
-from scenarios.load import Load
+from mcp_perf.load.plan.search import beginning, most_rounds, turns
+from mcp_perf.results.journal.records import RunEnded
+from mcp_perf.results.report.build import build
+from mcp_perf.results.tally.tally import fold
+from mcp_perf.scenario.model.load import Load
 from tests.support.virtual_search import Server, run_record
 
 

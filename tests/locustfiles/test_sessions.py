@@ -5,8 +5,8 @@ from types import SimpleNamespace
 import gevent
 import pytest
 
-from locustfiles import _sessions
-from locustfiles._sessions import SessionWatch
+from mcp_perf.load.watch import sessions as sessions_module
+from mcp_perf.load.watch.sessions import SessionWatch
 
 
 def client(*, session=True, stream=False):
@@ -61,7 +61,7 @@ def test_where_no_arm_has_sessions_nothing_is_written():
 
 def test_they_are_counted_before_the_users_come_and_when_they_have_gone(monkeypatch):
     """And every second between; after the end nothing counts any more."""
-    monkeypatch.setattr(_sessions, "PERIOD_S", 0.0)
+    monkeypatch.setattr(sessions_module, "PERIOD_S", 0.0)
     node = Node()
     node.clients = {"mcp": []}
     node.watch.start()

@@ -6,9 +6,9 @@ import gevent
 import pytest
 from gevent.event import Event
 
-from locustfiles._schedule import Turn
-from locustfiles._stage import Stage
-from locustfiles._steps import Interrupted
+from mcp_perf.load.engine.turn_gate import Stage
+from mcp_perf.load.plan.schedule import Turn
+from mcp_perf.load.steps.step import Interrupted
 from tests.support.greenlets import until
 
 ROUND = Turn(1, "mcp", "round", 1, 10.0, 1)

@@ -9,11 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from locustfiles import _steps
-from locustfiles._checks import Checks, body_root, result_root
-from locustfiles._mcp_steps import ProgressStep
-from locustfiles._recorder import Recorder
-from locustfiles._steps import (
+from mcp_perf.client.http.exchange import Endpoint
+from mcp_perf.client.http.rest import RestClient
+from mcp_perf.client.mcp.streamable_http import Call, McpClient
+from mcp_perf.client.protocol.tools import Tool
+from mcp_perf.client.reply import HTTP_ERROR, OK, TIMEOUT, TOOL_ERROR, Heard, Reply
+from mcp_perf.load.steps import step as steps_module
+from mcp_perf.load.steps.checks import Checks, body_root, result_root
+from mcp_perf.load.steps.mcp import ProgressStep
+from mcp_perf.load.steps.recorder import Recorder
+from mcp_perf.load.steps.step import (
     HttpStep,
     Interrupted,
     Lane,
@@ -23,14 +28,9 @@ from locustfiles._steps import (
     encode_form,
     encode_json,
 )
-from mcp_targets.client.exchange import Endpoint
-from mcp_targets.client.mcp import Call, McpClient
-from mcp_targets.client.tools import Tool
-from mcp_targets.reply import HTTP_ERROR, OK, TIMEOUT, TOOL_ERROR, Heard, Reply
-from mcp_targets.rest import RestClient
-from reports.records import Health, SampleRecord, Slice
-from reports.samples import HARNESS_ERROR, INTERRUPTED
-from scenarios.lookups import compile_template
+from mcp_perf.outcomes import HARNESS_ERROR, INTERRUPTED
+from mcp_perf.results.journal.records import Health, SampleRecord, Slice
+from mcp_perf.scenario.values.lookups import compile_template
 
 ENDPOINT = Endpoint.of("http://127.0.0.1:1/base")
 TOOL = Tool("echo", {})
@@ -118,7 +118,7 @@ def replied(outcome=OK, body=b'{"result": {"a": 1}}', *, status=200, detail="", 
 def paused(monkeypatch):
     """Keep steps from sleeping; return what they would have slept."""
     slept = []
-    monkeypatch.setattr(_steps, "gevent", SimpleNamespace(sleep=slept.append))
+    monkeypatch.setattr(steps_module, "gevent", SimpleNamespace(sleep=slept.append))
     return slept
 
 
@@ -176,7 +176,7 @@ def test_arguments_that_the_schema_forbids_are_never_sent(paused):
     counts, (sample,) = bench.counted()
     assert counts == {HARNESS_ERROR: 1}
     assert sample.detail == "wrong: {'a': 1}"
-    assert paused == [_steps._HARNESS_PAUSE_S]
+    assert paused == [steps_module._HARNESS_PAUSE_S]
 
 
 def test_a_lookup_without_a_value_is_our_fault(paused):
@@ -317,8 +317,8 @@ def test_a_wait_is_no_call_and_its_time_is_known(monkeypatch):
     def sleep(seconds):
         clock[0] += int(seconds * 1e9) + 7
 
-    monkeypatch.setattr(_steps, "gevent", SimpleNamespace(sleep=sleep))
-    monkeypatch.setattr(_steps, "time", SimpleNamespace(perf_counter_ns=lambda: clock[0]))
+    monkeypatch.setattr(steps_module, "gevent", SimpleNamespace(sleep=sleep))
+    monkeypatch.setattr(steps_module, "time", SimpleNamespace(perf_counter_ns=lambda: clock[0]))
     wait = WaitStep(2.5)
     assert wait.run(bench.lane) == OK
     assert wait.run(bench.lane) == OK

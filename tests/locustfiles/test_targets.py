@@ -4,9 +4,9 @@ import subprocess
 
 import pytest
 
-from locustfiles._refusal import UNREACHABLE, Refusal
-from locustfiles._targets import reach
-from scenarios.loader import load
+from mcp_perf.load.targets.refusal import UNREACHABLE, Refusal
+from mcp_perf.load.targets.targets import reach
+from mcp_perf.scenario.loader import load
 
 SCENARIO = """
 name: secure

@@ -6,9 +6,9 @@ from types import SimpleNamespace
 import httpx
 import pytest
 
-from locustfiles._schedule import Turn
-from locustfiles._upstreams import Together, Upstreams
-from mcp_targets.systems.launcher import Systems
+from mcp_perf.load.plan.schedule import Turn
+from mcp_perf.load.watch.upstreams import Together, Upstreams
+from mcp_targets.launcher.systems import Systems
 
 TURN = Turn(3, "mcp", "round", 1, 5.0, 1)
 ROUTE = "/peers/peer-1/status"

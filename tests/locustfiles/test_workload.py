@@ -2,8 +2,8 @@
 
 import pytest
 
-from locustfiles._workload import workload
-from scenarios.loader import load, load_text, shipped
+from mcp_perf.load.plan.workload import workload
+from mcp_perf.scenario.loader import load, load_text, shipped
 
 TEXT = """
 name: one

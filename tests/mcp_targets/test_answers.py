@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcp_targets.client.answers import SILENT, Answers, NoAnswer, respond
-from mcp_targets.client.rounds import MOST_ROUNDS, Rounds
+from mcp_perf.client.protocol.answers import SILENT, Answers, NoAnswer, respond
+from mcp_perf.client.protocol.input_rounds import MOST_ROUNDS, Rounds
 
 ELICIT = {
     "method": "elicitation/create",

@@ -8,11 +8,11 @@ import time
 
 import pytest
 
-from mcp_targets.client.connection import Connection, Origin
-from mcp_targets.client.errors import ConnectError
-from mcp_targets.client.exchange import Endpoint, exchange
-from mcp_targets.reply import Reply
-from mcp_targets.rest import RestClient, encode_fields, encode_line
+from mcp_perf.client.errors import ConnectError
+from mcp_perf.client.http.connection import Connection, Origin
+from mcp_perf.client.http.exchange import Endpoint, exchange
+from mcp_perf.client.http.rest import RestClient, encode_fields, encode_line
+from mcp_perf.client.reply import Reply
 from tests.support.waiting import free_port
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"

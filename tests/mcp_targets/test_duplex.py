@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from mcp_targets.client.duplex import Conversation, Lines
-from mcp_targets.client.errors import ReadError
+from mcp_perf.client.errors import ReadError
+from mcp_perf.client.protocol.multiplex import Conversation, Lines
 
 
 def encode(**message) -> bytes:

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mcp_targets.client.exchange import Endpoint
-from mcp_targets.client.http1 import MAX_REPLY_BYTES
-from mcp_targets.client.mcp import Call, McpClient
-from mcp_targets.client.tools import Tool
-from mcp_targets.reply import HTTP_ERROR, OK, RPC_ERROR, TIMEOUT, TRANSPORT_ERROR
+from mcp_perf.client.http.exchange import Endpoint
+from mcp_perf.client.http.http1 import MAX_REPLY_BYTES
+from mcp_perf.client.mcp.streamable_http import Call, McpClient
+from mcp_perf.client.protocol.tools import Tool
+from mcp_perf.client.reply import HTTP_ERROR, OK, RPC_ERROR, TIMEOUT, TRANSPORT_ERROR
 
 CALL = Call(Tool("echo", {"type": "object"}), {})
 TIMEOUT_S = 0.4

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcp_targets.client.errors import ProtocolError, ReadError, TargetError
-from mcp_targets.client.http1 import MAX_HEAD_BYTES, ResponseReader, encode_headers
+from mcp_perf.client.errors import ProtocolError, ReadError, TargetError
+from mcp_perf.client.http.http1 import MAX_HEAD_BYTES, ResponseReader, encode_headers
 
 PLAIN = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
 CHUNKED = (

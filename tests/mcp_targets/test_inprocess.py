@@ -13,11 +13,17 @@ from fastmcp import FastMCP
 from mcp.server.mcpserver import Context, MCPServer
 from pydantic import BaseModel
 
-from mcp_targets.client.errors import ConnectError
-from mcp_targets.client.mcp import Call
-from mcp_targets.client.session import SessionClient
-from mcp_targets.client.subscriptions import LIST_CHANGED, Wanted
-from mcp_targets.inprocess import Code, MemoryChannel, PythonClient, find, find_function
+from mcp_perf.client.channels.inprocess import (
+    Code,
+    MemoryChannel,
+    PythonClient,
+    find,
+    find_function,
+)
+from mcp_perf.client.errors import ConnectError
+from mcp_perf.client.mcp.channel_client import SessionClient
+from mcp_perf.client.mcp.streamable_http import Call
+from mcp_perf.client.protocol.subscriptions import LIST_CHANGED, Wanted
 
 ROOT = Path(__file__).parents[2]
 MODERN, HANDSHAKE = "2026-07-28", "2025-11-25"
@@ -294,7 +300,7 @@ def test_code_that_is_not_there_is_named(name, says, tmp_path, monkeypatch):
 
 def test_the_sdk_is_imported_only_by_who_uses_it():
     """A run over HTTP does not wait for it."""
-    code = "import sys, mcp_targets.inprocess; sys.exit('mcp' in sys.modules)"
+    code = "import sys, mcp_perf.client.channels.inprocess; sys.exit('mcp' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
 
 

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcp_targets.client import jsonrpc
-from mcp_targets.client.duplex import Conversation
-from mcp_targets.client.jsonrpc import is_answer, judge
-from mcp_targets.client.subscriptions import subscription_of
-from mcp_targets.reply import Reply
+from mcp_perf.client.protocol import jsonrpc
+from mcp_perf.client.protocol.jsonrpc import is_answer, judge
+from mcp_perf.client.protocol.multiplex import Conversation
+from mcp_perf.client.protocol.subscriptions import subscription_of
+from mcp_perf.client.reply import Reply
 
 RESULT = {"jsonrpc": "2.0", "id": 7, "result": {"content": []}}
 ERROR = {"jsonrpc": "2.0", "id": 7, "error": {"code": -32602, "message": "bad params"}}

@@ -6,13 +6,13 @@ import threading
 
 import pytest
 
-from mcp_targets.client import legacy_sse
-from mcp_targets.client.errors import ConnectError, NegotiationError
-from mcp_targets.client.exchange import Endpoint
-from mcp_targets.client.legacy_sse import SseChannel
-from mcp_targets.client.mcp import Call
-from mcp_targets.client.session import SessionClient
-from mcp_targets.client.tools import Tool
+from mcp_perf.client.channels import legacy_sse
+from mcp_perf.client.channels.legacy_sse import SseChannel
+from mcp_perf.client.errors import ConnectError, NegotiationError
+from mcp_perf.client.http.exchange import Endpoint
+from mcp_perf.client.mcp.channel_client import SessionClient
+from mcp_perf.client.mcp.streamable_http import Call
+from mcp_perf.client.protocol.tools import Tool
 from tests.support.waiting import until
 
 ECHO = Tool("echo", {"type": "object"})
@@ -195,7 +195,7 @@ def test_what_is_no_such_stream_is_refused(answer, error, says, connect):
 
 def test_a_stream_may_carry_more_than_one_reply_may_be_large(stream, connect, monkeypatch):
     """The limit is one of memory, so it holds for each message, not for the session."""
-    monkeypatch.setattr("mcp_targets.client.http1.ResponseReader.__init__.__defaults__", (5000,))
+    monkeypatch.setattr("mcp_perf.client.http.http1.ResponseReader.__init__.__defaults__", (5000,))
     big = {"content": [{"type": "text", "text": "x" * 2000}]}
     _, client = connect(*stream.greeting, *[stream.take(big)] * 5)
     assert [client.call(Call(ECHO, {})).outcome for _ in range(5)] == ["ok"] * 5

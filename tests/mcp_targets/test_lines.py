@@ -8,12 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from mcp_targets.client.connection import Connection
-from mcp_targets.client.exchange import Endpoint
-from mcp_targets.client.lines import Line
-from mcp_targets.client.mcp import Call, McpClient
-from mcp_targets.client.tools import Tool
-from mcp_targets.reply import REJOINED, REOPENED
+from mcp_perf.client.http.connection import Connection
+from mcp_perf.client.http.exchange import Endpoint
+from mcp_perf.client.mcp.parallel import Line
+from mcp_perf.client.mcp.streamable_http import Call, McpClient
+from mcp_perf.client.protocol.tools import Tool
+from mcp_perf.client.reply import REJOINED, REOPENED
 
 ECHO = Tool("echo", {"type": "object"})
 MODERN, HANDSHAKE = "2026-07-28", "2025-11-25"

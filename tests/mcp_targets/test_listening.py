@@ -7,14 +7,14 @@ import time
 
 import pytest
 
-from mcp_targets.client import connection
-from mcp_targets.client import listener as listener_module
-from mcp_targets.client.errors import NegotiationError
-from mcp_targets.client.exchange import Endpoint
-from mcp_targets.client.listener import Listener
-from mcp_targets.client.mcp import Call, McpClient
-from mcp_targets.client.subscriptions import UPDATED, Wanted
-from mcp_targets.client.tools import Tool
+from mcp_perf.client.errors import NegotiationError
+from mcp_perf.client.http import connection
+from mcp_perf.client.http.exchange import Endpoint
+from mcp_perf.client.mcp import get_stream as listener_module
+from mcp_perf.client.mcp.get_stream import Listener
+from mcp_perf.client.mcp.streamable_http import Call, McpClient
+from mcp_perf.client.protocol.subscriptions import UPDATED, Wanted
+from mcp_perf.client.protocol.tools import Tool
 
 MODERN, HANDSHAKE = "2026-07-28", "2025-11-25"
 SLOW = Call(Tool("slow", {}), {})
@@ -365,7 +365,7 @@ def test_a_reader_of_a_session_s_stream_that_breaks_tells_its_end(serve, failed)
 def test_a_reader_of_a_subscription_that_breaks_tells_its_end(opened, failed, monkeypatch):
     """The same, in 2026-07-28."""
     client, _ = opened(acknowledged(event(method=UPDATED), resourceSubscriptions=["a://b"]))
-    monkeypatch.setattr("mcp_targets.client.subscriptions.Inbox.add", lambda *_: {}.pop(0))
+    monkeypatch.setattr("mcp_perf.client.protocol.subscriptions.Inbox.add", lambda *_: {}.pop(0))
     assert client.listen(Wanted(uri="a://b")).outcome == "ok"
     assert client.awaited(UPDATED, "a://b", 0, 5).outcome == "transport_error"
     client._streams[0]._thread.join(5)

@@ -6,10 +6,10 @@ import socket
 
 import pytest
 
-from mcp_targets.client.errors import CallTimeout, ConnectError, NegotiationError, ReadError
-from mcp_targets.client.exchange import Endpoint
-from mcp_targets.client.mcp import Call, McpClient
-from mcp_targets.client.tools import Tool
+from mcp_perf.client.errors import CallTimeout, ConnectError, NegotiationError, ReadError
+from mcp_perf.client.http.exchange import Endpoint
+from mcp_perf.client.mcp.streamable_http import Call, McpClient
+from mcp_perf.client.protocol.tools import Tool
 from tests.support.waiting import free_port
 
 ECHO = Tool("echo", {"type": "object"})

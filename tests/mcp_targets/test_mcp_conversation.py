@@ -6,12 +6,12 @@ import socket
 
 import pytest
 
-from mcp_targets.client.answers import Answers
-from mcp_targets.client.calls import Request
-from mcp_targets.client.errors import NegotiationError
-from mcp_targets.client.exchange import Endpoint
-from mcp_targets.client.mcp import Call, McpClient
-from mcp_targets.client.tools import Tool
+from mcp_perf.client.errors import NegotiationError
+from mcp_perf.client.http.exchange import Endpoint
+from mcp_perf.client.mcp.streamable_http import Call, McpClient
+from mcp_perf.client.protocol.answers import Answers
+from mcp_perf.client.protocol.requests import Request
+from mcp_perf.client.protocol.tools import Tool
 
 ECHO = Tool("echo", {"type": "object"})
 ROUTED = Tool("echo", {"type": "object"}, ((("to",), "Old"),))

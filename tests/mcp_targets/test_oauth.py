@@ -10,11 +10,11 @@ from urllib.parse import parse_qs, urlsplit
 import httpx2
 import pytest
 
-from mcp_targets.client.errors import NegotiationError
-from mcp_targets.client.exchange import Endpoint
-from mcp_targets.client.mcp import Call, McpClient
-from mcp_targets.client.oauth import Identity, OAuth
-from mcp_targets.client.tools import Tool
+from mcp_perf.client.errors import NegotiationError
+from mcp_perf.client.http.exchange import Endpoint
+from mcp_perf.client.mcp.oauth import Identity, OAuth
+from mcp_perf.client.mcp.streamable_http import Call, McpClient
+from mcp_perf.client.protocol.tools import Tool
 
 ECHO = Tool("echo", {"type": "object"})
 ME = Identity(client_id="me", client_secret="s3cret/+", scopes=("read",))

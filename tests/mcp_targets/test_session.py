@@ -5,8 +5,7 @@ import threading
 
 import pytest
 
-from mcp_targets.client.answers import Answers
-from mcp_targets.client.errors import (
+from mcp_perf.client.errors import (
     CallTimeout,
     ConnectError,
     NegotiationError,
@@ -15,9 +14,10 @@ from mcp_targets.client.errors import (
     SendError,
     SessionGone,
 )
-from mcp_targets.client.mcp import Call, Request
-from mcp_targets.client.session import SessionClient
-from mcp_targets.client.tools import Tool
+from mcp_perf.client.mcp.channel_client import SessionClient
+from mcp_perf.client.mcp.streamable_http import Call, Request
+from mcp_perf.client.protocol.answers import Answers
+from mcp_perf.client.protocol.tools import Tool
 
 MODERN, HANDSHAKE = "2026-07-28", "2025-11-25"
 ECHO = Tool("echo", {"type": "object"})

@@ -5,11 +5,11 @@ import socket
 
 import pytest
 
-from mcp_targets.client.errors import ConnectError
-from mcp_targets.client.exchange import Endpoint
-from mcp_targets.client.mcp import McpClient
-from mcp_targets.client.session import SessionClient
-from mcp_targets.reply import OK
+from mcp_perf.client.errors import ConnectError
+from mcp_perf.client.http.exchange import Endpoint
+from mcp_perf.client.mcp.channel_client import SessionClient
+from mcp_perf.client.mcp.streamable_http import McpClient
+from mcp_perf.client.reply import OK
 
 MODERN, HANDSHAKE = "2026-07-28", "2025-11-25"
 ACCEPTED = b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n"

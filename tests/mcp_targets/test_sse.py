@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcp_targets.client.sse import EventDecoder
+from mcp_perf.client.http.sse import EventDecoder
 
 
 def decode(*pieces: bytes) -> list[bytes]:

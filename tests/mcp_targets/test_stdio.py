@@ -13,14 +13,14 @@ from pathlib import Path
 import psutil
 import pytest
 
-from mcp_targets.client import process_group
-from mcp_targets.client.errors import ConnectError
-from mcp_targets.client.mcp import Call
-from mcp_targets.client.server_log import MAX_LINE_BYTES, ErrorLines, Log
-from mcp_targets.client.session import SessionClient
-from mcp_targets.client.stdio import INHERITED, Command, StdioChannel
-from mcp_targets.client.tools import Tool
-from reports.redact import SHORTEST, Redactor
+from mcp_perf.client.channels import process_group
+from mcp_perf.client.channels.server_log import MAX_LINE_BYTES, ErrorLines, Log
+from mcp_perf.client.channels.stdio import INHERITED, Command, StdioChannel
+from mcp_perf.client.errors import ConnectError
+from mcp_perf.client.mcp.channel_client import SessionClient
+from mcp_perf.client.mcp.streamable_http import Call
+from mcp_perf.client.protocol.tools import Tool
+from mcp_perf.results.journal.redact import SHORTEST, Redactor
 from tests.support.waiting import until
 
 ROOT = Path(__file__).parents[2]
@@ -170,7 +170,7 @@ def test_what_a_server_prints_to_its_output_is_passed_over(serve):
 
 def test_a_server_that_floods_its_output_is_cut_off(serve, monkeypatch):
     """A line without end does not fill our memory."""
-    monkeypatch.setattr("mcp_targets.client.stdio.MAX_REPLY_BYTES", 100_000)
+    monkeypatch.setattr("mcp_perf.client.channels.stdio.MAX_REPLY_BYTES", 100_000)
     client = serve("""
     def call(message, arguments):
         while True:
@@ -281,10 +281,10 @@ def test_nothing_is_left_when_the_generator_is_killed(number, tmp_path):
     (tmp_path / "server.py").write_text(SERVER % STUBBORN)
     code = """
 import sys, time
-from mcp_targets.client.mcp import Call
-from mcp_targets.client.session import SessionClient
-from mcp_targets.client.stdio import Command, StdioChannel
-from mcp_targets.client.tools import Tool
+from mcp_perf.client.mcp.streamable_http import Call
+from mcp_perf.client.mcp.channel_client import SessionClient
+from mcp_perf.client.channels.stdio import Command, StdioChannel
+from mcp_perf.client.protocol.tools import Tool
 client = SessionClient(StdioChannel(Command((sys.executable, "server.py"))), "2025-11-25")
 client.negotiate()
 reply = client.call(Call(Tool("echo", {}), {}))

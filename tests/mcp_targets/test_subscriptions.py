@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from mcp_targets.client.duplex import Conversation
-from mcp_targets.client.errors import CallTimeout, ReadError
-from mcp_targets.client.subscriptions import Inbox, Wanted, acknowledge, subscription_of
-from mcp_targets.reply import Reply
+from mcp_perf.client.errors import CallTimeout, ReadError
+from mcp_perf.client.protocol.multiplex import Conversation
+from mcp_perf.client.protocol.subscriptions import Inbox, Wanted, acknowledge, subscription_of
+from mcp_perf.client.reply import Reply
 
 UPDATED, TOOLS = "notifications/resources/updated", "notifications/tools/list_changed"
 ACKNOWLEDGED = "notifications/subscriptions/acknowledged"

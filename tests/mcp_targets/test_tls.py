@@ -6,9 +6,9 @@ import threading
 
 import pytest
 
-from mcp_targets.client.errors import ConnectError
-from mcp_targets.client.exchange import Endpoint
-from mcp_targets.rest import RestClient, encode_fields, encode_line
+from mcp_perf.client.errors import ConnectError
+from mcp_perf.client.http.exchange import Endpoint
+from mcp_perf.client.http.rest import RestClient, encode_fields, encode_line
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcp_targets.client.tools import (
+from mcp_perf.client.protocol.tools import (
     InvalidAnnotation,
     encode_header_value,
     param_headers,

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from mcp_targets.systems.processes import Child
+from mcp_targets.serving.processes import Child
 
 CASE = """
 name: case

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from locustfiles._cli import main
-from reports.compare import compare_runs, verdict_of
-from reports.history import points
+from mcp_perf.cli.main import main
+from mcp_perf.results.compare.compare import compare_runs, verdict_of
+from mcp_perf.results.compare.history import points
 from tests.support import earlier_runs as earlier
 from tests.support.earlier_runs import on_a_machine
 
@@ -42,7 +42,7 @@ def verdicts(base_runs, arms, slower=1.0):
 def no_permutations(request, monkeypatch):
     """Leave out the p-values where only verdicts are counted: they do not enter into them."""
     if "simulated" in request.keywords:
-        monkeypatch.setattr("reports.between_runs._label_p", lambda _base, _new: 1.0)
+        monkeypatch.setattr("mcp_perf.results.stats.runs._label_p", lambda _base, _new: 1.0)
 
 
 SIMULATED = [(n, arms) for n in (1, 3, 5) for arms in (("mcp",), ("control", "mcp"))]

@@ -8,13 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reports.build import build
-from reports.comparison import Comparison
-from reports.document import Report
-from reports.judge import judge
-from reports.render import html, markdown, numbers
-from reports.statistics import compare
-from scenarios.gates import parse
+from mcp_perf.results.document.comparison import Comparison
+from mcp_perf.results.document.document import Report
+from mcp_perf.results.judge.gates import judge
+from mcp_perf.results.render.files import html, markdown
+from mcp_perf.results.render.words import numbers
+from mcp_perf.results.report.build import build
+from mcp_perf.results.stats.rounds import compare
+from mcp_perf.scenario.model.gates import parse
 from tests.support import virtual_run as virtual
 from tests.support.virtual_run import Round, evidence, noisy
 

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from reports.build import build, load_report
-from reports.document import Report
-from reports.journal import JournalWriter, read
-from reports.records import Note, RunEnded, SampleRecord, Slice
-from reports.render import html, markdown
+from mcp_perf.results.document.document import Report
+from mcp_perf.results.journal.journal import JournalWriter, read
+from mcp_perf.results.journal.records import Note, RunEnded, SampleRecord, Slice
+from mcp_perf.results.render.files import html, markdown
+from mcp_perf.results.report.build import build, load_report
 from tests.support import virtual_run as virtual
 from tests.support.virtual_run import Round
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from locustfiles import _refusal
-from reports import verdict
+from mcp_perf.load.targets import refusal
+from mcp_perf.results.judge import verdict
 from tests.support.waiting import free_port
 
 ROOT = Path(__file__).parents[2]
@@ -57,7 +57,7 @@ def dead() -> str:
 def test_promise_16_the_tables_have_every_code():
     """No outcome is left out: each code of the verdict and of refusals is the end of some run."""
     codes = {value for name, value in vars(verdict).items() if name.endswith("_CODE")}
-    codes |= {_refusal.CONFIGURATION, _refusal.UNREACHABLE}
+    codes |= {refusal.CONFIGURATION, refusal.UNREACHABLE}
     assert {outcome.code for outcome in OUTCOMES.values()} | ELSEWHERE.keys() == codes
     assert codes == {0, 90, 91, 92, 99, 104, 105, 107, 108}
     for code, (file, name) in ELSEWHERE.items():

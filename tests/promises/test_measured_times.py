@@ -12,15 +12,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from locustfiles._recorder import Recorder
-from mcp_targets.reply import Reply
-from reports.build import build
-from reports.document import ArmNumbers
-from reports.histogram import HOUR_NS, OVERFLOW, Histogram, bucket
-from reports.journal import read
-from reports.metrics import FRACTIONS
-from reports.records import AnyRecord, Health, RunEnded, TurnEnded, TurnStarted
-from reports.samples import CLASSES, OK
+from mcp_perf.client.reply import Reply
+from mcp_perf.load.steps.recorder import Recorder
+from mcp_perf.outcomes import CLASSES, OK
+from mcp_perf.results.document.document import ArmNumbers
+from mcp_perf.results.journal.histogram import HOUR_NS, OVERFLOW, Histogram, bucket
+from mcp_perf.results.journal.journal import read
+from mcp_perf.results.journal.records import AnyRecord, Health, RunEnded, TurnEnded, TurnStarted
+from mcp_perf.results.report.build import build
+from mcp_perf.results.tally.metrics import FRACTIONS
 from tests.support import virtual_run as virtual
 from tests.support.virtual_run import Round, filled
 
@@ -147,11 +147,11 @@ def test_promise_06_percentiles_are_never_averaged():
 
 WALL = {"time.time", "time.time_ns", "datetime.now", "datetime.utcnow", "datetime.today"}
 LABELS = {
-    "locustfiles/_prepare.py": "the run's id",
-    "locustfiles/_run.py": "when the run began",
-    "locustfiles/_steps.py": "handed to Locust's event, whose listeners expect it",
-    "reports/benchmarks/comparison.py": "the name and start of a session of benchmarks",
-    "reports/benchmarks/plugin.py": "the name of its folder",
+    "mcp_perf/load/prepare/prepare.py": "the run's id",
+    "mcp_perf/load/engine/run.py": "when the run began",
+    "mcp_perf/load/steps/step.py": "handed to Locust's event, whose listeners expect it",
+    "mcp_perf/pytest_plugin/comparison.py": "the name and start of a session of benchmarks",
+    "mcp_perf/pytest_plugin/plugin.py": "the name of its folder",
 }
 """Files that read the wall clock, and what for."""
 
@@ -168,9 +168,7 @@ def wall_clock_reads(path: Path) -> list[str]:
 
 def test_promise_07_the_wall_clock_is_read_only_for_labels():
     """Nothing that measures asks for the time of day; systems under load are no part of it."""
-    folders = ("scenarios", "mcp_targets/client", "reports", "locustfiles")
-    files = [*(ROOT / "mcp_targets").glob("*.py")]
-    files += [path for folder in folders for path in (ROOT / folder).rglob("*.py")]
+    files = [*(ROOT / "mcp_perf").rglob("*.py"), *(ROOT / "locustfiles").glob("*.py")]
     readers = {str(path.relative_to(ROOT)) for path in files if wall_clock_reads(path)}
     assert readers == LABELS.keys()
 
@@ -185,10 +183,10 @@ def falling():
 falling.looks = 0
 time.time = falling
 time.time_ns = lambda: int(falling() * 1e9)
-from locustfiles import _headless
+from mcp_perf.load import headless
 quick = ["load.rounds=2", "load.round=300ms", "load.warmup=0s", "limits.loop_lag_p99=10s"]
 options = [part for setting in quick for part in ("--set", setting)]
-code = _headless.run(["--scenario", "echo", "--out", sys.argv[1], *options], ("json",))
+code = headless.run(["--scenario", "echo", "--out", sys.argv[1], *options], ("json",))
 assert falling.looks > 10
 sys.exit(code)
 """

@@ -12,14 +12,14 @@ from gevent.event import Event
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from locustfiles._arrivals import arrivals
-from locustfiles._recorder import Recorder
-from locustfiles._schedule import Turn
-from locustfiles._stage import Stage
-from mcp_targets.reply import Reply
-from reports.build import build
-from reports.records import Health, RunEnded, TurnEnded, TurnStarted
-from reports.samples import OK
+from mcp_perf.client.reply import Reply
+from mcp_perf.load.engine.turn_gate import Stage
+from mcp_perf.load.plan.arrivals import arrivals
+from mcp_perf.load.plan.schedule import Turn
+from mcp_perf.load.steps.recorder import Recorder
+from mcp_perf.outcomes import OK
+from mcp_perf.results.journal.records import Health, RunEnded, TurnEnded, TurnStarted
+from mcp_perf.results.report.build import build
 from tests.support.virtual_run import Round, journal, started
 
 MS = 1_000_000

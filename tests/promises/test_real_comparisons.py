@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from reports.journal import read
-from reports.metrics import Totals
-from reports.tally import fold
+from mcp_perf.results.journal.journal import read
+from mcp_perf.results.tally.metrics import Totals
+from mcp_perf.results.tally.tally import fold
 
 pytestmark = pytest.mark.e2e
 

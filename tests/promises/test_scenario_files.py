@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from scenarios.loader import ScenarioError, load_text
+from mcp_perf.scenario.loader import ScenarioError, load_text
 
 GOOD = """\
 name: data

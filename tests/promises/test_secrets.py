@@ -9,7 +9,7 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 
-from locustfiles._refusal import Refusal
+from mcp_perf.load.targets.refusal import Refusal
 
 ROOT = Path(__file__).parents[2]
 ENV = 'canary/of "the" env+0a1b2c'
@@ -50,11 +50,12 @@ load: {users: 3}
 """
 OWN_FAULT = """
 import os, sys
-from locustfiles import _headless, MODULE
+from mcp_perf.load import headless
+from mcp_perf.load.engine import MODULE
 def broken(*_args):
     raise KeyError("wrong key: " + os.environ["CANARY"])
 MODULE.BROKEN = broken
-sys.exit(_headless.run(["--scenario", *sys.argv[1:]], ("json", "md")))
+sys.exit(headless.run(["--scenario", *sys.argv[1:]], ("json", "md")))
 """
 
 
@@ -158,9 +159,7 @@ def test_promise_24_the_log_of_a_server_shows_no_secret(secretive, run_cli, tmp_
 
 
 @pytest.mark.e2e
-@pytest.mark.parametrize(
-    ("module", "name"), [("_bench", "compile_journeys"), ("_run", "load_report")]
-)
+@pytest.mark.parametrize(("module", "name"), [("user", "compile_journeys"), ("run", "load_report")])
 def test_promise_24_no_exception_of_ours_shows_a_secret(
     module, name, scenario, secretive, tmp_path
 ):

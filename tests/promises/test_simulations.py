@@ -17,12 +17,12 @@ from statistics import fmean
 
 import pytest
 
-from locustfiles._schedule import Level, plan
-from reports.build import build
-from reports.comparison import Comparison
-from reports.document import Report
-from reports.histogram import Histogram
-from reports.statistics import around, compare, effect_needed, holm, proportion
+from mcp_perf.load.plan.schedule import Level, plan
+from mcp_perf.results.document.comparison import Comparison
+from mcp_perf.results.document.document import Report
+from mcp_perf.results.journal.histogram import Histogram
+from mcp_perf.results.report.build import build
+from mcp_perf.results.stats.rounds import around, compare, effect_needed, holm, proportion
 from tests.support import virtual_run as virtual
 
 ROOT = Path(__file__).parents[2]

@@ -12,8 +12,8 @@ import psutil
 import pytest
 from playwright.sync_api import expect
 
-from locustfiles import _web_guard
-from locustfiles._refusal import Refusal
+from mcp_perf.load.targets.refusal import Refusal
+from mcp_perf.load.web import guard
 from tests.support import web_page as web
 from tests.support.web_page import ROOT, chromium, opened
 
@@ -93,7 +93,7 @@ def page(tmp_path_factory):
 def is_protected(headers):
     """Tell whether an answer gives other sites no leave, and carries the page's protection."""
     allowing = [name for name in headers if name.lower().startswith("access-control-")]
-    return not allowing and all(headers[name] == value for name, value in _web_guard.PROTECTION)
+    return not allowing and all(headers[name] == value for name, value in guard.PROTECTION)
 
 
 @pytest.mark.parametrize("headers", FOREIGN.values(), ids=FOREIGN)
@@ -214,7 +214,7 @@ def options(**changed):
 def obeyed(served, host, origin=None, scheme="http"):
     """Tell whether a POST with this Host and Origin is obeyed."""
     environ = {"REQUEST_METHOD": "POST", "HTTP_HOST": host, "wsgi.url_scheme": scheme}
-    return _web_guard.refusal(environ | ({"HTTP_ORIGIN": origin} if origin else {}), served) is None
+    return guard.refusal(environ | ({"HTTP_ORIGIN": origin} if origin else {}), served) is None
 
 
 @pytest.mark.parametrize(
@@ -228,22 +228,22 @@ def obeyed(served, host, origin=None, scheme="http"):
 def test_promise_26_only_loopback_needs_no_login(host, loopback):
     """Any address or name that is not surely this machine's own is public."""
     if loopback:
-        _web_guard.served_by(options(web_host=host))
+        guard.served_by(options(web_host=host))
     else:
         with pytest.raises(Refusal) as refused:
-            _web_guard.served_by(options(web_host=host))
+            guard.served_by(options(web_host=host))
         assert refused.value.exit_code == 104
-        _web_guard.served_by(options(web_host=host, web_login=True))
+        guard.served_by(options(web_host=host, web_login=True))
 
 
 def test_promise_26_a_page_on_all_addresses_is_reached_by_address_not_by_name():
     """An address cannot be rebound; a name can, unless the user gave it."""
-    served = _web_guard.served_by(options(web_host="0.0.0.0", web_login=True))
+    served = guard.served_by(options(web_host="0.0.0.0", web_login=True))
     for own in ("192.0.2.7:8089", "[2001:db8::1]:8089", "localhost:8089"):
         assert obeyed(served, own, f"http://{own}"), own
     for other in ("perf:8089", "192.0.2.7:80", "192.0.2.7", "evil.example:8089", ":8089"):
         assert not obeyed(served, other), other
-    assert not obeyed(_web_guard.served_by(options()), "192.0.2.7:8089")
+    assert not obeyed(guard.served_by(options()), "192.0.2.7:8089")
 
 
 @pytest.mark.parametrize(
@@ -257,7 +257,7 @@ def test_promise_26_a_page_on_all_addresses_is_reached_by_address_not_by_name():
 )
 def test_promise_26_behind_a_proxy_the_user_names_the_address(named, host):
     """It is obeyed whether or not the proxy passes Host on, and nobody else is."""
-    served = _web_guard.served_by(options(web_host_display_name=named))
+    served = guard.served_by(options(web_host_display_name=named))
     origin = f"{named.partition('://')[0]}://{host}"
     assert obeyed(served, host, origin)
     assert obeyed(served, "127.0.0.1:8089", origin)
@@ -272,18 +272,18 @@ def test_promise_26_behind_a_proxy_the_user_names_the_address(named, host):
 def test_promise_26_a_public_address_that_is_none_is_refused(named):
     """The message says what to write."""
     with pytest.raises(Refusal, match=r"write https://perf\.example\.org") as refused:
-        _web_guard.served_by(options(web_host_display_name=named))
+        guard.served_by(options(web_host_display_name=named))
     assert refused.value.exit_code == 104
 
 
 def test_promise_26_https_and_usual_ports_are_known():
     """With a certificate the page's origin is https; browsers leave the usual port out."""
-    served = _web_guard.served_by(options(web_port=443, tls_cert="c.pem", tls_key="k.pem"))
+    served = guard.served_by(options(web_port=443, tls_cert="c.pem", tls_key="k.pem"))
     assert served.https_only
     assert obeyed(served, "localhost", "https://localhost", "https")
     assert not obeyed(served, "localhost", "http://localhost", "https")
-    assert obeyed(_web_guard.served_by(options(web_port=80)), "localhost", "http://localhost")
-    assert not obeyed(_web_guard.served_by(options()), "localhost")
+    assert obeyed(guard.served_by(options(web_port=80)), "localhost", "http://localhost")
+    assert not obeyed(guard.served_by(options()), "localhost")
 
 
 def test_promise_26_the_page_itself_works_in_a_browser(tmp_path):

@@ -4,11 +4,11 @@ import json
 
 import pytest
 
-from reports.baseline import SCHEMA, BaselineError, of_report, read, write
-from reports.build import build
-from reports.metrics import COMPARED
-from reports.records import Baseline, Note
-from reports.run_numbers import RunNumbers
+from mcp_perf.results.compare.baseline import SCHEMA, BaselineError, of_report, read, write
+from mcp_perf.results.document.run_numbers import RunNumbers
+from mcp_perf.results.journal.records import Baseline, Note
+from mcp_perf.results.report.build import build
+from mcp_perf.results.tally.metrics import COMPARED
 from tests.support import earlier_runs as earlier
 from tests.support.virtual_run import journal, noisy
 

@@ -6,7 +6,7 @@ import random
 import pytest
 from scipy import stats
 
-from reports.between_runs import between_rounds, between_runs, rate_difference, same
+from mcp_perf.results.stats.runs import between_rounds, between_runs, rate_difference, same
 
 
 def test_two_samples_of_rounds_are_compared_as_welch_did():

@@ -6,11 +6,18 @@ from collections import Counter
 
 import pytest
 
-from reports.build import COMPARED, build, load_report
-from reports.document import Report
-from reports.journal import JournalError, JournalWriter
-from reports.records import Cell, RunEnded, SampleRecord, Slice, TurnEnded, TurnStarted
-from reports.samples import CLASSES
+from mcp_perf.outcomes import CLASSES
+from mcp_perf.results.document.document import Report
+from mcp_perf.results.journal.journal import JournalError, JournalWriter
+from mcp_perf.results.journal.records import (
+    Cell,
+    RunEnded,
+    SampleRecord,
+    Slice,
+    TurnEnded,
+    TurnStarted,
+)
+from mcp_perf.results.report.build import COMPARED, build, load_report
 from tests.support import virtual_run as virtual
 from tests.support.virtual_run import Round, cell
 

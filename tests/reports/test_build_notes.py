@@ -3,9 +3,9 @@
 import pytest
 from msgspec.structs import replace
 
-from reports.build import build
-from reports.document import Report
-from reports.records import SETUP, Health, Note, RunEnded, Slice, TurnEnded
+from mcp_perf.results.document.document import Report
+from mcp_perf.results.journal.records import SETUP, Health, Note, RunEnded, Slice, TurnEnded
+from mcp_perf.results.report.build import build
 from tests.support import virtual_run as virtual
 from tests.support.virtual_run import Round, cell
 

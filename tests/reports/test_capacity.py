@@ -4,11 +4,11 @@ import math
 
 import pytest
 
-from reports.build import build
-from reports.capacity import between, judge, sentence
-from reports.document import Capacity, RateLevel
-from reports.records import Health
-from scenarios.gates import parse
+from mcp_perf.results.document.document import Capacity, RateLevel
+from mcp_perf.results.journal.records import Health
+from mcp_perf.results.judge.capacity import between, judge, sentence
+from mcp_perf.results.report.build import build
+from mcp_perf.scenario.model.gates import parse
 from tests.support import virtual_run
 from tests.support.virtual_search import Server, search
 

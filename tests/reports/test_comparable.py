@@ -2,7 +2,7 @@
 
 import pytest
 
-from reports.comparable import differences, warnings
+from mcp_perf.results.compare.comparable import differences, warnings
 from tests.support.earlier_runs import identity
 
 

@@ -4,8 +4,8 @@ import random
 
 import pytest
 
-from reports.compare import compare_runs, verdict_of
-from reports.metrics import COMPARED
+from mcp_perf.results.compare.compare import compare_runs, verdict_of
+from mcp_perf.results.tally.metrics import COMPARED
 from tests.support.earlier_runs import identity, noisy, rounds, run
 
 TOLERANCE = 0.05

@@ -3,8 +3,8 @@
 import pytest
 from msgspec.structs import replace
 
-from reports.build import build
-from reports.records import Health, Slice
+from mcp_perf.results.journal.records import Health, Slice
+from mcp_perf.results.report.build import build
 from tests.support.virtual_run import Round, cell, journal
 
 ARM = {"target": "http://127.0.0.1/mcp", "protocol": "x", "tools": 3, "tools_list_bytes": 8000}

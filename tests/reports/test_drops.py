@@ -2,7 +2,7 @@
 
 import pytest
 
-from reports.build import build
+from mcp_perf.results.report.build import build
 from tests.support.virtual_run import Round, journal, judged, noisy
 
 

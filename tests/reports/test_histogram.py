@@ -5,7 +5,14 @@ from hdrh.histogram import HdrHistogram
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reports.histogram import HOUR_NS, OVERFLOW, Histogram, bucket, midpoint_ns, rank
+from mcp_perf.results.journal.histogram import (
+    HOUR_NS,
+    OVERFLOW,
+    Histogram,
+    bucket,
+    midpoint_ns,
+    rank,
+)
 from tests.support.virtual_run import filled
 
 DURATIONS = st.integers(0, HOUR_NS) | st.integers(0, 10_000) | st.integers(900_000, 1_100_000)

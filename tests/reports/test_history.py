@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from reports.history import HistoryError, append, points
+from mcp_perf.results.compare.history import HistoryError, append, points
 from tests.support.earlier_runs import identity, rounds, run
 from tests.support.waiting import until
 
@@ -22,7 +22,7 @@ WRITE = """
 import sys
 import time
 from pathlib import Path
-from reports.history import append
+from mcp_perf.results.compare.history import append
 from tests.support import earlier_runs as earlier
 Path(f"{sys.argv[3]}/{sys.argv[2]}.ready").touch()
 while not Path(sys.argv[3], "go").exists():

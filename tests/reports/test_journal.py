@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from reports import journal
-from reports.journal import JournalError, JournalWriter, read
-from reports.records import FORMAT, AnyRecord, Note, RunEnded, SampleRecord
-from reports.redact import Redactor
+from mcp_perf.results.journal import journal
+from mcp_perf.results.journal.journal import JournalError, JournalWriter, read
+from mcp_perf.results.journal.records import FORMAT, AnyRecord, Note, RunEnded, SampleRecord
+from mcp_perf.results.journal.redact import Redactor
 from tests.support import virtual_run as virtual
 
 SECRET = "canary-7f3a"
@@ -107,7 +107,7 @@ def test_another_format_is_refused_by_name(tmp_path):
 FULL_DISK = """
 import resource, sys
 from pathlib import Path
-from reports.journal import JournalWriter, Note
+from mcp_perf.results.journal.journal import JournalWriter, Note
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
 writer = JournalWriter(Path(sys.argv[1]))
 kept = 0

@@ -2,8 +2,8 @@
 
 import pytest
 
-from reports.judge import judge
-from scenarios.gates import parse
+from mcp_perf.results.judge.gates import judge
+from mcp_perf.scenario.model.gates import parse
 from tests.support import virtual_run as virtual
 from tests.support.virtual_run import Round, evidence, judged, noisy
 

@@ -5,9 +5,9 @@ import random
 import pytest
 from msgspec.structs import replace
 
-from reports.build import COMPARED, build
-from reports.records import ResourceSample, TurnStarted
-from scenarios.gates import METRICS
+from mcp_perf.results.journal.records import ResourceSample, TurnStarted
+from mcp_perf.results.report.build import COMPARED, build
+from mcp_perf.scenario.model.gates import METRICS
 from tests.support.virtual_run import Round, journal, noisy
 
 MB = 1_000_000

@@ -2,8 +2,8 @@
 
 import pytest
 
-from reports.build import build
-from reports.statistics import half_width
+from mcp_perf.results.report.build import build
+from mcp_perf.results.stats.rounds import half_width
 from tests.support.virtual_run import Round, journal
 
 ORDER = ["low", "middle", "high"]

@@ -5,7 +5,7 @@ from itertools import accumulate
 
 import pytest
 
-from reports.leaks import FEWEST_ROUNDS, SHORTEST_S, STEP_BYTES, growth
+from mcp_perf.results.stats.leaks import FEWEST_ROUNDS, SHORTEST_S, STEP_BYTES, growth
 
 MB = 1e6
 

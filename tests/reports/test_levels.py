@@ -2,8 +2,8 @@
 
 import pytest
 
-from reports.build import build
-from reports.levels import describe
+from mcp_perf.results.judge.levels import describe
+from mcp_perf.results.report.build import build
 from tests.support.virtual_run import Round, journal
 
 

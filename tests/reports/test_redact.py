@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reports.redact import REDACTED, Redactor
+from mcp_perf.results.journal.redact import REDACTED, Redactor
 
 SECRET = 's3cr3t/pä "ss+word'
 

@@ -2,11 +2,16 @@ import re
 
 import pytest
 
-from reports.compare_report import ComparedRun, CompareReport
-from reports.comparison import Regression
-from reports.document import GateResult
-from reports.render import annotations
-from reports.render.annotations import Annotation, of_comparison, of_refusal, of_report
+from mcp_perf.results.compare.report import ComparedRun, CompareReport
+from mcp_perf.results.document.comparison import Regression
+from mcp_perf.results.document.document import GateResult
+from mcp_perf.results.render.console import annotations
+from mcp_perf.results.render.console.annotations import (
+    Annotation,
+    of_comparison,
+    of_refusal,
+    of_report,
+)
 
 COMMAND = re.compile(r"::(error|warning|notice) title=([^,:]*)::(.*)")
 """How a runner reads a command; neither colon nor comma stands raw in a title."""

@@ -5,8 +5,8 @@ import shutil
 import pytest
 from playwright.sync_api import sync_playwright
 
-from reports.build import build
-from reports.render import write_all
+from mcp_perf.results.render.files.write import write_all
+from mcp_perf.results.report.build import build
 from tests.support import virtual_search as search
 
 ARGUMENTS = [

@@ -8,9 +8,11 @@ from xml.etree import ElementTree as ET
 import pytest
 from rich.console import Console
 
-from reports.build import build
-from reports.document import Capacity, Latency, RateLevel
-from reports.render import capacity, html, json_report, markdown, terminal
+from mcp_perf.results.document.document import Capacity, Latency, RateLevel
+from mcp_perf.results.render.charts import capacity
+from mcp_perf.results.render.console import terminal
+from mcp_perf.results.render.files import html, json_report, markdown
+from mcp_perf.results.report.build import build
 from tests.support.virtual_search import Server, search
 
 

@@ -5,10 +5,10 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from reports.comparison import Comparison
-from reports.document import TimelinePoint
-from reports.render import charts, scales
-from reports.render.thinning import thin
+from mcp_perf.results.document.comparison import Comparison
+from mcp_perf.results.document.document import TimelinePoint
+from mcp_perf.results.render.charts import charts, scales
+from mcp_perf.results.render.charts.thinning import thin
 
 
 def point(at_s, arm="mcp", p95=20.0, calls=100.0, errors=0.0):

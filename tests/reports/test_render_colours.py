@@ -3,13 +3,12 @@
 import itertools
 import math
 import re
-from pathlib import Path
 
 import pytest
 
-from reports import render
+from mcp_perf import folders
 
-CSS = (Path(render.__file__).parents[1] / "templates" / "report.css").read_text(encoding="utf-8")
+CSS = (folders.shipped("templates") / "report.css").read_text(encoding="utf-8")
 SCHEMES = dict(
     zip(
         ("light", "dark"),

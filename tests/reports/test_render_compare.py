@@ -10,11 +10,12 @@ from xml.etree import ElementTree as ET
 import pytest
 from rich.console import Console
 
-from reports.compare_report import CompareReport, compare_all
-from reports.comparison import Regression
-from reports.render import compare_report, html, junit, markdown, terminal, trend_page
-from reports.render.history_terminal import baseline_table, trend_tables
-from reports.trend import Point, lines
+from mcp_perf.results.compare.report import CompareReport, compare_all
+from mcp_perf.results.document.comparison import Regression
+from mcp_perf.results.render.console import terminal
+from mcp_perf.results.render.console.history_terminal import baseline_table, trend_tables
+from mcp_perf.results.render.files import compare_report, html, junit, markdown, trend_page
+from mcp_perf.results.stats.trend import Point, lines
 from tests.support.earlier_runs import identity, noisy, run
 
 HOSTILE = "<script>alert(1)</script>|`x`\x1b[31m"

@@ -4,7 +4,7 @@ import io
 import msgspec
 import pytest
 
-from reports.render import csv_samples
+from mcp_perf.results.render.files import csv_samples
 
 
 def rows(samples):

@@ -4,7 +4,8 @@ from html.parser import HTMLParser
 
 import pytest
 
-from reports.render import html, numbers
+from mcp_perf.results.render.files import html
+from mcp_perf.results.render.words import numbers
 
 VOID = {"meta", "br"}
 

@@ -1,6 +1,7 @@
 import pytest
 
-from reports.render import job_summary, markdown
+from mcp_perf.results.render.console import job_summary
+from mcp_perf.results.render.files import markdown
 
 
 def test_a_report_that_fits_is_shown_whole(example):

@@ -5,13 +5,14 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from reports.document import Report
-from reports.render import json_report
+from mcp_perf.results.document import document
+from mcp_perf.results.document.document import Report
+from mcp_perf.results.render.files import json_report
 
-COMMITTED = Path(json_report.__file__).parents[1] / "report.schema.json"
+COMMITTED = Path(document.__file__).with_name("report.schema.json")
 RENEW = (
-    'python -c "import json; from reports.render.json_report import schema; '
-    'print(json.dumps(schema(), indent=2))" > reports/report.schema.json'
+    'python -c "import json; from mcp_perf.results.render.files.json_report import schema; '
+    'print(json.dumps(schema(), indent=2))" > mcp_perf/results/document/report.schema.json'
 )
 
 

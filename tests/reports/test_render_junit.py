@@ -3,8 +3,8 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from reports.document import GateResult
-from reports.render import junit
+from mcp_perf.results.document.document import GateResult
+from mcp_perf.results.render.files import junit
 
 
 def suite(report):

@@ -9,10 +9,12 @@ from xml.etree import ElementTree as ET
 import pytest
 from rich.console import Console
 
-from reports.build import build
-from reports.document import Report
-from reports.layer import Layer
-from reports.render import charts, html, json_report, layers, markdown, terminal
+from mcp_perf.results.document.document import Report
+from mcp_perf.results.document.layer import Layer
+from mcp_perf.results.render.charts import charts, layers
+from mcp_perf.results.render.console import terminal
+from mcp_perf.results.render.files import html, json_report, markdown
+from mcp_perf.results.report.build import build
 from tests.support import virtual_run as virtual
 
 TIMES = {"function": 1.0, "memory": 4.0, "http": 3.0, "proxy": 3.0}

@@ -4,7 +4,7 @@ from html.parser import HTMLParser
 import pytest
 from markdown_it import MarkdownIt
 
-from reports.render import markdown
+from mcp_perf.results.render.files import markdown
 
 PARSER = MarkdownIt("commonmark").enable(["table", "strikethrough"])
 FOLD = r"<details>\n<summary>[A-Z][a-z ]+</summary>|</details>"

@@ -2,8 +2,8 @@ import math
 
 import pytest
 
-from reports.render import numbers
-from reports.render.numbers import NONE
+from mcp_perf.results.render.words import numbers
+from mcp_perf.results.render.words.numbers import NONE
 
 
 def spaced(text):
@@ -128,7 +128,7 @@ def test_what_a_gate_measured(value, unit, written):
 
 def test_the_units_of_gates_are_all_known():
     """No unit of the gate grammar falls through to the form for unknown ones."""
-    from scenarios.gates import parse
+    from mcp_perf.scenario.model.gates import parse
 
     gates = ("mcp.p95 < 2s", "mcp.error_rate < 1%", "mcp.calls >= 5", "mcp.throughput > 3/s")
     units = {parse(gate).unit for gate in gates}

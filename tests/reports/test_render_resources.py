@@ -5,10 +5,12 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from reports.document import ResourcePoint
-from reports.render import charts, html, markdown, numbers, resource_charts
-from reports.render.thinning import thin, thin_resources
-from reports.target_numbers import ResourceNumbers
+from mcp_perf.results.document.document import ResourcePoint
+from mcp_perf.results.document.target_numbers import ResourceNumbers
+from mcp_perf.results.render.charts import charts, resource_charts
+from mcp_perf.results.render.charts.thinning import thin, thin_resources
+from mcp_perf.results.render.files import html, markdown
+from mcp_perf.results.render.words import numbers
 
 
 def drawn(report):

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from reports.comparison import Comparison
-from reports.render import terminal
+from mcp_perf.results.document.comparison import Comparison
+from mcp_perf.results.render.console import terminal
 
 
 def printed(example, arms):

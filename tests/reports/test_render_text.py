@@ -1,6 +1,6 @@
 import pytest
 
-from reports.render.text import clip, one_line, visible
+from mcp_perf.results.render.words.text import clip, one_line, visible
 
 
 @pytest.mark.parametrize(

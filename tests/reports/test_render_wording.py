@@ -2,10 +2,10 @@ from typing import get_args
 
 import pytest
 
-from reports.part import VerdictName
-from reports.render import wording
-from reports.samples import CLASSES
-from scenarios.gates import METRICS
+from mcp_perf.outcomes import CLASSES
+from mcp_perf.results.document.part import VerdictName
+from mcp_perf.results.render.words import wording
+from mcp_perf.scenario.model.gates import METRICS
 
 
 @pytest.mark.parametrize(

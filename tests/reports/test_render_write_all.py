@@ -1,6 +1,7 @@
 import pytest
 
-from reports.render import FORMATS, html, write_all
+from mcp_perf.results.render.files import html
+from mcp_perf.results.render.files.write import FORMATS, write_all
 
 NAMES = {
     "html": "report.html",

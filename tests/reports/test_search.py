@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reports.search import NARROW, REPEATS, Range, Result, Trial, conclude, next_rate
+from mcp_perf.results.judge.search import NARROW, REPEATS, Range, Result, Trial, conclude, next_rate
 
 WIDE = Range.of(10_000, 3.0, 40)
 BROKE = ("throughput",)

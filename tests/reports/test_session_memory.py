@@ -4,8 +4,8 @@ import random
 
 import pytest
 
-from reports.leaks import STEP_BYTES
-from reports.session_memory import FEWEST_LEVELS, Level, per_session
+from mcp_perf.results.stats.leaks import STEP_BYTES
+from mcp_perf.results.tally.session_memory import FEWEST_LEVELS, Level, per_session
 
 MB = 1_000_000
 PAGE = 4096

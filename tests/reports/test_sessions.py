@@ -7,11 +7,12 @@ import pytest
 from msgspec.structs import replace
 from rich.console import Console
 
-from reports.build import build
-from reports.records import SETUP, ResourceSample, SessionCount, TurnStarted
-from reports.render import html, markdown, terminal
-from reports.render.numbers import THIN
-from reports.sessions import MOST_POINTS, SessionTally
+from mcp_perf.results.journal.records import SETUP, ResourceSample, SessionCount, TurnStarted
+from mcp_perf.results.render.console import terminal
+from mcp_perf.results.render.files import html, markdown
+from mcp_perf.results.render.words.numbers import THIN
+from mcp_perf.results.report.build import build
+from mcp_perf.results.tally.sessions import MOST_POINTS, SessionTally
 from tests.support.virtual_run import Round, journal
 
 KIB = 1024

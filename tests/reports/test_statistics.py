@@ -10,8 +10,8 @@ from statistics import fmean, stdev
 import pytest
 from scipy import stats
 
-from reports.comparison import Comparison
-from reports.statistics import (
+from mcp_perf.results.document.comparison import Comparison
+from mcp_perf.results.stats.rounds import (
     around,
     compare,
     effect_needed,
@@ -225,5 +225,5 @@ def test_how_many_more_would_decide(interval, value, bound, needed):
 
 def test_importing_the_module_does_not_load_scipy():
     """A command that needs no statistics does not wait for them."""
-    code = "import sys, reports.statistics; sys.exit('scipy' in sys.modules)"
+    code = "import sys, mcp_perf.results.stats.rounds; sys.exit('scipy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

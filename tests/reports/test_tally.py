@@ -6,11 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reports.groups import CALL, Group
-from reports.histogram import Histogram
-from reports.journal import JournalError
-from reports.metrics import Evidence, Totals, paired
-from reports.records import (
+from mcp_perf.results.journal.histogram import Histogram
+from mcp_perf.results.journal.journal import JournalError
+from mcp_perf.results.journal.records import (
     SETUP,
     Health,
     Note,
@@ -20,7 +18,9 @@ from reports.records import (
     TurnEnded,
     TurnStarted,
 )
-from reports.tally import RunTally, Tally, Turn, fold
+from mcp_perf.results.tally.groups import CALL, Group
+from mcp_perf.results.tally.metrics import Evidence, Totals, paired
+from mcp_perf.results.tally.tally import RunTally, Tally, Turn, fold
 from tests.support import virtual_run as virtual
 from tests.support.virtual_run import Round, cell, pairs
 

@@ -2,10 +2,10 @@
 
 import pytest
 
-from reports.health import GeneratorHealth, Limits
-from reports.records import Health, Slice, TurnStarted
-from reports.timeline import LATE_S, Timeline
-from reports.turns import Turn
+from mcp_perf.results.journal.records import Health, Slice, TurnStarted
+from mcp_perf.results.tally.health import GeneratorHealth, Limits
+from mcp_perf.results.tally.timeline import LATE_S, Timeline
+from mcp_perf.results.tally.turns import Turn
 from tests.support.virtual_run import cell, pairs
 
 

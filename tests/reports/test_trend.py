@@ -5,7 +5,7 @@ import random
 import pytest
 from scipy import stats
 
-from reports.trend import Point, lines
+from mcp_perf.results.stats.trend import Point, lines
 from tests.support.earlier_runs import identity
 
 

@@ -7,11 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from reports.records import Health, Slice, TurnEnded, TurnStarted
-from reports.search import Range, conclude
-from reports.tally import fold
-from reports.trial import Rules, searched, trials
-from scenarios.gates import parse
+from mcp_perf.results.journal.records import Health, Slice, TurnEnded, TurnStarted
+from mcp_perf.results.judge.search import Range, conclude
+from mcp_perf.results.judge.trial import Rules, searched, trials
+from mcp_perf.results.tally.tally import fold
+from mcp_perf.scenario.model.gates import parse
 from tests.support.virtual_search import Server, cell, run_record, search
 
 COOL, LATE, HOT = (

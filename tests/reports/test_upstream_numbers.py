@@ -2,9 +2,9 @@
 
 import pytest
 
-from reports.build import build
-from reports.records import UpstreamUse
-from reports.render.wording import upstreams
+from mcp_perf.results.journal.records import UpstreamUse
+from mcp_perf.results.render.words.wording import upstreams
+from mcp_perf.results.report.build import build
 from tests.support.virtual_run import Round, journal
 
 

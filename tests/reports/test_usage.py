@@ -4,9 +4,9 @@ import random
 
 import pytest
 
-from reports.records import ResourceSample, TurnStarted
-from reports.resource_timeline import MOST_POINTS, ResourceTimeline
-from reports.usage import KEPT, TurnUsage, Usage
+from mcp_perf.results.journal.records import ResourceSample, TurnStarted
+from mcp_perf.results.tally.resource_timeline import MOST_POINTS, ResourceTimeline
+from mcp_perf.results.tally.usage import KEPT, TurnUsage, Usage
 
 
 def sample(at_s, cpu_s, rss=100, turn=0, **numbers):

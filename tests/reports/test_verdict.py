@@ -4,12 +4,12 @@ from itertools import product
 
 import pytest
 
-from reports.document import GateResult
-from reports.health import GeneratorHealth, Limits
-from reports.metrics import Totals
-from reports.records import Health, Slice
-from reports.tally import fold
-from reports.verdict import Decision, Facts, decide, littles_law
+from mcp_perf.results.document.document import GateResult
+from mcp_perf.results.journal.records import Health, Slice
+from mcp_perf.results.judge.verdict import Decision, Facts, decide, littles_law
+from mcp_perf.results.tally.health import GeneratorHealth, Limits
+from mcp_perf.results.tally.metrics import Totals
+from mcp_perf.results.tally.tally import fold
 from tests.support import virtual_run as virtual
 from tests.support.virtual_run import Round, pairs
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from scenarios.loader import Loaded, Problem, ScenarioError, load_text
+from mcp_perf.scenario.loader import Loaded, Problem, ScenarioError, load_text
 
 VALID = """\
 name: demo

@@ -2,8 +2,8 @@
 
 import pytest
 
-from scenarios.bursts import MOST_AT_ONCE, flat
-from scenarios.layout import MOST_STEPS
+from mcp_perf.scenario.checks.bursts import MOST_AT_ONCE, flat
+from mcp_perf.scenario.source.layout import MOST_STEPS
 
 FILE = """\
 name: demo

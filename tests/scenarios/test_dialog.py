@@ -2,7 +2,7 @@
 
 import pytest
 
-from scenarios.loader import ScenarioError, load_text
+from mcp_perf.scenario.loader import ScenarioError, load_text
 
 FILE = """
 name: demo

@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from scenarios import generators
-from scenarios.gates import METRICS
-from scenarios.identities import Identities, Mint
-from scenarios.layout import MOST_ARMS, MOST_JOURNEYS
-from scenarios.load import Load, Stage
-from scenarios.loader import load_text
-from scenarios.model import Arm, Expect, Journey, Limits, Scenario, Step, Tls
-from scenarios.yaml_reader import read
+from mcp_perf.scenario.loader import load_text
+from mcp_perf.scenario.model.gates import METRICS
+from mcp_perf.scenario.model.identities import Identities, Mint
+from mcp_perf.scenario.model.load import Load, Stage
+from mcp_perf.scenario.model.scenario import Arm, Expect, Journey, Limits, Scenario, Step, Tls
+from mcp_perf.scenario.source.layout import MOST_ARMS, MOST_JOURNEYS
+from mcp_perf.scenario.source.yaml_reader import read
+from mcp_perf.scenario.values import generators
 
 PAGE = Path(__file__).parents[2] / "docs" / "scenarios.md"
 TEXT = PAGE.read_text()

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scenarios.gates import METRICS, OPERATORS, Gate, GateError, parse
+from mcp_perf.scenario.model.gates import METRICS, OPERATORS, Gate, GateError, parse
 
 READ = [
     # text, arm, metric, op, value, unit

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from scenarios import tables
-from scenarios.lookups import (
+from mcp_perf.scenario.problems.wording import InputError
+from mcp_perf.scenario.values import tables
+from mcp_perf.scenario.values.lookups import (
     GeneratorError,
     LookupFailed,
     TemplateError,
     compile_generators,
 )
-from scenarios.wording import InputError
 
 NOWHERE = Path("/nonexistent")
 

@@ -2,11 +2,11 @@
 
 import pytest
 
-from scenarios.confidential import is_secret, secret_names
-from scenarios.identities import read_rows
-from scenarios.loader import ScenarioError, load_text
-from scenarios.model import Scenario
-from scenarios.wording import InputError
+from mcp_perf.scenario.loader import ScenarioError, load_text
+from mcp_perf.scenario.model.confidential import is_secret, secret_names
+from mcp_perf.scenario.model.identities import read_rows
+from mcp_perf.scenario.model.scenario import Scenario
+from mcp_perf.scenario.problems.wording import InputError
 
 FILE = """
 name: many

@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from scenarios.load import Load
+from mcp_perf.scenario.model.load import Load
 
 
 def load(**given):

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from scenarios.catalog import SHIPPED
-from scenarios.loader import ScenarioError, find, load, load_text, shipped, unknown_names
+from mcp_perf.scenario.catalog import SHIPPED
+from mcp_perf.scenario.loader import ScenarioError, find, load, load_text, shipped, unknown_names
 
 
 def test_a_file_is_loaded_with_where_it_came_from(tmp_path, valid):

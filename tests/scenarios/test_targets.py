@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from scenarios.loader import load_text
-from scenarios.model import Arm
-from scenarios.targets import read_target, split_target, words
-from scenarios.wording import InputError
+from mcp_perf.scenario.loader import load_text
+from mcp_perf.scenario.model.scenario import Arm
+from mcp_perf.scenario.model.targets import read_target, split_target, words
+from mcp_perf.scenario.problems.wording import InputError
 
 
 @pytest.mark.parametrize(

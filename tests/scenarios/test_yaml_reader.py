@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scenarios.yaml_reader import (
+from mcp_perf.scenario.source.yaml_reader import (
     MOST_BYTES,
     MOST_DEPTH,
     MOST_NODES,

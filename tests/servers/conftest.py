@@ -134,7 +134,7 @@ def start_system(tmp_path_factory, environment) -> Iterator[Callable[..., Server
 
     def run(*switches: str) -> Server:
         port = free_port()
-        argv = [sys.executable, "-m", "mcp_targets.systems.echo", "--port", str(port), *switches]
+        argv = [sys.executable, "-m", "mcp_targets.echo", "--port", str(port), *switches]
         servers.append(Server(argv, environment, folder / f"echo-{port}.log", port))
         return servers[-1]
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import pytest
 
-from mcp_targets.client.exchange import Endpoint
-from mcp_targets.client.mcp import Call, McpClient
-from mcp_targets.client.tools import Tool
+from mcp_perf.client.http.exchange import Endpoint
+from mcp_perf.client.mcp.streamable_http import Call, McpClient
+from mcp_perf.client.protocol.tools import Tool
 
 MODERN, HANDSHAKE = "2026-07-28", "2025-11-25"
 pytestmark = pytest.mark.e2e

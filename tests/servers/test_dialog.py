@@ -2,11 +2,11 @@
 
 import pytest
 
-from mcp_targets.client.answers import Answers
-from mcp_targets.client.calls import LIST_KEYS, LISTS, PROGRESS_TOKEN
-from mcp_targets.client.eras import LOG_LEVEL
-from mcp_targets.client.exchange import Endpoint
-from mcp_targets.client.mcp import Call, McpClient, Request
+from mcp_perf.client.http.exchange import Endpoint
+from mcp_perf.client.mcp.streamable_http import Call, McpClient, Request
+from mcp_perf.client.protocol.answers import Answers
+from mcp_perf.client.protocol.requests import LIST_KEYS, LISTS, PROGRESS_TOKEN
+from mcp_perf.client.protocol.versions import LOG_LEVEL
 
 MODERN, HANDSHAKE = "2026-07-28", "2025-11-25"
 SCRIPT = Answers(

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from mcp_targets.client.exchange import Endpoint
-from mcp_targets.client.legacy_sse import SseChannel
-from mcp_targets.client.mcp import Call, McpClient
-from mcp_targets.client.session import SessionClient
-from mcp_targets.client.stdio import Command, StdioChannel
-from mcp_targets.client.subscriptions import LIST_CHANGED, UPDATED, Wanted
+from mcp_perf.client.channels.legacy_sse import SseChannel
+from mcp_perf.client.channels.stdio import Command, StdioChannel
+from mcp_perf.client.http.exchange import Endpoint
+from mcp_perf.client.mcp.channel_client import SessionClient
+from mcp_perf.client.mcp.streamable_http import Call, McpClient
+from mcp_perf.client.protocol.subscriptions import LIST_CHANGED, UPDATED, Wanted
 
 MODERN, HANDSHAKE = "2026-07-28", "2025-11-25"
 EVERYTHING = "@modelcontextprotocol/server-everything"

@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from mcp_targets.client.answers import Answers
-from mcp_targets.client.calls import LIST_KEYS, LISTS, PROGRESS_TOKEN
-from mcp_targets.client.eras import LOG_LEVEL
-from mcp_targets.client.exchange import Endpoint
-from mcp_targets.client.legacy_sse import SseChannel
-from mcp_targets.client.mcp import Call, Request
-from mcp_targets.client.session import SessionClient
-from mcp_targets.client.stdio import Command, StdioChannel
+from mcp_perf.client.channels.legacy_sse import SseChannel
+from mcp_perf.client.channels.stdio import Command, StdioChannel
+from mcp_perf.client.http.exchange import Endpoint
+from mcp_perf.client.mcp.channel_client import SessionClient
+from mcp_perf.client.mcp.streamable_http import Call, Request
+from mcp_perf.client.protocol.answers import Answers
+from mcp_perf.client.protocol.requests import LIST_KEYS, LISTS, PROGRESS_TOKEN
+from mcp_perf.client.protocol.versions import LOG_LEVEL
 
 MODERN, HANDSHAKE = "2026-07-28", "2025-11-25"
 APP = (sys.executable, str(Path(__file__).with_name("asking_app.py")))

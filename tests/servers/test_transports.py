@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from mcp_targets.client.exchange import Endpoint
-from mcp_targets.client.legacy_sse import SseChannel
-from mcp_targets.client.mcp import Call, McpClient
-from mcp_targets.client.session import SessionClient
-from mcp_targets.client.stdio import Command, StdioChannel
-from mcp_targets.client.tools import Tool
+from mcp_perf.client.channels.legacy_sse import SseChannel
+from mcp_perf.client.channels.stdio import Command, StdioChannel
+from mcp_perf.client.http.exchange import Endpoint
+from mcp_perf.client.mcp.channel_client import SessionClient
+from mcp_perf.client.mcp.streamable_http import Call, McpClient
+from mcp_perf.client.protocol.tools import Tool
 
 MODERN, HANDSHAKE = "2026-07-28", "2025-11-25"
 ROOT = Path(__file__).parents[2]

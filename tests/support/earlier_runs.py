@@ -5,8 +5,8 @@ import random
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from reports.metrics import COMPARED
-from reports.run_numbers import ArmRounds, Identity, RunNumbers
+from mcp_perf.results.document.run_numbers import ArmRounds, Identity, RunNumbers
+from mcp_perf.results.tally.metrics import COMPARED
 
 RATES = ("throughput", "calls_per_s")
 

@@ -7,8 +7,9 @@ import math
 import random
 from typing import Any
 
-from reports.comparison import Comparison
-from reports.document import (
+from mcp_perf.outcomes import CLASSES
+from mcp_perf.results.document.comparison import Comparison
+from mcp_perf.results.document.document import (
     ArmNumbers,
     Failure,
     GateResult,
@@ -20,9 +21,8 @@ from reports.document import (
     StepNumbers,
     TimelinePoint,
 )
-from reports.records import SampleRecord
-from reports.samples import CLASSES
-from reports.target_numbers import Memory, ResourceNumbers
+from mcp_perf.results.document.target_numbers import Memory, ResourceNumbers
+from mcp_perf.results.journal.records import SampleRecord
 
 HOSTILE = (
     "<script>document.title='owned'</script> \"'><img src=x onerror=alert(1)>"

@@ -5,11 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from reports.document import GateResult
-from reports.histogram import Histogram
-from reports.judge import judge
-from reports.metrics import Evidence, Totals
-from reports.records import (
+from mcp_perf.results.document.document import GateResult
+from mcp_perf.results.journal.histogram import Histogram
+from mcp_perf.results.journal.records import (
     AnyRecord,
     Cell,
     Health,
@@ -19,8 +17,10 @@ from reports.records import (
     TurnEnded,
     TurnStarted,
 )
-from reports.tally import fold
-from scenarios.gates import parse
+from mcp_perf.results.judge.gates import judge
+from mcp_perf.results.tally.metrics import Evidence, Totals
+from mcp_perf.results.tally.tally import fold
+from mcp_perf.scenario.model.gates import parse
 
 COOL = Health(cpu_s=0.3, wall_s=1.0, lag=[10_000, 20], starts=100)
 

@@ -6,11 +6,18 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from reports.records import AnyRecord, Health, RunEnded, Slice, TurnEnded, TurnStarted
-from reports.search import next_rate
-from reports.tally import RunTally, fold
-from reports.trial import Rules, range_of, trials
-from scenarios.gates import parse
+from mcp_perf.results.journal.records import (
+    AnyRecord,
+    Health,
+    RunEnded,
+    Slice,
+    TurnEnded,
+    TurnStarted,
+)
+from mcp_perf.results.judge.search import next_rate
+from mcp_perf.results.judge.trial import Rules, range_of, trials
+from mcp_perf.results.tally.tally import RunTally, fold
+from mcp_perf.scenario.model.gates import parse
 from tests.support.virtual_run import cell, started
 
 GRACE_S = 4.0

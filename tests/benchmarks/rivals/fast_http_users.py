@@ -10,13 +10,13 @@ from pathlib import Path
 
 from locust import FastHttpUser, events, task
 
-from mcp_targets.client import eras
+from mcp_perf.client.protocol import versions
 
 ADDRESS = os.environ["RIVAL_URL"]
 PARAMS = {"name": "echo", "arguments": {"message": "hello"}}
-HEADERS = dict(eras.modern_headers("tools/call", PARAMS))
-TAIL = eras.encode_tail("tools/call", eras.modern_params(PARAMS, {}, {}))
-BODY = eras.encode_message(7, TAIL)
+HEADERS = dict(versions.modern_headers("tools/call", PARAMS))
+TAIL = versions.encode_tail("tools/call", versions.modern_params(PARAMS, {}, {}))
+BODY = versions.encode_message(7, TAIL)
 start = {}
 
 

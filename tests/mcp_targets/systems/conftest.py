@@ -8,11 +8,11 @@ import httpx
 import msgspec
 import pytest
 
-from mcp_targets.systems.httpd import Request
-from mcp_targets.systems.launcher import Systems
-from mcp_targets.systems.processes import Child
-from mcp_targets.systems.upstream.provider import load
-from mcp_targets.systems.upstream.simulator import Simulator
+from mcp_targets.launcher.systems import Systems
+from mcp_targets.serving.httpd import Request
+from mcp_targets.serving.processes import Child
+from mcp_targets.upstream.provider import load
+from mcp_targets.upstream.simulator import Simulator
 
 
 @pytest.fixture(scope="session")

@@ -4,9 +4,9 @@ import anyio
 import numpy as np
 import pytest
 
-from mcp_targets.systems.dual_runtime.cores import test_runner as runners
-from mcp_targets.systems.dual_runtime.cores.vector_index import SHARD_ROWS, Index, IndexManager
-from mcp_targets.systems.dual_runtime.errors import Conflict, NotFound, TimedOut, ToolFailure
+from mcp_targets.dual_runtime.cores import test_runner as runners
+from mcp_targets.dual_runtime.cores.vector_index import SHARD_ROWS, Index, IndexManager
+from mcp_targets.dual_runtime.errors import Conflict, NotFound, TimedOut, ToolFailure
 
 
 def test_search_finds_what_a_full_comparison_finds(tmp_path):

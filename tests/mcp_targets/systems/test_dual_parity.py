@@ -175,7 +175,7 @@ async def by_mcp(url):
 @pytest.fixture(scope="module")
 def results(tmp_path_factory):
     """Do everything with fresh systems: by preset and face."""
-    from mcp_targets.systems.launcher import Systems
+    from mcp_targets.launcher.systems import Systems
 
     found = {}
     for face, work in (("rest", by_rest), ("mcp", by_mcp)):

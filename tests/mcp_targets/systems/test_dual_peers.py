@@ -7,13 +7,13 @@ import pytest
 import trio
 import trio.testing
 
-from mcp_targets.systems.dual_runtime.errors import NotFound, Transient
-from mcp_targets.systems.dual_runtime.p2p.addresses import PublicAddress, Seen, nat_type, race
-from mcp_targets.systems.dual_runtime.p2p.bootstrap import Bootstrap, Method
-from mcp_targets.systems.dual_runtime.p2p.discovery import Discovery
-from mcp_targets.systems.dual_runtime.p2p.monitoring import Monitor
-from mcp_targets.systems.dual_runtime.p2p.peers import TTL_S, Peer, PeerBook, capable, freshest
-from mcp_targets.systems.dual_runtime.p2p.registry_file import RegistryFile
+from mcp_targets.dual_runtime.errors import NotFound, Transient
+from mcp_targets.dual_runtime.p2p.peers.addresses import PublicAddress, Seen, nat_type, race
+from mcp_targets.dual_runtime.p2p.peers.bootstrap import Bootstrap, Method
+from mcp_targets.dual_runtime.p2p.peers.discovery import Discovery
+from mcp_targets.dual_runtime.p2p.peers.monitoring import Monitor
+from mcp_targets.dual_runtime.p2p.peers.peers import TTL_S, Peer, PeerBook, capable, freshest
+from mcp_targets.dual_runtime.p2p.peers.registry_file import RegistryFile
 
 
 def in_virtual_time(main):

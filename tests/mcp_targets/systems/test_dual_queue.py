@@ -8,10 +8,10 @@ import pytest
 import trio
 import trio.testing
 
-from mcp_targets.systems.dual_runtime.errors import Conflict, NotFound, ToolFailure
-from mcp_targets.systems.dual_runtime.p2p import work
-from mcp_targets.systems.dual_runtime.p2p.task_queue import TaskQueue
-from mcp_targets.systems.dual_runtime.p2p.task_runner import TaskRunner
+from mcp_targets.dual_runtime.errors import Conflict, NotFound, ToolFailure
+from mcp_targets.dual_runtime.p2p.queue import work
+from mcp_targets.dual_runtime.p2p.queue.task_queue import TaskQueue
+from mcp_targets.dual_runtime.p2p.queue.task_runner import TaskRunner
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ import anyio
 import pytest
 import trio
 
-from mcp_targets.systems.dual_runtime.tooling.crossing import Signal, current_loop, soon
-from mcp_targets.systems.dual_runtime.tooling.runtimes import Here, PerCall, Second
+from mcp_targets.dual_runtime.tooling.crossing import Signal, current_loop, soon
+from mcp_targets.dual_runtime.tooling.runtimes import Here, PerCall, Second
 
 
 class Sessions:

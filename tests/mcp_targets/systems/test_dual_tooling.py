@@ -5,15 +5,15 @@ import pytest
 import trio
 import trio.testing
 
-from mcp_targets.systems.dual_runtime.errors import NotFound, TimedOut, ToolFailure, Transient
-from mcp_targets.systems.dual_runtime.tooling.detection import Detector
-from mcp_targets.systems.dual_runtime.tooling.enforcement import perform
-from mcp_targets.systems.dual_runtime.tooling.limiter import PriorityLimiter
-from mcp_targets.systems.dual_runtime.tooling.metadata import ToolMetadata, tool_metadata
-from mcp_targets.systems.dual_runtime.tooling.registry import ToolRegistry
-from mcp_targets.systems.dual_runtime.tooling.result_cache import ResultCache
-from mcp_targets.systems.dual_runtime.tooling.router import RuntimeRouter
-from mcp_targets.systems.dual_runtime.tooling.runtimes import Here
+from mcp_targets.dual_runtime.errors import NotFound, TimedOut, ToolFailure, Transient
+from mcp_targets.dual_runtime.tooling.detection import Detector
+from mcp_targets.dual_runtime.tooling.enforcement import perform
+from mcp_targets.dual_runtime.tooling.limiter import PriorityLimiter
+from mcp_targets.dual_runtime.tooling.metadata import ToolMetadata, tool_metadata
+from mcp_targets.dual_runtime.tooling.registry import ToolRegistry
+from mcp_targets.dual_runtime.tooling.result_cache import ResultCache
+from mcp_targets.dual_runtime.tooling.router import RuntimeRouter
+from mcp_targets.dual_runtime.tooling.runtimes import Here
 
 
 def in_virtual_time(main):

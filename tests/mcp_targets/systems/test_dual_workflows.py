@@ -7,10 +7,11 @@ import pytest
 import trio
 import trio.testing
 
-from mcp_targets.systems.dual_runtime.errors import Conflict, ToolFailure
-from mcp_targets.systems.dual_runtime.p2p import diagrams, work, workflow_graph
-from mcp_targets.systems.dual_runtime.p2p.workflow_engine import WorkflowEngine
-from mcp_targets.systems.dual_runtime.p2p.workflows import Workflows
+from mcp_targets.dual_runtime.errors import Conflict, ToolFailure
+from mcp_targets.dual_runtime.p2p.queue import work
+from mcp_targets.dual_runtime.p2p.workflows import diagrams, workflow_graph
+from mcp_targets.dual_runtime.p2p.workflows.workflow_engine import WorkflowEngine
+from mcp_targets.dual_runtime.p2p.workflows.workflows import Workflows
 
 
 def step(name, *parents, kind="sleep", ms=10, **more):

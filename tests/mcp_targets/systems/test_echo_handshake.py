@@ -6,7 +6,7 @@ import sys
 import httpx
 import pytest
 
-from mcp_targets.systems.echo.sessions import Sessions
+from mcp_targets.echo.protocol.sessions import Sessions
 
 BOTH = "application/json, text/event-stream"
 
@@ -154,7 +154,7 @@ def test_without_an_idle_time_nothing_is_looked_for():
 @pytest.mark.parametrize("wrong", ["soon", "0s", "50%:1s,50%:2s"])
 def test_an_idle_time_that_is_none_is_refused(wrong):
     """The message says what to write."""
-    command = [sys.executable, "-m", "mcp_targets.systems.echo", "--session-idle", wrong]
+    command = [sys.executable, "-m", "mcp_targets.echo", "--session-idle", wrong]
     done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
     assert (done.returncode, "Traceback" in done.stderr) == (2, False)
     assert "--session-idle" in done.stderr

@@ -9,7 +9,7 @@ from collections import Counter
 import httpx
 import pytest
 
-from mcp_targets.systems.echo.slots import Slots
+from mcp_targets.echo.slots import Slots
 
 CALL = {
     "jsonrpc": "2.0",
@@ -180,7 +180,7 @@ def test_a_server_of_one_slot_queues_calls(start, path):
 )
 def test_a_wrong_switch_is_explained_without_a_traceback(arguments, complaint):
     """Exit code 2, and what to write instead."""
-    command = [sys.executable, "-m", "mcp_targets.systems.echo", *arguments]
+    command = [sys.executable, "-m", "mcp_targets.echo", *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert complaint in done.stderr
@@ -190,7 +190,7 @@ def test_a_wrong_switch_is_explained_without_a_traceback(arguments, complaint):
 def test_a_port_that_is_taken_is_explained_without_a_traceback(echo):
     """By name, with what to do."""
     port = str(echo.base_url.port)
-    command = [sys.executable, "-m", "mcp_targets.systems.echo", "--port", port]
+    command = [sys.executable, "-m", "mcp_targets.echo", "--port", port]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert f"cannot use port {port}" in done.stderr

@@ -3,8 +3,8 @@
 import msgspec
 import pytest
 
-from mcp_targets.systems.faults import KINDS, Faults, Rates
-from mcp_targets.systems.httpd import Cut, Reply, Reset, Slow
+from mcp_targets.serving.faults import KINDS, Faults, Rates
+from mcp_targets.serving.httpd import Cut, Reply, Reset, Slow
 
 
 def test_without_rates_nothing_goes_wrong():

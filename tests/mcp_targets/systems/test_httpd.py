@@ -6,7 +6,7 @@ import socket
 import pytest
 import uvloop
 
-from mcp_targets.systems.httpd import Cut, Reply, Reset, Server, Slow, Stream
+from mcp_targets.serving.httpd import Cut, Reply, Reset, Server, Slow, Stream
 
 
 async def _nothing(_):

@@ -10,9 +10,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from mcp_targets.systems.ladder.tools import PRICES, price
-from mcp_targets.systems.launcher import Systems, UnknownSystem
-from mcp_targets.systems.references import parse
+from mcp_targets.ladder.tools import PRICES, price
+from mcp_targets.launcher.references import parse
+from mcp_targets.launcher.systems import Systems, UnknownSystem
 
 VERSION = "2025-11-25"
 HEADERS = {"accept": "application/json, text/event-stream", "mcp-protocol-version": VERSION}
@@ -60,8 +60,8 @@ def test_over_stdio_it_needs_no_installation_and_no_folder(systems, tmp_path):
     command = shlex.split(face.url.removeprefix("stdio:"))
     assert command[0] == sys.executable
     assert face.pids == {}
-    shutil.copytree(Path(command[1]).parents[2], tmp_path / "mcp_targets")
-    command[1] = str(tmp_path / "mcp_targets" / "systems" / "ladder" / "stdio.py")
+    shutil.copytree(Path(command[1]).parents[1], tmp_path / "mcp_targets")
+    command[1] = str(tmp_path / "mcp_targets" / "ladder" / "stdio.py")
     tools = Path(command[1]).with_name("tools.py")
     tools.write_text(tools.read_text("utf-8").replace('"tea": 4', '"tea": 5'), "utf-8")
     with subprocess.Popen(

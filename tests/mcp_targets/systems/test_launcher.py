@@ -12,10 +12,11 @@ import httpx
 import psutil
 import pytest
 
-import mcp_targets.systems
-from mcp_targets.systems import catalog, launcher
-from mcp_targets.systems.launcher import Systems, UnknownSystem, available
-from mcp_targets.systems.processes import SystemFailed
+import mcp_targets
+from mcp_targets.launcher import catalog
+from mcp_targets.launcher import systems as launcher
+from mcp_targets.launcher.systems import Systems, UnknownSystem, available
+from mcp_targets.serving.processes import SystemFailed
 from tests.support.waiting import until
 
 DEADLINE_S = 15
@@ -156,7 +157,7 @@ PARENT = """
 import os, signal, sys, time
 {patch}
 from pathlib import Path
-from mcp_targets.systems.launcher import Systems
+from mcp_targets.launcher.systems import Systems
 systems = Systems(Path(sys.argv[1]))
 for face in {faces}: systems.face(face)
 print(*systems.pids().values(), systems.face("echo/rest").url, flush=True)
@@ -245,7 +246,7 @@ def test_ctrl_c_is_for_the_parent_only(tmp_path):
 )
 def test_a_system_can_be_started_by_hand(module, arguments, names):
     """It prints its addresses, does not mind its standard input, and ends quietly on Ctrl-C."""
-    command = [sys.executable, "-m", f"mcp_targets.systems.{module}", *arguments]
+    command = [sys.executable, "-m", f"mcp_targets.{module}", *arguments]
     with subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,
@@ -270,9 +271,8 @@ def test_a_system_can_be_started_by_hand(module, arguments, names):
 
 def test_systems_share_no_code_with_the_client_nor_with_locust():
     """One bug must not be able to hide itself."""
-    folder = Path(mcp_targets.systems.__file__).parent
-    forbidden = ("mcp_targets.client", "mcp_targets.rest", "locust", "gevent", "scenarios")
-    forbidden += ("reports", "locustfiles", "mcp_targets.inprocess")
+    folder = Path(mcp_targets.__file__).parent
+    forbidden = ("mcp_perf", "locust", "gevent")
     for path in folder.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_bytes())):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []

@@ -3,10 +3,10 @@
 import httpx
 import pytest
 
-from mcp_targets.systems.catalog import SYSTEMS
-from mcp_targets.systems.launcher import UnknownSystem
-from mcp_targets.systems.references import parse
-from scenarios.syntax import address
+from mcp_perf.scenario.model.syntax import address
+from mcp_targets.launcher.catalog import SYSTEMS
+from mcp_targets.launcher.references import parse
+from mcp_targets.launcher.systems import UnknownSystem
 
 
 def test_flags_reach_the_process_that_knows_them():

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from mcp_targets.systems.service_time import Constant, LogNormal, Mixture, Quantiles, parse, read
+from mcp_targets.serving.service_time import Constant, LogNormal, Mixture, Quantiles, parse, read
 
 
 @pytest.mark.parametrize(

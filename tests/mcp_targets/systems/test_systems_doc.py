@@ -8,12 +8,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from mcp_targets.systems.catalog import SYSTEMS
-from mcp_targets.systems.echo.tools import TOOLS
-from mcp_targets.systems.faults import Rates
-from mcp_targets.systems.twilio.operations import OPERATIONS
-from mcp_targets.systems.upstream.provider import load
-from mcp_targets.systems.upstream.simulator import Simulator
+from mcp_targets.echo.tools import TOOLS
+from mcp_targets.launcher.catalog import SYSTEMS
+from mcp_targets.serving.faults import Rates
+from mcp_targets.twilio.operations import OPERATIONS
+from mcp_targets.upstream.provider import load
+from mcp_targets.upstream.simulator import Simulator
 
 DOC = (Path(__file__).parents[3] / "docs" / "systems.md").read_text("utf-8")
 
@@ -35,7 +35,7 @@ def test_every_system_tool_and_fault_is_documented():
 @pytest.mark.parametrize("module", ["echo", "upstream", "twilio", "ladder", "dual_runtime"])
 def test_every_switch_is_documented(module):
     """As the programme's own help lists them."""
-    command = [sys.executable, "-m", f"mcp_targets.systems.{module}", "--help"]
+    command = [sys.executable, "-m", f"mcp_targets.{module}", "--help"]
     shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     switches = set(re.findall(r"--[a-z-]+", shown)) - {"--help"}
     assert {switch for switch in switches if switch not in DOC} == set()

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from mcp_targets.systems.httpd import Timer
+from mcp_targets.serving.httpd import Timer
 
 
 def test_callbacks_come_in_the_order_of_their_deadlines():

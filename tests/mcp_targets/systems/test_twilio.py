@@ -151,7 +151,7 @@ def state_of(face, rest):
 @pytest.mark.parametrize("mode", ["auto", "legacy"])
 def test_both_faces_answer_alike_and_leave_equal_state(tmp_path, mode):
     """The same operations: the same answers, the same state, less what identifies the account."""
-    from mcp_targets.systems.launcher import Systems
+    from mcp_targets.launcher.systems import Systems
 
     with Systems(tmp_path) as fresh:
         rest, mcp = fresh.face("twilio/rest"), fresh.face("twilio/mcp")

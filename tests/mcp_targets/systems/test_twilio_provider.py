@@ -2,8 +2,8 @@
 
 import pytest
 
-from mcp_targets.systems.upstream.provider import describe, load
-from mcp_targets.systems.upstream.simulator import Simulator
+from mcp_targets.upstream.provider import describe, load
+from mcp_targets.upstream.simulator import Simulator
 
 A, B = "a" * 32, "b" * 32
 API = f"/2010-04-01/Accounts/AC{A}"

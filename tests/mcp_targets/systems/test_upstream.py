@@ -2,11 +2,11 @@
 
 import pytest
 
-from mcp_targets.systems.httpd import Reset
-from mcp_targets.systems.upstream.limits import Bucket
-from mcp_targets.systems.upstream.provider import RateLimit, load
-from mcp_targets.systems.upstream.simulator import Simulator
-from mcp_targets.systems.upstream.tally import Together
+from mcp_targets.serving.httpd import Reset
+from mcp_targets.upstream.limits import Bucket
+from mcp_targets.upstream.provider import RateLimit, load
+from mcp_targets.upstream.simulator import Simulator
+from mcp_targets.upstream.tally import Together
 
 A = "a" * 32
 API = f"/2010-04-01/Accounts/AC{A}"

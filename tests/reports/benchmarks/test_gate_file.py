@@ -2,7 +2,7 @@
 
 import pytest
 
-from reports.benchmarks.gate_file import GateFileError, read
+from mcp_perf.pytest_plugin.gate_file import GateFileError, read
 
 GOOD = """\
 # why

@@ -4,12 +4,12 @@ import random
 
 import pytest
 
-from reports.benchmarks.comparison import too_fine
-from reports.benchmarks.journal_records import Description, records
-from reports.benchmarks.turns import Measured, Turn
-from reports.build import build
-from reports.document import Report
-from scenarios.gates import parse
+from mcp_perf.pytest_plugin.comparison import too_fine
+from mcp_perf.pytest_plugin.journal_records import Description, records
+from mcp_perf.pytest_plugin.turns import Measured, Turn
+from mcp_perf.results.document.document import Report
+from mcp_perf.results.report.build import build
+from mcp_perf.scenario.model.gates import parse
 
 MS = 1_000_000
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mcp_targets.systems.launcher import Systems
+from mcp_targets.launcher.systems import Systems
 
 ROOT = Path(__file__).parents[3]
 SUITE = '''
@@ -46,7 +46,9 @@ def suite(tmp_path, environment) -> Callable[..., tuple[int, str]]:
     """Write a suite with its gates, run pytest on it; return its exit code and what it said."""
 
     def run(*arguments: str, gates: str = HOLDS, tests: str = SUITE) -> tuple[int, str]:
-        (tmp_path / "conftest.py").write_text('pytest_plugins = ["reports.benchmarks.plugin"]\n')
+        (tmp_path / "conftest.py").write_text(
+            'pytest_plugins = ["mcp_perf.pytest_plugin.plugin"]\n'
+        )
         (tmp_path / "test_it.py").write_text(tests)
         (tmp_path / "gates.yaml").write_text(gates)
         command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "error"]

@@ -4,7 +4,7 @@ import gc
 
 import pytest
 
-from reports.benchmarks.turns import BLOCK_NS, SHORTEST_NS, measure
+from mcp_perf.pytest_plugin.turns import BLOCK_NS, SHORTEST_NS, measure
 
 
 class Clock:

@@ -1,1 +1,0 @@
-"""HOW load is made: the only folder that imports Locust."""

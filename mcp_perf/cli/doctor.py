@@ -1,0 +1,141 @@
+"""`mcp-perf doctor` looks whether this machine can measure at all, and how finely.
+
+Every number comes from a run of the real engine against the bundled echo system, whose delays are
+known; only clock and timers are looked at directly.
+"""
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from mcp_perf import folders
+from mcp_perf.cli import findings
+from mcp_perf.cli.findings import Finding
+from mcp_perf.load.hub.alarm import Alarm
+from mcp_targets.serving.processes import Child
+
+_CALIBRATION: Final = folders.shipped("scenarios") / "calibration"
+_WAITS: Final = 200
+_LEVELS: Final = (1000, 300, 100, 30)
+"""Users tried, the most first."""
+_RUN_S: Final = 300
+Say = Callable[[str], None]
+
+
+class DoctorFailed(Exception):  # noqa: N818 -- the examination failed, not the programme
+    """A calibration run did not come about: what it said."""
+
+
+def examine(say: Say) -> list[Finding]:
+    """Examine this machine, in about two minutes; `say` is told what is being done.
+
+    Raises DoctorFailed when a run does not come about.
+    """
+    say("clock and timers")
+    found = [findings.clock(_resolution_ns()), findings.timer(_lateness_ns())]
+    with tempfile.TemporaryDirectory(prefix="mcp-perf-doctor-") as folder:
+        runs = _Runs(Path(folder))
+        say("known delays, 12 s")
+        found.append(findings.known_delays(runs.known()))
+        say("the same server twice, 20 s")
+        found += findings.noise(runs.twice())
+        say("the highest rate, up to 20 s")
+        found.append(findings.highest_rate(runs.highest_rate()))
+        say("users at once, up to 30 s")
+        found.append(findings.concurrency(*runs.concurrency()))
+    return found
+
+
+def _resolution_ns() -> int:
+    """Return the smallest step between two readings of the clock."""
+    steps = []
+    for _ in range(1000):
+        before = after = time.perf_counter_ns()
+        while after == before:
+            after = time.perf_counter_ns()
+        steps.append(after - before)
+    return min(steps)
+
+
+def _lateness_ns() -> list[int]:
+    """Return how late the alarm of open loads wakes, ascending."""
+    alarm = Alarm()
+    late = []
+    for number in range(_WAITS):
+        due_ns = time.perf_counter_ns() + 1_000_000 + 17_000 * (number % 50)
+        alarm.wait_until(due_ns)
+        late.append(time.perf_counter_ns() - due_ns)
+    alarm.close()
+    return sorted(late)
+
+
+class _Runs:
+    """The runs of the examination, each against an echo system of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._count = 0
+
+    def known(self) -> dict[str, Any]:
+        """Run against delays that are known."""
+        with self._echo("--delay", findings.MIXTURE, "--seed", "1") as url:
+            return self._run("known", f"rest={url}")
+
+    def twice(self) -> dict[str, Any]:
+        """Run a server against itself."""
+        with self._echo() as url:
+            return self._run("noise", f"one={url}/mcp", f"other={url}/mcp")
+
+    def highest_rate(self) -> dict[str, Any]:
+        """Search for the rate at which this generator is late."""
+        with self._echo() as url:
+            return self._run("highest_rate", f"rest={url}")
+
+    def concurrency(self) -> tuple[int, dict[str, Any]]:
+        """Return the most users that were kept in sight, and the report of their run."""
+        with self._echo("--delay", "100ms") as url:
+            for users in _LEVELS:
+                report = self._run("concurrency", f"mcp={url}/mcp", users=users)
+                if findings.in_sight(report):
+                    break
+            return users, report
+
+    @contextmanager
+    def _echo(self, *switches: str) -> Iterator[str]:
+        self._count += 1
+        name = f"echo-{self._count}"
+        child = Child(name, "echo", switches, self._folder / f"{name}.json", self._log(name))
+        try:
+            yield f"http://127.0.0.1:{child.port()}"
+        finally:
+            child.stop()
+
+    def _log(self, name: str) -> Path:
+        return self._folder / f"{name}.log"
+
+    def _run(self, name: str, *targets: str, users: int | None = None) -> dict[str, Any]:
+        out = self._folder / f"{name}-{users or 0}"
+        argv = [sys.executable, "-m", "mcp_perf", "run", str(_CALIBRATION / f"{name}.yaml")]
+        argv += [part for target in targets for part in ("--target", target)]
+        argv += ["--out", str(out), "--format", "json"]
+        argv += ["--users", str(users)] if users else []
+        ended = subprocess.run(  # noqa: S603 -- our own command
+            argv,
+            capture_output=True,
+            text=True,
+            timeout=_RUN_S,
+            check=False,
+            stdin=subprocess.DEVNULL,
+            cwd=Path(__file__).resolve().parents[2],
+        )
+        report = out / "report.json"
+        if not report.is_file():
+            raise DoctorFailed(f"the run {name} ended with {ended.returncode}: {ended.stderr}")
+        document: dict[str, Any] = json.loads(report.read_text("utf-8"))
+        return document

@@ -1,0 +1,223 @@
+"""What is happening right now, in the terminal: a table while it is one, plain lines otherwise."""
+
+import time
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Final
+
+import gevent
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from mcp_perf.load.engine.run import Run
+from mcp_perf.load.hub.redaction import clean
+from mcp_perf.outcomes import FAILED, INTERRUPTED
+from mcp_perf.results.journal.histogram import Histogram
+from mcp_perf.results.journal.records import (
+    SETUP,
+    AnyRecord,
+    RunEnded,
+    SessionCount,
+    Slice,
+    TurnEnded,
+    TurnStarted,
+)
+from mcp_perf.results.render.words import numbers
+
+_REFRESH_S: Final = 0.25
+_MANY_USERS: Final = 100
+"""From so many on, their start takes long enough to be told of."""
+_LINE_S: Final = 10.0
+"""In a longer turn a log gets a line this often: silence looks like a hang."""
+_WINDOW: Final = 3
+"""Slices (seconds) of an arm and node that its shown rate and percentile are taken from."""
+
+_Recent = deque[tuple[float, int, Histogram]]
+
+
+@dataclass(slots=True)
+class _ArmNow:
+    """The last seconds of one arm, and its totals."""
+
+    calls: int = 0
+    errors: int = 0
+    rounds_done: int = 0
+    recent: dict[str, _Recent] = field(default_factory=dict)
+    """Per node: nodes work side by side, so their rates add up."""
+
+    def add(self, piece: Slice) -> None:
+        calls, latency = 0, Histogram()
+        for cell in piece.cells:
+            if cell.kind != "call" or cell.cls == INTERRUPTED:
+                continue
+            calls += cell.n
+            self.errors += cell.n if cell.cls in FAILED else 0
+            latency.add_pairs(cell.latency)
+        self.calls += calls
+        if piece.seconds > 0.1:
+            recent = self.recent.setdefault(piece.node, deque(maxlen=_WINDOW))
+            recent.append((piece.seconds, calls, latency))
+
+    @property
+    def rate(self) -> float:
+        return sum(
+            sum(calls for _, calls, _ in recent) / sum(seconds for seconds, _, _ in recent)
+            for recent in self.recent.values()
+        )
+
+    @property
+    def p95_ms(self) -> float | None:
+        pooled = Histogram()
+        for recent in self.recent.values():
+            for _, _, latency in recent:
+                pooled.merge(latency)
+        value = pooled.percentile(0.95)
+        return None if value is None else value / 1e6
+
+
+class Progress:
+    """Follows one run by its records."""
+
+    def __init__(self, run: Run, console: Console) -> None:
+        self._run = run
+        self._console = console
+        self._arms = {arm: _ArmNow() for arm in run.prepared.targets}
+        prepared = run.prepared
+        self._rounds = prepared.rounds
+        self._searching = prepared.searching
+        self._turn: TurnStarted | None = None
+        self._turn_started = time.monotonic()
+        self._last_line_s = 0.0
+        self._before_s = 0.0
+        """The length of all turns before this one."""
+        known = [turn for turn in prepared.turns if turn.round <= 1]
+        self._total_s = sum(turn.seconds * ((turn.round and self._rounds) or 1) for turn in known)
+        self._starting: dict[str, SessionCount] = {}
+        self._live: Live | None = None
+        self._painter: gevent.Greenlet | None = None
+        run.watchers.append(self._watch)
+
+    def start(self) -> None:
+        """Show the run's beginning; on a terminal, repaint from now on."""
+        arms = ", ".join(
+            f"{name} → {target.url}" for name, target in self._run.prepared.targets.items()
+        )
+        title = self._run.prepared.loaded.scenario.title
+        self._console.print(Text(clean(title), style="bold"))
+        self._console.print(Text(clean(arms)), soft_wrap=True)
+        if self._console.is_terminal:
+            self._live = Live(console=self._console, auto_refresh=False, transient=True)
+            self._live.start()
+            self._painter = gevent.spawn(self._paint_for_ever)
+
+    def stop(self) -> None:
+        """Leave the terminal as it was."""
+        if self._painter is not None:
+            self._painter.kill()
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
+
+    def _watch(self, records: list[AnyRecord]) -> None:
+        for record in records:
+            match record:
+                case TurnStarted():
+                    self._end_turn()
+                    self._before_s += 0.0 if self._turn is None else self._turn.planned_s
+                    self._turn = record
+                    self._turn_started = time.monotonic()
+                    self._last_line_s = record.at_s
+                    self._arms[record.arm].recent.clear()
+                case Slice() if record.turn != SETUP and self._turn is not None:
+                    self._arms[self._turn.arm].add(record)
+                    self._go_on(self._turn, record.at_s + record.seconds)
+                case TurnEnded() if self._turn is not None:
+                    self._arms[self._turn.arm].rounds_done = self._turn.round
+                case SessionCount():
+                    self._opening(record)
+                case RunEnded():
+                    self._end_turn()
+                case _:
+                    pass
+
+    def _opening(self, record: SessionCount) -> None:
+        """Tell how far the start of many users is."""
+        if self._turn is not None or self._run.prepared.users < _MANY_USERS:
+            return
+        self._starting[record.node] = record
+        if self._live is None:
+            self._console.print(self._started(), highlight=False)
+
+    def _started(self) -> str:
+        nodes = self._starting.values()
+        users, most = sum(node.users for node in nodes), self._run.prepared.users
+        sessions = sum(sum(node.open.values()) for node in nodes)
+        return f"starting: {users} of {most} users, {sessions} sessions open"
+
+    def _go_on(self, turn: TurnStarted, now_s: float) -> None:
+        """Print how a long turn goes; its end has a line of its own."""
+        due = now_s >= self._last_line_s + _LINE_S
+        if due and now_s < turn.at_s + turn.planned_s:
+            self._last_line_s = now_s
+            self._print_line(turn)
+
+    def _end_turn(self) -> None:
+        """Print what came of the turn, now that every node has handed in its records of it."""
+        if self._turn is not None:
+            self._print_line(self._turn)
+
+    def _print_line(self, turn: TurnStarted) -> None:
+        if self._live is None:
+            now = self._arms[turn.arm]
+            self._console.print(
+                f"{self._place(turn)}  {turn.arm}: {now.rate:.0f} calls/s, "
+                f"p95 {numbers.ms(now.p95_ms)}, {now.errors} errors in {now.calls} calls",
+                highlight=False,
+                soft_wrap=True,
+            )
+
+    def _place(self, turn: TurnStarted) -> str:
+        if turn.phase == "warmup":
+            return "warm-up"
+        if self._searching:
+            return f"trial {turn.round}, {numbers.rate(turn.rate)} offered"
+        return f"round {turn.round} of {self._rounds}"
+
+    def _paint_for_ever(self) -> None:
+        while True:
+            if self._live is not None:
+                self._live.update(self._picture(), refresh=True)
+            gevent.sleep(_REFRESH_S)
+
+    def _picture(self) -> Group:
+        table = Table(box=None, pad_edge=False, header_style="dim")
+        for name in ("", "arm", "calls/s", "p95", "calls", "errors", "rounds"):
+            table.add_column(name, justify="left" if name in ("", "arm") else "right")
+        for arm, now in self._arms.items():
+            active = self._turn is not None and self._turn.arm == arm
+            table.add_row(
+                "▶" if active else " ",
+                Text(arm, style="bold" if active else ""),
+                f"{now.rate:,.0f}",
+                numbers.ms(now.p95_ms),
+                f"{now.calls:,}",
+                Text(f"{now.errors:,}", style="red" if now.errors else ""),
+                f"{now.rounds_done}" if self._searching else f"{now.rounds_done}/{self._rounds}",
+            )
+        done_s, place = self._done()
+        left_s = max(0, round(self._total_s - done_s))
+        bar = ProgressBar(total=self._total_s, completed=done_s, width=40)
+        foot = Table.grid(padding=(0, 2))
+        most = "at most " if self._searching else ""
+        foot.add_row(bar, place, f"{most}{left_s // 60}:{left_s % 60:02d} left")
+        return Group(table, foot)
+
+    def _done(self) -> tuple[float, str]:
+        turn = self._turn
+        if turn is None:
+            return 0.0, self._started() if self._starting else "opening sessions"
+        within_s = min(time.monotonic() - self._turn_started, turn.planned_s)
+        return self._before_s + within_s, self._place(turn)

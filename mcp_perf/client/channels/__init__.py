@@ -1,0 +1,1 @@
+"""Transports on which all messages go one way: stdio, HTTP+SSE, in memory."""

@@ -1,0 +1,150 @@
+"""HTTP+SSE, the transport of MCP 2024-11-05: one stream down, and a POST for each message up.
+
+The stream's first event, `endpoint`, says where to POST. Everything that the server says comes on
+the stream; the reply to a POST only says that the message was taken. The end of the stream is the
+end of the session.
+"""
+
+import threading
+import time
+from typing import Final
+from urllib.parse import urljoin, urlsplit
+
+from mcp_perf.client.channels.channel import Ended, Receive
+from mcp_perf.client.errors import (
+    CallTimeout,
+    ConnectError,
+    NegotiationError,
+    RefusedError,
+    SendError,
+    SessionGone,
+    TargetError,
+)
+from mcp_perf.client.http.connection import Clock, Connection, WaitFactory
+from mcp_perf.client.http.exchange import Endpoint, exchange, with_body
+from mcp_perf.client.http.sse import MESSAGES
+from mcp_perf.client.reply import OK, TIMEOUT, beginning
+
+_FOREVER_NS: Final = 10 * 24 * 3600 * 10**9
+"""How long a stream may be silent: the longest that `socket` waits for is 24 days."""
+_END_S: Final = 1.0
+_DOWN: Final = [("Accept", "text/event-stream"), ("Accept-Encoding", "identity")]
+_UP: Final = [
+    ("Content-Type", "application/json"),
+    ("Accept", "application/json, text/event-stream"),
+    ("Accept-Encoding", "identity"),
+]
+
+
+class SseChannel:
+    """One stream and one connection for POSTs; both of one user."""
+
+    probes = False  # 2026-07-28 knows no such transport
+    starting = ""
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        *,
+        clock: Clock = time.perf_counter_ns,
+        waits: WaitFactory | None = None,
+    ) -> None:
+        self.endpoint = endpoint
+        self.timeout_s = endpoint.timeout_s
+        self._clock = clock
+        self._stream: Connection | None = None
+        self._reader: threading.Thread | None = None
+        self._posts = Connection(endpoint.origin, clock, waits)
+        self._posting = threading.Lock()
+        self._head = b""
+
+    def open(self, receive: Receive, ended: Ended) -> None:
+        """Open the stream, learn where to POST. Raises ConnectError and NegotiationError."""
+        self.close()
+        stream = self._stream = Connection(self.endpoint.origin, self._clock)
+        try:
+            self._head = self._post_head(self._first_event(stream))
+        except BaseException:
+            self.close()
+            raise
+        self._reader = threading.Thread(
+            target=self._read, args=(stream, receive, ended), daemon=True
+        )
+        self._reader.start()
+
+    def send(self, message: bytes, timeout_s: float) -> None:
+        """POST one message. Raises SendError, RefusedError, SessionGone and CallTimeout."""
+        head = self._head  # of now: what waits here is for this session, not for the next one
+        with self._posting:
+            request = with_body(head, message)
+            reply = exchange(self._posts, request, timeout_s, self._clock)
+        if reply.outcome == TIMEOUT:
+            raise CallTimeout(reply.detail)
+        if reply.outcome != OK:
+            raise SendError(reply.detail)
+        if reply.status in (400, 404):
+            raise SessionGone(f"HTTP {reply.status}: {beginning(reply.body)}")
+        if reply.status >= 300:
+            raise RefusedError(f"HTTP {reply.status}: {beginning(reply.body)}")
+
+    def close(self) -> None:
+        """End the stream, and with it the session."""
+        stream, self._stream = self._stream, None
+        reader, self._reader = self._reader, None
+        if stream is not None:
+            stream.abort()
+            if reader is not None and reader is not threading.current_thread():
+                reader.join(_END_S)
+            stream.close()
+        with self._posting:
+            self._posts.close()
+
+    def pids(self) -> list[int]:
+        """Return nothing: the server runs by itself."""
+        return []
+
+    def _first_event(self, stream: Connection) -> bytes:
+        """GET the stream; return the data of its first event."""
+        deadline_ns = self._clock() + int(self.timeout_s * 1e9)
+        stream.ready(self.timeout_s)
+        stream.reader.event_names = (*MESSAGES, b"endpoint")
+        line = self.endpoint.line("GET", self.endpoint.target)
+        stream.send(line + self.endpoint.fields(_DOWN) + b"\r\n", self.timeout_s, self._clock())
+        reader = stream.receive(deadline_ns)
+        if reader.status != 200 or not reader.streaming:
+            raise NegotiationError(
+                f"GET brings HTTP {reader.status} and no event stream: {beginning(reader.body)} "
+                "(is this the address of the stream? It often ends with /sse)"
+            )
+        event = stream.next_event(deadline_ns)
+        if event is None:
+            raise ConnectError("the event stream ended before it named its endpoint")
+        return event
+
+    def _post_head(self, event: bytes) -> bytes:
+        """Encode what every POST begins with; it may go to the stream's own origin only."""
+        try:
+            where = urljoin(self.endpoint.url, event.decode("utf-8", "replace").strip())
+            own = self.endpoint.origin.same(where)
+            parts = urlsplit(where)
+            target = parts.path + (f"?{parts.query}" if parts.query else "")
+            line = self.endpoint.line("POST", target)
+        except ValueError:
+            own = False
+        if not own or b" " in target.encode() or not target.isprintable():
+            raise NegotiationError(f"the stream names an endpoint elsewhere: {beginning(event)}")
+        return line + self.endpoint.fields(_UP)
+
+    def _read(self, stream: Connection, receive: Receive, ended: Ended) -> None:
+        """Hand on each message of the stream, and tell when it ends."""
+        reason = "the event stream ended"
+        try:
+            while (event := stream.next_event(self._clock() + _FOREVER_NS)) is not None:
+                stream.reader.forget_size()
+                receive(event)
+        except TargetError as error:
+            reason = f"the event stream broke: {error}"
+        except OSError:
+            pass  # closed under us
+        finally:
+            ended(reason)

@@ -1,0 +1,152 @@
+"""A server's process with all that it starts: one process group, which never outlives us.
+
+The group is stopped as the specification has it for stdio: standard input is closed, then SIGTERM,
+then SIGKILL. A guard, one small process beside this one, does the same for every group that is left
+when this process ends in whatever way.
+"""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+GRACE_S: Final = 2.0
+"""How long a server may take to end, at each step."""
+_POLL_S: Final = 0.01
+_GUARD: Final = Path(__file__).with_name("process_guard.py")
+
+
+class ProcessGroup:
+    """One process, the leader of its group."""
+
+    def __init__(
+        self,
+        argv: Sequence[str],
+        *,
+        cwd: str,
+        env: Mapping[str, str],
+        stdin: int,
+        stdout: int,
+        stderr: int,
+    ) -> None:
+        """Start it; the three are descriptors. Raises OSError."""
+        _guard.start()
+        self._process = subprocess.Popen(  # noqa: S603 -- a list from the scenario, never a shell
+            list(argv),
+            cwd=cwd,
+            env=dict(env),
+            stdin=stdin,
+            stdout=stdout,
+            stderr=stderr,
+            start_new_session=True,  # also out of reach of the terminal's Ctrl-C
+        )
+        self.pid = self._process.pid
+        _guard.tell("+", self.pid)
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process runs."""
+        return self._process.poll() is None
+
+    def exit_text(self, within_s: float) -> str:
+        """Say how the process ended, or that it has not, some time after its output has."""
+        try:
+            code = self._process.wait(within_s)
+        except subprocess.TimeoutExpired:
+            return "the server closed its output"
+        if code < 0:
+            with contextlib.suppress(ValueError):
+                return f"the server was killed by {signal.Signals(-code).name}"
+        return f"the server exited with status {code}"
+
+    def stop(self) -> None:
+        """End the group, whose standard input has been closed. Nothing of it is left then.
+
+        Unless we may not signal it (`sudo`): it is left to itself. When this is interrupted, the
+        group is killed at once.
+        """
+        try:
+            self._wait()
+            if self._signal(signal.SIGTERM) and not self._gone_within(GRACE_S):
+                self._signal(signal.SIGKILL)
+                self._gone_within(GRACE_S)  # at once; it bounds the wait for a kernel in trouble
+        except BaseException:
+            self._signal(signal.SIGKILL)
+            raise
+        finally:
+            self._wait()
+            _guard.tell("-", self.pid)
+
+    def _wait(self) -> None:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(GRACE_S)
+
+    def _gone_within(self, seconds: float) -> bool:
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            self._process.poll()  # an ended leader stays in its group until it is waited for
+            if not self._signal(0):
+                return True
+            time.sleep(_POLL_S)
+        return False
+
+    def _signal(self, number: int) -> bool:
+        """Signal the group; tell whether there is anybody in it."""
+        self._process.poll()
+        try:
+            os.killpg(self.pid, number)
+        except (ProcessLookupError, PermissionError):
+            return False
+        return True
+
+
+class _Guard:
+    """Our end of the pipe to the guard; when the last holder of it dies, the guard acts."""
+
+    def __init__(self) -> None:
+        self._pipe = -1
+        self._starting = threading.Lock()
+
+    def start(self) -> None:
+        """Start the guard, once per process."""
+        with self._starting:
+            if self._pipe >= 0:
+                return
+            reading, writing = os.pipe()
+            argv = [sys.executable, "-I", "-S", str(_GUARD)]
+            try:
+                os.posix_spawn(
+                    sys.executable,
+                    argv,
+                    {},
+                    file_actions=[
+                        (os.POSIX_SPAWN_DUP2, reading, 0),
+                        (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0),
+                        (os.POSIX_SPAWN_DUP2, 1, 2),
+                    ],
+                )
+            finally:
+                os.close(reading)
+            self._pipe = writing
+
+    def tell(self, what: str, group: int) -> None:
+        """Say that a group has begun (+) or ended (-)."""
+        with contextlib.suppress(OSError):  # somebody killed the guard: the load goes on
+            os.write(self._pipe, f"{what}{group}\n".encode())
+
+    def disown(self) -> None:
+        """Let go of a parent's guard in a forked child, which has no groups yet."""
+        if self._pipe >= 0:
+            os.close(self._pipe)
+        self._pipe = -1
+        self._starting = threading.Lock()
+
+
+_guard: Final = _Guard()
+os.register_at_fork(after_in_child=_guard.disown)

@@ -1,0 +1,207 @@
+"""MCP over the standard input and output of a process that we start: one JSON object per line."""
+
+import contextlib
+import errno
+import os
+import socket
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from mcp_perf.client.channels.channel import Ended, Receive
+from mcp_perf.client.channels.process_group import ProcessGroup
+from mcp_perf.client.channels.server_log import ErrorLines, Log
+from mcp_perf.client.errors import CallTimeout, ConnectError, ReadError, SendError
+from mcp_perf.client.http.exchange import DEFAULT_TIMEOUT_S
+from mcp_perf.client.http.http1 import MAX_REPLY_BYTES
+from mcp_perf.client.protocol.multiplex import Lines
+from mcp_perf.client.reply import beginning
+
+INHERITED: Final = (
+    *("HOME", "LANG", "LC_ALL", "LC_CTYPE", "LOGNAME", "PATH", "SHELL", "TERM", "TMPDIR", "TZ"),
+    "USER",
+)
+"""All that a server gets of our environment, so that none of our secrets does."""
+_RECEIVE_BYTES: Final = 65536
+_END_S: Final = 1.0
+"""How long after the end of its output a process may take to be seen dead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """How a server is started. Shared by all users of an arm."""
+
+    argv: tuple[str, ...]
+    cwd: str = "."
+    env: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Beside what is `INHERITED`."""
+    timeout_s: float = DEFAULT_TIMEOUT_S
+    log: Log = field(default_factory=lambda: Log(None))
+    pids: set[int] = field(default_factory=set, compare=False)
+    """The processes that this process has started by it and not stopped."""
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The whole environment of the process."""
+        kept = {name: os.environ[name] for name in INHERITED if name in os.environ}
+        return {**kept, **self.env}
+
+
+class StdioChannel:
+    """One process at a time, and its three streams.
+
+    These are sockets, as with any host on Node: waiting for one is cooperative in a process that
+    gevent has patched, which it is not for a pipe.
+    """
+
+    probes = True
+    starting = "start process"
+
+    def __init__(self, command: Command) -> None:
+        self.command = command
+        self.timeout_s = command.timeout_s
+        self._running: _Running | None = None
+
+    def open(self, receive: Receive, ended: Ended) -> None:
+        """Start the process. Raises ConnectError when there is no such command."""
+        self.close()
+        self._running = _Running(self.command, receive, ended)
+
+    def send(self, message: bytes, timeout_s: float) -> None:
+        """Write one line. Raises SendError and CallTimeout."""
+        if self._running is None:
+            raise SendError("the server's process does not run")
+        self._running.send(message + b"\n", timeout_s)
+
+    def close(self) -> None:
+        """Close the process's standard input, wait, terminate, wait, kill."""
+        running, self._running = self._running, None
+        if running is not None:
+            running.stop()
+
+    def pids(self) -> list[int]:
+        """Return the process, while it runs."""
+        running = self._running
+        return [running.group.pid] if running is not None and running.group.alive else []
+
+
+class _Running:
+    """A process from its start to its end."""
+
+    def __init__(self, command: Command, receive: Receive, ended: Ended) -> None:
+        self._receive = receive
+        self._ended = ended
+        self._said = ErrorLines(command.log)
+        self._writing = threading.Lock()
+        self._stopping = False
+        self._input, self._output, self._errors = self._start(command)
+        self._pids = command.pids
+        self._pids.add(self.group.pid)
+        self._threads = [
+            threading.Thread(target=read, daemon=True) for read in (self._drain, self._read)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def _start(self, command: Command) -> list[socket.socket]:
+        pairs: list[tuple[socket.socket, socket.socket]] = []
+        try:
+            for _ in range(3):
+                pairs.append(socket.socketpair())  # noqa: PERF401 -- those made are closed below
+            stdin, stdout, stderr = (theirs.fileno() for _, theirs in pairs)
+            self.group = ProcessGroup(
+                command.argv,
+                cwd=command.cwd,
+                env=command.environment,
+                stdin=stdin,
+                stdout=stdout,
+                stderr=stderr,
+            )
+        except BaseException as error:
+            for ours, _ in pairs:
+                ours.close()
+            if isinstance(error, OSError):
+                raise ConnectError(_no_start(command, error)) from error
+            raise
+        finally:
+            for _, theirs in pairs:
+                theirs.close()
+        return [ours for ours, _ in pairs]
+
+    def send(self, line: bytes, timeout_s: float) -> None:
+        """Write; a line is never mixed with another one's."""
+        with self._writing:
+            try:
+                if self._input.gettimeout() != timeout_s:
+                    self._input.settimeout(timeout_s)
+                self._input.sendall(line)
+            except TimeoutError as error:
+                # A part of the line may be written: nothing can follow it.
+                self._ended(reason := "the server does not read its input")
+                raise CallTimeout(reason) from error
+            except OSError as error:
+                self._ended(reason := self._words(f"the server's input is closed ({error})"))
+                raise SendError(reason) from error
+
+    def stop(self) -> None:
+        """End the process group and our threads."""
+        self._stopping = True
+        with contextlib.suppress(OSError):
+            self._input.close()
+        try:
+            self.group.stop()
+        finally:
+            self._pids.discard(self.group.pid)
+            self._hang_up()
+
+    def _hang_up(self) -> None:
+        for end in (self._output, self._errors):
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)  # wakes its reader
+        for thread in self._threads:
+            thread.join(_END_S)
+        self._output.close()
+        self._errors.close()
+
+    def _read(self) -> None:
+        """Hand on each line of the output, and tell when it ends."""
+        lines = Lines(MAX_REPLY_BYTES)
+        reason = ""
+        try:
+            while data := self._output.recv(_RECEIVE_BYTES):
+                for line in lines.feed(data):
+                    self._receive(line)
+        except ReadError as error:
+            reason = str(error)
+        except OSError:
+            pass  # the end, as well
+        finally:
+            if self._stopping:
+                reason = "the server was stopped"
+            self._ended(reason or self._words(""))
+
+    def _drain(self) -> None:
+        """Keep the standard error flowing: a server that cannot write there stands still."""
+        with contextlib.suppress(OSError):
+            while data := self._errors.recv(_RECEIVE_BYTES):
+                self._said.feed(data)
+        self._said.end()
+
+    def _words(self, otherwise: str) -> str:
+        """Say how the process ended, with the last line it wrote to its standard error."""
+        said = self.group.exit_text(_END_S)
+        if otherwise and self.group.alive:
+            return otherwise
+        self._threads[0].join(_END_S)
+        last = beginning(self._said.last.encode("utf-8", "replace"), 300)
+        return f"{said}: {last}" if last else said
+
+
+def _no_start(command: Command, error: OSError) -> str:
+    if isinstance(error, FileNotFoundError):
+        return f"there is no command {command.argv[0]!r} on the PATH"
+    why = error.strerror or str(error)
+    if error.errno in (errno.EMFILE, errno.ENFILE):
+        why = "too many open files in the load generator (ulimit -n)"
+    return f"{command.argv[0]!r} cannot be started: {why}"

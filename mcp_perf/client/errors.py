@@ -1,0 +1,75 @@
+"""What can go wrong between us and a target: one tree, by phase; foreign errors are mapped here.
+
+The engine raises these; the clients turn them into a `Reply`, because a failed call is data.
+"""
+
+import errno
+import socket
+import ssl
+from typing import ClassVar
+
+from mcp_perf.client.reply import HTTP_ERROR, TIMEOUT, TRANSPORT_ERROR
+
+
+class TargetError(Exception):
+    """The target, or the way to it, failed. `outcome` is the class the call ends in."""
+
+    outcome: ClassVar[str] = TRANSPORT_ERROR
+
+
+class ConnectError(TargetError):
+    """No connection could be opened: nothing was sent."""
+
+
+class SendError(TargetError):
+    """The request could not be written."""
+
+
+class RefusedError(SendError):
+    """The target took the bytes and refused the message, by an HTTP status."""
+
+    outcome = HTTP_ERROR
+
+
+class SessionGone(RefusedError):  # noqa: N818 -- it is gone, and is opened again
+    """The target does not know our session: it did nothing with the message."""
+
+
+class ReadError(TargetError):
+    """The reply did not arrive whole."""
+
+
+class ProtocolError(ReadError):
+    """The bytes that arrived are not HTTP."""
+
+
+class CallTimeout(TargetError):  # noqa: N818 -- the class of the call is `timeout`
+    """The call's time was used up."""
+
+    outcome = TIMEOUT
+
+
+class NegotiationError(TargetError):
+    """The target answered, but no session could be opened with it."""
+
+    outcome = HTTP_ERROR
+
+
+def connect_error(address: str, cause: OSError) -> ConnectError:
+    """Say in plain words why a connection failed."""
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return ConnectError(f"{address}: certificate not trusted: {cause.verify_message}")
+    if isinstance(cause, ssl.SSLError):
+        return ConnectError(f"{address}: TLS failed: {cause.reason or cause}")
+    if isinstance(cause, socket.gaierror):
+        return ConnectError(f"{address}: unknown host: {cause.strerror or cause}")
+    if isinstance(cause, TimeoutError):
+        return ConnectError(f"{address}: no connection in time")
+    if isinstance(cause, ConnectionRefusedError) or cause.errno == errno.ECONNREFUSED:
+        return ConnectError(f"{address}: connection refused")
+    if cause.errno == errno.EADDRNOTAVAIL:
+        why = "no local port is free for one more connection (net.ipv4.ip_local_port_range)"
+        return ConnectError(f"{address}: {why}")
+    if cause.errno in (errno.EMFILE, errno.ENFILE):
+        return ConnectError(f"{address}: too many open files in the load generator (ulimit -n)")
+    return ConnectError(f"{address}: {cause.strerror or cause}")

@@ -1,0 +1,1 @@
+"""Bytes: one connection, one exchange, plain HTTP calls."""

@@ -1,0 +1,61 @@
+"""The control arm: plain HTTP over the same engine, so a difference is the target's alone."""
+
+import time
+from typing import Final
+from urllib.parse import quote, urlsplit
+
+from mcp_perf.client.http.connection import Clock, Connection, WaitFactory
+from mcp_perf.client.http.exchange import Endpoint, exchange
+from mcp_perf.client.reply import HTTP_ERROR, OK, Reply, beginning
+
+_PATH_SAFE: Final = "/?#[]@!$&'()*+,;=:%-._~"
+
+
+class RestClient:
+    """One virtual user's connection to one HTTP API."""
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        *,
+        clock: Clock = time.perf_counter_ns,
+        waits: WaitFactory | None = None,
+    ) -> None:
+        self.endpoint = endpoint
+        self.own_fields = endpoint.own_fields
+        """What goes into every head beside the step's own fields, encoded once."""
+        self.connection = Connection(endpoint.origin, clock, waits)
+        self._clock = clock
+
+    def ready(self) -> None:
+        """Check the connection and re-open it where the server has closed it."""
+        self.connection.ready(self.endpoint.timeout_s)
+
+    def send(self, request: bytes, timeout_s: float | None = None) -> Reply:
+        """Send an encoded request. A status of 400 or more is an `http_error`."""
+        timeout = self.endpoint.timeout_s if timeout_s is None else timeout_s
+        reply = exchange(self.connection, request, timeout, self._clock)
+        if reply.outcome == OK and reply.status >= 400:
+            reply.fail(HTTP_ERROR, f"HTTP {reply.status}: {beginning(reply.body)}")
+        return reply
+
+    def close(self) -> None:
+        """Close the connection."""
+        self.connection.close()
+
+
+def encode_line(endpoint: Endpoint, method: str, path: str) -> bytes:
+    """Encode the request line of a step; `path` may hold a query and is joined to the endpoint's.
+
+    Characters that would break out of the line are percent-encoded.
+    """
+    base = urlsplit(endpoint.url).path.rstrip("/")
+    return endpoint.line(method, base + quote(path, safe=_PATH_SAFE))
+
+
+def encode_fields(endpoint: Endpoint, headers: list[tuple[str, str]]) -> bytes:
+    """Encode a step's headers. Raises ValueError on one that is not a header."""
+    given = {name.lower() for name, _ in headers}
+    defaults = [("Accept", "application/json"), ("Accept-Encoding", "identity")]
+    kept = [(name, value) for name, value in defaults if name.lower() not in given]
+    return endpoint.fields([*kept, *headers])

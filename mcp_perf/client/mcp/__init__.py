@@ -1,0 +1,1 @@
+"""MCP clients: sessions, calls, streams."""

@@ -1,0 +1,127 @@
+"""The stream of a session (handshake era): what a server says without being called.
+
+It is read in a thread of its own, beside the calls: a server may need the answer to a request that
+it sends here before it can answer a call.
+"""
+
+import contextlib
+import threading
+from collections.abc import Callable
+from typing import Final
+
+from mcp_perf.client.errors import TargetError
+from mcp_perf.client.http.connection import Clock, Connection, Origin
+from mcp_perf.client.reply import HTTP_ERROR, OK, TIMEOUT, TRANSPORT_ERROR, Reply
+
+_STREAM: Final = "the session's stream of notifications"
+_DAY_NS: Final = 24 * 3600 * 10**9
+_CONNECT_S: Final = 10.0
+_JOIN_S: Final = 1.0
+_MOST_FAILURES: Final = 2
+"""Openings in a row that bring no stream, after which the server does not offer one any more."""
+
+
+class Listener:
+    """Reads one session's stream until it is stopped; opens it again when the server ends it."""
+
+    def __init__(
+        self,
+        origin: Origin,
+        request: Callable[[str], bytes],
+        take: Callable[[bytes], None],
+        clock: Clock,
+        ended: Callable[[str], None] = lambda _reason: None,
+    ) -> None:
+        self._connection = Connection(origin, clock)
+        self._request = request
+        """From the last event's id to the GET request."""
+        self._take = take
+        self._ended = ended
+        """Is told when messages may have been missed: a stream without ids cannot be resumed."""
+        self._clock = clock
+        self.reading = False
+        """Whether the stream is open."""
+        self._reason = f"the server closed {_STREAM}"
+        """Why nothing more comes, or came since the stream was opened last."""
+        self._first = Reply(0)
+        """What came of opening it the first time; the thread's, until it is settled."""
+        self._stop = threading.Event()
+        self._settled = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True, name="mcp-stream")
+
+    def start(self, timeout_s: float) -> Reply:
+        """Start reading, and wait until the server has opened the stream or refused it.
+
+        Returns what came of it.
+        """
+        first = self._first = Reply(self._clock())
+        self._thread.start()
+        if not self._settled.wait(timeout_s):  # a reply of our own: the thread writes on in its
+            first = Reply(first.start_ns).fail(TIMEOUT, "the stream was not opened in time")
+        first.end_ns = self._clock()
+        return first
+
+    def stop(self) -> None:
+        """Close the stream."""
+        self._stop.set()
+        self._connection.abort()
+        self._thread.join(_JOIN_S)
+        self._connection.close()
+
+    def _run(self) -> None:
+        try:
+            self._read_on()
+        finally:
+            if not self._stop.is_set():
+                self._ended(self._reason)
+
+    def _read_on(self) -> None:
+        """Read one stream after the other, as long as the server opens them."""
+        last_event, failures = "", 0
+        while not self._stop.is_set() and failures < _MOST_FAILURES:
+            try:
+                if self._read(last_event):
+                    failures = 0
+                else:
+                    break  # such as 405: the server has no such stream
+            except TargetError as error:
+                failures += 1
+                self._reason = f"{_STREAM} broke: {error}"
+                self._settle(error.outcome, str(error))
+            finally:
+                self.reading = False
+                self._settle(TRANSPORT_ERROR, "the stream was not opened")
+                with contextlib.suppress(OSError):
+                    self._connection.close()
+            reader = self._connection.reader
+            last_event = reader.last_event or last_event
+            if not last_event and not self._stop.is_set():
+                self._ended(self._reason)
+            self._stop.wait(reader.retry_s)
+
+    def _settle(self, outcome: str, detail: str, status: int = 0) -> None:
+        """Tell who waits for the stream what came of it, once."""
+        if not self._settled.is_set():
+            self._first.fail(outcome, detail).status = status
+            self._settled.set()
+
+    def _read(self, last_event: str) -> bool:
+        """Read one stream to its end. False when there was none."""
+        connection = self._connection
+        deadline_ns = self._clock() + _DAY_NS
+        connection.ready(_CONNECT_S)
+        if self._stop.is_set():  # while it connected, and nothing could be aborted
+            return False
+        connection.send(self._request(last_event), _DAY_NS / 1e9, self._clock())
+        reader = connection.receive(deadline_ns)
+        if reader.status != 200 or not reader.streaming:
+            detail = f"HTTP {reader.status}: the server opens no stream"
+            self._settle(HTTP_ERROR, detail, reader.status)
+            return False
+        self.reading = True
+        self._settle(OK, "", reader.status)
+        while (event := connection.next_event(deadline_ns)) is not None:
+            reader.forget_size()
+            if event:
+                self._take(event)
+        return True

@@ -1,0 +1,307 @@
+"""OAuth 2.1 as MCP has it, for one identity: one token, shared by all users that have it.
+
+The flow itself (metadata of the resource and of its authorization server, registration, PKCE,
+scopes, refresh) is that of the official SDK, driven here step by step: its coroutines only build
+requests and read replies, so they need no event loop, and one lock makes concurrent users wait for
+one renewal.
+"""
+
+import logging
+import threading
+import time
+import warnings
+from collections.abc import Callable, Coroutine, Iterable
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any, Final, Literal
+from urllib.parse import parse_qs, urlsplit
+
+import httpx2
+from mcp.client.auth import OAuthClientProvider, OAuthFlowError
+from mcp.client.auth.extensions.client_credentials import (
+    ClientCredentialsOAuthProvider,
+    PrivateKeyJWTOAuthProvider,
+    SignedJWTParameters,
+)
+from mcp.shared.auth import (
+    AuthorizationCodeResult,
+    OAuthClientInformationFull,
+    OAuthClientMetadata,
+    OAuthToken,
+)
+from mcp.shared.exceptions import MCPDeprecationWarning
+from pydantic import AnyUrl, ValidationError
+
+from mcp_perf.client.errors import NegotiationError
+
+# It logs every failure with its traceback; who waits for the token is told in a sentence.
+logging.getLogger("mcp.client.auth.oauth2").setLevel(logging.CRITICAL + 1)
+
+Hide = Callable[[Iterable[str]], None]
+"""Is told every secret the moment it is there, before anybody can repeat it."""
+
+_LONG_AGO_S: Final = 1.0
+_ANSWER_S: Final = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who the client is to the authorization server."""
+
+    client_id: str = ""
+    """Empty: the client registers itself, or is known by its metadata document."""
+    client_secret: str = field(default="", repr=False)
+    private_key: str = field(default="", repr=False)
+    """PEM; the client then proves itself by signing (`private_key_jwt`)."""
+    algorithm: str = "ES256"
+    grant: Literal["client_credentials", "authorization_code"] = "client_credentials"
+    method: Literal["client_secret_basic", "client_secret_post"] = "client_secret_basic"
+    scopes: tuple[str, ...] = ()
+    issuer: str = ""
+    """The authorization server that the credentials belong to; no other gets them."""
+    metadata_url: str = ""
+    """Where the client's metadata document is; used where the server takes such documents."""
+    redirect_uri: str = "http://127.0.0.1:8976/callback"
+    """Nobody listens there: the code is read off the redirect itself."""
+
+
+def no_one(_secrets: Iterable[str]) -> None:
+    """Hide nothing."""
+
+
+def connections(*, verify: bool | str = True) -> httpx2.Client:
+    """Return what many identities can share: connections to their authorization server."""
+    return httpx2.Client(verify=verify, trust_env=False, timeout=_ANSWER_S)
+
+
+class OAuth:
+    """The credentials of one identity."""
+
+    def __init__(
+        self,
+        url: str,
+        identity: Identity,
+        *,
+        http: httpx2.Client | None = None,
+        hide: Hide = no_one,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """`http` is closed by whoever brought it; without it, there is one of our own."""
+        self.token = ""
+        """The access token in use; empty until the server has asked for one."""
+        self._url = url
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._own = http is None
+        self._http = connections() if http is None else http
+        with warnings.catch_warnings():
+            # That any authorization server gets the credentials where no issuer is given.
+            warnings.simplefilter("ignore", MCPDeprecationWarning)
+            self._provider = _provider(url, identity, self._http, hide)
+        # Ours is held around it, and needs no event loop.
+        self._provider.context.lock = _Unlocked()  # type: ignore[assignment]
+        self._scopes = " ".join(identity.scopes)
+        self._refreshed = ""
+        self._answered: set[str] = set()
+        self._failures = 0
+        self._failure = ""
+        """The last one, for those who have waited for it."""
+
+    def current(self) -> str:
+        """Return the token to use now; one that has expired is renewed before. Raises TargetError.
+
+        The time of expiry is what the authorization server said of it.
+        """
+        used = self.token  # before its time is looked at: another user may renew it meanwhile
+        expiry_s = self._provider.context.token_expiry_time
+        if used and expiry_s and self._clock() >= expiry_s:
+            self.renew(used, 401, "", "")
+        return self.token
+
+    def renew(self, used: str, status: int, challenge: str, version: str) -> None:
+        """Get another token than `used`, which the server answered by 401, or by 403 for its scope.
+
+        `challenge` is the server's WWW-Authenticate, `version` the protocol version that is
+        spoken. Users that wait for each other share one attempt, whether it succeeds or not. Raises
+        NegotiationError.
+        """
+        failures = self._failures
+        with self._lock:
+            if self.token != used:
+                return
+            if self._failures != failures:  # while we waited: it was our attempt as well
+                raise NegotiationError(self._failure)
+            context = self._provider.context
+            if status == 403:
+                if challenge in self._answered:
+                    raise NegotiationError(f"the scope that was granted is not enough: {challenge}")
+                self._answered.add(challenge)
+            elif context.can_refresh_token() and used != self._refreshed:
+                context.token_expiry_time = _LONG_AGO_S  # then it is refreshed first
+            try:
+                self.token = self._obtain(status, challenge, version)
+            except (OAuthFlowError, httpx2.HTTPError, ValidationError, ValueError) as error:
+                self._failures += 1
+                self._failure = f"no access token: {error}"
+                raise NegotiationError(self._failure) from error
+
+    def close(self) -> None:
+        """Close the connections to the authorization server, where they are our own."""
+        if self._own:
+            self._http.close()
+
+    def _obtain(self, status: int, challenge: str, version: str) -> str:
+        """Walk through the flow: it yields the call itself, and what has to be asked before."""
+        if self._scopes and status == 401 and "scope=" not in challenge:
+            # The flow asks for what the server names, and else for what its metadata offers.
+            challenge = f'{challenge or "Bearer"}, scope="{self._scopes}"'
+        call = httpx2.Request("POST", self._url, headers={"MCP-Protocol-Version": version})
+        refused = httpx2.Response(status, headers={"WWW-Authenticate": challenge}, request=call)
+        used = self.token
+        flow = self._provider.async_auth_flow(call)
+        asked = _finish(flow.__anext__())
+        told = False
+        try:
+            while asked is not call or not told:
+                if asked is not call:
+                    response = self._http.send(asked)
+                elif self._token() != used:
+                    self._refreshed = self._token()
+                    break
+                else:
+                    response, told = refused, True
+                asked = _finish(flow.asend(response))
+        except StopAsyncIteration:
+            pass
+        finally:
+            _finish(flow.aclose())
+        return self._token()
+
+    def _token(self) -> str:
+        tokens = self._provider.context.current_tokens
+        return "" if tokens is None else tokens.access_token
+
+
+@dataclass(slots=True)
+class _Memory:
+    """Where the SDK's flow keeps what it got: nowhere but here."""
+
+    hide: Hide
+    tokens: OAuthToken | None = None
+    client: OAuthClientInformationFull | None = None
+
+    async def get_tokens(self) -> OAuthToken | None:
+        return self.tokens
+
+    async def set_tokens(self, tokens: OAuthToken) -> None:
+        self.hide(filter(None, (tokens.access_token, tokens.refresh_token)))
+        self.tokens = tokens
+
+    async def get_client_info(self) -> OAuthClientInformationFull | None:
+        return self.client
+
+    async def set_client_info(self, client_info: OAuthClientInformationFull) -> None:
+        self.hide(filter(None, (client_info.client_secret,)))
+        self.client = client_info
+
+
+@dataclass(slots=True)
+class _Redirect:
+    """Follows the way to the authorization code, where no person has to be asked."""
+
+    http: httpx2.Client
+    hide: Hide
+    query: dict[str, list[str]] = field(default_factory=dict)
+
+    async def follow(self, url: str) -> None:
+        response = self.http.get(url, follow_redirects=False)
+        location = response.headers.get("location", "")
+        self.query = parse_qs(urlsplit(location).query)
+        self.hide(self.query.get("code", ()))
+        if "code" not in self.query:
+            said = self.query.get("error", [f"HTTP {response.status_code} without a code"])[0]
+            raise OAuthFlowError(
+                f"the authorization server does not redirect by itself ({said}); "
+                "use client credentials, or a token in headers"
+            )
+
+    async def result(self) -> AuthorizationCodeResult:
+        return AuthorizationCodeResult(
+            code=self.query["code"][0],
+            state=self.query.get("state", [None])[0],
+            iss=self.query.get("iss", [None])[0],
+        )
+
+
+class _Unlocked:
+    """Stands for the flow's own lock."""
+
+    async def __aenter__(self) -> None:
+        pass
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        pass
+
+
+def _finish(awaitable: Any) -> Any:
+    """Run a coroutine that waits for nothing to its end."""
+    coroutine: Coroutine[Any, Any, Any] = awaitable
+    try:
+        coroutine.send(None)
+    except StopIteration as end:
+        return end.value
+    raise OAuthFlowError("the flow waits for something that is not HTTP")
+
+
+def _provider(url: str, identity: Identity, http: httpx2.Client, hide: Hide) -> OAuthClientProvider:
+    scope = " ".join(identity.scopes) or None
+    issuer = identity.issuer or None
+    memory = _Memory(hide)
+    if identity.private_key:
+        signing = SignedJWTParameters(
+            issuer=identity.client_id,
+            subject=identity.client_id,
+            signing_key=identity.private_key,
+            signing_algorithm=identity.algorithm,
+        )
+        sign = signing.create_assertion_provider()
+        return PrivateKeyJWTOAuthProvider(url, memory, identity.client_id, sign, scope, issuer)
+    if identity.grant == "client_credentials":
+        return ClientCredentialsOAuthProvider(
+            url,
+            memory,
+            identity.client_id,
+            identity.client_secret,
+            identity.method,
+            scope,
+            issuer,
+        )
+    return _code_provider(url, identity, memory, _Redirect(http, hide), scope)
+
+
+def _code_provider(
+    url: str, identity: Identity, memory: _Memory, redirect: _Redirect, scope: str | None
+) -> OAuthClientProvider:
+    uris = [AnyUrl(identity.redirect_uri)]
+    if identity.client_id:
+        memory.client = OAuthClientInformationFull(
+            client_id=identity.client_id,
+            client_secret=identity.client_secret or None,
+            redirect_uris=uris,
+            token_endpoint_auth_method=identity.method if identity.client_secret else "none",
+            issuer=identity.issuer or None,
+        )
+    wanted = OAuthClientMetadata(client_name="mcp-perf", redirect_uris=uris, scope=scope)
+    return OAuthClientProvider(
+        url,
+        wanted,
+        memory,
+        redirect.follow,
+        redirect.result,
+        client_metadata_url=identity.metadata_url or None,
+    )

@@ -1,0 +1,161 @@
+"""JSON-RPC 2.0 as MCP uses it, without I/O: what a reply is, told by its content.
+
+`judge` is the one place that says in which class a reply to a request ends. The HTTP status only
+decides where the content does not: a tool's error comes with 200, an rpc error with 200, 400 or
+404, and a login page with 200.
+"""
+
+from typing import Any, Final, Literal
+
+import msgspec
+
+from mcp_perf.client.reply import (
+    CHECK_FAILED,
+    HTTP_ERROR,
+    RPC_ERROR,
+    TOOL_ERROR,
+    TRANSPORT_ERROR,
+    UNREADABLE,
+    Reply,
+    beginning,
+)
+
+RequestId = int | str
+NO_HTTP: Final = 0
+"""The status of a reply that came by another transport."""
+
+
+class RpcError(msgspec.Struct):
+    """The `error` member of a response."""
+
+    code: int
+    message: str = ""
+    data: Any = None
+
+
+class _Outcome(msgspec.Struct):
+    """What decides the class of a result; the rest of it is skipped, not built."""
+
+    isError: bool = False  # noqa: N815 -- the protocol's name
+    resultType: str = "complete"  # noqa: N815 -- the protocol's name
+
+
+class _Response(msgspec.Struct):
+    jsonrpc: Literal["2.0"]
+    id: int | str | None = None
+    result: _Outcome | msgspec.UnsetType = msgspec.UNSET
+    error: RpcError | msgspec.UnsetType = msgspec.UNSET
+    method: str | msgspec.UnsetType = msgspec.UNSET
+
+
+_decode = msgspec.json.Decoder(_Response).decode
+
+
+def is_answer(message: bytes) -> bool:
+    """Tell whether a stream's message ends the call: all but notifications and requests do.
+
+    A message that cannot be read counts as the answer too, so that `judge` can say what it was.
+    An event without data does not: servers that can resume a stream begin it by one, for its id.
+    """
+    if not message:
+        return False
+    try:
+        return _decode(message).method is msgspec.UNSET
+    except UNREADABLE:
+        return True
+
+
+def notification_of(message: bytes) -> str:
+    """Return the method of a notification or request; empty for anything else."""
+    try:
+        method = _decode(message).method
+    except UNREADABLE:
+        return ""
+    return "" if method is msgspec.UNSET else method
+
+
+def judge(reply: Reply, request_id: RequestId) -> Reply:
+    """Set the outcome of a reply from its status and body."""
+    try:
+        response = _decode(reply.body)
+    except msgspec.ValidationError as malformed:
+        return _malformed(reply, str(malformed))
+    except UNREADABLE:
+        return _no_json(reply)
+    if response.error is not msgspec.UNSET:
+        error = response.error
+        return reply.fail(RPC_ERROR, f"{error.code} {error.message}".strip())
+    if reply.status not in (NO_HTTP, 200):
+        return reply.fail(HTTP_ERROR, f"HTTP {reply.status}: {beginning(reply.body)}")
+    result = response.result
+    if result is msgspec.UNSET:
+        return reply.fail(RPC_ERROR, "the reply has neither a result nor an error")
+    if response.id != request_id or isinstance(response.id, bool):
+        return reply.fail(RPC_ERROR, f"the reply has id {response.id!r}, expected {request_id}")
+    if result.isError:
+        return reply.fail(TOOL_ERROR, _tool_text(reply))
+    if result.resultType != "complete":
+        return reply.fail(
+            CHECK_FAILED,
+            f"the result is {result.resultType!r}: the server asks for something back",
+        )
+    return reply
+
+
+def wants_input(reply: Reply) -> bool:
+    """Tell whether a judged reply is a result that asks for input before it is complete."""
+    if reply.outcome != CHECK_FAILED:
+        return False
+    return result_of(reply).get("resultType") == "input_required"
+
+
+def message_of(event: bytes) -> dict[str, Any]:
+    """Return a stream's message that `is_answer` has refused; an odd one is empty.
+
+    What was skipped so far may be unreadable: a bad byte, a number beyond any type.
+    """
+    try:
+        message = msgspec.json.decode(event)
+    except UNREADABLE:
+        return {}
+    return message if isinstance(message, dict) else {}
+
+
+def error_of(reply: Reply) -> RpcError | None:
+    """Return the JSON-RPC error of a reply, None where there is none."""
+    try:
+        error = _decode(reply.body).error
+    except UNREADABLE:
+        return None
+    return None if error is msgspec.UNSET else error
+
+
+def result_of(reply: Reply) -> dict[str, Any]:
+    """Return the result of a judged, successful reply; an odd one is empty."""
+    result = message_of(reply.body).get("result")
+    return result if isinstance(result, dict) else {}
+
+
+def _malformed(reply: Reply, why: str) -> Reply:
+    if reply.status >= 400:
+        return reply.fail(HTTP_ERROR, f"HTTP {reply.status}: {beginning(reply.body)}")
+    return reply.fail(RPC_ERROR, f"not a JSON-RPC response ({why}): {beginning(reply.body)}")
+
+
+def _no_json(reply: Reply) -> Reply:
+    if reply.status == 200 and not reply.body:
+        return reply.fail(TRANSPORT_ERROR, "the reply is empty")
+    shown = beginning(reply.body) or "(no body)"
+    if reply.status == 200:
+        return reply.fail(HTTP_ERROR, f"HTTP 200 with something that is not JSON: {shown}")
+    return reply.fail(HTTP_ERROR, f"HTTP {reply.status}: {shown}")
+
+
+def _tool_text(reply: Reply) -> str:
+    """Return what the tool says of its own failure."""
+    content = result_of(reply).get("content")
+    if isinstance(content, list):
+        texts = [part["text"] for part in content if isinstance(part, dict) and "text" in part]
+        if texts:
+            return beginning(" ".join(map(str, texts)).encode(), 200)
+    return beginning(reply.body, 200)

@@ -1,0 +1,1 @@
+"""How load is made, on Locust."""

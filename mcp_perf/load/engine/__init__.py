@@ -1,0 +1,1 @@
+"""The run: its turns, its users, its life cycle."""

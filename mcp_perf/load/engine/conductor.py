@@ -1,0 +1,176 @@
+"""The conductor: gives the turns, one after the other, to all nodes at once.
+
+It runs where Locust's statistics are kept: in the only process, or in the master. No turn begins
+before every node has drained the last one and has its connections ready for the next.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import astuple, dataclass, field
+from typing import Any, Final
+
+import msgspec
+from gevent.event import Event
+
+from mcp_perf.load.plan.schedule import Turn
+from mcp_perf.load.watch.observer import Beside
+from mcp_perf.results.journal.records import AnyRecord, Note, TurnEnded, TurnStarted
+
+_PREPARE_S: Final = 60.0
+_MARGIN_S: Final = 15.0
+"""How long after its last possible call a node may take to answer before it counts as lost."""
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """What the nodes still owe."""
+
+    kind: str
+    turn: int
+    missing: set[str]
+    complete: Event = field(default_factory=Event)
+
+
+class Conductor:
+    """Leads a run through its turns. `nodes` lists who is there, `tell` speaks to all of them."""
+
+    def __init__(
+        self,
+        turns: Iterable[Turn],
+        *,
+        nodes: Callable[[], set[str]],
+        tell: Callable[[str, dict[str, Any]], None],
+        write: Callable[[list[AnyRecord]], None],
+        now_s: Callable[[], float],
+        grace_s: float | None,
+        timeout_s: float,
+        beside: Beside | None = None,
+    ) -> None:
+        self.turns = turns
+        self.reason = "finished"
+        """Why the run ended: `finished`, `signal`, `stopped` or `error` (our own)."""
+        self.current: Turn | None = None
+        self.lost: set[str] = set()
+        self._nodes = nodes
+        self._tell = tell
+        self._write = write
+        self._now_s = now_s
+        self._grace_s = grace_s
+        self._timeout_s = timeout_s
+        self._beside = beside
+        self._stopping = False
+        self._waiting: _Waiting | None = None
+
+    def conduct(self) -> None:
+        """Run all turns, or those before a stop."""
+        for turn in self.turns:
+            if self._stopping or not self._prepare(turn):
+                return
+            self._run(turn)
+
+    def stop(self, reason: str, *, hard: bool = False) -> None:
+        """End the run after the calls in flight, or with `hard` without waiting for them."""
+        if not self._stopping:
+            self._stopping = True
+            self.reason = reason
+        self._tell("close", {"hard": hard})
+
+    def hear(self, kind: str, node: str, data: dict[str, Any]) -> None:
+        """Take a node's `ready`, `done` or `failed`."""
+        waiting = self._waiting
+        if kind == "failed":
+            self.stop("error")
+            if waiting is not None:
+                waiting.complete.set()
+        if waiting is None or (kind, data["turn"]) != (waiting.kind, waiting.turn):
+            return
+        if kind == "done":
+            self._note_done(node, data)
+        waiting.missing.discard(node)
+        if not waiting.missing:
+            waiting.complete.set()
+
+    def lose(self, node: str) -> None:
+        """Take note that a node has gone; the run goes on without it, and will be invalid."""
+        if node in self.lost:
+            return
+        self.lost.add(node)
+        self._write(
+            [
+                Note(
+                    at_s=self._now_s(),
+                    code="worker_lost",
+                    text=f"worker {node} was lost",
+                    node=node,
+                )
+            ]
+        )
+        waiting = self._waiting
+        if waiting is not None:
+            waiting.missing.discard(node)
+            if not waiting.missing:
+                waiting.complete.set()
+
+    def grace_s(self, turn: Turn) -> float:
+        """How long the last calls of a turn may take: the call's timeout, within the round."""
+        if self._grace_s is not None:
+            return self._grace_s
+        return min(self._timeout_s, turn.seconds) + 1.0
+
+    def _prepare(self, turn: Turn) -> bool:
+        order = {"arm": turn.arm, "users": turn.users}
+        self._ask("ready", "prepare", turn.number, order, _PREPARE_S)
+        return not self._stopping
+
+    def _run(self, turn: Turn) -> None:
+        grace_s = self.grace_s(turn)
+        before = self._beside.begin(turn) if self._beside is not None else []
+        at_s = self._now_s()
+        self.current = turn
+        self._write(
+            [
+                TurnStarted(
+                    turn=turn.number,
+                    arm=turn.arm,
+                    phase=turn.phase,
+                    round=turn.round,
+                    at_s=at_s,
+                    planned_s=turn.seconds,
+                    users=turn.users,
+                    rate=turn.rate,
+                ),
+                *before,
+            ]
+        )
+        order = {"plan": astuple(turn), "grace_s": grace_s, "at_s": at_s}
+        self._ask("done", "go", turn.number, order, turn.seconds + grace_s + _MARGIN_S)
+        if self._beside is not None:
+            self._write(self._beside.end(turn))
+        self.current = None
+
+    def _ask(
+        self, answer: str, order: str, turn: int, data: dict[str, Any], timeout_s: float
+    ) -> None:
+        """Tell all nodes something and wait for their answers; who owes one at the end is lost."""
+        waiting = self._waiting = _Waiting(answer, turn, self._nodes() - self.lost)
+        if not waiting.missing:
+            return
+        self._tell(order, {"turn": turn, **data})
+        if not waiting.complete.wait(timeout_s):
+            for node in sorted(waiting.missing):
+                self.lose(node)
+        self._waiting = None
+
+    def _note_done(self, node: str, data: dict[str, Any]) -> None:
+        ended = msgspec.convert(data["ended"], TurnEnded)
+        records: list[AnyRecord] = [ended]
+        if data["late"]:
+            records.append(
+                Note(
+                    at_s=self._now_s(),
+                    code="interrupted_calls",
+                    text=f"turn {ended.turn}: {data['late']} users on {node} had a call in "
+                    "flight longer than the grace; those calls were cut off",
+                    count=data["late"],
+                )
+            )
+        self._write(records)

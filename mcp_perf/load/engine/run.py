@@ -1,0 +1,166 @@
+"""One run where its record is kept: journal, conductor, verdict, reports."""
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import msgspec
+
+from mcp_perf.load.engine.conductor import Conductor
+from mcp_perf.load.hub.redaction import guard, redactor
+from mcp_perf.load.plan.schedule import Turn
+from mcp_perf.load.plan.search import turns
+from mcp_perf.load.plan.workload import workload
+from mcp_perf.load.prepare.history import remember
+from mcp_perf.load.prepare.machine import environment
+from mcp_perf.load.prepare.prepare import Prepared
+from mcp_perf.load.watch.sampler import Sampler
+from mcp_perf.load.watch.sources import shared, sharing
+from mcp_perf.load.watch.upstreams import Together, Upstreams
+from mcp_perf.results.document.document import Report
+from mcp_perf.results.journal.journal import JournalWriter
+from mcp_perf.results.journal.records import AnyRecord, Note, RunEnded, RunStarted
+from mcp_perf.results.render.files.write import write_all
+from mcp_perf.results.report.build import load_report
+from mcp_perf.results.tally.tally import fold
+
+_decode: Final = msgspec.json.Decoder(list[AnyRecord]).decode
+logger = logging.getLogger("mcp-perf")
+Watcher = Callable[[list[AnyRecord]], None]
+
+
+class Run:
+    """From the first record to the reports."""
+
+    def __init__(
+        self,
+        prepared: Prepared,
+        *,
+        nodes: Callable[[], set[str]],
+        tell: Callable[[str, dict[str, Any]], None],
+    ) -> None:
+        self.prepared = prepared
+        self.folder = prepared.folder
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.watchers: list[Watcher] = []
+        self._log = logging.FileHandler(self.folder / "run.log", encoding="utf-8")
+        self._log.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+        guard(self._log)
+        logging.getLogger().addHandler(self._log)
+        self._zero_ns = time.perf_counter_ns()
+        started = self._started()  # takes a moment, in which a kill would leave an empty journal
+        self._journal = JournalWriter(self.folder / "journal.jsonl", redactor)
+        self._broken = False
+        timeouts = [target.place.timeout_s for target in prepared.targets.values()]
+        self._sampler = Sampler(prepared.resources, self.write, self.now_s)
+        self.conductor = Conductor(
+            self._search(started) if prepared.searching else prepared.turns,
+            nodes=nodes,
+            tell=tell,
+            write=self.write,
+            now_s=self.now_s,
+            grace_s=prepared.loaded.scenario.load.grace,
+            timeout_s=max(timeouts),
+            beside=Together([Upstreams(prepared.targets, self.now_s), self._sampler]),
+        )
+        self.write([started, *self._sampler.look()])
+        if prepared.baseline is not None:
+            self.write([prepared.baseline])
+        for text in shared(prepared.resources):
+            self.note("resources_shared", text)
+
+    def now_s(self) -> float:
+        """Seconds since the run's start."""
+        return (time.perf_counter_ns() - self._zero_ns) / 1e9
+
+    def write(self, records: list[AnyRecord]) -> None:
+        """Append records to the journal; they survive a crash from here on.
+
+        A disk that is full ends the run, which then reports what it has.
+        """
+        if not self._broken:
+            try:
+                for record in records:
+                    self._journal.write(record)
+                self._journal.flush()
+            except OSError as error:
+                self._broken = True
+                logger.error("The journal cannot be written any more: %s", error.strerror)
+                self.conductor.stop("error")
+        for watch in self.watchers:
+            watch(records)
+
+    def take(self, encoded: bytes) -> None:
+        """Append records that a worker sent."""
+        self.write(_decode(encoded))
+
+    def note(self, code: str, text: str) -> None:
+        """Append a note."""
+        self.write([Note(at_s=self.now_s(), code=code, text=text)])
+
+    def finish(self, formats: tuple[str, ...]) -> Report:
+        """End the journal, stop the systems, write the reports. Raises OSError on a full disk."""
+        for name in self.prepared.systems.dead():
+            self.note("system_died", f"the system's process {name} died during the run")
+        self.write(self._sampler.look())
+        self.write([RunEnded(at_s=self.now_s(), reason=self.conductor.reason)])
+        self.prepared.systems.stop()
+        self._journal.close()
+        report, samples = load_report(self.folder)
+        write_all(report, samples, self.folder, formats)
+        remember(report, self.prepared.wish.store)
+        return report
+
+    def close_log(self) -> None:
+        """End run.log; the process may go on to another run."""
+        logging.getLogger().removeHandler(self._log)
+        self._log.close()
+
+    def _search(self, started: RunStarted) -> Iterator[Turn]:
+        """Return the turns of a search, which follows the records of this run."""
+        tally = fold([started])
+
+        def follow(records: list[AnyRecord]) -> None:
+            for record in records:
+                if record is not started:
+                    tally.take(record)
+
+        self.watchers.append(follow)
+        return turns(self.prepared.turns, started, tally)
+
+    def _started(self) -> RunStarted:
+        prepared = self.prepared
+        scenario = prepared.loaded.scenario
+        return RunStarted(
+            run_id=prepared.run_id,
+            started=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            scenario=scenario.name,
+            title=scenario.title,
+            scenario_text=prepared.loaded.text,
+            seed=scenario.seed,
+            arms={
+                name: {
+                    "target": target.url,
+                    "protocol": target.version,
+                    "tools": len(target.tools or ()),
+                    "tools_list_bytes": target.tools_list_bytes,
+                    "resources": {
+                        **prepared.resources[name].described(),
+                        "shared": sharing(prepared.resources, name),
+                    },
+                }
+                for name, target in prepared.targets.items()
+            },
+            gates=[gate.text for gate in scenario.gates],
+            layers=list(scenario.layers),
+            limits={
+                "generator_cpu": scenario.limits.generator_cpu,
+                "loop_lag_p99_ms": scenario.limits.loop_lag_p99 * 1000,
+                "late_starts": scenario.limits.late_starts,
+            },
+            load=prepared.load(),
+            environment={**environment(), "simulated": prepared.systems.simulated()},
+            workload=workload(scenario),
+        )

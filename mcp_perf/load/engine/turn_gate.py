@@ -1,0 +1,185 @@
+"""The stage: which arm's turn it is in this process, and who is still busy with the last one."""
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import gevent
+from gevent.event import Event
+
+from mcp_perf.load.hub.alarm import Alarm
+from mcp_perf.load.hub.dispatch import Dispatcher
+from mcp_perf.load.plan.schedule import Turn
+from mcp_perf.load.steps.step import Interrupted
+
+Journey = Callable[[int], None]
+"""Walks one journey; takes its intended start in ns of the clock, 0 where it is now."""
+
+
+class Waits(Protocol):
+    """Where the dispatcher waits; tests have a clock of their own."""
+
+    def wait_until(self, at_ns: int) -> None:
+        """Return at this moment."""
+
+    def close(self) -> None:
+        """Give back what it holds."""
+
+
+@dataclass(slots=True, eq=False)
+class OpenTurn:
+    """A turn while its arm runs."""
+
+    turn: Turn
+    start_ns: int
+    end_ns: int
+    places: int | None = None
+    """How many users of this process take part; None is all."""
+    closed: Event = field(default_factory=Event)
+    dispatcher: Dispatcher | None = None
+    """Open load: who says when a journey begins."""
+    users: int = 0
+    """Users that took part."""
+    busy_ns: int = 0
+    """Closed load: sum over them, from the turn's start to the end of their last journey."""
+    first_ns: int = 0
+    """When the first journey ended."""
+
+    @property
+    def busy_s(self) -> float:
+        """The denominator of rates: mean busy time of a user, or the length of an open turn."""
+        if self.dispatcher is not None:
+            return (self.end_ns - self.start_ns) / 1e9
+        return self.busy_ns / self.users / 1e9 if self.users else self.turn.seconds
+
+    @property
+    def until_first_s(self) -> float:
+        """From the start to the end of the first journey; 0 where none has ended."""
+        return max(0, self.first_ns - self.start_ns) / 1e9
+
+
+class Stage:
+    """Lets users in when a turn opens, and knows when the last of them has left it.
+
+    A turn closes by `close`, or by its own clock: users look at it before each journey, so that not
+    even a starved hub makes a round longer.
+    """
+
+    def __init__(
+        self,
+        clock: Callable[[], int] = time.perf_counter_ns,
+        *,
+        places: Callable[[int], int | None] = lambda _level: None,
+        late_ns: int = 5_000_000,
+        alarm: Callable[[], Waits] = Alarm,
+    ) -> None:
+        self.open_turn: OpenTurn | None = None
+        self.places = places
+        """How many users of this process a level has at work; None is all."""
+        self._clock = clock
+        self._late_ns = late_ns
+        self._alarm = alarm
+        self._opened = Event()
+        self._idle = Event()
+        self._idle.set()
+        self._busy: set[gevent.Greenlet] = set()
+
+    def open(self, turn: Turn, plan: Iterable[int] = ()) -> OpenTurn:
+        """Let the users run an arm, from now on; in an open load, at the moments of `plan`."""
+        now_ns = self._clock()
+        end_ns = now_ns + int(turn.seconds * 1e9)
+        opened = OpenTurn(turn, now_ns, end_ns, self.places(turn.users))
+        if turn.rate:
+            opened.dispatcher = Dispatcher(
+                plan, now_ns, self._clock, self._alarm(), late_ns=self._late_ns
+            )
+        self.open_turn = opened
+        self._opened.set()
+        return opened
+
+    def close(self, *, early: bool = False) -> None:
+        """End the turn: no journey starts any more. Before its time, its plan is broken off."""
+        opened = self.open_turn
+        if opened is None:
+            return
+        if opened.dispatcher is not None:
+            opened.dispatcher.end(early=early)
+        if self.open_turn is opened:  # nobody else closed it while we waited for the dispatcher
+            opened.end_ns = min(opened.end_ns, self._clock())
+            opened.closed.set()
+            self.open_turn = None
+            self._opened.clear()
+
+    def idle(self, timeout_s: float) -> bool:
+        """Wait for the last user to leave; tell whether all have."""
+        return bool(self._idle.wait(timeout_s))
+
+    def cut_off(self) -> int:
+        """Interrupt the users that are still busy; return how many there were."""
+        late = list(self._busy)
+        for greenlet in late:
+            greenlet.kill(Interrupted, block=False)
+        self._idle.wait()
+        return len(late)
+
+    def perform(
+        self, journey_of: Callable[[str], Journey], think: Callable[[], float], number: int = 0
+    ) -> None:
+        """Take part in the next turn: walk journeys until it closes. Called by each user.
+
+        `number` counts the users of this process from 0: at a low level the last ones pause.
+        """
+        self._opened.wait()
+        opened = self.open_turn
+        if opened is None:
+            return
+        if opened.places is None or number < opened.places:
+            opened.users += 1
+            journey = journey_of(opened.turn.arm)
+            if opened.dispatcher is None:
+                self._walk(opened, journey, think)
+            else:
+                self._serve(opened, opened.dispatcher, journey)
+        # Not where it is set: gevent forgets who waits for an event that it is just announcing.
+        if not opened.closed.is_set():
+            opened.closed.wait()
+
+    def _walk(self, opened: OpenTurn, journey: Journey, think: Callable[[], float]) -> None:
+        """Walk one journey after the other."""
+        self._enter()
+        last_ns = opened.start_ns
+        try:
+            while not opened.closed.is_set() and self._clock() < opened.end_ns:
+                journey(0)
+                last_ns = self._clock()
+                pause_s = think()
+                if pause_s and opened.closed.wait(pause_s):
+                    break
+        except Interrupted:
+            last_ns = self._clock()
+        finally:
+            opened.busy_ns += max(last_ns, opened.end_ns) - opened.start_ns
+            self._leave()
+
+    def _serve(self, opened: OpenTurn, dispatcher: Dispatcher, journey: Journey) -> None:
+        """Walk a journey whenever the dispatcher says so."""
+        try:
+            while (intended_ns := dispatcher.next()) is not None:
+                self._enter()
+                try:
+                    journey(intended_ns)
+                finally:
+                    self._leave()
+                opened.first_ns = opened.first_ns or self._clock()
+        except Interrupted:
+            return
+
+    def _enter(self) -> None:
+        self._busy.add(gevent.getcurrent())
+        self._idle.clear()
+
+    def _leave(self) -> None:
+        self._busy.discard(gevent.getcurrent())
+        if not self._busy:
+            self._idle.set()

@@ -1,0 +1,252 @@
+"""One node's bench: the compiled scenario, the stage, the recorder and the users at work.
+
+There is one per process that has users; it is built at the start of a test and thrown away at its
+end.
+"""
+
+import itertools
+import random
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import gevent
+from gevent.event import Event
+from gevent.pool import Pool
+
+from mcp_perf.client.channels.inprocess import Code, PythonClient
+from mcp_perf.client.errors import TargetError
+from mcp_perf.client.http.exchange import Endpoint
+from mcp_perf.client.http.rest import RestClient
+from mcp_perf.client.mcp.channel_client import SessionClient
+from mcp_perf.client.protocol.versions import MODERN
+from mcp_perf.client.reply import OK, Reply
+from mcp_perf.load.engine.turn_gate import Stage
+from mcp_perf.load.hub.bridge import bridge
+from mcp_perf.load.hub.waiting import Watchdog
+from mcp_perf.load.plan.arrivals import arrivals
+from mcp_perf.load.plan.schedule import Turn, share_of
+from mcp_perf.load.steps.burst import opens_by_steps, widest
+from mcp_perf.load.steps.compile import compile_journeys
+from mcp_perf.load.steps.journey import Walk
+from mcp_perf.load.steps.recorder import Recorder
+from mcp_perf.load.steps.step import MCP, CallFailed, Lane
+from mcp_perf.load.targets.clients import TOOL_CLIENTS, Client, SharedSession, beside, session
+from mcp_perf.load.targets.roster import Identity, Roster
+from mcp_perf.load.targets.targets import ArmTarget
+from mcp_perf.load.watch.sessions import Counted
+from mcp_perf.scenario.loader import Loaded
+from mcp_perf.scenario.model.syntax import Think
+from mcp_perf.scenario.model.targets import split_target
+from mcp_perf.scenario.values.generators import IDENTITY
+
+_ENLIST_S: Final = 30.0
+_CLOSES_AT_ONCE: Final = 32
+_USERS_PER_NODE: Final = 1_000_000
+
+
+@dataclass(slots=True, eq=False)
+class Member:
+    """One virtual user: a client and a walk for each arm."""
+
+    walks: dict[str, Walk]
+    place: int = 0
+    """Among the users of this process, from 0."""
+    at_once: bool = True
+    """Whether sessions are opened at the start, or each before its user's first turn."""
+    identity: Identity = field(default_factory=dict)
+    opened: Event = field(default_factory=Event)
+
+    def ready(self, arm: str, places: int | None = None) -> None:
+        """Make sure the arm's session and connection are open. Raises TargetError.
+
+        Where only the first `places` users are at work, the others close theirs.
+        """
+        self.opened.wait(_ENLIST_S)
+        lane = self.walks[arm].lane
+        if places is None or self.place < places:
+            lane.ready()
+        elif not isinstance(lane.client, SharedSession):
+            lane.close()
+
+    def open(self) -> None:
+        """Open the session of every arm; one that does not open is tried again at its turn."""
+        for walk in self.walks.values() if self.at_once else ():
+            try:
+                walk.lane.ready()
+            except TargetError:
+                continue
+        self.opened.set()
+
+    def close(self) -> None:
+        """Close all sessions, saying goodbye where the protocol does."""
+        for walk in self.walks.values():
+            walk.lane.close()
+
+
+class Bench:
+    """What the users of this process share."""
+
+    def __init__(
+        self,
+        loaded: Loaded,
+        targets: Mapping[str, ArmTarget],
+        recorder: Recorder,
+        fire: Callable[..., None],
+        *,
+        node_index: int = 0,
+        nodes: int = 1,
+        users: int | None = None,
+        identities: Sequence[Identity] = (),
+    ) -> None:
+        self.stage = Stage(
+            places=lambda level: None if level == users else share_of(level, node_index, nodes),
+            late_ns=int(loaded.scenario.limits.loop_lag_p99 * 1e9),
+        )
+        self.recorder = recorder
+        self.members: list[Member] = []
+        self._node = node_index
+        self._nodes = nodes
+        self._watchdog = Watchdog()
+        self._loaded = loaded
+        self._targets = targets
+        self._fire = fire
+        self._journeys = compile_journeys(loaded, targets, recorder)
+        self._sequence = itertools.count(node_index + 1, nodes)
+        self._first_user = node_index * _USERS_PER_NODE
+        self._pause = _pause(loaded.scenario.load.think)
+        self._shared: dict[str, SharedSession] = {}
+        self._roster = Roster(identities, node_index, nodes)
+        self._with_sessions = [
+            arm
+            for arm, target in targets.items()
+            if target.kind == "mcp" and not _stateless(target)
+        ]
+
+    def enlist(self) -> Member:
+        """Make one more user. Raises NoneLeft when there is no identity for it."""
+        identity = self._roster.take()
+        place = len(self.members)
+        number = self._first_user + place
+        walks = {arm: self._walk(target, number, identity) for arm, target in self._targets.items()}
+        at_once = not self._loaded.scenario.load.users_vary
+        member = Member(walks, place, at_once, identity)
+        self.members.append(member)
+        return member
+
+    def dismiss(self, member: Member) -> None:
+        """Let a user go."""
+        member.close()
+        if member in self.members:
+            self.members.remove(member)
+            self._roster.give_back(member.identity)
+
+    def await_members(self, expected: Callable[[], int]) -> list[Member]:
+        """Wait until all spawned users are there; return them."""
+        with gevent.Timeout(_ENLIST_S, exception=False):
+            while len(self.members) < expected():
+                gevent.sleep(0.01)
+        return list(self.members)
+
+    def perform(self, member: Member) -> None:
+        """Take part in the next turn."""
+        self.stage.perform(lambda arm: member.walks[arm].journey, self._pause, member.place)
+
+    def arrivals(self, turn: Turn) -> Iterator[int]:
+        """Return this node's part of the plan of an open turn."""
+        return arrivals(
+            turn.rate,
+            turn.seconds,
+            poisson=self._loaded.scenario.load.arrivals == "poisson",
+            seed=f"{self._loaded.scenario.seed}/{turn.round}",
+            node=self._node,
+            nodes=self._nodes,
+        )
+
+    def sessions(self) -> dict[str, list[Counted]]:
+        """Return the clients of every arm that can have sessions."""
+        return {
+            arm: [
+                client
+                for member in self.members
+                if isinstance(client := member.walks[arm].lane.client, TOOL_CLIENTS)
+            ]
+            for arm in self._with_sessions
+        }
+
+    def close(self) -> None:
+        """End what the users shared, when the last of them has gone."""
+        pool = Pool(_CLOSES_AT_ONCE)
+        for member in list(self.members):  # killed before it could go by itself
+            pool.spawn(self.dismiss, member)
+        pool.join()
+        self._watchdog.stop()
+
+    def _walk(self, target: ArmTarget, number: int, identity: Identity) -> Walk:
+        scenario = self._loaded.scenario
+        client = self._client(target, identity)
+        others = beside(client, widest(scenario, target.arm), self._watchdog.wait_for)
+        lane, *lanes = (
+            Lane(target.arm, one, self.recorder, self._fire) for one in (client, *others)
+        )
+        lane.beside, lane.opens = lanes, not opens_by_steps(scenario, target.arm)
+        own = {IDENTITY: identity} if identity else {}
+        return Walk(
+            self._journeys,
+            lane,
+            {**target.variables, **own},
+            user=number,
+            seed=self._loaded.scenario.seed,
+            counter=self._sequence.__next__,
+        )
+
+    def _client(self, target: ArmTarget, identity: Identity) -> Client:
+        personal = target.personal
+        place = target.place if personal is None else personal.place(target.place, identity)
+        if isinstance(place, Endpoint) and target.kind == "http":
+            return RestClient(place, waits=self._watchdog.wait_for)
+        if isinstance(target.place, Code) and target.kind == "python":
+            return PythonClient(target.place, bridge())
+        if target.arm in self._shared:
+            return self._shared[target.arm].join()
+        arm = self._loaded.scenario.arms[target.arm]
+        made = session(
+            target.url,
+            place,
+            target.version,
+            observe=lambda *seen: self._observe(target.arm, *seen),
+            waits=self._watchdog.wait_for,
+            answers=target.script,
+            credentials=None if personal is None else personal.credentials(identity),
+            listens=arm.stream,
+            no_delete=arm.no_delete,
+        )
+        if arm.process == "user" or not isinstance(made, SessionClient):
+            return made
+        shared = self._shared[target.arm] = SharedSession(made)
+        return shared.join()
+
+    def _observe(self, arm: str, method: str, reply: Reply) -> None:
+        """Count a request of opening or closing a session, and tell Locust."""
+        self.recorder.setup(arm, method, reply)
+        self._fire(
+            request_type=MCP,
+            name=method,
+            response_time=(reply.end_ns - reply.start_ns) / 1e6,
+            response_length=reply.bytes_in,
+            response=None,
+            context={},
+            exception=None if reply.outcome == OK else CallFailed(reply.outcome),
+        )
+
+
+def _stateless(target: ArmTarget) -> bool:
+    """Tell whether the protocol has no sessions there: 2026-07-28 over streamable HTTP."""
+    return target.version == MODERN and split_target(target.url)[0] == "http"
+
+
+def _pause(think: Think) -> Callable[[], float]:
+    """Return a function that says how long a user thinks between two journeys, in seconds."""
+    if think.min == think.max:
+        return lambda: think.min
+    return lambda: random.uniform(think.min, think.max)

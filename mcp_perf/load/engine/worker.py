@@ -1,0 +1,180 @@
+"""A node's side of a round: prepare the connections, open the stage, close it, drain, report.
+
+Every process that has users runs one `Performer`. It obeys the conductor (`_conductor.py`) by
+Locust's messages, which are plain function calls when both live in one process.
+"""
+
+import logging
+from collections.abc import Callable, Iterable
+from typing import Any, Final, Protocol
+
+import gevent
+import msgspec
+from gevent.event import Event
+from gevent.pool import Pool
+
+from mcp_perf.client.errors import TargetError
+from mcp_perf.load.engine.health import Watch
+from mcp_perf.load.engine.turn_gate import OpenTurn, Stage
+from mcp_perf.load.plan.schedule import Turn
+from mcp_perf.load.steps.recorder import Recorder
+from mcp_perf.results.journal.records import SETUP, TurnEnded
+
+logger = logging.getLogger("mcp-perf")
+
+FLUSH_S: Final = 1.0
+_CONNECTS_AT_ONCE: Final = 32
+
+
+class Performing(Protocol):
+    """A user, as far as a round needs it."""
+
+    def ready(self, arm: str, places: int | None = None) -> None:
+        """Check the arm's connection and re-open it where it is gone.
+
+        `places` is how many users are at work; None is all. The others close theirs.
+        """
+
+
+class Performer:
+    """Runs this process's part of each turn."""
+
+    def __init__(
+        self,
+        stage: Stage,
+        recorder: Recorder,
+        users: Callable[[], Iterable[Performing]],
+        answer: Callable[[str, dict[str, Any]], None],
+        arrivals: Callable[[Turn], Iterable[int]] = lambda _turn: (),
+        prepared: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.watch = Watch()
+        self._stage = stage
+        self._recorder = recorder
+        self._users = users
+        self._answer = answer
+        self._arrivals = arrivals
+        self._prepared = prepared
+        """Called when the connections of a turn are ready, and no call is in flight."""
+        self._flusher: gevent.Greenlet | None = None
+        self._hurry = Event()
+        self._ending = False
+
+    def start(self) -> None:
+        """Begin to watch this process and to flush its record every second."""
+        self.watch.start()
+        self._flusher = gevent.spawn(self._flush_for_ever)
+
+    def stop(self) -> None:
+        """Flush what is left and stop watching."""
+        if self._flusher is not None:
+            self._flusher.kill()
+        self.watch.stop()
+        self.flush()
+
+    def flush(self) -> None:
+        """Hand over what was recorded since the last time."""
+        self._recorder.flush(self.watch.take())
+
+    def prepare(self, order: dict[str, Any]) -> None:
+        """Check the connections of an arm before its turn; answer `ready`."""
+        gevent.spawn(self._supervise, self._prepare, order)
+
+    def go(self, order: dict[str, Any]) -> None:
+        """Run a turn; answer `done` when its last call has ended."""
+        gevent.spawn(self._supervise, self._go, order)
+
+    def close(self, order: dict[str, Any]) -> None:
+        """End the turn before its time; with `hard`, cut off the calls in flight, too."""
+        if order.get("hard"):
+            self._hurry.set()
+        self._ending = True
+        self._stage.close(early=True)
+
+    def _supervise(self, act: Callable[[dict[str, Any]], None], order: dict[str, Any]) -> None:
+        """Do as ordered; a fault of our own is answered, so that nobody waits for it."""
+        try:
+            act(order)
+        except Exception:
+            logger.exception("A turn broke off by a fault of mcp-perf's own")
+            self._answer("failed", {"turn": order["turn"]})
+
+    def _prepare(self, order: dict[str, Any]) -> None:
+        pool = Pool(_CONNECTS_AT_ONCE)
+        users = list(self._users())
+        for user in users:
+            pool.spawn(_ready, user, order["arm"], self._stage.places(order["users"]))
+        pool.join()
+        self._prepared()
+        self._answer("ready", {"turn": order["turn"], "users": len(users)})
+
+    def _go(self, order: dict[str, Any]) -> None:
+        turn = Turn(*order["plan"])
+        self.flush()
+        self._recorder.start(order["at_s"])
+        self._recorder.turn = turn.number
+        calls_before = self._recorder.calls
+        open_turn = self._stage.open(turn, self._arrivals(turn) if turn.rate else ())
+        if self._ending:  # the close came right behind the order to go
+            self._stage.close(early=True)
+        open_turn.closed.wait(turn.seconds)
+        self._stage.close()
+        grace_s = order["grace_s"]
+        if turn.rate:
+            grace_s -= self._complete(open_turn, grace_s)
+        late = self._drain(grace_s)
+        self.flush()
+        self._recorder.turn = SETUP
+        self._recorder.draining = False
+        calls = self._recorder.calls - calls_before
+        ended = self._ended(open_turn, calls)
+        self._answer(
+            "done", {"turn": turn.number, "late": late, "ended": msgspec.to_builtins(ended)}
+        )
+
+    def _complete(self, open_turn: OpenTurn, most_s: float) -> float:
+        """Bring an open turn's time to its full length; return how long that took.
+
+        Rates are taken from the ends of journeys, and the first one ended only some time after the
+        turn began: as much is given at the end. Then neither what was still on its way at the bell
+        is missing from the rate, nor does what had piled up until then swell it.
+        """
+        left_s = min(open_turn.until_first_s, most_s)
+        self._stage.idle(left_s)
+        self.flush()
+        self._recorder.draining = True
+        return left_s
+
+    def _drain(self, grace_s: float) -> int:
+        """Let the last calls end, flushing each second; return how many had to be cut off."""
+        left_s = grace_s
+        while left_s > 0 and not self._hurry.is_set():
+            step_s = min(left_s, FLUSH_S / 4)
+            if self._stage.idle(step_s):
+                return 0
+            left_s -= step_s
+        return self._stage.cut_off()
+
+    def _ended(self, open_turn: OpenTurn, calls: int) -> TurnEnded:
+        dispatcher = open_turn.dispatcher
+        return TurnEnded(
+            turn=open_turn.turn.number,
+            node=self._recorder.node,
+            users=open_turn.users,
+            busy_s=open_turn.busy_s,
+            planned=calls if dispatcher is None else dispatcher.planned,
+            dropped=0 if dispatcher is None else dispatcher.dropped,
+        )
+
+    def _flush_for_ever(self) -> None:
+        while True:
+            gevent.sleep(FLUSH_S)
+            self.flush()
+
+
+def _ready(user: Performing, arm: str, places: int | None) -> None:
+    try:
+        user.ready(arm, places)
+    except TargetError:
+        # The next call will meet the same trouble, and it will be counted there.
+        return

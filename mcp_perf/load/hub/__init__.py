@@ -1,0 +1,1 @@
+"""What gevent needs: waiting, waking, other threads, and the process that they share."""

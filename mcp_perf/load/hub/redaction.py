@@ -1,0 +1,63 @@
+"""The other mouth: what this process logs or says passes a redactor, as the journal's records do.
+
+One for the whole process, because its log is one: tracebacks and Locust's own lines go through it.
+"""
+
+import logging
+import sys
+from collections.abc import Iterable
+from typing import Final
+
+import gevent
+
+from mcp_perf.results.journal.redact import Redactor
+
+_LOGGERS: Final = ("", "locust", "locust.stats_logger")
+"""Those to which Locust gives handlers."""
+redactor: Final = Redactor()
+"""Knows what this process has been told, and what it was given on the way, such as tokens."""
+
+
+def hide(secrets: Iterable[str]) -> None:
+    """Take these out of all that is said from now on, beside what looks like a secret."""
+    redactor.add(secrets)
+
+
+def clean(text: str) -> str:
+    """Return the text without secrets."""
+    return redactor.text(text)
+
+
+def guard_process() -> None:
+    """Guard the terminal: the log's handlers, and what gevent writes of greenlets that failed."""
+    for name in _LOGGERS:
+        for handler in logging.getLogger(name).handlers:
+            guard(handler)
+    gevent.get_hub().exception_stream = _CleanStream()
+
+
+def guard(handler: logging.Handler) -> None:
+    """Let everything that the handler writes be clean; twice is once."""
+    if not isinstance(handler.formatter, _Clean):
+        handler.setFormatter(_Clean(handler.formatter or logging.Formatter()))
+
+
+class _Clean(logging.Formatter):
+    """Formats as another formatter does, and redacts the result, tracebacks included."""
+
+    def __init__(self, inner: logging.Formatter) -> None:
+        super().__init__()
+        self._inner = inner
+
+    def format(self, record: logging.LogRecord) -> str:
+        return clean(self._inner.format(record))
+
+
+class _CleanStream:
+    """Writes to the standard error, line by line."""
+
+    def write(self, text: str) -> None:
+        sys.stderr.write(clean(text))
+
+    def flush(self) -> None:
+        sys.stderr.flush()

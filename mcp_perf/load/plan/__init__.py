@@ -1,0 +1,1 @@
+"""When: turns, levels and arrivals, as pure functions of the load."""

@@ -1,0 +1,44 @@
+"""The baseline that a run is to be compared with: read and checked before anything is sent."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mcp_perf.load.plan.workload import workload
+from mcp_perf.load.prepare.machine import environment
+from mcp_perf.load.targets.refusal import CONFIGURATION, Refusal
+from mcp_perf.results.compare.baseline import BaselineError, identity, read
+from mcp_perf.results.compare.comparable import differences
+from mcp_perf.results.document.run_numbers import Identity, RunNumbers
+from mcp_perf.results.journal.records import Baseline
+from mcp_perf.scenario.model.scenario import Scenario
+from mcp_perf.scenario.problems.wording import InputError
+from mcp_perf.scenario.values.units import fraction
+
+
+def against(path: str, tolerance: str, scenario: Scenario, load: Mapping[str, Any]) -> Baseline:
+    """Read a baseline for a planned run. Raises Refusal, naming what cannot be compared."""
+    allowed = read_tolerance(tolerance)
+    try:
+        runs = read(Path(path))
+    except BaselineError as error:
+        raise Refusal(CONFIGURATION, [f"--baseline {error}"]) from error
+    planned = identity(scenario.name, workload(scenario), load, environment())
+    if problems := refused(runs, planned):
+        raise Refusal(
+            CONFIGURATION, [f"--baseline {path}: cannot be compared; {line}" for line in problems]
+        )
+    return Baseline(tolerance=allowed, runs=runs)
+
+
+def read_tolerance(text: str) -> float:
+    """Read `--tolerance`, such as 5%. Raises Refusal."""
+    try:
+        return fraction(text)
+    except InputError as error:
+        raise Refusal(CONFIGURATION, [f"--tolerance: {error.message}; {error.hint}"]) from error
+
+
+def refused(base: Sequence[RunNumbers], new: Identity) -> list[str]:
+    """Return what makes a run incomparable with any of the base, each difference once."""
+    return list(dict.fromkeys(line for run in base for line in differences(run.identity, new)))

@@ -1,0 +1,42 @@
+"""Where finished runs are remembered, and how: nothing of this may cost a run its report."""
+
+import logging
+import os
+from collections.abc import Mapping
+from typing import Final
+
+from mcp_perf.results.compare.baseline import of_report
+from mcp_perf.results.document.document import Report
+
+VARIABLE: Final = "MCP_PERF_STORE"
+DEFAULT: Final = "sqlite:///reports/out/history.sqlite"
+_KINDS: Final = ("sqlite:///", "postgresql://", "postgresql+psycopg://")
+
+logger = logging.getLogger("mcp-perf")
+
+
+def chosen(store: str, environ: Mapping[str, str] = os.environ) -> str:
+    """Return the store's URL: the one asked for, the environment's, or the file beside the runs."""
+    url = store or environ.get(VARIABLE) or DEFAULT
+    return url.replace("postgresql://", "postgresql+psycopg://", 1)
+
+
+def problems(store: str) -> list[str]:
+    """Return what is wrong with a store's URL, without showing it: it may hold a password."""
+    if chosen(store).startswith(_KINDS):
+        return []
+    hint = "write sqlite:///PATH or postgresql+psycopg://USER@HOST/NAME"
+    return [f"--store (or {VARIABLE}): is no URL of a store; {hint}"]
+
+
+def remember(report: Report, store: str) -> None:
+    """Append a finished run to the history; what goes wrong there is a warning."""
+    from mcp_perf.results.compare.history import (  # noqa: PLC0415 -- slow, and late enough here
+        HistoryError,
+        append,
+    )
+
+    try:
+        append(chosen(store), of_report(report))
+    except HistoryError as error:
+        logger.warning("%s", error)

@@ -1,0 +1,91 @@
+"""Who the users of a run are: rows of a file, what requests bring, or both; settled before it."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from mcp_perf.client.http.http1 import encode_headers
+from mcp_perf.load.prepare.provision import hide_secrets, mint_all
+from mcp_perf.load.targets.refusal import CONFIGURATION, Refusal
+from mcp_perf.load.targets.roster import Identity
+from mcp_perf.scenario.loader import Loaded
+from mcp_perf.scenario.model.confidential import secret_names
+from mcp_perf.scenario.model.identities import NUMBER, names_in, read_rows
+from mcp_perf.scenario.problems.wording import InputError
+from mcp_perf.scenario.values.generators import IDENTITY
+from mcp_perf.scenario.values.lookups import compile_template
+
+
+def settle(loaded: Loaded, users: int, run: str) -> list[Identity]:
+    """Read and request the identities of so many users; `run` is the run's `${run}`.
+
+    There are none where the scenario has none, and more where a file has more rows. Raises Refusal.
+    """
+    written = loaded.scenario.identities
+    if written is None:
+        return []
+    rows = _rows(loaded, users)
+    if written.mint is None:
+        identities: list[Identity] = list(rows)
+    else:
+        identities = mint_all(written.mint, rows[:users], loaded, run)
+    _check_headers(loaded, identities)
+    return identities
+
+
+def taken(loaded: Loaded, identities: Sequence[Identity]) -> list[dict[str, Any]]:
+    """Return what requests brought: another process cannot get it by itself."""
+    written = loaded.scenario.identities
+    if written is None or written.mint is None:
+        return []
+    names = written.mint.take
+    return [{name: identity[name] for name in names} for identity in identities]
+
+
+def resume(loaded: Loaded, minted: Sequence[dict[str, Any]], users: int) -> list[Identity]:
+    """Return the identities in another process, which has the file as well. Raises Refusal."""
+    if loaded.scenario.identities is None:
+        return []
+    rows = _rows(loaded, users)
+    if not minted:
+        return list(rows)
+    hidden = secret_names(loaded.scenario)
+    for one in minted:
+        hide_secrets(one, hidden)
+    return [{**row, **one} for row, one in zip(rows, minted, strict=False)]
+
+
+def _rows(loaded: Loaded, users: int) -> list[dict[str, Any]]:
+    """Return the rows of the file, their secrets hidden; mere numbers where there is none."""
+    written = loaded.scenario.identities
+    assert written is not None  # noqa: S101 -- asked before
+    if written.csv is None:
+        return [{NUMBER: number} for number in range(1, users + 1)]
+    try:
+        rows = read_rows(written.csv, loaded.env, loaded.base)
+    except InputError as error:
+        raise Refusal(CONFIGURATION, [f"identities: {error.message}; {error.hint}"]) from error
+    identities = rows.identities()
+    hidden = secret_names(loaded.scenario)
+    for identity in identities:
+        hide_secrets(identity, hidden)
+    if len(identities) < users:
+        message = (
+            f"identities: {rows.file} has {len(identities)} rows, and the run {users} users: add "
+            f"rows, or run with -u {len(identities)}"
+        )
+        raise Refusal(CONFIGURATION, [message])
+    return identities
+
+
+def _check_headers(loaded: Loaded, identities: Sequence[Identity]) -> None:
+    """Refuse values that no header can have, before any of them is needed."""
+    for arm, part in loaded.scenario.arms.items():
+        theirs = {name: text for name, text in part.headers.items() if any(names_in(text))}
+        template = compile_template(theirs, env=loaded.env)
+        for identity in identities if theirs else ():
+            rendered = template.render({IDENTITY: identity})
+            try:
+                encode_headers((name, str(value)) for name, value in rendered.items())
+            except ValueError as error:
+                message = f"arm {arm}: headers of identity {identity[NUMBER]}: {error}"
+                raise Refusal(CONFIGURATION, [message]) from error

@@ -1,0 +1,100 @@
+"""Open files: every connection is one, and a process may have only so many."""
+
+import contextlib
+from collections.abc import Mapping
+from typing import Final
+
+from mcp_perf.client.protocol.versions import MODERN
+from mcp_perf.load.steps.burst import widest
+from mcp_perf.load.targets.answers import script_of
+from mcp_perf.load.targets.refusal import CONFIGURATION, Refusal
+from mcp_perf.scenario.checks.bursts import flat
+from mcp_perf.scenario.loader import Loaded
+from mcp_perf.scenario.model.targets import split_target
+
+_OTHERS: Final = 256
+"""What a process has open beside its users' connections, at most."""
+_PER_USER: Final = {"sse": 2, "stdio": 3, "python": 0}
+"""Connections, or pipes, of one user where all of its calls share them."""
+_NOWHERE_ELSE: Final[Mapping[str, str]] = {}
+
+
+def needed(loaded: Loaded, users: int, pointed: Mapping[str, str] = _NOWHERE_ELSE) -> int:
+    """Return how many files a process may have open that has so many users.
+
+    `pointed` has the lines of arms that go elsewhere than their file says.
+    """
+    arms = loaded.scenario.arms
+    return _OTHERS + users * sum(
+        _of_user(name, loaded, pointed.get(name, arm.address)) for name, arm in arms.items()
+    )
+
+
+def require(loaded: Loaded, users: int, pointed: Mapping[str, str] = _NOWHERE_ELSE) -> None:
+    """Raise this process's limit to what its users need, and its children's with it.
+
+    Raises Refusal where there is no such limit to be had. One that is high enough stays as it is.
+    """
+    with contextlib.suppress(ImportError):  # Windows has no such limit
+        import resource  # noqa: PLC0415
+
+        wanted = needed(loaded, users, pointed)
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        if soft == resource.RLIM_INFINITY or wanted <= soft:
+            return
+        unlimited = hard == resource.RLIM_INFINITY
+        if wanted > hard and not unlimited:
+            raise Refusal(CONFIGURATION, [_too_many(users, wanted, hard)])
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted if unlimited else hard, hard))
+        except (ValueError, OSError) as error:  # macOS calls it unlimited, and is not
+            raise Refusal(CONFIGURATION, [_too_many(users, wanted, soft)]) from error
+
+
+def _too_many(users: int, wanted: int, most: int) -> str:
+    return (
+        f"{users} users need about {wanted} open files in one process, and {most} is the most that "
+        "this one may have (ulimit -Hn). Raise that limit, ask for fewer users, or spread them "
+        "over processes (--processes); a bundled system is one process, whose limit is the same"
+    )
+
+
+def _of_user(name: str, loaded: Loaded, line: str) -> int:
+    arm = loaded.scenario.arms[name]
+    transport = split_target(line)[0]
+    if transport not in ("http", "system"):
+        return _PER_USER[transport]
+    at_once = max(1, widest(loaded.scenario, name))
+    if arm.kind != "mcp":
+        return at_once
+    modern, handshake = _subscriptions(name, loaded), _session_ways(name, loaded)
+    either = {MODERN: modern, "auto": max(modern, handshake)}
+    return at_once + either.get(arm.protocol, handshake)
+
+
+def _subscriptions(name: str, loaded: Loaded) -> int:
+    """Count what a user has beside its calls in 2026-07-28: a stream for each subscription.
+
+    They last up to the end of the journey.
+    """
+    return max(
+        sum(step.listen is not None or step.subscribe is not None for step in journey.steps[name])
+        for journey in loaded.scenario.journeys.values()
+    )
+
+
+def _session_ways(name: str, loaded: Loaded) -> int:
+    """Count what it has up to 2025-11-25: the session's stream, and a way for what cannot wait.
+
+    Answers and cancellations go their own way while a call goes on, and each call of a burst has
+    one. That a call which meets its timeout is cancelled, too, is not what a scenario plans.
+    """
+    asked = bool(script_of(name, loaded).capabilities)
+    cancels = any(
+        step.cancel_after is not None
+        for journey in loaded.scenario.journeys.values()
+        for step in flat(journey.steps[name])
+    )
+    listens = loaded.scenario.arms[name].stream or _subscriptions(name, loaded) > 0
+    side_ways = 1 + widest(loaded.scenario, name) if asked or cancels else 0
+    return (listens or asked) + side_ways

@@ -1,0 +1,101 @@
+"""The custom arguments of the locustfile, and what the user wished by them."""
+
+import argparse
+from pathlib import Path
+from typing import Any, Final
+
+from mcp_perf.load.prepare.history import VARIABLE
+from mcp_perf.load.prepare.prepare import DEFAULT_SCENARIO, TOLERANCE, Wish
+from mcp_perf.scenario.loader import shipped
+
+WEB_HOST: Final = "127.0.0.1"
+
+
+class FormChoices:
+    """Scenario names for the web form; the command line takes any name or path."""
+
+    active = False
+
+
+def add(parser: Any) -> None:
+    """Add our arguments. Locust calls this again for every view of its page."""
+    parser.set_defaults(web_host=WEB_HOST)
+    parser.add_argument(
+        "--scenario",
+        default=DEFAULT_SCENARIO,
+        choices=_Names() if FormChoices.active else None,
+        help="What to run: the name of a scenario, or the path of a YAML file.",
+        include_in_web_ui=True,
+    )
+    parser.add_argument(
+        "--target",
+        action="append",
+        default=[],
+        metavar="ARM=URL",
+        help="Point an arm at a server: ARM=URL. May be given more than once.",
+        include_in_web_ui=True,
+    )
+    for name, metavar, text in (
+        ("--arm", "ARM", "Run only this arm. May be given more than once."),
+        ("--set", "PATH=VALUE", "Change the scenario: load.users=50. May be given more than once."),
+    ):
+        parser.add_argument(
+            name, action="append", default=[], metavar=metavar, help=text, include_in_web_ui=False
+        )
+    parser.add_argument(
+        "--out",
+        default="",
+        metavar="DIR",
+        help="The run's folder; default: reports/out/<scenario>-<UTC time>.",
+        include_in_web_ui=False,
+    )
+    for name, default, metavar, text in (
+        ("--baseline", "", "PATH", "Fail when the run is slower than this baseline."),
+        ("--tolerance", TOLERANCE, "SHARE", "What a metric may be worse by than the baseline."),
+        ("--store", "", "URL", f"Where runs are remembered; default: ${VARIABLE}, or a file."),
+    ):
+        parser.add_argument(
+            name, default=default, metavar=metavar, help=text, include_in_web_ui=False
+        )
+
+
+def wish(options: argparse.Namespace) -> Wish:
+    """Read the user's wish off Locust's options."""
+    return Wish(
+        scenario=options.scenario or DEFAULT_SCENARIO,
+        targets=several(options.target),
+        arms=several(options.arm),
+        settings=tuple(options.set or ()),
+        out=options.out or "",
+        users=options.num_users,
+        spawn_rate=options.spawn_rate,
+        run_time_s=options.run_time,
+        tags=tuple(options.tags or ()),
+        excluded_tags=tuple(options.exclude_tags or ()),
+        baseline=options.baseline,
+        tolerance=options.tolerance,
+        workers=bool(options.master),
+        store=options.store,
+    )
+
+
+def names() -> list[str]:
+    """Return the names of the scenarios that can be chosen: shipped, and in ./scenarios."""
+    here = sorted(Path("scenarios").glob("*.yaml"))
+    return sorted({path.stem.replace("_", "-") for path in [*shipped(), *here]})
+
+
+def several(value: Any) -> tuple[str, ...]:
+    """Read a list, or what the web form makes of one: text with commas or spaces."""
+    parts = value.replace(",", " ").split() if isinstance(value, str) else value or ()
+    return tuple(part for part in parts if part)
+
+
+class _Names(list[str]):
+    """The choices of the form: shown, but nothing is refused by them, for a path is fine too."""
+
+    def __init__(self) -> None:
+        super().__init__(names())
+
+    def __contains__(self, _name: object) -> bool:
+        return True

@@ -1,0 +1,311 @@
+"""Everything that is settled before a run: the scenario, its load, its targets, its folder."""
+
+import contextlib
+import itertools
+import math
+import os
+import secrets
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from mcp_perf.load.hub.redaction import hide
+from mcp_perf.load.plan import search
+from mcp_perf.load.plan.schedule import Turn, fit, levels, plan
+from mcp_perf.load.prepare import open_files
+from mcp_perf.load.prepare.baseline import against
+from mcp_perf.load.prepare.history import problems as store_problems
+from mcp_perf.load.prepare.identities import settle
+from mcp_perf.load.steps.burst import undecided
+from mcp_perf.load.targets.refusal import CONFIGURATION, Refusal
+from mcp_perf.load.targets.roster import NOBODY, Identity
+from mcp_perf.load.targets.targets import SYSTEM, ArmTarget, reach_all, unknown_tools, unspoken
+from mcp_perf.load.watch.sources import Source, find_resources
+from mcp_perf.results.journal.records import Baseline
+from mcp_perf.scenario.loader import Loaded, ScenarioError, find, load, unknown_names
+from mcp_perf.scenario.model.load import BREAKPOINT, Load
+from mcp_perf.scenario.model.targets import LOCAL_CODE, split_target
+from mcp_perf.scenario.problems.wording import InputError
+from mcp_targets.launcher.systems import Systems
+
+DEFAULT_SCENARIO: Final = "twilio-tasks"
+OUT: Final = Path("reports/out")
+TOLERANCE: Final = "5%"
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What the user asked for, by whichever door: Locust's command line, its form, or ours."""
+
+    scenario: str = DEFAULT_SCENARIO
+    targets: Sequence[str] = ()
+    """`ARM=TARGET`, each: a URL, or another line of `mcp_perf.scenario.model.targets`."""
+    arms: Sequence[str] = ()
+    """Only these; none means all."""
+    settings: Sequence[str] = ()
+    """`load.users=50`, each."""
+    out: str = ""
+    users: int | None = None
+    spawn_rate: float | None = None
+    run_time_s: float | None = None
+    tags: Sequence[str] = ()
+    """Only journeys with one of these; none means all."""
+    excluded_tags: Sequence[str] = ()
+    local_code: bool = True
+    """Whether arms may run code of this machine: a form in a browser may not name any."""
+    baseline: str = ""
+    """The file of a baseline; none means no comparison."""
+    tolerance: str = TOLERANCE
+    workers: bool = False
+    """Whether the users are at work in other processes than the one that prepares."""
+    store: str = ""
+    """Where runs are remembered, a URL; `_history.py` knows the default."""
+
+
+@dataclass(slots=True)
+class Prepared:
+    """A run that may begin."""
+
+    wish: Wish
+    loaded: Loaded
+    run_id: str
+    users: int
+    spawn_rate: float
+    turns: tuple[Turn, ...]
+    """All of them; of a search only its beginning, for the rest depends on what comes of that."""
+    rounds: int
+    """Per arm; in a search the most there can be."""
+    folder: Path
+    systems: Systems
+    targets: dict[str, ArmTarget] = field(default_factory=dict)
+    baseline: Baseline | None = None
+    resources: dict[str, Source] = field(default_factory=dict)
+    identities: list[Identity] = field(default_factory=list)
+
+    @property
+    def searching(self) -> bool:
+        """Whether the load searches for the capacity."""
+        return self.loaded.scenario.load.shape == BREAKPOINT
+
+    @property
+    def logs(self) -> Path:
+        """The folder for what systems and stdio servers write."""
+        return self.folder / "systems"
+
+    def load(self) -> dict[str, Any]:
+        """Describe the load, for the journal."""
+        rounds = [turn for turn in self.turns if turn.phase == "round"]
+        load_ = self.loaded.scenario.load
+        described: dict[str, Any] = {
+            "model": "open" if load_.open else "closed",
+            "shape": "stages" if load_.stages else load_.shape,
+            "users": self.users,
+            "spawn_rate": self.spawn_rate,
+            "rounds": self.rounds,
+            "round_s": rounds[0].seconds,
+            "warmup_s": load_.warmup,
+            "think_s": list(load_.think),
+        }
+        if load_.stages:
+            described["stages"] = [
+                stage.model_dump(mode="json", exclude_none=True) for stage in load_.stages
+            ]
+        if not self.searching:
+            described["order"] = [turn.arm for turn in rounds]
+        if load_.open:
+            described |= {"rate_per_s": load_.peak, "arrivals": load_.arrivals}
+        return described
+
+
+def read(wish: Wish, environ: Mapping[str, str] = os.environ) -> Loaded:
+    """Load the scenario of a wish. Raises Refusal with all problems of the file."""
+    try:
+        path = find(wish.scenario)
+        loaded = load(path, wish.settings, environ=environ, arms=wish.arms)
+    except ScenarioError as error:
+        raise Refusal(CONFIGURATION, [str(problem) for problem in error.problems]) from error
+    return choose(loaded, wish.tags, wish.excluded_tags)
+
+
+def choose(loaded: Loaded, tags: Sequence[str], excluded: Sequence[str]) -> Loaded:
+    """Keep the journeys that Locust's --tags and --exclude-tags ask for. Raises Refusal on none."""
+    journeys = {
+        name: journey
+        for name, journey in loaded.scenario.journeys.items()
+        if (not tags or set(tags) & set(journey.tags)) and not set(excluded) & set(journey.tags)
+    }
+    if not journeys:
+        known = sorted(
+            {tag for journey in loaded.scenario.journeys.values() for tag in journey.tags}
+        )
+        shown = ", ".join(known) or "none"
+        raise Refusal(CONFIGURATION, [f"--tags: no journey is left; the file's tags are {shown}"])
+    scenario = loaded.scenario.model_copy(update={"journeys": journeys})
+    return replace(loaded, scenario=scenario)
+
+
+def prepare(wish: Wish) -> Prepared:
+    """Settle everything and start the systems. Raises Refusal; then nothing is left running."""
+    if problems := _impossible(wish) + store_problems(wish.store):
+        raise Refusal(CONFIGURATION, problems)
+    loaded = read(wish)
+    hide(loaded.env.values())
+    pointed = _pointed(wish.targets, loaded)
+    if not wish.local_code and (problems := _local_code(loaded, pointed)):
+        raise Refusal(CONFIGURATION, problems)
+    load_ = loaded.scenario.load
+    arms = list(loaded.scenario.arms)
+    users = wish.users or load_.lanes
+    if not wish.workers or any(
+        pointed.get(name, arm.address).startswith(SYSTEM)
+        for name, arm in loaded.scenario.arms.items()
+    ):
+        open_files.require(loaded, users, pointed)
+    rounds, turns = _turns(load_, arms, users, wish.run_time_s)
+    run_id = _run_id(loaded.scenario.name)
+    folder = _folder(wish.out, run_id)
+    prepared = Prepared(
+        wish=wish,
+        loaded=loaded,
+        run_id=run_id,
+        users=users,
+        spawn_rate=wish.spawn_rate or load_.spawn_rate or min(float(users), 100.0),
+        turns=turns,
+        rounds=rounds,
+        folder=folder,
+        systems=Systems(folder / "systems"),
+    )
+    if wish.baseline:
+        scenario = loaded.scenario
+        prepared.baseline = against(wish.baseline, wish.tolerance, scenario, prepared.load())
+    try:
+        _reach(prepared, pointed)
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        prepared.systems.stop()
+        raise Refusal(
+            CONFIGURATION,
+            [f"--out {folder}: cannot be made ({error.strerror}); name another folder"],
+        ) from error
+    except BaseException as error:
+        prepared.systems.stop()
+        if not (isinstance(error, Refusal) and error.keep_logs):
+            _remove_logs(folder)
+        raise
+    return prepared
+
+
+def _reach(prepared: Prepared, pointed: Mapping[str, str]) -> None:
+    """Settle who the users are, and reach every target as the first of them. Raises Refusal."""
+    loaded = prepared.loaded
+    run = secrets.token_hex(3)
+    prepared.identities = settle(loaded, prepared.users, run)
+    first = prepared.identities[0] if prepared.identities else NOBODY
+    common = {"run": run}
+    prepared.targets = reach_all(loaded, prepared.systems, pointed, common, prepared.logs, first)
+    prepared.resources = find_resources(loaded, prepared.targets)
+    problems = [
+        *unknown_tools(loaded, prepared.targets),
+        *unspoken(loaded, prepared.targets),
+        *undecided(loaded, prepared.targets),
+        *_unknown_names(prepared),
+    ]
+    if problems:
+        raise Refusal(CONFIGURATION, problems)
+
+
+def _turns(
+    load_: Load, arms: Sequence[str], users: int, run_time_s: float | None
+) -> tuple[int, tuple[Turn, ...]]:
+    """Return the number of rounds, and the turns as far as they are known."""
+    if load_.shape == BREAKPOINT:
+        rounds = search.most_rounds(load_, len(arms), run_time_s)
+        return rounds, search.beginning(load_, arms, users)
+    rounds, round_s = fit(load_.round_count, load_.round_s, len(arms), run_time_s)
+    return rounds, plan(arms, levels(load_, rounds, users), round_s, load_.warmup)
+
+
+def _remove_logs(folder: Path) -> None:
+    """Leave nothing behind of systems that were started for a run which was then refused."""
+    shutil.rmtree(folder / "systems", ignore_errors=True)
+    with contextlib.suppress(OSError):  # it was not made, or holds something of the user's
+        folder.rmdir()
+
+
+def _impossible(wish: Wish) -> list[str]:
+    """Return a line for each number of the wish that no run can have."""
+    asked = {
+        "the number of users": wish.users,
+        "the spawn rate": wish.spawn_rate,
+        "the run time": wish.run_time_s,
+    }
+    return [
+        f"{what} is {number:g}; write a number above 0"
+        for what, number in asked.items()
+        if number is not None and not 0 < number < math.inf
+    ]
+
+
+def _unknown_names(prepared: Prepared) -> list[str]:
+    """Return the lookups that nothing provides, now that the systems have said what they do."""
+    return [
+        str(problem)
+        for name, target in prepared.targets.items()
+        for problem in unknown_names(prepared.loaded, name, target.variables)
+    ]
+
+
+def _local_code(loaded: Loaded, pointed: Mapping[str, str]) -> list[str]:
+    """Return a line for each arm that would run code of this machine."""
+    lines = {name: pointed.get(name, arm.address) for name, arm in loaded.scenario.arms.items()}
+    return [
+        f"arm {name} runs code of this machine ({split_target(line)[1]}): name it on the "
+        "command line, or put its file into ./scenarios"
+        for name, line in lines.items()
+        if split_target(line)[0] in LOCAL_CODE
+    ]
+
+
+def _pointed(targets: Sequence[str], loaded: Loaded) -> dict[str, str]:
+    """Read `ARM=TARGET` options."""
+    arms = loaded.scenario.arms
+    pointed = {}
+    problems = []
+    for text in targets:
+        name, equals, line = text.partition("=")
+        if not equals:
+            problems.append(f"--target {text}: write ARM=URL, such as {next(iter(arms))}=http://…")
+        elif name not in arms:
+            problems.append(f"--target {text}: no arm {name!r}; the arms are {', '.join(arms)}")
+        else:
+            try:
+                pointed[name] = arms[name].pointed(line)
+            except InputError as error:
+                problems.append(f"--target {text}: {error.message}; {error.hint}")
+    if problems:
+        raise Refusal(CONFIGURATION, problems)
+    return pointed
+
+
+def _folder(out: str, run_id: str) -> Path:
+    """Return the run's own folder: the one asked for, else a new one under `OUT`."""
+    if not out:
+        return OUT / run_id
+    folder = Path(out)
+    if (folder / "journal.jsonl").exists():
+        raise Refusal(
+            CONFIGURATION, [f"--out {out}: holds the run of another time; name a new folder"]
+        )
+    if folder.exists() and not folder.is_dir():
+        raise Refusal(CONFIGURATION, [f"--out {out}: is a file; name a folder"])
+    return folder
+
+
+def _run_id(scenario: str) -> str:
+    """Return a name for this run, by its time; no folder under `OUT` has it yet."""
+    stamp = f"{scenario}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
+    names = itertools.chain([stamp], (f"{stamp}-{count}" for count in itertools.count(2)))
+    return next(name for name in names if not (OUT / name).exists())

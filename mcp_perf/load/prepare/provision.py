@@ -1,0 +1,137 @@
+"""Identities that a request brings: one for each user, before the run."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import gevent
+from gevent.pool import Pool
+
+from mcp_perf.client.http.exchange import Endpoint, with_body
+from mcp_perf.client.http.rest import RestClient, encode_fields
+from mcp_perf.client.reply import HTTP_ERROR, OK, UNREADABLE, Reply
+from mcp_perf.load.hub.redaction import hide
+from mcp_perf.load.steps.checks import getter
+from mcp_perf.load.steps.step import encode_form, encode_json
+from mcp_perf.load.targets.refusal import CONFIGURATION, UNREACHABLE, Refusal
+from mcp_perf.load.targets.roster import Identity
+from mcp_perf.scenario.loader import Loaded
+from mcp_perf.scenario.model.confidential import is_secret, secret_names
+from mcp_perf.scenario.model.identities import MOST_AT_ONCE, NUMBER, Mint
+from mcp_perf.scenario.problems.wording import quote
+from mcp_perf.scenario.values.generators import IDENTITY
+from mcp_perf.scenario.values.lookups import compile_template
+
+MOST_S: Final = 120.0
+"""For all identities together."""
+
+
+def mint_all(
+    mint: Mint, rows: Sequence[dict[str, Any]], loaded: Loaded, run: str
+) -> list[Identity]:
+    """Get an identity for each row, several at a time. Raises Refusal."""
+    minter = _Minter(mint, loaded, run)
+    minted: list[Identity] = []
+    pool = Pool(MOST_AT_ONCE)
+    late = Refusal(
+        UNREACHABLE, [f"identities: not all of {len(rows)} came from {mint.post} in {MOST_S:g} s"]
+    )
+    try:
+        with gevent.Timeout(MOST_S, late):
+            for made in pool.imap(minter.attempt, rows):
+                if isinstance(made, Refusal):
+                    raise made
+                minted.append(made)
+    finally:
+        pool.kill()
+    return minted
+
+
+class _Minter:
+    """Makes the request for one identity after the other."""
+
+    def __init__(self, mint: Mint, loaded: Loaded, run: str) -> None:
+        self._mint = mint
+        self._run = run
+        self._hidden = secret_names(loaded.scenario)
+        content = mint.json_ if mint.form is None else mint.form
+        written = {"headers": mint.headers, "content": content}
+        self._request = compile_template(written, env=loaded.env)
+        self._take = {name: getter(path) for name, path in mint.take.items()}
+        ca = None if mint.tls.ca is None else str(loaded.base / mint.tls.ca)
+        try:
+            self._endpoint = Endpoint.of(
+                mint.post,
+                timeout_s=mint.timeout,
+                verify=mint.tls.verify,
+                ca=ca,
+                personal=mint.headers,
+            )
+        except ValueError as error:
+            raise Refusal(CONFIGURATION, [f"identities: {error}"]) from error
+
+    def attempt(self, row: dict[str, Any]) -> Identity | Refusal:
+        """Ask for one. A refusal is returned: gevent would print one that is raised here."""
+        try:
+            return self.one(row)
+        except Refusal as refusal:
+            return refusal
+
+    def one(self, row: dict[str, Any]) -> Identity:
+        """Ask for one. Raises Refusal."""
+        rendered = self._request.render({IDENTITY: row, "run": self._run})
+        try:
+            endpoint = self._endpoint.for_user(
+                {name: str(value) for name, value in rendered["headers"].items()}
+            )
+        except ValueError as error:
+            raise self._refusal(row, CONFIGURATION, str(error)) from error
+        client = RestClient(endpoint)
+        try:
+            reply = client.send(_encode(endpoint, self._mint, rendered["content"]))
+        finally:
+            client.close()
+        if reply.outcome != OK:
+            fault = CONFIGURATION if _was_refused(reply) else UNREACHABLE
+            raise self._refusal(row, fault, reply.detail)
+        identity = {**row, **self._taken(row, reply)}
+        hide_secrets(identity, self._hidden)
+        return identity
+
+    def _taken(self, row: dict[str, Any], reply: Reply) -> dict[str, Any]:
+        try:
+            root = reply.json()
+        except UNREADABLE as error:
+            message = f"HTTP {reply.status}, and the reply is not JSON"
+            raise self._refusal(row, CONFIGURATION, message) from error
+        found = {name: get(root) for name, get in self._take.items()}
+        for name, value in found.items():
+            if value is None or value == "":
+                # Not what it says: it may hold secrets that nobody knows by name.
+                known = ", ".join(map(quote, root)) if isinstance(root, dict) else "no names"
+                path = quote(self._mint.take[name])
+                message = f"take {name}: nothing at {path}; the reply has {known}"
+                raise self._refusal(row, CONFIGURATION, message)
+        return found
+
+    def _refusal(self, row: dict[str, Any], code: int, why: str) -> Refusal:
+        where = f"identities: {self._mint.post} for number {row[NUMBER]}"
+        return Refusal(code, [f"{where}: {why}"])
+
+
+def _was_refused(reply: Reply) -> bool:
+    """Tell whether the request was wrong, not the one who answers it."""
+    return reply.outcome == HTTP_ERROR and reply.status < 500
+
+
+def _encode(endpoint: Endpoint, mint: Mint, content: Any) -> bytes:
+    if mint.form is not None:
+        kind, body = "application/x-www-form-urlencoded", encode_form(content)
+    else:
+        kind, body = "application/json", b"" if content is None else encode_json(content)
+    head = endpoint.line("POST", endpoint.target)
+    return with_body(head + encode_fields(endpoint, [("Content-Type", kind)]), body)
+
+
+def hide_secrets(identity: Identity, used: set[str]) -> None:
+    """Let no secret of an identity be said; `used` is of `secret_names`."""
+    hide(str(value) for name, value in identity.items() if name != NUMBER and is_secret(name, used))

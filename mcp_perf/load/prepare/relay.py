@@ -1,0 +1,120 @@
+"""What a node with users needs to know, carried by Locust's own options from master to workers.
+
+Locust sends `parsed_options` to its workers before their test starts. Secrets stay out of it: every
+worker reads them from its own environment and files. Only what requests brought for identities is
+sent, for such a request is made once.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from mcp_perf.load.hub.redaction import hide
+from mcp_perf.load.prepare.identities import resume, taken
+from mcp_perf.load.prepare.prepare import Prepared, choose
+from mcp_perf.load.targets.refusal import CONFIGURATION, Refusal
+from mcp_perf.load.targets.roster import NOBODY, Identity
+from mcp_perf.load.targets.targets import ArmTarget, reach
+from mcp_perf.scenario.loader import Loaded, ScenarioError, load_text
+
+OPTION: Final = "mcp_perf_task"
+TOO_LATE: Final = 92
+"""Its share of the load is missing, as that of a lost worker."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A scenario and its targets, and this node's part in it."""
+
+    loaded: Loaded
+    targets: dict[str, ArmTarget]
+    users: int
+    """At the highest level, all nodes together."""
+    node: int = 0
+    """This node's place among all, from 0."""
+    nodes: int = 1
+    identities: Sequence[Identity] = ()
+    """Of the users of all nodes."""
+
+
+class _Message(msgspec.Struct):
+    text: str
+    source: str
+    base: str
+    settings: list[str]
+    arms: list[str]
+    tags: list[str]
+    excluded_tags: list[str]
+    targets: dict[str, tuple[str, str, dict[str, Any]]]
+    nodes: list[str]
+    users: int
+    logs: str
+    minted: list[dict[str, Any]]
+
+
+def local(prepared: Prepared) -> Task:
+    """Return the task of the only node."""
+    return Task(prepared.loaded, prepared.targets, prepared.users, identities=prepared.identities)
+
+
+def send(prepared: Prepared, options: Any, nodes: list[str]) -> None:
+    """Put the task where Locust hands it to the workers; `nodes` are their names, in order."""
+    loaded = prepared.loaded
+    message = _Message(
+        text=loaded.text,
+        source=loaded.source,
+        base=str(loaded.base),
+        settings=list(prepared.wish.settings),
+        arms=list(prepared.wish.arms),
+        tags=list(prepared.wish.tags),
+        excluded_tags=list(prepared.wish.excluded_tags),
+        targets={
+            name: (target.url, target.version, dict(target.variables))
+            for name, target in prepared.targets.items()
+        },
+        nodes=nodes,
+        users=prepared.users,
+        logs=str(prepared.logs.resolve()),
+        minted=taken(loaded, prepared.identities),
+    )
+    setattr(options, OPTION, msgspec.json.encode(message).decode())
+
+
+def receive(options: Any, name: str) -> Task:
+    """Read the task in the worker of this name and reach its targets. Raises Refusal."""
+    message = msgspec.json.decode(getattr(options, OPTION), type=_Message)
+    if name not in message.nodes:
+        raise Refusal(TOO_LATE, [f"worker {name} came when the run had begun: start workers first"])
+    try:
+        loaded = load_text(
+            message.text,
+            message.source,
+            Path(message.base),
+            message.settings,
+            arms=message.arms,
+        )
+    except ScenarioError as error:  # a variable or a file that only the master has
+        raise Refusal(CONFIGURATION, [str(problem) for problem in error.problems]) from error
+    hide(loaded.env.values())
+    loaded = choose(loaded, message.tags, message.excluded_tags)
+    logs = Path(message.logs) if Path(message.logs).parent.is_dir() else None  # the same machine
+    node, nodes = message.nodes.index(name), len(message.nodes)
+    identities = resume(loaded, message.minted, message.users)
+    own = next(iter(identities[node::nodes]), NOBODY)
+    targets = {
+        arm: reach(
+            arm,
+            loaded.scenario.arms[arm],
+            loaded,
+            url,
+            variables,
+            version,
+            logs=logs,
+            identity=own,
+        )
+        for arm, (url, version, variables) in message.targets.items()
+    }
+    return Task(loaded, targets, message.users, node, nodes, identities)

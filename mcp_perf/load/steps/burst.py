@@ -1,0 +1,109 @@
+"""Bursts: calls of one user that begin at once, as agents make them."""
+
+import time
+from collections.abc import Iterable, Mapping, Sequence
+
+import gevent
+
+from mcp_perf.client.protocol.versions import MODERN
+from mcp_perf.load.steps.journey import Runnable
+from mcp_perf.load.steps.step import Lane
+from mcp_perf.load.targets.answers import joined
+from mcp_perf.load.targets.targets import ArmTarget
+from mcp_perf.outcomes import HARNESS_ERROR, OK
+from mcp_perf.scenario.checks.bursts import flat
+from mcp_perf.scenario.loader import Loaded
+from mcp_perf.scenario.model import answers as dialog
+from mcp_perf.scenario.model import scenario as model
+from mcp_perf.scenario.model.targets import split_target
+
+
+class BurstStep:
+    """`parallel:`: its calls begin at once, and it ends with the last of them.
+
+    Each call is counted as any other. What they save is known after the burst; that no call of it
+    needs what another one saves was seen to before the run.
+    """
+
+    goes_on = True  # where a failed call is to end the journey, the lane is told
+
+    def __init__(self, steps: Sequence[Runnable]) -> None:
+        self.steps = steps
+
+    def run(self, lane: Lane) -> str:
+        """Make all calls; return the class of the first in the list that is not ok."""
+        lanes = lane.beside[: len(self.steps)]
+        for other in lanes:
+            other.journey, other.values = lane.journey, lane.values
+            other.intended_ns = lane.intended_ns
+            other.waited_ns = 0
+        pairs = zip(self.steps, lanes, strict=True)
+        calls = [gevent.spawn(_ended, step, other) for step, other in pairs]
+        try:
+            gevent.joinall(calls)
+        except BaseException:  # the round is over: none of them may outlive it
+            gevent.killall(calls)
+            raise
+        if lane.intended_ns is not None:
+            lane.intended_ns = 0
+        # A call that did not even end in a class was ended by what nobody here throws.
+        ends = [call.value if call.exception is None else (HARNESS_ERROR, 0, 0) for call in calls]
+        # Waits end their calls, and others go on meanwhile: the burst would have ended with the
+        # last call in any case, so only what it took beyond that is left out.
+        lane.waited_ns += max(end for _, end, _ in ends) - max(end for _, _, end in ends)
+        return self._outcome(lane, [cls for cls, _, _ in ends])
+
+    def _outcome(self, lane: Lane, classes: Sequence[str]) -> str:
+        failed = [(step, cls) for step, cls in zip(self.steps, classes, strict=True) if cls != OK]
+        if not failed:
+            return OK
+        lane.ends = any(not step.goes_on for step, _ in failed)
+        return failed[0][1]
+
+
+def _ended(step: Runnable, lane: Lane) -> tuple[str, int, int]:
+    """Make a call; return its class, when it ended, and when without what its user waited then."""
+    cls = step.run(lane)
+    end_ns = time.perf_counter_ns()
+    return cls, end_ns, end_ns - lane.waited_ns
+
+
+def widest(scenario: model.Scenario, arm: str) -> int:
+    """Return the most calls that an arm's steps make at once in a burst; 0 without bursts."""
+    bursts = (step.parallel or () for step in _steps(scenario, arm))
+    return max(map(len, bursts), default=0)
+
+
+def opens_by_steps(scenario: model.Scenario, arm: str) -> bool:
+    """Tell whether an arm's steps open its sessions, so that they do not open by themselves."""
+    return any(step.open for step in flat(_steps(scenario, arm)))
+
+
+def undecided(loaded: Loaded, targets: Mapping[str, ArmTarget]) -> list[str]:
+    """Return a line for each burst in which it could not be told which answer a server asks for.
+
+    Up to 2025-11-25 a server that asks on a channel does not say for which call.
+    """
+    problems = [
+        f"journey {name}, arm {arm}: calls that begin at once give different answers for {kind}, "
+        f"and what the server asks names no call. Give the burst the same answers, or write "
+        f"protocol: {MODERN} for the arm"
+        for arm, target in targets.items()
+        if split_target(target.url)[0] != "http" and target.version != MODERN
+        for name, journey in loaded.scenario.journeys.items()
+        for step in journey.steps[arm]
+        for kind in dialog.Answers.model_fields
+        if _differ(
+            getattr(joined(one.answers, journey.answers), kind, None) for one in step.parallel or ()
+        )
+    ]
+    return list(dict.fromkeys(problems))
+
+
+def _differ(answers: Iterable[object]) -> bool:
+    given = [answer for answer in answers if answer is not None]
+    return any(answer != given[0] for answer in given)
+
+
+def _steps(scenario: model.Scenario, arm: str) -> Iterable[model.Step]:
+    return (step for journey in scenario.journeys.values() for step in journey.steps[arm])

@@ -1,0 +1,348 @@
+"""From a scenario and its reached targets to journeys that run: everything that can be is done now.
+
+Templates whose names are all known become constants, constant requests become bytes, paths and
+schemas become functions.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+from urllib.parse import urlencode
+
+import jsonschema_rs
+
+from mcp_perf.client.channels.inprocess import Code, find_function
+from mcp_perf.client.http.rest import encode_fields, encode_line
+from mcp_perf.client.mcp.streamable_http import Call
+from mcp_perf.client.protocol.answers import Answers
+from mcp_perf.client.protocol.requests import PROGRESS_TOKEN
+from mcp_perf.client.protocol.requests import Request as McpRequest
+from mcp_perf.client.protocol.tools import Tool
+from mcp_perf.client.reply import OK
+from mcp_perf.load.steps.burst import BurstStep
+from mcp_perf.load.steps.checks import Checks, OutputCheck, body_root, result_root
+from mcp_perf.load.steps.journey import Journey, Runnable
+from mcp_perf.load.steps.listen import AwaitStep, ChangeStep, ListenStep, changes
+from mcp_perf.load.steps.mcp import CancelledStep, ListStep, ProgressStep, RequestStep
+from mcp_perf.load.steps.recorder import Recorder, Track
+from mcp_perf.load.steps.session import session_step
+from mcp_perf.load.steps.step import (
+    HttpStep,
+    PersonalHttpStep,
+    Request,
+    RunStep,
+    ToolStep,
+    WaitStep,
+    encode_form,
+    encode_json,
+)
+from mcp_perf.load.targets.answers import joined, own_script
+from mcp_perf.load.targets.targets import ArmTarget
+from mcp_perf.scenario.loader import Loaded
+from mcp_perf.scenario.model import answers as dialog
+from mcp_perf.scenario.model.listening import LISTEN_ACTIONS
+from mcp_perf.scenario.model.scenario import HTTP_VERBS, MCP_ACTIONS, SESSION_ACTIONS, Step
+from mcp_perf.scenario.model.targets import split_target
+from mcp_perf.scenario.values.lookups import Template, compile_generators, compile_template
+
+Values = dict[str, Any]
+Validate = Callable[[Any], str]
+
+
+def compile_journeys(
+    loaded: Loaded,
+    targets: Mapping[str, ArmTarget],
+    recorder: Recorder,
+) -> list[Journey]:
+    """Compile the journeys."""
+    scenario = loaded.scenario
+    compilers = {name: _ArmCompiler(loaded, target, recorder) for name, target in targets.items()}
+    return [
+        Journey(
+            name,
+            journey.weight,
+            compile_generators(journey.with_, seed=scenario.seed, env=loaded.env, base=loaded.base),
+            {
+                arm: compiler.steps(journey.steps[arm], journey.answers)
+                for arm, compiler in compilers.items()
+            },
+            {arm: recorder.track(arm, "journey", name) for arm in targets},
+        )
+        for name, journey in scenario.journeys.items()
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class _ArmCompiler:
+    """Compiles the steps of one arm."""
+
+    loaded: Loaded
+    target: ArmTarget
+    recorder: Recorder
+    place: int = 0
+    """Among the calls of a burst, which need progress tokens of their own."""
+
+    def steps(self, listed: Sequence[Step], answers: dialog.Answers | None) -> list[Runnable]:
+        """Compile an arm's list of a journey."""
+        brought = changes(listed)
+        compiled = [
+            self._await_step(step, after_change=place in brought)
+            if step.await_ is not None
+            else self.step(step, answers)
+            for place, step in enumerate(listed)
+        ]
+        for place in set(brought.values()):
+            compiled[place] = ChangeStep(compiled[place])
+        return compiled
+
+    def step(self, step: Step, answers: dialog.Answers | None = None) -> Runnable:
+        """Compile a step; `answers` are those of its journey."""
+        if step.wait is not None:
+            return WaitStep(step.wait)
+        if step.parallel is not None:
+            return self._burst(step.parallel, answers)
+        return self.call(step, answers)
+
+    def _burst(self, listed: Sequence[Step], answers: dialog.Answers | None) -> BurstStep:
+        if split_target(self.target.url)[0] != "http":
+            # What a server asks on a channel names no call: whatever is asked is answered.
+            answers = joined(*(step.answers for step in listed), answers)
+        return BurstStep(
+            [replace(self, place=place).call(step, answers) for place, step in enumerate(listed)]
+        )
+
+    def call(self, step: Step, answers: dialog.Answers | None) -> Runnable:
+        """Compile a step that is one call."""
+        if step.action in SESSION_ACTIONS:
+            return session_step(step, self.recorder.track(self.target.arm, "call", step.label))
+        if step.action in LISTEN_ACTIONS:
+            return self._listen_step(step)
+        if step.action == "run":
+            return self._run_step(step)
+        if step.action in HTTP_VERBS:
+            return self._http_step(step)
+        if step.list is not None:
+            return self._list_step(step)
+        compile_one = self._tool_step if step.action == "call" else self._request_step
+        compiled = compile_one(step, own_script(step, answers))
+        return ProgressStep(compiled) if step.progress else compiled
+
+    def _listen_step(self, step: Step) -> ListenStep:
+        return ListenStep(
+            self.recorder.track(self.target.arm, "call", step.label),
+            lists=step.listen or (),
+            uri=None if step.subscribe is None else self._template(step.subscribe),
+            timeout_s=step.timeout,
+            goes_on=step.on_error == "continue",
+        )
+
+    def _await_step(self, step: Step, *, after_change: bool) -> AwaitStep:
+        wanted = step.await_
+        assert wanted is not None  # noqa: S101 -- asked by the caller
+        return AwaitStep(
+            self.recorder.track(self.target.arm, "call", step.label),
+            f"notifications/{wanted.notification}",
+            uri=None if wanted.uri is None else self._template(wanted.uri),
+            after_change=after_change,
+            timeout_s=step.timeout,
+            goes_on=step.on_error == "continue",
+        )
+
+    def _run_step(self, step: Step) -> RunStep:
+        code = self.target.place
+        function = find_function(code, str(step.subject)) if isinstance(code, Code) else None
+        assert function is not None  # noqa: S101 -- looked for before the run
+        return RunStep(
+            self.recorder.track(self.target.arm, "call", step.label),
+            function,
+            self._checks(step),
+            arguments=self._template(step.arguments),
+            timeout_s=step.timeout,
+            goes_on=step.on_error == "continue",
+        )
+
+    def _tool_step(self, step: Step, answers: Answers | None) -> ToolStep:
+        tool = (self.target.tools or {})[str(step.subject)]
+        arguments = self._template(step.arguments or {})
+        validate = validator(tool)
+        constant = arguments.render(self._known) if self._is_known(arguments) else None
+        if constant is not None and validate(constant):
+            constant = None  # refused call by call, so that every one is counted
+        track = self.recorder.track(self.target.arm, "call", step.label)
+        kind = ToolStep if step.cancel_after is None else CancelledStep
+        compiled = kind(
+            track,
+            Call(tool, constant, answers=answers, meta=self._meta(step)),
+            # A call that was cancelled has no output.
+            self._checks(step, None if step.cancel_after else output_check(tool, track)),
+            arguments=arguments if constant is None else None,
+            is_valid=validate,
+            timeout_s=step.timeout,
+            goes_on=step.on_error == "continue",
+        )
+        if isinstance(compiled, CancelledStep):
+            compiled.cancel_after_s = step.cancel_after or 0.0
+        return compiled
+
+    def _list_step(self, step: Step) -> ListStep:
+        return ListStep(
+            self.recorder.track(self.target.arm, "call", step.label),
+            str(step.list),
+            self._checks(step),
+            timeout_s=step.timeout,
+            goes_on=step.on_error == "continue",
+        )
+
+    def _request_step(self, step: Step, answers: Answers | None) -> RequestStep:
+        method, tree = asked(step)
+        params = self._template(tree)
+        known = self._is_known(params)
+        constant = params.render(self._known) if known else None
+        return RequestStep(
+            self.recorder.track(self.target.arm, "call", step.label),
+            McpRequest(method, constant, answers=answers, meta=self._meta(step)),
+            self._checks(step),
+            params=None if known else params,
+            timeout_s=step.timeout,
+            goes_on=step.on_error == "continue",
+        )
+
+    def _http_step(self, step: Step) -> HttpStep:
+        verb = step.action.upper()
+        kind = PersonalHttpStep if self.target.endpoint.personal else HttpStep
+        return kind(
+            self.recorder.track(self.target.arm, "call", step.label),
+            verb,
+            self._request(step, verb),
+            self._checks(step),
+            timeout_s=step.timeout,
+            goes_on=step.on_error == "continue",
+        )
+
+    def _request(self, step: Step, verb: str) -> Request:
+        endpoint = self.target.endpoint
+        headers = dict(step.headers or {})
+        body: bytes | Callable[[Values], bytes] | None = None
+        if step.form is not None:
+            body = self._part(step.form, encode_form)
+            headers.setdefault("Content-Type", "application/x-www-form-urlencoded")
+        elif step.json_ is not None:
+            body = self._part(step.json_, encode_json)
+            headers.setdefault("Content-Type", "application/json")
+        elif verb in ("POST", "PUT", "PATCH"):
+            body = b""
+        return Request(
+            self._part(
+                {"path": step.subject, "query": step.query or {}},
+                lambda part: encode_line(endpoint, verb, _with_query(part["path"], part["query"])),
+            ),
+            self._part(headers, lambda part: encode_fields(endpoint, _texts(part))),
+            body,
+        )
+
+    def _checks(self, step: Step, output: OutputCheck | None = None) -> Checks:
+        expect = step.expect
+        mcp = step.action in MCP_ACTIONS
+        return Checks(
+            result_root if mcp else body_root,
+            accepted=(expect.class_ or (OK,)) if expect else (OK,),
+            statuses=(expect.status or ()) if expect else (),
+            equals={
+                path: self._template(value)
+                for path, value in (expect.equals if expect else {}).items()
+            },
+            saves=step.save,
+            output=output,
+        )
+
+    def _meta(self, step: Step) -> dict[str, Any]:
+        token = f"{PROGRESS_TOKEN}-{self.place}" if self.place else PROGRESS_TOKEN
+        return {"progressToken": token} if step.progress else {}
+
+    def _template(self, tree: Any) -> Template:
+        return compile_template(tree, env=self.loaded.env)
+
+    @property
+    def _known(self) -> Values:
+        return {**self.target.variables, "arm": self.target.arm}
+
+    def _is_known(self, template: Template) -> bool:
+        return template.names <= self._known.keys()
+
+    def _part(self, tree: Any, encode: Callable[[Any], bytes]) -> bytes | Callable[[Values], bytes]:
+        """Encode a part of a request now, if nothing of it depends on the journey."""
+        template = self._template(tree)
+        if self._is_known(template):
+            return encode(template.render(self._known))
+        return lambda values: encode(template.render(values))
+
+
+def asked(step: Step) -> tuple[str, dict[str, Any]]:
+    """Return the method of a request step, and its params as they are written."""
+    if step.read is not None:
+        return "resources/read", {"uri": step.read}
+    if step.prompt is not None:
+        return "prompts/get", {"name": step.prompt, "arguments": step.arguments}
+    if step.complete is not None:
+        wanted = step.complete
+        params: dict[str, Any] = {
+            "ref": (
+                {"type": "ref/prompt", "name": wanted.prompt}
+                if wanted.prompt is not None
+                else {"type": "ref/resource", "uri": wanted.resource}
+            ),
+            "argument": {"name": wanted.argument, "value": wanted.value},
+        }
+        if wanted.context:
+            params["context"] = {"arguments": wanted.context}
+        return "completion/complete", params
+    return "ping", {}
+
+
+def validator(tool: Tool) -> Validate:
+    """Compile a tool's inputSchema to a function that returns what is wrong, or nothing.
+
+    A schema that is itself broken, or that points outside itself, checks nothing: the server's own
+    answer will tell.
+    """
+    found = _compiled(tool.input_schema, f"tool {tool.name}", "inputSchema")
+    return found or (lambda _arguments: "")
+
+
+def output_check(tool: Tool, track: Track) -> OutputCheck | None:
+    """Compile a tool's outputSchema; None where it has none that can be used."""
+    if tool.output_schema is None:
+        return None
+    validate = _compiled(tool.output_schema, "structuredContent", "outputSchema")
+    return None if validate is None else OutputCheck(validate, track)
+
+
+def _compiled(schema: dict[str, Any], what: str, kind: str) -> Validate | None:
+    try:
+        compiled = jsonschema_rs.validator_for(schema, retriever=_no_retrieval)
+    except (ValueError, jsonschema_rs.ValidationError):
+        return None
+
+    def validate(value: Any) -> str:
+        if compiled.is_valid(value):
+            return ""
+        error = next(iter(compiled.iter_errors(value)))
+        where = ".".join(map(str, error.instance_path)) or "all of it"
+        return f"{what}: {where}: {error.message} (by the tool's {kind})"
+
+    return validate
+
+
+def _no_retrieval(uri: str) -> Any:
+    raise ValueError(f"{uri} is not fetched")
+
+
+def _with_query(path: str, query: Mapping[str, Any]) -> str:
+    if not query:
+        return path
+    fields = {name: value for name, value in query.items() if value is not None}
+    return path + ("&" if "?" in path else "?") + urlencode(fields, doseq=True)
+
+
+def _texts(headers: Mapping[str, Any]) -> list[tuple[str, str]]:
+    return [(name, str(value)) for name, value in headers.items()]

@@ -1,0 +1,135 @@
+"""One virtual user at work: it owns a lane per arm and walks journeys on the lane whose turn it is.
+
+Both arms of a user see the same journeys with the same generated values in the same order (common
+random numbers), so that chance in the mix cannot look like a difference between arms.
+"""
+
+import math
+import random
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any, Final, Protocol
+
+from mcp_perf.load.steps.recorder import Track
+from mcp_perf.load.steps.step import Interrupted, Lane, count_unmade
+from mcp_perf.outcomes import INTERRUPTED, OK
+from mcp_perf.results.tally.groups import START
+from mcp_perf.scenario.values.lookups import Generators, LookupFailed
+
+_LARGEST_DECK: Final = 200
+
+
+class Runnable(Protocol):
+    """A compiled step."""
+
+    goes_on: bool
+
+    def run(self, lane: Lane) -> str:
+        """Do it; return the class it ended in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Journey:
+    """One journey, compiled for every arm."""
+
+    name: str
+    weight: float
+    generators: Generators
+    steps: Mapping[str, Sequence[Runnable]]
+    tracks: Mapping[str, Track]
+
+
+class Walk:
+    """A user's journeys on one arm."""
+
+    def __init__(
+        self,
+        journeys: Sequence[Journey],
+        lane: Lane,
+        constants: Mapping[str, Any],
+        *,
+        user: int,
+        seed: int,
+        counter: Callable[[], int],
+    ) -> None:
+        self.lane = lane
+        self._constants = {**constants, "user": user, "arm": lane.arm}
+        self._deck = deck([journey.weight for journey in journeys])
+        self._dealt: list[int] = []
+        self._random = random.Random(f"{seed}/{user}")
+        self._routes = [
+            (
+                journey.name,
+                journey.generators.for_user(user, counter),
+                journey.steps[lane.arm],
+                journey.tracks[lane.arm],
+                lane.recorder.track(lane.arm, START, journey.name),
+            )
+            for journey in journeys
+        ]
+
+    def journey(self, intended_ns: int = 0) -> None:
+        """Walk one journey to its end, or to its first failed step.
+
+        `intended_ns` is when it was to begin, in an open load: its clock, and that of its first
+        call, starts there.
+        """
+        if not self._dealt:
+            self._dealt = self._deck.copy()
+            self._random.shuffle(self._dealt)
+        name, generate, steps, track, starts = self._routes[self._dealt.pop()]
+        lane = self.lane
+        if intended_ns:
+            lane.intended_ns = intended_ns
+            lane.recorder.started(starts, time.perf_counter_ns() - intended_ns)
+        lane.journey = name
+        lane.waited_ns = 0
+        values = lane.values = dict(self._constants)
+        try:
+            generate(values)
+        except LookupFailed as error:
+            outcome = count_unmade(lane, error)
+            self._end(track, outcome, time.perf_counter_ns(), intended_ns)
+            return
+        outcome = OK
+        start_ns = time.perf_counter_ns()
+        try:
+            for step in steps:
+                cls = step.run(lane)
+                if cls != OK:
+                    if outcome == OK:
+                        outcome = cls
+                    if lane.ends or not step.goes_on:
+                        lane.ends = False
+                        break
+        except BaseException:
+            self._end(track, INTERRUPTED, start_ns, intended_ns)
+            raise
+        self._end(track, outcome, start_ns, intended_ns)
+
+    def _end(self, track: Track, outcome: str, start_ns: int, intended_ns: int) -> None:
+        lane = self.lane
+        duration_ns = time.perf_counter_ns() - start_ns - lane.waited_ns
+        lag_ns = start_ns - intended_ns if intended_ns else None
+        lane.recorder.journey(track, outcome, duration_ns, lag_ns)
+        if lane.listens:
+            lane.unlisten()
+
+
+def deck(weights: Sequence[float]) -> list[int]:
+    """Return journey numbers in the proportion of their weights, to be shuffled and dealt.
+
+    Dealing from a deck keeps the mix exact in every round, where drawing at random would not.
+    """
+    least = min(weights)
+    parts = [Fraction(weight / least).limit_denominator(20) for weight in weights]
+    scale = math.lcm(*(part.denominator for part in parts))
+    counts = [round(part * scale) for part in parts]
+    shrink = max(1.0, sum(counts) / _LARGEST_DECK, math.gcd(*counts))
+    counts = [max(1, round(count / shrink)) for count in counts]
+    return [number for number, count in enumerate(counts) for _ in range(count)]
+
+
+__all__ = ["Interrupted", "Journey", "Runnable", "Walk", "deck"]

@@ -1,0 +1,123 @@
+"""Steps that listen: they ask for notifications, and wait for one that a change brings."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mcp_perf.client.mcp.listening import ListeningClient
+from mcp_perf.client.protocol.subscriptions import Wanted
+from mcp_perf.client.reply import Reply
+from mcp_perf.load.steps.journey import Runnable
+from mcp_perf.load.steps.recorder import Track
+from mcp_perf.load.steps.step import MCP, Lane, Step
+from mcp_perf.outcomes import OK
+from mcp_perf.scenario.model import scenario
+from mcp_perf.scenario.model.listening import LISTEN_ACTIONS
+from mcp_perf.scenario.values.lookups import Template
+
+
+class ListenStep(Step):
+    """`listen:` and `subscribe:`; up to the journey's end."""
+
+    def __init__(
+        self,
+        track: Track,
+        *,
+        lists: tuple[str, ...],
+        uri: Template | None,
+        timeout_s: float | None,
+        goes_on: bool,
+    ) -> None:
+        super().__init__(track, MCP, goes_on=goes_on)
+        self._lists = lists
+        self._uri = uri
+        self._timeout_s = timeout_s
+
+    def run(self, lane: Lane) -> str:
+        """Ask; where the session's stream is open already and nothing is sent, none is counted."""
+        client = _client(lane)
+        lane.listens = True
+        if self._uri is None and client.hears:
+            client.listen(Wanted(self._lists))
+            return OK
+        return super().run(lane)
+
+    def call(self, lane: Lane) -> tuple[Reply, str]:
+        """Ask for the notifications."""
+        uri = "" if self._uri is None else str(self._uri.render(lane.values))
+        start_ns = time.perf_counter_ns()
+        reply = _client(lane).listen(Wanted(self._lists, uri), self._timeout_s)
+        return (reply or Reply(start_ns)), (OK if reply is None else reply.outcome)
+
+
+class AwaitStep(Step):
+    """`await:`."""
+
+    def __init__(
+        self,
+        track: Track,
+        method: str,
+        *,
+        uri: Template | None,
+        after_change: bool,
+        timeout_s: float | None,
+        goes_on: bool,
+    ) -> None:
+        super().__init__(track, MCP, goes_on=goes_on)
+        self._method = method
+        self._uri = uri
+        self._after_change = after_change
+        """Whether a step before it, that is not one of listening, may be what brings it."""
+        self._timeout_s = timeout_s
+
+    def call(self, lane: Lane) -> tuple[Reply, str]:
+        """Wait for the notification."""
+        uri = "" if self._uri is None else str(self._uri.render(lane.values))
+        since_ns = lane.changed_ns if self._after_change else 0
+        reply = _client(lane).awaited(self._method, uri, since_ns, self._timeout_s)
+        return reply, reply.outcome
+
+
+@dataclass(slots=True)
+class ChangeStep:
+    """A step that an `await` follows: its beginning is that of the time until the notification."""
+
+    step: Runnable
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether the journey continues when it fails."""
+        return self.step.goes_on
+
+    @goes_on.setter
+    def goes_on(self, value: bool) -> None:
+        self.step.goes_on = value
+
+    def run(self, lane: Lane) -> str:
+        """Note the time, run the step."""
+        lane.changed_ns = time.perf_counter_ns()
+        return self.step.run(lane)
+
+
+def changes(steps: Sequence[scenario.Step]) -> dict[int, int]:
+    """Return the place of each `await` -> that of the step that may bring its notification.
+
+    It is the last call before it, in as far as it was already listened then.
+    """
+    found: dict[int, int] = {}
+    last: int | None = None
+    for place, step in enumerate(steps):
+        if step.await_ is not None:
+            if last is not None:
+                found[place] = last
+        elif step.action in (*LISTEN_ACTIONS, "open"):
+            last = None
+        elif step.wait is None:
+            last = place
+    return found
+
+
+def _client(lane: Lane) -> ListeningClient:
+    client = lane.client
+    assert isinstance(client, ListeningClient)  # noqa: S101 -- compiled for this kind of arm
+    return client

@@ -1,0 +1,325 @@
+"""What happened: calls into cells, cells into slices of about a second, slices to the journal.
+
+One recorder per process. The first half is the hot path: a call costs it about a microsecond, and
+its memory depends on the number of steps and classes, never on the number of calls.
+"""
+
+import time
+from collections.abc import Callable
+from typing import Final
+
+from msgspec.structs import replace
+
+from mcp_perf.client.reply import REOPENED, Heard, Reply, Stop
+from mcp_perf.outcomes import OK, TIMEOUT
+from mcp_perf.results.journal.histogram import Histogram
+from mcp_perf.results.journal.records import (
+    SETUP,
+    AnyRecord,
+    Cell,
+    Health,
+    Note,
+    SampleRecord,
+    Slice,
+)
+from mcp_perf.results.tally.groups import EVENT, GAP, RECOVERY, STOP, UNHEARD
+
+FAILURE_SAMPLES: Final = 20
+"""Failures kept whole, per arm, step and class."""
+OK_SAMPLES: Final = 2000
+"""Successful calls kept whole, per process: the first of each step in each second."""
+
+Sink = Callable[[list[AnyRecord]], None]
+
+
+class _Tally:
+    """The calls of one cell so far."""
+
+    __slots__ = (
+        "body_bytes",
+        "buckets",
+        "bytes_in",
+        "bytes_out",
+        "max_ns",
+        "min_ns",
+        "n",
+        "service",
+        "service_total_ns",
+        "total_ns",
+    )
+
+    def __init__(self) -> None:
+        self.n = 0
+        self.total_ns = 0
+        self.min_ns = 1 << 62
+        self.max_ns = 0
+        self.bytes_in = 0
+        self.bytes_out = 0
+        self.body_bytes = 0
+        self.buckets: dict[int, int] = {}
+        self.service = Histogram()
+        self.service_total_ns = 0
+
+    def add_service(self, ns: int) -> None:
+        """Count a time from the actual send: open load only, where the other runs from before."""
+        self.service.record(ns)
+        self.service_total_ns += ns
+
+    def add(self, ns: int, bytes_in: int = 0, bytes_out: int = 0) -> None:
+        self.n += 1
+        self.total_ns += ns
+        if ns < self.min_ns:
+            self.min_ns = ns
+        if ns > self.max_ns:
+            self.max_ns = ns
+        self.bytes_in += bytes_in
+        self.bytes_out += bytes_out
+        # The bucket of results.journal.histogram.bucket, inlined; a test holds the two together.
+        shift = ns.bit_length() - 11
+        key = ns if shift <= 0 else (shift << 10) + (ns >> shift)
+        buckets = self.buckets
+        buckets[key] = buckets.get(key, 0) + 1
+
+    def cell(self, arm: str, kind: str, name: str, cls: str) -> Cell:
+        return Cell(
+            arm=arm,
+            kind=kind,
+            name=name,
+            cls=cls,
+            n=self.n,
+            total_ns=self.total_ns,
+            min_ns=self.min_ns,
+            max_ns=self.max_ns,
+            bytes_in=self.bytes_in,
+            bytes_out=self.bytes_out,
+            body_bytes=self.body_bytes,
+            latency=[number for pair in sorted(self.buckets.items()) for number in pair],
+            service=self.service.pairs(),
+            service_total_ns=self.service_total_ns,
+        )
+
+
+class Track:
+    """Where the calls of one step (or the journeys of one name) of one arm are counted."""
+
+    __slots__ = ("arm", "checked", "kind", "name", "tallies")
+
+    def __init__(self, arm: str, kind: str, name: str) -> None:
+        self.arm = arm
+        self.kind = kind
+        self.name = name
+        self.tallies: dict[str, _Tally] = {}
+        self.checked = 0
+        """Results that were held against their schema."""
+
+    def take(self) -> list[Cell]:
+        """Return the cells since the last time, and start again."""
+        taken, self.tallies = self.tallies, {}
+        cells = [tally.cell(self.arm, self.kind, self.name, cls) for cls, tally in taken.items()]
+        if cells and self.checked:
+            cells[0] = replace(cells[0], checked=self.checked)
+            self.checked = 0
+        return cells
+
+
+class Recorder:
+    """All tracks of a process, the turn they count for, and the samples kept whole."""
+
+    def __init__(
+        self,
+        node: str,
+        sink: Sink,
+        clock: Callable[[], int] = time.perf_counter_ns,
+        *,
+        late_ns: int = 5_000_000,
+    ) -> None:
+        self.node = node
+        self.turn = SETUP
+        self.draining = False
+        """Whether the time that the turn's rates are taken from is over."""
+        self.calls = 0
+        self._late_ns = late_ns
+        self._starts = 0
+        self._late_starts = 0
+        self.sink = sink
+        self._clock = clock
+        self._zero_ns = clock()
+        self._since_ns = self._zero_ns
+        self._tracks: dict[tuple[str, str, str], Track] = {}
+        self._setup: dict[tuple[str, str], Track] = {}
+        self._samples: list[AnyRecord] = []
+        self._kept: dict[tuple[str, str, str], int] = {}
+        self._sessions_lost: dict[str, int] = {}
+
+    def start(self, at_s: float = 0.0) -> None:
+        """Set the run's clock: it is `at_s` now."""
+        self._zero_ns = self._clock() - int(at_s * 1e9)
+        self._since_ns = self._clock()
+
+    def now_s(self) -> float:
+        """Seconds since the run's start."""
+        return (self._clock() - self._zero_ns) / 1e9
+
+    def track(self, arm: str, kind: str, name: str) -> Track:
+        """Return the track of a step or journey; steps of one name share one."""
+        key = (arm, kind, name)
+        return self._tracks.setdefault(key, Track(arm, kind, name))
+
+    def started(self, track: Track, lag_ns: int) -> None:
+        """Count the beginning of a journey in an open load, and how late it was."""
+        tally = track.tallies.get(OK)
+        if tally is None:
+            tally = track.tallies[OK] = _Tally()
+        tally.add(lag_ns)
+        self._starts += 1
+        self._late_starts += lag_ns > self._late_ns
+
+    def call(
+        self, track: Track, journey: str, cls: str, reply: Reply, lag_ns: int | None = None
+    ) -> None:
+        """Count one call, and keep it whole when it is among the first of its kind.
+
+        `lag_ns` is how long before its actual send it was to begin: None in a closed load.
+        """
+        tally = track.tallies.get(cls)
+        if tally is None:
+            tally = track.tallies[cls] = _Tally()
+            if cls == OK:
+                self._sample(track, journey, cls, reply, OK_SAMPLES, lag_ns)
+        if cls != OK:
+            self._sample(track, journey, cls, reply, FAILURE_SAMPLES, lag_ns)
+        tally.body_bytes += len(reply.body)
+        if reply.heard is not None:
+            self._hear(track, cls, reply, reply.heard)
+        if reply.session_lost:
+            self._lose(track, cls, reply)
+        self.calls += 1
+        service_ns = reply.end_ns - reply.start_ns
+        if lag_ns is None:
+            tally.add(service_ns, reply.bytes_in, reply.bytes_out)
+        else:
+            tally.add(lag_ns + service_ns, reply.bytes_in, reply.bytes_out)
+            tally.add_service(service_ns)
+
+    def _hear(self, track: Track, cls: str, reply: Reply, heard: Heard) -> None:
+        """Count when the first notification of a call came, and the longest silence after it."""
+        first_ns, gap_ns = heard.first_ns - reply.start_ns, heard.longest_silence_ns(reply.end_ns)
+        for kind, ns in ((EVENT, first_ns), (GAP, gap_ns)):
+            tallies = self.track(track.arm, kind, track.name).tallies
+            tallies.setdefault(cls, _Tally()).add(ns)
+
+    def unheard(self, track: Track, cls: str, reply: Reply) -> None:
+        """Count a call that was to report progress, and brought no notification at all."""
+        tallies = self.track(track.arm, UNHEARD, track.name).tallies
+        tallies.setdefault(cls, _Tally()).add(reply.end_ns - reply.start_ns)
+
+    def _lose(self, track: Track, cls: str, reply: Reply) -> None:
+        """Count a call that lost its session; the session, by the call that opened another."""
+        if reply.session_lost == REOPENED:
+            self._sessions_lost[track.arm] = self._sessions_lost.get(track.arm, 0) + 1
+        tallies = self.track(track.arm, RECOVERY, track.name).tallies
+        tallies.setdefault(cls, _Tally()).add(reply.end_ns - reply.start_ns)
+
+    def stopped(self, track: Track, stop: Stop) -> None:
+        """Count how long after its cancellation a call had ended at the server."""
+        tallies = self.track(track.arm, STOP, track.name).tallies
+        tallies.setdefault(OK if stop.told else TIMEOUT, _Tally()).add(stop.ns)
+
+    def journey(self, track: Track, cls: str, duration_ns: int, lag_ns: int | None = None) -> None:
+        """Count one journey; `duration_ns` runs from its actual start, `lag_ns` is as in `call`."""
+        tally = track.tallies.get(cls)
+        if tally is None:
+            tally = track.tallies[cls] = _Tally()
+        if lag_ns is None:
+            tally.add(duration_ns)
+        else:
+            tally.add(lag_ns + duration_ns)
+            tally.add_service(duration_ns)
+
+    def setup(self, arm: str, name: str, reply: Reply) -> None:
+        """Count a request that belongs to no turn: opening and closing sessions."""
+        track = self._setup.setdefault((arm, name), Track(arm, "call", name))
+        tally = track.tallies.setdefault(reply.outcome, _Tally())
+        tally.add(reply.end_ns - reply.start_ns, reply.bytes_in, reply.bytes_out)
+
+    def flush(self, health: Health) -> None:
+        """Hand everything since the last flush to the sink."""
+        now_ns = self._clock()
+        at_s = (self._since_ns - self._zero_ns) / 1e9
+        seconds = (now_ns - self._since_ns) / 1e9
+        self._since_ns = now_ns
+        cells = [cell for track in self._tracks.values() for cell in track.take()]
+        if self._starts:
+            health = replace(health, starts=self._starts, late_starts=self._late_starts)
+            self._starts = self._late_starts = 0
+        records: list[AnyRecord] = [
+            Slice(
+                node=self.node,
+                turn=self.turn,
+                at_s=at_s,
+                seconds=seconds,
+                cells=cells,
+                health=health,
+                draining=self.draining,
+            )
+        ]
+        setup = [cell for track in self._setup.values() for cell in track.take()]
+        if setup:
+            idle = Health(cpu_s=0.0, wall_s=0.0)
+            records.append(
+                Slice(
+                    node=self.node,
+                    turn=SETUP,
+                    at_s=at_s,
+                    seconds=seconds,
+                    cells=setup,
+                    health=idle,
+                )
+            )
+        kept, self._samples = self._samples, []
+        self.sink([*records, *self._take_lost(), *kept])
+
+    def _take_lost(self) -> list[Note]:
+        lost, self._sessions_lost = self._sessions_lost, {}
+        return [
+            Note(
+                at_s=self.now_s(),
+                code="session_lost",
+                text=f"{count} sessions of {arm} were lost by the server and opened again",
+                arm=arm,
+                node=self.node,
+                count=count,
+            )
+            for arm, count in lost.items()
+        ]
+
+    def _sample(
+        self,
+        track: Track,
+        journey: str,
+        cls: str,
+        reply: Reply,
+        limit: int,
+        lag_ns: int | None,
+    ) -> None:
+        key = ("", "", OK) if cls == OK else (track.arm, track.name, cls)
+        kept = self._kept.get(key, 0)
+        if kept >= limit:
+            return
+        self._kept[key] = kept + 1
+        duration_ns = reply.end_ns - reply.start_ns
+        self._samples.append(
+            SampleRecord(
+                turn=self.turn,
+                at_s=self.now_s(),
+                arm=track.arm,
+                journey=journey,
+                step=track.name,
+                cls=cls,
+                latency_ns=duration_ns + (lag_ns or 0),
+                service_ns=duration_ns,
+                bytes_in=reply.bytes_in,
+                bytes_out=reply.bytes_out,
+                detail=reply.detail,
+            )
+        )

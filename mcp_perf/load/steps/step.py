@@ -1,0 +1,331 @@
+"""What: the steps of a journey, compiled once and shared by all users.
+
+A step builds its request, hands it to the client, and says in which class the call ended. Nothing
+here waits, logs or copies more than the call needs.
+"""
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Final
+from urllib.parse import urlencode
+
+import gevent
+import msgspec
+
+from mcp_perf.client.channels.inprocess import PythonClient
+from mcp_perf.client.http.exchange import with_body
+from mcp_perf.client.http.rest import RestClient
+from mcp_perf.client.mcp.listening import ListeningClient
+from mcp_perf.client.mcp.streamable_http import Call
+from mcp_perf.client.reply import OK, Reply
+from mcp_perf.load.steps.checks import Checks
+from mcp_perf.load.steps.recorder import Recorder, Track
+from mcp_perf.load.targets.clients import TOOL_CLIENTS, Client, ToolClient
+from mcp_perf.outcomes import HARNESS_ERROR, INTERRUPTED
+from mcp_perf.scenario.values.lookups import LookupFailed, Template
+
+MCP: Final = "MCP"
+RUN: Final = "run"
+_HARNESS_PAUSE_S: Final = 0.05
+"""Our own fault costs no time, and would otherwise be repeated as fast as the machine can."""
+
+
+class Interrupted(BaseException):
+    """Thrown into a user whose call outlived the end of its round."""
+
+
+class CallFailed(Exception):  # noqa: N818 -- Locust shows its text in the table of failures
+    """What Locust's statistics are told of a failed call: few kinds, so that they group."""
+
+
+@dataclass(slots=True)
+class Lane:
+    """One user's way with one arm: its client, and where its calls are counted."""
+
+    arm: str
+    client: Client
+    recorder: Recorder
+    fire: Callable[..., None]
+    """Locust's request event."""
+    journey: str = ""
+    values: dict[str, Any] = field(default_factory=dict)
+    waited_ns: int = 0
+    intended_ns: int | None = None
+    """Open load: when the next call was to begin; 0 where that is when it is sent."""
+    beside: list["Lane"] = field(default_factory=list)
+    """For calls at once: one for each; the first has this lane's own connection."""
+    ends: bool = False
+    """Whether a burst had a failed call that ends the journey."""
+    changed_ns: int = 0
+    """When the step began that an `await` after it waits for."""
+    listens: bool = False
+    """Whether the journey has asked for notifications."""
+    opens: bool = True
+    """Whether the session opens by itself; else by steps."""
+
+    def others(self) -> list[Client]:
+        """Return the clients of calls at once that are not this lane's own."""
+        return [lane.client for lane in self.beside if lane.client is not self.client]
+
+    def ready(self) -> None:
+        """Make sure that session and connections are open. Raises TargetError."""
+        for client in (self.client, *self.others()) if self.opens else ():
+            client.ready()
+
+    def unlisten(self) -> None:
+        """End what the journey listened for."""
+        self.listens = False
+        if isinstance(self.client, ListeningClient):
+            self.client.unlisten()
+
+    def close(self) -> None:
+        """End the session and all connections."""
+        for client in (self.client, *self.others()):
+            client.close()
+
+
+class Step(ABC):
+    """What all calls share: counting the outcome and telling Locust."""
+
+    def __init__(self, track: Track, kind: str, *, goes_on: bool) -> None:
+        self.track = track
+        # Locust shows the verb in a column of its own.
+        self._name = track.name.removeprefix(f"{kind} ")
+        self.goes_on = goes_on
+        """Whether the journey continues when this step fails."""
+        self._kind = kind
+        self._failures: dict[str, CallFailed] = {}
+
+    def run(self, lane: Lane) -> str:
+        """Make the call; return its class."""
+        start_ns = time.perf_counter_ns()
+        try:
+            reply, cls = self.call(lane)
+        except Exception as error:  # noqa: BLE001 -- whatever it was, it is counted as our fault
+            reply = Reply(start_ns).fail(HARNESS_ERROR, _reason(error))
+            cls = HARNESS_ERROR
+        except BaseException:
+            # We are stopped from outside, in the middle of a call.
+            reply = Reply(start_ns).fail(INTERRUPTED, "cut off at the end of the round")
+            reply.end_ns = time.perf_counter_ns()
+            lane.recorder.call(self.track, lane.journey, INTERRUPTED, reply, _lag(lane, reply))
+            raise
+        lag_ns = None if lane.intended_ns is None else _lag(lane, reply)
+        lane.recorder.call(self.track, lane.journey, cls, reply, lag_ns)
+        if cls == HARNESS_ERROR:
+            gevent.sleep(_HARNESS_PAUSE_S)
+        lane.fire(
+            request_type=self._kind,
+            name=self._name,
+            response_time=(reply.end_ns - reply.start_ns) / 1e6,
+            response_length=reply.bytes_in,
+            response=None,
+            context={},
+            exception=None if cls == OK else self._failure(cls),
+            start_time=time.time(),
+        )
+        return cls
+
+    @abstractmethod
+    def call(self, lane: Lane) -> tuple[Reply, str]:
+        """Build the request, send it, judge the reply."""
+
+    def _failure(self, cls: str) -> CallFailed:
+        return self._failures.setdefault(cls, CallFailed(cls))
+
+
+class ToolStep(Step):
+    """`call: TOOL`."""
+
+    def __init__(
+        self,
+        track: Track,
+        call: Call,
+        checks: Checks,
+        *,
+        arguments: Template | None,
+        is_valid: Callable[[Any], str],
+        timeout_s: float | None,
+        goes_on: bool,
+    ) -> None:
+        super().__init__(track, MCP, goes_on=goes_on)
+        self._call = call
+        self._checks = checks
+        self._arguments = arguments
+        """None where they are constant, and part of the prepared call."""
+        self._is_valid = is_valid
+        self._timeout_s = timeout_s
+
+    def call(self, lane: Lane) -> tuple[Reply, str]:
+        """Check the arguments, call the tool, judge the result."""
+        arguments = None
+        if self._arguments is not None:
+            arguments = self._arguments.render(lane.values)
+            problem = self._is_valid(arguments)
+            if problem:
+                reply = Reply(time.perf_counter_ns())
+                return reply.fail(HARNESS_ERROR, problem), HARNESS_ERROR
+        client = lane.client
+        assert isinstance(client, TOOL_CLIENTS)  # noqa: S101 -- compiled for this kind of arm
+        reply = self._send(client, arguments)
+        return reply, self._checks.judge(reply, lane.values)
+
+    def _send(self, client: ToolClient, arguments: dict[str, Any] | None) -> Reply:
+        return client.call(self._call, arguments, self._timeout_s)
+
+
+class RunStep(Step):
+    """`run: FUNCTION`."""
+
+    def __init__(
+        self,
+        track: Track,
+        function: Callable[..., Any],
+        checks: Checks,
+        *,
+        arguments: Template,
+        timeout_s: float | None,
+        goes_on: bool,
+    ) -> None:
+        super().__init__(track, RUN, goes_on=goes_on)
+        self._function = function
+        self._checks = checks
+        self._arguments = arguments
+        self._timeout_s = timeout_s
+
+    def call(self, lane: Lane) -> tuple[Reply, str]:
+        """Call the function, judge what it returned."""
+        arguments = self._arguments.render(lane.values)
+        client = lane.client
+        assert isinstance(client, PythonClient)  # noqa: S101 -- compiled for this kind of arm
+        reply = client.run(self._function, arguments, self._timeout_s)
+        gevent.sleep(0)  # a function that waits for nothing would let nobody else run
+        return reply, self._checks.judge(reply, lane.values)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """An HTTP request in parts; a part is bytes when it is constant, else a way to render it."""
+
+    line: bytes | Callable[[dict[str, Any]], bytes]
+    fields: bytes | Callable[[dict[str, Any]], bytes]
+    body: bytes | Callable[[dict[str, Any]], bytes] | None
+
+    def render(self, values: dict[str, Any], own_fields: bytes = b"") -> bytes:
+        """Return the bytes to send; `own_fields` are the headers that only this user has."""
+        line, fields, body = self.line, self.fields, self.body
+        head = (
+            (line if isinstance(line, bytes) else line(values))
+            + (fields if isinstance(fields, bytes) else fields(values))
+            + own_fields
+        )
+        if body is None:
+            return head + b"\r\n"
+        return with_body(head, body if isinstance(body, bytes) else body(values))
+
+    @property
+    def constant(self) -> bool:
+        """Whether nothing of it depends on the journey."""
+        return not any(map(callable, (self.line, self.fields, self.body)))
+
+
+class HttpStep(Step):
+    """`get|post|put|patch|delete: PATH`."""
+
+    def __init__(
+        self,
+        track: Track,
+        verb: str,
+        request: Request,
+        checks: Checks,
+        *,
+        timeout_s: float | None,
+        goes_on: bool,
+    ) -> None:
+        super().__init__(track, verb, goes_on=goes_on)
+        self._request = request
+        self._encoded = request.render({}) if request.constant else None
+        self._checks = checks
+        self._timeout_s = timeout_s
+
+    def call(self, lane: Lane) -> tuple[Reply, str]:
+        """Send the request, judge the reply."""
+        request = self._encoded or self._request.render(lane.values)
+        client = lane.client
+        assert isinstance(client, RestClient)  # noqa: S101 -- compiled for this kind of arm
+        reply = client.send(request, self._timeout_s)
+        return reply, self._checks.judge(reply, lane.values)
+
+
+class PersonalHttpStep(HttpStep):
+    """The same, where the arm has headers that differ from user to user."""
+
+    def call(self, lane: Lane) -> tuple[Reply, str]:
+        """Send the request with the user's own headers, judge the reply."""
+        client = lane.client
+        assert isinstance(client, RestClient)  # noqa: S101 -- compiled for this kind of arm
+        request = self._request.render(lane.values, client.own_fields)
+        reply = client.send(request, self._timeout_s)
+        return reply, self._checks.judge(reply, lane.values)
+
+
+class WaitStep:
+    """`wait: DURATION`: the user pauses; no call, and left out of the journey's time."""
+
+    goes_on = False
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+
+    def run(self, lane: Lane) -> str:
+        """Wait."""
+        start_ns = time.perf_counter_ns()
+        gevent.sleep(self._seconds)
+        lane.waited_ns += time.perf_counter_ns() - start_ns
+        if lane.intended_ns is not None:
+            lane.intended_ns = 0
+        return OK
+
+
+def _lag(lane: Lane, reply: Reply) -> int | None:
+    """Return how late a call of an open load was sent: the first of a journey has a moment to keep.
+
+    None in a closed load, where a call is never late.
+    """
+    if lane.intended_ns is None:
+        return None
+    intended_ns, lane.intended_ns = lane.intended_ns, 0
+    return reply.start_ns - intended_ns if intended_ns else 0
+
+
+def count_unmade(lane: Lane, error: LookupFailed) -> str:
+    """Count a journey whose values could not be drawn, as a call that could not be built."""
+    track = lane.recorder.track(lane.arm, "call", f"with of {lane.journey}")
+    reply = Reply(time.perf_counter_ns()).fail(HARNESS_ERROR, str(error))
+    lane.recorder.call(track, lane.journey, HARNESS_ERROR, reply, _lag(lane, reply))
+    gevent.sleep(_HARNESS_PAUSE_S)
+    return HARNESS_ERROR
+
+
+def _reason(error: Exception) -> str:
+    """Say why a call could not be built: a lookup, a header's value; else it is a bug of ours."""
+    return str(error) if isinstance(error, LookupFailed | ValueError) else repr(error)
+
+
+def encode_form(form: dict[str, Any]) -> bytes:
+    """Encode an HTML form; true and false are written as JSON writes them."""
+    return urlencode(
+        [
+            (name, str(value).lower() if isinstance(value, bool) else value)
+            for name, value in form.items()
+            if value is not None
+        ],
+        doseq=True,
+    ).encode()
+
+
+def encode_json(value: Any) -> bytes:
+    """Encode a JSON body."""
+    return msgspec.json.encode(value)

@@ -1,0 +1,1 @@
+"""Where calls go: clients for each arm, and for each user."""

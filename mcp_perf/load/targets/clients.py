@@ -1,0 +1,190 @@
+"""The clients of arms: which there are, and how one is made for a target."""
+
+import logging
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from mcp_perf.client.channels.channel import Channel
+from mcp_perf.client.channels.inprocess import Code, MemoryChannel, PythonClient, find
+from mcp_perf.client.channels.legacy_sse import SseChannel
+from mcp_perf.client.channels.server_log import Log
+from mcp_perf.client.channels.stdio import Command, StdioChannel
+from mcp_perf.client.http.connection import Connection, WaitFactory
+from mcp_perf.client.http.exchange import Endpoint
+from mcp_perf.client.http.rest import RestClient
+from mcp_perf.client.mcp.base import Observer, ignore
+from mcp_perf.client.mcp.channel_client import SessionClient
+from mcp_perf.client.mcp.http_session import Credentials
+from mcp_perf.client.mcp.parallel import Line
+from mcp_perf.client.mcp.streamable_http import McpClient
+from mcp_perf.client.protocol.answers import SILENT, Answers
+from mcp_perf.client.protocol.requests import Prepared
+from mcp_perf.client.reply import Reply
+from mcp_perf.load.hub.bridge import bridge
+from mcp_perf.load.hub.redaction import clean
+from mcp_perf.load.targets.personal import shared_by_all
+from mcp_perf.load.targets.refusal import CONFIGURATION, Refusal
+from mcp_perf.scenario.loader import Loaded
+from mcp_perf.scenario.model.identities import names_in
+from mcp_perf.scenario.model.scenario import Arm
+from mcp_perf.scenario.model.targets import split_target, words
+
+Place = Endpoint | Command | Code
+"""Where calls go, with all that the users of an arm share."""
+
+
+class SharedSession:
+    """One session with one process for all users of this node; it ends with the last of them."""
+
+    def __init__(self, session: SessionClient) -> None:
+        self._session = session
+        self._users = 0
+
+    def join(self) -> "SharedSession":
+        """Count one more user."""
+        self._users += 1
+        return self
+
+    @property
+    def has_session(self) -> bool:
+        """Whether the session is open."""
+        return self._session.has_session
+
+    @property
+    def has_stream(self) -> bool:
+        """Whether a stream is open beside it."""
+        return self._session.has_stream
+
+    def ready(self) -> None:
+        """Open the session where there is none."""
+        self._session.ready()
+
+    def call(
+        self,
+        call: Prepared,
+        arguments: dict[str, Any] | None = None,
+        timeout_s: float | None = None,
+    ) -> Reply:
+        """Send a request."""
+        return self._session.call(call, arguments, timeout_s)
+
+    def cancelled_call(
+        self, call: Prepared, arguments: dict[str, Any] | None, after_s: float
+    ) -> Reply:
+        """Call, and cancel the call where it has not ended in time."""
+        return self._session.cancelled_call(call, arguments, after_s)
+
+    def list_all(self, method: str, key: str, timeout_s: float | None = None) -> Reply:
+        """List all of a kind, as one call."""
+        return self._session.list_all(method, key, timeout_s)
+
+    def close(self) -> None:
+        """Let one user go."""
+        self._users -= 1
+        if not self._users:
+            self._session.close()
+
+
+McpSession = McpClient | SessionClient
+ToolClient = McpClient | SessionClient | SharedSession
+Client = ToolClient | RestClient | PythonClient
+TOOL_CLIENTS: Final = (McpClient, SessionClient, SharedSession)
+
+
+def place(name: str, arm: Arm, loaded: Loaded, line: str, logs: Path | None) -> Place:
+    """Read what a target's line names. Raises Refusal, and ConnectError for code that is not there.
+
+    `logs` is the folder for what stdio servers write to their standard error; None keeps nothing.
+    """
+    transport, rest = split_target(line)
+    if transport == "stdio":
+        return Command(
+            words(rest),
+            cwd=str(loaded.base),
+            env=shared_by_all(arm.env, loaded),
+            timeout_s=arm.timeout,
+            log=Log(None if logs is None else logs / f"stdio-{name}.log", clean),
+        )
+    if transport == "python":
+        return _code(rest, arm, loaded)
+    return _endpoint(name, arm, loaded, rest)
+
+
+def session(
+    line: str,
+    place: Place,
+    protocol: str,
+    *,
+    observe: Observer = ignore,
+    waits: WaitFactory | None = None,
+    answers: Answers = SILENT,
+    credentials: Credentials | None = None,
+    listens: bool = False,
+    no_delete: bool = False,
+) -> McpSession:
+    """Make an MCP client for a place, by the transport that its target's line names.
+
+    With `listens`, one over streamable HTTP keeps the stream of its session open; with `no_delete`
+    it leaves the session without a goodbye.
+    """
+    if isinstance(place, Endpoint) and split_target(line)[0] == "http":
+        return McpClient(
+            place,
+            protocol,
+            observe=observe,
+            waits=waits,
+            answers=answers,
+            credentials=credentials,
+            listens=listens,
+            no_delete=no_delete,
+        )
+    channel: Channel
+    if isinstance(place, Command):
+        channel = StdioChannel(place)
+    elif isinstance(place, Code):
+        channel = MemoryChannel(place, bridge())
+    else:
+        channel = SseChannel(place, waits=waits)
+    return SessionClient(channel, protocol, observe=observe, answers=answers)
+
+
+def beside(client: Client, number: int, waits: WaitFactory | None = None) -> Sequence[Client]:
+    """Return as many clients for one user's calls at once: over HTTP each has a connection.
+
+    The first has the user's own; a session that carries many calls at once serves all of them.
+    """
+    if isinstance(client, McpClient):
+        own = (Connection(client.endpoint.origin, waits=waits) for _ in range(number - 1))
+        return [Line(client, connection) for connection in (client.connection, *own)][:number]
+    if isinstance(client, RestClient):
+        more = (RestClient(client.endpoint, waits=waits) for _ in range(number - 1))
+        return [client, *more][:number]
+    return [client] * number
+
+
+def _code(name: str, arm: Arm, loaded: Loaded) -> Code:
+    """Import an arm's object: from what is installed, else from the scenario's folder."""
+    folder = str(loaded.base.resolve())
+    if folder not in sys.path:
+        sys.path.append(folder)
+    silenced = logging.root.manager.disable
+    try:
+        return Code(name, find(name), arm.timeout)
+    finally:
+        logging.disable(silenced)  # a module may silence its own log, but not what we have to say
+
+
+def _endpoint(name: str, arm: Arm, loaded: Loaded, url: str) -> Endpoint:
+    try:
+        return Endpoint.of(
+            url,
+            headers=shared_by_all(arm.headers, loaded),
+            timeout_s=arm.timeout,
+            verify=arm.tls.verify,
+            ca=None if arm.tls.ca is None else str(loaded.base / arm.tls.ca),
+            personal=(name for name, text in arm.headers.items() if any(names_in(text))),
+        )
+    except ValueError as error:
+        raise Refusal(CONFIGURATION, [f"arm {name}: {error}"]) from error

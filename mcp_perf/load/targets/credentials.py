@@ -1,0 +1,53 @@
+"""The OAuth credentials of one arm: one token for all users of an identity."""
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+import gevent
+
+from mcp_perf.client.mcp.http_session import Credentials
+from mcp_perf.load.hub.redaction import hide
+from mcp_perf.scenario.loader import Loaded
+from mcp_perf.scenario.model.scenario import Arm
+from mcp_perf.scenario.values.generators import IDENTITY
+from mcp_perf.scenario.values.lookups import compile_template
+
+if TYPE_CHECKING:
+    from mcp_perf.client.mcp.oauth import OAuth
+
+_TEXTS = ("client_id", "client_secret", "issuer", "metadata_url")
+
+
+class CredentialStore:
+    """Makes credentials where they are first asked for; equal ones are the same."""
+
+    def __init__(self, arm: Arm, loaded: Loaded, url: str) -> None:
+        assert arm.auth is not None  # noqa: S101 -- asked before
+        # It takes most of a second to import, which only a run that needs it has to spend; on a
+        # busy machine some seconds, in which a worker has to tell its master that it is there.
+        gevent.get_hub().threadpool.apply(import_module, ("mcp_perf.client.mcp.oauth",))
+        from mcp_perf.client.mcp.oauth import connections  # noqa: PLC0415
+
+        self._written = arm.auth.oauth
+        self._url = url
+        texts = {name: getattr(self._written, name) for name in _TEXTS}
+        self._texts = compile_template(texts, env=loaded.env)
+        verify = arm.tls.verify if arm.tls.ca is None else str(loaded.base / arm.tls.ca)
+        self._http = connections(verify=verify)
+        self._made: dict[tuple[str, ...], OAuth] = {}
+
+    def of(self, identity: Mapping[str, Any]) -> Credentials:
+        """Return the credentials of an identity. Raises ValueError on a bad value."""
+        from mcp_perf.client.mcp.oauth import Identity, OAuth  # noqa: PLC0415
+
+        rendered = self._texts.render({IDENTITY: identity})
+        texts = {name: str(value) for name, value in rendered.items()}
+        key = tuple(texts.values())
+        if key not in self._made:
+            written = self._written
+            who = Identity(
+                **texts, grant=written.flow, method=written.method, scopes=written.scopes
+            )
+            self._made[key] = OAuth(self._url, who, http=self._http, hide=hide)
+        return self._made[key]

@@ -1,0 +1,242 @@
+"""Where calls go: addresses resolved, systems started, sessions tried, before any load begins."""
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from mcp_perf.client.channels.inprocess import Code, find_function
+from mcp_perf.client.errors import CallTimeout, ConnectError, TargetError
+from mcp_perf.client.http.exchange import Endpoint
+from mcp_perf.client.http.rest import RestClient
+from mcp_perf.client.mcp.http_session import Credentials
+from mcp_perf.client.protocol.answers import SILENT, Answers
+from mcp_perf.client.protocol.tools import Tool
+from mcp_perf.client.protocol.versions import HANDSHAKE, MODERN
+from mcp_perf.load.targets.answers import script_of
+from mcp_perf.load.targets.clients import Place, place, session
+from mcp_perf.load.targets.credentials import CredentialStore
+from mcp_perf.load.targets.personal import Personal
+from mcp_perf.load.targets.refusal import CONFIGURATION, UNREACHABLE, Refusal
+from mcp_perf.load.targets.roster import NOBODY, Identity
+from mcp_perf.scenario.checks.bursts import flat
+from mcp_perf.scenario.loader import Loaded
+from mcp_perf.scenario.model.scenario import Arm, Step
+from mcp_perf.scenario.model.targets import split_target
+from mcp_perf.scenario.values.lookups import compile_template
+from mcp_targets.launcher.systems import Face, SystemFailed, Systems, UnknownSystem
+
+SYSTEM: str = "system:"
+
+
+@dataclass(frozen=True, slots=True)
+class ArmTarget:
+    """One arm's target, reached."""
+
+    arm: str
+    kind: str
+    """`mcp`, `http` or `python`."""
+    url: str
+    """The line of `mcp_perf.scenario.model.targets` that names it; a system's is its address."""
+    place: Place
+    variables: Mapping[str, Any]
+    """What lookups of this arm know beside the journey's own values."""
+    version: str = ""
+    """The negotiated MCP protocol version; empty for others."""
+    tools: Mapping[str, Tool] | None = None
+    tools_list_bytes: int = 0
+    pids: Mapping[str, int] = field(default_factory=dict)
+    """The processes of a bundled system that do this arm's work, by name."""
+    upstream: str = ""
+    """Where the simulated providers of a bundled system are counted."""
+    script: Answers = SILENT
+    """What its clients answer when the server asks."""
+    personal: Personal | None = None
+    """What differs from user to user, where something can."""
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """Return the place of an arm that is reached by HTTP."""
+        assert isinstance(self.place, Endpoint)  # noqa: S101 -- compiled for this kind of arm
+        return self.place
+
+    def has(self, step: Step) -> bool:
+        """Tell whether there is the tool or the function that a step calls."""
+        if step.action == "run" and isinstance(self.place, Code):
+            return find_function(self.place, str(step.subject)) is not None
+        return step.action != "call" or self.tools is None or step.subject in self.tools
+
+
+def reach_all(
+    loaded: Loaded,
+    systems: Systems,
+    pointed: Mapping[str, str],
+    common: Mapping[str, str],
+    logs: Path | None = None,
+    identity: Identity = NOBODY,
+) -> dict[str, ArmTarget]:
+    """Resolve, start and try all targets. Raises Refusal, naming every one that failed.
+
+    `pointed` replaces the addresses of arms; `common` are variables that every arm knows; `logs` is
+    the folder for what stdio servers write to their standard error; `identity` is whose the trials
+    are.
+    """
+    reached: dict[str, ArmTarget] = {}
+    failed: list[Refusal] = []
+    for name, arm in loaded.scenario.arms.items():
+        try:
+            face = _locate(pointed.get(name, arm.address), systems)
+            variables = {**face.variables, **common}
+            target = reach(name, arm, loaded, face.url, variables, logs=logs, identity=identity)
+            reached[name] = replace(target, pids=face.pids, upstream=face.upstream)
+        except Refusal as refusal:
+            failed.append(refusal)
+    if failed:
+        worst = min(refusal.exit_code for refusal in failed)
+        lines = [line for refusal in failed for line in refusal.lines]
+        raise Refusal(worst, lines, keep_logs=any(refusal.keep_logs for refusal in failed))
+    return reached
+
+
+def reach(
+    name: str,
+    arm: Arm,
+    loaded: Loaded,
+    url: str,
+    provided: Mapping[str, Any],
+    version: str = "",
+    *,
+    logs: Path | None = None,
+    identity: Identity = NOBODY,
+) -> ArmTarget:
+    """Try one target as one user: connect, negotiate, list its tools. Raises Refusal."""
+    own = compile_template({**loaded.scenario.vars, **arm.vars}, env=loaded.env).render({})
+    variables = {**provided, **own}
+    try:
+        where = place(name, arm, loaded, url, logs)
+        if arm.kind != "mcp":
+            if isinstance(where, Endpoint):
+                client = RestClient(where)
+                client.ready()
+                client.close()
+            personal = Personal(arm, loaded)
+            return ArmTarget(name, arm.kind, url, where, variables, personal=personal)
+        script, personal = script_of(name, loaded), _personal(name, arm, loaded, url)
+        opened = session(
+            url,
+            personal.place(where, identity),
+            version or arm.protocol,
+            answers=script,
+            credentials=_credentials(name, personal, identity),
+        )
+        try:
+            negotiated = opened.negotiate()
+            tools = opened.list_tools()
+        finally:
+            opened.close()
+    except TargetError as error:
+        raise Refusal(UNREACHABLE, [f"{name}: {_unreached(url, arm, error)}"]) from error
+    return ArmTarget(
+        name,
+        arm.kind,
+        url,
+        where,
+        variables,
+        negotiated,
+        tools,
+        opened.tools_list_bytes,
+        script=script,
+        personal=personal,
+    )
+
+
+def _unreached(url: str, arm: Arm, error: TargetError) -> str:
+    """Say in one line why a target could not be reached."""
+    transport, rest = split_target(url)
+    if isinstance(error, CallTimeout):
+        verb = "starts" if transport == "stdio" else "accepts"
+        return f"{rest} {verb}, but gives no answer in {arm.timeout:g} s ({error})"
+    if not isinstance(error, ConnectError):
+        return f"{rest} answers, but not as an MCP server: {error}"
+    if transport == "stdio":
+        return f"cannot start {rest} ({error}). Does the command run by itself?"
+    if transport == "python":
+        return f"cannot use {rest} ({error})"
+    return f"cannot reach {rest} ({error}). Is the server running at this address?"
+
+
+def unknown_tools(loaded: Loaded, targets: Mapping[str, ArmTarget]) -> list[str]:
+    """Return a line for each tool or function that a step calls and its target does not have."""
+    problems = [
+        _no_such(journey_name, targets[arm], str(step.subject))
+        for journey_name, journey in loaded.scenario.journeys.items()
+        for arm, steps in journey.steps.items()
+        if arm in targets
+        for step in flat(steps)
+        if not targets[arm].has(step)
+    ]
+    return list(dict.fromkeys(problems))
+
+
+def unspoken(loaded: Loaded, targets: Mapping[str, ArmTarget]) -> list[str]:
+    """Return a line for each step whose method is not in the version that its server speaks."""
+    problems = [
+        f"journey {name}, arm {arm}: {MODERN} has no ping. Remove the step, or write "
+        f"protocol: {HANDSHAKE[0]} for the arm"
+        for name, journey in loaded.scenario.journeys.items()
+        for arm, steps in journey.steps.items()
+        if arm in targets and targets[arm].version == MODERN
+        for step in flat(steps)
+        if step.action == "ping"
+    ]
+    return list(dict.fromkeys([*problems, *_no_sessions(loaded, targets)]))
+
+
+def _no_sessions(loaded: Loaded, targets: Mapping[str, ArmTarget]) -> list[str]:
+    """Return a line for each arm that wants something of its sessions, and gets none."""
+    return [
+        f"arm {name}: {key}: true, but its server speaks {MODERN}, which has no sessions. Remove "
+        f"it, or write protocol: {HANDSHAKE[0]}"
+        for name, target in targets.items()
+        for key in ("stream", "no_delete")
+        if getattr(loaded.scenario.arms[name], key) and target.version == MODERN
+    ]
+
+
+def _no_such(journey: str, target: ArmTarget, name: str) -> str:
+    where = f"journey {journey}, arm {target.arm}"
+    if target.tools is None:
+        return f"{where}: {split_target(target.url)[1]} has no function {name!r}"
+    near = difflib.get_close_matches(name, target.tools, n=3, cutoff=0.4)
+    known = near or sorted(target.tools)[:5]
+    shown = ", ".join(known) if known else "none at all"
+    word = "Nearest" if near else "It lists"
+    return f"{where}: the server has no tool {name!r}. {word}: {shown}"
+
+
+def _locate(address: str, systems: Systems) -> Face:
+    if not address.startswith(SYSTEM):
+        return Face(address, {})
+    try:
+        return systems.face(address.removeprefix(SYSTEM))
+    except UnknownSystem as error:
+        raise Refusal(CONFIGURATION, [str(error)]) from error
+    except SystemFailed as error:
+        raise Refusal(UNREACHABLE, [str(error)], keep_logs=True) from error
+
+
+def _personal(name: str, arm: Arm, loaded: Loaded, url: str) -> Personal:
+    try:
+        store = None if arm.auth is None else CredentialStore(arm, loaded, url)
+    except OSError as error:
+        message = f"arm {name}: tls.ca cannot be read: {error}"
+        raise Refusal(CONFIGURATION, [message]) from error
+    return Personal(arm, loaded, store)
+
+
+def _credentials(name: str, personal: Personal, identity: Identity) -> Credentials | None:
+    try:
+        return personal.credentials(identity)
+    except ValueError as error:
+        raise Refusal(CONFIGURATION, [f"arm {name}: auth: {error}"]) from error

@@ -1,0 +1,1 @@
+"""What is measured besides the calls: processes, sessions, simulated providers."""

@@ -1,0 +1,86 @@
+"""The numbers that a target tells of itself: its page of Prometheus metrics.
+
+Names are those of the client libraries: prometheus.io/docs/instrumenting/writing_clientlibs.
+"""
+
+import math
+from typing import Final
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from mcp_perf.client.errors import TargetError
+from mcp_perf.client.http.exchange import Endpoint
+from mcp_perf.client.http.rest import RestClient, encode_fields
+from mcp_perf.client.reply import OK
+from mcp_perf.load.watch.process_tree import Reading
+
+TIMEOUT_S: Final = 2.0
+CPU: Final = "process_cpu_seconds_total"
+RSS: Final = "process_resident_memory_bytes"
+FDS: Final = "process_open_fds"
+THREADS: Final = ("process_threads", "go_threads")
+_WANTED: Final = (CPU, RSS, FDS, *THREADS)
+
+
+class NoMetrics(Exception):  # noqa: N818 -- the page's fault
+    """The page could not be read, or holds nothing of use: the message says which."""
+
+
+class MetricsPage:
+    """A page, fetched for every reading on a connection of its own."""
+
+    blocks = False
+
+    def __init__(self, url: str) -> None:
+        """Raise ValueError on an address that cannot be one."""
+        endpoint = Endpoint.of(url, timeout_s=TIMEOUT_S)
+        self._url = url
+        self._client = RestClient(endpoint)
+        fields = encode_fields(endpoint, [("Accept", "text/plain;version=0.0.4")])
+        self._request = endpoint.line("GET", endpoint.target) + fields + b"\r\n"
+
+    def refresh(self) -> None:
+        """Do nothing: the target knows itself what belongs to it."""
+
+    def read(self) -> Reading:
+        """Fetch the page. Raises NoMetrics."""
+        try:
+            self._client.ready()
+            reply = self._client.send(self._request)
+        except TargetError as error:
+            raise NoMetrics(f"{self._url} cannot be fetched: {error}") from error
+        finally:
+            self._client.close()
+        if reply.outcome != OK:
+            raise NoMetrics(f"{self._url} cannot be fetched: {reply.detail}")
+        try:
+            found = parse(reply.body)
+        except (ValueError, LookupError) as error:
+            raise NoMetrics(f"{self._url} is no page of Prometheus metrics") from error
+        if found.cpu_s is None and found.rss_bytes is None:
+            raise NoMetrics(f"{self._url} has neither {CPU} nor {RSS}")
+        return found
+
+
+def parse(page: bytes) -> Reading:
+    """Read a page's numbers of its process, of all label values together.
+
+    Only the lines in question are parsed: a page may have thousands, and a reading must not keep
+    the users waiting. Raises ValueError on what is no such page.
+    """
+    lines = [line for line in page.decode().splitlines() if line.startswith(_WANTED)]
+    found: dict[str, float] = {}
+    for family in text_string_to_metric_families("\n".join(lines)):
+        for sample in filter(lambda sample: math.isfinite(sample.value), family.samples):
+            found[sample.name] = found.get(sample.name, 0.0) + sample.value
+    threads = next((found[name] for name in THREADS if name in found), None)
+    return Reading(
+        cpu_s=found.get(CPU),
+        rss_bytes=_whole(found.get(RSS)),
+        threads=_whole(threads),
+        fds=_whole(found.get(FDS)),
+    )
+
+
+def _whole(value: float | None) -> int | None:
+    return None if value is None else int(value)

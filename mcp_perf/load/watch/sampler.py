@@ -1,0 +1,136 @@
+"""Samples what the targets use, beside the load: where the journal is kept, an arm in its turn.
+
+A target is read about once a second, and exactly at the start and the end of each turn, when no
+call is in flight: so the CPU time of a turn is that of its own calls.
+"""
+
+import contextlib
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import gevent
+from gevent.event import Event
+
+from mcp_perf.load.plan.schedule import Turn
+from mcp_perf.load.watch.process_tree import Reading
+from mcp_perf.load.watch.prometheus import NoMetrics
+from mcp_perf.load.watch.sources import Reader, Source, StartedProcesses
+from mcp_perf.results.journal.records import SETUP, AnyRecord, Note, ResourceSample
+
+PERIOD_S: Final = 1.0
+REFRESH_S: Final = 10.0
+"""How often, within a turn, new processes are looked for."""
+SLOW_S: Final = 0.002
+"""A reading that takes longer must not keep the users waiting: the next one is done in a thread."""
+
+OffHub = Callable[[Callable[[], Any]], Any]
+
+
+def _in_a_thread(act: Callable[[], Any]) -> Any:
+    return gevent.get_hub().threadpool.apply(act)
+
+
+class Sampler:
+    """Reads the target of the arm whose turn it is; the conductor says when that is."""
+
+    def __init__(
+        self,
+        sources: Mapping[str, Source],
+        write: Callable[[list[AnyRecord]], None],
+        now_s: Callable[[], float],
+        off_hub: OffHub = _in_a_thread,
+    ) -> None:
+        self._readers = {arm: one.reader for arm, one in sources.items() if one.reader is not None}
+        self._write = write
+        self._now_s = now_s
+        self._off_hub = off_hub
+        self._slow: set[str] = set()
+        self._lost: set[str] = set()
+        self._over = Event()
+        self._greenlet: gevent.Greenlet | None = None
+
+    def begin(self, turn: Turn) -> list[AnyRecord]:
+        """Read the target before the first call of a turn, then every second until `end`."""
+        reader = self._readers.get(turn.arm)
+        if reader is None:
+            return []
+        self._refresh(reader)
+        first = self._sample(turn, reader)
+        self._over.clear()
+        self._greenlet = gevent.spawn(self._go_on, turn, reader)
+        return first
+
+    def end(self, turn: Turn) -> list[AnyRecord]:
+        """Read the target after the last call of the turn."""
+        reader = self._readers.get(turn.arm)
+        if reader is None or self._greenlet is None:
+            return []
+        self._over.set()
+        self._greenlet.join()
+        self._greenlet = None
+        self._refresh(reader)
+        return self._sample(turn, reader)
+
+    def look(self) -> list[AnyRecord]:
+        """Read the memory of all targets outside of turns; what cannot be read is left out."""
+        found: list[AnyRecord] = []
+        for arm, reader in self._readers.items():
+            self._refresh(reader)
+            if isinstance(reader, StartedProcesses) and not reader.pids:
+                found.append(self._record(SETUP, arm, Reading(rss_bytes=0)))
+                continue
+            with contextlib.suppress(NoMetrics, OSError):
+                found.append(self._record(SETUP, arm, self._read(arm, reader)))
+        return found
+
+    def _go_on(self, turn: Turn, reader: Reader) -> None:
+        refreshed_s = self._now_s()
+        while not self._over.wait(PERIOD_S):
+            if self._now_s() - refreshed_s >= REFRESH_S:
+                refreshed_s = self._now_s()
+                self._refresh(reader)
+            self._write(self._sample(turn, reader))
+
+    def _refresh(self, reader: Reader) -> None:
+        if reader.blocks:
+            self._off_hub(reader.refresh)
+
+    def _sample(self, turn: Turn, reader: Reader) -> list[AnyRecord]:
+        """Read the target; what cannot be read is not known, and noted once."""
+        notes: list[AnyRecord] = []
+        try:
+            reading = self._read(turn.arm, reader)
+        except (NoMetrics, OSError) as error:
+            reading = Reading()
+            notes = self._lose(turn.arm, str(error))
+        return [self._record(turn.number, turn.arm, reading), *notes]
+
+    def _record(self, turn: int, arm: str, reading: Reading) -> ResourceSample:
+        return ResourceSample(
+            turn=turn,
+            at_s=self._now_s(),
+            arm=arm,
+            cpu_s=reading.cpu_s,
+            rss_bytes=reading.rss_bytes,
+            threads=reading.threads,
+            fds=reading.fds,
+            processes=reading.processes,
+        )
+
+    def _read(self, arm: str, reader: Reader) -> Reading:
+        if arm in self._slow:
+            reading: Reading = self._off_hub(reader.read)
+            return reading
+        began_s = time.perf_counter()
+        reading = reader.read()
+        if reader.blocks and time.perf_counter() - began_s > SLOW_S:
+            self._slow.add(arm)
+        return reading
+
+    def _lose(self, arm: str, why: str) -> list[AnyRecord]:
+        if arm in self._lost:
+            return []
+        self._lost.add(arm)
+        text = f"What the target of {arm} used is not known from here on: {why}"
+        return [Note(at_s=self._now_s(), code="resources_lost", text=text, arm=arm)]

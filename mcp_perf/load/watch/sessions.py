@@ -1,0 +1,83 @@
+"""How many sessions the users of this node have open, once a second and before each turn."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Final, Protocol
+
+import gevent
+import psutil
+
+from mcp_perf.results.journal.records import AnyRecord, SessionCount
+
+PERIOD_S: Final = 1.0
+
+
+class Counted(Protocol):
+    """A client, as far as it is counted."""
+
+    @property
+    def has_session(self) -> bool:
+        """Whether a session is open."""
+
+    @property
+    def has_stream(self) -> bool:
+        """Whether a stream of it is open."""
+
+
+class SessionWatch:
+    """Counts open sessions by looking at the clients: no call pays for it.
+
+    `clients` returns, for each arm that can have sessions, the client of every user.
+    """
+
+    def __init__(
+        self,
+        node: str,
+        clients: Callable[[], Mapping[str, Iterable[Counted]]],
+        users: Callable[[], int],
+        sink: Callable[[list[AnyRecord]], None],
+        now_s: Callable[[], float],
+        memory: Callable[[], int] = lambda: int(psutil.Process().memory_info().rss),
+    ) -> None:
+        self._node = node
+        self._clients = clients
+        self._users = users
+        self._sink = sink
+        self._now_s = now_s
+        self._memory = memory
+        self._greenlet: gevent.Greenlet | None = None
+
+    def start(self) -> None:
+        """Count now, before there are users, and every second from now on."""
+        self.note()
+        self._greenlet = gevent.spawn(self._go_on)
+
+    def stop(self) -> None:
+        """Count a last time, when the users have gone."""
+        if self._greenlet is not None:
+            self._greenlet.kill()
+        self.note()
+
+    def note(self) -> None:
+        """Hand over how many are open now; nothing where no arm can have any."""
+        counted = {arm: _open(clients) for arm, clients in self._clients().items()}
+        if counted:
+            record = SessionCount(
+                node=self._node,
+                at_s=self._now_s(),
+                users=self._users(),
+                open={arm: sessions for arm, (sessions, _) in counted.items()},
+                streams={arm: streams for arm, (_, streams) in counted.items()},
+                rss_bytes=self._memory(),
+            )
+            self._sink([record])
+
+    def _go_on(self) -> None:
+        while True:
+            gevent.sleep(PERIOD_S)
+            self.note()
+
+
+def _open(clients: Iterable[Counted]) -> tuple[int, int]:
+    """Count sessions and streams; a client that several users share counts once."""
+    distinct: Sequence[Counted] = list({id(client): client for client in clients}.values())
+    return sum(one.has_session for one in distinct), sum(one.has_stream for one in distinct)

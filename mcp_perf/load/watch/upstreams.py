@@ -1,0 +1,90 @@
+"""Reads, around each turn, what the simulated providers behind an arm count of themselves.
+
+How many connections and how much at once is the cause of much that an arm costs, and the providers
+are the ones who can tell.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+import msgspec
+
+from mcp_perf.client.errors import TargetError
+from mcp_perf.client.http.exchange import Endpoint, with_body
+from mcp_perf.client.http.rest import RestClient, encode_fields
+from mcp_perf.client.reply import OK
+from mcp_perf.load.plan.schedule import Turn
+from mcp_perf.load.targets.targets import ArmTarget
+from mcp_perf.load.watch.observer import Beside
+from mcp_perf.results.journal.records import AnyRecord, UpstreamUse
+
+_TIMEOUT_S: Final = 2.0
+
+
+class Counts(msgspec.Struct, frozen=True):
+    """What the simulator counted so far; the maximum since the turn began."""
+
+    requests: int
+    connections: int
+    max_in_parallel: int
+
+
+class Upstreams:
+    """Reads the counts of the arm whose turn it is."""
+
+    def __init__(self, targets: Mapping[str, ArmTarget], now_s: Callable[[], float]) -> None:
+        self._pages = {name: target.upstream for name, target in targets.items() if target.upstream}
+        self._now_s = now_s
+        self._before: Counts | None = None
+
+    def begin(self, turn: Turn) -> list[AnyRecord]:
+        """Read before the first call, and let the maximum begin anew."""
+        self._before = self._ask("POST", turn)
+        return []
+
+    def end(self, turn: Turn) -> list[AnyRecord]:
+        """Return what was counted since; nothing where a simulator gives no answer any more."""
+        before, after = self._before, self._ask("GET", turn)
+        if before is None or after is None:
+            return []
+        return [
+            UpstreamUse(
+                turn=turn.number,
+                at_s=self._now_s(),
+                arm=turn.arm,
+                requests=after.requests - before.requests,
+                connections=after.connections - before.connections,
+                max_in_parallel=after.max_in_parallel,
+            )
+        ]
+
+    def _ask(self, method: str, turn: Turn) -> Counts | None:
+        page = self._pages.get(turn.arm)
+        if page is None:
+            return None
+        endpoint = Endpoint.of(f"{page}/_together", timeout_s=_TIMEOUT_S)
+        head = endpoint.line(method, endpoint.target) + encode_fields(endpoint, [])
+        client = RestClient(endpoint)
+        try:
+            client.ready()
+            reply = client.send(with_body(head, b""))
+        except TargetError:
+            return None
+        finally:
+            client.close()
+        return msgspec.json.decode(reply.body, type=Counts) if reply.outcome == OK else None
+
+
+class Together:
+    """Several that measure beside the load, as one."""
+
+    def __init__(self, parts: Sequence[Beside]) -> None:
+        self._parts = parts
+
+    def begin(self, turn: Turn) -> list[AnyRecord]:
+        """Begin, in order."""
+        return [record for part in self._parts for record in part.begin(turn)]
+
+    def end(self, turn: Turn) -> list[AnyRecord]:
+        """End, in the opposite order."""
+        return [record for part in reversed(self._parts) for record in part.end(turn)]

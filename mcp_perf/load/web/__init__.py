@@ -1,0 +1,1 @@
+"""Locust's web page: our form, and who may use it."""

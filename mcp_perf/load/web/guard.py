@@ -1,0 +1,180 @@
+"""The lock on the web page: it obeys only itself, under the names that it is served under.
+
+Locust lets any site read and press what it serves (`flask_cors`). This stands in front of all of
+it, as WSGI middleware, so that no route, error page or preflight gets around it.
+"""
+
+import argparse
+import ipaddress
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from mcp_perf.load.targets.refusal import CONFIGURATION, Refusal
+
+Headers = list[tuple[str, str]]
+
+_LOOPBACK: Final = ("127.0.0.1", "localhost", "[::1]")
+_DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+_PUBLIC_NAME: Final = "LOCUST_WEB_HOST_DISPLAY_NAME"
+# 'unsafe-inline': Locust hands its page over in an inline script, and MUI writes styles.
+_POLICY: Final = (
+    "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data: blob:; font-src 'self' data:; object-src 'none'; base-uri 'none'; "
+    "form-action 'self'; frame-ancestors 'none'"
+)
+PROTECTION: Final = (
+    ("Content-Security-Policy", _POLICY),
+    ("X-Frame-Options", "DENY"),
+    ("X-Content-Type-Options", "nosniff"),
+    ("Cross-Origin-Resource-Policy", "same-origin"),
+    # Not no-referrer: it makes browsers send the page's own forms with `Origin: null`.
+    ("Referrer-Policy", "same-origin"),
+)
+
+
+@dataclass(frozen=True)
+class Served:
+    """Under which names the page is served, as a browser writes them into Host and Origin."""
+
+    hosts: frozenset[str]
+    public_origin: str | None = None
+    """Where a proxy or a tunnel serves it, if the user names that."""
+    any_address_on: int | None = None
+    """The port, if the page listens on all addresses. Other names are not taken: only a name can
+    be pointed at somebody else's address (DNS rebinding)."""
+
+    https_only: bool = False
+    """Whether it is served by https, here or by the proxy."""
+
+    def knows(self, host: str) -> bool:
+        """Tell whether a Host header names this page."""
+        if host in self.hosts:
+            return True
+        name, _, port = host.rpartition(":")
+        return port == str(self.any_address_on) and _address(name) is not None
+
+
+class Guard:
+    """WSGI middleware that refuses with 403 what does not come from the page itself."""
+
+    def __init__(self, app: Callable[..., Iterable[bytes]], served: Served) -> None:
+        self.app = app
+        self.served = served
+
+    def __call__(
+        self, environ: dict[str, Any], start_response: Callable[..., Any]
+    ) -> Iterable[bytes]:
+        """Answer one request."""
+        problem = refusal(environ, self.served)
+        if problem is not None:
+            body = f"{problem}\n".encode()
+            plain = [("Content-Type", "text/plain; charset=utf-8")]
+            length = [("Content-Length", str(len(body)))]
+            start_response("403 Forbidden", [*plain, *length, *PROTECTION])
+            return [body]
+
+        def start(status: str, headers: Headers, *error: Any) -> Any:
+            return start_response(status, protected(headers), *error)
+
+        return self.app(environ, start)
+
+
+def refusal(environ: dict[str, Any], served: Served) -> str | None:
+    """Say why a request is not obeyed, or None if it comes from the page, its user or no browser.
+
+    Browsers add Sec-Fetch-Site (https and loopback only) and Origin (all but plain GETs), and no
+    script can change them (W3C Fetch Metadata; RFC 6454). Other clients send neither.
+    """
+    host = environ.get("HTTP_HOST", "").lower()
+    if not served.knows(host):
+        return (
+            "This page is not served under this name. Open it at the address that Locust printed; "
+            f"if a proxy or a tunnel serves it elsewhere, set {_PUBLIC_NAME} to that address, "
+            "such as https://perf.example.org, and start Locust again."
+        )
+    site = environ.get("HTTP_SEC_FETCH_SITE", "same-origin")
+    typed = site == "none" and environ["REQUEST_METHOD"] in ("GET", "HEAD")
+    own = (f"{environ['wsgi.url_scheme']}://{host}", served.public_origin)
+    if (site != "same-origin" and not typed) or environ.get("HTTP_ORIGIN", own[0]) not in own:
+        return (
+            "This request was made by another site, and the page obeys only itself. "
+            "To open it, type its address into the browser."
+        )
+    return None
+
+
+def protected(headers: Headers) -> Headers:
+    """Return an answer's headers without leave for other sites, and with our protection."""
+    kept = [pair for pair in headers if not pair[0].lower().startswith("access-control-")]
+    given = {name.lower() for name, _ in kept}
+    return kept + [pair for pair in PROTECTION if pair[0].lower() not in given]
+
+
+def served_by(options: argparse.Namespace) -> Served:
+    """Read off Locust's options how the page can be reached. Raises Refusal.
+
+    Refused are an address beyond this machine without a login, and a public address that is none.
+    """
+    host = options.web_host
+    if not options.web_login and not is_loopback(host):
+        raise Refusal(CONFIGURATION, _unprotected(host))
+    port, scheme = options.web_port, "https" if options.tls_cert and options.tls_key else "http"
+    names = {*_LOOPBACK, f"[{host}]" if ":" in host else host.lower()}
+    hosts = {f"{name}:{port}" for name in names}
+    if port == _DEFAULT_PORTS[scheme]:  # browsers leave it out
+        hosts |= names
+    public = _public(options.web_host_display_name)
+    return Served(
+        hosts=frozenset(hosts | {public.partition("://")[2]} if public else hosts),
+        public_origin=public,
+        any_address_on=port if _is_everywhere(host) else None,
+        https_only="https" in (scheme, (public or "").partition(":")[0]),
+    )
+
+
+def _unprotected(host: str) -> list[str]:
+    where = "on all addresses" if _is_everywhere(host) else f"at {host}"
+    return [
+        f"--web-host: the web page would be open to the network {where}, without a login",
+        "leave --web-host out; from elsewhere, open a tunnel: ssh -L 8089:127.0.0.1:8089 HOST",
+        "or add --web-login, with a password in MCP_PERF_WEB_PASSWORD; or do without: --headless",
+    ]
+
+
+def _public(named: str | None) -> str | None:
+    """Return the origin of the address that the user gave, as browsers write it."""
+    if not named:
+        return None
+    try:
+        url = urlsplit(named)
+        port = url.port
+    except ValueError:
+        url, port = urlsplit(""), None
+    if url.scheme not in _DEFAULT_PORTS or not url.hostname or "@" in url.netloc:
+        raise Refusal(
+            CONFIGURATION,
+            [f"{_PUBLIC_NAME}: {named!r} is not an address; write https://perf.example.org"],
+        )
+    name = f"[{url.hostname}]" if ":" in url.hostname else url.hostname
+    shown = port is not None and port != _DEFAULT_PORTS[url.scheme]
+    return f"{url.scheme}://{name}:{port}" if shown else f"{url.scheme}://{name}"
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether an address is this machine's own; a name other than localhost may be any."""
+    address = _address(host)
+    return host.lower() == "localhost" if address is None else address.is_loopback
+
+
+def _is_everywhere(host: str) -> bool:
+    address = _address(host)
+    return host in ("", "*") or (address is not None and address.is_unspecified)
+
+
+def _address(name: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(name.removeprefix("[").removesuffix("]"))
+    except ValueError:
+        return None

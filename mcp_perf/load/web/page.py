@@ -1,0 +1,109 @@
+"""The door in the browser: Locust's own page starts our runs."""
+
+from dataclasses import replace
+from typing import Any, Final, TypeVar
+
+from flask import jsonify, request, send_file
+from locust.util.timespan import parse_timespan
+from werkzeug.datastructures import ImmutableMultiDict
+
+from mcp_perf.load.engine.lifecycle import Session
+from mcp_perf.load.prepare import options as locust_options
+from mcp_perf.load.prepare.prepare import DEFAULT_SCENARIO, Wish, prepare
+from mcp_perf.load.targets.refusal import Refusal
+from mcp_perf.scenario.model.targets import LOCAL_CODE
+
+Number = TypeVar("Number", int, float)
+
+REPORT_PATH: Final = "/mcp-perf/report"
+_READ_BY_US: Final = ("run_time", "target")
+"""What Locust must not see: it would stop the run by its own clock, although our rounds were fitted
+into that time; and it takes the texts of a list that was empty for whole numbers."""
+
+
+def install(web_ui: Any, session: Session) -> None:
+    """Wrap Locust's start of a test: the scenario is read, checked and reached first.
+
+    What is wrong with it appears in the form as Locust's own red message, and nothing is sent.
+    """
+    locust_options.FormChoices.active = True
+    given = session.environment.parsed_options.scenario
+    start = web_ui.app.view_functions["locust.swarm"]
+
+    @web_ui.auth_required_if_enabled  # type: ignore[untyped-decorator, unused-ignore]
+    def swarm() -> Any:
+        if session.runner.state in ("ready", "stopped"):
+            try:
+                wish = _wish(request.form, session.environment.parsed_options)
+                trusted = _trusted(wish, given)
+                session.adopt(prepare(replace(wish, local_code=trusted)))
+            except (Refusal, ValueError) as problem:
+                host = session.environment.host
+                return jsonify({"success": False, "message": str(problem), "host": host})
+        kept = [(key, value) for key, value in request.form.items() if key not in _READ_BY_US]
+        request.form = ImmutableMultiDict(kept)
+        return start()
+
+    web_ui.app.view_functions["locust.swarm"] = swarm
+    _offer_report(web_ui, session)
+
+
+def _offer_report(web_ui: Any, session: Session) -> None:
+    """Put a link to the last run's report on Locust's page, under Download Data."""
+    base = session.environment.parsed_options.web_base_path or ""
+    link = {"href": f"{base}{REPORT_PATH}", "title": "mcp-perf report: verdict and comparison"}
+    web_ui.template_args.update(extended_csv_files=[link])
+
+    @web_ui.app.route(f"{base}{REPORT_PATH}")  # type: ignore[untyped-decorator, unused-ignore]
+    @web_ui.auth_required_if_enabled  # type: ignore[untyped-decorator, unused-ignore]
+    def mcp_perf_report() -> Any:
+        folder = session.last_folder
+        if folder is None or not (folder / "report.html").is_file():
+            return "There is no report yet: it is written when a run ends.", 404
+        return send_file((folder / "report.html").resolve())
+
+
+def _wish(form: Any, options: Any) -> Wish:
+    """Read the form; what it does not ask for is as the command line has it."""
+    started = locust_options.wish(options)
+    return replace(
+        _form_wish(form),
+        baseline=started.baseline,
+        tolerance=started.tolerance,
+        store=started.store,
+    )
+
+
+def _form_wish(form: Any) -> Wish:
+    """Read the wish off Locust's form. Raises ValueError, in words for the form."""
+    run_time = form.get("run_time")
+    return Wish(
+        scenario=form.get("scenario") or DEFAULT_SCENARIO,
+        targets=locust_options.several(form.get("target", "")),
+        users=_number(form, "user_count", int, "the number of users"),
+        spawn_rate=_number(form, "spawn_rate", float, "the spawn rate"),
+        run_time_s=parse_timespan(run_time) if run_time else None,
+    )
+
+
+def _trusted(wish: Wish, given: str) -> bool:
+    """Tell whether a wish of the form may run code of this machine.
+
+    Only what whoever started us chose to have here: the scenario of the command line, and those
+    that go by a name. A path or a command that is typed into the page may not, for anybody who can
+    reach the page could type it.
+    """
+    known = wish.scenario == given or wish.scenario in locust_options.names()
+    typed = [target.partition("=")[2].partition(":")[0] for target in wish.targets]
+    return known and not set(typed) & set(LOCAL_CODE)
+
+
+def _number(form: Any, field: str, read: type[Number], what: str) -> Number | None:
+    text = form.get(field)
+    if not text:
+        return None
+    try:
+        return read(text)
+    except ValueError:
+        kind = "whole number" if read is int else "number"
+        raise ValueError(f"{what} is {text!r}; write a {kind} above 0") from None

@@ -1,0 +1,1 @@
+"""pytest-benchmark with arms, gates and reports."""

@@ -1,0 +1,98 @@
+"""One comparison from its measurement to its report."""
+
+import importlib.metadata
+import itertools
+import os
+import platform
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from mcp_perf.pytest_plugin.journal_records import Description, records
+from mcp_perf.pytest_plugin.turns import Measured
+from mcp_perf.results.document.document import Report
+from mcp_perf.results.journal.journal import JournalWriter
+from mcp_perf.results.journal.redact import Redactor
+from mcp_perf.results.render.files.write import write_all
+from mcp_perf.results.report.build import JOURNAL, build, load_report
+from mcp_perf.scenario.model.gates import Gate
+
+FORMATS: Final = ("html", "json", "md")
+_OF_WHOLE_BLOCKS: Final = frozenset(
+    ("mean", "p50", "journey_mean", "journey_p50", "throughput", "calls_per_s")
+)
+_NO_NAME: Final = re.compile(r"[^\w.+-]+")
+
+
+def describe(
+    benchmark: str,
+    title: str,
+    sides: Sequence[str],
+    gates: Iterable[Gate],
+    info: Mapping[str, Any],
+) -> Description:
+    """Describe a comparison that is measured now; `info` stands among its circumstances."""
+    now = datetime.now(UTC)
+    return Description(
+        benchmark=benchmark,
+        title=title,
+        run_id=f"{file_name(benchmark)}-{now:%Y%m%dT%H%M%SZ}",
+        started=f"{now:%Y-%m-%dT%H:%M:%SZ}",
+        sides=sides,
+        gates=[gate.text for gate in gates],
+        environment={
+            "python": platform.python_version(),
+            "mcp_perf": importlib.metadata.version("mcp-perf"),
+            "pytest_benchmark": importlib.metadata.version("pytest-benchmark"),
+            "cores": os.cpu_count(),
+            "os": platform.platform(),
+            **info,
+        },
+    )
+
+
+def report_of(about: Description, measured: Measured, folder: Path | None) -> Report:
+    """Build the report; with a folder, write it there, and the journal that it comes from.
+
+    Raises OSError when the folder cannot be written.
+    """
+    if folder is None:
+        return build(records(about, measured))
+    own = _new(folder / file_name(about.benchmark))
+    writer = JournalWriter(own / JOURNAL, Redactor())
+    for record in records(about, measured):
+        writer.write(record)
+    writer.close()
+    report, samples = load_report(own)
+    write_all(report, samples, own, FORMATS)
+    return report
+
+
+def file_name(benchmark: str) -> str:
+    """Return a name that every file system takes."""
+    return _NO_NAME.sub("-", benchmark).strip("-")
+
+
+def too_fine(gates: Iterable[Gate], block: Mapping[str, int]) -> list[str]:
+    """Say which gates ask for the tail of calls that were too short to be timed one by one.
+
+    The median of such blocks is still one of means; their tail says nothing of that of the calls.
+    """
+    return [
+        f"{gate.text}: {side} is so short that {block[side]} calls were timed together, and what "
+        f"is rare among them was not seen. Write {gate.text.replace(gate.metric, 'p50', 1)}"
+        for gate in gates
+        for side in (gate.arm, gate.versus)
+        if side and block[side] > 1 and gate.metric not in _OF_WHOLE_BLOCKS
+    ][:1]
+
+
+def _new(folder: Path) -> Path:
+    """Make a folder; another run's report is left alone."""
+    names: Sequence[Path] = [folder]
+    numbered = (folder.with_name(f"{folder.name}-{count}") for count in itertools.count(2))
+    path = next(path for path in itertools.chain(names, numbered) if not path.exists())
+    path.mkdir(parents=True)
+    return path

@@ -1,0 +1,118 @@
+"""A measured comparison as the journal of a run: sides are arms, each call a journey of one step.
+
+From there on everything is as after a load run: the same statistics, gates, report and renderings.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from mcp_perf.outcomes import OK
+from mcp_perf.pytest_plugin.turns import Measured, Turn
+from mcp_perf.results.journal.histogram import Histogram
+from mcp_perf.results.journal.records import (
+    AnyRecord,
+    Cell,
+    Health,
+    RunEnded,
+    RunStarted,
+    Slice,
+    TurnEnded,
+)
+from mcp_perf.results.journal.records import TurnStarted as Started
+from mcp_perf.results.tally.groups import CALL, JOURNEY
+
+_NODE: Final = "pytest"
+_NO_LIMITS: Final = {"generator_cpu": 1e9, "loop_lag_p99_ms": 1e9, "late_starts": 1.0}
+"""The process that measures is, for all that runs inside it, also the one that is measured."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Description:
+    """What the journal says beside the numbers."""
+
+    benchmark: str
+    title: str
+    run_id: str
+    started: str
+    """ISO 8601 UTC with a final Z."""
+    sides: Sequence[str]
+    gates: Sequence[str]
+    environment: Mapping[str, Any]
+
+
+def records(about: Description, measured: Measured) -> Iterator[AnyRecord]:
+    """Yield the journal of a comparison."""
+    rounds = max((turn.round for turn in measured.turns), default=0)
+    yield RunStarted(
+        run_id=about.run_id,
+        started=about.started,
+        scenario=about.benchmark,
+        title=about.title,
+        scenario_text="",
+        seed=0,
+        arms={side: {"target": f"{about.benchmark}: {side}"} for side in about.sides},
+        gates=list(about.gates),
+        limits=_NO_LIMITS,
+        load={
+            "model": "closed",
+            "users": 1,
+            "rounds": rounds,
+            "round_s": measured.round_s,
+            "think_s": [0.0, 0.0],
+            "order": [turn.side for turn in measured.turns],
+        },
+        environment=dict(about.environment),
+    )
+    end_s = 0.0
+    for number, turn in enumerate(measured.turns):
+        yield from _turn(number, turn, measured.block[turn.side], measured.round_s)
+        end_s = (turn.at_ns + turn.wall_ns) / 1e9
+    yield RunEnded(at_s=end_s, reason="finished")
+
+
+def step_name(side: str, block: int) -> str:
+    """Name what was timed: a time of several calls together is not that of a call."""
+    return side if block == 1 else f"{side} (mean of {block} calls)"
+
+
+def _turn(number: int, turn: Turn, block: int, round_s: float) -> Iterator[AnyRecord]:
+    at_s, busy_s = turn.at_ns / 1e9, sum(turn.blocks_ns) / 1e9
+    yield Started(
+        turn=number,
+        arm=turn.side,
+        phase="round",
+        round=turn.round,
+        at_s=at_s,
+        planned_s=round_s,
+        users=1,
+    )
+    yield Slice(
+        node=_NODE,
+        turn=number,
+        at_s=at_s,
+        seconds=turn.wall_ns / 1e9,
+        cells=[_cell(kind, turn, block) for kind in (CALL, JOURNEY)],
+        health=Health(cpu_s=turn.cpu_ns / 1e9, wall_s=turn.wall_ns / 1e9),
+    )
+    calls = block * len(turn.blocks_ns)
+    yield TurnEnded(turn=number, node=_NODE, users=1, busy_s=busy_s, planned=calls)
+
+
+def _cell(kind: str, turn: Turn, block: int) -> Cell:
+    each_ns = Counter(round(ns / block) for ns in turn.blocks_ns)
+    latency = Histogram()
+    for ns, count in each_ns.items():
+        latency.record(ns, count * block)
+    return Cell(
+        arm=turn.side,
+        kind=kind,
+        name=step_name(turn.side, block),
+        cls=OK,
+        n=block * len(turn.blocks_ns),
+        total_ns=sum(turn.blocks_ns),
+        min_ns=min(each_ns),
+        max_ns=max(each_ns),
+        latency=latency.pairs(),
+    )

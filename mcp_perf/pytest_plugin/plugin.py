@@ -1,0 +1,173 @@
+"""The pytest plugin: the fixture `side_by_side`, the gates, the option `--mcp-perf-report`.
+
+    pytest_plugins = ["mcp_perf.pytest_plugin.plugin"]      # in the topmost conftest.py
+
+A comparison is measured where pytest-benchmark measures (`--benchmark-only`, `--benchmark-enable`),
+or a report is asked for; else every side is called once.
+"""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from mcp_perf.pytest_plugin import gate_file, selection, summary
+from mcp_perf.pytest_plugin.gate_file import Entry
+from mcp_perf.pytest_plugin.side_by_side import SideBySide
+from mcp_perf.results.document.document import Report
+
+OPTION: Final = "--mcp-perf-report"
+OUT: Final = Path("reports/out")
+_FIXTURE: Final = "side_by_side"
+_NEW: Final = "new"
+
+
+@dataclass
+class _Session:
+    """What this session knows of its gates."""
+
+    folder: Path | None
+    """Where reports go."""
+    gated: dict[selection.Test, Entry] = field(default_factory=dict)
+    left_out: list[tuple[Entry, str]] = field(default_factory=list)
+    deselected: set[selection.Test] = field(default_factory=set)
+    reports: dict[selection.Test, Report] = field(default_factory=dict)
+    only_benchmarks: bool = False
+    """Whether all tests of the session are some."""
+
+    def unjudged(self) -> list[Entry]:
+        """Return the entries whose benchmarks were to run and measured nothing."""
+        return [entry for test, entry in self.gated.items() if test not in self.reports]
+
+
+_KEY: Final = pytest.StashKey[_Session]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add our option."""
+    parser.getgroup("mcp-perf").addoption(
+        OPTION,
+        nargs="?",
+        const=_NEW,
+        metavar="DIR",
+        help="measure, and write a report of every comparison to DIR "
+        "(a new folder under reports/out where none is given)",
+    )
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Let those who ask for a report, or for nothing but benchmarks, have them measured."""
+    asked = config.getoption(OPTION)
+    if asked or config.getoption("benchmark_only", default=False):
+        config.option.benchmark_enable = True
+    folder = _folder(config.invocation_params.dir, asked) if asked else None
+    config.stash[_KEY] = _Session(folder)
+
+
+def pytest_deselected(items: list[pytest.Item]) -> None:
+    """Take note of what is left out on purpose."""
+    for item in items:
+        item.config.stash[_KEY].deselected.add(selection.test_of(item))
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Hold the gate files against the tests, before any of them runs."""
+    config, known = session.config, session.config.stash[_KEY]
+    tests = {
+        selection.test_of(item)
+        for item in session.items
+        if _FIXTURE in getattr(item, "fixturenames", ())
+    }
+    everything = {selection.test_of(item) for item in session.items} | known.deselected
+    known.only_benchmarks = bool(tests) and all(
+        "benchmark" in getattr(item, "fixturenames", ()) for item in session.items
+    )
+    problems = []
+    for entry in _entries(selection.gate_files(config, everything)):
+        if entry.test in tests:
+            known.gated[entry.test] = entry
+        elif why := selection.why_left_out(entry, config, known.deselected):
+            known.left_out.append((entry, why))
+        else:
+            problems.append(selection.missing(entry, tests))
+    # Where a file could not even be imported, pytest says so; its tests are not missing.
+    if problems and not session.testsfailed:
+        raise pytest.UsageError("\n".join(problems))
+
+
+@pytest.fixture
+def side_by_side(request: pytest.FixtureRequest, benchmark: Any) -> SideBySide:
+    """Measure two or more callables by turns, A B, B A, …, and judge the gates on them."""
+    known = request.config.stash[_KEY]
+    test = selection.test_of(request.node)
+    return SideBySide(
+        benchmark,
+        title=(request.function.__doc__ or request.node.name).strip().splitlines()[0],
+        name=f"{test[0].name}::{test[1]}",
+        entry=known.gated.get(test),
+        folder=known.folder,
+        told=lambda report: known.reports.__setitem__(test, report),
+    )
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Nothing passes by absence: a gated benchmark that was skipped, or measured nothing."""
+    known = session.config.stash[_KEY]
+    if exitstatus == pytest.ExitCode.OK and _measures(session.config) and known.unjudged():
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+    if known.folder is not None and known.reports:
+        summary.write_index(known.folder, list(known.reports.values()))
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Say what came of every gate."""
+    known = config.stash[_KEY]
+    if known.only_benchmarks and not (_measures(config) or config.option.collectonly):
+        terminalreporter.write_line("Nothing was measured: add --benchmark-only, or " + OPTION)
+    if not _measures(config) or not (known.reports or known.gated):
+        return
+    terminalreporter.section("side by side")
+    for report in known.reports.values():
+        for line in summary.lines(report):
+            terminalreporter.write_line(line)
+    for entry in known.unjudged():
+        why = "it was to run, and measured nothing; this is no pass"
+        terminalreporter.write_line(summary.not_judged(entry, why))
+    for entry, why in known.left_out:
+        terminalreporter.write_line(summary.not_judged(entry, why))
+    if known.folder is not None:
+        terminalreporter.write_line(f"Reports: {known.folder / summary.INDEX}")
+
+
+def _measures(config: pytest.Config) -> bool:
+    session = getattr(config, "_benchmarksession", None)
+    collecting = config.option.collectonly
+    return session is not None and not (session.disabled or session.skip or collecting)
+
+
+def _entries(files: list[Path]) -> list[Entry]:
+    try:
+        return [entry for file in files for entry in gate_file.read(file)]
+    except gate_file.GateFileError as error:
+        raise pytest.UsageError(str(error)) from error
+
+
+def _folder(here: Path, asked: str) -> Path:
+    """Make the folder of this session's reports. Raises UsageError when it holds something."""
+    new = OUT / f"benchmarks-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
+    folder = here / (new if asked == _NEW else asked)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        taken = any(folder.iterdir())
+    except OSError as error:
+        raise pytest.UsageError(f"{OPTION}={asked}: {error.strerror}: name another") from error
+    if taken:
+        raise pytest.UsageError(
+            f"{OPTION}={asked}: that folder is not empty. Name a new one; to test what lies in it, "
+            f"write it before {OPTION}"
+        )
+    return folder

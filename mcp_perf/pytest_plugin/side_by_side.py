@@ -1,0 +1,107 @@
+"""The fixture's object: it measures the sides of one test, and judges the gates on them."""
+
+import copy
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from mcp_perf.pytest_plugin.comparison import describe, report_of, too_fine
+from mcp_perf.pytest_plugin.gate_file import Entry
+from mcp_perf.pytest_plugin.turns import Measured, Sides, measure
+from mcp_perf.results.document.document import Report
+
+_SIDE: Final = re.compile(r"[\w-]+", re.ASCII)
+
+Info = Mapping[str, Mapping[str, Any]]
+
+
+class SideBySide:
+    """Call it once, with the sides of the comparison."""
+
+    def __init__(
+        self,
+        benchmark: Any,
+        title: str,
+        name: str,
+        entry: Entry | None,
+        folder: Path | None,
+        told: Callable[[Report], object],
+    ) -> None:
+        self._benchmark = benchmark
+        self._title = title
+        self._name = name
+        self._entry = entry
+        self._folder = folder
+        self._told = told
+        self._used = False
+
+    def __call__(
+        self, sides: Sides, *, rounds: int = 10, round_s: float = 0.05, info: Info | None = None
+    ) -> dict[str, Any]:
+        """Call every side once, then measure them by turns; return what the first calls returned.
+
+        Each side has `rounds` turns of at least `round_s` seconds. `info` goes, by side, into
+        pytest-benchmark's `extra_info`, and what is in that of the test goes into all of them, and
+        into the report. Without benchmarking every side is called once, no more. The test fails
+        when a gate does not hold, or is not decided.
+        """
+        self._check(sides)
+        # pytest-benchmark warns of a fixture that was not used, and refuses one that was.
+        self._benchmark._mode = "side_by_side(...)"  # noqa: SLF001 -- it has no other way
+        returned = {name: call() for name, call in sides.items()}
+        if self._benchmark.enabled:
+            measured = measure(sides, rounds=rounds, round_s=round_s)
+            self._hand_over(measured, info or {})
+            self._judge(measured)
+        return returned
+
+    def _check(self, sides: Sides) -> None:
+        """Refuse sides that cannot be compared, or that the gates do not know."""
+        __tracebackhide__ = True
+        if self._used:
+            pytest.fail("side_by_side was called before: write one test per comparison")
+        self._used = True
+        wrong = [name for name in sides if not _SIDE.fullmatch(name)]
+        if wrong or len(sides) < 2:
+            what = f"{wrong[0]!r} is no name of a side" if wrong else "one side is no comparison"
+            pytest.fail(f"{what}: give two or more, named by letters, digits, - and _")
+        unknown = self._entry.unknown_sides(list(sides)) if self._entry else []
+        if self._entry and unknown:
+            pytest.fail(
+                f"{self._entry.place}: {self._name} has no side {unknown[0]!r}. Was it renamed? "
+                f"Its sides are {', '.join(sides)}",
+                pytrace=False,
+            )
+
+    def _hand_over(self, measured: Measured, info: Info) -> None:
+        """Give every side to pytest-benchmark as a benchmark of its own.
+
+        So they are in its table and its files, and can be compared with earlier ones.
+        """
+        for side, block in measured.block.items():
+            own = copy.copy(self._benchmark)
+            own.name = f"{own.name} {side}"
+            own.fullname = f"{own.fullname} {side}"
+            own.group = own.group or self._benchmark.name
+            own.extra_info = {**own.extra_info, "side": side, **info.get(side, {})}
+            # It measures one function per test, and has no public way in for other measurements.
+            stats = own._make_stats(block)  # noqa: SLF001
+            for turn in measured.turns:
+                for ns in turn.blocks_ns if turn.side == side else ():
+                    stats.update(ns / 1e9)
+
+    def _judge(self, measured: Measured) -> None:
+        __tracebackhide__ = True
+        gates = list(self._entry.gates) if self._entry else []
+        problems = too_fine(gates, measured.block)
+        if self._entry and problems:
+            pytest.fail(f"{self._entry.place}: {problems[0]}", pytrace=False)
+        info = self._benchmark.extra_info
+        about = describe(self._name, self._title, list(measured.block), gates, info)
+        report = report_of(about, measured, self._folder)
+        self._told(report)
+        if report.verdict != "PASS":
+            pytest.fail("\n".join([f"{report.verdict}", *report.reasons]), pytrace=False)

@@ -1,0 +1,66 @@
+"""What came of the comparisons of one session, in lines for the terminal and as a page of links."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+from mcp_perf.pytest_plugin.comparison import file_name
+from mcp_perf.pytest_plugin.gate_file import Entry
+from mcp_perf.results.document.document import GateResult, Report
+from mcp_perf.results.judge.gates import show
+
+INDEX: Final = "index.md"
+
+
+def lines(report: Report) -> Iterator[str]:
+    """Yield a line for each gate of a comparison; without any, for each pair of sides."""
+    for gate in report.gates:
+        yield f"{gate.verdict:<12}  {report.scenario}: {_found(gate)}"
+    for found in _ratios(report):
+        yield f"no gate       {report.scenario}: {found}"
+
+
+def not_judged(entry: Entry, why: str) -> str:
+    """Say why the gates of a benchmark say nothing this time."""
+    return f"not judged    {entry.benchmark}: {why}"
+
+
+def write_index(folder: Path, reports: Sequence[Report]) -> None:
+    """Write a page that leads to the report of each comparison.
+
+    Raises OSError when the folder cannot be written.
+    """
+    head = ["# Benchmarks, side by side", "", "| benchmark | verdict | found |", "|---|---|---|"]
+    rows = [
+        f"| [{_cell(report.title)}]({file_name(report.scenario)}/report.html) | {report.verdict} "
+        f"| {_cell('; '.join([*map(_found, report.gates), *_ratios(report)]))} |"
+        for report in reports
+    ]
+    (folder / INDEX).write_text("\n".join([*head, *rows, ""]), encoding="utf-8")
+
+
+def _found(gate: GateResult) -> str:
+    if gate.measured is None:
+        return f"{gate.gate}: not measured"
+    found = f"{gate.gate}: {show(gate.measured, gate.unit)}"
+    return found + _between(gate.ci95, gate.unit)
+
+
+def _ratios(report: Report) -> list[str]:
+    """Say how much faster sides are that no gate judges."""
+    return [
+        f"{one.arm}.throughput is {show(one.ratio, 'x')} {one.versus}{_between(one.ci95, 'x')}"
+        for one in ([] if report.gates else report.comparisons)
+        if one.metric == "throughput" and one.ratio is not None
+    ]
+
+
+def _between(ci95: tuple[float, float] | None, unit: str) -> str:
+    if ci95 is None:
+        return ""
+    low, high = (show(end, unit) for end in ci95)
+    return f", between {low} and {high} (95 %)"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("[", "\\[").replace("]", "\\]")

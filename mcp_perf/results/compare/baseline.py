@@ -1,0 +1,140 @@
+"""A baseline: what earlier runs measured, in a JSON file that CI keeps beside the code.
+
+Schema `mcp-perf/baseline/1`: identities and the values of each round, nothing that a target or a
+user wrote but names. It is small enough to be committed, and diffs line by line.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Final
+
+import msgspec
+
+from mcp_perf.outcomes import ENDED, FAILED
+from mcp_perf.results.document.document import ArmNumbers, Report, RoundNumbers
+from mcp_perf.results.document.run_numbers import ArmRounds, Identity, RunNumbers
+from mcp_perf.results.tally.metrics import COMPARED, JOURNEY_PREFIX
+
+SCHEMA: Final = "mcp-perf/baseline/1"
+MACHINE: Final = ("cpu", "cores", "os")
+_VERSIONS: Final = ("python", "locust", "mcp_perf", "gevent")
+_STEADY: Final = ("constant", "smoke", "soak")
+"""Shapes whose rounds are all alike: more of them are more evidence under the same load."""
+
+
+class BaselineError(Exception):
+    """A baseline that cannot be read: what is wrong, and what to do."""
+
+
+class _File(msgspec.Struct, frozen=True, kw_only=True):
+    schema: str
+    runs: list[RunNumbers]
+
+
+def identity(
+    scenario: str,
+    workload: Mapping[str, str],
+    load: Mapping[str, Any],
+    environment: Mapping[str, Any],
+    protocols: Mapping[str, str] = MappingProxyType({}),
+) -> Identity:
+    """Return the identity of a run from what its first record says.
+
+    `protocols` are arm -> negotiated version, as far as they are known yet.
+    """
+    steady = load.get("shape", "constant") in _STEADY
+    left_out = {"order", "rounds"} if steady else {"order"}
+    kept = {name: value for name, value in load.items() if name not in left_out}
+    versions = {name: str(environment[name]) for name in _VERSIONS if name in environment}
+    spoken = {f"protocol of {arm}": version for arm, version in protocols.items() if version}
+    return Identity(
+        scenario=scenario,
+        workload=dict(workload),
+        load=msgspec.json.decode(msgspec.json.encode(kept)),
+        machine={name: environment.get(name) for name in MACHINE},
+        versions={**versions, **spoken},
+    )
+
+
+def of_report(report: Report) -> RunNumbers:
+    """Return what a comparison needs of a report."""
+    environment = report.environment
+    found = identity(
+        report.scenario,
+        environment.get("workload", {}),
+        environment.get("load", {}),
+        environment,
+        {name: arm.protocol for name, arm in report.arms.items()},
+    )
+    return RunNumbers(
+        run_id=report.run_id,
+        started=report.started,
+        verdict=report.verdict,
+        complete=report.complete,
+        identity=found,
+        arms={name: of_arm(arm) for name, arm in report.arms.items()},
+    )
+
+
+def of_arm(arm: ArmNumbers) -> ArmRounds:
+    """Return what a comparison needs of an arm."""
+    measured = [part for part in arm.rounds if part.phase == "round"]
+    pooled = {metric: read_metric(arm, metric) for metric in COMPARED}
+    return ArmRounds(
+        values={metric: value for metric, value in pooled.items() if value is not None},
+        rounds={metric: [read_metric(part, metric) for part in measured] for metric in COMPARED},
+        calls=arm.calls,
+        ended=sum(n for cls, n in arm.classes.items() if cls in ENDED),
+        failed=sum(n for cls, n in arm.classes.items() if cls in FAILED),
+        planned=arm.planned,
+        dropped=arm.dropped,
+        journeys=arm.journeys_done,
+        steps=[name for name, step in arm.steps.items() if step.count],
+    )
+
+
+def read_metric(part: ArmNumbers | RoundNumbers, metric: str) -> float | None:
+    """Read a metric of an arm, or of one of its rounds."""
+    fields = {"throughput": "throughput_per_s"}
+    if metric in ("throughput", "calls_per_s", "error_rate"):
+        value: float | None = getattr(part, fields.get(metric, metric))
+        return value
+    times = part.journey_ms if metric.startswith(JOURNEY_PREFIX) else part.latency_ms
+    time: float | None = getattr(times, metric.removeprefix(JOURNEY_PREFIX))
+    return time
+
+
+def write(runs: Sequence[RunNumbers], path: Path) -> None:
+    """Write a baseline; its folder is made. Raises OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    content = msgspec.json.encode(_File(schema=SCHEMA, runs=list(runs)))
+    temporary = path.with_name(f".{path.name}.tmp")
+    try:
+        temporary.write_bytes(msgspec.json.format(content, indent=1) + b"\n")
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def read(path: Path) -> list[RunNumbers]:
+    """Read a baseline. Raises BaselineError, in words for the user."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        hint = "mcp-perf baseline save RUN writes one"
+        raise BaselineError(f"{path}: cannot be read ({error.strerror}); {hint}") from None
+    try:
+        file = msgspec.json.decode(content, type=_File)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise BaselineError(
+            f"{path}: is no baseline ({error}); mcp-perf baseline save RUN -o {path} writes one"
+        ) from None
+    if file.schema != SCHEMA:
+        raise BaselineError(
+            f"{path}: has the schema {file.schema!r}, and this mcp-perf reads {SCHEMA}; "
+            "save it again from its runs"
+        )
+    if not file.runs or not all(run.arms for run in file.runs):
+        raise BaselineError(f"{path}: holds no arm of a run; save it again from its runs")
+    return file.runs

@@ -1,0 +1,64 @@
+"""Whether two runs can be compared at all, and what a reader of the comparison must know.
+
+What makes two numbers different by itself (other work, another load, another machine) refuses the
+comparison; what might (another version of Python) is a warning.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from mcp_perf.results.document.run_numbers import Identity
+from mcp_perf.results.judge.trial import is_search
+
+_SEARCHED = (
+    "a search for the capacity has rounds of different rates, which are not compared with those of "
+    "another run; hold it to a number instead, with a gate like mcp.capacity >= 100/s"
+)
+AGAIN = "make the base again with this version of mcp-perf"
+
+
+def differences(base: Identity, new: Identity) -> list[str]:
+    """Say what makes the runs incomparable, each with both values; nothing when they are not.
+
+    An arm that only one of them has makes no difference here: it cannot pass, and is told of there.
+    """
+    if is_search(base.load) or is_search(new.load):
+        return [f"load: {_SEARCHED}"]
+    if base.scenario != new.scenario:
+        return [_differs("scenario", base.scenario, new.scenario)]
+    for which, run in (("base", base), ("new run", new)):
+        if not run.workload:
+            return [f"workload: the {which} does not say what it did (an older journal); {AGAIN}"]
+    found = [
+        _differs(f"workload: what the arm {arm} does", digest, new.workload[arm])
+        for arm, digest in base.workload.items()
+        if arm in new.workload and new.workload[arm] != digest
+    ]
+    if not base.workload.keys() & new.workload.keys():
+        found.append(_differs("arms", ", ".join(base.workload), ", ".join(new.workload)))
+    found += _of("load", base.load, new.load)
+    found += _of("machine", base.machine, new.machine)
+    return found
+
+
+def warnings(base: Identity, new: Identity) -> list[str]:
+    """Say what differs, and need not matter."""
+    return _of("versions", base.versions, new.versions)
+
+
+def _of(what: str, base: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    return list(_each(what, base, new))
+
+
+def _each(what: str, base: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
+    for name in dict.fromkeys([*base, *new]):
+        if base.get(name) != new.get(name):
+            yield _differs(f"{what}.{name}", base.get(name), new.get(name))
+
+
+def _differs(what: str, base: object, new: object) -> str:
+    return f"{what}: {_show(base)} in the base, {_show(new)} now"
+
+
+def _show(value: object) -> str:
+    return "nothing" if value is None else str(value)

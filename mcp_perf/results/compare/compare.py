@@ -1,0 +1,333 @@
+"""A run against earlier ones: what got worse, shown and not guessed.
+
+| an arm | is compared by | what its interval holds |
+|---|---|---|
+| beside a control | its ratio to the control, round by round | rounds; the machine cancels |
+| the control, or alone | its own values | rounds; the tolerance stands for the rest |
+| either, with three base runs or more | the mean of each run | how much runs differ, too |
+
+FAIL only when the whole interval lies beyond the tolerance, PASS only when none of it does. What
+the base has and the new run lacks is never PASS.
+"""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from mcp_perf.results.compare.notes import CONTROL, notes
+from mcp_perf.results.document.comparison import Regression
+from mcp_perf.results.document.part import VerdictName
+from mcp_perf.results.document.run_numbers import ArmRounds, RunNumbers
+from mcp_perf.results.judge.gates import show
+from mcp_perf.results.stats.rounds import more_needed, step_down
+from mcp_perf.results.stats.runs import (
+    FEWEST_ROUNDS,
+    FEWEST_RUNS,
+    USUAL_SPREAD,
+    Change,
+    between_rounds,
+    between_runs,
+    rate_difference,
+    same,
+)
+from mcp_perf.results.tally.metrics import COMPARED, FRACTIONS, JOURNEY_PREFIX
+from mcp_perf.scenario.model.gates import METRICS
+
+TOLERANCE: Final = 0.05
+ERRORS: Final = "error_rate"
+_UNITS: Final[Mapping[str, str]] = {"time": "ms", "rate": "/s", "fraction": "fraction"}
+_ERROR_MARGIN: Final = 0.001
+"""An error rate that is higher by less than this passes, if that is shown."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a comparison came to."""
+
+    regressions: list[Regression]
+    notes: list[str]
+    """How it was compared, and what a reader must know."""
+
+
+@dataclass(frozen=True)
+class _Finding:
+    """A verdict in the making."""
+
+    verdict: VerdictName | None
+    reason: str = ""
+    change: Change | None = None
+    ci95: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True)
+class _Metric:
+    """One metric of one arm, on both sides."""
+
+    arm: str
+    name: str
+    versus: str
+    base: Sequence[Mapping[str, ArmRounds]]
+    """The arms of each base run that has this one."""
+    new: Mapping[str, ArmRounds]
+    tolerance: float
+
+    @property
+    def unit(self) -> str:
+        return _UNITS[METRICS[self.name].kind]
+
+    @property
+    def sign(self) -> int:
+        """The direction that is worse: up for times and errors, down for rates."""
+        return -1 if METRICS[self.name].kind == "rate" else 1
+
+    @property
+    def befores(self) -> list[float]:
+        values = [arms[self.arm].values.get(self.name) for arms in self.base]
+        return [value for value in values if value is not None]
+
+    @property
+    def before(self) -> float | None:
+        return math.fsum(self.befores) / len(self.befores) if self.befores else None
+
+    @property
+    def after(self) -> float | None:
+        return self.new[self.arm].values.get(self.name)
+
+    @property
+    def subject(self) -> str:
+        by = f" by {self.versus}" if self.versus else ""
+        return f"{self.arm}.{self.name}{by}"
+
+    def logs(self, arms: Mapping[str, ArmRounds]) -> list[float] | None:
+        """Return the logarithms of one run's rounds; None where a round has no value, or zero."""
+        rounds = arms[self.arm].rounds.get(self.name, [])
+        if not self.versus:
+            return [math.log(value) for value in rounds if value] if all(rounds) else None
+        others = arms[self.versus].rounds.get(self.name, [])
+        if len(others) != len(rounds) or not all(rounds) or not all(others):
+            return None
+        pairs = zip(rounds, others, strict=True)
+        return [math.log(value / other) for value, other in pairs if value and other]
+
+
+def compare_runs(base: Sequence[RunNumbers], new: RunNumbers, tolerance: float) -> Outcome:
+    """Compare a run with one or more earlier ones, which must be comparable (`comparable.py`).
+
+    `tolerance` is the fraction by which a metric may be worse.
+    """
+    sides = [run.arms for run in base]
+    rows = list(_rows(sides, new.arms, tolerance))
+    corrected = step_down([row.p_value for row in rows])
+    rows = [row.model_copy(update={"p_value": p}) for row, p in zip(rows, corrected, strict=True)]
+    return Outcome(rows, list(notes(base, new, rows, tolerance)))
+
+
+def verdict_of(regressions: Sequence[Regression]) -> VerdictName:
+    """Return the worst of the verdicts; nothing compared is nothing shown."""
+    found = {row.verdict for row in regressions}
+    if "FAIL" in found:
+        return "FAIL"
+    return "PASS" if "PASS" in found and "INCONCLUSIVE" not in found else "INCONCLUSIVE"
+
+
+def _rows(
+    base: Sequence[Mapping[str, ArmRounds]], new: Mapping[str, ArmRounds], tolerance: float
+) -> Iterator[Regression]:
+    for arm in dict.fromkeys(name for arms in base for name in arms):
+        having = [arms for arms in base if arm in arms]
+        if arm not in new or not new[arm].ended:
+            what = "made no call that ended" if arm in new else "is not in this run"
+            yield _absent(arm, "calls", f"The arm {arm} of the base {what}.")
+            continue
+        versus = _versus(arm, having, new)
+        if not any(arms[arm].values for arms in having):
+            yield _absent(arm, "calls", f"The base has the arm {arm}, but no call of it.")
+        for name in COMPARED:
+            divisor = "" if name == ERRORS else versus
+            metric = _Metric(arm, name, divisor, having, new, tolerance)
+            if metric.before is not None:
+                yield _row(metric)
+        done = set(new[arm].steps)
+        for step in dict.fromkeys(step for arms in having for step in arms[arm].steps):
+            if step not in done:
+                yield _absent(arm, f"step {step}", f"{arm} never came to {step}; the base did.")
+
+
+def _versus(arm: str, base: Sequence[Mapping[str, ArmRounds]], new: Mapping[str, ArmRounds]) -> str:
+    has_control = CONTROL in new and new[CONTROL].ended and all(CONTROL in arms for arms in base)
+    return CONTROL if arm != CONTROL and has_control else ""
+
+
+def _absent(arm: str, metric: str, reason: str) -> Regression:
+    return Regression(
+        metric=metric,
+        arm=arm,
+        versus="",
+        unit="count",
+        base=None,
+        new=None,
+        ratio=None,
+        ci95=None,
+        p_value=None,
+        effect_needed=None,
+        verdict="INCONCLUSIVE",
+        reason=f"{reason} What is missing cannot have kept its speed.",
+    )
+
+
+def _row(metric: _Metric) -> Regression:
+    finding = _errors(metric) if metric.name == ERRORS else _judged(metric)
+    change = finding.change
+    interval = None if change is None else (change.mean - change.half, change.mean + change.half)
+    return Regression(
+        metric=metric.name,
+        arm=metric.arm,
+        versus=metric.versus,
+        unit=metric.unit,
+        base=metric.before,
+        new=metric.after,
+        ratio=None if change is None else math.exp(change.mean),
+        ci95=finding.ci95 if interval is None else (math.exp(interval[0]), math.exp(interval[1])),
+        p_value=None if change is None else change.p,
+        effect_needed=None if change is None else math.exp(change.needed),
+        verdict=finding.verdict,
+        reason=finding.reason,
+    )
+
+
+def _judged(metric: _Metric) -> _Finding:
+    """Judge a time or a rate; a control that others are measured by can only fail.
+
+    And that only where the base has runs enough to tell its change from that of the machine.
+    """
+    finding = _ratio(metric)
+    others = (arm for arm in metric.new if arm != CONTROL)
+    measures = metric.arm == CONTROL and any(
+        all(other in arms for arms in metric.base) for other in others
+    )
+    shown = finding.verdict == "FAIL" and len(metric.base) >= FEWEST_RUNS
+    if not measures or shown or finding.change is None:
+        return finding
+    return replace(finding, verdict=None, reason="Not judged: the other arms are measured by it.")
+
+
+def _ratio(metric: _Metric) -> _Finding:
+    problem = _unfit(metric)
+    if problem is not None:
+        return problem
+    base = [logs for logs in map(metric.logs, metric.base) if logs]
+    new = metric.logs(metric.new)
+    if new is None or len(base) < len(metric.base):
+        where = f" (or of {metric.versus})" if metric.versus else ""
+        return _open(f"{metric.subject} has no value in some rounds{where}: no ratio.")
+    few = min(map(len, [*base, new]))
+    if few < FEWEST_ROUNDS:
+        return _open(
+            f"{few} rounds cannot show a change between runs, however large: at least "
+            f"{FEWEST_ROUNDS} are needed in each."
+        )
+    if all(map(same, [*base, new])):
+        return _open(
+            f"{metric.subject} is the same in every round: without any noise there is nothing to "
+            "judge certainty by. Check that the arms do real work."
+        )
+    if len(base) >= FEWEST_RUNS:
+        return _verdict(metric, between_runs(base, new, 0 if metric.versus else USUAL_SPREAD), None)
+    rounds = [log for run in base for log in run]
+    return _verdict(metric, between_rounds(rounds, new), len(new))
+
+
+def _unfit(metric: _Metric) -> _Finding | None:
+    """Say why there is no ratio, or nothing."""
+    if metric.after is None:
+        return _open(f"{metric.subject} could not be measured in this run, and was in the base.")
+    if metric.unit == "/s" and not metric.after and all(metric.befores):
+        was = show(metric.before or 0, metric.unit)
+        return _Finding("FAIL", f"{metric.subject} is zero; it was {was}.")
+    name = metric.name.removeprefix(JOURNEY_PREFIX)
+    needed = math.ceil(round(1 / (1 - FRACTIONS[name]), 6)) if name in FRACTIONS else 0
+    journeys = metric.name.startswith(JOURNEY_PREFIX)
+    for arms in (*metric.base, metric.new):
+        n = arms[metric.arm].journeys if journeys else arms[metric.arm].calls
+        if n < needed:
+            what = "journeys" if journeys else "calls"
+            return _open(f"{n} {what} are too few for {metric.name}: at least {needed} are needed.")
+    return None
+
+
+def _open(reason: str) -> _Finding:
+    return _Finding("INCONCLUSIVE", reason)
+
+
+def _verdict(metric: _Metric, change: Change, rounds: int | None) -> _Finding:
+    """Hold the interval against the tolerance; `rounds` is None where runs were the unit."""
+    limit = math.log1p(metric.tolerance)
+    worse = metric.sign * change.mean
+    low, high = worse - change.half, worse + change.half
+    # What slows the machine slows the control, too: only alone, an arm has to be guarded.
+    guarded = low if metric.versus else worse - change.guard
+    if high <= limit:
+        beyond = _beyond(metric)
+        return _Finding("INCONCLUSIVE" if beyond else "PASS", beyond, change)
+    bound = show(math.exp(metric.sign * limit), "x")
+    ends = sorted(math.exp(metric.sign * end) for end in (low, high))
+    between = f"between {show(ends[0], 'x')} and {show(ends[1], 'x')} (95 %)"
+    said = f"{metric.subject} is {show(math.exp(change.mean), 'x')} the base, {between}"
+    if low > limit >= guarded:
+        return _Finding(
+            "INCONCLUSIVE",
+            f"{said}; but rounds are so uneven that two runs of the same may differ as much. "
+            f"{FEWEST_RUNS} base runs or more, or a quieter machine, would tell.",
+            change,
+        )
+    if low > limit:
+        was, now = (show(value or 0.0, metric.unit) for value in (metric.before, metric.after))
+        numbers = f"({metric.name} was {was}, is {now})"
+        return _Finding("FAIL", f"{said}; the tolerance ends at {bound} {numbers}.", change)
+    advice = _advice(rounds, (low, high), worse, limit)
+    return _Finding(
+        "INCONCLUSIVE", f"{said}; {bound} is neither shown nor excluded. {advice}", change
+    )
+
+
+def _beyond(metric: _Metric) -> str:
+    """Say why a time that seems as good may not be; empty when nothing speaks against it."""
+    now = metric.new[metric.arm]
+    parts = [arms[metric.arm] for arms in metric.base]
+    planned = sum(part.planned for part in parts)
+    before = sum(part.dropped for part in parts) / planned if planned else 0.0
+    if metric.unit != "ms" or not now.dropped or now.dropped / now.planned <= before:
+        return ""
+    return (
+        f"{now.dropped} of {now.planned} arrivals of {metric.arm} were dropped, more than in the "
+        f"base, and have no latency: {metric.name} over all of them is longer than what was "
+        "measured."
+    )
+
+
+def _advice(rounds: int | None, interval: tuple[float, float], worse: float, limit: float) -> str:
+    if rounds is None:
+        return "Runs of the base differ too much to tell: save more, or tolerate more."
+    needed = more_needed(rounds, interval, worse, limit)
+    if needed is None:
+        return "It is so close to the tolerance that more rounds will hardly tell."
+    return f"About {needed} rounds in each run would tell."
+
+
+def _errors(metric: _Metric) -> _Finding:
+    """Judge failures by their counts: two rates of zero have no ratio, and nothing to fear."""
+    parts = [arms[metric.arm] for arms in metric.base]
+    base = sum(part.failed for part in parts), sum(part.ended for part in parts)
+    new = metric.new[metric.arm].failed, metric.new[metric.arm].ended
+    low, high = rate_difference(base, new)
+    before = base[0] / base[1]
+    margin = metric.tolerance * before
+    counted = f"{new[0]} of {new[1]} calls failed, {base[0]} of {base[1]} in the base"
+    if low > margin:
+        more = show(low, "fraction")
+        return _Finding("FAIL", f"{counted}: at least {more} more (95 %).", ci95=(low, high))
+    if new[0] / new[1] <= before or high <= max(margin, _ERROR_MARGIN):
+        return _Finding("PASS", ci95=(low, high))
+    reason = f"{counted}: more, but not shown to be more than chance. Run longer."
+    return _Finding("INCONCLUSIVE", reason, ci95=(low, high))

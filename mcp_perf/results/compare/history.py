@@ -1,0 +1,179 @@
+"""The history of runs: one row per run, one per metric, in SQLite or PostgreSQL.
+
+What is stored can be compared again: values with their intervals, and the identity by which runs
+that did the same are told from others.
+"""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.schema import CreateTable
+
+from mcp_perf.results.document.run_numbers import Identity, RunNumbers
+from mcp_perf.results.judge.trial import is_search
+from mcp_perf.results.stats.rounds import around
+from mcp_perf.results.stats.trend import Point
+
+_PATIENCE_S: Final = 30
+"""How long a writer waits for another one; runs may end at the same moment."""
+_CONNECT_S: Final = 5
+_LOCK: Final = 0x6D637072
+"""The advisory lock under which PostgreSQL makes the tables: there, IF NOT EXISTS is no promise."""
+
+_METADATA: Final = sa.MetaData()
+_RUNS: Final = sa.Table(
+    "mcp_perf_runs",
+    _METADATA,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("run_id", sa.Text, nullable=False),
+    sa.Column("started", sa.Text, nullable=False),
+    sa.Column("scenario", sa.Text, nullable=False),
+    sa.Column("verdict", sa.Text, nullable=False),
+    sa.Column("complete", sa.Boolean, nullable=False),
+    sa.Column("identity", sa.Text, nullable=False),
+)
+_METRICS: Final = sa.Table(
+    "mcp_perf_metrics",
+    _METADATA,
+    sa.Column("run", sa.Integer, sa.ForeignKey("mcp_perf_runs.id"), primary_key=True),
+    sa.Column("arm", sa.Text, primary_key=True),
+    sa.Column("metric", sa.Text, primary_key=True),
+    sa.Column("group_key", sa.Text, nullable=False),
+    sa.Column("value", sa.Float, nullable=False),
+    sa.Column("low", sa.Float),
+    sa.Column("high", sa.Float),
+)
+
+
+class HistoryError(Exception):
+    """A store that cannot be used: which, without its password, and why."""
+
+
+def append(store: str, run: RunNumbers) -> None:
+    """Add a run. Raises HistoryError; nothing is left half written."""
+    with _connected(store) as engine:
+        _create(engine)
+        with engine.begin() as connection:
+            row = {
+                "run_id": run.run_id,
+                "started": run.started,
+                "scenario": run.identity.scenario,
+                "verdict": run.verdict,
+                "complete": run.complete,
+                "identity": msgspec.json.encode(run.identity).decode(),
+            }
+            key = connection.execute(sa.insert(_RUNS).values(row)).inserted_primary_key
+            metrics = list(_metrics(run))
+            if metrics and key is not None:
+                rows = [{"run": key[0], **metric} for metric in metrics]
+                connection.execute(sa.insert(_METRICS), rows)
+
+
+def points(store: str, scenario: str = "", metrics: Sequence[tuple[str, str]] = ()) -> list[Point]:
+    """Return what is known of a scenario (or of all), the oldest first.
+
+    `metrics` are (arm, metric), an arm "" is any; none means all. Raises HistoryError.
+    """
+    query = (
+        sa.select(_RUNS, _METRICS)
+        .join(_METRICS, _METRICS.c.run == _RUNS.c.id)
+        .order_by(_RUNS.c.started, _RUNS.c.id, _METRICS.c.arm)
+    )
+    if scenario:
+        query = query.where(_RUNS.c.scenario == scenario)
+    if metrics:
+        wanted = (_wanted(arm, name) for arm, name in metrics)
+        query = query.where(sa.or_(*wanted))
+    with _connected(store) as engine, engine.connect() as connection:
+        if not sa.inspect(connection).has_table(_RUNS.name):
+            return []
+        return [_point(row) for row in connection.execute(query).mappings()]
+
+
+def _wanted(arm: str, metric: str) -> sa.ColumnElement[bool]:
+    named = _METRICS.c.metric == metric
+    return sa.and_(named, _METRICS.c.arm == arm) if arm else named
+
+
+def _point(row: Any) -> Point:
+    return Point(
+        run_id=row["run_id"],
+        started=row["started"],
+        scenario=row["scenario"],
+        verdict=row["verdict"],
+        complete=row["complete"],
+        identity=msgspec.json.decode(row["identity"], type=Identity),
+        arm=row["arm"],
+        metric=row["metric"],
+        group=row["group_key"],
+        value=row["value"],
+        low=row["low"],
+        high=row["high"],
+    )
+
+
+def _metrics(run: RunNumbers) -> Iterator[dict[str, Any]]:
+    """Give the rows of a run; a search has none, for its rounds were each at another rate."""
+    for name, arm in () if is_search(run.identity.load) else run.arms.items():
+        for metric, value in arm.values.items():
+            low, high = around(value, arm.rounds[metric]) or (None, None)
+            yield {
+                "arm": name,
+                "metric": metric,
+                "group_key": _group(run.identity, name),
+                "value": value,
+                "low": low,
+                "high": high,
+            }
+
+
+def _group(identity: Identity, arm: str) -> str:
+    """Return a digest of what runs must have in common for their numbers of an arm to compare."""
+    same = (identity.scenario, identity.workload.get(arm), identity.load, identity.machine)
+    return hashlib.sha256(msgspec.json.encode(same, order="sorted")).hexdigest()[:12]
+
+
+@contextmanager
+def _connected(store: str) -> Iterator[sa.Engine]:
+    """Give an engine without a pool, and turn its errors into ours."""
+    try:
+        url = sa.make_url(store)
+        engine = sa.create_engine(url, poolclass=sa.NullPool, connect_args=_arguments(url))
+        if url.get_backend_name() == "sqlite" and url.database:
+            Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+        yield engine
+    except ImportError as error:
+        hint = "pip install 'mcp-perf[postgres]'" if "psycopg" in str(error) else "install it"
+        raise HistoryError(
+            f"The history needs a driver that is missing ({error}): {hint}"
+        ) from error
+    except sa.exc.ArgumentError as error:
+        hint = "write sqlite:///PATH or postgresql+psycopg://USER@HOST/NAME"
+        raise HistoryError(f"The history's store is no URL; {hint}") from error
+    except (sa.exc.SQLAlchemyError, OSError) as error:
+        cause = getattr(error, "orig", None) or error
+        shown = url.render_as_string(hide_password=True)
+        raise HistoryError(f"The history {shown} cannot be used: {_one_line(cause)}") from error
+
+
+def _one_line(error: object) -> str:
+    return " ".join(str(error).split())
+
+
+def _arguments(url: sa.URL) -> dict[str, Any]:
+    if url.get_backend_name() == "sqlite":
+        return {"timeout": _PATIENCE_S}
+    return {"connect_timeout": _CONNECT_S}
+
+
+def _create(engine: sa.Engine) -> None:
+    with engine.begin() as connection:
+        if engine.dialect.name == "postgresql":
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
+        for table in _METADATA.sorted_tables:
+            connection.execute(CreateTable(table, if_not_exists=True))

@@ -1,0 +1,64 @@
+"""What a reader of a comparison of runs must know: by what, with what, and what it cannot show."""
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from mcp_perf.results.compare.comparable import warnings
+from mcp_perf.results.document.comparison import Regression
+from mcp_perf.results.document.run_numbers import RunNumbers
+from mcp_perf.results.judge.gates import show
+from mcp_perf.results.stats.runs import FEWEST_RUNS
+
+CONTROL: Final = "control"
+"""The arm that stands for the machine."""
+
+
+def notes(
+    base: Sequence[RunNumbers], new: RunNumbers, rows: Sequence[Regression], tolerance: float
+) -> Iterator[str]:
+    """Say how the runs were compared, and what to mind."""
+    runs = ", ".join(run.run_id for run in base)
+    yield (
+        f"Compared with {runs}. Worse by up to {show(tolerance, 'fraction')} is tolerated; "
+        "FAIL takes a whole 95 % interval beyond that."
+    )
+    if any(row.versus for row in rows):
+        yield (
+            f"Beside {CONTROL}, arms are compared by their ratio to it, round by round: what slows "
+            "the whole machine slows both, and cancels. What both arms use, such as a service "
+            "behind them, cancels, too."
+        )
+    if len(base) >= FEWEST_RUNS:
+        yield f"The intervals hold how much the {len(base)} runs of the base differ."
+    elif any(row.ratio is not None and not row.versus and row.verdict for row in rows):
+        yield (
+            "Intervals hold the noise between rounds, not that between runs (another minute, "
+            "another state of the machine): the tolerance has to cover it. With "
+            f"{FEWEST_RUNS} base runs or more, the intervals would hold it."
+        )
+    differing = (line for run in base for line in warnings(run.identity, new.identity))
+    for line in dict.fromkeys(differing):
+        yield f"Not the same: {line}."
+    yield from _changed_control(rows, tolerance)
+    known = {name for run in base for name in run.arms}
+    for arm in new.arms:
+        if arm not in known:
+            yield f"The arm {arm} is new: the base has nothing to compare it with."
+
+
+def _changed_control(rows: Sequence[Regression], tolerance: float) -> Iterator[str]:
+    """Tell of a control that was not judged and is not what it was."""
+    limit = math.log1p(tolerance)
+    changed = [
+        f"{row.metric} {show(row.ratio, 'x')}"
+        for row in rows
+        if row.arm == CONTROL and row.verdict is None and row.ratio is not None and row.ci95
+        if math.log(row.ci95[0]) > limit or math.log(row.ci95[1]) < -limit
+    ]
+    if changed:
+        yield (
+            f"{CONTROL} itself is not what it was ({', '.join(changed)}): the machine, or what "
+            f"both arms use, has changed. {FEWEST_RUNS} base runs or more would tell noise from "
+            "change."
+        )

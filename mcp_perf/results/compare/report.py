@@ -1,0 +1,106 @@
+"""The document of `mcp-perf compare`: runs against a base, schema `mcp-perf/compare/1`."""
+
+from collections.abc import Iterator, Sequence
+from typing import Final, Literal
+
+from pydantic import ConfigDict, Field
+
+from mcp_perf.results.compare.compare import compare_runs, verdict_of
+from mcp_perf.results.document.comparison import Regression
+from mcp_perf.results.document.part import Part, VerdictName
+from mcp_perf.results.document.run_numbers import RunNumbers
+from mcp_perf.results.judge.verdict import FAIL_CODE, INCONCLUSIVE_CODE, INVALID_CODE, PASS_CODE
+
+SCHEMA: Final = "mcp-perf/compare/1"
+_CODES: Final[dict[VerdictName, int]] = {
+    "INVALID": INVALID_CODE,
+    "FAIL": FAIL_CODE,
+    "INCONCLUSIVE": INCONCLUSIVE_CODE,
+    "PASS": PASS_CODE,
+}
+"""The worst first."""
+
+
+class ComparedRun(Part):
+    """One run against the base."""
+
+    run_id: str
+    started: str
+    verdict: VerdictName
+    reasons: list[str]
+    regressions: list[Regression]
+    notes: list[str]
+
+
+class CompareReport(Part):
+    """All runs against the base."""
+
+    schema_: Literal["mcp-perf/compare/1"] = Field(default=SCHEMA, alias="schema")
+    scenario: str
+    base: list[str]
+    """The ids of its runs."""
+    tolerance: float
+    verdict: VerdictName
+    exit_code: int
+    runs: list[ComparedRun]
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+
+def compare_all(
+    base: Sequence[RunNumbers], runs: Sequence[RunNumbers], tolerance: float
+) -> CompareReport:
+    """Compare each run with the base, all of them comparable (`comparable.py`)."""
+    compared = [_compared(base, run, tolerance) for run in runs]
+    found = {one.verdict for one in compared}
+    worst = next(verdict for verdict in _CODES if verdict in found)
+    return CompareReport(
+        scenario=base[0].identity.scenario,
+        base=[run.run_id for run in base],
+        tolerance=tolerance,
+        verdict=worst,
+        exit_code=_CODES[worst],
+        runs=compared,
+    )
+
+
+def unfit(run: RunNumbers) -> str:
+    """Say why a run is no evidence; empty when it is."""
+    if run.verdict == "INVALID":
+        return f"{run.run_id} is INVALID: its numbers are not those of the target."
+    return "" if run.complete else f"{run.run_id} was cut off before it was done."
+
+
+def _compared(base: Sequence[RunNumbers], run: RunNumbers, tolerance: float) -> ComparedRun:
+    broken = [reason for reason in map(unfit, (*base, run)) if reason]
+    if broken:
+        invalid = any(part.verdict == "INVALID" for part in (*base, run))
+        verdict: VerdictName = "INVALID" if invalid else "INCONCLUSIVE"
+        return _of(run, verdict, [*broken, "Nothing was compared: run it again."], [], [])
+    outcome = compare_runs(base, run, tolerance)
+    verdict = verdict_of(outcome.regressions)
+    reasons = list(_reasons(outcome.regressions)) or ["No metric is worse than is tolerated."]
+    return _of(run, verdict, reasons, outcome.regressions, outcome.notes)
+
+
+def _reasons(rows: Sequence[Regression]) -> Iterator[str]:
+    """Give the reasons of what decided."""
+    worst = verdict_of(rows)
+    yield from (row.reason for row in rows if row.verdict == worst and row.reason)
+
+
+def _of(
+    run: RunNumbers,
+    verdict: VerdictName,
+    reasons: list[str],
+    regressions: list[Regression],
+    notes: list[str],
+) -> ComparedRun:
+    return ComparedRun(
+        run_id=run.run_id,
+        started=run.started,
+        verdict=verdict,
+        reasons=reasons,
+        regressions=regressions,
+        notes=notes,
+    )

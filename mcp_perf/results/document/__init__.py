@@ -1,0 +1,1 @@
+"""The document, `report.json`: the one input of every rendering."""

@@ -1,0 +1,45 @@
+"""The records of comparisons: of two arms in a run, and of two runs."""
+
+from pydantic import Field
+
+from mcp_perf.results.document.part import Part, VerdictName
+
+
+class Comparison(Part):
+    """An arm against another, paired on rounds."""
+
+    metric: str
+    arm: str
+    versus: str
+    ratio: float | None
+    ci95: tuple[float, float] | None
+    p_value: float | None
+    """After Holm's correction over all comparisons of the run."""
+    effect_needed: float | None
+    """The smallest ratio above 1 that this run could have told from 1."""
+    warnings: list[str] = Field(default_factory=list)
+
+
+class Regression(Part):
+    """A metric of this run against the same of a baseline (or of another run)."""
+
+    metric: str
+    arm: str
+    versus: str
+    """The arm that both were divided by, round by round, before they were compared; or empty."""
+    unit: str
+    base: float | None
+    """Over all rounds, as it was measured; the mean over the runs of a baseline."""
+    new: float | None
+    ratio: float | None
+    """New by base, of the metric or of its ratio to `versus`."""
+    ci95: tuple[float, float] | None
+    """Of the ratio; for `error_rate`, of the difference."""
+    p_value: float | None
+    """After Holm's correction over all metrics of the comparison."""
+    effect_needed: float | None
+    """The smallest ratio above 1 that could have been told from 1."""
+    verdict: VerdictName | None
+    """Null where the metric is shown, but not judged."""
+    reason: str = ""
+    warnings: list[str] = Field(default_factory=list)

@@ -1,0 +1,276 @@
+"""The document: `report.json`, schema `mcp-perf/report/1`, the one input of every rendering.
+
+Numbers are plain: milliseconds, seconds, bytes, fractions (an error rate of 0.5 % is 0.005). A
+number that could not be measured is null, never zero.
+"""
+
+from typing import Any, Final, Literal
+
+from pydantic import ConfigDict, Field
+
+from mcp_perf.results.document.comparison import Comparison, Regression
+from mcp_perf.results.document.layer import Layer
+from mcp_perf.results.document.part import Part, VerdictName
+from mcp_perf.results.document.target_numbers import (
+    ContextNumbers,
+    ResourceNumbers,
+    SessionNumbers,
+    UpstreamNumbers,
+)
+
+SCHEMA: Final = "mcp-perf/report/1"
+
+
+class Latency(Part):
+    """Milliseconds; null where there was no sample."""
+
+    mean: float | None = None
+    p50: float | None = None
+    p90: float | None = None
+    p95: float | None = None
+    p99: float | None = None
+    p99_9: float | None = None
+    max: float | None = None
+
+
+class StepNumbers(Part):
+    """One step (or one journey) of one arm, over all measured rounds."""
+
+    count: int
+    error_rate: float | None
+    per_second: float | None
+    """Calls per second of the step; for a journey, those with every step ok."""
+    classes: dict[str, int]
+    latency_ms: Latency
+    service_ms: Latency
+    bytes_in: int = 0
+    bytes_out: int = 0
+    schema_checked: int = 0
+    """Results that were held against the tool's outputSchema: a sample of them."""
+
+
+class RoundNumbers(Part):
+    """One turn of one arm, warm-up (round 0) included."""
+
+    round: int
+    phase: Literal["warmup", "round"]
+    order: int
+    """The turn's place in the run, from 0: the recorded order of arms."""
+    at_s: float
+    seconds: float
+    """The denominator of throughput: mean busy time of a user; in an open load the length."""
+    users: int = 0
+    """The level: users at work; in an open load the most journeys in flight."""
+    rate_per_s: float | None = None
+    """Open load: journeys planned per second."""
+    planned: int = 0
+    dropped: int = 0
+    calls: int
+    journeys_done: int
+    throughput_per_s: float | None
+    calls_per_s: float | None
+    error_rate: float | None
+    latency_ms: Latency
+    journey_ms: Latency
+    cpu: float | None = None
+    """The target's CPU use, as a fraction of one core."""
+    rss_bytes: float | None = None
+    """The target's resident memory: the median of the turn."""
+
+
+class RateLevel(Part):
+    """One rate of a search for the capacity, over all of its trials."""
+
+    rate_per_s: float
+    """Journeys that were to begin per second."""
+    repeats: int
+    held: int
+    """In how many of them the target held the rate."""
+    by_generator: int
+    """In how many it broke while the load generator itself did not keep up."""
+    broke_by: list[str]
+    achieved_per_s: float
+    """Journeys done per second, mean over the trials."""
+    latency_ms: Latency
+    planned: int
+    dropped: int
+    error_rate: float | None
+
+
+class Capacity(Part):
+    """The highest rate that an arm holds: what a breakpoint load has found."""
+
+    outcome: Literal["knee", "held", "lowest", "generator", "unfinished"]
+    """`knee`: it was found; `held`: even the highest rate was; `lowest`: not even that one was;
+    `generator`: the load generator was the limit; `unfinished`: the search was cut short."""
+    held: bool
+    """Whether every rate up to the highest asked for did."""
+    rate_per_s: float | None
+    """The highest rate that held, by the majority of its trials."""
+    interval: tuple[float | None, float | None]
+    """The highest rate that held every time, and the lowest that the target broke every time."""
+    broke_by: list[str]
+    """The conditions that were not met just above it."""
+    conditions: list[str]
+    levels: list[RateLevel]
+    """Ascending."""
+
+
+class ArmNumbers(Part):
+    """One arm over all measured rounds."""
+
+    target: str
+    protocol: str
+    calls: int
+    journeys_done: int
+    error_rate: float | None
+    success_rate: float | None
+    throughput_per_s: float | None
+    calls_per_s: float | None
+    classes: dict[str, int]
+    latency_ms: Latency
+    service_ms: Latency
+    journey_ms: Latency
+    lag_ms: Latency = Latency()
+    """Open load: from the intended start of a journey to the actual one, all of them."""
+    planned: int
+    dropped: int
+    warmup_calls: int
+    setup_calls: int
+    setup: dict[str, StepNumbers] = Field(default_factory=dict)
+    """Requests outside of rounds: opening, closing and losing sessions, over the whole run."""
+    context: ContextNumbers = ContextNumbers()
+    first_event_ms: Latency = Latency()
+    """From the send of a call to its first notification; `calls_unheard` are longer than all."""
+    longest_gap_ms: Latency = Latency()
+    """The longest silence of a call after its first notification: until the next, or until the
+    answer; `calls_unheard` are longer than all."""
+    calls_unheard: int = 0
+    """Calls that were to report progress, and ended without a single notification."""
+    sessions_lost: int
+    """By the server, and opened again within a call."""
+    recovery_ms: Latency = Latency()
+    """Of calls that lost their session and were ok in another: with all of opening it."""
+    cancel_stop_ms: Latency = Latency()
+    """From the cancellation of a call to its end at the server; those of which it was not told are
+    longer than all."""
+    cancel_stops_untold: int = 0
+    """Calls that were cancelled, and had no end within a second."""
+    bytes_in: int
+    bytes_out: int
+    bytes_per_journey: float | None = None
+    """Received and sent by all calls, over journeys with every step ok."""
+    resources: ResourceNumbers = ResourceNumbers()
+    sessions: SessionNumbers = SessionNumbers()
+    upstream: UpstreamNumbers | None = None
+    """Only where providers are simulated."""
+    journeys: dict[str, StepNumbers]
+    steps: dict[str, StepNumbers]
+    rounds: list[RoundNumbers]
+    percentile_curve: list[tuple[float, float]]
+    """(fraction, ms) of call latency, from 0 to 1, denser towards 1."""
+    capacity: Capacity | None = None
+    """Only where the load searched for it."""
+
+
+class GateResult(Part):
+    """One gate, judged."""
+
+    gate: str
+    measured: float | None
+    unit: str
+    ci95: tuple[float, float] | None = None
+    verdict: VerdictName
+    reason: str = ""
+
+
+class Generator(Part):
+    """The load generator's own health in the measured rounds."""
+
+    cpu_percent: float | None
+    """Of one core, of the busiest process."""
+    cpu_us_per_call: float | None
+    late_starts: int
+    loop_lag_p99_ms: float | None
+    processes: int
+    sessions: SessionNumbers = SessionNumbers()
+    workers_lost: list[str]
+
+
+class TimelinePoint(Part):
+    """About one second of one arm."""
+
+    at_s: float
+    arm: str
+    phase: Literal["warmup", "round"]
+    calls_per_s: float
+    errors_per_s: float
+    p50_ms: float | None
+    p95_ms: float | None
+
+
+class ResourcePoint(Part):
+    """What an arm's target used in about one second; in a long run, in more."""
+
+    at_s: float
+    seconds: float
+    arm: str
+    phase: Literal["warmup", "round"]
+    cpu: float | None
+    """Fraction of one core."""
+    rss_bytes: int | None
+    threads: int | None
+    fds: int | None
+
+
+class SessionPoint(Part):
+    """How many sessions of an arm were open at a moment."""
+
+    at_s: float
+    arm: str
+    open: int
+    streams: int
+
+
+class Failure(Part):
+    """Failures of one arm, step and class, with one example."""
+
+    arm: str
+    step: str
+    cls: str
+    count: int
+    example: str
+
+
+class Report(Part):
+    """The whole document."""
+
+    schema_: Literal["mcp-perf/report/1"] = Field(default=SCHEMA, alias="schema")
+    scenario: str
+    title: str
+    run_id: str
+    started: str
+    duration_s: float
+    verdict: VerdictName
+    exit_code: int
+    complete: bool
+    """False when the run was cut off: a signal, a crash."""
+    reasons: list[str]
+    arms: dict[str, ArmNumbers]
+    comparisons: list[Comparison]
+    layers: list[Layer] = Field(default_factory=list)
+    """From the lowest upwards, where the scenario says that its arms are layers."""
+    regressions: list[Regression] = Field(default_factory=list)
+    """Against the baseline, where the run was given one."""
+    gates: list[GateResult]
+    generator: Generator
+    environment: dict[str, Any]
+    timeline: list[TimelinePoint]
+    resources: list[ResourcePoint] = Field(default_factory=list)
+    """On the same clock as `timeline`."""
+    sessions: list[SessionPoint] = Field(default_factory=list)
+    """Likewise, from before the first turn to after the last."""
+    failures: list[Failure]
+    notes: list[str]
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)

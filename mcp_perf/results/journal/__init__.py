@@ -1,0 +1,1 @@
+"""The journal: what a run writes down."""

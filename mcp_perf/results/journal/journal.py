@@ -1,0 +1,145 @@
+"""The journal: an append-only file of JSON lines, the one source of every report.
+
+A journal without its last record is a run that was cut off.
+"""
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import BinaryIO, get_args
+
+import msgspec
+from msgspec.structs import replace
+
+from mcp_perf.results.journal.records import (
+    FORMAT,
+    AnyRecord,
+    Cell,
+    Note,
+    RunStarted,
+    SampleRecord,
+    Slice,
+)
+from mcp_perf.results.journal.redact import Redactor
+
+
+class JournalError(Exception):
+    """A journal that cannot be read: what is wrong, and in which line."""
+
+
+_encoder = msgspec.json.Encoder()
+_decoder: msgspec.json.Decoder[AnyRecord] = msgspec.json.Decoder(AnyRecord)
+
+
+class JournalWriter:
+    """Append records to a file; `flush` once a second makes them survive a crash.
+
+    A redactor takes the secrets out of every text before it is written.
+    """
+
+    def __init__(self, path: Path, redactor: Redactor | None = None) -> None:
+        self.path = path
+        self._redactor = redactor
+        self._file: BinaryIO = path.open("xb")
+        self._failed: OSError | None = None
+
+    def write(self, record: AnyRecord) -> None:
+        """Append one record. Raises OSError when the disk is full."""
+        if self._redactor is not None:
+            record = redacted(record, self._redactor)
+        line = _encoder.encode(record) + b"\n"
+        self._try(lambda: self._file.write(line))
+
+    def flush(self) -> None:
+        """Hand everything to the operating system, so that only a power cut can lose it.
+
+        Raises OSError when the disk is full.
+        """
+        self._try(self._file.flush)
+
+    def close(self) -> None:
+        """Flush, sync to the disk and close. Raises OSError when the disk is full."""
+        try:
+            if self._failed is None:
+                self._try(self._sync)
+        finally:
+            self._close()
+
+    def _sync(self) -> None:
+        self._file.flush()
+        os.fsync(self._file.fileno())
+
+    def _close(self) -> None:
+        # What the buffer still holds after a failure would be tried again, and fail again.
+        with contextlib.suppress(OSError):
+            self._file.close()
+
+    def _try(self, write: Callable[[], object]) -> None:
+        """Write, unless a write failed before: a line after a torn one would be lost with it."""
+        if self._failed is not None:
+            raise self._failed
+        try:
+            write()
+        except OSError as error:
+            message = f"{error.strerror}; the journal ends with what was written before"
+            self._failed = OSError(error.errno, message, str(self.path))
+            raise self._failed from error
+
+
+def redacted(record: AnyRecord, redactor: Redactor) -> AnyRecord:
+    """Return the record without secrets: in every text that a target or a user wrote."""
+    text = redactor.text
+    match record:
+        case SampleRecord():
+            return replace(record, step=text(record.step), detail=text(record.detail))
+        case Note():
+            return replace(record, text=text(record.text))
+        case Slice():
+            return replace(record, cells=[_redacted_cell(cell, redactor) for cell in record.cells])
+        case RunStarted():
+            return replace(
+                record,
+                title=text(record.title),
+                scenario_text=text(record.scenario_text),
+                arms=redactor.everywhere(record.arms),
+                load=redactor.everywhere(record.load),
+                environment=redactor.everywhere(record.environment),
+            )
+        case _:
+            return record
+
+
+def _redacted_cell(cell: Cell, redactor: Redactor) -> Cell:
+    name = redactor.text(cell.name)
+    return cell if name == cell.name else replace(cell, name=name)
+
+
+def read(path: Path) -> Iterator[AnyRecord]:
+    """Yield the records of a journal; a torn last line (a crash) ends it without an error.
+
+    Raises JournalError when a line cannot be understood, naming it.
+    """
+    with path.open("rb") as file:
+        for number, line in enumerate(file, 1):
+            try:
+                record = _decoder.decode(line)
+            except msgspec.ValidationError as error:
+                raise JournalError(f"{path}, line {number}: {_foreign(line, error)}") from error
+            except msgspec.DecodeError as error:
+                if line.endswith(b"\n"):
+                    raise JournalError(f"{path}, line {number}: not JSON ({error})") from error
+                return
+            if isinstance(record, RunStarted) and record.format != FORMAT:
+                raise JournalError(f"{path} has the format {record.format}; this is {FORMAT}.")
+            yield record
+
+
+def _foreign(line: bytes, error: msgspec.ValidationError) -> str:
+    """Say in what a line that is JSON is not one of our records."""
+    decoded = msgspec.json.decode(line)
+    kind = decoded.get("type") if isinstance(decoded, dict) else None
+    known = {kind.__struct_config__.tag for kind in get_args(AnyRecord)}
+    if kind in known:
+        return f"the record {kind!r} is not as it should be: {error}"
+    return f"a record of the type {kind!r}, written by a newer mcp-perf? This one knows {FORMAT}."

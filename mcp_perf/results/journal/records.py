@@ -1,0 +1,240 @@
+"""The records of a journal: what a run writes down, one JSON line each.
+
+A run writes one `RunStarted`, then for each turn (a time in which exactly one arm runs alone)
+`TurnStarted`, `Slice` about once a second, `TurnEnded` per node, and `RunEnded` at last.
+"""
+
+from typing import Any, Final
+
+import msgspec
+
+from mcp_perf.results.document.run_numbers import RunNumbers
+
+FORMAT: Final = "mcp-perf/journal/1"
+SETUP: Final = -1
+"""The turn of what belongs to none: opening and closing sessions, listing tools."""
+
+
+class Record(msgspec.Struct, frozen=True, tag_field="type", kw_only=True):
+    """One line of the journal. Times ending in `_s` are seconds since the run's start."""
+
+
+class RunStarted(Record, tag="run", frozen=True, kw_only=True):
+    """What was planned, on which machine, against which targets."""
+
+    format: str = FORMAT
+    run_id: str
+    started: str
+    """Wall clock, ISO 8601 UTC with a final Z: a label, never used in arithmetic."""
+    scenario: str
+    title: str
+    scenario_text: str
+    seed: int
+    arms: dict[str, dict[str, Any]]
+    """Per arm: `target` (shown), `protocol` (negotiated, or ""), `resources` (where they are read:
+    `source`, or why they are not: `why_not`; `shared`: the arms that the same processes serve)."""
+    gates: list[str]
+    limits: dict[str, float]
+    """By the names of `mcp_perf.results.tally.health.Limits`."""
+    load: dict[str, Any]
+    """`model` (`closed`, `open`), `users`, `think_s` (shortest, longest), and what else it says."""
+    environment: dict[str, Any]
+    workload: dict[str, str] = {}
+    """Arm -> digest of what it does; empty in journals of older versions."""
+    layers: list[str] = []
+    """Arms that do the same work, each through one more layer than the one before."""
+
+
+class Baseline(Record, tag="baseline", frozen=True, kw_only=True):
+    """The earlier runs that this one is compared with; follows the run's own record."""
+
+    tolerance: float
+    """The fraction by which a metric may be worse."""
+    runs: list[RunNumbers]
+
+
+class TurnStarted(Record, tag="turn", frozen=True, kw_only=True):
+    """An arm begins to run alone."""
+
+    turn: int
+    arm: str
+    phase: str
+    """`warmup` or `round`."""
+    round: int
+    """From 1; the warm-up is round 0."""
+    at_s: float
+    planned_s: float
+    users: int = 0
+    """The level: users at work; in an open load the most journeys in flight."""
+    rate: float = 0.0
+    """Open load: journeys planned per second, all nodes together; 0 in a closed one."""
+
+
+class Cell(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The calls of one arm, one step and one class in one slice (or whole journeys)."""
+
+    arm: str
+    kind: str
+    """`call`, `journey`, or `start`: by how much journeys of an open load began late. Of calls that
+    notifications came with: `event`, the time to the first, and `gap`, the longest silence after
+    it. Of calls that were to report progress, and brought none: `unheard`, their whole time. Of
+    calls whose session was lost: `recovery`, from the first send to the end in another session.
+    Of calls that were cancelled: `stop`, from then to their end at the server; of class `timeout`
+    where that was not told."""
+    name: str
+    """The step (`tools/call echo`, `GET /users`), or the journey."""
+    cls: str
+    """A journey's class is `ok` or that of the step which ended it."""
+    n: int
+    total_ns: int
+    min_ns: int
+    max_ns: int
+    bytes_in: int = 0
+    bytes_out: int = 0
+    latency: list[int]
+    """Pairs, flattened: bucket index, count (see `journal.histogram`). From the intended start."""
+    service: list[int] = []
+    """The same from the actual send; empty where it equals `latency` (closed load)."""
+    service_total_ns: int = 0
+    body_bytes: int = 0
+    """Of the bodies alone: for MCP, the messages that answered."""
+    checked: int = 0
+    """Results of the step, of any class, that were held against the tool's outputSchema."""
+
+
+class Health(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The generator's own state in one slice."""
+
+    cpu_s: float
+    """CPU seconds this process used, by the operating system."""
+    wall_s: float
+    lag: list[int] = []
+    """Pairs, flattened: by how many ns the hub woke late (same buckets)."""
+    late_starts: int = 0
+    starts: int = 0
+
+
+class Slice(Record, tag="slice", frozen=True, kw_only=True):
+    """What one node recorded in about one second."""
+
+    node: str
+    turn: int
+    at_s: float
+    seconds: float
+    cells: list[Cell]
+    health: Health
+    draining: bool = False
+    """Open load: after the time that rates are taken from; the calls count in all else."""
+
+
+class TurnEnded(Record, tag="turn_end", frozen=True, kw_only=True):
+    """A node's calls of this turn have drained."""
+
+    turn: int
+    node: str
+    users: int
+    busy_s: float
+    """The denominator of throughput. Closed load: mean over users of the time from the turn's
+    start to the end of the user's last journey, at least the turn's planned length. Open load: the
+    turn's length."""
+    planned: int
+    """Calls in a closed load; arrivals in an open one, where planned = started + dropped."""
+    dropped: int = 0
+    """Arrivals that found `max_in_flight` journeys in flight."""
+
+
+class SampleRecord(Record, tag="sample", frozen=True, kw_only=True):
+    """One call kept whole: failures (bounded per class) and a bounded sample of the rest."""
+
+    turn: int
+    at_s: float
+    arm: str
+    journey: str
+    step: str
+    cls: str
+    latency_ns: int
+    service_ns: int
+    bytes_in: int
+    bytes_out: int
+    detail: str = ""
+    """What went wrong, with the beginning of the reply; redacted."""
+
+
+class ResourceSample(Record, tag="resources", frozen=True, kw_only=True):
+    """What an arm's target used so far, read while the arm has its turn; null is not known."""
+
+    turn: int
+    """`SETUP` where all sessions are still, or again, closed."""
+    at_s: float
+    arm: str
+    cpu_s: float | None
+    """CPU seconds since some moment before the run; all processes of the target together."""
+    rss_bytes: int | None
+    """Resident memory; what processes share is counted in each of them."""
+    threads: int | None
+    fds: int | None
+    """Open file descriptors."""
+    processes: int | None
+
+
+class SessionCount(Record, tag="sessions", frozen=True, kw_only=True):
+    """The sessions that one node's users have open: opened and neither closed nor known lost."""
+
+    node: str
+    at_s: float
+    users: int
+    open: dict[str, int]
+    """By arm; only arms whose protocol and transport have sessions."""
+    streams: dict[str, int]
+    """Streams of sessions that are open, likewise."""
+    rss_bytes: int
+    """Resident memory of the node itself."""
+
+
+class UpstreamUse(Record, tag="upstream", frozen=True, kw_only=True):
+    """What the simulated providers behind an arm's target were asked in one turn."""
+
+    turn: int
+    at_s: float
+    arm: str
+    requests: int
+    connections: int
+    """Opened."""
+    max_in_parallel: int
+    """The most requests, to all providers together, that were under way at once."""
+
+
+class Note(Record, tag="note", frozen=True, kw_only=True):
+    """Something a reader of the numbers must know."""
+
+    at_s: float
+    code: str
+    """`session_lost`, `worker_lost`, `system_died`, `resources_lost`, …"""
+    text: str
+    arm: str = ""
+    node: str = ""
+    """The worker it is about."""
+    count: int = 1
+
+
+class RunEnded(Record, tag="end", frozen=True, kw_only=True):
+    """The run is over; whatever ended it."""
+
+    at_s: float
+    reason: str
+    """`finished`, or `signal`, `stopped` (in the web UI), `error`."""
+
+
+AnyRecord = (
+    RunStarted
+    | Baseline
+    | TurnStarted
+    | Slice
+    | TurnEnded
+    | SampleRecord
+    | ResourceSample
+    | SessionCount
+    | UpstreamUse
+    | Note
+    | RunEnded
+)

@@ -1,0 +1,237 @@
+"""What a search for the capacity has found: for the document, the gates and the verdict."""
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
+
+from mcp_perf.results.document.comparison import Comparison
+from mcp_perf.results.document.document import Capacity, GateResult, RateLevel
+from mcp_perf.results.document.part import VerdictName
+from mcp_perf.results.judge.gates import HOLDS, RATIO, show
+from mcp_perf.results.judge.search import Range, conclude
+from mcp_perf.results.judge.trial import (
+    FOLLOWS,
+    SPARED,
+    Rules,
+    Tried,
+    is_search,
+    range_of,
+    searched,
+    trials,
+)
+from mcp_perf.results.judge.verdict import SearchFacts
+from mcp_perf.results.tally.arm_facts import latency
+from mcp_perf.results.tally.metrics import Totals
+from mcp_perf.results.tally.tally import RunTally
+from mcp_perf.scenario.model.gates import Gate
+
+METRIC: Final = "capacity"
+_NO_CHANCE: Final = (
+    "The interval is that of the two searches: between rates that held every time and rates that "
+    "broke every time. Nothing was drawn at random, so that there is no p."
+)
+_MORE_PROCESSES: Final = "Use more processes (--processes) or workers."
+
+
+def capacities(tally: RunTally, gates: Sequence[Gate]) -> dict[str, Capacity]:
+    """Return what the search has found of each arm; nothing where the load was no search."""
+    if not is_search(tally.run.load):
+        return {}
+    within = range_of(tally.run.load)
+    rules = {arm: Rules.of(arm, gates, tally.run.limits) for arm in tally.arms}
+    return {arm: _capacity(within, rules[arm], trials(tally, arm, rules[arm])) for arm in rules}
+
+
+def _capacity(within: Range, rules: Rules, tried: Sequence[Tried]) -> Capacity:
+    result = conclude(within, [one.trial for one in tried])
+    return Capacity(
+        outcome=result.outcome,
+        held=result.outcome == "held",
+        rate_per_s=result.rate,
+        interval=(result.low, result.high),
+        broke_by=list(result.broke_by),
+        conditions=rules.described(),
+        levels=_levels(tried),
+    )
+
+
+def _levels(tried: Sequence[Tried]) -> list[RateLevel]:
+    by_rate: defaultdict[float, list[Tried]] = defaultdict(list)
+    for one in tried:
+        by_rate[one.trial.rate].append(one)
+    return [_level(rate, by_rate[rate]) for rate in sorted(by_rate)]
+
+
+def _level(rate: float, tried: Sequence[Tried]) -> RateLevel:
+    """Give the numbers of one rate, over all of its trials."""
+    totals = Totals([one.turn for one in tried])
+    broke = Counter(name for one in tried for name in one.trial.broke_by)
+    return RateLevel(
+        rate_per_s=rate,
+        repeats=len(tried),
+        held=sum(not one.trial.broke_by for one in tried),
+        by_generator=sum(bool(one.trial.broke_by) and one.trial.generator for one in tried),
+        broke_by=list(broke),
+        achieved_per_s=sum(one.achieved_per_s for one in tried) / len(tried),
+        latency_ms=latency(totals.call.all),
+        planned=totals.planned,
+        dropped=totals.dropped,
+        error_rate=totals.call.error_rate,
+    )
+
+
+def ratios(found: Mapping[str, Capacity], base: str) -> list[Comparison]:
+    """Compare each arm's capacity with that of another arm."""
+    return [_ratio(arm, found[arm], base, found[base]) for arm in found if arm != base]
+
+
+def _ratio(arm: str, one: Capacity, versus: str, other: Capacity) -> Comparison:
+    low, high = _ratio_ends(one, other)
+    vague = [name for name, found in ((arm, one), (versus, other)) if found.outcome != "knee"]
+    ratio = None if vague else (one.rate_per_s or 0.0) / (other.rate_per_s or math.inf)
+    return Comparison(
+        metric=METRIC,
+        arm=arm,
+        versus=versus,
+        ratio=ratio,
+        ci95=(low, high) if ratio is not None and low > 0 and math.isfinite(high) else None,
+        p_value=None,
+        effect_needed=None,
+        warnings=[f"The capacity of {vague[0]} was not found: no ratio." if vague else _NO_CHANCE],
+    )
+
+
+def _ends(capacity: Capacity) -> tuple[float, float]:
+    low, high = capacity.interval
+    return low or 0.0, math.inf if high is None else high
+
+
+def _ratio_ends(one: Capacity, other: Capacity) -> tuple[float, float]:
+    (low, high), (base_low, base_high) = _ends(one), _ends(other)
+    return low / base_high, high / base_low if base_low else math.inf
+
+
+def judge(gate: Gate, found: Mapping[str, Capacity]) -> GateResult:
+    """Judge a gate on the capacity: PASS and FAIL only when the whole interval says so."""
+    arms = [gate.arm] if gate.versus is None else [gate.arm, gate.versus]
+    absent = [arm for arm in arms if arm not in found]
+    unit = gate.unit if gate.versus is None else RATIO
+    if absent:
+        reason = f"{absent[0]} was not searched: write load: {{shape: breakpoint}}."
+        return GateResult(
+            gate=gate.text, measured=None, unit=unit, verdict="INCONCLUSIVE", reason=reason
+        )
+    ends, measured, bound = _sides(gate, found)
+    held = [HOLDS[gate.op](end, bound) for end in ends]
+    verdict: VerdictName = "INCONCLUSIVE"
+    if all(held) or not any(held):
+        verdict = "PASS" if all(held) else "FAIL"
+    asked = f"the gate asks for {gate.op} {show(bound, unit)}"
+    unsure = ", which does not decide" if verdict == "INCONCLUSIVE" else ""
+    shown = f"{'.capacity / '.join(arms)}.capacity is {between(*ends, unit)}"
+    return GateResult(
+        gate=gate.text,
+        measured=measured,
+        unit=unit,
+        ci95=ends if math.isfinite(ends[1]) else None,
+        verdict=verdict,
+        reason="" if verdict == "PASS" else f"{shown}{unsure}; {asked}.",
+    )
+
+
+def _sides(
+    gate: Gate, found: Mapping[str, Capacity]
+) -> tuple[tuple[float, float], float | None, float]:
+    """Return the interval, the measured number and the bound of a gate."""
+    one = found[gate.arm]
+    if gate.versus is None:
+        return _ends(one), one.rate_per_s, gate.value or 0.0
+    other = found[gate.versus]
+    ratio = _ratio(gate.arm, one, gate.versus, other).ratio
+    return _ratio_ends(one, other), ratio, gate.factor or 0.0
+
+
+def between(low: float, high: float, unit: str = "/s") -> str:
+    """Write an interval in words."""
+    if not math.isfinite(high):
+        return f"at least {show(low, unit)}" if low else "not known"
+    if not low:
+        return f"less than {show(high, unit)}"
+    return f"between {show(low, unit)} and {show(high, unit)}"
+
+
+def sentence(arm: str, found: Capacity) -> str:
+    """Say in a sentence what the search has found of an arm."""
+    rate, broke_by = show(found.rate_per_s or 0.0, "/s"), " and ".join(found.broke_by)
+    match found.outcome:
+        case "knee":
+            span = between(*_ends(found))
+            return f"{arm} holds {rate}: its capacity is {span}. Beyond it broke: {broke_by}."
+        case "held":
+            return f"{arm} held every rate up to {rate}, the highest that was asked for."
+        case "lowest":
+            lowest = show(found.levels[0].rate_per_s, "/s")
+            return f"{arm} held no rate, not even {lowest}. What broke: {broke_by}.{_short(found)}"
+        case "generator":
+            held = f"{arm} held {rate}" if found.rate_per_s else f"{arm} was not tried in earnest"
+            return f"{held}; beyond it the load generator was the limit. {_MORE_PROCESSES}"
+    span = between(*_ends(found))
+    return (
+        f"The search on {arm} did not come to its end; as far as it got, the capacity is {span}. "
+        "It was stopped, or needs more trials (load.rounds)."
+    )
+
+
+def _short(found: Capacity) -> str:
+    """Say that trials are too short for journeys as slow as these, or nothing."""
+    level = found.levels[0]
+    slow_s = (level.latency_ms.p50 or 0.0) / 1000
+    trial_s = level.planned / level.repeats / level.rate_per_s
+    if 5 * slow_s < trial_s:
+        return ""
+    return f" A call takes {slow_s:.2g} s: with so short trials (load.round) little can be told."
+
+
+def _coarse(arm: str, found: Capacity) -> Iterator[str]:
+    """Say that trials at the knee were made of too few journeys to tell 5 %."""
+    for level in found.levels:
+        journeys = level.planned // level.repeats
+        if level.rate_per_s == found.rate_per_s and journeys * (1 - FOLLOWS) < SPARED:
+            yield (
+                f"At the capacity of {arm} a trial had only {journeys} journeys, of which {SPARED} "
+                "may be missing: longer trials (load.round) would tell it more closely."
+            )
+
+
+def facts(found: Mapping[str, Capacity], gates: Sequence[Gate]) -> SearchFacts | None:
+    """Sort what was found by what it means for the verdict; None without a search."""
+    if not found:
+        return None
+    judged = {arm for gate in gates if gate.metric == METRIC for arm in (gate.arm, gate.versus)}
+    told: dict[str, list[str]] = {"failed": [], "open": [], "found": []}
+    for arm, capacity in found.items():
+        weight = {"lowest": "failed", "generator": "open", "unfinished": "open"}
+        place = weight.get(capacity.outcome, "found")
+        if place == "open" and arm in judged:
+            place = "found"
+        told[place].append(sentence(arm, capacity))
+    return SearchFacts(failed=told["failed"], undecided=told["open"], found=told["found"])
+
+
+def remarks(found: Mapping[str, Capacity], gates: Sequence[Gate]) -> Iterator[str]:
+    """Say what a reader of a search's numbers must know."""
+    if not found:
+        return
+    yield (
+        "The load searched for the capacity: numbers over all rounds mix rates that held with "
+        "rates that did not. The capacity's own table has them apart."
+    )
+    for arm, capacity in found.items():
+        yield from _coarse(arm, capacity)
+    for gate in gates:
+        if not searched(gate) and gate.metric != METRIC:
+            yield (
+                f"The gate {gate.text} was not judged: the rounds of a search have different "
+                "rates, so that there is no one number for it."
+            )

@@ -1,0 +1,291 @@
+"""Gates on evidence: PASS and FAIL only when the whole 95 % interval says so.
+
+What lies on both sides of its bound is INCONCLUSIVE, and so is everything that was not measured:
+nothing passes by absence. Every verdict but PASS has a sentence with the numbers and what to do.
+"""
+
+import math
+import operator
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Final
+
+from mcp_perf.results.document.document import GateResult
+from mcp_perf.results.document.part import VerdictName
+from mcp_perf.results.document.target_numbers import SessionNumbers
+from mcp_perf.results.judge.drops import unknown_beyond
+from mcp_perf.results.stats.leaks import ONLY_WARM, Growth
+from mcp_perf.results.stats.rounds import (
+    ALPHA,
+    FEWEST_ROUNDS,
+    Values,
+    around,
+    compare,
+    more_needed,
+    percentile_ranks,
+    proportion,
+)
+from mcp_perf.results.tally.metrics import FRACTIONS, JOURNEY_PREFIX, Evidence, Totals, bare, paired
+from mcp_perf.scenario.model.gates import METRICS, Gate
+
+RATIO: Final = "x"
+Interval = tuple[float, float]
+HOLDS: Final[Mapping[str, Callable[[float, float], bool]]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+
+
+@dataclass(frozen=True)
+class _Finding:
+    """A verdict in the making."""
+
+    verdict: VerdictName
+    reason: str = ""
+    measured: float | None = None
+    ci95: Interval | None = None
+
+
+@dataclass(frozen=True)
+class _Bound:
+    """What a gate holds a number against."""
+
+    name: str
+    op: str
+    value: float
+    unit: str
+
+    def holds(self, number: float) -> bool:
+        return HOLDS[self.op](number, self.value)
+
+    def demand(self) -> str:
+        return f"the gate asks for {self.op} {show(self.value, self.unit)}"
+
+    def plainly(self, number: float) -> _Finding:
+        """Judge a number that is what it is: a count, the longest time."""
+        if self.holds(number):
+            return _Finding("PASS", measured=number)
+        reason = f"{self.name} is {show(number, self.unit)}; {self.demand()}."
+        return _Finding("FAIL", reason, number)
+
+    def against(self, number: float, ci95: Interval, undecided: str = "") -> _Finding:
+        """Judge a number by its interval; `undecided` is the reason when that decides nothing."""
+        held = [self.holds(end) for end in ci95]
+        if all(held):
+            return _Finding("PASS", "", number, ci95)
+        if not any(held):
+            reason = f"{self.measured(number, ci95)}; {self.demand()}."
+            return _Finding("FAIL", reason, number, ci95)
+        return _Finding("INCONCLUSIVE", undecided, number, ci95)
+
+    def measured(self, number: float, ci95: Interval) -> str:
+        low, high = (show(end, self.unit) for end in ci95)
+        between = f"between {low} and {high}" if math.isfinite(ci95[1]) else f"at least {low}"
+        return f"{self.name} is {show(number, self.unit)}, {between} (95 %)"
+
+    def open(self, number: float, ci95: Interval, advice: str) -> str:
+        """Say that the interval does not decide, and what to do."""
+        return f"{self.measured(number, ci95)}, and {self.demand()}: not decided. {advice}"
+
+
+def judge(gate: Gate, arms: Mapping[str, Evidence]) -> GateResult:
+    """Judge one gate by what was measured of its arms."""
+    names = [gate.arm] if gate.versus is None else [gate.arm, gate.versus]
+    absent = next(filter(None, (_absent(name, gate.metric, arms) for name in names)), None)
+    if any(name not in arms for name in names):
+        finding = _Finding("INCONCLUSIVE")
+    elif gate.versus is None:
+        finding = _single(gate, arms[gate.arm])
+    else:
+        finding = _compared(gate, arms[gate.arm], arms[gate.versus])
+    if absent is not None and finding.verdict != "FAIL":
+        finding = _Finding("INCONCLUSIVE", absent, finding.measured)
+    if finding.verdict == "PASS" and (unseen := unknown_beyond(gate, arms)):
+        finding = _Finding("INCONCLUSIVE", unseen, finding.measured, finding.ci95)
+    ci95 = finding.ci95
+    return GateResult(
+        gate=gate.text,
+        measured=finding.measured,
+        unit=gate.unit if gate.versus is None else RATIO,
+        ci95=ci95 if ci95 is not None and all(map(math.isfinite, ci95)) else None,
+        verdict=finding.verdict,
+        reason=finding.reason,
+    )
+
+
+def show(value: float, unit: str) -> str:
+    """Write a number with its unit for a sentence: `61.2 ms`, `0.5 %`, `120/s`, `3.4x`."""
+    if unit == "fraction":
+        return f"{100 * value:.3g} %"
+    if unit == "fraction/h":
+        return f"{100 * value:.3g} % per hour"
+    if unit == "B":
+        power = min(3, max(0, math.floor(math.log10(abs(value) or 1) / 3)))
+        return f"{value / 1000**power:.4g} {('B', 'kB', 'MB', 'GB')[power]}"
+    digits = f"{value:.4g}" if abs(value) < 10_000 else f"{value:.0f}"
+    return digits if unit == "count" else digits + (f" {unit}" if unit in ("ms", "KiB") else unit)
+
+
+def _absent(arm: str, metric: str, arms: Mapping[str, Evidence]) -> str | None:
+    """Say what is missing for the metric to mean anything, or nothing."""
+    if arm not in arms or not arms[arm].totals.call.ended:
+        return f"No call of {arm} ended in a measured round: there is nothing to judge."
+    totals, needs = arms[arm].totals, METRICS[metric].needs
+    if needs == "planned" and not totals.planned:
+        return f"No start of {arm} was planned, so that none could be dropped: nothing to judge."
+    if needs == "resources" and (unknown := _unsampled(arm, metric, arms[arm])):
+        return unknown
+    if needs == "sessions" and totals.value(metric) is None:
+        return f"{metric} of {arm} is not known: {arms[arm].sessions.why_not}"
+    counted = totals.journey.ended if metric == "success_rate" else totals.journeys_done
+    if (needs == "journeys" or metric.endswith("per_journey")) and not counted:
+        return f"No journey of {arm} was completed with every step ok: there is nothing to judge."
+    return None
+
+
+def _unsampled(arm: str, metric: str, evidence: Evidence) -> str | None:
+    """Say why it is not known, or not throughout, what the target used; or nothing."""
+    usage = evidence.totals.usage
+    if not usage.sampled:
+        return f"{metric} of {arm} was not sampled: {evidence.unsampled}"
+    unknown = usage.unknown(metric)
+    if unknown:
+        return f"{metric} of {arm} could not be read in {unknown} of {len(usage.turns)} rounds."
+    return None
+
+
+def _single(gate: Gate, evidence: Evidence) -> _Finding:
+    totals, metric = evidence.totals, gate.metric
+    value = totals.value(metric)
+    if value is None or gate.value is None:
+        why = totals.why_unknown(metric)
+        return _Finding("INCONCLUSIVE", f"{metric} of {gate.arm} could not be measured{why}.")
+    bound = _Bound(f"{gate.arm}.{metric}", gate.op, gate.value, gate.unit)
+    if _is_fact(metric) or metric.endswith("max"):
+        return bound.plainly(value)
+    if METRICS[metric].kind == "kib":
+        return _per_session(bound, evidence.sessions, value)
+    if METRICS[metric].kind == "growth":
+        return _growing(bound, totals.usage.growth, value)
+    if METRICS[metric].kind == "fraction":
+        return _proportion(bound, totals, metric)
+    few = _few(metric, totals, gate.arm)
+    if few is not None:
+        return _Finding("INCONCLUSIVE", few, value)
+    return _spread(bound, evidence, metric, value)
+
+
+def _is_fact(metric: str) -> bool:
+    """Tell whether a number is what it is, and so is its ratio: what was counted, or held."""
+    return METRICS[metric].kind == "count" or metric == "rss"
+
+
+def _growing(bound: _Bound, found: Growth, value: float) -> _Finding:
+    """Judge the growth of memory by the interval of its slope."""
+    if found.ci95 is None:
+        return _Finding("INCONCLUSIVE", found.why_not, value)
+    over = f"{found.rounds} rounds over {found.span_s:.0f} s"
+    result = bound.against(value, found.ci95, bound.open(value, found.ci95, f"{over}. {ONLY_WARM}"))
+    if result.verdict == "FAIL":
+        return replace(result, reason=f"{result.reason} Seen in {over}. {ONLY_WARM}")
+    return result
+
+
+def _per_session(bound: _Bound, found: SessionNumbers, value: float) -> _Finding:
+    """Judge the memory of a session by its interval; one step has none, and decides nothing."""
+    if found.kib_ci95 is None:
+        return _Finding("INCONCLUSIVE", found.why_not, value)
+    advice = f"{found.levels} levels, up to {found.most} sessions. More of them would tell."
+    return bound.against(value, found.kib_ci95, bound.open(value, found.kib_ci95, advice))
+
+
+def _proportion(bound: _Bound, totals: Totals, metric: str) -> _Finding:
+    """Judge a rate by its counts. A bound of 0 % or 100 % is about the calls of this run only."""
+    if metric == "error_rate":
+        count, total, what, did = totals.call.failed, totals.call.ended, "calls", "failed"
+    else:
+        count, total, what, did = totals.journeys_done, totals.journey.ended, "journeys", "were ok"
+    if bound.value in (0, 1):
+        return bound.plainly(count / total)
+    ci95 = proportion(count, total)
+    counted = f"{count} of {total} {what} {did}"
+    if count in (0, total):
+        least = bound.value if count else 1 - bound.value
+        needed: int | None = math.ceil(math.log(ALPHA) / math.log(least))
+        limit = show(ci95[0] if count else ci95[1], "fraction")
+        shown = f"shows {'>' if count else '<'} {limit} (95 %)"
+    else:
+        needed = more_needed(total, ci95, count / total, bound.value)
+        shown = f"shows {show(ci95[0], 'fraction')} to {show(ci95[1], 'fraction')} (95 %)"
+    undecided = f"{counted} {shown}; {bound.demand()}. {_advice(needed, what)}"
+    return bound.against(count / total, ci95, undecided)
+
+
+def _spread(bound: _Bound, evidence: Evidence, metric: str, value: float) -> _Finding:
+    """Judge a time or a rate by how much it differs from round to round."""
+    rounds: Values = [part.value(metric) for part in evidence.rounds.values()]
+    ci95 = around(value, rounds)
+    if ci95 is not None:
+        needed = more_needed(len(rounds), ci95, value, bound.value)
+        advice = f"This run had {len(rounds)} rounds. {_advice(needed)}"
+        return bound.against(value, ci95, bound.open(value, ci95, advice))
+    if len(rounds) >= FEWEST_ROUNDS:
+        unknown = sum(number is None for number in rounds)
+        reason = f"{bound.name} has no value in {unknown} of {len(rounds)} rounds."
+        return _Finding("INCONCLUSIVE", reason, value)
+    few = f"Finished rounds: {len(rounds)}; how much it varies takes at least {FEWEST_ROUNDS}."
+    if bare(metric) not in FRACTIONS:
+        demand = f"{bound.name} is {show(value, bound.unit)}, and {bound.demand()}"
+        return _Finding("INCONCLUSIVE", f"{demand}: not decided. {few}", value)
+    ci95 = _order_statistics(metric, evidence.totals)
+    return bound.against(value, ci95, bound.open(value, ci95, few))
+
+
+def _order_statistics(metric: str, totals: Totals) -> Interval:
+    """Return the interval of a percentile from the samples alone, as if independent."""
+    tally = totals.timed(metric)
+    low, high = percentile_ranks(FRACTIONS[bare(metric)], tally.n + totals.untold(metric))
+    [low_ns] = tally.latency.at_ranks([low]) if low else [0.0]
+    [high_ns] = tally.latency.at_ranks([high])
+    return (low_ns or 0.0) / 1e6, math.inf if high_ns is None else high_ns / 1e6
+
+
+def _compared(gate: Gate, arm: Evidence, versus: Evidence) -> _Finding:
+    metric, factor, other = gate.metric, gate.factor, gate.versus
+    value, base = arm.totals.value(metric), versus.totals.value(metric)
+    if value is None or base is None or factor is None or other is None:
+        return _Finding("INCONCLUSIVE", f"{metric} could not be measured of both arms.")
+    bound = _Bound(f"{gate.arm}.{metric} / {other}.{metric}", gate.op, factor, RATIO)
+    kind = METRICS[metric].kind
+    if base and (_is_fact(metric) or (kind == "rate" and not value)):
+        return bound.plainly(value / base)
+    few = _few(metric, arm.totals, gate.arm) or _few(metric, versus.totals, other)
+    if few is not None:
+        return _Finding("INCONCLUSIVE", few)
+    values, bases = paired(metric, arm, versus)
+    found = compare(metric, gate.arm, other, values, bases)
+    if found.ratio is None or found.ci95 is None:
+        hint = f" Write a bound for {gate.arm}.{metric} itself." if kind == "fraction" else ""
+        return _Finding("INCONCLUSIVE", found.warnings[0] + hint, found.ratio)
+    needed = more_needed(len(values), found.ci95, found.ratio, factor)
+    advice = f"This run had {len(values)} rounds of each arm. {_advice(needed)}"
+    return bound.against(found.ratio, found.ci95, bound.open(found.ratio, found.ci95, advice))
+
+
+def _few(metric: str, totals: Totals, arm: str) -> str | None:
+    """Say that a percentile has too few samples for one to lie beyond it, or nothing."""
+    name = bare(metric)
+    needed = math.ceil(round(1 / (1 - FRACTIONS[name]), 6)) if name in FRACTIONS else 0
+    n = totals.timed(metric).n + totals.untold(metric)
+    if n >= needed:
+        return None
+    what = "journeys" if metric.startswith(JOURNEY_PREFIX) else "calls"
+    return f"{arm} made {n} {what}: {metric} needs at least {needed}. Run longer, or more users."
+
+
+def _advice(needed: int | None, what: str = "rounds") -> str:
+    if needed is None:
+        return f"It is so close to the bound that more {what} will hardly tell."
+    return f"About {needed} {what} would tell."

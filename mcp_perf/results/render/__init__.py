@@ -1,0 +1,1 @@
+"""The document is shown; no rendering computes a number of its own."""

@@ -1,0 +1,168 @@
+"""What a search for the capacity has found: as words, and as charts over the offered rate."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+from xml.etree import ElementTree as ET
+
+from mcp_perf.results.document.document import ArmNumbers, Capacity, RateLevel
+from mcp_perf.results.render.charts import svg
+from mcp_perf.results.render.charts.charts import column, columns, frame, line, looks
+from mcp_perf.results.render.charts.scales import Scale, logarithmic, of_values
+from mcp_perf.results.render.words import numbers
+
+_OUTCOMES: Final[Mapping[str, str]] = {
+    "held": "it held every rate that was asked for",
+    "lowest": "not even the lowest rate held",
+    "generator": "the load generator was the limit, not the target",
+    "unfinished": "not known: the search did not come to its end",
+}
+_NARROWEST: Final = 0.006
+"""Width of a band that can be seen, of the plot's."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """One arm's line: the rate it holds, its interval, and what broke beyond."""
+
+    arm: str
+    rate: str
+    interval: str
+    beyond: str
+
+
+def found(arms: Mapping[str, ArmNumbers]) -> list[Found]:
+    """List what was found of each arm; nothing where the load was no search."""
+    return [
+        Found(name, numbers.rate(what.rate_per_s), _interval(what), beyond(what))
+        for name, what in of_arms(arms).items()
+    ]
+
+
+def of_arms(arms: Mapping[str, ArmNumbers]) -> dict[str, Capacity]:
+    """Return the capacities of the arms that were searched for theirs."""
+    return {name: arm.capacity for name, arm in arms.items() if arm.capacity is not None}
+
+
+def beyond(capacity: Capacity) -> str:
+    """Say what broke beyond the rate that held, or why that is not known."""
+    if capacity.outcome == "knee":
+        return ", ".join(capacity.broke_by)
+    why = f": {', '.join(capacity.broke_by)}" if capacity.outcome == "lowest" else ""
+    return _OUTCOMES[capacity.outcome] + why
+
+
+def _interval(capacity: Capacity) -> str:
+    low, high = capacity.interval
+    if low is not None and high is not None:
+        return f"{numbers.rate(low)} to {numbers.rate(high)}"
+    if low is not None:
+        return f"at least {numbers.rate(low)}"
+    return numbers.NONE if high is None else f"less than {numbers.rate(high)}"
+
+
+def trials(level: RateLevel) -> str:
+    """Say how the trials of a rate ended: `2 of 3` held."""
+    return f"{level.held} of {level.repeats}"
+
+
+def broke(level: RateLevel) -> str:
+    """Say what broke at a rate, and whether the load generator itself was late."""
+    late = ["the load generator was late"] if level.by_generator else []
+    return ", ".join([*level.broke_by, *late])
+
+
+def latency(arms: Mapping[str, ArmNumbers]) -> str:
+    """Draw p50, p95 and p99 over the offered rate; an empty string without a search."""
+    every = of_arms(arms)
+    rates = _rates(every)
+    if not rates:
+        return ""
+    times = [time for what in every.values() for level in what.levels for time in _times(level)]
+    x, y = _axis(rates), of_values(time for time in times if time is not None)
+    chart = frame(
+        "capacity-latency",
+        "Latency over the offered rate",
+        f"Milliseconds over journeys begun per second, for {', '.join(every)}.",
+        x,
+        y,
+    )
+    chart.append(_knees(every, x))
+    lines = []
+    for name, what in every.items():
+        for css, index in (("line thin", 0), ("line", 1), ("line thin dashed-tail", 2)):
+            places = [
+                (x.at(level.rate_per_s), y.at(time))
+                for level in what.levels
+                if (time := _times(level)[index]) is not None
+            ]
+            lines += [line(f"{css} {looks(arms)[name].css}", places)] if places else []
+    chart.append(svg.stretched(*lines))
+    chart.append(columns([x.at(rate) for rate in rates], [_reading(every, rate) for rate in rates]))
+    return svg.text(chart)
+
+
+def achieved(arms: Mapping[str, ArmNumbers]) -> str:
+    """Draw the rate done over the rate offered; an empty string without a search."""
+    every = of_arms(arms)
+    rates = _rates(every)
+    if not rates:
+        return ""
+    x = y = _axis(rates)
+    chart = frame(
+        "capacity-achieved",
+        "Rate done over the offered rate",
+        f"Journeys done per second over journeys begun per second, for {', '.join(every)}.",
+        x,
+        y,
+    )
+    chart.append(_knees(every, x))
+    lines = [line("line thin arm-none", [(x.at(rate), y.at(rate)) for rate in rates])]
+    for name, what in every.items():
+        places = [(x.at(level.rate_per_s), y.at(level.achieved_per_s)) for level in what.levels]
+        lines += [line(f"line {looks(arms)[name].css}", places)] if places else []
+    chart.append(svg.stretched(*lines))
+    chart.append(columns([x.at(rate) for rate in rates], [_reading(every, rate) for rate in rates]))
+    return svg.text(chart)
+
+
+def _rates(every: Mapping[str, Capacity]) -> list[float]:
+    return sorted({level.rate_per_s for what in every.values() for level in what.levels})
+
+
+def _axis(rates: Iterable[float]) -> Scale:
+    """Fit a logarithmic axis: rates were doubled, and the knee is enclosed by ratios."""
+    known = list(rates)
+    return logarithmic(min(known) / 1.1, max(known) * 1.1)
+
+
+def _times(level: RateLevel) -> tuple[float | None, float | None, float | None]:
+    return level.latency_ms.p50, level.latency_ms.p95, level.latency_ms.p99
+
+
+def _knees(every: Mapping[str, Capacity], x: Scale) -> ET.Element:
+    """Shade each arm's interval, at least as wide as can be seen."""
+    group = ET.Element("g")
+    styles = looks(every)
+    for name, what in every.items():
+        low, high = what.interval
+        if low is not None and high is not None:
+            left, right = x.at(low), x.at(high)
+            spare = max(0.0, _NARROWEST - (right - left)) / 2
+            title = f"{name}: capacity {_interval(what)}"
+            group.append(column(left - spare, right + spare, f"knee {styles[name].css}", title))
+    return group
+
+
+def _reading(every: Mapping[str, Capacity], rate: float) -> str:
+    """Say what each arm did at a rate."""
+    lines = [f"{numbers.rate(rate)} offered"]
+    for name, what in every.items():
+        for level in what.levels:
+            if level.rate_per_s == rate:
+                p50, p95, p99 = (numbers.ms(time) for time in _times(level))
+                lines.append(
+                    f"{name}: {numbers.rate(level.achieved_per_s)} done, p50 {p50}, p95 {p95}, "
+                    f"p99 {p99}; held {trials(level)}"
+                )
+    return "\n".join(lines)

@@ -1,0 +1,119 @@
+"""What each layer costs: in words, and as a waterfall whose steps add up to the highest layer."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+from xml.etree import ElementTree as ET
+
+from mcp_perf.results.document.layer import Layer
+from mcp_perf.results.render.charts import svg
+from mcp_perf.results.render.charts.charts import Look
+from mcp_perf.results.render.charts.scales import Scale, linear
+from mcp_perf.results.render.charts.svg import element, per_cent
+from mcp_perf.results.render.words import numbers
+
+MEANING: Final = (
+    "What a layer adds to the median time of a journey: the mean difference to the layer below, "
+    "paired on rounds. It holds all in which the two differ, also where the code runs."
+)
+_NARROWEST: Final = 0.003
+"""Width of a step that can be seen, of the plot's."""
+
+
+@dataclass(frozen=True)
+class Rung:
+    """One layer's line; of the lowest the whole time is its own."""
+
+    arm: str
+    journey: str
+    """The median time of a journey through it and all below."""
+    cost: str
+    interval: str
+    remark: str
+    step: Layer | None
+    """None for the lowest."""
+
+
+def rungs(layers: Sequence[Layer]) -> list[Rung]:
+    """List the layers from the lowest upwards; nothing where no arms are layers."""
+    lowest = [
+        Rung(one.from_, numbers.ms(one.from_ms), numbers.ms(one.from_ms), "", "", None)
+        for one in layers[:1]
+    ]
+    return lowest + [
+        Rung(
+            one.to,
+            numbers.ms(one.to_ms),
+            _signed(one.cost_ms),
+            " to ".join(map(numbers.ms, one.ci95 or ())),
+            _remark(one),
+            one,
+        )
+        for one in layers
+    ]
+
+
+def _signed(cost_ms: float | None) -> str:
+    return ("+" if cost_ms is not None and cost_ms > 0 else "") + numbers.ms(cost_ms)
+
+
+def _remark(one: Layer) -> str:
+    if one.ci95 is None:
+        return " ".join(one.warnings)
+    if one.ci95[0] <= 0 <= one.ci95[1]:
+        return f"no evidence of a difference to {one.from_}: the interval holds 0"
+    return f"faster than {one.from_}" if one.ci95[1] < 0 else ""
+
+
+def waterfall(
+    layers: Sequence[Layer], looks: Mapping[str, Look]
+) -> tuple[list[tuple[Rung, str]], str]:
+    """Draw each layer's step and the axis that they share; nothing where there are no layers."""
+    if not layers:
+        return [], ""
+    x = linear(max([*_ends(layers), 1e-6]))
+    drawn = [(rung, _step(rung, layers[0], x, looks[rung.arm].css)) for rung in rungs(layers)]
+    labels = [
+        element("text", label, x=per_cent(place), y="75%")
+        for place, label in ((place, f"{label}{numbers.THIN}ms") for place, label in x.ticks)
+    ]
+    axis = element("svg", *labels, class_="interval axis", aria_hidden="true")
+    return drawn, svg.text(axis)
+
+
+def _ends(layers: Sequence[Layer]) -> Iterable[float]:
+    """Yield all that has to fit onto the axis."""
+    for one in layers:
+        yield from (ms for ms in (one.from_ms, one.to_ms) if ms is not None)
+        if one.ci95 is not None and one.from_ms is not None:
+            yield one.from_ms + one.ci95[1]
+
+
+def _step(rung: Rung, lowest: Layer, x: Scale, css: str) -> str:
+    """Draw a bar from the layer below to this one, and the interval at its end."""
+    one = rung.step
+    start, end = (0.0, lowest.from_ms) if one is None else (one.from_ms, one.to_ms)
+    reading = f"{rung.arm}: {rung.cost}" + (f", 95 % {rung.interval}" if rung.interval else "")
+    chart = element("svg", element("title", reading), class_="rung", role="img")
+    chart.set("aria-label", reading)
+    for place, _ in x.ticks:
+        at = per_cent(place)
+        chart.append(element("line", class_="tick", x1=at, x2=at, y1="0", y2="100%"))
+    if start is None or end is None:
+        return svg.text(chart)
+    left, right = sorted((x.at(start), x.at(end)))
+    width = per_cent(max(right - left, _NARROWEST))
+    fall = " fall" if end < start else ""
+    bar = {"x": per_cent(left), "y": "22%", "width": width, "height": "56%"}
+    chart.append(element("rect", class_=f"step{fall} {css}", **bar))
+    if one is not None and one.ci95 is not None:
+        _whisker(chart, *(per_cent(x.at(start + bound)) for bound in one.ci95))
+    return svg.text(chart)
+
+
+def _whisker(chart: ET.Element, low: str, high: str) -> None:
+    """Draw an interval, on a ground that lets it be seen before any bar."""
+    for css in ("halo", "whisker"):
+        chart.append(element("line", class_=css, x1=low, x2=high, y1="50%", y2="50%"))
+        for at in (low, high):
+            chart.append(element("line", class_=css, x1=at, x2=at, y1="38%", y2="62%"))

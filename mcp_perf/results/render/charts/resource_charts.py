@@ -1,0 +1,73 @@
+"""What the targets used over the run, drawn on the time axis of the other charts."""
+
+from collections.abc import Callable, Mapping
+
+from mcp_perf.results.document.document import ArmNumbers, ResourcePoint
+from mcp_perf.results.render.charts import svg
+from mcp_perf.results.render.charts.charts import columns, line, looks, over_time
+from mcp_perf.results.render.charts.scales import linear
+from mcp_perf.results.render.charts.thinning import Series
+from mcp_perf.results.render.words import numbers
+
+Read = Callable[[ResourcePoint], float | None]
+
+
+def draw(
+    arms: Mapping[str, ArmNumbers], series: Series[ResourcePoint], last_s: float
+) -> dict[str, str]:
+    """Draw CPU use and resident memory by their titles; what nobody knows is left out."""
+    drawn = {
+        "CPU": _chart("cpu", "CPU, percent of one core", arms, series, last_s, _cpu_percent),
+        "Resident memory": _chart("rss", "Resident memory, MB", arms, series, last_s, _rss_mb),
+    }
+    return {title: chart for title, chart in drawn.items() if chart}
+
+
+def _cpu_percent(point: ResourcePoint) -> float | None:
+    return None if point.cpu is None else 100 * point.cpu
+
+
+def _rss_mb(point: ResourcePoint) -> float | None:
+    return None if point.rss_bytes is None else point.rss_bytes / 1e6
+
+
+def _chart(
+    name: str,
+    title: str,
+    arms: Mapping[str, ArmNumbers],
+    series: Series[ResourcePoint],
+    last_s: float,
+    read: Read,
+) -> str:
+    values = [value for point in series.points if (value := read(point)) is not None]
+    if not values:
+        return ""
+    y = linear(max(1.0, *values))
+    chart, x = over_time(name, title, arms, last_s, y)
+    styles = looks(arms)
+    lines = []
+    for arm in arms:
+        for part in series.stretches(arm):
+            places = [
+                (x.at(_middle_s(point)), y.at(value))
+                for point in part
+                if (value := read(point)) is not None
+            ]
+            lines += [line(f"line {styles[arm].css}", places)] if places else []
+    chart.append(svg.stretched(*lines))
+    chart.append(
+        columns([x.at(_middle_s(p)) for p in series.points], [_at(p) for p in series.points])
+    )
+    return svg.text(chart)
+
+
+def _middle_s(point: ResourcePoint) -> float:
+    return point.at_s + point.seconds / 2
+
+
+def _at(point: ResourcePoint) -> str:
+    return (
+        f"{point.arm} at {numbers.seconds(point.at_s)}\n"
+        f"CPU {numbers.percent(point.cpu)}, {numbers.byte_size(point.rss_bytes)}\n"
+        f"threads: {numbers.count(point.threads)}, descriptors: {numbers.count(point.fds)}"
+    )

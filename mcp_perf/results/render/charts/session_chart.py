@@ -1,0 +1,52 @@
+"""How many sessions were open over the run, drawn on the time axis of the other charts."""
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import Final
+
+from mcp_perf.results.document.document import ArmNumbers, SessionPoint
+from mcp_perf.results.render.charts import svg
+from mcp_perf.results.render.charts.charts import columns, line, looks, over_time
+from mcp_perf.results.render.charts.scales import linear
+from mcp_perf.results.render.words import numbers
+
+_MOST_POINTS: Final = 600
+"""Of one arm: more than a screen can show apart."""
+
+
+def draw(arms: Mapping[str, ArmNumbers], points: Sequence[SessionPoint], last_s: float) -> str:
+    """Draw the open sessions of each arm, as steps; nothing where there were none."""
+    most = max((point.open for point in points), default=0)
+    if not most:
+        return ""
+    chart, x = over_time("sessions", "Sessions open", arms, last_s, y := linear(float(most)))
+    styles = looks(arms)
+    lines, shown = [], []
+    for arm in arms:
+        own = _thinned([point for point in points if point.arm == arm])
+        shown += own
+        places = [(x.at(min(point.at_s, last_s)), y.at(point.open)) for point in own]
+        lines += [line(f"line {styles[arm].css}", _steps(places))] if places else []
+    chart.append(svg.stretched(*lines))
+    shown.sort(key=lambda point: point.at_s)
+    ats = [x.at(min(point.at_s, last_s)) for point in shown]
+    chart.append(columns(ats, [_at(point) for point in shown]))
+    return svg.text(chart)
+
+
+def _thinned(points: list[SessionPoint]) -> list[SessionPoint]:
+    every = -(-len(points) // _MOST_POINTS) or 1
+    return points[::every]
+
+
+def _steps(places: list[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Hold each number until the next one is known."""
+    held = [corner for (_, y), (x, later) in pairwise(places) for corner in ((x, y), (x, later))]
+    return [*places[:1], *held]
+
+
+def _at(point: SessionPoint) -> str:
+    return (
+        f"{point.arm} at {numbers.seconds(point.at_s)}\n"
+        f"{numbers.count(point.open)} sessions, {numbers.count(point.streams)} streams"
+    )

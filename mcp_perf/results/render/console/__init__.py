@@ -1,0 +1,1 @@
+"""Renderings for a terminal and for the job of a CI."""

@@ -1,0 +1,110 @@
+"""Annotations of a GitHub job: `::error title=...::...`, one for each thing that did not hold.
+
+Names and reasons come from scenario files and from servers' replies. A command is one line and
+ends with it, so a text without line ends can neither begin a second command nor leave its own;
+what a runner reads back (per cent, line ends, and in titles colon and comma) is escaped.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from mcp_perf.results.compare.report import CompareReport
+from mcp_perf.results.document.comparison import Regression
+from mcp_perf.results.document.document import Report
+from mcp_perf.results.document.part import VerdictName
+from mcp_perf.results.render.files.compare_report import WORDS
+from mcp_perf.results.render.words import wording
+from mcp_perf.results.render.words.text import clip, one_line, visible
+
+LEVELS: Final[dict[VerdictName, str]] = {
+    "PASS": "notice",
+    "INCONCLUSIVE": "warning",
+    "FAIL": "error",
+    "INVALID": "error",
+}
+MOST: Final = 10
+"""Of one level; GitHub shows no more of one step and drops the rest without a word."""
+_TITLE_LIMIT: Final = 200
+_MESSAGE_LIMIT: Final = 4000
+_DATA: Final = {"%": "%25", "\r": "%0D", "\n": "%0A"}
+_PROPERTY: Final = {**_DATA, ":": "%3A", ",": "%2C"}
+
+
+@dataclass(frozen=True)
+class Annotation:
+    """One remark on a job: its level is `error`, `warning` or `notice`."""
+
+    level: str
+    title: str
+    message: str
+
+    def __str__(self) -> str:
+        """Write it as the command that a runner understands."""
+        title = _escaped(clip(one_line(self.title), _TITLE_LIMIT), _PROPERTY)
+        message = _escaped(clip(visible(self.message).strip(), _MESSAGE_LIMIT), _DATA)
+        return f"::{self.level} title={title}::{message}"
+
+
+def of_report(report: Report) -> list[Annotation]:
+    """Annotate a run: its verdict, then each gate and each comparison that did not pass."""
+    gates = [
+        Annotation(LEVELS[gate.verdict], f"{gate.verdict}: {gate.gate}", gate.reason)
+        for gate in report.gates
+        if gate.verdict != "PASS"
+    ]
+    found = [*gates, *_regressions(report.regressions)]
+    summary = [wording.summary(report), *([] if report.complete else [wording.INCOMPLETE])]
+    return _with_verdict(report, summary, report.reasons, found)
+
+
+def of_comparison(report: CompareReport) -> list[Annotation]:
+    """Annotate a comparison of runs: its verdict, then each metric that is or may be worse."""
+    found = [row for run in report.runs for row in _regressions(run.regressions)]
+    reasons = [reason for run in report.runs for reason in run.reasons]
+    return _with_verdict(report, [WORDS[report.verdict]], reasons, found)
+
+
+def of_refusal(exit_code: int, lines: Sequence[str]) -> Annotation:
+    """Annotate a run that has no report."""
+    return Annotation("error", f"mcp-perf: no report (exit code {exit_code})", "\n".join(lines))
+
+
+def _with_verdict(
+    report: Report | CompareReport,
+    summary: Sequence[str],
+    reasons: Sequence[str],
+    found: Sequence[Annotation],
+) -> list[Annotation]:
+    """Put the verdict first, with those reasons that no annotation of their own tells."""
+    told = tuple(one.message for one in found if one.message)
+    rest = [reason for reason in reasons if not reason.endswith(told)]
+    title = f"mcp-perf {report.scenario}: {report.verdict} (exit code {report.exit_code})"
+    verdict = Annotation(LEVELS[report.verdict], title, "\n".join([*summary, *rest]))
+    return _at_most([verdict, *found])
+
+
+def _regressions(rows: Iterable[Regression]) -> list[Annotation]:
+    return [
+        Annotation(LEVELS[row.verdict], f"{row.verdict}: {row.arm}.{row.metric}", row.reason)
+        for row in rows
+        if row.verdict not in (None, "PASS")
+    ]
+
+
+def _at_most(found: Sequence[Annotation]) -> list[Annotation]:
+    """Leave out what GitHub would leave out, and say how many; the gravest level first."""
+    kept: list[Annotation] = []
+    for level in ("error", "warning", "notice"):
+        of_level = [one for one in found if one.level == level]
+        left_out = len(of_level) - MOST
+        if left_out <= 0:
+            kept += of_level
+            continue
+        more = f"{left_out + 1} more are in the report."
+        kept += [*of_level[: MOST - 1], Annotation(level, "mcp-perf: more of these", more)]
+    return kept
+
+
+def _escaped(text: str, table: dict[str, str]) -> str:
+    return "".join(table.get(character, character) for character in text)

@@ -1,0 +1,1 @@
+"""Renderings that are written to files."""

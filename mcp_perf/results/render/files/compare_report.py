@@ -1,0 +1,61 @@
+"""`compare.html`, `compare.md` and `compare.json`: runs against a base."""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from mcp_perf.results.compare.report import ComparedRun, CompareReport
+from mcp_perf.results.render.files import html, markdown
+from mcp_perf.results.render.words import numbers
+
+WORDS: Final = {
+    "PASS": "Nothing is worse than is tolerated.",
+    "FAIL": "Something is worse, and that is shown.",
+    "INCONCLUSIVE": "There is not enough evidence to pass or to fail.",
+    "INVALID": "A run is broken: its numbers say nothing about the target.",
+}
+
+
+def as_html(report: CompareReport) -> str:
+    """Write the comparison as one HTML page."""
+    arms = dict.fromkeys(row.arm for run in report.runs for row in run.regressions)
+    runs: list[dict[str, Any]] = [
+        {"run": run, "regressions": html.regressions(run.regressions)} for run in report.runs
+    ]
+    return html.page("compare.html.j2", arms, report=report, runs=runs, words=WORDS)
+
+
+def sections(report: CompareReport) -> list[str]:
+    """Write the comparison part by part, the head first."""
+    base = ", ".join(markdown.code(run) for run in report.base)
+    mark = markdown.MARKS[report.verdict]
+    title = f"## {mark} {report.verdict}: {markdown.text(report.scenario)}"
+    tolerated = numbers.percent(report.tolerance)
+    facts = f"Base: {base}. Tolerated: {tolerated}. Exit code {report.exit_code}."
+    return [f"{title}\n\n{facts}", *map(_run, report.runs)]
+
+
+def as_markdown(report: CompareReport) -> str:
+    """Write the comparison as GitHub-flavoured Markdown."""
+    return "\n\n".join(sections(report)) + "\n"
+
+
+def as_json(report: CompareReport) -> str:
+    """Write the comparison as JSON."""
+    return report.model_dump_json(by_alias=True, indent=2) + "\n"
+
+
+RENDERINGS: Final[dict[str, tuple[str, Callable[[CompareReport], str]]]] = {
+    "html": ("compare.html", as_html),
+    "json": ("compare.json", as_json),
+    "md": ("compare.md", as_markdown),
+}
+
+
+def _run(run: ComparedRun) -> str:
+    parts = [
+        f"### {markdown.code(run.run_id)}: {run.verdict}",
+        markdown.bullets(run.reasons),
+        markdown.regressions(run.regressions) if run.regressions else "",
+        markdown.bullets(run.notes),
+    ]
+    return "\n\n".join(filter(None, parts))

@@ -1,0 +1,145 @@
+"""`report.html`: one file that works offline, on any screen and on paper, without a script.
+
+Every text goes through Jinja's autoescape, after `_written` has made its invisible characters
+visible; the page's own content policy forbids scripts and every request besides.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from mcp_perf import folders
+from mcp_perf.results.document.comparison import Comparison, Regression
+from mcp_perf.results.document.document import Report
+from mcp_perf.results.render.charts import capacity, charts, layers, resource_charts, session_chart
+from mcp_perf.results.render.charts.scales import of_ratios
+from mcp_perf.results.render.charts.thinning import thin, thin_resources
+from mcp_perf.results.render.words import arm_rows, numbers, wording
+from mcp_perf.results.render.words.text import clip, visible
+
+_MOST_POINTS: Final = 600
+"""Points along the timeline: more than a screen can show apart."""
+_EXAMPLE_LIMIT: Final = 4_000
+
+
+def _written(value: Any) -> Any:
+    """Finish what a template puts out: None is a dash, plain text shows all its characters.
+
+    Markup (our own, or escaped already) is a subclass of str and stays as it is.
+    """
+    if value is None:
+        return numbers.NONE
+    return visible(value) if type(value) is str else value
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(folders.shipped("templates")),
+        autoescape=True,
+        finalize=_written,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    written = (
+        numbers.ms,
+        numbers.seconds,
+        numbers.rate,
+        numbers.count,
+        numbers.percent,
+        numbers.byte_size,
+        numbers.ratio,
+        numbers.p_value,
+        numbers.measured,
+        numbers.interval,
+        numbers.with_unit,
+        capacity.trials,
+        capacity.broke,
+        wording.metric,
+        wording.plain,
+        arm_rows.per_session,
+    )
+    environment.filters |= {write.__name__: write for write in written}
+    environment.filters["example"] = lambda text: clip(text, _EXAMPLE_LIMIT)
+    environment.globals["CLASSES"] = wording.CLASSES
+    return environment
+
+
+_ENVIRONMENT: Final = _environment()
+
+
+def _drawings(report: Report) -> dict[str, Any]:
+    """Draw the charts; an empty string where there is nothing to draw."""
+    series = thin(report.timeline, _MOST_POINTS)
+    drawn = bool(series.points)
+    used = thin_resources(report.resources, _MOST_POINTS)
+    resources = resource_charts.draw(report.arms, used, series.last_s) if drawn else {}
+    return {
+        "resources": resources,
+        "sessions": session_chart.draw(report.arms, report.sessions, series.last_s)
+        if drawn
+        else "",
+        "percentiles": charts.percentiles(report.arms),
+        "rates": charts.rates(report.arms, series) if drawn else "",
+        "latencies": charts.latencies(report.arms, series) if drawn else "",
+        "thinned_to_s": series.seconds,
+        "shaded": charts.shaded(report.arms),
+        "capacity_latency": capacity.latency(report.arms),
+        "capacity_achieved": capacity.achieved(report.arms),
+    }
+
+
+def _comparisons(report: Report) -> dict[str, Any]:
+    """Group the comparisons by their two arms, in the document's order, each with its drawing."""
+    x = of_ratios(report.comparisons)
+    grouped: dict[tuple[str, str], list[tuple[Comparison, str]]] = {}
+    for one in report.comparisons:
+        grouped.setdefault((one.arm, one.versus), []).append((one, charts.interval(one, x)))
+    return {"comparisons": grouped, "interval_axis": charts.interval_axis(x)}
+
+
+def _layers(report: Report) -> dict[str, Any]:
+    """Draw the layers' waterfall."""
+    rungs, axis = layers.waterfall(report.layers, charts.looks(report.arms))
+    return {"rungs": rungs, "layers_axis": axis, "layers_meaning": layers.MEANING}
+
+
+def regressions(rows: Sequence[Regression]) -> dict[str, Any]:
+    """Group what was compared with a base by arm, each with its drawing; nothing of nothing."""
+    ratios = [row for row in rows if row.ratio is not None]
+    x = of_ratios(ratios)
+    grouped: dict[tuple[str, str], list[tuple[Regression, str]]] = {}
+    for row in rows:
+        drawn = "" if row.ratio is None else charts.interval(row, x)
+        grouped.setdefault((row.arm, row.versus), []).append((row, drawn))
+    return {"groups": grouped, "axis": charts.interval_axis(x)} if rows else {}
+
+
+def page(template: str, arms: Iterable[str], **context: Any) -> str:
+    """Fill a template in which the arms look as they do everywhere."""
+    return _ENVIRONMENT.get_template(template).render(looks=charts.looks(arms), **context)
+
+
+def render(report: Report) -> str:
+    """Write the report as one HTML page."""
+    return page(
+        "report.html.j2",
+        report.arms,
+        report=report,
+        regressions=regressions(report.regressions),
+        turns=charts.turns(report.arms),
+        rounds=sorted(
+            ((name, turn) for name, arm in report.arms.items() for turn in arm.rounds),
+            key=lambda pair: pair[1].order,
+        ),
+        capacities=capacity.of_arms(report.arms),
+        found=capacity.found(report.arms),
+        arm_groups=arm_rows.groups(report.arms),
+        summary=wording.summary(report),
+        incomplete=wording.INCOMPLETE,
+        simulated=wording.simulated(report),
+        **_drawings(report),
+        **_layers(report),
+        **_comparisons(report),
+    )

@@ -1,0 +1,82 @@
+"""The page of `mcp-perf trend`: one chart and one table per line of runs."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+from mcp_perf.results.render.charts import charts, svg
+from mcp_perf.results.render.charts.scales import Scale, of_values
+from mcp_perf.results.render.files import html
+from mcp_perf.results.render.words import numbers
+from mcp_perf.results.stats.trend import Line
+
+_MOST_TICKS = 6
+
+
+def render(lines: Sequence[Line]) -> str:
+    """Write the page."""
+    shown: list[dict[str, Any]] = [
+        {
+            "line": line,
+            "chart": _chart(f"trend-{index}", line),
+            "unit": unit_of(line.metric),
+            "slope": slope(line),
+        }
+        for index, line in enumerate(lines)
+    ]
+    return html.page("trend.html.j2", dict.fromkeys(line.arm for line in lines), lines=shown)
+
+
+def unit_of(metric: str) -> str:
+    """Return the unit of a metric, as `numbers.measured` takes it."""
+    if metric in ("throughput", "calls_per_s"):
+        return "/s"
+    return "fraction" if metric == "error_rate" else "ms"
+
+
+def slope(line: Line) -> str:
+    """Say where a line goes, in a few words."""
+    if line.slope is None or line.slope95 is None:
+        return "too few runs for a slope"
+    low, high = line.slope95
+    towards = f"{_per_cent(line.slope)} per run ({_per_cent(low)} to {_per_cent(high)}, 95 %)"
+    return towards if not low <= 1 <= high else f"no slope shown: {towards}"
+
+
+def _per_cent(factor: float) -> str:
+    return f"{100 * (factor - 1):+.3g} %"
+
+
+def _chart(name: str, line: Line) -> str:
+    """Draw the values, each with its interval; what stands out is filled."""
+    points = [mark.point for mark in line.marks]
+    ends = [end for p in points for end in (p.low, p.value, p.high) if end is not None]
+    y = of_values(ends)
+    step = -(-len(points) // _MOST_TICKS)
+    ticks = [(_place(i, len(points)), points[i].started[:10]) for i in range(0, len(points), step)]
+    x = Scale(lambda i: _place(i, len(points)), tuple(ticks))
+    title = f"{line.arm}.{line.metric} by run"
+    chart = charts.frame(name, title, f"{title}, the oldest at the left.", x, y)
+    places = [(x.at(i), y.at(point.value)) for i, point in enumerate(points)]
+    bars = [
+        charts.line("line thin arm-5", [(x.at(i), y.at(point.low)), (x.at(i), y.at(point.high))])
+        for i, point in enumerate(points)
+        if point.low is not None and point.high is not None
+    ]
+    lines = [charts.line("line arm-0", list(pair)) for pair in pairwise(places)]
+    dots = [
+        charts.line("line arm-1" if mark.stands_out else "line arm-0", [place])
+        for mark, place in zip(line.marks, places, strict=True)
+    ]
+    chart.append(svg.stretched(*bars, *lines, *dots))
+    unit = unit_of(line.metric)
+    titles = [
+        f"{point.run_id}\n{numbers.measured(point.value, unit)}, {point.verdict}"
+        for point in points
+    ]
+    chart.append(charts.columns([place for place, _ in places], titles))
+    return svg.text(chart)
+
+
+def _place(index: float, number: int) -> float:
+    return (index + 0.5) / number

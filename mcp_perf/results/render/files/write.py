@@ -1,0 +1,57 @@
+"""Renderings of one finished document; no rendering computes a number of its own."""
+
+import os
+from collections.abc import Callable, Collection, Iterable
+from pathlib import Path
+from typing import Final
+
+from mcp_perf.results.document.document import Report
+from mcp_perf.results.journal.records import SampleRecord
+from mcp_perf.results.render.files import csv_samples, json_report, junit, markdown
+from mcp_perf.results.render.files import html as html_report
+
+_Chunks = Iterable[str]
+_RENDERINGS: Final[dict[str, tuple[str, Callable[[Report, Iterable[SampleRecord]], _Chunks]]]] = {
+    "json": ("report.json", lambda report, _: [json_report.render(report)]),
+    "csv": ("samples.csv", lambda _, samples: csv_samples.render(samples)),
+    "junit": ("junit.xml", lambda report, _: [junit.render(report)]),
+    "md": ("report.md", lambda report, _: [markdown.render(report)]),
+    "html": ("report.html", lambda report, _: [html_report.render(report)]),
+}
+"""Format -> file name and renderer; the document itself comes first, it can make all the others."""
+
+FORMATS: Final = tuple(_RENDERINGS)
+
+
+def write_all(
+    report: Report,
+    samples: Iterable[SampleRecord],
+    folder: Path,
+    formats: Collection[str] = ("html", "json", "md", "csv", "junit"),
+) -> list[Path]:
+    """Write the report in each format to the folder and return the files' paths.
+
+    A file appears whole or not at all. `samples` is read only for `csv`, once. Raises ValueError
+    for an unknown format before anything is written, OSError when the disk does not play along.
+    """
+    unknown = sorted(set(formats) - set(FORMATS))
+    if unknown:
+        known = ", ".join(FORMATS)
+        raise ValueError(f"unknown report format {', '.join(unknown)}; the formats are {known}")
+    written = []
+    for name, (filename, render) in _RENDERINGS.items():
+        if name in formats:
+            written.append(_write(folder / filename, render(report, samples)))
+    return written
+
+
+def _write(path: Path, chunks: _Chunks) -> Path:
+    """Write a temporary file beside the path and rename it: readers never see half a report."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("w", encoding="utf-8", newline="") as file:
+            file.writelines(chunks)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return path

@@ -1,0 +1,186 @@
+"""An arm's numbers for the document: over all measured rounds, by step, journey and round."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from mcp_perf.outcomes import CLASSES
+from mcp_perf.results.document.document import (
+    ArmNumbers,
+    Capacity,
+    Latency,
+    RoundNumbers,
+    StepNumbers,
+)
+from mcp_perf.results.document.target_numbers import ContextNumbers, Memory, ResourceNumbers
+from mcp_perf.results.report.upstream import upstream_numbers
+from mcp_perf.results.tally.arm_facts import latency, sharing, unsampled
+from mcp_perf.results.tally.groups import CALL, JOURNEY, Group, Tally
+from mcp_perf.results.tally.metrics import EVENT_PREFIX, FRACTIONS, GAP_PREFIX, STOP_PREFIX, Totals
+from mcp_perf.results.tally.tally import RunTally
+from mcp_perf.results.tally.tokens import ESTIMATOR, tokens
+from mcp_perf.results.tally.turns import Turn
+
+
+def arm_numbers(
+    tally: RunTally,
+    arm: str,
+    totals: Totals,
+    by_turn: Mapping[int, Totals],
+    capacity: Capacity | None = None,
+) -> ArmNumbers:
+    """Give the numbers of an arm: `totals` over its measured rounds, and turn by turn."""
+    described = tally.run.arms.get(arm, {})
+    calls = totals.call.all
+    turns = tally.turns_of(arm)
+    warmup = sum(by_turn[turn.started.turn].calls for turn in turns if not turn.measured)
+    return ArmNumbers(
+        target=described.get("target", ""),
+        protocol=described.get("protocol", ""),
+        calls=totals.calls,
+        journeys_done=totals.journeys_done,
+        error_rate=totals.call.error_rate,
+        success_rate=totals.success_rate,
+        throughput_per_s=totals.throughput_per_s,
+        calls_per_s=totals.calls_per_s,
+        classes=_classes(totals.call),
+        latency_ms=latency(calls),
+        service_ms=_service(calls),
+        journey_ms=latency(totals.journey.ok),
+        lag_ms=latency(totals.start.all),
+        planned=totals.planned,
+        dropped=totals.dropped,
+        warmup_calls=warmup,
+        setup=_setup(tally, arm),
+        context=_context(described, totals),
+        first_event_ms=_told(totals, EVENT_PREFIX),
+        longest_gap_ms=_told(totals, GAP_PREFIX),
+        calls_unheard=totals.unheard,
+        recovery_ms=latency(totals.recovery.ok),
+        cancel_stop_ms=_told(totals, STOP_PREFIX),
+        cancel_stops_untold=totals.stops_untold,
+        setup_calls=sum(n for (of_arm, _), n in tally.setup.items() if of_arm == arm),
+        sessions_lost=_sessions_lost(tally, arm),
+        bytes_in=calls.bytes_in,
+        bytes_out=calls.bytes_out,
+        bytes_per_journey=totals.bytes_per_journey,
+        resources=_resources(tally, arm, totals),
+        sessions=tally.sessions.of_arm(arm, sharing(tally, arm)),
+        upstream=upstream_numbers(tally, arm, totals.journeys_done),
+        journeys={
+            name: _step(group, group.ok, totals.per_second(JOURNEY, name))
+            for name, group in sorted(totals.journeys.items())
+        },
+        steps={
+            name: _step(group, group.all, totals.per_second(CALL, name))
+            for name, group in sorted(totals.steps.items())
+        },
+        rounds=[_round(turn, by_turn) for turn in turns],
+        percentile_curve=calls.curve_ms(),
+        capacity=capacity,
+    )
+
+
+def _setup(tally: RunTally, arm: str) -> dict[str, StepNumbers]:
+    groups: dict[str, list[tuple[str, Tally]]] = {}
+    for (of_arm, name, cls), part in tally.setup_parts.items():
+        if of_arm == arm:
+            groups.setdefault(name, []).append((cls, part))
+    found = {name: Group(parts) for name, parts in sorted(groups.items())}
+    return {name: _step(group, group.all, None) for name, group in found.items()}
+
+
+def _context(described: Mapping[str, Any], totals: Totals) -> ContextNumbers:
+    size = described.get("tools_list_bytes", 0)
+    if not size:
+        return ContextNumbers()
+    return ContextNumbers(
+        tools=described.get("tools", 0),
+        tools_list_bytes=size,
+        tools_list_tokens=tokens(size),
+        result_tokens=totals.result_tokens,
+        estimator=ESTIMATOR,
+    )
+
+
+def _resources(tally: RunTally, arm: str, totals: Totals) -> ResourceNumbers:
+    usage, growth = totals.usage, totals.usage.growth
+    if not usage.sampled:
+        return ResourceNumbers(why_not=unsampled(tally, arm) or "It could not be read.")
+    most = usage.most
+    return ResourceNumbers(
+        source=tally.run.arms.get(arm, {}).get("resources", {}).get("source", ""),
+        cpu=usage.cpu,
+        cpu_per_journey_ms=totals.cpu_per_journey_ms,
+        rss_bytes=Memory(
+            start=usage.start_rss, max=most(lambda turn: turn.max_rss), end=usage.end_rss
+        ),
+        growth_per_hour=growth.per_hour,
+        growth_ci95=growth.ci95,
+        growth_why_not=growth.why_not,
+        threads=most(lambda turn: turn.max_threads),
+        fds=most(lambda turn: turn.max_fds),
+        processes=most(lambda turn: turn.max_processes),
+    )
+
+
+def _sessions_lost(tally: RunTally, arm: str) -> int:
+    lost = [note for note in tally.notes if (note.code, note.arm) == ("session_lost", arm)]
+    return sum(note.count for note in lost)
+
+
+def _classes(group: Group) -> dict[str, int]:
+    return dict.fromkeys(CLASSES, 0) | group.classes
+
+
+def _told(totals: Totals, prefix: str) -> Latency:
+    """Give the numbers that gates are held against: null where they depend on the untold."""
+    return Latency(**{name: totals.value(prefix + name) for name in Latency.model_fields})
+
+
+def _service(tally: Tally) -> Latency:
+    """Give the times from the actual send; where nothing started late, they are the latencies."""
+    service = tally.service
+    if service is tally.latency:
+        return latency(tally)
+    found = service.percentiles([*FRACTIONS.values(), 1.0])
+    names = [*FRACTIONS, "max"]
+    numbers = {name: ns / 1e6 for name, ns in zip(names, found, strict=True) if ns is not None}
+    return Latency(mean=tally.service_total_ns / tally.n / 1e6, **numbers)
+
+
+def _step(group: Group, timed: Tally, per_second: float | None) -> StepNumbers:
+    return StepNumbers(
+        count=group.all.n,
+        error_rate=group.error_rate,
+        per_second=per_second,
+        classes=_classes(group),
+        latency_ms=latency(timed),
+        service_ms=_service(timed),
+        bytes_in=group.all.bytes_in,
+        bytes_out=group.all.bytes_out,
+        schema_checked=group.all.checked,
+    )
+
+
+def _round(turn: Turn, by_turn: Mapping[int, Totals]) -> RoundNumbers:
+    totals = by_turn[turn.started.turn]
+    return RoundNumbers(
+        round=turn.started.round,
+        phase="round" if turn.measured else "warmup",
+        order=list(by_turn).index(turn.started.turn),
+        at_s=turn.started.at_s,
+        seconds=turn.seconds,
+        users=turn.started.users,
+        rate_per_s=turn.started.rate or None,
+        planned=totals.planned,
+        dropped=totals.dropped,
+        calls=totals.calls,
+        journeys_done=totals.journeys_done,
+        throughput_per_s=totals.throughput_per_s,
+        calls_per_s=totals.calls_per_s,
+        error_rate=totals.call.error_rate,
+        latency_ms=latency(totals.call.all),
+        journey_ms=latency(totals.journey.ok),
+        cpu=totals.usage.cpu,
+        rss_bytes=turn.usage.rss,
+    )

@@ -1,0 +1,261 @@
+"""From a journal to the finished report: the one place where all numbers come together."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from mcp_perf.outcomes import FAILED, HARNESS_ERROR
+from mcp_perf.results.compare.against import against_baseline
+from mcp_perf.results.document.comparison import Comparison, Regression
+from mcp_perf.results.document.document import Capacity, Failure, GateResult, Generator, Report
+from mcp_perf.results.journal.journal import JournalError, read
+from mcp_perf.results.journal.records import AnyRecord, SampleRecord
+from mcp_perf.results.judge import capacity
+from mcp_perf.results.judge.drops import with_drops
+from mcp_perf.results.judge.levels import Level, by_level, judge_levels
+from mcp_perf.results.judge.verdict import Facts, SearchFacts, decide
+from mcp_perf.results.report.arms import arm_numbers
+from mcp_perf.results.report.layers import layers
+from mcp_perf.results.report.notes import notes
+from mcp_perf.results.stats.rounds import compare, holm
+from mcp_perf.results.tally.arm_facts import sharing, unsampled
+from mcp_perf.results.tally.groups import CALL
+from mcp_perf.results.tally.metrics import COMPARED, Evidence, Totals, paired
+from mcp_perf.results.tally.tally import RunTally, fold
+from mcp_perf.results.tally.tokens import facts
+from mcp_perf.scenario.model.gates import Gate, GateError, parse
+
+JOURNAL: Final = "journal.jsonl"
+CONTROL: Final = "control"
+"""The arm that the others are compared with; without it, the first one."""
+COMPARED_WHERE_KNOWN: Final = ("cpu_per_journey", "rss", "bytes_per_journey")
+"""Only where both arms have a number: what was not sampled is no comparison that failed."""
+
+
+def load_report(run_folder: Path) -> tuple[Report, list[SampleRecord]]:
+    """Read the journal of a run folder; return the report and the calls that were kept whole.
+
+    Raises JournalError when there is no journal, or it cannot be read.
+    """
+    path = run_folder / JOURNAL
+    if not path.is_file():
+        raise JournalError(f"There is no {JOURNAL} in {run_folder}: name the folder of a run.")
+    samples: list[SampleRecord] = []
+    return build(_keeping(samples, read(path))), samples
+
+
+def build(records: Iterable[AnyRecord]) -> Report:
+    """Build the report of a run from the records of its journal, in their order.
+
+    Raises JournalError when they do not make up one run.
+    """
+    tally = fold(records)
+    by_turn = {number: Totals([turn]) for number, turn in sorted(tally.turns.items())}
+    evidence = {arm: _evidence(tally, arm, by_turn) for arm in tally.arms}
+    asked = _gates(tally)
+    capacities = capacity.capacities(tally, asked)
+    levels = {arm: by_level(tally, arm, by_turn) for arm in tally.arms}
+    gates = list(_judged(asked, evidence, levels, capacities))
+    arms = {
+        arm: arm_numbers(tally, arm, what.totals, by_turn, capacities.get(arm))
+        for arm, what in evidence.items()
+    }
+    environment = _environment(tally)
+    compared = against_baseline(tally, arms, environment)
+    decision = decide(
+        _facts(tally, evidence, gates, compared.regressions, capacity.facts(capacities, asked))
+    )
+    return Report(
+        scenario=tally.run.scenario,
+        title=tally.run.title,
+        run_id=tally.run.run_id,
+        started=tally.run.started,
+        duration_s=tally.last_s,
+        verdict=decision.verdict,
+        exit_code=decision.exit_code,
+        complete=tally.complete,
+        reasons=decision.reasons,
+        arms=arms,
+        comparisons=_comparisons(tally, evidence, capacities),
+        layers=layers(tally.run.layers, evidence),
+        regressions=compared.regressions,
+        gates=gates,
+        generator=_generator(tally, evidence),
+        environment=environment,
+        timeline=tally.timeline.points(),
+        resources=tally.resources.points(),
+        sessions=tally.sessions.points(),
+        failures=_failures(tally, evidence),
+        notes=[*capacity.remarks(capacities, asked), *notes(tally, evidence), *compared.notes],
+    )
+
+
+def _facts(
+    tally: RunTally,
+    evidence: Mapping[str, Evidence],
+    gates: list[GateResult],
+    regressions: list[Regression],
+    search: SearchFacts | None,
+) -> Facts:
+    """Gather what the verdict rests on."""
+    return Facts(
+        gates=gates,
+        regressions=regressions,
+        arms={arm: found.totals for arm, found in evidence.items()},
+        health=tally.health,
+        complete=tally.complete,
+        ended="" if tally.ended is None else tally.ended.reason,
+        workers_lost=_lost(tally),
+        idle_workers=_idle(tally),
+        short_rounds=_short(tally),
+        harness_errors=tally.harness_errors,
+        harness_example=_harness_example(tally),
+        search=search,
+    )
+
+
+def _lost(tally: RunTally) -> list[str]:
+    return [note.node or note.text for note in tally.notes if note.code == "worker_lost"]
+
+
+def _environment(tally: RunTally) -> dict[str, Any]:
+    run = tally.run
+    workload = {"workload": run.workload} if run.workload else {}
+    return {"seed": run.seed, "load": run.load, **workload, **run.environment}
+
+
+def _judged(
+    asked: Iterable[Gate],
+    evidence: Mapping[str, Evidence],
+    levels: Mapping[str, Mapping[Level, Evidence]],
+    capacities: Mapping[str, Capacity],
+) -> Iterator[GateResult]:
+    """Judge the gates; in a search only those on the capacity, for its trials make up the rest."""
+    for gate in asked:
+        if gate.metric == capacity.METRIC:
+            yield capacity.judge(gate, capacities)
+        elif not capacities:
+            yield judge_levels(gate, evidence, levels)
+
+
+def _gates(tally: RunTally) -> list[Gate]:
+    try:
+        return [parse(text) for text in tally.run.gates]
+    except GateError as error:
+        raise JournalError(f"A gate of this run is not known to this version: {error}") from error
+
+
+def _keeping(samples: list[SampleRecord], records: Iterable[AnyRecord]) -> Iterator[AnyRecord]:
+    for record in records:
+        if isinstance(record, SampleRecord):
+            samples.append(record)
+        yield record
+
+
+def _evidence(tally: RunTally, arm: str, by_turn: Mapping[int, Totals]) -> Evidence:
+    turns = tally.measured(arm)
+    known = facts(tally.run.arms.get(arm, {}))
+    known |= tally.sessions.facts(arm, sharing(tally, arm))
+    return Evidence(
+        totals=Totals(turns, known),
+        sessions=tally.sessions.of_arm(arm, sharing(tally, arm)),
+        unsampled=unsampled(tally, arm),
+        rounds={t.started.round: by_turn[t.started.turn] for t in turns if t.finished},
+        complete=tally.complete,
+    )
+
+
+def _idle(tally: RunTally) -> list[str]:
+    """Name the workers that had users, but ended no call in any measured round."""
+    calls: Counter[str] = Counter()
+    for turn in tally.turns.values():
+        for node, share in turn.shares.items() if turn.measured else ():
+            if share.ended is not None and share.ended.users:
+                calls[node] += sum(n for (kind, _), n in share.done.items() if kind == CALL)
+    return sorted(node for node, n in calls.items() if not n) if len(calls) > 1 else []
+
+
+def _short(tally: RunTally) -> list[str]:
+    """Describe the rounds in which not all users were at work."""
+    short = (turn for turn in tally.turns.values() if turn.measured and turn.missing_users)
+    return [
+        f"round {turn.started.round} of {turn.started.arm} had "
+        f"{turn.started.users - turn.missing_users} of {turn.started.users}"
+        for turn in short
+    ]
+
+
+def _harness_example(tally: RunTally) -> str:
+    examples = tally.examples.items()
+    return next((detail for (_, _, cls), detail in examples if cls == HARNESS_ERROR), "")
+
+
+def _comparisons(
+    tally: RunTally, evidence: Mapping[str, Evidence], capacities: Mapping[str, Capacity]
+) -> list[Comparison]:
+    """Compare each arm with the control in every metric; they are one family of tests."""
+    base = CONTROL if CONTROL in evidence else next(iter(evidence), "")
+    if capacities:
+        return capacity.ratios(capacities, base)
+    found, pairs = [], []
+    for arm in evidence:
+        if arm == base:
+            continue
+        shared = base in sharing(tally, arm)
+        for metric in _compared(evidence[arm], evidence[base], shared=shared):
+            values, bases = paired(metric, evidence[arm], evidence[base])
+            result = compare(metric, arm, base, values, bases)
+            found.append(_of_one_start(with_drops(result, evidence[arm], evidence[base])))
+            pairs.append(len(values))
+    return holm(found, pairs)
+
+
+def _compared(arm: Evidence, base: Evidence, *, shared: bool) -> list[str]:
+    """Name what two arms are compared in; memory that is one and the same is not."""
+    known = (
+        metric
+        for metric in COMPARED_WHERE_KNOWN
+        if all(what.totals.value(metric) for what in (arm, base))
+        and not (shared and metric == "rss")
+    )
+    return [*COMPARED, *known]
+
+
+def _of_one_start(comparison: Comparison) -> Comparison:
+    """Say that memory was that of one process for each arm: others are not in the interval."""
+    if comparison.metric != "rss" or comparison.ci95 is None:
+        return comparison
+    warning = "Both are one start of their processes: the interval holds no other start."
+    return comparison.model_copy(update={"warnings": [*comparison.warnings, warning]})
+
+
+def _generator(tally: RunTally, evidence: Mapping[str, Evidence]) -> Generator:
+    health = tally.health
+    calls = sum(found.totals.calls for found in evidence.values())
+    return Generator(
+        cpu_percent=health.cpu_percent,
+        cpu_us_per_call=health.cpu_s * 1e6 / calls if calls else None,
+        late_starts=health.late_starts,
+        loop_lag_p99_ms=health.loop_lag_p99_ms,
+        processes=len({node for turn in tally.turns.values() for node in turn.shares}),
+        sessions=tally.sessions.of_generator(),
+        workers_lost=_lost(tally),
+    )
+
+
+def _failures(tally: RunTally, evidence: Mapping[str, Evidence]) -> list[Failure]:
+    found = [
+        Failure(
+            arm=arm,
+            step=step,
+            cls=cls,
+            count=count,
+            example=tally.examples.get((arm, step, cls), ""),
+        )
+        for arm, what in evidence.items()
+        for step, group in what.totals.steps.items()
+        for cls, count in group.classes.items()
+        if cls in FAILED or cls == HARNESS_ERROR
+    ]
+    return sorted(found, key=lambda failure: -failure.count)

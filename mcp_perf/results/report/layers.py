@@ -1,0 +1,74 @@
+"""What each layer costs by itself: by how much a journey takes longer than through the one below.
+
+The arms are layers because the scenario says so. The cost of one is the difference between its
+median journey time and that of the layer below, round by round; the differences have a mean and,
+by Student's t, its 95 % interval. Differences and not ratios: they add up from rung to rung.
+"""
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from statistics import fmean
+from typing import Final
+
+from mcp_perf.results.document.layer import Layer
+from mcp_perf.results.judge.drops import dropped
+from mcp_perf.results.stats.rounds import FEWEST_PAIRS, half_width, same
+from mcp_perf.results.tally.metrics import Evidence
+
+METRIC: Final = "journey_p50"
+
+
+def layers(names: Sequence[str], evidence: Mapping[str, Evidence]) -> list[Layer]:
+    """Return the cost of each layer above the first, in the order of `names`.
+
+    Only rounds count that every layer has finished, so that the costs add up to the whole. With
+    fewer than `FEWEST_PAIRS` of them there is no interval; where a layer has no journey that was
+    ok in one of them, its cost is not known.
+    """
+    finished = [set(evidence[name].rounds) for name in names]
+    shared = sorted(set.intersection(*finished)) if finished else []
+    medians = {
+        name: [evidence[name].rounds[number].value(METRIC) for number in shared] for name in names
+    }
+    return [
+        _with_drops(_layer(lower, upper, medians), evidence) for lower, upper in pairwise(names)
+    ]
+
+
+def _layer(lower: str, upper: str, medians: Mapping[str, Sequence[float | None]]) -> Layer:
+    below, above = ([ms for ms in medians[name] if ms is not None] for name in (lower, upper))
+    result = Layer(
+        from_=lower, to=upper, from_ms=_mean(below), to_ms=_mean(above), cost_ms=None, ci95=None
+    )
+    broken = _broken(lower, medians[lower]) or _broken(upper, medians[upper])
+    if broken:
+        return result.model_copy(update={"warnings": [broken]})
+    differences = [high - low for low, high in zip(below, above, strict=True)]
+    cost = fmean(differences)
+    if len(differences) < FEWEST_PAIRS:
+        few = f"{len(differences)} rounds are too few for an interval: {FEWEST_PAIRS} are needed."
+        return result.model_copy(update={"cost_ms": cost, "warnings": [few]})
+    if same(differences):
+        alike = "All rounds have the same difference: that says nothing of its spread."
+        return result.model_copy(update={"cost_ms": cost, "warnings": [alike]})
+    half = half_width(differences)
+    return result.model_copy(update={"cost_ms": cost, "ci95": (cost - half, cost + half)})
+
+
+def _with_drops(layer: Layer, evidence: Mapping[str, Evidence]) -> Layer:
+    warning = dropped(evidence[layer.from_], evidence[layer.to])
+    return layer.model_copy(update={"warnings": [*layer.warnings, *warning]})
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    return fmean(values) if values else None
+
+
+def _broken(name: str, medians: Sequence[float | None]) -> str:
+    """Say why a layer has no time in each of the rounds, or nothing."""
+    if not medians:
+        return "There is no round that every layer has finished."
+    missing = sum(ms is None for ms in medians)
+    if missing:
+        return f"No journey of {name} was ok in {missing} of {len(medians)} rounds."
+    return ""

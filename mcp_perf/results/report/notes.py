@@ -1,0 +1,53 @@
+"""Notes on the numbers: what the run wrote down, and what only shows in the tallies."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+
+from mcp_perf.outcomes import FAILED
+from mcp_perf.results.judge.verdict import littles_law
+from mcp_perf.results.stats.leaks import ONLY_WARM
+from mcp_perf.results.tally.metrics import Evidence, Totals
+from mcp_perf.results.tally.tally import RunTally
+
+
+def notes(tally: RunTally, evidence: Mapping[str, Evidence]) -> list[str]:
+    """Say what a reader of the numbers must know: what the run noted, and what we see in it."""
+    counts = Counter(note.text for note in tally.notes)
+    found = [text if n == 1 else f"{text} ({n} times)" for text, n in counts.items()]
+    for arm, what in evidence.items():
+        found += _on(tally, arm, what.totals)
+    if tally.stray_slices:
+        found.append(
+            f"{tally.stray_slices} slices of the journal belong to no turn and were left out."
+        )
+    return found
+
+
+def _on(tally: RunTally, arm: str, totals: Totals) -> Iterator[str]:
+    growth = totals.usage.growth
+    if growth.ci95 is not None and growth.ci95[0] > 0:
+        low, high = (f"{100 * end:.3g}" for end in growth.ci95)
+        yield (
+            f"Memory of {arm} grew by {low} to {high} % per hour (95 %), seen in {growth.rounds} "
+            f"rounds over {growth.span_s:.0f} s. {ONLY_WARM}"
+        )
+    overflow = totals.call.all.latency.overflow
+    if overflow:
+        yield f"{overflow} calls of {arm} took longer than an hour; percentiles call it an hour."
+    checked = [group.all for group in totals.steps.values() if group.all.checked]
+    if checked:
+        yield (
+            f"{sum(tally.checked for tally in checked)} of {sum(tally.n for tally in checked)} "
+            f"results of {arm} were held against the outputSchema of their tools."
+        )
+    warmup = Totals([turn for turn in tally.turns_of(arm) if not turn.measured])
+    if warmup.call.failed:
+        yield f"{warmup.call.failed} calls of {arm} failed in the warm-up, which does not count."
+    setup = sum(n for (of_arm, cls), n in tally.setup.items() if of_arm == arm and cls in FAILED)
+    if setup:
+        yield f"{setup} calls of {arm} failed outside of rounds, such as opening a session."
+    load = tally.run.load
+    closed = load.get("model") == "closed" and max(load.get("think_s") or [0]) == 0
+    law = littles_law(arm, totals) if closed and tally.complete else None
+    if law is not None:
+        yield law

@@ -1,0 +1,1 @@
+"""Statistics; they know nothing of calls."""

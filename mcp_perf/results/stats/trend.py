@@ -1,0 +1,123 @@
+"""Many runs in a line: where a metric goes, and which runs stand out.
+
+Runs are the unit. A run stands out when it lies outside of the 95 % prediction interval of those
+before it; the slope is that of a straight line through the logarithms, per run.
+"""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+from typing import Final
+
+from mcp_perf.results.document.run_numbers import Identity
+from mcp_perf.results.stats.rounds import student_t
+
+FEWEST_BEFORE: Final = 5
+"""Runs, for the next one to be held against."""
+MOST_BEFORE: Final = 20
+"""What was longer ago says little about today."""
+FEWEST_FOR_SLOPE: Final = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Point:
+    """One metric of one arm in one run."""
+
+    run_id: str
+    started: str
+    scenario: str
+    verdict: str
+    complete: bool
+    identity: Identity
+    arm: str
+    metric: str
+    group: str
+    """Equal for runs that can be compared."""
+    value: float
+    low: float | None
+    high: float | None
+    """The 95 % interval from how much the rounds differ; null with too few of them."""
+
+    @property
+    def sound(self) -> bool:
+        """Whether it is evidence: neither INVALID nor cut off."""
+        return self.complete and self.verdict != "INVALID"
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A run, and what it is worth a look for."""
+
+    point: Point
+    change: float | None
+    """By the sound run before it; null for the first, and for what is no evidence."""
+    stands_out: bool
+
+
+@dataclass(frozen=True)
+class Line:
+    """Runs that can be compared, in one metric of one arm; the oldest first."""
+
+    scenario: str
+    arm: str
+    metric: str
+    group: str
+    marks: list[Mark]
+    slope: float | None
+    """The factor from run to run; null with fewer than five runs."""
+    slope95: tuple[float, float] | None
+
+
+def lines(points: Iterable[Point]) -> list[Line]:
+    """Put runs that can be compared in one line each; INVALID ones are shown, and count nowhere."""
+    grouped: dict[tuple[str, str, str, str], list[Point]] = {}
+    for point in points:
+        key = (point.scenario, point.arm, point.metric, point.group)
+        grouped.setdefault(key, []).append(point)
+    return [_line(found) for found in grouped.values()]
+
+
+def _line(points: Sequence[Point]) -> Line:
+    first = points[0]
+    slope = _slope([point.value for point in points if point.sound])
+    return Line(
+        scenario=first.scenario,
+        arm=first.arm,
+        metric=first.metric,
+        group=first.group,
+        marks=[_mark([p for p in points[:i] if p.sound], p) for i, p in enumerate(points)],
+        slope=None if slope is None else slope[0],
+        slope95=None if slope is None else (slope[1], slope[2]),
+    )
+
+
+def _mark(before: Sequence[Point], point: Point) -> Mark:
+    if not point.sound:
+        return Mark(point, None, False)
+    change = point.value / before[-1].value if before and before[-1].value else None
+    return Mark(point, change, _stands_out([one.value for one in before], point.value))
+
+
+def _stands_out(before: Sequence[float], value: float) -> bool:
+    recent = before[-MOST_BEFORE:]
+    if len(recent) < FEWEST_BEFORE or min(*recent, value) <= 0:
+        return False
+    logs = [math.log(one) for one in recent]
+    mean, n = fmean(logs), len(logs)
+    spread = math.sqrt(sum((log - mean) ** 2 for log in logs) / (n - 1))
+    return abs(math.log(value) - mean) > student_t(n - 1) * spread * math.sqrt(1 + 1 / n)
+
+
+def _slope(values: Sequence[float]) -> tuple[float, float, float] | None:
+    """Return the factor per run and its 95 % interval, by least squares."""
+    n = len(values)
+    if n < FEWEST_FOR_SLOPE or min(values) <= 0:
+        return None
+    logs = [math.log(value) for value in values]
+    middle, mean = (n - 1) / 2, fmean(logs)
+    width = sum((i - middle) ** 2 for i in range(n))
+    slope = sum((i - middle) * (log - mean) for i, log in enumerate(logs)) / width
+    rest = sum((log - mean - slope * (i - middle)) ** 2 for i, log in enumerate(logs))
+    half = student_t(n - 2) * math.sqrt(rest / (n - 2) / width)
+    return math.exp(slope), math.exp(slope - half), math.exp(slope + half)

@@ -1,0 +1,1 @@
+"""Records folded into rounds, and the metrics of these."""

@@ -1,0 +1,147 @@
+"""Calls that are counted together: their times, their sizes, and how they ended."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from functools import cached_property
+from typing import Final
+
+from mcp_perf.outcomes import ENDED, FAILED, OK
+from mcp_perf.results.journal.histogram import Histogram
+from mcp_perf.results.journal.records import Cell
+
+CALL: Final = "call"
+JOURNEY: Final = "journey"
+EVENT: Final = "event"
+GAP: Final = "gap"
+RECOVERY: Final = "recovery"
+STOP: Final = "stop"
+UNHEARD: Final = "unheard"
+START: Final = "start"
+"""Journeys that began in an open load; their times are how late they did: the schedule's lag."""
+
+
+class Tally:
+    """Durations and sizes of calls (or of whole journeys) that are counted together."""
+
+    def __init__(self) -> None:
+        self.n = 0
+        self.total_ns = 0
+        self.min_ns: int | None = None
+        self.max_ns: int | None = None
+        self.service_total_ns = 0
+        self.bytes_in = 0
+        self.bytes_out = 0
+        self.body_bytes = 0
+        self.checked = 0
+        self.latency = Histogram()
+        self._service: Histogram | None = None
+
+    @property
+    def service(self) -> Histogram:
+        """From the actual send; the latency itself as long as nothing started late."""
+        return self.latency if self._service is None else self._service
+
+    def add(self, cell: Cell) -> None:
+        """Add the calls of a cell."""
+        self._count(cell, cell.service_total_ns if cell.service else cell.total_ns)
+        if cell.service:
+            self._split_service().add_pairs(cell.service)
+        elif self._service is not None:
+            self._service.add_pairs(cell.latency)
+        self.latency.add_pairs(cell.latency)
+
+    def merge(self, other: "Tally") -> None:
+        """Add the calls of another tally."""
+        self._count(other, other.service_total_ns)
+        if other.service is not other.latency or self._service is not None:
+            self._split_service().merge(other.service)
+        self.latency.merge(other.latency)
+
+    def percentiles_ms(self, fractions: list[float]) -> list[float | None]:
+        """Return percentiles of the latency; None without samples."""
+        found = self.latency.percentiles(fractions)
+        return [None if ns is None else self._within(ns) / 1e6 for ns in found]
+
+    def curve_ms(self) -> list[tuple[float, float]]:
+        """Return points (fraction, ms) of the latency, denser towards 1."""
+        return [(fraction, self._within(ns) / 1e6) for fraction, ns in self.latency.curve()]
+
+    def mean_ms(self) -> float | None:
+        """Return the mean latency, exact."""
+        return self.total_ns / self.n / 1e6 if self.n else None
+
+    def max_ms(self) -> float | None:
+        """Return the longest latency, exact."""
+        return None if self.max_ns is None else self.max_ns / 1e6
+
+    def _within(self, ns: float) -> float:
+        """Keep the middle of a bucket from lying outside of what was measured exactly."""
+        return min(max(ns, self.min_ns or 0), ns if self.max_ns is None else self.max_ns)
+
+    def _count(self, part: "Cell | Tally", service_total_ns: int) -> None:
+        self.n += part.n
+        self.total_ns += part.total_ns
+        self.service_total_ns += service_total_ns
+        self.bytes_in += part.bytes_in
+        self.bytes_out += part.bytes_out
+        self.body_bytes += part.body_bytes
+        self.checked += part.checked
+        if part.min_ns is not None and part.max_ns is not None:
+            self.min_ns = part.min_ns if self.min_ns is None else min(self.min_ns, part.min_ns)
+            self.max_ns = part.max_ns if self.max_ns is None else max(self.max_ns, part.max_ns)
+
+    def _split_service(self) -> Histogram:
+        if self._service is None:
+            self._service = Histogram()
+            self._service.merge(self.latency)
+        return self._service
+
+
+class Group:
+    """Tallies by class: one step, one journey, or all of an arm."""
+
+    def __init__(self, parts: Iterable[tuple[str, Tally]]) -> None:
+        found: defaultdict[str, list[Tally]] = defaultdict(list)
+        for cls, tally in parts:
+            found[cls].append(tally)
+        self.by_class = {cls: merged(tallies) for cls, tallies in found.items()}
+
+    @property
+    def classes(self) -> dict[str, int]:
+        """How many ended in each class."""
+        return {cls: tally.n for cls, tally in self.by_class.items()}
+
+    @cached_property
+    def all(self) -> Tally:
+        """Every class together."""
+        return merged(list(self.by_class.values()))
+
+    @property
+    def ok(self) -> Tally:
+        """Only those that ended well."""
+        return self.by_class.get(OK, Tally())
+
+    @property
+    def ended(self) -> int:
+        """How many the target answered for."""
+        return sum(tally.n for cls, tally in self.by_class.items() if cls in ENDED)
+
+    @property
+    def failed(self) -> int:
+        """How many of these failed."""
+        return sum(tally.n for cls, tally in self.by_class.items() if cls in FAILED)
+
+    @property
+    def error_rate(self) -> float | None:
+        """Failed over ended, a fraction."""
+        return self.failed / self.ended if self.ended else None
+
+
+def merged(tallies: list[Tally]) -> Tally:
+    """Return the tally of all; the very one where there is only one, so do not change it."""
+    if len(tallies) == 1:
+        return tallies[0]
+    together = Tally()
+    for tally in tallies:
+        together.merge(tally)
+    return together

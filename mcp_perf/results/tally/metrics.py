@@ -1,0 +1,298 @@
+"""What can be judged of an arm: the metrics of the gates, over one round or over all of them."""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from mcp_perf.results.document.target_numbers import SessionNumbers
+from mcp_perf.results.tally.groups import (
+    CALL,
+    EVENT,
+    GAP,
+    JOURNEY,
+    RECOVERY,
+    START,
+    STOP,
+    UNHEARD,
+    Group,
+    Tally,
+)
+from mcp_perf.results.tally.tokens import tokens
+from mcp_perf.results.tally.turns import Turn
+from mcp_perf.results.tally.usage import Usage
+
+FRACTIONS: Final = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p99_9": 0.999}
+JOURNEY_PREFIX: Final = "journey_"
+EVENT_PREFIX: Final = "first_event_"
+GAP_PREFIX: Final = "gap_"
+RECOVERY_PREFIX: Final = "recovery_"
+STOP_PREFIX: Final = "cancel_stop_"
+COMPARED: Final = (
+    "throughput",
+    "calls_per_s",
+    "mean",
+    "p50",
+    "p90",
+    "p95",
+    "p99",
+    "error_rate",
+    "journey_p50",
+    "journey_p95",
+)
+"""What arms, and runs, are compared in."""
+
+
+class Totals:
+    """One arm's numbers over some of its turns."""
+
+    def __init__(self, turns: Sequence[Turn], facts: Mapping[str, float] | None = None) -> None:
+        """`facts` are metrics that are no matter of turns, such as the size of `tools/list`."""
+        self._facts = facts or {}
+        self._nodes = _nodes(turns)
+        self.usage = Usage([turn.usage for turn in turns])
+        self.steps = _groups(turns, CALL)
+        self.journeys = _groups(turns, JOURNEY)
+        self.call = _together(self.steps)
+        self.start = _together(_groups(turns, START))
+        """Journeys that began in an open load, and by how much they were late."""
+        self.journey = _together(self.journeys)
+        self.event = _together(_groups(turns, EVENT))
+        """The time to the first notification, of calls that brought some."""
+        self.recovery = _together(_groups(turns, RECOVERY))
+        """The time of calls whose session was lost, another one opened within it."""
+        self.gap = _together(_groups(turns, GAP))
+        """The longest silence of a call after its first notification, up to its end."""
+        self.unheard = _together(_groups(turns, UNHEARD)).ended
+        """Calls that were to report progress, and ended without a single notification."""
+        self.stop = _together(_groups(turns, STOP))
+        """From the cancellation of a call to its end at the server; a `timeout` where that did not
+        come, and the time is that after which nobody waited any longer."""
+        ended = [share.ended for turn in turns for share in turn.shares.values() if share.ended]
+        self.planned = sum(record.planned for record in ended)
+        self.dropped = sum(record.dropped for record in ended)
+
+    @property
+    def calls(self) -> int:
+        """Calls of every class."""
+        return self.call.all.n
+
+    @property
+    def journeys_done(self) -> int:
+        """Journeys with every step ok."""
+        return self.journey.ok.n
+
+    @property
+    def success_rate(self) -> float | None:
+        """Journeys with every step ok over those that the target answered for."""
+        return self.journeys_done / self.journey.ended if self.journey.ended else None
+
+    @property
+    def throughput_per_s(self) -> float | None:
+        """Goodput: journeys with every step ok, per second."""
+        return self.per_second(JOURNEY)
+
+    @property
+    def calls_per_s(self) -> float | None:
+        """Ended calls per second."""
+        return self.per_second(CALL)
+
+    @property
+    def bytes_per_journey(self) -> float | None:
+        """Bytes of all calls, received and sent, over journeys with every step ok."""
+        every = self.call.all
+        size = every.bytes_in + every.bytes_out
+        return size / self.journeys_done if size and self.journeys_done else None
+
+    @property
+    def cpu_per_journey_ms(self) -> float | None:
+        """CPU time of the target over journeys with every step ok."""
+        cpu_s = self.usage.cpu_s
+        return None if cpu_s is None or not self.journeys_done else 1e3 * cpu_s / self.journeys_done
+
+    @property
+    def users(self) -> float:
+        """Users at work, all nodes together; the mean over time where their number changed."""
+        return sum(node.user_s / node.busy_s for node in self._nodes if node.busy_s > 0)
+
+    @property
+    def users_in_journeys(self) -> float:
+        """How many of them were inside a journey, on average: throughput times journey time."""
+        return sum(node.journey_ns / 1e9 / node.busy_s for node in self._nodes if node.busy_s > 0)
+
+    def per_second(self, kind: str, name: str | None = None) -> float | None:
+        """Return the rate of ended calls or done journeys, of one name or of all.
+
+        The nodes' users work side by side, so their rates add up: the sum over nodes of
+        (done / busy time). None when no time was spent.
+        """
+        nodes = [node for node in self._nodes if node.busy_s > 0]
+        return sum(node.count(kind, name) / node.busy_s for node in nodes) if nodes else None
+
+    def timed(self, metric: str) -> Tally:
+        """Return what a metric of time is about.
+
+        Calls of every class, because a timeout took its time, too; but only journeys with every
+        step ok, because the others are not whole, and failing fast is not being fast; of calls
+        that lost their session those that recovered; and of calls that were cancelled those whose
+        end was told.
+        """
+        return _timed(metric)[1](self)
+
+    @property
+    def result_tokens(self) -> float | None:
+        """Estimated tokens of the mean answer that was ok: what it costs a model to read it."""
+        ok = self.call.ok
+        return tokens(ok.body_bytes / ok.n) if ok.body_bytes else None
+
+    def value(self, metric: str) -> float | None:
+        """Return a metric of the gates: ms, per second, a fraction or a count.
+
+        None when it could not be measured.
+        """
+        if metric in _FACTS:
+            return self._facts.get(metric)
+        if metric in _PLAIN:
+            return _PLAIN[metric](self)
+        tally, name = self.timed(metric), bare(metric)
+        untold = self.untold(metric)
+        if name in FRACTIONS:
+            # Those of which it was not told are longer than all others, nobody knows by how much.
+            fraction = FRACTIONS[name] * (tally.n + untold) / (tally.n or 1)
+            return tally.percentiles_ms([fraction])[0] if fraction <= 1 else None
+        if untold:
+            return None
+        return tally.mean_ms() if name == "mean" else tally.max_ms()
+
+    def untold(self, metric: str) -> int:
+        """Return of how many calls the target did not tell what a metric of time is about.
+
+        They count as longer than all others, so that nothing passes by silence.
+        """
+        if metric.startswith(STOP_PREFIX):
+            return self.stops_untold
+        return self.unheard if metric.startswith((EVENT_PREFIX, GAP_PREFIX)) else 0
+
+    @property
+    def stops_untold(self) -> int:
+        """Calls that were cancelled, and of whose end the server told nothing."""
+        return self.stop.all.n - self.stop.ok.n
+
+    def why_unknown(self, metric: str) -> str:
+        """Say why a metric has no value, where more is to be said than that it has none."""
+        untold = self.untold(metric)
+        if not metric.startswith(STOP_PREFIX):
+            calls = f"{untold} of {untold + self.timed(metric).n} calls"
+            return f": {calls} that were to report progress brought none" if untold else ""
+        if not self.stop.all.n:
+            return ": only up to 2025-11-25, over streamable HTTP, is the end of a call told"
+        return f": of {untold} of {self.stop.all.n} the end was not told"
+
+
+_TIMED: Final[Mapping[str, Callable[[Totals], Tally]]] = {
+    JOURNEY_PREFIX: lambda totals: totals.journey.ok,
+    EVENT_PREFIX: lambda totals: totals.event.all,
+    GAP_PREFIX: lambda totals: totals.gap.all,
+    RECOVERY_PREFIX: lambda totals: totals.recovery.ok,
+    STOP_PREFIX: lambda totals: totals.stop.ok,
+    "": lambda totals: totals.call.all,
+}
+"""Whose time a metric is, by its prefix."""
+
+
+def _timed(metric: str) -> tuple[str, Callable[[Totals], Tally]]:
+    return next(item for item in _TIMED.items() if metric.startswith(item[0]))
+
+
+def bare(metric: str) -> str:
+    """Return what a metric of time says of it, such as `p95`, without whose time it is."""
+    return metric.removeprefix(_timed(metric)[0])
+
+
+_FACTS: Final = frozenset(("tools_list_tokens", "sessions", "session_kib"))
+_PLAIN: Final[Mapping[str, Callable[[Totals], float | None]]] = {
+    "throughput": lambda totals: totals.throughput_per_s,
+    "calls_per_s": lambda totals: totals.calls_per_s,
+    "error_rate": lambda totals: totals.call.error_rate,
+    "success_rate": lambda totals: totals.success_rate,
+    "calls": lambda totals: totals.calls,
+    "journeys_done": lambda totals: totals.journeys_done,
+    "dropped": lambda totals: totals.dropped,
+    "result_tokens": lambda totals: totals.result_tokens,
+    "bytes_per_journey": lambda totals: totals.bytes_per_journey,
+    "cpu": lambda totals: totals.usage.cpu,
+    "cpu_per_journey": lambda totals: totals.cpu_per_journey_ms,
+    "rss": lambda totals: totals.usage.most(lambda turn: turn.max_rss),
+    "rss_growth_per_hour": lambda totals: totals.usage.growth.per_hour,
+    "threads": lambda totals: totals.usage.most(lambda turn: turn.max_threads),
+    "fds": lambda totals: totals.usage.most(lambda turn: turn.max_fds),
+}
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What one arm did in its measured rounds."""
+
+    totals: Totals
+    rounds: Mapping[int, Totals]
+    """The finished ones by their number, ascending."""
+    complete: bool = True
+    """Whether the run was; if not, its last rounds need not have a partner in the other arm."""
+    unsampled: str = "This run did not sample it."
+    """Why nothing is known of what the target used; empty where it was sampled."""
+    sessions: SessionNumbers = field(default_factory=SessionNumbers)
+
+
+def paired(
+    metric: str, arm: Evidence, versus: Evidence
+) -> tuple[list[float | None], list[float | None]]:
+    """Return a metric of both arms, round by round."""
+    of_arm, of_versus = arm.rounds, versus.rounds
+    if not arm.complete:
+        shared = of_arm.keys() & of_versus.keys()
+        of_arm, of_versus = (
+            {number: part for number, part in rounds.items() if number in shared}
+            for rounds in (of_arm, of_versus)
+        )
+    return (
+        [part.value(metric) for part in of_arm.values()],
+        [part.value(metric) for part in of_versus.values()],
+    )
+
+
+class _Node:
+    """One node's part in all of the turns."""
+
+    def __init__(self) -> None:
+        self.done: Counter[tuple[str, str]] = Counter()
+        self.busy_s = 0.0
+        self.user_s = 0.0
+        self.journey_ns = 0
+
+    def count(self, kind: str, name: str | None) -> int:
+        return sum(n for (k, what), n in self.done.items() if k == kind and name in (None, what))
+
+
+def _nodes(turns: Sequence[Turn]) -> list[_Node]:
+    nodes: defaultdict[str, _Node] = defaultdict(_Node)
+    for turn in turns:
+        for name, share in turn.shares.items():
+            node = nodes[name]
+            node.done.update(share.done)
+            node.busy_s += share.busy_s
+            node.user_s += share.ended.users * share.busy_s if share.ended else 0.0
+            node.journey_ns += share.journey_ns
+    return list(nodes.values())
+
+
+def _groups(turns: Sequence[Turn], kind: str) -> dict[str, Group]:
+    parts: defaultdict[str, list[tuple[str, Tally]]] = defaultdict(list)
+    for turn in turns:
+        for (of_kind, name, cls), tally in turn.parts.items():
+            if of_kind == kind:
+                parts[name].append((cls, tally))
+    return {name: Group(found) for name, found in parts.items()}
+
+
+def _together(groups: Mapping[str, Group]) -> Group:
+    return Group(part for group in groups.values() for part in group.by_class.items())

@@ -1,0 +1,78 @@
+"""What one open session costs in memory: on the server, and in the load generator.
+
+Memory is read when the users of a level have opened their sessions and no call is in flight. From
+each level to the next it rises by so much for each session that was added; the mean of these rises
+is the memory of one session, with Student's t interval. A line through the levels would not do:
+what makes one level higher makes all later ones higher, too, so that what is left of them beside
+the line is not independent, and its interval far too narrow. The rises are independent, or, where
+only the readings are noisy, vary against each other, which makes the interval too wide. Each rise
+counts once: weighted by their sessions, those of unequal steps could have too narrow an interval.
+
+With one level there is one step, from no sessions to all, which has no interval.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from statistics import fmean
+from typing import Final
+
+from mcp_perf.results.stats.leaks import STEP_BYTES
+from mcp_perf.results.stats.rounds import half_width
+
+FEWEST_LEVELS: Final = 6
+_KIB: Final = 1024.0
+
+
+@dataclass(frozen=True)
+class Level:
+    """How many sessions were open, and the resident memory then, in bytes."""
+
+    sessions: int
+    rss_bytes: int
+
+
+@dataclass(frozen=True)
+class PerSession:
+    """Resident memory of one session, in KiB."""
+
+    kib: float | None
+    ci95: tuple[float, float] | None
+    levels: int
+    why_not: str = ""
+    """Why there is no number, or no interval, and what to do."""
+
+
+def per_session(before: int | None, levels: Sequence[Level]) -> PerSession:
+    """Find the memory of one session.
+
+    `before` is the memory without sessions, in bytes; `levels` are ascending, and no two alike.
+    """
+    n = len(levels)
+    if not n:
+        return PerSession(None, None, 0, "No reading of its memory while sessions were open.")
+    if n == 1:
+        return _one_step(before, levels[0])
+    rises = [
+        (high.rss_bytes - low.rss_bytes) / (high.sessions - low.sessions)
+        for low, high in pairwise(levels)
+    ]
+    mean = fmean(rises)
+    if n < FEWEST_LEVELS:
+        return PerSession(mean / _KIB, None, n, _too_few(f"{n} levels have"))
+    half = half_width(rises) + STEP_BYTES / (levels[-1].sessions - levels[0].sessions)
+    return PerSession(mean / _KIB, ((mean - half) / _KIB, (mean + half) / _KIB), n)
+
+
+def _one_step(before: int | None, level: Level) -> PerSession:
+    if before is None:
+        return PerSession(None, None, 1, "Its memory before the sessions is not known.")
+    kib = (level.rss_bytes - before) / level.sessions / _KIB
+    return PerSession(kib, None, 1, _too_few(f"One step, from 0 to {level.sessions} sessions, has"))
+
+
+def _too_few(what: str) -> str:
+    return (
+        f"{what} no interval: at least {FEWEST_LEVELS} levels are needed. Let the users come step "
+        f"by step, such as load: {{shape: ramp, rounds: 10}}."
+    )

@@ -1,0 +1,184 @@
+"""Sessions over the run: how many were open, and what both sides held in memory meanwhile."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Final
+
+from mcp_perf.results.document.document import SessionPoint
+from mcp_perf.results.document.target_numbers import SessionNumbers
+from mcp_perf.results.journal.records import ResourceSample, SessionCount
+from mcp_perf.results.tally.session_memory import Level, PerSession, per_session
+
+MOST_POINTS: Final = 4_000
+"""Points over time; a longer run has every second of them, or every fourth, …"""
+
+
+@dataclass
+class Held:
+    """What one side held in memory for so many sessions; in bytes."""
+
+    before: int | None = None
+    after: int | None = None
+    _cold: list[Level] = field(default_factory=list)
+    """Read before the calls of a warm-up."""
+    _warm: list[Level] = field(default_factory=list)
+    """Read before those of a round."""
+
+    def at(self, sessions: int, rss_bytes: int, *, measured: bool) -> None:
+        """Take a reading before a turn; only more sessions than ever make a new level."""
+        levels = self._warm if measured else self._cold
+        if sessions > (levels[-1].sessions if levels else 0):
+            levels.append(Level(sessions, rss_bytes))
+
+    @property
+    def levels(self) -> list[Level]:
+        """The levels that count: those of the rounds.
+
+        What the first calls made the process take once is in each of them, and so in no difference.
+        Where all rounds have one level, that is the warm-up's: no call has left memory behind yet.
+        """
+        return self._warm if len(self._warm) > 1 else self._cold or self._warm
+
+    @property
+    def per_session(self) -> PerSession:
+        """The memory of one session."""
+        return per_session(self.before, self.levels)
+
+    @property
+    def open(self) -> int | None:
+        """The memory with the most sessions open."""
+        return self.levels[-1].rss_bytes if self.levels else None
+
+
+@dataclass
+class SessionTally:
+    """All sessions of a run. Records come in the order of the journal."""
+
+    generator: Held = field(default_factory=Held)
+    targets: dict[str, Held] = field(default_factory=dict)
+    most: dict[str, int] = field(default_factory=dict)
+    """By arm; of arms that have sessions at all."""
+    streams: dict[str, int] = field(default_factory=dict)
+    most_together: int = 0
+    _first: dict[str, int] = field(default_factory=dict)
+    """The memory of each node before it had users."""
+    _nodes: dict[str, SessionCount] = field(default_factory=dict)
+    _points: list[SessionPoint] = field(default_factory=list)
+    _stride: int = 1
+    _seen: int = 0
+
+    @property
+    def left(self) -> dict[str, int]:
+        """Sessions open at last, by arm."""
+        return {arm: self._open(arm) for arm in self.most}
+
+    def count(self, record: SessionCount, *, begun: bool) -> None:
+        """Take one node's count. A node's first one comes before it has users."""
+        self._nodes[record.node] = record
+        for arm in record.open:
+            self.most[arm] = max(self.most.get(arm, 0), self._open(arm))
+            self.streams[arm] = max(self.streams.get(arm, 0), self._streams(arm))
+        together = self._together()
+        self.most_together = max(self.most_together, together)
+        self._first.setdefault(record.node, record.rss_bytes)
+        self.generator.before = sum(self._first.values())
+        if begun and not together:
+            self.generator.after = self._memory()
+        self._draw(record.at_s)
+
+    def read(self, sample: ResourceSample, *, begun: bool) -> None:
+        """Take a reading of a target outside of turns."""
+        held = self.targets.setdefault(sample.arm, Held())
+        if not begun:
+            held.before = sample.rss_bytes
+        else:
+            held.after = sample.rss_bytes
+
+    def begin_turn(self, sample: ResourceSample, *, measured: bool) -> None:
+        """Take the first reading of a turn: all sessions of its level are open and idle."""
+        if sample.rss_bytes is not None:
+            held = self.targets.setdefault(sample.arm, Held())
+            held.at(self._open(sample.arm), sample.rss_bytes, measured=measured)
+
+    def settle(self, *, measured: bool) -> None:
+        """Take the memory of the nodes as a turn begins."""
+        memory = self._memory()
+        if memory is not None:
+            self.generator.at(self._together(), memory, measured=measured)
+
+    def facts(self, arm: str, shared: Iterable[str]) -> dict[str, float]:
+        """Return the metrics of an arm's sessions, as far as they are known."""
+        numbers = self.of_arm(arm, shared)
+        named = {"sessions": numbers.most, "session_kib": numbers.kib}
+        return {name: float(value) for name, value in named.items() if value is not None}
+
+    def of_arm(self, arm: str, shared: Iterable[str]) -> SessionNumbers:
+        """Give the numbers of an arm; `shared` are the arms that its processes work for, too."""
+        if arm not in self.most:
+            return SessionNumbers(why_not="It has no sessions.")
+        held = self.targets.get(arm, Held())
+        found = held.per_session if self.most[arm] else PerSession(None, None, 0, _NONE_OPEN)
+        others = [other for other in shared if self.most.get(other)]
+        if others and found.kib is not None:
+            found = PerSession(None, None, 0, _SHARED.format(" and ".join(others)))
+        return _numbers(self.most[arm], self.streams.get(arm, 0), self.left[arm], held, found)
+
+    def of_generator(self) -> SessionNumbers:
+        """Give those of all arms together, with the memory of the load generator."""
+        if not self.most_together:
+            return SessionNumbers(why_not=_NONE_OPEN)
+        left, streams = sum(self.left.values()), sum(self.streams.values())
+        held = self.generator
+        return _numbers(self.most_together, streams, left, held, held.per_session)
+
+    def points(self) -> list[SessionPoint]:
+        """Return how many were open over time."""
+        return list(self._points)
+
+    def _draw(self, at_s: float) -> None:
+        self._seen += 1
+        if self._seen % self._stride:
+            return
+        self._points += [
+            SessionPoint(at_s=at_s, arm=arm, open=self._open(arm), streams=self._streams(arm))
+            for arm in self.most
+        ]
+        if len(self._points) > MOST_POINTS:
+            arms = len(self.most)
+            kept = range(0, len(self._points), 2 * arms)
+            self._points = [point for at in kept for point in self._points[at : at + arms]]
+            self._stride *= 2
+
+    def _open(self, arm: str) -> int:
+        return sum(node.open.get(arm, 0) for node in self._nodes.values())
+
+    def _streams(self, arm: str) -> int:
+        return sum(node.streams.get(arm, 0) for node in self._nodes.values())
+
+    def _together(self) -> int:
+        return sum(sum(node.open.values()) for node in self._nodes.values())
+
+    def _memory(self) -> int | None:
+        known = [node.rss_bytes for node in self._nodes.values()]
+        return sum(known) if known else None
+
+
+_NONE_OPEN: Final = "No session was open."
+_SHARED: Final = (
+    "Its processes hold the sessions of {}, too, and their memory cannot be told apart."
+)
+
+
+def _numbers(most: int, streams: int, left: int, held: Held, found: PerSession) -> SessionNumbers:
+    return SessionNumbers(
+        most=most,
+        streams=streams,
+        left=left,
+        kib=found.kib,
+        kib_ci95=found.ci95,
+        levels=found.levels,
+        why_not=found.why_not,
+        rss_before=held.before,
+        rss_open=held.open,
+        rss_after=held.after,
+    )

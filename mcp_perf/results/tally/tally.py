@@ -1,0 +1,160 @@
+"""From journal records to tallies, in one pass whose memory does not depend on the calls."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from mcp_perf.outcomes import HARNESS_ERROR
+from mcp_perf.results.journal.journal import JournalError
+from mcp_perf.results.journal.records import (
+    SETUP,
+    AnyRecord,
+    Baseline,
+    Note,
+    ResourceSample,
+    RunEnded,
+    RunStarted,
+    SampleRecord,
+    SessionCount,
+    Slice,
+    TurnEnded,
+    TurnStarted,
+    UpstreamUse,
+)
+from mcp_perf.results.tally.groups import CALL, Group, Tally
+from mcp_perf.results.tally.health import GeneratorHealth, Limits
+from mcp_perf.results.tally.resource_timeline import ResourceTimeline
+from mcp_perf.results.tally.sessions import SessionTally
+from mcp_perf.results.tally.timeline import Timeline
+from mcp_perf.results.tally.turns import Turn
+
+__all__ = ["Group", "RunTally", "Tally", "Turn", "fold"]
+
+
+@dataclass
+class RunTally:
+    """A whole run, tallied."""
+
+    run: RunStarted
+    turns: dict[int, Turn] = field(default_factory=dict)
+    setup_parts: dict[tuple[str, str, str], Tally] = field(default_factory=dict)
+    """Requests that belong to no turn, by arm, name and class."""
+    setup: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """Calls that belong to no turn, by arm and class."""
+    examples: dict[tuple[str, str, str], str] = field(default_factory=dict)
+    """By arm, step and class: what was said of the first one that is known."""
+    harness_errors: int = 0
+    notes: list[Note] = field(default_factory=list)
+    health: GeneratorHealth = field(default_factory=GeneratorHealth)
+    timeline: Timeline = field(default_factory=Timeline)
+    resources: ResourceTimeline = field(default_factory=ResourceTimeline)
+    sessions: SessionTally = field(default_factory=SessionTally)
+    baseline: Baseline | None = None
+    ended: RunEnded | None = None
+    last_s: float = 0.0
+    stray_slices: int = 0
+    """Slices of a turn that never started: the journal is damaged."""
+
+    @property
+    def complete(self) -> bool:
+        """Whether everything planned was done and recorded."""
+        finished = self.ended is not None and self.ended.reason == "finished"
+        drained = all(turn.finished for turn in self.turns.values())
+        return finished and drained and not self.stray_slices
+
+    @property
+    def arms(self) -> list[str]:
+        """The arms, in the scenario's order."""
+        return list(dict.fromkeys([*self.run.arms, *(t.started.arm for t in self.turns.values())]))
+
+    def turns_of(self, arm: str) -> list[Turn]:
+        """Return the arm's turns in the order of the run, warm-up included."""
+        return [turn for _, turn in sorted(self.turns.items()) if turn.started.arm == arm]
+
+    def measured(self, arm: str) -> list[Turn]:
+        """Return the arm's measured rounds."""
+        return [turn for turn in self.turns_of(arm) if turn.measured]
+
+    def take(self, record: AnyRecord) -> None:
+        """Add one record."""
+        match record:
+            case Slice():
+                self._slice(record)
+            case TurnStarted():
+                turn = self.turns[record.turn] = Turn(record)
+                self.sessions.settle(measured=turn.measured)
+            case TurnEnded():
+                self._end(record)
+            case SampleRecord():
+                self._example(record)
+            case ResourceSample() | UpstreamUse():
+                self._beside(record)
+            case SessionCount():
+                self.sessions.count(record, begun=bool(self.turns))
+            case Baseline():
+                self.baseline = record
+            case Note():
+                self.notes.append(record)
+            case RunEnded():
+                self.ended = record
+                self.last_s = record.at_s
+            case _:
+                raise JournalError("The journal holds two runs; every run has its own folder.")
+
+    def _end(self, record: TurnEnded) -> None:
+        if record.turn in self.turns:
+            self.turns[record.turn].end(record)
+
+    def _example(self, sample: SampleRecord) -> None:
+        if sample.detail:
+            key = (sample.arm, sample.step, sample.cls)
+            self.examples.setdefault(key, sample.detail)
+
+    def _beside(self, sample: ResourceSample | UpstreamUse) -> None:
+        if isinstance(sample, ResourceSample) and sample.turn == SETUP:
+            self.sessions.read(sample, begun=bool(self.turns))
+        turn = self.turns.get(sample.turn)
+        if turn is None:
+            return
+        if isinstance(sample, UpstreamUse):
+            turn.upstream = sample
+            return
+        if turn.usage.last is not None:
+            self.resources.add(turn.usage.last, sample, turn.started)
+        else:
+            self.sessions.begin_turn(sample, measured=turn.measured)
+        turn.usage.add(sample)
+
+    def _slice(self, part: Slice) -> None:
+        self.last_s = max(self.last_s, part.at_s + part.seconds)
+        self.harness_errors += sum(
+            cell.n for cell in part.cells if (cell.kind, cell.cls) == (CALL, HARNESS_ERROR)
+        )
+        if part.turn == SETUP:
+            for cell in part.cells:
+                self.setup[cell.arm, cell.cls] += cell.n
+                self.setup_parts.setdefault((cell.arm, cell.name, cell.cls), Tally()).add(cell)
+        elif (turn := self.turns.get(part.turn)) is None:
+            self.stray_slices += 1
+        else:
+            turn.add(part)
+            self.timeline.add(part, turn.started)
+            if turn.measured:
+                self.health.add(part, turn.started.arm)
+
+
+def fold(records: Iterable[AnyRecord]) -> RunTally:
+    """Tally the records of one journal, in their order.
+
+    Raises JournalError when they do not begin with the run's own record.
+    """
+    stream = iter(records)
+    first = next(stream, None)
+    if first is None:
+        raise JournalError("The journal is empty: the run ended before it began.")
+    if not isinstance(first, RunStarted):
+        raise JournalError("The journal does not begin with the record of a run: it is damaged.")
+    tally = RunTally(first, health=GeneratorHealth(Limits.of(first.limits)))
+    for record in stream:
+        tally.take(record)
+    return tally

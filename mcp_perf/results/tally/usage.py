@@ -1,0 +1,144 @@
+"""What the target used: in one turn, and over all of an arm's."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from statistics import median
+from typing import Final
+
+from mcp_perf.results.journal.records import ResourceSample
+from mcp_perf.results.stats.leaks import Growth, growth
+
+KEPT: Final = 64
+"""Memory readings of a turn that its median is taken from; of a longer turn, evenly thinned."""
+
+
+class Thinned:
+    """Evenly spaced values out of a stream of any length; the longer it is, the fewer."""
+
+    def __init__(self) -> None:
+        self.values: list[float] = []
+        self._stride = 1
+        self._seen = 0
+
+    def add(self, value: float) -> None:
+        """Take the next value."""
+        if self._seen % self._stride == 0:
+            self.values.append(value)
+            if len(self.values) > KEPT:
+                self.values = self.values[::2]
+                self._stride *= 2
+        self._seen += 1
+
+
+@dataclass
+class TurnUsage:
+    """The readings of one turn: its memory does not depend on how many there are."""
+
+    first: ResourceSample | None = None
+    last: ResourceSample | None = None
+    max_rss: int | None = None
+    max_threads: int | None = None
+    max_fds: int | None = None
+    max_processes: int | None = None
+    _rss: Thinned = field(default_factory=Thinned)
+
+    def add(self, sample: ResourceSample) -> None:
+        """Take one reading."""
+        self.first = self.first or sample
+        self.last = sample
+        self.max_rss = highest(self.max_rss, sample.rss_bytes)
+        self.max_threads = highest(self.max_threads, sample.threads)
+        self.max_fds = highest(self.max_fds, sample.fds)
+        self.max_processes = highest(self.max_processes, sample.processes)
+        if sample.rss_bytes is not None:
+            self._rss.add(sample.rss_bytes)
+
+    @property
+    def seconds(self) -> float:
+        """From the first reading to the last."""
+        return self.last.at_s - self.first.at_s if self.first and self.last else 0.0
+
+    @property
+    def cpu_s(self) -> float | None:
+        """CPU time between the first reading and the last; None where there are no two."""
+        return used_s(self.first, self.last) if self.seconds > 0 else None
+
+    @property
+    def rss(self) -> float | None:
+        """The median of the resident memory, in bytes."""
+        return median(self._rss.values) if self._rss.values else None
+
+    @property
+    def middle_s(self) -> float:
+        """The middle of the turn, in seconds since the run's start."""
+        return self.first.at_s + self.seconds / 2 if self.first else 0.0
+
+
+def highest(one: int | None, other: int | None) -> int | None:
+    """Return the higher of two numbers that need not be known."""
+    return max((number for number in (one, other) if number is not None), default=None)
+
+
+def used_s(before: ResourceSample | None, after: ResourceSample | None) -> float | None:
+    """Return the CPU seconds between two readings; None when the counter began anew."""
+    if before is None or after is None or before.cpu_s is None or after.cpu_s is None:
+        return None
+    return after.cpu_s - before.cpu_s if after.cpu_s >= before.cpu_s else None
+
+
+READ: Final[Mapping[str, Callable[[TurnUsage], float | None]]] = {
+    "cpu": lambda turn: turn.cpu_s,
+    "cpu_per_journey": lambda turn: turn.cpu_s,
+    "rss": lambda turn: turn.max_rss,
+    "rss_growth_per_hour": lambda turn: turn.rss,
+    "threads": lambda turn: turn.max_threads,
+    "fds": lambda turn: turn.max_fds,
+}
+"""What a metric of the gates needs of each turn."""
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What an arm's target used over some of its turns."""
+
+    turns: Sequence[TurnUsage]
+
+    @property
+    def sampled(self) -> bool:
+        """Whether there is any reading at all."""
+        return any(turn.first is not None for turn in self.turns)
+
+    @property
+    def cpu(self) -> float | None:
+        """CPU seconds per second, each turn from its start to its end: 1 is one core."""
+        known = [(turn.cpu_s, turn.seconds) for turn in self.turns if turn.cpu_s is not None]
+        return sum(cpu_s for cpu_s, _ in known) / sum(s for _, s in known) if known else None
+
+    @property
+    def cpu_s(self) -> float | None:
+        """CPU seconds of all turns; None where one of them does not know its own."""
+        known = [turn.cpu_s for turn in self.turns if turn.cpu_s is not None]
+        return sum(known) if known and len(known) == len(self.turns) else None
+
+    @property
+    def growth(self) -> Growth:
+        """How fast the resident memory grows."""
+        return growth([(turn.middle_s, turn.rss) for turn in self.turns if turn.rss is not None])
+
+    @property
+    def start_rss(self) -> int | None:
+        """The first reading of the resident memory, in bytes."""
+        return next((t.first.rss_bytes for t in self.turns if t.first is not None), None)
+
+    @property
+    def end_rss(self) -> int | None:
+        """The last reading of the resident memory, in bytes."""
+        return next((t.last.rss_bytes for t in reversed(self.turns) if t.last is not None), None)
+
+    def unknown(self, metric: str) -> int:
+        """Count the turns which lack what a metric needs."""
+        return sum(READ[metric](turn) is None for turn in self.turns)
+
+    def most(self, read: Callable[[TurnUsage], int | None]) -> int | None:
+        """Return the highest of a number that the turns have, as far as they know it."""
+        return max((n for turn in self.turns if (n := read(turn)) is not None), default=None)

@@ -1,0 +1,1 @@
+"""What to run: the scenario file, read and checked."""

@@ -1,0 +1,49 @@
+"""Which scenarios there are: by name, in the folders where they are kept."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from mcp_perf import folders
+from mcp_perf.scenario.problems.problem import Problem, ScenarioError
+from mcp_perf.scenario.problems.suggestions import suggest
+from mcp_perf.scenario.problems.wording import one_of, quote
+
+SHIPPED: Final = folders.shipped("scenarios")
+_SUFFIXES: Final = (".yaml", ".yml")
+
+
+def shipped() -> list[Path]:
+    """Return the scenario files that come with the suite, sorted by name."""
+    return _files(SHIPPED)
+
+
+def find(name_or_path: str, folders: Sequence[Path] | None = None) -> Path:
+    """Return the file of a scenario, given its name (`twilio-tasks`) or its path.
+
+    Names are looked up in `folders`, by default `scenarios` in the current folder, then the shipped
+    ones; dashes and underscores are the same, and `.yaml` may be left out. Raises ScenarioError.
+    """
+    path = Path(name_or_path)
+    if "\0" not in name_or_path and path.suffix in _SUFFIXES and path.is_file():
+        return path
+    searched = (Path.cwd() / "scenarios", SHIPPED) if folders is None else folders
+    names: dict[str, Path] = {}
+    for folder in searched:
+        for file in _files(folder):
+            names.setdefault(_name(file.name), file)
+    if len(path.parts) == 1 and (known := names.get(_name(name_or_path))):
+        return known
+    hint = suggest(_name(path.name), names) or f"write the path of a {one_of(_SUFFIXES)} file"
+    message = f"there is no scenario {quote(name_or_path)}"
+    raise ScenarioError([Problem("--scenario", 0, message, hint)])
+
+
+def _files(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        return []
+    return sorted(file for file in folder.iterdir() if file.suffix in _SUFFIXES)
+
+
+def _name(text: str) -> str:
+    return text.removesuffix(".yaml").removesuffix(".yml").replace("_", "-")

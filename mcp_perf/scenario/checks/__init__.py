@@ -1,0 +1,1 @@
+"""What the model alone cannot refuse."""

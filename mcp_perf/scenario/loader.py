@@ -1,0 +1,172 @@
+"""From a scenario file to the model, with all its problems at once.
+
+Text -> plain tree with lines (`yaml_reader`) -> overrides -> the model's shape (`layout`) -> model
+(`validation`) and what its parts must agree on (`checks`) -> `Loaded`, or a `ScenarioError`.
+"""
+
+import os
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path as FilePath
+from typing import Any
+
+from mcp_perf.scenario.catalog import find, shipped
+from mcp_perf.scenario.checks.draft import draft
+from mcp_perf.scenario.checks.model_errors import validate
+from mcp_perf.scenario.checks.names import unknown_in_scenario
+from mcp_perf.scenario.checks.places import Places
+from mcp_perf.scenario.checks.scenario import check
+from mcp_perf.scenario.model.scenario import Scenario
+from mcp_perf.scenario.problems.finding import Finding, Path
+from mcp_perf.scenario.problems.problem import MOST_SHOWN, Problem, ScenarioError
+from mcp_perf.scenario.problems.suggestions import suggest
+from mcp_perf.scenario.problems.wording import quote
+from mcp_perf.scenario.source.layout import arrange, mapping, oversize
+from mcp_perf.scenario.source.overrides import make_way, override
+from mcp_perf.scenario.source.yaml_reader import MOST_BYTES, UnreadableError, decode, read
+from mcp_perf.scenario.values.templates import NAME
+
+__all__ = [
+    "Loaded",
+    "Problem",
+    "ScenarioError",
+    "find",
+    "load",
+    "load_text",
+    "shipped",
+    "unknown_names",
+]
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A valid scenario, and where it came from."""
+
+    scenario: Scenario
+    text: str
+    """The file as it is, without overrides."""
+    source: str
+    base: FilePath
+    """The folder that the scenario's own files are looked up in."""
+    env: dict[str, str] = field(repr=False)
+    """The allow-listed environment variables: all of them may be secrets."""
+    lines: Mapping[Path, int] = field(default_factory=dict, repr=False)
+
+
+def load(
+    path: FilePath,
+    overrides: Sequence[str] = (),
+    *,
+    environ: Mapping[str, str] = os.environ,
+    arms: Sequence[str] = (),
+) -> Loaded:
+    """Load a file. `overrides` are like `load.users=50`; `arms`, if any, are the only ones kept.
+
+    Raises ScenarioError with every problem of the file.
+    """
+    source = str(path)
+    try:
+        # Not a pipe or a device: reading one may never end.
+        content = _content(path) if path.is_file() else None
+    except OSError as error:
+        problem = Problem(source, 0, f"cannot be read: {error.strerror}", "check its permissions")
+        raise ScenarioError([problem]) from None
+    if content is None:
+        raise ScenarioError([Problem(source, 0, "there is no such file", "check the path")])
+    try:
+        text = decode(content)
+    except UnreadableError as error:
+        raise ScenarioError([Problem(source, error.line, error.message, error.hint)]) from None
+    return load_text(text, source, path.parent, overrides, environ=environ, arms=arms)
+
+
+def load_text(
+    text: str,
+    source: str,
+    base: FilePath,
+    overrides: Sequence[str] = (),
+    *,
+    environ: Mapping[str, str] = os.environ,
+    arms: Sequence[str] = (),
+) -> Loaded:
+    """Load a scenario's text, as `load` does; `source` names it in messages."""
+    try:
+        reading = read(text)
+    except UnreadableError as error:
+        raise ScenarioError([Problem(source, error.line, error.message, error.hint)]) from None
+    owners, findings = override(reading.tree, overrides)
+    make_way(reading.tree, owners)
+    env, env_findings = _environment(reading.tree, environ)
+    findings += [*reading.findings, *env_findings]
+    places = Places(source, reading.lines, owners)
+    tree, more = arrange(reading.tree)
+    if too_much := oversize(tree, text):
+        raise ScenarioError(places.problems([too_much]))
+    scenario, wrong = validate(tree, reading.lines)
+    checked = check(draft(tree, reading.lines, env, base))
+    findings += [*more, *wrong, *islice(checked, MOST_SHOWN + 1), *_unknown_arms(arms, tree)]
+    if scenario is None or findings:
+        raise ScenarioError(places.problems(findings))
+    return Loaded(_only(scenario, arms), text, source, base, env, reading.lines)
+
+
+def unknown_names(
+    scenario: Scenario | Loaded, arm: str, provided: Collection[str]
+) -> list[Problem]:
+    """Return the lookups of an arm that nothing provides.
+
+    `provided` are the names that the arm's target brought, such as `account`. What can be known
+    without them was checked by `load`, so this is for arms of a `system:`. Problems carry the line
+    if a `Loaded` is given.
+    """
+    if isinstance(scenario, Loaded):
+        places = Places(scenario.source, scenario.lines)
+        scenario = scenario.scenario
+    else:
+        places = Places(scenario.name)
+    env = dict.fromkeys(scenario.env, "")
+    return places.problems(unknown_in_scenario(scenario, arm, provided, env))
+
+
+def _content(path: FilePath) -> bytes:
+    with path.open("rb") as file:
+        return file.read(MOST_BYTES + 1)
+
+
+def _environment(tree: Any, environ: Mapping[str, str]) -> tuple[dict[str, str], list[Finding]]:
+    """Return the allow-listed variables, and those that are not set."""
+    names = tree.get("env") if isinstance(tree, dict) else None
+    env: dict[str, str] = {}
+    findings = []
+    for index, name in enumerate(names if isinstance(names, list) else []):
+        if not isinstance(name, str) or not NAME.fullmatch(name):
+            continue  # the model says so
+        env[name] = environ.get(name, "")
+        if name not in environ:
+            message = f"environment variable {quote(name)} is not set"
+            findings.append(Finding(("env", index), message, f"set it: export {name}=…"))
+    return env, findings
+
+
+def _unknown_arms(arms: Sequence[str], tree: Any) -> Iterator[Finding]:
+    known = mapping(tree, "arms")
+    for name in arms:
+        if name not in known:
+            message = f"no arm is called {quote(name)}"
+            yield Finding((), message, suggest(name, known), source=f"--arm {name}")
+
+
+def _only(scenario: Scenario, arms: Sequence[str]) -> Scenario:
+    """Keep some arms, and the gates and layers that can do without the others."""
+    if not arms:
+        return scenario
+    journeys = {
+        name: journey.model_copy(update={"steps": {arm: journey.steps[arm] for arm in arms}})
+        for name, journey in scenario.journeys.items()
+    }
+    kept = {name: arm for name, arm in scenario.arms.items() if name in arms}
+    gates = tuple(gate for gate in scenario.gates if {gate.arm, gate.versus or gate.arm} <= {*arms})
+    layers = tuple(arm for arm in scenario.layers if arm in arms)
+    update = {"arms": kept, "journeys": journeys, "gates": gates}
+    return scenario.model_copy(update={**update, "layers": layers if len(layers) > 1 else ()})

@@ -1,0 +1,121 @@
+"""What a scenario says to an MCP server beside calls of tools: answers, completions, who it is."""
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, Field, model_validator
+
+from mcp_perf.scenario.model import syntax
+from mcp_perf.scenario.model.fields import Part
+from mcp_perf.scenario.problems.wording import InputError, quote
+
+
+def uri(value: str) -> str:
+    """Accept the address of a resource, which may hold lookups."""
+    if not value or syntax.CONTROL.search(value):
+        raise InputError(f"{quote(value)} is not a resource's URI", "write it like file:///a.txt")
+    return value
+
+
+def _constant(value: Any) -> Any:
+    """Refuse lookups: a server's questions are answered alike in every journey."""
+    if isinstance(value, str) and "${" in value:
+        raise InputError("answers cannot hold lookups", "write the value itself")
+    if isinstance(value, dict | list):
+        for item in value.values() if isinstance(value, dict) else value:
+            _constant(item)
+    return value
+
+
+class Elicitation(Part):
+    """How a user answers a form: `content` wins over the form's own defaults."""
+
+    action: Literal["accept", "decline", "cancel"] = "accept"
+    content: Annotated[dict[str, Any], AfterValidator(_constant)] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.content and self.action != "accept":
+            raise InputError(f"content is not sent with {self.action}", "remove content")
+        return self
+
+
+class Sampling(Part):
+    """What the model says, whatever it is asked."""
+
+    text: Annotated[str, AfterValidator(_constant)]
+    model: Annotated[str, Field(min_length=1), AfterValidator(_constant)] = "scripted"
+
+
+class Answers(Part):
+    """What a server gets when it asks; what is not here is not declared as a capability."""
+
+    elicitation: Elicitation | None = None
+    sampling: Sampling | None = None
+    roots: tuple[Annotated[str, AfterValidator(uri), AfterValidator(_constant)], ...] | None = None
+    """URIs of folders."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if not self.model_fields_set:
+            raise InputError("no answers", "write elicitation, sampling or roots")
+        return self
+
+
+class Complete(Part):
+    """A completion: of a prompt's argument, or of a resource template's variable."""
+
+    prompt: Annotated[str, AfterValidator(syntax.tool)] | None = None
+    resource: Annotated[str, AfterValidator(uri)] | None = None
+    argument: Annotated[str, Field(min_length=1)]
+    value: str = ""
+    """What has been typed so far; may hold lookups."""
+    context: dict[str, str] = Field(default_factory=dict)
+    """Arguments that are known already."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if (self.prompt is None) == (self.resource is None):
+            hint = "write one of prompt: NAME or resource: URI"
+            raise InputError("a completion is of one prompt or one resource", hint)
+        return self
+
+
+class OAuth(Part):
+    """Who the client is to the authorization server.
+
+    `${env:NAME}` and `${identity.NAME}` may stand in the texts.
+    """
+
+    client_id: str = ""
+    client_secret: str = ""
+    grant: Literal["client_credentials", "authorization_code"] | None = None
+    method: Literal["client_secret_basic", "client_secret_post"] = "client_secret_basic"
+    scopes: tuple[str, ...] = ()
+    issuer: str = ""
+    metadata_url: str = ""
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.client_secret and not self.client_secret.startswith(("${env:", "${identity.")):
+            hint = "write client_secret: ${env:NAME}, and list NAME in env"
+            raise InputError("a client_secret does not belong in a file", hint)
+        if self.grant == "client_credentials" and not (self.client_id and self.client_secret):
+            hint = "add client_id and client_secret: ${env:NAME}"
+            raise InputError("client_credentials need a client_id and a client_secret", hint)
+        if self.client_secret and not self.client_id:
+            raise InputError("a client_secret without its client_id", "add client_id")
+        return self
+
+    @property
+    def flow(self) -> Literal["client_credentials", "authorization_code"]:
+        """The grant: what is written, else the one that fits the credentials."""
+        fitting: Literal["client_credentials", "authorization_code"] = (
+            "client_credentials" if self.client_secret else "authorization_code"
+        )
+        return self.grant or fitting
+
+
+class Auth(Part):
+    """How the client authorizes itself; a fixed token is written in `headers`."""
+
+    oauth: OAuth

@@ -1,0 +1,141 @@
+"""Who the virtual users are: one identity each, from a CSV file, by a request, or from both.
+
+A lookup such as `${identity.token}` names a column of the file, or what was taken from the reply to
+the request. `${identity.number}` is the identity's own number, from 1.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Final, Self
+
+from pydantic import AfterValidator, Field, model_validator
+
+from mcp_perf.scenario.model import syntax
+from mcp_perf.scenario.model.fields import Part, PositiveSeconds
+from mcp_perf.scenario.model.tls import Tls
+from mcp_perf.scenario.problems.wording import InputError, quote
+from mcp_perf.scenario.values.generators import IDENTITY
+from mcp_perf.scenario.values.paths import inside
+from mcp_perf.scenario.values.tables import read_table
+from mcp_perf.scenario.values.templates import TemplateError, compile_template
+
+NUMBER: Final = "number"
+MOST_AT_ONCE: Final = 16
+"""Requests for identities that are on their way together."""
+_SEGMENT: Final = re.compile(rf"{IDENTITY}\.([A-Za-z_][\w-]*)", re.ASCII)
+
+
+def _taken(value: str) -> str:
+    syntax.identifier(value)
+    if value == NUMBER:
+        raise InputError(f"{NUMBER!r} is the identity's own number", "choose another name")
+    return value
+
+
+class Mint(Part):
+    """A request that brings one user's identity, made once for each before the run."""
+
+    post: Annotated[str, AfterValidator(syntax.url)]
+    headers: Annotated[dict[str, str], AfterValidator(syntax.headers)] = Field(default_factory=dict)
+    form: Annotated[dict[str, Any], AfterValidator(syntax.flat)] | None = None
+    json_: Annotated[Any, Field(alias="json")] = None
+    take: Annotated[dict[Annotated[str, AfterValidator(_taken)], str], Field(min_length=1)]
+    """Name -> JMESPath into the reply."""
+    timeout: PositiveSeconds = 10.0
+    tls: Tls = Tls()
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.form is not None and self.json_ is not None:
+            raise InputError("form and json in one request", "keep one of them")
+        return self
+
+
+class Identities(Part):
+    """Where the identities of virtual users come from; one row of the file is one user."""
+
+    csv: Annotated[str, Field(min_length=1)] | None = None
+    """A file in the scenario's folder, or one that `${env:NAME}` says."""
+    mint: Mint | None = None
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.csv is None and self.mint is None:
+            raise InputError("no identities", "write csv: FILE, or mint: {post: URL, take: …}")
+        return self
+
+
+@dataclass(frozen=True)
+class Rows:
+    """A file of identities."""
+
+    file: str
+    columns: list[str]
+    cells: list[list[str]]
+    lines: list[int]
+
+    def identities(self) -> list[dict[str, Any]]:
+        """Return one mapping for each row, with its number."""
+        return [
+            {**dict(zip(self.columns, row, strict=True)), NUMBER: number}
+            for number, row in enumerate(self.cells, 1)
+        ]
+
+    def blank(self, column: str) -> list[int]:
+        """Return the lines that have nothing in a column."""
+        at = self.columns.index(column)
+        return [line for line, row in zip(self.lines, self.cells, strict=True) if not row[at]]
+
+
+def read_rows(written: str, env: Mapping[str, str], base: Path) -> Rows:
+    """Read the file that `csv` names. Raises InputError."""
+    template = compile_template(written, env)
+    if not template.constant:
+        raise InputError(f"{quote(written)} holds a lookup", "only ${env:NAME} can stand here")
+    name = str(template.render({}))
+    if name == written:
+        path = inside(base, name)
+    else:  # whoever sets the environment may name any file
+        path = base / name
+        if not name or not path.is_file():
+            hint = "set the variable to the path of a CSV file"
+            raise InputError(f"there is no file where {quote(written)} says", hint)
+    columns, rows = read_table(path)
+    _check_table(path.name, columns, rows)
+    return Rows(path.name, columns, [row for _, row in rows], [line for line, _ in rows])
+
+
+def _check_table(file: str, columns: list[str], rows: list[tuple[int, list[str]]]) -> None:
+    if not rows:
+        hint = "name the columns first, then write one row for each user"
+        raise InputError(f"{quote(file)} has no rows", hint)
+    if NUMBER in columns:
+        message = f"{quote(file)} has a column {NUMBER!r}, which is the identity's own number"
+        raise InputError(message, "give the column another name")
+    if len(set(columns)) < len(columns):
+        raise InputError(f"{quote(file)} has two columns of one name", "rename one of them")
+    for line, row in rows:
+        if len(row) != len(columns):
+            message = f"line {line} of {quote(file)} has {len(row)} values, not {len(columns)}"
+            raise InputError(message, "give every row a value for each column")
+
+
+def names_in(tree: Any) -> Iterator[str]:
+    """Yield the names that the lookups of identities in a tree ask for; empty for all of it."""
+    if isinstance(tree, str):
+        try:
+            # What stands in for the environment has no lookups, and fits every name.
+            paths = compile_template(re.sub(r"\$\{env:[^{}]*\}", "", tree)).paths
+        except TemplateError:
+            return
+        for path in paths:
+            match = _SEGMENT.match(path)
+            if match is not None:
+                yield match[1]
+            elif path.partition("[")[0] == IDENTITY:
+                yield ""
+    elif isinstance(tree, dict | list | tuple):
+        for item in tree.values() if isinstance(tree, dict) else tree:
+            yield from names_in(item)

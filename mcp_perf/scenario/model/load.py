@@ -1,0 +1,184 @@
+"""How much load, for how long: the `load` of a scenario.
+
+A load is closed (so many users, each waiting for its answers before it goes on) or open (so many
+journeys begin per second, whatever the target does). Its shape says how the level changes from
+round to round.
+"""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Final, Literal, Self
+
+from pydantic import BeforeValidator, Field, InstanceOf, model_validator
+
+from mcp_perf.scenario.model import syntax
+from mcp_perf.scenario.model.fields import (
+    Part,
+    PerSecond,
+    Positive,
+    PositiveSeconds,
+    Seconds,
+    Whole,
+)
+from mcp_perf.scenario.problems.wording import InputError
+from mcp_perf.scenario.values import units
+
+Shape = Literal["constant", "smoke", "ramp", "step", "spike", "soak", "breakpoint"]
+Users = Annotated[Whole, Field(ge=1, le=100_000)]
+
+BREAKPOINT: Final = "breakpoint"
+VARYING: Final = ("ramp", "step", "spike")
+"""Shapes whose level changes from round to round."""
+SHAPE_DEFAULTS: Final[Mapping[str, Mapping[str, Any]]] = {
+    "smoke": {"rounds": 3, "round": "1s", "warmup": "0s"},
+    "soak": {"rounds": 120, "round": "30s"},
+    "breakpoint": {"rate": "10k/s", "round": "3s", "rounds": 40},
+}
+"""What a named shape means where the file does not say otherwise."""
+_FEWEST_IN_FLIGHT: Final = 10
+_MOST_IN_FLIGHT: Final = 200
+
+
+class Stage(Part):
+    """A stretch of time at one level, or on the way to another."""
+
+    users: Users | None = None
+    rate: PerSecond | None = None
+    to: float | None = None
+    """The level at its end, like `users` or `rate`; the level between moves evenly."""
+    for_: PositiveSeconds = Field(alias="for")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_to(cls, given: Any) -> Any:
+        if not isinstance(given, dict) or given.get("to") is None:
+            return given
+        to = given["to"]
+        if "rate" in given:
+            return {**given, "to": units.per_second(to)}
+        if not isinstance(to, int) or isinstance(to, bool) or not 1 <= to <= 100_000:
+            raise InputError(f"to: {to} is not a number of users", "write a whole number like 50")
+        return given
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if (self.users is None) == (self.rate is None):
+            what = "neither users nor rate" if self.users is None else "users and rate"
+            raise InputError(f"a stage with {what}", "write one: users: 20, or rate: 100/s")
+        return self
+
+    @property
+    def start(self) -> float:
+        """The level at its beginning: users, or journeys per second."""
+        return self.rate if self.users is None else float(self.users)  # type: ignore[return-value]
+
+    @property
+    def end(self) -> float:
+        """The level at its end."""
+        return self.start if self.to is None else self.to
+
+
+class Load(Part):
+    """How much load, for how long; every arm gets the same."""
+
+    shape: Shape = "constant"
+    users: Users | None = None
+    """At work at any moment; the most of them where the level changes. 1 where nothing is said."""
+    rate: PerSecond | None = None
+    """Journeys that begin per second: an open load."""
+    arrivals: Literal["constant", "poisson"] = "constant"
+    """Open load: evenly spaced, or at random as independent users come."""
+    max_in_flight: Users | None = None
+    """Open load: the most journeys at once; an arrival beyond them is dropped, and counted."""
+    stages: Annotated[tuple[Stage, ...], Field(min_length=1)] | None = None
+    rounds: Annotated[Whole, Field(ge=1, le=10_000)] = 10
+    """Per arm."""
+    round: PositiveSeconds = 5.0
+    warmup: Seconds = 3.0
+    """Per arm."""
+    spawn_rate: Positive | None = None
+    """Users per second."""
+    think: Annotated[InstanceOf[syntax.Think], BeforeValidator(syntax.think)] = syntax.Think(0, 0)
+    grace: Seconds | None = None
+    """How long the last calls of a round may take."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill(cls, given: Any) -> Any:
+        """Fill in what the named shape, or the stages, say of the rounds."""
+        if not isinstance(given, dict):
+            return given
+        if isinstance(given.get("shape"), str):
+            defaults = SHAPE_DEFAULTS.get(given["shape"], {})
+            return {**defaults, **given}
+        return given
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        given = {name for name in self.model_fields_set if getattr(self, name) is not None}
+        if self.stages is not None:
+            _check_stages(self.stages, given)
+        elif self.shape == BREAKPOINT and "users" in given:
+            hint = "remove users; max_in_flight bounds the journeys at once"
+            raise InputError("users in a load that searches for a rate", hint)
+        elif {"rate", "users"} <= given:
+            raise InputError(
+                "users and rate in one load", "keep one; max_in_flight bounds an open load"
+            )
+        if not self.open and (useless := sorted(given & {"arrivals", "max_in_flight"})):
+            hint = "write rate: 100/s instead of users"
+            raise InputError(f"{useless[0]} is for an open load", hint)
+        if self.open and "think" in given:
+            raise InputError("think is for users who wait for answers", "remove think, or rate")
+        return self
+
+    @property
+    def open(self) -> bool:
+        """Whether journeys begin by the clock, not when a user is free."""
+        return self.rate is not None or bool(self.stages and self.stages[0].rate is not None)
+
+    @property
+    def users_vary(self) -> bool:
+        """Whether the number of users at work changes from round to round."""
+        return not self.open and (self.stages is not None or self.shape in VARYING)
+
+    @property
+    def peak(self) -> float:
+        """The highest level: users, or journeys per second."""
+        if self.stages is not None:
+            return max(max(stage.start, stage.end) for stage in self.stages)
+        return float(self.users or 1) if self.rate is None else self.rate
+
+    @property
+    def lanes(self) -> int:
+        """How many users are needed at once.
+
+        In an open load `max_in_flight`, or as many as arrive in a second, from 10 to 200.
+        """
+        if not self.open:
+            return round(self.peak)
+        if self.max_in_flight is not None:
+            return self.max_in_flight
+        return min(max(round(self.peak), _FEWEST_IN_FLIGHT), _MOST_IN_FLIGHT)
+
+    @property
+    def round_count(self) -> int:
+        """Rounds of each arm; stages are cut into rounds."""
+        if self.stages is None:
+            return self.rounds
+        total_s = sum(stage.for_ for stage in self.stages)
+        return max(1, round(total_s / self.round_s))
+
+    @property
+    def round_s(self) -> float:
+        """The length of a round: no longer than the shortest stage."""
+        if self.stages is None:
+            return self.round
+        return min(self.round, *(stage.for_ for stage in self.stages))
+
+
+def _check_stages(stages: tuple[Stage, ...], given: set[str]) -> None:
+    """Refuse what stages already say, and stages of two kinds."""
+    if said := [name for name in ("shape", "users", "rate", "rounds") if name in given]:
+        raise InputError(f"{said[0]} and stages in one load", f"remove {said[0]}")
+    if len({stage.users is None for stage in stages}) > 1:
+        raise InputError("stages with users and stages with a rate", "write all in users, or rate")

@@ -1,0 +1,159 @@
+"""How single values are written: names, addresses, paths, headers. Each check raises InputError."""
+
+import re
+from typing import Any, Final, NamedTuple
+from urllib.parse import urlsplit
+
+from mcp_perf.scenario.model import gates
+from mcp_perf.scenario.problems.wording import InputError, quote
+from mcp_perf.scenario.values.generators import BUILTINS, IDENTITY
+from mcp_perf.scenario.values.templates import NAME
+from mcp_perf.scenario.values.units import seconds
+
+JOURNEY_KEYS: Final = ("weight", "with", "tags", "answers", "steps")
+"""What a journey holds beside one list of steps per arm; no arm may be called so."""
+
+_SCENARIO = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+_LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+_SYSTEM = re.compile(r"system:[a-z0-9_-]+/[a-z0-9_-]+(\?[a-z_-]+=[^\s&=?]+(&[a-z_-]+=[^\s&=?]+)*)?")
+_TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+"""A header's name: RFC 9110, section 5.6.2."""
+CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+_BLANK_OR_CONTROL = re.compile(r"[\x00-\x20\x7f]")
+
+
+def scenario_name(value: str) -> str:
+    """Accept words in lower case, joined by dashes."""
+    if not _SCENARIO.fullmatch(value):
+        hint = "write lower case words joined by dashes, like twilio-tasks"
+        raise InputError(f"{quote(value)} is not a scenario name", hint)
+    return value
+
+
+def label(value: str) -> str:
+    """Accept the name of an arm or a journey."""
+    if not _LABEL.fullmatch(value):
+        hint = "write letters, digits, dashes and underscores"
+        raise InputError(f"{quote(value)} is not a name", hint)
+    if value in JOURNEY_KEYS:
+        raise InputError(f"{value!r} is a key of journeys", "choose another name")
+    return value
+
+
+def identifier(value: str) -> str:
+    """Accept what can stand in `${…}`."""
+    if not NAME.fullmatch(value):
+        hint = "write letters, digits and underscores, like area_code"
+        raise InputError(f"{quote(value)} is not a name for a value", hint)
+    if value in BUILTINS or value == IDENTITY:
+        raise InputError(f"{value!r} is a built-in name", "choose another name")
+    return value
+
+
+def address(value: Any) -> str:
+    """Accept a URL or `system:NAME/FACE`."""
+    hint = "write http://HOST:PORT/PATH, https://… or system:NAME/FACE"
+    if isinstance(value, str) and _SYSTEM.fullmatch(value):
+        return value
+    return url(value, hint, login="send them in headers, like Authorization: Basic ${env:LOGIN}")
+
+
+def url(
+    value: Any,
+    hint: str = "write http://HOST:PORT/PATH or https://…",
+    login: str = "name one that asks for no login",
+) -> str:
+    """Accept an address of HTTP, written out; the hints are for a bad one, and one with a login."""
+    if not isinstance(value, str):
+        raise InputError(f"{quote(value)} is not an address", hint)
+    if "${" in value:
+        raise InputError("an address cannot hold a lookup", "write it out, or start with --target")
+    if not value.isascii():
+        strange = "percent-encode it (ł is %C5%82), or write xn--… in a host name"
+        raise InputError(f"{quote(value)} holds a letter that no address may", strange)
+    try:
+        parts = urlsplit(value)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        host = None
+    else:
+        if parts.username is not None:
+            raise InputError("an address cannot hold a user and password", login)
+    if not host or parts.scheme not in ("http", "https") or _BLANK_OR_CONTROL.search(value):
+        raise InputError(f"{quote(value)} is not an address", hint)
+    return value
+
+
+def http_path(value: str) -> str:
+    """Accept the path of a request, which may hold lookups."""
+    if not value.startswith("/"):
+        hint = f"write /{value}" if "://" not in value else "the arm knows the host: write /…"
+        raise InputError(f"{quote(value)} does not start with /", hint)
+    if "#" in value or _BLANK_OR_CONTROL.search(value):
+        raise InputError(f"{quote(value)} holds what a path cannot", "write %20 for a blank, no #")
+    return value
+
+
+def tool(value: str) -> str:
+    """Accept the name of an MCP tool."""
+    if not value or CONTROL.search(value):
+        raise InputError(f"{quote(value)} is not a tool's name", "write it as tools/list shows it")
+    if "${" in value:
+        hint = "write one step for each tool"
+        raise InputError("a tool's name cannot hold a lookup", hint)
+    return value
+
+
+def headers(value: dict[str, str]) -> dict[str, str]:
+    """Accept headers: no line ends, so that no second header can hide in one."""
+    for name, content in value.items():
+        if not _TOKEN.fullmatch(name):
+            raise InputError(f"{quote(name)} is not a header's name", "write it like X-Request-Id")
+        # What a header holds may be secret, so it is never quoted.
+        if CONTROL.search(content):
+            hint = "write it in one line, without control characters"
+            raise InputError(f"the header {name} holds a line end or control character", hint)
+    return value
+
+
+def flat(value: dict[str, Any]) -> dict[str, Any]:
+    """Accept what a query or form can carry: scalars, and lists of them."""
+    for name, content in value.items():
+        items = content if isinstance(content, list) else [content]
+        if any(item is None or isinstance(item, dict | list) for item in items):
+            hint = "write a text, a number, true or false, or a list of these"
+            raise InputError(f"{name} cannot be {quote(content)} here", hint)
+    return value
+
+
+def as_list(value: Any) -> Any:
+    """Take one value as a list of one; an empty list would expect nothing at all."""
+    if value == []:
+        raise InputError("an empty list expects nothing", "write a value, or remove the key")
+    return value if isinstance(value, list | tuple) else [value]
+
+
+class Think(NamedTuple):
+    """The pause between two journeys of a user, in seconds: drawn evenly between the two."""
+
+    min: float
+    max: float
+
+
+def think(value: Any) -> Think:
+    """Read a pause: one duration, or the two to draw between."""
+    if not isinstance(value, dict):
+        return Think(seconds(value), seconds(value))
+    if value.keys() != {"min", "max"}:
+        raise InputError("think takes min and max", "write {min: 1s, max: 3s}, or one duration")
+    result = Think(seconds(value["min"]), seconds(value["max"]))
+    if result.min > result.max:
+        raise InputError(f"min {value['min']} is above max {value['max']}", "exchange them")
+    return result
+
+
+def gate(value: Any) -> gates.Gate:
+    """Read a gate."""
+    if not isinstance(value, str):
+        raise InputError(f"{quote(value)} is not a gate", "write it like mcp.p95 < 200ms")
+    return gates.parse(value)

@@ -1,0 +1,109 @@
+"""How an arm's target is written, and the one line that stands for it everywhere else.
+
+Such a line is a URL, `system:NAME/FACE`, `sse:URL`, `stdio:COMMAND` with its words quoted as for a
+shell (no shell ever runs it), or `python:MODULE:OBJECT`.
+"""
+
+import re
+import shlex
+from collections.abc import Callable
+from typing import Any, Final, Literal, get_args
+
+from mcp_perf.scenario.model.syntax import CONTROL, address
+from mcp_perf.scenario.problems.wording import InputError, one_of, quote
+
+Transport = Literal["http", "system", "sse", "stdio", "python"]
+LOCAL_CODE: Final = ("stdio", "python")
+"""Transports that run code of this machine, with the rights of whoever starts the run."""
+
+_OBJECT = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*(:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*)?", re.ASCII)
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+def split_target(line: str) -> tuple[Transport, str]:
+    """Take the line apart: its transport, and what is called by it."""
+    scheme, _, rest = line.partition(":")
+    if scheme in ("http", "https"):
+        return "http", line
+    transport: Transport = next(known for known in get_args(Transport) if known == scheme)
+    return transport, rest
+
+
+def words(command: str) -> tuple[str, ...]:
+    """Take the command of a `stdio` line apart."""
+    return tuple(shlex.split(command))
+
+
+def read_target(line: str) -> str:
+    """Accept such a line, as `--target` takes it: a URL is tried as it is. Raises InputError."""
+    scheme, _, rest = line.partition(":")
+    if scheme == "stdio":
+        try:
+            return _stdio(shlex.split(rest))
+        except ValueError as error:
+            raise InputError(f"{quote(rest)} cannot be read: {error}", "close the quote") from None
+    read = {"sse": _sse, "python": python_object}.get(scheme)
+    if read is not None:
+        return read(rest)
+    if scheme not in ("http", "https", "system") or not rest:
+        raise InputError(f"{quote(line)} is not a target", "write ARM=URL")
+    return line
+
+
+def mcp_target(value: Any) -> str:
+    """Accept what stands after `mcp:`: an address, or a mapping that names another transport."""
+    if not isinstance(value, dict):
+        return address(value)
+    if len(value) != 1 or not value.keys() <= _TRANSPORTS.keys():
+        hint = "write {sse: URL}, {stdio: [COMMAND, ARGUMENT]} or {python: MODULE:OBJECT}"
+        raise InputError(
+            f"a target by {one_of(value) if value else quote(value)} is not known", hint
+        )
+    [(transport, target)] = value.items()
+    return _TRANSPORTS[transport](target)
+
+
+def python_object(value: Any) -> str:
+    """Accept MODULE or MODULE:OBJECT."""
+    if not isinstance(value, str) or not _OBJECT.fullmatch(value):
+        raise InputError(f"{quote(value)} is not a Python object", "write MODULE:OBJECT")
+    return f"python:{value}"
+
+
+def environment(value: dict[str, str]) -> dict[str, str]:
+    """Accept environment variables; what they hold may be secret, so it is never quoted."""
+    for name, content in value.items():
+        if not _VARIABLE.fullmatch(name):
+            raise InputError(f"{quote(name)} is not a variable's name", "write it like API_KEY")
+        if "\0" in content:
+            raise InputError(f"{name} holds a NUL", "remove it")
+    return value
+
+
+def _stdio(value: Any) -> str:
+    hint = "write a list: [npx, -y, server], each word a text"
+    if not isinstance(value, list) or not value:
+        raise InputError(f"{quote(value)} is not a command", hint)
+    for word in value:
+        if not isinstance(word, str) or CONTROL.search(word):
+            raise InputError(f"{quote(word)} is not a word of a command", hint)
+        if "${" in word:
+            hint = "hand it over by the arm's env, as everybody can read a command line"
+            raise InputError("a command cannot hold a lookup", hint)
+    if not value[0]:
+        raise InputError("the command is empty", hint)
+    return f"stdio:{shlex.join(value)}"
+
+
+def _sse(value: Any) -> str:
+    line = address(value)
+    if line.startswith("system:"):
+        raise InputError("no system speaks HTTP+SSE", "write mcp: system:NAME/mcp")
+    return f"sse:{line}"
+
+
+_TRANSPORTS: Final[dict[str, Callable[[Any], str]]] = {
+    "sse": _sse,
+    "stdio": _stdio,
+    "python": python_object,
+}

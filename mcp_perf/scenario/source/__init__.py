@@ -1,0 +1,1 @@
+"""The text of a file: YAML, lines, settings from the command line."""

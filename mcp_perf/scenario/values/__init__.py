@@ -1,0 +1,1 @@
+"""Values: units, templates, generators, tables, lookups."""

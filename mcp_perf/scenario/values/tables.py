@@ -1,0 +1,30 @@
+"""CSV files: a first row that names the columns, then rows of texts."""
+
+import csv
+from pathlib import Path
+from typing import Final
+
+from mcp_perf.scenario.problems.wording import InputError, quote
+
+_LARGEST_FILE: Final = 16 * 1024 * 1024
+
+
+def read_table(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
+    """Return the names of the columns, and the rows with their lines; empty lines are left out.
+
+    Raises InputError. A message names the file and never quotes what is in it.
+    """
+    if path.stat().st_size > _LARGEST_FILE:
+        raise InputError(f"{quote(path.name)} is larger than 16 MiB", "cut it down")
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.reader(file, strict=True)
+            (_, names), *rows = [(reader.line_num, row) for row in reader if row] or [(0, [])]
+    except (UnicodeDecodeError, csv.Error) as error:
+        why = error.reason if isinstance(error, UnicodeDecodeError) else error
+        message = f"{quote(path.name)} cannot be read: {why}"
+        raise InputError(message, "save it as CSV in UTF-8") from None
+    except OSError as error:
+        message = f"{quote(path.name)} cannot be read: {error.strerror}"
+        raise InputError(message, "check its permissions") from None
+    return names, rows

@@ -1,0 +1,69 @@
+"""Runs a project's tests and checks: pytest, unittest, mypy, flake8."""
+
+import importlib.util
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any, Final
+
+import anyio
+
+from mcp_targets.dual_runtime.errors import NotFound, TimedOut, ToolFailure
+
+_COMMANDS: Final = {
+    "pytest": ("pytest", "-q", "-p", "no:cacheprovider"),
+    "unittest": ("unittest", "-q"),
+    "mypy": ("mypy", "--no-error-summary", "--cache-dir", "/dev/null"),
+    "flake8": ("flake8",),
+}
+TOOLS: Final = tuple(_COMMANDS)
+_OUTPUT: Final = 4000
+"""Characters of output that are returned: the last ones."""
+_COUNTS: Final = re.compile(r"(\d+) (passed|failed|errors?|skipped)")
+
+
+class TestRunner:
+    """Run a tool on a path below a root, in a process of its own."""
+
+    __test__ = False  # a class of that name is no test of pytest's
+
+    def __init__(self, root: Path) -> None:
+        self._root = root.resolve()
+
+    async def run(self, tool: str, path: str, timeout_s: float) -> dict[str, Any]:
+        """Return exit code, counts and the last output. Raises ToolFailure."""
+        if tool not in _COMMANDS:
+            raise ToolFailure("UNKNOWN_TOOL", f"no tool {tool!r}", f"one of {', '.join(TOOLS)}")
+        target = self._inside(path)
+        if importlib.util.find_spec(_COMMANDS[tool][0]) is None:
+            raise ToolFailure("NOT_INSTALLED", f"{tool} is not installed", f"pip install {tool}")
+        start = time.perf_counter()
+        command = [sys.executable, "-m", *_COMMANDS[tool], str(target)]
+        result: subprocess.CompletedProcess[bytes] | None = None
+        # A process that is cancelled is killed.
+        with anyio.move_on_after(timeout_s):
+            result = await anyio.run_process(
+                command, check=False, stderr=subprocess.STDOUT, cwd=self._root
+            )
+        if result is None:
+            raise TimedOut("TIMED_OUT", f"{tool} took longer than {timeout_s:g} s")
+        output = result.stdout.decode("utf-8", "replace")
+        counts = {word.rstrip("s"): int(number) for number, word in _COUNTS.findall(output)}
+        return {
+            "tool": tool,
+            "exit_code": result.returncode,
+            "ok": result.returncode == 0,
+            "counts": counts,
+            "output": output[-_OUTPUT:],
+            "duration_ms": round((time.perf_counter() - start) * 1000, 3),
+        }
+
+    def _inside(self, path: str) -> Path:
+        target = (self._root / path).resolve()
+        if not target.is_relative_to(self._root):
+            raise ToolFailure("OUTSIDE", f"{path!r} is not below the folder that may be tested")
+        if not target.exists():
+            raise NotFound("NO_SUCH_PATH", f"there is no {path!r}")
+        return target

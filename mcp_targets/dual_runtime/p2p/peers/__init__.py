@@ -1,0 +1,1 @@
+"""Peers: discovery, bootstrap, addresses."""

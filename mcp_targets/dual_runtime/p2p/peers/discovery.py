@@ -1,0 +1,114 @@
+"""Finding peers: several sources at once, within a deadline, and what they say merged."""
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+import anyio
+import msgspec
+
+from mcp_targets.dual_runtime.errors import ToolFailure
+from mcp_targets.dual_runtime.network import Fanout, Network, gather
+from mcp_targets.dual_runtime.p2p.peers.monitoring import Monitor
+from mcp_targets.dual_runtime.p2p.peers.peers import Peer, PeerBook, alive, capable, freshest
+
+
+class Source(Protocol):
+    """Somebody who knows peers."""
+
+    name: str
+
+    async def peers(self) -> list[Peer]:
+        """Return them. Raises ToolFailure."""
+
+
+class IssuesRegistry:
+    """Peers announced as the issues of a GitHub repository, one each."""
+
+    name = "github"
+
+    def __init__(self, network: Network, repository: str) -> None:
+        self._network = network
+        self._path = f"/repos/{repository}/issues"
+
+    async def peers(self) -> list[Peer]:
+        """Return the announced peers; issues that are about something else are left out."""
+        issues = await self._network.ask("github", self._path, labels="peer", per_page="100")
+        return [peer for issue in issues if (peer := _announced(issue)) is not None]
+
+    async def announce(self, peer: Peer) -> None:
+        """Open an issue that tells of a peer."""
+        text = msgspec.json.encode(peer).decode()
+        await self._network.tell("github", self._path, {"title": peer.peer_id, "body": text})
+
+
+def _announced(issue: dict[str, Any]) -> Peer | None:
+    try:
+        return msgspec.json.decode(issue.get("body") or "", type=Peer)
+    except (msgspec.DecodeError, msgspec.ValidationError):
+        return None
+
+
+class Cached:
+    """The peers that this node knows already."""
+
+    name = "cache"
+
+    def __init__(self, book: PeerBook) -> None:
+        self._book = book
+
+    async def peers(self) -> list[Peer]:
+        """Return them."""
+        return self._book.known()
+
+
+class Found(msgspec.Struct):
+    """What discovery brought, and what became of each source: ok, late, or its error."""
+
+    peers: list[Peer]
+    sources: dict[str, str]
+
+
+class Discovery:
+    """Ask all sources and remember what they say."""
+
+    def __init__(
+        self,
+        sources: Sequence[Source],
+        book: PeerBook,
+        clock: Callable[[], float],
+        monitor: Monitor,
+        fanout: Fanout,
+    ) -> None:
+        self._sources = sources
+        self._book = book
+        self._clock = clock
+        self._monitor = monitor
+        self._fanout: Fanout = fanout
+
+    async def discover(self, required: Sequence[str], limit: int, deadline_s: float) -> Found:
+        """Return living peers that have what is required, the last seen first.
+
+        A source that fails or is late costs its own peers only.
+        """
+        heard: list[Peer] = []
+        outcomes = {source.name: "late" for source in self._sources}
+
+        async def ask(source: Source) -> None:
+            try:
+                found = await source.peers()
+            except ToolFailure as failure:
+                outcomes[source.name] = failure.message
+                return
+            heard.extend(
+                msgspec.structs.replace(peer, source=peer.source or source.name) for peer in found
+            )
+            outcomes[source.name] = "ok"
+
+        with anyio.move_on_after(deadline_s):
+            await gather([functools.partial(ask, source) for source in self._sources], self._fanout)
+        for outcome in outcomes.values():
+            self._monitor.count("discovery", failed=outcome != "ok")
+        self._book.learn(heard)
+        fitting = capable(alive(freshest(heard), self._clock()), required)
+        return Found(fitting[:limit], outcomes)

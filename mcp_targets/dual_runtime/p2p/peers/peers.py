@@ -1,0 +1,103 @@
+"""The peers that are known: freshest record wins, old ones expire. Pure, safe across threads."""
+
+import threading
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+
+import msgspec
+
+from mcp_targets.dual_runtime.errors import NotFound
+
+TTL_S: Final = 300.0
+
+
+class Peer(msgspec.Struct, frozen=True):
+    """What somebody said of a peer, and when."""
+
+    peer_id: str
+    address: str
+    capabilities: tuple[str, ...] = ()
+    last_seen_s: float = 0.0
+    """Seconds since the epoch."""
+    source: str = ""
+
+    def shown(self) -> dict[str, Any]:
+        """Return it for a reader."""
+        known = {name: getattr(self, name) for name in ("peer_id", "address", "source")}
+        return {
+            **known,
+            "capabilities": sorted(self.capabilities),
+            "last_seen_s": self.last_seen_s,
+        }
+
+
+def freshest(peers: Iterable[Peer]) -> list[Peer]:
+    """Return one record for each peer, the last seen first."""
+    best: dict[str, Peer] = {}
+    for peer in peers:
+        known = best.get(peer.peer_id)
+        if known is None or peer.last_seen_s > known.last_seen_s:
+            best[peer.peer_id] = peer
+    return sorted(best.values(), key=lambda peer: (-peer.last_seen_s, peer.peer_id))
+
+
+def alive(peers: Iterable[Peer], now_s: float, ttl_s: float = TTL_S) -> list[Peer]:
+    """Return those that were seen within their time to live."""
+    return [peer for peer in peers if now_s - peer.last_seen_s < ttl_s]
+
+
+def capable(peers: Iterable[Peer], required: Iterable[str]) -> list[Peer]:
+    """Return those that have all capabilities that are required."""
+    wanted = set(required)
+    return [peer for peer in peers if wanted <= set(peer.capabilities)]
+
+
+class PeerBook:
+    """The peers that this node has heard of, and those it is connected to."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._known: dict[str, Peer] = {}
+        self._connected: set[str] = set()
+
+    def learn(self, peers: Iterable[Peer]) -> None:
+        """Take in records; of two for one peer, the fresher stays."""
+        with self._lock:
+            merged = freshest([*self._known.values(), *peers])
+            self._known = {peer.peer_id: peer for peer in merged}
+
+    def known(self) -> list[Peer]:
+        """Return the living peers, the last seen first."""
+        return alive(self._known.values(), self._clock())
+
+    def connect(self, peer: Peer) -> None:
+        """Note a connection."""
+        self.learn([peer])
+        with self._lock:
+            self._connected.add(peer.peer_id)
+
+    def disconnect(self, peer_id: str) -> None:
+        """Note the end of a connection. Raises NotFound."""
+        with self._lock:
+            if peer_id not in self._connected:
+                raise NotFound("NOT_CONNECTED", f"there is no connection to {peer_id!r}")
+            self._connected.discard(peer_id)
+
+    def connected(self) -> list[Peer]:
+        """Return the peers that this node is connected to."""
+        with self._lock:
+            return [peer for name, peer in self._known.items() if name in self._connected]
+
+    def cleanup(self) -> int:
+        """Forget expired peers without a connection, and return how many."""
+        with self._lock:
+            living = {peer.peer_id for peer in alive(self._known.values(), self._clock())}
+            kept = {
+                name: peer
+                for name, peer in self._known.items()
+                if name in living or name in self._connected
+            }
+            gone = len(self._known) - len(kept)
+            self._known = kept
+        return gone

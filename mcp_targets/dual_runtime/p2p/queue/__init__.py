@@ -1,0 +1,1 @@
+"""Tasks: queue, workers, the work itself."""

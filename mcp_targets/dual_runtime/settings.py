@@ -1,0 +1,99 @@
+"""The flags of the system, and the two presets: what the two arms differ in, and nothing else."""
+
+import argparse
+from typing import Final, Literal
+
+import msgspec
+
+from mcp_targets.serving import service_time
+
+THREADS: Final = 40
+"""How many calls a bridge runs at once by default: anyio's own default for worker threads."""
+
+RUNTIMES: Final = {"asyncio": "fastapi", "trio": "trio"}
+"""The word for each loop in tool metadata: FastAPI runs on asyncio."""
+
+
+class Settings(msgspec.Struct, frozen=True):
+    """How tool calls are run."""
+
+    bridge: Literal["per_call", "native"]
+    """`per_call`: uvicorn's loop hands each call to a thread that starts a new loop for it.
+    `native`: the server's own loop runs it."""
+    pool: Literal["off", "on"]
+    """Whether connections to upstreams are kept, for as long as the loop that opened them lives."""
+    fanout: Literal["seq", "par"]
+    """Whether independent upstream calls follow each other or run at once."""
+    limiter: int
+    """The most calls at once; 0 is no limit."""
+    cache: Literal["off", "on"]
+    """Whether results of tools with a `cache_ttl` are kept."""
+    runtime: Literal["asyncio", "trio"]
+    """The kind of loop that peer-to-peer tools run on."""
+    delay_s: float = 0.0
+    """Added to every call: for trying whether a comparison notices."""
+
+    @property
+    def server(self) -> Literal["asyncio", "trio"]:
+        """The kind of the server's own loop."""
+        return self.runtime if self.bridge == "native" else "asyncio"
+
+    @property
+    def slots(self) -> int:
+        """The most calls at once, with the bridge's default; 0 is no limit."""
+        return self.limiter or (THREADS if self.bridge == "per_call" else 0)
+
+    def describe(self) -> str:
+        """Return the settings as a query, which a scenario may repeat."""
+        shown = {name: getattr(self, name) for name in CHOICES if name != "preset"}
+        shown["limiter"] = str(self.limiter)
+        return "&".join(f"{name}={value}" for name, value in shown.items())
+
+
+PRESETS: Final = {
+    "control": Settings("per_call", "off", "seq", 0, "off", "trio"),
+    "dual": Settings("native", "on", "par", 0, "off", "trio"),
+}
+
+CHOICES: Final = {
+    "preset": tuple(PRESETS),
+    "bridge": ("per_call", "native"),
+    "pool": ("off", "on"),
+    "fanout": ("seq", "par"),
+    "cache": ("off", "on"),
+    "runtime": ("asyncio", "trio"),
+}
+"""The flags that choose between words, and the words."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the flags as options."""
+    for name, words in CHOICES.items():
+        start = "dual" if name == "preset" else None
+        parser.add_argument(f"--{name}", choices=words, default=start)
+    parser.add_argument("--limiter", type=_limit, help="calls at once (0: no limit)")
+    parser.add_argument("--delay", type=_delay, help='added to every call, such as "40ms"')
+
+
+def from_arguments(options: argparse.Namespace) -> Settings:
+    """Return the preset with the flags that were given."""
+    names = [name for name in (*CHOICES, "limiter") if name != "preset"]
+    given = {name: value for name in names if (value := getattr(options, name)) is not None}
+    delay_s = 0.0 if options.delay is None else options.delay
+    return msgspec.structs.replace(PRESETS[options.preset], **given, delay_s=delay_s)
+
+
+def _limit(text: str) -> int:
+    if not text.isdecimal() or int(text) > 10_000:
+        raise argparse.ArgumentTypeError(f"{text!r}: write a whole number from 0 to 10000")
+    return int(text)
+
+
+def _delay(text: str) -> float:
+    try:
+        time = service_time.parse(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    if not isinstance(time, service_time.Constant):
+        raise argparse.ArgumentTypeError(f"{text!r}: write one duration, such as 40ms")
+    return time.seconds

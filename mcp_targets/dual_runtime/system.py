@@ -1,0 +1,141 @@
+"""The whole system put together: state, tools, router, and what runs in the background."""
+
+import contextlib
+import functools
+import time
+import uuid
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+from typing import Final
+
+import anyio
+import msgspec
+
+from mcp_targets.dual_runtime.cores.core_tools import IndexTools, MedicalTools, TestTools
+from mcp_targets.dual_runtime.cores.medical_research import MedicalResearchScraper
+from mcp_targets.dual_runtime.cores.test_runner import TestRunner
+from mcp_targets.dual_runtime.cores.vector_index import IndexManager
+from mcp_targets.dual_runtime.network import Network
+from mcp_targets.dual_runtime.p2p.peers.addresses import PublicAddress, Seen
+from mcp_targets.dual_runtime.p2p.peers.bootstrap import Bootstrap, Method
+from mcp_targets.dual_runtime.p2p.peers.discovery import Cached, Discovery, IssuesRegistry
+from mcp_targets.dual_runtime.p2p.peers.monitoring import Monitor
+from mcp_targets.dual_runtime.p2p.peers.peers import PeerBook
+from mcp_targets.dual_runtime.p2p.peers.registry_file import RegistryFile
+from mcp_targets.dual_runtime.p2p.queue.task_queue import TaskQueue
+from mcp_targets.dual_runtime.p2p.queue.task_runner import TaskRunner
+from mcp_targets.dual_runtime.p2p.workflows.workflow_engine import WorkflowEngine
+from mcp_targets.dual_runtime.p2p.workflows.workflows import Workflow, Workflows
+from mcp_targets.dual_runtime.settings import Settings
+from mcp_targets.dual_runtime.tooling.detection import Place
+from mcp_targets.dual_runtime.tooling.registry import ToolRegistry
+from mcp_targets.dual_runtime.tooling.result_cache import ResultCache
+from mcp_targets.dual_runtime.tooling.router import RuntimeRouter
+from mcp_targets.dual_runtime.tooling.runtimes import Executor, Here, PerCall, Second
+from mcp_targets.dual_runtime.tools.meta_tools import MetaTools
+from mcp_targets.dual_runtime.tools.peer_tools import PeerTools
+from mcp_targets.dual_runtime.tools.queue_tools import QueueTools
+from mcp_targets.dual_runtime.tools.task_tools import TaskTools
+from mcp_targets.dual_runtime.tools.workflow_tools import WorkflowTools
+
+LOCAL_SLOTS: Final = 256
+"""Of the worker that every process starts with."""
+_REPOSITORY: Final = "p2p/registry"
+_IP_SERVICES: Final = ("first", "second", "third", "fourth", "fifth")
+
+
+class DualRuntime:
+    """One process's tools and state."""
+
+    def __init__(
+        self, settings: Settings, addresses: Mapping[str, str], root: Path, folder: Path
+    ) -> None:
+        """`root` is what tests may be run in; `folder` is where indexes and peers are kept."""
+        self.settings = settings
+        self.network = Network(addresses, pool=settings.pool, fanout=settings.fanout)
+        self.monitor = Monitor()
+        self.queue = TaskQueue(time.time, _new_id)
+        self.queue.register("local", (), LOCAL_SLOTS)
+        self.workflows = Workflows(time.monotonic, _new_id)
+        self.workflows.on_end = self._count
+        self.registry = ToolRegistry()
+        self._executors = _executors(settings, self.network)
+        self.router = RuntimeRouter(
+            self.registry,
+            self._executors,
+            slots=settings.slots,
+            cache=ResultCache(time.monotonic) if settings.cache == "on" else None,
+            delay_s=settings.delay_s,
+        )
+        self.router.detector.register("tools_dispatch", "here")
+        for group in (
+            TaskTools(self.queue),
+            QueueTools(self.queue),
+            WorkflowTools(self.workflows),
+            _peer_tools(self.network, self.monitor, folder / "peers.json"),
+            TestTools(TestRunner(root)),
+            IndexTools(IndexManager(folder)),
+            MedicalTools(MedicalResearchScraper(self.network)),
+            MetaTools(self.registry, self.router),
+        ):
+            self.registry.register_all(group)
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Serve calls: connections, the second runtime, and who does tasks and workflows."""
+        async with self.network.session(), anyio.create_task_group() as group:
+            with contextlib.ExitStack() as stack:
+                for executor in self._executors.values():
+                    if isinstance(executor, Second):
+                        stack.enter_context(executor)
+                group.start_soon(TaskRunner(self.queue).run, group)
+                group.start_soon(WorkflowEngine(self.workflows).run, group)
+                yield
+            group.cancel_scope.cancel()
+
+    def _count(self, workflow: Workflow) -> None:
+        if workflow.state != "cancelled":
+            self.monitor.count("workflow", failed=workflow.state == "failed")
+
+
+def _executors(settings: Settings, network: Network) -> dict[Place, Executor]:
+    if settings.bridge == "per_call":
+        bridged = PerCall(settings.runtime, settings.slots, network.session)
+        return {"trio": bridged, "fastapi": Here()}
+    if settings.runtime == "asyncio":
+        return {"trio": Here(), "fastapi": Here()}
+    return {"trio": Here(), "fastapi": Second("asyncio", network.session)}
+
+
+def _peer_tools(network: Network, monitor: Monitor, file: Path) -> PeerTools:
+    book = PeerBook(time.time)
+    registry = RegistryFile(file)
+    sources = (IssuesRegistry(network, _REPOSITORY), registry, Cached(book))
+    discovery = Discovery(sources, book, time.time, monitor, network.fanout)
+
+    async def seeds() -> list[str]:
+        named: list[str] = (await network.ask("p2p_network", "/seeds"))["nodes"]
+        return named
+
+    async def known() -> list[str]:
+        return [peer.peer_id for peer in await registry.peers()]
+
+    async def fixed() -> list[str]:
+        return ["seed-a"]
+
+    methods = (Method("seeds", 1, seeds), Method("file", 2, known), Method("fixed", 3, fixed))
+
+    async def connect(node: str) -> None:
+        await network.ask("p2p_network", f"/nodes/{node}/hello")
+
+    async def ask(service: str) -> Seen:
+        return msgspec.convert(await network.ask("public_ip", f"/{service}"), Seen)
+
+    services = {name: functools.partial(ask, name) for name in _IP_SERVICES}
+    address = PublicAddress(services, Seen("127.0.0.1", 0), time.monotonic, network.fanout)
+    bootstrap = Bootstrap(methods, connect, monitor, network.fanout)
+    return PeerTools(network, book, discovery, registry, bootstrap, address)
+
+
+def _new_id() -> str:
+    return uuid.uuid4().hex

@@ -1,0 +1,59 @@
+"""Which runtime a tool belongs on: the order of looking, and the words in names."""
+
+import re
+from typing import Final, Literal
+
+from mcp_targets.dual_runtime.tooling.metadata import Function, ToolMetadata, metadata_of
+from mcp_targets.dual_runtime.tooling.registry import ToolRegistry
+
+Place = Literal["fastapi", "trio", "here"]
+"""`here` is for tools that only pass calls on: they stay on the server's loop."""
+
+P2P_WORDS: Final = frozenset(
+    {"p2p", "peer", "peers", "task", "queue", "worker", "workflow", "trio"}
+)
+"""A name with one of these words, as a whole word, is a peer-to-peer tool's."""
+P2P_MODULES: Final = frozenset({"p2p", "trio"})
+"""Parts of a module's path that say the same."""
+DEFAULT: Final[Place] = "fastapi"
+
+
+class Detector:
+    """Decide by the first that knows: cache, registry, decorator, module, name, default."""
+
+    def __init__(self, registry: ToolRegistry) -> None:
+        self._registry = registry
+        self._cache: dict[str, Place] = {}
+
+    def register(self, name: str, place: Place) -> None:
+        """Say it explicitly; this wins over everything."""
+        self._cache[name] = place
+
+    def forget(self, name: str) -> None:
+        """Look again the next time."""
+        self._cache.pop(name, None)
+
+    def place(self, name: str, function: Function | None = None) -> Place:
+        """Return where a tool belongs."""
+        if name not in self._cache:
+            self._cache[name] = self._look(name, function)
+        return self._cache[name]
+
+    def _look(self, name: str, function: Function | None) -> Place:
+        known = self._registry.get(name).metadata if name in self._registry else None
+        attached = None if function is None else metadata_of(function)
+        for metadata in (known, attached):
+            if metadata is not None and (said := _said(metadata)):
+                return said
+        module = getattr(function, "__module__", "") or ""
+        if P2P_MODULES & set(module.split(".")):
+            return "trio"
+        if P2P_WORDS & set(re.split(r"[^a-z0-9]+", name.lower())):
+            return "trio"
+        return DEFAULT
+
+
+def _said(metadata: ToolMetadata) -> Place | None:
+    if metadata.runtime == "fastapi":
+        return "fastapi"
+    return "trio" if metadata.runtime == "trio" or metadata.requires_p2p else None

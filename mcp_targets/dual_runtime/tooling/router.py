@@ -1,0 +1,95 @@
+"""Where a call runs: the router puts each tool on its runtime, once."""
+
+import functools
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import anyio
+
+from mcp_targets.dual_runtime.tooling import arguments as forms
+from mcp_targets.dual_runtime.tooling.detection import Detector, Place
+from mcp_targets.dual_runtime.tooling.enforcement import perform
+from mcp_targets.dual_runtime.tooling.limiter import PriorityLimiter
+from mcp_targets.dual_runtime.tooling.registry import Tool, ToolRegistry
+from mcp_targets.dual_runtime.tooling.result_cache import ResultCache
+from mcp_targets.dual_runtime.tooling.runtime_stats import RuntimeStats
+from mcp_targets.dual_runtime.tooling.runtimes import Executor, Here
+
+
+class RuntimeRouter:
+    """Run tools by name, each where it belongs, held to its metadata."""
+
+    def __init__(
+        self,
+        registry: ToolRegistry,
+        executors: Mapping[Place, Executor],
+        *,
+        slots: int = 0,
+        cache: ResultCache | None = None,
+        delay_s: float = 0.0,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        """`cache` None keeps no results; `delay_s` is added to every call."""
+        self.detector = Detector(registry)
+        self._registry = registry
+        self._executors = executors
+        self._here = Here()
+        self._limiter = PriorityLimiter(slots)
+        self._cache = cache
+        self._delay_s = delay_s
+        self._clock = clock
+        self._stats: dict[Place, RuntimeStats] = {place: RuntimeStats() for place in executors}
+        self._fallbacks = 0
+
+    async def call(self, name: str, given: dict[str, Any]) -> dict[str, Any]:
+        """Return the tool's result. Raises ToolFailure."""
+        tool = self._registry.get(name)
+        arguments = forms.check(tool.model, given)
+        ttl_s = tool.metadata.cache_ttl
+        if self._cache is None or ttl_s is None:
+            return await self._run(tool, arguments)
+        known = self._cache.get(name, arguments)
+        if known is None:
+            known = await self._run(tool, arguments)
+            self._cache.put(name, arguments, known, ttl_s)
+        return dict(known)
+
+    async def _run(self, tool: Tool, arguments: dict[str, Any]) -> dict[str, Any]:
+        place = self.detector.place(tool.metadata.name, tool.function)
+        if place == "here":
+            # The call that it passes on is held to its tool's metadata, and counted.
+            return dict(await tool.function(**arguments))
+        async with self._limiter.slot(tool.metadata.priority):
+            start = self._clock()
+            failed = True
+            try:
+                if self._delay_s:
+                    await anyio.sleep(self._delay_s)
+                work = functools.partial(perform, tool, arguments)
+                result: dict[str, Any] = await self._executor(place).run(work)
+                failed = False
+            finally:
+                self._stats[place].record(self._clock() - start, failed=failed)
+        return result
+
+    def _executor(self, place: Place) -> Executor:
+        """Return the place's executor; one that is not there is replaced before the call begins.
+
+        What has begun is never run a second time, whatever becomes of it.
+        """
+        executor = self._executors[place]
+        if executor.available:
+            return executor
+        self._fallbacks += 1
+        return self._here
+
+    def health(self) -> dict[str, Any]:
+        """Return what each runtime did."""
+        return {
+            "runtimes": {
+                place: {"available": self._executors[place].available, **stats.shown()}
+                for place, stats in self._stats.items()
+            },
+            "fallbacks": self._fallbacks,
+        }

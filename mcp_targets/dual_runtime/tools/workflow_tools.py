@@ -1,0 +1,81 @@
+"""Tools for workflows: steps that depend on each other."""
+
+from typing import Any, Literal
+
+import anyio
+import msgspec
+
+from mcp_targets.dual_runtime.p2p.workflows import diagrams, workflow_graph
+from mcp_targets.dual_runtime.p2p.workflows.workflows import Workflow, Workflows
+from mcp_targets.dual_runtime.tooling.metadata import tool_metadata
+from mcp_targets.dual_runtime.tools.fields import Id, Limit, Object, Result, WaitMs
+
+State = Literal["running", "completed", "failed", "cancelled"]
+
+
+class WorkflowTools:
+    """Submit workflows, follow them, see what depends on what."""
+
+    def __init__(self, workflows: Workflows) -> None:
+        self._workflows = workflows
+
+    @tool_metadata(category="p2p.workflows", runtime="trio", requires_p2p=True, priority=8)
+    async def workflow_submit(self, name: Id, steps: list[Object]) -> Result:
+        """Start a workflow of steps {id, kind, payload, depends_on, retries, timeout_ms}."""
+        return self._workflows.submit(name, steps).shown()
+
+    @tool_metadata(category="p2p.workflows", runtime="trio", requires_p2p=True)
+    async def workflow_status(self, workflow_id: Id) -> Result:
+        """Tell where a workflow stands, step by step."""
+        workflow = self._workflows.get(workflow_id)
+        return {**workflow.shown(), "states": {k: run.state for k, run in workflow.runs.items()}}
+
+    @tool_metadata(category="p2p.workflows", runtime="trio", requires_p2p=True, priority=9)
+    async def workflow_cancel(self, workflow_id: Id) -> Result:
+        """Stop a running workflow; it stays cancelled."""
+        return self._workflows.cancel(workflow_id).shown()
+
+    @tool_metadata(category="p2p.workflows", runtime="trio", requires_p2p=True)
+    async def workflow_list(self, state: State | None = None, limit: Limit = 50) -> Result:
+        """List workflows, the newest first."""
+        return {"workflows": [flow.shown() for flow in self._workflows.listed(state, limit)]}
+
+    @tool_metadata(category="p2p.workflows", runtime="trio", requires_p2p=True)
+    async def workflow_dependencies(
+        self, workflow_id: Id, form: Literal["json", "dot", "mermaid"] = "json"
+    ) -> Result:
+        """Show what depends on what, and the critical path."""
+        workflow = self._workflows.get(workflow_id)
+        path, least_ms = workflow_graph.critical_path(workflow.graph)
+        result = {"workflow_id": workflow_id, "critical_path": path, "critical_path_ms": least_ms}
+        if form == "dot":
+            return {**result, "text": diagrams.dot(workflow.graph, path)}
+        if form == "mermaid":
+            return {**result, "text": diagrams.mermaid(workflow.graph, path)}
+        edges = {name: list(step.depends_on) for name, step in workflow.graph.items()}
+        return {**result, "depends_on": edges}
+
+    @tool_metadata(category="p2p.workflows", runtime="trio", requires_p2p=True, timeout_seconds=70)
+    async def workflow_result(self, workflow_id: Id, wait_ms: WaitMs = 0) -> Result:
+        """Return what the steps brought, and the time taken beside the critical path's."""
+        workflow = self._workflows.get(workflow_id)
+        with anyio.move_on_after(wait_ms / 1000):
+            await workflow.done.wait()
+        return {**workflow.shown(), **_times(workflow), "results": _results(workflow)}
+
+
+def _times(workflow: Workflow) -> dict[str, Any]:
+    _, least_ms = workflow_graph.critical_path(workflow.graph)
+    elapsed_s = workflow.elapsed_s
+    elapsed_ms = None if elapsed_s is None else round(elapsed_s * 1000, 3)
+    return {"elapsed_ms": elapsed_ms, "critical_path_ms": least_ms}
+
+
+def _results(workflow: Workflow) -> dict[str, Any]:
+    shown = ("state", "attempts", "result", "error", "started_s", "ended_s")
+    return {
+        name: {
+            field: value for field, value in msgspec.structs.asdict(run).items() if field in shown
+        }
+        for name, run in workflow.runs.items()
+    }

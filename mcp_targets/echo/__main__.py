@@ -1,0 +1,82 @@
+"""Run the echo system by hand: `python -m mcp_targets.echo --port 8000`."""
+
+import argparse
+from collections.abc import Mapping
+
+from mcp_targets.echo.app import Echo, Settings
+from mcp_targets.serving import entry
+from mcp_targets.serving.service_time import Constant, ServiceTime, parse
+
+
+def main() -> None:
+    """Read the switches and serve."""
+    parser = argparse.ArgumentParser(
+        prog="python -m mcp_targets.echo",
+        description="The calibration system: a tiny, fast server with the faces mcp and rest.",
+    )
+    entry.add_arguments(parser)
+    parser.add_argument(
+        "--replies",
+        choices=("json", "sse"),
+        default="json",
+        help="how MCP calls are answered: plain JSON, or a stream with one event (default: json)",
+    )
+    parser.add_argument("--page-size", type=_at_least_one, help="tools per page of tools/list")
+    parser.add_argument(
+        "--delay",
+        type=_delay,
+        default=parse("0ms"),
+        help='extra service time of every call: "5ms", or "90%%:5ms,9%%:20ms,1%%:200ms"',
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of the delays (default: 0)")
+    parser.add_argument(
+        "--slots",
+        type=_at_least_one,
+        help="calls that are worked on at once; the others queue (default: no limit)",
+    )
+    parser.add_argument(
+        "--session-idle",
+        type=_seconds,
+        metavar="TIME",
+        help='end a session that nobody has used for such a time, "30s" (default: never)',
+    )
+    options = parser.parse_args()
+    settings = Settings(
+        options.replies,
+        options.page_size,
+        options.delay,
+        options.seed,
+        options.slots,
+        options.session_idle,
+    )
+    entry.serve(options, {"echo": Echo(settings).server}, _lines)
+
+
+def _lines(ports: Mapping[str, int]) -> list[str]:
+    base = f"http://{entry.HOST}:{ports['echo']}"
+    return ["echo, the calibration system, is ready:", f"  mcp   {base}/mcp", f"  rest  {base}"]
+
+
+def _delay(text: str) -> ServiceTime:
+    try:
+        return parse(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _seconds(text: str) -> float:
+    read = _delay(text)
+    if not isinstance(read, Constant) or read.seconds <= 0:
+        raise argparse.ArgumentTypeError(f"{text!r} will not do: write a time such as 30s")
+    return read.seconds
+
+
+def _at_least_one(text: str) -> int:
+    number = int(text) if text.isdecimal() else 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} will not do: write a number from 1")
+    return number
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""What the echo says of MCP: handshake, sessions, both eras."""

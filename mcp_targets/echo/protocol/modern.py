@@ -1,0 +1,133 @@
+"""Protocol 2026-07-28: every POST stands alone, its headers repeat what a router needs to know.
+
+The order of the checks is that of the reference implementation: HTTP, JSON-RPC envelope, repeated
+headers, `_meta`, headers against body, version, parameter headers, dispatch. First failure wins.
+"""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from mcp_targets.echo import rpc
+from mcp_targets.echo.changes import Changes
+from mcp_targets.echo.protocol.features import CAPABILITIES, INSTRUCTIONS, SERVER_INFO, Features
+from mcp_targets.echo.protocol.routing_headers import (
+    VERSION_HEADER,
+    check_once,
+    check_params,
+    check_route,
+)
+from mcp_targets.echo.rpc import RpcError
+from mcp_targets.echo.tools import TOOLS, Call, Outcome, call
+from mcp_targets.serving.httpd import Reply, Request, Stream
+
+VERSION: Final = "2026-07-28"
+_VERSION_KEY: Final = "io.modelcontextprotocol/protocolVersion"
+_CAPABILITIES_KEY: Final = "io.modelcontextprotocol/clientCapabilities"
+_STAMP: Final = {"io.modelcontextprotocol/serverInfo": SERVER_INFO}
+_CACHE: Final = {"ttlMs": 300_000, "cacheScope": "public"}
+_CACHEABLE: Final = frozenset(
+    {"tools/list", "resources/list", "resources/templates/list", "resources/read", "prompts/list"},
+)
+_STATUS: Final = {rpc.METHOD_NOT_FOUND: 404}
+"""Of error codes; every other error of this era is a 400."""
+
+Finish = Callable[[Request, bytes, str, rpc.Id, Outcome], Reply | Stream]
+"""From the request, its session, the tool, the request's id and what came of it."""
+
+
+class Modern:
+    """Answer POSTs of this era. `finish` turns a tool's outcome into a reply."""
+
+    def __init__(self, features: Features, finish: Finish, changes: Changes) -> None:
+        self._methods = features.methods
+        self._changes = changes
+        self._finish = finish
+
+    def answer(self, request: Request) -> Reply | Stream:
+        """Return the reply to one request."""
+        if request.method != b"POST":
+            return Reply(b"", 405, b"", ((b"allow", b"POST"),))
+        request_id: rpc.Id = None
+        try:
+            message = rpc.decode(request.body)
+            if "id" not in message:
+                return _acknowledge(request, message)
+            rpc.check_request(message)
+            request_id = message["id"]
+            return self._route(request, message)
+        except RpcError as error:
+            return error.reply(_STATUS.get(error.code, 400), request_id)
+
+    def _route(self, request: Request, message: dict[str, Any]) -> Reply | Stream:
+        check_once(request)
+        method: str = message["method"]
+        params: dict[str, Any] = message.get("params", {})
+        version = _envelope(params)
+        check_route(request, method, params, version)
+        if version != VERSION:
+            raise _unsupported(version)
+        if method == "tools/call":
+            return self._call(request, message["id"], params)
+        if method == "subscriptions/listen":
+            return self._changes.listen(message["id"], params)
+        if method == "server/discover":
+            result = _discovery()
+        elif method in self._methods:
+            result = dict(self._methods[method](params))
+        else:
+            raise RpcError(rpc.METHOD_NOT_FOUND, "Method not found", {"method": method})
+        if method in _CACHEABLE:
+            result.update(_CACHE)
+        return Reply(rpc.result(message["id"], _stamped(result)))
+
+    def _call(self, request: Request, request_id: rpc.Id, params: dict[str, Any]) -> Reply | Stream:
+        name = params.get("name")
+        tool = TOOLS.get(name) if isinstance(name, str) else None
+        if tool is None:
+            raise RpcError(rpc.INVALID_PARAMS, f"Unknown tool: {name}")
+        check_params(request, tool.name, params.get("arguments"))
+        outcome = call(tool, Call(params, modern=True))
+        outcome.result = _stamped(outcome.result)
+        return self._finish(request, b"", tool.name, request_id, outcome)
+
+
+def _acknowledge(request: Request, message: dict[str, Any]) -> Reply:
+    rpc.check_notification(message)
+    requested = request.headers[VERSION_HEADER].decode("latin-1")
+    if requested != VERSION:
+        raise _unsupported(requested)
+    return Reply(b"", 202, b"")
+
+
+def _envelope(params: dict[str, Any]) -> Any:
+    meta = params.get("_meta")
+    if not isinstance(meta, dict):
+        raise RpcError(
+            rpc.INVALID_PARAMS,
+            "params._meta must be an object carrying the required "
+            f"{_VERSION_KEY!r} and {_CAPABILITIES_KEY!r} envelope keys",
+        )
+    if missing := [key for key in (_VERSION_KEY, _CAPABILITIES_KEY) if key not in meta]:
+        raise RpcError(
+            rpc.INVALID_PARAMS,
+            f"params._meta is missing the required envelope key(s): {', '.join(missing)}",
+        )
+    return meta[_VERSION_KEY]
+
+
+def _unsupported(requested: str) -> RpcError:
+    data = {"supported": [VERSION], "requested": requested}
+    return RpcError(rpc.UNSUPPORTED_VERSION, "Unsupported protocol version", data)
+
+
+def _discovery() -> dict[str, Any]:
+    return {
+        "supportedVersions": [VERSION],
+        "capabilities": CAPABILITIES,
+        "instructions": INSTRUCTIONS,
+        **_CACHE,
+    }
+
+
+def _stamped(result: dict[str, Any]) -> dict[str, Any]:
+    return {"resultType": "complete", **result, "_meta": _STAMP}

@@ -1,0 +1,83 @@
+"""Calls whose tool takes its time: how many there are, and how one of them is cancelled."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from mcp_targets.echo.rpc import Id
+from mcp_targets.serving.httpd import Reply, Request
+
+Key = tuple[bytes, Id]
+"""A request is known by its session and its id."""
+
+
+class Timer(Protocol):
+    """What calls back after a time."""
+
+    def call_later(self, delay_s: float, callback: Callable[..., object], *args: Any) -> None:
+        """Call `callback(*args)` after `delay_s` seconds."""
+
+
+class Work:
+    """One such call, from its request to its end, which also comes when its client leaves."""
+
+    def __init__(self, request: Request, *, streams: bool) -> None:
+        self.stopped = False
+        self._request = request
+        self._streams = streams
+        self._alarm: asyncio.Future[None] | None = None
+
+    def stop(self, refusal: Reply) -> None:
+        """End the call by an error; a stream ends itself after its next pause, which ends now."""
+        self.stopped = True
+        if not self._streams:
+            if self._request.answer_now is not None:
+                self._request.answer_now(refusal)
+        elif self._alarm is not None:
+            _ring(self._alarm)
+
+    async def pause(self, timer: Timer, seconds: float) -> None:
+        """Wait, unless the call is stopped."""
+        if seconds and not self.stopped:
+            self._alarm = asyncio.get_running_loop().create_future()
+            timer.call_later(seconds, _ring, self._alarm)
+            await self._alarm
+
+
+class Works:
+    """All of a server's."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self.running = 0
+        self.cancelled = 0
+        self._clock = clock
+        self._open: dict[Key, Work] = {}
+
+    def begin(self, request: Request, key: Key, lasts_s: float, *, streams: bool) -> Work:
+        """Note a call; one that is over before its time was cancelled."""
+        work = Work(request, streams=streams)
+        if key[0]:  # without a session nobody can name it
+            self._open[key] = work
+        due_s = self._clock() + lasts_s
+        self.running += 1
+
+        def done() -> None:
+            self.running -= 1
+            self.cancelled += self._clock() < due_s
+            if self._open.get(key) is work:
+                del self._open[key]
+
+        request.done = done
+        return work
+
+    def cancel(self, key: Key, refusal: Reply) -> None:
+        """Stop the work on a request; one that is not known has ended, and nothing happens."""
+        work = self._open.get(key)
+        if work is not None:
+            work.stop(refusal)
+
+
+def _ring(alarm: "asyncio.Future[None]") -> None:
+    if not alarm.done():
+        alarm.set_result(None)

@@ -1,0 +1,1 @@
+"""Which bundled systems there are; start and stop them."""

@@ -1,0 +1,71 @@
+"""Which systems there are: their processes, their faces and what they simulate."""
+
+from typing import Final
+
+from mcp_targets.dual_runtime import settings, upstreams
+from mcp_targets.launcher.specs import FaceSpec, Process, System
+from mcp_targets.twilio import accounts
+
+SYSTEMS: Final = {
+    "echo": System(
+        "The calibration system: a tiny, fast server with a known latency.",
+        (
+            Process(
+                "echo",
+                "echo",
+                flags={
+                    "replies": ("json", "sse"),
+                    "page-size": (),
+                    "delay": (),
+                    "seed": (),
+                    "session-idle": (),
+                },
+            ),
+        ),
+        {"mcp": FaceSpec("echo", "/mcp"), "rest": FaceSpec("echo")},
+    ),
+    "twilio": System(
+        "Twilio's REST API and an MCP server that wraps it, one tool per operation.",
+        (
+            Process("twilio-upstream", "upstream", ("--provider", "twilio")),
+            Process("twilio-mcp", "twilio", ("--upstream-ready", "{twilio-upstream}")),
+        ),
+        {
+            "mcp": FaceSpec("twilio-mcp", "/mcp", accounts.MCP.variables()),
+            "rest": FaceSpec("twilio-upstream", "", accounts.REST.variables()),
+        },
+        simulates=("twilio",),
+    ),
+    "ladder": System(
+        "One small tool behind an MCP server of the Python SDK: over HTTP, and over stdio.",
+        (Process("ladder", "ladder", flags={"replies": ("json", "sse")}),),
+        {"mcp": FaceSpec("ladder", "/mcp"), "stdio": FaceSpec(path="ladder/stdio.py")},
+    ),
+    "dual_runtime": System(
+        "Peer-to-peer tools on two runtimes: bridged from asyncio per call, or native on Trio.",
+        (
+            Process("dual-upstream", "upstream", upstreams.SIMULATOR),
+            Process(
+                "dual-runtime",
+                "dual_runtime",
+                ("--upstream-ready", "{dual-upstream}"),
+                flags={**settings.CHOICES, "limiter": (), "delay": ()},
+            ),
+        ),
+        {"mcp": FaceSpec("dual-runtime", "/mcp"), "rest": FaceSpec("dual-runtime")},
+        simulates=upstreams.UPSTREAMS,
+    ),
+}
+
+
+def serving(system: System, process: str) -> list[str]:
+    """Name a process of a system, and those whose ready files it is given: it calls them."""
+    found = [process]
+    for name in found:
+        arguments = next(part.arguments for part in system.processes if part.name == name)
+        found += [
+            part.name
+            for part in system.processes
+            if f"{{{part.name}}}" in arguments and part.name not in found
+        ]
+    return found

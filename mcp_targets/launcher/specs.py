@@ -1,0 +1,41 @@
+"""What a bundled system consists of: processes, and faces on them."""
+
+import msgspec
+
+
+class Process(msgspec.Struct, frozen=True):
+    """A process: `python -m mcp_targets.<module>`.
+
+    An argument `{name}` stands for the ready file of the system's process of that name.
+    """
+
+    name: str
+    module: str
+    arguments: tuple[str, ...] = ()
+    flags: dict[str, tuple[str, ...]] = {}
+    """What an arm may say behind a `?`: names, and the words that each may be (none: any text)."""
+
+
+class FaceSpec(msgspec.Struct, frozen=True):
+    """A way into a system: a path on one of its processes, and what scenarios may look up."""
+
+    process: str = ""
+    """Empty where each user starts a process of its own, over stdio."""
+    path: str = ""
+    """On the process's server; of a stdio face, the program, from the folder of the systems."""
+    variables: dict[str, str] = {}
+
+
+class System(msgspec.Struct, frozen=True):
+    """A system under load. Its processes start together."""
+
+    summary: str
+    processes: tuple[Process, ...]
+    faces: dict[str, FaceSpec]
+    simulates: tuple[str, ...] = ()
+    """The providers that the upstream simulator plays in it."""
+
+    @property
+    def simulators(self) -> list[str]:
+        """The process that plays them, by name; at most one."""
+        return [process.name for process in self.processes if process.module == "upstream"]

@@ -1,0 +1,175 @@
+"""Start the bundled systems on first use, and stop them.
+
+with Systems(Path("logs")) as systems:
+    face = systems.face("twilio/mcp")    # face.url, face.variables
+"""
+
+import atexit
+import shlex
+import sys
+import tempfile
+import threading
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import msgspec
+
+from mcp_targets.launcher.catalog import SYSTEMS, serving
+from mcp_targets.launcher.references import Reference, UnknownSystem, parse
+from mcp_targets.serving.entry import HOST
+from mcp_targets.serving.processes import Child, SystemFailed
+
+__all__ = ["Face", "SystemFailed", "SystemInfo", "Systems", "UnknownSystem", "available"]
+
+
+class Face(msgspec.Struct, frozen=True):
+    """A running system, seen from one side."""
+
+    url: str
+    """For `mcp` the endpoint, for `rest` the base address without a final slash, for `stdio` the
+    command as `stdio:COMMAND`."""
+    variables: Mapping[str, str]
+    """What scenario lookups may use, such as the account to work in."""
+    pids: Mapping[str, int] = {}
+    """The processes that do this face's work, by name: the one that serves it, and those of the
+    system that it calls."""
+    upstream: str = ""
+    """Where the simulated providers that do its work are counted; empty where it has none."""
+
+
+class SystemInfo(msgspec.Struct, frozen=True):
+    """What can be known of a system without starting it."""
+
+    name: str
+    summary: str
+    faces: tuple[str, ...]
+
+
+def available() -> list[SystemInfo]:
+    """Return the bundled systems."""
+    return [
+        SystemInfo(name, system.summary, tuple(system.faces)) for name, system in SYSTEMS.items()
+    ]
+
+
+class Systems:
+    """The bundled systems of one run. Each starts when one of its faces is first asked for.
+
+    Output goes to `<log_dir>/<process>.log`. Stop them, or use this as a context manager; they also
+    end when this process does.
+    """
+
+    def __init__(self, log_dir: Path) -> None:
+        self._log_dir = log_dir
+        self._children: dict[str, Child] = {}
+        self._running: dict[str, dict[str, Child]] = {}
+        """The same, by instance and by the process's name in the catalog."""
+        self._started: dict[str, None] = {}
+        self._ports: dict[str, dict[str, int]] = {}
+        self._lock = threading.Lock()
+        self._ready_files: tempfile.TemporaryDirectory[str] | None = None
+
+    def face(self, ref: str) -> Face:
+        """Return a face such as `twilio/mcp` or `echo/mcp?delay=5ms`, ready for requests.
+
+        Other flags are other processes. Raises UnknownSystem, or SystemFailed with the log's last
+        lines.
+        """
+        wanted = parse(ref)
+        spec = SYSTEMS[wanted.system].faces[wanted.face]
+        if not spec.process:
+            command = [sys.executable, str(Path(__file__).parents[1] / spec.path)]
+            return Face(f"stdio:{shlex.join(command)}", spec.variables)
+        with self._lock:
+            if wanted.instance not in self._ports:
+                self._start(wanted)
+        child = self._running[wanted.instance][spec.process]
+        if child.dead():
+            raise SystemFailed(f"the process {child.name} has ended{child.last_words()}")
+        port = self._ports[wanted.instance][spec.process]
+        running = self._running[wanted.instance]
+        names = serving(SYSTEMS[wanted.system], spec.process)
+        pids = {name: running[name].pid for name in names}
+        simulators = [name for name in names if name in SYSTEMS[wanted.system].simulators]
+        upstream = [f"http://{HOST}:{self._ports[wanted.instance][name]}" for name in simulators]
+        return Face(f"http://{HOST}:{port}{spec.path}", spec.variables, pids, "".join(upstream))
+
+    def simulated(self) -> list[str]:
+        """Return a sentence for each provider that is simulated in the systems started so far."""
+        # Reading provider files needs more than starting systems does.
+        from mcp_targets.upstream.provider import describe, load  # noqa: PLC0415
+
+        names = dict.fromkeys(
+            name for system in self._started for name in SYSTEMS[system].simulates
+        )
+        return [describe(load(name)) for name in names]
+
+    def pids(self) -> dict[str, int]:
+        """Return the process ids by process name."""
+        return {name: child.pid for name, child in self._children.items()}
+
+    def dead(self) -> list[str]:
+        """Return the names of the processes that have ended although nobody stopped them."""
+        return [name for name, child in self._children.items() if child.dead()]
+
+    def stop(self) -> None:
+        """Stop every process; nothing is left when this returns. May be called again."""
+        with self._lock:
+            children = list(self._children.values())
+            for known in (self._children, self._running, self._started, self._ports):
+                known.clear()
+            _stop(children)
+            if self._ready_files is not None:
+                self._ready_files.cleanup()
+                self._ready_files = None
+        atexit.unregister(self.stop)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def _start(self, wanted: Reference) -> None:
+        if self._ready_files is None:
+            self._log_dir.mkdir(parents=True, exist_ok=True)
+            self._ready_files = tempfile.TemporaryDirectory(prefix="mcp-perf-")
+            atexit.register(self.stop)
+        folder = Path(self._ready_files.name)
+        processes = SYSTEMS[wanted.system].processes
+        names = {process.name: wanted.process_name(process) for process in processes}
+        ready = {name: folder / f"{full}.json" for name, full in names.items()}
+        started: dict[str, Child] = {}
+        try:
+            for process in processes:
+                fixed = [text.format_map(ready) for text in process.arguments]
+                started[process.name] = Child(
+                    names[process.name],
+                    process.module,
+                    [*fixed, *wanted.arguments(process)],
+                    ready[process.name],
+                    self._log_dir / f"{names[process.name]}.log",
+                )
+            ports = {name: child.port() for name, child in started.items()}
+        except BaseException:
+            _stop(started.values())
+            raise
+        self._ports[wanted.instance] = ports
+        self._running[wanted.instance] = started
+        self._started[wanted.system] = None
+        self._children |= {child.name: child for child in started.values()}
+
+
+def _stop(children: Iterable[Child]) -> None:
+    waiting = list(children)
+    for child in waiting:
+        child.ask_to_stop()
+    for child in waiting:
+        child.stop()

@@ -1,0 +1,104 @@
+"""The listening side: accepts connections, hands requests to the application, counts."""
+
+import asyncio
+import socket
+from collections.abc import Callable
+from typing import Final
+
+import msgspec
+
+from mcp_targets.serving.httpd.connection import Connection
+from mcp_targets.serving.httpd.messages import Answer, Reply, Request
+from mcp_targets.serving.httpd.timer import Timer
+
+Handler = Callable[[Request], Answer]
+
+_MAX_BODY: Final = 4 * 1024 * 1024
+_BACKLOG: Final = 4096
+_ADMIN: Final = b"/_"
+
+
+class Counters(msgspec.Struct):
+    """What the server saw. Requests to `/_…` and connections that carry only those do not count."""
+
+    connections: int = 0
+    requests: int = 0
+    in_parallel: int = 0
+    """Requests received and not yet answered."""
+    max_in_parallel: int = 0
+
+
+class Server:
+    """Serve an application on one listening socket.
+
+    `handler` gets the requests, `admin` those whose path starts with `/_`; both may answer at once
+    or return an awaitable. `accept_delay_s` is charged before a new connection is read.
+    """
+
+    def __init__(
+        self,
+        handler: Handler,
+        admin: Handler,
+        *,
+        max_body: int = _MAX_BODY,
+        accept_delay_s: Callable[[], float] = lambda: 0.0,
+    ) -> None:
+        self.max_body = max_body
+        self.accept_delay_s = accept_delay_s
+        self.counters = Counters()
+        self.loop: asyncio.AbstractEventLoop
+        self.timer: Timer
+        self._handler = handler
+        self._admin = admin
+        self._open: set[Connection] = set()
+        self._server: asyncio.Server
+
+    async def start(self, listener: socket.socket) -> None:
+        """Accept on a bound socket, which the server owns from now on."""
+        self.loop = asyncio.get_running_loop()
+        self.timer = Timer()
+        self._server = await self.loop.create_server(
+            lambda: Connection(self),
+            sock=listener,
+            backlog=_BACKLOG,
+        )
+
+    async def stop(self) -> None:
+        """Stop accepting and drop every connection."""
+        self._server.close()
+        for connection in list(self._open):
+            connection.close()
+        await self._server.wait_closed()
+        self.timer.close()
+
+    # What connections call.
+
+    def opened(self, connection: Connection) -> None:
+        """Count a new connection."""
+        self._open.add(connection)
+        self.counters.connections += 1
+
+    def lost(self, connection: Connection) -> None:
+        """Forget a connection."""
+        self._open.discard(connection)
+
+    def answer(self, request: Request, connection: Connection) -> Answer:
+        """Count a request and hand it over; `answered` must follow."""
+        counters = self.counters
+        admin = request.path.startswith(_ADMIN)
+        if connection.fresh:
+            connection.fresh = False
+            # An observer's connection must not change what it observes.
+            counters.connections -= admin
+        if not admin:
+            counters.requests += 1
+        counters.in_parallel += 1
+        if counters.in_parallel > counters.max_in_parallel and not admin:
+            counters.max_in_parallel = counters.in_parallel
+        if request.too_large:
+            return Reply(b'{"error": {"message": "request body too large"}}', 413)
+        return self._admin(request) if admin else self._handler(request)
+
+    def answered(self) -> None:
+        """Count the end of a request."""
+        self.counters.in_parallel -= 1

@@ -1,0 +1,45 @@
+"""Run the upstream simulator: `python -m mcp_targets.upstream --provider twilio`."""
+
+import argparse
+from collections.abc import Mapping
+
+from mcp_targets.serving import entry
+from mcp_targets.upstream.provider import load
+from mcp_targets.upstream.simulator import Simulator
+from mcp_targets.upstream.tally import Together
+
+
+def main() -> None:
+    """Read the switches and serve, each provider on its own port."""
+    parser = argparse.ArgumentParser(
+        prog="python -m mcp_targets.upstream",
+        description="Play third-party providers, each on a port of its own.",
+    )
+    entry.add_arguments(parser)
+    parser.add_argument(
+        "--provider",
+        action="append",
+        required=True,
+        help="a shipped provider, or the path of a provider file; may be repeated",
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of times and identifiers (default: 0)")
+    options = parser.parse_args()
+    together = Together()
+    try:
+        providers = [load(name) for name in options.provider]
+        servers = {
+            provider.provider: Simulator(provider, options.seed, together).server
+            for provider in providers
+        }
+    except ValueError as error:
+        parser.error(str(error))
+    entry.serve(options, servers, _lines)
+
+
+def _lines(ports: Mapping[str, int]) -> list[str]:
+    addresses = [f"  {name}  http://{entry.HOST}:{port}" for name, port in ports.items()]
+    return ["the upstream simulator is ready:", *addresses]
+
+
+if __name__ == "__main__":
+    main()

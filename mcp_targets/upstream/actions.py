@@ -1,0 +1,116 @@
+"""The operations on state that a route may name: propose, insert, list."""
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from mcp_targets.upstream.inputs import RefusedError
+from mcp_targets.upstream.provider import Propose, Provider, Route
+from mcp_targets.upstream.store import Store, TakenError
+from mcp_targets.upstream.templates import Compiler
+
+Values = dict[str, Any]
+Do = Callable[[str, Values], None]
+"""Do it for an account, adding results to the values. Raises RefusedError."""
+
+
+class Action(msgspec.Struct, frozen=True):
+    """An operation and the names of what it adds."""
+
+    do: Do
+    results: frozenset[str]
+
+
+class Actions:
+    """Compile the operations of one provider."""
+
+    def __init__(self, provider: Provider, store: Store, compiler: Compiler) -> None:
+        self._provider = provider
+        self._store = store
+        self._compiler = compiler
+
+    def of(self, route: Route, known: set[str]) -> Action:
+        """Return the route's operation; without one it renders `record`. Raises ValueError."""
+        if (route.propose is not None) + (route.insert is not None) + (route.list is not None) > 1:
+            raise ValueError("a route has at most one of propose, insert and list")
+        if route.propose is not None:
+            return Action(self._propose(route.propose, known), frozenset({"records"}))
+        if route.list is not None:
+            names = {"records", "page", "page_size", "next_page_uri"}
+            return Action(self._list(route.list), frozenset(names))
+        if route.insert is not None:
+            return Action(self._insert(route.insert, route.record, known), frozenset({"record"}))
+        return Action(self._render(route.record, known), frozenset({"record"}))
+
+    def _render(self, template: Any, known: set[str]) -> Do:
+        record = self._compiler.compile(template, known)
+
+        def render(_: str, values: Values) -> None:
+            values["record"] = record(values)
+
+        return render
+
+    def _propose(self, wish: Propose, known: set[str]) -> Do:
+        self._check_collection(wish.avoid)
+        if unknown := set(wish.per) - known:
+            raise ValueError(f"propose.per: {min(unknown)!r} is no input")
+        value = self._compiler.compile(wish.value, known | {"serial"})
+        record = self._compiler.compile(wish.record, known | {"serial", "value"})
+        serials = range(wish.first, wish.last + 1)
+
+        def propose(account: str, values: Values) -> None:
+            found = self._store.propose(
+                (wish.avoid, *(values[name] for name in wish.per)),
+                serials,
+                wish.count,
+                lambda serial: value({**values, "serial": serial}),
+                self._scope(wish.avoid, account),
+            )
+            values["records"] = [
+                record({**values, "serial": serial, "value": proposed})
+                for serial, proposed in found
+            ]
+
+        return propose
+
+    def _insert(self, name: str, template: Any, known: set[str]) -> Do:
+        self._check_collection(name)
+        collection = self._provider.collections[name]
+        record = self._compiler.compile(template, known)
+
+        def insert(account: str, values: Values) -> None:
+            made = record(values)
+            if collection.unique is not None:
+                try:
+                    self._store.claim(self._scope(name, account), made[collection.unique])
+                except TakenError:
+                    raise RefusedError(collection.error or "conflict", values) from None
+            self._store.insert(account, name, made)
+            values["record"] = made
+
+        return insert
+
+    def _list(self, name: str) -> Do:
+        self._check_collection(name)
+        paging = self._provider.paging
+
+        def list_page(account: str, values: Values) -> None:
+            page = max(0, int(values.get(paging.page) or 0))
+            size = min(paging.max_size, max(1, int(values.get(paging.size) or paging.default_size)))
+            values["records"] = self._store.page(account, name, page * size, size)
+            values["page"] = page
+            values["page_size"] = size
+            more = self._store.count(account, name) > (page + 1) * size
+            query = f"{paging.size}={size}&{paging.page}={page + 1}"
+            values["next_page_uri"] = f"{values['path']}?{query}" if more else None
+
+        return list_page
+
+    def _check_collection(self, name: str) -> None:
+        if name not in self._provider.collections:
+            raise ValueError(f"collection {name!r} is not defined")
+
+    def _scope(self, name: str, account: str) -> tuple[str, str]:
+        everywhere = self._provider.collections[name].within == "provider"
+        return (name, "" if everywhere else account)

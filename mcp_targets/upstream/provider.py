@@ -1,0 +1,170 @@
+"""Provider files: their form, and reading them. Everything about the YAML's shape lives here."""
+
+import difflib
+import re
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import msgspec
+import yaml
+
+from mcp_targets.serving.faults import Rates
+from mcp_targets.serving.service_time import read
+
+FOLDER: Final = Path(__file__).parent / "providers"
+
+
+class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A part of a provider file; unknown keys are refused."""
+
+
+class Input(Part, frozen=True):
+    """A field that a request may carry, in its query, its form or its JSON object."""
+
+    type: Literal["string", "integer", "boolean"] = "string"
+    matches: str | None = None
+    """A regular expression for the whole value."""
+    max_length: int | None = None
+    default: Any = None
+    """A template for a missing value; it may use path parameters and earlier inputs."""
+    required: str | None = None
+    """The error when the value is missing."""
+    error: str | None = None
+    """The error when the value is wrong."""
+
+
+class Propose(Part, frozen=True):
+    """Hand out values never handed out before, as records: a stock that is generated on demand."""
+
+    value: str
+    """A template with `${serial}`."""
+    record: Any
+    """A template with `${value}`."""
+    avoid: str
+    """The collection whose unique values are taken."""
+    last: int
+    first: int = 1
+    per: list[str] = []
+    """The inputs of which each combination has its own series."""
+    count: int = 1
+
+
+class RateLimit(Part, frozen=True):
+    """At most `requests` in any burst, refilled over `per_s` seconds; per account."""
+
+    requests: int
+    per_s: float
+
+
+class Route(Part, frozen=True):
+    """One operation of the provider: at most one of `propose`, `insert`, `list` touches state."""
+
+    request: str
+    """Method and path, such as `POST /v1/things/{id}`."""
+    input: dict[str, Input] = {}
+    propose: Propose | None = None
+    insert: str | None = None
+    """The collection that `record` is added to."""
+    list: str | None = None
+    """The collection that is listed, newest first, a page at a time."""
+    new_id: str | None = None
+    """The prefix of a fresh identifier, `${id}`."""
+    record: Any = None
+    status: int = 200
+    body: Any = "${record}"
+    service_time: Any = None
+    rate_limit: RateLimit | None = None
+    faults: Rates | None = None
+
+
+class Paging(Part, frozen=True):
+    """The inputs by which lists are paged, and the page's size in records."""
+
+    page: str
+    size: str
+    default_size: int = 50
+    max_size: int = 1000
+
+
+class Collection(Part, frozen=True):
+    """Records of one kind, kept per account."""
+
+    unique: str | None = None
+    """The field that no two records share, …"""
+    within: Literal["account", "provider"] = "account"
+    """… within this scope."""
+    error: str | None = None
+    """The error when it is taken."""
+
+
+class ErrorReply(Part, frozen=True):
+    """What the provider answers when something is wrong."""
+
+    status: int
+    body: Any
+
+
+class Provider(Part, frozen=True):
+    """A whole provider file."""
+
+    provider: str
+    title: str
+    routes: dict[str, Route]
+    account: str = ""
+    """A text template over path parameters: to whom a request's state belongs."""
+    patterns: dict[str, str] = {}
+    """Regular expressions for path parameters (default: anything without a slash)."""
+    service_time: Any = "0ms"
+    rtt_ms: float = 0.0
+    """Charged once on every request …"""
+    setup_round_trips: int = 0
+    """… and this many more times when a connection is accepted."""
+    rate_limit: RateLimit | None = None
+    faults: Rates = Rates()
+    errors: dict[str, ErrorReply] = {}
+    """`not-found`, `rate-limited` and `internal` are used by the simulator itself."""
+    collections: dict[str, Collection] = {}
+    paging: Paging = Paging(page="page", size="page_size")
+
+
+class _Loader(yaml.SafeLoader):
+    """Only true and false are booleans, as in YAML 1.2: `no` is a key, `ON` is Ontario."""
+
+
+_BOOLEAN: Final = "tag:yaml.org,2002:bool"
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != _BOOLEAN]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_Loader.add_implicit_resolver(_BOOLEAN, re.compile(r"true|false"), ["t", "f"])
+
+
+def load(name_or_path: str) -> Provider:
+    """Read a shipped provider by name, or any file by path. Raises ValueError."""
+    path = Path(name_or_path)
+    if path.suffix not in (".yaml", ".yml"):
+        path = FOLDER / f"{name_or_path}.yaml"
+        if not path.is_file():
+            raise ValueError(_unknown(name_or_path))
+    try:
+        document = yaml.load(path.read_bytes(), _Loader)  # noqa: S506 -- a safe loader
+        return msgspec.convert(document, Provider)
+    except OSError as error:
+        raise ValueError(f"cannot read {path}: {error.strerror}") from error
+    except (yaml.YAMLError, msgspec.ValidationError) as error:
+        raise ValueError(f"{path}: {error}") from error
+
+
+def _unknown(name: str) -> str:
+    known = sorted(file.stem for file in FOLDER.glob("*.yaml"))
+    near = difflib.get_close_matches(name, known, n=3, cutoff=0.4) or known
+    return f"no provider {name!r}; there are {', '.join(near)}, or give the path of a .yaml file"
+
+
+def describe(provider: Provider) -> str:
+    """Return a sentence for reports that name what was simulated."""
+    said = ["upstream simulator", read(provider.service_time).describe()]
+    if provider.rtt_ms:
+        trips = provider.setup_round_trips
+        said.append(f"RTT {provider.rtt_ms:g} ms, {trips} more round trips per new connection")
+    return f"{provider.title} ({'; '.join(said)})"

@@ -1,0 +1,219 @@
+"""A provider at work: requests in, replies in its form, in its time, with its faults."""
+
+import time
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import msgspec
+
+from mcp_targets.serving.faults import Faults, Rates
+from mcp_targets.serving.httpd import Reply, Request, Server
+from mcp_targets.upstream.inputs import RefusedError
+from mcp_targets.upstream.limits import Bucket
+from mcp_targets.upstream.provider import ErrorReply, Provider
+from mcp_targets.upstream.routes import Operation, build
+from mcp_targets.upstream.store import Store
+from mcp_targets.upstream.tally import Tally, Together
+from mcp_targets.upstream.templates import Compiler, Values
+
+_BEFORE_WORK: Final = frozenset({"error", "reset", "html"})
+"""Faults that befall a request before it changes any state; the others spoil the reply."""
+_STATUS: Final = {"not-found": 404, "rate-limited": 429, "internal": 500, "conflict": 409}
+_UNKNOWN: Final = "unknown"
+"""Requests that no route answers are counted under this name."""
+
+_encode = msgspec.json.Encoder().encode
+
+
+class FaultWish(Rates, frozen=True):
+    """Rates for one route, or for all that have none of their own."""
+
+    route: str | None = None
+
+
+class Simulator:
+    """Play one provider; `server` serves it. `together` counts what several are asked at once."""
+
+    def __init__(self, provider: Provider, seed: int = 0, together: Together | None = None) -> None:
+        self._provider = provider
+        self._together = Together() if together is None else together
+        self._store = Store()
+        compiler = Compiler(lambda: datetime.now(UTC))
+        self._operations = build(provider, self._store, compiler, seed)
+        self._errors = {
+            name: compiler.compile(error.body, known=None)
+            for name, error in provider.errors.items()
+        }
+        self._faults = Faults(provider.faults)
+        self._own_faults = {
+            name: Faults(route.faults)
+            for name, route in provider.routes.items()
+            if route.faults is not None
+        }
+        self._buckets: dict[tuple[str, str], Bucket] = {}
+        self._routes = {name: Tally() for name in (*provider.routes, _UNKNOWN)}
+        self._accounts: dict[str, Tally] = {}
+        self._all = Tally()
+        self._rtt_s = provider.rtt_ms / 1000
+        setup_s = self._rtt_s * provider.setup_round_trips
+        self.server = Server(self._answer, self._admin, accept_delay_s=lambda: setup_s)
+        self._together.servers.append(self.server.counters)
+
+    def _answer(self, request: Request) -> Reply:
+        path = request.path.decode("latin-1")
+        operation, parameters = self._find(request.method, path)
+        if operation is None:
+            self._begin(request, _UNKNOWN, "")
+            reply = self._error("not-found", {"path": path})
+        else:
+            account = operation.account(parameters)
+            self._begin(request, operation.name, account)
+            reply = self._serve(request, operation, account, path, parameters)
+            reply.after_s += operation.service_time.draw_s(operation.rng)
+        reply.after_s += self._rtt_s
+        if reply.status >= 400:
+            self._count_error(operation, parameters)
+        return reply
+
+    def _find(self, method: bytes, path: str) -> tuple[Operation | None, dict[str, str]]:
+        for operation in self._operations:
+            if operation.method == method and (found := operation.path.fullmatch(path)):
+                return operation, found.groupdict()
+        return None, {}
+
+    def _serve(
+        self,
+        request: Request,
+        operation: Operation,
+        account: str,
+        path: str,
+        parameters: dict[str, str],
+    ) -> Reply:
+        wait_s = self._wait_s(operation, account)
+        if wait_s > 0:
+            reply = self._error("rate-limited", {"path": path})
+            # Whole seconds, rounded up: RFC 9110 section 10.2.3.
+            reply.headers = ((b"retry-after", b"%d" % -(-wait_s // 1)),)
+            return reply
+        faults = self._own_faults.get(operation.name, self._faults)
+        kind = faults.draw()
+        if kind == "error":
+            return self._error("internal", {"path": path})
+        if kind in _BEFORE_WORK:
+            return faults.spoil(kind, Reply())
+        try:
+            body = operation.run(account, path, parameters, _given(request))
+            reply = Reply(_encode(body), operation.route.status)
+        except RefusedError as refused:
+            reply = self._error(refused.name, refused.values)
+        return faults.spoil(kind, reply)
+
+    def _wait_s(self, operation: Operation, account: str) -> float:
+        own = operation.route.rate_limit
+        limit = own or self._provider.rate_limit
+        if limit is None:
+            return 0.0
+        now_s = time.monotonic()
+        key = (operation.name if own else "", account)
+        bucket = self._buckets.get(key) or self._buckets.setdefault(key, Bucket(limit, now_s))
+        return bucket.take(now_s)
+
+    def _error(self, name: str, values: Values) -> Reply:
+        known: ErrorReply | None = self._provider.errors.get(name)
+        if known is None:
+            body = {"error": {"code": name, "message": name.replace("-", " ")}}
+            return Reply(_encode(body), _STATUS.get(name, 400))
+        return Reply(_encode(self._errors[name](_Lenient(values))), known.status)
+
+    # Counting.
+
+    def _begin(self, request: Request, route: str, account: str) -> None:
+        tallies = {"": self._all, route: self._routes[route]}
+        if account:
+            tallies[account] = self._accounts.setdefault(account, Tally())
+        for name, tally in tallies.items():
+            tally.begin(first_on_connection=name not in request.tags)
+        request.tags.update(tallies)
+        self._together.begin()
+
+        def done() -> None:
+            self._together.in_parallel -= 1
+            for tally in tallies.values():
+                tally.end()
+
+        request.done = done
+
+    def _count_error(self, operation: Operation | None, parameters: dict[str, str]) -> None:
+        self._all.errors_sent += 1
+        self._routes[operation.name if operation else _UNKNOWN].errors_sent += 1
+        if operation and (account := operation.account(parameters)):
+            self._accounts[account].errors_sent += 1
+
+    # Observing and disturbing.
+
+    def _admin(self, request: Request) -> Reply:
+        match request.method, request.path:
+            case b"GET", b"/_counters":
+                return Reply(_encode(self._counters()))
+            case b"GET", b"/_together":
+                return Reply(_encode(self._together.shown()))
+            case b"POST", b"/_together":
+                self._together.forget()
+                return Reply(_encode(self._together.shown()))
+            case b"GET", b"/_state":
+                account = request.query().get("account", "")
+                return Reply(_encode(self._store.state(account)))
+            case b"POST", b"/_faults":
+                return self._set_faults(request.body)
+        there = "GET /_counters, GET or POST /_together, GET /_state?account=… and POST /_faults"
+        return _refusal(404, f"there are {there}")
+
+    def _set_faults(self, body: bytes) -> Reply:
+        try:
+            wish = msgspec.json.decode(body, type=FaultWish)
+        except (msgspec.ValidationError, msgspec.DecodeError) as problem:
+            return _refusal(400, str(problem))
+        if wish.route is not None and wish.route not in self._provider.routes:
+            return _refusal(400, f"no route {wish.route!r}: {', '.join(self._provider.routes)}")
+        if wish.route is None:
+            self._faults.set(wish)
+        else:
+            self._own_faults.setdefault(wish.route, Faults()).set(wish)
+        return Reply(_encode(wish))
+
+    def _counters(self) -> dict[str, Any]:
+        faults: dict[str, int] = {}
+        for source in (self._faults, *self._own_faults.values()):
+            for kind, count in source.counts.items():
+                if count:
+                    faults[kind] = faults.get(kind, 0) + count
+        return {
+            **self._all.shown(),
+            "connections_opened": self.server.counters.connections,
+            "faults": faults,
+            "routes": {name: tally.shown() for name, tally in self._routes.items()},
+            "accounts": {name: tally.shown() for name, tally in self._accounts.items()},
+        }
+
+
+def _refusal(status: int, message: str) -> Reply:
+    return Reply(_encode({"error": {"message": message}}), status)
+
+
+def _given(request: Request) -> dict[str, Any]:
+    """Return what a request carries: its query, or the JSON object or form in its body."""
+    if request.method in (b"GET", b"DELETE"):
+        return request.query()
+    if not request.headers.get(b"content-type", b"").startswith(b"application/json"):
+        return request.form()
+    try:
+        return msgspec.json.decode(request.body, type=dict[str, Any])
+    except msgspec.DecodeError:
+        raise RefusedError("bad-request", {}) from None
+
+
+class _Lenient(dict[str, Any]):
+    """Errors may name any value of any route; what is missing when one is sent is empty."""
+
+    def __missing__(self, name: str) -> str:
+        return ""

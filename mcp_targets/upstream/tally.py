@@ -1,0 +1,64 @@
+"""Counts of requests: in all, per route and per account."""
+
+import msgspec
+
+from mcp_targets.serving.httpd import Counters
+
+
+class Tally(msgspec.Struct):
+    """What was seen of one kind of requests."""
+
+    requests: int = 0
+    errors_sent: int = 0
+    """Replies with a status from 400 on, injected ones included."""
+    in_parallel: int = 0
+    max_in_parallel: int = 0
+    connections_opened: int = 0
+    """Connections that carried at least one such request."""
+
+    def begin(self, *, first_on_connection: bool) -> None:
+        """Count a request that came."""
+        self.requests += 1
+        self.connections_opened += first_on_connection
+        self.in_parallel += 1
+        self.max_in_parallel = max(self.max_in_parallel, self.in_parallel)
+
+    def end(self) -> None:
+        """Count its end."""
+        self.in_parallel -= 1
+
+    def shown(self) -> dict[str, int]:
+        """Return the counts for a reader."""
+        return {
+            "connections_opened": self.connections_opened,
+            "requests": self.requests,
+            "errors_sent": self.errors_sent,
+            "max_in_parallel": self.max_in_parallel,
+        }
+
+
+class Together:
+    """What all providers of a process were asked: one after the other, or at once."""
+
+    def __init__(self) -> None:
+        self.servers: list[Counters] = []
+        self.in_parallel = 0
+        self.max_in_parallel = 0
+        """Since it was last forgotten."""
+
+    def begin(self) -> None:
+        """Count a request that came."""
+        self.in_parallel += 1
+        self.max_in_parallel = max(self.max_in_parallel, self.in_parallel)
+
+    def forget(self) -> None:
+        """Begin to look for the maximum anew."""
+        self.max_in_parallel = self.in_parallel
+
+    def shown(self) -> dict[str, int]:
+        """Return the counts for a reader."""
+        return {
+            "requests": sum(counters.requests for counters in self.servers),
+            "connections": sum(counters.connections for counters in self.servers),
+            "max_in_parallel": self.max_in_parallel,
+        }

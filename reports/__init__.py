@@ -1,1 +1,0 @@
-"""WHAT HAPPENED and what it means: journal, statistics, verdict, document, renderings."""

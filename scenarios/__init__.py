@@ -1,1 +1,0 @@
-"""WHAT to run: scenario files, their model, their lookups and their gates."""
