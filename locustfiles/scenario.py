@@ -1,27 +1,74 @@
 """THE locustfile: `locust -f locustfiles` runs any scenario of this suite.
 
-The way of one call: scenarios/loader -> _schedule (when) -> _users -> _steps (what) ->
-mcp_perf/client (bytes) -> _recorder -> reports/journal -> statistics -> verdict -> render.
+The way of one call: scenario/loader -> load/plan (when) -> load/engine/user -> load/steps (what) ->
+client/mcp (message) -> client/http (bytes) -> load/steps/recorder -> results/journal ->
+results/tally -> results/judge -> results/report -> results/render; all below `mcp_perf/`.
+
+| Locust says                | we                                                              |
+|----------------------------|-----------------------------------------------------------------|
+| init_command_line_parser   | add our options                                                 |
+| init                       | prepare the run, or refuse it with its exit code                |
+| test_start                 | open the journal, lay out the turns, compile the journeys       |
+| (a user starts)            | open its sessions                                               |
+| spawning_complete          | give the turns to the arms, one after the other                 |
+| (a user's task)            | walk journeys on the arm whose turn it is                       |
+| (a user stops)             | close its sessions                                              |
+| test_stopping              | end the turn, let its last calls end                            |
+| test_stop, quitting        | write the reports, stop the systems, set the exit code          |
 """
 
+import importlib.util
+import logging
 import sys
 from pathlib import Path
 from typing import Any
 
-ROOT = str(Path(__file__).resolve().parent.parent)
-if ROOT not in sys.path:  # started from another folder, and not installed
-    sys.path.insert(0, ROOT)
+if importlib.util.find_spec("mcp_perf") is None:  # started from a checkout, and not installed
+    sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from locust import events  # noqa: E402
+from locust import User, events, task
+from locust.exception import StopUser
 
-from mcp_perf.load import start  # noqa: E402
-from mcp_perf.load.engine.locust_user import ScenarioUser  # noqa: E402
-from mcp_perf.load.prepare import options  # noqa: E402
-from mcp_perf.load.web import statistics  # noqa: E402
+from mcp_perf.load import start
+from mcp_perf.load.prepare import options
+from mcp_perf.load.steps.step import Interrupted
+from mcp_perf.load.targets.roster import NoneLeft
+from mcp_perf.load.web import statistics
 
 __all__ = ["ScenarioUser"]
 
+logger = logging.getLogger("mcp-perf")
 statistics.sharpen()
+
+
+class ScenarioUser(User):
+    """One virtual user of the chosen scenario, at work on the arm whose turn it is."""
+
+    def on_start(self) -> None:
+        """Open a session with every arm."""
+        self.bench: Any = self.environment.mcp_perf.bench
+        self.member: Any = None
+        try:
+            self.member = self.bench.enlist()
+        except NoneLeft as error:
+            logger.error("%s", error)
+            return
+        self.member.open()
+
+    def on_stop(self) -> None:
+        """Close the sessions."""
+        if self.member is not None:
+            self.bench.dismiss(self.member)
+
+    @task
+    def perform(self) -> None:
+        """Take part in one turn."""
+        if self.member is None:
+            raise StopUser
+        try:
+            self.bench.perform(self.member)
+        except Interrupted:
+            return  # the turn ended between two calls
 
 
 @events.init_command_line_parser.add_listener

@@ -17,7 +17,8 @@ from xml.etree import ElementTree as ET
 import pytest
 import yaml
 
-from mcp_perf.cli import main
+from mcp_perf.cli.main import main
+from mcp_perf.cli.refused import FORMATS
 from mcp_perf.client.channels import process_group, server_log, stdio
 from mcp_perf.client.http import http1
 from mcp_perf.client.http.exchange import DEFAULT_TIMEOUT_S
@@ -299,7 +300,7 @@ def test_the_options_of_run_are_all_in_the_table():
     params = [param for param in main.run.params if not param.is_eager]
     names = {name for param in params for name in param.opts}
     assert listed == names - {"scenario"} | {"SCENARIO"}
-    assert f"`{','.join(main.FORMATS)}`" in PAGES["README.md"]
+    assert f"`{','.join(FORMATS)}`" in PAGES["README.md"]
 
 
 def test_every_option_and_command_that_is_mentioned_exists(environment):
@@ -320,11 +321,11 @@ def test_every_option_and_command_that_is_mentioned_exists(environment):
     locust_options.add(
         SimpleNamespace(set_defaults=dict, add_argument=lambda name, **_: known.add(name))
     )
-    for command in main.main.commands.values():
+    for command in main.commands.values():
         known |= {name for param in command.params for name in param.opts}
     assert {option for option in options(EVERYTHING) if option not in known} == set()
     named = set(re.findall(r"(?:`|\$ |- )mcp-perf ([a-z]+)", EVERYTHING))
-    assert named <= set(main.main.commands)
+    assert named <= set(main.commands)
 
 
 def options(text: str) -> set[str]:

@@ -12,13 +12,14 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
+
+import click
 
 from mcp_perf import folders
-from mcp_perf.cli import findings
-from mcp_perf.cli.findings import Finding
-from mcp_perf.load.hub.alarm import Alarm
-from mcp_targets.serving.processes import Child
+
+if TYPE_CHECKING:
+    from mcp_perf.cli.output.findings import Finding
 
 _CALIBRATION: Final = folders.shipped("scenarios") / "calibration"
 _WAITS: Final = 200
@@ -32,11 +33,38 @@ class DoctorFailed(Exception):  # noqa: N818 -- the examination failed, not the 
     """A calibration run did not come about: what it said."""
 
 
-def examine(say: Say) -> list[Finding]:
+@click.command()
+def doctor() -> None:
+    """Examine this machine: can it measure, and how finely? Takes about two minutes.
+
+    \b
+    The bundled echo system is put under load, whose delays are known: what comes
+    out must be what went in. Ends with 0 if all is fine, else with 91.
+
+    \b
+    Example:
+      mcp-perf doctor
+    """
+    from rich.console import Console  # noqa: PLC0415
+
+    from mcp_perf.cli.output.findings import show  # noqa: PLC0415
+
+    try:
+        found = examine(lambda what: click.echo(f"looking at {what} ...", err=True))
+    except DoctorFailed as error:
+        click.echo(str(error), err=True)
+        sys.exit(107)
+    show(found, Console())
+    sys.exit(0 if all(finding.fine for finding in found) else 91)
+
+
+def examine(say: Say) -> "list[Finding]":
     """Examine this machine, in about two minutes; `say` is told what is being done.
 
     Raises DoctorFailed when a run does not come about.
     """
+    from mcp_perf.cli.output import findings  # noqa: PLC0415 -- loads rich
+
     say("clock and timers")
     found = [findings.clock(_resolution_ns()), findings.timer(_lateness_ns())]
     with tempfile.TemporaryDirectory(prefix="mcp-perf-doctor-") as folder:
@@ -65,6 +93,8 @@ def _resolution_ns() -> int:
 
 def _lateness_ns() -> list[int]:
     """Return how late the alarm of open loads wakes, ascending."""
+    from mcp_perf.load.hub.alarm import Alarm  # noqa: PLC0415 -- loads gevent
+
     alarm = Alarm()
     late = []
     for number in range(_WAITS):
@@ -80,11 +110,12 @@ class _Runs:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._count = 0
 
     def known(self) -> dict[str, Any]:
         """Run against delays that are known."""
-        with self._echo("--delay", findings.MIXTURE, "--seed", "1") as url:
+        from mcp_perf.cli.output.findings import MIXTURE  # noqa: PLC0415
+
+        with self._echo(f"?delay={MIXTURE}&seed=1") as url:
             return self._run("known", f"rest={url}")
 
     def twice(self) -> dict[str, Any]:
@@ -99,25 +130,21 @@ class _Runs:
 
     def concurrency(self) -> tuple[int, dict[str, Any]]:
         """Return the most users that were kept in sight, and the report of their run."""
-        with self._echo("--delay", "100ms") as url:
+        from mcp_perf.cli.output.findings import in_sight  # noqa: PLC0415
+
+        with self._echo("?delay=100ms") as url:
             for users in _LEVELS:
                 report = self._run("concurrency", f"mcp={url}/mcp", users=users)
-                if findings.in_sight(report):
+                if in_sight(report):
                     break
             return users, report
 
     @contextmanager
-    def _echo(self, *switches: str) -> Iterator[str]:
-        self._count += 1
-        name = f"echo-{self._count}"
-        child = Child(name, "echo", switches, self._folder / f"{name}.json", self._log(name))
-        try:
-            yield f"http://127.0.0.1:{child.port()}"
-        finally:
-            child.stop()
+    def _echo(self, flags: str = "") -> Iterator[str]:
+        from mcp_perf.load.targets.bundled import Systems  # noqa: PLC0415
 
-    def _log(self, name: str) -> Path:
-        return self._folder / f"{name}.log"
+        with Systems(self._folder / "systems") as systems:
+            yield systems.face(f"echo/rest{flags}").url
 
     def _run(self, name: str, *targets: str, users: int | None = None) -> dict[str, Any]:
         out = self._folder / f"{name}-{users or 0}"

@@ -1,55 +1,48 @@
-"""A run in the terminal: Locust's own main, with our progress instead of its tables."""
+"""A run without a page: Locust's own main, with an observer instead of its tables."""
 
 import logging
 import os
 import socket
 import sys
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import locust.main
 import locust.stats
-from rich.console import Console
 
 from mcp_perf import folders
-from mcp_perf.cli.ci import PLAIN, Job
-from mcp_perf.cli.progress import Progress
 from mcp_perf.load import start
 from mcp_perf.load.engine.lifecycle import OWN_FAULT, Session
 from mcp_perf.load.engine.run import Run
 from mcp_perf.results.document.document import Report
-from mcp_perf.results.render.console import annotations
-from mcp_perf.results.render.console.terminal import summary
-from mcp_perf.results.render.files import markdown
 
 logger = logging.getLogger("mcp-perf")
 _LOOPBACK: Final = "127.0.0.1"
 
 
-def run(arguments: Sequence[str], formats: tuple[str, ...], job: Job | None = None) -> int:
-    """Run Locust with these arguments, as a step of this CI job if any; return the exit code."""
-    _quieten()
-    shown: list[Progress] = []
-    told: list[Report] = []
-    here = os.getpid()
-    plain = PLAIN if job else {}
-    errors = Console(stderr=True, **plain)
+class Observer(Protocol):
+    """Who follows the run."""
 
-    def watch(run_: Run) -> None:
-        shown.append(Progress(run_, errors))
-        shown[0].start()
+    def begun(self, run: Run) -> None:
+        """Hear of the run, before its first call."""
+
+    def ended(self, report: Report, run: Run) -> None:
+        """Hear its verdict."""
+
+
+def run(arguments: Sequence[str], formats: tuple[str, ...], observer: Observer) -> int:
+    """Run Locust with these arguments; return the exit code."""
+    _quieten()
+    reported: list[Report] = []
+    here = os.getpid()
 
     def tell(report: Report, run_: Run) -> None:
-        for progress in shown:
-            progress.stop()
-        told.append(report)
-        summary(report, run_.folder, Console(**plain))
-        if job:
-            job.tell(markdown.sections(report), annotations.of_report(report))
+        reported.append(report)
+        observer.ended(report, run_)
 
     def prepare(session: Session) -> None:
         session.formats = formats
-        session.on_run = watch
+        session.on_run = observer.begun
         session.on_report = tell
 
     start.Hook.on_session = prepare
@@ -63,12 +56,8 @@ def run(arguments: Sequence[str], formats: tuple[str, ...], job: Job | None = No
         *(_meeting_point() if "--processes" in arguments else ()),
         *arguments,
     ]
-    try:
-        code = _main()
-    finally:
-        for progress in shown:
-            progress.stop()
-    if code or told or os.getpid() != here:  # a worker that was forked reports to its master
+    code = _main()
+    if code or reported or os.getpid() != here:  # a worker that was forked reports to its master
         return code
     logger.error("The run ended without a report: what ran in this process has ended it")
     return OWN_FAULT

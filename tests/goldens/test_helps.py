@@ -81,9 +81,11 @@ def test_the_helps_are_all_there(main, names):
 
 
 def _commands(group: click.Group, before: str = "") -> set[str]:
-    """Return the names of all commands of a group, and of those below them."""
+    """Return the names of all commands of a group that helps show, and of those below them."""
     found = set()
     for name, command in group.commands.items():
+        if command.hidden:
+            continue
         found.add(before + name)
         if isinstance(command, click.Group):
             found |= _commands(command, f"{before}{name} ")

@@ -8,8 +8,8 @@ import sys
 import click
 import pytest
 
-from mcp_perf.cli import ci
 from mcp_perf.cli.compare import compare
+from mcp_perf.cli.output import ci
 from mcp_perf.results.render.console import job_summary
 from mcp_perf.results.render.console.annotations import Annotation
 

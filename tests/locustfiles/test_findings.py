@@ -5,7 +5,7 @@ import io
 import pytest
 from rich.console import Console
 
-from mcp_perf.cli import findings
+from mcp_perf.cli.output import findings
 
 
 @pytest.mark.parametrize(("ns", "fine"), [(1, True), (10_000, True), (15_600_000, False)])

@@ -9,7 +9,7 @@ import pytest
 
 BROKEN_REPORT = """
 import sys
-from mcp_perf.load import headless
+from mcp_perf.cli.output.screen import run_on_screen
 from mcp_perf.load.engine import run
 
 def broken(*_args):
@@ -17,27 +17,27 @@ def broken(*_args):
 
 run.load_report = broken
 quick = ["--set", "load.rounds=1", "--set", "load.round=200ms", "--set", "load.warmup=0s"]
-sys.exit(headless.run(["--scenario", "echo", "--out", sys.argv[1], *quick], ("json",)))
+sys.exit(run_on_screen(["--scenario", "echo", "--out", sys.argv[1], *quick], ("json",)))
 """
 BROKEN = """
 import sys
-from mcp_perf.load import headless
+from mcp_perf.cli.output.screen import run_on_screen
 from mcp_perf.load.engine import user
 
 def broken(*_args):
     raise KeyError("forced")
 
 user.compile_journeys = broken
-sys.exit(headless.run(["--scenario", "echo", "--out", sys.argv[1]], ("json",)))
+sys.exit(run_on_screen(["--scenario", "echo", "--out", sys.argv[1]], ("json",)))
 """
 
 ENDED = """
 import sys
 import locust.main
-from mcp_perf.load import headless
+from mcp_perf.cli.output.screen import run_on_screen
 
 locust.main.main = lambda: sys.exit(0)
-sys.exit(headless.run(["--scenario", "echo", "--out", sys.argv[1]], ("json",)))
+sys.exit(run_on_screen(["--scenario", "echo", "--out", sys.argv[1]], ("json",)))
 """
 
 

@@ -8,8 +8,8 @@ import msgspec
 import pytest
 from rich.console import Console
 
-from mcp_perf.cli import progress
-from mcp_perf.cli.progress import Progress
+from mcp_perf.cli.output import progress
+from mcp_perf.cli.output.progress import Progress
 from mcp_perf.load.plan.schedule import Level, plan
 from mcp_perf.outcomes import INTERRUPTED, OK, TIMEOUT, TOOL_ERROR
 from mcp_perf.results.journal.histogram import Histogram

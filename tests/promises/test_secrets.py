@@ -50,12 +50,12 @@ load: {users: 3}
 """
 OWN_FAULT = """
 import os, sys
-from mcp_perf.load import headless
+from mcp_perf.cli.output.screen import run_on_screen
 from mcp_perf.load.engine import MODULE
 def broken(*_args):
     raise KeyError("wrong key: " + os.environ["CANARY"])
 MODULE.BROKEN = broken
-sys.exit(headless.run(["--scenario", *sys.argv[1:]], ("json", "md")))
+sys.exit(run_on_screen(["--scenario", *sys.argv[1:]], ("json", "md")))
 """
 
 

@@ -20,6 +20,7 @@ from mcp_perf.load.prepare.baseline import against
 from mcp_perf.load.prepare.history import problems as store_problems
 from mcp_perf.load.prepare.identities import settle
 from mcp_perf.load.steps.burst import undecided
+from mcp_perf.load.targets.bundled import Systems
 from mcp_perf.load.targets.refusal import CONFIGURATION, Refusal
 from mcp_perf.load.targets.roster import NOBODY, Identity
 from mcp_perf.load.targets.targets import SYSTEM, ArmTarget, reach_all, unknown_tools, unspoken
@@ -29,7 +30,6 @@ from mcp_perf.scenario.loader import Loaded, ScenarioError, find, load, unknown_
 from mcp_perf.scenario.model.load import BREAKPOINT, Load
 from mcp_perf.scenario.model.targets import LOCAL_CODE, split_target
 from mcp_perf.scenario.problems.wording import InputError
-from mcp_targets.launcher.systems import Systems
 
 DEFAULT_SCENARIO: Final = "twilio-tasks"
 OUT: Final = Path("reports/out")

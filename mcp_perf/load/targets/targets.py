@@ -15,6 +15,7 @@ from mcp_perf.client.protocol.answers import SILENT, Answers
 from mcp_perf.client.protocol.tools import Tool
 from mcp_perf.client.protocol.versions import HANDSHAKE, MODERN
 from mcp_perf.load.targets.answers import script_of
+from mcp_perf.load.targets.bundled import Face, SystemFailed, Systems, UnknownSystem
 from mcp_perf.load.targets.clients import Place, place, session
 from mcp_perf.load.targets.credentials import CredentialStore
 from mcp_perf.load.targets.personal import Personal
@@ -25,7 +26,6 @@ from mcp_perf.scenario.loader import Loaded
 from mcp_perf.scenario.model.scenario import Arm, Step
 from mcp_perf.scenario.model.targets import split_target
 from mcp_perf.scenario.values.lookups import compile_template
-from mcp_targets.launcher.systems import Face, SystemFailed, Systems, UnknownSystem
 
 SYSTEM: str = "system:"
 

@@ -1,0 +1,64 @@
+"""`mcp-perf baseline`: what runs measured is kept."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from mcp_perf.cli.refused import Refused
+from mcp_perf.cli.runs import FOLDER, check, read_base, read_run
+
+
+@click.group()
+def baseline() -> None:
+    """Keep what runs measured, for `run --baseline` and `compare`.
+
+    \b
+    Examples:
+      mcp-perf baseline save reports/out/echo-20261121T101500Z
+      mcp-perf baseline show baselines/echo.json
+    """
+
+
+@baseline.command()
+@click.argument("runs", type=FOLDER, nargs=-1, required=True, metavar="RUN...")
+@click.option("-o", "--output", type=FOLDER, help="Default: baselines/SCENARIO.json.")
+def save(runs: Sequence[Path], output: Path | None) -> None:
+    """Save one or more runs as a baseline; with three or more, it knows how much runs differ.
+
+    \b
+    Example:
+      mcp-perf baseline save reports/out/echo-* -o baselines/echo.json
+    """
+    from mcp_perf.results.compare.baseline import write  # noqa: PLC0415
+    from mcp_perf.results.compare.report import unfit  # noqa: PLC0415
+
+    numbers = [read_run(folder) for folder in runs]
+    for folder, run in zip(runs, numbers, strict=True):
+        if reason := unfit(run):
+            raise Refused(f"{folder}: {reason} It cannot be a baseline; run it again.")
+        check(runs[0], numbers[:1], folder, run)
+    if len({run.run_id for run in numbers}) < len(numbers):
+        raise Refused("One of the runs is named twice: name each run once.")
+    path = output or Path("baselines") / f"{numbers[0].identity.scenario}.json"
+    try:
+        write(numbers, path)
+    except OSError as error:
+        raise Refused(f"{path}: cannot be written ({error.strerror})") from None
+    click.echo(f"{path}: {len(numbers)} run{'s' if len(numbers) > 1 else ''}")
+
+
+@baseline.command()
+@click.argument("path", type=FOLDER)
+def show(path: Path) -> None:
+    """Show what a baseline holds.
+
+    \b
+    Example:
+      mcp-perf baseline show baselines/echo.json
+    """
+    from rich.console import Console  # noqa: PLC0415
+
+    from mcp_perf.results.render.console.history_terminal import baseline_table  # noqa: PLC0415
+
+    baseline_table(read_base(path), Console())

@@ -1,0 +1,44 @@
+"""`mcp-perf list`, `systems`, `locustfile`: what ships with the suite."""
+
+from pathlib import Path
+
+import click
+
+
+@click.command("list")
+def list_scenarios() -> None:
+    """List the scenarios that can be run by name."""
+    from mcp_perf.scenario.catalog import shipped  # noqa: PLC0415
+    from mcp_perf.scenario.loader import load  # noqa: PLC0415
+    from mcp_perf.scenario.problems.problem import ScenarioError  # noqa: PLC0415
+
+    own = sorted(Path("scenarios").absolute().glob("*.yaml"))
+    for path in dict.fromkeys([*shipped(), *own]):
+        try:
+            scenario = load(path).scenario
+            click.echo(f"{scenario.name:<20} {scenario.title}")
+        except ScenarioError as error:
+            click.echo(f"{path.stem:<20} (invalid: mcp-perf validate {path}; {error})")
+
+
+@click.command()
+def systems() -> None:
+    """List the systems that ship with the suite: targets such as system:echo/mcp."""
+    from mcp_perf.load.targets.bundled import available  # noqa: PLC0415
+
+    for system in available():
+        faces = ", ".join(f"system:{system.name}/{face}" for face in system.faces)
+        click.echo(f"{system.name:<10} {system.summary}\n{'':<10} {faces}")
+
+
+@click.command(hidden=True)
+def locustfile() -> None:
+    """Print the path of the locustfile, for Locust's -f.
+
+    \b
+    Example:
+      locust -f "$(mcp-perf locustfile)" --scenario echo --headless
+    """
+    from mcp_perf import folders  # noqa: PLC0415
+
+    click.echo(folders.shipped("locustfiles") / "scenario.py")

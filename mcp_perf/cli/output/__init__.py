@@ -1,0 +1,1 @@
+"""What commands put on the screen and on the page of a CI job."""

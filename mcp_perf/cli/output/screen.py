@@ -1,0 +1,52 @@
+"""A run on the terminal: progress while it goes on, its verdict at the end."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+
+from mcp_perf.cli.output.ci import PLAIN, Job
+from mcp_perf.cli.output.progress import Progress
+from mcp_perf.load import headless
+from mcp_perf.load.engine.run import Run
+from mcp_perf.results.document.document import Report
+from mcp_perf.results.render.console import annotations
+from mcp_perf.results.render.console.terminal import summary
+from mcp_perf.results.render.files import markdown
+
+
+def run_on_screen(
+    arguments: Sequence[str], formats: tuple[str, ...], job: Job | None = None
+) -> int:
+    """Run Locust with these arguments, as a step of this CI job if any; return the exit code."""
+    screen = Screen(job)
+    try:
+        return headless.run(arguments, formats, screen)
+    finally:
+        screen.stop()
+
+
+class Screen:
+    """Shows one run."""
+
+    def __init__(self, job: Job | None) -> None:
+        self._job = job
+        self._style: Mapping[str, Any] = PLAIN if job else {}
+        self._progress: list[Progress] = []
+
+    def begun(self, run: Run) -> None:
+        """Show the run's progress from now on."""
+        self._progress.append(Progress(run, Console(stderr=True, **self._style)))
+        self._progress[0].start()
+
+    def ended(self, report: Report, run: Run) -> None:
+        """Show the verdict, and put it on the job's page if there is one."""
+        self.stop()
+        summary(report, run.folder, Console(**self._style))
+        if self._job:
+            self._job.tell(markdown.sections(report), annotations.of_report(report))
+
+    def stop(self) -> None:
+        """Show no more progress."""
+        for progress in self._progress:
+            progress.stop()

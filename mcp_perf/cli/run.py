@@ -1,0 +1,71 @@
+"""`mcp-perf run`: a scenario is run and judged."""
+
+import os
+import re
+import sys
+from collections.abc import Sequence
+from typing import Any, Final
+
+import click
+
+from mcp_perf.cli.refused import Refused, formats_option, read_formats
+
+_RUN_TIME: Final = re.compile(r"(\d+h)?(\d+m)?(\d+s?)?")
+"""What Locust takes, too."""
+_EXITS: Final = """\b
+Exit codes: 0 PASS, 90 INCONCLUSIVE, 91 INVALID, 92 worker lost, 99 FAIL,
+104 scenario invalid (nothing was sent), 105 stopped by a signal (partial
+report), 107 a fault of mcp-perf, 108 target not reached."""
+
+
+@click.command(epilog=_EXITS)
+@click.argument("scenario", default="twilio-tasks")
+@click.option("--target", multiple=True, metavar="ARM=URL", help="Point an arm at a server.")
+@click.option("--arm", multiple=True, metavar="ARM", help="Run only this arm.")
+@click.option("--set", multiple=True, metavar="PATH=VALUE", help="Change the scenario.")
+@click.option("--users", "-u", type=click.IntRange(min=1), help="Virtual users at work.")
+@click.option("--spawn-rate", "-r", type=float, help="Users started per second.")
+@click.option("--run-time", "-t", metavar="TIME", help="Bound on the measured time: 30s, 5m.")
+@click.option("--processes", type=click.IntRange(min=1), help="Generator processes.")
+@click.option("--out", metavar="DIR", help="The run's folder.")
+@click.option("--baseline", metavar="PATH", help="Fail when slower than this baseline.")
+@click.option("--tolerance", metavar="SHARE", help="By how much worse it may be: 5% (default).")
+@click.option("--store", metavar="URL", help="Where runs are remembered, for `trend`.")
+@formats_option
+@click.option("--ci", is_flag=True, help="Plain text; the job gets summary and annotations.")
+def run(scenario: str, formats: str, *, ci: bool, **options: Any) -> None:
+    """Run SCENARIO (a name or a YAML file) and judge it.
+
+    \b
+    Examples:
+      mcp-perf run
+      mcp-perf run echo --set load.users=50 --set load.rounds=10
+      mcp-perf run twilio-tasks --arm mcp --out results
+      mcp-perf run your-server --target mcp=http://127.0.0.1:8000/mcp
+      mcp-perf run my.yaml --ci --out results     as a step of a CI job
+    """
+    chosen = read_formats(formats)
+    run_time = options["run_time"]
+    if run_time is not None and not (run_time and _RUN_TIME.fullmatch(run_time)):
+        raise Refused(f"--run-time: {run_time!r} is not a time; write 30s, 5m or 1h30m")
+    arguments = ["--scenario", scenario, *_as_written(options)]
+    from mcp_perf.cli.output import ci as ci_job  # noqa: PLC0415 -- these load Locust
+    from mcp_perf.cli.output.screen import run_on_screen  # noqa: PLC0415
+
+    if not ci:
+        sys.exit(run_on_screen(arguments, chosen))
+    with ci_job.job(os.environ) as job:
+        code = run_on_screen(arguments, chosen, job)
+        job.conclude(code)
+    sys.exit(code)
+
+
+def _as_written(options: dict[str, Any]) -> list[str]:
+    """Write the options that were given as Locust's command line has them."""
+    written: list[str] = []
+    for name, value in options.items():
+        values: Sequence[Any] = value if isinstance(value, tuple) else [value]
+        for single in values:
+            if single is not None:
+                written += [f"--{name.replace('_', '-')}", str(single)]
+    return written

@@ -1,0 +1,63 @@
+"""`mcp-perf trend`: how metrics went over all runs."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from mcp_perf.cli.refused import Refused
+from mcp_perf.cli.runs import FOLDER
+
+
+@click.command()
+@click.argument("scenario", default="")
+@click.option("--metric", "metrics", multiple=True, metavar="ARM.METRIC", help="Such as mcp.p95.")
+@click.option("--store", default="", metavar="URL", help="Default: $MCP_PERF_STORE, or a file.")
+@click.option("--html", "page", type=FOLDER, metavar="FILE", help="Also write a page.")
+def trend(scenario: str, metrics: Sequence[str], store: str, page: Path | None) -> None:
+    """Show how metrics went from run to run, of SCENARIO or of all.
+
+    Only runs that can be compared stand in one line: the same work, load and machine.
+
+    \b
+    Examples:
+      mcp-perf trend echo
+      mcp-perf trend echo --metric mcp.p95 --html trend.html
+    """
+    from rich.console import Console  # noqa: PLC0415
+
+    from mcp_perf.load.prepare.history import chosen, problems  # noqa: PLC0415
+    from mcp_perf.results.compare.history import HistoryError, points  # noqa: PLC0415
+    from mcp_perf.results.render.console.history_terminal import trend_tables  # noqa: PLC0415
+    from mcp_perf.results.render.files import trend_page  # noqa: PLC0415
+    from mcp_perf.results.stats.trend import lines  # noqa: PLC0415
+
+    if wrong := problems(store):
+        raise Refused(wrong[0])
+    try:
+        found = lines(points(chosen(store), scenario.replace("_", "-"), _metrics(metrics)))
+    except HistoryError as error:
+        raise Refused(str(error)) from error
+    if not found:
+        asked = " ".join([scenario, *metrics]).strip() or "anything"
+        raise Refused(f"The history knows no sound run of {asked}: mcp-perf run adds one.")
+    trend_tables(found, Console())
+    if page is not None:
+        try:
+            page.write_text(trend_page.render(found), encoding="utf-8")
+        except OSError as error:
+            raise Refused(f"--html {page}: cannot be written ({error.strerror})") from None
+
+
+def _metrics(texts: Sequence[str]) -> list[tuple[str, str]]:
+    """Read `mcp.p95`; without any, throughput and p95 of every arm are shown."""
+    from mcp_perf.results.tally.metrics import COMPARED  # noqa: PLC0415
+
+    found = []
+    for text in texts:
+        arm, dot, metric = text.rpartition(".")
+        if not (dot and arm) or metric not in COMPARED:
+            known = ", ".join(COMPARED)
+            raise Refused(f"--metric {text}: write ARM.METRIC, such as mcp.p95; known: {known}")
+        found.append((arm, metric))
+    return found or [("", "throughput"), ("", "p95")]

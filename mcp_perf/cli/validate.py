@@ -1,0 +1,35 @@
+"""`mcp-perf validate`: scenarios are checked, and nothing is sent."""
+
+from collections.abc import Sequence
+
+import click
+
+from mcp_perf.cli.refused import show_problems
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, metavar="SCENARIO...")
+def validate(files: Sequence[str]) -> None:
+    """Check scenarios: all problems at once, and nothing is sent.
+
+    \b
+    Examples:
+      mcp-perf validate my.yaml
+      mcp-perf validate scenarios/*.yaml
+    """
+    from mcp_perf.scenario.catalog import find  # noqa: PLC0415
+    from mcp_perf.scenario.loader import load  # noqa: PLC0415
+    from mcp_perf.scenario.problems.problem import ScenarioError  # noqa: PLC0415
+
+    problems: list[object] = []
+    for name in files:
+        try:
+            scenario = load(find(name)).scenario
+        except ScenarioError as error:
+            problems += error.problems
+        else:
+            click.echo(
+                f"{name}: ok ({scenario.name}; arms: {', '.join(scenario.arms)}; "
+                f"journeys: {len(scenario.journeys)}; gates: {len(scenario.gates)})"
+            )
+    show_problems(problems)
