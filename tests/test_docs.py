@@ -16,7 +16,9 @@ from xml.etree import ElementTree as ET
 
 import pytest
 import yaml
+from click.testing import CliRunner
 
+from mcp_perf.cli import run
 from mcp_perf.cli.main import main
 from mcp_perf.cli.refused import FORMATS
 from mcp_perf.client.channels import process_group, server_log, stdio
@@ -225,7 +227,7 @@ def test_the_first_two_commands_do_what_their_comments_say(goal):
     assert ".venv/bin/python -m pip install" in shown
     last = {"run": ".venv/bin/mcp-perf run", "test": ".venv/bin/python -m pytest"}[goal]
     assert shown.strip().splitlines()[-1].startswith(last)
-    default = next(p.default for p in main.run.params if p.name == "scenario")
+    default = next(p.default for p in run.run.params if p.name == "scenario")
     assert find(default).is_file()
 
 
@@ -289,7 +291,7 @@ def test_the_tables_of_exit_codes_are_those_of_the_code(page):
 def test_every_exit_code_that_is_mentioned_exists():
     """Neither a page nor the command's help speaks of a code that never comes."""
     assert {int(code) for code in re.findall(r"exit code (\d+)", EVERYTHING)} <= CODES
-    assert {int(code) for code in re.findall(r"\b\d+\b", main._EXITS)} == CODES
+    assert {int(code) for code in re.findall(r"\b\d+\b", run._EXITS)} == CODES
 
 
 def test_the_options_of_run_are_all_in_the_table():
@@ -297,7 +299,7 @@ def test_the_options_of_run_are_all_in_the_table():
     listed = set(
         re.findall(r"(?<![\w-])--?[a-z-]+|SCENARIO", " ".join(table("README.md", "option")))
     )
-    params = [param for param in main.run.params if not param.is_eager]
+    params = [param for param in run.run.params if not param.is_eager]
     names = {name for param in params for name in param.opts}
     assert listed == names - {"scenario"} | {"SCENARIO"}
     assert f"`{','.join(FORMATS)}`" in PAGES["README.md"]
@@ -399,3 +401,10 @@ def test_the_files_and_messages_of_the_architecture_exist():
     for message, kind in messages:
         assert f'"{message}"' in session
         assert not kind or f'"{kind}"' in session + performer
+
+
+def test_the_index_of_the_scenarios_is_what_list_prints():
+    """A reader of the folder sees what the command shows."""
+    index = (ROOT / "scenarios" / "README.md").read_text("utf-8").partition("```text\n")[2]
+    listed = CliRunner().invoke(main, ["list"]).output
+    assert index == f"{listed}```\n"

@@ -1,24 +1,25 @@
 """`mcp-perf list`, `systems`, `locustfile`: what ships with the suite."""
 
-from pathlib import Path
-
 import click
 
 
 @click.command("list")
 def list_scenarios() -> None:
-    """List the scenarios that can be run by name."""
-    from mcp_perf.scenario.catalog import shipped  # noqa: PLC0415
+    """List the scenarios that can be run by name, in folders by question."""
+    from mcp_perf.scenario.catalog import own, shipped  # noqa: PLC0415
     from mcp_perf.scenario.loader import load  # noqa: PLC0415
     from mcp_perf.scenario.problems.problem import ScenarioError  # noqa: PLC0415
 
-    own = sorted(Path("scenarios").absolute().glob("*.yaml"))
-    for path in dict.fromkeys([*shipped(), *own]):
+    folder = None
+    for path in dict.fromkeys([*shipped(), *own()]):
+        if path.parent != folder:
+            folder = path.parent
+            click.echo(f"{folder.name}/")
         try:
             scenario = load(path).scenario
-            click.echo(f"{scenario.name:<20} {scenario.title}")
+            click.echo(f"  {scenario.name:<20} {scenario.title}")
         except ScenarioError as error:
-            click.echo(f"{path.stem:<20} (invalid: mcp-perf validate {path}; {error})")
+            click.echo(f"  {path.stem:<20} (invalid: mcp-perf validate {path}; {error})")
 
 
 @click.command()

@@ -15,7 +15,7 @@ def validate(files: Sequence[str]) -> None:
     \b
     Examples:
       mcp-perf validate my.yaml
-      mcp-perf validate scenarios/*.yaml
+      mcp-perf validate scenarios/start/*.yaml
     """
     from mcp_perf.scenario.catalog import find  # noqa: PLC0415
     from mcp_perf.scenario.loader import load  # noqa: PLC0415

@@ -10,12 +10,20 @@ from mcp_perf.scenario.problems.suggestions import suggest
 from mcp_perf.scenario.problems.wording import one_of, quote
 
 SHIPPED: Final = folders.shipped("scenarios")
+_CALIBRATION: Final = "calibration"
+"""Its scenarios are for `mcp-perf doctor`."""
+_FIRST: Final = "start"
 _SUFFIXES: Final = (".yaml", ".yml")
 
 
 def shipped() -> list[Path]:
-    """Return the scenario files that come with the suite, sorted by name."""
+    """Return the scenario files that come with the suite, by folder and name."""
     return _files(SHIPPED)
+
+
+def own() -> list[Path]:
+    """Return the scenario files in `./scenarios`, by folder and name."""
+    return _files(Path.cwd() / "scenarios")
 
 
 def find(name_or_path: str, folders: Sequence[Path] | None = None) -> Path:
@@ -40,9 +48,13 @@ def find(name_or_path: str, folders: Sequence[Path] | None = None) -> Path:
 
 
 def _files(folder: Path) -> list[Path]:
-    if not folder.is_dir():
-        return []
-    return sorted(file for file in folder.iterdir() if file.suffix in _SUFFIXES)
+    """Return the files of a folder and of the folders in it: each of these is a question."""
+    found = [
+        file
+        for file in (*folder.glob("*"), *folder.glob("*/*"))
+        if file.suffix in _SUFFIXES and file.parent.name != _CALIBRATION
+    ]
+    return sorted(found, key=lambda file: (file.parent.name != _FIRST, file))
 
 
 def _name(text: str) -> str:

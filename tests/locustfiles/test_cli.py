@@ -135,8 +135,8 @@ def test_list_names_what_can_be_run(ask, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     folder = tmp_path / "scenarios"
     folder.mkdir()
-    own = (ROOT / "scenarios" / "echo.yaml").read_text().replace("name: echo", "name: my-own", 1)
-    (folder / "my_own.yaml").write_text(own)
+    echo = (ROOT / "scenarios" / "start" / "echo.yaml").read_text()
+    (folder / "my_own.yaml").write_text(echo.replace("name: echo", "name: my-own", 1))
     (folder / "broken.yaml").write_text("name: [")
     asked = ask("list")
     assert asked.exit_code == 0

@@ -155,10 +155,12 @@ def test_names_of_a_plain_target_are_judged_by_load(refuse):
 
 
 def test_shipped_scenarios_are_listed_in_order():
-    """All YAML files of the package, by name."""
-    names = [path.name for path in shipped()]
-    assert names == sorted(names)
-    assert {"echo.yaml", "twilio_tasks.yaml", "your_server.yaml"} <= set(names)
+    """Folder by folder, beginning with `start`; those that examine the machine are no offer."""
+    paths = [path.relative_to(SHIPPED) for path in shipped()]
+    assert paths == sorted(paths, key=lambda path: (path.parts[0] != "start", path))
+    assert {"echo.yaml", "twilio_tasks.yaml", "your_server.yaml"} <= {path.name for path in paths}
+    assert {len(path.parts) for path in paths} == {2}
+    assert "calibration" not in {path.parts[0] for path in paths}
 
 
 @pytest.mark.parametrize("path", shipped(), ids=lambda path: path.stem)
@@ -185,7 +187,7 @@ def test_the_default_scenario_takes_about_a_minute():
 def test_a_scenario_is_found_by_name(name, tmp_path, monkeypatch):
     """Dashes and underscores are the same, and the suffix may be left out."""
     monkeypatch.chdir(tmp_path)
-    assert find(name) == SHIPPED / "twilio_tasks.yaml"
+    assert find(name) == SHIPPED / "twilio" / "twilio_tasks.yaml"
 
 
 def test_own_scenarios_come_before_shipped_ones(tmp_path, monkeypatch, valid):
@@ -196,7 +198,7 @@ def test_own_scenarios_come_before_shipped_ones(tmp_path, monkeypatch, valid):
     (own / "echo.yml").write_text(valid)
     assert find("echo") == own / "echo.yml"
     assert find("scenarios/echo.yml") == Path("scenarios/echo.yml")
-    assert find(str(SHIPPED / "echo.yaml")) == SHIPPED / "echo.yaml"
+    assert find(str(SHIPPED / "start" / "echo.yaml")) == SHIPPED / "start" / "echo.yaml"
 
 
 @pytest.mark.parametrize(

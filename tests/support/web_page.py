@@ -117,7 +117,7 @@ class Page:
 def opened(folder, *arguments, **environ):
     """Start the page in a folder, beside two scenarios of its user's own."""
     (folder / "scenarios").mkdir()
-    echo = (ROOT / "scenarios" / "echo.yaml").read_text()
+    echo = (ROOT / "scenarios" / "start" / "echo.yaml").read_text()
     for name, load in (("quick", QUICK), ("endless", ENDLESS)):
         text = re.sub(r"^load: .*$", load, echo, flags=re.MULTILINE)
         own = folder / "scenarios" / f"{name}.yaml"

@@ -1,12 +1,11 @@
 """The custom arguments of the locustfile, and what the user wished by them."""
 
 import argparse
-from pathlib import Path
 from typing import Any, Final
 
 from mcp_perf.load.prepare.history import VARIABLE
 from mcp_perf.load.prepare.prepare import DEFAULT_SCENARIO, TOLERANCE, Wish
-from mcp_perf.scenario.loader import shipped
+from mcp_perf.scenario.catalog import own, shipped
 
 WEB_HOST: Final = "127.0.0.1"
 
@@ -81,8 +80,7 @@ def wish(options: argparse.Namespace) -> Wish:
 
 def names() -> list[str]:
     """Return the names of the scenarios that can be chosen: shipped, and in ./scenarios."""
-    here = sorted(Path("scenarios").glob("*.yaml"))
-    return sorted({path.stem.replace("_", "-") for path in [*shipped(), *here]})
+    return sorted({path.stem.replace("_", "-") for path in [*shipped(), *own()]})
 
 
 def several(value: Any) -> tuple[str, ...]:
