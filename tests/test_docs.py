@@ -195,7 +195,7 @@ def reading(folder: Path, environment: dict[str, str]) -> Iterator[Reader]:
         reader.stop()
 
 
-@pytest.mark.e2e
+@pytest.mark.load
 @pytest.mark.parametrize("page", [page for page, found in ALL.items() if found])
 def test_the_commands_of_a_page_work_in_their_order(page, tmp_path, environment):
     """Each ends with the code and says the words that the page shows; 0 where it shows none."""
@@ -213,6 +213,7 @@ def test_the_pattern_finds_the_commands_and_no_exception_is_stale():
     assert SERVES in texts
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("goal", ["run", "test"])
 def test_the_first_two_commands_do_what_their_comments_say(goal):
     """`make run` installs into .venv and runs the default scenario; `make test` runs pytest."""
@@ -305,6 +306,7 @@ def test_the_options_of_run_are_all_in_the_table():
     assert f"`{','.join(FORMATS)}`" in PAGES["README.md"]
 
 
+@pytest.mark.process
 def test_every_option_and_command_that_is_mentioned_exists(environment):
     """Options are those of mcp-perf, of Locust and pytest with ours, or of the bundled systems."""
     helps = [

@@ -81,6 +81,7 @@ def test_there_is_one_locustfile() -> None:
     assert plain == ["scenario.py"]
 
 
+@pytest.mark.process
 def test_no_registry_host_and_no_foreign_path_is_written_anywhere() -> None:
     """The repository names no package registry's host and no path of anybody's machine."""
     listed = subprocess.run(

@@ -55,7 +55,7 @@ def unpatched() -> None:
 
 
 @pytest.fixture(scope="session")
-def systems(tmp_path_factory) -> Iterator[Systems]:
+def systems(tmp_path_factory, _processes) -> Iterator[Systems]:
     """Start each bundled system when it is first asked for."""
     with Systems(tmp_path_factory.mktemp("systems")) as systems:
         yield systems

@@ -82,7 +82,7 @@ def cost(result: str) -> float:
     return measured["cpu_s"] / measured["calls"] * 1e6
 
 
-@pytest.mark.e2e
+@pytest.mark.load
 def test_a_call_costs_a_fraction_of_what_it_costs_others(benchmark, tmp_path) -> None:
     """Our whole path, everything on, is several times cheaper than FastHttpUser without checks."""
     with Systems(tmp_path / "logs") as systems:
@@ -108,7 +108,7 @@ def test_a_call_costs_a_fraction_of_what_it_costs_others(benchmark, tmp_path) ->
     assert figures["sdk_over_ours"] >= CHEAPER_THAN_SDK, figures
 
 
-@pytest.mark.e2e
+@pytest.mark.load
 def test_the_report_agrees_with_the_operating_system(tmp_path) -> None:
     """CPU per call times calls is within what the system says that the process used in all."""
     with Systems(tmp_path / "logs") as systems:

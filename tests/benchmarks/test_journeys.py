@@ -49,7 +49,7 @@ def simulations(arms: dict, simulated) -> list[str]:
     return [name for system in systems for name in simulated(system)]
 
 
-@pytest.mark.e2e
+@pytest.mark.process
 @pytest.mark.parametrize(("scenario", "journey"), JOURNEYS, ids=ids(JOURNEYS))
 def test_a_journey_by_each_arm(scenario, journey, stations, simulated, benchmark, side_by_side):
     """One journey of one user: how long each arm takes."""
@@ -63,7 +63,7 @@ def test_a_journey_by_each_arm(scenario, journey, stations, simulated, benchmark
         assert done == "ok"
 
 
-@pytest.mark.e2e
+@pytest.mark.process
 @pytest.mark.parametrize(("scenario", "journey"), FIRST, ids=ids(FIRST))
 def test_many_users_at_once_by_each_arm(
     scenario, journey, stations, simulated, benchmark, side_by_side

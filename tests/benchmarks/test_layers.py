@@ -49,7 +49,7 @@ def info(system: str, tool: str) -> dict[str, dict[str, str]]:
     return {layer: {"system": system, "layer": layer, "tool": tool} for layer in layers}
 
 
-@pytest.mark.e2e
+@pytest.mark.process
 @pytest.mark.parametrize("tool", ECHO)
 def test_echo(tool, systems, benchmark, side_by_side):
     """A tool of the calibration system: all the time is on the way to it."""
@@ -73,7 +73,7 @@ def test_echo(tool, systems, benchmark, side_by_side):
     assert returned["mcp"].json()["result"]["structuredContent"] == value
 
 
-@pytest.mark.e2e
+@pytest.mark.process
 def test_twilio(systems, simulated, benchmark, side_by_side):
     """The tool that lists numbers: asked for directly, at the provider, and through the server."""
     benchmark.group = f"layers: twilio {LIST}"

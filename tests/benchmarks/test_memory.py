@@ -48,7 +48,7 @@ def watch(process: psutil.Popen) -> list[tuple[float, int]]:
     return seen
 
 
-@pytest.mark.e2e
+@pytest.mark.load
 def test_memory_does_not_grow_with_the_number_of_calls(tmp_path) -> None:
     """From the first rounds to the last, hundreds of thousands of calls leave next to nothing."""
     (tmp_path / "memory.yaml").write_text(SCENARIO)

@@ -30,7 +30,7 @@ def calls() -> dict[str, tuple[str, str, str, int]]:
 CALLS = calls()
 
 
-@pytest.mark.e2e
+@pytest.mark.process
 @pytest.mark.parametrize("call", CALLS)
 def test_a_call(call, stations, benchmark):
     """The call alone is timed; the calls before it, which bring its values, are not."""

@@ -2,7 +2,7 @@
 
 import pytest
 
-pytestmark = pytest.mark.e2e
+pytestmark = pytest.mark.network
 
 EXTENSIONS = {
     "auth/cross-app-access-complete-flow",

@@ -7,7 +7,7 @@ judged by is listed here, and what it cannot, with the reason. Every scenario ha
 
 import pytest
 
-pytestmark = pytest.mark.e2e
+pytestmark = pytest.mark.network
 
 PASSES = {
     *("server-initialize", "server-session-lifecycle", "ping", "tools-list", "resources-list"),

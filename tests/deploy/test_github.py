@@ -10,6 +10,8 @@ from xml.etree import ElementTree as ET
 import pytest
 import yaml
 
+pytestmark = pytest.mark.process
+
 ROOT = Path(__file__).resolve().parents[2]
 ACTION = ROOT / "deploy" / "github-action" / "action.yml"
 WORKFLOW = ROOT / "deploy" / "github" / "load-test.yml"
@@ -61,7 +63,7 @@ def commands(log):
     return log.partition(f"\n::{word}::\n")[2].splitlines()
 
 
-@pytest.mark.e2e
+@pytest.mark.load
 def test_a_server_that_holds_makes_a_green_job(run, scenario, repository):
     """PASS: outputs, a summary, a notice, JUnit without failures, and the folder is kept."""
     scenario()
@@ -91,7 +93,7 @@ def test_a_server_that_holds_makes_a_green_job(run, scenario, repository):
     assert Path(ended.uses[3][1]["path"]).read_text().strip()
 
 
-@pytest.mark.e2e
+@pytest.mark.load
 def test_a_gate_that_breaks_fails_the_job_after_the_reports_are_kept(run, scenario, repository):
     """FAIL: the step ends with 99, an error names the gate, and the artifact is there."""
     scenario(limit="1us")
@@ -111,7 +113,7 @@ def test_a_gate_that_breaks_fails_the_job_after_the_reports_are_kept(run, scenar
     assert ended.uses[2][1]["name"] == "mcp-perf-report"
 
 
-@pytest.mark.e2e
+@pytest.mark.load
 def test_a_scenario_that_is_wrong_fails_the_job_and_says_what_to_write(
     run, scenario, repository, tmp_path
 ):
@@ -131,7 +133,7 @@ def test_a_scenario_that_is_wrong_fails_the_job_and_says_what_to_write(
     assert wanted == ["./mcp-perf", "pytest >= 8"]
 
 
-@pytest.mark.e2e
+@pytest.mark.load
 def test_benchmarks_are_a_job_with_gates_reports_and_a_summary(run, repository):
     """The user's own benchmarks: judged by their gates, with a report for each comparison."""
     ended = run("benchmarks")

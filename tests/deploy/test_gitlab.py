@@ -7,6 +7,8 @@ from xml.etree import ElementTree as ET
 import pytest
 import yaml
 
+pytestmark = pytest.mark.process
+
 ROOT = Path(__file__).resolve().parents[2]
 PIPELINE = ROOT / "deploy" / "gitlab" / ".gitlab-ci.yml"
 
@@ -22,7 +24,7 @@ def run(machine, runners, port, tmp_path):
     return job
 
 
-@pytest.mark.e2e
+@pytest.mark.load
 def test_a_gate_that_breaks_fails_the_job_and_is_a_test_that_failed(run, scenario, repository):
     """The job ends with 99; what it keeps is there, and the log has no command of GitHub's."""
     scenario(limit="1us")
@@ -39,7 +41,7 @@ def test_a_gate_that_breaks_fails_the_job_and_is_a_test_that_failed(run, scenari
     assert "\n::" not in f"\n{ended.logs['load']}"
 
 
-@pytest.mark.e2e
+@pytest.mark.load
 def test_benchmarks_are_a_job_with_gates_and_reports(run, repository):
     """The user's own benchmarks pass by their gates, and are tests to GitLab."""
     ended, artifacts = run("benchmarks")

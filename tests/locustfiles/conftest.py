@@ -11,14 +11,14 @@ from mcp_targets.launcher.systems import Systems
 
 
 @pytest.fixture
-def systems(tmp_path) -> Iterator[Systems]:
+def systems(tmp_path, _processes) -> Iterator[Systems]:
     """Give systems of the test's own, stopped with it."""
     with Systems(tmp_path / "systems") as running:
         yield running
 
 
 @pytest.fixture(scope="module")
-def shared_systems(tmp_path_factory) -> Iterator[Systems]:
+def shared_systems(tmp_path_factory, _processes) -> Iterator[Systems]:
     """Give systems that the tests of a module share."""
     with Systems(tmp_path_factory.mktemp("systems")) as running:
         yield running

@@ -89,7 +89,7 @@ def twilio(shared_systems, ask, run_cli, quick, report, tmp_path_factory):
     }
 
 
-@pytest.mark.e2e
+@pytest.mark.load
 def test_the_report_counts_what_the_journal_and_the_upstream_counted(twilio):
     """Requests per account equal the calls of its arm, warm-up included, and all succeeded."""
     for arm, account in twilio["accounts"].items():
@@ -101,7 +101,7 @@ def test_the_report_counts_what_the_journal_and_the_upstream_counted(twilio):
         assert sum(step["count"] for step in numbers["steps"].values()) == numbers["calls"]
 
 
-@pytest.mark.e2e
+@pytest.mark.load
 def test_the_upstream_counted_per_route_what_the_steps_counted(twilio):
     """Each route of the provider saw exactly the calls of the steps that lead to it."""
     expected: Counter[str] = Counter()
@@ -118,7 +118,7 @@ def test_the_upstream_counted_per_route_what_the_steps_counted(twilio):
     assert twilio["counters"]["errors_sent"] == duplicates > 0
 
 
-@pytest.mark.e2e
+@pytest.mark.load
 def test_both_arms_leave_behind_what_their_reports_say_they_did(twilio):
     """Per collection, the state has one record per successful call, of the same form in both."""
     for route, collection in COLLECTIONS.items():
@@ -131,7 +131,7 @@ def test_both_arms_leave_behind_what_their_reports_say_they_did(twilio):
         assert forms[0] == forms[1], collection
 
 
-@pytest.mark.e2e
+@pytest.mark.load
 def test_queues_point_to_activities_of_their_own_arm(twilio):
     """What one step saves reaches the next one of the same journey, under 50 users at once."""
     for state in twilio["states"].values():
@@ -142,7 +142,7 @@ def test_queues_point_to_activities_of_their_own_arm(twilio):
         assert len(set(named)) == len(named)
 
 
-@pytest.mark.e2e
+@pytest.mark.load
 def test_fifty_users_never_get_the_same_number(twilio):
     """No two purchases, of whichever users and arms, are of one phone number."""
     bought = [
@@ -153,6 +153,7 @@ def test_fifty_users_never_get_the_same_number(twilio):
     assert len(bought) == len(set(bought)) > 50
 
 
+@pytest.mark.process
 def test_the_same_journeys_leave_the_same_state_behind(shared_systems, ask):
     """Walked one by one with one seed, both arms make the very same records, in the same order."""
     loaded = load(find("twilio-tasks"))
@@ -225,7 +226,7 @@ load: {users: 8}
 """
 
 
-@pytest.mark.e2e
+@pytest.mark.load
 @pytest.mark.parametrize("arm", ["rest", "mcp"])
 def test_promise_22_injected_faults_are_seen_exactly(
     arm, systems, ask, run_cli, quick, report, tmp_path

@@ -7,6 +7,8 @@ import pytest
 
 from tests.support.waiting import free_port
 
+pytestmark = pytest.mark.process
+
 CASE = """
 name: case
 title: A case
@@ -196,7 +198,7 @@ def test_the_folder_of_another_run_is_not_written_to(refuse, tmp_path):
     assert (old / "journal.jsonl").read_text() == "precious"
 
 
-@pytest.mark.e2e
+@pytest.mark.load
 def test_a_tool_that_hangs_is_a_timeout_and_the_run_ends(run_cli, report, tmp_path):
     """Calls end by the step's timeout, all of them in that class, and the run fails in time."""
     path = tmp_path / "hang.yaml"

@@ -166,7 +166,7 @@ gates: [mcp.error_rate < 50%]
 """
 
 
-@pytest.mark.e2e
+@pytest.mark.load
 def test_a_run_against_a_hostile_server_makes_no_command_but_its_own(
     run_cli, environment, tmp_path
 ):

@@ -37,6 +37,7 @@ def ask():
     return lambda *arguments: CliRunner().invoke(main, arguments, prog_name="mcp-perf")
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["--version"], ["nonsense"]])
 def test_help_answers_in_a_blink(arguments):
     """Nothing heavy is imported before it is needed."""
@@ -48,6 +49,7 @@ def test_help_answers_in_a_blink(arguments):
     assert asked.returncode == 0
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("command", ["validate", "systems"])
 def test_only_a_run_loads_locust(command):
     """What sends nothing does not patch the process either."""
@@ -62,6 +64,7 @@ def test_only_a_run_loads_locust(command):
     assert asked.stdout
 
 
+@pytest.mark.process
 def test_the_installed_command_is_this_one():
     """`mcp-perf` is on the path and answers."""
     command = shutil.which("mcp-perf", path=str(Path(sys.executable).parent))
@@ -202,6 +205,7 @@ def finished(tmp_path_factory):
     return done, folder
 
 
+@pytest.mark.load
 def test_a_run_shows_progress_and_says_where_the_report_is(finished):
     """Progress goes to the error stream, the outcome to the output."""
     done, folder = finished
@@ -213,6 +217,7 @@ def test_a_run_shows_progress_and_says_where_the_report_is(finished):
     assert "Traceback" not in done.stdout + done.stderr
 
 
+@pytest.mark.load
 def test_a_run_writes_the_formats_that_were_asked_for(finished):
     """Journal and log are always there; of the reports, those of --format."""
     _, folder = finished
@@ -220,6 +225,7 @@ def test_a_run_writes_the_formats_that_were_asked_for(finished):
     assert names == {"journal.jsonl", "run.log", "report.json", "report.md"}
 
 
+@pytest.mark.load
 def test_report_writes_the_same_again(finished, ask, tmp_path):
     """The journal is the one source: the document that comes of it is the run's own."""
     _, folder = finished

@@ -29,7 +29,7 @@ journeys: {one: {steps: [{call: sleep, arguments: {ms: 30000}}]}}
 load: {users: 3, rounds: 1, round: 40s, warmup: 0s}
 limits: {loop_lag_p99: 10s}
 """
-pytestmark = pytest.mark.e2e
+pytestmark = pytest.mark.load
 
 
 @pytest.fixture

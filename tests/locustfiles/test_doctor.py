@@ -2,7 +2,7 @@
 
 import pytest
 
-pytestmark = pytest.mark.e2e
+pytestmark = pytest.mark.load
 
 
 def test_the_doctor_examines_this_machine_and_says_what_it_found(run_cli):

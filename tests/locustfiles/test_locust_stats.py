@@ -101,6 +101,7 @@ def test_short_times_are_exact_and_buckets_are_few(bucket_ms):
     assert len({bucket_ms(1.002**n / 1000) for n in range(11_000)}) < 4000
 
 
+@pytest.mark.process
 def test_locust_tells_times_below_a_millisecond_apart():
     """Where Locust says 0 for everything, it says what it was."""
     told = json.loads(run_python(SHARPENED))
@@ -131,6 +132,7 @@ def watched(tmp_path_factory):
     return {(row[0], row[1]): row for row in rows}, total, report
 
 
+@pytest.mark.load
 def test_locust_counts_what_the_report_counts(watched):
     """Its total is ours: measured calls, warm-up and the opening of sessions; none is lost."""
     _, total, report = watched
@@ -141,6 +143,7 @@ def test_locust_counts_what_the_report_counts(watched):
     assert total[3] == 0
 
 
+@pytest.mark.load
 def test_locust_shows_the_sessions_beside_the_calls(watched):
     """Opening a session is a request of its own, never one of the step's."""
     rows, _, report = watched
@@ -152,6 +155,7 @@ def test_locust_shows_the_sessions_beside_the_calls(watched):
     assert calls[2] == report["arms"]["mcp"]["calls"] + report["arms"]["mcp"]["warmup_calls"]
 
 
+@pytest.mark.load
 @pytest.mark.parametrize(
     ("row", "arm"), [(("MCP", "tools/call echo"), "mcp"), (("GET", "/echo"), "rest")]
 )

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.load
+
 BROKEN_REPORT = """
 import sys
 from mcp_perf.cli.output.screen import run_on_screen
@@ -53,7 +55,6 @@ def run(script: str, folder: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.e2e
 def test_a_fault_of_ours_in_the_report_leaves_the_journal(tmp_path) -> None:
     """The exit code is 107, the message names the journal, and the reports can be made from it."""
     done = run(BROKEN_REPORT, tmp_path)
@@ -68,7 +69,6 @@ def test_a_fault_of_ours_in_the_report_leaves_the_journal(tmp_path) -> None:
     assert again.returncode == 0, again.stderr
 
 
-@pytest.mark.e2e
 def test_promise_16_a_fault_of_ours_before_the_first_call_is_107(tmp_path) -> None:
     """The exit code is 107, run.log has the traceback, and no verdict is passed on the target."""
     done = run(BROKEN, tmp_path)

@@ -13,6 +13,8 @@ from mcp_perf.load.watch.process_tree import ProcessTree, parents
 from mcp_perf.results.journal.records import ResourceSample
 from mcp_perf.results.tally.usage import TurnUsage, Usage
 
+pytestmark = pytest.mark.process
+
 BURN = """
 import sys, time
 end = time.process_time() + float(sys.argv[1])

@@ -20,6 +20,8 @@ from mcp_perf.load.watch.sources import Source, find_resources, shared
 from mcp_perf.scenario.model.resources import Resources
 from tests.support.waiting import free_port
 
+pytestmark = pytest.mark.process
+
 FORKING = """
 import os, socket, sys
 server = socket.create_server(("127.0.0.1", 0))

@@ -5,13 +5,14 @@ import sys
 
 import pytest
 
+pytestmark = pytest.mark.load
+
 GATES = (
     *("--set", "gates.0=mcp.cpu > 0%"),
     *("--set", "gates.1=mcp.rss < 1GB"),
 )
 
 
-@pytest.mark.e2e
 def test_a_run_tells_what_its_system_used(run_cli, quick, report, tmp_path):
     """CPU per turn adds up to what was sampled, on the clock of the run; every arm has numbers."""
     ended = run_cli("run", "echo", *quick, *GATES, "--out", tmp_path / "run")
@@ -43,7 +44,6 @@ def test_a_run_tells_what_its_system_used(run_cli, quick, report, tmp_path):
     assert "Resident memory of the target" in page
 
 
-@pytest.mark.e2e
 def test_resources_that_are_not_there_are_refused(run_cli, tmp_path):
     """104, before anything is sent, with the place in the file, and no folder left behind."""
     setting = "arms.mcp.resources.pid=4194305"
@@ -54,7 +54,6 @@ def test_resources_that_are_not_there_are_refused(run_cli, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.e2e
 def test_a_server_that_is_pointed_at_is_found_by_its_port(
     run_cli, quick, report, tmp_path, own_echo
 ):

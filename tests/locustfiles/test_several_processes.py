@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.waiting import until
 
-pytestmark = pytest.mark.e2e
+pytestmark = pytest.mark.load
 SPREAD = ("-u", "4", "--processes", "2")
 
 

@@ -16,6 +16,7 @@ journeys: {look: {steps: [{get: /}]}}
 """
 
 
+@pytest.mark.process
 def test_certificates_to_trust_lie_beside_the_scenario(tmp_path, monkeypatch):
     """The file is found from any folder, as the loader says; what fails here is the connection."""
     beside = tmp_path / "scenarios"

@@ -27,6 +27,7 @@ def sampler(**pages):
     return Upstreams(targets, lambda: 7.0)
 
 
+@pytest.mark.process
 def test_a_turn_is_told_what_was_asked_in_it_alone(upstream):
     """What came before does not count, nor does the reading itself."""
     reader = sampler(mcp=upstream)

@@ -10,6 +10,8 @@ from playwright.sync_api import expect
 from tests.support import web_page as web
 from tests.support.web_page import opened
 
+pytestmark = pytest.mark.load
+
 REPORTS = {"journal.jsonl", "report.json", "report.html", "report.md", "junit.xml", "samples.csv"}
 PERCENTILE_50 = 5
 """Its column in the table of statistics, after type, name, requests, fails and median."""
@@ -146,6 +148,7 @@ def browser():
         yield running
 
 
+@pytest.mark.browser
 def test_a_user_starts_watches_and_stops_a_run_in_the_browser(browser, tmp_path):
     """Choose a scenario, press start, see percentiles below a millisecond, press stop."""
     with opened(tmp_path) as page:

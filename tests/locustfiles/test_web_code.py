@@ -4,6 +4,8 @@ import pytest
 
 from tests.support import web_page as web
 
+pytestmark = pytest.mark.load
+
 CODED = """
 name: coded
 title: Code of this machine

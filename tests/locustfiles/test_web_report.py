@@ -8,8 +8,9 @@ import pytest
 
 from tests.support.web_page import opened
 
+pytestmark = pytest.mark.load
 
-@pytest.mark.e2e
+
 def test_the_page_leads_to_the_report_and_leaves_quietly(tmp_path) -> None:
     """The link stands under Download Data; before the first run it says that there is none yet.
 
@@ -31,7 +32,6 @@ def test_the_page_leads_to_the_report_and_leaves_quietly(tmp_path) -> None:
         assert "Traceback" not in page.log.read_text()
 
 
-@pytest.mark.e2e
 def test_a_load_that_was_changed_during_the_run_is_noted(tmp_path) -> None:
     """Edit in the page changes the users of the run; the report says so."""
     with opened(tmp_path) as page:

@@ -298,6 +298,7 @@ def test_code_that_is_not_there_is_named(name, says, tmp_path, monkeypatch):
         find(name)
 
 
+@pytest.mark.process
 def test_the_sdk_is_imported_only_by_who_uses_it():
     """A run over HTTP does not wait for it."""
     code = "import sys, mcp_perf.client.channels.inprocess; sys.exit('mcp' in sys.modules)"

@@ -354,7 +354,7 @@ load: {{users: 4}}
 """
 
 
-@pytest.mark.e2e
+@pytest.mark.load
 def test_a_run_gets_its_token_by_itself(
     guarded, run_cli, environment, quick, report, tmp_path
 ) -> None:
@@ -375,7 +375,7 @@ def test_a_run_gets_its_token_by_itself(
     assert "token-1" not in written
 
 
-@pytest.mark.e2e
+@pytest.mark.process
 def test_a_run_without_a_token_is_refused_in_a_sentence(
     guarded, run_cli, environment, tmp_path
 ) -> None:

@@ -23,6 +23,8 @@ from mcp_perf.client.protocol.tools import Tool
 from mcp_perf.results.journal.redact import SHORTEST, Redactor
 from tests.support.waiting import until
 
+pytestmark = pytest.mark.process
+
 ROOT = Path(__file__).parents[2]
 ECHO = Tool("echo", {"type": "object"})
 SERVER = """

@@ -67,6 +67,7 @@ def call(endpoint: Endpoint) -> bytes:
     return bodies.pop()
 
 
+@pytest.mark.process
 def test_an_untrusted_certificate_is_refused_by_default(tls_url) -> None:
     """Without being told otherwise, nothing is sent to a server that cannot prove its name."""
     with pytest.raises(ConnectError, match="certificate not trusted"):

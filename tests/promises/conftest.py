@@ -21,7 +21,7 @@ load: {users: 2}
 
 
 @pytest.fixture(scope="session")
-def start_echo(tmp_path_factory) -> Iterator[Callable[..., str]]:
+def start_echo(tmp_path_factory, _processes) -> Iterator[Callable[..., str]]:
     """Start an echo system with these switches; return its base address. All end with the session.
 
     Unlike `system:echo` it outlives the run, and can be asked what it saw.

@@ -38,24 +38,23 @@ def verdicts(base_runs, arms, slower=1.0):
     return {name: count / TRIALS for name, count in counts.items()}
 
 
-@pytest.fixture(autouse=True)
-def no_permutations(request, monkeypatch):
+@pytest.fixture
+def no_permutations(monkeypatch):
     """Leave out the p-values where only verdicts are counted: they do not enter into them."""
-    if "simulated" in request.keywords:
-        monkeypatch.setattr("mcp_perf.results.stats.runs._label_p", lambda _base, _new: 1.0)
+    monkeypatch.setattr("mcp_perf.results.stats.runs._label_p", lambda _base, _new: 1.0)
 
 
 SIMULATED = [(n, arms) for n in (1, 3, 5) for arms in (("mcp",), ("control", "mcp"))]
 
 
-@pytest.mark.simulated
+@pytest.mark.usefixtures("no_permutations")
 @pytest.mark.parametrize(("base_runs", "arms"), SIMULATED)
 def test_promise_15_equal_runs_are_not_called_worse(base_runs, arms):
     """Over all metrics together, at 3 % between runs and 2 % between rounds, at most 5 % fail."""
     assert verdicts(base_runs, arms)["FAIL"] <= 0.05
 
 
-@pytest.mark.simulated
+@pytest.mark.usefixtures("no_permutations")
 @pytest.mark.parametrize(("base_runs", "arms"), SIMULATED)
 def test_promise_12_a_regression_of_a_fifth_is_found(base_runs, arms):
     """In at least nine of ten runs, by one base run or several."""
@@ -108,7 +107,7 @@ def place(tmp_path_factory, run_cli, start_echo):
     return made
 
 
-@pytest.mark.e2e
+@pytest.mark.load
 def test_promise_15_two_runs_of_the_same_show_no_regression(place):
     """The comparison of two real runs is no FAIL; a busy machine may leave it open."""
     ended = place("compare", "base", "same", "--tolerance", "40%")
@@ -123,7 +122,7 @@ def test_promise_15_two_runs_of_the_same_show_no_regression(place):
     assert written == {"compare.html", "compare.json", "compare.md"}
 
 
-@pytest.mark.e2e
+@pytest.mark.load
 def test_promise_15_a_server_that_is_slower_by_a_third_fails(place):
     """Exit code 99 with the metric, its values and its interval, by `compare` in every order."""
     ended = place("compare", "base", "same", "slow")
@@ -133,7 +132,7 @@ def test_promise_15_a_server_that_is_slower_by_a_third_fails(place):
     assert place("compare", "slow", "base", "--tolerance", "40%").code in (0, 90)
 
 
-@pytest.mark.e2e
+@pytest.mark.load
 def test_promise_15_a_run_fails_by_its_baseline_and_rebuilds_so(place, report):
     """The regression is in every report, the exit code is 99; the journal alone gives the same."""
     ended = place.run("judged", "--baseline", "baselines/slowing.json", server="slow")
@@ -151,7 +150,7 @@ def test_promise_15_a_run_fails_by_its_baseline_and_rebuilds_so(place, report):
     assert report(folder) == before
 
 
-@pytest.mark.e2e
+@pytest.mark.load
 def test_promise_17_what_cannot_be_compared_is_refused_before_the_first_request(place, counters):
     """Another load is 104, named with both values; nothing is sent, and no folder made."""
     seen = counters(place.servers["fast"])
@@ -165,7 +164,7 @@ def test_promise_17_what_cannot_be_compared_is_refused_before_the_first_request(
     assert "load cannot be compared with base: load.users: 4 in the base, 2 now" in ended.stderr
 
 
-@pytest.mark.e2e
+@pytest.mark.load
 def test_promise_17_an_arm_of_the_baseline_that_is_gone_never_passes(place, tmp_path):
     """A renamed entry leaves the run INCONCLUSIVE, and is named."""
     path = place.folder / "baselines" / "slowing.json"
@@ -178,7 +177,7 @@ def test_promise_17_an_arm_of_the_baseline_that_is_gone_never_passes(place, tmp_
     assert "The arm renamed of the base is not in this run." in ended.output
 
 
-@pytest.mark.e2e
+@pytest.mark.load
 def test_promise_17_an_older_journal_is_refused_with_what_to_do(place):
     """A run that does not say what it did cannot be compared."""
     shutil.copytree(place.folder / "base", place.folder / "old")
@@ -192,7 +191,7 @@ def test_promise_17_an_older_journal_is_refused_with_what_to_do(place):
     assert "the base does not say what it did" in ended.stderr
 
 
-@pytest.mark.e2e
+@pytest.mark.load
 @pytest.mark.parametrize(
     ("argv", "said"),
     [
@@ -218,7 +217,7 @@ def test_a_mistake_is_told_in_words(place, argv, said, monkeypatch):
     assert said in " ".join(ended.output.split())
 
 
-@pytest.mark.e2e
+@pytest.mark.load
 @pytest.mark.parametrize(
     ("argv", "said"),
     [
@@ -237,7 +236,7 @@ def test_a_mistake_is_told_before_a_run(place, argv, said):
     assert said in ended.output
 
 
-@pytest.mark.e2e
+@pytest.mark.load
 def test_every_finished_run_is_in_the_history_and_the_trend_shows_it(place):
     """With its verdict, and only what can be compared in one line."""
     store = f"sqlite:///{place.folder}/reports/out/history.sqlite"
@@ -251,7 +250,7 @@ def test_every_finished_run_is_in_the_history_and_the_trend_shows_it(place):
     assert "<figure>" in (place.folder / "trend.html").read_text("utf-8")
 
 
-@pytest.mark.e2e
+@pytest.mark.load
 def test_a_history_that_cannot_be_written_costs_no_run(place):
     """A warning without the store's password; reports and exit code are as ever."""
     store = "postgresql://me:canary@127.0.0.1:1/runs"

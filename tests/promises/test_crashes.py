@@ -100,7 +100,7 @@ def killed(start_echo, counters, command, environment, tmp_path_factory) -> list
         return list(pool.map(kill, range(KILLS)))
 
 
-@pytest.mark.e2e
+@pytest.mark.load
 def test_promise_21_every_killed_run_is_reported_as_incomplete(killed):
     """Each of twenty journals can be read, and no report takes the run for a whole one."""
     assert len(killed) == KILLS
@@ -112,7 +112,7 @@ def test_promise_21_every_killed_run_is_reported_as_incomplete(killed):
     assert sum(one.report.arms["mcp"].calls > 0 for one in killed) > KILLS / 2
 
 
-@pytest.mark.e2e
+@pytest.mark.load
 def test_promise_21_a_kill_loses_at_most_a_second(killed):
     """What the server answered beyond the journal is a second's worth, and what was in flight."""
     losses = []

@@ -65,7 +65,7 @@ def test_promise_16_the_tables_have_every_code():
         assert str(code) in text.partition(f"def {name}(")[2].partition("\n\n\n")[0]
 
 
-@pytest.mark.e2e
+@pytest.mark.load
 @pytest.mark.parametrize("tool", ["mcp-perf", "locust"])
 @pytest.mark.parametrize("name", OUTCOMES)
 def test_promise_16_each_outcome_has_its_code(
@@ -110,6 +110,7 @@ def listener():
         yield listening
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("name", BAD_GATES)
 def test_promise_17_a_bad_gate_is_104_before_the_first_request(
     name, listener, case, run_cli, tmp_path
@@ -126,7 +127,7 @@ def test_promise_17_a_bad_gate_is_104_before_the_first_request(
         listener.accept()
 
 
-@pytest.mark.e2e
+@pytest.mark.load
 @pytest.mark.parametrize(
     ("call", "gates"),
     [

@@ -192,7 +192,7 @@ sys.exit(code)
 """
 
 
-@pytest.mark.e2e
+@pytest.mark.load
 def test_promise_07_a_wall_clock_that_jumps_changes_no_number(tmp_path, report, environment):
     """With the time of day falling by an hour at each look, all times of a run are as ever."""
     argv = [sys.executable, "-c", JUMPING, str(tmp_path / "run")]

@@ -10,7 +10,7 @@ from mcp_perf.results.journal.journal import read
 from mcp_perf.results.tally.metrics import Totals
 from mcp_perf.results.tally.tally import fold
 
-pytestmark = pytest.mark.e2e
+pytestmark = pytest.mark.load
 
 SCENARIO = """
 name: pair

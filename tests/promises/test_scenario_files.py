@@ -81,6 +81,7 @@ def test_promise_25_files_stay_inside_the_scenarios_folder(name, folder):
     assert "outside the scenario's folder" in said or "leads out" in said
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("name", ["an anchor and its alias", "too large", "a call"])
 def test_promise_25_nothing_is_sent_for_a_refused_file(name, tmp_path, run_cli):
     """`mcp-perf run` ends with 104, makes no folder, and connects to nobody."""

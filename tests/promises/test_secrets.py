@@ -97,7 +97,7 @@ def secretive(environment) -> dict[str, str]:
     return {**environment, "CANARY": ENV}
 
 
-@pytest.mark.e2e
+@pytest.mark.load
 @pytest.mark.parametrize("tool", ["mcp-perf", "locust"])
 def test_promise_24_no_file_and_no_terminal_shows_a_secret(
     tool, scenario, secretive, run_cli, tmp_path
@@ -146,7 +146,7 @@ for line in sys.stdin:
 """
 
 
-@pytest.mark.e2e
+@pytest.mark.load
 def test_promise_24_the_log_of_a_server_shows_no_secret(secretive, run_cli, tmp_path):
     """What it writes to its standard error is kept, but for the key that it was given."""
     (tmp_path / "server.py").write_text(TALKATIVE)
@@ -158,8 +158,10 @@ def test_promise_24_the_log_of_a_server_shows_no_secret(secretive, run_cli, tmp_
     assert leaks(log) == []
 
 
-@pytest.mark.e2e
-@pytest.mark.parametrize(("module", "name"), [("user", "compile_journeys"), ("run", "load_report")])
+@pytest.mark.load
+@pytest.mark.parametrize(
+    ("module", "name"), [("user", "compile_journeys"), ("run", "load_report")]
+)
 def test_promise_24_no_exception_of_ours_shows_a_secret(
     module, name, scenario, secretive, tmp_path
 ):
@@ -176,7 +178,7 @@ def test_promise_24_no_exception_of_ours_shows_a_secret(
     assert leaks_in(out) == {}
 
 
-@pytest.mark.e2e
+@pytest.mark.process
 @pytest.mark.parametrize("path", ["/mcp", "/nothing-here"])
 def test_promise_24_no_refusal_shows_a_secret(path, echo, scenario, secretive, run_cli, tmp_path):
     """Targets that cannot be reached, or do not speak MCP, are named without their secrets."""
@@ -196,7 +198,7 @@ def test_promise_24_a_refusal_is_clean_wherever_it_is_shown():
     assert leaks(str(refusal)) == []
 
 
-@pytest.mark.e2e
+@pytest.mark.process
 def test_promise_24_a_wrong_file_is_told_without_its_secrets(scenario, secretive, run_cli):
     """Messages about headers, settings and variables do not quote what may be a secret."""
     text = (

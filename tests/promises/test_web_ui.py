@@ -17,6 +17,8 @@ from mcp_perf.load.web import guard
 from tests.support import web_page as web
 from tests.support.web_page import ROOT, chromium, opened
 
+pytestmark = pytest.mark.process
+
 PASSWORD = "correct-horse-battery"
 LISTS_ITS_ROUTES = """
 import json
@@ -126,6 +128,7 @@ def test_promise_26_no_answer_lets_other_sites_read(page, method):
     assert is_protected(ask(page, "POST", "/stats/reset", own)[1])
 
 
+@pytest.mark.load
 def test_promise_26_get_changes_nothing(tmp_path):
     """GET of any route neither starts, stops nor resets; what would do so answers 405."""
     with listing(tmp_path) as page:
@@ -286,6 +289,7 @@ def test_promise_26_https_and_usual_ports_are_known():
     assert not obeyed(guard.served_by(options()), "localhost")
 
 
+@pytest.mark.browser
 def test_promise_26_the_page_itself_works_in_a_browser(tmp_path):
     """Start, Stop and Reset do what they say, and the browser blocks nothing of the page."""
     with opened(tmp_path) as page, chromium() as browser:
@@ -353,6 +357,7 @@ FORM = "user_count=3&spawn_rate=3&scenario=endless"
 PRESSES = ("/swarm", "/stop", "/stats/reset", "/user")
 
 
+@pytest.mark.browser
 @pytest.mark.parametrize("there", ["127.0.0.1", "localhost"])
 @pytest.mark.parametrize("here", ["127.0.0.1", "localhost"])
 def test_promise_26_a_page_on_another_port_reaches_nothing(page, there, here):
@@ -380,6 +385,7 @@ def test_promise_26_a_page_on_another_port_reaches_nothing(page, there, here):
     assert len(page.runs()) == before
 
 
+@pytest.mark.browser
 def test_promise_26_a_rebound_name_reaches_nothing(page):
     """A name that somebody points at this machine opens no page, and presses nothing."""
     rebound = ("--no-proxy-server", "--host-resolver-rules=MAP evil.example 127.0.0.1")
@@ -427,6 +433,7 @@ def test_promise_26_a_wrong_password_does_not_open_the_page(guarded, wrong):
     assert ask(guarded, "GET", "/", cookie)[0] == 302
 
 
+@pytest.mark.browser
 def test_promise_26_a_user_logs_in_and_runs_in_a_browser(guarded):
     """The password opens the page, its buttons work, and no script can read the session."""
     with chromium() as browser:

@@ -65,7 +65,7 @@ def postgres():
         shutil.rmtree(folder)
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.database)])
 def store(request, tmp_path):
     """Give the URL of each kind of store; PostgreSQL is ready, the file is not there yet."""
     if request.param == "sqlite":
@@ -153,6 +153,7 @@ def test_the_rounds_of_a_search_are_no_trend(tmp_path):
     rows.close()
 
 
+@pytest.mark.process
 def test_writers_at_the_same_time_lose_nothing(store, tmp_path):
     """Processes that end together, and meet an empty store, all get their runs in."""
     writers = [

@@ -126,6 +126,7 @@ writer.close()
 """
 
 
+@pytest.mark.process
 def test_promise_21_a_full_disk_leaves_the_earlier_records_whole(tmp_path):
     """No room: the error names the journal, later writes are refused, what was there is read."""
     path = tmp_path / "journal.jsonl"

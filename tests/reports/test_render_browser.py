@@ -9,6 +9,8 @@ from mcp_perf.results.render.files.write import write_all
 from mcp_perf.results.report.build import build
 from tests.support import virtual_search as search
 
+pytestmark = pytest.mark.browser
+
 ARGUMENTS = [
     "--headless",
     "--no-sandbox",

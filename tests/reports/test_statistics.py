@@ -223,6 +223,7 @@ def test_how_many_more_would_decide(interval, value, bound, needed):
     assert more_needed(10, interval, value, bound) == needed
 
 
+@pytest.mark.process
 def test_importing_the_module_does_not_load_scipy():
     """A command that needs no statistics does not wait for them."""
     code = "import sys, mcp_perf.results.stats.rounds; sys.exit('scipy' in sys.modules)"

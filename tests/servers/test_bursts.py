@@ -89,7 +89,7 @@ load: {users: 2, rounds: 1, round: 1s, warmup: 0s, grace: 200ms}
 limits: {loop_lag_p99: 10s}
 """
 OK_STEPS = ("open session", "tools/call greet", "tools/call boom", "close session")
-pytestmark = pytest.mark.e2e
+pytestmark = pytest.mark.load
 
 
 @pytest.fixture
@@ -196,6 +196,7 @@ def test_calls_at_once_that_outlive_their_round_are_cut_off_and_counted(
     assert journal[-1]["reason"] == "finished"
 
 
+@pytest.mark.network
 def test_the_reference_server_takes_bursts_in_one_session(
     everything, scenario, run_cli, quick, report, tmp_path
 ):

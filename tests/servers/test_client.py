@@ -10,7 +10,7 @@ from mcp_perf.client.mcp.streamable_http import Call, McpClient
 from mcp_perf.client.protocol.tools import Tool
 
 MODERN, HANDSHAKE = "2026-07-28", "2025-11-25"
-pytestmark = pytest.mark.e2e
+pytestmark = pytest.mark.network
 
 
 @dataclass(frozen=True)

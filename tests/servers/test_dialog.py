@@ -18,7 +18,7 @@ SCRIPT = Answers(
     },
     roots=[{"uri": "file:///srv/a", "name": "a"}, {"uri": "file:///srv/b"}],
 )
-pytestmark = pytest.mark.e2e
+pytestmark = pytest.mark.network
 
 
 @pytest.fixture(scope="module")

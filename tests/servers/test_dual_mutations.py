@@ -7,7 +7,7 @@ SHORT = ("load.rounds=6", "load.round=1s", "load.warmup=1s")
 CLAIM = {"dual.throughput >= 3x control", "dual.journey_p50 <= 0.5x control"}
 
 
-@pytest.mark.e2e
+@pytest.mark.load
 @pytest.mark.parametrize("flag", ["pool=off", "fanout=seq", "delay=40ms"])
 def test_a_dual_without_one_of_its_parts_fails_the_claim(flag, run_cli, report, tmp_path):
     """By the throughput it has, and by no other reason: the answers are still right."""

@@ -3,7 +3,7 @@
 import pytest
 
 MODERN = "2026-07-28"
-pytestmark = pytest.mark.e2e
+pytestmark = pytest.mark.load
 
 HEAD = "name: case\ntitle: A case\nload: {users: 4}\n"
 GREET = (

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.e2e
+pytestmark = pytest.mark.load
 
 SHORT = (
     *("--set", "load.rounds=2", "--set", "load.round=400ms", "--set", "load.warmup=0s"),

@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import pytest
 
-pytestmark = pytest.mark.e2e
+pytestmark = pytest.mark.load
 SHORT = (
     *("--set", "load.rounds=6", "--set", "load.round=200ms", "--set", "load.warmup=200ms"),
     *("--set", "limits.loop_lag_p99=10s"),

@@ -19,7 +19,7 @@ DOORS = [
     *(("http", MODERN), ("http", HANDSHAKE), ("stdio", MODERN), ("stdio", HANDSHAKE)),
     ("sse", HANDSHAKE),
 ]
-pytestmark = pytest.mark.e2e
+pytestmark = pytest.mark.network
 
 
 @pytest.fixture

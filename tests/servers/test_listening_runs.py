@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-pytestmark = pytest.mark.e2e
+pytestmark = pytest.mark.load
 
 SCENARIO = """
 name: listening

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-pytestmark = pytest.mark.e2e
+pytestmark = pytest.mark.load
 
 CASE = """
 name: case

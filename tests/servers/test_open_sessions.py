@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-pytestmark = pytest.mark.e2e
+pytestmark = pytest.mark.load
 SCENARIO = """
 name: open-sessions
 title: Users who hold a session each

@@ -52,7 +52,7 @@ journeys:
 load: {users: 4}
 gates: [legacy.error_rate < 20%]
 """
-pytestmark = pytest.mark.e2e
+pytestmark = pytest.mark.load
 
 
 @pytest.fixture
@@ -67,7 +67,10 @@ def scenario(tmp_path):
     return write
 
 
-@pytest.mark.parametrize("name", ["sdk_sse", "sdk_json", "sdk_stateless", "fastmcp"])
+@pytest.mark.parametrize(
+    "name",
+    ["sdk_sse", "sdk_json", "sdk_stateless", pytest.param("fastmcp", marks=pytest.mark.network)],
+)
 def test_a_run_in_all_eras_passes_and_agrees_with_the_server(
     name, request, scenario, run_cli, quick, report, tmp_path
 ):
@@ -94,6 +97,7 @@ def test_a_run_in_all_eras_passes_and_agrees_with_the_server(
     assert after["repeated_ids"] == 0
 
 
+@pytest.mark.network
 @pytest.mark.parametrize("name", ["mcp-perf", "locust"])
 def test_a_run_against_the_reference_server_passes(
     name, everything, scenario, run_cli, quick, report, tmp_path, request

@@ -21,7 +21,7 @@ SCRIPT = Answers(
     sampling={"role": "assistant", "content": {"type": "text", "text": "well"}, "model": "parrot"},
     roots=[{"uri": "file:///srv/a"}, {"uri": "file:///srv/b"}],
 )
-pytestmark = pytest.mark.e2e
+pytestmark = pytest.mark.process
 
 
 @pytest.fixture(scope="module", params=[("stdio", MODERN), ("stdio", HANDSHAKE), ("sse", "auto")])

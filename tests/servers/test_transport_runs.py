@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 APP = Path(__file__).with_name("transports_app.py")
-pytestmark = pytest.mark.e2e
+pytestmark = pytest.mark.load
 STDIO = """
 name: stdio
 title: One server by processes

@@ -21,7 +21,7 @@ APP = (sys.executable, str(HERE / "transports_app.py"))
 FASTMCP_APP = (sys.executable, str(HERE / "transports_fastmcp_app.py"))
 MEMORY = "@modelcontextprotocol/server-memory"
 EVERYTHING = "@modelcontextprotocol/server-everything"
-pytestmark = pytest.mark.e2e
+pytestmark = pytest.mark.network
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from mcp_targets.upstream.simulator import Simulator
 
 
 @pytest.fixture(scope="session")
-def systems(tmp_path_factory) -> Iterator[Systems]:
+def systems(tmp_path_factory, _processes) -> Iterator[Systems]:
     """Start systems on first use, for the whole session."""
     with Systems(tmp_path_factory.mktemp("logs")) as running:
         yield running
@@ -30,7 +30,7 @@ def echo(systems) -> Iterator[httpx.Client]:
 
 
 @pytest.fixture(scope="session")
-def start(tmp_path_factory) -> Iterator[Callable[..., str]]:
+def start(tmp_path_factory, _processes) -> Iterator[Callable[..., str]]:
     """Start a system's process with switches, once per set of switches; return its address."""
     folder: Path = tmp_path_factory.mktemp("processes")
     children: dict[tuple[str, ...], Child] = {}

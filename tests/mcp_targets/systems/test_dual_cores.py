@@ -87,6 +87,7 @@ def run(root, tool, path=".", timeout_s=60):
     return anyio.run(main, backend="trio")
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     ("tool", "text", "ok"),
     [
@@ -105,6 +106,7 @@ def test_a_tool_is_run_on_a_path_and_its_verdict_returned(tmp_path, tool, text, 
         assert result["counts"] == {"passed": 1, "failed": 1}
 
 
+@pytest.mark.process
 def test_a_run_that_takes_too_long_is_killed(tmp_path):
     """And said to have."""
     (tmp_path / "test_it.py").write_text("import time\ndef test_a(): time.sleep(600)\n")

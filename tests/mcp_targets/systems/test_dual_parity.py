@@ -186,6 +186,7 @@ def results(tmp_path_factory):
     return found
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("other", [("dual", "rest"), ("control", "mcp"), ("dual", "mcp")])
 def test_every_tool_answers_alike_on_both_presets_and_faces(results, other):
     """Less ids and times; also what is refused."""

@@ -3,6 +3,8 @@
 import httpx
 import pytest
 
+pytestmark = pytest.mark.process
+
 ASKED = ("peer_status", "peer_load", "peer_storage")
 
 

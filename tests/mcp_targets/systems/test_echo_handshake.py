@@ -8,6 +8,8 @@ import pytest
 
 from mcp_targets.echo.protocol.sessions import Sessions
 
+pytestmark = pytest.mark.process
+
 BOTH = "application/json, text/event-stream"
 
 

@@ -2,6 +2,8 @@
 
 import pytest
 
+pytestmark = pytest.mark.process
+
 REST = [
     ("POST", "/echo", {"message": "grüß"}, 200, {"message": "grüß"}),
     ("GET", "/echo?message=gr%C3%BC%C3%9F", None, 200, {"message": "grüß"}),

@@ -9,6 +9,8 @@ from mcp_types import ElicitResult
 
 from tests.support.waiting import until
 
+pytestmark = pytest.mark.process
+
 CHANGES = [
     ("touch", {"uri": "echo://a"}),
     ("touch", {"uri": "echo://other"}),

@@ -11,6 +11,8 @@ import pytest
 
 from mcp_targets.echo.slots import Slots
 
+pytestmark = pytest.mark.process
+
 CALL = {
     "jsonrpc": "2.0",
     "id": 1,

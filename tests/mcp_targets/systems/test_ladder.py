@@ -14,6 +14,8 @@ from mcp_targets.ladder.tools import PRICES, price
 from mcp_targets.launcher.references import parse
 from mcp_targets.launcher.systems import Systems, UnknownSystem
 
+pytestmark = pytest.mark.process
+
 VERSION = "2025-11-25"
 HEADERS = {"accept": "application/json, text/event-stream", "mcp-protocol-version": VERSION}
 OPENING = {"capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}

@@ -19,6 +19,8 @@ from mcp_targets.launcher.systems import Systems, UnknownSystem, available
 from mcp_targets.serving.processes import SystemFailed
 from tests.support.waiting import until
 
+pytestmark = pytest.mark.process
+
 DEADLINE_S = 15
 
 

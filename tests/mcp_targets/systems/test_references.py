@@ -48,6 +48,7 @@ def test_a_scenario_may_write_flags():
             address(wrong)
 
 
+@pytest.mark.process
 def test_each_set_of_flags_is_a_process_of_its_own(systems):
     """Here, of the echo system: one answers by events, the other with JSON."""
     request = {"jsonrpc": "2.0", "id": 1, "method": "ping"}

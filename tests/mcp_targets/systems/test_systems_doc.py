@@ -15,6 +15,8 @@ from mcp_targets.twilio.operations import OPERATIONS
 from mcp_targets.upstream.provider import load
 from mcp_targets.upstream.simulator import Simulator
 
+pytestmark = pytest.mark.process
+
 DOC = (Path(__file__).parents[3] / "docs" / "systems.md").read_text("utf-8")
 
 

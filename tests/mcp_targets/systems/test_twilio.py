@@ -6,6 +6,8 @@ import httpx
 import pytest
 from mcp import Client
 
+pytestmark = pytest.mark.process
+
 LIST = "TwilioApiV2010--ListAvailablePhoneNumberLocal"
 BUY = "TwilioApiV2010--CreateIncomingPhoneNumber"
 USERS = 50

@@ -11,6 +11,8 @@ import pytest
 
 from mcp_targets.launcher.systems import Systems
 
+pytestmark = pytest.mark.process
+
 ROOT = Path(__file__).parents[3]
 SUITE = '''
 import time
@@ -251,7 +253,7 @@ def test_misuse_is_told_in_plain_words(suite):
     assert [said for said in wrong.values() if said not in output] == []
 
 
-@pytest.mark.e2e
+@pytest.mark.process
 def test_the_example_of_the_page_works(suite, tmp_path):
     """What docs/benchmarks.md shows can be copied: test, gates and the server's address."""
     page = (ROOT / "docs" / "benchmarks.md").read_text("utf-8")

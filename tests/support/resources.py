@@ -1,0 +1,113 @@
+"""A test says by a marker what it takes: processes, load, a browser, a database, others' servers.
+
+The lanes of the Makefile choose by these. A test that starts a process and says nothing fails, and
+so does one whose marker names another resource. Fixtures that start something for tests of several
+files ask for one of the two below, so that the second test is held to its marker as the first is.
+"""
+
+import os
+import re
+import sys
+from collections.abc import Iterator
+from typing import Any, Final
+
+import pytest
+
+MARKERS: Final = {
+    "process": "starts processes of its own, and makes no load",
+    "load": "makes a load run",
+    "browser": "looks at a page with Chromium",
+    "database": "starts a PostgreSQL",
+    "network": "starts servers or suites of others, which npm and pip have installed",
+}
+STARTS: Final = {
+    *("subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.spawn", "os.system"),
+}
+"""What Python says before it starts a process, by whatever library."""
+NAMED: Final = {
+    "browser": re.compile(r"/chromium$|/playwright/driver/"),
+    "database": re.compile(r"/(postgres|initdb)$"),
+    "network": re.compile(r"/\.cache/servers/|\bmcp_server_\w+$|fastmcp_app\.py$"),
+}
+"""What is told by a command line: each marker by a word of it."""
+SHARED: Final = {"_processes": "process", "_foreign_servers": "network"}
+"""What a fixture asks for, and the marker of the tests that use it."""
+
+
+@pytest.fixture(scope="session")
+def _processes() -> None:
+    """Be asked for by a fixture that starts processes for several tests."""
+
+
+@pytest.fixture(scope="session")
+def _foreign_servers() -> None:
+    """Be asked for by a fixture that starts servers of others for several tests."""
+
+
+def needed(argv: list[str]) -> str:
+    """Return the marker that a command line asks for."""
+    for marker, pattern in NAMED.items():
+        if any(pattern.search(word) for word in argv):
+            return marker
+    return "process"
+
+
+def missing(wanted: str, marked: set[str]) -> bool:
+    """Tell whether the markers of a test leave out what it takes; each of them is a process."""
+    return not marked & MARKERS.keys() if wanted == "process" else wanted not in marked
+
+
+class Watch:
+    """Sees every process that this process starts, as long as a test runs."""
+
+    def __init__(self) -> None:
+        self._seen: list[list[str]] | None = None
+        sys.addaudithook(self._hear)
+
+    def _hear(self, event: str, arguments: tuple[Any, ...]) -> None:
+        if event in STARTS and self._seen is not None:
+            self._seen.append(_words(event, arguments))
+
+    def during(self, item: pytest.Item) -> Iterator[None]:
+        """Fail the test if a process is started in this phase of it without its marker."""
+        self._seen = seen = []
+        try:
+            result = yield
+        finally:
+            self._seen = None
+        marked = {marker.name for marker in item.iter_markers()}
+        for argv in seen:
+            _hold(needed(argv), marked, f"{item.nodeid} starts {' '.join(argv)[:200]!r}")
+        return result
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> Iterator[None]:
+        """Hold the fixtures to the markers, also those that have been set up before."""
+        marked = {marker.name for marker in item.iter_markers()}
+        for name in SHARED.keys() & set(getattr(item, "fixturenames", ())):
+            _hold(SHARED[name], marked, f"{item.nodeid} uses {name}")
+        return (yield from self.during(item))
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> Iterator[None]:
+        """Hold the test to its markers."""
+        return (yield from self.during(item))
+
+
+def _words(event: str, arguments: tuple[Any, ...]) -> list[str]:
+    """Return the command line of an audit event, as far as it tells one."""
+    if event != "subprocess.Popen":
+        return [event]
+    executable, argv, *_ = arguments
+    words = [argv] if isinstance(argv, str | bytes) else list(argv)
+    return [os.fsdecode(word) for word in (executable, *words) if word is not None]
+
+
+def _hold(wanted: str, marked: set[str], what: str) -> None:
+    if missing(wanted, marked):
+        pytest.fail(f"{what}: mark it `@pytest.mark.{wanted}`", pytrace=False)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Watch from the start; the markers are declared in pyproject.toml."""
+    config.pluginmanager.register(Watch(), "watch-processes")
