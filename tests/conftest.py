@@ -14,7 +14,11 @@ hypothesis.settings.register_profile("shared", deadline=None)
 # How long an example takes is the machine's affair: these tests share it with servers and browsers.
 hypothesis.settings.load_profile("shared")
 
-pytest_plugins = ["mcp_perf.pytest_plugin.plugin", "tests.support.resources"]
+pytest_plugins = [
+    "mcp_perf.pytest_plugin.plugin",
+    "tests.support.resources",
+    "tests.support.disturbance",
+]
 
 
 @pytest.fixture(scope="session")
