@@ -187,6 +187,18 @@ def test_users_whose_pause_ends_with_the_turn_come_back_for_the_next(stage, user
     until(lambda: opened.users == 8)
 
 
+def test_an_arrival_handed_out_at_the_very_end_is_waited_for(stage, users):
+    """Its user is busy for the stage, although nothing has run between handing out and closing."""
+    users.blocked = Event()
+    users.spawn(1)
+    opened = stage.open(Turn(1, "mcp", "round", 1, 10.0, 1, 1.0), [0])
+    until(lambda: opened.dispatcher.planned == 1)
+    assert users.walked == []
+    stage.close()
+    assert not stage.idle(0)
+    assert len(users.walked) == 1
+
+
 def test_cut_off_interrupts_only_those_in_a_call(stage, users):
     """Who has left already is not disturbed; who hangs in a call is interrupted there."""
     users.spawn(2)

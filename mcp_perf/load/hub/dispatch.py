@@ -55,6 +55,8 @@ class Dispatcher:
             self._greenlet.kill()
         else:
             self._greenlet.join()
+        # Who was handed the last arrival may not have begun yet, and counts as busy only then.
+        gevent.sleep(0)
         if not self._over:
             self._over = True
             self._alarm.close()
