@@ -399,7 +399,7 @@ def test_the_files_and_messages_of_the_architecture_exist():
     session = (ROOT / "mcp_perf" / "load" / "engine" / "lifecycle.py").read_text("utf-8")
     performer = (ROOT / "mcp_perf" / "load" / "engine" / "worker.py").read_text("utf-8")
     messages = re.findall(r"^\| `(mcp-perf-\w+)`(?:, `(\w+)`)? \|", page, re.MULTILINE)
-    assert len(messages) == 7
+    assert len(messages) == 9
     for message, kind in messages:
         assert f'"{message}"' in session
         assert not kind or f'"{kind}"' in session + performer

@@ -102,6 +102,8 @@ class Stage:
                 self.world.at(0.01, lambda n=node: self.answer(n, "failed", data["turn"]))
             elif order == "prepare":
                 self.world.at(node.ready_s, lambda n=node: self.answer(n, "ready", data["turn"]))
+            elif order == "leave":
+                self.world.at(node.drain_s, lambda n=node: self.answer(n, "gone", data["turn"]))
             elif order == "go":
                 self.begin(node, data)
             elif node.turn is not None:
@@ -350,6 +352,26 @@ def test_a_node_that_never_answers_is_lost_in_the_end(conducted, order, lost_at_
     (note,) = stage.of(Note)
     assert (note.node, note.at_s) == ("mute", pytest.approx(lost_at_s))
     assert [ended.turn for ended in stage.of(TurnEnded) if ended.node == "a"] == [0, 1, 2, 3, 4, 5]
+
+
+def test_the_report_waits_for_the_last_records_of_every_node(conducted):
+    """However long one takes for them; which one never hands them over is lost in the end."""
+    stage = conducted(Node("a"), Node("slow", drain_s=30.0))
+    stage.conductor.dismiss()
+    assert (stage.orders(), stage.world.now_s) == ([("leave", -1)], 30.0)
+    assert stage.conductor.lost == set()
+    stage.nodes["slow"].silent_on = "leave"
+    stage.conductor.dismiss()
+    assert stage.world.now_s == pytest.approx(90.0)
+    assert stage.conductor.lost == {"slow"}
+
+
+def test_nothing_is_awaited_after_a_fault_of_our_own(conducted):
+    """Who has failed may be gone already."""
+    stage = conducted(Node("a", silent_on="leave"))
+    stage.conductor.stop("error")
+    stage.conductor.dismiss()
+    assert (stage.world.now_s, stage.of(Note)) == (0.0, [])
 
 
 @pytest.mark.parametrize("order", ["prepare", "go"])

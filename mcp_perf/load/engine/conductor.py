@@ -13,11 +13,13 @@ from gevent.event import Event
 
 from mcp_perf.load.plan.schedule import Turn
 from mcp_perf.load.watch.observer import Beside
-from mcp_perf.results.journal.records import AnyRecord, Note, TurnEnded, TurnStarted
+from mcp_perf.results.journal.records import SETUP, AnyRecord, Note, TurnEnded, TurnStarted
 
 _PREPARE_S: Final = 60.0
 _MARGIN_S: Final = 15.0
 """How long after its last possible call a node may take to answer before it counts as lost."""
+_LEAVE_S: Final = 60.0
+"""How long a node may take to end its users, and to hand over its last records."""
 
 
 @dataclass(slots=True)
@@ -66,6 +68,11 @@ class Conductor:
             if self._stopping or not self._prepare(turn):
                 return
             self._run(turn)
+
+    def dismiss(self) -> None:
+        """Have all nodes hand over their last records, such as how many sessions they left open."""
+        if self.reason != "error":
+            self._ask("gone", "leave", SETUP, {}, _LEAVE_S)
 
     def stop(self, reason: str, *, hard: bool = False) -> None:
         """End the run after the calls in flight, or with `hard` without waiting for them."""

@@ -4,7 +4,7 @@
 |-------------------|----------------------------------------|----------------------------|
 | test_start        | open the journal, lay out the turns    | compile, build the bench   |
 | spawning_complete | conduct the turns                      |                            |
-| message: order    |                                        | prepare, go, close         |
+| message: order    |                                        | prepare, go, close, leave  |
 | message: answer   | the conductor's next step              |                            |
 | test_stopping     | end the turn, wait for its last calls  |                            |
 | test_stop         | finish: reports, systems stopped       | hand over the last records |
@@ -241,6 +241,8 @@ class Session:
             if self._performer is not None:
                 self._performer.start()
             run.conductor.conduct()
+            if self._master:  # Locust waits half a second for them, whatever they still have to do
+                run.conductor.dismiss()
         except Exception:
             logger.exception("The run was broken off by a fault of mcp-perf's own")
             run.conductor.reason = "error"
@@ -332,6 +334,9 @@ class Session:
     # Messages.
 
     def _on_order(self, msg: Any, **_kwargs: Any) -> None:
+        if msg.data["order"] == "leave":
+            gevent.spawn(self._part, msg.data["turn"])
+            return
         performer = self._performer
         if performer is None:
             return
@@ -345,6 +350,11 @@ class Session:
     def _on_records(self, msg: Any, **_kwargs: Any) -> None:
         if self.run is not None:
             self.run.take(msg.data)
+
+    def _part(self, turn: int) -> None:
+        """End the users of this worker, and say so behind its last records."""
+        self.runner.stop()
+        self.runner.send_message(ANSWER, {"kind": "gone", "turn": turn})
 
     # Signals.
 
