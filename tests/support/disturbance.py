@@ -139,10 +139,11 @@ def _descends(pid: int, top: int, parents: dict[int, int]) -> bool:
 
 @dataclass(frozen=True)
 class Attempt:
-    """One run of a test: its reports, and what spoiled it, empty where nothing did."""
+    """One run of a test: its reports, what spoiled it, empty where nothing did, and what failed."""
 
     reports: list[pytest.TestReport]
-    why: str
+    why: str = ""
+    what: str = ""
 
 
 class Disturbed:
@@ -255,7 +256,9 @@ def _attempt(item: pytest.Item, nextitem: pytest.Item | None) -> Attempt:
     first = meter.begin()
     reports = runtestprotocol(item, log=False, nextitem=nextitem)
     failed = [report for report in reports if report.failed]
-    return Attempt(reports, _why(failed, [meter.since(first), *_spans(item)]) if failed else "")
+    if not failed:
+        return Attempt(reports)
+    return Attempt(reports, _why(failed, [meter.since(first), *_spans(item)]), _what(failed))
 
 
 def _spans(item: pytest.Item) -> Iterator[Span]:
@@ -292,7 +295,7 @@ def _again(
         elif report.failed:
             report.sections.append(("the first run was disturbed", first.why))
         elif report.when == "call" and report.passed:
-            report.run_once_more = first.why
+            report.run_once_more = f"{first.why}\n  {first.what}"
     return second.reports
 
 
@@ -307,6 +310,12 @@ def _forget(item: pytest.Item) -> None:
         for fixture in definitions:
             if fixture.cached_result is not None and fixture.cached_result[2] is not None:
                 _quietly(lambda fixture=fixture: fixture.finish(SimpleNamespace(node=item)))
+
+
+def _what(failed: list[pytest.TestReport]) -> str:
+    """Return the first line of what a failure says."""
+    lines = failed[0].longreprtext.splitlines()
+    return next((line[1:].strip() for line in lines if line.startswith("E ")), lines[-1])
 
 
 def _quietly(end: Callable[[], None]) -> None:

@@ -91,12 +91,15 @@ def test_a_failure_on_a_quiet_machine_is_a_failure_at_once(suite, times, workers
 
 
 def test_what_passes_the_second_time_passes_and_is_listed(suite, times, workers):
-    """With the figure of the first time."""
+    """With the figure of the first time, and what failed then."""
     result = suite(RECOVERS, BUSY, *workers)
     result.assert_outcomes(passed=1)
     assert (result.ret, times("runs")) == (0, 2)
     result.stdout.fnmatch_lines(
-        "run once more: disturbed  test_it.py::test_it: other work took 70% of the processors, *"
+        [
+            "run once more: disturbed  test_it.py::test_it: other work took 70% of the *",
+            "  assert 1 == 2",
+        ]
     )
 
 
