@@ -12,6 +12,7 @@ import pytest
 from tests.support.disturbance import LIMIT, Meter, Span
 
 pytest_plugins = ["pytester"]
+pytestmark = pytest.mark.process
 ROOT = Path(__file__).parents[2]
 # The figures of a span are those that a file has at its end: others' share, and all around.
 CONFTEST = """
