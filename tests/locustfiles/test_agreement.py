@@ -100,7 +100,7 @@ def twilio(request, ask, run_cli, quick, report, tmp_path_factory):
     with Systems(folder / "systems") as systems:
         faces = {arm: systems.face(face) for arm, face in FACES.items()}
         path = pointed(faces, folder)
-        ended = run_cli("run", path, "-u", "50", *quick, *grace, "--out", out, timeout=240)
+        ended = run_cli("run", path, "-u", "50", *quick, *grace, "--out", out, timeout=300)
         if ended.code == 91:
             spoiled(" ".join(report(out)["reasons"]))
         assert ended.code in (0, 90, 99), ended.output  # a slow machine may miss the gate on p95
@@ -283,7 +283,7 @@ def test_promise_22_injected_faults_are_seen_exactly(
     path = tmp_path / "faults.yaml"
     path.write_text(FAULTS.replace("URL", base))
     out = tmp_path / "run"
-    ended = run_cli("run", path, "--arm", arm, *quick, "--out", out, timeout=240)
+    ended = run_cli("run", path, "--arm", arm, *quick, "--out", out, timeout=300)
     assert ended.code == 0, ended.output
     counters = ask(f"{base}/_counters")
     did: Counter[str] = Counter()

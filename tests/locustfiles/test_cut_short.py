@@ -98,7 +98,7 @@ def test_promise_16_a_signal_ends_the_run_with_all_its_reports(
     process = begin()
     assert len(alive(marked)) == 2
     process.send_signal(number)
-    assert process.wait(30) == 105
+    assert process.wait(300) == 105
     assert alive(marked) == []
     folder = tmp_path / "run"
     assert {path.name for path in folder.iterdir()} >= FILES
@@ -120,7 +120,7 @@ def test_promise_20_a_second_signal_cuts_off_the_calls_in_flight(begin, marked, 
     until(lambda: "Stopping after the calls in flight" in said.read_text(), "no word of stopping")
     assert process.poll() is None
     process.send_signal(signal.SIGINT)
-    assert process.wait(20) == 105
+    assert process.wait(300) == 105
     assert alive(marked) == []
     document = report(tmp_path / "run")
     assert (document["complete"], document["exit_code"]) == (False, 105)
@@ -137,7 +137,7 @@ def test_promise_21_a_killed_run_leaves_no_system_and_a_journal_to_report_from(
     process = begin()
     process.kill()
     process.wait()
-    until(lambda: alive(marked) == [], "a system outlived the killed run", 10)
+    until(lambda: alive(marked) == [], "a system outlived the killed run", 120)
     folder = tmp_path / "run"
     assert not (folder / "report.json").exists()
     ended = run_cli("report", folder)
@@ -161,7 +161,7 @@ def test_promise_21_a_full_disk_ends_the_run_and_spares_what_was_written(
         *("run", "echo", *quick, "--set", "load.rounds=60", "--out", folder),
         name="/bin/sh",
         env=marked,
-        timeout=40,
+        timeout=300,
     )
     assert ended.code == 107, ended.output
     assert "The journal cannot be written any more: File too large" in ended.output

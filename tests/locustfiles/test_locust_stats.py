@@ -60,7 +60,7 @@ def run_python(code):
     """Run code in a process of its own; return what it printed."""
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", code],
-        check=False, capture_output=True, text=True, cwd=ROOT, timeout=120,
+        check=False, capture_output=True, text=True, cwd=ROOT, timeout=300,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -124,7 +124,7 @@ def watched(tmp_path_factory):
         "--set", "load.warmup=0.2s", "--set", "load.round=0.2s", "--set", "load.rounds=2",
     ]  # fmt: skip
     done = subprocess.run(
-        command, check=False, capture_output=True, text=True, cwd=folder, timeout=120
+        command, check=False, capture_output=True, text=True, cwd=folder, timeout=300
     )
     assert (folder / "rows.json").exists(), done.stderr
     *rows, total = json.loads((folder / "rows.json").read_text())

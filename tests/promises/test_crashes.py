@@ -64,7 +64,7 @@ def kill_one(
             stdout=said,
             stderr=said,
         )
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     journal = out / "journal.jsonl"
     while not journal.exists() or not journal.stat().st_size:
         assert run.poll() is None, (folder / "said").read_text()

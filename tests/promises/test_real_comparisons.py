@@ -9,6 +9,7 @@ import pytest
 from mcp_perf.results.journal.journal import read
 from mcp_perf.results.tally.metrics import Totals
 from mcp_perf.results.tally.tally import fold
+from tests.support.disturbance import spoiled
 
 pytestmark = pytest.mark.load
 
@@ -17,7 +18,7 @@ name: pair
 title: Two arms of one kind
 arms: {control: {mcp: "CONTROL/mcp"}, mcp: {mcp: "MCP/mcp"}}
 journeys: {one: {steps: [{call: echo, arguments: {message: hi}}]}}
-load: {users: 3, rounds: 10, round: 1s, warmup: 500ms}
+load: {users: USERS, rounds: 10, round: 1s, warmup: 500ms}
 gates: [mcp.journey_p50 <= 1x control]
 # These runs share their cores with their servers, and are not about speed.
 limits: {loop_lag_p99: 10s, generator_cpu: 100%}
@@ -39,10 +40,11 @@ QUIET = 1.03
 def pair(run_cli, report, tmp_path):
     """Compare two echo systems by a run of ten rounds of a second; return its report."""
 
-    def run(name: str, control: str, mcp: str) -> dict[str, Any]:
+    def run(name: str, control: str, mcp: str, users: int = 3) -> dict[str, Any]:
         path = tmp_path / f"{name}.yaml"
-        path.write_text(SCENARIO.replace("CONTROL", control).replace("MCP", mcp))
-        ended = run_cli("run", path, "--out", tmp_path / name, timeout=120)
+        text = SCENARIO.replace("CONTROL", control).replace("MCP", mcp)
+        path.write_text(text.replace("USERS", str(users)))
+        ended = run_cli("run", path, "--out", tmp_path / name, timeout=300)
         assert ended.code in (0, 90, 99), ended.output
         return report(tmp_path / name)
 
@@ -74,19 +76,20 @@ def test_promise_10_real_runs_of_a_server_against_itself_show_no_difference(pair
 
 
 def test_promise_12_a_real_five_percent_is_found(pair, start_echo):
-    """A tool that takes 21 ms instead of 20 is slower, by the ratio, its interval, p and gate.
+    """A tool that takes 210 ms instead of 200 is slower, by the ratio, its interval, p and gate.
 
-    Other work on the machine can make a run too noisy to see that; its `effect_needed` says so
-    then, and the run is made again.
+    By ten milliseconds, which is more than what wakes up late by other work on the machine. A run
+    that is too noisy all the same says so by its `effect_needed`, and is made again.
     """
-    bases = [start_echo("--delay", delay) for delay in ("20ms", "21ms")]
+    bases = [start_echo("--delay", delay) for delay in ("200ms", "210ms")]
     for attempt in range(TRIES):
-        document = pair(f"slower-{attempt}", *bases)
+        document = pair(f"slower-{attempt}", *bases, users=20)
         (found,) = [one for one in document["comparisons"] if one["metric"] == "journey_p50"]
-        print(f"20 ms and 21 ms: {found}")
+        print(f"200 ms and 210 ms: {found}")
         if found["effect_needed"] < QUIET:
             break
-    assert found["effect_needed"] < QUIET, "this machine is too busy to tell 20 ms from 21 ms"
+    else:
+        spoiled(f"an effect of {found['effect_needed']} would be needed, to be seen")
     low, high = found["ci95"]
     assert 1 < low < found["ratio"] < high < 1.1
     assert found["p_value"] < 0.05
@@ -94,13 +97,13 @@ def test_promise_12_a_real_five_percent_is_found(pair, start_echo):
     assert (document["verdict"], document["exit_code"]) == ("FAIL", 99)
 
 
-@pytest.mark.parametrize(("wait", "holds"), [("", True), (", {wait: 10ms}", False)])
+@pytest.mark.parametrize(("wait", "holds"), [("", True), (", {wait: 100ms}", False)])
 def test_promise_23_littles_law_in_a_real_run(
     wait, holds, start_echo, run_cli, report, tmp_path: Path
 ):
     """Users who only make calls are all accounted for; time that they wait is missed, and told."""
     path = tmp_path / "busy.yaml"
-    path.write_text(THINKING.replace("MCP", start_echo("--delay", "10ms")).replace("WAIT", wait))
+    path.write_text(THINKING.replace("MCP", start_echo("--delay", "100ms")).replace("WAIT", wait))
     ended = run_cli("run", path, "--out", tmp_path / "run")
     assert ended.code == 0, ended.output
     totals = Totals(fold(read(tmp_path / "run" / "journal.jsonl")).measured("mcp"))

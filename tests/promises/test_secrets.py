@@ -152,7 +152,7 @@ def test_promise_24_the_log_of_a_server_shows_no_secret(secretive, run_cli, tmp_
     (tmp_path / "server.py").write_text(TALKATIVE)
     path = tmp_path / "talkative.yaml"
     path.write_text(STDIO.replace("PYTHON", sys.executable))
-    run_cli("run", path, *SHORT, "--out", tmp_path / "run", env=secretive, timeout=60)
+    run_cli("run", path, *SHORT, "--out", tmp_path / "run", env=secretive, timeout=300)
     log = (tmp_path / "run" / "systems" / "stdio-mcp.log").read_text()
     assert "my key is [redacted]" in log
     assert leaks(log) == []
@@ -168,7 +168,7 @@ def test_promise_24_no_exception_of_ours_shows_a_secret(
     script = OWN_FAULT.replace("MODULE", module).replace("BROKEN", name)
     argv = [sys.executable, "-c", script, str(scenario), "--out", str(out), *SHORT]
     ended = subprocess.run(
-        argv, cwd=ROOT, env=secretive, capture_output=True, text=True, timeout=60, check=False
+        argv, cwd=ROOT, env=secretive, capture_output=True, text=True, timeout=300, check=False
     )
     assert ended.returncode == 107, ended.stderr
     assert "wrong key: [redacted]" in (out / "run.log").read_text("utf-8")

@@ -61,7 +61,7 @@ def postgres():
         yield f"postgresql+psycopg://tester@/postgres?host={folder}"
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(300)
         shutil.rmtree(folder)
 
 
@@ -167,7 +167,7 @@ def test_writers_at_the_same_time_lose_nothing(store, tmp_path):
     ]
     until(lambda: len(list(tmp_path.glob("*.ready"))) == WRITERS, "the writers are not ready")
     (tmp_path / "go").touch()
-    said = [writer.communicate(timeout=60)[1] for writer in writers]
+    said = [writer.communicate(timeout=300)[1] for writer in writers]
     assert [writer.returncode for writer in writers] == [0] * WRITERS, said
     found = points(store, metrics=[("mcp", "p50")])
     expected = {f"{number}-{index}" for number in range(WRITERS) for index in range(3)}

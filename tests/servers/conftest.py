@@ -17,7 +17,7 @@ from tests.support import foreign
 from tests.support.waiting import answers, free_port, until
 
 _HERE: Final = Path(__file__).parent
-_READY_S: Final = 30.0
+_READY_S: Final = 120.0
 
 
 class Server:

@@ -31,7 +31,7 @@ def search(tmp_path, run_cli, report, four_slots):
     def run(gates: str, *more: str):
         path, out = tmp_path / "case.yaml", tmp_path / "run"
         path.write_text(CASE.replace("URL", four_slots.base) + f"gates: {gates}\n")
-        ended = run_cli("run", path, *more, "--out", out, timeout=180)
+        ended = run_cli("run", path, *more, "--out", out, timeout=300)
         assert "Traceback" not in ended.output
         return ended, report(out)
 

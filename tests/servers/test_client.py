@@ -138,7 +138,7 @@ def test_a_connection_that_the_server_closed_idle_is_replaced_unseen(door, until
     connection = client.connection
     if not connection.reader.complete:
         connection._finish_last()
-    until(connection._is_stale, "the server keeps the idle connection open", 20)
+    until(connection._is_stale, "the server keeps the idle connection open", 120)
     reply = client.call(call)
     assert (reply.outcome, reply.session_lost) == ("ok", False)
     assert connection.opened == 2

@@ -23,7 +23,7 @@ def test_a_dual_without_one_of_its_parts_fails_the_claim(flag, run_cli, report, 
         f"dual={DUAL}&{flag}",
         "--out",
         out,
-        timeout=120,
+        timeout=300,
     )
     found = report(out)
     verdicts = {gate["gate"]: gate["verdict"] for gate in found["gates"]}

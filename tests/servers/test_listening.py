@@ -119,9 +119,9 @@ def test_no_streams_pile_up(protocol, connect, start_system, until):
         ok(client.listen(Wanted(("tools",), "echo://a")))
         client.unlisten()
     kept = 0 if protocol == MODERN else 1
-    until(lambda: echo.get("/_counters")["streams_open"] == kept, "streams stay open", 5)
+    until(lambda: echo.get("/_counters")["streams_open"] == kept, "streams stay open", 120)
     client.close()
-    until(lambda: echo.get("/_counters")["streams_open"] == 0, "a stream outlives its user", 5)
+    until(lambda: echo.get("/_counters")["streams_open"] == 0, "a stream outlives its user", 120)
 
 
 @pytest.mark.parametrize("protocol", [MODERN, HANDSHAKE])
@@ -143,7 +143,7 @@ def test_a_call_that_times_out_stops_at_the_server(protocol, connect, start_syst
     client = connect("http", echo.url, protocol)
     reply = client.call(Call(client.tools["sleep"], {"ms": 30_000}), None, 0.05)
     assert reply.outcome == "timeout"
-    until(lambda: echo.get("/_counters")["running"] == 0, "the work goes on", 5)
+    until(lambda: echo.get("/_counters")["running"] == 0, "the work goes on", 120)
     assert echo.get("/_counters")["cancelled"] == 1
 
 

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.load
 CASE = """
 name: case
 title: A server asked by the clock
-arms: {rest: {http: "URL"}}
+arms: {rest: {http: "URL", timeout: 60s}}
 journeys: {ask: {steps: [{get: /echo, query: {message: hello}}]}}
 # The generator shares two cores with the server, and others: that is not what is tested here.
 limits: {loop_lag_p99: 10s, generator_cpu: 100%, late_starts: 100%}
@@ -39,7 +39,7 @@ def begin(tmp_path, command, environment, until):
             assert process.poll() is None, (tmp_path / "said").read_text()
             return journal.exists() and '"type":"turn"' in journal.read_text("utf-8")
 
-        until(measuring, "the first round did not begin", 60)
+        until(measuring, "the first round did not begin", 120)
         return process, out
 
     yield run
@@ -66,7 +66,7 @@ def test_promise_01_a_server_stopped_for_a_fifth_of_the_run_shows_in_p99(
     process, out = begin(load, server.base)
     time.sleep(2)
     freeze(server, 2.0)
-    assert process.wait(60) == 0
+    assert process.wait(300) == 0
     arm = report(out)["arms"]["rest"]
     assert (arm["planned"], arm["dropped"], arm["calls"]) == (1000, 0, 1000)
     assert arm["latency_ms"]["p99"] >= 0.9 * 2000
@@ -76,21 +76,21 @@ def test_promise_01_a_server_stopped_for_a_fifth_of_the_run_shows_in_p99(
 def test_an_exact_mixture_with_stalls_is_reported_within_two_percent(begin, start_system, report):
     """Every known delay comes out as it went in, at the percentiles that lie within it.
 
-    Of all calls 88 % take 50 ms, 10 % 200 ms and 2 % a second, 84 ms on average: 34 slots hold
-    405/s, and are asked for half of that. For a third of a second out of ten the server stands
-    still, which delays one call in fifteen by up to that, the queue behind it included. Sorted,
-    200 ms then reach from the 85th to the 94th percentile and a second from the 98th on, wherever
-    the stalls are.
+    Of all calls 88 % take a second, 10 % four and 2 % twenty, 1.7 s on average: 350 slots hold
+    208/s, and are asked for half of that. They are so long that whoever is woken late, by other
+    work on the machine, is within the 2 %. Twice in twenty seconds the server stands still for a
+    third of one, which delays one call in thirty by up to that. Sorted, a second then reaches to
+    the 84th percentile, four seconds to the 98th and twenty from there on, wherever the stalls are.
     """
-    mixture = "88%:50ms,10%:200ms,2%:1s"
-    server = start_system("--delay", mixture, "--seed", "7", "--slots", "34")
-    load = "{rate: 200/s, max_in_flight: 300, rounds: 1, round: 20s, warmup: 0s, grace: 20s}"
+    mixture = "88%:1s,10%:4s,2%:20s"
+    server = start_system("--delay", mixture, "--seed", "7", "--slots", "350")
+    load = "{rate: 100/s, max_in_flight: 600, rounds: 1, round: 20s, warmup: 0s, grace: 60s}"
     process, out = begin(load, server.base)
     for _ in range(2):
         time.sleep(4)
         freeze(server, 0.3)
-    assert process.wait(60) == 0
+    assert process.wait(300) == 0
     arm = report(out)["arms"]["rest"]
-    assert (arm["planned"], arm["dropped"], arm["calls"]) == (4000, 0, 4000)
-    for name, truth_ms in (("p50", 50), ("p90", 200), ("p99", 1000)):
+    assert (arm["planned"], arm["dropped"], arm["calls"]) == (2000, 0, 2000)
+    for name, truth_ms in (("p50", 1000), ("p90", 4000), ("p99", 20_000)):
         assert arm["latency_ms"][name] == pytest.approx(truth_ms, rel=0.02), name

@@ -134,14 +134,15 @@ def test_sessions_lost_in_a_run_are_opened_again_and_counted(
     argv = [
         *(*command("mcp-perf"), "run", str(scenario(GREET, server.url))),
         *("--arm", "handshake", *quick, "--out", str(out)),
-        *("--set", "load.users=3"),
+        # Long enough for every user to call once more, however late the server is told to forget.
+        *("--set", "load.users=3", "--set", "load.round=4s"),
     ]
     run = subprocess.Popen(argv, env=environment, stdout=subprocess.DEVNULL)
     try:
         # The session that tried the target is not used any more; those of the users are.
-        until(lambda: server.get("/calls")["calls"] > 100, "the run does not begin", 20)
+        until(lambda: server.get("/calls")["calls"] > 100, "the run does not begin", 120)
         forgotten = server.post("/forget")["forgotten"]
-        assert run.wait(60) == 0
+        assert run.wait(300) == 0
     finally:
         run.kill()
         run.wait()

@@ -121,7 +121,7 @@ def test_a_run_over_stdio_passes_and_agrees_with_the_servers(
     counts = {arm: tmp_path / arm for arm in ("own", "shared")}
     env = {**environment, **{f"CALLS_{arm.upper()}": str(counts[arm]) for arm in counts}}
     out = tmp_path / "run"
-    ended = run_cli("run", scenario(STDIO), *short, "--out", out, env=env, timeout=120)
+    ended = run_cli("run", scenario(STDIO), *short, "--out", out, env=env, timeout=300)
     assert ended.code == 0, ended.output
     arms = report(out)["arms"]
     assert {name: arm["protocol"] for name, arm in arms.items()} == {
@@ -144,7 +144,7 @@ def test_a_run_over_stdio_passes_and_agrees_with_the_servers(
 def test_a_run_within_the_process_passes(scenario, run_cli, short, report, tmp_path):
     """Functions, coroutines, and servers of both libraries; a failure that is expected is none."""
     out = tmp_path / "run"
-    ended = run_cli("run", scenario(WITHIN), *short, "--out", out, timeout=120)
+    ended = run_cli("run", scenario(WITHIN), *short, "--out", out, timeout=300)
     assert ended.code == 0, ended.output
     arms = report(out)["arms"]
     for arm in arms.values():
@@ -174,7 +174,7 @@ def test_a_run_over_sse_passes_and_agrees_with_the_server(
 def test_a_server_that_dies_in_a_run_is_started_again(scenario, run_cli, report, tmp_path):
     """Each death is one failed call with its reason, and one lost session; the rest is fine."""
     out = tmp_path / "run"
-    ended = run_cli("run", scenario(DYING), "--out", out, timeout=120)
+    ended = run_cli("run", scenario(DYING), "--out", out, timeout=300)
     assert ended.code == 0, ended.output
     arm = report(out)["arms"]["mcp"]
     deaths = arm["classes"]["transport_error"]
@@ -199,13 +199,13 @@ def test_no_server_outlives_a_run_that_is_ended(
     ]
     run = subprocess.Popen(argv, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        until((tmp_path / "calls").exists, "no call is made", 60)
-        until(lambda: len(left(tmp_path)) == 3, "not every user has a server", 30)
+        until((tmp_path / "calls").exists, "no call is made", 120)
+        until(lambda: len(left(tmp_path)) == 3, "not every user has a server", 120)
         for number in signals:
             run.send_signal(number)
-        code = run.wait(30)
+        code = run.wait(300)
         assert code == (105 if signals[0] == signal.SIGINT else -9)
-        until(lambda: not left(tmp_path), "a server is left", 10)
+        until(lambda: not left(tmp_path), "a server is left", 120)
     finally:
         run.kill()
         run.wait()
@@ -216,7 +216,7 @@ def test_workers_start_the_servers_of_their_users(scenario, run_cli, short, repo
     out = tmp_path / "run"
     env = {**os.environ, "CALLS_OWN": str(tmp_path / "calls"), "CALLS_SHARED": ""}
     options = ["--processes", "2", "--arm", "own", "--out", out]
-    ended = run_cli("run", scenario(STDIO), *short, *options, env=env, timeout=120)
+    ended = run_cli("run", scenario(STDIO), *short, *options, env=env, timeout=300)
     assert ended.code == 0, ended.output
     document = report(out)
     assert document["generator"]["processes"] == 2

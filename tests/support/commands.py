@@ -11,6 +11,8 @@ QUICK = (
     *("--set", "load.round=1s"),
     *("--set", "load.rounds=2"),
     *("--set", "load.warmup=300ms"),
+    # Nothing is cut off because the machine is slow.
+    *("--set", "load.grace=60s"),
     # These runs share two cores with their servers and are not about speed.
     *("--set", "limits.loop_lag_p99=10s"),
     *("--set", "limits.generator_cpu=100%"),
@@ -49,7 +51,7 @@ def environment() -> dict[str, str]:
     }
 
 
-def run(*argv: object, env: dict[str, str], timeout: float = 60, **popen) -> Ended:
+def run(*argv: object, env: dict[str, str], timeout: float = 300, **popen) -> Ended:
     """Run a command to its end."""
     ended = subprocess.run(
         [*map(str, argv)],

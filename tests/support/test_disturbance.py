@@ -66,7 +66,7 @@ def suite(pytester, monkeypatch):
         (pytester.path / "shares").write_text(shares)
         plugins = ("-p", "xdist", "-p", "tests.support.disturbance")
         markers = ("-o", "markers=load", "-W", "error")
-        return pytester.runpytest_subprocess(*plugins, *markers, *options, timeout=100)
+        return pytester.runpytest_subprocess(*plugins, *markers, *options, timeout=300)
 
     return run
 

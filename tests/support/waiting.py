@@ -12,7 +12,7 @@ Found = TypeVar("Found")
 def until(
     what: Callable[[], Found],
     failure: str | Callable[[], str] = "it did not come to that",
-    seconds: float = 30.0,
+    seconds: float = 120.0,
     *,
     sleep: Callable[[float], object] = time.sleep,
 ) -> Found:

@@ -60,13 +60,13 @@ class Page:
 
     def get(self, path):
         """Return what stands at an address."""
-        with DIRECT.open(self.url + path, timeout=30) as reply:
+        with DIRECT.open(self.url + path, timeout=300) as reply:
             return reply.read().decode()
 
     def post(self, path, **form):
         """Post a form; return the JSON of the answer."""
         body = urllib.parse.urlencode(form).encode()
-        with DIRECT.open(self.url + path, body, timeout=60) as reply:
+        with DIRECT.open(self.url + path, body, timeout=300) as reply:
             return json.load(reply)
 
     def start(self, scenario, **form):
@@ -106,7 +106,7 @@ class Page:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGINT)
         try:
-            return self.process.wait(20)
+            return self.process.wait(300)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()

@@ -62,7 +62,7 @@ def suite(tmp_path, environment) -> Callable[..., tuple[int, str]]:
             capture_output=True,
             text=True,
             check=False,
-            timeout=100,
+            timeout=300,
         )
         return done.returncode, " ".join(f"{done.stdout} {done.stderr}".split())
 
