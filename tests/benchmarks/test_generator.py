@@ -1,85 +1,22 @@
 """What one tools/call costs the load generator, against its rivals, in one run on one server.
 
-CPU time is what a process used by the operating system's account, for the same calls to the same
-server. The figures are ratios: a slow or busy machine slows all three alike.
-
-    pytest tests/benchmarks/test_generator.py -s --benchmark-enable
+The figures are ratios: a slow or busy machine slows all three alike. `make bench` shows them.
 """
 
-import json
 import os
 import statistics
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
 from mcp_targets.launcher.systems import Systems
+from tests.benchmarks.clients import fast_http, ours, sdk
 
-ROOT = Path(__file__).parent.parent.parent
-RIVALS = Path(__file__).parent / "rivals"
-LOCUST = [sys.executable, "-m", "locust", "--headless", "--only-summary"]
-SCENARIO = """
-name: hot-path
-title: One constant tools/call, checked
-arms: {mcp: {mcp: "http://127.0.0.1:1/mcp", protocol: 2026-07-28}}
-journeys:
-  echo:
-    steps:
-      - call: echo
-        arguments: {message: hello}
-        expect: {equals: {structuredContent.message: hello}}
-load: {users: 16, rounds: 2, round: 1500ms, warmup: 500ms}
-limits: {loop_lag_p99: 10s}
-"""
 PAIRS = 3
 CHEAPER_THAN_FAST_HTTP = 2.0
 """Measured on two cores: 3.7 times on a quiet machine (27 us against 100), 2.4 to 3.2 on a busy
 one, where the system calls that all of them make cost the more. Below this, our part has grown."""
 CHEAPER_THAN_SDK = 10
 """Measured: 22 to 40 times."""
-
-
-def ours(url: str, folder: Path) -> tuple[float, dict]:
-    """Run our whole path inside Locust; return CPU µs per call and the report."""
-    (folder / "hot.yaml").write_text(SCENARIO)
-    out = folder / f"run-{len(list(folder.iterdir()))}"
-    command = [*LOCUST, "-f", str(ROOT / "locustfiles"), "--scenario", str(folder / "hot.yaml")]
-    subprocess.run(
-        [*command, "--target", f"mcp={url}", "--out", str(out)],
-        check=True,
-        capture_output=True,
-        timeout=120,
-    )
-    report = json.loads((out / "report.json").read_text())
-    return report["generator"]["cpu_us_per_call"], report
-
-
-def fast_http(url: str, folder: Path) -> float:
-    """Run FastHttpUser with the same bytes; return CPU µs per call."""
-    result = folder / "rival.json"
-    subprocess.run(
-        [*LOCUST, "-f", str(RIVALS / "fast_http_users.py"), "-u", "16", "-r", "16", "-t", "3s"],
-        check=True,
-        capture_output=True,
-        timeout=120,
-        env={**os.environ, "RIVAL_URL": url, "RIVAL_RESULT": str(result)},
-    )
-    return cost(result.read_text())
-
-
-def sdk(url: str) -> float:
-    """Run the official SDK's client; return CPU µs per call."""
-    command = [sys.executable, str(RIVALS / "sdk_client.py"), url, "2"]
-    done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=120)
-    return cost(done.stdout)
-
-
-def cost(result: str) -> float:
-    """Return CPU µs per call."""
-    measured = json.loads(result)
-    return measured["cpu_s"] / measured["calls"] * 1e6
 
 
 @pytest.mark.load

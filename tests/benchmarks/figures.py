@@ -1,0 +1,113 @@
+"""The absolute figures that notes quote, measured anew and shown as one table: `make bench`.
+
+What is compared is measured by turns, so that a machine that changes its speed changes it for all.
+The same client twice in each turn shows what differs without any reason.
+"""
+
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mcp_perf.results.stats.rounds import compare
+from mcp_targets.launcher.systems import Systems
+from tests.benchmarks.clients import fast_http, growth, ours, sdk
+
+TURNS = 6
+"""Fewer pairs have no interval."""
+HELPS = 5
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One line of the table."""
+
+    what: str
+    unit: str
+    values: Sequence[float]
+    interval: tuple[float, float] | None = None
+    """The 95 % interval of a ratio of pairs; of others the table shows the least and the most."""
+
+    def cells(self) -> tuple[str, ...]:
+        """Return what stands in the columns."""
+        low, high = self.interval or (min(self.values), max(self.values))
+        spread = f"{low:.3g} to {high:.3g}" + (" (95 %)" if self.interval else "")
+        middle = statistics.median(self.values)
+        return self.what, f"{middle:.3g} {self.unit}", spread, str(len(self.values))
+
+
+def help_ms() -> float:
+    """Return the CPU time of `mcp-perf --help`, start of Python included."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    command = [Path(sys.executable).with_name("mcp-perf"), "--help"]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return 1000 * (after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime)
+
+
+def calls(folder: Path) -> Iterator[Figure]:
+    """Measure a tools/call of each client, by turns, each first as often as the other."""
+    with Systems(folder / "logs") as systems:
+        url = systems.face("echo/mcp").url
+        clients: dict[str, Callable[[], float]] = {
+            "mcp-perf, all on": lambda: ours(url, folder)[0],
+            "mcp-perf again": lambda: ours(url, folder)[0],
+            "FastHttpUser, no checks": lambda: fast_http(url, folder),
+            "client of the Python SDK": lambda: sdk(url),
+        }
+        found: dict[str, list[float]] = {name: [] for name in clients}
+        for turn in range(TURNS):
+            for name in list(clients)[:: -1 if turn % 2 else 1]:
+                _say(f"turn {turn + 1} of {TURNS}: {name}")
+                found[name].append(clients[name]())
+    for name, values in found.items():
+        yield Figure(f"CPU per tools/call: {name}", "us", values)
+    first, *others = found
+    for name in others:
+        yield ratio(name, first, found[name], found[first])
+
+
+def ratio(name: str, base_name: str, values: Sequence[float], base: Sequence[float]) -> Figure:
+    """Compare two clients by their pairs, as a report compares arms by their rounds."""
+    pairs = [value / other for value, other in zip(values, base, strict=True)]
+    interval = compare("mean", name, base_name, values, base).ci95
+    return Figure(f"CPU per tools/call: {name} / {base_name}", "x", pairs, interval)
+
+
+def memory(folder: Path) -> Iterator[Figure]:
+    """Measure how the load generator grows with the calls that it makes."""
+    _say("memory over many calls")
+    found = growth(folder)
+    per_call = found.grown_bytes / found.counted
+    yield Figure(f"memory per call, over {found.counted} calls", "bytes", [per_call])
+    yield Figure("memory of the load generator at most", "MB", [found.most_bytes / 1e6])
+
+
+def table(figures: Sequence[Figure]) -> str:
+    """Return the figures in columns as wide as they have to be."""
+    rows = [("figure", "median", "from least to most", "n"), *(one.cells() for one in figures)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
+    return "\n".join([lines[0], "  ".join("-" * width for width in widths), *lines[1:]])
+
+
+def main() -> None:
+    """Measure everything; it takes about two minutes, and wants a machine of its own."""
+    figures = [Figure("CPU of `mcp-perf --help`", "ms", [help_ms() for _ in range(HELPS)])]
+    with tempfile.TemporaryDirectory() as folder:
+        figures += calls(Path(folder))
+    with tempfile.TemporaryDirectory() as folder:
+        figures += memory(Path(folder))
+    print(table(figures))
+
+
+def _say(what: str) -> None:
+    print(what, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    main()
