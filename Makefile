@@ -15,7 +15,7 @@ run: .venv/.installed
 
 # By the markers of pyproject.toml; a test is in one lane alone.
 FIRST := first or not (load or browser or database or network or long)
-PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
+PYTEST := $(BIN)/python -m pytest -n 2 --dist worksteal
 
 test: .venv/.installed-test
 	$(PYTEST) -m "$(FIRST)"

@@ -65,7 +65,7 @@ class Watch:
         sys.addaudithook(self._hear)
 
     def _hear(self, event: str, arguments: tuple[Any, ...]) -> None:
-        if event in STARTS and self._seen is not None:
+        if self._seen is not None and event in STARTS:
             self._seen.append(_words(event, arguments))
 
     def during(self, item: pytest.Item) -> Iterator[None]:
