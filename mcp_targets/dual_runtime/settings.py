@@ -1,17 +1,15 @@
 """The flags of the system, and the two presets: what the two arms differ in, and nothing else."""
 
 import argparse
+from pathlib import Path
 from typing import Final, Literal
 
 import msgspec
 
-from mcp_targets.serving import service_time
+from mcp_targets.serving import processes, service_time
 
 THREADS: Final = 40
 """How many calls a bridge runs at once by default: anyio's own default for worker threads."""
-
-RUNTIMES: Final = {"asyncio": "fastapi", "trio": "trio"}
-"""The word for each loop in tool metadata: FastAPI runs on asyncio."""
 
 
 class Settings(msgspec.Struct, frozen=True):
@@ -73,6 +71,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(f"--{name}", choices=words, default=start)
     parser.add_argument("--limiter", type=_limit, help="calls at once (0: no limit)")
     parser.add_argument("--delay", type=_delay, help='added to every call, such as "40ms"')
+    parser.add_argument(
+        "--root",
+        type=Path,
+        default=Path(),
+        help="the folder that run_tests may work in (default: the current one)",
+    )
+    processes.add_upstream(parser)
 
 
 def from_arguments(options: argparse.Namespace) -> Settings:

@@ -1,12 +1,14 @@
 """The whole system put together: state, tools, router, and what runs in the background."""
 
+import argparse
 import contextlib
 import functools
+import tempfile
 import time
 import uuid
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import anyio
 import msgspec
@@ -15,6 +17,11 @@ from mcp_targets.dual_runtime.cores.core_tools import IndexTools, MedicalTools, 
 from mcp_targets.dual_runtime.cores.medical_research import MedicalResearchScraper
 from mcp_targets.dual_runtime.cores.test_runner import TestRunner
 from mcp_targets.dual_runtime.cores.vector_index import IndexManager
+from mcp_targets.dual_runtime.groups.meta_tools import MetaTools
+from mcp_targets.dual_runtime.groups.peer_tools import PeerTools
+from mcp_targets.dual_runtime.groups.queue_tools import QueueTools
+from mcp_targets.dual_runtime.groups.task_tools import TaskTools
+from mcp_targets.dual_runtime.groups.workflow_tools import WorkflowTools
 from mcp_targets.dual_runtime.network import Network
 from mcp_targets.dual_runtime.p2p.peers.addresses import PublicAddress, Seen
 from mcp_targets.dual_runtime.p2p.peers.bootstrap import Bootstrap, Method
@@ -26,17 +33,14 @@ from mcp_targets.dual_runtime.p2p.queue.task_queue import TaskQueue
 from mcp_targets.dual_runtime.p2p.queue.task_runner import TaskRunner
 from mcp_targets.dual_runtime.p2p.workflows.workflow_engine import WorkflowEngine
 from mcp_targets.dual_runtime.p2p.workflows.workflows import Workflow, Workflows
-from mcp_targets.dual_runtime.settings import Settings
+from mcp_targets.dual_runtime.settings import Settings, from_arguments
 from mcp_targets.dual_runtime.tooling.detection import Place
 from mcp_targets.dual_runtime.tooling.registry import ToolRegistry
 from mcp_targets.dual_runtime.tooling.result_cache import ResultCache
 from mcp_targets.dual_runtime.tooling.router import RuntimeRouter
 from mcp_targets.dual_runtime.tooling.runtimes import Executor, Here, PerCall, Second
-from mcp_targets.dual_runtime.tools.meta_tools import MetaTools
-from mcp_targets.dual_runtime.tools.peer_tools import PeerTools
-from mcp_targets.dual_runtime.tools.queue_tools import QueueTools
-from mcp_targets.dual_runtime.tools.task_tools import TaskTools
-from mcp_targets.dual_runtime.tools.workflow_tools import WorkflowTools
+from mcp_targets.dual_runtime.upstreams import UPSTREAMS
+from mcp_targets.serving import processes
 
 LOCAL_SLOTS: Final = 256
 """Of the worker that every process starts with."""
@@ -80,6 +84,10 @@ class DualRuntime:
         ):
             self.registry.register_all(group)
 
+    async def call(self, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        """Return what a tool returns. Raises ToolFailure."""
+        return await self.router.call(name, arguments)
+
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Serve calls: connections, the second runtime, and who does tasks and workflows."""
@@ -96,6 +104,20 @@ class DualRuntime:
     def _count(self, workflow: Workflow) -> None:
         if workflow.state != "cancelled":
             self.monitor.count("workflow", failed=workflow.state == "failed")
+
+
+@contextlib.contextmanager
+def started(options: argparse.Namespace) -> Iterator[DualRuntime]:
+    """Give the system that the options describe; its upstreams are started along if need be."""
+    ready_file: Path | None = getattr(options, "ready_file", None)
+    with (
+        processes.upstream(UPSTREAMS, options.upstream_ready) as addresses,
+        # In the launcher's own folder: this process may be ended at any moment.
+        tempfile.TemporaryDirectory(
+            prefix="mcp-perf-", dir=None if ready_file is None else ready_file.parent
+        ) as folder,
+    ):
+        yield DualRuntime(from_arguments(options), addresses, options.root, Path(folder))
 
 
 def _executors(settings: Settings, network: Network) -> dict[Place, Executor]:

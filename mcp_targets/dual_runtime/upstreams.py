@@ -14,6 +14,3 @@ UPSTREAMS: Final = (
     "uniprot",
 )
 """The first three are what the headline comparison is about."""
-
-SIMULATOR: Final = tuple(part for name in UPSTREAMS for part in ("--provider", name))
-"""The arguments with which the simulator plays them all."""

@@ -1,7 +1,6 @@
 """Run the echo system by hand: `python -m mcp_targets.echo --port 8000`."""
 
 import argparse
-from collections.abc import Mapping
 
 from mcp_targets.echo.app import Echo, Settings
 from mcp_targets.serving import entry
@@ -10,11 +9,9 @@ from mcp_targets.serving.service_time import Constant, ServiceTime, parse
 
 def main() -> None:
     """Read the switches and serve."""
-    parser = argparse.ArgumentParser(
-        prog="python -m mcp_targets.echo",
-        description="The calibration system: a tiny, fast server with the faces mcp and rest.",
+    parser = entry.arguments(
+        "echo", "The calibration system: a tiny, fast server with the faces mcp and rest."
     )
-    entry.add_arguments(parser)
     parser.add_argument(
         "--replies",
         choices=("json", "sse"),
@@ -49,12 +46,7 @@ def main() -> None:
         options.slots,
         options.session_idle,
     )
-    entry.serve(options, {"echo": Echo(settings).server}, _lines)
-
-
-def _lines(ports: Mapping[str, int]) -> list[str]:
-    base = f"http://{entry.HOST}:{ports['echo']}"
-    return ["echo, the calibration system, is ready:", f"  mcp   {base}/mcp", f"  rest  {base}"]
+    entry.serve(options, {"echo": Echo(settings).server}, entry.shown("echo", mcp="/mcp", rest=""))
 
 
 def _delay(text: str) -> ServiceTime:

@@ -7,6 +7,7 @@ from typing import Any, Final, Literal
 import msgspec
 
 from mcp_targets.echo import rest, rpc
+from mcp_targets.echo.protocol.calls import TOOLS, Outcome, answered, failure
 from mcp_targets.echo.protocol.features import Features
 from mcp_targets.echo.protocol.handshake import VERSIONS, Handshake
 from mcp_targets.echo.protocol.modern import Modern
@@ -14,7 +15,6 @@ from mcp_targets.echo.protocol.questions import Questions
 from mcp_targets.echo.protocol.routing_headers import VERSION_HEADER
 from mcp_targets.echo.protocol.sessions import Sessions
 from mcp_targets.echo.slots import Slots
-from mcp_targets.echo.tools import TOOLS, Outcome, answered, failure
 from mcp_targets.echo.works import Work, Works
 from mcp_targets.serving.faults import Faults, Rates, malformed
 from mcp_targets.serving.httpd import Reply, Request, Server, Stream
@@ -48,11 +48,11 @@ class Echo:
         self._stream = stream
         self._sessions = Sessions(settings.session_idle_s, self._later)
         self._changes = self._sessions.changes
-        self._works = Works()
+        self.works = Works()
         self._questions = Questions()
-        self._modern = Modern(features, self._finish_call, self._changes)
-        self._handshake = Handshake(
-            features, self._finish_call, self._sessions, self._works, self._questions, stream=stream
+        self.modern = Modern(features, self._finish_call, self._changes)
+        self.handshake = Handshake(
+            features, self._finish_call, self._sessions, self.works, self._questions, stream=stream
         )
         self._delay = settings.delay
         self._delay_rng = random.Random(settings.seed)
@@ -95,8 +95,8 @@ class Echo:
             if len(self._welcome) < 1000:
                 self._welcome.add(seen)
         if headers.get(VERSION_HEADER) in _HANDSHAKE_HEADERS:
-            return self._handshake.answer(request)
-        return self._modern.answer(request)
+            return self.handshake.answer(request)
+        return self.modern.answer(request)
 
     def _finish_call(
         self, request: Request, session: bytes, tool: str, request_id: rpc.Id, outcome: Outcome
@@ -121,7 +121,7 @@ class Echo:
         work = None
         if outcome.work_s:
             lasts_s = after_s + (outcome.work_s - outcome.after_s) * streams
-            work = self._works.begin(request, (session, request_id), lasts_s, streams=streams)
+            work = self.works.begin(request, (session, request_id), lasts_s, streams=streams)
         if not outcome.notifications and not self._stream:
             return self._faults.spoil(kind, Reply(message, after_s=after_s))
         events = [rpc.event(note) for note in (*outcome.notifications, message)]
@@ -172,8 +172,8 @@ class Echo:
             "faults": {kind: count for kind, count in self._faults.counts.items() if count},
             "sessions_open": len(self._sessions),
             "streams_open": self._changes.streams,
-            "running": self._works.running,
-            "cancelled": self._works.cancelled,
+            "running": self.works.running,
+            "cancelled": self.works.cancelled,
             "max_in_parallel": counters.max_in_parallel,
         }
 

@@ -6,8 +6,8 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from mcp_targets.echo import arguments as a
+from mcp_targets.echo import tools
 from mcp_targets.echo.rpc import encode
-from mcp_targets.echo.tools import total
 from mcp_targets.serving.httpd import Reply, Request
 
 _A = TypeVar("_A", bound=a.Arguments)
@@ -31,20 +31,21 @@ def _query(request: Request, kind: type[_A]) -> _A:
 
 
 def _post_echo(request: Request) -> Reply:
-    return _reply({"message": _body(request, a.Echo).message})
+    return _reply(tools.echo(_body(request, a.Echo).message))
 
 
 def _get_echo(request: Request) -> Reply:
-    return _reply({"message": _query(request, a.Echo).message})
+    return _reply(tools.echo(_query(request, a.Echo).message))
 
 
 def _add(request: Request) -> Reply:
-    return _reply({"sum": total(_body(request, a.Add))})
+    given = _body(request, a.Add)
+    return _reply(tools.add(given.a, given.b))
 
 
 def _sleep(request: Request) -> Reply:
     waited_ms = _body(request, a.Sleep).ms
-    reply = _reply({"slept_ms": waited_ms})
+    reply = _reply(tools.slept(waited_ms))
     reply.after_s = waited_ms / 1000
     return reply
 
@@ -54,7 +55,7 @@ def _fail(request: Request) -> Reply:
 
 
 def _big(request: Request) -> Reply:
-    return Reply(b"x" * _query(request, a.Big).bytes, 200, b"text/plain")
+    return Reply(tools.big(_query(request, a.Big).bytes).encode(), 200, b"text/plain")
 
 
 ROUTES: Final[dict[tuple[bytes, bytes], Callable[[Request], Reply]]] = {

@@ -17,6 +17,7 @@ UNSUPPORTED_VERSION: Final = -32022
 
 Id = str | int | None
 
+_EVENT: Final = b"event: message\ndata: "
 encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode
 
@@ -82,7 +83,12 @@ def notification(method: str, params: dict[str, Any]) -> bytes:
 
 def event(message: bytes) -> bytes:
     """Return a message as one server-sent event."""
-    return b"event: message\ndata: %b\n\n" % message
+    return b"%b%b\n\n" % (_EVENT, message)
+
+
+def carried(sent: bytes) -> bytes:
+    """Return the message of an event; of a comment, nothing."""
+    return sent[len(_EVENT) : -2] if sent.startswith(_EVENT) else b""
 
 
 def _not_one_message() -> RpcError:

@@ -2,8 +2,10 @@
 
 from typing import Final
 
-from mcp_targets.dual_runtime import settings, upstreams
+from mcp_targets.dual_runtime import settings
+from mcp_targets.dual_runtime.upstreams import UPSTREAMS
 from mcp_targets.launcher.specs import FaceSpec, Process, System
+from mcp_targets.serving.processes import providers
 from mcp_targets.twilio import accounts
 
 SYSTEMS: Final = {
@@ -22,29 +24,38 @@ SYSTEMS: Final = {
                 },
             ),
         ),
-        {"mcp": FaceSpec("echo", "/mcp"), "rest": FaceSpec("echo")},
+        {
+            "mcp": FaceSpec("echo", "/mcp"),
+            "rest": FaceSpec("echo"),
+            "stdio": FaceSpec(program=("echo",)),
+        },
     ),
     "twilio": System(
         "Twilio's REST API and an MCP server that wraps it, one tool per operation.",
         (
-            Process("twilio-upstream", "upstream", ("--provider", "twilio")),
+            Process("twilio-upstream", "upstream", providers(("twilio",))),
             Process("twilio-mcp", "twilio", ("--upstream-ready", "{twilio-upstream}")),
         ),
         {
             "mcp": FaceSpec("twilio-mcp", "/mcp", accounts.MCP.variables()),
             "rest": FaceSpec("twilio-upstream", "", accounts.REST.variables()),
+            "stdio": FaceSpec(
+                "twilio-upstream",
+                variables=accounts.STDIO.variables(),
+                program=("twilio", "--upstream-ready", "{twilio-upstream}"),
+            ),
         },
         simulates=("twilio",),
     ),
     "ladder": System(
         "One small tool behind an MCP server of the Python SDK: over HTTP, and over stdio.",
         (Process("ladder", "ladder", flags={"replies": ("json", "sse")}),),
-        {"mcp": FaceSpec("ladder", "/mcp"), "stdio": FaceSpec(path="ladder/stdio.py")},
+        {"mcp": FaceSpec("ladder", "/mcp"), "stdio": FaceSpec(program=("ladder",))},
     ),
     "dual_runtime": System(
         "Peer-to-peer tools on two runtimes: bridged from asyncio per call, or native on Trio.",
         (
-            Process("dual-upstream", "upstream", upstreams.SIMULATOR),
+            Process("dual-upstream", "upstream", providers(UPSTREAMS)),
             Process(
                 "dual-runtime",
                 "dual_runtime",
@@ -52,8 +63,15 @@ SYSTEMS: Final = {
                 flags={**settings.CHOICES, "limiter": (), "delay": ()},
             ),
         ),
-        {"mcp": FaceSpec("dual-runtime", "/mcp"), "rest": FaceSpec("dual-runtime")},
-        simulates=upstreams.UPSTREAMS,
+        {
+            "mcp": FaceSpec("dual-runtime", "/mcp"),
+            "rest": FaceSpec("dual-runtime"),
+            "stdio": FaceSpec(
+                "dual-upstream",
+                program=("dual_runtime.faces", "--upstream-ready", "{dual-upstream}"),
+            ),
+        },
+        simulates=UPSTREAMS,
     ),
 }
 

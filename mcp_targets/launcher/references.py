@@ -2,7 +2,7 @@
 
 import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 
 import msgspec
 
@@ -32,13 +32,10 @@ class Reference(msgspec.Struct, frozen=True):
         """Return the name of one of its processes."""
         return process.name + self.instance.removeprefix(self.system)
 
-    def arguments(self, process: Process) -> list[str]:
-        """Return the flags of one of its processes, as options."""
+    def arguments(self, known: Container[str]) -> list[str]:
+        """Return the flags that are known, as options."""
         return [
-            part
-            for name, value in self.flags
-            if name in process.flags
-            for part in (f"--{name}", value)
+            part for name, value in self.flags if name in known for part in (f"--{name}", value)
         ]
 
 

@@ -20,10 +20,11 @@ class FaceSpec(msgspec.Struct, frozen=True):
     """A way into a system: a path on one of its processes, and what scenarios may look up."""
 
     process: str = ""
-    """Empty where each user starts a process of its own, over stdio."""
+    """The one that serves it, or whose server its program calls; empty where it has none."""
     path: str = ""
-    """On the process's server; of a stdio face, the program, from the folder of the systems."""
     variables: dict[str, str] = {}
+    program: tuple[str, ...] = ()
+    """The arguments of `mcp_targets/stdio.py`, by which each user starts a process of its own."""
 
 
 class System(msgspec.Struct, frozen=True):

@@ -11,13 +11,13 @@ import tempfile
 import threading
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 import msgspec
 
 from mcp_targets.launcher.catalog import SYSTEMS, serving
 from mcp_targets.launcher.references import Reference, UnknownSystem, parse
+from mcp_targets.launcher.specs import FaceSpec
 from mcp_targets.serving.entry import HOST
 from mcp_targets.serving.processes import Child, SystemFailed
 
@@ -80,21 +80,24 @@ class Systems:
         wanted = parse(ref)
         spec = SYSTEMS[wanted.system].faces[wanted.face]
         if not spec.process:
-            command = [sys.executable, str(Path(__file__).parents[1] / spec.path)]
-            return Face(f"stdio:{shlex.join(command)}", spec.variables)
+            return Face(_command(spec, wanted, {}), spec.variables)
         with self._lock:
             if wanted.instance not in self._ports:
                 self._start(wanted)
-        child = self._running[wanted.instance][spec.process]
+        system, running = SYSTEMS[wanted.system], self._running[wanted.instance]
+        child = running[spec.process]
         if child.dead():
             raise SystemFailed(f"the process {child.name} has ended{child.last_words()}")
-        port = self._ports[wanted.instance][spec.process]
-        running = self._running[wanted.instance]
-        names = serving(SYSTEMS[wanted.system], spec.process)
+        ports = self._ports[wanted.instance]
+        addresses = {name: f"http://{HOST}:{port}" for name, port in ports.items()}
+        names = serving(system, spec.process)
         pids = {name: running[name].pid for name in names}
-        simulators = [name for name in names if name in SYSTEMS[wanted.system].simulators]
-        upstream = [f"http://{HOST}:{self._ports[wanted.instance][name]}" for name in simulators]
-        return Face(f"http://{HOST}:{port}{spec.path}", spec.variables, pids, "".join(upstream))
+        upstream = "".join(addresses[name] for name in names if name in system.simulators)
+        url = addresses[spec.process] + spec.path
+        if spec.program:
+            ready = {name: child.ready_file for name, child in running.items()}
+            url = _command(spec, wanted, ready)
+        return Face(url, spec.variables, pids, upstream)
 
     def simulated(self) -> list[str]:
         """Return a sentence for each provider that is simulated in the systems started so far."""
@@ -129,12 +132,7 @@ class Systems:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
 
     def _start(self, wanted: Reference) -> None:
@@ -153,7 +151,7 @@ class Systems:
                 started[process.name] = Child(
                     names[process.name],
                     process.module,
-                    [*fixed, *wanted.arguments(process)],
+                    [*fixed, *wanted.arguments(process.flags)],
                     ready[process.name],
                     self._log_dir / f"{names[process.name]}.log",
                 )
@@ -165,6 +163,14 @@ class Systems:
         self._running[wanted.instance] = started
         self._started[wanted.system] = None
         self._children |= {child.name: child for child in started.values()}
+
+
+def _command(spec: FaceSpec, wanted: Reference, ready: Mapping[str, Path]) -> str:
+    """Return the line by which each user starts a face's program."""
+    path = str(Path(__file__).parents[1] / "stdio.py")
+    fixed = [text.format_map(ready) for text in spec.program]
+    flags = wanted.arguments(dict(wanted.flags))
+    return f"stdio:{shlex.join([sys.executable, path, *fixed, *flags])}"
 
 
 def _stop(children: Iterable[Child]) -> None:

@@ -18,6 +18,7 @@ import threading
 from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urljoin
 
 import msgspec
 
@@ -29,8 +30,9 @@ Lines = Callable[[Mapping[str, int]], list[str]]
 """The lines to show a person, from the ports by name."""
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options that every system has."""
+def arguments(module: str, description: str) -> argparse.ArgumentParser:
+    """Return a parser with the options that every system has."""
+    parser = argparse.ArgumentParser(f"python -m mcp_targets.{module}", description=description)
     parser.add_argument(
         "--port", type=_port, default=0, help="the port on 127.0.0.1 (default: any)"
     )
@@ -39,6 +41,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         help="write the ports here when ready, and exit when standard input ends",
     )
+    return parser
+
+
+def shown(title: str, **faces: str) -> Lines:
+    """Return the lines about a server's faces, each by its path, or by an address of its own."""
+
+    def lines(ports: Mapping[str, int]) -> list[str]:
+        base = f"http://{HOST}:{next(iter(ports.values()))}"
+        return [f"{title} is ready:", *(f"  {n:4}  {urljoin(base, p)}" for n, p in faces.items())]
+
+    return lines
 
 
 def listen(port: int) -> socket.socket:
@@ -64,6 +77,12 @@ def announce(ports: Mapping[str, int], lines: Lines, ready_file: Path | None) ->
     partial = ready_file.with_name(ready_file.name + ".partial")
     partial.write_bytes(msgspec.json.encode({"port": next(iter(ports.values())), "ports": ports}))
     partial.replace(ready_file)
+
+
+def settle() -> None:
+    """Keep what exists now: the collector need not look at it again, nor interrupt often."""
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
 
 
 def watch_parent(ready_file: Path | None) -> None:
@@ -104,9 +123,7 @@ def serve(options: argparse.Namespace, servers: Mapping[str, Server], lines: Lin
             ports[name] = listener.getsockname()[1]
             await server.start(listener)
         announce(ports, lines, options.ready_file)
-        # What exists now stays: the collector need not look at it again, nor interrupt often.
-        gc.freeze()
-        gc.set_threshold(50_000, 20, 20)
+        settle()
         await asyncio.Event().wait()
 
     run(main())

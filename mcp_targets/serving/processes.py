@@ -2,20 +2,24 @@
 
 Plain subprocesses and polling with time.sleep, so that it works as well where gevent has patched
 both. A child gets a pipe as its standard input that only this process holds open: when this process
-dies, in whatever way, the pipe ends and the child exits (see serving.py).
+dies, in whatever way, the pipe ends and the child exits (see entry.py).
 """
 
+import argparse
 import contextlib
 import os
 import subprocess
 import sys
+import tempfile
 import time
 import weakref
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
 import msgspec
+
+from mcp_targets.serving.entry import HOST
 
 _ROOT: Final = Path(__file__).resolve().parents[2]
 _READY_WITHIN_S: Final = 30.0
@@ -119,6 +123,43 @@ def wait_for_port(ready_file: Path, child: Child | None = None) -> int:
         time.sleep(_POLL_S)
     ready = msgspec.json.decode(ready_file.read_bytes())
     return int(ready["port"])
+
+
+def add_upstream(parser: argparse._ActionsContainer) -> None:
+    """Add the option that `upstream` takes."""
+    parser.add_argument(
+        "--upstream-ready",
+        type=Path,
+        metavar="FILE",
+        help="the ready file of the simulator (default: one is started along)",
+    )
+
+
+def providers(names: Sequence[str]) -> tuple[str, ...]:
+    """Return the arguments with which the simulator plays providers."""
+    return tuple(part for name in names for part in ("--provider", name))
+
+
+@contextlib.contextmanager
+def upstream(names: Sequence[str], ready_file: Path | None) -> Iterator[dict[str, str]]:
+    """Give the providers' addresses in the simulator, which is started along if it is not there."""
+    with contextlib.ExitStack() as stack:
+        if ready_file is None:
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="mcp-perf-"))
+            ready_file = Path(folder) / "upstream.json"
+            child = Child("upstream", "upstream", providers(names), ready_file, None)
+            stack.callback(child.stop)
+        yield addresses(ready_file)
+
+
+def addresses(ready_file: Path) -> dict[str, str]:
+    """Wait for a ready file; return where each of its servers is. Raises SystemExit."""
+    try:
+        wait_for_port(ready_file)
+    except SystemFailed as error:
+        raise SystemExit(str(error)) from error
+    ports: dict[str, int] = msgspec.json.decode(ready_file.read_bytes())["ports"]
+    return {name: f"http://{HOST}:{port}" for name, port in ports.items()}
 
 
 def _environment() -> dict[str, str]:

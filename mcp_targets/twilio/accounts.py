@@ -23,3 +23,5 @@ class Account(msgspec.Struct, frozen=True):
 
 REST: Final = Account("a5c0ffee00000000000000000000c001", "+14165550101")
 MCP: Final = Account("a5c0ffee00000000000000000000c002", "+14165550102")
+STDIO: Final = Account("a5c0ffee00000000000000000000c003", "+14165550103")
+IN_PROCESS: Final = Account("a5c0ffee00000000000000000000c004", "+14165550104")

@@ -1,6 +1,5 @@
 """Run the upstream simulator: `python -m mcp_targets.upstream --provider twilio`."""
 
-import argparse
 from collections.abc import Mapping
 
 from mcp_targets.serving import entry
@@ -11,11 +10,7 @@ from mcp_targets.upstream.tally import Together
 
 def main() -> None:
     """Read the switches and serve, each provider on its own port."""
-    parser = argparse.ArgumentParser(
-        prog="python -m mcp_targets.upstream",
-        description="Play third-party providers, each on a port of its own.",
-    )
-    entry.add_arguments(parser)
+    parser = entry.arguments("upstream", "Play third-party providers, each on a port of its own.")
     parser.add_argument(
         "--provider",
         action="append",

@@ -11,8 +11,7 @@ from mcp_perf.client.mcp.streamable_http import Call, McpClient
 from mcp_perf.client.reply import OK, Reply
 from mcp_targets.echo import tools
 from mcp_targets.twilio import accounts
-from mcp_targets.twilio.operations import OPERATIONS
-from mcp_targets.twilio.server import Provider
+from mcp_targets.twilio.tools import OPERATIONS, Provider
 
 LIST = "TwilioApiV2010--ListIncomingPhoneNumber"
 ECHO = {
@@ -57,10 +56,9 @@ def test_echo(tool, systems, benchmark, side_by_side):
     arguments, body = ECHO[tool]
     rest = RestClient(Endpoint.of(systems.face("echo/rest").url))
     mcp = McpClient(Endpoint.of(systems.face("echo/mcp").url))
-    context = tools.Call({"name": tool, "arguments": arguments}, modern=True)
     returned = side_by_side(
         {
-            "in-process": lambda: tools.call(tools.TOOLS[tool], context),
+            "in-process": lambda: getattr(tools, tool)(**arguments),
             "rest": rest_call(rest, "POST", f"/{tool}", body),
             "mcp": mcp_call(mcp, tool, arguments),
         },
@@ -68,7 +66,7 @@ def test_echo(tool, systems, benchmark, side_by_side):
     )
     rest.close()
     mcp.close()
-    value = returned["in-process"].result["structuredContent"]
+    value = returned["in-process"]
     assert returned["rest"].json() == value
     assert returned["mcp"].json()["result"]["structuredContent"] == value
 
@@ -84,7 +82,8 @@ def test_twilio(systems, simulated, benchmark, side_by_side):
     operation = next(found for found in OPERATIONS if found.tool == LIST)
     path = operation.path.format_map(upstream.variables)
     with asyncio.Runner() as runner:
-        provider = Provider(upstream.url, accounts.MCP)
+        provider = Provider()
+        pool = provider.connect(upstream.url, accounts.MCP)
         returned = side_by_side(
             {
                 "in-process": lambda: runner.run(provider.perform(operation, {"PageSize": 20})),
@@ -93,10 +92,9 @@ def test_twilio(systems, simulated, benchmark, side_by_side):
             },
             info=info("twilio", LIST),
         )
-        runner.run(provider.close())
+        runner.run(pool.aclose())
     rest.close()
     mcp.close()
-    assert returned["in-process"].is_error is False
     assert "incoming_phone_numbers" in returned["rest"].json()
     result = returned["mcp"].json()["result"]["structuredContent"]
-    assert result == returned["in-process"].structured_content
+    assert result == returned["in-process"]

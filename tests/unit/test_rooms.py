@@ -29,15 +29,15 @@ PLAN = {
     "mcp_targets": (
         *("serving.httpd", "serving"),
         "upstream",
-        *("echo.rpc", "echo.arguments", "echo.slots", "echo.changes", "echo.tools", "echo.works"),
-        *("echo.protocol", "echo.rest", "echo.app", "echo.__main__"),
+        *("echo.tools", "echo.rpc", "echo.arguments", "echo.slots", "echo.changes", "echo.works"),
+        *("echo.protocol", "echo.rest", "echo.app", "echo.__main__", "echo.stdio"),
         *("ladder", "twilio"),
         *("dual_runtime.errors", "dual_runtime.upstreams", "dual_runtime.settings"),
         *("dual_runtime.tooling", "dual_runtime.network"),
         *(f"dual_runtime.p2p.{room}" for room in ("peers", "queue", "workflows")),
-        *("dual_runtime.tools", "dual_runtime.cores", "dual_runtime.system"),
-        *("dual_runtime.faces", "dual_runtime.__main__"),
-        "launcher",
+        *("dual_runtime.groups", "dual_runtime.cores", "dual_runtime.system", "dual_runtime.tools"),
+        *("dual_runtime.faces", "dual_runtime.server", "dual_runtime.__main__"),
+        *("launcher", "stdio"),
     ),
 }
 FEWEST, MOST = 4, 12
@@ -107,7 +107,7 @@ def test_the_plan_names_nothing_that_is_gone():
     assert gone == []
 
 
-@pytest.mark.parametrize("package", ["mcp_perf"])
+@pytest.mark.parametrize("package", PLAN)
 def test_a_room_holds_four_to_twelve_files(package):
     """Fewer are no room, more are a heap; beside rooms there may be fewer."""
     folders = {path.parent for path in MODULES.values()}

@@ -7,8 +7,8 @@ from pydantic import Field
 from mcp_targets.dual_runtime.cores.medical_research import MedicalResearchScraper
 from mcp_targets.dual_runtime.cores.test_runner import TestRunner
 from mcp_targets.dual_runtime.cores.vector_index import IndexManager
+from mcp_targets.dual_runtime.groups.fields import Id, Result, Timeout
 from mcp_targets.dual_runtime.tooling.metadata import tool_metadata
-from mcp_targets.dual_runtime.tools.fields import Id, Result, Timeout
 
 Term = Annotated[str, Field(min_length=1, max_length=300)]
 Few = Annotated[int, Field(ge=1, le=100)]

@@ -1,1 +1,1 @@
-"""The two faces, and the two servers that they run on."""
+"""The ways in: MCP over HTTP and stdio, and REST."""

@@ -42,7 +42,7 @@ def _function(system: DualRuntime, tool: Tool) -> Callable[..., Awaitable[CallTo
     async def call(**arguments: Any) -> CallToolResult:
         # What fails is a result: raising would cost more, for the SDK logs what a tool raises.
         try:
-            result, failed = await system.router.call(name, arguments), False
+            result, failed = await system.call(name, arguments), False
         except ToolFailure as failure:
             result, failed = failure.body(), True
         text = json.dumps(result, ensure_ascii=False)

@@ -35,7 +35,7 @@ def _add_tools(app: FastAPI, system: DualRuntime) -> None:
     async def call(name: str, arguments: Annotated[dict[str, Any], Body()]) -> JSONResponse:
         """Call a tool; the body is its arguments."""
         try:
-            return JSONResponse(await system.router.call(name, arguments))
+            return JSONResponse(await system.call(name, arguments))
         except ToolFailure as failure:
             return JSONResponse(failure.body(), status_code=failure.status)
 

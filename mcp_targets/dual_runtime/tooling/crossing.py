@@ -1,19 +1,26 @@
 """From one event loop to another: wake a waiter, wherever it waits."""
 
 import asyncio
+import sys
 import threading
 from collections.abc import Callable
+from typing import Any
 
 import anyio
-import trio
 
 Soon = Callable[[Callable[[], object]], None]
 """Calls a function on a loop, from any thread."""
 
 
+def _trio() -> Any:
+    """Return Trio if this runs on it; where nobody has imported it, it may not even be possible."""
+    trio = sys.modules.get("trio")
+    return trio if trio is not None and trio.lowlevel.in_trio_run() else None
+
+
 def current_loop() -> object:
     """Return what tells the current loop from others."""
-    if trio.lowlevel.in_trio_run():
+    if trio := _trio():
         return trio.lowlevel.current_trio_token()
     return asyncio.get_running_loop()
 
@@ -23,7 +30,7 @@ def soon() -> Soon:
 
     A loop that has ended since is not called: nobody waits there any more.
     """
-    if trio.lowlevel.in_trio_run():
+    if trio := _trio():
         token = trio.lowlevel.current_trio_token()
         return lambda function: _unless_ended(lambda: token.run_sync_soon(function))
     loop = asyncio.get_running_loop()
@@ -33,7 +40,7 @@ def soon() -> Soon:
 def _unless_ended(call: Callable[[], object]) -> None:
     try:
         call()
-    except (trio.RunFinishedError, RuntimeError):
+    except RuntimeError:  # also Trio's RunFinishedError
         return
 
 

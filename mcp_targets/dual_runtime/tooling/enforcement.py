@@ -12,8 +12,6 @@ from mcp_targets.dual_runtime.errors import TimedOut, Transient
 from mcp_targets.dual_runtime.tooling.metadata import RetryPolicy
 from mcp_targets.dual_runtime.tooling.registry import Tool
 
-ATTEMPTS: Final = 3
-"""In all, where a tool has a retry policy."""
 STEP_S: Final = 0.1
 """What the pauses between attempts are multiples of."""
 
@@ -23,7 +21,7 @@ _PAUSES: Final[dict[RetryPolicy, tuple[float, ...]]] = {
     "linear": (STEP_S, 2 * STEP_S),
     "exponential": (STEP_S, 4 * STEP_S),
 }
-"""The pause before each further attempt; ATTEMPTS - 1 of them."""
+"""The pause before each further attempt."""
 
 Sleep = Callable[[float], Awaitable[None]]
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, ExitStack
-from types import TracebackType
 from typing import Any, Protocol, Self
 
 import anyio
@@ -85,12 +84,7 @@ class Second:
         self._portal = portal
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._portal = None
         self._stack.close()
 

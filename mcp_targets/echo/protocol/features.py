@@ -4,8 +4,8 @@ import base64
 from collections.abc import Callable
 from typing import Any, Final
 
+from mcp_targets.echo.protocol.calls import TOOLS
 from mcp_targets.echo.rpc import INVALID_PARAMS, RpcError
-from mcp_targets.echo.tools import TOOLS
 
 SERVER_INFO: Final = {"name": "mcp-perf-echo", "version": "1.0.0"}
 INSTRUCTIONS: Final = "A calibration server: its tools do nothing useful, predictably."

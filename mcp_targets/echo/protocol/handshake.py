@@ -7,12 +7,12 @@ to the user go on the stream of the call that has them.
 from typing import Any, Final
 
 from mcp_targets.echo import rpc
+from mcp_targets.echo.protocol.calls import TOOLS, Call, Outcome, call, failure
 from mcp_targets.echo.protocol.features import CAPABILITIES, INSTRUCTIONS, SERVER_INFO, Features
 from mcp_targets.echo.protocol.modern import Finish
 from mcp_targets.echo.protocol.questions import Questions
 from mcp_targets.echo.protocol.sessions import Session, Sessions
 from mcp_targets.echo.rpc import RpcError
-from mcp_targets.echo.tools import TOOLS, Call, Outcome, call, failure
 from mcp_targets.echo.works import Works
 from mcp_targets.serving.httpd import Reply, Request, Stream
 
@@ -66,7 +66,7 @@ class Handshake:
             return self._initialize(message)
         session = self._session(request)
         if "id" not in message or (method is None and ("result" in message or "error" in message)):
-            self._take(request.headers[_SESSION], message)
+            self.take(request.headers[_SESSION], message)
             return Reply(b"", 202, b"")
         rpc.check_request(message)
         try:
@@ -75,7 +75,7 @@ class Handshake:
             # Once the session holds, errors are answers like any other: HTTP 200.
             return self._reply(error.body(message["id"]))
 
-    def _take(self, session: bytes, message: dict[str, Any]) -> None:
+    def take(self, session: bytes, message: dict[str, Any]) -> None:
         """Take what gets no answer: a notification, or the client's own answer. Raises RpcError."""
         method = message.get("method")
         if method is None:

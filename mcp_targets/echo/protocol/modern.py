@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from mcp_targets.echo import rpc
 from mcp_targets.echo.changes import Changes
+from mcp_targets.echo.protocol.calls import TOOLS, Call, Outcome, call
 from mcp_targets.echo.protocol.features import CAPABILITIES, INSTRUCTIONS, SERVER_INFO, Features
 from mcp_targets.echo.protocol.routing_headers import (
     VERSION_HEADER,
@@ -17,7 +18,6 @@ from mcp_targets.echo.protocol.routing_headers import (
     check_route,
 )
 from mcp_targets.echo.rpc import RpcError
-from mcp_targets.echo.tools import TOOLS, Call, Outcome, call
 from mcp_targets.serving.httpd import Reply, Request, Stream
 
 VERSION: Final = "2026-07-28"
@@ -36,7 +36,7 @@ Finish = Callable[[Request, bytes, str, rpc.Id, Outcome], Reply | Stream]
 
 
 class Modern:
-    """Answer POSTs of this era. `finish` turns a tool's outcome into a reply."""
+    """Answer requests of this era. `finish` turns a tool's outcome into a reply."""
 
     def __init__(self, features: Features, finish: Finish, changes: Changes) -> None:
         self._methods = features.methods
@@ -54,20 +54,26 @@ class Modern:
                 return _acknowledge(request, message)
             rpc.check_request(message)
             request_id = message["id"]
-            return self._route(request, message)
+            return self.serve(request, message)
         except RpcError as error:
             return error.reply(_STATUS.get(error.code, 400), request_id)
 
-    def _route(self, request: Request, message: dict[str, Any]) -> Reply | Stream:
-        check_once(request)
+    def serve(self, request: Request, message: dict[str, Any], pipe: bytes = b"") -> Reply | Stream:
+        """Answer a request. Raises RpcError.
+
+        `pipe` names the caller where its messages come without headers that repeat them.
+        """
         method: str = message["method"]
         params: dict[str, Any] = message.get("params", {})
+        if not pipe:
+            check_once(request)
         version = _envelope(params)
-        check_route(request, method, params, version)
+        if not pipe:
+            check_route(request, method, params, version)
         if version != VERSION:
             raise _unsupported(version)
         if method == "tools/call":
-            return self._call(request, message["id"], params)
+            return self._call(request, message["id"], params, pipe)
         if method == "subscriptions/listen":
             return self._changes.listen(message["id"], params)
         if method == "server/discover":
@@ -80,15 +86,18 @@ class Modern:
             result.update(_CACHE)
         return Reply(rpc.result(message["id"], _stamped(result)))
 
-    def _call(self, request: Request, request_id: rpc.Id, params: dict[str, Any]) -> Reply | Stream:
+    def _call(
+        self, request: Request, request_id: rpc.Id, params: dict[str, Any], pipe: bytes
+    ) -> Reply | Stream:
         name = params.get("name")
         tool = TOOLS.get(name) if isinstance(name, str) else None
         if tool is None:
             raise RpcError(rpc.INVALID_PARAMS, f"Unknown tool: {name}")
-        check_params(request, tool.name, params.get("arguments"))
+        if not pipe:
+            check_params(request, tool.name, params.get("arguments"))
         outcome = call(tool, Call(params, modern=True))
         outcome.result = _stamped(outcome.result)
-        return self._finish(request, b"", tool.name, request_id, outcome)
+        return self._finish(request, pipe, tool.name, request_id, outcome)
 
 
 def _acknowledge(request: Request, message: dict[str, Any]) -> Reply:

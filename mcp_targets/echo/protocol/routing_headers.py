@@ -6,8 +6,8 @@ import re
 from typing import Any, Final
 
 from mcp_targets.echo.arguments import schema
+from mcp_targets.echo.protocol.calls import TOOLS
 from mcp_targets.echo.rpc import HEADER_MISMATCH, RpcError
-from mcp_targets.echo.tools import TOOLS
 from mcp_targets.serving.httpd import Request
 
 VERSION_HEADER: Final = b"mcp-protocol-version"

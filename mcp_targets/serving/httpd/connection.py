@@ -29,9 +29,12 @@ class Owner(Protocol):
     """What a connection asks of the server that accepted it."""
 
     loop: asyncio.AbstractEventLoop
-    timer: Timer
     max_body: int
     accept_delay_s: Callable[[], float]
+
+    @property
+    def timer(self) -> Timer:
+        """What times replies."""
 
     def opened(self, connection: "Connection") -> None:
         """Hear of a new connection."""

@@ -1,6 +1,7 @@
 """The listening side: accepts connections, hands requests to the application, counts."""
 
 import asyncio
+import functools
 import socket
 from collections.abc import Callable
 from typing import Final
@@ -47,16 +48,19 @@ class Server:
         self.accept_delay_s = accept_delay_s
         self.counters = Counters()
         self.loop: asyncio.AbstractEventLoop
-        self.timer: Timer
         self._handler = handler
         self._admin = admin
         self._open: set[Connection] = set()
         self._server: asyncio.Server
 
+    @functools.cached_property
+    def timer(self) -> Timer:
+        """Times replies, on the loop that first asks for it."""
+        return Timer()
+
     async def start(self, listener: socket.socket) -> None:
         """Accept on a bound socket, which the server owns from now on."""
         self.loop = asyncio.get_running_loop()
-        self.timer = Timer()
         self._server = await self.loop.create_server(
             lambda: Connection(self),
             sock=listener,

@@ -1,6 +1,10 @@
 """The echo system's plain JSON face."""
 
+import asyncio
+
 import pytest
+
+from mcp_targets.echo import tools
 
 pytestmark = pytest.mark.process
 
@@ -43,3 +47,13 @@ def test_rest_says_what_is_wrong(echo, method, path, content, status):
     reply = echo.request(method, path, content=content)
     assert reply.status_code == status
     assert reply.json()["error"]["message"]
+
+
+def test_the_tools_are_functions_too():
+    """They return what REST answers; to fail is to raise."""
+    assert tools.echo("x") == {"message": "x"}
+    assert [tools.add(1, 2), tools.add(0.5, 1)] == [{"sum": 3}, {"sum": 1.5}]
+    assert asyncio.run(tools.sleep(1)) == {"slept_ms": 1}
+    assert tools.big(3) == "xxx"
+    with pytest.raises(RuntimeError, match="on purpose"):
+        tools.fail("on purpose")

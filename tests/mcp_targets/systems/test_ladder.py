@@ -62,9 +62,9 @@ def test_over_stdio_it_needs_no_installation_and_no_folder(systems, tmp_path):
     command = shlex.split(face.url.removeprefix("stdio:"))
     assert command[0] == sys.executable
     assert face.pids == {}
-    shutil.copytree(Path(command[1]).parents[1], tmp_path / "mcp_targets")
-    command[1] = str(tmp_path / "mcp_targets" / "ladder" / "stdio.py")
-    tools = Path(command[1]).with_name("tools.py")
+    shutil.copytree(Path(command[1]).parent, tmp_path / "mcp_targets")
+    command[1] = str(tmp_path / "mcp_targets" / "stdio.py")
+    tools = tmp_path / "mcp_targets" / "ladder" / "tools.py"
     tools.write_text(tools.read_text("utf-8").replace('"tea": 4', '"tea": 5'), "utf-8")
     with subprocess.Popen(
         command,

@@ -73,6 +73,24 @@ def test_faces_bring_what_scenarios_look_up(systems):
     assert systems.face("echo/mcp").variables == {}
 
 
+def test_a_stdio_face_is_told_where_its_simulator_is(systems):
+    """All users share the simulator, which is known as that of the other faces is."""
+    face = systems.face("twilio/stdio")
+    rest = systems.face("twilio/rest")
+    assert face.url.startswith("stdio:")
+    assert "stdio.py twilio --upstream-ready" in face.url
+    assert face.upstream == rest.upstream == rest.url
+    assert face.pids == rest.pids == {"twilio-upstream": systems.pids()["twilio-upstream"]}
+    assert face.variables != rest.variables
+
+
+def test_flags_reach_the_program_of_a_stdio_face(systems):
+    """As options behind its own."""
+    face = systems.face("dual_runtime/stdio?preset=control&pool=on")
+    assert face.url.endswith("--pool on --preset control")
+    assert list(face.pids) == ["dual-upstream"]
+
+
 def test_what_is_simulated_is_said_in_sentences(tmp_path):
     """Only of systems that have been started."""
     with Systems(tmp_path) as systems:
@@ -88,7 +106,7 @@ def test_what_is_simulated_is_said_in_sentences(tmp_path):
 def test_systems_are_listed_without_starting_any():
     """Name, summary, faces."""
     listed = {info.name: info for info in available()}
-    assert listed["twilio"].faces == listed["echo"].faces == ("mcp", "rest")
+    assert listed["twilio"].faces == listed["echo"].faces == ("mcp", "rest", "stdio")
     assert all(info.summary for info in listed.values())
 
 
@@ -100,8 +118,11 @@ def test_systems_are_listed_without_starting_any():
             r"no system 'twilo'; did you mean twilio\? \(there are echo, twilio, ladder, ",
         ),
         ("nothing/mcp", "no system 'nothing'; there are echo, twilio, ladder, dual_runtime"),
-        ("echo/grpc", "no face 'grpc' for system 'echo'; there are mcp, rest. Write echo/mcp"),
-        ("echo", "no face given for system 'echo'; there are mcp, rest. Write echo/mcp"),
+        (
+            "echo/grpc",
+            "no face 'grpc' for system 'echo'; there are mcp, rest, stdio. Write echo/mcp",
+        ),
+        ("echo", "no face given for system 'echo'; there are mcp, rest, stdio. Write echo/mcp"),
         ("twilio/res", "did you mean rest"),
         ("", "no system ''"),
     ],

@@ -14,8 +14,8 @@ def test_flags_reach_the_process_that_knows_them():
     one = parse("dual_runtime/mcp?preset=dual&pool=off")
     upstream, server = SYSTEMS["dual_runtime"].processes
     assert one == parse("dual_runtime/mcp?pool=off&preset=dual")
-    assert one.arguments(server) == ["--pool", "off", "--preset", "dual"]
-    assert one.arguments(upstream) == []
+    assert one.arguments(server.flags) == ["--pool", "off", "--preset", "dual"]
+    assert one.arguments(upstream.flags) == []
     assert one.process_name(server) == "dual-runtime-pool-off-preset-dual"
     assert parse("dual_runtime/rest?preset=dual&pool=off").instance == one.instance
     assert parse("dual_runtime/mcp?preset=dual").instance != one.instance

@@ -8,10 +8,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from mcp_targets.echo.tools import TOOLS
+from mcp_targets.echo.protocol.calls import TOOLS
 from mcp_targets.launcher.catalog import SYSTEMS
 from mcp_targets.serving.faults import Rates
-from mcp_targets.twilio.operations import OPERATIONS
+from mcp_targets.twilio.tools import OPERATIONS
 from mcp_targets.upstream.provider import load
 from mcp_targets.upstream.simulator import Simulator
 

@@ -6,6 +6,8 @@ import httpx
 import pytest
 from mcp import Client
 
+from mcp_targets.twilio import tools
+
 pytestmark = pytest.mark.process
 
 LIST = "TwilioApiV2010--ListAvailablePhoneNumberLocal"
@@ -264,3 +266,12 @@ def test_the_tools_carry_the_providers_names_and_arguments(mcp):
         "TwilioApiV2010--ListMessage": ("PageSize",),
         "TwilioApiV2010--CreateCall": ("To", "From", "Url"),
     }
+
+
+def test_in_process_it_says_what_has_to_be_set(monkeypatch):
+    """A function of each operation, and of nothing else; the provider is where we are told."""
+    monkeypatch.delenv("TWILIO_UPSTREAM", raising=False)
+    with pytest.raises(tools.Refused, match="set TWILIO_UPSTREAM to the address"):
+        run(tools.ListMessage)
+    with pytest.raises(AttributeError, match="DeleteMessage"):
+        tools.DeleteMessage  # noqa: B018

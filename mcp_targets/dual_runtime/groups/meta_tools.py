@@ -3,10 +3,10 @@
 import msgspec
 
 from mcp_targets.dual_runtime.errors import ToolFailure
+from mcp_targets.dual_runtime.groups.fields import Id, Object, Result
 from mcp_targets.dual_runtime.tooling.metadata import tool_metadata
 from mcp_targets.dual_runtime.tooling.registry import Tool, ToolRegistry
 from mcp_targets.dual_runtime.tooling.router import RuntimeRouter
-from mcp_targets.dual_runtime.tools.fields import Id, Object, Result
 
 CATEGORY = "meta"
 

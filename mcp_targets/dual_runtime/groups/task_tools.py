@@ -4,10 +4,7 @@ from typing import Literal
 
 import anyio
 
-from mcp_targets.dual_runtime.p2p.queue import work
-from mcp_targets.dual_runtime.p2p.queue.task_queue import ENDED, TaskQueue
-from mcp_targets.dual_runtime.tooling.metadata import tool_metadata
-from mcp_targets.dual_runtime.tools.fields import (
+from mcp_targets.dual_runtime.groups.fields import (
     Id,
     Limit,
     Object,
@@ -17,6 +14,9 @@ from mcp_targets.dual_runtime.tools.fields import (
     WaitMs,
     Words,
 )
+from mcp_targets.dual_runtime.p2p.queue import work
+from mcp_targets.dual_runtime.p2p.queue.task_queue import ENDED, TaskQueue
+from mcp_targets.dual_runtime.tooling.metadata import tool_metadata
 
 State = Literal["queued", "running", "completed", "failed", "cancelled"]
 

@@ -6,6 +6,7 @@ from typing import Annotated
 import msgspec
 from pydantic import Field
 
+from mcp_targets.dual_runtime.groups.fields import Limit, Result, Timeout, Words
 from mcp_targets.dual_runtime.network import Network
 from mcp_targets.dual_runtime.p2p.peers.addresses import PublicAddress
 from mcp_targets.dual_runtime.p2p.peers.bootstrap import Bootstrap
@@ -13,7 +14,6 @@ from mcp_targets.dual_runtime.p2p.peers.discovery import Discovery
 from mcp_targets.dual_runtime.p2p.peers.peers import Peer, PeerBook
 from mcp_targets.dual_runtime.p2p.peers.registry_file import RegistryFile
 from mcp_targets.dual_runtime.tooling.metadata import tool_metadata
-from mcp_targets.dual_runtime.tools.fields import Limit, Result, Timeout, Words
 
 PeerId = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,100}$")]
 Address = Annotated[str, Field(min_length=1, max_length=300)]

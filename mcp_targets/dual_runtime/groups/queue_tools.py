@@ -4,9 +4,9 @@ from typing import Annotated
 
 from pydantic import Field
 
+from mcp_targets.dual_runtime.groups.fields import Id, Result, Words
 from mcp_targets.dual_runtime.p2p.queue.task_queue import TaskQueue
 from mcp_targets.dual_runtime.tooling.metadata import tool_metadata
-from mcp_targets.dual_runtime.tools.fields import Id, Result, Words
 
 Slots = Annotated[int, Field(ge=1, le=1000, description="How many tasks it does at once.")]
 

@@ -5,10 +5,10 @@ from typing import Any, Literal
 import anyio
 import msgspec
 
+from mcp_targets.dual_runtime.groups.fields import Id, Limit, Object, Result, WaitMs
 from mcp_targets.dual_runtime.p2p.workflows import diagrams, workflow_graph
 from mcp_targets.dual_runtime.p2p.workflows.workflows import Workflow, Workflows
 from mcp_targets.dual_runtime.tooling.metadata import tool_metadata
-from mcp_targets.dual_runtime.tools.fields import Id, Limit, Object, Result, WaitMs
 
 State = Literal["running", "completed", "failed", "cancelled"]
 

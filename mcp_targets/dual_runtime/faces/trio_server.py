@@ -1,0 +1,35 @@
+"""The server on Trio: Hypercorn."""
+
+import functools
+import signal
+import socket
+from typing import Any
+
+import trio
+from fastapi import FastAPI
+from hypercorn.config import Config
+from hypercorn.trio import serve
+
+from mcp_targets.serving.asgi import Ready
+
+
+def run(app: FastAPI, listener: socket.socket, ready: Ready) -> None:
+    """Serve with Hypercorn until the process is stopped."""
+    config = Config()
+    config.bind = [f"fd://{listener.detach()}"]
+    config.loglevel = "WARNING"
+    trio.run(_serve, app, config, ready)
+
+
+async def _serve(app: FastAPI, config: Config, ready: Ready) -> None:
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(_stop_on_signal, nursery.cancel_scope)
+        framework: Any = app  # Hypercorn's types know no FastAPI
+        await nursery.start(functools.partial(serve, framework, config))
+        ready()
+
+
+async def _stop_on_signal(scope: trio.CancelScope) -> None:
+    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        async for _ in signals:
+            scope.cancel()

@@ -1,0 +1,1 @@
+"""The tools in groups: thin, each a method with metadata."""

@@ -1,1 +1,0 @@
-"""The tools: thin, each a method with metadata."""

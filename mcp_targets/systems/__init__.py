@@ -1,1 +1,0 @@
-"""The bundled systems under test; they share no code with the client."""

@@ -1,0 +1,204 @@
+"""The provider's operations, each a tool under the name that the provider's OpenAPI gives it.
+
+In process each is a function by the end of that name, such as `CreateMessage`, and the provider is
+where the environment variable TWILIO_UPSTREAM says.
+"""
+
+import importlib.util
+import os
+import sys
+import urllib.parse
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, Literal, cast
+
+import httpx
+import msgspec
+
+from mcp_targets.twilio import accounts
+
+Body = dict[str, Any]
+_API: Final = "/2010-04-01/Accounts/{account}"
+_TASKROUTER: Final = "/v1/Workspaces/{workspace}"
+
+
+class Argument(msgspec.Struct, frozen=True):
+    """A parameter of an operation, by the provider's name."""
+
+    name: str
+    description: str
+    type: type = str
+    required: bool = True
+
+
+class Operation(msgspec.Struct, frozen=True):
+    """One request to the provider. Arguments that the path does not name go into query or form."""
+
+    tool: str
+    description: str
+    method: Literal["GET", "POST"]
+    path: str
+    arguments: tuple[Argument, ...] = ()
+
+
+_TO: Final = Argument("To", "The number to reach, in E.164 format, such as +14165550199.")
+_FROM: Final = Argument("From", "One of the account's numbers, in E.164 format.")
+_PAGE_SIZE: Final = Argument("PageSize", "How many to return, up to 1000.", int, required=False)
+
+OPERATIONS: Final = (
+    Operation(
+        "TwilioApiV2010--ListAvailablePhoneNumberLocal",
+        "List local phone numbers that can be bought.",
+        "GET",
+        _API + "/AvailablePhoneNumbers/{CountryCode}/Local.json",
+        (
+            Argument("CountryCode", "ISO 3166-1 alpha-2 code, such as CA."),
+            Argument("AreaCode", "The area code, such as 416.", required=False),
+        ),
+    ),
+    Operation(
+        "TwilioApiV2010--CreateIncomingPhoneNumber",
+        "Buy a phone number.",
+        "POST",
+        _API + "/IncomingPhoneNumbers.json",
+        (
+            Argument("PhoneNumber", "The number to buy, in E.164 format."),
+            Argument("FriendlyName", "What to call it, up to 64 characters.", required=False),
+        ),
+    ),
+    Operation(
+        "TwilioApiV2010--ListIncomingPhoneNumber",
+        "List the phone numbers of the account, newest first.",
+        "GET",
+        _API + "/IncomingPhoneNumbers.json",
+        (_PAGE_SIZE,),
+    ),
+    Operation(
+        "TwilioTaskrouterV1--CreateActivity",
+        "Create a worker activity; its name must be new in the workspace.",
+        "POST",
+        _TASKROUTER + "/Activities",
+        (
+            Argument("FriendlyName", "The activity's name, up to 64 characters."),
+            Argument("Available", "Whether workers in it get tasks.", bool, required=False),
+        ),
+    ),
+    Operation(
+        "TwilioTaskrouterV1--ListActivity",
+        "List the worker activities of the workspace, newest first.",
+        "GET",
+        _TASKROUTER + "/Activities",
+        (_PAGE_SIZE,),
+    ),
+    Operation(
+        "TwilioTaskrouterV1--CreateTaskQueue",
+        "Create a task queue.",
+        "POST",
+        _TASKROUTER + "/TaskQueues",
+        (
+            Argument("FriendlyName", "The queue's name, up to 64 characters."),
+            Argument("TargetWorkers", "Which workers may serve it: an expression.", required=False),
+        ),
+    ),
+    Operation(
+        "TwilioApiV2010--CreateMessage",
+        "Send a text message.",
+        "POST",
+        _API + "/Messages.json",
+        (_TO, _FROM, Argument("Body", "The text, up to 1600 characters.")),
+    ),
+    Operation(
+        "TwilioApiV2010--ListMessage",
+        "List the messages of the account, newest first.",
+        "GET",
+        _API + "/Messages.json",
+        (_PAGE_SIZE,),
+    ),
+    Operation(
+        "TwilioApiV2010--CreateCall",
+        "Make a phone call.",
+        "POST",
+        _API + "/Calls.json",
+        (_TO, _FROM, Argument("Url", "Where the call's instructions (TwiML) are.")),
+    ),
+)
+
+
+class Refused(Exception):  # noqa: N818 -- a result of the tool, not an error of the programme
+    """The provider said no, or nothing that can be used; `body` is what it said."""
+
+    def __init__(self, message: str, body: Body | None = None) -> None:
+        super().__init__(message)
+        self.body = body
+
+
+class Provider:
+    """The provider's API in one account, spoken to through one pool of connections."""
+
+    _client: httpx.AsyncClient | None = None
+
+    def connect(self, base_url: str, account: accounts.Account) -> httpx.AsyncClient:
+        """Say where the provider is, and in which account to work."""
+        _stop_looking_for_sniffio()
+        self._variables = account.variables()
+        # No proxies from the environment: the provider is on this machine.
+        self._client = httpx.AsyncClient(
+            base_url=base_url,
+            limits=httpx.Limits(
+                max_connections=256, max_keepalive_connections=256, keepalive_expiry=60
+            ),
+            timeout=30.0,
+            trust_env=False,
+        )
+        return self._client
+
+    async def perform(self, operation: Operation, arguments: dict[str, Any]) -> Body:
+        """Perform an operation; return the provider's JSON. Raises Refused."""
+        client = self._client or self.connect(_address(), accounts.IN_PROCESS)
+        given = {name: value for name, value in arguments.items() if value is not None}
+        path = operation.path.format_map(
+            {name: urllib.parse.quote(str(value), safe="") for name, value in given.items()}
+            | self._variables,
+        )
+        fields = {
+            name: value for name, value in given.items() if f"{{{name}}}" not in operation.path
+        }
+        try:
+            if operation.method == "GET":
+                response = await client.get(path, params=fields)
+            else:
+                response = await client.post(path, data=fields)
+            body = response.json()
+        except (httpx.HTTPError, ValueError) as error:
+            raise Refused(f"Twilio gave no answer: {type(error).__name__}: {error}") from error
+        if not isinstance(body, dict):
+            raise Refused("Twilio answered something else than a JSON object")
+        if response.is_error:
+            raise Refused(f"Twilio error {body.get('code')}: {body.get('message')}", body)
+        return body
+
+
+PROVIDER: Final = Provider()
+"""That of all tools of this process."""
+
+
+def __getattr__(name: str) -> Callable[..., Awaitable[Body]]:
+    for operation in OPERATIONS:
+        if operation.tool.endswith(f"--{name}"):
+            return lambda **arguments: PROVIDER.perform(operation, arguments)
+    raise AttributeError(name)
+
+
+def _address() -> str:
+    if address := os.environ.get("TWILIO_UPSTREAM"):
+        return address
+    raise Refused("set TWILIO_UPSTREAM to the address of Twilio's API, or of its simulator")
+
+
+def _stop_looking_for_sniffio() -> None:
+    """Make it known that the optional module sniffio is not installed.
+
+    httpcore tries to import it several times per request, and only successful imports are
+    remembered: looking for it took a third of this server's time.
+    """
+    if importlib.util.find_spec("sniffio") is None:
+        sys.modules["sniffio"] = cast("Any", None)
