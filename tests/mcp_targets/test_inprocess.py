@@ -4,7 +4,6 @@ import asyncio
 import functools
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 
@@ -24,40 +23,10 @@ from mcp_perf.client.errors import ConnectError
 from mcp_perf.client.mcp.channel_client import SessionClient
 from mcp_perf.client.mcp.streamable_http import Call
 from mcp_perf.client.protocol.subscriptions import LIST_CHANGED, Wanted
+from tests.support.bridges import ThreadBridge
 
 ROOT = Path(__file__).parents[2]
 MODERN, HANDSHAKE = "2026-07-28", "2025-11-25"
-
-
-class ThreadBridge:
-    """A bridge to an event loop in a thread of its own."""
-
-    def __init__(self):
-        self.loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self.loop.run_forever)
-        self._thread.start()
-
-    def call(self, function, *arguments):
-        """Run a coroutine function."""
-        return asyncio.run_coroutine_threadsafe(function(*arguments), self.loop).result(10)
-
-    def post(self, function, *arguments):
-        """Call a function soon."""
-        self.loop.call_soon_threadsafe(function, *arguments)
-
-    def tasks(self):
-        """Return how many tasks there are beside the one that asks."""
-
-        async def count():
-            return len(asyncio.all_tasks()) - 1
-
-        return self.call(count)
-
-    def stop(self):
-        """End the loop."""
-        self.loop.call_soon_threadsafe(self.loop.stop)
-        self._thread.join(10)
-        self.loop.close()
 
 
 @pytest.fixture(scope="module")
