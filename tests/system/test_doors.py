@@ -19,6 +19,7 @@ from mcp_targets.launcher.systems import Systems
 from mcp_targets.twilio import tools
 from tests.support.bridges import ThreadBridge
 
+pytestmark = pytest.mark.process
 PAGE = (Path(__file__).parents[2] / "mcp_targets" / "README.md").read_text("utf-8")
 ROWS = [
     [re.findall(r"`(.+?)`", cell) for cell in line.split("|")[1:-1]]
