@@ -15,7 +15,8 @@ from pathlib import Path
 
 import psutil
 
-ROOT = Path(__file__).parents[2]
+from tests.support import ROOT
+
 RIVALS = Path(__file__).parent / "rivals"
 LOCUST = [sys.executable, "-m", "locust", "--headless", "--only-summary"]
 CALLS = """

@@ -4,12 +4,12 @@ import os
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import click
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.support import ROOT
+
 COMMANDS = (
     *("", "run", "validate", "list", "systems", "report", "doctor", "compare"),
     *("baseline", "baseline save", "baseline show", "trend"),

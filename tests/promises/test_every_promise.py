@@ -2,9 +2,9 @@
 
 import re
 from collections import Counter
-from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+from tests.support import ROOT
+
 LAST = 26
 
 

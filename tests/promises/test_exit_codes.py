@@ -3,15 +3,14 @@
 import json
 import socket
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
 from mcp_perf.load.targets import refusal
 from mcp_perf.results.judge import verdict
+from tests.support import ROOT
 from tests.support.waiting import free_port
 
-ROOT = Path(__file__).parents[2]
 SHORT = ("--set", "load.rounds=1", "--set", "load.round=300ms", "--set", "load.warmup=0s")
 CALM = ("--set", "limits.loop_lag_p99=10s", "--set", "limits.generator_cpu=100%")
 OK = "call: echo, arguments: {message: hi}"
@@ -45,7 +44,7 @@ ELSEWHERE = {
     107: ("test_own_fault.py", "test_promise_16_a_fault_of_ours_before_the_first_call_is_107"),
 }
 """Codes that take more than a file (a worker is lost, a signal comes, our own code breaks), and
-where in tests/locustfiles such runs end by them."""
+where in tests/system/runs such runs end by them."""
 
 
 @pytest.fixture
@@ -61,7 +60,7 @@ def test_promise_16_the_tables_have_every_code():
     assert {outcome.code for outcome in OUTCOMES.values()} | ELSEWHERE.keys() == codes
     assert codes == {0, 90, 91, 92, 99, 104, 105, 107, 108}
     for code, (file, name) in ELSEWHERE.items():
-        text = (ROOT / "tests" / "locustfiles" / file).read_text("utf-8")
+        text = (ROOT / "tests" / "system" / "runs" / file).read_text("utf-8")
         assert str(code) in text.partition(f"def {name}(")[2].partition("\n\n\n")[0]
 
 

@@ -21,10 +21,9 @@ from mcp_perf.results.journal.journal import read
 from mcp_perf.results.journal.records import AnyRecord, Health, RunEnded, TurnEnded, TurnStarted
 from mcp_perf.results.report.build import build
 from mcp_perf.results.tally.metrics import FRACTIONS
+from tests.support import ROOT
 from tests.support import virtual_run as virtual
 from tests.support.virtual_run import Round, filled
-
-ROOT = Path(__file__).parents[2]
 
 FROM_1_US = st.integers(1000, HOUR_NS)
 """Evenly over the range, so that nearly all are long; the next one is as often short as long."""

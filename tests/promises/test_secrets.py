@@ -10,8 +10,8 @@ from urllib.parse import quote, quote_plus
 import pytest
 
 from mcp_perf.load.targets.refusal import Refusal
+from tests.support import ROOT
 
-ROOT = Path(__file__).parents[2]
 ENV = 'canary/of "the" env+0a1b2c'
 """With signs that JSON, URLs and base64 each write in their own way."""
 LITERAL = "canary-literal-3d4e5f"
@@ -52,6 +52,7 @@ OWN_FAULT = """
 import os, sys
 from mcp_perf.cli.output.screen import run_on_screen
 from mcp_perf.load.engine import MODULE
+from tests.support import ROOT
 def broken(*_args):
     raise KeyError("wrong key: " + os.environ["CANARY"])
 MODULE.BROKEN = broken

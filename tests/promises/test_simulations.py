@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from math import exp, log, sqrt
-from pathlib import Path
 from statistics import fmean
 
 import pytest
@@ -23,9 +22,9 @@ from mcp_perf.results.document.document import Report
 from mcp_perf.results.journal.histogram import Histogram
 from mcp_perf.results.report.build import build
 from mcp_perf.results.stats.rounds import around, compare, effect_needed, holm, proportion
+from tests.support import ROOT
 from tests.support import virtual_run as virtual
 
-ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "measurement.md"
 BEGIN, END = "<!-- simulation: begin -->\n", "<!-- simulation: end -->\n"
 UPDATE = "MCP_PERF_UPDATE_DOCS"

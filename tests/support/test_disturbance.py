@@ -3,17 +3,16 @@
 import os
 import subprocess
 import sys
-from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import psutil
 import pytest
 
+from tests.support import ROOT
 from tests.support.disturbance import LIMIT, Meter, Span
 
 pytest_plugins = ["pytester"]
 pytestmark = pytest.mark.process
-ROOT = Path(__file__).parents[2]
 # The figures of a span are those that a file has at its end: others' share, and all around.
 CONFTEST = """
 from pathlib import Path
@@ -35,6 +34,7 @@ HEAD = """
 from pathlib import Path
 import pytest
 from tests.support.disturbance import spoiled
+from tests.support import ROOT
 
 pytestmark = pytest.mark.load
 

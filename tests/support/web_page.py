@@ -10,14 +10,13 @@ import subprocess
 import sys
 import urllib.parse
 import urllib.request
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import sync_playwright
 
+from tests.support import ROOT
 from tests.support.waiting import free_port, until
 
-ROOT = Path(__file__).resolve().parents[2]
 QUICK = "load: {users: 3, rounds: 2, round: 200ms, warmup: 100ms}"
 ENDLESS = "load: {users: 3, rounds: 2, round: 600s, warmup: 0s, spawn_rate: 50}"
 BROWSER = [

@@ -17,10 +17,11 @@ from mcp_perf.scenario.loader import load_text
 from mcp_targets.launcher.catalog import SYSTEMS
 from mcp_targets.launcher.systems import Systems
 from mcp_targets.twilio import tools
+from tests.support import ROOT
 from tests.support.bridges import ThreadBridge
 
 pytestmark = pytest.mark.process
-PAGE = (Path(__file__).parents[2] / "mcp_targets" / "README.md").read_text("utf-8")
+PAGE = (ROOT / "mcp_targets" / "README.md").read_text("utf-8")
 ROWS = [
     [re.findall(r"`(.+?)`", cell) for cell in line.split("|")[1:-1]]
     for line in PAGE.splitlines()

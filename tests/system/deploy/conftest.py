@@ -1,0 +1,107 @@
+"""A user's repository with mcp-perf as a submodule, and machines that run its jobs."""
+
+import re
+import shutil
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from tests.support import ROOT
+from tests.support import runners as simulated_services
+from tests.support.waiting import free_port
+
+PIP = """
+import json, sys, sysconfig
+from pathlib import Path
+from tests.support import ROOT
+wanted = [word for word in sys.argv[2:] if not word.startswith("-")]
+assert sys.argv[1] == "install" and (Path(wanted[0]) / "pyproject.toml").is_file(), sys.argv
+packages = Path(sysconfig.get_path("purelib"))
+Path(sys.prefix, "wanted.json").write_text(json.dumps(wanted))
+(packages / "installed.pth").write_text(str(Path(wanted[0]).resolve()) + "\\n{packages}\\n")
+for name, module in (("mcp-perf", "mcp_perf.cli.main"), ("pytest", "pytest")):
+    script = Path(sysconfig.get_path("scripts"), name)
+    line = f"#!{sys.executable}\\nimport sys\\nfrom {module} import main\\nsys.exit(main())\\n"
+    script.write_text(line)
+    script.chmod(0o755)
+"""
+"""Installs a checkout of mcp-perf without a network, beside the packages of these tests."""
+
+SCENARIO = """
+name: mine
+title: My server
+arms: {mcp: {mcp: "http://127.0.0.1:9/mcp"}}
+journeys: {one: {steps: [{call: echo, arguments: {message: hello}}]}}
+load: {users: USERS, rounds: 2, round: 1s, warmup: 300ms}
+limits: {loop_lag_p99: 10s, generator_cpu: 100%}
+gates: [mcp.error_rate < 50%, mcp.p95 < LIMIT]
+"""
+
+
+@pytest.fixture(scope="session")
+def runners() -> ModuleType:
+    """Load the simulated CI services."""
+    return simulated_services
+
+
+@pytest.fixture(scope="session")
+def port() -> str:
+    """Return a port that nobody uses: that of the files may be taken."""
+    return str(free_port())
+
+
+@pytest.fixture
+def repository(tmp_path, port) -> Path:
+    """Write a user's repository: a server, a scenario, benchmarks, and mcp-perf."""
+    folder = tmp_path / "repository"
+    copied = folder / "mcp-perf"
+    for name in ("scenarios", "mcp_perf", "mcp_targets", "reports", "locustfiles", "deploy"):
+        leave = shutil.ignore_patterns("out", "__pycache__")
+        shutil.copytree(ROOT / name, copied / name, ignore=leave)
+    shutil.copy(ROOT / "pyproject.toml", copied)
+    server = folder / "start-my-server"
+    server.write_text(
+        f"#!/bin/sh\nPYTHONPATH={ROOT} exec {sys.executable} -m mcp_targets.echo --port {port}\n"
+    )
+    server.chmod(0o755)
+    benchmarks = folder / "tests" / "benchmarks"
+    benchmarks.mkdir(parents=True)
+    page = (ROOT / "docs" / "benchmarks.md").read_text("utf-8")
+    for block in re.findall(r"^```(?:python|yaml)\n(.*?)^```", page, re.DOTALL | re.MULTILINE):
+        name = re.match(r"# (\w+\.py)", block)
+        path = benchmarks / (name[1] if name else "gates.yaml")
+        path.write_text(block.replace("8000", port))
+    return folder
+
+
+@pytest.fixture
+def scenario(repository) -> Callable[..., None]:
+    """Write the user's scenario."""
+
+    def write(*, users: int = 2, limit: str = "10s") -> None:
+        text = SCENARIO.replace("USERS", str(users)).replace("LIMIT", limit)
+        (repository / "load.yaml").write_text(text)
+
+    return write
+
+
+@pytest.fixture
+def machine(tmp_path, repository, environment, runners) -> Iterator:
+    """Return a shell in the repository, whose `python` and `pip` are of a fresh environment."""
+    home, pip = tmp_path / "python", tmp_path / "pip" / "pip"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", home], check=True)
+    pip.mkdir(parents=True)
+    (pip / "__init__.py").touch()
+    packages = sysconfig.get_path("purelib")
+    (pip / "__main__.py").write_text(PIP.replace("{packages}", packages))
+    (home / "bin" / "pip").write_text(f'#!/bin/sh\nexec {home}/bin/python -m pip "$@"\n')
+    (home / "bin" / "pip").chmod(0o755)
+    path = f"{home / 'bin'}:{environment['PATH']}"
+    shell = runners.Shell(repository, {**environment, "PATH": path, "PYTHONPATH": str(pip.parent)})
+    yield shell
+    shell.end()

@@ -1,0 +1,404 @@
+"""The pages are executed: every command is run, every link, option, code and limit is looked up."""
+
+import re
+import shlex
+import shutil
+import struct
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+from xml.etree import ElementTree as ET
+
+import pytest
+import yaml
+from click.testing import CliRunner
+
+from mcp_perf.cli import run
+from mcp_perf.cli.main import main
+from mcp_perf.cli.refused import FORMATS
+from mcp_perf.client.channels import process_group, server_log, stdio
+from mcp_perf.client.http import http1
+from mcp_perf.client.http.exchange import DEFAULT_TIMEOUT_S
+from mcp_perf.client.mcp import streamable_http
+from mcp_perf.client.protocol import versions
+from mcp_perf.client.protocol.input_rounds import MOST_ROUNDS
+from mcp_perf.load.prepare import options as locust_options
+from mcp_perf.load.prepare.provision import MOST_S
+from mcp_perf.load.targets import refusal
+from mcp_perf.outcomes import CLASSES
+from mcp_perf.results.journal.redact import SHORTEST
+from mcp_perf.results.judge import verdict
+from mcp_perf.scenario.loader import find, load, load_text, shipped
+from mcp_perf.scenario.model import identities
+from tests.support import ROOT
+from tests.support.disturbance import spoiled
+from tests.support.waiting import answers, free_port, until
+
+PAGES = {
+    str(path.relative_to(ROOT)): path.read_text("utf-8")
+    for path in (ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md")))
+}
+EVERYTHING = "\n".join(PAGES.values())
+NOT_RUN = {
+    "make run": "installs a venv of its own; read by `make -n` below",
+    "make test": "would run this test again; read by `make -n` below",
+    ". .venv/bin/activate": "the tests run with their own environment's commands on the path",
+}
+"""Commands of the pages that are not executed, and why."""
+SERVES = "locust -f locustfiles"
+"""This one goes on for ever: its page is fetched, then it is stopped."""
+BUSY = {r" -t | compare ": {90, 91}, r" --baseline | compare ": {99}}
+"""How commands end that were disturbed, whatever the page says: a short run (or what compares two)
+without enough evidence, or with users that came late; the second of two runs by being slower."""
+CALM = "limits: {loop_lag_p99: 10s, generator_cpu: 100%, late_starts: 100%}\n"
+"""How late the load generator is woken is the machine's affair, and not the page's."""
+
+
+@dataclass(frozen=True)
+class Command:
+    """One `$ ` line of a page, and what the page says comes of it."""
+
+    text: str
+    code: int
+    output: tuple[str, ...]
+
+
+def commands(page: str) -> list[Command]:
+    """Return the commands of a page, in their order."""
+    found = []
+    for block in re.findall(
+        r"^```(?:console|sh)\n(.*?)^```", PAGES[page], re.DOTALL | re.MULTILINE
+    ):
+        for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
+            line, *output = part.strip().splitlines()
+            text, _, comment = line.partition(" # ")
+            code = re.fullmatch(r"exit code (\d+)", comment.strip())
+            found.append(Command(text.strip(), int(code[1]) if code else 0, tuple(output)))
+    return found
+
+
+ALL = {page: commands(page) for page in PAGES}
+
+
+def busy(text: str) -> set[int]:
+    """Return the exit codes by which a command tells that it was disturbed."""
+    return {code for found, codes in BUSY.items() if re.search(found, text) for code in codes}
+
+
+class Reader:
+    """Somebody who types the commands of one page, in a copy of the repository."""
+
+    def __init__(self, folder: Path, environment: dict[str, str]) -> None:
+        self.folder = folder
+        self.ports = {"8000": free_port(), "8089": free_port()}
+        """Of the pages -> here: the ports of the pages may be taken."""
+        master = str(free_port())
+        self.environment = {
+            **environment,
+            "LOCUST_WEB_PORT": str(self.ports["8089"]),
+            "LOCUST_MASTER_BIND_PORT": master,
+            "LOCUST_MASTER_NODE_PORT": master,
+        }
+        self.background: list[tuple[str, subprocess.Popen]] = []
+        for name in ("scenarios", "mcp_perf", "mcp_targets", "reports", "locustfiles"):
+            shutil.copytree(
+                ROOT / name, folder / name, ignore=shutil.ignore_patterns("out", "__pycache__")
+            )
+        shutil.copytree(ROOT / "tests" / "benchmarks", folder / "tests" / "benchmarks")
+        shutil.copytree(ROOT / "tests" / "support", folder / "tests" / "support")
+        for name in ("__init__.py", "conftest.py"):
+            shutil.copy(ROOT / "tests" / name, folder / "tests")
+        shutil.copy(ROOT / "pyproject.toml", folder)
+        for path in (folder / "scenarios").glob("*.yaml"):
+            path.write_text(re.sub(r"(?m)^limits: .*\n", "", path.read_text("utf-8")) + CALM)
+
+    def type(self, command: Command) -> None:
+        """Do it, and see whether it ends and speaks as the page says."""
+        argv = shlex.split(re.sub(r"\b8000\b", str(self.ports["8000"]), command.text))
+        if argv[-1] == "&":
+            self._start(argv[:-1])
+            if "--port" in argv:
+                until(lambda: answers(self.ports["8000"]), command.text)
+            return
+        if command.text == SERVES:
+            self._look_at_the_page(self._start(argv))
+            return
+        ended = subprocess.run(argv, timeout=300, check=False, **self._places)
+        assert "Traceback" not in ended.stdout
+        if ended.returncode != command.code and ended.returncode in busy(command.text):
+            spoiled(f"{command.text}: exit code {ended.returncode}\n{ended.stdout[-600:]}")
+        assert ended.returncode == command.code, f"{command.text}\n{ended.stdout}"
+        said = " ".join(ended.stdout.split())
+        for line in command.output:
+            assert " ".join(line.split()) in said, f"{command.text}\n{ended.stdout}"
+
+    def leave(self) -> None:
+        """See that workers have ended by themselves, and stop the servers."""
+        for text, process in self.background:
+            if "--worker" in text:
+                assert process.wait(300) == 0, text
+
+    def stop(self) -> None:
+        """Leave nothing behind."""
+        for _, process in self.background:
+            if process.poll() is None:
+                process.terminate()
+                process.wait(300)
+
+    @property
+    def _places(self) -> dict:
+        return {
+            "cwd": self.folder,
+            "env": self.environment,
+            "stdin": subprocess.DEVNULL,
+            "stdout": subprocess.PIPE,
+            "stderr": subprocess.STDOUT,
+            "text": True,
+        }
+
+    def _start(self, argv: list[str]) -> subprocess.Popen:
+        with (self.folder / f"background-{len(self.background)}.log").open("w") as log:
+            process = subprocess.Popen(argv, **{**self._places, "stdout": log})
+        self.background.append((shlex.join(argv), process))
+        return process
+
+    def _look_at_the_page(self, process: subprocess.Popen) -> None:
+        until(lambda: answers(self.ports["8089"]), SERVES)
+        direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with direct.open(f"http://127.0.0.1:{self.ports['8089']}/", timeout=300) as reply:
+            assert "twilio-tasks" in reply.read().decode()
+        process.terminate()
+        assert process.wait(300) == 0
+
+
+@contextmanager
+def reading(folder: Path, environment: dict[str, str]) -> Iterator[Reader]:
+    """Give a reader, whose servers end with the test."""
+    reader = Reader(folder, environment)
+    try:
+        yield reader
+        reader.leave()
+    finally:
+        reader.stop()
+
+
+@pytest.mark.load
+@pytest.mark.parametrize("page", [page for page, found in ALL.items() if found])
+def test_the_commands_of_a_page_work_in_their_order(page, tmp_path, environment):
+    """Each ends with the code and says the words that the page shows; 0 where it shows none."""
+    with reading(tmp_path, environment) as reader:
+        for command in ALL[page]:
+            if command.text not in NOT_RUN:
+                reader.type(command)
+
+
+def test_the_pattern_finds_the_commands_and_no_exception_is_stale():
+    """What is listed as not run is on a page, and enough is run."""
+    texts = [command.text for found in ALL.values() for command in found]
+    assert set(NOT_RUN) <= set(texts)
+    assert len(texts) - len(NOT_RUN) >= 12
+    assert SERVES in texts
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("goal", ["run", "test"])
+def test_the_first_two_commands_do_what_their_comments_say(goal):
+    """`make run` installs into .venv and runs the default scenario; `make test` runs pytest."""
+    assert f"$ make {goal}" in PAGES["README.md"].split("```")[1]
+    shown = subprocess.run(
+        ["make", "--no-print-directory", "-n", "-W", "pyproject.toml", goal],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert ".venv/bin/python -m pip install" in shown
+    last = {"run": ".venv/bin/mcp-perf run", "test": ".venv/bin/python -m pytest"}[goal]
+    assert shown.strip().splitlines()[-1].startswith(last)
+    default = next(p.default for p in run.run.params if p.name == "scenario")
+    assert find(default).is_file()
+
+
+def anchors(text: str) -> set[str]:
+    """Return the anchors of a page's headings, as the usual viewers make them."""
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-") for head in headings}
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_link_leads_somewhere(page):
+    """Relative links and pictures exist, and so do the headings that they point at."""
+    for link in re.findall(r"\]\(([^)\s]+)\)", PAGES[page]):
+        if link.startswith(("http://", "https://")):
+            continue
+        path, _, anchor = link.partition("#")
+        target = (ROOT / page).parent / path if path else ROOT / page
+        assert target.exists(), link
+        assert not anchor or anchor in anchors(target.read_text("utf-8")), link
+
+
+def test_every_page_is_reached_from_the_readme():
+    """No page of docs/ is known only to those who list the folder."""
+    assert [page for page in PAGES if page != "README.md" and f"({page})" not in EVERYTHING] == []
+
+
+@pytest.mark.parametrize(
+    "picture", sorted((ROOT / "docs" / "images").iterdir()), ids=lambda p: p.name
+)
+def test_pictures_are_small_shown_and_whole(picture):
+    """A picture is on a page, below 300 kB, and of the kind that its name says."""
+    content = picture.read_bytes()
+    assert f"images/{picture.name})" in EVERYTHING
+    assert len(content) < 300_000
+    if picture.suffix == ".svg":
+        assert ET.fromstring(content).tag.endswith("svg")
+    else:
+        assert content.startswith(b"\x89PNG\r\n")
+        assert struct.unpack(">I", content[16:20])[0] == 1200
+
+
+def table(page: str, first: str) -> list[str]:
+    """Return the first column of the table that begins with this heading."""
+    rows = PAGES[page].partition(f"\n| {first} |")[2].partition("\n\n")[0].splitlines()[2:]
+    return [row.split("|")[1].strip() for row in rows]
+
+
+CODES = {
+    *(value for name, value in vars(verdict).items() if name.endswith("_CODE")),
+    refusal.CONFIGURATION,
+    refusal.UNREACHABLE,
+}
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/ci.md"])
+def test_the_tables_of_exit_codes_are_those_of_the_code(page):
+    """Every code that a run can end with is explained, and no other."""
+    assert [int(code) for code in table(page, "exit code")] == sorted(CODES)
+
+
+def test_every_exit_code_that_is_mentioned_exists():
+    """Neither a page nor the command's help speaks of a code that never comes."""
+    assert {int(code) for code in re.findall(r"exit code (\d+)", EVERYTHING)} <= CODES
+    assert {int(code) for code in re.findall(r"\b\d+\b", run._EXITS)} == CODES
+
+
+def test_the_options_of_run_are_all_in_the_table():
+    """The table has every option of the command by all its names, and the same formats."""
+    listed = set(
+        re.findall(r"(?<![\w-])--?[a-z-]+|SCENARIO", " ".join(table("README.md", "option")))
+    )
+    params = [param for param in run.run.params if not param.is_eager]
+    names = {name for param in params for name in param.opts}
+    assert listed == names - {"scenario"} | {"SCENARIO"}
+    assert f"`{','.join(FORMATS)}`" in PAGES["README.md"]
+
+
+@pytest.mark.process
+def test_every_option_and_command_that_is_mentioned_exists(environment):
+    """Options are those of mcp-perf, of Locust and pytest with ours, or of the bundled systems."""
+    helps = [
+        ["locust", "-f", "locustfiles", "--help"],
+        [sys.executable, "-m", "pytest", "--help"],
+        *(
+            [sys.executable, "-m", f"mcp_targets.{name}", "--help"]
+            for name in ("echo", "twilio", "ladder", "dual_runtime", "upstream")
+        ),
+    ]
+    running = [
+        subprocess.Popen(argv, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)
+        for argv in helps
+    ]
+    known = {option for process in running for option in options(process.communicate()[0])}
+    locust_options.add(
+        SimpleNamespace(set_defaults=dict, add_argument=lambda name, **_: known.add(name))
+    )
+    for command in main.commands.values():
+        known |= {name for param in command.params for name in param.opts}
+    assert {option for option in options(EVERYTHING) if option not in known} == set()
+    named = set(re.findall(r"(?:`|\$ |- )mcp-perf ([a-z]+)", EVERYTHING))
+    assert named <= set(main.commands)
+
+
+def options(text: str) -> set[str]:
+    """Return the long options that a text names."""
+    return set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", text))
+
+
+def test_every_shipped_scenario_loads_by_its_name():
+    """What `mcp-perf list` shows can be run."""
+    for path in shipped():
+        scenario = load(path).scenario
+        assert find(scenario.name) == path
+
+
+@pytest.mark.parametrize(
+    ("page", "block"),
+    [
+        (page, block)
+        for page, text in PAGES.items()
+        for block in re.findall(r"^```yaml\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+    ],
+)
+def test_every_yaml_block_is_yaml_and_scenarios_are_valid(page, block, tmp_path):
+    """What looks like a scenario can be copied and run; the rest can be read."""
+    tree = yaml.safe_load(block)
+    if {"name", "arms"} <= tree.keys():
+        (tmp_path / "own-ca.pem").touch()
+        (tmp_path / "users.csv").write_text("name,token\nada,t-1\n")
+        (tmp_path / "clients.csv").write_text("client,secret\nada,s-1\n")
+        assert load_text(
+            block, page, tmp_path, environ={"MCP_TOKEN": "t", "API_KEY": "k"}
+        ).scenario.journeys
+
+
+def test_what_is_said_of_targets_is_what_the_client_does():
+    """Classes, versions and limits follow the constants."""
+    page = PAGES["docs/targets.md"]
+    assert table("docs/targets.md", "class") == [f"`{name}`" for name in CLASSES]
+    assert all(version in page for version in versions.VERSIONS)
+    assert f"{http1.MAX_REPLY_BYTES // 2**20} MiB" in page
+    assert f"{http1.MAX_HEAD_BYTES // 2**10} KiB" in page
+    assert f"{streamable_http.MAX_PAGES} |" in page
+    assert f"one call | {MOST_ROUNDS} |" in page
+    assert f"{DEFAULT_TIMEOUT_S:g} s by default" in page
+    assert f"after {process_group.GRACE_S:g} s more SIGKILL" in " ".join(page.split())
+    assert f"up to {server_log.MAX_LOG_BYTES // 2**20} MiB per node" in page
+    assert f"of a line {server_log.MAX_LINE_BYTES // 2**10} KiB" in page
+    assert all(f"`{name}`" in page for name in stdio.INHERITED)
+
+
+def test_what_is_said_of_secrets_and_identities_is_what_the_code_does():
+    """The shortest secret, the names that sound like one, and the bounds of minting."""
+    page = " ".join(PAGES["docs/security.md"].split())
+    assert f"shorter than {SHORTEST} characters are not replaced" in page
+    assert all(f"`{word}`" in page for word in identities.SOUNDS_SECRET.pattern.split("|"))
+    page = " ".join(PAGES["docs/scenarios.md"].split())
+    assert f"{identities.MOST_AT_ONCE} at a time and all within {MOST_S:g} s" in page
+
+
+def test_the_files_and_messages_of_the_architecture_exist():
+    """A reader who follows the page finds every file and every message that it names."""
+    page = PAGES["docs/architecture.md"]
+    house = {str(path.relative_to(ROOT)) for path in ROOT.glob("*/**/*.*")}
+    for name in set(re.findall(r"`([\w/.]+\.(?:py|json|yaml|jsonl))`", page)) - {"journal.jsonl"}:
+        made = name.replace("NAME", "echo").replace("render/echo", "render/html")
+        assert any(f"/{file}".endswith(f"/{made}") for file in house), name
+    session = (ROOT / "mcp_perf" / "load" / "engine" / "lifecycle.py").read_text("utf-8")
+    performer = (ROOT / "mcp_perf" / "load" / "engine" / "worker.py").read_text("utf-8")
+    messages = re.findall(r"^\| `(mcp-perf-\w+)`(?:, `(\w+)`)? \|", page, re.MULTILINE)
+    assert len(messages) == 9
+    for message, kind in messages:
+        assert f'"{message}"' in session
+        assert not kind or f'"{kind}"' in session + performer
+
+
+def test_the_index_of_the_scenarios_is_what_list_prints():
+    """A reader of the folder sees what the command shows."""
+    index = (ROOT / "scenarios" / "README.md").read_text("utf-8").partition("```text\n")[2]
+    listed = CliRunner().invoke(main, ["list"]).output
+    assert index == f"{listed}```\n"

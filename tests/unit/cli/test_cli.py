@@ -1,0 +1,243 @@
+"""The command `mcp-perf`, as a user types it."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from mcp_perf.cli.main import main
+from mcp_perf.cli.refused import FORMATS
+from tests.support import ROOT
+
+HEAVY = ("locust", "gevent", "scipy", "pydantic", "mcp_targets", "mcp_perf.results", "jinja2")
+COMMANDS = (
+    *("run", "validate", "list", "systems", "report", "doctor"),
+    *("compare", "baseline", "trend"),
+)
+
+IMPORTED = f"""
+import sys
+from mcp_perf.cli.main import main
+from tests.support import ROOT
+try:
+    main(sys.argv[1:], prog_name="mcp-perf")
+except SystemExit:
+    pass
+loaded = [name for name in {HEAVY} if name in sys.modules]
+sys.stderr.write(",".join(loaded))
+"""
+
+
+@pytest.fixture
+def ask():
+    """Return what runs a command in this process: nothing but `run` loads Locust."""
+    return lambda *arguments: CliRunner().invoke(main, arguments, prog_name="mcp-perf")
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["--version"], ["nonsense"]])
+def test_help_answers_in_a_blink(arguments):
+    """Nothing heavy is imported before it is needed."""
+    asked = subprocess.run(
+        [sys.executable, "-c", IMPORTED, *arguments],
+        check=False, capture_output=True, text=True, cwd=ROOT, timeout=300,
+    )  # fmt: skip
+    assert asked.stderr.splitlines()[-1:] in ([], ["Error: No such command 'nonsense'."])
+    assert asked.returncode == 0
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("command", ["validate", "systems"])
+def test_only_a_run_loads_locust(command):
+    """What sends nothing does not patch the process either."""
+    subject = {"validate": ["echo"], "systems": []}[command]
+    asked = subprocess.run(
+        [sys.executable, "-c", IMPORTED, command, *subject],
+        check=False, capture_output=True, text=True, cwd=ROOT, timeout=300,
+    )  # fmt: skip
+    loaded = asked.stderr.split(",")
+    assert "locust" not in loaded
+    assert "gevent" not in loaded
+    assert asked.stdout
+
+
+@pytest.mark.process
+def test_the_installed_command_is_this_one():
+    """`mcp-perf` is on the path and answers."""
+    command = shutil.which("mcp-perf", path=str(Path(sys.executable).parent))
+    asked = subprocess.run(
+        [command, "--help"], check=False, capture_output=True, text=True, timeout=300
+    )
+    assert asked.returncode == 0
+    for name in COMMANDS:
+        assert f"\n  {name}" in asked.stdout
+
+
+def test_the_list_of_commands_is_complete():
+    """The tests below cover every command there is."""
+    shown = [name for name, command in main.commands.items() if not command.hidden]
+    assert sorted(shown) == sorted(COMMANDS)
+
+
+@pytest.mark.parametrize("command", [(), *((name,) for name in COMMANDS)], ids=str)
+def test_every_help_has_an_example_or_needs_none(ask, command):
+    """A command that takes something shows how; the examples are commands of ours."""
+    asked = ask(*command, "--help")
+    assert asked.exit_code == 0
+    examples = [line.strip() for line in asked.output.splitlines() if "  mcp-perf " in line]
+    assert examples or command[0] in ("list", "systems")
+    for example in examples:
+        words = example.split()
+        assert words[1] in COMMANDS
+        flags = [word for word in words[2:] if word.startswith("-")]
+        known = {name for option in main.commands[words[1]].params for name in option.opts}
+        assert set(flags) <= known
+
+
+def test_help_says_the_exit_codes(ask):
+    """What a script branches on stands in the help of `run`."""
+    text = " ".join(ask("run", "--help").output.split())
+    for code in ("0 PASS", "90", "91", "92", "99 FAIL", "104", "105", "107", "108"):
+        assert code in text
+
+
+def test_short_and_long_help_are_the_same(ask):
+    """-h works everywhere."""
+    assert ask("run", "-h").output == ask("run", "--help").output
+
+
+def test_validate_says_what_a_good_file_holds(ask):
+    """One line for each file: name, arms, journeys, gates."""
+    asked = ask("validate", "echo", "twilio-tasks")
+    assert asked.exit_code == 0
+    first, second = asked.output.splitlines()
+    assert first.startswith("echo: ok (echo")
+    assert second.startswith("twilio-tasks: ok (twilio-tasks")
+    for what in ("arms: rest, mcp", "journeys: 1", "gates: 2"):
+        assert what in first
+
+
+def test_validate_says_all_that_is_wrong_and_goes_on(ask, tmp_path):
+    """Every problem of every file, by line; the good ones are named as good; the code is 104."""
+    bad = tmp_path / "bad.yaml"
+    bad.write_text("name: x\nnonsense: 1\narms: {}\n")
+    asked = ask("validate", str(bad), "echo", "nowhere.yaml")
+    assert asked.exit_code == 104
+    assert "echo: ok" in asked.stdout
+    assert f"{bad}:2: " in asked.stderr
+    assert "nonsense" in asked.stderr
+    assert "nowhere.yaml" in asked.stderr
+    assert "Traceback" not in asked.output
+
+
+def test_list_names_what_can_be_run(ask, tmp_path, monkeypatch):
+    """Shipped scenarios, and those in ./scenarios; an invalid one is listed as such."""
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "scenarios"
+    folder.mkdir()
+    echo = (ROOT / "scenarios" / "start" / "echo.yaml").read_text()
+    (folder / "my_own.yaml").write_text(echo.replace("name: echo", "name: my-own", 1))
+    (folder / "broken.yaml").write_text("name: [")
+    asked = ask("list")
+    assert asked.exit_code == 0
+    lines = {line.split()[0]: line for line in asked.output.splitlines()}
+    assert {"echo", "twilio-tasks", "my-own", "broken"} <= lines.keys()
+    assert "Echo, by REST" in lines["my-own"]
+    assert "invalid: mcp-perf validate" in lines["broken"]
+
+
+def test_list_names_each_scenario_once(ask, monkeypatch):
+    """In the project's own folder the shipped ones are those of ./scenarios."""
+    monkeypatch.chdir(ROOT)
+    names = [line.split()[0] for line in ask("list").output.splitlines()]
+    assert len(names) == len(set(names))
+
+
+def test_systems_names_targets_as_they_are_written(ask):
+    """What is listed can be copied into a scenario."""
+    asked = ask("systems")
+    assert asked.exit_code == 0
+    for target in ("system:echo/rest", "system:echo/mcp", "system:twilio/mcp"):
+        assert target in asked.output
+
+
+@pytest.mark.parametrize("command", [["run", "echo"], ["report", "."]])
+@pytest.mark.parametrize("formats", ["pdf", "html,docx", ","])
+def test_an_unknown_format_is_refused(ask, command, formats):
+    """Before anything is sent or written, with the formats that there are."""
+    asked = ask(*command, "--format", formats)
+    assert asked.exit_code == 104
+    assert "choose from html, json, md, csv, junit" in asked.output
+
+
+def test_report_of_a_folder_without_a_run_is_refused(ask, tmp_path):
+    """It says what is missing, and writes nothing."""
+    asked = ask("report", str(tmp_path))
+    assert asked.exit_code == 104
+    assert "journal.jsonl" in asked.output
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_report_of_a_damaged_journal_is_refused(ask, tmp_path):
+    """A journal that is none is named with its line, not thrown."""
+    (tmp_path / "journal.jsonl").write_text("nonsense\n{}\n")
+    asked = ask("report", str(tmp_path))
+    assert asked.exit_code == 104
+    assert "journal.jsonl" in asked.output
+    assert "Traceback" not in asked.output
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """Run echo for a second, once; return the finished process and its folder."""
+    folder = tmp_path_factory.mktemp("run") / "out"
+    command = [
+        sys.executable, "-c", "from mcp_perf.cli.main import main; main()",
+        "run", "echo", "--out", str(folder), "-u", "2", "-t", "1s", "--format", "json,md",
+        "--set", "load.warmup=0.1s", "--set", "load.round=0.2s",
+    ]  # fmt: skip
+    done = subprocess.run(
+        command, check=False, capture_output=True, text=True, cwd=ROOT, timeout=300
+    )
+    return done, folder
+
+
+@pytest.mark.load
+def test_a_run_shows_progress_and_says_where_the_report_is(finished):
+    """Progress goes to the error stream, the outcome to the output."""
+    done, folder = finished
+    report = json.loads((folder / "report.json").read_text())
+    assert done.returncode == report["exit_code"]
+    assert report["verdict"] in done.stdout
+    assert str(folder) in done.stdout.replace("\n", "")
+    assert "round 1 of " in done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+@pytest.mark.load
+def test_a_run_writes_the_formats_that_were_asked_for(finished):
+    """Journal and log are always there; of the reports, those of --format."""
+    _, folder = finished
+    names = {path.name for path in folder.iterdir() if path.is_file()}
+    assert names == {"journal.jsonl", "run.log", "report.json", "report.md"}
+
+
+@pytest.mark.load
+def test_report_writes_the_same_again(finished, ask, tmp_path):
+    """The journal is the one source: the document that comes of it is the run's own."""
+    _, folder = finished
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    shutil.copy(folder / "journal.jsonl", copy)
+    asked = ask("report", str(copy))
+    assert asked.exit_code == 0
+    assert [Path(line).name for line in asked.output.splitlines()] == [
+        "report.json", "samples.csv", "junit.xml", "report.md", "report.html",
+    ]  # fmt: skip
+    assert (copy / "report.json").read_bytes() == (folder / "report.json").read_bytes()
+    assert (copy / "report.md").read_bytes() == (folder / "report.md").read_bytes()
+    assert len(FORMATS) == 5

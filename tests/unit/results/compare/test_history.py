@@ -1,0 +1,208 @@
+"""The history of runs, in a real SQLite file and in a real PostgreSQL."""
+
+import getpass
+import os
+import pwd
+import shutil
+import sqlite3
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from mcp_perf.results.compare.history import HistoryError, append, points
+from tests.support import ROOT
+from tests.support.earlier_runs import identity, rounds, run
+from tests.support.waiting import until
+
+SHAPE = [1.0, 1.1, 0.9, 1.05]
+WRITERS = 4
+WRITE = """
+import sys
+import time
+from pathlib import Path
+from mcp_perf.results.compare.history import append
+from tests.support import earlier_runs as earlier
+Path(f"{sys.argv[3]}/{sys.argv[2]}.ready").touch()
+while not Path(sys.argv[3], "go").exists():
+    time.sleep(0.001)
+for index in range(3):
+    arm = earlier.rounds([1.0, 1.1, 0.9])
+    append(sys.argv[1], earlier.run({"mcp": arm}, f"{sys.argv[2]}-{index}"))
+"""
+
+
+def command(name: str) -> str | None:
+    """Find a command of PostgreSQL, which Debian keeps off the path."""
+    found = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"))
+    return shutil.which(name) or (str(found[-1]) if found else None)
+
+
+@pytest.fixture(scope="module")
+def postgres():
+    """Start a PostgreSQL of the test's own, at a Unix socket, as a user without privileges."""
+    initdb, server = command("initdb"), command("postgres")
+    if initdb is None or server is None:
+        assert "CI" not in os.environ, "install postgresql: CI has to test the history on it"
+        pytest.skip("PostgreSQL is not installed")
+    folder = Path(tempfile.mkdtemp(prefix="mcp-perf-pg-"))
+    user = "nobody" if os.geteuid() == 0 else getpass.getuser()
+    if os.geteuid() == 0:
+        os.chown(folder, pwd.getpwnam(user).pw_uid, -1)
+    as_user = {"user": user} if os.geteuid() == 0 else {}
+    data = folder / "data"
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.STDOUT, "cwd": folder, **as_user}
+    argv = [initdb, "-D", data, "-U", "tester", "-A", "trust", "--no-sync"]
+    subprocess.run(argv, check=True, **quiet)
+    argv = [server, "-D", data, "-k", folder, "-c", "listen_addresses=", "-c", "fsync=off"]
+    process = subprocess.Popen(argv, **quiet)
+    try:
+        yield f"postgresql+psycopg://tester@/postgres?host={folder}"
+    finally:
+        process.terminate()
+        process.wait(300)
+        shutil.rmtree(folder)
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.database)])
+def store(request, tmp_path):
+    """Give the URL of each kind of store; PostgreSQL is ready, the file is not there yet."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/new/history.sqlite"
+    url = request.getfixturevalue("postgres")
+    until(lambda: answers(url), "PostgreSQL is not ready")
+    clear(url)
+    return url
+
+
+def answers(url: str) -> bool:
+    """Tell whether the server takes connections."""
+    try:
+        points(url)
+    except HistoryError:
+        return False
+    return True
+
+
+def clear(url: str) -> None:
+    """Take the tables of another test away."""
+    import psycopg
+
+    with psycopg.connect(url.replace("+psycopg", ""), autocommit=True) as connection:
+        connection.execute("DROP TABLE IF EXISTS mcp_perf_metrics, mcp_perf_runs")
+
+
+def a_run(run_id="r", **changes):
+    """Give a run of one arm."""
+    return run({"mcp": rounds(SHAPE)}, run_id, **changes)
+
+
+def test_a_store_that_was_never_written_knows_nothing(store):
+    """Reading it is no error."""
+    assert points(store) == []
+
+
+def test_what_was_appended_is_read(store):
+    """Values, intervals, verdict and identity of each metric, the oldest run first."""
+    append(store, a_run("second", started="2026-02-01T00:00:00Z", verdict="FAIL"))
+    append(store, a_run("first"))
+    first, second = points(store, "echo", [("mcp", "p95")])
+    assert (first.run_id, second.run_id) == ("first", "second")
+    assert first.value == rounds(SHAPE).values["p95"]
+    assert first.low < first.value < first.high
+    assert (second.verdict, second.complete, second.identity) == ("FAIL", True, identity())
+    assert first.group == second.group
+
+
+def test_only_what_was_asked_for_is_read(store):
+    """By scenario, arm and metric; any arm, where none is named."""
+    append(store, run({"mcp": rounds(SHAPE), "control": rounds(SHAPE)}))
+    append(store, a_run("other", identity=identity(scenario="other")))
+    assert {point.scenario for point in points(store, "echo")} == {"echo"}
+    assert {point.arm for point in points(store, "echo", [("", "p50")])} == {"mcp", "control"}
+    assert [point.metric for point in points(store, "other", [("mcp", "mean")])] == ["mean"]
+    assert points(store, "none") == []
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"load": {"users": 8}},
+        {"machine": {"cpu": "slow", "cores": 2, "os": "Linux"}},
+        {"workload": {"mcp": "a1"}},
+    ],
+)
+def test_runs_that_cannot_be_compared_are_in_other_groups(changes, tmp_path):
+    """Another load, machine or work of this arm is another group; another arm's work is not."""
+    store = f"sqlite:///{tmp_path}/h.sqlite"
+    append(store, a_run())
+    append(store, a_run(identity=identity(**changes)))
+    append(store, a_run(identity=identity(workload={"control": "c1", "mcp": "a0"})))
+    one, other, same = points(store, metrics=[("mcp", "p50")])
+    assert one.group == same.group != other.group
+
+
+def test_the_rounds_of_a_search_are_no_trend(tmp_path):
+    """Each was at another rate: the run is known, and none of its metrics."""
+    store = f"sqlite:///{tmp_path}/h.sqlite"
+    append(store, a_run(identity=identity(load={"shape": "breakpoint"})))
+    assert points(store) == []
+    rows = sqlite3.connect(tmp_path / "h.sqlite")
+    assert rows.execute("SELECT run_id FROM mcp_perf_runs").fetchall() == [("r",)]
+    rows.close()
+
+
+@pytest.mark.process
+def test_writers_at_the_same_time_lose_nothing(store, tmp_path):
+    """Processes that end together, and meet an empty store, all get their runs in."""
+    writers = [
+        subprocess.Popen(
+            [sys.executable, "-c", WRITE, store, str(number), str(tmp_path)],
+            cwd=ROOT,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for number in range(WRITERS)
+    ]
+    until(lambda: len(list(tmp_path.glob("*.ready"))) == WRITERS, "the writers are not ready")
+    (tmp_path / "go").touch()
+    said = [writer.communicate(timeout=300)[1] for writer in writers]
+    assert [writer.returncode for writer in writers] == [0] * WRITERS, said
+    found = points(store, metrics=[("mcp", "p50")])
+    expected = {f"{number}-{index}" for number in range(WRITERS) for index in range(3)}
+    assert {point.run_id for point in found} == expected
+    assert len(found) == len(expected)
+
+
+def test_a_run_that_cannot_be_stored_whole_is_not_stored(tmp_path):
+    """Its row goes back with that of a metric that the store refuses."""
+    path = tmp_path / "h.sqlite"
+    append(f"sqlite:///{path}", a_run())
+    connection = sqlite3.connect(path)
+    connection.execute("DROP TABLE mcp_perf_metrics")
+    connection.execute("CREATE TABLE mcp_perf_metrics (run INTEGER)")
+    connection.commit()
+    with pytest.raises(HistoryError):
+        append(f"sqlite:///{path}", a_run("late"))
+    assert connection.execute("SELECT count(*) FROM mcp_perf_runs").fetchone() == (1,)
+    connection.close()
+
+
+@pytest.mark.parametrize(
+    ("store", "said"),
+    [
+        ("nonsense", "is no URL; write sqlite:///PATH or postgresql+psycopg://USER@HOST/NAME"),
+        ("sqlite:////proc/none/h.sqlite", "sqlite:////proc/none/h.sqlite cannot be used"),
+        ("postgresql+psycopg://u:canary@127.0.0.1:1/x", "u:***@127.0.0.1:1/x cannot be used"),
+        ("postgresql+nodriver://u:canary@127.0.0.1:1/x", "is no URL"),
+    ],
+)
+def test_a_store_that_cannot_be_used_is_named_without_its_password(store, said):
+    """The message says which and why, on one line, and gives no secret away."""
+    with pytest.raises(HistoryError) as refused:
+        append(store, a_run())
+    assert said in str(refused.value)
+    assert "canary" not in str(refused.value)
+    assert "\n" not in str(refused.value)

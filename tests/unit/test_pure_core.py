@@ -1,0 +1,58 @@
+"""The pure core has no clock, no socket and no file, and its tests wait for nothing."""
+
+import ast
+import tomllib
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support import ROOT
+
+CORE = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["coverage"]["report"]
+TESTS = (ROOT / "tests" / "core.txt").read_text("utf-8").split()
+IMPURE = {
+    *("asyncio", "datetime", "gevent", "io", "locust", "logging", "multiprocessing", "os"),
+    *("pathlib", "selectors", "shutil", "signal", "socket", "subprocess", "sys", "tempfile"),
+    *("threading", "time", "urllib"),
+}
+
+
+def modules(tree: ast.AST) -> Iterator[str]:
+    """Yield the top packages that a file imports, wherever in it."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield (node.module or "").partition(".")[0]
+
+
+def called(tree: ast.AST) -> Iterator[str]:
+    """Yield the name of every function that is called, as it is written."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            yield ast.unparse(node.func)
+
+
+@pytest.mark.parametrize("name", CORE["include"])
+def test_the_core_is_pure(name):
+    """Time, files and sockets are arguments, or somebody else's; nothing is printed or opened."""
+    tree = ast.parse((ROOT / name).read_text("utf-8"))
+    assert set(modules(tree)) & IMPURE == set()
+    assert {"open", "print", "input"} & set(called(tree)) == set()
+
+
+@pytest.mark.parametrize("name", TESTS)
+def test_no_test_of_the_core_sleeps(name):
+    """What is tested without waiting is quick, and cannot fail because a machine is slow."""
+    tree = ast.parse((ROOT / name).read_text("utf-8"))
+    names = {function.rpartition(".")[2] for function in called(tree)}
+    assert {"sleep", "wait", "until"} & names == set()
+
+
+def test_the_core_is_checked_branch_by_branch():
+    """CI measures these modules by the tests of core.txt, and takes no less than all of it."""
+    assert CORE["fail_under"] == 100
+    assert len(CORE["include"]) >= 10
+    assert len(TESTS) >= 10
+    assert "\nmake core\n" in (ROOT / ".ci" / "run").read_text("utf-8")
+    assert "--cov --cov-report=term @tests/core.txt" in (ROOT / "Makefile").read_text("utf-8")
