@@ -46,11 +46,13 @@ SYSTEMS: Final = {
             ),
         },
         simulates=("twilio",),
+        needs=("httpx", "mcp", "uvicorn"),
     ),
     "ladder": System(
         "One small tool behind an MCP server of the Python SDK: over HTTP, and over stdio.",
         (Process("ladder", "ladder", flags={"replies": ("json", "sse")}),),
         {"mcp": FaceSpec("ladder", "/mcp"), "stdio": FaceSpec(program=("ladder",))},
+        needs=("mcp", "uvicorn"),
     ),
     "dual_runtime": System(
         "Peer-to-peer tools on two runtimes: bridged from asyncio per call, or native on Trio.",
@@ -72,6 +74,10 @@ SYSTEMS: Final = {
             ),
         },
         simulates=UPSTREAMS,
+        needs=(
+            *("anyio", "fastapi", "filelock", "httpx2", "hypercorn"),
+            *("mcp", "numpy", "trio", "uvicorn"),
+        ),
     ),
 }
 

@@ -3,6 +3,7 @@
 import difflib
 import re
 from collections.abc import Container, Iterable
+from importlib.util import find_spec
 
 import msgspec
 
@@ -11,7 +12,7 @@ from mcp_targets.launcher.specs import Process, System
 
 
 class UnknownSystem(LookupError):  # noqa: N818 -- a mistake in a name, not an error of ours
-    """There is no such system, no such face, or no such flag."""
+    """There is no such system, no such face, or no such flag; or the system is not installed."""
 
 
 class Reference(msgspec.Struct, frozen=True):
@@ -46,6 +47,9 @@ def parse(ref: str) -> Reference:
     if name not in SYSTEMS:
         raise UnknownSystem(f"no system {name!r}; {_nearest(name, SYSTEMS)}")
     system = SYSTEMS[name]
+    if missing := [package for package in system.needs if find_spec(package) is None]:
+        needed = f"system {name!r} needs {', '.join(missing)}"
+        raise UnknownSystem(f"{needed}, which is not installed: pip install 'mcp-perf[systems]'")
     if face not in system.faces:
         what = f"no face {face!r}" if slash else "no face given"
         hint = _nearest(face, system.faces)

@@ -35,6 +35,8 @@ class System(msgspec.Struct, frozen=True):
     faces: dict[str, FaceSpec]
     simulates: tuple[str, ...] = ()
     """The providers that the upstream simulator plays in it."""
+    needs: tuple[str, ...] = ()
+    """The packages it imports that only the extra `systems` installs."""
 
     @property
     def simulators(self) -> list[str]:

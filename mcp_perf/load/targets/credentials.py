@@ -8,6 +8,7 @@ import gevent
 
 from mcp_perf.client.mcp.http_session import Credentials
 from mcp_perf.load.hub.redaction import hide
+from mcp_perf.load.targets.refusal import CONFIGURATION, Refusal
 from mcp_perf.scenario.loader import Loaded
 from mcp_perf.scenario.model.scenario import Arm
 from mcp_perf.scenario.values.generators import IDENTITY
@@ -23,10 +24,15 @@ class CredentialStore:
     """Makes credentials where they are first asked for; equal ones are the same."""
 
     def __init__(self, arm: Arm, loaded: Loaded, url: str) -> None:
+        """Load what OAuth needs. Raises Refusal, naming the extra, where it is not installed."""
         assert arm.auth is not None  # noqa: S101 -- asked before
         # It takes most of a second to import, which only a run that needs it has to spend; on a
         # busy machine some seconds, in which a worker has to tell its master that it is there.
-        gevent.get_hub().threadpool.apply(import_module, ("mcp_perf.client.mcp.oauth",))
+        try:
+            gevent.get_hub().threadpool.apply(import_module, ("mcp_perf.client.mcp.oauth",))
+        except ModuleNotFoundError as error:
+            needed = f"auth: oauth needs {error.name}, which is not installed"
+            raise Refusal(CONFIGURATION, [f"{needed}: pip install 'mcp-perf[oauth]'"]) from error
         from mcp_perf.client.mcp.oauth import connections  # noqa: PLC0415
 
         self._written = arm.auth.oauth

@@ -94,8 +94,8 @@ def reach_all(
             failed.append(refusal)
     if failed:
         worst = min(refusal.exit_code for refusal in failed)
-        lines = [line for refusal in failed for line in refusal.lines]
-        raise Refusal(worst, lines, keep_logs=any(refusal.keep_logs for refusal in failed))
+        lines = dict.fromkeys(line for refusal in failed for line in refusal.lines)
+        raise Refusal(worst, list(lines), keep_logs=any(refusal.keep_logs for refusal in failed))
     return reached
 
 
