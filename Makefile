@@ -53,7 +53,7 @@ clean:
 
 # The stamps spare a second call the installation.
 .venv/.installed: .venv/bin/python pyproject.toml
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[systems]'
 	touch $@
 
 .venv/.installed-test: .venv/bin/python pyproject.toml
