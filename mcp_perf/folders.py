@@ -1,6 +1,7 @@
-"""Where the files are that come with the suite: scenarios, templates, the locustfile.
+"""Where the files are that come with the suite, and where runs go.
 
-The wheel carries them as `mcp_perf/shipped`; a checkout has them in the folders of its user.
+The wheel carries scenarios, templates and the locustfile as `mcp_perf/shipped`; a checkout has them
+in the folders of its user.
 """
 
 from pathlib import Path
@@ -12,9 +13,25 @@ _CHECKOUT: Final = {
     "templates": "reports/templates",
     "locustfiles": "locustfiles",
 }
+_ELSEWHERE: Final = "mcp-perf-out"
+"""A name that is no package's: a user's `reports` may be one."""
 
 
 def shipped(name: str) -> Path:
     """Return the folder of the `scenarios`, the `templates` or the `locustfiles`."""
     shipped = _HERE / "shipped" / name
     return shipped if shipped.is_dir() else _HERE.parent / _CHECKOUT[name]
+
+
+def runs(here: Path = Path()) -> Path:
+    """Return the folder of all runs that begin `here`: `reports/out` where that is a checkout."""
+    marks = (here / "mcp_perf", here / _CHECKOUT["templates"] / "report.html.j2")
+    return here / ("reports/out" if all(mark.exists() for mark in marks) else _ELSEWHERE)
+
+
+def make(folder: Path) -> None:
+    """Make a folder that a run writes to; git ignores it below `mcp-perf-out`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for above in (folder, *folder.parents):
+        if above.name == _ELSEWHERE and not (ignored := above / ".gitignore").exists():
+            ignored.write_text("*\n", encoding="utf-8")

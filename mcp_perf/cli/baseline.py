@@ -15,7 +15,7 @@ def baseline() -> None:
 
     \b
     Examples:
-      mcp-perf baseline save reports/out/echo-20261121T101500Z
+      mcp-perf baseline save mcp-perf-out/echo-20261121T101500Z
       mcp-perf baseline show baselines/echo.json
     """
 
@@ -28,7 +28,7 @@ def save(runs: Sequence[Path], output: Path | None) -> None:
 
     \b
     Example:
-      mcp-perf baseline save reports/out/echo-* -o baselines/echo.json
+      mcp-perf baseline save mcp-perf-out/echo-* -o baselines/echo.json
     """
     from mcp_perf.results.compare.baseline import write  # noqa: PLC0415
     from mcp_perf.results.compare.report import unfit  # noqa: PLC0415

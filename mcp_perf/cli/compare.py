@@ -33,8 +33,8 @@ def compare(
 
     \b
     Examples:
-      mcp-perf compare reports/out/RUN-1 reports/out/RUN-2
-      mcp-perf compare baselines/echo.json reports/out/RUN --tolerance 10% --ci
+      mcp-perf compare mcp-perf-out/RUN-1 mcp-perf-out/RUN-2
+      mcp-perf compare baselines/echo.json mcp-perf-out/RUN --tolerance 10% --ci
     """
     if not ci:
         sys.exit(_compare(base, runs, tolerance, out, None))

@@ -29,7 +29,7 @@ def main() -> None:
       mcp-perf run echo -u 50 -t 30s        50 users, 30 s measured
       mcp-perf run my.yaml --target mcp=http://127.0.0.1:8000/mcp
       mcp-perf validate my.yaml             check a scenario, send nothing
-      mcp-perf report reports/out/RUN       write the reports of a run again
+      mcp-perf report RUN                   write the reports of a run again
       mcp-perf doctor                       can this machine measure?
       mcp-perf compare OLD NEW              what got worse from run to run
     """

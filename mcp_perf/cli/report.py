@@ -15,7 +15,7 @@ def report(folder: Path, formats: str) -> None:
 
     \b
     Example:
-      mcp-perf report reports/out/twilio-tasks-20261121T101500Z
+      mcp-perf report mcp-perf-out/twilio-tasks-20261121T101500Z
     """
     from mcp_perf.results.journal.journal import JournalError  # noqa: PLC0415
     from mcp_perf.results.render.files.write import write_all  # noqa: PLC0415

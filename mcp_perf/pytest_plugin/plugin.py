@@ -13,13 +13,13 @@ from typing import Any, Final
 
 import pytest
 
+from mcp_perf import folders
 from mcp_perf.pytest_plugin import gate_file, selection, summary
 from mcp_perf.pytest_plugin.gate_file import Entry
 from mcp_perf.pytest_plugin.side_by_side import SideBySide
 from mcp_perf.results.document.document import Report
 
 OPTION: Final = "--mcp-perf-report"
-OUT: Final = Path("reports/out")
 _FIXTURE: Final = "side_by_side"
 _NEW: Final = "new"
 
@@ -53,7 +53,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         const=_NEW,
         metavar="DIR",
         help="measure, and write a report of every comparison to DIR "
-        "(a new folder under reports/out where none is given)",
+        "(if none is given: a new one in reports/out of a checkout, else in mcp-perf-out)",
     )
 
 
@@ -158,10 +158,10 @@ def _entries(files: list[Path]) -> list[Entry]:
 
 def _folder(here: Path, asked: str) -> Path:
     """Make the folder of this session's reports. Raises UsageError when it holds something."""
-    new = OUT / f"benchmarks-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
-    folder = here / (new if asked == _NEW else asked)
+    new = folders.runs(here) / f"benchmarks-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
+    folder = new if asked == _NEW else here / asked
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folders.make(folder)
         taken = any(folder.iterdir())
     except OSError as error:
         raise pytest.UsageError(f"{OPTION}={asked}: {error.strerror}: name another") from error

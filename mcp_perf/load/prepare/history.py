@@ -5,11 +5,11 @@ import os
 from collections.abc import Mapping
 from typing import Final
 
+from mcp_perf import folders
 from mcp_perf.results.compare.baseline import of_report
 from mcp_perf.results.document.document import Report
 
 VARIABLE: Final = "MCP_PERF_STORE"
-DEFAULT: Final = "sqlite:///reports/out/history.sqlite"
 _KINDS: Final = ("sqlite:///", "postgresql://", "postgresql+psycopg://")
 
 logger = logging.getLogger("mcp-perf")
@@ -17,7 +17,7 @@ logger = logging.getLogger("mcp-perf")
 
 def chosen(store: str, environ: Mapping[str, str] = os.environ) -> str:
     """Return the store's URL: the one asked for, the environment's, or the file beside the runs."""
-    url = store or environ.get(VARIABLE) or DEFAULT
+    url = store or environ.get(VARIABLE) or f"sqlite:///{folders.runs()}/history.sqlite"
     return url.replace("postgresql://", "postgresql+psycopg://", 1)
 
 

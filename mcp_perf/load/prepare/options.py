@@ -45,7 +45,7 @@ def add(parser: Any) -> None:
         "--out",
         default="",
         metavar="DIR",
-        help="The run's folder; default: reports/out/<scenario>-<UTC time>.",
+        help="The run's folder; default: a new one in reports/out (checkout) or mcp-perf-out.",
         include_in_web_ui=False,
     )
     for name, default, metavar, text in (

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+from mcp_perf import folders
 from mcp_perf.load.hub.redaction import hide
 from mcp_perf.load.plan import search
 from mcp_perf.load.plan.schedule import Turn, fit, levels, plan
@@ -32,7 +33,6 @@ from mcp_perf.scenario.model.targets import LOCAL_CODE, split_target
 from mcp_perf.scenario.problems.wording import InputError
 
 DEFAULT_SCENARIO: Final = "twilio-tasks"
-OUT: Final = Path("reports/out")
 TOLERANCE: Final = "5%"
 
 
@@ -183,7 +183,7 @@ def prepare(wish: Wish) -> Prepared:
         prepared.baseline = against(wish.baseline, wish.tolerance, scenario, prepared.load())
     try:
         _reach(prepared, pointed)
-        folder.mkdir(parents=True, exist_ok=True)
+        folders.make(folder)
     except OSError as error:
         prepared.systems.stop()
         raise Refusal(
@@ -192,7 +192,9 @@ def prepare(wish: Wish) -> Prepared:
         ) from error
     except BaseException as error:
         prepared.systems.stop()
-        if not (isinstance(error, Refusal) and error.keep_logs):
+        if isinstance(error, Refusal) and error.keep_logs:
+            folders.make(folder)
+        else:
             _remove_logs(folder)
         raise
     return prepared
@@ -291,9 +293,9 @@ def _pointed(targets: Sequence[str], loaded: Loaded) -> dict[str, str]:
 
 
 def _folder(out: str, run_id: str) -> Path:
-    """Return the run's own folder: the one asked for, else a new one under `OUT`."""
+    """Return the run's own folder: the one asked for, else a new one among the runs."""
     if not out:
-        return OUT / run_id
+        return folders.runs() / run_id
     folder = Path(out)
     if (folder / "journal.jsonl").exists():
         raise Refusal(
@@ -305,7 +307,7 @@ def _folder(out: str, run_id: str) -> Path:
 
 
 def _run_id(scenario: str) -> str:
-    """Return a name for this run, by its time; no folder under `OUT` has it yet."""
+    """Return a name for this run, by its time; no folder among the runs has it yet."""
     stamp = f"{scenario}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
     names = itertools.chain([stamp], (f"{stamp}-{count}" for count in itertools.count(2)))
-    return next(name for name in names if not (OUT / name).exists())
+    return next(name for name in names if not (folders.runs() / name).exists())

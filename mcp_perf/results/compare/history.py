@@ -14,6 +14,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.schema import CreateTable
 
+from mcp_perf import folders
 from mcp_perf.results.document.run_numbers import Identity, RunNumbers
 from mcp_perf.results.judge.trial import is_search
 from mcp_perf.results.stats.rounds import around
@@ -145,7 +146,7 @@ def _connected(store: str) -> Iterator[sa.Engine]:
         url = sa.make_url(store)
         engine = sa.create_engine(url, poolclass=sa.NullPool, connect_args=_arguments(url))
         if url.get_backend_name() == "sqlite" and url.database:
-            Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+            folders.make(Path(url.database).parent)
         yield engine
     except ImportError as error:
         hint = "pip install 'mcp-perf[postgres]'" if "psycopg" in str(error) else "install it"
