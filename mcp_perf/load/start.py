@@ -10,7 +10,7 @@ from typing import Any
 import psutil
 from locust.runners import WorkerRunner
 
-from mcp_perf.load.engine.lifecycle import Session
+from mcp_perf.load.engine.lifecycle import USER, Session
 from mcp_perf.load.hub.redaction import guard_process
 from mcp_perf.load.prepare import options as locust_options
 from mcp_perf.load.prepare.prepare import prepare, read
@@ -39,6 +39,9 @@ def init(environment: Any, web_ui: Any) -> None:
         Hook.on_session(session)
     if isinstance(environment.runner, WorkerRunner):
         return
+    names = (user.__name__ for user in environment.user_classes)
+    if others := ", ".join(name for name in names if name != USER):
+        logger.warning("%s: takes a share of the users; to keep it out, add %s", others, USER)
     if web_ui is not None:
         with _refusals():
             _protect(web_ui, options)

@@ -40,6 +40,8 @@ from mcp_perf.results.journal.journal import redacted
 from mcp_perf.results.journal.records import AnyRecord
 from mcp_perf.results.render.files.write import FORMATS
 
+USER: Final = "ScenarioUser"
+"""The class of our users, by its name in the locustfile."""
 ORDER: Final = "mcp-perf-order"
 ANSWER: Final = "mcp-perf-answer"
 RECORDS: Final = "mcp-perf-records"
@@ -314,7 +316,8 @@ class Session:
         self._performer = Performer(
             bench.stage,
             recorder,
-            lambda: bench.await_members(lambda: self.runner.user_count),
+            # Ours alone: another locustfile may have brought users that are no members.
+            lambda: bench.await_members(lambda: self.runner.user_classes_count.get(USER, 0)),
             lambda kind, data: self.runner.send_message(ANSWER, {"kind": kind, **data}),
             bench.arrivals,
             self._watch.note,
