@@ -1,0 +1,218 @@
+"""mcp-perf as its users install it: the wheel, and an editable install, in empty environments."""
+
+import ast
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+
+from mcp_targets.launcher.catalog import SYSTEMS
+from tests.support import commands
+from tests.support.installed import Installed
+
+pytestmark = pytest.mark.load
+ROOT = Path(__file__).parents[2]
+EXTRAS = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+OWN = ("reports", "scenarios", "tests", "locustfiles")
+"""Packages that a user may have, and that a checkout of ours has as folders."""
+BUSY = {0, 90}
+"""How a short run may end: with all the evidence it needs, or without."""
+BUILD = """
+import sys
+from hatchling import build
+print(getattr(build, sys.argv[1])(sys.argv[2]))
+"""
+IMPORT_ALL = """
+import importlib, pkgutil, sys
+import mcp_perf, mcp_perf.cli.main
+assert not {"locust", "scipy", "gevent"} & set(sys.modules)
+import mcp_targets.echo, mcp_targets.launcher, mcp_targets.serving, mcp_targets.upstream
+needs_more = ("mcp_perf.client.mcp.oauth", "mcp_targets.serving.asgi")
+targets = mcp_targets.echo, mcp_targets.launcher, mcp_targets.serving, mcp_targets.upstream
+for package in (mcp_perf, *targets):
+    for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
+        if module.name not in needs_more and not module.name.endswith("__main__"):
+            importlib.import_module(module.name)
+            print(module.name)
+for name in sys.argv[1:]:
+    assert importlib.util.find_spec(name) is None, name
+"""
+MINE = """
+name: mine
+title: A function of mine
+arms: {direct: {python: shop}}
+journeys: {price: {steps: [{run: price, arguments: {item: tea}, expect: {equals: {price: 3}}}]}}
+gates: [direct.p95 < 1s]
+"""
+SIGNED_IN = """
+name: mine
+title: A server that asks who it is
+arms: {mcp: {mcp: "http://127.0.0.1:9/mcp", auth: {oauth: {client_id: me}}}}
+journeys: {one: {steps: [{ping: true}]}}
+"""
+
+
+def build(kind: str, folder: Path) -> Path:
+    """Build a wheel of the checkout; `build_editable` is what an editable install builds."""
+    argv = [sys.executable, "-c", BUILD, kind, str(folder)]
+    built = subprocess.run(argv, cwd=ROOT, check=True, capture_output=True, text=True)
+    return folder / built.stdout.split()[-1]
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    """Build the wheel."""
+    return build("build_wheel", tmp_path_factory.mktemp("wheel"))
+
+
+@pytest.fixture(scope="module")
+def installed(wheel, tmp_path_factory):
+    """Install the wheel, and what pytest needs for the plugin."""
+    return Installed(tmp_path_factory.mktemp("home"), wheel, "pytest", "pytest-benchmark")
+
+
+@pytest.fixture
+def empty(tmp_path):
+    """Return an empty folder."""
+    (tmp_path / "empty").mkdir()
+    return tmp_path / "empty"
+
+
+@pytest.fixture
+def full(tmp_path):
+    """Return the folder of a user whose packages are called like folders of ours."""
+    folder = tmp_path / "full"
+    for name in OWN:
+        (folder / name).mkdir(parents=True)
+        (folder / name / "__init__.py").write_text(f"raise RuntimeError({name!r})")
+    (folder / "mine.yaml").write_text(MINE)
+    (folder / "shop.py").write_text("def price(item):\n    return {'price': len(item)}\n")
+    return folder
+
+
+@pytest.fixture
+def shell(installed, environment):
+    """Type a line in a folder, where the commands are those of the installation."""
+    env = {**environment, "PATH": f"{installed.bin}:{environment['PATH']}"}
+    env.pop("PYTHONPATH", None)
+    return lambda line, folder: commands.run("sh", "-c", line, env=env, cwd=folder, timeout=120)
+
+
+def only_run(folder: Path) -> Path:
+    """Return the folder of the only run, which git does not see."""
+    assert (folder / "mcp-perf-out" / ".gitignore").read_text() == "*\n"
+    [page] = (folder / "mcp-perf-out").glob("*/report.html")
+    assert "<svg" in page.read_text("utf-8")
+    return page.parent
+
+
+def test_the_wheel_adds_two_names(wheel, installed):
+    """There are no tests, pages or folders of the checkout in it, and the same locustfile."""
+    names = {name for name in installed.added if not name.endswith(".dist-info")}
+    assert names == {"mcp_perf", "mcp_targets"}
+    with zipfile.ZipFile(wheel) as archive:
+        files = archive.namelist()
+        shipped = archive.read("mcp_perf/shipped/locustfiles/scenario.py")
+    assert shipped == (ROOT / "locustfiles" / "scenario.py").read_bytes()
+    assert [name for name in files if name.endswith((".md", ".pyc"))] == []
+
+
+def test_the_scenarios_are_listed(shell, empty, run_cli):
+    """They are those of the checkout, in this order."""
+    assert shell("mcp-perf list", empty).stdout == run_cli("list", cwd=empty).stdout
+
+
+@pytest.mark.parametrize(
+    ("line", "place"),
+    [
+        ("mcp-perf run echo", "empty"),
+        ("python -m mcp_perf run echo", "full"),
+        ("mcp-perf run mine.yaml", "full"),
+        ('locust -f "$(mcp-perf locustfile)" --headless --scenario echo', "full"),
+    ],
+)
+def test_a_run_works_from_the_wheel(line, place, shell, quick, request):
+    """It needs nothing of a checkout, and imports nothing that is called like a folder of one."""
+    folder = request.getfixturevalue(place)
+    settings = " ".join(quick)
+    ended = shell(f"{line} {settings}", folder)
+    assert ended.code in BUSY, ended.output
+    only_run(folder)
+    assert {path.name for path in folder.glob("reports/*")} <= {"__init__.py"}
+
+
+def test_the_pytest_plugin_works_from_the_wheel(shell, full):
+    """Its reports go where runs go."""
+    (full / "conftest.py").write_text('pytest_plugins = ["mcp_perf.pytest_plugin.plugin"]\n')
+    (full / "test_mine.py").write_text(
+        "def test_two(side_by_side):\n    side_by_side({'one': dict, 'two': list}, rounds=6)\n"
+    )
+    ended = shell("python -m pytest test_mine.py --mcp-perf-report", full)
+    assert ended.code == 0, ended.output
+    [index] = (full / "mcp-perf-out").glob("benchmarks-*/index.md")
+    assert str(index) in ended.stdout.replace("\n", "")
+
+
+def test_the_core_imports_with_its_own_requirements(shell, empty):
+    """Only the module of OAuth needs an extra, and the command loads neither Locust nor SciPy."""
+    (empty / "all.py").write_text(IMPORT_ALL)
+    extra = {Requirement(text).name for text in EXTRAS["systems"]} - {"numpy"}  # SciPy's, too
+    ended = shell(f"python all.py {' '.join(extra)}", empty)
+    assert ended.code == 0, ended.output
+    assert {"mcp_perf.load.start", "mcp_targets.launcher.catalog"} <= {*ended.stdout.split()}
+
+
+def test_a_system_that_is_not_installed_is_refused(shell, empty):
+    """The run ends with 104 before anything starts; the extra is named once for both arms."""
+    ended = shell("mcp-perf run twilio-tasks", empty)
+    assert ended.code == 104
+    assert ended.output.count("pip install 'mcp-perf[systems]'") == 1, ended.output
+    assert list(empty.iterdir()) == []
+
+
+def test_oauth_that_is_not_installed_is_refused(shell, empty):
+    """So is a run that has to sign in."""
+    (empty / "mine.yaml").write_text(SIGNED_IN)
+    ended = shell("mcp-perf run mine.yaml", empty)
+    assert ended.code == 104, ended.output
+    assert "pip install 'mcp-perf[oauth]'" in ended.output
+
+
+def test_an_editable_install_uses_the_files_of_the_checkout(environment, tmp_path, empty):
+    """It copies none of them, adds the same two names, and works in any folder."""
+    editable = Installed(tmp_path / "home", build("build_editable", tmp_path))
+    assert not list(editable.packages.rglob("shipped"))
+    env = {**environment, "PATH": f"{editable.bin}:{environment['PATH']}"}
+    found = commands.run(editable.bin / "mcp-perf", "locustfile", env=env, cwd=empty)
+    assert found.stdout.strip() == str(ROOT / "locustfiles" / "scenario.py")
+    assert commands.run(editable.bin / "mcp-perf", "list", env=env, cwd=empty).code == 0
+    look = f"from importlib.util import find_spec; print(*map(find_spec, {OWN}))"
+    seen = commands.run(editable.bin / "python", "-c", look, env=env, cwd=empty)
+    assert set(seen.stdout.split()) == {"None"}
+
+
+def imported(folder: Path) -> set[str]:
+    """Return the packages that the modules of a folder import."""
+    found = set()
+    for path in folder.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Import):
+                found |= {alias.name.partition(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                found.add(str(node.module).partition(".")[0])
+                if "asgi" in {alias.name for alias in node.names}:  # of mcp_targets.serving
+                    found.add("uvicorn")
+    return found
+
+
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_a_system_needs_what_it_imports(name):
+    """What is looked for before it starts is what it imports, and the extra installs all of it."""
+    extra = {Requirement(text).name for text in EXTRAS["systems"]}
+    modules = {process.module for process in SYSTEMS[name].processes}
+    uses = set().union(*(imported(ROOT / "mcp_targets" / module) for module in modules))
+    assert set(SYSTEMS[name].needs) == uses & extra
