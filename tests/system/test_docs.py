@@ -47,6 +47,8 @@ EVERYTHING = "\n".join(PAGES.values())
 NOT_RUN = {
     "make run": "installs a venv of its own; read by `make -n` below",
     "make test": "would run this test again; read by `make -n` below",
+    "pip install mcp-perf": "tests/system/test_installed.py installs it",
+    "pip install 'mcp-perf[systems]'": "the same with what these tests have anyway",
     ". .venv/bin/activate": "the tests run with their own environment's commands on the path",
 }
 """Commands of the pages that are not executed, and why."""
