@@ -48,8 +48,8 @@ def parse(ref: str) -> Reference:
         raise UnknownSystem(f"no system {name!r}; {_nearest(name, SYSTEMS)}")
     system = SYSTEMS[name]
     if missing := [package for package in system.needs if find_spec(package) is None]:
-        needed = f"system {name!r} needs {', '.join(missing)}"
-        raise UnknownSystem(f"{needed}, which is not installed: pip install 'mcp-perf[systems]'")
+        needed = f"system {name!r} needs what is not installed ({', '.join(missing)})"
+        raise UnknownSystem(f"{needed}: pip install 'mcp-perf[systems]'")
     if face not in system.faces:
         what = f"no face {face!r}" if slash else "no face given"
         hint = _nearest(face, system.faces)
