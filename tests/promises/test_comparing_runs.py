@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from mcp_perf import folders
 from mcp_perf.cli.main import main
 from mcp_perf.results.compare.compare import compare_runs, verdict_of
 from mcp_perf.results.compare.history import points
@@ -239,7 +240,7 @@ def test_a_mistake_is_told_before_a_run(place, argv, said):
 @pytest.mark.load
 def test_every_finished_run_is_in_the_history_and_the_trend_shows_it(place):
     """With its verdict, and only what can be compared in one line."""
-    store = f"sqlite:///{place.folder}/reports/out/history.sqlite"
+    store = f"sqlite:///{folders.runs(place.folder)}/history.sqlite"
     found = points(store, "slowing", [("mcp", "p50")])
     assert len(found) >= 4
     assert len({point.group for point in found}) == 2

@@ -14,6 +14,7 @@ import urllib.request
 import pytest
 from playwright.sync_api import sync_playwright
 
+from mcp_perf import folders
 from tests.support import ROOT
 from tests.support.waiting import free_port, until
 
@@ -83,8 +84,8 @@ class Page:
 
     def runs(self):
         """Return the folders of the runs so far, the last one at the end."""
-        folders = (self.folder / "reports" / "out").glob("*/")
-        return sorted(folders, key=lambda folder: folder.stat().st_mtime_ns)
+        found = folders.runs(self.folder).glob("*/")
+        return sorted(found, key=lambda folder: folder.stat().st_mtime_ns)
 
     def wait_for_run(self, before):
         """Wait for the end of a run that was started with so many before it; return its report."""
