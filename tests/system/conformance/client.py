@@ -3,7 +3,7 @@
 The suite's contract: the scenario's name, the protocol version and what else there is to know come
 in environment variables, the address comes last, and an exit code other than 0 is a failure. The
 client itself runs in the process of the tests, which has imported it already: a hundred processes
-that import it first would take a minute, and every scenario has but half of one.
+that import it first would take a minute.
 """
 
 import json
