@@ -20,6 +20,7 @@ from tests.support import virtual_run as virtual
 from tests.support.virtual_run import Round
 
 KILLS = 20
+EARLY = 4
 AT_ONCE = 4
 """So many runs side by side, each with an echo system of its own."""
 USERS = 4
@@ -49,13 +50,18 @@ class Killed:
 
 
 def kill_one(
-    after_s: float, base: str, folder: Path, command: list[str], environment: dict[str, str]
+    after_s: float,
+    begun: Callable[[Path], bool],
+    base: str,
+    folder: Path,
+    argv: tuple[list[str], dict[str, str]],
 ) -> Path:
-    """Start a run and kill it, by SIGKILL, so long after its journal began."""
+    """Start a run and kill it, by SIGKILL, so long after it has begun."""
     folder.mkdir()
     path = folder / "killed.yaml"
     path.write_text(SCENARIO.replace("BASE", base))
     out = folder / "run"
+    command, environment = argv
     with (folder / "said").open("w") as said:
         run = subprocess.Popen(
             [*command, "run", str(path), "--out", str(out)],
@@ -65,11 +71,10 @@ def kill_one(
             stderr=said,
         )
     deadline = time.monotonic() + 120
-    journal = out / "journal.jsonl"
-    while not journal.exists() or not journal.stat().st_size:
+    while not begun(out / "journal.jsonl"):
         assert run.poll() is None, (folder / "said").read_text()
         assert time.monotonic() < deadline, "the run does not begin"
-        time.sleep(0.01)
+        time.sleep(0.02)
     time.sleep(after_s)
     run.send_signal(signal.SIGKILL)
     assert run.wait() == -signal.SIGKILL, (folder / "said").read_text()
@@ -78,17 +83,27 @@ def kill_one(
 
 @pytest.fixture(scope="module")
 def killed(start_echo, counters, command, environment, tmp_path_factory) -> list[Killed]:
-    """Kill twenty runs at moments that a seed chooses; read what is left of them."""
+    """Kill twenty runs at moments that a seed chooses; read what is left of them.
+
+    Of four the moment is counted from the journal's first line, which on a slow machine is before
+    any call; of the others from the first calls of a round in it.
+    """
     folder = tmp_path_factory.mktemp("killed")
     rng = random.Random(21)
     moments = [rng.uniform(0, LONGEST_S) for _ in range(KILLS)]
     free = [start_echo("--delay", f"{DELAY_S * 1000:g}ms") for _ in range(AT_ONCE)]
-    argv = command("mcp-perf")
+    argv = command("mcp-perf"), environment
 
     def kill(number: int) -> Killed:
         base = free.pop()
         before = counters(base)["by_tool"].get("echo", 0)
-        out = kill_one(moments[number], base, folder / str(number), argv, environment)
+
+        def begun(journal: Path) -> bool:
+            records = list(read(journal)) if journal.exists() else []
+            rounds = (isinstance(one, Slice) and one.turn > 0 and one.cells for one in records)
+            return bool(records) and (number < EARLY or any(rounds))
+
+        out = kill_one(moments[number], begun, base, folder / str(number), argv)
         served = counters(base)["by_tool"].get("echo", 0) - before
         free.append(base)
         report, _ = load_report(out)
