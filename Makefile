@@ -7,6 +7,8 @@
 # make goldens    store anew what commands and reports say: look at the difference, then commit it
 PYTHON ?= python3
 BIN := .venv/bin
+# Three hundred processes that each compile the same modules take a minute more.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: run test test-all test-long bench core servers lint goldens clean
 
