@@ -16,7 +16,7 @@ run: .venv/.installed
 	$(BIN)/mcp-perf run
 
 # By the markers of pyproject.toml; a test is in one lane alone.
-FIRST := first or not (load or browser or database or network or long)
+FIRST := first or not (load or browser or database or network or simulated or long)
 PYTEST := $(BIN)/python -m pytest -n 2 --dist worksteal
 
 test: .venv/.installed-test

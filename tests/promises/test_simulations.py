@@ -25,6 +25,7 @@ from mcp_perf.results.stats.rounds import around, compare, effect_needed, holm, 
 from tests.support import ROOT
 from tests.support import virtual_run as virtual
 
+pytestmark = pytest.mark.simulated
 PAGE = ROOT / "docs" / "measurement.md"
 BEGIN, END = "<!-- simulation: begin -->\n", "<!-- simulation: end -->\n"
 UPDATE = "MCP_PERF_UPDATE_DOCS"

@@ -121,4 +121,4 @@ def test_the_markers_are_declared_as_they_are_explained():
     declared = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["pytest"]
     listed = dict(line.split(": ", 1) for line in declared["ini_options"]["markers"])
     assert {name: listed[name] for name in MARKERS} == MARKERS
-    assert listed.keys() - MARKERS.keys() == {"first", "long"}
+    assert listed.keys() - MARKERS.keys() == {"first", "long", "simulated"}

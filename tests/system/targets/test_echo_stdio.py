@@ -40,6 +40,7 @@ def said(client, name, meta=None, **arguments):
     return reply, reply.json()["result"].get("structuredContent")
 
 
+@pytest.mark.process
 @both_eras
 def test_every_kind_of_tool_answers(client, protocol):
     """At once, after a time, with progress on the way, and after a question to the user."""
@@ -53,6 +54,7 @@ def test_every_kind_of_tool_answers(client, protocol):
     assert said(client, "ask", question="?")[1] == {"action": "accept", "answer": "blue"}
 
 
+@pytest.mark.process
 @both_eras
 def test_who_listens_hears_of_changes(client):
     """On the one pipe; who listens no longer does not."""
