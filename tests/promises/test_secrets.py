@@ -52,7 +52,6 @@ OWN_FAULT = """
 import os, sys
 from mcp_perf.cli.output.screen import run_on_screen
 from mcp_perf.load.engine import MODULE
-from tests.support import ROOT
 def broken(*_args):
     raise KeyError("wrong key: " + os.environ["CANARY"])
 MODULE.BROKEN = broken

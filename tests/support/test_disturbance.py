@@ -34,7 +34,6 @@ HEAD = """
 from pathlib import Path
 import pytest
 from tests.support.disturbance import spoiled
-from tests.support import ROOT
 
 pytestmark = pytest.mark.load
 

@@ -14,7 +14,6 @@ from tests.support.resources import MARKERS, missing, needed
 SUITE = """
 import subprocess, sys
 import pytest
-from tests.support import ROOT
 
 @pytest.fixture(scope="session")
 def shared(_processes):

@@ -18,7 +18,6 @@ from tests.support.waiting import free_port
 PIP = """
 import json, sys, sysconfig
 from pathlib import Path
-from tests.support import ROOT
 wanted = [word for word in sys.argv[2:] if not word.startswith("-")]
 assert sys.argv[1] == "install" and (Path(wanted[0]) / "pyproject.toml").is_file(), sys.argv
 packages = Path(sysconfig.get_path("purelib"))

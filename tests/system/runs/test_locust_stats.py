@@ -41,7 +41,6 @@ import json, sys
 sys.path[:0] = [{root!r}, {root!r} + "/locustfiles"]
 from locust import events
 from scenario import *
-from tests.support import ROOT
 
 @events.quitting.add_listener
 def tell(environment, **_):

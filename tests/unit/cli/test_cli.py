@@ -22,7 +22,6 @@ COMMANDS = (
 IMPORTED = f"""
 import sys
 from mcp_perf.cli.main import main
-from tests.support import ROOT
 try:
     main(sys.argv[1:], prog_name="mcp-perf")
 except SystemExit:

@@ -16,7 +16,6 @@ pytestmark = pytest.mark.process
 SUITE = '''
 import time
 import pytest
-from tests.support import ROOT
 
 CALLS = []
 

@@ -29,7 +29,6 @@ pytestmark = pytest.mark.process
 ECHO = Tool("echo", {"type": "object"})
 SERVER = """
 import json, os, signal, sys, time
-from tests.support import ROOT
 def answer(message, **what):
     sys.stdout.write(json.dumps({"jsonrpc": "2.0", "id": message["id"], **what}) + "\\n")
     sys.stdout.flush()
