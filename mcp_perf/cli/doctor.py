@@ -81,7 +81,6 @@ def examine(say: Say) -> "list[Finding]":
 
 
 def _resolution_ns() -> int:
-    """Return the smallest step between two readings of the clock."""
     steps = []
     for _ in range(1000):
         before = after = time.perf_counter_ns()
@@ -112,14 +111,12 @@ class _Runs:
         self._folder = folder
 
     def known(self) -> dict[str, Any]:
-        """Run against delays that are known."""
         from mcp_perf.cli.output.findings import MIXTURE  # noqa: PLC0415
 
         with self._echo(f"?delay={MIXTURE}&seed=1") as url:
             return self._run("known", f"rest={url}")
 
     def twice(self) -> dict[str, Any]:
-        """Run a server against itself."""
         with self._echo() as url:
             return self._run("noise", f"one={url}/mcp", f"other={url}/mcp")
 

@@ -34,7 +34,6 @@ class Heard:
         """The longest time between two of them."""
 
     def add(self, method: str, now_ns: int) -> None:
-        """Count one."""
         self.counts[method] = self.counts.get(method, 0) + 1
         self.longest_gap_ns = max(self.longest_gap_ns, now_ns - self.last_ns)
         self.last_ns = now_ns

@@ -26,8 +26,7 @@ class Observer(Protocol):
     def begun(self, run: Run) -> None:
         """Hear of the run, before its first call."""
 
-    def ended(self, report: Report, run: Run) -> None:
-        """Hear its verdict."""
+    def ended(self, report: Report, run: Run) -> None: ...
 
 
 def run(arguments: Sequence[str], formats: tuple[str, ...], observer: Observer) -> int:

@@ -39,7 +39,6 @@ class Entry:
 
     @property
     def place(self) -> str:
-        """Where it is written."""
         return f"{self.path}:{self.line}"
 
     @property

@@ -101,7 +101,6 @@ class Progress:
         run.watchers.append(self._watch)
 
     def start(self) -> None:
-        """Show the run's beginning; on a terminal, repaint from now on."""
         arms = ", ".join(
             f"{name} → {target.url}" for name, target in self._run.prepared.targets.items()
         )
@@ -114,7 +113,6 @@ class Progress:
             self._painter = gevent.spawn(self._paint_for_ever)
 
     def stop(self) -> None:
-        """Leave the terminal as it was."""
         if self._painter is not None:
             self._painter.kill()
         if self._live is not None:

@@ -35,18 +35,15 @@ class Screen:
         self._progress: list[Progress] = []
 
     def begun(self, run: Run) -> None:
-        """Show the run's progress from now on."""
         self._progress.append(Progress(run, Console(stderr=True, **self._style)))
         self._progress[0].start()
 
     def ended(self, report: Report, run: Run) -> None:
-        """Show the verdict, and put it on the job's page if there is one."""
         self.stop()
         summary(report, run.folder, Console(**self._style))
         if self._job:
             self._job.tell(markdown.sections(report), annotations.of_report(report))
 
     def stop(self) -> None:
-        """Show no more progress."""
         for progress in self._progress:
             progress.stop()

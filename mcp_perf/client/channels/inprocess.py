@@ -161,13 +161,11 @@ class MemoryChannel:
         self._bridge.call(self._link.start)
 
     def send(self, message: bytes, _timeout_s: float) -> None:
-        """Hand a message to the server. Raises SendError."""
         if self._link is None:
             raise SendError("the server does not run")
         self._bridge.post(self._link.deliver, message)
 
     def close(self) -> None:
-        """End the session and the server's task."""
         link, self._link = self._link, None
         if link is not None:
             self._bridge.call(link.stop)
@@ -205,11 +203,9 @@ class _Link:
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
-        """Begin to serve and to listen."""
         self._tasks = [asyncio.create_task(run()) for run in (self._serve, self._listen)]
 
     def deliver(self, message: bytes) -> None:
-        """Give the server a message."""
         self._tasks.append(task := asyncio.create_task(self._put(message)))
         task.add_done_callback(self._tasks.remove)
 

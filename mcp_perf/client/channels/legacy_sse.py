@@ -88,7 +88,6 @@ class SseChannel:
             raise RefusedError(f"HTTP {reply.status}: {beginning(reply.body)}")
 
     def close(self) -> None:
-        """End the stream, and with it the session."""
         stream, self._stream = self._stream, None
         reader, self._reader = self._reader, None
         if stream is not None:
@@ -104,7 +103,6 @@ class SseChannel:
         return []
 
     def _first_event(self, stream: Connection) -> bytes:
-        """GET the stream; return the data of its first event."""
         deadline_ns = self._clock() + int(self.timeout_s * 1e9)
         stream.ready(self.timeout_s)
         stream.reader.event_names = (*MESSAGES, b"endpoint")
@@ -136,7 +134,6 @@ class SseChannel:
         return line + self.endpoint.fields(_UP)
 
     def _read(self, stream: Connection, receive: Receive, ended: Ended) -> None:
-        """Hand on each message of the stream, and tell when it ends."""
         reason = "the event stream ended"
         try:
             while (event := stream.next_event(self._clock() + _FOREVER_NS)) is not None:

@@ -51,7 +51,6 @@ class ProcessGroup:
 
     @property
     def alive(self) -> bool:
-        """Whether the process runs."""
         return self._process.poll() is None
 
     def exit_text(self, within_s: float) -> str:

@@ -47,14 +47,12 @@ class ErrorLines:
         """The line that has not ended, up to where it is cut."""
 
     def feed(self, data: bytes) -> None:
-        """Take a piece of any size."""
         *ended, rest = (self._open + data).split(b"\n")
         self._open = rest[: MAX_LINE_BYTES + 1]
         if ended:
             self._take([_text(line) for line in ended])
 
     def end(self) -> None:
-        """Take what is left as a line."""
         if self._open:
             self._take([_text(self._open)])
             self._open = b""

@@ -43,7 +43,6 @@ class Command:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The whole environment of the process."""
         kept = {name: os.environ[name] for name in INHERITED if name in os.environ}
         return {**kept, **self.env}
 
@@ -69,7 +68,6 @@ class StdioChannel:
         self._running = _Running(self.command, receive, ended)
 
     def send(self, message: bytes, timeout_s: float) -> None:
-        """Write one line. Raises SendError and CallTimeout."""
         if self._running is None:
             raise SendError("the server's process does not run")
         self._running.send(message + b"\n", timeout_s)
@@ -81,7 +79,6 @@ class StdioChannel:
             running.stop()
 
     def pids(self) -> list[int]:
-        """Return the process, while it runs."""
         running = self._running
         return [running.group.pid] if running is not None and running.group.alive else []
 
@@ -145,7 +142,6 @@ class _Running:
                 raise SendError(reason) from error
 
     def stop(self) -> None:
-        """End the process group and our threads."""
         self._stopping = True
         with contextlib.suppress(OSError):
             self._input.close()
@@ -165,7 +161,6 @@ class _Running:
         self._errors.close()
 
     def _read(self) -> None:
-        """Hand on each line of the output, and tell when it ends."""
         lines = Lines(MAX_REPLY_BYTES)
         reason = ""
         try:

@@ -67,7 +67,6 @@ class Endpoint:
 
     @property
     def own_fields(self) -> bytes:
-        """The headers that are one user's own, encoded."""
         own = [(name, value) for name, value in self.headers if name.lower() in self.personal]
         return encode_headers(own)
 

@@ -128,7 +128,6 @@ class ResponseReader:
     # What httptools calls.
 
     def on_message_begin(self) -> None:
-        """Note the start of a response, and whether anybody asked for it."""
         if self.awaited:
             self.started = True
             self.awaited = False
@@ -141,7 +140,6 @@ class ResponseReader:
             self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
-        """Read off how the body will come."""
         if self.surplus:
             return
         self.status = self._parser.get_status_code()
@@ -160,7 +158,6 @@ class ResponseReader:
             self._decoder = EventDecoder(self.event_names)
 
     def on_body(self, data: bytes) -> None:
-        """Take a piece of the body."""
         if self.surplus:
             return
         if self._decoder is not None:

@@ -28,7 +28,6 @@ class RestClient:
         self._clock = clock
 
     def ready(self) -> None:
-        """Check the connection and re-open it where the server has closed it."""
         self.connection.ready(self.endpoint.timeout_s)
 
     def send(self, request: bytes, timeout_s: float | None = None) -> Reply:
@@ -40,7 +39,6 @@ class RestClient:
         return reply
 
     def close(self) -> None:
-        """Close the connection."""
         self.connection.close()
 
 

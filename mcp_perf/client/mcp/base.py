@@ -52,13 +52,11 @@ class BaseClient(ABC):
 
     @property
     def modern(self) -> bool:
-        """Whether this client speaks the stateless era."""
         return self.version == eras.MODERN
 
     @property
     @abstractmethod
-    def has_session(self) -> bool:
-        """Whether a session is open now."""
+    def has_session(self) -> bool: ...
 
     @property
     @abstractmethod
@@ -88,8 +86,7 @@ class BaseClient(ABC):
         call: Prepared,
         arguments: dict[str, Any] | None = None,
         timeout_s: float | None = None,
-    ) -> Reply:
-        """Send a request and judge the answer."""
+    ) -> Reply: ...
 
     @abstractmethod
     def _request(self, method: str, params: dict[str, Any], *, modern: bool) -> Reply:
@@ -111,7 +108,6 @@ class BaseClient(ABC):
     def _answer(
         self, reply: Reply, call: Prepared, arguments: dict[str, Any] | None, timeout_s: float
     ) -> Reply:
-        """Give the input that a result asks for, round by round."""
         rounds = Rounds(call.answers or self._script)
         while jsonrpc.wants_input(reply):
             try:
@@ -124,7 +120,6 @@ class BaseClient(ABC):
         return reply
 
     def _left_s(self, first: Reply, timeout_s: float) -> float:
-        """Return what is left of a call's time."""
         return max(0.001, timeout_s - (self._clock() - first.start_ns) / 1e9)
 
     # Sessions as what is measured.
@@ -158,7 +153,6 @@ class BaseClient(ABC):
         return reply
 
     def _tell(self, method: str, reply: Reply) -> None:
-        """Tell the observer of a request that is not a call."""
         self.setup_bytes[0] += reply.bytes_in
         self.setup_bytes[1] += reply.bytes_out
         self._observe(method, reply)

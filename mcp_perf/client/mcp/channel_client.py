@@ -67,7 +67,6 @@ class SessionClient(ListeningClient):
 
     @property
     def timeout_s(self) -> float:
-        """How long a call may take that says nothing else."""
         return self.channel.timeout_s
 
     @property
@@ -81,7 +80,6 @@ class SessionClient(ListeningClient):
         return False
 
     def pids(self) -> list[int]:
-        """Return the server's process, where this client has started one."""
         return self.channel.pids()
 
     # Opening and closing.
@@ -104,11 +102,9 @@ class SessionClient(ListeningClient):
         return self.version
 
     def ready(self) -> None:
-        """Open the session where there is none, or where its channel has ended."""
         self._opened_now()
 
     def close(self) -> None:
-        """End the session with its channel."""
         self._forget_subscriptions()
         self._is_open = self._was_open = False
         self.channel.close()
@@ -201,7 +197,6 @@ class SessionClient(ListeningClient):
         )
 
     def _request(self, method: str, params: dict[str, Any], *, modern: bool) -> Reply:
-        """Send a request that is not a call, judge the answer, tell the observer."""
         request_id = next(self._ids)
         sent = versions.modern_params(params, self._capabilities, NOTHING) if modern else params
         message = versions.encode_message(request_id, versions.encode_tail(method, sent))
@@ -315,7 +310,6 @@ class SessionClient(ListeningClient):
 
     @property
     def hears(self) -> bool:
-        """Whether the channel brings all notifications."""
         return not self.modern
 
     def _open_stream(self, timeout_s: float) -> None:

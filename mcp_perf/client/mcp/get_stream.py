@@ -62,7 +62,6 @@ class Listener:
         return first
 
     def stop(self) -> None:
-        """Close the stream."""
         self._stop.set()
         self._connection.abort()
         self._thread.join(_JOIN_S)
@@ -76,7 +75,6 @@ class Listener:
                 self._ended(self._reason)
 
     def _read_on(self) -> None:
-        """Read one stream after the other, as long as the server opens them."""
         last_event, failures = "", 0
         while not self._stop.is_set() and failures < _MOST_FAILURES:
             try:

@@ -96,7 +96,6 @@ class HttpSession(ListeningClient):
 
     @property
     def timeout_s(self) -> float:
-        """How long a call may take that says nothing else."""
         return self.endpoint.timeout_s
 
     @property
@@ -106,7 +105,6 @@ class HttpSession(ListeningClient):
 
     @property
     def has_stream(self) -> bool:
-        """Whether the session's stream is open."""
         return self._listener is not None and self._listener.reading
 
     def negotiate(self) -> str:
@@ -132,19 +130,16 @@ class HttpSession(ListeningClient):
         return True
 
     def ready(self) -> None:
-        """Open the session where there is none yet; re-open a connection that has gone idle."""
         self.connection.ready(self.endpoint.timeout_s)
         if not self._opened:
             self.open()
 
     def close(self) -> None:
-        """Say goodbye to the session, where there is one, and close the connections."""
         self._stop_listening()
         self._say_goodbye()
         self.drop()
 
     def drop(self) -> None:
-        """Close the connections without a goodbye."""
         self._forget_subscriptions()
         self._stop_listening()
         self._session = ""
@@ -221,7 +216,6 @@ class HttpSession(ListeningClient):
 
     @property
     def hears(self) -> bool:
-        """Whether the session's stream is open."""
         return self.has_stream
 
     def _open_stream(self, timeout_s: float) -> Reply | None:
@@ -279,7 +273,6 @@ class HttpSession(ListeningClient):
         return False
 
     def _take(self, event: bytes) -> None:
-        """Take in a request or a notification of the server."""
         message = jsonrpc.message_of(event)
         method = message.get("method")
         if not isinstance(method, str):
@@ -297,7 +290,6 @@ class HttpSession(ListeningClient):
             self._say(f"answer to {method}", response)
 
     def _say(self, name: str, message: bytes, timeout_s: float | None = None) -> Reply:
-        """Send a message beside the call that is going on."""
         timeout = self.endpoint.timeout_s if timeout_s is None else timeout_s
         request = with_body(self._head(self._session_headers()), message)
         with self._side_lock:
@@ -320,7 +312,6 @@ class HttpSession(ListeningClient):
         return self.endpoint.line(method, self._moved.target) + self.endpoint.fields(headers)
 
     def _request(self, method: str, params: dict[str, Any], *, modern: bool) -> Reply:
-        """Send a request that is not a call, follow one redirect, tell the observer."""
         request_id = next(self._ids)
         for _ in range(_MOST_ATTEMPTS):
             self._use_token()

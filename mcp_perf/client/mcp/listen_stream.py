@@ -33,7 +33,6 @@ class ListenStream:
 
     @property
     def reader(self) -> ResponseReader:
-        """What the server has answered with."""
         return self._connection.reader
 
     def open(self, request: bytes, request_id: str, wanted: Wanted, timeout_s: float) -> Reply:
@@ -48,7 +47,6 @@ class ListenStream:
         return reply
 
     def close(self) -> None:
-        """End it."""
         self._closing = True
         if self._thread.is_alive():
             self._connection.abort()

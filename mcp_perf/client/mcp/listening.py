@@ -30,8 +30,7 @@ class ListeningClient(BaseClient):
         """Resources that the session has to be told to forget (up to 2025-11-25)."""
 
     @abstractmethod
-    def ready(self) -> None:
-        """Open the session where there is none. Raises TargetError."""
+    def ready(self) -> None: ...
 
     @property
     @abstractmethod
@@ -47,8 +46,7 @@ class ListeningClient(BaseClient):
         """Open the stream that a session has for notifications; None where it is open."""
 
     @abstractmethod
-    def _end_subscriptions(self) -> None:
-        """End what `_open_subscription` has begun."""
+    def _end_subscriptions(self) -> None: ...
 
     def listen(self, wanted: Wanted, timeout_s: float | None = None) -> Reply | None:
         """Ask for notifications, until `unlisten`; None where nothing had to be sent for it.

@@ -59,7 +59,6 @@ class Line(McpClient):
         self.connection.ready(self.endpoint.timeout_s)
 
     def close(self) -> None:
-        """Close the connection; the session goes on."""
         self.connection.close()
         if self._side is not None:
             self._side.close()

@@ -164,7 +164,6 @@ class McpClient(HttpSession):
         timeout_s: float,
         added: dict[str, Any] = NOTHING,
     ) -> Reply:
-        """Repeat a call; all attempts are one call to the one who waits."""
         left_s = self._left_s(first, timeout_s)
         return joined(first, self._call_once(call, arguments, left_s, added))
 
@@ -199,7 +198,6 @@ class McpClient(HttpSession):
         return self._relist(reply, call)
 
     def _called_in(self) -> str:
-        """Return the session that the last attempt was sent in."""
         return self._session
 
     def _renew(self) -> int:

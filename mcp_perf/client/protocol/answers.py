@@ -34,7 +34,6 @@ class Answers:
 
     @property
     def capabilities(self) -> dict[str, Any]:
-        """Return the client capabilities that go with these answers."""
         declared: dict[str, Any] = {}
         if self.elicitation is not None:
             declared["elicitation"] = {"form": {}, "url": {}}

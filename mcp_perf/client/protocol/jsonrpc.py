@@ -152,7 +152,6 @@ def _no_json(reply: Reply) -> Reply:
 
 
 def _tool_text(reply: Reply) -> str:
-    """Return what the tool says of its own failure."""
     content = result_of(reply).get("content")
     if isinstance(content, list):
         texts = [part["text"] for part in content if isinstance(part, dict) and "text" in part]

@@ -66,13 +66,11 @@ class Pending:
         return settled
 
     def settle(self, message: bytes, now_ns: int) -> None:
-        """Take the answer."""
         self.message = message
         self.end_ns = now_ns
         self._settled.set()
 
     def fail(self, failure: str) -> None:
-        """Wait no longer."""
         self.failure = failure
         self._settled.set()
 

@@ -67,7 +67,6 @@ class Inbox:
         self._ended = ""
 
     def add(self, method: str, message: bytes, now_ns: int) -> None:
-        """Take a notification."""
         uri = _params(message).get("uri")
         self._came.append(Notice(method, uri if isinstance(uri, str) else "", now_ns, len(message)))
         self._news.set()

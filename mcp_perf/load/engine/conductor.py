@@ -63,7 +63,6 @@ class Conductor:
         self._waiting: _Waiting | None = None
 
     def conduct(self) -> None:
-        """Run all turns, or those before a stop."""
         for turn in self.turns:
             if self._stopping or not self._prepare(turn):
                 return

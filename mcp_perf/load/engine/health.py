@@ -21,12 +21,10 @@ class Watch:
         self._greenlet: gevent.Greenlet | None = None
 
     def start(self) -> None:
-        """Begin to watch the hub."""
         self._greenlet = gevent.spawn(self._measure_lag)
         self.take()
 
     def stop(self) -> None:
-        """Stop watching."""
         if self._greenlet is not None:
             self._greenlet.kill()
 

@@ -207,7 +207,6 @@ class Session:
             self.environment.process_exit_code = self.report.exit_code
 
     def finish(self) -> None:
-        """Write the reports of the run."""
         run, self.run, self._conducting = self.run, None, None
         if run is None:
             return

@@ -97,7 +97,6 @@ class Run:
         self.write(_decode(encoded))
 
     def note(self, code: str, text: str) -> None:
-        """Append a note."""
         self.write([Note(at_s=self.now_s(), code=code, text=text)])
 
     def finish(self, formats: tuple[str, ...]) -> Report:

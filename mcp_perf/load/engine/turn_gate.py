@@ -20,11 +20,9 @@ Journey = Callable[[int], None]
 class Waits(Protocol):
     """Where the dispatcher waits; tests have a clock of their own."""
 
-    def wait_until(self, at_ns: int) -> None:
-        """Return at this moment."""
+    def wait_until(self, at_ns: int) -> None: ...
 
-    def close(self) -> None:
-        """Give back what it holds."""
+    def close(self) -> None: ...
 
 
 @dataclass(slots=True, eq=False)
@@ -146,7 +144,6 @@ class Stage:
             opened.closed.wait()
 
     def _walk(self, opened: OpenTurn, journey: Journey, think: Callable[[], float]) -> None:
-        """Walk one journey after the other."""
         self._enter()
         last_ns = opened.start_ns
         try:

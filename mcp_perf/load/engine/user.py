@@ -135,7 +135,6 @@ class Bench:
         return member
 
     def dismiss(self, member: Member) -> None:
-        """Let a user go."""
         member.close()
         if member in self.members:
             self.members.remove(member)
@@ -149,7 +148,6 @@ class Bench:
         return list(self.members)
 
     def perform(self, member: Member) -> None:
-        """Take part in the next turn."""
         self.stage.perform(lambda arm: member.walks[arm].journey, self._pause, member.place)
 
     def arrivals(self, turn: Turn) -> Iterator[int]:

@@ -66,14 +66,12 @@ class Performer:
         self._flusher = gevent.spawn(self._flush_for_ever)
 
     def stop(self) -> None:
-        """Flush what is left and stop watching."""
         if self._flusher is not None:
             self._flusher.kill()
         self.watch.stop()
         self.flush()
 
     def flush(self) -> None:
-        """Hand over what was recorded since the last time."""
         self._recorder.flush(self.watch.take())
 
     def prepare(self, order: dict[str, Any]) -> None:

@@ -48,7 +48,6 @@ class Alarm:
         os.read(self._descriptor, 8)
 
     def close(self) -> None:
-        """Give the timer back."""
         if self._libc is not None:
             self._watcher.close()
             os.close(self._descriptor)

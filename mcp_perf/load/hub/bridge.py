@@ -34,7 +34,6 @@ class _HubSelector(GeventSelector):  # type: ignore[misc, unused-ignore]
         return super().select(timeout)
 
     def wake(self) -> None:
-        """End the wait of `select`."""
         self._ready.set()
 
 
@@ -85,7 +84,6 @@ class HubBridge:
             raise
 
     def post(self, function: Callable[..., object], *arguments: Any) -> None:
-        """Have the loop call a plain function soon."""
         self._loop.call_soon_threadsafe(function, *arguments)
 
     def _run(self) -> None:

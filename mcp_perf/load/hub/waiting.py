@@ -57,7 +57,6 @@ class Readable:
         self._watcher = self._hub.loop.io(descriptor, _READ)
 
     def __call__(self, timeout_s: float) -> None:
-        """Wait. Raises TimeoutError."""
         watchdog, watcher = self._watchdog, self._watcher
         watchdog.waiting[watcher] = watchdog.clock() + timeout_s
         try:
@@ -66,5 +65,4 @@ class Readable:
             del watchdog.waiting[watcher]
 
     def close(self) -> None:
-        """Forget the descriptor."""
         self._watcher.close()

@@ -95,7 +95,6 @@ def _share(load: Load, index: int, rounds: int) -> float:
 
 
 def _staged(stages: Sequence[Stage], place: float) -> float:
-    """Return the level at a place of the stages, from 0 to 1."""
     at_s = place * sum(stage.for_ for stage in stages)
     for stage in stages:
         if at_s < stage.for_:

@@ -83,7 +83,6 @@ class _ArmCompiler:
     """Among the calls of a burst, which need progress tokens of their own."""
 
     def steps(self, listed: Sequence[Step], answers: dialog.Answers | None) -> list[Runnable]:
-        """Compile an arm's list of a journey."""
         brought = changes(listed)
         compiled = [
             self._await_step(step, after_change=place in brought)
@@ -112,7 +111,6 @@ class _ArmCompiler:
         )
 
     def call(self, step: Step, answers: dialog.Answers | None) -> Runnable:
-        """Compile a step that is one call."""
         if step.action in SESSION_ACTIONS:
             return session_step(step, self.recorder.track(self.target.arm, "call", step.label))
         if step.action in LISTEN_ACTIONS:

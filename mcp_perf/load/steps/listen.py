@@ -43,7 +43,6 @@ class ListenStep(Step):
         return super().run(lane)
 
     def call(self, lane: Lane) -> tuple[Reply, str]:
-        """Ask for the notifications."""
         uri = "" if self._uri is None else str(self._uri.render(lane.values))
         start_ns = time.perf_counter_ns()
         reply = _client(lane).listen(Wanted(self._lists, uri), self._timeout_s)
@@ -71,7 +70,6 @@ class AwaitStep(Step):
         self._timeout_s = timeout_s
 
     def call(self, lane: Lane) -> tuple[Reply, str]:
-        """Wait for the notification."""
         uri = "" if self._uri is None else str(self._uri.render(lane.values))
         since_ns = lane.changed_ns if self._after_change else 0
         reply = _client(lane).awaited(self._method, uri, since_ns, self._timeout_s)
@@ -86,7 +84,6 @@ class ChangeStep:
 
     @property
     def goes_on(self) -> bool:
-        """Whether the journey continues when it fails."""
         return self.step.goes_on
 
     @goes_on.setter
@@ -94,7 +91,6 @@ class ChangeStep:
         self.step.goes_on = value
 
     def run(self, lane: Lane) -> str:
-        """Note the time, run the step."""
         lane.changed_ns = time.perf_counter_ns()
         return self.step.run(lane)
 

@@ -52,7 +52,6 @@ class RequestStep(Step):
         self._timeout_s = timeout_s
 
     def call(self, lane: Lane) -> tuple[Reply, str]:
-        """Send the request, judge the result."""
         params = None if self._params is None else self._params.render(lane.values)
         client = lane.client
         assert isinstance(client, TOOL_CLIENTS)  # noqa: S101 -- compiled for this kind of arm
@@ -87,7 +86,6 @@ class ListStep(Step):
         self._timeout_s = timeout_s
 
     def call(self, lane: Lane) -> tuple[Reply, str]:
-        """List, judge the whole list."""
         client = lane.client
         assert isinstance(client, TOOL_CLIENTS)  # noqa: S101 -- compiled for this kind of arm
         reply = client.list_all(LISTS[self._what], LIST_KEYS[self._what], self._timeout_s)

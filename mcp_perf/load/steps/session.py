@@ -12,7 +12,6 @@ class OpenStep(Step):
     """`open:`: the connection, or the server's process, and the handshake, as one call."""
 
     def call(self, lane: Lane) -> tuple[Reply, str]:
-        """Open a session."""
         _close_others(lane)
         reply = _client(lane).open_session()
         return reply, reply.outcome
@@ -22,7 +21,6 @@ class CloseStep(Step):
     """`close:`: the goodbye, and the end of all connections, as one call."""
 
     def call(self, lane: Lane) -> tuple[Reply, str]:
-        """Close the session."""
         reply = _client(lane).close_session()
         _close_others(lane)
         return reply, reply.outcome

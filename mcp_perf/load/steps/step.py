@@ -75,13 +75,11 @@ class Lane:
             client.ready()
 
     def unlisten(self) -> None:
-        """End what the journey listened for."""
         self.listens = False
         if isinstance(self.client, ListeningClient):
             self.client.unlisten()
 
     def close(self) -> None:
-        """End the session and all connections."""
         for client in (self.client, *self.others()):
             client.close()
 
@@ -99,7 +97,6 @@ class Step(ABC):
         self._failures: dict[str, CallFailed] = {}
 
     def run(self, lane: Lane) -> str:
-        """Make the call; return its class."""
         start_ns = time.perf_counter_ns()
         try:
             reply, cls = self.call(lane)
@@ -159,7 +156,6 @@ class ToolStep(Step):
         self._timeout_s = timeout_s
 
     def call(self, lane: Lane) -> tuple[Reply, str]:
-        """Check the arguments, call the tool, judge the result."""
         arguments = None
         if self._arguments is not None:
             arguments = self._arguments.render(lane.values)
@@ -196,7 +192,6 @@ class RunStep(Step):
         self._timeout_s = timeout_s
 
     def call(self, lane: Lane) -> tuple[Reply, str]:
-        """Call the function, judge what it returned."""
         arguments = self._arguments.render(lane.values)
         client = lane.client
         assert isinstance(client, PythonClient)  # noqa: S101 -- compiled for this kind of arm
@@ -251,7 +246,6 @@ class HttpStep(Step):
         self._timeout_s = timeout_s
 
     def call(self, lane: Lane) -> tuple[Reply, str]:
-        """Send the request, judge the reply."""
         request = self._encoded or self._request.render(lane.values)
         client = lane.client
         assert isinstance(client, RestClient)  # noqa: S101 -- compiled for this kind of arm
@@ -263,7 +257,6 @@ class PersonalHttpStep(HttpStep):
     """The same, where the arm has headers that differ from user to user."""
 
     def call(self, lane: Lane) -> tuple[Reply, str]:
-        """Send the request with the user's own headers, judge the reply."""
         client = lane.client
         assert isinstance(client, RestClient)  # noqa: S101 -- compiled for this kind of arm
         request = self._request.render(lane.values, client.own_fields)
@@ -280,7 +273,6 @@ class WaitStep:
         self._seconds = seconds
 
     def run(self, lane: Lane) -> str:
-        """Wait."""
         start_ns = time.perf_counter_ns()
         gevent.sleep(self._seconds)
         lane.waited_ns += time.perf_counter_ns() - start_ns

@@ -49,16 +49,13 @@ class SharedSession:
 
     @property
     def has_session(self) -> bool:
-        """Whether the session is open."""
         return self._session.has_session
 
     @property
     def has_stream(self) -> bool:
-        """Whether a stream is open beside it."""
         return self._session.has_stream
 
     def ready(self) -> None:
-        """Open the session where there is none."""
         self._session.ready()
 
     def call(
@@ -67,17 +64,14 @@ class SharedSession:
         arguments: dict[str, Any] | None = None,
         timeout_s: float | None = None,
     ) -> Reply:
-        """Send a request."""
         return self._session.call(call, arguments, timeout_s)
 
     def cancelled_call(
         self, call: Prepared, arguments: dict[str, Any] | None, after_s: float
     ) -> Reply:
-        """Call, and cancel the call where it has not ended in time."""
         return self._session.cancelled_call(call, arguments, after_s)
 
     def list_all(self, method: str, key: str, timeout_s: float | None = None) -> Reply:
-        """List all of a kind, as one call."""
         return self._session.list_all(method, key, timeout_s)
 
     def close(self) -> None:

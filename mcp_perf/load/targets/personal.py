@@ -30,7 +30,6 @@ class Personal:
         self._store = store
 
     def headers(self, identity: Identity) -> dict[str, str]:
-        """Return the headers that are one user's own."""
         return _texts(self._headers.render({IDENTITY: identity}))
 
     def place(self, shared: _Place, identity: Identity) -> _Place:

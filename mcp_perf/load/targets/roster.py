@@ -30,6 +30,5 @@ class Roster:
         return self._free.pop()
 
     def give_back(self, identity: Identity) -> None:
-        """Let another user have it."""
         if self._used:
             self._free.append(identity)

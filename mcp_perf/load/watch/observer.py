@@ -12,5 +12,4 @@ class Beside(Protocol):
     def begin(self, turn: Turn) -> list[AnyRecord]:
         """Begin, and return what the journal is to hold."""
 
-    def end(self, turn: Turn) -> list[AnyRecord]:
-        """End it."""
+    def end(self, turn: Turn) -> list[AnyRecord]: ...

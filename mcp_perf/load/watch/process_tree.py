@@ -67,7 +67,6 @@ class ProcessTree:
 
     @property
     def pids(self) -> set[int]:
-        """The processes that are known."""
         return set(self._known)
 
     def refresh(self) -> None:

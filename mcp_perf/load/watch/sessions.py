@@ -15,12 +15,10 @@ class Counted(Protocol):
     """A client, as far as it is counted."""
 
     @property
-    def has_session(self) -> bool:
-        """Whether a session is open."""
+    def has_session(self) -> bool: ...
 
     @property
-    def has_stream(self) -> bool:
-        """Whether a stream of it is open."""
+    def has_stream(self) -> bool: ...
 
 
 class SessionWatch:

@@ -35,8 +35,7 @@ class Reader(Protocol):
     blocks: bool
     """Whether nothing else runs meanwhile: no network is waited for."""
 
-    def refresh(self) -> None:
-        """Look for what is new."""
+    def refresh(self) -> None: ...
 
     def read(self) -> Reading:
         """Read everything. Raises OSError or NoMetrics."""
@@ -50,12 +49,10 @@ class StartedProcesses(ProcessTree):
         super().__init__(())
 
     def refresh(self) -> None:
-        """Look for servers that have been started since, and for what they have started."""
         self.add(self._started)
         super().refresh()
 
     def read(self) -> Reading:
-        """Read all of them. Raises ProcessLookupError when there is none."""
         if not self.pids:
             raise ProcessLookupError("the node that keeps the journal has started no server.")
         return super().read()
@@ -70,7 +67,6 @@ class Source:
     why_not: str = ""
 
     def described(self) -> dict[str, str]:
-        """Describe it, for the journal."""
         return {"source": self.shown, "why_not": self.why_not}
 
 

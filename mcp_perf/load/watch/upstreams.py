@@ -82,7 +82,6 @@ class Together:
         self._parts = parts
 
     def begin(self, turn: Turn) -> list[AnyRecord]:
-        """Begin, in order."""
         return [record for part in self._parts for record in part.begin(turn)]
 
     def end(self, turn: Turn) -> list[AnyRecord]:

@@ -66,7 +66,6 @@ class Guard:
     def __call__(
         self, environ: dict[str, Any], start_response: Callable[..., Any]
     ) -> Iterable[bytes]:
-        """Answer one request."""
         problem = refusal(environ, self.served)
         if problem is not None:
             body = f"{problem}\n".encode()

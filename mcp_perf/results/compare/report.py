@@ -84,7 +84,6 @@ def _compared(base: Sequence[RunNumbers], run: RunNumbers, tolerance: float) -> 
 
 
 def _reasons(rows: Sequence[Regression]) -> Iterator[str]:
-    """Give the reasons of what decided."""
     worst = verdict_of(rows)
     yield from (row.reason for row in rows if row.verdict == worst and row.reason)
 

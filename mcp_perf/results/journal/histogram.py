@@ -50,11 +50,9 @@ class Histogram:
         self._counts: defaultdict[int, int] = defaultdict(int)
 
     def record(self, ns: int, count: int = 1) -> None:
-        """Count a duration `count` times."""
         self._counts[bucket(ns)] += count
 
     def merge(self, other: Self) -> None:
-        """Add all samples of another histogram."""
         for key, count in other._counts.items():
             self._counts[key] += count
 
@@ -73,7 +71,6 @@ class Histogram:
 
     @property
     def count(self) -> int:
-        """The number of samples."""
         return sum(self._counts.values())
 
     @property

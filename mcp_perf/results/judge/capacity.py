@@ -64,7 +64,6 @@ def _levels(tried: Sequence[Tried]) -> list[RateLevel]:
 
 
 def _level(rate: float, tried: Sequence[Tried]) -> RateLevel:
-    """Give the numbers of one rate, over all of its trials."""
     totals = Totals([one.turn for one in tried])
     broke = Counter(name for one in tried for name in one.trial.broke_by)
     return RateLevel(

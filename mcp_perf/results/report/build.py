@@ -98,7 +98,6 @@ def _facts(
     regressions: list[Regression],
     search: SearchFacts | None,
 ) -> Facts:
-    """Gather what the verdict rests on."""
     return Facts(
         gates=gates,
         regressions=regressions,

@@ -42,7 +42,6 @@ class Tally:
         return self.latency if self._service is None else self._service
 
     def add(self, cell: Cell) -> None:
-        """Add the calls of a cell."""
         self._count(cell, cell.service_total_ns if cell.service else cell.total_ns)
         if cell.service:
             self._split_service().add_pairs(cell.service)
@@ -51,7 +50,6 @@ class Tally:
         self.latency.add_pairs(cell.latency)
 
     def merge(self, other: "Tally") -> None:
-        """Add the calls of another tally."""
         self._count(other, other.service_total_ns)
         if other.service is not other.latency or self._service is not None:
             self._split_service().merge(other.service)
@@ -108,12 +106,10 @@ class Group:
 
     @property
     def classes(self) -> dict[str, int]:
-        """How many ended in each class."""
         return {cls: tally.n for cls, tally in self.by_class.items()}
 
     @cached_property
     def all(self) -> Tally:
-        """Every class together."""
         return merged(list(self.by_class.values()))
 
     @property
@@ -123,12 +119,10 @@ class Group:
 
     @property
     def ended(self) -> int:
-        """How many the target answered for."""
         return sum(tally.n for cls, tally in self.by_class.items() if cls in ENDED)
 
     @property
     def failed(self) -> int:
-        """How many of these failed."""
         return sum(tally.n for cls, tally in self.by_class.items() if cls in FAILED)
 
     @property

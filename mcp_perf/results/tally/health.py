@@ -76,7 +76,6 @@ class GeneratorHealth:
     nodes: defaultdict[str, NodeHealth] = field(default_factory=lambda: defaultdict(NodeHealth))
 
     def add(self, part: Slice, arm: str) -> None:
-        """Add one slice of a round of this arm."""
         self.nodes[part.node].add(part, arm, self.limits.generator_cpu)
 
     @property

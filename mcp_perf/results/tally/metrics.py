@@ -74,7 +74,6 @@ class Totals:
 
     @property
     def calls(self) -> int:
-        """Calls of every class."""
         return self.call.all.n
 
     @property

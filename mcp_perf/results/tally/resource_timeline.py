@@ -60,7 +60,6 @@ class ResourceTimeline:
         self._most = MOST_POINTS
 
     def add(self, before: ResourceSample, after: ResourceSample, turn: TurnStarted) -> None:
-        """Add the time between two readings of one turn."""
         if after.at_s <= before.at_s:
             return
         self._append(_Stretch(turn, before, after, after.rss_bytes, after.threads, after.fds))

@@ -41,7 +41,6 @@ class Held:
 
     @property
     def per_session(self) -> PerSession:
-        """The memory of one session."""
         return per_session(self.before, self.levels)
 
     @property

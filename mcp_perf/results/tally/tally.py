@@ -72,11 +72,9 @@ class RunTally:
         return [turn for _, turn in sorted(self.turns.items()) if turn.started.arm == arm]
 
     def measured(self, arm: str) -> list[Turn]:
-        """Return the arm's measured rounds."""
         return [turn for turn in self.turns_of(arm) if turn.measured]
 
     def take(self, record: AnyRecord) -> None:
-        """Add one record."""
         match record:
             case Slice():
                 self._slice(record)

@@ -59,7 +59,6 @@ class Timeline:
         self._closed: list[TimelinePoint] = []
 
     def add(self, part: Slice, turn: TurnStarted) -> None:
-        """Add what a node recorded in about one second."""
         second = int(part.at_s)
         key = (turn.turn, second)
         if key not in self._open:

@@ -80,7 +80,6 @@ class Turn:
         return self.shares.setdefault(node, Share())
 
     def add(self, part: Slice) -> None:
-        """Add what a node recorded in a second."""
         share = self.share(part.node)
         share.observed_s += part.seconds
         share.starts += part.health.starts

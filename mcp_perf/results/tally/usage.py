@@ -21,7 +21,6 @@ class Thinned:
         self._seen = 0
 
     def add(self, value: float) -> None:
-        """Take the next value."""
         if self._seen % self._stride == 0:
             self.values.append(value)
             if len(self.values) > KEPT:
@@ -43,7 +42,6 @@ class TurnUsage:
     _rss: Thinned = field(default_factory=Thinned)
 
     def add(self, sample: ResourceSample) -> None:
-        """Take one reading."""
         self.first = self.first or sample
         self.last = sample
         self.max_rss = highest(self.max_rss, sample.rss_bytes)
@@ -105,7 +103,6 @@ class Usage:
 
     @property
     def sampled(self) -> bool:
-        """Whether there is any reading at all."""
         return any(turn.first is not None for turn in self.turns)
 
     @property

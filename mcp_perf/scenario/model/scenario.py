@@ -110,7 +110,6 @@ class Arm(Part):
 
     @property
     def kind(self) -> Literal["http", "mcp", "python"]:
-        """What the arm speaks."""
         return next(kind for kind in _KINDS if getattr(self, kind) is not None)
 
     def pointed(self, line: str) -> str:

@@ -155,7 +155,6 @@ def _knees(every: Mapping[str, Capacity], x: Scale) -> ET.Element:
 
 
 def _reading(every: Mapping[str, Capacity], rate: float) -> str:
-    """Say what each arm did at a rate."""
     lines = [f"{numbers.rate(rate)} offered"]
     for name, what in every.items():
         for level in what.levels:

@@ -23,7 +23,6 @@ class Series(Generic[P]):
 
     @property
     def last_s(self) -> float:
-        """When the last point is."""
         return max(point.at_s for point in self.points)
 
     def stretches(self, arm: str) -> list[list[P]]:

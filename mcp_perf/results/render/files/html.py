@@ -100,7 +100,6 @@ def _comparisons(report: Report) -> dict[str, Any]:
 
 
 def _layers(report: Report) -> dict[str, Any]:
-    """Draw the layers' waterfall."""
     rungs, axis = layers.waterfall(report.layers, charts.looks(report.arms))
     return {"rungs": rungs, "layers_axis": axis, "layers_meaning": layers.MEANING}
 

@@ -283,7 +283,6 @@ def _times(latency: Latency) -> list[str]:
 
 
 def _classes(classes: dict[str, int]) -> str:
-    """Name the classes that occurred."""
     return ", ".join(f"{text(name)} {numbers.count(n)}" for name, n in classes.items() if n)
 
 
