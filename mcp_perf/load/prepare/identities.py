@@ -12,7 +12,7 @@ from mcp_perf.scenario.model.confidential import secret_names
 from mcp_perf.scenario.model.identities import NUMBER, names_in, read_rows
 from mcp_perf.scenario.problems.wording import InputError
 from mcp_perf.scenario.values.generators import IDENTITY
-from mcp_perf.scenario.values.lookups import compile_template
+from mcp_perf.scenario.values.templates import compile_template
 
 
 def settle(loaded: Loaded, users: int, run: str) -> list[Identity]:

@@ -19,7 +19,7 @@ from mcp_perf.scenario.model.confidential import is_secret, secret_names
 from mcp_perf.scenario.model.identities import MOST_AT_ONCE, NUMBER, Mint
 from mcp_perf.scenario.problems.wording import quote
 from mcp_perf.scenario.values.generators import IDENTITY
-from mcp_perf.scenario.values.lookups import compile_template
+from mcp_perf.scenario.values.templates import compile_template
 
 MOST_S: Final = 120.0
 """For all identities together."""

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 import gevent
 
@@ -18,6 +19,7 @@ from mcp_perf.scenario.model import scenario as model
 from mcp_perf.scenario.model.targets import split_target
 
 
+@dataclass(eq=False)
 class BurstStep:
     """`parallel:`: its calls begin at once, and it ends with the last of them.
 
@@ -25,10 +27,9 @@ class BurstStep:
     needs what another one saves was seen to before the run.
     """
 
-    goes_on = True  # where a failed call is to end the journey, the lane is told
-
-    def __init__(self, steps: Sequence[Runnable]) -> None:
-        self.steps = steps
+    steps: Sequence[Runnable]
+    goes_on: bool = True
+    """Where a failed call is to end the journey, the lane is told."""
 
     def run(self, lane: Lane) -> str:
         """Make all calls; return the class of the first in the list that is not ok."""

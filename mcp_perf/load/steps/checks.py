@@ -10,7 +10,7 @@ from jmespath.parser import Parser
 
 from mcp_perf.client.reply import CHECK_FAILED, HTTP_ERROR, OK, RPC_ERROR, UNREADABLE, Reply
 from mcp_perf.load.steps.recorder import Track
-from mcp_perf.scenario.values.lookups import LookupFailed, Template
+from mcp_perf.scenario.values.templates import LookupFailed, Template
 
 Getter = Callable[[Any], Any]
 

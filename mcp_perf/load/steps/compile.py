@@ -25,7 +25,7 @@ from mcp_perf.load.steps.journey import Journey, Runnable
 from mcp_perf.load.steps.listen import AwaitStep, ChangeStep, ListenStep, changes
 from mcp_perf.load.steps.mcp import CancelledStep, ListStep, ProgressStep, RequestStep
 from mcp_perf.load.steps.recorder import Recorder, Track
-from mcp_perf.load.steps.session import session_step
+from mcp_perf.load.steps.session import CloseStep, OpenStep
 from mcp_perf.load.steps.step import (
     HttpStep,
     PersonalHttpStep,
@@ -43,7 +43,8 @@ from mcp_perf.scenario.model import answers as dialog
 from mcp_perf.scenario.model.listening import LISTEN_ACTIONS
 from mcp_perf.scenario.model.scenario import HTTP_VERBS, MCP_ACTIONS, SESSION_ACTIONS, Step
 from mcp_perf.scenario.model.targets import split_target
-from mcp_perf.scenario.values.lookups import Template, compile_generators, compile_template
+from mcp_perf.scenario.values.generators import compile_generators
+from mcp_perf.scenario.values.templates import Template, compile_template
 
 Values = dict[str, Any]
 Validate = Callable[[Any], str]
@@ -112,7 +113,8 @@ class _ArmCompiler:
 
     def call(self, step: Step, answers: dialog.Answers | None) -> Runnable:
         if step.action in SESSION_ACTIONS:
-            return session_step(step, self.recorder.track(self.target.arm, "call", step.label))
+            kind = OpenStep if step.open else CloseStep
+            return kind(**self._terms(step))
         if step.action in LISTEN_ACTIONS:
             return self._listen_step(step)
         if step.action == "run":
@@ -127,23 +129,19 @@ class _ArmCompiler:
 
     def _listen_step(self, step: Step) -> ListenStep:
         return ListenStep(
-            self.recorder.track(self.target.arm, "call", step.label),
             lists=step.listen or (),
             uri=None if step.subscribe is None else self._template(step.subscribe),
-            timeout_s=step.timeout,
-            goes_on=step.on_error == "continue",
+            **self._terms(step),
         )
 
     def _await_step(self, step: Step, *, after_change: bool) -> AwaitStep:
         wanted = step.await_
         assert wanted is not None  # noqa: S101 -- asked by the caller
         return AwaitStep(
-            self.recorder.track(self.target.arm, "call", step.label),
-            f"notifications/{wanted.notification}",
+            method=f"notifications/{wanted.notification}",
             uri=None if wanted.uri is None else self._template(wanted.uri),
             after_change=after_change,
-            timeout_s=step.timeout,
-            goes_on=step.on_error == "continue",
+            **self._terms(step),
         )
 
     def _run_step(self, step: Step) -> RunStep:
@@ -151,12 +149,10 @@ class _ArmCompiler:
         function = find_function(code, str(step.subject)) if isinstance(code, Code) else None
         assert function is not None  # noqa: S101 -- looked for before the run
         return RunStep(
-            self.recorder.track(self.target.arm, "call", step.label),
-            function,
-            self._checks(step),
+            function=function,
+            checks=self._checks(step),
             arguments=self._template(step.arguments),
-            timeout_s=step.timeout,
-            goes_on=step.on_error == "continue",
+            **self._terms(step),
         )
 
     def _tool_step(self, step: Step, answers: Answers | None) -> ToolStep:
@@ -166,30 +162,23 @@ class _ArmCompiler:
         constant = arguments.render(self._known) if self._is_known(arguments) else None
         if constant is not None and validate(constant):
             constant = None  # refused call by call, so that every one is counted
-        track = self.recorder.track(self.target.arm, "call", step.label)
         kind = ToolStep if step.cancel_after is None else CancelledStep
+        terms = self._terms(step)
+        # A call that was cancelled has no output.
+        output = None if step.cancel_after else output_check(tool, terms["track"])
         compiled = kind(
-            track,
-            Call(tool, constant, answers=answers, meta=self._meta(step)),
-            # A call that was cancelled has no output.
-            self._checks(step, None if step.cancel_after else output_check(tool, track)),
+            prepared=Call(tool, constant, answers=answers, meta=self._meta(step)),
+            checks=self._checks(step, output),
             arguments=arguments if constant is None else None,
             is_valid=validate,
-            timeout_s=step.timeout,
-            goes_on=step.on_error == "continue",
+            **terms,
         )
         if isinstance(compiled, CancelledStep):
             compiled.cancel_after_s = step.cancel_after or 0.0
         return compiled
 
     def _list_step(self, step: Step) -> ListStep:
-        return ListStep(
-            self.recorder.track(self.target.arm, "call", step.label),
-            str(step.list),
-            self._checks(step),
-            timeout_s=step.timeout,
-            goes_on=step.on_error == "continue",
-        )
+        return ListStep(what=str(step.list), checks=self._checks(step), **self._terms(step))
 
     def _request_step(self, step: Step, answers: Answers | None) -> RequestStep:
         method, tree = asked(step)
@@ -197,24 +186,20 @@ class _ArmCompiler:
         known = self._is_known(params)
         constant = params.render(self._known) if known else None
         return RequestStep(
-            self.recorder.track(self.target.arm, "call", step.label),
-            McpRequest(method, constant, answers=answers, meta=self._meta(step)),
-            self._checks(step),
+            request=McpRequest(method, constant, answers=answers, meta=self._meta(step)),
+            checks=self._checks(step),
             params=None if known else params,
-            timeout_s=step.timeout,
-            goes_on=step.on_error == "continue",
+            **self._terms(step),
         )
 
     def _http_step(self, step: Step) -> HttpStep:
         verb = step.action.upper()
         kind = PersonalHttpStep if self.target.endpoint.personal else HttpStep
         return kind(
-            self.recorder.track(self.target.arm, "call", step.label),
-            verb,
-            self._request(step, verb),
-            self._checks(step),
-            timeout_s=step.timeout,
-            goes_on=step.on_error == "continue",
+            kind=verb,
+            request=self._request(step, verb),
+            checks=self._checks(step),
+            **self._terms(step),
         )
 
     def _request(self, step: Step, verb: str) -> Request:
@@ -237,6 +222,13 @@ class _ArmCompiler:
             self._part(headers, lambda part: encode_fields(endpoint, _texts(part))),
             body,
         )
+
+    def _terms(self, step: Step) -> dict[str, Any]:
+        return {
+            "track": self.recorder.track(self.target.arm, "call", step.label),
+            "timeout_s": step.timeout,
+            "goes_on": step.on_error == "continue",
+        }
 
     def _checks(self, step: Step, output: OutputCheck | None = None) -> Checks:
         expect = step.expect

@@ -13,10 +13,11 @@ from fractions import Fraction
 from typing import Any, Final, Protocol
 
 from mcp_perf.load.steps.recorder import Track
-from mcp_perf.load.steps.step import Interrupted, Lane, count_unmade
+from mcp_perf.load.steps.step import Lane, count_unmade
 from mcp_perf.outcomes import INTERRUPTED, OK
 from mcp_perf.results.tally.groups import START
-from mcp_perf.scenario.values.lookups import Generators, LookupFailed
+from mcp_perf.scenario.values.generators import Generators
+from mcp_perf.scenario.values.templates import LookupFailed
 
 _LARGEST_DECK: Final = 200
 
@@ -24,7 +25,9 @@ _LARGEST_DECK: Final = 200
 class Runnable(Protocol):
     """A compiled step."""
 
-    goes_on: bool
+    @property
+    def goes_on(self) -> bool:
+        """Whether the journey continues when the step fails."""
 
     def run(self, lane: Lane) -> str:
         """Do it; return the class it ended in."""
@@ -130,6 +133,3 @@ def deck(weights: Sequence[float]) -> list[int]:
     shrink = max(1.0, sum(counts) / _LARGEST_DECK, math.gcd(*counts))
     counts = [max(1, round(count / shrink)) for count in counts]
     return [number for number, count in enumerate(counts) for _ in range(count)]
-
-
-__all__ = ["Interrupted", "Journey", "Runnable", "Walk", "deck"]

@@ -8,71 +8,49 @@ from mcp_perf.client.mcp.listening import ListeningClient
 from mcp_perf.client.protocol.subscriptions import Wanted
 from mcp_perf.client.reply import Reply
 from mcp_perf.load.steps.journey import Runnable
-from mcp_perf.load.steps.recorder import Track
-from mcp_perf.load.steps.step import MCP, Lane, Step
+from mcp_perf.load.steps.step import Lane, Step
 from mcp_perf.outcomes import OK
 from mcp_perf.scenario.model import scenario
 from mcp_perf.scenario.model.listening import LISTEN_ACTIONS
-from mcp_perf.scenario.values.lookups import Template
+from mcp_perf.scenario.values.templates import Template
 
 
+@dataclass(eq=False, kw_only=True)
 class ListenStep(Step):
     """`listen:` and `subscribe:`; up to the journey's end."""
 
-    def __init__(
-        self,
-        track: Track,
-        *,
-        lists: tuple[str, ...],
-        uri: Template | None,
-        timeout_s: float | None,
-        goes_on: bool,
-    ) -> None:
-        super().__init__(track, MCP, goes_on=goes_on)
-        self._lists = lists
-        self._uri = uri
-        self._timeout_s = timeout_s
+    lists: tuple[str, ...]
+    uri: Template | None
 
     def run(self, lane: Lane) -> str:
         """Ask; where the session's stream is open already and nothing is sent, none is counted."""
         client = _client(lane)
         lane.listens = True
-        if self._uri is None and client.hears:
-            client.listen(Wanted(self._lists))
+        if self.uri is None and client.hears:
+            client.listen(Wanted(self.lists))
             return OK
         return super().run(lane)
 
     def call(self, lane: Lane) -> tuple[Reply, str]:
-        uri = "" if self._uri is None else str(self._uri.render(lane.values))
+        uri = "" if self.uri is None else str(self.uri.render(lane.values))
         start_ns = time.perf_counter_ns()
-        reply = _client(lane).listen(Wanted(self._lists, uri), self._timeout_s)
+        reply = _client(lane).listen(Wanted(self.lists, uri), self.timeout_s)
         return (reply or Reply(start_ns)), (OK if reply is None else reply.outcome)
 
 
+@dataclass(eq=False, kw_only=True)
 class AwaitStep(Step):
     """`await:`."""
 
-    def __init__(
-        self,
-        track: Track,
-        method: str,
-        *,
-        uri: Template | None,
-        after_change: bool,
-        timeout_s: float | None,
-        goes_on: bool,
-    ) -> None:
-        super().__init__(track, MCP, goes_on=goes_on)
-        self._method = method
-        self._uri = uri
-        self._after_change = after_change
-        """Whether a step before it, that is not one of listening, may be what brings it."""
-        self._timeout_s = timeout_s
+    method: str
+    uri: Template | None
+    after_change: bool
+    """Whether a step before it, that is not one of listening, may be what brings it."""
 
     def call(self, lane: Lane) -> tuple[Reply, str]:
-        uri = "" if self._uri is None else str(self._uri.render(lane.values))
-        since_ns = lane.changed_ns if self._after_change else 0
-        reply = _client(lane).awaited(self._method, uri, since_ns, self._timeout_s)
+        uri = "" if self.uri is None else str(self.uri.render(lane.values))
+        since_ns = lane.changed_ns if self.after_change else 0
+        reply = _client(lane).awaited(self.method, uri, since_ns, self.timeout_s)
         return reply, reply.outcome
 
 
@@ -85,10 +63,6 @@ class ChangeStep:
     @property
     def goes_on(self) -> bool:
         return self.step.goes_on
-
-    @goes_on.setter
-    def goes_on(self, value: bool) -> None:
-        self.step.goes_on = value
 
     def run(self, lane: Lane) -> str:
         lane.changed_ns = time.perf_counter_ns()

@@ -2,10 +2,8 @@
 
 from mcp_perf.client.mcp.base import BaseClient
 from mcp_perf.client.reply import Reply
-from mcp_perf.load.steps.recorder import Track
-from mcp_perf.load.steps.step import MCP, Lane, Step
+from mcp_perf.load.steps.step import Lane, Step
 from mcp_perf.load.targets.clients import McpSession
-from mcp_perf.scenario.model import scenario
 
 
 class OpenStep(Step):
@@ -24,12 +22,6 @@ class CloseStep(Step):
         reply = _client(lane).close_session()
         _close_others(lane)
         return reply, reply.outcome
-
-
-def session_step(step: scenario.Step, track: Track) -> Step:
-    """Compile an `open` or a `close`."""
-    kind = OpenStep if step.open else CloseStep
-    return kind(track, MCP, goes_on=step.on_error == "continue")
 
 
 def _client(lane: Lane) -> McpSession:

@@ -24,7 +24,7 @@ from mcp_perf.load.steps.checks import Checks
 from mcp_perf.load.steps.recorder import Recorder, Track
 from mcp_perf.load.targets.clients import TOOL_CLIENTS, Client, ToolClient
 from mcp_perf.outcomes import HARNESS_ERROR, INTERRUPTED
-from mcp_perf.scenario.values.lookups import LookupFailed, Template
+from mcp_perf.scenario.values.templates import LookupFailed, Template
 
 MCP: Final = "MCP"
 RUN: Final = "run"
@@ -84,17 +84,20 @@ class Lane:
             client.close()
 
 
+@dataclass(eq=False, kw_only=True)
 class Step(ABC):
     """What all calls share: counting the outcome and telling Locust."""
 
-    def __init__(self, track: Track, kind: str, *, goes_on: bool) -> None:
-        self.track = track
-        # Locust shows the verb in a column of its own.
-        self._name = track.name.removeprefix(f"{kind} ")
-        self.goes_on = goes_on
-        """Whether the journey continues when this step fails."""
-        self._kind = kind
-        self._failures: dict[str, CallFailed] = {}
+    track: Track
+    goes_on: bool
+    """Whether the journey continues when this step fails."""
+    timeout_s: float | None = None
+    kind: str = MCP
+    """What Locust shows in a column of its own: MCP, or the verb."""
+    _failures: dict[str, CallFailed] = field(default_factory=dict, init=False)
+
+    def __post_init__(self) -> None:
+        self._name = self.track.name.removeprefix(f"{self.kind} ")
 
     def run(self, lane: Lane) -> str:
         start_ns = time.perf_counter_ns()
@@ -114,7 +117,7 @@ class Step(ABC):
         if cls == HARNESS_ERROR:
             gevent.sleep(_HARNESS_PAUSE_S)
         lane.fire(
-            request_type=self._kind,
+            request_type=self.kind,
             name=self._name,
             response_time=(reply.end_ns - reply.start_ns) / 1e6,
             response_length=reply.bytes_in,
@@ -133,71 +136,49 @@ class Step(ABC):
         return self._failures.setdefault(cls, CallFailed(cls))
 
 
+@dataclass(eq=False, kw_only=True)
 class ToolStep(Step):
     """`call: TOOL`."""
 
-    def __init__(
-        self,
-        track: Track,
-        call: Call,
-        checks: Checks,
-        *,
-        arguments: Template | None,
-        is_valid: Callable[[Any], str],
-        timeout_s: float | None,
-        goes_on: bool,
-    ) -> None:
-        super().__init__(track, MCP, goes_on=goes_on)
-        self._call = call
-        self._checks = checks
-        self._arguments = arguments
-        """None where they are constant, and part of the prepared call."""
-        self._is_valid = is_valid
-        self._timeout_s = timeout_s
+    prepared: Call
+    checks: Checks
+    arguments: Template | None
+    """None where they are constant, and part of the prepared call."""
+    is_valid: Callable[[Any], str]
 
     def call(self, lane: Lane) -> tuple[Reply, str]:
         arguments = None
-        if self._arguments is not None:
-            arguments = self._arguments.render(lane.values)
-            problem = self._is_valid(arguments)
+        if self.arguments is not None:
+            arguments = self.arguments.render(lane.values)
+            problem = self.is_valid(arguments)
             if problem:
                 reply = Reply(time.perf_counter_ns())
                 return reply.fail(HARNESS_ERROR, problem), HARNESS_ERROR
         client = lane.client
         assert isinstance(client, TOOL_CLIENTS)  # noqa: S101 -- compiled for this kind of arm
         reply = self._send(client, arguments)
-        return reply, self._checks.judge(reply, lane.values)
+        return reply, self.checks.judge(reply, lane.values)
 
     def _send(self, client: ToolClient, arguments: dict[str, Any] | None) -> Reply:
-        return client.call(self._call, arguments, self._timeout_s)
+        return client.call(self.prepared, arguments, self.timeout_s)
 
 
+@dataclass(eq=False, kw_only=True)
 class RunStep(Step):
     """`run: FUNCTION`."""
 
-    def __init__(
-        self,
-        track: Track,
-        function: Callable[..., Any],
-        checks: Checks,
-        *,
-        arguments: Template,
-        timeout_s: float | None,
-        goes_on: bool,
-    ) -> None:
-        super().__init__(track, RUN, goes_on=goes_on)
-        self._function = function
-        self._checks = checks
-        self._arguments = arguments
-        self._timeout_s = timeout_s
+    kind: str = RUN
+    function: Callable[..., Any]
+    checks: Checks
+    arguments: Template
 
     def call(self, lane: Lane) -> tuple[Reply, str]:
-        arguments = self._arguments.render(lane.values)
+        arguments = self.arguments.render(lane.values)
         client = lane.client
         assert isinstance(client, PythonClient)  # noqa: S101 -- compiled for this kind of arm
-        reply = client.run(self._function, arguments, self._timeout_s)
+        reply = client.run(self.function, arguments, self.timeout_s)
         gevent.sleep(0)  # a function that waits for nothing would let nobody else run
-        return reply, self._checks.judge(reply, lane.values)
+        return reply, self.checks.judge(reply, lane.values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,55 +207,44 @@ class Request:
         return not any(map(callable, (self.line, self.fields, self.body)))
 
 
+@dataclass(eq=False, kw_only=True)
 class HttpStep(Step):
     """`get|post|put|patch|delete: PATH`."""
 
-    def __init__(
-        self,
-        track: Track,
-        verb: str,
-        request: Request,
-        checks: Checks,
-        *,
-        timeout_s: float | None,
-        goes_on: bool,
-    ) -> None:
-        super().__init__(track, verb, goes_on=goes_on)
-        self._request = request
-        self._encoded = request.render({}) if request.constant else None
-        self._checks = checks
-        self._timeout_s = timeout_s
+    request: Request
+    checks: Checks
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.encoded = self.request.render({}) if self.request.constant else None
 
     def call(self, lane: Lane) -> tuple[Reply, str]:
-        request = self._encoded or self._request.render(lane.values)
         client = lane.client
         assert isinstance(client, RestClient)  # noqa: S101 -- compiled for this kind of arm
-        reply = client.send(request, self._timeout_s)
-        return reply, self._checks.judge(reply, lane.values)
+        reply = client.send(self._rendered(lane, client), self.timeout_s)
+        return reply, self.checks.judge(reply, lane.values)
+
+    def _rendered(self, lane: Lane, _client: RestClient) -> bytes:
+        return self.encoded or self.request.render(lane.values)
 
 
 class PersonalHttpStep(HttpStep):
     """The same, where the arm has headers that differ from user to user."""
 
-    def call(self, lane: Lane) -> tuple[Reply, str]:
-        client = lane.client
-        assert isinstance(client, RestClient)  # noqa: S101 -- compiled for this kind of arm
-        request = self._request.render(lane.values, client.own_fields)
-        reply = client.send(request, self._timeout_s)
-        return reply, self._checks.judge(reply, lane.values)
+    def _rendered(self, lane: Lane, client: RestClient) -> bytes:
+        return self.request.render(lane.values, client.own_fields)
 
 
+@dataclass(eq=False)
 class WaitStep:
     """`wait: DURATION`: the user pauses; no call, and left out of the journey's time."""
 
-    goes_on = False
-
-    def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
+    seconds: float
+    goes_on: bool = False
 
     def run(self, lane: Lane) -> str:
         start_ns = time.perf_counter_ns()
-        gevent.sleep(self._seconds)
+        gevent.sleep(self.seconds)
         lane.waited_ns += time.perf_counter_ns() - start_ns
         if lane.intended_ns is not None:
             lane.intended_ns = 0

@@ -14,7 +14,7 @@ from mcp_perf.scenario.loader import Loaded
 from mcp_perf.scenario.model.identities import names_in
 from mcp_perf.scenario.model.scenario import Arm
 from mcp_perf.scenario.values.generators import IDENTITY
-from mcp_perf.scenario.values.lookups import compile_template
+from mcp_perf.scenario.values.templates import compile_template
 
 _Place = Endpoint | Command | Code
 

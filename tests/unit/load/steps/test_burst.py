@@ -28,7 +28,7 @@ from mcp_perf.load.targets.targets import ArmTarget
 from mcp_perf.outcomes import HARNESS_ERROR, INTERRUPTED
 from mcp_perf.results.journal.records import Health, Slice
 from mcp_perf.scenario.loader import load_text
-from mcp_perf.scenario.values.lookups import compile_generators
+from mcp_perf.scenario.values.generators import compile_generators
 
 ENDPOINT = Endpoint.of("http://127.0.0.1:1/mcp")
 
@@ -37,7 +37,7 @@ class Called(Step):
     """A call that waits until all calls of its burst have begun, and ends as it is told to."""
 
     def __init__(self, user, outcome=OK, *, goes_on=False, hangs=False):
-        super().__init__(user.recorder.track("a", "call", "tools/call x"), "MCP", goes_on=goes_on)
+        super().__init__(track=user.recorder.track("a", "call", "tools/call x"), goes_on=goes_on)
         self._user = user
         self._outcome = outcome
         self._hangs = hangs
@@ -187,7 +187,7 @@ class Died(Step):
 def test_a_call_that_dies_in_a_burst_is_our_fault_and_the_user_goes_on():
     """Its greenlet has no class to return; the journey ends in one all the same."""
     user = User(1)
-    died = Died(user.recorder.track("a", "call", "tools/call y"), "MCP", goes_on=True)
+    died = Died(track=user.recorder.track("a", "call", "tools/call y"), goes_on=True)
     walk = user.walk(BurstStep([died, Called(user)]))
     user.lane.beside.append(user._lane())
     with contextlib.redirect_stderr(io.StringIO()):  # gevent writes what a greenlet died of
@@ -285,7 +285,7 @@ def test_a_burst_and_its_session_are_compiled():
     assert (type(first), type(last)) == (OpenStep, CloseStep)
     assert [first.track.name, last.track.name] == ["open session", "close session"]
     assert [step.goes_on for step in (first, last, *burst.steps)] == [False, True, False, True]
-    tokens = [step._step._call.meta["progressToken"] for step in burst.steps]
+    tokens = [step._step.prepared.meta["progressToken"] for step in burst.steps]
     assert len(set(tokens)) == 2
     assert (widest(scenario.scenario, "mcp"), widest(scenario.scenario, "plain")) == (2, 0)
     assert opens_by_steps(scenario.scenario, "mcp")
@@ -300,7 +300,7 @@ def test_on_one_channel_calls_at_once_share_their_answers(url, shared):
     targets = {"mcp": target(url), "plain": target(arm="plain")}
     journeys = compile_journeys(loaded(), targets, Recorder("local", lambda _records: None))
     _, burst, _ = journeys[0].steps["mcp"]
-    given = [step._step._call.answers for step in burst.steps]
+    given = [step._step.prepared.answers for step in burst.steps]
     assert [answers.elicitation is not None for answers in given] == [shared, True]
     assert [answers.sampling is not None for answers in given] == [True, shared]
     assert [answers.roots is not None for answers in given] == [True, True]

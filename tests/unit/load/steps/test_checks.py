@@ -18,7 +18,7 @@ from mcp_perf.client.reply import (
 )
 from mcp_perf.load.steps.checks import Checks, OutputCheck, body_root, getter, result_root
 from mcp_perf.load.steps.recorder import Track
-from mcp_perf.scenario.values.lookups import compile_template
+from mcp_perf.scenario.values.templates import compile_template
 
 
 def reply_of(body=b"{}", *, status=200, outcome=OK):

@@ -79,7 +79,7 @@ class Compiled:
 
     def sent(self, **values):
         """Return the bytes that the first REST step sends."""
-        return self.rest._request.render(values)
+        return self.rest.request.render(values)
 
 
 def test_journeys_keep_their_names_weights_and_order():
@@ -100,7 +100,7 @@ def test_journeys_keep_their_names_weights_and_order():
 def test_a_request_without_lookups_is_constant():
     """It is encoded once, for all users and journeys."""
     compiled = Compiled("{get: /a, query: {x: 1}, headers: {X-B: c}}")
-    assert compiled.rest._encoded == (
+    assert compiled.rest.encoded == (
         b"GET /api/a?x=1 HTTP/1.1\r\nHost: 127.0.0.1:1\r\n"
         b"Accept-Encoding: identity\r\nX-B: c\r\nX-Key: k\r\nAccept: text/plain\r\n\r\n"
     )
@@ -109,7 +109,7 @@ def test_a_request_without_lookups_is_constant():
 def test_a_request_whose_names_are_all_known_is_constant():
     """Variables of the scenario, of the target, and the arm's name are known now."""
     compiled = Compiled('{get: "/${account}/${greeting}", query: {arm: "${arm}"}}')
-    assert compiled.rest._encoded.startswith(b"GET /api/AC1/hello?arm=rest HTTP/1.1\r\n")
+    assert compiled.rest.encoded.startswith(b"GET /api/AC1/hello?arm=rest HTTP/1.1\r\n")
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def test_a_request_whose_names_are_all_known_is_constant():
 def test_a_request_that_depends_on_the_journey_is_built_for_each(step, line):
     """A lookup that only a journey can answer keeps the request open."""
     compiled = Compiled(step)
-    assert compiled.rest._encoded is None
+    assert compiled.rest.encoded is None
     assert compiled.sent(n=7, user=3, nothing=None, text="x y").startswith(line)
 
 
@@ -139,7 +139,7 @@ def test_a_value_cannot_break_out_of_the_request_line():
 
 def test_only_what_depends_on_the_journey_is_built_anew():
     """The other parts of a dynamic request are constant bytes."""
-    request = Compiled('{post: /a, json: {n: "${n}"}}').rest._request
+    request = Compiled('{post: /a, json: {n: "${n}"}}').rest.request
     assert isinstance(request.line, bytes)
     assert isinstance(request.fields, bytes)
     assert request.body({"n": 7}) == b'{"n":7}'
@@ -179,22 +179,22 @@ def test_a_verb_that_has_a_body_says_that_it_is_empty(verb, length):
 def test_constant_arguments_become_part_of_the_call():
     """They are encoded once per client."""
     step = Compiled(mcp='{call: echo, arguments: {message: "${greeting}"}}').mcp
-    assert step._call.arguments == {"message": "hello"}
-    assert step._arguments is None
+    assert step.prepared.arguments == {"message": "hello"}
+    assert step.arguments is None
 
 
 def test_arguments_that_depend_on_the_journey_stay_open():
     """They come with each call."""
     step = Compiled(mcp='{call: echo, arguments: {message: "no ${n}"}}').mcp
-    assert step._call.arguments is None
-    assert step._arguments.render({"n": 7}) == {"message": "no 7"}
+    assert step.prepared.arguments is None
+    assert step.arguments.render({"n": 7}) == {"message": "no 7"}
 
 
 def test_constant_arguments_that_the_schema_forbids_are_refused_call_by_call():
     """They are not sent once and for all: every refusal is counted."""
     step = Compiled(mcp="{call: echo, arguments: {message: 5}}").mcp
-    assert step._call.arguments is None
-    assert "message" in step._is_valid(step._arguments.render({}))
+    assert step.prepared.arguments is None
+    assert "message" in step.is_valid(step.arguments.render({}))
 
 
 def test_expectations_and_ways_of_a_step_are_kept():
@@ -203,12 +203,12 @@ def test_expectations_and_ways_of_a_step_are_kept():
         "{get: /a, name: all, timeout: 2s, on_error: continue, expect: {status: 404}}",
         "{call: echo, arguments: {message: a}, expect: {class: tool_error}, save: {x: content}}",
     )
-    assert (compiled.rest._timeout_s, compiled.rest.goes_on) == (2.0, True)
+    assert (compiled.rest.timeout_s, compiled.rest.goes_on) == (2.0, True)
     assert compiled.rest.track.name == "all"
-    assert compiled.rest._checks._statuses == (404,)
-    assert compiled.mcp._checks._accepted == ("tool_error",)
+    assert compiled.rest.checks._statuses == (404,)
+    assert compiled.mcp.checks._accepted == ("tool_error",)
     assert compiled.mcp.track.name == "tools/call echo"
-    assert (compiled.mcp._timeout_s, compiled.mcp.goes_on) == (None, False)
+    assert (compiled.mcp.timeout_s, compiled.mcp.goes_on) == (None, False)
 
 
 @pytest.mark.parametrize(
@@ -232,7 +232,7 @@ def test_a_wait_is_a_wait_on_every_arm():
     """It has no call."""
     step = Compiled("{wait: 2s}").rest
     assert isinstance(step, WaitStep)
-    assert step._seconds == 2.0
+    assert step.seconds == 2.0
 
 
 # Schemas.

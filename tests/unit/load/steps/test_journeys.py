@@ -17,7 +17,7 @@ from mcp_perf.load.steps.recorder import Recorder
 from mcp_perf.load.steps.step import Interrupted, Lane, Step
 from mcp_perf.outcomes import HARNESS_ERROR, INTERRUPTED
 from mcp_perf.results.journal.records import Health, Slice
-from mcp_perf.scenario.values.lookups import compile_generators
+from mcp_perf.scenario.values.generators import compile_generators
 
 GENERATORS = {
     "colour": {"one_of": ["red", "green", "blue"]},
@@ -266,7 +266,7 @@ def test_an_interruption_is_counted_once_as_a_journey_and_once_as_a_call():
     after = Fake()
     steps = [Fake(), None, after]
     bench = Bench(steps)
-    steps[1] = Cut(bench.recorder.track("mcp", "call", "s"), "MCP", goes_on=True)
+    steps[1] = Cut(track=bench.recorder.track("mcp", "call", "s"), goes_on=True)
     with pytest.raises(Interrupted):
         bench.walk.journey()
     assert after.seen == []

@@ -8,12 +8,13 @@ import pytest
 from mcp_perf.client.mcp.listening import ListeningClient
 from mcp_perf.client.protocol.subscriptions import Wanted
 from mcp_perf.client.reply import Reply
-from mcp_perf.load.steps.journey import Interrupted, Journey, Walk
+from mcp_perf.load.steps.journey import Journey, Walk
 from mcp_perf.load.steps.listen import AwaitStep, ChangeStep, ListenStep, changes
 from mcp_perf.load.steps.recorder import Recorder
-from mcp_perf.load.steps.step import Lane
+from mcp_perf.load.steps.step import Interrupted, Lane
 from mcp_perf.scenario.loader import load_text
-from mcp_perf.scenario.values.lookups import compile_generators, compile_template
+from mcp_perf.scenario.values.generators import compile_generators
+from mcp_perf.scenario.values.templates import compile_template
 
 FILE = """
 name: demo
@@ -78,7 +79,7 @@ def lane():
 def step(lane, kind, **settings):
     """Compile a step."""
     track = lane.recorder.track("mcp", "call", "step")
-    return kind(track, timeout_s=1.5, goes_on=False, **settings)
+    return kind(track=track, timeout_s=1.5, goes_on=False, **settings)
 
 
 @pytest.mark.parametrize(

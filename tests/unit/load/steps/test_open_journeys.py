@@ -14,7 +14,7 @@ from mcp_perf.load.steps.recorder import Recorder
 from mcp_perf.load.steps.step import Interrupted, Lane, Step, WaitStep
 from mcp_perf.outcomes import HARNESS_ERROR, INTERRUPTED, TIMEOUT
 from mcp_perf.results.journal.records import Health, SampleRecord, Slice
-from mcp_perf.scenario.values.lookups import compile_generators
+from mcp_perf.scenario.values.generators import compile_generators
 
 MS = 1_000_000
 
@@ -64,7 +64,7 @@ class Call(Step):
     """A step without a network."""
 
     def __init__(self, world, name, outcome, before_ms):
-        super().__init__(world.recorder.track("mcp", "call", name), "MCP", goes_on=True)
+        super().__init__(track=world.recorder.track("mcp", "call", name), goes_on=True)
         self._world = world
         self._outcome = outcome
         self._before_ms = before_ms

@@ -30,7 +30,7 @@ from mcp_perf.load.steps.step import (
 )
 from mcp_perf.outcomes import HARNESS_ERROR, INTERRUPTED
 from mcp_perf.results.journal.records import Health, SampleRecord, Slice
-from mcp_perf.scenario.values.lookups import compile_template
+from mcp_perf.scenario.values.templates import compile_template
 
 ENDPOINT = Endpoint.of("http://127.0.0.1:1/base")
 TOOL = Tool("echo", {})
@@ -85,9 +85,9 @@ class Bench:
         """Return a step that calls a tool."""
         options = {"timeout_s": None, "goes_on": False, **options}
         return ToolStep(
-            self.track("tools/call echo"),
-            Call(TOOL, None),
-            checks or Checks(result_root),
+            track=self.track("tools/call echo"),
+            prepared=Call(TOOL, None),
+            checks=checks or Checks(result_root),
             arguments=None if arguments is None else compile_template(arguments),
             is_valid=is_valid,
             **options,
@@ -96,7 +96,9 @@ class Bench:
     def http(self, request, *, verb="GET", name="GET /a", checks=None, **options):
         """Return a step that sends a request."""
         options = {"timeout_s": None, "goes_on": False, **options}
-        return HttpStep(self.track(name), verb, request, checks or Checks(body_root), **options)
+        checks = checks or Checks(body_root)
+        track = self.track(name)
+        return HttpStep(track=track, kind=verb, request=request, checks=checks, **options)
 
     def counted(self):
         """Return class -> number of the calls, and the samples kept."""

@@ -9,12 +9,8 @@ import pytest
 
 from mcp_perf.scenario.problems.wording import InputError
 from mcp_perf.scenario.values import tables
-from mcp_perf.scenario.values.lookups import (
-    GeneratorError,
-    LookupFailed,
-    TemplateError,
-    compile_generators,
-)
+from mcp_perf.scenario.values.generators import GeneratorError, compile_generators
+from mcp_perf.scenario.values.templates import LookupFailed, TemplateError
 
 NOWHERE = Path("/nonexistent")
 

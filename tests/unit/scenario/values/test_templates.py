@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcp_perf.scenario.values.lookups import LookupFailed, TemplateError, compile_template
+from mcp_perf.scenario.values.templates import LookupFailed, TemplateError, compile_template
 
 VALUES = {
     "n": 5,
