@@ -3,6 +3,7 @@
 import copy
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,25 +19,17 @@ _SIDE: Final = re.compile(r"[\w-]+", re.ASCII)
 Info = Mapping[str, Mapping[str, Any]]
 
 
+@dataclass(eq=False)
 class SideBySide:
     """Call it once, with the sides of the comparison."""
 
-    def __init__(
-        self,
-        benchmark: Any,
-        title: str,
-        name: str,
-        entry: Entry | None,
-        folder: Path | None,
-        told: Callable[[Report], object],
-    ) -> None:
-        self._benchmark = benchmark
-        self._title = title
-        self._name = name
-        self._entry = entry
-        self._folder = folder
-        self._told = told
-        self._used = False
+    benchmark: Any
+    title: str
+    name: str
+    entry: Entry | None
+    folder: Path | None
+    told: Callable[[Report], object]
+    _used: bool = False
 
     def __call__(
         self, sides: Sides, *, rounds: int = 10, round_s: float = 0.05, info: Info | None = None
@@ -50,9 +43,9 @@ class SideBySide:
         """
         self._check(sides)
         # pytest-benchmark warns of a fixture that was not used, and refuses one that was.
-        self._benchmark._mode = "side_by_side(...)"  # noqa: SLF001 -- it has no other way
+        self.benchmark._mode = "side_by_side(...)"  # noqa: SLF001 -- it has no other way
         returned = {name: call() for name, call in sides.items()}
-        if self._benchmark.enabled:
+        if self.benchmark.enabled:
             measured = measure(sides, rounds=rounds, round_s=round_s)
             self._hand_over(measured, info or {})
             self._judge(measured)
@@ -68,10 +61,10 @@ class SideBySide:
         if wrong or len(sides) < 2:
             what = f"{wrong[0]!r} is no name of a side" if wrong else "one side is no comparison"
             pytest.fail(f"{what}: give two or more, named by letters, digits, - and _")
-        unknown = self._entry.unknown_sides(list(sides)) if self._entry else []
-        if self._entry and unknown:
+        unknown = self.entry.unknown_sides(list(sides)) if self.entry else []
+        if self.entry and unknown:
             pytest.fail(
-                f"{self._entry.place}: {self._name} has no side {unknown[0]!r}. Was it renamed? "
+                f"{self.entry.place}: {self.name} has no side {unknown[0]!r}. Was it renamed? "
                 f"Its sides are {', '.join(sides)}",
                 pytrace=False,
             )
@@ -82,10 +75,10 @@ class SideBySide:
         So they are in its table and its files, and can be compared with earlier ones.
         """
         for side, block in measured.block.items():
-            own = copy.copy(self._benchmark)
+            own = copy.copy(self.benchmark)
             own.name = f"{own.name} {side}"
             own.fullname = f"{own.fullname} {side}"
-            own.group = own.group or self._benchmark.name
+            own.group = own.group or self.benchmark.name
             own.extra_info = {**own.extra_info, "side": side, **info.get(side, {})}
             # It measures one function per test, and has no public way in for other measurements.
             stats = own._make_stats(block)  # noqa: SLF001
@@ -95,13 +88,13 @@ class SideBySide:
 
     def _judge(self, measured: Measured) -> None:
         __tracebackhide__ = True
-        gates = list(self._entry.gates) if self._entry else []
+        gates = list(self.entry.gates) if self.entry else []
         problems = too_fine(gates, measured.block)
-        if self._entry and problems:
-            pytest.fail(f"{self._entry.place}: {problems[0]}", pytrace=False)
-        info = self._benchmark.extra_info
-        about = describe(self._name, self._title, list(measured.block), gates, info)
-        report = report_of(about, measured, self._folder)
-        self._told(report)
+        if self.entry and problems:
+            pytest.fail(f"{self.entry.place}: {problems[0]}", pytrace=False)
+        info = self.benchmark.extra_info
+        about = describe(self.name, self.title, list(measured.block), gates, info)
+        report = report_of(about, measured, self.folder)
+        self.told(report)
         if report.verdict != "PASS":
             pytest.fail("\n".join([f"{report.verdict}", *report.reasons]), pytrace=False)

@@ -70,13 +70,13 @@ def find_function(code: Code, name: str) -> Callable[..., Any] | None:
     return found if callable(found) else None
 
 
+@dataclass(eq=False, slots=True)
 class PythonClient:
     """One user's way to a Python object: a call is a function call."""
 
-    def __init__(self, code: Code, bridge: Bridge, *, clock: Clock = time.perf_counter_ns) -> None:
-        self.code = code
-        self._bridge = bridge
-        self._clock = clock
+    code: Code
+    bridge: Bridge
+    clock: Clock = time.perf_counter_ns
 
     def ready(self) -> None:
         """Do nothing: there is no connection."""
@@ -96,20 +96,20 @@ class PythonClient:
         function cannot be stopped: one that took too long is a `timeout` when it returns.
         """
         timeout = self.code.timeout_s if timeout_s is None else timeout_s
-        reply = Reply(self._clock())
+        reply = Reply(self.clock())
         result: Any = None
         try:
             returned = function(**arguments)
             if inspect.isawaitable(returned):
-                left_s = timeout - (self._clock() - reply.start_ns) / 1e9
-                returned = self._bridge.call(_bounded, returned, left_s)
+                left_s = timeout - (self.clock() - reply.start_ns) / 1e9
+                returned = self.bridge.call(_bounded, returned, left_s)
             result = returned
         except _RAISED as error:
-            reply.end_ns = self._clock()
+            reply.end_ns = self.clock()
             if not isinstance(error, _OutOfTime):
                 reply.fail(TOOL_ERROR, _words(error))
         else:
-            reply.end_ns = self._clock()
+            reply.end_ns = self.clock()
         if reply.end_ns - reply.start_ns >= timeout * 1e9:
             return reply.fail(TIMEOUT, f"no result within {timeout:g} s")
         try:

@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -9,30 +10,27 @@ MAX_LOG_BYTES: Final = 1024 * 1024
 MAX_LINE_BYTES: Final = 8192
 
 
+@dataclass(eq=False)
 class Log:
     """What the servers of an arm write, in one file of bounded size."""
 
-    def __init__(
-        self,
-        path: Path | None,
-        clean: Callable[[str], str] = str,
-        limit: int = MAX_LOG_BYTES,
-    ) -> None:
-        """`path` is made with the first line; None keeps nothing. `clean` takes out secrets."""
-        self._path = path
-        self._clean = clean
-        self._left = limit
+    path: Path | None
+    """Made with the first line; None keeps nothing."""
+    clean: Callable[[str], str] = str
+    """Takes out secrets."""
+    left: int = MAX_LOG_BYTES
+    """Of what may be written."""
 
     def write(self, lines: str) -> None:
         """Append what still fits; a disk that takes nothing does not disturb the load."""
-        if self._path is None or self._left <= 0:
+        if self.path is None or self.left <= 0:
             return
-        kept = self._clean(lines).encode("utf-8", "replace")[: self._left]
-        self._left -= len(kept)
-        end = b"" if self._left else b"\n(the log is full; the rest was dropped)\n"
+        kept = self.clean(lines).encode("utf-8", "replace")[: self.left]
+        self.left -= len(kept)
+        end = b"" if self.left else b"\n(the log is full; the rest was dropped)\n"
         with contextlib.suppress(OSError):
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            with self._path.open("ab") as file:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with self.path.open("ab") as file:
                 file.write(kept + end)
 
 

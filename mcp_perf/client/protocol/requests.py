@@ -1,6 +1,7 @@
 """What a user asks of a server, prepared once and shared by all users."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from mcp_perf.client.protocol.answers import Answers
@@ -8,7 +9,6 @@ from mcp_perf.client.protocol.tools import Tool
 
 PROGRESS_TOKEN: Final = "mcp-perf"  # noqa: S105 -- names a call, opens nothing
 """One for all calls: it has to be unique among a client's calls in flight, which is one."""
-_NONE: Final[Mapping[str, Any]] = {}
 
 LISTS: Final = {
     "tools": "tools/list",
@@ -21,46 +21,28 @@ LIST_KEYS: Final = {**{name: name for name in LISTS}, "templates": "resourceTemp
 """What can be listed -> where the result holds it."""
 
 
+@dataclass(eq=False, slots=True)
 class Call:
     """One tool call: encoded once per client when its arguments are constant."""
 
-    __slots__ = ("answers", "arguments", "meta", "tool")
-
-    def __init__(
-        self,
-        tool: Tool,
-        arguments: dict[str, Any] | None,
-        *,
-        answers: Answers | None = None,
-        meta: Mapping[str, Any] = _NONE,
-    ) -> None:
-        self.tool = tool
-        self.arguments = arguments
-        """None: the arguments come with each call."""
-        self.answers = answers
-        """None: those of the client."""
-        self.meta = meta
-        """What `_meta` has beside the envelope of the era: `progressToken`, a log level."""
+    tool: Tool
+    arguments: dict[str, Any] | None
+    """None: the arguments come with each call."""
+    answers: Answers | None = None
+    """None: those of the client."""
+    meta: Mapping[str, Any] = field(default_factory=dict)
+    """What `_meta` has beside the envelope of the era: `progressToken`, a log level."""
 
 
+@dataclass(eq=False, slots=True)
 class Request:
     """One request of any other method: encoded once per client when its params are constant."""
 
-    __slots__ = ("answers", "meta", "method", "params")
-
-    def __init__(
-        self,
-        method: str,
-        params: dict[str, Any] | None,
-        *,
-        answers: Answers | None = None,
-        meta: Mapping[str, Any] = _NONE,
-    ) -> None:
-        self.method = method
-        self.params = params
-        """None: the params come with each call."""
-        self.answers = answers
-        self.meta = meta
+    method: str
+    params: dict[str, Any] | None
+    """None: the params come with each call."""
+    answers: Answers | None = None
+    meta: Mapping[str, Any] = field(default_factory=dict)
 
 
 Prepared = Call | Request

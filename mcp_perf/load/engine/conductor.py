@@ -32,35 +32,24 @@ class _Waiting:
     complete: Event = field(default_factory=Event)
 
 
+@dataclass(eq=False, kw_only=True)
 class Conductor:
     """Leads a run through its turns. `nodes` lists who is there, `tell` speaks to all of them."""
 
-    def __init__(
-        self,
-        turns: Iterable[Turn],
-        *,
-        nodes: Callable[[], set[str]],
-        tell: Callable[[str, dict[str, Any]], None],
-        write: Callable[[list[AnyRecord]], None],
-        now_s: Callable[[], float],
-        grace_s: float | None,
-        timeout_s: float,
-        beside: Beside | None = None,
-    ) -> None:
-        self.turns = turns
-        self.reason = "finished"
-        """Why the run ended: `finished`, `signal`, `stopped` or `error` (our own)."""
-        self.current: Turn | None = None
-        self.lost: set[str] = set()
-        self._nodes = nodes
-        self._tell = tell
-        self._write = write
-        self._now_s = now_s
-        self._grace_s = grace_s
-        self._timeout_s = timeout_s
-        self._beside = beside
-        self._stopping = False
-        self._waiting: _Waiting | None = None
+    turns: Iterable[Turn]
+    nodes: Callable[[], set[str]]
+    tell: Callable[[str, dict[str, Any]], None]
+    write: Callable[[list[AnyRecord]], None]
+    now_s: Callable[[], float]
+    grace_s: float | None
+    timeout_s: float
+    beside: Beside | None = None
+    reason: str = "finished"
+    """Why the run ended: `finished`, `signal`, `stopped` or `error` (our own)."""
+    current: Turn | None = None
+    lost: set[str] = field(default_factory=set)
+    _stopping: bool = False
+    _waiting: _Waiting | None = None
 
     def conduct(self) -> None:
         for turn in self.turns:
@@ -78,7 +67,7 @@ class Conductor:
         if not self._stopping:
             self._stopping = True
             self.reason = reason
-        self._tell("close", {"hard": hard})
+        self.tell("close", {"hard": hard})
 
     def hear(self, kind: str, node: str, data: dict[str, Any]) -> None:
         """Take a node's `ready`, `done` or `failed`."""
@@ -100,27 +89,19 @@ class Conductor:
         if node in self.lost:
             return
         self.lost.add(node)
-        self._write(
-            [
-                Note(
-                    at_s=self._now_s(),
-                    code="worker_lost",
-                    text=f"worker {node} was lost",
-                    node=node,
-                )
-            ]
-        )
+        text = f"worker {node} was lost"
+        self.write([Note(at_s=self.now_s(), code="worker_lost", text=text, node=node)])
         waiting = self._waiting
         if waiting is not None:
             waiting.missing.discard(node)
             if not waiting.missing:
                 waiting.complete.set()
 
-    def grace_s(self, turn: Turn) -> float:
+    def grace_of(self, turn: Turn) -> float:
         """How long the last calls of a turn may take: the call's timeout, within the round."""
-        if self._grace_s is not None:
-            return self._grace_s
-        return min(self._timeout_s, turn.seconds) + 1.0
+        if self.grace_s is not None:
+            return self.grace_s
+        return min(self.timeout_s, turn.seconds) + 1.0
 
     def _prepare(self, turn: Turn) -> bool:
         order = {"arm": turn.arm, "users": turn.users}
@@ -128,11 +109,11 @@ class Conductor:
         return not self._stopping
 
     def _run(self, turn: Turn) -> None:
-        grace_s = self.grace_s(turn)
-        before = self._beside.begin(turn) if self._beside is not None else []
-        at_s = self._now_s()
+        grace_s = self.grace_of(turn)
+        before = self.beside.begin(turn) if self.beside is not None else []
+        at_s = self.now_s()
         self.current = turn
-        self._write(
+        self.write(
             [
                 TurnStarted(
                     turn=turn.number,
@@ -149,18 +130,18 @@ class Conductor:
         )
         order = {"plan": astuple(turn), "grace_s": grace_s, "at_s": at_s}
         self._ask("done", "go", turn.number, order, turn.seconds + grace_s + _MARGIN_S)
-        if self._beside is not None:
-            self._write(self._beside.end(turn))
+        if self.beside is not None:
+            self.write(self.beside.end(turn))
         self.current = None
 
     def _ask(
         self, answer: str, order: str, turn: int, data: dict[str, Any], timeout_s: float
     ) -> None:
         """Tell all nodes something and wait for their answers; who owes one at the end is lost."""
-        waiting = self._waiting = _Waiting(answer, turn, self._nodes() - self.lost)
+        waiting = self._waiting = _Waiting(answer, turn, self.nodes() - self.lost)
         if not waiting.missing:
             return
-        self._tell(order, {"turn": turn, **data})
+        self.tell(order, {"turn": turn, **data})
         if not waiting.complete.wait(timeout_s):
             for node in sorted(waiting.missing):
                 self.lose(node)
@@ -172,11 +153,11 @@ class Conductor:
         if data["late"]:
             records.append(
                 Note(
-                    at_s=self._now_s(),
+                    at_s=self.now_s(),
                     code="interrupted_calls",
                     text=f"turn {ended.turn}: {data['late']} users on {node} had a call in "
                     "flight longer than the grace; those calls were cut off",
                     count=data["late"],
                 )
             )
-        self._write(records)
+        self.write(records)

@@ -56,7 +56,7 @@ class Run:
         timeouts = [target.place.timeout_s for target in prepared.targets.values()]
         self._sampler = Sampler(prepared.resources, self.write, self.now_s)
         self.conductor = Conductor(
-            self._search(started) if prepared.searching else prepared.turns,
+            turns=self._search(started) if prepared.searching else prepared.turns,
             nodes=nodes,
             tell=tell,
             write=self.write,

@@ -57,6 +57,7 @@ class OpenTurn:
         return max(0, self.first_ns - self.start_ns) / 1e9
 
 
+@dataclass(eq=False)
 class Stage:
     """Lets users in when a turn opens, and knows when the last of them has left it.
 
@@ -64,33 +65,27 @@ class Stage:
     even a starved hub makes a round longer.
     """
 
-    def __init__(
-        self,
-        clock: Callable[[], int] = time.perf_counter_ns,
-        *,
-        places: Callable[[int], int | None] = lambda _level: None,
-        late_ns: int = 5_000_000,
-        alarm: Callable[[], Waits] = Alarm,
-    ) -> None:
-        self.open_turn: OpenTurn | None = None
-        self.places = places
-        """How many users of this process a level has at work; None is all."""
-        self._clock = clock
-        self._late_ns = late_ns
-        self._alarm = alarm
-        self._opened = Event()
-        self._idle = Event()
+    clock: Callable[[], int] = time.perf_counter_ns
+    places: Callable[[int], int | None] = lambda _level: None
+    """How many users of this process a level has at work; None is all."""
+    late_ns: int = 5_000_000
+    alarm: Callable[[], Waits] = Alarm
+    open_turn: OpenTurn | None = None
+    _opened: Event = field(default_factory=Event)
+    _idle: Event = field(default_factory=Event)
+    _busy: set[gevent.Greenlet] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
         self._idle.set()
-        self._busy: set[gevent.Greenlet] = set()
 
     def open(self, turn: Turn, plan: Iterable[int] = ()) -> OpenTurn:
         """Let the users run an arm, from now on; in an open load, at the moments of `plan`."""
-        now_ns = self._clock()
+        now_ns = self.clock()
         end_ns = now_ns + int(turn.seconds * 1e9)
         opened = OpenTurn(turn, now_ns, end_ns, self.places(turn.users))
         if turn.rate:
             opened.dispatcher = Dispatcher(
-                plan, now_ns, self._clock, self._alarm(), late_ns=self._late_ns
+                plan, now_ns, self.clock, self.alarm(), late_ns=self.late_ns
             )
         self.open_turn = opened
         self._opened.set()
@@ -104,7 +99,7 @@ class Stage:
         if opened.dispatcher is not None:
             opened.dispatcher.end(early=early)
         if self.open_turn is opened:  # nobody else closed it while we waited for the dispatcher
-            opened.end_ns = min(opened.end_ns, self._clock())
+            opened.end_ns = min(opened.end_ns, self.clock())
             opened.closed.set()
             self.open_turn = None
             self._opened.clear()
@@ -147,14 +142,14 @@ class Stage:
         self._enter()
         last_ns = opened.start_ns
         try:
-            while not opened.closed.is_set() and self._clock() < opened.end_ns:
+            while not opened.closed.is_set() and self.clock() < opened.end_ns:
                 journey(0)
-                last_ns = self._clock()
+                last_ns = self.clock()
                 pause_s = think()
                 if pause_s and opened.closed.wait(pause_s):
                     break
         except Interrupted:
-            last_ns = self._clock()
+            last_ns = self.clock()
         finally:
             opened.busy_ns += max(last_ns, opened.end_ns) - opened.start_ns
             self._leave()
@@ -168,7 +163,7 @@ class Stage:
                     journey(intended_ns)
                 finally:
                     self._leave()
-                opened.first_ns = opened.first_ns or self._clock()
+                opened.first_ns = opened.first_ns or self.clock()
         except Interrupted:
             return
 

@@ -6,6 +6,7 @@ Locust's messages, which are plain function calls when both live in one process.
 
 import logging
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
 import gevent
@@ -36,29 +37,21 @@ class Performing(Protocol):
         """
 
 
+@dataclass(eq=False)
 class Performer:
     """Runs this process's part of each turn."""
 
-    def __init__(
-        self,
-        stage: Stage,
-        recorder: Recorder,
-        users: Callable[[], Iterable[Performing]],
-        answer: Callable[[str, dict[str, Any]], None],
-        arrivals: Callable[[Turn], Iterable[int]] = lambda _turn: (),
-        prepared: Callable[[], None] = lambda: None,
-    ) -> None:
-        self.watch = Watch()
-        self._stage = stage
-        self._recorder = recorder
-        self._users = users
-        self._answer = answer
-        self._arrivals = arrivals
-        self._prepared = prepared
-        """Called when the connections of a turn are ready, and no call is in flight."""
-        self._flusher: gevent.Greenlet | None = None
-        self._hurry = Event()
-        self._ending = False
+    stage: Stage
+    recorder: Recorder
+    users: Callable[[], Iterable[Performing]]
+    answer: Callable[[str, dict[str, Any]], None]
+    arrivals: Callable[[Turn], Iterable[int]] = lambda _turn: ()
+    prepared: Callable[[], None] = lambda: None
+    """Called when the connections of a turn are ready, and no call is in flight."""
+    watch: Watch = field(default_factory=Watch)
+    _flusher: gevent.Greenlet | None = None
+    _hurry: Event = field(default_factory=Event)
+    _ending: bool = False
 
     def start(self) -> None:
         """Begin to watch this process and to flush its record every second."""
@@ -72,7 +65,7 @@ class Performer:
         self.flush()
 
     def flush(self) -> None:
-        self._recorder.flush(self.watch.take())
+        self.recorder.flush(self.watch.take())
 
     def prepare(self, order: dict[str, Any]) -> None:
         """Check the connections of an arm before its turn; answer `ready`."""
@@ -87,7 +80,7 @@ class Performer:
         if order.get("hard"):
             self._hurry.set()
         self._ending = True
-        self._stage.close(early=True)
+        self.stage.close(early=True)
 
     def _supervise(self, act: Callable[[dict[str, Any]], None], order: dict[str, Any]) -> None:
         """Do as ordered; a fault of our own is answered, so that nobody waits for it."""
@@ -95,38 +88,38 @@ class Performer:
             act(order)
         except Exception:
             logger.exception("A turn broke off by a fault of mcp-perf's own")
-            self._answer("failed", {"turn": order["turn"]})
+            self.answer("failed", {"turn": order["turn"]})
 
     def _prepare(self, order: dict[str, Any]) -> None:
         pool = Pool(_CONNECTS_AT_ONCE)
-        users = list(self._users())
+        users = list(self.users())
         for user in users:
-            pool.spawn(_ready, user, order["arm"], self._stage.places(order["users"]))
+            pool.spawn(_ready, user, order["arm"], self.stage.places(order["users"]))
         pool.join()
-        self._prepared()
-        self._answer("ready", {"turn": order["turn"], "users": len(users)})
+        self.prepared()
+        self.answer("ready", {"turn": order["turn"], "users": len(users)})
 
     def _go(self, order: dict[str, Any]) -> None:
         turn = Turn(*order["plan"])
         self.flush()
-        self._recorder.start(order["at_s"])
-        self._recorder.turn = turn.number
-        calls_before = self._recorder.calls
-        open_turn = self._stage.open(turn, self._arrivals(turn) if turn.rate else ())
+        self.recorder.start(order["at_s"])
+        self.recorder.turn = turn.number
+        calls_before = self.recorder.calls
+        open_turn = self.stage.open(turn, self.arrivals(turn) if turn.rate else ())
         if self._ending:  # the close came right behind the order to go
-            self._stage.close(early=True)
+            self.stage.close(early=True)
         open_turn.closed.wait(turn.seconds)
-        self._stage.close()
+        self.stage.close()
         grace_s = order["grace_s"]
         if turn.rate:
             grace_s -= self._complete(open_turn, grace_s)
         late = self._drain(grace_s)
         self.flush()
-        self._recorder.turn = SETUP
-        self._recorder.draining = False
-        calls = self._recorder.calls - calls_before
+        self.recorder.turn = SETUP
+        self.recorder.draining = False
+        calls = self.recorder.calls - calls_before
         ended = self._ended(open_turn, calls)
-        self._answer(
+        self.answer(
             "done", {"turn": turn.number, "late": late, "ended": msgspec.to_builtins(ended)}
         )
 
@@ -138,9 +131,9 @@ class Performer:
         is missing from the rate, nor does what had piled up until then swell it.
         """
         left_s = min(open_turn.until_first_s, most_s)
-        self._stage.idle(left_s)
+        self.stage.idle(left_s)
         self.flush()
-        self._recorder.draining = True
+        self.recorder.draining = True
         return left_s
 
     def _drain(self, grace_s: float) -> int:
@@ -148,16 +141,16 @@ class Performer:
         left_s = grace_s
         while left_s > 0 and not self._hurry.is_set():
             step_s = min(left_s, FLUSH_S / 4)
-            if self._stage.idle(step_s):
+            if self.stage.idle(step_s):
                 return 0
             left_s -= step_s
-        return self._stage.cut_off()
+        return self.stage.cut_off()
 
     def _ended(self, open_turn: OpenTurn, calls: int) -> TurnEnded:
         dispatcher = open_turn.dispatcher
         return TurnEnded(
             turn=open_turn.turn.number,
-            node=self._recorder.node,
+            node=self.recorder.node,
             users=open_turn.users,
             busy_s=open_turn.busy_s,
             planned=calls if dispatcher is None else dispatcher.planned,

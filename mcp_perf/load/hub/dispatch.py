@@ -1,12 +1,14 @@
 """Who begins a journey when, in an open load: the plan's moments, handed to users that are free."""
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from typing import Any
 
 import gevent
 from gevent.hub import Waiter
 
 
+@dataclass(eq=False)
 class Dispatcher:
     """Hands out the arrivals of one turn in this process.
 
@@ -14,24 +16,17 @@ class Dispatcher:
     user who was free last begins first, so that connections in use stay warm.
     """
 
-    def __init__(
-        self,
-        plan: Iterable[int],
-        start_ns: int,
-        clock: Callable[[], int],
-        alarm: Any,
-        *,
-        late_ns: int,
-    ) -> None:
-        self.planned = 0
-        self.dropped = 0
-        self._plan = plan
-        self._start_ns = start_ns
-        self._clock = clock
-        self._alarm = alarm
-        self._late_ns = late_ns
-        self._free: list[Waiter[int | None]] = []
-        self._over = False
+    plan: Iterable[int]
+    start_ns: int
+    clock: Callable[[], int]
+    alarm: Any
+    late_ns: int
+    planned: int = 0
+    dropped: int = 0
+    _free: list["Waiter[int | None]"] = field(default_factory=list)
+    _over: bool = False
+
+    def __post_init__(self) -> None:
         self._run_soon = gevent.get_hub().loop.run_callback
         self._greenlet = gevent.spawn(self._run)
 
@@ -59,19 +54,19 @@ class Dispatcher:
         gevent.sleep(0)
         if not self._over:
             self._over = True
-            self._alarm.close()
+            self.alarm.close()
             while self._free:
                 self._run_soon(self._free.pop().switch, None)
 
     def _run(self) -> None:
         gevent.sleep(0)  # let the users of the turn come in first
-        free, clock = self._free, self._clock
-        for offset_ns in self._plan:
-            due_ns = self._start_ns + offset_ns
+        free, clock = self._free, self.clock
+        for offset_ns in self.plan:
+            due_ns = self.start_ns + offset_ns
             now_ns = clock()
             if due_ns > now_ns:
-                self._alarm.wait_until(due_ns)
-            elif not free and now_ns - due_ns > self._late_ns:
+                self.alarm.wait_until(due_ns)
+            elif not free and now_ns - due_ns > self.late_ns:
                 # We were kept from running ourselves: users may be free without having said so.
                 gevent.sleep(0)
             self.planned += 1

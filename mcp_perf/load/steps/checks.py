@@ -1,6 +1,7 @@
 """Expectations and saves of a step, compiled once: JMESPath on what came back."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 import jmespath
@@ -20,6 +21,7 @@ _ANSWERED: Final = (OK, HTTP_ERROR)
 """Outcomes of an answer that came whole. A call that timed out in the body has a status, too."""
 
 
+@dataclass(eq=False, slots=True)
 class OutputCheck:
     """Checks a tool's structuredContent against its outputSchema, for a sample of the calls.
 
@@ -27,12 +29,9 @@ class OutputCheck:
     and the check stays a small part of a call's CPU. The report says how many were checked.
     """
 
-    __slots__ = ("_calls", "_track", "_validate")
-
-    def __init__(self, validate: Callable[[Any], str], track: Track) -> None:
-        self._validate = validate
-        self._track = track
-        self._calls = 0
+    validate: Callable[[Any], str]
+    track: Track
+    _calls: int = 0
 
     def due(self) -> bool:
         """Tell whether this call is one of the sample."""
@@ -41,10 +40,10 @@ class OutputCheck:
 
     def problem(self, result: Any) -> str:
         """Return what is wrong with a result, or nothing."""
-        self._track.checked += 1
+        self.track.checked += 1
         if not isinstance(result, dict) or "structuredContent" not in result:
             return "the tool has an outputSchema, and its result no structuredContent"
-        return self._validate(result["structuredContent"])
+        return self.validate(result["structuredContent"])
 
 
 class Checks:

@@ -6,6 +6,7 @@ its memory depends on the number of steps and classes, never on the number of ca
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Final
 
 from msgspec.structs import replace
@@ -32,33 +33,20 @@ OK_SAMPLES: Final = 2000
 Sink = Callable[[list[AnyRecord]], None]
 
 
+@dataclass(eq=False, slots=True)
 class _Tally:
     """The calls of one cell so far."""
 
-    __slots__ = (
-        "body_bytes",
-        "buckets",
-        "bytes_in",
-        "bytes_out",
-        "max_ns",
-        "min_ns",
-        "n",
-        "service",
-        "service_total_ns",
-        "total_ns",
-    )
-
-    def __init__(self) -> None:
-        self.n = 0
-        self.total_ns = 0
-        self.min_ns = 1 << 62
-        self.max_ns = 0
-        self.bytes_in = 0
-        self.bytes_out = 0
-        self.body_bytes = 0
-        self.buckets: dict[int, int] = {}
-        self.service = Histogram()
-        self.service_total_ns = 0
+    n: int = 0
+    total_ns: int = 0
+    min_ns: int = 1 << 62
+    max_ns: int = 0
+    bytes_in: int = 0
+    bytes_out: int = 0
+    body_bytes: int = 0
+    buckets: dict[int, int] = field(default_factory=dict)
+    service: Histogram = field(default_factory=Histogram)
+    service_total_ns: int = 0
 
     def add_service(self, ns: int) -> None:
         """Count a time from the actual send: open load only, where the other runs from before."""
@@ -99,18 +87,16 @@ class _Tally:
         )
 
 
+@dataclass(eq=False, slots=True)
 class Track:
     """Where the calls of one step (or the journeys of one name) of one arm are counted."""
 
-    __slots__ = ("arm", "checked", "kind", "name", "tallies")
-
-    def __init__(self, arm: str, kind: str, name: str) -> None:
-        self.arm = arm
-        self.kind = kind
-        self.name = name
-        self.tallies: dict[str, _Tally] = {}
-        self.checked = 0
-        """Results that were held against their schema."""
+    arm: str
+    kind: str
+    name: str
+    tallies: dict[str, _Tally] = field(default_factory=dict)
+    checked: int = 0
+    """Results that were held against their schema."""
 
     def take(self) -> list[Cell]:
         """Return the cells since the last time, and start again."""

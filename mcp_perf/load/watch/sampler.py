@@ -7,6 +7,7 @@ call is in flight: so the CPU time of a turn is that of its own calls.
 import contextlib
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import gevent
@@ -31,24 +32,22 @@ def _in_a_thread(act: Callable[[], Any]) -> Any:
     return gevent.get_hub().threadpool.apply(act)
 
 
+@dataclass(eq=False)
 class Sampler:
     """Reads the target of the arm whose turn it is; the conductor says when that is."""
 
-    def __init__(
-        self,
-        sources: Mapping[str, Source],
-        write: Callable[[list[AnyRecord]], None],
-        now_s: Callable[[], float],
-        off_hub: OffHub = _in_a_thread,
-    ) -> None:
-        self._readers = {arm: one.reader for arm, one in sources.items() if one.reader is not None}
-        self._write = write
-        self._now_s = now_s
-        self._off_hub = off_hub
-        self._slow: set[str] = set()
-        self._lost: set[str] = set()
-        self._over = Event()
-        self._greenlet: gevent.Greenlet | None = None
+    sources: Mapping[str, Source]
+    write: Callable[[list[AnyRecord]], None]
+    now_s: Callable[[], float]
+    off_hub: OffHub = _in_a_thread
+    _slow: set[str] = field(default_factory=set)
+    _lost: set[str] = field(default_factory=set)
+    _over: Event = field(default_factory=Event)
+    _greenlet: gevent.Greenlet | None = None
+
+    def __post_init__(self) -> None:
+        every = self.sources.items()
+        self._readers = {arm: one.reader for arm, one in every if one.reader is not None}
 
     def begin(self, turn: Turn) -> list[AnyRecord]:
         """Read the target before the first call of a turn, then every second until `end`."""
@@ -85,16 +84,16 @@ class Sampler:
         return found
 
     def _go_on(self, turn: Turn, reader: Reader) -> None:
-        refreshed_s = self._now_s()
+        refreshed_s = self.now_s()
         while not self._over.wait(PERIOD_S):
-            if self._now_s() - refreshed_s >= REFRESH_S:
-                refreshed_s = self._now_s()
+            if self.now_s() - refreshed_s >= REFRESH_S:
+                refreshed_s = self.now_s()
                 self._refresh(reader)
-            self._write(self._sample(turn, reader))
+            self.write(self._sample(turn, reader))
 
     def _refresh(self, reader: Reader) -> None:
         if reader.blocks:
-            self._off_hub(reader.refresh)
+            self.off_hub(reader.refresh)
 
     def _sample(self, turn: Turn, reader: Reader) -> list[AnyRecord]:
         """Read the target; what cannot be read is not known, and noted once."""
@@ -109,7 +108,7 @@ class Sampler:
     def _record(self, turn: int, arm: str, reading: Reading) -> ResourceSample:
         return ResourceSample(
             turn=turn,
-            at_s=self._now_s(),
+            at_s=self.now_s(),
             arm=arm,
             cpu_s=reading.cpu_s,
             rss_bytes=reading.rss_bytes,
@@ -120,7 +119,7 @@ class Sampler:
 
     def _read(self, arm: str, reader: Reader) -> Reading:
         if arm in self._slow:
-            reading: Reading = self._off_hub(reader.read)
+            reading: Reading = self.off_hub(reader.read)
             return reading
         began_s = time.perf_counter()
         reading = reader.read()
@@ -133,4 +132,4 @@ class Sampler:
             return []
         self._lost.add(arm)
         text = f"What the target of {arm} used is not known from here on: {why}"
-        return [Note(at_s=self._now_s(), code="resources_lost", text=text, arm=arm)]
+        return [Note(at_s=self.now_s(), code="resources_lost", text=text, arm=arm)]

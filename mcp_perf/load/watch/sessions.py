@@ -1,6 +1,7 @@
 """How many sessions the users of this node have open, once a second and before each turn."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final, Protocol
 
 import gevent
@@ -21,28 +22,20 @@ class Counted(Protocol):
     def has_stream(self) -> bool: ...
 
 
+@dataclass(eq=False)
 class SessionWatch:
     """Counts open sessions by looking at the clients: no call pays for it.
 
     `clients` returns, for each arm that can have sessions, the client of every user.
     """
 
-    def __init__(
-        self,
-        node: str,
-        clients: Callable[[], Mapping[str, Iterable[Counted]]],
-        users: Callable[[], int],
-        sink: Callable[[list[AnyRecord]], None],
-        now_s: Callable[[], float],
-        memory: Callable[[], int] = lambda: int(psutil.Process().memory_info().rss),
-    ) -> None:
-        self._node = node
-        self._clients = clients
-        self._users = users
-        self._sink = sink
-        self._now_s = now_s
-        self._memory = memory
-        self._greenlet: gevent.Greenlet | None = None
+    node: str
+    clients: Callable[[], Mapping[str, Iterable[Counted]]]
+    users: Callable[[], int]
+    sink: Callable[[list[AnyRecord]], None]
+    now_s: Callable[[], float]
+    memory: Callable[[], int] = lambda: int(psutil.Process().memory_info().rss)
+    _greenlet: gevent.Greenlet | None = None
 
     def start(self) -> None:
         """Count now, before there are users, and every second from now on."""
@@ -57,17 +50,17 @@ class SessionWatch:
 
     def note(self) -> None:
         """Hand over how many are open now; nothing where no arm can have any."""
-        counted = {arm: _open(clients) for arm, clients in self._clients().items()}
+        counted = {arm: _open(clients) for arm, clients in self.clients().items()}
         if counted:
             record = SessionCount(
-                node=self._node,
-                at_s=self._now_s(),
-                users=self._users(),
+                node=self.node,
+                at_s=self.now_s(),
+                users=self.users(),
                 open={arm: sessions for arm, (sessions, _) in counted.items()},
                 streams={arm: streams for arm, (_, streams) in counted.items()},
-                rss_bytes=self._memory(),
+                rss_bytes=self.memory(),
             )
-            self._sink([record])
+            self.sink([record])
 
     def _go_on(self) -> None:
         while True:

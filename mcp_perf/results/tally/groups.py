@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final
 
@@ -20,21 +21,21 @@ START: Final = "start"
 """Journeys that began in an open load; their times are how late they did: the schedule's lag."""
 
 
+@dataclass(eq=False)
 class Tally:
     """Durations and sizes of calls (or of whole journeys) that are counted together."""
 
-    def __init__(self) -> None:
-        self.n = 0
-        self.total_ns = 0
-        self.min_ns: int | None = None
-        self.max_ns: int | None = None
-        self.service_total_ns = 0
-        self.bytes_in = 0
-        self.bytes_out = 0
-        self.body_bytes = 0
-        self.checked = 0
-        self.latency = Histogram()
-        self._service: Histogram | None = None
+    n: int = 0
+    total_ns: int = 0
+    min_ns: int | None = None
+    max_ns: int | None = None
+    service_total_ns: int = 0
+    bytes_in: int = 0
+    bytes_out: int = 0
+    body_bytes: int = 0
+    checked: int = 0
+    latency: Histogram = field(default_factory=Histogram)
+    _service: Histogram | None = None
 
     @property
     def service(self) -> Histogram:

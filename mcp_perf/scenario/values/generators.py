@@ -80,26 +80,22 @@ class Generators:
         return Filler(user, counter, made)
 
 
+@dataclass(frozen=True, slots=True)
 class Filler:
     """Fills a dict of values for one user's next journey: `user`, `seq`, then the generators.
 
     `arm`, variables of the arm and the like are in the dict before, if a template reads them.
     """
 
-    __slots__ = ("_counter", "_draws", "_user")
-
-    def __init__(
-        self, user: int, counter: Callable[[], int], draws: list[tuple[str, Draw]]
-    ) -> None:
-        self._user = user
-        self._counter = counter
-        self._draws = draws
+    user: int
+    counter: Callable[[], int]
+    draws: list[tuple[str, Draw]]
 
     def __call__(self, values: dict[str, Any]) -> None:
         """Draw the next values. Raises LookupFailed if a template reads an unknown name."""
-        values["user"] = self._user
-        values["seq"] = self._counter()
-        for name, draw in self._draws:
+        values["user"] = self.user
+        values["seq"] = self.counter()
+        for name, draw in self.draws:
             values[name] = draw(values)
 
 

@@ -192,7 +192,7 @@ def test_standard_error_is_drained_and_kept_up_to_a_limit(serve, tmp_path):
             sys.stderr.write("e" * 3_000_000)
             answer(message, result=text("fine"))
         """,
-        log=Log(path, limit=1000),
+        log=Log(path, left=1000),
     )
     assert said(call(client)) == "fine"
     client.close()

@@ -82,7 +82,7 @@ class Stage:
             lambda kind, turn, missing: Waiting(kind, turn, missing, VirtualEvent(self.world)),
         )
         self.conductor = Conductor(
-            turns,
+            turns=turns,
             nodes=lambda: set(self.nodes),
             tell=self.tell,
             write=self.written.extend,
@@ -410,7 +410,7 @@ def test_the_grace_is_the_calls_timeout_within_the_round(
     """Without a `grace` in the file it follows from the timeout and the round's length."""
     stage = conducted(Node("a"), grace_s=grace_s, timeout_s=timeout_s)
     (turn,) = plan(["a"], [ALONE] * 1, seconds, 0.0)
-    assert stage.conductor.grace_s(turn) == expected
+    assert stage.conductor.grace_of(turn) == expected
 
 
 def test_the_current_turn_is_known_while_it_runs(conducted):

@@ -223,7 +223,7 @@ def test_a_fault_of_our_own_is_answered(node, caplog):
     def broken():
         raise RuntimeError("our bug")
 
-    node.performer._users = broken
+    node.performer.users = broken
     node.performer.prepare({"turn": 5, "arm": "mcp", "users": 2})
     assert node.answer() == ("failed", {"turn": 5})
     assert "our bug" in caplog.text
