@@ -53,7 +53,6 @@ def compare(
 def _compare(
     base: Path, runs: Sequence[Path], tolerance: str, out: Path | None, page: "Job | None"
 ) -> int:
-    """Compare, show it, here and on this job's page if any; return the exit code."""
     from mcp_perf.results.compare.report import compare_all  # noqa: PLC0415
     from mcp_perf.results.render.files.compare_report import RENDERINGS  # noqa: PLC0415
 

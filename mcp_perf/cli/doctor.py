@@ -121,7 +121,6 @@ class _Runs:
             return self._run("noise", f"one={url}/mcp", f"other={url}/mcp")
 
     def highest_rate(self) -> dict[str, Any]:
-        """Search for the rate at which this generator is late."""
         with self._echo() as url:
             return self._run("highest_rate", f"rest={url}")
 

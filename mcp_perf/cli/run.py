@@ -61,7 +61,6 @@ def run(scenario: str, formats: str, *, ci: bool, **options: Any) -> None:
 
 
 def _as_written(options: dict[str, Any]) -> list[str]:
-    """Write the options that were given as Locust's command line has them."""
     written: list[str] = []
     for name, value in options.items():
         values: Sequence[Any] = value if isinstance(value, tuple) else [value]

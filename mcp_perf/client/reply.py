@@ -93,7 +93,6 @@ class Reply:
         self.heard: Heard | None = None
 
     def fail(self, outcome: str, detail: str) -> "Reply":
-        """Mark this call as failed, with what a reader of the report needs to see."""
         self.outcome = outcome
         self.detail = detail
         return self
@@ -103,7 +102,6 @@ class Reply:
         return msgspec.json.decode(self.body)
 
     def excerpt(self, limit: int = 300) -> str:
-        """Return the beginning of the body as text, for messages."""
         text = self.body[: limit * 4].decode("utf-8", "replace")
         return text if len(text) <= limit else text[:limit] + "…"
 

@@ -63,7 +63,6 @@ def run(arguments: Sequence[str], formats: tuple[str, ...], observer: Observer) 
 
 
 def _main() -> int:
-    """Run Locust's own main; return its exit code."""
     try:
         locust.main.main()
     except SystemExit as end:

@@ -79,7 +79,6 @@ def _prefill(options: Any) -> None:
 
 @contextlib.contextmanager
 def _refusals() -> Iterator[None]:
-    """Turn a refusal into its lines and its exit code."""
     try:
         yield
     except Refusal as refusal:

@@ -10,17 +10,8 @@ from typing import Any, Final
 
 from mcp_perf.outcomes import OK
 from mcp_perf.pytest_plugin.turns import Measured, Turn
+from mcp_perf.results.journal import records as journal
 from mcp_perf.results.journal.histogram import Histogram
-from mcp_perf.results.journal.records import (
-    AnyRecord,
-    Cell,
-    Health,
-    RunEnded,
-    RunStarted,
-    Slice,
-    TurnEnded,
-)
-from mcp_perf.results.journal.records import TurnStarted as Started
 from mcp_perf.results.tally.groups import CALL, JOURNEY
 
 _NODE: Final = "pytest"
@@ -42,10 +33,10 @@ class Description:
     environment: Mapping[str, Any]
 
 
-def records(about: Description, measured: Measured) -> Iterator[AnyRecord]:
+def records(about: Description, measured: Measured) -> Iterator[journal.AnyRecord]:
     """Yield the journal of a comparison."""
     rounds = max((turn.round for turn in measured.turns), default=0)
-    yield RunStarted(
+    yield journal.RunStarted(
         run_id=about.run_id,
         started=about.started,
         scenario=about.benchmark,
@@ -69,7 +60,7 @@ def records(about: Description, measured: Measured) -> Iterator[AnyRecord]:
     for number, turn in enumerate(measured.turns):
         yield from _turn(number, turn, measured.block[turn.side], measured.round_s)
         end_s = (turn.at_ns + turn.wall_ns) / 1e9
-    yield RunEnded(at_s=end_s, reason="finished")
+    yield journal.RunEnded(at_s=end_s, reason="finished")
 
 
 def step_name(side: str, block: int) -> str:
@@ -77,9 +68,9 @@ def step_name(side: str, block: int) -> str:
     return side if block == 1 else f"{side} (mean of {block} calls)"
 
 
-def _turn(number: int, turn: Turn, block: int, round_s: float) -> Iterator[AnyRecord]:
+def _turn(number: int, turn: Turn, block: int, round_s: float) -> Iterator[journal.AnyRecord]:
     at_s, busy_s = turn.at_ns / 1e9, sum(turn.blocks_ns) / 1e9
-    yield Started(
+    yield journal.TurnStarted(
         turn=number,
         arm=turn.side,
         phase="round",
@@ -88,24 +79,24 @@ def _turn(number: int, turn: Turn, block: int, round_s: float) -> Iterator[AnyRe
         planned_s=round_s,
         users=1,
     )
-    yield Slice(
+    yield journal.Slice(
         node=_NODE,
         turn=number,
         at_s=at_s,
         seconds=turn.wall_ns / 1e9,
         cells=[_cell(kind, turn, block) for kind in (CALL, JOURNEY)],
-        health=Health(cpu_s=turn.cpu_ns / 1e9, wall_s=turn.wall_ns / 1e9),
+        health=journal.Health(cpu_s=turn.cpu_ns / 1e9, wall_s=turn.wall_ns / 1e9),
     )
     calls = block * len(turn.blocks_ns)
-    yield TurnEnded(turn=number, node=_NODE, users=1, busy_s=busy_s, planned=calls)
+    yield journal.TurnEnded(turn=number, node=_NODE, users=1, busy_s=busy_s, planned=calls)
 
 
-def _cell(kind: str, turn: Turn, block: int) -> Cell:
+def _cell(kind: str, turn: Turn, block: int) -> journal.Cell:
     each_ns = Counter(round(ns / block) for ns in turn.blocks_ns)
     latency = Histogram()
     for ns, count in each_ns.items():
         latency.record(ns, count * block)
-    return Cell(
+    return journal.Cell(
         arm=turn.side,
         kind=kind,
         name=step_name(turn.side, block),

@@ -52,7 +52,6 @@ class SideBySide:
         return returned
 
     def _check(self, sides: Sides) -> None:
-        """Refuse sides that cannot be compared, or that the gates do not know."""
         __tracebackhide__ = True
         if self._used:
             pytest.fail("side_by_side was called before: write one test per comparison")

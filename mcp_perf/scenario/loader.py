@@ -111,20 +111,13 @@ def load_text(
     return Loaded(_only(scenario, arms), text, source, base, env, reading.lines)
 
 
-def unknown_names(
-    scenario: Scenario | Loaded, arm: str, provided: Collection[str]
-) -> list[Problem]:
+def unknown_names(loaded: Loaded, arm: str, provided: Collection[str]) -> list[Problem]:
     """Return the lookups of an arm that nothing provides.
 
     `provided` are the names that the arm's target brought, such as `account`. What can be known
-    without them was checked by `load`, so this is for arms of a `system:`. Problems carry the line
-    if a `Loaded` is given.
+    without them was checked by `load`, so this is for arms of a `system:`.
     """
-    if isinstance(scenario, Loaded):
-        places = Places(scenario.source, scenario.lines)
-        scenario = scenario.scenario
-    else:
-        places = Places(scenario.name)
+    places, scenario = Places(loaded.source, loaded.lines), loaded.scenario
     env = dict.fromkeys(scenario.env, "")
     return places.problems(unknown_in_scenario(scenario, arm, provided, env))
 
@@ -135,7 +128,6 @@ def _content(path: FilePath) -> bytes:
 
 
 def _environment(tree: Any, environ: Mapping[str, str]) -> tuple[dict[str, str], list[Finding]]:
-    """Return the allow-listed variables, and those that are not set."""
     names = tree.get("env") if isinstance(tree, dict) else None
     env: dict[str, str] = {}
     findings = []

@@ -40,7 +40,6 @@ class Job:
         return os.getpid() == self._pid
 
     def tell(self, sections: Sequence[str], found: Sequence[Annotation]) -> None:
-        """Put a finished report, given as parts in Markdown, on the page, and annotate the job."""
         self.annotations += found
         if self._summary:
             try:
@@ -54,7 +53,6 @@ class Job:
             self.refuse(exit_code, self.errors.lines or ["The log says why."])
 
     def refuse(self, exit_code: int, lines: Sequence[str]) -> None:
-        """Say on the page, and in an annotation, why there is no report."""
         summary = job_summary.refusal(exit_code, lines)
         self.tell([summary], [annotations.of_refusal(exit_code, lines)])
 

@@ -15,16 +15,8 @@ from rich.text import Text
 from mcp_perf.load.engine.run import Run
 from mcp_perf.load.hub.redaction import clean
 from mcp_perf.outcomes import FAILED, INTERRUPTED
+from mcp_perf.results.journal import records as journal
 from mcp_perf.results.journal.histogram import Histogram
-from mcp_perf.results.journal.records import (
-    SETUP,
-    AnyRecord,
-    RunEnded,
-    SessionCount,
-    Slice,
-    TurnEnded,
-    TurnStarted,
-)
 from mcp_perf.results.render.words import numbers
 
 _REFRESH_S: Final = 0.25
@@ -48,7 +40,7 @@ class _ArmNow:
     recent: dict[str, _Recent] = field(default_factory=dict)
     """Per node: nodes work side by side, so their rates add up."""
 
-    def add(self, piece: Slice) -> None:
+    def add(self, piece: journal.Slice) -> None:
         calls, latency = 0, Histogram()
         for cell in piece.cells:
             if cell.kind != "call" or cell.cls == INTERRUPTED:
@@ -88,14 +80,14 @@ class Progress:
         prepared = run.prepared
         self._rounds = prepared.rounds
         self._searching = prepared.searching
-        self._turn: TurnStarted | None = None
+        self._turn: journal.TurnStarted | None = None
         self._turn_started = time.monotonic()
         self._last_line_s = 0.0
         self._before_s = 0.0
         """The length of all turns before this one."""
         known = [turn for turn in prepared.turns if turn.round <= 1]
         self._total_s = sum(turn.seconds * ((turn.round and self._rounds) or 1) for turn in known)
-        self._starting: dict[str, SessionCount] = {}
+        self._starting: dict[str, journal.SessionCount] = {}
         self._live: Live | None = None
         self._painter: gevent.Greenlet | None = None
         run.watchers.append(self._watch)
@@ -119,30 +111,29 @@ class Progress:
             self._live.stop()
             self._live = None
 
-    def _watch(self, records: list[AnyRecord]) -> None:
+    def _watch(self, records: list[journal.AnyRecord]) -> None:
         for record in records:
             match record:
-                case TurnStarted():
+                case journal.TurnStarted():
                     self._end_turn()
                     self._before_s += 0.0 if self._turn is None else self._turn.planned_s
                     self._turn = record
                     self._turn_started = time.monotonic()
                     self._last_line_s = record.at_s
                     self._arms[record.arm].recent.clear()
-                case Slice() if record.turn != SETUP and self._turn is not None:
+                case journal.Slice() if record.turn != journal.SETUP and self._turn is not None:
                     self._arms[self._turn.arm].add(record)
                     self._go_on(self._turn, record.at_s + record.seconds)
-                case TurnEnded() if self._turn is not None:
+                case journal.TurnEnded() if self._turn is not None:
                     self._arms[self._turn.arm].rounds_done = self._turn.round
-                case SessionCount():
+                case journal.SessionCount():
                     self._opening(record)
-                case RunEnded():
+                case journal.RunEnded():
                     self._end_turn()
                 case _:
                     pass
 
-    def _opening(self, record: SessionCount) -> None:
-        """Tell how far the start of many users is."""
+    def _opening(self, record: journal.SessionCount) -> None:
         if self._turn is not None or self._run.prepared.users < _MANY_USERS:
             return
         self._starting[record.node] = record
@@ -155,7 +146,7 @@ class Progress:
         sessions = sum(sum(node.open.values()) for node in nodes)
         return f"starting: {users} of {most} users, {sessions} sessions open"
 
-    def _go_on(self, turn: TurnStarted, now_s: float) -> None:
+    def _go_on(self, turn: journal.TurnStarted, now_s: float) -> None:
         """Print how a long turn goes; its end has a line of its own."""
         due = now_s >= self._last_line_s + _LINE_S
         if due and now_s < turn.at_s + turn.planned_s:
@@ -167,7 +158,7 @@ class Progress:
         if self._turn is not None:
             self._print_line(self._turn)
 
-    def _print_line(self, turn: TurnStarted) -> None:
+    def _print_line(self, turn: journal.TurnStarted) -> None:
         if self._live is None:
             now = self._arms[turn.arm]
             self._console.print(
@@ -177,7 +168,7 @@ class Progress:
                 soft_wrap=True,
             )
 
-    def _place(self, turn: TurnStarted) -> str:
+    def _place(self, turn: journal.TurnStarted) -> str:
         if turn.phase == "warmup":
             return "warm-up"
         if self._searching:

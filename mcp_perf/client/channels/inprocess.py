@@ -34,8 +34,7 @@ class Bridge(Protocol):
     def call(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """Run a coroutine function on the loop; return its result, or raise what it raises."""
 
-    def post(self, function: Callable[..., object], *arguments: Any) -> None:
-        """Have the loop call a plain function soon."""
+    def post(self, function: Callable[..., object], *arguments: Any) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +209,6 @@ class _Link:
         task.add_done_callback(self._tasks.remove)
 
     async def stop(self) -> None:
-        """End the streams, wait for the server, and cancel it if that takes too long."""
         await self._to_server.aclose()
         tasks = list(self._tasks)
         _, late = await asyncio.wait(tasks, timeout=_STOP_S)

@@ -10,16 +10,8 @@ import time
 from typing import Final
 from urllib.parse import urljoin, urlsplit
 
+from mcp_perf.client import errors
 from mcp_perf.client.channels.channel import Ended, Receive
-from mcp_perf.client.errors import (
-    CallTimeout,
-    ConnectError,
-    NegotiationError,
-    RefusedError,
-    SendError,
-    SessionGone,
-    TargetError,
-)
 from mcp_perf.client.http.connection import Clock, Connection, WaitFactory
 from mcp_perf.client.http.exchange import Endpoint, exchange, with_body
 from mcp_perf.client.http.sse import MESSAGES
@@ -79,13 +71,13 @@ class SseChannel:
             request = with_body(head, message)
             reply = exchange(self._posts, request, timeout_s, self._clock)
         if reply.outcome == TIMEOUT:
-            raise CallTimeout(reply.detail)
+            raise errors.CallTimeout(reply.detail)
         if reply.outcome != OK:
-            raise SendError(reply.detail)
+            raise errors.SendError(reply.detail)
         if reply.status in (400, 404):
-            raise SessionGone(f"HTTP {reply.status}: {beginning(reply.body)}")
+            raise errors.SessionGone(f"HTTP {reply.status}: {beginning(reply.body)}")
         if reply.status >= 300:
-            raise RefusedError(f"HTTP {reply.status}: {beginning(reply.body)}")
+            raise errors.RefusedError(f"HTTP {reply.status}: {beginning(reply.body)}")
 
     def close(self) -> None:
         stream, self._stream = self._stream, None
@@ -110,13 +102,13 @@ class SseChannel:
         stream.send(line + self.endpoint.fields(_DOWN) + b"\r\n", self.timeout_s, self._clock())
         reader = stream.receive(deadline_ns)
         if reader.status != 200 or not reader.streaming:
-            raise NegotiationError(
+            raise errors.NegotiationError(
                 f"GET brings HTTP {reader.status} and no event stream: {beginning(reader.body)} "
                 "(is this the address of the stream? It often ends with /sse)"
             )
         event = stream.next_event(deadline_ns)
         if event is None:
-            raise ConnectError("the event stream ended before it named its endpoint")
+            raise errors.ConnectError("the event stream ended before it named its endpoint")
         return event
 
     def _post_head(self, event: bytes) -> bytes:
@@ -130,7 +122,9 @@ class SseChannel:
         except ValueError:
             own = False
         if not own or b" " in target.encode() or not target.isprintable():
-            raise NegotiationError(f"the stream names an endpoint elsewhere: {beginning(event)}")
+            raise errors.NegotiationError(
+                f"the stream names an endpoint elsewhere: {beginning(event)}"
+            )
         return line + self.endpoint.fields(_UP)
 
     def _read(self, stream: Connection, receive: Receive, ended: Ended) -> None:
@@ -139,7 +133,7 @@ class SseChannel:
             while (event := stream.next_event(self._clock() + _FOREVER_NS)) is not None:
                 stream.reader.forget_size()
                 receive(event)
-        except TargetError as error:
+        except errors.TargetError as error:
             reason = f"the event stream broke: {error}"
         except OSError:
             pass  # closed under us

@@ -26,17 +26,11 @@ class ProcessGroup:
     """One process, the leader of its group."""
 
     def __init__(
-        self,
-        argv: Sequence[str],
-        *,
-        cwd: str,
-        env: Mapping[str, str],
-        stdin: int,
-        stdout: int,
-        stderr: int,
+        self, argv: Sequence[str], *, cwd: str, env: Mapping[str, str], streams: Sequence[int]
     ) -> None:
-        """Start it; the three are descriptors. Raises OSError."""
+        """Start it; `streams` are the descriptors of its input, output, errors. Raises OSError."""
         _guard.start()
+        stdin, stdout, stderr = streams
         self._process = subprocess.Popen(  # noqa: S603 -- a list from the scenario, never a shell
             list(argv),
             cwd=cwd,

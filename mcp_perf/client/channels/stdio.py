@@ -63,7 +63,6 @@ class StdioChannel:
         self._running: _Running | None = None
 
     def open(self, receive: Receive, ended: Ended) -> None:
-        """Start the process. Raises ConnectError when there is no such command."""
         self.close()
         self._running = _Running(self.command, receive, ended)
 
@@ -73,7 +72,6 @@ class StdioChannel:
         self._running.send(message + b"\n", timeout_s)
 
     def close(self) -> None:
-        """Close the process's standard input, wait, terminate, wait, kill."""
         running, self._running = self._running, None
         if running is not None:
             running.stop()
@@ -106,14 +104,9 @@ class _Running:
         try:
             for _ in range(3):
                 pairs.append(socket.socketpair())  # noqa: PERF401 -- those made are closed below
-            stdin, stdout, stderr = (theirs.fileno() for _, theirs in pairs)
+            streams = [theirs.fileno() for _, theirs in pairs]
             self.group = ProcessGroup(
-                command.argv,
-                cwd=command.cwd,
-                env=command.environment,
-                stdin=stdin,
-                stdout=stdout,
-                stderr=stderr,
+                command.argv, cwd=command.cwd, env=command.environment, streams=streams
             )
         except BaseException as error:
             for ours, _ in pairs:
@@ -184,7 +177,6 @@ class _Running:
         self._said.end()
 
     def _words(self, otherwise: str) -> str:
-        """Say how the process ended, with the last line it wrote to its standard error."""
         said = self.group.exit_text(_END_S)
         if otherwise and self.group.alive:
             return otherwise

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 from urllib.parse import urlsplit
 
-from mcp_perf.client.errors import CallTimeout, ReadError, SendError, connect_error
+from mcp_perf.client.errors import CallTimeout, ReadError, SendError, TargetError, connect_error
 from mcp_perf.client.http.http1 import ResponseReader
 
 RECEIVE_BYTES: Final = 65536
@@ -42,8 +42,7 @@ class Wait(Protocol):
     def __call__(self, timeout_s: float) -> None:
         """Return when the descriptor is readable. Raises TimeoutError."""
 
-    def close(self) -> None:
-        """Forget the descriptor, which is closed next."""
+    def close(self) -> None: ...
 
 
 WaitFactory = Callable[[int], Wait]
@@ -179,12 +178,7 @@ class Connection:
             self._write_rest(self._request)
             self._note_sent(self._request)
             self._read(self.reader, deadline_ns)
-        reader = self.reader
-        while not reader.complete and not reader.streaming:
-            self._read(reader, deadline_ns)
-        if reader.complete:
-            self._end()
-        return reader
+        return self.go_on(deadline_ns)
 
     def go_on(self, deadline_ns: int) -> ResponseReader:
         """Do as `receive` where it ran out of time and the connection was kept."""
@@ -272,22 +266,20 @@ class Connection:
             self._timeout_s = timeout_s
         try:
             return opened.send(request)
-        except TimeoutError as error:
-            self.close()
-            raise CallTimeout("the request could not be sent in time") from error
         except OSError as error:
-            self.close()
-            raise SendError(f"the connection broke while sending: {error}") from error
+            raise self._unsent(error) from error
 
     def _write_rest(self, rest: bytes) -> None:
         try:
             self._opened().sendall(rest)
-        except TimeoutError as error:
-            self.close()
-            raise CallTimeout("the request could not be sent in time") from error
         except OSError as error:
-            self.close()
-            raise SendError(f"the connection broke while sending: {error}") from error
+            raise self._unsent(error) from error
+
+    def _unsent(self, error: OSError) -> TargetError:
+        self.close()
+        if isinstance(error, TimeoutError):
+            return CallTimeout("the request could not be sent in time")
+        return SendError(f"the connection broke while sending: {error}")
 
     def _read(self, reader: ResponseReader, deadline_ns: int, *, first: bool = False) -> None:
         opened = self._opened()

@@ -71,7 +71,6 @@ class Endpoint:
         return encode_headers(own)
 
     def line(self, method: str, target: str) -> bytes:
-        """Encode a request line and the Host header."""
         return f"{method} {target} HTTP/1.1\r\nHost: {self.origin.authority}\r\n".encode("latin-1")
 
     def fields(self, headers: list[tuple[str, str]]) -> bytes:

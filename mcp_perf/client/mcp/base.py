@@ -1,5 +1,6 @@
 """What every MCP client does alike, whatever carries its messages: agree on a version, list."""
 
+import itertools
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, Final
@@ -12,7 +13,8 @@ from mcp_perf.client.protocol import jsonrpc
 from mcp_perf.client.protocol import versions as eras
 from mcp_perf.client.protocol.answers import Answers, NoAnswer
 from mcp_perf.client.protocol.input_rounds import Rounds
-from mcp_perf.client.protocol.requests import Prepared, Request
+from mcp_perf.client.protocol.requests import Arguments, Params, Prepared, Request
+from mcp_perf.client.protocol.subscriptions import Inbox, Wanted
 from mcp_perf.client.protocol.tools import Tool, read_tools
 from mcp_perf.client.reply import CHECK_FAILED, OK, Reply
 
@@ -49,6 +51,11 @@ class BaseClient(ABC):
         self._script = answers
         """What is answered where a call brings no answers of its own; it says what is declared."""
         self._capabilities = answers.capabilities
+        self._ids = itertools.count(1)
+        self._inbox: Inbox | None = None
+        """None where nobody listens."""
+        self._subscribed: list[str] = []
+        """Resources that the session has to be told to forget (up to 2025-11-25)."""
 
     @property
     def modern(self) -> bool:
@@ -82,14 +89,11 @@ class BaseClient(ABC):
 
     @abstractmethod
     def call(
-        self,
-        call: Prepared,
-        arguments: dict[str, Any] | None = None,
-        timeout_s: float | None = None,
+        self, call: Prepared, arguments: Arguments = None, timeout_s: float | None = None
     ) -> Reply: ...
 
     @abstractmethod
-    def _request(self, method: str, params: dict[str, Any], *, modern: bool) -> Reply:
+    def _request(self, method: str, params: Params, *, modern: bool) -> Reply:
         """Send a request that is not a call, tell the observer. Raises TargetError."""
 
     @abstractmethod
@@ -97,16 +101,16 @@ class BaseClient(ABC):
         self,
         first: Reply,
         call: Prepared,
-        arguments: dict[str, Any] | None,
+        arguments: Arguments,
         timeout_s: float,
-        added: dict[str, Any] = NOTHING,
+        added: Params = NOTHING,
     ) -> Reply:
         """Repeat a call; all attempts are one call to the one who waits."""
 
     # Calls that take more than one exchange.
 
     def _answer(
-        self, reply: Reply, call: Prepared, arguments: dict[str, Any] | None, timeout_s: float
+        self, reply: Reply, call: Prepared, arguments: Arguments, timeout_s: float
     ) -> Reply:
         rounds = Rounds(call.answers or self._script)
         while jsonrpc.wants_input(reply):
@@ -133,7 +137,6 @@ class BaseClient(ABC):
         return self._timed(self.ready, "no session")
 
     def close_session(self) -> Reply:
-        """End the session, as one call."""
         return self._timed(self._leave, "not closed")
 
     def _leave(self) -> None:
@@ -184,7 +187,7 @@ class BaseClient(ABC):
     def list_tools(self) -> dict[str, Tool]:
         """List all tools, page by page. Raises ReadError when the list cannot be had."""
         tools: dict[str, Tool] = {}
-        params: dict[str, Any] = {}
+        params: Params = {}
         self.tools_list_bytes = 0
         for _ in range(MAX_PAGES):
             reply = self._request("tools/list", params, modern=self.modern)
@@ -223,7 +226,6 @@ class BaseClient(ABC):
         return False
 
     def _agree(self) -> None:
-        """Send `initialize`, take the version that the server chooses."""
         wanted = self.protocol if self.protocol in eras.HANDSHAKE else eras.HANDSHAKE[0]
         params = eras.initialize_params(wanted, self._capabilities)
         reply = self._request("initialize", params, modern=False)
@@ -241,7 +243,15 @@ class BaseClient(ABC):
 
     # Encoding.
 
-    def _params(self, params: dict[str, Any], call: Prepared) -> dict[str, Any]:
+    def _listen_message(self, wanted: Wanted) -> tuple[str, Params, bytes]:
+        """Encode a `subscriptions/listen` (2026-07-28); return it with its id and its params."""
+        request_id = f"listen-{next(self._ids)}"
+        asked: Params = {"notifications": wanted.notifications()}
+        params = eras.modern_params(asked, self._capabilities, NOTHING)
+        tail = eras.encode_tail(eras.LISTEN, params)
+        return request_id, params, eras.encode_named(request_id, tail)
+
+    def _params(self, params: Params, call: Prepared) -> dict[str, Any]:
         if self.modern:
             return eras.modern_params(params, self._capabilities, call.meta)
         return eras.handshake_params(params, call.meta)
@@ -269,7 +279,6 @@ def _offers_modern(reply: Reply) -> bool:
 
 
 def _hint(reply: Reply) -> str:
-    """Say what an HTTP status of a failed opening usually means."""
     if reply.status in (401, 403):
         return " (the server wants credentials: set `headers:` or `auth:` of the arm)"
     if reply.status in (404, 405):

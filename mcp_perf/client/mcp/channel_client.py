@@ -5,7 +5,6 @@ a `Reply`; only opening a session raises (`TargetError`).
 """
 
 import contextlib
-import itertools
 import threading
 import time
 from collections.abc import Mapping
@@ -13,15 +12,8 @@ from typing import Any, Final
 
 import msgspec
 
+from mcp_perf.client import errors
 from mcp_perf.client.channels.channel import Channel
-from mcp_perf.client.errors import (
-    CallTimeout,
-    ConnectError,
-    ReadError,
-    SendError,
-    SessionGone,
-    TargetError,
-)
 from mcp_perf.client.http.connection import Clock
 from mcp_perf.client.mcp.base import NOTHING, Observer, Sleep, ignore, joined
 from mcp_perf.client.mcp.listening import ListeningClient
@@ -29,7 +21,7 @@ from mcp_perf.client.protocol import jsonrpc, versions
 from mcp_perf.client.protocol.answers import SILENT, Answers, respond
 from mcp_perf.client.protocol.jsonrpc import RequestId
 from mcp_perf.client.protocol.multiplex import Conversation, settled, silence, why
-from mcp_perf.client.protocol.requests import Call, Prepared
+from mcp_perf.client.protocol.requests import Arguments, Call, Params, Prepared
 from mcp_perf.client.protocol.subscriptions import Inbox, Wanted, acknowledge
 from mcp_perf.client.reply import OK, REJOINED, REOPENED, TIMEOUT, Heard, Reply
 
@@ -53,7 +45,6 @@ class SessionClient(ListeningClient):
         self.channel = channel
         self._answers = answers
         """For requests of the server: those of the last call that began."""
-        self._ids = itertools.count(1)
         self._conversation = Conversation(self._respond)
         self._listens: list[str] = []
         """The subscriptions that are open, by their requests."""
@@ -95,7 +86,7 @@ class SessionClient(ListeningClient):
             self._open_channel()
             try:
                 self._greet()
-            except TargetError:
+            except errors.TargetError:
                 self._conversation.end("no session was opened")
                 raise
             self._is_open = self._was_open = True
@@ -116,10 +107,7 @@ class SessionClient(ListeningClient):
     # Calling.
 
     def call(
-        self,
-        call: Prepared,
-        arguments: dict[str, Any] | None = None,
-        timeout_s: float | None = None,
+        self, call: Prepared, arguments: Arguments = None, timeout_s: float | None = None
     ) -> Reply:
         """Send a request and judge the answer.
 
@@ -136,9 +124,7 @@ class SessionClient(ListeningClient):
             reply.detail = reply.heard.told(reply.start_ns)
         return reply
 
-    def cancelled_call(
-        self, call: Prepared, arguments: dict[str, Any] | None, after_s: float
-    ) -> Reply:
+    def cancelled_call(self, call: Prepared, arguments: Arguments, after_s: float) -> Reply:
         """Call, and cancel the call by notification where it has not ended in time.
 
         A call that was cancelled is `ok`, without a body: it has done what it was to do.
@@ -171,7 +157,7 @@ class SessionClient(ListeningClient):
         def receive(message: bytes) -> None:
             back = conversation.receive(message, self._clock())
             if back is not None:
-                with contextlib.suppress(TargetError):  # its end is told by the reader
+                with contextlib.suppress(errors.TargetError):  # its end is told by the reader
                     channel.send(back, channel.timeout_s)
 
         self._start_ns = self._clock() if channel.starting else 0
@@ -182,21 +168,17 @@ class SessionClient(ListeningClient):
             raise
 
     def _greet(self) -> None:
-        """Open the session: ask for 2026-07-28 where it may be spoken, else initialize."""
         if self.channel.probes and (self.version or self.protocol) in ("auto", versions.MODERN):
             try:
                 if self._discover():
                     return
-            except CallTimeout:  # it may know no answer before `initialize`
+            except errors.CallTimeout:  # it may know no answer before `initialize`
                 if self.protocol == versions.MODERN:
                     raise
         self._agree()
-        self.channel.send(
-            b'{"jsonrpc":"2.0"' + versions.encode_tail("notifications/initialized", None),
-            self.timeout_s,
-        )
+        self.channel.send(versions.INITIALIZED, self.timeout_s)
 
-    def _request(self, method: str, params: dict[str, Any], *, modern: bool) -> Reply:
+    def _request(self, method: str, params: Params, *, modern: bool) -> Reply:
         request_id = next(self._ids)
         sent = versions.modern_params(params, self._capabilities, NOTHING) if modern else params
         message = versions.encode_message(request_id, versions.encode_tail(method, sent))
@@ -204,14 +186,13 @@ class SessionClient(ListeningClient):
         if failure is None and self._start_ns:
             self._tell_start(reply)
         self._tell(method, reply)
-        if isinstance(failure, CallTimeout):
-            raise CallTimeout(f"{method}: {reply.detail}")
-        if failure is not None and not isinstance(failure, SessionGone):
-            raise ConnectError(f"{method}: {reply.detail}")
+        if isinstance(failure, errors.CallTimeout):
+            raise errors.CallTimeout(f"{method}: {reply.detail}")
+        if failure is not None and not isinstance(failure, errors.SessionGone):
+            raise errors.ConnectError(f"{method}: {reply.detail}")
         return reply
 
     def _tell_start(self, first: Reply) -> None:
-        """Tell how long the start took: until a request was answered."""
         started = Reply(self._start_ns)
         started.end_ns = first.end_ns
         self._start_ns = 0
@@ -222,9 +203,9 @@ class SessionClient(ListeningClient):
     def _carry(
         self,
         call: Prepared,
-        arguments: dict[str, Any] | None,
+        arguments: Arguments,
         timeout_s: float,
-        added: dict[str, Any] = NOTHING,
+        added: Params = NOTHING,
         heard: Heard | None = None,
     ) -> Reply:
         """Send a call once; open the channel before where it has ended, or forgot the session."""
@@ -236,7 +217,7 @@ class SessionClient(ListeningClient):
                 try:
                     opened = self._opened_now()
                     lost = (REOPENED if opened else lost or REJOINED) if was_open else lost
-                except TargetError as error:
+                except errors.TargetError as error:
                     first.end_ns = self._clock()
                     return first.fail(error.outcome, f"no session: {error}")
             left_s = self._left_s(first, timeout_s) if lost else timeout_s
@@ -244,7 +225,7 @@ class SessionClient(ListeningClient):
             message = versions.encode_message(request_id, self._tail(call, arguments, added))
             conversation = self._conversation  # a call beside may open another meanwhile
             reply, failure = self._exchange(message, request_id, left_s, heard, call.meta)
-            if not isinstance(failure, SessionGone):
+            if not isinstance(failure, errors.SessionGone):
                 break
             conversation.end("the server no longer knows the session")
         if lost:
@@ -256,9 +237,9 @@ class SessionClient(ListeningClient):
         self,
         first: Reply,
         call: Prepared,
-        arguments: dict[str, Any] | None,
+        arguments: Arguments,
         timeout_s: float,
-        added: dict[str, Any] = NOTHING,
+        added: Params = NOTHING,
     ) -> Reply:
         left_s = self._left_s(first, timeout_s)
         return joined(first, self._carry(call, arguments, left_s, added, first.heard))
@@ -270,7 +251,7 @@ class SessionClient(ListeningClient):
         timeout_s: float,
         heard: Heard | None = None,
         meta: Mapping[str, Any] = NOTHING,
-    ) -> tuple[Reply, TargetError | None]:
+    ) -> tuple[Reply, errors.TargetError | None]:
         """Send one request and wait for its answer; return it judged, and what went wrong."""
         conversation = self._conversation
         reply = Reply(self._clock())
@@ -283,8 +264,8 @@ class SessionClient(ListeningClient):
             self.channel.send(message, timeout_s)
             left_s = timeout_s - (self._clock() - reply.start_ns) / 1e9
             if not pending.wait(max(0.0, left_s)):
-                raise CallTimeout(silence(conversation))  # noqa: TRY301 -- one way out for all
-        except TargetError as error:
+                raise errors.CallTimeout(silence(conversation))  # noqa: TRY301 -- one way out for all
+        except errors.TargetError as error:
             reply.end_ns = self._clock()
             self._give_up(conversation, request_id, error)
             reply.heard = heard if pending is None else pending.heard
@@ -299,11 +280,11 @@ class SessionClient(ListeningClient):
     ) -> None:
         """Wait no longer, and tell the server so: by notification, as the channel stays open."""
         conversation.forget(request_id)
-        if not conversation.ended and not isinstance(error, SendError | ReadError):
+        if not conversation.ended and not isinstance(error, errors.SendError | errors.ReadError):
             self._cancel(request_id, "the caller gave up")
 
     def _cancel(self, request_id: RequestId, reason: str) -> None:
-        with contextlib.suppress(TargetError):
+        with contextlib.suppress(errors.TargetError):
             self.channel.send(versions.encode_cancel(request_id, reason), _CANCEL_S)
 
     # What the server says by itself.
@@ -316,12 +297,8 @@ class SessionClient(ListeningClient):
         """Do nothing: the channel brings everything."""
 
     def _open_subscription(self, wanted: Wanted, _inbox: Inbox, timeout_s: float) -> Reply:
-        request_id = f"listen-{next(self._ids)}"
+        request_id, _, message = self._listen_message(wanted)
         self._listens.append(request_id)
-        params = {"notifications": wanted.notifications()}
-        params = versions.modern_params(params, self._capabilities, NOTHING)
-        tail = versions.encode_tail("subscriptions/listen", params)
-        message = versions.encode_named(request_id, tail)
         reply, failure = self._exchange(message, request_id, timeout_s)
         return reply if failure is not None else acknowledge(reply, wanted, request_id)
 
@@ -334,9 +311,7 @@ class SessionClient(ListeningClient):
 
     # Encoding.
 
-    def _tail(
-        self, call: Prepared, arguments: dict[str, Any] | None, added: dict[str, Any]
-    ) -> bytes:
+    def _tail(self, call: Prepared, arguments: Arguments, added: Params) -> bytes:
         """Return what follows a call's id; what does not change is encoded once."""
         tail = self._encoded.get(call)
         if added or (tail is None and arguments is not None and not isinstance(call, Call)):
@@ -347,9 +322,7 @@ class SessionClient(ListeningClient):
             tail = tail % msgspec.json.encode(arguments)
         return tail
 
-    def _encode(
-        self, call: Prepared, arguments: dict[str, Any] | None, added: dict[str, Any]
-    ) -> bytes:
+    def _encode(self, call: Prepared, arguments: Arguments, added: Params) -> bytes:
         """Encode a tail; that of a tool call without any arguments holds a %b for them."""
         if not isinstance(call, Call):
             params = {**(call.params or NOTHING), **(arguments or NOTHING), **added}

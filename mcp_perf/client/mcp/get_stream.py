@@ -98,7 +98,6 @@ class Listener:
             self._stop.wait(reader.retry_s)
 
     def _settle(self, outcome: str, detail: str, status: int = 0) -> None:
-        """Tell who waits for the stream what came of it, once."""
         if not self._settled.is_set():
             self._first.fail(outcome, detail).status = status
             self._settled.set()

@@ -3,21 +3,13 @@
 Opening raises `TargetError`, because without a session there is nothing to measure.
 """
 
-import itertools
 import threading
 import time
 from typing import Any, Final, Protocol
 
 import msgspec
 
-from mcp_perf.client.errors import (
-    CallTimeout,
-    ConnectError,
-    NegotiationError,
-    ReadError,
-    RefusedError,
-    TargetError,
-)
+from mcp_perf.client import errors
 from mcp_perf.client.http.connection import Clock, Connection, WaitFactory
 from mcp_perf.client.http.exchange import Endpoint, Redirects, exchange, with_body
 from mcp_perf.client.http.http1 import ResponseReader
@@ -74,7 +66,6 @@ class HttpSession(ListeningClient):
         self._no_delete = no_delete
         self._credentials = credentials
         self._token = ""
-        self._ids = itertools.count(1)
         self._encoded: dict[Prepared, tuple[bytes, bytes]] = {}
         """What calls look like in this session: head and tail."""
         self._session = ""
@@ -150,11 +141,9 @@ class HttpSession(ListeningClient):
             self._side.close()
 
     def _say_goodbye(self) -> Reply | None:
-        """DELETE the session, where there is one; return what came of it."""
         if not self._session or self._no_delete:
             return None
-        headers = versions.handshake_headers(self.version, self._session)
-        reply = self._send(self._head(headers, "DELETE") + b"\r\n")
+        reply = self._send(self._head(self._session_headers(), "DELETE") + b"\r\n")
         self._tell("DELETE session", reply)
         return reply
 
@@ -169,11 +158,11 @@ class HttpSession(ListeningClient):
         if reply is None:
             return
         if reply.outcome == TIMEOUT:
-            raise CallTimeout(reply.detail)
+            raise errors.CallTimeout(reply.detail)
         if reply.outcome != OK:
-            raise ReadError(reply.detail)
+            raise errors.ReadError(reply.detail)
         if reply.status >= 400 and reply.status != 405:
-            raise RefusedError(f"HTTP {reply.status}: {reply.excerpt(120)}")
+            raise errors.RefusedError(f"HTTP {reply.status}: {reply.excerpt(120)}")
 
     # The two ways to open one.
 
@@ -191,13 +180,12 @@ class HttpSession(ListeningClient):
         self._opened, self._lost = True, False
 
     def _notify_initialized(self) -> None:
-        message = b'{"jsonrpc":"2.0"' + versions.encode_tail("notifications/initialized", None)
-        reply = self._send(with_body(self._head(self._session_headers()), message))
+        reply = self._send(with_body(self._head(self._session_headers()), versions.INITIALIZED))
         if reply.outcome == OK and reply.status not in (200, 202, 204):
             reply.fail("http_error", f"HTTP {reply.status}: {reply.excerpt(120)}")
         self._tell("notifications/initialized", reply)
         if reply.outcome != OK:
-            raise NegotiationError(f"notifications/initialized failed: {reply.detail}")
+            raise errors.NegotiationError(f"notifications/initialized failed: {reply.detail}")
 
     # What the server says by itself.
 
@@ -230,23 +218,20 @@ class HttpSession(ListeningClient):
         return reply
 
     def _open_subscription(self, wanted: Wanted, inbox: Inbox, timeout_s: float) -> Reply:
-        request_id = f"listen-{next(self._ids)}"
-        method, params = "subscriptions/listen", {"notifications": wanted.notifications()}
-        params = versions.modern_params(params, self._capabilities, NOTHING)
-        tail = versions.encode_tail(method, params)
-        message = versions.encode_named(request_id, tail)
+        request_id, params, message = self._listen_message(wanted)
+        head = versions.modern_headers(versions.LISTEN, params)
         reply = Reply(self._clock())
         try:
             for _ in range(_MOST_ATTEMPTS):
                 self._use_token()
                 stream = ListenStream(self.endpoint.origin, self._clock, inbox)
                 self._streams.append(stream)
-                request = with_body(self._head(versions.modern_headers(method, params)), message)
+                request = with_body(self._head(head), message)
                 left_s = self._left_s(reply, timeout_s)
                 reply = joined(reply, stream.open(request, request_id, wanted, left_s))
                 if not self._admit(reply, stream.reader):
                     break
-        except TargetError as error:
+        except errors.TargetError as error:
             reply.end_ns = self._clock()
             reply.fail(error.outcome, "; ".join(filter(None, (reply.detail, str(error)))))
         return reply
@@ -333,9 +318,9 @@ class HttpSession(ListeningClient):
             jsonrpc.judge(reply, request_id)
         self._tell(method, reply)
         if reply.outcome == TIMEOUT:
-            raise CallTimeout(f"{method}: {reply.detail}")
+            raise errors.CallTimeout(f"{method}: {reply.detail}")
         if reply.outcome == TRANSPORT_ERROR and reply.bytes_in == 0:
-            raise ConnectError(f"{method}: {reply.detail}")
+            raise errors.ConnectError(f"{method}: {reply.detail}")
         return reply
 
     def _use_token(self) -> None:

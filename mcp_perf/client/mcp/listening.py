@@ -4,9 +4,7 @@ from abc import abstractmethod
 from typing import Any, Final
 
 from mcp_perf.client.errors import TargetError
-from mcp_perf.client.http.connection import Clock
-from mcp_perf.client.mcp.base import BaseClient, Observer, Sleep, joined
-from mcp_perf.client.protocol.answers import Answers
+from mcp_perf.client.mcp.base import BaseClient, joined
 from mcp_perf.client.protocol.requests import Request
 from mcp_perf.client.protocol.subscriptions import Inbox, Wanted
 from mcp_perf.client.reply import OK, TRANSPORT_ERROR, Reply
@@ -19,18 +17,6 @@ _END_S: Final = 1.0
 
 class ListeningClient(BaseClient):
     """What listening is alike over every transport; how a stream is opened is the transport's."""
-
-    def __init__(
-        self, protocol: str, answers: Answers, observe: Observer, clock: Clock, sleep: Sleep
-    ) -> None:
-        super().__init__(protocol, answers, observe, clock, sleep)
-        self._inbox: Inbox | None = None
-        """None where nobody listens."""
-        self._subscribed: list[str] = []
-        """Resources that the session has to be told to forget (up to 2025-11-25)."""
-
-    @abstractmethod
-    def ready(self) -> None: ...
 
     @property
     @abstractmethod
@@ -107,7 +93,6 @@ class ListeningClient(BaseClient):
         return subscribed
 
     def _lose_subscriptions(self, reason: str) -> None:
-        """Note that the session has ended, and with it what it subscribed to."""
         self._subscribed.clear()
         self._miss(reason)
 

@@ -11,7 +11,7 @@ from mcp_perf.client.http.connection import Connection
 from mcp_perf.client.mcp.base import NOTHING
 from mcp_perf.client.mcp.get_stream import Listener
 from mcp_perf.client.mcp.streamable_http import McpClient
-from mcp_perf.client.protocol.requests import Prepared
+from mcp_perf.client.protocol.requests import Arguments, Params, Prepared
 from mcp_perf.client.protocol.subscriptions import Inbox
 from mcp_perf.client.reply import REJOINED, REOPENED, Reply
 
@@ -69,11 +69,7 @@ class Line(McpClient):
             return not self._opened and super().open()
 
     def _call_once(
-        self,
-        call: Prepared,
-        arguments: dict[str, Any] | None,
-        timeout_s: float,
-        added: dict[str, Any] = NOTHING,
+        self, call: Prepared, arguments: Arguments, timeout_s: float, added: Params = NOTHING
     ) -> Reply:
         with self._renewing:  # nothing is sent between two sessions
             self._sent_in = self._session

@@ -13,7 +13,7 @@ from mcp_perf.client.http.exchange import exchange, read_on, with_body
 from mcp_perf.client.mcp.base import MAX_PAGES, NOTHING, Observer, ignore, joined
 from mcp_perf.client.mcp.http_session import HttpSession
 from mcp_perf.client.protocol import jsonrpc, versions
-from mcp_perf.client.protocol.requests import Call, Prepared, Request
+from mcp_perf.client.protocol.requests import Arguments, Call, Params, Prepared, Request
 from mcp_perf.client.protocol.tools import Tool, param_headers
 from mcp_perf.client.reply import OK, REJOINED, REOPENED, TIMEOUT, TRANSPORT_ERROR, Reply, Stop
 
@@ -36,10 +36,7 @@ class McpClient(HttpSession):
     # Calling.
 
     def call(
-        self,
-        call: Prepared,
-        arguments: dict[str, Any] | None = None,
-        timeout_s: float | None = None,
+        self, call: Prepared, arguments: Arguments = None, timeout_s: float | None = None
     ) -> Reply:
         """Send a request and judge the answer.
 
@@ -79,9 +76,7 @@ class McpClient(HttpSession):
                 reply.detail = self._heard.told(reply.start_ns)
         return reply
 
-    def cancelled_call(
-        self, call: Prepared, arguments: dict[str, Any] | None, after_s: float
-    ) -> Reply:
+    def cancelled_call(self, call: Prepared, arguments: Arguments, after_s: float) -> Reply:
         """Call, and cancel the call where it has not ended in time, in the way of the era.
 
         In 2026-07-28 closing the connection cancels; before, a notification does, and the call's
@@ -123,7 +118,6 @@ class McpClient(HttpSession):
         return self._say("notifications/cancelled", message, timeout_s)
 
     def _await_stop(self, since_ns: int) -> Stop:
-        """Wait until the server ends the call: by an error, an answer, or the stream's end."""
         deadline_ns = since_ns + int(min(STOP_S, self.timeout_s) * 1e9)
         told = True
         try:
@@ -137,11 +131,7 @@ class McpClient(HttpSession):
     # The parts.
 
     def _call_once(
-        self,
-        call: Prepared,
-        arguments: dict[str, Any] | None,
-        timeout_s: float,
-        added: dict[str, Any] = NOTHING,
+        self, call: Prepared, arguments: Arguments, timeout_s: float, added: Params = NOTHING
     ) -> Reply:
         encoded = self._encoded.get(call)
         if encoded is None or added:
@@ -160,15 +150,15 @@ class McpClient(HttpSession):
         self,
         first: Reply,
         call: Prepared,
-        arguments: dict[str, Any] | None,
+        arguments: Arguments,
         timeout_s: float,
-        added: dict[str, Any] = NOTHING,
+        added: Params = NOTHING,
     ) -> Reply:
         left_s = self._left_s(first, timeout_s)
         return joined(first, self._call_once(call, arguments, left_s, added))
 
     def _repair(
-        self, reply: Reply, call: Prepared, arguments: dict[str, Any] | None, timeout_s: float
+        self, reply: Reply, call: Prepared, arguments: Arguments, timeout_s: float
     ) -> Reply:
         """Do what the protocol has for a reply that is not the last word on a call."""
         for _ in range(_MOST_REPAIRS):
@@ -243,9 +233,7 @@ class McpClient(HttpSession):
 
     # Encoding.
 
-    def _encode(
-        self, call: Prepared, arguments: dict[str, Any] | None, added: dict[str, Any]
-    ) -> tuple[bytes, bytes]:
+    def _encode(self, call: Prepared, arguments: Arguments, added: Params) -> tuple[bytes, bytes]:
         """Encode head and tail, and keep them where they are the same for every call."""
         if isinstance(call, Call):
             encoded = self._encode_call(call, arguments, added)
@@ -259,12 +247,10 @@ class McpClient(HttpSession):
             self._encoded[call] = encoded
         return encoded
 
-    def _encode_call(
-        self, call: Call, arguments: dict[str, Any] | None, added: dict[str, Any]
-    ) -> tuple[bytes, bytes]:
+    def _encode_call(self, call: Call, arguments: Arguments, added: Params) -> tuple[bytes, bytes]:
         """Encode a tool call; a tail that is kept without its arguments holds a %b for them."""
         given = call.arguments if call.arguments is not None else arguments
-        params: dict[str, Any] = {"name": call.tool.name}
+        params: Params = {"name": call.tool.name}
         if call.arguments is not None or added:
             params.update(arguments=given, **added)
             tail = versions.encode_tail("tools/call", self._params(params, call))
@@ -273,7 +259,7 @@ class McpClient(HttpSession):
         tail = versions.encode_tail("tools/call", self._params({**params, "arguments": mark}, call))
         return self._call_head(call, NOTHING), tail.replace(b"%", b"%%").replace(b"\0", b"%b")
 
-    def _headers(self, method: str, params: dict[str, Any]) -> list[tuple[str, str]]:
+    def _headers(self, method: str, params: Params) -> list[tuple[str, str]]:
         return versions.modern_headers(method, params) if self.modern else self._session_headers()
 
     def _call_head(self, call: Call, arguments: dict[str, Any]) -> bytes:

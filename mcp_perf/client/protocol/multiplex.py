@@ -105,7 +105,6 @@ class Conversation:
         return pending
 
     def name(self, pending: Pending, token: RequestId | None) -> None:
-        """Take note of a call's progress token, by which its notifications are known."""
         if token is not None:
             self._named[token] = pending
 

@@ -46,3 +46,6 @@ class Request:
 
 
 Prepared = Call | Request
+Params = dict[str, Any]
+Arguments = Params | None
+"""What comes with a call whose own arguments, or params, are not constant."""

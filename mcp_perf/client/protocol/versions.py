@@ -28,8 +28,7 @@ _META: Final = {
     _CAPABILITIES: {},
     "io.modelcontextprotocol/clientInfo": CLIENT_INFO,
 }
-LOG_LEVEL: Final = "io.modelcontextprotocol/logLevel"
-"""In `_meta`, asks for log messages at this level and above; there is no other way to get them."""
+LISTEN: Final = "subscriptions/listen"
 _NAMED: Final = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
 
 
@@ -86,6 +85,9 @@ def encode_tail(method: str, params: dict[str, Any] | None) -> bytes:
     """Encode a request without its beginning `{"jsonrpc":"2.0","id":N`."""
     encoded = b"" if params is None else b',"params":' + msgspec.json.encode(params)
     return b',"method":' + msgspec.json.encode(method) + encoded + b"}"
+
+
+INITIALIZED: Final = b'{"jsonrpc":"2.0"' + encode_tail("notifications/initialized", None)
 
 
 def encode_message(request_id: int, tail: bytes) -> bytes:

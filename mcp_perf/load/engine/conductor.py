@@ -12,7 +12,7 @@ import msgspec
 from gevent.event import Event
 
 from mcp_perf.load.plan.schedule import Turn
-from mcp_perf.load.watch.observer import Beside
+from mcp_perf.load.watch.upstreams import Together
 from mcp_perf.results.journal.records import SETUP, AnyRecord, Note, TurnEnded, TurnStarted
 
 _PREPARE_S: Final = 60.0
@@ -43,7 +43,8 @@ class Conductor:
     now_s: Callable[[], float]
     grace_s: float | None
     timeout_s: float
-    beside: Beside | None = None
+    beside: Together | None = None
+    """What is measured from before a turn's first call to after its last one."""
     reason: str = "finished"
     """Why the run ended: `finished`, `signal`, `stopped` or `error` (our own)."""
     current: Turn | None = None
@@ -70,7 +71,6 @@ class Conductor:
         self.tell("close", {"hard": hard})
 
     def hear(self, kind: str, node: str, data: dict[str, Any]) -> None:
-        """Take a node's `ready`, `done` or `failed`."""
         waiting = self._waiting
         if kind == "failed":
             self.stop("error")

@@ -110,7 +110,6 @@ class Session:
     # Locust's events.
 
     def test_start(self) -> None:
-        """Get ready: on the keeping side the run, on the working side the bench."""
         if self._worker:
             with self._stop_on_refusal():
                 options = self.environment.parsed_options
@@ -135,7 +134,6 @@ class Session:
 
     @contextlib.contextmanager
     def _stop_on_refusal(self) -> Iterator[None]:
-        """Say why a test cannot run here, and stop it before users start."""
         try:
             yield
         except Refusal as refusal:
@@ -193,7 +191,6 @@ class Session:
             gevent.spawn_later(_LAST_RECORDS_S, self.finish)
 
     def quitting(self) -> None:
-        """Finish what is not finished and set the exit code."""
         if self._worker:
             return
         if self.run is not None:
@@ -269,7 +266,6 @@ class Session:
             self.environment.web_ui.stop()
 
     def _watch_nodes(self, run: Run) -> None:
-        """Tell the conductor of workers that went missing."""
         seen: set[str] = set()
         while True:
             present = self._nodes()

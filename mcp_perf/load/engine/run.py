@@ -93,7 +93,6 @@ class Run:
             watch(records)
 
     def take(self, encoded: bytes) -> None:
-        """Append records that a worker sent."""
         self.write(_decode(encoded))
 
     def note(self, code: str, text: str) -> None:
@@ -118,7 +117,6 @@ class Run:
         self._log.close()
 
     def _search(self, started: RunStarted) -> Iterator[Turn]:
-        """Return the turns of a search, which follows the records of this run."""
         tally = fold([started])
 
         def follow(records: list[AnyRecord]) -> None:

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Protocol
 
 import gevent
 from gevent.event import Event
@@ -15,14 +14,6 @@ from mcp_perf.load.steps.step import Interrupted
 
 Journey = Callable[[int], None]
 """Walks one journey; takes its intended start in ns of the clock, 0 where it is now."""
-
-
-class Waits(Protocol):
-    """Where the dispatcher waits; tests have a clock of their own."""
-
-    def wait_until(self, at_ns: int) -> None: ...
-
-    def close(self) -> None: ...
 
 
 @dataclass(slots=True, eq=False)
@@ -69,7 +60,7 @@ class Stage:
     places: Callable[[int], int | None] = lambda _level: None
     """How many users of this process a level has at work; None is all."""
     late_ns: int = 5_000_000
-    alarm: Callable[[], Waits] = Alarm
+    alarm: Callable[[], Alarm] = Alarm
     open_turn: OpenTurn | None = None
     _opened: Event = field(default_factory=Event)
     _idle: Event = field(default_factory=Event)
@@ -155,7 +146,6 @@ class Stage:
             self._leave()
 
     def _serve(self, opened: OpenTurn, dispatcher: Dispatcher, journey: Journey) -> None:
-        """Walk a journey whenever the dispatcher says so."""
         try:
             while (intended_ns := dispatcher.next()) is not None:
                 self._enter()

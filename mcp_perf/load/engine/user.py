@@ -31,10 +31,16 @@ from mcp_perf.load.steps.compile import compile_journeys
 from mcp_perf.load.steps.journey import Walk
 from mcp_perf.load.steps.recorder import Recorder
 from mcp_perf.load.steps.step import MCP, CallFailed, Lane
-from mcp_perf.load.targets.clients import TOOL_CLIENTS, Client, SharedSession, beside, session
+from mcp_perf.load.targets.clients import (
+    TOOL_CLIENTS,
+    Client,
+    SharedSession,
+    ToolClient,
+    beside,
+    session,
+)
 from mcp_perf.load.targets.roster import Identity, Roster
 from mcp_perf.load.targets.targets import ArmTarget
-from mcp_perf.load.watch.sessions import Counted
 from mcp_perf.scenario.loader import Loaded
 from mcp_perf.scenario.model.syntax import Think
 from mcp_perf.scenario.model.targets import split_target
@@ -79,7 +85,6 @@ class Member:
         self.opened.set()
 
     def close(self) -> None:
-        """Close all sessions, saying goodbye where the protocol does."""
         for walk in self.walks.values():
             walk.lane.close()
 
@@ -141,7 +146,6 @@ class Bench:
             self._roster.give_back(member.identity)
 
     def await_members(self, expected: Callable[[], int]) -> list[Member]:
-        """Wait until all spawned users are there; return them."""
         with gevent.Timeout(_ENLIST_S, exception=False):
             while len(self.members) < expected():
                 gevent.sleep(0.01)
@@ -151,7 +155,6 @@ class Bench:
         self.stage.perform(lambda arm: member.walks[arm].journey, self._pause, member.place)
 
     def arrivals(self, turn: Turn) -> Iterator[int]:
-        """Return this node's part of the plan of an open turn."""
         return arrivals(
             turn.rate,
             turn.seconds,
@@ -161,8 +164,7 @@ class Bench:
             nodes=self._nodes,
         )
 
-    def sessions(self) -> dict[str, list[Counted]]:
-        """Return the clients of every arm that can have sessions."""
+    def sessions(self) -> dict[str, list[ToolClient]]:
         return {
             arm: [
                 client
@@ -225,7 +227,6 @@ class Bench:
         return shared.join()
 
     def _observe(self, arm: str, method: str, reply: Reply) -> None:
-        """Count a request of opening or closing a session, and tell Locust."""
         self.recorder.setup(arm, method, reply)
         self._fire(
             request_type=MCP,

@@ -7,7 +7,7 @@ Locust's messages, which are plain function calls when both live in one process.
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import gevent
 import msgspec
@@ -17,6 +17,7 @@ from gevent.pool import Pool
 from mcp_perf.client.errors import TargetError
 from mcp_perf.load.engine.health import Watch
 from mcp_perf.load.engine.turn_gate import OpenTurn, Stage
+from mcp_perf.load.engine.user import Member
 from mcp_perf.load.plan.schedule import Turn
 from mcp_perf.load.steps.recorder import Recorder
 from mcp_perf.results.journal.records import SETUP, TurnEnded
@@ -27,23 +28,13 @@ FLUSH_S: Final = 1.0
 _CONNECTS_AT_ONCE: Final = 32
 
 
-class Performing(Protocol):
-    """A user, as far as a round needs it."""
-
-    def ready(self, arm: str, places: int | None = None) -> None:
-        """Check the arm's connection and re-open it where it is gone.
-
-        `places` is how many users are at work; None is all. The others close theirs.
-        """
-
-
 @dataclass(eq=False)
 class Performer:
     """Runs this process's part of each turn."""
 
     stage: Stage
     recorder: Recorder
-    users: Callable[[], Iterable[Performing]]
+    users: Callable[[], Iterable[Member]]
     answer: Callable[[str, dict[str, Any]], None]
     arrivals: Callable[[Turn], Iterable[int]] = lambda _turn: ()
     prepared: Callable[[], None] = lambda: None
@@ -163,7 +154,7 @@ class Performer:
             self.flush()
 
 
-def _ready(user: Performing, arm: str, places: int | None) -> None:
+def _ready(user: Member, arm: str, places: int | None) -> None:
     try:
         user.ready(arm, places)
     except TargetError:

@@ -25,7 +25,6 @@ class _HubSelector(GeventSelector):  # type: ignore[misc, unused-ignore]
     _turn = 0
 
     def select(self, timeout: float | None = None) -> Any:
-        """Return what can be read or written; wait on the hub."""
         if timeout is not None and timeout <= 0 and not self._accumulated_events:
             self._turn += 1
             if not self._turn & _TURNS:

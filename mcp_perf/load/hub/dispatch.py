@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any
 
 import gevent
 from gevent.hub import Waiter
+
+from mcp_perf.load.hub.alarm import Alarm
 
 
 @dataclass(eq=False)
@@ -19,7 +20,7 @@ class Dispatcher:
     plan: Iterable[int]
     start_ns: int
     clock: Callable[[], int]
-    alarm: Any
+    alarm: Alarm
     late_ns: int
     planned: int = 0
     dropped: int = 0

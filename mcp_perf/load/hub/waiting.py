@@ -26,7 +26,6 @@ class Watchdog:
         self._greenlet: gevent.Greenlet | None = None
 
     def wait_for(self, descriptor: int) -> "Readable":
-        """Return a wait for one descriptor."""
         if self._greenlet is None:
             self._greenlet = gevent.spawn(self._watch)
         return Readable(self, descriptor)

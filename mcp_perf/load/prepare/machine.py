@@ -21,7 +21,6 @@ def environment() -> dict[str, Any]:
 
 
 def _cpu() -> str:
-    """Return the processor's name, as far as the system tells it."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:

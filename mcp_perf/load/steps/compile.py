@@ -122,7 +122,7 @@ class _ArmCompiler:
         if step.action in HTTP_VERBS:
             return self._http_step(step)
         if step.list is not None:
-            return self._list_step(step)
+            return ListStep(what=step.list, checks=self._checks(step), **self._terms(step))
         compile_one = self._tool_step if step.action == "call" else self._request_step
         compiled = compile_one(step, own_script(step, answers))
         return ProgressStep(compiled) if step.progress else compiled
@@ -176,9 +176,6 @@ class _ArmCompiler:
         if isinstance(compiled, CancelledStep):
             compiled.cancel_after_s = step.cancel_after or 0.0
         return compiled
-
-    def _list_step(self, step: Step) -> ListStep:
-        return ListStep(what=str(step.list), checks=self._checks(step), **self._terms(step))
 
     def _request_step(self, step: Step, answers: Answers | None) -> RequestStep:
         method, tree = asked(step)

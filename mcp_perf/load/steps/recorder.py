@@ -13,16 +13,8 @@ from msgspec.structs import replace
 
 from mcp_perf.client.reply import REOPENED, Heard, Reply, Stop
 from mcp_perf.outcomes import OK, TIMEOUT
+from mcp_perf.results.journal import records as journal
 from mcp_perf.results.journal.histogram import Histogram
-from mcp_perf.results.journal.records import (
-    SETUP,
-    AnyRecord,
-    Cell,
-    Health,
-    Note,
-    SampleRecord,
-    Slice,
-)
 from mcp_perf.results.tally.groups import EVENT, GAP, RECOVERY, STOP, UNHEARD
 
 FAILURE_SAMPLES: Final = 20
@@ -30,7 +22,7 @@ FAILURE_SAMPLES: Final = 20
 OK_SAMPLES: Final = 2000
 """Successful calls kept whole, per process: the first of each step in each second."""
 
-Sink = Callable[[list[AnyRecord]], None]
+Sink = Callable[[list[journal.AnyRecord]], None]
 
 
 @dataclass(eq=False, slots=True)
@@ -68,8 +60,8 @@ class _Tally:
         buckets = self.buckets
         buckets[key] = buckets.get(key, 0) + 1
 
-    def cell(self, arm: str, kind: str, name: str, cls: str) -> Cell:
-        return Cell(
+    def cell(self, arm: str, kind: str, name: str, cls: str) -> journal.Cell:
+        return journal.Cell(
             arm=arm,
             kind=kind,
             name=name,
@@ -98,7 +90,7 @@ class Track:
     checked: int = 0
     """Results that were held against their schema."""
 
-    def take(self) -> list[Cell]:
+    def take(self) -> list[journal.Cell]:
         """Return the cells since the last time, and start again."""
         taken, self.tallies = self.tallies, {}
         cells = [tally.cell(self.arm, self.kind, self.name, cls) for cls, tally in taken.items()]
@@ -120,7 +112,7 @@ class Recorder:
         late_ns: int = 5_000_000,
     ) -> None:
         self.node = node
-        self.turn = SETUP
+        self.turn = journal.SETUP
         self.draining = False
         """Whether the time that the turn's rates are taken from is over."""
         self.calls = 0
@@ -133,7 +125,7 @@ class Recorder:
         self._since_ns = self._zero_ns
         self._tracks: dict[tuple[str, str, str], Track] = {}
         self._setup: dict[tuple[str, str], Track] = {}
-        self._samples: list[AnyRecord] = []
+        self._samples: list[journal.AnyRecord] = []
         self._kept: dict[tuple[str, str, str], int] = {}
         self._sessions_lost: dict[str, int] = {}
 
@@ -228,7 +220,7 @@ class Recorder:
         tally = track.tallies.setdefault(reply.outcome, _Tally())
         tally.add(reply.end_ns - reply.start_ns, reply.bytes_in, reply.bytes_out)
 
-    def flush(self, health: Health) -> None:
+    def flush(self, health: journal.Health) -> None:
         """Hand everything since the last flush to the sink."""
         now_ns = self._clock()
         at_s = (self._since_ns - self._zero_ns) / 1e9
@@ -238,37 +230,28 @@ class Recorder:
         if self._starts:
             health = replace(health, starts=self._starts, late_starts=self._late_starts)
             self._starts = self._late_starts = 0
-        records: list[AnyRecord] = [
-            Slice(
-                node=self.node,
-                turn=self.turn,
-                at_s=at_s,
-                seconds=seconds,
-                cells=cells,
-                health=health,
-                draining=self.draining,
-            )
-        ]
+        main = journal.Slice(
+            node=self.node,
+            turn=self.turn,
+            at_s=at_s,
+            seconds=seconds,
+            cells=cells,
+            health=health,
+            draining=self.draining,
+        )
+        records: list[journal.AnyRecord] = [main]
         setup = [cell for track in self._setup.values() for cell in track.take()]
         if setup:
-            idle = Health(cpu_s=0.0, wall_s=0.0)
-            records.append(
-                Slice(
-                    node=self.node,
-                    turn=SETUP,
-                    at_s=at_s,
-                    seconds=seconds,
-                    cells=setup,
-                    health=idle,
-                )
-            )
+            idle = journal.Health(cpu_s=0.0, wall_s=0.0)
+            changed = {"turn": journal.SETUP, "cells": setup, "health": idle, "draining": False}
+            records.append(replace(main, **changed))
         kept, self._samples = self._samples, []
         self.sink([*records, *self._take_lost(), *kept])
 
-    def _take_lost(self) -> list[Note]:
+    def _take_lost(self) -> list[journal.Note]:
         lost, self._sessions_lost = self._sessions_lost, {}
         return [
-            Note(
+            journal.Note(
                 at_s=self.now_s(),
                 code="session_lost",
                 text=f"{count} sessions of {arm} were lost by the server and opened again",
@@ -295,7 +278,7 @@ class Recorder:
         self._kept[key] = kept + 1
         duration_ns = reply.end_ns - reply.start_ns
         self._samples.append(
-            SampleRecord(
+            journal.SampleRecord(
                 turn=self.turn,
                 at_s=self.now_s(),
                 arm=track.arm,

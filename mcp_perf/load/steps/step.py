@@ -123,7 +123,7 @@ class Step(ABC):
             response_length=reply.bytes_in,
             response=None,
             context={},
-            exception=None if cls == OK else self._failure(cls),
+            exception=None if cls == OK else self._failures.setdefault(cls, CallFailed(cls)),
             start_time=time.time(),
         )
         return cls
@@ -131,9 +131,6 @@ class Step(ABC):
     @abstractmethod
     def call(self, lane: Lane) -> tuple[Reply, str]:
         """Build the request, send it, judge the reply."""
-
-    def _failure(self, cls: str) -> CallFailed:
-        return self._failures.setdefault(cls, CallFailed(cls))
 
 
 @dataclass(eq=False, kw_only=True)
@@ -203,7 +200,6 @@ class Request:
 
     @property
     def constant(self) -> bool:
-        """Whether nothing of it depends on the journey."""
         return not any(map(callable, (self.line, self.fields, self.body)))
 
 

@@ -4,7 +4,7 @@ import logging
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from mcp_perf.client.channels.channel import Channel
 from mcp_perf.client.channels.inprocess import Code, MemoryChannel, PythonClient, find
@@ -20,7 +20,7 @@ from mcp_perf.client.mcp.http_session import Credentials
 from mcp_perf.client.mcp.parallel import Line
 from mcp_perf.client.mcp.streamable_http import McpClient
 from mcp_perf.client.protocol.answers import SILENT, Answers
-from mcp_perf.client.protocol.requests import Prepared
+from mcp_perf.client.protocol.requests import Arguments, Prepared
 from mcp_perf.client.reply import Reply
 from mcp_perf.load.hub.bridge import bridge
 from mcp_perf.load.hub.redaction import clean
@@ -43,7 +43,6 @@ class SharedSession:
         self._users = 0
 
     def join(self) -> "SharedSession":
-        """Count one more user."""
         self._users += 1
         return self
 
@@ -59,16 +58,11 @@ class SharedSession:
         self._session.ready()
 
     def call(
-        self,
-        call: Prepared,
-        arguments: dict[str, Any] | None = None,
-        timeout_s: float | None = None,
+        self, call: Prepared, arguments: Arguments = None, timeout_s: float | None = None
     ) -> Reply:
         return self._session.call(call, arguments, timeout_s)
 
-    def cancelled_call(
-        self, call: Prepared, arguments: dict[str, Any] | None, after_s: float
-    ) -> Reply:
+    def cancelled_call(self, call: Prepared, arguments: Arguments, after_s: float) -> Reply:
         return self._session.cancelled_call(call, arguments, after_s)
 
     def list_all(self, method: str, key: str, timeout_s: float | None = None) -> Reply:

@@ -55,6 +55,7 @@ class ProcessTree:
     """
 
     blocks = True
+    """Nothing else runs meanwhile: no network is waited for."""
 
     def __init__(self, roots: Iterable[int], find: Callable[[], Parents] = parents) -> None:
         """Begin with the processes that there are. Raises psutil.Error when a root is none."""

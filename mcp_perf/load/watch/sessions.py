@@ -2,24 +2,15 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final
 
 import gevent
 import psutil
 
+from mcp_perf.load.targets.clients import ToolClient
 from mcp_perf.results.journal.records import AnyRecord, SessionCount
 
 PERIOD_S: Final = 1.0
-
-
-class Counted(Protocol):
-    """A client, as far as it is counted."""
-
-    @property
-    def has_session(self) -> bool: ...
-
-    @property
-    def has_stream(self) -> bool: ...
 
 
 @dataclass(eq=False)
@@ -30,7 +21,7 @@ class SessionWatch:
     """
 
     node: str
-    clients: Callable[[], Mapping[str, Iterable[Counted]]]
+    clients: Callable[[], Mapping[str, Iterable[ToolClient]]]
     users: Callable[[], int]
     sink: Callable[[list[AnyRecord]], None]
     now_s: Callable[[], float]
@@ -68,7 +59,7 @@ class SessionWatch:
             self.note()
 
 
-def _open(clients: Iterable[Counted]) -> tuple[int, int]:
+def _open(clients: Iterable[ToolClient]) -> tuple[int, int]:
     """Count sessions and streams; a client that several users share counts once."""
-    distinct: Sequence[Counted] = list({id(client): client for client in clients}.values())
+    distinct: Sequence[ToolClient] = list({id(client): client for client in clients}.values())
     return sum(one.has_session for one in distinct), sum(one.has_stream for one in distinct)

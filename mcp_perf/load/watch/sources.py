@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import psutil
 
@@ -29,16 +29,8 @@ _ENGINES: Final = ("docker", "podman")
 _INSPECT_S: Final = 10.0
 
 
-class Reader(Protocol):
-    """Reads the resources of one target."""
-
-    blocks: bool
-    """Whether nothing else runs meanwhile: no network is waited for."""
-
-    def refresh(self) -> None: ...
-
-    def read(self) -> Reading:
-        """Read everything. Raises OSError or NoMetrics."""
+Reader = ProcessTree | MetricsPage
+"""What reads the resources of one target, or raises OSError or NoMetrics."""
 
 
 class StartedProcesses(ProcessTree):
@@ -218,7 +210,6 @@ def _name(pid: int) -> str:
 
 
 def _main_process(container: str) -> int:
-    """Ask the container engines for the main process of a container."""
     engines = [path for engine in _ENGINES if (path := shutil.which(engine))]
     for engine in engines:
         argv = [engine, "container", "inspect", "--format", "{{.State.Pid}}", container]

@@ -15,7 +15,7 @@ from mcp_perf.client.http.rest import RestClient, encode_fields
 from mcp_perf.client.reply import OK
 from mcp_perf.load.plan.schedule import Turn
 from mcp_perf.load.targets.targets import ArmTarget
-from mcp_perf.load.watch.observer import Beside
+from mcp_perf.load.watch.sampler import Sampler
 from mcp_perf.results.journal.records import AnyRecord, UpstreamUse
 
 _TIMEOUT_S: Final = 2.0
@@ -78,7 +78,7 @@ class Upstreams:
 class Together:
     """Several that measure beside the load, as one."""
 
-    def __init__(self, parts: Sequence[Beside]) -> None:
+    def __init__(self, parts: Sequence[Upstreams | Sampler]) -> None:
         self._parts = parts
 
     def begin(self, turn: Turn) -> list[AnyRecord]:

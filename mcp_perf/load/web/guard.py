@@ -49,7 +49,6 @@ class Served:
     """Whether it is served by https, here or by the proxy."""
 
     def knows(self, host: str) -> bool:
-        """Tell whether a Host header names this page."""
         if host in self.hosts:
             return True
         name, _, port = host.rpartition(":")

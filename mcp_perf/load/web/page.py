@@ -49,7 +49,6 @@ def install(web_ui: Any, session: Session) -> None:
 
 
 def _offer_report(web_ui: Any, session: Session) -> None:
-    """Put a link to the last run's report on Locust's page, under Download Data."""
     base = session.environment.parsed_options.web_base_path or ""
     link = {"href": f"{base}{REPORT_PATH}", "title": "mcp-perf report: verdict and comparison"}
     web_ui.template_args.update(extended_csv_files=[link])

@@ -4,7 +4,7 @@ What makes two numbers different by itself (other work, another load, another ma
 comparison; what might (another version of Python) is a warning.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from mcp_perf.results.document.run_numbers import Identity
@@ -47,13 +47,11 @@ def warnings(base: Identity, new: Identity) -> list[str]:
 
 
 def _of(what: str, base: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-    return list(_each(what, base, new))
-
-
-def _each(what: str, base: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
-    for name in dict.fromkeys([*base, *new]):
-        if base.get(name) != new.get(name):
-            yield _differs(f"{what}.{name}", base.get(name), new.get(name))
+    return [
+        _differs(f"{what}.{name}", base.get(name), new.get(name))
+        for name in dict.fromkeys([*base, *new])
+        if base.get(name) != new.get(name)
+    ]
 
 
 def _differs(what: str, base: object, new: object) -> str:

@@ -20,7 +20,7 @@ from mcp_perf.results.document.comparison import Regression
 from mcp_perf.results.document.part import VerdictName
 from mcp_perf.results.document.run_numbers import ArmRounds, RunNumbers
 from mcp_perf.results.judge.gates import show
-from mcp_perf.results.stats.rounds import more_needed, step_down
+from mcp_perf.results.stats.rounds import more_needed, same, step_down
 from mcp_perf.results.stats.runs import (
     FEWEST_ROUNDS,
     FEWEST_RUNS,
@@ -29,7 +29,6 @@ from mcp_perf.results.stats.runs import (
     between_rounds,
     between_runs,
     rate_difference,
-    same,
 )
 from mcp_perf.results.tally.metrics import COMPARED, FRACTIONS, JOURNEY_PREFIX
 from mcp_perf.scenario.model.gates import METRICS
@@ -239,7 +238,6 @@ def _ratio(metric: _Metric) -> _Finding:
 
 
 def _unfit(metric: _Metric) -> _Finding | None:
-    """Say why there is no ratio, or nothing."""
     if metric.after is None:
         return _open(f"{metric.subject} could not be measured in this run, and was in the base.")
     if metric.unit == "/s" and not metric.after and all(metric.befores):

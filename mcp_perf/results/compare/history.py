@@ -158,12 +158,9 @@ def _connected(store: str) -> Iterator[sa.Engine]:
         raise HistoryError(f"The history's store is no URL; {hint}") from error
     except (sa.exc.SQLAlchemyError, OSError) as error:
         cause = getattr(error, "orig", None) or error
+        said = " ".join(str(cause).split())
         shown = url.render_as_string(hide_password=True)
-        raise HistoryError(f"The history {shown} cannot be used: {_one_line(cause)}") from error
-
-
-def _one_line(error: object) -> str:
-    return " ".join(str(error).split())
+        raise HistoryError(f"The history {shown} cannot be used: {said}") from error
 
 
 def _arguments(url: sa.URL) -> dict[str, Any]:

@@ -87,7 +87,6 @@ class Histogram:
         return self.percentiles([fraction])[0]
 
     def percentiles(self, fractions: Sequence[float]) -> list[float | None]:
-        """Return several percentiles in one walk."""
         total = self.count
         return self.at_ranks([rank(fraction, total) for fraction in fractions])
 

@@ -136,7 +136,6 @@ def read(path: Path) -> Iterator[AnyRecord]:
 
 
 def _foreign(line: bytes, error: msgspec.ValidationError) -> str:
-    """Say in what a line that is JSON is not one of our records."""
     decoded = msgspec.json.decode(line)
     kind = decoded.get("type") if isinstance(decoded, dict) else None
     known = {kind.__struct_config__.tag for kind in get_args(AnyRecord)}

@@ -69,7 +69,6 @@ class Redactor:
         self.add(secrets)
 
     def add(self, secrets: Iterable[str]) -> None:
-        """Take these out of all texts from now on."""
         for secret in secrets:
             if len(secret) < SHORTEST or secret in self._known:
                 continue
@@ -106,7 +105,6 @@ class Redactor:
         return "".join((*kept, text[done:])) if kept else text
 
     def everywhere(self, value: Any) -> Any:
-        """Return a JSON value with every text in it redacted."""
         if isinstance(value, str):
             return self.text(value)
         if isinstance(value, dict):
@@ -128,7 +126,6 @@ def _length(text: str, at: int, alike: list[str]) -> int:
 
 
 def _forms(secret: str) -> Iterator[str]:
-    """Yield how a secret may be written."""
     yield secret
     for quoted in (quote(secret, safe=""), quote(secret), quote_plus(secret)):
         yield quoted

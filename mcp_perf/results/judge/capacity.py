@@ -142,7 +142,6 @@ def judge(gate: Gate, found: Mapping[str, Capacity]) -> GateResult:
 def _sides(
     gate: Gate, found: Mapping[str, Capacity]
 ) -> tuple[tuple[float, float], float | None, float]:
-    """Return the interval, the measured number and the bound of a gate."""
     one = found[gate.arm]
     if gate.versus is None:
         return _ends(one), one.rate_per_s, gate.value or 0.0

@@ -183,7 +183,6 @@ def _is_fact(metric: str) -> bool:
 
 
 def _growing(bound: _Bound, found: Growth, value: float) -> _Finding:
-    """Judge the growth of memory by the interval of its slope."""
     if found.ci95 is None:
         return _Finding("INCONCLUSIVE", found.why_not, value)
     over = f"{found.rounds} rounds over {found.span_s:.0f} s"
@@ -224,7 +223,6 @@ def _proportion(bound: _Bound, totals: Totals, metric: str) -> _Finding:
 
 
 def _spread(bound: _Bound, evidence: Evidence, metric: str, value: float) -> _Finding:
-    """Judge a time or a rate by how much it differs from round to round."""
     rounds: Values = [part.value(metric) for part in evidence.rounds.values()]
     ci95 = around(value, rounds)
     if ci95 is not None:

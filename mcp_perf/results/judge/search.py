@@ -34,7 +34,6 @@ class Range:
 
     @classmethod
     def of(cls, highest: float, trial_s: float, most: int) -> "Range":
-        """Search up to a rate by trials of so many seconds."""
         lowest = min(_FEWEST_STARTS / trial_s, highest)
         return cls(max(lowest, min(_FIRST_PER_S, highest)), lowest, highest, most)
 

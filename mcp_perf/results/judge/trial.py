@@ -45,11 +45,9 @@ class Rules:
 
     @property
     def default_errors(self) -> bool:
-        """Whether no gate says how many calls may fail."""
         return not any(gate.metric in _ABOUT_ERRORS for gate in self.gates)
 
     def described(self) -> list[str]:
-        """List the conditions as people read them."""
         named = [gate.text for gate in self.gates]
         named.append(f"{THROUGHPUT} at least {FOLLOWS:.0%} of the offered rate")
         named.append(f"{DROPS} at most {MOST_DROPPED:.0%} of the arrivals")

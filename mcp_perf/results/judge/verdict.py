@@ -187,7 +187,6 @@ def _failed(facts: Facts) -> Iterator[str]:
 
 
 def _passed_on(arm: str, metrics: Sequence[str], gates: Sequence[GateResult]) -> bool:
-    """Tell whether a gate says that so many failures, or drops, are what is wanted."""
     wanted = tuple(f"{arm}.{metric}" for metric in metrics)
     return any(
         result.verdict == "PASS" and result.gate.replace(" ", "").startswith(wanted)

@@ -176,7 +176,6 @@ def _idle(tally: RunTally) -> list[str]:
 
 
 def _short(tally: RunTally) -> list[str]:
-    """Describe the rounds in which not all users were at work."""
     short = (turn for turn in tally.turns.values() if turn.measured and turn.missing_users)
     return [
         f"round {turn.started.round} of {turn.started.arm} had "

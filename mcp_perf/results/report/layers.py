@@ -65,7 +65,6 @@ def _mean(values: Sequence[float]) -> float | None:
 
 
 def _broken(name: str, medians: Sequence[float | None]) -> str:
-    """Say why a layer has no time in each of the rounds, or nothing."""
     if not medians:
         return "There is no round that every layer has finished."
     missing = sum(ms is None for ms in medians)

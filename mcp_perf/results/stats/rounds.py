@@ -27,7 +27,7 @@ EXACT: Final = frozenset(("bytes_per_journey",))
 _EXACT_PAIRS: Final = 14
 _FLIPS: Final = 10_000
 _CHUNK: Final = 8
-_SAME: Final = 1e-9
+SAME: Final = 1e-9
 _MOST_TIMES: Final = 100
 
 Values = Sequence[float | None]
@@ -143,7 +143,7 @@ def sign_flip_p(differences: Sequence[float], seed: int = 0) -> float:
     of all such assignments whose sum is at least as far from zero. Exact up to 14 pairs, then from
     10 000 seeded draws (Fisher, "The Design of Experiments", 1935, section 21).
     """
-    far = abs(sum(differences)) * (1 - _SAME)
+    far = abs(sum(differences)) * (1 - SAME)
     if len(differences) <= _EXACT_PAIRS:
         sums = _signed_sums(differences)
         return sum(abs(total) >= far for total in sums) / len(sums)
@@ -182,8 +182,8 @@ def proportion(count: int, total: int) -> tuple[float, float]:
         return 0.0, 1 - ALPHA ** (1 / total)
     if count == total:
         return ALPHA ** (1 / total), 1.0
-    low = _special().betaincinv(count, total - count + 1, ALPHA / 2)
-    high = _special().betaincinv(count + 1, total - count, 1 - ALPHA / 2)
+    low = special().betaincinv(count, total - count + 1, ALPHA / 2)
+    high = special().betaincinv(count + 1, total - count, 1 - ALPHA / 2)
     return float(low), float(high)
 
 
@@ -195,7 +195,7 @@ def percentile_ranks(fraction: float, total: int) -> tuple[int, int]:
     """
 
     def at_most(below: int) -> float:
-        return float(_special().bdtr(below, total, fraction))
+        return float(special().bdtr(below, total, fraction))
 
     low = bisect_right(range(total), ALPHA / 2, key=at_most)
     high = bisect_left(range(total), 1 - ALPHA / 2, key=at_most) + 1
@@ -216,7 +216,6 @@ def more_needed(n: int, interval: tuple[float, float], value: float, bound: floa
 
 
 def _broken(one: tuple[str, Values], other: tuple[str, Values], metric: str) -> str | None:
-    """Say why no ratio can be formed, or nothing."""
     if len(one[1]) != len(other[1]):
         return (
             f"{one[0]} has {len(one[1])} rounds and {other[0]} {len(other[1])}: without partners "
@@ -238,7 +237,6 @@ def _broken(one: tuple[str, Values], other: tuple[str, Values], metric: str) -> 
 
 
 def _thin(logs: Sequence[float]) -> str | None:
-    """Say why there is no interval, or nothing."""
     if len(logs) < FEWEST_PAIRS:
         return (
             f"{_rounds(len(logs))} of each arm cannot show a difference, however large: at least "
@@ -254,7 +252,7 @@ def _thin(logs: Sequence[float]) -> str | None:
 
 def same(logs: Sequence[float]) -> bool:
     """Tell whether the numbers are so equal that they have no noise."""
-    return max(logs) - min(logs) <= _SAME
+    return max(logs) - min(logs) <= SAME
 
 
 def _rounds(number: int) -> str:
@@ -270,10 +268,11 @@ def _signed_sums(numbers: Sequence[float]) -> list[float]:
 
 @cache
 def _t(probability: float, df: float) -> float:
-    return float(_special().stdtrit(df, probability))
+    return float(special().stdtrit(df, probability))
 
 
-def _special() -> Any:
+def special() -> Any:
+    """Return scipy's special functions, loaded where they are first needed."""
     import scipy.special  # noqa: PLC0415 - half a second that a report without rounds need not pay
 
     return scipy.special

@@ -13,9 +13,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from statistics import fmean, variance
-from typing import Any, Final
+from typing import Final
 
-from mcp_perf.results.stats.rounds import ALPHA, change_needed, student_t
+from mcp_perf.results.stats.rounds import ALPHA, SAME, change_needed, special, student_t
 
 FEWEST_ROUNDS: Final = 4
 """Of each run: with three against three, not even the rarest split has a p below 0.05 (2 / 20)."""
@@ -28,7 +28,6 @@ _MOST_SPLITS: Final = 20_000
 _DRAWS: Final = 10_000
 _MOST_DRAWN: Final = 200
 """Rounds: beyond, a permutation test and Student's t agree."""
-_SAME: Final = 1e-9
 
 Logs = Sequence[float]
 _Deal = Callable[[Logs], Sequence[float]]
@@ -78,7 +77,7 @@ def between_runs(base: Sequence[Logs], new: Logs, usual: float) -> Change:
     runs = math.sqrt(square * (1 + 1 / len(means))), float(own + _EXPECTED_DF)
     rounds = _welch([log for run in base for log in run], new)
     error, df = max(runs, rounds, key=lambda part: student_t(part[1]) * part[0])
-    p = 2 * float(_special().stdtr(df, -abs(mean) / error))
+    p = 2 * float(special().stdtr(df, -abs(mean) / error))
     half = student_t(df) * error
     return Change(mean, half, half, p, change_needed(error, df))
 
@@ -98,13 +97,8 @@ def rate_difference(base: tuple[int, int], new: tuple[int, int]) -> tuple[float,
     )
 
 
-def same(logs: Logs) -> bool:
-    """Tell whether there is no noise to judge certainty by."""
-    return max(logs) - min(logs) <= _SAME
-
-
 def _wilson(count: int, total: int) -> tuple[float, float]:
-    z = float(_special().ndtri(1 - ALPHA / 2))
+    z = float(special().ndtri(1 - ALPHA / 2))
     middle = count + z * z / 2
     half = z * math.sqrt(count * (total - count) / total + z * z / 4)
     whole = total + z * z
@@ -129,10 +123,10 @@ def _label_p(base: Logs, new: Logs) -> float:
     every = [*base, *new]
     if len(every) > _MOST_DRAWN:
         error, df = _welch(base, new)
-        return 2 * float(_special().stdtr(df, -abs(fmean(new) - fmean(base)) / error))
+        return 2 * float(special().stdtr(df, -abs(fmean(new) - fmean(base)) / error))
     middle = fmean(every)
     centred = [log - middle for log in every]
-    far = abs(sum(centred[len(base) :])) * (1 - _SAME)
+    far = abs(sum(centred[len(base) :])) * (1 - SAME)
     deals, exact = _deals(len(every), len(new))
     hits = sum(abs(sum(deal(centred))) >= far for deal in deals)
     return hits / len(deals) if exact else (hits + 1) / (len(deals) + 1)
@@ -146,9 +140,3 @@ def _deals(total: int, chosen: int) -> tuple[list[_Deal], bool]:
         return [operator.itemgetter(*deal) for deal in itertools.combinations(places, chosen)], True
     sample = random.Random(0).sample
     return [operator.itemgetter(*sample(places, chosen)) for _ in range(_DRAWS)], False
-
-
-def _special() -> Any:
-    import scipy.special  # noqa: PLC0415 - half a second that a report without a base need not pay
-
-    return scipy.special

@@ -115,7 +115,6 @@ class Group:
 
     @property
     def ok(self) -> Tally:
-        """Only those that ended well."""
         return self.by_class.get(OK, Tally())
 
     @property

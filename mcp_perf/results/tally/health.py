@@ -86,12 +86,10 @@ class GeneratorHealth:
 
     @property
     def cpu_s(self) -> float:
-        """CPU time of all processes together."""
         return sum(node.cpu_s for node in self.nodes.values())
 
     @property
     def late_starts(self) -> int:
-        """Late starts of all processes together."""
         return sum(node.late_starts for node in self.nodes.values())
 
     @property

@@ -6,18 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from mcp_perf.results.document.target_numbers import SessionNumbers
-from mcp_perf.results.tally.groups import (
-    CALL,
-    EVENT,
-    GAP,
-    JOURNEY,
-    RECOVERY,
-    START,
-    STOP,
-    UNHEARD,
-    Group,
-    Tally,
-)
+from mcp_perf.results.tally import groups
 from mcp_perf.results.tally.tokens import tokens
 from mcp_perf.results.tally.turns import Turn
 from mcp_perf.results.tally.usage import Usage
@@ -51,21 +40,21 @@ class Totals:
         self._facts = facts or {}
         self._nodes = _nodes(turns)
         self.usage = Usage([turn.usage for turn in turns])
-        self.steps = _groups(turns, CALL)
-        self.journeys = _groups(turns, JOURNEY)
+        self.steps = _groups(turns, groups.CALL)
+        self.journeys = _groups(turns, groups.JOURNEY)
         self.call = _together(self.steps)
-        self.start = _together(_groups(turns, START))
+        self.start = _together(_groups(turns, groups.START))
         """Journeys that began in an open load, and by how much they were late."""
         self.journey = _together(self.journeys)
-        self.event = _together(_groups(turns, EVENT))
+        self.event = _together(_groups(turns, groups.EVENT))
         """The time to the first notification, of calls that brought some."""
-        self.recovery = _together(_groups(turns, RECOVERY))
+        self.recovery = _together(_groups(turns, groups.RECOVERY))
         """The time of calls whose session was lost, another one opened within it."""
-        self.gap = _together(_groups(turns, GAP))
+        self.gap = _together(_groups(turns, groups.GAP))
         """The longest silence of a call after its first notification, up to its end."""
-        self.unheard = _together(_groups(turns, UNHEARD)).ended
+        self.unheard = _together(_groups(turns, groups.UNHEARD)).ended
         """Calls that were to report progress, and ended without a single notification."""
-        self.stop = _together(_groups(turns, STOP))
+        self.stop = _together(_groups(turns, groups.STOP))
         """From the cancellation of a call to its end at the server; a `timeout` where that did not
         come, and the time is that after which nobody waited any longer."""
         ended = [share.ended for turn in turns for share in turn.shares.values() if share.ended]
@@ -78,7 +67,6 @@ class Totals:
 
     @property
     def journeys_done(self) -> int:
-        """Journeys with every step ok."""
         return self.journey.ok.n
 
     @property
@@ -89,12 +77,11 @@ class Totals:
     @property
     def throughput_per_s(self) -> float | None:
         """Goodput: journeys with every step ok, per second."""
-        return self.per_second(JOURNEY)
+        return self.per_second(groups.JOURNEY)
 
     @property
     def calls_per_s(self) -> float | None:
-        """Ended calls per second."""
-        return self.per_second(CALL)
+        return self.per_second(groups.CALL)
 
     @property
     def bytes_per_journey(self) -> float | None:
@@ -128,7 +115,7 @@ class Totals:
         nodes = [node for node in self._nodes if node.busy_s > 0]
         return sum(node.count(kind, name) / node.busy_s for node in nodes) if nodes else None
 
-    def timed(self, metric: str) -> Tally:
+    def timed(self, metric: str) -> groups.Tally:
         """Return what a metric of time is about.
 
         Calls of every class, because a timeout took its time, too; but only journeys with every
@@ -188,7 +175,7 @@ class Totals:
         return f": of {untold} of {self.stop.all.n} the end was not told"
 
 
-_TIMED: Final[Mapping[str, Callable[[Totals], Tally]]] = {
+_TIMED: Final[Mapping[str, Callable[[Totals], groups.Tally]]] = {
     JOURNEY_PREFIX: lambda totals: totals.journey.ok,
     EVENT_PREFIX: lambda totals: totals.event.all,
     GAP_PREFIX: lambda totals: totals.gap.all,
@@ -199,7 +186,7 @@ _TIMED: Final[Mapping[str, Callable[[Totals], Tally]]] = {
 """Whose time a metric is, by its prefix."""
 
 
-def _timed(metric: str) -> tuple[str, Callable[[Totals], Tally]]:
+def _timed(metric: str) -> tuple[str, Callable[[Totals], groups.Tally]]:
     return next(item for item in _TIMED.items() if metric.startswith(item[0]))
 
 
@@ -284,14 +271,14 @@ def _nodes(turns: Sequence[Turn]) -> list[_Node]:
     return list(nodes.values())
 
 
-def _groups(turns: Sequence[Turn], kind: str) -> dict[str, Group]:
-    parts: defaultdict[str, list[tuple[str, Tally]]] = defaultdict(list)
+def _groups(turns: Sequence[Turn], kind: str) -> dict[str, groups.Group]:
+    parts: defaultdict[str, list[tuple[str, groups.Tally]]] = defaultdict(list)
     for turn in turns:
         for (of_kind, name, cls), tally in turn.parts.items():
             if of_kind == kind:
                 parts[name].append((cls, tally))
-    return {name: Group(found) for name, found in parts.items()}
+    return {name: groups.Group(found) for name, found in parts.items()}
 
 
-def _together(groups: Mapping[str, Group]) -> Group:
-    return Group(part for group in groups.values() for part in group.by_class.items())
+def _together(named: Mapping[str, groups.Group]) -> groups.Group:
+    return groups.Group(part for group in named.values() for part in group.by_class.items())

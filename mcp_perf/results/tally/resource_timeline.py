@@ -67,7 +67,6 @@ class ResourceTimeline:
             self._coarsen()
 
     def points(self) -> list[ResourcePoint]:
-        """Return the points so far, in the order of time."""
         return [stretch.point() for stretch in self._stretches]
 
     def _append(self, stretch: _Stretch) -> None:

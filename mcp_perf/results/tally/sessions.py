@@ -68,7 +68,6 @@ class SessionTally:
 
     @property
     def left(self) -> dict[str, int]:
-        """Sessions open at last, by arm."""
         return {arm: self._open(arm) for arm in self.most}
 
     def count(self, record: SessionCount, *, begun: bool) -> None:
@@ -86,7 +85,6 @@ class SessionTally:
         self._draw(record.at_s)
 
     def read(self, sample: ResourceSample, *, begun: bool) -> None:
-        """Take a reading of a target outside of turns."""
         held = self.targets.setdefault(sample.arm, Held())
         if not begun:
             held.before = sample.rss_bytes
@@ -100,13 +98,11 @@ class SessionTally:
             held.at(self._open(sample.arm), sample.rss_bytes, measured=measured)
 
     def settle(self, *, measured: bool) -> None:
-        """Take the memory of the nodes as a turn begins."""
         memory = self._memory()
         if memory is not None:
             self.generator.at(self._together(), memory, measured=measured)
 
     def facts(self, arm: str, shared: Iterable[str]) -> dict[str, float]:
-        """Return the metrics of an arm's sessions, as far as they are known."""
         numbers = self.of_arm(arm, shared)
         named = {"sessions": numbers.most, "session_kib": numbers.kib}
         return {name: float(value) for name, value in named.items() if value is not None}
@@ -131,7 +127,6 @@ class SessionTally:
         return _numbers(self.most_together, streams, left, held, held.per_session)
 
     def points(self) -> list[SessionPoint]:
-        """Return how many were open over time."""
         return list(self._points)
 
     def _draw(self, at_s: float) -> None:

@@ -5,22 +5,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from mcp_perf.outcomes import HARNESS_ERROR
+from mcp_perf.results.journal import records as journal
 from mcp_perf.results.journal.journal import JournalError
-from mcp_perf.results.journal.records import (
-    SETUP,
-    AnyRecord,
-    Baseline,
-    Note,
-    ResourceSample,
-    RunEnded,
-    RunStarted,
-    SampleRecord,
-    SessionCount,
-    Slice,
-    TurnEnded,
-    TurnStarted,
-    UpstreamUse,
-)
 from mcp_perf.results.tally.groups import CALL, Group, Tally
 from mcp_perf.results.tally.health import GeneratorHealth, Limits
 from mcp_perf.results.tally.resource_timeline import ResourceTimeline
@@ -35,7 +21,7 @@ __all__ = ["Group", "RunTally", "Tally", "Turn", "fold"]
 class RunTally:
     """A whole run, tallied."""
 
-    run: RunStarted
+    run: journal.RunStarted
     turns: dict[int, Turn] = field(default_factory=dict)
     setup_parts: dict[tuple[str, str, str], Tally] = field(default_factory=dict)
     """Requests that belong to no turn, by arm, name and class."""
@@ -44,13 +30,13 @@ class RunTally:
     examples: dict[tuple[str, str, str], str] = field(default_factory=dict)
     """By arm, step and class: what was said of the first one that is known."""
     harness_errors: int = 0
-    notes: list[Note] = field(default_factory=list)
+    notes: list[journal.Note] = field(default_factory=list)
     health: GeneratorHealth = field(default_factory=GeneratorHealth)
     timeline: Timeline = field(default_factory=Timeline)
     resources: ResourceTimeline = field(default_factory=ResourceTimeline)
     sessions: SessionTally = field(default_factory=SessionTally)
-    baseline: Baseline | None = None
-    ended: RunEnded | None = None
+    baseline: journal.Baseline | None = None
+    ended: journal.RunEnded | None = None
     last_s: float = 0.0
     stray_slices: int = 0
     """Slices of a turn that never started: the journal is damaged."""
@@ -74,47 +60,47 @@ class RunTally:
     def measured(self, arm: str) -> list[Turn]:
         return [turn for turn in self.turns_of(arm) if turn.measured]
 
-    def take(self, record: AnyRecord) -> None:
+    def take(self, record: journal.AnyRecord) -> None:
         match record:
-            case Slice():
+            case journal.Slice():
                 self._slice(record)
-            case TurnStarted():
+            case journal.TurnStarted():
                 turn = self.turns[record.turn] = Turn(record)
                 self.sessions.settle(measured=turn.measured)
-            case TurnEnded():
+            case journal.TurnEnded():
                 self._end(record)
-            case SampleRecord():
+            case journal.SampleRecord():
                 self._example(record)
-            case ResourceSample() | UpstreamUse():
+            case journal.ResourceSample() | journal.UpstreamUse():
                 self._beside(record)
-            case SessionCount():
+            case journal.SessionCount():
                 self.sessions.count(record, begun=bool(self.turns))
-            case Baseline():
+            case journal.Baseline():
                 self.baseline = record
-            case Note():
+            case journal.Note():
                 self.notes.append(record)
-            case RunEnded():
+            case journal.RunEnded():
                 self.ended = record
                 self.last_s = record.at_s
             case _:
                 raise JournalError("The journal holds two runs; every run has its own folder.")
 
-    def _end(self, record: TurnEnded) -> None:
+    def _end(self, record: journal.TurnEnded) -> None:
         if record.turn in self.turns:
             self.turns[record.turn].end(record)
 
-    def _example(self, sample: SampleRecord) -> None:
+    def _example(self, sample: journal.SampleRecord) -> None:
         if sample.detail:
             key = (sample.arm, sample.step, sample.cls)
             self.examples.setdefault(key, sample.detail)
 
-    def _beside(self, sample: ResourceSample | UpstreamUse) -> None:
-        if isinstance(sample, ResourceSample) and sample.turn == SETUP:
+    def _beside(self, sample: journal.ResourceSample | journal.UpstreamUse) -> None:
+        if isinstance(sample, journal.ResourceSample) and sample.turn == journal.SETUP:
             self.sessions.read(sample, begun=bool(self.turns))
         turn = self.turns.get(sample.turn)
         if turn is None:
             return
-        if isinstance(sample, UpstreamUse):
+        if isinstance(sample, journal.UpstreamUse):
             turn.upstream = sample
             return
         if turn.usage.last is not None:
@@ -123,12 +109,12 @@ class RunTally:
             self.sessions.begin_turn(sample, measured=turn.measured)
         turn.usage.add(sample)
 
-    def _slice(self, part: Slice) -> None:
+    def _slice(self, part: journal.Slice) -> None:
         self.last_s = max(self.last_s, part.at_s + part.seconds)
         self.harness_errors += sum(
             cell.n for cell in part.cells if (cell.kind, cell.cls) == (CALL, HARNESS_ERROR)
         )
-        if part.turn == SETUP:
+        if part.turn == journal.SETUP:
             for cell in part.cells:
                 self.setup[cell.arm, cell.cls] += cell.n
                 self.setup_parts.setdefault((cell.arm, cell.name, cell.cls), Tally()).add(cell)
@@ -141,7 +127,7 @@ class RunTally:
                 self.health.add(part, turn.started.arm)
 
 
-def fold(records: Iterable[AnyRecord]) -> RunTally:
+def fold(records: Iterable[journal.AnyRecord]) -> RunTally:
     """Tally the records of one journal, in their order.
 
     Raises JournalError when they do not begin with the run's own record.
@@ -150,7 +136,7 @@ def fold(records: Iterable[AnyRecord]) -> RunTally:
     first = next(stream, None)
     if first is None:
         raise JournalError("The journal is empty: the run ended before it began.")
-    if not isinstance(first, RunStarted):
+    if not isinstance(first, journal.RunStarted):
         raise JournalError("The journal does not begin with the record of a run: it is damaged.")
     tally = RunTally(first, health=GeneratorHealth(Limits.of(first.limits)))
     for record in stream:

@@ -67,7 +67,6 @@ class Timeline:
         self._open[key].add(part)
 
     def points(self) -> list[TimelinePoint]:
-        """Return all points so far, in the order of time."""
         still_open = [second.point() for second in self._open.values()]
         return sorted([*self._closed, *still_open], key=lambda point: point.at_s)
 

@@ -33,7 +33,6 @@ class Share:
         return self.observed_s if self.ended is None else self.ended.busy_s
 
     def overtaxed(self, limits: Limits) -> bool:
-        """Tell whether the node itself did not keep up in this turn."""
         late = self.late_starts > limits.late_starts * self.starts
         return late or self.cpu_s > limits.generator_cpu * self.wall_s
 
@@ -96,7 +95,6 @@ class Turn:
                 share.done[cell.kind, cell.name] += cell.n
 
     def end(self, record: TurnEnded) -> None:
-        """Take note that a node's calls have drained."""
         share = self.share(record.node)
         share.active = True
         share.ended = record

@@ -53,7 +53,6 @@ class TurnUsage:
 
     @property
     def seconds(self) -> float:
-        """From the first reading to the last."""
         return self.last.at_s - self.first.at_s if self.first and self.last else 0.0
 
     @property
@@ -119,7 +118,6 @@ class Usage:
 
     @property
     def growth(self) -> Growth:
-        """How fast the resident memory grows."""
         return growth([(turn.middle_s, turn.rss) for turn in self.turns if turn.rss is not None])
 
     @property
@@ -133,7 +131,6 @@ class Usage:
         return next((t.last.rss_bytes for t in reversed(self.turns) if t.last is not None), None)
 
     def unknown(self, metric: str) -> int:
-        """Count the turns which lack what a metric needs."""
         return sum(READ[metric](turn) is None for turn in self.turns)
 
     def most(self, read: Callable[[TurnUsage], int | None]) -> int | None:

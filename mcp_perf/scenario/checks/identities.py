@@ -99,7 +99,6 @@ def _expression(path: Path, expression: Any) -> Iterator[Finding]:
 
 
 def _used(draft: Draft) -> Iterator[tuple[Path, str]]:
-    """Yield the names that the scenario's lookups ask for, each with its place."""
     trees: list[tuple[Path, Any]] = [
         (("arms", name, key), arm.keys.get(key))
         for name, arm in draft.arms.items()

@@ -62,7 +62,6 @@ def check(draft: Draft) -> Iterator[Finding]:
 
 
 def _known(draft: Draft, arm: DraftArm, journey: DraftJourney) -> set[str]:
-    """Return the names that are known before a journey's first step."""
     return {*known_in_journeys(draft), *draft.vars, *mapping(arm.keys, "vars"), *journey.with_}
 
 
@@ -134,7 +133,6 @@ def _unknown_in_template(
 
 
 def _action(name: str, arm: DraftArm, path: Path, step: Mapping[str, Any]) -> Iterator[Finding]:
-    """Check that a step's action is one that its arm can do."""
     if not arm.kind:
         return
     for action, kind in _FOR.items():

@@ -77,14 +77,12 @@ class Rows:
     lines: list[int]
 
     def identities(self) -> list[dict[str, Any]]:
-        """Return one mapping for each row, with its number."""
         return [
             {**dict(zip(self.columns, row, strict=True)), NUMBER: number}
             for number, row in enumerate(self.cells, 1)
         ]
 
     def blank(self, column: str) -> list[int]:
-        """Return the lines that have nothing in a column."""
         at = self.columns.index(column)
         return [line for line, row in zip(self.lines, self.cells, strict=True) if not row[at]]
 

@@ -73,7 +73,6 @@ class Stage(Part):
 
     @property
     def end(self) -> float:
-        """The level at its end."""
         return self.start if self.to is None else self.to
 
 
@@ -104,7 +103,6 @@ class Load(Part):
     @model_validator(mode="before")
     @classmethod
     def _fill(cls, given: Any) -> Any:
-        """Fill in what the named shape, or the stages, say of the rounds."""
         if not isinstance(given, dict):
             return given
         if isinstance(given.get("shape"), str):
@@ -138,7 +136,6 @@ class Load(Part):
 
     @property
     def users_vary(self) -> bool:
-        """Whether the number of users at work changes from round to round."""
         return not self.open and (self.stages is not None or self.shape in VARYING)
 
     @property
@@ -177,7 +174,6 @@ class Load(Part):
 
 
 def _check_stages(stages: tuple[Stage, ...], given: set[str]) -> None:
-    """Refuse what stages already say, and stages of two kinds."""
     if said := [name for name in ("shape", "users", "rate", "rounds") if name in given]:
         raise InputError(f"{said[0]} and stages in one load", f"remove {said[0]}")
     if len({stage.users is None for stage in stages}) > 1:

@@ -87,7 +87,6 @@ def _set(tree: Any, keys: list[str], value: Any) -> list[Path]:
 
 
 def _step(node: Any, key: str, path: Path) -> str | int:
-    """Return the key or index to go on with."""
     where = dotted(path) or "the scenario"
     if isinstance(node, list):
         if key.isdecimal() and key.isascii() and len(key) < 6 and int(key) < len(node):

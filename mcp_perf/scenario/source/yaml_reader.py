@@ -11,15 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import yaml
-from yaml.events import (
-    AliasEvent,
-    DocumentStartEvent,
-    MappingEndEvent,
-    MappingStartEvent,
-    ScalarEvent,
-    SequenceEndEvent,
-    StreamEndEvent,
-)
+from yaml import events
 
 from mcp_perf.scenario.problems.finding import Finding, Path
 from mcp_perf.scenario.problems.problem import MOST_SHOWN
@@ -115,9 +107,9 @@ class _Reader:
     def document(self) -> Reading:
         next(self._events)  # the start of the stream
         start = next(self._events)
-        if isinstance(start, StreamEndEvent):
+        if isinstance(start, events.StreamEndEvent):
             raise UnreadableError(0, "the file is empty", "start with: name: my-scenario")
-        if isinstance(start, DocumentStartEvent) and (start.version or start.tags):
+        if isinstance(start, events.DocumentStartEvent) and (start.version or start.tags):
             self._refuse((), start, "a % directive", "remove the line")
         tree = None
         try:
@@ -130,7 +122,7 @@ class _Reader:
     def _end(self) -> None:
         next(self._events)  # the end of the document
         after = next(self._events)
-        if isinstance(after, DocumentStartEvent):
+        if isinstance(after, events.DocumentStartEvent):
             message = "a second document starts here"
             raise UnreadableError(_line(after), message, "keep one, and remove the --- lines")
 
@@ -142,20 +134,24 @@ class _Reader:
             raise UnreadableError(
                 line, f"more than {MOST_NODES} values", "move data into a CSV file"
             )
-        if isinstance(event, AliasEvent):
+        if isinstance(event, events.AliasEvent):
             self._refuse(path, event, f"the alias *{event.anchor}", "write it out", damaged=True)
             return None
         if event.anchor:
             self._refuse(path, event, f"the anchor &{event.anchor}", "remove it")
         if event.tag is not None:
-            damaged = isinstance(event, ScalarEvent)
+            damaged = isinstance(event, events.ScalarEvent)
             self._refuse(path, event, f"the tag {quote(event.tag)}", "remove it", damaged=damaged)
-        if isinstance(event, ScalarEvent):
+        if isinstance(event, events.ScalarEvent):
             return self._scalar(event, path)
         if len(path) >= MOST_DEPTH:
             message = f"nested more than {MOST_DEPTH} levels deep"
             raise UnreadableError(line, message, "make it flatter")
-        return self._mapping(path) if isinstance(event, MappingStartEvent) else self._sequence(path)
+        return (
+            self._mapping(path)
+            if isinstance(event, events.MappingStartEvent)
+            else self._sequence(path)
+        )
 
     def _scalar(self, event: Any, path: Path) -> Any:
         if event.style:  # quoted, or a block: always a text
@@ -169,13 +165,13 @@ class _Reader:
 
     def _sequence(self, path: Path) -> list[Any]:
         items: list[Any] = []
-        while not isinstance(event := next(self._events), SequenceEndEvent):
+        while not isinstance(event := next(self._events), events.SequenceEndEvent):
             items.append(self._node(event, (*path, len(items))))
         return items
 
     def _mapping(self, path: Path) -> dict[str, Any]:
         items: dict[str, Any] = {}
-        while not isinstance(event := next(self._events), MappingEndEvent):
+        while not isinstance(event := next(self._events), events.MappingEndEvent):
             line = _line(event)
             key = self._key(event, path)
             here = (*path, key)
@@ -193,10 +189,10 @@ class _Reader:
 
     def _key(self, event: Any, path: Path) -> str:
         line = _line(event)
-        if isinstance(event, AliasEvent):
+        if isinstance(event, events.AliasEvent):
             self._refuse(path, event, f"the alias *{event.anchor}", "write it out")
             return f"*{event.anchor}"
-        if not isinstance(event, ScalarEvent):
+        if not isinstance(event, events.ScalarEvent):
             raise UnreadableError(line, "a key that is not a single word", "write KEY: VALUE")
         self._nodes += 1
         if event.anchor or event.tag is not None:

@@ -137,10 +137,6 @@ def compile_one(spec: Any, env: Mapping[str, str], base: Path) -> Generator:
     return _constant(spec, source)
 
 
-def _fixed(value: Any) -> Generator:
-    return Generator(lambda _user, _numbers: lambda _values: value)
-
-
 def _literal(value: Any, source: _Source) -> Any:
     template = compile_template(value, source.env)
     if not template.constant:
@@ -151,7 +147,8 @@ def _literal(value: Any, source: _Source) -> Any:
 
 
 def _constant(value: Any, source: _Source) -> Generator:
-    return _fixed(_literal(value, source))
+    fixed = _literal(value, source)
+    return Generator(lambda _user, _numbers: lambda _values: fixed)
 
 
 def _one_of(value: Any, source: _Source) -> Generator:
@@ -277,7 +274,6 @@ _KINDS: Final[Mapping[str, Callable[[Any, _Source], Generator]]] = {
 
 
 def _options(kind: str, value: Any, defaults: dict[str, Any]) -> dict[str, Any]:
-    """Return the options of a generator, with the defaults for those left out."""
     if not isinstance(value, dict):
         hint = f"write {{{kind}: {{{', '.join(f'{name}: …' for name in defaults)}}}}}"
         raise GeneratorError(f"{kind} takes options, not {quote(value)}", hint)
@@ -298,7 +294,6 @@ def _bounds(kind: str, value: Any) -> tuple[Any, Any]:
 
 
 def _column(path: Path, column: str) -> list[str]:
-    """Read one column of a CSV file whose first row names the columns."""
     try:
         names, lines = read_table(path)
     except InputError as error:

@@ -78,7 +78,6 @@ class Template:
 
     @property
     def paths(self) -> list[str]:
-        """What stands between the braces."""
         return [lookup.text for lookup in self._lookups]
 
     def render(self, values: Values) -> Any:

@@ -6,9 +6,9 @@ from mcp_perf.client.http.exchange import Endpoint
 from mcp_perf.client.mcp.streamable_http import Call, McpClient, Request
 from mcp_perf.client.protocol.answers import Answers
 from mcp_perf.client.protocol.requests import LIST_KEYS, LISTS, PROGRESS_TOKEN
-from mcp_perf.client.protocol.versions import LOG_LEVEL
 
 MODERN, HANDSHAKE = "2026-07-28", "2025-11-25"
+LOG_LEVEL = "io.modelcontextprotocol/logLevel"
 SCRIPT = Answers(
     elicitation={"action": "accept", "content": {"name": "Ada"}},
     sampling={

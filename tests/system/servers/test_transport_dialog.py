@@ -12,9 +12,9 @@ from mcp_perf.client.mcp.channel_client import SessionClient
 from mcp_perf.client.mcp.streamable_http import Call, Request
 from mcp_perf.client.protocol.answers import Answers
 from mcp_perf.client.protocol.requests import LIST_KEYS, LISTS, PROGRESS_TOKEN
-from mcp_perf.client.protocol.versions import LOG_LEVEL
 
 MODERN, HANDSHAKE = "2026-07-28", "2025-11-25"
+LOG_LEVEL = "io.modelcontextprotocol/logLevel"
 APP = (sys.executable, str(Path(__file__).with_name("asking_app.py")))
 SCRIPT = Answers(
     elicitation={"action": "accept", "content": {"name": "Ada"}},

@@ -138,14 +138,6 @@ def test_a_misspelled_name_is_told_with_the_nearest_one(accept):
     ]
 
 
-def test_without_lines_the_path_is_told(accept):
-    """A scenario alone has no file, so its problems name the path."""
-    scenario = accept(SYSTEM, environ={"TOKEN": "t"}).scenario
-    problems = unknown_names(scenario, "mcp", ["account"])
-    assert problems[0].source == "system"
-    assert problems[0].message.startswith("journeys.a.steps.mcp[0].arguments.deep[0].x: ${acount}")
-
-
 def test_names_of_a_plain_target_are_judged_by_load(refuse):
     """An address brings no names, so an unknown one is a problem at once."""
     problems = refuse(

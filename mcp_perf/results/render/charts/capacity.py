@@ -6,8 +6,7 @@ from typing import Final
 from xml.etree import ElementTree as ET
 
 from mcp_perf.results.document.document import ArmNumbers, Capacity, RateLevel
-from mcp_perf.results.render.charts import svg
-from mcp_perf.results.render.charts.charts import column, columns, frame, line, looks
+from mcp_perf.results.render.charts.charts import column, finished, frame, line, looks
 from mcp_perf.results.render.charts.scales import Scale, logarithmic, of_values
 from mcp_perf.results.render.words import numbers
 
@@ -97,9 +96,8 @@ def latency(arms: Mapping[str, ArmNumbers]) -> str:
                 if (time := _times(level)[index]) is not None
             ]
             lines += [line(f"{css} {looks(arms)[name].css}", places)] if places else []
-    chart.append(svg.stretched(*lines))
-    chart.append(columns([x.at(rate) for rate in rates], [_reading(every, rate) for rate in rates]))
-    return svg.text(chart)
+    titles = [_reading(every, rate) for rate in rates]
+    return finished(chart, lines, [x.at(rate) for rate in rates], titles)
 
 
 def achieved(arms: Mapping[str, ArmNumbers]) -> str:
@@ -121,9 +119,8 @@ def achieved(arms: Mapping[str, ArmNumbers]) -> str:
     for name, what in every.items():
         places = [(x.at(level.rate_per_s), y.at(level.achieved_per_s)) for level in what.levels]
         lines += [line(f"line {looks(arms)[name].css}", places)] if places else []
-    chart.append(svg.stretched(*lines))
-    chart.append(columns([x.at(rate) for rate in rates], [_reading(every, rate) for rate in rates]))
-    return svg.text(chart)
+    titles = [_reading(every, rate) for rate in rates]
+    return finished(chart, lines, [x.at(rate) for rate in rates], titles)
 
 
 def _rates(every: Mapping[str, Capacity]) -> list[float]:

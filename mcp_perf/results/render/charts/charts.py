@@ -115,6 +115,15 @@ def line(css: str, places: list[tuple[float, float]]) -> ET.Element:
     return element("path", class_=css + dot, d=svg.path(places))
 
 
+def finished(
+    chart: ET.Element, lines: Iterable[ET.Element], places: Sequence[float], titles: Sequence[str]
+) -> str:
+    """Put lines into a chart, and at these places what a pointer reads there."""
+    chart.append(svg.stretched(*lines))
+    chart.append(columns(places, titles))
+    return svg.text(chart)
+
+
 def percentiles(arms: Mapping[str, ArmNumbers]) -> str:
     """Draw each arm's latency by percentile; an empty string where no arm has a curve."""
     curves = {name: arm.percentile_curve for name, arm in arms.items() if arm.percentile_curve}
@@ -134,12 +143,10 @@ def percentiles(arms: Mapping[str, ArmNumbers]) -> str:
         line(f"line dashed {styles[name].css}", [(x.at(f), y.at(time)) for f, time in curve])
         for name, curve in curves.items()
     ]
-    chart.append(svg.stretched(*lines))
     read_at = [0.25, 0.5, 0.75, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999, 0.9995, 0.9999, 1.0]
     shown = [fraction for fraction in read_at if fraction == 1 or x.at(fraction) < 0.99]
     titles = [_reading(fraction, curves) for fraction in shown]
-    chart.append(columns([x.at(fraction) for fraction in shown], titles))
-    return svg.text(chart)
+    return finished(chart, lines, [x.at(fraction) for fraction in shown], titles)
 
 
 def _reading(fraction: float, curves: Mapping[str, list[tuple[float, float]]]) -> str:
@@ -201,9 +208,8 @@ def rates(arms: Mapping[str, ArmNumbers], series: Series[TimelinePoint]) -> str:
         for arm in arms
         for part in series.stretches(arm)
     ]
-    chart.append(svg.stretched(*bars, *lines))
-    chart.append(columns([x.at(point.at_s) for point in points], [_at(p) for p in points]))
-    return svg.text(chart)
+    places = [x.at(point.at_s) for point in points]
+    return finished(chart, [*bars, *lines], places, [_at(p) for p in points])
 
 
 def latencies(arms: Mapping[str, ArmNumbers], series: Series[TimelinePoint]) -> str:
@@ -219,9 +225,8 @@ def latencies(arms: Mapping[str, ArmNumbers], series: Series[TimelinePoint]) -> 
             p50 = [(x.at(p.at_s), y.at(p.p50_ms)) for p in part if p.p50_ms is not None]
             lines += [line(f"line {styles[arm].css}", p95)] if p95 else []
             lines += [line(f"line thin {styles[arm].css}", p50)] if p50 else []
-    chart.append(svg.stretched(*lines))
-    chart.append(columns([x.at(point.at_s) for point in points], [_at(p) for p in points]))
-    return svg.text(chart)
+    places = [x.at(point.at_s) for point in points]
+    return finished(chart, lines, places, [_at(p) for p in points])
 
 
 def _at(point: TimelinePoint) -> str:

@@ -1,13 +1,13 @@
 """What each layer costs: in words, and as a waterfall whose steps add up to the highest layer."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 from xml.etree import ElementTree as ET
 
 from mcp_perf.results.document.layer import Layer
 from mcp_perf.results.render.charts import svg
-from mcp_perf.results.render.charts.charts import Look
+from mcp_perf.results.render.charts.charts import Look, interval_axis
 from mcp_perf.results.render.charts.scales import Scale, linear
 from mcp_perf.results.render.charts.svg import element, per_cent
 from mcp_perf.results.render.words import numbers
@@ -73,16 +73,11 @@ def waterfall(
         return [], ""
     x = linear(max([*_ends(layers), 1e-6]))
     drawn = [(rung, _step(rung, layers[0], x, looks[rung.arm].css)) for rung in rungs(layers)]
-    labels = [
-        element("text", label, x=per_cent(place), y="75%")
-        for place, label in ((place, f"{label}{numbers.THIN}ms") for place, label in x.ticks)
-    ]
-    axis = element("svg", *labels, class_="interval axis", aria_hidden="true")
-    return drawn, svg.text(axis)
+    ticks = tuple((place, f"{label}{numbers.THIN}ms") for place, label in x.ticks)
+    return drawn, interval_axis(replace(x, ticks=ticks))
 
 
 def _ends(layers: Sequence[Layer]) -> Iterable[float]:
-    """Yield all that has to fit onto the axis."""
     for one in layers:
         yield from (ms for ms in (one.from_ms, one.to_ms) if ms is not None)
         if one.ci95 is not None and one.from_ms is not None:
@@ -90,7 +85,6 @@ def _ends(layers: Sequence[Layer]) -> Iterable[float]:
 
 
 def _step(rung: Rung, lowest: Layer, x: Scale, css: str) -> str:
-    """Draw a bar from the layer below to this one, and the interval at its end."""
     one = rung.step
     start, end = (0.0, lowest.from_ms) if one is None else (one.from_ms, one.to_ms)
     reading = f"{rung.arm}: {rung.cost}" + (f", 95 % {rung.interval}" if rung.interval else "")

@@ -3,8 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from mcp_perf.results.document.document import ArmNumbers, ResourcePoint
-from mcp_perf.results.render.charts import svg
-from mcp_perf.results.render.charts.charts import columns, line, looks, over_time
+from mcp_perf.results.render.charts.charts import finished, line, looks, over_time
 from mcp_perf.results.render.charts.scales import linear
 from mcp_perf.results.render.charts.thinning import Series
 from mcp_perf.results.render.words import numbers
@@ -54,11 +53,8 @@ def _chart(
                 if (value := read(point)) is not None
             ]
             lines += [line(f"line {styles[arm].css}", places)] if places else []
-    chart.append(svg.stretched(*lines))
-    chart.append(
-        columns([x.at(_middle_s(p)) for p in series.points], [_at(p) for p in series.points])
-    )
-    return svg.text(chart)
+    middles = [x.at(_middle_s(point)) for point in series.points]
+    return finished(chart, lines, middles, [_at(point) for point in series.points])
 
 
 def _middle_s(point: ResourcePoint) -> float:

@@ -5,8 +5,7 @@ from itertools import pairwise
 from typing import Final
 
 from mcp_perf.results.document.document import ArmNumbers, SessionPoint
-from mcp_perf.results.render.charts import svg
-from mcp_perf.results.render.charts.charts import columns, line, looks, over_time
+from mcp_perf.results.render.charts.charts import finished, line, looks, over_time
 from mcp_perf.results.render.charts.scales import linear
 from mcp_perf.results.render.words import numbers
 
@@ -27,11 +26,9 @@ def draw(arms: Mapping[str, ArmNumbers], points: Sequence[SessionPoint], last_s:
         shown += own
         places = [(x.at(min(point.at_s, last_s)), y.at(point.open)) for point in own]
         lines += [line(f"line {styles[arm].css}", _steps(places))] if places else []
-    chart.append(svg.stretched(*lines))
     shown.sort(key=lambda point: point.at_s)
     ats = [x.at(min(point.at_s, last_s)) for point in shown]
-    chart.append(columns(ats, [_at(point) for point in shown]))
-    return svg.text(chart)
+    return finished(chart, lines, ats, [_at(point) for point in shown])
 
 
 def _thinned(points: list[SessionPoint]) -> list[SessionPoint]:

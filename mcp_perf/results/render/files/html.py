@@ -70,7 +70,6 @@ _ENVIRONMENT: Final = _environment()
 
 
 def _drawings(report: Report) -> dict[str, Any]:
-    """Draw the charts; an empty string where there is nothing to draw."""
     series = thin(report.timeline, _MOST_POINTS)
     drawn = bool(series.points)
     used = thin_resources(report.resources, _MOST_POINTS)

@@ -90,7 +90,6 @@ def render(report: Report) -> str:
 
 
 def _count(suite: ET.Element, report: Report) -> None:
-    """Put the totals on the suite, as every reader of JUnit expects them."""
     suite.set("tests", str(len(suite.findall("testcase"))))
     for total, tag in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
         suite.set(total, str(len(suite.findall(f"testcase/{tag}"))))

@@ -67,7 +67,6 @@ def code(value: str, limit: int = _NAME_LIMIT) -> str:
 
 
 def _table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Write a table, its numbers to the right."""
     every = list(rows)
     rule = ["---" if heading in _WORDS else "---:" for heading in headings]
     lines = ["| " + " | ".join(row) + " |" for row in (headings, rule, *every[:_ROW_LIMIT])]

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
-from mcp_perf.results.render.charts import charts, svg
+from mcp_perf.results.render.charts import charts
 from mcp_perf.results.render.charts.scales import Scale, of_values
 from mcp_perf.results.render.files import html
 from mcp_perf.results.render.words import numbers
@@ -68,14 +68,12 @@ def _chart(name: str, line: Line) -> str:
         charts.line("line arm-1" if mark.stands_out else "line arm-0", [place])
         for mark, place in zip(line.marks, places, strict=True)
     ]
-    chart.append(svg.stretched(*bars, *lines, *dots))
     unit = unit_of(line.metric)
     titles = [
         f"{point.run_id}\n{numbers.measured(point.value, unit)}, {point.verdict}"
         for point in points
     ]
-    chart.append(charts.columns([place for place, _ in places], titles))
-    return svg.text(chart)
+    return charts.finished(chart, [*bars, *lines, *dots], [place for place, _ in places], titles)
 
 
 def _place(index: float, number: int) -> float:

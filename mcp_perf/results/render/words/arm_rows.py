@@ -42,7 +42,6 @@ def _times(prefix: str, read: Callable[[ArmNumbers], Latency]) -> dict[str, Read
 
 
 def _upstream(read: Callable[[UpstreamNumbers], float | None]) -> Read:
-    """Write one number of the upstreams, where there are some."""
     return lambda arm: numbers.significant(None if arm.upstream is None else read(arm.upstream))
 
 

@@ -15,7 +15,6 @@ _BLANKS: Final = re.compile(r"[ \t\n]+")
 
 
 def _escape(match: re.Match[str]) -> str:
-    """Write a character as Python and JSON do."""
     code = ord(match.group())
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
 
