@@ -5,7 +5,7 @@ import os
 import socket
 import sys
 from collections.abc import Sequence
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 import locust.main
 import locust.stats
@@ -84,13 +84,9 @@ def _meeting_point() -> list[str]:
 def _quieten() -> None:
     """Keep Locust's tables and its chatter off the terminal; run.log has the latter."""
     for name in ("print_stats", "print_percentile_stats", "print_error_report"):
-        setattr(locust.stats, name, _print_nothing)
+        setattr(locust.stats, name, lambda *_args, **_kwargs: None)
     logging.getLogger().setLevel(logging.INFO)
     console = logging.StreamHandler()
     console.setLevel(logging.WARNING)
     console.setFormatter(logging.Formatter("%(message)s"))
     logging.getLogger().addHandler(console)
-
-
-def _print_nothing(*_args: Any, **_kwargs: Any) -> None:
-    pass

@@ -90,7 +90,6 @@ def too_fine(gates: Iterable[Gate], block: Mapping[str, int]) -> list[str]:
 
 
 def _new(folder: Path) -> Path:
-    """Make a folder; another run's report is left alone."""
     names: Sequence[Path] = [folder]
     numbered = (folder.with_name(f"{folder.name}-{count}") for count in itertools.count(2))
     path = next(path for path in itertools.chain(names, numbered) if not path.exists())

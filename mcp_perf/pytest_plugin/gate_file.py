@@ -48,7 +48,6 @@ class Entry:
         return self.path.parent / file, name
 
     def unknown_sides(self, sides: Sequence[str]) -> list[str]:
-        """Name the sides that the gates speak of and the benchmark does not have."""
         named = [side for gate in self.gates for side in (gate.arm, gate.versus) if side]
         return [side for side in dict.fromkeys(named) if side not in sides]
 

@@ -54,7 +54,6 @@ def missing(entry: Entry, tests: Iterable[Test]) -> str:
 
 
 def _arguments(config: pytest.Config) -> list[tuple[Path, str]]:
-    """Return the paths of the command line, each with the part of the file that it asks for."""
     split = [argument.partition("::") for argument in config.args]
     return [(_resolved(config, path), part) for path, _, part in split]
 

@@ -47,7 +47,6 @@ def _found(gate: GateResult) -> str:
 
 
 def _ratios(report: Report) -> list[str]:
-    """Say how much faster sides are that no gate judges."""
     return [
         f"{one.arm}.throughput is {show(one.ratio, 'x')} {one.versus}{_between(one.ci95, 'x')}"
         for one in ([] if report.gates else report.comparisons)

@@ -34,15 +34,15 @@ class Log:
                 file.write(kept + end)
 
 
+@dataclass(eq=False)
 class ErrorLines:
     """One process's standard error, handed to a log by whole lines: a part may be of a secret."""
 
-    def __init__(self, log: Log) -> None:
-        self.last = ""
-        """The last line that is not empty."""
-        self._log = log
-        self._open = b""
-        """The line that has not ended, up to where it is cut."""
+    log: Log
+    last: str = ""
+    """The last line that is not empty."""
+    _open: bytes = b""
+    """The line that has not ended, up to where it is cut."""
 
     def feed(self, data: bytes) -> None:
         *ended, rest = (self._open + data).split(b"\n")
@@ -56,7 +56,7 @@ class ErrorLines:
             self._open = b""
 
     def _take(self, lines: list[str]) -> None:
-        self._log.write("".join(f"{line}\n" for line in lines))
+        self.log.write("".join(f"{line}\n" for line in lines))
         self.last = next((line.strip() for line in reversed(lines) if line.strip()), self.last)
 
 

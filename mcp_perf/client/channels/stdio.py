@@ -82,8 +82,6 @@ class StdioChannel:
 
 
 class _Running:
-    """A process from its start to its end."""
-
     def __init__(self, command: Command, receive: Receive, ended: Ended) -> None:
         self._receive = receive
         self._ended = ended

@@ -12,7 +12,7 @@ import ssl
 import struct
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Protocol
 from urllib.parse import urlsplit
 
@@ -34,6 +34,8 @@ _BYTES_ACKED: Final = 120
 _STRANGE: Final = re.compile(r"[^!-~]")
 
 Clock = Callable[[], int]
+Unpatched = _socket.socket
+"""What `socket` is below any patching."""
 
 
 class Wait(Protocol):
@@ -88,52 +90,28 @@ class Origin:
         return (parts.scheme, parts.hostname, port) == (self.scheme, self.host, self.port)
 
 
+@dataclass(eq=False, slots=True)
 class Connection:
     """A keep-alive connection that re-opens itself when the server has closed it idle."""
 
-    __slots__ = (
-        "_clock",
-        "_opened_now",
-        "_probe",
-        "_request",
-        "_sent",
-        "_sent_before",
-        "_socket",
-        "_timeout_s",
-        "_untouched",
-        "_wait",
-        "_waits",
-        "kept",
-        "opened",
-        "origin",
-        "reader",
-        "used_ns",
-    )
-
-    def __init__(
-        self,
-        origin: Origin,
-        clock: Clock = time.perf_counter_ns,
-        waits: WaitFactory | None = None,
-    ) -> None:
-        self.origin = origin
-        self.reader = ResponseReader()
-        self.opened = 0
-        self.kept = False
-        """Whether a reply that does not come in time leaves the connection open, to be read on."""
-        self.used_ns = 0
-        """When the last reply ended; set by who times it."""
-        self._clock = clock
-        self._socket: socket.socket | None = None
-        self._probe: _socket.socket | None = None
-        self._timeout_s = -1.0
-        self._waits = waits
-        self._wait: Wait | None = None
-        self._request = b""
-        self._sent = 0
-        self._sent_before = 0
-        self._untouched = False
-        self._opened_now = False
+    origin: Origin
+    clock: Clock = time.perf_counter_ns
+    waits: WaitFactory | None = None
+    reader: ResponseReader = field(default_factory=ResponseReader)
+    opened: int = 0
+    kept: bool = False
+    """Whether a reply that does not come in time leaves the connection open, to be read on."""
+    used_ns: int = 0
+    """When the last reply ended; set by who times it."""
+    _socket: socket.socket | None = None
+    _probe: Unpatched | None = None
+    _timeout_s: float = -1.0
+    _wait: Wait | None = None
+    _request: bytes = b""
+    _sent: int = 0
+    _sent_before: int = 0
+    _untouched: bool = False
+    _opened_now: bool = False
 
     def ready(self, timeout_s: float) -> None:
         """Make sure that a live connection is open, before a clock runs. Raises ConnectError."""
@@ -240,9 +218,9 @@ class Connection:
         self._timeout_s = timeout_s
         self._socket = opened
         # The same descriptor below any patching: a look at it never waits.
-        self._probe = _socket.socket(fileno=opened.fileno())
-        if self._waits is not None and origin.tls is None:
-            self._wait = self._waits(opened.fileno())
+        self._probe = Unpatched(fileno=opened.fileno())
+        if self.waits is not None and origin.tls is None:
+            self._wait = self.waits(opened.fileno())
         self.opened += 1
         self._opened_now = True
         self._sent = 0
@@ -285,7 +263,7 @@ class Connection:
         opened = self._opened()
         try:
             if not first:  # the first wait may have the whole of the call's time
-                self._timeout_s = left_s = (deadline_ns - self._clock()) / 1e9
+                self._timeout_s = left_s = (deadline_ns - self.clock()) / 1e9
                 if left_s <= 0:
                     raise TimeoutError  # noqa: TRY301 -- one way out for every timeout
                 opened.settimeout(left_s)
@@ -339,7 +317,7 @@ class Connection:
 
     def _finish_last(self) -> None:
         """Read the end of a stream whose reply has arrived, so that it can be used again."""
-        deadline_ns = self._clock() + int(_DRAIN_S * 1e9)
+        deadline_ns = self.clock() + int(_DRAIN_S * 1e9)
         try:
             while self.next_event(deadline_ns) is not None:
                 pass

@@ -4,8 +4,9 @@
 when a request was sent, and then fed until it says `complete`.
 """
 
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+from typing import Any, Final
 
 import httptools
 
@@ -18,39 +19,31 @@ the largest request the official servers take, and a thousand users cannot fill 
 MAX_HEAD_BYTES: Final = 256 * 1024
 
 
+@dataclass(eq=False, slots=True)
 class ResponseReader:
     """Read the responses of one connection, one after the other."""
 
-    __slots__ = (
-        "_decoder",
-        "_parser",
-        "_size",
-        "_until_close",
-        "awaited",
-        "chunks",
-        "complete",
-        "event_names",
-        "events",
-        "has_head",
-        "headers",
-        "keep_alive",
-        "limit",
-        "started",
-        "status",
-        "streaming",
-        "surplus",
-    )
+    limit: int = MAX_REPLY_BYTES
+    event_names: Collection[bytes] = MESSAGES
+    """Which events of a stream count; set before it begins."""
+    surplus: bool = False
+    awaited: bool = False
+    complete: bool = True
+    started: bool = False
+    has_head: bool = False
+    streaming: bool = False
+    keep_alive: bool = False
+    status: int = 0
+    headers: list[tuple[bytes, bytes]] = field(default_factory=list)
+    chunks: list[bytes] = field(default_factory=list)
+    events: list[bytes] = field(default_factory=list)
+    _decoder: EventDecoder | None = None
+    _size: int = 0
+    _until_close: bool = False
+    _parser: Any = None
 
-    def __init__(self, limit: int = MAX_REPLY_BYTES) -> None:
+    def __post_init__(self) -> None:
         self._parser = httptools.HttpResponseParser(self)
-        self.limit = limit
-        self.event_names = MESSAGES
-        """Which events of a stream count; set before it begins."""
-        self.surplus = False
-        self.awaited = False
-        self.expect()
-        self.awaited = False
-        self.complete = True
 
     def expect(self) -> None:
         """Forget the last response: a request goes out, and one response is awaited."""
@@ -61,10 +54,10 @@ class ResponseReader:
         self.streaming = False
         self.keep_alive = False
         self.status = 0
-        self.headers: list[tuple[bytes, bytes]] = []
-        self.chunks: list[bytes] = []
-        self.events: list[bytes] = []
-        self._decoder: EventDecoder | None = None
+        self.headers = []
+        self.chunks = []
+        self.events = []
+        self._decoder = None
         self._size = 0
         self._until_close = False
 

@@ -5,40 +5,29 @@ it: comments and unknown fields are skipped; a line ends with CR, LF or CRLF.
 """
 
 from collections.abc import Collection
+from dataclasses import dataclass, field
 from typing import Final
 
 MESSAGES: Final[Collection[bytes]] = (b"", b"message")
 """The names of events that carry messages."""
 
 
+@dataclass(eq=False, slots=True)
 class EventDecoder:
     """Decode one stream, fed in pieces of any size; events of other names are left out."""
 
-    __slots__ = (
-        "_data",
-        "_id",
-        "_name",
-        "_names",
-        "_pieces",
-        "_skip_lf",
-        "_started",
-        "last_id",
-        "retry_ms",
-    )
-
-    def __init__(self, names: Collection[bytes] = MESSAGES) -> None:
-        self._names = names
-        self._pieces: list[bytes] = []
-        """The beginning of a line whose end has not come."""
-        self._data: list[bytes] = []
-        self._name = b""
-        self._skip_lf = False
-        self._started = False
-        self._id = b""
-        self.last_id = b""
-        """Of the last whole event, where the stream can be resumed."""
-        self.retry_ms: int | None = None
-        """How long to wait before resuming it, if the server said so."""
+    names: Collection[bytes] = MESSAGES
+    last_id: bytes = b""
+    """Of the last whole event, where the stream can be resumed."""
+    retry_ms: int | None = None
+    """How long to wait before resuming it, if the server said so."""
+    _pieces: list[bytes] = field(default_factory=list)
+    """The beginning of a line whose end has not come."""
+    _data: list[bytes] = field(default_factory=list)
+    _name: bytes = b""
+    _skip_lf: bool = False
+    _started: bool = False
+    _id: bytes = b""
 
     def feed(self, chunk: bytes) -> list[bytes]:
         """Return the data of the message events that this piece completes."""
@@ -73,7 +62,7 @@ class EventDecoder:
 
     def _line(self, line: bytes, events: list[bytes]) -> None:
         if not line:
-            if self._data and self._name in self._names:
+            if self._data and self._name in self.names:
                 events.append(b"\n".join(self._data))
             self._data = []
             self._name = b""

@@ -7,14 +7,7 @@ from mcp_perf.client.errors import TargetError
 from mcp_perf.client.http.connection import Clock, Connection, Origin
 from mcp_perf.client.http.exchange import exchange
 from mcp_perf.client.http.http1 import ResponseReader
-from mcp_perf.client.protocol import jsonrpc
-from mcp_perf.client.protocol.subscriptions import (
-    LISTENED,
-    Inbox,
-    Wanted,
-    acknowledge,
-    is_acknowledgement,
-)
+from mcp_perf.client.protocol import jsonrpc, subscriptions
 from mcp_perf.client.reply import OK, Reply
 
 _DAY_NS: Final = 24 * 3600 * 10**9
@@ -24,7 +17,7 @@ _JOIN_S: Final = 1.0
 class ListenStream:
     """From its request to its end; closing the connection is how it is called off."""
 
-    def __init__(self, origin: Origin, clock: Clock, inbox: Inbox) -> None:
+    def __init__(self, origin: Origin, clock: Clock, inbox: subscriptions.Inbox) -> None:
         self._connection = Connection(origin, clock)
         self._clock = clock
         self._inbox = inbox
@@ -35,11 +28,13 @@ class ListenStream:
     def reader(self) -> ResponseReader:
         return self._connection.reader
 
-    def open(self, request: bytes, request_id: str, wanted: Wanted, timeout_s: float) -> Reply:
+    def open(
+        self, request: bytes, request_id: str, wanted: subscriptions.Wanted, timeout_s: float
+    ) -> Reply:
         """Send the request; the reply is the acknowledgement, judged. Then read on beside."""
         reply = exchange(self._connection, request, timeout_s, self._clock, _is_first)
         if reply.outcome == OK:
-            acknowledge(reply, wanted, request_id)
+            subscriptions.acknowledge(reply, wanted, request_id)
         if reply.outcome == OK:
             self._thread.start()
         else:
@@ -60,7 +55,7 @@ class ListenStream:
             while (event := connection.next_event(self._clock() + _DAY_NS)) is not None:
                 connection.reader.forget_size()
                 method = jsonrpc.notification_of(event)
-                if method in LISTENED:
+                if method in subscriptions.LISTENED:
                     self._inbox.add(method, event, self._clock())
                 elif jsonrpc.is_answer(event):
                     reason = "the server ended the subscription"
@@ -72,4 +67,4 @@ class ListenStream:
 
 
 def _is_first(event: bytes) -> bool:
-    return is_acknowledgement(event) or jsonrpc.is_answer(event)
+    return subscriptions.is_acknowledgement(event) or jsonrpc.is_answer(event)

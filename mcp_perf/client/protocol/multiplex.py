@@ -7,6 +7,7 @@ thread, no socket and no clock.
 
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Final
 
 import msgspec
@@ -41,22 +42,20 @@ _decode = msgspec.json.Decoder(_Envelope).decode
 _decode_progress = msgspec.json.Decoder(_Progress).decode
 
 
+@dataclass(eq=False, slots=True)
 class Pending:
     """A request that waits for its answer."""
 
-    __slots__ = ("_settled", "end_ns", "failure", "heard", "message", "unreadable")
-
-    def __init__(self, heard: Heard | None = None) -> None:
-        # gevent's event in a patched process, half as dear there as a lock with a timeout.
-        self._settled = threading.Event()
-        self.message = b""
-        self.end_ns = 0
-        """When the answer arrived, which is before the one who waits gets to run."""
-        self.failure = ""
-        self.heard = heard
-        """The notifications that came meanwhile."""
-        self.unreadable = False
-        """Whether the message is nothing that JSON-RPC knows."""
+    heard: Heard | None = None
+    """The notifications that came meanwhile."""
+    message: bytes = b""
+    end_ns: int = 0
+    """When the answer arrived, which is before the one who waits gets to run."""
+    failure: str = ""
+    unreadable: bool = False
+    """Whether the message is nothing that JSON-RPC knows."""
+    # gevent's event in a patched process, half as dear there as a lock with a timeout.
+    _settled: threading.Event = field(default_factory=threading.Event)
 
     def wait(self, timeout_s: float) -> bool:
         """Wait for the answer; tell whether it is there. Raises ReadError when it cannot come."""

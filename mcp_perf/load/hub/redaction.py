@@ -54,8 +54,6 @@ class _Clean(logging.Formatter):
 
 
 class _CleanStream:
-    """Writes to the standard error, line by line."""
-
     def write(self, text: str) -> None:
         sys.stderr.write(clean(text))
 

@@ -31,7 +31,6 @@ class Watchdog:
         return Readable(self, descriptor)
 
     def stop(self) -> None:
-        """Stop looking; waits that are still going on have no end any more."""
         if self._greenlet is not None:
             self._greenlet.kill()
             self._greenlet = None

@@ -88,7 +88,6 @@ def share_of(users: int, node: int, nodes: int) -> int:
 
 
 def _share(load: Load, index: int, rounds: int) -> float:
-    """Return the level of a round as a share of the highest."""
     if load.stages is not None:
         return _staged(load.stages, (index + 0.5) / rounds) / load.peak
     return _SHAPES[load.shape](index, rounds)

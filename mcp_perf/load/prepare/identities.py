@@ -78,7 +78,6 @@ def _rows(loaded: Loaded, users: int) -> list[dict[str, Any]]:
 
 
 def _check_headers(loaded: Loaded, identities: Sequence[Identity]) -> None:
-    """Refuse values that no header can have, before any of them is needed."""
     for arm, part in loaded.scenario.arms.items():
         theirs = {name: text for name, text in part.headers.items() if any(names_in(text))}
         template = compile_template(theirs, env=loaded.env)

@@ -47,8 +47,6 @@ def mint_all(
 
 
 class _Minter:
-    """Makes the request for one identity after the other."""
-
     def __init__(self, mint: Mint, loaded: Loaded, run: str) -> None:
         self._mint = mint
         self._run = run
@@ -119,7 +117,6 @@ class _Minter:
 
 
 def _was_refused(reply: Reply) -> bool:
-    """Tell whether the request was wrong, not the one who answers it."""
     return reply.outcome == HTTP_ERROR and reply.status < 500
 
 

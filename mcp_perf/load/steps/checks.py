@@ -1,7 +1,7 @@
 """Expectations and saves of a step, compiled once: JMESPath on what came back."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import jmespath
@@ -34,18 +34,17 @@ class OutputCheck:
     _calls: int = 0
 
     def due(self) -> bool:
-        """Tell whether this call is one of the sample."""
         self._calls += 1
         return self._calls <= _ALL_OF or not self._calls % _EVERY
 
     def problem(self, result: Any) -> str:
-        """Return what is wrong with a result, or nothing."""
         self.track.checked += 1
         if not isinstance(result, dict) or "structuredContent" not in result:
             return "the tool has an outputSchema, and its result no structuredContent"
         return self.validate(result["structuredContent"])
 
 
+@dataclass(eq=False)
 class Checks:
     """What a step expects, and what it saves for later steps.
 
@@ -53,37 +52,29 @@ class Checks:
     an MCP one.
     """
 
-    __slots__ = ("_accepted", "_equals", "_needs_root", "_output", "_root", "_saves", "_statuses")
+    root: Callable[[Reply], Any]
+    accepted: tuple[str, ...] = (OK,)
+    statuses: tuple[int, ...] = ()
+    equals: Mapping[str, Template] = field(default_factory=dict)
+    saves: Mapping[str, str] = field(default_factory=dict)
+    output: OutputCheck | None = None
 
-    def __init__(
-        self,
-        root: Callable[[Reply], Any],
-        *,
-        accepted: tuple[str, ...] = (OK,),
-        statuses: tuple[int, ...] = (),
-        equals: Mapping[str, Template] | None = None,
-        saves: Mapping[str, str] | None = None,
-        output: OutputCheck | None = None,
-    ) -> None:
-        self._root = root
-        self._output = output
-        self._accepted = accepted
-        self._statuses = statuses
-        self._equals = [(path, getter(path), want) for path, want in (equals or {}).items()]
-        self._saves = [(name, path, getter(path)) for name, path in (saves or {}).items()]
+    def __post_init__(self) -> None:
+        self._equals = [(path, getter(path), want) for path, want in self.equals.items()]
+        self._saves = [(name, path, getter(path)) for name, path in self.saves.items()]
         self._needs_root = bool(self._equals or self._saves)
 
     def judge(self, reply: Reply, values: dict[str, Any]) -> str:
         """Return the class the call ends in; saves go into `values`, reasons into the reply."""
-        if self._statuses:
-            if reply.outcome not in _ANSWERED or reply.status not in self._statuses:
+        if self.statuses:
+            if reply.outcome not in _ANSWERED or reply.status not in self.statuses:
                 return self._wrong_status(reply)
-        elif reply.outcome not in self._accepted:
+        elif reply.outcome not in self.accepted:
             if reply.outcome == OK:
-                wanted = " or ".join(self._accepted)
+                wanted = " or ".join(self.accepted)
                 reply.fail(CHECK_FAILED, f"the call succeeded, expected {wanted}")
             return reply.outcome
-        output = self._output
+        output = self.output
         checked = output is not None and reply.outcome == OK and output.due()
         if self._needs_root or checked:
             problem = self._inspect(reply, values, output if checked else None)
@@ -94,14 +85,13 @@ class Checks:
 
     def _wrong_status(self, reply: Reply) -> str:
         if reply.outcome == OK:
-            wanted = " or ".join(map(str, self._statuses))
+            wanted = " or ".join(map(str, self.statuses))
             reply.fail(CHECK_FAILED, f"HTTP {reply.status}, expected {wanted}")
         return reply.outcome
 
     def _inspect(self, reply: Reply, values: dict[str, Any], output: OutputCheck | None) -> str:
-        """Check schema and equalities and make the saves; return what is wrong, or nothing."""
         try:
-            root = self._root(reply)
+            root = self.root(reply)
         except UNREADABLE as error:
             return f"the reply is not JSON ({error}): {reply.excerpt(120)}"
         if output is not None and (problem := output.problem(root)):

@@ -75,8 +75,6 @@ def compile_journeys(
 
 @dataclass(frozen=True, slots=True)
 class _ArmCompiler:
-    """Compiles the steps of one arm."""
-
     loaded: Loaded
     target: ArmTarget
     recorder: Recorder

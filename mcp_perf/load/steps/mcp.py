@@ -57,7 +57,6 @@ class ProgressStep(Step):
         self._step = step
 
     def call(self, lane: Lane) -> tuple[Reply, str]:
-        """Make the call; count it where nothing was heard of it before its end."""
         reply, cls = self._step.call(lane)
         if reply.heard is None:
             lane.recorder.unheard(self.track, cls, reply)

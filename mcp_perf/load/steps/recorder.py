@@ -27,8 +27,6 @@ Sink = Callable[[list[journal.AnyRecord]], None]
 
 @dataclass(eq=False, slots=True)
 class _Tally:
-    """The calls of one cell so far."""
-
     n: int = 0
     total_ns: int = 0
     min_ns: int = 1 << 62
@@ -91,7 +89,6 @@ class Track:
     """Results that were held against their schema."""
 
     def take(self) -> list[journal.Cell]:
-        """Return the cells since the last time, and start again."""
         taken, self.tallies = self.tallies, {}
         cells = [tally.cell(self.arm, self.kind, self.name, cls) for cls, tally in taken.items()]
         if cells and self.checked:
@@ -100,43 +97,37 @@ class Track:
         return cells
 
 
+@dataclass(eq=False)
 class Recorder:
     """All tracks of a process, the turn they count for, and the samples kept whole."""
 
-    def __init__(
-        self,
-        node: str,
-        sink: Sink,
-        clock: Callable[[], int] = time.perf_counter_ns,
-        *,
-        late_ns: int = 5_000_000,
-    ) -> None:
-        self.node = node
-        self.turn = journal.SETUP
-        self.draining = False
-        """Whether the time that the turn's rates are taken from is over."""
-        self.calls = 0
-        self._late_ns = late_ns
-        self._starts = 0
-        self._late_starts = 0
-        self.sink = sink
-        self._clock = clock
-        self._zero_ns = clock()
-        self._since_ns = self._zero_ns
-        self._tracks: dict[tuple[str, str, str], Track] = {}
-        self._setup: dict[tuple[str, str], Track] = {}
-        self._samples: list[journal.AnyRecord] = []
-        self._kept: dict[tuple[str, str, str], int] = {}
-        self._sessions_lost: dict[str, int] = {}
+    node: str
+    sink: Sink
+    clock: Callable[[], int] = time.perf_counter_ns
+    late_ns: int = 5_000_000
+    turn: int = journal.SETUP
+    draining: bool = False
+    """Whether the time that the turn's rates are taken from is over."""
+    calls: int = 0
+    _starts: int = 0
+    _late_starts: int = 0
+    _tracks: dict[tuple[str, str, str], Track] = field(default_factory=dict)
+    _setup: dict[tuple[str, str], Track] = field(default_factory=dict)
+    _samples: list[journal.AnyRecord] = field(default_factory=list)
+    _kept: dict[tuple[str, str, str], int] = field(default_factory=dict)
+    _sessions_lost: dict[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._zero_ns = self._since_ns = self.clock()
 
     def start(self, at_s: float = 0.0) -> None:
         """Set the run's clock: it is `at_s` now."""
-        self._zero_ns = self._clock() - int(at_s * 1e9)
-        self._since_ns = self._clock()
+        self._zero_ns = self.clock() - int(at_s * 1e9)
+        self._since_ns = self.clock()
 
     def now_s(self) -> float:
         """Seconds since the run's start."""
-        return (self._clock() - self._zero_ns) / 1e9
+        return (self.clock() - self._zero_ns) / 1e9
 
     def track(self, arm: str, kind: str, name: str) -> Track:
         """Return the track of a step or journey; steps of one name share one."""
@@ -150,7 +141,7 @@ class Recorder:
             tally = track.tallies[OK] = _Tally()
         tally.add(lag_ns)
         self._starts += 1
-        self._late_starts += lag_ns > self._late_ns
+        self._late_starts += lag_ns > self.late_ns
 
     def call(
         self, track: Track, journey: str, cls: str, reply: Reply, lag_ns: int | None = None
@@ -187,7 +178,6 @@ class Recorder:
             tallies.setdefault(cls, _Tally()).add(ns)
 
     def unheard(self, track: Track, cls: str, reply: Reply) -> None:
-        """Count a call that was to report progress, and brought no notification at all."""
         tallies = self.track(track.arm, UNHEARD, track.name).tallies
         tallies.setdefault(cls, _Tally()).add(reply.end_ns - reply.start_ns)
 
@@ -221,8 +211,7 @@ class Recorder:
         tally.add(reply.end_ns - reply.start_ns, reply.bytes_in, reply.bytes_out)
 
     def flush(self, health: journal.Health) -> None:
-        """Hand everything since the last flush to the sink."""
-        now_ns = self._clock()
+        now_ns = self.clock()
         at_s = (self._since_ns - self._zero_ns) / 1e9
         seconds = (now_ns - self._since_ns) / 1e9
         self._since_ns = now_ns

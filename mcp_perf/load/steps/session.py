@@ -31,6 +31,5 @@ def _client(lane: Lane) -> McpSession:
 
 
 def _close_others(lane: Lane) -> None:
-    """Close what calls at once have beside the first connection."""
     for other in lane.others():
         other.close()

@@ -69,7 +69,6 @@ class SharedSession:
         return self._session.list_all(method, key, timeout_s)
 
     def close(self) -> None:
-        """Let one user go."""
         self._users -= 1
         if not self._users:
             self._session.close()

@@ -35,8 +35,6 @@ class _Known:
 
 @dataclass(frozen=True, slots=True)
 class _Now:
-    """What one process uses now."""
-
     rss_bytes: int
     threads: int
     fds: int | None

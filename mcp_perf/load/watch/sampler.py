@@ -7,7 +7,7 @@ call is in flight: so the CPU time of a turn is that of its own calls.
 import contextlib
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
 import gevent
@@ -61,7 +61,6 @@ class Sampler:
         return first
 
     def end(self, turn: Turn) -> list[AnyRecord]:
-        """Read the target after the last call of the turn."""
         reader = self._readers.get(turn.arm)
         if reader is None or self._greenlet is None:
             return []
@@ -106,16 +105,7 @@ class Sampler:
         return [self._record(turn.number, turn.arm, reading), *notes]
 
     def _record(self, turn: int, arm: str, reading: Reading) -> ResourceSample:
-        return ResourceSample(
-            turn=turn,
-            at_s=self.now_s(),
-            arm=arm,
-            cpu_s=reading.cpu_s,
-            rss_bytes=reading.rss_bytes,
-            threads=reading.threads,
-            fds=reading.fds,
-            processes=reading.processes,
-        )
+        return ResourceSample(turn=turn, at_s=self.now_s(), arm=arm, **asdict(reading))
 
     def _read(self, arm: str, reader: Reader) -> Reading:
         if arm in self._slow:

@@ -5,6 +5,7 @@ are the ones who can tell.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import msgspec
@@ -75,15 +76,14 @@ class Upstreams:
         return msgspec.json.decode(reply.body, type=Counts) if reply.outcome == OK else None
 
 
+@dataclass(frozen=True)
 class Together:
     """Several that measure beside the load, as one."""
 
-    def __init__(self, parts: Sequence[Upstreams | Sampler]) -> None:
-        self._parts = parts
+    parts: Sequence[Upstreams | Sampler]
 
     def begin(self, turn: Turn) -> list[AnyRecord]:
-        return [record for part in self._parts for record in part.begin(turn)]
+        return [record for part in self.parts for record in part.begin(turn)]
 
     def end(self, turn: Turn) -> list[AnyRecord]:
-        """End, in the opposite order."""
-        return [record for part in reversed(self._parts) for record in part.end(turn)]
+        return [record for part in reversed(self.parts) for record in part.end(turn)]

@@ -55,12 +55,12 @@ class Served:
         return port == str(self.any_address_on) and _address(name) is not None
 
 
+@dataclass(frozen=True)
 class Guard:
     """WSGI middleware that refuses with 403 what does not come from the page itself."""
 
-    def __init__(self, app: Callable[..., Iterable[bytes]], served: Served) -> None:
-        self.app = app
-        self.served = served
+    app: Callable[..., Iterable[bytes]]
+    served: Served
 
     def __call__(
         self, environ: dict[str, Any], start_response: Callable[..., Any]
@@ -142,7 +142,6 @@ def _unprotected(host: str) -> list[str]:
 
 
 def _public(named: str | None) -> str | None:
-    """Return the origin of the address that the user gave, as browsers write it."""
     if not named:
         return None
     try:

@@ -63,7 +63,6 @@ def _offer_report(web_ui: Any, session: Session) -> None:
 
 
 def _wish(form: Any, options: Any) -> Wish:
-    """Read the form; what it does not ask for is as the command line has it."""
     started = locust_options.wish(options)
     return replace(
         _form_wish(form),

@@ -51,8 +51,6 @@ class Outcome:
 
 @dataclass(frozen=True)
 class _Finding:
-    """A verdict in the making."""
-
     verdict: VerdictName | None
     reason: str = ""
     change: Change | None = None
@@ -61,8 +59,6 @@ class _Finding:
 
 @dataclass(frozen=True)
 class _Metric:
-    """One metric of one arm, on both sides."""
-
     arm: str
     name: str
     versus: str

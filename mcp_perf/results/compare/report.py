@@ -5,7 +5,7 @@ from typing import Final, Literal
 
 from pydantic import ConfigDict, Field
 
-from mcp_perf.results.compare.compare import compare_runs, verdict_of
+from mcp_perf.results.compare.compare import Outcome, compare_runs, verdict_of
 from mcp_perf.results.document.comparison import Regression
 from mcp_perf.results.document.part import Part, VerdictName
 from mcp_perf.results.document.run_numbers import RunNumbers
@@ -76,30 +76,22 @@ def _compared(base: Sequence[RunNumbers], run: RunNumbers, tolerance: float) -> 
     if broken:
         invalid = any(part.verdict == "INVALID" for part in (*base, run))
         verdict: VerdictName = "INVALID" if invalid else "INCONCLUSIVE"
-        return _of(run, verdict, [*broken, "Nothing was compared: run it again."], [], [])
-    outcome = compare_runs(base, run, tolerance)
-    verdict = verdict_of(outcome.regressions)
-    reasons = list(_reasons(outcome.regressions)) or ["No metric is worse than is tolerated."]
-    return _of(run, verdict, reasons, outcome.regressions, outcome.notes)
-
-
-def _reasons(rows: Sequence[Regression]) -> Iterator[str]:
-    worst = verdict_of(rows)
-    yield from (row.reason for row in rows if row.verdict == worst and row.reason)
-
-
-def _of(
-    run: RunNumbers,
-    verdict: VerdictName,
-    reasons: list[str],
-    regressions: list[Regression],
-    notes: list[str],
-) -> ComparedRun:
+        reasons = [*broken, "Nothing was compared: run it again."]
+        outcome = Outcome([], [])
+    else:
+        outcome = compare_runs(base, run, tolerance)
+        verdict = verdict_of(outcome.regressions)
+        reasons = list(_reasons(outcome.regressions)) or ["No metric is worse than is tolerated."]
     return ComparedRun(
         run_id=run.run_id,
         started=run.started,
         verdict=verdict,
         reasons=reasons,
-        regressions=regressions,
-        notes=notes,
+        regressions=outcome.regressions,
+        notes=outcome.notes,
     )
+
+
+def _reasons(rows: Sequence[Regression]) -> Iterator[str]:
+    worst = verdict_of(rows)
+    yield from (row.reason for row in rows if row.verdict == worst and row.reason)

@@ -7,20 +7,12 @@ import contextlib
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import BinaryIO, get_args
+from typing import BinaryIO, Final, get_args
 
 import msgspec
 from msgspec.structs import replace
 
-from mcp_perf.results.journal.records import (
-    FORMAT,
-    AnyRecord,
-    Cell,
-    Note,
-    RunStarted,
-    SampleRecord,
-    Slice,
-)
+from mcp_perf.results.journal import records
 from mcp_perf.results.journal.redact import Redactor
 
 
@@ -28,8 +20,9 @@ class JournalError(Exception):
     """A journal that cannot be read: what is wrong, and in which line."""
 
 
+_KNOWN: Final = records.FORMAT
 _encoder = msgspec.json.Encoder()
-_decoder: msgspec.json.Decoder[AnyRecord] = msgspec.json.Decoder(AnyRecord)
+_decoder: msgspec.json.Decoder[records.AnyRecord] = msgspec.json.Decoder(records.AnyRecord)
 
 
 class JournalWriter:
@@ -44,7 +37,7 @@ class JournalWriter:
         self._file: BinaryIO = path.open("xb")
         self._failed: OSError | None = None
 
-    def write(self, record: AnyRecord) -> None:
+    def write(self, record: records.AnyRecord) -> None:
         """Append one record. Raises OSError when the disk is full."""
         if self._redactor is not None:
             record = redacted(record, self._redactor)
@@ -87,17 +80,17 @@ class JournalWriter:
             raise self._failed from error
 
 
-def redacted(record: AnyRecord, redactor: Redactor) -> AnyRecord:
+def redacted(record: records.AnyRecord, redactor: Redactor) -> records.AnyRecord:
     """Return the record without secrets: in every text that a target or a user wrote."""
     text = redactor.text
     match record:
-        case SampleRecord():
+        case records.SampleRecord():
             return replace(record, step=text(record.step), detail=text(record.detail))
-        case Note():
+        case records.Note():
             return replace(record, text=text(record.text))
-        case Slice():
+        case records.Slice():
             return replace(record, cells=[_redacted_cell(cell, redactor) for cell in record.cells])
-        case RunStarted():
+        case records.RunStarted():
             return replace(
                 record,
                 title=text(record.title),
@@ -110,12 +103,12 @@ def redacted(record: AnyRecord, redactor: Redactor) -> AnyRecord:
             return record
 
 
-def _redacted_cell(cell: Cell, redactor: Redactor) -> Cell:
+def _redacted_cell(cell: records.Cell, redactor: Redactor) -> records.Cell:
     name = redactor.text(cell.name)
     return cell if name == cell.name else replace(cell, name=name)
 
 
-def read(path: Path) -> Iterator[AnyRecord]:
+def read(path: Path) -> Iterator[records.AnyRecord]:
     """Yield the records of a journal; a torn last line (a crash) ends it without an error.
 
     Raises JournalError when a line cannot be understood, naming it.
@@ -130,15 +123,15 @@ def read(path: Path) -> Iterator[AnyRecord]:
                 if line.endswith(b"\n"):
                     raise JournalError(f"{path}, line {number}: not JSON ({error})") from error
                 return
-            if isinstance(record, RunStarted) and record.format != FORMAT:
-                raise JournalError(f"{path} has the format {record.format}; this is {FORMAT}.")
+            if isinstance(record, records.RunStarted) and record.format != _KNOWN:
+                raise JournalError(f"{path} has the format {record.format}; this is {_KNOWN}.")
             yield record
 
 
 def _foreign(line: bytes, error: msgspec.ValidationError) -> str:
     decoded = msgspec.json.decode(line)
     kind = decoded.get("type") if isinstance(decoded, dict) else None
-    known = {kind.__struct_config__.tag for kind in get_args(AnyRecord)}
+    known = {kind.__struct_config__.tag for kind in get_args(records.AnyRecord)}
     if kind in known:
         return f"the record {kind!r} is not as it should be: {error}"
-    return f"a record of the type {kind!r}, written by a newer mcp-perf? This one knows {FORMAT}."
+    return f"a record of the type {kind!r}, written by a newer mcp-perf? This one knows {_KNOWN}."

@@ -8,18 +8,9 @@ from typing import Final
 from mcp_perf.results.document.comparison import Comparison
 from mcp_perf.results.document.document import Capacity, GateResult, RateLevel
 from mcp_perf.results.document.part import VerdictName
+from mcp_perf.results.judge import trial
 from mcp_perf.results.judge.gates import HOLDS, RATIO, show
 from mcp_perf.results.judge.search import Range, conclude
-from mcp_perf.results.judge.trial import (
-    FOLLOWS,
-    SPARED,
-    Rules,
-    Tried,
-    is_search,
-    range_of,
-    searched,
-    trials,
-)
 from mcp_perf.results.judge.verdict import SearchFacts
 from mcp_perf.results.tally.arm_facts import latency
 from mcp_perf.results.tally.metrics import Totals
@@ -36,14 +27,16 @@ _MORE_PROCESSES: Final = "Use more processes (--processes) or workers."
 
 def capacities(tally: RunTally, gates: Sequence[Gate]) -> dict[str, Capacity]:
     """Return what the search has found of each arm; nothing where the load was no search."""
-    if not is_search(tally.run.load):
+    if not trial.is_search(tally.run.load):
         return {}
-    within = range_of(tally.run.load)
-    rules = {arm: Rules.of(arm, gates, tally.run.limits) for arm in tally.arms}
-    return {arm: _capacity(within, rules[arm], trials(tally, arm, rules[arm])) for arm in rules}
+    within = trial.range_of(tally.run.load)
+    rules = {arm: trial.Rules.of(arm, gates, tally.run.limits) for arm in tally.arms}
+    return {
+        arm: _capacity(within, rules[arm], trial.trials(tally, arm, rules[arm])) for arm in rules
+    }
 
 
-def _capacity(within: Range, rules: Rules, tried: Sequence[Tried]) -> Capacity:
+def _capacity(within: Range, rules: trial.Rules, tried: Sequence[trial.Tried]) -> Capacity:
     result = conclude(within, [one.trial for one in tried])
     return Capacity(
         outcome=result.outcome,
@@ -56,14 +49,14 @@ def _capacity(within: Range, rules: Rules, tried: Sequence[Tried]) -> Capacity:
     )
 
 
-def _levels(tried: Sequence[Tried]) -> list[RateLevel]:
-    by_rate: defaultdict[float, list[Tried]] = defaultdict(list)
+def _levels(tried: Sequence[trial.Tried]) -> list[RateLevel]:
+    by_rate: defaultdict[float, list[trial.Tried]] = defaultdict(list)
     for one in tried:
         by_rate[one.trial.rate].append(one)
     return [_level(rate, by_rate[rate]) for rate in sorted(by_rate)]
 
 
-def _level(rate: float, tried: Sequence[Tried]) -> RateLevel:
+def _level(rate: float, tried: Sequence[trial.Tried]) -> RateLevel:
     totals = Totals([one.turn for one in tried])
     broke = Counter(name for one in tried for name in one.trial.broke_by)
     return RateLevel(
@@ -195,10 +188,11 @@ def _coarse(arm: str, found: Capacity) -> Iterator[str]:
     """Say that trials at the knee were made of too few journeys to tell 5 %."""
     for level in found.levels:
         journeys = level.planned // level.repeats
-        if level.rate_per_s == found.rate_per_s and journeys * (1 - FOLLOWS) < SPARED:
+        if level.rate_per_s == found.rate_per_s and journeys * (1 - trial.FOLLOWS) < trial.SPARED:
             yield (
-                f"At the capacity of {arm} a trial had only {journeys} journeys, of which {SPARED} "
-                "may be missing: longer trials (load.round) would tell it more closely."
+                f"At the capacity of {arm} a trial had only {journeys} journeys, of which "
+                f"{trial.SPARED} may be missing: longer trials (load.round) would tell it more "
+                "closely."
             )
 
 
@@ -228,7 +222,7 @@ def remarks(found: Mapping[str, Capacity], gates: Sequence[Gate]) -> Iterator[st
     for arm, capacity in found.items():
         yield from _coarse(arm, capacity)
     for gate in gates:
-        if not searched(gate) and gate.metric != METRIC:
+        if not trial.searched(gate) and gate.metric != METRIC:
             yield (
                 f"The gate {gate.text} was not judged: the rounds of a search have different "
                 "rates, so that there is no one number for it."

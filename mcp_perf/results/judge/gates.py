@@ -14,17 +14,8 @@ from mcp_perf.results.document.document import GateResult
 from mcp_perf.results.document.part import VerdictName
 from mcp_perf.results.document.target_numbers import SessionNumbers
 from mcp_perf.results.judge.drops import unknown_beyond
+from mcp_perf.results.stats import rounds as stats
 from mcp_perf.results.stats.leaks import ONLY_WARM, Growth
-from mcp_perf.results.stats.rounds import (
-    ALPHA,
-    FEWEST_ROUNDS,
-    Values,
-    around,
-    compare,
-    more_needed,
-    percentile_ranks,
-    proportion,
-)
 from mcp_perf.results.tally.metrics import FRACTIONS, JOURNEY_PREFIX, Evidence, Totals, bare, paired
 from mcp_perf.scenario.model.gates import METRICS, Gate
 
@@ -40,8 +31,6 @@ HOLDS: Final[Mapping[str, Callable[[float, float], bool]]] = {
 
 @dataclass(frozen=True)
 class _Finding:
-    """A verdict in the making."""
-
     verdict: VerdictName
     reason: str = ""
     measured: float | None = None
@@ -50,8 +39,6 @@ class _Finding:
 
 @dataclass(frozen=True)
 class _Bound:
-    """What a gate holds a number against."""
-
     name: str
     op: str
     value: float
@@ -208,32 +195,33 @@ def _proportion(bound: _Bound, totals: Totals, metric: str) -> _Finding:
         count, total, what, did = totals.journeys_done, totals.journey.ended, "journeys", "were ok"
     if bound.value in (0, 1):
         return bound.plainly(count / total)
-    ci95 = proportion(count, total)
+    ci95 = stats.proportion(count, total)
     counted = f"{count} of {total} {what} {did}"
     if count in (0, total):
         least = bound.value if count else 1 - bound.value
-        needed: int | None = math.ceil(math.log(ALPHA) / math.log(least))
+        needed: int | None = math.ceil(math.log(stats.ALPHA) / math.log(least))
         limit = show(ci95[0] if count else ci95[1], "fraction")
         shown = f"shows {'>' if count else '<'} {limit} (95 %)"
     else:
-        needed = more_needed(total, ci95, count / total, bound.value)
+        needed = stats.more_needed(total, ci95, count / total, bound.value)
         shown = f"shows {show(ci95[0], 'fraction')} to {show(ci95[1], 'fraction')} (95 %)"
     undecided = f"{counted} {shown}; {bound.demand()}. {_advice(needed, what)}"
     return bound.against(count / total, ci95, undecided)
 
 
 def _spread(bound: _Bound, evidence: Evidence, metric: str, value: float) -> _Finding:
-    rounds: Values = [part.value(metric) for part in evidence.rounds.values()]
-    ci95 = around(value, rounds)
+    rounds: stats.Values = [part.value(metric) for part in evidence.rounds.values()]
+    ci95 = stats.around(value, rounds)
     if ci95 is not None:
-        needed = more_needed(len(rounds), ci95, value, bound.value)
+        needed = stats.more_needed(len(rounds), ci95, value, bound.value)
         advice = f"This run had {len(rounds)} rounds. {_advice(needed)}"
         return bound.against(value, ci95, bound.open(value, ci95, advice))
-    if len(rounds) >= FEWEST_ROUNDS:
+    if len(rounds) >= stats.FEWEST_ROUNDS:
         unknown = sum(number is None for number in rounds)
         reason = f"{bound.name} has no value in {unknown} of {len(rounds)} rounds."
         return _Finding("INCONCLUSIVE", reason, value)
-    few = f"Finished rounds: {len(rounds)}; how much it varies takes at least {FEWEST_ROUNDS}."
+    needed = stats.FEWEST_ROUNDS
+    few = f"Finished rounds: {len(rounds)}; how much it varies takes at least {needed}."
     if bare(metric) not in FRACTIONS:
         demand = f"{bound.name} is {show(value, bound.unit)}, and {bound.demand()}"
         return _Finding("INCONCLUSIVE", f"{demand}: not decided. {few}", value)
@@ -244,7 +232,7 @@ def _spread(bound: _Bound, evidence: Evidence, metric: str, value: float) -> _Fi
 def _order_statistics(metric: str, totals: Totals) -> Interval:
     """Return the interval of a percentile from the samples alone, as if independent."""
     tally = totals.timed(metric)
-    low, high = percentile_ranks(FRACTIONS[bare(metric)], tally.n + totals.untold(metric))
+    low, high = stats.percentile_ranks(FRACTIONS[bare(metric)], tally.n + totals.untold(metric))
     [low_ns] = tally.latency.at_ranks([low]) if low else [0.0]
     [high_ns] = tally.latency.at_ranks([high])
     return (low_ns or 0.0) / 1e6, math.inf if high_ns is None else high_ns / 1e6
@@ -263,11 +251,11 @@ def _compared(gate: Gate, arm: Evidence, versus: Evidence) -> _Finding:
     if few is not None:
         return _Finding("INCONCLUSIVE", few)
     values, bases = paired(metric, arm, versus)
-    found = compare(metric, gate.arm, other, values, bases)
+    found = stats.compare(metric, gate.arm, other, values, bases)
     if found.ratio is None or found.ci95 is None:
         hint = f" Write a bound for {gate.arm}.{metric} itself." if kind == "fraction" else ""
         return _Finding("INCONCLUSIVE", found.warnings[0] + hint, found.ratio)
-    needed = more_needed(len(values), found.ci95, found.ratio, factor)
+    needed = stats.more_needed(len(values), found.ci95, found.ratio, factor)
     advice = f"This run had {len(values)} rounds of each arm. {_advice(needed)}"
     return bound.against(found.ratio, found.ci95, bound.open(found.ratio, found.ci95, advice))
 

@@ -4,13 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mcp_perf.outcomes import CLASSES
-from mcp_perf.results.document.document import (
-    ArmNumbers,
-    Capacity,
-    Latency,
-    RoundNumbers,
-    StepNumbers,
-)
+from mcp_perf.results.document import document
 from mcp_perf.results.document.target_numbers import ContextNumbers, Memory, ResourceNumbers
 from mcp_perf.results.report.upstream import upstream_numbers
 from mcp_perf.results.tally.arm_facts import latency, sharing, unsampled
@@ -26,14 +20,14 @@ def arm_numbers(
     arm: str,
     totals: Totals,
     by_turn: Mapping[int, Totals],
-    capacity: Capacity | None = None,
-) -> ArmNumbers:
+    capacity: document.Capacity | None = None,
+) -> document.ArmNumbers:
     """Give the numbers of an arm: `totals` over its measured rounds, and turn by turn."""
     described = tally.run.arms.get(arm, {})
     calls = totals.call.all
     turns = tally.turns_of(arm)
     warmup = sum(by_turn[turn.started.turn].calls for turn in turns if not turn.measured)
-    return ArmNumbers(
+    return document.ArmNumbers(
         target=described.get("target", ""),
         protocol=described.get("protocol", ""),
         calls=totals.calls,
@@ -80,7 +74,7 @@ def arm_numbers(
     )
 
 
-def _setup(tally: RunTally, arm: str) -> dict[str, StepNumbers]:
+def _setup(tally: RunTally, arm: str) -> dict[str, document.StepNumbers]:
     groups: dict[str, list[tuple[str, Tally]]] = {}
     for (of_arm, name, cls), part in tally.setup_parts.items():
         if of_arm == arm:
@@ -132,12 +126,14 @@ def _classes(group: Group) -> dict[str, int]:
     return dict.fromkeys(CLASSES, 0) | group.classes
 
 
-def _told(totals: Totals, prefix: str) -> Latency:
+def _told(totals: Totals, prefix: str) -> document.Latency:
     """Give the numbers that gates are held against: null where they depend on the untold."""
-    return Latency(**{name: totals.value(prefix + name) for name in Latency.model_fields})
+    return document.Latency(
+        **{name: totals.value(prefix + name) for name in document.Latency.model_fields}
+    )
 
 
-def _service(tally: Tally) -> Latency:
+def _service(tally: Tally) -> document.Latency:
     """Give the times from the actual send; where nothing started late, they are the latencies."""
     service = tally.service
     if service is tally.latency:
@@ -145,11 +141,11 @@ def _service(tally: Tally) -> Latency:
     found = service.percentiles([*FRACTIONS.values(), 1.0])
     names = [*FRACTIONS, "max"]
     numbers = {name: ns / 1e6 for name, ns in zip(names, found, strict=True) if ns is not None}
-    return Latency(mean=tally.service_total_ns / tally.n / 1e6, **numbers)
+    return document.Latency(mean=tally.service_total_ns / tally.n / 1e6, **numbers)
 
 
-def _step(group: Group, timed: Tally, per_second: float | None) -> StepNumbers:
-    return StepNumbers(
+def _step(group: Group, timed: Tally, per_second: float | None) -> document.StepNumbers:
+    return document.StepNumbers(
         count=group.all.n,
         error_rate=group.error_rate,
         per_second=per_second,
@@ -162,9 +158,9 @@ def _step(group: Group, timed: Tally, per_second: float | None) -> StepNumbers:
     )
 
 
-def _round(turn: Turn, by_turn: Mapping[int, Totals]) -> RoundNumbers:
+def _round(turn: Turn, by_turn: Mapping[int, Totals]) -> document.RoundNumbers:
     totals = by_turn[turn.started.turn]
-    return RoundNumbers(
+    return document.RoundNumbers(
         round=turn.started.round,
         phase="round" if turn.measured else "warmup",
         order=list(by_turn).index(turn.started.turn),

@@ -247,8 +247,6 @@ def paired(
 
 
 class _Node:
-    """One node's part in all of the turns."""
-
     def __init__(self) -> None:
         self.done: Counter[tuple[str, str]] = Counter()
         self.busy_s = 0.0

@@ -15,8 +15,6 @@ SHORTEST_S: Final = 0.5
 
 @dataclass
 class _Stretch:
-    """The time between two readings of one turn."""
-
     turn: TurnStarted
     before: ResourceSample
     after: ResourceSample

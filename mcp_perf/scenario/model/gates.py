@@ -50,8 +50,6 @@ class Gate:
 
 @dataclass(frozen=True)
 class _Notation:
-    """How the values of one kind are written."""
-
     unit: str
     scales: Mapping[str, float]
     """Unit as written -> divisor to `unit`. Divisors, so that 0.1% is exactly 0.001."""

@@ -10,20 +10,12 @@ from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import BeforeValidator, Field, InstanceOf, model_validator
 
-from mcp_perf.scenario.model import syntax
-from mcp_perf.scenario.model.fields import (
-    Part,
-    PerSecond,
-    Positive,
-    PositiveSeconds,
-    Seconds,
-    Whole,
-)
+from mcp_perf.scenario.model import fields, syntax
 from mcp_perf.scenario.problems.wording import InputError
 from mcp_perf.scenario.values import units
 
 Shape = Literal["constant", "smoke", "ramp", "step", "spike", "soak", "breakpoint"]
-Users = Annotated[Whole, Field(ge=1, le=100_000)]
+Users = Annotated[fields.Whole, Field(ge=1, le=100_000)]
 
 BREAKPOINT: Final = "breakpoint"
 VARYING: Final = ("ramp", "step", "spike")
@@ -38,14 +30,14 @@ _FEWEST_IN_FLIGHT: Final = 10
 _MOST_IN_FLIGHT: Final = 200
 
 
-class Stage(Part):
+class Stage(fields.Part):
     """A stretch of time at one level, or on the way to another."""
 
     users: Users | None = None
-    rate: PerSecond | None = None
+    rate: fields.PerSecond | None = None
     to: float | None = None
     """The level at its end, like `users` or `rate`; the level between moves evenly."""
-    for_: PositiveSeconds = Field(alias="for")
+    for_: fields.PositiveSeconds = Field(alias="for")
 
     @model_validator(mode="before")
     @classmethod
@@ -76,28 +68,28 @@ class Stage(Part):
         return self.start if self.to is None else self.to
 
 
-class Load(Part):
+class Load(fields.Part):
     """How much load, for how long; every arm gets the same."""
 
     shape: Shape = "constant"
     users: Users | None = None
     """At work at any moment; the most of them where the level changes. 1 where nothing is said."""
-    rate: PerSecond | None = None
+    rate: fields.PerSecond | None = None
     """Journeys that begin per second: an open load."""
     arrivals: Literal["constant", "poisson"] = "constant"
     """Open load: evenly spaced, or at random as independent users come."""
     max_in_flight: Users | None = None
     """Open load: the most journeys at once; an arrival beyond them is dropped, and counted."""
     stages: Annotated[tuple[Stage, ...], Field(min_length=1)] | None = None
-    rounds: Annotated[Whole, Field(ge=1, le=10_000)] = 10
+    rounds: Annotated[fields.Whole, Field(ge=1, le=10_000)] = 10
     """Per arm."""
-    round: PositiveSeconds = 5.0
-    warmup: Seconds = 3.0
+    round: fields.PositiveSeconds = 5.0
+    warmup: fields.Seconds = 3.0
     """Per arm."""
-    spawn_rate: Positive | None = None
+    spawn_rate: fields.Positive | None = None
     """Users per second."""
     think: Annotated[InstanceOf[syntax.Think], BeforeValidator(syntax.think)] = syntax.Think(0, 0)
-    grace: Seconds | None = None
+    grace: fields.Seconds | None = None
     """How long the last calls of a round may take."""
 
     @model_validator(mode="before")

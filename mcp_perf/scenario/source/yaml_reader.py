@@ -96,8 +96,6 @@ def _line(event: Any) -> int:
 
 
 class _Reader:
-    """Walks the events of one text."""
-
     def __init__(self, text: str) -> None:
         self._events = _events(text)
         self._lines: dict[Path, int] = {}

@@ -40,8 +40,6 @@ _UNUSED: Final = random.Random(0)
 
 @dataclass(frozen=True)
 class _Source:
-    """Where generators may take values from."""
-
     env: Mapping[str, str]
     base: Path
 

@@ -11,7 +11,6 @@ from typing import Final
 
 from mcp_perf.results.document.comparison import Regression
 from mcp_perf.results.document.document import Failure, Latency, Report, RoundNumbers, StepNumbers
-from mcp_perf.results.document.target_numbers import ResourceNumbers
 from mcp_perf.results.render.charts import capacity, layers
 from mcp_perf.results.render.words import numbers, wording
 from mcp_perf.results.render.words.arm_rows import growth, per_session
@@ -225,6 +224,7 @@ def _arms(report: Report) -> str:
 
 def _resources(report: Report) -> str:
     """Write below the arms what their targets used, and why what is not known is not."""
+    every = [(name, arm.resources) for name, arm in report.arms.items()]
     rows = [
         (
             f"{code(name)} {text(used.source, _NAME_LIMIT)}",
@@ -235,14 +235,14 @@ def _resources(report: Report) -> str:
             numbers.count(used.threads),
             numbers.count(used.fds),
         )
-        for name, used in _used(report)
+        for name, used in every
         if used.source
     ]
     headings = ("Arm", "CPU of a core", "CPU per journey", "RSS at the start", "Most", "At the end")
     table = _table((*headings, "RSS growth per hour, 95 %", "Threads", "Descriptors"), rows)
     unknown = [
         f"- {code(name)} was not sampled: {text(used.why_not)}"
-        for name, used in _used(report)
+        for name, used in every
         if used.why_not
     ]
     parts = ["**What the target used**", table if rows else "", "\n".join(unknown)]
@@ -268,10 +268,6 @@ def _sessions(report: Report) -> str:
     ]
     headings = ("Arm", "Sessions", "Streams", "RSS of each", "RSS before", "Open", "Closed")
     return f"\n\n**Open sessions**\n\n{_table(headings, rows)}" if rows else ""
-
-
-def _used(report: Report) -> list[tuple[str, ResourceNumbers]]:
-    return [(name, arm.resources) for name, arm in report.arms.items()]
 
 
 _TIMES: Final = ("p50", "p95", "p99", "max")

@@ -205,8 +205,8 @@ def test_expectations_and_ways_of_a_step_are_kept():
     )
     assert (compiled.rest.timeout_s, compiled.rest.goes_on) == (2.0, True)
     assert compiled.rest.track.name == "all"
-    assert compiled.rest.checks._statuses == (404,)
-    assert compiled.mcp.checks._accepted == ("tool_error",)
+    assert compiled.rest.checks.statuses == (404,)
+    assert compiled.mcp.checks.accepted == ("tool_error",)
     assert compiled.mcp.track.name == "tools/call echo"
     assert (compiled.mcp.timeout_s, compiled.mcp.goes_on) == (None, False)
 
