@@ -43,7 +43,6 @@ class Entry:
 
     @property
     def test(self) -> tuple[Path, str]:
-        """The file of the test, and its name in it."""
         file, _, name = self.benchmark.partition("::")
         return self.path.parent / file, name
 

@@ -226,7 +226,6 @@ class Connection:
         self._sent = 0
 
     def _is_stale(self) -> bool:
-        """Tell whether the idle connection has been closed, or speaks without being asked."""
         if self.reader.surplus or self._probe is None:
             return True
         try:

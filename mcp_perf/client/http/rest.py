@@ -1,6 +1,7 @@
 """The control arm: plain HTTP over the same engine, so a difference is the target's alone."""
 
 import time
+from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote, urlsplit
 
@@ -11,21 +12,18 @@ from mcp_perf.client.reply import HTTP_ERROR, OK, Reply, beginning
 _PATH_SAFE: Final = "/?#[]@!$&'()*+,;=:%-._~"
 
 
+@dataclass(eq=False)
 class RestClient:
     """One virtual user's connection to one HTTP API."""
 
-    def __init__(
-        self,
-        endpoint: Endpoint,
-        *,
-        clock: Clock = time.perf_counter_ns,
-        waits: WaitFactory | None = None,
-    ) -> None:
-        self.endpoint = endpoint
-        self.own_fields = endpoint.own_fields
+    endpoint: Endpoint
+    clock: Clock = time.perf_counter_ns
+    waits: WaitFactory | None = None
+
+    def __post_init__(self) -> None:
+        self.own_fields = self.endpoint.own_fields
         """What goes into every head beside the step's own fields, encoded once."""
-        self.connection = Connection(endpoint.origin, clock, waits)
-        self._clock = clock
+        self.connection = Connection(self.endpoint.origin, self.clock, self.waits)
 
     def ready(self) -> None:
         self.connection.ready(self.endpoint.timeout_s)
@@ -33,7 +31,7 @@ class RestClient:
     def send(self, request: bytes, timeout_s: float | None = None) -> Reply:
         """Send an encoded request. A status of 400 or more is an `http_error`."""
         timeout = self.endpoint.timeout_s if timeout_s is None else timeout_s
-        reply = exchange(self.connection, request, timeout, self._clock)
+        reply = exchange(self.connection, request, timeout, self.clock)
         if reply.outcome == OK and reply.status >= 400:
             reply.fail(HTTP_ERROR, f"HTTP {reply.status}: {beginning(reply.body)}")
         return reply

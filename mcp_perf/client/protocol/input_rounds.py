@@ -4,6 +4,7 @@ After the specification 2026-07-28, "Multi round-trip requests": the request is 
 id with the answers and the state that the server handed out, until a result is complete.
 """
 
+from dataclasses import dataclass
 from typing import Any, Final
 
 from mcp_perf.client.protocol.answers import Answers, NoAnswer
@@ -13,15 +14,13 @@ _FIRST_PAUSE_S: Final = 0.05
 _LONGEST_PAUSE_S: Final = 0.25
 
 
+@dataclass(eq=False, slots=True)
 class Rounds:
     """The rounds of one call."""
 
-    __slots__ = ("_answers", "_pause_s", "count")
-
-    def __init__(self, answers: Answers) -> None:
-        self._answers = answers
-        self._pause_s = _FIRST_PAUSE_S
-        self.count = 0
+    answers: Answers
+    count: int = 0
+    _pause_s: float = _FIRST_PAUSE_S
 
     def following(self, result: dict[str, Any]) -> tuple[dict[str, Any], float]:
         """Return what the next request has beside its own params, and how long to wait before it.
@@ -53,5 +52,5 @@ class Rounds:
             if not isinstance(method, str):
                 raise NoAnswer(f"the server's input request {key!r} has no method")
             params = request.get("params")
-            responses[key] = self._answers.to(method, params if isinstance(params, dict) else {})
+            responses[key] = self.answers.to(method, params if isinstance(params, dict) else {})
         return responses

@@ -31,12 +31,10 @@ class Wanted:
     uri: str = ""
 
     def notifications(self) -> dict[str, Any]:
-        """Return what `subscriptions/listen` asks for by it."""
         asked: dict[str, Any] = {f"{what}ListChanged": True for what in self.lists}
         return {**asked, "resourceSubscriptions": [self.uri]} if self.uri else asked
 
     def missing(self, honoured: Any) -> str:
-        """Return what the server's acknowledgement leaves out, or nothing."""
         given = honoured if isinstance(honoured, dict) else {}
         left = [what for what in self.lists if given.get(f"{what}ListChanged") is not True]
         uris = given.get("resourceSubscriptions")

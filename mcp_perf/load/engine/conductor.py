@@ -24,8 +24,6 @@ _LEAVE_S: Final = 60.0
 
 @dataclass(slots=True)
 class _Waiting:
-    """What the nodes still owe."""
-
     kind: str
     turn: int
     missing: set[str]

@@ -173,7 +173,6 @@ class Session:
             self._ended.wait()
 
     def test_stop(self) -> None:
-        """Hand over the last records; write the reports when all of them are here."""
         if self._performer is not None:
             self._performer.stop()
             self._performer = None
@@ -260,7 +259,6 @@ class Session:
             self._leave()
 
     def _leave(self) -> None:
-        """Let Locust end; its web page, too, where there is one."""
         self.runner.quit()
         if self.environment.web_ui is not None:
             self.environment.web_ui.stop()

@@ -96,7 +96,6 @@ class Stage:
             self._opened.clear()
 
     def idle(self, timeout_s: float) -> bool:
-        """Wait for the last user to leave; tell whether all have."""
         return bool(self._idle.wait(timeout_s))
 
     def cut_off(self) -> int:

@@ -245,7 +245,6 @@ def _stateless(target: ArmTarget) -> bool:
 
 
 def _pause(think: Think) -> Callable[[], float]:
-    """Return a function that says how long a user thinks between two journeys, in seconds."""
     if think.min == think.max:
         return lambda: think.min
     return lambda: random.uniform(think.min, think.max)

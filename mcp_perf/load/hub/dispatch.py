@@ -46,7 +46,6 @@ class Dispatcher:
         return intended_ns
 
     def end(self, *, early: bool) -> None:
-        """Let the plan come to its end, or break it off; then send the free users away."""
         if early:
             self._greenlet.kill()
         else:

@@ -19,6 +19,7 @@ from mcp_perf.client.protocol.requests import PROGRESS_TOKEN
 from mcp_perf.client.protocol.requests import Request as McpRequest
 from mcp_perf.client.protocol.tools import Tool
 from mcp_perf.client.reply import OK
+from mcp_perf.load.steps import step as steps
 from mcp_perf.load.steps.burst import BurstStep
 from mcp_perf.load.steps.checks import Checks, OutputCheck, body_root, result_root
 from mcp_perf.load.steps.journey import Journey, Runnable
@@ -26,16 +27,6 @@ from mcp_perf.load.steps.listen import AwaitStep, ChangeStep, ListenStep, change
 from mcp_perf.load.steps.mcp import CancelledStep, ListStep, ProgressStep, RequestStep
 from mcp_perf.load.steps.recorder import Recorder, Track
 from mcp_perf.load.steps.session import CloseStep, OpenStep
-from mcp_perf.load.steps.step import (
-    HttpStep,
-    PersonalHttpStep,
-    Request,
-    RunStep,
-    ToolStep,
-    WaitStep,
-    encode_form,
-    encode_json,
-)
 from mcp_perf.load.targets.answers import joined, own_script
 from mcp_perf.load.targets.targets import ArmTarget
 from mcp_perf.scenario.loader import Loaded
@@ -64,7 +55,7 @@ def compile_journeys(
             journey.weight,
             compile_generators(journey.with_, seed=scenario.seed, env=loaded.env, base=loaded.base),
             {
-                arm: compiler.steps(journey.steps[arm], journey.answers)
+                arm: compiler.journey(journey.steps[arm], journey.answers)
                 for arm, compiler in compilers.items()
             },
             {arm: recorder.track(arm, "journey", name) for arm in targets},
@@ -81,7 +72,7 @@ class _ArmCompiler:
     place: int = 0
     """Among the calls of a burst, which need progress tokens of their own."""
 
-    def steps(self, listed: Sequence[Step], answers: dialog.Answers | None) -> list[Runnable]:
+    def journey(self, listed: Sequence[Step], answers: dialog.Answers | None) -> list[Runnable]:
         brought = changes(listed)
         compiled = [
             self._await_step(step, after_change=place in brought)
@@ -96,7 +87,7 @@ class _ArmCompiler:
     def step(self, step: Step, answers: dialog.Answers | None = None) -> Runnable:
         """Compile a step; `answers` are those of its journey."""
         if step.wait is not None:
-            return WaitStep(step.wait)
+            return steps.WaitStep(step.wait)
         if step.parallel is not None:
             return self._burst(step.parallel, answers)
         return self.call(step, answers)
@@ -142,25 +133,25 @@ class _ArmCompiler:
             **self._terms(step),
         )
 
-    def _run_step(self, step: Step) -> RunStep:
+    def _run_step(self, step: Step) -> steps.RunStep:
         code = self.target.place
         function = find_function(code, str(step.subject)) if isinstance(code, Code) else None
         assert function is not None  # noqa: S101 -- looked for before the run
-        return RunStep(
+        return steps.RunStep(
             function=function,
             checks=self._checks(step),
             arguments=self._template(step.arguments),
             **self._terms(step),
         )
 
-    def _tool_step(self, step: Step, answers: Answers | None) -> ToolStep:
+    def _tool_step(self, step: Step, answers: Answers | None) -> steps.ToolStep:
         tool = (self.target.tools or {})[str(step.subject)]
         arguments = self._template(step.arguments or {})
         validate = validator(tool)
         constant = arguments.render(self._known) if self._is_known(arguments) else None
         if constant is not None and validate(constant):
             constant = None  # refused call by call, so that every one is counted
-        kind = ToolStep if step.cancel_after is None else CancelledStep
+        kind = steps.ToolStep if step.cancel_after is None else CancelledStep
         terms = self._terms(step)
         # A call that was cancelled has no output.
         output = None if step.cancel_after else output_check(tool, terms["track"])
@@ -187,9 +178,9 @@ class _ArmCompiler:
             **self._terms(step),
         )
 
-    def _http_step(self, step: Step) -> HttpStep:
+    def _http_step(self, step: Step) -> steps.HttpStep:
         verb = step.action.upper()
-        kind = PersonalHttpStep if self.target.endpoint.personal else HttpStep
+        kind = steps.PersonalHttpStep if self.target.endpoint.personal else steps.HttpStep
         return kind(
             kind=verb,
             request=self._request(step, verb),
@@ -197,19 +188,19 @@ class _ArmCompiler:
             **self._terms(step),
         )
 
-    def _request(self, step: Step, verb: str) -> Request:
+    def _request(self, step: Step, verb: str) -> steps.Request:
         endpoint = self.target.endpoint
         headers = dict(step.headers or {})
         body: bytes | Callable[[Values], bytes] | None = None
         if step.form is not None:
-            body = self._part(step.form, encode_form)
+            body = self._part(step.form, steps.encode_form)
             headers.setdefault("Content-Type", "application/x-www-form-urlencoded")
         elif step.json_ is not None:
-            body = self._part(step.json_, encode_json)
+            body = self._part(step.json_, steps.encode_json)
             headers.setdefault("Content-Type", "application/json")
         elif verb in ("POST", "PUT", "PATCH"):
             body = b""
-        return Request(
+        return steps.Request(
             self._part(
                 {"path": step.subject, "query": step.query or {}},
                 lambda part: encode_line(endpoint, verb, _with_query(part["path"], part["query"])),

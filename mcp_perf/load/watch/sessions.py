@@ -34,7 +34,6 @@ class SessionWatch:
         self._greenlet = gevent.spawn(self._go_on)
 
     def stop(self) -> None:
-        """Count a last time, when the users have gone."""
         if self._greenlet is not None:
             self._greenlet.kill()
         self.note()

@@ -20,16 +20,8 @@ from mcp_perf.results.document.comparison import Regression
 from mcp_perf.results.document.part import VerdictName
 from mcp_perf.results.document.run_numbers import ArmRounds, RunNumbers
 from mcp_perf.results.judge.gates import show
+from mcp_perf.results.stats import runs as stats
 from mcp_perf.results.stats.rounds import more_needed, same, step_down
-from mcp_perf.results.stats.runs import (
-    FEWEST_ROUNDS,
-    FEWEST_RUNS,
-    USUAL_SPREAD,
-    Change,
-    between_rounds,
-    between_runs,
-    rate_difference,
-)
 from mcp_perf.results.tally.metrics import COMPARED, FRACTIONS, JOURNEY_PREFIX
 from mcp_perf.scenario.model.gates import METRICS
 
@@ -53,7 +45,7 @@ class Outcome:
 class _Finding:
     verdict: VerdictName | None
     reason: str = ""
-    change: Change | None = None
+    change: stats.Change | None = None
     ci95: tuple[float, float] | None = None
 
 
@@ -201,7 +193,7 @@ def _judged(metric: _Metric) -> _Finding:
     measures = metric.arm == CONTROL and any(
         all(other in arms for arms in metric.base) for other in others
     )
-    shown = finding.verdict == "FAIL" and len(metric.base) >= FEWEST_RUNS
+    shown = finding.verdict == "FAIL" and len(metric.base) >= stats.FEWEST_RUNS
     if not measures or shown or finding.change is None:
         return finding
     return replace(finding, verdict=None, reason="Not judged: the other arms are measured by it.")
@@ -217,20 +209,21 @@ def _ratio(metric: _Metric) -> _Finding:
         where = f" (or of {metric.versus})" if metric.versus else ""
         return _open(f"{metric.subject} has no value in some rounds{where}: no ratio.")
     few = min(map(len, [*base, new]))
-    if few < FEWEST_ROUNDS:
+    if few < stats.FEWEST_ROUNDS:
         return _open(
             f"{few} rounds cannot show a change between runs, however large: at least "
-            f"{FEWEST_ROUNDS} are needed in each."
+            f"{stats.FEWEST_ROUNDS} are needed in each."
         )
     if all(map(same, [*base, new])):
         return _open(
             f"{metric.subject} is the same in every round: without any noise there is nothing to "
             "judge certainty by. Check that the arms do real work."
         )
-    if len(base) >= FEWEST_RUNS:
-        return _verdict(metric, between_runs(base, new, 0 if metric.versus else USUAL_SPREAD), None)
+    if len(base) >= stats.FEWEST_RUNS:
+        usual = 0 if metric.versus else stats.USUAL_SPREAD
+        return _verdict(metric, stats.between_runs(base, new, usual), None)
     rounds = [log for run in base for log in run]
-    return _verdict(metric, between_rounds(rounds, new), len(new))
+    return _verdict(metric, stats.between_rounds(rounds, new), len(new))
 
 
 def _unfit(metric: _Metric) -> _Finding | None:
@@ -254,7 +247,7 @@ def _open(reason: str) -> _Finding:
     return _Finding("INCONCLUSIVE", reason)
 
 
-def _verdict(metric: _Metric, change: Change, rounds: int | None) -> _Finding:
+def _verdict(metric: _Metric, change: stats.Change, rounds: int | None) -> _Finding:
     """Hold the interval against the tolerance; `rounds` is None where runs were the unit."""
     limit = math.log1p(metric.tolerance)
     worse = metric.sign * change.mean
@@ -272,7 +265,7 @@ def _verdict(metric: _Metric, change: Change, rounds: int | None) -> _Finding:
         return _Finding(
             "INCONCLUSIVE",
             f"{said}; but rounds are so uneven that two runs of the same may differ as much. "
-            f"{FEWEST_RUNS} base runs or more, or a quieter machine, would tell.",
+            f"{stats.FEWEST_RUNS} base runs or more, or a quieter machine, would tell.",
             change,
         )
     if low > limit:
@@ -314,7 +307,7 @@ def _errors(metric: _Metric) -> _Finding:
     parts = [arms[metric.arm] for arms in metric.base]
     base = sum(part.failed for part in parts), sum(part.ended for part in parts)
     new = metric.new[metric.arm].failed, metric.new[metric.arm].ended
-    low, high = rate_difference(base, new)
+    low, high = stats.rate_difference(base, new)
     before = base[0] / base[1]
     margin = metric.tolerance * before
     counted = f"{new[0]} of {new[1]} calls failed, {base[0]} of {base[1]} in the base"

@@ -141,7 +141,6 @@ def _group(identity: Identity, arm: str) -> str:
 
 @contextmanager
 def _connected(store: str) -> Iterator[sa.Engine]:
-    """Give an engine without a pool, and turn its errors into ours."""
     try:
         url = sa.make_url(store)
         engine = sa.create_engine(url, poolclass=sa.NullPool, connect_args=_arguments(url))

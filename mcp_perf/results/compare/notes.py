@@ -48,7 +48,6 @@ def notes(
 
 
 def _changed_control(rows: Sequence[Regression], tolerance: float) -> Iterator[str]:
-    """Tell of a control that was not judged and is not what it was."""
     limit = math.log1p(tolerance)
     changed = [
         f"{row.metric} {show(row.ratio, 'x')}"

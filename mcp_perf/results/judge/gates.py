@@ -73,7 +73,6 @@ class _Bound:
         return f"{self.name} is {show(number, self.unit)}, {between} (95 %)"
 
     def open(self, number: float, ci95: Interval, advice: str) -> str:
-        """Say that the interval does not decide, and what to do."""
         return f"{self.measured(number, ci95)}, and {self.demand()}: not decided. {advice}"
 
 
@@ -180,7 +179,6 @@ def _growing(bound: _Bound, found: Growth, value: float) -> _Finding:
 
 
 def _per_session(bound: _Bound, found: SessionNumbers, value: float) -> _Finding:
-    """Judge the memory of a session by its interval; one step has none, and decides nothing."""
     if found.kib_ci95 is None:
         return _Finding("INCONCLUSIVE", found.why_not, value)
     advice = f"{found.levels} levels, up to {found.most} sessions. More of them would tell."

@@ -166,7 +166,6 @@ def _evidence(tally: RunTally, arm: str, by_turn: Mapping[int, Totals]) -> Evide
 
 
 def _idle(tally: RunTally) -> list[str]:
-    """Name the workers that had users, but ended no call in any measured round."""
     calls: Counter[str] = Counter()
     for turn in tally.turns.values():
         for node, share in turn.shares.items() if turn.measured else ():

@@ -43,7 +43,6 @@ class RunTally:
 
     @property
     def complete(self) -> bool:
-        """Whether everything planned was done and recorded."""
         finished = self.ended is not None and self.ended.reason == "finished"
         drained = all(turn.finished for turn in self.turns.values())
         return finished and drained and not self.stray_slices

@@ -75,7 +75,6 @@ class Turn:
         return max((share.busy_s for share in self.shares.values()), default=0.0)
 
     def share(self, node: str) -> Share:
-        """Return the node's part, a new one if need be."""
         return self.shares.setdefault(node, Share())
 
     def add(self, part: Slice) -> None:

@@ -134,5 +134,4 @@ class Usage:
         return sum(READ[metric](turn) is None for turn in self.turns)
 
     def most(self, read: Callable[[TurnUsage], int | None]) -> int | None:
-        """Return the highest of a number that the turns have, as far as they know it."""
         return max((n for turn in self.turns if (n := read(turn)) is not None), default=None)

@@ -39,8 +39,6 @@ class LookupFailed(LookupError):  # noqa: N818 -- a lookup failed, not the progr
 
 
 class _Lookup:
-    """One `${name.path[0]}`."""
-
     __slots__ = ("get", "root", "text")
 
     def __init__(self, text: str) -> None:

@@ -18,13 +18,18 @@ def is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
+def _match(pattern: re.Pattern[str], value: Any, kind: str, example: str) -> re.Match[str]:
+    match = pattern.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        raise InputError(f"{quote(value)} is not a {kind}", f"write it like {example}")
+    return match
+
+
 def seconds(value: Any) -> float:
     """Read a duration such as `500ms`, `5s`, `2m` or `1h`. Returns seconds; raises InputError."""
     if is_number(value):
         raise InputError(f"{quote(value)} has no unit", f"add one: {value}s or {value}ms")
-    match = _DURATION.fullmatch(value) if isinstance(value, str) else None
-    if match is None:
-        raise InputError(f"{quote(value)} is not a duration", "write it like 500ms, 5s, 2m or 1h")
+    match = _match(_DURATION, value, "duration", "500ms, 5s, 2m or 1h")
     result = float(match[1]) * _SECONDS[match[2]]
     if result > _LONGEST_S:
         raise InputError(f"{quote(value)} is too long", "write at most 1000h")
@@ -42,9 +47,7 @@ def per_second(value: Any) -> float:
     """Read a rate such as `200/s`, `1.5k/s` or `30/m`. Returns it per second; raises InputError."""
     if is_number(value):
         raise InputError(f"{quote(value)} has no unit", f"add one: {value}/s")
-    match = _RATE.fullmatch(value) if isinstance(value, str) else None
-    if match is None:
-        raise InputError(f"{quote(value)} is not a rate", "write it like 200/s, 1.5k/s or 30/m")
+    match = _match(_RATE, value, "rate", "200/s, 1.5k/s or 30/m")
     result = float(match[1]) * (1000 if match[2] else 1) / _SECONDS[match[3]]
     if not 0 < result <= _HIGHEST_RATE:
         raise InputError(f"{quote(value)} is out of range", "write more than 0 and at most 1000k/s")
@@ -55,9 +58,7 @@ def fraction(value: Any) -> float:
     """Read a percentage from above 0 % to 100 %. Returns a fraction; raises InputError."""
     if is_number(value):
         raise InputError(f"{quote(value)} has no percent sign", "write it like 90%")
-    match = _PERCENT.fullmatch(value) if isinstance(value, str) else None
-    if match is None:
-        raise InputError(f"{quote(value)} is not a percentage", "write it like 90%")
+    match = _match(_PERCENT, value, "percentage", "90%")
     # Divided, not multiplied: 90% is to be exactly 0.9.
     result = float(match[1]) / 100
     if not 0 < result <= 1:

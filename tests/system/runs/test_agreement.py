@@ -22,7 +22,8 @@ from mcp_perf.load.steps.recorder import Recorder
 from mcp_perf.load.steps.step import Lane
 from mcp_perf.load.targets.targets import reach_all
 from mcp_perf.outcomes import INTERRUPTED
-from mcp_perf.results.journal import journal
+from mcp_perf.results.journal.journal import read
+from mcp_perf.results.journal.records import SETUP, AnyRecord, Slice
 from mcp_perf.scenario.loader import find, load
 from mcp_targets.launcher.systems import Face, Systems
 from tests.support.disturbance import spoiled
@@ -62,11 +63,11 @@ def normalised(record: dict, *, digits: bool) -> str:
     return re.sub(r"\d+", "#", text) if digits else text
 
 
-def counted(records: Iterable[journal.AnyRecord], arm: str) -> Counter[tuple[str, str]]:
+def counted(records: Iterable[AnyRecord], arm: str) -> Counter[tuple[str, str]]:
     """Count the calls of an arm by step and class, over warm-up and rounds."""
     found: Counter[tuple[str, str]] = Counter()
     for record in records:
-        if isinstance(record, journal.Slice) and record.turn != journal.SETUP:
+        if isinstance(record, Slice) and record.turn != SETUP:
             for cell in record.cells:
                 if (cell.arm, cell.kind) == (arm, "call"):
                     found[cell.name.removeprefix("tools/call "), cell.cls] += cell.n
@@ -106,7 +107,7 @@ def twilio(request, ask, run_cli, quick, report, tmp_path_factory):
         assert ended.code in (0, 90, 99), ended.output  # a slow machine may miss the gate on p95
         upstream = faces["control"].url
         accounts = {arm: face.variables["account"] for arm, face in faces.items()}
-        records = list(journal.read(out / "journal.jsonl"))
+        records = list(read(out / "journal.jsonl"))
         return {
             "cuts": request.param == "0s",
             "report": report(out),
@@ -292,7 +293,7 @@ def test_promise_22_injected_faults_are_seen_exactly(
     arrived = sum(counters["by_tool"].values())
     did["ok"] = arrived - did.total()
     told: Counter[str] = Counter()
-    for (_, cls), n in counted(journal.read(out / "journal.jsonl"), arm).items():
+    for (_, cls), n in counted(read(out / "journal.jsonl"), arm).items():
         told[cls] += n
     cut = told.pop(INTERRUPTED, 0)
     assert counters["faults"].keys() == CLASSES[arm].keys()

@@ -40,7 +40,6 @@ class Annotation:
     message: str
 
     def __str__(self) -> str:
-        """Write it as the command that a runner understands."""
         title = _escaped(clip(one_line(self.title), _TITLE_LIMIT), _PROPERTY)
         message = _escaped(clip(visible(self.message).strip(), _MESSAGE_LIMIT), _DATA)
         return f"::{self.level} title={title}::{message}"

@@ -105,7 +105,6 @@ def _capacity(report: Report, console: Console) -> None:
 
 
 def _sessions(report: Report, console: Console) -> None:
-    """Print what open sessions take of memory, where there were enough of them to tell."""
     arms = {name: arm.sessions for name, arm in report.arms.items()}
     held = {**arms, "load generator": report.generator.sessions}
     shown = table("memory of", "sessions", "streams", "KiB of each", "before", "open", "closed")

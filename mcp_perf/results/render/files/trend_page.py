@@ -48,7 +48,6 @@ def _per_cent(factor: float) -> str:
 
 
 def _chart(name: str, line: Line) -> str:
-    """Draw the values, each with its interval; what stands out is filled."""
     points = [mark.point for mark in line.marks]
     ends = [end for p in points for end in (p.low, p.value, p.high) if end is not None]
     y = of_values(ends)

@@ -5,12 +5,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from mcp_perf.outcomes import CLASSES
+from mcp_perf.results.document import target_numbers as target
 from mcp_perf.results.document.document import ArmNumbers, Latency
-from mcp_perf.results.document.target_numbers import (
-    ResourceNumbers,
-    SessionNumbers,
-    UpstreamNumbers,
-)
 from mcp_perf.results.render.words import numbers, wording
 from mcp_perf.results.tally.tokens import ESTIMATOR
 
@@ -41,7 +37,7 @@ def _times(prefix: str, read: Callable[[ArmNumbers], Latency]) -> dict[str, Read
     return {prefix + name: field(name) for name in Latency.model_fields}
 
 
-def _upstream(read: Callable[[UpstreamNumbers], float | None]) -> Read:
+def _upstream(read: Callable[[target.UpstreamNumbers], float | None]) -> Read:
     return lambda arm: numbers.significant(None if arm.upstream is None else read(arm.upstream))
 
 
@@ -131,7 +127,7 @@ _GLOSSES: Final = {
 }
 
 
-def growth(used: ResourceNumbers) -> str:
+def growth(used: target.ResourceNumbers) -> str:
     """Write the growth of memory by its interval: without one, a slope means nothing."""
     if used.growth_ci95 is None:
         return numbers.NONE
@@ -139,12 +135,12 @@ def growth(used: ResourceNumbers) -> str:
     return f"{low} to {high}{numbers.THIN}%"
 
 
-def tells_memory(held: SessionNumbers) -> bool:
+def tells_memory(held: target.SessionNumbers) -> bool:
     """Tell whether the memory of a session says anything: it has an interval, or many sessions."""
     return held.kib_ci95 is not None or (held.most or 0) >= MANY_SESSIONS
 
 
-def per_session(held: SessionNumbers) -> str:
+def per_session(held: target.SessionNumbers) -> str:
     """Write the memory of a session: by its interval, or, of many, without one."""
     if held.kib_ci95 is not None:
         low, high = (numbers.significant(end) for end in held.kib_ci95)

@@ -281,7 +281,7 @@ def test_opening_a_connection_is_part_of_the_calls_time(serve, monkeypatch) -> N
     rest = client(serve(b""))
     now = iter(range(0, 10_000_000_000_000, 400_000_000))  # every look at the clock is 0.4 s later
     rest.connection.clock = lambda: next(now)
-    rest._clock = rest.connection.clock
+    rest.clock = rest.connection.clock
     waits: list[float] = []
     real = socket.socket.settimeout
 

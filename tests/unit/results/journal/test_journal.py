@@ -8,10 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
-from mcp_perf.results.journal import journal
 from mcp_perf.results.journal.journal import JournalError, JournalWriter, read
-from mcp_perf.results.journal.records import FORMAT, AnyRecord, Note, RunEnded, SampleRecord
+from mcp_perf.results.journal.records import FORMAT, AnyRecord, Note, RunEnded, SampleRecord, Slice
 from mcp_perf.results.journal.redact import Redactor
 from tests.support import virtual_run as virtual
 
@@ -107,7 +107,8 @@ def test_another_format_is_refused_by_name(tmp_path):
 FULL_DISK = """
 import resource, sys
 from pathlib import Path
-from mcp_perf.results.journal.journal import JournalWriter, Note
+from mcp_perf.results.journal.journal import JournalWriter
+from mcp_perf.results.journal.records import Note
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
 writer = JournalWriter(Path(sys.argv[1]))
 kept = 0
@@ -209,9 +210,7 @@ def everything_with(secret: str) -> list[AnyRecord]:
     turn = virtual.turn(0, "mcp", 1, virtual.Round())
     named = virtual.cell("mcp", [1.0], name=f"GET /{secret}")
     slices = [
-        journal.replace(record, cells=[*record.cells, named])
-        if isinstance(record, journal.Slice)
-        else record
+        replace(record, cells=[*record.cells, named]) if isinstance(record, Slice) else record
         for record in turn
     ]
     sample = SampleRecord(
@@ -228,7 +227,7 @@ def everything_with(secret: str) -> list[AnyRecord]:
         detail=f"401: {secret} is wrong",
     )
     return [
-        journal.replace(started, arms=arms),
+        replace(started, arms=arms),
         *slices,
         sample,
         note(f"lost {secret}"),

@@ -6,7 +6,8 @@ import random
 import pytest
 from scipy import stats
 
-from mcp_perf.results.stats.runs import between_rounds, between_runs, rate_difference, same
+from mcp_perf.results.stats.rounds import same
+from mcp_perf.results.stats.runs import between_rounds, between_runs, rate_difference
 
 
 def test_two_samples_of_rounds_are_compared_as_welch_did():
