@@ -10,6 +10,7 @@ from mcp_perf.client.channels import legacy_sse
 from mcp_perf.client.channels.legacy_sse import SseChannel
 from mcp_perf.client.errors import ConnectError, NegotiationError
 from mcp_perf.client.http.exchange import Endpoint
+from mcp_perf.client.http.http1 import ResponseReader
 from mcp_perf.client.mcp.channel_client import SessionClient
 from mcp_perf.client.mcp.streamable_http import Call
 from mcp_perf.client.protocol.tools import Tool
@@ -195,7 +196,8 @@ def test_what_is_no_such_stream_is_refused(answer, error, says, connect):
 
 def test_a_stream_may_carry_more_than_one_reply_may_be_large(stream, connect, monkeypatch):
     """The limit is one of memory, so it holds for each message, not for the session."""
-    monkeypatch.setattr("mcp_perf.client.http.http1.ResponseReader.__init__.__defaults__", (5000,))
+    made = ResponseReader.__init__
+    monkeypatch.setattr(made, "__defaults__", (5000, *made.__defaults__[1:]))
     big = {"content": [{"type": "text", "text": "x" * 2000}]}
     _, client = connect(*stream.greeting, *[stream.take(big)] * 5)
     assert [client.call(Call(ECHO, {})).outcome for _ in range(5)] == ["ok"] * 5
