@@ -35,9 +35,9 @@ class Figure:
     def cells(self) -> tuple[str, ...]:
         """Return what stands in the columns."""
         low, high = self.interval or (min(self.values), max(self.values))
-        spread = f"{low:.3g} to {high:.3g}" + (" (95 %)" if self.interval else "")
-        middle = statistics.median(self.values)
-        return self.what, f"{middle:.3g} {self.unit}", spread, str(len(self.values))
+        spread = f"{_digits(low)} to {_digits(high)}" + (" (95 %)" if self.interval else "")
+        middle = _digits(statistics.median(self.values))
+        return self.what, f"{middle} {self.unit}", spread, str(len(self.values))
 
 
 def help_ms() -> float:
@@ -103,6 +103,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         figures += memory(Path(folder))
     print(table(figures))
+
+
+def _digits(value: float) -> str:
+    """Write three digits, or all before the point."""
+    return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.3g}"
 
 
 def _say(what: str) -> None:
