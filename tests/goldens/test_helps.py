@@ -57,12 +57,14 @@ def test_the_options_of_locust_are_the_same(locust_help, golden):
     golden("helps/locust.txt", locust_help)
 
 
+@pytest.mark.process
 def test_the_options_of_pytest_are_the_same(golden):
     """So does what our plugin adds to those of pytest."""
     group = re.search(r"^mcp-perf:\n(?: .*\n)+", ask("pytest"), re.MULTILINE)
     golden("helps/pytest.txt", group[0])
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("name", SYSTEMS)
 def test_a_system_has_the_same_help(name, systems_package, golden):
     """The switches of the systems that ship with the suite change only on purpose."""

@@ -98,7 +98,7 @@ def test_what_passes_the_second_time_passes_and_is_listed(suite, times, workers)
     result.stdout.fnmatch_lines(
         [
             "run once more: disturbed  test_it.py::test_it: other work took 70% of the *",
-            "  assert 1 == 2",
+            "  *assert 1 == 2",
         ]
     )
 

@@ -34,7 +34,7 @@ from mcp_perf.outcomes import CLASSES
 from mcp_perf.results.journal.redact import SHORTEST
 from mcp_perf.results.judge import verdict
 from mcp_perf.scenario.loader import find, load, load_text, shipped
-from mcp_perf.scenario.model import identities
+from mcp_perf.scenario.model import confidential, identities
 from tests.support import ROOT
 from tests.support.disturbance import spoiled
 from tests.support.waiting import answers, free_port, until
@@ -378,7 +378,7 @@ def test_what_is_said_of_secrets_and_identities_is_what_the_code_does():
     """The shortest secret, the names that sound like one, and the bounds of minting."""
     page = " ".join(PAGES["docs/security.md"].split())
     assert f"shorter than {SHORTEST} characters are not replaced" in page
-    assert all(f"`{word}`" in page for word in identities.SOUNDS_SECRET.pattern.split("|"))
+    assert all(f"`{word}`" in page for word in confidential.SOUNDS_SECRET.pattern.split("|"))
     page = " ".join(PAGES["docs/scenarios.md"].split())
     assert f"{identities.MOST_AT_ONCE} at a time and all within {MOST_S:g} s" in page
 

@@ -10,9 +10,11 @@ from mcp_perf.client.errors import ConnectError
 from mcp_perf.client.http.exchange import Endpoint
 from mcp_perf.client.http.rest import RestClient, encode_fields, encode_line
 
+pytestmark = pytest.mark.process
+
 
 @pytest.fixture(scope="module")
-def certificate(tmp_path_factory) -> str:
+def certificate(tmp_path_factory, _processes) -> str:
     """Make a certificate and its key, in one file."""
     path = tmp_path_factory.mktemp("tls") / "both.pem"
     subprocess.run(
@@ -67,7 +69,6 @@ def call(endpoint: Endpoint) -> bytes:
     return bodies.pop()
 
 
-@pytest.mark.process
 def test_an_untrusted_certificate_is_refused_by_default(tls_url) -> None:
     """Without being told otherwise, nothing is sent to a server that cannot prove its name."""
     with pytest.raises(ConnectError, match="certificate not trusted"):
