@@ -77,6 +77,8 @@ class Watch:
             self._seen = None
         marked = {marker.name for marker in item.iter_markers()}
         for argv in seen:
+            if argv[:1] == ["uname"]:  # by the platform module, for whoever asks for the processor
+                continue
             _hold(needed(argv), marked, f"{item.nodeid} starts {' '.join(argv)[:200]!r}")
         return result
 
