@@ -54,9 +54,12 @@ NOT_RUN = {
 """Commands of the pages that are not executed, and why."""
 SERVES = "locust -f locustfiles"
 """This one goes on for ever: its page is fetched, then it is stopped."""
-BUSY = {r" -t | compare ": {90, 91}, r" --baseline | compare ": {99}}
-"""How commands end that were disturbed, whatever the page says: a short run (or what compares two)
-without enough evidence, or with users that came late; the second of two runs by being slower."""
+BUSY = {r" -t ": {90, 91}, r" --baseline | compare ": {91, 99}}
+"""How commands end that were disturbed, whatever the page says: a short run without enough evidence
+or with users that came late; the second of two runs by being slower."""
+THIN = {r" compare |=breakpoint": {90}}
+"""How what judges two short runs, or searches for ten seconds, may end on any machine: there may be
+too little to tell by."""
 CALM = "limits: {loop_lag_p99: 10s, generator_cpu: 100%, late_starts: 100%}\n"
 """How late the load generator is woken is the machine's affair, and not the page's."""
 
@@ -87,9 +90,9 @@ def commands(page: str) -> list[Command]:
 ALL = {page: commands(page) for page in PAGES}
 
 
-def busy(text: str) -> set[int]:
-    """Return the exit codes by which a command tells that it was disturbed."""
-    return {code for found, codes in BUSY.items() if re.search(found, text) for code in codes}
+def codes(known: dict[str, set[int]], text: str) -> set[int]:
+    """Return the exit codes that are known for a command, by what is found in it."""
+    return {code for found, some in known.items() if re.search(found, text) for code in some}
 
 
 class Reader:
@@ -116,8 +119,10 @@ class Reader:
         for name in ("__init__.py", "conftest.py"):
             shutil.copy(ROOT / "tests" / name, folder / "tests")
         shutil.copy(ROOT / "pyproject.toml", folder)
-        for path in (folder / "scenarios").glob("*.yaml"):
-            path.write_text(re.sub(r"(?m)^limits: .*\n", "", path.read_text("utf-8")) + CALM)
+        for path in (folder / "scenarios").glob("*/*.yaml"):
+            text = re.sub(r"(?m)^limits: .*\n", "", path.read_text("utf-8")) + CALM
+            # So is how many calls it makes in a few seconds: to show 0.1 % takes 3000 of them.
+            path.write_text(text.replace("error_rate < 0.1%", "error_rate < 5%"))
 
     def type(self, command: Command) -> None:
         """Do it, and see whether it ends and speaks as the page says."""
@@ -132,9 +137,10 @@ class Reader:
             return
         ended = subprocess.run(argv, timeout=300, check=False, **self._places)
         assert "Traceback" not in ended.stdout
-        if ended.returncode != command.code and ended.returncode in busy(command.text):
+        allowed = {command.code, *codes(THIN, command.text)}
+        if ended.returncode not in allowed and ended.returncode in codes(BUSY, command.text):
             spoiled(f"{command.text}: exit code {ended.returncode}\n{ended.stdout[-600:]}")
-        assert ended.returncode == command.code, f"{command.text}\n{ended.stdout}"
+        assert ended.returncode in allowed, f"{command.text}\n{ended.stdout}"
         said = " ".join(ended.stdout.split())
         for line in command.output:
             assert " ".join(line.split()) in said, f"{command.text}\n{ended.stdout}"
