@@ -4,13 +4,14 @@ import json
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import hypothesis
 import pytest
 
 from mcp_targets.launcher.systems import Systems
-from tests.support import commands
+from tests.support import commands, example_report
 from tests.support.commands import BIN, QUICK, Ended
 
 hypothesis.settings.register_profile("shared", deadline=None)
@@ -83,3 +84,9 @@ def ask() -> Callable[..., Any]:
             return json.load(reply)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def example() -> ModuleType:
+    """Give the builder of documents: `example.report()`, `.hostile()`, `.empty()` and more."""
+    return example_report

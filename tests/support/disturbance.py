@@ -24,7 +24,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import SimpleNamespace
-from typing import Final, NoReturn
+from typing import Any, Final, NoReturn
 
 import psutil
 import pytest
@@ -85,23 +85,49 @@ class Span:
         return cls(share(last.session_s - first.session_s), share(last.worker_s - first.worker_s))
 
 
+class Tree:
+    """The processes below one, and what they used: also those that it has lost sight of.
+
+    A process whose parent has ended belongs to nobody, but was ours; and when it ends itself,
+    nobody inherits what it used.
+    """
+
+    def __init__(self, top: int) -> None:
+        self._top = top
+        self._known: dict[tuple[int, float], tuple[float, float]] = {}
+        """What each used itself, and what it inherited."""
+        self._lost_s = 0.0
+
+    def used_s(self, found: dict[int, dict[str, Any]]) -> float:
+        """Return the processor time of all that were ever seen below the top."""
+        parents = {pid: info["ppid"] for pid, info in found.items()}
+        ours = {
+            (pid, info["create_time"]): (sum(info["cpu_times"][:2]), sum(info["cpu_times"][2:4]))
+            for pid, info in found.items()
+            if (pid, info["create_time"]) in self._known or _descends(pid, self._top, parents)
+        }
+        gone = [sum(used) for key, used in self._known.items() if key not in ours]
+        inherited = sum(now[1] - self._known.get(key, now)[1] for key, now in ours.items())
+        self._lost_s += max(0.0, sum(gone) - inherited)
+        self._known = ours
+        return sum(map(sum, ours.values())) + self._lost_s
+
+
 class Meter:
     """Reads how much processor time was used, and by whom."""
 
     def __init__(self, root: int, worker: int) -> None:
         """Take the tree of `root` for the session and that of `worker` for this process's."""
-        self._root, self._worker = root, worker
+        self._trees = Tree(root), Tree(worker)
         self._last: list[Reading] = []
 
     def read(self) -> Reading:
         """Return the processor time until now."""
         found = {
-            process.pid: (process.info["ppid"], process.info["cpu_times"])
-            for process in psutil.process_iter(["ppid", "cpu_times"])
+            process.pid: process.info
+            for process in psutil.process_iter(["ppid", "cpu_times", "create_time"])
             if process.info["cpu_times"] is not None
         }
-        used = {pid: sum(times[:4]) for pid, (_, times) in found.items()}
-        parents = {pid: parent for pid, (parent, _) in found.items()}
         machine = psutil.cpu_times()
         idle = machine.idle + getattr(machine, "iowait", 0.0)
         # What a guest of this machine used is in `user` already.
@@ -109,10 +135,7 @@ class Meter:
         return Reading(
             time.monotonic(),
             sum(machine) - idle - twice,
-            *(
-                sum(used[pid] for pid in used if _descends(pid, top, parents))
-                for top in (self._root, self._worker)
-            ),
+            *(tree.used_s(found) for tree in self._trees),
         )
 
     def begin(self) -> Reading:

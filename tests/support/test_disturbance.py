@@ -251,6 +251,24 @@ def test_the_time_of_a_child_that_has_ended_is_kept(spin):
     assert meter.read().session_s - first.session_s >= 0.4
 
 
+def test_the_time_of_a_process_that_was_left_alone_is_kept():
+    """Its parent has ended, so nobody inherits what it used when it ends itself."""
+    code = "import time\nwhile time.process_time() < 0.5: pass\nprint(flush=True)\ninput()"
+    leave = f"import subprocess, sys\nsubprocess.Popen([sys.executable, '-c', {code!r}])\ninput()"
+    meter = Meter(os.getpid(), os.getpid())
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-c", leave], **pipes) as process:
+        first = meter.read()
+        process.stdout.readline()
+        [left] = psutil.Process(process.pid).children()
+        meter.read()
+        process.kill()
+        process.wait()
+        left.kill()
+        psutil.wait_procs([left])
+    assert meter.read().session_s - first.session_s >= 0.4
+
+
 def test_a_share_is_of_all_processors(monkeypatch):
     """Four processors for ten seconds have 40 s: 12 of them are 30 %, and more than the limit."""
     from tests.support.disturbance import Reading

@@ -24,7 +24,7 @@ _STAMP: Final = re.compile(r"-\d{4}-\d\d-\d\dT[\d-]+Z$")
 
 class _Handler(socketserver.StreamRequestHandler):
     def handle(self) -> None:
-        from tests.conformance.player import play
+        from tests.system.conformance.player import play
 
         url, env = json.loads(self.rfile.readline())
         try:
