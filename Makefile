@@ -17,7 +17,8 @@ run: .venv/.installed
 
 # By the markers of pyproject.toml; a test is in one lane alone.
 FIRST := first or not (load or browser or database or network or simulated or long)
-PYTEST := $(BIN)/python -m pytest -n 2 --dist worksteal
+# Benchmarks are measured alone, by `pytest tests/benchmarks`.
+PYTEST := $(BIN)/python -m pytest -n 2 --dist worksteal --ignore tests/benchmarks --benchmark-disable
 
 test: .venv/.installed-test
 	$(PYTEST) -m "$(FIRST)"

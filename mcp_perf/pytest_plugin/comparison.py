@@ -60,7 +60,7 @@ def report_of(about: Description, measured: Measured, folder: Path | None) -> Re
     """
     if folder is None:
         return build(records(about, measured))
-    own = _new(folder / file_name(about.benchmark))
+    own = new_folder(folder / file_name(about.benchmark))
     writer = JournalWriter(own / JOURNAL, Redactor())
     for record in records(about, measured):
         writer.write(record)
@@ -89,7 +89,8 @@ def too_fine(gates: Iterable[Gate], block: Mapping[str, int]) -> list[str]:
     ][:1]
 
 
-def _new(folder: Path) -> Path:
+def new_folder(folder: Path) -> Path:
+    """Make a folder of this name, with a number behind it if there is one. Raises OSError."""
     names: Sequence[Path] = [folder]
     numbered = (folder.with_name(f"{folder.name}-{count}") for count in itertools.count(2))
     path = next(path for path in itertools.chain(names, numbered) if not path.exists())

@@ -1,4 +1,4 @@
-"""The pytest plugin: the fixture `side_by_side`, the gates, the option `--mcp-perf-report`.
+"""The pytest plugin: `side_by_side`, `load_run`, the gates, the option `--mcp-perf-report`.
 
     pytest_plugins = ["mcp_perf.pytest_plugin.plugin"]      # in the topmost conftest.py
 
@@ -6,6 +6,7 @@ A comparison is measured where pytest-benchmark measures (`--benchmark-only`, `-
 or a report is asked for; else every side is called once.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,7 +16,9 @@ import pytest
 
 from mcp_perf import folders
 from mcp_perf.pytest_plugin import gate_file, selection, summary
+from mcp_perf.pytest_plugin.comparison import file_name
 from mcp_perf.pytest_plugin.gate_file import Entry
+from mcp_perf.pytest_plugin.load_run import LoadRun
 from mcp_perf.pytest_plugin.side_by_side import SideBySide
 from mcp_perf.results.document.document import Report
 
@@ -34,8 +37,16 @@ class _Session:
     left_out: list[tuple[Entry, str]] = field(default_factory=list)
     deselected: set[selection.Test] = field(default_factory=set)
     reports: dict[selection.Test, Report] = field(default_factory=dict)
+    runs: dict[selection.Test, Path] = field(default_factory=dict)
+    """The folders of load runs."""
     only_benchmarks: bool = False
     """Whether all tests of the session are some."""
+
+    def pages(self) -> Iterator[tuple[Report, str]]:
+        """Yield each report, and the name of its folder among the others."""
+        for test, report in self.reports.items():
+            run = self.runs.get(test)
+            yield report, file_name(report.scenario) if run is None else run.name
 
     def unjudged(self) -> list[Entry]:
         """Return the entries whose benchmarks were to run and measured nothing."""
@@ -113,6 +124,20 @@ def side_by_side(request: pytest.FixtureRequest, benchmark: Any) -> SideBySide:
     )
 
 
+@pytest.fixture
+def load_run(request: pytest.FixtureRequest, benchmark: Any) -> LoadRun:
+    """Make a load run by a scenario's name or file, which its own gates judge."""
+    known = request.config.stash[_KEY]
+    test = selection.test_of(request.node)
+
+    def told(report: Report, folder: Path) -> None:
+        known.reports[test], known.runs[test] = report, folder
+
+    return LoadRun(
+        benchmark, known.folder or folders.runs(request.config.invocation_params.dir), told
+    )
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """Nothing passes by absence: a gated benchmark that was skipped, or measured nothing."""
@@ -120,7 +145,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     if exitstatus == pytest.ExitCode.OK and _measures(session.config) and known.unjudged():
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
     if known.folder is not None and known.reports:
-        summary.write_index(known.folder, list(known.reports.values()))
+        summary.write_index(known.folder, known.pages())
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
@@ -141,6 +166,9 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
         terminalreporter.write_line(summary.not_judged(entry, why))
     if known.folder is not None:
         terminalreporter.write_line(f"Reports: {known.folder / summary.INDEX}")
+    else:
+        for run in known.runs.values():
+            terminalreporter.write_line(f"Report: {run / 'report.html'}")
 
 
 def _measures(config: pytest.Config) -> bool:

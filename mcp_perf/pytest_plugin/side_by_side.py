@@ -1,6 +1,5 @@
 """The fixture's object: it measures the sides of one test, and judges the gates on them."""
 
-import copy
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ import pytest
 
 from mcp_perf.pytest_plugin.comparison import describe, report_of, too_fine
 from mcp_perf.pytest_plugin.gate_file import Entry
+from mcp_perf.pytest_plugin.hand_over import hand_over
 from mcp_perf.pytest_plugin.turns import Measured, Sides, measure
 from mcp_perf.results.document.document import Report
 
@@ -69,21 +69,10 @@ class SideBySide:
             )
 
     def _hand_over(self, measured: Measured, info: Info) -> None:
-        """Give every side to pytest-benchmark as a benchmark of its own.
-
-        So they are in its table and its files, and can be compared with earlier ones.
-        """
         for side, block in measured.block.items():
-            own = copy.copy(self.benchmark)
-            own.name = f"{own.name} {side}"
-            own.fullname = f"{own.fullname} {side}"
-            own.group = own.group or self.benchmark.name
-            own.extra_info = {**own.extra_info, "side": side, **info.get(side, {})}
-            # It measures one function per test, and has no public way in for other measurements.
-            stats = own._make_stats(block)  # noqa: SLF001
-            for turn in measured.turns:
-                for ns in turn.blocks_ns if turn.side == side else ():
-                    stats.update(ns / 1e9)
+            turns = (turn for turn in measured.turns if turn.side == side)
+            seconds = [ns / 1e9 for turn in turns for ns in turn.blocks_ns]
+            hand_over(self.benchmark, side, seconds, block, info.get(side, {}))
 
     def _judge(self, measured: Measured) -> None:
         __tracebackhide__ = True

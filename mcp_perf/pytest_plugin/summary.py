@@ -1,10 +1,9 @@
 """What came of the comparisons of one session, in lines for the terminal and as a page of links."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
-from mcp_perf.pytest_plugin.comparison import file_name
 from mcp_perf.pytest_plugin.gate_file import Entry
 from mcp_perf.results.document.document import GateResult, Report
 from mcp_perf.results.judge.gates import show
@@ -25,16 +24,16 @@ def not_judged(entry: Entry, why: str) -> str:
     return f"not judged    {entry.benchmark}: {why}"
 
 
-def write_index(folder: Path, reports: Sequence[Report]) -> None:
-    """Write a page that leads to the report of each comparison.
+def write_index(folder: Path, reports: Iterable[tuple[Report, str]]) -> None:
+    """Write a page that leads to the report of each comparison, in its own folder.
 
     Raises OSError when the folder cannot be written.
     """
     head = ["# Benchmarks, side by side", "", "| benchmark | verdict | found |", "|---|---|---|"]
     rows = [
-        f"| [{_cell(report.title)}]({file_name(report.scenario)}/report.html) | {report.verdict} "
+        f"| [{_cell(report.title)}]({own}/report.html) | {report.verdict} "
         f"| {_cell('; '.join([*map(_found, report.gates), *_ratios(report)]))} |"
-        for report in reports
+        for report, own in reports
     ]
     (folder / INDEX).write_text("\n".join([*head, *rows, ""]), encoding="utf-8")
 

@@ -1,25 +1,32 @@
 """The upstreams: a client for each on every loop, and independent requests in turn or at once.
 
-With httpx2, which the SDK builds on, too: httpx looks through its whole pool for every connection
-in it, which at 60 connections takes six times the processor time of the request itself.
+With httpcore2, the transport of httpx2, which the SDK builds on: its own layers (redirects,
+cookies, authentication, events) would take another seventh of the server's processor time.
 """
 
-import ssl
+import json
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from typing import Any, Final, Literal, TypeVar
+from urllib.parse import urlencode
 
 import anyio
-import httpx2
+import httpcore2
 
 from mcp_targets.dual_runtime.errors import Transient
 from mcp_targets.dual_runtime.tooling.crossing import current_loop
 
 TIMEOUT_S: Final = 10.0
 _KEPT: Final = 512
-_TLS: Final = ssl.create_default_context()
-"""Shared by all clients: making one takes tens of milliseconds, which is no part of any arm."""
+_KEPT_S: Final = 60.0
+_LIMITS: Final = {"timeout": dict.fromkeys(("connect", "read", "write", "pool"), TIMEOUT_S)}
+_JSON: Final = [("content-type", "application/json")]
+_FAILURES: Final = (
+    httpcore2.NetworkError,
+    httpcore2.ProtocolError,
+    httpcore2.TimeoutException,
+)
 
 T = TypeVar("T")
 Fanout = Literal["seq", "par"]
@@ -33,8 +40,7 @@ class Network:
     ) -> None:
         self._addresses = addresses
         # Off means that every request opens a connection and closes it.
-        kept = _KEPT if pool == "on" else 0
-        self._limits = httpx2.Limits(max_keepalive_connections=kept, keepalive_expiry=60)
+        self._kept = _KEPT if pool == "on" else 0
         self._sessions: dict[object, _Session] = {}
         self._lock = threading.Lock()
         self._in_flight = 0
@@ -47,7 +53,7 @@ class Network:
         """Give the current loop clients; they and their connections end with this."""
         loop = current_loop()
         async with AsyncExitStack() as stack:
-            self._sessions[loop] = _Session(stack, self._limits)
+            self._sessions[loop] = _Session(stack, self._kept)
             try:
                 yield
             finally:
@@ -55,27 +61,35 @@ class Network:
 
     async def ask(self, upstream: str, path: str, **query: str) -> Any:
         """Return the JSON that an upstream answers to a GET. Raises Transient."""
-        return await self._json(upstream, "GET", path, params=query or None)
+        return await self._json(upstream, "GET", f"{path}?{urlencode(query)}" if query else path)
 
     async def tell(self, upstream: str, path: str, body: dict[str, Any]) -> Any:
         """Return the JSON that an upstream answers to a POST. Raises Transient."""
-        return await self._json(upstream, "POST", path, json=body)
+        return await self._json(upstream, "POST", path, json.dumps(body).encode())
 
     async def gather(self, questions: Sequence[Callable[[], Awaitable[T]]]) -> list[T]:
         """Return the answers to independent questions, in their order."""
         return await gather(questions, self.fanout)
 
-    async def _json(self, upstream: str, method: str, path: str, **request: Any) -> Any:
-        client = self._sessions[current_loop()].client(upstream)
+    async def _json(
+        self, upstream: str, method: str, path: str, content: bytes | None = None
+    ) -> Any:
+        pool = self._sessions[current_loop()].pool(upstream)
         try:
             with self._counted():
-                reply = await client.request(method, self._addresses[upstream] + path, **request)
-            answer = reply.json()
-        except (httpx2.HTTPError, ValueError) as error:
+                reply = await pool.request(
+                    method,
+                    self._addresses[upstream] + path,
+                    headers=[] if content is None else _JSON,
+                    content=content,
+                    extensions=_LIMITS,
+                )
+            answer = json.loads(reply.content)
+        except (*_FAILURES, ValueError) as error:
             message = f"{upstream} gave no answer: {type(error).__name__}: {error}"
             raise Transient("UPSTREAM_FAILED", message, upstream=upstream) from error
-        if reply.is_error:
-            message = f"{upstream} answered {reply.status_code}"
+        if reply.status >= 400:
+            message = f"{upstream} answered {reply.status}"
             raise Transient("UPSTREAM_FAILED", message, upstream=upstream, answer=answer)
         return answer
 
@@ -92,23 +106,23 @@ class Network:
 
 
 class _Session:
-    """The clients of one loop, made when they are first needed."""
+    """The connections of one loop: a pool for each upstream, made when it is first needed."""
 
-    def __init__(self, stack: AsyncExitStack, limits: httpx2.Limits) -> None:
+    def __init__(self, stack: AsyncExitStack, kept: int) -> None:
         self._stack = stack
-        self._limits = limits
-        self._clients: dict[str, httpx2.AsyncClient] = {}
+        self._kept = kept
+        self._pools: dict[str, httpcore2.AsyncConnectionPool] = {}
 
-    def client(self, upstream: str) -> httpx2.AsyncClient:
-        """Return the client for an upstream."""
-        if upstream not in self._clients:
-            # No proxies from the environment: the upstreams are on this machine.
-            client = httpx2.AsyncClient(
-                limits=self._limits, timeout=TIMEOUT_S, trust_env=False, verify=_TLS
+    def pool(self, upstream: str) -> httpcore2.AsyncConnectionPool:
+        """Return the connections to an upstream."""
+        if upstream not in self._pools:
+            pool = self._pools[upstream] = httpcore2.AsyncConnectionPool(
+                max_connections=None,
+                max_keepalive_connections=self._kept,
+                keepalive_expiry=_KEPT_S,
             )
-            self._clients[upstream] = client
-            self._stack.push_async_callback(client.aclose)
-        return self._clients[upstream]
+            self._stack.push_async_callback(pool.aclose)
+        return self._pools[upstream]
 
 
 async def gather(questions: Sequence[Callable[[], Awaitable[T]]], fanout: Fanout) -> list[T]:

@@ -70,7 +70,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         start = "dual" if name == "preset" else None
         parser.add_argument(f"--{name}", choices=words, default=start)
     parser.add_argument("--limiter", type=_limit, help="calls at once (0: no limit)")
-    parser.add_argument("--delay", type=_delay, help='added to every call, such as "40ms"')
+    parser.add_argument(
+        "--delay", type=service_time.argument, help='added to every call, such as "40ms"'
+    )
     parser.add_argument(
         "--root",
         type=Path,
@@ -92,13 +94,3 @@ def _limit(text: str) -> int:
     if not text.isdecimal() or int(text) > 10_000:
         raise argparse.ArgumentTypeError(f"{text!r}: write a whole number from 0 to 10000")
     return int(text)
-
-
-def _delay(text: str) -> float:
-    try:
-        time = service_time.parse(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
-    if not isinstance(time, service_time.Constant):
-        raise argparse.ArgumentTypeError(f"{text!r}: write one duration, such as 40ms")
-    return time.seconds

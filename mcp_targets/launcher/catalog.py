@@ -57,7 +57,7 @@ SYSTEMS: Final = {
     "dual_runtime": System(
         "Peer-to-peer tools on two runtimes: bridged from asyncio per call, or native on Trio.",
         (
-            Process("dual-upstream", "upstream", providers(UPSTREAMS)),
+            Process("dual-upstream", "upstream", providers(UPSTREAMS), flags={"rtt": ()}),
             Process(
                 "dual-runtime",
                 "dual_runtime",
@@ -75,7 +75,7 @@ SYSTEMS: Final = {
         },
         simulates=UPSTREAMS,
         needs=(
-            *("anyio", "fastapi", "filelock", "httpx2", "hypercorn"),
+            *("anyio", "fastapi", "filelock", "httpcore2", "hypercorn"),
             *("mcp", "numpy", "trio", "uvicorn"),
         ),
     ),

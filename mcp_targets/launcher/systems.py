@@ -66,7 +66,7 @@ class Systems:
         self._children: dict[str, Child] = {}
         self._running: dict[str, dict[str, Child]] = {}
         """The same, by instance and by the process's name in the catalog."""
-        self._started: dict[str, None] = {}
+        self._started: dict[Reference, None] = {}
         self._ports: dict[str, dict[str, int]] = {}
         self._lock = threading.Lock()
         self._ready_files: tempfile.TemporaryDirectory[str] | None = None
@@ -102,12 +102,17 @@ class Systems:
     def simulated(self) -> list[str]:
         """Return a sentence for each provider that is simulated in the systems started so far."""
         # Reading provider files needs more than starting systems does.
+        from mcp_targets.serving.service_time import argument  # noqa: PLC0415
         from mcp_targets.upstream.provider import describe, load  # noqa: PLC0415
 
-        names = dict.fromkeys(
-            name for system in self._started for name in SYSTEMS[system].simulates
-        )
-        return [describe(load(name)) for name in names]
+        told: dict[str, None] = {}
+        for started in self._started:
+            rtt = dict(started.flags).get("rtt")
+            rtt_s = None if rtt is None else argument(rtt)
+            told |= {
+                describe(load(name, rtt_s)): None for name in SYSTEMS[started.system].simulates
+            }
+        return list(told)
 
     def pids(self) -> dict[str, int]:
         """Return the process ids by process name."""
@@ -161,7 +166,7 @@ class Systems:
             raise
         self._ports[wanted.instance] = ports
         self._running[wanted.instance] = started
-        self._started[wanted.system] = None
+        self._started[wanted] = None
         self._children |= {child.name: child for child in started.values()}
 
 

@@ -4,6 +4,7 @@ Written as text (`5ms`, `90%:5ms,9%:20ms,1%:200ms`) or, in provider files, also 
 `{lognormal: {median_ms: 4, sigma: 0.35}}` or `{quantiles: {0: 1, 0.5: 4, 0.99: 30, 1: 80}}` (ms).
 """
 
+import argparse
 import bisect
 import itertools
 import math
@@ -148,3 +149,14 @@ def _seconds(text: str) -> float:
 
 def _ms(seconds: float) -> str:
     return f"{seconds * 1000:g} ms"
+
+
+def argument(text: str) -> float:
+    """Read one duration of a command line, in seconds. Raises ArgumentTypeError."""
+    try:
+        time = parse(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    if not isinstance(time, Constant):
+        raise argparse.ArgumentTypeError(f"{text!r}: write one duration, such as 40ms")
+    return time.seconds

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from mcp_targets.serving import entry
+from mcp_targets.serving.service_time import argument
 from mcp_targets.upstream.provider import load
 from mcp_targets.upstream.simulator import Simulator
 from mcp_targets.upstream.tally import Together
@@ -18,10 +19,15 @@ def main() -> None:
         help="a shipped provider, or the path of a provider file; may be repeated",
     )
     parser.add_argument("--seed", type=int, default=0, help="of times and identifiers (default: 0)")
+    parser.add_argument(
+        "--rtt",
+        type=argument,
+        help='a round trip to every provider that has one, such as "10ms" (else: its file says)',
+    )
     options = parser.parse_args()
     together = Together()
     try:
-        providers = [load(name) for name in options.provider]
+        providers = [load(name, options.rtt) for name in options.provider]
         servers = {
             provider.provider: Simulator(provider, options.seed, together).server
             for provider in providers

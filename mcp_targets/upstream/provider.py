@@ -139,8 +139,11 @@ _Loader.yaml_implicit_resolvers = {
 _Loader.add_implicit_resolver(_BOOLEAN, re.compile(r"true|false"), ["t", "f"])
 
 
-def load(name_or_path: str) -> Provider:
-    """Read a shipped provider by name, or any file by path. Raises ValueError."""
+def load(name_or_path: str, rtt_s: float | None = None) -> Provider:
+    """Read a shipped provider by name, or any file by path. Raises ValueError.
+
+    `rtt_s` is that of a provider which has one, instead of its file's.
+    """
     path = Path(name_or_path)
     if path.suffix not in (".yaml", ".yml"):
         path = FOLDER / f"{name_or_path}.yaml"
@@ -148,11 +151,14 @@ def load(name_or_path: str) -> Provider:
             raise ValueError(_unknown(name_or_path))
     try:
         document = yaml.load(path.read_bytes(), _Loader)  # noqa: S506 -- a safe loader
-        return msgspec.convert(document, Provider)
+        provider = msgspec.convert(document, Provider)
     except OSError as error:
         raise ValueError(f"cannot read {path}: {error.strerror}") from error
     except (yaml.YAMLError, msgspec.ValidationError) as error:
         raise ValueError(f"{path}: {error}") from error
+    if rtt_s is None or not provider.rtt_ms:
+        return provider
+    return msgspec.structs.replace(provider, rtt_ms=1000 * rtt_s)
 
 
 def _unknown(name: str) -> str:

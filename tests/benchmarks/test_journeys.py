@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from mcp_perf.scenario.loader import load, shipped
+from mcp_perf.scenario.model.scenario import Journey, Scenario
 
 USERS = 8
 
@@ -12,7 +13,7 @@ USERS = 8
 def shipped_with_systems() -> list[tuple[str, str]]:
     """Return scenario and journey wherever all arms are bundled systems: no list to keep.
 
-    Of scenarios that differ in nothing but their load, the last one.
+    Of scenarios that make the same calls at the same faces, the last one.
     """
     found = {}
     for scenario in (load(path).scenario for path in shipped()):
@@ -21,9 +22,14 @@ def shipped_with_systems() -> list[tuple[str, str]]:
             for name, journey in scenario.journeys.items():
                 if any(step.parallel for steps in journey.steps.values() for step in steps):
                     continue  # without Locust there is nothing at once
-                arms = {of: (arm.address, arm.protocol) for of, arm in scenario.arms.items()}
-                found[repr((arms, journey.steps))] = scenario.name, name
+                found[_work(scenario, journey)] = scenario.name, name
     return list(found.values())
+
+
+def _work(scenario: Scenario, journey: Journey) -> str:
+    faces = {(arm.address.partition("?")[0], arm.protocol) for arm in scenario.arms.values()}
+    calls = {tuple(step.label for step in steps) for steps in journey.steps.values()}
+    return repr((sorted(faces), sorted(calls)))
 
 
 JOURNEYS = shipped_with_systems()

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -10,8 +10,8 @@ import msgspec
 
 from mcp_perf.load.engine.conductor import Conductor
 from mcp_perf.load.hub.redaction import guard, redactor
+from mcp_perf.load.plan import calibration, search
 from mcp_perf.load.plan.schedule import Turn
-from mcp_perf.load.plan.search import turns
 from mcp_perf.load.plan.workload import workload
 from mcp_perf.load.prepare.history import remember
 from mcp_perf.load.prepare.machine import environment
@@ -24,7 +24,7 @@ from mcp_perf.results.journal.journal import JournalWriter
 from mcp_perf.results.journal.records import AnyRecord, Note, RunEnded, RunStarted
 from mcp_perf.results.render.files.write import write_all
 from mcp_perf.results.report.build import load_report
-from mcp_perf.results.tally.tally import fold
+from mcp_perf.results.tally.tally import RunTally, fold
 
 _decode: Final = msgspec.json.Decoder(list[AnyRecord]).decode
 logger = logging.getLogger("mcp-perf")
@@ -56,7 +56,7 @@ class Run:
         timeouts = [target.place.timeout_s for target in prepared.targets.values()]
         self._sampler = Sampler(prepared.resources, self.write, self.now_s)
         self.conductor = Conductor(
-            turns=self._search(started) if prepared.searching else prepared.turns,
+            turns=self._turns(started),
             nodes=nodes,
             tell=tell,
             write=self.write,
@@ -116,7 +116,17 @@ class Run:
         logging.getLogger().removeHandler(self._log)
         self._log.close()
 
-    def _search(self, started: RunStarted) -> Iterator[Turn]:
+    def _turns(self, started: RunStarted) -> Iterable[Turn]:
+        """Return all turns; what depends on what was measured is known when it comes."""
+        prepared = self.prepared
+        bound = prepared.loaded.scenario.load.calibrate
+        if prepared.searching:
+            return search.turns(prepared.turns, started, self._followed(started))
+        if bound is None:
+            return prepared.turns
+        return calibration.turns(prepared.turns, bound, self._followed(started), self.note)
+
+    def _followed(self, started: RunStarted) -> RunTally:
         tally = fold([started])
 
         def follow(records: list[AnyRecord]) -> None:
@@ -125,7 +135,7 @@ class Run:
                     tally.take(record)
 
         self.watchers.append(follow)
-        return turns(self.prepared.turns, started, tally)
+        return tally
 
     def _started(self) -> RunStarted:
         prepared = self.prepared

@@ -117,6 +117,8 @@ class Prepared:
             described["order"] = [turn.arm for turn in rounds]
         if load_.open:
             described |= {"rate_per_s": load_.peak, "arrivals": load_.arrivals}
+        if load_.calibrate:
+            described["calibrate"] = load_.calibrate
         return described
 
 
@@ -213,10 +215,20 @@ def _reach(prepared: Prepared, pointed: Mapping[str, str]) -> None:
         *unknown_tools(loaded, prepared.targets),
         *unspoken(loaded, prepared.targets),
         *undecided(loaded, prepared.targets),
+        *_unmeasured(loaded.scenario.load, prepared.resources),
         *_unknown_names(prepared),
     ]
     if problems:
         raise Refusal(CONFIGURATION, problems)
+
+
+def _unmeasured(load_: Load, resources: Mapping[str, Source]) -> list[str]:
+    """Return the arms whose processor time a calibration would need, and nobody can read."""
+    return [
+        f"load.calibrate needs the processor time of {arm}. {source.why_not}"
+        for arm, source in resources.items()
+        if load_.calibrate is not None and source.reader is None
+    ]
 
 
 def _turns(

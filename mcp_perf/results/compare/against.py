@@ -25,7 +25,7 @@ def against_baseline(
         started=run.started,
         verdict="",
         complete=True,
-        identity=identity(run.scenario, run.workload, run.load, environment, protocols),
+        identity=identity(run.scenario, run.workload, tally.load, environment, protocols),
         arms={name: of_arm(arm) for name, arm in arms.items()},
     )
     return compare_runs(baseline.runs, new, baseline.tolerance)

@@ -1,7 +1,7 @@
 """From a journal to the finished report: the one place where all numbers come together."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -28,7 +28,8 @@ from mcp_perf.scenario.model.gates import Gate, GateError, parse
 
 JOURNAL: Final = "journal.jsonl"
 CONTROL: Final = "control"
-"""The arm that the others are compared with; without it, the first one."""
+"""The arm that the others are compared with; without it, the first one. Where an arm with the same
+ending has this beginning, that one: `control-8ms` is for `dual-8ms`."""
 COMPARED_WHERE_KNOWN: Final = ("cpu_per_journey", "rss", "bytes_per_journey")
 """Only where both arms have a number: what was not sampled is no comparison that failed."""
 
@@ -121,7 +122,7 @@ def _lost(tally: RunTally) -> list[str]:
 def _environment(tally: RunTally) -> dict[str, Any]:
     run = tally.run
     workload = {"workload": run.workload} if run.workload else {}
-    return {"seed": run.seed, "load": run.load, **workload, **run.environment}
+    return {"seed": run.seed, "load": tally.load, **workload, **run.environment}
 
 
 def _judged(
@@ -191,12 +192,13 @@ def _harness_example(tally: RunTally) -> str:
 def _comparisons(
     tally: RunTally, evidence: Mapping[str, Evidence], capacities: Mapping[str, Capacity]
 ) -> list[Comparison]:
-    """Compare each arm with the control in every metric; they are one family of tests."""
-    base = CONTROL if CONTROL in evidence else next(iter(evidence), "")
+    """Compare each arm with its control in every metric; they are one family of tests."""
+    first = CONTROL if CONTROL in evidence else next(iter(evidence), "")
     if capacities:
-        return capacity.ratios(capacities, base)
+        return capacity.ratios(capacities, first)
     found, pairs = [], []
     for arm in evidence:
+        base = control_of(arm, evidence) or first
         if arm == base:
             continue
         shared = base in sharing(tally, arm)
@@ -206,6 +208,13 @@ def _comparisons(
             found.append(_of_one_start(with_drops(result, evidence[arm], evidence[base])))
             pairs.append(len(values))
     return holm(found, pairs)
+
+
+def control_of(arm: str, arms: Container[str]) -> str:
+    """Return the control with the ending of an arm, such as `control-8ms` of `dual-8ms`, or ""."""
+    _, dash, ending = arm.partition("-")
+    own = f"{CONTROL}{dash}{ending}"
+    return own if dash and own in arms and own != arm else ""
 
 
 def _compared(arm: Evidence, base: Evidence, *, shared: bool) -> list[str]:

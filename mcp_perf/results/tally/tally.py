@@ -1,8 +1,9 @@
 """From journal records to tallies, in one pass whose memory does not depend on the calls."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from mcp_perf.outcomes import HARNESS_ERROR
 from mcp_perf.results.journal import records as journal
@@ -46,6 +47,13 @@ class RunTally:
         finished = self.ended is not None and self.ended.reason == "finished"
         drained = all(turn.finished for turn in self.turns.values())
         return finished and drained and not self.stray_slices
+
+    @property
+    def load(self) -> Mapping[str, Any]:
+        """The load of the run; a calibrated one has the users that its rounds had."""
+        found = [turn.started.users for turn in self.turns.values() if turn.measured]
+        calibrated = "calibrate" in self.run.load and found
+        return {**self.run.load, "users": max(found)} if calibrated else self.run.load
 
     @property
     def arms(self) -> list[str]:

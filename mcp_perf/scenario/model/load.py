@@ -78,6 +78,9 @@ class Load(fields.Part):
     """Journeys that begin per second: an open load."""
     arrivals: Literal["constant", "poisson"] = "constant"
     """Open load: evenly spaced, or at random as independent users come."""
+    calibrate: fields.Fraction | None = None
+    """Closed load: at most `users`, and only so many that every target's processes together need
+    no more than this share of one processor. The warm-up, with a quarter of them, finds it out."""
     max_in_flight: Users | None = None
     """Open load: the most journeys at once; an arrival beyond them is dropped, and counted."""
     stages: Annotated[tuple[Stage, ...], Field(min_length=1)] | None = None
@@ -119,6 +122,9 @@ class Load(fields.Part):
             raise InputError(f"{useless[0]} is for an open load", hint)
         if self.open and "think" in given:
             raise InputError("think is for users who wait for answers", "remove think, or rate")
+        if self.calibrate is not None and (self.open or self.users_vary or not self.warmup):
+            hint = "write users: 20, and a warmup; no rate, no stages, no shape that changes"
+            raise InputError("calibrate is for one number of users, found in the warm-up", hint)
         return self
 
     @property

@@ -7,9 +7,11 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
+from mcp.server._otel import OpenTelemetryMiddleware
 from mcp.server.caching import CacheHint
 from mcp.server.mcpserver import MCPServer
 from mcp_types import CallToolResult, TextContent
+from opentelemetry import trace
 
 from mcp_targets.dual_runtime.errors import ToolFailure
 from mcp_targets.dual_runtime.system import DualRuntime
@@ -32,7 +34,15 @@ def build(system: DualRuntime) -> MCPServer[Any]:
         server.add_tool(
             _function(system, tool), name=name, description=tool.metadata.mcp_description
         )
+    _untraced(server)
     return server
+
+
+def _untraced(server: MCPServer[Any]) -> None:
+    """Take the SDK's spans out where nobody has set up a tracer: they would go nowhere."""
+    if isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider):
+        middleware = server._lowlevel_server.middleware  # noqa: SLF001 -- there is no public name
+        middleware[:] = [one for one in middleware if not isinstance(one, OpenTelemetryMiddleware)]
 
 
 def _function(system: DualRuntime, tool: Tool) -> Callable[..., Awaitable[CallToolResult]]:

@@ -1,22 +1,29 @@
-"""The face `rest`: the same tools as FastAPI routes, with MCP mounted beside them."""
+"""The face `rest`: the same tools as FastAPI routes, with MCP beside them."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from fastapi import Body, FastAPI
 from fastapi.responses import JSONResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mcp_targets.dual_runtime.errors import ToolFailure
 from mcp_targets.dual_runtime.faces import mcp_face
 from mcp_targets.dual_runtime.system import DualRuntime
 from mcp_targets.dual_runtime.upstreams import UPSTREAMS
 
+MCP_PATH: Final = "/mcp"
 
-def build(system: DualRuntime) -> FastAPI:
-    """Return the application with both faces."""
+
+def build(system: DualRuntime) -> ASGIApp:
+    """Return the application with both faces.
+
+    MCP is answered before FastAPI's middleware and routes: mounted behind them, each call would go
+    through two applications.
+    """
     mcp = mcp_face.build(system)
-    mcp_app = mcp.streamable_http_app()
+    mcp.streamable_http_app()  # makes the session manager
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -26,8 +33,12 @@ def build(system: DualRuntime) -> FastAPI:
     app = FastAPI(title="mcp-perf dual_runtime", version="1.0.0", lifespan=lifespan)
     _add_tools(app, system)
     _add_health(app, system)
-    app.mount("/", mcp_app)
-    return app
+
+    async def both(scope: Scope, receive: Receive, send: Send) -> None:
+        mcps = scope["type"] == "http" and scope["path"] == MCP_PATH
+        await (mcp.session_manager.handle_request if mcps else app)(scope, receive, send)
+
+    return both
 
 
 def _add_tools(app: FastAPI, system: DualRuntime) -> None:

@@ -6,14 +6,13 @@ import socket
 from typing import Any
 
 import trio
-from fastapi import FastAPI
 from hypercorn.config import Config
 from hypercorn.trio import serve
 
 from mcp_targets.serving.asgi import Ready
 
 
-def run(app: FastAPI, listener: socket.socket, ready: Ready) -> None:
+def run(app: Any, listener: socket.socket, ready: Ready) -> None:
     """Serve with Hypercorn until the process is stopped."""
     config = Config()
     config.bind = [f"fd://{listener.detach()}"]
@@ -21,11 +20,10 @@ def run(app: FastAPI, listener: socket.socket, ready: Ready) -> None:
     trio.run(_serve, app, config, ready)
 
 
-async def _serve(app: FastAPI, config: Config, ready: Ready) -> None:
+async def _serve(app: Any, config: Config, ready: Ready) -> None:
     async with trio.open_nursery() as nursery:
         nursery.start_soon(_stop_on_signal, nursery.cancel_scope)
-        framework: Any = app  # Hypercorn's types know no FastAPI
-        await nursery.start(functools.partial(serve, framework, config))
+        await nursery.start(functools.partial(serve, app, config))
         ready()
 
 

@@ -101,6 +101,9 @@ def test_what_is_simulated_is_said_in_sentences(tmp_path):
         assert systems.simulated() == [
             "Twilio REST API (upstream simulator; log-normal service time, median 4 ms)",
         ]
+        systems.face("dual_runtime/mcp?preset=dual&rtt=20ms")
+        told = systems.simulated()
+        assert sum("RTT 20 ms, 3 more round trips per new connection" in one for one in told) == 9
 
 
 def test_systems_are_listed_without_starting_any():

@@ -25,7 +25,7 @@ def test_flags_reach_the_process_that_knows_them():
 @pytest.mark.parametrize(
     ("ref", "complaint"),
     [
-        ("dual_runtime/mcp?prset=dual", r"no flag 'prset'; did you mean preset\?"),
+        ("dual_runtime/mcp?prset=dual", r"no flag 'prset'; did you mean preset or rtt\?"),
         ("dual_runtime/mcp?preset=both", "write preset=control or preset=dual"),
         ("dual_runtime/mcp?preset", "write each flag once, as preset=VALUE"),
         ("dual_runtime/mcp?pool=on&pool=off", "write each flag once, as pool=VALUE"),

@@ -56,6 +56,16 @@ def simulate(tmp_path, peer):
     return run
 
 
+def test_a_round_trip_can_be_given_to_a_provider_that_has_one(tmp_path):
+    """Instead of its file's; a provider on this side of the network keeps none."""
+    near, far = tmp_path / "near.yaml", tmp_path / "far.yaml"
+    far.write_text(THING, "utf-8")
+    near.write_text(THING.replace("rtt_ms: 8", "rtt_ms: 0"), "utf-8")
+    assert load(str(far), 0.0125).rtt_ms == pytest.approx(12.5)
+    assert load(str(far)).rtt_ms == 8
+    assert load(str(near), 0.0125).rtt_ms == 0
+
+
 def test_a_provider_is_what_its_file_says(simulate):
     """Input from JSON keeps its types; templates mix texts and values."""
     client = simulate(THING)

@@ -8,7 +8,7 @@ import sys
 import click
 import pytest
 
-from mcp_perf.cli.compare import compare
+from mcp_perf.cli.main import main
 from mcp_perf.cli.output import ci
 from mcp_perf.results.render.console import job_summary
 from mcp_perf.results.render.console.annotations import Annotation
@@ -141,7 +141,7 @@ def test_a_comparison_that_is_refused_is_told_on_the_page(capsys, monkeypatch, t
     for name, value in {**GITHUB, "GITHUB_STEP_SUMMARY": str(path)}.items():
         monkeypatch.setenv(name, value)
     with pytest.raises(SystemExit) as ended:
-        compare.main(["x\n::set-output name=a::b", str(tmp_path), "--ci"])
+        main.main(["compare", "x\n::set-output name=a::b", str(tmp_path), "--ci"])
     assert ended.value.code == 104
     said = capsys.readouterr()
     assert (said.err, "\n::set-output" in said.out) == ("", True)

@@ -167,6 +167,19 @@ def test_without_a_control_the_first_arm_is_the_base():
     assert built({"mcp": noisy(10, 6, 1)}).comparisons == []
 
 
+def test_an_arm_is_compared_with_the_control_that_has_its_ending():
+    """So one report holds several pairs; the controls are compared with the plain one."""
+    arms = ["control", "dual", "control-8ms", "dual-8ms", "dual-fast"]
+    comparisons = built({arm: noisy(10, 6, 1) for arm in arms}).comparisons
+    pairs = {(one.arm, one.versus) for one in comparisons}
+    assert pairs == {
+        ("dual", "control"),
+        ("control-8ms", "control"),
+        ("dual-8ms", "control-8ms"),
+        ("dual-fast", "control"),
+    }
+
+
 def test_p_values_are_corrected_for_all_comparisons_of_the_run():
     """Ten rounds: the smallest p is 2 / 2**10, times the number of comparisons with a p."""
     comparisons = built({"mcp": noisy(20, 10, 1), "control": noisy(10, 10, 2)}).comparisons

@@ -1,0 +1,80 @@
+"""The fixture's object: it makes a load run, which its scenario's own gates judge."""
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mcp_perf.pytest_plugin.comparison import FORMATS, new_folder
+from mcp_perf.pytest_plugin.hand_over import hand_over
+from mcp_perf.results.document.document import Report
+
+_TOLD = 20
+"""Lines of what the run said last, where it has no report."""
+
+
+@dataclass(eq=False)
+class LoadRun:
+    """Call it once, with the scenario."""
+
+    benchmark: Any
+    runs: Path
+    """Where the folder of the run is made."""
+    told: Callable[[Report, Path], object]
+
+    def __call__(
+        self,
+        scenario: str,
+        *settings: str,
+        arms: Sequence[str] = (),
+        excuse: Callable[[Report], str] = lambda _: "",
+    ) -> Report:
+        """Run a scenario by its name or file, in a process of its own; return its report.
+
+        `settings` are those of `--set`, such as `load.rounds=6`; `arms` are those of `--arm`. Every
+        arm is a benchmark of pytest-benchmark's, by the median journey of each round. The test
+        fails unless the verdict is PASS. If `excuse` says of a report why it decides nothing on this machine, the test is
+        skipped with that. Without benchmarking nothing is run, and the test is skipped.
+        """
+        self.benchmark._mode = "load_run(...)"  # noqa: SLF001 -- it would warn of no use
+        if not self.benchmark.enabled:
+            pytest.skip("a load run is made only where benchmarks are measured")
+        arguments = [part for setting in settings for part in ("--set", setting)]
+        arguments += [part for arm in arms for part in ("--arm", arm)]
+        folder = self._run(scenario, arguments)
+        report = Report.model_validate_json((folder / "report.json").read_bytes())
+        self.told(report, folder)
+        self._hand_over(report)
+        if reason := excuse(report):
+            pytest.skip(f"{report.verdict}, not judged: {reason}")
+        if report.verdict != "PASS":
+            pytest.fail("\n".join([report.verdict, *report.reasons]), pytrace=False)
+        return report
+
+    def _run(self, scenario: str, arguments: Sequence[str]) -> Path:
+        folder = new_folder(self.runs / Path(scenario).stem)
+        command = [sys.executable, "-m", "mcp_perf", "run", scenario, "--out", str(folder)]
+        with tempfile.TemporaryFile() as said:
+            subprocess.run(  # noqa: S603 -- our own module, no shell
+                [*command, *arguments, "--format", ",".join(FORMATS)],
+                stdin=subprocess.DEVNULL,
+                stdout=said,
+                stderr=subprocess.STDOUT,
+                check=False,
+            )
+            said.seek(0)
+            lines = said.read().decode(errors="replace").splitlines()[-_TOLD:]
+        if not (folder / "report.json").is_file():
+            pytest.fail("\n".join(["the run has no report:", *lines]), pytrace=False)
+        return folder
+
+    def _hand_over(self, report: Report) -> None:
+        for name, arm in report.arms.items():
+            medians = [round_.journey_ms.p50 for round_ in arm.rounds if round_.phase == "round"]
+            known = [ms / 1000 for ms in medians if ms is not None]
+            hand_over(self.benchmark, name, known, 1, {"target": arm.target})
