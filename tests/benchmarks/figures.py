@@ -15,6 +15,7 @@ from pathlib import Path
 
 from mcp_perf.results.stats.rounds import compare
 from mcp_targets.launcher.systems import Systems
+from tests.benchmarks import dual_map
 from tests.benchmarks.clients import fast_http, growth, ours, sdk
 
 TURNS = 6
@@ -96,13 +97,14 @@ def table(figures: Sequence[Figure]) -> str:
 
 
 def main() -> None:
-    """Measure everything; it takes about two minutes, and wants a machine of its own."""
+    """Measure everything; it takes about twenty minutes, and wants a machine of its own."""
     figures = [Figure("CPU of `mcp-perf --help`", "ms", [help_ms() for _ in range(HELPS)])]
     with tempfile.TemporaryDirectory() as folder:
         figures += calls(Path(folder))
     with tempfile.TemporaryDirectory() as folder:
         figures += memory(Path(folder))
     print(table(figures))
+    dual_map.main([])
 
 
 def _digits(value: float) -> str:

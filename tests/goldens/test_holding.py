@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-PAGE = "reports/layers/report.html"
+PAGE = "../../reports/examples/transport-ladder.html"
 
 
 @pytest.fixture(scope="module")
