@@ -90,3 +90,11 @@ def ask() -> Callable[..., Any]:
 def example() -> ModuleType:
     """Give the builder of documents: `example.report()`, `.hostile()`, `.empty()` and more."""
     return example_report
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave soaks out where nobody asks by a marker what to run."""
+    soaks = [item for item in items if item.get_closest_marker("long")]
+    if soaks and not config.option.markexpr:
+        config.hook.pytest_deselected(items=soaks)
+        items[:] = [item for item in items if item not in soaks]

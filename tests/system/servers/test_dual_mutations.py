@@ -1,10 +1,18 @@
-"""The claim about the dual runtime is not upheld by a dual that lacks what makes it fast."""
+"""The claim about the dual runtime: what lacks a part of it fails, and the whole loses no calls."""
 
 import pytest
 
-DUAL = "system:dual_runtime/mcp?preset=dual"
+DUAL = "system:dual_runtime/mcp?preset=dual&rtt=10ms"
+ARMS = ("--arm", "control", "--arm", "dual")
+# The limits are for a machine of one's own; here others run.
+LOOSE = ("limits.loop_lag_p99=10s", "limits.late_starts=100%")
 SHORT = ("load.rounds=6", "load.round=1s", "load.warmup=1s")
 CLAIM = {"dual.throughput >= 3x control", "dual.journey_p50 <= 0.5x control"}
+
+
+def settings(*values):
+    """Return them as options."""
+    return [part for value in values for part in ("--set", value)]
 
 
 @pytest.mark.load
@@ -12,17 +20,9 @@ CLAIM = {"dual.throughput >= 3x control", "dual.journey_p50 <= 0.5x control"}
 def test_a_dual_without_one_of_its_parts_fails_the_claim(flag, run_cli, report, tmp_path):
     """By the throughput it has, and by no other reason: the answers are still right."""
     out = tmp_path / "out"
-    settings = [part for value in SHORT for part in ("--set", value)]
-    # The limits are for a machine of one's own; here others run.
-    settings += ["--set", "limits.loop_lag_p99=10s", "--set", "limits.late_starts=100%"]
+    target = ("--target", f"dual={DUAL}&{flag}")
     ended = run_cli(
-        "run",
-        "dual-vs-control",
-        *settings,
-        "--target",
-        f"dual={DUAL}&{flag}",
-        "--out",
-        out,
+        *("run", "dual-vs-control", *ARMS, *settings(*SHORT, *LOOSE), *target, "--out", out),
         timeout=300,
     )
     found = report(out)
@@ -32,3 +32,21 @@ def test_a_dual_without_one_of_its_parts_fails_the_claim(flag, run_cli, report, 
     assert found["verdict"] == "FAIL"
     assert ended.code == 99
     assert found["arms"]["dual"]["error_rate"] == 0
+    users = found["environment"]["load"]["users"]
+    assert any(f"Calibrated: {users} of at most 20 users" in note for note in found["notes"])
+    assert {one["users"] for arm in found["arms"].values() for one in arm["rounds"]} == {5, users}
+
+
+@pytest.mark.long
+def test_of_three_thousand_calls_of_each_arm_next_to_none_fail(run_cli, report, tmp_path):
+    """An error rate below 0.1 % is shown by no fewer; that takes some minutes."""
+    out = tmp_path / "out"
+    gates = ("gates.0=control.error_rate < 0.1%", "gates.1=dual.error_rate < 0.1%")
+    run_cli(
+        *("run", "dual-vs-control", *ARMS, *settings("load.rounds=30", *LOOSE, *gates)),
+        *("--out", out),
+        timeout=900,
+    )
+    verdicts = {gate["gate"]: gate["verdict"] for gate in report(out)["gates"]}
+    assert verdicts["control.error_rate < 0.1%"] == "PASS"
+    assert verdicts["dual.error_rate < 0.1%"] == "PASS"
