@@ -38,8 +38,9 @@ class LoadRun:
 
         `settings` are those of `--set`, such as `load.rounds=6`; `arms` are those of `--arm`. Every
         arm is a benchmark of pytest-benchmark's, by the median journey of each round. The test
-        fails unless the verdict is PASS. If `excuse` says of a report why it decides nothing on this machine, the test is
-        skipped with that. Without benchmarking nothing is run, and the test is skipped.
+        fails unless the verdict is PASS. If `excuse` says of a report why it decides nothing on
+        this machine, the test is skipped with that. Without benchmarking nothing is run, and the
+        test is skipped.
         """
         self.benchmark._mode = "load_run(...)"  # noqa: SLF001 -- it would warn of no use
         if not self.benchmark.enabled:
