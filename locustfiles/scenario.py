@@ -46,27 +46,27 @@ class ScenarioUser(User):
 
     def on_start(self) -> None:
         """Open a session with every arm."""
-        self.bench: Any = self.environment.mcp_perf.bench
-        self.member: Any = None
+        self.pool: Any = self.environment.mcp_perf.pool
+        self.context: Any = None
         try:
-            self.member = self.bench.enlist()
+            self.context = self.pool.add()
         except NoneLeft as error:
             logger.error("%s", error)
             return
-        self.member.open()
+        self.context.open()
 
     def on_stop(self) -> None:
         """Close the sessions."""
-        if self.member is not None:
-            self.bench.dismiss(self.member)
+        if self.context is not None:
+            self.pool.remove(self.context)
 
     @task
-    def perform(self) -> None:
+    def take_part(self) -> None:
         """Take part in one turn."""
-        if self.member is None:
+        if self.context is None:
             raise StopUser
         try:
-            self.bench.perform(self.member)
+            self.pool.take_part(self.context)
         except Interrupted:
             return  # the turn ended between two calls
 

@@ -47,7 +47,7 @@ def init(environment: Any, web_ui: Any) -> None:
             _protect(web_ui, options)
     if headless or options.autostart:
         with _refusals():
-            session.adopt(prepare(locust_options.wish(options)))
+            session.adopt(prepare(locust_options.run_options(options)))
     elif options.num_users is None:
         _prefill(options)
     if web_ui is not None:
@@ -72,7 +72,7 @@ def _protect(web_ui: Any, options: Any) -> None:
 def _prefill(options: Any) -> None:
     """Put the scenario's own load into the form, so that Start is all there is to press."""
     with _refusals():
-        load = read(locust_options.wish(options)).scenario.load
+        load = read(locust_options.run_options(options)).scenario.load
     options.num_users = load.lanes
     options.spawn_rate = options.spawn_rate or load.spawn_rate or min(float(load.lanes), 100.0)
 

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mcp_perf.client.reply import Reply
-from mcp_perf.load.engine.turn_gate import Stage
+from mcp_perf.load.engine.turn_gate import TurnGate
 from mcp_perf.load.plan.arrivals import arrivals
 from mcp_perf.load.plan.schedule import Turn
 from mcp_perf.load.steps.recorder import Recorder
@@ -102,7 +102,7 @@ def test_promise_02_a_closed_loop_is_never_corrected_silently():
 
 
 class World:
-    """Virtual time for a stage: journeys take `journey_s`, and end only as the clock moves."""
+    """Virtual time for a gate: journeys take `journey_s`, and end only as the clock moves."""
 
     def __init__(self, journey_s):
         self.ns = SECOND
@@ -148,17 +148,17 @@ class World:
 
 def run_turn(world, rate, seconds, users, *, poisson=False):
     """Run one open turn in virtual time; return its dispatcher."""
-    stage = Stage(world.clock, alarm=lambda: world)
+    gate = TurnGate(world.clock, alarm=lambda: world)
     turn = Turn(0, "mcp", "round", 1, seconds, users, rate)
     plan = arrivals(rate, seconds, poisson=poisson, seed="1")
     greenlets = [
-        gevent.spawn(stage.perform, lambda _arm: world.journey, lambda: 0.0, number)
+        gevent.spawn(gate.take_part, lambda _arm: world.journey, lambda: 0.0, number)
         for number in range(users)
     ]
     with gevent.Timeout(20):
         gevent.sleep(0)
-        opened = stage.open(turn, plan)
-        stage.close()
+        opened = gate.open(turn, plan)
+        gate.close()
         world.drain()
         gevent.joinall(greenlets)
     return opened.dispatcher

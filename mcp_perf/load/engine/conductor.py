@@ -41,7 +41,7 @@ class Conductor:
     now_s: Callable[[], float]
     grace_s: float | None
     timeout_s: float
-    beside: Together | None = None
+    observer: Together | None = None
     """What is measured from before a turn's first call to after its last one."""
     reason: str = "finished"
     """Why the run ended: `finished`, `signal`, `stopped` or `error` (our own)."""
@@ -108,7 +108,7 @@ class Conductor:
 
     def _run(self, turn: Turn) -> None:
         grace_s = self.grace_of(turn)
-        before = self.beside.begin(turn) if self.beside is not None else []
+        before = self.observer.begin(turn) if self.observer is not None else []
         at_s = self.now_s()
         self.current = turn
         self.write(
@@ -128,8 +128,8 @@ class Conductor:
         )
         order = {"plan": astuple(turn), "grace_s": grace_s, "at_s": at_s}
         self._ask("done", "go", turn.number, order, turn.seconds + grace_s + _MARGIN_S)
-        if self.beside is not None:
-            self.write(self.beside.end(turn))
+        if self.observer is not None:
+            self.write(self.observer.end(turn))
         self.current = None
 
     def _ask(
@@ -146,16 +146,15 @@ class Conductor:
         self._waiting = None
 
     def _note_done(self, node: str, data: dict[str, Any]) -> None:
-        ended = msgspec.convert(data["ended"], TurnEnded)
-        records: list[AnyRecord] = [ended]
-        if data["late"]:
-            records.append(
-                Note(
-                    at_s=self.now_s(),
-                    code="interrupted_calls",
-                    text=f"turn {ended.turn}: {data['late']} users on {node} had a call in "
-                    "flight longer than the grace; those calls were cut off",
-                    count=data["late"],
-                )
+        records: list[AnyRecord] = [msgspec.convert(data["ended"], TurnEnded)]
+        if (late := data["late"]) and (turn := self.current):
+            users = "1 user" if late == 1 else f"{late} users"
+            where = "" if node == "local" else f" on worker {node}"
+            when = f"round {turn.round}" if turn.round else "the warm-up"
+            text = (
+                f"The calls of {users}{where} were still in flight at the end of the drain after "
+                f"{when} of {turn.arm}, and were cut off."
             )
+            note = Note(at_s=self.now_s(), code="interrupted_calls", text=text, count=late)
+            records.append(note)
         self.write(records)

@@ -2,7 +2,7 @@
 
 | Locust says       | in the only process, or the master     | where users are            |
 |-------------------|----------------------------------------|----------------------------|
-| test_start        | open the journal, lay out the turns    | compile, build the bench   |
+| test_start        | open the journal, lay out the turns    | compile, build the users' pool   |
 | spawning_complete | conduct the turns                      |                            |
 | message: order    |                                        | prepare, go, close, leave  |
 | message: answer   | the conductor's next step              |                            |
@@ -25,8 +25,8 @@ from locust.exception import StopTest
 from locust.runners import MasterRunner, WorkerRunner
 
 from mcp_perf.load.engine.run import Run
-from mcp_perf.load.engine.user import Bench
-from mcp_perf.load.engine.worker import Performer
+from mcp_perf.load.engine.turn_runner import TurnRunner
+from mcp_perf.load.engine.user import UserPool
 from mcp_perf.load.hub.redaction import redactor
 from mcp_perf.load.plan.schedule import share_of
 from mcp_perf.load.prepare import open_files, relay
@@ -64,7 +64,7 @@ class Session:
         self.headless = headless
         self.prepared: Prepared | None = None
         self.run: Run | None = None
-        self.bench: Bench | None = None
+        self.pool: UserPool | None = None
         self.report: Report | None = None
         self.last_folder: Path | None = None
         """The folder of the last run that has its reports."""
@@ -73,7 +73,7 @@ class Session:
         """Called with each run before it begins: the place of a progress display."""
         self.on_report: Callable[[Report, Run], None] = lambda _report, _run: None
         """Called when the reports are written."""
-        self._performer: Performer | None = None
+        self._turn_runner: TurnRunner | None = None
         self._watch: SessionWatch | None = None
         self._conducting: gevent.Greenlet | None = None
         self._ended = Event()
@@ -113,12 +113,12 @@ class Session:
         if self._worker:
             with self._stop_on_refusal():
                 options = self.environment.parsed_options
-                self._build_bench(relay.receive(options, self.runner.client_id))
+                self._build_pool(relay.receive(options, self.runner.client_id))
             signal.signal(signal.SIGINT, signal.SIG_IGN)  # the master decides when to stop
             return
         if self.prepared is None:  # started by a key in Locust's terminal, not by the page
             with self._stop_on_refusal():
-                self.adopt(prepare(locust_options.wish(self.environment.parsed_options)))
+                self.adopt(prepare(locust_options.run_options(self.environment.parsed_options)))
         assert self.prepared is not None  # noqa: S101 -- adopted, or refused
         self._ended.clear()
         self.report = None
@@ -130,7 +130,7 @@ class Session:
                 nodes = sorted(self._nodes())
                 relay.send(self.prepared, self.environment.parsed_options, nodes)
             else:
-                self._build_bench(relay.local(self.prepared))
+                self._build_pool(relay.local(self.prepared))
 
     @contextlib.contextmanager
     def _stop_on_refusal(self) -> Iterator[None]:
@@ -173,12 +173,12 @@ class Session:
             self._ended.wait()
 
     def test_stop(self) -> None:
-        if self._performer is not None:
-            self._performer.stop()
-            self._performer = None
-        if self.bench is not None:
-            self.bench.close()
-            self.bench = None
+        if self._turn_runner is not None:
+            self._turn_runner.stop()
+            self._turn_runner = None
+        if self.pool is not None:
+            self.pool.close()
+            self.pool = None
         if self._watch is not None:
             self._watch.stop()
             self._watch = None
@@ -235,8 +235,8 @@ class Session:
     def _conduct(self, run: Run) -> None:
         watcher = gevent.spawn(self._watch_nodes, run) if self._master else None
         try:
-            if self._performer is not None:
-                self._performer.start()
+            if self._turn_runner is not None:
+                self._turn_runner.start()
             run.conductor.conduct()
             if self._master:  # Locust waits half a second for them, whatever they still have to do
                 run.conductor.dismiss()
@@ -282,7 +282,7 @@ class Session:
 
     # Working.
 
-    def _build_bench(self, task: relay.Task) -> None:
+    def _build_pool(self, task: relay.Task) -> None:
         lines = {name: target.url for name, target in task.targets.items()}
         open_files.require(task.loaded, share_of(task.users, task.node, task.nodes), lines)
         node = "local" if not self._worker else self.runner.client_id
@@ -291,7 +291,7 @@ class Session:
             self._send_records if self._worker else self._keep_records,
             late_ns=int(task.loaded.scenario.limits.loop_lag_p99 * 1e9),
         )
-        self.bench = Bench(
+        self.pool = UserPool(
             task.loaded,
             task.targets,
             recorder,
@@ -301,22 +301,22 @@ class Session:
             users=task.users,
             identities=task.identities,
         )
-        bench = self.bench
+        pool = self.pool
         self._watch = SessionWatch(
-            node, bench.sessions, lambda: len(bench.members), recorder.sink, recorder.now_s
+            node, pool.sessions, lambda: len(pool.users), recorder.sink, recorder.now_s
         )
         self._watch.start()
-        self._performer = Performer(
-            bench.stage,
+        self._turn_runner = TurnRunner(
+            pool.gate,
             recorder,
-            # Ours alone: another locustfile may have brought users that are no members.
-            lambda: bench.await_members(lambda: self.runner.user_classes_count.get(USER, 0)),
+            # Ours alone: another locustfile may have brought users that are not in the pool.
+            lambda: pool.await_users(lambda: self.runner.user_classes_count.get(USER, 0)),
             lambda kind, data: self.runner.send_message(ANSWER, {"kind": kind, **data}),
-            bench.arrivals,
+            pool.arrivals,
             self._watch.note,
         )
         if self._worker:
-            self._performer.start()
+            self._turn_runner.start()
 
     def _keep_records(self, records: list[AnyRecord]) -> None:
         if self.run is not None:
@@ -333,10 +333,10 @@ class Session:
         if msg.data["order"] == "leave":
             gevent.spawn(self._part, msg.data["turn"])
             return
-        performer = self._performer
-        if performer is None:
+        turn_runner = self._turn_runner
+        if turn_runner is None:
             return
-        orders = {"prepare": performer.prepare, "go": performer.go, "close": performer.close}
+        orders = {"prepare": turn_runner.prepare, "go": turn_runner.go, "close": turn_runner.close}
         orders[msg.data["order"]](msg.data)
 
     def _on_answer(self, msg: Any, **_kwargs: Any) -> None:

@@ -63,7 +63,7 @@ class Run:
             now_s=self.now_s,
             grace_s=prepared.loaded.scenario.load.grace,
             timeout_s=max(timeouts),
-            beside=Together([Upstreams(prepared.targets, self.now_s), self._sampler]),
+            observer=Together([Upstreams(prepared.targets, self.now_s), self._sampler]),
         )
         self.write([started, *self._sampler.look()])
         if prepared.baseline is not None:
@@ -108,7 +108,7 @@ class Run:
         self._journal.close()
         report, samples = load_report(self.folder)
         write_all(report, samples, self.folder, formats)
-        remember(report, self.prepared.wish.store)
+        remember(report, self.prepared.options.store)
         return report
 
     def close_log(self) -> None:

@@ -1,4 +1,4 @@
-"""The stage: which arm's turn it is in this process, and who is still busy with the last one."""
+"""The gate of turns: whose turn it is in this process, and who is still busy with the last one."""
 
 import time
 from collections.abc import Callable, Iterable
@@ -23,8 +23,8 @@ class OpenTurn:
     turn: Turn
     start_ns: int
     end_ns: int
-    places: int | None = None
-    """How many users of this process take part; None is all."""
+    at_work: int | None = None
+    """How many users of this process may take part; None is all."""
     closed: Event = field(default_factory=Event)
     dispatcher: Dispatcher | None = None
     """Open load: who says when a journey begins."""
@@ -49,7 +49,7 @@ class OpenTurn:
 
 
 @dataclass(eq=False)
-class Stage:
+class TurnGate:
     """Lets users in when a turn opens, and knows when the last of them has left it.
 
     A turn closes by `close`, or by its own clock: users look at it before each journey, so that not
@@ -57,7 +57,7 @@ class Stage:
     """
 
     clock: Callable[[], int] = time.perf_counter_ns
-    places: Callable[[int], int | None] = lambda _level: None
+    at_work: Callable[[int], int | None] = lambda _level: None
     """How many users of this process a level has at work; None is all."""
     late_ns: int = 5_000_000
     alarm: Callable[[], Alarm] = Alarm
@@ -73,7 +73,7 @@ class Stage:
         """Let the users run an arm, from now on; in an open load, at the moments of `plan`."""
         now_ns = self.clock()
         end_ns = now_ns + int(turn.seconds * 1e9)
-        opened = OpenTurn(turn, now_ns, end_ns, self.places(turn.users))
+        opened = OpenTurn(turn, now_ns, end_ns, self.at_work(turn.users))
         if turn.rate:
             opened.dispatcher = Dispatcher(
                 plan, now_ns, self.clock, self.alarm(), late_ns=self.late_ns
@@ -106,7 +106,7 @@ class Stage:
         self._idle.wait()
         return len(late)
 
-    def perform(
+    def take_part(
         self, journey_of: Callable[[str], Journey], think: Callable[[], float], number: int = 0
     ) -> None:
         """Take part in the next turn: walk journeys until it closes. Called by each user.
@@ -117,7 +117,7 @@ class Stage:
         opened = self.open_turn
         if opened is None:
             return
-        if opened.places is None or number < opened.places:
+        if opened.at_work is None or number < opened.at_work:
             opened.users += 1
             journey = journey_of(opened.turn.arm)
             if opened.dispatcher is None:

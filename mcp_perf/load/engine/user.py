@@ -1,7 +1,6 @@
-"""One node's bench: the compiled scenario, the stage, the recorder and the users at work.
+"""The users of this process, and what they share: the compiled scenario, the gate, the recorder.
 
-There is one per process that has users; it is built at the start of a test and thrown away at its
-end.
+A pool is built at the start of a test and thrown away at its end.
 """
 
 import itertools
@@ -21,7 +20,7 @@ from mcp_perf.client.http.rest import RestClient
 from mcp_perf.client.mcp.channel_client import SessionClient
 from mcp_perf.client.protocol.versions import MODERN
 from mcp_perf.client.reply import OK, Reply
-from mcp_perf.load.engine.turn_gate import Stage
+from mcp_perf.load.engine.turn_gate import TurnGate
 from mcp_perf.load.hub.bridge import bridge
 from mcp_perf.load.hub.waiting import Watchdog
 from mcp_perf.load.plan.arrivals import arrivals
@@ -46,31 +45,31 @@ from mcp_perf.scenario.model.syntax import Think
 from mcp_perf.scenario.model.targets import split_target
 from mcp_perf.scenario.values.generators import IDENTITY
 
-_ENLIST_S: Final = 30.0
+_SPAWN_S: Final = 30.0
 _CLOSES_AT_ONCE: Final = 32
 _USERS_PER_NODE: Final = 1_000_000
 
 
 @dataclass(slots=True, eq=False)
-class Member:
+class UserContext:
     """One virtual user: a client and a walk for each arm."""
 
     walks: dict[str, Walk]
-    place: int = 0
+    number: int = 0
     """Among the users of this process, from 0."""
     at_once: bool = True
     """Whether sessions are opened at the start, or each before its user's first turn."""
     identity: Identity = field(default_factory=dict)
     opened: Event = field(default_factory=Event)
 
-    def ready(self, arm: str, places: int | None = None) -> None:
+    def ready(self, arm: str, at_work: int | None = None) -> None:
         """Make sure the arm's session and connection are open. Raises TargetError.
 
-        Where only the first `places` users are at work, the others close theirs.
+        If only the first `at_work` users are, the others close theirs.
         """
-        self.opened.wait(_ENLIST_S)
+        self.opened.wait(_SPAWN_S)
         lane = self.walks[arm].lane
-        if places is None or self.place < places:
+        if at_work is None or self.number < at_work:
             lane.ready()
         elif not isinstance(lane.client, SharedSession):
             lane.close()
@@ -89,7 +88,7 @@ class Member:
             walk.lane.close()
 
 
-class Bench:
+class UserPool:
     """What the users of this process share."""
 
     def __init__(
@@ -104,12 +103,12 @@ class Bench:
         users: int | None = None,
         identities: Sequence[Identity] = (),
     ) -> None:
-        self.stage = Stage(
-            places=lambda level: None if level == users else share_of(level, node_index, nodes),
+        self.gate = TurnGate(
+            at_work=lambda level: None if level == users else share_of(level, node_index, nodes),
             late_ns=int(loaded.scenario.limits.loop_lag_p99 * 1e9),
         )
         self.recorder = recorder
-        self.members: list[Member] = []
+        self.users: list[UserContext] = []
         self._node = node_index
         self._nodes = nodes
         self._watchdog = Watchdog()
@@ -128,31 +127,33 @@ class Bench:
             if target.kind == "mcp" and not _stateless(target)
         ]
 
-    def enlist(self) -> Member:
+    def add(self) -> UserContext:
         """Make one more user. Raises NoneLeft when there is no identity for it."""
         identity = self._roster.take()
-        place = len(self.members)
-        number = self._first_user + place
-        walks = {arm: self._walk(target, number, identity) for arm, target in self._targets.items()}
+        number = len(self.users)
+        walks = {
+            arm: self._walk(target, self._first_user + number, identity)
+            for arm, target in self._targets.items()
+        }
         at_once = not self._loaded.scenario.load.users_vary
-        member = Member(walks, place, at_once, identity)
-        self.members.append(member)
-        return member
+        user = UserContext(walks, number, at_once, identity)
+        self.users.append(user)
+        return user
 
-    def dismiss(self, member: Member) -> None:
-        member.close()
-        if member in self.members:
-            self.members.remove(member)
-            self._roster.give_back(member.identity)
+    def remove(self, user: UserContext) -> None:
+        user.close()
+        if user in self.users:
+            self.users.remove(user)
+            self._roster.give_back(user.identity)
 
-    def await_members(self, expected: Callable[[], int]) -> list[Member]:
-        with gevent.Timeout(_ENLIST_S, exception=False):
-            while len(self.members) < expected():
+    def await_users(self, expected: Callable[[], int]) -> list[UserContext]:
+        with gevent.Timeout(_SPAWN_S, exception=False):
+            while len(self.users) < expected():
                 gevent.sleep(0.01)
-        return list(self.members)
+        return list(self.users)
 
-    def perform(self, member: Member) -> None:
-        self.stage.perform(lambda arm: member.walks[arm].journey, self._pause, member.place)
+    def take_part(self, user: UserContext) -> None:
+        self.gate.take_part(lambda arm: user.walks[arm].journey, self._pause, user.number)
 
     def arrivals(self, turn: Turn) -> Iterator[int]:
         return arrivals(
@@ -168,8 +169,8 @@ class Bench:
         return {
             arm: [
                 client
-                for member in self.members
-                if isinstance(client := member.walks[arm].lane.client, TOOL_CLIENTS)
+                for user in self.users
+                if isinstance(client := user.walks[arm].lane.client, TOOL_CLIENTS)
             ]
             for arm in self._with_sessions
         }
@@ -177,8 +178,8 @@ class Bench:
     def close(self) -> None:
         """End what the users shared, when the last of them has gone."""
         pool = Pool(_CLOSES_AT_ONCE)
-        for member in list(self.members):  # killed before it could go by itself
-            pool.spawn(self.dismiss, member)
+        for user in list(self.users):  # killed before it could go by itself
+            pool.spawn(self.remove, user)
         pool.join()
         self._watchdog.stop()
 
@@ -202,9 +203,9 @@ class Bench:
 
     def _client(self, target: ArmTarget, identity: Identity) -> Client:
         personal = target.personal
-        place = target.place if personal is None else personal.place(target.place, identity)
-        if isinstance(place, Endpoint) and target.kind == "http":
-            return RestClient(place, waits=self._watchdog.wait_for)
+        where = target.place if personal is None else personal.place(target.place, identity)
+        if isinstance(where, Endpoint) and target.kind == "http":
+            return RestClient(where, waits=self._watchdog.wait_for)
         if isinstance(target.place, Code) and target.kind == "python":
             return PythonClient(target.place, bridge())
         if target.arm in self._shared:
@@ -212,7 +213,7 @@ class Bench:
         arm = self._loaded.scenario.arms[target.arm]
         made = session(
             target.url,
-            place,
+            where,
             target.version,
             observe=lambda *seen: self._observe(target.arm, *seen),
             waits=self._watchdog.wait_for,

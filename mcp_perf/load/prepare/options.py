@@ -1,10 +1,10 @@
-"""The custom arguments of the locustfile, and what the user wished by them."""
+"""The custom arguments of the locustfile, and what the user asked for by them."""
 
 import argparse
 from typing import Any, Final
 
 from mcp_perf.load.prepare.history import VARIABLE
-from mcp_perf.load.prepare.prepare import DEFAULT_SCENARIO, TOLERANCE, Wish
+from mcp_perf.load.prepare.prepare import DEFAULT_SCENARIO, TOLERANCE, RunOptions
 from mcp_perf.scenario.catalog import own, shipped
 
 WEB_HOST: Final = "127.0.0.1"
@@ -58,9 +58,9 @@ def add(parser: Any) -> None:
         )
 
 
-def wish(options: argparse.Namespace) -> Wish:
-    """Read the user's wish off Locust's options."""
-    return Wish(
+def run_options(options: argparse.Namespace) -> RunOptions:
+    """Read what the user asked for off Locust's options."""
+    return RunOptions(
         scenario=options.scenario or DEFAULT_SCENARIO,
         targets=several(options.target),
         arms=several(options.arm),

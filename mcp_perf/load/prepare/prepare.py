@@ -37,7 +37,7 @@ TOLERANCE: Final = "5%"
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class RunOptions:
     """What the user asked for, by whichever door: Locust's command line, its form, or ours."""
 
     scenario: str = DEFAULT_SCENARIO
@@ -62,14 +62,14 @@ class Wish:
     workers: bool = False
     """Whether the users are at work in other processes than the one that prepares."""
     store: str = ""
-    """Where runs are remembered, a URL; `_history.py` knows the default."""
+    """Where runs are remembered, a URL; `history.py` knows the default."""
 
 
 @dataclass(slots=True)
 class Prepared:
     """A run that may begin."""
 
-    wish: Wish
+    options: RunOptions
     loaded: Loaded
     run_id: str
     users: int
@@ -122,14 +122,14 @@ class Prepared:
         return described
 
 
-def read(wish: Wish, environ: Mapping[str, str] = os.environ) -> Loaded:
-    """Load the scenario of a wish. Raises Refusal with all problems of the file."""
+def read(options: RunOptions, environ: Mapping[str, str] = os.environ) -> Loaded:
+    """Load the scenario that was asked for. Raises Refusal with all problems of the file."""
     try:
-        path = find(wish.scenario)
-        loaded = load(path, wish.settings, environ=environ, arms=wish.arms)
+        path = find(options.scenario)
+        loaded = load(path, options.settings, environ=environ, arms=options.arms)
     except ScenarioError as error:
         raise Refusal(CONFIGURATION, [str(problem) for problem in error.problems]) from error
-    return choose(loaded, wish.tags, wish.excluded_tags)
+    return choose(loaded, options.tags, options.excluded_tags)
 
 
 def choose(loaded: Loaded, tags: Sequence[str], excluded: Sequence[str]) -> Loaded:
@@ -149,40 +149,40 @@ def choose(loaded: Loaded, tags: Sequence[str], excluded: Sequence[str]) -> Load
     return replace(loaded, scenario=scenario)
 
 
-def prepare(wish: Wish) -> Prepared:
+def prepare(options: RunOptions) -> Prepared:
     """Settle everything and start the systems. Raises Refusal; then nothing is left running."""
-    if problems := _impossible(wish) + store_problems(wish.store):
+    if problems := _impossible(options) + store_problems(options.store):
         raise Refusal(CONFIGURATION, problems)
-    loaded = read(wish)
+    loaded = read(options)
     hide(loaded.env.values())
-    pointed = _pointed(wish.targets, loaded)
-    if not wish.local_code and (problems := _local_code(loaded, pointed)):
+    pointed = _pointed(options.targets, loaded)
+    if not options.local_code and (problems := _local_code(loaded, pointed)):
         raise Refusal(CONFIGURATION, problems)
     load_ = loaded.scenario.load
     arms = list(loaded.scenario.arms)
-    users = wish.users or load_.lanes
-    if not wish.workers or any(
+    users = options.users or load_.lanes
+    if not options.workers or any(
         pointed.get(name, arm.address).startswith(SYSTEM)
         for name, arm in loaded.scenario.arms.items()
     ):
         open_files.require(loaded, users, pointed)
-    rounds, turns = _turns(load_, arms, users, wish.run_time_s)
+    rounds, turns = _turns(load_, arms, users, options.run_time_s)
     run_id = _run_id(loaded.scenario.name)
-    folder = _folder(wish.out, run_id)
+    folder = _folder(options.out, run_id)
     prepared = Prepared(
-        wish=wish,
+        options=options,
         loaded=loaded,
         run_id=run_id,
         users=users,
-        spawn_rate=wish.spawn_rate or load_.spawn_rate or min(float(users), 100.0),
+        spawn_rate=options.spawn_rate or load_.spawn_rate or min(float(users), 100.0),
         turns=turns,
         rounds=rounds,
         folder=folder,
         systems=Systems(folder / "systems"),
     )
-    if wish.baseline:
+    if options.baseline:
         scenario = loaded.scenario
-        prepared.baseline = against(wish.baseline, wish.tolerance, scenario, prepared.load())
+        prepared.baseline = against(options.baseline, options.tolerance, scenario, prepared.load())
     try:
         _reach(prepared, pointed)
         folders.make(folder)
@@ -249,12 +249,12 @@ def _remove_logs(folder: Path) -> None:
         folder.rmdir()
 
 
-def _impossible(wish: Wish) -> list[str]:
-    """Return a line for each number of the wish that no run can have."""
+def _impossible(options: RunOptions) -> list[str]:
+    """Return a line for each number of the options that no run can have."""
     asked = {
-        "the number of users": wish.users,
-        "the spawn rate": wish.spawn_rate,
-        "the run time": wish.run_time_s,
+        "the number of users": options.users,
+        "the spawn rate": options.spawn_rate,
+        "the run time": options.run_time_s,
     }
     return [
         f"{what} is {number:g}; write a number above 0"

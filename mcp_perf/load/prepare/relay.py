@@ -34,7 +34,7 @@ class Task:
     users: int
     """At the highest level, all nodes together."""
     node: int = 0
-    """This node's place among all, from 0."""
+    """This node's number among all, from 0."""
     nodes: int = 1
     identities: Sequence[Identity] = ()
     """Of the users of all nodes."""
@@ -67,10 +67,10 @@ def send(prepared: Prepared, options: Any, nodes: list[str]) -> None:
         text=loaded.text,
         source=loaded.source,
         base=str(loaded.base),
-        settings=list(prepared.wish.settings),
-        arms=list(prepared.wish.arms),
-        tags=list(prepared.wish.tags),
-        excluded_tags=list(prepared.wish.excluded_tags),
+        settings=list(prepared.options.settings),
+        arms=list(prepared.options.arms),
+        tags=list(prepared.options.tags),
+        excluded_tags=list(prepared.options.excluded_tags),
         targets={
             name: (target.url, target.version, dict(target.variables))
             for name, target in prepared.targets.items()

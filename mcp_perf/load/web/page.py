@@ -9,7 +9,7 @@ from werkzeug.datastructures import ImmutableMultiDict
 
 from mcp_perf.load.engine.lifecycle import Session
 from mcp_perf.load.prepare import options as locust_options
-from mcp_perf.load.prepare.prepare import DEFAULT_SCENARIO, Wish, prepare
+from mcp_perf.load.prepare.prepare import DEFAULT_SCENARIO, RunOptions, prepare
 from mcp_perf.load.targets.refusal import Refusal
 from mcp_perf.scenario.model.targets import LOCAL_CODE
 
@@ -34,9 +34,9 @@ def install(web_ui: Any, session: Session) -> None:
     def swarm() -> Any:
         if session.runner.state in ("ready", "stopped"):
             try:
-                wish = _wish(request.form, session.environment.parsed_options)
-                trusted = _trusted(wish, given)
-                session.adopt(prepare(replace(wish, local_code=trusted)))
+                asked = _asked(request.form, session.environment.parsed_options)
+                trusted = _trusted(asked, given)
+                session.adopt(prepare(replace(asked, local_code=trusted)))
             except (Refusal, ValueError) as problem:
                 host = session.environment.host
                 return jsonify({"success": False, "message": str(problem), "host": host})
@@ -62,37 +62,34 @@ def _offer_report(web_ui: Any, session: Session) -> None:
         return send_file((folder / "report.html").resolve())
 
 
-def _wish(form: Any, options: Any) -> Wish:
-    started = locust_options.wish(options)
-    return replace(
-        _form_wish(form),
+def _asked(form: Any, options: Any) -> RunOptions:
+    """Read the form; what it does not ask for is as the command line has it.
+
+    Raises ValueError, in words for the form.
+    """
+    started = locust_options.run_options(options)
+    run_time = form.get("run_time")
+    return RunOptions(
+        scenario=form.get("scenario") or DEFAULT_SCENARIO,
+        targets=locust_options.several(form.get("target", "")),
+        users=_number(form, "user_count", int, "the number of users"),
+        spawn_rate=_number(form, "spawn_rate", float, "the spawn rate"),
+        run_time_s=parse_timespan(run_time) if run_time else None,
         baseline=started.baseline,
         tolerance=started.tolerance,
         store=started.store,
     )
 
 
-def _form_wish(form: Any) -> Wish:
-    """Read the wish off Locust's form. Raises ValueError, in words for the form."""
-    run_time = form.get("run_time")
-    return Wish(
-        scenario=form.get("scenario") or DEFAULT_SCENARIO,
-        targets=locust_options.several(form.get("target", "")),
-        users=_number(form, "user_count", int, "the number of users"),
-        spawn_rate=_number(form, "spawn_rate", float, "the spawn rate"),
-        run_time_s=parse_timespan(run_time) if run_time else None,
-    )
-
-
-def _trusted(wish: Wish, given: str) -> bool:
-    """Tell whether a wish of the form may run code of this machine.
+def _trusted(asked: RunOptions, given: str) -> bool:
+    """Tell whether what the form asks for may run code of this machine.
 
     Only what whoever started us chose to have here: the scenario of the command line, and those
     that go by a name. A path or a command that is typed into the page may not, for anybody who can
     reach the page could type it.
     """
-    known = wish.scenario == given or wish.scenario in locust_options.names()
-    typed = [target.partition("=")[2].partition(":")[0] for target in wish.targets]
+    known = asked.scenario == given or asked.scenario in locust_options.names()
+    typed = [target.partition("=")[2].partition(":")[0] for target in asked.targets]
     return known and not set(typed) & set(LOCAL_CODE)
 
 

@@ -67,10 +67,10 @@ class Node:
         self.opened: list[tuple[int, float, float]] = []
 
 
-class Stage:
+class Conducted:
     """A conductor with its nodes, and a log of all that happened."""
 
-    def __init__(self, monkeypatch, turns, nodes, *, grace_s=1.0, timeout_s=10.0, beside=None):
+    def __init__(self, monkeypatch, turns, nodes, *, grace_s=1.0, timeout_s=10.0, observer=None):
         self.world = World()
         self.nodes = {node.name: node for node in nodes}
         self.log: list[tuple[float, str, str, int]] = []
@@ -89,7 +89,7 @@ class Stage:
             now_s=lambda: self.world.now_s,
             grace_s=grace_s,
             timeout_s=timeout_s,
-            beside=beside,
+            observer=observer,
         )
 
     def tell(self, order, data):
@@ -157,60 +157,60 @@ TURNS = plan(["rest", "mcp"], [ALONE] * 2, 5.0, 1.0)
 @pytest.fixture
 def conducted(monkeypatch):
     """Return a function that puts a conductor before fake nodes."""
-    return lambda *nodes, turns=TURNS, **options: Stage(monkeypatch, turns, nodes, **options)
+    return lambda *nodes, turns=TURNS, **options: Conducted(monkeypatch, turns, nodes, **options)
 
 
 def test_each_turn_is_prepared_then_run_in_order(conducted):
     """Every turn gets a prepare and a go, in the order of the plan."""
-    stage = conducted(Node("local"))
-    stage.conductor.conduct()
-    assert stage.orders() == [(order, turn.number) for turn in TURNS for order in ("prepare", "go")]
-    assert stage.conductor.reason == "finished"
-    assert stage.conductor.current is None
+    run = conducted(Node("local"))
+    run.conductor.conduct()
+    assert run.orders() == [(order, turn.number) for turn in TURNS for order in ("prepare", "go")]
+    assert run.conductor.reason == "finished"
+    assert run.conductor.current is None
 
 
-class Beside:
+class Observer:
     """Something measured beside the load; it takes a second to begin."""
 
     def __init__(self):
-        self.stage = None
+        self.run = None
         self.log = []
 
     def begin(self, turn):
         """Begin, before anybody was told to go."""
-        self.log.append(("begin", turn.number, self.stage.orders()[-1]))
-        self.stage.world.now_s += 1.0
+        self.log.append(("begin", turn.number, self.run.orders()[-1]))
+        self.run.world.now_s += 1.0
         return [Note(at_s=0, code="x", text=f"begin {turn.number}")]
 
     def end(self, turn):
         """End, after the last answer."""
-        self.log.append(("end", turn.number, self.stage.log[-1][1:]))
+        self.log.append(("end", turn.number, self.run.log[-1][1:]))
         return [Note(at_s=0, code="x", text=f"end {turn.number}")]
 
 
 def test_what_is_measured_beside_the_load_encloses_each_turn(conducted):
     """It begins before the turn's clock and its first call, and ends after its last one."""
-    beside = Beside()
-    stage = beside.stage = conducted(Node("local"), turns=TURNS[:2], beside=beside)
-    stage.conductor.conduct()
-    assert beside.log == [
+    observer = Observer()
+    run = observer.run = conducted(Node("local"), turns=TURNS[:2], observer=observer)
+    run.conductor.conduct()
+    assert observer.log == [
         *(("begin", 0, ("prepare", 0)), ("end", 0, ("done", "local", 0))),
         *(("begin", 1, ("prepare", 1)), ("end", 1, ("done", "local", 1))),
     ]
-    written = [r.text if isinstance(r, Note) else type(r).__name__ for r in stage.written]
+    written = [r.text if isinstance(r, Note) else type(r).__name__ for r in run.written]
     assert written == [
         *("TurnStarted", "begin 0", "TurnEnded", "end 0"),
         *("TurnStarted", "begin 1", "TurnEnded", "end 1"),
     ]
-    assert stage.of(TurnStarted)[0].at_s == pytest.approx(1.1)  # ready after 0.1 s
+    assert run.of(TurnStarted)[0].at_s == pytest.approx(1.1)  # ready after 0.1 s
 
 
 def test_an_order_says_what_a_node_needs(conducted):
     """A node hears the arm and the level when it prepares, and the whole turn when it goes."""
-    stage = conducted(Node("local"), grace_s=2.0)
-    stage.conductor.conduct()
-    assert stage.told[0] == ("prepare", {"turn": 0, "arm": "rest", "users": 1})
-    assert stage.told[5] == (
+    run = conducted(Node("local"), grace_s=2.0)
+    run.conductor.conduct()
+    assert run.told[0] == ("prepare", {"turn": 0, "arm": "rest", "users": 1})
+    assert run.told[5] == (
         "go",
         {
             "turn": 2,
@@ -223,15 +223,15 @@ def test_an_order_says_what_a_node_needs(conducted):
 
 def test_the_journal_has_start_and_end_of_each_turn(conducted):
     """A turn is written when it starts, and for each node when its calls have drained."""
-    stage = conducted(Node("a"), Node("b", drain_s=0.4))
-    stage.conductor.conduct()
-    kinds = [(type(record).__name__, record.turn) for record in stage.written]
+    run = conducted(Node("a"), Node("b", drain_s=0.4))
+    run.conductor.conduct()
+    kinds = [(type(record).__name__, record.turn) for record in run.written]
     one = ["TurnStarted", "TurnEnded", "TurnEnded"]
     assert kinds == [(kind, turn.number) for turn in TURNS for kind in one]
-    started = stage.of(TurnStarted)[3]
+    started = run.of(TurnStarted)[3]
     assert (started.arm, started.phase, started.round, started.planned_s) == ("mcp", "round", 1, 5)
-    assert {ended.node for ended in stage.of(TurnEnded)} == {"a", "b"}
-    assert stage.of(TurnEnded)[0] == TurnEnded(turn=0, node="a", users=3, busy_s=5.0, planned=7)
+    assert {ended.node for ended in run.of(TurnEnded)} == {"a", "b"}
+    assert run.of(TurnEnded)[0] == TurnEnded(turn=0, node="a", users=3, busy_s=5.0, planned=7)
 
 
 DELAYS = st.floats(0, 3)
@@ -245,12 +245,12 @@ def test_rounds_never_overlap(delays, rounds):
     with pytest.MonkeyPatch.context() as monkeypatch:
         turns = plan(["a", "b"], [ALONE] * rounds, 2.0, 1.0)
         nodes = [Node(str(n), ready_s=r, drain_s=d) for n, (r, d) in enumerate(delays)]
-        stage = Stage(monkeypatch, turns, nodes)
-        stage.conductor.conduct()
+        run = Conducted(monkeypatch, turns, nodes)
+        run.conductor.conduct()
     for turn in turns:
-        opened = [s for s, kind, _, number in stage.log if (kind, number) == ("open", turn.number)]
-        ready = [s for s, kind, _, number in stage.log if (kind, number) == ("ready", turn.number)]
-        ended = [s for s, kind, _, n in stage.log if (kind, n) == ("done", turn.number - 1)]
+        opened = [s for s, kind, _, number in run.log if (kind, number) == ("open", turn.number)]
+        ready = [s for s, kind, _, number in run.log if (kind, number) == ("ready", turn.number)]
+        ended = [s for s, kind, _, n in run.log if (kind, n) == ("done", turn.number - 1)]
         assert len(opened) == len(ready) == len(nodes)
         assert len(ended) == (len(nodes) if turn.number else 0)
         assert max([*ended, *ready]) <= min(opened)
@@ -258,84 +258,84 @@ def test_rounds_never_overlap(delays, rounds):
 
 def test_an_answer_to_another_order_is_not_counted(conducted):
     """A late answer of an earlier turn, or of the wrong kind, does not complete this one."""
-    stage = conducted(Node("local", silent_on="go"))
-    stage.world.at(1.0, lambda: stage.conductor.hear("done", "local", {"turn": 7}))
-    stage.world.at(1.0, lambda: stage.conductor.hear("ready", "local", {"turn": 0}))
-    stage.conductor.conduct()
-    assert stage.of(TurnEnded) == []
-    assert stage.conductor.lost == {"local"}
+    run = conducted(Node("local", silent_on="go"))
+    run.world.at(1.0, lambda: run.conductor.hear("done", "local", {"turn": 7}))
+    run.world.at(1.0, lambda: run.conductor.hear("ready", "local", {"turn": 0}))
+    run.conductor.conduct()
+    assert run.of(TurnEnded) == []
+    assert run.conductor.lost == {"local"}
 
 
 def test_a_stop_in_a_turn_ends_it_after_the_calls_in_flight(conducted):
     """A stop closes the turn at once, waits for its end, and no other turn begins."""
-    stage = conducted(Node("local", drain_s=0.3))
-    stage.world.at(3.0, lambda: stage.conductor.stop("signal"))
-    stage.conductor.conduct()
-    assert stage.told[-1] == ("close", {"hard": False})
-    assert stage.log[-1] == (pytest.approx(3.3), "done", "local", 2)
-    assert [ended.turn for ended in stage.of(TurnEnded)] == [0, 1, 2]
-    assert stage.conductor.reason == "signal"
+    run = conducted(Node("local", drain_s=0.3))
+    run.world.at(3.0, lambda: run.conductor.stop("signal"))
+    run.conductor.conduct()
+    assert run.told[-1] == ("close", {"hard": False})
+    assert run.log[-1] == (pytest.approx(3.3), "done", "local", 2)
+    assert [ended.turn for ended in run.of(TurnEnded)] == [0, 1, 2]
+    assert run.conductor.reason == "signal"
 
 
 def test_a_stop_while_preparing_starts_no_turn(conducted):
     """A stop that comes between two turns keeps the next one from starting."""
-    stage = conducted(Node("local", ready_s=2.0))
-    stage.world.at(1.0, lambda: stage.conductor.stop("stopped"))
-    stage.conductor.conduct()
-    assert stage.of(TurnStarted) == []
-    assert stage.orders() == [("prepare", 0), ("close", None)]
-    assert stage.conductor.reason == "stopped"
+    run = conducted(Node("local", ready_s=2.0))
+    run.world.at(1.0, lambda: run.conductor.stop("stopped"))
+    run.conductor.conduct()
+    assert run.of(TurnStarted) == []
+    assert run.orders() == [("prepare", 0), ("close", None)]
+    assert run.conductor.reason == "stopped"
 
 
 def test_a_stop_before_the_first_turn_does_nothing_at_all(conducted):
     """A run that is stopped before it began sends nothing."""
-    stage = conducted(Node("local"))
-    stage.conductor.stop("signal")
-    stage.conductor.conduct()
-    assert stage.orders() == [("close", None)]
+    run = conducted(Node("local"))
+    run.conductor.stop("signal")
+    run.conductor.conduct()
+    assert run.orders() == [("close", None)]
 
 
 def test_the_second_stop_is_hard_and_the_first_reason_stays(conducted):
     """A second signal cuts off the calls in flight; the run's reason is still the first."""
-    stage = conducted(Node("local", drain_s=0.9))
-    stage.world.at(0.5, lambda: stage.conductor.stop("signal"))
-    stage.world.at(0.6, lambda: stage.conductor.stop("stopped", hard=True))
-    stage.conductor.conduct()
-    closes = [data for order, data in stage.told if order == "close"]
+    run = conducted(Node("local", drain_s=0.9))
+    run.world.at(0.5, lambda: run.conductor.stop("signal"))
+    run.world.at(0.6, lambda: run.conductor.stop("stopped", hard=True))
+    run.conductor.conduct()
+    closes = [data for order, data in run.told if order == "close"]
     assert closes == [{"hard": False}, {"hard": True}]
-    assert stage.conductor.reason == "signal"
+    assert run.conductor.reason == "signal"
 
 
 def test_a_lost_node_is_named_and_the_run_goes_on(conducted):
     """The turns go on without a node that was lost, and the journal names it once."""
-    stage = conducted(Node("a"), Node("b"))
+    run = conducted(Node("a"), Node("b"))
 
     def lose():
-        del stage.nodes["b"]
-        stage.conductor.lose("b")
-        stage.conductor.lose("b")
+        del run.nodes["b"]
+        run.conductor.lose("b")
+        run.conductor.lose("b")
 
-    stage.world.at(2.0, lose)
-    stage.conductor.conduct()
-    (note,) = stage.of(Note)
+    run.world.at(2.0, lose)
+    run.conductor.conduct()
+    (note,) = run.of(Note)
     assert (note.code, note.node, note.at_s) == ("worker_lost", "b", 2.0)
     assert "b" in note.text
-    assert [ended.turn for ended in stage.of(TurnEnded) if ended.node == "a"] == [0, 1, 2, 3, 4, 5]
-    assert {ended.turn for ended in stage.of(TurnEnded) if ended.node == "b"} == {0}
+    assert [ended.turn for ended in run.of(TurnEnded) if ended.node == "a"] == [0, 1, 2, 3, 4, 5]
+    assert {ended.turn for ended in run.of(TurnEnded) if ended.node == "b"} == {0}
 
 
 def test_the_last_node_lost_ends_the_wait(conducted):
     """When the only node is lost in a turn, nothing more is waited for."""
-    stage = conducted(Node("a"))
+    run = conducted(Node("a"))
 
     def lose():
-        del stage.nodes["a"]
-        stage.conductor.lose("a")
+        del run.nodes["a"]
+        run.conductor.lose("a")
 
-    stage.world.at(2.0, lose)
-    stage.conductor.conduct()
-    assert stage.world.now_s == 2.0
-    assert stage.conductor.lost == {"a"}
+    run.world.at(2.0, lose)
+    run.conductor.conduct()
+    assert run.world.now_s == 2.0
+    assert run.conductor.lost == {"a"}
 
 
 @pytest.mark.parametrize(
@@ -347,52 +347,59 @@ def test_the_last_node_lost_ends_the_wait(conducted):
 )
 def test_a_node_that_never_answers_is_lost_in_the_end(conducted, order, lost_at_s):
     """Silence counts as loss, after the longest time an answer could take."""
-    stage = conducted(Node("a"), Node("mute", silent_on=order), grace_s=1.0)
-    stage.conductor.conduct()
-    (note,) = stage.of(Note)
+    run = conducted(Node("a"), Node("mute", silent_on=order), grace_s=1.0)
+    run.conductor.conduct()
+    (note,) = run.of(Note)
     assert (note.node, note.at_s) == ("mute", pytest.approx(lost_at_s))
-    assert [ended.turn for ended in stage.of(TurnEnded) if ended.node == "a"] == [0, 1, 2, 3, 4, 5]
+    assert [ended.turn for ended in run.of(TurnEnded) if ended.node == "a"] == [0, 1, 2, 3, 4, 5]
 
 
 def test_the_report_waits_for_the_last_records_of_every_node(conducted):
     """However long one takes for them; which one never hands them over is lost in the end."""
-    stage = conducted(Node("a"), Node("slow", drain_s=30.0))
-    stage.conductor.dismiss()
-    assert (stage.orders(), stage.world.now_s) == ([("leave", -1)], 30.0)
-    assert stage.conductor.lost == set()
-    stage.nodes["slow"].silent_on = "leave"
-    stage.conductor.dismiss()
-    assert stage.world.now_s == pytest.approx(90.0)
-    assert stage.conductor.lost == {"slow"}
+    run = conducted(Node("a"), Node("slow", drain_s=30.0))
+    run.conductor.dismiss()
+    assert (run.orders(), run.world.now_s) == ([("leave", -1)], 30.0)
+    assert run.conductor.lost == set()
+    run.nodes["slow"].silent_on = "leave"
+    run.conductor.dismiss()
+    assert run.world.now_s == pytest.approx(90.0)
+    assert run.conductor.lost == {"slow"}
 
 
 def test_nothing_is_awaited_after_a_fault_of_our_own(conducted):
     """Who has failed may be gone already."""
-    stage = conducted(Node("a", silent_on="leave"))
-    stage.conductor.stop("error")
-    stage.conductor.dismiss()
-    assert (stage.world.now_s, stage.of(Note)) == (0.0, [])
+    run = conducted(Node("a", silent_on="leave"))
+    run.conductor.stop("error")
+    run.conductor.dismiss()
+    assert (run.world.now_s, run.of(Note)) == (0.0, [])
 
 
 @pytest.mark.parametrize("order", ["prepare", "go"])
 def test_a_fault_of_our_own_ends_the_run(conducted, order):
     """A node that fails stops the run at once; the reason is an error, not a finish."""
-    stage = conducted(Node("a"), Node("b", fails_on=order))
-    stage.conductor.conduct()
-    assert stage.conductor.reason == "error"
-    assert ("close", {"hard": False}) in stage.told
-    assert {data["turn"] for name, data in stage.told if name == "go"} <= {0}
-    assert stage.world.now_s < 1.0
+    run = conducted(Node("a"), Node("b", fails_on=order))
+    run.conductor.conduct()
+    assert run.conductor.reason == "error"
+    assert ("close", {"hard": False}) in run.told
+    assert {data["turn"] for name, data in run.told if name == "go"} <= {0}
+    assert run.world.now_s < 1.0
 
 
-def test_calls_that_were_cut_off_are_noted(conducted):
-    """A turn whose grace was too short says how many calls it cut off, and where."""
-    stage = conducted(Node("slow", late=4), turns=TURNS[:1])
-    stage.conductor.conduct()
-    (note,) = stage.of(Note)
-    assert (note.code, note.count) == ("interrupted_calls", 4)
-    assert "turn 0" in note.text
-    assert "4 users on slow" in note.text
+@pytest.mark.parametrize(
+    ("node", "late", "turns", "users", "when"),
+    [
+        ("slow", 4, TURNS[:1], "4 users on worker slow", "the warm-up of rest"),
+        ("local", 1, TURNS[2:3], "1 user", "round 1 of rest"),
+    ],
+)
+def test_calls_that_were_cut_off_are_noted(conducted, node, late, turns, users, when):
+    """A turn whose grace was too short says of how many users it cut off calls, and in what."""
+    run = conducted(Node(node, late=late), turns=turns)
+    run.conductor.conduct()
+    (note,) = run.of(Note)
+    assert (note.code, note.count) == ("interrupted_calls", late)
+    drain = f"still in flight at the end of the drain after {when}"
+    assert note.text == f"The calls of {users} were {drain}, and were cut off."
 
 
 @pytest.mark.parametrize(
@@ -408,16 +415,16 @@ def test_the_grace_is_the_calls_timeout_within_the_round(
     conducted, grace_s, timeout_s, seconds, expected
 ):
     """Without a `grace` in the file it follows from the timeout and the round's length."""
-    stage = conducted(Node("a"), grace_s=grace_s, timeout_s=timeout_s)
+    run = conducted(Node("a"), grace_s=grace_s, timeout_s=timeout_s)
     (turn,) = plan(["a"], [ALONE] * 1, seconds, 0.0)
-    assert stage.conductor.grace_of(turn) == expected
+    assert run.conductor.grace_of(turn) == expected
 
 
 def test_the_current_turn_is_known_while_it_runs(conducted):
     """The turn in progress can be asked for, and there is none between turns."""
-    stage = conducted(Node("a", ready_s=1.0))
+    run = conducted(Node("a", ready_s=1.0))
     seen = []
-    stage.world.at(0.5, lambda: seen.append(stage.conductor.current))
-    stage.world.at(1.5, lambda: seen.append(stage.conductor.current))
-    stage.conductor.conduct()
+    run.world.at(0.5, lambda: seen.append(run.conductor.current))
+    run.world.at(1.5, lambda: seen.append(run.conductor.current))
+    run.conductor.conduct()
     assert seen == [None, TURNS[0]]

@@ -5,8 +5,8 @@ import pytest
 from gevent.event import Event
 
 from mcp_perf.client.errors import ConnectError
-from mcp_perf.load.engine.turn_gate import Stage
-from mcp_perf.load.engine.worker import _CONNECTS_AT_ONCE, Performer
+from mcp_perf.load.engine.turn_gate import TurnGate
+from mcp_perf.load.engine.turn_runner import _CONNECTS_AT_ONCE, TurnRunner
 from mcp_perf.load.steps.recorder import Recorder
 from mcp_perf.results.journal.records import SETUP, Slice
 from tests.support.greenlets import until
@@ -22,16 +22,16 @@ class User:
         self.asked: list[str] = []
         self.failure: Exception | None = None
 
-    def ready(self, arm, places=None):
+    def ready(self, arm, at_work=None):
         """Note which arm was asked for, and for how many users."""
-        self.asked.append((arm, places))
+        self.asked.append((arm, at_work))
         if self.failure is not None:
             raise self.failure
 
     def live(self):
         """Walk journeys for ever."""
         while True:
-            self.node.stage.perform(lambda _arm: lambda _at: self._journey(), lambda: LONG_S)
+            self.node.gate.take_part(lambda _arm: lambda _at: self._journey(), lambda: LONG_S)
             gevent.sleep(0)
 
     def _journey(self):
@@ -43,14 +43,14 @@ class Node:
     """One process with users, whose answers are kept."""
 
     def __init__(self, count=2):
-        self.stage = Stage()
+        self.gate = TurnGate()
         self.records = []
         self.recorder = Recorder("node 7", self.records.extend)
         self.go_on = Event()
         self.users = [User(self) for _ in range(count)]
         self.answers: list[tuple[str, dict]] = []
-        self.performer = Performer(
-            self.stage,
+        self.turn_runner = TurnRunner(
+            self.gate,
             self.recorder,
             lambda: self.users,
             lambda *answer: self.answers.append(answer),
@@ -88,15 +88,15 @@ def go(turn=3, *, seconds=LONG_S, grace_s=LONG_S, at_s=30.0):
 
 def test_every_users_connection_is_checked_before_a_turn(node):
     """Prepare asks each user for the arm's connection, and answers when all have one."""
-    node.performer.prepare({"turn": 3, "arm": "mcp", "users": 2})
+    node.turn_runner.prepare({"turn": 3, "arm": "mcp", "users": 2})
     assert node.answer() == ("ready", {"turn": 3, "users": 2})
     assert [user.asked for user in node.users] == [[("mcp", None)], [("mcp", None)]]
 
 
 def test_users_are_told_how_many_are_at_work(node):
-    """At a low level the last users of a process have no session: each is told its places."""
-    node.stage.places = lambda level: level // 2
-    node.performer.prepare({"turn": 3, "arm": "mcp", "users": 6})
+    """At a low level the last users of a process have no session: each is told how many are."""
+    node.gate.at_work = lambda level: level // 2
+    node.turn_runner.prepare({"turn": 3, "arm": "mcp", "users": 6})
     node.answer()
     assert [user.asked for user in node.users] == [[("mcp", 3)], [("mcp", 3)]]
 
@@ -105,14 +105,14 @@ def test_sessions_are_counted_between_preparing_and_answering():
     """What is read beside the load when a turn begins finds the count of that very moment."""
     node = Node()
     order = []
-    node.performer = Performer(
-        node.stage,
+    node.turn_runner = TurnRunner(
+        node.gate,
         node.recorder,
         lambda: [order.append("users") or node.users[0]],
         lambda *_answer: order.append("answer"),
         prepared=lambda: order.append((len(node.users[0].asked), "counted")),
     )
-    node.performer.prepare({"turn": 0, "arm": "mcp", "users": 1})
+    node.turn_runner.prepare({"turn": 0, "arm": "mcp", "users": 1})
     until(lambda: "answer" in order)
     assert order == ["users", (1, "counted"), "answer"]
     gevent.killall(node.greenlets)
@@ -121,7 +121,7 @@ def test_sessions_are_counted_between_preparing_and_answering():
 def test_a_target_that_cannot_be_reached_does_not_hold_up_the_round(node):
     """A connection that fails in preparation will fail in the round, where it is counted."""
     node.users[0].failure = ConnectError("refused")
-    node.performer.prepare({"turn": 3, "arm": "mcp", "users": 2})
+    node.turn_runner.prepare({"turn": 3, "arm": "mcp", "users": 2})
     assert node.answer() == ("ready", {"turn": 3, "users": 2})
 
 
@@ -131,7 +131,7 @@ def test_not_all_users_connect_at_once():
     at_once, most = 0, 0
 
     class Slow:
-        def ready(self, _arm, _places):
+        def ready(self, _arm, _at_work):
             """Count who is connecting."""
             nonlocal at_once, most
             at_once += 1
@@ -140,16 +140,16 @@ def test_not_all_users_connect_at_once():
             at_once -= 1
 
     node.users = [Slow() for _ in range(200)]
-    node.performer.prepare({"turn": 0, "arm": "mcp", "users": 2})
+    node.turn_runner.prepare({"turn": 0, "arm": "mcp", "users": 2})
     assert node.answer()[1]["users"] == 200
     assert most == _CONNECTS_AT_ONCE
 
 
 def test_a_turn_ends_when_its_last_call_has(node):
     """`done` comes after the close and the drain, with what the turn was."""
-    node.performer.go(go())
+    node.turn_runner.go(go())
     until(lambda: node.recorder.calls == 2)
-    node.performer.close({})
+    node.turn_runner.close({})
     for _ in range(20):
         gevent.sleep(0)
     assert node.answers == []  # two calls are still in flight
@@ -165,17 +165,17 @@ def test_a_turn_ends_when_its_last_call_has(node):
 def test_a_turn_ends_by_its_clock(node):
     """Without a close, the turn's length decides."""
     node.go_on.set()
-    node.performer.go(go(seconds=0.0))
+    node.turn_runner.go(go(seconds=0.0))
     assert node.answer()[0] == "done"
 
 
 def test_what_a_turn_recorded_carries_its_number(node):
     """What came before the turn is flushed before it, what came in it is flushed with it."""
-    node.performer.go(go())
+    node.turn_runner.go(go())
     until(lambda: node.recorder.calls == 2)
     assert node.recorder.turn == 3
     node.go_on.set()
-    node.performer.close({})
+    node.turn_runner.close({})
     node.answer()
     assert [piece.turn for piece in node.slices()] == [SETUP, 3]
     assert node.slices()[1].at_s == pytest.approx(30.0, abs=0.001)
@@ -184,36 +184,36 @@ def test_what_a_turn_recorded_carries_its_number(node):
 
 def test_promise_09_calls_longer_than_the_grace_are_cut_off(node):
     """With the grace used up the calls in flight are cut off, and their number is answered."""
-    node.performer.go(go(grace_s=0.0))
+    node.turn_runner.go(go(grace_s=0.0))
     until(lambda: node.recorder.calls == 2)
-    node.performer.close({})
+    node.turn_runner.close({})
     kind, data = node.answer()
     assert (kind, data["late"]) == ("done", 2)
 
 
 def test_a_hard_close_does_not_wait_for_the_grace(node):
     """The second signal cuts off the calls in flight at once."""
-    node.performer.go(go())
+    node.turn_runner.go(go())
     until(lambda: node.recorder.calls == 2)
-    node.performer.close({"hard": True})
+    node.turn_runner.close({"hard": True})
     assert node.answer()[1]["late"] == 2
 
 
 def test_a_hard_close_while_draining_cuts_off_what_is_left(node):
     """A second signal in the drain ends it, within one look at the clock."""
-    node.performer.go(go(grace_s=LONG_S))
+    node.turn_runner.go(go(grace_s=LONG_S))
     until(lambda: node.recorder.calls == 2)
-    node.performer.close({"hard": False})
+    node.turn_runner.close({"hard": False})
     gevent.sleep(0)
-    node.performer.close({"hard": True})
+    node.turn_runner.close({"hard": True})
     assert node.answer()[1]["late"] == 2
 
 
 def test_a_close_that_comes_right_behind_the_go_is_not_lost(node):
     """Both messages may arrive in one go: the turn that was never open must not open then."""
     node.go_on.set()
-    node.performer.go(go())
-    node.performer.close({"hard": False})
+    node.turn_runner.go(go())
+    node.turn_runner.close({"hard": False})
     assert node.answer()[0] == "done"
 
 
@@ -223,8 +223,8 @@ def test_a_fault_of_our_own_is_answered(node, caplog):
     def broken():
         raise RuntimeError("our bug")
 
-    node.performer.users = broken
-    node.performer.prepare({"turn": 5, "arm": "mcp", "users": 2})
+    node.turn_runner.users = broken
+    node.turn_runner.prepare({"turn": 5, "arm": "mcp", "users": 2})
     assert node.answer() == ("failed", {"turn": 5})
     assert "our bug" in caplog.text
 
@@ -232,7 +232,7 @@ def test_a_fault_of_our_own_is_answered(node, caplog):
 def test_a_node_without_users_still_answers():
     """A worker that got no users does not hold up the others; its busy time is the turn's."""
     node = Node(count=0)
-    node.performer.go(go(seconds=0.0))
+    node.turn_runner.go(go(seconds=0.0))
     kind, data = node.answer()
     assert kind == "done"
     assert (data["ended"]["users"], data["ended"]["busy_s"]) == (0, 0.0)
@@ -240,7 +240,7 @@ def test_a_node_without_users_still_answers():
 
 def test_stopping_flushes_what_is_left(node):
     """The last calls are handed over when the test stops, and the watch ends."""
-    node.performer.start()
-    node.performer.stop()
+    node.turn_runner.start()
+    node.turn_runner.stop()
     assert len(node.slices()) == 1
-    assert node.performer._flusher.dead
+    assert node.turn_runner._flusher.dead

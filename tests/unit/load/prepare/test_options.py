@@ -1,11 +1,11 @@
-"""What the user wished, by Locust's command line or its form."""
+"""What the user asks for, by Locust's command line or its form."""
 
 import argparse
 
 import pytest
 
 from mcp_perf.load.prepare import options as locust_options
-from mcp_perf.load.prepare.options import FormChoices, add, names, several, wish
+from mcp_perf.load.prepare.options import FormChoices, add, names, run_options, several
 from mcp_perf.load.prepare.prepare import DEFAULT_SCENARIO
 
 
@@ -40,12 +40,12 @@ def parsed(*arguments, **stock):
 
 
 def test_nothing_asked_for_is_the_default_scenario():
-    """`locust -f locustfiles` alone is a wish, too."""
-    wished = wish(parsed())
-    assert wished.scenario == DEFAULT_SCENARIO
-    assert (wished.targets, wished.arms, wished.settings, wished.out) == ((), (), (), "")
-    assert (wished.users, wished.spawn_rate, wished.run_time_s) == (None, None, None)
-    assert (wished.tags, wished.excluded_tags) == ((), ())
+    """`locust -f locustfiles` alone asks for a run, too."""
+    asked = run_options(parsed())
+    assert asked.scenario == DEFAULT_SCENARIO
+    assert (asked.targets, asked.arms, asked.settings, asked.out) == ((), (), (), "")
+    assert (asked.users, asked.spawn_rate, asked.run_time_s) == (None, None, None)
+    assert (asked.tags, asked.excluded_tags) == ((), ())
 
 
 def test_everything_asked_for_is_kept():
@@ -56,14 +56,14 @@ def test_everything_asked_for_is_kept():
         "--out", "here", num_users=7, spawn_rate=3.0, run_time=60,
         tags=["fast"], exclude_tags=["rare"],
     )  # fmt: skip
-    wished = wish(options)
-    assert wished.scenario == "echo"
-    assert wished.targets == ("mcp=http://a/mcp", "rest=http://b")
-    assert wished.arms == ("mcp", "rest")
-    assert wished.settings == ("load.round=1s", "seed=2")
-    assert wished.out == "here"
-    assert (wished.tags, wished.excluded_tags) == (("fast",), ("rare",))
-    assert (wished.users, wished.spawn_rate, wished.run_time_s) == (7, 3.0, 60)
+    asked = run_options(options)
+    assert asked.scenario == "echo"
+    assert asked.targets == ("mcp=http://a/mcp", "rest=http://b")
+    assert asked.arms == ("mcp", "rest")
+    assert asked.settings == ("load.round=1s", "seed=2")
+    assert asked.out == "here"
+    assert (asked.tags, asked.excluded_tags) == (("fast",), ("rare",))
+    assert (asked.users, asked.spawn_rate, asked.run_time_s) == (7, 3.0, 60)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from mcp_perf.load.prepare import open_files
-from mcp_perf.load.prepare.prepare import Wish, choose, prepare, read
+from mcp_perf.load.prepare.prepare import RunOptions, choose, prepare, read
 from mcp_perf.load.targets.refusal import Refusal
 from mcp_perf.scenario.loader import load_text
 
@@ -48,7 +48,7 @@ def test_tags_choose_journeys(tags, excluded, expected) -> None:
 def test_tags_that_leave_nothing_are_refused_with_those_there_are(demo) -> None:
     """A run without a journey would prove nothing; the message lists the tags of the file."""
     with pytest.raises(Refusal, match="the file's tags are fast, rare, slow") as refused:
-        read(Wish(scenario=str(demo), tags=["nope"]))
+        read(RunOptions(scenario=str(demo), tags=["nope"]))
     assert refused.value.exit_code == 104
 
 
@@ -63,7 +63,7 @@ def test_tags_that_leave_nothing_are_refused_with_those_there_are(demo) -> None:
 def test_a_wrong_target_is_refused(demo, target, words) -> None:
     """--target says what to write instead, and which arms there are."""
     with pytest.raises(Refusal, match=words) as refused:
-        prepare(Wish(scenario=str(demo), targets=[target]))
+        prepare(RunOptions(scenario=str(demo), targets=[target]))
     assert refused.value.exit_code == 104
 
 
@@ -71,15 +71,15 @@ def test_a_folder_that_holds_a_run_is_not_written_over(demo, tmp_path) -> None:
     """--out with an earlier run in it is refused; so is a file."""
     (tmp_path / "journal.jsonl").touch()
     with pytest.raises(Refusal, match="holds the run of another time"):
-        prepare(Wish(scenario=str(demo), out=str(tmp_path)))
+        prepare(RunOptions(scenario=str(demo), out=str(tmp_path)))
     with pytest.raises(Refusal, match="is a file"):
-        prepare(Wish(scenario=str(demo), out=str(demo)))
+        prepare(RunOptions(scenario=str(demo), out=str(demo)))
 
 
 def test_nobody_at_the_address_is_unreachable(demo, tmp_path) -> None:
     """A refused connection is 108 and names arm, address and reason; no folder is made."""
     with pytest.raises(Refusal, match=r"control: cannot reach http://127.0.0.1:1 .*refused") as no:
-        prepare(Wish(scenario=str(demo), out=str(tmp_path / "run")))
+        prepare(RunOptions(scenario=str(demo), out=str(tmp_path / "run")))
     assert no.value.exit_code == 108
     assert not (tmp_path / "run").exists()
 
@@ -112,7 +112,7 @@ def test_open_files_are_made_sure_of_where_the_connections_are(
     monkeypatch.setattr(open_files, "require", require)
     demo.write_text(SCENARIO.replace("http://127.0.0.1:1", target))
     targets = [f"{arm}={line}" for arm, line in pointed.items()]
-    wish = Wish(str(demo), targets, out=str(tmp_path / "run"), users=50, workers=workers)
+    options = RunOptions(str(demo), targets, out=str(tmp_path / "run"), users=50, workers=workers)
     with pytest.raises(Refusal):
-        prepare(wish)
+        prepare(options)
     assert required == asked

@@ -8,7 +8,7 @@ import pytest
 
 from mcp_perf.client.http.exchange import Endpoint
 from mcp_perf.load.prepare import relay
-from mcp_perf.load.prepare.prepare import Prepared, Wish
+from mcp_perf.load.prepare.prepare import Prepared, RunOptions
 from mcp_perf.load.targets.refusal import Refusal
 from mcp_perf.load.targets.targets import ArmTarget
 from mcp_perf.scenario.loader import load_text
@@ -37,8 +37,8 @@ def prepared(tmp_path):
         "rest": ArmTarget("rest", "http", "http://127.0.0.1:5/x", endpoint, {"account": "AC1"}),
         "mcp": ArmTarget("mcp", "mcp", "http://127.0.0.1:6/mcp", endpoint, {}, "2025-06-18", {}),
     }
-    wish = Wish(settings=("load.users=7",))
-    return Prepared(wish, loaded, "demo-1", 7, 7.0, (), 1, Path("out"), None, targets)
+    options = RunOptions(settings=("load.users=7",))
+    return Prepared(options, loaded, "demo-1", 7, 7.0, (), 1, Path("out"), None, targets)
 
 
 @pytest.fixture
@@ -78,7 +78,7 @@ def test_a_worker_gets_the_scenario_and_the_targets_as_the_master_has_them(
 def test_only_the_chosen_arms_are_sent(prepared, monkeypatch):
     """`--arm` holds in the workers, too."""
     monkeypatch.setenv("TOKEN", "x")
-    prepared.wish = Wish(arms=("mcp",))
+    prepared.options = RunOptions(arms=("mcp",))
     del prepared.targets["rest"]
     options = Namespace()
     relay.send(prepared, options, ["a"])

@@ -1,4 +1,4 @@
-"""The stage under greenlets and a clock that only the test moves."""
+"""The gate of turns under greenlets and a clock that only the test moves."""
 
 import time
 
@@ -6,7 +6,7 @@ import gevent
 import pytest
 from gevent.event import Event
 
-from mcp_perf.load.engine.turn_gate import Stage
+from mcp_perf.load.engine.turn_gate import TurnGate
 from mcp_perf.load.plan.schedule import Turn
 from mcp_perf.load.steps.step import Interrupted
 from tests.support.greenlets import until
@@ -35,8 +35,8 @@ class Clock:
 class Users:
     """Greenlets that take part in turns for ever, as Locust's users do."""
 
-    def __init__(self, stage, clock, *, journey_s=1.0, think_s=0.0):
-        self.stage = stage
+    def __init__(self, gate, clock, *, journey_s=1.0, think_s=0.0):
+        self.gate = gate
         self.clock = clock
         self.journey_s = journey_s
         self.think_s = think_s
@@ -56,7 +56,7 @@ class Users:
 
     def _perform_for_ever(self):
         while True:
-            self.stage.perform(lambda arm: lambda _at: self._journey(arm), self._think)
+            self.gate.take_part(lambda arm: lambda _at: self._journey(arm), self._think)
             gevent.sleep(0)
 
     def _think(self):
@@ -82,35 +82,35 @@ def clock():
 
 
 @pytest.fixture
-def stage(clock):
-    """Return a stage on that clock."""
-    return Stage(clock)
+def gate(clock):
+    """Return a gate on that clock."""
+    return TurnGate(clock)
 
 
 @pytest.fixture
-def users(stage, clock):
+def users(gate, clock):
     """Return users who walk journeys of one second, none yet spawned."""
-    users = Users(stage, clock)
+    users = Users(gate, clock)
     yield users
     gevent.killall(users.greenlets)
 
 
-def test_nobody_walks_before_the_turn_opens(stage, users):
+def test_nobody_walks_before_the_turn_opens(gate, users):
     """Users wait for a turn, and walk the arm whose turn it is."""
     users.spawn(2)
     gevent.sleep(0)
     assert users.walked == []
-    stage.open(ROUND)
+    gate.open(ROUND)
     until(lambda: len(users.walked) >= 2)
     assert {arm for arm, _ in users.walked} == {"mcp"}
 
 
-def test_users_leave_by_the_clock_even_if_nobody_closes_the_turn(stage, users):
+def test_users_leave_by_the_clock_even_if_nobody_closes_the_turn(gate, users):
     """A hub too busy to close the turn in time does not make it longer."""
     users.spawn(1)
-    open_turn = stage.open(ROUND)
+    open_turn = gate.open(ROUND)
     until(lambda: len(users.walked) == 10)
-    assert stage.idle(LONG_S)
+    assert gate.idle(LONG_S)
     for _ in range(20):
         gevent.sleep(0)
     assert [at_s for _, at_s in users.walked] == list(range(10))
@@ -118,22 +118,22 @@ def test_users_leave_by_the_clock_even_if_nobody_closes_the_turn(stage, users):
     assert open_turn.busy_ns == 10_000_000_000
 
 
-def test_promise_20_no_journey_starts_after_the_close(stage, users, clock):
+def test_promise_20_no_journey_starts_after_the_close(gate, users, clock):
     """A close ends the turn at once: who is in a journey ends that one, and begins no other."""
     users.blocked = Event()
     users.spawn(3)
-    stage.open(ROUND)
+    gate.open(ROUND)
     until(lambda: len(users.walked) == 3)
     clock.pass_s(2.0)
-    stage.close()
+    gate.close()
     users.blocked.set()
-    assert stage.idle(LONG_S)
+    assert gate.idle(LONG_S)
     for _ in range(20):
         gevent.sleep(0)
     assert len(users.walked) == 3
 
 
-def test_promise_20_no_journey_starts_after_the_clock_ran_out_in_a_pause(stage, clock):
+def test_promise_20_no_journey_starts_after_the_clock_ran_out_in_a_pause(gate, clock):
     """A user who was thinking when the time ran out does not begin another journey."""
     walked = []
 
@@ -141,111 +141,111 @@ def test_promise_20_no_journey_starts_after_the_clock_ran_out_in_a_pause(stage, 
         clock.pass_s(11.0)
         return 0.000_001
 
-    stage.open(ROUND)
-    user = gevent.spawn(stage.perform, lambda _arm: lambda _at: walked.append(clock.ns), think)
+    gate.open(ROUND)
+    user = gevent.spawn(gate.take_part, lambda _arm: lambda _at: walked.append(clock.ns), think)
     with gevent.Timeout(5):
-        while not walked or stage._busy:
+        while not walked or gate._busy:
             gevent.sleep(0.001)
     user.kill()
     assert walked == [0]
 
 
-def test_who_comes_after_the_clock_ran_out_starts_nothing(stage, users, clock):
+def test_who_comes_after_the_clock_ran_out_starts_nothing(gate, users, clock):
     """A user that enters a turn whose time is over leaves it again without a journey."""
-    stage.open(ROUND)
+    gate.open(ROUND)
     clock.pass_s(10.5)
     users.spawn(1)
     for _ in range(20):
         gevent.sleep(0)
     assert users.walked == []
-    assert not stage._busy
+    assert not gate._busy
 
 
-def test_a_close_ends_the_pauses_of_users_who_think(stage, users):
+def test_a_close_ends_the_pauses_of_users_who_think(gate, users):
     """Thinking users leave at the close, not at the end of their pause."""
     users.think_s = LONG_S
     users.spawn(3)
-    stage.open(ROUND)
+    gate.open(ROUND)
     until(lambda: len(users.walked) == 3)
-    assert not stage.idle(0)
-    stage.close()
-    assert stage.idle(LONG_S)
+    assert not gate.idle(0)
+    gate.close()
+    assert gate.idle(LONG_S)
     assert len(users.walked) == 3
     assert users.interrupted == 0
 
 
-def test_users_whose_pause_ends_with_the_turn_come_back_for_the_next(stage, users):
+def test_users_whose_pause_ends_with_the_turn_come_back_for_the_next(gate, users):
     """Where all pauses and the turn end at the very same time, nobody misses the next turn."""
     users.think_s = 0.01
     users.spawn(8)
-    stage.open(ROUND)
-    closing = gevent.spawn_later(0.005, stage.close)
+    gate.open(ROUND)
+    closing = gevent.spawn_later(0.005, gate.close)
     until(lambda: users.thinking == 8)
     time.sleep(0.02)  # nobody runs meanwhile: all of it is due at once
     closing.join()
-    opened = stage.open(NEXT)
+    opened = gate.open(NEXT)
     until(lambda: opened.users == 8)
 
 
-def test_an_arrival_handed_out_at_the_very_end_is_waited_for(stage, users):
-    """Its user is busy for the stage, although nothing has run between handing out and closing."""
+def test_an_arrival_handed_out_at_the_very_end_is_waited_for(gate, users):
+    """Its user is busy for the gate, although nothing has run between handing out and closing."""
     users.blocked = Event()
     users.spawn(1)
-    opened = stage.open(Turn(1, "mcp", "round", 1, 10.0, 1, 1.0), [0])
+    opened = gate.open(Turn(1, "mcp", "round", 1, 10.0, 1, 1.0), [0])
     until(lambda: opened.dispatcher.planned == 1)
     assert users.walked == []
-    stage.close()
-    assert not stage.idle(0)
+    gate.close()
+    assert not gate.idle(0)
     assert len(users.walked) == 1
 
 
-def test_cut_off_interrupts_only_those_in_a_call(stage, users):
+def test_cut_off_interrupts_only_those_in_a_call(gate, users):
     """Who has left already is not disturbed; who hangs in a call is interrupted there."""
     users.spawn(2)
-    stage.open(ROUND)
+    gate.open(ROUND)
     until(lambda: len(users.walked) >= 2)
-    stage.close()
-    assert stage.idle(LONG_S)
-    assert stage.cut_off() == 0
+    gate.close()
+    assert gate.idle(LONG_S)
+    assert gate.cut_off() == 0
 
     users.blocked = Event()
-    stage.open(NEXT)
-    until(lambda: len(users.walked) >= 4 and len(stage._busy) == 2)
-    stage.close()
-    assert not stage.idle(0)
-    assert stage.cut_off() == 2
+    gate.open(NEXT)
+    until(lambda: len(users.walked) >= 4 and len(gate._busy) == 2)
+    gate.close()
+    assert not gate.idle(0)
+    assert gate.cut_off() == 2
     assert users.interrupted == 2
-    assert stage.idle(0)
+    assert gate.idle(0)
 
 
-def test_interrupted_users_come_back_for_the_next_turn(stage, users):
+def test_interrupted_users_come_back_for_the_next_turn(gate, users):
     """A user that was cut off is at work again when the next turn opens."""
     users.blocked = Event()
     users.spawn(2)
-    stage.open(ROUND)
+    gate.open(ROUND)
     until(lambda: len(users.walked) == 2)
-    stage.close()
-    stage.cut_off()
+    gate.close()
+    gate.cut_off()
     users.blocked = None
-    open_turn = stage.open(NEXT)
+    open_turn = gate.open(NEXT)
     until(lambda: len(users.walked) >= 4)
-    stage.close()
-    assert stage.idle(LONG_S)
+    gate.close()
+    assert gate.idle(LONG_S)
     assert [arm for arm, _ in users.walked[2:4]] == ["rest", "rest"]
     assert open_turn.users == 2
 
 
-def test_a_turn_is_joined_once_by_each_user(stage, users):
+def test_a_turn_is_joined_once_by_each_user(gate, users):
     """Who left a turn waits for the next one, and does not come in again."""
     users.journey_s = 6.0
     users.spawn(3)
-    open_turn = stage.open(ROUND)
-    until(lambda: users.walked and not stage._busy)
+    open_turn = gate.open(ROUND)
+    until(lambda: users.walked and not gate._busy)
     for _ in range(20):
         gevent.sleep(0)
     assert open_turn.users == 3
-    stage.close()
-    assert stage.open(NEXT).users == 0
+    gate.close()
+    assert gate.open(NEXT).users == 0
 
 
 @pytest.mark.parametrize(
@@ -257,54 +257,54 @@ def test_a_turn_is_joined_once_by_each_user(stage, users):
         (30.0, 30.0),
     ],
 )
-def test_busy_time_runs_to_the_end_of_the_last_journey(stage, users, journey_s, busy_s):
+def test_busy_time_runs_to_the_end_of_the_last_journey(gate, users, journey_s, busy_s):
     """The denominator of throughput covers the work that was counted, all of it."""
     users.journey_s = journey_s
     users.spawn(1)
-    open_turn = stage.open(ROUND)
-    until(lambda: users.walked and not stage._busy)
+    open_turn = gate.open(ROUND)
+    until(lambda: users.walked and not gate._busy)
     assert open_turn.busy_ns == busy_s * 1e9
 
 
-def test_busy_time_is_at_least_the_turns_length(stage, users, clock):
+def test_busy_time_is_at_least_the_turns_length(gate, users, clock):
     """A user who thinks at the end of the turn was there for all of it."""
     users.think_s = LONG_S
     users.spawn(1)
-    open_turn = stage.open(ROUND)
+    open_turn = gate.open(ROUND)
     until(lambda: users.thinking)
     clock.pass_s(9.0)
-    stage.close()
-    assert stage.idle(LONG_S)
+    gate.close()
+    assert gate.idle(LONG_S)
     assert open_turn.busy_ns == 10_000_000_000
 
 
-def test_a_turn_that_was_stopped_early_counts_only_the_time_it_had(stage, users, clock):
+def test_a_turn_that_was_stopped_early_counts_only_the_time_it_had(gate, users, clock):
     """After a stop the denominator is the time until the stop, not the planned one."""
     users.think_s = LONG_S
     users.spawn(1)
-    open_turn = stage.open(ROUND)
+    open_turn = gate.open(ROUND)
     until(lambda: users.thinking)
     clock.pass_s(2.0)  # a journey of one second, then two of thought
-    stage.close()
-    assert stage.idle(LONG_S)
+    gate.close()
+    assert gate.idle(LONG_S)
     assert open_turn.busy_ns == 3_000_000_000
 
 
-def test_closing_twice_or_without_a_turn_is_fine(stage):
+def test_closing_twice_or_without_a_turn_is_fine(gate):
     """A close where nothing is open does nothing."""
-    stage.close()
-    open_turn = stage.open(ROUND)
-    stage.close()
-    stage.close()
+    gate.close()
+    open_turn = gate.open(ROUND)
+    gate.close()
+    gate.close()
     assert open_turn.closed.is_set()
-    assert stage.open_turn is None
+    assert gate.open_turn is None
 
 
-def test_a_user_that_is_killed_leaves_the_stage(stage, users):
+def test_a_user_that_is_killed_leaves_the_gate(gate, users):
     """A user that Locust takes away in a journey is not waited for."""
     users.blocked = Event()
     users.spawn(1)
-    stage.open(ROUND)
+    gate.open(ROUND)
     until(lambda: users.walked)
     gevent.killall(users.greenlets)
-    assert stage.idle(0)
+    assert gate.idle(0)

@@ -1,6 +1,6 @@
-"""A node's side of a round: prepare the connections, open the stage, close it, drain, report.
+"""A node's side of a round: prepare the connections, open the gate, close it, drain, report.
 
-Every process that has users runs one `Performer`. It obeys the conductor (`_conductor.py`) by
+Every process that has users runs one `TurnRunner`. It obeys the conductor (`conductor.py`) by
 Locust's messages, which are plain function calls when both live in one process.
 """
 
@@ -16,8 +16,8 @@ from gevent.pool import Pool
 
 from mcp_perf.client.errors import TargetError
 from mcp_perf.load.engine.health import Watch
-from mcp_perf.load.engine.turn_gate import OpenTurn, Stage
-from mcp_perf.load.engine.user import Member
+from mcp_perf.load.engine.turn_gate import OpenTurn, TurnGate
+from mcp_perf.load.engine.user import UserContext
 from mcp_perf.load.plan.schedule import Turn
 from mcp_perf.load.steps.recorder import Recorder
 from mcp_perf.results.journal.records import SETUP, TurnEnded
@@ -29,12 +29,12 @@ _CONNECTS_AT_ONCE: Final = 32
 
 
 @dataclass(eq=False)
-class Performer:
+class TurnRunner:
     """Runs this process's part of each turn."""
 
-    stage: Stage
+    gate: TurnGate
     recorder: Recorder
-    users: Callable[[], Iterable[Member]]
+    users: Callable[[], Iterable[UserContext]]
     answer: Callable[[str, dict[str, Any]], None]
     arrivals: Callable[[Turn], Iterable[int]] = lambda _turn: ()
     prepared: Callable[[], None] = lambda: None
@@ -71,7 +71,7 @@ class Performer:
         if order.get("hard"):
             self._hurry.set()
         self._ending = True
-        self.stage.close(early=True)
+        self.gate.close(early=True)
 
     def _supervise(self, act: Callable[[dict[str, Any]], None], order: dict[str, Any]) -> None:
         """Do as ordered; a fault of our own is answered, so that nobody waits for it."""
@@ -85,7 +85,7 @@ class Performer:
         pool = Pool(_CONNECTS_AT_ONCE)
         users = list(self.users())
         for user in users:
-            pool.spawn(_ready, user, order["arm"], self.stage.places(order["users"]))
+            pool.spawn(_ready, user, order["arm"], self.gate.at_work(order["users"]))
         pool.join()
         self.prepared()
         self.answer("ready", {"turn": order["turn"], "users": len(users)})
@@ -96,11 +96,11 @@ class Performer:
         self.recorder.start(order["at_s"])
         self.recorder.turn = turn.number
         calls_before = self.recorder.calls
-        open_turn = self.stage.open(turn, self.arrivals(turn) if turn.rate else ())
+        open_turn = self.gate.open(turn, self.arrivals(turn) if turn.rate else ())
         if self._ending:  # the close came right behind the order to go
-            self.stage.close(early=True)
+            self.gate.close(early=True)
         open_turn.closed.wait(turn.seconds)
-        self.stage.close()
+        self.gate.close()
         grace_s = order["grace_s"]
         if turn.rate:
             grace_s -= self._complete(open_turn, grace_s)
@@ -122,7 +122,7 @@ class Performer:
         is missing from the rate, nor does what had piled up until then swell it.
         """
         left_s = min(open_turn.until_first_s, most_s)
-        self.stage.idle(left_s)
+        self.gate.idle(left_s)
         self.flush()
         self.recorder.draining = True
         return left_s
@@ -132,10 +132,10 @@ class Performer:
         left_s = grace_s
         while left_s > 0 and not self._hurry.is_set():
             step_s = min(left_s, FLUSH_S / 4)
-            if self.stage.idle(step_s):
+            if self.gate.idle(step_s):
                 return 0
             left_s -= step_s
-        return self.stage.cut_off()
+        return self.gate.cut_off()
 
     def _ended(self, open_turn: OpenTurn, calls: int) -> TurnEnded:
         dispatcher = open_turn.dispatcher
@@ -154,9 +154,9 @@ class Performer:
             self.flush()
 
 
-def _ready(user: Member, arm: str, places: int | None) -> None:
+def _ready(user: UserContext, arm: str, at_work: int | None) -> None:
     try:
-        user.ready(arm, places)
+        user.ready(arm, at_work)
     except TargetError:
         # The next call will meet the same trouble, and it will be counted there.
         return
