@@ -46,7 +46,7 @@ class ScenarioUser(User):
 
     def on_start(self) -> None:
         """Open a session with every arm."""
-        self.pool: Any = self.environment.mcp_perf.pool
+        self.pool: Any = self.environment.mcp_perf.working.pool
         self.context: Any = None
         try:
             self.context = self.pool.add()
@@ -78,17 +78,14 @@ def _arguments(parser: Any, **_kwargs: Any) -> None:
 
 @events.init.add_listener
 def _init(environment: Any, web_ui: Any, **_kwargs: Any) -> None:
-    start.init(environment, web_ui)
+    role = environment.mcp_perf = start.init(environment, web_ui)
+    # Of Locust's events, this one alone does not say to which environment it belongs.
+    environment.events.spawning_complete.add_listener(lambda **_kwargs: role.spawning_complete())
 
 
 @events.test_start.add_listener
 def _test_start(environment: Any, **_kwargs: Any) -> None:
     environment.mcp_perf.test_start()
-
-
-@events.spawning_complete.add_listener
-def _spawning_complete(**_kwargs: Any) -> None:
-    start.current().spawning_complete()
 
 
 @events.test_stopping.add_listener

@@ -5,68 +5,54 @@ import os
 import socket
 import sys
 from collections.abc import Sequence
-from typing import Final, Protocol
+from typing import Any, Final
 
+import locust
 import locust.main
 import locust.stats
 
 from mcp_perf import folders
-from mcp_perf.load import start
-from mcp_perf.load.engine.lifecycle import OWN_FAULT, Session
-from mcp_perf.load.engine.run import Run
-from mcp_perf.results.document.document import Report
+from mcp_perf.load.lifecycle.keeping import RunObserver
+from mcp_perf.results.judge.verdict import BROKEN_CODE
 
 logger = logging.getLogger("mcp-perf")
 _LOOPBACK: Final = "127.0.0.1"
 
 
-class Observer(Protocol):
-    """Who follows the run."""
-
-    def begun(self, run: Run) -> None:
-        """Hear of the run, before its first call."""
-
-    def ended(self, report: Report, run: Run) -> None: ...
-
-
-def run(arguments: Sequence[str], formats: tuple[str, ...], observer: Observer) -> int:
+def run(arguments: Sequence[str], observer: RunObserver) -> int:
     """Run Locust with these arguments; return the exit code."""
     _quieten()
-    reported: list[Report] = []
     here = os.getpid()
+    attended: list[Any] = []
 
-    def tell(report: Report, run_: Run) -> None:
-        reported.append(report)
-        observer.ended(report, run_)
+    def attend(environment: Any, **_kwargs: Any) -> None:
+        environment.mcp_perf_observer = observer
+        attended.append(environment)
 
-    def prepare(session: Session) -> None:
-        session.formats = formats
-        session.on_run = observer.begun
-        session.on_report = tell
-
-    start.Hook.on_session = prepare
-    sys.argv = [
-        "locust",
-        "-f",
-        str(folders.shipped("locustfiles") / "scenario.py"),
-        "--headless",
-        "--only-summary",
-        "--skip-log-setup",
-        *(_meeting_point() if "--processes" in arguments else ()),
-        *arguments,
-    ]
-    code = _main()
-    if code or reported or os.getpid() != here:  # a worker that was forked reports to its master
+    locustfile = folders.shipped("locustfiles") / "scenario.py"
+    own = ["-f", str(locustfile), "--headless", "--only-summary", "--skip-log-setup"]
+    meet = _meeting_point() if "--processes" in arguments else ()
+    locust.events.init.add_listener(attend)
+    try:
+        code = _main(["locust", *own, *meet, *arguments])
+    finally:
+        locust.events.init.remove_listener(attend)
+    # A worker that was forked reports to its master.
+    if code or os.getpid() != here or any(one.mcp_perf.keeping.report for one in attended):
         return code
     logger.error("The run ended without a report: what ran in this process has ended it")
-    return OWN_FAULT
+    return BROKEN_CODE
 
 
-def _main() -> int:
+def _main(argv: list[str]) -> int:
+    """Locust's main reads its arguments from nowhere else."""
+    before, sys.argv = sys.argv, argv
     try:
         locust.main.main()
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(bool(end.code))
+    finally:
+        sys.argv = before
     return 0
 
 

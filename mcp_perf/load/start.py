@@ -1,62 +1,44 @@
-"""Locust's `init`: the run is prepared before anything is sent, or refused with its exit code."""
+"""Locust's `init`: this process takes its role, and a run that begins at once is prepared."""
 
-import contextlib
 import logging
 import os
-import sys
-from collections.abc import Callable, Iterator
 from typing import Any
 
-import psutil
-from locust.runners import WorkerRunner
+from locust.runners import MasterRunner, WorkerRunner
 
-from mcp_perf.load.engine.lifecycle import USER, Session
 from mcp_perf.load.hub.redaction import guard_process
-from mcp_perf.load.prepare import options as locust_options
+from mcp_perf.load.lifecycle.ending import Headless, WebPage, exit_on_refusal
+from mcp_perf.load.lifecycle.roles import Master, Single, Worker
+from mcp_perf.load.lifecycle.working import USER
+from mcp_perf.load.prepare.options import run_options
 from mcp_perf.load.prepare.prepare import prepare, read
-from mcp_perf.load.targets.refusal import Refusal
 from mcp_perf.load.web import guard, login, page
 
 logger = logging.getLogger("mcp-perf")
-_sessions: list[Session] = []
 
 
-class Hook:
-    """What a caller wants done with each new session; `_headless` sets it."""
-
-    on_session: Callable[[Session], None] | None = None
-
-
-def init(environment: Any, web_ui: Any) -> None:
-    """Attach a session to Locust's environment and prepare what is to run at once."""
+def init(environment: Any, web_ui: Any) -> Master | Single | Worker:
+    """Return the role of this process, ready for `test_start`."""
     guard_process()
-    options = environment.parsed_options
-    headless = web_ui is None
-    session = Session(environment, headless=headless)
-    environment.mcp_perf = session
-    _sessions[:] = [session]
-    if Hook.on_session is not None:
-        Hook.on_session(session)
     if isinstance(environment.runner, WorkerRunner):
-        return
+        return Worker(environment)
     names = (user.__name__ for user in environment.user_classes)
     if others := ", ".join(name for name in names if name != USER):
         logger.warning("%s: takes a share of the users; to keep it out, add %s", others, USER)
-    if web_ui is not None:
-        with _refusals():
+    kind = Master if isinstance(environment.runner, MasterRunner) else Single
+    ending = Headless(environment) if web_ui is None else WebPage(environment)
+    role = kind(environment, ending, getattr(environment, "mcp_perf_observer", None))
+    options = environment.parsed_options
+    with exit_on_refusal():
+        if web_ui is not None:
             _protect(web_ui, options)
-    if headless or options.autostart:
-        with _refusals():
-            session.adopt(prepare(locust_options.run_options(options)))
-    elif options.num_users is None:
-        _prefill(options)
+        if web_ui is None or options.autostart:
+            role.keeping.adopt(prepare(run_options(options)))
+        elif options.num_users is None:
+            _prefill(options)
     if web_ui is not None:
-        page.install(web_ui, session)
-
-
-def current() -> Session:
-    """Return the session of this process, for an event that does not name its environment."""
-    return _sessions[0]
+        page.install(web_ui, role.keeping)
+    return role
 
 
 def _protect(web_ui: Any, options: Any) -> None:
@@ -71,25 +53,6 @@ def _protect(web_ui: Any, options: Any) -> None:
 
 def _prefill(options: Any) -> None:
     """Put the scenario's own load into the form, so that Start is all there is to press."""
-    with _refusals():
-        load = read(locust_options.run_options(options)).scenario.load
+    load = read(run_options(options)).scenario.load
     options.num_users = load.lanes
     options.spawn_rate = options.spawn_rate or load.spawn_rate or min(float(load.lanes), 100.0)
-
-
-@contextlib.contextmanager
-def _refusals() -> Iterator[None]:
-    try:
-        yield
-    except Refusal as refusal:
-        for line in refusal.lines:
-            logger.error("%s", line)
-        _dismiss_workers()
-        sys.exit(refusal.exit_code)
-
-
-def _dismiss_workers() -> None:
-    """End the workers that --processes forked: Locust 2.47 loses sight of those that still run."""
-    for child in psutil.Process().children():
-        with contextlib.suppress(psutil.Error):
-            child.terminate()

@@ -396,13 +396,13 @@ def test_the_files_and_messages_of_the_architecture_exist():
     for name in set(re.findall(r"`([\w/.]+\.(?:py|json|yaml|jsonl))`", page)) - {"journal.jsonl"}:
         made = name.replace("NAME", "echo").replace("render/echo", "render/html")
         assert any(f"/{file}".endswith(f"/{made}") for file in house), name
-    session = (ROOT / "mcp_perf" / "load" / "engine" / "lifecycle.py").read_text("utf-8")
-    turns = (ROOT / "mcp_perf" / "load" / "engine" / "turn_runner.py").read_text("utf-8")
+    files = ("engine/conductor.py", "engine/turn_runner.py", "lifecycle/working.py")
+    code = "".join((ROOT / "mcp_perf" / "load" / file).read_text("utf-8") for file in files)
     messages = re.findall(r"^\| `(mcp-perf-\w+)`(?:, `(\w+)`)? \|", page, re.MULTILINE)
     assert len(messages) == 9
     for message, kind in messages:
-        assert f'"{message}"' in session
-        assert not kind or f'"{kind}"' in session + turns
+        assert f'"{message}"' in code
+        assert not kind or f'"{kind}"' in code
 
 
 def test_the_index_of_the_scenarios_is_what_list_prints():

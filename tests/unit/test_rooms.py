@@ -24,7 +24,7 @@ PLAN = {
         *("results.compare", "results.report"),
         *(f"results.render.{room}" for room in ("words", "charts", "files", "console")),
         *(f"load.{room}" for room in ("hub", "plan", "targets", "steps", "watch", "prepare")),
-        *("load.engine", "load.web", "load.start", "load.headless"),
+        *("load.engine", "load.lifecycle", "load.web", "load.start", "load.headless"),
         *("pytest_plugin", "cli.output", "cli", "__main__"),
     ),
     "mcp_targets": (

@@ -19,9 +19,9 @@ def run_on_screen(
     arguments: Sequence[str], formats: tuple[str, ...], job: Job | None = None
 ) -> int:
     """Run Locust with these arguments, as a step of this CI job if any; return the exit code."""
-    screen = Screen(job)
+    screen = Screen(formats, job)
     try:
-        return headless.run(arguments, formats, screen)
+        return headless.run(arguments, screen)
     finally:
         screen.stop()
 
@@ -29,7 +29,8 @@ def run_on_screen(
 class Screen:
     """Shows one run."""
 
-    def __init__(self, job: Job | None) -> None:
+    def __init__(self, formats: tuple[str, ...], job: Job | None) -> None:
+        self.formats = formats
         self._job = job
         self._style: Mapping[str, Any] = PLAIN if job else {}
         self._progress: list[Progress] = []

@@ -15,6 +15,12 @@ from mcp_perf.load.plan.schedule import Turn
 from mcp_perf.load.watch.upstreams import Together
 from mcp_perf.results.journal.records import SETUP, AnyRecord, Note, TurnEnded, TurnStarted
 
+ORDER: Final = "mcp-perf-order"
+"""From the conductor to those who have users. These three are Locust's messages."""
+ANSWER: Final = "mcp-perf-answer"
+"""From them to the conductor."""
+RECORDS: Final = "mcp-perf-records"
+"""From a worker to the master, for the journal."""
 _PREPARE_S: Final = 60.0
 _MARGIN_S: Final = 15.0
 """How long after its last possible call a node may take to answer before it counts as lost."""
@@ -28,6 +34,12 @@ class _Waiting:
     turn: int
     missing: set[str]
     complete: Event = field(default_factory=Event)
+
+    def strike(self, node: str) -> None:
+        """Wait no longer for a node."""
+        self.missing.discard(node)
+        if not self.missing:
+            self.complete.set()
 
 
 @dataclass(eq=False, kw_only=True)
@@ -78,9 +90,7 @@ class Conductor:
             return
         if kind == "done":
             self._note_done(node, data)
-        waiting.missing.discard(node)
-        if not waiting.missing:
-            waiting.complete.set()
+        waiting.strike(node)
 
     def lose(self, node: str) -> None:
         """Take note that a node has gone; the run goes on without it, and will be invalid."""
@@ -89,11 +99,8 @@ class Conductor:
         self.lost.add(node)
         text = f"worker {node} was lost"
         self.write([Note(at_s=self.now_s(), code="worker_lost", text=text, node=node)])
-        waiting = self._waiting
-        if waiting is not None:
-            waiting.missing.discard(node)
-            if not waiting.missing:
-                waiting.complete.set()
+        if self._waiting is not None:
+            self._waiting.strike(node)
 
     def grace_of(self, turn: Turn) -> float:
         """How long the last calls of a turn may take: the call's timeout, within the round."""

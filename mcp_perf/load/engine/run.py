@@ -45,6 +45,8 @@ class Run:
         self.folder = prepared.folder
         self.folder.mkdir(parents=True, exist_ok=True)
         self.watchers: list[Watcher] = []
+        self.interrupted = False
+        """Whether a signal has asked for its end."""
         self._log = logging.FileHandler(self.folder / "run.log", encoding="utf-8")
         self._log.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
         guard(self._log)
@@ -98,8 +100,28 @@ class Run:
     def note(self, code: str, text: str) -> None:
         self.write([Note(at_s=self.now_s(), code=code, text=text)])
 
-    def finish(self, formats: tuple[str, ...]) -> Report:
-        """End the journal, stop the systems, write the reports. Raises OSError on a full disk."""
+    def finish(self, formats: tuple[str, ...]) -> Report | None:
+        """Stop the systems, write the reports; log what came out, or why there are none."""
+        try:
+            report = self._finish(formats)
+            logger.info("%s (exit code %d)", report.verdict, report.exit_code)
+            for reason in report.reasons:
+                logger.info("  %s", reason)
+            logger.info("Report: %s", self.folder / "report.html")
+        except OSError as error:
+            logger.error("The reports could not be written to %s: %s", self.folder, error)
+            logger.error("When there is room again: mcp-perf report %s", self.folder)
+        except Exception:
+            logger.exception("The reports could not be made, by a fault of mcp-perf's own")
+            logger.error("The journal is whole: %s", self.folder / "journal.jsonl")
+        else:
+            return report
+        finally:  # the process may go on to another run
+            logging.getLogger().removeHandler(self._log)
+            self._log.close()
+        return None
+
+    def _finish(self, formats: tuple[str, ...]) -> Report:
         for name in self.prepared.systems.dead():
             self.note("system_died", f"the system's process {name} died during the run")
         self.write(self._sampler.look())
@@ -110,11 +132,6 @@ class Run:
         write_all(report, samples, self.folder, formats)
         remember(report, self.prepared.options.store)
         return report
-
-    def close_log(self) -> None:
-        """End run.log; the process may go on to another run."""
-        logging.getLogger().removeHandler(self._log)
-        self._log.close()
 
     def _turns(self, started: RunStarted) -> Iterable[Turn]:
         """Return all turns; what depends on what was measured is known when it comes."""

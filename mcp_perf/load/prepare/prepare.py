@@ -216,7 +216,12 @@ def _reach(prepared: Prepared, pointed: Mapping[str, str]) -> None:
         *unspoken(loaded, prepared.targets),
         *undecided(loaded, prepared.targets),
         *_unmeasured(loaded.scenario.load, prepared.resources),
-        *_unknown_names(prepared),
+        # Now that the systems have said what they provide.
+        *(
+            str(problem)
+            for name, target in prepared.targets.items()
+            for problem in unknown_names(loaded, name, target.variables)
+        ),
     ]
     if problems:
         raise Refusal(CONFIGURATION, problems)
@@ -260,15 +265,6 @@ def _impossible(options: RunOptions) -> list[str]:
         f"{what} is {number:g}; write a number above 0"
         for what, number in asked.items()
         if number is not None and not 0 < number < math.inf
-    ]
-
-
-def _unknown_names(prepared: Prepared) -> list[str]:
-    """Return the lookups that nothing provides, now that the systems have said what they do."""
-    return [
-        str(problem)
-        for name, target in prepared.targets.items()
-        for problem in unknown_names(prepared.loaded, name, target.variables)
     ]
 
 

@@ -7,7 +7,7 @@ from flask import jsonify, request, send_file
 from locust.util.timespan import parse_timespan
 from werkzeug.datastructures import ImmutableMultiDict
 
-from mcp_perf.load.engine.lifecycle import Session
+from mcp_perf.load.lifecycle.keeping import KeepingSide
 from mcp_perf.load.prepare import options as locust_options
 from mcp_perf.load.prepare.prepare import DEFAULT_SCENARIO, RunOptions, prepare
 from mcp_perf.load.targets.refusal import Refusal
@@ -21,42 +21,43 @@ _READ_BY_US: Final = ("run_time", "target")
 into that time; and it takes the texts of a list that was empty for whole numbers."""
 
 
-def install(web_ui: Any, session: Session) -> None:
+def install(web_ui: Any, keeping: KeepingSide) -> None:
     """Wrap Locust's start of a test: the scenario is read, checked and reached first.
 
     What is wrong with it appears in the form as Locust's own red message, and nothing is sent.
     """
     locust_options.FormChoices.active = True
-    given = session.environment.parsed_options.scenario
+    environment = web_ui.environment
+    given = environment.parsed_options.scenario
     start = web_ui.app.view_functions["locust.swarm"]
 
     @web_ui.auth_required_if_enabled  # type: ignore[untyped-decorator, unused-ignore]
     def swarm() -> Any:
-        if session.runner.state in ("ready", "stopped"):
+        if environment.runner.state in ("ready", "stopped"):
             try:
-                asked = _asked(request.form, session.environment.parsed_options)
+                asked = _asked(request.form, environment.parsed_options)
                 trusted = _trusted(asked, given)
-                session.adopt(prepare(replace(asked, local_code=trusted)))
+                keeping.adopt(prepare(replace(asked, local_code=trusted)))
             except (Refusal, ValueError) as problem:
-                host = session.environment.host
-                return jsonify({"success": False, "message": str(problem), "host": host})
+                said = {"success": False, "message": str(problem), "host": environment.host}
+                return jsonify(said)
         kept = [(key, value) for key, value in request.form.items() if key not in _READ_BY_US]
         request.form = ImmutableMultiDict(kept)
         return start()
 
     web_ui.app.view_functions["locust.swarm"] = swarm
-    _offer_report(web_ui, session)
+    _offer_report(web_ui, keeping)
 
 
-def _offer_report(web_ui: Any, session: Session) -> None:
-    base = session.environment.parsed_options.web_base_path or ""
+def _offer_report(web_ui: Any, keeping: KeepingSide) -> None:
+    base = web_ui.environment.parsed_options.web_base_path or ""
     link = {"href": f"{base}{REPORT_PATH}", "title": "mcp-perf report: verdict and comparison"}
     web_ui.template_args.update(extended_csv_files=[link])
 
     @web_ui.app.route(f"{base}{REPORT_PATH}")  # type: ignore[untyped-decorator, unused-ignore]
     @web_ui.auth_required_if_enabled  # type: ignore[untyped-decorator, unused-ignore]
     def mcp_perf_report() -> Any:
-        folder = session.last_folder
+        folder = keeping.last_folder
         if folder is None or not (folder / "report.html").is_file():
             return "There is no report yet: it is written when a run ends.", 404
         return send_file((folder / "report.html").resolve())

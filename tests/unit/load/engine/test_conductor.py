@@ -79,7 +79,7 @@ class Conducted:
         monkeypatch.setattr(
             conductor,
             "_Waiting",
-            lambda kind, turn, missing: Waiting(kind, turn, missing, VirtualEvent(self.world)),
+            lambda kind, turn, missing: WAITING(kind, turn, missing, VirtualEvent(self.world)),
         )
         self.conductor = Conductor(
             turns=turns,
@@ -142,14 +142,7 @@ class Conducted:
         return [(order, data.get("turn")) for order, data in self.told]
 
 
-class Waiting:
-    def __init__(self, kind, turn, missing, complete):
-        self.kind = kind
-        self.turn = turn
-        self.missing = missing
-        self.complete = complete
-
-
+WAITING = conductor._Waiting
 ALONE = Level(1)
 TURNS = plan(["rest", "mcp"], [ALONE] * 2, 5.0, 1.0)
 

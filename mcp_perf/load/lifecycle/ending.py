@@ -1,0 +1,91 @@
+"""What comes after a run, or instead of one that is refused: the process leaves, or it stays."""
+
+import contextlib
+import logging
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import gevent
+import psutil
+from locust.exception import StopTest
+
+from mcp_perf.load.targets.refusal import Refusal
+from mcp_perf.results.judge.verdict import BROKEN_CODE
+
+logger = logging.getLogger("mcp-perf")
+
+
+class Headless:
+    """When the run is over, nothing is left but to leave."""
+
+    stays = False
+
+    def __init__(self, environment: Any) -> None:
+        self.leave = environment.runner.quit
+
+    def run_over(self, *, interrupted: bool) -> None:  # noqa: ARG002 -- all the same here
+        """Let Locust end when the last turn has."""
+        self.leave()
+
+
+class WebPage:
+    """Between runs the page is there, until --autoquit or a signal ends it."""
+
+    stays = True
+
+    def __init__(self, environment: Any) -> None:
+        self._environment = environment
+
+    def run_over(self, *, interrupted: bool) -> None:
+        """Stop the test and leave the page open, as long as --autoquit lets it be."""
+        if not interrupted:
+            self._environment.runner.stop()
+            options = self._environment.parsed_options
+            if not options.autostart or options.autoquit == -1:
+                return
+            gevent.sleep(options.autoquit)
+        self.leave()
+
+    def leave(self) -> None:
+        """Let Locust and its page end."""
+        self._environment.runner.quit()
+        self._environment.web_ui.stop()
+
+
+Ending = Headless | WebPage
+
+
+@contextlib.contextmanager
+def exit_on_refusal() -> Iterator[None]:
+    """End this process and the workers that --processes forked, before anything is sent."""
+    try:
+        yield
+    except Refusal as refusal:
+        _say(refusal)
+        for child in psutil.Process().children():  # Locust 2.47 loses sight of those that still run
+            with contextlib.suppress(psutil.Error):
+                child.terminate()
+        sys.exit(refusal.exit_code)
+
+
+@contextlib.contextmanager
+def stop_on_refusal(environment: Any, give_up: Callable[[], None]) -> Iterator[None]:
+    """Stop a test before its users start; a fault of our own stops it, too."""
+    try:
+        yield
+    except Exception as error:
+        code = BROKEN_CODE
+        if isinstance(error, Refusal):
+            _say(error)
+            code = error.exit_code
+        else:
+            logger.exception("The run could not begin, by a fault of mcp-perf's own")
+        environment.process_exit_code = code
+        give_up()
+        raise StopTest from error
+
+
+def _say(refusal: Refusal) -> None:
+    for line in refusal.lines:
+        logger.error("%s", line)

@@ -1,0 +1,198 @@
+"""The keeping side, in the only process or the master: journal, conductor, reports.
+
+`Prepared`, then `Run`, then `Report`: what is to run next, what runs, and what came of it.
+"""
+
+import contextlib
+import logging
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+import gevent
+from gevent.event import Event
+
+from mcp_perf.load.engine.conductor import ANSWER, ORDER, RECORDS, Conductor
+from mcp_perf.load.engine.run import Run
+from mcp_perf.load.lifecycle.ending import Ending, stop_on_refusal
+from mcp_perf.load.prepare import options as locust_options
+from mcp_perf.load.prepare.prepare import Prepared, prepare
+from mcp_perf.results.document.document import Report
+from mcp_perf.results.journal.records import AnyRecord
+from mcp_perf.results.judge.verdict import BROKEN_CODE
+from mcp_perf.results.render.files.write import FORMATS
+
+_WATCH_NODES_S: Final = 1.0
+
+logger = logging.getLogger("mcp-perf")
+
+
+class RunObserver(Protocol):
+    """Who follows a run from outside."""
+
+    formats: tuple[str, ...]
+    """The renderings that it wants."""
+
+    def begun(self, run: Run) -> None:
+        """Hear of the run, before its first call."""
+
+    def ended(self, report: Report, run: Run) -> None:
+        """Hear its verdict, when the reports are written."""
+
+
+class KeepingSide:
+    """Keeps one run after the other. `nodes` lists the processes with users."""
+
+    def __init__(
+        self,
+        environment: Any,
+        nodes: Callable[[], set[str]],
+        ending: Ending,
+        observer: RunObserver | None,
+    ) -> None:
+        self.run: Run | None = None
+        self.report: Report | None = None
+        """That of the last run, until the next one begins."""
+        self.last_folder: Path | None = None
+        """The folder of the last run that has its reports."""
+        self.conducting: gevent.Greenlet | None = None
+        self.written = Event()
+        """Cleared while reports are written, which lets other greenlets run."""
+        self._environment = environment
+        self._runner = environment.runner
+        self._nodes = nodes
+        self._ending = ending
+        self._observer = observer
+        self._prepared: Prepared | None = None
+        self._over = Event()
+        """Cleared while there are turns to come."""
+        self._over.set()
+        self.written.set()
+        self._runner.register_message(ANSWER, self._on_answer)
+        self._runner.register_message(RECORDS, self._on_records)
+
+    def adopt(self, prepared: Prepared) -> Prepared:
+        """Make a prepared run the next one; Locust's own options follow its load."""
+        if self._prepared is not None:
+            self._prepared.systems.stop()
+        self._prepared = prepared
+        environment, options = self._environment, self._environment.parsed_options
+        options.num_users, options.spawn_rate = prepared.users, prepared.spawn_rate
+        options.run_time = None  # the turns know when to end
+        if environment.host:
+            logger.warning("The host is not used: a target points an arm at a server (ARM=URL)")
+        # Journeys carry the tags, not Locust's tasks: by them our one task would be filtered out.
+        options.tags = options.exclude_tags = environment.tags = environment.exclude_tags = None
+        return prepared
+
+    @contextlib.contextmanager
+    def beginning(self) -> Iterator[Prepared]:
+        """Open the journal and lay out the turns; what fails here or inside stops the test."""
+        with stop_on_refusal(self._environment, self._give_up):
+            # Not prepared yet if it is started by a key in Locust's terminal, and not by the page.
+            prepared = self._prepared or self.adopt(
+                prepare(locust_options.run_options(self._environment.parsed_options))
+            )
+            self._over.clear()
+            self.report = None
+            self.run = Run(prepared, nodes=self._nodes, tell=self._tell)
+            if self._observer is not None:
+                self._observer.begun(self.run)
+            yield prepared
+
+    def conduct(self, lead: Callable[[Conductor], None]) -> None:
+        """Conduct the turns, once: later calls come when somebody changes the users."""
+        if self.run is None:
+            return
+        if self.conducting is None:
+            self.conducting = gevent.spawn(self._conduct, self.run, lead)
+        else:
+            count = self._runner.user_count
+            self.run.note("users_changed", f"During the run the users were changed to {count}.")
+
+    def end_turn(self) -> None:
+        """End the turn in progress and let its last calls end, before Locust kills the users."""
+        if self.run is None or self._over.is_set():
+            return
+        self.run.conductor.stop("stopped")
+        if self.conducting is not None:  # else its users were still being spawned
+            self._over.wait()
+
+    def finish(self) -> None:
+        """Write the reports of the run, if there is one."""
+        run, self.run, self.conducting = self.run, None, None
+        if run is None:
+            return
+        self._over.set()
+        self.written.clear()
+        self._prepared = None
+        try:
+            self.report = run.finish(FORMATS if self._observer is None else self._observer.formats)
+            if self.report is None:
+                self._environment.process_exit_code = BROKEN_CODE
+        finally:
+            self.written.set()
+            if not self._ending.stays:  # nothing is left but to leave, with the code it earned
+                signal.signal(signal.SIGINT, signal.SIG_IGN)
+        if self.report is not None:
+            self.last_folder = run.folder
+            if self._observer is not None:
+                self._observer.ended(self.report, run)
+
+    def quit(self) -> None:
+        """Finish what is not finished, and set the exit code."""
+        if self.run is not None:
+            if self.conducting is None:
+                self.run.conductor.reason = "signal"
+            self.finish()
+        self.written.wait()
+        if self._prepared is not None:
+            self._prepared.systems.stop()
+        if self.report is not None:
+            self._environment.process_exit_code = self.report.exit_code
+
+    def keep(self, records: list[AnyRecord]) -> None:
+        """Write records of this process into the journal."""
+        if self.run is not None:
+            self.run.write(records)
+
+    def _give_up(self) -> None:
+        if self.run is not None:
+            self.run.conductor.stop("error")
+        if not self._ending.stays:
+            gevent.spawn(self._ending.leave)
+
+    def _conduct(self, run: Run, lead: Callable[[Conductor], None]) -> None:
+        watcher = gevent.spawn(self._watch_nodes, run)
+        try:
+            lead(run.conductor)
+        except Exception:
+            logger.exception("The run was broken off by a fault of mcp-perf's own")
+            run.conductor.reason = "error"
+        finally:
+            watcher.kill()
+            self._over.set()
+        # In a greenlet of its own: Locust's stop waits for what runs here.
+        gevent.spawn(self._ending.run_over, interrupted=run.interrupted)
+
+    def _watch_nodes(self, run: Run) -> None:
+        """Tell the conductor of workers that went missing."""
+        seen: set[str] = set()
+        while True:
+            present = self._nodes()
+            for node in sorted(seen - present):
+                run.conductor.lose(node)
+            seen |= present
+            gevent.sleep(_WATCH_NODES_S)
+
+    def _tell(self, order: str, data: dict[str, Any]) -> None:
+        self._runner.send_message(ORDER, {"order": order, **data})
+
+    def _on_answer(self, msg: Any, **_kwargs: Any) -> None:
+        if self.run is not None:
+            self.run.conductor.hear(msg.data["kind"], msg.node_id, msg.data)
+
+    def _on_records(self, msg: Any, **_kwargs: Any) -> None:
+        if self.run is not None:
+            self.run.take(msg.data)

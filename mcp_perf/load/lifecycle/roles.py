@@ -1,0 +1,113 @@
+"""The role of a process, by Locust's options, and what Locust's events do in it.
+
+| role | when | keeps the run | has users |
+|---|---|---|---|
+| Single | neither --master nor --worker | yes | yes |
+| Master | --master, --processes | yes | |
+| Worker | --worker, and each process that --processes forks | | yes |
+"""
+
+import signal
+from functools import partial
+from typing import Any, Final
+
+import gevent
+import msgspec
+
+from mcp_perf.load.engine.conductor import RECORDS, Conductor
+from mcp_perf.load.hub.redaction import redactor
+from mcp_perf.load.lifecycle.ending import Ending, Headless, stop_on_refusal
+from mcp_perf.load.lifecycle.keeping import KeepingSide, RunObserver
+from mcp_perf.load.lifecycle.signals import Signals
+from mcp_perf.load.lifecycle.working import WorkingSide
+from mcp_perf.load.prepare import relay
+from mcp_perf.results.journal.journal import redacted
+from mcp_perf.results.journal.records import AnyRecord
+
+_LOCAL: Final = "local"
+"""As Locust calls a process that sends messages to itself."""
+_LAST_RECORDS_S: Final = 1.0
+
+
+class Single:
+    """The only process: its conductor leads its own users."""
+
+    def __init__(self, environment: Any, ending: Ending, observer: RunObserver | None) -> None:
+        self.keeping = keeping = KeepingSide(environment, lambda: {_LOCAL}, ending, observer)
+        self.working = WorkingSide(environment, _LOCAL, keeping.keep)
+        self._signals = Signals(environment, keeping, ending)
+        self.spawning_complete = partial(keeping.conduct, self._lead)
+        self.test_stopping, self.quitting = keeping.end_turn, keeping.quit
+
+    def test_start(self) -> None:
+        """Open the journal, lay out the turns, compile the journeys."""
+        with self.keeping.beginning() as prepared:
+            self._signals.catch()
+            self.working.build(relay.local(prepared))
+
+    def test_stop(self) -> None:
+        """Hand over the last records, write the reports."""
+        self.working.stop()
+        self.keeping.finish()
+
+    def _lead(self, conductor: Conductor) -> None:
+        self.working.start()
+        conductor.conduct()
+
+
+class Master:
+    """Keeps the run, and conducts it in the workers."""
+
+    def __init__(self, environment: Any, ending: Ending, observer: RunObserver | None) -> None:
+        self.keeping = keeping = KeepingSide(environment, self._workers, ending, observer)
+        self._environment = environment
+        self._ending = ending
+        self._signals = Signals(environment, keeping, ending)
+        self.spawning_complete = partial(keeping.conduct, self._lead)
+        self.test_stopping, self.quitting = keeping.end_turn, keeping.quit
+
+    def test_start(self) -> None:
+        """Open the journal, lay out the turns, tell the workers what to run."""
+        with self.keeping.beginning() as prepared:
+            self._signals.catch()
+            relay.send(prepared, self._environment.parsed_options, sorted(self._workers()))
+
+    def test_stop(self) -> None:
+        """Write the reports when the last records are here, or else when Locust quits."""
+        if self._ending.stays:
+            gevent.spawn_later(_LAST_RECORDS_S, self.keeping.finish)
+
+    def _lead(self, conductor: Conductor) -> None:
+        conductor.conduct()
+        conductor.dismiss()  # Locust waits half a second for them, whatever they still have to do
+
+    def _workers(self) -> set[str]:
+        clients = self._environment.runner.clients.all
+        return {node.id for node in clients if node.state != "missing"}
+
+
+class Worker:
+    """Has users, and obeys the master, which does all the rest."""
+
+    def __init__(self, environment: Any) -> None:
+        self._environment = environment
+        self.working = WorkingSide(environment, environment.runner.client_id, self._send)
+        self.spawning_complete = self.test_stopping = self.quitting = lambda: None
+
+    def test_start(self) -> None:
+        """Read what to run and compile the journeys, or leave, so that the master notices."""
+        quit_soon = partial(gevent.spawn, Headless(self._environment).leave)
+        with stop_on_refusal(self._environment, quit_soon):
+            self.working.build(relay.receive(self._environment.parsed_options, self.working.node))
+            self.working.start()
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the master decides when to stop
+
+    def test_stop(self) -> None:
+        """Hand over the last records."""
+        self.working.stop()
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    def _send(self, records: list[AnyRecord]) -> None:
+        # The master does not know the tokens that this process was given.
+        clean = [redacted(record, redactor) for record in records]
+        self._environment.runner.send_message(RECORDS, msgspec.json.encode(clean))

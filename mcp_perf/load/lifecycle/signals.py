@@ -1,0 +1,60 @@
+"""Ctrl-C and SIGTERM: the first ends the run after the calls in flight, the second cuts them off.
+
+Further ones end the process, though not before the third if reports are being written.
+"""
+
+import logging
+import signal
+from typing import Any, Final
+
+import gevent
+
+from mcp_perf.load.engine.run import Run
+from mcp_perf.load.lifecycle.ending import Ending
+from mcp_perf.load.lifecycle.keeping import KeepingSide
+from mcp_perf.results.judge.verdict import SIGNAL_CODE
+
+_PATIENCE: Final = 3
+"""Signals after which we no longer insist on writing the reports."""
+
+logger = logging.getLogger("mcp-perf")
+
+
+class Signals:
+    """Counts the signals since a run began, where the run is kept."""
+
+    def __init__(self, environment: Any, keeping: KeepingSide, ending: Ending) -> None:
+        self._environment = environment
+        self._keeping = keeping
+        self._ending = ending
+        self._count = 0
+
+    def catch(self) -> None:
+        """Take the signals over from Locust, and count anew."""
+        self._count = 0
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._take)
+
+    def _take(self, _number: int, _frame: Any) -> None:
+        self._count += 1
+        self._environment.process_exit_code = SIGNAL_CODE
+        if self._keeping.run is not None:
+            gevent.spawn(self._interrupt, self._keeping.run)
+        elif self._ending.stays and self._keeping.written.is_set():
+            gevent.spawn(self._ending.leave)  # the page is idle
+        elif self._keeping.written.is_set() or self._count > _PATIENCE:
+            raise KeyboardInterrupt
+
+    def _interrupt(self, run: Run) -> None:
+        run.interrupted = True
+        if self._keeping.conducting is None:
+            run.conductor.stop("signal")
+            self._ending.leave()
+            return
+        hard = self._count > 1
+        logger.warning(
+            "Stopping now; calls in flight are cut off."
+            if hard
+            else "Stopping after the calls in flight (again to cut them off)."
+        )
+        run.conductor.stop("signal", hard=hard)

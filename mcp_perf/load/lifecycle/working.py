@@ -1,0 +1,95 @@
+"""The working side, in each process with users: their pool, the recorder, the turns."""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import gevent
+
+from mcp_perf.load.engine.conductor import ANSWER, ORDER
+from mcp_perf.load.engine.turn_runner import TurnRunner
+from mcp_perf.load.engine.user import UserPool
+from mcp_perf.load.plan.schedule import share_of
+from mcp_perf.load.prepare import open_files, relay
+from mcp_perf.load.steps.recorder import Recorder
+from mcp_perf.load.watch.sessions import SessionWatch
+from mcp_perf.results.journal.records import AnyRecord
+
+USER: Final = "ScenarioUser"
+"""The class of our users, by its name in the locustfile."""
+
+
+class WorkingSide:
+    """Has the users of one test after the other. `node` is the name of this process in records."""
+
+    def __init__(
+        self, environment: Any, node: str, sink: Callable[[list[AnyRecord]], None]
+    ) -> None:
+        self.node = node
+        self.pool: UserPool | None = None
+        self._environment = environment
+        self._sink = sink
+        self._turns: TurnRunner | None = None
+        self._watch: SessionWatch | None = None
+        environment.runner.register_message(ORDER, self._obey)
+
+    def build(self, task: relay.Task) -> None:
+        """Compile the journeys and get ready for users. Raises Refusal."""
+        lines = {name: target.url for name, target in task.targets.items()}
+        open_files.require(task.loaded, share_of(task.users, task.node, task.nodes), lines)
+        late_ns = int(task.loaded.scenario.limits.loop_lag_p99 * 1e9)
+        recorder = Recorder(self.node, self._sink, late_ns=late_ns)
+        runner = self._environment.runner
+        pool = self.pool = UserPool(
+            task.loaded,
+            task.targets,
+            recorder,
+            self._environment.events.request.fire,
+            node_index=task.node,
+            nodes=task.nodes,
+            users=task.users,
+            identities=task.identities,
+        )
+        self._watch = SessionWatch(
+            self.node, pool.sessions, lambda: len(pool.users), recorder.sink, recorder.now_s
+        )
+        self._watch.start()
+        self._turns = TurnRunner(
+            pool.gate,
+            recorder,
+            # Ours alone: another locustfile may have brought users that are not in the pool.
+            lambda: pool.await_users(lambda: runner.user_classes_count.get(USER, 0)),
+            lambda kind, data: runner.send_message(ANSWER, {"kind": kind, **data}),
+            pool.arrivals,
+            self._watch.note,
+        )
+
+    def start(self) -> None:
+        """Begin to watch this process and to hand over records."""
+        if self._turns is not None:
+            self._turns.start()
+
+    def stop(self) -> None:
+        """Hand over the last records, and let go of the users."""
+        if self._turns is not None:
+            self._turns.stop()
+        if self.pool is not None:
+            self.pool.close()
+        if self._watch is not None:
+            self._watch.stop()
+        self._turns = self.pool = self._watch = None
+
+    def _obey(self, msg: Any, **_kwargs: Any) -> None:
+        turns = self._turns
+        if msg.data["order"] == "leave":
+            gevent.spawn(self._leave, msg.data["turn"])
+            return
+        if turns is None:
+            return
+        orders = {"prepare": turns.prepare, "go": turns.go, "close": turns.close}
+        orders[msg.data["order"]](msg.data)
+
+    def _leave(self, turn: int) -> None:
+        """End the users of this worker, and say so behind its last records."""
+        runner = self._environment.runner
+        runner.stop()
+        runner.send_message(ANSWER, {"kind": "gone", "turn": turn})
