@@ -12,17 +12,28 @@ the base has and the new run lacks is never PASS.
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 from mcp_perf.results.compare.notes import CONTROL, notes
 from mcp_perf.results.document.comparison import Regression
 from mcp_perf.results.document.part import VerdictName
 from mcp_perf.results.document.run_numbers import ArmRounds, RunNumbers
-from mcp_perf.results.judge.gates import show
+from mcp_perf.results.judge.finding import (
+    RATIO,
+    Finding,
+    Interval,
+    advice,
+    between,
+    decided,
+    gravest,
+    no_latency,
+    samples_needed,
+    show,
+)
 from mcp_perf.results.stats import runs as stats
-from mcp_perf.results.stats.rounds import more_needed, same, step_down
-from mcp_perf.results.tally.metrics import COMPARED, FRACTIONS, JOURNEY_PREFIX
+from mcp_perf.results.stats.rounds import NO_NOISE, more_needed, same, step_down
+from mcp_perf.results.tally.metrics import COMPARED, JOURNEY_PREFIX
 from mcp_perf.scenario.model.gates import METRICS
 
 TOLERANCE: Final = 0.05
@@ -42,11 +53,10 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class _Finding:
-    verdict: VerdictName | None
-    reason: str = ""
+class _Finding(Finding):
+    """The same for two runs, and what it rests on if they have a ratio."""
+
     change: stats.Change | None = None
-    ci95: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -112,10 +122,7 @@ def compare_runs(base: Sequence[RunNumbers], new: RunNumbers, tolerance: float) 
 
 def verdict_of(regressions: Sequence[Regression]) -> VerdictName:
     """Return the worst of the verdicts; nothing compared is nothing shown."""
-    found = {row.verdict for row in regressions}
-    if "FAIL" in found:
-        return "FAIL"
-    return "PASS" if "PASS" in found and "INCONCLUSIVE" not in found else "INCONCLUSIVE"
+    return gravest(row.verdict for row in regressions)
 
 
 def _rows(
@@ -164,9 +171,8 @@ def _absent(arm: str, metric: str, reason: str) -> Regression:
 
 
 def _row(metric: _Metric) -> Regression:
-    finding = _errors(metric) if metric.name == ERRORS else _judged(metric)
-    change = finding.change
-    interval = None if change is None else (change.mean - change.half, change.mean + change.half)
+    finding = _errors(metric) if metric.name == ERRORS else _ratio(metric)
+    change, judged = finding.change, not _is_measure(metric, finding)
     return Regression(
         metric=metric.name,
         arm=metric.arm,
@@ -175,28 +181,30 @@ def _row(metric: _Metric) -> Regression:
         base=metric.before,
         new=metric.after,
         ratio=None if change is None else math.exp(change.mean),
-        ci95=finding.ci95 if interval is None else (math.exp(interval[0]), math.exp(interval[1])),
+        ci95=finding.ci95 if change is None else _ratio_of(change),
         p_value=None if change is None else change.p,
         effect_needed=None if change is None else math.exp(change.needed),
-        verdict=finding.verdict,
-        reason=finding.reason,
+        verdict=finding.verdict if judged else None,
+        reason=finding.reason if judged else "Not judged: the other arms are measured by it.",
     )
 
 
-def _judged(metric: _Metric) -> _Finding:
-    """Judge a time or a rate; a control that others are measured by can only fail.
+def _ratio_of(change: stats.Change) -> Interval:
+    return math.exp(change.mean - change.half), math.exp(change.mean + change.half)
 
-    And that only where the base has runs enough to tell its change from that of the machine.
+
+def _is_measure(metric: _Metric, finding: _Finding) -> bool:
+    """Tell whether a control is not judged, because others are measured by it.
+
+    It can only fail, and that only if the base has runs enough to tell its change from that of the
+    machine.
     """
-    finding = _ratio(metric)
     others = (arm for arm in metric.new if arm != CONTROL)
     measures = metric.arm == CONTROL and any(
         all(other in arms for arms in metric.base) for other in others
     )
     shown = finding.verdict == "FAIL" and len(metric.base) >= stats.FEWEST_RUNS
-    if not measures or shown or finding.change is None:
-        return finding
-    return replace(finding, verdict=None, reason="Not judged: the other arms are measured by it.")
+    return measures and not shown and finding.change is not None
 
 
 def _ratio(metric: _Metric) -> _Finding:
@@ -215,10 +223,7 @@ def _ratio(metric: _Metric) -> _Finding:
             f"{stats.FEWEST_ROUNDS} are needed in each."
         )
     if all(map(same, [*base, new])):
-        return _open(
-            f"{metric.subject} is the same in every round: without any noise there is nothing to "
-            "judge certainty by. Check that the arms do real work."
-        )
+        return _open(f"{metric.subject} is the same in every round: {NO_NOISE}")
     if len(base) >= stats.FEWEST_RUNS:
         usual = 0 if metric.versus else stats.USUAL_SPREAD
         return _verdict(metric, stats.between_runs(base, new, usual), None)
@@ -232,8 +237,7 @@ def _unfit(metric: _Metric) -> _Finding | None:
     if metric.unit == "/s" and not metric.after and all(metric.befores):
         was = show(metric.before or 0, metric.unit)
         return _Finding("FAIL", f"{metric.subject} is zero; it was {was}.")
-    name = metric.name.removeprefix(JOURNEY_PREFIX)
-    needed = math.ceil(round(1 / (1 - FRACTIONS[name]), 6)) if name in FRACTIONS else 0
+    needed = samples_needed(metric.name)
     journeys = metric.name.startswith(JOURNEY_PREFIX)
     for arms in (*metric.base, metric.new):
         n = arms[metric.arm].journeys if journeys else arms[metric.arm].calls
@@ -254,28 +258,25 @@ def _verdict(metric: _Metric, change: stats.Change, rounds: int | None) -> _Find
     low, high = worse - change.half, worse + change.half
     # What slows the machine slows the control, too: only alone, an arm has to be guarded.
     guarded = low if metric.versus else worse - change.guard
-    if high <= limit:
+    verdict = decided((low, high), limit.__ge__)
+    if verdict == "PASS":
         beyond = _beyond(metric)
-        return _Finding("INCONCLUSIVE" if beyond else "PASS", beyond, change)
-    bound = show(math.exp(metric.sign * limit), "x")
-    ends = sorted(math.exp(metric.sign * end) for end in (low, high))
-    between = f"between {show(ends[0], 'x')} and {show(ends[1], 'x')} (95 %)"
-    said = f"{metric.subject} is {show(math.exp(change.mean), 'x')} the base, {between}"
-    if low > limit >= guarded:
-        return _Finding(
-            "INCONCLUSIVE",
-            f"{said}; but rounds are so uneven that two runs of the same may differ as much. "
-            f"{stats.FEWEST_RUNS} base runs or more, or a quieter machine, would tell.",
-            change,
+        return _Finding("INCONCLUSIVE" if beyond else "PASS", beyond, change=change)
+    bound = show(math.exp(metric.sign * limit), RATIO)
+    of_base = f"{show(math.exp(change.mean), RATIO)} the base, {between(_ratio_of(change), RATIO)}"
+    if verdict == "INCONCLUSIVE":
+        hint = _advice(rounds, (low, high), worse, limit)
+        why = f"{bound} is neither shown nor excluded. {hint}"
+    elif guarded <= limit:
+        verdict = "INCONCLUSIVE"
+        why = (
+            "but rounds are so uneven that two runs of the same may differ as much. "
+            f"{stats.FEWEST_RUNS} base runs or more, or a quieter machine, would tell."
         )
-    if low > limit:
+    else:
         was, now = (show(value or 0.0, metric.unit) for value in (metric.before, metric.after))
-        numbers = f"({metric.name} was {was}, is {now})"
-        return _Finding("FAIL", f"{said}; the tolerance ends at {bound} {numbers}.", change)
-    advice = _advice(rounds, (low, high), worse, limit)
-    return _Finding(
-        "INCONCLUSIVE", f"{said}; {bound} is neither shown nor excluded. {advice}", change
-    )
+        why = f"the tolerance ends at {bound} ({metric.name} was {was}, is {now})."
+    return _Finding(verdict, f"{metric.subject} is {of_base} (95 %); {why}", change=change)
 
 
 def _beyond(metric: _Metric) -> str:
@@ -286,20 +287,15 @@ def _beyond(metric: _Metric) -> str:
     before = sum(part.dropped for part in parts) / planned if planned else 0.0
     if metric.unit != "ms" or not now.dropped or now.dropped / now.planned <= before:
         return ""
-    return (
-        f"{now.dropped} of {now.planned} arrivals of {metric.arm} were dropped, more than in the "
-        f"base, and have no latency: {metric.name} over all of them is longer than what was "
-        "measured."
-    )
+    more = ", more than in the base,"
+    return no_latency(now.dropped, now.planned, metric.arm, metric.name, more=more)
 
 
-def _advice(rounds: int | None, interval: tuple[float, float], worse: float, limit: float) -> str:
+def _advice(rounds: int | None, interval: Interval, worse: float, limit: float) -> str:
     if rounds is None:
         return "Runs of the base differ too much to tell: save more, or tolerate more."
     needed = more_needed(rounds, interval, worse, limit)
-    if needed is None:
-        return "It is so close to the tolerance that more rounds will hardly tell."
-    return f"About {needed} rounds in each run would tell."
+    return advice(needed, "rounds in each run", "tolerance")
 
 
 def _errors(metric: _Metric) -> _Finding:

@@ -1,6 +1,6 @@
 """The document of `mcp-perf compare`: runs against a base, schema `mcp-perf/compare/1`."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Final, Literal
 
 from pydantic import ConfigDict, Field
@@ -9,16 +9,10 @@ from mcp_perf.results.compare.compare import Outcome, compare_runs, verdict_of
 from mcp_perf.results.document.comparison import Regression
 from mcp_perf.results.document.part import Part, VerdictName
 from mcp_perf.results.document.run_numbers import RunNumbers
-from mcp_perf.results.judge.verdict import FAIL_CODE, INCONCLUSIVE_CODE, INVALID_CODE, PASS_CODE
+from mcp_perf.results.judge.finding import gravest
+from mcp_perf.results.judge.verdict import CODES
 
 SCHEMA: Final = "mcp-perf/compare/1"
-_CODES: Final[dict[VerdictName, int]] = {
-    "INVALID": INVALID_CODE,
-    "FAIL": FAIL_CODE,
-    "INCONCLUSIVE": INCONCLUSIVE_CODE,
-    "PASS": PASS_CODE,
-}
-"""The worst first."""
 
 
 class ComparedRun(Part):
@@ -52,14 +46,13 @@ def compare_all(
 ) -> CompareReport:
     """Compare each run with the base, all of them comparable (`comparable.py`)."""
     compared = [_compared(base, run, tolerance) for run in runs]
-    found = {one.verdict for one in compared}
-    worst = next(verdict for verdict in _CODES if verdict in found)
+    worst = gravest(one.verdict for one in compared)
     return CompareReport(
         scenario=base[0].identity.scenario,
         base=[run.run_id for run in base],
         tolerance=tolerance,
         verdict=worst,
-        exit_code=_CODES[worst],
+        exit_code=CODES[worst],
         runs=compared,
     )
 
@@ -76,22 +69,17 @@ def _compared(base: Sequence[RunNumbers], run: RunNumbers, tolerance: float) -> 
     if broken:
         invalid = any(part.verdict == "INVALID" for part in (*base, run))
         verdict: VerdictName = "INVALID" if invalid else "INCONCLUSIVE"
-        reasons = [*broken, "Nothing was compared: run it again."]
-        outcome = Outcome([], [])
+        reasons, outcome = [*broken, "Nothing was compared: run it again."], Outcome([], [])
     else:
         outcome = compare_runs(base, run, tolerance)
-        verdict = verdict_of(outcome.regressions)
-        reasons = list(_reasons(outcome.regressions)) or ["No metric is worse than is tolerated."]
+        rows = outcome.regressions
+        verdict = verdict_of(rows)
+        reasons = [row.reason for row in rows if row.verdict == verdict and row.reason]
     return ComparedRun(
         run_id=run.run_id,
         started=run.started,
         verdict=verdict,
-        reasons=reasons,
+        reasons=reasons or ["No metric is worse than is tolerated."],
         regressions=outcome.regressions,
         notes=outcome.notes,
     )
-
-
-def _reasons(rows: Sequence[Regression]) -> Iterator[str]:
-    worst = verdict_of(rows)
-    yield from (row.reason for row in rows if row.verdict == worst and row.reason)

@@ -7,9 +7,8 @@ from typing import Final
 
 from mcp_perf.results.document.comparison import Comparison
 from mcp_perf.results.document.document import Capacity, GateResult, RateLevel
-from mcp_perf.results.document.part import VerdictName
 from mcp_perf.results.judge import trial
-from mcp_perf.results.judge.gates import HOLDS, RATIO, show
+from mcp_perf.results.judge.finding import HOLDS, RATIO, Finding, Interval, between, decided, show
 from mcp_perf.results.judge.search import Range, conclude
 from mcp_perf.results.judge.verdict import SearchFacts
 from mcp_perf.results.tally.arm_facts import latency
@@ -94,12 +93,12 @@ def _ratio(arm: str, one: Capacity, versus: str, other: Capacity) -> Comparison:
     )
 
 
-def _ends(capacity: Capacity) -> tuple[float, float]:
+def _ends(capacity: Capacity) -> Interval:
     low, high = capacity.interval
     return low or 0.0, math.inf if high is None else high
 
 
-def _ratio_ends(one: Capacity, other: Capacity) -> tuple[float, float]:
+def _ratio_ends(one: Capacity, other: Capacity) -> Interval:
     (low, high), (base_low, base_high) = _ends(one), _ends(other)
     return low / base_high, high / base_low if base_low else math.inf
 
@@ -108,33 +107,19 @@ def judge(gate: Gate, found: Mapping[str, Capacity]) -> GateResult:
     """Judge a gate on the capacity: PASS and FAIL only when the whole interval says so."""
     arms = [gate.arm] if gate.versus is None else [gate.arm, gate.versus]
     absent = [arm for arm in arms if arm not in found]
-    unit = gate.unit if gate.versus is None else RATIO
     if absent:
         reason = f"{absent[0]} was not searched: write load: {{shape: breakpoint}}."
-        return GateResult(
-            gate=gate.text, measured=None, unit=unit, verdict="INCONCLUSIVE", reason=reason
-        )
+        return Finding("INCONCLUSIVE", reason).of(gate)
+    unit = gate.unit if gate.versus is None else RATIO
     ends, measured, bound = _sides(gate, found)
-    held = [HOLDS[gate.op](end, bound) for end in ends]
-    verdict: VerdictName = "INCONCLUSIVE"
-    if all(held) or not any(held):
-        verdict = "PASS" if all(held) else "FAIL"
-    asked = f"the gate asks for {gate.op} {show(bound, unit)}"
+    verdict = decided(ends, lambda end: HOLDS[gate.op](end, bound))
     unsure = ", which does not decide" if verdict == "INCONCLUSIVE" else ""
-    shown = f"{'.capacity / '.join(arms)}.capacity is {between(*ends, unit)}"
-    return GateResult(
-        gate=gate.text,
-        measured=measured,
-        unit=unit,
-        ci95=ends if math.isfinite(ends[1]) else None,
-        verdict=verdict,
-        reason="" if verdict == "PASS" else f"{shown}{unsure}; {asked}.",
-    )
+    shown = f"{'.capacity / '.join(arms)}.capacity is {span(ends, unit)}{unsure}"
+    reason = f"{shown}; the gate asks for {gate.op} {show(bound, unit)}."
+    return Finding(verdict, "" if verdict == "PASS" else reason, measured, ends).of(gate)
 
 
-def _sides(
-    gate: Gate, found: Mapping[str, Capacity]
-) -> tuple[tuple[float, float], float | None, float]:
+def _sides(gate: Gate, found: Mapping[str, Capacity]) -> tuple[Interval, float | None, float]:
     one = found[gate.arm]
     if gate.versus is None:
         return _ends(one), one.rate_per_s, gate.value or 0.0
@@ -143,13 +128,12 @@ def _sides(
     return _ratio_ends(one, other), ratio, gate.factor or 0.0
 
 
-def between(low: float, high: float, unit: str = "/s") -> str:
-    """Write an interval in words."""
-    if not math.isfinite(high):
-        return f"at least {show(low, unit)}" if low else "not known"
+def span(ends: Interval, unit: str = "/s") -> str:
+    """Write the interval of a capacity in words."""
+    low, high = ends
     if not low:
-        return f"less than {show(high, unit)}"
-    return f"between {show(low, unit)} and {show(high, unit)}"
+        return f"less than {show(high, unit)}" if math.isfinite(high) else "not known"
+    return between(ends, unit)
 
 
 def sentence(arm: str, found: Capacity) -> str:
@@ -157,8 +141,8 @@ def sentence(arm: str, found: Capacity) -> str:
     rate, broke_by = show(found.rate_per_s or 0.0, "/s"), " and ".join(found.broke_by)
     match found.outcome:
         case "knee":
-            span = between(*_ends(found))
-            return f"{arm} holds {rate}: its capacity is {span}. Beyond it broke: {broke_by}."
+            within = span(_ends(found))
+            return f"{arm} holds {rate}: its capacity is {within}. Beyond it broke: {broke_by}."
         case "held":
             return f"{arm} held every rate up to {rate}, the highest that was asked for."
         case "lowest":
@@ -167,10 +151,9 @@ def sentence(arm: str, found: Capacity) -> str:
         case "generator":
             held = f"{arm} held {rate}" if found.rate_per_s else f"{arm} was not tried in earnest"
             return f"{held}; beyond it the load generator was the limit. {_MORE_PROCESSES}"
-    span = between(*_ends(found))
     return (
-        f"The search on {arm} did not come to its end; as far as it got, the capacity is {span}. "
-        "It was stopped, or needs more trials (load.rounds)."
+        f"The search on {arm} did not come to its end; as far as it got, the capacity is "
+        f"{span(_ends(found))}. It was stopped, or needs more trials (load.rounds)."
     )
 
 
@@ -204,10 +187,10 @@ def facts(found: Mapping[str, Capacity], gates: Sequence[Gate]) -> SearchFacts |
     told: dict[str, list[str]] = {"failed": [], "open": [], "found": []}
     for arm, capacity in found.items():
         weight = {"lowest": "failed", "generator": "open", "unfinished": "open"}
-        place = weight.get(capacity.outcome, "found")
-        if place == "open" and arm in judged:
-            place = "found"
-        told[place].append(sentence(arm, capacity))
+        kind = weight.get(capacity.outcome, "found")
+        if kind == "open" and arm in judged:
+            kind = "found"
+        told[kind].append(sentence(arm, capacity))
     return SearchFacts(failed=told["failed"], undecided=told["open"], found=told["found"])
 
 

@@ -7,6 +7,7 @@ passes by leaving the dropped ones out.
 from collections.abc import Mapping
 
 from mcp_perf.results.document.comparison import Comparison
+from mcp_perf.results.judge.finding import no_latency
 from mcp_perf.results.tally.metrics import FRACTIONS, Evidence, Totals, bare
 from mcp_perf.scenario.model.gates import METRICS, Gate
 
@@ -22,10 +23,7 @@ def unknown_beyond(gate: Gate, arms: Mapping[str, Evidence]) -> str | None:
     for name in filter(None, (gate.arm, gate.versus)):
         totals = arms[name].totals
         if totals.dropped and not stands(gate, totals):
-            return (
-                f"{totals.dropped} of {totals.planned} arrivals of {name} were dropped and have "
-                f"no latency: {gate.metric} over all of them is longer than what was measured."
-            )
+            return no_latency(totals.dropped, totals.planned, name, gate.metric)
     return None
 
 
@@ -53,6 +51,6 @@ def stands(gate: Gate, totals: Totals) -> bool:
         return True
     tally = totals.timed(gate.metric)
     n = tally.n + totals.untold(gate.metric) + totals.dropped
-    place = FRACTIONS.get(name, 1.0) * n / tally.n
-    [shifted] = tally.percentiles_ms([place]) if place <= 1 else [None]
+    rank = FRACTIONS.get(name, 1.0) * n / tally.n
+    [shifted] = tally.percentiles_ms([rank]) if rank <= 1 else [None]
     return shifted is not None and shifted <= gate.value

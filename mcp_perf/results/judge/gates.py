@@ -1,40 +1,31 @@
 """Gates on evidence: PASS and FAIL only when the whole 95 % interval says so.
 
-What lies on both sides of its bound is INCONCLUSIVE, and so is everything that was not measured:
-nothing passes by absence. Every verdict but PASS has a sentence with the numbers and what to do.
+What was not measured is INCONCLUSIVE: nothing passes by absence. Every verdict but PASS has a
+sentence with the numbers and what to do.
 """
 
 import math
-import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Final
 
 from mcp_perf.results.document.document import GateResult
-from mcp_perf.results.document.part import VerdictName
 from mcp_perf.results.document.target_numbers import SessionNumbers
 from mcp_perf.results.judge.drops import unknown_beyond
+from mcp_perf.results.judge.finding import (
+    HOLDS,
+    RATIO,
+    Finding,
+    Interval,
+    advice,
+    between,
+    decided,
+    samples_needed,
+    show,
+)
 from mcp_perf.results.stats import rounds as stats
 from mcp_perf.results.stats.leaks import ONLY_WARM, Growth
 from mcp_perf.results.tally.metrics import FRACTIONS, JOURNEY_PREFIX, Evidence, Totals, bare, paired
 from mcp_perf.scenario.model.gates import METRICS, Gate
-
-RATIO: Final = "x"
-Interval = tuple[float, float]
-HOLDS: Final[Mapping[str, Callable[[float, float], bool]]] = {
-    "<": operator.lt,
-    "<=": operator.le,
-    ">": operator.gt,
-    ">=": operator.ge,
-}
-
-
-@dataclass(frozen=True)
-class _Finding:
-    verdict: VerdictName
-    reason: str = ""
-    measured: float | None = None
-    ci95: Interval | None = None
 
 
 @dataclass(frozen=True)
@@ -50,30 +41,23 @@ class _Bound:
     def demand(self) -> str:
         return f"the gate asks for {self.op} {show(self.value, self.unit)}"
 
-    def plainly(self, number: float) -> _Finding:
+    def plainly(self, number: float) -> Finding:
         """Judge a number that is what it is: a count, the longest time."""
         if self.holds(number):
-            return _Finding("PASS", measured=number)
+            return Finding("PASS", measured=number)
         reason = f"{self.name} is {show(number, self.unit)}; {self.demand()}."
-        return _Finding("FAIL", reason, number)
+        return Finding("FAIL", reason, number)
 
-    def against(self, number: float, ci95: Interval, undecided: str = "") -> _Finding:
-        """Judge a number by its interval; `undecided` is the reason when that decides nothing."""
-        held = [self.holds(end) for end in ci95]
-        if all(held):
-            return _Finding("PASS", "", number, ci95)
-        if not any(held):
-            reason = f"{self.measured(number, ci95)}; {self.demand()}."
-            return _Finding("FAIL", reason, number, ci95)
-        return _Finding("INCONCLUSIVE", undecided, number, ci95)
-
-    def measured(self, number: float, ci95: Interval) -> str:
-        low, high = (show(end, self.unit) for end in ci95)
-        between = f"between {low} and {high}" if math.isfinite(ci95[1]) else f"at least {low}"
-        return f"{self.name} is {show(number, self.unit)}, {between} (95 %)"
-
-    def open(self, number: float, ci95: Interval, advice: str) -> str:
-        return f"{self.measured(number, ci95)}, and {self.demand()}: not decided. {advice}"
+    def against(self, number: float, ci95: Interval, hint: str) -> Finding:
+        """Judge a number by its interval; `hint` says what to do if that decides nothing."""
+        verdict = decided(ci95, self.holds)
+        shown = f"{show(number, self.unit)}, {between(ci95, self.unit)} (95 %)"
+        reason = {
+            "PASS": "",
+            "FAIL": f"{self.name} is {shown}; {self.demand()}.",
+            "INCONCLUSIVE": f"{self.name} is {shown}, and {self.demand()}: not decided. {hint}",
+        }
+        return Finding(verdict, reason[verdict], number, ci95)
 
 
 def judge(gate: Gate, arms: Mapping[str, Evidence]) -> GateResult:
@@ -81,37 +65,16 @@ def judge(gate: Gate, arms: Mapping[str, Evidence]) -> GateResult:
     names = [gate.arm] if gate.versus is None else [gate.arm, gate.versus]
     absent = next(filter(None, (_absent(name, gate.metric, arms) for name in names)), None)
     if any(name not in arms for name in names):
-        finding = _Finding("INCONCLUSIVE")
+        finding = Finding("INCONCLUSIVE")
     elif gate.versus is None:
         finding = _single(gate, arms[gate.arm])
     else:
         finding = _compared(gate, arms[gate.arm], arms[gate.versus])
     if absent is not None and finding.verdict != "FAIL":
-        finding = _Finding("INCONCLUSIVE", absent, finding.measured)
+        finding = Finding("INCONCLUSIVE", absent, finding.measured)
     if finding.verdict == "PASS" and (unseen := unknown_beyond(gate, arms)):
-        finding = _Finding("INCONCLUSIVE", unseen, finding.measured, finding.ci95)
-    ci95 = finding.ci95
-    return GateResult(
-        gate=gate.text,
-        measured=finding.measured,
-        unit=gate.unit if gate.versus is None else RATIO,
-        ci95=ci95 if ci95 is not None and all(map(math.isfinite, ci95)) else None,
-        verdict=finding.verdict,
-        reason=finding.reason,
-    )
-
-
-def show(value: float, unit: str) -> str:
-    """Write a number with its unit for a sentence: `61.2 ms`, `0.5 %`, `120/s`, `3.4x`."""
-    if unit == "fraction":
-        return f"{100 * value:.3g} %"
-    if unit == "fraction/h":
-        return f"{100 * value:.3g} % per hour"
-    if unit == "B":
-        power = min(3, max(0, math.floor(math.log10(abs(value) or 1) / 3)))
-        return f"{value / 1000**power:.4g} {('B', 'kB', 'MB', 'GB')[power]}"
-    digits = f"{value:.4g}" if abs(value) < 10_000 else f"{value:.0f}"
-    return digits if unit == "count" else digits + (f" {unit}" if unit in ("ms", "KiB") else unit)
+        finding = Finding("INCONCLUSIVE", unseen, finding.measured, finding.ci95)
+    return finding.of(gate)
 
 
 def _absent(arm: str, metric: str, arms: Mapping[str, Evidence]) -> str | None:
@@ -142,12 +105,12 @@ def _unsampled(arm: str, metric: str, evidence: Evidence) -> str | None:
     return None
 
 
-def _single(gate: Gate, evidence: Evidence) -> _Finding:
+def _single(gate: Gate, evidence: Evidence) -> Finding:
     totals, metric = evidence.totals, gate.metric
     value = totals.value(metric)
     if value is None or gate.value is None:
         why = totals.why_unknown(metric)
-        return _Finding("INCONCLUSIVE", f"{metric} of {gate.arm} could not be measured{why}.")
+        return Finding("INCONCLUSIVE", f"{metric} of {gate.arm} could not be measured{why}.")
     bound = _Bound(f"{gate.arm}.{metric}", gate.op, gate.value, gate.unit)
     if _is_fact(metric) or metric.endswith("max"):
         return bound.plainly(value)
@@ -159,7 +122,7 @@ def _single(gate: Gate, evidence: Evidence) -> _Finding:
         return _proportion(bound, totals, metric)
     few = _few(metric, totals, gate.arm)
     if few is not None:
-        return _Finding("INCONCLUSIVE", few, value)
+        return Finding("INCONCLUSIVE", few, value)
     return _spread(bound, evidence, metric, value)
 
 
@@ -168,24 +131,24 @@ def _is_fact(metric: str) -> bool:
     return METRICS[metric].kind == "count" or metric == "rss"
 
 
-def _growing(bound: _Bound, found: Growth, value: float) -> _Finding:
+def _growing(bound: _Bound, found: Growth, value: float) -> Finding:
     if found.ci95 is None:
-        return _Finding("INCONCLUSIVE", found.why_not, value)
+        return Finding("INCONCLUSIVE", found.why_not, value)
     over = f"{found.rounds} rounds over {found.span_s:.0f} s"
-    result = bound.against(value, found.ci95, bound.open(value, found.ci95, f"{over}. {ONLY_WARM}"))
+    result = bound.against(value, found.ci95, f"{over}. {ONLY_WARM}")
     if result.verdict == "FAIL":
         return replace(result, reason=f"{result.reason} Seen in {over}. {ONLY_WARM}")
     return result
 
 
-def _per_session(bound: _Bound, found: SessionNumbers, value: float) -> _Finding:
+def _per_session(bound: _Bound, found: SessionNumbers, value: float) -> Finding:
     if found.kib_ci95 is None:
-        return _Finding("INCONCLUSIVE", found.why_not, value)
-    advice = f"{found.levels} levels, up to {found.most} sessions. More of them would tell."
-    return bound.against(value, found.kib_ci95, bound.open(value, found.kib_ci95, advice))
+        return Finding("INCONCLUSIVE", found.why_not, value)
+    hint = f"{found.levels} levels, up to {found.most} sessions. More of them would tell."
+    return bound.against(value, found.kib_ci95, hint)
 
 
-def _proportion(bound: _Bound, totals: Totals, metric: str) -> _Finding:
+def _proportion(bound: _Bound, totals: Totals, metric: str) -> Finding:
     """Judge a rate by its counts. A bound of 0 % or 100 % is about the calls of this run only."""
     if metric == "error_rate":
         count, total, what, did = totals.call.failed, totals.call.ended, "calls", "failed"
@@ -203,28 +166,30 @@ def _proportion(bound: _Bound, totals: Totals, metric: str) -> _Finding:
     else:
         needed = stats.more_needed(total, ci95, count / total, bound.value)
         shown = f"shows {show(ci95[0], 'fraction')} to {show(ci95[1], 'fraction')} (95 %)"
-    undecided = f"{counted} {shown}; {bound.demand()}. {_advice(needed, what)}"
-    return bound.against(count / total, ci95, undecided)
+    result = bound.against(count / total, ci95, "")
+    if result.verdict != "INCONCLUSIVE":
+        return result
+    return replace(result, reason=f"{counted} {shown}; {bound.demand()}. {advice(needed, what)}")
 
 
-def _spread(bound: _Bound, evidence: Evidence, metric: str, value: float) -> _Finding:
+def _spread(bound: _Bound, evidence: Evidence, metric: str, value: float) -> Finding:
     rounds: stats.Values = [part.value(metric) for part in evidence.rounds.values()]
     ci95 = stats.around(value, rounds)
     if ci95 is not None:
         needed = stats.more_needed(len(rounds), ci95, value, bound.value)
-        advice = f"This run had {len(rounds)} rounds. {_advice(needed)}"
-        return bound.against(value, ci95, bound.open(value, ci95, advice))
+        hint = f"This run had {len(rounds)} rounds. {advice(needed)}"
+        return bound.against(value, ci95, hint)
     if len(rounds) >= stats.FEWEST_ROUNDS:
         unknown = sum(number is None for number in rounds)
         reason = f"{bound.name} has no value in {unknown} of {len(rounds)} rounds."
-        return _Finding("INCONCLUSIVE", reason, value)
+        return Finding("INCONCLUSIVE", reason, value)
     needed = stats.FEWEST_ROUNDS
     few = f"Finished rounds: {len(rounds)}; how much it varies takes at least {needed}."
     if bare(metric) not in FRACTIONS:
         demand = f"{bound.name} is {show(value, bound.unit)}, and {bound.demand()}"
-        return _Finding("INCONCLUSIVE", f"{demand}: not decided. {few}", value)
+        return Finding("INCONCLUSIVE", f"{demand}: not decided. {few}", value)
     ci95 = _order_statistics(metric, evidence.totals)
-    return bound.against(value, ci95, bound.open(value, ci95, few))
+    return bound.against(value, ci95, few)
 
 
 def _order_statistics(metric: str, totals: Totals) -> Interval:
@@ -236,40 +201,33 @@ def _order_statistics(metric: str, totals: Totals) -> Interval:
     return (low_ns or 0.0) / 1e6, math.inf if high_ns is None else high_ns / 1e6
 
 
-def _compared(gate: Gate, arm: Evidence, versus: Evidence) -> _Finding:
+def _compared(gate: Gate, arm: Evidence, versus: Evidence) -> Finding:
     metric, factor, other = gate.metric, gate.factor, gate.versus
     value, base = arm.totals.value(metric), versus.totals.value(metric)
     if value is None or base is None or factor is None or other is None:
-        return _Finding("INCONCLUSIVE", f"{metric} could not be measured of both arms.")
+        return Finding("INCONCLUSIVE", f"{metric} could not be measured of both arms.")
     bound = _Bound(f"{gate.arm}.{metric} / {other}.{metric}", gate.op, factor, RATIO)
     kind = METRICS[metric].kind
     if base and (_is_fact(metric) or (kind == "rate" and not value)):
         return bound.plainly(value / base)
     few = _few(metric, arm.totals, gate.arm) or _few(metric, versus.totals, other)
     if few is not None:
-        return _Finding("INCONCLUSIVE", few)
+        return Finding("INCONCLUSIVE", few)
     values, bases = paired(metric, arm, versus)
     found = stats.compare(metric, gate.arm, other, values, bases)
     if found.ratio is None or found.ci95 is None:
         hint = f" Write a bound for {gate.arm}.{metric} itself." if kind == "fraction" else ""
-        return _Finding("INCONCLUSIVE", found.warnings[0] + hint, found.ratio)
+        return Finding("INCONCLUSIVE", found.warnings[0] + hint, found.ratio)
     needed = stats.more_needed(len(values), found.ci95, found.ratio, factor)
-    advice = f"This run had {len(values)} rounds of each arm. {_advice(needed)}"
-    return bound.against(found.ratio, found.ci95, bound.open(found.ratio, found.ci95, advice))
+    more = f"This run had {len(values)} rounds of each arm. {advice(needed)}"
+    return bound.against(found.ratio, found.ci95, more)
 
 
 def _few(metric: str, totals: Totals, arm: str) -> str | None:
     """Say that a percentile has too few samples for one to lie beyond it, or nothing."""
-    name = bare(metric)
-    needed = math.ceil(round(1 / (1 - FRACTIONS[name]), 6)) if name in FRACTIONS else 0
+    needed = samples_needed(metric)
     n = totals.timed(metric).n + totals.untold(metric)
     if n >= needed:
         return None
     what = "journeys" if metric.startswith(JOURNEY_PREFIX) else "calls"
     return f"{arm} made {n} {what}: {metric} needs at least {needed}. Run longer, or more users."
-
-
-def _advice(needed: int | None, what: str = "rounds") -> str:
-    if needed is None:
-        return f"It is so close to the bound that more {what} will hardly tell."
-    return f"About {needed} {what} would tell."

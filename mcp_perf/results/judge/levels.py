@@ -6,9 +6,9 @@ and the gravest verdict counts. Comparisons need no levels: the rounds of a pair
 
 from collections import defaultdict
 from collections.abc import Mapping
-from typing import Final
 
 from mcp_perf.results.document.document import GateResult
+from mcp_perf.results.judge.finding import GRAVITY
 from mcp_perf.results.judge.gates import judge
 from mcp_perf.results.tally.arm_facts import unsampled
 from mcp_perf.results.tally.metrics import Evidence, Totals
@@ -18,7 +18,6 @@ from mcp_perf.scenario.model.gates import METRICS, Gate
 
 Level = tuple[int, float]
 """Users, and journeys per second (0 in a closed load)."""
-_GRAVITY: Final = ("PASS", "INCONCLUSIVE", "FAIL")
 
 
 def by_level(tally: RunTally, arm: str, by_turn: Mapping[int, Totals]) -> dict[Level, Evidence]:
@@ -52,7 +51,7 @@ def judge_levels(
     if pooled or len(of_arm) < 2:
         return judge(gate, whole)
     results = {level: judge(gate, {gate.arm: found}) for level, found in of_arm.items()}
-    gravest = max(results, key=lambda level: _GRAVITY.index(results[level].verdict))
+    gravest = max(results, key=lambda level: GRAVITY.index(results[level].verdict))
     result = results[gravest]
     together = judge(gate, whole)
     if result.verdict == "PASS":

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Self
 
 from mcp_perf.results.judge.drops import stands
-from mcp_perf.results.judge.gates import HOLDS
+from mcp_perf.results.judge.finding import HOLDS
 from mcp_perf.results.judge.search import Range, Trial
 from mcp_perf.results.judge.verdict import MOST_DROPPED
 from mcp_perf.results.tally.health import Limits

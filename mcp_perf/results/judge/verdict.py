@@ -30,6 +30,12 @@ WORKER_LOST_CODE: Final = 92
 FAIL_CODE: Final = 99
 SIGNAL_CODE: Final = 105
 BROKEN_CODE: Final = 107
+CODES: Final[Mapping[VerdictName, int]] = {
+    "INVALID": INVALID_CODE,
+    "FAIL": FAIL_CODE,
+    "INCONCLUSIVE": INCONCLUSIVE_CODE,
+    "PASS": PASS_CODE,
+}
 _ENDED_BY: Final = {"signal": SIGNAL_CODE, "error": BROKEN_CODE}
 
 _RELIEF: Final = "Use more processes (--processes), more workers, or fewer users."
@@ -86,15 +92,10 @@ class Decision:
 def decide(facts: Facts) -> Decision:
     """Decide what a run has shown."""
     invalid, failed, open_ = (list(why(facts)) for why in (_invalid, _failed, _inconclusive))
-    if invalid:
-        verdict: VerdictName = "INVALID"
-        code = WORKER_LOST_CODE if facts.workers_lost else INVALID_CODE
-    elif failed:
-        verdict, code = "FAIL", FAIL_CODE
-    elif open_:
-        verdict, code = "INCONCLUSIVE", INCONCLUSIVE_CODE
-    else:
-        verdict, code = "PASS", PASS_CODE
+    verdict: VerdictName = (
+        "INVALID" if invalid else "FAIL" if failed else "INCONCLUSIVE" if open_ else "PASS"
+    )
+    code = WORKER_LOST_CODE if facts.workers_lost else CODES[verdict]
     found = [] if facts.search is None else list(facts.search.found)
     quiet = bool(found) and not facts.gates
     reasons = [*invalid, *failed, *open_] or ([] if quiet else [_passed(facts)])

@@ -24,10 +24,14 @@ FEWEST_ROUNDS: Final = 3
 """Below this, the rounds of one arm say nothing useful about their own spread."""
 EXACT: Final = frozenset(("bytes_per_journey",))
 """What the messages alone decide: where it has no noise, its ratio is certain."""
+NO_NOISE: Final = (
+    "without any noise there is nothing to judge certainty by. Check that the arms do real work."
+)
 _EXACT_PAIRS: Final = 14
 _FLIPS: Final = 10_000
 _CHUNK: Final = 8
 SAME: Final = 1e-9
+"""Relative to what is compared: below this, numbers are equal."""
 _MOST_TIMES: Final = 100
 
 Values = Sequence[float | None]
@@ -243,10 +247,7 @@ def _thin(logs: Sequence[float]) -> str | None:
             f"{FEWEST_PAIRS} are needed."
         )
     if same(logs):
-        return (
-            "Every round gave the same ratio: without any noise there is nothing to judge "
-            "certainty by. Check that the arms do real work."
-        )
+        return f"Every round gave the same ratio: {NO_NOISE}"
     return None
 
 
@@ -272,7 +273,7 @@ def _t(probability: float, df: float) -> float:
 
 
 def special() -> Any:
-    """Return scipy's special functions, loaded where they are first needed."""
+    """Return SciPy's special functions, loaded where they are first needed."""
     import scipy.special  # noqa: PLC0415 - half a second that a report without rounds need not pay
 
     return scipy.special

@@ -6,7 +6,7 @@ import pytest
 
 from mcp_perf.results.document.document import Capacity, RateLevel
 from mcp_perf.results.journal.records import Health
-from mcp_perf.results.judge.capacity import between, judge, sentence
+from mcp_perf.results.judge.capacity import judge, sentence, span
 from mcp_perf.results.report.build import build
 from mcp_perf.scenario.model.gates import parse
 from tests.support import virtual_run
@@ -239,7 +239,7 @@ def test_every_outcome_has_its_sentence(found, said):
 def test_intervals_in_words():
     """With both ends, one, or none."""
     ends = [(1, 2), (1, math.inf), (0, 2), (0, math.inf)]
-    assert [between(*pair) for pair in ends] == [
+    assert [span(pair) for pair in ends] == [
         "between 1/s and 2/s",
         "at least 1/s",
         "less than 2/s",

@@ -1,0 +1,98 @@
+"""What gates, searches and comparisons of runs share: an interval decides, and it does so in words.
+
+PASS and FAIL take the whole 95 % interval. What lies on both sides of its bound is INCONCLUSIVE.
+"""
+
+import math
+import operator
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from mcp_perf.results.document.document import GateResult
+from mcp_perf.results.document.part import VerdictName
+from mcp_perf.results.tally.metrics import FRACTIONS, bare
+from mcp_perf.scenario.model.gates import Gate
+
+RATIO: Final = "x"
+GRAVITY: Final[tuple[VerdictName, ...]] = ("PASS", "INCONCLUSIVE", "FAIL", "INVALID")
+HOLDS: Final[Mapping[str, Callable[[float, float], bool]]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+Interval = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A verdict in the making."""
+
+    verdict: VerdictName
+    reason: str = ""
+    measured: float | None = None
+    ci95: Interval | None = None
+
+    def of(self, gate: Gate) -> GateResult:
+        """Return the result of a gate; an interval without an end is not shown."""
+        shown = self.ci95 is not None and all(map(math.isfinite, self.ci95))
+        return GateResult(
+            gate=gate.text,
+            measured=self.measured,
+            unit=gate.unit if gate.versus is None else RATIO,
+            ci95=self.ci95 if shown else None,
+            verdict=self.verdict,
+            reason=self.reason,
+        )
+
+
+def decided(ci95: Interval, holds: Callable[[float], bool]) -> VerdictName:
+    """Return what an interval shows of a bound."""
+    held = [holds(end) for end in ci95]
+    return "PASS" if all(held) else "INCONCLUSIVE" if any(held) else "FAIL"
+
+
+def gravest(verdicts: Iterable[VerdictName | None]) -> VerdictName:
+    """Return the worst verdict; nothing judged is nothing shown."""
+    return max(filter(None, verdicts), key=GRAVITY.index, default="INCONCLUSIVE")
+
+
+def samples_needed(metric: str) -> int:
+    """Return how many samples a percentile needs for one to lie beyond it."""
+    name = bare(metric)
+    return math.ceil(round(1 / (1 - FRACTIONS[name]), 6)) if name in FRACTIONS else 0
+
+
+def show(value: float, unit: str) -> str:
+    """Write a number with its unit for a sentence: `61.2 ms`, `0.5 %`, `120/s`, `3.4x`."""
+    if unit == "fraction":
+        return f"{100 * value:.3g} %"
+    if unit == "fraction/h":
+        return f"{100 * value:.3g} % per hour"
+    if unit == "B":
+        power = min(3, max(0, math.floor(math.log10(abs(value) or 1) / 3)))
+        return f"{value / 1000**power:.4g} {('B', 'kB', 'MB', 'GB')[power]}"
+    digits = f"{value:.4g}" if abs(value) < 10_000 else f"{value:.0f}"
+    return digits if unit == "count" else digits + (f" {unit}" if unit in ("ms", "KiB") else unit)
+
+
+def between(ci95: Interval, unit: str) -> str:
+    """Write an interval."""
+    low, high = (show(end, unit) for end in ci95)
+    return f"between {low} and {high}" if math.isfinite(ci95[1]) else f"at least {low}"
+
+
+def advice(needed: int | None, what: str = "rounds", bound: str = "bound") -> str:
+    """Say how much more would decide, by the answer of `more_needed`."""
+    if needed is None:
+        return f"It is so close to the {bound} that more {what} will hardly tell."
+    return f"About {needed} {what} would tell."
+
+
+def no_latency(dropped: int, planned: int, arm: str, metric: str, *, more: str = "") -> str:
+    """Say why a time may be longer than it seems."""
+    return (
+        f"{dropped} of {planned} arrivals of {arm} were dropped{more} and have no latency: "
+        f"{metric} over all of them is longer than what was measured."
+    )
