@@ -381,7 +381,7 @@ def test_what_is_said_of_targets_is_what_the_client_does():
 
 
 def test_what_is_said_of_secrets_and_identities_is_what_the_code_does():
-    """The shortest secret, the names that sound like one, and the bounds of minting."""
+    """The shortest secret, the names that sound like one, and the bounds of provisioning."""
     page = " ".join(PAGES["docs/security.md"].split())
     assert f"shorter than {SHORTEST} characters are not replaced" in page
     assert all(f"`{word}`" in page for word in confidential.SOUNDS_SECRET.pattern.split("|"))

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from mcp_perf.client.http.http1 import encode_headers
-from mcp_perf.load.prepare.provision import hide_secrets, mint_all
+from mcp_perf.load.prepare.provision import hide_secrets, provision_all
 from mcp_perf.load.targets.refusal import CONFIGURATION, Refusal
 from mcp_perf.load.targets.roster import Identity
 from mcp_perf.scenario.loader import Loaded
@@ -24,10 +24,10 @@ def settle(loaded: Loaded, users: int, run: str) -> list[Identity]:
     if written is None:
         return []
     rows = _rows(loaded, users)
-    if written.mint is None:
+    if written.provision is None:
         identities: list[Identity] = list(rows)
     else:
-        identities = mint_all(written.mint, rows[:users], loaded, run)
+        identities = provision_all(written.provision, rows[:users], loaded, run)
     _check_headers(loaded, identities)
     return identities
 
@@ -35,23 +35,23 @@ def settle(loaded: Loaded, users: int, run: str) -> list[Identity]:
 def taken(loaded: Loaded, identities: Sequence[Identity]) -> list[dict[str, Any]]:
     """Return what requests brought: another process cannot get it by itself."""
     written = loaded.scenario.identities
-    if written is None or written.mint is None:
+    if written is None or written.provision is None:
         return []
-    names = written.mint.take
+    names = written.provision.take
     return [{name: identity[name] for name in names} for identity in identities]
 
 
-def resume(loaded: Loaded, minted: Sequence[dict[str, Any]], users: int) -> list[Identity]:
+def resume(loaded: Loaded, provisioned: Sequence[dict[str, Any]], users: int) -> list[Identity]:
     """Return the identities in another process, which has the file as well. Raises Refusal."""
     if loaded.scenario.identities is None:
         return []
     rows = _rows(loaded, users)
-    if not minted:
+    if not provisioned:
         return list(rows)
     hidden = secret_names(loaded.scenario)
-    for one in minted:
+    for one in provisioned:
         hide_secrets(one, hidden)
-    return [{**row, **one} for row, one in zip(rows, minted, strict=False)]
+    return [{**row, **one} for row, one in zip(rows, provisioned, strict=False)]
 
 
 def _rows(loaded: Loaded, users: int) -> list[dict[str, Any]]:

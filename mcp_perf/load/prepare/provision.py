@@ -16,7 +16,7 @@ from mcp_perf.load.targets.refusal import CONFIGURATION, UNREACHABLE, Refusal
 from mcp_perf.load.targets.roster import Identity
 from mcp_perf.scenario.loader import Loaded
 from mcp_perf.scenario.model.confidential import is_secret, secret_names
-from mcp_perf.scenario.model.identities import MOST_AT_ONCE, NUMBER, Mint
+from mcp_perf.scenario.model.identities import MOST_AT_ONCE, NUMBER, Provision
 from mcp_perf.scenario.problems.wording import quote
 from mcp_perf.scenario.values.generators import IDENTITY
 from mcp_perf.scenario.values.templates import compile_template
@@ -25,44 +25,43 @@ MOST_S: Final = 120.0
 """For all identities together."""
 
 
-def mint_all(
-    mint: Mint, rows: Sequence[dict[str, Any]], loaded: Loaded, run: str
+def provision_all(
+    provision: Provision, rows: Sequence[dict[str, Any]], loaded: Loaded, run: str
 ) -> list[Identity]:
     """Get an identity for each row, several at a time. Raises Refusal."""
-    minter = _Minter(mint, loaded, run)
-    minted: list[Identity] = []
+    provisioner = _Provisioner(provision, loaded, run)
+    provisioned: list[Identity] = []
     pool = Pool(MOST_AT_ONCE)
-    late = Refusal(
-        UNREACHABLE, [f"identities: not all of {len(rows)} came from {mint.post} in {MOST_S:g} s"]
-    )
+    told = f"identities: not all of {len(rows)} came from {provision.post} in {MOST_S:g} s"
+    late = Refusal(UNREACHABLE, [told])
     try:
         with gevent.Timeout(MOST_S, late):
-            for made in pool.imap(minter.attempt, rows):
+            for made in pool.imap(provisioner.attempt, rows):
                 if isinstance(made, Refusal):
                     raise made
-                minted.append(made)
+                provisioned.append(made)
     finally:
         pool.kill()
-    return minted
+    return provisioned
 
 
-class _Minter:
-    def __init__(self, mint: Mint, loaded: Loaded, run: str) -> None:
-        self._mint = mint
+class _Provisioner:
+    def __init__(self, provision: Provision, loaded: Loaded, run: str) -> None:
+        self._provision = provision
         self._run = run
         self._hidden = secret_names(loaded.scenario)
-        content = mint.json_ if mint.form is None else mint.form
-        written = {"headers": mint.headers, "content": content}
+        content = provision.json_ if provision.form is None else provision.form
+        written = {"headers": provision.headers, "content": content}
         self._request = compile_template(written, env=loaded.env)
-        self._take = {name: getter(path) for name, path in mint.take.items()}
-        ca = None if mint.tls.ca is None else str(loaded.base / mint.tls.ca)
+        self._take = {name: getter(path) for name, path in provision.take.items()}
+        ca = None if provision.tls.ca is None else str(loaded.base / provision.tls.ca)
         try:
             self._endpoint = Endpoint.of(
-                mint.post,
-                timeout_s=mint.timeout,
-                verify=mint.tls.verify,
+                provision.post,
+                timeout_s=provision.timeout,
+                verify=provision.tls.verify,
                 ca=ca,
-                personal=mint.headers,
+                personal=provision.headers,
             )
         except ValueError as error:
             raise Refusal(CONFIGURATION, [f"identities: {error}"]) from error
@@ -85,7 +84,7 @@ class _Minter:
             raise self._refusal(row, CONFIGURATION, str(error)) from error
         client = RestClient(endpoint)
         try:
-            reply = client.send(_encode(endpoint, self._mint, rendered["content"]))
+            reply = client.send(_encode(endpoint, self._provision, rendered["content"]))
         finally:
             client.close()
         if reply.outcome != OK:
@@ -106,13 +105,13 @@ class _Minter:
             if value is None or value == "":
                 # Not what it says: it may hold secrets that nobody knows by name.
                 known = ", ".join(map(quote, root)) if isinstance(root, dict) else "no names"
-                path = quote(self._mint.take[name])
+                path = quote(self._provision.take[name])
                 message = f"take {name}: nothing at {path}; the reply has {known}"
                 raise self._refusal(row, CONFIGURATION, message)
         return found
 
     def _refusal(self, row: dict[str, Any], code: int, why: str) -> Refusal:
-        where = f"identities: {self._mint.post} for number {row[NUMBER]}"
+        where = f"identities: {self._provision.post} for number {row[NUMBER]}"
         return Refusal(code, [f"{where}: {why}"])
 
 
@@ -120,8 +119,8 @@ def _was_refused(reply: Reply) -> bool:
     return reply.outcome == HTTP_ERROR and reply.status < 500
 
 
-def _encode(endpoint: Endpoint, mint: Mint, content: Any) -> bytes:
-    if mint.form is not None:
+def _encode(endpoint: Endpoint, provision: Provision, content: Any) -> bytes:
+    if provision.form is not None:
         kind, body = "application/x-www-form-urlencoded", encode_form(content)
     else:
         kind, body = "application/json", b"" if content is None else encode_json(content)

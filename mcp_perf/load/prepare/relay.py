@@ -52,7 +52,7 @@ class _Message(msgspec.Struct):
     nodes: list[str]
     users: int
     logs: str
-    minted: list[dict[str, Any]]
+    provisioned: list[dict[str, Any]]
 
 
 def local(prepared: Prepared) -> Task:
@@ -78,7 +78,7 @@ def send(prepared: Prepared, options: Any, nodes: list[str]) -> None:
         nodes=nodes,
         users=prepared.users,
         logs=str(prepared.logs.resolve()),
-        minted=taken(loaded, prepared.identities),
+        provisioned=taken(loaded, prepared.identities),
     )
     setattr(options, OPTION, msgspec.json.encode(message).decode())
 
@@ -102,7 +102,7 @@ def receive(options: Any, name: str) -> Task:
     loaded = choose(loaded, message.tags, message.excluded_tags)
     logs = Path(message.logs) if Path(message.logs).parent.is_dir() else None  # the same machine
     node, nodes = message.nodes.index(name), len(message.nodes)
-    identities = resume(loaded, message.minted, message.users)
+    identities = resume(loaded, message.provisioned, message.users)
     own = next(iter(identities[node::nodes]), NOBODY)
     targets = {
         arm: reach(

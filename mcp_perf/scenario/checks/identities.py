@@ -32,16 +32,16 @@ def check_identities(draft: Draft) -> Iterator[Finding]:
             yield Finding((*_HERE, "csv"), f"csv: {error.message}", error.hint)
             return
     columns = [] if rows is None else rows.columns
-    mint = mapping(draft.identities, "mint")
-    taken = mapping(mint, "take")
-    yield from _mint(draft, mint, columns)
+    provision = mapping(draft.identities, "provision")
+    taken = mapping(provision, "take")
+    yield from _provision(draft, provision, columns)
     used = list(_used(draft))
     for path, name in used:
         if name not in (*columns, *taken, NUMBER):
             shown = f"{IDENTITY}.{name}" if name else IDENTITY
             hint = suggest(name, [*columns, *taken, NUMBER])
             yield Finding(path, f"${{{shown}}}: no identity has that", hint)
-    needed = {name for _, name in used} | set(names_in(mint))
+    needed = {name for _, name in used} | set(names_in(provision))
     yield from _blanks(rows, needed)
 
 
@@ -55,21 +55,21 @@ def _blanks(rows: Rows | None, needed: set[str]) -> Iterator[Finding]:
             yield Finding((*_HERE, "csv"), message, "give every row a value")
 
 
-def _mint(draft: Draft, mint: dict[str, Any], columns: list[str]) -> Iterator[Finding]:
+def _provision(draft: Draft, provision: dict[str, Any], columns: list[str]) -> Iterator[Finding]:
     for key in ("headers", "form", "json"):
-        yield from _request(draft, (*_HERE, "mint", key), mint.get(key), columns)
-    for name, expression in mapping(mint, "take").items():
-        path = (*_HERE, "mint", "take", name)
+        yield from _request(draft, (*_HERE, "provision", key), provision.get(key), columns)
+    for name, expression in mapping(provision, "take").items():
+        path = (*_HERE, "provision", "take", name)
         if name in columns:
             message = f"{quote(name)} is taken from the reply, and a column of csv"
             yield Finding(path, message, "rename one of them")
         yield from _expression(path, expression)
-    ca = mapping(mint, "tls").get("ca")
+    ca = mapping(provision, "tls").get("ca")
     if isinstance(ca, str):
         try:
             inside(draft.base, ca)
         except InputError as error:
-            yield Finding((*_HERE, "mint", "tls", "ca"), error.message, error.hint)
+            yield Finding((*_HERE, "provision", "tls", "ca"), error.message, error.hint)
 
 
 def _request(draft: Draft, path: Path, tree: Any, columns: list[str]) -> Iterator[Finding]:

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from mcp_perf.scenario.model.answers import Answers, Auth, Complete, Elicitation, OAuth, Sampling
-from mcp_perf.scenario.model.identities import Identities, Mint
+from mcp_perf.scenario.model.identities import Identities, Provision
 from mcp_perf.scenario.model.listening import Await
 from mcp_perf.scenario.model.load import Load, Stage
 from mcp_perf.scenario.model.scenario import Arm, Expect, Journey, Limits, Scenario, Step
@@ -24,8 +24,8 @@ _STEP: Final = ("journeys", _ANY, "steps", _ANY, _ANY)
 _MODELS: Final[tuple[tuple[tuple[str | None, ...], type[BaseModel]], ...]] = (
     ((), Scenario),
     (("identities",), Identities),
-    (("identities", "mint"), Mint),
-    (("identities", "mint", "tls"), Tls),
+    (("identities", "provision"), Provision),
+    (("identities", "provision", "tls"), Tls),
     (("arms", _ANY), Arm),
     (("arms", _ANY, "tls"), Tls),
     (("journeys", _ANY), Journey),
@@ -65,7 +65,6 @@ _BOUNDS: Final = {
 }
 _MISSING: Final = {
     "name": "write name: my-scenario",
-    "title": "write title: and what it is about",
     "arms": "write arms: {mcp: {mcp: http://127.0.0.1:8000/mcp}}",
     "journeys": "write journeys: and what a user does",
 }

@@ -25,8 +25,8 @@ def secret_names(scenario: Scenario) -> set[str]:
             journey.with_,
             *(one.headers for step in steps for one in step.parallel or [step]),
         ]
-    if scenario.identities is not None and (mint := scenario.identities.mint) is not None:
-        trees += [mint.headers, mint.form, mint.json_]
+    if scenario.identities is not None and (provision := scenario.identities.provision) is not None:
+        trees += [provision.headers, provision.form, provision.json_]
     return set(names_in(trees))
 
 

@@ -34,7 +34,7 @@ def _taken(value: str) -> str:
     return value
 
 
-class Mint(Part):
+class Provision(Part):
     """A request that brings one user's identity, made once for each before the run."""
 
     post: Annotated[str, AfterValidator(syntax.url)]
@@ -58,12 +58,12 @@ class Identities(Part):
 
     csv: Annotated[str, Field(min_length=1)] | None = None
     """A file in the scenario's folder, or one that `${env:NAME}` says."""
-    mint: Mint | None = None
+    provision: Provision | None = None
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        if self.csv is None and self.mint is None:
-            raise InputError("no identities", "write csv: FILE, or mint: {post: URL, take: …}")
+        if self.csv is None and self.provision is None:
+            raise InputError("no identities", "write csv: FILE, or provision: {post: URL, take: …}")
         return self
 
 

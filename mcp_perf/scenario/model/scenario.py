@@ -301,7 +301,7 @@ class Scenario(Part):
     """One scenario file."""
 
     name: Annotated[str, AfterValidator(syntax.scenario_name)]
-    title: Annotated[str, Field(min_length=1)]
+    title_: Annotated[str, Field(alias="title", min_length=1)] = ""
     description: str = ""
     seed: Annotated[Whole, Field(ge=0)] = 1
     env: tuple[Identifier, ...] = ()
@@ -315,3 +315,8 @@ class Scenario(Part):
     """Arms that do the same work, each through one more layer than the one before."""
     gates: tuple[Annotated[InstanceOf[Gate], BeforeValidator(syntax.gate)], ...] = ()
     limits: Limits = Limits()
+
+    @property
+    def title(self) -> str:
+        """One line for reports: as written, else the name in words."""
+        return self.title_ or self.name.replace("-", " ").capitalize()

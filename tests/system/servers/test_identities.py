@@ -32,12 +32,12 @@ journeys:
         expect: {equals: {structuredContent.owner: "${identity.name}"}}
 load: {users: 20}
 """
-MINTED = """
-name: minted
+PROVISIONED = """
+name: provisioned
 title: Everybody logs in before the run
 identities:
   csv: logins.csv
-  mint:
+  provision:
     post: BASE/login
     json: {name: "${identity.name}", password: "${identity.phrase}"}
     take: {token: session.access_token, account: name}
@@ -158,13 +158,13 @@ def test_a_server_that_mixes_people_up_is_found_out(serve, run, report, tmp_path
 
 
 @pytest.mark.parametrize("more", [(), ("--processes", "2")], ids=["one", "two workers"])
-def test_an_identity_is_minted_once_for_each_user(serve, run, report, tmp_path, more) -> None:
+def test_an_identity_is_provisioned_once_for_each_user(serve, run, report, tmp_path, more) -> None:
     """Six logins for six users, whatever the number of processes; nothing they brought gets out."""
     server = serve()
     phrases = [f"pass-user-{number}" for number in range(6)]
     rows = "".join(f"user-{number},{phrase}\n" for number, phrase in enumerate(phrases))
     (tmp_path / "logins.csv").write_text(f"name,phrase\n{rows}")
-    ended = run(MINTED, server, *more)
+    ended = run(PROVISIONED, server, *more)
     assert ended.code in (0, 90), ended.output
     steps = report(tmp_path / "out")["arms"]["mcp"]["steps"]
     assert steps["tools/call mine"]["error_rate"] == 0

@@ -6,7 +6,7 @@ import pytest
 
 from mcp_perf.scenario.loader import load_text
 from mcp_perf.scenario.model.gates import METRICS
-from mcp_perf.scenario.model.identities import Identities, Mint
+from mcp_perf.scenario.model.identities import Identities, Provision
 from mcp_perf.scenario.model.load import Load, Stage
 from mcp_perf.scenario.model.scenario import Arm, Expect, Journey, Limits, Scenario, Step, Tls
 from mcp_perf.scenario.source.layout import MOST_ARMS, MOST_JOURNEYS
@@ -33,7 +33,7 @@ def test_there_are_examples():
 
 @pytest.mark.parametrize(
     "model",
-    [Scenario, Identities, Mint, Arm, Tls, Journey, Step, Expect, Load, Stage, Limits],
+    [Scenario, Identities, Provision, Arm, Tls, Journey, Step, Expect, Load, Stage, Limits],
     ids=lambda m: m.__name__,
 )
 def test_every_key_is_documented(model):

@@ -135,9 +135,9 @@ def test_a_worker_that_came_too_late_is_refused(prepared):
         relay.receive(options, "c")
 
 
-def test_workers_share_out_what_was_minted(prepared, monkeypatch):
+def test_workers_share_out_what_was_provisioned(prepared, monkeypatch):
     """What was brought before the run is sent; each worker tries the targets as its first user."""
-    source = """identities: {mint: {post: "http://127.0.0.1:1/", take: {token: t}}}\narms:"""
+    source = """identities: {provision: {post: "http://127.0.0.1:1/", take: {token: t}}}\narms:"""
     text = TEXT.replace("arms:", source, 1).replace("${env:TOKEN}", "${identity.token}")
     prepared.loaded = load_text(text, "demo.yaml", Path(), environ={"TOKEN": SECRET})
     prepared.identities = [{"number": number, "token": f"t-{number}"} for number in range(1, 8)]

@@ -26,8 +26,8 @@ arms:
   local: {mcp: {stdio: [server]}, env: {CODE: "${identity.code}", SAME: same}}
 journeys: {ask: {api: [{get: /}], local: [{call: ask}]}}
 """
-MINT = """
-  mint:
+PROVISION = """
+  provision:
     post: BASE/login?by=name
     headers: {X-Run: "${run}"}
     json: {name: "${identity.name}", at: "${identity.number}"}
@@ -90,7 +90,7 @@ def loaded(tmp_path, logins) -> Callable[..., Loaded]:
     return load
 
 
-MINTED = "\n  csv: names.csv" + MINT
+PROVISIONED = "\n  csv: names.csv" + PROVISION
 
 
 def test_no_two_users_have_one_identity_on_however_many_nodes() -> None:
@@ -146,7 +146,7 @@ def test_a_value_that_no_header_can_have_is_refused_unseen(loaded, tmp_path) -> 
 
 def test_an_identity_is_made_once_for_each_user(loaded, logins) -> None:
     """In the order of the rows, with what the row, the run and the number say."""
-    made = settle(loaded(MINTED), 2, "r1")
+    made = settle(loaded(PROVISIONED), 2, "r1")
     assert made == [
         {"name": "ada", "number": 1, "code": "code-of-ada"},
         {"name": "bob", "number": 2, "code": "code-of-bob"},
@@ -160,7 +160,7 @@ def test_an_identity_is_made_once_for_each_user(loaded, logins) -> None:
 
 def test_another_process_gets_what_was_made_and_reads_the_rest(loaded, logins) -> None:
     """Nothing is asked for twice, and only what was brought goes from one to the other."""
-    scenario = loaded(MINTED)
+    scenario = loaded(PROVISIONED)
     made = settle(scenario, 2, "r")
     sent = taken(scenario, made)
     assert sent == [{"code": "code-of-ada"}, {"code": "code-of-bob"}]
@@ -191,7 +191,7 @@ def test_who_gets_none_is_told_before_the_run(
     """A request that was refused is a mistake (104); a server that fails is not there (108)."""
     logins.answer = lambda _said: (status, body)
     with pytest.raises(Refusal, match=said) as refusal:
-        settle(loaded(MINTED), 2, "r")
+        settle(loaded(PROVISIONED), 2, "r")
     assert refusal.value.exit_code == code
     assert "for number " in str(refusal.value)
     assert capsys.readouterr().err == ""
@@ -200,7 +200,7 @@ def test_who_gets_none_is_told_before_the_run(
 
 def test_nobody_at_the_address_is_told(loaded) -> None:
     """As a target that is not there."""
-    source = MINTED.replace("BASE", "http://127.0.0.1:1")
+    source = PROVISIONED.replace("BASE", "http://127.0.0.1:1")
     with pytest.raises(Refusal, match="refused") as refusal:
         settle(loaded(source), 1, "r")
     assert refusal.value.exit_code == UNREACHABLE

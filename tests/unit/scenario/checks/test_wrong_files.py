@@ -273,7 +273,7 @@ def test_a_mistake_in_an_http_step_is_told(step, said, hinted, valid, refuse):
     assert len(problems) == 1, problems
 
 
-@pytest.mark.parametrize("key", ["name", "title", "arms", "journeys"])
+@pytest.mark.parametrize("key", ["name", "arms", "journeys"])
 def test_a_missing_key_is_told_with_an_example(key, valid, refuse):
     """What every scenario needs is asked for by name."""
     lines, dropping = [], False

@@ -22,7 +22,9 @@ journeys:
     steps: [{call: ask, arguments: {a: "ARGUMENT"}}]
 """
 CSV = "name,code,note\nada,c-1,\nbob,c-2,x\n"
-MINT = 'mint: {post: "http://127.0.0.1:1/", json: {n: "${identity.number}"}, take: {jwt: "a.b"}}'
+PROVISION = (
+    'provision: {post: "http://127.0.0.1:1/", json: {n: "${identity.number}"}, take: {jwt: "a.b"}}'
+)
 
 
 @pytest.fixture
@@ -63,16 +65,22 @@ def read(tmp_path):
         ({"argument": "${identity}"}, "${identity}: no identity has that"),
         ({"header": "${identity.note}"}, "line 2 of 'users.csv' has no note"),
         ({"header": "${user}"}, "${user} cannot stand here"),
-        ({"source": f"{{{MINT}}}", "header": "${identity.code}"}, "no identity has that"),
+        ({"source": f"{{{PROVISION}}}", "header": "${identity.code}"}, "no identity has that"),
         (
-            {"source": f"{{csv: users.csv, {MINT.replace('jwt', 'code')}}}"},
+            {"source": f"{{csv: users.csv, {PROVISION.replace('jwt', 'code')}}}"},
             "is taken from the reply",
         ),
-        ({"source": f"{{{MINT.replace('a.b', 'a[')}}}"}, "is not JMESPath"),
-        ({"source": f"{{{MINT.replace('jwt', 'number')}}}"}, "the identity's own number"),
-        ({"source": f"{{{MINT.replace('identity.number', 'seq')}}}"}, "${seq} cannot stand here"),
-        ({"source": f"{{{MINT.replace('identity.number', 'identity.jwt')}}}"}, "no column of csv"),
-        ({"source": f"{{{MINT.replace('json:', 'form: {}, json:')}}}"}, "form and json"),
+        ({"source": f"{{{PROVISION.replace('a.b', 'a[')}}}"}, "is not JMESPath"),
+        ({"source": f"{{{PROVISION.replace('jwt', 'number')}}}"}, "the identity's own number"),
+        (
+            {"source": f"{{{PROVISION.replace('identity.number', 'seq')}}}"},
+            "${seq} cannot stand here",
+        ),
+        (
+            {"source": f"{{{PROVISION.replace('identity.number', 'identity.jwt')}}}"},
+            "no column of csv",
+        ),
+        ({"source": f"{{{PROVISION.replace('json:', 'form: {}, json:')}}}"}, "form and json"),
     ],
 )
 def test_what_cannot_be_meant_is_told(read, written, said) -> None:
@@ -148,7 +156,9 @@ def test_secret_is_what_authorizes_or_is_called_so(read) -> None:
         "journeys": {"ask": {"steps": {"api": [{"parallel": burst}]}}},
     }
     assert secret_names(Scenario.model_validate(tree)) == {"code"}
-    minted = read(f"{{csv: users.csv, {MINT.replace('identity.number', 'identity.name')}}}")
-    assert secret_names(minted) == {"name"}
+    provisioned = read(
+        f"{{csv: users.csv, {PROVISION.replace('identity.number', 'identity.name')}}}"
+    )
+    assert secret_names(provisioned) == {"name"}
     assert is_secret("Api_Key", set())
     assert not is_secret("name", {"code"})

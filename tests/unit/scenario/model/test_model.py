@@ -137,6 +137,16 @@ def test_defaults_are_those_of_the_documentation(valid, accept):
     assert (step.arguments, step.save, step.expect.status) == ({}, {}, ())
 
 
+@pytest.mark.parametrize(
+    ("name", "title"), [("twilio-tasks", "Twilio tasks"), ("echo", "Echo"), ("a1-b-c2", "A1 b c2")]
+)
+def test_without_a_title_the_name_in_words_is_one(name, title, valid, accept):
+    """A short file need not say the same thing twice; what is written wins."""
+    assert accept(valid).scenario.title == "A demo"
+    text = valid.replace("title: A demo\n", "").replace("name: demo", f"name: {name}")
+    assert accept(text).scenario.title == title
+
+
 def test_percentages_are_exact(valid, accept):
     """57% is 0.57, and not a neighbour of it."""
     assert accept(valid + "limits: {generator_cpu: 57%}").scenario.limits.generator_cpu == 0.57
