@@ -4,7 +4,7 @@
 # make test-long  soaks and very large runs
 # make bench      measure what a call costs, next to others, and show it as a table
 # make lint       style, types
-# make goldens    store anew what commands and reports say: look at the difference, then commit it
+# make goldens    store anew what commands, reports and tables of the docs say: look at the difference, then commit it
 PYTHON ?= python3
 BIN := .venv/bin
 # Three hundred processes that each compile the same modules take a minute more.
@@ -44,7 +44,7 @@ lint: .venv/.installed-test
 	$(BIN)/mypy
 
 goldens: .venv/.installed-test
-	RENEW_GOLDENS=1 $(BIN)/python -m pytest -q tests/goldens
+	RENEW_GOLDENS=1 $(BIN)/python -m pytest -q tests/goldens tests/unit/scenario/test_documentation.py
 
 clean:
 	rm -rf .venv .cache

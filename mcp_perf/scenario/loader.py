@@ -1,7 +1,8 @@
 """From a scenario file to the model, with all its problems at once.
 
-Text -> plain tree with lines (`yaml_reader`) -> overrides -> the model's shape (`layout`) -> model
-(`validation`) and what its parts must agree on (`checks`) -> `Loaded`, or a `ScenarioError`.
+Text -> plain tree with lines (`yaml_reader`) -> overrides -> the model, or a draft of it with what
+is wrong with values (`model_errors`) -> what is wrong between parts (`checks`) -> `Loaded`, or a
+`ScenarioError`.
 """
 
 import os
@@ -9,21 +10,19 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path as FilePath
-from typing import Any
 
 from mcp_perf.scenario.catalog import find, shipped
-from mcp_perf.scenario.checks.draft import draft
 from mcp_perf.scenario.checks.model_errors import validate
-from mcp_perf.scenario.checks.names import unknown_in_scenario
-from mcp_perf.scenario.checks.places import Places
+from mcp_perf.scenario.checks.names import Draft, unknown_in_arm
 from mcp_perf.scenario.checks.scenario import check
-from mcp_perf.scenario.model.scenario import Scenario
+from mcp_perf.scenario.checks.size import oversize
+from mcp_perf.scenario.model.scenario import Journey, Scenario
 from mcp_perf.scenario.problems.finding import Finding, Path
 from mcp_perf.scenario.problems.problem import MOST_SHOWN, Problem, ScenarioError
 from mcp_perf.scenario.problems.suggestions import suggest
 from mcp_perf.scenario.problems.wording import quote
-from mcp_perf.scenario.source.layout import arrange, mapping, oversize
 from mcp_perf.scenario.source.overrides import make_way, override
+from mcp_perf.scenario.source.places import Places
 from mcp_perf.scenario.source.yaml_reader import MOST_BYTES, UnreadableError, decode, read
 from mcp_perf.scenario.values.templates import NAME
 
@@ -97,18 +96,16 @@ def load_text(
         raise ScenarioError([Problem(source, error.line, error.message, error.hint)]) from None
     owners, findings = override(reading.tree, overrides)
     make_way(reading.tree, owners)
-    env, env_findings = _environment(reading.tree, environ)
-    findings += [*reading.findings, *env_findings]
     places = Places(source, reading.lines, owners)
-    tree, more = arrange(reading.tree)
-    if too_much := oversize(tree, text):
+    if too_much := oversize(reading.tree, text):
         raise ScenarioError(places.problems([too_much]))
-    scenario, wrong = validate(tree, reading.lines)
-    checked = check(draft(tree, reading.lines, env, base))
-    findings += [*more, *wrong, *islice(checked, MOST_SHOWN + 1), *_unknown_arms(arms, tree)]
-    if scenario is None or findings:
+    draft, wrong = validate(reading.tree)
+    env, env_findings = _environment(draft.env, environ)
+    checked = islice(check(Draft(draft, env, base)), MOST_SHOWN + 1)
+    findings += [*reading.findings, *env_findings, *wrong, *checked, *_unknown_arms(arms, draft)]
+    if findings:
         raise ScenarioError(places.problems(findings))
-    return Loaded(_only(scenario, arms), text, source, base, env, reading.lines)
+    return Loaded(_only(draft, arms), text, source, base, env, reading.lines)
 
 
 def unknown_names(loaded: Loaded, arm: str, provided: Collection[str]) -> list[Problem]:
@@ -117,9 +114,9 @@ def unknown_names(loaded: Loaded, arm: str, provided: Collection[str]) -> list[P
     `provided` are the names that the arm's target brought, such as `account`. What can be known
     without them was checked by `load`, so this is for arms of a `system:`.
     """
-    places, scenario = Places(loaded.source, loaded.lines), loaded.scenario
-    env = dict.fromkeys(scenario.env, "")
-    return places.problems(unknown_in_scenario(scenario, arm, provided, env))
+    scenario = loaded.scenario
+    draft = Draft(scenario, dict.fromkeys(scenario.env, ""), FilePath())
+    return Places(loaded.source, loaded.lines).problems(unknown_in_arm(draft, arm, provided))
 
 
 def _content(path: FilePath) -> bytes:
@@ -127,26 +124,27 @@ def _content(path: FilePath) -> bytes:
         return file.read(MOST_BYTES + 1)
 
 
-def _environment(tree: Any, environ: Mapping[str, str]) -> tuple[dict[str, str], list[Finding]]:
-    names = tree.get("env") if isinstance(tree, dict) else None
-    env: dict[str, str] = {}
-    findings = []
-    for index, name in enumerate(names if isinstance(names, list) else []):
-        if not isinstance(name, str) or not NAME.fullmatch(name):
-            continue  # the model says so
-        env[name] = environ.get(name, "")
-        if name not in environ:
-            message = f"environment variable {quote(name)} is not set"
-            findings.append(Finding(("env", index), message, f"set it: export {name}=…"))
-    return env, findings
+def _environment(
+    names: Sequence[str], environ: Mapping[str, str]
+) -> tuple[dict[str, str], list[Finding]]:
+    known = [(index, name) for index, name in enumerate(names) if NAME.fullmatch(name)]
+    missing = [
+        Finding(
+            ("env", index),
+            f"environment variable {quote(name)} is not set",
+            f"set it: export {name}=…",
+        )
+        for index, name in known
+        if name not in environ
+    ]
+    return {name: environ.get(name, "") for _, name in known}, missing
 
 
-def _unknown_arms(arms: Sequence[str], tree: Any) -> Iterator[Finding]:
-    known = mapping(tree, "arms")
+def _unknown_arms(arms: Sequence[str], draft: Scenario) -> Iterator[Finding]:
     for name in arms:
-        if name not in known:
+        if name not in draft.arms:
             message = f"no arm is called {quote(name)}"
-            yield Finding((), message, suggest(name, known), source=f"--arm {name}")
+            yield Finding((), message, suggest(name, draft.arms), source=f"--arm {name}")
 
 
 def _only(scenario: Scenario, arms: Sequence[str]) -> Scenario:
@@ -154,7 +152,9 @@ def _only(scenario: Scenario, arms: Sequence[str]) -> Scenario:
     if not arms:
         return scenario
     journeys = {
-        name: journey.model_copy(update={"steps": {arm: journey.steps[arm] for arm in arms}})
+        name: Journey.model_construct(
+            **{key: value for key, value in journey if key not in journey.own or key in arms}
+        )
         for name, journey in scenario.journeys.items()
     }
     kept = {name: arm for name, arm in scenario.arms.items() if name in arms}

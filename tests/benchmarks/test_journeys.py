@@ -20,7 +20,8 @@ def shipped_with_systems() -> list[tuple[str, str]]:
         bundled = [arm.address.startswith("system:") for arm in scenario.arms.values()]
         if all(bundled) and len(bundled) > 1:
             for name, journey in scenario.journeys.items():
-                if any(step.parallel for steps in journey.steps.values() for step in steps):
+                steps = {arm: journey.of(arm) for arm in scenario.arms}
+                if any(step.action == "parallel" for listed in steps.values() for step in listed):
                     continue  # without Locust there is nothing at once
                 found[_work(scenario, journey)] = scenario.name, name
     return list(found.values())
@@ -28,7 +29,7 @@ def shipped_with_systems() -> list[tuple[str, str]]:
 
 def _work(scenario: Scenario, journey: Journey) -> str:
     faces = {(arm.address.partition("?")[0], arm.protocol) for arm in scenario.arms.values()}
-    calls = {tuple(step.label for step in steps) for steps in journey.steps.values()}
+    calls = {tuple(step.label for step in journey.of(arm)) for arm in scenario.arms}
     return repr((sorted(faces), sorted(calls)))
 
 

@@ -12,14 +12,15 @@ def calls() -> dict[str, tuple[str, str, str, int]]:
     found: dict[str, tuple[str, str, str, int]] = {}
     for scenario in (load(path).scenario for path in shipped()):
         for name, journey in scenario.journeys.items():
-            for arm, steps in journey.steps.items():
+            for arm in scenario.arms:
+                steps = journey.of(arm)
                 address = scenario.arms[arm].address
                 if not address.startswith("system:"):
                     continue
-                if any(step.parallel for step in steps):
+                if any(step.action == "parallel" for step in steps):
                     continue  # without Locust there is nothing at once
                 for place, step in enumerate(steps):
-                    if step.wait is None:
+                    if step.action != "wait":
                         face = address.removeprefix("system:")
                         protocol = scenario.arms[arm].protocol.replace("auto", "")
                         key = " ".join(filter(None, (face, protocol, step.label)))

@@ -2,10 +2,16 @@
 
 import hashlib
 import json
-from typing import Final
+from typing import Any, Final
 
 from mcp_perf.scenario.model.scenario import Scenario
+from mcp_perf.scenario.model.steps import Step
 
+_LATER: Final = (
+    *("name", "arguments", "query", "form", "json_", "headers", "save", "expect", "equals"),
+    *("on_error", "timeout", "answers", "cancel_after", "progress"),
+)
+"""The keys of a step that come after its action: what the model adds or moves changes no digest."""
 _SHOWN: Final = 12
 """Digits: enough to tell, few enough to read."""
 
@@ -27,12 +33,27 @@ def _digest(scenario: Scenario, name: str) -> str:
         "arm": {"kind": arm.kind, "protocol": arm.protocol, "vars": arm.vars},
         "journeys": {
             label: [
-                journey.model_dump(mode="json", exclude={"steps", "tags"}, exclude_defaults=True),
-                *(step.model_dump(mode="json", exclude_defaults=True) for step in steps),
+                journey.model_dump(
+                    mode="json", include={"weight", "with_", "answers"}, exclude_defaults=True
+                ),
+                *map(_told, journey.of(name)),
             ]
             for label, journey in scenario.journeys.items()
-            for steps in (journey.steps[name],)
         },
     }
     # Not sorted: the seed draws journeys and values in the file's order.
     return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:_SHOWN]
+
+
+def _told(step: Step) -> dict[str, Any]:
+    if step.inner:
+        return {"parallel": [_told(one) for one in step.inner]}
+    written = step.model_dump(mode="json", exclude_defaults=True)
+    if "expect" in written:
+        written["expect"] = _ordered(written["expect"])
+    return _ordered(written)
+
+
+def _ordered(written: dict[str, Any]) -> dict[str, Any]:
+    first = [key for key in written if key not in _LATER]
+    return {key: written[key] for key in (*first, *_LATER) if key in written}

@@ -78,7 +78,7 @@ def _subscriptions(name: str, loaded: Loaded) -> int:
     They last up to the end of the journey.
     """
     return max(
-        sum(step.listen is not None or step.subscribe is not None for step in journey.steps[name])
+        sum(step.action in ("listen", "subscribe") for step in journey.of(name))
         for journey in loaded.scenario.journeys.values()
     )
 
@@ -91,9 +91,9 @@ def _session_ways(name: str, loaded: Loaded) -> int:
     """
     asked = bool(script_of(name, loaded).capabilities)
     cancels = any(
-        step.cancel_after is not None
+        getattr(step, "cancel_after", None) is not None
         for journey in loaded.scenario.journeys.values()
-        for step in flat(journey.steps[name])
+        for step in flat(journey.of(name))
     )
     listens = loaded.scenario.arms[name].stream or _subscriptions(name, loaded) > 0
     side_ways = 1 + widest(loaded.scenario, name) if asked or cancels else 0

@@ -9,13 +9,13 @@ import gevent
 from mcp_perf.client.protocol.versions import MODERN
 from mcp_perf.load.steps.journey import Runnable
 from mcp_perf.load.steps.step import Lane
-from mcp_perf.load.targets.answers import joined
+from mcp_perf.load.targets.answers import joined, own_answers
 from mcp_perf.load.targets.targets import ArmTarget
 from mcp_perf.outcomes import HARNESS_ERROR, OK
-from mcp_perf.scenario.checks.bursts import flat
 from mcp_perf.scenario.loader import Loaded
 from mcp_perf.scenario.model import answers as dialog
 from mcp_perf.scenario.model import scenario as model
+from mcp_perf.scenario.model.steps import Step
 from mcp_perf.scenario.model.targets import split_target
 
 
@@ -71,13 +71,12 @@ def _ended(step: Runnable, lane: Lane) -> tuple[str, int, int]:
 
 def widest(scenario: model.Scenario, arm: str) -> int:
     """Return the most calls that an arm's steps make at once in a burst; 0 without bursts."""
-    bursts = (step.parallel or () for step in _steps(scenario, arm))
-    return max(map(len, bursts), default=0)
+    return max((len(step.inner) for step in _steps(scenario, arm)), default=0)
 
 
 def opens_by_steps(scenario: model.Scenario, arm: str) -> bool:
     """Tell whether an arm's steps open its sessions, so that they do not open by themselves."""
-    return any(step.open for step in flat(_steps(scenario, arm)))
+    return any(step.action == "open" for step in _steps(scenario, arm))
 
 
 def undecided(loaded: Loaded, targets: Mapping[str, ArmTarget]) -> list[str]:
@@ -92,10 +91,10 @@ def undecided(loaded: Loaded, targets: Mapping[str, ArmTarget]) -> list[str]:
         for arm, target in targets.items()
         if split_target(target.url)[0] != "http" and target.version != MODERN
         for name, journey in loaded.scenario.journeys.items()
-        for step in journey.steps[arm]
+        for step in journey.of(arm)
         for kind in dialog.Answers.model_fields
         if _differ(
-            getattr(joined(one.answers, journey.answers), kind, None) for one in step.parallel or ()
+            getattr(joined(own_answers(one), journey.answers), kind, None) for one in step.inner
         )
     ]
     return list(dict.fromkeys(problems))
@@ -106,5 +105,5 @@ def _differ(answers: Iterable[object]) -> bool:
     return any(answer != given[0] for answer in given)
 
 
-def _steps(scenario: model.Scenario, arm: str) -> Iterable[model.Step]:
-    return (step for journey in scenario.journeys.values() for step in journey.steps[arm])
+def _steps(scenario: model.Scenario, arm: str) -> Iterable[Step]:
+    return (step for journey in scenario.journeys.values() for step in journey.of(arm))

@@ -6,7 +6,7 @@ schemas become functions.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import urlencode
 
 import jsonschema_rs
@@ -14,7 +14,6 @@ import jsonschema_rs
 from mcp_perf.client.channels.inprocess import Code, find_function
 from mcp_perf.client.http.rest import encode_fields, encode_line
 from mcp_perf.client.mcp.streamable_http import Call
-from mcp_perf.client.protocol.answers import Answers
 from mcp_perf.client.protocol.requests import PROGRESS_TOKEN
 from mcp_perf.client.protocol.requests import Request as McpRequest
 from mcp_perf.client.protocol.tools import Tool
@@ -27,12 +26,11 @@ from mcp_perf.load.steps.listen import AwaitStep, ChangeStep, ListenStep, change
 from mcp_perf.load.steps.mcp import CancelledStep, ListStep, ProgressStep, RequestStep
 from mcp_perf.load.steps.recorder import Recorder, Track
 from mcp_perf.load.steps.session import CloseStep, OpenStep
-from mcp_perf.load.targets.answers import joined, own_script
+from mcp_perf.load.targets.answers import joined, own_answers, own_script
 from mcp_perf.load.targets.targets import ArmTarget
 from mcp_perf.scenario.loader import Loaded
 from mcp_perf.scenario.model import answers as dialog
-from mcp_perf.scenario.model.listening import LISTEN_ACTIONS
-from mcp_perf.scenario.model.scenario import HTTP_VERBS, MCP_ACTIONS, SESSION_ACTIONS, Step
+from mcp_perf.scenario.model import steps as model
 from mcp_perf.scenario.model.targets import split_target
 from mcp_perf.scenario.values.generators import compile_generators
 from mcp_perf.scenario.values.templates import Template, compile_template
@@ -48,14 +46,14 @@ def compile_journeys(
 ) -> list[Journey]:
     """Compile the journeys."""
     scenario = loaded.scenario
-    compilers = {name: _ArmCompiler(loaded, target, recorder) for name, target in targets.items()}
+    compilers = {name: ArmCompiler(loaded, target, recorder) for name, target in targets.items()}
     return [
         Journey(
             name,
             journey.weight,
             compile_generators(journey.with_, seed=scenario.seed, env=loaded.env, base=loaded.base),
             {
-                arm: compiler.journey(journey.steps[arm], journey.answers)
+                arm: compiler.journey(journey.of(arm), journey.answers)
                 for arm, compiler in compilers.items()
             },
             {arm: recorder.track(arm, "journey", name) for arm in targets},
@@ -65,77 +63,70 @@ def compile_journeys(
 
 
 @dataclass(frozen=True, slots=True)
-class _ArmCompiler:
+class ArmCompiler:
+    """Compiles the steps of one arm, each by the method of its kind."""
+
     loaded: Loaded
     target: ArmTarget
     recorder: Recorder
     place: int = 0
     """Among the calls of a burst, which need progress tokens of their own."""
+    after_change: bool = False
+    """Whether a step before it may bring the notification that an `await` waits for."""
 
-    def journey(self, listed: Sequence[Step], answers: dialog.Answers | None) -> list[Runnable]:
+    def journey(
+        self, listed: Sequence[model.Step], answers: dialog.Answers | None
+    ) -> list[Runnable]:
         brought = changes(listed)
         compiled = [
-            self._await_step(step, after_change=place in brought)
-            if step.await_ is not None
-            else self.step(step, answers)
+            replace(self, after_change=place in brought).step(step, answers)
             for place, step in enumerate(listed)
         ]
         for place in set(brought.values()):
             compiled[place] = ChangeStep(compiled[place])
         return compiled
 
-    def step(self, step: Step, answers: dialog.Answers | None = None) -> Runnable:
+    def step(self, step: model.Step, answers: dialog.Answers | None) -> Runnable:
         """Compile a step; `answers` are those of its journey."""
-        if step.wait is not None:
-            return steps.WaitStep(step.wait)
-        if step.parallel is not None:
-            return self._burst(step.parallel, answers)
-        return self.call(step, answers)
+        return self.KINDS[step.action](self, step, answers)
 
-    def _burst(self, listed: Sequence[Step], answers: dialog.Answers | None) -> BurstStep:
+    def _wait(self, step: model.Step, _answers: dialog.Answers | None) -> steps.WaitStep:
+        return steps.WaitStep(step.subject)
+
+    def _burst(self, step: model.Step, answers: dialog.Answers | None) -> BurstStep:
         if split_target(self.target.url)[0] != "http":
             # What a server asks on a channel names no call: whatever is asked is answered.
-            answers = joined(*(step.answers for step in listed), answers)
+            answers = joined(*map(own_answers, step.inner), answers)
         return BurstStep(
-            [replace(self, place=place).call(step, answers) for place, step in enumerate(listed)]
+            [replace(self, place=place).step(one, answers) for place, one in enumerate(step.inner)]
         )
 
-    def call(self, step: Step, answers: dialog.Answers | None) -> Runnable:
-        if step.action in SESSION_ACTIONS:
-            kind = OpenStep if step.open else CloseStep
-            return kind(**self._terms(step))
-        if step.action in LISTEN_ACTIONS:
-            return self._listen_step(step)
-        if step.action == "run":
-            return self._run_step(step)
-        if step.action in HTTP_VERBS:
-            return self._http_step(step)
-        if step.list is not None:
-            return ListStep(what=step.list, checks=self._checks(step), **self._terms(step))
-        compile_one = self._tool_step if step.action == "call" else self._request_step
-        compiled = compile_one(step, own_script(step, answers))
-        return ProgressStep(compiled) if step.progress else compiled
+    def _session_step(self, step: model.Counted, _answers: dialog.Answers | None) -> Runnable:
+        kind = OpenStep if step.action == "open" else CloseStep
+        return kind(**self._terms(step))
 
-    def _listen_step(self, step: Step) -> ListenStep:
+    def _listen_step(self, step: model.Timed, _answers: dialog.Answers | None) -> ListenStep:
+        lists, uri = step.subject, None
+        if step.action == "subscribe":
+            lists, uri = (), self._template(step.subject)
         return ListenStep(
-            lists=step.listen or (),
-            uri=None if step.subscribe is None else self._template(step.subscribe),
+            lists=lists,
+            uri=uri,
             **self._terms(step),
         )
 
-    def _await_step(self, step: Step, *, after_change: bool) -> AwaitStep:
-        wanted = step.await_
-        assert wanted is not None  # noqa: S101 -- asked by the caller
+    def _await_step(self, step: model.Timed, _answers: dialog.Answers | None) -> AwaitStep:
+        wanted = step.subject
         return AwaitStep(
             method=f"notifications/{wanted.notification}",
             uri=None if wanted.uri is None else self._template(wanted.uri),
-            after_change=after_change,
+            after_change=self.after_change,
             **self._terms(step),
         )
 
-    def _run_step(self, step: Step) -> steps.RunStep:
+    def _run_step(self, step: model.FunctionCall, _answers: dialog.Answers | None) -> steps.RunStep:
         code = self.target.place
-        function = find_function(code, str(step.subject)) if isinstance(code, Code) else None
+        function = find_function(code, step.subject) if isinstance(code, Code) else None
         assert function is not None  # noqa: S101 -- looked for before the run
         return steps.RunStep(
             function=function,
@@ -144,9 +135,9 @@ class _ArmCompiler:
             **self._terms(step),
         )
 
-    def _tool_step(self, step: Step, answers: Answers | None) -> steps.ToolStep:
-        tool = (self.target.tools or {})[str(step.subject)]
-        arguments = self._template(step.arguments or {})
+    def _tool_step(self, step: model.Cancellable, answers: dialog.Answers | None) -> Runnable:
+        tool = (self.target.tools or {})[step.subject]
+        arguments = self._template(step.arguments)
         validate = validator(tool)
         constant = arguments.render(self._known) if self._is_known(arguments) else None
         if constant is not None and validate(constant):
@@ -156,7 +147,7 @@ class _ArmCompiler:
         # A call that was cancelled has no output.
         output = None if step.cancel_after else output_check(tool, terms["track"])
         compiled = kind(
-            prepared=Call(tool, constant, answers=answers, meta=self._meta(step)),
+            prepared=Call(tool, constant, answers=own_script(step, answers), meta=self._meta(step)),
             checks=self._checks(step, output),
             arguments=arguments if constant is None else None,
             is_valid=validate,
@@ -164,21 +155,26 @@ class _ArmCompiler:
         )
         if isinstance(compiled, CancelledStep):
             compiled.cancel_after_s = step.cancel_after or 0.0
-        return compiled
+        return ProgressStep(compiled) if step.progress else compiled
 
-    def _request_step(self, step: Step, answers: Answers | None) -> RequestStep:
+    def _list_step(self, step: model.McpCall, _answers: dialog.Answers | None) -> ListStep:
+        return ListStep(what=step.subject, checks=self._checks(step), **self._terms(step))
+
+    def _request_step(self, step: model.McpCall, answers: dialog.Answers | None) -> Runnable:
         method, tree = asked(step)
         params = self._template(tree)
         known = self._is_known(params)
         constant = params.render(self._known) if known else None
-        return RequestStep(
-            request=McpRequest(method, constant, answers=answers, meta=self._meta(step)),
+        meta = self._meta(step)
+        compiled = RequestStep(
+            request=McpRequest(method, constant, answers=own_script(step, answers), meta=meta),
             checks=self._checks(step),
             params=None if known else params,
             **self._terms(step),
         )
+        return ProgressStep(compiled) if meta else compiled
 
-    def _http_step(self, step: Step) -> steps.HttpStep:
+    def _http_step(self, step: model.HttpCall, _answers: dialog.Answers | None) -> steps.HttpStep:
         verb = step.action.upper()
         kind = steps.PersonalHttpStep if self.target.endpoint.personal else steps.HttpStep
         return kind(
@@ -188,52 +184,51 @@ class _ArmCompiler:
             **self._terms(step),
         )
 
-    def _request(self, step: Step, verb: str) -> steps.Request:
+    def _request(self, step: model.HttpCall, verb: str) -> steps.Request:
         endpoint = self.target.endpoint
-        headers = dict(step.headers or {})
+        headers = dict(step.headers)
         body: bytes | Callable[[Values], bytes] | None = None
-        if step.form is not None:
-            body = self._part(step.form, steps.encode_form)
+        form, content = (
+            (step.form, step.json_) if isinstance(step, model.WithBody) else (None, None)
+        )
+        if form is not None:
+            body = self._part(form, steps.encode_form)
             headers.setdefault("Content-Type", "application/x-www-form-urlencoded")
-        elif step.json_ is not None:
-            body = self._part(step.json_, steps.encode_json)
+        elif content is not None:
+            body = self._part(content, steps.encode_json)
             headers.setdefault("Content-Type", "application/json")
         elif verb in ("POST", "PUT", "PATCH"):
             body = b""
         return steps.Request(
             self._part(
-                {"path": step.subject, "query": step.query or {}},
+                {"path": step.subject, "query": step.query},
                 lambda part: encode_line(endpoint, verb, _with_query(part["path"], part["query"])),
             ),
             self._part(headers, lambda part: encode_fields(endpoint, _texts(part))),
             body,
         )
 
-    def _terms(self, step: Step) -> dict[str, Any]:
+    def _terms(self, step: model.Counted) -> dict[str, Any]:
         return {
             "track": self.recorder.track(self.target.arm, "call", step.label),
-            "timeout_s": step.timeout,
+            "timeout_s": step.timeout if isinstance(step, model.Timed) else None,
             "goes_on": step.on_error == "continue",
         }
 
-    def _checks(self, step: Step, output: OutputCheck | None = None) -> Checks:
+    def _checks(self, step: model.Call, output: OutputCheck | None = None) -> Checks:
         expect = step.expect
-        mcp = step.action in MCP_ACTIONS
         return Checks(
-            result_root if mcp else body_root,
-            accepted=(expect.class_ or (OK,)) if expect else (OK,),
-            statuses=(expect.status or ()) if expect else (),
-            equals={
-                path: self._template(value)
-                for path, value in (expect.equals if expect else {}).items()
-            },
+            result_root if step.arm == "mcp" else body_root,
+            accepted=(isinstance(expect, model.ExpectClass) and expect.class_) or (OK,),
+            statuses=expect.status if isinstance(expect, model.ExpectStatus) else (),
+            equals={path: self._template(value) for path, value in expect.equals.items()},
             saves=step.save,
             output=output,
         )
 
-    def _meta(self, step: Step) -> dict[str, Any]:
+    def _meta(self, step: model.Step) -> dict[str, Any]:
         token = f"{PROGRESS_TOKEN}-{self.place}" if self.place else PROGRESS_TOKEN
-        return {"progressToken": token} if step.progress else {}
+        return {"progressToken": token} if getattr(step, "progress", False) else {}
 
     def _template(self, tree: Any) -> Template:
         return compile_template(tree, env=self.loaded.env)
@@ -252,15 +247,29 @@ class _ArmCompiler:
             return encode(template.render(self._known))
         return lambda values: encode(template.render(values))
 
+    KINDS: ClassVar[dict[str, Callable[..., Runnable]]] = {
+        "call": _tool_step,
+        **dict.fromkeys(("read", "prompt", "complete", "ping"), _request_step),
+        "list": _list_step,
+        **dict.fromkeys(("listen", "subscribe"), _listen_step),
+        "await": _await_step,
+        **dict.fromkeys(("open", "close"), _session_step),
+        "run": _run_step,
+        **dict.fromkeys(("get", "post", "put", "patch", "delete"), _http_step),
+        "wait": _wait,
+        "parallel": _burst,
+    }
+    """How each kind of step is compiled, by its key."""
 
-def asked(step: Step) -> tuple[str, dict[str, Any]]:
+
+def asked(step: model.Step) -> tuple[str, dict[str, Any]]:
     """Return the method of a request step, and its params as they are written."""
-    if step.read is not None:
-        return "resources/read", {"uri": step.read}
-    if step.prompt is not None:
-        return "prompts/get", {"name": step.prompt, "arguments": step.arguments}
-    if step.complete is not None:
-        wanted = step.complete
+    if step.action == "read":
+        return "resources/read", {"uri": step.subject}
+    if isinstance(step, model.WithArguments):
+        return "prompts/get", {"name": step.subject, "arguments": step.arguments}
+    if step.action == "complete":
+        wanted = step.subject
         params: dict[str, Any] = {
             "ref": (
                 {"type": "ref/prompt", "name": wanted.prompt}

@@ -10,8 +10,7 @@ from mcp_perf.client.reply import Reply
 from mcp_perf.load.steps.journey import Runnable
 from mcp_perf.load.steps.step import Lane, Step
 from mcp_perf.outcomes import OK
-from mcp_perf.scenario.model import scenario
-from mcp_perf.scenario.model.listening import LISTEN_ACTIONS
+from mcp_perf.scenario.model import steps
 from mcp_perf.scenario.values.templates import Template
 
 
@@ -69,20 +68,20 @@ class ChangeStep:
         return self.step.run(lane)
 
 
-def changes(steps: Sequence[scenario.Step]) -> dict[int, int]:
+def changes(listed: Sequence[steps.Step]) -> dict[int, int]:
     """Return the place of each `await` -> that of the step that may bring its notification.
 
     It is the last call before it, in as far as it was already listened then.
     """
     found: dict[int, int] = {}
     last: int | None = None
-    for place, step in enumerate(steps):
-        if step.await_ is not None:
+    for place, step in enumerate(listed):
+        if step.action == "await":
             if last is not None:
                 found[place] = last
-        elif step.action in (*LISTEN_ACTIONS, "open"):
+        elif step.action in ("listen", "subscribe", "open"):
             last = None
-        elif step.wait is None:
+        elif step.action != "wait":
             last = place
     return found
 

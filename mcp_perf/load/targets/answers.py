@@ -6,7 +6,7 @@ from mcp_perf.client.protocol.answers import Answers
 from mcp_perf.scenario.checks.bursts import flat
 from mcp_perf.scenario.loader import Loaded
 from mcp_perf.scenario.model import answers as dialog
-from mcp_perf.scenario.model.scenario import Step
+from mcp_perf.scenario.model.steps import Asking, Step
 
 
 def script(*written: dialog.Answers | None) -> Answers:
@@ -42,12 +42,17 @@ def script_of(arm: str, loaded: Loaded) -> Answers:
 def _written(arm: str, loaded: Loaded) -> Iterable[dialog.Answers | None]:
     for journey in loaded.scenario.journeys.values():
         yield journey.answers
-        yield from (step.answers for step in flat(journey.steps[arm]))
+        yield from (own_answers(step) for step in flat(journey.of(arm)))
+
+
+def own_answers(step: Step) -> dialog.Answers | None:
+    """Return the answers that are written for a step."""
+    return step.answers if isinstance(step, Asking) else None
 
 
 def own_script(step: Step, journey: dialog.Answers | None) -> Answers | None:
     """Return the answers during one step: its own, then its journey's; None where it has none."""
-    written = (step.answers, journey)
+    written = (own_answers(step), journey)
     return None if written == (None, None) else script(*written)
 
 

@@ -23,7 +23,8 @@ from mcp_perf.load.targets.refusal import CONFIGURATION, UNREACHABLE, Refusal
 from mcp_perf.load.targets.roster import NOBODY, Identity
 from mcp_perf.scenario.checks.bursts import flat
 from mcp_perf.scenario.loader import Loaded
-from mcp_perf.scenario.model.scenario import Arm, Step
+from mcp_perf.scenario.model.scenario import Arm
+from mcp_perf.scenario.model.steps import Step
 from mcp_perf.scenario.model.targets import split_target
 from mcp_perf.scenario.values.lookups import compile_template
 
@@ -64,7 +65,7 @@ class ArmTarget:
     def has(self, step: Step) -> bool:
         """Tell whether there is the tool or the function that a step calls."""
         if step.action == "run" and isinstance(self.place, Code):
-            return find_function(self.place, str(step.subject)) is not None
+            return find_function(self.place, step.subject) is not None
         return step.action != "call" or self.tools is None or step.subject in self.tools
 
 
@@ -171,9 +172,8 @@ def unknown_tools(loaded: Loaded, targets: Mapping[str, ArmTarget]) -> list[str]
     problems = [
         _no_such(journey_name, targets[arm], str(step.subject))
         for journey_name, journey in loaded.scenario.journeys.items()
-        for arm, steps in journey.steps.items()
-        if arm in targets
-        for step in flat(steps)
+        for arm in targets
+        for step in flat(journey.of(arm))
         if not targets[arm].has(step)
     ]
     return list(dict.fromkeys(problems))
@@ -185,9 +185,9 @@ def unspoken(loaded: Loaded, targets: Mapping[str, ArmTarget]) -> list[str]:
         f"journey {name}, arm {arm}: {MODERN} has no ping. Remove the step, or write "
         f"protocol: {HANDSHAKE[0]} for the arm"
         for name, journey in loaded.scenario.journeys.items()
-        for arm, steps in journey.steps.items()
-        if arm in targets and targets[arm].version == MODERN
-        for step in flat(steps)
+        for arm, target in targets.items()
+        if target.version == MODERN
+        for step in flat(journey.of(arm))
         if step.action == "ping"
     ]
     return list(dict.fromkeys([*problems, *_no_sessions(loaded, targets)]))

@@ -1,51 +1,18 @@
 """The model's complaints, in the words of the file."""
 
-from collections.abc import Container
 from itertools import islice
 from typing import Any, Final
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from mcp_perf.scenario.model.answers import Answers, Auth, Complete, Elicitation, OAuth, Sampling
-from mcp_perf.scenario.model.identities import Identities, Provision
-from mcp_perf.scenario.model.listening import Await
-from mcp_perf.scenario.model.load import Load, Stage
-from mcp_perf.scenario.model.scenario import Arm, Expect, Journey, Limits, Scenario, Step
-from mcp_perf.scenario.model.tls import Tls
+from mcp_perf.scenario.model.fields import DRAFT, Part
+from mcp_perf.scenario.model.kinds import misplaced
+from mcp_perf.scenario.model.scenario import Scenario
+from mcp_perf.scenario.model.steps import Step
 from mcp_perf.scenario.problems.finding import Finding, Path, dotted
 from mcp_perf.scenario.problems.problem import MOST_SHOWN
-from mcp_perf.scenario.problems.suggestions import suggest
 from mcp_perf.scenario.problems.wording import InputError, one_of, quote
-from mcp_perf.scenario.source.layout import written
-
-_ANY: Final = None
-_STEP: Final = ("journeys", _ANY, "steps", _ANY, _ANY)
-_MODELS: Final[tuple[tuple[tuple[str | None, ...], type[BaseModel]], ...]] = (
-    ((), Scenario),
-    (("identities",), Identities),
-    (("identities", "provision"), Provision),
-    (("identities", "provision", "tls"), Tls),
-    (("arms", _ANY), Arm),
-    (("arms", _ANY, "tls"), Tls),
-    (("journeys", _ANY), Journey),
-    (_STEP, Step),
-    ((*_STEP, "expect"), Expect),
-    ((*_STEP, "complete"), Complete),
-    ((*_STEP, "await"), Await),
-    ((*_STEP, "answers"), Answers),
-    ((*_STEP, "answers", "elicitation"), Elicitation),
-    ((*_STEP, "answers", "sampling"), Sampling),
-    (("journeys", _ANY, "answers"), Answers),
-    (("journeys", _ANY, "answers", "elicitation"), Elicitation),
-    (("journeys", _ANY, "answers", "sampling"), Sampling),
-    (("arms", _ANY, "auth"), Auth),
-    (("arms", _ANY, "auth", "oauth"), OAuth),
-    (("load",), Load),
-    (("load", "stages", _ANY), Stage),
-    (("limits",), Limits),
-)
-"""Where each part of the model stands."""
 
 _WANTED: Final = {
     "string_type": ("a text", "write it in quotes"),
@@ -70,8 +37,8 @@ _MISSING: Final = {
 }
 
 
-def validate(tree: Any, lines: Container[Path]) -> tuple[Scenario | None, list[Finding]]:
-    """Build the scenario from an arranged tree, or say all that is wrong with its values."""
+def validate(tree: Any) -> tuple[Scenario, list[Finding]]:
+    """Build the scenario, or a draft of it, with all that is wrong with its values."""
     try:
         return Scenario.model_validate(tree), []
     except ValidationError as error:
@@ -81,29 +48,30 @@ def validate(tree: Any, lines: Container[Path]) -> tuple[Scenario | None, list[F
             for detail in error.errors(include_url=False)
             if detail["type"] != "too_short" or not detail["input"]
         )
-        return None, [_finding(detail, lines) for detail in islice(details, MOST_SHOWN + 1)]
+        draft = Scenario.model_validate(tree, context=DRAFT)
+        return draft, [_finding(detail, draft) for detail in islice(details, MOST_SHOWN + 1)]
 
 
-def _finding(error: ErrorDetails, lines: Container[Path]) -> Finding:
-    location: Path = tuple(part for part in error["loc"] if part != "[key]")
-    path = written(location, lines)
-    message, hint = _words(error, location)
+def _finding(error: ErrorDetails, draft: Scenario) -> Finding:
+    path: Path = tuple(part for part in error["loc"] if part != "[key]")
+    message, hint = _words(error, path, draft)
     where = path[:-1] if error["type"] in ("missing", "extra_forbidden") else path
     prefix = f"{dotted(where)}: " if where else ""
-    return Finding(path, prefix + message, hint)
+    damaged = error["type"] in ("model_type", "dict_type", "tuple_type")
+    return Finding(path, prefix + message, hint, damaged=damaged)
 
 
-def _words(error: ErrorDetails, location: Path) -> tuple[str, str]:
+def _words(error: ErrorDetails, path: Path, draft: Scenario) -> tuple[str, str]:
     kind, context = error["type"], error.get("ctx", {})
     value = quote(error["input"])
     if kind == "value_error" and isinstance(context["error"], InputError):
         return context["error"].message, context["error"].hint
     if kind == "missing":
-        key = str(location[-1])
+        key = str(path[-1])
         return f"{key} is missing", _MISSING.get(key, f"add {key}")
     if kind == "extra_forbidden":
-        key = str(location[-1])
-        return f"unknown key {quote(key)}", suggest(key, _keys(location[:-1]))
+        unknown = _unknown(draft, path)
+        return unknown.message, unknown.hint
     if kind == "literal_error":
         known = context["expected"].lower().replace("'", "").replace(" or ", ", ").split(", ")
         return f"{value} is not known here", f"write {one_of(known)}"
@@ -116,14 +84,10 @@ def _words(error: ErrorDetails, location: Path) -> tuple[str, str]:
     return f"{value} is not {what}", hint
 
 
-def _keys(location: Path) -> list[str]:
-    while "parallel" in location:  # steps within a step
-        at = location.index("parallel")
-        location = (*location[:at], *location[at + 2 :])
-    model = next(
-        model
-        for pattern, model in _MODELS
-        if len(pattern) == len(location)
-        and all(wanted in (_ANY, part) for wanted, part in zip(pattern, location, strict=True))
-    )
-    return [field.alias or name for name, field in model.model_fields.items()]
+def _unknown(draft: Scenario, path: Path) -> InputError:
+    """Say what is wrong with a key, by the part that has it in the draft."""
+    part: Any = draft
+    for key in path[:-1]:
+        part = part.at(str(key)) if isinstance(part, Part) else part[key]
+    key = str(path[-1])
+    return misplaced(type(part), key) if isinstance(part, Step) else part.misplaced(key)

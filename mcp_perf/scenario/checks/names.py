@@ -1,26 +1,54 @@
 """Which names the lookups of a journey know, step by step."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import chain
-from typing import Any, Final
+from pathlib import Path as FilePath
+from typing import Any
 
-from mcp_perf.scenario.checks.bursts import within
-from mcp_perf.scenario.model.scenario import HTTP_VERBS, Scenario
+from mcp_perf.scenario.model.fields import Part
+from mcp_perf.scenario.model.scenario import Scenario
+from mcp_perf.scenario.model.steps import Step
 from mcp_perf.scenario.problems.finding import Finding, Path
 from mcp_perf.scenario.problems.suggestions import suggest
-from mcp_perf.scenario.source.layout import mapping
 from mcp_perf.scenario.values.generators import BUILTINS, IDENTITY
 from mcp_perf.scenario.values.templates import TemplateError, compile_template
 
-WrittenStep = tuple[Path, Mapping[str, Any]]
-"""A step's path, and its keys and values as written, valid or not."""
+Placed = tuple[Path, Step]
+"""A step, and its path in the file."""
 
-_FIELDS: Final = (
-    *HTTP_VERBS,
-    *("read", "complete", "subscribe", "await"),
-    *("arguments", "query", "form", "json", "headers"),
-)
-"""What of a step may hold lookups, beside the values that it expects."""
+
+@dataclass(frozen=True)
+class Draft:
+    """What of a file is right, and what is around it."""
+
+    scenario: Scenario
+    env: Mapping[str, str]
+    """The allow-listed variables; an empty text for one that is not set."""
+    base: FilePath
+
+    def names(self, arm: str, provided: Iterable[str] = ()) -> set[str]:
+        """Return what every journey of an arm knows; `provided` is what its target brings."""
+        scenario = self.scenario
+        own = {IDENTITY} if scenario.identities is not None else set()
+        return {*BUILTINS, *own, *scenario.vars, *scenario.arms[arm].vars, *provided}
+
+    def steps(self, journey: str, arm: str) -> list[Placed]:
+        """Return the steps of an arm."""
+        found = self.scenario.journeys[journey]
+        path = ("journeys", journey, found.key(arm))
+        return [((*path, index), step) for index, step in enumerate(found.of(arm))]
+
+
+def within(burst: Placed) -> list[Placed]:
+    """Return the steps of a burst, and their paths; of any other step, none."""
+    path, step = burst
+    return [((*path, "parallel", index), inner) for index, inner in enumerate(step.inner)]
+
+
+def saves(step: Step) -> set[str]:
+    """Return the names that a step saves; of a burst, none."""
+    return set(getattr(step, "save", None) or ())
 
 
 def texts(tree: Any, path: Path) -> Iterator[tuple[Path, Any]]:
@@ -39,9 +67,17 @@ def texts(tree: Any, path: Path) -> Iterator[tuple[Path, Any]]:
             yield from texts(item, (*path, index))
 
 
-def lookups(tree: Any, path: Path, env: Mapping[str, str]) -> Iterator[Finding | tuple[Path, str]]:
+def texts_of(part: Part, path: Path) -> Iterator[tuple[Path, Any]]:
+    """Yield everything in a part that can hold a lookup, with its path."""
+    for here, tree in part.texts(path):
+        yield from texts(tree, here)
+
+
+def lookups(
+    found: Iterable[tuple[Path, Any]], env: Mapping[str, str]
+) -> Iterator[Finding | tuple[Path, str]]:
     """Yield a finding for each lookup that cannot be read, and (path, name) for the others."""
-    for here, text in texts(tree, path):
+    for here, text in found:
         try:
             template = compile_template(text, env)
         except TemplateError as error:
@@ -50,29 +86,19 @@ def lookups(tree: Any, path: Path, env: Mapping[str, str]) -> Iterator[Finding |
             yield from ((here, name) for name in sorted(template.names))
 
 
-def step_lookups(
-    path: Path, step: Mapping[str, Any], env: Mapping[str, str]
-) -> Iterator[Finding | tuple[Path, str]]:
-    """Yield the lookups of a step, those of its expectations among them."""
-    for key in _FIELDS:
-        yield from lookups(step.get(key), (*path, key), env)
-    for expression, value in mapping(mapping(step, "expect"), "equals").items():
-        yield from lookups(value, (*path, "expect", "equals", expression), env)
-
-
 def unknown_in_steps(
-    steps: Sequence[WrittenStep], known: Collection[str], env: Mapping[str, str]
+    steps: Sequence[Placed], known: Collection[str], env: Mapping[str, str]
 ) -> Iterator[Finding]:
     """Yield a finding for each name that nothing provides at its step."""
     saved: set[str] = set()
-    groups = [[(path, step), *within(path, step)] for path, step in steps]
-    later = {name for group in groups for _, step in group for name in mapping(step, "save")}
+    groups = [[placed, *within(placed)] for placed in steps]
+    later = {name for group in groups for _, step in group for name in saves(step)}
     for group in groups:
-        beside = {name for _, step in group[1:] for name in mapping(step, "save")}
-        for item in chain.from_iterable(step_lookups(path, step, env) for path, step in group):
+        beside = {name for _, step in group[1:] for name in saves(step)}
+        for item in lookups(chain.from_iterable(texts_of(step, path) for path, step in group), env):
             if not isinstance(item, Finding) and item[1] not in saved and item[1] not in known:
                 yield unknown(*item, {*known, *saved}, later, beside)
-        saved |= {name for _, step in group for name in mapping(step, "save")}
+        saved |= {name for _, step in group for name in saves(step)}
 
 
 def unknown(
@@ -89,23 +115,11 @@ def unknown(
     return Finding(path, f"${{{name}}} is not known here", hint)
 
 
-def unknown_in_scenario(
-    scenario: Scenario, arm: str, provided: Collection[str], env: Mapping[str, str]
-) -> Iterator[Finding]:
-    """Yield a finding for each name in an arm's journeys that is neither known nor provided.
-
-    Paths are those of the model. The scenario is valid, so `env` has all it needs.
-    """
-    base = {*BUILTINS, *scenario.vars, *scenario.arms[arm].vars, *provided}
-    if scenario.identities is not None:
-        base.add(IDENTITY)
-    for name, journey in scenario.journeys.items():
-        known = base | journey.with_.keys()
-        for item in lookups(journey.with_, ("journeys", name, "with"), env):
+def unknown_in_arm(draft: Draft, arm: str, provided: Collection[str]) -> Iterator[Finding]:
+    """Yield a finding for each name in an arm's journeys that is neither known nor provided."""
+    for name, journey in draft.scenario.journeys.items():
+        known = draft.names(arm, provided) | journey.with_.keys()
+        for item in lookups(texts(journey.with_, ("journeys", name, "with")), draft.env):
             if not isinstance(item, Finding) and item[1] not in known:
                 yield unknown(*item, known)
-        steps = [
-            (("journeys", name, "steps", arm, index), step.model_dump(by_alias=True))
-            for index, step in enumerate(journey.steps[arm])
-        ]
-        yield from unknown_in_steps(steps, known, env)
+        yield from unknown_in_steps(draft.steps(name, arm), known, draft.env)

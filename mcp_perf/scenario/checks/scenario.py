@@ -1,100 +1,121 @@
-"""What a scenario's parts must agree on: names, arms, expressions, files, the environment."""
+"""What a scenario's parts must agree on: names, arms, files, the environment."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
-import jmespath
-from jmespath.exceptions import JMESPathError
-from jmespath.functions import Functions
-
-from mcp_perf.scenario.checks.bursts import check_burst, within
-from mcp_perf.scenario.checks.draft import Draft, DraftArm, DraftJourney
-from mcp_perf.scenario.checks.identities import allowed_in_arms, check_identities, known_in_journeys
-from mcp_perf.scenario.checks.names import lookups, step_lookups, unknown, unknown_in_steps
-from mcp_perf.scenario.checks.sessions import check_sessions
+from mcp_perf.scenario.checks.bursts import check_burst
+from mcp_perf.scenario.checks.identities import check_identities, file_problem
+from mcp_perf.scenario.checks.names import (
+    Draft,
+    Placed,
+    lookups,
+    texts,
+    texts_of,
+    unknown,
+    unknown_in_steps,
+    within,
+)
+from mcp_perf.scenario.checks.sessions import check_listening, check_sessions
 from mcp_perf.scenario.model import syntax
+from mcp_perf.scenario.model.gates import Gate
 from mcp_perf.scenario.model.identities import names_in
-from mcp_perf.scenario.model.listening import LISTEN_ACTIONS, check_listening
 from mcp_perf.scenario.model.load import BREAKPOINT, VARYING
-from mcp_perf.scenario.model.scenario import HTTP_VERBS, MCP_ACTIONS, SESSION_ACTIONS
+from mcp_perf.scenario.model.scenario import Arm, Journey
+from mcp_perf.scenario.model.targets import split_target
 from mcp_perf.scenario.problems.finding import Finding, Path
 from mcp_perf.scenario.problems.suggestions import suggest
-from mcp_perf.scenario.problems.wording import InputError, one_of, quote
-from mcp_perf.scenario.source.layout import mapping
+from mcp_perf.scenario.problems.wording import InputError, all_of, quote
 from mcp_perf.scenario.values.generators import IDENTITY, compile_generators, compile_one
-from mcp_perf.scenario.values.paths import inside
 
-_LONGEST_EXPRESSION: Final = 1024
-_FOR: Final = {
-    **dict.fromkeys((*MCP_ACTIONS, *LISTEN_ACTIONS, *SESSION_ACTIONS), "mcp"),
-    **dict.fromkeys(HTTP_VERBS, "http"),
-    "run": "python",
+_INSTEAD: Final = {
+    "mcp": "call: TOOL",
+    "python": "run: FUNCTION",
+    "http": "get, post, put, patch or delete",
 }
-"""What speaks each action's language."""
-_INSTEAD: Final = {"mcp": "call: TOOL", "python": "run: FUNCTION", "http": one_of(HTTP_VERBS)}
 
 
 def check(draft: Draft) -> Iterator[Finding]:
     """Yield all that is wrong between the parts; each value by itself is the model's affair."""
-    yield from _constants(draft, ("vars",), draft.vars)
+    scenario = draft.scenario
+    yield from _constants(draft, texts(scenario.vars, ("vars",)))
     yield from check_identities(draft)
-    for name, arm in draft.arms.items():
+    for name, arm in scenario.arms.items():
         yield from _arm(draft, ("arms", name), arm)
-    for journey in draft.journeys:
-        yield from _generators(draft, journey)
-        for name, steps in journey.steps.items():
-            arm = draft.arms[name]
-            yield from check_listening(steps)
-            for path, step in steps:
-                yield from check_burst(path, step)
-                for here, one in (path, step), *within(path, step):
-                    yield from _action(name, arm, here, one)
-                    yield from _shared(name, arm, here, one)
-                    yield from _step(draft, here, one)
-            if not arm.provides:
-                yield from unknown_in_steps(steps, _known(draft, arm, journey), draft.env)
-    for name, arm in draft.arms.items():
-        journeys = (journey.steps.get(name, []) for journey in draft.journeys)
-        if arm.kind == "mcp":
-            yield from check_sessions(name, arm.keys, journeys)
+    for name, journey in scenario.journeys.items():
+        yield from _keys(draft, name, journey)
+        yield from _generators(draft, name, journey)
+        for arm_name in scenario.arms:
+            yield from _steps(draft, name, arm_name)
+    for name, arm in scenario.arms.items():
+        if arm.is_clear and arm.kind == "mcp":
+            yield from check_sessions(
+                name, arm, [draft.steps(journey, name) for journey in scenario.journeys]
+            )
     yield from _gates(draft)
     yield from _layers(draft)
 
 
-def _known(draft: Draft, arm: DraftArm, journey: DraftJourney) -> set[str]:
-    return {*known_in_journeys(draft), *draft.vars, *mapping(arm.keys, "vars"), *journey.with_}
+def _keys(draft: Draft, name: str, journey: Journey) -> Iterator[Finding]:
+    """Check that each arm has steps, and that no list is nobody's."""
+    path: Path = ("journeys", name)
+    arms = list(draft.scenario.arms)
+    unknown_keys = [key for key in journey.own if key not in arms] if arms else []
+    for key in unknown_keys:
+        message = f"journey {name}: {key!r} is neither an arm nor a key of journeys"
+        hint = suggest(key, [*Journey.by_key(), *arms])
+        yield Finding((*path, key), message, hint, damaged=True)
+    missing = [arm for arm in arms if arm not in journey.own]
+    if arms and journey.common is not None and not missing:
+        message = f"journey {name}: steps is used by no arm, as each has its own list"
+        yield Finding((*path, "steps"), message, "remove it", damaged=True)
+    if journey.common is None and missing and not unknown_keys:
+        hint = f"add {missing[0]}: with a list of steps, or steps: for all arms"
+        yield Finding(path, f"journey {name}: no steps for {all_of(missing)}", hint)
 
 
-def _constants(
-    draft: Draft, path: Path, tree: object, known: frozenset[str] = frozenset()
-) -> Iterator[Finding]:
+def _steps(draft: Draft, journey: str, name: str) -> Iterator[Finding]:
+    arm = draft.scenario.arms[name]
+    steps = draft.steps(journey, name)
+    yield from check_listening(steps)
+    for placed in steps:
+        yield from check_burst(placed)
+        for one in (placed, *within(placed)):
+            yield from _step(draft, name, arm, one)
+    if _is_plain(arm):
+        known = draft.names(name) | draft.scenario.journeys[journey].with_.keys()
+        yield from unknown_in_steps(steps, known, draft.env)
+
+
+def _is_plain(arm: Arm) -> bool:
+    """Tell whether the target brings no names of its own, as a system may, once it runs."""
+    return arm.is_clear and split_target(arm.address)[0] != "system"
+
+
+def _constants(draft: Draft, found: Iterable[tuple[Path, Any]]) -> Iterator[Finding]:
     """Check what is made once, before any journey: the environment is known there."""
-    for item in lookups(tree, path, draft.env):
+    has_identities = draft.scenario.identities is not None
+    for item in lookups(found, draft.env):
         if isinstance(item, Finding):
             yield item
-        elif item[1] not in known:
-            message = f"${{{item[1]}}} cannot stand here: only ${{env:NAME}} can"
-            hint = "use it in a step, or in with"
-            if item[1] == IDENTITY and path[-1] != "vars":
-                message = f"${{{IDENTITY}}} is not known here"
+            continue
+        path, name = item
+        in_vars = "vars" in path[:3:2]
+        if name == IDENTITY and not in_vars:
+            if not has_identities:
                 hint = "say where identities come from: identities: {csv: FILE}"
-            yield Finding(item[0], message, hint)
+                yield Finding(path, f"${{{IDENTITY}}} is not known here", hint)
+        else:
+            message = f"${{{name}}} cannot stand here: only ${{env:NAME}} can"
+            yield Finding(path, message, "use it in a step, or in with")
 
 
-def _arm(draft: Draft, path: Path, arm: DraftArm) -> Iterator[Finding]:
-    yield from _constants(draft, (*path, "vars"), arm.keys.get("vars"))
-    for key in ("headers", "env", "auth"):
-        yield from _constants(draft, (*path, key), arm.keys.get(key), allowed_in_arms(draft))
-    if arm.keys.get("process") == "shared" and any(names_in(arm.keys.get("env"))):
+def _arm(draft: Draft, path: Path, arm: Arm) -> Iterator[Finding]:
+    yield from _constants(draft, texts_of(arm, path))
+    if arm.process == "shared" and any(names_in(arm.env)):
         message = "the users of one process share one environment"
         yield Finding((*path, "env"), message, "remove process: shared, or the identity")
-    yield from _headers(draft, (*path, "headers"), mapping(arm.keys, "headers"))
-    ca = mapping(arm.keys, "tls").get("ca")
-    if isinstance(ca, str):
-        try:
-            inside(draft.base, ca)
-        except InputError as error:
-            yield Finding((*path, "tls", "ca"), error.message, error.hint)
+    yield from _headers(draft, (*path, "headers"), arm.headers)
+    yield from file_problem(draft.base, (*path, "tls", "ca"), arm.tls.ca)
 
 
 def _headers(draft: Draft, path: Path, headers: Mapping[str, Any]) -> Iterator[Finding]:
@@ -105,115 +126,67 @@ def _headers(draft: Draft, path: Path, headers: Mapping[str, Any]) -> Iterator[F
             yield Finding((*path, name), message, "set the variable to one line")
 
 
-def _generators(draft: Draft, journey: DraftJourney) -> Iterator[Finding]:
+def _generators(draft: Draft, name: str, journey: Journey) -> Iterator[Finding]:
+    here = ("journeys", name, "with")
     failed = False
-    for name, spec in journey.with_.items():
-        path = (*journey.path, "with", name)
+    for key, spec in journey.with_.items():
         try:
             needs = compile_one(spec, draft.env, draft.base).names
         except InputError as error:
             failed = True
-            yield Finding(path, f"{name}: {error.message}", error.hint)
+            yield Finding((*here, key), f"{key}: {error.message}", error.hint)
         else:
-            yield from _unknown_in_template(draft, journey, path, needs)
+            for arm in filter(lambda arm: _is_plain(draft.scenario.arms[arm]), draft.scenario.arms):
+                known = draft.names(arm) | journey.with_.keys()
+                yield from (unknown((*here, key), need, known) for need in sorted(needs - known))
     if not failed:
         try:
             compile_generators(journey.with_, seed=0, env=draft.env, base=draft.base)
         except InputError as error:
-            yield Finding((*journey.path, "with"), error.message, error.hint)
+            yield Finding(here, error.message, error.hint)
 
 
-def _unknown_in_template(
-    draft: Draft, journey: DraftJourney, path: Path, needs: frozenset[str]
-) -> Iterator[Finding]:
-    for arm in draft.arms.values():
-        if not arm.provides:
-            known = _known(draft, arm, journey)
-            yield from (unknown(path, name, known) for name in sorted(needs - known))
-
-
-def _action(name: str, arm: DraftArm, path: Path, step: Mapping[str, Any]) -> Iterator[Finding]:
-    if not arm.kind:
-        return
-    for action, kind in _FOR.items():
-        if kind != arm.kind and action in step:
-            article = "an" if arm.kind in ("http", "mcp") else "a"
-            message = f"{action} is for {kind} arms, and {name!r} is {article} {arm.kind} arm"
-            yield Finding((*path, action), message, f"write {_INSTEAD[arm.kind]}")
-
-
-def _shared(name: str, arm: DraftArm, path: Path, step: Mapping[str, Any]) -> Iterator[Finding]:
-    """Refuse what needs to know whose call a message of the server belongs to."""
-    if arm.keys.get("process") == "shared":
-        for key in ("progress", "answers", *LISTEN_ACTIONS):
-            if step.get(key):
-                message = f"{key} cannot be told apart between the users of {name!r}'s one process"
-                yield Finding((*path, key), message, f"remove {key}, or process: shared")
-
-
-def _step(draft: Draft, path: Path, step: Mapping[str, Any]) -> Iterator[Finding]:
-    for item in step_lookups(path, step, draft.env):
+def _step(draft: Draft, name: str, arm: Arm, placed: Placed) -> Iterator[Finding]:
+    path, step = placed
+    if step.arm and arm.is_clear and step.arm != arm.kind:
+        article = "a" if arm.kind == "python" else "an"
+        message = f"{step.action} is for {step.arm} arms, and {name!r} is {article} {arm.kind} arm"
+        yield Finding((*path, step.action), message, f"write {_INSTEAD[arm.kind]}")
+    for key in step.whose if arm.process == "shared" else ():
+        if step.at(key):
+            message = f"{key} cannot be told apart between the users of {name!r}'s one process"
+            yield Finding((*path, key), message, f"remove {key}, or process: shared")
+    for item in lookups(texts_of(step, path), draft.env):
         if isinstance(item, Finding):
             yield item
-    yield from _headers(draft, (*path, "headers"), mapping(step, "headers"))
-    for name, expression in mapping(step, "save").items():
-        if isinstance(expression, str):
-            yield from _expression((*path, "save", name), expression)
-    for expression in mapping(mapping(step, "expect"), "equals"):
-        yield from _expression((*path, "expect", "equals", expression), expression)
-
-
-def _expression(path: Path, expression: str) -> Iterator[Finding]:
-    if len(expression) > _LONGEST_EXPRESSION:
-        message = f"{quote(expression)} is longer than 1 KiB"
-        yield Finding(path, message, "write a shorter JMESPath")
-        return
-    try:
-        parsed = jmespath.compile(expression).parsed
-        for name in _functions(parsed):
-            if name not in Functions.FUNCTION_TABLE:
-                hint = suggest(name, Functions.FUNCTION_TABLE)
-                yield Finding(path, f"JMESPath has no function {quote(name)}", hint)
-    except JMESPathError as error:
-        said = str(error).splitlines()[0]
-        hint = "JMESPath has no leading $: " if expression.startswith("$") else ""
-        hint += "write it like structuredContent.items[0].id"
-        yield Finding(path, f"{quote(expression)} is not JMESPath: {said}", hint)
-    except RecursionError:
-        yield Finding(path, f"{quote(expression)} is nested too deep", "write a simpler JMESPath")
-
-
-def _functions(node: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the functions that an expression calls; compiling does not ask for them."""
-    if node["type"] == "function_expression":
-        yield node["value"]
-    for child in node["children"]:
-        if isinstance(child, dict):
-            yield from _functions(child)
+    yield from _headers(draft, (*path, "headers"), getattr(step, "headers", None) or {})
 
 
 def _gates(draft: Draft) -> Iterator[Finding]:
-    for path, gate in draft.gates:
+    arms = draft.scenario.arms
+    for index, gate in enumerate(draft.scenario.gates):
+        if not isinstance(gate, Gate):
+            continue  # a draft's, as it is written
+        path = ("gates", index)
         for arm in filter(None, (gate.arm, gate.versus)):
-            if arm not in draft.arms:
+            if arm not in arms:
                 message = f"the gate {quote(gate.text)} names {arm!r}, which is no arm"
-                yield Finding(path, message, suggest(arm, draft.arms))
-        if gate.metric == "capacity" and draft.shape != BREAKPOINT:
+                yield Finding(path, message, suggest(arm, arms))
+        if gate.metric == "capacity" and draft.scenario.load.shape != BREAKPOINT:
             message = f"the gate {quote(gate.text)} needs a load that searches for the capacity"
             yield Finding(path, message, "write load: {shape: breakpoint}, or remove the gate")
 
 
 def _layers(draft: Draft) -> Iterator[Finding]:
-    for index, name in enumerate(draft.layers):
+    arms, layers, load = draft.scenario.arms, draft.scenario.layers, draft.scenario.load
+    for index, name in enumerate(layers):
         path: Path = ("layers", index)
-        if not isinstance(name, str):
-            continue  # the model says so
-        if name not in draft.arms:
-            yield Finding(path, f"the layer {quote(name)} is no arm", suggest(name, draft.arms))
-        elif name in draft.layers[:index]:
+        if name not in arms:
+            yield Finding(path, f"the layer {quote(name)} is no arm", suggest(name, arms))
+        elif name in layers[:index]:
             yield Finding(path, f"the layer {quote(name)} is there twice", "name each arm once")
-    if len(draft.layers) == 1:
+    if len(layers) == 1:
         yield Finding(("layers",), "one layer alone has no cost of its own", "name at least two")
-    if draft.layers and draft.shape in (BREAKPOINT, "stages", *VARYING):
+    if layers and (load.stages is not None or load.shape in (BREAKPOINT, *VARYING)):
         message = "layers are compared under one load that does not change"
         yield Finding(("layers",), message, "remove layers, or what changes the load")

@@ -1,32 +1,35 @@
-"""Sessions that steps open and close: which journeys of an arm make sense together."""
+"""Sessions that steps open and close, and what steps listen to: which orders make sense."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Iterable, Iterator, Sequence
 
+from mcp_perf.scenario.checks.names import Placed
+from mcp_perf.scenario.model.kinds import UPDATED
+from mcp_perf.scenario.model.scenario import Arm
 from mcp_perf.scenario.problems.finding import Finding, Path
 
-_OURS: Final = ("open", "close")
-
-Steps = Sequence[tuple[Path, Mapping[str, Any]]]
+Steps = Sequence[Placed]
 
 
-def check_sessions(
-    name: str, arm: Mapping[str, Any], journeys: Iterable[Steps]
-) -> Iterator[Finding]:
+def check_sessions(name: str, arm: Arm, journeys: Iterable[Steps]) -> Iterator[Finding]:
     """Yield what is wrong with an arm's `open` and `close`; without any of them, nothing is.
 
     Every journey opens before it calls and closes after, so that no call ever pays for a session
     that opens by itself, and none is left open unseen.
     """
     journeys = list(journeys)
-    used = [(path, step) for steps in journeys for path, step in steps if _has(step, *_OURS)]
+    used = [
+        (path, step)
+        for steps in journeys
+        for path, step in steps
+        if step.action in ("open", "close")
+    ]
     if not used:
         return
-    if arm.get("process") == "shared":
+    if arm.process == "shared":
         path, step = used[0]
-        action = next(action for action in _OURS if action in step)
-        message = f"{action} would end the one process that all users of {name!r} share"
-        yield Finding((*path, action), message, f"remove {action}, or process: shared")
+        message = f"{step.action} would end the one process that all users of {name!r} share"
+        hint = f"remove {step.action}, or process: shared"
+        yield Finding((*path, step.action), message, hint)
         return
     for steps in journeys:
         yield from _journey(name, steps)
@@ -35,17 +38,17 @@ def check_sessions(
 def _journey(name: str, steps: Steps) -> Iterator[Finding]:
     opened: Path | None = None
     for here, step in steps:
-        if "open" in step:
+        if step.action == "open":
             if opened is not None:
                 message = "open, while a session is open"
                 yield Finding((*here, "open"), message, "write close: true before")
             opened = here
-        elif "close" in step:
+        elif step.action == "close":
             if opened is None:
                 message = "close, while no session is open"
                 yield Finding((*here, "close"), message, "write open: true before the calls")
             opened = None
-        elif opened is None and not _has(step, "wait"):
+        elif opened is None and step.action not in ("wait", ""):
             message = f"a call without a session: steps of {name!r} open and close them"
             yield Finding(here, message, "write open: true before it, in every journey of the arm")
             return
@@ -55,5 +58,18 @@ def _journey(name: str, steps: Steps) -> Iterator[Finding]:
         yield Finding((*opened, "open"), message, hint)
 
 
-def _has(step: Mapping[str, Any], *actions: str) -> bool:
-    return any(action in step for action in actions)
+def check_listening(steps: Steps) -> Iterator[Finding]:
+    """Yield each `await` of a journey for what no step before it has asked for."""
+    told: set[str] = set()
+    for path, step in steps:
+        if step.action == "listen":
+            told |= {f"{name}/list_changed" for name in step.subject or ()}
+        elif step.action == "subscribe":
+            told.add(UPDATED)
+        elif step.action == "close":
+            told.clear()
+        elif step.action == "await" and step.subject.notification not in (None, *told):
+            name = step.subject.notification
+            what = "subscribe: URI" if name == UPDATED else f"listen: [{name.split('/')[0]}]"
+            message = f"no step before it asks for {name}, so none will come"
+            yield Finding((*path, "await"), message, f"write {what} as a step before")

@@ -1,19 +1,11 @@
 """What a scenario says to an MCP server beside calls of tools: answers, completions, who it is."""
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field
 
-from mcp_perf.scenario.model import syntax
-from mcp_perf.scenario.model.fields import Part
-from mcp_perf.scenario.problems.wording import InputError, quote
-
-
-def uri(value: str) -> str:
-    """Accept the address of a resource, which may hold lookups."""
-    if not value or syntax.CONTROL.search(value):
-        raise InputError(f"{quote(value)} is not a resource's URI", "write it like file:///a.txt")
-    return value
+from mcp_perf.scenario.model.fields import Looked, Part, ToolName, Uri, accepts
+from mcp_perf.scenario.problems.wording import InputError
 
 
 def _constant(value: Any) -> Any:
@@ -30,20 +22,19 @@ class Elicitation(Part):
     """How a user answers a form: `content` wins over the form's own defaults."""
 
     action: Literal["accept", "decline", "cancel"] = "accept"
-    content: Annotated[dict[str, Any], AfterValidator(_constant)] = Field(default_factory=dict)
+    content: Annotated[dict[str, Any], accepts(_constant)] = Field(default_factory=dict)
 
-    @model_validator(mode="after")
-    def _check(self) -> Self:
+    def check(self) -> None:
+        """Refuse a form that is not sent."""
         if self.content and self.action != "accept":
             raise InputError(f"content is not sent with {self.action}", "remove content")
-        return self
 
 
 class Sampling(Part):
     """What the model says, whatever it is asked."""
 
-    text: Annotated[str, AfterValidator(_constant)]
-    model: Annotated[str, Field(min_length=1), AfterValidator(_constant)] = "scripted"
+    text: Annotated[str, accepts(_constant)]
+    model: Annotated[str, Field(min_length=1), accepts(_constant)] = "scripted"
 
 
 class Answers(Part):
@@ -51,33 +42,31 @@ class Answers(Part):
 
     elicitation: Elicitation | None = None
     sampling: Sampling | None = None
-    roots: tuple[Annotated[str, AfterValidator(uri), AfterValidator(_constant)], ...] | None = None
+    roots: tuple[Annotated[Uri, accepts(_constant)], ...] | None = None
     """URIs of folders."""
 
-    @model_validator(mode="after")
-    def _check(self) -> Self:
+    def check(self) -> None:
+        """Refuse answers to nothing."""
         if not self.model_fields_set:
             raise InputError("no answers", "write elicitation, sampling or roots")
-        return self
 
 
 class Complete(Part):
     """A completion: of a prompt's argument, or of a resource template's variable."""
 
-    prompt: Annotated[str, AfterValidator(syntax.tool)] | None = None
-    resource: Annotated[str, AfterValidator(uri)] | None = None
-    argument: Annotated[str, Field(min_length=1)]
-    value: str = ""
-    """What has been typed so far; may hold lookups."""
-    context: dict[str, str] = Field(default_factory=dict)
+    prompt: ToolName | None = None
+    resource: Looked[Uri | None] = None
+    argument: Looked[Annotated[str, Field(min_length=1)]]
+    value: Looked[str] = ""
+    """What has been typed so far."""
+    context: Looked[dict[str, str]] = Field(default_factory=dict)
     """Arguments that are known already."""
 
-    @model_validator(mode="after")
-    def _check(self) -> Self:
+    def check(self) -> None:
+        """Refuse two of them, and none."""
         if (self.prompt is None) == (self.resource is None):
             hint = "write one of prompt: NAME or resource: URI"
             raise InputError("a completion is of one prompt or one resource", hint)
-        return self
 
 
 class OAuth(Part):
@@ -86,16 +75,16 @@ class OAuth(Part):
     `${env:NAME}` and `${identity.NAME}` may stand in the texts.
     """
 
-    client_id: str = ""
-    client_secret: str = ""
+    client_id: Looked[str] = ""
+    client_secret: Looked[str] = ""
     grant: Literal["client_credentials", "authorization_code"] | None = None
     method: Literal["client_secret_basic", "client_secret_post"] = "client_secret_basic"
-    scopes: tuple[str, ...] = ()
-    issuer: str = ""
-    metadata_url: str = ""
+    scopes: Looked[tuple[str, ...]] = ()
+    issuer: Looked[str] = ""
+    metadata_url: Looked[str] = ""
 
-    @model_validator(mode="after")
-    def _check(self) -> Self:
+    def check(self) -> None:
+        """Refuse secrets in the file, and credentials that cannot work."""
         if self.client_secret and not self.client_secret.startswith(("${env:", "${identity.")):
             hint = "write client_secret: ${env:NAME}, and list NAME in env"
             raise InputError("a client_secret does not belong in a file", hint)
@@ -104,7 +93,6 @@ class OAuth(Part):
             raise InputError("client_credentials need a client_id and a client_secret", hint)
         if self.client_secret and not self.client_id:
             raise InputError("a client_secret without its client_id", "add client_id")
-        return self
 
     @property
     def flow(self) -> Literal["client_credentials", "authorization_code"]:

@@ -3,6 +3,7 @@
 import re
 from typing import Any, Final
 
+from mcp_perf.scenario.model.fields import Part
 from mcp_perf.scenario.model.identities import names_in
 from mcp_perf.scenario.model.scenario import Scenario
 
@@ -15,18 +16,14 @@ def secret_names(scenario: Scenario) -> set[str]:
     Those that go into headers, authorization, a server's environment, the request for identities or
     a value of `with`, and those that are called like a secret.
     """
-    trees: list[Any] = []
-    for arm in scenario.arms.values():
-        auth = None if arm.auth is None else arm.auth.model_dump()
-        trees += [arm.headers, arm.env, auth]
+    parts: list[Part] = [*scenario.arms.values()]
+    if scenario.identities is not None and scenario.identities.provision is not None:
+        parts.append(scenario.identities.provision)
+    trees: list[Any] = [tree for part in parts for _, tree in part.texts(())]
     for journey in scenario.journeys.values():
-        steps = [step for listed in journey.steps.values() for step in listed]
-        trees += [
-            journey.with_,
-            *(one.headers for step in steps for one in step.parallel or [step]),
-        ]
-    if scenario.identities is not None and (provision := scenario.identities.provision) is not None:
-        trees += [provision.headers, provision.form, provision.json_]
+        steps = [step for arm in scenario.arms for step in journey.of(arm)]
+        singles = [one for step in steps for one in step.inner or (step,)]
+        trees += [journey.with_, *(getattr(one, "headers", None) for one in singles)]
     return set(names_in(trees))
 
 

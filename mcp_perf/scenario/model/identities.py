@@ -8,13 +8,21 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Final, Self
+from typing import Annotated, Any, Final
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field
 
 from mcp_perf.scenario.model import syntax
-from mcp_perf.scenario.model.fields import Part, PositiveSeconds
-from mcp_perf.scenario.model.tls import Tls
+from mcp_perf.scenario.model.fields import (
+    Expression,
+    Flat,
+    Headers,
+    Looked,
+    Part,
+    PositiveSeconds,
+    accepts,
+)
+from mcp_perf.scenario.model.targets import Tls
 from mcp_perf.scenario.problems.wording import InputError, quote
 from mcp_perf.scenario.values.generators import IDENTITY
 from mcp_perf.scenario.values.paths import inside
@@ -37,20 +45,19 @@ def _taken(value: str) -> str:
 class Provision(Part):
     """A request that brings one user's identity, made once for each before the run."""
 
-    post: Annotated[str, AfterValidator(syntax.url)]
-    headers: Annotated[dict[str, str], AfterValidator(syntax.headers)] = Field(default_factory=dict)
-    form: Annotated[dict[str, Any], AfterValidator(syntax.flat)] | None = None
-    json_: Annotated[Any, Field(alias="json")] = None
-    take: Annotated[dict[Annotated[str, AfterValidator(_taken)], str], Field(min_length=1)]
+    post: Annotated[str, accepts(syntax.url)]
+    headers: Looked[Headers] = Field(default_factory=dict)
+    form: Looked[Flat | None] = None
+    json_: Looked[Any] = Field(default=None, alias="json")
+    take: Annotated[dict[Annotated[str, accepts(_taken)], Expression], Field(min_length=1)]
     """Name -> JMESPath into the reply."""
     timeout: PositiveSeconds = 10.0
     tls: Tls = Tls()
 
-    @model_validator(mode="after")
-    def _check(self) -> Self:
+    def check(self) -> None:
+        """Refuse two bodies."""
         if self.form is not None and self.json_ is not None:
             raise InputError("form and json in one request", "keep one of them")
-        return self
 
 
 class Identities(Part):
@@ -60,11 +67,10 @@ class Identities(Part):
     """A file in the scenario's folder, or one that `${env:NAME}` says."""
     provision: Provision | None = None
 
-    @model_validator(mode="after")
-    def _check(self) -> Self:
+    def check(self) -> None:
+        """Refuse what brings none."""
         if self.csv is None and self.provision is None:
             raise InputError("no identities", "write csv: FILE, or provision: {post: URL, take: …}")
-        return self
 
 
 @dataclass(frozen=True)

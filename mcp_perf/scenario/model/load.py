@@ -6,7 +6,7 @@ round to round.
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BeforeValidator, Field, InstanceOf, model_validator
 
@@ -15,6 +15,14 @@ from mcp_perf.scenario.problems.wording import InputError
 from mcp_perf.scenario.values import units
 
 Shape = Literal["constant", "smoke", "ramp", "step", "spike", "soak", "breakpoint"]
+Think = Annotated[
+    InstanceOf[syntax.Think],
+    BeforeValidator(syntax.think),
+    fields.either(
+        fields.DURATION,
+        {"type": "object", "properties": {"min": fields.DURATION, "max": fields.DURATION}},
+    ),
+]
 Users = Annotated[fields.Whole, Field(ge=1, le=100_000)]
 
 BREAKPOINT: Final = "breakpoint"
@@ -51,12 +59,11 @@ class Stage(fields.Part):
             raise InputError(f"to: {to} is not a number of users", "write a whole number like 50")
         return given
 
-    @model_validator(mode="after")
-    def _check(self) -> Self:
+    def check(self) -> None:
+        """Refuse two levels, and none."""
         if (self.users is None) == (self.rate is None):
             what = "neither users nor rate" if self.users is None else "users and rate"
             raise InputError(f"a stage with {what}", "write one: users: 20, or rate: 100/s")
-        return self
 
     @property
     def start(self) -> float:
@@ -91,7 +98,7 @@ class Load(fields.Part):
     """Per arm."""
     spawn_rate: fields.Positive | None = None
     """Users per second."""
-    think: Annotated[InstanceOf[syntax.Think], BeforeValidator(syntax.think)] = syntax.Think(0, 0)
+    think: Think = syntax.Think(0, 0)
     grace: fields.Seconds | None = None
     """How long the last calls of a round may take."""
 
@@ -105,8 +112,8 @@ class Load(fields.Part):
             return {**defaults, **given}
         return given
 
-    @model_validator(mode="after")
-    def _check(self) -> Self:
+    def check(self) -> None:
+        """Refuse what one kind of load has no use for."""
         given = {name for name in self.model_fields_set if getattr(self, name) is not None}
         if self.stages is not None:
             _check_stages(self.stages, given)
@@ -125,7 +132,6 @@ class Load(fields.Part):
         if self.calibrate is not None and (self.open or self.users_vary or not self.warmup):
             hint = "write users: 20, and a warmup; no rate, no stages, no shape that changes"
             raise InputError("calibrate is for one number of users, found in the warm-up", hint)
-        return self
 
     @property
     def open(self) -> bool:

@@ -1,17 +1,20 @@
 """How single values are written: names, addresses, paths, headers. Each check raises InputError."""
 
 import re
+from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
+import jmespath
+from jmespath.exceptions import JMESPathError
+from jmespath.functions import Functions
+
 from mcp_perf.scenario.model import gates
+from mcp_perf.scenario.problems.suggestions import suggest
 from mcp_perf.scenario.problems.wording import InputError, quote
 from mcp_perf.scenario.values.generators import BUILTINS, IDENTITY
 from mcp_perf.scenario.values.templates import NAME
 from mcp_perf.scenario.values.units import seconds
-
-JOURNEY_KEYS: Final = ("weight", "with", "tags", "answers", "steps")
-"""What a journey holds beside one list of steps per arm; no arm may be called so."""
 
 _SCENARIO = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
@@ -19,6 +22,7 @@ _SYSTEM = re.compile(r"system:[a-z0-9_-]+/[a-z0-9_-]+(\?[a-z_-]+=[^\s&=?]+(&[a-z
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 """A header's name: RFC 9110, section 5.6.2."""
 CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+_LONGEST_EXPRESSION: Final = 1024
 _BLANK_OR_CONTROL = re.compile(r"[\x00-\x20\x7f]")
 
 
@@ -35,8 +39,6 @@ def label(value: str) -> str:
     if not _LABEL.fullmatch(value):
         hint = "write letters, digits, dashes and underscores"
         raise InputError(f"{quote(value)} is not a name", hint)
-    if value in JOURNEY_KEYS:
-        raise InputError(f"{value!r} is a key of journeys", "choose another name")
     return value
 
 
@@ -126,11 +128,55 @@ def flat(value: dict[str, Any]) -> dict[str, Any]:
     return value
 
 
-def as_list(value: Any) -> Any:
-    """Take one value as a list of one; an empty list would expect nothing at all."""
-    if value == []:
-        raise InputError("an empty list expects nothing", "write a value, or remove the key")
-    return value if isinstance(value, list | tuple) else [value]
+def each_once(value: tuple[str, ...]) -> tuple[str, ...]:
+    """Accept lists that are named once."""
+    if len(set(value)) != len(value):
+        raise InputError("a list named twice", "write each once")
+    return value
+
+
+def uri(value: str) -> str:
+    """Accept the address of a resource, which may hold lookups."""
+    if not value or CONTROL.search(value):
+        raise InputError(f"{quote(value)} is not a resource's URI", "write it like file:///a.txt")
+    return value
+
+
+def http_status(value: int) -> int:
+    """Accept the status of an HTTP reply."""
+    if not 100 <= value <= 599:
+        raise InputError(f"{value} is not an HTTP status", "write one from 100 to 599")
+    return value
+
+
+def expression(value: str) -> str:
+    """Accept a JMESPath of functions that there are."""
+    if len(value) > _LONGEST_EXPRESSION:
+        raise InputError(f"{quote(value)} is longer than 1 KiB", "write a shorter JMESPath")
+    try:
+        parsed = jmespath.compile(value).parsed
+    except JMESPathError as error:
+        hint = "JMESPath has no leading $: " if value.startswith("$") else ""
+        hint += "write it like structuredContent.items[0].id"
+        said = str(error).splitlines()[0]
+        raise InputError(f"{quote(value)} is not JMESPath: {said}", hint) from None
+    except RecursionError:
+        hint = "write a simpler JMESPath"
+        raise InputError(f"{quote(value)} is nested too deep", hint) from None
+    for name in _functions(parsed):
+        if name not in Functions.FUNCTION_TABLE:
+            hint = suggest(name, Functions.FUNCTION_TABLE)
+            raise InputError(f"JMESPath has no function {quote(name)}", hint)
+    return value
+
+
+def _functions(node: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the functions that an expression calls; compiling does not ask for them."""
+    if node["type"] == "function_expression":
+        yield node["value"]
+    for child in node["children"]:
+        if isinstance(child, dict):
+            yield from _functions(child)
 
 
 class Think(NamedTuple):

@@ -9,6 +9,7 @@ import shlex
 from collections.abc import Callable
 from typing import Any, Final, Literal, get_args
 
+from mcp_perf.scenario.model.fields import Flag, Part
 from mcp_perf.scenario.model.syntax import CONTROL, address
 from mcp_perf.scenario.problems.wording import InputError, one_of, quote
 
@@ -18,6 +19,19 @@ LOCAL_CODE: Final = ("stdio", "python")
 
 _OBJECT = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*(:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*)?", re.ASCII)
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+class Tls(Part):
+    """How the target's certificate is checked."""
+
+    verify: Flag = True
+    ca: str | None = None
+    """A file with certificates to trust, in the scenario's folder."""
+
+    def check(self) -> None:
+        """Refuse certificates for no check."""
+        if self.ca is not None and not self.verify:
+            raise InputError("verify: false checks no certificate, so ca has no use", "keep one")
 
 
 def split_target(line: str) -> tuple[Transport, str]:

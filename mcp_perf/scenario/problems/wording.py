@@ -28,6 +28,11 @@ def quote(value: object) -> str:
     return repr(text) if isinstance(value, str) else text
 
 
+def all_of(names: Iterable[object]) -> str:
+    """Join names to `a, b and c`."""
+    return " and ".join(one_of(names).rsplit(" or ", 1))
+
+
 def one_of(names: Iterable[object]) -> str:
     """Join names to `a, b or c`."""
     *head, last = [str(name) for name in names]

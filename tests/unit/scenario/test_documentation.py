@@ -1,15 +1,19 @@
 """The reference: its examples run, and it knows every key."""
 
+import os
 import re
 
 import pytest
 
+from mcp_perf.scenario.checks.size import MOST_ARMS, MOST_JOURNEYS
 from mcp_perf.scenario.loader import load_text
 from mcp_perf.scenario.model.gates import METRICS
 from mcp_perf.scenario.model.identities import Identities, Provision
+from mcp_perf.scenario.model.kinds import KINDS, Await, whom
 from mcp_perf.scenario.model.load import Load, Stage
-from mcp_perf.scenario.model.scenario import Arm, Expect, Journey, Limits, Scenario, Step, Tls
-from mcp_perf.scenario.source.layout import MOST_ARMS, MOST_JOURNEYS
+from mcp_perf.scenario.model.scenario import Arm, Journey, Limits, Scenario
+from mcp_perf.scenario.model.steps import ExpectClass, ExpectStatus
+from mcp_perf.scenario.model.targets import Tls
 from mcp_perf.scenario.source.yaml_reader import read
 from mcp_perf.scenario.values import generators
 from tests.support import ROOT
@@ -33,14 +37,47 @@ def test_there_are_examples():
 
 @pytest.mark.parametrize(
     "model",
-    [Scenario, Identities, Provision, Arm, Tls, Journey, Step, Expect, Load, Stage, Limits],
+    [
+        *(Scenario, Identities, Provision, Arm, Tls, Journey, Load, Stage, Limits),
+        *(*KINDS.values(), ExpectClass, ExpectStatus, Await),
+    ],
     ids=lambda m: m.__name__,
 )
 def test_every_key_is_documented(model):
     """A key that the page does not name does not exist for its readers."""
-    keys = {field.alias or name for name, field in model.model_fields.items()}
-    missing = {key for key in keys if not re.search(rf"[`{{ ]{key}[`:]", TEXT)}
+    missing = {key for key in model.by_key() if not re.search(rf"[`{{ ]{key}[`:]", TEXT)}
     assert missing == set()
+
+
+def line(text: str | None) -> str:
+    """Return a docstring as the cell of a table."""
+    words = " ".join((text or "").split()).removesuffix(".")
+    return words if words[1:2].isupper() else words[:1].lower() + words[1:]
+
+
+def reference() -> str:
+    """Return the tables of steps: what each kind is, and which other keys it may have."""
+    rows = ["| action | value | arms |", "|---|---|---|"]
+    others: dict[str, str] = {}
+    for action, kind in KINDS.items():
+        names = kind.by_key()
+        described = {key: line(kind.model_fields[name].description) for key, name in names.items()}
+        rows.append(f"| `{action}` | {described.pop(action)} | {kind.arm or 'all'} |")
+        others |= described
+    rows += ["", "| key | meaning | for |", "|---|---|---|"]
+    rows += [f"| `{key}` | {meaning} | {whom(key)} |" for key, meaning in others.items()]
+    return "\n".join(rows)
+
+
+def test_the_tables_of_steps_are_those_of_the_code():
+    """`make goldens` writes them anew from the table of kinds."""
+    before, _, rest = TEXT.partition("<!-- steps -->\n")
+    _, end, after = rest.partition("\n<!-- end of steps -->")
+    page = f"{before}<!-- steps -->\n{reference()}{end}{after}"
+    if os.environ.get("RENEW_GOLDENS"):
+        PAGE.write_text(page)
+    else:
+        assert page == TEXT
 
 
 def test_every_metric_and_generator_is_documented():

@@ -82,7 +82,7 @@ def test_some_arms_can_be_kept(valid, accept):
     """Without the other arms, their steps and the gates that need them are gone."""
     scenario = accept(valid + ARMS, arms=["mcp"]).scenario
     assert list(scenario.arms) == ["mcp"]
-    assert list(scenario.journeys["first"].steps) == ["mcp"]
+    assert list(scenario.journeys["first"].own) == ["mcp"]
     assert [gate.text for gate in scenario.gates] == ["mcp.p95 < 5ms"]
     assert len(accept(valid + ARMS, arms=["rest", "mcp"]).scenario.gates) == 3
 

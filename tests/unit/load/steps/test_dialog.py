@@ -59,7 +59,7 @@ def test_an_arm_declares_what_any_of_its_steps_answers(loaded) -> None:
 def test_a_step_answers_by_its_own_script_first(loaded) -> None:
     """What it does not say is its journey's."""
     journey = loaded.scenario.journeys["first"]
-    plain, cancels, talks = (own_script(step, journey.answers) for step in journey.steps["one"])
+    plain, cancels, talks = (own_script(step, journey.answers) for step in journey.of("one"))
     roots = [{"uri": "file:///a"}]
     assert plain == Answers(elicitation=FORM, roots=roots)
     assert cancels == Answers(elicitation={"action": "cancel", "content": {}}, roots=roots)
@@ -69,7 +69,7 @@ def test_a_step_answers_by_its_own_script_first(loaded) -> None:
 def test_a_step_without_answers_has_no_script(loaded) -> None:
     """It then answers as its client does."""
     journey = loaded.scenario.journeys["second"]
-    assert own_script(journey.steps["two"][0], journey.answers) is None
+    assert own_script(journey.of("two")[0], journey.answers) is None
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def test_each_action_is_a_method(step, method, params) -> None:
     """The params are those of the specification."""
     text = FILE.replace("{ping: true}", step)
     scenario = load_text(text, "demo.yaml", Path(), environ={}).scenario
-    assert asked(scenario.journeys["first"].steps["two"][0]) == (method, params)
+    assert asked(scenario.journeys["first"].of("two")[0]) == (method, params)
 
 
 def test_an_arm_without_auth_has_no_credentials(loaded) -> None:

@@ -100,7 +100,7 @@ def test_a_change_is_the_last_call_before_the_await(order, brought):
     names = order.split()
     text = FILE.format(steps=", ".join(STEPS[name] for name in names))
     scenario = load_text(text, "demo.yaml", Path(), environ={}).scenario
-    assert changes(scenario.journeys["first"].steps["mcp"]) == brought
+    assert changes(scenario.journeys["first"].of("mcp")) == brought
 
 
 def test_asking_is_a_call(lane):

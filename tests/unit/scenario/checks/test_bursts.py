@@ -3,7 +3,7 @@
 import pytest
 
 from mcp_perf.scenario.checks.bursts import MOST_AT_ONCE, flat
-from mcp_perf.scenario.source.layout import MOST_STEPS
+from mcp_perf.scenario.checks.size import MOST_STEPS
 
 FILE = """\
 name: demo
@@ -26,7 +26,7 @@ def test_a_burst_holds_steps_that_keep_their_order(accept):
     loaded = accept(
         steps("{parallel: [{call: a}, {call: b, on_error: continue}, {read: r}]}", "call: c")
     )
-    burst, after = loaded.scenario.journeys["first"].steps["mcp"]
+    burst, after = loaded.scenario.journeys["first"].of("mcp")
     assert (burst.action, after.label) == ("parallel", "tools/call c")
     labels = [step.label for step in flat((burst, after))]
     assert labels == ["tools/call a", "tools/call b", "resources/read r", "tools/call c"]
@@ -44,7 +44,7 @@ WRONG = [
     (["{parallel: []}"], 8, "parallel: [] is empty", "at least one"),
     (["{parallel: {call: a}}"], 8, "is not a list", "dash"),
     (["{parallel: [5]}"], 8, "5 is not a mapping", "KEY: VALUE"),
-    (["{parallel: [{call: a}], name: n}"], 8, "name is for single steps", "remove name"),
+    (["{parallel: [{call: a}], name: x}"], 8, "name is for single steps", "remove name"),
     (["{parallel: [{call: a}], save: {x: p}}"], 8, "save is for calls", "remove save"),
     (["{parallel: [{call: a}], on_error: continue}"], 8, "on_error is for calls", "remove"),
     (["{parallel: [{call: a}], call: a}"], 8, "call and parallel in one step", "exactly one"),

@@ -180,7 +180,12 @@ APPENDED = [
     ),
     (STEPS + "      - {call: a, arguments: [x]}", 10, "a list is not a mapping", "KEY: VALUE"),
     (STEPS + "      - {call: a, query: {x: 1}}", 10, "query is for HTTP steps", "remove query"),
-    (STEPS + "      - {call: a, json: 1}", 10, "json is for HTTP steps", "remove json"),
+    (
+        STEPS + "      - {call: a, json: 1}",
+        10,
+        "json is for post, put, patch and delete",
+        "remove json",
+    ),
     (STEPS + "      - {wait: 1s, save: {x: y}}", 10, "save is for calls", "remove save"),
     (STEPS + "      - {wait: 1}", 10, "1 has no unit", "1s"),
     (STEPS + "      - {call: a, name: ''}", 10, "'' is empty", "at least one"),
@@ -220,8 +225,16 @@ HTTP = [
     ("{get: 'http://a/b'}", "does not start with /", "the arm knows the host"),
     ("{get: '/a b'}", "holds what a path cannot", "%20"),
     ("{get: /a#b}", "holds what a path cannot", "no #"),
-    ("{get: /a, form: {a: 1}}", "form in a get", "write query"),
-    ("{get: /a, json: 1}", "json in a get", "write query"),
+    (
+        "{get: /a, form: {a: 1}}",
+        "form is for post, put, patch and delete steps, not for get",
+        "write query",
+    ),
+    (
+        "{get: /a, json: 1}",
+        "json is for post, put, patch and delete steps, not for get",
+        "write query",
+    ),
     ("{post: /a, json: 1, form: {}}", "form and json in one step", "keep one"),
     ("{post: /a, json: }", "json is empty", "remove it"),
     ("{post: /a, form: }", "form is empty", "remove it"),
@@ -361,7 +374,7 @@ def test_unknown_names_are_found_wherever_a_lookup_can_stand(step, valid, refuse
 def test_a_key_may_be_any_word(valid, accept):
     """Only values have types: `on`, `no` and `010` are fine as keys."""
     text = cut(valid, STEPS + "      - {call: a, arguments: {on: 1, no: 2, 010: 3}}")
-    step = accept(text).scenario.journeys["first"].steps["mcp"][0]
+    step = accept(text).scenario.journeys["first"].of("mcp")[0]
     assert step.arguments == {"on": 1, "no": 2, "010": 3}
 
 

@@ -49,7 +49,7 @@ def problems(tmp_path, **parts) -> str:
 def test_each_action_has_its_label(tmp_path, step, label) -> None:
     """In reports a step is called by its method and what it asks for."""
     scenario = load(tmp_path, step)
-    assert scenario.journeys["first"].steps["mcp"][0].label == label
+    assert scenario.journeys["first"].of("mcp")[0].label == label
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_each_action_has_its_label(tmp_path, step, label) -> None:
         ("{call: a, cancel_after: 1s, save: {x: y}}", "a call that is cancelled has no result"),
         ("{wait: 1s, answers: {roots: []}}", "answers is for call, read and prompt steps"),
         ("{read: 'a:b', query: {x: 1}}", "query is for HTTP steps, not for read"),
-        ("{prompt: a, expect: {status: 200}}", "expect.status is for HTTP steps, not for prompt"),
+        ("{prompt: a, expect: {status: 200}}", "expect: status is for HTTP steps"),
         ("{read: 'res://${nobody}'}", "${nobody} is not known here"),
         ("{complete: {prompt: a, argument: b, value: '${nobody}'}}", "${nobody} is not known here"),
         ("{complete: {argument: b}}", "a completion is of one prompt or one resource"),
@@ -96,7 +96,7 @@ def test_what_cannot_be_meant_is_told(tmp_path, step, said) -> None:
     """Every mistake is named, with its line."""
     told = problems(tmp_path, step=step)
     assert said in told
-    assert "demo.yaml:11" in told
+    assert "demo.yaml:12" in told
 
 
 def test_a_journey_has_answers_too(tmp_path) -> None:

@@ -153,7 +153,7 @@ def test_secret_is_what_authorizes_or_is_called_so(read) -> None:
         "title": "Calls at once",
         "identities": {"csv": "users.csv"},
         "arms": {"api": {"http": "http://127.0.0.1:1"}},
-        "journeys": {"ask": {"steps": {"api": [{"parallel": burst}]}}},
+        "journeys": {"ask": {"steps": [{"parallel": burst}]}},
     }
     assert secret_names(Scenario.model_validate(tree)) == {"code"}
     provisioned = read(

@@ -43,7 +43,7 @@ def text(*steps: str, target: str = HTTP) -> str:
 def test_each_action_has_its_label(accept, steps, label):
     """In reports a step is called by what it asks for; lookups are left as written."""
     loaded = accept(text(*steps))
-    assert loaded.scenario.journeys["first"].steps["mcp"][-1].label == label
+    assert loaded.scenario.journeys["first"].of("mcp")[-1].label == label
 
 
 @pytest.mark.parametrize(

@@ -67,15 +67,15 @@ def test_arms_have_a_kind_and_an_address(full):
 
 def test_steps_have_an_action_a_subject_and_a_label(full):
     """Labels are the names, else what is called, with lookups as they are written."""
-    steps = full.journeys["first"].steps
-    assert [(step.action, step.subject, step.label) for step in steps["rest"]] == [
+    journey = full.journeys["first"]
+    assert [(step.action, step.subject, step.label) for step in journey.of("rest")] == [
         ("get", "/items/${x}", "list"),
         ("wait", 0.25, "wait"),
         ("put", "/items/${id}", "PUT /items/${id}"),
         ("patch", "/p", "PATCH /p"),
         ("delete", "/d", "DELETE /d"),
     ]
-    assert [(step.action, step.subject, step.label) for step in steps["mcp"]] == [
+    assert [(step.action, step.subject, step.label) for step in journey.of("mcp")] == [
         ("call", "list", "tools/call list"),
         ("call", "get", "tools/call get"),
     ]
@@ -83,7 +83,7 @@ def test_steps_have_an_action_a_subject_and_a_label(full):
 
 def test_a_step_holds_all_that_was_written(full):
     """Single values and lists of expectations become tuples; durations become seconds."""
-    first, _, put, patch, _ = full.journeys["first"].steps["rest"]
+    first, _, put, patch, _ = full.journeys["first"].of("rest")
     assert first.query == {"page": 1, "tags": ["a", "b"], "deep": True}
     assert first.save == {"id": "items[0].id"}
     assert first.expect.status == (200, 404)
@@ -91,7 +91,7 @@ def test_a_step_holds_all_that_was_written(full):
     assert (first.on_error, first.timeout) == ("continue", 0.5)
     assert (put.json_, put.form, put.on_error, put.timeout) == ({"a": [1]}, None, "stop", None)
     assert (patch.json_, patch.form) == (None, {"a": 1})
-    failing, fine = full.journeys["first"].steps["mcp"]
+    failing, fine = full.journeys["first"].of("mcp")
     assert failing.expect.class_ == ("tool_error", "rpc_error")
     assert (fine.expect.class_, fine.expect.equals) == (("ok",), {"isError": False})
 
@@ -100,7 +100,7 @@ def test_journeys_have_steps_for_every_arm(full):
     """An arm without a list of its own gets the common one."""
     first, second = full.journeys["first"], full.journeys["second"]
     assert (first.weight, first.tags, first.with_) == (2.5, ("a", "b"), {"x": {"uuid": {}}})
-    assert second.steps["rest"] == second.steps["mcp"]
+    assert second.of("rest") == second.of("mcp")
     assert (second.weight, second.tags, second.with_) == (1, (), {})
 
 
@@ -110,8 +110,8 @@ def test_own_lists_come_before_the_common_one(accept):
         "name: x\ntitle: x\narms: {a: {mcp: http://a}, b: {mcp: http://b}}\n"
         "journeys: {j: {steps: [{call: common}], b: [{call: own}]}}\n"
     ).scenario.journeys["j"]
-    assert [step.call for step in journey.steps["a"]] == ["common"]
-    assert [step.call for step in journey.steps["b"]] == ["own"]
+    assert [step.call for step in journey.of("a")] == ["common"]
+    assert [step.call for step in journey.of("b")] == ["own"]
 
 
 def test_the_load_is_in_seconds_and_fractions(full):
@@ -133,8 +133,8 @@ def test_defaults_are_those_of_the_documentation(valid, accept):
     assert (load.spawn_rate, load.grace, tuple(load.think)) == (None, None, (0, 0))
     assert (limits.generator_cpu, limits.loop_lag_p99, limits.late_starts) == (0.9, 0.005, 0.01)
     assert (scenario.seed, scenario.env, scenario.vars, scenario.gates) == (1, (), {}, ())
-    step = scenario.journeys["first"].steps["mcp"][0]
-    assert (step.arguments, step.save, step.expect.status) == ({}, {}, ())
+    step = scenario.journeys["first"].of("mcp")[0]
+    assert (step.arguments, step.save, step.expect.class_) == ({}, {}, ())
 
 
 @pytest.mark.parametrize(

@@ -85,8 +85,8 @@ def test_what_a_variable_holds_is_not_shown():
         ("python: a", "call: f", "call is for mcp arms, and 'x' is a python arm", "run: FUNCTION"),
         ("python: a", "get: /f", "get is for http arms, and 'x' is a python arm", "run: FUNCTION"),
         ("python: a", "run: a-b", "'a-b' is not a name for a value", "letters"),
-        ("python: a", "{run: f, expect: {status: 200}}", "not for run", "class: ok"),
-        ("python: a", "{run: f, form: {a: 1}}", "form is for HTTP steps", "remove form"),
+        ("python: a", "{run: f, expect: {status: 200}}", "status is for HTTP", "class: ok"),
+        ("python: a", "{run: f, form: {a: 1}}", "not for run", "remove form"),
     ],
 )
 def test_a_step_that_its_arm_cannot_do_is_refused(arm, step, said, hint, refuse):

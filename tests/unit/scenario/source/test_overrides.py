@@ -17,7 +17,7 @@ import pytest
         ("arms.mcp.headers.X-A=b", lambda s: s.arms["mcp"].headers, {"X-A": "b"}),
         ("arms.mcp.mcp=system:echo/mcp", lambda s: s.arms["mcp"].address, "system:echo/mcp"),
         ("journeys.first.weight=3", lambda s: s.journeys["first"].weight, 3),
-        ("journeys.first.mcp.0.call=b", lambda s: s.journeys["first"].steps["mcp"][0].call, "b"),
+        ("journeys.first.mcp.0.call=b", lambda s: s.journeys["first"].of("mcp")[0].call, "b"),
         ("vars.region=us", lambda s: s.vars["region"], "us"),
         ("gates.0=mcp.p95 < 1s", lambda s: s.gates[0].value, 1000),
         ("limits.late_starts=5%", lambda s: s.limits.late_starts, 0.05),

@@ -6,7 +6,6 @@ from typing import Final
 
 from mcp_perf.scenario.problems.finding import Finding, Path, dotted
 from mcp_perf.scenario.problems.problem import MOST_SHOWN, Problem
-from mcp_perf.scenario.source.layout import written
 
 _LONGEST: Final = 240
 
@@ -31,7 +30,7 @@ class Places:
             return Problem(finding.source, 0, finding.message, finding.hint)
         if finding.line:
             return Problem(self.source, finding.line, finding.message, finding.hint)
-        path = written(finding.path, self.lines) if self.lines else finding.path
+        path = finding.path
         for length in range(len(path), 0, -1):
             if owner := self.owners.get(path[:length]):
                 path_again = owner.removeprefix("--set ") + ": "
@@ -44,11 +43,11 @@ class Places:
     def problems(self, findings: Iterable[Finding]) -> list[Problem]:
         """Return the problems by line, each once, without what only follows from another."""
         findings = list(findings)
-        lost = {finding.path for finding in findings if finding.damaged}
+        lost = {finding.path: finding for finding in reversed(findings) if finding.damaged}
         told = [
             self.problem(finding)
             for finding in findings
-            if finding.line or finding.source or not _lies_in(finding.path, lost)
+            if finding.line or finding.source or _blamed(finding, lost) is finding
         ]
         told = sorted(dict.fromkeys(told), key=lambda problem: problem.line)
         if len(told) > MOST_SHOWN:
@@ -61,5 +60,7 @@ def _cut(text: str) -> str:
     return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
 
 
-def _lies_in(path: Path, lost: set[Path]) -> bool:
-    return any(path[:length] in lost for length in range(len(path) + 1))
+def _blamed(finding: Finding, lost: Mapping[Path, Finding]) -> Finding:
+    """Return the finding about the outermost value around this one that is lost, else itself."""
+    around = (finding.path[:length] for length in range(len(finding.path) + 1))
+    return next((lost[path] for path in around if path in lost), finding)

@@ -1,0 +1,200 @@
+"""What several kinds of steps share: their keys, and what may be expected of their results.
+
+The docstrings of the fields are the lines of the reference in docs/scenarios.md.
+"""
+
+from collections.abc import Callable
+from typing import Annotated, Any, ClassVar, Final, Literal
+
+from pydantic import Field
+
+from mcp_perf.scenario.model import syntax
+from mcp_perf.scenario.model.answers import Answers
+from mcp_perf.scenario.model.fields import (
+    Expression,
+    Flag,
+    Flat,
+    Headers,
+    Identifier,
+    Listed,
+    Looked,
+    Part,
+    PositiveSeconds,
+    Whole,
+    accepts,
+)
+from mcp_perf.scenario.problems.wording import InputError
+
+_OTHER_EXPECTATIONS: Final = {
+    "status": ("status is for HTTP steps", "write class: ok, tool_error or rpc_error"),
+    "class": ("class is for call and run, not for HTTP steps", "write status: 409"),
+}
+
+
+class Expect(Part):
+    """What a step's result has to be; an unmet expectation makes the call `check_failed`."""
+
+    equals: Looked[dict[Expression, Any]] = Field(default_factory=dict)
+    """JMESPath → value, which may hold lookups."""
+
+    @classmethod
+    def misplaced(cls, key: str) -> InputError:
+        """Say what is wrong with a key that it does not have."""
+        other = _OTHER_EXPECTATIONS.get(key)
+        return InputError(*other) if other else super().misplaced(key)
+
+
+class ExpectClass(Expect):
+    """How a request to an MCP server, or a function, is to end."""
+
+    class_: Listed[Literal["ok", "tool_error", "rpc_error"]] = Field(default=(), alias="class")
+    """How the call has to end: `ok`, `tool_error`, `rpc_error`, or a list."""
+
+
+class ExpectStatus(Expect):
+    """How an HTTP request is to end."""
+
+    status: Listed[Annotated[Whole, accepts(syntax.http_status)]] = ()
+    """The HTTP status, or a list of those allowed; else 2xx and 3xx are fine."""
+
+
+class Step(Part):
+    """What a user does in one step; each kind has a key of its own, its `action`."""
+
+    action: ClassVar[str] = ""
+    arm: ClassVar[str] = ""
+    """The only kind of arm that can do it, if there is one."""
+    words: ClassVar[str | Callable[[Any], str]] = ""
+    """How reports call it; {} is what the action says."""
+    alone: ClassVar[str] = ""
+    """What to write instead of it in a burst, where it cannot stand."""
+    whose: ClassVar[tuple[str, ...]] = ()
+    """Keys that need to know whose call a message of the server belongs to."""
+
+    @property
+    def subject(self) -> Any:
+        """The action's value: the tool's name, the path, or the pause in seconds."""
+        return self.at(self.action)
+
+    @property
+    def inner(self) -> tuple["Step", ...]:
+        """The steps of a burst; of any other, none."""
+        return self.subject if self.action == "parallel" else ()
+
+    @property
+    def label(self) -> str:
+        """What it is called in every report; lookups are left as written."""
+        words = type(self).words
+        return words.format(self.subject) if isinstance(words, str) else words(self.subject)
+
+
+class Named(Step):
+    """A step that may have another name in reports."""
+
+    name: Annotated[str, Field(min_length=1)] | None = None
+    """Its label in reports, instead of `tools/call TOOL` or `GET /path`."""
+
+    @property
+    def label(self) -> str:
+        """What it is called in every report."""
+        return self.name or super().label
+
+
+class Counted(Named):
+    """A step that is counted as a call."""
+
+    on_error: Literal["stop", "continue"] = "stop"
+    """`stop` ends the journey, `continue` goes on."""
+
+
+class Timed(Counted):
+    """A call that takes only so long."""
+
+    timeout: PositiveSeconds | None = None
+    """Instead of the arm's."""
+
+
+class Call(Timed):
+    """A call with a result."""
+
+    save: dict[Identifier, Expression] = Field(default_factory=dict)
+    """Name → [JMESPath](https://jmespath.org) into the reply; later steps may use the name."""
+    expect: Expect = Field(default_factory=Expect)
+
+
+class WithArguments(Step):
+    """A step that hands something over by name."""
+
+    arguments: Looked[dict[str, Any]] = Field(default_factory=dict)
+    """Of the tool, the prompt or the function."""
+
+
+class McpCall(Call):
+    """A request to an MCP server."""
+
+    arm = "mcp"
+    expect: ExpectClass = Field(default_factory=ExpectClass)
+    """See below; if it is not met, the call ends as `check_failed`."""
+
+
+class Asking(McpCall):
+    """A request during which the server may ask back, or report progress."""
+
+    whose = ("progress", "answers")
+    answers: Answers | None = None
+    """Instead of the journey's, see [below](#answers)."""
+    progress: Flag = False
+    """`true` asks the server to report progress; calls that bring no notification
+    [count as the slowest](measurement.md#what-only-mcp-has) in `first_event` and `gap`."""
+
+
+class Cancellable(Asking, WithArguments):
+    """A call of a tool."""
+
+    cancel_after: PositiveSeconds | None = None
+    """Cancel the call after this time, see
+    [targets](targets.md#streams-notifications-cancelling)."""
+
+    def check(self) -> None:
+        """Refuse what a call that is cancelled cannot have."""
+        if self.cancel_after is not None and self.model_fields_set & {"save", "expect", "timeout"}:
+            hint = "remove save, expect and timeout"
+            raise InputError("a call that is cancelled has no result", hint)
+
+
+class FunctionCall(Call, WithArguments):
+    """A call of a Python function."""
+
+    arm = "python"
+    expect: ExpectClass = Field(default_factory=ExpectClass)
+    """See below; if it is not met, the call ends as `check_failed`."""
+
+
+class HttpCall(Call):
+    """An HTTP request."""
+
+    arm = "http"
+    expect: ExpectStatus = Field(default_factory=ExpectStatus)
+    """See below; if it is not met, the call ends as `check_failed`."""
+    query: Looked[Flat] = Field(default_factory=dict)
+    """Of the request."""
+    headers: Looked[Headers] = Field(default_factory=dict)
+    """Of the request."""
+
+
+class WithBody(HttpCall):
+    """A request that may have a body."""
+
+    form: Looked[Flat | None] = None
+    """The body, as an HTML form; or `json`."""
+    json_: Looked[Any] = Field(default=None, alias="json")
+    """The body, as JSON."""
+
+    def check(self) -> None:
+        """Refuse two bodies, and one that is not there."""
+        bodies = sorted(self.model_fields_set & {"form", "json_"})
+        if len(bodies) == 2:
+            raise InputError("form and json in one step", "keep one of them")
+        if bodies and getattr(self, bodies[0]) is None:
+            empty = bodies[0].rstrip("_")
+            raise InputError(f"{empty} is empty", "write its value, or remove it")
