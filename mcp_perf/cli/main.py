@@ -11,6 +11,7 @@ from mcp_perf.cli.doctor import doctor
 from mcp_perf.cli.listing import list_scenarios, locustfile, systems
 from mcp_perf.cli.report import report
 from mcp_perf.cli.run import run
+from mcp_perf.cli.schema import schema
 from mcp_perf.cli.trend import trend
 from mcp_perf.cli.validate import validate
 
@@ -37,6 +38,6 @@ def main() -> None:
 
 for command in (
     *(run, validate, list_scenarios, systems, report, doctor),
-    *(compare, baseline, trend, locustfile),
+    *(compare, baseline, trend, schema, locustfile),
 ):
     main.add_command(command)

@@ -12,7 +12,7 @@ from tests.support import ROOT
 
 COMMANDS = (
     *("", "run", "validate", "list", "systems", "report", "doctor", "compare"),
-    *("baseline", "baseline save", "baseline show", "trend"),
+    *("baseline", "baseline save", "baseline show", "trend", "schema"),
 )
 SYSTEMS = ("dual_runtime", "echo", "ladder", "twilio", "upstream")
 

@@ -16,7 +16,7 @@ from tests.support import ROOT
 HEAVY = ("locust", "gevent", "scipy", "pydantic", "mcp_targets", "mcp_perf.results", "jinja2")
 COMMANDS = (
     *("run", "validate", "list", "systems", "report", "doctor"),
-    *("compare", "baseline", "trend"),
+    *("compare", "baseline", "trend", "schema"),
 )
 
 IMPORTED = f"""

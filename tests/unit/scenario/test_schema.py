@@ -1,0 +1,85 @@
+"""The JSON Schema of scenario files: what it accepts, and what an editor marks as wrong."""
+
+import json
+
+import jsonschema
+import pytest
+from click.testing import CliRunner
+
+from mcp_perf.cli.main import main
+from mcp_perf.results.render.files import json_report
+from mcp_perf.scenario.loader import shipped
+from mcp_perf.scenario.schema import scenario_schema
+from mcp_perf.scenario.source.yaml_reader import read
+
+
+@pytest.fixture(scope="module")
+def validator():
+    """Give a validator by the schema, itself checked."""
+    schema = scenario_schema()
+    jsonschema.Draft202012Validator.check_schema(schema)
+    return jsonschema.Draft202012Validator(schema)
+
+
+@pytest.mark.parametrize("path", shipped(), ids=lambda path: path.stem)
+def test_every_shipped_scenario_validates(path, validator):
+    """An editor marks nothing in a file that runs."""
+    validator.validate(read(path.read_text("utf-8")).tree)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "load: {round: 500ms, think: {min: 1s, max: 2s}}",
+        "arms: {mcp: {mcp: {stdio: [npx, server]}, resources: {pid: 1}}}",
+        "journeys: {j: {mcp: [{call: a, expect: {class: ok}}, {parallel: [{read: 'a:b'}]}]}}",
+        "journeys: {j: {steps: [{listen: tools}, {listen: [tools, prompts]}]}}",
+        "identities: {csv: users.csv, provision: {post: 'http://a', take: {a: b}}}",
+    ],
+)
+def test_what_may_be_written_in_several_ways_validates(written, valid, validator):
+    """A list of one as that one, and texts or mappings for targets, pauses and resources."""
+    validator.validate({**read(valid).tree, **read(written).tree})
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "titel: x",
+        "name: 5",
+        "load: {usres: 5}",
+        "load: {users: many}",
+        "load: {round: 5}",
+        "limits: {generator_cpu: 0.9}",
+        "gates: mcp.p95 < 5ms",
+        "arms: {}",
+        "arms: {mcp: {}}",
+        "arms: {mcp: {mcp: 'http://a', http: 'http://a'}}",
+        "arms: {mcp: {mcp: {ws: 'http://a'}}}",
+        "journeys: {j: {weight: 0}}",
+        "journeys: {j: {mcp: []}}",
+        "journeys: {j: {mcp: [{cal: a}]}}",
+        "journeys: {j: {mcp: [{call: a, get: /b}]}}",
+        "journeys: {j: {mcp: [{call: a, query: {x: 1}}]}}",
+        "journeys: {j: {mcp: [{call: a, expect: {status: 200}}]}}",
+        "journeys: {j: {mcp: [{get: /a, form: {x: 1}}]}}",
+        "journeys: {j: {mcp: [{wait: 1}]}}",
+        "journeys: {j: {mcp: [{list: files}]}}",
+        "journeys: {j: {mcp: [{parallel: [{cal: a}]}]}}",
+        "identities: {mint: {post: 'http://a', take: {a: b}}}",
+    ],
+)
+def test_typical_mistakes_do_not_validate(wrong, valid, validator):
+    """Misspelt keys, values of another type, and keys that do not fit the step."""
+    with pytest.raises(jsonschema.ValidationError):
+        validator.validate({**read(valid).tree, **read(wrong).tree})
+
+
+@pytest.mark.parametrize(
+    ("words", "schema"), [((), scenario_schema), (("--report",), json_report.schema)]
+)
+def test_the_command_prints_the_schema(words, schema):
+    """Of scenario files, or of report.json: JSON with the draft that it follows."""
+    printed = CliRunner().invoke(main, ["schema", *words])
+    assert json.loads(printed.stdout) == schema()
+    assert schema()["$schema"] == "https://json-schema.org/draft/2020-12/schema"
