@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from mcp_perf.client.http.exchange import Endpoint, with_body
+from mcp_perf.client.http.endpoint import Endpoint, with_body
 from mcp_perf.client.http.rest import RestClient, encode_fields, encode_line
 from mcp_perf.client.mcp.streamable_http import Call, McpClient
 from mcp_perf.client.reply import OK, Reply

@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from mcp_perf.client.http.exchange import with_body
+from mcp_perf.client.http import states
+from mcp_perf.client.http.endpoint import with_body
 from mcp_perf.client.http.http1 import ResponseReader
 from mcp_perf.client.http.sse import EventDecoder
 from mcp_perf.client.protocol import versions
@@ -65,9 +66,10 @@ def test_judge_a_reply(side_by_side):
 def test_read_a_response(side_by_side):
     """A response off the wire, against http.client."""
     reader = ResponseReader()
+    reader.happened(states.OPEN)
 
     def ours() -> bytes:
-        reader.expect()
+        reader.happened(states.SEND)
         reader.feed(RESPONSE)
         return reader.body
 

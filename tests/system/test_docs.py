@@ -23,7 +23,7 @@ from mcp_perf.cli.main import main
 from mcp_perf.cli.refused import FORMATS
 from mcp_perf.client.channels import process_group, server_log, stdio
 from mcp_perf.client.http import http1
-from mcp_perf.client.http.exchange import DEFAULT_TIMEOUT_S
+from mcp_perf.client.http.endpoint import DEFAULT_TIMEOUT_S
 from mcp_perf.client.mcp import streamable_http
 from mcp_perf.client.protocol import versions
 from mcp_perf.client.protocol.input_rounds import MOST_ROUNDS

@@ -13,7 +13,7 @@ from urllib.parse import urljoin, urlsplit
 from mcp_perf.client import errors
 from mcp_perf.client.channels.channel import Ended, Receive
 from mcp_perf.client.http.connection import Clock, Connection, WaitFactory
-from mcp_perf.client.http.exchange import Endpoint, exchange, with_body
+from mcp_perf.client.http.endpoint import Endpoint, with_body
 from mcp_perf.client.http.sse import MESSAGES
 from mcp_perf.client.reply import OK, TIMEOUT, beginning
 
@@ -69,7 +69,7 @@ class SseChannel:
         head = self._head  # of now: what waits here is for this session, not for the next one
         with self._posting:
             request = with_body(head, message)
-            reply = exchange(self._posts, request, timeout_s, self._clock)
+            reply = self._posts.exchange(request, timeout_s)
         if reply.outcome == TIMEOUT:
             raise errors.CallTimeout(reply.detail)
         if reply.outcome != OK:
@@ -131,7 +131,7 @@ class SseChannel:
         reason = "the event stream ended"
         try:
             while (event := stream.next_event(self._clock() + _FOREVER_NS)) is not None:
-                stream.reader.forget_size()
+                stream.reader.size = 0  # a stream without end is limited by event, not as a whole
                 receive(event)
         except errors.TargetError as error:
             reason = f"the event stream broke: {error}"

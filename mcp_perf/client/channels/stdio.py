@@ -13,7 +13,7 @@ from mcp_perf.client.channels.channel import Ended, Receive
 from mcp_perf.client.channels.process_group import ProcessGroup
 from mcp_perf.client.channels.server_log import ErrorLines, Log
 from mcp_perf.client.errors import CallTimeout, ConnectError, ReadError, SendError
-from mcp_perf.client.http.exchange import DEFAULT_TIMEOUT_S
+from mcp_perf.client.http.endpoint import DEFAULT_TIMEOUT_S
 from mcp_perf.client.http.http1 import MAX_REPLY_BYTES
 from mcp_perf.client.protocol.multiplex import Lines
 from mcp_perf.client.reply import beginning

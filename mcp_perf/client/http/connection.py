@@ -6,18 +6,17 @@ in a process that gevent has patched.
 
 import _socket
 import contextlib
-import re
 import socket
-import ssl
 import struct
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Final, Protocol
-from urllib.parse import urlsplit
 
 from mcp_perf.client.errors import CallTimeout, ReadError, SendError, TargetError, connect_error
+from mcp_perf.client.http import states
+from mcp_perf.client.http.endpoint import Origin
 from mcp_perf.client.http.http1 import ResponseReader
+from mcp_perf.client.reply import Reply
 
 RECEIVE_BYTES: Final = 65536
 _PEEK: Final = socket.MSG_PEEK | socket.MSG_DONTWAIT
@@ -31,11 +30,7 @@ given up: servers send it at once."""
 _BYTES_ACKED: Final = 120
 """Offset of `tcpi_bytes_acked` in Linux's `struct tcp_info` (include/uapi/linux/tcp.h)."""
 
-_STRANGE: Final = re.compile(r"[^!-~]")
-
 Clock = Callable[[], int]
-Unpatched = _socket.socket
-"""What `socket` is below any patching."""
 
 
 class Wait(Protocol):
@@ -44,78 +39,111 @@ class Wait(Protocol):
     def __call__(self, timeout_s: float) -> None:
         """Return when the descriptor is readable. Raises TimeoutError."""
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Forget the descriptor, which is closed next."""
 
 
 WaitFactory = Callable[[int], Wait]
 """From a file descriptor; the load generator hands in one that fits its event loop."""
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """Scheme, host and port of a target, and how its certificate is checked."""
-
-    scheme: str
-    host: str
-    port: int
-    tls: ssl.SSLContext | None = None
-
-    @classmethod
-    def of(cls, url: str, *, verify: bool = True, ca: str | None = None) -> "Origin":
-        """Read an origin off an address. Raises ValueError when it is not http or https."""
-        if strange := _STRANGE.search(url):
-            hint = "percent-encode it (ł is %C5%82), or write xn--… in a host name"
-            raise ValueError(f"{url!r} holds {strange[0]!r}, which no address may: {hint}")
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ValueError(f"{url!r} is not an http or https address")
-        if parts.scheme == "http":
-            return cls("http", parts.hostname, parts.port or 80)
-        context = ssl.create_default_context(cafile=ca)
-        if not verify:
-            context.check_hostname = False
-            context.verify_mode = ssl.CERT_NONE
-        return cls("https", parts.hostname, parts.port or 443, context)
-
-    @property
-    def authority(self) -> str:
-        """The value of the Host header."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        default = 80 if self.scheme == "http" else 443
-        return host if self.port == default else f"{host}:{self.port}"
-
-    def same(self, url: str) -> bool:
-        parts = urlsplit(url)
-        port = parts.port or (443 if parts.scheme == "https" else 80)
-        return (parts.scheme, parts.hostname, port) == (self.scheme, self.host, self.port)
+class _Unread(ReadError):  # noqa: N818 -- it is sent again
+    """The server closed the connection before it can have read the request."""
 
 
-@dataclass(eq=False, slots=True)
 class Connection:
     """A keep-alive connection that re-opens itself when the server has closed it idle."""
 
-    origin: Origin
-    clock: Clock = time.perf_counter_ns
-    waits: WaitFactory | None = None
-    reader: ResponseReader = field(default_factory=ResponseReader)
-    opened: int = 0
-    kept: bool = False
-    """Whether a reply that does not come in time leaves the connection open, to be read on."""
-    used_ns: int = 0
-    """When the last reply ended; set by who times it."""
-    _socket: socket.socket | None = None
-    _probe: Unpatched | None = None
-    _timeout_s: float = -1.0
-    _wait: Wait | None = None
-    _request: bytes = b""
-    _sent: int = 0
-    _sent_before: int = 0
-    _untouched: bool = False
-    _opened_now: bool = False
+    __slots__ = (
+        "_clock",
+        "_probe",
+        "_request",
+        "_sent",
+        "_socket",
+        "_timeout_s",
+        "_wait",
+        "_waits",
+        "opened",
+        "origin",
+        "reader",
+        "used_ns",
+    )
+
+    def __init__(
+        self,
+        origin: Origin,
+        clock: Clock = time.perf_counter_ns,
+        waits: WaitFactory | None = None,
+    ) -> None:
+        self.origin = origin
+        self.reader = ResponseReader()
+        self.opened = 0
+        """How many times."""
+        self.used_ns = 0
+        """When the last reply ended."""
+        self._clock = clock
+        self._socket: socket.socket | None = None
+        self._probe: _socket.socket | None = None
+        self._timeout_s = -1.0
+        self._waits = waits
+        self._wait: Wait | None = None
+        self._request = b""
+        self._sent = 0
+        """Bytes sent on this socket, with the last request."""
+
+    def exchange(
+        self,
+        request: bytes,
+        timeout_s: float,
+        is_answer: Callable[[bytes], bool] | None = None,
+        *,
+        keep: bool = False,
+    ) -> Reply:
+        """Send one request and wait for its reply; every failure is told by the reply.
+
+        Of an event stream, the reply is the first event that `is_answer` accepts; without
+        `is_answer`, all of its data. The clock of the call runs from the send to the answer. With
+        `keep`, a reply that does not come in time leaves the connection open, for `read_on`.
+        """
+        clock = self._clock
+        reply = Reply(clock())
+        reply.bytes_out = len(request)
+        deadline_ns = reply.start_ns + int(timeout_s * 1e9)
+        try:
+            self.send(request, timeout_s, reply.start_ns)
+            reader = self.receive(deadline_ns)
+            if reader.streaming:
+                reply.body = self._read_events(deadline_ns, is_answer)
+            else:
+                reply.body = reader.body
+            reply.end_ns = self.used_ns = clock()
+        except TargetError as error:
+            reply.end_ns = clock()
+            if isinstance(error, CallTimeout) and not keep:
+                self.close()
+            reply.fail(error.outcome, str(error))
+        reader = self.reader
+        reply.status = reader.status
+        reply.bytes_in = reader.size
+        return reply
+
+    def read_on(self, deadline_ns: int, is_answer: Callable[[bytes], bool]) -> None:
+        """Read on where an exchange ran out of time, to its answer or its end.
+
+        Raises TargetError; the connection is closed then.
+        """
+        try:
+            if self._read_head(deadline_ns).streaming:
+                while (event := self.next_event(deadline_ns)) is not None:
+                    if is_answer(event):
+                        return
+        except TargetError:
+            self.close()
+            raise
 
     def ready(self, timeout_s: float) -> None:
         """Make sure that a live connection is open, before a clock runs. Raises ConnectError."""
-        if self._socket is not None and not self.reader.complete:
+        if self._socket is not None and self.reader.state in states.UNDER_WAY:
             self._finish_last()
         if self._socket is None or self._is_stale():
             self.close()
@@ -129,8 +157,8 @@ class Connection:
         Raises ConnectError, SendError and CallTimeout.
         """
         reused = self._socket is not None
-        fresh = now_ns - self.used_ns < _FRESH_NS and self.reader.complete
-        if not (reused and fresh) or self.reader.surplus:
+        fresh = now_ns - self.used_ns < _FRESH_NS and self.reader.state is states.IDLE
+        if not (reused and fresh):
             self.ready(timeout_s)
         try:
             taken = self._write(request, timeout_s)
@@ -145,27 +173,16 @@ class Connection:
 
     def receive(self, deadline_ns: int) -> ResponseReader:
         """Read until the response is whole, or until its first events when it is a stream."""
-        first = not self._opened_now  # opening one took of the call's time
-        self._opened_now = False
+        # Where this call has opened the connection, that took of its time.
+        first = self._sent > len(self._request)
         try:
-            self._read(self.reader, deadline_ns, first=first)
-        except ReadError:
-            if not self._untouched:
-                raise
+            self._read(deadline_ns, first=first)
+        except _Unread:
             self._open(self._timeout_s)
             self._write_rest(self._request)
             self._note_sent(self._request)
-            self._read(self.reader, deadline_ns)
-        return self.go_on(deadline_ns)
-
-    def go_on(self, deadline_ns: int) -> ResponseReader:
-        """Do as `receive` where it ran out of time and the connection was kept."""
-        reader = self.reader
-        while not reader.complete and not reader.streaming:
-            self._read(reader, deadline_ns)
-        if reader.complete:
-            self._end()
-        return reader
+            self._read(deadline_ns)
+        return self._read_head(deadline_ns)
 
     def next_event(self, deadline_ns: int) -> bytes | None:
         """Return the data of the stream's next message event, None at its end."""
@@ -173,13 +190,13 @@ class Connection:
         while not reader.events:
             if reader.complete:
                 return None
-            self._read(reader, deadline_ns)
-            if reader.complete:
-                self._end()
+            self._read(deadline_ns)
+            self._end()
         return reader.events.pop(0)
 
     def close(self) -> None:
         """Close the connection; closing twice is fine."""
+        self.reader.happened(states.CLOSE)
         if self._probe is not None:
             self._probe.detach()
             self._probe = None
@@ -218,15 +235,16 @@ class Connection:
         self._timeout_s = timeout_s
         self._socket = opened
         # The same descriptor below any patching: a look at it never waits.
-        self._probe = Unpatched(fileno=opened.fileno())
-        if self.waits is not None and origin.tls is None:
-            self._wait = self.waits(opened.fileno())
+        self._probe = _socket.socket(fileno=opened.fileno())
+        if self._waits is not None and origin.tls is None:
+            self._wait = self._waits(opened.fileno())
         self.opened += 1
-        self._opened_now = True
         self._sent = 0
+        self.reader.happened(states.OPEN)
 
     def _is_stale(self) -> bool:
-        if self.reader.surplus or self._probe is None:
+        """Tell whether the idle connection has been closed, or speaks without being asked."""
+        if self._probe is None:
             return True
         try:
             self._probe.recv(1, _PEEK)
@@ -244,25 +262,41 @@ class Connection:
         try:
             return opened.send(request)
         except OSError as error:
-            raise self._unsent(error) from error
+            raise self._not_sent(error) from error
 
     def _write_rest(self, rest: bytes) -> None:
         try:
             self._opened().sendall(rest)
         except OSError as error:
-            raise self._unsent(error) from error
+            raise self._not_sent(error) from error
 
-    def _unsent(self, error: OSError) -> TargetError:
+    def _not_sent(self, error: OSError) -> TargetError:
         self.close()
         if isinstance(error, TimeoutError):
             return CallTimeout("the request could not be sent in time")
         return SendError(f"the connection broke while sending: {error}")
 
-    def _read(self, reader: ResponseReader, deadline_ns: int, *, first: bool = False) -> None:
-        opened = self._opened()
+    def _read_head(self, deadline_ns: int) -> ResponseReader:
+        reader = self.reader
+        while reader.state in states.COMING:
+            self._read(deadline_ns)
+        self._end()
+        return reader
+
+    def _read_events(self, deadline_ns: int, is_answer: Callable[[bytes], bool] | None) -> bytes:
+        if is_answer is None:
+            return b"\n".join(iter(lambda: self.next_event(deadline_ns), None))
+        while (event := self.next_event(deadline_ns)) is not None:
+            if is_answer(event):
+                return event
+        raise ReadError("the stream ended without a reply")
+
+    def _read(self, deadline_ns: int, *, first: bool = False) -> None:
+        """Read once. A timeout leaves the connection open; whatever else is raised closes it."""
+        opened, reader = self._opened(), self.reader
         try:
             if not first:  # the first wait may have the whole of the call's time
-                self._timeout_s = left_s = (deadline_ns - self.clock()) / 1e9
+                self._timeout_s = left_s = (deadline_ns - self._clock()) / 1e9
                 if left_s <= 0:
                     raise TimeoutError  # noqa: TRY301 -- one way out for every timeout
                 opened.settimeout(left_s)
@@ -274,49 +308,50 @@ class Connection:
             else:
                 reader.feed_eof()
         except TimeoutError as error:
-            if not self.kept:
-                self.close()
             raise CallTimeout(_timeout_text(reader)) from error
         except OSError as error:
-            self._untouched = False  # a reset may come of a server that has read the request
+            # Never sent again: a reset may come of a server that has read the request.
             self.close()
             raise ReadError(f"the connection broke while reading: {error}") from error
-        except BaseException:
-            self._note_untouched()
+        except BaseException as error:
+            unread = isinstance(error, ReadError) and self._is_unread()
             # Also when the caller is stopped from outside: what follows on this connection
             # would be taken for the answer of the next call.
             self.close()
+            if unread:
+                raise _Unread(str(error)) from error
             raise
 
     def _note_sent(self, request: bytes) -> None:
-        self.reader.expect()
+        self.reader.happened(states.SEND)
         self._request = request
-        self._sent_before = self._sent
         self._sent += len(request)
 
-    def _note_untouched(self) -> None:
-        """Find out whether a request that got an end instead of a reply has reached anybody.
+    def _is_unread(self) -> bool:
+        """Tell whether a request that got an end instead of a reply has reached nobody.
 
         A server that had closed the connection before the request came acknowledges nothing of it.
         One that read it acknowledges it with its end at the latest. Only Linux tells. Of a reset
         nothing can be told: it comes as well from a server that has read the request, before the
         request is acknowledged.
         """
-        self._untouched = False
-        if self.reader.started or not self._sent_before or self.origin.tls is not None:
-            return
+        before = self._sent - len(self._request)
+        if self.reader.state in states.STARTED or not before or self.origin.tls is not None:
+            return False
         with contextlib.suppress(OSError, AttributeError, struct.error):
             info = self._opened().getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 256)
-            acknowledged = struct.unpack_from("=Q", info, _BYTES_ACKED)[0] - 1  # less the SYN
-            self._untouched = acknowledged <= self._sent_before
+            acknowledged: int = struct.unpack_from("=Q", info, _BYTES_ACKED)[0] - 1  # less the SYN
+            return acknowledged <= before
+        return False
 
     def _end(self) -> None:
-        if not self.reader.keep_alive or self.reader.surplus:
+        """Close a connection whose response is whole, where it is of no use any more."""
+        if self.reader.state in (states.ENDED, states.STRAY):
             self.close()
 
     def _finish_last(self) -> None:
         """Read the end of a stream whose reply has arrived, so that it can be used again."""
-        deadline_ns = self.clock() + int(_DRAIN_S * 1e9)
+        deadline_ns = self._clock() + int(_DRAIN_S * 1e9)
         try:
             while self.next_event(deadline_ns) is not None:
                 pass
@@ -347,6 +382,6 @@ def _connected(host: str, port: int, timeout_s: float) -> socket.socket:
 
 
 def _timeout_text(reader: ResponseReader) -> str:
-    if not reader.started:
-        return "no reply in time"
-    return f"the reply did not end in time ({reader.size} bytes came)"
+    if reader.state in states.STARTED:
+        return f"the reply did not end in time ({reader.size} bytes came)"
+    return "no reply in time"

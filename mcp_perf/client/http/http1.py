@@ -1,16 +1,16 @@
 """HTTP/1.1 without I/O: request heads out, response bytes in.
 
 `ResponseReader` wraps llhttp (through httptools). One reader serves one connection: it is told
-when a request was sent, and then fed until it says `complete`.
+when a request was sent, and then fed until it is `complete`.
 """
 
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass, field
-from typing import Any, Final
+from collections.abc import Iterable
+from typing import Final
 
 import httptools
 
 from mcp_perf.client.errors import ProtocolError, ReadError
+from mcp_perf.client.http import states
 from mcp_perf.client.http.sse import MESSAGES, EventDecoder
 
 MAX_REPLY_BYTES: Final = 64 * 1024 * 1024
@@ -19,54 +19,54 @@ the largest request the official servers take, and a thousand users cannot fill 
 MAX_HEAD_BYTES: Final = 256 * 1024
 
 
-@dataclass(eq=False, slots=True)
 class ResponseReader:
-    """Read the responses of one connection, one after the other."""
+    """Read the responses of one connection, one after the other; see `states` for what it is at."""
 
-    limit: int = MAX_REPLY_BYTES
-    event_names: Collection[bytes] = MESSAGES
-    """Which events of a stream count; set before it begins."""
-    surplus: bool = False
-    awaited: bool = False
-    complete: bool = True
-    started: bool = False
-    has_head: bool = False
-    streaming: bool = False
-    keep_alive: bool = False
-    status: int = 0
-    headers: list[tuple[bytes, bytes]] = field(default_factory=list)
-    chunks: list[bytes] = field(default_factory=list)
-    events: list[bytes] = field(default_factory=list)
-    _decoder: EventDecoder | None = None
-    _size: int = 0
-    _until_close: bool = False
-    _parser: Any = None
+    __slots__ = (
+        "_decoder",
+        "_framed",
+        "_parser",
+        "chunks",
+        "event_names",
+        "events",
+        "headers",
+        "limit",
+        "size",
+        "state",
+        "status",
+    )
 
-    def __post_init__(self) -> None:
+    def __init__(self, limit: int = MAX_REPLY_BYTES) -> None:
         self._parser = httptools.HttpResponseParser(self)
+        self.limit = limit
+        self.event_names = MESSAGES
+        """Which events of a stream count; set before it begins."""
+        self.state = states.CLOSED
+        self._forget()
 
-    def expect(self) -> None:
-        """Forget the last response: a request goes out, and one response is awaited."""
-        self.awaited = True
-        self.complete = False
-        self.started = False
-        self.has_head = False
-        self.streaming = False
-        self.keep_alive = False
+    def happened(self, event: str) -> None:
+        """Note what happened to the connection; `SEND` forgets the last response."""
+        self.state = states.NEXT[self.state][event]
+        if event is states.SEND:
+            self._forget()
+
+    def _forget(self) -> None:
         self.status = 0
-        self.headers = []
-        self.chunks = []
-        self.events = []
-        self._decoder = None
-        self._size = 0
-        self._until_close = False
+        self.size = 0
+        """Bytes of this response so far, head included."""
+        self.headers: list[tuple[bytes, bytes]] = []
+        self.chunks: list[bytes] = []
+        self.events: list[bytes] = []
+        self._decoder: EventDecoder | None = None
+        self._framed = False
+        """Whether the head says where the body ends; else it ends with the connection."""
 
     def feed(self, data: bytes) -> None:
         """Take bytes from the target. Raises `ProtocolError` and `ReadError` (too large)."""
-        self._size += len(data)
-        if self._size > self.limit:
+        self.size += len(data)
+        if self.size > self.limit:
             raise ReadError(f"the reply is larger than {self.limit} bytes")
-        if not self.has_head and self._size > MAX_HEAD_BYTES:
+        if self.size > MAX_HEAD_BYTES and self.state in (states.SENT, states.HEAD):
             raise ProtocolError(f"the reply's headers are larger than {MAX_HEAD_BYTES} bytes")
         try:
             self._parser.feed_data(data)
@@ -77,22 +77,22 @@ class ResponseReader:
 
     def feed_eof(self) -> None:
         """Take the end of the connection. Raises `ReadError` when a reply was still awaited."""
-        self.keep_alive = False
-        if self.has_head and self._until_close:
-            self.complete = True
-            return
-        if not self.started:
+        if self.state in (states.BODY, states.EVENTS) and not self._framed:
+            self.happened(states.LAST)
+        elif self.state in states.STARTED:
+            raise ReadError(f"the connection was closed in the middle of the reply ({self.size} B)")
+        else:
             raise ReadError("the connection was closed before a reply came")
-        raise ReadError(f"the connection was closed in the middle of the reply ({self._size} B)")
-
-    def forget_size(self) -> None:
-        """Count bytes anew: a stream without end is limited by event, not as a whole."""
-        self._size = 0
 
     @property
-    def size(self) -> int:
-        """Bytes of this response so far, head included."""
-        return self._size
+    def complete(self) -> bool:
+        """Whether the response is whole."""
+        return self.state in states.COMPLETE
+
+    @property
+    def streaming(self) -> bool:
+        """Whether the body is a stream of events; it may have ended."""
+        return self._decoder is not None
 
     @property
     def body(self) -> bytes:
@@ -118,56 +118,53 @@ class ResponseReader:
                 return value
         return b""
 
-    # What httptools calls.
+    # What httptools calls. Of what nobody asked for, nothing is taken in.
 
     def on_message_begin(self) -> None:
-        if self.awaited:
-            self.started = True
-            self.awaited = False
-        else:
-            self.surplus = True
+        """Note the start of a response."""
+        self.state = states.NEXT[self.state][states.BEGIN]
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Keep a header; of a trailer or an unasked response, nothing."""
-        if not self.has_head:
+        """Keep a header, but not one of a trailer."""
+        if self.state is states.HEAD:
             self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
-        if self.surplus:
+        """Read off how the body will come."""
+        if self.state is states.STRAY:
             return
         self.status = self._parser.get_status_code()
         if self.status < 200:
             return
-        self.has_head = True
-        framed = False
+        self._framed = self.status in (204, 304)
+        kind = states.PLAIN
         for key, value in self.headers:
             lowered = key.lower()
             if lowered == b"content-type":
-                self.streaming = value[:17].lower() == b"text/event-stream"
+                if value[:17].lower() == b"text/event-stream":
+                    kind = states.STREAM
+                    self._decoder = EventDecoder(self.event_names)
             elif lowered in (b"content-length", b"transfer-encoding"):
-                framed = True
-        self._until_close = not framed and self.status not in (204, 304)
-        if self.streaming:
-            self._decoder = EventDecoder(self.event_names)
+                self._framed = True
+        self.state = states.NEXT[self.state][kind]
 
     def on_body(self, data: bytes) -> None:
-        if self.surplus:
-            return
-        if self._decoder is not None:
+        """Take a piece of the body."""
+        if self.state is states.EVENTS and self._decoder is not None:
             self.events.extend(self._decoder.feed(data))
-        else:
+        elif self.state is states.BODY:
             self.chunks.append(data)
 
     def on_message_complete(self) -> None:
         """Finish the response; an interim one (1xx) is only the overture."""
-        if self.surplus:
+        if self.state is states.STRAY:
             return
         if self.status < 200:
             self.headers = []
-            self.awaited = True
-            return
-        self.keep_alive = self._parser.should_keep_alive()
-        self.complete = True
+            self.state = states.NEXT[self.state][states.INTERIM]
+        else:
+            kept = self._parser.should_keep_alive()
+            self.state = states.NEXT[self.state][states.WHOLE if kept else states.LAST]
 
 
 def check_header(name: str, value: str) -> None:

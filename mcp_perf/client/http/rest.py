@@ -6,7 +6,7 @@ from typing import Final
 from urllib.parse import quote, urlsplit
 
 from mcp_perf.client.http.connection import Clock, Connection, WaitFactory
-from mcp_perf.client.http.exchange import Endpoint, exchange
+from mcp_perf.client.http.endpoint import Endpoint
 from mcp_perf.client.reply import HTTP_ERROR, OK, Reply, beginning
 
 _PATH_SAFE: Final = "/?#[]@!$&'()*+,;=:%-._~"
@@ -31,7 +31,7 @@ class RestClient:
     def send(self, request: bytes, timeout_s: float | None = None) -> Reply:
         """Send an encoded request. A status of 400 or more is an `http_error`."""
         timeout = self.endpoint.timeout_s if timeout_s is None else timeout_s
-        reply = exchange(self.connection, request, timeout, self.clock)
+        reply = self.connection.exchange(request, timeout)
         if reply.outcome == OK and reply.status >= 400:
             reply.fail(HTTP_ERROR, f"HTTP {reply.status}: {beginning(reply.body)}")
         return reply

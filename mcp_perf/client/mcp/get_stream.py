@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from mcp_perf.client.errors import TargetError
-from mcp_perf.client.http.connection import Clock, Connection, Origin
+from mcp_perf.client.http.connection import Clock, Connection
+from mcp_perf.client.http.endpoint import Origin
 from mcp_perf.client.reply import HTTP_ERROR, OK, TIMEOUT, TRANSPORT_ERROR, Reply
 
 _STREAM: Final = "the session's stream of notifications"
@@ -115,7 +116,7 @@ class Listener:
         self.reading = True
         self._settle(OK, "", reader.status)
         while (event := connection.next_event(deadline_ns)) is not None:
-            reader.forget_size()
+            reader.size = 0  # a stream without end is limited by event, not as a whole
             if event:
                 self.take(event)
         return True

@@ -11,7 +11,7 @@ import msgspec
 
 from mcp_perf.client import errors
 from mcp_perf.client.http.connection import Clock, Connection, WaitFactory
-from mcp_perf.client.http.exchange import Endpoint, Redirects, exchange, with_body
+from mcp_perf.client.http.endpoint import Endpoint, Redirects, with_body
 from mcp_perf.client.http.http1 import ResponseReader
 from mcp_perf.client.mcp.base import NOTHING, Observer, Sleep, ignore, joined
 from mcp_perf.client.mcp.get_stream import Listener
@@ -280,7 +280,7 @@ class HttpSession(ListeningClient):
         with self._side_lock:
             if self._side is None:
                 self._side = Connection(self.endpoint.origin, self._clock)
-            reply = exchange(self._side, request, timeout, self._clock)
+            reply = self._side.exchange(request, timeout)
         if reply.outcome == OK and reply.status >= 400:
             reply.fail("http_error", f"HTTP {reply.status}: {reply.excerpt(120)}")
         self._tell(name, reply)
@@ -345,4 +345,4 @@ class HttpSession(ListeningClient):
 
     def _send(self, request: bytes) -> Reply:
         timeout_s = self.endpoint.timeout_s
-        return exchange(self.connection, request, timeout_s, self._clock, self._is_answer)
+        return self.connection.exchange(request, timeout_s, self._is_answer)

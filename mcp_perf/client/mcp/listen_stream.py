@@ -4,8 +4,8 @@ import threading
 from typing import Final
 
 from mcp_perf.client.errors import TargetError
-from mcp_perf.client.http.connection import Clock, Connection, Origin
-from mcp_perf.client.http.exchange import exchange
+from mcp_perf.client.http.connection import Clock, Connection
+from mcp_perf.client.http.endpoint import Origin
 from mcp_perf.client.http.http1 import ResponseReader
 from mcp_perf.client.protocol import jsonrpc, subscriptions
 from mcp_perf.client.reply import OK, Reply
@@ -32,7 +32,7 @@ class ListenStream:
         self, request: bytes, request_id: str, wanted: subscriptions.Wanted, timeout_s: float
     ) -> Reply:
         """Send the request; the reply is the acknowledgement, judged. Then read on beside."""
-        reply = exchange(self._connection, request, timeout_s, self._clock, _is_first)
+        reply = self._connection.exchange(request, timeout_s, _is_first)
         if reply.outcome == OK:
             subscriptions.acknowledge(reply, wanted, request_id)
         if reply.outcome == OK:
@@ -53,7 +53,9 @@ class ListenStream:
         connection = self._connection
         try:
             while (event := connection.next_event(self._clock() + _DAY_NS)) is not None:
-                connection.reader.forget_size()
+                connection.reader.size = (
+                    0  # a stream without end is limited by event, not as a whole
+                )
                 method = jsonrpc.notification_of(event)
                 if method in subscriptions.LISTENED:
                     self._inbox.add(method, event, self._clock())

@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from mcp_perf.client.errors import CallTimeout, TargetError
-from mcp_perf.client.http.exchange import exchange, read_on, with_body
+from mcp_perf.client.http.endpoint import with_body
 from mcp_perf.client.mcp.base import MAX_PAGES, NOTHING, Observer, ignore, joined
 from mcp_perf.client.mcp.http_session import HttpSession
 from mcp_perf.client.protocol import jsonrpc, versions
@@ -32,6 +32,7 @@ class McpClient(HttpSession):
     """One virtual user's session with one MCP server."""
 
     _stop: Stop | None = None
+    _keep = False
 
     # Calling.
 
@@ -67,7 +68,7 @@ class McpClient(HttpSession):
         reply = self._call_once(call, arguments, timeout)
         if reply.outcome != OK:
             reply = self._repair(reply, call, arguments, timeout)
-            silent = self.modern or self.connection.kept or not self._opened
+            silent = self.modern or self._keep or not self._opened
             if reply.outcome == TIMEOUT and not silent:
                 self._cancel("the caller gave up", min(_CANCEL_S, self.timeout_s))
         if self._heard is not None:
@@ -84,11 +85,11 @@ class McpClient(HttpSession):
         A call that was cancelled is `ok`, without a body: it has done what it was to do.
         """
         self._stop = None
-        self.connection.kept = True
+        self._keep = True
         try:
             reply = self.call(call, arguments, after_s)
         finally:
-            self.connection.kept = False
+            self._keep = False
         if reply.outcome != TIMEOUT:
             return reply
         if not self._opened:  # the session was lost, so there is no call to cancel
@@ -121,7 +122,7 @@ class McpClient(HttpSession):
         deadline_ns = since_ns + int(min(STOP_S, self.timeout_s) * 1e9)
         told = True
         try:
-            read_on(self.connection, deadline_ns, jsonrpc.is_answer)
+            self.connection.read_on(deadline_ns, jsonrpc.is_answer)
         except CallTimeout:
             told = False
         except TargetError:
@@ -143,7 +144,8 @@ class McpClient(HttpSession):
                 head = self._call_head(call, arguments)
         request_id = self._call_id = next(self._ids)
         request = with_body(head, versions.encode_message(request_id, tail))
-        reply = exchange(self.connection, request, timeout_s, self._clock, self._is_answer)
+        connection = self.connection
+        reply = connection.exchange(request, timeout_s, self._is_answer, keep=self._keep)
         return reply if reply.outcome != OK else jsonrpc.judge(reply, request_id)
 
     def _again(
@@ -206,7 +208,8 @@ class McpClient(HttpSession):
             self._sleep(min(reader.retry_s, self._left_s(reply, timeout_s)))
             request = self._stream_request(last_event)
             left_s = self._left_s(reply, timeout_s)
-            more = exchange(self.connection, request, left_s, self._clock, self._is_answer)
+            connection = self.connection
+            more = connection.exchange(request, left_s, self._is_answer, keep=self._keep)
             if more.outcome == OK:
                 jsonrpc.judge(more, self._call_id)
             reply = joined(reply, more)

@@ -15,7 +15,7 @@ from gevent.pool import Pool
 
 from mcp_perf.client.channels.inprocess import Code, PythonClient
 from mcp_perf.client.errors import TargetError
-from mcp_perf.client.http.exchange import Endpoint
+from mcp_perf.client.http.endpoint import Endpoint
 from mcp_perf.client.http.rest import RestClient
 from mcp_perf.client.mcp.channel_client import SessionClient
 from mcp_perf.client.protocol.versions import MODERN

@@ -6,7 +6,7 @@ from typing import Any, Final
 import gevent
 from gevent.pool import Pool
 
-from mcp_perf.client.http.exchange import Endpoint, with_body
+from mcp_perf.client.http.endpoint import Endpoint, with_body
 from mcp_perf.client.http.rest import RestClient, encode_fields
 from mcp_perf.client.reply import HTTP_ERROR, OK, UNREADABLE, Reply
 from mcp_perf.load.hub.redaction import hide

@@ -15,7 +15,7 @@ import gevent
 import msgspec
 
 from mcp_perf.client.channels.inprocess import PythonClient
-from mcp_perf.client.http.exchange import with_body
+from mcp_perf.client.http.endpoint import with_body
 from mcp_perf.client.http.rest import RestClient
 from mcp_perf.client.mcp.listening import ListeningClient
 from mcp_perf.client.mcp.streamable_http import Call

@@ -12,7 +12,7 @@ from mcp_perf.client.channels.legacy_sse import SseChannel
 from mcp_perf.client.channels.server_log import Log
 from mcp_perf.client.channels.stdio import Command, StdioChannel
 from mcp_perf.client.http.connection import Connection, WaitFactory
-from mcp_perf.client.http.exchange import Endpoint
+from mcp_perf.client.http.endpoint import Endpoint
 from mcp_perf.client.http.rest import RestClient
 from mcp_perf.client.mcp.base import Observer, ignore
 from mcp_perf.client.mcp.channel_client import SessionClient

@@ -8,7 +8,7 @@ from typing import Any
 
 from mcp_perf.client.channels.inprocess import Code, find_function
 from mcp_perf.client.errors import CallTimeout, ConnectError, TargetError
-from mcp_perf.client.http.exchange import Endpoint
+from mcp_perf.client.http.endpoint import Endpoint
 from mcp_perf.client.http.rest import RestClient
 from mcp_perf.client.mcp.http_session import Credentials
 from mcp_perf.client.protocol.answers import SILENT, Answers

@@ -9,7 +9,7 @@ from typing import Final
 from prometheus_client.parser import text_string_to_metric_families
 
 from mcp_perf.client.errors import TargetError
-from mcp_perf.client.http.exchange import Endpoint
+from mcp_perf.client.http.endpoint import Endpoint
 from mcp_perf.client.http.rest import RestClient, encode_fields
 from mcp_perf.client.reply import OK
 from mcp_perf.load.watch.process_tree import Reading

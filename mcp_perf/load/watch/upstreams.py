@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 
 from mcp_perf.client.errors import TargetError
-from mcp_perf.client.http.exchange import Endpoint, with_body
+from mcp_perf.client.http.endpoint import Endpoint, with_body
 from mcp_perf.client.http.rest import RestClient, encode_fields
 from mcp_perf.client.reply import OK
 from mcp_perf.load.plan.schedule import Turn

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from mcp_perf.client.http.exchange import Endpoint
+from mcp_perf.client.http.endpoint import Endpoint
 from mcp_perf.client.mcp.oauth import Identity, OAuth
 from mcp_perf.client.mcp.streamable_http import Call, McpClient, Request
 from mcp_perf.client.protocol.answers import Answers

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mcp_perf.client.http.exchange import Endpoint
+from mcp_perf.client.http.endpoint import Endpoint
 from mcp_perf.client.mcp.streamable_http import Call, McpClient, Request
 from mcp_perf.client.protocol.answers import Answers
 from mcp_perf.client.protocol.requests import LIST_KEYS, LISTS, PROGRESS_TOKEN

@@ -7,7 +7,7 @@ import pytest
 
 from mcp_perf.client.channels.legacy_sse import SseChannel
 from mcp_perf.client.channels.stdio import Command, StdioChannel
-from mcp_perf.client.http.exchange import Endpoint
+from mcp_perf.client.http.endpoint import Endpoint
 from mcp_perf.client.mcp.channel_client import SessionClient
 from mcp_perf.client.mcp.streamable_http import Call, Request
 from mcp_perf.client.protocol.answers import Answers

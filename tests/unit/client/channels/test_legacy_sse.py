@@ -9,7 +9,7 @@ import pytest
 from mcp_perf.client.channels import legacy_sse
 from mcp_perf.client.channels.legacy_sse import SseChannel
 from mcp_perf.client.errors import ConnectError, NegotiationError
-from mcp_perf.client.http.exchange import Endpoint
+from mcp_perf.client.http.endpoint import Endpoint
 from mcp_perf.client.http.http1 import ResponseReader
 from mcp_perf.client.mcp.channel_client import SessionClient
 from mcp_perf.client.mcp.streamable_http import Call

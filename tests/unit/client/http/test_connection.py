@@ -9,8 +9,8 @@ import time
 import pytest
 
 from mcp_perf.client.errors import ConnectError
-from mcp_perf.client.http.connection import Connection, Origin
-from mcp_perf.client.http.exchange import Endpoint, exchange
+from mcp_perf.client.http.connection import Connection
+from mcp_perf.client.http.endpoint import Endpoint, Origin
 from mcp_perf.client.http.rest import RestClient, encode_fields, encode_line
 from mcp_perf.client.reply import Reply
 from tests.support.waiting import free_port
@@ -251,7 +251,7 @@ def test_an_event_stream_is_one_body_to_plain_http(serve) -> None:
 
     rest = client(serve(answer))
     head = encode_line(rest.endpoint, "GET", "/x") + encode_fields(rest.endpoint, [])
-    reply = exchange(rest.connection, head + b"\r\n", 5, time.perf_counter_ns)
+    reply = rest.connection.exchange(head + b"\r\n", 5)
     assert (reply.outcome, reply.body) == ("ok", b"a\nb")
 
 
@@ -280,8 +280,7 @@ def test_opening_a_connection_is_part_of_the_calls_time(serve, monkeypatch) -> N
     """A call that spent its time on the way to the server does not get it again to wait."""
     rest = client(serve(b""))
     now = iter(range(0, 10_000_000_000_000, 400_000_000))  # every look at the clock is 0.4 s later
-    rest.connection.clock = lambda: next(now)
-    rest.clock = rest.connection.clock
+    rest.connection._clock = lambda: next(now)
     waits: list[float] = []
     real = socket.socket.settimeout
 

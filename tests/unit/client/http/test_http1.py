@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mcp_perf.client.errors import ProtocolError, ReadError, TargetError
+from mcp_perf.client.http import states
 from mcp_perf.client.http.http1 import MAX_HEAD_BYTES, ResponseReader, encode_headers
 
 PLAIN = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
@@ -21,7 +22,8 @@ STREAM = (
 def read(*pieces: bytes) -> ResponseReader:
     """Feed pieces to one reader that awaits a response."""
     reader = ResponseReader()
-    reader.expect()
+    reader.happened(states.OPEN)
+    reader.happened(states.SEND)
     for piece in pieces:
         reader.feed(piece)
     return reader
@@ -31,11 +33,12 @@ def read(*pieces: bytes) -> ResponseReader:
 def test_a_response_is_read_whole_however_it_is_cut(response: bytes) -> None:
     """A response fed byte by byte is complete at its last byte, not before, with its body."""
     reader = ResponseReader()
-    reader.expect()
+    reader.happened(states.OPEN)
+    reader.happened(states.SEND)
     for number, byte in enumerate(response, start=1):
         reader.feed(bytes([byte]))
         assert reader.complete == (number == len(response))
-    assert (reader.status, reader.body, reader.keep_alive) == (200, b"{}", True)
+    assert (reader.status, reader.body, reader.state) == (200, b"{}", states.IDLE)
     assert reader.size == len(response)
 
 
@@ -55,8 +58,7 @@ def test_a_body_without_length_ends_with_the_connection() -> None:
     reader = read(b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n<p>")
     assert not reader.complete
     reader.feed_eof()
-    assert reader.complete
-    assert not reader.keep_alive
+    assert reader.state is states.ENDED
     assert reader.body == b"<p>"
 
 
@@ -71,19 +73,20 @@ def test_a_reply_cut_anywhere_is_a_read_error(cut: int) -> None:
 def test_an_interim_response_is_not_the_reply() -> None:
     """100 Continue is skipped; the response after it counts."""
     reader = read(b"HTTP/1.1 100 Continue\r\n\r\n" + PLAIN)
-    assert (reader.status, reader.body, reader.surplus) == (200, b"{}", False)
+    assert (reader.status, reader.body, reader.state) == (200, b"{}", states.IDLE)
 
 
 def test_a_second_response_nobody_asked_for_is_noticed() -> None:
     """A duplicated reply marks the connection as unusable and does not touch the first."""
     reader = read(PLAIN + PLAIN.replace(b"200 OK", b"500 No"))
-    assert reader.surplus
+    assert reader.state is states.STRAY
     assert (reader.status, reader.body) == (200, b"{}")
 
 
 def test_connection_close_is_heard() -> None:
     """Connection: close means that the connection is not used again."""
-    assert not read(PLAIN.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")).keep_alive
+    closing = PLAIN.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
+    assert read(closing).state is states.ENDED
 
 
 def test_no_content_needs_no_body() -> None:
@@ -95,7 +98,8 @@ def test_no_content_needs_no_body() -> None:
 def test_too_large_a_reply_is_cut_off() -> None:
     """A reply over the limit is an error as soon as it is over."""
     reader = ResponseReader(limit=100)
-    reader.expect()
+    reader.happened(states.OPEN)
+    reader.happened(states.SEND)
     with pytest.raises(ReadError, match="larger than 100 bytes"):
         reader.feed(PLAIN + b"x" * 100)
 

@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from mcp_perf.client.errors import ConnectError
-from mcp_perf.client.http.exchange import Endpoint
+from mcp_perf.client.http.endpoint import Endpoint
 from mcp_perf.client.http.rest import RestClient, encode_fields, encode_line
 
 pytestmark = pytest.mark.process

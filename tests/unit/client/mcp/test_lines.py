@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from mcp_perf.client.http.connection import Connection
-from mcp_perf.client.http.exchange import Endpoint
+from mcp_perf.client.http.endpoint import Endpoint
 from mcp_perf.client.mcp.parallel import Line
 from mcp_perf.client.mcp.streamable_http import Call, McpClient
 from mcp_perf.client.protocol.tools import Tool

@@ -9,7 +9,7 @@ import pytest
 
 from mcp_perf.client.errors import NegotiationError
 from mcp_perf.client.http import connection
-from mcp_perf.client.http.exchange import Endpoint
+from mcp_perf.client.http.endpoint import Endpoint
 from mcp_perf.client.mcp import get_stream as listener_module
 from mcp_perf.client.mcp.get_stream import Listener
 from mcp_perf.client.mcp.streamable_http import Call, McpClient

@@ -7,7 +7,7 @@ import socket
 import pytest
 
 from mcp_perf.client.errors import CallTimeout, ConnectError, NegotiationError, ReadError
-from mcp_perf.client.http.exchange import Endpoint
+from mcp_perf.client.http.endpoint import Endpoint
 from mcp_perf.client.mcp.streamable_http import Call, McpClient
 from mcp_perf.client.protocol.tools import Tool
 from tests.support.waiting import free_port

@@ -7,7 +7,7 @@ import socket
 import pytest
 
 from mcp_perf.client.errors import NegotiationError
-from mcp_perf.client.http.exchange import Endpoint
+from mcp_perf.client.http.endpoint import Endpoint
 from mcp_perf.client.mcp.streamable_http import Call, McpClient
 from mcp_perf.client.protocol.answers import Answers
 from mcp_perf.client.protocol.requests import Request

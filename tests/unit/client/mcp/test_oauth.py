@@ -11,7 +11,7 @@ import httpx2
 import pytest
 
 from mcp_perf.client.errors import NegotiationError
-from mcp_perf.client.http.exchange import Endpoint
+from mcp_perf.client.http.endpoint import Endpoint
 from mcp_perf.client.mcp.oauth import Identity, OAuth
 from mcp_perf.client.mcp.streamable_http import Call, McpClient
 from mcp_perf.client.protocol.tools import Tool

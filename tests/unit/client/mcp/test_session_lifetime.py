@@ -6,7 +6,7 @@ import socket
 import pytest
 
 from mcp_perf.client.errors import ConnectError
-from mcp_perf.client.http.exchange import Endpoint
+from mcp_perf.client.http.endpoint import Endpoint
 from mcp_perf.client.mcp.channel_client import SessionClient
 from mcp_perf.client.mcp.streamable_http import McpClient
 from mcp_perf.client.reply import OK

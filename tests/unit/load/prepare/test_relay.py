@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from mcp_perf.client.http.exchange import Endpoint
+from mcp_perf.client.http.endpoint import Endpoint
 from mcp_perf.load.prepare import relay
 from mcp_perf.load.prepare.prepare import Prepared, RunOptions
 from mcp_perf.load.targets.refusal import Refusal

@@ -10,7 +10,7 @@ import pytest
 from gevent.event import Event
 
 from mcp_perf.client.channels.stdio import Command, StdioChannel
-from mcp_perf.client.http.exchange import Endpoint
+from mcp_perf.client.http.endpoint import Endpoint
 from mcp_perf.client.http.rest import RestClient
 from mcp_perf.client.mcp.channel_client import SessionClient
 from mcp_perf.client.mcp.streamable_http import McpClient

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from mcp_perf.client.http.exchange import Endpoint
+from mcp_perf.client.http.endpoint import Endpoint
 from mcp_perf.client.protocol.tools import Tool
 from mcp_perf.load.steps.compile import compile_journeys, validator
 from mcp_perf.load.steps.mcp import CancelledStep, ProgressStep, RequestStep

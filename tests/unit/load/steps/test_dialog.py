@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from mcp_perf.client.http.exchange import Endpoint
+from mcp_perf.client.http.endpoint import Endpoint
 from mcp_perf.client.protocol.answers import Answers
 from mcp_perf.load.steps.compile import asked
 from mcp_perf.load.targets.answers import own_script, script_of

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcp_perf.client.http.exchange import Endpoint
+from mcp_perf.client.http.endpoint import Endpoint
 from mcp_perf.client.http.rest import RestClient
 from mcp_perf.client.mcp.streamable_http import Call, McpClient
 from mcp_perf.client.protocol.tools import Tool

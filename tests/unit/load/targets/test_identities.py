@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from mcp_perf.client.channels.stdio import Command
-from mcp_perf.client.http.exchange import Endpoint
+from mcp_perf.client.http.endpoint import Endpoint
 from mcp_perf.client.http.rest import RestClient, encode_fields
 from mcp_perf.load.hub.redaction import clean
 from mcp_perf.load.prepare.identities import resume, settle, taken

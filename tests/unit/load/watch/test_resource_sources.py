@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import psutil
 import pytest
 
-from mcp_perf.client.http.exchange import Endpoint
+from mcp_perf.client.http.endpoint import Endpoint
 from mcp_perf.load.targets.refusal import CONFIGURATION, Refusal
 from mcp_perf.load.targets.targets import ArmTarget
 from mcp_perf.load.watch import sources

@@ -1,20 +1,59 @@
-"""One request, one reply: the hot path that MCP and plain HTTP share."""
+"""Where requests go: an origin, an address on it, and the headers that all requests carry."""
 
+import re
 import ssl
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 from urllib.parse import urljoin, urlsplit
 
-from mcp_perf.client.errors import ReadError, TargetError
-from mcp_perf.client.http.connection import Clock, Connection, Origin
 from mcp_perf.client.http.http1 import ResponseReader, encode_headers
-from mcp_perf.client.reply import Reply
 
 DEFAULT_TIMEOUT_S: Final = 10.0
 _OURS: Final = frozenset(
     ("content-length", "transfer-encoding", "connection", "host", "mcp-session-id", "expect"),
 )
+_STRANGE: Final = re.compile(r"[^!-~]")
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Scheme, host and port of a target, and how its certificate is checked."""
+
+    scheme: str
+    host: str
+    port: int
+    tls: ssl.SSLContext | None = None
+
+    @classmethod
+    def of(cls, url: str, *, verify: bool = True, ca: str | None = None) -> "Origin":
+        """Read an origin off an address. Raises ValueError when it is not http or https."""
+        if strange := _STRANGE.search(url):
+            hint = "percent-encode it (ł is %C5%82), or write xn--… in a host name"
+            raise ValueError(f"{url!r} holds {strange[0]!r}, which no address may: {hint}")
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError(f"{url!r} is not an http or https address")
+        if parts.scheme == "http":
+            return cls("http", parts.hostname, parts.port or 80)
+        context = ssl.create_default_context(cafile=ca)
+        if not verify:
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+        return cls("https", parts.hostname, parts.port or 443, context)
+
+    @property
+    def authority(self) -> str:
+        """The value of the Host header."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        default = 80 if self.scheme == "http" else 443
+        return host if self.port == default else f"{host}:{self.port}"
+
+    def same(self, url: str) -> bool:
+        """Tell whether an address belongs to this origin."""
+        parts = urlsplit(url)
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        return (parts.scheme, parts.hostname, port) == (self.scheme, self.host, self.port)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,57 +122,6 @@ class Endpoint:
 def with_body(head: bytes, body: bytes) -> bytes:
     """Join a head without its end and a body to a request."""
     return b"%bContent-Length: %d\r\n\r\n%b" % (head, len(body), body)
-
-
-def exchange(
-    connection: Connection,
-    request: bytes,
-    timeout_s: float,
-    clock: Clock,
-    is_answer: Callable[[bytes], bool] | None = None,
-) -> Reply:
-    """Send one request and wait for its reply; every failure is told by the reply.
-
-    Of an event stream, the reply is the first event that `is_answer` accepts; without
-    `is_answer`, all of its data. The clock of the call runs from the send to the answer.
-    """
-    reply = Reply(clock())
-    reply.bytes_out = len(request)
-    deadline_ns = reply.start_ns + int(timeout_s * 1e9)
-    try:
-        connection.send(request, timeout_s, reply.start_ns)
-        reader = connection.receive(deadline_ns)
-        if reader.streaming:
-            reply.body = _read_stream(connection, deadline_ns, is_answer)
-        else:
-            reply.body = reader.body
-        reply.end_ns = connection.used_ns = clock()
-    except TargetError as error:
-        reply.end_ns = clock()
-        reply.fail(error.outcome, str(error))
-    reader = connection.reader
-    reply.status = reader.status
-    reply.bytes_in = reader.size
-    return reply
-
-
-def read_on(connection: Connection, deadline_ns: int, is_answer: Callable[[bytes], bool]) -> None:
-    """Read on where an exchange ran out of time, to its answer or its end. Raises TargetError."""
-    if connection.go_on(deadline_ns).streaming:
-        while (event := connection.next_event(deadline_ns)) is not None:
-            if is_answer(event):
-                return
-
-
-def _read_stream(
-    connection: Connection, deadline_ns: int, is_answer: Callable[[bytes], bool] | None
-) -> bytes:
-    if is_answer is None:
-        return b"\n".join(iter(lambda: connection.next_event(deadline_ns), None))
-    while (event := connection.next_event(deadline_ns)) is not None:
-        if is_answer(event):
-            return event
-    raise ReadError("the stream ended without a reply")
 
 
 @dataclass(slots=True)
