@@ -7,29 +7,42 @@ a `Reply`; only opening a session raises (`TargetError`).
 import contextlib
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 import msgspec
 
-from mcp_perf.client import errors
 from mcp_perf.client.channels.channel import Channel
+from mcp_perf.client.errors import (
+    CallTimeout,
+    ConnectError,
+    ReadError,
+    SendError,
+    SessionGone,
+    TargetError,
+)
 from mcp_perf.client.http.connection import Clock
-from mcp_perf.client.mcp.base import NOTHING, Observer, Sleep, ignore, joined
-from mcp_perf.client.mcp.listening import ListeningClient
+from mcp_perf.client.mcp.attempt import NOTHING, CallAttempt, ids_of_process
+from mcp_perf.client.mcp.handshake import Observer, Sleep, Terms, agree, discover, ignore
+from mcp_perf.client.mcp.listening import Listening
+from mcp_perf.client.mcp.lists import list_tools
 from mcp_perf.client.protocol import jsonrpc, versions
 from mcp_perf.client.protocol.answers import SILENT, Answers, respond
 from mcp_perf.client.protocol.jsonrpc import RequestId
 from mcp_perf.client.protocol.multiplex import Conversation, settled, silence, why
-from mcp_perf.client.protocol.requests import Arguments, Call, Params, Prepared
+from mcp_perf.client.protocol.requests import Prepared, encode
 from mcp_perf.client.protocol.subscriptions import Inbox, Wanted, acknowledge
-from mcp_perf.client.reply import OK, REJOINED, REOPENED, TIMEOUT, Heard, Reply
+from mcp_perf.client.protocol.tools import Tool
+from mcp_perf.client.reply import OK, REJOINED, REOPENED, TIMEOUT, Heard, Reply, Stop
 
 _CANCEL_S: Final = 1.0
+_INITIALIZED: Final = b'{"jsonrpc":"2.0"' + versions.encode_tail("notifications/initialized", None)
 
 
-class SessionClient(ListeningClient):
+class SessionClient:
     """One session with one MCP server."""
+
+    has_stream = False  # the channel carries everything
 
     def __init__(
         self,
@@ -40,25 +53,27 @@ class SessionClient(ListeningClient):
         clock: Clock = time.perf_counter_ns,
         sleep: Sleep = time.sleep,
         answers: Answers = SILENT,
+        ids: Iterator[int] | None = None,
     ) -> None:
-        super().__init__(protocol, answers, observe, clock, sleep)
+        self.timeout_s = channel.timeout_s
+        """How long a call may take that says nothing else."""
         self.channel = channel
-        self._answers = answers
-        """For requests of the server: those of the last call that began."""
+        self.terms = Terms(protocol, answers, observe, clock, sleep)
+        self.listening = Listening(self, self)
+        self._ids = ids or ids_of_process()
+        self._last: CallAttempt | None = None
+        """The call that began last: what a server asks on a channel names none."""
         self._conversation = Conversation(self._respond)
-        self._listens: list[str] = []
-        """The subscriptions that are open, by their requests."""
         self._conversation.end("the session is not open")
+        self._subscriptions: list[str] = []
+        """Those that are open, by their requests."""
         self._opening = threading.RLock()
+        """Held by who opens the session; the calls beside wait for it."""
         self._is_open = False
         self._was_open = False
         """Once; from then on what has to be opened has been lost."""
         self._start_ns = 0
-        self._encoded: dict[Prepared, bytes] = {}
-
-    @property
-    def timeout_s(self) -> float:
-        return self.channel.timeout_s
+        self._encoded: dict[Prepared, tuple[bytes, bool]] = {}
 
     @property
     def has_session(self) -> bool:
@@ -66,11 +81,12 @@ class SessionClient(ListeningClient):
         return self._is_open and not self._conversation.ended
 
     @property
-    def has_stream(self) -> bool:
-        """Whether there is a stream beside the calls: never, the channel carries everything."""
-        return False
+    def hears(self) -> bool:
+        """Whether the channel brings all notifications."""
+        return not self.terms.modern
 
     def pids(self) -> list[int]:
+        """Return the server's process, where this client has started one."""
         return self.channel.pids()
 
     # Opening and closing.
@@ -86,28 +102,33 @@ class SessionClient(ListeningClient):
             self._open_channel()
             try:
                 self._greet()
-            except errors.TargetError:
+            except TargetError:
                 self._conversation.end("no session was opened")
                 raise
             self._is_open = self._was_open = True
-        return self.version
+        return self.terms.version
 
-    def ready(self) -> None:
-        self._opened_now()
+    def begin(self) -> None:
+        """Open the session where there is none, or where its channel has ended."""
+        self._enter()
+
+    ready = begin
 
     def close(self) -> None:
-        self._forget_subscriptions()
+        """End the session with its channel."""
+        self.listening.forget()
         self._is_open = self._was_open = False
         self.channel.close()
 
-    def drop(self) -> None:
-        """Close: the end of the channel is a goodbye that no server can miss."""
-        self.close()
+    drop = leave = close  # its end is a goodbye that no server can miss
 
     # Calling.
 
     def call(
-        self, call: Prepared, arguments: Arguments = None, timeout_s: float | None = None
+        self,
+        call: Prepared,
+        arguments: dict[str, Any] | None = None,
+        timeout_s: float | None = None,
     ) -> Reply:
         """Send a request and judge the answer.
 
@@ -116,116 +137,53 @@ class SessionClient(ListeningClient):
         call is repeated only if the server did nothing with it, or asks for input.
         """
         timeout = self.timeout_s if timeout_s is None else timeout_s
-        self._answers = call.answers or self._script
-        reply = self._carry(call, arguments, timeout)
+        attempt = self._last = CallAttempt(self, call, arguments, timeout)
+        reply = self.send(attempt, timeout)
         if jsonrpc.wants_input(reply):
-            reply = self._answer(reply, call, arguments, timeout)
-        if reply.heard is not None and reply.outcome == OK:
-            reply.detail = reply.heard.told(reply.start_ns)
+            reply = attempt.give_input(reply)
+        attempt.tell(reply)
         return reply
 
-    def cancelled_call(self, call: Prepared, arguments: Arguments, after_s: float) -> Reply:
+    def cancelled_call(
+        self, call: Prepared, arguments: dict[str, Any] | None, after_s: float
+    ) -> tuple[Reply, Stop | None]:
         """Call, and cancel the call by notification where it has not ended in time.
 
-        A call that was cancelled is `ok`, without a body: it has done what it was to do.
+        A call that was cancelled is `ok`, without a body: it has done what it was to do. When the
+        server ended it is not told here.
         """
         reply = self.call(call, arguments, after_s)
-        if reply.outcome != TIMEOUT or self._conversation.ended:
-            return reply
-        return reply.fail(OK, f"cancelled after {after_s:g} s")
+        if reply.outcome == TIMEOUT and not self._conversation.ended:
+            reply.fail(OK, f"cancelled after {after_s:g} s")
+        return reply, None
 
-    # The parts of opening.
+    def list_tools(self) -> dict[str, Tool]:
+        """List all tools. Raises ReadError when the list cannot be had."""
+        return list_tools(self.terms, self._ask)
 
-    def _opened_now(self) -> bool:
-        """Open the session if there is none; tell whether it was this caller who did."""
-        with self._opening:
-            if self._is_open and not self._conversation.ended:
-                return False
-            self.negotiate()
-            return True
-
-    def _respond(self, message: bytes) -> bytes | None:
-        request = jsonrpc.message_of(message)
-        return msgspec.json.encode(respond(request, self._answers)) if request else None
-
-    def _open_channel(self) -> None:
-        self._lose_subscriptions("the session was lost, and its subscriptions with it")
-        conversation = Conversation(self._respond, lambda: self._inbox)
-        self._conversation = conversation
-        channel = self.channel
-
-        def receive(message: bytes) -> None:
-            back = conversation.receive(message, self._clock())
-            if back is not None:
-                with contextlib.suppress(errors.TargetError):  # its end is told by the reader
-                    channel.send(back, channel.timeout_s)
-
-        self._start_ns = self._clock() if channel.starting else 0
-        try:
-            channel.open(receive, conversation.end)
-        except BaseException:
-            conversation.end("the session is not open")
-            raise
-
-    def _greet(self) -> None:
-        if self.channel.probes and (self.version or self.protocol) in ("auto", versions.MODERN):
-            try:
-                if self._discover():
-                    return
-            except errors.CallTimeout:  # it may know no answer before `initialize`
-                if self.protocol == versions.MODERN:
-                    raise
-        self._agree()
-        self.channel.send(versions.INITIALIZED, self.timeout_s)
-
-    def _request(self, method: str, params: Params, *, modern: bool) -> Reply:
-        request_id = next(self._ids)
-        sent = versions.modern_params(params, self._capabilities, NOTHING) if modern else params
-        message = versions.encode_message(request_id, versions.encode_tail(method, sent))
-        reply, failure = self._exchange(message, request_id, self.timeout_s)
-        if failure is None and self._start_ns:
-            self._tell_start(reply)
-        self._tell(method, reply)
-        if isinstance(failure, errors.CallTimeout):
-            raise errors.CallTimeout(f"{method}: {reply.detail}")
-        if failure is not None and not isinstance(failure, errors.SessionGone):
-            raise errors.ConnectError(f"{method}: {reply.detail}")
-        return reply
-
-    def _tell_start(self, first: Reply) -> None:
-        started = Reply(self._start_ns)
-        started.end_ns = first.end_ns
-        self._start_ns = 0
-        self._tell(self.channel.starting, started)
-
-    # The parts of a call.
-
-    def _carry(
-        self,
-        call: Prepared,
-        arguments: Arguments,
-        timeout_s: float,
-        added: Params = NOTHING,
-        heard: Heard | None = None,
+    def send(
+        self, attempt: CallAttempt, timeout_s: float, added: dict[str, Any] = NOTHING
     ) -> Reply:
         """Send a call once; open the channel before where it has ended, or forgot the session."""
-        first = Reply(self._clock())
+        first = Reply(self.terms.clock())
         lost = 0
         for _ in range(2):
-            if not self._is_open or self._conversation.ended:
+            if not self.has_session:
                 was_open = self._was_open
                 try:
-                    opened = self._opened_now()
+                    opened = self._enter()
                     lost = (REOPENED if opened else lost or REJOINED) if was_open else lost
-                except errors.TargetError as error:
-                    first.end_ns = self._clock()
+                except TargetError as error:
+                    first.end_ns = self.terms.clock()
                     return first.fail(error.outcome, f"no session: {error}")
-            left_s = self._left_s(first, timeout_s) if lost else timeout_s
-            request_id = next(self._ids)
-            message = versions.encode_message(request_id, self._tail(call, arguments, added))
+            left_s = self.terms.left_s(first.start_ns, timeout_s) if lost else timeout_s
+            request_id = attempt.request_id = next(self._ids)
+            message = versions.encode_message(request_id, self._tail(attempt, added))
             conversation = self._conversation  # a call beside may open another meanwhile
-            reply, failure = self._exchange(message, request_id, left_s, heard, call.meta)
-            if not isinstance(failure, errors.SessionGone):
+            meta = attempt.call.meta
+            reply, failure = self._exchange(message, request_id, left_s, attempt.heard, meta)
+            attempt.heard = reply.heard
+            if not isinstance(failure, SessionGone):
                 break
             conversation.end("the server no longer knows the session")
         if lost:
@@ -233,16 +191,76 @@ class SessionClient(ListeningClient):
             reply.session_lost = lost
         return reply
 
-    def _again(
-        self,
-        first: Reply,
-        call: Prepared,
-        arguments: Arguments,
-        timeout_s: float,
-        added: Params = NOTHING,
-    ) -> Reply:
-        left_s = self._left_s(first, timeout_s)
-        return joined(first, self._carry(call, arguments, left_s, added, first.heard))
+    # The parts of opening.
+
+    def _enter(self) -> bool:
+        """Open the session if there is none; tell whether it was this caller who did."""
+        with self._opening:
+            if self.has_session:
+                return False
+            self.negotiate()
+            return True
+
+    def _respond(self, message: bytes) -> bytes | None:
+        request = jsonrpc.message_of(message)
+        answers = self.terms.answers if self._last is None else self._last.answers
+        return msgspec.json.encode(respond(request, answers)) if request else None
+
+    def _open_channel(self) -> None:
+        self.listening.lose("the session was lost, and its subscriptions with it")
+        conversation = Conversation(self._respond, lambda: self.terms.inbox)
+        self._conversation = conversation
+        channel = self.channel
+
+        def receive(message: bytes) -> None:
+            back = conversation.receive(message, self.terms.clock())
+            if back is not None:
+                with contextlib.suppress(TargetError):  # its end is told by the reader
+                    channel.send(back, channel.timeout_s)
+
+        self._start_ns = self.terms.clock() if channel.starting else 0
+        try:
+            channel.open(receive, conversation.end)
+        except BaseException:
+            conversation.end("the session is not open")
+            raise
+
+    def _greet(self) -> None:
+        """Open the session: ask for 2026-07-28 where it may be spoken, else initialize."""
+        terms = self.terms
+        if self.channel.probes and (terms.version or terms.protocol) in ("auto", versions.MODERN):
+            try:
+                if discover(terms, self._ask):
+                    return
+            except CallTimeout:  # it may know no answer before `initialize`
+                if terms.protocol == versions.MODERN:
+                    raise
+        agree(terms, self._ask)
+        self.channel.send(_INITIALIZED, self.timeout_s)
+
+    def _ask(self, method: str, params: dict[str, Any], *, modern: bool) -> Reply:
+        """Send a request that is not a call, judge the answer, tell the observer."""
+        request_id, terms = next(self._ids), self.terms
+        sent = versions.modern_params(params, terms.capabilities, NOTHING) if modern else params
+        message = versions.encode_message(request_id, versions.encode_tail(method, sent))
+        reply, failure = self._exchange(message, request_id, self.timeout_s)
+        if failure is None and self._start_ns:
+            self._tell_start(reply)
+        terms.tell(method, reply)
+        if isinstance(failure, CallTimeout):
+            raise CallTimeout(f"{method}: {reply.detail}")
+        if failure is not None and not isinstance(failure, SessionGone):
+            raise ConnectError(f"{method}: {reply.detail}")
+        return reply
+
+    def _tell_start(self, first: Reply) -> None:
+        """Tell how long the start took: until a request was answered."""
+        started = Reply(self._start_ns)
+        started.end_ns = first.end_ns
+        self._start_ns = 0
+        self.terms.tell(self.channel.starting, started)
+
+    # The parts of a call.
 
     def _exchange(
         self,
@@ -251,10 +269,10 @@ class SessionClient(ListeningClient):
         timeout_s: float,
         heard: Heard | None = None,
         meta: Mapping[str, Any] = NOTHING,
-    ) -> tuple[Reply, errors.TargetError | None]:
+    ) -> tuple[Reply, TargetError | None]:
         """Send one request and wait for its answer; return it judged, and what went wrong."""
         conversation = self._conversation
-        reply = Reply(self._clock())
+        reply = Reply(self.terms.clock())
         reply.bytes_out = len(message)
         pending = None
         try:
@@ -262,11 +280,11 @@ class SessionClient(ListeningClient):
             if meta:
                 conversation.name(pending, meta.get("progressToken"))
             self.channel.send(message, timeout_s)
-            left_s = timeout_s - (self._clock() - reply.start_ns) / 1e9
+            left_s = timeout_s - (self.terms.clock() - reply.start_ns) / 1e9
             if not pending.wait(max(0.0, left_s)):
-                raise errors.CallTimeout(silence(conversation))  # noqa: TRY301 -- one way out for all
-        except errors.TargetError as error:
-            reply.end_ns = self._clock()
+                raise CallTimeout(silence(conversation))  # noqa: TRY301 -- one way out for all
+        except TargetError as error:
+            reply.end_ns = self.terms.clock()
             self._give_up(conversation, request_id, error)
             reply.heard = heard if pending is None else pending.heard
             return reply.fail(error.outcome, why(error, conversation)), error
@@ -280,57 +298,44 @@ class SessionClient(ListeningClient):
     ) -> None:
         """Wait no longer, and tell the server so: by notification, as the channel stays open."""
         conversation.forget(request_id)
-        if not conversation.ended and not isinstance(error, errors.SendError | errors.ReadError):
+        if not conversation.ended and not isinstance(error, SendError | ReadError):
             self._cancel(request_id, "the caller gave up")
 
     def _cancel(self, request_id: RequestId, reason: str) -> None:
-        with contextlib.suppress(errors.TargetError):
+        with contextlib.suppress(TargetError):
             self.channel.send(versions.encode_cancel(request_id, reason), _CANCEL_S)
+
+    def _tail(self, attempt: CallAttempt, added: dict[str, Any]) -> bytes:
+        """Return what follows a call's id; what does not change is encoded once."""
+        call, arguments, terms = attempt.call, attempt.arguments, self.terms
+        encoded = self._encoded.get(call)
+        if encoded is None or added:
+            encoded = encode(call, arguments, added, terms.version, terms.capabilities)
+            if not added and (encoded[1] or arguments is None):
+                self._encoded[call] = encoded
+        tail, hole = encoded
+        return tail % msgspec.json.encode(arguments) if hole else tail
 
     # What the server says by itself.
 
-    @property
-    def hears(self) -> bool:
-        return not self.modern
-
-    def _open_stream(self, timeout_s: float) -> None:
+    def open_stream(self, timeout_s: float) -> Reply | None:
         """Do nothing: the channel brings everything."""
 
-    def _open_subscription(self, wanted: Wanted, _inbox: Inbox, timeout_s: float) -> Reply:
-        request_id, _, message = self._listen_message(wanted)
-        self._listens.append(request_id)
+    def subscribe(self, wanted: Wanted, _inbox: Inbox, timeout_s: float) -> Reply:
+        """Send `subscriptions/listen` (2026-07-28), wait for its acknowledgement."""
+        request_id = f"listen-{next(self._ids)}"
+        self._subscriptions.append(request_id)
+        params = {"notifications": wanted.notifications()}
+        params = versions.modern_params(params, self.terms.capabilities, NOTHING)
+        tail = versions.encode_tail("subscriptions/listen", params)
+        message = versions.encode_named(request_id, tail)
         reply, failure = self._exchange(message, request_id, timeout_s)
         return reply if failure is not None else acknowledge(reply, wanted, request_id)
 
-    def _end_subscriptions(self) -> None:
-        listens, self._listens = self._listens, []
-        for request_id in listens:
+    def end_subscriptions(self) -> None:
+        """End what `subscribe` has begun."""
+        subscriptions, self._subscriptions = self._subscriptions, []
+        for request_id in subscriptions:
             self._conversation.forget(request_id)
             if not self._conversation.ended:
                 self._cancel(request_id, "nobody listens any more")
-
-    # Encoding.
-
-    def _tail(self, call: Prepared, arguments: Arguments, added: Params) -> bytes:
-        """Return what follows a call's id; what does not change is encoded once."""
-        tail = self._encoded.get(call)
-        if added or (tail is None and arguments is not None and not isinstance(call, Call)):
-            return self._encode(call, arguments, added)
-        if tail is None:
-            tail = self._encoded[call] = self._encode(call, None, NOTHING)
-        if arguments is not None:
-            tail = tail % msgspec.json.encode(arguments)
-        return tail
-
-    def _encode(self, call: Prepared, arguments: Arguments, added: Params) -> bytes:
-        """Encode a tail; that of a tool call without any arguments holds a %b for them."""
-        if not isinstance(call, Call):
-            params = {**(call.params or NOTHING), **(arguments or NOTHING), **added}
-            return versions.encode_tail(call.method, self._params(params, call))
-        given = call.arguments if call.arguments is not None else arguments
-        params = {"name": call.tool.name, "arguments": given, **added}
-        if given is not None:
-            return versions.encode_tail("tools/call", self._params(params, call))
-        params["arguments"] = msgspec.Raw(b"\0")
-        tail = versions.encode_tail("tools/call", self._params(params, call))
-        return tail.replace(b"%", b"%%").replace(b"\0", b"%b")

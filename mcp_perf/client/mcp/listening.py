@@ -1,10 +1,9 @@
-"""A client that listens: it subscribes, awaits notifications, and ends its subscriptions."""
+"""Listening: subscriptions, the notifications that they bring, and their end."""
 
-from abc import abstractmethod
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from mcp_perf.client.errors import TargetError
-from mcp_perf.client.mcp.base import BaseClient, joined
+from mcp_perf.client.mcp.attempt import Client, joined
 from mcp_perf.client.protocol.requests import Request
 from mcp_perf.client.protocol.subscriptions import Inbox, Wanted
 from mcp_perf.client.reply import OK, TRANSPORT_ERROR, Reply
@@ -15,24 +14,36 @@ _END_S: Final = 1.0
 """How long each `resources/unsubscribe` may take: nobody waits for what it brings."""
 
 
-class ListeningClient(BaseClient):
-    """What listening is alike over every transport; how a stream is opened is the transport's."""
+class Streams(Protocol):
+    """How a transport brings what the server says by itself."""
 
     @property
-    @abstractmethod
     def hears(self) -> bool:
         """Whether changes of lists are told without being asked for: by the session's stream."""
 
-    @abstractmethod
-    def _open_subscription(self, wanted: Wanted, inbox: Inbox, timeout_s: float) -> Reply:
-        """Send `subscriptions/listen` (2026-07-28), wait for its acknowledgement."""
-
-    @abstractmethod
-    def _open_stream(self, timeout_s: float) -> Reply | None:
+    def open_stream(self, timeout_s: float) -> Reply | None:
         """Open the stream that a session has for notifications; None where it is open."""
 
-    @abstractmethod
-    def _end_subscriptions(self) -> None: ...
+    def subscribe(self, wanted: Wanted, inbox: Inbox, timeout_s: float) -> Reply:
+        """Send `subscriptions/listen` (2026-07-28), wait for its acknowledgement."""
+
+    def end_subscriptions(self) -> None:
+        """End what `subscribe` has begun."""
+
+
+class Listening:
+    """What one client listens for."""
+
+    def __init__(self, client: Client, streams: Streams) -> None:
+        self._client = client
+        self._streams = streams
+        self._subscribed: list[str] = []
+        """Resources that the session has to be told to forget (up to 2025-11-25)."""
+
+    @property
+    def hears(self) -> bool:
+        """Whether changes of lists are told without being asked for."""
+        return self._streams.hears
 
     def listen(self, wanted: Wanted, timeout_s: float | None = None) -> Reply | None:
         """Ask for notifications, until `unlisten`; None where nothing had to be sent for it.
@@ -40,21 +51,22 @@ class ListeningClient(BaseClient):
         The reply is the server's acknowledgement (2026-07-28); before, its answer to
         `resources/subscribe`, and the opening of the session's stream where it was not open yet.
         """
-        timeout = self.timeout_s if timeout_s is None else timeout_s
-        start_ns = self._clock()
+        client, terms = self._client, self._client.terms
+        timeout = client.timeout_s if timeout_s is None else timeout_s
+        start_ns = terms.clock()
         try:
-            self.ready()
+            client.begin()
         except TargetError as error:
             failed = Reply(start_ns).fail(error.outcome, f"no session: {error}")
-            failed.end_ns = self._clock()
+            failed.end_ns = terms.clock()
             return failed
-        first = self._inbox is None
-        inbox = self._inbox = self._inbox or Inbox(self._clock)
-        if self.modern:
-            return self._open_subscription(wanted, inbox, timeout)
+        first = terms.inbox is None
+        inbox = terms.inbox = terms.inbox or Inbox(terms.clock)
+        if terms.modern:
+            return self._streams.subscribe(wanted, inbox, timeout)
         reply = self._subscribe(wanted.uri, timeout)
         if first and reply is not None and reply.session_lost:
-            self._inbox = Inbox(self._clock)  # what was lost is from before
+            terms.inbox = Inbox(terms.clock)  # what was lost is from before
         return reply
 
     def awaited(
@@ -65,14 +77,15 @@ class ListeningClient(BaseClient):
         The reply begins at `since_ns`, or now, and ends when the notification arrived. Nothing is
         sent.
         """
-        timeout = self.timeout_s if timeout_s is None else timeout_s
-        reply = Reply(since_ns or self._clock())
-        if self._inbox is None:
+        inbox, clock = self._client.terms.inbox, self._client.terms.clock
+        timeout = self._client.timeout_s if timeout_s is None else timeout_s
+        reply = Reply(since_ns or clock())
+        if inbox is None:
             return reply.fail(TRANSPORT_ERROR, "no subscription is open")
         try:
-            notice = self._inbox.wait(method, uri, since_ns, timeout)
+            notice = inbox.wait(method, uri, since_ns, timeout)
         except TargetError as error:
-            reply.end_ns = self._clock()
+            reply.end_ns = clock()
             return reply.fail(error.outcome, str(error))
         reply.bytes_in = notice.size
         reply.end_ns = max(reply.start_ns, notice.at_ns)
@@ -80,34 +93,31 @@ class ListeningClient(BaseClient):
 
     def unlisten(self) -> None:
         """End all subscriptions; up to 2025-11-25 the session's stream stays open."""
-        subscribed = self._forget_subscriptions()
-        for uri in subscribed:
-            reply = self.call(_UNSUBSCRIBE, {"uri": uri}, min(_END_S, self.timeout_s))
-            self._tell(_UNSUBSCRIBE.method, reply)
+        client = self._client
+        for uri in self.forget():
+            reply = client.call(_UNSUBSCRIBE, {"uri": uri}, min(_END_S, client.timeout_s))
+            client.terms.tell(_UNSUBSCRIBE.method, reply)
 
-    def _forget_subscriptions(self) -> list[str]:
+    def forget(self) -> list[str]:
         """End all subscriptions but those that have to be called off; return these."""
-        self._inbox = None
-        self._end_subscriptions()
+        self._client.terms.inbox = None
+        self._streams.end_subscriptions()
         subscribed, self._subscribed = self._subscribed, []
         return subscribed
 
-    def _lose_subscriptions(self, reason: str) -> None:
+    def lose(self, reason: str) -> None:
+        """Note that the session has ended, and with it what it subscribed to."""
         self._subscribed.clear()
-        self._miss(reason)
-
-    def _miss(self, reason: str) -> None:
-        """Have whoever awaits a notification know that it may never come."""
-        if self._inbox is not None:
-            self._inbox.end(reason)
+        self._client.terms.miss(reason)
 
     def _subscribe(self, uri: str, timeout_s: float) -> Reply | None:
-        opened = self._open_stream(timeout_s)
+        opened = self._streams.open_stream(timeout_s)
         if not uri or (opened is not None and opened.outcome != OK):
             return opened
-        left_s = timeout_s if opened is None else self._left_s(opened, timeout_s)
+        terms = self._client.terms
+        left_s = timeout_s if opened is None else terms.left_s(opened.start_ns, timeout_s)
         params: dict[str, Any] = {"uri": uri}
-        reply = self.call(_SUBSCRIBE, params, left_s)
+        reply = self._client.call(_SUBSCRIBE, params, left_s)
         if reply.outcome == OK:
             self._subscribed.append(uri)
         return reply if opened is None else joined(opened, reply)

@@ -4,40 +4,208 @@ A failed call is a `Reply`; only opening a session raises (`TargetError`), becau
 session there is nothing to measure.
 """
 
+import threading
+import time
+from collections.abc import Iterator
 from typing import Any, Final
 
 import msgspec
 
-from mcp_perf.client.errors import CallTimeout, TargetError
-from mcp_perf.client.http.endpoint import with_body
-from mcp_perf.client.mcp.base import MAX_PAGES, NOTHING, Observer, ignore, joined
-from mcp_perf.client.mcp.http_session import HttpSession
+from mcp_perf.client.errors import (
+    CallTimeout,
+    NegotiationError,
+    ReadError,
+    RefusedError,
+    TargetError,
+)
+from mcp_perf.client.http.connection import Clock, Connection, WaitFactory
+from mcp_perf.client.http.endpoint import Endpoint, with_body
+from mcp_perf.client.http.pool import Pool
+from mcp_perf.client.mcp.attempt import NOTHING, CallAttempt, ids_of_process
+from mcp_perf.client.mcp.handshake import Observer, Sleep, Terms, agree, discover, ignore
+from mcp_perf.client.mcp.http_attempt import HttpAttempt
+from mcp_perf.client.mcp.http_streams import HttpStreams
+from mcp_perf.client.mcp.listening import Listening
+from mcp_perf.client.mcp.lists import list_tools
+from mcp_perf.client.mcp.messenger import Credentials, Messenger, Session
 from mcp_perf.client.protocol import jsonrpc, versions
-from mcp_perf.client.protocol.requests import Arguments, Call, Params, Prepared, Request
-from mcp_perf.client.protocol.tools import Tool, param_headers
-from mcp_perf.client.reply import OK, REJOINED, REOPENED, TIMEOUT, TRANSPORT_ERROR, Reply, Stop
+from mcp_perf.client.protocol.answers import SILENT, Answers
+from mcp_perf.client.protocol.requests import Call, Prepared, Request
+from mcp_perf.client.protocol.tools import Tool
+from mcp_perf.client.reply import OK, REJOINED, REOPENED, TIMEOUT, Reply, Stop
 
-__all__ = ["MAX_PAGES", "Call", "McpClient", "Observer", "Request", "ignore"]
+__all__ = ["Call", "McpClient", "Request"]
 
-STOP_S: Final = 1.0
-"""How long a server may take to end a call that was cancelled, before it counts as not told."""
 _CANCEL_S: Final = 1.0
 """How long a user may be held up by telling the server that a call has timed out."""
-_MOST_REPAIRS: Final = 4
-_MOST_RESUMPTIONS: Final = 2
-_HEADER_MISMATCH: Final = -32020
+_INITIALIZED: Final = b'{"jsonrpc":"2.0"' + versions.encode_tail("notifications/initialized", None)
+_encode_json = msgspec.json.encode
 
 
-class McpClient(HttpSession):
-    """One virtual user's session with one MCP server."""
+class McpClient:
+    """One virtual user's session with one MCP server; it may make several calls at once."""
 
-    _stop: Stop | None = None
-    _keep = False
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        protocol: str = "auto",
+        *,
+        observe: Observer = ignore,
+        clock: Clock = time.perf_counter_ns,
+        waits: WaitFactory | None = None,
+        sleep: Sleep = time.sleep,
+        answers: Answers = SILENT,
+        listens: bool = False,
+        no_delete: bool = False,
+        credentials: Credentials | None = None,
+        ids: Iterator[int] | None = None,
+    ) -> None:
+        self.timeout_s = endpoint.timeout_s
+        """How long a call may take that says nothing else."""
+        self.terms = terms = Terms(protocol, answers, observe, clock, sleep)
+        ids = ids or ids_of_process()
+        self.messenger = messenger = Messenger(endpoint, terms, credentials, ids)
+        self.pool = Pool(endpoint.origin, clock, waits)
+        self.streams = HttpStreams(
+            messenger, wanted=listens, take=lambda event: messenger.take(event, self._last)
+        )
+        self.listening = Listening(self, self.streams)
+        self._no_delete = no_delete
+        self._opening = threading.RLock()
+        """Held by who opens a session; the calls beside wait for it."""
+        self._lost = False
+        """Whether the server has forgotten the session, and none could be opened in its place."""
+        self._last: CallAttempt | None = None
+        """The call that began last: for what the server says that names no call."""
+
+    @property
+    def has_session(self) -> bool:
+        """Whether a session is open, by its id: a server that gives none has no sessions."""
+        return bool(self.messenger.session.id)
+
+    @property
+    def has_stream(self) -> bool:
+        """Whether the session's stream is open."""
+        return self.streams.hears
+
+    # Opening and closing.
+
+    def negotiate(self) -> str:
+        """Find out which version the server speaks, open a session, return the version.
+
+        Raises ConnectError where there is nobody, NegotiationError where no session comes about.
+        """
+        with self.pool.one() as connection:
+            self._negotiate(connection)
+        return self.terms.version
+
+    def begin(self) -> None:
+        """Open a connection, and the session where there is none. Raises TargetError."""
+        with self.pool.one() as connection:
+            connection.ready(self.timeout_s)
+            self._enter(connection)
+
+    def ready(self) -> None:
+        """Do as `begin`, and open all connections again that have gone idle."""
+        self.begin()
+        self.pool.ready(self.timeout_s)
+
+    def close(self) -> None:
+        """Say goodbye to the session, where there is one, and close the connections."""
+        self.streams.stop()
+        self._say_goodbye()
+        self.drop()
+
+    def drop(self) -> None:
+        """Close the connections without a goodbye."""
+        self.listening.forget()
+        self.streams.stop()
+        self.messenger.session = Session()
+        self._lost = False
+        self.pool.close()
+        self.messenger.beside.close()
+
+    def leave(self) -> None:
+        """Close the session. Raises RefusedError where the server does not let it go.
+
+        405 is an answer that the protocol allows: this server ends its sessions by itself.
+        """
+        self.streams.stop()
+        reply = self._say_goodbye()
+        self.drop()
+        if reply is None:
+            return
+        if reply.outcome == TIMEOUT:
+            raise CallTimeout(reply.detail)
+        if reply.outcome != OK:
+            raise ReadError(reply.detail)
+        if reply.status >= 400 and reply.status != 405:
+            raise RefusedError(f"HTTP {reply.status}: {reply.excerpt(120)}")
+
+    def renew(self, attempt: HttpAttempt) -> int:
+        """Open a session in place of the attempt's, which is lost. Raises TargetError.
+
+        Returns what a call says of it: REOPENED, or REJOINED if another call has done it.
+        """
+        with self._opening:
+            if self.messenger.session.is_open and self.messenger.session is not attempt.session:
+                return REJOINED
+            self._lost = True
+            self._initialize(attempt.connection)
+            return REOPENED
+
+    def _negotiate(self, connection: Connection) -> None:
+        terms, ask = self.terms, self.messenger.asking(connection)
+        if terms.protocol not in ("auto", versions.MODERN) or not discover(terms, ask):
+            self._initialize(connection)
+        else:
+            self.messenger.session = Session(is_open=True)
+
+    def _enter(self, connection: Connection) -> bool:
+        """Open the session if there is none; tell whether it was this caller who did."""
+        with self._opening:
+            if self.messenger.session.is_open:
+                return False
+            if not self.terms.version:
+                self._negotiate(connection)
+            elif self.terms.modern:
+                self.messenger.session = Session(is_open=True)
+            else:
+                self._initialize(connection)
+            return True
+
+    def _initialize(self, connection: Connection) -> None:
+        messenger = self.messenger
+        self.streams.stop()
+        self.listening.lose("the session was lost, and its subscriptions with it")
+        messenger.session = Session()
+        agree(self.terms, messenger.asking(connection))
+        session_id = connection.reader.header(b"mcp-session-id").decode("latin-1")
+        session = messenger.session = Session(session_id)
+        reply = messenger.post(connection, _INITIALIZED)
+        if reply.outcome == OK and reply.status not in (200, 202, 204):
+            reply.fail("http_error", f"HTTP {reply.status}: {reply.excerpt(120)}")
+        self.terms.tell("notifications/initialized", reply)
+        if reply.outcome != OK:
+            raise NegotiationError(f"notifications/initialized failed: {reply.detail}")
+        if self.streams.from_the_start:
+            self.streams.listen(self.timeout_s)
+        session.is_open, self._lost = True, False
+
+    def _say_goodbye(self) -> Reply | None:
+        """DELETE the session, where there is one; return what came of it."""
+        if not self.has_session or self._no_delete:
+            return None
+        with self.pool.one() as connection:
+            return self.messenger.delete(connection)
 
     # Calling.
 
     def call(
-        self, call: Prepared, arguments: Arguments = None, timeout_s: float | None = None
+        self,
+        call: Prepared,
+        arguments: dict[str, Any] | None = None,
+        timeout_s: float | None = None,
     ) -> Reply:
         """Send a request and judge the answer.
 
@@ -45,236 +213,95 @@ class McpClient(HttpSession):
         protocol itself wants repeated is repeated within the call's own latency: after a redirect,
         a lost session, a lost stream, or when the server asks for input.
         """
-        timeout = self.endpoint.timeout_s if timeout_s is None else timeout_s
-        if not self._opened or self._credentials is not None:
-            start_ns = self._clock()
-            lost = REOPENED if self._lost else 0
-            try:
-                self._use_token()
-                if not self._opened and not self.open() and lost:
-                    lost = REJOINED
-            except TargetError as error:
-                reply = Reply(start_ns).fail(error.outcome, f"no session: {error}")
-                reply.end_ns = self._clock()
-                return reply
-            if lost:
-                left_s = self._left_s(Reply(start_ns), timeout)
-                reply = self.call(call, arguments, left_s)
-                reply.start_ns = start_ns
-                reply.session_lost = lost
-                return reply
-        self._answers = call.answers or self._script
-        self._heard = None
-        reply = self._call_once(call, arguments, timeout)
-        if reply.outcome != OK:
-            reply = self._repair(reply, call, arguments, timeout)
-            silent = self.modern or self._keep or not self._opened
-            if reply.outcome == TIMEOUT and not silent:
-                self._cancel("the caller gave up", min(_CANCEL_S, self.timeout_s))
-        if self._heard is not None:
-            reply.heard = self._heard
-            if reply.outcome == OK:
-                reply.detail = self._heard.told(reply.start_ns)
-        return reply
+        timeout = self.timeout_s if timeout_s is None else timeout_s
+        attempt = HttpAttempt(self, self.pool.take(), call, arguments, timeout)
+        try:
+            return self._make(attempt)
+        finally:
+            self.pool.free.append(attempt.connection)
 
-    def cancelled_call(self, call: Prepared, arguments: Arguments, after_s: float) -> Reply:
+    def cancelled_call(
+        self, call: Prepared, arguments: dict[str, Any] | None, after_s: float
+    ) -> tuple[Reply, Stop | None]:
         """Call, and cancel the call where it has not ended in time, in the way of the era.
 
         In 2026-07-28 closing the connection cancels; before, a notification does, and the call's
-        stream is read on, beyond the reply's time, to see when the server ends it (`take_stop`).
-        A call that was cancelled is `ok`, without a body: it has done what it was to do.
+        stream is read on, beyond the reply's time, to see when the server ends it: that is the
+        second that is returned. None where nothing was cancelled, or nobody would tell. A call
+        that was cancelled is `ok`, without a body: it has done what it was to do.
         """
-        self._stop = None
-        self._keep = True
-        try:
-            reply = self.call(call, arguments, after_s)
-        finally:
-            self._keep = False
-        if reply.outcome != TIMEOUT:
-            return reply
-        if not self._opened:  # the session was lost, so there is no call to cancel
-            self.connection.close()
-            return reply
-        if self.modern:
-            self.connection.close()
-            return reply.fail(OK, f"cancelled after {after_s:g} s")
-        said = self._cancel("cancelled by the user", self.timeout_s)
-        reply.end_ns = said.end_ns
-        if said.outcome != OK:
-            self.connection.close()
-            return reply.fail(said.outcome, f"the call was not cancelled: {said.detail}")
-        self._stop = self._await_stop(said.start_ns)
-        return reply.fail(OK, f"cancelled after {after_s:g} s")
+        with self.pool.one() as connection:
+            attempt = HttpAttempt(self, connection, call, arguments, after_s, keep=True)
+            reply = self._make(attempt)
+            if reply.outcome != TIMEOUT:
+                return reply, None
+            if not self.messenger.session.is_open:  # it was lost, so there is no call to cancel
+                connection.close()
+                return reply, None
+            if self.terms.modern:
+                connection.close()
+                return reply.fail(OK, f"cancelled after {after_s:g} s"), None
+            said = attempt.cancel("cancelled by the user", self.timeout_s)
+            reply.end_ns = said.end_ns
+            if said.outcome != OK:
+                connection.close()
+                detail = f"the call was not cancelled: {said.detail}"
+                return reply.fail(said.outcome, detail), None
+            stop = attempt.await_stop(said.start_ns)
+            return reply.fail(OK, f"cancelled after {after_s:g} s"), stop
 
-    def take_stop(self) -> Stop | None:
-        """Return when the server ended the call that was just cancelled; None where none was.
+    def list_tools(self) -> dict[str, Tool]:
+        """List all tools. Raises ReadError when the list cannot be had."""
+        with self.pool.one() as connection:
+            return list_tools(self.terms, self.messenger.asking(connection))
 
-        None also in 2026-07-28, where the one who cancels has left and is told nothing.
-        """
-        stop, self._stop = self._stop, None
-        return stop
-
-    def _cancel(self, reason: str, timeout_s: float) -> Reply:
-        message = versions.encode_cancel(self._call_id, reason)
-        return self._say("notifications/cancelled", message, timeout_s)
-
-    def _await_stop(self, since_ns: int) -> Stop:
-        deadline_ns = since_ns + int(min(STOP_S, self.timeout_s) * 1e9)
-        told = True
-        try:
-            self.connection.read_on(deadline_ns, jsonrpc.is_answer)
-        except CallTimeout:
-            told = False
-        except TargetError:
-            pass  # the end of the connection, which is one as well
-        return Stop(self._clock() - since_ns, told)
-
-    # The parts.
-
-    def _call_once(
-        self, call: Prepared, arguments: Arguments, timeout_s: float, added: Params = NOTHING
+    def send(
+        self, attempt: HttpAttempt, timeout_s: float, added: dict[str, Any] = NOTHING
     ) -> Reply:
-        encoded = self._encoded.get(call)
+        """Send a call once, under a new id, with `added` beside its own params; judge the reply."""
+        call, arguments, messenger = attempt.call, attempt.arguments, self.messenger
+        session = attempt.session = messenger.session
+        encoded = session.encoded.get(call)
         if encoded is None or added:
-            encoded = self._encode(call, arguments, added)
-        head, tail = encoded
-        if arguments is not None and isinstance(call, Call) and not added:
-            tail = tail % msgspec.json.encode(arguments)
-            if self.modern and call.tool.header_params:
-                head = self._call_head(call, arguments)
-        request_id = self._call_id = next(self._ids)
+            encoded = messenger.encode(session, call, arguments, added)
+        head, tail, hole = encoded
+        if hole:
+            tail = tail % _encode_json(arguments)
+            if isinstance(call, Call) and call.tool.header_params:
+                head = messenger.call_head(call, arguments)
+        request_id = attempt.request_id = next(messenger.ids)
         request = with_body(head, versions.encode_message(request_id, tail))
-        connection = self.connection
-        reply = connection.exchange(request, timeout_s, self._is_answer, keep=self._keep)
+        reply = attempt.connection.exchange(
+            request, timeout_s, attempt.is_answer, keep=attempt.keep
+        )
         return reply if reply.outcome != OK else jsonrpc.judge(reply, request_id)
 
-    def _again(
-        self,
-        first: Reply,
-        call: Prepared,
-        arguments: Arguments,
-        timeout_s: float,
-        added: Params = NOTHING,
-    ) -> Reply:
-        left_s = self._left_s(first, timeout_s)
-        return joined(first, self._call_once(call, arguments, left_s, added))
-
-    def _repair(
-        self, reply: Reply, call: Prepared, arguments: Arguments, timeout_s: float
-    ) -> Reply:
-        """Do what the protocol has for a reply that is not the last word on a call."""
-        for _ in range(_MOST_REPAIRS):
-            reader = self.connection.reader
-            if reply.outcome == OK:
-                break
-            if jsonrpc.wants_input(reply):
-                return self._answer(reply, call, arguments, timeout_s)
-            if reply.outcome == TRANSPORT_ERROR and reader.last_event and not self.modern:
-                return self._resume(reply, timeout_s)
+    def _make(self, attempt: HttpAttempt) -> Reply:
+        """Make a call to its end; open the session before, where there is none."""
+        lost, start_ns = 0, 0
+        if not self.messenger.session.is_open or self.messenger.credentials is not None:
+            start_ns = self.terms.clock()
+            was_lost = self._lost
             try:
-                if not self._reconcile(reply, call):
-                    break
+                self.messenger.use_token()
+                opened = self._enter(attempt.connection)
             except TargetError as error:
-                return reply.fail(error.outcome, f"{reply.detail}; {error}")
-            reply = self._again(reply, call, arguments, timeout_s)
+                reply = Reply(start_ns).fail(error.outcome, f"no session: {error}")
+                reply.end_ns = self.terms.clock()
+                return reply
+            if was_lost:  # to open it again is a part of the call
+                lost = REOPENED if opened else REJOINED
+                attempt.timeout_s = self.terms.left_s(start_ns, attempt.timeout_s)
+        self._last = attempt
+        reply = self.send(attempt, attempt.timeout_s)
+        if reply.outcome != OK:
+            reply = attempt.mend(reply)
+            silent = self.terms.modern or attempt.keep or not self.messenger.session.is_open
+            if reply.outcome == TIMEOUT and not silent:
+                attempt.cancel("the caller gave up", min(_CANCEL_S, self.timeout_s))
+        if attempt.heard is not None:
+            attempt.tell(reply)
+        if lost:
+            reply.start_ns = start_ns
+            reply.session_lost = lost
         return reply
-
-    def _reconcile(self, reply: Reply, call: Prepared) -> bool:
-        """Remove what the server refused a call for. Raises TargetError where that fails."""
-        if self._admit(reply, self.connection.reader):
-            return True
-        if self._called_in() and not reply.session_lost and _session_lost(reply):
-            reply.detail = "session lost, and not opened again"
-            reply.session_lost = self._renew()
-            return True
-        return self._relist(reply, call)
-
-    def _called_in(self) -> str:
-        return self._session
-
-    def _renew(self) -> int:
-        """Open a session in place of the lost one; return what a call says of it."""
-        self._lost = True
-        self._initialize()
-        return REOPENED
-
-    def _resume(self, reply: Reply, timeout_s: float) -> Reply:
-        """Take a stream up again where it ended without the answer (up to 2025-11-25)."""
-        last_event, failures = "", 0
-        while reply.outcome == TRANSPORT_ERROR and failures < _MOST_RESUMPTIONS:
-            reader = self.connection.reader
-            failures = 0 if reader.last_event not in ("", last_event) else failures + 1
-            last_event = reader.last_event or last_event
-            self._sleep(min(reader.retry_s, self._left_s(reply, timeout_s)))
-            request = self._stream_request(last_event)
-            left_s = self._left_s(reply, timeout_s)
-            connection = self.connection
-            more = connection.exchange(request, left_s, self._is_answer, keep=self._keep)
-            if more.outcome == OK:
-                jsonrpc.judge(more, self._call_id)
-            reply = joined(reply, more)
-        return reply
-
-    def _relist(self, reply: Reply, call: Prepared) -> bool:
-        """List the tools again where a tool's header parameters are no longer what they were."""
-        error = jsonrpc.error_of(reply) if self.modern else None
-        if error is None or error.code != _HEADER_MISMATCH or not isinstance(call, Call):
-            return False
-        known = self._tool(call)
-        try:
-            tool = self.list_tools().get(known.name, known)
-        except TargetError:
-            return False
-        if tool.header_params == known.header_params:
-            return False
-        self._relisted[tool.name] = tool
-        self._encoded.pop(call, None)
-        return True
-
-    def _tool(self, call: Call) -> Tool:
-        return self._relisted.get(call.tool.name, call.tool)
-
-    # Encoding.
-
-    def _encode(self, call: Prepared, arguments: Arguments, added: Params) -> tuple[bytes, bytes]:
-        """Encode head and tail, and keep them where they are the same for every call."""
-        if isinstance(call, Call):
-            encoded = self._encode_call(call, arguments, added)
-            constant = True
-        else:
-            params = {**(call.params or NOTHING), **(arguments or NOTHING), **added}
-            head = self._head(self._headers(call.method, params))
-            encoded = head, versions.encode_tail(call.method, self._params(params, call))
-            constant = arguments is None
-        if constant and not added:
-            self._encoded[call] = encoded
-        return encoded
-
-    def _encode_call(self, call: Call, arguments: Arguments, added: Params) -> tuple[bytes, bytes]:
-        """Encode a tool call; a tail that is kept without its arguments holds a %b for them."""
-        given = call.arguments if call.arguments is not None else arguments
-        params: Params = {"name": call.tool.name}
-        if call.arguments is not None or added:
-            params.update(arguments=given, **added)
-            tail = versions.encode_tail("tools/call", self._params(params, call))
-            return self._call_head(call, given or NOTHING), tail
-        mark = msgspec.Raw(b"\0")
-        tail = versions.encode_tail("tools/call", self._params({**params, "arguments": mark}, call))
-        return self._call_head(call, NOTHING), tail.replace(b"%", b"%%").replace(b"\0", b"%b")
-
-    def _headers(self, method: str, params: Params) -> list[tuple[str, str]]:
-        return versions.modern_headers(method, params) if self.modern else self._session_headers()
-
-    def _call_head(self, call: Call, arguments: dict[str, Any]) -> bytes:
-        headers = self._headers("tools/call", {"name": call.tool.name})
-        if self.modern:
-            headers += param_headers(self._tool(call), arguments)
-        return self._head(headers)
-
-
-def _session_lost(reply: Reply) -> bool:
-    """Tell whether the server no longer knows our session: 404, or 400 as TypeScript 1.x."""
-    if reply.status == 404:
-        return True
-    error = jsonrpc.error_of(reply) if reply.status == 400 else None
-    return error is not None and "session" in error.message.lower()

@@ -2,13 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
+import msgspec
+
+from mcp_perf.client.protocol import versions
 from mcp_perf.client.protocol.answers import Answers
 from mcp_perf.client.protocol.tools import Tool
 
 PROGRESS_TOKEN: Final = "mcp-perf"  # noqa: S105 -- names a call, opens nothing
 """One for all calls: it has to be unique among a client's calls in flight, which is one."""
+_HOLE: Final = msgspec.Raw(b"\0")
 
 LISTS: Final = {
     "tools": "tools/list",
@@ -32,6 +36,7 @@ class Call:
     """None: those of the client."""
     meta: Mapping[str, Any] = field(default_factory=dict)
     """What `_meta` has beside the envelope of the era: `progressToken`, a log level."""
+    method: ClassVar = "tools/call"
 
 
 @dataclass(eq=False, slots=True)
@@ -49,3 +54,29 @@ Prepared = Call | Request
 Params = dict[str, Any]
 Arguments = Params | None
 """What comes with a call whose own arguments, or params, are not constant."""
+
+
+def encode(
+    call: Prepared,
+    arguments: dict[str, Any] | None,
+    added: Mapping[str, Any],
+    version: str,
+    capabilities: Mapping[str, Any],
+) -> tuple[bytes, bool]:
+    """Return what follows a request's id, and whether that holds a %b for arguments.
+
+    A tool call whose arguments come with each call has that, unless `added` makes it a single one.
+    """
+    hole = isinstance(call, Call) and call.arguments is None and not added
+    if isinstance(call, Request):
+        params: dict[str, Any] = {**(call.params or {}), **(arguments or {}), **added}
+    else:
+        given = arguments if call.arguments is None else call.arguments
+        params = {"name": call.tool.name, "arguments": _HOLE if hole else given, **added}
+    sent = (
+        versions.modern_params(params, capabilities, call.meta)
+        if version == versions.MODERN
+        else versions.handshake_params(params, call.meta)
+    )
+    tail = versions.encode_tail(call.method, sent)
+    return (tail.replace(b"%", b"%%").replace(b"\0", b"%b") if hole else tail), hole

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import gevent
 
@@ -31,7 +32,7 @@ class BurstStep:
     goes_on: bool = True
     """Where a failed call is to end the journey, the lane is told."""
 
-    def run(self, lane: Lane) -> str:
+    def run(self, lane: Lane[Any]) -> str:
         """Make all calls; return the class of the first in the list that is not ok."""
         lanes = lane.beside[: len(self.steps)]
         for other in lanes:
@@ -54,7 +55,7 @@ class BurstStep:
         lane.waited_ns += max(end for _, end, _ in ends) - max(end for _, _, end in ends)
         return self._outcome(lane, [cls for cls, _, _ in ends])
 
-    def _outcome(self, lane: Lane, classes: Sequence[str]) -> str:
+    def _outcome(self, lane: Lane[Any], classes: Sequence[str]) -> str:
         failed = [(step, cls) for step, cls in zip(self.steps, classes, strict=True) if cls != OK]
         if not failed:
             return OK
@@ -62,7 +63,7 @@ class BurstStep:
         return failed[0][1]
 
 
-def _ended(step: Runnable, lane: Lane) -> tuple[str, int, int]:
+def _ended(step: Runnable, lane: Lane[Any]) -> tuple[str, int, int]:
     """Make a call; return its class, when it ended, and when without what its user waited then."""
     cls = step.run(lane)
     end_ns = time.perf_counter_ns()

@@ -29,7 +29,7 @@ class Runnable(Protocol):
     def goes_on(self) -> bool:
         """Whether the journey continues when the step fails."""
 
-    def run(self, lane: Lane) -> str:
+    def run(self, lane: Lane[Any]) -> str:
         """Do it; return the class it ended in."""
 
 
@@ -50,7 +50,7 @@ class Walk:
     def __init__(
         self,
         journeys: Sequence[Journey],
-        lane: Lane,
+        lane: Lane[Any],
         constants: Mapping[str, Any],
         *,
         user: int,

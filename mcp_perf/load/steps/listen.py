@@ -3,42 +3,42 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from mcp_perf.client.mcp.listening import ListeningClient
 from mcp_perf.client.protocol.subscriptions import Wanted
 from mcp_perf.client.reply import Reply
 from mcp_perf.load.steps.journey import Runnable
 from mcp_perf.load.steps.step import Lane, Step
+from mcp_perf.load.targets.clients import McpSession
 from mcp_perf.outcomes import OK
 from mcp_perf.scenario.model import steps
 from mcp_perf.scenario.values.templates import Template
 
 
 @dataclass(eq=False, kw_only=True)
-class ListenStep(Step):
+class ListenStep(Step[McpSession]):
     """`listen:` and `subscribe:`; up to the journey's end."""
 
     lists: tuple[str, ...]
     uri: Template | None
 
-    def run(self, lane: Lane) -> str:
+    def run(self, lane: Lane[McpSession]) -> str:
         """Ask; where the session's stream is open already and nothing is sent, none is counted."""
-        client = _client(lane)
-        lane.listens = True
-        if self.uri is None and client.hears:
-            client.listen(Wanted(self.lists))
+        listening = lane.listens = lane.client.listening
+        if self.uri is None and listening.hears:
+            listening.listen(Wanted(self.lists))
             return OK
         return super().run(lane)
 
-    def call(self, lane: Lane) -> tuple[Reply, str]:
+    def call(self, lane: Lane[McpSession]) -> tuple[Reply, str]:
         uri = "" if self.uri is None else str(self.uri.render(lane.values))
         start_ns = time.perf_counter_ns()
-        reply = _client(lane).listen(Wanted(self.lists, uri), self.timeout_s)
+        reply = lane.client.listening.listen(Wanted(self.lists, uri), self.timeout_s)
         return (reply or Reply(start_ns)), (OK if reply is None else reply.outcome)
 
 
 @dataclass(eq=False, kw_only=True)
-class AwaitStep(Step):
+class AwaitStep(Step[McpSession]):
     """`await:`."""
 
     method: str
@@ -46,10 +46,10 @@ class AwaitStep(Step):
     after_change: bool
     """Whether a step before it, that is not one of listening, may be what brings it."""
 
-    def call(self, lane: Lane) -> tuple[Reply, str]:
+    def call(self, lane: Lane[McpSession]) -> tuple[Reply, str]:
         uri = "" if self.uri is None else str(self.uri.render(lane.values))
         since_ns = lane.changed_ns if self.after_change else 0
-        reply = _client(lane).awaited(self.method, uri, since_ns, self.timeout_s)
+        reply = lane.client.listening.awaited(self.method, uri, since_ns, self.timeout_s)
         return reply, reply.outcome
 
 
@@ -63,7 +63,7 @@ class ChangeStep:
     def goes_on(self) -> bool:
         return self.step.goes_on
 
-    def run(self, lane: Lane) -> str:
+    def run(self, lane: Lane[Any]) -> str:
         lane.changed_ns = time.perf_counter_ns()
         return self.step.run(lane)
 
@@ -84,9 +84,3 @@ def changes(listed: Sequence[steps.Step]) -> dict[int, int]:
         elif step.action != "wait":
             last = place
     return found
-
-
-def _client(lane: Lane) -> ListeningClient:
-    client = lane.client
-    assert isinstance(client, ListeningClient)  # noqa: S101 -- compiled for this kind of arm
-    return client

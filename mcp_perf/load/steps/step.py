@@ -8,7 +8,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Generic, TypeVar
 from urllib.parse import urlencode
 
 import gevent
@@ -17,12 +17,12 @@ import msgspec
 from mcp_perf.client.channels.inprocess import PythonClient
 from mcp_perf.client.http.endpoint import with_body
 from mcp_perf.client.http.rest import RestClient
-from mcp_perf.client.mcp.listening import ListeningClient
+from mcp_perf.client.mcp.listening import Listening
 from mcp_perf.client.mcp.streamable_http import Call
 from mcp_perf.client.reply import OK, Reply
 from mcp_perf.load.steps.checks import Checks
 from mcp_perf.load.steps.recorder import Recorder, Track
-from mcp_perf.load.targets.clients import TOOL_CLIENTS, Client, ToolClient
+from mcp_perf.load.targets.clients import Client, ToolClient
 from mcp_perf.outcomes import HARNESS_ERROR, INTERRUPTED
 from mcp_perf.scenario.values.templates import LookupFailed, Template
 
@@ -30,6 +30,10 @@ MCP: Final = "MCP"
 RUN: Final = "run"
 _HARNESS_PAUSE_S: Final = 0.05
 """Our own fault costs no time, and would otherwise be repeated as fast as the machine can."""
+
+
+C = TypeVar("C", bound=Client)
+"""The kind of client that a step needs; which one it gets is settled when it is compiled."""
 
 
 class Interrupted(BaseException):
@@ -41,11 +45,11 @@ class CallFailed(Exception):  # noqa: N818 -- Locust shows its text in the table
 
 
 @dataclass(slots=True)
-class Lane:
+class Lane(Generic[C]):
     """One user's way with one arm: its client, and where its calls are counted."""
 
     arm: str
-    client: Client
+    client: C
     recorder: Recorder
     fire: Callable[..., None]
     """Locust's request event."""
@@ -54,18 +58,18 @@ class Lane:
     waited_ns: int = 0
     intended_ns: int | None = None
     """Open load: when the next call was to begin; 0 where that is when it is sent."""
-    beside: list["Lane"] = field(default_factory=list)
+    beside: list["Lane[C]"] = field(default_factory=list)
     """For calls at once: one for each; the first has this lane's own connection."""
     ends: bool = False
     """Whether a burst had a failed call that ends the journey."""
     changed_ns: int = 0
     """When the step began that an `await` after it waits for."""
-    listens: bool = False
-    """Whether the journey has asked for notifications."""
+    listens: Listening | None = None
+    """What the journey has asked for notifications; None where it has not."""
     opens: bool = True
     """Whether the session opens by itself; else by steps."""
 
-    def others(self) -> list[Client]:
+    def others(self) -> list[C]:
         """Return the clients of calls at once that are not this lane's own."""
         return [lane.client for lane in self.beside if lane.client is not self.client]
 
@@ -75,9 +79,9 @@ class Lane:
             client.ready()
 
     def unlisten(self) -> None:
-        self.listens = False
-        if isinstance(self.client, ListeningClient):
-            self.client.unlisten()
+        listening, self.listens = self.listens, None
+        if listening is not None:
+            listening.unlisten()
 
     def close(self) -> None:
         for client in (self.client, *self.others()):
@@ -85,7 +89,7 @@ class Lane:
 
 
 @dataclass(eq=False, kw_only=True)
-class Step(ABC):
+class Step(ABC, Generic[C]):
     """What all calls share: counting the outcome and telling Locust."""
 
     track: Track
@@ -99,7 +103,7 @@ class Step(ABC):
     def __post_init__(self) -> None:
         self._name = self.track.name.removeprefix(f"{self.kind} ")
 
-    def run(self, lane: Lane) -> str:
+    def run(self, lane: Lane[C]) -> str:
         start_ns = time.perf_counter_ns()
         try:
             reply, cls = self.call(lane)
@@ -129,12 +133,12 @@ class Step(ABC):
         return cls
 
     @abstractmethod
-    def call(self, lane: Lane) -> tuple[Reply, str]:
+    def call(self, lane: Lane[C]) -> tuple[Reply, str]:
         """Build the request, send it, judge the reply."""
 
 
 @dataclass(eq=False, kw_only=True)
-class ToolStep(Step):
+class ToolStep(Step[ToolClient]):
     """`call: TOOL`."""
 
     prepared: Call
@@ -143,7 +147,7 @@ class ToolStep(Step):
     """None where they are constant, and part of the prepared call."""
     is_valid: Callable[[Any], str]
 
-    def call(self, lane: Lane) -> tuple[Reply, str]:
+    def call(self, lane: Lane[ToolClient]) -> tuple[Reply, str]:
         arguments = None
         if self.arguments is not None:
             arguments = self.arguments.render(lane.values)
@@ -151,17 +155,15 @@ class ToolStep(Step):
             if problem:
                 reply = Reply(time.perf_counter_ns())
                 return reply.fail(HARNESS_ERROR, problem), HARNESS_ERROR
-        client = lane.client
-        assert isinstance(client, TOOL_CLIENTS)  # noqa: S101 -- compiled for this kind of arm
-        reply = self._send(client, arguments)
+        reply = self._send(lane, arguments)
         return reply, self.checks.judge(reply, lane.values)
 
-    def _send(self, client: ToolClient, arguments: dict[str, Any] | None) -> Reply:
-        return client.call(self.prepared, arguments, self.timeout_s)
+    def _send(self, lane: Lane[ToolClient], arguments: dict[str, Any] | None) -> Reply:
+        return lane.client.call(self.prepared, arguments, self.timeout_s)
 
 
 @dataclass(eq=False, kw_only=True)
-class RunStep(Step):
+class RunStep(Step[PythonClient]):
     """`run: FUNCTION`."""
 
     kind: str = RUN
@@ -169,11 +171,9 @@ class RunStep(Step):
     checks: Checks
     arguments: Template
 
-    def call(self, lane: Lane) -> tuple[Reply, str]:
+    def call(self, lane: Lane[PythonClient]) -> tuple[Reply, str]:
         arguments = self.arguments.render(lane.values)
-        client = lane.client
-        assert isinstance(client, PythonClient)  # noqa: S101 -- compiled for this kind of arm
-        reply = client.run(self.function, arguments, self.timeout_s)
+        reply = lane.client.run(self.function, arguments, self.timeout_s)
         gevent.sleep(0)  # a function that waits for nothing would let nobody else run
         return reply, self.checks.judge(reply, lane.values)
 
@@ -204,7 +204,7 @@ class Request:
 
 
 @dataclass(eq=False, kw_only=True)
-class HttpStep(Step):
+class HttpStep(Step[RestClient]):
     """`get|post|put|patch|delete: PATH`."""
 
     request: Request
@@ -214,21 +214,19 @@ class HttpStep(Step):
         super().__post_init__()
         self.encoded = self.request.render({}) if self.request.constant else None
 
-    def call(self, lane: Lane) -> tuple[Reply, str]:
-        client = lane.client
-        assert isinstance(client, RestClient)  # noqa: S101 -- compiled for this kind of arm
-        reply = client.send(self._rendered(lane, client), self.timeout_s)
+    def call(self, lane: Lane[RestClient]) -> tuple[Reply, str]:
+        reply = lane.client.send(self._rendered(lane), self.timeout_s)
         return reply, self.checks.judge(reply, lane.values)
 
-    def _rendered(self, lane: Lane, _client: RestClient) -> bytes:
+    def _rendered(self, lane: Lane[RestClient]) -> bytes:
         return self.encoded or self.request.render(lane.values)
 
 
 class PersonalHttpStep(HttpStep):
     """The same, where the arm has headers that differ from user to user."""
 
-    def _rendered(self, lane: Lane, client: RestClient) -> bytes:
-        return self.request.render(lane.values, client.own_fields)
+    def _rendered(self, lane: Lane[RestClient]) -> bytes:
+        return self.request.render(lane.values, lane.client.own_fields)
 
 
 @dataclass(eq=False)
@@ -238,7 +236,7 @@ class WaitStep:
     seconds: float
     goes_on: bool = False
 
-    def run(self, lane: Lane) -> str:
+    def run(self, lane: Lane[Any]) -> str:
         start_ns = time.perf_counter_ns()
         gevent.sleep(self.seconds)
         lane.waited_ns += time.perf_counter_ns() - start_ns
@@ -247,7 +245,7 @@ class WaitStep:
         return OK
 
 
-def _lag(lane: Lane, reply: Reply) -> int | None:
+def _lag(lane: Lane[Any], reply: Reply) -> int | None:
     """Return how late a call of an open load was sent: the first of a journey has a moment to keep.
 
     None in a closed load, where a call is never late.
@@ -258,7 +256,7 @@ def _lag(lane: Lane, reply: Reply) -> int | None:
     return reply.start_ns - intended_ns if intended_ns else 0
 
 
-def count_unmade(lane: Lane, error: LookupFailed) -> str:
+def count_unmade(lane: Lane[Any], error: LookupFailed) -> str:
     """Count a journey whose values could not be drawn, as a call that could not be built."""
     track = lane.recorder.track(lane.arm, "call", f"with of {lane.journey}")
     reply = Reply(time.perf_counter_ns()).fail(HARNESS_ERROR, str(error))

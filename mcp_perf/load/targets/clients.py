@@ -11,17 +11,14 @@ from mcp_perf.client.channels.inprocess import Code, MemoryChannel, PythonClient
 from mcp_perf.client.channels.legacy_sse import SseChannel
 from mcp_perf.client.channels.server_log import Log
 from mcp_perf.client.channels.stdio import Command, StdioChannel
-from mcp_perf.client.http.connection import Connection, WaitFactory
+from mcp_perf.client.http.connection import WaitFactory
 from mcp_perf.client.http.endpoint import Endpoint
 from mcp_perf.client.http.rest import RestClient
-from mcp_perf.client.mcp.base import Observer, ignore
 from mcp_perf.client.mcp.channel_client import SessionClient
-from mcp_perf.client.mcp.http_session import Credentials
-from mcp_perf.client.mcp.parallel import Line
+from mcp_perf.client.mcp.handshake import Observer, ignore
+from mcp_perf.client.mcp.messenger import Credentials
 from mcp_perf.client.mcp.streamable_http import McpClient
 from mcp_perf.client.protocol.answers import SILENT, Answers
-from mcp_perf.client.protocol.requests import Arguments, Prepared
-from mcp_perf.client.reply import Reply
 from mcp_perf.load.hub.bridge import bridge
 from mcp_perf.load.hub.redaction import clean
 from mcp_perf.load.targets.personal import shared_by_all
@@ -38,9 +35,16 @@ Place = Endpoint | Command | Code
 class SharedSession:
     """One session with one process for all users of this node; it ends with the last of them."""
 
+    has_stream = False
+
     def __init__(self, session: SessionClient) -> None:
         self._session = session
         self._users = 0
+        self.terms = session.terms
+        self.timeout_s = session.timeout_s
+        self.ready = session.ready
+        self.call = session.call
+        self.cancelled_call = session.cancelled_call
 
     def join(self) -> "SharedSession":
         self._users += 1
@@ -49,24 +53,6 @@ class SharedSession:
     @property
     def has_session(self) -> bool:
         return self._session.has_session
-
-    @property
-    def has_stream(self) -> bool:
-        return self._session.has_stream
-
-    def ready(self) -> None:
-        self._session.ready()
-
-    def call(
-        self, call: Prepared, arguments: Arguments = None, timeout_s: float | None = None
-    ) -> Reply:
-        return self._session.call(call, arguments, timeout_s)
-
-    def cancelled_call(self, call: Prepared, arguments: Arguments, after_s: float) -> Reply:
-        return self._session.cancelled_call(call, arguments, after_s)
-
-    def list_all(self, method: str, key: str, timeout_s: float | None = None) -> Reply:
-        return self._session.list_all(method, key, timeout_s)
 
     def close(self) -> None:
         self._users -= 1
@@ -138,13 +124,13 @@ def session(
 
 
 def beside(client: Client, number: int, waits: WaitFactory | None = None) -> Sequence[Client]:
-    """Return as many clients for one user's calls at once: over HTTP each has a connection.
+    """Return as many clients for one user's calls at once: over plain HTTP each has a connection.
 
-    The first has the user's own; a session that carries many calls at once serves all of them.
+    The first is the user's own. An MCP session carries many calls at once, so it serves all of
+    them; over HTTP it has as many connections.
     """
     if isinstance(client, McpClient):
-        own = (Connection(client.endpoint.origin, waits=waits) for _ in range(number - 1))
-        return [Line(client, connection) for connection in (client.connection, *own)][:number]
+        client.pool.widen(number)
     if isinstance(client, RestClient):
         more = (RestClient(client.endpoint, waits=waits) for _ in range(number - 1))
         return [client, *more][:number]

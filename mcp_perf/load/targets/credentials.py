@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import gevent
 
-from mcp_perf.client.mcp.http_session import Credentials
+from mcp_perf.client.mcp.messenger import Credentials
 from mcp_perf.load.hub.redaction import hide
 from mcp_perf.load.targets.refusal import CONFIGURATION, Refusal
 from mcp_perf.scenario.loader import Loaded

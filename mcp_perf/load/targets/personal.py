@@ -7,7 +7,7 @@ from typing import Any
 from mcp_perf.client.channels.inprocess import Code
 from mcp_perf.client.channels.stdio import Command
 from mcp_perf.client.http.endpoint import Endpoint
-from mcp_perf.client.mcp.http_session import Credentials
+from mcp_perf.client.mcp.messenger import Credentials
 from mcp_perf.load.targets.credentials import CredentialStore
 from mcp_perf.load.targets.roster import Identity
 from mcp_perf.scenario.loader import Loaded

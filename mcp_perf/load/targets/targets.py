@@ -10,7 +10,7 @@ from mcp_perf.client.channels.inprocess import Code, find_function
 from mcp_perf.client.errors import CallTimeout, ConnectError, TargetError
 from mcp_perf.client.http.endpoint import Endpoint
 from mcp_perf.client.http.rest import RestClient
-from mcp_perf.client.mcp.http_session import Credentials
+from mcp_perf.client.mcp.messenger import Credentials
 from mcp_perf.client.protocol.answers import SILENT, Answers
 from mcp_perf.client.protocol.tools import Tool
 from mcp_perf.client.protocol.versions import HANDSHAKE, MODERN
@@ -146,7 +146,7 @@ def reach(
         variables,
         negotiated,
         tools,
-        opened.tools_list_bytes,
+        opened.terms.tools_list_bytes,
         script=script,
         personal=personal,
     )

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mcp_perf.client.http.endpoint import Endpoint
+from mcp_perf.client.mcp.lists import list_all
 from mcp_perf.client.mcp.oauth import Identity, OAuth
 from mcp_perf.client.mcp.streamable_http import Call, McpClient, Request
 from mcp_perf.client.protocol.answers import Answers
@@ -62,7 +63,7 @@ def visit(client: McpClient, tools: dict[str, Tool], context: dict[str, Any]) ->
 def everything(client: McpClient) -> None:
     """Send one request of each method."""
     for name, method in LISTS.items():
-        reply = client.list_all(method, LIST_KEYS[name])
+        reply = list_all(client, method, LIST_KEYS[name])
         assert reply.outcome == OK, reply.detail
         for item in reply.json()["result"][LIST_KEYS[name]]:
             if name == "prompts":

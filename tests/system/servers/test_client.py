@@ -116,7 +116,7 @@ def test_twenty_calls_and_their_errors_share_one_connection(door):
     good, bad = (Call(tools[name], arguments) for name, arguments in (peer.good, peer.bad))
     outcomes = [client.call(call).outcome for call in [good] * 10 + [bad] + [good] * 9]
     assert outcomes == ["ok"] * 10 + ["tool_error"] + ["ok"] * 9
-    assert client.connection.opened == 1
+    assert client.pool.connections[0].opened == 1
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,7 @@ def test_a_connection_that_the_server_closed_idle_is_replaced_unseen(door, until
     peer, client, tools = door
     call = Call(tools[peer.good[0]], peer.good[1])
     assert client.call(call).outcome == "ok"
-    connection = client.connection
+    [connection] = client.pool.connections
     if not connection.reader.complete:
         connection._finish_last()
     until(connection._is_stale, "the server keeps the idle connection open", 120)
@@ -155,7 +155,7 @@ def test_a_session_that_was_ended_behind_our_back_is_opened_again(name, request)
         server.url,
         method="DELETE",
         headers={
-            "Mcp-Session-Id": client._session,
+            "Mcp-Session-Id": client.messenger.session.id,
             "MCP-Protocol-Version": HANDSHAKE,
             "Accept": "application/json, text/event-stream",
         },

@@ -3,6 +3,7 @@
 import pytest
 
 from mcp_perf.client.http.endpoint import Endpoint
+from mcp_perf.client.mcp.lists import list_all
 from mcp_perf.client.mcp.streamable_http import Call, McpClient, Request
 from mcp_perf.client.protocol.answers import Answers
 from mcp_perf.client.protocol.requests import LIST_KEYS, LISTS, PROGRESS_TOKEN
@@ -103,7 +104,7 @@ def test_a_cancelled_call_ends_at_the_server_too(asking, connect, protocol, unti
     client = connect(asking, protocol)
     count = Call(client.tools["cancelled"], {})
     before = int(text(client.call(count)))
-    reply = client.cancelled_call(Call(client.tools["hang"], {}), None, 0.1)
+    reply, _ = client.cancelled_call(Call(client.tools["hang"], {}), None, 0.1)
     assert (reply.outcome, reply.body) == ("ok", b"")
     assert reply.end_ns - reply.start_ns >= 100_000_000
     until(lambda: int(text(client.call(count))) == before + 1, "never cancelled", 120)
@@ -112,7 +113,7 @@ def test_a_cancelled_call_ends_at_the_server_too(asking, connect, protocol, unti
 def test_a_call_that_ends_before_it_is_cancelled_is_itself(asking, connect) -> None:
     """There is nothing to cancel, and the reply is the tool's."""
     client = connect(asking, HANDSHAKE)
-    reply = client.cancelled_call(Call(client.tools["work"], {"steps": 1}), None, 5)
+    reply, _ = client.cancelled_call(Call(client.tools["work"], {"steps": 1}), None, 5)
     assert text(reply) == "done"
 
 
@@ -142,7 +143,7 @@ def test_every_method_is_spoken(asking, connect, protocol) -> None:
     assert completed["completion"]["values"] == ["Ada", "Alan"]
     counts = {}
     for kind, method in LISTS.items():
-        reply = client.list_all(method, LIST_KEYS[kind])
+        reply = list_all(client, method, LIST_KEYS[kind])
         assert reply.outcome == "ok", reply.detail
         counts[kind] = len(reply.json()["result"][LIST_KEYS[kind]])
     assert counts == {"tools": 7, "prompts": 1, "resources": 1, "templates": 1}

@@ -66,24 +66,24 @@ def test_changes_are_told_to_who_listens(client):
     """Of its resource and its list; twice, as two journeys; then nothing is left of them."""
     touch, grow = (Call(client.tools[name], None) for name in ("touch", "grow"))
     for _ in range(2):
-        ok(client.listen(Wanted(uri="res://mine")))
-        ok(client.listen(Wanted(("tools",))))
-        before_ns = client._clock()
-        ok(client.call(touch, {"uri": "res://other"}) if client.modern else None)
+        ok(client.listening.listen(Wanted(uri="res://mine")))
+        ok(client.listening.listen(Wanted(("tools",))))
+        before_ns = client.terms.clock()
+        ok(client.call(touch, {"uri": "res://other"}) if client.terms.modern else None)
         ok(client.call(touch, {"uri": "res://mine"}))
-        ok(client.awaited(UPDATED, "res://mine", before_ns, 10))
+        ok(client.listening.awaited(UPDATED, "res://mine", before_ns, 10))
         ok(client.call(grow, {}))
-        grown = client.awaited(LIST_CHANGED["tools"], "", before_ns, 10)
+        grown = client.listening.awaited(LIST_CHANGED["tools"], "", before_ns, 10)
         ok(grown)
         assert grown.start_ns == before_ns < grown.end_ns
-        late = client.awaited(UPDATED, "res://mine", 0, 0.02)
+        late = client.listening.awaited(UPDATED, "res://mine", 0, 0.02)
         assert (late.outcome, late.detail) == (
             "timeout",
             "no resources/updated of res://mine came in time",
         )
-        client.unlisten()
-        assert client.awaited(UPDATED).outcome == "transport_error"
-    assert client.call(touch, {"uri": "res://mine"}).heard is None or not client.modern
+        client.listening.unlisten()
+        assert client.listening.awaited(UPDATED).outcome == "transport_error"
+    assert client.call(touch, {"uri": "res://mine"}).heard is None or not client.terms.modern
 
 
 @pytest.mark.parametrize("transport", ["stdio", "http"])
@@ -97,16 +97,16 @@ def test_the_reference_server_tells_of_its_resources(
         target = start_everything("streamableHttp").url
     client = connect(transport, target, HANDSHAKE)
     uri = "demo://resource/dynamic/text/1"
-    ok(client.listen(Wanted(uri=uri)))
+    ok(client.listening.listen(Wanted(uri=uri)))
     ok(client.call(Call(client.tools["toggle-subscriber-updates"], {})))
-    ok(client.awaited(UPDATED, uri, 0, 10))
+    ok(client.listening.awaited(UPDATED, uri, 0, 10))
 
 
 def test_a_server_that_has_no_subscriptions_says_so(connect, fastmcp):
     """With fastmcp neither way is known: an error in either era, not a silence."""
-    modern = connect("http", fastmcp.url, MODERN).listen(Wanted(("tools",)))
+    modern = connect("http", fastmcp.url, MODERN).listening.listen(Wanted(("tools",)))
     assert (modern.outcome, modern.detail[:6]) == ("rpc_error", "-32601")
-    subscribed = connect("http", fastmcp.url, HANDSHAKE).listen(Wanted(uri="a://b"))
+    subscribed = connect("http", fastmcp.url, HANDSHAKE).listening.listen(Wanted(uri="a://b"))
     assert (subscribed.outcome, subscribed.detail[:6]) == ("rpc_error", "-32601")
 
 
@@ -116,8 +116,8 @@ def test_no_streams_pile_up(protocol, connect, start_system, until):
     echo = start_system()
     client = connect("http", echo.url, protocol)
     for _ in range(100):
-        ok(client.listen(Wanted(("tools",), "echo://a")))
-        client.unlisten()
+        ok(client.listening.listen(Wanted(("tools",), "echo://a")))
+        client.listening.unlisten()
     kept = 0 if protocol == MODERN else 1
     until(lambda: echo.get("/_counters")["streams_open"] == kept, "streams stay open", 120)
     client.close()
@@ -129,9 +129,9 @@ def test_who_waits_is_told_that_the_server_has_gone(protocol, connect, start_sys
     """At once, and why: not by a timeout."""
     echo = start_system()
     client = connect("http", echo.url, protocol)
-    ok(client.listen(Wanted(uri="echo://a")))
+    ok(client.listening.listen(Wanted(uri="echo://a")))
     echo.stop()
-    lost = client.awaited(UPDATED, "echo://a", 0, 30)
+    lost = client.listening.awaited(UPDATED, "echo://a", 0, 30)
     assert lost.outcome == "transport_error"
     assert "stream" in lost.detail
 
@@ -154,16 +154,15 @@ def test_the_end_of_a_cancelled_call_is_told(switches, connect, start_system):
     slow = {"steps": 1000, "interval_ms": 10}
     for tool, arguments in (("sleep", {"ms": 30_000}), ("progress", slow)):
         call = Call(client.tools[tool], arguments, meta={"progressToken": "t"})
-        assert client.cancelled_call(call, None, 0.05).outcome == "ok"
-        assert client.take_stop().told
-        assert client.take_stop() is None
-    opened = client.connection.opened
+        reply, stop = client.cancelled_call(call, None, 0.05)
+        assert (reply.outcome, stop.told) == ("ok", True)
+    opened = client.pool.connections[0].opened
     ok(client.call(Call(client.tools["echo"], {"message": "x"})))
-    assert client.connection.opened == opened
+    assert client.pool.connections[0].opened == opened
 
 
 def test_the_sdk_tells_the_end_of_a_cancelled_call(connect, start):
     """Of mcp 2.3 the call's stream ends by an error, as soon as it has the notification."""
     client = connect("http", start("asking_app.py").url, HANDSHAKE)
-    assert client.cancelled_call(Call(client.tools["hang"], {}), None, 0.1).outcome == "ok"
-    assert client.take_stop().told
+    reply, stop = client.cancelled_call(Call(client.tools["hang"], {}), None, 0.1)
+    assert (reply.outcome, stop.told) == ("ok", True)

@@ -9,6 +9,7 @@ from mcp_perf.client.channels.legacy_sse import SseChannel
 from mcp_perf.client.channels.stdio import Command, StdioChannel
 from mcp_perf.client.http.endpoint import Endpoint
 from mcp_perf.client.mcp.channel_client import SessionClient
+from mcp_perf.client.mcp.lists import list_all
 from mcp_perf.client.mcp.streamable_http import Call, Request
 from mcp_perf.client.protocol.answers import Answers
 from mcp_perf.client.protocol.requests import LIST_KEYS, LISTS, PROGRESS_TOKEN
@@ -70,7 +71,7 @@ def test_notifications_of_a_call_are_counted(door):
     """Progress and log messages come with the call, and the reply tells how many."""
     client, tools = door
     meta = {"progressToken": PROGRESS_TOKEN}
-    if client.modern:
+    if client.terms.modern:
         meta[LOG_LEVEL] = "info"
     reply = client.call(Call(tools["work"], {"steps": 3}, meta=meta))
     assert text(reply) == "done"
@@ -83,7 +84,7 @@ def test_a_cancelled_call_ends_at_the_server_too(door, until):
     client, tools = door
     count = Call(tools["cancelled"], {})
     before = int(text(client.call(count)))
-    reply = client.cancelled_call(Call(tools["hang"], {}), None, 0.1)
+    reply, _ = client.cancelled_call(Call(tools["hang"], {}), None, 0.1)
     assert (reply.outcome, reply.body) == ("ok", b"")
     until(lambda: int(text(client.call(count))) == before + 1, "never cancelled", 120)
 
@@ -91,7 +92,7 @@ def test_a_cancelled_call_ends_at_the_server_too(door, until):
 def test_everything_else_can_be_asked_for(door):
     """Lists, resources, prompts and completions go the same way."""
     client, _ = door
-    found = client.list_all(LISTS["templates"], LIST_KEYS["templates"])
+    found = list_all(client, LISTS["templates"], LIST_KEYS["templates"])
     assert len(found.json()["result"]["resourceTemplates"]) == 1
     read = client.call(Request("resources/read", {"uri": "res://one"}))
     assert read.json()["result"]["contents"][0]["text"] == "the first"
@@ -99,5 +100,5 @@ def test_everything_else_can_be_asked_for(door):
         Request("prompts/get", None), {"name": "greeting", "arguments": {"name": "Ada"}}
     )
     assert "Greet Ada" in str(prompt.json()["result"]["messages"])
-    if not client.modern:
+    if not client.terms.modern:
         assert client.call(Request("ping", {})).outcome == "ok"

@@ -58,12 +58,12 @@ def test_every_kind_of_tool_answers(client, protocol):
 @both_eras
 def test_who_listens_hears_of_changes(client):
     """On the one pipe; who listens no longer does not."""
-    client.listen(Wanted(("tools",), "echo://readme"))
+    client.listening.listen(Wanted(("tools",), "echo://readme"))
     said(client, "announce", list="tools")
-    assert client.awaited(LIST_CHANGED["tools"], "", 0, 10).outcome == "ok"
+    assert client.listening.awaited(LIST_CHANGED["tools"], "", 0, 10).outcome == "ok"
     said(client, "touch", uri="echo://readme")
-    assert client.awaited(UPDATED, "echo://readme", 0, 10).outcome == "ok"
-    client.unlisten()
+    assert client.listening.awaited(UPDATED, "echo://readme", 0, 10).outcome == "ok"
+    client.listening.unlisten()
     assert said(client, "add", a=1, b=2)[1] == {"sum": 3}
 
 

@@ -23,7 +23,7 @@ class ScriptedServer:
     requests: list[bytes] = field(default_factory=list)
     connections: int = 0
     clients: list = field(default_factory=list)
-    """Whatever has a `connection` to this server; closed with it."""
+    """Whatever has connections to this server; they are closed with it."""
 
     def __post_init__(self) -> None:
         self._lock = threading.Lock()
@@ -40,7 +40,7 @@ class ScriptedServer:
     def stop(self) -> None:
         """Close everything and wait for its threads."""
         for client in self.clients:
-            client.connection.close()
+            (client.drop if hasattr(client, "drop") else client.close)()
         with contextlib.suppress(OSError):  # stopped before
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()

@@ -288,12 +288,12 @@ def test_a_server_in_memory_tells_of_changes(bridge, protocol):
     client.negotiate()
     call = Call(client.list_tools()["grow"], {})
     for _ in range(2):
-        listening = client.listen(Wanted(("tools",)))
+        listening = client.listening.listen(Wanted(("tools",)))
         assert listening.outcome == "ok" if protocol == MODERN else listening is None
         assert client.call(call).outcome == "ok"
-        told = client.awaited(LIST_CHANGED["tools"], "", 0, 10)
+        told = client.listening.awaited(LIST_CHANGED["tools"], "", 0, 10)
         assert told.outcome == "ok", told.detail
-        client.unlisten()
+        client.listening.unlisten()
     client.close()
 
 

@@ -87,7 +87,7 @@ def connect(serve):
 def test_a_session_is_opened_by_the_stream_and_calls_go_to_its_endpoint(stream, connect):
     """All POSTs share one connection, and every request has the arm's headers."""
     server, client = connect(*stream.greeting, stream.take(RESULT), stream.take(RESULT))
-    assert client.version == "2024-11-05"
+    assert client.terms.version == "2024-11-05"
     replies = [client.call(Call(ECHO, {"m": 1})) for _ in range(2)]
     assert [reply.outcome for reply in replies] == ["ok", "ok"]
     assert replies[0].json()["result"] == RESULT

@@ -1,5 +1,6 @@
 """Servers that mean no good: each costs at most the call's own time, and is classed rightly."""
 
+import itertools
 import json
 import socket
 import time
@@ -70,7 +71,9 @@ def drip(data: bytes):
 
 def ask(server, timeout_s: float = TIMEOUT_S):
     """Call a tool once."""
-    client = McpClient(Endpoint.of(server.url, timeout_s=timeout_s), "2026-07-28")
+    client = McpClient(
+        Endpoint.of(server.url, timeout_s=timeout_s), "2026-07-28", ids=itertools.count(1)
+    )
     server.clients.append(client)
     return client.call(CALL)
 

@@ -1,5 +1,6 @@
 """What the HTTP client makes of subscriptions and cancellations that do not go well."""
 
+import itertools
 import json
 import socket
 import threading
@@ -96,9 +97,10 @@ def opened(serve):
     def open_(*script, protocol: str = MODERN, timeout_s: float = 5, **own):
         agreed = (answers(result={"protocolVersion": HANDSHAKE}), ACCEPTED)
         server = serve(*(agreed if protocol == HANDSHAKE else ()), *script)
-        client = McpClient(Endpoint.of(server.url, timeout_s=timeout_s), protocol, **own)
+        endpoint = Endpoint.of(server.url, timeout_s=timeout_s)
+        client = McpClient(endpoint, protocol, ids=itertools.count(1), **own)
         clients.append(client)
-        client.open()
+        client.begin()
         return client, server
 
     yield open_
@@ -112,13 +114,13 @@ def opened(serve):
 def test_a_subscription_is_a_request_with_an_id_of_its_own(opened):
     """A text, on a connection of its own; the reply is its acknowledgement."""
     client, server = opened(acknowledged(toolsListChanged=True, resourceSubscriptions=["a://b"]))
-    reply = client.listen(Wanted(("tools",), "a://b"))
+    reply = client.listening.listen(Wanted(("tools",), "a://b"))
     assert reply.outcome == "ok", reply.detail
     sent = body_of(server.requests[0])
     assert (sent["id"], sent["method"]) == ("listen-1", "subscriptions/listen")
     assert sent["params"]["notifications"] == Wanted(("tools",), "a://b").notifications()
     assert b"mcp-method: subscriptions/listen" in server.requests[0].lower()
-    assert not client.hears
+    assert not client.listening.hears
 
 
 @pytest.mark.parametrize(
@@ -138,9 +140,9 @@ def test_who_waits_is_told_how_a_stream_ended(opened, last, reason):
         acknowledged(update, last, ends=not last, resourceSubscriptions=["a://b"])(peer, request)
 
     client, _ = opened(say)
-    assert client.listen(Wanted(uri="a://b")).outcome == "ok"
-    assert client.awaited(UPDATED, "a://b", 0, 5).outcome == "ok"
-    lost = client.awaited(UPDATED, "a://b", 0, 5)
+    assert client.listening.listen(Wanted(uri="a://b")).outcome == "ok"
+    assert client.listening.awaited(UPDATED, "a://b", 0, 5).outcome == "ok"
+    lost = client.listening.awaited(UPDATED, "a://b", 0, 5)
     assert lost.outcome == "transport_error"
     assert lost.detail.startswith(reason)
 
@@ -148,21 +150,21 @@ def test_who_waits_is_told_how_a_stream_ended(opened, last, reason):
 def test_a_subscription_that_is_not_honoured_fails(opened):
     """The stream is closed again, as nobody would await anything."""
     client, _ = opened(acknowledged(toolsListChanged=True))
-    reply = client.listen(Wanted(("tools",), "a://b"))
+    reply = client.listening.listen(Wanted(("tools",), "a://b"))
     assert (reply.outcome, reply.detail) == ("check_failed", "the server does not tell of: a://b")
 
 
 def test_a_server_that_does_not_acknowledge_is_a_timeout(opened):
     """And so is it where the stream opens and says nothing."""
     client, _ = opened(OFFERED, timeout_s=0.05)
-    assert client.listen(Wanted(("tools",))).outcome == "timeout"
+    assert client.listening.listen(Wanted(("tools",))).outcome == "timeout"
 
 
 def test_nothing_can_be_listened_to_without_a_server(opened):
     """It fails like any call, by what went wrong."""
     client, server = opened()
     server.stop()
-    assert client.listen(Wanted(("tools",))).outcome == "transport_error"
+    assert client.listening.listen(Wanted(("tools",))).outcome == "transport_error"
 
 
 def test_a_subscription_brings_the_token_and_another_where_that_is_refused(opened):
@@ -172,7 +174,7 @@ def test_a_subscription_brings_the_token_and_another_where_that_is_refused(opene
     )
     tokens = Tokens("new")
     client, server = opened(refused, acknowledged(toolsListChanged=True), credentials=tokens)
-    assert client.listen(Wanted(("tools",))).outcome == "ok"
+    assert client.listening.listen(Wanted(("tools",))).outcome == "ok"
     first, second = server.requests
     assert b"authorization: bearer old\r\n" in first.lower()
     assert b"authorization: bearer new\r\n" in second.lower()
@@ -183,7 +185,7 @@ def test_a_subscription_without_a_token_fails_in_words(opened):
     """By what the server said, and why it could not be asked again."""
     refused = REFUSED.replace(b"405 Method", b"401 Method")
     client, server = opened(refused, credentials=Tokens())
-    reply = client.listen(Wanted(("tools",)))
+    reply = client.listening.listen(Wanted(("tools",)))
     assert reply.outcome == "http_error"
     assert reply.detail.startswith("HTTP 401")
     assert reply.detail.endswith("; no access token")
@@ -196,7 +198,7 @@ def test_a_subscription_follows_a_redirect_and_so_do_the_calls_after_it(opened):
     done = answers(result={})
     client, server = opened(done, moved, acknowledged(toolsListChanged=True), done)
     assert client.call(SLOW).outcome == "ok"
-    assert client.listen(Wanted(("tools",))).outcome == "ok"
+    assert client.listening.listen(Wanted(("tools",))).outcome == "ok"
     assert client.call(SLOW).outcome == "ok"
     paths = [request.split(b" ")[1] for request in server.requests]
     assert paths == [b"/mcp", b"/mcp", b"/mcp/", b"/mcp/"]
@@ -208,7 +210,7 @@ def test_a_subscription_follows_a_redirect_and_so_do_the_calls_after_it(opened):
 def test_a_session_without_a_stream_cannot_be_listened_to(opened):
     """405 is an answer, and nothing is subscribed to that could not be heard."""
     client, server = opened(REFUSED, protocol=HANDSHAKE)
-    reply = client.listen(Wanted(uri="a://b"))
+    reply = client.listening.listen(Wanted(uri="a://b"))
     assert reply.outcome == "http_error"
     assert reply.detail == "HTTP 405: the server opens no stream"
     assert len(server.requests) == 3
@@ -218,10 +220,10 @@ def test_a_subscription_is_called_off_at_the_end(opened):
     """With its URI; the stream stays open, so that listening to a list sends nothing more."""
     done = answers(result={})
     client, server = opened(OFFERED, done, done, protocol=HANDSHAKE)
-    assert client.listen(Wanted(uri="a://b")).outcome == "ok"
-    client.unlisten()
-    assert client.hears
-    assert client.listen(Wanted(("tools",))) is None
+    assert client.listening.listen(Wanted(uri="a://b")).outcome == "ok"
+    client.listening.unlisten()
+    assert client.listening.hears
+    assert client.listening.listen(Wanted(("tools",))) is None
     subscribed, unsubscribed = map(body_of, server.requests[3:])
     assert (subscribed["method"], subscribed["params"]) == ("resources/subscribe", {"uri": "a://b"})
     assert unsubscribed["method"] == "resources/unsubscribe"
@@ -231,8 +233,8 @@ def test_a_subscription_is_called_off_at_the_end(opened):
 def test_a_stream_that_ends_is_noticed(opened):
     """What the server says until it is open again, nobody hears."""
     client, _ = opened(OFFERED + END, protocol=HANDSHAKE)
-    assert client.listen(Wanted(("tools",))).outcome == "ok"
-    lost = client.awaited("notifications/tools/list_changed", "", 0, 5)
+    assert client.listening.listen(Wanted(("tools",))).outcome == "ok"
+    lost = client.listening.awaited("notifications/tools/list_changed", "", 0, 5)
     assert lost.outcome == "transport_error"
     assert lost.detail == "the server closed the session's stream of notifications"
 
@@ -272,8 +274,7 @@ def test_the_end_of_a_cancelled_call_is_waited_for(opened, head):
         first.sendall((b"" if head else OFFERED) + event(id=number, **CANCELLED) + END)
 
     client, server = opened(begin, cancel, answers(result={}), protocol=HANDSHAKE)
-    reply = client.cancelled_call(SLOW, None, 0.05)
-    stop = client.take_stop()
+    reply, stop = client.cancelled_call(SLOW, None, 0.05)
     assert (reply.outcome, stop.told) == ("ok", True)
     assert 0 < stop.ns < 1e9
     assert client.call(SLOW).outcome == "ok"
@@ -292,16 +293,15 @@ def test_any_end_of_its_stream_ends_a_cancelled_call(opened, last):
             peers[0].shutdown(socket.SHUT_RDWR)
 
     client, _ = opened(lambda peer, _: peers.append(peer), cancel, protocol=HANDSHAKE)
-    assert client.cancelled_call(SLOW, None, 0.05).outcome == "ok"
-    assert client.take_stop().told
+    reply, stop = client.cancelled_call(SLOW, None, 0.05)
+    assert (reply.outcome, stop.told) == ("ok", True)
 
 
 def test_an_end_that_is_not_told_is_no_end(opened):
     """It has the time that was waited, and the connection is given up."""
     client, server = opened(b"", ACCEPTED, answers(result={}), protocol=HANDSHAKE, timeout_s=0.1)
-    assert client.cancelled_call(SLOW, None, 0.05).outcome == "ok"
-    stop = client.take_stop()
-    assert not stop.told
+    reply, stop = client.cancelled_call(SLOW, None, 0.05)
+    assert (reply.outcome, stop.told) == ("ok", False)
     assert stop.ns >= 0.1e9
     assert client.call(SLOW).outcome == "ok"
     assert server.connections == 3
@@ -317,8 +317,8 @@ def test_a_call_without_a_session_was_not_cancelled(opened):
 
     again = (answers(result={"protocolVersion": HANDSHAKE}), ACCEPTED, answers(result={}))
     client, server = opened(LOST, silent, *again, protocol=HANDSHAKE, timeout_s=0.2)
-    reply = client.cancelled_call(SLOW, None, 0.05)
-    assert (reply.outcome, client.take_stop()) == ("timeout", None)
+    reply, stop = client.cancelled_call(SLOW, None, 0.05)
+    assert (reply.outcome, stop) == ("timeout", None)
     assert len(server.requests) == 4  # and nothing was cancelled
     assert left.wait(5)  # the handshake's answer may still come
     assert client.call(SLOW).outcome == "ok"
@@ -334,8 +334,8 @@ def test_no_call_is_called_off_that_had_no_session(opened):
 def test_a_call_that_ended_before_has_no_end_to_tell(opened):
     """It was not cancelled."""
     client, _ = opened(answers(result={}), protocol=HANDSHAKE)
-    assert client.cancelled_call(SLOW, None, 5).outcome == "ok"
-    assert client.take_stop() is None
+    reply, stop = client.cancelled_call(SLOW, None, 5)
+    assert (reply.outcome, stop) == ("ok", None)
 
 
 # Threads that break.
@@ -366,9 +366,9 @@ def test_a_reader_of_a_subscription_that_breaks_tells_its_end(opened, failed, mo
     """The same, in 2026-07-28."""
     client, _ = opened(acknowledged(event(method=UPDATED), resourceSubscriptions=["a://b"]))
     monkeypatch.setattr("mcp_perf.client.protocol.subscriptions.Inbox.add", lambda *_: {}.pop(0))
-    assert client.listen(Wanted(uri="a://b")).outcome == "ok"
-    assert client.awaited(UPDATED, "a://b", 0, 5).outcome == "transport_error"
-    client._streams[0]._thread.join(5)
+    assert client.listening.listen(Wanted(uri="a://b")).outcome == "ok"
+    assert client.listening.awaited(UPDATED, "a://b", 0, 5).outcome == "transport_error"
+    client.streams.subscriptions[0]._thread.join(5)
     assert failed == [KeyError]
 
 
@@ -378,7 +378,7 @@ def test_a_reader_of_a_subscription_that_breaks_tells_its_end(opened, failed, mo
 def test_a_stream_that_does_not_open_in_time_is_a_timeout(opened):
     """Also once it was given up, which ends its thread by a broken connection."""
     client, _ = opened(b"", protocol=HANDSHAKE)
-    reply = client.listen(Wanted(("tools",)), 0.05)
+    reply = client.listening.listen(Wanted(("tools",)), 0.05)
     assert (reply.outcome, reply.detail) == ("timeout", "the stream was not opened in time")
 
 

@@ -109,7 +109,7 @@ def test_the_handshake_sends_what_the_specification_wants(serve) -> None:
     """No session and version headers before, both after, DELETE with both at the end."""
     server = serve(INITIALIZED, ACCEPTED, RESULT, http(b""))
     mcp = client(server, "2025-11-25")
-    mcp.open()
+    mcp.begin()
     mcp.call(Call(ECHO, {}))
     mcp.close()
     initialize, initialized, call, delete = server.requests
@@ -129,7 +129,7 @@ def test_a_server_without_sessions_works(serve) -> None:
     """No session id means no session header and no DELETE."""
     server = serve(answer({"protocolVersion": "2025-06-18"}), ACCEPTED, RESULT)
     mcp = client(server, "auto")
-    mcp.version = "2025-06-18"
+    mcp.terms.version = "2025-06-18"
     assert mcp.call(Call(ECHO, {})).outcome == "ok"
     mcp.close()
     assert len(server.requests) == 3
@@ -389,7 +389,7 @@ def test_a_tool_with_a_forbidden_annotation_is_left_out_in_the_new_era(serve) ->
     assert client(serve(listed("t", schema=bad)), "2026-07-28").list_tools() == {}
     server = serve(INITIALIZED, ACCEPTED, listed("t", schema=bad))
     mcp = client(server, "2025-11-25")
-    mcp.open()
+    mcp.begin()
     assert list(mcp.list_tools()) == ["t"]
 
 

@@ -1,5 +1,6 @@
 """What the client does when a call does not end with its first reply, against scripted servers."""
 
+import itertools
 import json
 import re
 import socket
@@ -8,6 +9,7 @@ import pytest
 
 from mcp_perf.client.errors import NegotiationError
 from mcp_perf.client.http.endpoint import Endpoint
+from mcp_perf.client.mcp.lists import list_all
 from mcp_perf.client.mcp.streamable_http import Call, McpClient
 from mcp_perf.client.protocol.answers import Answers
 from mcp_perf.client.protocol.requests import Request
@@ -89,18 +91,16 @@ def open_client(serve):
         server = serve(*(opening or handshake), *script)
         waits: list[float] = []
         endpoint = Endpoint.of(server.url, timeout_s=5)
-        client = McpClient(endpoint, protocol, sleep=waits.append, **options)
-        server.clients.append(client)
+        ids = itertools.count(1)
+        client = McpClient(endpoint, protocol, sleep=waits.append, ids=ids, **options)
         clients.append(client)
-        client.open()
+        client.begin()
         client.waits = waits
         return client, server
 
     yield opened
     for client in clients:
-        client._stop_listening()
-        if client._side is not None:
-            client._side.close()
+        client.drop()
 
 
 # Versions.
@@ -257,7 +257,7 @@ def test_the_sessions_stream_is_read_and_taken_up_again(open_client) -> None:
     """A request on it is answered; when it ends it is opened again where it stopped."""
     ping = 'id: e9\nretry: 1\ndata: {"jsonrpc":"2.0","id":"p","method":"ping"}'
     client, server = open_client(stream(ping), ACCEPTED, REFUSED, protocol=HANDSHAKE, answers=ROOTS)
-    client._listener._thread.join(5)
+    client.streams.listener._thread.join(5)
     opening, pong, again = server.requests[2:5]
     assert header_of(opening, "Accept") == ["text/event-stream"]
     assert header_of(opening, "Last-Event-ID") == []
@@ -292,7 +292,7 @@ def test_a_stream_that_is_not_offered_is_told_as_a_failure(open_client) -> None:
 def test_a_stream_that_the_server_ends_is_no_longer_open(open_client) -> None:
     """It counts as open only while it is."""
     client, _ = open_client(stream("retry: 1"), REFUSED, protocol=HANDSHAKE, listens=True)
-    client._listener._thread.join(5)
+    client.streams.listener._thread.join(5)
     assert (client.has_session, client.has_stream) == (True, False)
 
 
@@ -309,7 +309,7 @@ def test_a_session_that_was_closed_is_opened_anew(open_client) -> None:
 def test_closing_ends_the_sessions_stream(open_client) -> None:
     """A stream that the server would keep open for ever ends with the client."""
     client, server = open_client(stream(ends=False), http({}), protocol=HANDSHAKE, answers=ROOTS)
-    listener = client._listener
+    listener = client.streams.listener
     client.close()
     assert not listener._thread.is_alive()
     assert server.requests[-1].startswith(b"DELETE")
@@ -362,7 +362,7 @@ def test_nothing_is_resumed_without_a_session(open_client) -> None:
 def test_a_cancelled_call_is_told_by_its_id(open_client) -> None:
     """Up to 2025-11-25 a notification with the call's id goes out."""
     client, server = open_client(b"", ACCEPTED, protocol=HANDSHAKE)
-    reply = client.cancelled_call(Call(ECHO, {}), None, 0.05)
+    reply, _ = client.cancelled_call(Call(ECHO, {}), None, 0.05)
     assert (reply.outcome, reply.detail) == ("ok", "cancelled after 0.05 s")
     call, cancel = map(body_of, server.requests[2:])
     assert cancel["method"] == "notifications/cancelled"
@@ -373,7 +373,7 @@ def test_a_cancelled_call_is_told_by_its_id(open_client) -> None:
 def test_a_cancelled_call_closes_its_connection(open_client) -> None:
     """In 2026-07-28 nothing is sent: the closed connection says it."""
     client, server = open_client(b"", RESULT)
-    assert client.cancelled_call(Call(ECHO, {}), None, 0.05).outcome == "ok"
+    assert client.cancelled_call(Call(ECHO, {}), None, 0.05)[0].outcome == "ok"
     assert client.call(Call(ECHO, {})).outcome == "ok"
     assert (len(server.requests), server.connections) == (2, 2)
 
@@ -381,7 +381,7 @@ def test_a_cancelled_call_closes_its_connection(open_client) -> None:
 def test_a_cancellation_that_is_refused_is_an_error(open_client) -> None:
     """A server that does not take the notification has not cancelled the call."""
     client, _ = open_client(b"", http({}, "500 No"), protocol=HANDSHAKE)
-    reply = client.cancelled_call(Call(ECHO, {}), None, 0.05)
+    reply, _ = client.cancelled_call(Call(ECHO, {}), None, 0.05)
     assert reply.outcome == "http_error"
     assert "not cancelled" in reply.detail
 
@@ -410,21 +410,21 @@ def test_a_list_is_all_of_its_pages(open_client) -> None:
     client, server = open_client(
         answers(prompts=[{"name": "a"}], nextCursor="2", ttlMs=1), answers(prompts=[{"name": "b"}])
     )
-    reply = client.list_all("prompts/list", "prompts")
+    reply = list_all(client, "prompts/list", "prompts")
     assert reply.json()["result"]["prompts"] == [{"name": "a"}, {"name": "b"}]
     assert body_of(server.requests[1])["params"]["cursor"] == "2"
     assert reply.bytes_out == sum(map(len, server.requests))
-    assert not client._encoded  # nothing is kept that no later list can use
+    assert not client.messenger.session.encoded  # nothing is kept that no later list can use
 
 
 def test_a_list_that_is_none_fails_the_check(open_client) -> None:
     """A result without the list is not a short list."""
     client, _ = open_client(answers(tools=[]))
-    reply = client.list_all("prompts/list", "prompts")
+    reply = list_all(client, "prompts/list", "prompts")
     assert (reply.outcome, "no list of prompts" in reply.detail) == ("check_failed", True)
 
 
 def test_a_list_that_fails_on_its_second_page_has_failed(open_client) -> None:
     """Half a list is no list."""
     client, _ = open_client(answers(prompts=[], nextCursor="2"), refuses(-32602))
-    assert client.list_all("prompts/list", "prompts").outcome == "rpc_error"
+    assert list_all(client, "prompts/list", "prompts").outcome == "rpc_error"

@@ -1,5 +1,6 @@
 """A session over a channel whose other end is a function: eras, ends, repetitions, timeouts."""
 
+import itertools
 import json
 import threading
 
@@ -15,6 +16,7 @@ from mcp_perf.client.errors import (
     SessionGone,
 )
 from mcp_perf.client.mcp.channel_client import SessionClient
+from mcp_perf.client.mcp.lists import list_all
 from mcp_perf.client.mcp.streamable_http import Call, Request
 from mcp_perf.client.protocol.answers import Answers
 from mcp_perf.client.protocol.tools import Tool
@@ -86,7 +88,7 @@ def modern(**answers):
 
 def opened(peer, protocol="auto", **options):
     """Return a client with an open session."""
-    client = SessionClient(peer, protocol, **options)
+    client = SessionClient(peer, protocol, ids=itertools.count(1), **options)
     client.negotiate()
     return client
 
@@ -95,7 +97,7 @@ def test_a_modern_server_is_discovered_and_called_with_the_envelope():
     """2026-07-28 needs one request to find out, and then none to open a session."""
     peer = modern()
     client = opened(peer)
-    assert client.version == MODERN
+    assert client.terms.version == MODERN
     assert client.call(Call(ECHO, {"m": "%b"})).outcome == "ok"
     assert client.call(Call(ECHO, None), {"m": 1}).outcome == "ok"
     assert peer.methods == ["server/discover", "tools/call", "tools/call"]
@@ -110,7 +112,7 @@ def test_another_server_is_initialized_on_the_same_channel():
     """What does not know server/discover is asked to initialize, without a second start."""
     peer = Peer()
     client = opened(peer)
-    assert client.version == HANDSHAKE
+    assert client.terms.version == HANDSHAKE
     assert peer.methods == ["server/discover", "initialize", "notifications/initialized"]
     assert peer.opened == 1
     client.call(Call(ECHO, {}))
@@ -121,7 +123,7 @@ def test_a_channel_of_the_old_era_is_not_probed():
     """HTTP+SSE exists only where `initialize` does."""
     peer = modern()
     peer.probes = False
-    assert opened(peer).version == HANDSHAKE
+    assert opened(peer).terms.version == HANDSHAKE
     assert peer.methods == ["initialize", "notifications/initialized"]
 
 
@@ -129,7 +131,7 @@ def test_a_server_that_never_answers_the_probe_is_initialized():
     """Some say nothing before `initialize`; a pinned version is still an error."""
     peer = Peer(**{"server/discover": SILENT})
     peer.timeout_s = 0.01
-    assert opened(peer).version == HANDSHAKE
+    assert opened(peer).terms.version == HANDSHAKE
     with pytest.raises(CallTimeout):
         opened(peer, MODERN)
 
@@ -443,7 +445,7 @@ def test_all_of_a_kind_is_listed_as_one_call():
         {"result": {"prompts": [{"name": "b"}]}},
     ]
     client = opened(modern(**{"prompts/list": pages}))
-    reply = client.list_all("prompts/list", "prompts")
+    reply = list_all(client, "prompts/list", "prompts")
     assert reply.outcome == "ok"
     assert not client._encoded  # nothing is kept that no later list can use
     assert [prompt["name"] for prompt in reply.json()["result"]["prompts"]] == ["a", "b"]
@@ -453,18 +455,19 @@ def test_a_call_that_is_to_be_cancelled_is_cancelled_by_notification():
     """It has then done what it was to do; one that ends before is what it is."""
     peer = modern(**{"tools/call": [SILENT, {"result": {}}, lambda: peer.ended("it died")]})
     client = opened(peer)
-    first = client.cancelled_call(Call(ECHO, {}), None, 0.01)
+    first, stop = client.cancelled_call(Call(ECHO, {}), None, 0.01)
     assert (first.outcome, first.detail) == ("ok", "cancelled after 0.01 s")
     assert peer.methods[-1] == "notifications/cancelled"
-    second = client.cancelled_call(Call(ECHO, {}), None, 5.0)
+    second, _ = client.cancelled_call(Call(ECHO, {}), None, 5.0)
     assert (second.outcome, second.detail) == ("ok", "")
-    assert client.cancelled_call(Call(ECHO, {}), None, 5.0).outcome == "transport_error"
+    third, _ = client.cancelled_call(Call(ECHO, {}), None, 5.0)
+    assert (third.outcome, stop) == ("transport_error", None)
 
 
 def test_a_call_waits_until_the_session_that_another_opens_is_open():
     """Users of one process share its session: nobody calls before `initialize` is answered."""
     peer, others = Peer(), []
-    client = SessionClient(peer)
+    client = SessionClient(peer, ids=itertools.count(1))
 
     def call_meanwhile():
         other = threading.Thread(target=lambda: others.append(client.call(Call(ECHO, {}))))

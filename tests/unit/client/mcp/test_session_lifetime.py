@@ -1,5 +1,6 @@
 """Opening and closing a session as what is measured: what is sent, and how it ends."""
 
+import itertools
 import re
 import socket
 
@@ -8,6 +9,7 @@ import pytest
 from mcp_perf.client.errors import ConnectError
 from mcp_perf.client.http.endpoint import Endpoint
 from mcp_perf.client.mcp.channel_client import SessionClient
+from mcp_perf.client.mcp.lifetime import close_session, open_session
 from mcp_perf.client.mcp.streamable_http import McpClient
 from mcp_perf.client.reply import OK
 
@@ -60,7 +62,7 @@ def verbs(server) -> list[str]:
 def test_opening_is_connection_and_handshake(client):
     """One call holds both requests, with their bytes; they are told one by one as well."""
     mcp, server, told = client(initialized, ACCEPTED)
-    reply = mcp.open_session()
+    reply = open_session(mcp)
     assert (reply.outcome, reply.detail) == (OK, "")
     assert verbs(server) == ["POSTinitialize", "POSTnotifications/initialized"]
     assert told == ["initialize", "notifications/initialized"]
@@ -72,9 +74,9 @@ def test_opening_is_connection_and_handshake(client):
 def test_in_the_stateless_era_opening_is_a_connection(client):
     """Nothing is asked: there is no session, and closing sends no goodbye."""
     mcp, server, told = client(protocol=MODERN)
-    assert mcp.open_session().outcome == OK
-    assert mcp.connection.opened == 1
-    reply = mcp.close_session()
+    assert open_session(mcp).outcome == OK
+    assert mcp.pool.connections[0].opened == 1
+    reply = close_session(mcp)
     assert (reply.outcome, reply.bytes_out) == (OK, 0)
     assert (server.requests, told) == ([], [])
 
@@ -91,8 +93,8 @@ def test_in_the_stateless_era_opening_is_a_connection(client):
 def test_closing_says_goodbye_and_hears_what_the_server_says(client, answer, outcome):
     """DELETE names the session; 405 says that the server ends its sessions by itself."""
     mcp, server, told = client(initialized, ACCEPTED, answer)
-    mcp.open_session()
-    reply = mcp.close_session()
+    open_session(mcp)
+    reply = close_session(mcp)
     assert reply.outcome == outcome, reply.detail
     assert server.requests[2].startswith(b"DELETE /mcp")
     assert b"session-id: s1" in server.requests[2].lower()
@@ -103,9 +105,9 @@ def test_closing_says_goodbye_and_hears_what_the_server_says(client, answer, out
 def test_without_delete_there_is_no_goodbye_and_the_next_session_is_new(client):
     """The server hears nothing; opening again is a handshake on a new connection."""
     mcp, server, _ = client(initialized, ACCEPTED, initialized, ACCEPTED, no_delete=True)
-    mcp.open_session()
-    assert mcp.close_session().outcome == OK
-    assert mcp.open_session().outcome == OK
+    open_session(mcp)
+    assert close_session(mcp).outcome == OK
+    assert open_session(mcp).outcome == OK
     assert verbs(server) == ["POSTinitialize", "POSTnotifications/initialized"] * 2
     assert server.connections == 2
     assert b"session-id" not in server.requests[2].lower()
@@ -114,18 +116,18 @@ def test_without_delete_there_is_no_goodbye_and_the_next_session_is_new(client):
 def test_a_session_left_open_is_dropped_before_the_next_one_is_timed(client):
     """What broke off before its close leaves a session; opening is then not a second use of it."""
     mcp, server, _ = client(initialized, ACCEPTED, initialized, ACCEPTED)
-    mcp.open_session()
-    mcp.open_session()
+    open_session(mcp)
+    open_session(mcp)
     assert (len(server.requests), server.connections) == (4, 2)
 
 
 def test_a_session_that_does_not_open_is_a_failed_call(client):
     """Its class and its detail say why, as with any call; what follows may try again."""
     mcp, _, _ = client(status("503 Service Unavailable"), initialized, ACCEPTED)
-    reply = mcp.open_session()
+    reply = open_session(mcp)
     assert reply.outcome == "http_error"
     assert "no session: initialize failed" in reply.detail
-    assert mcp.open_session().outcome == OK
+    assert open_session(mcp).outcome == OK
 
 
 class Streams:
@@ -163,9 +165,9 @@ class Streams:
 def test_a_channel_is_opened_and_closed_as_a_call():
     """Its end is the goodbye; a session left open is closed before."""
     channel = Streams()
-    session = SessionClient(channel)
-    assert session.open_session().outcome == "transport_error"
-    reply = session.open_session()
+    session = SessionClient(channel, ids=itertools.count(1))
+    assert open_session(session).outcome == "transport_error"
+    reply = open_session(session)
     assert (reply.outcome, reply.bytes_in) == (OK, len(RESULT % b"2"))
-    assert session.close_session().outcome == OK
+    assert close_session(session).outcome == OK
     assert channel.log == ["close", "open", "close", "open", "close"]

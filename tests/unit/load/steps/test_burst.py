@@ -206,11 +206,10 @@ def test_in_an_open_load_each_call_of_a_first_burst_keeps_the_arrival():
 
 
 def test_what_has_a_connection_gets_one_for_each_call():
-    """The first call of a burst uses the user's own; a session of many calls serves them all."""
+    """Within one client, where a session is shared; plain HTTP has a client for each call."""
     mcp = McpClient(ENDPOINT)
-    lines = beside(mcp, 3)
-    assert [line.connection is mcp.connection for line in lines] == [True, False, False]
-    assert len({id(line.connection) for line in lines}) == 3
+    assert [one is mcp for one in beside(mcp, 3)] == [True, True, True]
+    assert len(mcp.pool.connections) == 3
     rest = RestClient(ENDPOINT)
     assert [one is rest for one in beside(rest, 3)] == [True, False, False]
     session = SharedSession(SessionClient(StdioChannel(Command(("x",)))))

@@ -7,7 +7,7 @@ from typing import Literal
 
 import pytest
 
-from mcp_perf.client.http.exchange import Endpoint
+from mcp_perf.client.http.endpoint import Endpoint
 from mcp_perf.client.protocol.tools import Tool
 from mcp_perf.client.reply import Reply
 from mcp_perf.load.steps.compile import ArmCompiler, compile_journeys

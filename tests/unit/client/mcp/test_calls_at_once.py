@@ -1,6 +1,7 @@
 """Calls at once within one session over streamable HTTP, against scripted servers."""
 
 import json
+import os
 import re
 import socket
 import threading
@@ -8,10 +9,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from mcp_perf.client.http.connection import Connection
+from mcp_perf.client.channels.stdio import Command, StdioChannel
 from mcp_perf.client.http.endpoint import Endpoint
-from mcp_perf.client.mcp.parallel import Line
+from mcp_perf.client.mcp.attempt import ids_of_process
+from mcp_perf.client.mcp.channel_client import SessionClient
 from mcp_perf.client.mcp.streamable_http import Call, McpClient
+from mcp_perf.client.protocol import versions
 from mcp_perf.client.protocol.tools import Tool
 from mcp_perf.client.reply import REJOINED, REOPENED
 
@@ -86,28 +89,26 @@ class Sessions:
 
 @pytest.fixture
 def connect(serve):
-    """Open a client with lines to a server; all are closed with the test."""
-    opened: list = []
+    """Open a client that may make so many calls at once; it is closed with the test."""
+    opened: list[McpClient] = []
 
     def run(server: Sessions, number: int, protocol: str = HANDSHAKE):
         scripted = serve(*[server] * 100)
         client = McpClient(Endpoint.of(scripted.url, timeout_s=MOST_S), protocol)
-        own = [Connection(client.endpoint.origin) for _ in range(number - 1)]
-        lines = [Line(client, connection) for connection in (client.connection, *own)]
-        opened.extend(lines)
-        scripted.clients.extend(lines)
+        client.pool.widen(number)
+        opened.append(client)
         client.ready()
-        return client, lines, scripted
+        return client, scripted
 
     yield run
-    for line in opened:
-        line.close()
+    for client in opened:
+        client.drop()
 
 
-def at_once(lines, calls):
-    """Make one call on each line, all at the same time; return the replies in order."""
-    with ThreadPoolExecutor(len(lines)) as pool:
-        return list(pool.map(lambda pair: pair[0].call(pair[1]), zip(lines, calls, strict=True)))
+def at_once(client, calls):
+    """Make calls at the same time; return the replies in order."""
+    with ThreadPoolExecutor(len(calls)) as pool:
+        return list(pool.map(client.call, calls))
 
 
 def calls(number: int) -> list[Call]:
@@ -121,46 +122,52 @@ def said(reply) -> int:
 
 
 @pytest.mark.parametrize("protocol", [HANDSHAKE, MODERN])
-def test_lines_call_at_once_in_one_session(connect, protocol):
+def test_calls_at_once_are_made_in_one_session(connect, protocol):
     """Each on its own connection, with an id of its own; the server knows them as one client."""
     server = Sessions(3)
-    client, lines, scripted = connect(server, 3, protocol)
+    client, scripted = connect(server, 3, protocol)
+    assert [connection.opened for connection in client.pool.connections] == [1, 1, 1]
     for _ in range(2):
-        replies = at_once(lines, calls(3))
+        replies = at_once(client, calls(3))
         assert [reply.outcome for reply in replies] == ["ok"] * 3
         assert [said(reply) for reply in replies] == [0, 1, 2]
     assert {session for session, _ in server.calls} == {"s1" if protocol == HANDSHAKE else ""}
     assert len({number for _, number in server.calls}) == 6
     assert scripted.connections == 3
-    assert client.version == protocol
+    assert client.terms.version == protocol
+
+
+def test_a_connection_more_is_opened_where_one_is_needed(connect):
+    """A client that makes more calls at once than it was told of makes them all the same."""
+    client, scripted = connect(Sessions(3), 1)
+    assert [reply.outcome for reply in at_once(client, calls(3))] == ["ok"] * 3
+    assert scripted.connections == 3
 
 
 def test_a_lost_session_is_opened_again_once(connect):
     """Of the calls that find it lost, one opens another and the others go on in that."""
     server = Sessions(3)
-    client, lines, _ = connect(server, 3)
+    client, _ = connect(server, 3)
     server.session = "forgotten"
-    replies = at_once(lines, calls(3))
+    replies = at_once(client, calls(3))
     assert [(reply.outcome, said(reply)) for reply in replies] == [("ok", n) for n in range(3)]
     assert sorted(reply.session_lost for reply in replies) == [REOPENED, REJOINED, REJOINED]
     assert server.initialized == ["s1", "s2"]
-    assert client._session == "s2"
-    assert [reply.session_lost for reply in at_once(lines, calls(3))] == [0, 0, 0]
+    assert client.messenger.session.id == "s2"
+    assert [reply.session_lost for reply in at_once(client, calls(3))] == [0, 0, 0]
 
 
-def test_a_line_opens_the_session_where_none_is_open(connect):
+def test_a_call_opens_the_session_where_none_is_open(connect):
     """Also then it is opened once, and no call has lost one."""
     server = Sessions(2)
-    client, lines, _ = connect(server, 2)
+    client, _ = connect(server, 2)
     client.drop()
-    assert [(r.outcome, r.session_lost) for r in at_once(lines, calls(2))] == [("ok", 0)] * 2
-    assert server.initialized == ["s1", "s2"]
-    assert [line.open() for line in lines] == [False, False]
+    assert [(r.outcome, r.session_lost) for r in at_once(client, calls(2))] == [("ok", 0)] * 2
     assert server.initialized == ["s1", "s2"]
 
 
-def test_lines_speak_beside_their_calls_at_once(connect):
-    """Each on a connection of its own there, too: none waits until another has been heard."""
+def test_messages_beside_calls_wait_for_each_other_neither(connect):
+    """Each goes on a connection of its own there, too."""
     both = threading.Barrier(2)
 
     class Slow(Sessions):
@@ -169,29 +176,17 @@ def test_lines_speak_beside_their_calls_at_once(connect):
                 both.wait(MOST_S)
             super().__call__(peer, request)
 
-    _, lines, _ = connect(Slow(2), 2)
+    client, _ = connect(Slow(2), 2)
+    message = versions.encode_cancel(1, "enough")
     with ThreadPoolExecutor(2) as pool:
-        said = list(pool.map(lambda line: line._cancel("enough", 2), lines))
-    assert [reply.outcome for reply in said] == ["ok", "ok"]
-
-
-def test_a_line_that_closes_leaves_the_session(connect):
-    """Its connection ends; the client goes on in its session, and so does the next line."""
-    server = Sessions(1)
-    client, [first, second], scripted = connect(server, 2)
-    second.close()
-    first.close()
-    assert client.call(calls(1)[0]).outcome == "ok"
-    assert second.call(calls(1)[0]).outcome == "ok"
-    assert b"DELETE" not in b"".join(scripted.requests)
-    assert server.initialized == ["s1"]
+        replies = pool.map(lambda name: client.messenger.say(name, message), ("one", "two"))
+        assert [reply.outcome for reply in replies] == ["ok", "ok"]
 
 
 def test_a_session_that_could_not_be_opened_again_is_opened_by_the_next_call(connect):
     """The first call fails with the reason; the next one recovers, and says so."""
     server = Sessions(1)
-    server.refuses = 0
-    client, _, _ = connect(server, 1)
+    client, _ = connect(server, 1)
     server.session, server.refuses = "forgotten", 1
     call = calls(1)[0]
     failed, recovered, after = (client.call(call) for _ in range(3))
@@ -202,17 +197,64 @@ def test_a_session_that_could_not_be_opened_again_is_opened_by_the_next_call(con
     assert server.initialized == ["s1", "s2"]
 
 
-def test_of_lines_that_find_the_session_not_opened_again_one_recovers_it(connect):
-    """A loss that outlives its call is told once as well, by the line that ends it."""
+def test_of_calls_that_find_the_session_not_opened_again_one_recovers_it(connect):
+    """A loss that outlives its call is told once as well, by the call that ends it."""
     server = Sessions(1)
-    client, [line], _ = connect(server, 1)
+    client, _ = connect(server, 2)
     server.session, server.refuses = "forgotten", 1
     assert client.call(calls(1)[0]).outcome == "http_error"
     server._barrier = threading.Barrier(2)
-    other = Line(client, Connection(client.endpoint.origin))
-    replies = at_once([line, other], calls(2))
-    other.close()
+    replies = at_once(client, calls(2))
     assert [reply.outcome for reply in replies] == ["ok", "ok"]
     # The other one has waited for it, or began after it.
     assert {reply.session_lost for reply in replies} - {0, REJOINED} == {REOPENED}
     assert server.initialized == ["s1", "s2"]
+
+
+# Ids.
+
+
+def test_no_two_clients_have_an_id_in_common():
+    """All clients of a process share one counter, so a reply tells by its id whose it is."""
+    first, second = (McpClient(Endpoint.of("http://127.0.0.1:1/mcp")) for _ in range(2))
+    channel = SessionClient(StdioChannel(Command(("x",))))
+    ids = [next(ids) for ids in (first.messenger.ids, second.messenger.ids, channel._ids) * 3]
+    assert len(set(ids)) == len(ids)
+    assert max(ids) < 2**53  # what JavaScript holds exactly
+
+
+@pytest.mark.process
+def test_processes_draw_ids_of_their_own():
+    """Also a forked one, which has inherited all that its parent had."""
+    own = next(ids_of_process())
+    reading, writing = os.pipe()
+    child = os.fork()
+    if not child:
+        os.write(writing, next(ids_of_process()).to_bytes(8))
+        os._exit(0)
+    os.waitpid(child, 0)
+    theirs = int.from_bytes(os.read(reading, 8))
+    os.close(reading)
+    os.close(writing)
+    assert theirs >> 32 != own >> 32
+    assert next(ids_of_process()) >> 32 == own >> 32
+
+
+def test_a_reply_that_belongs_to_another_user_is_no_reply(serve):
+    """A server that mixes up the answers of two users fails both calls, however good they look."""
+    waiting: list[tuple[socket.socket, int]] = []
+    both = threading.Barrier(2)
+
+    def crossed(peer: socket.socket, request: bytes) -> None:
+        waiting.append((peer, body_of(request)["id"]))
+        both.wait(MOST_S)
+        [(_, other)] = [one for one in waiting if one[0] is not peer]
+        peer.sendall(http({"jsonrpc": "2.0", "id": other, "result": {"content": []}}))
+
+    server = serve(crossed, crossed)
+    users = [McpClient(Endpoint.of(server.url, timeout_s=MOST_S), MODERN) for _ in range(2)]
+    server.clients.extend(users)
+    with ThreadPoolExecutor(2) as pool:
+        replies = list(pool.map(lambda user: user.call(calls(1)[0]), users))
+    assert [reply.outcome for reply in replies] == ["rpc_error"] * 2
+    assert all("has id" in reply.detail for reply in replies)

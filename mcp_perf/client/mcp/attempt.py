@@ -1,0 +1,136 @@
+"""A call from its first byte to its class, with all that belongs to it alone.
+
+A client has no state of a call. So calls can go on at once in one session, and nothing of one can
+be taken for a part of another.
+"""
+
+import itertools
+import os
+import secrets
+from collections.abc import Iterator
+from typing import Any, Final, Protocol
+
+from mcp_perf.client.mcp.handshake import Terms
+from mcp_perf.client.protocol import jsonrpc
+from mcp_perf.client.protocol.answers import NoAnswer
+from mcp_perf.client.protocol.input_rounds import Rounds
+from mcp_perf.client.protocol.requests import Prepared
+from mcp_perf.client.reply import CHECK_FAILED, OK, Heard, Reply
+
+NOTHING: Final[dict[str, Any]] = {}
+_COUNTED_BITS: Final = 32
+_PREFIX_BITS: Final = 53 - _COUNTED_BITS
+"""Ids stay below 2**53, because a server in JavaScript would round those above."""
+
+
+class _Ids:
+    """The ids of this process; a forked child begins anew."""
+
+    pid = 0
+    left: Iterator[int] = iter(())
+
+
+def ids_of_process() -> Iterator[int]:
+    """Return the ids of all requests of this process, which all its clients share.
+
+    A reply that belongs to another user is told by its id: no two users have the same one, in
+    whatever processes of a run they are, because each process draws a prefix of its own.
+    """
+    if _Ids.pid != os.getpid():
+        _Ids.pid = os.getpid()
+        _Ids.left = itertools.count((secrets.randbits(_PREFIX_BITS) << _COUNTED_BITS) + 1)
+    return _Ids.left
+
+
+class Caller(Protocol):
+    """Whoever makes calls."""
+
+    terms: Terms
+    timeout_s: float
+
+    def call(
+        self,
+        call: Prepared,
+        arguments: dict[str, Any] | None = None,
+        timeout_s: float | None = None,
+    ) -> Reply:
+        """Send a request and judge the answer."""
+
+
+class Client(Caller, Protocol):
+    """A client, over whatever transport."""
+
+    def send(self, attempt: Any, timeout_s: float, added: dict[str, Any] = NOTHING) -> Reply:
+        """Send a call once, under a new id, with `added` beside its own params; judge the reply."""
+
+    def begin(self) -> None:
+        """Open a connection, and the session where there is none. Raises TargetError."""
+
+    def drop(self) -> None:
+        """Leave the session without a goodbye, where the transport lets it live on."""
+
+    def leave(self) -> None:
+        """Close the session. Raises TargetError where the server does not let it go."""
+
+
+class CallAttempt:
+    """One call, with all its repetitions: to the one who waits they are one."""
+
+    __slots__ = ("answers", "arguments", "call", "client", "heard", "request_id", "timeout_s")
+
+    def __init__(
+        self,
+        client: Client,
+        call: Prepared,
+        arguments: dict[str, Any] | None,
+        timeout_s: float,
+    ) -> None:
+        self.client = client
+        self.call = call
+        self.arguments = arguments
+        """None: they are part of the prepared call."""
+        self.timeout_s = timeout_s
+        self.answers = call.answers or client.terms.answers
+        self.request_id = 0
+        """Of the request that was sent last."""
+        self.heard: Heard | None = None
+        """The notifications that came so far."""
+
+    def again(self, first: Reply, added: dict[str, Any] = NOTHING) -> Reply:
+        """Repeat the call within what is left of its time; it has begun with the first reply."""
+        left_s = self.client.terms.left_s(first.start_ns, self.timeout_s)
+        return joined(first, self.client.send(self, left_s, added))
+
+    def give_input(self, reply: Reply) -> Reply:
+        """Give the input that a result asks for (2026-07-28), round by round."""
+        rounds, terms = Rounds(self.answers), self.client.terms
+        while jsonrpc.wants_input(reply):
+            try:
+                added, pause_s = rounds.following(jsonrpc.result_of(reply))
+            except NoAnswer as error:
+                return reply.fail(CHECK_FAILED, str(error))
+            if pause_s:
+                terms.sleep(min(pause_s, terms.left_s(reply.start_ns, self.timeout_s)))
+            reply = self.again(reply, added)
+        return reply
+
+    def hear(self, method: str, now_ns: int) -> None:
+        """Count a notification."""
+        if self.heard is None:
+            self.heard = Heard(now_ns)
+        self.heard.add(method, now_ns)
+
+    def tell(self, reply: Reply) -> None:
+        """Give the reply what was heard."""
+        reply.heard = self.heard
+        if self.heard is not None and reply.outcome == OK:
+            reply.detail = self.heard.told(reply.start_ns)
+
+
+def joined(first: Reply, reply: Reply) -> Reply:
+    """Make two exchanges one call: it began with the first, and ended as the second did."""
+    reply.start_ns = first.start_ns
+    reply.bytes_in += first.bytes_in
+    reply.bytes_out += first.bytes_out
+    reply.session_lost = reply.session_lost or first.session_lost
+    return reply

@@ -1,0 +1,138 @@
+"""What a client and its server agree on, over any transport: first of all a version."""
+
+from collections.abc import Callable
+from typing import Any, Final, Protocol
+
+from mcp_perf.client.errors import NegotiationError
+from mcp_perf.client.http.connection import Clock
+from mcp_perf.client.protocol import jsonrpc
+from mcp_perf.client.protocol import versions as eras
+from mcp_perf.client.protocol.answers import Answers
+from mcp_perf.client.protocol.subscriptions import Inbox
+from mcp_perf.client.reply import OK, Reply
+
+Observer = Callable[[str, Reply], None]
+"""Is told of every request that is not a call: its method, its reply."""
+Sleep = Callable[[float], None]
+
+_VERSION_UNKNOWN: Final = -32022
+
+
+class Ask(Protocol):
+    """A way to send a request that is not a call."""
+
+    def __call__(self, method: str, params: dict[str, Any], *, modern: bool) -> Reply:
+        """Send it, tell the observer. Raises ConnectError and CallTimeout."""
+
+
+def ignore(_method: str, _reply: Reply) -> None:
+    """Observe nothing."""
+
+
+class Terms:
+    """What a client brings to its session, and what has come of it."""
+
+    __slots__ = (
+        *("answers", "capabilities", "clock", "inbox", "observe", "protocol", "setup_bytes"),
+        *("sleep", "tools_list_bytes", "version"),
+    )
+
+    def __init__(
+        self, protocol: str, answers: Answers, observe: Observer, clock: Clock, sleep: Sleep
+    ) -> None:
+        self.protocol = protocol
+        """The version that is asked for, or `auto`."""
+        self.version = "" if protocol == "auto" else protocol
+        """The version in use; empty until it is negotiated."""
+        self.answers = answers
+        """What is answered if a call brings no answers of its own."""
+        self.capabilities = answers.capabilities
+        self.observe = observe
+        self.clock = clock
+        self.sleep = sleep
+        self.inbox: Inbox | None = None
+        """Where the notifications of subscriptions go; None where nobody listens."""
+        self.tools_list_bytes = 0
+        """The size of the last `tools/list`, all pages together."""
+        self.setup_bytes = [0, 0]
+        """Received and sent by all requests that are not calls."""
+
+    @property
+    def modern(self) -> bool:
+        """Whether the stateless era is spoken."""
+        return self.version == eras.MODERN
+
+    def tell(self, method: str, reply: Reply) -> None:
+        """Tell the observer of a request that is not a call."""
+        self.setup_bytes[0] += reply.bytes_in
+        self.setup_bytes[1] += reply.bytes_out
+        self.observe(method, reply)
+
+    def miss(self, reason: str) -> None:
+        """Have whoever awaits a notification know that it may never come."""
+        if self.inbox is not None:
+            self.inbox.end(reason)
+
+    def left_s(self, since_ns: int, timeout_s: float) -> float:
+        """Return what is left of a call's time; never nothing."""
+        return max(0.001, timeout_s - (self.clock() - since_ns) / 1e9)
+
+
+def discover(terms: Terms, ask: Ask) -> bool:
+    """Probe for 2026-07-28, after the specification's "Era probe". Raises NegotiationError."""
+    reply = ask("server/discover", {}, modern=True)
+    error = jsonrpc.error_of(reply)
+    if error is not None and error.code == _VERSION_UNKNOWN:
+        supported = _supported(error)
+        if eras.MODERN in supported:
+            reply = ask("server/discover", {}, modern=True)
+        elif supported and not supported & {*eras.HANDSHAKE}:
+            shown = ", ".join(sorted(supported))
+            raise NegotiationError(f"the server speaks only {shown}, unknown here")
+    if _offers_modern(reply):
+        terms.version = eras.MODERN
+        return True
+    if terms.protocol == eras.MODERN:
+        raise NegotiationError(
+            f"the server does not speak {eras.MODERN}: {reply.detail or reply.excerpt()}"
+            f"{_hint(reply)}"
+        )
+    return False
+
+
+def agree(terms: Terms, ask: Ask) -> None:
+    """Send `initialize`, take the version that the server chooses. Raises NegotiationError."""
+    wanted = terms.protocol if terms.protocol in eras.HANDSHAKE else eras.HANDSHAKE[0]
+    reply = ask("initialize", eras.initialize_params(wanted, terms.capabilities), modern=False)
+    if reply.outcome != OK:
+        raise NegotiationError(f"initialize failed: {reply.detail}{_hint(reply)}")
+    result = jsonrpc.result_of(reply)
+    if not result:
+        raise NegotiationError(f"the result of initialize cannot be read: {reply.excerpt()}")
+    version = result.get("protocolVersion")
+    if version not in eras.HANDSHAKE:
+        raise NegotiationError(f"the server offers protocol version {version!r}, unknown here")
+    if terms.protocol not in ("auto", version):
+        raise NegotiationError(f"asked for {terms.protocol}, the server speaks {version}")
+    terms.version = version
+
+
+def _supported(error: jsonrpc.RpcError) -> set[str]:
+    listed = error.data.get("supported") if isinstance(error.data, dict) else None
+    return {str(version) for version in listed} if isinstance(listed, list) else set()
+
+
+def _offers_modern(reply: Reply) -> bool:
+    if reply.outcome != OK:
+        return False
+    versions = jsonrpc.result_of(reply).get("supportedVersions")
+    return isinstance(versions, list) and eras.MODERN in versions
+
+
+def _hint(reply: Reply) -> str:
+    """Say what an HTTP status of a failed opening usually means."""
+    if reply.status in (401, 403):
+        return " (the server wants credentials: set `headers:` or `auth:` of the arm)"
+    if reply.status in (404, 405):
+        return " (is this the address of the MCP endpoint? It often ends with /mcp)"
+    return ""

@@ -1,0 +1,132 @@
+"""A call over streamable HTTP, and what is done about a reply that is not the last word on it."""
+
+from typing import Any, Final, Protocol
+
+from mcp_perf.client.errors import CallTimeout, TargetError
+from mcp_perf.client.http.connection import Connection
+from mcp_perf.client.mcp.attempt import CallAttempt, Client, joined
+from mcp_perf.client.mcp.messenger import Messenger
+from mcp_perf.client.protocol import jsonrpc, versions
+from mcp_perf.client.protocol.requests import Call, Prepared
+from mcp_perf.client.reply import OK, TRANSPORT_ERROR, Reply, Stop
+
+STOP_S: Final = 1.0
+"""How long a server may take to end a call that was cancelled, before it counts as not told."""
+_MOST_REPAIRS: Final = 4
+_MOST_RESUMPTIONS: Final = 2
+_HEADER_MISMATCH: Final = -32020
+
+
+class HttpClient(Client, Protocol):
+    """A client, as far as an attempt over HTTP needs it."""
+
+    messenger: Messenger
+
+    def renew(self, attempt: "HttpAttempt") -> int:
+        """Open a session in place of the attempt's; return what a call says of it."""
+
+
+class HttpAttempt(CallAttempt):
+    """One call, on a connection that is its own as long as it lasts."""
+
+    __slots__ = ("connection", "keep", "session")
+    client: HttpClient
+
+    def __init__(
+        self,
+        client: HttpClient,
+        connection: Connection,
+        call: Prepared,
+        arguments: dict[str, Any] | None,
+        timeout_s: float,
+        *,
+        keep: bool = False,
+    ) -> None:
+        super().__init__(client, call, arguments, timeout_s)
+        self.connection = connection
+        self.keep = keep
+        """Whether a reply that does not come in time leaves the connection open."""
+        self.session = client.messenger.session
+        """The one that the last request was sent in."""
+
+    def is_answer(self, event: bytes) -> bool:
+        """Tell whether a stream's message answers the call; take it in where it does not."""
+        if jsonrpc.is_answer(event):
+            return True
+        if event:
+            self.client.messenger.take(event, self)
+        return False
+
+    def mend(self, reply: Reply) -> Reply:
+        """Do what the protocol has for a reply that is not the last word on a call."""
+        for _ in range(_MOST_REPAIRS):
+            if reply.outcome == OK:
+                break
+            if jsonrpc.wants_input(reply):
+                return self.give_input(reply)
+            ended = reply.outcome == TRANSPORT_ERROR and not self.client.terms.modern
+            if ended and self.connection.reader.last_event:
+                return self._resume(reply)
+            try:
+                if not self._reconcile(reply):
+                    break
+            except TargetError as error:
+                return reply.fail(error.outcome, f"{reply.detail}; {error}")
+            reply = self.again(reply)
+        return reply
+
+    def cancel(self, reason: str, timeout_s: float) -> Reply:
+        """Tell the server that nobody waits any more (up to 2025-11-25)."""
+        message = versions.encode_cancel(self.request_id, reason)
+        return self.client.messenger.say("notifications/cancelled", message, timeout_s)
+
+    def await_stop(self, since_ns: int) -> Stop:
+        """Wait until the server ends the call: by an error, an answer, or the stream's end."""
+        deadline_ns = since_ns + int(min(STOP_S, self.client.timeout_s) * 1e9)
+        told = True
+        try:
+            self.connection.read_on(deadline_ns, jsonrpc.is_answer)
+        except CallTimeout:
+            told = False
+        except TargetError:
+            pass  # the end of the connection, which is one as well
+        return Stop(self.client.terms.clock() - since_ns, told)
+
+    def _reconcile(self, reply: Reply) -> bool:
+        """Remove what the server refused the call for. Raises TargetError where that fails."""
+        client, messenger = self.client, self.client.messenger
+        if messenger.admit(reply, self.connection.reader):
+            return True
+        if self.session.id and not reply.session_lost and _session_lost(reply):
+            reply.detail = "session lost, and not opened again"
+            reply.session_lost = client.renew(self)
+            return True
+        error = jsonrpc.error_of(reply) if client.terms.modern else None
+        if error is None or error.code != _HEADER_MISMATCH or not isinstance(self.call, Call):
+            return False
+        return messenger.relist(self.call, self.connection)
+
+    def _resume(self, reply: Reply) -> Reply:
+        """Take a stream up again where it ended without the answer (up to 2025-11-25)."""
+        terms, connection = self.client.terms, self.connection
+        last_event, failures = "", 0
+        while reply.outcome == TRANSPORT_ERROR and failures < _MOST_RESUMPTIONS:
+            reader = connection.reader
+            failures = 0 if reader.last_event not in ("", last_event) else failures + 1
+            last_event = reader.last_event or last_event
+            terms.sleep(min(reader.retry_s, terms.left_s(reply.start_ns, self.timeout_s)))
+            request = self.client.messenger.stream_request(last_event)
+            left_s = terms.left_s(reply.start_ns, self.timeout_s)
+            more = connection.exchange(request, left_s, self.is_answer, keep=self.keep)
+            if more.outcome == OK:
+                jsonrpc.judge(more, self.request_id)
+            reply = joined(reply, more)
+        return reply
+
+
+def _session_lost(reply: Reply) -> bool:
+    """Tell whether the server no longer knows our session: 404, or 400 as TypeScript 1.x."""
+    if reply.status == 404:
+        return True
+    error = jsonrpc.error_of(reply) if reply.status == 400 else None
+    return error is not None and "session" in error.message.lower()

@@ -1,0 +1,237 @@
+"""What goes into the requests of a session over HTTP: where to, with which token, in which session.
+
+A `Messenger` sends all that is not a call: for setting up, and beside calls.
+"""
+
+from collections.abc import Iterator
+from functools import partial
+from typing import Any, Final, Protocol
+
+import msgspec
+
+from mcp_perf.client.errors import CallTimeout, ConnectError, TargetError
+from mcp_perf.client.http.connection import Connection
+from mcp_perf.client.http.endpoint import Endpoint, Redirects, with_body
+from mcp_perf.client.http.http1 import ResponseReader
+from mcp_perf.client.http.pool import Pool
+from mcp_perf.client.mcp.attempt import NOTHING, CallAttempt
+from mcp_perf.client.mcp.handshake import Ask, Terms
+from mcp_perf.client.mcp.lists import list_tools
+from mcp_perf.client.protocol import jsonrpc, versions
+from mcp_perf.client.protocol.answers import respond
+from mcp_perf.client.protocol.requests import Call, Prepared, encode
+from mcp_perf.client.protocol.subscriptions import LISTENED
+from mcp_perf.client.protocol.tools import Tool, param_headers
+from mcp_perf.client.reply import OK, TIMEOUT, TRANSPORT_ERROR, Reply
+
+MOST_ATTEMPTS: Final = 4
+"""Of one request: as it is, redirected, with a token, and with a token of more scope."""
+
+
+class Credentials(Protocol):
+    """What gives a client its access token."""
+
+    def current(self) -> str:
+        """Return the token to use now; empty while there is none. Raises TargetError."""
+
+    def renew(self, used: str, status: int, challenge: str, version: str) -> None:
+        """Get another token than the one that was refused. Raises TargetError."""
+
+
+class Session:
+    """A session as its server knows it, and what calls look like in it: head, tail, and a hole.
+
+    The tail of a call whose arguments come with each call has a hole for them.
+    """
+
+    __slots__ = ("encoded", "id", "is_open")
+
+    def __init__(self, session_id: str = "", *, is_open: bool = False) -> None:
+        self.id = session_id
+        """Empty where the server has no sessions, as in 2026-07-28."""
+        self.is_open = is_open
+        """Whether calls may be sent: not before the handshake has ended."""
+        self.encoded: dict[Prepared, tuple[bytes, bytes, bool]] = {}
+
+
+class Messenger:
+    """One client's way to its server; all its connections share it."""
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        terms: Terms,
+        credentials: Credentials | None,
+        ids: Iterator[int],
+    ) -> None:
+        self.endpoint = endpoint
+        self.terms = terms
+        self.credentials = credentials
+        self.ids = ids
+        self.session = Session()
+        self.beside = Pool(endpoint.origin, terms.clock)
+        """For what is said while the connections of calls are busy with streams."""
+        self._token = ""
+        self._moved = Redirects(endpoint)
+        self._relisted: dict[str, Tool] = {}
+        """Tools whose headers turned out to have changed since they were listed."""
+
+    def use_token(self) -> None:
+        """Take the current token. Raises TargetError when it has expired and none is to be had."""
+        if self.credentials is not None and self._token != (token := self.credentials.current()):
+            self._token = token
+            self.session.encoded.clear()
+
+    def admit(self, reply: Reply, reader: ResponseReader) -> bool:
+        """Follow a redirect, or get the token that is wanted; tell whether. Raises TargetError."""
+        if self._moved.follow(reader):
+            self.session.encoded.clear()
+            return True
+        if self.credentials is None or reply.status not in (401, 403):
+            return False
+        challenge = reader.header(b"www-authenticate").decode("latin-1")
+        if reply.status == 403 and "insufficient_scope" not in challenge:
+            return False
+        self.credentials.renew(self._token, reply.status, challenge, self.terms.version)
+        self.use_token()
+        return True
+
+    def take(self, event: bytes, attempt: CallAttempt | None = None) -> None:
+        """Take in a request or a notification of the server, which came with this call."""
+        message = jsonrpc.message_of(event)
+        method = message.get("method")
+        if not isinstance(method, str):
+            return
+        if "id" not in message:
+            now_ns, inbox = self.terms.clock(), self.terms.inbox
+            if inbox is not None and method in LISTENED:
+                inbox.add(method, event, now_ns)
+            elif attempt is not None:
+                attempt.hear(method, now_ns)
+        elif not self.terms.modern:
+            answers = self.terms.answers if attempt is None else attempt.answers
+            response = msgspec.json.encode(respond(message, answers))
+            self.say(f"answer to {method}", response)
+
+    # Requests that are not calls.
+
+    def asking(self, connection: Connection) -> Ask:
+        """Return a way to ask on one connection."""
+        return partial(self._ask, connection)
+
+    def post(self, connection: Connection, message: bytes) -> Reply:
+        """Send a message of the session."""
+        request = with_body(self.head(self._headers()), message)
+        return connection.exchange(request, self.endpoint.timeout_s, self._is_answer)
+
+    def say(self, name: str, message: bytes, timeout_s: float | None = None) -> Reply:
+        """Send a message beside the calls that are going on."""
+        timeout = self.endpoint.timeout_s if timeout_s is None else timeout_s
+        with self.beside.one() as connection:
+            request = with_body(self.head(self._headers()), message)
+            reply = connection.exchange(request, timeout)
+        if reply.outcome == OK and reply.status >= 400:
+            reply.fail("http_error", f"HTTP {reply.status}: {reply.excerpt(120)}")
+        self.terms.tell(name, reply)
+        return reply
+
+    def delete(self, connection: Connection) -> Reply:
+        """Say goodbye to the session."""
+        request = self.head(self._headers(), "DELETE") + b"\r\n"
+        reply = connection.exchange(request, self.endpoint.timeout_s, self._is_answer)
+        self.terms.tell("DELETE session", reply)
+        return reply
+
+    def stream_request(self, last_event: str) -> bytes:
+        """Return the request that opens the session's stream, or takes one up."""
+        headers = versions.stream_headers(self.terms.version, self.session.id, last_event)
+        return self.head(headers, "GET") + b"\r\n"
+
+    def relist(self, call: Call, connection: Connection) -> bool:
+        """List the tools again; tell whether this one has other headers now."""
+        known = self._relisted.get(call.tool.name, call.tool)
+        try:
+            tools = list_tools(self.terms, self.asking(connection))
+        except TargetError:
+            return False
+        tool = tools.get(known.name, known)
+        if tool.header_params == known.header_params:
+            return False
+        self._relisted[tool.name] = tool
+        self.session.encoded.pop(call, None)
+        return True
+
+    def _is_answer(self, event: bytes) -> bool:
+        """Tell whether a message answers a request that is not a call; take it in otherwise."""
+        if jsonrpc.is_answer(event):
+            return True
+        if event:
+            self.take(event)
+        return False
+
+    def _ask(
+        self, connection: Connection, method: str, params: dict[str, Any], *, modern: bool
+    ) -> Reply:
+        """Send a request that is not a call. Raises ConnectError and CallTimeout."""
+        request_id = next(self.ids)
+        for _ in range(MOST_ATTEMPTS):
+            self.use_token()
+            sent = params
+            if modern:
+                headers = versions.modern_headers(method, params)
+                sent = versions.modern_params(params, self.terms.capabilities, NOTHING)
+            elif method == "initialize":
+                headers = versions.handshake_headers("", "")
+            else:
+                headers = self._headers()
+            message = versions.encode_message(request_id, versions.encode_tail(method, sent))
+            request = with_body(self.head(headers), message)
+            reply = connection.exchange(request, self.endpoint.timeout_s, self._is_answer)
+            if not self.admit(reply, connection.reader):
+                break
+        if reply.outcome == OK:
+            jsonrpc.judge(reply, request_id)
+        self.terms.tell(method, reply)
+        if reply.outcome == TIMEOUT:
+            raise CallTimeout(f"{method}: {reply.detail}")
+        if reply.outcome == TRANSPORT_ERROR and reply.bytes_in == 0:
+            raise ConnectError(f"{method}: {reply.detail}")
+        return reply
+
+    # Encoding.
+
+    def head(self, headers: list[tuple[str, str]], method: str = "POST") -> bytes:
+        """Encode a head, without its end."""
+        if self._token:
+            headers = [*headers, ("Authorization", f"Bearer {self._token}")]
+        return self.endpoint.line(method, self._moved.target) + self.endpoint.fields(headers)
+
+    def call_head(self, call: Prepared, arguments: dict[str, Any] | None) -> bytes:
+        """Encode the head of a call; `arguments` are all that it has, constant ones as well."""
+        if not self.terms.modern:
+            return self.head(self._headers())
+        if not isinstance(call, Call):
+            params = {**(call.params or NOTHING), **(arguments or NOTHING)}
+            return self.head(versions.modern_headers(call.method, params))
+        headers = versions.modern_headers(call.method, {"name": call.tool.name})
+        tool = self._relisted.get(call.tool.name, call.tool)
+        return self.head(headers + param_headers(tool, arguments or NOTHING))
+
+    def encode(
+        self,
+        session: Session,
+        call: Prepared,
+        arguments: dict[str, Any] | None,
+        added: dict[str, Any],
+    ) -> tuple[bytes, bytes, bool]:
+        """Encode a call; keep it where it is the same each time, but for a hole."""
+        terms = self.terms
+        tail, hole = encode(call, arguments, added, terms.version, terms.capabilities)
+        constant = call.arguments if isinstance(call, Call) else None
+        encoded = self.call_head(call, arguments if constant is None else constant), tail, hole
+        if not added and (hole or arguments is None):
+            session.encoded[call] = encoded
+        return encoded
+
+    def _headers(self) -> list[tuple[str, str]]:
+        return versions.handshake_headers(self.terms.version, self.session.id)
