@@ -36,7 +36,6 @@ from mcp_perf.client.protocol.tools import Tool
 from mcp_perf.client.reply import OK, REJOINED, REOPENED, TIMEOUT, Heard, Reply, Stop
 
 _CANCEL_S: Final = 1.0
-_INITIALIZED: Final = b'{"jsonrpc":"2.0"' + versions.encode_tail("notifications/initialized", None)
 
 
 class SessionClient:
@@ -236,7 +235,7 @@ class SessionClient:
                 if terms.protocol == versions.MODERN:
                     raise
         agree(terms, self._ask)
-        self.channel.send(_INITIALIZED, self.timeout_s)
+        self.channel.send(versions.INITIALIZED, self.timeout_s)
 
     def _ask(self, method: str, params: dict[str, Any], *, modern: bool) -> Reply:
         """Send a request that is not a call, judge the answer, tell the observer."""
@@ -325,10 +324,8 @@ class SessionClient:
         """Send `subscriptions/listen` (2026-07-28), wait for its acknowledgement."""
         request_id = f"listen-{next(self._ids)}"
         self._subscriptions.append(request_id)
-        params = {"notifications": wanted.notifications()}
-        params = versions.modern_params(params, self.terms.capabilities, NOTHING)
-        tail = versions.encode_tail("subscriptions/listen", params)
-        message = versions.encode_named(request_id, tail)
+        capabilities = self.terms.capabilities
+        message = versions.encode_listen(request_id, wanted.notifications(), capabilities)
         reply, failure = self._exchange(message, request_id, timeout_s)
         return reply if failure is not None else acknowledge(reply, wanted, request_id)
 

@@ -8,7 +8,7 @@ from mcp_perf.client.errors import TargetError
 from mcp_perf.client.http.connection import Clock, Connection
 from mcp_perf.client.http.endpoint import Origin, with_body
 from mcp_perf.client.http.http1 import ResponseReader
-from mcp_perf.client.mcp.attempt import NOTHING, joined
+from mcp_perf.client.mcp.attempt import joined
 from mcp_perf.client.mcp.get_stream import Listener
 from mcp_perf.client.mcp.messenger import MOST_ATTEMPTS, Messenger
 from mcp_perf.client.protocol import jsonrpc, versions
@@ -78,18 +78,16 @@ class HttpStreams:
         """Send `subscriptions/listen` (2026-07-28), wait for its acknowledgement."""
         messenger, terms = self._messenger, self._terms
         request_id = f"listen-{next(messenger.ids)}"
-        method, params = "subscriptions/listen", {"notifications": wanted.notifications()}
-        params = versions.modern_params(params, terms.capabilities, NOTHING)
-        message = versions.encode_named(request_id, versions.encode_tail(method, params))
+        capabilities = terms.capabilities
+        message = versions.encode_listen(request_id, wanted.notifications(), capabilities)
+        headers = versions.modern_headers("subscriptions/listen", {})
         reply = Reply(terms.clock())
         try:
             for _ in range(MOST_ATTEMPTS):
                 messenger.use_token()
                 stream = ListenStream(messenger.endpoint.origin, terms.clock, inbox)
                 self.subscriptions.append(stream)
-                request = with_body(
-                    messenger.head(versions.modern_headers(method, params)), message
-                )
+                request = with_body(messenger.head(headers), message)
                 left_s = terms.left_s(reply.start_ns, timeout_s)
                 reply = joined(reply, stream.open(request, request_id, wanted, left_s))
                 if not messenger.admit(reply, stream.reader):

@@ -96,7 +96,7 @@ class Messenger:
         self.use_token()
         return True
 
-    def take(self, event: bytes, attempt: CallAttempt | None = None) -> None:
+    def take(self, event: bytes, attempt: CallAttempt | None = None, *, hears: bool = True) -> None:
         """Take in a request or a notification of the server, which came with this call."""
         message = jsonrpc.message_of(event)
         method = message.get("method")
@@ -106,7 +106,7 @@ class Messenger:
             now_ns, inbox = self.terms.clock(), self.terms.inbox
             if inbox is not None and method in LISTENED:
                 inbox.add(method, event, now_ns)
-            elif attempt is not None:
+            elif attempt is not None and hears:
                 attempt.hear(method, now_ns)
         elif not self.terms.modern:
             answers = self.terms.answers if attempt is None else attempt.answers

@@ -38,7 +38,6 @@ __all__ = ["Call", "McpClient", "Request"]
 
 _CANCEL_S: Final = 1.0
 """How long a user may be held up by telling the server that a call has timed out."""
-_INITIALIZED: Final = b'{"jsonrpc":"2.0"' + versions.encode_tail("notifications/initialized", None)
 _encode_json = msgspec.json.encode
 
 
@@ -66,9 +65,7 @@ class McpClient:
         ids = ids or ids_of_process()
         self.messenger = messenger = Messenger(endpoint, terms, credentials, ids)
         self.pool = Pool(endpoint.origin, clock, waits)
-        self.streams = HttpStreams(
-            messenger, wanted=listens, take=lambda event: messenger.take(event, self._last)
-        )
+        self.streams = HttpStreams(messenger, wanted=listens, take=self._take)
         self.listening = Listening(self, self.streams)
         self._no_delete = no_delete
         self._opening = threading.RLock()
@@ -182,7 +179,7 @@ class McpClient:
         agree(self.terms, messenger.asking(connection))
         session_id = connection.reader.header(b"mcp-session-id").decode("latin-1")
         session = messenger.session = Session(session_id)
-        reply = messenger.post(connection, _INITIALIZED)
+        reply = messenger.post(connection, versions.INITIALIZED)
         if reply.outcome == OK and reply.status not in (200, 202, 204):
             reply.fail("http_error", f"HTTP {reply.status}: {reply.excerpt(120)}")
         self.terms.tell("notifications/initialized", reply)
@@ -198,6 +195,14 @@ class McpClient:
             return None
         with self.pool.one() as connection:
             return self.messenger.delete(connection)
+
+    def _take(self, event: bytes) -> None:
+        """Take what came on the session's stream, where it names no call.
+
+        A notification counts for the call that is going on; of several, for none.
+        """
+        going_on = len(self.pool.connections) - len(self.pool.free)
+        self.messenger.take(event, self._last, hears=going_on == 1)
 
     # Calling.
 

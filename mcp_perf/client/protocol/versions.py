@@ -100,6 +100,18 @@ def encode_named(request_id: str, tail: bytes) -> bytes:
     return b'{"jsonrpc":"2.0","id":%b%b' % (msgspec.json.encode(request_id), tail)
 
 
+INITIALIZED: Final = b'{"jsonrpc":"2.0"' + encode_tail("notifications/initialized", None)
+"""The message that ends a handshake."""
+
+
+def encode_listen(
+    request_id: str, notifications: Mapping[str, Any], capabilities: Mapping[str, Any]
+) -> bytes:
+    """Encode the request of a subscription (2026-07-28)."""
+    params = modern_params({"notifications": notifications}, capabilities, {})
+    return encode_named(request_id, encode_tail("subscriptions/listen", params))
+
+
 def encode_cancel(request_id: int | str, reason: str) -> bytes:
     """Encode the notification that cancels a request."""
     params = {"requestId": request_id, "reason": reason}
