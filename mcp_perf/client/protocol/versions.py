@@ -87,9 +87,6 @@ def encode_tail(method: str, params: dict[str, Any] | None) -> bytes:
     return b',"method":' + msgspec.json.encode(method) + encoded + b"}"
 
 
-INITIALIZED: Final = b'{"jsonrpc":"2.0"' + encode_tail("notifications/initialized", None)
-
-
 def encode_message(request_id: int, tail: bytes) -> bytes:
     """Join a request's id to its tail."""
     return b'{"jsonrpc":"2.0","id":%d%b' % (request_id, tail)

@@ -10,6 +10,7 @@ from mcp_perf.load.engine.turn_runner import TurnRunner
 from mcp_perf.load.engine.user import UserPool
 from mcp_perf.load.plan.schedule import share_of
 from mcp_perf.load.prepare import open_files, relay
+from mcp_perf.load.steps.locust_feed import LocustFeed
 from mcp_perf.load.steps.recorder import Recorder
 from mcp_perf.load.watch.sessions import SessionWatch
 from mcp_perf.results.journal.records import AnyRecord
@@ -37,8 +38,8 @@ class WorkingSide:
         lines = {name: target.url for name, target in task.targets.items()}
         open_files.require(task.loaded, share_of(task.users, task.node, task.nodes), lines)
         late_ns = int(task.loaded.scenario.limits.loop_lag_p99 * 1e9)
-        recorder = Recorder(self.node, self._sink, late_ns=late_ns)
-        runner = self._environment.runner
+        runner, feed = self._environment.runner, LocustFeed.of(self._environment)
+        recorder = Recorder(self.node, self._sink, late_ns=late_ns, feed=feed)
         pool = self.pool = UserPool(
             task.loaded,
             task.targets,

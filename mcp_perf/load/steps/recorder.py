@@ -5,9 +5,9 @@ its memory depends on the number of steps and classes, never on the number of ca
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
 
@@ -17,16 +17,23 @@ from mcp_perf.results.journal import records as journal
 from mcp_perf.results.journal.histogram import Histogram
 from mcp_perf.results.tally.groups import EVENT, GAP, RECOVERY, STOP, UNHEARD
 
+if TYPE_CHECKING:
+    from mcp_perf.load.steps.locust_feed import LocustFeed
+
 FAILURE_SAMPLES: Final = 20
 """Failures kept whole, per arm, step and class."""
 OK_SAMPLES: Final = 2000
 """Successful calls kept whole, per process: the first of each step in each second."""
 
 Sink = Callable[[list[journal.AnyRecord]], None]
+Row = tuple[str, str]
+"""Verb and name, under which Locust shows calls."""
 
 
 @dataclass(eq=False, slots=True)
-class _Tally:
+class Tally:
+    """The calls of one cell so far."""
+
     n: int = 0
     total_ns: int = 0
     min_ns: int = 1 << 62
@@ -37,13 +44,18 @@ class _Tally:
     buckets: dict[int, int] = field(default_factory=dict)
     service: Histogram = field(default_factory=Histogram)
     service_total_ns: int = 0
+    service_min_ns: int = 1 << 62
+    service_max_ns: int = 0
 
     def add_service(self, ns: int) -> None:
         """Count a time from the actual send: open load only, where the other runs from before."""
         self.service.record(ns)
         self.service_total_ns += ns
+        self.service_min_ns = min(self.service_min_ns, ns)
+        self.service_max_ns = max(self.service_max_ns, ns)
 
     def add(self, ns: int, bytes_in: int = 0, bytes_out: int = 0) -> None:
+        """Count one."""
         self.n += 1
         self.total_ns += ns
         if ns < self.min_ns:
@@ -84,9 +96,28 @@ class Track:
     arm: str
     kind: str
     name: str
-    tallies: dict[str, _Tally] = field(default_factory=dict)
+    row: Row | None = None
+    """None where Locust does not hear of the calls."""
+    tallies: dict[str, Tally] = field(default_factory=dict)
     checked: int = 0
     """Results that were held against their schema."""
+    _beside: "Track | None" = None
+    """Of the same name, with another verb."""
+
+    def shown_as(self, verb: str, name: str) -> "Track":
+        """Return the track of the calls that Locust shows in this row: one, where verbs agree."""
+        if self.row is None:
+            self.row = (verb, name)
+        if self.row == (verb, name):
+            return self
+        if self._beside is None:
+            self._beside = Track(self.arm, self.kind, self.name)
+        return self._beside.shown_as(verb, name)
+
+    def all(self) -> Iterator["Track"]:
+        yield self
+        if self._beside is not None:
+            yield from self._beside.all()
 
     def take(self) -> list[journal.Cell]:
         taken, self.tallies = self.tallies, {}
@@ -109,6 +140,8 @@ class Recorder:
     draining: bool = False
     """Whether the time that the turn's rates are taken from is over."""
     calls: int = 0
+    feed: "LocustFeed | None" = None
+    """None: Locust hears of each call by itself."""
     _starts: int = 0
     _late_starts: int = 0
     _tracks: dict[tuple[str, str, str], Track] = field(default_factory=dict)
@@ -138,7 +171,7 @@ class Recorder:
         """Count the beginning of a journey in an open load, and how late it was."""
         tally = track.tallies.get(OK)
         if tally is None:
-            tally = track.tallies[OK] = _Tally()
+            tally = track.tallies[OK] = Tally()
         tally.add(lag_ns)
         self._starts += 1
         self._late_starts += lag_ns > self.late_ns
@@ -152,7 +185,7 @@ class Recorder:
         """
         tally = track.tallies.get(cls)
         if tally is None:
-            tally = track.tallies[cls] = _Tally()
+            tally = track.tallies[cls] = Tally()
             if cls == OK:
                 self._sample(track, journey, cls, reply, OK_SAMPLES, lag_ns)
         if cls != OK:
@@ -175,29 +208,29 @@ class Recorder:
         first_ns, gap_ns = heard.first_ns - reply.start_ns, heard.longest_silence_ns(reply.end_ns)
         for kind, ns in ((EVENT, first_ns), (GAP, gap_ns)):
             tallies = self.track(track.arm, kind, track.name).tallies
-            tallies.setdefault(cls, _Tally()).add(ns)
+            tallies.setdefault(cls, Tally()).add(ns)
 
     def unheard(self, track: Track, cls: str, reply: Reply) -> None:
         tallies = self.track(track.arm, UNHEARD, track.name).tallies
-        tallies.setdefault(cls, _Tally()).add(reply.end_ns - reply.start_ns)
+        tallies.setdefault(cls, Tally()).add(reply.end_ns - reply.start_ns)
 
     def _lose(self, track: Track, cls: str, reply: Reply) -> None:
         """Count a call that lost its session; the session, by the call that opened another."""
         if reply.session_lost == REOPENED:
             self._sessions_lost[track.arm] = self._sessions_lost.get(track.arm, 0) + 1
         tallies = self.track(track.arm, RECOVERY, track.name).tallies
-        tallies.setdefault(cls, _Tally()).add(reply.end_ns - reply.start_ns)
+        tallies.setdefault(cls, Tally()).add(reply.end_ns - reply.start_ns)
 
     def stopped(self, track: Track, stop: Stop) -> None:
         """Count how long after its cancellation a call had ended at the server."""
         tallies = self.track(track.arm, STOP, track.name).tallies
-        tallies.setdefault(OK if stop.told else TIMEOUT, _Tally()).add(stop.ns)
+        tallies.setdefault(OK if stop.told else TIMEOUT, Tally()).add(stop.ns)
 
     def journey(self, track: Track, cls: str, duration_ns: int, lag_ns: int | None = None) -> None:
         """Count one journey; `duration_ns` runs from its actual start, `lag_ns` is as in `call`."""
         tally = track.tallies.get(cls)
         if tally is None:
-            tally = track.tallies[cls] = _Tally()
+            tally = track.tallies[cls] = Tally()
         if lag_ns is None:
             tally.add(duration_ns)
         else:
@@ -207,15 +240,33 @@ class Recorder:
     def setup(self, arm: str, name: str, reply: Reply) -> None:
         """Count a request that belongs to no turn: opening and closing sessions."""
         track = self._setup.setdefault((arm, name), Track(arm, "call", name))
-        tally = track.tallies.setdefault(reply.outcome, _Tally())
+        tally = track.tallies.setdefault(reply.outcome, Tally())
         tally.add(reply.end_ns - reply.start_ns, reply.bytes_in, reply.bytes_out)
 
+    def tell_each(self) -> None:
+        """Let Locust hear of each call by itself, from now on: somebody else listens, too."""
+        self._feed()
+        self.feed = None
+
+    def _feed(self) -> None:
+        if self.feed is not None:
+            self.feed.take(
+                (track.row, cls, tally)
+                for track in self._all_tracks()
+                if track.row is not None
+                for cls, tally in track.tallies.items()
+            )
+
+    def _all_tracks(self) -> Iterator[Track]:
+        return (one for track in self._tracks.values() for one in track.all())
+
     def flush(self, health: journal.Health) -> None:
+        self._feed()
         now_ns = self.clock()
         at_s = (self._since_ns - self._zero_ns) / 1e9
         seconds = (now_ns - self._since_ns) / 1e9
         self._since_ns = now_ns
-        cells = [cell for track in self._tracks.values() for cell in track.take()]
+        cells = [cell for track in self._all_tracks() for cell in track.take()]
         if self._starts:
             health = replace(health, starts=self._starts, late_starts=self._late_starts)
             self._starts = self._late_starts = 0

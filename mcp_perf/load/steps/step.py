@@ -102,6 +102,7 @@ class Step(ABC, Generic[C]):
 
     def __post_init__(self) -> None:
         self._name = self.track.name.removeprefix(f"{self.kind} ")
+        self.track = self.track.shown_as(self.kind, self._name)
 
     def run(self, lane: Lane[C]) -> str:
         start_ns = time.perf_counter_ns()
@@ -116,10 +117,19 @@ class Step(ABC, Generic[C]):
             reply.end_ns = time.perf_counter_ns()
             lane.recorder.call(self.track, lane.journey, INTERRUPTED, reply, _lag(lane, reply))
             raise
+        recorder = lane.recorder
+        feed = recorder.feed
+        if feed is not None and len(feed.listeners) > 1:
+            recorder.tell_each()
         lag_ns = None if lane.intended_ns is None else _lag(lane, reply)
-        lane.recorder.call(self.track, lane.journey, cls, reply, lag_ns)
+        recorder.call(self.track, lane.journey, cls, reply, lag_ns)
         if cls == HARNESS_ERROR:
             gevent.sleep(_HARNESS_PAUSE_S)
+        if recorder.feed is None:
+            self._tell(lane, cls, reply)
+        return cls
+
+    def _tell(self, lane: Lane[C], cls: str, reply: Reply) -> None:
         lane.fire(
             request_type=self.kind,
             name=self._name,
@@ -130,7 +140,6 @@ class Step(ABC, Generic[C]):
             exception=None if cls == OK else self._failures.setdefault(cls, CallFailed(cls)),
             start_time=time.time(),
         )
-        return cls
 
     @abstractmethod
     def call(self, lane: Lane[C]) -> tuple[Reply, str]:
