@@ -149,6 +149,7 @@ LABELS = {
     "mcp_perf/load/prepare/prepare.py": "the run's id",
     "mcp_perf/load/engine/run.py": "when the run began",
     "mcp_perf/load/steps/step.py": "handed to Locust's event, whose listeners expect it",
+    "mcp_perf/load/steps/locust_feed.py": "the second in which Locust's statistics show calls",
     "mcp_perf/pytest_plugin/comparison.py": "the name and start of a session of benchmarks",
     "mcp_perf/pytest_plugin/plugin.py": "the name of its folder",
 }

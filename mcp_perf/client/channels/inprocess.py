@@ -19,7 +19,7 @@ import msgspec
 
 from mcp_perf.client.channels.channel import Ended, Receive
 from mcp_perf.client.errors import ConnectError, SendError
-from mcp_perf.client.http.connection import Clock
+from mcp_perf.client.http.dialing import Clock
 from mcp_perf.client.http.endpoint import DEFAULT_TIMEOUT_S
 from mcp_perf.client.reply import TIMEOUT, TOOL_ERROR, Reply
 

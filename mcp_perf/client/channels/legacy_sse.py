@@ -12,7 +12,8 @@ from urllib.parse import urljoin, urlsplit
 
 from mcp_perf.client import errors
 from mcp_perf.client.channels.channel import Ended, Receive
-from mcp_perf.client.http.connection import Clock, Connection, WaitFactory
+from mcp_perf.client.http.connection import Connection
+from mcp_perf.client.http.dialing import Clock, WaitFactory
 from mcp_perf.client.http.endpoint import Endpoint, with_body
 from mcp_perf.client.http.sse import MESSAGES
 from mcp_perf.client.reply import OK, TIMEOUT, beginning

@@ -1,4 +1,4 @@
-"""One connection to one origin: the only place of the client that touches a socket.
+"""One connection to one origin: the only place where HTTP is written to a socket and read from it.
 
 It uses the standard library's `socket`, so that it is plain and blocking in a test and cooperative
 in a process that gevent has patched.
@@ -10,10 +10,11 @@ import socket
 import struct
 import time
 from collections.abc import Callable
-from typing import Final, Protocol
+from typing import Final
 
-from mcp_perf.client.errors import CallTimeout, ReadError, SendError, TargetError, connect_error
+from mcp_perf.client.errors import CallTimeout, ReadError, SendError, TargetError
 from mcp_perf.client.http import states
+from mcp_perf.client.http.dialing import Clock, Wait, WaitFactory, dial
 from mcp_perf.client.http.endpoint import Origin
 from mcp_perf.client.http.http1 import ResponseReader
 from mcp_perf.client.reply import Reply
@@ -29,22 +30,6 @@ given up: servers send it at once."""
 
 _BYTES_ACKED: Final = 120
 """Offset of `tcpi_bytes_acked` in Linux's `struct tcp_info` (include/uapi/linux/tcp.h)."""
-
-Clock = Callable[[], int]
-
-
-class Wait(Protocol):
-    """A way to wait for the first byte of a reply that is cheaper than the socket's own."""
-
-    def __call__(self, timeout_s: float) -> None:
-        """Return when the descriptor is readable. Raises TimeoutError."""
-
-    def close(self) -> None:
-        """Forget the descriptor, which is closed next."""
-
-
-WaitFactory = Callable[[int], Wait]
-"""From a file descriptor; the load generator hands in one that fits its event loop."""
 
 
 class _Unread(ReadError):  # noqa: N818 -- it is sent again
@@ -110,9 +95,13 @@ class Connection:
         reply.bytes_out = len(request)
         deadline_ns = reply.start_ns + int(timeout_s * 1e9)
         try:
-            self.send(request, timeout_s, reply.start_ns)
+            if not self._sent_at_once(request, timeout_s, reply.start_ns):
+                self.send(request, timeout_s, reply.start_ns)
             reader = self.receive(deadline_ns)
-            if reader.streaming:
+            chunks = reader.chunks
+            if len(chunks) == 1:
+                reply.body = chunks[0]
+            elif reader.streaming:
                 reply.body = self._read_events(deadline_ns, is_answer)
             else:
                 reply.body = reader.body
@@ -182,7 +171,8 @@ class Connection:
             self._write_rest(self._request)
             self._note_sent(self._request)
             self._read(deadline_ns)
-        return self._read_head(deadline_ns)
+        reader = self.reader
+        return reader if reader.state in states.READY else self._read_head(deadline_ns)
 
     def next_event(self, deadline_ns: int) -> bytes | None:
         """Return the data of the stream's next message event, None at its end."""
@@ -215,28 +205,13 @@ class Connection:
                 self._socket.shutdown(socket.SHUT_RDWR)
 
     def _open(self, timeout_s: float) -> None:
-        origin = self.origin
         self.reader = ResponseReader(self.reader.limit)  # nothing of an earlier reply stays
-        plain: socket.socket | None = None
-        try:
-            plain = _connected(origin.host, origin.port, timeout_s)
-            plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            opened = (
-                plain
-                if origin.tls is None
-                else origin.tls.wrap_socket(plain, server_hostname=origin.host)
-            )
-        except BaseException as error:
-            if plain is not None:
-                plain.close()
-            if isinstance(error, OSError):
-                raise connect_error(origin.authority, error) from error
-            raise
+        opened = dial(self.origin, timeout_s)
         self._timeout_s = timeout_s
         self._socket = opened
         # The same descriptor below any patching: a look at it never waits.
         self._probe = _socket.socket(fileno=opened.fileno())
-        if self._waits is not None and origin.tls is None:
+        if self._waits is not None and self.origin.tls is None:
             self._wait = self._waits(opened.fileno())
         self.opened += 1
         self._sent = 0
@@ -252,6 +227,28 @@ class Connection:
             return False
         except OSError:
             return True
+        return True
+
+    def _sent_at_once(self, request: bytes, timeout_s: float, now_ns: int) -> bool:
+        """Write to a connection that is in use, by one system call; False where more is needed."""
+        reader, probe = self.reader, self._probe
+        if (
+            self._wait is None
+            or probe is None
+            or reader.state is not states.IDLE
+            or now_ns - self.used_ns >= _FRESH_NS
+        ):
+            return False
+        try:
+            taken = probe.send(request, socket.MSG_DONTWAIT)
+        except OSError:
+            return False  # none of it was taken: `send` tries again, and opens it anew
+        reader.happened(states.SEND)
+        self._request = request
+        self._sent += len(request)
+        if taken < len(request):
+            self._opened().settimeout(timeout_s)
+            self._write_rest(request[taken:])
         return True
 
     def _write(self, request: bytes, timeout_s: float) -> int:
@@ -293,16 +290,16 @@ class Connection:
 
     def _read(self, deadline_ns: int, *, first: bool = False) -> None:
         """Read once. A timeout leaves the connection open; whatever else is raised closes it."""
-        opened, reader = self._opened(), self.reader
+        reader, probe, wait = self.reader, self._probe, self._wait
         try:
-            if not first:  # the first wait may have the whole of the call's time
-                self._timeout_s = left_s = (deadline_ns - self._clock()) / 1e9
-                if left_s <= 0:
-                    raise TimeoutError  # noqa: TRY301 -- one way out for every timeout
-                opened.settimeout(left_s)
-            elif self._wait is not None:
-                self._wait(self._timeout_s)
-            data = opened.recv(RECEIVE_BYTES)
+            if first and wait is not None and probe is not None:
+                wait(deadline_ns)
+                try:
+                    data = probe.recv(RECEIVE_BYTES, socket.MSG_DONTWAIT)
+                except BlockingIOError:  # epoll wakes who waits for nothing, at times
+                    data = self._receive(deadline_ns, first=False)
+            else:
+                data = self._receive(deadline_ns, first=first)
             if data:
                 reader.feed(data)
             else:
@@ -321,6 +318,15 @@ class Connection:
             if unread:
                 raise _Unread(str(error)) from error
             raise
+
+    def _receive(self, deadline_ns: int, *, first: bool) -> bytes:
+        opened = self._opened()
+        if not first:  # the first wait may have the whole of the call's time
+            self._timeout_s = left_s = (deadline_ns - self._clock()) / 1e9
+            if left_s <= 0:
+                raise TimeoutError
+            opened.settimeout(left_s)
+        return opened.recv(RECEIVE_BYTES)
 
     def _note_sent(self, request: bytes) -> None:
         self.reader.happened(states.SEND)
@@ -362,23 +368,6 @@ class Connection:
         if self._socket is None:
             raise ReadError("the connection is closed")
         return self._socket
-
-
-def _connected(host: str, port: int, timeout_s: float) -> socket.socket:
-    """Connect. In figures, an address needs no resolver: gevent's is a thread, and costs 80 µs."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        socket.inet_pton(family, host)
-    except OSError:
-        return socket.create_connection((host, port), timeout_s)
-    made = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        made.settimeout(timeout_s)
-        made.connect((host, port))
-    except BaseException:
-        made.close()
-        raise
-    return made
 
 
 def _timeout_text(reader: ResponseReader) -> str:

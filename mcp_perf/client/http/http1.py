@@ -41,16 +41,15 @@ class ResponseReader:
         self.limit = limit
         self.event_names = MESSAGES
         """Which events of a stream count; set before it begins."""
+        self.state = states.OPENED
+        self.happened(states.SEND)  # which sets up all that a response fills
         self.state = states.CLOSED
-        self._forget()
 
     def happened(self, event: str) -> None:
         """Note what happened to the connection; `SEND` forgets the last response."""
         self.state = states.NEXT[self.state][event]
-        if event is states.SEND:
-            self._forget()
-
-    def _forget(self) -> None:
+        if event is not states.SEND:
+            return
         self.status = 0
         self.size = 0
         """Bytes of this response so far, head included."""

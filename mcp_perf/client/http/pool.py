@@ -5,7 +5,8 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Final
 
-from mcp_perf.client.http.connection import Clock, Connection, WaitFactory
+from mcp_perf.client.http.connection import Connection
+from mcp_perf.client.http.dialing import Clock, WaitFactory
 from mcp_perf.client.http.endpoint import Origin
 
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote, urlsplit
 
-from mcp_perf.client.http.connection import Clock, Connection, WaitFactory
+from mcp_perf.client.http.connection import Connection
+from mcp_perf.client.http.dialing import Clock, WaitFactory
 from mcp_perf.client.http.endpoint import Endpoint
 from mcp_perf.client.reply import HTTP_ERROR, OK, Reply, beginning
 

@@ -57,6 +57,8 @@ COMPLETE: Final = frozenset((IDLE, ENDED, STRAY))
 """The response is whole."""
 COMING: Final = frozenset((SENT, HEAD, BODY))
 """More has to be read before anything can be made of the response."""
+READY: Final = frozenset((EVENTS, IDLE))
+"""Something can be made of the response, and the connection stays."""
 UNDER_WAY: Final = COMING | {EVENTS}
 STARTED: Final = frozenset((HEAD, BODY, EVENTS)) | COMPLETE
 """Something of the response has come, so the server has seen the request."""

@@ -21,7 +21,7 @@ from mcp_perf.client.errors import (
     SessionGone,
     TargetError,
 )
-from mcp_perf.client.http.connection import Clock
+from mcp_perf.client.http.dialing import Clock
 from mcp_perf.client.mcp.attempt import NOTHING, CallAttempt, ids_of_process
 from mcp_perf.client.mcp.handshake import Observer, Sleep, Terms, agree, discover, ignore
 from mcp_perf.client.mcp.listening import Listening

@@ -10,7 +10,8 @@ from collections.abc import Callable
 from typing import Final
 
 from mcp_perf.client.errors import TargetError
-from mcp_perf.client.http.connection import Clock, Connection
+from mcp_perf.client.http.connection import Connection
+from mcp_perf.client.http.dialing import Clock
 from mcp_perf.client.http.endpoint import Origin
 from mcp_perf.client.reply import HTTP_ERROR, OK, TIMEOUT, TRANSPORT_ERROR, Reply
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any, Final, Protocol
 
 from mcp_perf.client.errors import NegotiationError
-from mcp_perf.client.http.connection import Clock
+from mcp_perf.client.http.dialing import Clock
 from mcp_perf.client.protocol import jsonrpc
 from mcp_perf.client.protocol import versions as eras
 from mcp_perf.client.protocol.answers import Answers

@@ -5,7 +5,8 @@ from collections.abc import Callable
 from typing import Final
 
 from mcp_perf.client.errors import TargetError
-from mcp_perf.client.http.connection import Clock, Connection
+from mcp_perf.client.http.connection import Connection
+from mcp_perf.client.http.dialing import Clock
 from mcp_perf.client.http.endpoint import Origin, with_body
 from mcp_perf.client.http.http1 import ResponseReader
 from mcp_perf.client.mcp.attempt import joined

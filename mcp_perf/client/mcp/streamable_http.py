@@ -18,7 +18,8 @@ from mcp_perf.client.errors import (
     RefusedError,
     TargetError,
 )
-from mcp_perf.client.http.connection import Clock, Connection, WaitFactory
+from mcp_perf.client.http.connection import Connection
+from mcp_perf.client.http.dialing import Clock, WaitFactory
 from mcp_perf.client.http.endpoint import Endpoint, with_body
 from mcp_perf.client.http.pool import Pool
 from mcp_perf.client.mcp.attempt import NOTHING, CallAttempt, ids_of_process

@@ -2,7 +2,7 @@
 
 gevent's `recv` first tries to read, which right after a request can only fail, and then starts a
 timer that is hardly ever needed: together a tenth of a call's CPU. Here a call waits for its socket
-alone, and one watchdog per process looks for calls whose time is used up.
+alone, by one switch, and one watchdog per process looks for calls whose time is used up.
 """
 
 import time
@@ -14,21 +14,23 @@ import gevent
 PERIOD_S: Final = 0.02
 """A timeout may come this much late; it never comes early."""
 _READ: Final = 1
+_NEVER: Final = 1 << 63
 
 
 class Watchdog:
     """Ends waits that are overdue."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self.clock = clock
-        self.waiting: dict[Any, float] = {}
-        """Watcher -> when its wait is over, by the clock."""
+    def __init__(self, clock: Callable[[], int] = time.perf_counter_ns) -> None:
+        self.readables: set[Readable] = set()
+        self._clock = clock
         self._greenlet: gevent.Greenlet | None = None
 
     def wait_for(self, descriptor: int) -> "Readable":
         if self._greenlet is None:
             self._greenlet = gevent.spawn(self._watch)
-        return Readable(self, descriptor)
+        readable = Readable(self, descriptor)
+        self.readables.add(readable)
+        return readable
 
     def stop(self) -> None:
         if self._greenlet is not None:
@@ -36,31 +38,47 @@ class Watchdog:
             self._greenlet = None
 
     def _watch(self) -> None:
-        hub = gevent.get_hub()
         while True:
             gevent.sleep(PERIOD_S)
-            now = self.clock()
-            for watcher in [watcher for watcher, end in self.waiting.items() if end <= now]:
-                hub.cancel_wait(watcher, TimeoutError("timed out"))
+            now_ns = self._clock()
+            for readable in list(self.readables):
+                if readable.deadline_ns <= now_ns:
+                    readable.expire(now_ns)
 
 
 class Readable:
-    """Waits until one descriptor is readable."""
+    """Waits until one descriptor is readable; for one greenlet at a time."""
 
-    __slots__ = ("_hub", "_watchdog", "_watcher")
+    __slots__ = ("_greenlet", "_hub", "_watchdog", "_watcher", "deadline_ns")
 
     def __init__(self, watchdog: Watchdog, descriptor: int) -> None:
+        self.deadline_ns = _NEVER
+        """When the wait that is going on is over, by the watchdog's clock."""
         self._hub = gevent.get_hub()
         self._watchdog = watchdog
         self._watcher = self._hub.loop.io(descriptor, _READ)
+        self._greenlet: Any = None
 
-    def __call__(self, timeout_s: float) -> None:
-        watchdog, watcher = self._watchdog, self._watcher
-        watchdog.waiting[watcher] = watchdog.clock() + timeout_s
+    def __call__(self, deadline_ns: int) -> None:
+        """Wait. Raises TimeoutError."""
+        self._greenlet = greenlet = gevent.getcurrent()
+        self.deadline_ns = deadline_ns
+        # The hub switches to whom it calls, so when it calls, nobody else can be meant any more.
+        self._watcher.start(greenlet.switch)
         try:
-            self._hub.wait(watcher)
+            self._hub.switch()
         finally:
-            del watchdog.waiting[watcher]
+            self.deadline_ns = _NEVER
+            self._watcher.stop()
+
+    def expire(self, now_ns: int) -> None:
+        """End the wait from the hub, unless it has ended there by then."""
+        self._hub.loop.run_callback(self._expire, now_ns)
 
     def close(self) -> None:
+        self._watchdog.readables.discard(self)
         self._watcher.close()
+
+    def _expire(self, now_ns: int) -> None:
+        if self.deadline_ns <= now_ns:
+            self._greenlet.throw(TimeoutError("timed out"))

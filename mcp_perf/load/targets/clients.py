@@ -11,7 +11,7 @@ from mcp_perf.client.channels.inprocess import Code, MemoryChannel, PythonClient
 from mcp_perf.client.channels.legacy_sse import SseChannel
 from mcp_perf.client.channels.server_log import Log
 from mcp_perf.client.channels.stdio import Command, StdioChannel
-from mcp_perf.client.http.connection import WaitFactory
+from mcp_perf.client.http.dialing import WaitFactory
 from mcp_perf.client.http.endpoint import Endpoint
 from mcp_perf.client.http.rest import RestClient
 from mcp_perf.client.mcp.channel_client import SessionClient

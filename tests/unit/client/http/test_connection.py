@@ -234,6 +234,46 @@ def test_a_stopped_call_leaves_no_answer_behind_for_the_next(serve) -> None:
     assert server.connections == 2
 
 
+class Early:
+    """A wait that ends at once, as epoll's do at times; a `None` ends it by a timeout."""
+
+    def __init__(self, *ends):
+        self.ends, self.deadlines, self.closed = list(ends), [], 0
+
+    def __call__(self, deadline_ns: int) -> None:
+        """Note until when; end as told."""
+        self.deadlines.append(deadline_ns)
+        if self.ends and self.ends.pop(0) is None:
+            raise TimeoutError
+
+    def close(self) -> None:
+        """Count."""
+        self.closed += 1
+
+
+def test_a_wait_that_ends_with_nothing_to_read_is_no_broken_connection(serve) -> None:
+    """The rest of the time is waited in the socket's own way."""
+    server = serve(*[OK] * 3)
+    early = Early()
+    rest = RestClient(Endpoint.of(server.url, timeout_s=5), waits=lambda _descriptor: early)
+    server.clients.append(rest)
+    replies = [get(rest) for _ in range(3)]
+    assert [reply.outcome for reply in replies] == ["ok"] * 3
+    assert server.connections == 1
+    # The first call opens the connection, which takes of its time.
+    assert early.deadlines == [reply.start_ns + 5 * 10**9 for reply in replies[1:]]
+
+
+def test_a_wait_that_is_overdue_ends_the_call_and_the_connection(serve) -> None:
+    """The reply may come yet, and would be taken for that of the next call."""
+    server = serve(OK, b"", OK)
+    early = Early(None)
+    rest = RestClient(Endpoint.of(server.url, timeout_s=5), waits=lambda _descriptor: early)
+    server.clients.append(rest)
+    assert [get(rest).outcome for _ in range(3)] == ["ok", "timeout", "ok"]
+    assert (server.connections, early.closed) == (2, 1)
+
+
 def test_the_host_header_names_the_port_only_where_it_must() -> None:
     """Default ports are left out, IPv6 addresses are bracketed."""
     assert Origin.of("http://example.com").authority == "example.com"

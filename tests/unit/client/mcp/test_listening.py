@@ -9,7 +9,7 @@ import time
 import pytest
 
 from mcp_perf.client.errors import NegotiationError
-from mcp_perf.client.http import connection
+from mcp_perf.client.http import dialing
 from mcp_perf.client.http.endpoint import Endpoint
 from mcp_perf.client.mcp import get_stream as listener_module
 from mcp_perf.client.mcp.get_stream import Listener
@@ -397,8 +397,8 @@ def test_what_came_of_an_opening_does_not_change_when_the_stream_is_opened_again
 def test_a_listener_that_is_stopped_while_it_connects_asks_for_nothing(serve, monkeypatch):
     """There is nothing to abort yet: it looks again once it is connected."""
     server = serve()
-    connected, go = connection._connected, threading.Event()
-    monkeypatch.setattr(connection, "_connected", lambda *where: go.wait(5) and connected(*where))
+    connected, go = dialing._connected, threading.Event()
+    monkeypatch.setattr(dialing, "_connected", lambda *where: go.wait(5) and connected(*where))
     monkeypatch.setattr(listener_module, "_JOIN_S", 0)
     listener = Listener(Endpoint.of(server.url).origin, {}.pop, print, time.perf_counter_ns)
     listener.start(0)

@@ -1,0 +1,88 @@
+"""Waiting on the hub: woken by bytes, ended in time, and by nobody else."""
+
+import socket
+
+import gevent
+import pytest
+
+from mcp_perf.load.hub.waiting import PERIOD_S, Watchdog
+
+LATE_NS = 1 << 62
+
+
+@pytest.fixture
+def pair():
+    """Return two ends of a socket, the first of which does not block."""
+    ours, theirs = socket.socketpair()
+    ours.setblocking(False)
+    yield ours, theirs
+    ours.close()
+    theirs.close()
+
+
+@pytest.fixture
+def now():
+    """Return a clock that the test sets, in ns."""
+    return [0]
+
+
+@pytest.fixture
+def watchdog(now):
+    """Return a watchdog by this clock."""
+    watchdog = Watchdog(lambda: now[0])
+    yield watchdog
+    watchdog.stop()
+
+
+def test_who_waits_is_woken_by_the_first_byte(pair, watchdog):
+    """Time after time, on one descriptor."""
+    ours, theirs = pair
+    readable = watchdog.wait_for(ours.fileno())
+    for number in range(3):
+        gevent.spawn_later(0.01, theirs.send, b"%d" % number)
+        readable(LATE_NS)
+        assert ours.recv(10) == b"%d" % number
+    readable.close()
+
+
+def test_a_wait_ends_when_its_time_is_over_and_not_before(pair, watchdog, now):
+    """By the clock of calls; the watchdog looks every 20 ms."""
+    ours, _ = pair
+    readable = watchdog.wait_for(ours.fileno())
+    waiting = gevent.spawn(readable, 1_000)
+    waiting.join(3 * PERIOD_S)
+    assert not waiting.ready()
+    now[0] = 1_000
+    waiting.join(5)
+    assert isinstance(waiting.exception, TimeoutError)
+    now[0] = LATE_NS - 1  # a wait that is over is not ended again
+    gevent.sleep(3 * PERIOD_S)
+    readable.close()
+
+
+def test_a_wait_that_has_ended_meanwhile_is_left_alone(pair, watchdog):
+    """A byte that comes in the same turn of the hub wins, and the next wait is not cut short."""
+    ours, theirs = pair
+    readable = watchdog.wait_for(ours.fileno())
+    waiting = gevent.spawn(readable, 1_000)
+    gevent.sleep(0)
+    theirs.send(b"x")
+    readable.expire(999)  # not yet due when the hub gets to it
+    waiting.join(5)
+    assert waiting.successful()
+    readable.expire(1_000)
+    gevent.sleep(0)
+    readable.close()
+
+
+def test_who_is_killed_waits_no_longer(pair, watchdog):
+    """And the descriptor can be waited for again."""
+    ours, theirs = pair
+    readable = watchdog.wait_for(ours.fileno())
+    waiting = gevent.spawn(readable, LATE_NS)
+    gevent.sleep(0)
+    waiting.kill()
+    theirs.send(b"x")
+    readable(LATE_NS)
+    readable.close()
+    assert readable not in watchdog.readables
