@@ -42,7 +42,14 @@ class HttpAttempt(CallAttempt):
         *,
         keep: bool = False,
     ) -> None:
-        super().__init__(client, call, arguments, timeout_s)
+        # What the base class does, without one call more for each call that is made.
+        self.client = client
+        self.call = call
+        self.arguments = arguments
+        self.timeout_s = timeout_s
+        self.answers = call.answers or client.terms.answers
+        self.request_id = 0
+        self.heard = None
         self.connection = connection
         self.keep = keep
         """Whether a reply that does not come in time leaves the connection open."""

@@ -20,7 +20,7 @@ from mcp_perf.client.errors import (
 )
 from mcp_perf.client.http.connection import Connection
 from mcp_perf.client.http.dialing import Clock, WaitFactory
-from mcp_perf.client.http.endpoint import Endpoint, with_body
+from mcp_perf.client.http.endpoint import Endpoint
 from mcp_perf.client.http.pool import Pool
 from mcp_perf.client.mcp.attempt import NOTHING, CallAttempt, ids_of_process
 from mcp_perf.client.mcp.handshake import Observer, Sleep, Terms, agree, discover, ignore
@@ -276,7 +276,9 @@ class McpClient:
             if isinstance(call, Call) and call.tool.header_params:
                 head = messenger.call_head(call, arguments)
         request_id = attempt.request_id = next(messenger.ids)
-        request = with_body(head, versions.encode_message(request_id, tail))
+        # As `encode_message` and `with_body` do, without two calls more for each call.
+        message = b'{"jsonrpc":"2.0","id":%d%b' % (request_id, tail)
+        request = b"%bContent-Length: %d\r\n\r\n%b" % (head, len(message), message)
         reply = attempt.connection.exchange(
             request, timeout_s, attempt.is_answer, keep=attempt.keep
         )

@@ -81,7 +81,8 @@ class Walk:
         """
         if not self._dealt:
             self._dealt = self._deck.copy()
-            self._random.shuffle(self._dealt)
+            if len(self._dealt) > 1:  # else there is nothing to draw, and nothing is drawn
+                self._random.shuffle(self._dealt)
         name, generate, steps, track, starts = self._routes[self._dealt.pop()]
         lane = self.lane
         if intended_ns:
