@@ -36,6 +36,8 @@ PLAIN: Final = "plain"
 """The head is whole; no stream of events follows."""
 STREAM: Final = "stream"
 """The head is whole; a stream of events follows."""
+KNOWN: Final = "known"
+"""A whole response has come at once, with a head that was read before."""
 WHOLE: Final = "whole"
 LAST: Final = "last"
 """The response has ended, and the connection with it."""
@@ -44,7 +46,7 @@ CLOSE: Final = "close"
 NEXT: Final[dict[str, dict[str, str]]] = {
     CLOSED: {OPEN: OPENED, CLOSE: CLOSED},
     OPENED: {SEND: SENT, CLOSE: CLOSED},
-    SENT: {BEGIN: HEAD, CLOSE: CLOSED},
+    SENT: {BEGIN: HEAD, KNOWN: IDLE, CLOSE: CLOSED},
     HEAD: {INTERIM: SENT, PLAIN: BODY, STREAM: EVENTS, CLOSE: CLOSED},
     BODY: {WHOLE: IDLE, LAST: ENDED, CLOSE: CLOSED},
     EVENTS: {WHOLE: IDLE, LAST: ENDED, CLOSE: CLOSED},

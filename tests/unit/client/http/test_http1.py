@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mcp_perf.client.errors import ProtocolError, ReadError, TargetError
-from mcp_perf.client.http import states
+from mcp_perf.client.http import http1, states
 from mcp_perf.client.http.http1 import MAX_HEAD_BYTES, ResponseReader, encode_headers
 
 PLAIN = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
@@ -146,3 +146,93 @@ def test_a_header_cannot_break_out_of_its_line(header: tuple[str, str]) -> None:
     """Line breaks, blanks in names and NUL are refused before anything is sent."""
     with pytest.raises(ValueError, match="HTTP does not allow"):
         encode_headers([header])
+
+
+# Heads that are known.
+
+
+@pytest.fixture
+def parsed(monkeypatch):
+    """Forget all heads; return how many bytes llhttp is given, time by time."""
+    sizes = []
+    parse = ResponseReader._parse
+    monkeypatch.setattr(http1, "_known", {})
+    monkeypatch.setattr(
+        ResponseReader, "_parse", lambda self, data: sizes.append(len(data)) or parse(self, data)
+    )
+    return sizes
+
+
+def told(reader: ResponseReader) -> tuple:
+    """Return all that a reader tells of a response."""
+    header = reader.header(b"content-type")
+    return reader.status, reader.body, reader.size, reader.state, header, reader.streaming
+
+
+def test_a_head_that_was_read_before_is_not_parsed_again(parsed) -> None:
+    """Whatever connection it comes on; what is told of the response is the same."""
+    first, second = read(PLAIN), read(PLAIN.replace(b"{}", b"[]"))
+    assert parsed == [len(PLAIN)]
+    assert told(first)[2:] == told(second)[2:]
+    assert (first.body, second.body) == (b"{}", b"[]")
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        (PLAIN[:-1], PLAIN[-1:]),
+        (PLAIN[:10], PLAIN[10:]),
+        (PLAIN + PLAIN,),
+        (b"HTTP/1.1 100 Continue\r\n\r\n" + PLAIN,),
+        (CHUNKED,),
+        (STREAM,),
+        (PLAIN.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"),),
+    ],
+    ids=["cut body", "cut head", "two", "interim", "chunked", "stream", "close"],
+)
+def test_all_but_a_whole_response_with_a_known_head_is_parsed(parsed, pieces) -> None:
+    """It is told alike, the first time and after any number of others."""
+    once = told(read(*pieces))
+    read(PLAIN)
+    before = sum(parsed)
+    assert told(read(*pieces)) == once
+    assert sum(parsed) - before == sum(map(len, pieces))
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            [
+                PLAIN,
+                CHUNKED,
+                b"HTTP/1.1 204 No Content\r\n\r\n",
+                b"HTTP/1.1 100 Continue\r\n\r\n" + PLAIN,
+                PLAIN.replace(b"200 OK", b"404 No"),
+                PLAIN.replace(b": 2", b": 3").replace(b"{}", b"{ }"),
+            ]
+        ),
+        max_size=8,
+    )
+)
+def test_responses_on_one_connection_are_read_as_by_a_new_reader(responses) -> None:
+    """Known heads leave llhttp where it has to be for the next response."""
+    reader = ResponseReader()
+    reader.happened(states.OPEN)
+    for response in responses:
+        reader.happened(states.SEND)
+        reader.feed(response)
+        assert told(reader) == told(read(response[:-1], response[-1:]))
+
+
+@pytest.mark.usefixtures("parsed")
+def test_a_connection_whose_heads_are_all_new_is_not_looked_at_for_ever() -> None:
+    """Where each carries a number, looking them up brings nothing; and memory stays bounded."""
+    reader = ResponseReader()
+    reader.happened(states.OPEN)
+    for number in range(1000):
+        reader.happened(states.SEND)
+        reader.feed(PLAIN.replace(b"\r\n\r\n", b"\r\nX-Request: %d\r\n\r\n" % number))
+    assert len(http1._known) == 16
+    for number in range(1000):
+        read(PLAIN.replace(b"\r\n\r\n", b"\r\nX-Request: %d\r\n\r\n" % number))
+    assert len(http1._known) <= 256
