@@ -95,13 +95,13 @@ class ResponseReader:
                 self.state = states.NEXT[states.SENT][states.KNOWN]
                 self._tries = _TRIES
                 return
+            self._tries -= 1
         self._parse(data)
         if tried and self.state is states.IDLE and self._decoder is None:
             self._get_to_know(tried, data)
 
     def _get_to_know(self, head: bytes, data: bytes) -> None:
         """Remember the head of a response that came at once, if its body is all that follows."""
-        self._tries -= 1
         if len(head) > 4 and data[len(head) :] == self.body:
             if len(_known) >= _MOST_KNOWN:
                 _known.clear()
