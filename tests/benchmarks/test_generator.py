@@ -12,11 +12,12 @@ from mcp_targets.launcher.systems import Systems
 from tests.benchmarks.clients import fast_http, ours, sdk
 
 PAIRS = 3
-CHEAPER_THAN_FAST_HTTP = 2.0
-"""Measured on two cores: 3.7 times on a quiet machine (27 us against 100), 2.4 to 3.2 on a busy
-one, where the system calls that all of them make cost the more. Below this, our part has grown."""
+CHEAPER_THAN_FAST_HTTP = 3.5
+"""Measured on two cores, with other work on the machine: 4.2 to 4.7 times (28 to 31 us against 125
+to 142). The system calls that all of them make cost the more on a busy one. Below this, our part
+has grown."""
 CHEAPER_THAN_SDK = 10
-"""Measured: 22 to 40 times."""
+"""Measured: 34 to 49 times."""
 
 
 @pytest.mark.load
