@@ -76,7 +76,10 @@ class Client(Caller, Protocol):
 class CallAttempt:
     """One call, with all its repetitions: to the one who waits they are one."""
 
-    __slots__ = ("answers", "arguments", "call", "client", "heard", "request_id", "timeout_s")
+    __slots__ = (
+        *("answers", "arguments", "call", "client", "connection", "heard", "keep", "request_id"),
+        "timeout_s",
+    )
 
     def __init__(
         self,
@@ -84,6 +87,9 @@ class CallAttempt:
         call: Prepared,
         arguments: dict[str, Any] | None,
         timeout_s: float,
+        connection: Any = None,
+        *,
+        keep: bool = False,
     ) -> None:
         self.client = client
         self.call = call
@@ -95,6 +101,10 @@ class CallAttempt:
         """Of the request that was sent last."""
         self.heard: Heard | None = None
         """The notifications that came so far."""
+        self.connection = connection
+        """Over HTTP, the call's own as long as it lasts; a channel carries all calls."""
+        self.keep = keep
+        """Whether a reply that does not come in time leaves the connection open."""
 
     def again(self, first: Reply, added: dict[str, Any] = NOTHING) -> Reply:
         """Repeat the call within what is left of its time; it has begun with the first reply."""

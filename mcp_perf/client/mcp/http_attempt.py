@@ -1,13 +1,13 @@
 """A call over streamable HTTP, and what is done about a reply that is not the last word on it."""
 
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 from mcp_perf.client.errors import CallTimeout, TargetError
 from mcp_perf.client.http.connection import Connection
 from mcp_perf.client.mcp.attempt import CallAttempt, Client, joined
-from mcp_perf.client.mcp.messenger import Messenger
+from mcp_perf.client.mcp.messenger import Messenger, Session
 from mcp_perf.client.protocol import jsonrpc, versions
-from mcp_perf.client.protocol.requests import Call, Prepared
+from mcp_perf.client.protocol.requests import Call
 from mcp_perf.client.reply import OK, TRANSPORT_ERROR, Reply, Stop
 
 STOP_S: Final = 1.0
@@ -29,32 +29,11 @@ class HttpClient(Client, Protocol):
 class HttpAttempt(CallAttempt):
     """One call, on a connection that is its own as long as it lasts."""
 
-    __slots__ = ("connection", "keep", "session")
+    __slots__ = ("session",)
     client: HttpClient
-
-    def __init__(
-        self,
-        client: HttpClient,
-        connection: Connection,
-        call: Prepared,
-        arguments: dict[str, Any] | None,
-        timeout_s: float,
-        *,
-        keep: bool = False,
-    ) -> None:
-        # What the base class does, without one call more for each call that is made.
-        self.client = client
-        self.call = call
-        self.arguments = arguments
-        self.timeout_s = timeout_s
-        self.answers = call.answers or client.terms.answers
-        self.request_id = 0
-        self.heard = None
-        self.connection = connection
-        self.keep = keep
-        """Whether a reply that does not come in time leaves the connection open."""
-        self.session = client.messenger.session
-        """The one that the last request was sent in."""
+    connection: Connection
+    session: Session
+    """The one that the last request was sent in."""
 
     def is_answer(self, event: bytes) -> bool:
         """Tell whether a stream's message answers the call; take it in where it does not."""

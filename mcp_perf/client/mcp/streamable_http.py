@@ -220,7 +220,7 @@ class McpClient:
         a lost session, a lost stream, or when the server asks for input.
         """
         timeout = self.timeout_s if timeout_s is None else timeout_s
-        attempt = HttpAttempt(self, self.pool.take(), call, arguments, timeout)
+        attempt = HttpAttempt(self, call, arguments, timeout, self.pool.take())
         try:
             return self._make(attempt)
         finally:
@@ -237,7 +237,7 @@ class McpClient:
         that was cancelled is `ok`, without a body: it has done what it was to do.
         """
         with self.pool.one() as connection:
-            attempt = HttpAttempt(self, connection, call, arguments, after_s, keep=True)
+            attempt = HttpAttempt(self, call, arguments, after_s, connection, keep=True)
             reply = self._make(attempt)
             if reply.outcome != TIMEOUT:
                 return reply, None
