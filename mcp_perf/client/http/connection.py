@@ -10,6 +10,7 @@ import socket
 import struct
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Final
 
 from mcp_perf.client.errors import CallTimeout, ReadError, SendError, TargetError
@@ -31,50 +32,32 @@ given up: servers send it at once."""
 _BYTES_ACKED: Final = 120
 """Offset of `tcpi_bytes_acked` in Linux's `struct tcp_info` (include/uapi/linux/tcp.h)."""
 
+Unpatched = _socket.socket
+
 
 class _Unread(ReadError):  # noqa: N818 -- it is sent again
     """The server closed the connection before it can have read the request."""
 
 
+@dataclass(eq=False, slots=True)
 class Connection:
     """A keep-alive connection that re-opens itself when the server has closed it idle."""
 
-    __slots__ = (
-        "_clock",
-        "_probe",
-        "_request",
-        "_sent",
-        "_socket",
-        "_timeout_s",
-        "_wait",
-        "_waits",
-        "opened",
-        "origin",
-        "reader",
-        "used_ns",
-    )
-
-    def __init__(
-        self,
-        origin: Origin,
-        clock: Clock = time.perf_counter_ns,
-        waits: WaitFactory | None = None,
-    ) -> None:
-        self.origin = origin
-        self.reader = ResponseReader()
-        self.opened = 0
-        """How many times."""
-        self.used_ns = 0
-        """When the last reply ended."""
-        self._clock = clock
-        self._socket: socket.socket | None = None
-        self._probe: _socket.socket | None = None
-        self._timeout_s = -1.0
-        self._waits = waits
-        self._wait: Wait | None = None
-        self._request = b""
-        self._sent = 0
-        """Bytes sent on this socket, with the last request."""
+    origin: Origin
+    clock: Clock = time.perf_counter_ns
+    waits: WaitFactory | None = None
+    reader: ResponseReader = field(default_factory=ResponseReader)
+    opened: int = 0
+    """How many times."""
+    used_ns: int = 0
+    """When the last reply ended."""
+    _socket: socket.socket | None = None
+    _probe: Unpatched | None = None
+    _timeout_s: float = -1.0
+    _wait: Wait | None = None
+    _request: bytes = b""
+    _sent: int = 0
+    """Bytes sent on this socket, with the last request."""
 
     def exchange(
         self,
@@ -90,7 +73,7 @@ class Connection:
         `is_answer`, all of its data. The clock of the call runs from the send to the answer. With
         `keep`, a reply that does not come in time leaves the connection open, for `read_on`.
         """
-        clock = self._clock
+        clock = self.clock
         reply = Reply(clock())
         reply.bytes_out = len(request)
         deadline_ns = reply.start_ns + int(timeout_s * 1e9)
@@ -210,9 +193,9 @@ class Connection:
         self._timeout_s = timeout_s
         self._socket = opened
         # The same descriptor below any patching: a look at it never waits.
-        self._probe = _socket.socket(fileno=opened.fileno())
-        if self._waits is not None and self.origin.tls is None:
-            self._wait = self._waits(opened.fileno())
+        self._probe = Unpatched(fileno=opened.fileno())
+        if self.waits is not None and self.origin.tls is None:
+            self._wait = self.waits(opened.fileno())
         self.opened += 1
         self._sent = 0
         self.reader.happened(states.OPEN)
@@ -322,7 +305,7 @@ class Connection:
     def _receive(self, deadline_ns: int, *, first: bool) -> bytes:
         opened = self._opened()
         if not first:  # the first wait may have the whole of the call's time
-            self._timeout_s = left_s = (deadline_ns - self._clock()) / 1e9
+            self._timeout_s = left_s = (deadline_ns - self.clock()) / 1e9
             if left_s <= 0:
                 raise TimeoutError
             opened.settimeout(left_s)
@@ -357,7 +340,7 @@ class Connection:
 
     def _finish_last(self) -> None:
         """Read the end of a stream whose reply has arrived, so that it can be used again."""
-        deadline_ns = self._clock() + int(_DRAIN_S * 1e9)
+        deadline_ns = self.clock() + int(_DRAIN_S * 1e9)
         try:
             while self.next_event(deadline_ns) is not None:
                 pass

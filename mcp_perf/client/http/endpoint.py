@@ -50,7 +50,6 @@ class Origin:
         return host if self.port == default else f"{host}:{self.port}"
 
     def same(self, url: str) -> bool:
-        """Tell whether an address belongs to this origin."""
         parts = urlsplit(url)
         port = parts.port or (443 if parts.scheme == "https" else 80)
         return (parts.scheme, parts.hostname, port) == (self.scheme, self.host, self.port)

@@ -4,8 +4,9 @@
 when a request was sent, and then fed until it is `complete`.
 """
 
-from collections.abc import Iterable
-from typing import Final, NamedTuple
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple
 
 import httptools
 
@@ -35,48 +36,38 @@ _known: Final[dict[bytes, _Head]] = {}
 """Heads of whole responses after which the connection stayed open."""
 
 
+@dataclass(eq=False, slots=True)
 class ResponseReader:
     """Read the responses of one connection, one after the other; see `states` for what it is at."""
 
-    __slots__ = (
-        "_decoder",
-        "_framed",
-        "_parser",
-        "_tries",
-        "chunks",
-        "event_names",
-        "events",
-        "headers",
-        "limit",
-        "size",
-        "state",
-        "status",
-    )
+    limit: int = MAX_REPLY_BYTES
+    event_names: Collection[bytes] = MESSAGES
+    """Which events of a stream count; set before it begins."""
+    state: str = states.CLOSED
+    status: int = 0
+    size: int = 0
+    """Bytes of this response so far, head included."""
+    headers: list[tuple[bytes, bytes]] = field(default_factory=list)
+    chunks: list[bytes] = field(default_factory=list)
+    events: list[bytes] = field(default_factory=list)
+    _decoder: EventDecoder | None = None
+    _framed: bool = False
+    """Whether the head says where the body ends; else it ends with the connection."""
+    _tries: int = _TRIES
+    _parser: Any = None
 
-    def __init__(self, limit: int = MAX_REPLY_BYTES) -> None:
+    def __post_init__(self) -> None:
         self._parser = httptools.HttpResponseParser(self)
-        self.limit = limit
-        self.event_names = MESSAGES
-        """Which events of a stream count; set before it begins."""
-        self._tries = _TRIES
-        self.state = states.OPENED
-        self.happened(states.SEND)  # which sets up all that a response fills
-        self.state = states.CLOSED
 
     def happened(self, event: str) -> None:
         """Note what happened to the connection; `SEND` forgets the last response."""
         self.state = states.NEXT[self.state][event]
         if event is not states.SEND:
             return
-        self.status = 0
-        self.size = 0
-        """Bytes of this response so far, head included."""
-        self.headers: list[tuple[bytes, bytes]] = []
-        self.chunks: list[bytes] = []
-        self.events: list[bytes] = []
-        self._decoder: EventDecoder | None = None
+        self.status = self.size = 0
+        self.headers, self.chunks, self.events = [], [], []
+        self._decoder = None
         self._framed = False
-        """Whether the head says where the body ends; else it ends with the connection."""
 
     def feed(self, data: bytes) -> None:
         """Take bytes from the target. Raises `ProtocolError` and `ReadError` (too large)."""
@@ -126,7 +117,6 @@ class ResponseReader:
 
     @property
     def complete(self) -> bool:
-        """Whether the response is whole."""
         return self.state in states.COMPLETE
 
     @property
@@ -161,7 +151,6 @@ class ResponseReader:
     # What httptools calls. Of what nobody asked for, nothing is taken in.
 
     def on_message_begin(self) -> None:
-        """Note the start of a response."""
         self.state = states.NEXT[self.state][states.BEGIN]
 
     def on_header(self, name: bytes, value: bytes) -> None:
@@ -170,7 +159,6 @@ class ResponseReader:
             self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
-        """Read off how the body will come."""
         if self.state is states.STRAY:
             return
         self.status = self._parser.get_status_code()
@@ -189,7 +177,6 @@ class ResponseReader:
         self.state = states.NEXT[self.state][kind]
 
     def on_body(self, data: bytes) -> None:
-        """Take a piece of the body."""
         if self.state is states.EVENTS and self._decoder is not None:
             self.events.extend(self._decoder.feed(data))
         elif self.state is states.BODY:

@@ -33,7 +33,6 @@ class Pool:
 
     @contextmanager
     def one(self) -> Iterator[Connection]:
-        """Lend a connection."""
         taken = self.take()
         try:
             yield taken
@@ -41,7 +40,6 @@ class Pool:
             self.free.append(taken)
 
     def widen(self, number: int) -> None:
-        """Have at least so many connections."""
         for _ in range(number - len(self.connections)):
             self.connections.append(made := self._another())
             self.free.insert(0, made)
@@ -52,6 +50,5 @@ class Pool:
             connection.ready(timeout_s)
 
     def close(self) -> None:
-        """Close all of them."""
         for connection in self.connections:
             connection.close()

@@ -8,13 +8,15 @@ import itertools
 import os
 import secrets
 from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final, Protocol
 
 from mcp_perf.client.mcp.handshake import Terms
 from mcp_perf.client.protocol import jsonrpc
-from mcp_perf.client.protocol.answers import NoAnswer
+from mcp_perf.client.protocol.answers import Answers, NoAnswer
 from mcp_perf.client.protocol.input_rounds import Rounds
-from mcp_perf.client.protocol.requests import Prepared
+from mcp_perf.client.protocol.requests import Arguments, Prepared
 from mcp_perf.client.reply import CHECK_FAILED, OK, Heard, Reply
 
 NOTHING: Final[dict[str, Any]] = {}
@@ -23,11 +25,9 @@ _PREFIX_BITS: Final = 53 - _COUNTED_BITS
 """Ids stay below 2**53, because a server in JavaScript would round those above."""
 
 
-class _Ids:
-    """The ids of this process; a forked child begins anew."""
-
-    pid = 0
-    left: Iterator[int] = iter(())
+@cache
+def _ids(_pid: int) -> Iterator[int]:
+    return itertools.count((secrets.randbits(_PREFIX_BITS) << _COUNTED_BITS) + 1)
 
 
 def ids_of_process() -> Iterator[int]:
@@ -36,10 +36,7 @@ def ids_of_process() -> Iterator[int]:
     A reply that belongs to another user is told by its id: no two users have the same one, in
     whatever processes of a run they are, because each process draws a prefix of its own.
     """
-    if _Ids.pid != os.getpid():
-        _Ids.pid = os.getpid()
-        _Ids.left = itertools.count((secrets.randbits(_PREFIX_BITS) << _COUNTED_BITS) + 1)
-    return _Ids.left
+    return _ids(os.getpid())
 
 
 class Caller(Protocol):
@@ -49,12 +46,8 @@ class Caller(Protocol):
     timeout_s: float
 
     def call(
-        self,
-        call: Prepared,
-        arguments: dict[str, Any] | None = None,
-        timeout_s: float | None = None,
-    ) -> Reply:
-        """Send a request and judge the answer."""
+        self, call: Prepared, arguments: Arguments = None, timeout_s: float | None = None
+    ) -> Reply: ...
 
 
 class Client(Caller, Protocol):
@@ -73,38 +66,26 @@ class Client(Caller, Protocol):
         """Close the session. Raises TargetError where the server does not let it go."""
 
 
+@dataclass(eq=False, slots=True)
 class CallAttempt:
     """One call, with all its repetitions: to the one who waits they are one."""
 
-    __slots__ = (
-        *("answers", "arguments", "call", "client", "connection", "heard", "keep", "request_id"),
-        "timeout_s",
-    )
+    client: Client
+    call: Prepared
+    arguments: Arguments
+    timeout_s: float
+    connection: Any = None
+    """Over HTTP, the call's own as long as it lasts; a channel carries all calls."""
+    keep: bool = False
+    """Whether a reply that does not come in time leaves the connection open."""
+    request_id: int = 0
+    """Of the request that was sent last."""
+    heard: Heard | None = None
+    """The notifications that came so far."""
 
-    def __init__(
-        self,
-        client: Client,
-        call: Prepared,
-        arguments: dict[str, Any] | None,
-        timeout_s: float,
-        connection: Any = None,
-        *,
-        keep: bool = False,
-    ) -> None:
-        self.client = client
-        self.call = call
-        self.arguments = arguments
-        """None: they are part of the prepared call."""
-        self.timeout_s = timeout_s
-        self.answers = call.answers or client.terms.answers
-        self.request_id = 0
-        """Of the request that was sent last."""
-        self.heard: Heard | None = None
-        """The notifications that came so far."""
-        self.connection = connection
-        """Over HTTP, the call's own as long as it lasts; a channel carries all calls."""
-        self.keep = keep
-        """Whether a reply that does not come in time leaves the connection open."""
+    @property
+    def answers(self) -> Answers:
+        return self.call.answers or self.client.terms.answers
 
     def again(self, first: Reply, added: dict[str, Any] = NOTHING) -> Reply:
         """Repeat the call within what is left of its time; it has begun with the first reply."""
@@ -125,13 +106,11 @@ class CallAttempt:
         return reply
 
     def hear(self, method: str, now_ns: int) -> None:
-        """Count a notification."""
         if self.heard is None:
             self.heard = Heard(now_ns)
         self.heard.add(method, now_ns)
 
     def tell(self, reply: Reply) -> None:
-        """Give the reply what was heard."""
         reply.heard = self.heard
         if self.heard is not None and reply.outcome == OK:
             reply.detail = self.heard.told(reply.start_ns)

@@ -12,15 +12,8 @@ from typing import Any, Final
 
 import msgspec
 
+from mcp_perf.client import errors
 from mcp_perf.client.channels.channel import Channel
-from mcp_perf.client.errors import (
-    CallTimeout,
-    ConnectError,
-    ReadError,
-    SendError,
-    SessionGone,
-    TargetError,
-)
 from mcp_perf.client.http.dialing import Clock
 from mcp_perf.client.mcp.attempt import NOTHING, CallAttempt, ids_of_process
 from mcp_perf.client.mcp.handshake import Observer, Sleep, Terms, agree, discover, ignore
@@ -30,7 +23,7 @@ from mcp_perf.client.protocol import jsonrpc, versions
 from mcp_perf.client.protocol.answers import SILENT, Answers, respond
 from mcp_perf.client.protocol.jsonrpc import RequestId
 from mcp_perf.client.protocol.multiplex import Conversation, settled, silence, why
-from mcp_perf.client.protocol.requests import Prepared, encode
+from mcp_perf.client.protocol.requests import Arguments, Prepared, encode
 from mcp_perf.client.protocol.subscriptions import Inbox, Wanted, acknowledge
 from mcp_perf.client.protocol.tools import Tool
 from mcp_perf.client.reply import OK, REJOINED, REOPENED, TIMEOUT, Heard, Reply, Stop
@@ -81,7 +74,6 @@ class SessionClient:
 
     @property
     def hears(self) -> bool:
-        """Whether the channel brings all notifications."""
         return not self.terms.modern
 
     def pids(self) -> list[int]:
@@ -101,20 +93,18 @@ class SessionClient:
             self._open_channel()
             try:
                 self._greet()
-            except TargetError:
+            except errors.TargetError:
                 self._conversation.end("no session was opened")
                 raise
             self._is_open = self._was_open = True
         return self.terms.version
 
     def begin(self) -> None:
-        """Open the session where there is none, or where its channel has ended."""
         self._enter()
 
     ready = begin
 
     def close(self) -> None:
-        """End the session with its channel."""
         self.listening.forget()
         self._is_open = self._was_open = False
         self.channel.close()
@@ -124,10 +114,7 @@ class SessionClient:
     # Calling.
 
     def call(
-        self,
-        call: Prepared,
-        arguments: dict[str, Any] | None = None,
-        timeout_s: float | None = None,
+        self, call: Prepared, arguments: Arguments = None, timeout_s: float | None = None
     ) -> Reply:
         """Send a request and judge the answer.
 
@@ -144,7 +131,7 @@ class SessionClient:
         return reply
 
     def cancelled_call(
-        self, call: Prepared, arguments: dict[str, Any] | None, after_s: float
+        self, call: Prepared, arguments: Arguments, after_s: float
     ) -> tuple[Reply, Stop | None]:
         """Call, and cancel the call by notification where it has not ended in time.
 
@@ -172,7 +159,7 @@ class SessionClient:
                 try:
                     opened = self._enter()
                     lost = (REOPENED if opened else lost or REJOINED) if was_open else lost
-                except TargetError as error:
+                except errors.TargetError as error:
                     first.end_ns = self.terms.clock()
                     return first.fail(error.outcome, f"no session: {error}")
             left_s = self.terms.left_s(first.start_ns, timeout_s) if lost else timeout_s
@@ -182,7 +169,7 @@ class SessionClient:
             meta = attempt.call.meta
             reply, failure = self._exchange(message, request_id, left_s, attempt.heard, meta)
             attempt.heard = reply.heard
-            if not isinstance(failure, SessionGone):
+            if not isinstance(failure, errors.SessionGone):
                 break
             conversation.end("the server no longer knows the session")
         if lost:
@@ -214,7 +201,7 @@ class SessionClient:
         def receive(message: bytes) -> None:
             back = conversation.receive(message, self.terms.clock())
             if back is not None:
-                with contextlib.suppress(TargetError):  # its end is told by the reader
+                with contextlib.suppress(errors.TargetError):  # its end is told by the reader
                     channel.send(back, channel.timeout_s)
 
         self._start_ns = self.terms.clock() if channel.starting else 0
@@ -231,14 +218,13 @@ class SessionClient:
             try:
                 if discover(terms, self._ask):
                     return
-            except CallTimeout:  # it may know no answer before `initialize`
+            except errors.CallTimeout:  # it may know no answer before `initialize`
                 if terms.protocol == versions.MODERN:
                     raise
         agree(terms, self._ask)
         self.channel.send(versions.INITIALIZED, self.timeout_s)
 
     def _ask(self, method: str, params: dict[str, Any], *, modern: bool) -> Reply:
-        """Send a request that is not a call, judge the answer, tell the observer."""
         request_id, terms = next(self._ids), self.terms
         sent = versions.modern_params(params, terms.capabilities, NOTHING) if modern else params
         message = versions.encode_message(request_id, versions.encode_tail(method, sent))
@@ -246,10 +232,10 @@ class SessionClient:
         if failure is None and self._start_ns:
             self._tell_start(reply)
         terms.tell(method, reply)
-        if isinstance(failure, CallTimeout):
-            raise CallTimeout(f"{method}: {reply.detail}")
-        if failure is not None and not isinstance(failure, SessionGone):
-            raise ConnectError(f"{method}: {reply.detail}")
+        if isinstance(failure, errors.CallTimeout):
+            raise errors.CallTimeout(f"{method}: {reply.detail}")
+        if failure is not None and not isinstance(failure, errors.SessionGone):
+            raise errors.ConnectError(f"{method}: {reply.detail}")
         return reply
 
     def _tell_start(self, first: Reply) -> None:
@@ -268,7 +254,7 @@ class SessionClient:
         timeout_s: float,
         heard: Heard | None = None,
         meta: Mapping[str, Any] = NOTHING,
-    ) -> tuple[Reply, TargetError | None]:
+    ) -> tuple[Reply, errors.TargetError | None]:
         """Send one request and wait for its answer; return it judged, and what went wrong."""
         conversation = self._conversation
         reply = Reply(self.terms.clock())
@@ -281,8 +267,8 @@ class SessionClient:
             self.channel.send(message, timeout_s)
             left_s = timeout_s - (self.terms.clock() - reply.start_ns) / 1e9
             if not pending.wait(max(0.0, left_s)):
-                raise CallTimeout(silence(conversation))  # noqa: TRY301 -- one way out for all
-        except TargetError as error:
+                raise errors.CallTimeout(silence(conversation))  # noqa: TRY301 -- one way out for all
+        except errors.TargetError as error:
             reply.end_ns = self.terms.clock()
             self._give_up(conversation, request_id, error)
             reply.heard = heard if pending is None else pending.heard
@@ -297,11 +283,11 @@ class SessionClient:
     ) -> None:
         """Wait no longer, and tell the server so: by notification, as the channel stays open."""
         conversation.forget(request_id)
-        if not conversation.ended and not isinstance(error, SendError | ReadError):
+        if not conversation.ended and not isinstance(error, errors.SendError | errors.ReadError):
             self._cancel(request_id, "the caller gave up")
 
     def _cancel(self, request_id: RequestId, reason: str) -> None:
-        with contextlib.suppress(TargetError):
+        with contextlib.suppress(errors.TargetError):
             self.channel.send(versions.encode_cancel(request_id, reason), _CANCEL_S)
 
     def _tail(self, attempt: CallAttempt, added: dict[str, Any]) -> bytes:
@@ -321,16 +307,14 @@ class SessionClient:
         """Do nothing: the channel brings everything."""
 
     def subscribe(self, wanted: Wanted, _inbox: Inbox, timeout_s: float) -> Reply:
-        """Send `subscriptions/listen` (2026-07-28), wait for its acknowledgement."""
         request_id = f"listen-{next(self._ids)}"
         self._subscriptions.append(request_id)
-        capabilities = self.terms.capabilities
-        message = versions.encode_listen(request_id, wanted.notifications(), capabilities)
+        added = wanted.notifications()
+        message = versions.encode_listen(request_id, added, self.terms.capabilities)
         reply, failure = self._exchange(message, request_id, timeout_s)
         return reply if failure is not None else acknowledge(reply, wanted, request_id)
 
     def end_subscriptions(self) -> None:
-        """End what `subscribe` has begun."""
         subscriptions, self._subscriptions = self._subscriptions, []
         for request_id in subscriptions:
             self._conversation.forget(request_id)

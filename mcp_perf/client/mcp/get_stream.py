@@ -7,6 +7,7 @@ it sends here before it can answer a call.
 import contextlib
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Final
 
 from mcp_perf.client.errors import TargetError
@@ -23,32 +24,28 @@ _MOST_FAILURES: Final = 2
 """Openings in a row that bring no stream, after which the server does not offer one any more."""
 
 
+@dataclass(eq=False)
 class Listener:
     """Reads one session's stream until it is stopped; opens it again when the server ends it."""
 
-    def __init__(
-        self,
-        origin: Origin,
-        request: Callable[[str], bytes],
-        take: Callable[[bytes], None],
-        clock: Clock,
-        ended: Callable[[str], None] = lambda _reason: None,
-    ) -> None:
-        self._connection = Connection(origin, clock)
-        self._request = request
-        """From the last event's id to the GET request."""
-        self._take = take
-        self._ended = ended
-        """Is told when messages may have been missed: a stream without ids cannot be resumed."""
-        self._clock = clock
-        self.reading = False
-        """Whether the stream is open."""
-        self._reason = f"the server closed {_STREAM}"
-        """Why nothing more comes, or came since the stream was opened last."""
+    origin: Origin
+    request: Callable[[str], bytes]
+    """From the last event's id to the GET request."""
+    take: Callable[[bytes], None]
+    clock: Clock
+    ended: Callable[[str], None] = lambda _reason: None
+    """Is told when messages may have been missed: a stream without ids cannot be resumed."""
+    reading: bool = False
+    """Whether the stream is open."""
+    _reason: str = f"the server closed {_STREAM}"
+    """Why nothing more comes, or came since the stream was opened last."""
+    _stop: threading.Event = field(default_factory=threading.Event)
+    _settled: threading.Event = field(default_factory=threading.Event)
+
+    def __post_init__(self) -> None:
+        self._connection = Connection(self.origin, self.clock)
         self._first = Reply(0)
         """What came of opening it the first time; the thread's, until it is settled."""
-        self._stop = threading.Event()
-        self._settled = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True, name="mcp-stream")
 
     def start(self, timeout_s: float) -> Reply:
@@ -56,15 +53,14 @@ class Listener:
 
         Returns what came of it.
         """
-        first = self._first = Reply(self._clock())
+        first = self._first = Reply(self.clock())
         self._thread.start()
         if not self._settled.wait(timeout_s):  # a reply of our own: the thread writes on in its
             first = Reply(first.start_ns).fail(TIMEOUT, "the stream was not opened in time")
-        first.end_ns = self._clock()
+        first.end_ns = self.clock()
         return first
 
     def stop(self) -> None:
-        """Close the stream."""
         self._stop.set()
         self._connection.abort()
         self._thread.join(_JOIN_S)
@@ -75,7 +71,7 @@ class Listener:
             self._read_on()
         finally:
             if not self._stop.is_set():
-                self._ended(self._reason)
+                self.ended(self._reason)
 
     def _read_on(self) -> None:
         """Read one stream after the other, as long as the server opens them."""
@@ -98,7 +94,7 @@ class Listener:
             reader = self._connection.reader
             last_event = reader.last_event or last_event
             if not last_event and not self._stop.is_set():
-                self._ended(self._reason)
+                self.ended(self._reason)
             self._stop.wait(reader.retry_s)
 
     def _settle(self, outcome: str, detail: str, status: int = 0) -> None:
@@ -110,11 +106,11 @@ class Listener:
     def _read(self, last_event: str) -> bool:
         """Read one stream to its end. False when there was none."""
         connection = self._connection
-        deadline_ns = self._clock() + _DAY_NS
+        deadline_ns = self.clock() + _DAY_NS
         connection.ready(_CONNECT_S)
         if self._stop.is_set():  # while it connected, and nothing could be aborted
             return False
-        connection.send(self._request(last_event), _DAY_NS / 1e9, self._clock())
+        connection.send(self.request(last_event), _DAY_NS / 1e9, self.clock())
         reader = connection.receive(deadline_ns)
         if reader.status != 200 or not reader.streaming:
             detail = f"HTTP {reader.status}: the server opens no stream"
@@ -125,5 +121,5 @@ class Listener:
         while (event := connection.next_event(deadline_ns)) is not None:
             reader.size = 0  # a stream without end is limited by event, not as a whole
             if event:
-                self._take(event)
+                self.take(event)
         return True

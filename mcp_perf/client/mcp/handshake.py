@@ -1,6 +1,7 @@
 """What a client and its server agree on, over any transport: first of all a version."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from mcp_perf.client.errors import NegotiationError
@@ -29,41 +30,34 @@ def ignore(_method: str, _reply: Reply) -> None:
     """Observe nothing."""
 
 
+@dataclass(eq=False)
 class Terms:
     """What a client brings to its session, and what has come of it."""
 
-    __slots__ = (
-        *("answers", "capabilities", "clock", "inbox", "observe", "protocol", "setup_bytes"),
-        *("sleep", "tools_list_bytes", "version"),
-    )
+    protocol: str
+    """The version that is asked for, or `auto`."""
+    answers: Answers
+    """What is answered if a call brings no answers of its own."""
+    observe: Observer
+    clock: Clock
+    sleep: Sleep
+    inbox: Inbox | None = None
+    """Where the notifications of subscriptions go; None where nobody listens."""
+    tools_list_bytes: int = 0
+    """The size of the last `tools/list`, all pages together."""
 
-    def __init__(
-        self, protocol: str, answers: Answers, observe: Observer, clock: Clock, sleep: Sleep
-    ) -> None:
-        self.protocol = protocol
-        """The version that is asked for, or `auto`."""
-        self.version = "" if protocol == "auto" else protocol
+    def __post_init__(self) -> None:
+        self.version = "" if self.protocol == "auto" else self.protocol
         """The version in use; empty until it is negotiated."""
-        self.answers = answers
-        """What is answered if a call brings no answers of its own."""
-        self.capabilities = answers.capabilities
-        self.observe = observe
-        self.clock = clock
-        self.sleep = sleep
-        self.inbox: Inbox | None = None
-        """Where the notifications of subscriptions go; None where nobody listens."""
-        self.tools_list_bytes = 0
-        """The size of the last `tools/list`, all pages together."""
+        self.capabilities = self.answers.capabilities
         self.setup_bytes = [0, 0]
         """Received and sent by all requests that are not calls."""
 
     @property
     def modern(self) -> bool:
-        """Whether the stateless era is spoken."""
         return self.version == eras.MODERN
 
     def tell(self, method: str, reply: Reply) -> None:
-        """Tell the observer of a request that is not a call."""
         self.setup_bytes[0] += reply.bytes_in
         self.setup_bytes[1] += reply.bytes_out
         self.observe(method, reply)

@@ -2,59 +2,50 @@
 
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Final
 
 from mcp_perf.client.errors import TargetError
 from mcp_perf.client.http.connection import Connection
 from mcp_perf.client.http.dialing import Clock
 from mcp_perf.client.http.endpoint import Origin, with_body
-from mcp_perf.client.http.http1 import ResponseReader
 from mcp_perf.client.mcp.attempt import joined
 from mcp_perf.client.mcp.get_stream import Listener
 from mcp_perf.client.mcp.messenger import MOST_ATTEMPTS, Messenger
-from mcp_perf.client.protocol import jsonrpc, versions
-from mcp_perf.client.protocol.subscriptions import (
-    LISTENED,
-    Inbox,
-    Wanted,
-    acknowledge,
-    is_acknowledgement,
-)
+from mcp_perf.client.protocol import jsonrpc, subscriptions, versions
+from mcp_perf.client.protocol.subscriptions import Inbox, Wanted
 from mcp_perf.client.reply import OK, Reply
 
 _DAY_NS: Final = 24 * 3600 * 10**9
 _JOIN_S: Final = 1.0
 
 
+@dataclass(eq=False)
 class HttpStreams:
     """The session's one stream, up to 2025-11-25; in 2026-07-28, one for each subscription."""
 
-    def __init__(
-        self, messenger: Messenger, *, wanted: bool, take: Callable[[bytes], None]
-    ) -> None:
-        self._messenger = messenger
-        self._terms = messenger.terms
-        self._wanted = wanted
-        """Whether the stream is asked for: one that is not offered is then told as a failure."""
-        self.from_the_start = wanted or bool(messenger.terms.capabilities)
+    messenger: Messenger
+    wanted: bool
+    """Whether the stream is asked for: one that is not offered is then told as a failure."""
+    take: Callable[[bytes], None]
+    listener: Listener | None = None
+    subscriptions: "list[ListenStream]" = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.from_the_start = self.wanted or bool(self.messenger.terms.capabilities)
         """Whether a session has its stream from the start."""
-        self._take = take
-        self.listener: Listener | None = None
-        self.subscriptions: list[ListenStream] = []
 
     @property
     def hears(self) -> bool:
-        """Whether the session's stream is open."""
         return self.listener is not None and self.listener.reading
 
     def listen(self, timeout_s: float) -> Reply:
-        """Open the session's stream."""
-        messenger, clock = self._messenger, self._terms.clock
+        messenger, terms = self.messenger, self.messenger.terms
         origin, request = messenger.endpoint.origin, messenger.stream_request
-        self.listener = Listener(origin, request, self._take, clock, self._terms.miss)
+        self.listener = Listener(origin, request, self.take, terms.clock, terms.miss)
         opened = self.listener.start(timeout_s)
-        if self._wanted:
-            self._terms.tell("GET stream", opened)
+        if self.wanted:
+            terms.tell("GET stream", opened)
         return opened
 
     def open_stream(self, timeout_s: float) -> Reply | None:
@@ -70,18 +61,15 @@ class HttpStreams:
         return reply
 
     def stop(self) -> None:
-        """Close the session's stream."""
         if self.listener is not None:
             self.listener.stop()
             self.listener = None
 
     def subscribe(self, wanted: Wanted, inbox: Inbox, timeout_s: float) -> Reply:
-        """Send `subscriptions/listen` (2026-07-28), wait for its acknowledgement."""
-        messenger, terms = self._messenger, self._terms
+        messenger, terms = self.messenger, self.messenger.terms
         request_id = f"listen-{next(messenger.ids)}"
-        capabilities = terms.capabilities
-        message = versions.encode_listen(request_id, wanted.notifications(), capabilities)
-        headers = versions.modern_headers("subscriptions/listen", {})
+        message = versions.encode_listen(request_id, wanted.notifications(), terms.capabilities)
+        headers = versions.modern_headers(versions.LISTEN, {})
         reply = Reply(terms.clock())
         try:
             for _ in range(MOST_ATTEMPTS):
@@ -91,7 +79,7 @@ class HttpStreams:
                 request = with_body(messenger.head(headers), message)
                 left_s = terms.left_s(reply.start_ns, timeout_s)
                 reply = joined(reply, stream.open(request, request_id, wanted, left_s))
-                if not messenger.admit(reply, stream.reader):
+                if not messenger.admit(reply, stream.connection.reader):
                     break
         except TargetError as error:
             reply.end_ns = terms.clock()
@@ -99,7 +87,6 @@ class HttpStreams:
         return reply
 
     def end_subscriptions(self) -> None:
-        """End what `subscribe` has begun."""
         while self.subscriptions:
             self.subscriptions.pop().close()
 
@@ -111,47 +98,38 @@ class ListenStream:
     """
 
     def __init__(self, origin: Origin, clock: Clock, inbox: Inbox) -> None:
-        self._connection = Connection(origin, clock)
-        self._clock = clock
+        self.connection = Connection(origin, clock)
         self._inbox = inbox
         self._closing = False
         self._thread = threading.Thread(target=self._run, daemon=True, name="mcp-listen")
 
-    @property
-    def reader(self) -> ResponseReader:
-        """What the server has answered with."""
-        return self._connection.reader
-
     def open(self, request: bytes, request_id: str, wanted: Wanted, timeout_s: float) -> Reply:
         """Send the request; the reply is the acknowledgement, judged. Then read on beside."""
-        reply = self._connection.exchange(request, timeout_s, _is_first)
+        reply = self.connection.exchange(request, timeout_s, _is_first)
         if reply.outcome == OK:
-            acknowledge(reply, wanted, request_id)
+            subscriptions.acknowledge(reply, wanted, request_id)
         if reply.outcome == OK:
             self._thread.start()
         else:
-            self._connection.close()
+            self.connection.close()
         return reply
 
     def close(self) -> None:
-        """End it."""
         self._closing = True
         if self._thread.is_alive():
-            self._connection.abort()
+            self.connection.abort()
             self._thread.join(_JOIN_S)
-        self._connection.close()
+        self.connection.close()
 
     def _run(self) -> None:
         reason = "the server closed the stream of the subscription"
-        connection = self._connection
+        connection, clock = self.connection, self.connection.clock
         try:
-            while (event := connection.next_event(self._clock() + _DAY_NS)) is not None:
-                connection.reader.size = (
-                    0  # a stream without end is limited by event, not as a whole
-                )
+            while (event := connection.next_event(clock() + _DAY_NS)) is not None:
+                connection.reader.size = 0  # a stream without end is limited by event
                 method = jsonrpc.notification_of(event)
-                if method in LISTENED:
-                    self._inbox.add(method, event, self._clock())
+                if method in subscriptions.LISTENED:
+                    self._inbox.add(method, event, clock())
                 elif jsonrpc.is_answer(event):
                     reason = "the server ended the subscription"
         except TargetError as error:
@@ -162,4 +140,4 @@ class ListenStream:
 
 
 def _is_first(event: bytes) -> bool:
-    return is_acknowledgement(event) or jsonrpc.is_answer(event)
+    return subscriptions.is_acknowledgement(event) or jsonrpc.is_answer(event)

@@ -1,6 +1,7 @@
 """Listening: subscriptions, the notifications that they bring, and their end."""
 
-from typing import Any, Final, Protocol
+from dataclasses import dataclass, field
+from typing import Final, Protocol
 
 from mcp_perf.client.errors import TargetError
 from mcp_perf.client.mcp.attempt import Client, joined
@@ -27,23 +28,21 @@ class Streams(Protocol):
     def subscribe(self, wanted: Wanted, inbox: Inbox, timeout_s: float) -> Reply:
         """Send `subscriptions/listen` (2026-07-28), wait for its acknowledgement."""
 
-    def end_subscriptions(self) -> None:
-        """End what `subscribe` has begun."""
+    def end_subscriptions(self) -> None: ...
 
 
+@dataclass(eq=False)
 class Listening:
     """What one client listens for."""
 
-    def __init__(self, client: Client, streams: Streams) -> None:
-        self._client = client
-        self._streams = streams
-        self._subscribed: list[str] = []
-        """Resources that the session has to be told to forget (up to 2025-11-25)."""
+    client: Client
+    streams: Streams
+    _subscribed: list[str] = field(default_factory=list)
+    """Resources that the session has to be told to forget (up to 2025-11-25)."""
 
     @property
     def hears(self) -> bool:
-        """Whether changes of lists are told without being asked for."""
-        return self._streams.hears
+        return self.streams.hears
 
     def listen(self, wanted: Wanted, timeout_s: float | None = None) -> Reply | None:
         """Ask for notifications, until `unlisten`; None where nothing had to be sent for it.
@@ -51,7 +50,7 @@ class Listening:
         The reply is the server's acknowledgement (2026-07-28); before, its answer to
         `resources/subscribe`, and the opening of the session's stream where it was not open yet.
         """
-        client, terms = self._client, self._client.terms
+        client, terms = self.client, self.client.terms
         timeout = client.timeout_s if timeout_s is None else timeout_s
         start_ns = terms.clock()
         try:
@@ -63,7 +62,7 @@ class Listening:
         first = terms.inbox is None
         inbox = terms.inbox = terms.inbox or Inbox(terms.clock)
         if terms.modern:
-            return self._streams.subscribe(wanted, inbox, timeout)
+            return self.streams.subscribe(wanted, inbox, timeout)
         reply = self._subscribe(wanted.uri, timeout)
         if first and reply is not None and reply.session_lost:
             terms.inbox = Inbox(terms.clock)  # what was lost is from before
@@ -77,8 +76,8 @@ class Listening:
         The reply begins at `since_ns`, or now, and ends when the notification arrived. Nothing is
         sent.
         """
-        inbox, clock = self._client.terms.inbox, self._client.terms.clock
-        timeout = self._client.timeout_s if timeout_s is None else timeout_s
+        inbox, clock = self.client.terms.inbox, self.client.terms.clock
+        timeout = self.client.timeout_s if timeout_s is None else timeout_s
         reply = Reply(since_ns or clock())
         if inbox is None:
             return reply.fail(TRANSPORT_ERROR, "no subscription is open")
@@ -93,31 +92,30 @@ class Listening:
 
     def unlisten(self) -> None:
         """End all subscriptions; up to 2025-11-25 the session's stream stays open."""
-        client = self._client
+        client = self.client
         for uri in self.forget():
             reply = client.call(_UNSUBSCRIBE, {"uri": uri}, min(_END_S, client.timeout_s))
             client.terms.tell(_UNSUBSCRIBE.method, reply)
 
     def forget(self) -> list[str]:
         """End all subscriptions but those that have to be called off; return these."""
-        self._client.terms.inbox = None
-        self._streams.end_subscriptions()
+        self.client.terms.inbox = None
+        self.streams.end_subscriptions()
         subscribed, self._subscribed = self._subscribed, []
         return subscribed
 
     def lose(self, reason: str) -> None:
         """Note that the session has ended, and with it what it subscribed to."""
         self._subscribed.clear()
-        self._client.terms.miss(reason)
+        self.client.terms.miss(reason)
 
     def _subscribe(self, uri: str, timeout_s: float) -> Reply | None:
-        opened = self._streams.open_stream(timeout_s)
+        opened = self.streams.open_stream(timeout_s)
         if not uri or (opened is not None and opened.outcome != OK):
             return opened
-        terms = self._client.terms
+        terms = self.client.terms
         left_s = timeout_s if opened is None else terms.left_s(opened.start_ns, timeout_s)
-        params: dict[str, Any] = {"uri": uri}
-        reply = self._client.call(_SUBSCRIBE, params, left_s)
+        reply = self.client.call(_SUBSCRIBE, {"uri": uri}, left_s)
         if reply.outcome == OK:
             self._subscribed.append(uri)
         return reply if opened is None else joined(opened, reply)

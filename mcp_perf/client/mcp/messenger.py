@@ -4,6 +4,7 @@ A `Messenger` sends all that is not a call: for setting up, and beside calls.
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final, Protocol
 
@@ -19,7 +20,7 @@ from mcp_perf.client.mcp.handshake import Ask, Terms
 from mcp_perf.client.mcp.lists import list_tools
 from mcp_perf.client.protocol import jsonrpc, versions
 from mcp_perf.client.protocol.answers import respond
-from mcp_perf.client.protocol.requests import Call, Prepared, encode
+from mcp_perf.client.protocol.requests import Arguments, Call, Prepared, encode
 from mcp_perf.client.protocol.subscriptions import LISTENED
 from mcp_perf.client.protocol.tools import Tool, param_headers
 from mcp_perf.client.reply import OK, TIMEOUT, TRANSPORT_ERROR, Reply
@@ -38,43 +39,37 @@ class Credentials(Protocol):
         """Get another token than the one that was refused. Raises TargetError."""
 
 
+@dataclass(eq=False, slots=True)
 class Session:
     """A session as its server knows it, and what calls look like in it: head, tail, and a hole.
 
     The tail of a call whose arguments come with each call has a hole for them.
     """
 
-    __slots__ = ("encoded", "id", "is_open")
-
-    def __init__(self, session_id: str = "", *, is_open: bool = False) -> None:
-        self.id = session_id
-        """Empty where the server has no sessions, as in 2026-07-28."""
-        self.is_open = is_open
-        """Whether calls may be sent: not before the handshake has ended."""
-        self.encoded: dict[Prepared, tuple[bytes, bytes, bool]] = {}
+    id: str = ""
+    """Empty where the server has no sessions, as in 2026-07-28."""
+    is_open: bool = False
+    """Whether calls may be sent: not before the handshake has ended."""
+    encoded: dict[Prepared, tuple[bytes, bytes, bool]] = field(default_factory=dict)
 
 
+@dataclass(eq=False)
 class Messenger:
     """One client's way to its server; all its connections share it."""
 
-    def __init__(
-        self,
-        endpoint: Endpoint,
-        terms: Terms,
-        credentials: Credentials | None,
-        ids: Iterator[int],
-    ) -> None:
-        self.endpoint = endpoint
-        self.terms = terms
-        self.credentials = credentials
-        self.ids = ids
-        self.session = Session()
-        self.beside = Pool(endpoint.origin, terms.clock)
+    endpoint: Endpoint
+    terms: Terms
+    credentials: Credentials | None
+    ids: Iterator[int]
+    session: Session = field(default_factory=Session)
+    _token: str = ""
+    _relisted: dict[str, Tool] = field(default_factory=dict)
+    """Tools whose headers turned out to have changed since they were listed."""
+
+    def __post_init__(self) -> None:
+        self.beside = Pool(self.endpoint.origin, self.terms.clock)
         """For what is said while the connections of calls are busy with streams."""
-        self._token = ""
-        self._moved = Redirects(endpoint)
-        self._relisted: dict[str, Tool] = {}
-        """Tools whose headers turned out to have changed since they were listed."""
+        self._moved = Redirects(self.endpoint)
 
     def use_token(self) -> None:
         """Take the current token. Raises TargetError when it has expired and none is to be had."""
@@ -116,11 +111,9 @@ class Messenger:
     # Requests that are not calls.
 
     def asking(self, connection: Connection) -> Ask:
-        """Return a way to ask on one connection."""
         return partial(self._ask, connection)
 
     def post(self, connection: Connection, message: bytes) -> Reply:
-        """Send a message of the session."""
         request = with_body(self.head(self._headers()), message)
         return connection.exchange(request, self.endpoint.timeout_s, self._is_answer)
 
@@ -136,7 +129,6 @@ class Messenger:
         return reply
 
     def delete(self, connection: Connection) -> Reply:
-        """Say goodbye to the session."""
         request = self.head(self._headers(), "DELETE") + b"\r\n"
         reply = connection.exchange(request, self.endpoint.timeout_s, self._is_answer)
         self.terms.tell("DELETE session", reply)
@@ -201,12 +193,11 @@ class Messenger:
     # Encoding.
 
     def head(self, headers: list[tuple[str, str]], method: str = "POST") -> bytes:
-        """Encode a head, without its end."""
         if self._token:
             headers = [*headers, ("Authorization", f"Bearer {self._token}")]
         return self.endpoint.line(method, self._moved.target) + self.endpoint.fields(headers)
 
-    def call_head(self, call: Prepared, arguments: dict[str, Any] | None) -> bytes:
+    def call_head(self, call: Prepared, arguments: Arguments) -> bytes:
         """Encode the head of a call; `arguments` are all that it has, constant ones as well."""
         if not self.terms.modern:
             return self.head(self._headers())
@@ -218,11 +209,7 @@ class Messenger:
         return self.head(headers + param_headers(tool, arguments or NOTHING))
 
     def encode(
-        self,
-        session: Session,
-        call: Prepared,
-        arguments: dict[str, Any] | None,
-        added: dict[str, Any],
+        self, session: Session, call: Prepared, arguments: Arguments, added: dict[str, Any]
     ) -> tuple[bytes, bytes, bool]:
         """Encode a call; keep it where it is the same each time, but for a hole."""
         terms = self.terms

@@ -11,13 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
-from mcp_perf.client.errors import (
-    CallTimeout,
-    NegotiationError,
-    ReadError,
-    RefusedError,
-    TargetError,
-)
+from mcp_perf.client import errors
 from mcp_perf.client.http.connection import Connection
 from mcp_perf.client.http.dialing import Clock, WaitFactory
 from mcp_perf.client.http.endpoint import Endpoint
@@ -31,7 +25,7 @@ from mcp_perf.client.mcp.lists import list_tools
 from mcp_perf.client.mcp.messenger import Credentials, Messenger, Session
 from mcp_perf.client.protocol import jsonrpc, versions
 from mcp_perf.client.protocol.answers import SILENT, Answers
-from mcp_perf.client.protocol.requests import Call, Prepared, Request
+from mcp_perf.client.protocol.requests import Arguments, Call, Prepared, Request
 from mcp_perf.client.protocol.tools import Tool
 from mcp_perf.client.reply import OK, REJOINED, REOPENED, TIMEOUT, Reply, Stop
 
@@ -83,7 +77,6 @@ class McpClient:
 
     @property
     def has_stream(self) -> bool:
-        """Whether the session's stream is open."""
         return self.streams.hears
 
     # Opening and closing.
@@ -115,7 +108,6 @@ class McpClient:
         self.drop()
 
     def drop(self) -> None:
-        """Close the connections without a goodbye."""
         self.listening.forget()
         self.streams.stop()
         self.messenger.session = Session()
@@ -134,11 +126,11 @@ class McpClient:
         if reply is None:
             return
         if reply.outcome == TIMEOUT:
-            raise CallTimeout(reply.detail)
+            raise errors.CallTimeout(reply.detail)
         if reply.outcome != OK:
-            raise ReadError(reply.detail)
+            raise errors.ReadError(reply.detail)
         if reply.status >= 400 and reply.status != 405:
-            raise RefusedError(f"HTTP {reply.status}: {reply.excerpt(120)}")
+            raise errors.RefusedError(f"HTTP {reply.status}: {reply.excerpt(120)}")
 
     def renew(self, attempt: HttpAttempt) -> int:
         """Open a session in place of the attempt's, which is lost. Raises TargetError.
@@ -185,7 +177,7 @@ class McpClient:
             reply.fail("http_error", f"HTTP {reply.status}: {reply.excerpt(120)}")
         self.terms.tell("notifications/initialized", reply)
         if reply.outcome != OK:
-            raise NegotiationError(f"notifications/initialized failed: {reply.detail}")
+            raise errors.NegotiationError(f"notifications/initialized failed: {reply.detail}")
         if self.streams.from_the_start:
             self.streams.listen(self.timeout_s)
         session.is_open, self._lost = True, False
@@ -208,10 +200,7 @@ class McpClient:
     # Calling.
 
     def call(
-        self,
-        call: Prepared,
-        arguments: dict[str, Any] | None = None,
-        timeout_s: float | None = None,
+        self, call: Prepared, arguments: Arguments = None, timeout_s: float | None = None
     ) -> Reply:
         """Send a request and judge the answer.
 
@@ -227,7 +216,7 @@ class McpClient:
             self.pool.free.append(attempt.connection)
 
     def cancelled_call(
-        self, call: Prepared, arguments: dict[str, Any] | None, after_s: float
+        self, call: Prepared, arguments: Arguments, after_s: float
     ) -> tuple[Reply, Stop | None]:
         """Call, and cancel the call where it has not ended in time, in the way of the era.
 
@@ -293,7 +282,7 @@ class McpClient:
             try:
                 self.messenger.use_token()
                 opened = self._enter(attempt.connection)
-            except TargetError as error:
+            except errors.TargetError as error:
                 reply = Reply(start_ns).fail(error.outcome, f"no session: {error}")
                 reply.end_ns = self.terms.clock()
                 return reply

@@ -106,7 +106,7 @@ def encode_listen(
 ) -> bytes:
     """Encode the request of a subscription (2026-07-28)."""
     params = modern_params({"notifications": notifications}, capabilities, {})
-    return encode_named(request_id, encode_tail("subscriptions/listen", params))
+    return encode_named(request_id, encode_tail(LISTEN, params))
 
 
 def encode_cancel(request_id: int | str, reason: str) -> bytes:

@@ -266,7 +266,7 @@ def test_a_wait_that_ends_with_nothing_to_read_is_no_broken_connection(serve) ->
 
 def test_a_wait_that_is_overdue_ends_the_call_and_the_connection(serve) -> None:
     """The reply may come yet, and would be taken for that of the next call."""
-    server = serve(OK, b"", OK)
+    server = serve(*[OK] * 3)
     early = Early(None)
     rest = RestClient(Endpoint.of(server.url, timeout_s=5), waits=lambda _descriptor: early)
     server.clients.append(rest)
@@ -320,7 +320,7 @@ def test_opening_a_connection_is_part_of_the_calls_time(serve, monkeypatch) -> N
     """A call that spent its time on the way to the server does not get it again to wait."""
     rest = client(serve(b""))
     now = iter(range(0, 10_000_000_000_000, 400_000_000))  # every look at the clock is 0.4 s later
-    rest.connection._clock = lambda: next(now)
+    rest.connection.clock = lambda: next(now)
     waits: list[float] = []
     real = socket.socket.settimeout
 
