@@ -30,14 +30,7 @@ from mcp_perf.load.steps.compile import compile_journeys
 from mcp_perf.load.steps.journey import Walk
 from mcp_perf.load.steps.recorder import Recorder
 from mcp_perf.load.steps.step import MCP, CallFailed, Lane
-from mcp_perf.load.targets.clients import (
-    TOOL_CLIENTS,
-    Client,
-    SharedSession,
-    ToolClient,
-    beside,
-    session,
-)
+from mcp_perf.load.targets import clients
 from mcp_perf.load.targets.roster import Identity, Roster
 from mcp_perf.load.targets.targets import ArmTarget
 from mcp_perf.scenario.loader import Loaded
@@ -71,7 +64,7 @@ class UserContext:
         lane = self.walks[arm].lane
         if at_work is None or self.number < at_work:
             lane.ready()
-        elif not isinstance(lane.client, SharedSession):
+        elif not isinstance(lane.client, clients.SharedSession):
             lane.close()
 
     def open(self) -> None:
@@ -119,7 +112,7 @@ class UserPool:
         self._sequence = itertools.count(node_index + 1, nodes)
         self._first_user = node_index * _USERS_PER_NODE
         self._pause = _pause(loaded.scenario.load.think)
-        self._shared: dict[str, SharedSession] = {}
+        self._shared: dict[str, clients.SharedSession] = {}
         self._roster = Roster(identities, node_index, nodes)
         self._with_sessions = [
             arm
@@ -165,12 +158,12 @@ class UserPool:
             nodes=self._nodes,
         )
 
-    def sessions(self) -> dict[str, list[ToolClient]]:
+    def sessions(self) -> dict[str, list[clients.ToolClient]]:
         return {
             arm: [
                 client
                 for user in self.users
-                if isinstance(client := user.walks[arm].lane.client, TOOL_CLIENTS)
+                if isinstance(client := user.walks[arm].lane.client, clients.TOOL_CLIENTS)
             ]
             for arm in self._with_sessions
         }
@@ -186,7 +179,7 @@ class UserPool:
     def _walk(self, target: ArmTarget, number: int, identity: Identity) -> Walk:
         scenario = self._loaded.scenario
         client = self._client(target, identity)
-        others = beside(client, widest(scenario, target.arm), self._watchdog.wait_for)
+        others = clients.beside(client, widest(scenario, target.arm), self._watchdog.wait_for)
         lane, *lanes = (
             Lane(target.arm, one, self.recorder, self._fire) for one in (client, *others)
         )
@@ -201,7 +194,7 @@ class UserPool:
             counter=self._sequence.__next__,
         )
 
-    def _client(self, target: ArmTarget, identity: Identity) -> Client:
+    def _client(self, target: ArmTarget, identity: Identity) -> clients.Client:
         personal = target.personal
         where = target.place if personal is None else personal.place(target.place, identity)
         if isinstance(where, Endpoint) and target.kind == "http":
@@ -211,7 +204,7 @@ class UserPool:
         if target.arm in self._shared:
             return self._shared[target.arm].join()
         arm = self._loaded.scenario.arms[target.arm]
-        made = session(
+        made = clients.session(
             target.url,
             where,
             target.version,
@@ -224,7 +217,7 @@ class UserPool:
         )
         if arm.process == "user" or not isinstance(made, SessionClient):
             return made
-        shared = self._shared[target.arm] = SharedSession(made)
+        shared = self._shared[target.arm] = clients.SharedSession(made)
         return shared.join()
 
     def _observe(self, arm: str, method: str, reply: Reply) -> None:

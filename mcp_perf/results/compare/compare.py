@@ -19,18 +19,7 @@ from mcp_perf.results.compare.notes import CONTROL, notes
 from mcp_perf.results.document.comparison import Regression
 from mcp_perf.results.document.part import VerdictName
 from mcp_perf.results.document.run_numbers import ArmRounds, RunNumbers
-from mcp_perf.results.judge.finding import (
-    RATIO,
-    Finding,
-    Interval,
-    advice,
-    between,
-    decided,
-    gravest,
-    no_latency,
-    samples_needed,
-    show,
-)
+from mcp_perf.results.judge import finding as rule
 from mcp_perf.results.stats import runs as stats
 from mcp_perf.results.stats.rounds import NO_NOISE, more_needed, same, step_down
 from mcp_perf.results.tally.metrics import COMPARED, JOURNEY_PREFIX
@@ -53,7 +42,7 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class _Finding(Finding):
+class _Finding(rule.Finding):
     """The same for two runs, and what it rests on if they have a ratio."""
 
     change: stats.Change | None = None
@@ -122,7 +111,7 @@ def compare_runs(base: Sequence[RunNumbers], new: RunNumbers, tolerance: float) 
 
 def verdict_of(regressions: Sequence[Regression]) -> VerdictName:
     """Return the worst of the verdicts; nothing compared is nothing shown."""
-    return gravest(row.verdict for row in regressions)
+    return rule.gravest(row.verdict for row in regressions)
 
 
 def _rows(
@@ -189,7 +178,7 @@ def _row(metric: _Metric) -> Regression:
     )
 
 
-def _ratio_of(change: stats.Change) -> Interval:
+def _ratio_of(change: stats.Change) -> rule.Interval:
     return math.exp(change.mean - change.half), math.exp(change.mean + change.half)
 
 
@@ -235,9 +224,9 @@ def _unfit(metric: _Metric) -> _Finding | None:
     if metric.after is None:
         return _open(f"{metric.subject} could not be measured in this run, and was in the base.")
     if metric.unit == "/s" and not metric.after and all(metric.befores):
-        was = show(metric.before or 0, metric.unit)
+        was = rule.show(metric.before or 0, metric.unit)
         return _Finding("FAIL", f"{metric.subject} is zero; it was {was}.")
-    needed = samples_needed(metric.name)
+    needed = rule.samples_needed(metric.name)
     journeys = metric.name.startswith(JOURNEY_PREFIX)
     for arms in (*metric.base, metric.new):
         n = arms[metric.arm].journeys if journeys else arms[metric.arm].calls
@@ -258,12 +247,13 @@ def _verdict(metric: _Metric, change: stats.Change, rounds: int | None) -> _Find
     low, high = worse - change.half, worse + change.half
     # What slows the machine slows the control, too: only alone, an arm has to be guarded.
     guarded = low if metric.versus else worse - change.guard
-    verdict = decided((low, high), limit.__ge__)
+    verdict = rule.decided((low, high), limit.__ge__)
     if verdict == "PASS":
         beyond = _beyond(metric)
         return _Finding("INCONCLUSIVE" if beyond else "PASS", beyond, change=change)
-    bound = show(math.exp(metric.sign * limit), RATIO)
-    of_base = f"{show(math.exp(change.mean), RATIO)} the base, {between(_ratio_of(change), RATIO)}"
+    bound = rule.show(math.exp(metric.sign * limit), rule.RATIO)
+    mean, between = math.exp(change.mean), rule.between(_ratio_of(change), rule.RATIO)
+    of_base = f"{rule.show(mean, rule.RATIO)} the base, {between}"
     if verdict == "INCONCLUSIVE":
         hint = _advice(rounds, (low, high), worse, limit)
         why = f"{bound} is neither shown nor excluded. {hint}"
@@ -274,7 +264,7 @@ def _verdict(metric: _Metric, change: stats.Change, rounds: int | None) -> _Find
             f"{stats.FEWEST_RUNS} base runs or more, or a quieter machine, would tell."
         )
     else:
-        was, now = (show(value or 0.0, metric.unit) for value in (metric.before, metric.after))
+        was, now = (rule.show(value or 0.0, metric.unit) for value in (metric.before, metric.after))
         why = f"the tolerance ends at {bound} ({metric.name} was {was}, is {now})."
     return _Finding(verdict, f"{metric.subject} is {of_base} (95 %); {why}", change=change)
 
@@ -288,14 +278,14 @@ def _beyond(metric: _Metric) -> str:
     if metric.unit != "ms" or not now.dropped or now.dropped / now.planned <= before:
         return ""
     more = ", more than in the base,"
-    return no_latency(now.dropped, now.planned, metric.arm, metric.name, more=more)
+    return rule.no_latency(now.dropped, now.planned, metric.arm, metric.name, more=more)
 
 
-def _advice(rounds: int | None, interval: Interval, worse: float, limit: float) -> str:
+def _advice(rounds: int | None, interval: rule.Interval, worse: float, limit: float) -> str:
     if rounds is None:
         return "Runs of the base differ too much to tell: save more, or tolerate more."
     needed = more_needed(rounds, interval, worse, limit)
-    return advice(needed, "rounds in each run", "tolerance")
+    return rule.advice(needed, "rounds in each run", "tolerance")
 
 
 def _errors(metric: _Metric) -> _Finding:
@@ -308,7 +298,7 @@ def _errors(metric: _Metric) -> _Finding:
     margin = metric.tolerance * before
     counted = f"{new[0]} of {new[1]} calls failed, {base[0]} of {base[1]} in the base"
     if low > margin:
-        more = show(low, "fraction")
+        more = rule.show(low, "fraction")
         return _Finding("FAIL", f"{counted}: at least {more} more (95 %).", ci95=(low, high))
     if new[0] / new[1] <= before or high <= max(margin, _ERROR_MARGIN):
         return _Finding("PASS", ci95=(low, high))

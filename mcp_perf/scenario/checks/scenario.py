@@ -3,18 +3,9 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
+from mcp_perf.scenario.checks import names
 from mcp_perf.scenario.checks.bursts import check_burst
 from mcp_perf.scenario.checks.identities import check_identities, file_problem
-from mcp_perf.scenario.checks.names import (
-    Draft,
-    Placed,
-    lookups,
-    texts,
-    texts_of,
-    unknown,
-    unknown_in_steps,
-    within,
-)
 from mcp_perf.scenario.checks.sessions import check_listening, check_sessions
 from mcp_perf.scenario.model import syntax
 from mcp_perf.scenario.model.gates import Gate
@@ -34,10 +25,10 @@ _INSTEAD: Final = {
 }
 
 
-def check(draft: Draft) -> Iterator[Finding]:
+def check(draft: names.Draft) -> Iterator[Finding]:
     """Yield all that is wrong between the parts; each value by itself is the model's affair."""
     scenario = draft.scenario
-    yield from _constants(draft, texts(scenario.vars, ("vars",)))
+    yield from _constants(draft, names.texts(scenario.vars, ("vars",)))
     yield from check_identities(draft)
     for name, arm in scenario.arms.items():
         yield from _arm(draft, ("arms", name), arm)
@@ -55,7 +46,7 @@ def check(draft: Draft) -> Iterator[Finding]:
     yield from _layers(draft)
 
 
-def _keys(draft: Draft, name: str, journey: Journey) -> Iterator[Finding]:
+def _keys(draft: names.Draft, name: str, journey: Journey) -> Iterator[Finding]:
     """Check that each arm has steps, and that no list is nobody's."""
     path: Path = ("journeys", name)
     arms = list(draft.scenario.arms)
@@ -73,17 +64,17 @@ def _keys(draft: Draft, name: str, journey: Journey) -> Iterator[Finding]:
         yield Finding(path, f"journey {name}: no steps for {all_of(missing)}", hint)
 
 
-def _steps(draft: Draft, journey: str, name: str) -> Iterator[Finding]:
+def _steps(draft: names.Draft, journey: str, name: str) -> Iterator[Finding]:
     arm = draft.scenario.arms[name]
     steps = draft.steps(journey, name)
     yield from check_listening(steps)
     for placed in steps:
         yield from check_burst(placed)
-        for one in (placed, *within(placed)):
+        for one in (placed, *names.within(placed)):
             yield from _step(draft, name, arm, one)
     if _is_plain(arm):
         known = draft.names(name) | draft.scenario.journeys[journey].with_.keys()
-        yield from unknown_in_steps(steps, known, draft.env)
+        yield from names.unknown_in_steps(steps, known, draft.env)
 
 
 def _is_plain(arm: Arm) -> bool:
@@ -91,10 +82,10 @@ def _is_plain(arm: Arm) -> bool:
     return arm.is_clear and split_target(arm.address)[0] != "system"
 
 
-def _constants(draft: Draft, found: Iterable[tuple[Path, Any]]) -> Iterator[Finding]:
+def _constants(draft: names.Draft, found: Iterable[tuple[Path, Any]]) -> Iterator[Finding]:
     """Check what is made once, before any journey: the environment is known there."""
     has_identities = draft.scenario.identities is not None
-    for item in lookups(found, draft.env):
+    for item in names.lookups(found, draft.env):
         if isinstance(item, Finding):
             yield item
             continue
@@ -109,8 +100,8 @@ def _constants(draft: Draft, found: Iterable[tuple[Path, Any]]) -> Iterator[Find
             yield Finding(path, message, "use it in a step, or in with")
 
 
-def _arm(draft: Draft, path: Path, arm: Arm) -> Iterator[Finding]:
-    yield from _constants(draft, texts_of(arm, path))
+def _arm(draft: names.Draft, path: Path, arm: Arm) -> Iterator[Finding]:
+    yield from _constants(draft, names.texts_of(arm, path))
     if arm.process == "shared" and any(names_in(arm.env)):
         message = "the users of one process share one environment"
         yield Finding((*path, "env"), message, "remove process: shared, or the identity")
@@ -118,7 +109,7 @@ def _arm(draft: Draft, path: Path, arm: Arm) -> Iterator[Finding]:
     yield from file_problem(draft.base, (*path, "tls", "ca"), arm.tls.ca)
 
 
-def _headers(draft: Draft, path: Path, headers: Mapping[str, Any]) -> Iterator[Finding]:
+def _headers(draft: names.Draft, path: Path, headers: Mapping[str, Any]) -> Iterator[Finding]:
     for name, text in headers.items():
         used = [value for key, value in draft.env.items() if f"${{env:{key}}}" in str(text)]
         if any(syntax.CONTROL.search(value) for value in used):
@@ -126,7 +117,7 @@ def _headers(draft: Draft, path: Path, headers: Mapping[str, Any]) -> Iterator[F
             yield Finding((*path, name), message, "set the variable to one line")
 
 
-def _generators(draft: Draft, name: str, journey: Journey) -> Iterator[Finding]:
+def _generators(draft: names.Draft, name: str, journey: Journey) -> Iterator[Finding]:
     here = ("journeys", name, "with")
     failed = False
     for key, spec in journey.with_.items():
@@ -138,7 +129,9 @@ def _generators(draft: Draft, name: str, journey: Journey) -> Iterator[Finding]:
         else:
             for arm in filter(lambda arm: _is_plain(draft.scenario.arms[arm]), draft.scenario.arms):
                 known = draft.names(arm) | journey.with_.keys()
-                yield from (unknown((*here, key), need, known) for need in sorted(needs - known))
+                yield from (
+                    names.unknown((*here, key), need, known) for need in sorted(needs - known)
+                )
     if not failed:
         try:
             compile_generators(journey.with_, seed=0, env=draft.env, base=draft.base)
@@ -146,7 +139,7 @@ def _generators(draft: Draft, name: str, journey: Journey) -> Iterator[Finding]:
             yield Finding(here, error.message, error.hint)
 
 
-def _step(draft: Draft, name: str, arm: Arm, placed: Placed) -> Iterator[Finding]:
+def _step(draft: names.Draft, name: str, arm: Arm, placed: names.Placed) -> Iterator[Finding]:
     path, step = placed
     if step.arm and arm.is_clear and step.arm != arm.kind:
         article = "a" if arm.kind == "python" else "an"
@@ -156,13 +149,13 @@ def _step(draft: Draft, name: str, arm: Arm, placed: Placed) -> Iterator[Finding
         if step.at(key):
             message = f"{key} cannot be told apart between the users of {name!r}'s one process"
             yield Finding((*path, key), message, f"remove {key}, or process: shared")
-    for item in lookups(texts_of(step, path), draft.env):
+    for item in names.lookups(names.texts_of(step, path), draft.env):
         if isinstance(item, Finding):
             yield item
     yield from _headers(draft, (*path, "headers"), getattr(step, "headers", None) or {})
 
 
-def _gates(draft: Draft) -> Iterator[Finding]:
+def _gates(draft: names.Draft) -> Iterator[Finding]:
     arms = draft.scenario.arms
     for index, gate in enumerate(draft.scenario.gates):
         if not isinstance(gate, Gate):
@@ -177,7 +170,7 @@ def _gates(draft: Draft) -> Iterator[Finding]:
             yield Finding(path, message, "write load: {shape: breakpoint}, or remove the gate")
 
 
-def _layers(draft: Draft) -> Iterator[Finding]:
+def _layers(draft: names.Draft) -> Iterator[Finding]:
     arms, layers, load = draft.scenario.arms, draft.scenario.layers, draft.scenario.load
     for index, name in enumerate(layers):
         path: Path = ("layers", index)

@@ -9,22 +9,7 @@ from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Annotated, Any, Final, Self, TypeVar, get_origin
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    GetJsonSchemaHandler,
-    ModelWrapValidatorHandler,
-    PlainValidator,
-    ValidationError,
-    ValidationInfo,
-    ValidatorFunctionWrapHandler,
-    WithJsonSchema,
-    field_validator,
-    model_validator,
-)
+import pydantic
 from pydantic_core import CoreSchema
 
 from mcp_perf.scenario.model import syntax
@@ -44,13 +29,13 @@ T = TypeVar("T")
 Looked = Annotated[T, LOOKUPS]
 
 
-def accepts(check: Callable[[T], T]) -> AfterValidator:
+def accepts(check: Callable[[T], T]) -> pydantic.AfterValidator:
     """Return the validator for what a value has to be beside its type."""
 
-    def validate(value: T, info: ValidationInfo) -> T:
+    def validate(value: T, info: pydantic.ValidationInfo) -> T:
         return value if info.context == DRAFT else check(value)
 
-    return AfterValidator(validate)
+    return pydantic.AfterValidator(validate)
 
 
 def as_list(value: Any) -> Any:
@@ -60,10 +45,10 @@ def as_list(value: Any) -> Any:
     return value if isinstance(value, list | tuple) else [value]
 
 
-def reads(read: Callable[[Any], Any]) -> PlainValidator:
+def reads(read: Callable[[Any], Any]) -> pydantic.PlainValidator:
     """Return what reads a value; one that cannot be read stays in a draft as it is written."""
 
-    def validate(value: Any, info: ValidationInfo) -> Any:
+    def validate(value: Any, info: pydantic.ValidationInfo) -> Any:
         try:
             return read(value)
         except InputError:
@@ -71,7 +56,7 @@ def reads(read: Callable[[Any], Any]) -> PlainValidator:
                 raise
             return value
 
-    return PlainValidator(validate)
+    return pydantic.PlainValidator(validate)
 
 
 class _OneOrMore:
@@ -79,13 +64,13 @@ class _OneOrMore:
 
     @staticmethod
     def __get_pydantic_json_schema__(
-        schema: CoreSchema, handler: GetJsonSchemaHandler
+        schema: CoreSchema, handler: pydantic.GetJsonSchemaHandler
     ) -> dict[str, Any]:
         many = handler(schema)
         return {"anyOf": [many["items"], {**many, "minItems": 1}]}
 
 
-Listed = Annotated[tuple[T, ...], BeforeValidator(as_list), _OneOrMore]
+Listed = Annotated[tuple[T, ...], pydantic.BeforeValidator(as_list), _OneOrMore]
 
 
 def one_key(**keys: str) -> dict[str, Any]:
@@ -94,9 +79,9 @@ def one_key(**keys: str) -> dict[str, Any]:
     return {"type": "object", "properties": properties, "additionalProperties": False, **_ONE}
 
 
-def either(*forms: dict[str, Any]) -> WithJsonSchema:
+def either(*forms: dict[str, Any]) -> pydantic.WithJsonSchema:
     """Say in the JSON Schema how a value may be written."""
-    return WithJsonSchema({"anyOf": [*forms]} if forms[1:] else forms[0])
+    return pydantic.WithJsonSchema({"anyOf": [*forms]} if forms[1:] else forms[0])
 
 
 def _text(pattern: str) -> dict[str, Any]:
@@ -104,25 +89,27 @@ def _text(pattern: str) -> dict[str, Any]:
 
 
 DURATION: Final = _text(units.DURATION)
-Seconds = Annotated[float, BeforeValidator(units.seconds), either(DURATION)]
-PositiveSeconds = Annotated[float, BeforeValidator(units.positive_seconds), either(DURATION)]
-PerSecond = Annotated[float, BeforeValidator(units.per_second), either(_text(units.RATE))]
-Fraction = Annotated[float, BeforeValidator(units.fraction), either(_text(units.PERCENT))]
+Seconds = Annotated[float, pydantic.BeforeValidator(units.seconds), either(DURATION)]
+PositiveSeconds = Annotated[
+    float, pydantic.BeforeValidator(units.positive_seconds), either(DURATION)
+]
+PerSecond = Annotated[float, pydantic.BeforeValidator(units.per_second), either(_text(units.RATE))]
+Fraction = Annotated[float, pydantic.BeforeValidator(units.fraction), either(_text(units.PERCENT))]
 Identifier = Annotated[str, accepts(syntax.identifier)]
 Expression = Annotated[str, accepts(syntax.expression)]
 Headers = Annotated[dict[str, str], accepts(syntax.headers)]
 Flat = Annotated[dict[str, Any], accepts(syntax.flat)]
 ToolName = Annotated[str, accepts(syntax.tool)]
 Uri = Annotated[str, accepts(syntax.uri)]
-Whole = Annotated[int, Field(strict=True)]
-Positive = Annotated[float, Field(strict=True, gt=0, allow_inf_nan=False)]
-Flag = Annotated[bool, Field(strict=True)]
+Whole = Annotated[int, pydantic.Field(strict=True)]
+Positive = Annotated[float, pydantic.Field(strict=True, gt=0, allow_inf_nan=False)]
+Flag = Annotated[bool, pydantic.Field(strict=True)]
 
 
-class Part(BaseModel):
+class Part(pydantic.BaseModel):
     """A part of a scenario."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = pydantic.ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     def check(self) -> None:
         """Refuse values that do not go together. Raises InputError."""
@@ -152,10 +139,10 @@ class Part(BaseModel):
             elif value and LOOKUPS in fields[name].metadata:
                 yield (*path, key), value
 
-    @model_validator(mode="wrap")
+    @pydantic.model_validator(mode="wrap")
     @classmethod
     def _build(
-        cls, given: Any, handler: ModelWrapValidatorHandler[Self], info: ValidationInfo
+        cls, given: Any, handler: Callable[[Any], Self], info: pydantic.ValidationInfo
     ) -> Self:
         if info.context != DRAFT:
             part = handler(given)
@@ -171,16 +158,16 @@ class Part(BaseModel):
         needed = [key for key, name in cls.by_key().items() if fields[name].is_required()]
         try:
             return handler({**dict.fromkeys(needed), **kept})
-        except ValidationError:
+        except pydantic.ValidationError:
             return cls.model_construct()
 
-    @field_validator("*", mode="wrap")
+    @pydantic.field_validator("*", mode="wrap")
     @classmethod
-    def _keep(cls, value: Any, handler: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Any:
+    def _keep(cls, value: Any, handler: Callable[[Any], Any], info: pydantic.ValidationInfo) -> Any:
         """In a draft, leave a mapping as it is written, and anything else that is wrong out."""
         try:
             return handler(value)
-        except ValidationError:
+        except pydantic.ValidationError:
             if info.context != DRAFT:
                 raise
         field = cls.model_fields[str(info.field_name)]

@@ -12,16 +12,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import Field
 
-from mcp_perf.scenario.model import syntax
-from mcp_perf.scenario.model.fields import (
-    Expression,
-    Flat,
-    Headers,
-    Looked,
-    Part,
-    PositiveSeconds,
-    accepts,
-)
+from mcp_perf.scenario.model import fields, syntax
 from mcp_perf.scenario.model.targets import Tls
 from mcp_perf.scenario.problems.wording import InputError, quote
 from mcp_perf.scenario.values.generators import IDENTITY
@@ -42,16 +33,18 @@ def _taken(value: str) -> str:
     return value
 
 
-class Provision(Part):
+class Provision(fields.Part):
     """A request that brings one user's identity, made once for each before the run."""
 
-    post: Annotated[str, accepts(syntax.url)]
-    headers: Looked[Headers] = Field(default_factory=dict)
-    form: Looked[Flat | None] = None
-    json_: Looked[Any] = Field(default=None, alias="json")
-    take: Annotated[dict[Annotated[str, accepts(_taken)], Expression], Field(min_length=1)]
+    post: Annotated[str, fields.accepts(syntax.url)]
+    headers: fields.Looked[fields.Headers] = Field(default_factory=dict)
+    form: fields.Looked[fields.Flat | None] = None
+    json_: fields.Looked[Any] = Field(default=None, alias="json")
+    take: Annotated[
+        dict[Annotated[str, fields.accepts(_taken)], fields.Expression], Field(min_length=1)
+    ]
     """Name -> JMESPath into the reply."""
-    timeout: PositiveSeconds = 10.0
+    timeout: fields.PositiveSeconds = 10.0
     tls: Tls = Tls()
 
     def check(self) -> None:
@@ -60,7 +53,7 @@ class Provision(Part):
             raise InputError("form and json in one request", "keep one of them")
 
 
-class Identities(Part):
+class Identities(fields.Part):
     """Where the identities of virtual users come from; one row of the file is one user."""
 
     csv: Annotated[str, Field(min_length=1)] | None = None

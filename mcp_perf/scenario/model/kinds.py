@@ -18,30 +18,20 @@ from pydantic import (
     create_model,
 )
 
-from mcp_perf.scenario.model import steps, syntax
+from mcp_perf.scenario.model import fields, steps, syntax
 from mcp_perf.scenario.model.answers import Complete
-from mcp_perf.scenario.model.fields import (
-    DRAFT,
-    Identifier,
-    Listed,
-    Looked,
-    Part,
-    PositiveSeconds,
-    ToolName,
-    Uri,
-    accepts,
-)
 from mcp_perf.scenario.model.steps import Step
 from mcp_perf.scenario.problems.wording import InputError, all_of, one_of
 
 UPDATED: Final = "resources/updated"
 _BEFORE: Final = "write it as a step before the burst"
 _AFTER: Final = "write it as a step after the burst"
-_PATH: Final = (Looked[Annotated[str, accepts(syntax.http_path)]], "A path; it may hold lookups.")
-_ListNames = Listed[Literal["tools", "prompts", "resources"]]
+_Path = fields.Looked[Annotated[str, fields.accepts(syntax.http_path)]]
+_PATH: Final = (_Path, "A path; it may hold lookups.")
+_ListNames = fields.Listed[Literal["tools", "prompts", "resources"]]
 
 
-class Await(Part):
+class Await(fields.Part):
     """A notification that a journey waits for."""
 
     notification: Literal[
@@ -50,7 +40,7 @@ class Await(Part):
         "prompts/list_changed",
         "resources/list_changed",
     ]
-    uri: Looked[Annotated[Uri, Field(min_length=1)] | None] = None
+    uri: fields.Looked[Annotated[fields.Uri, Field(min_length=1)] | None] = None
     """Of the resource."""
 
     def check(self) -> None:
@@ -71,7 +61,7 @@ def _read_all(value: Any, handler: ValidatorFunctionWrapHandler, info: Validatio
     try:
         return handler(value)
     except ValidationError:
-        if info.context != DRAFT:
+        if info.context != fields.DRAFT:
             raise
         return ()
 
@@ -99,17 +89,17 @@ def kind(action: str, value: Any, line: str, *shared: type[Step], **attributes: 
 
 
 _ROWS: Final = (
-    kind("call", ToolName, "The name of a tool.", steps.Cancellable, words="tools/call {}"),
+    kind("call", fields.ToolName, "The name of a tool.", steps.Cancellable, words="tools/call {}"),
     kind(
         "read",
-        Looked[Uri],
+        fields.Looked[fields.Uri],
         "The URI of a resource; it may hold lookups.",
         steps.Asking,
         words="resources/read {}",
     ),
     kind(
         "prompt",
-        ToolName,
+        fields.ToolName,
         "The name of a prompt.",
         *(steps.Asking, steps.WithArguments),
         words="prompts/get {}",
@@ -132,7 +122,7 @@ _ROWS: Final = (
     kind("ping", Literal[True], "`true`; up to 2025-11-25 only.", steps.McpCall),
     kind(
         "listen",
-        Annotated[_ListNames, accepts(syntax.each_once)],
+        Annotated[_ListNames, fields.accepts(syntax.each_once)],
         "`tools`, `prompts`, `resources`, or a list of them: be told when these lists change.",
         steps.Timed,
         words=lambda lists: f"listen {', '.join(lists)}",
@@ -142,7 +132,7 @@ _ROWS: Final = (
     ),
     kind(
         "subscribe",
-        Looked[Uri],
+        fields.Looked[fields.Uri],
         "The URI of a resource: be told of its updates; it may hold lookups.",
         steps.Timed,
         words="subscribe {}",
@@ -178,7 +168,7 @@ _ROWS: Final = (
         arm="mcp",
         alone=_AFTER,
     ),
-    kind("run", Identifier, "The name of a function.", steps.FunctionCall, words="run {}"),
+    kind("run", fields.Identifier, "The name of a function.", steps.FunctionCall, words="run {}"),
     kind("get", *_PATH, steps.HttpCall, words="GET {}"),
     kind("post", *_PATH, steps.WithBody, words="POST {}"),
     kind("put", *_PATH, steps.WithBody, words="PUT {}"),
@@ -186,7 +176,7 @@ _ROWS: Final = (
     kind("delete", *_PATH, steps.WithBody, words="DELETE {}"),
     kind(
         "wait",
-        PositiveSeconds,
+        fields.PositiveSeconds,
         "A duration, which counts in no time that is reported.",
         steps.Named,
         alone="nothing waits for it: write it before or after the burst",
@@ -237,9 +227,9 @@ class Unclear(Step):
 
 @cache
 def _unclear(kinds: tuple[type[Step], ...]) -> type[Step]:
-    fields: dict[str, Any] = {
+    found: dict[str, Any] = {
         name: (Annotated[field.annotation, *field.metadata, Field(alias=field.alias)], None)
         for kind in kinds
         for name, field in kind.model_fields.items()
     }
-    return create_model("Unclear", __base__=Unclear, **fields)
+    return create_model("Unclear", __base__=Unclear, **found)

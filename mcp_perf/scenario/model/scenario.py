@@ -8,23 +8,8 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BeforeValidator, ConfigDict, Field, InstanceOf, WithJsonSchema
 
-from mcp_perf.scenario.model import syntax, targets
+from mcp_perf.scenario.model import fields, syntax, targets
 from mcp_perf.scenario.model.answers import Answers, Auth
-from mcp_perf.scenario.model.fields import (
-    Flag,
-    Fraction,
-    Headers,
-    Identifier,
-    Looked,
-    Part,
-    Positive,
-    PositiveSeconds,
-    Whole,
-    accepts,
-    either,
-    one_key,
-    reads,
-)
 from mcp_perf.scenario.model.gates import Gate
 from mcp_perf.scenario.model.identities import Identities
 from mcp_perf.scenario.model.kinds import Steps
@@ -34,18 +19,19 @@ from mcp_perf.scenario.model.steps import Step
 from mcp_perf.scenario.model.targets import Tls
 from mcp_perf.scenario.problems.wording import InputError
 
-Label = Annotated[str, accepts(syntax.label)]
-Variables = Looked[dict[Identifier, Any]]
+Label = Annotated[str, fields.accepts(syntax.label)]
+Variables = fields.Looked[dict[fields.Identifier, Any]]
 McpTarget = Annotated[
     str,
     BeforeValidator(targets.mcp_target),
-    either({"type": "string"}, one_key(sse="string", stdio="array", python="string")),
+    fields.either({"type": "string"}, fields.one_key(sse="string", stdio="array", python="string")),
 ]
 WhoseResources = Annotated[
     InstanceOf[Resources],
     BeforeValidator(whose),
-    either(
-        {"enum": ["auto", "none"]}, one_key(pid="integer", container="string", prometheus="string")
+    fields.either(
+        {"enum": ["auto", "none"]},
+        fields.one_key(pid="integer", container="string", prometheus="string"),
     ),
 ]
 
@@ -55,7 +41,7 @@ _KINDS: Final[tuple[Literal["http", "mcp", "python"], ...]] = ("http", "mcp", "p
 _OF_SESSIONS: Final = ("stream", "no_delete")
 
 
-class Arm(Part):
+class Arm(fields.Part):
     """One way to do the work: an HTTP API, an MCP server, or a Python object."""
 
     model_config = ConfigDict(
@@ -65,10 +51,10 @@ class Arm(Part):
     mcp: McpTarget | None = None
     python: Annotated[str, BeforeValidator(targets.python_object)] | None = None
     protocol: Protocol = "auto"
-    headers: Looked[Headers] = Field(default_factory=dict)
-    timeout: PositiveSeconds = 10.0
+    headers: fields.Looked[fields.Headers] = Field(default_factory=dict)
+    timeout: fields.PositiveSeconds = 10.0
     tls: Tls = Tls()
-    env: Looked[Annotated[dict[str, str], accepts(targets.environment)]] = Field(
+    env: fields.Looked[Annotated[dict[str, str], fields.accepts(targets.environment)]] = Field(
         default_factory=dict
     )
     """What a stdio server gets beside a small part of our environment."""
@@ -77,9 +63,9 @@ class Arm(Part):
     vars: Variables = Field(default_factory=dict)
     resources: WhoseResources = Resources()
     auth: Auth | None = None
-    stream: Flag = False
+    stream: fields.Flag = False
     """Whether each user keeps the stream of its session open: a GET, up to 2025-11-25."""
-    no_delete: Flag = False
+    no_delete: fields.Flag = False
     """Whether users leave their sessions without a goodbye, up to 2025-11-25."""
 
     def check(self) -> None:
@@ -148,14 +134,14 @@ class Arm(Part):
         return self.http or self.mcp or self.python or ""
 
 
-class Journey(Part):
+class Journey(fields.Part):
     """What one virtual user does in one iteration, for each arm."""
 
     model_config = ConfigDict(extra="allow")
     __pydantic_extra__: dict[str, Steps]
     """Arm -> its own steps."""
-    weight: Positive = 1.0
-    with_: Looked[dict[Identifier, Any]] = Field(default_factory=dict, alias="with")
+    weight: fields.Positive = 1.0
+    with_: fields.Looked[dict[fields.Identifier, Any]] = Field(default_factory=dict, alias="with")
     tags: tuple[str, ...] = ()
     answers: Answers | None = None
     common: Steps | None = Field(default=None, alias="steps")
@@ -181,31 +167,33 @@ def _arm_name(value: str) -> str:
     return value
 
 
-class Limits(Part):
+class Limits(fields.Part):
     """Beyond these the load generator itself was the bottleneck, and the run is INVALID."""
 
-    generator_cpu: Fraction = 0.9
-    loop_lag_p99: PositiveSeconds = 0.005
-    late_starts: Fraction = 0.01
+    generator_cpu: fields.Fraction = 0.9
+    loop_lag_p99: fields.PositiveSeconds = 0.005
+    late_starts: fields.Fraction = 0.01
 
 
-class Scenario(Part):
+class Scenario(fields.Part):
     """One scenario file."""
 
-    name: Annotated[str, accepts(syntax.scenario_name)]
+    name: Annotated[str, fields.accepts(syntax.scenario_name)]
     title_: Annotated[str, Field(alias="title", min_length=1)] = ""
     description: str = ""
-    seed: Annotated[Whole, Field(ge=0)] = 1
-    env: tuple[Identifier, ...] = ()
+    seed: Annotated[fields.Whole, Field(ge=0)] = 1
+    env: tuple[fields.Identifier, ...] = ()
     """The environment variables that the file may read."""
     vars: Variables = Field(default_factory=dict)
     identities: Identities | None = None
-    arms: Annotated[dict[Annotated[Label, accepts(_arm_name)], Arm], Field(min_length=1)]
+    arms: Annotated[dict[Annotated[Label, fields.accepts(_arm_name)], Arm], Field(min_length=1)]
     journeys: Annotated[dict[Label, Journey], Field(min_length=1)]
     load: Load = Load()
     layers: tuple[Label, ...] = ()
     """Arms that do the same work, each through one more layer than the one before."""
-    gates: tuple[Annotated[Gate, reads(syntax.gate), WithJsonSchema({"type": "string"})], ...] = ()
+    gates: tuple[
+        Annotated[Gate, fields.reads(syntax.gate), WithJsonSchema({"type": "string"})], ...
+    ] = ()
     limits: Limits = Limits()
 
     @property

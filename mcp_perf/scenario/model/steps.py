@@ -8,21 +8,8 @@ from typing import Annotated, Any, ClassVar, Final, Literal
 
 from pydantic import Field
 
-from mcp_perf.scenario.model import syntax
+from mcp_perf.scenario.model import fields, syntax
 from mcp_perf.scenario.model.answers import Answers
-from mcp_perf.scenario.model.fields import (
-    Expression,
-    Flag,
-    Flat,
-    Headers,
-    Identifier,
-    Listed,
-    Looked,
-    Part,
-    PositiveSeconds,
-    Whole,
-    accepts,
-)
 from mcp_perf.scenario.problems.wording import InputError
 
 _OTHER_EXPECTATIONS: Final = {
@@ -31,10 +18,10 @@ _OTHER_EXPECTATIONS: Final = {
 }
 
 
-class Expect(Part):
+class Expect(fields.Part):
     """What a step's result has to be; an unmet expectation makes the call `check_failed`."""
 
-    equals: Looked[dict[Expression, Any]] = Field(default_factory=dict)
+    equals: fields.Looked[dict[fields.Expression, Any]] = Field(default_factory=dict)
     """JMESPath → value, which may hold lookups."""
 
     @classmethod
@@ -47,18 +34,20 @@ class Expect(Part):
 class ExpectClass(Expect):
     """How a request to an MCP server, or a function, is to end."""
 
-    class_: Listed[Literal["ok", "tool_error", "rpc_error"]] = Field(default=(), alias="class")
+    class_: fields.Listed[Literal["ok", "tool_error", "rpc_error"]] = Field(
+        default=(), alias="class"
+    )
     """How the call has to end: `ok`, `tool_error`, `rpc_error`, or a list."""
 
 
 class ExpectStatus(Expect):
     """How an HTTP request is to end."""
 
-    status: Listed[Annotated[Whole, accepts(syntax.http_status)]] = ()
+    status: fields.Listed[Annotated[fields.Whole, fields.accepts(syntax.http_status)]] = ()
     """The HTTP status, or a list of those allowed; else 2xx and 3xx are fine."""
 
 
-class Step(Part):
+class Step(fields.Part):
     """What a user does in one step; each kind has a key of its own, its `action`."""
 
     action: ClassVar[str] = ""
@@ -110,14 +99,14 @@ class Counted(Named):
 class Timed(Counted):
     """A call that takes only so long."""
 
-    timeout: PositiveSeconds | None = None
+    timeout: fields.PositiveSeconds | None = None
     """Instead of the arm's."""
 
 
 class Call(Timed):
     """A call with a result."""
 
-    save: dict[Identifier, Expression] = Field(default_factory=dict)
+    save: dict[fields.Identifier, fields.Expression] = Field(default_factory=dict)
     """Name → [JMESPath](https://jmespath.org) into the reply; later steps may use the name."""
     expect: Expect = Field(default_factory=Expect)
 
@@ -125,7 +114,7 @@ class Call(Timed):
 class WithArguments(Step):
     """A step that hands something over by name."""
 
-    arguments: Looked[dict[str, Any]] = Field(default_factory=dict)
+    arguments: fields.Looked[dict[str, Any]] = Field(default_factory=dict)
     """Of the tool, the prompt or the function."""
 
 
@@ -143,7 +132,7 @@ class Asking(McpCall):
     whose = ("progress", "answers")
     answers: Answers | None = None
     """Instead of the journey's, see [below](#answers)."""
-    progress: Flag = False
+    progress: fields.Flag = False
     """`true` asks the server to report progress; calls that bring no notification
     [count as the slowest](measurement.md#what-only-mcp-has) in `first_event` and `gap`."""
 
@@ -151,7 +140,7 @@ class Asking(McpCall):
 class Cancellable(Asking, WithArguments):
     """A call of a tool."""
 
-    cancel_after: PositiveSeconds | None = None
+    cancel_after: fields.PositiveSeconds | None = None
     """Cancel the call after this time, see
     [targets](targets.md#streams-notifications-cancelling)."""
 
@@ -176,18 +165,18 @@ class HttpCall(Call):
     arm = "http"
     expect: ExpectStatus = Field(default_factory=ExpectStatus)
     """See below; if it is not met, the call ends as `check_failed`."""
-    query: Looked[Flat] = Field(default_factory=dict)
+    query: fields.Looked[fields.Flat] = Field(default_factory=dict)
     """Of the request."""
-    headers: Looked[Headers] = Field(default_factory=dict)
+    headers: fields.Looked[fields.Headers] = Field(default_factory=dict)
     """Of the request."""
 
 
 class WithBody(HttpCall):
     """A request that may have a body."""
 
-    form: Looked[Flat | None] = None
+    form: fields.Looked[fields.Flat | None] = None
     """The body, as an HTML form; or `json`."""
-    json_: Looked[Any] = Field(default=None, alias="json")
+    json_: fields.Looked[Any] = Field(default=None, alias="json")
     """The body, as JSON."""
 
     def check(self) -> None:
