@@ -25,7 +25,7 @@ CLASSES: Final = (
 )
 
 FAILED: Final = frozenset(
-    (TOOL_ERROR, RPC_ERROR, HTTP_ERROR, TRANSPORT_ERROR, TIMEOUT, CHECK_FAILED),
+    (TOOL_ERROR, RPC_ERROR, HTTP_ERROR, TRANSPORT_ERROR, TIMEOUT, CHECK_FAILED)
 )
 """The target's failures: the numerator of ``error_rate``."""
 

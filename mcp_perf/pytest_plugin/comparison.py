@@ -27,11 +27,7 @@ _NO_NAME: Final = re.compile(r"[^\w.+-]+")
 
 
 def describe(
-    benchmark: str,
-    title: str,
-    sides: Sequence[str],
-    gates: Iterable[Gate],
-    info: Mapping[str, Any],
+    benchmark: str, title: str, sides: Sequence[str], gates: Iterable[Gate], info: Mapping[str, Any]
 ) -> Description:
     """Describe a comparison that is measured now; `info` stands among its circumstances."""
     now = datetime.now(UTC)

@@ -23,7 +23,7 @@ class ToolFailure(Exception):  # noqa: N818 -- a result of the tool, not an erro
                 "message": self.message,
                 "details": self.details,
                 "hint": self.hint,
-            },
+            }
         }
 
 

@@ -74,12 +74,10 @@ class Tag(Arguments):
     """Arguments of `tag`, both mirrored in HTTP headers (protocol 2026-07-28)."""
 
     region: Annotated[
-        str,
-        Meta(description="Any text.", extra_json_schema={"x-mcp-header": "Region"}),
+        str, Meta(description="Any text.", extra_json_schema={"x-mcp-header": "Region"})
     ]
     value: Annotated[
-        int,
-        Meta(description="Any integer.", extra_json_schema={"x-mcp-header": "Value"}),
+        int, Meta(description="Any integer.", extra_json_schema={"x-mcp-header": "Value"})
     ]
 
 

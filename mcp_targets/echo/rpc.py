@@ -93,6 +93,5 @@ def carried(sent: bytes) -> bytes:
 
 def _not_one_message() -> RpcError:
     return RpcError(
-        INVALID_REQUEST,
-        "Body must be a single JSON-RPC request or notification object",
+        INVALID_REQUEST, "Body must be a single JSON-RPC request or notification object"
     )

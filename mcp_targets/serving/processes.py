@@ -38,12 +38,7 @@ class Child:
     """One process, started at once: `python -m mcp_targets.<module> <arguments>`."""
 
     def __init__(
-        self,
-        name: str,
-        module: str,
-        arguments: Sequence[str],
-        ready_file: Path,
-        log: Path | None,
+        self, name: str, module: str, arguments: Sequence[str], ready_file: Path, log: Path | None
     ) -> None:
         """`log` gets the child's output; None leaves it on this process's."""
         self.name = name

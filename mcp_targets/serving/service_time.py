@@ -127,7 +127,7 @@ def read(value: Any) -> ServiceTime:
             return _quantiles(table)
     raise ValueError(
         f"{value!r} is no service time: {_HINT}, or {{lognormal: {{median_ms: 4, sigma: 0.35}}}}, "
-        "or {quantiles: {0: 1, 0.5: 4, 1: 80}}",
+        "or {quantiles: {0: 1, 0.5: 4, 1: 80}}"
     )
 
 

@@ -38,8 +38,7 @@ def _tool(operation: Operation) -> Callable[..., Awaitable[CallToolResult]]:
 
     call.__name__ = operation.tool
     cast("Any", call).__signature__ = inspect.Signature(
-        [_parameter(argument) for argument in operation.arguments],
-        return_annotation=CallToolResult,
+        [_parameter(argument) for argument in operation.arguments], return_annotation=CallToolResult
     )
     return call
 
@@ -58,9 +57,7 @@ def _result(
     text: str, body: dict[str, Any] | None = None, *, failed: bool = False
 ) -> CallToolResult:
     return CallToolResult(
-        content=[TextContent(type="text", text=text)],
-        structured_content=body,
-        is_error=failed,
+        content=[TextContent(type="text", text=text)], structured_content=body, is_error=failed
     )
 
 

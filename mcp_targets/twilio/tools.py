@@ -157,7 +157,7 @@ class Provider:
         given = {name: value for name, value in arguments.items() if value is not None}
         path = operation.path.format_map(
             {name: urllib.parse.quote(str(value), safe="") for name, value in given.items()}
-            | self._variables,
+            | self._variables
         )
         fields = {
             name: value for name, value in given.items() if f"{{{name}}}" not in operation.path

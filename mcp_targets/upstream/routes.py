@@ -34,11 +34,7 @@ class Operation(msgspec.Struct, frozen=True):
     id_rng: random.Random
 
     def run(
-        self,
-        account: str,
-        path: str,
-        parameters: dict[str, str],
-        given: dict[str, Any],
+        self, account: str, path: str, parameters: dict[str, str], given: dict[str, Any]
     ) -> Any:
         """Return the reply's body. Raises RefusedError."""
         values: dict[str, Any] = {**parameters, "account": account, "path": path}
@@ -64,12 +60,7 @@ def build(provider: Provider, store: Store, compiler: Compiler, seed: int) -> li
 
 
 def _operation(
-    name: str,
-    route: Route,
-    provider: Provider,
-    actions: Actions,
-    compiler: Compiler,
-    seed: int,
+    name: str, route: Route, provider: Provider, actions: Actions, compiler: Compiler, seed: int
 ) -> Operation:
     method, _, path = route.request.partition(" ")
     if method not in _METHODS or not path.startswith("/"):
@@ -85,14 +76,13 @@ def _operation(
         path=_pattern(path, provider.patterns),
         # A path without the account's parameters belongs to nobody.
         account=compiler.compile(
-            provider.account if names_in(provider.account) <= set(parameters) else "",
-            parameters,
+            provider.account if names_in(provider.account) <= set(parameters) else "", parameters
         ),
         fields=fields(route.input, given, compiler),
         action=action,
         body=compiler.compile(route.body, known | action.results),
         service_time=read(
-            provider.service_time if route.service_time is None else route.service_time,
+            provider.service_time if route.service_time is None else route.service_time
         ),
         # Each route draws its own times and identifiers, whatever the others are asked.
         rng=random.Random(f"{seed}:{name}:times"),
@@ -106,7 +96,7 @@ def _pattern(path: str, patterns: dict[str, str]) -> re.Pattern[str]:
         "".join(
             f"(?P<{piece}>{patterns.get(piece, '[^/]+')})" if at % 2 else re.escape(piece)
             for at, piece in enumerate(pieces)
-        ),
+        )
     )
 
 

@@ -11,7 +11,7 @@ from mcp_perf.client.http.http1 import ResponseReader, encode_headers
 
 DEFAULT_TIMEOUT_S: Final = 10.0
 _OURS: Final = frozenset(
-    ("content-length", "transfer-encoding", "connection", "host", "mcp-session-id", "expect"),
+    ("content-length", "transfer-encoding", "connection", "host", "mcp-session-id", "expect")
 )
 _STRANGE: Final = re.compile(r"[^!-~]")
 

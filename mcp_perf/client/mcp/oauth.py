@@ -273,13 +273,7 @@ def _provider(url: str, identity: Identity, http: httpx2.Client, hide: Hide) -> 
         return PrivateKeyJWTOAuthProvider(url, memory, identity.client_id, sign, scope, issuer)
     if identity.grant == "client_credentials":
         return ClientCredentialsOAuthProvider(
-            url,
-            memory,
-            identity.client_id,
-            identity.client_secret,
-            identity.method,
-            scope,
-            issuer,
+            url, memory, identity.client_id, identity.client_secret, identity.method, scope, issuer
         )
     return _code_provider(url, identity, memory, _Redirect(http, hide), scope)
 

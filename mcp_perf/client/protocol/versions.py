@@ -42,9 +42,7 @@ def modern_headers(method: str, params: Mapping[str, Any]) -> list[tuple[str, st
 
 
 def modern_params(
-    params: Mapping[str, Any],
-    capabilities: Mapping[str, Any],
-    meta: Mapping[str, Any],
+    params: Mapping[str, Any], capabilities: Mapping[str, Any], meta: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Return the params of a request of 2026-07-28, envelope included."""
     return {**params, "_meta": {**_META, _CAPABILITIES: capabilities, **meta}}
@@ -67,10 +65,7 @@ def handshake_headers(version: str, session: str) -> list[tuple[str, str]]:
 
 def stream_headers(version: str, session: str, last_event: str = "") -> list[tuple[str, str]]:
     """Return the headers of the GET that opens a session's stream, or resumes one."""
-    headers = [
-        ("Accept", "text/event-stream"),
-        *handshake_headers(version, session)[2:],
-    ]
+    headers = [("Accept", "text/event-stream"), *handshake_headers(version, session)[2:]]
     if last_event:
         headers.append(("Last-Event-ID", last_event))
     return headers

@@ -32,9 +32,7 @@ class Watch:
         """Return CPU, wall time and lag since the last call."""
         cpu_s, wall_ns, lag = time.process_time(), time.perf_counter_ns(), self._lag
         health = Health(
-            cpu_s=cpu_s - self._cpu_s,
-            wall_s=(wall_ns - self._wall_ns) / 1e9,
-            lag=lag.pairs(),
+            cpu_s=cpu_s - self._cpu_s, wall_s=(wall_ns - self._wall_ns) / 1e9, lag=lag.pairs()
         )
         self._cpu_s, self._wall_ns, self._lag = cpu_s, wall_ns, Histogram()
         return health

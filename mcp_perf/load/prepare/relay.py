@@ -90,11 +90,7 @@ def receive(options: Any, name: str) -> Task:
         raise Refusal(TOO_LATE, [f"worker {name} came when the run had begun: start workers first"])
     try:
         loaded = load_text(
-            message.text,
-            message.source,
-            Path(message.base),
-            message.settings,
-            arms=message.arms,
+            message.text, message.source, Path(message.base), message.settings, arms=message.arms
         )
     except ScenarioError as error:  # a variable or a file that only the master has
         raise Refusal(CONFIGURATION, [str(problem) for problem in error.problems]) from error
@@ -106,14 +102,7 @@ def receive(options: Any, name: str) -> Task:
     own = next(iter(identities[node::nodes]), NOBODY)
     targets = {
         arm: reach(
-            arm,
-            loaded.scenario.arms[arm],
-            loaded,
-            url,
-            variables,
-            version,
-            logs=logs,
-            identity=own,
+            arm, loaded.scenario.arms[arm], loaded, url, variables, version, logs=logs, identity=own
         )
         for arm, (url, version, variables) in message.targets.items()
     }

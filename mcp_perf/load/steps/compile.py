@@ -40,9 +40,7 @@ Validate = Callable[[Any], str]
 
 
 def compile_journeys(
-    loaded: Loaded,
-    targets: Mapping[str, ArmTarget],
-    recorder: Recorder,
+    loaded: Loaded, targets: Mapping[str, ArmTarget], recorder: Recorder
 ) -> list[Journey]:
     """Compile the journeys."""
     scenario = loaded.scenario
@@ -109,11 +107,7 @@ class ArmCompiler:
         lists, uri = step.subject, None
         if step.action == "subscribe":
             lists, uri = (), self._template(step.subject)
-        return ListenStep(
-            lists=lists,
-            uri=uri,
-            **self._terms(step),
-        )
+        return ListenStep(lists=lists, uri=uri, **self._terms(step))
 
     def _await_step(self, step: model.Timed, _answers: dialog.Answers | None) -> AwaitStep:
         wanted = step.subject

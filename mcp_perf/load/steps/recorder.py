@@ -303,13 +303,7 @@ class Recorder:
         ]
 
     def _sample(
-        self,
-        track: Track,
-        journey: str,
-        cls: str,
-        reply: Reply,
-        limit: int,
-        lag_ns: int | None,
+        self, track: Track, journey: str, cls: str, reply: Reply, limit: int, lag_ns: int | None
     ) -> None:
         key = ("", "", OK) if cls == OK else (track.arm, track.name, cls)
         kept = self._kept.get(key, 0)

@@ -58,9 +58,4 @@ def own_script(step: Step, journey: dialog.Answers | None) -> Answers | None:
 
 def _message(words: dialog.Sampling) -> dict[str, object]:
     content = {"type": "text", "text": words.text}
-    return {
-        "role": "assistant",
-        "content": content,
-        "model": words.model,
-        "stopReason": "endTurn",
-    }
+    return {"role": "assistant", "content": content, "model": words.model, "stopReason": "endTurn"}

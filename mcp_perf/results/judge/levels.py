@@ -37,9 +37,7 @@ def by_level(tally: RunTally, arm: str, by_turn: Mapping[int, Totals]) -> dict[L
 
 
 def judge_levels(
-    gate: Gate,
-    whole: Mapping[str, Evidence],
-    levels: Mapping[str, Mapping[Level, Evidence]],
+    gate: Gate, whole: Mapping[str, Evidence], levels: Mapping[str, Mapping[Level, Evidence]]
 ) -> GateResult:
     """Judge a gate: at every level of its arm where there are several, else over the whole run.
 

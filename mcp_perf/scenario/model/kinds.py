@@ -35,10 +35,7 @@ class Await(fields.Part):
     """A notification that a journey waits for."""
 
     notification: Literal[
-        "resources/updated",
-        "tools/list_changed",
-        "prompts/list_changed",
-        "resources/list_changed",
+        "resources/updated", "tools/list_changed", "prompts/list_changed", "resources/list_changed"
     ]
     uri: fields.Looked[Annotated[fields.Uri, Field(min_length=1)] | None] = None
     """Of the resource."""

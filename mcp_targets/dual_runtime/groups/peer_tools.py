@@ -42,10 +42,7 @@ class PeerTools:
         category="p2p.peers", runtime="trio", requires_p2p=True, io_intensive=True, cache_ttl=5
     )
     async def peer_discover(
-        self,
-        capabilities: Words | None = None,
-        limit: Limit = 50,
-        deadline_ms: Timeout = 2000,
+        self, capabilities: Words | None = None, limit: Limit = 50, deadline_ms: Timeout = 2000
     ) -> Result:
         """Find living peers that have all capabilities, from all sources."""
         found = await self._discovery.discover(capabilities or (), limit, deadline_ms / 1000)

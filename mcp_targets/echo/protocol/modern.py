@@ -26,7 +26,7 @@ _CAPABILITIES_KEY: Final = "io.modelcontextprotocol/clientCapabilities"
 _STAMP: Final = {"io.modelcontextprotocol/serverInfo": SERVER_INFO}
 _CACHE: Final = {"ttlMs": 300_000, "cacheScope": "public"}
 _CACHEABLE: Final = frozenset(
-    {"tools/list", "resources/list", "resources/templates/list", "resources/read", "prompts/list"},
+    {"tools/list", "resources/list", "resources/templates/list", "resources/read", "prompts/list"}
 )
 _STATUS: Final = {rpc.METHOD_NOT_FOUND: 404}
 """Of error codes; every other error of this era is a 400."""

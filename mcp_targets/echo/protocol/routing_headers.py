@@ -49,7 +49,7 @@ def check_route(request: Request, method: str, params: dict[str, Any], version: 
     headers = request.headers
     if not isinstance(version, str) or headers.get(VERSION_HEADER) != version.encode():
         raise _mismatch(
-            "mcp-protocol-version header does not match the request envelope's protocol version",
+            "mcp-protocol-version header does not match the request envelope's protocol version"
         )
     if headers.get(b"mcp-method") != method.encode():
         raise _mismatch("mcp-method header does not match the request body's method")

@@ -161,7 +161,7 @@ class Connection(asyncio.Protocol):
                 self._size > self._server.max_body,
                 self._parser.should_keep_alive(),
                 self.tags,
-            ),
+            )
         )
         if not self._busy:
             self._advance()

@@ -62,9 +62,7 @@ class Server:
         """Accept on a bound socket, which the server owns from now on."""
         self.loop = asyncio.get_running_loop()
         self._server = await self.loop.create_server(
-            lambda: Connection(self),
-            sock=listener,
-            backlog=_BACKLOG,
+            lambda: Connection(self), sock=listener, backlog=_BACKLOG
         )
 
     async def stop(self) -> None:

@@ -29,7 +29,7 @@ _WORDS: Final = {
 _SPECIAL: Final = re.compile(
     r"[\\`*\[\]<>|~&$]"
     r"|(?<![^\W_])_|_(?![^\W_])"  # an underscore inside a word is harmless
-    r"|^(?:[#+=-]|\d+[.)](?=\s|$))",
+    r"|^(?:[#+=-]|\d+[.)](?=\s|$))"
 )
 _FOLDED: Final = {"Order of arms", "Steps", "Journeys", "Load generator", "Environment"}
 """Sections that a reader opens when the others leave a question."""

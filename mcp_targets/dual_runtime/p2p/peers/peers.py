@@ -24,11 +24,7 @@ class Peer(msgspec.Struct, frozen=True):
     def shown(self) -> dict[str, Any]:
         """Return it for a reader."""
         known = {name: getattr(self, name) for name in ("peer_id", "address", "source")}
-        return {
-            **known,
-            "capabilities": sorted(self.capabilities),
-            "last_seen_s": self.last_seen_s,
-        }
+        return {**known, "capabilities": sorted(self.capabilities), "last_seen_s": self.last_seen_s}
 
 
 def freshest(peers: Iterable[Peer]) -> list[Peer]:

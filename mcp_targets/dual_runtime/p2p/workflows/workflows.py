@@ -16,15 +16,7 @@ from mcp_targets.dual_runtime.p2p.workflows import workflow_graph
 from mcp_targets.dual_runtime.p2p.workflows.workflow_graph import Step
 from mcp_targets.dual_runtime.tooling.crossing import Signal
 
-STEP_STATES: Final = (
-    "pending",
-    "ready",
-    "running",
-    "completed",
-    "failed",
-    "cancelled",
-    "skipped",
-)
+STEP_STATES: Final = ("pending", "ready", "running", "completed", "failed", "cancelled", "skipped")
 ENDED: Final = frozenset({"completed", "failed", "cancelled", "skipped"})
 KEPT: Final = 5_000
 """Ended workflows that are remembered; older ones are forgotten."""
