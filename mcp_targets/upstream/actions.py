@@ -1,6 +1,7 @@
 """The operations on state that a route may name: propose, insert, list."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -22,13 +23,13 @@ class Action(msgspec.Struct, frozen=True):
     results: frozenset[str]
 
 
+@dataclass(eq=False)
 class Actions:
     """Compile the operations of one provider."""
 
-    def __init__(self, provider: Provider, store: Store, compiler: Compiler) -> None:
-        self._provider = provider
-        self._store = store
-        self._compiler = compiler
+    provider: Provider
+    store: Store
+    compiler: Compiler
 
     def of(self, route: Route, known: set[str]) -> Action:
         """Return the route's operation; without one it renders `record`. Raises ValueError."""
@@ -44,7 +45,7 @@ class Actions:
         return Action(self._render(route.record, known), frozenset({"record"}))
 
     def _render(self, template: Any, known: set[str]) -> Do:
-        record = self._compiler.compile(template, known)
+        record = self.compiler.compile(template, known)
 
         def render(_: str, values: Values) -> None:
             values["record"] = record(values)
@@ -55,12 +56,12 @@ class Actions:
         self._check_collection(wish.avoid)
         if unknown := set(wish.per) - known:
             raise ValueError(f"propose.per: {min(unknown)!r} is no input")
-        value = self._compiler.compile(wish.value, known | {"serial"})
-        record = self._compiler.compile(wish.record, known | {"serial", "value"})
+        value = self.compiler.compile(wish.value, known | {"serial"})
+        record = self.compiler.compile(wish.record, known | {"serial", "value"})
         serials = range(wish.first, wish.last + 1)
 
         def propose(account: str, values: Values) -> None:
-            found = self._store.propose(
+            found = self.store.propose(
                 (wish.avoid, *(values[name] for name in wish.per)),
                 serials,
                 wish.count,
@@ -76,41 +77,41 @@ class Actions:
 
     def _insert(self, name: str, template: Any, known: set[str]) -> Do:
         self._check_collection(name)
-        collection = self._provider.collections[name]
-        record = self._compiler.compile(template, known)
+        collection = self.provider.collections[name]
+        record = self.compiler.compile(template, known)
 
         def insert(account: str, values: Values) -> None:
             made = record(values)
             if collection.unique is not None:
                 try:
-                    self._store.claim(self._scope(name, account), made[collection.unique])
+                    self.store.claim(self._scope(name, account), made[collection.unique])
                 except TakenError:
                     raise RefusedError(collection.error or "conflict", values) from None
-            self._store.insert(account, name, made)
+            self.store.insert(account, name, made)
             values["record"] = made
 
         return insert
 
     def _list(self, name: str) -> Do:
         self._check_collection(name)
-        paging = self._provider.paging
+        paging = self.provider.paging
 
         def list_page(account: str, values: Values) -> None:
             page = max(0, int(values.get(paging.page) or 0))
             size = min(paging.max_size, max(1, int(values.get(paging.size) or paging.default_size)))
-            values["records"] = self._store.page(account, name, page * size, size)
+            values["records"] = self.store.page(account, name, page * size, size)
             values["page"] = page
             values["page_size"] = size
-            more = self._store.count(account, name) > (page + 1) * size
+            more = self.store.count(account, name) > (page + 1) * size
             query = f"{paging.size}={size}&{paging.page}={page + 1}"
             values["next_page_uri"] = f"{values['path']}?{query}" if more else None
 
         return list_page
 
     def _check_collection(self, name: str) -> None:
-        if name not in self._provider.collections:
+        if name not in self.provider.collections:
             raise ValueError(f"collection {name!r} is not defined")
 
     def _scope(self, name: str, account: str) -> tuple[str, str]:
-        everywhere = self._provider.collections[name].within == "provider"
+        everywhere = self.provider.collections[name].within == "provider"
         return (name, "" if everywhere else account)

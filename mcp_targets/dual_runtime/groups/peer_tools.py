@@ -1,6 +1,7 @@
 """Tools for peers: finding, connecting, measuring, joining."""
 
 import time
+from dataclasses import dataclass
 from typing import Annotated
 
 import msgspec
@@ -19,24 +20,16 @@ PeerId = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,100}$")]
 Address = Annotated[str, Field(min_length=1, max_length=300)]
 
 
+@dataclass(eq=False)
 class PeerTools:
     """Everything about other nodes."""
 
-    def __init__(
-        self,
-        network: Network,
-        book: PeerBook,
-        discovery: Discovery,
-        registry: RegistryFile,
-        bootstrap: Bootstrap,
-        address: PublicAddress,
-    ) -> None:
-        self._network = network
-        self._book = book
-        self._discovery = discovery
-        self._registry = registry
-        self._bootstrap = bootstrap
-        self._address = address
+    network: Network
+    book: PeerBook
+    discovery: Discovery
+    registry: RegistryFile
+    bootstrap: Bootstrap
+    address: PublicAddress
 
     @tool_metadata(
         category="p2p.peers", runtime="trio", requires_p2p=True, io_intensive=True, cache_ttl=5
@@ -45,7 +38,7 @@ class PeerTools:
         self, capabilities: Words | None = None, limit: Limit = 50, deadline_ms: Timeout = 2000
     ) -> Result:
         """Find living peers that have all capabilities, from all sources."""
-        found = await self._discovery.discover(capabilities or (), limit, deadline_ms / 1000)
+        found = await self.discovery.discover(capabilities or (), limit, deadline_ms / 1000)
         return {"peers": [peer.shown() for peer in found.peers], "sources": found.sources}
 
     @tool_metadata(category="p2p.peers", runtime="trio", requires_p2p=True, io_intensive=True)
@@ -53,23 +46,23 @@ class PeerTools:
         self, peer_id: PeerId, address: Address, capabilities: Words | None = None
     ) -> Result:
         """Connect to a peer, and tell others of it in the shared file."""
-        status = await self._network.ask("peer_status", f"/peers/{peer_id}/status")
+        status = await self.network.ask("peer_status", f"/peers/{peer_id}/status")
         peer = Peer(peer_id, address, tuple(capabilities or ()), time.time(), "file")
-        self._book.connect(peer)
-        await self._registry.add(peer)
+        self.book.connect(peer)
+        await self.registry.add(peer)
         return {**peer.shown(), "state": status["state"]}
 
     @tool_metadata(category="p2p.peers", runtime="trio", requires_p2p=True)
     async def peer_disconnect(self, peer_id: PeerId) -> Result:
         """End the connection to a peer."""
-        self._book.disconnect(peer_id)
+        self.book.disconnect(peer_id)
         return {"peer_id": peer_id, "connected": False}
 
     @tool_metadata(category="p2p.peers", runtime="trio", requires_p2p=True)
     async def peer_list(self, connected: bool = False) -> Result:
         """List the peers that are known, or only those connected to; expired ones are dropped."""
-        self._book.cleanup()
-        peers = self._book.connected() if connected else self._book.known()
+        self.book.cleanup()
+        peers = self.book.connected() if connected else self.book.known()
         return {"peers": [peer.shown() for peer in peers]}
 
     @tool_metadata(
@@ -77,11 +70,11 @@ class PeerTools:
     )
     async def peer_metrics(self, peer_id: PeerId) -> Result:
         """Gather a peer's status, load and storage: three independent questions."""
-        status, load, storage = await self._network.gather(
+        status, load, storage = await self.network.gather(
             [
-                lambda: self._network.ask("peer_status", f"/peers/{peer_id}/status"),
-                lambda: self._network.ask("peer_load", f"/peers/{peer_id}/load"),
-                lambda: self._network.ask("peer_storage", f"/peers/{peer_id}/storage"),
+                lambda: self.network.ask("peer_status", f"/peers/{peer_id}/status"),
+                lambda: self.network.ask("peer_load", f"/peers/{peer_id}/load"),
+                lambda: self.network.ask("peer_storage", f"/peers/{peer_id}/storage"),
             ]
         )
         return {"peer_id": peer_id, "status": status, "load": load, "storage": storage}
@@ -89,8 +82,8 @@ class PeerTools:
     @tool_metadata(category="p2p.peers", runtime="trio", requires_p2p=True, io_intensive=True)
     async def bootstrap_network(self, enough: Limit = 3, node_timeout_ms: Timeout = 1000) -> Result:
         """Join the network: find nodes by every method, connect to enough of them."""
-        attempts = await self._bootstrap.run(enough, node_timeout_ms / 1000)
-        address = await self._address.get()
+        attempts = await self.bootstrap.run(enough, node_timeout_ms / 1000)
+        address = await self.address.get()
         return {
             "connected": [one.node for one in attempts if one.outcome == "connected"],
             "attempts": [msgspec.structs.asdict(one) for one in attempts],

@@ -1,6 +1,7 @@
 """What address this node has, seen from outside: services raced, the answer kept."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final, Literal
 
 import anyio
@@ -76,23 +77,23 @@ class Address(msgspec.Struct, frozen=True):
     nat: Nat
 
 
+@dataclass(eq=False)
 class PublicAddress:
     """The public address, asked for again only when the last answer is old."""
 
-    def __init__(
-        self, services: Mapping[str, Ask], local: Seen, clock: Callable[[], float], fanout: Fanout
-    ) -> None:
-        self._services = services
-        self._local = local
-        self._clock = clock
-        self._fanout: Fanout = fanout
+    services: Mapping[str, Ask]
+    local: Seen
+    clock: Callable[[], float]
+    fanout: Fanout
+
+    def __post_init__(self) -> None:
         self._known: tuple[float, Address] | None = None
 
     async def get(self) -> Address:
         """Return the address. Raises Transient when no service answers."""
-        now_s = self._clock()
+        now_s = self.clock()
         if self._known is None or now_s - self._known[0] >= KEPT_S:
-            service, seen = await race(self._services, self._fanout)
-            views = await gather(list(self._services.values())[:_VIEWS], self._fanout)
-            self._known = (now_s, Address(service, seen, nat_type(self._local, views)))
+            service, seen = await race(self.services, self.fanout)
+            views = await gather(list(self.services.values())[:_VIEWS], self.fanout)
+            self._known = (now_s, Address(service, seen, nat_type(self.local, views)))
         return self._known[1]

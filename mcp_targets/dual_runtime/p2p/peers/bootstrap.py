@@ -3,6 +3,7 @@
 import functools
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import anyio
@@ -32,20 +33,16 @@ class Attempt(msgspec.Struct, frozen=True):
     """connected, timed out, or the error."""
 
 
+@dataclass(eq=False)
 class Bootstrap:
     """Find nodes by all methods, connect to enough of them, remember every attempt."""
 
-    def __init__(
-        self,
-        methods: Sequence[Method],
-        connect: Callable[[str], Awaitable[Any]],
-        monitor: Monitor,
-        fanout: Fanout,
-    ) -> None:
-        self._methods = methods
-        self._connect = connect
-        self._monitor = monitor
-        self._fanout: Fanout = fanout
+    methods: Sequence[Method]
+    connect: Callable[[str], Awaitable[Any]]
+    monitor: Monitor
+    fanout: Fanout
+
+    def __post_init__(self) -> None:
         self.history: deque[Attempt] = deque(maxlen=_HISTORY)
 
     async def run(self, enough: int, node_timeout_s: float) -> list[Attempt]:
@@ -54,9 +51,9 @@ class Bootstrap:
         A method that fails names no nodes; a node that fails or is late costs its own time only.
         """
         named = await gather(
-            [functools.partial(self._nodes, method) for method in self._methods], self._fanout
+            [functools.partial(self._nodes, method) for method in self.methods], self.fanout
         )
-        wanted = sorted(zip(self._methods, named, strict=True), key=lambda pair: pair[0].priority)
+        wanted = sorted(zip(self.methods, named, strict=True), key=lambda pair: pair[0].priority)
         first_named: dict[str, str] = {}
         for method, nodes in wanted:
             for node in nodes:
@@ -68,7 +65,7 @@ class Bootstrap:
             batch, queue = queue[:missing], queue[missing:]
             done += await gather(
                 [functools.partial(self._try, *pair, node_timeout_s) for pair in batch],
-                self._fanout,
+                self.fanout,
             )
         self.history.extend(done)
         return done
@@ -83,11 +80,11 @@ class Bootstrap:
         outcome = "timed out"
         try:
             with anyio.move_on_after(timeout_s):
-                await self._connect(node)
+                await self.connect(node)
                 outcome = "connected"
         except ToolFailure as failure:
             outcome = failure.message
-        self._monitor.count("bootstrap", failed=outcome != "connected")
+        self.monitor.count("bootstrap", failed=outcome != "connected")
         return Attempt(node, method, outcome)
 
 

@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import anyio
@@ -69,22 +70,15 @@ class Found(msgspec.Struct):
     sources: dict[str, str]
 
 
+@dataclass(eq=False)
 class Discovery:
     """Ask all sources and remember what they say."""
 
-    def __init__(
-        self,
-        sources: Sequence[Source],
-        book: PeerBook,
-        clock: Callable[[], float],
-        monitor: Monitor,
-        fanout: Fanout,
-    ) -> None:
-        self._sources = sources
-        self._book = book
-        self._clock = clock
-        self._monitor = monitor
-        self._fanout: Fanout = fanout
+    sources: Sequence[Source]
+    book: PeerBook
+    clock: Callable[[], float]
+    monitor: Monitor
+    fanout: Fanout
 
     async def discover(self, required: Sequence[str], limit: int, deadline_s: float) -> Found:
         """Return living peers that have what is required, the last seen first.
@@ -92,7 +86,7 @@ class Discovery:
         A source that fails or is late costs its own peers only.
         """
         heard: list[Peer] = []
-        outcomes = {source.name: "late" for source in self._sources}
+        outcomes = {source.name: "late" for source in self.sources}
 
         async def ask(source: Source) -> None:
             try:
@@ -106,9 +100,9 @@ class Discovery:
             outcomes[source.name] = "ok"
 
         with anyio.move_on_after(deadline_s):
-            await gather([functools.partial(ask, source) for source in self._sources], self._fanout)
+            await gather([functools.partial(ask, source) for source in self.sources], self.fanout)
         for outcome in outcomes.values():
-            self._monitor.count("discovery", failed=outcome != "ok")
-        self._book.learn(heard)
-        fitting = capable(alive(freshest(heard), self._clock()), required)
+            self.monitor.count("discovery", failed=outcome != "ok")
+        self.book.learn(heard)
+        fitting = capable(alive(freshest(heard), self.clock()), required)
         return Found(fitting[:limit], outcomes)
