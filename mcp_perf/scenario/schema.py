@@ -15,11 +15,9 @@ class _Schema(GenerateJsonSchema):
     """Leaves out titles that repeat the keys, and defaults, which are not as a file has them."""
 
     def field_title_should_be_set(self, _schema: Any) -> bool:
-        """Say no."""
         return False
 
     def default_schema(self, schema: Any) -> dict[str, Any]:
-        """Leave the default out."""
         return self.generate_inner(schema["schema"])
 
     def nullable_schema(self, schema: Any) -> dict[str, Any]:

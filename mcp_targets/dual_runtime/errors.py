@@ -16,7 +16,6 @@ class ToolFailure(Exception):  # noqa: N818 -- a result of the tool, not an erro
         self.details = details
 
     def body(self) -> dict[str, Any]:
-        """Return the error as both faces send it."""
         return {
             "error": {
                 "code": self.code,

@@ -114,7 +114,6 @@ class _Session:
         self._pools: dict[str, httpcore2.AsyncConnectionPool] = {}
 
     def pool(self, upstream: str) -> httpcore2.AsyncConnectionPool:
-        """Return the connections to an upstream."""
         if upstream not in self._pools:
             pool = self._pools[upstream] = httpcore2.AsyncConnectionPool(
                 max_connections=None,

@@ -32,11 +32,9 @@ class Hearer:
             self.say(method, params)
 
     def end(self) -> None:
-        """End the stream."""
         self.queue.put_nowait(None)
 
     def say(self, method: str, params: dict[str, Any]) -> None:
-        """Send a notification."""
         self.queue.put_nowait(rpc.event(rpc.notification(method, {**params, **self._meta})))
 
 
@@ -48,7 +46,6 @@ class Changes:
 
     @property
     def streams(self) -> int:
-        """How many streams are open."""
         return len(self._hearers)
 
     def tell(self, change: Change) -> None:

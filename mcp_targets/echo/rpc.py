@@ -31,14 +31,12 @@ class RpcError(Exception):
         self.data = data
 
     def body(self, request_id: Id) -> bytes:
-        """Return the encoded error response."""
         error: dict[str, Any] = {"code": self.code, "message": str(self)}
         if self.data is not None:
             error["data"] = self.data
         return encode({"jsonrpc": "2.0", "id": request_id, "error": error})
 
     def reply(self, status: int, request_id: Id = None) -> Reply:
-        """Return the error as an HTTP reply."""
         return Reply(self.body(request_id), status)
 
 

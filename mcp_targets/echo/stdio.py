@@ -28,7 +28,6 @@ class Pipe:
         """Those under way; of subscriptions with their ids, by which they are cancelled."""
 
     def take(self, line: bytes) -> None:
-        """Take one message."""
         request = self._request(b"POST", line)
         if self._headers:
             self._send(request, self._app.handshake.answer(request))

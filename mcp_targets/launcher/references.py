@@ -30,7 +30,6 @@ class Reference(msgspec.Struct, frozen=True):
         return re.sub(r"[^\w.-]+", "_", "-".join(filter(None, [self.system, written])))
 
     def process_name(self, process: Process) -> str:
-        """Return the name of one of its processes."""
         return process.name + self.instance.removeprefix(self.system)
 
     def arguments(self, known: Container[str]) -> list[str]:

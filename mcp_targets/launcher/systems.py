@@ -115,7 +115,6 @@ class Systems:
         return list(told)
 
     def pids(self) -> dict[str, int]:
-        """Return the process ids by process name."""
         return {name: child.pid for name, child in self._children.items()}
 
     def dead(self) -> list[str]:

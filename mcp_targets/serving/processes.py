@@ -63,7 +63,6 @@ class Child:
         _children.add(self)
 
     def dead(self) -> bool:
-        """Return whether the process has ended."""
         return self._process.poll() is not None
 
     def port(self) -> int:

@@ -25,8 +25,7 @@ class ServiceTime(Protocol):
     def draw_s(self, rng: random.Random) -> float:
         """Return one time in seconds."""
 
-    def describe(self) -> str:
-        """Return a phrase for reports."""
+    def describe(self) -> str: ...
 
 
 class Constant(msgspec.Struct, frozen=True):
@@ -35,11 +34,9 @@ class Constant(msgspec.Struct, frozen=True):
     seconds: float = 0.0
 
     def draw_s(self, rng: random.Random) -> float:  # noqa: ARG002 -- nothing is left to chance
-        """Return the time."""
         return self.seconds
 
     def describe(self) -> str:
-        """Return a phrase for reports."""
         return f"service time {_ms(self.seconds)}" if self.seconds else "no service time"
 
 
@@ -50,11 +47,9 @@ class Mixture(msgspec.Struct, frozen=True):
     seconds: tuple[float, ...]
 
     def draw_s(self, rng: random.Random) -> float:
-        """Return one of the times."""
         return self.seconds[bisect.bisect_right(self.cumulated, rng.random())]
 
     def describe(self) -> str:
-        """Return a phrase for reports."""
         return "service time a mixture of " + ", ".join(_ms(value) for value in self.seconds)
 
 
@@ -65,11 +60,9 @@ class LogNormal(msgspec.Struct, frozen=True):
     sigma: float
 
     def draw_s(self, rng: random.Random) -> float:
-        """Return one time."""
         return rng.lognormvariate(math.log(self.median_s), self.sigma)
 
     def describe(self) -> str:
-        """Return a phrase for reports."""
         return f"log-normal service time, median {_ms(self.median_s)}"
 
 
@@ -80,7 +73,6 @@ class Quantiles(msgspec.Struct, frozen=True):
     seconds: tuple[float, ...]
 
     def draw_s(self, rng: random.Random) -> float:
-        """Return one time."""
         return self.at(rng.random())
 
     def at(self, share: float) -> float:
@@ -92,7 +84,6 @@ class Quantiles(msgspec.Struct, frozen=True):
         return self.seconds[left] + part * (self.seconds[right] - self.seconds[left])
 
     def describe(self) -> str:
-        """Return a phrase for reports."""
         return f"service time by recorded quantiles, median {_ms(self.at(0.5))}"
 
 

@@ -20,7 +20,6 @@ class Store:
         self._series: dict[Hashable, itertools.count[int]] = {}
 
     def insert(self, account: str, collection: str, record: Record) -> None:
-        """Add a record."""
         of_account = self._records.setdefault(account, {})
         of_account.setdefault(collection, []).append(record)
 
@@ -38,7 +37,6 @@ class Store:
         return records[max(0, end - size) : end][::-1]
 
     def count(self, account: str, collection: str) -> int:
-        """Return how many records there are."""
         return len(self._records.get(account, {}).get(collection, []))
 
     def propose(

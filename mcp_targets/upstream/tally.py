@@ -17,18 +17,15 @@ class Tally(msgspec.Struct):
     """Connections that carried at least one such request."""
 
     def begin(self, *, first_on_connection: bool) -> None:
-        """Count a request that came."""
         self.requests += 1
         self.connections_opened += first_on_connection
         self.in_parallel += 1
         self.max_in_parallel = max(self.max_in_parallel, self.in_parallel)
 
     def end(self) -> None:
-        """Count its end."""
         self.in_parallel -= 1
 
     def shown(self) -> dict[str, int]:
-        """Return the counts for a reader."""
         return {
             "connections_opened": self.connections_opened,
             "requests": self.requests,
@@ -47,7 +44,6 @@ class Together:
         """Since it was last forgotten."""
 
     def begin(self) -> None:
-        """Count a request that came."""
         self.in_parallel += 1
         self.max_in_parallel = max(self.max_in_parallel, self.in_parallel)
 
@@ -56,7 +52,6 @@ class Together:
         self.max_in_parallel = self.in_parallel
 
     def shown(self) -> dict[str, int]:
-        """Return the counts for a reader."""
         return {
             "requests": sum(counters.requests for counters in self.servers),
             "connections": sum(counters.connections for counters in self.servers),

@@ -16,8 +16,7 @@ class Wait(Protocol):
     def __call__(self, deadline_ns: int) -> None:
         """Return when the descriptor is readable. Raises TimeoutError when the clock is there."""
 
-    def close(self) -> None:
-        """Forget the descriptor, which is closed next."""
+    def close(self) -> None: ...
 
 
 WaitFactory = Callable[[int], Wait]

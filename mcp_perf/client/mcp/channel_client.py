@@ -144,7 +144,6 @@ class SessionClient:
         return reply, None
 
     def list_tools(self) -> dict[str, Tool]:
-        """List all tools. Raises ReadError when the list cannot be had."""
         return list_tools(self.terms, self._ask)
 
     def send(

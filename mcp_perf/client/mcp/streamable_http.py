@@ -246,7 +246,6 @@ class McpClient:
             return reply.fail(OK, f"cancelled after {after_s:g} s"), stop
 
     def list_tools(self) -> dict[str, Tool]:
-        """List all tools. Raises ReadError when the list cannot be had."""
         with self.pool.one() as connection:
             return list_tools(self.terms, self.messenger.asking(connection))
 

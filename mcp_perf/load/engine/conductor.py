@@ -36,7 +36,6 @@ class _Waiting:
     complete: Event = field(default_factory=Event)
 
     def strike(self, node: str) -> None:
-        """Wait no longer for a node."""
         self.missing.discard(node)
         if not self.missing:
             self.complete.set()

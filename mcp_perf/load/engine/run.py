@@ -74,7 +74,6 @@ class Run:
             self.note("resources_shared", text)
 
     def now_s(self) -> float:
-        """Seconds since the run's start."""
         return (time.perf_counter_ns() - self._zero_ns) / 1e9
 
     def write(self, records: list[AnyRecord]) -> None:

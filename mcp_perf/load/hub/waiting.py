@@ -60,7 +60,6 @@ class Readable:
         self._greenlet: Any = None
 
     def __call__(self, deadline_ns: int) -> None:
-        """Wait. Raises TimeoutError."""
         self._greenlet = greenlet = gevent.getcurrent()
         self.deadline_ns = deadline_ns
         # The hub switches to whom it calls, so when it calls, nobody else can be meant any more.

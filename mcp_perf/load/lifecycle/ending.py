@@ -25,7 +25,6 @@ class Headless:
         self.leave = environment.runner.quit
 
     def run_over(self, *, interrupted: bool) -> None:  # noqa: ARG002 -- all the same here
-        """Let Locust end when the last turn has."""
         self.leave()
 
 
@@ -48,7 +47,6 @@ class WebPage:
         self.leave()
 
     def leave(self) -> None:
-        """Let Locust and its page end."""
         self._environment.runner.quit()
         self._environment.web_ui.stop()
 

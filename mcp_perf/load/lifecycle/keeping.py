@@ -37,8 +37,7 @@ class RunObserver(Protocol):
     def begun(self, run: Run) -> None:
         """Hear of the run, before its first call."""
 
-    def ended(self, report: Report, run: Run) -> None:
-        """Hear its verdict, when the reports are written."""
+    def ended(self, report: Report, run: Run) -> None: ...
 
 
 class KeepingSide:
@@ -120,7 +119,6 @@ class KeepingSide:
             self._over.wait()
 
     def finish(self) -> None:
-        """Write the reports of the run, if there is one."""
         run, self.run, self.conducting = self.run, None, None
         if run is None:
             return
@@ -153,7 +151,6 @@ class KeepingSide:
             self._environment.process_exit_code = self.report.exit_code
 
     def keep(self, records: list[AnyRecord]) -> None:
-        """Write records of this process into the journal."""
         if self.run is not None:
             self.run.write(records)
 
@@ -177,7 +174,6 @@ class KeepingSide:
         gevent.spawn(self._ending.run_over, interrupted=run.interrupted)
 
     def _watch_nodes(self, run: Run) -> None:
-        """Tell the conductor of workers that went missing."""
         seen: set[str] = set()
         while True:
             present = self._nodes()

@@ -46,7 +46,6 @@ class Single:
             self.working.build(relay.local(prepared))
 
     def test_stop(self) -> None:
-        """Hand over the last records, write the reports."""
         self.working.stop()
         self.keeping.finish()
 
@@ -103,7 +102,6 @@ class Worker:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # the master decides when to stop
 
     def test_stop(self) -> None:
-        """Hand over the last records."""
         self.working.stop()
         signal.signal(signal.SIGINT, signal.default_int_handler)
 

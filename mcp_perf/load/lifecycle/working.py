@@ -70,7 +70,6 @@ class WorkingSide:
             self._turns.start()
 
     def stop(self) -> None:
-        """Hand over the last records, and let go of the users."""
         if self._turns is not None:
             self._turns.stop()
         if self.pool is not None:

@@ -87,7 +87,6 @@ class Prepared:
 
     @property
     def searching(self) -> bool:
-        """Whether the load searches for the capacity."""
         return self.loaded.scenario.load.shape == BREAKPOINT
 
     @property
@@ -96,7 +95,6 @@ class Prepared:
         return self.folder / "systems"
 
     def load(self) -> dict[str, Any]:
-        """Describe the load, for the journal."""
         rounds = [turn for turn in self.turns if turn.phase == "round"]
         load_ = self.loaded.scenario.load
         described: dict[str, Any] = {
@@ -280,7 +278,6 @@ def _local_code(loaded: Loaded, pointed: Mapping[str, str]) -> list[str]:
 
 
 def _pointed(targets: Sequence[str], loaded: Loaded) -> dict[str, str]:
-    """Read `ARM=TARGET` options."""
     arms = loaded.scenario.arms
     pointed = {}
     problems = []

@@ -55,7 +55,6 @@ class Tally:
         self.service_max_ns = max(self.service_max_ns, ns)
 
     def add(self, ns: int, bytes_in: int = 0, bytes_out: int = 0) -> None:
-        """Count one."""
         self.n += 1
         self.total_ns += ns
         if ns < self.min_ns:
@@ -159,7 +158,6 @@ class Recorder:
         self._since_ns = self.clock()
 
     def now_s(self) -> float:
-        """Seconds since the run's start."""
         return (self.clock() - self._zero_ns) / 1e9
 
     def track(self, arm: str, kind: str, name: str) -> Track:

@@ -34,7 +34,6 @@ class Draft:
         return {*BUILTINS, *own, *scenario.vars, *scenario.arms[arm].vars, *provided}
 
     def steps(self, journey: str, arm: str) -> list[Placed]:
-        """Return the steps of an arm."""
         found = self.scenario.journeys[journey]
         path = ("journeys", journey, found.key(arm))
         return [((*path, index), step) for index, step in enumerate(found.of(arm))]

@@ -25,7 +25,6 @@ class Elicitation(Part):
     content: Annotated[dict[str, Any], accepts(_constant)] = Field(default_factory=dict)
 
     def check(self) -> None:
-        """Refuse a form that is not sent."""
         if self.content and self.action != "accept":
             raise InputError(f"content is not sent with {self.action}", "remove content")
 
@@ -46,7 +45,6 @@ class Answers(Part):
     """URIs of folders."""
 
     def check(self) -> None:
-        """Refuse answers to nothing."""
         if not self.model_fields_set:
             raise InputError("no answers", "write elicitation, sampling or roots")
 
@@ -63,7 +61,6 @@ class Complete(Part):
     """Arguments that are known already."""
 
     def check(self) -> None:
-        """Refuse two of them, and none."""
         if (self.prompt is None) == (self.resource is None):
             hint = "write one of prompt: NAME or resource: URI"
             raise InputError("a completion is of one prompt or one resource", hint)
@@ -84,7 +81,6 @@ class OAuth(Part):
     metadata_url: Looked[str] = ""
 
     def check(self) -> None:
-        """Refuse secrets in the file, and credentials that cannot work."""
         if self.client_secret and not self.client_secret.startswith(("${env:", "${identity.")):
             hint = "write client_secret: ${env:NAME}, and list NAME in env"
             raise InputError("a client_secret does not belong in a file", hint)

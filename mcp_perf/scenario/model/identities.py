@@ -48,7 +48,6 @@ class Provision(fields.Part):
     tls: Tls = Tls()
 
     def check(self) -> None:
-        """Refuse two bodies."""
         if self.form is not None and self.json_ is not None:
             raise InputError("form and json in one request", "keep one of them")
 
@@ -61,7 +60,6 @@ class Identities(fields.Part):
     provision: Provision | None = None
 
     def check(self) -> None:
-        """Refuse what brings none."""
         if self.csv is None and self.provision is None:
             raise InputError("no identities", "write csv: FILE, or provision: {post: URL, take: …}")
 

@@ -41,14 +41,12 @@ class Await(fields.Part):
     """Of the resource."""
 
     def check(self) -> None:
-        """Refuse a resource where a list changes."""
         if self.uri is not None and self.notification != UPDATED:
             hint = f"remove uri, or write notification: {UPDATED}"
             raise InputError(f"{self.notification} is of no single resource", hint)
 
 
 def _read(value: Any, _as_step: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Step:
-    """Read a step by the model of its kind."""
     given = [action for action in KINDS if isinstance(value, dict) and action in value]
     kind = KINDS[given[0]] if len(given) == 1 else _unclear(tuple(KINDS.values()))
     return kind.model_validate(value, context=info.context)
@@ -216,7 +214,6 @@ class Unclear(Step):
     """A step whose kind cannot be told: it may have the keys of all kinds, and is refused."""
 
     def check(self) -> None:
-        """Refuse it, with its actions."""
         given = [action for action in KINDS if self.by_key()[action] in self.model_fields_set]
         what = f"{all_of(given)} in one step" if given else "no action"
         raise InputError(f"a step with {what}", f"write exactly one of {one_of(KINDS)}")

@@ -60,7 +60,6 @@ class Stage(fields.Part):
         return given
 
     def check(self) -> None:
-        """Refuse two levels, and none."""
         if (self.users is None) == (self.rate is None):
             what = "neither users nor rate" if self.users is None else "users and rate"
             raise InputError(f"a stage with {what}", "write one: users: 20, or rate: 100/s")
@@ -113,7 +112,6 @@ class Load(fields.Part):
         return given
 
     def check(self) -> None:
-        """Refuse what one kind of load has no use for."""
         given = {name for name in self.model_fields_set if getattr(self, name) is not None}
         if self.stages is not None:
             _check_stages(self.stages, given)

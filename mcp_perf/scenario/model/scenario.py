@@ -69,7 +69,6 @@ class Arm(fields.Part):
     """Whether users leave their sessions without a goodbye, up to 2025-11-25."""
 
     def check(self) -> None:
-        """Refuse what cannot be reached, and what the target has no use for."""
         if not self.is_clear:
             what = "two targets" if self.address else "no target"
             hint = "write one of http: URL, mcp: URL or python: MODULE:OBJECT"
@@ -148,7 +147,6 @@ class Journey(fields.Part):
     """For the arms that have none of their own."""
 
     def of(self, arm: str) -> tuple[Step, ...]:
-        """Return the steps of an arm."""
         return self.own.get(arm, self.common or ())
 
     def key(self, arm: str) -> str:

@@ -26,7 +26,6 @@ class Expect(fields.Part):
 
     @classmethod
     def misplaced(cls, key: str) -> InputError:
-        """Say what is wrong with a key that it does not have."""
         other = _OTHER_EXPECTATIONS.get(key)
         return InputError(*other) if other else super().misplaced(key)
 
@@ -85,7 +84,6 @@ class Named(Step):
 
     @property
     def label(self) -> str:
-        """What it is called in every report."""
         return self.name or super().label
 
 
@@ -145,7 +143,6 @@ class Cancellable(Asking, WithArguments):
     [targets](targets.md#streams-notifications-cancelling)."""
 
     def check(self) -> None:
-        """Refuse what a call that is cancelled cannot have."""
         if self.cancel_after is not None and self.model_fields_set & {"save", "expect", "timeout"}:
             hint = "remove save, expect and timeout"
             raise InputError("a call that is cancelled has no result", hint)
@@ -180,7 +177,6 @@ class WithBody(HttpCall):
     """The body, as JSON."""
 
     def check(self) -> None:
-        """Refuse two bodies, and one that is not there."""
         bodies = sorted(self.model_fields_set & {"form", "json_"})
         if len(bodies) == 2:
             raise InputError("form and json in one step", "keep one of them")

@@ -29,7 +29,6 @@ class Tls(Part):
     """A file with certificates to trust, in the scenario's folder."""
 
     def check(self) -> None:
-        """Refuse certificates for no check."""
         if self.ca is not None and not self.verify:
             raise InputError("verify: false checks no certificate, so ca has no use", "keep one")
 

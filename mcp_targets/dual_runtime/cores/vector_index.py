@@ -27,7 +27,6 @@ class Index:
 
     @property
     def rows(self) -> int:
-        """How many vectors there are."""
         return sum(len(keys) for keys, _ in self.shards)
 
     def add(self, vectors: dict[str, list[float]]) -> None:
@@ -62,7 +61,6 @@ class Index:
         return [{"key": key, "score": round(score, 6)} for score, key in found[:count]]
 
     def shown(self) -> dict[str, Any]:
-        """Return its size and use."""
         return {
             "dimension": self.dimension,
             "rows": self.rows,

@@ -61,7 +61,6 @@ class Signal:
             wake()
 
     def clear(self) -> None:
-        """Let the next waiters wait."""
         with self._lock:
             self._set = False
 

@@ -30,11 +30,9 @@ class Detector:
         self._cache[name] = place
 
     def forget(self, name: str) -> None:
-        """Look again the next time."""
         self._cache.pop(name, None)
 
     def place(self, name: str, function: Function | None = None) -> Place:
-        """Return where a tool belongs."""
         if name not in self._cache:
             self._cache[name] = self._look(name, function)
         return self._cache[name]

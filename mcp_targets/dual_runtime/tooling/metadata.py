@@ -40,7 +40,6 @@ class ToolMetadata(msgspec.Struct, frozen=True, kw_only=True):
     deprecation_message: str = ""
 
     def __post_init__(self) -> None:
-        """Check the fields against each other."""
         if problems := list(self._problems()):
             raise ValueError(f"tool {self.name!r}: {'; '.join(problems)}")
 

@@ -21,7 +21,6 @@ class Tool(msgspec.Struct, frozen=True):
 
     @property
     def schema(self) -> dict[str, Any]:
-        """JSON Schema of the arguments."""
         return self.metadata.mcp_schema or arguments.schema(self.model)
 
 
@@ -51,7 +50,6 @@ class ToolRegistry:
                 self.register(getattr(owner, name))
 
     def unregister(self, name: str) -> None:
-        """Forget a tool, if it is there."""
         tool = self._tools.pop(name, None)
         if tool is not None:
             for key in _keys(tool.metadata):

@@ -85,7 +85,6 @@ class RuntimeRouter:
         return self._here
 
     def health(self) -> dict[str, Any]:
-        """Return what each runtime did."""
         return {
             "runtimes": {
                 place: {"available": self._executors[place].available, **stats.shown()}

@@ -19,7 +19,6 @@ class RuntimeStats:
         self._latencies_ms: deque[float] = deque(maxlen=_KEPT)
 
     def record(self, latency_s: float, *, failed: bool) -> None:
-        """Count a call."""
         with self._lock:
             self._calls += 1
             self._errors += failed

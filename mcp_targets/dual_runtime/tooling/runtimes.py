@@ -20,8 +20,7 @@ class Executor(Protocol):
     """A way to run a call."""
 
     @property
-    def available(self) -> bool:
-        """Whether calls can be run."""
+    def available(self) -> bool: ...
 
     async def run(self, work: Work) -> Any:
         """Run it and return its result, or raise what it raises."""
@@ -73,7 +72,6 @@ class Second:
 
     @property
     def available(self) -> bool:
-        """Whether the loop runs."""
         return self._portal is not None
 
     def __enter__(self) -> Self:

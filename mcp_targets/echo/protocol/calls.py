@@ -44,7 +44,6 @@ class Call(msgspec.Struct, frozen=True):
     """The protocol is 2026-07-28 or later."""
 
     def meta(self, key: str) -> Any:
-        """Return an entry of `params._meta`, or None."""
         meta = self.params.get("_meta")
         return meta.get(key) if isinstance(meta, dict) else None
 
@@ -60,7 +59,6 @@ class Tool(msgspec.Struct, frozen=True):
     """The types of the structured result's fields."""
 
     def listed(self) -> dict[str, Any]:
-        """Return the tool's entry in `tools/list`."""
         entry: dict[str, Any] = {
             "name": self.name,
             "description": self.description,

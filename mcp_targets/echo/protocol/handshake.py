@@ -42,7 +42,6 @@ class Handshake:
         self._questions = questions
 
     def answer(self, request: Request) -> Reply | Stream:
-        """Return the reply to one request."""
         try:
             if request.method == b"POST":
                 return self._post(request)

@@ -44,7 +44,6 @@ class Modern:
         self._finish = finish
 
     def answer(self, request: Request) -> Reply | Stream:
-        """Return the reply to one request."""
         if request.method != b"POST":
             return Reply(b"", 405, b"", ((b"allow", b"POST"),))
         request_id: rpc.Id = None

@@ -52,7 +52,6 @@ class Sessions:
         return len(self._sessions)
 
     def open(self, version: str, *, elicits: bool = False) -> bytes:
-        """Open a session; return its id."""
         name = secrets.token_hex(16).encode()
         self._sessions[name] = Session(version, elicits=elicits)
         if self._idle_s is not None and not self._sweeping:
@@ -68,7 +67,6 @@ class Sessions:
         return session
 
     def end(self, name: bytes) -> None:
-        """End a session and its streams."""
         for stream in self._sessions.pop(name).streams:
             stream.end()
 

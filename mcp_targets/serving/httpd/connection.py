@@ -101,7 +101,6 @@ class Connection(asyncio.Protocol):
         self._writable.clear()
 
     def resume_writing(self) -> None:
-        """Go on."""
         self._writable.set()
         self._advance()
 
@@ -117,7 +116,6 @@ class Connection(asyncio.Protocol):
     # What the parser calls.
 
     def on_message_begin(self) -> None:
-        """Start a request."""
         self._target = b""
         self._headers: dict[bytes, bytes] = {}
         self._repeated = _NO_REPEATS
@@ -129,7 +127,6 @@ class Connection(asyncio.Protocol):
         self._target += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Take one header line."""
         key = name.lower()
         if key in self._headers:
             self._repeated |= {key}
@@ -284,26 +281,21 @@ class Connection(asyncio.Protocol):
     # What faults may do (messages.Wire).
 
     def write(self, payload: bytes) -> None:
-        """Send bytes."""
         if not self._closed:
             self._transport.write(payload)
 
     def later(self, delay_s: float, action: Callable[[], None]) -> None:
-        """Run `action` after `delay_s`, unless the connection has gone by then."""
         self._server.timer.call_later(delay_s, lambda: None if self._closed else action())
 
     def done(self) -> None:
-        """End the exchange and turn to the next request."""
         self._finish()
         self._advance()
 
     def close(self) -> None:
-        """Close after what was written has been sent."""
         self._release()
         self._close()
 
     def reset(self) -> None:
-        """Drop the connection at once with a TCP reset."""
         self._release()
         self._closed = True
         with contextlib.suppress(OSError, TypeError):

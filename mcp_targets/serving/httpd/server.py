@@ -76,12 +76,10 @@ class Server:
     # What connections call.
 
     def opened(self, connection: Connection) -> None:
-        """Count a new connection."""
         self._open.add(connection)
         self.counters.connections += 1
 
     def lost(self, connection: Connection) -> None:
-        """Forget a connection."""
         self._open.discard(connection)
 
     def answer(self, request: Request, connection: Connection) -> Answer:
@@ -102,5 +100,4 @@ class Server:
         return self._admin(request) if admin else self._handler(request)
 
     def answered(self) -> None:
-        """Count the end of a request."""
         self.counters.in_parallel -= 1

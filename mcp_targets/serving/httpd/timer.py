@@ -46,7 +46,6 @@ class Timer:
             self._loop.add_reader(self._fd, self._woken)
 
     def call_later(self, delay_s: float, callback: Callable[..., object], *args: Any) -> None:
-        """Call `callback(*args)` after `delay_s` seconds."""
         if self._fd < 0:
             self._loop.call_later(delay_s, callback, *args)
             return

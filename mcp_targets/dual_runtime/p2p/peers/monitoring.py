@@ -20,13 +20,11 @@ class Monitor:
         self._last: dict[str, deque[bool]] = {area: deque(maxlen=_WINDOW) for area in LIMITS}
 
     def count(self, area: str, *, failed: bool) -> None:
-        """Count one outcome."""
         with self._lock:
             self._totals[area][failed] += 1
             self._last[area].append(failed)
 
     def counters(self) -> dict[str, dict[str, int]]:
-        """Return the counts since the start."""
         return {
             area: {"succeeded": succeeded, "failed": failed}
             for area, (succeeded, failed) in self._totals.items()

@@ -22,7 +22,6 @@ class Peer(msgspec.Struct, frozen=True):
     source: str = ""
 
     def shown(self) -> dict[str, Any]:
-        """Return it for a reader."""
         known = {name: getattr(self, name) for name in ("peer_id", "address", "source")}
         return {**known, "capabilities": sorted(self.capabilities), "last_seen_s": self.last_seen_s}
 
@@ -68,7 +67,6 @@ class PeerBook:
         return alive(self._known.values(), self._clock())
 
     def connect(self, peer: Peer) -> None:
-        """Note a connection."""
         self.learn([peer])
         with self._lock:
             self._connected.add(peer.peer_id)
@@ -81,7 +79,6 @@ class PeerBook:
             self._connected.discard(peer_id)
 
     def connected(self) -> list[Peer]:
-        """Return the peers that this node is connected to."""
         with self._lock:
             return [peer for name, peer in self._known.items() if name in self._connected]
 

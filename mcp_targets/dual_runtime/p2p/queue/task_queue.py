@@ -41,7 +41,6 @@ class Task(msgspec.Struct):
     done: Signal = msgspec.field(default_factory=Signal)
 
     def shown(self) -> dict[str, Any]:
-        """Return it for a reader."""
         return {
             "task_id": self.task_id,
             "kind": self.kind,
@@ -82,7 +81,6 @@ class TaskQueue:
         requires: Iterable[str],
         timeout_s: float,
     ) -> Task:
-        """Queue a new task."""
         with self._lock:
             task_id, now_s = self._new_id(), self._clock()
             task = Task(task_id, kind, payload, priority, frozenset(requires), timeout_s, now_s, 0)

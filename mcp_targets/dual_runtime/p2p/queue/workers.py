@@ -23,7 +23,6 @@ class Worker(msgspec.Struct):
         return len(self.running) < self.slots and requires <= self.capabilities
 
     def shown(self) -> dict[str, Any]:
-        """Return it for a reader."""
         return {
             "worker_id": self.worker_id,
             "capabilities": sorted(self.capabilities),
@@ -78,5 +77,4 @@ class Workers:
         return min(able, key=lambda worker: len(worker.running) / worker.slots, default=None)
 
     def all(self) -> list[Worker]:
-        """Return all workers."""
         return list(self._workers.values())

@@ -48,7 +48,6 @@ class Workflow(msgspec.Struct):
     done: Signal = msgspec.field(default_factory=Signal)
 
     def shown(self) -> dict[str, Any]:
-        """Return it in short."""
         counts = dict.fromkeys(STEP_STATES, 0)
         for run in self.runs.values():
             counts[run.state] += 1
