@@ -41,8 +41,7 @@ def write_index(folder: Path, reports: Iterable[tuple[Report, str]]) -> None:
 def _found(gate: GateResult) -> str:
     if gate.measured is None:
         return f"{gate.gate}: not measured"
-    found = f"{gate.gate}: {show(gate.measured, gate.unit)}"
-    return found + _between(gate.ci95, gate.unit)
+    return f"{gate.gate}: {show(gate.measured, gate.unit)}" + _between(gate.ci95, gate.unit)
 
 
 def _ratios(report: Report) -> list[str]:

@@ -21,8 +21,7 @@ def main() -> None:
         title = f"dual_runtime ({system.settings.describe()})"
 
         def ready() -> None:
-            lines = entry.shown(title, mcp="/mcp", rest="")
-            entry.announce(ports, lines, options.ready_file)
+            entry.announce(ports, entry.shown(title, mcp="/mcp", rest=""), options.ready_file)
             entry.settle()
 
         run = {"asyncio": asgi.run, "trio": trio_server.run}[system.settings.server]

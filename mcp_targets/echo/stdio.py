@@ -76,8 +76,7 @@ class Pipe:
             task.add_done_callback(self._streams.pop)
         elif answer.after_s > 0:
             request.answer_now = functools.partial(self._send_late, request)
-            timer = self._app.server.timer
-            timer.call_later(answer.after_s, self._send_late, request, answer)
+            self._app.server.timer.call_later(answer.after_s, self._send_late, request, answer)
         else:
             self._end(request, answer.body)
 

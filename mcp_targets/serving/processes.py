@@ -115,8 +115,7 @@ def wait_for_port(ready_file: Path, child: Child | None = None) -> int:
         if time.monotonic() > deadline:
             raise SystemFailed(f"the process {name} was not ready after {_READY_WITHIN_S:g} s")
         time.sleep(_POLL_S)
-    ready = msgspec.json.decode(ready_file.read_bytes())
-    return int(ready["port"])
+    return int(msgspec.json.decode(ready_file.read_bytes())["port"])
 
 
 def add_upstream(parser: argparse._ActionsContainer) -> None:

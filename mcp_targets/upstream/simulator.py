@@ -161,8 +161,7 @@ class Simulator:
                 self._together.forget()
                 return Reply(_encode(self._together.shown()))
             case b"GET", b"/_state":
-                account = request.query().get("account", "")
-                return Reply(_encode(self._store.state(account)))
+                return Reply(_encode(self._store.state(request.query().get("account", ""))))
             case b"POST", b"/_faults":
                 return self._set_faults(request.body)
         there = "GET /_counters, GET or POST /_together, GET /_state?account=… and POST /_faults"

@@ -20,8 +20,7 @@ class Store:
         self._series: dict[Hashable, itertools.count[int]] = {}
 
     def insert(self, account: str, collection: str, record: Record) -> None:
-        of_account = self._records.setdefault(account, {})
-        of_account.setdefault(collection, []).append(record)
+        self._records.setdefault(account, {}).setdefault(collection, []).append(record)
 
     def claim(self, scope: Hashable, value: Any) -> None:
         """Take a value that is unique within a scope. Raises TakenError."""

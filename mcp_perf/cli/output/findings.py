@@ -101,8 +101,7 @@ def noise(report: Report) -> list[Finding]:
 
 def highest_rate(report: Report) -> Finding:
     """Judge the highest rate at which journeys began in time."""
-    capacity = report["arms"]["rest"]["capacity"]
-    low, high = capacity["interval"]
+    low, high = report["arms"]["rest"]["capacity"]["interval"]
     found = f"{low:.0f}/s" if low is not None else "none"
     if low is not None and high is not None:
         found += f" (late at {high:.0f}/s)"

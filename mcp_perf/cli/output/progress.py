@@ -96,8 +96,7 @@ class Progress:
         arms = ", ".join(
             f"{name} → {target.url}" for name, target in self._run.prepared.targets.items()
         )
-        title = self._run.prepared.loaded.scenario.title
-        self._console.print(Text(clean(title), style="bold"))
+        self._console.print(Text(clean(self._run.prepared.loaded.scenario.title), style="bold"))
         self._console.print(Text(clean(arms)), soft_wrap=True)
         if self._console.is_terminal:
             self._live = Live(console=self._console, auto_refresh=False, transient=True)

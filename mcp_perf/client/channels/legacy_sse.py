@@ -69,8 +69,7 @@ class SseChannel:
         """POST one message. Raises SendError, RefusedError, SessionGone and CallTimeout."""
         head = self._head  # of now: what waits here is for this session, not for the next one
         with self._posting:
-            request = with_body(head, message)
-            reply = self._posts.exchange(request, timeout_s)
+            reply = self._posts.exchange(with_body(head, message), timeout_s)
         if reply.outcome == TIMEOUT:
             raise errors.CallTimeout(reply.detail)
         if reply.outcome != OK:

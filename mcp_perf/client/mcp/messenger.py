@@ -105,8 +105,7 @@ class Messenger:
                 attempt.hear(method, now_ns)
         elif not self.terms.modern:
             answers = self.terms.answers if attempt is None else attempt.answers
-            response = msgspec.json.encode(respond(message, answers))
-            self.say(f"answer to {method}", response)
+            self.say(f"answer to {method}", msgspec.json.encode(respond(message, answers)))
 
     # Requests that are not calls.
 
@@ -121,8 +120,7 @@ class Messenger:
         """Send a message beside the calls that are going on."""
         timeout = self.endpoint.timeout_s if timeout_s is None else timeout_s
         with self.beside.one() as connection:
-            request = with_body(self.head(self._headers()), message)
-            reply = connection.exchange(request, timeout)
+            reply = connection.exchange(with_body(self.head(self._headers()), message), timeout)
         if reply.outcome == OK and reply.status >= 400:
             reply.fail("http_error", f"HTTP {reply.status}: {reply.excerpt(120)}")
         self.terms.tell(name, reply)

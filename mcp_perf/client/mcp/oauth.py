@@ -215,8 +215,7 @@ class _Redirect:
 
     async def follow(self, url: str) -> None:
         response = self.http.get(url, follow_redirects=False)
-        location = response.headers.get("location", "")
-        self.query = parse_qs(urlsplit(location).query)
+        self.query = parse_qs(urlsplit(response.headers.get("location", "")).query)
         self.hide(self.query.get("code", ()))
         if "code" not in self.query:
             said = self.query.get("error", [f"HTTP {response.status_code} without a code"])[0]

@@ -143,8 +143,7 @@ def choose(loaded: Loaded, tags: Sequence[str], excluded: Sequence[str]) -> Load
         )
         shown = ", ".join(known) or "none"
         raise Refusal(CONFIGURATION, [f"--tags: no journey is left; the file's tags are {shown}"])
-    scenario = loaded.scenario.model_copy(update={"journeys": journeys})
-    return replace(loaded, scenario=scenario)
+    return replace(loaded, scenario=loaded.scenario.model_copy(update={"journeys": journeys}))
 
 
 def prepare(options: RunOptions) -> Prepared:

@@ -205,8 +205,7 @@ class Recorder:
         """Count when the first notification of a call came, and the longest silence after it."""
         first_ns, gap_ns = heard.first_ns - reply.start_ns, heard.longest_silence_ns(reply.end_ns)
         for kind, ns in ((EVENT, first_ns), (GAP, gap_ns)):
-            tallies = self.track(track.arm, kind, track.name).tallies
-            tallies.setdefault(cls, Tally()).add(ns)
+            self.track(track.arm, kind, track.name).tallies.setdefault(cls, Tally()).add(ns)
 
     def unheard(self, track: Track, cls: str, reply: Reply) -> None:
         tallies = self.track(track.arm, UNHEARD, track.name).tallies

@@ -230,8 +230,7 @@ def _personal(name: str, arm: Arm, loaded: Loaded, url: str) -> Personal:
     try:
         store = None if arm.auth is None else CredentialStore(arm, loaded, url)
     except OSError as error:
-        message = f"arm {name}: tls.ca cannot be read: {error}"
-        raise Refusal(CONFIGURATION, [message]) from error
+        raise Refusal(CONFIGURATION, [f"arm {name}: tls.ca cannot be read: {error}"]) from error
     return Personal(arm, loaded, store)
 
 

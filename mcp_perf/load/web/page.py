@@ -36,8 +36,7 @@ def install(web_ui: Any, keeping: KeepingSide) -> None:
         if environment.runner.state in ("ready", "stopped"):
             try:
                 asked = _asked(request.form, environment.parsed_options)
-                trusted = _trusted(asked, given)
-                keeping.adopt(prepare(replace(asked, local_code=trusted)))
+                keeping.adopt(prepare(replace(asked, local_code=_trusted(asked, given))))
             except (Refusal, ValueError) as problem:
                 said = {"success": False, "message": str(problem), "host": environment.host}
                 return jsonify(said)

@@ -102,8 +102,7 @@ def compare_runs(base: Sequence[RunNumbers], new: RunNumbers, tolerance: float) 
 
     `tolerance` is the fraction by which a metric may be worse.
     """
-    sides = [run.arms for run in base]
-    rows = list(_rows(sides, new.arms, tolerance))
+    rows = list(_rows([run.arms for run in base], new.arms, tolerance))
     corrected = step_down([row.p_value for row in rows])
     rows = [row.model_copy(update={"p_value": p}) for row, p in zip(rows, corrected, strict=True)]
     return Outcome(rows, list(notes(base, new, rows, tolerance)))

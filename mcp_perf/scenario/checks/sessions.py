@@ -54,8 +54,7 @@ def _journey(name: str, steps: Steps) -> Iterator[Finding]:
             return
     if opened is not None:
         message = "a session that is opened and never closed"
-        hint = "write close: true at the end of the journey"
-        yield Finding((*opened, "open"), message, hint)
+        yield Finding((*opened, "open"), message, "write close: true at the end of the journey")
 
 
 def check_listening(steps: Steps) -> Iterator[Finding]:

@@ -107,8 +107,7 @@ class Load(fields.Part):
         if not isinstance(given, dict):
             return given
         if isinstance(given.get("shape"), str):
-            defaults = SHAPE_DEFAULTS.get(given["shape"], {})
-            return {**defaults, **given}
+            return {**SHAPE_DEFAULTS.get(given["shape"], {}), **given}
         return given
 
     def check(self) -> None:
@@ -164,8 +163,7 @@ class Load(fields.Part):
         """Rounds of each arm; stages are cut into rounds."""
         if self.stages is None:
             return self.rounds
-        total_s = sum(stage.for_ for stage in self.stages)
-        return max(1, round(total_s / self.round_s))
+        return max(1, round(sum(stage.for_ for stage in self.stages) / self.round_s))
 
     @property
     def round_s(self) -> float:

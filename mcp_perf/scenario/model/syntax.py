@@ -101,8 +101,7 @@ def tool(value: str) -> str:
     if not value or CONTROL.search(value):
         raise InputError(f"{quote(value)} is not a tool's name", "write it as tools/list shows it")
     if "${" in value:
-        hint = "write one step for each tool"
-        raise InputError("a tool's name cannot hold a lookup", hint)
+        raise InputError("a tool's name cannot hold a lookup", "write one step for each tool")
     return value
 
 

@@ -100,5 +100,4 @@ def _step(node: Any, key: str, path: Path) -> str | int:
 
 
 def _is_named(path: Path) -> bool:
-    shape = tuple("*" if at == 1 else part for at, part in enumerate(path))
-    return shape in _NAMED
+    return tuple("*" if at == 1 else part for at, part in enumerate(path)) in _NAMED

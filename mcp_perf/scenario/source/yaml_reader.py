@@ -157,8 +157,7 @@ class _Reader:
         try:
             return plain(event.value)
         except InputError as error:
-            line = _line(event)
-            self._add(Finding(path, error.message, error.hint, line, damaged=True))
+            self._add(Finding(path, error.message, error.hint, _line(event), damaged=True))
             return event.value
 
     def _sequence(self, path: Path) -> list[Any]:

@@ -97,8 +97,7 @@ def compile_template(tree: Any, env: Mapping[str, str] | None = None) -> Templat
     TemplateError.
     """
     compiler = _Compiler(env or {})
-    render = compiler.node(tree)
-    return Template(render, tuple(compiler.lookups))
+    return Template(compiler.node(tree), tuple(compiler.lookups))
 
 
 class _Compiler:

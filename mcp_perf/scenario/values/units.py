@@ -58,9 +58,8 @@ def fraction(value: Any) -> float:
     """Read a percentage from above 0 % to 100 %. Returns a fraction; raises InputError."""
     if is_number(value):
         raise InputError(f"{quote(value)} has no percent sign", "write it like 90%")
-    match = _match(PERCENT, value, "percentage", "90%")
     # Divided, not multiplied: 90% is to be exactly 0.9.
-    result = float(match[1]) / 100
+    result = float(_match(PERCENT, value, "percentage", "90%")[1]) / 100
     if not 0 < result <= 1:
         raise InputError(f"{quote(value)} is out of range", "write more than 0% and at most 100%")
     return result

@@ -176,8 +176,7 @@ def _head(status: int, content_type: bytes, keep_alive: bool) -> bytes:
     key = (status, content_type, keep_alive)
     head = _heads.get(key)
     if head is None:
-        phrase = http.HTTPStatus(status).phrase.encode()
-        head = b"HTTP/1.1 %d %b\r\n" % (status, phrase)
+        head = b"HTTP/1.1 %d %b\r\n" % (status, http.HTTPStatus(status).phrase.encode())
         if content_type:
             head += b"content-type: %b\r\n" % content_type
         if content_type == SSE:

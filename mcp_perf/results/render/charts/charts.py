@@ -100,8 +100,7 @@ def column(left: float, right: float, css: str, title: str) -> ET.Element:
 
 def columns(places: Sequence[float], titles: Sequence[str]) -> ET.Element:
     """Cover the plot with invisible columns, each around a place, that light up and explain."""
-    middles = [(left + right) / 2 for left, right in pairwise(places)]
-    edges = [0.0, *middles, 1.0]
+    edges = [0.0, *[(left + right) / 2 for left, right in pairwise(places)], 1.0]
     rects = [
         column(left, right, "hit", title)
         for (left, right), title in zip(pairwise(edges), titles, strict=True)
@@ -255,8 +254,7 @@ def interval(comparison: Comparison | Regression, x: Scale) -> str:
         for end in ends:
             chart.append(element("line", class_=css, x1=end, x2=end, y1="25%", y2="75%"))
     if ratio is not None and math.isfinite(ratio):
-        at = per_cent(x.at(ratio))
-        chart.append(element("circle", class_=css, cx=at, cy="50%", r="3.5"))
+        chart.append(element("circle", class_=css, cx=per_cent(x.at(ratio)), cy="50%", r="3.5"))
     return svg.text(chart)
 
 

@@ -29,8 +29,7 @@ _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\u
 def cell(text: str) -> str:
     """Quote text so that no spreadsheet runs it, and keep it on one line."""
     quoted = f"'{text}" if text.startswith(_FORMULA) else text
-    lines = quoted.replace("\r\n", "\n").replace("\r", "\n").replace("\n", "\\n")
-    return visible(lines)
+    return visible(quoted.replace("\r\n", "\n").replace("\r", "\n").replace("\n", "\\n"))
 
 
 def _ms(nanoseconds: int) -> str:

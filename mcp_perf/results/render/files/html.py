@@ -105,8 +105,7 @@ def _layers(report: Report) -> dict[str, Any]:
 
 def regressions(rows: Sequence[Regression]) -> dict[str, Any]:
     """Group what was compared with a base by arm, each with its drawing; nothing of nothing."""
-    ratios = [row for row in rows if row.ratio is not None]
-    x = of_ratios(ratios)
+    x = of_ratios([row for row in rows if row.ratio is not None])
     grouped: dict[tuple[str, str], list[tuple[Regression, str]]] = {}
     for row in rows:
         drawn = "" if row.ratio is None else charts.interval(row, x)

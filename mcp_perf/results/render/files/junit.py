@@ -27,8 +27,7 @@ def _testcase(suite: ET.Element, classname: str, name: str) -> ET.Element:
 
 
 def _outcome(case: ET.Element, tag: str, kind: str, message: str) -> None:
-    attributes = {"type": kind, "message": _clean(message)}
-    ET.SubElement(case, tag, attributes).text = _clean(message)
+    ET.SubElement(case, tag, {"type": kind, "message": _clean(message)}).text = _clean(message)
 
 
 def _gate(suite: ET.Element, classname: str, gate: GateResult) -> None:

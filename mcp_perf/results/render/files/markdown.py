@@ -59,8 +59,7 @@ def code(value: str, limit: int = _NAME_LIMIT) -> str:
         return numbers.NONE
     if "|" in line:
         return f"<code>{_escaped(line)}</code>"
-    longest = max(map(len, re.findall("`+", line)), default=0)
-    fence = "`" * (longest + 1)
+    fence = "`" * (max(map(len, re.findall("`+", line)), default=0) + 1)
     space = " " if "`" in line[0] + line[-1] else ""
     return f"{fence}{space}{line}{space}{fence}"
 

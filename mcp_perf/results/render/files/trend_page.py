@@ -49,8 +49,7 @@ def _per_cent(factor: float) -> str:
 
 def _chart(name: str, line: Line) -> str:
     points = [mark.point for mark in line.marks]
-    ends = [end for p in points for end in (p.low, p.value, p.high) if end is not None]
-    y = of_values(ends)
+    y = of_values([end for p in points for end in (p.low, p.value, p.high) if end is not None])
     step = -(-len(points) // _MOST_TICKS)
     ticks = [(_place(i, len(points)), points[i].started[:10]) for i in range(0, len(points), step)]
     x = Scale(lambda i: _place(i, len(points)), tuple(ticks))

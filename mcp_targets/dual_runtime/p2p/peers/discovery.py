@@ -104,5 +104,4 @@ class Discovery:
         for outcome in outcomes.values():
             self.monitor.count("discovery", failed=outcome != "ok")
         self.book.learn(heard)
-        fitting = capable(alive(freshest(heard), self.clock()), required)
-        return Found(fitting[:limit], outcomes)
+        return Found(capable(alive(freshest(heard), self.clock()), required)[:limit], outcomes)
