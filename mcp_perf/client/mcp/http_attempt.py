@@ -1,18 +1,15 @@
 """A call over streamable HTTP, and what is done about a reply that is not the last word on it."""
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import Final, Protocol
 
 from mcp_perf.client.errors import CallTimeout, TargetError
 from mcp_perf.client.http.connection import Connection
-from mcp_perf.client.mcp.attempt import CallAttempt, joined
-from mcp_perf.client.mcp.messenger import Session
+from mcp_perf.client.mcp.attempt import CallAttempt, Client, joined
+from mcp_perf.client.mcp.messenger import Messenger, Session
 from mcp_perf.client.protocol import jsonrpc, versions
 from mcp_perf.client.protocol.requests import Call
 from mcp_perf.client.reply import OK, TRANSPORT_ERROR, Reply, Stop
-
-if TYPE_CHECKING:
-    from mcp_perf.client.mcp.streamable_http import McpClient
 
 STOP_S: Final = 1.0
 """How long a server may take to end a call that was cancelled, before it counts as not told."""
@@ -21,11 +18,20 @@ _MOST_RESUMPTIONS: Final = 2
 _HEADER_MISMATCH: Final = -32020
 
 
+class HttpClient(Client, Protocol):
+    """A client, as far as an attempt over HTTP needs it."""
+
+    messenger: Messenger
+
+    def renew(self, attempt: "HttpAttempt") -> int:
+        """Open a session in place of the attempt's; return what a call says of it."""
+
+
 @dataclass(eq=False, slots=True)
 class HttpAttempt(CallAttempt):
     """One call, on a connection that is its own as long as it lasts."""
 
-    client: "McpClient"
+    client: HttpClient
     connection: Connection
     session: Session = field(default_factory=Session)
     """The one that the last request was sent in."""

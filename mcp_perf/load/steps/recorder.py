@@ -5,9 +5,9 @@ its memory depends on the number of steps and classes, never on the number of ca
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sized
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import Final, Protocol
 
 from msgspec.structs import replace
 
@@ -16,9 +16,6 @@ from mcp_perf.outcomes import OK, TIMEOUT
 from mcp_perf.results.journal import records as journal
 from mcp_perf.results.journal.histogram import Histogram
 from mcp_perf.results.tally.groups import EVENT, GAP, RECOVERY, STOP, UNHEARD
-
-if TYPE_CHECKING:
-    from mcp_perf.load.steps.locust_feed import LocustFeed
 
 FAILURE_SAMPLES: Final = 20
 """Failures kept whole, per arm, step and class."""
@@ -127,6 +124,16 @@ class Track:
         return cells
 
 
+class Feed(Protocol):
+    """Gets what was counted, once a second, for Locust's own statistics."""
+
+    @property
+    def listeners(self) -> Sized:
+        """Who hears of each request: if that is one, it is told here instead."""
+
+    def take(self, counted: Iterable[tuple[Row, str, Tally]]) -> None: ...
+
+
 @dataclass(eq=False)
 class Recorder:
     """All tracks of a process, the turn they count for, and the samples kept whole."""
@@ -139,7 +146,7 @@ class Recorder:
     draining: bool = False
     """Whether the time that the turn's rates are taken from is over."""
     calls: int = 0
-    feed: "LocustFeed | None" = None
+    feed: Feed | None = None
     """None: Locust hears of each call by itself."""
     _starts: int = 0
     _late_starts: int = 0
