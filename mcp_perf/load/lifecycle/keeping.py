@@ -7,6 +7,7 @@ import contextlib
 import logging
 import signal
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -40,32 +41,28 @@ class RunObserver(Protocol):
     def ended(self, report: Report, run: Run) -> None: ...
 
 
+@dataclass(eq=False)
 class KeepingSide:
     """Keeps one run after the other. `nodes` lists the processes with users."""
 
-    def __init__(
-        self,
-        environment: Any,
-        nodes: Callable[[], set[str]],
-        ending: Ending,
-        observer: RunObserver | None,
-    ) -> None:
-        self.run: Run | None = None
-        self.report: Report | None = None
-        """That of the last run, until the next one begins."""
-        self.last_folder: Path | None = None
-        """The folder of the last run that has its reports."""
-        self.conducting: gevent.Greenlet | None = None
-        self.written = Event()
-        """Cleared while reports are written, which lets other greenlets run."""
-        self._environment = environment
-        self._runner = environment.runner
-        self._nodes = nodes
-        self._ending = ending
-        self._observer = observer
-        self._prepared: Prepared | None = None
-        self._over = Event()
-        """Cleared while there are turns to come."""
+    environment: Any
+    nodes: Callable[[], set[str]]
+    ending: Ending
+    observer: RunObserver | None
+    run: Run | None = None
+    report: Report | None = None
+    """That of the last run, until the next one begins."""
+    last_folder: Path | None = None
+    """The folder of the last run that has its reports."""
+    conducting: gevent.Greenlet | None = None
+    written: Event = field(default_factory=Event)
+    """Cleared while reports are written, which lets other greenlets run."""
+    _prepared: Prepared | None = None
+    _over: Event = field(default_factory=Event)
+    """Cleared while there are turns to come."""
+
+    def __post_init__(self) -> None:
+        self._runner = self.environment.runner
         self._over.set()
         self.written.set()
         self._runner.register_message(ANSWER, self._on_answer)
@@ -76,7 +73,7 @@ class KeepingSide:
         if self._prepared is not None:
             self._prepared.systems.stop()
         self._prepared = prepared
-        environment, options = self._environment, self._environment.parsed_options
+        environment, options = self.environment, self.environment.parsed_options
         options.num_users, options.spawn_rate = prepared.users, prepared.spawn_rate
         options.run_time = None  # the turns know when to end
         if environment.host:
@@ -88,16 +85,16 @@ class KeepingSide:
     @contextlib.contextmanager
     def beginning(self) -> Iterator[Prepared]:
         """Open the journal and lay out the turns; what fails here or inside stops the test."""
-        with stop_on_refusal(self._environment, self._give_up):
+        with stop_on_refusal(self.environment, self._give_up):
             # Not prepared yet if it is started by a key in Locust's terminal, and not by the page.
             prepared = self._prepared or self.adopt(
-                prepare(locust_options.run_options(self._environment.parsed_options))
+                prepare(locust_options.run_options(self.environment.parsed_options))
             )
             self._over.clear()
             self.report = None
-            self.run = Run(prepared, nodes=self._nodes, tell=self._tell)
-            if self._observer is not None:
-                self._observer.begun(self.run)
+            self.run = Run(prepared, nodes=self.nodes, tell=self._tell)
+            if self.observer is not None:
+                self.observer.begun(self.run)
             yield prepared
 
     def conduct(self, lead: Callable[[Conductor], None]) -> None:
@@ -126,17 +123,17 @@ class KeepingSide:
         self.written.clear()
         self._prepared = None
         try:
-            self.report = run.finish(FORMATS if self._observer is None else self._observer.formats)
+            self.report = run.finish(FORMATS if self.observer is None else self.observer.formats)
             if self.report is None:
-                self._environment.process_exit_code = BROKEN_CODE
+                self.environment.process_exit_code = BROKEN_CODE
         finally:
             self.written.set()
-            if not self._ending.stays:  # nothing is left but to leave, with the code it earned
+            if not self.ending.stays:  # nothing is left but to leave, with the code it earned
                 signal.signal(signal.SIGINT, signal.SIG_IGN)
         if self.report is not None:
             self.last_folder = run.folder
-            if self._observer is not None:
-                self._observer.ended(self.report, run)
+            if self.observer is not None:
+                self.observer.ended(self.report, run)
 
     def quit(self) -> None:
         """Finish what is not finished, and set the exit code."""
@@ -148,7 +145,7 @@ class KeepingSide:
         if self._prepared is not None:
             self._prepared.systems.stop()
         if self.report is not None:
-            self._environment.process_exit_code = self.report.exit_code
+            self.environment.process_exit_code = self.report.exit_code
 
     def keep(self, records: list[AnyRecord]) -> None:
         if self.run is not None:
@@ -157,8 +154,8 @@ class KeepingSide:
     def _give_up(self) -> None:
         if self.run is not None:
             self.run.conductor.stop("error")
-        if not self._ending.stays:
-            gevent.spawn(self._ending.leave)
+        if not self.ending.stays:
+            gevent.spawn(self.ending.leave)
 
     def _conduct(self, run: Run, lead: Callable[[Conductor], None]) -> None:
         watcher = gevent.spawn(self._watch_nodes, run)
@@ -171,12 +168,12 @@ class KeepingSide:
             watcher.kill()
             self._over.set()
         # In a greenlet of its own: Locust's stop waits for what runs here.
-        gevent.spawn(self._ending.run_over, interrupted=run.interrupted)
+        gevent.spawn(self.ending.run_over, interrupted=run.interrupted)
 
     def _watch_nodes(self, run: Run) -> None:
         seen: set[str] = set()
         while True:
-            present = self._nodes()
+            present = self.nodes()
             for node in sorted(seen - present):
                 run.conductor.lose(node)
             seen |= present

@@ -5,6 +5,7 @@ Further ones end the process, though not before the third if reports are being w
 
 import logging
 import signal
+from dataclasses import dataclass
 from typing import Any, Final
 
 import gevent
@@ -20,14 +21,14 @@ _PATIENCE: Final = 3
 logger = logging.getLogger("mcp-perf")
 
 
+@dataclass(eq=False)
 class Signals:
     """Counts the signals since a run began, where the run is kept."""
 
-    def __init__(self, environment: Any, keeping: KeepingSide, ending: Ending) -> None:
-        self._environment = environment
-        self._keeping = keeping
-        self._ending = ending
-        self._count = 0
+    environment: Any
+    keeping: KeepingSide
+    ending: Ending
+    _count: int = 0
 
     def catch(self) -> None:
         """Take the signals over from Locust, and count anew."""
@@ -37,19 +38,19 @@ class Signals:
 
     def _take(self, _number: int, _frame: Any) -> None:
         self._count += 1
-        self._environment.process_exit_code = SIGNAL_CODE
-        if self._keeping.run is not None:
-            gevent.spawn(self._interrupt, self._keeping.run)
-        elif self._ending.stays and self._keeping.written.is_set():
-            gevent.spawn(self._ending.leave)  # the page is idle
-        elif self._keeping.written.is_set() or self._count > _PATIENCE:
+        self.environment.process_exit_code = SIGNAL_CODE
+        if self.keeping.run is not None:
+            gevent.spawn(self._interrupt, self.keeping.run)
+        elif self.ending.stays and self.keeping.written.is_set():
+            gevent.spawn(self.ending.leave)  # the page is idle
+        elif self.keeping.written.is_set() or self._count > _PATIENCE:
             raise KeyboardInterrupt
 
     def _interrupt(self, run: Run) -> None:
         run.interrupted = True
-        if self._keeping.conducting is None:
+        if self.keeping.conducting is None:
             run.conductor.stop("signal")
-            self._ending.leave()
+            self.ending.leave()
             return
         hard = self._count > 1
         logger.warning(

@@ -1,6 +1,7 @@
 """The working side, in each process with users: their pool, the recorder, the turns."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Final
 
 import gevent
@@ -19,32 +20,32 @@ USER: Final = "ScenarioUser"
 """The class of our users, by its name in the locustfile."""
 
 
+@dataclass(eq=False)
 class WorkingSide:
     """Has the users of one test after the other. `node` is the name of this process in records."""
 
-    def __init__(
-        self, environment: Any, node: str, sink: Callable[[list[AnyRecord]], None]
-    ) -> None:
-        self.node = node
-        self.pool: UserPool | None = None
-        self._environment = environment
-        self._sink = sink
-        self._turns: TurnRunner | None = None
-        self._watch: SessionWatch | None = None
-        environment.runner.register_message(ORDER, self._obey)
+    environment: Any
+    node: str
+    sink: Callable[[list[AnyRecord]], None]
+    pool: UserPool | None = None
+    _turns: TurnRunner | None = None
+    _watch: SessionWatch | None = None
+
+    def __post_init__(self) -> None:
+        self.environment.runner.register_message(ORDER, self._obey)
 
     def build(self, task: relay.Task) -> None:
         """Compile the journeys and get ready for users. Raises Refusal."""
         lines = {name: target.url for name, target in task.targets.items()}
         open_files.require(task.loaded, share_of(task.users, task.node, task.nodes), lines)
         late_ns = int(task.loaded.scenario.limits.loop_lag_p99 * 1e9)
-        runner, feed = self._environment.runner, LocustFeed.of(self._environment)
-        recorder = Recorder(self.node, self._sink, late_ns=late_ns, feed=feed)
+        runner, feed = self.environment.runner, LocustFeed.of(self.environment)
+        recorder = Recorder(self.node, self.sink, late_ns=late_ns, feed=feed)
         pool = self.pool = UserPool(
             task.loaded,
             task.targets,
             recorder,
-            self._environment.events.request.fire,
+            self.environment.events.request.fire,
             node_index=task.node,
             nodes=task.nodes,
             users=task.users,
@@ -90,6 +91,6 @@ class WorkingSide:
 
     def _leave(self, turn: int) -> None:
         """End the users of this worker, and say so behind its last records."""
-        runner = self._environment.runner
+        runner = self.environment.runner
         runner.stop()
         runner.send_message(ANSWER, {"kind": "gone", "turn": turn})
