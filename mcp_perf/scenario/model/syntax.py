@@ -1,7 +1,7 @@
 """How single values are written: names, addresses, paths, headers. Each check raises InputError."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
@@ -16,8 +16,6 @@ from mcp_perf.scenario.values.generators import BUILTINS, IDENTITY
 from mcp_perf.scenario.values.templates import NAME
 from mcp_perf.scenario.values.units import seconds
 
-_SCENARIO = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
-_LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _SYSTEM = re.compile(r"system:[a-z0-9_-]+/[a-z0-9_-]+(\?[a-z_-]+=[^\s&=?]+(&[a-z_-]+=[^\s&=?]+)*)?")
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 """A header's name: RFC 9110, section 5.6.2."""
@@ -26,20 +24,24 @@ _LONGEST_EXPRESSION: Final = 1024
 _BLANK_OR_CONTROL = re.compile(r"[\x00-\x20\x7f]")
 
 
-def scenario_name(value: str) -> str:
-    """Accept words in lower case, joined by dashes."""
-    if not _SCENARIO.fullmatch(value):
-        hint = "write lower case words joined by dashes, like twilio-tasks"
-        raise InputError(f"{quote(value)} is not a scenario name", hint)
-    return value
+def _like(pattern: str, what: str, hint: str) -> Callable[[str], str]:
+    def accept(value: str) -> str:
+        if not re.fullmatch(pattern, value):
+            raise InputError(f"{quote(value)} is not {what}", hint)
+        return value
+
+    return accept
 
 
-def label(value: str) -> str:
-    """Accept the name of an arm or a journey."""
-    if not _LABEL.fullmatch(value):
-        hint = "write letters, digits, dashes and underscores"
-        raise InputError(f"{quote(value)} is not a name", hint)
-    return value
+scenario_name: Final = _like(
+    r"[a-z0-9]+(-[a-z0-9]+)*",
+    "a scenario name",
+    "write lower case words joined by dashes, like twilio-tasks",
+)
+label: Final = _like(
+    r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", "a name", "write letters, digits, dashes and underscores"
+)
+"""The name of an arm or a journey."""
 
 
 def identifier(value: str) -> str:
