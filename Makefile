@@ -15,7 +15,7 @@ unexport PYTHONDONTWRITEBYTECODE
 run: .venv/.installed
 	$(BIN)/mcp-perf run
 
-# By the markers of pyproject.toml; a test is in one lane alone.
+# By the markers of pyproject.toml; a test belongs to one command alone.
 FIRST := first or not (load or browser or database or network or simulated or long)
 # Benchmarks are measured alone, by `pytest tests/benchmarks`.
 PYTEST := $(BIN)/python -m pytest -n 2 --dist worksteal --ignore tests/benchmarks --benchmark-disable

@@ -54,5 +54,5 @@ def _protect(web_ui: Any, options: Any) -> None:
 def _prefill(options: Any) -> None:
     """Put the scenario's own load into the form, so that Start is all there is to press."""
     load = read(run_options(options)).scenario.load
-    options.num_users = load.lanes
-    options.spawn_rate = options.spawn_rate or load.spawn_rate or min(float(load.lanes), 100.0)
+    options.num_users = load.most_users
+    options.spawn_rate = options.spawn_rate or load.spawn_rate or min(float(load.most_users), 100.0)

@@ -38,7 +38,7 @@ class Entry:
     gates: Sequence[Gate]
 
     @property
-    def place(self) -> str:
+    def location(self) -> str:
         return f"{self.path}:{self.line}"
 
     @property
@@ -75,10 +75,10 @@ def read(path: Path) -> list[Entry]:
 def _problems(entry: Entry, before: dict[str, Entry]) -> Iterator[str]:
     file, colons, name = entry.benchmark.partition("::")
     if not (file.endswith(".py") and colons and name):
-        yield f"{entry.place}: {entry.benchmark!r} is no test: write FILE.py::TEST"
+        yield f"{entry.location}: {entry.benchmark!r} is no test: write FILE.py::TEST"
     if entry.benchmark in before:
         first = before[entry.benchmark].line
-        yield f"{entry.place}: {entry.benchmark} stands in line {first} already: write one list"
+        yield f"{entry.location}: {entry.benchmark} stands in line {first} already: write one list"
 
 
 def _gates(path: Path, node: yaml.Node, problems: list[str]) -> list[Gate]:
@@ -89,13 +89,13 @@ def _gates(path: Path, node: yaml.Node, problems: list[str]) -> list[Gate]:
         return []
     found = []
     for item in node.value:
-        place = f"{path}:{item.start_mark.line + 1}"
+        location = f"{path}:{item.start_mark.line + 1}"
         try:
             gate = parse(str(item.value))
         except GateError as error:
-            problems.append(f"{place}: {error.message}; {error.hint}")
+            problems.append(f"{location}: {error.message}; {error.hint}")
             continue
         if gate.versus is None:
-            problems.append(f"{place}: {gate.text} {BETWEEN_TWO}")
+            problems.append(f"{location}: {gate.text} {BETWEEN_TWO}")
         found.append(gate)
     return found

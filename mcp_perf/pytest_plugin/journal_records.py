@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from mcp_perf.outcomes import OK
-from mcp_perf.pytest_plugin.turns import Measured, Turn
+from mcp_perf.pytest_plugin.turns import Measured, SideTurn
 from mcp_perf.results.journal import records as journal
 from mcp_perf.results.journal.histogram import Histogram
 from mcp_perf.results.tally.groups import CALL, JOURNEY
@@ -68,7 +68,7 @@ def step_name(side: str, block: int) -> str:
     return side if block == 1 else f"{side} (mean of {block} calls)"
 
 
-def _turn(number: int, turn: Turn, block: int, round_s: float) -> Iterator[journal.AnyRecord]:
+def _turn(number: int, turn: SideTurn, block: int, round_s: float) -> Iterator[journal.AnyRecord]:
     at_s, busy_s = turn.at_ns / 1e9, sum(turn.blocks_ns) / 1e9
     yield journal.TurnStarted(
         turn=number,
@@ -91,7 +91,7 @@ def _turn(number: int, turn: Turn, block: int, round_s: float) -> Iterator[journ
     yield journal.TurnEnded(turn=number, node=_NODE, users=1, busy_s=busy_s, planned=calls)
 
 
-def _cell(kind: str, turn: Turn, block: int) -> journal.Cell:
+def _cell(kind: str, turn: SideTurn, block: int) -> journal.Cell:
     each_ns = Counter(round(ns / block) for ns in turn.blocks_ns)
     latency = Histogram()
     for ns, count in each_ns.items():

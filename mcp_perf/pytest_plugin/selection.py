@@ -48,7 +48,7 @@ def missing(entry: Entry, tests: Iterable[Test]) -> str:
     near = difflib.get_close_matches(entry.benchmark, known, n=3, cutoff=0.6)
     hint = f"did you mean {' or '.join(near)}?" if near else "take its gates out, or bring it back"
     return (
-        f"{entry.place}: there is no benchmark {entry.benchmark} that uses side_by_side. "
+        f"{entry.location}: there is no benchmark {entry.benchmark} that uses side_by_side. "
         f"Was it renamed, or has it vanished? {hint[0].upper()}{hint[1:]}"
     )
 

@@ -63,7 +63,7 @@ class SideBySide:
         unknown = self.entry.unknown_sides(list(sides)) if self.entry else []
         if self.entry and unknown:
             pytest.fail(
-                f"{self.entry.place}: {self.name} has no side {unknown[0]!r}. Was it renamed? "
+                f"{self.entry.location}: {self.name} has no side {unknown[0]!r}. Was it renamed? "
                 f"Its sides are {', '.join(sides)}",
                 pytrace=False,
             )
@@ -79,7 +79,7 @@ class SideBySide:
         gates = list(self.entry.gates) if self.entry else []
         problems = too_fine(gates, measured.block)
         if self.entry and problems:
-            pytest.fail(f"{self.entry.place}: {problems[0]}", pytrace=False)
+            pytest.fail(f"{self.entry.location}: {problems[0]}", pytrace=False)
         info = self.benchmark.extra_info
         about = describe(self.name, self.title, list(measured.block), gates, info)
         report = report_of(about, measured, self.folder)

@@ -6,7 +6,7 @@ from typing import Final
 
 from mcp_perf.pytest_plugin.gate_file import Entry
 from mcp_perf.results.document.document import GateResult, Report
-from mcp_perf.results.judge.finding import show
+from mcp_perf.results.judge.rule import show
 
 INDEX: Final = "index.md"
 

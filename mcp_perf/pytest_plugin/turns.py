@@ -24,7 +24,7 @@ _SURELY_LONG_NS: Final = 10_000_000
 
 
 @dataclass(frozen=True)
-class Turn:
+class SideTurn:
     """One side, alone, in one round."""
 
     side: str
@@ -46,7 +46,7 @@ class Measured:
     block: Mapping[str, int]
     """Side -> how many calls were timed together."""
     round_s: float
-    turns: list[Turn] = field(default_factory=list)
+    turns: list[SideTurn] = field(default_factory=list)
 
 
 def measure(
@@ -72,7 +72,7 @@ def measure(
                 blocks = _blocks(sides[name], measured.block[name], round_ns, clock)
                 wall_ns, cpu_ns = clock() - begin_ns, cpu() - begin_cpu
                 measured.turns.append(
-                    Turn(name, number, begin_ns - zero_ns, blocks, cpu_ns, wall_ns)
+                    SideTurn(name, number, begin_ns - zero_ns, blocks, cpu_ns, wall_ns)
                 )
     return measured
 

@@ -17,12 +17,12 @@ from mcp_perf.scenario.checks.names import Draft, unknown_in_arm
 from mcp_perf.scenario.checks.scenario import check
 from mcp_perf.scenario.checks.size import oversize
 from mcp_perf.scenario.model.scenario import Journey, Scenario
-from mcp_perf.scenario.problems.finding import Finding, Path
+from mcp_perf.scenario.problems.mistake import Mistake, Path
 from mcp_perf.scenario.problems.problem import MOST_SHOWN, Problem, ScenarioError
 from mcp_perf.scenario.problems.suggestions import suggest
 from mcp_perf.scenario.problems.wording import quote
+from mcp_perf.scenario.source.blame import Blame
 from mcp_perf.scenario.source.overrides import make_way, override
-from mcp_perf.scenario.source.places import Places
 from mcp_perf.scenario.source.yaml_reader import MOST_BYTES, UnreadableError, decode, read
 from mcp_perf.scenario.values.templates import NAME
 
@@ -94,17 +94,17 @@ def load_text(
         reading = read(text)
     except UnreadableError as error:
         raise ScenarioError([Problem(source, error.line, error.message, error.hint)]) from None
-    owners, findings = override(reading.tree, overrides)
+    owners, mistakes = override(reading.tree, overrides)
     make_way(reading.tree, owners)
-    places = Places(source, reading.lines, owners)
+    blame = Blame(source, reading.lines, owners)
     if too_much := oversize(reading.tree, text):
-        raise ScenarioError(places.problems([too_much]))
+        raise ScenarioError(blame.problems([too_much]))
     draft, wrong = validate(reading.tree)
-    env, env_findings = _environment(draft.env, environ)
+    env, env_mistakes = _environment(draft.env, environ)
     checked = islice(check(Draft(draft, env, base)), MOST_SHOWN + 1)
-    findings += [*reading.findings, *env_findings, *wrong, *checked, *_unknown_arms(arms, draft)]
-    if findings:
-        raise ScenarioError(places.problems(findings))
+    mistakes += [*reading.mistakes, *env_mistakes, *wrong, *checked, *_unknown_arms(arms, draft)]
+    if mistakes:
+        raise ScenarioError(blame.problems(mistakes))
     return Loaded(_only(draft, arms), text, source, base, env, reading.lines)
 
 
@@ -116,7 +116,7 @@ def unknown_names(loaded: Loaded, arm: str, provided: Collection[str]) -> list[P
     """
     scenario = loaded.scenario
     draft = Draft(scenario, dict.fromkeys(scenario.env, ""), FilePath())
-    return Places(loaded.source, loaded.lines).problems(unknown_in_arm(draft, arm, provided))
+    return Blame(loaded.source, loaded.lines).problems(unknown_in_arm(draft, arm, provided))
 
 
 def _content(path: FilePath) -> bytes:
@@ -126,10 +126,10 @@ def _content(path: FilePath) -> bytes:
 
 def _environment(
     names: Sequence[str], environ: Mapping[str, str]
-) -> tuple[dict[str, str], list[Finding]]:
+) -> tuple[dict[str, str], list[Mistake]]:
     known = [(index, name) for index, name in enumerate(names) if NAME.fullmatch(name)]
     missing = [
-        Finding(
+        Mistake(
             ("env", index),
             f"environment variable {quote(name)} is not set",
             f"set it: export {name}=…",
@@ -140,11 +140,11 @@ def _environment(
     return {name: environ.get(name, "") for _, name in known}, missing
 
 
-def _unknown_arms(arms: Sequence[str], draft: Scenario) -> Iterator[Finding]:
+def _unknown_arms(arms: Sequence[str], draft: Scenario) -> Iterator[Mistake]:
     for name in arms:
         if name not in draft.arms:
             message = f"no arm is called {quote(name)}"
-            yield Finding((), message, suggest(name, draft.arms), source=f"--arm {name}")
+            yield Mistake((), message, suggest(name, draft.arms), source=f"--arm {name}")
 
 
 def _only(scenario: Scenario, arms: Sequence[str]) -> Scenario:

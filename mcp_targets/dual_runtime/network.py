@@ -130,16 +130,16 @@ async def gather(questions: Sequence[Callable[[], Awaitable[T]]], fanout: Fanout
         return [await question() for question in questions]
     answers: dict[int, T] = {}
 
-    async def put(place: int) -> None:
-        answers[place] = await questions[place]()
+    async def put(index: int) -> None:
+        answers[index] = await questions[index]()
 
     try:
         async with anyio.create_task_group() as group:
-            for place in range(len(questions)):
-                group.start_soon(put, place)
+            for index in range(len(questions)):
+                group.start_soon(put, index)
     except BaseExceptionGroup as failures:
         raise first(failures) from None
-    return [answers[place] for place in range(len(questions))]
+    return [answers[index] for index in range(len(questions))]
 
 
 def first(failures: BaseExceptionGroup[BaseException]) -> BaseException:

@@ -34,7 +34,7 @@ from mcp_targets.dual_runtime.p2p.queue.task_runner import TaskRunner
 from mcp_targets.dual_runtime.p2p.workflows.workflow_engine import WorkflowEngine
 from mcp_targets.dual_runtime.p2p.workflows.workflows import Workflow, Workflows
 from mcp_targets.dual_runtime.settings import Settings, from_arguments
-from mcp_targets.dual_runtime.tooling.detection import Place
+from mcp_targets.dual_runtime.tooling.detection import Loop
 from mcp_targets.dual_runtime.tooling.registry import ToolRegistry
 from mcp_targets.dual_runtime.tooling.result_cache import ResultCache
 from mcp_targets.dual_runtime.tooling.router import RuntimeRouter
@@ -120,7 +120,7 @@ def started(options: argparse.Namespace) -> Iterator[DualRuntime]:
         yield DualRuntime(from_arguments(options), addresses, options.root, Path(folder))
 
 
-def _executors(settings: Settings, network: Network) -> dict[Place, Executor]:
+def _executors(settings: Settings, network: Network) -> dict[Loop, Executor]:
     if settings.bridge == "per_call":
         bridged = PerCall(settings.runtime, settings.slots, network.session)
         return {"trio": bridged, "fastapi": Here()}

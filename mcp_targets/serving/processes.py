@@ -157,10 +157,10 @@ def addresses(ready_file: Path) -> dict[str, str]:
 
 def _environment() -> dict[str, str]:
     """Return the child's environment: ours, where it finds this package, and without telemetry."""
-    places = [str(_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    folders = [str(_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
     return {
         **os.environ,
-        "PYTHONPATH": os.pathsep.join(places),
+        "PYTHONPATH": os.pathsep.join(folders),
         "PYTHONUNBUFFERED": "1",
         "OTEL_SDK_DISABLED": "true",
     }

@@ -52,21 +52,21 @@ class Actions:
 
         return render
 
-    def _propose(self, wish: Propose, known: set[str]) -> Do:
-        self._check_collection(wish.avoid)
-        if unknown := set(wish.per) - known:
+    def _propose(self, asked: Propose, known: set[str]) -> Do:
+        self._check_collection(asked.avoid)
+        if unknown := set(asked.per) - known:
             raise ValueError(f"propose.per: {min(unknown)!r} is no input")
-        value = self.compiler.compile(wish.value, known | {"serial"})
-        record = self.compiler.compile(wish.record, known | {"serial", "value"})
-        serials = range(wish.first, wish.last + 1)
+        value = self.compiler.compile(asked.value, known | {"serial"})
+        record = self.compiler.compile(asked.record, known | {"serial", "value"})
+        serials = range(asked.first, asked.last + 1)
 
         def propose(account: str, values: Values) -> None:
             found = self.store.propose(
-                (wish.avoid, *(values[name] for name in wish.per)),
+                (asked.avoid, *(values[name] for name in asked.per)),
                 serials,
-                wish.count,
+                asked.count,
                 lambda serial: value({**values, "serial": serial}),
-                self._scope(wish.avoid, account),
+                self._scope(asked.avoid, account),
             )
             values["records"] = [
                 record({**values, "serial": serial, "value": proposed})

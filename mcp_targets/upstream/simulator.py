@@ -25,7 +25,7 @@ _UNKNOWN: Final = "unknown"
 _encode = msgspec.json.Encoder().encode
 
 
-class FaultWish(Rates, frozen=True):
+class FaultRates(Rates, frozen=True):
     """Rates for one route, or for all that have none of their own."""
 
     route: str | None = None
@@ -169,16 +169,16 @@ class Simulator:
 
     def _set_faults(self, body: bytes) -> Reply:
         try:
-            wish = msgspec.json.decode(body, type=FaultWish)
+            asked = msgspec.json.decode(body, type=FaultRates)
         except (msgspec.ValidationError, msgspec.DecodeError) as problem:
             return _refusal(400, str(problem))
-        if wish.route is not None and wish.route not in self._provider.routes:
-            return _refusal(400, f"no route {wish.route!r}: {', '.join(self._provider.routes)}")
-        if wish.route is None:
-            self._faults.set(wish)
+        if asked.route is not None and asked.route not in self._provider.routes:
+            return _refusal(400, f"no route {asked.route!r}: {', '.join(self._provider.routes)}")
+        if asked.route is None:
+            self._faults.set(asked)
         else:
-            self._own_faults.setdefault(wish.route, Faults()).set(wish)
-        return Reply(_encode(wish))
+            self._own_faults.setdefault(asked.route, Faults()).set(asked)
+        return Reply(_encode(asked))
 
     def _counters(self) -> dict[str, Any]:
         faults: dict[str, int] = {}

@@ -12,10 +12,10 @@ import pytest
 
 from mcp_perf.client.http.rest import RestClient
 from mcp_perf.load.steps.compile import compile_journeys
-from mcp_perf.load.steps.journey import Journey, Walk
+from mcp_perf.load.steps.journey import CompiledJourney, Walk
 from mcp_perf.load.steps.recorder import Recorder
-from mcp_perf.load.steps.step import Lane
-from mcp_perf.load.targets.clients import Client, session
+from mcp_perf.load.steps.step import CallContext
+from mcp_perf.load.targets.clients import ArmClient, session
 from mcp_perf.load.targets.targets import SYSTEM, ArmTarget, reach_all
 from mcp_perf.scenario.loader import Loaded, find, load
 from mcp_perf.scenario.model.scenario import Scenario
@@ -35,16 +35,16 @@ class Station:
 
     system: str
     target: ArmTarget
-    lane: Lane
-    journey: Journey
+    context: CallContext
+    journey: CompiledJourney
     walk: Walk
     fill: Callable[[dict], object]
     """Draws the values of one journey."""
 
     def begin(self) -> None:
         """Begin a journey: its values are new."""
-        self.lane.values = {**self.target.variables, "arm": self.target.arm}
-        self.fill(self.lane.values)
+        self.context.values = {**self.target.variables, "arm": self.target.arm}
+        self.fill(self.context.values)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -101,7 +101,7 @@ def stations(reached) -> Iterator[Callable[..., dict[str, list[Station]]]]:
 
     yield make
     for station in opened:
-        station.lane.client.close()
+        station.context.client.close()
 
 
 def _station(
@@ -112,17 +112,17 @@ def _station(
     compiled = next(
         found for found in compile_journeys(loaded, targets, recorder) if found.name == journey
     )
-    client: Client = (
+    client: ArmClient = (
         RestClient(target.endpoint)
         if target.kind == "http"
         else session(target.url, target.place, target.version, answers=target.script)
     )
     client.ready()
-    lane = Lane(arm, client, recorder, _complain)
+    context = CallContext(arm, client, recorder, _complain)
     user = next(numbers)
     walk = Walk(
         [compiled],
-        lane,
+        context,
         target.variables,
         user=user,
         seed=loaded.scenario.seed,
@@ -131,7 +131,7 @@ def _station(
     fill = compiled.generators.for_user(user, _SEQUENCE.__next__)
     address = loaded.scenario.arms[arm].address
     system = address.removeprefix(SYSTEM).partition("/")[0]
-    return Station(system, target, lane, compiled, walk, fill)
+    return Station(system, target, context, compiled, walk, fill)
 
 
 _SEQUENCE = itertools.count(1)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from mcp_perf.pytest_plugin.journal_records import Description, records
-from mcp_perf.pytest_plugin.turns import Measured, Turn
+from mcp_perf.pytest_plugin.turns import Measured, SideTurn
 from mcp_perf.results.journal.journal import JournalWriter, read
 from mcp_perf.results.render.files.write import write_all
 from mcp_perf.results.report.build import JOURNAL, load_report
@@ -26,7 +26,7 @@ def run(tmp_path) -> Path:
         times = [int(rng.lognormvariate(14 if arm == "mcp" else 13.5, 0.4)) for _ in range(CALLS)]
         whole = sum(times)
         at_ns = turns[-1].at_ns + turns[-1].wall_ns if turns else 0
-        turns.append(Turn(arm, number // 2 + 1, at_ns, times, whole // 2, whole))
+        turns.append(SideTurn(arm, number // 2 + 1, at_ns, times, whole // 2, whole))
     about = Description(
         benchmark="fixed",
         title="A run of fixed numbers",

@@ -46,7 +46,7 @@ def test_a_call(call, stations, benchmark):
     def walk_there() -> None:
         station.begin()
         for earlier in before:
-            earlier.run(station.lane)
+            earlier.run(station.context)
 
-    ended = benchmark.pedantic(step.run, (station.lane,), setup=walk_there, rounds=ROUNDS)
+    ended = benchmark.pedantic(step.run, (station.context,), setup=walk_there, rounds=ROUNDS)
     assert ended == "ok"

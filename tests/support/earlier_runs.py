@@ -5,13 +5,13 @@ import random
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mcp_perf.results.document.run_numbers import ArmRounds, Identity, RunNumbers
+from mcp_perf.results.document.run_numbers import ArmRounds, RunIdentity, RunNumbers
 from mcp_perf.results.tally.metrics import COMPARED
 
 RATES = ("throughput", "calls_per_s")
 
 
-def identity(**changes: Any) -> Identity:
+def identity(**changes: Any) -> RunIdentity:
     """Give the identity of a run."""
     fields: dict[str, Any] = {
         "scenario": "echo",
@@ -20,7 +20,7 @@ def identity(**changes: Any) -> Identity:
         "machine": {"cpu": "fast", "cores": 2, "os": "Linux"},
         "versions": {"python": "3.11.7"},
     }
-    return Identity(**fields | changes)
+    return RunIdentity(**fields | changes)
 
 
 def rounds(slowness: Sequence[float], **changes: Any) -> ArmRounds:

@@ -1,8 +1,8 @@
 """A test says by a marker what it takes: processes, load, a browser, a database, others' servers.
 
-The lanes of the Makefile choose by these. A test that starts a process and says nothing fails, and
-so does one whose marker names another resource. Fixtures that start something for tests of several
-files ask for one of the two below, so that the second test is held to its marker as the first is.
+The Makefile chooses by these. A test that starts a process and says nothing fails, and so does one
+whose marker names another resource. Fixtures that start something for tests of several files ask
+for one of the two below, so that the second test is held to its marker as the first is.
 """
 
 import os

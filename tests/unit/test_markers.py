@@ -1,4 +1,4 @@
-"""What a test takes is said by its markers, and the lanes of the Makefile are chosen by them."""
+"""What a test takes is said by its markers, and the commands of the Makefile choose by them."""
 
 import os
 import re

@@ -21,7 +21,7 @@ _FEWEST_USERS: Final = 100
 _LARGEST_EFFECT: Final = 1.10
 _MOST_LAG_MS: Final = 5.0
 """The default limit of a run."""
-Report = Mapping[str, Any]
+ReportJson = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def timer(late_ns: Sequence[int]) -> Finding:
     )
 
 
-def known_delays(report: Report) -> Finding:
+def known_delays(report: ReportJson) -> Finding:
     """Judge how far percentiles of known delays come out wrong."""
     latency = report["arms"]["rest"]["latency_ms"]
     errors = {name: latency[name] / truth - 1 for name, truth in _KNOWN_MS.items()}
@@ -68,7 +68,7 @@ def known_delays(report: Report) -> Finding:
     )
 
 
-def noise(report: Report) -> list[Finding]:
+def noise(report: ReportJson) -> list[Finding]:
     """Judge how much rounds of the same server differ, and what can be told apart by ten."""
     rates = [
         math.log(turn["throughput_per_s"])
@@ -99,7 +99,7 @@ def noise(report: Report) -> list[Finding]:
     ]
 
 
-def highest_rate(report: Report) -> Finding:
+def highest_rate(report: ReportJson) -> Finding:
     """Judge the highest rate at which journeys began in time."""
     low, high = report["arms"]["rest"]["capacity"]["interval"]
     found = f"{low:.0f}/s" if low is not None else "none"
@@ -113,13 +113,13 @@ def highest_rate(report: Report) -> Finding:
     )
 
 
-def in_sight(report: Report) -> bool:
+def in_sight(report: ReportJson) -> bool:
     """Tell whether a run's generator kept up with its users."""
     lag = report["generator"]["loop_lag_p99_ms"]
     return report["verdict"] != "INVALID" and lag is not None and lag <= _MOST_LAG_MS
 
 
-def concurrency(users: int, report: Report) -> Finding:
+def concurrency(users: int, report: ReportJson) -> Finding:
     """Judge how many users at once one process kept in sight."""
     fine = in_sight(report)
     lag = report["generator"]["loop_lag_p99_ms"]

@@ -161,13 +161,13 @@ class Progress:
         if self._live is None:
             now = self._arms[turn.arm]
             self._console.print(
-                f"{self._place(turn)}  {turn.arm}: {now.rate:.0f} calls/s, "
+                f"{self._position(turn)}  {turn.arm}: {now.rate:.0f} calls/s, "
                 f"p95 {numbers.ms(now.p95_ms)}, {now.errors} errors in {now.calls} calls",
                 highlight=False,
                 soft_wrap=True,
             )
 
-    def _place(self, turn: journal.TurnStarted) -> str:
+    def _position(self, turn: journal.TurnStarted) -> str:
         if turn.phase == "warmup":
             return "warm-up"
         if self._searching:
@@ -195,12 +195,12 @@ class Progress:
                 Text(f"{now.errors:,}", style="red" if now.errors else ""),
                 f"{now.rounds_done}" if self._searching else f"{now.rounds_done}/{self._rounds}",
             )
-        done_s, place = self._done()
+        done_s, position = self._done()
         left_s = max(0, round(self._total_s - done_s))
         bar = ProgressBar(total=self._total_s, completed=done_s, width=40)
         foot = Table.grid(padding=(0, 2))
         most = "at most " if self._searching else ""
-        foot.add_row(bar, place, f"{most}{left_s // 60}:{left_s % 60:02d} left")
+        foot.add_row(bar, position, f"{most}{left_s // 60}:{left_s % 60:02d} left")
         return Group(table, foot)
 
     def _done(self) -> tuple[float, str]:
@@ -208,4 +208,4 @@ class Progress:
         if turn is None:
             return 0.0, self._started() if self._starting else "opening sessions"
         within_s = min(time.monotonic() - self._turn_started, turn.planned_s)
-        return self._before_s + within_s, self._place(turn)
+        return self._before_s + within_s, self._position(turn)

@@ -14,9 +14,9 @@ from typing import Any, Final, Protocol
 
 from mcp_perf.client.mcp.handshake import Terms
 from mcp_perf.client.protocol import jsonrpc
-from mcp_perf.client.protocol.answers import Answers, NoAnswer
+from mcp_perf.client.protocol.answers import NoAnswer, Responder
 from mcp_perf.client.protocol.input_rounds import Rounds
-from mcp_perf.client.protocol.requests import Arguments, Prepared
+from mcp_perf.client.protocol.requests import Arguments, PreparedCall
 from mcp_perf.client.reply import CHECK_FAILED, OK, Heard, Reply
 
 NOTHING: Final[dict[str, Any]] = {}
@@ -46,7 +46,7 @@ class Caller(Protocol):
     timeout_s: float
 
     def call(
-        self, call: Prepared, arguments: Arguments = None, timeout_s: float | None = None
+        self, call: PreparedCall, arguments: Arguments = None, timeout_s: float | None = None
     ) -> Reply: ...
 
 
@@ -71,7 +71,7 @@ class CallAttempt:
     """One call, with all its repetitions: to the one who waits they are one."""
 
     client: Client
-    call: Prepared
+    call: PreparedCall
     arguments: Arguments
     timeout_s: float
     connection: Any = None
@@ -84,7 +84,7 @@ class CallAttempt:
     """The notifications that came so far."""
 
     @property
-    def answers(self) -> Answers:
+    def answers(self) -> Responder:
         return self.call.answers or self.client.terms.answers
 
     def again(self, first: Reply, added: dict[str, Any] = NOTHING) -> Reply:

@@ -20,10 +20,10 @@ from mcp_perf.client.mcp.handshake import Observer, Sleep, Terms, agree, discove
 from mcp_perf.client.mcp.listening import Listening
 from mcp_perf.client.mcp.lists import list_tools
 from mcp_perf.client.protocol import jsonrpc, versions
-from mcp_perf.client.protocol.answers import SILENT, Answers, respond
+from mcp_perf.client.protocol.answers import SILENT, Responder, respond
 from mcp_perf.client.protocol.jsonrpc import RequestId
 from mcp_perf.client.protocol.multiplex import Conversation, settled, silence, why
-from mcp_perf.client.protocol.requests import Arguments, Prepared, encode
+from mcp_perf.client.protocol.requests import Arguments, PreparedCall, encode
 from mcp_perf.client.protocol.subscriptions import Inbox, Wanted, acknowledge
 from mcp_perf.client.protocol.tools import Tool
 from mcp_perf.client.reply import OK, REJOINED, REOPENED, TIMEOUT, Heard, Reply, Stop
@@ -44,7 +44,7 @@ class SessionClient:
         observe: Observer = ignore,
         clock: Clock = time.perf_counter_ns,
         sleep: Sleep = time.sleep,
-        answers: Answers = SILENT,
+        answers: Responder = SILENT,
         ids: Iterator[int] | None = None,
     ) -> None:
         self.timeout_s = channel.timeout_s
@@ -65,7 +65,7 @@ class SessionClient:
         self._was_open = False
         """Once; from then on what has to be opened has been lost."""
         self._start_ns = 0
-        self._encoded: dict[Prepared, tuple[bytes, bool]] = {}
+        self._encoded: dict[PreparedCall, tuple[bytes, bool]] = {}
 
     @property
     def has_session(self) -> bool:
@@ -114,7 +114,7 @@ class SessionClient:
     # Calling.
 
     def call(
-        self, call: Prepared, arguments: Arguments = None, timeout_s: float | None = None
+        self, call: PreparedCall, arguments: Arguments = None, timeout_s: float | None = None
     ) -> Reply:
         """Send a request and judge the answer.
 
@@ -131,7 +131,7 @@ class SessionClient:
         return reply
 
     def cancelled_call(
-        self, call: Prepared, arguments: Arguments, after_s: float
+        self, call: PreparedCall, arguments: Arguments, after_s: float
     ) -> tuple[Reply, Stop | None]:
         """Call, and cancel the call by notification where it has not ended in time.
 

@@ -8,7 +8,7 @@ from mcp_perf.client.errors import NegotiationError
 from mcp_perf.client.http.dialing import Clock
 from mcp_perf.client.protocol import jsonrpc
 from mcp_perf.client.protocol import versions as eras
-from mcp_perf.client.protocol.answers import Answers
+from mcp_perf.client.protocol.answers import Responder
 from mcp_perf.client.protocol.subscriptions import Inbox
 from mcp_perf.client.reply import OK, Reply
 
@@ -36,7 +36,7 @@ class Terms:
 
     protocol: str
     """The version that is asked for, or `auto`."""
-    answers: Answers
+    answers: Responder
     """What is answered if a call brings no answers of its own."""
     observe: Observer
     clock: Clock

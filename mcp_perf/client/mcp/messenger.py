@@ -20,7 +20,7 @@ from mcp_perf.client.mcp.handshake import Ask, Terms
 from mcp_perf.client.mcp.lists import list_tools
 from mcp_perf.client.protocol import jsonrpc, versions
 from mcp_perf.client.protocol.answers import respond
-from mcp_perf.client.protocol.requests import Arguments, Call, Prepared, encode
+from mcp_perf.client.protocol.requests import Arguments, Call, PreparedCall, encode
 from mcp_perf.client.protocol.subscriptions import LISTENED
 from mcp_perf.client.protocol.tools import Tool, param_headers
 from mcp_perf.client.reply import OK, TIMEOUT, TRANSPORT_ERROR, Reply
@@ -50,7 +50,7 @@ class Session:
     """Empty where the server has no sessions, as in 2026-07-28."""
     is_open: bool = False
     """Whether calls may be sent: not before the handshake has ended."""
-    encoded: dict[Prepared, tuple[bytes, bytes, bool]] = field(default_factory=dict)
+    encoded: dict[PreparedCall, tuple[bytes, bytes, bool]] = field(default_factory=dict)
 
 
 @dataclass(eq=False)
@@ -67,7 +67,7 @@ class Messenger:
     """Tools whose headers turned out to have changed since they were listed."""
 
     def __post_init__(self) -> None:
-        self.beside = Pool(self.endpoint.origin, self.terms.clock)
+        self.extra = Pool(self.endpoint.origin, self.terms.clock)
         """For what is said while the connections of calls are busy with streams."""
         self._moved = Redirects(self.endpoint)
 
@@ -119,7 +119,7 @@ class Messenger:
     def say(self, name: str, message: bytes, timeout_s: float | None = None) -> Reply:
         """Send a message beside the calls that are going on."""
         timeout = self.endpoint.timeout_s if timeout_s is None else timeout_s
-        with self.beside.one() as connection:
+        with self.extra.one() as connection:
             reply = connection.exchange(with_body(self.head(self._headers()), message), timeout)
         if reply.outcome == OK and reply.status >= 400:
             reply.fail("http_error", f"HTTP {reply.status}: {reply.excerpt(120)}")
@@ -195,7 +195,7 @@ class Messenger:
             headers = [*headers, ("Authorization", f"Bearer {self._token}")]
         return self.endpoint.line(method, self._moved.target) + self.endpoint.fields(headers)
 
-    def call_head(self, call: Prepared, arguments: Arguments) -> bytes:
+    def call_head(self, call: PreparedCall, arguments: Arguments) -> bytes:
         """Encode the head of a call; `arguments` are all that it has, constant ones as well."""
         if not self.terms.modern:
             return self.head(self._headers())
@@ -207,7 +207,7 @@ class Messenger:
         return self.head(headers + param_headers(tool, arguments or NOTHING))
 
     def encode(
-        self, session: Session, call: Prepared, arguments: Arguments, added: dict[str, Any]
+        self, session: Session, call: PreparedCall, arguments: Arguments, added: dict[str, Any]
     ) -> tuple[bytes, bytes, bool]:
         """Encode a call; keep it where it is the same each time, but for a hole."""
         terms = self.terms

@@ -45,7 +45,7 @@ _ANSWER_S: Final = 30.0
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
+class Registration:
     """Who the client is to the authorization server."""
 
     client_id: str = ""
@@ -74,13 +74,13 @@ def connections(*, verify: bool | str = True) -> httpx2.Client:
     return httpx2.Client(verify=verify, trust_env=False, timeout=_ANSWER_S)
 
 
-class OAuth:
+class OAuthCredentials:
     """The credentials of one identity."""
 
     def __init__(
         self,
         url: str,
-        identity: Identity,
+        identity: Registration,
         *,
         http: httpx2.Client | None = None,
         hide: Hide = no_one,
@@ -257,7 +257,9 @@ def _finish(awaitable: Any) -> Any:
     raise OAuthFlowError("the flow waits for something that is not HTTP")
 
 
-def _provider(url: str, identity: Identity, http: httpx2.Client, hide: Hide) -> OAuthClientProvider:
+def _provider(
+    url: str, identity: Registration, http: httpx2.Client, hide: Hide
+) -> OAuthClientProvider:
     scope = " ".join(identity.scopes) or None
     issuer = identity.issuer or None
     memory = _Memory(hide)
@@ -278,7 +280,7 @@ def _provider(url: str, identity: Identity, http: httpx2.Client, hide: Hide) -> 
 
 
 def _code_provider(
-    url: str, identity: Identity, memory: _Memory, redirect: _Redirect, scope: str | None
+    url: str, identity: Registration, memory: _Memory, redirect: _Redirect, scope: str | None
 ) -> OAuthClientProvider:
     uris = [AnyUrl(identity.redirect_uri)]
     if identity.client_id:

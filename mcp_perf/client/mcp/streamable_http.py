@@ -24,8 +24,8 @@ from mcp_perf.client.mcp.listening import Listening
 from mcp_perf.client.mcp.lists import list_tools
 from mcp_perf.client.mcp.messenger import Credentials, Messenger, Session
 from mcp_perf.client.protocol import jsonrpc, versions
-from mcp_perf.client.protocol.answers import SILENT, Answers
-from mcp_perf.client.protocol.requests import Arguments, Call, Prepared, Request
+from mcp_perf.client.protocol.answers import SILENT, Responder
+from mcp_perf.client.protocol.requests import Arguments, Call, PreparedCall, Request
 from mcp_perf.client.protocol.tools import Tool
 from mcp_perf.client.reply import OK, REJOINED, REOPENED, TIMEOUT, Reply, Stop
 
@@ -48,7 +48,7 @@ class McpClient:
         clock: Clock = time.perf_counter_ns,
         waits: WaitFactory | None = None,
         sleep: Sleep = time.sleep,
-        answers: Answers = SILENT,
+        answers: Responder = SILENT,
         listens: bool = False,
         no_delete: bool = False,
         credentials: Credentials | None = None,
@@ -113,7 +113,7 @@ class McpClient:
         self.messenger.session = Session()
         self._lost = False
         self.pool.close()
-        self.messenger.beside.close()
+        self.messenger.extra.close()
 
     def leave(self) -> None:
         """Close the session. Raises RefusedError where the server does not let it go.
@@ -200,7 +200,7 @@ class McpClient:
     # Calling.
 
     def call(
-        self, call: Prepared, arguments: Arguments = None, timeout_s: float | None = None
+        self, call: PreparedCall, arguments: Arguments = None, timeout_s: float | None = None
     ) -> Reply:
         """Send a request and judge the answer.
 
@@ -216,7 +216,7 @@ class McpClient:
             self.pool.free.append(attempt.connection)
 
     def cancelled_call(
-        self, call: Prepared, arguments: Arguments, after_s: float
+        self, call: PreparedCall, arguments: Arguments, after_s: float
     ) -> tuple[Reply, Stop | None]:
         """Call, and cancel the call where it has not ended in time, in the way of the era.
 

@@ -21,7 +21,7 @@ class NoAnswer(Exception):  # noqa: N818 -- it is the script that has no answer
 
 
 @dataclass(frozen=True, slots=True)
-class Answers:
+class Responder:
     """What to answer; what is None is neither declared nor answered."""
 
     elicitation: Mapping[str, Any] | None = None
@@ -54,11 +54,11 @@ class Answers:
         raise NoAnswer(f"the server asks for {method}, and answers: has none for it")
 
 
-SILENT: Final = Answers()
+SILENT: Final = Responder()
 """Answers nothing but pings."""
 
 
-def respond(request: Mapping[str, Any], answers: Answers) -> dict[str, Any]:
+def respond(request: Mapping[str, Any], answers: Responder) -> dict[str, Any]:
     """Return the JSON-RPC response to a server's request: a ping is always answered."""
     response = {"jsonrpc": "2.0", "id": request.get("id")}
     method = request.get("method")

@@ -7,7 +7,7 @@ id with the answers and the state that the server handed out, until a result is 
 from dataclasses import dataclass
 from typing import Any, Final
 
-from mcp_perf.client.protocol.answers import Answers, NoAnswer
+from mcp_perf.client.protocol.answers import NoAnswer, Responder
 
 MOST_ROUNDS: Final = 10
 _FIRST_PAUSE_S: Final = 0.05
@@ -18,7 +18,7 @@ _LONGEST_PAUSE_S: Final = 0.25
 class Rounds:
     """The rounds of one call."""
 
-    answers: Answers
+    answers: Responder
     count: int = 0
     _pause_s: float = _FIRST_PAUSE_S
 

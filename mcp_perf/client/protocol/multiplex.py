@@ -20,7 +20,7 @@ from mcp_perf.client.reply import RPC_ERROR, UNREADABLE, Heard, Reply, beginning
 
 Respond = Callable[[bytes], bytes | None]
 """From a request of the server to the answer; None where it cannot be read."""
-Listening = Callable[[], Inbox | None]
+InboxNow = Callable[[], Inbox | None]
 """Returns where the notifications of subscriptions go; None where nobody listens."""
 
 
@@ -77,7 +77,7 @@ class Pending:
 class Conversation:
     """The requests in flight on one channel, from its opening to its end."""
 
-    def __init__(self, respond: Respond, listening: Listening = lambda: None) -> None:
+    def __init__(self, respond: Respond, listening: InboxNow = lambda: None) -> None:
         self.ended = ""
         """Why nothing comes any more."""
         self.stray = ""

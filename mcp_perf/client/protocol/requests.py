@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Final
 import msgspec
 
 from mcp_perf.client.protocol import versions
-from mcp_perf.client.protocol.answers import Answers
+from mcp_perf.client.protocol.answers import Responder
 from mcp_perf.client.protocol.tools import Tool
 
 PROGRESS_TOKEN: Final = "mcp-perf"  # noqa: S105 -- names a call, opens nothing
@@ -32,7 +32,7 @@ class Call:
     tool: Tool
     arguments: dict[str, Any] | None
     """None: the arguments come with each call."""
-    answers: Answers | None = None
+    answers: Responder | None = None
     """None: those of the client."""
     meta: Mapping[str, Any] = field(default_factory=dict)
     """What `_meta` has beside the envelope of the era: `progressToken`, a log level."""
@@ -46,18 +46,18 @@ class Request:
     method: str
     params: dict[str, Any] | None
     """None: the params come with each call."""
-    answers: Answers | None = None
+    answers: Responder | None = None
     meta: Mapping[str, Any] = field(default_factory=dict)
 
 
-Prepared = Call | Request
+PreparedCall = Call | Request
 Params = dict[str, Any]
 Arguments = Params | None
 """What comes with a call whose own arguments, or params, are not constant."""
 
 
 def encode(
-    call: Prepared,
+    call: PreparedCall,
     arguments: dict[str, Any] | None,
     added: Mapping[str, Any],
     version: str,

@@ -55,7 +55,7 @@ class Run:
         started = self._started()  # takes a moment, in which a kill would leave an empty journal
         self._journal = JournalWriter(self.folder / "journal.jsonl", redactor)
         self._broken = False
-        timeouts = [target.place.timeout_s for target in prepared.targets.values()]
+        timeouts = [target.destination.timeout_s for target in prepared.targets.values()]
         self._sampler = Sampler(prepared.resources, self.write, self.now_s)
         self.conductor = Conductor(
             turns=self._turns(started),

@@ -12,7 +12,7 @@ from mcp_perf.load.hub.dispatch import Dispatcher
 from mcp_perf.load.plan.schedule import Turn
 from mcp_perf.load.steps.step import Interrupted
 
-Journey = Callable[[int], None]
+WalkJourney = Callable[[int], None]
 """Walks one journey; takes its intended start in ns of the clock, 0 where it is now."""
 
 
@@ -107,7 +107,7 @@ class TurnGate:
         return len(late)
 
     def take_part(
-        self, journey_of: Callable[[str], Journey], think: Callable[[], float], number: int = 0
+        self, journey_of: Callable[[str], WalkJourney], think: Callable[[], float], number: int = 0
     ) -> None:
         """Take part in the next turn: walk journeys until it closes. Called by each user.
 
@@ -128,7 +128,7 @@ class TurnGate:
         if not opened.closed.is_set():
             opened.closed.wait()
 
-    def _walk(self, opened: OpenTurn, journey: Journey, think: Callable[[], float]) -> None:
+    def _walk(self, opened: OpenTurn, journey: WalkJourney, think: Callable[[], float]) -> None:
         self._enter()
         last_ns = opened.start_ns
         try:
@@ -144,7 +144,7 @@ class TurnGate:
             opened.busy_ns += max(last_ns, opened.end_ns) - opened.start_ns
             self._leave()
 
-    def _serve(self, opened: OpenTurn, dispatcher: Dispatcher, journey: Journey) -> None:
+    def _serve(self, opened: OpenTurn, dispatcher: Dispatcher, journey: WalkJourney) -> None:
         try:
             while (intended_ns := dispatcher.next()) is not None:
                 self._enter()

@@ -29,7 +29,7 @@ from mcp_perf.load.steps.burst import opens_by_steps, widest
 from mcp_perf.load.steps.compile import compile_journeys
 from mcp_perf.load.steps.journey import Walk
 from mcp_perf.load.steps.recorder import Recorder
-from mcp_perf.load.steps.step import MCP, CallFailed, Lane
+from mcp_perf.load.steps.step import MCP, CallContext, CallFailed
 from mcp_perf.load.targets import clients
 from mcp_perf.load.targets.roster import Identity, Roster
 from mcp_perf.load.targets.targets import ArmTarget
@@ -61,24 +61,24 @@ class UserContext:
         If only the first `at_work` users are, the others close theirs.
         """
         self.opened.wait(_SPAWN_S)
-        lane = self.walks[arm].lane
+        context = self.walks[arm].context
         if at_work is None or self.number < at_work:
-            lane.ready()
-        elif not isinstance(lane.client, clients.SharedSession):
-            lane.close()
+            context.ready()
+        elif not isinstance(context.client, clients.SharedSession):
+            context.close()
 
     def open(self) -> None:
         """Open the session of every arm; one that does not open is tried again at its turn."""
         for walk in self.walks.values() if self.at_once else ():
             try:
-                walk.lane.ready()
+                walk.context.ready()
             except TargetError:
                 continue
         self.opened.set()
 
     def close(self) -> None:
         for walk in self.walks.values():
-            walk.lane.close()
+            walk.context.close()
 
 
 class UserPool:
@@ -163,7 +163,7 @@ class UserPool:
             arm: [
                 client
                 for user in self.users
-                if isinstance(client := user.walks[arm].lane.client, clients.TOOL_CLIENTS)
+                if isinstance(client := user.walks[arm].context.client, clients.TOOL_CLIENTS)
             ]
             for arm in self._with_sessions
         }
@@ -179,28 +179,32 @@ class UserPool:
     def _walk(self, target: ArmTarget, number: int, identity: Identity) -> Walk:
         scenario = self._loaded.scenario
         client = self._client(target, identity)
-        others = clients.beside(client, widest(scenario, target.arm), self._watchdog.wait_for)
-        lane, *lanes = (
-            Lane(target.arm, one, self.recorder, self._fire) for one in (client, *others)
+        others = clients.for_bursts(client, widest(scenario, target.arm), self._watchdog.wait_for)
+        context, *contexts = (
+            CallContext(target.arm, one, self.recorder, self._fire) for one in (client, *others)
         )
-        lane.beside, lane.opens = lanes, not opens_by_steps(scenario, target.arm)
+        context.parallel, context.opens = contexts, not opens_by_steps(scenario, target.arm)
         own = {IDENTITY: identity} if identity else {}
         return Walk(
             self._journeys,
-            lane,
+            context,
             {**target.variables, **own},
             user=number,
             seed=self._loaded.scenario.seed,
             counter=self._sequence.__next__,
         )
 
-    def _client(self, target: ArmTarget, identity: Identity) -> clients.Client:
+    def _client(self, target: ArmTarget, identity: Identity) -> clients.ArmClient:
         personal = target.personal
-        where = target.place if personal is None else personal.place(target.place, identity)
+        where = (
+            target.destination
+            if personal is None
+            else personal.destination(target.destination, identity)
+        )
         if isinstance(where, Endpoint) and target.kind == "http":
             return RestClient(where, waits=self._watchdog.wait_for)
-        if isinstance(target.place, Code) and target.kind == "python":
-            return PythonClient(target.place, bridge())
+        if isinstance(target.destination, Code) and target.kind == "python":
+            return PythonClient(target.destination, bridge())
         if target.arm in self._shared:
             return self._shared[target.arm].join()
         arm = self._loaded.scenario.arms[target.arm]

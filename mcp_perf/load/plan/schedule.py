@@ -56,15 +56,15 @@ def fit(rounds: int, round_s: float, arms: int, run_time_s: float | None) -> tup
     return rounds, per_arm_s / rounds
 
 
-def levels(load: Load, rounds: int, lanes: int) -> list[Level]:
+def levels(load: Load, rounds: int, most_users: int) -> list[Level]:
     """Return the level of each round: the load's shape, in steps of one round.
 
     A level never changes within a round, so that every number of a round belongs to one level.
     """
     shares = [_share(load, index, rounds) for index in range(rounds)]
     if load.open:
-        return [Level(lanes, load.peak * share) for share in shares]
-    return [Level(max(1, round(lanes * share))) for share in shares]
+        return [Level(most_users, load.peak * share) for share in shares]
+    return [Level(max(1, round(most_users * share))) for share in shares]
 
 
 def plan(
@@ -93,8 +93,8 @@ def _share(load: Load, index: int, rounds: int) -> float:
     return _SHAPES[load.shape](index, rounds)
 
 
-def _staged(stages: Sequence[Stage], place: float) -> float:
-    at_s = place * sum(stage.for_ for stage in stages)
+def _staged(stages: Sequence[Stage], share: float) -> float:
+    at_s = share * sum(stage.for_ for stage in stages)
     for stage in stages:
         if at_s < stage.for_:
             return stage.start + (stage.end - stage.start) * at_s / stage.for_

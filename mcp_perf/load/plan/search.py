@@ -22,10 +22,10 @@ def most_rounds(load: Load, arms: int, run_time_s: float | None) -> int:
     return max(1, min(load.rounds, int(run_time_s / arms / load.round + 1e-9)))
 
 
-def beginning(load: Load, arms: Sequence[str], lanes: int) -> tuple[Turn, ...]:
+def beginning(load: Load, arms: Sequence[str], most_users: int) -> tuple[Turn, ...]:
     """Return the turns that are known beforehand: every arm's warm-up, and its first trial."""
     within = Range.of(load.peak, load.round, load.rounds)
-    return plan(arms, [Level(lanes, within.first)], load.round, load.warmup)
+    return plan(arms, [Level(most_users, within.first)], load.round, load.warmup)
 
 
 def turns(first: Sequence[Turn], run: RunStarted, tally: RunTally) -> Iterator[Turn]:

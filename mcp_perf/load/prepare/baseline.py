@@ -9,7 +9,7 @@ from mcp_perf.load.prepare.machine import environment
 from mcp_perf.load.targets.refusal import CONFIGURATION, Refusal
 from mcp_perf.results.compare.baseline import BaselineError, identity, read
 from mcp_perf.results.compare.comparable import differences
-from mcp_perf.results.document.run_numbers import Identity, RunNumbers
+from mcp_perf.results.document.run_numbers import RunIdentity, RunNumbers
 from mcp_perf.results.journal.records import Baseline
 from mcp_perf.scenario.model.scenario import Scenario
 from mcp_perf.scenario.problems.wording import InputError
@@ -39,6 +39,6 @@ def read_tolerance(text: str) -> float:
         raise Refusal(CONFIGURATION, [f"--tolerance: {error.message}; {error.hint}"]) from error
 
 
-def refused(base: Sequence[RunNumbers], new: Identity) -> list[str]:
+def refused(base: Sequence[RunNumbers], new: RunIdentity) -> list[str]:
     """Return what makes a run incomparable with any of the base, each difference once."""
     return list(dict.fromkeys(line for run in base for line in differences(run.identity, new)))

@@ -157,7 +157,7 @@ def prepare(options: RunOptions) -> Prepared:
         raise Refusal(CONFIGURATION, problems)
     load_ = loaded.scenario.load
     arms = list(loaded.scenario.arms)
-    users = options.users or load_.lanes
+    users = options.users or load_.most_users
     if not options.workers or any(
         pointed.get(name, arm.address).startswith(SYSTEM)
         for name, arm in loaded.scenario.arms.items()

@@ -9,7 +9,7 @@ import gevent
 
 from mcp_perf.client.protocol.versions import MODERN
 from mcp_perf.load.steps.journey import Runnable
-from mcp_perf.load.steps.step import Lane
+from mcp_perf.load.steps.step import CallContext
 from mcp_perf.load.targets.answers import joined, own_answers
 from mcp_perf.load.targets.targets import ArmTarget
 from mcp_perf.outcomes import HARNESS_ERROR, OK
@@ -30,44 +30,44 @@ class BurstStep:
 
     steps: Sequence[Runnable]
     goes_on: bool = True
-    """Where a failed call is to end the journey, the lane is told."""
+    """Where a failed call is to end the journey, the context notes it."""
 
-    def run(self, lane: Lane[Any]) -> str:
+    def run(self, context: CallContext[Any]) -> str:
         """Make all calls; return the class of the first in the list that is not ok."""
-        lanes = lane.beside[: len(self.steps)]
-        for other in lanes:
-            other.journey, other.values = lane.journey, lane.values
-            other.intended_ns = lane.intended_ns
+        contexts = context.parallel[: len(self.steps)]
+        for other in contexts:
+            other.journey, other.values = context.journey, context.values
+            other.intended_ns = context.intended_ns
             other.waited_ns = 0
-        pairs = zip(self.steps, lanes, strict=True)
+        pairs = zip(self.steps, contexts, strict=True)
         calls = [gevent.spawn(_ended, step, other) for step, other in pairs]
         try:
             gevent.joinall(calls)
         except BaseException:  # the round is over: none of them may outlive it
             gevent.killall(calls)
             raise
-        if lane.intended_ns is not None:
-            lane.intended_ns = 0
+        if context.intended_ns is not None:
+            context.intended_ns = 0
         # A call that did not even end in a class was ended by what nobody here throws.
         ends = [call.value if call.exception is None else (HARNESS_ERROR, 0, 0) for call in calls]
         # Waits end their calls, and others go on meanwhile: the burst would have ended with the
         # last call in any case, so only what it took beyond that is left out.
-        lane.waited_ns += max(end for _, end, _ in ends) - max(end for _, _, end in ends)
-        return self._outcome(lane, [cls for cls, _, _ in ends])
+        context.waited_ns += max(end for _, end, _ in ends) - max(end for _, _, end in ends)
+        return self._outcome(context, [cls for cls, _, _ in ends])
 
-    def _outcome(self, lane: Lane[Any], classes: Sequence[str]) -> str:
+    def _outcome(self, context: CallContext[Any], classes: Sequence[str]) -> str:
         failed = [(step, cls) for step, cls in zip(self.steps, classes, strict=True) if cls != OK]
         if not failed:
             return OK
-        lane.ends = any(not step.goes_on for step, _ in failed)
+        context.ends = any(not step.goes_on for step, _ in failed)
         return failed[0][1]
 
 
-def _ended(step: Runnable, lane: Lane[Any]) -> tuple[str, int, int]:
+def _ended(step: Runnable, context: CallContext[Any]) -> tuple[str, int, int]:
     """Make a call; return its class, when it ended, and when without what its user waited then."""
-    cls = step.run(lane)
+    cls = step.run(context)
     end_ns = time.perf_counter_ns()
-    return cls, end_ns, end_ns - lane.waited_ns
+    return cls, end_ns, end_ns - context.waited_ns
 
 
 def widest(scenario: model.Scenario, arm: str) -> int:

@@ -21,7 +21,7 @@ from mcp_perf.client.reply import OK
 from mcp_perf.load.steps import step as steps
 from mcp_perf.load.steps.burst import BurstStep
 from mcp_perf.load.steps.checks import Checks, OutputCheck, body_root, result_root
-from mcp_perf.load.steps.journey import Journey, Runnable
+from mcp_perf.load.steps.journey import CompiledJourney, Runnable
 from mcp_perf.load.steps.listen import AwaitStep, ChangeStep, ListenStep, changes
 from mcp_perf.load.steps.mcp import CancelledStep, ListStep, ProgressStep, RequestStep
 from mcp_perf.load.steps.recorder import Recorder, Track
@@ -41,12 +41,12 @@ Validate = Callable[[Any], str]
 
 def compile_journeys(
     loaded: Loaded, targets: Mapping[str, ArmTarget], recorder: Recorder
-) -> list[Journey]:
+) -> list[CompiledJourney]:
     """Compile the journeys."""
     scenario = loaded.scenario
     compilers = {name: ArmCompiler(loaded, target, recorder) for name, target in targets.items()}
     return [
-        Journey(
+        CompiledJourney(
             name,
             journey.weight,
             compile_generators(journey.with_, seed=scenario.seed, env=loaded.env, base=loaded.base),
@@ -67,7 +67,7 @@ class ArmCompiler:
     loaded: Loaded
     target: ArmTarget
     recorder: Recorder
-    place: int = 0
+    index: int = 0
     """Among the calls of a burst, which need progress tokens of their own."""
     after_change: bool = False
     """Whether a step before it may bring the notification that an `await` waits for."""
@@ -77,11 +77,11 @@ class ArmCompiler:
     ) -> list[Runnable]:
         brought = changes(listed)
         compiled = [
-            replace(self, after_change=place in brought).step(step, answers)
-            for place, step in enumerate(listed)
+            replace(self, after_change=index in brought).step(step, answers)
+            for index, step in enumerate(listed)
         ]
-        for place in set(brought.values()):
-            compiled[place] = ChangeStep(compiled[place])
+        for index in set(brought.values()):
+            compiled[index] = ChangeStep(compiled[index])
         return compiled
 
     def step(self, step: model.Step, answers: dialog.Answers | None) -> Runnable:
@@ -96,7 +96,7 @@ class ArmCompiler:
             # What a server asks on a channel names no call: whatever is asked is answered.
             answers = joined(*map(own_answers, step.inner), answers)
         return BurstStep(
-            [replace(self, place=place).step(one, answers) for place, one in enumerate(step.inner)]
+            [replace(self, index=index).step(one, answers) for index, one in enumerate(step.inner)]
         )
 
     def _session_step(self, step: model.Counted, _answers: dialog.Answers | None) -> Runnable:
@@ -119,7 +119,7 @@ class ArmCompiler:
         )
 
     def _run_step(self, step: model.FunctionCall, _answers: dialog.Answers | None) -> steps.RunStep:
-        code = self.target.place
+        code = self.target.destination
         function = find_function(code, step.subject) if isinstance(code, Code) else None
         assert function is not None  # noqa: S101 -- looked for before the run
         return steps.RunStep(
@@ -178,7 +178,7 @@ class ArmCompiler:
             **self._terms(step),
         )
 
-    def _request(self, step: model.HttpCall, verb: str) -> steps.Request:
+    def _request(self, step: model.HttpCall, verb: str) -> steps.HttpRequest:
         endpoint = self.target.endpoint
         headers = dict(step.headers)
         body: bytes | Callable[[Values], bytes] | None = None
@@ -193,7 +193,7 @@ class ArmCompiler:
             headers.setdefault("Content-Type", "application/json")
         elif verb in ("POST", "PUT", "PATCH"):
             body = b""
-        return steps.Request(
+        return steps.HttpRequest(
             self._part(
                 {"path": step.subject, "query": step.query},
                 lambda part: encode_line(endpoint, verb, _with_query(part["path"], part["query"])),
@@ -209,7 +209,7 @@ class ArmCompiler:
             "goes_on": step.on_error == "continue",
         }
 
-    def _checks(self, step: model.Call, output: OutputCheck | None = None) -> Checks:
+    def _checks(self, step: model.WithResult, output: OutputCheck | None = None) -> Checks:
         expect = step.expect
         return Checks(
             result_root if step.arm == "mcp" else body_root,
@@ -221,7 +221,7 @@ class ArmCompiler:
         )
 
     def _meta(self, step: model.Step) -> dict[str, Any]:
-        token = f"{PROGRESS_TOKEN}-{self.place}" if self.place else PROGRESS_TOKEN
+        token = f"{PROGRESS_TOKEN}-{self.index}" if self.index else PROGRESS_TOKEN
         return {"progressToken": token} if getattr(step, "progress", False) else {}
 
     def _template(self, tree: Any) -> Template:

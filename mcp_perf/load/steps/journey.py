@@ -1,4 +1,4 @@
-"""One virtual user at work: it owns a lane per arm and walks journeys on the lane whose turn it is.
+"""One virtual user at work: it has a context for each arm, and walks journeys in that of the turn.
 
 Both arms of a user see the same journeys with the same generated values in the same order (common
 random numbers), so that chance in the mix cannot look like a difference between arms.
@@ -13,7 +13,7 @@ from fractions import Fraction
 from typing import Any, Final, Protocol
 
 from mcp_perf.load.steps.recorder import Track
-from mcp_perf.load.steps.step import Lane, count_unmade
+from mcp_perf.load.steps.step import CallContext, count_unmade
 from mcp_perf.outcomes import INTERRUPTED, OK
 from mcp_perf.results.tally.groups import START
 from mcp_perf.scenario.values.generators import Generators
@@ -29,12 +29,12 @@ class Runnable(Protocol):
     def goes_on(self) -> bool:
         """Whether the journey continues when the step fails."""
 
-    def run(self, lane: Lane[Any]) -> str:
+    def run(self, context: CallContext[Any]) -> str:
         """Do it; return the class it ended in."""
 
 
 @dataclass(frozen=True, slots=True)
-class Journey:
+class CompiledJourney:
     """One journey, compiled for every arm."""
 
     name: str
@@ -49,16 +49,16 @@ class Walk:
 
     def __init__(
         self,
-        journeys: Sequence[Journey],
-        lane: Lane[Any],
+        journeys: Sequence[CompiledJourney],
+        context: CallContext[Any],
         constants: Mapping[str, Any],
         *,
         user: int,
         seed: int,
         counter: Callable[[], int],
     ) -> None:
-        self.lane = lane
-        self._constants = {**constants, "user": user, "arm": lane.arm}
+        self.context = context
+        self._constants = {**constants, "user": user, "arm": context.arm}
         self._deck = deck([journey.weight for journey in journeys])
         self._dealt: list[int] = []
         self._random = random.Random(f"{seed}/{user}")
@@ -66,9 +66,9 @@ class Walk:
             (
                 journey.name,
                 journey.generators.for_user(user, counter),
-                journey.steps[lane.arm],
-                journey.tracks[lane.arm],
-                lane.recorder.track(lane.arm, START, journey.name),
+                journey.steps[context.arm],
+                journey.tracks[context.arm],
+                context.recorder.track(context.arm, START, journey.name),
             )
             for journey in journeys
         ]
@@ -84,29 +84,29 @@ class Walk:
             if len(self._dealt) > 1:  # else there is nothing to draw, and nothing is drawn
                 self._random.shuffle(self._dealt)
         name, generate, steps, track, starts = self._routes[self._dealt.pop()]
-        lane = self.lane
+        context = self.context
         if intended_ns:
-            lane.intended_ns = intended_ns
-            lane.recorder.started(starts, time.perf_counter_ns() - intended_ns)
-        lane.journey = name
-        lane.waited_ns = 0
-        values = lane.values = dict(self._constants)
+            context.intended_ns = intended_ns
+            context.recorder.started(starts, time.perf_counter_ns() - intended_ns)
+        context.journey = name
+        context.waited_ns = 0
+        values = context.values = dict(self._constants)
         try:
             generate(values)
         except LookupFailed as error:
-            outcome = count_unmade(lane, error)
+            outcome = count_unmade(context, error)
             self._end(track, outcome, time.perf_counter_ns(), intended_ns)
             return
         outcome = OK
         start_ns = time.perf_counter_ns()
         try:
             for step in steps:
-                cls = step.run(lane)
+                cls = step.run(context)
                 if cls != OK:
                     if outcome == OK:
                         outcome = cls
-                    if lane.ends or not step.goes_on:
-                        lane.ends = False
+                    if context.ends or not step.goes_on:
+                        context.ends = False
                         break
         except BaseException:
             self._end(track, INTERRUPTED, start_ns, intended_ns)
@@ -114,12 +114,12 @@ class Walk:
         self._end(track, outcome, start_ns, intended_ns)
 
     def _end(self, track: Track, outcome: str, start_ns: int, intended_ns: int) -> None:
-        lane = self.lane
-        duration_ns = time.perf_counter_ns() - start_ns - lane.waited_ns
+        context = self.context
+        duration_ns = time.perf_counter_ns() - start_ns - context.waited_ns
         lag_ns = start_ns - intended_ns if intended_ns else None
-        lane.recorder.journey(track, outcome, duration_ns, lag_ns)
-        if lane.listens:
-            lane.unlisten()
+        context.recorder.journey(track, outcome, duration_ns, lag_ns)
+        if context.listens:
+            context.unlisten()
 
 
 def deck(weights: Sequence[float]) -> list[int]:

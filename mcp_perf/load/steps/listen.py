@@ -8,7 +8,7 @@ from typing import Any
 from mcp_perf.client.protocol.subscriptions import Wanted
 from mcp_perf.client.reply import Reply
 from mcp_perf.load.steps.journey import Runnable
-from mcp_perf.load.steps.step import Lane, Step
+from mcp_perf.load.steps.step import CallContext, CompiledStep
 from mcp_perf.load.targets.clients import McpSession
 from mcp_perf.outcomes import OK
 from mcp_perf.scenario.model import steps
@@ -16,29 +16,29 @@ from mcp_perf.scenario.values.templates import Template
 
 
 @dataclass(eq=False, kw_only=True)
-class ListenStep(Step[McpSession]):
+class ListenStep(CompiledStep[McpSession]):
     """`listen:` and `subscribe:`; up to the journey's end."""
 
     lists: tuple[str, ...]
     uri: Template | None
 
-    def run(self, lane: Lane[McpSession]) -> str:
+    def run(self, context: CallContext[McpSession]) -> str:
         """Ask; where the session's stream is open already and nothing is sent, none is counted."""
-        listening = lane.listens = lane.client.listening
+        listening = context.listens = context.client.listening
         if self.uri is None and listening.hears:
             listening.listen(Wanted(self.lists))
             return OK
-        return super().run(lane)
+        return super().run(context)
 
-    def call(self, lane: Lane[McpSession]) -> tuple[Reply, str]:
-        uri = "" if self.uri is None else str(self.uri.render(lane.values))
+    def call(self, context: CallContext[McpSession]) -> tuple[Reply, str]:
+        uri = "" if self.uri is None else str(self.uri.render(context.values))
         start_ns = time.perf_counter_ns()
-        reply = lane.client.listening.listen(Wanted(self.lists, uri), self.timeout_s)
+        reply = context.client.listening.listen(Wanted(self.lists, uri), self.timeout_s)
         return (reply or Reply(start_ns)), (OK if reply is None else reply.outcome)
 
 
 @dataclass(eq=False, kw_only=True)
-class AwaitStep(Step[McpSession]):
+class AwaitStep(CompiledStep[McpSession]):
     """`await:`."""
 
     method: str
@@ -46,10 +46,10 @@ class AwaitStep(Step[McpSession]):
     after_change: bool
     """Whether a step before it, that is not one of listening, may be what brings it."""
 
-    def call(self, lane: Lane[McpSession]) -> tuple[Reply, str]:
-        uri = "" if self.uri is None else str(self.uri.render(lane.values))
-        since_ns = lane.changed_ns if self.after_change else 0
-        reply = lane.client.listening.awaited(self.method, uri, since_ns, self.timeout_s)
+    def call(self, context: CallContext[McpSession]) -> tuple[Reply, str]:
+        uri = "" if self.uri is None else str(self.uri.render(context.values))
+        since_ns = context.changed_ns if self.after_change else 0
+        reply = context.client.listening.awaited(self.method, uri, since_ns, self.timeout_s)
         return reply, reply.outcome
 
 
@@ -63,9 +63,9 @@ class ChangeStep:
     def goes_on(self) -> bool:
         return self.step.goes_on
 
-    def run(self, lane: Lane[Any]) -> str:
-        lane.changed_ns = time.perf_counter_ns()
-        return self.step.run(lane)
+    def run(self, context: CallContext[Any]) -> str:
+        context.changed_ns = time.perf_counter_ns()
+        return self.step.run(context)
 
 
 def changes(listed: Sequence[steps.Step]) -> dict[int, int]:
@@ -75,12 +75,12 @@ def changes(listed: Sequence[steps.Step]) -> dict[int, int]:
     """
     found: dict[int, int] = {}
     last: int | None = None
-    for place, step in enumerate(listed):
+    for index, step in enumerate(listed):
         if step.action == "await":
             if last is not None:
-                found[place] = last
+                found[index] = last
         elif step.action in ("listen", "subscribe", "open"):
             last = None
         elif step.action != "wait":
-            last = place
+            last = index
     return found

@@ -11,7 +11,7 @@ from typing import Any, Final
 import locust.stats
 from locust.stats import RequestStats, StatsEntry, StatsError
 
-from mcp_perf.load.steps.recorder import Row, Tally
+from mcp_perf.load.steps.recorder import LocustRow, OpenCell
 from mcp_perf.load.steps.step import CallFailed
 from mcp_perf.outcomes import INTERRUPTED, OK
 from mcp_perf.results.journal.histogram import midpoint_ns
@@ -35,12 +35,12 @@ class LocustFeed:
             return None
         return cls(environment.runner.stats, listeners)
 
-    def take(self, counted: Iterable[tuple[Row, str, Tally]]) -> None:
+    def take(self, counted: Iterable[tuple[LocustRow, str, OpenCell]]) -> None:
         """Add the calls of a second, as Locust adds what a worker has counted.
 
         Each row once, and the total once: Locust keeps what its rows were at the end of a second.
         """
-        rows: dict[Row, StatsEntry] = {}
+        rows: dict[LocustRow, StatsEntry] = {}
         total = StatsEntry(self._statistics, "", "")
         for row, cls, tally in counted:
             if cls == INTERRUPTED:  # told to nobody: the target had no part in it
@@ -56,7 +56,7 @@ class LocustFeed:
         if rows:
             self._statistics.total.extend(total)
 
-    def _batch(self, row: Row, cls: str, tally: Tally) -> StatsEntry:
+    def _batch(self, row: LocustRow, cls: str, tally: OpenCell) -> StatsEntry:
         verb, name = row
         batch = StatsEntry(self._statistics, name, verb)
         _fill(batch, tally)
@@ -76,7 +76,7 @@ class LocustFeed:
         known.first_seen = known.first_seen or known.last_seen
 
 
-def _fill(batch: Any, tally: Tally) -> None:
+def _fill(batch: Any, tally: OpenCell) -> None:
     """Fill an entry. In an open load Locust has the time from the send, as it has of its own."""
     now_s = time.time()
     service = tally.service.pairs()

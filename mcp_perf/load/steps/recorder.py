@@ -23,12 +23,12 @@ OK_SAMPLES: Final = 2000
 """Successful calls kept whole, per process: the first of each step in each second."""
 
 Sink = Callable[[list[journal.AnyRecord]], None]
-Row = tuple[str, str]
+LocustRow = tuple[str, str]
 """Verb and name, under which Locust shows calls."""
 
 
 @dataclass(eq=False, slots=True)
-class Tally:
+class OpenCell:
     """The calls of one cell so far."""
 
     n: int = 0
@@ -92,12 +92,12 @@ class Track:
     arm: str
     kind: str
     name: str
-    row: Row | None = None
+    row: LocustRow | None = None
     """None where Locust does not hear of the calls."""
-    tallies: dict[str, Tally] = field(default_factory=dict)
+    tallies: dict[str, OpenCell] = field(default_factory=dict)
     checked: int = 0
     """Results that were held against their schema."""
-    _beside: "Track | None" = None
+    _other: "Track | None" = None
     """Of the same name, with another verb."""
 
     def shown_as(self, verb: str, name: str) -> "Track":
@@ -106,14 +106,14 @@ class Track:
             self.row = (verb, name)
         if self.row == (verb, name):
             return self
-        if self._beside is None:
-            self._beside = Track(self.arm, self.kind, self.name)
-        return self._beside.shown_as(verb, name)
+        if self._other is None:
+            self._other = Track(self.arm, self.kind, self.name)
+        return self._other.shown_as(verb, name)
 
     def all(self) -> Iterator["Track"]:
         yield self
-        if self._beside is not None:
-            yield from self._beside.all()
+        if self._other is not None:
+            yield from self._other.all()
 
     def take(self) -> list[journal.Cell]:
         taken, self.tallies = self.tallies, {}
@@ -131,7 +131,7 @@ class Feed(Protocol):
     def listeners(self) -> Sized:
         """Who hears of each request: if that is one, it is told here instead."""
 
-    def take(self, counted: Iterable[tuple[Row, str, Tally]]) -> None: ...
+    def take(self, counted: Iterable[tuple[LocustRow, str, OpenCell]]) -> None: ...
 
 
 @dataclass(eq=False)
@@ -176,7 +176,7 @@ class Recorder:
         """Count the beginning of a journey in an open load, and how late it was."""
         tally = track.tallies.get(OK)
         if tally is None:
-            tally = track.tallies[OK] = Tally()
+            tally = track.tallies[OK] = OpenCell()
         tally.add(lag_ns)
         self._starts += 1
         self._late_starts += lag_ns > self.late_ns
@@ -190,7 +190,7 @@ class Recorder:
         """
         tally = track.tallies.get(cls)
         if tally is None:
-            tally = track.tallies[cls] = Tally()
+            tally = track.tallies[cls] = OpenCell()
             if cls == OK:
                 self._sample(track, journey, cls, reply, OK_SAMPLES, lag_ns)
         if cls != OK:
@@ -212,29 +212,29 @@ class Recorder:
         """Count when the first notification of a call came, and the longest silence after it."""
         first_ns, gap_ns = heard.first_ns - reply.start_ns, heard.longest_silence_ns(reply.end_ns)
         for kind, ns in ((EVENT, first_ns), (GAP, gap_ns)):
-            self.track(track.arm, kind, track.name).tallies.setdefault(cls, Tally()).add(ns)
+            self.track(track.arm, kind, track.name).tallies.setdefault(cls, OpenCell()).add(ns)
 
     def unheard(self, track: Track, cls: str, reply: Reply) -> None:
         tallies = self.track(track.arm, UNHEARD, track.name).tallies
-        tallies.setdefault(cls, Tally()).add(reply.end_ns - reply.start_ns)
+        tallies.setdefault(cls, OpenCell()).add(reply.end_ns - reply.start_ns)
 
     def _lose(self, track: Track, cls: str, reply: Reply) -> None:
         """Count a call that lost its session; the session, by the call that opened another."""
         if reply.session_lost == REOPENED:
             self._sessions_lost[track.arm] = self._sessions_lost.get(track.arm, 0) + 1
         tallies = self.track(track.arm, RECOVERY, track.name).tallies
-        tallies.setdefault(cls, Tally()).add(reply.end_ns - reply.start_ns)
+        tallies.setdefault(cls, OpenCell()).add(reply.end_ns - reply.start_ns)
 
     def stopped(self, track: Track, stop: Stop) -> None:
         """Count how long after its cancellation a call had ended at the server."""
         tallies = self.track(track.arm, STOP, track.name).tallies
-        tallies.setdefault(OK if stop.told else TIMEOUT, Tally()).add(stop.ns)
+        tallies.setdefault(OK if stop.told else TIMEOUT, OpenCell()).add(stop.ns)
 
     def journey(self, track: Track, cls: str, duration_ns: int, lag_ns: int | None = None) -> None:
         """Count one journey; `duration_ns` runs from its actual start, `lag_ns` is as in `call`."""
         tally = track.tallies.get(cls)
         if tally is None:
-            tally = track.tallies[cls] = Tally()
+            tally = track.tallies[cls] = OpenCell()
         if lag_ns is None:
             tally.add(duration_ns)
         else:
@@ -244,7 +244,7 @@ class Recorder:
     def setup(self, arm: str, name: str, reply: Reply) -> None:
         """Count a request that belongs to no turn: opening and closing sessions."""
         track = self._setup.setdefault((arm, name), Track(arm, "call", name))
-        tally = track.tallies.setdefault(reply.outcome, Tally())
+        tally = track.tallies.setdefault(reply.outcome, OpenCell())
         tally.add(reply.end_ns - reply.start_ns, reply.bytes_in, reply.bytes_out)
 
     def tell_each(self) -> None:

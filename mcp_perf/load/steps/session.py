@@ -2,21 +2,21 @@
 
 from mcp_perf.client.mcp.lifetime import close_session, open_session
 from mcp_perf.client.reply import Reply
-from mcp_perf.load.steps.step import Lane, Step
+from mcp_perf.load.steps.step import CallContext, CompiledStep
 from mcp_perf.load.targets.clients import McpSession
 
 
-class OpenStep(Step[McpSession]):
+class OpenStep(CompiledStep[McpSession]):
     """`open:`: the connection, or the server's process, and the handshake, as one call."""
 
-    def call(self, lane: Lane[McpSession]) -> tuple[Reply, str]:
-        reply = open_session(lane.client)
+    def call(self, context: CallContext[McpSession]) -> tuple[Reply, str]:
+        reply = open_session(context.client)
         return reply, reply.outcome
 
 
-class CloseStep(Step[McpSession]):
+class CloseStep(CompiledStep[McpSession]):
     """`close:`: the goodbye, and the end of all connections, as one call."""
 
-    def call(self, lane: Lane[McpSession]) -> tuple[Reply, str]:
-        reply = close_session(lane.client)
+    def call(self, context: CallContext[McpSession]) -> tuple[Reply, str]:
+        reply = close_session(context.client)
         return reply, reply.outcome

@@ -22,7 +22,7 @@ from mcp_perf.client.mcp.streamable_http import Call
 from mcp_perf.client.reply import OK, Reply
 from mcp_perf.load.steps.checks import Checks
 from mcp_perf.load.steps.recorder import Recorder, Track
-from mcp_perf.load.targets.clients import Client, ToolClient
+from mcp_perf.load.targets.clients import ArmClient, ToolClient
 from mcp_perf.outcomes import HARNESS_ERROR, INTERRUPTED
 from mcp_perf.scenario.values.templates import LookupFailed, Template
 
@@ -32,7 +32,7 @@ _HARNESS_PAUSE_S: Final = 0.05
 """Our own fault costs no time, and would otherwise be repeated as fast as the machine can."""
 
 
-C = TypeVar("C", bound=Client)
+C = TypeVar("C", bound=ArmClient)
 """The kind of client that a step needs; which one it gets is settled when it is compiled."""
 
 
@@ -45,7 +45,7 @@ class CallFailed(Exception):  # noqa: N818 -- Locust shows its text in the table
 
 
 @dataclass(slots=True)
-class Lane(Generic[C]):
+class CallContext(Generic[C]):
     """One user's way with one arm: its client, and where its calls are counted."""
 
     arm: str
@@ -58,8 +58,8 @@ class Lane(Generic[C]):
     waited_ns: int = 0
     intended_ns: int | None = None
     """Open load: when the next call was to begin; 0 where that is when it is sent."""
-    beside: list["Lane[C]"] = field(default_factory=list)
-    """For calls at once: one for each; the first has this lane's own connection."""
+    parallel: list["CallContext[C]"] = field(default_factory=list)
+    """For calls at once: one for each; the first has this context's own connection."""
     ends: bool = False
     """Whether a burst had a failed call that ends the journey."""
     changed_ns: int = 0
@@ -70,8 +70,8 @@ class Lane(Generic[C]):
     """Whether the session opens by itself; else by steps."""
 
     def others(self) -> list[C]:
-        """Return the clients of calls at once that are not this lane's own."""
-        return [lane.client for lane in self.beside if lane.client is not self.client]
+        """Return the clients of calls at once that are not this context's own."""
+        return [context.client for context in self.parallel if context.client is not self.client]
 
     def ready(self) -> None:
         """Make sure that session and connections are open. Raises TargetError."""
@@ -89,7 +89,7 @@ class Lane(Generic[C]):
 
 
 @dataclass(eq=False, kw_only=True)
-class Step(ABC, Generic[C]):
+class CompiledStep(ABC, Generic[C]):
     """What all calls share: counting the outcome and telling Locust."""
 
     track: Track
@@ -104,10 +104,10 @@ class Step(ABC, Generic[C]):
         self._name = self.track.name.removeprefix(f"{self.kind} ")
         self.track = self.track.shown_as(self.kind, self._name)
 
-    def run(self, lane: Lane[C]) -> str:
+    def run(self, context: CallContext[C]) -> str:
         start_ns = time.perf_counter_ns()
         try:
-            reply, cls = self.call(lane)
+            reply, cls = self.call(context)
         except Exception as error:  # noqa: BLE001 -- whatever it was, it is counted as our fault
             reply = Reply(start_ns).fail(HARNESS_ERROR, _reason(error))
             cls = HARNESS_ERROR
@@ -115,22 +115,24 @@ class Step(ABC, Generic[C]):
             # We are stopped from outside, in the middle of a call.
             reply = Reply(start_ns).fail(INTERRUPTED, "cut off at the end of the round")
             reply.end_ns = time.perf_counter_ns()
-            lane.recorder.call(self.track, lane.journey, INTERRUPTED, reply, _lag(lane, reply))
+            context.recorder.call(
+                self.track, context.journey, INTERRUPTED, reply, _lag(context, reply)
+            )
             raise
-        recorder = lane.recorder
+        recorder = context.recorder
         feed = recorder.feed
         if feed is not None and len(feed.listeners) > 1:
             recorder.tell_each()
-        lag_ns = None if lane.intended_ns is None else _lag(lane, reply)
-        recorder.call(self.track, lane.journey, cls, reply, lag_ns)
+        lag_ns = None if context.intended_ns is None else _lag(context, reply)
+        recorder.call(self.track, context.journey, cls, reply, lag_ns)
         if cls == HARNESS_ERROR:
             gevent.sleep(_HARNESS_PAUSE_S)
         if recorder.feed is None:
-            self._tell(lane, cls, reply)
+            self._tell(context, cls, reply)
         return cls
 
-    def _tell(self, lane: Lane[C], cls: str, reply: Reply) -> None:
-        lane.fire(
+    def _tell(self, context: CallContext[C], cls: str, reply: Reply) -> None:
+        context.fire(
             request_type=self.kind,
             name=self._name,
             response_time=(reply.end_ns - reply.start_ns) / 1e6,
@@ -142,12 +144,12 @@ class Step(ABC, Generic[C]):
         )
 
     @abstractmethod
-    def call(self, lane: Lane[C]) -> tuple[Reply, str]:
+    def call(self, context: CallContext[C]) -> tuple[Reply, str]:
         """Build the request, send it, judge the reply."""
 
 
 @dataclass(eq=False, kw_only=True)
-class ToolStep(Step[ToolClient]):
+class ToolStep(CompiledStep[ToolClient]):
     """`call: TOOL`."""
 
     prepared: Call
@@ -156,23 +158,23 @@ class ToolStep(Step[ToolClient]):
     """None where they are constant, and part of the prepared call."""
     is_valid: Callable[[Any], str]
 
-    def call(self, lane: Lane[ToolClient]) -> tuple[Reply, str]:
+    def call(self, context: CallContext[ToolClient]) -> tuple[Reply, str]:
         arguments = None
         if self.arguments is not None:
-            arguments = self.arguments.render(lane.values)
+            arguments = self.arguments.render(context.values)
             problem = self.is_valid(arguments)
             if problem:
                 reply = Reply(time.perf_counter_ns())
                 return reply.fail(HARNESS_ERROR, problem), HARNESS_ERROR
-        reply = self._send(lane, arguments)
-        return reply, self.checks.judge(reply, lane.values)
+        reply = self._send(context, arguments)
+        return reply, self.checks.judge(reply, context.values)
 
-    def _send(self, lane: Lane[ToolClient], arguments: dict[str, Any] | None) -> Reply:
-        return lane.client.call(self.prepared, arguments, self.timeout_s)
+    def _send(self, context: CallContext[ToolClient], arguments: dict[str, Any] | None) -> Reply:
+        return context.client.call(self.prepared, arguments, self.timeout_s)
 
 
 @dataclass(eq=False, kw_only=True)
-class RunStep(Step[PythonClient]):
+class RunStep(CompiledStep[PythonClient]):
     """`run: FUNCTION`."""
 
     kind: str = RUN
@@ -180,15 +182,15 @@ class RunStep(Step[PythonClient]):
     checks: Checks
     arguments: Template
 
-    def call(self, lane: Lane[PythonClient]) -> tuple[Reply, str]:
-        arguments = self.arguments.render(lane.values)
-        reply = lane.client.run(self.function, arguments, self.timeout_s)
+    def call(self, context: CallContext[PythonClient]) -> tuple[Reply, str]:
+        arguments = self.arguments.render(context.values)
+        reply = context.client.run(self.function, arguments, self.timeout_s)
         gevent.sleep(0)  # a function that waits for nothing would let nobody else run
-        return reply, self.checks.judge(reply, lane.values)
+        return reply, self.checks.judge(reply, context.values)
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class HttpRequest:
     """An HTTP request in parts; a part is bytes when it is constant, else a way to render it."""
 
     line: bytes | Callable[[dict[str, Any]], bytes]
@@ -213,29 +215,29 @@ class Request:
 
 
 @dataclass(eq=False, kw_only=True)
-class HttpStep(Step[RestClient]):
+class HttpStep(CompiledStep[RestClient]):
     """`get|post|put|patch|delete: PATH`."""
 
-    request: Request
+    request: HttpRequest
     checks: Checks
 
     def __post_init__(self) -> None:
         super().__post_init__()
         self.encoded = self.request.render({}) if self.request.constant else None
 
-    def call(self, lane: Lane[RestClient]) -> tuple[Reply, str]:
-        reply = lane.client.send(self._rendered(lane), self.timeout_s)
-        return reply, self.checks.judge(reply, lane.values)
+    def call(self, context: CallContext[RestClient]) -> tuple[Reply, str]:
+        reply = context.client.send(self._rendered(context), self.timeout_s)
+        return reply, self.checks.judge(reply, context.values)
 
-    def _rendered(self, lane: Lane[RestClient]) -> bytes:
-        return self.encoded or self.request.render(lane.values)
+    def _rendered(self, context: CallContext[RestClient]) -> bytes:
+        return self.encoded or self.request.render(context.values)
 
 
 class PersonalHttpStep(HttpStep):
     """The same, where the arm has headers that differ from user to user."""
 
-    def _rendered(self, lane: Lane[RestClient]) -> bytes:
-        return self.request.render(lane.values, lane.client.own_fields)
+    def _rendered(self, context: CallContext[RestClient]) -> bytes:
+        return self.request.render(context.values, context.client.own_fields)
 
 
 @dataclass(eq=False)
@@ -245,31 +247,31 @@ class WaitStep:
     seconds: float
     goes_on: bool = False
 
-    def run(self, lane: Lane[Any]) -> str:
+    def run(self, context: CallContext[Any]) -> str:
         start_ns = time.perf_counter_ns()
         gevent.sleep(self.seconds)
-        lane.waited_ns += time.perf_counter_ns() - start_ns
-        if lane.intended_ns is not None:
-            lane.intended_ns = 0
+        context.waited_ns += time.perf_counter_ns() - start_ns
+        if context.intended_ns is not None:
+            context.intended_ns = 0
         return OK
 
 
-def _lag(lane: Lane[Any], reply: Reply) -> int | None:
+def _lag(context: CallContext[Any], reply: Reply) -> int | None:
     """Return how late a call of an open load was sent: the first of a journey has a moment to keep.
 
     None in a closed load, where a call is never late.
     """
-    if lane.intended_ns is None:
+    if context.intended_ns is None:
         return None
-    intended_ns, lane.intended_ns = lane.intended_ns, 0
+    intended_ns, context.intended_ns = context.intended_ns, 0
     return reply.start_ns - intended_ns if intended_ns else 0
 
 
-def count_unmade(lane: Lane[Any], error: LookupFailed) -> str:
+def count_unmade(context: CallContext[Any], error: LookupFailed) -> str:
     """Count a journey whose values could not be drawn, as a call that could not be built."""
-    track = lane.recorder.track(lane.arm, "call", f"with of {lane.journey}")
+    track = context.recorder.track(context.arm, "call", f"with of {context.journey}")
     reply = Reply(time.perf_counter_ns()).fail(HARNESS_ERROR, str(error))
-    lane.recorder.call(track, lane.journey, HARNESS_ERROR, reply, _lag(lane, reply))
+    context.recorder.call(track, context.journey, HARNESS_ERROR, reply, _lag(context, reply))
     gevent.sleep(_HARNESS_PAUSE_S)
     return HARNESS_ERROR
 

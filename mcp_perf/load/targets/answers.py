@@ -2,20 +2,20 @@
 
 from collections.abc import Iterable
 
-from mcp_perf.client.protocol.answers import Answers
+from mcp_perf.client.protocol.answers import Responder
 from mcp_perf.scenario.checks.bursts import flat
 from mcp_perf.scenario.loader import Loaded
 from mcp_perf.scenario.model import answers as dialog
 from mcp_perf.scenario.model.steps import Asking, Step
 
 
-def script(*written: dialog.Answers | None) -> Answers:
+def script(*written: dialog.Answers | None) -> Responder:
     """Join answers to one script; of two of a kind, the first wins."""
     one = joined(*written)
     form, words, roots = (
         (None, None, None) if one is None else (one.elicitation, one.sampling, one.roots)
     )
-    return Answers(
+    return Responder(
         elicitation=None if form is None else {"action": form.action, "content": form.content},
         sampling=None if words is None else _message(words),
         roots=None if roots is None else [{"uri": uri} for uri in roots],
@@ -34,7 +34,7 @@ def joined(*written: dialog.Answers | None) -> dialog.Answers | None:
     )
 
 
-def script_of(arm: str, loaded: Loaded) -> Answers:
+def script_of(arm: str, loaded: Loaded) -> Responder:
     """Return all that an arm's journeys answer: it says what its clients declare."""
     return script(*_written(arm, loaded))
 
@@ -50,7 +50,7 @@ def own_answers(step: Step) -> dialog.Answers | None:
     return step.answers if isinstance(step, Asking) else None
 
 
-def own_script(step: Step, journey: dialog.Answers | None) -> Answers | None:
+def own_script(step: Step, journey: dialog.Answers | None) -> Responder | None:
     """Return the answers during one step: its own, then its journey's; None where it has none."""
     written = (own_answers(step), journey)
     return None if written == (None, None) else script(*written)

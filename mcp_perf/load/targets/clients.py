@@ -18,7 +18,7 @@ from mcp_perf.client.mcp.channel_client import SessionClient
 from mcp_perf.client.mcp.handshake import Observer, ignore
 from mcp_perf.client.mcp.messenger import Credentials
 from mcp_perf.client.mcp.streamable_http import McpClient
-from mcp_perf.client.protocol.answers import SILENT, Answers
+from mcp_perf.client.protocol.answers import SILENT, Responder
 from mcp_perf.load.hub.bridge import bridge
 from mcp_perf.load.hub.redaction import clean
 from mcp_perf.load.targets.personal import shared_by_all
@@ -28,7 +28,7 @@ from mcp_perf.scenario.model.identities import names_in
 from mcp_perf.scenario.model.scenario import Arm
 from mcp_perf.scenario.model.targets import split_target, words
 
-Place = Endpoint | Command | Code
+Destination = Endpoint | Command | Code
 """Where calls go, with all that the users of an arm share."""
 
 
@@ -62,11 +62,11 @@ class SharedSession:
 
 McpSession = McpClient | SessionClient
 ToolClient = McpClient | SessionClient | SharedSession
-Client = ToolClient | RestClient | PythonClient
+ArmClient = ToolClient | RestClient | PythonClient
 TOOL_CLIENTS: Final = (McpClient, SessionClient, SharedSession)
 
 
-def place(name: str, arm: Arm, loaded: Loaded, line: str, logs: Path | None) -> Place:
+def destination(name: str, arm: Arm, loaded: Loaded, line: str, logs: Path | None) -> Destination:
     """Read what a target's line names. Raises Refusal, and ConnectError for code that is not there.
 
     `logs` is the folder for what stdio servers write to their standard error; None keeps nothing.
@@ -87,24 +87,24 @@ def place(name: str, arm: Arm, loaded: Loaded, line: str, logs: Path | None) -> 
 
 def session(
     line: str,
-    place: Place,
+    destination: Destination,
     protocol: str,
     *,
     observe: Observer = ignore,
     waits: WaitFactory | None = None,
-    answers: Answers = SILENT,
+    answers: Responder = SILENT,
     credentials: Credentials | None = None,
     listens: bool = False,
     no_delete: bool = False,
 ) -> McpSession:
-    """Make an MCP client for a place, by the transport that its target's line names.
+    """Make an MCP client for a destination, by the transport that its target's line names.
 
     With `listens`, one over streamable HTTP keeps the stream of its session open; with `no_delete`
     it leaves the session without a goodbye.
     """
-    if isinstance(place, Endpoint) and split_target(line)[0] == "http":
+    if isinstance(destination, Endpoint) and split_target(line)[0] == "http":
         return McpClient(
-            place,
+            destination,
             protocol,
             observe=observe,
             waits=waits,
@@ -114,16 +114,18 @@ def session(
             no_delete=no_delete,
         )
     channel: Channel
-    if isinstance(place, Command):
-        channel = StdioChannel(place)
-    elif isinstance(place, Code):
-        channel = MemoryChannel(place, bridge())
+    if isinstance(destination, Command):
+        channel = StdioChannel(destination)
+    elif isinstance(destination, Code):
+        channel = MemoryChannel(destination, bridge())
     else:
-        channel = SseChannel(place, waits=waits)
+        channel = SseChannel(destination, waits=waits)
     return SessionClient(channel, protocol, observe=observe, answers=answers)
 
 
-def beside(client: Client, number: int, waits: WaitFactory | None = None) -> Sequence[Client]:
+def for_bursts(
+    client: ArmClient, number: int, waits: WaitFactory | None = None
+) -> Sequence[ArmClient]:
     """Return as many clients for one user's calls at once: over plain HTTP each has a connection.
 
     The first is the user's own. An MCP session carries many calls at once, so it serves all of

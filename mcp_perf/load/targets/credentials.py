@@ -15,7 +15,7 @@ from mcp_perf.scenario.values.generators import IDENTITY
 from mcp_perf.scenario.values.lookups import compile_template
 
 if TYPE_CHECKING:
-    from mcp_perf.client.mcp.oauth import OAuth
+    from mcp_perf.client.mcp.oauth import OAuthCredentials
 
 _TEXTS = ("client_id", "client_secret", "issuer", "metadata_url")
 
@@ -41,19 +41,19 @@ class CredentialStore:
         self._texts = compile_template(texts, env=loaded.env)
         verify = arm.tls.verify if arm.tls.ca is None else str(loaded.base / arm.tls.ca)
         self._http = connections(verify=verify)
-        self._made: dict[tuple[str, ...], OAuth] = {}
+        self._made: dict[tuple[str, ...], OAuthCredentials] = {}
 
     def of(self, identity: Mapping[str, Any]) -> Credentials:
         """Return the credentials of an identity. Raises ValueError on a bad value."""
-        from mcp_perf.client.mcp.oauth import Identity, OAuth  # noqa: PLC0415
+        from mcp_perf.client.mcp.oauth import OAuthCredentials, Registration  # noqa: PLC0415
 
         rendered = self._texts.render({IDENTITY: identity})
         texts = {name: str(value) for name, value in rendered.items()}
         key = tuple(texts.values())
         if key not in self._made:
             written = self._written
-            who = Identity(
+            who = Registration(
                 **texts, grant=written.flow, method=written.method, scopes=written.scopes
             )
-            self._made[key] = OAuth(self._url, who, http=self._http, hide=hide)
+            self._made[key] = OAuthCredentials(self._url, who, http=self._http, hide=hide)
         return self._made[key]

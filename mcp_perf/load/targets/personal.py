@@ -16,7 +16,7 @@ from mcp_perf.scenario.model.scenario import Arm
 from mcp_perf.scenario.values.generators import IDENTITY
 from mcp_perf.scenario.values.templates import compile_template
 
-_Place = Endpoint | Command | Code
+_Destination = Endpoint | Command | Code
 
 
 class Personal:
@@ -32,7 +32,7 @@ class Personal:
     def headers(self, identity: Identity) -> dict[str, str]:
         return _texts(self._headers.render({IDENTITY: identity}))
 
-    def place(self, shared: _Place, identity: Identity) -> _Place:
+    def destination(self, shared: _Destination, identity: Identity) -> _Destination:
         """Return the place of an arm as one user sees it. Raises ValueError on a bad header."""
         if isinstance(shared, Endpoint) and shared.personal:
             return shared.for_user(self.headers(identity))

@@ -11,12 +11,12 @@ from mcp_perf.client.errors import CallTimeout, ConnectError, TargetError
 from mcp_perf.client.http.endpoint import Endpoint
 from mcp_perf.client.http.rest import RestClient
 from mcp_perf.client.mcp.messenger import Credentials
-from mcp_perf.client.protocol.answers import SILENT, Answers
+from mcp_perf.client.protocol.answers import SILENT, Responder
 from mcp_perf.client.protocol.tools import Tool
 from mcp_perf.client.protocol.versions import HANDSHAKE, MODERN
 from mcp_perf.load.targets.answers import script_of
 from mcp_perf.load.targets.bundled import Face, SystemFailed, Systems, UnknownSystem
-from mcp_perf.load.targets.clients import Place, place, session
+from mcp_perf.load.targets.clients import Destination, destination, session
 from mcp_perf.load.targets.credentials import CredentialStore
 from mcp_perf.load.targets.personal import Personal
 from mcp_perf.load.targets.refusal import CONFIGURATION, UNREACHABLE, Refusal
@@ -40,7 +40,7 @@ class ArmTarget:
     """`mcp`, `http` or `python`."""
     url: str
     """The line of `mcp_perf.scenario.model.targets` that names it; a system's is its address."""
-    place: Place
+    destination: Destination
     variables: Mapping[str, Any]
     """What lookups of this arm know beside the journey's own values."""
     version: str = ""
@@ -51,7 +51,7 @@ class ArmTarget:
     """The processes of a bundled system that do this arm's work, by name."""
     upstream: str = ""
     """Where the simulated providers of a bundled system are counted."""
-    script: Answers = SILENT
+    script: Responder = SILENT
     """What its clients answer when the server asks."""
     personal: Personal | None = None
     """What differs from user to user, where something can."""
@@ -59,13 +59,13 @@ class ArmTarget:
     @property
     def endpoint(self) -> Endpoint:
         """Return the place of an arm that is reached by HTTP."""
-        assert isinstance(self.place, Endpoint)  # noqa: S101 -- compiled for this kind of arm
-        return self.place
+        assert isinstance(self.destination, Endpoint)  # noqa: S101 -- compiled for this kind of arm
+        return self.destination
 
     def has(self, step: Step) -> bool:
         """Tell whether there is the tool or the function that a step calls."""
-        if step.action == "run" and isinstance(self.place, Code):
-            return find_function(self.place, step.subject) is not None
+        if step.action == "run" and isinstance(self.destination, Code):
+            return find_function(self.destination, step.subject) is not None
         return step.action != "call" or self.tools is None or step.subject in self.tools
 
 
@@ -115,7 +115,7 @@ def reach(
     own = compile_template({**loaded.scenario.vars, **arm.vars}, env=loaded.env).render({})
     variables = {**provided, **own}
     try:
-        where = place(name, arm, loaded, url, logs)
+        where = destination(name, arm, loaded, url, logs)
         if arm.kind != "mcp":
             if isinstance(where, Endpoint):
                 client = RestClient(where)
@@ -126,7 +126,7 @@ def reach(
         script, personal = script_of(name, loaded), _personal(name, arm, loaded, url)
         opened = session(
             url,
-            personal.place(where, identity),
+            personal.destination(where, identity),
             version or arm.protocol,
             answers=script,
             credentials=_credentials(name, personal, identity),

@@ -116,9 +116,9 @@ def _find(asked: Resources, target: ArmTarget) -> Source:
         return _processes(f"container {asked.value}", [_main_process(asked.value)])
     if asked.kind == "prometheus":
         return _page(asked.value)
-    if isinstance(target.place, Command):
-        return Source("its processes", StartedProcesses(target.place.pids))
-    if isinstance(target.place, Code):
+    if isinstance(target.destination, Command):
+        return Source("its processes", StartedProcesses(target.destination.pids))
+    if isinstance(target.destination, Code):
         raise _Unseen("It runs in the load generator, and its CPU time is in the generator's.")
     if target.pids:
         return _processes(", ".join(target.pids), list(target.pids.values()))

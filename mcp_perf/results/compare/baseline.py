@@ -13,7 +13,7 @@ import msgspec
 
 from mcp_perf.outcomes import ENDED, FAILED
 from mcp_perf.results.document.document import ArmNumbers, Report, RoundNumbers
-from mcp_perf.results.document.run_numbers import ArmRounds, Identity, RunNumbers
+from mcp_perf.results.document.run_numbers import ArmRounds, RunIdentity, RunNumbers
 from mcp_perf.results.tally.metrics import COMPARED, JOURNEY_PREFIX
 
 SCHEMA: Final = "mcp-perf/baseline/1"
@@ -38,7 +38,7 @@ def identity(
     load: Mapping[str, Any],
     environment: Mapping[str, Any],
     protocols: Mapping[str, str] = MappingProxyType({}),
-) -> Identity:
+) -> RunIdentity:
     """Return the identity of a run from what its first record says.
 
     `protocols` are arm -> negotiated version, as far as they are known yet.
@@ -48,7 +48,7 @@ def identity(
     kept = {name: value for name, value in load.items() if name not in left_out}
     versions = {name: str(environment[name]) for name in _VERSIONS if name in environment}
     spoken = {f"protocol of {arm}": version for arm, version in protocols.items() if version}
-    return Identity(
+    return RunIdentity(
         scenario=scenario,
         workload=dict(workload),
         load=msgspec.json.decode(msgspec.json.encode(kept)),

@@ -7,7 +7,7 @@ comparison; what might (another version of Python) is a warning.
 from collections.abc import Mapping
 from typing import Any
 
-from mcp_perf.results.document.run_numbers import Identity
+from mcp_perf.results.document.run_numbers import RunIdentity
 from mcp_perf.results.judge.trial import is_search
 
 _SEARCHED = (
@@ -17,7 +17,7 @@ _SEARCHED = (
 AGAIN = "make the base again with this version of mcp-perf"
 
 
-def differences(base: Identity, new: Identity) -> list[str]:
+def differences(base: RunIdentity, new: RunIdentity) -> list[str]:
     """Say what makes the runs incomparable, each with both values; nothing when they are not.
 
     An arm that only one of them has makes no difference here: it cannot pass, and is told of there.
@@ -41,7 +41,7 @@ def differences(base: Identity, new: Identity) -> list[str]:
     return found
 
 
-def warnings(base: Identity, new: Identity) -> list[str]:
+def warnings(base: RunIdentity, new: RunIdentity) -> list[str]:
     """Say what differs, and need not matter."""
     return _of("versions", base.versions, new.versions)
 

@@ -19,7 +19,7 @@ from mcp_perf.results.compare.notes import CONTROL, notes
 from mcp_perf.results.document.comparison import Regression
 from mcp_perf.results.document.part import VerdictName
 from mcp_perf.results.document.run_numbers import ArmRounds, RunNumbers
-from mcp_perf.results.judge import finding as rule
+from mcp_perf.results.judge import rule
 from mcp_perf.results.stats import runs as stats
 from mcp_perf.results.stats.rounds import NO_NOISE, more_needed, same, step_down
 from mcp_perf.results.tally.metrics import COMPARED, JOURNEY_PREFIX
@@ -42,7 +42,7 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class _Finding(rule.Finding):
+class _Judgement(rule.Judgement):
     """The same for two runs, and what it rests on if they have a ratio."""
 
     change: stats.Change | None = None
@@ -159,8 +159,8 @@ def _absent(arm: str, metric: str, reason: str) -> Regression:
 
 
 def _row(metric: _Metric) -> Regression:
-    finding = _errors(metric) if metric.name == ERRORS else _ratio(metric)
-    change, judged = finding.change, not _is_measure(metric, finding)
+    judgement = _errors(metric) if metric.name == ERRORS else _ratio(metric)
+    change, judged = judgement.change, not _is_measure(metric, judgement)
     return Regression(
         metric=metric.name,
         arm=metric.arm,
@@ -169,11 +169,11 @@ def _row(metric: _Metric) -> Regression:
         base=metric.before,
         new=metric.after,
         ratio=None if change is None else math.exp(change.mean),
-        ci95=finding.ci95 if change is None else _ratio_of(change),
+        ci95=judgement.ci95 if change is None else _ratio_of(change),
         p_value=None if change is None else change.p,
         effect_needed=None if change is None else math.exp(change.needed),
-        verdict=finding.verdict if judged else None,
-        reason=finding.reason if judged else "Not judged: the other arms are measured by it.",
+        verdict=judgement.verdict if judged else None,
+        reason=judgement.reason if judged else "Not judged: the other arms are measured by it.",
     )
 
 
@@ -181,7 +181,7 @@ def _ratio_of(change: stats.Change) -> rule.Interval:
     return math.exp(change.mean - change.half), math.exp(change.mean + change.half)
 
 
-def _is_measure(metric: _Metric, finding: _Finding) -> bool:
+def _is_measure(metric: _Metric, judgement: _Judgement) -> bool:
     """Tell whether a control is not judged, because others are measured by it.
 
     It can only fail, and that only if the base has runs enough to tell its change from that of the
@@ -191,11 +191,11 @@ def _is_measure(metric: _Metric, finding: _Finding) -> bool:
     measures = metric.arm == CONTROL and any(
         all(other in arms for arms in metric.base) for other in others
     )
-    shown = finding.verdict == "FAIL" and len(metric.base) >= stats.FEWEST_RUNS
-    return measures and not shown and finding.change is not None
+    shown = judgement.verdict == "FAIL" and len(metric.base) >= stats.FEWEST_RUNS
+    return measures and not shown and judgement.change is not None
 
 
-def _ratio(metric: _Metric) -> _Finding:
+def _ratio(metric: _Metric) -> _Judgement:
     problem = _unfit(metric)
     if problem is not None:
         return problem
@@ -219,12 +219,12 @@ def _ratio(metric: _Metric) -> _Finding:
     return _verdict(metric, stats.between_rounds(rounds, new), len(new))
 
 
-def _unfit(metric: _Metric) -> _Finding | None:
+def _unfit(metric: _Metric) -> _Judgement | None:
     if metric.after is None:
         return _open(f"{metric.subject} could not be measured in this run, and was in the base.")
     if metric.unit == "/s" and not metric.after and all(metric.befores):
         was = rule.show(metric.before or 0, metric.unit)
-        return _Finding("FAIL", f"{metric.subject} is zero; it was {was}.")
+        return _Judgement("FAIL", f"{metric.subject} is zero; it was {was}.")
     needed = rule.samples_needed(metric.name)
     journeys = metric.name.startswith(JOURNEY_PREFIX)
     for arms in (*metric.base, metric.new):
@@ -235,11 +235,11 @@ def _unfit(metric: _Metric) -> _Finding | None:
     return None
 
 
-def _open(reason: str) -> _Finding:
-    return _Finding("INCONCLUSIVE", reason)
+def _open(reason: str) -> _Judgement:
+    return _Judgement("INCONCLUSIVE", reason)
 
 
-def _verdict(metric: _Metric, change: stats.Change, rounds: int | None) -> _Finding:
+def _verdict(metric: _Metric, change: stats.Change, rounds: int | None) -> _Judgement:
     """Hold the interval against the tolerance; `rounds` is None where runs were the unit."""
     limit = math.log1p(metric.tolerance)
     worse = metric.sign * change.mean
@@ -249,7 +249,7 @@ def _verdict(metric: _Metric, change: stats.Change, rounds: int | None) -> _Find
     verdict = rule.decided((low, high), limit.__ge__)
     if verdict == "PASS":
         beyond = _beyond(metric)
-        return _Finding("INCONCLUSIVE" if beyond else "PASS", beyond, change=change)
+        return _Judgement("INCONCLUSIVE" if beyond else "PASS", beyond, change=change)
     bound = rule.show(math.exp(metric.sign * limit), rule.RATIO)
     mean, between = math.exp(change.mean), rule.between(_ratio_of(change), rule.RATIO)
     of_base = f"{rule.show(mean, rule.RATIO)} the base, {between}"
@@ -265,7 +265,7 @@ def _verdict(metric: _Metric, change: stats.Change, rounds: int | None) -> _Find
     else:
         was, now = (rule.show(value or 0.0, metric.unit) for value in (metric.before, metric.after))
         why = f"the tolerance ends at {bound} ({metric.name} was {was}, is {now})."
-    return _Finding(verdict, f"{metric.subject} is {of_base} (95 %); {why}", change=change)
+    return _Judgement(verdict, f"{metric.subject} is {of_base} (95 %); {why}", change=change)
 
 
 def _beyond(metric: _Metric) -> str:
@@ -287,7 +287,7 @@ def _advice(rounds: int | None, interval: rule.Interval, worse: float, limit: fl
     return rule.advice(needed, "rounds in each run", "tolerance")
 
 
-def _errors(metric: _Metric) -> _Finding:
+def _errors(metric: _Metric) -> _Judgement:
     """Judge failures by their counts: two rates of zero have no ratio, and nothing to fear."""
     parts = [arms[metric.arm] for arms in metric.base]
     base = sum(part.failed for part in parts), sum(part.ended for part in parts)
@@ -298,8 +298,8 @@ def _errors(metric: _Metric) -> _Finding:
     counted = f"{new[0]} of {new[1]} calls failed, {base[0]} of {base[1]} in the base"
     if low > margin:
         more = rule.show(low, "fraction")
-        return _Finding("FAIL", f"{counted}: at least {more} more (95 %).", ci95=(low, high))
+        return _Judgement("FAIL", f"{counted}: at least {more} more (95 %).", ci95=(low, high))
     if new[0] / new[1] <= before or high <= max(margin, _ERROR_MARGIN):
-        return _Finding("PASS", ci95=(low, high))
+        return _Judgement("PASS", ci95=(low, high))
     reason = f"{counted}: more, but not shown to be more than chance. Run longer."
-    return _Finding("INCONCLUSIVE", reason, ci95=(low, high))
+    return _Judgement("INCONCLUSIVE", reason, ci95=(low, high))

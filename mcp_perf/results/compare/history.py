@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.schema import CreateTable
 
 from mcp_perf import folders
-from mcp_perf.results.document.run_numbers import Identity, RunNumbers
+from mcp_perf.results.document.run_numbers import RunIdentity, RunNumbers
 from mcp_perf.results.judge.trial import is_search
 from mcp_perf.results.stats.rounds import around
 from mcp_perf.results.stats.trend import Point
@@ -108,7 +108,7 @@ def _point(row: Any) -> Point:
         scenario=row["scenario"],
         verdict=row["verdict"],
         complete=row["complete"],
-        identity=msgspec.json.decode(row["identity"], type=Identity),
+        identity=msgspec.json.decode(row["identity"], type=RunIdentity),
         arm=row["arm"],
         metric=row["metric"],
         group=row["group_key"],
@@ -133,7 +133,7 @@ def _metrics(run: RunNumbers) -> Iterator[dict[str, Any]]:
             }
 
 
-def _group(identity: Identity, arm: str) -> str:
+def _group(identity: RunIdentity, arm: str) -> str:
     """Return a digest of what runs must have in common for their numbers of an arm to compare."""
     same = (identity.scenario, identity.workload.get(arm), identity.load, identity.machine)
     return hashlib.sha256(msgspec.json.encode(same, order="sorted")).hexdigest()[:12]

@@ -7,15 +7,15 @@ from pydantic import ConfigDict, Field
 
 from mcp_perf.results.compare.compare import Outcome, compare_runs, verdict_of
 from mcp_perf.results.document.comparison import Regression
-from mcp_perf.results.document.part import Part, VerdictName
+from mcp_perf.results.document.part import DocumentPart, VerdictName
 from mcp_perf.results.document.run_numbers import RunNumbers
-from mcp_perf.results.judge.finding import gravest
+from mcp_perf.results.judge.rule import gravest
 from mcp_perf.results.judge.verdict import CODES
 
 SCHEMA: Final = "mcp-perf/compare/1"
 
 
-class ComparedRun(Part):
+class ComparedRun(DocumentPart):
     """One run against the base."""
 
     run_id: str
@@ -26,7 +26,7 @@ class ComparedRun(Part):
     notes: list[str]
 
 
-class CompareReport(Part):
+class CompareReport(DocumentPart):
     """All runs against the base."""
 
     schema_: Literal["mcp-perf/compare/1"] = Field(default=SCHEMA, alias="schema")

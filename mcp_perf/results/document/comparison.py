@@ -2,10 +2,10 @@
 
 from pydantic import Field
 
-from mcp_perf.results.document.part import Part, VerdictName
+from mcp_perf.results.document.part import DocumentPart, VerdictName
 
 
-class Comparison(Part):
+class Comparison(DocumentPart):
     """An arm against another, paired on rounds."""
 
     metric: str
@@ -20,7 +20,7 @@ class Comparison(Part):
     warnings: list[str] = Field(default_factory=list)
 
 
-class Regression(Part):
+class Regression(DocumentPart):
     """A metric of this run against the same of a baseline (or of another run)."""
 
     metric: str

@@ -10,7 +10,7 @@ from pydantic import ConfigDict, Field
 
 from mcp_perf.results.document.comparison import Comparison, Regression
 from mcp_perf.results.document.layer import Layer
-from mcp_perf.results.document.part import Part, VerdictName
+from mcp_perf.results.document.part import DocumentPart, VerdictName
 from mcp_perf.results.document.target_numbers import (
     ContextNumbers,
     ResourceNumbers,
@@ -21,7 +21,7 @@ from mcp_perf.results.document.target_numbers import (
 SCHEMA: Final = "mcp-perf/report/1"
 
 
-class Latency(Part):
+class Latency(DocumentPart):
     """Milliseconds; null where there was no sample."""
 
     mean: float | None = None
@@ -33,7 +33,7 @@ class Latency(Part):
     max: float | None = None
 
 
-class StepNumbers(Part):
+class StepNumbers(DocumentPart):
     """One step (or one journey) of one arm, over all measured rounds."""
 
     count: int
@@ -49,7 +49,7 @@ class StepNumbers(Part):
     """Results that were held against the tool's outputSchema: a sample of them."""
 
 
-class RoundNumbers(Part):
+class RoundNumbers(DocumentPart):
     """One turn of one arm, warm-up (round 0) included."""
 
     round: int
@@ -78,7 +78,7 @@ class RoundNumbers(Part):
     """The target's resident memory: the median of the turn."""
 
 
-class RateLevel(Part):
+class RateLevel(DocumentPart):
     """One rate of a search for the capacity, over all of its trials."""
 
     rate_per_s: float
@@ -97,7 +97,7 @@ class RateLevel(Part):
     error_rate: float | None
 
 
-class Capacity(Part):
+class Capacity(DocumentPart):
     """The highest rate that an arm holds: what a breakpoint load has found."""
 
     outcome: Literal["knee", "held", "lowest", "generator", "unfinished"]
@@ -116,7 +116,7 @@ class Capacity(Part):
     """Ascending."""
 
 
-class ArmNumbers(Part):
+class ArmNumbers(DocumentPart):
     """One arm over all measured rounds."""
 
     target: str
@@ -154,7 +154,7 @@ class ArmNumbers(Part):
     cancel_stop_ms: Latency = Latency()
     """From the cancellation of a call to its end at the server; those of which it was not told are
     longer than all."""
-    cancel_stops_untold: int = 0
+    cancel_stops_unmeasured: int = 0
     """Calls that were cancelled, and had no end within a second."""
     bytes_in: int
     bytes_out: int
@@ -173,7 +173,7 @@ class ArmNumbers(Part):
     """Only where the load searched for it."""
 
 
-class GateResult(Part):
+class GateResult(DocumentPart):
     """One gate, judged."""
 
     gate: str
@@ -184,7 +184,7 @@ class GateResult(Part):
     reason: str = ""
 
 
-class Generator(Part):
+class Generator(DocumentPart):
     """The load generator's own health in the measured rounds."""
 
     cpu_percent: float | None
@@ -197,7 +197,7 @@ class Generator(Part):
     workers_lost: list[str]
 
 
-class TimelinePoint(Part):
+class TimelinePoint(DocumentPart):
     """About one second of one arm."""
 
     at_s: float
@@ -209,7 +209,7 @@ class TimelinePoint(Part):
     p95_ms: float | None
 
 
-class ResourcePoint(Part):
+class ResourcePoint(DocumentPart):
     """What an arm's target used in about one second; in a long run, in more."""
 
     at_s: float
@@ -223,7 +223,7 @@ class ResourcePoint(Part):
     fds: int | None
 
 
-class SessionPoint(Part):
+class SessionPoint(DocumentPart):
     """How many sessions of an arm were open at a moment."""
 
     at_s: float
@@ -232,7 +232,7 @@ class SessionPoint(Part):
     streams: int
 
 
-class Failure(Part):
+class Failure(DocumentPart):
     """Failures of one arm, step and class, with one example."""
 
     arm: str
@@ -242,7 +242,7 @@ class Failure(Part):
     example: str
 
 
-class Report(Part):
+class Report(DocumentPart):
     """The whole document."""
 
     schema_: Literal["mcp-perf/report/1"] = Field(default=SCHEMA, alias="schema")

@@ -2,10 +2,10 @@
 
 from pydantic import ConfigDict, Field
 
-from mcp_perf.results.document.part import Part
+from mcp_perf.results.document.part import DocumentPart
 
 
-class Layer(Part):
+class Layer(DocumentPart):
     """What one layer adds to the time of a journey: the next arm's, less that of the one below."""
 
     from_: str = Field(validation_alias="from", serialization_alias="from")

@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 
-class Part(BaseModel):
+class DocumentPart(BaseModel):
     """A part of the document: frozen, and nothing undeclared gets in."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")

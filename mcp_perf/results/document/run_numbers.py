@@ -26,7 +26,7 @@ class ArmRounds(msgspec.Struct, frozen=True, kw_only=True):
     steps: list[str]
 
 
-class Identity(msgspec.Struct, frozen=True, kw_only=True):
+class RunIdentity(msgspec.Struct, frozen=True, kw_only=True):
     """What two runs must have in common to be compared, and what they should."""
 
     scenario: str
@@ -45,5 +45,5 @@ class RunNumbers(msgspec.Struct, frozen=True, kw_only=True):
     started: str
     verdict: str
     complete: bool
-    identity: Identity
+    identity: RunIdentity
     arms: dict[str, ArmRounds]

@@ -1,9 +1,9 @@
 """The document's parts on a target, beside the times of its calls: what it used, held and sent."""
 
-from mcp_perf.results.document.part import Part
+from mcp_perf.results.document.part import DocumentPart
 
 
-class Memory(Part):
+class Memory(DocumentPart):
     """Resident memory in bytes, over the measured rounds."""
 
     start: float | None = None
@@ -11,7 +11,7 @@ class Memory(Part):
     end: float | None = None
 
 
-class ResourceNumbers(Part):
+class ResourceNumbers(DocumentPart):
     """What the arm's target used in the measured rounds; null where it was not sampled."""
 
     source: str = ""
@@ -35,7 +35,7 @@ class ResourceNumbers(Part):
     """At most."""
 
 
-class SessionNumbers(Part):
+class SessionNumbers(DocumentPart):
     """Open sessions, and the memory held for them; null where it was not read, or there are none.
 
     Of an arm with the memory of its target; of the load generator for all arms with its own.
@@ -62,7 +62,7 @@ class SessionNumbers(Part):
     """When they had been closed."""
 
 
-class UpstreamNumbers(Part):
+class UpstreamNumbers(DocumentPart):
     """What the simulated providers behind a bundled system were asked, by their own count."""
 
     requests: int
@@ -75,7 +75,7 @@ class UpstreamNumbers(Part):
     """The most requests, to all providers together, that were under way at once."""
 
 
-class ContextNumbers(Part):
+class ContextNumbers(DocumentPart):
     """What an MCP server costs a model's context."""
 
     tools: int = 0

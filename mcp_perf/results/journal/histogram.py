@@ -91,11 +91,11 @@ class Histogram:
         return self.at_ranks([rank(fraction, total) for fraction in fractions])
 
     def at_ranks(self, ranks: Sequence[int]) -> list[float | None]:
-        """Return the samples (ns) at these places, counted from 1; None beyond the last."""
+        """Return the samples (ns) at these ranks, counted from 1; None beyond the last."""
         keys = sorted(self._counts)
         cumulated = list(accumulate(self._counts[key] for key in keys))
-        places = [bisect_left(cumulated, rank_) for rank_ in ranks]
-        return [midpoint_ns(keys[place]) if place < len(keys) else None for place in places]
+        indexes = [bisect_left(cumulated, rank_) for rank_ in ranks]
+        return [midpoint_ns(keys[index]) if index < len(keys) else None for index in indexes]
 
     def curve(self) -> list[tuple[float, float]]:
         """Return points (fraction, ns) from 0 to 1: ten for each factor of ten towards 1."""
@@ -113,7 +113,7 @@ class Histogram:
 
 
 def rank(fraction: float, total: int) -> int:
-    """Return the place, from 1, of a percentile among `total` sorted samples."""
+    """Return the rank, from 1, of a percentile among `total` sorted samples."""
     return max(1, math.ceil(fraction * total * (1 - _ROUNDING)))
 
 

@@ -115,7 +115,7 @@ class Redactor:
 
 
 def _length(text: str, at: int, alike: list[str]) -> int:
-    """Return how long the secret is that stands at a place of a text; 0 where there is none."""
+    """Return how long the secret is that begins at an index of a text; 0 where there is none."""
     for form in alike:
         if text.startswith(form, at):
             return len(form)

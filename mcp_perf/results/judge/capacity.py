@@ -8,7 +8,7 @@ from typing import Final
 from mcp_perf.results.document.comparison import Comparison
 from mcp_perf.results.document.document import Capacity, GateResult, RateLevel
 from mcp_perf.results.judge import trial
-from mcp_perf.results.judge.finding import HOLDS, RATIO, Finding, Interval, between, decided, show
+from mcp_perf.results.judge.rule import HOLDS, RATIO, Interval, Judgement, between, decided, show
 from mcp_perf.results.judge.search import Range, conclude
 from mcp_perf.results.judge.verdict import SearchFacts
 from mcp_perf.results.tally.arm_facts import latency
@@ -109,14 +109,14 @@ def judge(gate: Gate, found: Mapping[str, Capacity]) -> GateResult:
     absent = [arm for arm in arms if arm not in found]
     if absent:
         reason = f"{absent[0]} was not searched: write load: {{shape: breakpoint}}."
-        return Finding("INCONCLUSIVE", reason).of(gate)
+        return Judgement("INCONCLUSIVE", reason).of(gate)
     unit = gate.unit if gate.versus is None else RATIO
     ends, measured, bound = _sides(gate, found)
     verdict = decided(ends, lambda end: HOLDS[gate.op](end, bound))
     unsure = ", which does not decide" if verdict == "INCONCLUSIVE" else ""
     shown = f"{'.capacity / '.join(arms)}.capacity is {span(ends, unit)}{unsure}"
     reason = f"{shown}; the gate asks for {gate.op} {show(bound, unit)}."
-    return Finding(verdict, "" if verdict == "PASS" else reason, measured, ends).of(gate)
+    return Judgement(verdict, "" if verdict == "PASS" else reason, measured, ends).of(gate)
 
 
 def _sides(gate: Gate, found: Mapping[str, Capacity]) -> tuple[Interval, float | None, float]:

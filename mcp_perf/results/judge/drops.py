@@ -7,7 +7,7 @@ passes by leaving the dropped ones out.
 from collections.abc import Mapping
 
 from mcp_perf.results.document.comparison import Comparison
-from mcp_perf.results.judge.finding import no_latency
+from mcp_perf.results.judge.rule import no_latency
 from mcp_perf.results.tally.metrics import FRACTIONS, Evidence, Totals, bare
 from mcp_perf.scenario.model.gates import METRICS, Gate
 
@@ -50,7 +50,7 @@ def stands(gate: Gate, totals: Totals) -> bool:
     if gate.op.startswith(">"):
         return True
     tally = totals.timed(gate.metric)
-    n = tally.n + totals.untold(gate.metric) + totals.dropped
+    n = tally.n + totals.unmeasured(gate.metric) + totals.dropped
     rank = FRACTIONS.get(name, 1.0) * n / tally.n
     [shifted] = tally.percentiles_ms([rank]) if rank <= 1 else [None]
     return shifted is not None and shifted <= gate.value

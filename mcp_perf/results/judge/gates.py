@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from mcp_perf.results.document.document import GateResult
 from mcp_perf.results.document.target_numbers import SessionNumbers
-from mcp_perf.results.judge import finding as rule
+from mcp_perf.results.judge import rule
 from mcp_perf.results.judge.drops import unknown_beyond
 from mcp_perf.results.stats import rounds as stats
 from mcp_perf.results.stats.leaks import ONLY_WARM, Growth
@@ -31,14 +31,14 @@ class _Bound:
     def demand(self) -> str:
         return f"the gate asks for {self.op} {rule.show(self.value, self.unit)}"
 
-    def plainly(self, number: float) -> rule.Finding:
+    def plainly(self, number: float) -> rule.Judgement:
         """Judge a number that is what it is: a count, the longest time."""
         if self.holds(number):
-            return rule.Finding("PASS", measured=number)
+            return rule.Judgement("PASS", measured=number)
         reason = f"{self.name} is {rule.show(number, self.unit)}; {self.demand()}."
-        return rule.Finding("FAIL", reason, number)
+        return rule.Judgement("FAIL", reason, number)
 
-    def against(self, number: float, ci95: rule.Interval, hint: str) -> rule.Finding:
+    def against(self, number: float, ci95: rule.Interval, hint: str) -> rule.Judgement:
         """Judge a number by its interval; `hint` says what to do if that decides nothing."""
         verdict = rule.decided(ci95, self.holds)
         shown = f"{rule.show(number, self.unit)}, {rule.between(ci95, self.unit)} (95 %)"
@@ -47,7 +47,7 @@ class _Bound:
             "FAIL": f"{self.name} is {shown}; {self.demand()}.",
             "INCONCLUSIVE": f"{self.name} is {shown}, and {self.demand()}: not decided. {hint}",
         }
-        return rule.Finding(verdict, reason[verdict], number, ci95)
+        return rule.Judgement(verdict, reason[verdict], number, ci95)
 
 
 def judge(gate: Gate, arms: Mapping[str, Evidence]) -> GateResult:
@@ -55,16 +55,16 @@ def judge(gate: Gate, arms: Mapping[str, Evidence]) -> GateResult:
     names = [gate.arm] if gate.versus is None else [gate.arm, gate.versus]
     absent = next(filter(None, (_absent(name, gate.metric, arms) for name in names)), None)
     if any(name not in arms for name in names):
-        finding = rule.Finding("INCONCLUSIVE")
+        judgement = rule.Judgement("INCONCLUSIVE")
     elif gate.versus is None:
-        finding = _single(gate, arms[gate.arm])
+        judgement = _single(gate, arms[gate.arm])
     else:
-        finding = _compared(gate, arms[gate.arm], arms[gate.versus])
-    if absent is not None and finding.verdict != "FAIL":
-        finding = rule.Finding("INCONCLUSIVE", absent, finding.measured)
-    if finding.verdict == "PASS" and (unseen := unknown_beyond(gate, arms)):
-        finding = rule.Finding("INCONCLUSIVE", unseen, finding.measured, finding.ci95)
-    return finding.of(gate)
+        judgement = _compared(gate, arms[gate.arm], arms[gate.versus])
+    if absent is not None and judgement.verdict != "FAIL":
+        judgement = rule.Judgement("INCONCLUSIVE", absent, judgement.measured)
+    if judgement.verdict == "PASS" and (unseen := unknown_beyond(gate, arms)):
+        judgement = rule.Judgement("INCONCLUSIVE", unseen, judgement.measured, judgement.ci95)
+    return judgement.of(gate)
 
 
 def _absent(arm: str, metric: str, arms: Mapping[str, Evidence]) -> str | None:
@@ -95,12 +95,12 @@ def _unsampled(arm: str, metric: str, evidence: Evidence) -> str | None:
     return None
 
 
-def _single(gate: Gate, evidence: Evidence) -> rule.Finding:
+def _single(gate: Gate, evidence: Evidence) -> rule.Judgement:
     totals, metric = evidence.totals, gate.metric
     value = totals.value(metric)
     if value is None or gate.value is None:
         why = totals.why_unknown(metric)
-        return rule.Finding("INCONCLUSIVE", f"{metric} of {gate.arm} could not be measured{why}.")
+        return rule.Judgement("INCONCLUSIVE", f"{metric} of {gate.arm} could not be measured{why}.")
     bound = _Bound(f"{gate.arm}.{metric}", gate.op, gate.value, gate.unit)
     if _is_fact(metric) or metric.endswith("max"):
         return bound.plainly(value)
@@ -112,7 +112,7 @@ def _single(gate: Gate, evidence: Evidence) -> rule.Finding:
         return _proportion(bound, totals, metric)
     few = _few(metric, totals, gate.arm)
     if few is not None:
-        return rule.Finding("INCONCLUSIVE", few, value)
+        return rule.Judgement("INCONCLUSIVE", few, value)
     return _spread(bound, evidence, metric, value)
 
 
@@ -121,9 +121,9 @@ def _is_fact(metric: str) -> bool:
     return METRICS[metric].kind == "count" or metric == "rss"
 
 
-def _growing(bound: _Bound, found: Growth, value: float) -> rule.Finding:
+def _growing(bound: _Bound, found: Growth, value: float) -> rule.Judgement:
     if found.ci95 is None:
-        return rule.Finding("INCONCLUSIVE", found.why_not, value)
+        return rule.Judgement("INCONCLUSIVE", found.why_not, value)
     over = f"{found.rounds} rounds over {found.span_s:.0f} s"
     result = bound.against(value, found.ci95, f"{over}. {ONLY_WARM}")
     if result.verdict == "FAIL":
@@ -131,14 +131,14 @@ def _growing(bound: _Bound, found: Growth, value: float) -> rule.Finding:
     return result
 
 
-def _per_session(bound: _Bound, found: SessionNumbers, value: float) -> rule.Finding:
+def _per_session(bound: _Bound, found: SessionNumbers, value: float) -> rule.Judgement:
     if found.kib_ci95 is None:
-        return rule.Finding("INCONCLUSIVE", found.why_not, value)
+        return rule.Judgement("INCONCLUSIVE", found.why_not, value)
     hint = f"{found.levels} levels, up to {found.most} sessions. More of them would tell."
     return bound.against(value, found.kib_ci95, hint)
 
 
-def _proportion(bound: _Bound, totals: Totals, metric: str) -> rule.Finding:
+def _proportion(bound: _Bound, totals: Totals, metric: str) -> rule.Judgement:
     """Judge a rate by its counts. A bound of 0 % or 100 % is about the calls of this run only."""
     if metric == "error_rate":
         count, total, what, did = totals.call.failed, totals.call.ended, "calls", "failed"
@@ -164,8 +164,8 @@ def _proportion(bound: _Bound, totals: Totals, metric: str) -> rule.Finding:
     )
 
 
-def _spread(bound: _Bound, evidence: Evidence, metric: str, value: float) -> rule.Finding:
-    rounds: stats.Values = [part.value(metric) for part in evidence.rounds.values()]
+def _spread(bound: _Bound, evidence: Evidence, metric: str, value: float) -> rule.Judgement:
+    rounds: stats.RoundValues = [part.value(metric) for part in evidence.rounds.values()]
     ci95 = stats.around(value, rounds)
     if ci95 is not None:
         needed = stats.more_needed(len(rounds), ci95, value, bound.value)
@@ -174,12 +174,12 @@ def _spread(bound: _Bound, evidence: Evidence, metric: str, value: float) -> rul
     if len(rounds) >= stats.FEWEST_ROUNDS:
         unknown = sum(number is None for number in rounds)
         reason = f"{bound.name} has no value in {unknown} of {len(rounds)} rounds."
-        return rule.Finding("INCONCLUSIVE", reason, value)
+        return rule.Judgement("INCONCLUSIVE", reason, value)
     needed = stats.FEWEST_ROUNDS
     few = f"Finished rounds: {len(rounds)}; how much it varies takes at least {needed}."
     if bare(metric) not in FRACTIONS:
         demand = f"{bound.name} is {rule.show(value, bound.unit)}, and {bound.demand()}"
-        return rule.Finding("INCONCLUSIVE", f"{demand}: not decided. {few}", value)
+        return rule.Judgement("INCONCLUSIVE", f"{demand}: not decided. {few}", value)
     ci95 = _order_statistics(metric, evidence.totals)
     return bound.against(value, ci95, few)
 
@@ -187,29 +187,29 @@ def _spread(bound: _Bound, evidence: Evidence, metric: str, value: float) -> rul
 def _order_statistics(metric: str, totals: Totals) -> rule.Interval:
     """Return the interval of a percentile from the samples alone, as if independent."""
     tally = totals.timed(metric)
-    low, high = stats.percentile_ranks(FRACTIONS[bare(metric)], tally.n + totals.untold(metric))
+    low, high = stats.percentile_ranks(FRACTIONS[bare(metric)], tally.n + totals.unmeasured(metric))
     [low_ns] = tally.latency.at_ranks([low]) if low else [0.0]
     [high_ns] = tally.latency.at_ranks([high])
     return (low_ns or 0.0) / 1e6, math.inf if high_ns is None else high_ns / 1e6
 
 
-def _compared(gate: Gate, arm: Evidence, versus: Evidence) -> rule.Finding:
+def _compared(gate: Gate, arm: Evidence, versus: Evidence) -> rule.Judgement:
     metric, factor, other = gate.metric, gate.factor, gate.versus
     value, base = arm.totals.value(metric), versus.totals.value(metric)
     if value is None or base is None or factor is None or other is None:
-        return rule.Finding("INCONCLUSIVE", f"{metric} could not be measured of both arms.")
+        return rule.Judgement("INCONCLUSIVE", f"{metric} could not be measured of both arms.")
     bound = _Bound(f"{gate.arm}.{metric} / {other}.{metric}", gate.op, factor, rule.RATIO)
     kind = METRICS[metric].kind
     if base and (_is_fact(metric) or (kind == "rate" and not value)):
         return bound.plainly(value / base)
     few = _few(metric, arm.totals, gate.arm) or _few(metric, versus.totals, other)
     if few is not None:
-        return rule.Finding("INCONCLUSIVE", few)
+        return rule.Judgement("INCONCLUSIVE", few)
     values, bases = paired(metric, arm, versus)
     found = stats.compare(metric, gate.arm, other, values, bases)
     if found.ratio is None or found.ci95 is None:
         hint = f" Write a bound for {gate.arm}.{metric} itself." if kind == "fraction" else ""
-        return rule.Finding("INCONCLUSIVE", found.warnings[0] + hint, found.ratio)
+        return rule.Judgement("INCONCLUSIVE", found.warnings[0] + hint, found.ratio)
     needed = stats.more_needed(len(values), found.ci95, found.ratio, factor)
     more = f"This run had {len(values)} rounds of each arm. {rule.advice(needed)}"
     return bound.against(found.ratio, found.ci95, more)
@@ -218,7 +218,7 @@ def _compared(gate: Gate, arm: Evidence, versus: Evidence) -> rule.Finding:
 def _few(metric: str, totals: Totals, arm: str) -> str | None:
     """Say that a percentile has too few samples for one to lie beyond it, or nothing."""
     needed = rule.samples_needed(metric)
-    n = totals.timed(metric).n + totals.untold(metric)
+    n = totals.timed(metric).n + totals.unmeasured(metric)
     if n >= needed:
         return None
     what = "journeys" if metric.startswith(JOURNEY_PREFIX) else "calls"

@@ -8,19 +8,19 @@ from collections import defaultdict
 from collections.abc import Mapping
 
 from mcp_perf.results.document.document import GateResult
-from mcp_perf.results.judge.finding import GRAVITY
 from mcp_perf.results.judge.gates import judge
+from mcp_perf.results.judge.rule import GRAVITY
 from mcp_perf.results.tally.arm_facts import unsampled
 from mcp_perf.results.tally.metrics import Evidence, Totals
 from mcp_perf.results.tally.tally import RunTally
 from mcp_perf.results.tally.tokens import facts
 from mcp_perf.scenario.model.gates import METRICS, Gate
 
-Level = tuple[int, float]
+LevelKey = tuple[int, float]
 """Users, and journeys per second (0 in a closed load)."""
 
 
-def by_level(tally: RunTally, arm: str, by_turn: Mapping[int, Totals]) -> dict[Level, Evidence]:
+def by_level(tally: RunTally, arm: str, by_turn: Mapping[int, Totals]) -> dict[LevelKey, Evidence]:
     """Return what an arm did at each level, in the order in which they came."""
     turns = defaultdict(list)
     for turn in tally.measured(arm):
@@ -37,7 +37,7 @@ def by_level(tally: RunTally, arm: str, by_turn: Mapping[int, Totals]) -> dict[L
 
 
 def judge_levels(
-    gate: Gate, whole: Mapping[str, Evidence], levels: Mapping[str, Mapping[Level, Evidence]]
+    gate: Gate, whole: Mapping[str, Evidence], levels: Mapping[str, Mapping[LevelKey, Evidence]]
 ) -> GateResult:
     """Judge a gate: at every level of its arm where there are several, else over the whole run.
 
@@ -61,7 +61,7 @@ def judge_levels(
     return result.model_copy(update={"reason": f"{which}: {result.reason}"})
 
 
-def describe(level: Level) -> str:
+def describe(level: LevelKey) -> str:
     """Write a level: `20 users`, `150/s`."""
     users, rate = level
     return f"{rate:.4g}/s" if rate else "1 user" if users == 1 else f"{users} users"

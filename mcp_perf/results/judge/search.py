@@ -19,7 +19,7 @@ _FIRST_PER_S: Final = 5.0
 _FEWEST_STARTS: Final = 4
 """Journeys per trial, below which a rate is not tried."""
 
-Outcome = Literal["knee", "held", "lowest", "generator", "unfinished"]
+SearchEnd = Literal["knee", "held", "lowest", "generator", "unfinished"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class Trial:
 class Result:
     """What a search has found."""
 
-    outcome: Outcome
+    outcome: SearchEnd
     """`knee`; `held` even at the highest rate; `lowest`: not even that one did; `generator`: it was
     the limit; `unfinished`: more trials were needed."""
     rate: float | None
@@ -77,7 +77,7 @@ def conclude(within: Range, trials: Sequence[Trial]) -> Result:
     above = [trial for trial in trials if trial.rate == high and trial.broke_by]
     ours = sum(trial.generator for trial in above)
     if _wanted(within, trials) is not None:
-        outcome: Outcome = "unfinished"
+        outcome: SearchEnd = "unfinished"
     elif 2 * ours > len(above):
         outcome = "generator"
     elif low is None:
@@ -117,7 +117,7 @@ def _wanted(within: Range, trials: Sequence[Trial]) -> float | None:
 def _bracket(trials: Sequence[Trial]) -> tuple[float | None, float | None]:
     """Return the neighbouring rates between which the fewest trials see the knee as misplaced.
 
-    Of several such places the lowest, for what is claimed to hold should. None where the knee is
+    Of several such rates the lowest, for what is claimed to hold should. None where the knee is
     below, or above, all that was tried.
     """
     rates = sorted({trial.rate for trial in trials})
@@ -126,9 +126,9 @@ def _bracket(trials: Sequence[Trial]) -> tuple[float | None, float | None]:
     wrong = [sum(held.values())]
     for rate in rates:
         wrong.append(wrong[-1] - held[rate] + broke[rate])
-    place = wrong.index(min(wrong))
+    index = wrong.index(min(wrong))
     ends = [None, *rates, None]
-    return ends[place], ends[place + 1]
+    return ends[index], ends[index + 1]
 
 
 def _middle(low: float, high: float) -> float:

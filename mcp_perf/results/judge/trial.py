@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from typing import Any, Final, Self
 
 from mcp_perf.results.judge.drops import stands
-from mcp_perf.results.judge.finding import HOLDS
+from mcp_perf.results.judge.rule import HOLDS
 from mcp_perf.results.judge.search import Range, Trial
 from mcp_perf.results.judge.verdict import MOST_DROPPED
-from mcp_perf.results.tally.health import Limits
+from mcp_perf.results.tally.health import GeneratorLimits
 from mcp_perf.results.tally.metrics import FRACTIONS, Totals, bare
 from mcp_perf.results.tally.tally import RunTally
-from mcp_perf.results.tally.turns import Turn
+from mcp_perf.results.tally.turns import RecordedTurn
 from mcp_perf.scenario.model.gates import METRICS, Gate
 
 FOLLOWS: Final = 0.95
@@ -35,13 +35,13 @@ class Rules:
     """What holding a rate means for one arm."""
 
     gates: Sequence[Gate]
-    limits: Limits
+    limits: GeneratorLimits
 
     @classmethod
     def of(cls, arm: str, gates: Sequence[Gate], limits: Mapping[str, float]) -> Self:
         """Take the gates that are about every rate that holds."""
         own = [gate for gate in gates if gate.arm == arm and searched(gate)]
-        return cls(own, Limits.of(limits))
+        return cls(own, GeneratorLimits.of(limits))
 
     @property
     def default_errors(self) -> bool:
@@ -76,7 +76,7 @@ class Tried:
     """A trial and the numbers it rests on."""
 
     trial: Trial
-    turn: Turn
+    turn: RecordedTurn
     totals: Totals
     achieved_per_s: float
 
@@ -97,7 +97,7 @@ def trials(tally: RunTally, arm: str, rules: Rules) -> list[Tried]:
     return found
 
 
-def _tried(turn: Turn, totals: Totals, rules: Rules, usual_ns: float | None) -> Tried:
+def _tried(turn: RecordedTurn, totals: Totals, rules: Rules, usual_ns: float | None) -> Tried:
     seconds = turn.started.planned_s
     achieved_per_s = _achieved_per_s(turn, totals, usual_ns)
     # A journey that failed is not missing: how many may fail is another condition.
@@ -130,12 +130,12 @@ def _value(metric: str, totals: Totals) -> float | None:
     """
     fraction = FRACTIONS.get(bare(metric))
     tally = totals.timed(metric)
-    if fraction is None or tally.n < 2 or totals.untold(metric):
+    if fraction is None or tally.n < 2 or totals.unmeasured(metric):
         return totals.value(metric)
     return tally.percentiles_ms([min(fraction, (tally.n - 1) / tally.n)])[0]
 
 
-def _achieved_per_s(turn: Turn, totals: Totals, usual_ns: float | None) -> float:
+def _achieved_per_s(turn: RecordedTurn, totals: Totals, usual_ns: float | None) -> float:
     """Return the journeys done per second, of those that the target was given time for.
 
     Counted at the end of the turn, journeys on their way are missing: many where they take long,

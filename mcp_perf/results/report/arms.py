@@ -12,7 +12,7 @@ from mcp_perf.results.tally.groups import CALL, JOURNEY, Group, Tally
 from mcp_perf.results.tally.metrics import EVENT_PREFIX, FRACTIONS, GAP_PREFIX, STOP_PREFIX, Totals
 from mcp_perf.results.tally.tally import RunTally
 from mcp_perf.results.tally.tokens import ESTIMATOR, tokens
-from mcp_perf.results.tally.turns import Turn
+from mcp_perf.results.tally.turns import RecordedTurn
 
 
 def arm_numbers(
@@ -51,7 +51,7 @@ def arm_numbers(
         calls_unheard=totals.unheard,
         recovery_ms=latency(totals.recovery.ok),
         cancel_stop_ms=_told(totals, STOP_PREFIX),
-        cancel_stops_untold=totals.stops_untold,
+        cancel_stops_unmeasured=totals.stops_unmeasured,
         setup_calls=sum(n for (of_arm, _), n in tally.setup.items() if of_arm == arm),
         sessions_lost=_sessions_lost(tally, arm),
         bytes_in=calls.bytes_in,
@@ -127,7 +127,7 @@ def _classes(group: Group) -> dict[str, int]:
 
 
 def _told(totals: Totals, prefix: str) -> document.Latency:
-    """Give the numbers that gates are held against: null where they depend on the untold."""
+    """Give the numbers that gates are held against: null if they depend on the unmeasured."""
     return document.Latency(
         **{name: totals.value(prefix + name) for name in document.Latency.model_fields}
     )
@@ -158,7 +158,7 @@ def _step(group: Group, timed: Tally, per_second: float | None) -> document.Step
     )
 
 
-def _round(turn: Turn, by_turn: Mapping[int, Totals]) -> document.RoundNumbers:
+def _round(turn: RecordedTurn, by_turn: Mapping[int, Totals]) -> document.RoundNumbers:
     totals = by_turn[turn.started.turn]
     return document.RoundNumbers(
         round=turn.started.round,

@@ -13,7 +13,7 @@ from mcp_perf.results.journal.journal import JournalError, read
 from mcp_perf.results.journal.records import AnyRecord, SampleRecord
 from mcp_perf.results.judge import capacity
 from mcp_perf.results.judge.drops import with_drops
-from mcp_perf.results.judge.levels import Level, by_level, judge_levels
+from mcp_perf.results.judge.levels import LevelKey, by_level, judge_levels
 from mcp_perf.results.judge.verdict import Facts, SearchFacts, decide
 from mcp_perf.results.report.arms import arm_numbers
 from mcp_perf.results.report.layers import layers
@@ -128,7 +128,7 @@ def _environment(tally: RunTally) -> dict[str, Any]:
 def _judged(
     asked: Iterable[Gate],
     evidence: Mapping[str, Evidence],
-    levels: Mapping[str, Mapping[Level, Evidence]],
+    levels: Mapping[str, Mapping[LevelKey, Evidence]],
     capacities: Mapping[str, Capacity],
 ) -> Iterator[GateResult]:
     """Judge the gates; in a search only those on the capacity, for its trials make up the rest."""

@@ -34,10 +34,12 @@ SAME: Final = 1e-9
 """Relative to what is compared: below this, numbers are equal."""
 _MOST_TIMES: Final = 100
 
-Values = Sequence[float | None]
+RoundValues = Sequence[float | None]
 
 
-def compare(metric: str, arm: str, versus: str, values: Values, base: Values) -> Comparison:
+def compare(
+    metric: str, arm: str, versus: str, values: RoundValues, base: RoundValues
+) -> Comparison:
     """Compare two arms by the ratio of one metric, paired by round.
 
     `values` and `base` hold one number per round of `arm` and of `versus`, in the same order. The
@@ -97,13 +99,13 @@ def holm(comparisons: Sequence[Comparison], pairs: Sequence[int]) -> list[Compar
     return found
 
 
-def step_down(p_values: Values) -> list[float | None]:
-    """Return the p-values of one family, corrected after Holm, each in its place."""
+def step_down(p_values: RoundValues) -> list[float | None]:
+    """Return the p-values of one family, corrected after Holm, in the order given."""
     known = sorted((p, i) for i, p in enumerate(p_values) if p is not None)
     corrected = list(p_values)
     largest = 0.0
-    for place, (p, index) in enumerate(known):
-        corrected[index] = largest = max(largest, min(1.0, (len(known) - place) * p))
+    for rank, (p, index) in enumerate(known):
+        corrected[index] = largest = max(largest, min(1.0, (len(known) - rank) * p))
     return corrected
 
 
@@ -160,7 +162,7 @@ def sign_flip_p(differences: Sequence[float], seed: int = 0) -> float:
     return (hits + 1) / (_FLIPS + 1)
 
 
-def around(pooled: float, rounds: Values) -> tuple[float, float] | None:
+def around(pooled: float, rounds: RoundValues) -> tuple[float, float] | None:
     """Return the 95 % interval of a value over all rounds, from how much the rounds differ.
 
     Student's t on the logarithms of the rounds' values, laid around the pooled one; on the values
@@ -192,7 +194,7 @@ def proportion(count: int, total: int) -> tuple[float, float]:
 
 
 def percentile_ranks(fraction: float, total: int) -> tuple[int, int]:
-    """Return the places, from 1, of the samples that enclose a percentile with 95 %.
+    """Return the ranks, from 1, of the samples that enclose a percentile with 95 %.
 
     Free of any distribution: how many samples lie below is binomial. 0 or `total` + 1 mean that no
     sample is far enough out (Conover, "Practical Nonparametric Statistics", section 3.2).
@@ -219,7 +221,9 @@ def more_needed(n: int, interval: tuple[float, float], value: float, bound: floa
     return max(n + 1, math.ceil(n * (width / distance) ** 2))
 
 
-def _broken(one: tuple[str, Values], other: tuple[str, Values], metric: str) -> str | None:
+def _broken(
+    one: tuple[str, RoundValues], other: tuple[str, RoundValues], metric: str
+) -> str | None:
     if len(one[1]) != len(other[1]):
         return (
             f"{one[0]} has {len(one[1])} rounds and {other[0]} {len(other[1])}: without partners "

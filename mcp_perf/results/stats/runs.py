@@ -135,8 +135,10 @@ def _label_p(base: Logs, new: Logs) -> float:
 @cache
 def _deals(total: int, chosen: int) -> tuple[list[_Deal], bool]:
     """Return ways to choose the rounds of one run, and whether these are all there are."""
-    places = range(total)
+    indexes = range(total)
     if math.comb(total, chosen) <= _MOST_SPLITS:
-        return [operator.itemgetter(*deal) for deal in itertools.combinations(places, chosen)], True
+        return [
+            operator.itemgetter(*deal) for deal in itertools.combinations(indexes, chosen)
+        ], True
     sample = random.Random(0).sample
-    return [operator.itemgetter(*sample(places, chosen)) for _ in range(_DRAWS)], False
+    return [operator.itemgetter(*sample(indexes, chosen)) for _ in range(_DRAWS)], False

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Final
 
-from mcp_perf.results.document.run_numbers import Identity
+from mcp_perf.results.document.run_numbers import RunIdentity
 from mcp_perf.results.stats.rounds import student_t
 
 FEWEST_BEFORE: Final = 5
@@ -29,7 +29,7 @@ class Point:
     scenario: str
     verdict: str
     complete: bool
-    identity: Identity
+    identity: RunIdentity
     arm: str
     metric: str
     group: str

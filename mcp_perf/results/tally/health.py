@@ -10,7 +10,7 @@ from mcp_perf.results.journal.records import Slice
 
 
 @dataclass(frozen=True, kw_only=True)
-class Limits:
+class GeneratorLimits:
     """What the generator may use at most; a scenario's `limits` have these names."""
 
     generator_cpu: float = 0.9
@@ -72,7 +72,7 @@ class NodeHealth:
 class GeneratorHealth:
     """All processes in the measured rounds."""
 
-    limits: Limits = field(default_factory=Limits)
+    limits: GeneratorLimits = field(default_factory=GeneratorLimits)
     nodes: defaultdict[str, NodeHealth] = field(default_factory=lambda: defaultdict(NodeHealth))
 
     def add(self, part: Slice, arm: str) -> None:

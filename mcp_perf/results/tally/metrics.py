@@ -8,7 +8,7 @@ from typing import Final
 from mcp_perf.results.document.target_numbers import SessionNumbers
 from mcp_perf.results.tally import groups
 from mcp_perf.results.tally.tokens import tokens
-from mcp_perf.results.tally.turns import Turn
+from mcp_perf.results.tally.turns import RecordedTurn
 from mcp_perf.results.tally.usage import Usage
 
 FRACTIONS: Final = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p99_9": 0.999}
@@ -35,7 +35,9 @@ COMPARED: Final = (
 class Totals:
     """One arm's numbers over some of its turns."""
 
-    def __init__(self, turns: Sequence[Turn], facts: Mapping[str, float] | None = None) -> None:
+    def __init__(
+        self, turns: Sequence[RecordedTurn], facts: Mapping[str, float] | None = None
+    ) -> None:
         """`facts` are metrics that are no matter of turns, such as the size of `tools/list`."""
         self._facts = facts or {}
         self._nodes = _nodes(turns)
@@ -141,38 +143,38 @@ class Totals:
         if metric in _PLAIN:
             return _PLAIN[metric](self)
         tally, name = self.timed(metric), bare(metric)
-        untold = self.untold(metric)
+        unmeasured = self.unmeasured(metric)
         if name in FRACTIONS:
             # Those of which it was not told are longer than all others, nobody knows by how much.
-            fraction = FRACTIONS[name] * (tally.n + untold) / (tally.n or 1)
+            fraction = FRACTIONS[name] * (tally.n + unmeasured) / (tally.n or 1)
             return tally.percentiles_ms([fraction])[0] if fraction <= 1 else None
-        if untold:
+        if unmeasured:
             return None
         return tally.mean_ms() if name == "mean" else tally.max_ms()
 
-    def untold(self, metric: str) -> int:
+    def unmeasured(self, metric: str) -> int:
         """Return of how many calls the target did not tell what a metric of time is about.
 
         They count as longer than all others, so that nothing passes by silence.
         """
         if metric.startswith(STOP_PREFIX):
-            return self.stops_untold
+            return self.stops_unmeasured
         return self.unheard if metric.startswith((EVENT_PREFIX, GAP_PREFIX)) else 0
 
     @property
-    def stops_untold(self) -> int:
+    def stops_unmeasured(self) -> int:
         """Calls that were cancelled, and of whose end the server told nothing."""
         return self.stop.all.n - self.stop.ok.n
 
     def why_unknown(self, metric: str) -> str:
         """Say why a metric has no value, where more is to be said than that it has none."""
-        untold = self.untold(metric)
+        unmeasured = self.unmeasured(metric)
         if not metric.startswith(STOP_PREFIX):
-            calls = f"{untold} of {untold + self.timed(metric).n} calls"
-            return f": {calls} that were to report progress brought none" if untold else ""
+            calls = f"{unmeasured} of {unmeasured + self.timed(metric).n} calls"
+            return f": {calls} that were to report progress brought none" if unmeasured else ""
         if not self.stop.all.n:
             return ": only up to 2025-11-25, over streamable HTTP, is the end of a call told"
-        return f": of {untold} of {self.stop.all.n} the end was not told"
+        return f": of {unmeasured} of {self.stop.all.n} the end was not told"
 
 
 _TIMED: Final[Mapping[str, Callable[[Totals], groups.Tally]]] = {
@@ -257,7 +259,7 @@ class _Node:
         return sum(n for (k, what), n in self.done.items() if k == kind and name in (None, what))
 
 
-def _nodes(turns: Sequence[Turn]) -> list[_Node]:
+def _nodes(turns: Sequence[RecordedTurn]) -> list[_Node]:
     nodes: defaultdict[str, _Node] = defaultdict(_Node)
     for turn in turns:
         for name, share in turn.shares.items():
@@ -269,7 +271,7 @@ def _nodes(turns: Sequence[Turn]) -> list[_Node]:
     return list(nodes.values())
 
 
-def _groups(turns: Sequence[Turn], kind: str) -> dict[str, groups.Group]:
+def _groups(turns: Sequence[RecordedTurn], kind: str) -> dict[str, groups.Group]:
     parts: defaultdict[str, list[tuple[str, groups.Tally]]] = defaultdict(list)
     for turn in turns:
         for (of_kind, name, cls), tally in turn.parts.items():

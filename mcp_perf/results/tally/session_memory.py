@@ -25,7 +25,7 @@ _KIB: Final = 1024.0
 
 
 @dataclass(frozen=True)
-class Level:
+class SessionLevel:
     """How many sessions were open, and the resident memory then, in bytes."""
 
     sessions: int
@@ -43,7 +43,7 @@ class PerSession:
     """Why there is no number, or no interval, and what to do."""
 
 
-def per_session(before: int | None, levels: Sequence[Level]) -> PerSession:
+def per_session(before: int | None, levels: Sequence[SessionLevel]) -> PerSession:
     """Find the memory of one session.
 
     `before` is the memory without sessions, in bytes; `levels` are ascending, and no two alike.
@@ -64,7 +64,7 @@ def per_session(before: int | None, levels: Sequence[Level]) -> PerSession:
     return PerSession(mean / _KIB, ((mean - half) / _KIB, (mean + half) / _KIB), n)
 
 
-def _one_step(before: int | None, level: Level) -> PerSession:
+def _one_step(before: int | None, level: SessionLevel) -> PerSession:
     if before is None:
         return PerSession(None, None, 1, "Its memory before the sessions is not known.")
     kib = (level.rss_bytes - before) / level.sessions / _KIB

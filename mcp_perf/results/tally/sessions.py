@@ -7,7 +7,7 @@ from typing import Final
 from mcp_perf.results.document.document import SessionPoint
 from mcp_perf.results.document.target_numbers import SessionNumbers
 from mcp_perf.results.journal.records import ResourceSample, SessionCount
-from mcp_perf.results.tally.session_memory import Level, PerSession, per_session
+from mcp_perf.results.tally.session_memory import PerSession, SessionLevel, per_session
 
 MOST_POINTS: Final = 4_000
 """Points over time; a longer run has every second of them, or every fourth, …"""
@@ -19,19 +19,19 @@ class Held:
 
     before: int | None = None
     after: int | None = None
-    _cold: list[Level] = field(default_factory=list)
+    _cold: list[SessionLevel] = field(default_factory=list)
     """Read before the calls of a warm-up."""
-    _warm: list[Level] = field(default_factory=list)
+    _warm: list[SessionLevel] = field(default_factory=list)
     """Read before those of a round."""
 
     def at(self, sessions: int, rss_bytes: int, *, measured: bool) -> None:
         """Take a reading before a turn; only more sessions than ever make a new level."""
         levels = self._warm if measured else self._cold
         if sessions > (levels[-1].sessions if levels else 0):
-            levels.append(Level(sessions, rss_bytes))
+            levels.append(SessionLevel(sessions, rss_bytes))
 
     @property
-    def levels(self) -> list[Level]:
+    def levels(self) -> list[SessionLevel]:
         """The levels that count: those of the rounds.
 
         What the first calls made the process take once is in each of them, and so in no difference.

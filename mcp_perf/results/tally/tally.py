@@ -9,13 +9,13 @@ from mcp_perf.outcomes import HARNESS_ERROR
 from mcp_perf.results.journal import records as journal
 from mcp_perf.results.journal.journal import JournalError
 from mcp_perf.results.tally.groups import CALL, Group, Tally
-from mcp_perf.results.tally.health import GeneratorHealth, Limits
+from mcp_perf.results.tally.health import GeneratorHealth, GeneratorLimits
 from mcp_perf.results.tally.resource_timeline import ResourceTimeline
 from mcp_perf.results.tally.sessions import SessionTally
 from mcp_perf.results.tally.timeline import Timeline
-from mcp_perf.results.tally.turns import Turn
+from mcp_perf.results.tally.turns import RecordedTurn
 
-__all__ = ["Group", "RunTally", "Tally", "Turn", "fold"]
+__all__ = ["Group", "RecordedTurn", "RunTally", "Tally", "fold"]
 
 
 @dataclass
@@ -23,7 +23,7 @@ class RunTally:
     """A whole run, tallied."""
 
     run: journal.RunStarted
-    turns: dict[int, Turn] = field(default_factory=dict)
+    turns: dict[int, RecordedTurn] = field(default_factory=dict)
     setup_parts: dict[tuple[str, str, str], Tally] = field(default_factory=dict)
     """Requests that belong to no turn, by arm, name and class."""
     setup: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -60,11 +60,11 @@ class RunTally:
         """The arms, in the scenario's order."""
         return list(dict.fromkeys([*self.run.arms, *(t.started.arm for t in self.turns.values())]))
 
-    def turns_of(self, arm: str) -> list[Turn]:
+    def turns_of(self, arm: str) -> list[RecordedTurn]:
         """Return the arm's turns in the order of the run, warm-up included."""
         return [turn for _, turn in sorted(self.turns.items()) if turn.started.arm == arm]
 
-    def measured(self, arm: str) -> list[Turn]:
+    def measured(self, arm: str) -> list[RecordedTurn]:
         return [turn for turn in self.turns_of(arm) if turn.measured]
 
     def take(self, record: journal.AnyRecord) -> None:
@@ -72,14 +72,14 @@ class RunTally:
             case journal.Slice():
                 self._slice(record)
             case journal.TurnStarted():
-                turn = self.turns[record.turn] = Turn(record)
+                turn = self.turns[record.turn] = RecordedTurn(record)
                 self.sessions.settle(measured=turn.measured)
             case journal.TurnEnded():
                 self._end(record)
             case journal.SampleRecord():
                 self._example(record)
             case journal.ResourceSample() | journal.UpstreamUse():
-                self._beside(record)
+                self._add_use(record)
             case journal.SessionCount():
                 self.sessions.count(record, begun=bool(self.turns))
             case journal.Baseline():
@@ -101,7 +101,7 @@ class RunTally:
             key = (sample.arm, sample.step, sample.cls)
             self.examples.setdefault(key, sample.detail)
 
-    def _beside(self, sample: journal.ResourceSample | journal.UpstreamUse) -> None:
+    def _add_use(self, sample: journal.ResourceSample | journal.UpstreamUse) -> None:
         if isinstance(sample, journal.ResourceSample) and sample.turn == journal.SETUP:
             self.sessions.read(sample, begun=bool(self.turns))
         turn = self.turns.get(sample.turn)
@@ -145,7 +145,7 @@ def fold(records: Iterable[journal.AnyRecord]) -> RunTally:
         raise JournalError("The journal is empty: the run ended before it began.")
     if not isinstance(first, journal.RunStarted):
         raise JournalError("The journal does not begin with the record of a run: it is damaged.")
-    tally = RunTally(first, health=GeneratorHealth(Limits.of(first.limits)))
+    tally = RunTally(first, health=GeneratorHealth(GeneratorLimits.of(first.limits)))
     for record in stream:
         tally.take(record)
     return tally

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from mcp_perf.outcomes import ENDED, OK
 from mcp_perf.results.journal.records import Slice, TurnEnded, TurnStarted, UpstreamUse
 from mcp_perf.results.tally.groups import CALL, JOURNEY, Tally
-from mcp_perf.results.tally.health import Limits
+from mcp_perf.results.tally.health import GeneratorLimits
 from mcp_perf.results.tally.usage import TurnUsage
 
 
@@ -32,13 +32,13 @@ class Share:
         """The denominator of rates; what was observed if the turn was cut off."""
         return self.observed_s if self.ended is None else self.ended.busy_s
 
-    def overtaxed(self, limits: Limits) -> bool:
+    def overtaxed(self, limits: GeneratorLimits) -> bool:
         late = self.late_starts > limits.late_starts * self.starts
         return late or self.cpu_s > limits.generator_cpu * self.wall_s
 
 
 @dataclass
-class Turn:
+class RecordedTurn:
     """What all nodes recorded in one turn."""
 
     started: TurnStarted

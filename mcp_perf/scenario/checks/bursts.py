@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from mcp_perf.scenario.checks.names import Placed, saves, within
+from mcp_perf.scenario.checks.names import Located, saves, within
 from mcp_perf.scenario.model.steps import Step
-from mcp_perf.scenario.problems.finding import Finding
+from mcp_perf.scenario.problems.mistake import Mistake
 
 MOST_AT_ONCE: Final = 100
 
@@ -16,18 +16,18 @@ def flat(steps: Iterable[Step]) -> Iterator[Step]:
         yield from step.inner or (step,)
 
 
-def check_burst(burst: Placed) -> Iterator[Finding]:
+def check_burst(burst: Located) -> Iterator[Mistake]:
     """Yield what cannot be done at once."""
     inner = within(burst)
     if len(inner) > MOST_AT_ONCE:
         message = f"{len(inner)} steps at once"
-        yield Finding((*burst[0], "parallel"), message, f"write at most {MOST_AT_ONCE}")
+        yield Mistake((*burst[0], "parallel"), message, f"write at most {MOST_AT_ONCE}")
     saved: set[str] = set()
     for path, step in inner:
         if step.alone:
             message = f"{step.action} cannot stand in parallel"
-            yield Finding((*path, step.action), message, step.alone)
+            yield Mistake((*path, step.action), message, step.alone)
         for name in sorted(saves(step) & saved):
             message = f"two steps at once save {name}, and either may be the last"
-            yield Finding((*path, "save", name), message, "give each a name of its own")
+            yield Mistake((*path, "save", name), message, "give each a name of its own")
         saved |= saves(step)

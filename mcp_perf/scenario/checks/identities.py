@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from mcp_perf.scenario.checks.names import Draft, lookups, texts, texts_of, within
 from mcp_perf.scenario.model.identities import NUMBER, Provision, Rows, names_in, read_rows
-from mcp_perf.scenario.problems.finding import Finding, Path
+from mcp_perf.scenario.problems.mistake import Mistake, Path
 from mcp_perf.scenario.problems.suggestions import suggest
 from mcp_perf.scenario.problems.wording import InputError, quote
 from mcp_perf.scenario.values.generators import IDENTITY
@@ -17,7 +17,7 @@ _CSV: Final = ("identities", "csv")
 _REQUEST: Final = ("identities", "provision")
 
 
-def check_identities(draft: Draft) -> Iterator[Finding]:
+def check_identities(draft: Draft) -> Iterator[Mistake]:
     """Yield all that is wrong with the identities, and with the lookups that ask for them."""
     identities = draft.scenario.identities
     if identities is None:
@@ -27,7 +27,7 @@ def check_identities(draft: Draft) -> Iterator[Finding]:
         try:
             rows = read_rows(identities.csv, draft.env, draft.base)
         except InputError as error:
-            yield Finding(_CSV, f"csv: {error.message}", error.hint)
+            yield Mistake(_CSV, f"csv: {error.message}", error.hint)
             return
     columns = [] if rows is None else rows.columns
     names = [*columns, NUMBER]
@@ -40,56 +40,56 @@ def check_identities(draft: Draft) -> Iterator[Finding]:
         needed.add(name)
         if name not in names:
             shown = f"{IDENTITY}.{name}" if name else IDENTITY
-            yield Finding(path, f"${{{shown}}}: no identity has that", suggest(name, names))
+            yield Mistake(path, f"${{{shown}}}: no identity has that", suggest(name, names))
     yield from _blanks(rows, needed)
 
 
-def _blanks(rows: Rows | None, needed: set[str]) -> Iterator[Finding]:
+def _blanks(rows: Rows | None, needed: set[str]) -> Iterator[Mistake]:
     """Find rows without a value that is asked for: a blank token would be sent as one."""
     for column in [] if rows is None else rows.columns:
         if rows is not None and column in needed and (lines := rows.blank(column)):
             message = f"line {lines[0]} of {quote(rows.file)} has no {column}"
-            yield Finding(_CSV, message, "give every row a value")
+            yield Mistake(_CSV, message, "give every row a value")
 
 
-def _provision(draft: Draft, provision: Provision, columns: list[str]) -> Iterator[Finding]:
+def _provision(draft: Draft, provision: Provision, columns: list[str]) -> Iterator[Mistake]:
     """Check the request: what is taken from its reply is not known in it."""
     for item in lookups(texts_of(provision, _REQUEST), draft.env):
-        if isinstance(item, Finding):
+        if isinstance(item, Mistake):
             yield item
         elif item[1] not in (IDENTITY, "run"):
             message = f"${{{item[1]}}} cannot stand here"
             hint = "write ${identity.number}, a column of csv, ${run} or ${env:NAME}"
-            yield Finding(item[0], message, hint)
+            yield Mistake(item[0], message, hint)
     for here, text in texts_of(provision, _REQUEST):
         for name in names_in(text):
             if name not in (*columns, NUMBER):
                 message = f"${{{IDENTITY}.{name}}}: no column of csv is called so"
-                yield Finding(here, message, suggest(name, [*columns, NUMBER]))
+                yield Mistake(here, message, suggest(name, [*columns, NUMBER]))
     for name in provision.take:
         if name in columns:
             message = f"{quote(name)} is taken from the reply, and a column of csv"
-            yield Finding((*_REQUEST, "take", name), message, "rename one of them")
+            yield Mistake((*_REQUEST, "take", name), message, "rename one of them")
     yield from file_problem(draft.base, (*_REQUEST, "tls", "ca"), provision.tls.ca)
 
 
 def _used(draft: Draft) -> Iterator[tuple[Path, str]]:
-    """Yield the names that the scenario's lookups ask for, each with its place."""
+    """Yield the names that the scenario's lookups ask for, each with its path."""
     scenario = draft.scenario
     found = [texts_of(arm, ("arms", name)) for name, arm in scenario.arms.items()]
     for name, journey in scenario.journeys.items():
         found.append(texts(journey.with_, ("journeys", name, "with")))
         for arm in scenario.arms:
-            for placed in draft.steps(name, arm):
-                found += [texts_of(step, path) for path, step in (placed, *within(placed))]
+            for located in draft.steps(name, arm):
+                found += [texts_of(step, path) for path, step in (located, *within(located))]
     for here, text in chain.from_iterable(found):
         yield from ((here, name) for name in names_in(text))
 
 
-def file_problem(base: FilePath, path: Path, name: Any) -> Iterator[Finding]:
+def file_problem(base: FilePath, path: Path, name: Any) -> Iterator[Mistake]:
     """Yield what is wrong with a file that a scenario names, if it names one."""
     if isinstance(name, str):
         try:
             inside(base, name)
         except InputError as error:
-            yield Finding(path, error.message, error.hint)
+            yield Mistake(path, error.message, error.hint)

@@ -10,7 +10,7 @@ from mcp_perf.scenario.model.fields import DRAFT, Part
 from mcp_perf.scenario.model.kinds import misplaced
 from mcp_perf.scenario.model.scenario import Scenario
 from mcp_perf.scenario.model.steps import Step
-from mcp_perf.scenario.problems.finding import Finding, Path, dotted
+from mcp_perf.scenario.problems.mistake import Mistake, Path, dotted
 from mcp_perf.scenario.problems.problem import MOST_SHOWN
 from mcp_perf.scenario.problems.wording import InputError, one_of, quote
 
@@ -37,7 +37,7 @@ _MISSING: Final = {
 }
 
 
-def validate(tree: Any) -> tuple[Scenario, list[Finding]]:
+def validate(tree: Any) -> tuple[Scenario, list[Mistake]]:
     """Build the scenario, or a draft of it, with all that is wrong with its values."""
     try:
         return Scenario.model_validate(tree), []
@@ -49,16 +49,16 @@ def validate(tree: Any) -> tuple[Scenario, list[Finding]]:
             if detail["type"] != "too_short" or not detail["input"]
         )
         draft = Scenario.model_validate(tree, context=DRAFT)
-        return draft, [_finding(detail, draft) for detail in islice(details, MOST_SHOWN + 1)]
+        return draft, [_mistake(detail, draft) for detail in islice(details, MOST_SHOWN + 1)]
 
 
-def _finding(error: ErrorDetails, draft: Scenario) -> Finding:
+def _mistake(error: ErrorDetails, draft: Scenario) -> Mistake:
     path: Path = tuple(part for part in error["loc"] if part != "[key]")
     message, hint = _words(error, path, draft)
     where = path[:-1] if error["type"] in ("missing", "extra_forbidden") else path
     prefix = f"{dotted(where)}: " if where else ""
     damaged = error["type"] in ("model_type", "dict_type", "tuple_type")
-    return Finding(path, prefix + message, hint, damaged=damaged)
+    return Mistake(path, prefix + message, hint, damaged=damaged)
 
 
 def _words(error: ErrorDetails, path: Path, draft: Scenario) -> tuple[str, str]:

@@ -9,12 +9,12 @@ from typing import Any
 from mcp_perf.scenario.model.fields import Part
 from mcp_perf.scenario.model.scenario import Scenario
 from mcp_perf.scenario.model.steps import Step
-from mcp_perf.scenario.problems.finding import Finding, Path
+from mcp_perf.scenario.problems.mistake import Mistake, Path
 from mcp_perf.scenario.problems.suggestions import suggest
 from mcp_perf.scenario.values.generators import BUILTINS, IDENTITY
 from mcp_perf.scenario.values.templates import TemplateError, compile_template
 
-Placed = tuple[Path, Step]
+Located = tuple[Path, Step]
 """A step, and its path in the file."""
 
 
@@ -33,13 +33,13 @@ class Draft:
         own = {IDENTITY} if scenario.identities is not None else set()
         return {*BUILTINS, *own, *scenario.vars, *scenario.arms[arm].vars, *provided}
 
-    def steps(self, journey: str, arm: str) -> list[Placed]:
+    def steps(self, journey: str, arm: str) -> list[Located]:
         found = self.scenario.journeys[journey]
         path = ("journeys", journey, found.key(arm))
         return [((*path, index), step) for index, step in enumerate(found.of(arm))]
 
 
-def within(burst: Placed) -> list[Placed]:
+def within(burst: Located) -> list[Located]:
     """Return the steps of a burst, and their paths; of any other step, none."""
     path, step = burst
     return [((*path, "parallel", index), inner) for index, inner in enumerate(step.inner)]
@@ -74,29 +74,29 @@ def texts_of(part: Part, path: Path) -> Iterator[tuple[Path, Any]]:
 
 def lookups(
     found: Iterable[tuple[Path, Any]], env: Mapping[str, str]
-) -> Iterator[Finding | tuple[Path, str]]:
-    """Yield a finding for each lookup that cannot be read, and (path, name) for the others."""
+) -> Iterator[Mistake | tuple[Path, str]]:
+    """Yield a mistake for each lookup that cannot be read, and (path, name) for the others."""
     for here, text in found:
         try:
             template = compile_template(text, env)
         except TemplateError as error:
-            yield Finding(here, error.message, error.hint)
+            yield Mistake(here, error.message, error.hint)
         else:
             yield from ((here, name) for name in sorted(template.names))
 
 
 def unknown_in_steps(
-    steps: Sequence[Placed], known: Collection[str], env: Mapping[str, str]
-) -> Iterator[Finding]:
-    """Yield a finding for each name that nothing provides at its step."""
+    steps: Sequence[Located], known: Collection[str], env: Mapping[str, str]
+) -> Iterator[Mistake]:
+    """Yield a mistake for each name that nothing provides at its step."""
     saved: set[str] = set()
-    groups = [[placed, *within(placed)] for placed in steps]
+    groups = [[located, *within(located)] for located in steps]
     later = {name for group in groups for _, step in group for name in saves(step)}
     for group in groups:
-        beside = {name for _, step in group[1:] for name in saves(step)}
+        together = {name for _, step in group[1:] for name in saves(step)}
         for item in lookups(chain.from_iterable(texts_of(step, path) for path, step in group), env):
-            if not isinstance(item, Finding) and item[1] not in saved and item[1] not in known:
-                yield unknown(*item, {*known, *saved}, later, beside)
+            if not isinstance(item, Mistake) and item[1] not in saved and item[1] not in known:
+                yield unknown(*item, {*known, *saved}, later, together)
         saved |= {name for _, step in group for name in saves(step)}
 
 
@@ -105,20 +105,20 @@ def unknown(
     name: str,
     known: Collection[str],
     later: Collection[str] = (),
-    beside: Collection[str] = (),
-) -> Finding:
+    together: Collection[str] = (),
+) -> Mistake:
     """Say that nothing provides a name."""
     hint = "only a later step saves it" if name in later else suggest(name, known)
-    if name in beside:
+    if name in together:
         hint = "a step that begins at once with this one saves it: it is known after the burst"
-    return Finding(path, f"${{{name}}} is not known here", hint)
+    return Mistake(path, f"${{{name}}} is not known here", hint)
 
 
-def unknown_in_arm(draft: Draft, arm: str, provided: Collection[str]) -> Iterator[Finding]:
-    """Yield a finding for each name in an arm's journeys that is neither known nor provided."""
+def unknown_in_arm(draft: Draft, arm: str, provided: Collection[str]) -> Iterator[Mistake]:
+    """Yield a mistake for each name in an arm's journeys that is neither known nor provided."""
     for name, journey in draft.scenario.journeys.items():
         known = draft.names(arm, provided) | journey.with_.keys()
         for item in lookups(texts(journey.with_, ("journeys", name, "with")), draft.env):
-            if not isinstance(item, Finding) and item[1] not in known:
+            if not isinstance(item, Mistake) and item[1] not in known:
                 yield unknown(*item, known)
         yield from unknown_in_steps(draft.steps(name, arm), known, draft.env)

@@ -13,7 +13,7 @@ from mcp_perf.scenario.model.identities import names_in
 from mcp_perf.scenario.model.load import BREAKPOINT, VARYING
 from mcp_perf.scenario.model.scenario import Arm, Journey
 from mcp_perf.scenario.model.targets import split_target
-from mcp_perf.scenario.problems.finding import Finding, Path
+from mcp_perf.scenario.problems.mistake import Mistake, Path
 from mcp_perf.scenario.problems.suggestions import suggest
 from mcp_perf.scenario.problems.wording import InputError, all_of, quote
 from mcp_perf.scenario.values.generators import IDENTITY, compile_generators, compile_one
@@ -25,7 +25,7 @@ _INSTEAD: Final = {
 }
 
 
-def check(draft: names.Draft) -> Iterator[Finding]:
+def check(draft: names.Draft) -> Iterator[Mistake]:
     """Yield all that is wrong between the parts; each value by itself is the model's affair."""
     scenario = draft.scenario
     yield from _constants(draft, names.texts(scenario.vars, ("vars",)))
@@ -46,7 +46,7 @@ def check(draft: names.Draft) -> Iterator[Finding]:
     yield from _layers(draft)
 
 
-def _keys(draft: names.Draft, name: str, journey: Journey) -> Iterator[Finding]:
+def _keys(draft: names.Draft, name: str, journey: Journey) -> Iterator[Mistake]:
     """Check that each arm has steps, and that no list is nobody's."""
     path: Path = ("journeys", name)
     arms = list(draft.scenario.arms)
@@ -54,23 +54,23 @@ def _keys(draft: names.Draft, name: str, journey: Journey) -> Iterator[Finding]:
     for key in unknown_keys:
         message = f"journey {name}: {key!r} is neither an arm nor a key of journeys"
         hint = suggest(key, [*Journey.by_key(), *arms])
-        yield Finding((*path, key), message, hint, damaged=True)
+        yield Mistake((*path, key), message, hint, damaged=True)
     missing = [arm for arm in arms if arm not in journey.own]
     if arms and journey.common is not None and not missing:
         message = f"journey {name}: steps is used by no arm, as each has its own list"
-        yield Finding((*path, "steps"), message, "remove it", damaged=True)
+        yield Mistake((*path, "steps"), message, "remove it", damaged=True)
     if journey.common is None and missing and not unknown_keys:
         hint = f"add {missing[0]}: with a list of steps, or steps: for all arms"
-        yield Finding(path, f"journey {name}: no steps for {all_of(missing)}", hint)
+        yield Mistake(path, f"journey {name}: no steps for {all_of(missing)}", hint)
 
 
-def _steps(draft: names.Draft, journey: str, name: str) -> Iterator[Finding]:
+def _steps(draft: names.Draft, journey: str, name: str) -> Iterator[Mistake]:
     arm = draft.scenario.arms[name]
     steps = draft.steps(journey, name)
     yield from check_listening(steps)
-    for placed in steps:
-        yield from check_burst(placed)
-        for one in (placed, *names.within(placed)):
+    for located in steps:
+        yield from check_burst(located)
+        for one in (located, *names.within(located)):
             yield from _step(draft, name, arm, one)
     if _is_plain(arm):
         known = draft.names(name) | draft.scenario.journeys[journey].with_.keys()
@@ -82,11 +82,11 @@ def _is_plain(arm: Arm) -> bool:
     return arm.is_clear and split_target(arm.address)[0] != "system"
 
 
-def _constants(draft: names.Draft, found: Iterable[tuple[Path, Any]]) -> Iterator[Finding]:
+def _constants(draft: names.Draft, found: Iterable[tuple[Path, Any]]) -> Iterator[Mistake]:
     """Check what is made once, before any journey: the environment is known there."""
     has_identities = draft.scenario.identities is not None
     for item in names.lookups(found, draft.env):
-        if isinstance(item, Finding):
+        if isinstance(item, Mistake):
             yield item
             continue
         path, name = item
@@ -94,30 +94,30 @@ def _constants(draft: names.Draft, found: Iterable[tuple[Path, Any]]) -> Iterato
         if name == IDENTITY and not in_vars:
             if not has_identities:
                 hint = "say where identities come from: identities: {csv: FILE}"
-                yield Finding(path, f"${{{IDENTITY}}} is not known here", hint)
+                yield Mistake(path, f"${{{IDENTITY}}} is not known here", hint)
         else:
             message = f"${{{name}}} cannot stand here: only ${{env:NAME}} can"
-            yield Finding(path, message, "use it in a step, or in with")
+            yield Mistake(path, message, "use it in a step, or in with")
 
 
-def _arm(draft: names.Draft, path: Path, arm: Arm) -> Iterator[Finding]:
+def _arm(draft: names.Draft, path: Path, arm: Arm) -> Iterator[Mistake]:
     yield from _constants(draft, names.texts_of(arm, path))
     if arm.process == "shared" and any(names_in(arm.env)):
         message = "the users of one process share one environment"
-        yield Finding((*path, "env"), message, "remove process: shared, or the identity")
+        yield Mistake((*path, "env"), message, "remove process: shared, or the identity")
     yield from _headers(draft, (*path, "headers"), arm.headers)
     yield from file_problem(draft.base, (*path, "tls", "ca"), arm.tls.ca)
 
 
-def _headers(draft: names.Draft, path: Path, headers: Mapping[str, Any]) -> Iterator[Finding]:
+def _headers(draft: names.Draft, path: Path, headers: Mapping[str, Any]) -> Iterator[Mistake]:
     for name, text in headers.items():
         used = [value for key, value in draft.env.items() if f"${{env:{key}}}" in str(text)]
         if any(syntax.CONTROL.search(value) for value in used):
             message = f"the header {name} takes a line end or control character from env"
-            yield Finding((*path, name), message, "set the variable to one line")
+            yield Mistake((*path, name), message, "set the variable to one line")
 
 
-def _generators(draft: names.Draft, name: str, journey: Journey) -> Iterator[Finding]:
+def _generators(draft: names.Draft, name: str, journey: Journey) -> Iterator[Mistake]:
     here = ("journeys", name, "with")
     failed = False
     for key, spec in journey.with_.items():
@@ -125,7 +125,7 @@ def _generators(draft: names.Draft, name: str, journey: Journey) -> Iterator[Fin
             needs = compile_one(spec, draft.env, draft.base).names
         except InputError as error:
             failed = True
-            yield Finding((*here, key), f"{key}: {error.message}", error.hint)
+            yield Mistake((*here, key), f"{key}: {error.message}", error.hint)
         else:
             for arm in filter(lambda arm: _is_plain(draft.scenario.arms[arm]), draft.scenario.arms):
                 known = draft.names(arm) | journey.with_.keys()
@@ -136,26 +136,26 @@ def _generators(draft: names.Draft, name: str, journey: Journey) -> Iterator[Fin
         try:
             compile_generators(journey.with_, seed=0, env=draft.env, base=draft.base)
         except InputError as error:
-            yield Finding(here, error.message, error.hint)
+            yield Mistake(here, error.message, error.hint)
 
 
-def _step(draft: names.Draft, name: str, arm: Arm, placed: names.Placed) -> Iterator[Finding]:
-    path, step = placed
+def _step(draft: names.Draft, name: str, arm: Arm, located: names.Located) -> Iterator[Mistake]:
+    path, step = located
     if step.arm and arm.is_clear and step.arm != arm.kind:
         article = "a" if arm.kind == "python" else "an"
         message = f"{step.action} is for {step.arm} arms, and {name!r} is {article} {arm.kind} arm"
-        yield Finding((*path, step.action), message, f"write {_INSTEAD[arm.kind]}")
+        yield Mistake((*path, step.action), message, f"write {_INSTEAD[arm.kind]}")
     for key in step.whose if arm.process == "shared" else ():
         if step.at(key):
             message = f"{key} cannot be told apart between the users of {name!r}'s one process"
-            yield Finding((*path, key), message, f"remove {key}, or process: shared")
+            yield Mistake((*path, key), message, f"remove {key}, or process: shared")
     for item in names.lookups(names.texts_of(step, path), draft.env):
-        if isinstance(item, Finding):
+        if isinstance(item, Mistake):
             yield item
     yield from _headers(draft, (*path, "headers"), getattr(step, "headers", None) or {})
 
 
-def _gates(draft: names.Draft) -> Iterator[Finding]:
+def _gates(draft: names.Draft) -> Iterator[Mistake]:
     arms = draft.scenario.arms
     for index, gate in enumerate(draft.scenario.gates):
         if not isinstance(gate, Gate):
@@ -164,22 +164,22 @@ def _gates(draft: names.Draft) -> Iterator[Finding]:
         for arm in filter(None, (gate.arm, gate.versus)):
             if arm not in arms:
                 message = f"the gate {quote(gate.text)} names {arm!r}, which is no arm"
-                yield Finding(path, message, suggest(arm, arms))
+                yield Mistake(path, message, suggest(arm, arms))
         if gate.metric == "capacity" and draft.scenario.load.shape != BREAKPOINT:
             message = f"the gate {quote(gate.text)} needs a load that searches for the capacity"
-            yield Finding(path, message, "write load: {shape: breakpoint}, or remove the gate")
+            yield Mistake(path, message, "write load: {shape: breakpoint}, or remove the gate")
 
 
-def _layers(draft: names.Draft) -> Iterator[Finding]:
+def _layers(draft: names.Draft) -> Iterator[Mistake]:
     arms, layers, load = draft.scenario.arms, draft.scenario.layers, draft.scenario.load
     for index, name in enumerate(layers):
         path: Path = ("layers", index)
         if name not in arms:
-            yield Finding(path, f"the layer {quote(name)} is no arm", suggest(name, arms))
+            yield Mistake(path, f"the layer {quote(name)} is no arm", suggest(name, arms))
         elif name in layers[:index]:
-            yield Finding(path, f"the layer {quote(name)} is there twice", "name each arm once")
+            yield Mistake(path, f"the layer {quote(name)} is there twice", "name each arm once")
     if len(layers) == 1:
-        yield Finding(("layers",), "one layer alone has no cost of its own", "name at least two")
+        yield Mistake(("layers",), "one layer alone has no cost of its own", "name at least two")
     if layers and (load.stages is not None or load.shape in (BREAKPOINT, *VARYING)):
         message = "layers are compared under one load that does not change"
-        yield Finding(("layers",), message, "remove layers, or what changes the load")
+        yield Mistake(("layers",), message, "remove layers, or what changes the load")

@@ -2,15 +2,15 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from mcp_perf.scenario.checks.names import Placed
+from mcp_perf.scenario.checks.names import Located
 from mcp_perf.scenario.model.kinds import UPDATED
 from mcp_perf.scenario.model.scenario import Arm
-from mcp_perf.scenario.problems.finding import Finding, Path
+from mcp_perf.scenario.problems.mistake import Mistake, Path
 
-Steps = Sequence[Placed]
+LocatedSteps = Sequence[Located]
 
 
-def check_sessions(name: str, arm: Arm, journeys: Iterable[Steps]) -> Iterator[Finding]:
+def check_sessions(name: str, arm: Arm, journeys: Iterable[LocatedSteps]) -> Iterator[Mistake]:
     """Yield what is wrong with an arm's `open` and `close`; without any of them, nothing is.
 
     Every journey opens before it calls and closes after, so that no call ever pays for a session
@@ -29,35 +29,35 @@ def check_sessions(name: str, arm: Arm, journeys: Iterable[Steps]) -> Iterator[F
         path, step = used[0]
         message = f"{step.action} would end the one process that all users of {name!r} share"
         hint = f"remove {step.action}, or process: shared"
-        yield Finding((*path, step.action), message, hint)
+        yield Mistake((*path, step.action), message, hint)
         return
     for steps in journeys:
         yield from _journey(name, steps)
 
 
-def _journey(name: str, steps: Steps) -> Iterator[Finding]:
+def _journey(name: str, steps: LocatedSteps) -> Iterator[Mistake]:
     opened: Path | None = None
     for here, step in steps:
         if step.action == "open":
             if opened is not None:
                 message = "open, while a session is open"
-                yield Finding((*here, "open"), message, "write close: true before")
+                yield Mistake((*here, "open"), message, "write close: true before")
             opened = here
         elif step.action == "close":
             if opened is None:
                 message = "close, while no session is open"
-                yield Finding((*here, "close"), message, "write open: true before the calls")
+                yield Mistake((*here, "close"), message, "write open: true before the calls")
             opened = None
         elif opened is None and step.action not in ("wait", ""):
             message = f"a call without a session: steps of {name!r} open and close them"
-            yield Finding(here, message, "write open: true before it, in every journey of the arm")
+            yield Mistake(here, message, "write open: true before it, in every journey of the arm")
             return
     if opened is not None:
         message = "a session that is opened and never closed"
-        yield Finding((*opened, "open"), message, "write close: true at the end of the journey")
+        yield Mistake((*opened, "open"), message, "write close: true at the end of the journey")
 
 
-def check_listening(steps: Steps) -> Iterator[Finding]:
+def check_listening(steps: LocatedSteps) -> Iterator[Mistake]:
     """Yield each `await` of a journey for what no step before it has asked for."""
     told: set[str] = set()
     for path, step in steps:
@@ -71,4 +71,4 @@ def check_listening(steps: Steps) -> Iterator[Finding]:
             name = step.subject.notification
             what = "subscribe: URI" if name == UPDATED else f"listen: [{name.split('/')[0]}]"
             message = f"no step before it asks for {name}, so none will come"
-            yield Finding((*path, "await"), message, f"write {what} as a step before")
+            yield Mistake((*path, "await"), message, f"write {what} as a step before")

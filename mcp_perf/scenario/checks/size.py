@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any, Final
 
-from mcp_perf.scenario.problems.finding import Finding, Path
+from mcp_perf.scenario.problems.mistake import Mistake, Path
 
 MOST_ARMS: Final = 16
 MOST_JOURNEYS: Final = 100
@@ -13,7 +13,7 @@ MOST_EXPRESSIONS: Final = 1000
 MOST_LOOKUPS: Final = 2000
 
 
-def oversize(tree: Any, text: str) -> Finding | None:
+def oversize(tree: Any, text: str) -> Mistake | None:
     """Return what there is too much of in a file, before anything else is looked at."""
     journeys = _mapping(tree, "journeys")
     gates = tree.get("gates") if isinstance(tree, dict) else None
@@ -32,7 +32,7 @@ def oversize(tree: Any, text: str) -> Finding | None:
     )
     for path, count, most, what in counts:
         if count > most:
-            return Finding(path, f"{count} {what}", f"write at most {most}, in several files")
+            return Mistake(path, f"{count} {what}", f"write at most {most}, in several files")
     return None
 
 

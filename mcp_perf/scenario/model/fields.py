@@ -13,7 +13,7 @@ import pydantic
 from pydantic_core import CoreSchema
 
 from mcp_perf.scenario.model import syntax
-from mcp_perf.scenario.problems.finding import Path
+from mcp_perf.scenario.problems.mistake import Path
 from mcp_perf.scenario.problems.suggestions import suggest
 from mcp_perf.scenario.problems.wording import InputError, quote
 from mcp_perf.scenario.values import units

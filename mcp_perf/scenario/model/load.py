@@ -15,7 +15,7 @@ from mcp_perf.scenario.problems.wording import InputError
 from mcp_perf.scenario.values import units
 
 Shape = Literal["constant", "smoke", "ramp", "step", "spike", "soak", "breakpoint"]
-Think = Annotated[
+ThinkTime = Annotated[
     InstanceOf[syntax.Think],
     BeforeValidator(syntax.think),
     fields.either(
@@ -97,7 +97,7 @@ class Load(fields.Part):
     """Per arm."""
     spawn_rate: fields.Positive | None = None
     """Users per second."""
-    think: Think = syntax.Think(0, 0)
+    think: ThinkTime = syntax.Think(0, 0)
     grace: fields.Seconds | None = None
     """How long the last calls of a round may take."""
 
@@ -147,7 +147,7 @@ class Load(fields.Part):
         return float(self.users or 1) if self.rate is None else self.rate
 
     @property
-    def lanes(self) -> int:
+    def most_users(self) -> int:
         """How many users are needed at once.
 
         In an open load `max_in_flight`, or as many as arrive in a second, from 10 to 200.

@@ -101,7 +101,7 @@ class Timed(Counted):
     """Instead of the arm's."""
 
 
-class Call(Timed):
+class WithResult(Timed):
     """A call with a result."""
 
     save: dict[fields.Identifier, fields.Expression] = Field(default_factory=dict)
@@ -116,7 +116,7 @@ class WithArguments(Step):
     """Of the tool, the prompt or the function."""
 
 
-class McpCall(Call):
+class McpCall(WithResult):
     """A request to an MCP server."""
 
     arm = "mcp"
@@ -148,7 +148,7 @@ class Cancellable(Asking, WithArguments):
             raise InputError("a call that is cancelled has no result", hint)
 
 
-class FunctionCall(Call, WithArguments):
+class FunctionCall(WithResult, WithArguments):
     """A call of a Python function."""
 
     arm = "python"
@@ -156,7 +156,7 @@ class FunctionCall(Call, WithArguments):
     """See below; if it is not met, the call ends as `check_failed`."""
 
 
-class HttpCall(Call):
+class HttpCall(WithResult):
     """An HTTP request."""
 
     arm = "http"

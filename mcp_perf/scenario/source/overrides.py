@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from mcp_perf.scenario.model.load import BREAKPOINT, SHAPE_DEFAULTS
-from mcp_perf.scenario.problems.finding import Finding, Path, dotted
+from mcp_perf.scenario.problems.mistake import Mistake, Path, dotted
 from mcp_perf.scenario.problems.suggestions import suggest
 from mcp_perf.scenario.problems.wording import InputError, quote
 from mcp_perf.scenario.source.yaml_reader import read
@@ -21,23 +21,23 @@ _OF_USERS: Final = {"users", "think", "spawn_rate", "stages"}
 """What a file says of users, or of levels, and a search for a rate has no use for."""
 
 
-def override(tree: Any, texts: Sequence[str]) -> tuple[dict[Path, str], list[Finding]]:
+def override(tree: Any, texts: Sequence[str]) -> tuple[dict[Path, str], list[Mistake]]:
     """Set values in the tree. Returns path -> the override that made it, and what is wrong."""
     owners: dict[Path, str] = {}
-    findings: list[Finding] = []
+    mistakes: list[Mistake] = []
     for text in texts:
         name, equals, value = text.partition("=")
         if not equals or not name:
             message = f"{quote(text)} sets nothing"
-            findings.append(Finding((), message, "write it like load.users=50", source="--set"))
+            mistakes.append(Mistake((), message, "write it like load.users=50", source="--set"))
             continue
         try:
             made = _set(tree, name.split("."), _scalar(value))
         except InputError as error:
-            findings.append(Finding((), error.message, error.hint, source=f"--set {name}"))
+            mistakes.append(Mistake((), error.message, error.hint, source=f"--set {name}"))
         else:
             owners |= dict.fromkeys(made, f"--set {name}")
-    return owners, findings
+    return owners, mistakes
 
 
 def make_way(tree: Any, owners: Mapping[Path, str]) -> None:
@@ -61,8 +61,8 @@ def _scalar(text: str) -> Any:
     if not text.strip():
         return None
     reading = read(text)
-    if reading.findings:
-        raise InputError(reading.findings[0].message, reading.findings[0].hint)
+    if reading.mistakes:
+        raise InputError(reading.mistakes[0].message, reading.mistakes[0].hint)
     if isinstance(reading.tree, dict | list):
         hint = "set one value at a time, or quote a text"
         raise InputError(f"{quote(text)} is more than one value", hint)

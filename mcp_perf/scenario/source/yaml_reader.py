@@ -13,7 +13,7 @@ from typing import Any, Final
 import yaml
 from yaml import events
 
-from mcp_perf.scenario.problems.finding import Finding, Path
+from mcp_perf.scenario.problems.mistake import Mistake, Path
 from mcp_perf.scenario.problems.problem import MOST_SHOWN
 from mcp_perf.scenario.problems.wording import InputError, quote
 from mcp_perf.scenario.source.yaml_scalars import plain
@@ -44,12 +44,12 @@ class UnreadableError(InputError):
 
 
 @dataclass(frozen=True)
-class Reading:
+class ParsedFile:
     """What was read: plain values, the line of every path, and what was refused on the way."""
 
     tree: Any
     lines: dict[Path, int]
-    findings: list[Finding] = field(default_factory=list)
+    mistakes: list[Mistake] = field(default_factory=list)
 
 
 def decode(content: bytes) -> str:
@@ -63,7 +63,7 @@ def decode(content: bytes) -> str:
         raise UnreadableError(line, "the file is not UTF-8", "save it as UTF-8") from None
 
 
-def read(text: str) -> Reading:
+def read(text: str) -> ParsedFile:
     """Read one YAML document. Raises UnreadableError at a syntax error or beyond a cap."""
     if len(text) > MOST_BYTES:
         raise UnreadableError(0, "the file is larger than 1 MiB", "move data into a CSV file")
@@ -99,10 +99,10 @@ class _Reader:
     def __init__(self, text: str) -> None:
         self._events = _events(text)
         self._lines: dict[Path, int] = {}
-        self._findings: list[Finding] = []
+        self._mistakes: list[Mistake] = []
         self._nodes = 0
 
-    def document(self) -> Reading:
+    def document(self) -> ParsedFile:
         next(self._events)  # the start of the stream
         start = next(self._events)
         if isinstance(start, events.StreamEndEvent):
@@ -114,8 +114,8 @@ class _Reader:
             tree = self._node(next(self._events), ())
             self._end()
         except _TooManyError:
-            self._findings[-1] = replace(self._findings[-1], path=(), damaged=True)
-        return Reading(tree, self._lines, self._findings)
+            self._mistakes[-1] = replace(self._mistakes[-1], path=(), damaged=True)
+        return ParsedFile(tree, self._lines, self._mistakes)
 
     def _end(self) -> None:
         next(self._events)  # the end of the document
@@ -157,7 +157,7 @@ class _Reader:
         try:
             return plain(event.value)
         except InputError as error:
-            self._add(Finding(path, error.message, error.hint, _line(event), damaged=True))
+            self._add(Mistake(path, error.message, error.hint, _line(event), damaged=True))
             return event.value
 
     def _sequence(self, path: Path) -> list[Any]:
@@ -174,7 +174,7 @@ class _Reader:
             here = (*path, key)
             if key in items:
                 message = f"the key {quote(key)} is here twice, first in line {self._lines[here]}"
-                self._add(Finding(here, message, "remove or rename one", line))
+                self._add(Mistake(here, message, "remove or rename one", line))
                 self._skip(here)
             elif key == "<<" and not event.style:
                 self._refuse(here, event, "the merge key <<", "write the keys out")
@@ -209,9 +209,9 @@ class _Reader:
     ) -> None:
         line = _line(event)
         message = f"{what} is not allowed in a scenario"
-        self._add(Finding(path, message, hint, line, damaged=damaged))
+        self._add(Mistake(path, message, hint, line, damaged=damaged))
 
-    def _add(self, finding: Finding) -> None:
-        self._findings.append(finding)
-        if len(self._findings) > MOST_SHOWN:
+    def _add(self, mistake: Mistake) -> None:
+        self._mistakes.append(mistake)
+        if len(self._mistakes) > MOST_SHOWN:
             raise _TooManyError

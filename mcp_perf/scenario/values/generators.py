@@ -45,7 +45,7 @@ class _Source:
 
 
 @dataclass(frozen=True)
-class Generator:
+class ValueGenerator:
     """One name of `with:`: how to make its draw for a user, and which names it reads."""
 
     make: Make
@@ -59,7 +59,7 @@ class Generators:
     """All names of one `with:`, in the order in which they can be filled in."""
 
     seed: int
-    entries: Mapping[str, Generator] = field(default_factory=dict)
+    entries: Mapping[str, ValueGenerator] = field(default_factory=dict)
 
     @property
     def names(self) -> frozenset[str]:
@@ -117,7 +117,7 @@ def compile_generators(
     return Generators(seed, {name: entries[name] for name in order})
 
 
-def compile_one(spec: Any, env: Mapping[str, str], base: Path) -> Generator:
+def compile_one(spec: Any, env: Mapping[str, str], base: Path) -> ValueGenerator:
     """Compile one entry of `with:`. Raises GeneratorError or TemplateError."""
     source = _Source(env, base)
     if not isinstance(spec, dict):
@@ -144,12 +144,12 @@ def _literal(value: Any, source: _Source) -> Any:
     return template.render({})
 
 
-def _constant(value: Any, source: _Source) -> Generator:
+def _constant(value: Any, source: _Source) -> ValueGenerator:
     fixed = _literal(value, source)
-    return Generator(lambda _user, _numbers: lambda _values: fixed)
+    return ValueGenerator(lambda _user, _numbers: lambda _values: fixed)
 
 
-def _one_of(value: Any, source: _Source) -> Generator:
+def _one_of(value: Any, source: _Source) -> ValueGenerator:
     if not isinstance(value, list) or not value:
         raise GeneratorError(f"one_of takes a list, not {quote(value)}", "write {one_of: [a, b]}")
     items = _literal(value, source)
@@ -160,10 +160,10 @@ def _one_of(value: Any, source: _Source) -> Generator:
         # random.choice takes five times as long.
         return lambda _values: items[int(random_() * count)]
 
-    return Generator(make, draws=True)
+    return ValueGenerator(make, draws=True)
 
 
-def _int(value: Any, _source: _Source) -> Generator:
+def _int(value: Any, _source: _Source) -> ValueGenerator:
     low, high = _bounds("int", value)
     if not isinstance(low, int) or not isinstance(high, int):
         raise GeneratorError(
@@ -177,10 +177,10 @@ def _int(value: Any, _source: _Source) -> Generator:
         random_ = numbers.random
         return lambda _values: low + int(random_() * width)
 
-    return Generator(make, draws=True)
+    return ValueGenerator(make, draws=True)
 
 
-def _float(value: Any, _source: _Source) -> Generator:
+def _float(value: Any, _source: _Source) -> ValueGenerator:
     low, high = _bounds("float", value)
     width = high - low
 
@@ -188,10 +188,10 @@ def _float(value: Any, _source: _Source) -> Generator:
         random_ = numbers.random
         return lambda _values: low + random_() * width
 
-    return Generator(make, draws=True)
+    return ValueGenerator(make, draws=True)
 
 
-def _uuid(value: Any, _source: _Source) -> Generator:
+def _uuid(value: Any, _source: _Source) -> ValueGenerator:
     if value != {}:
         raise GeneratorError(f"uuid takes no options, not {quote(value)}", "write {uuid: {}}")
 
@@ -206,28 +206,28 @@ def _uuid(value: Any, _source: _Source) -> Generator:
 
         return draw
 
-    return Generator(make, draws=True)
+    return ValueGenerator(make, draws=True)
 
 
-def _seq(value: Any, _source: _Source) -> Generator:
+def _seq(value: Any, _source: _Source) -> ValueGenerator:
     options = _options("seq", value, {"start": 1, "step": 1})
     start, step = options["start"], options["step"]
     if not all(isinstance(n, int) and not isinstance(n, bool) for n in (start, step)) or not step:
         hint = "write {seq: {start: 1, step: 1}}"
         raise GeneratorError("seq takes whole numbers, and a step that is not 0", hint)
     first = start - step
-    return Generator(lambda _user, _numbers: lambda values: first + step * values["seq"])
+    return ValueGenerator(lambda _user, _numbers: lambda values: first + step * values["seq"])
 
 
-def _template(value: Any, source: _Source) -> Generator:
+def _template(value: Any, source: _Source) -> ValueGenerator:
     if not isinstance(value, str):
         hint = 'write {template: "Test ${seq}"}'
         raise GeneratorError(f"template takes a text, not {quote(value)}", hint)
     template = compile_template(value, source.env)
-    return Generator(lambda _user, _numbers: template.render, template.names)
+    return ValueGenerator(lambda _user, _numbers: template.render, template.names)
 
 
-def _csv(value: Any, source: _Source) -> Generator:
+def _csv(value: Any, source: _Source) -> ValueGenerator:
     options = _options("csv", value, {"file": None, "column": None})
     file, column = options["file"], options["column"]
     if not isinstance(file, str) or not isinstance(column, str):
@@ -250,16 +250,16 @@ def _csv(value: Any, source: _Source) -> Generator:
 
         return draw
 
-    return Generator(make)
+    return ValueGenerator(make)
 
 
-def _env(value: Any, source: _Source) -> Generator:
+def _env(value: Any, source: _Source) -> ValueGenerator:
     if not isinstance(value, str):
         raise GeneratorError(f"env takes a name, not {quote(value)}", "write {env: NAME}")
     return _constant(f"${{env:{value}}}", source)
 
 
-_KINDS: Final[Mapping[str, Callable[[Any, _Source], Generator]]] = {
+_KINDS: Final[Mapping[str, Callable[[Any, _Source], ValueGenerator]]] = {
     "one_of": _one_of,
     "int": _int,
     "float": _float,

@@ -6,7 +6,7 @@ from typing import Final, Literal
 from mcp_targets.dual_runtime.tooling.metadata import Function, ToolMetadata, metadata_of
 from mcp_targets.dual_runtime.tooling.registry import ToolRegistry
 
-Place = Literal["fastapi", "trio", "here"]
+Loop = Literal["fastapi", "trio", "here"]
 """`here` is for tools that only pass calls on: they stay on the server's loop."""
 
 P2P_WORDS: Final = frozenset(
@@ -15,7 +15,7 @@ P2P_WORDS: Final = frozenset(
 """A name with one of these words, as a whole word, is a peer-to-peer tool's."""
 P2P_MODULES: Final = frozenset({"p2p", "trio"})
 """Parts of a module's path that say the same."""
-DEFAULT: Final[Place] = "fastapi"
+DEFAULT: Final[Loop] = "fastapi"
 
 
 class Detector:
@@ -23,21 +23,21 @@ class Detector:
 
     def __init__(self, registry: ToolRegistry) -> None:
         self._registry = registry
-        self._cache: dict[str, Place] = {}
+        self._cache: dict[str, Loop] = {}
 
-    def register(self, name: str, place: Place) -> None:
+    def register(self, name: str, loop: Loop) -> None:
         """Say it explicitly; this wins over everything."""
-        self._cache[name] = place
+        self._cache[name] = loop
 
     def forget(self, name: str) -> None:
         self._cache.pop(name, None)
 
-    def place(self, name: str, function: Function | None = None) -> Place:
+    def loop(self, name: str, function: Function | None = None) -> Loop:
         if name not in self._cache:
             self._cache[name] = self._look(name, function)
         return self._cache[name]
 
-    def _look(self, name: str, function: Function | None) -> Place:
+    def _look(self, name: str, function: Function | None) -> Loop:
         known = self._registry.get(name).metadata if name in self._registry else None
         attached = None if function is None else metadata_of(function)
         for metadata in (known, attached):
@@ -51,7 +51,7 @@ class Detector:
         return DEFAULT
 
 
-def _said(metadata: ToolMetadata) -> Place | None:
+def _said(metadata: ToolMetadata) -> Loop | None:
     if metadata.runtime == "fastapi":
         return "fastapi"
     return "trio" if metadata.runtime == "trio" or metadata.requires_p2p else None

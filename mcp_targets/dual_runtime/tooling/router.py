@@ -8,7 +8,7 @@ from typing import Any
 import anyio
 
 from mcp_targets.dual_runtime.tooling import arguments as forms
-from mcp_targets.dual_runtime.tooling.detection import Detector, Place
+from mcp_targets.dual_runtime.tooling.detection import Detector, Loop
 from mcp_targets.dual_runtime.tooling.enforcement import perform
 from mcp_targets.dual_runtime.tooling.limiter import PriorityLimiter
 from mcp_targets.dual_runtime.tooling.registry import Tool, ToolRegistry
@@ -23,7 +23,7 @@ class RuntimeRouter:
     def __init__(
         self,
         registry: ToolRegistry,
-        executors: Mapping[Place, Executor],
+        executors: Mapping[Loop, Executor],
         *,
         slots: int = 0,
         cache: ResultCache | None = None,
@@ -39,7 +39,7 @@ class RuntimeRouter:
         self._cache = cache
         self._delay_s = delay_s
         self._clock = clock
-        self._stats: dict[Place, RuntimeStats] = {place: RuntimeStats() for place in executors}
+        self._stats: dict[Loop, RuntimeStats] = {loop: RuntimeStats() for loop in executors}
         self._fallbacks = 0
 
     async def call(self, name: str, given: dict[str, Any]) -> dict[str, Any]:
@@ -56,8 +56,8 @@ class RuntimeRouter:
         return dict(known)
 
     async def _run(self, tool: Tool, arguments: dict[str, Any]) -> dict[str, Any]:
-        place = self.detector.place(tool.metadata.name, tool.function)
-        if place == "here":
+        loop = self.detector.loop(tool.metadata.name, tool.function)
+        if loop == "here":
             # The call that it passes on is held to its tool's metadata, and counted.
             return dict(await tool.function(**arguments))
         async with self._limiter.slot(tool.metadata.priority):
@@ -67,18 +67,18 @@ class RuntimeRouter:
                 if self._delay_s:
                     await anyio.sleep(self._delay_s)
                 work = functools.partial(perform, tool, arguments)
-                result: dict[str, Any] = await self._executor(place).run(work)
+                result: dict[str, Any] = await self._executor(loop).run(work)
                 failed = False
             finally:
-                self._stats[place].record(self._clock() - start, failed=failed)
+                self._stats[loop].record(self._clock() - start, failed=failed)
         return result
 
-    def _executor(self, place: Place) -> Executor:
-        """Return the place's executor; one that is not there is replaced before the call begins.
+    def _executor(self, loop: Loop) -> Executor:
+        """Return the loop's executor; one that is not there is replaced before the call begins.
 
         What has begun is never run a second time, whatever becomes of it.
         """
-        executor = self._executors[place]
+        executor = self._executors[loop]
         if executor.available:
             return executor
         self._fallbacks += 1
@@ -87,8 +87,8 @@ class RuntimeRouter:
     def health(self) -> dict[str, Any]:
         return {
             "runtimes": {
-                place: {"available": self._executors[place].available, **stats.shown()}
-                for place, stats in self._stats.items()
+                loop: {"available": self._executors[loop].available, **stats.shown()}
+                for loop, stats in self._stats.items()
             },
             "fallbacks": self._fallbacks,
         }

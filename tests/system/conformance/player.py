@@ -6,15 +6,15 @@ from typing import Any
 
 from mcp_perf.client.http.endpoint import Endpoint
 from mcp_perf.client.mcp.lists import list_all
-from mcp_perf.client.mcp.oauth import Identity, OAuth
+from mcp_perf.client.mcp.oauth import OAuthCredentials, Registration
 from mcp_perf.client.mcp.streamable_http import Call, McpClient, Request
-from mcp_perf.client.protocol.answers import Answers
+from mcp_perf.client.protocol.answers import Responder
 from mcp_perf.client.protocol.requests import LIST_KEYS, LISTS
 from mcp_perf.client.protocol.tools import Tool
 from mcp_perf.client.reply import OK, TOOL_ERROR
 
-ACCEPT = Answers(elicitation={"action": "accept", "content": {"confirmed": True}})
-DEFAULTS = Answers(elicitation={"action": "accept"})
+ACCEPT = Responder(elicitation={"action": "accept", "content": {"confirmed": True}})
+DEFAULTS = Responder(elicitation={"action": "accept"})
 
 
 def credentials(url: str, scenario: str, context: dict[str, Any]):
@@ -27,7 +27,7 @@ def credentials(url: str, scenario: str, context: dict[str, Any]):
     if not scenario.startswith("auth/client-credentials"):
         who["grant"] = "authorization_code"
         who["metadata_url"] = "https://conformance-test.local/client-metadata.json"
-    return OAuth(url, Identity(**who))
+    return OAuthCredentials(url, Registration(**who))
 
 
 def ask(client: McpClient, method: str, params: dict[str, Any]) -> None:
@@ -36,7 +36,7 @@ def ask(client: McpClient, method: str, params: dict[str, Any]) -> None:
     assert reply.outcome == OK, f"{method}: {reply.detail}"
 
 
-def call(client: McpClient, tool: Tool, arguments: dict[str, Any], answers: Answers) -> None:
+def call(client: McpClient, tool: Tool, arguments: dict[str, Any], answers: Responder) -> None:
     """Call a tool; an error of the tool itself is the tool's affair."""
     reply = client.call(Call(tool, arguments, answers=answers))
     assert reply.outcome in (OK, TOOL_ERROR), f"{tool.name}: {reply.detail}"

@@ -19,7 +19,7 @@ from mcp_perf.client.mcp.streamable_http import McpClient
 from mcp_perf.load.steps.compile import compile_journeys
 from mcp_perf.load.steps.journey import Walk
 from mcp_perf.load.steps.recorder import Recorder
-from mcp_perf.load.steps.step import Lane
+from mcp_perf.load.steps.step import CallContext
 from mcp_perf.load.targets.targets import reach_all
 from mcp_perf.outcomes import INTERRUPTED
 from mcp_perf.results.journal.journal import read
@@ -212,9 +212,9 @@ def test_the_same_journeys_leave_the_same_state_behind(shared_systems, ask):
         before = ask(f"{upstream}/_state?account={account}")
         http = target.kind == "http"
         client = RestClient(target.endpoint) if http else McpClient(target.endpoint)
-        lane = Lane(arm, client, recorder, lambda **_event: None)
+        context = CallContext(arm, client, recorder, lambda **_event: None)
         counter = itertools.count(10_000_001).__next__
-        walk = Walk(journeys, lane, target.variables, user=0, seed=7, counter=counter)
+        walk = Walk(journeys, context, target.variables, user=0, seed=7, counter=counter)
         for _ in range(24):
             walk.journey()
         client.close()

@@ -25,15 +25,15 @@ from mcp_perf.client.http.rest import RestClient
 from mcp_perf.client.reply import Reply
 from mcp_perf.load.steps.locust_feed import LocustFeed
 from mcp_perf.load.steps.recorder import Recorder
-from mcp_perf.load.steps.step import Interrupted, Lane, Step
+from mcp_perf.load.steps.step import CallContext, CompiledStep, Interrupted
 from mcp_perf.results.journal.records import Health
 
 now = [1_000_000.0]
 time.time = lambda: now[0]
 
-class Said(Step):
-    def call(self, lane):
-        ns, size, cls = lane.values["next"]
+class Said(CompiledStep):
+    def call(self, context):
+        ns, size, cls = context.values["next"]
         if cls == "interrupted":
             raise Interrupted
         reply = Reply(5_000)
@@ -48,7 +48,7 @@ def run(batched, opens=False, listens_at=None):
     if batched:
         recorder.feed = LocustFeed.of(environment)
         assert recorder.feed is not None
-    lane = Lane("a", None, recorder, environment.events.request.fire, "j")
+    context = CallContext("a", None, recorder, environment.events.request.fire, "j")
     track = lambda name: recorder.track("a", "call", name)
     steps = [Said(track=track(name), kind=verb, goes_on=True)
              for name, verb in (("GET /x", "GET"), ("tools/call echo", "MCP"), ("both", "GET"),
@@ -59,10 +59,10 @@ def run(batched, opens=False, listens_at=None):
         if number == listens_at:
             environment.events.request.add_listener(lambda **event: heard.append(event))
         ns = 50_000 + number * number * 997 + (number % 7) * 1_000_003
-        lane.values = {"next": (ns, number, classes[number % len(classes)])}
-        lane.intended_ns = 1_000 if opens else None
+        context.values = {"next": (ns, number, classes[number % len(classes)])}
+        context.intended_ns = 1_000 if opens else None
         try:
-            steps[number % len(steps)].run(lane)
+            steps[number % len(steps)].run(context)
         except Interrupted:
             pass
         if number % 100 == 99:

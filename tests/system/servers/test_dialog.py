@@ -5,12 +5,12 @@ import pytest
 from mcp_perf.client.http.endpoint import Endpoint
 from mcp_perf.client.mcp.lists import list_all
 from mcp_perf.client.mcp.streamable_http import Call, McpClient, Request
-from mcp_perf.client.protocol.answers import Answers
+from mcp_perf.client.protocol.answers import Responder
 from mcp_perf.client.protocol.requests import LIST_KEYS, LISTS, PROGRESS_TOKEN
 
 MODERN, HANDSHAKE = "2026-07-28", "2025-11-25"
 LOG_LEVEL = "io.modelcontextprotocol/logLevel"
-SCRIPT = Answers(
+SCRIPT = Responder(
     elicitation={"action": "accept", "content": {"name": "Ada"}},
     sampling={
         "role": "assistant",
@@ -33,7 +33,7 @@ def connect():
     """Open sessions; all are closed with the test."""
     clients = []
 
-    def opened(server, protocol: str, answers: Answers = SCRIPT, **options) -> McpClient:
+    def opened(server, protocol: str, answers: Responder = SCRIPT, **options) -> McpClient:
         clients.append(McpClient(Endpoint.of(server.url), protocol, answers=answers, **options))
         clients[-1].negotiate()
         clients[-1].tools = clients[-1].list_tools()
@@ -70,14 +70,14 @@ def test_a_tool_gets_the_input_it_asks_for(asking, connect, protocol, tool, says
 def test_a_call_may_have_a_script_of_its_own(asking, connect, protocol) -> None:
     """The answers of a call win over those of its client."""
     client = connect(asking, protocol)
-    grace = Answers(elicitation={"content": {"name": "Grace", "age": 9}})
+    grace = Responder(elicitation={"content": {"name": "Grace", "age": 9}})
     assert text(client.call(Call(client.tools["meet"], {}, answers=grace))) == "hello Grace, 9"
 
 
 @pytest.mark.parametrize("protocol", [MODERN, HANDSHAKE])
 def test_without_a_script_the_tool_gets_nothing(asking, connect, protocol) -> None:
     """A client that declares nothing is told so by the server, and the call fails."""
-    client = connect(asking, protocol, Answers())
+    client = connect(asking, protocol, Responder())
     reply = client.call(Call(client.tools["meet"], {}))
     assert reply.outcome in ("rpc_error", "tool_error")
 

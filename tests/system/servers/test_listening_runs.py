@@ -55,7 +55,7 @@ def test_notifications_and_ends_of_calls_have_their_times(
     assert legacy["setup"]["resources/unsubscribe"]["count"] > 0
     stops = legacy["steps"]["tools/call sleep"]["count"]
     assert legacy["cancel_stop_ms"]["p50"] > 0
-    assert legacy["cancel_stops_untold"] < stops
+    assert legacy["cancel_stops_unmeasured"] < stops
     assert modern["cancel_stop_ms"]["p50"] is None
     assert "only up to 2025-11-25" in json.dumps(found["gates"])
     counters = echo.get("/_counters")

@@ -11,13 +11,13 @@ from mcp_perf.client.http.endpoint import Endpoint
 from mcp_perf.client.mcp.channel_client import SessionClient
 from mcp_perf.client.mcp.lists import list_all
 from mcp_perf.client.mcp.streamable_http import Call, Request
-from mcp_perf.client.protocol.answers import Answers
+from mcp_perf.client.protocol.answers import Responder
 from mcp_perf.client.protocol.requests import LIST_KEYS, LISTS, PROGRESS_TOKEN
 
 MODERN, HANDSHAKE = "2026-07-28", "2025-11-25"
 LOG_LEVEL = "io.modelcontextprotocol/logLevel"
 APP = (sys.executable, str(Path(__file__).with_name("asking_app.py")))
-SCRIPT = Answers(
+SCRIPT = Responder(
     elicitation={"action": "accept", "content": {"name": "Ada"}},
     sampling={"role": "assistant", "content": {"type": "text", "text": "well"}, "model": "parrot"},
     roots=[{"uri": "file:///srv/a"}, {"uri": "file:///srv/b"}],
@@ -63,7 +63,7 @@ def test_a_tool_gets_the_input_it_asks_for(door, tool, says):
 def test_a_call_may_have_a_script_of_its_own(door):
     """The answers of a call win over those of its client."""
     client, tools = door
-    grace = Answers(elicitation={"content": {"name": "Grace", "age": 9}})
+    grace = Responder(elicitation={"content": {"name": "Grace", "age": 9}})
     assert text(client.call(Call(tools["meet"], {}, answers=grace))) == "hello Grace, 9"
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from mcp_perf.client.channels.stdio import Command, StdioChannel
 from mcp_perf.client.mcp.channel_client import SessionClient
-from mcp_perf.client.protocol.answers import Answers
+from mcp_perf.client.protocol.answers import Responder
 from mcp_perf.client.protocol.requests import Call
 from mcp_perf.client.protocol.subscriptions import LIST_CHANGED, UPDATED, Wanted
 from mcp_targets.echo.protocol.calls import TOOLS
@@ -26,7 +26,7 @@ both_eras = pytest.mark.parametrize("protocol", [MODERN, HANDSHAKE])
 def client(systems, protocol):
     """Start the server as a user does."""
     command = shlex.split(systems.face("echo/stdio").url.removeprefix("stdio:"))
-    answers = Answers(elicitation={"action": "accept", "content": {"answer": "blue"}})
+    answers = Responder(elicitation={"action": "accept", "content": {"answer": "blue"}})
     client = SessionClient(StdioChannel(Command(tuple(command))), protocol, answers=answers)
     client.ready()
     yield client

@@ -170,12 +170,12 @@ def test_faults_of_one_route_leave_the_others_alone(twilio):
 
 
 @pytest.mark.parametrize(
-    ("wish", "complaint"),
+    ("asked", "complaint"),
     [({"route": "fly"}, "no route 'fly'"), ({"error": 1}, "unknown field")],
 )
-def test_a_fault_that_is_none_is_refused(twilio, wish, complaint):
+def test_a_fault_that_is_none_is_refused(twilio, asked, complaint):
     """A mistyped fault must not look like a healthy provider."""
-    status, body, _ = twilio.ask("POST", "/_faults", json=wish)
+    status, body, _ = twilio.ask("POST", "/_faults", json=asked)
     assert status == 400
     assert complaint in body["error"]["message"]
 

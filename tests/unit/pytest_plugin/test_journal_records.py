@@ -6,7 +6,7 @@ import pytest
 
 from mcp_perf.pytest_plugin.comparison import too_fine
 from mcp_perf.pytest_plugin.journal_records import Description, records
-from mcp_perf.pytest_plugin.turns import Measured, Turn
+from mcp_perf.pytest_plugin.turns import Measured, SideTurn
 from mcp_perf.results.document.document import Report
 from mcp_perf.results.report.build import build
 from mcp_perf.scenario.model.gates import parse
@@ -20,7 +20,7 @@ def measured(times: dict[str, list[list[int]]], block: int = 1) -> Measured:
     for number in range(len(next(iter(times.values())))):
         for side in list(times) if number % 2 == 0 else list(times)[::-1]:
             blocks = times[side][number]
-            turns.append(Turn(side, number + 1, at_ns, blocks, sum(blocks), sum(blocks)))
+            turns.append(SideTurn(side, number + 1, at_ns, blocks, sum(blocks), sum(blocks)))
             at_ns += sum(blocks)
     return Measured(dict.fromkeys(times, block), 0.05, turns)
 

@@ -102,4 +102,4 @@ def test_every_word_of_the_list_is_refused():
     words = [word for row in rows for word in re.findall(r"`([^`]+)`", row.split("|")[1])]
     assert len(words) >= 12
     for word in words:
-        assert read(f"a: {word}").findings, word
+        assert read(f"a: {word}").mistakes, word

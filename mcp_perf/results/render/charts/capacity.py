@@ -90,12 +90,12 @@ def latency(arms: Mapping[str, ArmNumbers]) -> str:
     lines = []
     for name, what in every.items():
         for css, index in (("line thin", 0), ("line", 1), ("line thin dashed-tail", 2)):
-            places = [
+            positions = [
                 (x.at(level.rate_per_s), y.at(time))
                 for level in what.levels
                 if (time := _times(level)[index]) is not None
             ]
-            lines += [line(f"{css} {looks(arms)[name].css}", places)] if places else []
+            lines += [line(f"{css} {looks(arms)[name].css}", positions)] if positions else []
     titles = [_reading(every, rate) for rate in rates]
     return finished(chart, lines, [x.at(rate) for rate in rates], titles)
 
@@ -117,8 +117,8 @@ def achieved(arms: Mapping[str, ArmNumbers]) -> str:
     chart.append(_knees(every, x))
     lines = [line("line thin arm-none", [(x.at(rate), y.at(rate)) for rate in rates])]
     for name, what in every.items():
-        places = [(x.at(level.rate_per_s), y.at(level.achieved_per_s)) for level in what.levels]
-        lines += [line(f"line {looks(arms)[name].css}", places)] if places else []
+        positions = [(x.at(level.rate_per_s), y.at(level.achieved_per_s)) for level in what.levels]
+        lines += [line(f"line {looks(arms)[name].css}", positions)] if positions else []
     titles = [_reading(every, rate) for rate in rates]
     return finished(chart, lines, [x.at(rate) for rate in rates], titles)
 

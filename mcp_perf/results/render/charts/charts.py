@@ -1,8 +1,8 @@
 """Charts as inline SVG: pure functions from the document to text.
 
-A plot stretches with the page while its text and strokes keep their size: places are percentages,
-lines are drawn in a square that is stretched. Colours, fonts and dashes are in report.css. Nothing
-needs a script; what a pointer rests on is explained by a `<title>`.
+A plot stretches with the page while its text and strokes keep their size: positions are percentages
+and lines are drawn in a square that is stretched. Colours, fonts and dashes are in report.css.
+Nothing needs a script; what a pointer rests on is explained by a `<title>`.
 """
 
 import math
@@ -42,7 +42,7 @@ def looks(arms: Iterable[str]) -> dict[str, Look]:
 
 
 @dataclass(frozen=True)
-class Turn:
+class TurnSpan:
     """A stretch of time in which one arm ran alone."""
 
     arm: str
@@ -53,11 +53,11 @@ class Turn:
     end_s: float
 
 
-def turns(arms: Mapping[str, ArmNumbers]) -> list[Turn]:
+def turns(arms: Mapping[str, ArmNumbers]) -> list[TurnSpan]:
     """List every turn in the recorded order; a turn ends at the latest where the next begins."""
     every = sorted(
         (
-            Turn(name, turn.phase, turn.round, turn.order, turn.at_s, turn.at_s + turn.seconds)
+            TurnSpan(name, turn.phase, turn.round, turn.order, turn.at_s, turn.at_s + turn.seconds)
             for name, arm in arms.items()
             for turn in arm.rounds
         ),
@@ -73,19 +73,19 @@ def frame(name: str, title: str, description: str, x: Scale, y: Scale) -> ET.Ele
     chart = element("svg", class_="chart", role="img", aria_labelledby=ids)
     chart.append(element("title", title, id=f"{name}-title"))
     chart.append(element("desc", description, id=f"{name}-desc"))
-    for place, label in y.ticks:
-        at = per_cent(1 - place)
+    for position, label in y.ticks:
+        at = per_cent(1 - position)
         chart.append(element("line", class_="grid", x1="0", x2="100%", y1=at, y2=at))
         chart.append(element("text", label, class_="y", x="-8", y=at, dy="0.32em"))
-    for place, label in x.ticks:
-        at = per_cent(place)
+    for position, label in x.ticks:
+        at = per_cent(position)
         chart.append(element("line", class_="tick", x1=at, x2=at, y1="0", y2="100%"))
         chart.append(element("text", label, class_="x", x=at, y="100%", dy="1.5em"))
     return chart
 
 
 def column(left: float, right: float, css: str, title: str) -> ET.Element:
-    """Span the height of the plot between two places; its title is what a pointer reads there."""
+    """Span the height of the plot between two positions; a pointer reads its title there."""
     width = per_cent(max(0.0, right - left))
     return element(
         "rect",
@@ -98,9 +98,9 @@ def column(left: float, right: float, css: str, title: str) -> ET.Element:
     )
 
 
-def columns(places: Sequence[float], titles: Sequence[str]) -> ET.Element:
-    """Cover the plot with invisible columns, each around a place, that light up and explain."""
-    edges = [0.0, *[(left + right) / 2 for left, right in pairwise(places)], 1.0]
+def columns(positions: Sequence[float], titles: Sequence[str]) -> ET.Element:
+    """Cover the plot with invisible columns, each around a position, that light up and explain."""
+    edges = [0.0, *[(left + right) / 2 for left, right in pairwise(positions)], 1.0]
     rects = [
         column(left, right, "hit", title)
         for (left, right), title in zip(pairwise(edges), titles, strict=True)
@@ -108,18 +108,21 @@ def columns(places: Sequence[float], titles: Sequence[str]) -> ET.Element:
     return element("g", *rects)
 
 
-def line(css: str, places: list[tuple[float, float]]) -> ET.Element:
-    """Draw a line through places, to be stretched; a single one is a dot."""
-    dot = " dot" if len(places) == 1 else ""
-    return element("path", class_=css + dot, d=svg.path(places))
+def line(css: str, positions: list[tuple[float, float]]) -> ET.Element:
+    """Draw a line through positions, to be stretched; a single one is a dot."""
+    dot = " dot" if len(positions) == 1 else ""
+    return element("path", class_=css + dot, d=svg.path(positions))
 
 
 def finished(
-    chart: ET.Element, lines: Iterable[ET.Element], places: Sequence[float], titles: Sequence[str]
+    chart: ET.Element,
+    lines: Iterable[ET.Element],
+    positions: Sequence[float],
+    titles: Sequence[str],
 ) -> str:
-    """Put lines into a chart, and at these places what a pointer reads there."""
+    """Put lines into a chart, and at these positions what a pointer reads there."""
     chart.append(svg.stretched(*lines))
-    chart.append(columns(places, titles))
+    chart.append(columns(positions, titles))
     return svg.text(chart)
 
 
@@ -157,7 +160,7 @@ def _reading(fraction: float, curves: Mapping[str, list[tuple[float, float]]]) -
     return "\n".join(lines)
 
 
-def _bands(run: Sequence[Turn], x: Scale, styles: Mapping[str, Look]) -> ET.Element:
+def _bands(run: Sequence[TurnSpan], x: Scale, styles: Mapping[str, Look]) -> ET.Element:
     """Shade each turn in its arm's colour; few turns carry the arm's letter as well."""
     group = element("g")
     for turn in run if len(run) <= _MOST_BANDS else ():
@@ -207,8 +210,8 @@ def rates(arms: Mapping[str, ArmNumbers], series: Series[TimelinePoint]) -> str:
         for arm in arms
         for part in series.stretches(arm)
     ]
-    places = [x.at(point.at_s) for point in points]
-    return finished(chart, [*bars, *lines], places, [_at(p) for p in points])
+    positions = [x.at(point.at_s) for point in points]
+    return finished(chart, [*bars, *lines], positions, [_at(p) for p in points])
 
 
 def latencies(arms: Mapping[str, ArmNumbers], series: Series[TimelinePoint]) -> str:
@@ -224,8 +227,8 @@ def latencies(arms: Mapping[str, ArmNumbers], series: Series[TimelinePoint]) -> 
             p50 = [(x.at(p.at_s), y.at(p.p50_ms)) for p in part if p.p50_ms is not None]
             lines += [line(f"line {styles[arm].css}", p95)] if p95 else []
             lines += [line(f"line thin {styles[arm].css}", p50)] if p50 else []
-    places = [x.at(point.at_s) for point in points]
-    return finished(chart, lines, places, [_at(p) for p in points])
+    positions = [x.at(point.at_s) for point in points]
+    return finished(chart, lines, positions, [_at(p) for p in points])
 
 
 def _at(point: TimelinePoint) -> str:
@@ -260,5 +263,5 @@ def interval(comparison: Comparison | Regression, x: Scale) -> str:
 
 def interval_axis(x: Scale) -> str:
     """Label the axis which all intervals of a table share."""
-    labels = [element("text", label, x=per_cent(place), y="75%") for place, label in x.ticks]
+    labels = [element("text", label, x=per_cent(position), y="75%") for position, label in x.ticks]
     return svg.text(element("svg", *labels, class_="interval axis", aria_hidden="true"))

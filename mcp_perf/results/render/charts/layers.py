@@ -73,7 +73,7 @@ def waterfall(
         return [], ""
     x = linear(max([*_ends(layers), 1e-6]))
     drawn = [(rung, _step(rung, layers[0], x, looks[rung.arm].css)) for rung in rungs(layers)]
-    ticks = tuple((place, f"{label}{numbers.THIN}ms") for place, label in x.ticks)
+    ticks = tuple((position, f"{label}{numbers.THIN}ms") for position, label in x.ticks)
     return drawn, interval_axis(replace(x, ticks=ticks))
 
 
@@ -90,8 +90,8 @@ def _step(rung: Rung, lowest: Layer, x: Scale, css: str) -> str:
     reading = f"{rung.arm}: {rung.cost}" + (f", 95 % {rung.interval}" if rung.interval else "")
     chart = element("svg", element("title", reading), class_="rung", role="img")
     chart.set("aria-label", reading)
-    for place, _ in x.ticks:
-        at = per_cent(place)
+    for position, _ in x.ticks:
+        at = per_cent(position)
         chart.append(element("line", class_="tick", x1=at, x2=at, y1="0", y2="100%"))
     if start is None or end is None:
         return svg.text(chart)

@@ -47,12 +47,12 @@ def _chart(
     lines = []
     for arm in arms:
         for part in series.stretches(arm):
-            places = [
+            positions = [
                 (x.at(_middle_s(point)), y.at(value))
                 for point in part
                 if (value := read(point)) is not None
             ]
-            lines += [line(f"line {styles[arm].css}", places)] if places else []
+            lines += [line(f"line {styles[arm].css}", positions)] if positions else []
     middles = [x.at(_middle_s(point)) for point in series.points]
     return finished(chart, lines, middles, [_at(point) for point in series.points])
 

@@ -1,4 +1,4 @@
-"""Scales: from a value to its place along an axis, 0 to 1, and the ticks to label."""
+"""Scales: from a value to its position along an axis, 0 to 1, and the ticks to label."""
 
 import math
 from collections.abc import Callable, Iterable, Sequence
@@ -11,7 +11,7 @@ from mcp_perf.results.render.words import numbers
 
 @dataclass(frozen=True)
 class Scale:
-    """An axis: `at(value)` is its place; `ticks` are (place, label)."""
+    """An axis: `at(value)` is its position; `ticks` are (position, label)."""
 
     at: Callable[[float], float]
     ticks: tuple[tuple[float, str], ...]
@@ -27,7 +27,7 @@ _TIME_STEPS_S: Final = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600,
 _RATIO_LIMITS: Final = (1.1, 1.25, 1.5, 2, 3, 5, 10, 20, 50, 100, 1000)
 
 
-def _place(fraction: float) -> float:
+def _position(fraction: float) -> float:
     return min(1.0, max(0.0, fraction))
 
 
@@ -48,7 +48,7 @@ def linear(most: float) -> Scale:
     steps = math.ceil(most / step - 1e-9)
     top = steps * step
     ticks = ((i / steps, _label(i * step)) for i in range(steps + 1))
-    return Scale(lambda value: _place(value / top), tuple(ticks))
+    return Scale(lambda value: _position(value / top), tuple(ticks))
 
 
 def _label(value: float, digits: int = 3) -> str:
@@ -65,7 +65,7 @@ def logarithmic(least: float, most: float) -> Scale:
     span = math.log10(high / low)
 
     def at(value: float) -> float:
-        return _place(math.log10(value / low) / span) if value > 0 else 0.0
+        return _position(math.log10(value / low) / span) if value > 0 else 0.0
 
     every = 1 if span <= 2.5 else 3 * math.ceil(span / 7)
     ticks = ((at(value), _label(value)) for value in series[::every] if low <= value <= high)
@@ -81,7 +81,7 @@ def of_fractions(fractions: Iterable[float]) -> Scale:
     nines = min(_MOST_NINES, max(3.0, -math.log10(1 - highest)))
 
     def at(fraction: float) -> float:
-        return 1.0 if fraction >= 1 else _place(-math.log10(1 - fraction) / (nines + _BEYOND))
+        return 1.0 if fraction >= 1 else _position(-math.log10(1 - fraction) / (nines + _BEYOND))
 
     labelled = [0.0, 0.5, *(1 - 10.0**-nine for nine in range(1, math.floor(nines + 0.05) + 1))]
     return Scale(at, tuple((at(f), f"{100 * f:.10g}") for f in labelled))
@@ -92,7 +92,7 @@ def of_time(end_s: float) -> Scale:
     step = next((step for step in _TIME_STEPS_S if end_s / step <= 6), 86_400)
     end = max(end_s, 1.0)
     ticks = ((tick / end, _time_label(tick, step)) for tick in range(0, int(end) + 1, step))
-    return Scale(lambda at_s: _place(at_s / end), tuple(ticks))
+    return Scale(lambda at_s: _position(at_s / end), tuple(ticks))
 
 
 def _time_label(tick_s: int, step_s: int) -> str:
@@ -115,7 +115,7 @@ def of_ratios(comparisons: Sequence[Comparison | Regression]) -> Scale:
     def at(ratio: float) -> float:
         if not ratio > 0:
             return 0.0
-        return _place(0.5 + math.log(ratio) / math.log(limit) / 2)
+        return _position(0.5 + math.log(ratio) / math.log(limit) / 2)
 
     ticks = ((at(tick), _label(tick, 2) + numbers.TIMES) for tick in (1 / limit, 1, limit))
     return Scale(at, tuple(ticks))

@@ -24,8 +24,8 @@ def draw(arms: Mapping[str, ArmNumbers], points: Sequence[SessionPoint], last_s:
     for arm in arms:
         own = _thinned([point for point in points if point.arm == arm])
         shown += own
-        places = [(x.at(min(point.at_s, last_s)), y.at(point.open)) for point in own]
-        lines += [line(f"line {styles[arm].css}", _steps(places))] if places else []
+        positions = [(x.at(min(point.at_s, last_s)), y.at(point.open)) for point in own]
+        lines += [line(f"line {styles[arm].css}", _steps(positions))] if positions else []
     shown.sort(key=lambda point: point.at_s)
     ats = [x.at(min(point.at_s, last_s)) for point in shown]
     return finished(chart, lines, ats, [_at(point) for point in shown])
@@ -36,10 +36,10 @@ def _thinned(points: list[SessionPoint]) -> list[SessionPoint]:
     return points[::every]
 
 
-def _steps(places: list[tuple[float, float]]) -> list[tuple[float, float]]:
+def _steps(positions: list[tuple[float, float]]) -> list[tuple[float, float]]:
     """Hold each number until the next one is known."""
-    held = [corner for (_, y), (x, later) in pairwise(places) for corner in ((x, y), (x, later))]
-    return [*places[:1], *held]
+    held = [corner for (_, y), (x, later) in pairwise(positions) for corner in ((x, y), (x, later))]
+    return [*positions[:1], *held]
 
 
 def _at(point: SessionPoint) -> str:

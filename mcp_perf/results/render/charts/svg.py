@@ -22,16 +22,16 @@ def element(tag: str, *children: ET.Element | str, **attributes: str) -> ET.Elem
 
 
 def per_cent(fraction: float) -> str:
-    """Write a place along an axis, so that text and strokes keep their size when it stretches."""
+    """Write a position along an axis; text and strokes keep their size when it stretches."""
     return f"{100 * fraction:.2f}".rstrip("0").rstrip(".") + "%"
 
 
-def path(places: list[tuple[float, float]]) -> str:
-    """Write a line through places, x from the left and y from the bottom, both from 0 to 1.
+def path(positions: list[tuple[float, float]]) -> str:
+    """Write a line through positions, x from the left and y from the bottom, both from 0 to 1.
 
-    A single place becomes a dot, if the stroke has round caps.
+    A single position becomes a dot, if the stroke has round caps.
     """
-    points = [f"{UNITS * x:.1f} {UNITS * (1 - y):.1f}" for x, y in places]
+    points = [f"{UNITS * x:.1f} {UNITS * (1 - y):.1f}" for x, y in positions]
     return f"M{'L'.join(points)}" + ("h0" if len(points) == 1 else "")
 
 

@@ -51,28 +51,30 @@ def _chart(name: str, line: Line) -> str:
     points = [mark.point for mark in line.marks]
     y = of_values([end for p in points for end in (p.low, p.value, p.high) if end is not None])
     step = -(-len(points) // _MOST_TICKS)
-    ticks = [(_place(i, len(points)), points[i].started[:10]) for i in range(0, len(points), step)]
-    x = Scale(lambda i: _place(i, len(points)), tuple(ticks))
+    ticks = [(_at(i, len(points)), points[i].started[:10]) for i in range(0, len(points), step)]
+    x = Scale(lambda i: _at(i, len(points)), tuple(ticks))
     title = f"{line.arm}.{line.metric} by run"
     chart = charts.frame(name, title, f"{title}, the oldest at the left.", x, y)
-    places = [(x.at(i), y.at(point.value)) for i, point in enumerate(points)]
+    positions = [(x.at(i), y.at(point.value)) for i, point in enumerate(points)]
     bars = [
         charts.line("line thin arm-5", [(x.at(i), y.at(point.low)), (x.at(i), y.at(point.high))])
         for i, point in enumerate(points)
         if point.low is not None and point.high is not None
     ]
-    lines = [charts.line("line arm-0", list(pair)) for pair in pairwise(places)]
+    lines = [charts.line("line arm-0", list(pair)) for pair in pairwise(positions)]
     dots = [
-        charts.line("line arm-1" if mark.stands_out else "line arm-0", [place])
-        for mark, place in zip(line.marks, places, strict=True)
+        charts.line("line arm-1" if mark.stands_out else "line arm-0", [position])
+        for mark, position in zip(line.marks, positions, strict=True)
     ]
     unit = unit_of(line.metric)
     titles = [
         f"{point.run_id}\n{numbers.measured(point.value, unit)}, {point.verdict}"
         for point in points
     ]
-    return charts.finished(chart, [*bars, *lines, *dots], [place for place, _ in places], titles)
+    return charts.finished(
+        chart, [*bars, *lines, *dots], [position for position, _ in positions], titles
+    )
 
 
-def _place(index: float, number: int) -> float:
+def _at(index: float, number: int) -> float:
     return (index + 0.5) / number

@@ -89,7 +89,7 @@ _GROUPS: Final[Mapping[str, Mapping[str, Read]]] = {
     ),
     "Time from cancelling a call to its end at the server": {
         **_times("cancel_stop_", lambda arm: arm.cancel_stop_ms),
-        "not told": lambda arm: numbers.count(arm.cancel_stops_untold or None),
+        "not told": lambda arm: numbers.count(arm.cancel_stops_unmeasured or None),
     },
     "Time of a call that lost its session, and recovered": _times(
         "recovery_", lambda arm: arm.recovery_ms

@@ -11,7 +11,7 @@ from mcp_perf.client.errors import NegotiationError
 from mcp_perf.client.http.endpoint import Endpoint
 from mcp_perf.client.mcp.lists import list_all
 from mcp_perf.client.mcp.streamable_http import Call, McpClient
-from mcp_perf.client.protocol.answers import Answers
+from mcp_perf.client.protocol.answers import Responder
 from mcp_perf.client.protocol.requests import Request
 from mcp_perf.client.protocol.tools import Tool
 
@@ -20,7 +20,7 @@ ROUTED = Tool("echo", {"type": "object"}, ((("to",), "Old"),))
 MODERN, HANDSHAKE = "2026-07-28", "2025-11-25"
 ACCEPTED = b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n"
 REFUSED = b"HTTP/1.1 405 Method Not Allowed\r\nContent-Length: 0\r\n\r\n"
-ROOTS = Answers(roots=[{"uri": "file:///a"}])
+ROOTS = Responder(roots=[{"uri": "file:///a"}])
 
 
 def body_of(request: bytes) -> dict:
@@ -163,7 +163,7 @@ def test_the_answers_of_a_call_win_over_those_of_its_client(open_client) -> None
     asks = {"a": {"method": "roots/list"}}
     first = answers(resultType="input_required", inputRequests=asks)
     client, server = open_client(first, RESULT, first, RESULT, answers=ROOTS)
-    client.call(Call(ECHO, {}, answers=Answers(roots=[])))
+    client.call(Call(ECHO, {}, answers=Responder(roots=[])))
     client.call(Call(ECHO, {}))
     sent = [body_of(server.requests[n])["params"]["inputResponses"]["a"] for n in (1, 3)]
     assert sent == [{"roots": []}, {"roots": [{"uri": "file:///a"}]}]

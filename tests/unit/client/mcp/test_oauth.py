@@ -12,12 +12,12 @@ import pytest
 
 from mcp_perf.client.errors import NegotiationError
 from mcp_perf.client.http.endpoint import Endpoint
-from mcp_perf.client.mcp.oauth import Identity, OAuth
+from mcp_perf.client.mcp.oauth import OAuthCredentials, Registration
 from mcp_perf.client.mcp.streamable_http import Call, McpClient
 from mcp_perf.client.protocol.tools import Tool
 
 ECHO = Tool("echo", {"type": "object"})
-ME = Identity(client_id="me", client_secret="s3cret/+", scopes=("read",))
+ME = Registration(client_id="me", client_secret="s3cret/+", scopes=("read",))
 
 
 class Guarded(ThreadingHTTPServer):
@@ -142,8 +142,10 @@ def users(guarded):
     """Make clients that share one identity."""
     made: list = []
 
-    def make(identity: Identity = ME, count: int = 1, **options) -> tuple[OAuth, list[McpClient]]:
-        oauth = OAuth(guarded.url, identity, **options)
+    def make(
+        identity: Registration = ME, count: int = 1, **options
+    ) -> tuple[OAuthCredentials, list[McpClient]]:
+        oauth = OAuthCredentials(guarded.url, identity, **options)
         endpoint = Endpoint.of(guarded.url, timeout_s=5)
         clients = [McpClient(endpoint, credentials=oauth) for _ in range(count)]
         made.extend([oauth, *clients])
@@ -181,7 +183,7 @@ def test_client_credentials_get_a_token_and_keep_it(guarded, users) -> None:
 
 def test_a_code_is_read_off_the_redirect(guarded, users) -> None:
     """Without credentials the client registers itself, and proves by PKCE that the code is its."""
-    _, (client,) = users(Identity(grant="authorization_code", scopes=("read",)))
+    _, (client,) = users(Registration(grant="authorization_code", scopes=("read",)))
     client.negotiate()
     (form,) = guarded.forms
     assert (form["grant_type"], form["code"]) == ("authorization_code", "c0de")
@@ -217,7 +219,7 @@ def test_an_expired_token_is_renewed_before_it_is_used(guarded, users) -> None:
 def test_a_refresh_token_is_used_first(guarded, users) -> None:
     """A token that is refused is refreshed where that is possible."""
     guarded.refreshes = True
-    oauth, (client,) = users(Identity(grant="authorization_code", scopes=("read",)))
+    oauth, (client,) = users(Registration(grant="authorization_code", scopes=("read",)))
     client.negotiate()
     guarded.valid.clear()
     assert client.call(Call(ECHO, {})).outcome == "ok"
@@ -229,7 +231,7 @@ def test_a_refresh_token_is_used_first(guarded, users) -> None:
 def test_fifty_users_refresh_a_token_once_each_time_it_is_over(guarded, users) -> None:
     """Whoever comes first renews it by the refresh token, again and again; nobody is sent away."""
     guarded.refreshes = True
-    oauth, clients = users(Identity(grant="authorization_code", scopes=("read",)), 50)
+    oauth, clients = users(Registration(grant="authorization_code", scopes=("read",)), 50)
     for client in clients:
         client.negotiate()
     for renewals in (1, 2, 3):
@@ -246,7 +248,7 @@ def test_every_secret_is_told_as_it_comes(guarded, users) -> None:
     """Codes, tokens and what renews them, also those that come in the middle of a run."""
     guarded.refreshes = True
     told: list[str] = []
-    identity = Identity(grant="authorization_code", scopes=("read",))
+    identity = Registration(grant="authorization_code", scopes=("read",))
     _, (client,) = users(identity, hide=told.extend)
     client.negotiate()
     assert told == ["c0de", "token-1", "refresh-token-1"]
@@ -274,8 +276,8 @@ def test_more_scope_is_asked_for_once(guarded, users) -> None:
     ("identity", "switch", "said"),
     [
         (ME, "issues", "invalid_client"),
-        (Identity(grant="authorization_code"), "redirects", "does not redirect by itself"),
-        (Identity("me", "secret", issuer="http://127.0.0.1:1"), None, "issuer"),
+        (Registration(grant="authorization_code"), "redirects", "does not redirect by itself"),
+        (Registration("me", "secret", issuer="http://127.0.0.1:1"), None, "issuer"),
     ],
     ids=["refused", "a page for people", "another issuer"],
 )
@@ -328,7 +330,7 @@ class Down:
 def test_users_that_wait_for_a_token_wait_for_one_failure(guarded) -> None:
     """They have all waited for it; only who comes later tries again."""
     down = Down(threading.Lock(), 5)
-    oauth = OAuth(guarded.url, ME, http=down)
+    oauth = OAuthCredentials(guarded.url, ME, http=down)
     oauth._lock = down
     endpoint = Endpoint.of(guarded.url, timeout_s=5)
     clients = [McpClient(endpoint, "2026-07-28", credentials=oauth) for _ in range(5)]

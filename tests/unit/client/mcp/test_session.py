@@ -18,7 +18,7 @@ from mcp_perf.client.errors import (
 from mcp_perf.client.mcp.channel_client import SessionClient
 from mcp_perf.client.mcp.lists import list_all
 from mcp_perf.client.mcp.streamable_http import Call, Request
-from mcp_perf.client.protocol.answers import Answers
+from mcp_perf.client.protocol.answers import Responder
 from mcp_perf.client.protocol.tools import Tool
 
 MODERN, HANDSHAKE = "2026-07-28", "2025-11-25"
@@ -356,7 +356,7 @@ def test_a_result_that_asks_for_input_is_answered_round_by_round():
     ]
     peer = modern(**{"tools/call": rounds})
     slept = []
-    answers = Answers(elicitation={"content": {"name": "Ada"}})
+    answers = Responder(elicitation={"content": {"name": "Ada"}})
     client = opened(peer, answers=answers, sleep=slept.append)
     reply = client.call(Call(ECHO, None), {"m": "%b"})
     assert (reply.outcome, reply.detail) == ("ok", "")
@@ -384,8 +384,8 @@ def test_input_that_has_no_answer_fails_the_check():
 def test_a_request_of_the_server_is_answered_by_the_script_of_the_call():
     """A call's own answers win over the client's, and say nothing new of what is declared."""
     peer = Peer()
-    roots = Answers(roots=[{"uri": "file:///own"}])
-    client = opened(peer, answers=Answers(roots=[{"uri": "file:///all"}]))
+    roots = Responder(roots=[{"uri": "file:///own"}])
+    client = opened(peer, answers=Responder(roots=[{"uri": "file:///all"}]))
     assert peer.sent[1]["params"]["capabilities"] == {"roots": {}}
 
     def ask():

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcp_perf.client.protocol.answers import SILENT, Answers, NoAnswer, respond
+from mcp_perf.client.protocol.answers import SILENT, NoAnswer, Responder, respond
 from mcp_perf.client.protocol.input_rounds import MOST_ROUNDS, Rounds
 
 ELICIT = {
@@ -32,8 +32,8 @@ WORDS = {"role": "assistant", "content": {"type": "text", "text": "hi"}, "model"
 def test_only_what_is_scripted_is_declared() -> None:
     """A capability is declared for each answer that there is, and for nothing else."""
     assert SILENT.capabilities == {}
-    assert Answers(roots=[]).capabilities == {"roots": {}}
-    assert Answers(elicitation={}, sampling=WORDS).capabilities == {
+    assert Responder(roots=[]).capabilities == {"roots": {}}
+    assert Responder(elicitation={}, sampling=WORDS).capabilities == {
         "elicitation": {"form": {}, "url": {}},
         "sampling": {},
     }
@@ -41,7 +41,7 @@ def test_only_what_is_scripted_is_declared() -> None:
 
 def test_defaults_fill_what_the_script_leaves_open() -> None:
     """An accepted form has the schema's defaults, and the script's values over them."""
-    answers = Answers(elicitation={"action": "accept", "content": {"name": "Ada"}})
+    answers = Responder(elicitation={"action": "accept", "content": {"name": "Ada"}})
     result = answers.to(ELICIT["method"], ELICIT["params"])
     assert result == {"action": "accept", "content": {"name": "Ada", "age": 30}}
 
@@ -50,27 +50,27 @@ def test_defaults_fill_what_the_script_leaves_open() -> None:
 def test_a_schema_without_defaults_adds_nothing(schema) -> None:
     """What the form says of itself may be odd; the script's own content is sent."""
     asked = {"mode": "form", "requestedSchema": schema}
-    result = Answers(elicitation={"content": {"x": 1}}).to("elicitation/create", asked)
+    result = Responder(elicitation={"content": {"x": 1}}).to("elicitation/create", asked)
     assert result == {"action": "accept", "content": {"x": 1}}
 
 
 @pytest.mark.parametrize("action", ["decline", "cancel"])
 def test_a_refusal_has_no_content(action) -> None:
     """What is not accepted carries nothing."""
-    result = Answers(elicitation={"action": action}).to(ELICIT["method"], ELICIT["params"])
+    result = Responder(elicitation={"action": action}).to(ELICIT["method"], ELICIT["params"])
     assert result == {"action": action}
 
 
 def test_an_accepted_address_has_no_content() -> None:
     """A question by URL is answered by its action alone."""
     asked = {"mode": "url", "url": "http://127.0.0.1/pay", "message": "Pay"}
-    assert Answers(elicitation={}).to("elicitation/create", asked) == {"action": "accept"}
+    assert Responder(elicitation={}).to("elicitation/create", asked) == {"action": "accept"}
 
 
 def test_words_and_folders_come_as_they_are_scripted() -> None:
     """Sampling and roots are the script's own."""
     root = {"uri": "file:///a", "name": "a"}
-    answers = Answers(sampling=WORDS, roots=[root])
+    answers = Responder(sampling=WORDS, roots=[root])
     assert answers.to("sampling/createMessage", {}) == WORDS
     assert answers.to("roots/list", {}) == {"roots": [root]}
 
@@ -92,14 +92,14 @@ def test_a_ping_is_answered_without_any_script() -> None:
 
 def test_an_answer_has_the_result_and_nothing_else() -> None:
     """A response holds a result or an error, never both."""
-    response = respond({"id": 7, **SAMPLE}, Answers(sampling=WORDS))
+    response = respond({"id": 7, **SAMPLE}, Responder(sampling=WORDS))
     assert response == {"jsonrpc": "2.0", "id": 7, "result": WORDS}
 
 
 @given(st.dictionaries(st.text(), st.recursive(st.none() | st.text(), st.lists, max_leaves=5)))
 def test_no_request_of_a_server_breaks_the_answering(request_) -> None:
     """Whatever arrives, there is a response that can be sent."""
-    json.dumps(respond(request_, Answers(elicitation={}, sampling={}, roots=[])))
+    json.dumps(respond(request_, Responder(elicitation={}, sampling={}, roots=[])))
 
 
 # Rounds of 2026-07-28.
@@ -115,7 +115,7 @@ def asking(state: object = None, **requests: object) -> dict:
 
 def test_answers_go_back_under_their_keys_with_the_state() -> None:
     """The next request has a response for each request, and the state untouched."""
-    rounds = Rounds(Answers(elicitation={"action": "decline"}, roots=[]))
+    rounds = Rounds(Responder(elicitation={"action": "decline"}, roots=[]))
     added, pause_s = rounds.following(asking("v1.\u00e9=", a=ELICIT, b=ROOTS))
     assert pause_s == 0
     assert added == {
@@ -126,7 +126,7 @@ def test_answers_go_back_under_their_keys_with_the_state() -> None:
 
 def test_no_state_is_sent_where_none_was_given() -> None:
     """The key is left out, not sent empty."""
-    added, _ = Rounds(Answers(roots=[])).following(asking(a=ROOTS))
+    added, _ = Rounds(Responder(roots=[])).following(asking(a=ROOTS))
     assert added == {"inputResponses": {"a": {"roots": []}}}
 
 
@@ -161,4 +161,4 @@ def test_rounds_come_to_an_end() -> None:
 def test_what_cannot_be_answered_is_told(result, said) -> None:
     """The reason goes into the report, so that the script can be completed."""
     with pytest.raises(NoAnswer, match=said):
-        Rounds(Answers(roots=[])).following(result)
+        Rounds(Responder(roots=[])).following(result)

@@ -123,10 +123,10 @@ def test_one_arm_alone_has_every_turn():
     assert [turn.arm for turn in plan(["mcp"], [ALONE] * 3, 1.0, 1.0)] == ["mcp"] * 4
 
 
-def level_table(rounds, lanes=None, **given):
+def level_table(rounds, most_users=None, **given):
     """Give the levels of a load, users or rates."""
     load = Load.model_validate(given)
-    found = levels(load, rounds, load.lanes if lanes is None else lanes)
+    found = levels(load, rounds, load.most_users if most_users is None else most_users)
     return [level.rate if load.open else level.users for level in found]
 
 
@@ -164,7 +164,7 @@ def test_the_end_of_the_stages_is_their_last_level():
 
 def test_another_number_of_users_scales_the_whole_shape():
     """`-u 40` on a ramp to 20 is a ramp to 40; in an open load it bounds what is in flight."""
-    assert level_table(4, lanes=40, users=20, shape="ramp") == [10, 20, 30, 40]
+    assert level_table(4, most_users=40, users=20, shape="ramp") == [10, 20, 30, 40]
     open_levels = levels(Load.model_validate({"rate": "100/s"}), 2, 7)
     assert open_levels == [Level(7, 100.0)] * 2
 

@@ -25,7 +25,7 @@ def conduct(servers, *, gates=(), lost=(), **given_):
     run = run_record(servers, gates, rate=load_.peak, round_s=load_.round, rounds=load_.rounds)
     tally = fold([run])
     records, seen = [run], []
-    first = beginning(load_, list(servers), load_.lanes)
+    first = beginning(load_, list(servers), load_.most_users)
     for turn in turns(first, run, tally):
         seen.append(turn)
         made = servers[turn.arm].turn(turn.number, turn.arm, turn.round, turn.rate, turn.seconds)

@@ -19,11 +19,11 @@ from mcp_perf.client.reply import OK, TIMEOUT, TOOL_ERROR, Reply
 from mcp_perf.load.steps import burst as burst_module
 from mcp_perf.load.steps.burst import BurstStep, opens_by_steps, undecided, widest
 from mcp_perf.load.steps.compile import compile_journeys
-from mcp_perf.load.steps.journey import Journey, Walk
+from mcp_perf.load.steps.journey import CompiledJourney, Walk
 from mcp_perf.load.steps.recorder import Recorder
 from mcp_perf.load.steps.session import CloseStep, OpenStep
-from mcp_perf.load.steps.step import Interrupted, Lane, Step
-from mcp_perf.load.targets.clients import SharedSession, beside
+from mcp_perf.load.steps.step import CallContext, CompiledStep, Interrupted
+from mcp_perf.load.targets.clients import SharedSession, for_bursts
 from mcp_perf.load.targets.targets import ArmTarget
 from mcp_perf.outcomes import HARNESS_ERROR, INTERRUPTED
 from mcp_perf.results.journal.records import Health, Slice
@@ -33,7 +33,7 @@ from mcp_perf.scenario.values.generators import compile_generators
 ENDPOINT = Endpoint.of("http://127.0.0.1:1/mcp")
 
 
-class Called(Step):
+class Called(CompiledStep):
     """A call that waits until all calls of its burst have begun, and ends as it is told to."""
 
     def __init__(self, user, outcome=OK, *, goes_on=False, hangs=False):
@@ -42,23 +42,23 @@ class Called(Step):
         self._outcome = outcome
         self._hangs = hangs
 
-    def call(self, lane):
+    def call(self, context):
         """Begin, wait for the others, end."""
         user = self._user
-        user.begun.append((lane, lane.journey, lane.intended_ns))
+        user.begun.append((context, context.journey, context.intended_ns))
         if len(user.begun) == user.width:
             user.all_begun.set()
         assert user.all_begun.wait(5), "the calls do not begin at once"
         if self._hangs:
             Event().wait(60)
-        lane.values[f"saved{len(lane.values)}"] = self._outcome
+        context.values[f"saved{len(context.values)}"] = self._outcome
         reply = Reply(user.sent_ns)
         reply.end_ns = user.sent_ns + 1000
         return reply.fail(self._outcome, "told") if self._outcome != OK else reply, self._outcome
 
 
 class User:
-    """A lane with as many lanes beside it as a burst has calls."""
+    """A context with as many contexts for calls at once as a burst has."""
 
     def __init__(self, width=3):
         self.width = width
@@ -67,10 +67,10 @@ class User:
         self.all_begun = Event()
         self.records = []
         self.recorder = Recorder("local", self.records.extend)
-        self.lane, *self.lane.beside = [self._lane() for _ in range(1 + width)]
+        self.context, *self.context.parallel = [self._context() for _ in range(1 + width)]
 
-    def _lane(self):
-        return Lane("a", RestClient(ENDPOINT), self.recorder, lambda **_event: None, "j")
+    def _context(self):
+        return CallContext("a", RestClient(ENDPOINT), self.recorder, lambda **_event: None, "j")
 
     def counted(self):
         """Return kind and class -> number, and the total latency of calls."""
@@ -82,17 +82,19 @@ class User:
         """Return a walk of one journey of these steps."""
         track = self.recorder.track("a", "journey", "j")
         generators = compile_generators({}, seed=1, env={}, base=Path())
-        journey = Journey("j", 1.0, generators, {"a": steps}, {"a": track})
-        return Walk([journey], self.lane, {}, user=0, seed=1, counter=lambda: 1)
+        journey = CompiledJourney("j", 1.0, generators, {"a": steps}, {"a": track})
+        return Walk([journey], self.context, {}, user=0, seed=1, counter=lambda: 1)
 
 
 def test_all_calls_begin_before_any_ends():
-    """Each has a lane of its own; what they save is in the journey's values afterwards."""
+    """Each has a context of its own; what they save is in the journey's values afterwards."""
     user = User()
-    assert BurstStep([Called(user) for _ in range(3)]).run(user.lane) == OK
-    assert [id(lane) for lane, _, _ in user.begun] == [id(lane) for lane in user.lane.beside]
+    assert BurstStep([Called(user) for _ in range(3)]).run(user.context) == OK
+    assert [id(context) for context, _, _ in user.begun] == [
+        id(context) for context in user.context.parallel
+    ]
     assert {journey for _, journey, _ in user.begun} == {"j"}
-    assert len(user.lane.values) == 3
+    assert len(user.context.values) == 3
     assert user.counted() == {("call", OK): (3, 3000)}
 
 
@@ -100,7 +102,7 @@ def test_a_burst_ends_in_the_class_of_its_first_call_that_failed():
     """By the order of the list, whichever ended first."""
     user = User()
     steps = [Called(user), Called(user, TIMEOUT), Called(user, TOOL_ERROR)]
-    assert BurstStep(steps).run(user.lane) == TIMEOUT
+    assert BurstStep(steps).run(user.context) == TIMEOUT
     assert {key: n for key, (n, _) in user.counted().items()} == {
         ("call", OK): 1,
         ("call", TIMEOUT): 1,
@@ -124,7 +126,7 @@ def test_a_failed_call_ends_the_journey_after_the_burst_unless_it_says_continue(
     walk.journey()
     assert len(user.begun) == 2 + after
     counted = user.counted()
-    assert (counted[("journey", TIMEOUT)][0], user.lane.ends) == (1, False)
+    assert (counted[("journey", TIMEOUT)][0], user.context.ends) == (1, False)
 
 
 def test_calls_cut_off_in_a_burst_are_counted_and_none_is_left():
@@ -148,10 +150,10 @@ class Waited:
     def __init__(self, clock, end_ns, waited_ns=0):
         self._clock, self._end_ns, self._waited_ns = clock, end_ns, waited_ns
 
-    def run(self, lane):
+    def run(self, context):
         """End."""
         self._clock.append(self._end_ns)
-        lane.waited_ns += self._waited_ns
+        context.waited_ns += self._waited_ns
         return OK
 
 
@@ -171,15 +173,15 @@ def test_of_a_burst_is_left_out_what_its_users_waits_took_beyond_its_last_call(
     user, clock = User(2), []
     monkeypatch.setattr(burst_module.time, "perf_counter_ns", lambda: clock[-1])
     for _ in range(2):  # the second burst has nothing of the first
-        user.lane.waited_ns = 7
-        BurstStep([Waited(clock, *call) for call in calls]).run(user.lane)
-        assert user.lane.waited_ns == 7 + left_out_ns
+        user.context.waited_ns = 7
+        BurstStep([Waited(clock, *call) for call in calls]).run(user.context)
+        assert user.context.waited_ns == 7 + left_out_ns
 
 
-class Died(Step):
+class Died(CompiledStep):
     """A call that ends by what no call ends by."""
 
-    def call(self, _lane):
+    def call(self, _context):
         """Die."""
         raise BaseExceptionGroup("a", [asyncio.CancelledError()])
 
@@ -189,7 +191,7 @@ def test_a_call_that_dies_in_a_burst_is_our_fault_and_the_user_goes_on():
     user = User(1)
     died = Died(track=user.recorder.track("a", "call", "tools/call y"), goes_on=True)
     walk = user.walk(BurstStep([died, Called(user)]))
-    user.lane.beside.append(user._lane())
+    user.context.parallel.append(user._context())
     with contextlib.redirect_stderr(io.StringIO()):  # gevent writes what a greenlet died of
         walk.journey()
     assert user.counted()[("journey", HARNESS_ERROR)][0] == 1
@@ -198,23 +200,23 @@ def test_a_call_that_dies_in_a_burst_is_our_fault_and_the_user_goes_on():
 def test_in_an_open_load_each_call_of_a_first_burst_keeps_the_arrival():
     """Its latency runs from when the journey was to begin; later calls are due when they begin."""
     user = User(2)
-    user.lane.intended_ns = 3_000
-    BurstStep([Called(user), Called(user)]).run(user.lane)
+    user.context.intended_ns = 3_000
+    BurstStep([Called(user), Called(user)]).run(user.context)
     assert [intended for _, _, intended in user.begun] == [3_000, 3_000]
-    assert user.lane.intended_ns == 0
+    assert user.context.intended_ns == 0
     assert user.counted() == {("call", OK): (2, 2 * (2_000 + 1_000))}
 
 
 def test_what_has_a_connection_gets_one_for_each_call():
     """Within one client, where a session is shared; plain HTTP has a client for each call."""
     mcp = McpClient(ENDPOINT)
-    assert [one is mcp for one in beside(mcp, 3)] == [True, True, True]
+    assert [one is mcp for one in for_bursts(mcp, 3)] == [True, True, True]
     assert len(mcp.pool.connections) == 3
     rest = RestClient(ENDPOINT)
-    assert [one is rest for one in beside(rest, 3)] == [True, False, False]
+    assert [one is rest for one in for_bursts(rest, 3)] == [True, False, False]
     session = SharedSession(SessionClient(StdioChannel(Command(("x",)))))
-    assert [one is session for one in beside(session, 3)] == [True, True, True]
-    assert [len(beside(one, 0)) for one in (mcp, rest, session)] == [0, 0, 0]
+    assert [one is session for one in for_bursts(session, 3)] == [True, True, True]
+    assert [len(for_bursts(one, 0)) for one in (mcp, rest, session)] == [0, 0, 0]
 
 
 class Client(RestClient):
@@ -234,15 +236,15 @@ class Client(RestClient):
 
 
 def test_every_connection_is_made_ready_and_closed_once():
-    """A lane beside that has the lane's own client is not asked twice."""
+    """A context that shares the own client is not asked twice."""
     own, other = Client(), Client()
-    lane, first, second = (Lane("a", c, None, None) for c in (own, own, other))
-    lane.beside = [first, second]
-    lane.ready()
-    lane.close()
+    context, first, second = (CallContext("a", c, None, None) for c in (own, own, other))
+    context.parallel = [first, second]
+    context.ready()
+    context.close()
     assert own.log == other.log == ["ready", "close"]
-    lane.opens = False  # by steps: before a round there is nothing to check
-    lane.ready()
+    context.opens = False  # by steps: before a round there is nothing to check
+    context.ready()
     assert own.log == other.log == ["ready", "close"]
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from mcp_perf.client.http.endpoint import Endpoint
-from mcp_perf.client.protocol.answers import Answers
+from mcp_perf.client.protocol.answers import Responder
 from mcp_perf.load.steps.compile import asked
 from mcp_perf.load.targets.answers import own_script, script_of
 from mcp_perf.load.targets.personal import Personal
@@ -47,7 +47,7 @@ def loaded():
 
 def test_an_arm_declares_what_any_of_its_steps_answers(loaded) -> None:
     """A session is opened once, so that its capabilities are those of all journeys."""
-    assert script_of("one", loaded) == Answers(
+    assert script_of("one", loaded) == Responder(
         elicitation=FORM, sampling=MESSAGE, roots=[{"uri": "file:///a"}]
     )
     assert script_of("two", loaded).capabilities == {
@@ -61,9 +61,9 @@ def test_a_step_answers_by_its_own_script_first(loaded) -> None:
     journey = loaded.scenario.journeys["first"]
     plain, cancels, talks = (own_script(step, journey.answers) for step in journey.of("one"))
     roots = [{"uri": "file:///a"}]
-    assert plain == Answers(elicitation=FORM, roots=roots)
-    assert cancels == Answers(elicitation={"action": "cancel", "content": {}}, roots=roots)
-    assert talks == Answers(elicitation=FORM, sampling=MESSAGE, roots=roots)
+    assert plain == Responder(elicitation=FORM, roots=roots)
+    assert cancels == Responder(elicitation={"action": "cancel", "content": {}}, roots=roots)
+    assert talks == Responder(elicitation=FORM, sampling=MESSAGE, roots=roots)
 
 
 def test_a_step_without_answers_has_no_script(loaded) -> None:

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from mcp_perf.client.reply import OK, TIMEOUT, TOOL_ERROR
 from mcp_perf.load.steps import journey as journeys_module
 from mcp_perf.load.steps import step as _steps
-from mcp_perf.load.steps.journey import Journey, Walk, deck
+from mcp_perf.load.steps.journey import CompiledJourney, Walk, deck
 from mcp_perf.load.steps.recorder import Recorder
-from mcp_perf.load.steps.step import Interrupted, Lane, Step
+from mcp_perf.load.steps.step import CallContext, CompiledStep, Interrupted
 from mcp_perf.outcomes import HARNESS_ERROR, INTERRUPTED
 from mcp_perf.results.journal.records import Health, Slice
 from mcp_perf.scenario.values.generators import compile_generators
@@ -48,22 +48,22 @@ class Fake:
         self._takes_ns = takes_ns
         self._waits_ns = waits_ns
 
-    def run(self, lane):
+    def run(self, context):
         """End as told."""
-        self.seen.append((lane.journey, dict(lane.values)))
+        self.seen.append((context.journey, dict(context.values)))
         if self._clock is not None:
             self._clock.ns += self._takes_ns + self._waits_ns
-            lane.waited_ns += self._waits_ns
+            context.waited_ns += self._waits_ns
         outcome = next(self._outcomes)
         if isinstance(outcome, BaseException):
             raise outcome
         return outcome
 
 
-class Cut(Step):
+class Cut(CompiledStep):
     """A real step whose call is cut off."""
 
-    def call(self, _lane):
+    def call(self, _context):
         """Be interrupted."""
         raise Interrupted
 
@@ -76,10 +76,10 @@ class Bench:
         arm, seed = options.pop("arm"), options["seed"]
         self.records = []
         self.recorder = Recorder("local", self.records.extend)
-        lane = Lane(arm, None, self.recorder, lambda **_event: None)
+        context = CallContext(arm, None, self.recorder, lambda **_event: None)
         generators = compile_generators(with_ or {}, seed=seed, env={}, base=Path())
         journeys = [
-            Journey(
+            CompiledJourney(
                 name,
                 weight,
                 generators,
@@ -90,7 +90,7 @@ class Bench:
         ]
         self.walk = Walk(
             journeys,
-            lane,
+            context,
             {"account": "AC1"},
             counter=itertools.count(1).__next__,
             **options,
@@ -203,7 +203,7 @@ def test_a_journey_begins_with_what_is_known():
     """Variables of the target, the user, the arm and what was drawn; nothing of the last one."""
     step = Fake()
     bench = Bench([step], with_=GENERATORS).walked(1)
-    bench.walk.lane.values["left_over"] = 1
+    bench.walk.context.values["left_over"] = 1
     bench.walked(1)
     _, values = step.seen[1]
     assert values["account"] == "AC1"

@@ -7,10 +7,10 @@ import pytest
 
 from mcp_perf.client.protocol.subscriptions import Wanted
 from mcp_perf.client.reply import Reply
-from mcp_perf.load.steps.journey import Journey, Walk
+from mcp_perf.load.steps.journey import CompiledJourney, Walk
 from mcp_perf.load.steps.listen import AwaitStep, ChangeStep, ListenStep, changes
 from mcp_perf.load.steps.recorder import Recorder
-from mcp_perf.load.steps.step import Interrupted, Lane
+from mcp_perf.load.steps.step import CallContext, Interrupted
 from mcp_perf.scenario.loader import load_text
 from mcp_perf.scenario.values.generators import compile_generators
 from mcp_perf.scenario.values.templates import compile_template
@@ -58,17 +58,17 @@ class Client:
 
 
 @pytest.fixture
-def lane():
-    """Return a user's lane whose calls are counted."""
+def context():
+    """Return a user's context whose calls are counted."""
     recorder = Recorder("local", lambda _records: None)
-    lane = Lane("mcp", Client(), recorder, lambda **_: None)
-    lane.values = {"who": "Ada"}
-    return lane
+    context = CallContext("mcp", Client(), recorder, lambda **_: None)
+    context.values = {"who": "Ada"}
+    return context
 
 
-def step(lane, kind, **settings):
+def step(context, kind, **settings):
     """Compile a step."""
-    track = lane.recorder.track("mcp", "call", "step")
+    track = context.recorder.track("mcp", "call", "step")
     return kind(track=track, timeout_s=1.5, goes_on=False, **settings)
 
 
@@ -93,46 +93,50 @@ def test_a_change_is_the_last_call_before_the_await(order, brought):
     assert changes(scenario.journeys["first"].of("mcp")) == brought
 
 
-def test_asking_is_a_call(lane):
+def test_asking_is_a_call(context):
     """With the resource filled in, and the step's own timeout."""
     uri = compile_template("a://${who}")
-    assert step(lane, ListenStep, lists=("tools",), uri=uri).run(lane) == "ok"
-    assert lane.client.asked == [("listen", Wanted(("tools",), "a://Ada"), 1.5)]
-    assert (lane.listens, lane.recorder.calls) == (lane.client.listening, 1)
+    assert step(context, ListenStep, lists=("tools",), uri=uri).run(context) == "ok"
+    assert context.client.asked == [("listen", Wanted(("tools",), "a://Ada"), 1.5)]
+    assert (context.listens, context.recorder.calls) == (context.client.listening, 1)
 
 
-def test_nothing_is_counted_where_nothing_is_sent(lane):
+def test_nothing_is_counted_where_nothing_is_sent(context):
     """Where the session's stream brings changes of lists anyway, listening costs nobody a call."""
-    lane.client.hears = True
-    assert step(lane, ListenStep, lists=("tools",), uri=None).run(lane) == "ok"
-    assert (lane.listens, lane.recorder.calls, len(lane.client.asked)) == (lane.client, 0, 1)
+    context.client.hears = True
+    assert step(context, ListenStep, lists=("tools",), uri=None).run(context) == "ok"
+    assert (context.listens, context.recorder.calls, len(context.client.asked)) == (
+        context.client,
+        0,
+        1,
+    )
 
 
-def test_a_subscription_that_is_refused_is_a_failed_call(lane):
+def test_a_subscription_that_is_refused_is_a_failed_call(context):
     """In the class that the client says."""
-    lane.client.reply.fail("rpc_error", "-32601")
-    assert step(lane, ListenStep, lists=("tools",), uri=None).run(lane) == "rpc_error"
+    context.client.reply.fail("rpc_error", "-32601")
+    assert step(context, ListenStep, lists=("tools",), uri=None).run(context) == "rpc_error"
 
 
 @pytest.mark.parametrize("after_change", [True, False])
-def test_the_time_of_a_notification_runs_from_the_change(lane, after_change):
+def test_the_time_of_a_notification_runs_from_the_change(context, after_change):
     """From the beginning of the step that makes it; without one, from the wait itself."""
     settings = {"uri": compile_template("a://${who}"), "after_change": after_change}
-    awaiting = step(lane, AwaitStep, method="notifications/x", **settings)
-    listening = step(lane, ListenStep, lists=("tools",), uri=None)
+    awaiting = step(context, AwaitStep, method="notifications/x", **settings)
+    listening = step(context, ListenStep, lists=("tools",), uri=None)
     changing = ChangeStep(listening)
-    assert (changing.run(lane), awaiting.run(lane)) == ("ok", "ok")
-    since_ns = lane.client.asked[-1][3]
-    assert lane.client.asked[-1] == ("await", "notifications/x", "a://Ada", since_ns, 1.5)
-    assert (since_ns == lane.changed_ns > 0) == after_change
+    assert (changing.run(context), awaiting.run(context)) == ("ok", "ok")
+    since_ns = context.client.asked[-1][3]
+    assert context.client.asked[-1] == ("await", "notifications/x", "a://Ada", since_ns, 1.5)
+    assert (since_ns == context.changed_ns > 0) == after_change
     assert changing.goes_on == listening.goes_on
 
 
-def test_what_a_journey_listened_for_ends_with_it(lane):
+def test_what_a_journey_listened_for_ends_with_it(context):
     """Once."""
-    step(lane, ListenStep, lists=("tools",), uri=None).run(lane)
-    lane.unlisten()
-    assert (lane.listens, lane.client.asked[-1]) == (None, ("unlisten",))
+    step(context, ListenStep, lists=("tools",), uri=None).run(context)
+    context.unlisten()
+    assert (context.listens, context.client.asked[-1]) == (None, ("unlisten",))
 
 
 class Listens:
@@ -143,22 +147,22 @@ class Listens:
     def __init__(self, outcome):
         self._outcome = outcome
 
-    def run(self, lane):
+    def run(self, context):
         """End."""
-        lane.listens = lane.client.listening
+        context.listens = context.client.listening
         if isinstance(self._outcome, BaseException):
             raise self._outcome
         return self._outcome
 
 
 @pytest.mark.parametrize("outcome", ["ok", "timeout", Interrupted()])
-def test_however_a_journey_ends_it_listens_no_longer(lane, outcome):
+def test_however_a_journey_ends_it_listens_no_longer(context, outcome):
     """Also one that failed, or was cut off."""
-    recorder = lane.recorder
+    recorder = context.recorder
     generators = compile_generators({}, seed=1, env={}, base=Path())
     tracks = {"mcp": recorder.track("mcp", "journey", "watch")}
-    journey = Journey("watch", 1.0, generators, {"mcp": [Listens(outcome)]}, tracks)
-    walk = Walk([journey], lane, {}, user=1, seed=1, counter=lambda: 1)
+    journey = CompiledJourney("watch", 1.0, generators, {"mcp": [Listens(outcome)]}, tracks)
+    walk = Walk([journey], context, {}, user=1, seed=1, counter=lambda: 1)
     with contextlib.suppress(Interrupted):
         walk.journey()
-    assert (lane.listens, lane.client.asked) == (None, [("unlisten",)])
+    assert (context.listens, context.client.asked) == (None, [("unlisten",)])

@@ -12,7 +12,7 @@ from mcp_perf.client.protocol.tools import Tool
 from mcp_perf.client.reply import Reply
 from mcp_perf.load.steps.compile import ArmCompiler, compile_journeys
 from mcp_perf.load.steps.recorder import Recorder
-from mcp_perf.load.steps.step import Step
+from mcp_perf.load.steps.step import CompiledStep
 from mcp_perf.load.targets.targets import ArmTarget
 from mcp_perf.scenario.loader import ScenarioError, load_text
 from mcp_perf.scenario.model.kinds import KINDS, kind
@@ -45,15 +45,15 @@ LEVEL = kind(
 """The row of the new kind in `scenario/model/kinds.py`."""
 
 
-class LevelStep(Step):
+class LevelStep(CompiledStep):
     """The step that runs: one class in a file of `load/steps/`."""
 
     about = None
 
-    def call(self, lane):
+    def call(self, context):
         """Ask nobody."""
         reply = Reply(time.perf_counter_ns())
-        return reply, f"ok, {self.about.render(lane.values)['of']}"
+        return reply, f"ok, {self.about.render(context.values)['of']}"
 
 
 def compile_level(compiler, step, _answers):

@@ -9,9 +9,9 @@ import pytest
 from mcp_perf.client.reply import OK, Reply
 from mcp_perf.load.steps import journey as journeys_module
 from mcp_perf.load.steps import step as _steps
-from mcp_perf.load.steps.journey import Journey, Walk
+from mcp_perf.load.steps.journey import CompiledJourney, Walk
 from mcp_perf.load.steps.recorder import Recorder
-from mcp_perf.load.steps.step import Interrupted, Lane, Step, WaitStep
+from mcp_perf.load.steps.step import CallContext, CompiledStep, Interrupted, WaitStep
 from mcp_perf.outcomes import HARNESS_ERROR, INTERRUPTED, TIMEOUT
 from mcp_perf.results.journal.records import Health, SampleRecord, Slice
 from mcp_perf.scenario.values.generators import compile_generators
@@ -30,12 +30,12 @@ class World:
         monkeypatch.setattr(_steps.gevent, "sleep", self.sleep)
         self.records = []
         self.recorder = Recorder("local", self.records.extend, lambda: self.ns)
-        self.lane = Lane("mcp", None, self.recorder, lambda **_event: None)
+        self.context = CallContext("mcp", None, self.recorder, lambda **_event: None)
         generators = compile_generators(with_ or {}, seed=1, env={}, base=Path())
         track = self.recorder.track("mcp", "journey", "buy")
-        journey = Journey("buy", 1.0, generators, {"mcp": steps}, {"mcp": track})
+        journey = CompiledJourney("buy", 1.0, generators, {"mcp": steps}, {"mcp": track})
         counter = itertools.count(1).__next__
-        self.walk = Walk([journey], self.lane, {}, user=0, seed=1, counter=counter)
+        self.walk = Walk([journey], self.context, {}, user=0, seed=1, counter=counter)
 
     def sleep(self, seconds):
         """Let time pass."""
@@ -60,7 +60,7 @@ class World:
         }
 
 
-class Call(Step):
+class Call(CompiledStep):
     """A step without a network."""
 
     def __init__(self, world, name, outcome, before_ms):
@@ -69,7 +69,7 @@ class Call(Step):
         self._outcome = outcome
         self._before_ms = before_ms
 
-    def call(self, _lane):
+    def call(self, _context):
         """Take 5 ms."""
         world = self._world
         world.ns += self._before_ms * MS

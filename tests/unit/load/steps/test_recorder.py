@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mcp_perf.client.reply import REJOINED, REOPENED, Heard, Reply
-from mcp_perf.load.steps.recorder import FAILURE_SAMPLES, OK_SAMPLES, Recorder, Tally
+from mcp_perf.load.steps.recorder import FAILURE_SAMPLES, OK_SAMPLES, OpenCell, Recorder
 from mcp_perf.outcomes import CLASSES, OK, TIMEOUT, TOOL_ERROR
 from mcp_perf.results.journal.histogram import HOUR_NS, Histogram, bucket
 from mcp_perf.results.journal.records import SETUP, Health, Note, SampleRecord, Slice
@@ -71,7 +71,7 @@ def samples(records):
 @given(st.integers(0, 62).flatmap(lambda bits: st.integers(0, 1 << bits)))
 def test_the_inlined_bucket_is_the_histograms(ns):
     """The hot path's own arithmetic puts a duration where the histogram puts it."""
-    tally = Tally()
+    tally = OpenCell()
     tally.add(ns)
     (key,) = tally.buckets
     if ns <= HOUR_NS:
@@ -87,7 +87,7 @@ def test_the_inlined_bucket_is_the_histograms(ns):
 def test_the_inlined_bucket_is_right_at_every_power_of_two(power):
     """The seams between octaves, where an off-by-one would hide."""
     for ns in (2**power - 1, 2**power, 2**power + 1):
-        tally = Tally()
+        tally = OpenCell()
         tally.add(ns)
         assert list(tally.buckets) == [bucket(ns)]
 

@@ -19,10 +19,10 @@ from mcp_perf.load.steps.checks import Checks, body_root, result_root
 from mcp_perf.load.steps.mcp import ProgressStep
 from mcp_perf.load.steps.recorder import Recorder
 from mcp_perf.load.steps.step import (
+    CallContext,
+    HttpRequest,
     HttpStep,
     Interrupted,
-    Lane,
-    Request,
     ToolStep,
     WaitStep,
     encode_form,
@@ -65,7 +65,7 @@ class FakeMcp(McpClient):
 
 
 class Bench:
-    """A lane with a fake client, and all that was counted and told."""
+    """A context with a fake client, and all that was counted and told."""
 
     def __init__(self, answer=None, kind=FakeMcp):
         self.records = []
@@ -73,7 +73,7 @@ class Bench:
         self.slept = []
         self.recorder = Recorder("local", self.records.extend)
         self.client = kind(answer or replied)
-        self.lane = Lane(
+        self.context = CallContext(
             "mcp", self.client, self.recorder, lambda **event: self.fired.append(event), "buy"
         )
 
@@ -127,7 +127,7 @@ def paused(monkeypatch):
 def test_a_call_is_counted_once_and_told_to_locust():
     """One call is one count, one event, with the same time."""
     bench = Bench()
-    assert bench.tool({"a": 1}).run(bench.lane) == OK
+    assert bench.tool({"a": 1}).run(bench.context) == OK
     counts, (sample,) = bench.counted()
     assert counts == {OK: 1}
     assert (sample.journey, sample.step, sample.latency_ns) == ("buy", "tools/call echo", 1_500_000)
@@ -145,7 +145,7 @@ def test_a_failed_call_is_told_to_locust_as_few_kinds_of_failure():
     numbers = iter(range(9))
     bench = Bench(lambda: replied(TOOL_ERROR, detail=f"order {next(numbers)} is unknown"))
     step = bench.tool({})
-    assert [step.run(bench.lane) for _ in range(3)] == [TOOL_ERROR] * 3
+    assert [step.run(bench.context) for _ in range(3)] == [TOOL_ERROR] * 3
     assert {repr(event["exception"]) for event in bench.fired} == {"CallFailed('tool_error')"}
     counts, kept = bench.counted()
     assert counts == {TOOL_ERROR: 3}
@@ -155,8 +155,8 @@ def test_a_failed_call_is_told_to_locust_as_few_kinds_of_failure():
 def test_arguments_are_filled_in_for_each_call():
     """A call carries the journey's values, in their own types, and the step's timeout."""
     bench = Bench()
-    bench.lane.values = {"n": 7, "name": "Ada"}
-    bench.tool({"count": "${n}", "text": "for ${name}"}, timeout_s=2.5).run(bench.lane)
+    bench.context.values = {"n": 7, "name": "Ada"}
+    bench.tool({"count": "${n}", "text": "for ${name}"}, timeout_s=2.5).run(bench.context)
     ((_call, arguments, timeout_s),) = bench.client.called
     assert arguments == {"count": 7, "text": "for Ada"}
     assert timeout_s == 2.5
@@ -165,7 +165,7 @@ def test_arguments_are_filled_in_for_each_call():
 def test_constant_arguments_are_not_sent_again():
     """What is part of the prepared call is not rendered for each one."""
     bench = Bench()
-    bench.tool(None).run(bench.lane)
+    bench.tool(None).run(bench.context)
     assert bench.client.called[0][1] is None
 
 
@@ -173,7 +173,7 @@ def test_arguments_that_the_schema_forbids_are_never_sent(paused):
     """They are our fault: harness_error, with the reason, and the target is not asked."""
     bench = Bench()
     step = bench.tool({"a": 1}, is_valid=lambda arguments: f"wrong: {arguments}")
-    assert step.run(bench.lane) == HARNESS_ERROR
+    assert step.run(bench.context) == HARNESS_ERROR
     assert bench.client.called == []
     counts, (sample,) = bench.counted()
     assert counts == {HARNESS_ERROR: 1}
@@ -184,7 +184,7 @@ def test_arguments_that_the_schema_forbids_are_never_sent(paused):
 def test_a_lookup_without_a_value_is_our_fault(paused):
     """A call that cannot be built is counted as harness_error and names the lookup."""
     bench = Bench()
-    assert bench.tool({"a": "${nobody}"}).run(bench.lane) == HARNESS_ERROR
+    assert bench.tool({"a": "${nobody}"}).run(bench.context) == HARNESS_ERROR
     assert bench.client.called == []
     _, (sample,) = bench.counted()
     assert sample.detail == "${nobody} has no value"
@@ -195,7 +195,7 @@ def test_a_lookup_without_a_value_is_our_fault(paused):
 def test_only_our_own_faults_pause(paused):
     """A target's failure is answered at full speed, as a user would."""
     bench = Bench(lambda: replied(TIMEOUT))
-    bench.tool({}).run(bench.lane)
+    bench.tool({}).run(bench.context)
     assert paused == []
 
 
@@ -213,7 +213,7 @@ def test_promise_08_whatever_cannot_be_sent_is_counted_as_our_fault(paused, erro
         raise error
 
     bench = Bench(fail)
-    assert bench.tool({}).run(bench.lane) == HARNESS_ERROR
+    assert bench.tool({}).run(bench.context) == HARNESS_ERROR
     counts, (sample,) = bench.counted()
     assert counts == {HARNESS_ERROR: 1}
     assert sample.detail == detail
@@ -229,7 +229,7 @@ def test_promise_09_a_call_that_is_cut_off_is_counted_once_and_is_no_failure(sto
 
     bench = Bench(cut)
     with pytest.raises(stop):
-        bench.tool({}).run(bench.lane)
+        bench.tool({}).run(bench.context)
     counts, (sample,) = bench.counted()
     assert counts == {INTERRUPTED: 1}
     assert "cut off" in sample.detail
@@ -241,9 +241,9 @@ def test_checks_decide_the_class():
     """What a step expects is judged on the reply, and saves reach the journey's values."""
     bench = Bench()
     checks = Checks(result_root, equals={"a": compile_template(2)})
-    assert bench.tool({}, checks=checks).run(bench.lane) == "check_failed"
-    bench.tool({}, checks=Checks(result_root, saves={"got": "a"})).run(bench.lane)
-    assert bench.lane.values == {"got": 1}
+    assert bench.tool({}, checks=checks).run(bench.context) == "check_failed"
+    bench.tool({}, checks=Checks(result_root, saves={"got": "a"})).run(bench.context)
+    assert bench.context.values == {"got": 1}
 
 
 def test_a_step_knows_whether_its_journey_goes_on():
@@ -258,9 +258,9 @@ def test_a_step_knows_whether_its_journey_goes_on():
 def test_a_constant_request_is_encoded_once():
     """Every user sends the same bytes."""
     bench = Bench(lambda: replied(body=b"{}"), FakeRest)
-    step = bench.http(Request(b"GET /a HTTP/1.1\r\n", b"A: b\r\n", None), timeout_s=3.0)
-    step.run(bench.lane)
-    step.run(bench.lane)
+    step = bench.http(HttpRequest(b"GET /a HTTP/1.1\r\n", b"A: b\r\n", None), timeout_s=3.0)
+    step.run(bench.context)
+    step.run(bench.context)
     (first, timeout_s), (second, _) = bench.client.sent
     assert first == b"GET /a HTTP/1.1\r\nA: b\r\n\r\n"
     assert first is second
@@ -270,32 +270,32 @@ def test_a_constant_request_is_encoded_once():
 def test_a_body_comes_with_its_length():
     """A body of no bytes has a length, too; no body has none."""
     line, fields = b"POST / HTTP/1.1\r\n", b"A: b\r\n"
-    sent = Request(line, fields, "é".encode()).render({})
+    sent = HttpRequest(line, fields, "é".encode()).render({})
     assert sent == line + fields + b"Content-Length: 2\r\n\r\n\xc3\xa9"
-    assert Request(line, fields, b"").render({}).endswith(b"Content-Length: 0\r\n\r\n")
-    assert b"Content-Length" not in Request(line, fields, None).render({})
+    assert HttpRequest(line, fields, b"").render({}).endswith(b"Content-Length: 0\r\n\r\n")
+    assert b"Content-Length" not in HttpRequest(line, fields, None).render({})
 
 
 @pytest.mark.parametrize("dynamic", ["line", "fields", "body"])
 def test_each_part_of_a_request_may_depend_on_the_journey(dynamic):
     """A part that is rendered makes the request dynamic, and gets the journey's values."""
     parts = {"line": b"L\r\n", "fields": b"F: 1\r\n", "body": b"B"}
-    constant = Request(**parts)
-    request = Request(**{**parts, dynamic: lambda values: values["x"]})
+    constant = HttpRequest(**parts)
+    request = HttpRequest(**{**parts, dynamic: lambda values: values["x"]})
     assert constant.constant
     assert not request.constant
     bench = Bench(lambda: replied(body=b"{}"), FakeRest)
-    bench.lane.values = {"x": b"Q\r\n"}
-    bench.http(request).run(bench.lane)
-    assert bench.client.sent[0][0] == Request(**{**parts, dynamic: b"Q\r\n"}).render({})
+    bench.context.values = {"x": b"Q\r\n"}
+    bench.http(request).run(bench.context)
+    assert bench.client.sent[0][0] == HttpRequest(**{**parts, dynamic: b"Q\r\n"}).render({})
 
 
 def test_locust_shows_the_verb_in_its_own_column():
     """The verb is the type, the path is the name; a name of one's own stays."""
     bench = Bench(lambda: replied(body=b"{}"), FakeRest)
-    request = Request(b"GET / HTTP/1.1\r\n", b"", None)
-    bench.http(request, name="GET /users").run(bench.lane)
-    bench.http(request, name="all users").run(bench.lane)
+    request = HttpRequest(b"GET / HTTP/1.1\r\n", b"", None)
+    bench.http(request, name="GET /users").run(bench.context)
+    bench.http(request, name="all users").run(bench.context)
     assert [(event["request_type"], event["name"]) for event in bench.fired] == [
         ("GET", "/users"),
         ("GET", "all users"),
@@ -306,8 +306,8 @@ def test_an_http_error_that_is_expected_is_ok():
     """A step may want a 404."""
     bench = Bench(lambda: replied(HTTP_ERROR, b"{}", status=404), FakeRest)
     checks = Checks(body_root, statuses=(404,))
-    step = bench.http(Request(b"GET / HTTP/1.1\r\n", b"", None), checks=checks)
-    assert step.run(bench.lane) == OK
+    step = bench.http(HttpRequest(b"GET / HTTP/1.1\r\n", b"", None), checks=checks)
+    assert step.run(bench.context) == OK
     assert bench.fired[0]["exception"] is None
 
 
@@ -322,9 +322,9 @@ def test_a_wait_is_no_call_and_its_time_is_known(monkeypatch):
     monkeypatch.setattr(steps_module, "gevent", SimpleNamespace(sleep=sleep))
     monkeypatch.setattr(steps_module, "time", SimpleNamespace(perf_counter_ns=lambda: clock[0]))
     wait = WaitStep(2.5)
-    assert wait.run(bench.lane) == OK
-    assert wait.run(bench.lane) == OK
-    assert bench.lane.waited_ns == 5_000_000_014
+    assert wait.run(bench.context) == OK
+    assert wait.run(bench.context) == OK
+    assert bench.context.waited_ns == 5_000_000_014
     assert bench.counted() == ({}, [])
     assert bench.fired == []
 
@@ -375,7 +375,7 @@ def test_a_step_that_asks_for_progress_counts_calls_that_bring_none(asks, hears,
 
     bench = Bench(answer)
     step = bench.tool({})
-    assert (ProgressStep(step) if asks else step).run(bench.lane) == OK
+    assert (ProgressStep(step) if asks else step).run(bench.context) == OK
     bench.recorder.flush(Health(cpu_s=0, wall_s=0))
     cells = [cell for r in bench.records if isinstance(r, Slice) for cell in r.cells]
     assert {cell.kind: cell.n for cell in cells} == kinds

@@ -185,13 +185,13 @@ def test_one_slow_call_of_a_few_is_no_percentile(times_ms, gate, holds):
     assert (gate not in found.trial.broke_by) is holds
 
 
-@pytest.mark.parametrize(("untold", "holds"), [(0, True), (2, False)])
-def test_a_rate_does_not_hold_by_what_was_not_told(untold, holds):
+@pytest.mark.parametrize(("unmeasured", "holds"), [(0, True), (2, False)])
+def test_a_rate_does_not_hold_by_what_was_not_told(unmeasured, holds):
     """Calls whose end is not known are slower than the bound, also where a trial has few calls."""
     *records, ended = one_turn([9.0] * 4, planned=4)
     cells = [cell("mcp", [8.0] * 2, kind="stop")]
-    if untold:
-        cells.append(cell("mcp", [1000.0] * untold, kind="stop", cls="timeout"))
+    if unmeasured:
+        cells.append(cell("mcp", [1000.0] * unmeasured, kind="stop", cls="timeout"))
     stops = Slice(node="w1", turn=0, at_s=0, seconds=0.0, cells=cells, health=COOL)
     [found] = judged([*records, stops, ended], ["mcp.cancel_stop_p90 < 50ms"])
     assert ("mcp.cancel_stop_p90 < 50ms" not in found.trial.broke_by) is holds

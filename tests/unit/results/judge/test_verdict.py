@@ -7,7 +7,7 @@ import pytest
 from mcp_perf.results.document.document import GateResult
 from mcp_perf.results.journal.records import Health, Slice
 from mcp_perf.results.judge.verdict import Decision, Facts, decide, littles_law
-from mcp_perf.results.tally.health import GeneratorHealth, Limits
+from mcp_perf.results.tally.health import GeneratorHealth, GeneratorLimits
 from mcp_perf.results.tally.metrics import Totals
 from mcp_perf.results.tally.tally import fold
 from tests.support import virtual_run as virtual
@@ -19,9 +19,11 @@ def totals(*rounds: Round) -> Totals:
     return Totals(fold(virtual.journal({"mcp": rounds})).measured("mcp"))
 
 
-def health(*slices: Health, limits: Limits | None = None, arm: str = "mcp") -> GeneratorHealth:
+def health(
+    *slices: Health, limits: GeneratorLimits | None = None, arm: str = "mcp"
+) -> GeneratorHealth:
     """Give the health of a generator with one process, second by second."""
-    found = GeneratorHealth(limits or Limits())
+    found = GeneratorHealth(limits or GeneratorLimits())
     for second, state in enumerate(slices):
         part = Slice(node="w1", turn=0, at_s=second, seconds=1, cells=[], health=state)
         found.add(part, arm)
@@ -168,7 +170,7 @@ def test_late_starts_above_the_limit_mean_the_plan_was_not_kept(late, verdict):
 def test_limits_are_those_of_the_scenario():
     """Each limit can be set; a stricter one finds what the default lets pass."""
     state = Health(cpu_s=0.5, wall_s=1, lag=pairs([2_000_000] * 100), late_starts=1, starts=1000)
-    strict = Limits(generator_cpu=0.4, loop_lag_p99_ms=1, late_starts=0.0005)
+    strict = GeneratorLimits(generator_cpu=0.4, loop_lag_p99_ms=1, late_starts=0.0005)
     assert decided(health=health(*[state] * 5)).verdict == "PASS"
     reasons = decided(health=health(*[state] * 5, limits=strict)).reasons
     assert len(reasons) == 3

@@ -74,7 +74,7 @@ def test_first_events_and_gaps_have_their_times():
 
 
 @pytest.mark.parametrize(
-    ("untold", "gate", "verdict", "reason"),
+    ("unmeasured", "gate", "verdict", "reason"),
     [
         (0, "mcp.cancel_stop_p95 < 50ms", "PASS", ""),
         (0, "mcp.cancel_stop_p95 < 5ms", "FAIL", "8 ms"),
@@ -88,31 +88,31 @@ def test_first_events_and_gaps_have_their_times():
         (None, "mcp.gap_p95 < 50ms", "INCONCLUSIVE", "could not be measured."),
     ],
 )
-def test_an_end_that_was_not_told_is_longer_than_any(untold, gate, verdict, reason):
+def test_an_end_that_was_not_told_is_longer_than_any(unmeasured, gate, verdict, reason):
     """A percentile is known as long as it lies among those that were told; it is never a zero."""
     records = []
-    for number in range(3 if untold is not None else 0):
+    for number in range(3 if unmeasured is not None else 0):
         records.append(extra(cell("mcp", [8.0] * 100, kind="stop"), turn=number))
-        if untold:
-            late = cell("mcp", [1000.0] * untold, kind="stop", cls="timeout")
+        if unmeasured:
+            late = cell("mcp", [1000.0] * unmeasured, kind="stop", cls="timeout")
             records.append(extra(late, turn=number))
     found = report(*records, gates=[gate])
     assert found.gates[0].verdict == verdict, found.gates[0].reason
     assert reason in found.gates[0].reason
     arm = found.arms["mcp"]
-    assert arm.cancel_stops_untold == 3 * (untold or 0)
-    assert arm.cancel_stop_ms.max == (pytest.approx(8) if untold == 0 else None)
-    assert arm.cancel_stop_ms.p50 == (None if untold is None else pytest.approx(8))
+    assert arm.cancel_stops_unmeasured == 3 * (unmeasured or 0)
+    assert arm.cancel_stop_ms.max == (pytest.approx(8) if unmeasured == 0 else None)
+    assert arm.cancel_stop_ms.p50 == (None if unmeasured is None else pytest.approx(8))
     assert arm.calls == 300
 
 
 def test_a_report_has_no_percentile_among_the_ends_that_were_not_told():
     """Half of the calls was told of: the median is known, and nothing beyond it."""
-    told, untold = (
+    told, unmeasured = (
         cell("mcp", [8.0] * 300, kind="stop"),
         cell("mcp", [1000.0] * 300, kind="stop", cls="timeout"),
     )
-    times = report(extra(told, untold)).arms["mcp"].cancel_stop_ms
+    times = report(extra(told, unmeasured)).arms["mcp"].cancel_stop_ms
     assert times.p50 == pytest.approx(8)
     assert {times.p90, times.p95, times.p99, times.p99_9, times.mean, times.max} == {None}
 

@@ -5,7 +5,7 @@ import random
 import pytest
 
 from mcp_perf.results.stats.leaks import STEP_BYTES
-from mcp_perf.results.tally.session_memory import FEWEST_LEVELS, Level, per_session
+from mcp_perf.results.tally.session_memory import FEWEST_LEVELS, SessionLevel, per_session
 
 MB = 1_000_000
 PAGE = 4096
@@ -15,7 +15,7 @@ def levels(kib, n=10, step=100, once=0, noise=0.0, seed=1):
     """Give n levels of a process of 30 MB; `once` is taken with the first session, in bytes."""
     rng = random.Random(seed)
     return [
-        Level(step * i, round(30 * MB + once + kib * 1024 * step * i + rng.gauss(0, noise)))
+        SessionLevel(step * i, round(30 * MB + once + kib * 1024 * step * i + rng.gauss(0, noise)))
         for i in range(1, n + 1)
     ]
 
@@ -37,7 +37,7 @@ def test_what_a_process_takes_once_is_in_no_rise():
 
 def test_one_step_is_a_number_without_an_interval():
     """Memory with all open less memory before, by the sessions; the reason says what to do."""
-    found = per_session(30 * MB, [Level(1000, 30 * MB + 15_360_000)])
+    found = per_session(30 * MB, [SessionLevel(1000, 30 * MB + 15_360_000)])
     assert (found.kib, found.ci95, found.levels) == (15.0, None, 1)
     assert "from 0 to 1000 sessions" in found.why_not
     assert "shape: ramp" in found.why_not
@@ -45,7 +45,7 @@ def test_one_step_is_a_number_without_an_interval():
 
 def test_one_step_from_nowhere_is_no_number():
     """Without the memory before, one reading says nothing."""
-    found = per_session(None, [Level(1000, 45 * MB)])
+    found = per_session(None, [SessionLevel(1000, 45 * MB)])
     assert (found.kib, found.ci95) == (None, None)
     assert "before" in found.why_not
 
@@ -78,7 +78,7 @@ def held(of_level, steps, runs=2000):
         for step in (0, *steps):
             sessions += step
             drawn.append((sessions, of_level(rng, step, drawn)))
-        read = [Level(at, round(30 * MB + 12 * 1024 * at + noise)) for at, noise in drawn]
+        read = [SessionLevel(at, round(30 * MB + 12 * 1024 * at + noise)) for at, noise in drawn]
         low, high = per_session(None, read).ci95
         widened = STEP_BYTES / sum(steps) / 1024
         found += low + widened <= 12 <= high - widened

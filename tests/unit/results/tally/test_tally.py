@@ -20,7 +20,7 @@ from mcp_perf.results.journal.records import (
 )
 from mcp_perf.results.tally.groups import CALL, Group
 from mcp_perf.results.tally.metrics import Evidence, Totals, paired
-from mcp_perf.results.tally.tally import RunTally, Tally, Turn, fold
+from mcp_perf.results.tally.tally import RecordedTurn, RunTally, Tally, fold
 from tests.support import virtual_run as virtual
 from tests.support.virtual_run import Round, cell, pairs
 
@@ -155,7 +155,7 @@ def test_rates_of_nodes_add_up():
 
 def test_each_node_has_its_own_denominator():
     """Nodes of different busy times: the sum of done / busy, not the sums divided."""
-    turn = Turn(TurnStarted(turn=0, arm="mcp", phase="round", round=1, at_s=0, planned_s=1))
+    turn = RecordedTurn(TurnStarted(turn=0, arm="mcp", phase="round", round=1, at_s=0, planned_s=1))
     health = Health(cpu_s=0, wall_s=1)
     for node, n, busy_s in (("w1", 10, 1.0), ("w2", 10, 2.0)):
         cells = virtual.cells("mcp", Round(ok=n))
@@ -215,7 +215,7 @@ def test_every_metric_of_the_gates_has_a_value(metric, value):
 
 def test_journey_times_are_those_of_whole_journeys_only():
     """A journey that broke off early is not a fast one; a failed call took its time, though."""
-    turn = Turn(TurnStarted(turn=0, arm="mcp", phase="round", round=1, at_s=0, planned_s=1))
+    turn = RecordedTurn(TurnStarted(turn=0, arm="mcp", phase="round", round=1, at_s=0, planned_s=1))
     cells = [
         cell("mcp", [100.0] * 10, kind="journey"),
         cell("mcp", [1.0] * 90, kind="journey", cls="tool_error"),

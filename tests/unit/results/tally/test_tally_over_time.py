@@ -3,9 +3,9 @@
 import pytest
 
 from mcp_perf.results.journal.records import Health, Slice, TurnStarted
-from mcp_perf.results.tally.health import GeneratorHealth, Limits
+from mcp_perf.results.tally.health import GeneratorHealth, GeneratorLimits
 from mcp_perf.results.tally.timeline import LATE_S, Timeline
-from mcp_perf.results.tally.turns import Turn
+from mcp_perf.results.tally.turns import RecordedTurn
 from tests.support.virtual_run import cell, pairs
 
 
@@ -16,7 +16,7 @@ def slice_of(second: float, health: Health, node: str = "w1", turn: int = 0) -> 
 
 def test_the_hottest_time_in_a_row_is_found_per_arm():
     """Pauses that another arm gives the generator do not hide that this one saturates it."""
-    health = GeneratorHealth(Limits(generator_cpu=0.9))
+    health = GeneratorHealth(GeneratorLimits(generator_cpu=0.9))
     hot, cool = Health(cpu_s=0.95, wall_s=1), Health(cpu_s=0.1, wall_s=1)
     for second in range(12):
         health.add(slice_of(second, hot if second % 2 else cool), "mcp" if second % 2 else "rest")
@@ -55,8 +55,8 @@ def test_health_that_was_not_measured_is_none():
 
 def test_limits_come_from_the_run_and_default_where_it_is_silent():
     """Known names are taken, unknown ones belong to a newer version."""
-    limits = Limits.of({"generator_cpu": 0.5, "colour": 3.0})
-    assert limits == Limits(generator_cpu=0.5, loop_lag_p99_ms=5.0, late_starts=0.01)
+    limits = GeneratorLimits.of({"generator_cpu": 0.5, "colour": 3.0})
+    assert limits == GeneratorLimits(generator_cpu=0.5, loop_lag_p99_ms=5.0, late_starts=0.01)
 
 
 def points(*slices: Slice):
@@ -123,7 +123,7 @@ def test_old_seconds_are_closed_and_stay_in_order():
 def test_a_turn_without_an_end_lasts_as_long_as_its_slices_together():
     """After a crash, two recorded seconds of a turn are two seconds, not the last of them."""
     started = TurnStarted(turn=0, arm="mcp", phase="round", round=1, at_s=0, planned_s=5)
-    turn = Turn(started)
+    turn = RecordedTurn(started)
     for second in range(2):
         turn.add(slice_of(second, Health(cpu_s=0.1, wall_s=1)))
     assert turn.seconds == 2

@@ -12,7 +12,7 @@ def load(**given):
 
 
 @pytest.mark.parametrize(
-    ("given", "lanes", "is_open", "peak"),
+    ("given", "most_users", "is_open", "peak"),
     [
         ({}, 1, False, 1),
         ({"users": 20}, 20, False, 20),
@@ -26,10 +26,10 @@ def load(**given):
         ({"shape": "breakpoint"}, 200, True, 10_000),
     ],
 )
-def test_a_load_needs_so_many_users_at_most(given, lanes, is_open, peak):
+def test_a_load_needs_so_many_users_at_most(given, most_users, is_open, peak):
     """Closed loads have users, open ones a rate and as many users as may be in flight."""
     found = load(**given)
-    assert (found.lanes, found.open, found.peak) == (lanes, is_open, peak)
+    assert (found.most_users, found.open, found.peak) == (most_users, is_open, peak)
 
 
 @pytest.mark.parametrize(

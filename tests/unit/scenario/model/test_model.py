@@ -117,7 +117,7 @@ def test_own_lists_come_before_the_common_one(accept):
 def test_the_load_is_in_seconds_and_fractions(full):
     """Durations become seconds, percentages fractions of 1."""
     load = full.load
-    assert (load.lanes, load.rounds, load.round, load.warmup) == (9, 8, 60, 0)
+    assert (load.most_users, load.rounds, load.round, load.warmup) == (9, 8, 60, 0)
     assert (load.spawn_rate, load.grace) == (2.5, 3600)
     assert (load.think.min, load.think.max) == (1, 2)
     limits = full.limits
@@ -129,7 +129,7 @@ def test_defaults_are_those_of_the_documentation(valid, accept):
     """A file that says nothing about it gets the documented load and limits."""
     scenario = accept(valid).scenario
     load, limits = scenario.load, scenario.limits
-    assert (load.lanes, load.rounds, load.round, load.warmup) == (1, 10, 5, 3)
+    assert (load.most_users, load.rounds, load.round, load.warmup) == (1, 10, 5, 3)
     assert (load.spawn_rate, load.grace, tuple(load.think)) == (None, None, (0, 0))
     assert (limits.generator_cpu, limits.loop_lag_p99, limits.late_starts) == (0.9, 0.005, 0.01)
     assert (scenario.seed, scenario.env, scenario.vars, scenario.gates) == (1, (), {}, ())

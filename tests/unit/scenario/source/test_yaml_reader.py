@@ -75,27 +75,27 @@ def test_the_first_of_two_equal_keys_is_kept_and_both_are_checked():
     """What stands under the second is read for its own mistakes, and not kept."""
     reading = read("a: 1\nb: 2\na: {x: no}\n")
     assert reading.tree == {"a": 1, "b": 2}
-    assert [finding.line for finding in reading.findings] == [3, 3]
+    assert [mistake.line for mistake in reading.mistakes] == [3, 3]
     assert reading.lines[("a",)] == 1
 
 
 def test_an_alias_as_a_key_is_refused():
     """An alias is refused wherever it stands, and reading goes on."""
     reading = read("a: &x b\n*x : no\n")
-    assert [finding.line for finding in reading.findings] == [1, 2, 2]
+    assert [mistake.line for mistake in reading.mistakes] == [1, 2, 2]
 
 
 def test_anchors_and_tags_at_keys_are_refused():
     """A key is a plain word."""
-    assert "at a key" in read("&x a: 1").findings[0].message
-    assert "at a key" in read("!!str a: 1").findings[0].message
+    assert "at a key" in read("&x a: 1").mistakes[0].message
+    assert "at a key" in read("!!str a: 1").mistakes[0].message
 
 
 def test_quoted_merge_keys_are_words():
     """Only the plain << would merge."""
     reading = read('"<<": 1')
     assert reading.tree == {"<<": 1}
-    assert not reading.findings
+    assert not reading.mistakes
 
 
 _JSON = st.recursive(
@@ -114,7 +114,7 @@ def test_json_is_read_as_json(value):
     text = json.dumps({"a": value})
     reading = read(text)
     assert reading.tree == {"a": value}
-    assert not reading.findings
+    assert not reading.mistakes
 
 
 @given(st.text(max_size=200))

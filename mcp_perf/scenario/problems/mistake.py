@@ -13,7 +13,7 @@ def dotted(path: Path) -> str:
 
 
 @dataclass(frozen=True)
-class Finding:
+class Mistake:
     """A problem at a path, before its line is known."""
 
     path: Path

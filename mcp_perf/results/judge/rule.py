@@ -26,7 +26,7 @@ Interval = tuple[float, float]
 
 
 @dataclass(frozen=True)
-class Finding:
+class Judgement:
     """A verdict in the making."""
 
     verdict: VerdictName
