@@ -115,7 +115,7 @@ def _station(
     client: ArmClient = (
         RestClient(target.endpoint)
         if target.kind == "http"
-        else session(target.url, target.place, target.version, answers=target.script)
+        else session(target.url, target.destination, target.version, answers=target.script)
     )
     client.ready()
     context = CallContext(arm, client, recorder, _complain)

@@ -82,12 +82,12 @@ def answers(systems, bridge, monkeypatch):
         loaded = load_text(SCENARIO.format(door=door, step=step), "doors", Path())
         target = reach_all(loaded, systems, {}, {})["it"]
         if inside:
-            assert isinstance(target.place, Code)
-            client = PythonClient(target.place, bridge)
-            reply = client.run(find_function(target.place, function), arguments)
+            assert isinstance(target.destination, Code)
+            client = PythonClient(target.destination, bridge)
+            reply = client.run(find_function(target.destination, function), arguments)
             said = reply.json()
         else:
-            client = clients.session(target.url, target.place, "auto")
+            client = clients.session(target.url, target.destination, "auto")
             client.ready()
             reply = client.call(Call(client.list_tools()[tool], arguments))
             said = reply.json()["result"]["structuredContent"]

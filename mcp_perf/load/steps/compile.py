@@ -13,6 +13,7 @@ import jsonschema_rs
 
 from mcp_perf.client.channels.inprocess import Code, find_function
 from mcp_perf.client.http.rest import encode_fields, encode_line
+from mcp_perf.client.mcp.lifetime import close_session, open_session
 from mcp_perf.client.mcp.streamable_http import Call
 from mcp_perf.client.protocol.requests import PROGRESS_TOKEN
 from mcp_perf.client.protocol.requests import Request as McpRequest
@@ -23,9 +24,8 @@ from mcp_perf.load.steps.burst import BurstStep
 from mcp_perf.load.steps.checks import Checks, OutputCheck, body_root, result_root
 from mcp_perf.load.steps.journey import CompiledJourney, Runnable
 from mcp_perf.load.steps.listen import AwaitStep, ChangeStep, ListenStep, changes
-from mcp_perf.load.steps.mcp import CancelledStep, ListStep, ProgressStep, RequestStep
+from mcp_perf.load.steps.mcp import CancelledStep, ListStep, ProgressStep, RequestStep, SessionStep
 from mcp_perf.load.steps.recorder import Recorder, Track
-from mcp_perf.load.steps.session import CloseStep, OpenStep
 from mcp_perf.load.targets.answers import joined, own_answers, own_script
 from mcp_perf.load.targets.targets import ArmTarget
 from mcp_perf.scenario.loader import Loaded
@@ -100,8 +100,8 @@ class ArmCompiler:
         )
 
     def _session_step(self, step: model.Counted, _answers: dialog.Answers | None) -> Runnable:
-        kind = OpenStep if step.action == "open" else CloseStep
-        return kind(**self._terms(step))
+        act = open_session if step.action == "open" else close_session
+        return SessionStep(act=act, **self._terms(step))
 
     def _listen_step(self, step: model.Timed, _answers: dialog.Answers | None) -> ListenStep:
         lists, uri = step.subject, None

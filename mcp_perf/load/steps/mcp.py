@@ -1,6 +1,7 @@
-"""Steps that ask an MCP server for anything but an ordinary tool call."""
+"""Steps that ask an MCP server for anything but an ordinary tool call, or open a session."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +10,7 @@ from mcp_perf.client.protocol.requests import LIST_KEYS, LISTS, Request
 from mcp_perf.client.reply import Reply
 from mcp_perf.load.steps.checks import Checks
 from mcp_perf.load.steps.step import CallContext, CompiledStep, ToolStep
-from mcp_perf.load.targets.clients import ToolClient
+from mcp_perf.load.targets.clients import McpSession, ToolClient
 from mcp_perf.scenario.values.templates import Template
 
 
@@ -67,3 +68,14 @@ class ListStep(CompiledStep[ToolClient]):
     def call(self, context: CallContext[ToolClient]) -> tuple[Reply, str]:
         reply = list_all(context.client, LISTS[self.what], LIST_KEYS[self.what], self.timeout_s)
         return reply, self.checks.judge(reply, context.values)
+
+
+@dataclass(eq=False, kw_only=True)
+class SessionStep(CompiledStep[McpSession]):
+    """`open:` and `close:`: all that coming and going takes, as one call."""
+
+    act: Callable[[McpSession], Reply]
+
+    def call(self, context: CallContext[McpSession]) -> tuple[Reply, str]:
+        reply = self.act(context.client)
+        return reply, reply.outcome

@@ -112,20 +112,20 @@ def test_the_first_that_knows_decides_where_a_tool_runs(name, function, place):
     registry.register(plain, ToolMetadata(name="p2p_said", runtime="fastapi"))
     registry.register(plain, ToolMetadata(name="needs", requires_p2p=True))
     registry.register(plain, ToolMetadata(name="auto"))
-    assert Detector(registry).place(name, function) == place
+    assert Detector(registry).loop(name, function) == place
 
 
 def test_what_was_said_explicitly_or_found_before_is_not_looked_for_again():
     """Until it is forgotten."""
     registry = ToolRegistry()
     detector = Detector(registry)
-    assert detector.place("x") == "fastapi"
+    assert detector.loop("x") == "fastapi"
     registry.register(plain, ToolMetadata(name="x", runtime="trio"))
-    assert detector.place("x") == "fastapi"
+    assert detector.loop("x") == "fastapi"
     detector.forget("x")
-    assert detector.place("x") == "trio"
+    assert detector.loop("x") == "trio"
     detector.register("x", "fastapi")
-    assert detector.place("x") == "fastapi"
+    assert detector.loop("x") == "fastapi"
 
 
 class Failing:

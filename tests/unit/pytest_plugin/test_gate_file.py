@@ -24,7 +24,7 @@ def test_a_file_is_read_with_its_lines(tmp_path):
         "mcp.throughput >= 0.5x rest",
     ]
     assert first.test == (tmp_path / "test_a.py", "test_b[echo/x]")
-    assert first.place == f"{path}:2"
+    assert first.location == f"{path}:2"
     assert second.test == (tmp_path / "test_a.py", "TestC::test_d")
     assert second.unknown_sides(["dual", "other"]) == ["control"]
     path.write_text("# nothing yet\n")

@@ -13,6 +13,7 @@ from mcp_perf.client.channels.stdio import Command, StdioChannel
 from mcp_perf.client.http.endpoint import Endpoint
 from mcp_perf.client.http.rest import RestClient
 from mcp_perf.client.mcp.channel_client import SessionClient
+from mcp_perf.client.mcp.lifetime import close_session, open_session
 from mcp_perf.client.mcp.streamable_http import McpClient
 from mcp_perf.client.protocol.tools import Tool
 from mcp_perf.client.reply import OK, TIMEOUT, TOOL_ERROR, Reply
@@ -21,7 +22,6 @@ from mcp_perf.load.steps.burst import BurstStep, opens_by_steps, undecided, wide
 from mcp_perf.load.steps.compile import compile_journeys
 from mcp_perf.load.steps.journey import CompiledJourney, Walk
 from mcp_perf.load.steps.recorder import Recorder
-from mcp_perf.load.steps.session import CloseStep, OpenStep
 from mcp_perf.load.steps.step import CallContext, CompiledStep, Interrupted
 from mcp_perf.load.targets.clients import SharedSession, for_bursts
 from mcp_perf.load.targets.targets import ArmTarget
@@ -283,7 +283,7 @@ def test_a_burst_and_its_session_are_compiled():
     targets = {"mcp": target(), "plain": target(arm="plain")}
     journeys = compile_journeys(scenario, targets, Recorder("local", lambda _records: None))
     first, burst, last = journeys[0].steps["mcp"]
-    assert (type(first), type(last)) == (OpenStep, CloseStep)
+    assert (first.act, last.act) == (open_session, close_session)
     assert [first.track.name, last.track.name] == ["open session", "close session"]
     assert [step.goes_on for step in (first, last, *burst.steps)] == [False, True, False, True]
     tokens = [step._step.prepared.meta["progressToken"] for step in burst.steps]

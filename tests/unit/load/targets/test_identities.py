@@ -210,7 +210,7 @@ def test_a_users_headers_are_encoded_once_and_win(loaded) -> None:
     """Those of a step under the same name give way, and all others stay as they are."""
     scenario = loaded()
     shared = Endpoint.of("http://127.0.0.1:1", headers={"X-Same": "same"}, personal=["X-Key"])
-    own = Personal(scenario.scenario.arms["api"], scenario).place(shared, {"code": "c-1"})
+    own = Personal(scenario.scenario.arms["api"], scenario).destination(shared, {"code": "c-1"})
     assert RestClient(own).own_fields == b"X-Key: k c-1\r\n"
     assert RestClient(shared).own_fields == b""
     step = encode_fields(shared, [("x-key", "of the step"), ("X-More", "more")])
@@ -223,5 +223,5 @@ def test_a_server_of_ones_own_is_started_with_ones_own_environment(loaded) -> No
     """What is the same for all stays beside it."""
     scenario = loaded()
     personal = Personal(scenario.scenario.arms["local"], scenario)
-    own = personal.place(Command(("server",), env={"SAME": "same"}), {"code": "c-1"})
+    own = personal.destination(Command(("server",), env={"SAME": "same"}), {"code": "c-1"})
     assert own.env == {"SAME": "same", "CODE": "c-1"}
