@@ -11,8 +11,9 @@ from mcp_perf.scenario.model.scenario import Scenario
 from mcp_perf.scenario.model.steps import Step
 from mcp_perf.scenario.problems.mistake import Mistake, Path
 from mcp_perf.scenario.problems.suggestions import suggest
+from mcp_perf.scenario.problems.wording import InputError
 from mcp_perf.scenario.values.generators import BUILTINS, IDENTITY
-from mcp_perf.scenario.values.templates import TemplateError, compile_template
+from mcp_perf.scenario.values.templates import compile_template
 
 Located = tuple[Path, Step]
 """A step, and its path in the file."""
@@ -79,7 +80,7 @@ def lookups(
     for here, text in found:
         try:
             template = compile_template(text, env)
-        except TemplateError as error:
+        except InputError as error:
             yield Mistake(here, error.message, error.hint)
         else:
             yield from ((here, name) for name in sorted(template.names))

@@ -18,7 +18,7 @@ from mcp_perf.scenario.problems.wording import InputError, quote
 from mcp_perf.scenario.values.generators import IDENTITY
 from mcp_perf.scenario.values.paths import inside
 from mcp_perf.scenario.values.tables import read_table
-from mcp_perf.scenario.values.templates import TemplateError, compile_template
+from mcp_perf.scenario.values.templates import compile_template
 
 NUMBER: Final = "number"
 MOST_AT_ONCE: Final = 16
@@ -123,7 +123,7 @@ def names_in(tree: Any) -> Iterator[str]:
         try:
             # What stands in for the environment has no lookups, and fits every name.
             paths = compile_template(re.sub(r"\$\{env:[^{}]*\}", "", tree)).paths
-        except TemplateError:
+        except InputError:
             return
         for path in paths:
             match = _SEGMENT.match(path)

@@ -30,10 +30,6 @@ _WIDEST: Final = 2**53
 """A draw has 53 random bits; JSON numbers are exact up to the same size."""
 
 
-class GeneratorError(InputError):
-    """A generator that cannot be read: message, hint."""
-
-
 _UNUSED: Final = random.Random(0)
 """A generator of random numbers weighs 2.5 kB; users who draw none share this one."""
 
@@ -103,7 +99,7 @@ def compile_generators(
     """Compile the entries of `with:`: generators, and constants.
 
     `env` holds the variables that may be read, `base` is the folder that files are looked up in.
-    Raises GeneratorError or TemplateError at the first mistake.
+    Raises InputError at the first mistake.
     """
     entries = {name: compile_one(spec, env, base) for name, spec in with_.items()}
     reads = {name: entry.names & entries.keys() for name, entry in entries.items()}
@@ -111,27 +107,23 @@ def compile_generators(
         order = list(TopologicalSorter(reads).static_order())
     except CycleError as error:
         circle = " -> ".join(reversed(error.args[1]))
-        raise GeneratorError(
-            f"the templates need each other: {circle}", "break the circle"
-        ) from None
+        raise InputError(f"the templates need each other: {circle}", "break the circle") from None
     return Generators(seed, {name: entries[name] for name in order})
 
 
 def compile_one(spec: Any, env: Mapping[str, str], base: Path) -> ValueGenerator:
-    """Compile one entry of `with:`. Raises GeneratorError or TemplateError."""
+    """Compile one entry of `with:`. Raises InputError."""
     source = _Source(env, base)
     if not isinstance(spec, dict):
         return _constant(spec, source)
     kinds = [key for key in spec if key in _KINDS]
     if kinds and len(spec) > 1:
         hint = f"write {{{kinds[0]}: …}} alone"
-        raise GeneratorError(f"a generator has one key, not {one_of(map(repr, spec))}", hint)
+        raise InputError(f"a generator has one key, not {one_of(map(repr, spec))}", hint)
     if kinds:
         return _KINDS[kinds[0]](spec[kinds[0]], source)
     if len(spec) == 1 and (near := nearest(next(iter(spec)), _KINDS)):
-        raise GeneratorError(
-            f"unknown generator {quote(next(iter(spec)))}", f"did you mean {near!r}?"
-        )
+        raise InputError(f"unknown generator {quote(next(iter(spec)))}", f"did you mean {near!r}?")
     return _constant(spec, source)
 
 
@@ -140,7 +132,7 @@ def _literal(value: Any, source: _Source) -> Any:
     if not template.constant:
         name = min(template.names)
         hint = 'write {template: "…"} around it'
-        raise GeneratorError(f"${{{name}}} stands in a value that is constant", hint)
+        raise InputError(f"${{{name}}} stands in a value that is constant", hint)
     return template.render({})
 
 
@@ -151,7 +143,7 @@ def _constant(value: Any, source: _Source) -> ValueGenerator:
 
 def _one_of(value: Any, source: _Source) -> ValueGenerator:
     if not isinstance(value, list) or not value:
-        raise GeneratorError(f"one_of takes a list, not {quote(value)}", "write {one_of: [a, b]}")
+        raise InputError(f"one_of takes a list, not {quote(value)}", "write {one_of: [a, b]}")
     items = _literal(value, source)
     count = len(items)
 
@@ -166,12 +158,10 @@ def _one_of(value: Any, source: _Source) -> ValueGenerator:
 def _int(value: Any, _source: _Source) -> ValueGenerator:
     low, high = _bounds("int", value)
     if not isinstance(low, int) or not isinstance(high, int):
-        raise GeneratorError(
-            "int takes whole numbers", "write {int: {min: 1, max: 6}}, or use float"
-        )
+        raise InputError("int takes whole numbers", "write {int: {min: 1, max: 6}}, or use float")
     width = high - low + 1
     if width > _WIDEST:
-        raise GeneratorError("the range of int is too wide", "write min and max at most 2^53 apart")
+        raise InputError("the range of int is too wide", "write min and max at most 2^53 apart")
 
     def make(_user: int, numbers: random.Random) -> Draw:
         random_ = numbers.random
@@ -193,7 +183,7 @@ def _float(value: Any, _source: _Source) -> ValueGenerator:
 
 def _uuid(value: Any, _source: _Source) -> ValueGenerator:
     if value != {}:
-        raise GeneratorError(f"uuid takes no options, not {quote(value)}", "write {uuid: {}}")
+        raise InputError(f"uuid takes no options, not {quote(value)}", "write {uuid: {}}")
 
     def make(_user: int, numbers: random.Random) -> Draw:
         bits = numbers.getrandbits
@@ -214,7 +204,7 @@ def _seq(value: Any, _source: _Source) -> ValueGenerator:
     start, step = options["start"], options["step"]
     if not all(isinstance(n, int) and not isinstance(n, bool) for n in (start, step)) or not step:
         hint = "write {seq: {start: 1, step: 1}}"
-        raise GeneratorError("seq takes whole numbers, and a step that is not 0", hint)
+        raise InputError("seq takes whole numbers, and a step that is not 0", hint)
     first = start - step
     return ValueGenerator(lambda _user, _numbers: lambda values: first + step * values["seq"])
 
@@ -222,7 +212,7 @@ def _seq(value: Any, _source: _Source) -> ValueGenerator:
 def _template(value: Any, source: _Source) -> ValueGenerator:
     if not isinstance(value, str):
         hint = 'write {template: "Test ${seq}"}'
-        raise GeneratorError(f"template takes a text, not {quote(value)}", hint)
+        raise InputError(f"template takes a text, not {quote(value)}", hint)
     template = compile_template(value, source.env)
     return ValueGenerator(lambda _user, _numbers: template.render, template.names)
 
@@ -231,9 +221,7 @@ def _csv(value: Any, source: _Source) -> ValueGenerator:
     options = _options("csv", value, {"file": None, "column": None})
     file, column = options["file"], options["column"]
     if not isinstance(file, str) or not isinstance(column, str):
-        raise GeneratorError(
-            "csv takes a file and a column", "write {csv: {file: a.csv, column: b}}"
-        )
+        raise InputError("csv takes a file and a column", "write {csv: {file: a.csv, column: b}}")
     cells = _column(inside(source.base, file), column)
     count = len(cells)
     # Users start far from each other, and no two of the first `count` at the same row.
@@ -255,7 +243,7 @@ def _csv(value: Any, source: _Source) -> ValueGenerator:
 
 def _env(value: Any, source: _Source) -> ValueGenerator:
     if not isinstance(value, str):
-        raise GeneratorError(f"env takes a name, not {quote(value)}", "write {env: NAME}")
+        raise InputError(f"env takes a name, not {quote(value)}", "write {env: NAME}")
     return _constant(f"${{env:{value}}}", source)
 
 
@@ -274,10 +262,10 @@ _KINDS: Final[Mapping[str, Callable[[Any, _Source], ValueGenerator]]] = {
 def _options(kind: str, value: Any, defaults: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(value, dict):
         hint = f"write {{{kind}: {{{', '.join(f'{name}: …' for name in defaults)}}}}}"
-        raise GeneratorError(f"{kind} takes options, not {quote(value)}", hint)
+        raise InputError(f"{kind} takes options, not {quote(value)}", hint)
     for name in value:
         if name not in defaults:
-            raise GeneratorError(f"unknown option {quote(name)} of {kind}", suggest(name, defaults))
+            raise InputError(f"unknown option {quote(name)} of {kind}", suggest(name, defaults))
     return {**defaults, **value}
 
 
@@ -285,23 +273,20 @@ def _bounds(kind: str, value: Any) -> tuple[Any, Any]:
     options = _options(kind, value, {"min": None, "max": None})
     low, high = options["min"], options["max"]
     if not is_number(low) or not is_number(high):
-        raise GeneratorError(f"{kind} takes min and max", f"write {{{kind}: {{min: 1, max: 6}}}}")
+        raise InputError(f"{kind} takes min and max", f"write {{{kind}: {{min: 1, max: 6}}}}")
     if low > high:
-        raise GeneratorError(f"min {low} is above max {high} in {kind}", "exchange them")
+        raise InputError(f"min {low} is above max {high} in {kind}", "exchange them")
     return low, high
 
 
 def _column(path: Path, column: str) -> list[str]:
-    try:
-        names, lines = read_table(path)
-    except InputError as error:
-        raise GeneratorError(error.message, error.hint) from None
+    names, lines = read_table(path)
     rows = [row for _, row in lines]
     if column not in names:
         message = f"{quote(path.name)} has no column {quote(column)}"
-        raise GeneratorError(message, suggest(column, names) or "name the columns in its first row")
+        raise InputError(message, suggest(column, names) or "name the columns in its first row")
     at = names.index(column)
     if not rows or any(len(row) <= at for row in rows):
         message = f"{quote(path.name)} has rows without {quote(column)}, or no rows"
-        raise GeneratorError(message, "give every row a value")
+        raise InputError(message, "give every row a value")
     return [row[at] for row in rows]

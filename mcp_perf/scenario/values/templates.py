@@ -26,10 +26,6 @@ _AS_THEY_ARE = frozenset((str, int))
 """Types that an f-string writes as JSON would, but for the quotes. Exact types: True is an int."""
 
 
-class TemplateError(InputError):
-    """A lookup that cannot be read, or an environment variable that may not: message, hint."""
-
-
 class LookupFailed(LookupError):  # noqa: N818 -- a lookup failed, not the programme
     """A lookup found no value when a call was built; `name` is what stands between its braces."""
 
@@ -45,7 +41,7 @@ class _Lookup:
         match = _PATH.fullmatch(text)
         if match is None:
             hint = "write ${name}, ${name.path[0].x} or ${env:NAME}; $${ is a literal ${"
-            raise TemplateError(f"{quote('${' + text + '}')} is not a lookup", hint)
+            raise InputError(f"{quote('${' + text + '}')} is not a lookup", hint)
         self.text = text
         self.root = match[1]
         path = [segment[1] or int(segment[2]) for segment in _SEGMENT.finditer(match[2])]
@@ -94,7 +90,7 @@ def compile_template(tree: Any, env: Mapping[str, str] | None = None) -> Templat
     """Compile a tree of dict, list and scalars whose strings may hold lookups.
 
     `env` holds the variables that `${env:NAME}` may read; they are inserted now. Raises
-    TemplateError.
+    InputError.
     """
     compiler = _Compiler(env or {})
     return Template(compiler.node(tree), tuple(compiler.lookups))
@@ -151,7 +147,7 @@ class _Compiler:
                 yield "${"
             elif token[1] is None:
                 rest = text[token.start() :]  # what stands before may be secret
-                raise TemplateError(f"{quote(rest)} opens ${{ and never closes it", "add a }")
+                raise InputError(f"{quote(rest)} opens ${{ and never closes it", "add a }")
             elif token[1].startswith(_ENV):
                 yield self._variable(token[1].removeprefix(_ENV))
             else:
@@ -162,13 +158,13 @@ class _Compiler:
         if name not in self._env:
             near = suggest(name, self._env)
             hint = f"list it under env: [{name}]" + (f", or {near}" if near else "")
-            raise TemplateError(f"environment variable {quote(name)} is not in env", hint)
+            raise InputError(f"environment variable {quote(name)} is not in env", hint)
         return self._env[name]
 
 
 def _check_key(key: str) -> None:
     if "${" in key:
-        raise TemplateError(f"the key {quote(key)} holds a lookup", "use lookups in values only")
+        raise InputError(f"the key {quote(key)} holds a lookup", "use lookups in values only")
 
 
 def _follow(root: str, path: list[str | int]) -> Render:

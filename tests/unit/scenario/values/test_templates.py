@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcp_perf.scenario.values.templates import LookupFailed, TemplateError, compile_template
+from mcp_perf.scenario.problems.wording import InputError
+from mcp_perf.scenario.values.templates import LookupFailed, compile_template
 
 VALUES = {
     "n": 5,
@@ -121,7 +122,7 @@ def test_a_lookup_without_a_value_says_which(tree, missing):
 )
 def test_what_is_no_lookup_is_refused_when_compiled(tree, said, hinted):
     """A template engine's tricks, and slips, are refused with what to write."""
-    with pytest.raises(TemplateError) as caught:
+    with pytest.raises(InputError) as caught:
         compile_template(tree, env={"TOKEN": "x"})
     assert said in caught.value.message
     assert hinted in caught.value.hint
@@ -130,7 +131,7 @@ def test_what_is_no_lookup_is_refused_when_compiled(tree, said, hinted):
 
 def test_without_variables_nothing_of_the_environment_is_suggested():
     """The hint names the variable to list, and no other."""
-    with pytest.raises(TemplateError, match="not in env") as caught:
+    with pytest.raises(InputError, match="not in env") as caught:
         compile_template("${env:X}")
     assert caught.value.hint == "list it under env: [X]"
 
