@@ -69,7 +69,7 @@ class ChangeStep:
 
 
 def changes(listed: Sequence[steps.Step]) -> dict[int, int]:
-    """Return the place of each `await` -> that of the step that may bring its notification.
+    """Return the index of each `await` -> that of the step that may bring its notification.
 
     It is the last call before it, in as far as it was already listened then.
     """

@@ -33,7 +33,7 @@ class Personal:
         return _texts(self._headers.render({IDENTITY: identity}))
 
     def destination(self, shared: _Destination, identity: Identity) -> _Destination:
-        """Return the place of an arm as one user sees it. Raises ValueError on a bad header."""
+        """Return where an arm is, as one user sees it. Raises ValueError on a bad header."""
         if isinstance(shared, Endpoint) and shared.personal:
             return shared.for_user(self.headers(identity))
         if isinstance(shared, Command) and not self._env.constant:

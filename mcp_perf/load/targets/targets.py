@@ -58,7 +58,7 @@ class ArmTarget:
 
     @property
     def endpoint(self) -> Endpoint:
-        """Return the place of an arm that is reached by HTTP."""
+        """Return where an arm is that is reached by HTTP."""
         assert isinstance(self.destination, Endpoint)  # noqa: S101 -- compiled for this kind of arm
         return self.destination
 

@@ -35,7 +35,7 @@ class RunStarted(Record, tag="run", frozen=True, kw_only=True):
     `source`, or why they are not: `why_not`; `shared`: the arms that the same processes serve)."""
     gates: list[str]
     limits: dict[str, float]
-    """By the names of `mcp_perf.results.tally.health.Limits`."""
+    """By the names of `mcp_perf.results.tally.health.GeneratorLimits`."""
     load: dict[str, Any]
     """`model` (`closed`, `open`), `users`, `think_s` (shortest, longest), and what else it says."""
     environment: dict[str, Any]
