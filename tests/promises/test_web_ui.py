@@ -410,6 +410,7 @@ def guarded(tmp_path_factory):
 
 def test_promise_26_without_the_password_no_route_tells_or_does_anything(guarded):
     """Only the login and its assets answer; everything else leads to the login."""
+    before = guarded.runs()
     for path, methods in routes(guarded):
         for method in {"GET", "POST"} & set(methods):
             status, given, _ = ask(guarded, method, path, body=FORM)
@@ -417,7 +418,7 @@ def test_promise_26_without_the_password_no_route_tells_or_does_anything(guarded
                 continue
             assert status == 302, (method, path)
             assert given["Location"].startswith("/login"), path
-    assert guarded.runs() == []
+    assert guarded.runs() == before  # another test may have made some on this page
 
 
 @pytest.mark.parametrize("wrong", ["", "wrong", PASSWORD[:-1], PASSWORD + "x", "päss", "\udc80"])
