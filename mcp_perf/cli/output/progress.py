@@ -14,6 +14,7 @@ from rich.text import Text
 
 from mcp_perf.load.engine.run import Run
 from mcp_perf.load.hub.redaction import clean
+from mcp_perf.load.plan import calibration
 from mcp_perf.outcomes import FAILED, INTERRUPTED
 from mcp_perf.results.journal import records as journal
 from mcp_perf.results.journal.histogram import Histogram
@@ -127,6 +128,8 @@ class Progress:
                     self._arms[self._turn.arm].rounds_done = self._turn.round
                 case journal.SessionCount():
                     self._opening(record)
+                case journal.Note() if record.code == calibration.CODE:
+                    self._console.print(Text(clean(record.text)), soft_wrap=True)
                 case journal.RunEnded():
                     self._end_turn()
                 case _:

@@ -17,6 +17,7 @@ from mcp_perf.results.journal.records import (
     SETUP,
     Cell,
     Health,
+    Note,
     RunEnded,
     SessionCount,
     Slice,
@@ -164,6 +165,14 @@ def test_on_a_pipe_each_turn_is_one_line():
     assert lines[0].startswith("warm-up  rest: 100 calls/s, p95 2")
     assert lines[1].startswith("round 1 of 2  rest: 250 calls/s, p95 2")
     assert lines[1].endswith("1 errors in 600 calls")
+
+
+def test_what_a_calibration_has_found_is_said_at_once():
+    """Other notes wait for the report."""
+    show = Show()
+    show.see(Note(at_s=1, code="calibrated", text="Calibrated: 7 of at most 20 users."))
+    show.see(Note(at_s=1, code="resources_shared", text="One process."))
+    assert show.end().splitlines() == ["Calibrated: 7 of at most 20 users."]
 
 
 @pytest.mark.parametrize(
