@@ -47,6 +47,8 @@ class Cell:
     predicted: float
     cpu: Mapping[str, float]
     """Processors that the processes of each arm used."""
+    cost_s: Mapping[str, tuple[float, float]]
+    """What a call of each arm cost in processor time: here, and in the model."""
 
     @property
     def error(self) -> float:
@@ -113,11 +115,13 @@ def remarks(found: Sequence[Cell]) -> list[str]:
 
 
 def _cause(cell: Cell) -> str:
-    used = " and ".join(f"{arm} {cpu:.2f}" for arm, cpu in cell.cpu.items())
-    return (
-        f"predicted {cell.predicted:.2f}x, measured {cell.ratio:.2f}x. Processors used by {used}; "
-        "the model knows one for each server, which the simulator and the generator share."
+    costs = ", ".join(
+        f"{arm} {1000 * here:.1f} ms (model: {1000 * known:.1f} ms) "
+        f"on {cell.cpu[arm]:.2f} processors"
+        for arm, (here, known) in cell.cost_s.items()
     )
+    measured = _ratio(cell.ratio, cell.interval)
+    return f"predicted {cell.predicted:.2f}x, measured {measured}. A call cost {costs}."
 
 
 def _cell(report: Report, rtt_ms: int, users: int, cpu_s: Mapping[str, float]) -> Cell:
@@ -138,6 +142,7 @@ def _cell(report: Report, rtt_ms: int, users: int, cpu_s: Mapping[str, float]) -
         time.ci95,
         predicted(rtt_ms, users, cpu_s),
         {arm: sum(cpus) / max(1, len(cpus)) for arm, cpus in used.items()},
+        {arm: (_cost(of), cpu_s[arm]) for arm, of in rounds.items()},
     )
 
 
@@ -147,7 +152,10 @@ def _rounds(report: Report, arm: str, rtt_ms: int, users: int) -> list[RoundNumb
 
 
 def _cpu_per_call(report: Report, arm: str) -> float:
-    rounds = _rounds(report, arm, CALIBRATED_MS, USERS[0])
+    return _cost(_rounds(report, arm, CALIBRATED_MS, USERS[0]))
+
+
+def _cost(rounds: Sequence[RoundNumbers]) -> float:
     used_s = sum(one.cpu * one.seconds for one in rounds if one.cpu is not None)
     return used_s / sum(one.journeys_done for one in rounds)
 
@@ -172,6 +180,7 @@ def drawn(found: Sequence[Cell]) -> str:
     height = top + len(RTTS_MS) * side[1] + 34
     note = "Ratio of throughputs, dual to control. A frame: 3 times or more, and half the latency."
     shapes.append(_text(left, height - 10, note, ""))
+    shapes.insert(1, element("rect", width="100%", height="100%", fill="#fff"))
     box = {"viewBox": f"0 0 {width} {height}", "width": str(width), "height": str(height)}
     return text(element("svg", *shapes, xmlns="http://www.w3.org/2000/svg", role="img", **box))
 
