@@ -12,13 +12,16 @@ import httptools
 
 from mcp_perf.client.errors import ProtocolError, ReadError
 from mcp_perf.client.http import states
-from mcp_perf.client.http.sse import MESSAGES, EventDecoder
+from mcp_perf.client.http.sse import MESSAGES, EventDecoder, only_event
 
 MAX_REPLY_BYTES: Final = 64 * 1024 * 1024
 """A reply larger than this is cut off and counted as a transport error: 64 MiB is sixteen times
 the largest request the official servers take, and a thousand users cannot fill our memory."""
 MAX_HEAD_BYTES: Final = 256 * 1024
 _MOST_KNOWN: Final = 256
+_STREAM: Final = -1
+_OF_ONE_EVENT: Final = EventDecoder()
+"""Of a stream that was not decoded, for it was one event: without an id, and never resumed."""
 _TRIES: Final = 16
 """Responses of one connection whose heads are looked up in vain, before that is given up: where
 each head is another, as with a request's id in it, looking costs and brings nothing."""
@@ -30,6 +33,7 @@ class _Head(NamedTuple):
     status: int
     headers: list[tuple[bytes, bytes]]
     body_bytes: int
+    """Or `_STREAM`: the body is chunked, and is events."""
 
 
 _known: Final[dict[bytes, _Head]] = {}
@@ -80,23 +84,39 @@ class ResponseReader:
         if self._tries and self.state is states.SENT:
             tried = data[: data.find(b"\r\n\r\n") + 4]
             head = _known.get(tried)
-            if head is not None and len(data) - len(tried) == head.body_bytes:
-                self.status, self.headers = head.status, head.headers
-                self.chunks.append(data[len(tried) :])
-                self.state = states.NEXT[states.SENT][states.KNOWN]
-                self._tries = _TRIES
-                return
+            if head is not None:
+                body = data[len(tried) :]
+                known = len(body) == head.body_bytes
+                if known:
+                    self.chunks.append(body)
+                elif head.body_bytes == _STREAM and self.event_names is MESSAGES:
+                    event = only_event(body)
+                    if event is not None:
+                        known, self._decoder = True, _OF_ONE_EVENT
+                        self.events.append(event)
+                if known:
+                    self.status, self.headers = head.status, head.headers
+                    self.state = states.NEXT[states.SENT][states.KNOWN]
+                    self._tries = _TRIES
+                    return
             self._tries -= 1
         self._parse(data)
-        if tried and self.state is states.IDLE and self._decoder is None:
+        if tried and self.state is states.IDLE:
             self._get_to_know(tried, data)
 
     def _get_to_know(self, head: bytes, data: bytes) -> None:
         """Remember the head of a response that came at once, if its body is all that follows."""
-        if len(head) > 4 and data[len(head) :] == self.body:
+        body = data[len(head) :]
+        if len(head) <= 4:
+            return
+        if self._decoder is None:
+            length = len(body) if body == self.body else None
+        else:
+            length = _STREAM if self.events == [only_event(body)] else None
+        if length is not None:
             if len(_known) >= _MOST_KNOWN:
                 _known.clear()
-            _known[head] = _Head(self.status, self.headers, len(data) - len(head))
+            _known[head] = _Head(self.status, self.headers, length)
 
     def _parse(self, data: bytes) -> None:
         try:

@@ -10,6 +10,30 @@ from typing import Final
 
 MESSAGES: Final[Collection[bytes]] = (b"", b"message")
 """The names of events that carry messages."""
+_END: Final = b"\r\n0\r\n\r\n"
+"""Of the last chunk with data, and the chunk without any that ends a body."""
+_FORMS: Final = (
+    (b"event: message\ndata: ", b"\n\n"),
+    (b"event: message\r\ndata: ", b"\r\n\r\n"),
+)
+"""How servers write an event: TypeScript's SDK and ours, Python's."""
+
+
+def only_event(body: bytes) -> bytes | None:
+    """Return the data of a chunked body (RFC 9112, section 7.1) that is one event in one chunk.
+
+    None if it is anything else, or is written in another way than most servers do: that is
+    decoded piece by piece.
+    """
+    size, _, rest = body.partition(b"\r\n")
+    event = rest.removesuffix(_END)
+    if len(event) == len(rest) or size.lower() != b"%x" % len(event):
+        return None
+    for start, end in _FORMS:
+        if event.startswith(start) and event.endswith(end):
+            data = event[len(start) : -len(end)]
+            return None if b"\n" in data or b"\r" in data else data
+    return None
 
 
 @dataclass(eq=False, slots=True)

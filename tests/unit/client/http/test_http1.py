@@ -166,7 +166,18 @@ def parsed(monkeypatch):
 def told(reader: ResponseReader) -> tuple:
     """Return all that a reader tells of a response."""
     header = reader.header(b"content-type")
-    return reader.status, reader.body, reader.size, reader.state, header, reader.streaming
+    kind = header, reader.streaming, reader.last_event, tuple(reader.events)
+    return reader.status, reader.body, reader.size, reader.state, *kind
+
+
+def stream(*events: bytes, more: bytes = b"") -> bytes:
+    """Give a stream of events, a chunk each."""
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n"
+    chunks = [b"%x\r\n%b\r\n" % (len(event), event) for event in events]
+    return head + b"\r\n" + b"".join(chunks) + b"0\r\n" + more + b"\r\n"
+
+
+ONE_EVENT = stream(b'event: message\ndata: {"id": 1}\n\n')
 
 
 def test_a_head_that_was_read_before_is_not_parsed_again(parsed) -> None:
@@ -175,6 +186,17 @@ def test_a_head_that_was_read_before_is_not_parsed_again(parsed) -> None:
     assert parsed == [len(PLAIN)]
     assert told(first)[2:] == told(second)[2:]
     assert (first.body, second.body) == (b"{}", b"[]")
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n"])
+def test_a_stream_of_one_event_that_comes_at_once_is_not_parsed_again(parsed, end) -> None:
+    """As both SDKs write it, on any connection; what is told of it is the same."""
+    response = stream(b"event: message\ndata: {1}\n\n".replace(b"\n", end))
+    first, second = read(response), read(response.replace(b"{1}", b"{2}"))
+    assert parsed == [len(response)]
+    assert (first.events, second.events) == ([b"{1}"], [b"{2}"])
+    assert told(first)[2:-1] == told(second)[2:-1]
+    assert second.streaming
 
 
 @pytest.mark.parametrize(
@@ -187,13 +209,27 @@ def test_a_head_that_was_read_before_is_not_parsed_again(parsed) -> None:
         (CHUNKED,),
         (STREAM,),
         (PLAIN.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"),),
+        (stream(b"event: message\ndata: 1\n\n", b"event: message\ndata: 2\n\n"),),
+        (stream(b"event: message\ndata: 1\n\nevent: message\ndata: 2\n\n"),),
+        (stream(b"id: 7\nevent: message\ndata: 1\n\n"),),
+        (stream(b"event: message\nid: 7\ndata: 1\n\n"),),
+        (stream(b"event: message\ndata: 1\rid: 7\n\n"),),
+        (stream(b"event: message\ndata: 1\ndata: 2\n\n"),),
+        (stream(b"event: other\ndata: 1\n\n"),),
+        (stream(b": ping\n\n"),),
+        (stream(),),
+        (stream(b"event: message\ndata: 1\n\n", more=b"Trailer: 1\r\n"),),
+        (ONE_EVENT + PLAIN,),
+        (ONE_EVENT[:-1], ONE_EVENT[-1:]),
+        (ONE_EVENT.replace(b"\r\n20\r\n", b"\r\n20;x=1\r\n"),),
+        (ONE_EVENT.replace(b"\r\n20\r\n", b"\r\n020\r\n"),),
     ],
-    ids=["cut body", "cut head", "two", "interim", "chunked", "stream", "close"],
 )
 def test_all_but_a_whole_response_with_a_known_head_is_parsed(parsed, pieces) -> None:
     """It is told alike, the first time and after any number of others."""
     once = told(read(*pieces))
     read(PLAIN)
+    read(ONE_EVENT)
     before = sum(parsed)
     assert told(read(*pieces)) == once
     assert sum(parsed) - before == sum(map(len, pieces))
@@ -205,6 +241,9 @@ def test_all_but_a_whole_response_with_a_known_head_is_parsed(parsed, pieces) ->
             [
                 PLAIN,
                 CHUNKED,
+                ONE_EVENT,
+                ONE_EVENT.replace(b": 1}", b": 2}"),
+                stream(b"event: message\ndata: 1\n\n", b"event: message\ndata: 2\n\n"),
                 b"HTTP/1.1 204 No Content\r\n\r\n",
                 b"HTTP/1.1 100 Continue\r\n\r\n" + PLAIN,
                 PLAIN.replace(b"200 OK", b"404 No"),
