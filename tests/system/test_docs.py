@@ -24,7 +24,7 @@ from mcp_perf.cli.refused import FORMATS
 from mcp_perf.client.channels import process_group, server_log, stdio
 from mcp_perf.client.http import http1
 from mcp_perf.client.http.endpoint import DEFAULT_TIMEOUT_S
-from mcp_perf.client.mcp import streamable_http
+from mcp_perf.client.mcp import lists
 from mcp_perf.client.protocol import versions
 from mcp_perf.client.protocol.input_rounds import MOST_ROUNDS
 from mcp_perf.load.prepare import options as locust_options
@@ -371,7 +371,7 @@ def test_what_is_said_of_targets_is_what_the_client_does():
     assert all(version in page for version in versions.VERSIONS)
     assert f"{http1.MAX_REPLY_BYTES // 2**20} MiB" in page
     assert f"{http1.MAX_HEAD_BYTES // 2**10} KiB" in page
-    assert f"{streamable_http.MAX_PAGES} |" in page
+    assert f"{lists.MAX_PAGES} |" in page
     assert f"one call | {MOST_ROUNDS} |" in page
     assert f"{DEFAULT_TIMEOUT_S:g} s by default" in page
     assert f"after {process_group.GRACE_S:g} s more SIGKILL" in " ".join(page.split())

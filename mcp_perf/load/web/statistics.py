@@ -11,7 +11,7 @@ PERCENTILES = (0.5, 0.9, 0.95, 0.99, 0.999)
 
 
 def sharpen() -> None:
-    """Replace Locust's rounding of response times: less than 0.4 % off, from a microsecond on.
+    """Replace Locust's rounding of response times: less than 0.5 % off, from a microsecond on.
 
     Locust documents this hook under "Customizing response time bucketing"; by default it rounds
     0.4 ms and 0.48 ms both to 0.
