@@ -141,7 +141,8 @@ def test_benchmarks_are_a_job_with_gates_reports_and_a_summary(run, repository):
     assert not ended.failed, ended.logs
     log = ended.logs["Benchmarks and their gates"]
     assert "PASS          test_search.py::test_two_messages: long.p50 <= 100x short" in log
-    assert ended.summary.startswith("## \u2705 PASS: A short and a long message.\n")
+    assert "## \u2705 PASS: A short and a long message.\n" in ended.summary
+    assert "## \u2705 PASS: Echo, by REST and through an MCP tool\n" in ended.summary
     assert (repository / "benchmark-report" / "junit.xml").is_file()
     assert ended.uses[-1][1] == {"name": "benchmark-report", "path": "benchmark-report"}
 
