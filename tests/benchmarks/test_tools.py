@@ -4,11 +4,14 @@ import pytest
 
 from mcp_perf.scenario.loader import load, shipped
 
-ROUNDS = 15
+ROUNDS = 10
 
 
 def calls() -> dict[str, tuple[str, str, str, int]]:
-    """Return where each call is made: id -> scenario, journey, arm and place of the step."""
+    """Return where each call is made: id -> scenario, journey, arm and place of the step.
+
+    Of what several scenarios call, whatever the flags of the system, the last one.
+    """
     found: dict[str, tuple[str, str, str, int]] = {}
     for scenario in (load(path).scenario for path in shipped()):
         for name, journey in scenario.journeys.items():
@@ -21,10 +24,10 @@ def calls() -> dict[str, tuple[str, str, str, int]]:
                     continue  # without Locust there is nothing at once
                 for place, step in enumerate(steps):
                     if step.action != "wait":
-                        face = address.removeprefix("system:")
+                        face, _, _flags = address.removeprefix("system:").partition("?")
                         protocol = scenario.arms[arm].protocol.replace("auto", "")
                         key = " ".join(filter(None, (face, protocol, step.label)))
-                        found.setdefault(key, (scenario.name, name, arm, place))
+                        found[key] = scenario.name, name, arm, place
     return found
 
 
