@@ -59,7 +59,7 @@ def inspector() -> list[str]:
     package = FOLDER / "inspector" / "node_modules" / INSPECTOR
     if not (package / "package.json").is_file():
         raise Missing(f"{INSPECTOR} is not installed: `make servers` installs it")
-    return [NODE, str(package / "clients" / "cli" / "build" / "index.js")]
+    return [NODE, str(package / "clients" / "launcher" / "build" / "index.js"), "--cli"]
 
 
 def proxy() -> list[str]:
