@@ -15,8 +15,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from mcp_perf.results.compare.notes import CONTROL, notes
+from mcp_perf.results.compare.notes import notes
 from mcp_perf.results.document.comparison import Regression
+from mcp_perf.results.document.control import control_of
 from mcp_perf.results.document.part import VerdictName
 from mcp_perf.results.document.run_numbers import ArmRounds, RunNumbers
 from mcp_perf.results.judge import rule
@@ -137,8 +138,9 @@ def _rows(
 
 
 def _versus(arm: str, base: Sequence[Mapping[str, ArmRounds]], new: Mapping[str, ArmRounds]) -> str:
-    has_control = CONTROL in new and new[CONTROL].ended and all(CONTROL in arms for arms in base)
-    return CONTROL if arm != CONTROL and has_control else ""
+    control = control_of(arm, new)
+    known = control and new[control].ended and all(control in arms for arms in base)
+    return control if known else ""
 
 
 def _absent(arm: str, metric: str, reason: str) -> Regression:
@@ -187,8 +189,8 @@ def _is_measure(metric: _Metric, judgement: _Judgement) -> bool:
     It can only fail, and that only if the base has runs enough to tell its change from that of the
     machine.
     """
-    others = (arm for arm in metric.new if arm != CONTROL)
-    measures = metric.arm == CONTROL and any(
+    others = (arm for arm in metric.new if control_of(arm, metric.new) == metric.arm)
+    measures = not control_of(metric.arm, metric.new) and any(
         all(other in arms for arms in metric.base) for other in others
     )
     shown = judgement.verdict == "FAIL" and len(metric.base) >= stats.FEWEST_RUNS

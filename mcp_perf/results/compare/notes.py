@@ -2,16 +2,13 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import Final
 
 from mcp_perf.results.compare.comparable import warnings
 from mcp_perf.results.document.comparison import Regression
+from mcp_perf.results.document.control import CONTROL
 from mcp_perf.results.document.run_numbers import RunNumbers
 from mcp_perf.results.judge.rule import show
 from mcp_perf.results.stats.runs import FEWEST_RUNS
-
-CONTROL: Final = "control"
-"""The arm that stands for the machine."""
 
 
 def notes(

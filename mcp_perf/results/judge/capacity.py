@@ -72,9 +72,9 @@ def _level(rate: float, tried: Sequence[trial.Tried]) -> RateLevel:
     )
 
 
-def ratios(found: Mapping[str, Capacity], base: str) -> list[Comparison]:
-    """Compare each arm's capacity with that of another arm."""
-    return [_ratio(arm, found[arm], base, found[base]) for arm in found if arm != base]
+def ratios(found: Mapping[str, Capacity], bases: Mapping[str, str]) -> list[Comparison]:
+    """Compare the capacity of arms with those of others: arm -> the other."""
+    return [_ratio(arm, found[arm], base, found[base]) for arm, base in bases.items()]
 
 
 def _ratio(arm: str, one: Capacity, versus: str, other: Capacity) -> Comparison:

@@ -1,13 +1,14 @@
 """From a journal to the finished report: the one place where all numbers come together."""
 
 from collections import Counter
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from mcp_perf.outcomes import FAILED, HARNESS_ERROR
 from mcp_perf.results.compare.against import against_baseline
 from mcp_perf.results.document.comparison import Comparison, Regression
+from mcp_perf.results.document.control import CONTROL, control_of
 from mcp_perf.results.document.document import Capacity, Failure, GateResult, Generator, Report
 from mcp_perf.results.journal.journal import JournalError, read
 from mcp_perf.results.journal.records import AnyRecord, SampleRecord
@@ -27,9 +28,6 @@ from mcp_perf.results.tally.tokens import facts
 from mcp_perf.scenario.model.gates import Gate, GateError, parse
 
 JOURNAL: Final = "journal.jsonl"
-CONTROL: Final = "control"
-"""The arm that the others are compared with; without it, the first one. Where an arm with the same
-ending has this beginning, that one: `control-8ms` is for `dual-8ms`."""
 COMPARED_WHERE_KNOWN: Final = ("cpu_per_journey", "rss", "bytes_per_journey")
 """Only where both arms have a number: what was not sampled is no comparison that failed."""
 
@@ -193,14 +191,11 @@ def _comparisons(
     tally: RunTally, evidence: Mapping[str, Evidence], capacities: Mapping[str, Capacity]
 ) -> list[Comparison]:
     """Compare each arm with its control in every metric; they are one family of tests."""
-    first = CONTROL if CONTROL in evidence else next(iter(evidence), "")
+    against = _bases(evidence)
     if capacities:
-        return capacity.ratios(capacities, first)
+        return capacity.ratios(capacities, against)
     found, pairs = [], []
-    for arm in evidence:
-        base = control_of(arm, evidence) or first
-        if arm == base:
-            continue
+    for arm, base in against.items():
         shared = base in sharing(tally, arm)
         for metric in _compared(evidence[arm], evidence[base], shared=shared):
             values, bases = paired(metric, evidence[arm], evidence[base])
@@ -210,11 +205,11 @@ def _comparisons(
     return holm(found, pairs)
 
 
-def control_of(arm: str, arms: Container[str]) -> str:
-    """Return the control with the ending of an arm, such as `control-8ms` of `dual-8ms`, or ""."""
-    _, dash, ending = arm.partition("-")
-    own = f"{CONTROL}{dash}{ending}"
-    return own if dash and own in arms and own != arm else ""
+def _bases(arms: Collection[str]) -> dict[str, str]:
+    """Return what each arm is compared with: its control, or the first arm if there is none."""
+    first = CONTROL if CONTROL in arms else next(iter(arms), "")
+    bases = {arm: control_of(arm, arms) or first for arm in arms}
+    return {arm: base for arm, base in bases.items() if arm != base}
 
 
 def _compared(arm: Evidence, base: Evidence, *, shared: bool) -> list[str]:

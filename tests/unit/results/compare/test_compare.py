@@ -205,6 +205,16 @@ def test_a_target_does_not_look_fast_by_dropping_arrivals(before, now, p95, thro
         assert f"{now[0]} of 1000 arrivals of mcp were dropped, more than in the" in found.reason
 
 
+def test_each_arm_is_divided_by_the_control_with_its_ending():
+    """As in a report: of two pairs, each has a control, which is not judged itself."""
+    arms = {"control-8ms": [1, 1.02, 0.98, 1.01], "dual-8ms": [2, 2.03, 1.98, 2.01]}
+    before = {arm: rounds(shape) for arm, shape in arms.items()}
+    slow = {arm: rounds([3 * ms for ms in shape]) for arm, shape in arms.items()}
+    assert row("p95", before, slow, "dual-8ms").versus == "control-8ms"
+    assert row("p95", before, slow, "dual-8ms").verdict == "PASS"
+    assert row("p95", before, slow, "control-8ms").verdict is None
+
+
 def test_the_control_of_a_run_with_other_rounds_has_no_partners():
     """Rounds that cannot be paired with the control's give no ratio."""
     both = {"control": rounds(SHAPE), "mcp": rounds(SHAPE)}
