@@ -19,6 +19,10 @@ from mcp_perf.scenario.values.units import fraction
 def against(path: str, tolerance: str, scenario: Scenario, load: Mapping[str, Any]) -> Baseline:
     """Read a baseline for a planned run. Raises Refusal, naming what cannot be compared."""
     allowed = read_tolerance(tolerance)
+    if "calibrate" in load:
+        why = "load.calibrate finds another number of users in each run, which is another load"
+        cure = "name it: --set load.calibrate=null --set load.users=5"
+        raise Refusal(CONFIGURATION, [f"--baseline {path}: {why}; {cure}"])
     try:
         runs = read(Path(path))
     except BaselineError as error:

@@ -116,3 +116,13 @@ def test_open_files_are_made_sure_of_where_the_connections_are(
     with pytest.raises(Refusal):
         prepare(options)
     assert required == asked
+
+
+def test_a_load_that_is_calibrated_has_no_baseline(tmp_path):
+    """Each run finds another number of users, so two of them had different loads."""
+    options = RunOptions("dual-vs-control", baseline=str(tmp_path / "base.json"))
+    with pytest.raises(Refusal) as refused:
+        prepare(options)
+    [line] = refused.value.lines
+    assert "load.calibrate finds another number of users in each run" in line
+    assert "--set load.calibrate=null --set load.users=5" in line
