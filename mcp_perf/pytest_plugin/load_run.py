@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
@@ -14,8 +14,9 @@ from mcp_perf.pytest_plugin.comparison import FORMATS, new_folder
 from mcp_perf.pytest_plugin.hand_over import hand_over
 from mcp_perf.results.document.document import Report
 
-_TOLD = 20
+_TOLD: Final = 20
 """Lines of what the run said last, where it has no report."""
+_UNDECIDED: Final = ("INVALID", "INCONCLUSIVE")
 
 
 @dataclass(eq=False)
@@ -38,9 +39,9 @@ class LoadRun:
 
         `settings` are those of `--set`, such as `load.rounds=6`; `arms` are those of `--arm`. Every
         arm is a benchmark of pytest-benchmark's, by the median journey of each round. The test
-        fails unless the verdict is PASS. If `excuse` says of a report why it decides nothing on
-        this machine, the test is skipped with that. Without benchmarking nothing is run, and the
-        test is skipped.
+        fails unless the verdict is PASS. A run that is INVALID or INCONCLUSIVE is skipped instead
+        if `excuse` says of its report why it decides nothing on this machine. Without benchmarking
+        nothing is run, and the test is skipped.
         """
         self.benchmark._mode = "load_run(...)"  # noqa: SLF001 -- it would warn of no use
         if not self.benchmark.enabled:
@@ -51,7 +52,7 @@ class LoadRun:
         report = Report.model_validate_json((folder / "report.json").read_bytes())
         self.told(report, folder)
         self._hand_over(report)
-        if reason := excuse(report):
+        if report.verdict in _UNDECIDED and (reason := excuse(report)):
             pytest.skip(f"{report.verdict}, not judged: {reason}")
         if report.verdict != "PASS":
             pytest.fail("\n".join([report.verdict, *report.reasons]), pytrace=False)

@@ -1,24 +1,29 @@
 """The fixture `load_run`, as a suite of somebody else's meets it: its scenario judges the run."""
 
-import subprocess
-import sys
-
 import pytest
 
-from tests.support import ROOT
+from tests.support import suites
 
 pytestmark = pytest.mark.load
-SHORT = '"load.rounds=6", "load.round=300ms", "load.warmup=1s", "limits.loop_lag_p99=10s"'
+SHORT = (
+    '"load.rounds={}", "load.round=300ms", "load.warmup=1s", "limits.loop_lag_p99=10s", '
+    '"limits.late_starts=100%", "limits.generator_cpu=100%"'
+)
 SUITE = f"""
 def test_echo(load_run):
-    report = load_run("echo", {SHORT}, "limits.late_starts=100%", "limits.generator_cpu=100%")
+    report = load_run("echo", {SHORT.format(6)})
     assert set(report.arms) == {{"rest", "mcp"}}
 
 def test_wrong(load_run):
-    load_run("echo", {SHORT}, "arms.nobody=1")
+    load_run("echo", "arms.nobody=1")
 
-def test_excused(load_run):
-    load_run("echo", {SHORT}, arms=["mcp"], excuse=lambda report: f"only {{[*report.arms]}}")
+def test_open(load_run):
+    gate = "gates.1=mcp.throughput >= 0.01x rest"
+    load_run("echo", {SHORT.format(2)}, gate, excuse=lambda report: "two rounds are too few")
+
+def test_failed(load_run):
+    gate = "gates.0=mcp.p50 < 0.0001ms"
+    load_run("echo", {SHORT.format(2)}, gate, arms=["mcp"], excuse=lambda report: "never")
 """
 
 
@@ -27,21 +32,7 @@ def suite(tmp_path, environment):
     """Write the suite; run pytest on it, with what is given; return its exit code and words."""
 
     def run(*arguments):
-        (tmp_path / "conftest.py").write_text(
-            'pytest_plugins = ["mcp_perf.pytest_plugin.plugin"]\n'
-        )
-        (tmp_path / "test_it.py").write_text(SUITE)
-        command = [sys.executable, "-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider"]
-        done = subprocess.run(
-            [*command, "-c", "/dev/null", "--rootdir", ".", *arguments],
-            cwd=tmp_path,
-            env={**environment, "PYTHONPATH": str(ROOT)},
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=300,
-        )
-        return done.returncode, " ".join(f"{done.stdout} {done.stderr}".split())
+        return suites.run(tmp_path, environment, SUITE, "-rs", *arguments)
 
     return run
 
@@ -66,12 +57,20 @@ def test_a_run_that_was_refused_fails_with_what_it_said(suite):
     assert "Traceback" not in said
 
 
-def test_an_excuse_skips_the_test_and_is_shown(suite, tmp_path):
-    """The run was made, and is said to decide nothing; its report lies where runs are."""
-    code, said = suite("-k", "excused")
-    assert code == 0
-    assert "not judged: only ['mcp']" in said
+def test_an_excuse_skips_a_run_that_decides_nothing_and_is_shown(suite, tmp_path):
+    """The run was made; its report lies where runs are."""
+    code, said = suite("-k", "open")
+    assert code == 0, said
+    assert "INCONCLUSIVE, not judged: two rounds are too few" in said
     assert list((tmp_path / "mcp-perf-out").glob("echo*/report.html"))
+
+
+def test_no_excuse_is_taken_for_a_gate_that_failed(suite):
+    """What was shown is shown."""
+    code, said = suite("-k", "failed")
+    assert code == 1, said
+    assert "FAIL mcp.p50 < 0.0001ms" in said or "Gate mcp.p50 < 0.0001ms" in said
+    assert "not judged" not in said
 
 
 def test_without_benchmarking_no_load_is_made(suite, tmp_path):

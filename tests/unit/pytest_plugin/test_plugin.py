@@ -2,14 +2,12 @@
 
 import json
 import re
-import subprocess
-import sys
 from collections.abc import Callable
 
 import pytest
 
 from mcp_targets.launcher.systems import Systems
-from tests.support import ROOT
+from tests.support import ROOT, suites
 
 pytestmark = pytest.mark.process
 
@@ -47,23 +45,7 @@ def suite(tmp_path, environment) -> Callable[..., tuple[int, str]]:
     """Write a suite with its gates, run pytest on it; return its exit code and what it said."""
 
     def run(*arguments: str, gates: str = HOLDS, tests: str = SUITE) -> tuple[int, str]:
-        (tmp_path / "conftest.py").write_text(
-            'pytest_plugins = ["mcp_perf.pytest_plugin.plugin"]\n'
-        )
-        (tmp_path / "test_it.py").write_text(tests)
-        (tmp_path / "gates.yaml").write_text(gates)
-        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "error"]
-        command += ["-p", "pytest_benchmark.plugin"]
-        done = subprocess.run(
-            [*command, "-c", "/dev/null", "--rootdir", ".", *arguments],
-            cwd=tmp_path,
-            env={**environment, "PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=300,
-        )
-        return done.returncode, " ".join(f"{done.stdout} {done.stderr}".split())
+        return suites.run(tmp_path, environment, tests, *arguments, gates=gates)
 
     return run
 
