@@ -19,7 +19,7 @@ def schema(*, report: bool) -> None:
       mcp-perf schema --report
     """
     if report:
-        from mcp_perf.results.render.files import json_report  # noqa: PLC0415
+        from mcp_perf.results.render.files import json_report  # noqa: PLC0415 -- these load pydantic
 
         found = json_report.schema()
     else:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import gevent
 
@@ -13,9 +13,6 @@ from mcp_perf.scenario.loader import Loaded
 from mcp_perf.scenario.model.scenario import Arm
 from mcp_perf.scenario.values.generators import IDENTITY
 from mcp_perf.scenario.values.lookups import compile_template
-
-if TYPE_CHECKING:
-    from mcp_perf.client.mcp.oauth import OAuthCredentials
 
 _TEXTS = ("client_id", "client_secret", "issuer", "metadata_url")
 
@@ -29,31 +26,31 @@ class CredentialStore:
         # It takes most of a second to import, which only a run that needs it has to spend; on a
         # busy machine some seconds, in which a worker has to tell its master that it is there.
         try:
-            gevent.get_hub().threadpool.apply(import_module, ("mcp_perf.client.mcp.oauth",))
+            self._oauth = gevent.get_hub().threadpool.apply(
+                import_module, ("mcp_perf.client.mcp.oauth",)
+            )
         except ModuleNotFoundError as error:
             needed = f"auth: oauth needs {error.name}, which is not installed"
             raise Refusal(CONFIGURATION, [f"{needed}: pip install 'mcp-perf[oauth]'"]) from error
-        from mcp_perf.client.mcp.oauth import connections  # noqa: PLC0415
-
         self._written = arm.auth.oauth
         self._url = url
         texts = {name: getattr(self._written, name) for name in _TEXTS}
         self._texts = compile_template(texts, env=loaded.env)
         verify = arm.tls.verify if arm.tls.ca is None else str(loaded.base / arm.tls.ca)
-        self._http = connections(verify=verify)
-        self._made: dict[tuple[str, ...], OAuthCredentials] = {}
+        self._http = self._oauth.connections(verify=verify)
+        self._made: dict[tuple[str, ...], Credentials] = {}
 
     def of(self, identity: Mapping[str, Any]) -> Credentials:
         """Return the credentials of an identity. Raises ValueError on a bad value."""
-        from mcp_perf.client.mcp.oauth import OAuthCredentials, Registration  # noqa: PLC0415
-
         rendered = self._texts.render({IDENTITY: identity})
         texts = {name: str(value) for name, value in rendered.items()}
         key = tuple(texts.values())
         if key not in self._made:
             written = self._written
-            who = Registration(
+            who = self._oauth.Registration(
                 **texts, grant=written.flow, method=written.method, scopes=written.scopes
             )
-            self._made[key] = OAuthCredentials(self._url, who, http=self._http, hide=hide)
+            self._made[key] = self._oauth.OAuthCredentials(
+                self._url, who, http=self._http, hide=hide
+            )
         return self._made[key]
