@@ -89,7 +89,7 @@ class ResponseReader:
                 known = len(body) == head.body_bytes
                 if known:
                     self.chunks.append(body)
-                elif head.body_bytes == _STREAM and self.event_names is MESSAGES:
+                elif head.body_bytes == _STREAM:  # `message` is among the names of all streams
                     event = only_event(body)
                     if event is not None:
                         known, self._decoder = True, _OF_ONE_EVENT

@@ -37,6 +37,7 @@ def test_a_dual_without_one_of_its_parts_fails_the_claim(flag, run_cli, report, 
     assert {one["users"] for arm in found["arms"].values() for one in arm["rounds"]} == {5, users}
 
 
+@pytest.mark.load
 @pytest.mark.long
 def test_of_three_thousand_calls_of_each_arm_next_to_none_fail(run_cli, report, tmp_path):
     """An error rate below 0.1 % is shown by no fewer; that takes some minutes."""

@@ -1,5 +1,6 @@
 """What is settled before a run: journeys by tags, arms pointed elsewhere, the run's folder."""
 
+import socket
 from pathlib import Path
 
 import pytest
@@ -126,3 +127,16 @@ def test_a_load_that_is_calibrated_has_no_baseline(tmp_path):
     [line] = refused.value.lines
     assert "load.calibrate finds another number of users in each run" in line
     assert "--set load.calibrate=null --set load.users=5" in line
+
+
+def test_a_load_that_is_calibrated_needs_the_processor_time_of_every_target(demo, tmp_path):
+    """It cannot be found without; the refusal says whose is missing, and why."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        arm = f'{{http: "http://127.0.0.1:{server.getsockname()[1]}", resources: none}}'
+        text = SCENARIO.replace('{http: "http://127.0.0.1:1"}', arm)
+        demo.write_text(f"{text}load: {{users: 4, calibrate: 70%}}\n")
+        with pytest.raises(Refusal) as refused:
+            prepare(RunOptions(scenario=str(demo), out=str(tmp_path / "run")))
+    assert refused.value.lines == [
+        "load.calibrate needs the processor time of control. The scenario says resources: none."
+    ]
