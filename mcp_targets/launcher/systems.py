@@ -9,6 +9,7 @@ import shlex
 import sys
 import tempfile
 import threading
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Self
@@ -105,14 +106,12 @@ class Systems:
         from mcp_targets.serving.service_time import argument  # noqa: PLC0415
         from mcp_targets.upstream.provider import describe, load  # noqa: PLC0415
 
-        told: dict[str, None] = {}
+        played = defaultdict(list)
         for started in self._started:
             rtt = dict(started.flags).get("rtt")
-            rtt_s = None if rtt is None else argument(rtt)
-            told |= {
-                describe(load(name, rtt_s)): None for name in SYSTEMS[started.system].simulates
-            }
-        return list(told)
+            for name in SYSTEMS[started.system].simulates:
+                played[name].append(load(name, None if rtt is None else argument(rtt)))
+        return [describe(*providers) for providers in played.values()]
 
     def pids(self) -> dict[str, int]:
         return {name: child.pid for name, child in self._children.items()}

@@ -167,10 +167,14 @@ def _unknown(name: str) -> str:
     return f"no provider {name!r}; there are {', '.join(near)}, or give the path of a .yaml file"
 
 
-def describe(provider: Provider) -> str:
-    """Return a sentence for reports that name what was simulated."""
+def describe(provider: Provider, *others: Provider) -> str:
+    """Return a sentence for reports that name what was simulated.
+
+    `others` are the same provider with other round trips, in the same run.
+    """
     said = ["upstream simulator", read(provider.service_time).describe()]
     if provider.rtt_ms:
         trips = provider.setup_round_trips
-        said.append(f"RTT {provider.rtt_ms:g} ms, {trips} more round trips per new connection")
+        rtts = dict.fromkeys(f"{one.rtt_ms:g} ms" for one in (provider, *others))
+        said.append(f"RTT {' or '.join(rtts)}, {trips} more round trips per new connection")
     return f"{provider.title} ({'; '.join(said)})"

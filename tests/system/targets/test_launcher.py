@@ -102,8 +102,11 @@ def test_what_is_simulated_is_said_in_sentences(tmp_path):
             "Twilio REST API (upstream simulator; log-normal service time, median 4 ms)",
         ]
         systems.face("dual_runtime/mcp?preset=dual&rtt=20ms")
-        told = systems.simulated()
-        assert sum("RTT 20 ms, 3 more round trips per new connection" in one for one in told) == 9
+        systems.face("dual_runtime/mcp?preset=dual&rtt=5ms")
+        systems.face("dual_runtime/mcp?preset=control&rtt=5ms")
+        told = systems.simulated()[1:]
+        assert len(told) == len({one.partition(" (")[0] for one in told}) == 9
+        assert all("RTT 20 ms or 5 ms, 3 more round trips" in one for one in told)
 
 
 def test_systems_are_listed_without_starting_any():
