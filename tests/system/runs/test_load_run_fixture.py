@@ -39,7 +39,7 @@ def suite(tmp_path, environment):
 
 def test_a_load_run_is_a_benchmark_with_a_report(suite, tmp_path):
     """Its arms stand in the table, its gates in the summary, its report among the others."""
-    code, said = suite("-k", "echo", "--mcp-perf-report=out")
+    code, said = suite("test_it.py::test_echo", "--mcp-perf-report=out")
     assert code == 0, said
     assert "test_echo mcp" in said
     assert "test_echo rest" in said
@@ -50,7 +50,7 @@ def test_a_load_run_is_a_benchmark_with_a_report(suite, tmp_path):
 
 def test_a_run_that_was_refused_fails_with_what_it_said(suite):
     """The scenario's own complaint, and no traceback of ours."""
-    code, said = suite("-k", "wrong")
+    code, said = suite("test_it.py::test_wrong")
     assert code == 1
     assert "the run has no report" in said
     assert "nobody" in said
@@ -59,7 +59,7 @@ def test_a_run_that_was_refused_fails_with_what_it_said(suite):
 
 def test_an_excuse_skips_a_run_that_decides_nothing_and_is_shown(suite, tmp_path):
     """The run was made; its report lies where runs are."""
-    code, said = suite("-k", "open")
+    code, said = suite("test_it.py::test_open")
     assert code == 0, said
     assert "INCONCLUSIVE, not judged: two rounds are too few" in said
     assert list((tmp_path / "mcp-perf-out").glob("echo*/report.html"))
@@ -67,7 +67,7 @@ def test_an_excuse_skips_a_run_that_decides_nothing_and_is_shown(suite, tmp_path
 
 def test_no_excuse_is_taken_for_a_gate_that_failed(suite):
     """What was shown is shown."""
-    code, said = suite("-k", "failed")
+    code, said = suite("test_it.py::test_failed")
     assert code == 1, said
     assert "FAIL mcp.p50 < 0.0001ms" in said or "Gate mcp.p50 < 0.0001ms" in said
     assert "not judged" not in said
@@ -75,7 +75,7 @@ def test_no_excuse_is_taken_for_a_gate_that_failed(suite):
 
 def test_without_benchmarking_no_load_is_made(suite, tmp_path):
     """The test is skipped, and says why."""
-    code, said = suite("-k", "echo", "--benchmark-disable")
+    code, said = suite("test_it.py::test_echo", "--benchmark-disable")
     assert code == 0
     assert "a load run is made only where benchmarks are measured" in said
     assert not (tmp_path / "mcp-perf-out").exists()
