@@ -97,6 +97,15 @@ class Histogram:
         indexes = [bisect_left(cumulated, rank_) for rank_ in ranks]
         return [midpoint_ns(keys[index]) if index < len(keys) else None for index in indexes]
 
+    def variance(self) -> float:
+        """Return the variance in ns², as exact as the buckets are; 0 without samples."""
+        total = self.count
+        if not total:
+            return 0.0
+        values = [(midpoint_ns(key), n) for key, n in self._counts.items()]
+        mean = sum(ns * n for ns, n in values) / total
+        return sum((ns - mean) ** 2 * n for ns, n in values) / total
+
     def curve(self) -> list[tuple[float, float]]:
         """Return points (fraction, ns) from 0 to 1: ten for each factor of ten towards 1."""
         total = self.count

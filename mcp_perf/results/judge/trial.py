@@ -11,11 +11,10 @@ from typing import Any, Final, Self
 from mcp_perf.results.judge.drops import stands
 from mcp_perf.results.judge.rule import HOLDS
 from mcp_perf.results.judge.search import Range, Trial
-from mcp_perf.results.judge.verdict import MOST_DROPPED
 from mcp_perf.results.tally.health import GeneratorLimits
 from mcp_perf.results.tally.metrics import FRACTIONS, Totals, bare
 from mcp_perf.results.tally.tally import RunTally
-from mcp_perf.results.tally.turns import RecordedTurn
+from mcp_perf.results.tally.turns import MOST_DROPPED, RecordedTurn
 from mcp_perf.scenario.model.gates import METRICS, Gate
 
 FOLLOWS: Final = 0.95

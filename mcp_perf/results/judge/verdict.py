@@ -14,14 +14,13 @@ from mcp_perf.results.document.document import GateResult
 from mcp_perf.results.document.part import VerdictName
 from mcp_perf.results.tally.health import GeneratorHealth, NodeHealth
 from mcp_perf.results.tally.metrics import Totals
+from mcp_perf.results.tally.turns import MOST_DROPPED
 
 HOT_S: Final = 5.0
 """A processor may be busy for a moment; this long in a row is saturation."""
 FEWEST_LAGS: Final = 100
 """A 99th percentile of fewer is only their maximum, and one hiccup would spoil a short run."""
 LITTLE: Final = 0.05
-MOST_DROPPED: Final = 0.01
-"""Of the planned arrivals; beyond it the target did not take the load that was asked of it."""
 
 PASS_CODE: Final = 0
 INCONCLUSIVE_CODE: Final = 90

@@ -262,11 +262,13 @@ class _Node:
 def _nodes(turns: Sequence[RecordedTurn]) -> list[_Node]:
     nodes: defaultdict[str, _Node] = defaultdict(_Node)
     for turn in turns:
+        stretch = turn.stretch
         for name, share in turn.shares.items():
             node = nodes[name]
             node.done.update(share.done)
-            node.busy_s += share.busy_s
-            node.user_s += share.ended.users * share.busy_s if share.ended else 0.0
+            busy_s = share.busy_s * stretch
+            node.busy_s += busy_s
+            node.user_s += share.ended.users * busy_s if share.ended else 0.0
             node.journey_ns += share.journey_ns
     return list(nodes.values())
 

@@ -1,13 +1,20 @@
 """One turn: what each node recorded while one arm ran alone."""
 
+import math
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import Final
 
 from mcp_perf.outcomes import ENDED, OK
+from mcp_perf.results.journal.histogram import Histogram
 from mcp_perf.results.journal.records import Slice, TurnEnded, TurnStarted, UpstreamUse
-from mcp_perf.results.tally.groups import CALL, JOURNEY, Tally
+from mcp_perf.results.stats.windows import Moments, stretch
+from mcp_perf.results.tally.groups import CALL, JOURNEY, START, Tally
 from mcp_perf.results.tally.health import GeneratorLimits
 from mcp_perf.results.tally.usage import TurnUsage
+
+MOST_DROPPED: Final = 0.01
+"""Of the planned arrivals; beyond it the target did not take the load that was asked of it."""
 
 
 @dataclass
@@ -15,9 +22,9 @@ class Share:
     """A node's part of a turn."""
 
     done: Counter[tuple[str, str]] = field(default_factory=Counter)
-    """Ended calls, and journeys with every step ok, by kind and name: the numerators of rates.
-
-    In an open load without those that ended in the drain: their turn's time was over."""
+    """Ended calls, and journeys with every step ok, by kind and name: the numerators of rates."""
+    in_time: int = 0
+    """Those of the journeys that did not end in the drain of an open load."""
     journey_ns: int = 0
     active: bool = False
     observed_s: float = 0.0
@@ -26,6 +33,11 @@ class Share:
     starts: int = 0
     late_starts: int = 0
     ended: TurnEnded | None = None
+
+    @property
+    def journeys(self) -> int:
+        """Journeys with every step ok."""
+        return sum(n for (kind, _), n in self.done.items() if kind == JOURNEY)
 
     @property
     def busy_s(self) -> float:
@@ -47,6 +59,10 @@ class RecordedTurn:
     shares: dict[str, Share] = field(default_factory=dict)
     usage: TurnUsage = field(default_factory=TurnUsage)
     upstream: UpstreamUse | None = None
+    starts: Moments = field(default_factory=Moments)
+    """When journeys of an open load began, from the start of the turn."""
+    ends: Moments = field(default_factory=Moments)
+    """When journeys ended, likewise."""
 
     @property
     def measured(self) -> bool:
@@ -74,11 +90,38 @@ class RecordedTurn:
             return sum(end.users * end.busy_s for end in ends) / users
         return max((share.busy_s for share in self.shares.values()), default=0.0)
 
+    @property
+    def stretch(self) -> float:
+        """The time in which the target served its journeys, over the turn's length.
+
+        1 in a closed load, whose users' time is known. In an open load never more than what leaves
+        the rate of those that ended in time, which is taken if arrivals were dropped or nothing is
+        known: the time that the first one took is given to the last ones, too.
+        """
+        done = sum(share.journeys for share in self.shares.values())
+        in_time = sum(share.in_time for share in self.shares.values())
+        if not self.started.rate or in_time == done:
+            return 1.0
+        most = done / in_time if in_time else math.inf
+        ended = [share.ended for share in self.shares.values() if share.ended]
+        dropped = sum(end.dropped for end in ended) > MOST_DROPPED * sum(e.planned for e in ended)
+        found = None if dropped else stretch(self.starts, self.ends, self._variance_s2)
+        return most if found is None else min(found, most)
+
+    @property
+    def _variance_s2(self) -> float:
+        """Of the times of all journeys, from their actual start."""
+        every = Histogram()
+        for (kind, _, _), part in self.parts.items():
+            if kind == JOURNEY:
+                every.merge(part.service)
+        return every.variance() / 1e18
+
     def share(self, node: str) -> Share:
         return self.shares.setdefault(node, Share())
 
     def add(self, part: Slice) -> None:
-        share = self.share(part.node)
+        share, from_s = self.share(part.node), part.at_s - self.started.at_s
         share.observed_s += part.seconds
         share.starts += part.health.starts
         share.late_starts += part.health.late_starts
@@ -88,10 +131,17 @@ class RecordedTurn:
         for cell in part.cells:
             share.active = True
             self.parts.setdefault((cell.kind, cell.name, cell.cls), Tally()).add(cell)
+            if cell.kind == START:
+                # None begins after the bell, which need not be the end of a slice.
+                within_s = min(part.seconds, self.started.planned_s - from_s)
+                self.starts.add(cell.n, from_s, max(0.0, within_s))
             if cell.kind == JOURNEY:
                 share.journey_ns += cell.total_ns
-            if not part.draining and cell.cls in (ENDED if cell.kind == CALL else (OK,)):
+                self.ends.add(cell.n, from_s, part.seconds)
+            if cell.cls in (ENDED if cell.kind == CALL else (OK,)):
                 share.done[cell.kind, cell.name] += cell.n
+                if cell.kind == JOURNEY and not part.draining:
+                    share.in_time += cell.n
 
     def end(self, record: TurnEnded) -> None:
         share = self.share(record.node)
