@@ -9,6 +9,7 @@ HTTP_ERROR: Final = "http_error"
 TRANSPORT_ERROR: Final = "transport_error"
 TIMEOUT: Final = "timeout"
 CHECK_FAILED: Final = "check_failed"
+RATE_LIMITED: Final = "rate_limited"
 INTERRUPTED: Final = "interrupted"
 HARNESS_ERROR: Final = "harness_error"
 
@@ -20,12 +21,13 @@ CLASSES: Final = (
     TRANSPORT_ERROR,
     TIMEOUT,
     CHECK_FAILED,
+    RATE_LIMITED,
     INTERRUPTED,
     HARNESS_ERROR,
 )
 
 FAILED: Final = frozenset(
-    (TOOL_ERROR, RPC_ERROR, HTTP_ERROR, TRANSPORT_ERROR, TIMEOUT, CHECK_FAILED)
+    (TOOL_ERROR, RPC_ERROR, HTTP_ERROR, TRANSPORT_ERROR, TIMEOUT, CHECK_FAILED, RATE_LIMITED)
 )
 """The target's failures: the numerator of ``error_rate``."""
 

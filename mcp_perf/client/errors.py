@@ -6,15 +6,25 @@ The engine raises these; the clients turn them into a `Reply`, because a failed 
 import errno
 import socket
 import ssl
-from typing import ClassVar
+from typing import Self
 
-from mcp_perf.client.reply import HTTP_ERROR, TIMEOUT, TRANSPORT_ERROR
+from mcp_perf.client.rate_limits import TOO_MANY_REQUESTS
+from mcp_perf.client.reply import HTTP_ERROR, RATE_LIMITED, TIMEOUT, TRANSPORT_ERROR
 
 
 class TargetError(Exception):
     """The target, or the way to it, failed. `outcome` is the class the call ends in."""
 
-    outcome: ClassVar[str] = TRANSPORT_ERROR
+    outcome: str = TRANSPORT_ERROR
+
+    def told_by(self, status: int, outcome: str = "") -> Self:
+        """Take over that the target limits our rate, if the reply that told of the error says so.
+
+        `status` and `outcome` are those of the reply.
+        """
+        if status == TOO_MANY_REQUESTS or outcome == RATE_LIMITED:
+            self.outcome = RATE_LIMITED
+        return self
 
 
 class ConnectError(TargetError):

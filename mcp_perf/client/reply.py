@@ -11,6 +11,7 @@ HTTP_ERROR: Final = "http_error"
 TRANSPORT_ERROR: Final = "transport_error"
 TIMEOUT: Final = "timeout"
 CHECK_FAILED: Final = "check_failed"
+RATE_LIMITED: Final = "rate_limited"
 
 REOPENED: Final = 1
 REJOINED: Final = 2

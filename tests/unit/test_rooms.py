@@ -18,7 +18,7 @@ PLAN = {
         *("folders", "outcomes"),
         *(f"scenario.{room}" for room in ("problems", "values", "model", "source", "checks")),
         *("scenario.catalog", "scenario.loader", "scenario.schema"),
-        *("client.reply", "client.errors"),
+        *("client.reply", "client.rate_limits", "client.errors"),
         *(f"client.{room}" for room in ("http", "protocol", "channels", "mcp")),
         *(f"results.{room}" for room in ("document", "stats", "journal", "tally", "judge")),
         *("results.compare", "results.report"),

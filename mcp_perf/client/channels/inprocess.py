@@ -17,6 +17,7 @@ from typing import Any, Final, Protocol
 
 import msgspec
 
+from mcp_perf.client import rate_limits
 from mcp_perf.client.channels.channel import Ended, Receive
 from mcp_perf.client.errors import ConnectError, SendError
 from mcp_perf.client.http.dialing import Clock
@@ -106,7 +107,7 @@ class PythonClient:
         except _RAISED as error:
             reply.end_ns = self.clock()
             if not isinstance(error, _OutOfTime):
-                reply.fail(TOOL_ERROR, _words(error))
+                rate_limits.fail(reply, TOOL_ERROR, _words(error))
         else:
             reply.end_ns = self.clock()
         if reply.end_ns - reply.start_ns >= timeout * 1e9:

@@ -77,7 +77,8 @@ class SseChannel:
         if reply.status in (400, 404):
             raise errors.SessionGone(f"HTTP {reply.status}: {beginning(reply.body)}")
         if reply.status >= 300:
-            raise errors.RefusedError(f"HTTP {reply.status}: {beginning(reply.body)}")
+            refused = errors.RefusedError(f"HTTP {reply.status}: {beginning(reply.body)}")
+            raise refused.told_by(reply.status)
 
     def close(self) -> None:
         stream, self._stream = self._stream, None
@@ -105,7 +106,7 @@ class SseChannel:
             raise errors.NegotiationError(
                 f"GET brings HTTP {reader.status} and no event stream: {beginning(reader.body)} "
                 "(is this the address of the stream? It often ends with /sse)"
-            )
+            ).told_by(reader.status)
         event = stream.next_event(deadline_ns)
         if event is None:
             raise errors.ConnectError("the event stream ended before it named its endpoint")

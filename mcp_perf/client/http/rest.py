@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote, urlsplit
 
+from mcp_perf.client import rate_limits
 from mcp_perf.client.http.connection import Connection
 from mcp_perf.client.http.dialing import Clock, WaitFactory
 from mcp_perf.client.http.endpoint import Endpoint
@@ -30,11 +31,12 @@ class RestClient:
         self.connection.ready(self.endpoint.timeout_s)
 
     def send(self, request: bytes, timeout_s: float | None = None) -> Reply:
-        """Send an encoded request. A status of 400 or more is an `http_error`."""
+        """Send an encoded request. A status of 400 or more is a failure."""
         timeout = self.endpoint.timeout_s if timeout_s is None else timeout_s
         reply = self.connection.exchange(request, timeout)
         if reply.outcome == OK and reply.status >= 400:
-            reply.fail(HTTP_ERROR, f"HTTP {reply.status}: {beginning(reply.body)}")
+            detail = f"HTTP {reply.status}: {beginning(reply.body)}"
+            rate_limits.fail(reply, HTTP_ERROR, detail)
         return reply
 
     def close(self) -> None:

@@ -90,7 +90,7 @@ def discover(terms: Terms, ask: Ask) -> bool:
         raise NegotiationError(
             f"the server does not speak {eras.MODERN}: {reply.detail or reply.excerpt()}"
             f"{_hint(reply)}"
-        )
+        ).told_by(reply.status, reply.outcome)
     return False
 
 
@@ -99,7 +99,8 @@ def agree(terms: Terms, ask: Ask) -> None:
     wanted = terms.protocol if terms.protocol in eras.HANDSHAKE else eras.HANDSHAKE[0]
     reply = ask("initialize", eras.initialize_params(wanted, terms.capabilities), modern=False)
     if reply.outcome != OK:
-        raise NegotiationError(f"initialize failed: {reply.detail}{_hint(reply)}")
+        failure = NegotiationError(f"initialize failed: {reply.detail}{_hint(reply)}")
+        raise failure.told_by(reply.status, reply.outcome)
     result = jsonrpc.result_of(reply)
     if not result:
         raise NegotiationError(f"the result of initialize cannot be read: {reply.excerpt()}")

@@ -46,7 +46,8 @@ def list_tools(terms: Terms, ask: Ask) -> dict[str, Tool]:
     for _ in range(MAX_PAGES):
         reply = ask("tools/list", params, modern=terms.modern)
         if reply.outcome != OK:
-            raise ReadError(f"tools/list failed: {reply.detail}")
+            failure = ReadError(f"tools/list failed: {reply.detail}")
+            raise failure.told_by(reply.status, reply.outcome)
         terms.tools_list_bytes += len(reply.body)
         result = jsonrpc.result_of(reply)
         tools |= read_tools(result.get("tools"), modern=terms.modern)

@@ -10,6 +10,7 @@ from typing import Any, Final, Protocol
 
 import msgspec
 
+from mcp_perf.client import rate_limits
 from mcp_perf.client.errors import CallTimeout, ConnectError, TargetError
 from mcp_perf.client.http.connection import Connection
 from mcp_perf.client.http.endpoint import Endpoint, Redirects, with_body
@@ -23,7 +24,7 @@ from mcp_perf.client.protocol.answers import respond
 from mcp_perf.client.protocol.requests import Arguments, Call, PreparedCall, encode
 from mcp_perf.client.protocol.subscriptions import LISTENED
 from mcp_perf.client.protocol.tools import Tool, param_headers
-from mcp_perf.client.reply import OK, TIMEOUT, TRANSPORT_ERROR, Reply
+from mcp_perf.client.reply import HTTP_ERROR, OK, TIMEOUT, TRANSPORT_ERROR, Reply
 
 MOST_ATTEMPTS: Final = 4
 """Of one request: as it is, redirected, with a token, and with a token of more scope."""
@@ -122,13 +123,15 @@ class Messenger:
         with self.extra.one() as connection:
             reply = connection.exchange(with_body(self.head(self._headers()), message), timeout)
         if reply.outcome == OK and reply.status >= 400:
-            reply.fail("http_error", f"HTTP {reply.status}: {reply.excerpt(120)}")
+            rate_limits.fail(reply, HTTP_ERROR, f"HTTP {reply.status}: {reply.excerpt(120)}")
         self.terms.tell(name, reply)
         return reply
 
     def delete(self, connection: Connection) -> Reply:
         request = self.head(self._headers(), "DELETE") + b"\r\n"
         reply = connection.exchange(request, self.endpoint.timeout_s, self._is_answer)
+        if reply.outcome == OK and reply.status == rate_limits.TOO_MANY_REQUESTS:
+            rate_limits.fail(reply, HTTP_ERROR, f"HTTP {reply.status}: {reply.excerpt(120)}")
         self.terms.tell("DELETE session", reply)
         return reply
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
-from mcp_perf.client import errors
+from mcp_perf.client import errors, rate_limits
 from mcp_perf.client.http.connection import Connection
 from mcp_perf.client.http.dialing import Clock, WaitFactory
 from mcp_perf.client.http.endpoint import Endpoint
@@ -27,7 +27,16 @@ from mcp_perf.client.protocol import jsonrpc, versions
 from mcp_perf.client.protocol.answers import SILENT, Responder
 from mcp_perf.client.protocol.requests import Arguments, Call, PreparedCall, Request
 from mcp_perf.client.protocol.tools import Tool
-from mcp_perf.client.reply import OK, REJOINED, REOPENED, TIMEOUT, Reply, Stop
+from mcp_perf.client.reply import (
+    HTTP_ERROR,
+    OK,
+    RATE_LIMITED,
+    REJOINED,
+    REOPENED,
+    TIMEOUT,
+    Reply,
+    Stop,
+)
 
 __all__ = ["Call", "McpClient", "Request"]
 
@@ -127,10 +136,11 @@ class McpClient:
             return
         if reply.outcome == TIMEOUT:
             raise errors.CallTimeout(reply.detail)
-        if reply.outcome != OK:
+        if reply.outcome not in (OK, RATE_LIMITED):
             raise errors.ReadError(reply.detail)
         if reply.status >= 400 and reply.status != 405:
-            raise errors.RefusedError(f"HTTP {reply.status}: {reply.excerpt(120)}")
+            refused = errors.RefusedError(f"HTTP {reply.status}: {reply.excerpt(120)}")
+            raise refused.told_by(reply.status)
 
     def renew(self, attempt: HttpAttempt) -> int:
         """Open a session in place of the attempt's, which is lost. Raises TargetError.
@@ -174,10 +184,11 @@ class McpClient:
         session = messenger.session = Session(session_id)
         reply = messenger.post(connection, versions.INITIALIZED)
         if reply.outcome == OK and reply.status not in (200, 202, 204):
-            reply.fail("http_error", f"HTTP {reply.status}: {reply.excerpt(120)}")
+            rate_limits.fail(reply, HTTP_ERROR, f"HTTP {reply.status}: {reply.excerpt(120)}")
         self.terms.tell("notifications/initialized", reply)
         if reply.outcome != OK:
-            raise errors.NegotiationError(f"notifications/initialized failed: {reply.detail}")
+            failure = errors.NegotiationError(f"notifications/initialized failed: {reply.detail}")
+            raise failure.told_by(reply.status, reply.outcome)
         if self.streams.from_the_start:
             self.streams.listen(self.timeout_s)
         session.is_open, self._lost = True, False

@@ -9,6 +9,7 @@ from typing import Any, Final, Literal
 
 import msgspec
 
+from mcp_perf.client import rate_limits
 from mcp_perf.client.reply import (
     CHECK_FAILED,
     HTTP_ERROR,
@@ -84,16 +85,17 @@ def judge(reply: Reply, request_id: RequestId) -> Reply:
         return _no_json(reply)
     if response.error is not msgspec.UNSET:
         error = response.error
-        return reply.fail(RPC_ERROR, f"{error.code} {error.message}".strip())
+        detail = f"{error.code} {error.message}".strip()
+        return rate_limits.fail(reply, RPC_ERROR, detail, error.code)
     if reply.status not in (NO_HTTP, 200):
-        return reply.fail(HTTP_ERROR, f"HTTP {reply.status}: {beginning(reply.body)}")
+        return _refused(reply)
     result = response.result
     if result is msgspec.UNSET:
         return reply.fail(RPC_ERROR, "the reply has neither a result nor an error")
     if response.id != request_id or isinstance(response.id, bool):
         return reply.fail(RPC_ERROR, f"the reply has id {response.id!r}, expected {request_id}")
     if result.isError:
-        return reply.fail(TOOL_ERROR, _tool_text(reply))
+        return rate_limits.fail(reply, TOOL_ERROR, _tool_text(reply))
     if result.resultType != "complete":
         return reply.fail(
             CHECK_FAILED, f"the result is {result.resultType!r}: the server asks for something back"
@@ -135,9 +137,14 @@ def result_of(reply: Reply) -> dict[str, Any]:
     return result if isinstance(result, dict) else {}
 
 
+def _refused(reply: Reply) -> Reply:
+    detail = f"HTTP {reply.status}: {beginning(reply.body)}"
+    return rate_limits.fail(reply, HTTP_ERROR, detail)
+
+
 def _malformed(reply: Reply, why: str) -> Reply:
     if reply.status >= 400:
-        return reply.fail(HTTP_ERROR, f"HTTP {reply.status}: {beginning(reply.body)}")
+        return _refused(reply)
     return reply.fail(RPC_ERROR, f"not a JSON-RPC response ({why}): {beginning(reply.body)}")
 
 
@@ -147,7 +154,7 @@ def _no_json(reply: Reply) -> Reply:
     shown = beginning(reply.body) or "(no body)"
     if reply.status == 200:
         return reply.fail(HTTP_ERROR, f"HTTP 200 with something that is not JSON: {shown}")
-    return reply.fail(HTTP_ERROR, f"HTTP {reply.status}: {shown}")
+    return rate_limits.fail(reply, HTTP_ERROR, f"HTTP {reply.status}: {shown}")
 
 
 def _tool_text(reply: Reply) -> str:

@@ -9,7 +9,15 @@ import msgspec
 from jmespath.exceptions import JMESPathError
 from jmespath.parser import Parser
 
-from mcp_perf.client.reply import CHECK_FAILED, HTTP_ERROR, OK, RPC_ERROR, UNREADABLE, Reply
+from mcp_perf.client.reply import (
+    CHECK_FAILED,
+    HTTP_ERROR,
+    OK,
+    RATE_LIMITED,
+    RPC_ERROR,
+    UNREADABLE,
+    Reply,
+)
 from mcp_perf.load.steps.recorder import Track
 from mcp_perf.scenario.values.templates import LookupFailed, Template
 
@@ -18,7 +26,7 @@ _decode = msgspec.json.Decoder().decode
 
 _ALL_OF: Final = 64
 _EVERY: Final = 16
-_ANSWERED: Final = (OK, HTTP_ERROR)
+_ANSWERED: Final = (OK, HTTP_ERROR, RATE_LIMITED)
 """Outcomes of an answer that came whole. A call that timed out in the body has a status, too."""
 
 
@@ -134,6 +142,8 @@ def result_root(reply: Reply) -> Any:
     message = _decode(reply.body)
     if message.__class__ is not dict:
         return message
+    if reply.outcome == RATE_LIMITED:
+        return message.get("error", message.get("result"))
     return message.get("error" if reply.outcome == RPC_ERROR else "result")
 
 

@@ -125,8 +125,12 @@ class ArmNumbers(DocumentPart):
     journeys_done: int
     error_rate: float | None
     success_rate: float | None
+    rate_limited_rate: float | None = None
+    """Calls that the target refused because it was asked too often, of all that ended."""
     throughput_per_s: float | None
     calls_per_s: float | None
+    admitted_per_s: float | None = None
+    """Calls per second that were not refused so."""
     classes: dict[str, int]
     latency_ms: Latency
     service_ms: Latency

@@ -142,6 +142,8 @@ def _proportion(bound: _Bound, totals: Totals, metric: str) -> rule.Judgement:
     """Judge a rate by its counts. A bound of 0 % or 100 % is about the calls of this run only."""
     if metric == "error_rate":
         count, total, what, did = totals.call.failed, totals.call.ended, "calls", "failed"
+    elif metric == "rate_limited_rate":
+        count, total, what, did = totals.call.limited, totals.call.ended, "calls", "were refused"
     else:
         count, total, what, did = totals.journeys_done, totals.journey.ended, "journeys", "were ok"
     if bound.value in (0, 1):

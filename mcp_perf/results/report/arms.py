@@ -34,6 +34,8 @@ def arm_numbers(
         journeys_done=totals.journeys_done,
         error_rate=totals.call.error_rate,
         success_rate=totals.success_rate,
+        rate_limited_rate=totals.rate_limited_rate,
+        admitted_per_s=totals.admitted_per_s,
         throughput_per_s=totals.throughput_per_s,
         calls_per_s=totals.calls_per_s,
         classes=_classes(totals.call),

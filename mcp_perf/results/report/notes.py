@@ -3,7 +3,8 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
-from mcp_perf.outcomes import FAILED
+from mcp_perf.outcomes import FAILED, RATE_LIMITED
+from mcp_perf.results.judge.rule import show
 from mcp_perf.results.judge.verdict import littles_law
 from mcp_perf.results.stats.leaks import ONLY_WARM
 from mcp_perf.results.tally.metrics import Evidence, Totals
@@ -21,6 +22,21 @@ def notes(tally: RunTally, evidence: Mapping[str, Evidence]) -> list[str]:
             f"{tally.stray_slices} slices of the journal belong to no turn and were left out."
         )
     return found
+
+
+def _limited(tally: RunTally, arm: str, totals: Totals) -> Iterator[str]:
+    """Say how many calls were refused for their rate, and how many were not."""
+    if totals.call.limited:
+        yield (
+            f"{totals.call.limited} of {totals.call.ended} calls of {arm} were refused because "
+            f"they came too often (rate_limited). It admitted {show(totals.admitted_per_s or 0, '/s')}."
+        )
+    setup = tally.setup[arm, RATE_LIMITED]
+    if setup:
+        yield (
+            f"{setup} requests of {arm} outside of rounds were refused because they came too often "
+            "(rate_limited)."
+        )
 
 
 def _on(tally: RunTally, arm: str, totals: Totals) -> Iterator[str]:
@@ -43,6 +59,7 @@ def _on(tally: RunTally, arm: str, totals: Totals) -> Iterator[str]:
     warmup = Totals([turn for turn in tally.turns_of(arm) if not turn.measured])
     if warmup.call.failed:
         yield f"{warmup.call.failed} calls of {arm} failed in the warm-up, which does not count."
+    yield from _limited(tally, arm, totals)
     setup = sum(n for (of_arm, cls), n in tally.setup.items() if of_arm == arm and cls in FAILED)
     if setup:
         yield f"{setup} calls of {arm} failed outside of rounds, such as opening a session."

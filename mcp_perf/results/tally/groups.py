@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final
 
-from mcp_perf.outcomes import ENDED, FAILED, OK
+from mcp_perf.outcomes import ENDED, FAILED, OK, RATE_LIMITED
 from mcp_perf.results.journal.histogram import Histogram
 from mcp_perf.results.journal.records import Cell
 
@@ -124,6 +124,11 @@ class Group:
     @property
     def failed(self) -> int:
         return sum(tally.n for cls, tally in self.by_class.items() if cls in FAILED)
+
+    @property
+    def limited(self) -> int:
+        """Refused, because the target was asked too often."""
+        return self.classes.get(RATE_LIMITED, 0)
 
     @property
     def error_rate(self) -> float | None:

@@ -86,6 +86,17 @@ class Totals:
         return self.per_second(groups.CALL)
 
     @property
+    def rate_limited_rate(self) -> float | None:
+        """Calls that were refused for their rate over those that ended."""
+        return self.call.limited / self.call.ended if self.call.ended else None
+
+    @property
+    def admitted_per_s(self) -> float | None:
+        """The rate of the others: what the target's limit lets through."""
+        rate, limited = self.calls_per_s, self.rate_limited_rate
+        return None if rate is None or limited is None else rate * (1 - limited)
+
+    @property
     def bytes_per_journey(self) -> float | None:
         """Bytes of all calls, received and sent, over journeys with every step ok."""
         every = self.call.all
@@ -202,6 +213,7 @@ _PLAIN: Final[Mapping[str, Callable[[Totals], float | None]]] = {
     "throughput": lambda totals: totals.throughput_per_s,
     "calls_per_s": lambda totals: totals.calls_per_s,
     "error_rate": lambda totals: totals.call.error_rate,
+    "rate_limited_rate": lambda totals: totals.rate_limited_rate,
     "success_rate": lambda totals: totals.success_rate,
     "calls": lambda totals: totals.calls,
     "journeys_done": lambda totals: totals.journeys_done,

@@ -65,6 +65,7 @@ METRICS: Final[Mapping[str, Metric]] = {
     "calls_per_s": Metric("rate", "calls"),
     "capacity": Metric("rate", "planned"),
     "error_rate": Metric("fraction", "calls"),
+    "rate_limited_rate": Metric("fraction", "calls"),
     "success_rate": Metric("fraction", "journeys"),
     **{name: Metric("time", "calls") for name in _TIMES},
     **{f"journey_{name}": Metric("time", "journeys") for name in _TIMES},

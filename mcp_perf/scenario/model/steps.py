@@ -33,10 +33,10 @@ class Expect(fields.Part):
 class ExpectClass(Expect):
     """How a request to an MCP server, or a function, is to end."""
 
-    class_: fields.Listed[Literal["ok", "tool_error", "rpc_error"]] = Field(
+    class_: fields.Listed[Literal["ok", "tool_error", "rpc_error", "rate_limited"]] = Field(
         default=(), alias="class"
     )
-    """How the call has to end: `ok`, `tool_error`, `rpc_error`, or a list."""
+    """How the call has to end: `ok`, `tool_error`, `rpc_error`, `rate_limited`, or a list."""
 
 
 class ExpectStatus(Expect):

@@ -23,6 +23,7 @@ CLASSES: Final[Mapping[str, str]] = {
     "transport_error": "the connection failed",
     "timeout": "no answer in time",
     "check_failed": "the answer did not meet an expectation or its schema",
+    "rate_limited": "the server refused it because it was asked too often",
     "interrupted": "cut off by the end of the run; counts for nobody",
     "harness_error": "our own fault; never counts against the target",
 }
@@ -34,6 +35,8 @@ _METRICS: Final[Mapping[str, str]] = {
     "calls_per_s": "calls per second",
     "capacity": "the highest rate of journeys that holds",
     "error_rate": "failed calls among all that ended",
+    "rate_limited_rate": "calls refused because they came too often, of all that ended",
+    "admitted_per_s": "calls per second that were not refused so",
     "success_rate": "journeys in which every step was ok",
     "dropped": "planned starts that never happened",
     "mean": "mean time of a call",

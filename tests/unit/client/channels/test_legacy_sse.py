@@ -149,6 +149,15 @@ def test_a_lost_session_is_opened_again_and_the_call_repeated(status, stream, co
     assert (reply.outcome, reply.session_lost, stream.opened) == ("ok", True, 2)
 
 
+def test_a_refusal_for_the_rate_is_rate_limited(stream, connect):
+    """429 of the POST; the session goes on."""
+    limited = b"HTTP/1.1 429 Too Many Requests\r\nContent-Length: 0\r\n\r\n"
+    _, client = connect(*stream.greeting, stream.take(status=limited), stream.take(RESULT))
+    assert client.call(Call(ECHO, {})).outcome == "rate_limited"
+    assert client.call(Call(ECHO, {})).outcome == "ok"
+    assert stream.opened == 1
+
+
 def test_another_refusal_is_an_http_error(stream, connect):
     """The status and what came with it are in the detail; the session goes on."""
     broken = b"HTTP/1.1 500 Oops\r\nContent-Length: 4\r\n\r\nsick"

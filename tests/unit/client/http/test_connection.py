@@ -302,6 +302,14 @@ def test_a_status_of_400_or_more_is_an_http_error(serve) -> None:
     assert (reply.outcome, reply.detail, reply.status) == ("http_error", "HTTP 503: late", 503)
 
 
+def test_a_status_of_429_is_rate_limited(serve) -> None:
+    """Also the words of an API that says it by another status."""
+    told = b"HTTP/1.1 403 No\r\nContent-Length: 19\r\n\r\nrate limit exceeded"
+    rest = client(serve(b"HTTP/1.1 429 No\r\nContent-Length: 0\r\n\r\n", told))
+    assert get(rest).outcome == "rate_limited"
+    assert get(rest).outcome == "rate_limited"
+
+
 def test_paths_join_and_cannot_break_out() -> None:
     """A step's path is joined to the endpoint's, and white space in it is encoded."""
     endpoint = Endpoint.of("http://h/api/")

@@ -6,7 +6,7 @@ import socket
 
 import pytest
 
-from mcp_perf.client.errors import ConnectError
+from mcp_perf.client.errors import ConnectError, ReadError
 from mcp_perf.client.http.endpoint import Endpoint
 from mcp_perf.client.mcp.channel_client import SessionClient
 from mcp_perf.client.mcp.lifetime import close_session, open_session
@@ -87,6 +87,7 @@ def test_in_the_stateless_era_opening_is_a_connection(client):
         (GONE, "ok"),
         (status("405 Method Not Allowed"), "ok"),
         (status("404 Not Found"), "http_error"),
+        (status("429 Too Many Requests"), "rate_limited"),
         (None, "transport_error"),
     ],
 )
@@ -128,6 +129,18 @@ def test_a_session_that_does_not_open_is_a_failed_call(client):
     assert reply.outcome == "http_error"
     assert "no session: initialize failed" in reply.detail
     assert open_session(mcp).outcome == OK
+
+
+def test_a_session_that_is_refused_for_the_rate_is_rate_limited(client):
+    """In the handshake, in its second half, and in the list of tools, as in any call."""
+    limited = status("429 Too Many Requests")
+    mcp, _, _ = client(limited, initialized, limited, initialized, ACCEPTED, limited)
+    assert open_session(mcp).outcome == "rate_limited"
+    assert open_session(mcp).outcome == "rate_limited"
+    assert open_session(mcp).outcome == OK
+    with pytest.raises(ReadError) as failure:
+        mcp.list_tools()
+    assert failure.value.outcome == "rate_limited"
 
 
 class Streams:

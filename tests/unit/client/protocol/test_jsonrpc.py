@@ -69,6 +69,21 @@ TABLE = [
         "check_failed",
         "input_required",
     ),
+    ("too many, by status", b"", 429, "rate_limited", "HTTP 429"),
+    ("too many, by a page", b"<p>Slow down", 429, "rate_limited", "Slow down"),
+    ("too many, by a status over an error", ERROR, 429, "rate_limited", "bad params"),
+    ("too many, by a status over a result", RESULT, 429, "rate_limited", "HTTP 429"),
+    ("too many, by JSON that is no JSON-RPC", {"detail": "x"}, 429, "rate_limited", "x"),
+    ("too many, by code", {**ERROR, "error": {"code": -32029}}, 200, "rate_limited", "-32029"),
+    ("too many, by HTTP's code", {**ERROR, "error": {"code": 429}}, 200, "rate_limited", "429"),
+    (
+        "too many, by the words of a protocol error",
+        {**ERROR, "error": {"code": -32603, "message": "Rate limit exceeded, retry in 3 s"}},
+        200,
+        "rate_limited",
+        "retry in 3 s",
+    ),
+    ("too many, by a proxy's words", b"API rate limit exceeded", 403, "rate_limited", "403"),
     ("complete is", {**RESULT, "result": {"resultType": "complete"}}, 200, "ok", ""),
 ]
 
@@ -80,6 +95,36 @@ def test_a_reply_is_classed_by_its_content(body, status, outcome, words) -> None
     """Each kind of reply ends in its own class, with words that show what came."""
     reply = judged(body, status)
     assert (reply.outcome, words in reply.detail) == (outcome, True), reply.detail
+
+
+@pytest.mark.parametrize(
+    ("text", "limited"),
+    [
+        ("Error: Too many requests, please try again later.", True),
+        ("TooManyRequestsException", True),
+        ("GitHub API rate limit exceeded for 10.0.0.1", True),
+        ("You have exceeded a secondary rate limit", True),
+        ("openai.RateLimitError: Error code: 429", True),
+        ("you are being rate-limited", True),
+        ("Rate limit reached for gpt-4", True),
+        ("Request failed with status code 429", True),
+        ("ThrottlingException: slow down", True),
+        ("Request was throttled. Expected available in 5 seconds.", True),
+        ("Quota exceeded for quota metric 'Queries'", True),
+        ("8 RESOURCE_EXHAUSTED", True),
+        ("no such table: rate_limits", False),
+        ("no page about rate limits was found", False),
+        ("file 429.txt does not exist", False),
+        ("disk quota is 5 GB", False),
+        ("request 1429 failed", False),
+    ],
+)
+def test_a_tool_that_passes_on_a_rate_limit_is_known_by_its_words(text, limited) -> None:
+    """APIs behind tools say it in many ways; a text that only speaks of limits is none."""
+    result = {"isError": True, "content": [{"type": "text", "text": text}]}
+    reply = judged({**RESULT, "result": result})
+    assert reply.outcome == ("rate_limited" if limited else "tool_error")
+    assert text in reply.detail
 
 
 @given(st.binary(max_size=200), st.sampled_from([200, 202, 400, 404, 500]))

@@ -297,3 +297,20 @@ def test_starts_that_were_never_planned_cannot_pass_as_not_dropped():
 def test_numbers_in_reasons_are_short_and_have_their_unit(value, unit, text):
     """Four digits, never an exponent."""
     assert show(value, unit) == text
+
+
+@pytest.mark.parametrize(
+    ("gate", "verdict", "measured"),
+    [
+        ("mcp.rate_limited_rate < 1%", "FAIL", 0.1),
+        ("mcp.rate_limited_rate > 5%", "PASS", 0.1),
+        ("mcp.rate_limited_rate <= 0%", "FAIL", 0.1),
+        ("mcp.error_rate < 12%", "FAIL", 0.2),
+        ("control.rate_limited_rate <= 0%", "PASS", 0.0),
+    ],
+)
+def test_refusals_for_the_rate_are_failures_that_can_be_judged_alone(gate, verdict, measured):
+    """100 of 1000 calls refused, 100 failed otherwise: the one gate sees 10 %, the other 20 %."""
+    arms = {"mcp": [Round(ok=800, failed=100, cls="rate_limited", other={"tool_error": 100})]}
+    result = judged(gate, control=[Round(ok=1000)], **arms)
+    assert (result.verdict, result.measured) == (verdict, measured)

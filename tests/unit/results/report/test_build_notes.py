@@ -141,3 +141,25 @@ def test_a_round_without_all_its_users_makes_the_run_invalid():
         "Not all users were at work in every round (1 short): round 4 of mcp had 1 of 8."
     )
     assert build(virtual.journal({"mcp": [Round(users=8) for _ in range(6)]})).verdict != "INVALID"
+
+
+def test_refusals_for_the_rate_are_shown_with_the_rate_that_was_admitted():
+    """In the rounds, and outside of them: a limit that is met is told."""
+    setup = Slice(
+        node="w1",
+        turn=SETUP,
+        at_s=0,
+        seconds=1,
+        cells=[cell("mcp", [1.0] * 3, cls="rate_limited", name="initialize")],
+        health=virtual.COOL,
+    )
+    report = built({"mcp": [Round(ok=75, failed=25, cls="rate_limited")]}, extra=[setup])
+    arm = report.arms["mcp"]
+    assert (arm.rate_limited_rate, arm.error_rate) == (0.25, 0.25)
+    assert (arm.calls_per_s, arm.admitted_per_s) == (100, 75)
+    assert arm.setup["initialize"].classes["rate_limited"] == 3
+    often = "refused because they came too often (rate_limited)"
+    assert report.notes[:2] == [
+        f"25 of 100 calls of mcp were {often}. It admitted 75/s.",
+        f"3 requests of mcp outside of rounds were {often}.",
+    ]

@@ -1,0 +1,34 @@
+"""Refusals that say that a client asked too often: told by status, by code, or by known words."""
+
+import re
+from typing import Final
+
+from mcp_perf.client.reply import RATE_LIMITED, Reply
+
+TOO_MANY_REQUESTS: Final = 429
+"""RFC 6585, section 4. Some servers write it as the code of a JSON-RPC error, too."""
+_CODES: Final = (-32029, TOO_MANY_REQUESTS)
+"""-32029 is what MCP gateways send; the JSON-RPC range of a server's own errors holds it."""
+_WORDS: Final = re.compile(
+    r"too[ _-]?many[ _-]?requests"
+    r"|rate[ _-]?limit(?:ed|s|ing)?(?:[ _-](?:was|is|has|been|being))*[ _-]?"
+    r"(?:exceeded|reached|hit|error|exception)"
+    r"|rate[ _-]?limited"
+    r"|(?:exceed(?:ed|s)?|hit|over|reached)(?:[ ](?:the|your|its|our|a|api|secondary))*"
+    r"[ ]rate[ _-]?limit"
+    r"|(?:http|status|status[ _]?code|error|code)[ :=\"']{1,4}429\b"
+    r"|throttl(?:ed|ing[ _]?(?:error|exception))"
+    r"|quota(?:[ ](?:was|is|has|been))*[ _-]?exceeded|exceeded your current quota"
+    r"|resource[ _]exhausted",
+    re.IGNORECASE,
+)
+"""How REST APIs and their client libraries say it: the texts of tools that pass them on."""
+
+
+def fail(reply: Reply, outcome: str, detail: str, code: int = 0) -> Reply:
+    """Fail a reply in a class, or as `rate_limited` if that is what the target says.
+
+    `code` is that of a JSON-RPC error.
+    """
+    limited = reply.status == TOO_MANY_REQUESTS or code in _CODES or _WORDS.search(detail)
+    return reply.fail(RATE_LIMITED if limited else outcome, detail)
