@@ -100,7 +100,10 @@ def read_metric(part: ArmNumbers | RoundNumbers, metric: str) -> float | None:
     if metric in ("throughput", "calls_per_s", "error_rate"):
         value: float | None = getattr(part, fields.get(metric, metric))
         return value
-    times = part.journey_ms if metric.startswith(JOURNEY_PREFIX) else part.latency_ms
+    if metric.startswith(JOURNEY_PREFIX):
+        times = part.ranked_journey_ms or part.journey_ms
+    else:
+        times = part.ranked_ms or part.latency_ms
     time: float | None = getattr(times, metric.removeprefix(JOURNEY_PREFIX))
     return time
 

@@ -222,6 +222,10 @@ def _ratio(metric: _Metric) -> _Judgement:
 
 
 def _unfit(metric: _Metric) -> _Judgement | None:
+    now = metric.new[metric.arm]
+    if metric.after is None and metric.unit == "ms" and now.failed:
+        counted = f"{now.failed} of {now.ended} calls failed, and rank above all that were ok"
+        return _Judgement("FAIL", f"{metric.subject} falls on a failed call: {counted}.")
     if metric.after is None:
         return _open(f"{metric.subject} could not be measured in this run, and was in the base.")
     if metric.unit == "/s" and not metric.after and all(metric.befores):

@@ -24,6 +24,8 @@ SCHEMA: Final = "mcp-perf/report/1"
 class Latency(DocumentPart):
     """Milliseconds; null where there was no sample."""
 
+    n: int = 0
+    """How many samples."""
     mean: float | None = None
     p50: float | None = None
     p90: float | None = None
@@ -31,6 +33,10 @@ class Latency(DocumentPart):
     p99: float | None = None
     p99_9: float | None = None
     max: float | None = None
+
+
+TIMES: Final = tuple(name for name in Latency.model_fields if name != "n")
+"""The names of the times."""
 
 
 class StepNumbers(DocumentPart):
@@ -42,6 +48,8 @@ class StepNumbers(DocumentPart):
     """Calls per second of the step; for a journey, those with every step ok."""
     classes: dict[str, int]
     latency_ms: Latency
+    """Of those that were ok."""
+    failed_ms: Latency = Latency()
     service_ms: Latency
     bytes_in: int = 0
     bytes_out: int = 0
@@ -71,7 +79,12 @@ class RoundNumbers(DocumentPart):
     calls_per_s: float | None
     error_rate: float | None
     latency_ms: Latency
+    """Of the calls that were ok."""
+    failed_ms: Latency = Latency()
     journey_ms: Latency
+    ranked_ms: Latency | None = None
+    """As in `ArmNumbers`."""
+    ranked_journey_ms: Latency | None = None
     cpu: float | None = None
     """The target's CPU use, as a fraction of one core."""
     rss_bytes: float | None = None
@@ -133,8 +146,18 @@ class ArmNumbers(DocumentPart):
     """Calls per second that were not refused so."""
     classes: dict[str, int]
     latency_ms: Latency
+    """Of the calls that were ok."""
+    failed_ms: Latency = Latency()
+    """Of the calls that failed."""
     service_ms: Latency
     journey_ms: Latency
+    """Of the journeys with every step ok."""
+    ranked_ms: Latency | None = None
+    """Of all calls, as gates judge them: those that failed rank above all others, and a number that
+    falls on one is null; the mean takes them for as long as the longest. Null as a whole if each
+    call was ok: then it is `latency_ms`."""
+    ranked_journey_ms: Latency | None = None
+    """Of all journeys, likewise."""
     lag_ms: Latency = Latency()
     """Open load: from the intended start of a journey to the actual one, all of them."""
     planned: int

@@ -65,7 +65,7 @@ def _level(rate: float, tried: Sequence[trial.Tried]) -> RateLevel:
         by_generator=sum(bool(one.trial.broke_by) and one.trial.generator for one in tried),
         broke_by=list(broke),
         achieved_per_s=sum(one.achieved_per_s for one in tried) / len(tried),
-        latency_ms=latency(totals.call.all),
+        latency_ms=latency(totals.call.ok),
         planned=totals.planned,
         dropped=totals.dropped,
         error_rate=totals.call.error_rate,

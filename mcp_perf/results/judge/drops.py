@@ -7,7 +7,8 @@ passes by leaving the dropped ones out.
 from collections.abc import Mapping
 
 from mcp_perf.results.document.comparison import Comparison
-from mcp_perf.results.judge.rule import no_latency
+from mcp_perf.results.journal.histogram import rank
+from mcp_perf.results.judge.rule import HOLDS, no_latency
 from mcp_perf.results.tally.metrics import FRACTIONS, Evidence, Totals, bare
 from mcp_perf.scenario.model.gates import METRICS, Gate
 
@@ -15,8 +16,8 @@ from mcp_perf.scenario.model.gates import METRICS, Gate
 def unknown_beyond(gate: Gate, arms: Mapping[str, Evidence]) -> str | None:
     """Say why a gate on a time that seems to hold may not hold, or nothing.
 
-    A percentile still stands if the gate also holds when every dropped arrival counts as slower
-    than all others.
+    A percentile still stands if the gate also holds when every dropped arrival, and every call that
+    was cut off, counts as slower than all others.
     """
     if METRICS[gate.metric].kind != "time":
         return None
@@ -24,7 +25,21 @@ def unknown_beyond(gate: Gate, arms: Mapping[str, Evidence]) -> str | None:
         totals = arms[name].totals
         if totals.dropped and not stands(gate, totals):
             return no_latency(totals.dropped, totals.planned, name, gate.metric)
+        if gate.versus is None and not stands(gate, totals):
+            return _not_known(gate, totals)
     return None
+
+
+def _not_known(gate: Gate, totals: Totals) -> str:
+    ranked = totals.ranked(gate.metric)
+    cut = f"{ranked.cut_off} were cut off" if ranked.cut_off else ""
+    failed = f"{ranked.failures.n} failed" if ranked.failures.n else ""
+    counted = " and ".join(filter(None, (failed, cut)))
+    hint = " A gate on a percentile can tell." if bare(gate.metric) == "mean" else ""
+    return (
+        f"Of {ranked.n} calls of {gate.arm} {counted}: {gate.metric} depends on how long they "
+        f"would have taken.{hint}"
+    )
 
 
 def with_drops(comparison: Comparison, *arms: Evidence) -> Comparison:
@@ -43,14 +58,24 @@ def dropped(*arms: Evidence) -> list[str]:
 
 
 def stands(gate: Gate, totals: Totals) -> bool:
-    """Tell whether a gate that holds would also hold with the dropped arrivals as the slowest."""
-    name = bare(gate.metric)
+    """Tell whether a gate that holds also holds by what is not known.
+
+    Dropped arrivals and calls that were cut off could have been the slowest. Of failed calls nobody
+    knows the time: the mean says nothing then, and a lower bound has to hold with them as the
+    fastest.
+    """
+    name, ranked = bare(gate.metric), totals.ranked(gate.metric)
+    beyond = totals.dropped + ranked.cut_off
     if gate.value is None:
         return False
     if gate.op.startswith(">"):
+        value = totals.value(gate.metric, first=True)
+        return not ranked.failures.n or (value is not None and HOLDS[gate.op](value, gate.value))
+    if name == "mean":
+        return not beyond and not ranked.failures.n
+    if not beyond:
         return True
-    tally = totals.timed(gate.metric)
-    n = tally.n + totals.unmeasured(gate.metric) + totals.dropped
-    rank = FRACTIONS.get(name, 1.0) * n / tally.n
-    [shifted] = tally.percentiles_ms([rank]) if rank <= 1 else [None]
+    ok = ranked.kept.n - ranked.cut_off
+    place = rank(FRACTIONS.get(name, 1.0), ranked.n + totals.dropped)
+    shifted = ranked.kept.at_rank_ms(place) if place <= ok else None
     return shifted is not None and shifted <= gate.value

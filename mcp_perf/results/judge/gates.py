@@ -8,13 +8,22 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from mcp_perf.results.document.comparison import Comparison
 from mcp_perf.results.document.document import GateResult
 from mcp_perf.results.document.target_numbers import SessionNumbers
 from mcp_perf.results.judge import rule
 from mcp_perf.results.judge.drops import unknown_beyond
 from mcp_perf.results.stats import rounds as stats
 from mcp_perf.results.stats.leaks import ONLY_WARM, Growth
-from mcp_perf.results.tally.metrics import FRACTIONS, JOURNEY_PREFIX, Evidence, Totals, bare, paired
+from mcp_perf.results.tally.metrics import (
+    FRACTIONS,
+    JOURNEY_PREFIX,
+    Evidence,
+    Totals,
+    bare,
+    is_time,
+    paired,
+)
 from mcp_perf.scenario.model.gates import METRICS, Gate
 
 
@@ -98,6 +107,8 @@ def _unsampled(arm: str, metric: str, evidence: Evidence) -> str | None:
 def _single(gate: Gate, evidence: Evidence) -> rule.Judgement:
     totals, metric = evidence.totals, gate.metric
     value = totals.value(metric)
+    if totals.falls_on_failure(metric):
+        return _on_failure(gate, totals)
     if value is None or gate.value is None:
         why = totals.why_unknown(metric)
         return rule.Judgement("INCONCLUSIVE", f"{metric} of {gate.arm} could not be measured{why}.")
@@ -114,6 +125,23 @@ def _single(gate: Gate, evidence: Evidence) -> rule.Judgement:
     if few is not None:
         return rule.Judgement("INCONCLUSIVE", few, value)
     return _spread(bound, evidence, metric, value)
+
+
+def _on_failure(gate: Gate, totals: Totals) -> rule.Judgement:
+    """Fail a gate on a time that falls on a failed call, unless one failure alone makes it so."""
+    failed = totals.ranked(gate.metric).failures.n
+    few = _few(gate.metric, totals, gate.arm) if failed == 1 else None
+    if few is not None:
+        return rule.Judgement("INCONCLUSIVE", few)
+    return rule.Judgement("FAIL", f"{failures_reach(gate.metric, totals, gate.arm)}.")
+
+
+def failures_reach(metric: str, totals: Totals, arm: str) -> str:
+    """Say that a time falls on a failed call."""
+    ranked = totals.ranked(metric)
+    what = "journeys" if metric.startswith(JOURNEY_PREFIX) else "calls"
+    share = f"{ranked.failures.n} of {ranked.n} {what} failed"
+    return f"{arm}.{metric} falls on a failed call: {share}, and rank above all that were ok"
 
 
 def _is_fact(metric: str) -> bool:
@@ -175,7 +203,9 @@ def _spread(bound: _Bound, evidence: Evidence, metric: str, value: float) -> rul
         return bound.against(value, ci95, hint)
     if len(rounds) >= stats.FEWEST_ROUNDS:
         unknown = sum(number is None for number in rounds)
-        reason = f"{bound.name} has no value in {unknown} of {len(rounds)} rounds."
+        fell = sum(part.falls_on_failure(metric) for part in evidence.rounds.values())
+        why = f" It falls on a failed call in {fell} of them." if fell else ""
+        reason = f"{bound.name} has no value in {unknown} of {len(rounds)} rounds.{why}"
         return rule.Judgement("INCONCLUSIVE", reason, value)
     needed = stats.FEWEST_ROUNDS
     few = f"Finished rounds: {len(rounds)}; how much it varies takes at least {needed}."
@@ -188,16 +218,21 @@ def _spread(bound: _Bound, evidence: Evidence, metric: str, value: float) -> rul
 
 def _order_statistics(metric: str, totals: Totals) -> rule.Interval:
     """Return the interval of a percentile from the samples alone, as if independent."""
-    tally = totals.timed(metric)
-    low, high = stats.percentile_ranks(FRACTIONS[bare(metric)], tally.n + totals.unmeasured(metric))
-    [low_ns] = tally.latency.at_ranks([low]) if low else [0.0]
-    [high_ns] = tally.latency.at_ranks([high])
+    ranked = totals.ranked(metric)
+    low, high = stats.percentile_ranks(FRACTIONS[bare(metric)], ranked.n)
+    [low_ns] = ranked.kept.latency.at_ranks([low]) if low else [0.0]
+    [high_ns] = ranked.kept.latency.at_ranks([high])
     return (low_ns or 0.0) / 1e6, math.inf if high_ns is None else high_ns / 1e6
 
 
 def _compared(gate: Gate, arm: Evidence, versus: Evidence) -> rule.Judgement:
     metric, factor, other = gate.metric, gate.factor, gate.versus
     value, base = arm.totals.value(metric), versus.totals.value(metric)
+    if arm.totals.falls_on_failure(metric):
+        return rule.Judgement("FAIL", f"{failures_reach(metric, arm.totals, gate.arm)}.")
+    if versus.totals.falls_on_failure(metric) and other is not None:
+        reached = failures_reach(metric, versus.totals, other)
+        return rule.Judgement("INCONCLUSIVE", f"{reached}: {other} is no yardstick.")
     if value is None or base is None or factor is None or other is None:
         return rule.Judgement("INCONCLUSIVE", f"{metric} could not be measured of both arms.")
     bound = _Bound(f"{gate.arm}.{metric} / {other}.{metric}", gate.op, factor, rule.RATIO)
@@ -207,20 +242,48 @@ def _compared(gate: Gate, arm: Evidence, versus: Evidence) -> rule.Judgement:
     few = _few(metric, arm.totals, gate.arm) or _few(metric, versus.totals, other)
     if few is not None:
         return rule.Judgement("INCONCLUSIVE", few)
-    values, bases = paired(metric, arm, versus)
-    found = stats.compare(metric, gate.arm, other, values, bases)
+    found = _ratio(gate, arm, versus)
     if found.ratio is None or found.ci95 is None:
         hint = f" Write a bound for {gate.arm}.{metric} itself." if kind == "fraction" else ""
         return rule.Judgement("INCONCLUSIVE", found.warnings[0] + hint, found.ratio)
-    needed = stats.more_needed(len(values), found.ci95, found.ratio, factor)
-    more = f"This run had {len(values)} rounds of each arm. {rule.advice(needed)}"
-    return bound.against(found.ratio, found.ci95, more)
+    rounds = len(arm.rounds)
+    needed = stats.more_needed(rounds, found.ci95, found.ratio, factor)
+    more = f"This run had {rounds} rounds of each arm. {rule.advice(needed)}"
+    judgement = bound.against(found.ratio, found.ci95, more)
+    if judgement.verdict == "PASS" and not _holds_at_worst(gate, bound, arm, versus):
+        reason = f"{bound.name} depends on how long failed calls would have taken."
+        return replace(judgement, verdict="INCONCLUSIVE", reason=reason)
+    return judgement
+
+
+def _ratio(
+    gate: Gate, arm: Evidence, versus: Evidence, first: tuple[bool, bool] = (False, False)
+) -> Comparison:
+    values, bases = paired(gate.metric, arm, versus, first)
+    return stats.compare(gate.metric, gate.arm, gate.versus or "", values, bases)
+
+
+def _holds_at_worst(gate: Gate, bound: _Bound, arm: Evidence, versus: Evidence) -> bool:
+    """Tell whether a ratio of times also holds if failures are ranked in the gate's disfavour.
+
+    Those of the yardstick would else make it longer, and the ratio better.
+    """
+    if not is_time(gate.metric):
+        return True
+    failed, of_base = (what.totals.ranked(gate.metric).failures.n for what in (arm, versus))
+    upper = gate.op.startswith("<")
+    if upper and failed and bare(gate.metric) == "mean":
+        return False
+    if not (of_base if upper else failed):
+        return True
+    found = _ratio(gate, arm, versus, (not upper, upper))
+    return found.ci95 is not None and rule.decided(found.ci95, bound.holds) == "PASS"
 
 
 def _few(metric: str, totals: Totals, arm: str) -> str | None:
     """Say that a percentile has too few samples for one to lie beyond it, or nothing."""
     needed = rule.samples_needed(metric)
-    n = totals.timed(metric).n + totals.unmeasured(metric)
+    n = totals.ranked(metric).n
     if n >= needed:
         return None
     what = "journeys" if metric.startswith(JOURNEY_PREFIX) else "calls"

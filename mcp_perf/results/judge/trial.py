@@ -117,8 +117,7 @@ def _holds(gate: Gate, totals: Totals) -> bool:
     value = _value(gate.metric, totals)
     if value is None or gate.value is None or not HOLDS[gate.op](value, gate.value):
         return False
-    unseen = totals.dropped and METRICS[gate.metric].kind == "time"
-    return not unseen or stands(gate, totals)
+    return METRICS[gate.metric].kind != "time" or stands(gate, totals)
 
 
 def _value(metric: str, totals: Totals) -> float | None:
@@ -128,10 +127,12 @@ def _value(metric: str, totals: Totals) -> float | None:
     and a hiccup would break the rate: the next one is taken.
     """
     fraction = FRACTIONS.get(bare(metric))
-    tally = totals.timed(metric)
-    if fraction is None or tally.n < 2 or totals.unmeasured(metric):
+    if fraction is None:
         return totals.value(metric)
-    return tally.percentiles_ms([min(fraction, (tally.n - 1) / tally.n)])[0]
+    ranked = totals.ranked(metric)
+    if ranked.n < 2 or ranked.untold:
+        return totals.value(metric)
+    return ranked.percentile_ms(min(fraction, (ranked.n - 1) / ranked.n))
 
 
 def _achieved_per_s(turn: RecordedTurn, totals: Totals, usual_ns: float | None) -> float:

@@ -9,7 +9,14 @@ from mcp_perf.results.document.target_numbers import ContextNumbers, Memory, Res
 from mcp_perf.results.report.upstream import upstream_numbers
 from mcp_perf.results.tally.arm_facts import latency, sharing, unsampled
 from mcp_perf.results.tally.groups import CALL, JOURNEY, Group, Tally
-from mcp_perf.results.tally.metrics import EVENT_PREFIX, FRACTIONS, GAP_PREFIX, STOP_PREFIX, Totals
+from mcp_perf.results.tally.metrics import (
+    EVENT_PREFIX,
+    FRACTIONS,
+    GAP_PREFIX,
+    JOURNEY_PREFIX,
+    STOP_PREFIX,
+    Totals,
+)
 from mcp_perf.results.tally.tally import RunTally
 from mcp_perf.results.tally.tokens import ESTIMATOR, tokens
 from mcp_perf.results.tally.turns import RecordedTurn
@@ -39,20 +46,19 @@ def arm_numbers(
         throughput_per_s=totals.throughput_per_s,
         calls_per_s=totals.calls_per_s,
         classes=_classes(totals.call),
-        latency_ms=latency(calls),
-        service_ms=_service(calls),
-        journey_ms=latency(totals.journey.ok),
+        service_ms=_service(totals.call.ok),
+        **_times(totals),
         lag_ms=latency(totals.start.all),
         planned=totals.planned,
         dropped=totals.dropped,
         warmup_calls=warmup,
         setup=_setup(tally, arm),
         context=_context(described, totals),
-        first_event_ms=_told(totals, EVENT_PREFIX),
-        longest_gap_ms=_told(totals, GAP_PREFIX),
+        first_event_ms=_ranked(totals, EVENT_PREFIX),
+        longest_gap_ms=_ranked(totals, GAP_PREFIX),
         calls_unheard=totals.unheard,
         recovery_ms=latency(totals.recovery.ok),
-        cancel_stop_ms=_told(totals, STOP_PREFIX),
+        cancel_stop_ms=_ranked(totals, STOP_PREFIX),
         cancel_stops_unmeasured=totals.stops_unmeasured,
         setup_calls=sum(n for (of_arm, _), n in tally.setup.items() if of_arm == arm),
         sessions_lost=_sessions_lost(tally, arm),
@@ -63,15 +69,15 @@ def arm_numbers(
         sessions=tally.sessions.of_arm(arm, sharing(tally, arm)),
         upstream=upstream_numbers(tally, arm, totals.journeys_done),
         journeys={
-            name: _step(group, group.ok, totals.per_second(JOURNEY, name))
+            name: _step(group, totals.per_second(JOURNEY, name))
             for name, group in sorted(totals.journeys.items())
         },
         steps={
-            name: _step(group, group.all, totals.per_second(CALL, name))
+            name: _step(group, totals.per_second(CALL, name))
             for name, group in sorted(totals.steps.items())
         },
         rounds=[_round(turn, by_turn) for turn in turns],
-        percentile_curve=calls.curve_ms(),
+        percentile_curve=totals.call.ok.curve_ms(),
         capacity=capacity,
     )
 
@@ -82,7 +88,7 @@ def _setup(tally: RunTally, arm: str) -> dict[str, document.StepNumbers]:
         if of_arm == arm:
             groups.setdefault(name, []).append((cls, part))
     found = {name: Group(parts) for name, parts in sorted(groups.items())}
-    return {name: _step(group, group.all, None) for name, group in found.items()}
+    return {name: _step(group, None) for name, group in found.items()}
 
 
 def _context(described: Mapping[str, Any], totals: Totals) -> ContextNumbers:
@@ -128,11 +134,26 @@ def _classes(group: Group) -> dict[str, int]:
     return dict.fromkeys(CLASSES, 0) | group.classes
 
 
-def _told(totals: Totals, prefix: str) -> document.Latency:
-    """Give the numbers that gates are held against: null if they depend on the unmeasured."""
-    return document.Latency(
-        **{name: totals.value(prefix + name) for name in document.Latency.model_fields}
-    )
+def _ranked(totals: Totals, prefix: str) -> document.Latency:
+    """Give the numbers that gates are held against: null if they fall on what has no time."""
+    times = {name: totals.value(prefix + name) for name in document.TIMES}
+    return document.Latency(n=totals.ranked(prefix + "p50").n, **times)
+
+
+def _times(totals: Totals) -> dict[str, Any]:
+    """Give the times that an arm has over all its rounds, and in each of them."""
+    return {
+        "latency_ms": latency(totals.call.ok),
+        "failed_ms": latency(totals.call.failures),
+        "journey_ms": latency(totals.journey.ok),
+        "ranked_ms": _unless_ok(totals, ""),
+        "ranked_journey_ms": _unless_ok(totals, JOURNEY_PREFIX),
+    }
+
+
+def _unless_ok(totals: Totals, prefix: str) -> document.Latency | None:
+    ranked = totals.ranked(prefix + "p50")
+    return _ranked(totals, prefix) if ranked.failures.n or ranked.cut_off else None
 
 
 def _service(tally: Tally) -> document.Latency:
@@ -143,17 +164,18 @@ def _service(tally: Tally) -> document.Latency:
     found = service.percentiles([*FRACTIONS.values(), 1.0])
     names = [*FRACTIONS, "max"]
     numbers = {name: ns / 1e6 for name, ns in zip(names, found, strict=True) if ns is not None}
-    return document.Latency(mean=tally.service_total_ns / tally.n / 1e6, **numbers)
+    return document.Latency(n=tally.n, mean=tally.service_total_ns / tally.n / 1e6, **numbers)
 
 
-def _step(group: Group, timed: Tally, per_second: float | None) -> document.StepNumbers:
+def _step(group: Group, per_second: float | None) -> document.StepNumbers:
     return document.StepNumbers(
         count=group.all.n,
         error_rate=group.error_rate,
         per_second=per_second,
         classes=_classes(group),
-        latency_ms=latency(timed),
-        service_ms=_service(timed),
+        latency_ms=latency(group.ok),
+        failed_ms=latency(group.failures),
+        service_ms=_service(group.ok),
         bytes_in=group.all.bytes_in,
         bytes_out=group.all.bytes_out,
         schema_checked=group.all.checked,
@@ -177,8 +199,7 @@ def _round(turn: RecordedTurn, by_turn: Mapping[int, Totals]) -> document.RoundN
         throughput_per_s=totals.throughput_per_s,
         calls_per_s=totals.calls_per_s,
         error_rate=totals.call.error_rate,
-        latency_ms=latency(totals.call.all),
-        journey_ms=latency(totals.journey.ok),
+        **_times(totals),
         cpu=totals.usage.cpu,
         rss_bytes=turn.usage.rss,
     )

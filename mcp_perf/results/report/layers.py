@@ -69,5 +69,6 @@ def _broken(name: str, medians: Sequence[float | None]) -> str:
         return "There is no round that every layer has finished."
     missing = sum(ms is None for ms in medians)
     if missing:
-        return f"No journey of {name} was ok in {missing} of {len(medians)} rounds."
+        rounds = f"{missing} of {len(medians)} rounds"
+        return f"The median journey of {name} failed, or there is none, in {rounds}."
     return ""

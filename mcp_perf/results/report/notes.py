@@ -27,9 +27,10 @@ def notes(tally: RunTally, evidence: Mapping[str, Evidence]) -> list[str]:
 def _limited(tally: RunTally, arm: str, totals: Totals) -> Iterator[str]:
     """Say how many calls were refused for their rate, and how many were not."""
     if totals.call.limited:
+        admitted = show(totals.admitted_per_s or 0.0, "/s")
         yield (
             f"{totals.call.limited} of {totals.call.ended} calls of {arm} were refused because "
-            f"they came too often (rate_limited). It admitted {show(totals.admitted_per_s or 0, '/s')}."
+            f"they came too often (rate_limited). It admitted {admitted}."
         )
     setup = tally.setup[arm, RATE_LIMITED]
     if setup:

@@ -21,4 +21,4 @@ def sharing(tally: RunTally, arm: str) -> list[str]:
 def latency(tally: Tally) -> Latency:
     """Give the numbers of the latency."""
     percentiles = zip(FRACTIONS, tally.percentiles_ms(list(FRACTIONS.values())), strict=True)
-    return Latency(mean=tally.mean_ms(), max=tally.max_ms(), **dict(percentiles))
+    return Latency(n=tally.n, mean=tally.mean_ms(), max=tally.max_ms(), **dict(percentiles))

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final
 
-from mcp_perf.outcomes import ENDED, FAILED, OK, RATE_LIMITED
-from mcp_perf.results.journal.histogram import Histogram
+from mcp_perf.outcomes import ENDED, FAILED, INTERRUPTED, OK, RATE_LIMITED
+from mcp_perf.results.journal.histogram import Histogram, rank
 from mcp_perf.results.journal.records import Cell
 
 CALL: Final = "call"
@@ -60,6 +60,11 @@ class Tally:
         """Return percentiles of the latency; None without samples."""
         found = self.latency.percentiles(fractions)
         return [None if ns is None else self._within(ns) / 1e6 for ns in found]
+
+    def at_rank_ms(self, place: int) -> float | None:
+        """Return the latency at a place among all, from 1; None beyond the last."""
+        [ns] = self.latency.at_ranks([place]) if place <= self.n else [None]
+        return None if ns is None else self._within(ns) / 1e6
 
     def curve_ms(self) -> list[tuple[float, float]]:
         """Return points (fraction, ms) of the latency, denser towards 1."""
@@ -118,6 +123,16 @@ class Group:
         return self.by_class.get(OK, Tally())
 
     @property
+    def failures(self) -> Tally:
+        return merged([tally for cls, tally in self.by_class.items() if cls in FAILED])
+
+    def ranked(self, untold: int = 0) -> "Ranked":
+        """Put the times in their order; `untold` are calls of which a time was not told."""
+        kept = [tally for cls, tally in self.by_class.items() if cls in (OK, INTERRUPTED)]
+        cut = self.by_class.get(INTERRUPTED, Tally()).n
+        return Ranked(merged(kept), self.failures, untold, cut)
+
+    @property
     def ended(self) -> int:
         return sum(tally.n for cls, tally in self.by_class.items() if cls in ENDED)
 
@@ -134,6 +149,51 @@ class Group:
     def error_rate(self) -> float | None:
         """Failed over ended, a fraction."""
         return self.failed / self.ended if self.ended else None
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """Times in their order, in which a failed call ranks above all that were ok.
+
+    So no failure makes a number better, however soon it came. A call that was cut off unanswered
+    ranks by its age.
+    """
+
+    kept: Tally
+    """Those that were ok or cut off."""
+    failures: Tally
+    untold: int
+    """Those of which the target did not tell a time; they rank above all others."""
+    cut_off: int
+    """Of `kept`."""
+
+    @property
+    def n(self) -> int:
+        return self.kept.n + self.failures.n + self.untold
+
+    def percentile_ms(self, fraction: float, *, first: bool = False) -> float | None:
+        """Return a percentile; None if it falls on a call that failed, or was not told.
+
+        With `first`, failed calls rank below all others, as if they had taken no time.
+        """
+        place = rank(fraction, self.n) - (self.failures.n if first else 0)
+        if place < 1:
+            return 0.0 if self.n else None
+        return self.kept.at_rank_ms(place)
+
+    def mean_ms(self, *, first: bool = False) -> float | None:
+        """Return the mean, in which each failed call takes as long as the longest of all."""
+        if self.untold or not self.n:
+            return None
+        longest_ns = max(self.kept.max_ns or 0, self.failures.max_ns or 0)
+        failed_ns = 0 if first else self.failures.n * longest_ns
+        return (self.kept.total_ns + failed_ns) / self.n / 1e6
+
+    def max_ms(self, *, first: bool = False) -> float | None:
+        """Return the longest time; None if a call failed, for nobody knows how long it takes."""
+        if self.untold or (self.failures.n and not first):
+            return None
+        return self.kept.max_ms()
 
 
 def merged(tallies: list[Tally]) -> Tally:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from mcp_perf.outcomes import OK
 from mcp_perf.results.document.target_numbers import SessionNumbers
 from mcp_perf.results.tally import groups
 from mcp_perf.results.tally.tokens import tokens
@@ -128,15 +129,9 @@ class Totals:
         nodes = [node for node in self._nodes if node.busy_s > 0]
         return sum(node.count(kind, name) / node.busy_s for node in nodes) if nodes else None
 
-    def timed(self, metric: str) -> groups.Tally:
-        """Return what a metric of time is about.
-
-        Calls of every class, because a timeout took its time, too; but only journeys with every
-        step ok, because the others are not whole, and failing fast is not being fast; of calls
-        that lost their session those that recovered; and of calls that were cancelled those whose
-        end was told.
-        """
-        return _timed(metric)[1](self)
+    def ranked(self, metric: str) -> groups.Ranked:
+        """Return what a metric of time is about, in its order: failures last."""
+        return _group(metric)(self).ranked(self._untold(metric))
 
     @property
     def result_tokens(self) -> float | None:
@@ -144,27 +139,30 @@ class Totals:
         ok = self.call.ok
         return tokens(ok.body_bytes / ok.n) if ok.body_bytes else None
 
-    def value(self, metric: str) -> float | None:
+    def value(self, metric: str, *, first: bool = False) -> float | None:
         """Return a metric of the gates: ms, per second, a fraction or a count.
 
-        None when it could not be measured.
+        None when it could not be measured, or when it falls on a failed call. With `first`, failed
+        calls count as shorter than all others, instead of longer.
         """
         if metric in _FACTS:
             return self._facts.get(metric)
         if metric in _PLAIN:
             return _PLAIN[metric](self)
-        tally, name = self.timed(metric), bare(metric)
-        unmeasured = self.unmeasured(metric)
+        ranked, name = self.ranked(metric), bare(metric)
         if name in FRACTIONS:
-            # Those of which it was not told are longer than all others, nobody knows by how much.
-            fraction = FRACTIONS[name] * (tally.n + unmeasured) / (tally.n or 1)
-            return tally.percentiles_ms([fraction])[0] if fraction <= 1 else None
-        if unmeasured:
-            return None
-        return tally.mean_ms() if name == "mean" else tally.max_ms()
+            return ranked.percentile_ms(FRACTIONS[name], first=first)
+        return ranked.mean_ms(first=first) if name == "mean" else ranked.max_ms(first=first)
 
-    def unmeasured(self, metric: str) -> int:
-        """Return of how many calls the target did not tell what a metric of time is about.
+    def falls_on_failure(self, metric: str) -> bool:
+        """Tell whether a metric of time has no value because it falls on a failed call."""
+        if not is_time(metric):
+            return False
+        ranked = self.ranked(metric)
+        return bool(ranked.failures.n) and not ranked.untold and self.value(metric) is None
+
+    def _untold(self, metric: str) -> int:
+        """Return how many calls were to tell what a metric of time is about, and did not.
 
         They count as longer than all others, so that nothing passes by silence.
         """
@@ -173,39 +171,53 @@ class Totals:
         return self.unheard if metric.startswith((EVENT_PREFIX, GAP_PREFIX)) else 0
 
     @property
+    def told_stop(self) -> groups.Group:
+        """Calls that were cancelled, and of whose end the server told."""
+        return groups.Group([(OK, self.stop.ok)])
+
+    @property
     def stops_unmeasured(self) -> int:
         """Calls that were cancelled, and of whose end the server told nothing."""
         return self.stop.all.n - self.stop.ok.n
 
     def why_unknown(self, metric: str) -> str:
         """Say why a metric has no value, where more is to be said than that it has none."""
-        unmeasured = self.unmeasured(metric)
+        untold = self._untold(metric)
         if not metric.startswith(STOP_PREFIX):
-            calls = f"{unmeasured} of {unmeasured + self.timed(metric).n} calls"
-            return f": {calls} that were to report progress brought none" if unmeasured else ""
+            calls = f"{untold} of {self.ranked(metric).n} calls" if untold else ""
+            return f": {calls} that were to report progress brought none" if untold else ""
         if not self.stop.all.n:
             return ": only up to 2025-11-25, over streamable HTTP, is the end of a call told"
-        return f": of {unmeasured} of {self.stop.all.n} the end was not told"
+        return f": of {untold} of {self.stop.all.n} the end was not told"
 
 
-_TIMED: Final[Mapping[str, Callable[[Totals], groups.Tally]]] = {
-    JOURNEY_PREFIX: lambda totals: totals.journey.ok,
-    EVENT_PREFIX: lambda totals: totals.event.all,
-    GAP_PREFIX: lambda totals: totals.gap.all,
-    RECOVERY_PREFIX: lambda totals: totals.recovery.ok,
-    STOP_PREFIX: lambda totals: totals.stop.ok,
-    "": lambda totals: totals.call.all,
+_TIMED: Final[Mapping[str, Callable[[Totals], groups.Group]]] = {
+    JOURNEY_PREFIX: lambda totals: totals.journey,
+    EVENT_PREFIX: lambda totals: totals.event,
+    GAP_PREFIX: lambda totals: totals.gap,
+    RECOVERY_PREFIX: lambda totals: totals.recovery,
+    STOP_PREFIX: lambda totals: totals.told_stop,
+    "": lambda totals: totals.call,
 }
 """Whose time a metric is, by its prefix."""
 
 
-def _timed(metric: str) -> tuple[str, Callable[[Totals], groups.Tally]]:
-    return next(item for item in _TIMED.items() if metric.startswith(item[0]))
+def _prefix(metric: str) -> str:
+    return next(prefix for prefix in _TIMED if metric.startswith(prefix))
+
+
+def _group(metric: str) -> Callable[[Totals], groups.Group]:
+    return _TIMED[_prefix(metric)]
 
 
 def bare(metric: str) -> str:
     """Return what a metric of time says of it, such as `p95`, without whose time it is."""
-    return metric.removeprefix(_timed(metric)[0])
+    return metric.removeprefix(_prefix(metric))
+
+
+def is_time(metric: str) -> bool:
+    """Tell whether a metric is a time of calls or journeys."""
+    return bare(metric) in (*FRACTIONS, "mean", "max")
 
 
 _FACTS: Final = frozenset(("tools_list_tokens", "sessions", "session_kib"))
@@ -244,9 +256,9 @@ class Evidence:
 
 
 def paired(
-    metric: str, arm: Evidence, versus: Evidence
+    metric: str, arm: Evidence, versus: Evidence, first: tuple[bool, bool] = (False, False)
 ) -> tuple[list[float | None], list[float | None]]:
-    """Return a metric of both arms, round by round."""
+    """Return a metric of both arms, round by round; `first` says how their failures rank."""
     of_arm, of_versus = arm.rounds, versus.rounds
     if not arm.complete:
         shared = of_arm.keys() & of_versus.keys()
@@ -255,8 +267,8 @@ def paired(
             for rounds in (of_arm, of_versus)
         )
     return (
-        [part.value(metric) for part in of_arm.values()],
-        [part.value(metric) for part in of_versus.values()],
+        [part.value(metric, first=first[0]) for part in of_arm.values()],
+        [part.value(metric, first=first[1]) for part in of_versus.values()],
     )
 
 

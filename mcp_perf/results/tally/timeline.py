@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Final
 
-from mcp_perf.outcomes import ENDED, FAILED
+from mcp_perf.outcomes import ENDED, FAILED, OK
 from mcp_perf.results.document.document import TimelinePoint
 from mcp_perf.results.journal.histogram import Histogram
 from mcp_perf.results.journal.records import Slice, TurnStarted
@@ -35,7 +35,8 @@ class _Second:
             if cell.kind == CALL:
                 share.ended += cell.n if cell.cls in ENDED else 0
                 share.failed += cell.n if cell.cls in FAILED else 0
-                self.latency.add_pairs(cell.latency)
+                if cell.cls == OK:
+                    self.latency.add_pairs(cell.latency)
 
     def point(self) -> TimelinePoint:
         shares = [share for share in self.shares.values() if share.seconds > 0]

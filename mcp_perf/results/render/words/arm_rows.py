@@ -6,7 +6,7 @@ from typing import Final
 
 from mcp_perf.outcomes import CLASSES
 from mcp_perf.results.document import target_numbers as target
-from mcp_perf.results.document.document import ArmNumbers, Latency
+from mcp_perf.results.document.document import TIMES, ArmNumbers, Latency
 from mcp_perf.results.render.words import numbers, wording
 from mcp_perf.results.tally.tokens import ESTIMATOR
 
@@ -34,7 +34,7 @@ def _times(prefix: str, read: Callable[[ArmNumbers], Latency]) -> dict[str, Read
     def field(name: str) -> Read:
         return lambda arm: numbers.ms(getattr(read(arm), name))
 
-    return {prefix + name: field(name) for name in Latency.model_fields}
+    return {prefix + name: field(name) for name in TIMES}
 
 
 def _upstream(read: Callable[[target.UpstreamNumbers], float | None]) -> Read:
@@ -52,9 +52,16 @@ _GROUPS: Final[Mapping[str, Mapping[str, Read]]] = {
         "journeys_done": lambda arm: numbers.count(arm.journeys_done),
         "calls": lambda arm: numbers.count(arm.calls),
     },
-    "Time of a call": _times("", lambda arm: arm.latency_ms),
-    "Time of a call from its actual send": _times("", lambda arm: arm.service_ms),
-    "Time of a whole journey": _times("journey_", lambda arm: arm.journey_ms),
+    "Time of a call that was ok": {
+        **_times("", lambda arm: arm.latency_ms),
+        "calls that were ok": lambda arm: numbers.count(arm.latency_ms.n or None),
+    },
+    "Time of a call that failed": {
+        **_times("", lambda arm: arm.failed_ms),
+        "calls that failed": lambda arm: numbers.count(arm.failed_ms.n or None),
+    },
+    "Time of a call that was ok, from its actual send": _times("", lambda arm: arm.service_ms),
+    "Time of a journey with every step ok": _times("journey_", lambda arm: arm.journey_ms),
     "How late journeys began (the generator's own delay)": _times("", lambda arm: arm.lag_ms),
     "What the target used": {
         "cpu": lambda arm: numbers.percent(arm.resources.cpu),

@@ -124,8 +124,9 @@ def test_what_was_not_measured_is_null():
     arm = report.arms["mcp"]
     assert (arm.calls, arm.error_rate, arm.success_rate) == (0, None, None)
     assert (arm.throughput_per_s, arm.calls_per_s) == (None, None)
-    assert set(arm.latency_ms.model_dump().values()) == {None}
-    assert set(arm.service_ms.model_dump().values()) == {None}
+    assert set(arm.latency_ms.model_dump().values()) == {0, None}
+    assert arm.latency_ms.n == arm.failed_ms.n == 0
+    assert set(arm.service_ms.model_dump().values()) == {0, None}
     assert (arm.percentile_curve, arm.rounds) == ([], [])
     assert (report.verdict, report.exit_code) == ("INCONCLUSIVE", 90)
 
@@ -289,7 +290,7 @@ def test_a_frozen_server_shows_in_latency_but_not_in_service_time():
         RunEnded(at_s=10, reason="finished"),
     ]
     arm = build(records).arms["mcp"]
-    found = arm.latency_ms.model_dump(exclude={"mean"}).values()
+    found = arm.latency_ms.model_dump(exclude={"mean", "n"}).values()
     assert list(found) == pytest.approx([1, 1101, 1551, 1911, 1992, 2001], rel=0.001)
     assert arm.service_ms.p99 == pytest.approx(1, rel=0.001)
 
