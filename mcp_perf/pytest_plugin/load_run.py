@@ -55,7 +55,10 @@ class LoadRun:
         if report.verdict in _UNDECIDED and (reason := excuse(report)):
             pytest.skip(f"{report.verdict}, not judged: {reason}")
         if report.verdict != "PASS":
-            pytest.fail("\n".join([report.verdict, *report.reasons]), pytrace=False)
+            pytest.fail(
+                "\n".join([report.verdict, *(reason.line for reason in report.reasons)]),
+                pytrace=False,
+            )
         return report
 
     def _run(self, scenario: str, arguments: Sequence[str]) -> Path:

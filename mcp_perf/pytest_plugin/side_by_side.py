@@ -85,4 +85,7 @@ class SideBySide:
         report = report_of(about, measured, self.folder)
         self.told(report)
         if report.verdict != "PASS":
-            pytest.fail("\n".join([f"{report.verdict}", *report.reasons]), pytrace=False)
+            pytest.fail(
+                "\n".join([f"{report.verdict}", *(reason.line for reason in report.reasons)]),
+                pytrace=False,
+            )

@@ -15,9 +15,9 @@ def undecided(report: Report) -> str:
     A run that is INVALID for any other reason than a limit of the generator is a fault of ours.
     """
     if report.verdict == "INVALID":
-        of_generator = report.reasons[0].startswith("The load generator ")
+        of_generator = report.reasons[0].text.startswith("The load generator ")
         faults = [arm.classes["harness_error"] for arm in report.arms.values()]
-        return "; ".join(report.reasons) if of_generator and not any(faults) else ""
+        return "; ".join(reason.line for reason in report.reasons) if of_generator and not any(faults) else ""
     users = report.environment["load"]["users"]
     if users < FEWEST_USERS:
         return f"this machine keeps up {users} users, fewer than {FEWEST_USERS}"

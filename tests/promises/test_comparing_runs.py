@@ -140,7 +140,7 @@ def test_promise_15_a_run_fails_by_its_baseline_and_rebuilds_so(place, report):
     assert ended.code == 99, ended.output
     folder = place.folder / "judged"
     before = report(folder)
-    assert before["reasons"][0].startswith("Regression: mcp.")
+    assert before["reasons"][0]["text"].startswith("Regression: mcp.")
     assert any(row["verdict"] == "FAIL" for row in before["regressions"])
     assert "Regression: mcp." in (folder / "report.html").read_text("utf-8")
     (place.folder / "baselines" / "slowing.json").rename(place.folder / "elsewhere.json")

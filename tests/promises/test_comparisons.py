@@ -50,7 +50,6 @@ THIN_OR_BROKEN = {
         "No journey of control was completed",
         "",
     ),
-    "two arms that did nothing": ([NOTHING_DONE] * 8, [NOTHING_DONE] * 8, "No journey of mcp", ""),
     "no round of one arm": ([], noisy(10, 8), "No call of mcp", ""),
 }
 

@@ -219,8 +219,8 @@ def test_promise_18_more_than_one_percent_of_late_starts_is_invalid(late, verdic
     assert (report.verdict, report.exit_code) == (verdict, code)
     assert report.generator.late_starts == late
     if late > 10:
-        assert "late with 1.1 % of its starts" in report.reasons[0]
-        assert "--processes" in report.reasons[0]
+        assert "late with 1.1 % of its starts" in report.reasons[0].text
+        assert "--processes" in report.reasons[0].text
 
 
 def test_promise_18_the_recorder_counts_starts_and_those_beyond_the_limit():

@@ -36,6 +36,11 @@ FRACTIONS = [
 ]
 
 
+def because(*texts: str) -> list[dict[str, str]]:
+    """Give reasons with these sentences."""
+    return [{"code": "gate_failed", "text": text} for text in texts]
+
+
 def quantile(median_ms: float, fraction: float) -> float:
     """Give a log-normal latency with a heavy tail, in ms."""
     x = -math.log10(max(1 - fraction, 1e-4))
@@ -284,7 +289,9 @@ def report(
         "verdict": "FAIL",
         "exit_code": 99,
         "complete": True,
-        "reasons": ["mcp.error_rate is 0.692 %, which is not < 0.1%: 42 of 6 070 calls failed."],
+        "reasons": because(
+            "mcp.error_rate is 0.692 %, which is not < 0.1%: 42 of 6 070 calls failed."
+        ),
         "arms": {name: arm(name, medians[name], by_arm[name]) for name in names},
         "comparisons": comparisons(list(names)),
         "gates": GATES,
@@ -408,8 +415,9 @@ def _poison(value: Any, text: str) -> Any:
 def hostile(text: str = HOSTILE) -> Report:
     """Build a run with the text in every place whose content a stranger can choose."""
     plain = report().model_dump(by_alias=True)
-    for name in ("scenario", "title", "run_id", "started", "reasons", "notes", "environment"):
+    for name in ("scenario", "title", "run_id", "started", "notes", "environment"):
         plain[name] = _poison(plain[name], text)
+    plain["reasons"] = because(text)
     plain["environment"]["simulated"] = [text]
     plain["generator"]["workers_lost"] = [text]
     arms = {name: f"{name} {text}" for name in plain["arms"]}

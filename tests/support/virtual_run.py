@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mcp_perf.results.document.document import GateResult
+from mcp_perf.results.document.reason import Reason
 from mcp_perf.results.journal.histogram import Histogram
 from mcp_perf.results.journal.records import (
     AnyRecord,
@@ -182,6 +183,11 @@ def evidence(records: list[AnyRecord]) -> dict[str, Evidence]:
 def judged(gate: str, **arms: list[Round]) -> GateResult:
     """Judge a gate on a run of these rounds."""
     return judge(parse(gate), evidence(journal(arms)))
+
+
+def texts(reasons: Sequence[Reason]) -> list[str]:
+    """Give the sentences of reasons."""
+    return [reason.text for reason in reasons]
 
 
 def noisy(ms: float, rounds: int, n: int = 100, noise: float = 0.02, seed: int = 1) -> list[Round]:

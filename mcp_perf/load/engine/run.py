@@ -105,7 +105,7 @@ class Run:
             report = self._finish(formats)
             logger.info("%s (exit code %d)", report.verdict, report.exit_code)
             for reason in report.reasons:
-                logger.info("  %s", reason)
+                logger.info("  %s", reason.line)
             logger.info("Report: %s", self.folder / "report.html")
         except OSError as error:
             logger.error("The reports could not be written to %s: %s", self.folder, error)
@@ -182,6 +182,7 @@ class Run:
                 "generator_cpu": scenario.limits.generator_cpu,
                 "loop_lag_p99_ms": scenario.limits.loop_lag_p99 * 1000,
                 "late_starts": scenario.limits.late_starts,
+                "errors": scenario.limits.errors,
             },
             load=prepared.load(),
             environment={**environment(), "simulated": prepared.systems.simulated()},

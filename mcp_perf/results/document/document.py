@@ -11,6 +11,7 @@ from pydantic import ConfigDict, Field
 from mcp_perf.results.document.comparison import Comparison, Regression
 from mcp_perf.results.document.layer import Layer
 from mcp_perf.results.document.part import DocumentPart, VerdictName
+from mcp_perf.results.document.reason import Reason
 from mcp_perf.results.document.target_numbers import (
     ContextNumbers,
     ResourceNumbers,
@@ -282,7 +283,8 @@ class Report(DocumentPart):
     exit_code: int
     complete: bool
     """False when the run was cut off: a signal, a crash."""
-    reasons: list[str]
+    reasons: list[Reason]
+    """The gravest first."""
     arms: dict[str, ArmNumbers]
     comparisons: list[Comparison]
     layers: list[Layer] = Field(default_factory=list)

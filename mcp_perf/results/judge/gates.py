@@ -6,12 +6,12 @@ sentence with the numbers and what to do.
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from mcp_perf.results.document.comparison import Comparison
 from mcp_perf.results.document.document import GateResult
 from mcp_perf.results.document.target_numbers import SessionNumbers
-from mcp_perf.results.judge import rule
+from mcp_perf.results.judge import rule, shares
 from mcp_perf.results.judge.drops import unknown_beyond
 from mcp_perf.results.stats import rounds as stats
 from mcp_perf.results.stats.leaks import ONLY_WARM, Growth
@@ -25,38 +25,6 @@ from mcp_perf.results.tally.metrics import (
     paired,
 )
 from mcp_perf.scenario.model.gates import METRICS, Gate
-
-
-@dataclass(frozen=True)
-class _Bound:
-    name: str
-    op: str
-    value: float
-    unit: str
-
-    def holds(self, number: float) -> bool:
-        return rule.HOLDS[self.op](number, self.value)
-
-    def demand(self) -> str:
-        return f"the gate asks for {self.op} {rule.show(self.value, self.unit)}"
-
-    def plainly(self, number: float) -> rule.Judgement:
-        """Judge a number that is what it is: a count, the longest time."""
-        if self.holds(number):
-            return rule.Judgement("PASS", measured=number)
-        reason = f"{self.name} is {rule.show(number, self.unit)}; {self.demand()}."
-        return rule.Judgement("FAIL", reason, number)
-
-    def against(self, number: float, ci95: rule.Interval, hint: str) -> rule.Judgement:
-        """Judge a number by its interval; `hint` says what to do if that decides nothing."""
-        verdict = rule.decided(ci95, self.holds)
-        shown = f"{rule.show(number, self.unit)}, {rule.between(ci95, self.unit)} (95 %)"
-        reason = {
-            "PASS": "",
-            "FAIL": f"{self.name} is {shown}; {self.demand()}.",
-            "INCONCLUSIVE": f"{self.name} is {shown}, and {self.demand()}: not decided. {hint}",
-        }
-        return rule.Judgement(verdict, reason[verdict], number, ci95)
 
 
 def judge(gate: Gate, arms: Mapping[str, Evidence]) -> GateResult:
@@ -112,7 +80,7 @@ def _single(gate: Gate, evidence: Evidence) -> rule.Judgement:
     if value is None or gate.value is None:
         why = totals.why_unknown(metric)
         return rule.Judgement("INCONCLUSIVE", f"{metric} of {gate.arm} could not be measured{why}.")
-    bound = _Bound(f"{gate.arm}.{metric}", gate.op, gate.value, gate.unit)
+    bound = rule.Bound.of(gate)
     if _is_fact(metric) or metric.endswith("max"):
         return bound.plainly(value)
     if METRICS[metric].kind == "kib":
@@ -120,7 +88,7 @@ def _single(gate: Gate, evidence: Evidence) -> rule.Judgement:
     if METRICS[metric].kind == "growth":
         return _growing(bound, totals.usage.growth, value)
     if METRICS[metric].kind == "fraction":
-        return _proportion(bound, totals, metric)
+        return shares.judge(bound, shares.counts(totals, metric))
     few = _few(metric, totals, gate.arm)
     if few is not None:
         return rule.Judgement("INCONCLUSIVE", few, value)
@@ -149,7 +117,7 @@ def _is_fact(metric: str) -> bool:
     return METRICS[metric].kind == "count" or metric == "rss"
 
 
-def _growing(bound: _Bound, found: Growth, value: float) -> rule.Judgement:
+def _growing(bound: rule.Bound, found: Growth, value: float) -> rule.Judgement:
     if found.ci95 is None:
         return rule.Judgement("INCONCLUSIVE", found.why_not, value)
     over = f"{found.rounds} rounds over {found.span_s:.0f} s"
@@ -159,42 +127,14 @@ def _growing(bound: _Bound, found: Growth, value: float) -> rule.Judgement:
     return result
 
 
-def _per_session(bound: _Bound, found: SessionNumbers, value: float) -> rule.Judgement:
+def _per_session(bound: rule.Bound, found: SessionNumbers, value: float) -> rule.Judgement:
     if found.kib_ci95 is None:
         return rule.Judgement("INCONCLUSIVE", found.why_not, value)
     hint = f"{found.levels} levels, up to {found.most} sessions. More of them would tell."
     return bound.against(value, found.kib_ci95, hint)
 
 
-def _proportion(bound: _Bound, totals: Totals, metric: str) -> rule.Judgement:
-    """Judge a rate by its counts. A bound of 0 % or 100 % is about the calls of this run only."""
-    if metric == "error_rate":
-        count, total, what, did = totals.call.failed, totals.call.ended, "calls", "failed"
-    elif metric == "rate_limited_rate":
-        count, total, what, did = totals.call.limited, totals.call.ended, "calls", "were refused"
-    else:
-        count, total, what, did = totals.journeys_done, totals.journey.ended, "journeys", "were ok"
-    if bound.value in (0, 1):
-        return bound.plainly(count / total)
-    ci95 = stats.proportion(count, total)
-    counted = f"{count} of {total} {what} {did}"
-    if count in (0, total):
-        least = bound.value if count else 1 - bound.value
-        needed: int | None = math.ceil(math.log(stats.ALPHA) / math.log(least))
-        limit = rule.show(ci95[0] if count else ci95[1], "fraction")
-        shown = f"shows {'>' if count else '<'} {limit} (95 %)"
-    else:
-        needed = stats.more_needed(total, ci95, count / total, bound.value)
-        shown = f"shows {rule.show(ci95[0], 'fraction')} to {rule.show(ci95[1], 'fraction')} (95 %)"
-    result = bound.against(count / total, ci95, "")
-    if result.verdict != "INCONCLUSIVE":
-        return result
-    return replace(
-        result, reason=f"{counted} {shown}; {bound.demand()}. {rule.advice(needed, what)}"
-    )
-
-
-def _spread(bound: _Bound, evidence: Evidence, metric: str, value: float) -> rule.Judgement:
+def _spread(bound: rule.Bound, evidence: Evidence, metric: str, value: float) -> rule.Judgement:
     rounds: stats.RoundValues = [part.value(metric) for part in evidence.rounds.values()]
     ci95 = stats.around(value, rounds)
     if ci95 is not None:
@@ -235,7 +175,7 @@ def _compared(gate: Gate, arm: Evidence, versus: Evidence) -> rule.Judgement:
         return rule.Judgement("INCONCLUSIVE", f"{reached}: {other} is no yardstick.")
     if value is None or base is None or factor is None or other is None:
         return rule.Judgement("INCONCLUSIVE", f"{metric} could not be measured of both arms.")
-    bound = _Bound(f"{gate.arm}.{metric} / {other}.{metric}", gate.op, factor, rule.RATIO)
+    bound = rule.Bound(f"{gate.arm}.{metric} / {other}.{metric}", gate.op, factor, rule.RATIO)
     kind = METRICS[metric].kind
     if base and (_is_fact(metric) or (kind == "rate" and not value)):
         return bound.plainly(value / base)
@@ -263,7 +203,7 @@ def _ratio(
     return stats.compare(gate.metric, gate.arm, gate.versus or "", values, bases)
 
 
-def _holds_at_worst(gate: Gate, bound: _Bound, arm: Evidence, versus: Evidence) -> bool:
+def _holds_at_worst(gate: Gate, bound: rule.Bound, arm: Evidence, versus: Evidence) -> bool:
     """Tell whether a ratio of times also holds if failures are ranked in the gate's disfavour.
 
     Those of the yardstick would else make it longer, and the ratio better.

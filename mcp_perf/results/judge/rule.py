@@ -7,7 +7,7 @@ import math
 import operator
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Self
 
 from mcp_perf.results.document.document import GateResult
 from mcp_perf.results.document.part import VerdictName
@@ -96,3 +96,44 @@ def no_latency(dropped: int, planned: int, arm: str, metric: str, *, more: str =
         f"{dropped} of {planned} arrivals of {arm} were dropped{more} and have no latency: "
         f"{metric} over all of them is longer than what was measured."
     )
+
+
+@dataclass(frozen=True)
+class Bound:
+    """The right side of a gate, and how what it is about is called."""
+
+    name: str
+    op: str
+    value: float
+    unit: str
+
+    @classmethod
+    def of(cls, gate: Gate) -> Self:
+        """Return the bound of a gate on one arm."""
+        return cls(f"{gate.arm}.{gate.metric}", gate.op, gate.value or 0.0, gate.unit)
+
+    def holds(self, number: float) -> bool:
+        """Tell whether a number meets the gate."""
+        return HOLDS[self.op](number, self.value)
+
+    def demand(self) -> str:
+        """Say what the gate asks for."""
+        return f"the gate asks for {self.op} {show(self.value, self.unit)}"
+
+    def plainly(self, number: float) -> Judgement:
+        """Judge a number that is what it is: a count, the longest time."""
+        if self.holds(number):
+            return Judgement("PASS", measured=number)
+        reason = f"{self.name} is {show(number, self.unit)}; {self.demand()}."
+        return Judgement("FAIL", reason, number)
+
+    def against(self, number: float, ci95: Interval, hint: str) -> Judgement:
+        """Judge a number by its interval; `hint` says what to do if that decides nothing."""
+        verdict = decided(ci95, self.holds)
+        shown = f"{show(number, self.unit)}, {between(ci95, self.unit)} (95 %)"
+        reason = {
+            "PASS": "",
+            "FAIL": f"{self.name} is {shown}; {self.demand()}.",
+            "INCONCLUSIVE": f"{self.name} is {shown}, and {self.demand()}: not decided. {hint}",
+        }
+        return Judgement(verdict, reason[verdict], number, ci95)

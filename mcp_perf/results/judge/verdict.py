@@ -1,10 +1,9 @@
-"""The verdict of a run and its exit code: INVALID > FAIL > INCONCLUSIVE > PASS.
+"""The verdict of a run and its exit code: those of its gravest reason, by the table of `order.py`.
 
-INVALID means that the measurement itself is broken, whatever the gates say. Nothing passes by
-absence: an arm, a worker or an end that is missing leaves at best INCONCLUSIVE.
+Nothing passes by absence: an arm, a worker or an end that is missing leaves at best INCONCLUSIVE.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,6 +11,18 @@ from mcp_perf.outcomes import FAILED
 from mcp_perf.results.document.comparison import Regression
 from mcp_perf.results.document.document import GateResult
 from mcp_perf.results.document.part import VerdictName
+from mcp_perf.results.document.reason import Reason
+from mcp_perf.results.judge.order import (
+    FAIL_CODE,
+    INCONCLUSIVE_CODE,
+    INVALID_CODE,
+    PASS_CODE,
+    RANKS,
+    VERDICTS,
+    because,
+    in_order,
+)
+from mcp_perf.results.judge.shares import counts
 from mcp_perf.results.tally.health import GeneratorHealth, NodeHealth
 from mcp_perf.results.tally.metrics import Totals
 from mcp_perf.results.tally.turns import MOST_DROPPED
@@ -22,11 +33,6 @@ FEWEST_LAGS: Final = 100
 """A 99th percentile of fewer is only their maximum, and one hiccup would spoil a short run."""
 LITTLE: Final = 0.05
 
-PASS_CODE: Final = 0
-INCONCLUSIVE_CODE: Final = 90
-INVALID_CODE: Final = 91
-WORKER_LOST_CODE: Final = 92
-FAIL_CODE: Final = 99
 SIGNAL_CODE: Final = 105
 BROKEN_CODE: Final = 107
 CODES: Final[Mapping[VerdictName, int]] = {
@@ -35,8 +41,11 @@ CODES: Final[Mapping[VerdictName, int]] = {
     "INCONCLUSIVE": INCONCLUSIVE_CODE,
     "PASS": PASS_CODE,
 }
+MOST_FAILED: Final = 0.01
+"""Of the calls of an arm, if no gate says how many may: `limits: {errors: 1%}` in a scenario."""
 _ENDED_BY: Final = {"signal": SIGNAL_CODE, "error": BROKEN_CODE}
 
+_ABOUT_ERRORS: Final = ("error_rate", "success_rate")
 _RELIEF: Final = "Use more processes (--processes), more workers, or fewer users."
 _ENDS: Final[Mapping[str, str]] = {
     "": "The journal has no end: the run crashed or was killed. What was recorded is reported.",
@@ -61,6 +70,11 @@ class Facts:
     """What the verdict depends on."""
 
     gates: Sequence[GateResult]
+    failed_by_deeds: Collection[str] = ()
+    """Gates on shares that fail by what the target itself did, timeouts left out."""
+    most_failed: float = MOST_FAILED
+    clean: bool = True
+    """Whether nothing at all went wrong, before, in and after the rounds."""
     regressions: Sequence[Regression] = ()
     """Against the baseline."""
     arms: Mapping[str, Totals]
@@ -81,24 +95,22 @@ class Facts:
 
 @dataclass(frozen=True)
 class Decision:
-    """The verdict, the exit code, and one sentence for each reason, the gravest first."""
+    """The verdict, the exit code, and the reasons, the gravest first."""
 
     verdict: VerdictName
     exit_code: int
-    reasons: list[str]
+    reasons: list[Reason]
 
 
 def decide(facts: Facts) -> Decision:
     """Decide what a run has shown."""
-    invalid, failed, open_ = (list(why(facts)) for why in (_invalid, _failed, _inconclusive))
-    verdict: VerdictName = (
-        "INVALID" if invalid else "FAIL" if failed else "INCONCLUSIVE" if open_ else "PASS"
-    )
-    code = WORKER_LOST_CODE if facts.workers_lost else CODES[verdict]
-    found = [] if facts.search is None else list(facts.search.found)
-    quiet = bool(found) and not facts.gates
-    reasons = [*invalid, *failed, *open_] or ([] if quiet else [_passed(facts)])
-    reasons += found
+    told = [*_invalid(facts), *_failed(facts), *_inconclusive(facts)]
+    found = () if facts.search is None else facts.search.found
+    if not told and (facts.gates or not found):
+        told.append(because("passed", _passed(facts)))
+    told += [because("capacity_found", text) for text in found]
+    reasons = in_order(told)
+    verdict, code = VERDICTS[RANKS[reasons[0].code]]
     return Decision(verdict, _ENDED_BY.get(facts.ended, code), reasons)
 
 
@@ -118,103 +130,134 @@ def littles_law(arm: str, totals: Totals) -> str | None:
     )
 
 
-def _invalid(facts: Facts) -> Iterator[str]:
+def _invalid(facts: Facts) -> Iterator[Reason]:
     for name in facts.workers_lost:
-        yield f"Worker lost: {name}. Its share of the load is missing; run again with it."
+        lost = f"Worker lost: {name}. Its share of the load is missing; run again with it."
+        yield because("worker_lost", lost)
+    if facts.harness_errors:
+        first = f" The first: {facts.harness_example}" if facts.harness_example else ""
+        yield because(
+            "harness_error",
+            f"{facts.harness_errors} calls could not be made as the scenario says "
+            f"(harness_error): they say nothing about the target. Correct the scenario.{first}",
+        )
     if facts.short_rounds and not facts.workers_lost:
-        yield (
+        yield because(
+            "users_missing",
             f"Not all users were at work in every round ({len(facts.short_rounds)} short): "
-            f"{facts.short_rounds[0]}. The load was not the one that was asked for; run again."
+            f"{facts.short_rounds[0]}. The load was not the one that was asked for; run again.",
         )
     # A search goes beyond what the target holds, and tells by itself where the generator did not.
     for name, node in sorted(facts.health.nodes.items()) if facts.search is None else ():
         yield from _saturated(name, node, facts.health)
-    if facts.harness_errors:
-        first = f" The first: {facts.harness_example}" if facts.harness_example else ""
-        yield (
-            f"{facts.harness_errors} calls could not be made as the scenario says "
-            f"(harness_error): they say nothing about the target. Correct the scenario.{first}"
-        )
 
 
-def _saturated(name: str, node: NodeHealth, health: GeneratorHealth) -> Iterator[str]:
+def _saturated(name: str, node: NodeHealth, health: GeneratorHealth) -> Iterator[Reason]:
     """Say where this process, and not the target, was the bottleneck."""
     limits = health.limits
     who = "The load generator" + ("" if len(health.nodes) == 1 else f" {name}")
     if node.hottest_s >= HOT_S:
-        yield (
+        yield because(
+            "generator_saturated",
             f"{who} used more than {100 * limits.generator_cpu:.3g} % of a "
             f"core for {node.hottest_s:.3g} s in a row, in rounds of {node.hottest_arm}: it was "
-            f"the bottleneck. {_RELIEF}"
+            f"the bottleneck. {_RELIEF}",
         )
     lag_ns = node.lag.percentile(0.99) if node.lag.count >= FEWEST_LAGS else None
     if lag_ns is not None and lag_ns / 1e6 > limits.loop_lag_p99_ms:
-        yield (
+        yield because(
+            "unexplained_lag",
             f"{who} woke {lag_ns / 1e6:.3g} ms late (p99; the limit is "
-            f"{limits.loop_lag_p99_ms:.3g} ms): its timings hold its own delays. {_RELIEF}"
+            f"{limits.loop_lag_p99_ms:.3g} ms): its timings hold its own delays. {_RELIEF}",
         )
     if node.late > limits.late_starts:
-        yield (
+        yield because(
+            "late_starts",
             f"{who} was late with {100 * node.late:.3g} % of its starts (the "
-            f"limit is {100 * limits.late_starts:.3g} %): the plan was not kept. {_RELIEF}"
+            f"limit is {100 * limits.late_starts:.3g} %): the plan was not kept. {_RELIEF}",
         )
 
 
-def _failed(facts: Facts) -> Iterator[str]:
+def _failed(facts: Facts) -> Iterator[Reason]:
     for result in facts.gates:
         if result.verdict == "FAIL":
-            yield f"Gate {result.gate}: {result.reason}"
-    yield from () if facts.search is None else facts.search.failed
+            by_deeds = result.gate in facts.failed_by_deeds
+            code = "target_errors" if by_deeds else "gate_failed"
+            yield because(code, f"Gate {result.gate}: {result.reason}")
+    for text in () if facts.search is None else facts.search.failed:
+        yield because("no_rate_held", text)
     yield from _regressions("Regression", "FAIL", facts)
     for arm, totals in facts.arms.items():
-        ended, failed = totals.call.ended, totals.call.failed
-        if (
-            ended
-            and failed == ended
-            and not _passed_on(arm, ("error_rate", "success_rate"), facts.gates)
-        ):
-            counts = {cls: n for cls, n in totals.call.classes.items() if cls in FAILED}
-            most = max(counts, key=counts.__getitem__)
-            yield f"Every call of {arm} failed: {failed} of {ended}, most of them by {most}."
+        yield from _errors(arm, totals, facts)
         dropped, planned = totals.dropped, totals.planned
         too_many = facts.search is None and dropped > MOST_DROPPED * planned
         if too_many and not _passed_on(arm, ("dropped",), facts.gates):
-            yield (
+            yield because(
+                "arrivals_dropped",
                 f"{dropped} of {planned} arrivals of {arm} were dropped: it did not take the rate "
                 "that was asked of it. Lower the rate, or raise max_in_flight if it may have more "
-                "journeys at once."
+                "journeys at once.",
             )
 
 
-def _passed_on(arm: str, metrics: Sequence[str], gates: Sequence[GateResult]) -> bool:
+def _errors(arm: str, totals: Totals, facts: Facts) -> Iterator[Reason]:
+    """Say that too many calls of an arm failed, if no gate judges how many may."""
+    whole, deeds = counts(totals, "error_rate"), counts(totals, "error_rate", timeouts=False)
+    if not whole.count or _passed_on(arm, _ABOUT_ERRORS, facts.gates):
+        return
+    classes = {cls: n for cls, n in totals.call.classes.items() if cls in FAILED}
+    most = f"most of them by {max(classes, key=classes.__getitem__)}"
+    counted = f"{whole.count} of {whole.total}, {most}"
+    if whole.count == whole.total:
+        code = "all_failed" if deeds.count else "unanswered"
+        yield because(code, f"Every call of {arm} failed: {counted}.")
+    elif facts.search is None and not _judged_on(arm, _ABOUT_ERRORS, facts.gates):
+        limit = f"the limit is {100 * facts.most_failed:.3g} % (limits: errors)"
+        told = f"Calls of {arm} failed: {counted}; {limit}, and no gate says how many may."
+        if deeds.count > facts.most_failed * deeds.total:
+            yield because("error_limit", told)
+        elif whole.count > facts.most_failed * whole.total:
+            yield because("unanswered", told)
+
+
+def _judged_on(arm: str, metrics: Sequence[str], gates: Sequence[GateResult]) -> bool:
     wanted = tuple(f"{arm}.{metric}" for metric in metrics)
-    return any(
-        result.verdict == "PASS" and result.gate.replace(" ", "").startswith(wanted)
-        for result in gates
-    )
+    return any(result.gate.replace(" ", "").startswith(wanted) for result in gates)
 
 
-def _inconclusive(facts: Facts) -> Iterator[str]:
+def _passed_on(arm: str, metrics: Sequence[str], gates: Sequence[GateResult]) -> bool:
+    return _judged_on(arm, metrics, [result for result in gates if result.verdict == "PASS"])
+
+
+def _inconclusive(facts: Facts) -> Iterator[Reason]:
     for result in facts.gates:
         if result.verdict == "INCONCLUSIVE":
-            yield f"Gate {result.gate}: {result.reason}"
-    yield from () if facts.search is None else facts.search.undecided
+            yield because("gate_open", f"Gate {result.gate}: {result.reason}")
+    for text in () if facts.search is None else facts.search.undecided:
+        yield because("search_open", text)
     yield from _regressions("Baseline", "INCONCLUSIVE", facts)
     for arm, totals in facts.arms.items():
         if not totals.call.ended:
-            yield f"No call of {arm} ended in a measured round: nothing is known about it."
+            none = f"No call of {arm} ended in a measured round: nothing is known about it."
+            yield because("no_calls", none)
     for name in facts.idle_workers:
-        yield f"Worker {name} had users, but ended no call: look at its log."
+        yield because(
+            "idle_worker", f"Worker {name} had users, but ended no call: look at its log."
+        )
     if facts.health.cpu_percent is None and any(t.calls for t in facts.arms.values()):
-        yield "The load generator's own load was not measured: it may have been the bottleneck."
+        yield because(
+            "generator_not_watched",
+            "The load generator's own load was not measured: it may have been the bottleneck.",
+        )
     if not facts.complete:
-        yield _ENDS[facts.ended]
+        yield because("cut_off", _ENDS[facts.ended])
 
 
-def _regressions(what: str, verdict: VerdictName, facts: Facts) -> Iterator[str]:
+def _regressions(what: str, verdict: VerdictName, facts: Facts) -> Iterator[Reason]:
+    code = "regression" if verdict == "FAIL" else "baseline_open"
     for row in facts.regressions:
         if row.verdict == verdict:
-            yield f"{what}: {row.reason}"
+            yield because(code, f"{what}: {row.reason}")
 
 
 def _passed(facts: Facts) -> str:
@@ -223,4 +266,11 @@ def _passed(facts: Facts) -> str:
     if facts.regressions:
         same = "No regression against the baseline."
         return f"{held} {same}" if number else same
-    return held if number else "No gates: the run was clean, nothing else was judged."
+    if number:
+        return held
+    if facts.clean:
+        return "No gates: the run was clean, nothing else was judged."
+    return (
+        f"No gates, and at most {100 * facts.most_failed:.3g} % of the calls of an arm failed: "
+        "nothing else was judged."
+    )

@@ -1,11 +1,12 @@
 """From a journal to the finished report: the one place where all numbers come together."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from mcp_perf.outcomes import FAILED, HARNESS_ERROR
+from mcp_perf.outcomes import FAILED, HARNESS_ERROR, OK
 from mcp_perf.results.compare.against import against_baseline
 from mcp_perf.results.document.comparison import Comparison, Regression
 from mcp_perf.results.document.control import CONTROL, control_of
@@ -15,7 +16,8 @@ from mcp_perf.results.journal.records import AnyRecord, SampleRecord
 from mcp_perf.results.judge import capacity
 from mcp_perf.results.judge.drops import with_drops
 from mcp_perf.results.judge.levels import LevelKey, by_level, judge_levels
-from mcp_perf.results.judge.verdict import Facts, SearchFacts, decide
+from mcp_perf.results.judge.shares import fails_by_deeds
+from mcp_perf.results.judge.verdict import MOST_FAILED, Facts, SearchFacts, decide
 from mcp_perf.results.report.arms import arm_numbers
 from mcp_perf.results.report.layers import layers
 from mcp_perf.results.report.notes import notes
@@ -63,7 +65,10 @@ def build(records: Iterable[AnyRecord]) -> Report:
     environment = _environment(tally)
     compared = against_baseline(tally, arms, environment)
     decision = decide(
-        _facts(tally, evidence, gates, compared.regressions, capacity.facts(capacities, asked))
+        replace(
+            _facts(tally, evidence, gates, compared.regressions, capacity.facts(capacities, asked)),
+            failed_by_deeds=_by_deeds(asked, evidence, levels),
+        )
     )
     return Report(
         scenario=tally.run.scenario,
@@ -100,6 +105,8 @@ def _facts(
     return Facts(
         gates=gates,
         regressions=regressions,
+        most_failed=tally.run.limits.get("errors", MOST_FAILED),
+        clean=not any(_blemishes(tally)),
         arms={arm: found.totals for arm, found in evidence.items()},
         health=tally.health,
         complete=tally.complete,
@@ -111,6 +118,30 @@ def _facts(
         harness_example=_harness_example(tally),
         search=search,
     )
+
+
+def _by_deeds(
+    asked: Iterable[Gate],
+    evidence: Mapping[str, Evidence],
+    levels: Mapping[str, Mapping[LevelKey, Evidence]],
+) -> set[str]:
+    """Name the gates that fail by what the target itself did, at any level."""
+    found = set()
+    for gate in asked:
+        whole = [evidence[gate.arm]] if gate.arm in evidence else []
+        parts = [*levels.get(gate.arm, {}).values(), *whole]
+        if fails_by_deeds(gate, [part.totals for part in parts]):
+            found.add(gate.text)
+    return found
+
+
+def _blemishes(tally: RunTally) -> Iterator[int]:
+    """Count all that was not as it should be."""
+    for turn in tally.turns.values():
+        yield sum(part.n for (_, _, cls), part in turn.parts.items() if cls != OK)
+        yield sum(share.ended.dropped for share in turn.shares.values() if share.ended)
+    yield sum(n for (_, cls), n in tally.setup.items() if cls != OK)
+    yield sum(note.count for note in tally.notes)
 
 
 def _lost(tally: RunTally) -> list[str]:

@@ -166,11 +166,17 @@ def _arm_name(value: str) -> str:
 
 
 class Limits(fields.Part):
-    """Beyond these the load generator itself was the bottleneck, and the run is INVALID."""
+    """What a run may have at most.
+
+    With more `errors` it is FAIL. Beyond the others the load generator itself was the bottleneck,
+    and the run is INVALID.
+    """
 
     generator_cpu: fields.Fraction = 0.9
     loop_lag_p99: fields.PositiveSeconds = 0.005
     late_starts: fields.Fraction = 0.01
+    errors: fields.Fraction = 0.01
+    """Of the calls of an arm, if no gate on `error_rate` or `success_rate` judges them."""
 
 
 class Scenario(fields.Part):

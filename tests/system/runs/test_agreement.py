@@ -103,7 +103,7 @@ def twilio(request, ask, run_cli, quick, report, tmp_path_factory):
         path = pointed(faces, folder)
         ended = run_cli("run", path, "-u", "50", *quick, *grace, "--out", out, timeout=300)
         if ended.code == 91:
-            spoiled(" ".join(report(out)["reasons"]))
+            spoiled(" ".join(reason["text"] for reason in report(out)["reasons"]))
         assert ended.code in (0, 90, 99), ended.output  # a slow machine may miss the gate on p95
         upstream = faces["control"].url
         accounts = {arm: face.variables["account"] for arm, face in faces.items()}

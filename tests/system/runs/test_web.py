@@ -106,7 +106,7 @@ def test_a_run_that_is_stopped_has_all_its_reports(page):
     assert {path.name for path in run.iterdir()} >= REPORTS
     assert report["complete"] is False
     assert report["verdict"] != "PASS"
-    assert any("stop" in reason.lower() for reason in report["reasons"])
+    assert any("stop" in reason["text"].lower() for reason in report["reasons"])
     arm = report["arms"]["rest"]
     assert arm["classes"]["interrupted"] == 0
     assert arm["classes"]["ok"] == arm["calls"] > 0

@@ -124,7 +124,7 @@ def test_arguments_that_the_schema_forbids_are_our_fault_not_the_servers(argumen
     arm = document["arms"]["mcp"]
     assert arm["classes"]["harness_error"] == arm["planned"] > 0
     assert sum(arm["classes"].values()) == arm["classes"]["harness_error"]
-    assert ("loud" if "loud" in arguments else "message") in document["reasons"][0]
+    assert ("loud" if "loud" in arguments else "message") in document["reasons"][0]["text"]
     assert echo.get("/_counters")["by_tool"].get("echo", 0) == before
 
 

@@ -83,7 +83,7 @@ def test_a_gate_is_judged_by_its_whole_interval(gate, noise, verdict, sentence):
     """Twice as slow holds 3x, breaks 1.5x, and with much noise says nothing; each with a reason."""
     report = reported({"fast": noisy(1, noise, 1), "slow": noisy(2, noise, 2)}, gate)
     assert report.verdict == verdict
-    assert sentence in report.reasons[0]
+    assert sentence in report.reasons[0].text
 
 
 def test_a_busy_process_is_no_fault_of_a_benchmark():

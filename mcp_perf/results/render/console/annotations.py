@@ -13,6 +13,7 @@ from mcp_perf.results.compare.report import CompareReport
 from mcp_perf.results.document.comparison import Regression
 from mcp_perf.results.document.document import Report
 from mcp_perf.results.document.part import VerdictName
+from mcp_perf.results.document.reason import Reason
 from mcp_perf.results.render.files.compare_report import WORDS
 from mcp_perf.results.render.words import wording
 from mcp_perf.results.render.words.text import clip, one_line, visible
@@ -54,7 +55,15 @@ def of_report(report: Report) -> list[Annotation]:
     ]
     found = [*gates, *_regressions(report.regressions)]
     summary = [wording.summary(report), *([] if report.complete else [wording.INCOMPLETE])]
-    return _with_verdict(report, summary, report.reasons, found)
+    return _with_verdict(report, summary, [reason.line for reason in _untold(report)], found)
+
+
+def _untold(report: Report) -> list[Reason]:
+    """Leave out the reasons that an annotation of their own tells."""
+    told = (*(gate.reason for gate in report.gates), *(row.reason for row in report.regressions))
+    return [
+        reason for reason in report.reasons if not reason.text.endswith(tuple(filter(None, told)))
+    ]
 
 
 def of_comparison(report: CompareReport) -> list[Annotation]:

@@ -58,7 +58,12 @@ def summary(report: Report, folder: Path, console: Console) -> None:
         console.print(Text(f"simulated: {line}", style="dim"), soft_wrap=True)
     for line in upstreams(report):
         console.print(Text(plain(line)), soft_wrap=True)
-    _verdict(report.verdict, f" (exit code {report.exit_code})", report.reasons, console)
+    _verdict(
+        report.verdict,
+        f" (exit code {report.exit_code})",
+        [reason.line for reason in report.reasons],
+        console,
+    )
     console.print(Text(f"Report: {folder / 'report.html'}"), soft_wrap=True)
 
 

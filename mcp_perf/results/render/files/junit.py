@@ -55,7 +55,7 @@ def _regression(suite: ET.Element, classname: str, row: Regression) -> None:
 def _verdict(suite: ET.Element, report: Report) -> None:
     """Fail unless the run passed, ended by itself and says so with exit code 0."""
     case = _testcase(suite, report.scenario, "verdict")
-    reasons = list(report.reasons) or [wording.summary(report)]
+    reasons = [reason.line for reason in report.reasons] or [wording.summary(report)]
     if not report.complete:
         reasons.append(wording.INCOMPLETE)
     message = "\n".join(reasons)

@@ -90,8 +90,9 @@ def _head(report: Report) -> str:
         "",
         f"**{wording.summary(report)}**",
     ]
-    reasons = report.reasons if report.complete else [*report.reasons, wording.INCOMPLETE]
-    lines += ["", *(f"- {text(reason)}" for reason in reasons[:_ROW_LIMIT])] if reasons else []
+    reasons = [f"{text(reason.text)} {code(reason.code)}" for reason in report.reasons]
+    reasons += [] if report.complete else [text(wording.INCOMPLETE)]
+    lines += ["", *(f"- {reason}" for reason in reasons[:_ROW_LIMIT])] if reasons else []
     simulated = wording.simulated(report)
     if simulated:
         lines += ["", f"**Simulated:** {text(', '.join(simulated))}"]

@@ -10,7 +10,7 @@ from mcp_perf.results.journal.records import Baseline, Note
 from mcp_perf.results.report.build import build
 from mcp_perf.results.tally.metrics import COMPARED
 from tests.support import earlier_runs as earlier
-from tests.support.virtual_run import journal, noisy
+from tests.support.virtual_run import journal, noisy, texts
 
 IDENTITY = {
     "workload": {"control": "c", "mcp": "m"},
@@ -108,10 +108,10 @@ def test_a_report_is_judged_by_the_baseline_in_its_journal():
     """The regressions stand in the document, and decide verdict and exit code."""
     same = finished(seed=2, extra=[against([numbers()])])
     assert (same.verdict, same.exit_code) == ("PASS", 0), same.reasons
-    assert same.reasons == ["No regression against the baseline."]
+    assert texts(same.reasons) == ["No regression against the baseline."]
     slower = finished(ms=13.0, seed=2, extra=[against([numbers()])])
     assert (slower.verdict, slower.exit_code) == ("FAIL", 99)
-    assert slower.reasons[0].startswith("Regression: mcp.throughput by control is ")
+    assert slower.reasons[0].text.startswith("Regression: mcp.throughput by control is ")
     assert {row.arm for row in slower.regressions if row.verdict == "FAIL"} == {"mcp"}
     assert any(note.startswith("Compared with echo-2026") for note in slower.notes)
 
@@ -120,7 +120,7 @@ def test_a_gate_that_held_does_not_hide_a_regression():
     """Both are said; without a regression, that the gate held and nothing regressed."""
     gates = {"gates": ["mcp.p95 < 1s"]}
     assert finished(ms=13.0, extra=[against([numbers()])], **gates).verdict == "FAIL"
-    [reason] = finished(seed=2, extra=[against([numbers()])], **gates).reasons
+    [reason] = texts(finished(seed=2, extra=[against([numbers()])], **gates).reasons)
     assert reason == "The gate held. No regression against the baseline."
 
 
@@ -128,7 +128,7 @@ def test_what_the_baseline_leaves_open_is_inconclusive():
     """Three rounds cannot show a change between runs."""
     report = finished(rounds=3, extra=[against([numbers()])])
     assert (report.verdict, report.exit_code) == ("INCONCLUSIVE", 90)
-    assert report.reasons[0].startswith("Baseline: ")
+    assert report.reasons[0].text.startswith("Baseline: ")
 
 
 def test_a_run_that_was_cut_off_is_not_compared():

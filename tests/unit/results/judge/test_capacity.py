@@ -10,6 +10,7 @@ from mcp_perf.results.judge.capacity import judge, sentence, span
 from mcp_perf.results.report.build import build
 from mcp_perf.scenario.model.gates import parse
 from tests.support import virtual_run
+from tests.support.virtual_run import texts
 from tests.support.virtual_search import Server, search
 
 LATE = Health(cpu_s=0.3, wall_s=3.0, starts=1000, late_starts=500)
@@ -63,7 +64,7 @@ def test_a_search_without_gates_passes_with_its_finding():
     """What was asked is answered; what broke beyond the knee is no failure."""
     report = run()
     assert (report.verdict, report.exit_code, report.gates) == ("PASS", 0, [])
-    [reason] = report.reasons
+    [reason] = texts(report.reasons)
     assert reason.startswith("mcp holds 10")
     assert reason.endswith("Beyond it broke: throughput.")
 
@@ -160,8 +161,10 @@ def test_a_target_that_holds_nothing_fails():
     """Not even the lowest rate: FAIL, and a word on trials that are short for such a target."""
     report = run(mcp=Server(4.0, 1))
     assert (report.verdict, report.exit_code) == ("FAIL", 99)
-    assert report.reasons[0].startswith("mcp held no rate, not even 1.333/s. What broke: through")
-    assert "A call takes 4 s" in report.reasons[0]
+    assert report.reasons[0].text.startswith(
+        "mcp held no rate, not even 1.333/s. What broke: through"
+    )
+    assert "A call takes 4 s" in report.reasons[0].text
 
 
 def test_a_target_that_holds_everything_passes():
@@ -170,7 +173,9 @@ def test_a_target_that_holds_everything_passes():
     assert report.verdict == "PASS"
     assert report.arms["mcp"].capacity.held
     assert report.arms["mcp"].capacity.interval == (1000, None)
-    assert report.reasons == ["mcp held every rate up to 1000/s, the highest that was asked for."]
+    assert texts(report.reasons) == [
+        "mcp held every rate up to 1000/s, the highest that was asked for."
+    ]
 
 
 def test_a_generator_at_its_limit_decides_nothing_unless_a_gate_is_met_below_it():
@@ -178,7 +183,9 @@ def test_a_generator_at_its_limit_decides_nothing_unless_a_gate_is_met_below_it(
     server = {"mcp": Server(0.04, 4, health=lambda rate: LATE if rate > 85 else COOL)}
     report = build(search(server, rate=1_000.0))
     assert (report.verdict, report.exit_code) == ("INCONCLUSIVE", 90)
-    assert "beyond it the load generator was the limit. Use more processes" in report.reasons[0]
+    assert (
+        "beyond it the load generator was the limit. Use more processes" in report.reasons[0].text
+    )
     low, high = report.arms["mcp"].capacity.interval
     assert low >= 80
     assert high is None
@@ -199,8 +206,8 @@ def test_a_search_that_ran_out_of_trials_is_inconclusive():
     """It says how far it got, and what to give it."""
     report = build(search({"mcp": Server(0.04, 4)}, rate=1_000.0, rounds=8))
     assert (report.verdict, report.exit_code) == ("INCONCLUSIVE", 90)
-    assert "did not come to its end" in report.reasons[0]
-    assert "load.rounds" in report.reasons[0]
+    assert "did not come to its end" in report.reasons[0].text
+    assert "load.rounds" in report.reasons[0].text
     assert report.arms["mcp"].capacity.outcome == "unfinished"
 
 
@@ -251,4 +258,4 @@ def test_a_run_that_is_no_search_has_no_capacity():
     """Every other load is reported as before."""
     report = build(virtual_run.journal({"mcp": [virtual_run.Round()]}))
     assert report.arms["mcp"].capacity is None
-    assert report.reasons == ["No gates: the run was clean, nothing else was judged."]
+    assert texts(report.reasons) == ["No gates: the run was clean, nothing else was judged."]

@@ -197,10 +197,14 @@ def test_the_number_of_calls_asked_for_would_do():
 
 
 def test_calls_that_we_cut_off_or_built_wrongly_are_no_evidence():
-    """Interrupted calls and harness errors count neither for nor against the target."""
-    what = Round(ok=5000, other={"interrupted": 900, "harness_error": 900})
+    """Harness errors count neither for nor against; what was cut off decides nothing."""
+    what = Round(ok=5000, other={"harness_error": 900})
     assert judged("mcp.error_rate < 0.1%", mcp=[what]).measured == 0
     assert judged("mcp.success_rate > 99%", mcp=[what]).verdict == "PASS"
+    cut = Round(ok=5000, other={"interrupted": 900})
+    assert judged("mcp.error_rate < 0.1%", mcp=[cut]).measured == 0
+    assert judged("mcp.success_rate > 99%", mcp=[cut]).verdict == "INCONCLUSIVE"
+    assert judged("mcp.success_rate > 80%", mcp=[cut]).verdict == "PASS"
 
 
 @pytest.mark.parametrize(

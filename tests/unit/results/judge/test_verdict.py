@@ -11,7 +11,7 @@ from mcp_perf.results.tally.health import GeneratorHealth, GeneratorLimits
 from mcp_perf.results.tally.metrics import Totals
 from mcp_perf.results.tally.tally import fold
 from tests.support import virtual_run as virtual
-from tests.support.virtual_run import Round, pairs
+from tests.support.virtual_run import Round, pairs, texts
 
 
 def totals(*rounds: Round) -> Totals:
@@ -86,7 +86,7 @@ def test_the_gravest_finding_decides(gates, broken, ended):
 def test_a_pass_says_what_it_rests_on(gates, reason):
     """PASS has a reason, too: what was judged, or that nothing was."""
     found = decided(gates=[gate(verdict) for verdict in gates])
-    assert (found.verdict, found.exit_code, found.reasons) == ("PASS", 0, [reason])
+    assert (found.verdict, found.exit_code, texts(found.reasons)) == ("PASS", 0, [reason])
 
 
 def test_reasons_come_the_gravest_first_and_name_their_gates():
@@ -95,27 +95,27 @@ def test_reasons_come_the_gravest_first_and_name_their_gates():
         gates=[gate("INCONCLUSIVE", "a.p50 < 1s"), gate("FAIL", "b.p50 < 1s"), gate("PASS")],
         harness_errors=1,
     )
-    assert [reason.split(":")[0] for reason in found.reasons] == [
+    assert [reason.split(":")[0] for reason in texts(found.reasons)] == [
         "1 calls could not be made as the scenario says (harness_error)",
         "Gate b.p50 < 1s",
         "Gate a.p50 < 1s",
     ]
-    assert found.reasons[1] == "Gate b.p50 < 1s: because FAIL"
+    assert found.reasons[1].text == "Gate b.p50 < 1s: because FAIL"
 
 
 def test_a_lost_worker_makes_the_run_invalid_and_is_named():
     """Exit code 92, before every other cause of an INVALID run."""
     found = decided(workers_lost=["w2"], harness_errors=1)
     assert (found.verdict, found.exit_code) == ("INVALID", 92)
-    assert "Worker lost: w2." in found.reasons[0]
+    assert "Worker lost: w2." in found.reasons[0].text
 
 
 def test_harness_errors_name_the_first_of_them():
     """Our own fault never counts as the target's, and says what to correct."""
     found = decided(harness_errors=4, harness_example="echo: 'text' is required")
     assert (found.verdict, found.exit_code) == ("INVALID", 91)
-    assert found.reasons[0].startswith("4 calls")
-    assert "The first: echo: 'text' is required" in found.reasons[0]
+    assert found.reasons[0].text.startswith("4 calls")
+    assert "The first: echo: 'text' is required" in found.reasons[0].text
 
 
 @pytest.mark.parametrize(("seconds", "verdict"), [(4, "PASS"), (5, "INVALID")])
@@ -131,7 +131,7 @@ def test_five_seconds_of_a_full_core_are_saturation(seconds, verdict):
             "rounds of mcp",
             "--processes",
         ):
-            assert part in found.reasons[0]
+            assert part in found.reasons[0].text
 
 
 def test_hot_seconds_with_pauses_are_no_saturation():
@@ -153,7 +153,7 @@ def test_a_late_loop_is_named_with_its_limit(lags, verdict):
     assert found.verdict == verdict
     if verdict == "INVALID":
         for part in ("The load generator woke 9 ms late", "limit is 5 ms", "fewer users"):
-            assert part in found.reasons[0]
+            assert part in found.reasons[0].text
 
 
 @pytest.mark.parametrize(("late", "verdict"), [(10, "PASS"), (11, "INVALID")])
@@ -164,7 +164,7 @@ def test_late_starts_above_the_limit_mean_the_plan_was_not_kept(late, verdict):
     assert found.verdict == verdict
     if verdict == "INVALID":
         for part in ("late with 1.1 % of its starts", "limit is 1 %", "--processes"):
-            assert part in found.reasons[0]
+            assert part in found.reasons[0].text
 
 
 def test_limits_are_those_of_the_scenario():
@@ -172,7 +172,7 @@ def test_limits_are_those_of_the_scenario():
     state = Health(cpu_s=0.5, wall_s=1, lag=pairs([2_000_000] * 100), late_starts=1, starts=1000)
     strict = GeneratorLimits(generator_cpu=0.4, loop_lag_p99_ms=1, late_starts=0.0005)
     assert decided(health=health(*[state] * 5)).verdict == "PASS"
-    reasons = decided(health=health(*[state] * 5, limits=strict)).reasons
+    reasons = texts(decided(health=health(*[state] * 5, limits=strict)).reasons)
     assert len(reasons) == 3
     for limit, reason in zip(("40 %", "1 ms", "0.05 %"), reasons, strict=True):
         assert limit in reason
@@ -183,7 +183,9 @@ def test_an_arm_of_which_every_call_failed_fails_the_run():
     arms = {"mcp": totals(Round(ok=0, failed=50), Round(ok=0, failed=2, cls="timeout"))}
     found = decided(arms=arms, gates=[gate("PASS")])
     assert (found.verdict, found.exit_code) == ("FAIL", 99)
-    assert found.reasons == ["Every call of mcp failed: 52 of 52, most of them by tool_error."]
+    assert texts(found.reasons) == [
+        "Every call of mcp failed: 52 of 52, most of them by tool_error."
+    ]
 
 
 @pytest.mark.parametrize("text", ["mcp.error_rate > 99%", " mcp . success_rate < 5%"])
@@ -200,7 +202,9 @@ def test_promise_17_an_arm_without_an_ended_call_is_never_a_pass(what):
     arms = {"control": totals(Round()), "mcp": totals(what)}
     found = decided(arms=arms, gates=[gate("PASS")])
     assert found.verdict == "INCONCLUSIVE"
-    assert found.reasons == ["No call of mcp ended in a measured round: nothing is known about it."]
+    assert texts(found.reasons) == [
+        "No call of mcp ended in a measured round: nothing is known about it."
+    ]
     assert decided(arms=arms, gates=[gate("FAIL")]).verdict == "FAIL"
 
 
@@ -208,14 +212,14 @@ def test_promise_17_a_worker_that_made_no_call_is_never_a_pass():
     """It had users; what they did is not known."""
     found = decided(idle_workers=["w3"])
     assert found.verdict == "INCONCLUSIVE"
-    assert "Worker w3 had users" in found.reasons[0]
+    assert "Worker w3 had users" in found.reasons[0].text
 
 
 def test_a_generator_that_was_not_watched_is_never_a_pass():
     """Calls without a word on the generator's health: it may have been the bottleneck."""
     found = decided(health=health())
     assert found.verdict == "INCONCLUSIVE"
-    assert "own load was not measured" in found.reasons[0]
+    assert "own load was not measured" in found.reasons[0].text
 
 
 @pytest.mark.parametrize(
@@ -230,7 +234,7 @@ def test_a_generator_that_was_not_watched_is_never_a_pass():
 )
 def test_a_run_that_was_cut_off_says_how(ended, says):
     """The reason names what ended it."""
-    assert says in decided(ended=ended, complete=False).reasons[0]
+    assert says in decided(ended=ended, complete=False).reasons[0].text
 
 
 @pytest.mark.parametrize(
@@ -254,4 +258,4 @@ def test_one_process_of_several_is_named():
     """With more than one generator process the reason says which of them was the bottleneck."""
     found = health(*[HOT] * 5)
     found.add(Slice(node="w2", turn=0, at_s=0, seconds=1, cells=[], health=COOL), "mcp")
-    assert decided(health=found).reasons[0].startswith("The load generator w1 used")
+    assert decided(health=found).reasons[0].text.startswith("The load generator w1 used")

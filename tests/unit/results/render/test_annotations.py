@@ -46,18 +46,22 @@ def row(verdict, reason="mcp.p95 is 12 % worse"):
 )
 def test_the_verdict_comes_first_and_has_its_level(example, verdict, level):
     """A job that is green has a notice, one without evidence a warning, any other an error."""
-    report = example.report(verdict=verdict, reasons=["Because."], gates=[], exit_code=7)
+    report = example.report(
+        verdict=verdict, reasons=example.because("Because."), gates=[], exit_code=7
+    )
     first = read(str(of_report(report)[0]))
     assert first[0] == level
     assert first[1] == f"mcp-perf twilio-tasks: {verdict} (exit code 7)"
-    assert first[2].endswith("\nBecause.")
+    assert first[2].endswith("\nBecause. (gate_failed)")
 
 
 def test_what_did_not_pass_is_annotated_and_what_passed_is_not(example):
     """One annotation for each gate, and for each metric against the baseline, that did not pass."""
     report = example.report(
         verdict="FAIL",
-        reasons=["Gate a.p95 < 1s: it is 300 ms", "Regression: mcp.p95 is 12 % worse", "Also."],
+        reasons=example.because(
+            "Gate a.p95 < 1s: it is 300 ms", "Regression: mcp.p95 is 12 % worse", "Also."
+        ),
         gates=[gate("PASS", "x.p50 < 1s"), gate("FAIL", "a.p95 < 1s"), gate("INCONCLUSIVE", "b")],
         regressions=[row("PASS"), row("FAIL"), row(None)],
     )
@@ -67,7 +71,9 @@ def test_what_did_not_pass_is_annotated_and_what_passed_is_not(example):
         ("error", "FAIL: mcp.p95", "mcp.p95 is 12 % worse"),
         ("warning", "INCONCLUSIVE: b", "it is 300 ms"),
     ]
-    assert found[0][2].splitlines()[1:] == ["Also."]  # the others are told by their own
+    assert found[0][2].splitlines()[1:] == [
+        "Also. (gate_failed)"
+    ]  # the others are told by their own
 
 
 def test_a_run_that_was_cut_off_says_so(example):

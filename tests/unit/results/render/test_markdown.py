@@ -180,7 +180,7 @@ def test_a_huge_report_still_fits_a_comment(example):
     big = example.report(
         names=names,
         rounds=200,
-        reasons=["y" * 10_000] * 3,
+        reasons=example.because("y" * 10_000) * 3,
         failures=example.failures() * 200,
         notes=["note"] * 500,
     )

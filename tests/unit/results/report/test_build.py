@@ -19,7 +19,7 @@ from mcp_perf.results.journal.records import (
 )
 from mcp_perf.results.report.build import COMPARED, build, load_report
 from tests.support import virtual_run as virtual
-from tests.support.virtual_run import Round, cell
+from tests.support.virtual_run import Round, cell, texts
 
 
 def built(arms, **changes) -> Report:
@@ -54,7 +54,7 @@ def sample(cls: str, detail: str, arm: str = "mcp") -> SampleRecord:
 def test_a_small_run_gives_the_numbers_that_arithmetic_gives():
     """Two rounds of 8 ok and 2 failed calls of 10 ms in 0.5 s, and all that follows from them."""
     what = Round(ms=10, ok=8, failed=2, busy_s=0.5, planned=210, dropped=1)
-    report = built({"mcp": [what, what]}, gates=["mcp.calls >= 20"])
+    report = built({"mcp": [what, what]}, gates=["mcp.calls >= 20"], limits={"errors": 0.2})
     arm = report.arms["mcp"]
     assert (arm.calls, arm.journeys_done, arm.planned, arm.dropped) == (20, 16, 420, 2)
     assert (arm.error_rate, arm.success_rate) == (0.2, 0.8)
@@ -71,7 +71,7 @@ def test_a_small_run_gives_the_numbers_that_arithmetic_gives():
     assert step.classes == journey.classes == arm.classes
     assert journey.latency_ms == arm.journey_ms
     assert (report.verdict, report.exit_code, report.complete) == ("PASS", 0, True)
-    assert report.reasons == ["The gate held."]
+    assert texts(report.reasons) == ["The gate held."]
     assert (report.scenario, report.title, report.duration_s) == ("echo", "Echo", 4)
     assert report.environment["python"] == "3.11"
     assert (report.environment["seed"], report.environment["load"]["users"]) == (7, 1)
@@ -199,7 +199,7 @@ def test_gates_are_judged_in_their_order():
         ("mcp.error_rate <= 0%", "PASS"),
     ]
     assert (report.verdict, report.exit_code) == ("FAIL", 99)
-    assert report.reasons[0].startswith("Gate mcp.throughput >= 3x control: ")
+    assert report.reasons[0].text.startswith("Gate mcp.throughput >= 3x control: ")
 
 
 def test_a_gate_of_another_version_is_named():
@@ -226,7 +226,7 @@ def test_a_harness_error_makes_the_run_invalid_and_names_its_example():
     extra = [sample("timeout", "10 s"), sample("harness_error", "echo: 'text' is required")]
     report = built({"mcp": [Round(other={"harness_error": 3})]}, extra=extra)
     assert (report.verdict, report.exit_code) == ("INVALID", 91)
-    assert "'text' is required" in report.reasons[0]
+    assert "'text' is required" in report.reasons[0].text
     assert report.arms["mcp"].error_rate == 0
 
 
@@ -237,7 +237,7 @@ def test_a_run_killed_in_a_round_reports_what_it_has():
     records = virtual.journal(arms, end=None)
     report = build(records[:-1])
     assert (report.complete, report.verdict, report.exit_code) == (False, "INCONCLUSIVE", 90)
-    assert "crashed or was killed" in report.reasons[-1]
+    assert "crashed or was killed" in report.reasons[-1].text
     assert report.arms["mcp"].calls == report.arms["control"].calls == 800
     compared = next(c for c in report.comparisons if c.metric == "mean")
     assert compared.ratio == pytest.approx(2, rel=0.05)

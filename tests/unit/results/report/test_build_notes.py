@@ -7,7 +7,7 @@ from mcp_perf.results.document.document import Report
 from mcp_perf.results.journal.records import SETUP, Health, Note, RunEnded, Slice, TurnEnded
 from mcp_perf.results.report.build import build
 from tests.support import virtual_run as virtual
-from tests.support.virtual_run import Round, cell
+from tests.support.virtual_run import Round, cell, texts
 
 
 def built(arms, **changes) -> Report:
@@ -47,7 +47,7 @@ def test_a_worker_with_users_but_without_calls_is_never_a_pass():
         records.insert(-1, end)
     report = build(records)
     assert report.verdict == "INCONCLUSIVE"
-    assert report.reasons == ["Worker w2 had users, but ended no call: look at its log."]
+    assert texts(report.reasons) == ["Worker w2 had users, but ended no call: look at its log."]
 
 
 def test_only_measured_rounds_tell_whether_a_worker_worked():
@@ -58,12 +58,12 @@ def test_only_measured_rounds_tell_whether_a_worker_worked():
     end = RunEnded(at_s=2, reason="finished")
     first = virtual.started(["mcp"])
     assert build([first, *warmup, *turn, end]).verdict == "PASS"
-    assert "Worker w2" in build([first, *warmup, *turn, idle, end]).reasons[0]
+    assert "Worker w2" in build([first, *warmup, *turn, idle, end]).reasons[0].text
 
 
 def test_the_only_process_is_not_called_an_idle_worker():
     """Without any call the arm is what was not measured; the process is not named on top."""
-    reasons = built({"mcp": [Round(ok=0)]}).reasons
+    reasons = texts(built({"mcp": [Round(ok=0)]}).reasons)
     assert reasons == ["No call of mcp ended in a measured round: nothing is known about it."]
 
 
@@ -137,7 +137,7 @@ def test_a_round_without_all_its_users_makes_the_run_invalid():
     records[records.index(short)] = replace(short, users=1)
     report = build(records)
     assert (report.verdict, report.exit_code) == ("INVALID", 91)
-    assert report.reasons[0].startswith(
+    assert report.reasons[0].text.startswith(
         "Not all users were at work in every round (1 short): round 4 of mcp had 1 of 8."
     )
     assert build(virtual.journal({"mcp": [Round(users=8) for _ in range(6)]})).verdict != "INVALID"

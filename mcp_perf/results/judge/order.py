@@ -1,0 +1,81 @@
+"""The order of verdicts: which reason beats which, as one table.
+
+What the target did by its own deeds (errors that it answered with, connections that it refused or
+closed) beats a measurement that is broken: no generator, however slow, makes a server answer with
+errors. Timeouts do not count there, because a slow generator makes them, too.
+"""
+
+from collections.abc import Iterable, Mapping
+from enum import IntEnum
+from typing import Final
+
+from mcp_perf.results.document.part import VerdictName
+from mcp_perf.results.document.reason import Reason
+
+PASS_CODE: Final = 0
+INCONCLUSIVE_CODE: Final = 90
+INVALID_CODE: Final = 91
+WORKER_LOST_CODE: Final = 92
+FAIL_CODE: Final = 99
+
+
+class Rank(IntEnum):
+    """From the gravest to the best."""
+
+    WORKER_LOST = 1
+    DEEDS = 2
+    INVALID = 3
+    FAIL = 4
+    OPEN = 5
+    PASS = 6
+
+
+VERDICTS: Final[Mapping[Rank, tuple[VerdictName, int]]] = {
+    Rank.WORKER_LOST: ("INVALID", WORKER_LOST_CODE),
+    Rank.DEEDS: ("FAIL", FAIL_CODE),
+    Rank.INVALID: ("INVALID", INVALID_CODE),
+    Rank.FAIL: ("FAIL", FAIL_CODE),
+    Rank.OPEN: ("INCONCLUSIVE", INCONCLUSIVE_CODE),
+    Rank.PASS: ("PASS", PASS_CODE),
+}
+"""The verdict and the exit code of the gravest reason are those of the run."""
+
+RANKS: Final[Mapping[str, Rank]] = {
+    "worker_lost": Rank.WORKER_LOST,
+    "target_errors": Rank.DEEDS,
+    "error_limit": Rank.DEEDS,
+    "all_failed": Rank.DEEDS,
+    "harness_error": Rank.INVALID,
+    "users_missing": Rank.INVALID,
+    "generator_saturated": Rank.INVALID,
+    "unexplained_lag": Rank.INVALID,
+    "late_starts": Rank.INVALID,
+    "gate_failed": Rank.FAIL,
+    "no_rate_held": Rank.FAIL,
+    "regression": Rank.FAIL,
+    "unanswered": Rank.FAIL,
+    "arrivals_dropped": Rank.FAIL,
+    "gate_open": Rank.OPEN,
+    "search_open": Rank.OPEN,
+    "baseline_open": Rank.OPEN,
+    "no_calls": Rank.OPEN,
+    "idle_worker": Rank.OPEN,
+    "generator_not_watched": Rank.OPEN,
+    "cut_off": Rank.OPEN,
+    "passed": Rank.PASS,
+    "capacity_found": Rank.PASS,
+}
+"""The codes of all reasons, in the order in which a report lists them."""
+
+
+def in_order(reasons: Iterable[Reason]) -> list[Reason]:
+    """Sort reasons, the gravest first; those of one code keep their order."""
+    places = {code: place for place, code in enumerate(RANKS)}
+    return sorted(reasons, key=lambda reason: places[reason.code])
+
+
+def because(code: str, text: str) -> Reason:
+    """Give a reason; its code must be in the table."""
+    if code not in RANKS:
+        raise KeyError(code)
+    return Reason(code=code, text=text)

@@ -1,0 +1,84 @@
+"""Gates on shares of calls or journeys, judged by their counts."""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from mcp_perf.outcomes import INTERRUPTED, TIMEOUT
+from mcp_perf.results.judge import rule
+from mcp_perf.results.stats import rounds as stats
+from mcp_perf.results.tally.metrics import Totals
+from mcp_perf.scenario.model.gates import METRICS, Gate
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How many of how many, in words."""
+
+    count: int
+    total: int
+    what: str
+    did: str
+    cut_off: int
+    """Those beside the total that nobody knows the end of."""
+
+
+def counts(totals: Totals, metric: str, *, timeouts: bool = True) -> Counts:
+    """Count what a share is about; without timeouts, those are left out of both numbers."""
+    of_journeys = metric == "success_rate"
+    group = totals.journey if of_journeys else totals.call
+    out = 0 if timeouts else group.classes.get(TIMEOUT, 0)
+    total, cut_off = group.ended - out, group.classes.get(INTERRUPTED, 0)
+    if of_journeys:
+        return Counts(group.ok.n, total, "journeys", "were ok", cut_off)
+    if metric == "rate_limited_rate":
+        return Counts(group.limited, total, "calls", "were refused", cut_off)
+    return Counts(group.failed - out, total, "calls", "failed", cut_off)
+
+
+def judge(bound: rule.Bound, found: Counts) -> rule.Judgement:
+    """Judge a share. A bound of 0 % or 100 % is about the calls of this run only."""
+    result = _judged(bound, found)
+    total = found.total + found.cut_off
+    worst = found.count if bound.op.startswith(">") else found.count + found.cut_off
+    if result.verdict != "PASS" or not found.cut_off or bound.holds(worst / total):
+        return result
+    reason = (
+        f"{found.cut_off} {found.what} beside the {found.total} that ended were cut off: "
+        f"{bound.name} depends on how they would have ended."
+    )
+    return replace(result, verdict="INCONCLUSIVE", reason=reason)
+
+
+def _judged(bound: rule.Bound, found: Counts) -> rule.Judgement:
+    count, total = found.count, found.total
+    if bound.value in (0, 1):
+        return bound.plainly(count / total)
+    ci95 = stats.proportion(count, total)
+    if count in (0, total):
+        least = bound.value if count else 1 - bound.value
+        needed: int | None = math.ceil(math.log(stats.ALPHA) / math.log(least))
+        limit = rule.show(ci95[0] if count else ci95[1], "fraction")
+        shown = f"shows {'>' if count else '<'} {limit} (95 %)"
+    else:
+        needed = stats.more_needed(total, ci95, count / total, bound.value)
+        shown = f"shows {rule.show(ci95[0], 'fraction')} to {rule.show(ci95[1], 'fraction')} (95 %)"
+    result = bound.against(count / total, ci95, "")
+    if result.verdict != "INCONCLUSIVE":
+        return result
+    counted = f"{count} of {total} {found.what} {found.did}"
+    advice = rule.advice(needed, found.what)
+    return replace(result, reason=f"{counted} {shown}; {bound.demand()}. {advice}")
+
+
+def fails_by_deeds(gate: Gate, parts: Iterable[Totals]) -> bool:
+    """Tell whether a gate on a share fails by what the target itself did, timeouts left out.
+
+    `parts` are the levels of the load, or the whole of it. Ratios of two shares are left out: who
+    is to blame for one depends on both arms.
+    """
+    if gate.value is None or METRICS[gate.metric].kind != "fraction":
+        return False
+    bound = rule.Bound.of(gate)
+    found = (counts(totals, gate.metric, timeouts=False) for totals in parts)
+    return any(one.total and _judged(bound, one).verdict == "FAIL" for one in found)

@@ -1,0 +1,248 @@
+"""The order of verdicts: one table, on the page and in the code, each row of it a test."""
+
+import re
+
+import pytest
+from msgspec.structs import replace
+
+from mcp_perf.outcomes import FAILED
+from mcp_perf.results.document.comparison import Regression
+from mcp_perf.results.document.document import Report
+from mcp_perf.results.document.reason import Reason
+from mcp_perf.results.journal.records import Health, Note
+from mcp_perf.results.judge.order import RANKS, VERDICTS, Rank, because, in_order
+from mcp_perf.results.judge.verdict import Facts, SearchFacts, decide
+from mcp_perf.results.report.build import build
+from tests.support import ROOT
+from tests.support import virtual_run as virtual
+from tests.support.virtual_run import Round, journal
+from tests.unit.results.judge.test_verdict import CLEAN, HOT, gate, health, totals
+
+SLOW = Health(cpu_s=0.1, wall_s=1, lag=virtual.pairs([9_000_000] * 200))
+LATE = Health(cpu_s=0.1, wall_s=1, late_starts=500, starts=1000)
+UNANSWERED = totals(Round(ok=50, failed=50, cls="timeout"))
+
+
+def worse(verdict: str) -> Regression:
+    """Give a metric against the baseline."""
+    return Regression(
+        metric="p50", arm="mcp", versus="", unit="ms", base=1, new=2, ratio=2, ci95=(1.9, 2.1),
+        p_value=None, effect_needed=None, verdict=verdict, reason="worse",
+    )  # fmt: skip
+
+
+CAUSES = {
+    "worker_lost": {"workers_lost": ["w2"]},
+    "target_errors": {
+        "gates": [gate("FAIL", "mcp.error_rate < 1%")],
+        "failed_by_deeds": {"mcp.error_rate < 1%"},
+    },
+    "error_limit": {"arms": {"mcp": totals(Round(ok=90, failed=10))}},
+    "all_failed": {"arms": {"mcp": totals(Round(ok=0, failed=10))}},
+    "harness_error": {"harness_errors": 3},
+    "users_missing": {"short_rounds": ["round 1 of mcp had 1 of 8"]},
+    "generator_saturated": {"health": health(*[HOT] * 5)},
+    "unexplained_lag": {"health": health(SLOW)},
+    "late_starts": {"health": health(LATE)},
+    "gate_failed": {"gates": [gate("FAIL")]},
+    "no_rate_held": {"search": SearchFacts(failed=["held no rate"])},
+    "regression": {"regressions": [worse("FAIL")]},
+    "unanswered": {"arms": {"mcp": UNANSWERED}},
+    "arrivals_dropped": {"arms": {"mcp": totals(Round(planned=100, dropped=10))}},
+    "gate_open": {"gates": [gate("INCONCLUSIVE")]},
+    "search_open": {"search": SearchFacts(undecided=["unfinished"])},
+    "baseline_open": {"regressions": [worse("INCONCLUSIVE")]},
+    "no_calls": {"arms": {"mcp": totals(Round(ok=0))}},
+    "idle_worker": {"idle_workers": ["w3"]},
+    "generator_not_watched": {"health": health()},
+    "cut_off": {"complete": False, "ended": "stopped"},
+    "passed": {"gates": [gate("PASS")]},
+    "capacity_found": {"search": SearchFacts(found=["mcp holds 80/s"])},
+}
+"""What brings about each reason, and no other."""
+
+
+def decided(*codes: str):
+    """Decide on a run with all these causes."""
+    facts = {"gates": [], "ended": "finished", **CLEAN}
+    for code in codes:
+        for name, value in CAUSES[code].items():
+            both = isinstance(value, list) and isinstance(facts.get(name), list)
+            facts[name] = [*facts[name], *value] if both else value
+    return decide(Facts(**facts))
+
+
+def test_promise_28_each_code_has_a_cause():
+    """No code is without a way to it, and no way is without its code."""
+    assert list(CAUSES) == list(RANKS)
+
+
+@pytest.mark.parametrize("code", CAUSES)
+def test_promise_28_each_row_of_the_table_gives_its_verdict(code):
+    """Alone, a reason gives the verdict and the exit code of its row."""
+    found = decided(code)
+    assert [reason.code for reason in found.reasons] == [code]
+    assert (found.verdict, found.exit_code) == VERDICTS[RANKS[code]]
+
+
+BY_RANK = {rank: [code for code, of in RANKS.items() if of == rank] for rank in Rank}
+PAIRS = [
+    (grave, mild)
+    for rank, codes in BY_RANK.items()
+    for grave in codes
+    for other, milder in BY_RANK.items()
+    if other > rank
+    for mild in milder
+    if not CAUSES[grave].keys() & CAUSES[mild].keys() - {"gates"}
+    and "search" not in (*CAUSES[grave], *CAUSES[mild])
+    and mild not in ("passed", "users_missing")
+    and (grave, mild) != ("target_errors", "unanswered")  # the gate judges the timeouts, too
+]
+
+
+@pytest.mark.parametrize(("grave", "mild"), PAIRS)
+def test_promise_28_the_graver_row_decides(grave, mild):
+    """With two reasons the verdict is that of the row above, whose reason comes first."""
+    found = decided(mild, grave)
+    assert [reason.code for reason in found.reasons] == [grave, mild]
+    assert (found.verdict, found.exit_code) == VERDICTS[RANKS[grave]]
+
+
+def test_promise_28_the_page_has_the_table_of_the_code():
+    """Rank by rank: the verdict, the exit code, and each code with its meaning."""
+    page = (ROOT / "docs" / "measurement.md").read_text("utf-8")
+    section = page.partition("\n## The verdict\n")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| (\d) \| (\w+) \| (\d+) \| `(\w+)` \| .{10,} \|$", section, re.MULTILINE)
+    expected = [
+        (str(rank.value), VERDICTS[rank][0], str(VERDICTS[rank][1]), code)
+        for code, rank in RANKS.items()
+    ]
+    assert rows == expected
+
+
+def test_a_reason_without_a_row_is_a_mistake_of_ours():
+    """Nothing is said by a code that the page does not list."""
+    with pytest.raises(KeyError):
+        because("bad_luck", "It rained.")
+
+
+def test_reasons_of_one_code_keep_their_order():
+    """Gates stand as they were written."""
+    one, two = Reason(code="gate_failed", text="b"), Reason(code="gate_failed", text="a")
+    lost = Reason(code="worker_lost", text="c")
+    assert in_order([one, two, lost]) == [lost, one, two]
+    assert lost.line == "c (worker_lost)"
+
+
+def report(*rounds: Round, broken: bool = False, **changes) -> Report:
+    """Give the report of a run of one arm, whose generator broke a limit if told so."""
+    slow = HOT if broken else virtual.COOL
+    rounds = tuple(Round(**{**vars(r), "busy_s": 6.0}) for r in rounds)
+    records = journal({"mcp": rounds}, health=slow, **changes)
+    return build([_longer(record) for record in records])
+
+
+def _longer(record):
+    """Make the health of a slice that of all its seconds."""
+    if not hasattr(record, "health"):
+        return record
+    state = replace(record.health, cpu_s=record.health.cpu_s * 6, wall_s=6.0)
+    return replace(record, health=state)
+
+
+@pytest.mark.parametrize("cls", sorted(FAILED - {"timeout"}))
+@pytest.mark.parametrize("gates", [[], ["mcp.error_rate < 1%"], ["mcp.success_rate > 99%"]])
+def test_promise_28_errors_of_the_target_beat_a_broken_generator(cls, gates):
+    """However busy the generator was: it did not make the server answer so."""
+    bad = Round(ok=500, failed=500, cls=cls)
+    found = report(bad, broken=True, gates=gates)
+    assert (found.verdict, found.exit_code) == ("FAIL", 99)
+    assert found.reasons[0].code == ("target_errors" if gates else "error_limit")
+    assert found.reasons[1].code == "generator_saturated"
+
+
+@pytest.mark.parametrize("gates", [[], ["mcp.error_rate < 1%"], ["mcp.success_rate > 99%"]])
+def test_promise_28_timeouts_under_a_broken_generator_belong_to_nobody(gates):
+    """A slow generator makes them, too: INVALID. With a sound generator they are the target's."""
+    bad = Round(ok=500, failed=500, cls="timeout")
+    found = report(bad, broken=True, gates=gates)
+    assert (found.verdict, found.exit_code) == ("INVALID", 91)
+    sound = report(bad, gates=gates)
+    assert (sound.verdict, sound.exit_code) == ("FAIL", 99)
+    assert sound.reasons[0].code == ("gate_failed" if gates else "unanswered")
+
+
+def test_promise_28_timeouts_do_not_hide_the_errors_beside_them():
+    """Of the calls that were answered half failed; those that were not count for nobody."""
+    bad = Round(ok=50, failed=50, cls="http_error", other={"timeout": 900})
+    assert report(bad, broken=True).verdict == "FAIL"
+    few = Round(ok=500, failed=1, cls="http_error", other={"timeout": 900})
+    assert report(few, broken=True).verdict == "INVALID"
+
+
+def test_promise_28_a_lost_worker_beats_all():
+    """What it would have shown is missing, also of the errors."""
+    lost = Note(at_s=1, code="worker_lost", text="gone", node="w2")
+    found = report(Round(ok=0, failed=100), extra=[lost])
+    assert (found.verdict, found.exit_code) == ("INVALID", 92)
+    assert [reason.code for reason in found.reasons] == ["worker_lost", "all_failed"]
+
+
+@pytest.mark.parametrize(
+    ("ok", "failed", "limits", "verdict"),
+    [
+        (50, 50, {}, "FAIL"),
+        (989, 11, {}, "FAIL"),
+        (990, 10, {}, "PASS"),
+        (50, 50, {"errors": 0.5}, "PASS"),
+        (999, 1, {"errors": 0.0}, "FAIL"),
+    ],
+)
+@pytest.mark.parametrize("gates", [[], ["mcp.calls > 5"]])
+def test_promise_34_more_than_one_per_cent_of_failures_fail_a_run(
+    ok, failed, limits, verdict, gates
+):
+    """Without a gate on failures the limit judges them; it is 1 % if the scenario says nothing."""
+    found = report(Round(ok=ok, failed=failed, cls="http_error"), limits=limits, gates=gates)
+    assert found.verdict == verdict
+    if verdict == "FAIL":
+        assert found.reasons[0].code == "error_limit"
+        assert f"{failed} of {ok + failed}, most of them by http_error" in found.reasons[0].text
+
+
+def test_promise_34_a_gate_on_failures_stands_in_place_of_the_limit():
+    """Who says how many may fail has his way."""
+    found = report(Round(ok=50, failed=50), gates=["mcp.error_rate < 70%"])
+    assert (found.verdict, found.reasons[0].code) == ("PASS", "passed")
+
+
+@pytest.mark.parametrize(
+    ("what", "clean"),
+    [
+        ({}, True),
+        ({"failed": 1}, False),
+        ({"other": {"interrupted": 1}}, False),
+        ({"planned": 1000, "dropped": 1}, False),
+    ],
+)
+def test_promise_34_clean_is_said_of_clean_runs_only(what, clean):
+    """One failure in a thousand passes, but the run was not clean."""
+    found = report(Round(ok=999, **what))
+    assert found.verdict == "PASS"
+    assert ("clean" in found.reasons[0].text) is clean
+
+
+def test_promise_34_what_fails_in_set_up_is_not_clean_either():
+    """A session that was lost and opened again passes, and is told."""
+    note = Note(at_s=1, code="session_lost", text="lost", arm="mcp")
+    found = report(Round(ok=999), extra=[note])
+    assert "clean" not in found.reasons[0].text
+
+
+@pytest.mark.parametrize(("cut", "verdict"), [(3, "PASS"), (30, "INCONCLUSIVE")])
+def test_promise_09_calls_cut_off_may_be_more_than_a_gate_can_bear(cut, verdict):
+    """Nobody knows how they would have ended; if that decides, nothing is decided."""
+    found = report(Round(ok=1000, other={"interrupted": cut}), gates=["mcp.error_rate < 1%"])
+    assert found.gates[0].verdict == verdict
+    if verdict != "PASS":
+        assert "30 calls beside the 1000 that ended were cut off" in found.gates[0].reason
