@@ -10,7 +10,7 @@ from mcp_perf.results.journal.records import Baseline, Note
 from mcp_perf.results.report.build import build
 from mcp_perf.results.tally.metrics import COMPARED
 from tests.support import earlier_runs as earlier
-from tests.support.virtual_run import journal, noisy, texts
+from tests.support.virtual_run import Round, journal, noisy, texts
 
 IDENTITY = {
     "workload": {"control": "c", "mcp": "m"},
@@ -144,3 +144,17 @@ def test_an_invalid_run_stays_invalid():
     lost = Note(at_s=1.0, code="worker_lost", text="worker w1 was lost", node="w1")
     report = finished(extra=[against([numbers()]), lost])
     assert (report.verdict, report.exit_code) == ("INVALID", 92)
+
+
+@pytest.mark.parametrize("gates", [[], ["mcp.error_rate < 90%"]])
+def test_promise_27_refusing_at_once_is_no_improvement_over_the_baseline(gates):
+    """The median call failed: what is left took a tenth of the time, and is a regression."""
+    quick = [Round(ms=1, ok=40, failed=60, cls="http_error", busy_s=0.1) for _ in range(8)]
+    arms = {"control": noisy(5.0, 8, seed=3), "mcp": quick}
+    report = build(journal(arms, extra=[against([numbers()])], gates=gates, **IDENTITY))
+    assert report.verdict == "FAIL"
+    p50 = next(row for row in report.regressions if (row.arm, row.metric) == ("mcp", "p50"))
+    assert (p50.verdict, p50.new) == ("FAIL", None)
+    assert "mcp.p50 by control falls on a failed call: 480 of 800 calls failed" in p50.reason
+    mean = next(row for row in report.regressions if (row.arm, row.metric) == ("mcp", "mean"))
+    assert mean.new == pytest.approx(1.06, rel=0.02)  # failures take as long as the longest
