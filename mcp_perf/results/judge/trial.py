@@ -11,6 +11,7 @@ from typing import Any, Final, Self
 from mcp_perf.results.judge.drops import stands
 from mcp_perf.results.judge.rule import HOLDS
 from mcp_perf.results.judge.search import Range, Trial
+from mcp_perf.results.judge.verdict import MOST_FAILED
 from mcp_perf.results.tally.health import GeneratorLimits
 from mcp_perf.results.tally.metrics import FRACTIONS, Totals, bare
 from mcp_perf.results.tally.tally import RunTally
@@ -19,7 +20,6 @@ from mcp_perf.scenario.model.gates import METRICS, Gate
 
 FOLLOWS: Final = 0.95
 """The share of the arrivals that have to be done in time."""
-MOST_FAILED: Final = 0.01
 THROUGHPUT: Final = "throughput"
 DROPS: Final = "drops"
 ERRORS: Final = "errors"
@@ -35,12 +35,14 @@ class Rules:
 
     gates: Sequence[Gate]
     limits: GeneratorLimits
+    most_failed: float = MOST_FAILED
+    """Of the calls, if no gate is about errors."""
 
     @classmethod
     def of(cls, arm: str, gates: Sequence[Gate], limits: Mapping[str, float]) -> Self:
         """Take the gates that are about every rate that holds."""
         own = [gate for gate in gates if gate.arm == arm and searched(gate)]
-        return cls(own, GeneratorLimits.of(limits))
+        return cls(own, GeneratorLimits.of(limits), limits.get("errors", MOST_FAILED))
 
     @property
     def default_errors(self) -> bool:
@@ -51,7 +53,7 @@ class Rules:
         named.append(f"{THROUGHPUT} at least {FOLLOWS:.0%} of the offered rate")
         named.append(f"{DROPS} at most {MOST_DROPPED:.0%} of the arrivals")
         if self.default_errors:
-            named.append(f"{ERRORS} at most {MOST_FAILED:.0%} of the calls")
+            named.append(f"{ERRORS} at most {100 * self.most_failed:.3g}% of the calls")
         return named
 
 
@@ -106,7 +108,7 @@ def _tried(turn: RecordedTurn, totals: Totals, rules: Rules, usual_ns: float | N
         broke_by.append(THROUGHPUT)
     if totals.dropped > MOST_DROPPED * totals.planned:
         broke_by.append(DROPS)
-    if rules.default_errors and (totals.call.error_rate or 0) > MOST_FAILED:
+    if rules.default_errors and (totals.call.error_rate or 0) > rules.most_failed:
         broke_by.append(ERRORS)
     generator = any(share.overtaxed(rules.limits) for share in turn.shares.values())
     trial = Trial(turn.started.rate, tuple(broke_by), generator)

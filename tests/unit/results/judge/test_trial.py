@@ -220,3 +220,12 @@ def test_a_generator_that_works_hard_after_the_bell_kept_up():
     hot = [replace(r, health=busy) if getattr(r, "draining", False) else r for r in records]
     assert hot != records
     assert not judged(hot)[0].trial.generator
+
+
+def test_how_many_calls_may_fail_is_a_limit_of_the_scenario():
+    """Without a gate on errors, a trial is held to it."""
+    assert Rules.of("mcp", [], {"errors": 0.3}).described()[-1] == "errors at most 30% of the calls"
+    tally = fold(one_turn([10.0] * 300, failed=100))
+    for limits, broke_by in (({}, ("errors",)), ({"errors": 0.3}, ())):
+        [found] = trials(tally, "mcp", Rules.of("mcp", [], limits))
+        assert found.trial.broke_by == broke_by
