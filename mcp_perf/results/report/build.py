@@ -30,6 +30,8 @@ from mcp_perf.results.tally.tokens import facts
 from mcp_perf.scenario.model.gates import Gate, GateError, parse
 
 JOURNAL: Final = "journal.jsonl"
+BLEMISHES: Final = ("session_lost", "interrupted_calls", "system_died")
+"""Notes of what a clean run does not have."""
 COMPARED_WHERE_KNOWN: Final = ("cpu_per_journey", "rss", "bytes_per_journey")
 """Only where both arms have a number: what was not sampled is no comparison that failed."""
 
@@ -141,7 +143,7 @@ def _blemishes(tally: RunTally) -> Iterator[int]:
         yield sum(part.n for (_, _, cls), part in turn.parts.items() if cls != OK)
         yield sum(share.ended.dropped for share in turn.shares.values() if share.ended)
     yield sum(n for (_, cls), n in tally.setup.items() if cls != OK)
-    yield sum(note.count for note in tally.notes)
+    yield sum(note.count for note in tally.notes if note.code in BLEMISHES)
 
 
 def _lost(tally: RunTally) -> list[str]:

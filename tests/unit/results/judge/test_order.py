@@ -237,6 +237,8 @@ def test_promise_34_what_fails_in_set_up_is_not_clean_either():
     note = Note(at_s=1, code="session_lost", text="lost", arm="mcp")
     found = report(Round(ok=999), extra=[note])
     assert "clean" not in found.reasons[0].text
+    shared = Note(at_s=1, code="resources_shared", text="both arms are served by one process")
+    assert "clean" in report(Round(ok=999), extra=[shared]).reasons[0].text
 
 
 @pytest.mark.parametrize(("cut", "verdict"), [(3, "PASS"), (30, "INCONCLUSIVE")])
