@@ -32,7 +32,7 @@ def unknown_beyond(gate: Gate, arms: Mapping[str, Evidence]) -> str | None:
 
 def _not_known(gate: Gate, totals: Totals) -> str:
     ranked = totals.ranked(gate.metric)
-    cut = f"{ranked.cut_off} were cut off" if ranked.cut_off else ""
+    cut = f"{ranked.cut_off.n} were cut off" if ranked.cut_off.n else ""
     failed = f"{ranked.failures.n} failed" if ranked.failures.n else ""
     counted = " and ".join(filter(None, (failed, cut)))
     hint = " A gate on a percentile can tell." if bare(gate.metric) == "mean" else ""
@@ -65,7 +65,7 @@ def stands(gate: Gate, totals: Totals) -> bool:
     fastest.
     """
     name, ranked = bare(gate.metric), totals.ranked(gate.metric)
-    beyond = totals.dropped + ranked.cut_off
+    beyond = totals.dropped + ranked.cut_off.n
     if gate.value is None:
         return False
     if gate.op.startswith(">"):
@@ -75,7 +75,5 @@ def stands(gate: Gate, totals: Totals) -> bool:
         return not beyond and not ranked.failures.n
     if not beyond:
         return True
-    ok = ranked.kept.n - ranked.cut_off
-    place = rank(FRACTIONS.get(name, 1.0), ranked.n + totals.dropped)
-    shifted = ranked.kept.at_rank_ms(place) if place <= ok else None
+    shifted = ranked.ok.at_rank_ms(rank(FRACTIONS.get(name, 1.0), ranked.n + totals.dropped))
     return shifted is not None and shifted <= gate.value

@@ -153,7 +153,7 @@ def _times(totals: Totals) -> dict[str, Any]:
 
 def _unless_ok(totals: Totals, prefix: str) -> document.Latency | None:
     ranked = totals.ranked(prefix + "p50")
-    return _ranked(totals, prefix) if ranked.failures.n or ranked.cut_off else None
+    return _ranked(totals, prefix) if ranked.failures.n or ranked.cut_off.n else None
 
 
 def _service(tally: Tally) -> document.Latency:

@@ -128,9 +128,7 @@ class Group:
 
     def ranked(self, untold: int = 0) -> "Ranked":
         """Put the times in their order; `untold` are calls of which a time was not told."""
-        kept = [tally for cls, tally in self.by_class.items() if cls in (OK, INTERRUPTED)]
-        cut = self.by_class.get(INTERRUPTED, Tally()).n
-        return Ranked(merged(kept), self.failures, untold, cut)
+        return Ranked(self.ok, self.by_class.get(INTERRUPTED, Tally()), self.failures, untold)
 
     @property
     def ended(self) -> int:
@@ -159,13 +157,16 @@ class Ranked:
     ranks by its age.
     """
 
-    kept: Tally
-    """Those that were ok or cut off."""
+    ok: Tally
+    cut_off: Tally
     failures: Tally
     untold: int
     """Those of which the target did not tell a time; they rank above all others."""
-    cut_off: int
-    """Of `kept`."""
+
+    @cached_property
+    def kept(self) -> Tally:
+        """Those that were ok or cut off."""
+        return merged([tally for tally in (self.ok, self.cut_off) if tally.n])
 
     @property
     def n(self) -> int:
@@ -177,9 +178,7 @@ class Ranked:
         With `first`, failed calls rank below all others, as if they had taken no time.
         """
         place = rank(fraction, self.n) - (self.failures.n if first else 0)
-        if place < 1:
-            return 0.0 if self.n else None
-        return self.kept.at_rank_ms(place)
+        return self.kept.at_rank_ms(place) if place > 0 else 0.0
 
     def mean_ms(self, *, first: bool = False) -> float | None:
         """Return the mean, in which each failed call takes as long as the longest of all."""

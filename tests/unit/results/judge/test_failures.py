@@ -204,3 +204,11 @@ def test_the_report_has_times_of_ok_calls_and_of_failed_ones():
     assert arm.rounds[1].ranked_ms is not None
     step = arm.steps["tools/call echo"]
     assert (step.latency_ms.n, step.failed_ms.n) == (180, 20)
+
+
+def test_promise_09_calls_that_were_cut_off_young_could_have_been_the_slowest():
+    """Their age says that they took longer than that, and no more."""
+    rounds = [[(10.0, "ok")] * 95 + [(12.0, "ok")] * 5 + [(1.0, "interrupted")] * 6] * 3
+    assert judged("mcp.p95 < 11ms", {"mcp": rounds}).verdict == "INCONCLUSIVE"
+    assert judged("mcp.p90 < 11ms", {"mcp": rounds}).verdict == "INCONCLUSIVE"
+    assert judged("mcp.p50 < 11ms", {"mcp": rounds}).verdict == "PASS"
