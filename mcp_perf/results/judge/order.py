@@ -70,8 +70,8 @@ RANKS: Final[Mapping[str, Rank]] = {
 
 def in_order(reasons: Iterable[Reason]) -> list[Reason]:
     """Sort reasons, the gravest first; those of one code keep their order."""
-    places = {code: place for place, code in enumerate(RANKS)}
-    return sorted(reasons, key=lambda reason: places[reason.code])
+    rows = {code: row for row, code in enumerate(RANKS)}
+    return sorted(reasons, key=lambda reason: rows[reason.code])
 
 
 def because(code: str, text: str) -> Reason:

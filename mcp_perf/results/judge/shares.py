@@ -12,7 +12,7 @@ from mcp_perf.scenario.model.gates import METRICS, Gate
 
 
 @dataclass(frozen=True)
-class Counts:
+class ShareCounts:
     """How many of how many, in words."""
 
     count: int
@@ -23,20 +23,20 @@ class Counts:
     """Those beside the total that nobody knows the end of."""
 
 
-def counts(totals: Totals, metric: str, *, timeouts: bool = True) -> Counts:
+def counts(totals: Totals, metric: str, *, timeouts: bool = True) -> ShareCounts:
     """Count what a share is about; without timeouts, those are left out of both numbers."""
     of_journeys = metric == "success_rate"
     group = totals.journey if of_journeys else totals.call
     out = 0 if timeouts else group.classes.get(TIMEOUT, 0)
     total, cut_off = group.ended - out, group.classes.get(INTERRUPTED, 0)
     if of_journeys:
-        return Counts(group.ok.n, total, "journeys", "were ok", cut_off)
+        return ShareCounts(group.ok.n, total, "journeys", "were ok", cut_off)
     if metric == "rate_limited_rate":
-        return Counts(group.limited, total, "calls", "were refused", cut_off)
-    return Counts(group.failed - out, total, "calls", "failed", cut_off)
+        return ShareCounts(group.limited, total, "calls", "were refused", cut_off)
+    return ShareCounts(group.failed - out, total, "calls", "failed", cut_off)
 
 
-def judge(bound: rule.Bound, found: Counts) -> rule.Judgement:
+def judge(bound: rule.Bound, found: ShareCounts) -> rule.Judgement:
     """Judge a share. A bound of 0 % or 100 % is about the calls of this run only."""
     result = _judged(bound, found)
     total = found.total + found.cut_off
@@ -50,7 +50,7 @@ def judge(bound: rule.Bound, found: Counts) -> rule.Judgement:
     return replace(result, verdict="INCONCLUSIVE", reason=reason)
 
 
-def _judged(bound: rule.Bound, found: Counts) -> rule.Judgement:
+def _judged(bound: rule.Bound, found: ShareCounts) -> rule.Judgement:
     count, total = found.count, found.total
     if bound.value in (0, 1):
         return bound.plainly(count / total)

@@ -132,7 +132,7 @@ def _value(metric: str, totals: Totals) -> float | None:
     if fraction is None:
         return totals.value(metric)
     ranked = totals.ranked(metric)
-    if ranked.n < 2 or ranked.untold:
+    if ranked.n < 2 or ranked.unmeasured:
         return totals.value(metric)
     return ranked.percentile_ms(min(fraction, (ranked.n - 1) / ranked.n))
 

@@ -61,9 +61,9 @@ class Tally:
         found = self.latency.percentiles(fractions)
         return [None if ns is None else self._within(ns) / 1e6 for ns in found]
 
-    def at_rank_ms(self, place: int) -> float | None:
-        """Return the latency at a place among all, from 1; None beyond the last."""
-        [ns] = self.latency.at_ranks([place]) if place <= self.n else [None]
+    def at_rank_ms(self, at_rank: int) -> float | None:
+        """Return the latency at a rank among all, from 1; None beyond the last."""
+        [ns] = self.latency.at_ranks([at_rank]) if at_rank <= self.n else [None]
         return None if ns is None else self._within(ns) / 1e6
 
     def curve_ms(self) -> list[tuple[float, float]]:
@@ -126,9 +126,9 @@ class Group:
     def failures(self) -> Tally:
         return merged([tally for cls, tally in self.by_class.items() if cls in FAILED])
 
-    def ranked(self, untold: int = 0) -> "Ranked":
-        """Put the times in their order; `untold` are calls of which a time was not told."""
-        return Ranked(self.ok, self.by_class.get(INTERRUPTED, Tally()), self.failures, untold)
+    def ranked(self, unmeasured: int = 0) -> "Ranked":
+        """Put the times in their order; `unmeasured` are calls of which a time was not told."""
+        return Ranked(self.ok, self.by_class.get(INTERRUPTED, Tally()), self.failures, unmeasured)
 
     @property
     def ended(self) -> int:
@@ -160,7 +160,7 @@ class Ranked:
     ok: Tally
     cut_off: Tally
     failures: Tally
-    untold: int
+    unmeasured: int
     """Those of which the target did not tell a time; they rank above all others."""
 
     @cached_property
@@ -170,19 +170,19 @@ class Ranked:
 
     @property
     def n(self) -> int:
-        return self.kept.n + self.failures.n + self.untold
+        return self.kept.n + self.failures.n + self.unmeasured
 
     def percentile_ms(self, fraction: float, *, first: bool = False) -> float | None:
         """Return a percentile; None if it falls on a call that failed, or was not told.
 
         With `first`, failed calls rank below all others, as if they had taken no time.
         """
-        place = rank(fraction, self.n) - (self.failures.n if first else 0)
-        return self.kept.at_rank_ms(place) if place > 0 else 0.0
+        at_rank = rank(fraction, self.n) - (self.failures.n if first else 0)
+        return self.kept.at_rank_ms(at_rank) if at_rank > 0 else 0.0
 
     def mean_ms(self, *, first: bool = False) -> float | None:
         """Return the mean, in which each failed call takes as long as the longest of all."""
-        if self.untold or not self.n:
+        if self.unmeasured or not self.n:
             return None
         longest_ns = max(self.kept.max_ns or 0, self.failures.max_ns or 0)
         failed_ns = 0 if first else self.failures.n * longest_ns
@@ -190,7 +190,7 @@ class Ranked:
 
     def max_ms(self, *, first: bool = False) -> float | None:
         """Return the longest time; None if a call failed, for nobody knows how long it takes."""
-        if self.untold or (self.failures.n and not first):
+        if self.unmeasured or (self.failures.n and not first):
             return None
         return self.kept.max_ms()
 

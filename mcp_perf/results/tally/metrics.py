@@ -131,7 +131,7 @@ class Totals:
 
     def ranked(self, metric: str) -> groups.Ranked:
         """Return what a metric of time is about, in its order: failures last."""
-        return _group(metric)(self).ranked(self._untold(metric))
+        return _group(metric)(self).ranked(self._unmeasured(metric))
 
     @property
     def result_tokens(self) -> float | None:
@@ -159,9 +159,9 @@ class Totals:
         if not is_time(metric):
             return False
         ranked = self.ranked(metric)
-        return bool(ranked.failures.n) and not ranked.untold and self.value(metric) is None
+        return bool(ranked.failures.n) and not ranked.unmeasured and self.value(metric) is None
 
-    def _untold(self, metric: str) -> int:
+    def _unmeasured(self, metric: str) -> int:
         """Return how many calls were to tell what a metric of time is about, and did not.
 
         They count as longer than all others, so that nothing passes by silence.
@@ -171,7 +171,7 @@ class Totals:
         return self.unheard if metric.startswith((EVENT_PREFIX, GAP_PREFIX)) else 0
 
     @property
-    def told_stop(self) -> groups.Group:
+    def measured_stop(self) -> groups.Group:
         """Calls that were cancelled, and of whose end the server told."""
         return groups.Group([(OK, self.stop.ok)])
 
@@ -182,13 +182,13 @@ class Totals:
 
     def why_unknown(self, metric: str) -> str:
         """Say why a metric has no value, where more is to be said than that it has none."""
-        untold = self._untold(metric)
+        unmeasured = self._unmeasured(metric)
         if not metric.startswith(STOP_PREFIX):
-            calls = f"{untold} of {self.ranked(metric).n} calls" if untold else ""
-            return f": {calls} that were to report progress brought none" if untold else ""
+            calls = f"{unmeasured} of {self.ranked(metric).n} calls" if unmeasured else ""
+            return f": {calls} that were to report progress brought none" if unmeasured else ""
         if not self.stop.all.n:
             return ": only up to 2025-11-25, over streamable HTTP, is the end of a call told"
-        return f": of {untold} of {self.stop.all.n} the end was not told"
+        return f": of {unmeasured} of {self.stop.all.n} the end was not told"
 
 
 _TIMED: Final[Mapping[str, Callable[[Totals], groups.Group]]] = {
@@ -196,7 +196,7 @@ _TIMED: Final[Mapping[str, Callable[[Totals], groups.Group]]] = {
     EVENT_PREFIX: lambda totals: totals.event,
     GAP_PREFIX: lambda totals: totals.gap,
     RECOVERY_PREFIX: lambda totals: totals.recovery,
-    STOP_PREFIX: lambda totals: totals.told_stop,
+    STOP_PREFIX: lambda totals: totals.measured_stop,
     "": lambda totals: totals.call,
 }
 """Whose time a metric is, by its prefix."""

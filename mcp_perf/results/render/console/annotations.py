@@ -55,10 +55,10 @@ def of_report(report: Report) -> list[Annotation]:
     ]
     found = [*gates, *_regressions(report.regressions)]
     summary = [wording.summary(report), *([] if report.complete else [wording.INCOMPLETE])]
-    return _with_verdict(report, summary, [reason.line for reason in _untold(report)], found)
+    return _with_verdict(report, summary, [reason.line for reason in _without_own(report)], found)
 
 
-def _untold(report: Report) -> list[Reason]:
+def _without_own(report: Report) -> list[Reason]:
     """Leave out the reasons that an annotation of their own tells."""
     told = (*(gate.reason for gate in report.gates), *(row.reason for row in report.regressions))
     return [
