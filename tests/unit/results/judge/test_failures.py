@@ -212,3 +212,34 @@ def test_promise_09_calls_that_were_cut_off_young_could_have_been_the_slowest():
     assert judged("mcp.p95 < 11ms", {"mcp": rounds}).verdict == "INCONCLUSIVE"
     assert judged("mcp.p90 < 11ms", {"mcp": rounds}).verdict == "INCONCLUSIVE"
     assert judged("mcp.p50 < 11ms", {"mcp": rounds}).verdict == "PASS"
+
+
+def failing(rounds: list[Round], failed: int) -> list[Round]:
+    """Give the same rounds with so many of their 100 calls failed."""
+    return [Round(ms=r.ms, ok=100 - failed, failed=failed, busy_s=r.busy_s) for r in rounds]
+
+
+@pytest.mark.parametrize(
+    ("gate", "of_mcp", "of_control", "verdict"),
+    [
+        ("mcp.p50 <= 1x control", 0, 0, "INCONCLUSIVE"),
+        ("mcp.p50 <= 1.05x control", 0, 0, "PASS"),
+        ("mcp.p50 <= 1.05x control", 0, 5, "PASS"),
+        ("mcp.p50 <= 1x control", 0, 45, "INCONCLUSIVE"),  # they make the yardstick longer
+        ("mcp.p50 >= 0.95x control", 45, 0, "INCONCLUSIVE"),  # they make what is judged longer
+        ("mcp.p50 >= 0.95x control", 5, 0, "PASS"),
+        ("mcp.mean <= 2x control", 1, 0, "INCONCLUSIVE"),
+        ("mcp.mean <= 2x control", 0, 1, "PASS"),
+        ("mcp.mean >= 0.5x control", 1, 0, "PASS"),
+    ],
+)
+def test_a_ratio_also_has_to_hold_with_failures_in_its_disfavour(gate, of_mcp, of_control, verdict):
+    """The same times in both arms, but for their failures."""
+    arms = {
+        "mcp": failing(noisy(10, 8, noise=0.005, seed=3), of_mcp),
+        "control": failing(noisy(10, 8, noise=0.005, seed=4), of_control),
+    }
+    found = judge(parse(gate), evidence(journal(arms)))
+    assert found.verdict == verdict, found.reason
+    if 45 in (of_mcp, of_control):
+        assert "depends on how long failed calls would have taken" in found.reason
