@@ -1,0 +1,99 @@
+"""Shares of calls and journeys: what is counted, and what of it the target did itself."""
+
+import pytest
+
+from mcp_perf.results.journal.records import Slice, TurnEnded, TurnStarted
+from mcp_perf.results.judge.rule import Bound
+from mcp_perf.results.judge.shares import ShareCounts, counts, fails_by_deeds, judge
+from mcp_perf.results.tally.metrics import Totals
+from mcp_perf.results.tally.tally import fold
+from mcp_perf.scenario.model.gates import parse
+from tests.support import virtual_run as virtual
+from tests.support.virtual_run import cell
+
+
+def totals(calls: dict[str, int], journeys: dict[str, int]) -> Totals:
+    """Give the totals of one round with these calls, and these journeys, by class."""
+    cells = [
+        cell("mcp", [1.0] * n, kind=kind, cls=cls)
+        for kind, found in (("call", calls), ("journey", journeys))
+        for cls, n in found.items()
+    ]
+    health = virtual.COOL
+    records = [
+        virtual.started(["mcp"]),
+        TurnStarted(turn=0, arm="mcp", phase="round", round=1, at_s=0, planned_s=1),
+        Slice(node="w1", turn=0, at_s=0, seconds=1, cells=cells, health=health),
+        TurnEnded(turn=0, node="w1", users=1, busy_s=1, planned=0),
+    ]
+    return Totals(fold(records).measured("mcp"))
+
+
+MIXED = totals(
+    {"ok": 60, "tool_error": 10, "rate_limited": 5, "timeout": 20, "interrupted": 3},
+    {"ok": 20, "tool_error": 6, "timeout": 12, "interrupted": 2, "harness_error": 9},
+)
+
+
+@pytest.mark.parametrize(
+    ("metric", "timeouts", "count", "total", "cut_off"),
+    [
+        ("error_rate", True, 35, 95, 3),
+        ("error_rate", False, 15, 75, 3),
+        ("rate_limited_rate", True, 5, 95, 3),
+        ("rate_limited_rate", False, 5, 75, 3),
+        ("success_rate", True, 20, 38, 2),
+        ("success_rate", False, 20, 26, 2),
+    ],
+)
+def test_calls_and_journeys_are_counted_by_how_they_ended(metric, timeouts, count, total, cut_off):
+    """Without timeouts those are in neither number; what was cut off never is."""
+    found = counts(MIXED, metric, timeouts=timeouts)
+    assert (found.count, found.total, found.cut_off) == (count, total, cut_off)
+
+
+@pytest.mark.parametrize(
+    ("op", "value", "count", "cut_off", "verdict"),
+    [
+        ("<", 0.1, 0, 0, "PASS"),
+        ("<", 0.1, 0, 99, "PASS"),  # 99 of 1099 would still be below
+        ("<", 0.1, 0, 120, "INCONCLUSIVE"),
+        ("<=", 0.0, 0, 1, "INCONCLUSIVE"),
+        (">", 0.9, 1000, 100, "PASS"),
+        (">", 0.9, 1000, 120, "INCONCLUSIVE"),
+        (">=", 1.0, 1000, 1, "INCONCLUSIVE"),
+        ("<", 0.1, 500, 120, "FAIL"),
+    ],
+)
+def test_what_was_cut_off_decides_nothing(op, value, count, cut_off, verdict):
+    """A share passes only if it would with all that was cut off against it."""
+    found = ShareCounts(count, 1000, "calls", "failed", cut_off)
+    assert judge(Bound("mcp.error_rate", op, value, "fraction"), found).verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("gate", "fails"),
+    [
+        ("mcp.error_rate < 5%", True),  # 15 of 75
+        ("mcp.error_rate < 19%", False),  # 35 of 95 are above, 15 of 75 may be below
+        ("mcp.success_rate > 95%", True),
+        ("mcp.success_rate > 80%", False),
+        ("mcp.rate_limited_rate <= 0%", True),
+        ("mcp.error_rate <= 1x control", False),  # who is to blame for a ratio?
+        ("mcp.p50 < 1us", False),
+        ("mcp.calls < 1", False),
+    ],
+)
+def test_a_gate_fails_by_deeds_if_it_does_without_timeouts(gate, fails):
+    """Only shares of one arm are about what the target did; a time has many causes."""
+    assert fails_by_deeds(parse(gate), [MIXED]) is fails
+
+
+def test_one_level_is_enough_to_fail_by_deeds():
+    """A load that changes is judged level by level; one without a call says nothing."""
+    fine = totals({"ok": 100, "timeout": 100}, {"ok": 100})
+    silent = totals({"timeout": 100}, {"timeout": 100})
+    gate = parse("mcp.error_rate < 5%")
+    assert fails_by_deeds(gate, [fine, MIXED, silent])
+    assert not fails_by_deeds(gate, [fine, silent])
+    assert not fails_by_deeds(gate, [])
