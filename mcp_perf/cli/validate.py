@@ -17,6 +17,7 @@ def validate(files: Sequence[str]) -> None:
       mcp-perf validate my.yaml
       mcp-perf validate scenarios/start/*.yaml
     """
+    from mcp_perf.load.plan.drain import shortened  # noqa: PLC0415
     from mcp_perf.scenario.catalog import find  # noqa: PLC0415
     from mcp_perf.scenario.loader import load  # noqa: PLC0415
     from mcp_perf.scenario.problems.problem import ScenarioError  # noqa: PLC0415
@@ -32,4 +33,6 @@ def validate(files: Sequence[str]) -> None:
                 f"{name}: ok ({scenario.name}; arms: {', '.join(scenario.arms)}; "
                 f"journeys: {len(scenario.journeys)}; gates: {len(scenario.gates)})"
             )
+            for warning in shortened(scenario):
+                click.echo(f"{name}: warning: {warning}")
     show_problems(problems)

@@ -66,6 +66,7 @@ class Reply:
     caller are judged later. `body` holds the decoded HTTP body, or the JSON-RPC message that
     answered; times are nanoseconds of the engine's monotonic clock. `heard` is None where no
     notification came. `session_lost` is 0 where the session held, else `REOPENED` or `REJOINED`.
+    `retry_after_s` is how long an HTTP error asks to be left alone; 0 where it does not.
     """
 
     __slots__ = (
@@ -76,6 +77,7 @@ class Reply:
         "end_ns",
         "heard",
         "outcome",
+        "retry_after_s",
         "session_lost",
         "start_ns",
         "status",
@@ -91,6 +93,7 @@ class Reply:
         self.bytes_in: int = 0
         self.bytes_out: int = 0
         self.session_lost: int = 0
+        self.retry_after_s: float = 0.0
         self.heard: Heard | None = None
 
     def fail(self, outcome: str, detail: str) -> "Reply":

@@ -24,7 +24,7 @@ title: A server that slows
 arms: {mcp: {mcp: "http://127.0.0.1:1/mcp"}}
 journeys: {say: {steps: [{call: echo, arguments: {message: hello}}]}}
 load: {users: 4, rounds: 6, round: 400ms, warmup: 200ms}
-limits: {loop_lag_p99: 10s, generator_cpu: 100%}
+limits: {loop_lag_p99: 10s, lost_time: 100%, generator_cpu: 100%}
 """
 
 

@@ -12,7 +12,10 @@ from tests.support import ROOT
 from tests.support.waiting import free_port
 
 SHORT = ("--set", "load.rounds=1", "--set", "load.round=300ms", "--set", "load.warmup=0s")
-CALM = ("--set", "limits.loop_lag_p99=10s", "--set", "limits.generator_cpu=100%")
+CALM = (
+    *("--set", "limits.loop_lag_p99=10s", "--set", "limits.generator_cpu=100%"),
+    *("--set", "limits.lost_time=100%"),
+)
 OK = "call: echo, arguments: {message: hi}"
 
 
@@ -141,7 +144,7 @@ def test_promise_17_a_run_without_evidence_is_no_pass(
     call, gates, echo, case, run_cli, report, tmp_path
 ):
     """Real runs in which the thing asked about never happened end INCONCLUSIVE, and say so."""
-    few = ("--set", "load.grace=100ms", "--set", "load.think=100ms", *CALM, *SHORT)
+    few = ("--set", "limits.drain=0s", "--set", "load.think=100ms", *CALM, *SHORT)
     ended = run_cli("run", case(echo, call, gates), *few, "--out", tmp_path / "run")
     document = report(tmp_path / "run")
     assert (ended.code, document["verdict"]) == (90, "INCONCLUSIVE"), ended.output

@@ -21,7 +21,7 @@ journeys: {one: {steps: [{call: echo, arguments: {message: hi}}]}}
 load: {users: USERS, rounds: 10, round: 1s, warmup: 500ms}
 gates: [mcp.journey_p50 <= 1x control]
 # These runs share their cores with their servers, and are not about speed.
-limits: {loop_lag_p99: 10s, generator_cpu: 100%}
+limits: {loop_lag_p99: 10s, lost_time: 100%, generator_cpu: 100%}
 """
 THINKING = """
 name: busy
@@ -29,7 +29,7 @@ title: Users with nothing but calls, and users who also wait
 arms: {mcp: {mcp: "MCP/mcp"}}
 journeys: {one: {steps: [{call: echo, arguments: {message: hi}}WAIT]}}
 load: {users: 4, rounds: 3, round: 1s, warmup: 0s}
-limits: {loop_lag_p99: 10s, generator_cpu: 100%}
+limits: {loop_lag_p99: 10s, lost_time: 100%, generator_cpu: 100%}
 """
 RUNS = TRIES = 3
 QUIET = 1.03

@@ -21,6 +21,7 @@ CANARIES = (ENV, LITERAL, URL, USER)
 SHORT = (
     *("--set", "load.rounds=2", "--set", "load.round=400ms", "--set", "load.warmup=200ms"),
     *("--set", "limits.loop_lag_p99=10s", "--set", "limits.generator_cpu=100%"),
+    *("--set", "limits.lost_time=100%"),
 )
 SCENARIO = """
 name: canary

@@ -12,9 +12,10 @@ QUICK = (
     *("--set", "load.rounds=2"),
     *("--set", "load.warmup=300ms"),
     # Nothing is cut off because the machine is slow.
-    *("--set", "load.grace=60s"),
+    *("--set", "limits.drain=60s"),
     # These runs share two cores with their servers and are not about speed.
-    *("--set", "limits.loop_lag_p99=10s"),
+    *("--set", "limits.loop_lag_p99=10s", "--set", "limits.lost_time=100%"),
+    *("--set", "limits.lost_time=100%"),
     *("--set", "limits.generator_cpu=100%"),
 )
 

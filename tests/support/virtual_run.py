@@ -42,6 +42,10 @@ class Round:
     """Calls by further classes, such as `interrupted`."""
     rate: float = 0.0
     """The level of an open load."""
+    without_session: int = 0
+    """Users that had none."""
+    without_journey: int = 0
+    """Users that made none."""
 
 
 def filled(nanoseconds: Sequence[int]) -> Histogram:
@@ -122,6 +126,8 @@ def turn(
             busy_s=what.busy_s,
             planned=what.planned,
             dropped=what.dropped,
+            without_session=what.without_session,
+            without_journey=what.without_journey,
         )
         for node in nodes
     ]

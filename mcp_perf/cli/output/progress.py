@@ -99,6 +99,8 @@ class Progress:
         )
         self._console.print(Text(clean(self._run.prepared.loaded.scenario.title), style="bold"))
         self._console.print(Text(clean(arms)), soft_wrap=True)
+        for line in self._run.prepared.announced():
+            self._console.print(Text(clean(line)), soft_wrap=True)
         if self._console.is_terminal:
             self._live = Live(console=self._console, auto_refresh=False, transient=True)
             self._live.start()

@@ -73,6 +73,10 @@ class SessionClient:
         return self._is_open and not self._conversation.ended
 
     @property
+    def is_open(self) -> bool:
+        return self.has_session
+
+    @property
     def hears(self) -> bool:
         return not self.terms.modern
 

@@ -85,6 +85,11 @@ class McpClient:
         return bool(self.messenger.session.id)
 
     @property
+    def is_open(self) -> bool:
+        """Whether calls can be sent: a server that gives no id has a session in this sense."""
+        return self.messenger.session.is_open
+
+    @property
     def has_stream(self) -> bool:
         return self.streams.hears
 
@@ -223,6 +228,9 @@ class McpClient:
         attempt = HttpAttempt(self, call, arguments, timeout, self.pool.take())
         try:
             return self._make(attempt)
+        except BaseException:
+            self._abandon(attempt)
+            raise
         finally:
             self.pool.free.append(attempt.connection)
 
@@ -255,6 +263,14 @@ class McpClient:
                 return reply.fail(said.outcome, detail), None
             stop = attempt.await_stop(said.start_ns)
             return reply.fail(OK, f"cancelled after {after_s:g} s"), stop
+
+    def _abandon(self, attempt: HttpAttempt) -> None:
+        """Tell the server of a call that is stopped from outside: its connection is closed by now.
+
+        In 2026-07-28 that says it already.
+        """
+        if attempt.request_id and not self.terms.modern and self.messenger.session.is_open:
+            attempt.cancel("the call was cut off", min(_CANCEL_S, self.timeout_s))
 
     def list_tools(self) -> dict[str, Tool]:
         with self.pool.one() as connection:

@@ -50,8 +50,8 @@ class Conductor:
     tell: Callable[[str, dict[str, Any]], None]
     write: Callable[[list[AnyRecord]], None]
     now_s: Callable[[], float]
-    grace_s: float | None
-    timeout_s: float
+    drain_s: Callable[[str], float]
+    """How long the last calls of an arm's turn may take."""
     observer: Together | None = None
     """What is measured from before a turn's first call to after its last one."""
     reason: str = "finished"
@@ -101,19 +101,13 @@ class Conductor:
         if self._waiting is not None:
             self._waiting.strike(node)
 
-    def grace_of(self, turn: Turn) -> float:
-        """How long the last calls of a turn may take: the call's timeout, within the round."""
-        if self.grace_s is not None:
-            return self.grace_s
-        return min(self.timeout_s, turn.seconds) + 1.0
-
     def _prepare(self, turn: Turn) -> bool:
         order = {"arm": turn.arm, "users": turn.users}
         self._ask("ready", "prepare", turn.number, order, _PREPARE_S)
         return not self._stopping
 
     def _run(self, turn: Turn) -> None:
-        grace_s = self.grace_of(turn)
+        drain_s = self.drain_s(turn.arm)
         before = self.observer.begin(turn) if self.observer is not None else []
         at_s = self.now_s()
         self.current = turn
@@ -132,8 +126,8 @@ class Conductor:
                 *before,
             ]
         )
-        order = {"plan": astuple(turn), "grace_s": grace_s, "at_s": at_s}
-        self._ask("done", "go", turn.number, order, turn.seconds + grace_s + _MARGIN_S)
+        order = {"plan": astuple(turn), "drain_s": drain_s, "at_s": at_s}
+        self._ask("done", "go", turn.number, order, turn.seconds + drain_s + _MARGIN_S)
         if self.observer is not None:
             self.write(self.observer.end(turn))
         self.current = None

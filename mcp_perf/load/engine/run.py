@@ -4,13 +4,17 @@ import logging
 import time
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Final
 
 import msgspec
 
 from mcp_perf.load.engine.conductor import Conductor
+from mcp_perf.load.engine.early_end import CODE as ABORTED
+from mcp_perf.load.engine.early_end import EarlyEnd, bound_of
 from mcp_perf.load.hub.redaction import guard, redactor
 from mcp_perf.load.plan import calibration, search
+from mcp_perf.load.plan.drain import drain_s
 from mcp_perf.load.plan.schedule import Turn
 from mcp_perf.load.plan.workload import workload
 from mcp_perf.load.prepare.history import remember
@@ -55,7 +59,6 @@ class Run:
         started = self._started()  # takes a moment, in which a kill would leave an empty journal
         self._journal = JournalWriter(self.folder / "journal.jsonl", redactor)
         self._broken = False
-        timeouts = [target.destination.timeout_s for target in prepared.targets.values()]
         self._sampler = Sampler(prepared.resources, self.write, self.now_s)
         self.conductor = Conductor(
             turns=self._turns(started),
@@ -63,10 +66,12 @@ class Run:
             tell=tell,
             write=self.write,
             now_s=self.now_s,
-            grace_s=prepared.loaded.scenario.load.grace,
-            timeout_s=max(timeouts),
+            drain_s=partial(drain_s, prepared.loaded.scenario),
             observer=Together([Upstreams(prepared.targets, self.now_s), self._sampler]),
         )
+        bound = bound_of(prepared.loaded.scenario)
+        if bound is not None:
+            self.watchers.append(EarlyEnd(bound, self._abort).watch)
         self.write([started, *self._sampler.look()])
         if prepared.baseline is not None:
             self.write([prepared.baseline])
@@ -98,6 +103,10 @@ class Run:
 
     def note(self, code: str, text: str) -> None:
         self.write([Note(at_s=self.now_s(), code=code, text=text)])
+
+    def _abort(self, why: str) -> None:
+        self.conductor.stop(ABORTED)
+        self.note(ABORTED, why)
 
     def finish(self, formats: tuple[str, ...]) -> Report | None:
         """Stop the systems, write the reports; log what came out, or why there are none."""
@@ -182,6 +191,7 @@ class Run:
                 "generator_cpu": scenario.limits.generator_cpu,
                 "loop_lag_p99_ms": scenario.limits.loop_lag_p99 * 1000,
                 "late_starts": scenario.limits.late_starts,
+                "lost_time": scenario.limits.lost_time,
                 "errors": scenario.limits.errors,
             },
             load=prepared.load(),

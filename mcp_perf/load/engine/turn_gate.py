@@ -7,13 +7,16 @@ from dataclasses import dataclass, field
 import gevent
 from gevent.event import Event
 
+from mcp_perf.load.engine.pace import ArmPace, Pace
 from mcp_perf.load.hub.alarm import Alarm
 from mcp_perf.load.hub.dispatch import Dispatcher
 from mcp_perf.load.plan.schedule import Turn
 from mcp_perf.load.steps.step import Interrupted
+from mcp_perf.outcomes import ENDED, OK
 
-WalkJourney = Callable[[int], None]
-"""Walks one journey; takes its intended start in ns of the clock, 0 where it is now."""
+WalkJourney = Callable[[int], str]
+"""Walks one journey; takes its intended start in ns of the clock, 0 where it is now. Returns the
+class that it ended in."""
 
 
 @dataclass(slots=True, eq=False)
@@ -34,6 +37,14 @@ class OpenTurn:
     """Closed load: sum over them, from the turn's start to the end of their last journey."""
     first_ns: int = 0
     """When the first journey ended."""
+    bell_ns: int = 0
+    """When the turn closed; 0 while it is open."""
+    served: set[int] = field(default_factory=set)
+    """The users, by number, who had a journey that ended ok."""
+    without_journey: int = 0
+    """Closed load: users who were to begin a journey, and of whose journeys none ended."""
+    backed_off_ns: int = 0
+    """Closed load: how long users left the target alone after failures, all of them together."""
 
     @property
     def busy_s(self) -> float:
@@ -61,6 +72,8 @@ class TurnGate:
     """How many users of this process a level has at work; None is all."""
     late_ns: int = 5_000_000
     alarm: Callable[[], Alarm] = Alarm
+    dropped: Callable[[int], None] = lambda _lag_ns: None
+    """Hears of each arrival that found no user, and by how much it was late itself."""
     open_turn: OpenTurn | None = None
     _opened: Event = field(default_factory=Event)
     _idle: Event = field(default_factory=Event)
@@ -76,7 +89,12 @@ class TurnGate:
         opened = OpenTurn(turn, now_ns, end_ns, self.at_work(turn.users))
         if turn.rate:
             opened.dispatcher = Dispatcher(
-                plan, now_ns, self.clock, self.alarm(), late_ns=self.late_ns
+                plan,
+                now_ns,
+                self.clock,
+                self.alarm(),
+                late_ns=self.late_ns,
+                on_drop=self.dropped,
             )
         self.open_turn = opened
         self._opened.set()
@@ -90,7 +108,8 @@ class TurnGate:
         if opened.dispatcher is not None:
             opened.dispatcher.end(early=early)
         if self.open_turn is opened:  # nobody else closed it while we waited for the dispatcher
-            opened.end_ns = min(opened.end_ns, self.clock())
+            opened.bell_ns = self.clock()
+            opened.end_ns = min(opened.end_ns, opened.bell_ns)
             opened.closed.set()
             self.open_turn = None
             self._opened.clear()
@@ -98,16 +117,22 @@ class TurnGate:
     def idle(self, timeout_s: float) -> bool:
         return bool(self._idle.wait(timeout_s))
 
-    def cut_off(self) -> int:
-        """Interrupt the users that are still busy; return how many there were."""
+    def cut_off(self, drained_from_ns: int = 0) -> int:
+        """Interrupt the users that are still busy; return how many there were.
+
+        Calls that began before `drained_from_ns` have had the whole drain, and still no answer: the
+        target is answerable for them.
+        """
         late = list(self._busy)
+        soon = gevent.get_hub().loop.run_callback
         for greenlet in late:
-            greenlet.kill(Interrupted, block=False)
+            # Not by `kill`, which takes from a greenlet the arguments that Locust looks for.
+            soon(greenlet.throw, Interrupted(drained_from_ns))
         self._idle.wait()
         return len(late)
 
     def take_part(
-        self, journey_of: Callable[[str], WalkJourney], think: Callable[[], float], number: int = 0
+        self, journey_of: Callable[[str], WalkJourney], pace: Pace, number: int = 0
     ) -> None:
         """Take part in the next turn: walk journeys until it closes. Called by each user.
 
@@ -119,37 +144,60 @@ class TurnGate:
             return
         if opened.at_work is None or number < opened.at_work:
             opened.users += 1
-            journey = journey_of(opened.turn.arm)
+            arm = opened.turn.arm
+            journey = journey_of(arm)
             if opened.dispatcher is None:
-                self._walk(opened, journey, think)
+                self._walk(opened, journey, pace.on(arm), number)
             else:
-                self._serve(opened, opened.dispatcher, journey)
+                self._serve(opened, opened.dispatcher, journey, number)
         # Not where it is set: gevent forgets who waits for an event that it is just announcing.
         if not opened.closed.is_set():
             opened.closed.wait()
 
-    def _walk(self, opened: OpenTurn, journey: WalkJourney, think: Callable[[], float]) -> None:
+    def _walk(self, opened: OpenTurn, journey: WalkJourney, pace: ArmPace, number: int) -> None:
         self._enter()
         last_ns = opened.start_ns
+        think_s, back_off_s = pace.left_s, 0.0
+        begun = ended = 0
         try:
-            while not opened.closed.is_set() and self.clock() < opened.end_ns:
-                journey(0)
+            while self._paused(opened, max(think_s, back_off_s)):
+                opened.backed_off_ns += _beyond(back_off_s, think_s)
+                back_off_s = 0.0
+                begun += 1
+                outcome = journey(0)
+                ended += 1
                 last_ns = self.clock()
-                pause_s = think()
-                if pause_s and opened.closed.wait(pause_s):
-                    break
-        except Interrupted:
+                think_s, back_off_s = pace.after(outcome)
+                if outcome == OK:
+                    opened.served.add(number)
+        except Interrupted as cut:
             last_ns = self.clock()
+            ended += cut.outcome in ENDED
+            think_s, back_off_s = pace.after(cut.outcome)
         finally:
-            opened.busy_ns += max(last_ns, opened.end_ns) - opened.start_ns
+            end_ns = max(last_ns, opened.end_ns)
+            left_s = (end_ns - last_ns) / 1e9
+            opened.busy_ns += end_ns - opened.start_ns
+            opened.backed_off_ns += _beyond(min(back_off_s, left_s), think_s)
+            opened.without_journey += not ended and (begun > 0 or not pace.left_s)
+            pace.left_s = max(0.0, think_s - left_s)
             self._leave()
 
-    def _serve(self, opened: OpenTurn, dispatcher: Dispatcher, journey: WalkJourney) -> None:
+    def _paused(self, opened: OpenTurn, pause_s: float) -> bool:
+        """Wait so long; tell whether the turn is still open then."""
+        if pause_s and opened.closed.wait(pause_s):
+            return False
+        return not opened.closed.is_set() and self.clock() < opened.end_ns
+
+    def _serve(
+        self, opened: OpenTurn, dispatcher: Dispatcher, journey: WalkJourney, number: int
+    ) -> None:
         try:
             while (intended_ns := dispatcher.next()) is not None:
                 self._enter()
                 try:
-                    journey(intended_ns)
+                    if journey(intended_ns) == OK:
+                        opened.served.add(number)
                 finally:
                     self._leave()
                 opened.first_ns = opened.first_ns or self.clock()
@@ -164,3 +212,8 @@ class TurnGate:
         self._busy.discard(gevent.getcurrent())
         if not self._busy:
             self._idle.set()
+
+
+def _beyond(back_off_s: float, think_s: float) -> int:
+    """Return by how many ns a pause after failures is longer than the think time beside it."""
+    return int(max(0.0, back_off_s - think_s) * 1e9)

@@ -20,7 +20,7 @@ from mcp_perf.load.engine.turn_gate import OpenTurn, TurnGate
 from mcp_perf.load.engine.user import UserContext
 from mcp_perf.load.plan.schedule import Turn
 from mcp_perf.load.steps.recorder import Recorder
-from mcp_perf.results.journal.records import SETUP, TurnEnded
+from mcp_perf.results.journal.records import TurnEnded
 
 logger = logging.getLogger("mcp-perf")
 
@@ -39,6 +39,8 @@ class TurnRunner:
     arrivals: Callable[[Turn], Iterable[int]] = lambda _turn: ()
     prepared: Callable[[], None] = lambda: None
     """Called when the connections of a turn are ready, and no call is in flight."""
+    without_session: Callable[[OpenTurn], int] = lambda _turn: 0
+    """How many users who were to work in a turn have had no session in it."""
     watch: Watch = field(default_factory=Watch)
     _flusher: gevent.Greenlet | None = None
     _hurry: Event = field(default_factory=Event)
@@ -94,20 +96,19 @@ class TurnRunner:
         turn = Turn(*order["plan"])
         self.flush()
         self.recorder.start(order["at_s"])
-        self.recorder.turn = turn.number
+        self.recorder.begin(turn.number, turn.arm)
         calls_before = self.recorder.calls
         open_turn = self.gate.open(turn, self.arrivals(turn) if turn.rate else ())
         if self._ending:  # the close came right behind the order to go
             self.gate.close(early=True)
         open_turn.closed.wait(turn.seconds)
         self.gate.close()
-        grace_s = order["grace_s"]
+        left_s = drain_s = order["drain_s"]
         if turn.rate:
-            grace_s -= self._complete(open_turn, grace_s)
-        late = self._drain(grace_s)
+            left_s -= self._complete(open_turn, drain_s)
+        late = self._drain(left_s, open_turn.bell_ns if drain_s else 0)
         self.flush()
-        self.recorder.turn = SETUP
-        self.recorder.draining = False
+        self.recorder.end()
         calls = self.recorder.calls - calls_before
         ended = self._ended(open_turn, calls)
         self.answer(
@@ -127,15 +128,18 @@ class TurnRunner:
         self.recorder.draining = True
         return left_s
 
-    def _drain(self, grace_s: float) -> int:
-        """Let the last calls end, flushing each second; return how many had to be cut off."""
-        left_s = grace_s
+    def _drain(self, left_s: float, bell_ns: int) -> int:
+        """Let the last calls end; return how many users had to be cut off.
+
+        Calls that began before the bell and are still unanswered are then timeouts, but not if we
+        did not let them have the whole drain.
+        """
         while left_s > 0 and not self._hurry.is_set():
             step_s = min(left_s, FLUSH_S / 4)
             if self.gate.idle(step_s):
                 return 0
             left_s -= step_s
-        return self.gate.cut_off()
+        return self.gate.cut_off(0 if self._hurry.is_set() else bell_ns)
 
     def _ended(self, open_turn: OpenTurn, calls: int) -> TurnEnded:
         dispatcher = open_turn.dispatcher
@@ -146,6 +150,9 @@ class TurnRunner:
             busy_s=open_turn.busy_s,
             planned=calls if dispatcher is None else dispatcher.planned,
             dropped=0 if dispatcher is None else dispatcher.dropped,
+            without_session=self.without_session(open_turn),
+            without_journey=open_turn.without_journey,
+            backed_off_s=open_turn.backed_off_ns / 1e9,
         )
 
     def _flush_for_ever(self) -> None:

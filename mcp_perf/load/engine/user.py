@@ -20,7 +20,8 @@ from mcp_perf.client.http.rest import RestClient
 from mcp_perf.client.mcp.channel_client import SessionClient
 from mcp_perf.client.protocol.versions import MODERN
 from mcp_perf.client.reply import OK, Reply
-from mcp_perf.load.engine.turn_gate import TurnGate
+from mcp_perf.load.engine.pace import Pace
+from mcp_perf.load.engine.turn_gate import OpenTurn, TurnGate
 from mcp_perf.load.hub.bridge import bridge
 from mcp_perf.load.hub.waiting import Watchdog
 from mcp_perf.load.plan.arrivals import arrivals
@@ -53,6 +54,7 @@ class UserContext:
     at_once: bool = True
     """Whether sessions are opened at the start, or each before its user's first turn."""
     identity: Identity = field(default_factory=dict)
+    pace: Pace = field(default_factory=Pace)
     opened: Event = field(default_factory=Event)
 
     def ready(self, arm: str, at_work: int | None = None) -> None:
@@ -99,6 +101,7 @@ class UserPool:
         self.gate = TurnGate(
             at_work=lambda level: None if level == users else share_of(level, node_index, nodes),
             late_ns=int(loaded.scenario.limits.loop_lag_p99 * 1e9),
+            dropped=recorder.dropped,
         )
         self.recorder = recorder
         self.users: list[UserContext] = []
@@ -129,7 +132,7 @@ class UserPool:
             for arm, target in self._targets.items()
         }
         at_once = not self._loaded.scenario.load.users_vary
-        user = UserContext(walks, number, at_once, identity)
+        user = UserContext(walks, number, at_once, identity, self._pace(walks))
         self.users.append(user)
         return user
 
@@ -146,7 +149,22 @@ class UserPool:
         return list(self.users)
 
     def take_part(self, user: UserContext) -> None:
-        self.gate.take_part(lambda arm: user.walks[arm].journey, self._pause, user.number)
+        self.gate.take_part(lambda arm: user.walks[arm].journey, user.pace, user.number)
+
+    def without_session(self, turn: OpenTurn) -> int:
+        """Count the users at work in a turn who had no session in it.
+
+        Who has none when it ends, and had no journey that ended ok, had none.
+        """
+        arm, most = turn.turn.arm, turn.at_work
+        if arm not in self._with_sessions:
+            return 0
+        contexts = [
+            user.walks[arm].context
+            for user in self.users
+            if (most is None or user.number < most) and user.number not in turn.served
+        ]
+        return sum(context.opens and not context.client.is_open for context in contexts)
 
     def arrivals(self, turn: Turn) -> Iterator[int]:
         return arrivals(
@@ -175,6 +193,11 @@ class UserPool:
             pool.spawn(self.remove, user)
         pool.join()
         self._watchdog.stop()
+
+    def _pace(self, walks: Mapping[str, Walk]) -> Pace:
+        if not self._loaded.scenario.load.respect_retry_after:
+            return Pace(self._pause)
+        return Pace(self._pause, lambda arm: walks[arm].told_s())
 
     def _walk(self, target: ArmTarget, number: int, identity: Identity) -> Walk:
         scenario = self._loaded.scenario

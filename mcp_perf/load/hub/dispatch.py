@@ -22,6 +22,8 @@ class Dispatcher:
     clock: Callable[[], int]
     alarm: Alarm
     late_ns: int
+    on_drop: Callable[[int], None] = lambda _lag_ns: None
+    """Hears of each arrival that is dropped, and by how much it was late itself."""
     planned: int = 0
     dropped: int = 0
     _free: list["Waiter[int | None]"] = field(default_factory=list)
@@ -74,3 +76,4 @@ class Dispatcher:
                 self._run_soon(free.pop().switch, due_ns)
             else:
                 self.dropped += 1
+                self.on_drop(max(0, clock() - due_ns))

@@ -95,6 +95,8 @@ class KeepingSide:
             self.run = Run(prepared, nodes=self.nodes, tell=self._tell)
             if self.observer is not None:
                 self.observer.begun(self.run)
+            for line in prepared.announced():
+                logger.info("%s", line)
             yield prepared
 
     def conduct(self, lead: Callable[[Conductor], None]) -> None:

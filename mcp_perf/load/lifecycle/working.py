@@ -63,6 +63,7 @@ class WorkingSide:
             lambda kind, data: runner.send_message(ANSWER, {"kind": kind, **data}),
             pool.arrivals,
             self._watch.note,
+            pool.without_session,
         )
 
     def start(self) -> None:

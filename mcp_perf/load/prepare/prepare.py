@@ -15,6 +15,7 @@ from typing import Any, Final
 from mcp_perf import folders
 from mcp_perf.load.hub.redaction import hide
 from mcp_perf.load.plan import search
+from mcp_perf.load.plan.drain import longest_s, shortened
 from mcp_perf.load.plan.schedule import Turn, fit, levels, plan
 from mcp_perf.load.prepare import open_files
 from mcp_perf.load.prepare.baseline import against
@@ -27,6 +28,7 @@ from mcp_perf.load.targets.roster import NOBODY, Identity
 from mcp_perf.load.targets.targets import SYSTEM, ArmTarget, reach_all, unknown_tools, unspoken
 from mcp_perf.load.watch.sources import Source, find_resources
 from mcp_perf.results.journal.records import Baseline
+from mcp_perf.results.render.words.numbers import seconds
 from mcp_perf.scenario.loader import Loaded, ScenarioError, find, load, unknown_names
 from mcp_perf.scenario.model.load import BREAKPOINT, Load
 from mcp_perf.scenario.model.targets import LOCAL_CODE, split_target
@@ -93,6 +95,13 @@ class Prepared:
     def logs(self) -> Path:
         """The folder for what systems and stdio servers write."""
         return self.folder / "systems"
+
+    def announced(self) -> list[str]:
+        """Say how long the run may take, and which timeouts are cut short by its drains."""
+        scenario = self.loaded.scenario
+        load_s, most_s = longest_s(self.turns, scenario, self.rounds if self.searching else 1)
+        long = f"{seconds(load_s)} of load, and at most {seconds(most_s)} if calls do not answer"
+        return [long, *shortened(scenario)]
 
     def load(self) -> dict[str, Any]:
         rounds = [turn for turn in self.turns if turn.phase == "round"]

@@ -9,7 +9,7 @@ import gevent
 
 from mcp_perf.client.protocol.versions import MODERN
 from mcp_perf.load.steps.journey import Runnable
-from mcp_perf.load.steps.step import CallContext
+from mcp_perf.load.steps.step import CallContext, Interrupted
 from mcp_perf.load.targets.answers import joined, own_answers
 from mcp_perf.load.targets.targets import ArmTarget
 from mcp_perf.outcomes import HARNESS_ERROR, OK
@@ -36,6 +36,7 @@ class BurstStep:
         """Make all calls; return the class of the first in the list that is not ok."""
         contexts = context.parallel[: len(self.steps)]
         for other in contexts:
+            other.told_s = 0.0
             other.journey, other.values = context.journey, context.values
             other.intended_ns = context.intended_ns
             other.waited_ns = 0
@@ -43,11 +44,12 @@ class BurstStep:
         calls = [gevent.spawn(_ended, step, other) for step, other in pairs]
         try:
             gevent.joinall(calls)
-        except BaseException:  # the round is over: none of them may outlive it
-            gevent.killall(calls)
+        except BaseException as stop:  # the round is over: none of them may outlive it
+            gevent.killall(calls, exception=stop)
             raise
         if context.intended_ns is not None:
             context.intended_ns = 0
+        context.told_s = max(context.told_s, *(other.told_s for other in contexts))
         # A call that did not even end in a class was ended by what nobody here throws.
         ends = [call.value if call.exception is None else (HARNESS_ERROR, 0, 0) for call in calls]
         # Waits end their calls, and others go on meanwhile: the burst would have ended with the
@@ -65,7 +67,10 @@ class BurstStep:
 
 def _ended(step: Runnable, context: CallContext[Any]) -> tuple[str, int, int]:
     """Make a call; return its class, when it ended, and when without what its user waited then."""
-    cls = step.run(context)
+    try:
+        cls = step.run(context)
+    except Interrupted as cut:  # the burst passes it on
+        cls = cut.outcome
     end_ns = time.perf_counter_ns()
     return cls, end_ns, end_ns - context.waited_ns
 

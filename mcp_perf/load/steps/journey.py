@@ -13,7 +13,7 @@ from fractions import Fraction
 from typing import Any, Final, Protocol
 
 from mcp_perf.load.steps.recorder import Track
-from mcp_perf.load.steps.step import CallContext, count_unmade
+from mcp_perf.load.steps.step import CallContext, Interrupted, count_unmade
 from mcp_perf.outcomes import INTERRUPTED, OK
 from mcp_perf.results.tally.groups import START
 from mcp_perf.scenario.values.generators import Generators
@@ -73,8 +73,13 @@ class Walk:
             for journey in journeys
         ]
 
-    def journey(self, intended_ns: int = 0) -> None:
-        """Walk one journey to its end, or to its first failed step.
+    def told_s(self) -> float:
+        """Return how long the target has asked to be left alone; it is asked for once."""
+        told, self.context.told_s = self.context.told_s, 0.0
+        return told
+
+    def journey(self, intended_ns: int = 0) -> str:
+        """Walk one journey to its end, or to its first failed step; return its class.
 
         `intended_ns` is when it was to begin, in an open load: its clock, and that of its first
         call, starts there.
@@ -96,7 +101,7 @@ class Walk:
         except LookupFailed as error:
             outcome = count_unmade(context, error)
             self._end(track, outcome, time.perf_counter_ns(), intended_ns)
-            return
+            return outcome
         outcome = OK
         start_ns = time.perf_counter_ns()
         try:
@@ -108,10 +113,12 @@ class Walk:
                     if context.ends or not step.goes_on:
                         context.ends = False
                         break
-        except BaseException:
-            self._end(track, INTERRUPTED, start_ns, intended_ns)
+        except BaseException as stop:
+            cut = stop.outcome if isinstance(stop, Interrupted) else INTERRUPTED
+            self._end(track, cut, start_ns, intended_ns)
             raise
         self._end(track, outcome, start_ns, intended_ns)
+        return outcome
 
     def _end(self, track: Track, outcome: str, start_ns: int, intended_ns: int) -> None:
         context = self.context

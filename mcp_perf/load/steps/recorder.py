@@ -12,7 +12,8 @@ from typing import Final, Protocol
 from msgspec.structs import replace
 
 from mcp_perf.client.reply import REOPENED, Heard, Reply, Stop
-from mcp_perf.outcomes import OK, TIMEOUT
+from mcp_perf.load.steps.outages import UNREACHED, OutageWatch
+from mcp_perf.outcomes import ENDED, OK, TIMEOUT
 from mcp_perf.results.journal import records as journal
 from mcp_perf.results.journal.histogram import Histogram
 from mcp_perf.results.tally.groups import EVENT, GAP, RECOVERY, STOP, UNHEARD
@@ -148,6 +149,8 @@ class Recorder:
     calls: int = 0
     feed: Feed | None = None
     """None: Locust hears of each call by itself."""
+    _arm: str = ""
+    """The arm whose turn it is, or was last."""
     _starts: int = 0
     _late_starts: int = 0
     _tracks: dict[tuple[str, str, str], Track] = field(default_factory=dict)
@@ -158,6 +161,17 @@ class Recorder:
 
     def __post_init__(self) -> None:
         self._zero_ns = self._since_ns = self.clock()
+        self.outages = OutageWatch(self.node, lambda ns: (ns - self._zero_ns) / 1e9)
+
+    def begin(self, turn: int, arm: str) -> None:
+        """Count for a turn from now on."""
+        self.turn, self._arm = turn, arm
+        self.outages.begin(arm, self.calls)
+
+    def end(self) -> None:
+        """Count for no turn from now on; an outage that goes on is told."""
+        self.sink([*self.outages.take(self._arm, self.calls, last=True)])
+        self.turn, self.draining = journal.SETUP, False
 
     def start(self, at_s: float = 0.0) -> None:
         """Set the run's clock: it is `at_s` now."""
@@ -181,6 +195,11 @@ class Recorder:
         self._starts += 1
         self._late_starts += lag_ns > self.late_ns
 
+    def dropped(self, lag_ns: int) -> None:
+        """Count an arrival that found no user; it may have been late before that."""
+        self._starts += 1
+        self._late_starts += lag_ns > self.late_ns
+
     def call(
         self, track: Track, journey: str, cls: str, reply: Reply, lag_ns: int | None = None
     ) -> None:
@@ -195,6 +214,10 @@ class Recorder:
                 self._sample(track, journey, cls, reply, OK_SAMPLES, lag_ns)
         if cls != OK:
             self._sample(track, journey, cls, reply, FAILURE_SAMPLES, lag_ns)
+            if cls in UNREACHED:
+                self.outages.failed(track.arm, cls, reply, self.calls)
+            elif cls not in ENDED:
+                self.outages.unreached += 1
         tally.body_bytes += len(reply.body)
         if reply.heard is not None:
             self._hear(track, cls, reply, reply.heard)
@@ -290,7 +313,8 @@ class Recorder:
             changed = {"turn": journal.SETUP, "cells": setup, "health": idle, "draining": False}
             records.append(replace(main, **changed))
         kept, self._samples = self._samples, []
-        self.sink([*records, *self._take_lost(), *kept])
+        over = self.outages.take(self._arm, self.calls)
+        self.sink([*records, *over, *self._take_lost(), *kept])
 
     def _take_lost(self) -> list[journal.Note]:
         lost, self._sessions_lost = self._sessions_lost, {}

@@ -23,13 +23,17 @@ from mcp_perf.client.reply import OK, Reply
 from mcp_perf.load.steps.checks import Checks
 from mcp_perf.load.steps.recorder import Recorder, Track
 from mcp_perf.load.targets.clients import ArmClient, ToolClient
-from mcp_perf.outcomes import HARNESS_ERROR, INTERRUPTED
+from mcp_perf.outcomes import HARNESS_ERROR, INTERRUPTED, TIMEOUT
 from mcp_perf.scenario.values.templates import LookupFailed, Template
 
 MCP: Final = "MCP"
 RUN: Final = "run"
 _HARNESS_PAUSE_S: Final = 0.05
 """Our own fault costs no time, and would otherwise be repeated as fast as the machine can."""
+_CUT_OFF: Final = {
+    TIMEOUT: "no reply up to the end of the drain, where the call was cut off",
+    INTERRUPTED: "cut off at the end of the round",
+}
 
 
 C = TypeVar("C", bound=ArmClient)
@@ -37,7 +41,23 @@ C = TypeVar("C", bound=ArmClient)
 
 
 class Interrupted(BaseException):
-    """Thrown into a user whose call outlived the end of its round."""
+    """Thrown into a user whose call outlived the end of its round.
+
+    Calls that began before `drained_from_ns` had the whole drain; 0 is none.
+    """
+
+    def __init__(self, drained_from_ns: int = 0) -> None:
+        super().__init__()
+        self.drained_from_ns = drained_from_ns
+        self.outcome = INTERRUPTED
+        """The class that the journey ended in."""
+
+    def judge(self, start_ns: int) -> str:
+        """Return the class of a call that began at this moment, and was cut off."""
+        if start_ns < self.drained_from_ns:
+            self.outcome = TIMEOUT
+            return TIMEOUT
+        return INTERRUPTED
 
 
 class CallFailed(Exception):  # noqa: N818 -- Locust shows its text in the table of failures
@@ -68,6 +88,8 @@ class CallContext(Generic[C]):
     """What the journey has asked for notifications; None where it has not."""
     opens: bool = True
     """Whether the session opens by itself; else by steps."""
+    told_s: float = 0.0
+    """How long the target has asked, with its last failure, to be left alone."""
 
     def others(self) -> list[C]:
         """Return the clients of calls at once that are not this context's own."""
@@ -111,13 +133,12 @@ class CompiledStep(ABC, Generic[C]):
         except Exception as error:  # noqa: BLE001 -- whatever it was, it is counted as our fault
             reply = Reply(start_ns).fail(HARNESS_ERROR, _reason(error))
             cls = HARNESS_ERROR
-        except BaseException:
+        except BaseException as stop:
             # We are stopped from outside, in the middle of a call.
-            reply = Reply(start_ns).fail(INTERRUPTED, "cut off at the end of the round")
+            cls = stop.judge(start_ns) if isinstance(stop, Interrupted) else INTERRUPTED
+            reply = Reply(start_ns).fail(cls, _CUT_OFF[cls])
             reply.end_ns = time.perf_counter_ns()
-            context.recorder.call(
-                self.track, context.journey, INTERRUPTED, reply, _lag(context, reply)
-            )
+            context.recorder.call(self.track, context.journey, cls, reply, _lag(context, reply))
             raise
         recorder = context.recorder
         feed = recorder.feed
@@ -125,8 +146,10 @@ class CompiledStep(ABC, Generic[C]):
             recorder.tell_each()
         lag_ns = None if context.intended_ns is None else _lag(context, reply)
         recorder.call(self.track, context.journey, cls, reply, lag_ns)
-        if cls == HARNESS_ERROR:
-            gevent.sleep(_HARNESS_PAUSE_S)
+        if cls != OK:
+            if cls == HARNESS_ERROR:
+                gevent.sleep(_HARNESS_PAUSE_S)
+            context.told_s = reply.retry_after_s
         if recorder.feed is None:
             self._tell(context, cls, reply)
         return cls

@@ -54,6 +54,10 @@ class SharedSession:
     def has_session(self) -> bool:
         return self._session.has_session
 
+    @property
+    def is_open(self) -> bool:
+        return self._session.is_open
+
     def close(self) -> None:
         self._users -= 1
         if not self._users:

@@ -111,7 +111,22 @@ class Health(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     lag: list[int] = []
     """Pairs, flattened: by how many ns the hub woke late (same buckets)."""
     late_starts: int = 0
+    """Of `starts`."""
     starts: int = 0
+    """Arrivals of an open load, whether they were started or dropped."""
+    stalled_s: float = 0.0
+    """Time lost in stalls: a timer fired at least 50 ms late."""
+    longest_stall_s: float = 0.0
+    paused_s: float = 0.0
+    """The part of `stalled_s` in which this process neither ran nor waited for a processor."""
+    waited_s: float = 0.0
+    """In which it was ready to run, and no processor was free for it; 0 is not known, too."""
+    machine_s: float = 0.0
+    """In which the machine's processors were busy, all of them together; 0 is not known."""
+    cores: int = 0
+    """Processors that this process may use; 0 is not known."""
+    machine_cores: int = 0
+    """All processors of the machine."""
 
 
 class Slice(Record, tag="slice", frozen=True, kw_only=True):
@@ -141,6 +156,12 @@ class TurnEnded(Record, tag="turn_end", frozen=True, kw_only=True):
     """Calls in a closed load; arrivals in an open one, where planned = started + dropped."""
     dropped: int = 0
     """Arrivals that found `max_in_flight` journeys in flight."""
+    without_session: int = 0
+    """Users who were to work, and had no session all the while."""
+    without_journey: int = 0
+    """Closed load: users who were to begin a journey, and of whose journeys none ended."""
+    backed_off_s: float = 0.0
+    """Closed load: how long users left the target alone after failures, all of them together."""
 
 
 class SampleRecord(Record, tag="sample", frozen=True, kw_only=True):
@@ -204,6 +225,24 @@ class UpstreamUse(Record, tag="upstream", frozen=True, kw_only=True):
     """The most requests, to all providers together, that were under way at once."""
 
 
+class Outage(Record, tag="outage", frozen=True, kw_only=True):
+    """A time in which calls of one node to an arm's target reached nobody, one after the other.
+
+    One that goes on over several turns is written at the end of each, with the same beginning.
+    """
+
+    node: str
+    arm: str
+    from_s: float
+    to_s: float
+    """The end of the last call that failed."""
+    is_over: bool
+    """Whether the target has answered again."""
+    failures: int
+    how: str
+    """What the target did, such as `refused connections`."""
+
+
 class Note(Record, tag="note", frozen=True, kw_only=True):
     """Something a reader of the numbers must know."""
 
@@ -222,7 +261,7 @@ class RunEnded(Record, tag="end", frozen=True, kw_only=True):
 
     at_s: float
     reason: str
-    """`finished`, or `signal`, `stopped` (in the web UI), `error`."""
+    """`finished`, or `signal`, `stopped` (in the web UI), `aborted` (an arm failed), `error`."""
 
 
 AnyRecord = (
@@ -235,6 +274,7 @@ AnyRecord = (
     | ResourceSample
     | SessionCount
     | UpstreamUse
+    | Outage
     | Note
     | RunEnded
 )

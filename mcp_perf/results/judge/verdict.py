@@ -12,6 +12,8 @@ from mcp_perf.results.document.comparison import Regression
 from mcp_perf.results.document.document import GateResult
 from mcp_perf.results.document.part import VerdictName
 from mcp_perf.results.document.reason import Reason
+from mcp_perf.results.journal.records import Outage
+from mcp_perf.results.judge import generator, outages
 from mcp_perf.results.judge.order import (
     FAIL_CODE,
     INCONCLUSIVE_CODE,
@@ -23,14 +25,10 @@ from mcp_perf.results.judge.order import (
     in_order,
 )
 from mcp_perf.results.judge.shares import counts
-from mcp_perf.results.tally.health import GeneratorHealth, NodeHealth
+from mcp_perf.results.tally.health import GeneratorHealth
 from mcp_perf.results.tally.metrics import Totals
 from mcp_perf.results.tally.turns import MOST_DROPPED
 
-HOT_S: Final = 5.0
-"""A processor may be busy for a moment; this long in a row is saturation."""
-FEWEST_LAGS: Final = 100
-"""A 99th percentile of fewer is only their maximum, and one hiccup would spoil a short run."""
 LITTLE: Final = 0.05
 
 SIGNAL_CODE: Final = 105
@@ -46,12 +44,12 @@ MOST_FAILED: Final = 0.01
 _ENDED_BY: Final = {"signal": SIGNAL_CODE, "error": BROKEN_CODE}
 
 _ABOUT_ERRORS: Final = ("error_rate", "success_rate")
-_RELIEF: Final = "Use more processes (--processes), more workers, or fewer users."
 _ENDS: Final[Mapping[str, str]] = {
     "": "The journal has no end: the run crashed or was killed. What was recorded is reported.",
     "finished": "Some rounds have no end: what they recorded is reported, but not compared.",
     "signal": "The run was stopped by a signal before it was done.",
     "error": "The run broke off by an error of its own: run.log says which.",
+    "aborted": "The run was ended early: the rounds that were still to come are missing.",
     "stopped": "The run was stopped in the web UI before it was done.",
 }
 
@@ -91,6 +89,9 @@ class Facts:
     harness_example: str = ""
     search: SearchFacts | None = None
     """None where the load was no search."""
+    outages: Sequence[Outage] = ()
+    aborted: str = ""
+    """Why the run was ended early; empty where it was not."""
 
 
 @dataclass(frozen=True)
@@ -111,6 +112,8 @@ def decide(facts: Facts) -> Decision:
     told += [because("capacity_found", text) for text in found]
     reasons = in_order(told)
     verdict, code = VERDICTS[RANKS[reasons[0].code]]
+    if verdict == "FAIL" and facts.search is None:
+        reasons = in_order([*_explained(facts), *reasons])
     return Decision(verdict, _ENDED_BY.get(facts.ended, code), reasons)
 
 
@@ -148,37 +151,31 @@ def _invalid(facts: Facts) -> Iterator[Reason]:
             f"{facts.short_rounds[0]}. The load was not the one that was asked for; run again.",
         )
     # A search goes beyond what the target holds, and tells by itself where the generator did not.
-    for name, node in sorted(facts.health.nodes.items()) if facts.search is None else ():
-        yield from _saturated(name, node, facts.health)
+    if facts.search is None:
+        for code, text in generator.reasons(facts.health):
+            yield because(code, text)
 
 
-def _saturated(name: str, node: NodeHealth, health: GeneratorHealth) -> Iterator[Reason]:
-    """Say where this process, and not the target, was the bottleneck."""
-    limits = health.limits
-    who = "The load generator" + ("" if len(health.nodes) == 1 else f" {name}")
-    if node.hottest_s >= HOT_S:
-        yield because(
-            "generator_saturated",
-            f"{who} used more than {100 * limits.generator_cpu:.3g} % of a "
-            f"core for {node.hottest_s:.3g} s in a row, in rounds of {node.hottest_arm}: it was "
-            f"the bottleneck. {_RELIEF}",
-        )
-    lag_ns = node.lag.percentile(0.99) if node.lag.count >= FEWEST_LAGS else None
-    if lag_ns is not None and lag_ns / 1e6 > limits.loop_lag_p99_ms:
-        yield because(
-            "unexplained_lag",
-            f"{who} woke {lag_ns / 1e6:.3g} ms late (p99; the limit is "
-            f"{limits.loop_lag_p99_ms:.3g} ms): its timings hold its own delays. {_RELIEF}",
-        )
-    if node.late > limits.late_starts:
-        yield because(
-            "late_starts",
-            f"{who} was late with {100 * node.late:.3g} % of its starts (the "
-            f"limit is {100 * limits.late_starts:.3g} %): the plan was not kept. {_RELIEF}",
-        )
+def _explained(facts: Facts) -> Iterator[Reason]:
+    """Say of a run that fails when a target was away for some time: alone that fails no run."""
+    for _, code, text in outages.returned(facts.outages):
+        yield because(code, text)
+
+
+def _deserted(facts: Facts) -> Iterator[Reason]:
+    """Say what explains all that follows: a target that stopped, users that were never served."""
+    for arm, code, text in outages.stopped(facts.outages):
+        if not _passed_on(arm, _ABOUT_ERRORS, facts.gates):
+            yield because(code, text)
+    for code, text in outages.users_without(facts.arms):
+        yield because(code, text)
+    if facts.aborted:
+        yield because("aborted", facts.aborted)
 
 
 def _failed(facts: Facts) -> Iterator[Reason]:
+    if facts.search is None:  # it goes beyond what the target holds
+        yield from _deserted(facts)
     for result in facts.gates:
         if result.verdict == "FAIL":
             by_deeds = result.gate in facts.failed_by_deeds

@@ -119,6 +119,8 @@ def _facts(
         harness_errors=tally.harness_errors,
         harness_example=_harness_example(tally),
         search=search,
+        outages=tally.outages,
+        aborted=next((note.text for note in tally.notes if note.code == "aborted"), ""),
     )
 
 

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 
 from mcp_perf.outcomes import FAILED, RATE_LIMITED
+from mcp_perf.results.judge.outages import returned
 from mcp_perf.results.judge.rule import show
 from mcp_perf.results.judge.verdict import littles_law
 from mcp_perf.results.stats.leaks import ONLY_WARM
@@ -17,6 +18,7 @@ def notes(tally: RunTally, evidence: Mapping[str, Evidence]) -> list[str]:
     found = [text if n == 1 else f"{text} ({n} times)" for text, n in counts.items()]
     for arm, what in evidence.items():
         found += _on(tally, arm, what.totals)
+    found += [text for _, _, text in returned(tally.outages)]
     if tally.stray_slices:
         found.append(
             f"{tally.stray_slices} slices of the journal belong to no turn and were left out."
@@ -56,6 +58,11 @@ def _on(tally: RunTally, arm: str, totals: Totals) -> Iterator[str]:
         yield (
             f"{sum(tally.checked for tally in checked)} of {sum(tally.n for tally in checked)} "
             f"results of {arm} were held against the outputSchema of their tools."
+        )
+    if totals.backed_off_s:
+        yield (
+            f"Users of {arm} left it alone for {totals.backed_off_s:.3g} s in all, after failed "
+            "journeys (back-off, Retry-After): its rates are those of a load that waits."
         )
     warmup = Totals([turn for turn in tally.turns_of(arm) if not turn.measured])
     if warmup.call.failed:

@@ -1,12 +1,12 @@
 """The generator's own health: a number measured by a busy generator is about the generator."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Self
 
 from mcp_perf.results.journal.histogram import Histogram
-from mcp_perf.results.journal.records import Slice
+from mcp_perf.results.journal.records import Health, Slice
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -14,16 +14,75 @@ class GeneratorLimits:
     """What the generator may use at most; a scenario's `limits` have these names."""
 
     generator_cpu: float = 0.9
-    """Of one core, for five seconds in a row."""
+    """Of one core, in a round or for five seconds in a row."""
     loop_lag_p99_ms: float = 5.0
     late_starts: float = 0.01
-    """Of all starts."""
+    """Of all arrivals."""
+    lost_time: float = 0.01
+    """Of an arm's measured time, in stalls; one stall may take fifty times that, in seconds."""
+
+    @property
+    def longest_stall_s(self) -> float:
+        return 50 * self.lost_time
+
+    def is_hot(self, cpu: float) -> bool:
+        """Tell whether so much of a core is too much; a limit of all of it is none."""
+        return self.generator_cpu < 1 and cpu > self.generator_cpu
 
     @classmethod
     def of(cls, limits: Mapping[str, float]) -> Self:
         """Take the limits of a run's record; what it does not name has its default."""
         known = cls.__dataclass_fields__
         return cls(**{name: value for name, value in limits.items() if name in known})
+
+
+@dataclass
+class RoundHealth:
+    """One process in one measured round, or in several."""
+
+    arm: str = ""
+    cpu_s: float = 0.0
+    wall_s: float = 0.0
+    stalled_s: float = 0.0
+    longest_stall_s: float = 0.0
+    paused_s: float = 0.0
+    waited_s: float = 0.0
+    machine_s: float = 0.0
+    late_starts: int = 0
+    starts: int = 0
+    cores: int = 0
+    machine_cores: int = 0
+
+    @property
+    def cpu(self) -> float:
+        return self.cpu_s / self.wall_s if self.wall_s else 0.0
+
+    @property
+    def lost(self) -> float:
+        """The share of the time that was lost in stalls."""
+        return self.stalled_s / self.wall_s if self.wall_s else 0.0
+
+    def add(self, part: "Health | RoundHealth") -> None:
+        self.cpu_s += part.cpu_s
+        self.wall_s += part.wall_s
+        self.stalled_s += part.stalled_s
+        self.longest_stall_s = max(self.longest_stall_s, part.longest_stall_s)
+        self.paused_s += part.paused_s
+        self.waited_s += part.waited_s
+        self.machine_s += part.machine_s
+        self.late_starts += part.late_starts
+        self.starts += part.starts
+        self.cores = max(self.cores, part.cores)
+        self.machine_cores = max(self.machine_cores, part.machine_cores)
+
+    def is_broken(self, limits: GeneratorLimits) -> bool:
+        """Tell whether this process was not fit to measure: its numbers are its own."""
+        return (
+            limits.is_hot(self.cpu)
+            or self.lost > limits.lost_time
+            or self.longest_stall_s > limits.longest_stall_s
+            or self.late_starts > limits.late_starts * self.starts
+        )
 
 
 @dataclass
@@ -38,6 +97,8 @@ class NodeHealth:
     hottest_s: float = 0.0
     """The longest time in a row above the limit of CPU, in the rounds of `hottest_arm`."""
     hottest_arm: str = ""
+    rounds: dict[int, RoundHealth] = field(default_factory=dict)
+    """By the number of the turn."""
     _hot_s: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
 
     @property
@@ -50,22 +111,32 @@ class NodeHealth:
         """Late starts among all, a fraction."""
         return self.late_starts / self.starts if self.starts else 0.0
 
-    def add(self, part: Slice, arm: str, cpu_limit: float) -> None:
+    def add(self, part: Slice, arm: str, limits: GeneratorLimits) -> None:
         """Add one slice of a round of this arm; a cool one ends the arm's time in a row.
 
         Arms are followed apart: with rounds shorter than five seconds, a fast target that
         saturates the generator would hide behind the pauses that a slow one gives it.
         """
         health = part.health
+        self.rounds.setdefault(part.turn, RoundHealth(arm)).add(health)
         self.cpu_s += health.cpu_s
         self.wall_s += health.wall_s
         self.lag.add_pairs(health.lag)
         self.late_starts += health.late_starts
         self.starts += health.starts
-        hot = health.cpu_s > cpu_limit * health.wall_s
+        hot = health.wall_s > 0 and limits.is_hot(health.cpu_s / health.wall_s)
         self._hot_s[arm] = self._hot_s[arm] + health.wall_s if hot else 0.0
         if self._hot_s[arm] > self.hottest_s:
             self.hottest_s, self.hottest_arm = self._hot_s[arm], arm
+
+
+def together(rounds: Iterable[RoundHealth]) -> RoundHealth:
+    """Add up rounds of one process."""
+    found = RoundHealth()
+    for one in rounds:
+        found.add(one)
+        found.arm = one.arm
+    return found
 
 
 @dataclass
@@ -74,9 +145,27 @@ class GeneratorHealth:
 
     limits: GeneratorLimits = field(default_factory=GeneratorLimits)
     nodes: defaultdict[str, NodeHealth] = field(default_factory=lambda: defaultdict(NodeHealth))
+    target_cpu_s: dict[int, float] = field(default_factory=dict)
+    """What the target's processes on this machine used, by the number of the turn."""
 
     def add(self, part: Slice, arm: str) -> None:
-        self.nodes[part.node].add(part, arm, self.limits.generator_cpu)
+        self.nodes[part.node].add(part, arm, self.limits)
+
+    @property
+    def broken_turns(self) -> set[int]:
+        """The measured rounds in which a process was not fit to measure."""
+        return {
+            turn
+            for node in self.nodes.values()
+            for turn, found in node.rounds.items()
+            if found.is_broken(self.limits)
+        }
+
+    @property
+    def lost_s(self) -> float | None:
+        """The time that the process lost in stalls which lost most; None is not measured."""
+        measured = [together(n.rounds.values()).stalled_s for n in self.nodes.values() if n.wall_s]
+        return max(measured, default=None)
 
     @property
     def cpu_percent(self) -> float | None:

@@ -63,6 +63,11 @@ class Totals:
         ended = [share.ended for turn in turns for share in turn.shares.values() if share.ended]
         self.planned = sum(record.planned for record in ended)
         self.dropped = sum(record.dropped for record in ended)
+        self.user_rounds = sum(record.users for record in ended)
+        """Users at work, counted in each round."""
+        self.without_session = sum(record.without_session for record in ended)
+        self.without_journey = sum(record.without_journey for record in ended)
+        self.backed_off_s = sum(record.backed_off_s for record in ended)
 
     @property
     def calls(self) -> int:

@@ -36,6 +36,8 @@ class RunTally:
     timeline: Timeline = field(default_factory=Timeline)
     resources: ResourceTimeline = field(default_factory=ResourceTimeline)
     sessions: SessionTally = field(default_factory=SessionTally)
+    outages: list[journal.Outage] = field(default_factory=list)
+    """Each once, by its last record."""
     baseline: journal.Baseline | None = None
     ended: journal.RunEnded | None = None
     last_s: float = 0.0
@@ -84,8 +86,8 @@ class RunTally:
                 self.sessions.count(record, begun=bool(self.turns))
             case journal.Baseline():
                 self.baseline = record
-            case journal.Note():
-                self.notes.append(record)
+            case journal.Note() | journal.Outage():
+                self._happened(record)
             case journal.RunEnded():
                 self.ended = record
                 self.last_s = record.at_s
@@ -95,6 +97,14 @@ class RunTally:
     def _end(self, record: journal.TurnEnded) -> None:
         if record.turn in self.turns:
             self.turns[record.turn].end(record)
+
+    def _happened(self, record: journal.Note | journal.Outage) -> None:
+        if isinstance(record, journal.Note):
+            self.notes.append(record)
+            return
+        key = (record.node, record.arm, record.from_s)
+        others = (one for one in self.outages if (one.node, one.arm, one.from_s) != key)
+        self.outages = [*others, record]
 
     def _example(self, sample: journal.SampleRecord) -> None:
         if sample.detail:
@@ -115,6 +125,13 @@ class RunTally:
         else:
             self.sessions.begin_turn(sample, measured=turn.measured)
         turn.usage.add(sample)
+        if turn.measured and turn.usage.cpu_s is not None and self._is_here(sample.arm):
+            self.health.target_cpu_s[sample.turn] = turn.usage.cpu_s
+
+    def _is_here(self, arm: str) -> bool:
+        """Tell whether an arm's processes were read by themselves, so that they ran beside us."""
+        source = str(self.run.arms.get(arm, {}).get("resources", {}).get("source", ""))
+        return bool(source) and "://" not in source
 
     def _slice(self, part: journal.Slice) -> None:
         self.last_s = max(self.last_s, part.at_s + part.seconds)

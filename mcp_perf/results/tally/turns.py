@@ -32,6 +32,7 @@ class Share:
     wall_s: float = 0.0
     starts: int = 0
     late_starts: int = 0
+    stalled_s: float = 0.0
     ended: TurnEnded | None = None
 
     @property
@@ -46,7 +47,8 @@ class Share:
 
     def overtaxed(self, limits: GeneratorLimits) -> bool:
         late = self.late_starts > limits.late_starts * self.starts
-        return late or self.cpu_s > limits.generator_cpu * self.wall_s
+        stalled = self.stalled_s > limits.lost_time * self.wall_s > 0
+        return late or stalled or (self.wall_s > 0 and limits.is_hot(self.cpu_s / self.wall_s))
 
 
 @dataclass
@@ -128,6 +130,7 @@ class RecordedTurn:
         if not part.draining:
             share.cpu_s += part.health.cpu_s
             share.wall_s += part.health.wall_s
+            share.stalled_s += part.health.stalled_s
         for cell in part.cells:
             share.active = True
             self.parts.setdefault((cell.kind, cell.name, cell.cls), Tally()).add(cell)

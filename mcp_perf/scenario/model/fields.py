@@ -89,12 +89,13 @@ def _text(pattern: str) -> dict[str, Any]:
 
 
 DURATION: Final = _text(units.DURATION)
+PERCENT: Final = _text(units.PERCENT)
 Seconds = Annotated[float, pydantic.BeforeValidator(units.seconds), either(DURATION)]
 PositiveSeconds = Annotated[
     float, pydantic.BeforeValidator(units.positive_seconds), either(DURATION)
 ]
 PerSecond = Annotated[float, pydantic.BeforeValidator(units.per_second), either(_text(units.RATE))]
-Fraction = Annotated[float, pydantic.BeforeValidator(units.fraction), either(_text(units.PERCENT))]
+Fraction = Annotated[float, pydantic.BeforeValidator(units.fraction), either(PERCENT)]
 Identifier = Annotated[str, accepts(syntax.identifier)]
 Expression = Annotated[str, accepts(syntax.expression)]
 Headers = Annotated[dict[str, str], accepts(syntax.headers)]

@@ -47,6 +47,13 @@ class Gate:
     factor: float | None
     versus: str | None
 
+    def allows_failures(self, share: float) -> bool:
+        """Tell whether it is about failures, and holds if this share of all calls fails."""
+        found = {"error_rate": share, "success_rate": 1 - share}.get(self.metric)
+        if found is None or self.value is None:
+            return False
+        return found < self.value if self.op.startswith("<") else found > self.value
+
 
 @dataclass(frozen=True)
 class _Notation:

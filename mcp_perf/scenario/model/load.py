@@ -23,6 +23,19 @@ ThinkTime = Annotated[
         {"type": "object", "properties": {"min": fields.DURATION, "max": fields.DURATION}},
     ),
 ]
+AbortRule = Annotated[
+    InstanceOf[syntax.Abort] | None,
+    BeforeValidator(syntax.abort),
+    fields.either(
+        {"enum": ["off", False]},
+        {
+            "type": "object",
+            "properties": {"failures": fields.PERCENT, "for": fields.DURATION},
+            "required": ["failures", "for"],
+            "additionalProperties": False,
+        },
+    ),
+]
 Users = Annotated[fields.Whole, Field(ge=1, le=100_000)]
 
 BREAKPOINT: Final = "breakpoint"
@@ -98,8 +111,11 @@ class Load(fields.Part):
     spawn_rate: fields.Positive | None = None
     """Users per second."""
     think: ThinkTime = syntax.Think(0, 0)
-    grace: fields.Seconds | None = None
-    """How long the last calls of a round may take."""
+    abort: AbortRule = syntax.Abort(0.95, 10.0)
+    """When a run ends early: so many of an arm's calls failed, for so long; None is never."""
+    respect_retry_after: fields.Flag = True
+    """Closed load: whether users wait as long as a failed call's Retry-After says, up to the end of
+    the round."""
 
     @model_validator(mode="before")
     @classmethod
@@ -124,6 +140,9 @@ class Load(fields.Part):
         if not self.open and (useless := sorted(given & {"arrivals", "max_in_flight"})):
             hint = "write rate: 100/s instead of users"
             raise InputError(f"{useless[0]} is for an open load", hint)
+        if self.open and "respect_retry_after" in given:
+            hint = "remove respect_retry_after, or rate: an open load never waits"
+            raise InputError("respect_retry_after is for users who wait for answers", hint)
         if self.open and "think" in given:
             raise InputError("think is for users who wait for answers", "remove think, or rate")
         if self.calibrate is not None and (self.open or self.users_vary or not self.warmup):

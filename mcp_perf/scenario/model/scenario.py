@@ -166,15 +166,18 @@ def _arm_name(value: str) -> str:
 
 
 class Limits(fields.Part):
-    """What a run may have at most.
+    """What a run may not go beyond.
 
-    With more `errors` it is FAIL. Beyond the others the load generator itself was the bottleneck,
-    and the run is INVALID.
+    With more `errors` it is FAIL. Most others are about the load generator, which was then not fit
+    to measure: the run is INVALID.
     """
 
     generator_cpu: fields.Fraction = 0.9
     loop_lag_p99: fields.PositiveSeconds = 0.005
     late_starts: fields.Fraction = 0.01
+    lost_time: fields.Fraction = 0.01
+    drain: fields.Seconds = 30.0
+    """How long the last calls of a round may take; each has its own timeout as well."""
     errors: fields.Fraction = 0.01
     """Of the calls of an arm, if no gate on `error_rate` or `success_rate` judges them."""
 

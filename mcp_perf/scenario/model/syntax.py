@@ -14,7 +14,7 @@ from mcp_perf.scenario.problems.suggestions import suggest
 from mcp_perf.scenario.problems.wording import InputError, quote
 from mcp_perf.scenario.values.generators import BUILTINS, IDENTITY
 from mcp_perf.scenario.values.templates import NAME
-from mcp_perf.scenario.values.units import seconds
+from mcp_perf.scenario.values.units import fraction, positive_seconds, seconds
 
 _SYSTEM = re.compile(r"system:[a-z0-9_-]+/[a-z0-9_-]+(\?[a-z_-]+=[^\s&=?]+(&[a-z_-]+=[^\s&=?]+)*)?")
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
@@ -197,6 +197,24 @@ def think(value: Any) -> Think:
     if result.min > result.max:
         raise InputError(f"min {value['min']} is above max {value['max']}", "exchange them")
     return result
+
+
+class Abort(NamedTuple):
+    """When a run ends early: this share of an arm's calls failed, for so many seconds."""
+
+    failures: float
+    for_s: float
+
+
+def abort(value: Any) -> Abort | None:
+    """Read when a run ends early; `off` is never."""
+    if value is False or value == "off":
+        return None
+    if not isinstance(value, dict) or value.keys() != {"failures", "for"}:
+        raise InputError(
+            "abort takes failures and for", "write {failures: 95%, for: 10s}, or abort: off"
+        )
+    return Abort(fraction(value["failures"]), positive_seconds(value["for"]))
 
 
 def gate(value: Any) -> gates.Gate:

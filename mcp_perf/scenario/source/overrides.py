@@ -8,6 +8,7 @@ from mcp_perf.scenario.problems.mistake import Mistake, Path, dotted
 from mcp_perf.scenario.problems.suggestions import suggest
 from mcp_perf.scenario.problems.wording import InputError, quote
 from mcp_perf.scenario.source.yaml_reader import read
+from mcp_perf.scenario.source.yaml_scalars import plain
 
 _NAMED: Final = (
     ("arms",),
@@ -32,7 +33,7 @@ def override(tree: Any, texts: Sequence[str]) -> tuple[dict[Path, str], list[Mis
             mistakes.append(Mistake((), message, "write it like load.users=50", source="--set"))
             continue
         try:
-            made = _set(tree, name.split("."), _scalar(value))
+            made = _set(tree, name.split("."), _scalar(value, name.rpartition(".")[2]))
         except InputError as error:
             mistakes.append(Mistake((), error.message, error.hint, source=f"--set {name}"))
         else:
@@ -57,9 +58,11 @@ def make_way(tree: Any, owners: Mapping[Path, str]) -> None:
             del load[key]
 
 
-def _scalar(text: str) -> Any:
+def _scalar(text: str, key: str) -> Any:
     if not text.strip():
         return None
+    if text.strip() == "off":
+        return plain("off", key)
     reading = read(text)
     if reading.mistakes:
         raise InputError(reading.mistakes[0].message, reading.mistakes[0].hint)

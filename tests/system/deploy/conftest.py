@@ -37,7 +37,7 @@ title: My server
 arms: {mcp: {mcp: "http://127.0.0.1:9/mcp"}}
 journeys: {one: {steps: [{call: echo, arguments: {message: hello}}]}}
 load: {users: USERS, rounds: 2, round: 1s, warmup: 300ms}
-limits: {loop_lag_p99: 10s, generator_cpu: 100%}
+limits: {loop_lag_p99: 10s, lost_time: 100%, generator_cpu: 100%}
 gates: [mcp.error_rate < 50%, mcp.p95 < LIMIT]
 """
 

@@ -97,11 +97,11 @@ def twilio(request, ask, run_cli, quick, report, tmp_path_factory):
     """Run twilio-tasks with 50 users against systems that outlive the run; return what was seen."""
     folder = tmp_path_factory.mktemp("twilio")
     out = folder / "run"
-    grace = ("--set", f"load.grace={request.param}")
+    drain = ("--set", f"limits.drain={request.param}")
     with Systems(folder / "systems") as systems:
         faces = {arm: systems.face(face) for arm, face in FACES.items()}
         path = pointed(faces, folder)
-        ended = run_cli("run", path, "-u", "50", *quick, *grace, "--out", out, timeout=300)
+        ended = run_cli("run", path, "-u", "50", *quick, *drain, "--out", out, timeout=300)
         if ended.code == 91:
             spoiled(" ".join(reason["text"] for reason in report(out)["reasons"]))
         assert ended.code in (0, 90, 99), ended.output  # a slow machine may miss the gate on p95
@@ -268,7 +268,8 @@ journeys:
         arguments: {message: "${message}"}
         expect: {equals: {structuredContent.message: "${message}"}}
 # No call that is merely slow runs into the timeout, and none that is stalled is cut off before it.
-load: {users: 8, grace: 60s}
+load: {users: 8}
+limits: {drain: 60s}
 """
 
 

@@ -10,7 +10,7 @@ HEAD = """
 name: by-the-clock
 title: Echo by the clock
 # What the machine can do is not what is tested here.
-limits: {loop_lag_p99: 10s, generator_cpu: 100%, late_starts: 100%}
+limits: {loop_lag_p99: 10s, lost_time: 100%, generator_cpu: 100%, late_starts: 100%}
 """
 TWO = (
     HEAD

@@ -13,7 +13,7 @@ arms: {mcp: {mcp: "URL/mcp"}}
 journeys: {ask: {steps: [{call: echo, arguments: {message: "no ${seq}"}}]}}
 load: {shape: breakpoint, rate: 800/s, round: 1s, warmup: 500ms}
 # The generator shares two cores with the server, and others: that is not what is tested here.
-limits: {loop_lag_p99: 10s, generator_cpu: 100%, late_starts: 100%}
+limits: {loop_lag_p99: 10s, lost_time: 100%, generator_cpu: 100%, late_starts: 100%}
 """
 TRUE_PER_S = 200
 

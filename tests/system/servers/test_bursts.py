@@ -85,8 +85,8 @@ journeys:
   wait:
     steps:
       - parallel: [{call: sleep, arguments: {ms: 30000}}, {call: sleep, arguments: {ms: 30000}}]
-load: {users: 2, rounds: 1, round: 1s, warmup: 0s, grace: 200ms}
-limits: {loop_lag_p99: 10s}
+load: {users: 2, rounds: 1, round: 1s, warmup: 0s}
+limits: {drain: 200ms, loop_lag_p99: 10s, lost_time: 100%}
 """
 OK_STEPS = ("open session", "tools/call greet", "tools/call boom", "close session")
 pytestmark = pytest.mark.load

@@ -181,7 +181,7 @@ def test_a_server_that_cannot_take_the_rate_is_not_called_healthy(start_system, 
     server = start_system("--slots", "2")
     ended, document = try_run(
         echo_case("call: sleep, arguments: {ms: 1000}").replace(
-            "load: {users: 4}", "load: {rate: 50/s, max_in_flight: 2, grace: 12s}"
+            "load: {users: 4}", "load: {rate: 50/s, max_in_flight: 2}\nlimits: {drain: 12s}"
         ),
         server.base,
         *("--set", "load.round=5s", "--set", "load.warmup=0s", "--set", "arms.mcp.timeout=30s"),
@@ -200,7 +200,7 @@ def test_a_queue_in_the_server_is_part_of_the_latency(start_system, try_run):
     server = start_system("--slots", "2")
     ended, document = try_run(
         echo_case("call: sleep, arguments: {ms: 1000}").replace(
-            "load: {users: 4}", "load: {rate: 10/s, max_in_flight: 50, grace: 30s}"
+            "load: {users: 4}", "load: {rate: 10/s, max_in_flight: 50}"
         )
         + "gates: [mcp.p50 < 2s]\n",
         server.base,

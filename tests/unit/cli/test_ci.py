@@ -160,8 +160,8 @@ journeys:
       - call: echo
         arguments: {message: "x\\n::stop-commands::y\\n::add-mask::z\\r  ::error::owned"}
         expect: {equals: {"content[0].text": "##[error]no"}}
-load: {users: 1, rounds: 1, round: 1s, warmup: 300ms}
-limits: {loop_lag_p99: 10s, generator_cpu: 100%}
+load: {users: 8, rounds: 1, round: 1s, warmup: 300ms}
+limits: {loop_lag_p99: 10s, lost_time: 100%, generator_cpu: 100%}
 gates: [mcp.error_rate < 50%]
 """
 

@@ -49,6 +49,7 @@ class Show:
                 users=users,
                 loaded=loaded,
                 searching=searching,
+                announced=lambda: ["12 s of load"],
                 rounds=12 if searching else 2,
             ),
             watchers=[],
@@ -161,7 +162,7 @@ def test_on_a_pipe_each_turn_is_one_line():
     show.progress.start()
     show.play(0, piece("rest", {OK: 100}, turn=0))
     show.play(2, piece("rest", {OK: 300}), piece("rest", {OK: 199, TOOL_ERROR: 1}))
-    lines = show.end().splitlines()[2:]
+    lines = show.end().splitlines()[3:]
     assert lines[0].startswith("warm-up  rest: 100 calls/s, p95 2")
     assert lines[1].startswith("round 1 of 2  rest: 250 calls/s, p95 2")
     assert lines[1].endswith("1 errors in 600 calls")

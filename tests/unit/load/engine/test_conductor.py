@@ -70,7 +70,7 @@ class Node:
 class Conducted:
     """A conductor with its nodes, and a log of all that happened."""
 
-    def __init__(self, monkeypatch, turns, nodes, *, grace_s=1.0, timeout_s=10.0, observer=None):
+    def __init__(self, monkeypatch, turns, nodes, *, drain_s=1.0, observer=None):
         self.world = World()
         self.nodes = {node.name: node for node in nodes}
         self.log: list[tuple[float, str, str, int]] = []
@@ -87,8 +87,7 @@ class Conducted:
             tell=self.tell,
             write=self.written.extend,
             now_s=lambda: self.world.now_s,
-            grace_s=grace_s,
-            timeout_s=timeout_s,
+            drain_s=lambda _arm: drain_s,
             observer=observer,
         )
 
@@ -200,7 +199,7 @@ def test_what_is_measured_beside_the_load_encloses_each_turn(conducted):
 
 def test_an_order_says_what_a_node_needs(conducted):
     """A node hears the arm and the level when it prepares, and the whole turn when it goes."""
-    run = conducted(Node("local"), grace_s=2.0)
+    run = conducted(Node("local"), drain_s=2.0)
     run.conductor.conduct()
     assert run.told[0] == ("prepare", {"turn": 0, "arm": "rest", "users": 1})
     assert run.told[5] == (
@@ -208,7 +207,7 @@ def test_an_order_says_what_a_node_needs(conducted):
         {
             "turn": 2,
             "plan": (2, "rest", "round", 1, 5.0, 1, 0.0),
-            "grace_s": 2.0,
+            "drain_s": 2.0,
             "at_s": pytest.approx(0.1 + 1.2 + 0.1 + 1.2 + 0.1),
         },
     )
@@ -335,12 +334,12 @@ def test_the_last_node_lost_ends_the_wait(conducted):
     ("order", "lost_at_s"),
     [
         ("prepare", 60.0),  # what preparing may take
-        ("go", 0.1 + 1.0 + 1.0 + 15.0),  # ready, the turn, its grace, and the margin
+        ("go", 0.1 + 1.0 + 1.0 + 15.0),  # ready, the turn, its drain, and the margin
     ],
 )
 def test_a_node_that_never_answers_is_lost_in_the_end(conducted, order, lost_at_s):
     """Silence counts as loss, after the longest time an answer could take."""
-    run = conducted(Node("a"), Node("mute", silent_on=order), grace_s=1.0)
+    run = conducted(Node("a"), Node("mute", silent_on=order), drain_s=1.0)
     run.conductor.conduct()
     (note,) = run.of(Note)
     assert (note.node, note.at_s) == ("mute", pytest.approx(lost_at_s))
@@ -386,31 +385,13 @@ def test_a_fault_of_our_own_ends_the_run(conducted, order):
     ],
 )
 def test_calls_that_were_cut_off_are_noted(conducted, node, late, turns, users, when):
-    """A turn whose grace was too short says of how many users it cut off calls, and in what."""
+    """A turn whose drain was too short says of how many users it cut off calls, and in what."""
     run = conducted(Node(node, late=late), turns=turns)
     run.conductor.conduct()
     (note,) = run.of(Note)
     assert (note.code, note.count) == ("interrupted_calls", late)
     drain = f"still in flight at the end of the drain after {when}"
     assert note.text == f"The calls of {users} were {drain}, and were cut off."
-
-
-@pytest.mark.parametrize(
-    ("grace_s", "timeout_s", "seconds", "expected"),
-    [
-        (None, 10.0, 5.0, 6.0),  # a call may take as long as a round, and a second
-        (None, 2.0, 5.0, 3.0),  # but not longer than its own timeout
-        (0.0, 10.0, 5.0, 0.0),  # the file may say otherwise: cut off at once
-        (9.0, 2.0, 5.0, 9.0),
-    ],
-)
-def test_the_grace_is_the_calls_timeout_within_the_round(
-    conducted, grace_s, timeout_s, seconds, expected
-):
-    """Without a `grace` in the file it follows from the timeout and the round's length."""
-    run = conducted(Node("a"), grace_s=grace_s, timeout_s=timeout_s)
-    (turn,) = plan(["a"], [ALONE] * 1, seconds, 0.0)
-    assert run.conductor.grace_of(turn) == expected
 
 
 def test_the_current_turn_is_known_while_it_runs(conducted):

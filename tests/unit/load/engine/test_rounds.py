@@ -5,6 +5,7 @@ import pytest
 from gevent.event import Event
 
 from mcp_perf.client.errors import ConnectError
+from mcp_perf.load.engine.pace import Pace
 from mcp_perf.load.engine.turn_gate import TurnGate
 from mcp_perf.load.engine.turn_runner import _CONNECTS_AT_ONCE, TurnRunner
 from mcp_perf.load.steps.recorder import Recorder
@@ -31,7 +32,9 @@ class User:
     def live(self):
         """Walk journeys for ever."""
         while True:
-            self.node.gate.take_part(lambda _arm: lambda _at: self._journey(), lambda: LONG_S)
+            self.node.gate.take_part(
+                lambda _arm: lambda _at: self._journey(), Pace(lambda: LONG_S, spread=lambda: 0.0)
+            )
             gevent.sleep(0)
 
     def _journey(self):
@@ -76,12 +79,12 @@ def node():
     gevent.killall(node.greenlets)
 
 
-def go(turn=3, *, seconds=LONG_S, grace_s=LONG_S, at_s=30.0):
+def go(turn=3, *, seconds=LONG_S, drain_s=LONG_S, at_s=30.0):
     """Return the order to run a turn."""
     return {
         "turn": turn,
         "plan": (turn, "mcp", "round", 2, seconds, 1, 0.0),
-        "grace_s": grace_s,
+        "drain_s": drain_s,
         "at_s": at_s,
     }
 
@@ -182,16 +185,16 @@ def test_what_a_turn_recorded_carries_its_number(node):
     assert node.recorder.turn == SETUP
 
 
-def test_promise_09_calls_longer_than_the_grace_are_cut_off(node):
-    """With the grace used up the calls in flight are cut off, and their number is answered."""
-    node.turn_runner.go(go(grace_s=0.0))
+def test_promise_09_calls_longer_than_the_drain_are_cut_off(node):
+    """With the drain used up the calls in flight are cut off, and their number is answered."""
+    node.turn_runner.go(go(drain_s=0.0))
     until(lambda: node.recorder.calls == 2)
     node.turn_runner.close({})
     kind, data = node.answer()
     assert (kind, data["late"]) == ("done", 2)
 
 
-def test_a_hard_close_does_not_wait_for_the_grace(node):
+def test_a_hard_close_does_not_wait_for_the_drain(node):
     """The second signal cuts off the calls in flight at once."""
     node.turn_runner.go(go())
     until(lambda: node.recorder.calls == 2)
@@ -201,7 +204,7 @@ def test_a_hard_close_does_not_wait_for_the_grace(node):
 
 def test_a_hard_close_while_draining_cuts_off_what_is_left(node):
     """A second signal in the drain ends it, within one look at the clock."""
-    node.turn_runner.go(go(grace_s=LONG_S))
+    node.turn_runner.go(go(drain_s=LONG_S))
     until(lambda: node.recorder.calls == 2)
     node.turn_runner.close({"hard": False})
     gevent.sleep(0)

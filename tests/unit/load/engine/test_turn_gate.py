@@ -6,9 +6,11 @@ import gevent
 import pytest
 from gevent.event import Event
 
+from mcp_perf.load.engine.pace import Pace
 from mcp_perf.load.engine.turn_gate import TurnGate
 from mcp_perf.load.plan.schedule import Turn
 from mcp_perf.load.steps.step import Interrupted
+from mcp_perf.outcomes import INTERRUPTED, TIMEOUT
 from tests.support.greenlets import until
 
 ROUND = Turn(1, "mcp", "round", 1, 10.0, 1)
@@ -48,6 +50,7 @@ class Users:
         self.thinking = 0
         """How often one of them began to think."""
         self.greenlets: list[gevent.Greenlet] = []
+        self.pace = Pace(self._think, spread=lambda: 0.0)
 
     def spawn(self, count):
         """Add users."""
@@ -56,7 +59,7 @@ class Users:
 
     def _perform_for_ever(self):
         while True:
-            self.gate.take_part(lambda arm: lambda _at: self._journey(arm), self._think)
+            self.gate.take_part(lambda arm: lambda _at: self._journey(arm), self.pace)
             gevent.sleep(0)
 
     def _think(self):
@@ -142,7 +145,8 @@ def test_promise_20_no_journey_starts_after_the_clock_ran_out_in_a_pause(gate, c
         return 0.000_001
 
     gate.open(ROUND)
-    user = gevent.spawn(gate.take_part, lambda _arm: lambda _at: walked.append(clock.ns), think)
+    pace = Pace(think, spread=lambda: 0.0)
+    user = gevent.spawn(gate.take_part, lambda _arm: lambda _at: walked.append(clock.ns), pace)
     with gevent.Timeout(5):
         while not walked or gate._busy:
             gevent.sleep(0.001)
@@ -216,6 +220,57 @@ def test_cut_off_interrupts_only_those_in_a_call(gate, users):
     assert gate.cut_off() == 2
     assert users.interrupted == 2
     assert gate.idle(0)
+
+
+def cut_off(gate, users, clock, *, whole_drain):
+    """Let a turn end with a call in flight; return what is thrown into its user."""
+    seen = []
+    users.blocked = Event()
+    judged = users._journey
+
+    def journey(arm):
+        try:
+            judged(arm)
+        except Interrupted as cut:
+            seen.append(cut.judge(clock.ns - 1))
+            raise
+
+    users._journey = journey
+    users.spawn(1)
+    opened = gate.open(ROUND)
+    until(lambda: users.walked)
+    clock.pass_s(10.0)
+    gate.close()
+    gate.cut_off(opened.bell_ns if whole_drain else 0)
+    return seen
+
+
+def test_promise_09_a_call_that_had_the_whole_drain_is_a_timeout(gate, users, clock):
+    """It began before the bell, and nobody can say that it was not given its time."""
+    assert cut_off(gate, users, clock, whole_drain=True) == [TIMEOUT]
+
+
+def test_promise_09_a_call_that_we_cut_short_is_interrupted(gate, users, clock):
+    """A second signal, or a drain of no length, says nothing about the target."""
+    assert cut_off(gate, users, clock, whole_drain=False) == [INTERRUPTED]
+
+
+def test_a_call_that_began_in_the_drain_is_interrupted():
+    """It had only what was left of the drain."""
+    cut = Interrupted(drained_from_ns=100)
+    assert (cut.judge(100), cut.outcome) == (INTERRUPTED, INTERRUPTED)
+    assert (cut.judge(99), cut.outcome) == (TIMEOUT, TIMEOUT)
+
+
+def test_users_that_were_cut_off_can_still_be_found_by_locust(gate, users):
+    """Locust takes a user from the arguments of its greenlet, to let it say goodbye."""
+    users.blocked = Event()
+    users.greenlets.append(gevent.spawn(lambda _user: users._perform_for_ever(), "the user"))
+    gate.open(ROUND)
+    until(lambda: users.walked)
+    gate.close()
+    assert gate.cut_off() == 1
+    assert users.greenlets[0].args == ("the user",)
 
 
 def test_interrupted_users_come_back_for_the_next_turn(gate, users):

@@ -120,7 +120,7 @@ def test_harness_errors_name_the_first_of_them():
 
 @pytest.mark.parametrize(("seconds", "verdict"), [(4, "PASS"), (5, "INVALID")])
 def test_five_seconds_of_a_full_core_are_saturation(seconds, verdict):
-    """Four hot seconds in a row are a moment, five make the run INVALID."""
+    """In a long round four hot seconds in a row are a moment, five make the run INVALID."""
     found = decided(health=health(*[HOT] * seconds, COOL))
     assert found.verdict == verdict
     if verdict == "INVALID":
@@ -152,7 +152,7 @@ def test_a_late_loop_is_named_with_its_limit(lags, verdict):
     found = decided(health=health(Health(cpu_s=0.1, wall_s=1, lag=pairs(lags))))
     assert found.verdict == verdict
     if verdict == "INVALID":
-        for part in ("The load generator woke 9 ms late", "limit is 5 ms", "fewer users"):
+        for part in ("The load generator woke 9 ms late", "limit is 5 ms", "Use fewer users"):
             assert part in found.reasons[0].text
 
 
@@ -163,7 +163,7 @@ def test_late_starts_above_the_limit_mean_the_plan_was_not_kept(late, verdict):
     found = decided(health=health(state))
     assert found.verdict == verdict
     if verdict == "INVALID":
-        for part in ("late with 1.1 % of its starts", "limit is 1 %", "--processes"):
+        for part in ("saw 1.1 % of the arrivals late", "limit is 1 %", "--processes"):
             assert part in found.reasons[0].text
 
 

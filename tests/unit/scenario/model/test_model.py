@@ -43,9 +43,9 @@ journeys:
     steps: [{wait: 1s}]
 load:
   {users: 9, rounds: 8, round: 1m, warmup: 0s, spawn_rate: 2.5,
-   think: {min: 1s, max: 2s}, grace: 1h}
+   think: {min: 1s, max: 2s}}
 gates: [mcp.p95 <= 2x rest]
-limits: {generator_cpu: 80%, loop_lag_p99: 10ms, late_starts: 0.5%}
+limits: {generator_cpu: 80%, loop_lag_p99: 10ms, late_starts: 0.5%, drain: 1h}
 """
 
 
@@ -118,10 +118,11 @@ def test_the_load_is_in_seconds_and_fractions(full):
     """Durations become seconds, percentages fractions of 1."""
     load = full.load
     assert (load.most_users, load.rounds, load.round, load.warmup) == (9, 8, 60, 0)
-    assert (load.spawn_rate, load.grace) == (2.5, 3600)
+    assert load.spawn_rate == 2.5
     assert (load.think.min, load.think.max) == (1, 2)
     limits = full.limits
     assert (limits.generator_cpu, limits.loop_lag_p99, limits.late_starts) == (0.8, 0.01, 0.005)
+    assert limits.drain == 3600
     assert (full.gates[0].factor, full.gates[0].versus) == (2, "rest")
 
 
@@ -130,7 +131,7 @@ def test_defaults_are_those_of_the_documentation(valid, accept):
     scenario = accept(valid).scenario
     load, limits = scenario.load, scenario.limits
     assert (load.most_users, load.rounds, load.round, load.warmup) == (1, 10, 5, 3)
-    assert (load.spawn_rate, load.grace, tuple(load.think)) == (None, None, (0, 0))
+    assert (load.spawn_rate, tuple(load.think), limits.drain) == (None, (0, 0), 30)
     assert (limits.generator_cpu, limits.loop_lag_p99, limits.late_starts) == (0.9, 0.005, 0.01)
     assert (scenario.seed, scenario.env, scenario.vars, scenario.gates) == (1, (), {}, ())
     step = scenario.journeys["first"].of("mcp")[0]

@@ -8,7 +8,7 @@ import pytest
     [
         ("load.users=50", lambda s: s.load.users, 50),
         ("load.round=500ms", lambda s: s.load.round, 0.5),
-        ("load.grace=", lambda s: s.load.grace, None),
+        ("load.spawn_rate=", lambda s: s.load.spawn_rate, None),
         ("load.think.min=1s", None, None),
         ("title=a = b", lambda s: s.title, "a = b"),
         ('title="5"', lambda s: s.title, "5"),

@@ -1,0 +1,89 @@
+"""Ends a run early when nearly every call of an arm fails: more of the same would tell no more."""
+
+from collections import defaultdict, deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+from mcp_perf.outcomes import ENDED, FAILED
+from mcp_perf.results.journal import records as journal
+from mcp_perf.results.tally.groups import CALL
+from mcp_perf.scenario.model.load import BREAKPOINT
+from mcp_perf.scenario.model.scenario import Scenario
+from mcp_perf.scenario.model.syntax import Abort
+
+CODE: Final = "aborted"
+"""Of the note that says why, and of the reason why the run ended."""
+
+
+@dataclass(slots=True)
+class _LastSlices:
+    """The last slices of an arm's measured rounds."""
+
+    slices: deque[tuple[float, int, int]] = field(default_factory=deque)
+    """Seconds, calls that ended, and those that failed."""
+    seconds: float = 0.0
+    ended: int = 0
+    failed: int = 0
+
+    def add(self, seconds: float, ended: int, failed: int, most_s: float) -> None:
+        self.slices.append((seconds, ended, failed))
+        self._count(seconds, ended, failed)
+        while self.seconds - self.slices[0][0] >= most_s:
+            first_s, first_ended, first_failed = self.slices.popleft()
+            self._count(-first_s, -first_ended, -first_failed)
+
+    def _count(self, seconds: float, ended: int, failed: int) -> None:
+        self.seconds += seconds
+        self.ended += ended
+        self.failed += failed
+
+
+@dataclass(eq=False)
+class EarlyEnd:
+    """Follows a run by its records. `end` is told once, with the reason."""
+
+    bound: Abort
+    end: Callable[[str], None]
+    _turns: dict[int, str] = field(default_factory=dict)
+    """The measured rounds so far, with their arms."""
+    _nodes: set[str] = field(default_factory=set)
+    _arms: defaultdict[str, _LastSlices] = field(default_factory=lambda: defaultdict(_LastSlices))
+    _over: bool = False
+
+    def watch(self, records: list[journal.AnyRecord]) -> None:
+        for record in records:
+            if isinstance(record, journal.TurnStarted) and record.phase == "round":
+                self._turns[record.turn] = record.arm
+            elif isinstance(record, journal.Slice) and record.turn in self._turns:
+                self._take(self._turns[record.turn], record)
+
+    def _take(self, arm: str, part: journal.Slice) -> None:
+        self._nodes.add(part.node)
+        calls = [cell for cell in part.cells if cell.kind == CALL]
+        ended = sum(cell.n for cell in calls if cell.cls in ENDED)
+        failed = sum(cell.n for cell in calls if cell.cls in FAILED)
+        recent = self._arms[arm]
+        # The processes work side by side: together they have as many slices for each second.
+        recent.add(part.seconds / len(self._nodes), ended, failed, self.bound.for_s)
+        share = recent.failed / recent.ended if recent.ended else 0.0
+        if recent.seconds >= self.bound.for_s and share >= self.bound.failures and not self._over:
+            self._over = True
+            self.end(
+                f"{100 * share:.3g} % of the calls of {arm} failed in the last "
+                f"{recent.seconds:.3g} s of its rounds, so the run was ended early (abort: off in "
+                "the load lets it go on)."
+            )
+
+
+def bound_of(scenario: Scenario) -> Abort | None:
+    """Return when a run ends early; None is never.
+
+    Where the file does not say it, a search for the capacity does not, for it overloads its target
+    on purpose, nor a run with a gate that holds when nearly all calls fail.
+    """
+    load = scenario.load
+    if load.abort is None or "abort" in load.model_fields_set:
+        return load.abort
+    wanted = any(gate.allows_failures(load.abort.failures) for gate in scenario.gates)
+    return None if load.shape == BREAKPOINT or wanted else load.abort

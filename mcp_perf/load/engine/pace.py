@@ -1,0 +1,71 @@
+"""When a user of a closed load begins its next journey: think times, and pauses after failures.
+
+Think times run on across the rounds of an arm: what is left of one when a round ends is waited for
+in the next. The very first journeys are spread over a think time. Otherwise all users would begin
+every round together, and a round shorter than the think time would show that rush alone.
+"""
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+from mcp_perf.outcomes import FAILED, INTERRUPTED
+
+PATIENCE: Final = 3
+"""So many failed journeys in a row are followed by the next one at once; after that, users wait."""
+FIRST_S: Final = 0.1
+LONGEST_S: Final = 5.0
+
+
+@dataclass(slots=True, eq=False)
+class ArmPace:
+    """A user's pace on one arm."""
+
+    think: Callable[[], float]
+    told_s: Callable[[], float]
+    """How long the target has asked to be left alone since the last journey (Retry-After)."""
+    left_s: float
+    """What is left of a think time when a round begins."""
+    failed: int = 0
+    """Failed journeys in a row."""
+
+    def after(self, outcome: str) -> tuple[float, float]:
+        """Return the think time after a journey, and the pause that its failure asks for, in s.
+
+        They run at the same time.
+        """
+        if outcome not in FAILED:
+            self.failed = self.failed if outcome == INTERRUPTED else 0
+            return self.think(), 0.0
+        self.failed += 1
+        return self.think(), max(backoff_s(self.failed), self.told_s())
+
+
+def backoff_s(failed: int) -> float:
+    """Return how long a user waits after so many failed journeys in a row."""
+    if failed < PATIENCE:
+        return 0.0
+    doublings = min(failed - PATIENCE, 10)  # 5 s are reached long before
+    return float(min(FIRST_S * 2**doublings, LONGEST_S))
+
+
+@dataclass(eq=False)
+class Pace:
+    """A user's pace on all arms."""
+
+    think: Callable[[], float] = lambda: 0.0
+    told_s: Callable[[str], float] = lambda _arm: 0.0
+    """By the arm; asking forgets it."""
+    spread: Callable[[], float] = random.random
+    """Which part of a think time the first journey of an arm comes after."""
+    _arms: dict[str, ArmPace] = field(default_factory=dict)
+
+    def on(self, arm: str) -> ArmPace:
+        pace = self._arms.get(arm)
+        if pace is None:
+            part = self.spread()
+            first_s = part * self.think() if part else 0.0
+            pace = ArmPace(self.think, lambda: self.told_s(arm), first_s)
+            self._arms[arm] = pace
+        return pace

@@ -1,0 +1,67 @@
+"""How long the last calls of a round may take, and with that the longest time of a run."""
+
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from mcp_perf.load.plan.schedule import Turn
+from mcp_perf.scenario.model.scenario import Scenario
+from mcp_perf.scenario.model.steps import Step
+
+_MARGIN_S: Final = 1.0
+"""A call is told of its timeout a moment after it."""
+
+
+def drain_s(scenario: Scenario, arm: str) -> float:
+    """Return how long after a round the calls of an arm may take, in seconds.
+
+    It is what the longest journey could take if each of its calls used up its own timeout, but at
+    most `limits.drain`. The drain ends as soon as the last call has.
+    """
+    longest = max(_most_s(journey.of(arm), scenario, arm) for journey in scenario.journeys.values())
+    return min(longest + _MARGIN_S, scenario.limits.drain)
+
+
+def longest_s(turns: Iterable[Turn], scenario: Scenario, trials: int = 1) -> tuple[float, float]:
+    """Return how long turns take in seconds, and the longest time that they take with drains.
+
+    Of a search only the first round of each arm is known; there are so many `trials` at most.
+    """
+    drains = {arm: drain_s(scenario, arm) for arm in scenario.arms}
+    each = [(turn, trials if turn.phase == "round" else 1) for turn in turns]
+    load_s = sum(turn.seconds * times for turn, times in each)
+    return load_s, load_s + sum(drains[turn.arm] * times for turn, times in each)
+
+
+def shortened(scenario: Scenario) -> Iterator[str]:
+    """Say which timeouts are longer than the drain lets a round's last calls live."""
+    drain = scenario.limits.drain
+    for arm in scenario.arms:
+        longest = max(
+            _timeout_s(step, scenario, arm)
+            for journey in scenario.journeys.values()
+            for step in journey.of(arm)
+        )
+        if longest > drain:
+            yield (
+                f"arm {arm}: the timeout of {longest:g} s is longer than limits.drain "
+                f"({drain:g} s). A call that is still unanswered {drain:g} s after the end of its "
+                f"round is cut off, and counts as a timeout. To wait for it, write "
+                f"limits: {{drain: {longest:g}s}}"
+            )
+
+
+def _most_s(steps: Iterable[Step], scenario: Scenario, arm: str) -> float:
+    return sum(_step_s(step, scenario, arm) for step in steps)
+
+
+def _step_s(step: Step, scenario: Scenario, arm: str) -> float:
+    return float(step.subject) if step.action == "wait" else _timeout_s(step, scenario, arm)
+
+
+def _timeout_s(step: Step, scenario: Scenario, arm: str) -> float:
+    if step.inner:
+        return max(_step_s(one, scenario, arm) for one in step.inner)
+    if step.action == "wait":
+        return 0.0
+    own = getattr(step, "timeout", None)
+    return float(scenario.arms[arm].timeout if own is None else own)

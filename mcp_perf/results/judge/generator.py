@@ -1,0 +1,174 @@
+"""What was wrong with the load generator, and why: the cause is named by figures."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from mcp_perf.results.tally.health import (
+    GeneratorHealth,
+    GeneratorLimits,
+    NodeHealth,
+    RoundHealth,
+    together,
+)
+
+HOT_S: Final = 5.0
+"""In a long round, this long in a row is saturation."""
+FEWEST_LAGS: Final = 100
+"""A 99th percentile of fewer is only their maximum, and one hiccup would spoil a short run."""
+
+SATURATED: Final = 0.9
+"""Of a core, of our own process."""
+SHARED: Final = 0.5
+"""Of our cores, of the target's processes."""
+BUSY: Final = 0.25
+"""Of the machine, of what is neither ours nor the target's."""
+WAITED: Final = 0.05
+"""Of the time, in which we were ready to run and no core was free."""
+PAUSED: Final = 0.8
+"""Of the time lost in stalls, in which we neither ran nor waited for a core."""
+
+ADVICE: Final[Mapping[str, str]] = {
+    "generator_paused": "Something stopped it, such as a signal, a debugger or a sleeping machine; "
+    "run again.",
+    "generator_saturated": "Use more processes (--processes), more workers, or fewer users.",
+    "shares_cores": "Run the target on another machine, give each cores of its own, or lower the "
+    "load.",
+    "machine_busy": "Close what else runs on this machine, or use another.",
+    "unexplained_lag": "Use fewer users or more processes (--processes); `mcp-perf doctor` "
+    "examines the machine.",
+}
+"""By the code of the cause: what helps."""
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Who used the processors while the generator was not fit to measure, as fractions."""
+
+    own: float
+    """Of a core."""
+    target: float
+    """Of our cores."""
+    others: float
+    """Of the machine."""
+    waited: float
+    """Of the time."""
+    paused: float
+    """Of the time lost in stalls."""
+    known: bool = True
+    """Whether the system tells what others used."""
+
+    @property
+    def cause(self) -> str:
+        """The code of the cause. A pause comes first: nothing else stops a process altogether."""
+        if self.paused >= PAUSED:
+            return "generator_paused"
+        if self.own >= SATURATED:
+            return "generator_saturated"
+        if self.target >= SHARED:
+            return "shares_cores"
+        if self.others >= BUSY or self.waited >= WAITED:
+            return "machine_busy"
+        return "unexplained_lag"
+
+    @property
+    def told(self) -> str:
+        """The figures behind the cause, in words."""
+        own = f"it used {_percent(self.own)} of a core"
+        others = _percent(self.others) if self.known else "an unknown part"
+        return {
+            "generator_paused": "it stood still without using the processor",
+            "generator_saturated": own,
+            "shares_cores": f"the target's processes used {_percent(self.target)} of its cores",
+            "machine_busy": (
+                f"others used {others} of the machine, and it waited for a core "
+                f"{_percent(self.waited)} of the time"
+            ),
+            "unexplained_lag": f"{own}, and others used {others} of the machine",
+        }[self.cause]
+
+
+def reasons(health: GeneratorHealth) -> Iterator[tuple[str, str]]:
+    """Yield the code of a cause and a sentence, for each limit that a process has broken."""
+    for name, node in sorted(health.nodes.items()):
+        who = "The load generator" + ("" if len(health.nodes) == 1 else f" {name}")
+        for said in _hot(node, health.limits):
+            yield "generator_saturated", f"{who} {said}. {ADVICE['generator_saturated']}"
+        for said, turns in _broken(node, health.limits):
+            figures = figures_of(health, name, turns)
+            yield figures.cause, f"{who} {said}: {figures.told}. {ADVICE[figures.cause]}"
+
+
+def figures_of(health: GeneratorHealth, name: str, turns: Iterable[int]) -> Figures:
+    """Return who used the processors in these rounds of a process."""
+    turns = [turn for turn in turns if turn in health.nodes[name].rounds]
+    found = together(health.nodes[name].rounds[turn] for turn in turns)
+    wall_s, cores = found.wall_s, found.cores
+    if not wall_s:
+        return Figures(0.0, 0.0, 0.0, 0.0, 0.0)
+    target_s = sum(health.target_cpu_s.get(turn, 0.0) for turn in turns)
+    neighbours = [node for other, node in health.nodes.items() if _machine(other) == _machine(name)]
+    ours_s = sum(
+        node.rounds[turn].cpu_s for node in neighbours for turn in turns if turn in node.rounds
+    )
+    others_s = max(0.0, found.machine_s - ours_s - target_s)
+    return Figures(
+        own=found.cpu,
+        target=target_s / (wall_s * cores) if cores else 0.0,
+        others=others_s / (wall_s * found.machine_cores) if found.machine_cores else 0.0,
+        waited=found.waited_s / wall_s,
+        paused=found.paused_s / found.stalled_s if found.stalled_s else 0.0,
+        known=found.machine_s > 0,
+    )
+
+
+def _hot(node: NodeHealth, limits: GeneratorLimits) -> Iterator[str]:
+    """Say of a process that it used all of a core: that is a cause by itself."""
+    limit = f"used more than {_percent(limits.generator_cpu)} of a core"
+    hot = [node.rounds[turn] for turn in _where(node, lambda one: limits.is_hot(one.cpu))]
+    if hot:
+        most = max(hot, key=lambda one: one.cpu)
+        rounds = "a round" if len(hot) == 1 else f"{len(hot)} rounds"
+        yield f"{limit} in {rounds}, and {_percent(most.cpu)} in one of {most.arm}"
+    elif node.hottest_s >= HOT_S:
+        yield f"{limit} for {node.hottest_s:.3g} s in a row, in rounds of {node.hottest_arm}"
+
+
+def _broken(node: NodeHealth, limits: GeneratorLimits) -> Iterator[tuple[str, list[int]]]:
+    """Yield what a process did beyond a limit, and the rounds in which it did."""
+    lag_ns = node.lag.percentile(0.99) if node.lag.count >= FEWEST_LAGS else None
+    if lag_ns is not None and lag_ns / 1e6 > limits.loop_lag_p99_ms:
+        limit = f"p99; the limit is {limits.loop_lag_p99_ms:.3g} ms"
+        yield f"woke {lag_ns / 1e6:.3g} ms late ({limit})", [*node.rounds]
+    yield from _stalls(node, limits)
+    if node.late > limits.late_starts:
+        late = _where(node, lambda one: one.late_starts > limits.late_starts * one.starts)
+        limit = f"the limit is {_percent(limits.late_starts)}"
+        yield f"saw {_percent(node.late)} of the arrivals late ({limit})", late
+
+
+def _stalls(node: NodeHealth, limits: GeneratorLimits) -> Iterator[tuple[str, list[int]]]:
+    for arm in dict.fromkeys(one.arm for one in node.rounds.values()):
+        found = together(one for one in node.rounds.values() if one.arm == arm)
+        long = found.longest_stall_s > limits.longest_stall_s
+        if long or found.lost > limits.lost_time:
+            lost = f"lost {found.stalled_s:.3g} s of {found.wall_s:.3g} s in rounds of {arm}"
+            stalled = [turn for turn in _where(node, _has_stalled) if node.rounds[turn].arm == arm]
+            yield f"{lost} in stalls, {found.longest_stall_s:.3g} s in the longest", stalled
+
+
+def _where(node: NodeHealth, broke: Callable[[RoundHealth], bool]) -> list[int]:
+    return [turn for turn, one in node.rounds.items() if broke(one)]
+
+
+def _has_stalled(one: RoundHealth) -> bool:
+    return one.stalled_s > 0
+
+
+def _machine(node: str) -> str:
+    """Return the machine of a process; Locust calls a worker by its host, and a random ending."""
+    return node.rpartition("_")[0]
+
+
+def _percent(fraction: float) -> str:
+    return f"{100 * fraction:.3g} %"

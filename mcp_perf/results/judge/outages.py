@@ -1,0 +1,66 @@
+"""What a target that stopped answering, or users who never got a session, mean for the verdict.
+
+Each is a code and a sentence.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final
+
+from msgspec.structs import replace
+
+from mcp_perf.results.journal.records import Outage
+from mcp_perf.results.tally.metrics import Totals
+
+MOST_USERS: Final = 0.01
+"""Of the users of an arm, over all measured rounds; beyond it too many were not served at all."""
+
+
+def merged(outages: Iterable[Outage]) -> list[Outage]:
+    """Return the outages of each arm in their order; what several processes saw at once is one."""
+    found: list[Outage] = []
+    for one in sorted(outages, key=lambda outage: (outage.arm, outage.from_s)):
+        last = found[-1] if found else None
+        if last is not None and last.arm == one.arm and one.from_s <= last.to_s:
+            found[-1] = replace(
+                last,
+                to_s=max(last.to_s, one.to_s),
+                failures=last.failures + one.failures,
+                is_over=last.is_over or one.is_over,
+            )
+        else:
+            found.append(one)
+    return sorted(found, key=lambda outage: outage.from_s)
+
+
+def stopped(outages: Iterable[Outage]) -> Iterator[tuple[str, str, str]]:
+    """Yield arm, code and sentence of each target that did not answer any more at the end."""
+    for one in merged(outages):
+        if not one.is_over:
+            when = f"{one.arm} stopped answering at {one.from_s:.1f} s, and did not answer again"
+            yield one.arm, "target_stopped", f"{when}: {_how(one)}"
+
+
+def returned(outages: Iterable[Outage]) -> Iterator[tuple[str, str, str]]:
+    """Yield the same of each target that was away for some time."""
+    for one in merged(outages):
+        if one.is_over:
+            when = f"{one.arm} was unreachable from {one.from_s:.1f} s to {one.to_s:.1f} s"
+            yield one.arm, "target_unreachable", f"{when}: {_how(one)}"
+
+
+def users_without(arms: Mapping[str, Totals]) -> Iterator[tuple[str, str]]:
+    """Yield code and sentence of each arm whose users did not get on."""
+    for arm, totals in arms.items():
+        users = totals.user_rounds
+        for code, number, what in (
+            ("users_without_session", totals.without_session, "had no session"),
+            ("users_without_journey", totals.without_journey, "ended no journey"),
+        ):
+            if number > MOST_USERS * users:
+                share = f"{100 * number / users:.3g} % of the users of {arm} {what}"
+                rounds = f"{number} of {users}, counted in each measured round"
+                yield code, f"{share} ({rounds}); more than {100 * MOST_USERS:.3g} % fail the run."
+
+
+def _how(one: Outage) -> str:
+    return f"it {one.how} ({one.failures} calls failed in a row)."

@@ -1,0 +1,153 @@
+"""What was wrong with the load generator: the cause is named by figures."""
+
+import pytest
+
+from mcp_perf.results.journal.records import Health, Slice
+from mcp_perf.results.judge.generator import ADVICE, Figures, figures_of, reasons
+from mcp_perf.results.tally.health import GeneratorHealth, GeneratorLimits
+from tests.support.virtual_run import pairs
+
+SECOND = {"cpu_s": 0.2, "wall_s": 1.0, "machine_s": 0.5, "cores": 2, "machine_cores": 2}
+
+
+def health(*rounds, node="w1", arm="mcp", found=None, **limits):
+    """Give the health of a process with rounds of one second that are so."""
+    found = GeneratorHealth(GeneratorLimits(**limits)) if found is None else found
+    for turn, changes in enumerate(rounds):
+        state = Health(**{**SECOND, **changes})
+        found.add(Slice(node=node, turn=turn, at_s=turn, seconds=1, cells=[], health=state), arm)
+    return found
+
+
+def codes(found):
+    """Give the codes of the reasons."""
+    return [code for code, _ in reasons(found)]
+
+
+def test_a_generator_that_kept_up_has_no_reason():
+    """Within all limits nothing is said, also on a machine that has something to do."""
+    fine = {"stalled_s": 0.01, "longest_stall_s": 0.01, "late_starts": 1, "starts": 100}
+    busy = health(*[{**fine, "machine_s": 1.9, "waited_s": 0.3}] * 10)
+    assert codes(busy) == []
+    assert busy.broken_turns == set()
+
+
+@pytest.mark.parametrize("seconds", [0.3, 1.0, 4.0])
+def test_promise_18_a_full_core_in_a_round_of_any_length(seconds):
+    """One round in which a process used more than 90 % of a core is enough."""
+    hot = {"cpu_s": 0.95 * seconds, "wall_s": seconds}
+    found = health({}, hot, {})
+    ((code, text),) = reasons(found)
+    assert code == "generator_saturated"
+    assert "used more than 90 % of a core in a round, and 95 % in one of mcp." in text
+    assert found.broken_turns == {1}
+
+
+def test_promise_18_a_stall_of_half_a_second_is_enough():
+    """Also in a run that is so long that it is less than 1 % of it."""
+    stall = {"stalled_s": 0.6, "longest_stall_s": 0.6, "paused_s": 0.6}
+    found = health(*[{}] * 99, stall)
+    ((code, text),) = reasons(found)
+    assert (code, found.broken_turns) == ("generator_paused", {99})
+    assert "lost 0.6 s of 100 s in rounds of mcp in stalls, 0.6 s in the longest" in text
+    assert "stood still without using the processor" in text
+
+
+@pytest.mark.parametrize(("stall_s", "broken"), [(0.1, 0), (0.11, 1)])
+def test_promise_18_one_per_cent_of_lost_time_is_enough(stall_s, broken):
+    """Of an arm's measured time, in whatever stalls."""
+    found = health(*[{"stalled_s": stall_s / 10, "longest_stall_s": 0.05}] * 10)
+    assert len(codes(found)) == broken
+
+
+def test_promise_18_the_lost_time_of_each_arm_counts_by_itself():
+    """One arm's rounds must not hide the stalls in those of another."""
+    found = health(*[{}] * 10, arm="rest")
+    stall = {"stalled_s": 0.02, "longest_stall_s": 0.1}
+    for turn in range(10, 12):
+        part = Health(**{**SECOND, **stall})
+        found.add(Slice(node="w1", turn=turn, at_s=0, seconds=1, cells=[], health=part), "mcp")
+    ((_, text),) = reasons(found)
+    assert "rounds of mcp" in text
+
+
+def test_promise_18_arrivals_seen_late_count_whether_started_or_dropped():
+    """The limit is a share of all arrivals."""
+    ((code, text),) = reasons(health({"late_starts": 2, "starts": 100}))
+    assert code == "unexplained_lag"
+    assert "saw 2 % of the arrivals late (the limit is 1 %)" in text
+    assert codes(health({"late_starts": 1, "starts": 100})) == []
+
+
+@pytest.mark.parametrize(
+    ("figures", "cause"),
+    [
+        ({"own": 0.95, "target": 0.9, "others": 0.9, "waited": 0.5}, "generator_saturated"),
+        ({"own": 0.6, "target": 0.5, "others": 0.9, "waited": 0.5}, "shares_cores"),
+        ({"target": 0.49, "others": 0.25}, "machine_busy"),
+        ({"others": 0.24, "waited": 0.05}, "machine_busy"),
+        ({"others": 0.24, "waited": 0.04}, "unexplained_lag"),
+        ({"own": 0.95, "others": 0.9, "paused": 0.8}, "generator_paused"),
+        ({"others": 0.9, "paused": 0.79}, "machine_busy"),
+    ],
+)
+def test_promise_18_the_cause_is_named_by_figures(figures, cause):
+    """A pause, our own process, the target beside us, others, or none of these."""
+    nothing = {"own": 0.0, "target": 0.0, "others": 0.0, "waited": 0.0, "paused": 0.0}
+    found = Figures(**nothing | figures)
+    assert found.cause == cause
+    assert found.told
+    assert ADVICE[cause].endswith(".")
+
+
+def test_figures_are_those_of_the_rounds_that_broke_a_limit():
+    """What others did in the other rounds explains nothing."""
+    late = {"late_starts": 50, "starts": 100}
+    found = health({"machine_s": 2.0}, {**late, "machine_s": 1.4}, {"starts": 100})
+    found.target_cpu_s.update({0: 1.0, 1: 0.1})
+    figures = figures_of(found, "w1", [1])
+    assert (figures.own, figures.target) == pytest.approx((0.2, 0.05))
+    assert figures.others == pytest.approx((1.4 - 0.2 - 0.1) / 2)
+    ((code, text),) = reasons(found)
+    assert code == "machine_busy"
+    assert "others used 55 % of the machine, and it waited for a core 0 % of the time" in text
+
+
+def test_processes_of_one_machine_are_no_others_to_each_other():
+    """Locust calls workers by their host and a random ending."""
+    late = {"late_starts": 50, "starts": 100, "machine_s": 1.0, "cpu_s": 0.5}
+    found = health(late, node="box_1a")
+    health(late, node="box_2b", found=found)
+    health(late, node="other_3c", found=found)
+    assert figures_of(found, "box_1a", [0]).others == pytest.approx(0.0)
+    assert figures_of(found, "other_3c", [0]).others == pytest.approx(0.25)
+
+
+def test_a_late_loop_says_what_held_it_up():
+    """The lag is about all rounds, and so are its figures."""
+    lags = pairs([9_000_000] * 200)
+    ((code, text),) = reasons(health({"lag": lags, "waited_s": 0.2}))
+    assert code == "machine_busy"
+    assert "woke 9 ms late (p99; the limit is 5 ms): others used 15 % of the machine" in text
+    assert "it waited for a core 20 % of the time" in text
+
+
+def test_what_was_not_measured_explains_nothing():
+    """A journal of an older version has no figures: then the cause is open."""
+    state = Health(cpu_s=0.1, wall_s=1.0, late_starts=9, starts=10)
+    found = GeneratorHealth()
+    found.add(Slice(node="w1", turn=0, at_s=0, seconds=1, cells=[], health=state), "mcp")
+    assert codes(found) == ["unexplained_lag"]
+    assert figures_of(found, "w1", []) == Figures(0.0, 0.0, 0.0, 0.0, 0.0)
+
+
+def test_a_bound_of_a_whole_core_lets_every_use_pass():
+    """With its threads a process may use a little more than one core."""
+    assert codes(health({"cpu_s": 1.01}, generator_cpu=1.0)) == []
+    assert codes(health({"cpu_s": 1.01}, generator_cpu=0.99)) == ["generator_saturated"]
+
+
+def test_a_bound_of_all_time_lets_every_stall_pass():
+    """Tests on a shared machine are not about its speed."""
+    stall = {"stalled_s": 0.9, "longest_stall_s": 0.9}
+    assert codes(health(stall, lost_time=1.0)) == []

@@ -1,0 +1,128 @@
+"""A target that stopped answering, and users who were not served, in the verdict."""
+
+import pytest
+
+from mcp_perf.results.journal.records import Note, Outage
+from mcp_perf.results.judge.outages import merged, returned, stopped, users_without
+from mcp_perf.results.report.build import build
+from mcp_perf.results.tally.metrics import Totals
+from mcp_perf.results.tally.tally import fold
+from tests.support.virtual_run import Round, journal, texts
+
+
+def outage(from_s, to_s, *, is_over=True, node="w1", arm="mcp", failures=4):
+    """Give the record of an outage."""
+    return Outage(
+        node=node,
+        arm=arm,
+        from_s=from_s,
+        to_s=to_s,
+        is_over=is_over,
+        failures=failures,
+        how="refused connections",
+    )
+
+
+def test_what_several_processes_saw_at_once_is_one_outage():
+    """It begins with the first of them and is over as soon as one was answered."""
+    seen = [
+        outage(3.0, 5.0, is_over=False),
+        outage(3.1, 5.2, node="w2"),
+        outage(9.0, 9.5),
+        outage(4.0, 4.6, arm="rest"),
+    ]
+    found = [(one.arm, one.from_s, one.to_s, one.is_over, one.failures) for one in merged(seen)]
+    assert found == [
+        ("mcp", 3.0, 5.2, True, 8),
+        ("rest", 4.0, 4.6, True, 4),
+        ("mcp", 9.0, 9.5, True, 4),
+    ]
+
+
+def test_an_outage_says_when_it_was_and_how():
+    """With the beginning and, if the target came back, the end."""
+    how = "it refused connections (4 calls failed in a row)."
+    (gone,) = stopped([outage(6.12, 9.0, is_over=False)])
+    when = "mcp stopped answering at 6.1 s, and did not answer again"
+    assert gone == ("mcp", "target_stopped", f"{when}: {how}")
+    (back,) = returned([outage(3.04, 5.16)])
+    when = "mcp was unreachable from 3.0 s to 5.2 s"
+    assert back == ("mcp", "target_unreachable", f"{when}: {how}")
+    assert list(stopped([outage(3.0, 5.0)])) == []
+    assert list(returned([outage(3.0, 5.0, is_over=False)])) == []
+
+
+def reasons(rounds, *extra, gates=()):
+    """Give verdict, reasons and notes of a run of one arm."""
+    report = build(journal({"mcp": rounds}, extra=extra, gates=list(gates)))
+    return report.verdict, texts(report.reasons), report.notes
+
+
+BAD = [Round(ok=50, failed=50, cls="transport_error")] * 3
+
+
+def test_a_dead_target_is_the_first_reason():
+    """Before the gates that it failed for that reason."""
+    gate = ["mcp.error_rate < 1%"]
+    verdict, why, _ = reasons(BAD, outage(6.1, 9.0, is_over=False), gates=gate)
+    assert verdict == "FAIL"
+    assert why[0].startswith("mcp stopped answering at 6.1 s")
+    assert why[1].startswith("Gate mcp.error_rate < 1%")
+
+
+def test_a_target_that_was_away_is_the_first_reason_of_a_run_that_fails():
+    """Where nothing failed for it, it is a note."""
+    away = outage(3.0, 5.2)
+    _, why, notes = reasons(BAD, away, gates=["mcp.error_rate < 1%"])
+    assert why[0].startswith("mcp was unreachable from 3.0 s to 5.2 s")
+    verdict, why, notes = reasons(BAD, away, gates=["mcp.error_rate < 90%"])
+    assert (verdict, len(why)) == ("PASS", 1)
+    assert any(note.startswith("mcp was unreachable from 3.0 s to 5.2 s") for note in notes)
+
+
+def test_a_gate_that_asks_for_failures_lets_a_target_stop():
+    """Such a run is about just that."""
+    gone = outage(6.1, 9.0, is_over=False)
+    assert reasons(BAD, gone, gates=["mcp.error_rate > 10%"])[0] == "PASS"
+    assert reasons([Round()] * 3, gone)[0] == "FAIL"
+
+
+def with_users(users, **without):
+    """Give the journal of an arm whose three rounds had such users."""
+    return journal({"mcp": [Round(users=users, **without)] * 3})
+
+
+@pytest.mark.parametrize(
+    ("users", "without", "fails"), [(60, 40, True), (100, 2, True), (100, 1, False), (0, 0, False)]
+)
+def test_promise_31_users_without_a_session_fail_the_run(users, without, fails):
+    """More than one in a hundred: 40 of 60 users made no call, and the error rate was 0.26 %."""
+    records = with_users(users, without_session=without)
+    found = list(users_without({"mcp": Totals(fold(records).measured("mcp"))}))
+    assert [code for code, _ in found] == ["users_without_session"] * fails
+    if without == 40:
+        ((_, text),) = found
+        assert text == (
+            "66.7 % of the users of mcp had no session (120 of 180, counted in each measured "
+            "round); more than 1 % fail the run."
+        )
+        report = build(records)
+        assert (report.verdict, report.reasons[0].text) == ("FAIL", text)
+
+
+def test_promise_31_users_without_a_journey_fail_the_run():
+    """They were to begin one, and none of theirs ended."""
+    records = with_users(20, without_journey=1)
+    ((code, text),) = users_without({"mcp": Totals(fold(records).measured("mcp"))})
+    assert code == "users_without_journey"
+    assert text.startswith("5 % of the users of mcp ended no journey (3 of 60")
+
+
+def test_a_run_that_was_ended_early_fails_and_says_why():
+    """The note that says why is a reason, beside that of what is missing."""
+    why = "98 % of the calls of mcp failed in the last 10 s of its rounds, and so on."
+    records = journal({"mcp": BAD}, end="aborted", extra=[Note(at_s=1, code="aborted", text=why)])
+    report = build(records)
+    assert (report.verdict, report.exit_code) == ("FAIL", 99)
+    assert why in texts(report.reasons)
+    assert report.reasons[-1].text.startswith("The run was ended early")
