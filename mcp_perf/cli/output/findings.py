@@ -62,7 +62,7 @@ def known_delays(report: ReportJson) -> Finding:
     shown = ", ".join(f"{name} {100 * error:+.2f} %" for name, error in errors.items())
     return Finding(
         "known delays (50, 200, 1000 ms)",
-        shown,
+        shown + _held_up(report),
         all(abs(error) <= _MOST_ERROR for error in errors.values()),
         "by so much percentiles of an open load are off, at most 2 %",
     )
@@ -86,7 +86,7 @@ def noise(report: ReportJson) -> list[Finding]:
     return [
         Finding(
             "noise from round to round",
-            f"{100 * spread:.1f} % (throughput)",
+            f"{100 * spread:.1f} % (throughput){_held_up(report)}",
             spread <= _LARGEST_EFFECT - 1,
             "close other programmes if it is large; longer rounds are calmer",
         ),
@@ -119,13 +119,19 @@ def in_sight(report: ReportJson) -> bool:
     return report["verdict"] != "INVALID" and lag is not None and lag <= _MOST_LAG_MS
 
 
+def _held_up(report: ReportJson) -> str:
+    """Name what held the generator up, in the words of a run's report, if something did."""
+    causes = ", ".join(report.get("generator", {}).get("causes", ()))
+    return f" ({causes})" if causes else ""
+
+
 def concurrency(users: int, report: ReportJson) -> Finding:
     """Judge how many users at once one process kept in sight."""
     fine = in_sight(report)
     lag = report["generator"]["loop_lag_p99_ms"]
     return Finding(
         "users at once in one process",
-        f"{users} at {lag:.2f} ms lag (p99)" if fine else f"fewer than {users}",
+        f"{users} at {lag:.2f} ms lag (p99)" if fine else f"fewer than {users}{_held_up(report)}",
         fine and users >= _FEWEST_USERS,
         "waiting for answers of 100 ms; more by --processes, or by workers",
     )

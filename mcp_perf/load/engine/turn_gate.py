@@ -12,7 +12,7 @@ from mcp_perf.load.hub.alarm import Alarm
 from mcp_perf.load.hub.dispatch import Dispatcher
 from mcp_perf.load.plan.schedule import Turn
 from mcp_perf.load.steps.step import Interrupted
-from mcp_perf.outcomes import ENDED, OK
+from mcp_perf.outcomes import OK
 
 WalkJourney = Callable[[int], str]
 """Walks one journey; takes its intended start in ns of the clock, 0 where it is now. Returns the
@@ -42,7 +42,7 @@ class OpenTurn:
     served: set[int] = field(default_factory=set)
     """The users, by number, who had a journey that ended ok."""
     without_journey: int = 0
-    """Closed load: users who were to begin a journey, and of whose journeys none ended."""
+    """Closed load: users who were to begin a journey, and did not come to it."""
     backed_off_ns: int = 0
     """Closed load: how long users left the target alone after failures, all of them together."""
 
@@ -158,28 +158,26 @@ class TurnGate:
         self._enter()
         last_ns = opened.start_ns
         think_s, back_off_s = pace.left_s, 0.0
-        begun = ended = 0
+        begun = False
         try:
             while self._paused(opened, max(think_s, back_off_s)):
                 opened.backed_off_ns += _beyond(back_off_s, think_s)
                 back_off_s = 0.0
-                begun += 1
+                begun = True
                 outcome = journey(0)
-                ended += 1
                 last_ns = self.clock()
                 think_s, back_off_s = pace.after(outcome)
                 if outcome == OK:
                     opened.served.add(number)
         except Interrupted as cut:
             last_ns = self.clock()
-            ended += cut.outcome in ENDED
             think_s, back_off_s = pace.after(cut.outcome)
         finally:
             end_ns = max(last_ns, opened.end_ns)
             left_s = (end_ns - last_ns) / 1e9
             opened.busy_ns += end_ns - opened.start_ns
             opened.backed_off_ns += _beyond(min(back_off_s, left_s), think_s)
-            opened.without_journey += not ended and (begun > 0 or not pace.left_s)
+            opened.without_journey += not begun and not pace.left_s
             pace.left_s = max(0.0, think_s - left_s)
             self._leave()
 

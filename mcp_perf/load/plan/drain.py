@@ -42,10 +42,11 @@ def shortened(scenario: Scenario) -> Iterator[str]:
             for step in journey.of(arm)
         )
         if longest > drain:
+            counts = "counts as a timeout" if drain else "counts in no rate"
             yield (
                 f"arm {arm}: the timeout of {longest:g} s is longer than limits.drain "
                 f"({drain:g} s). A call that is still unanswered {drain:g} s after the end of its "
-                f"round is cut off, and counts as a timeout. To wait for it, write "
+                f"round is cut off, and {counts}. To wait for it, write "
                 f"limits: {{drain: {longest:g}s}}"
             )
 

@@ -220,6 +220,10 @@ class Generator(DocumentPart):
     cpu_us_per_call: float | None
     late_starts: int
     loop_lag_p99_ms: float | None
+    lost_s: float | None = None
+    """In stalls, of the process that lost most."""
+    causes: list[str] = Field(default_factory=list)
+    """Why it was not fit to measure, by the codes of `docs/measurement.md`; empty where it was."""
     processes: int
     sessions: SessionNumbers = SessionNumbers()
     workers_lost: list[str]

@@ -159,7 +159,7 @@ class TurnEnded(Record, tag="turn_end", frozen=True, kw_only=True):
     without_session: int = 0
     """Users who were to work, and had no session all the while."""
     without_journey: int = 0
-    """Closed load: users who were to begin a journey, and of whose journeys none ended."""
+    """Closed load: users who were to begin a journey, and did not come to it."""
     backed_off_s: float = 0.0
     """Closed load: how long users left the target alone after failures, all of them together."""
 

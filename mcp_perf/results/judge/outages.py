@@ -54,7 +54,7 @@ def users_without(arms: Mapping[str, Totals]) -> Iterator[tuple[str, str]]:
         users = totals.user_rounds
         for code, number, what in (
             ("users_without_session", totals.without_session, "had no session"),
-            ("users_without_journey", totals.without_journey, "ended no journey"),
+            ("users_without_journey", totals.without_journey, "made no journey"),
         ):
             if number > MOST_USERS * users:
                 share = f"{100 * number / users:.3g} % of the users of {arm} {what}"

@@ -13,7 +13,7 @@ from mcp_perf.results.document.control import CONTROL, control_of
 from mcp_perf.results.document.document import Capacity, Failure, GateResult, Generator, Report
 from mcp_perf.results.journal.journal import JournalError, read
 from mcp_perf.results.journal.records import AnyRecord, SampleRecord
-from mcp_perf.results.judge import capacity
+from mcp_perf.results.judge import capacity, generator
 from mcp_perf.results.judge.drops import with_drops
 from mcp_perf.results.judge.levels import LevelKey, by_level, judge_levels
 from mcp_perf.results.judge.shares import fails_by_deeds
@@ -274,6 +274,8 @@ def _generator(tally: RunTally, evidence: Mapping[str, Evidence]) -> Generator:
         cpu_us_per_call=health.cpu_s * 1e6 / calls if calls else None,
         late_starts=health.late_starts,
         loop_lag_p99_ms=health.loop_lag_p99_ms,
+        lost_s=health.lost_s,
+        causes=list(dict.fromkeys(code for code, _ in generator.reasons(health))),
         processes=len({node for turn in tally.turns.values() for node in turn.shares}),
         sessions=tally.sessions.of_generator(),
         workers_lost=_lost(tally),

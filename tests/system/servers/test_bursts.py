@@ -188,12 +188,12 @@ def test_answers_that_cross_within_a_burst_are_caught(start, scenario, run_cli, 
 def test_calls_at_once_that_outlive_their_round_are_cut_off_and_counted(
     scenario, run_cli, report, tmp_path
 ):
-    """Each call of the burst is one interrupted call, and the run comes to its end."""
+    """Each call of the burst had the whole drain, short as it is, and the run comes to its end."""
     out = tmp_path / "run"
     ended = run_cli("run", scenario(HANGING), "--out", out, timeout=300)
     assert "Traceback" not in ended.output
     arm = report(out)["arms"]["mcp"]
-    assert arm["classes"]["interrupted"] == arm["calls"] == 4
+    assert arm["classes"]["timeout"] == arm["calls"] == 4
     journal = [json.loads(line) for line in (out / "journal.jsonl").read_text().splitlines()]
     assert journal[-1]["reason"] == "finished"
 

@@ -15,7 +15,8 @@ title: A server asked by the clock
 arms: {rest: {http: "URL", timeout: 60s}}
 journeys: {ask: {steps: [{get: /echo, query: {message: hello}}]}}
 # The generator shares two cores with the server, and others: that is not what is tested here.
-limits: {loop_lag_p99: 10s, lost_time: 100%, generator_cpu: 100%, late_starts: 100%}
+limits: {loop_lag_p99: 10s, lost_time: 100%, generator_cpu: 100%, late_starts: 100%,
+  drain: 60s}
 """
 
 
@@ -62,8 +63,7 @@ def test_promise_01_a_server_stopped_for_a_fifth_of_the_run_shows_in_p99(
 ):
     """Two of ten seconds frozen: the 99th percentile is at least nine tenths of the freeze."""
     server = start_system()
-    load = "{rate: 100/s, max_in_flight: 300, rounds: 1, round: 10s, warmup: 0s}\n"
-    load += "limits: {drain: 20s}"
+    load = "{rate: 100/s, max_in_flight: 300, rounds: 1, round: 10s, warmup: 0s}"
     process, out = begin(load, server.base)
     time.sleep(2)
     freeze(server, 2.0)
@@ -85,8 +85,7 @@ def test_an_exact_mixture_with_stalls_is_reported_within_two_percent(begin, star
     """
     mixture = "88%:1s,10%:4s,2%:20s"
     server = start_system("--delay", mixture, "--seed", "7", "--slots", "350")
-    load = "{rate: 100/s, max_in_flight: 600, rounds: 1, round: 20s, warmup: 0s}\n"
-    load += "limits: {drain: 60s}"
+    load = "{rate: 100/s, max_in_flight: 600, rounds: 1, round: 20s, warmup: 0s}"
     process, out = begin(load, server.base)
     for _ in range(2):
         time.sleep(4)

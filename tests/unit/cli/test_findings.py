@@ -92,6 +92,15 @@ def test_users_are_in_sight_as_long_as_the_run_is_valid(users, verdict, fine, fo
     assert (finding.fine, finding.found) == (fine, found)
 
 
+def test_promise_18_the_doctor_uses_the_words_of_a_report():
+    """What held the generator up has the codes of a run's reasons."""
+    held = {"loop_lag_p99_ms": 9.0, "causes": ["machine_busy", "shares_cores"]}
+    finding = findings.concurrency(300, {"verdict": "INVALID", "generator": held})
+    assert finding.found == "fewer than 300 (machine_busy, shares_cores)"
+    late = {**known(51, 200, 1000), "generator": held}
+    assert findings.known_delays(late).found.endswith(" % (machine_busy, shares_cores)")
+
+
 def test_the_table_fits_a_terminal_and_ends_with_what_it_comes_to():
     """80 columns, the poor ones named in the last line."""
     out = io.StringIO()

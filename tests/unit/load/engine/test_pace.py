@@ -170,8 +170,8 @@ def test_a_target_that_asks_to_be_left_alone_is():
     assert user.begun_s == [0]
 
 
-def test_promise_31_users_who_could_not_end_a_journey_are_counted():
-    """Who was to begin one, and had none that ended; but not who was thinking."""
+def test_promise_31_users_who_did_not_come_to_a_journey_are_counted():
+    """Who was to begin one in a round, and did not; but not who was thinking."""
     thinking = VirtualUser(Pace(lambda: 9.0, spread=lambda: 0.5), 1.0)
     assert thinking.round(2.0).without_journey == 0
     assert VirtualUser(Pace(), 1.0).round(2.0).without_journey == 0

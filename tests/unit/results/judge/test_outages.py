@@ -111,11 +111,11 @@ def test_promise_31_users_without_a_session_fail_the_run(users, without, fails):
 
 
 def test_promise_31_users_without_a_journey_fail_the_run():
-    """They were to begin one, and none of theirs ended."""
+    """They were to begin one, and did not come to it."""
     records = with_users(20, without_journey=1)
     ((code, text),) = users_without({"mcp": Totals(fold(records).measured("mcp"))})
     assert code == "users_without_journey"
-    assert text.startswith("5 % of the users of mcp ended no journey (3 of 60")
+    assert text.startswith("5 % of the users of mcp made no journey (3 of 60")
 
 
 def test_a_run_that_was_ended_early_fails_and_says_why():
