@@ -157,18 +157,25 @@ class TurnGate:
     def _walk(self, opened: OpenTurn, journey: WalkJourney, pace: ArmPace, number: int) -> None:
         self._enter()
         last_ns = opened.start_ns
-        think_s, back_off_s = pace.left_s, 0.0
-        begun = False
+        pause_s = think_s = pace.left_s
+        back_off_s = 0.0
+        begun = served = False
         try:
-            while self._paused(opened, max(think_s, back_off_s)):
-                opened.backed_off_ns += _beyond(back_off_s, think_s)
-                back_off_s = 0.0
+            while not (pause_s and opened.closed.wait(pause_s)):
+                if back_off_s:
+                    opened.backed_off_ns += _beyond(back_off_s, think_s)
+                    back_off_s = 0.0
+                if opened.closed.is_set() or self.clock() >= opened.end_ns:
+                    break
                 begun = True
                 outcome = journey(0)
                 last_ns = self.clock()
-                think_s, back_off_s = pace.after(outcome)
-                if outcome == OK:
-                    opened.served.add(number)
+                if outcome == OK:  # the way of most journeys has no more than it needs
+                    served, pace.failed = True, 0
+                    pause_s = think_s = pace.think()
+                else:
+                    think_s, back_off_s = pace.after(outcome)
+                    pause_s = max(think_s, back_off_s)
         except Interrupted as cut:
             last_ns = self.clock()
             think_s, back_off_s = pace.after(cut.outcome)
@@ -178,14 +185,10 @@ class TurnGate:
             opened.busy_ns += end_ns - opened.start_ns
             opened.backed_off_ns += _beyond(min(back_off_s, left_s), think_s)
             opened.without_journey += not begun and not pace.left_s
+            if served:
+                opened.served.add(number)
             pace.left_s = max(0.0, think_s - left_s)
             self._leave()
-
-    def _paused(self, opened: OpenTurn, pause_s: float) -> bool:
-        """Wait so long; tell whether the turn is still open then."""
-        if pause_s and opened.closed.wait(pause_s):
-            return False
-        return not opened.closed.is_set() and self.clock() < opened.end_ns
 
     def _serve(
         self, opened: OpenTurn, dispatcher: Dispatcher, journey: WalkJourney, number: int
