@@ -4,6 +4,7 @@ Each is a code and a sentence.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from operator import attrgetter
 from typing import Final
 
 from msgspec.structs import replace
@@ -51,15 +52,18 @@ def returned(outages: Iterable[Outage]) -> Iterator[tuple[str, str, str]]:
 def users_without(arms: Mapping[str, Totals]) -> Iterator[tuple[str, str]]:
     """Yield code and sentence of each arm whose users did not get on."""
     for arm, totals in arms.items():
-        users = totals.user_rounds
-        for code, number, what in (
-            ("users_without_session", totals.without_session, "had no session"),
-            ("users_without_journey", totals.without_journey, "made no journey"),
+        turns = totals.users_by_turn
+        for code, what, number in (
+            ("users_without_session", "had no session", attrgetter("without_session")),
+            ("users_without_journey", "made no journey", attrgetter("without_journey")),
         ):
-            if number > MOST_USERS * users:
-                share = f"{100 * number / users:.3g} % of the users of {arm} {what}"
-                rounds = f"{number} of {users}, counted in each measured round"
-                yield code, f"{share} ({rounds}); more than {100 * MOST_USERS:.3g} % fail the run."
+            share = sum(map(number, turns)) / (sum(turn.users for turn in turns) or 1)
+            if share > MOST_USERS:
+                worst = max(turns, key=number)
+                who = f"{number(worst)} of {worst.users} users of {arm} {what} in a round"
+                over_all = f"{100 * share:.3g} % over all measured rounds"
+                bound = f"more than {100 * MOST_USERS:.3g} % fail the run"
+                yield code, f"{who}, and {over_all}; {bound}."
 
 
 def _how(one: Outage) -> str:

@@ -9,7 +9,7 @@ from mcp_perf.outcomes import OK
 from mcp_perf.results.document.target_numbers import SessionNumbers
 from mcp_perf.results.tally import groups
 from mcp_perf.results.tally.tokens import tokens
-from mcp_perf.results.tally.turns import RecordedTurn
+from mcp_perf.results.tally.turns import RecordedTurn, users_of
 from mcp_perf.results.tally.usage import Usage
 
 FRACTIONS: Final = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p99_9": 0.999}
@@ -63,10 +63,7 @@ class Totals:
         ended = [share.ended for turn in turns for share in turn.shares.values() if share.ended]
         self.planned = sum(record.planned for record in ended)
         self.dropped = sum(record.dropped for record in ended)
-        self.user_rounds = sum(record.users for record in ended)
-        """Users at work, counted in each round."""
-        self.without_session = sum(record.without_session for record in ended)
-        self.without_journey = sum(record.without_journey for record in ended)
+        self.users_by_turn = [users_of(turn) for turn in turns]
         self.backed_off_s = sum(record.backed_off_s for record in ended)
 
     @property

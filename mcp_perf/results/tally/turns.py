@@ -150,3 +150,22 @@ class RecordedTurn:
         share = self.share(record.node)
         share.active = True
         share.ended = record
+
+
+@dataclass(frozen=True)
+class TurnUsers:
+    """The users of one turn, all nodes together."""
+
+    users: int
+    without_session: int
+    without_journey: int
+
+
+def users_of(turn: RecordedTurn) -> TurnUsers:
+    """Count the users of a turn, and those who did not get on."""
+    ends = [share.ended for share in turn.shares.values() if share.ended]
+    return TurnUsers(
+        sum(end.users for end in ends),
+        sum(end.without_session for end in ends),
+        sum(end.without_journey for end in ends),
+    )

@@ -120,6 +120,23 @@ def test_validate_says_what_a_good_file_holds(ask):
         assert what in first
 
 
+def test_promise_09_validate_warns_of_timeouts_that_cannot_be_reached(ask, tmp_path):
+    """The file is valid all the same."""
+    path = tmp_path / "slow.yaml"
+    path.write_text(
+        "name: slow\narms: {mcp: {mcp: 'http://127.0.0.1:1/mcp', timeout: 90s}}\n"
+        "journeys: {one: {steps: [{call: work}]}}\n"
+    )
+    asked = ask("validate", str(path))
+    assert asked.exit_code == 0
+    ok, warning = asked.stdout.splitlines()
+    assert ok.startswith(f"{path}: ok (slow;")
+    assert warning.startswith(
+        f"{path}: warning: arm mcp: the timeout of 90 s is longer than limits.drain (30 s)"
+    )
+    assert warning.endswith("write limits: {drain: 90s}")
+
+
 def test_validate_says_all_that_is_wrong_and_goes_on(ask, tmp_path):
     """Every problem of every file, by line; the good ones are named as good; the code is 104."""
     bad = tmp_path / "bad.yaml"

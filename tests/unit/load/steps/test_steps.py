@@ -380,3 +380,37 @@ def test_a_step_that_asks_for_progress_counts_calls_that_bring_none(asks, hears,
     cells = [cell for r in bench.records if isinstance(r, Slice) for cell in r.cells]
     assert {cell.kind: cell.n for cell in cells} == kinds
     assert {(cell.name, cell.cls) for cell in cells} == {("tools/call echo", OK)}
+
+
+@pytest.mark.parametrize(
+    ("drained_from_ns", "expected"), [(0, INTERRUPTED), (1, INTERRUPTED), (1 << 62, TIMEOUT)]
+)
+def test_promise_09_a_call_that_is_cut_off_after_the_whole_drain_is_a_timeout(
+    drained_from_ns, expected
+):
+    """It began before the end of its round, and was waited for as long as for any."""
+    thrown = Interrupted(drained_from_ns)
+
+    def cut():
+        raise thrown
+
+    bench = Bench(cut)
+    with pytest.raises(Interrupted):
+        bench.tool({}).run(bench.context)
+    counts, (sample,) = bench.counted()
+    assert counts == {expected: 1}
+    assert thrown.outcome == expected  # that of its journey
+    assert "cut off" in sample.detail
+
+
+def test_a_failure_says_how_long_the_target_wants_to_be_left_alone(paused):
+    """An ok reply does not: what an earlier failure said stays until it is asked for."""
+    limited = replied(HTTP_ERROR, status=429)
+    limited.retry_after_s = 3.0
+    replies = [limited, replied()]
+    bench = Bench(lambda: replies.pop(0))
+    step = bench.tool({})
+    assert step.run(bench.context) == HTTP_ERROR
+    assert step.run(bench.context) == OK
+    assert bench.context.told_s == 3.0
+    assert paused == []
