@@ -14,7 +14,7 @@ from mcp_perf.results.journal.records import Outage
 UNREACHED: Final = frozenset((TRANSPORT_ERROR, TIMEOUT))
 FEWEST: Final = 3
 """Fewer failures in a row are failures, and no outage."""
-SHORTEST_S: Final = 0.5
+SHORTEST_S: Final = 0.2
 
 
 @dataclass(slots=True)
