@@ -26,6 +26,9 @@ logger = logging.getLogger("mcp-perf")
 
 FLUSH_S: Final = 1.0
 _CONNECTS_AT_ONCE: Final = 32
+CONNECT_S: Final = 45.0
+"""How long all users may take to connect: within what the conductor waits for this process. Who has
+no session then meets the same trouble in the turn, where it is counted."""
 
 
 @dataclass(eq=False)
@@ -42,6 +45,7 @@ class TurnRunner:
     without_session: Callable[[OpenTurn], int] = lambda _turn: 0
     """How many users who were to work in a turn have had no session in it."""
     watch: Watch = field(default_factory=Watch)
+    connect_s: float = CONNECT_S
     _flusher: gevent.Greenlet | None = None
     _hurry: Event = field(default_factory=Event)
     _ending: bool = False
@@ -86,9 +90,11 @@ class TurnRunner:
     def _prepare(self, order: dict[str, Any]) -> None:
         pool = Pool(_CONNECTS_AT_ONCE)
         users = list(self.users())
-        for user in users:
-            pool.spawn(_ready, user, order["arm"], self.gate.at_work(order["users"]))
-        pool.join()
+        with gevent.Timeout(self.connect_s, exception=False):
+            for user in users:
+                pool.spawn(_ready, user, order["arm"], self.gate.at_work(order["users"]))
+            pool.join()
+        pool.kill()
         self.prepared()
         self.answer("ready", {"turn": order["turn"], "users": len(users)})
 

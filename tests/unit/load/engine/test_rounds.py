@@ -148,6 +148,26 @@ def test_not_all_users_connect_at_once():
     assert most == _CONNECTS_AT_ONCE
 
 
+def test_promise_31_users_who_cannot_connect_do_not_make_their_process_a_lost_one():
+    """A server that opens no session holds hundreds of users up for minutes: it is not awaited."""
+    node = Node(count=0)
+    node.turn_runner.connect_s = 0.05
+    ended = []
+
+    class Hanging:
+        def ready(self, _arm, _at_work):
+            """Wait for a session that does not come."""
+            try:
+                gevent.sleep(LONG_S)
+            finally:
+                ended.append(self)
+
+    node.users = [Hanging() for _ in range(2 * _CONNECTS_AT_ONCE)]
+    node.turn_runner.prepare({"turn": 0, "arm": "mcp", "users": 2})
+    assert node.answer()[0] == "ready"
+    assert len(ended) == _CONNECTS_AT_ONCE
+
+
 def test_a_turn_ends_when_its_last_call_has(node):
     """`done` comes after the close and the drain, with what the turn was."""
     node.turn_runner.go(go())
