@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from msgspec.structs import replace
+
 from mcp_perf.results.document.document import GateResult
 from mcp_perf.results.document.reason import Reason
 from mcp_perf.results.journal.histogram import Histogram
@@ -46,6 +48,8 @@ class Round:
     """Users that had none."""
     without_journey: int = 0
     """Users that made none."""
+    sampled: tuple[int, int, int] = (0, 0, 0)
+    """Results that were checked, of these those that broke their schema, results not checked."""
 
 
 def filled(nanoseconds: Sequence[int]) -> Histogram:
@@ -77,12 +81,16 @@ def spread(ms: float, n: int) -> list[float]:
 def cells(arm: str, what: Round) -> list[Cell]:
     """Give the calls of a round, and the journeys that consist of them."""
     counts = {"ok": what.ok, what.cls: what.failed, **dict(what.other)}
-    return [
+    found = [
         cell(arm, spread(what.ms, n), kind=kind, name=name, cls=cls)
         for cls, n in counts.items()
         if n
         for kind, name in (("call", "tools/call echo"), ("journey", "say"))
     ]
+    if any(what.sampled):
+        checked = zip(("checked", "violations", "unchecked"), what.sampled, strict=True)
+        found[0] = replace(found[0], **dict(checked))
+    return found
 
 
 def turn(

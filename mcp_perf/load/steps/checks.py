@@ -18,39 +18,14 @@ from mcp_perf.client.reply import (
     UNREADABLE,
     Reply,
 )
-from mcp_perf.load.steps.recorder import Track
+from mcp_perf.load.steps.output_check import OutputCheck
 from mcp_perf.scenario.values.templates import LookupFailed, Template
 
 Getter = Callable[[Any], Any]
 _decode = msgspec.json.Decoder().decode
 
-_ALL_OF: Final = 64
-_EVERY: Final = 16
 _ANSWERED: Final = (OK, HTTP_ERROR, RATE_LIMITED)
 """Outcomes of an answer that came whole. A call that timed out in the body has a status, too."""
-
-
-@dataclass(eq=False, slots=True)
-class OutputCheck:
-    """Checks a tool's structuredContent against its outputSchema, for a sample of the calls.
-
-    The first calls of each step and then every sixteenth: a schema that does not fit fails at once,
-    and the check stays a small part of a call's CPU. The report says how many were checked.
-    """
-
-    validate: Callable[[Any], str]
-    track: Track
-    _calls: int = 0
-
-    def due(self) -> bool:
-        self._calls += 1
-        return self._calls <= _ALL_OF or not self._calls % _EVERY
-
-    def problem(self, result: Any) -> str:
-        self.track.checked += 1
-        if not isinstance(result, dict) or "structuredContent" not in result:
-            return "the tool has an outputSchema, and its result no structuredContent"
-        return self.validate(result["structuredContent"])
 
 
 @dataclass(eq=False)
@@ -84,12 +59,14 @@ class Checks:
                 reply.fail(CHECK_FAILED, f"the call succeeded, expected {wanted}")
             return reply.outcome
         output = self.output
-        checked = output is not None and reply.outcome == OK and output.due()
-        if self._needs_root or checked:
-            problem = self._inspect(reply, values, output if checked else None)
+        looked = output is not None and reply.outcome == OK and output.share.due()
+        if self._needs_root or looked:
+            problem = self._inspect(reply, values, output if looked else None)
             if problem:
                 reply.fail(CHECK_FAILED, problem)
                 return CHECK_FAILED
+        if output is not None and not looked and reply.outcome == OK:
+            output.track.unchecked += 1
         return OK
 
     def _wrong_status(self, reply: Reply) -> str:
@@ -100,10 +77,12 @@ class Checks:
 
     def _inspect(self, reply: Reply, values: dict[str, Any], output: OutputCheck | None) -> str:
         try:
+            if not self._needs_root:
+                return output.of_body(reply.body) if output is not None else ""
             root = self.root(reply)
         except UNREADABLE as error:
             return f"the reply is not JSON ({error}): {reply.excerpt(120)}"
-        if output is not None and (problem := output.problem(root)):
+        if output is not None and (problem := output.of_result(root)):
             return problem
         try:
             return self._compare(root, values) or self._keep(root, reply, values)

@@ -9,8 +9,6 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 from urllib.parse import urlencode
 
-import jsonschema_rs
-
 from mcp_perf.client.channels.inprocess import Code, find_function
 from mcp_perf.client.http.rest import encode_fields, encode_line
 from mcp_perf.client.mcp.lifetime import close_session, open_session
@@ -21,10 +19,12 @@ from mcp_perf.client.protocol.tools import Tool
 from mcp_perf.client.reply import OK
 from mcp_perf.load.steps import step as steps
 from mcp_perf.load.steps.burst import BurstStep
-from mcp_perf.load.steps.checks import Checks, OutputCheck, body_root, result_root
+from mcp_perf.load.steps.checks import Checks, body_root, result_root
+from mcp_perf.load.steps.cpu_share import CpuShare
 from mcp_perf.load.steps.journey import CompiledJourney, Runnable
 from mcp_perf.load.steps.listen import AwaitStep, ChangeStep, ListenStep, changes
 from mcp_perf.load.steps.mcp import CancelledStep, ListStep, ProgressStep, RequestStep, SessionStep
+from mcp_perf.load.steps.output_check import CHECKS_SHARE, OutputCheck, Validate, compiled
 from mcp_perf.load.steps.recorder import Recorder, Track
 from mcp_perf.load.targets.answers import joined, own_answers, own_script
 from mcp_perf.load.targets.targets import ArmTarget
@@ -36,7 +36,6 @@ from mcp_perf.scenario.values.generators import compile_generators
 from mcp_perf.scenario.values.templates import Template, compile_template
 
 Values = dict[str, Any]
-Validate = Callable[[Any], str]
 
 
 def compile_journeys(
@@ -139,17 +138,20 @@ class ArmCompiler:
         kind = steps.ToolStep if step.cancel_after is None else CancelledStep
         terms = self._terms(step)
         # A call that was cancelled has no output.
-        output = None if step.cancel_after else output_check(tool, terms["track"])
-        compiled = kind(
+        output = None if step.cancel_after else self._output(tool, terms["track"])
+        made = kind(
             prepared=Call(tool, constant, answers=own_script(step, answers), meta=self._meta(step)),
             checks=self._checks(step, output),
             arguments=arguments if constant is None else None,
             is_valid=validate,
             **terms,
         )
-        if isinstance(compiled, CancelledStep):
-            compiled.cancel_after_s = step.cancel_after or 0.0
-        return ProgressStep(compiled) if step.progress else compiled
+        if isinstance(made, CancelledStep):
+            made.cancel_after_s = step.cancel_after or 0.0
+        return ProgressStep(made) if step.progress else made
+
+    def _output(self, tool: Tool, track: Track) -> OutputCheck | None:
+        return output_check(tool, track, lambda: self.recorder.calls)
 
     def _list_step(self, step: model.McpCall, _answers: dialog.Answers | None) -> ListStep:
         return ListStep(what=step.subject, checks=self._checks(step), **self._terms(step))
@@ -284,36 +286,18 @@ def validator(tool: Tool) -> Validate:
     A schema that is itself broken, or that points outside itself, checks nothing: the server's own
     answer will tell.
     """
-    found = _compiled(tool.input_schema, f"tool {tool.name}", "inputSchema")
+    found = compiled(tool.input_schema, f"tool {tool.name}", "inputSchema")
     return found or (lambda _arguments: "")
 
 
-def output_check(tool: Tool, track: Track) -> OutputCheck | None:
+def output_check(tool: Tool, track: Track, calls: Callable[[], int]) -> OutputCheck | None:
     """Compile a tool's outputSchema; None where it has none that can be used."""
     if tool.output_schema is None:
         return None
-    validate = _compiled(tool.output_schema, "structuredContent", "outputSchema")
-    return None if validate is None else OutputCheck(validate, track)
-
-
-def _compiled(schema: dict[str, Any], what: str, kind: str) -> Validate | None:
-    try:
-        compiled = jsonschema_rs.validator_for(schema, retriever=_no_retrieval)
-    except (ValueError, jsonschema_rs.ValidationError):
+    validate = compiled(tool.output_schema, "structuredContent", "outputSchema")
+    if validate is None:
         return None
-
-    def validate(value: Any) -> str:
-        if compiled.is_valid(value):
-            return ""
-        error = next(iter(compiled.iter_errors(value)))
-        where = ".".join(map(str, error.instance_path)) or "all of it"
-        return f"{what}: {where}: {error.message} (by the tool's {kind})"
-
-    return validate
-
-
-def _no_retrieval(uri: str) -> Any:
-    raise ValueError(f"{uri} is not fetched")
+    return OutputCheck(validate, track, CpuShare(CHECKS_SHARE, calls))
 
 
 def _with_query(path: str, query: Mapping[str, Any]) -> str:

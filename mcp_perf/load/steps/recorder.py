@@ -98,6 +98,10 @@ class Track:
     tallies: dict[str, OpenCell] = field(default_factory=dict)
     checked: int = 0
     """Results that were held against their schema."""
+    violations: int = 0
+    """Of these, results that broke it."""
+    unchecked: int = 0
+    """Results that were ok, and were not held against their schema."""
     _other: "Track | None" = None
     """Of the same name, with another verb."""
 
@@ -119,9 +123,14 @@ class Track:
     def take(self) -> list[journal.Cell]:
         taken, self.tallies = self.tallies, {}
         cells = [tally.cell(self.arm, self.kind, self.name, cls) for cls, tally in taken.items()]
-        if cells and self.checked:
-            cells[0] = replace(cells[0], checked=self.checked)
-            self.checked = 0
+        if cells and (self.checked or self.unchecked):
+            cells[0] = replace(
+                cells[0],
+                checked=self.checked,
+                violations=self.violations,
+                unchecked=self.unchecked,
+            )
+            self.checked = self.violations = self.unchecked = 0
         return cells
 
 

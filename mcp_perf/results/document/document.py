@@ -55,7 +55,11 @@ class StepNumbers(DocumentPart):
     bytes_in: int = 0
     bytes_out: int = 0
     schema_checked: int = 0
-    """Results that were held against the tool's outputSchema: a sample of them."""
+    """Results that were held against the tool's outputSchema."""
+    schema_unchecked: int = 0
+    """Results that were ok and not held against it, as that would have cost too much."""
+    schema_violation_rate: float | None = None
+    """The share of the checked results that broke it; `error_rate` counts the others alike."""
 
 
 class RoundNumbers(DocumentPart):

@@ -100,6 +100,10 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Of the bodies alone: for MCP, the messages that answered."""
     checked: int = 0
     """Results of the step, of any class, that were held against the tool's outputSchema."""
+    violations: int = 0
+    """Of these, results that broke it."""
+    unchecked: int = 0
+    """Results that are `ok` and were not held against it: the checks would have cost too much."""
 
 
 class Health(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

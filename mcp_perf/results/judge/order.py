@@ -45,6 +45,7 @@ RANKS: Final[Mapping[str, Rank]] = {
     "target_stopped": Rank.DEEDS,
     "target_unreachable": Rank.DEEDS,
     "users_without_session": Rank.DEEDS,
+    "schema_broken": Rank.DEEDS,
     "target_errors": Rank.DEEDS,
     "error_limit": Rank.DEEDS,
     "all_failed": Rank.DEEDS,

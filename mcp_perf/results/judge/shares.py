@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from mcp_perf.outcomes import INTERRUPTED, TIMEOUT
 from mcp_perf.results.judge import rule
+from mcp_perf.results.judge.checked import counted, told
 from mcp_perf.results.stats import rounds as stats
 from mcp_perf.results.tally.metrics import Totals
 from mcp_perf.scenario.model.gates import METRICS, Gate
@@ -15,12 +16,17 @@ from mcp_perf.scenario.model.gates import METRICS, Gate
 class ShareCounts:
     """How many of how many, in words."""
 
-    count: int
+    count: float
+    """Estimated, if results were held against a schema by sample."""
     total: int
     what: str
     did: str
     cut_off: int
     """Those beside the total that nobody knows the end of."""
+    seen_share: float = 1.0
+    """As large a share of them as the estimate rests on."""
+    sampled: str = ""
+    """A sentence on the sample."""
 
 
 def counts(totals: Totals, metric: str, *, timeouts: bool = True) -> ShareCounts:
@@ -33,7 +39,10 @@ def counts(totals: Totals, metric: str, *, timeouts: bool = True) -> ShareCounts
         return ShareCounts(group.ok.n, total, "journeys", "were ok", cut_off)
     if metric == "rate_limited_rate":
         return ShareCounts(group.limited, total, "calls", "were refused", cut_off)
-    return ShareCounts(group.failed - out, total, "calls", "failed", cut_off)
+    failed = group.failed + group.unseen - out
+    return ShareCounts(
+        failed, total, "calls", "failed", cut_off, group.seen_share, told(totals.call)
+    )
 
 
 def judge(bound: rule.Bound, found: ShareCounts) -> rule.Judgement:
@@ -51,9 +60,10 @@ def judge(bound: rule.Bound, found: ShareCounts) -> rule.Judgement:
 
 
 def _judged(bound: rule.Bound, found: ShareCounts) -> rule.Judgement:
-    count, total = found.count, found.total
+    share = found.count / found.total
     if bound.value in (0, 1):
-        return bound.plainly(count / total)
+        return _with(bound.plainly(share), found.sampled)
+    count, total = counted(found.count, found.total, found.seen_share)
     ci95 = stats.proportion(count, total)
     if count in (0, total):
         least = bound.value if count else 1 - bound.value
@@ -61,14 +71,18 @@ def _judged(bound: rule.Bound, found: ShareCounts) -> rule.Judgement:
         limit = rule.show(ci95[0] if count else ci95[1], "fraction")
         shown = f"shows {'>' if count else '<'} {limit} (95 %)"
     else:
-        needed = stats.more_needed(total, ci95, count / total, bound.value)
+        needed = stats.more_needed(total, ci95, share, bound.value)
         shown = f"shows {rule.show(ci95[0], 'fraction')} to {rule.show(ci95[1], 'fraction')} (95 %)"
-    result = bound.against(count / total, ci95, "")
-    if result.verdict != "INCONCLUSIVE":
-        return result
-    counted = f"{count} of {total} {found.what} {found.did}"
-    advice = rule.advice(needed, found.what)
-    return replace(result, reason=f"{counted} {shown}; {bound.demand()}. {advice}")
+    result = bound.against(share, ci95, "")
+    if result.verdict == "INCONCLUSIVE":
+        open_ = f"{count} of {total} {found.what} {found.did} {shown}; {bound.demand()}."
+        result = replace(result, reason=f"{open_} {rule.advice(needed, found.what)}")
+    return _with(result, found.sampled)
+
+
+def _with(judgement: rule.Judgement, more: str) -> rule.Judgement:
+    """Add a sentence to the reason of a gate that did not pass."""
+    return replace(judgement, reason=judgement.reason + more) if judgement.reason else judgement
 
 
 def fails_by_deeds(gate: Gate, parts: Iterable[Totals]) -> bool:

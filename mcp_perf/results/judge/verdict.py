@@ -14,6 +14,7 @@ from mcp_perf.results.document.part import VerdictName
 from mcp_perf.results.document.reason import Reason
 from mcp_perf.results.journal.records import Outage
 from mcp_perf.results.judge import generator, outages
+from mcp_perf.results.judge.checked import broken
 from mcp_perf.results.judge.order import (
     FAIL_CODE,
     INCONCLUSIVE_CODE,
@@ -184,8 +185,12 @@ def _failed(facts: Facts) -> Iterator[Reason]:
     for text in () if facts.search is None else facts.search.failed:
         yield because("no_rate_held", text)
     yield from _regressions("Regression", "FAIL", facts)
+    decided = [result for result in facts.gates if result.verdict in ("PASS", "FAIL")]
     for arm, totals in facts.arms.items():
         yield from _errors(arm, totals, facts)
+        if not _judged_on(arm, ("error_rate",), decided):
+            for text in broken(arm, totals):
+                yield because("schema_broken", text)
         dropped, planned = totals.dropped, totals.planned
         too_many = facts.search is None and dropped > MOST_DROPPED * planned
         if too_many and not _passed_on(arm, ("dropped",), facts.gates):
@@ -204,13 +209,14 @@ def _errors(arm: str, totals: Totals, facts: Facts) -> Iterator[Reason]:
         return
     classes = {cls: n for cls, n in totals.call.classes.items() if cls in FAILED}
     most = f"most of them by {max(classes, key=classes.__getitem__)}"
-    counted = f"{whole.count} of {whole.total}, {most}"
+    counted = f"{round(whole.count)} of {whole.total}, {most}"
     if whole.count == whole.total:
         code = "all_failed" if deeds.count else "unanswered"
-        yield because(code, f"Every call of {arm} failed: {counted}.")
+        yield because(code, f"Every call of {arm} failed: {counted}.{whole.sampled}")
     elif facts.search is None and not _judged_on(arm, _ABOUT_ERRORS, facts.gates):
         limit = f"the limit is {100 * facts.most_failed:.3g} % (limits: errors)"
         told = f"Calls of {arm} failed: {counted}; {limit}, and no gate says how many may."
+        told += whole.sampled
         if deeds.count > facts.most_failed * deeds.total:
             yield because("error_limit", told)
         elif whole.count > facts.most_failed * whole.total:

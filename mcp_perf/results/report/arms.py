@@ -179,6 +179,8 @@ def _step(group: Group, per_second: float | None) -> document.StepNumbers:
         bytes_in=group.all.bytes_in,
         bytes_out=group.all.bytes_out,
         schema_checked=group.all.checked,
+        schema_unchecked=group.all.unchecked,
+        schema_violation_rate=group.violation_rate,
     )
 
 

@@ -55,9 +55,11 @@ def _on(tally: RunTally, arm: str, totals: Totals) -> Iterator[str]:
         yield f"{overflow} calls of {arm} took longer than an hour; percentiles call it an hour."
     checked = [group.all for group in totals.steps.values() if group.all.checked]
     if checked:
+        broke = sum(tally.violations for tally in checked)
         yield (
             f"{sum(tally.checked for tally in checked)} of {sum(tally.n for tally in checked)} "
-            f"results of {arm} were held against the outputSchema of their tools."
+            f"results of {arm} were held against the outputSchema of their tools"
+            + (f"; {broke} broke it." if broke else ".")
         )
     if totals.backed_off_s:
         yield (

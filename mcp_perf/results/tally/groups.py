@@ -1,7 +1,7 @@
 """Calls that are counted together: their times, their sizes, and how they ended."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final
@@ -34,6 +34,8 @@ class Tally:
     bytes_out: int = 0
     body_bytes: int = 0
     checked: int = 0
+    violations: int = 0
+    unchecked: int = 0
     latency: Histogram = field(default_factory=Histogram)
     _service: Histogram | None = None
 
@@ -90,6 +92,8 @@ class Tally:
         self.bytes_out += part.bytes_out
         self.body_bytes += part.body_bytes
         self.checked += part.checked
+        self.violations += part.violations
+        self.unchecked += part.unchecked
         if part.min_ns is not None and part.max_ns is not None:
             self.min_ns = part.min_ns if self.min_ns is None else min(self.min_ns, part.min_ns)
             self.max_ns = part.max_ns if self.max_ns is None else max(self.max_ns, part.max_ns)
@@ -104,11 +108,15 @@ class Tally:
 class Group:
     """Tallies by class: one step, one journey, or all of an arm."""
 
-    def __init__(self, parts: Iterable[tuple[str, Tally]]) -> None:
+    def __init__(
+        self, parts: Iterable[tuple[str, Tally]], steps: Sequence["Group"] | None = None
+    ) -> None:
+        """Group them; `steps` are the groups of which this one is made, if it is no single step."""
         found: defaultdict[str, list[Tally]] = defaultdict(list)
         for cls, tally in parts:
             found[cls].append(tally)
         self.by_class = {cls: merged(tallies) for cls, tallies in found.items()}
+        self._steps = steps
 
     @property
     def classes(self) -> dict[str, int]:
@@ -144,9 +152,35 @@ class Group:
         return self.classes.get(RATE_LIMITED, 0)
 
     @property
+    def violation_rate(self) -> float | None:
+        """Results that broke their outputSchema over those that were held against it."""
+        return self.all.violations / self.all.checked if self.all.checked else None
+
+    @cached_property
+    def unseen(self) -> float:
+        """How many results that were not checked break their schema, if they are as the others."""
+        if self._steps is not None:
+            return sum(step.unseen for step in self._steps)
+        return self.all.unchecked * (self.violation_rate or 0.0)
+
+    @cached_property
+    def seen_share(self) -> float:
+        """Which share of the results was checked, at the step where it is the smallest.
+
+        1 if nothing hangs on it: no violation was found.
+        """
+        if self._steps is not None:
+            return min((step.seen_share for step in self._steps), default=1.0)
+        return self.all.checked / (self.all.checked + self.all.unchecked) if self.unseen else 1.0
+
+    @property
     def error_rate(self) -> float | None:
-        """Failed over ended, a fraction."""
-        return self.failed / self.ended if self.ended else None
+        """Failed over ended, a fraction.
+
+        Results that were not checked fail their schema as often as those that were: a check that
+        is left out makes no failure fewer.
+        """
+        return (self.failed + self.unseen) / self.ended if self.ended else None
 
 
 @dataclass(frozen=True)

@@ -309,4 +309,5 @@ def _groups(turns: Sequence[RecordedTurn], kind: str) -> dict[str, groups.Group]
 
 
 def _together(named: Mapping[str, groups.Group]) -> groups.Group:
-    return groups.Group(part for group in named.values() for part in group.by_class.items())
+    every = list(named.values())
+    return groups.Group((part for group in every for part in group.by_class.items()), every)

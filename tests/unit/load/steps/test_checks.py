@@ -17,8 +17,7 @@ from mcp_perf.client.reply import (
     TRANSPORT_ERROR,
     Reply,
 )
-from mcp_perf.load.steps.checks import Checks, OutputCheck, body_root, getter, result_root
-from mcp_perf.load.steps.recorder import Track
+from mcp_perf.load.steps.checks import Checks, body_root, getter, result_root
 from mcp_perf.scenario.values.templates import compile_template
 
 
@@ -233,50 +232,3 @@ def test_every_other_expression_is_jmespaths(expression, tree):
             return str(error)
 
     assert outcome(getter(expression)) == outcome(jmespath.compile(expression).search)
-
-
-def positive(value):
-    """Judge a value: a positive number, as some schema wants."""
-    return "" if isinstance(value, int) and value > 0 else "not positive"
-
-
-def checked_by_schema(**options):
-    """Return checks with a schema, and the track that counts them."""
-    track = Track("mcp", "call", "ask")
-    return checks_of(result_root, output=OutputCheck(positive, track), **options), track
-
-
-@pytest.mark.parametrize(
-    ("result", "expected", "words"),
-    [
-        ({"structuredContent": 3}, OK, ""),
-        ({"structuredContent": -3}, CHECK_FAILED, "not positive"),
-        ({"content": []}, CHECK_FAILED, "no structuredContent"),
-        ([], CHECK_FAILED, "no structuredContent"),
-    ],
-)
-def test_a_result_that_breaks_its_tools_output_schema_fails(result, expected, words):
-    """A server that promises a shape is held to it, also where the scenario expects nothing."""
-    checks, track = checked_by_schema()
-    reply = reply_of({"result": result})
-    assert checks.judge(reply, {}) == expected
-    assert words in reply.detail
-    assert track.checked == 1
-
-
-def test_all_of_the_first_results_are_checked_and_then_every_sixteenth():
-    """The check stays a small part of a call, and its number is counted."""
-    checks, track = checked_by_schema()
-    bad_after_64 = [CHECK_FAILED] * 64
-    seen = [checks.judge(reply_of({"result": {}}), {}) for _ in range(64)]
-    assert seen == bad_after_64
-    seen = [checks.judge(reply_of({"result": {}}), {}) for _ in range(160)]
-    assert seen.count(CHECK_FAILED) == 10
-    assert track.checked == 74
-
-
-def test_an_error_that_the_scenario_expects_has_no_shape_to_be_held_to():
-    """Only results that are ok are held against the schema."""
-    checks, track = checked_by_schema(accepted=(TOOL_ERROR,))
-    assert checks.judge(reply_of({"result": {}}, outcome=TOOL_ERROR), {}) == OK
-    assert track.checked == 0

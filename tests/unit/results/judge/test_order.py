@@ -21,6 +21,7 @@ from tests.unit.results.judge.test_verdict import CLEAN, HOT, gate, health, tota
 
 SLOW = Health(cpu_s=0.1, wall_s=1, lag=virtual.pairs([9_000_000] * 200))
 LATE = {"cpu_s": 0.1, "wall_s": 1, "late_starts": 500, "starts": 1000, "cores": 2}
+BROKEN = Round(ok=90, failed=10, cls="check_failed", sampled=(20, 10, 80))
 PAUSED = {"stalled_s": 0.6, "longest_stall_s": 0.6, "paused_s": 0.6}
 UNANSWERED = totals(Round(ok=50, failed=50, cls="timeout"))
 
@@ -53,6 +54,7 @@ CAUSES = {
     "target_stopped": {"outages": [outage(is_over=False)]},
     "target_unreachable": {"outages": [outage(is_over=True)]},
     "users_without_session": {"arms": {"mcp": totals(Round(users=60, without_session=40))}},
+    "schema_broken": {"arms": {"mcp": totals(BROKEN)}, "most_failed": 1.0},
     "target_errors": {
         "gates": [gate("FAIL", "mcp.error_rate < 1%")],
         "failed_by_deeds": {"mcp.error_rate < 1%"},

@@ -1,0 +1,129 @@
+"""Results held against their outputSchema: which of them, and what is said of them."""
+
+import msgspec
+import pytest
+
+from mcp_perf.client.reply import CHECK_FAILED, OK, TOOL_ERROR, Reply
+from mcp_perf.load.steps.checks import Checks, result_root
+from mcp_perf.load.steps.cpu_share import CpuShare
+from mcp_perf.load.steps.output_check import OutputCheck, compiled
+from mcp_perf.load.steps.recorder import Track
+from mcp_perf.scenario.values.templates import compile_template
+from tests.support.costs import Costs
+
+NUMBER = {
+    "type": "object",
+    "properties": {"value": {"type": "number"}},
+    "required": ["value"],
+}
+
+
+class Step:
+    """The checks of a step whose tool promises a number."""
+
+    def __init__(self, *, look_us=1, call_us=100, **options):
+        self.costs = Costs(look_us=look_us, call_us=call_us)
+        self.track = Track("mcp", "call", "ask")
+        share = CpuShare(0.2, lambda: self.costs.calls, self.costs.process, self.costs.thread)
+        validate = compiled(NUMBER, "structuredContent", "outputSchema")
+
+        def costly(value):
+            self.costs.look()
+            return validate(value)
+
+        output = OutputCheck(costly, self.track, share)
+        equals = {path: compile_template(want) for path, want in options.pop("equals", {}).items()}
+        self.checks = Checks(result_root, output=output, equals=equals, **options)
+
+    def judge(self, body, outcome=OK):
+        """Judge one reply; return its class and what is said of it."""
+        reply = Reply(0)
+        reply.status = 200
+        reply.body = body if isinstance(body, bytes) else msgspec.json.encode({"result": body})
+        if outcome != OK:
+            reply.fail(outcome, "")
+        cls = self.checks.judge(reply, {})
+        self.costs.call()
+        return cls, reply.detail
+
+
+GOOD = {"content": [], "structuredContent": {"value": 1}}
+BAD = {"content": [], "structuredContent": {"value": "1"}}
+
+
+@pytest.mark.parametrize(
+    ("body", "expected", "words"),
+    [
+        (GOOD, OK, ""),
+        (BAD, CHECK_FAILED, 'structuredContent: value: "1" is not of type "number"'),
+        ({"structuredContent": {"value": None}}, CHECK_FAILED, "structuredContent: value: null"),
+        ({"structuredContent": None}, CHECK_FAILED, "structuredContent: all of it: null"),
+        ({"content": []}, CHECK_FAILED, "no structuredContent"),
+        (
+            b'{"result": {"structuredContent": {"value": 1e400}}}',
+            CHECK_FAILED,
+            "structuredContent: value: a number that is beyond what JSON readers take",
+        ),
+        (b'{"result": {"structuredContent": ', CHECK_FAILED, "the reply is not JSON"),
+    ],
+)
+def test_a_result_that_breaks_its_tools_output_schema_fails(body, expected, words):
+    """A server that promises a shape is held to it, also where the scenario expects nothing."""
+    cls, detail = Step().judge(body)
+    assert cls == expected
+    assert words in detail
+
+
+@pytest.mark.parametrize("result", [GOOD, BAD, {"content": []}])
+def test_an_expectation_beside_it_changes_nothing(result):
+    """A result that is decoded for the expectations is checked as any other."""
+    plain, beside = Step(), Step(equals={"content": []})
+    assert plain.judge(result) == beside.judge(result)
+    assert beside.track.checked == 1
+
+
+def test_a_result_that_is_none_is_said_to_have_no_structured_content():
+    """Whatever comes instead of an object."""
+    step = Step(equals={"x": 1})
+    assert "all of it: null" in step.judge(b'{"result": []}')[1]
+
+
+def test_every_result_is_checked_while_that_costs_little():
+    """A tool whose every result breaks its schema fails at every call."""
+    step = Step(look_us=5, call_us=100)
+    seen = [step.judge(BAD)[0] for _ in range(5000)]
+    assert set(seen) == {CHECK_FAILED}
+    assert (step.track.checked, step.track.violations, step.track.unchecked) == (5000, 5000, 0)
+
+
+def test_results_whose_checks_would_cost_too_much_are_sampled_and_counted():
+    """Checked and unchecked results add up to all that were ok or broke their schema."""
+    step = Step(look_us=200, call_us=100)
+    seen = [step.judge(BAD)[0] for _ in range(20_000)]
+    track = step.track
+    assert track.checked + track.unchecked == 20_000
+    assert track.checked == track.violations == seen.count(CHECK_FAILED)
+    assert track.checked == pytest.approx(20_000 / 10, rel=0.2)
+    assert step.costs.looked_us == pytest.approx(0.2 * 20_000 * 100, rel=0.2)
+
+
+def test_a_result_that_fails_an_expectation_is_not_among_the_unchecked():
+    """It is a failure already, and is not counted as one that may be another."""
+    step = Step(look_us=200, call_us=100, equals={"structuredContent.value": 2})
+    for _ in range(5000):
+        assert step.judge(GOOD)[0] == CHECK_FAILED
+    assert step.track.checked < 5000
+    assert (step.track.violations, step.track.unchecked) == (0, 0)
+
+
+def test_an_error_that_the_scenario_expects_has_no_shape_to_be_held_to():
+    """Only results that are ok are held against the schema."""
+    step = Step(accepted=(TOOL_ERROR,))
+    assert step.judge({}, outcome=TOOL_ERROR)[0] == OK
+    assert (step.track.checked, step.track.unchecked) == (0, 0)
+
+
+def test_a_schema_that_is_itself_broken_checks_nothing():
+    """The server's own answer will tell; nothing is fetched from anywhere."""
+    assert compiled({"type": "no such type"}, "x", "outputSchema") is None
+    assert compiled({"$ref": "http://127.0.0.1:9/schema"}, "x", "outputSchema") is None
