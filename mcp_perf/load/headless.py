@@ -12,6 +12,7 @@ import locust.main
 import locust.stats
 
 from mcp_perf import folders
+from mcp_perf.load.hub.stray import told_by_us
 from mcp_perf.load.lifecycle.keeping import RunObserver
 from mcp_perf.results.judge.verdict import BROKEN_CODE
 
@@ -74,5 +75,6 @@ def _quieten() -> None:
     logging.getLogger().setLevel(logging.INFO)
     console = logging.StreamHandler()
     console.setLevel(logging.WARNING)
+    console.addFilter(told_by_us())
     console.setFormatter(logging.Formatter("%(message)s"))
     logging.getLogger().addHandler(console)

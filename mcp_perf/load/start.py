@@ -7,6 +7,7 @@ from typing import Any
 from locust.runners import MasterRunner, WorkerRunner
 
 from mcp_perf.load.hub.redaction import guard_process
+from mcp_perf.load.hub.stray import hush
 from mcp_perf.load.lifecycle.ending import Headless, WebPage, exit_on_refusal
 from mcp_perf.load.lifecycle.roles import Master, Single, Worker
 from mcp_perf.load.lifecycle.working import USER
@@ -20,6 +21,7 @@ logger = logging.getLogger("mcp-perf")
 def init(environment: Any, web_ui: Any) -> Master | Single | Worker:
     """Return the role of this process, ready for `test_start`."""
     guard_process()
+    hush()
     if isinstance(environment.runner, WorkerRunner):
         return Worker(environment)
     names = (user.__name__ for user in environment.user_classes)

@@ -1,8 +1,6 @@
 """What is happening right now, in the terminal: a table while it is one, plain lines otherwise."""
 
 import time
-from collections import deque
-from dataclasses import dataclass, field
 from typing import Final
 
 import gevent
@@ -12,12 +10,13 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from mcp_perf.cli.output.arm_now import ArmNow, counted
 from mcp_perf.load.engine.run import Run
 from mcp_perf.load.hub.redaction import clean
 from mcp_perf.load.plan import calibration
-from mcp_perf.outcomes import FAILED, INTERRUPTED
+from mcp_perf.outcomes import HARNESS_ERROR
 from mcp_perf.results.journal import records as journal
-from mcp_perf.results.journal.histogram import Histogram
+from mcp_perf.results.render.console.terminal import plain
 from mcp_perf.results.render.words import numbers
 
 _REFRESH_S: Final = 0.25
@@ -25,50 +24,6 @@ _MANY_USERS: Final = 100
 """From so many on, their start takes long enough to be told of."""
 _LINE_S: Final = 10.0
 """In a longer turn a log gets a line this often: silence looks like a hang."""
-_WINDOW: Final = 3
-"""Slices (seconds) of an arm and node that its shown rate and percentile are taken from."""
-
-_Recent = deque[tuple[float, int, Histogram]]
-
-
-@dataclass(slots=True)
-class _ArmNow:
-    """The last seconds of one arm, and its totals."""
-
-    calls: int = 0
-    errors: int = 0
-    rounds_done: int = 0
-    recent: dict[str, _Recent] = field(default_factory=dict)
-    """Per node: nodes work side by side, so their rates add up."""
-
-    def add(self, piece: journal.Slice) -> None:
-        calls, latency = 0, Histogram()
-        for cell in piece.cells:
-            if cell.kind != "call" or cell.cls == INTERRUPTED:
-                continue
-            calls += cell.n
-            self.errors += cell.n if cell.cls in FAILED else 0
-            latency.add_pairs(cell.latency)
-        self.calls += calls
-        if piece.seconds > 0.1:
-            recent = self.recent.setdefault(piece.node, deque(maxlen=_WINDOW))
-            recent.append((piece.seconds, calls, latency))
-
-    @property
-    def rate(self) -> float:
-        return sum(
-            sum(calls for _, calls, _ in recent) / sum(seconds for seconds, _, _ in recent)
-            for recent in self.recent.values()
-        )
-
-    @property
-    def p95_ms(self) -> float | None:
-        pooled = Histogram()
-        for recent in self.recent.values():
-            for _, _, latency in recent:
-                pooled.merge(latency)
-        value = pooled.percentile(0.95)
-        return None if value is None else value / 1e6
 
 
 class Progress:
@@ -77,7 +32,7 @@ class Progress:
     def __init__(self, run: Run, console: Console) -> None:
         self._run = run
         self._console = console
-        self._arms = {arm: _ArmNow() for arm in run.prepared.targets}
+        self._arms = {arm: ArmNow() for arm in run.prepared.targets}
         prepared = run.prepared
         self._rounds = prepared.rounds
         self._searching = prepared.searching
@@ -122,12 +77,12 @@ class Progress:
                     self._turn = record
                     self._turn_started = time.monotonic()
                     self._last_line_s = record.at_s
-                    self._arms[record.arm].recent.clear()
+                    self._arms[record.arm].begin(record)
                 case journal.Slice() if record.turn != journal.SETUP and self._turn is not None:
                     self._arms[self._turn.arm].add(record)
                     self._go_on(self._turn, record.at_s + record.seconds)
                 case journal.TurnEnded() if self._turn is not None:
-                    self._arms[self._turn.arm].rounds_done = self._turn.round
+                    self._arms[self._turn.arm].end(record)
                 case journal.SessionCount():
                     self._opening(record)
                 case journal.Note() if record.code == calibration.CODE:
@@ -160,17 +115,13 @@ class Progress:
     def _end_turn(self) -> None:
         """Print what came of the turn, now that every node has handed in its records of it."""
         if self._turn is not None:
+            self._arms[self._turn.arm].close()
             self._print_line(self._turn)
 
     def _print_line(self, turn: journal.TurnStarted) -> None:
         if self._live is None:
-            now = self._arms[turn.arm]
-            self._console.print(
-                f"{self._position(turn)}  {turn.arm}: {now.rate:.0f} calls/s, "
-                f"p95 {numbers.ms(now.p95_ms)}, {now.errors} errors in {now.calls} calls",
-                highlight=False,
-                soft_wrap=True,
-            )
+            line = f"{self._position(turn)}  {turn.arm}: {self._arms[turn.arm].line()}"
+            self._console.print(Text(plain(line)), soft_wrap=True)
 
     def _position(self, turn: journal.TurnStarted) -> str:
         if turn.phase == "warmup":
@@ -206,7 +157,9 @@ class Progress:
         foot = Table.grid(padding=(0, 2))
         most = "at most " if self._searching else ""
         foot.add_row(bar, position, f"{most}{left_s // 60}:{left_s % 60:02d} left")
-        return Group(table, foot)
+        unmade = sum(now.unmade for now in self._arms.values())
+        fault = f"{counted(unmade, HARNESS_ERROR)}: not made as the scenario says, and not counted"
+        return Group(table, foot, *([Text(plain(fault), style="red")] if unmade else []))
 
     def _done(self) -> tuple[float, str]:
         turn = self._turn

@@ -13,6 +13,7 @@ from typing import Any, Final
 import gevent
 from gevent.event import Event
 
+from mcp_perf.load.hub.stray import in_a_thread
 from mcp_perf.load.plan.schedule import Turn
 from mcp_perf.load.watch.process_tree import Reading
 from mcp_perf.load.watch.prometheus import NoMetrics
@@ -28,10 +29,6 @@ SLOW_S: Final = 0.002
 OffHub = Callable[[Callable[[], Any]], Any]
 
 
-def _in_a_thread(act: Callable[[], Any]) -> Any:
-    return gevent.get_hub().threadpool.apply(act)
-
-
 @dataclass(eq=False)
 class Sampler:
     """Reads the target of the arm whose turn it is; the conductor says when that is."""
@@ -39,7 +36,7 @@ class Sampler:
     sources: Mapping[str, Source]
     write: Callable[[list[AnyRecord]], None]
     now_s: Callable[[], float]
-    off_hub: OffHub = _in_a_thread
+    off_hub: OffHub = in_a_thread
     _slow: set[str] = field(default_factory=set)
     _lost: set[str] = field(default_factory=set)
     _over: Event = field(default_factory=Event)

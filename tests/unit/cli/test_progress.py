@@ -11,7 +11,7 @@ from rich.console import Console
 from mcp_perf.cli.output import progress
 from mcp_perf.cli.output.progress import Progress
 from mcp_perf.load.plan.schedule import Level, plan
-from mcp_perf.outcomes import INTERRUPTED, OK, TIMEOUT, TOOL_ERROR
+from mcp_perf.outcomes import HARNESS_ERROR, INTERRUPTED, OK, TIMEOUT, TOOL_ERROR
 from mcp_perf.results.journal.histogram import Histogram
 from mcp_perf.results.journal.records import (
     SETUP,
@@ -63,11 +63,11 @@ class Show:
         for watch in self.run.watchers:
             watch(list(records))
 
-    def play(self, turn, *pieces):
+    def play(self, turn, *pieces, busy_s=5.0):
         """Play a whole turn."""
         self.see(started(self.turns[turn]))
         self.see(*pieces)
-        self.see(TurnEnded(turn=turn, node="local", users=1, busy_s=5.0, planned=1))
+        self.see(TurnEnded(turn=turn, node="local", users=1, busy_s=busy_s, planned=1))
 
     def end(self):
         """End the run; return what was printed."""
@@ -160,12 +160,56 @@ def test_on_a_pipe_each_turn_is_one_line():
     """A log of CI gets plain lines: place, arm, rate, percentile, errors."""
     show = Show()
     show.progress.start()
-    show.play(0, piece("rest", {OK: 100}, turn=0))
-    show.play(2, piece("rest", {OK: 300}), piece("rest", {OK: 199, TOOL_ERROR: 1}))
+    show.play(0, piece("rest", {OK: 100}, turn=0), busy_s=1.0)
+    show.play(2, piece("rest", {OK: 300}), piece("rest", {OK: 199, TOOL_ERROR: 1}), busy_s=2.0)
     lines = show.end().splitlines()[3:]
-    assert lines[0].startswith("warm-up  rest: 100 calls/s, p95 2")
-    assert lines[1].startswith("round 1 of 2  rest: 250 calls/s, p95 2")
-    assert lines[1].endswith("1 errors in 600 calls")
+    assert lines[0] == "warm-up  rest: 100 calls/s, p95 2.00 ms, 0 errors in 100 calls"
+    assert lines[1] == "round 1 of 2  rest: 250 calls/s, p95 2.00 ms, 1 error in 500 calls"
+
+
+def test_the_line_that_closes_a_round_shows_all_of_that_round():
+    """Not its last second, in which the calls in flight have drained."""
+    show = Show()
+    fast = [piece("rest", {OK: 11_237}) for _ in range(4)]
+    last = [piece("rest", {OK: 7599}, seconds=0.7), piece("rest", {TIMEOUT: 4}, ns=9 * MS)]
+    show.play(2, *fast, *last, piece("rest", {}), busy_s=4.7)
+    [line] = show.end().splitlines()
+    assert "rest: 11181 calls/s, p95 2.00 ms, 4 errors in 52551 calls, 4 unanswered" in line
+
+
+def test_a_round_of_seldom_calls_has_its_rate():
+    """Hundreds of calls, and none in the last seconds: the round's rate is theirs."""
+    show = Show()
+    show.play(2, piece("rest", {OK: 300}), *[piece("rest", {}) for _ in range(4)])
+    assert "rest: 60 calls/s, p95 2.00 ms, 0 errors in 300 calls" in show.end()
+
+
+def test_two_nodes_of_a_round_are_added_up():
+    """Each has its own time: their rates add up, as in the report."""
+    show = Show()
+    show.see(started(show.turns[2]))
+    for node, busy_s in (("one", 1.0), ("two", 2.0)):
+        show.see(piece("rest", {OK: 100}, node=node))
+        show.see(TurnEnded(turn=2, node=node, users=1, busy_s=busy_s, planned=1))
+    assert "rest: 150 calls/s" in show.end()
+
+
+def test_calls_that_could_not_be_made_are_in_no_rate():
+    """They cost no time, so that they would look like a very fast server; they are told apart."""
+    show = Show()
+    show.play(2, piece("rest", {OK: 10, HARNESS_ERROR: 5000}), busy_s=1.0)
+    assert "2,000" not in show.picture()
+    assert "5000 harness_errors: not made as the scenario says" in show.picture()
+    assert "rest: 10 calls/s, p95 2.00 ms, 0 errors in 10 calls, 5000 harness_errors" in show.end()
+
+
+def test_an_arm_that_waits_for_its_turn_shows_its_last_round():
+    """In the table, too, what is over is shown as a whole."""
+    show = Show()
+    show.play(2, piece("rest", {OK: 500}), piece("rest", {OK: 1}))
+    show.see(started(show.turns[3]))
+    row = next(line for line in show.picture().splitlines() if " rest " in line)
+    assert row.split()[1] == "100"
 
 
 def test_what_a_calibration_has_found_is_said_at_once():
@@ -189,6 +233,8 @@ def test_calls_and_errors_add_up(counts, calls, errors):
     show = Show()
     show.play(2, piece("rest", counts))
     assert f"{errors} errors in {calls} calls" in show.end()
+    unanswered = counts.get(INTERRUPTED, 0) + counts.get(TIMEOUT, 0)
+    assert (f", {unanswered} unanswered" in show.text) is bool(unanswered)
 
 
 def test_journeys_and_the_opening_of_sessions_are_no_calls():
@@ -203,7 +249,7 @@ def test_journeys_and_the_opening_of_sessions_are_no_calls():
     assert "0 errors in 5 calls" in show.end()
 
 
-def test_the_shown_rate_is_that_of_the_last_seconds():
+def test_the_rate_of_a_turn_that_goes_on_is_that_of_the_last_seconds():
     """Old seconds fall out, a turn starts afresh, and a sliver of a second does not blow it up."""
     show = Show()
     show.see(started(show.turns[2]))
@@ -267,7 +313,7 @@ def test_a_search_shows_the_rate_on_trial_and_the_most_that_is_left():
     assert "trial 1, 5.00/s offered" in picture
     assert "at most 2:00 left" in picture  # 2 s and twelve trials of 5 s each; 2 s are over
     assert "1/12" not in picture
-    assert "trial 1, 5.00/s offered  rest: 25 calls/s" in show.end()
+    assert "trial 1, 5.00/s offered  rest: 5 calls/s" in show.end()
 
 
 @pytest.mark.parametrize(

@@ -164,8 +164,3 @@ def test_an_arm_without_a_source_is_left_alone():
     far = Turn(4, "far", "round", 1, 5.0, 1)
     assert bench.sampler.begin(far) == []
     assert bench.sampler.end(far) == []
-
-
-def test_a_thread_of_the_hub_answers():
-    """The default way off the hub returns what was done there."""
-    assert sampler._in_a_thread(lambda: 42) == 42

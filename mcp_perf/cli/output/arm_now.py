@@ -1,0 +1,105 @@
+"""What is shown of an arm while it runs, and of each round when it is over."""
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Final
+
+from mcp_perf.outcomes import ENDED, FAILED, HARNESS_ERROR, INTERRUPTED, TIMEOUT
+from mcp_perf.results.journal import records as journal
+from mcp_perf.results.journal.histogram import Histogram
+from mcp_perf.results.render.words import numbers
+from mcp_perf.results.tally.groups import CALL
+from mcp_perf.results.tally.metrics import Totals
+from mcp_perf.results.tally.turns import RecordedTurn
+
+_WINDOW: Final = 3
+"""Slices (seconds) of an arm and node from which the rate of a turn that goes on is taken."""
+_Recent = deque[tuple[float, int, Histogram]]
+
+
+@dataclass(slots=True)
+class ArmNow:
+    """One arm: its latest turn, the last seconds of it, and the totals of the run."""
+
+    calls: int = 0
+    errors: int = 0
+    unmade: int = 0
+    """Calls that could not be made as the scenario says: they count in nothing else."""
+    rounds_done: int = 0
+    _turn: RecordedTurn | None = None
+    _totals: Totals | None = None
+    """Of the turn, when it is over."""
+    _recent: dict[str, _Recent] = field(default_factory=dict)
+    """Per node: nodes work side by side, so their rates add up."""
+
+    def begin(self, turn: journal.TurnStarted) -> None:
+        self._turn, self._totals = RecordedTurn(turn), None
+        self._recent.clear()
+
+    def add(self, piece: journal.Slice) -> None:
+        if self._turn is not None and self._turn.started.turn == piece.turn:
+            self._turn.add(piece)
+        calls, latency = 0, Histogram()
+        for cell in piece.cells:
+            if cell.kind != CALL:
+                continue
+            self.unmade += cell.n if cell.cls == HARNESS_ERROR else 0
+            if cell.cls in ENDED:
+                calls += cell.n
+                self.errors += cell.n if cell.cls in FAILED else 0
+                latency.add_pairs(cell.latency)
+        self.calls += calls
+        if piece.seconds > 0.1:
+            recent = self._recent.setdefault(piece.node, deque(maxlen=_WINDOW))
+            recent.append((piece.seconds, calls, latency))
+
+    def end(self, record: journal.TurnEnded) -> None:
+        """Take a node's end of the turn."""
+        if self._turn is not None and self._turn.started.turn == record.turn:
+            self._turn.end(record)
+            self.rounds_done = self._turn.started.round
+
+    def close(self) -> None:
+        """Let the turn be over: all nodes have handed in what they have of it."""
+        if self._turn is not None:
+            self._totals = Totals([self._turn])
+
+    @property
+    def rate(self) -> float:
+        """Calls per second: of the last seconds; of the round, as in the report, if it is over."""
+        if self._totals is not None:
+            return self._totals.calls_per_s or 0.0
+        return sum(
+            sum(calls for _, calls, _ in recent) / sum(seconds for seconds, _, _ in recent)
+            for recent in self._recent.values()
+        )
+
+    @property
+    def p95_ms(self) -> float | None:
+        """The 95th percentile of the same calls."""
+        if self._totals is not None:
+            return self._totals.value("p95") if self._totals.call.ended else None
+        pooled = Histogram()
+        for recent in self._recent.values():
+            for _, _, latency in recent:
+                pooled.merge(latency)
+        value = pooled.percentile(0.95)
+        return None if value is None else value / 1e6
+
+    def line(self) -> str:
+        """Say how the turn went, or goes: its rate, its percentile, and how its calls ended."""
+        totals = self._totals or Totals([] if self._turn is None else [self._turn])
+        classes, call = totals.call.classes, totals.call
+        said = (
+            f"{self.rate:.0f} calls/s, p95 {numbers.ms(self.p95_ms)}, "
+            f"{counted(call.failed, 'error')} in {counted(call.ended, 'call')}"
+        )
+        unanswered = classes.get(TIMEOUT, 0) + classes.get(INTERRUPTED, 0)
+        said += f", {unanswered} unanswered" if unanswered else ""
+        unmade = classes.get(HARNESS_ERROR, 0)
+        return said + (f", {counted(unmade, HARNESS_ERROR)}" if unmade else "")
+
+
+def counted(number: int, what: str) -> str:
+    """Write how many there are: `1 call`, `2 calls`."""
+    return f"{number} {what}{'' if number == 1 else 's'}"

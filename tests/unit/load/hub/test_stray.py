@@ -1,0 +1,62 @@
+"""What libraries say beside a run: nothing that a user would have to read."""
+
+import io
+import logging
+
+import gevent
+import pytest
+
+from mcp_perf.load.hub.stray import hush, in_a_thread, told_by_us
+
+
+@pytest.fixture
+def locust_log():
+    """Give Locust's logger of runners, and what a handler of it writes."""
+    logger, out = logging.getLogger("locust.runners"), io.StringIO()
+    handler = logging.StreamHandler(out)
+    logger.addHandler(handler)
+    before = list(logger.filters)
+    yield logger, handler, out
+    logger.removeHandler(handler)
+    logger.filters[:] = before
+
+
+def test_users_that_have_just_ended_are_no_error(locust_log):
+    """Locust stumbles over them while it stops the others; twice hushed is once."""
+    logger, _, out = locust_log
+    hush()
+    hush()
+    logger.error("While stopping users, we encountered a user that didn't have proper args %s", 1)
+    logger.error("something else")
+    assert out.getvalue() == "something else\n"
+    assert len([one for one in logger.filters if type(one).__name__ == "_Without"]) == 1
+
+
+def test_what_we_say_ourselves_is_not_said_twice(locust_log):
+    """How busy the generator was is a reason of the verdict; our own lines pass."""
+    logger, handler, out = locust_log
+    handler.addFilter(told_by_us())
+    logger.warning("CPU usage above 90%! This may constrain your throughput")
+    logging.getLogger("locust.runners.x").error("CPU usage too high")
+    record = logging.LogRecord("mcp-perf", 30, "", 0, "CPU usage of the target", (), None)
+    handler.handle(record)
+    assert out.getvalue() == "CPU usage of the target\n"
+
+
+def test_what_fails_in_a_thread_is_raised_and_not_printed():
+    """Gevent prints the traceback of what leaves a thread of its pool, also if somebody waits."""
+    printed = io.StringIO()
+    hub = gevent.get_hub()
+    before, hub.exception_stream = hub.exception_stream, printed
+
+    def fail():
+        raise ProcessLookupError("its processes have ended.")
+
+    try:
+        with pytest.raises(ProcessLookupError, match="have ended"):
+            in_a_thread(fail)
+        gevent.sleep(0.01)
+    finally:
+        hub.exception_stream = before
+    assert printed.getvalue() == ""
+    assert in_a_thread(lambda: 7) == 7
