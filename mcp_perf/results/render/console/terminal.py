@@ -33,9 +33,10 @@ _MOST_PAIRS: Final = 2
 def summary(report: Report, folder: Path, console: Console) -> None:
     """Print a finished report."""
     console.print()
-    _arms(report, console)
     if capacity.of_arms(report.arms):
-        _capacity(report, console)
+        _capacity(report, console)  # numbers of an arm mix rates that held and rates that broke
+    else:
+        _arms(report, console)
     _sessions(report, console)
     if report.layers:
         _layers(report, console)

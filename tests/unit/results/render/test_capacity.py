@@ -141,3 +141,15 @@ def test_the_document_comes_back_as_it_went(report):
     found = type(report).model_validate_json(json_report.render(changed))
     assert isinstance(found.arms["mcp"].capacity, Capacity)
     assert found.arms["mcp"].capacity.interval == (100, None)
+
+
+def test_the_head_of_a_search_is_what_it_found(report):
+    """Rates and times of all trials together are those of no load: they do not come first."""
+    console = Console(file=io.StringIO(), width=80)
+    terminal.summary(report, Path("out"), console)
+    text = console.file.getvalue()
+    assert text.split()[:2] == ["capacity", "of"]
+    assert "journeys/s" not in text
+    head = html.render(report).partition("<main>")[0]
+    assert "What the search found" in head
+    assert "The arms at a glance" not in head
