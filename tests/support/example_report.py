@@ -21,6 +21,7 @@ from mcp_perf.results.document.document import (
     StepNumbers,
     TimelinePoint,
 )
+from mcp_perf.results.document.replies import StepReplies
 from mcp_perf.results.document.target_numbers import Memory, ResourceNumbers
 from mcp_perf.results.journal.records import SampleRecord
 
@@ -307,6 +308,7 @@ def report(
         "timeline": timeline(by_arm, medians),
         "resources": resources(timeline(by_arm, medians)),
         "failures": failures(),
+        "replies": replies(),
         "notes": ["1 session of mcp was lost and opened again."],
     }
     return Report(**(fields | changes))
@@ -323,6 +325,23 @@ def failures() -> list[Failure]:
         Failure(arm="mcp", step=name, cls="tool_error", count=31, example=example),
         Failure(arm="mcp", step=name, cls="http_error", count=7, example="503 Service Unavailable"),
         Failure(arm="mcp", step=name, cls="timeout", count=4, example="no answer within 10 s"),
+    ]
+
+
+def replies() -> list[StepReplies]:
+    """Give the first replies of a step, some of which look like errors."""
+    name = "tools/call TwilioApiV2010--CreateIncomingPhoneNumber"
+    remark = "30 % of the ok answers of mcp look like errors (19 of 64 that were looked at)."
+    good = '{"content":[{"type":"text","text":"done"}]}'
+    return [
+        StepReplies(
+            arm="mcp",
+            step=name,
+            first={"ok": good, "tool_error": '{"isError":true,"content":[]}'},
+            looked=64,
+            like_errors=19,
+            remarks=[remark],
+        )
     ]
 
 
@@ -398,6 +417,7 @@ def empty(verdict: str = "INVALID", **changes: Any) -> Report:
         "timeline": [],
         "resources": [],
         "failures": [],
+        "replies": [],
         "notes": [],
     }
     return report(**(bare | changes))
@@ -431,6 +451,9 @@ def hostile(text: str = HOSTILE) -> Report:
         row |= {key: arms[row[key]] for key in ("arm", "versus") if key in row}
     for row in plain["comparisons"]:
         row |= {"metric": text, "warnings": [text]}
+    for row in plain["replies"]:
+        row |= {"arm": arms[row["arm"]], "step": text, "first": {"ok": text, text: text}}
+        row |= {"remarks": [text]}
     for row in plain["gates"]:
         row |= {"gate": text, "unit": text, "reason": text}
     for row in plain["failures"]:

@@ -23,7 +23,10 @@ PLAN = {
         *(f"results.{room}" for room in ("document", "stats", "journal", "tally", "judge")),
         *("results.compare", "results.report"),
         *(f"results.render.{room}" for room in ("words", "charts", "files", "console")),
-        *(f"load.{room}" for room in ("hub", "plan", "targets", "steps", "watch", "prepare")),
+        *(
+            f"load.{room}"
+            for room in ("hub", "plan", "replies", "targets", "steps", "watch", "prepare")
+        ),
         *("load.engine", "load.lifecycle", "load.web", "load.start", "load.headless"),
         *("pytest_plugin", "cli.output", "cli", "__main__"),
     ),

@@ -18,7 +18,8 @@ from mcp_perf.client.reply import (
     UNREADABLE,
     Reply,
 )
-from mcp_perf.load.steps.output_check import OutputCheck
+from mcp_perf.load.replies.output_check import OutputCheck
+from mcp_perf.load.replies.shown import paths
 from mcp_perf.scenario.values.templates import LookupFailed, Template
 
 Getter = Callable[[Any], Any]
@@ -26,6 +27,8 @@ _decode = msgspec.json.Decoder().decode
 
 _ANSWERED: Final = (OK, HTTP_ERROR, RATE_LIMITED)
 """Outcomes of an answer that came whole. A call that timed out in the body has a status, too."""
+_MOST_EXPLAINED: Final = 3
+"""Failures of each step that say which paths there are."""
 
 
 @dataclass(eq=False)
@@ -46,6 +49,7 @@ class Checks:
     def __post_init__(self) -> None:
         self._equals = [(path, getter(path), want) for path, want in self.equals.items()]
         self._saves = [(name, path, getter(path)) for name, path in self.saves.items()]
+        self._explained = 0
         self._needs_root = bool(self._equals or self._saves)
 
     def judge(self, reply: Reply, values: dict[str, Any]) -> str:
@@ -66,7 +70,7 @@ class Checks:
                 reply.fail(CHECK_FAILED, problem)
                 return CHECK_FAILED
         if output is not None and not looked and reply.outcome == OK:
-            output.track.unchecked += 1
+            output.counts.unchecked += 1
         return OK
 
     def _wrong_status(self, reply: Reply) -> str:
@@ -87,7 +91,15 @@ class Checks:
         try:
             return self._compare(root, values) or self._keep(root, reply, values)
         except JMESPathError as error:  # such as the length of what is not there
-            return f"expect or save: {error}"
+            return f"expect or save: {error}{self._there(root)}"
+
+    def _there(self, root: Any) -> str:
+        """Say which paths there are. Of the first failures only: one is shown, and it costs."""
+        if self._explained == _MOST_EXPLAINED:
+            return ""
+        self._explained += 1
+        found = paths(root)
+        return f"; the reply has {found}" if found else ""
 
     def _compare(self, root: Any, values: dict[str, Any]) -> str:
         for path, get, template in self._equals:
@@ -99,14 +111,16 @@ class Checks:
             if found.__class__ is str and found == wanted:
                 continue  # as most expectations are met
             if not _same(found, wanted):
-                return f"expect {path}: found {_short(found)}, expected {_short(wanted)}"
+                problem = f"expect {path}: found {_short(found)}, expected {_short(wanted)}"
+                return problem + (self._there(root) if found is None else "")
         return ""
 
     def _keep(self, root: Any, reply: Reply, values: dict[str, Any]) -> str:
         for name, path, get in self._saves:
             found = get(root)
             if found is None:
-                return f"save {name}: nothing at {path} in {reply.excerpt(120)}"
+                there = self._there(root)
+                return f"save {name}: nothing at {path} in {reply.excerpt(120)}{there}"
             values[name] = found
         return ""
 

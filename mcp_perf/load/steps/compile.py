@@ -17,14 +17,15 @@ from mcp_perf.client.protocol.requests import PROGRESS_TOKEN
 from mcp_perf.client.protocol.requests import Request as McpRequest
 from mcp_perf.client.protocol.tools import Tool
 from mcp_perf.client.reply import OK
+from mcp_perf.load.replies.cpu_share import CpuShare
+from mcp_perf.load.replies.look import LOOKS_SHARE, ReplyLook
+from mcp_perf.load.replies.output_check import CHECKS_SHARE, OutputCheck, Validate, compiled
 from mcp_perf.load.steps import step as steps
 from mcp_perf.load.steps.burst import BurstStep
 from mcp_perf.load.steps.checks import Checks, body_root, result_root
-from mcp_perf.load.steps.cpu_share import CpuShare
 from mcp_perf.load.steps.journey import CompiledJourney, Runnable
 from mcp_perf.load.steps.listen import AwaitStep, ChangeStep, ListenStep, changes
 from mcp_perf.load.steps.mcp import CancelledStep, ListStep, ProgressStep, RequestStep, SessionStep
-from mcp_perf.load.steps.output_check import CHECKS_SHARE, OutputCheck, Validate, compiled
 from mcp_perf.load.steps.recorder import Recorder, Track
 from mcp_perf.load.targets.answers import joined, own_answers, own_script
 from mcp_perf.load.targets.targets import ArmTarget
@@ -148,10 +149,18 @@ class ArmCompiler:
         )
         if isinstance(made, CancelledStep):
             made.cancel_after_s = step.cancel_after or 0.0
+        else:
+            made.look = self._look(terms["track"])
         return ProgressStep(made) if step.progress else made
 
     def _output(self, tool: Tool, track: Track) -> OutputCheck | None:
         return output_check(tool, track, lambda: self.recorder.calls)
+
+    def _look(self, track: Track) -> ReplyLook:
+        share = CpuShare(LOOKS_SHARE, lambda: self.recorder.calls)
+        look = ReplyLook(track.arm, track.name, share)
+        self.recorder.looks.append(look)
+        return look
 
     def _list_step(self, step: model.McpCall, _answers: dialog.Answers | None) -> ListStep:
         return ListStep(what=step.subject, checks=self._checks(step), **self._terms(step))

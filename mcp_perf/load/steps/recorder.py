@@ -12,6 +12,8 @@ from typing import Final, Protocol
 from msgspec.structs import replace
 
 from mcp_perf.client.reply import REOPENED, Heard, Reply, Stop
+from mcp_perf.load.replies.look import ReplyLook
+from mcp_perf.load.replies.shown import shown
 from mcp_perf.load.steps.outages import UNREACHED, OutageWatch
 from mcp_perf.outcomes import ENDED, OK, TIMEOUT
 from mcp_perf.results.journal import records as journal
@@ -166,7 +168,10 @@ class Recorder:
     _setup: dict[tuple[str, str], Track] = field(default_factory=dict)
     _samples: list[journal.AnyRecord] = field(default_factory=list)
     _kept: dict[tuple[str, str, str], int] = field(default_factory=dict)
+    _shown: set[tuple[str, str, str]] = field(default_factory=set)
     _sessions_lost: dict[str, int] = field(default_factory=dict)
+    looks: list[ReplyLook] = field(default_factory=list)
+    """The looks at the replies of steps."""
 
     def __post_init__(self) -> None:
         self._zero_ns = self._since_ns = self.clock()
@@ -323,7 +328,8 @@ class Recorder:
             records.append(replace(main, **changed))
         kept, self._samples = self._samples, []
         over = self.outages.take(self._arm, self.calls)
-        self.sink([*records, *over, *self._take_lost(), *kept])
+        seen = [look.take(self.turn) for look in self.looks if look.looked]
+        self.sink([*records, *over, *self._take_lost(), *kept, *seen])
 
     def _take_lost(self) -> list[journal.Note]:
         lost, self._sessions_lost = self._sessions_lost, {}
@@ -361,5 +367,13 @@ class Recorder:
                 bytes_in=reply.bytes_in,
                 bytes_out=reply.bytes_out,
                 detail=reply.detail,
+                reply=self._first((track.arm, track.name, cls), reply),
             )
         )
+
+    def _first(self, kind: tuple[str, str, str], reply: Reply) -> str:
+        """Return what the first reply of a kind says; of others nothing."""
+        if kind in self._shown:
+            return ""
+        self._shown.add(kind)
+        return shown(reply.body)

@@ -20,6 +20,7 @@ from mcp_perf.client.http.rest import RestClient
 from mcp_perf.client.mcp.listening import Listening
 from mcp_perf.client.mcp.streamable_http import Call
 from mcp_perf.client.reply import OK, Reply
+from mcp_perf.load.replies.look import ReplyLook
 from mcp_perf.load.steps.checks import Checks
 from mcp_perf.load.steps.recorder import Recorder, Track
 from mcp_perf.load.targets.clients import ArmClient, ToolClient
@@ -180,6 +181,7 @@ class ToolStep(CompiledStep[ToolClient]):
     arguments: Template | None
     """None where they are constant, and part of the prepared call."""
     is_valid: Callable[[Any], str]
+    look: ReplyLook | None = None
 
     def call(self, context: CallContext[ToolClient]) -> tuple[Reply, str]:
         arguments = None
@@ -190,7 +192,11 @@ class ToolStep(CompiledStep[ToolClient]):
                 reply = Reply(time.perf_counter_ns())
                 return reply.fail(HARNESS_ERROR, problem), HARNESS_ERROR
         reply = self._send(context, arguments)
-        return reply, self.checks.judge(reply, context.values)
+        cls = self.checks.judge(reply, context.values)
+        look = self.look
+        if look is not None and cls == OK and look.share.due():
+            look.at(reply, arguments)
+        return reply, cls
 
     def _send(self, context: CallContext[ToolClient], arguments: dict[str, Any] | None) -> Reply:
         return context.client.call(self.prepared, arguments, self.timeout_s)

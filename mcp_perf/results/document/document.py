@@ -12,6 +12,7 @@ from mcp_perf.results.document.comparison import Comparison, Regression
 from mcp_perf.results.document.layer import Layer
 from mcp_perf.results.document.part import DocumentPart, VerdictName
 from mcp_perf.results.document.reason import Reason
+from mcp_perf.results.document.replies import StepReplies
 from mcp_perf.results.document.target_numbers import (
     ContextNumbers,
     ResourceNumbers,
@@ -308,6 +309,8 @@ class Report(DocumentPart):
     sessions: list[SessionPoint] = Field(default_factory=list)
     """Likewise, from before the first turn to after the last."""
     failures: list[Failure]
+    replies: list[StepReplies] = Field(default_factory=list)
+    """What each step was answered first, and what is odd in the answers that were ok."""
     notes: list[str]
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)

@@ -85,7 +85,10 @@ def redacted(record: records.AnyRecord, redactor: Redactor) -> records.AnyRecord
     text = redactor.text
     match record:
         case records.SampleRecord():
-            return replace(record, step=text(record.step), detail=text(record.detail))
+            said = {"detail": text(record.detail), "reply": text(record.reply)}
+            return replace(record, step=text(record.step), **said)
+        case records.LookedReplies():
+            return replace(record, step=text(record.step), example=text(record.example))
         case records.Note():
             return replace(record, text=text(record.text))
         case records.Slice():

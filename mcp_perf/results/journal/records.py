@@ -183,6 +183,27 @@ class SampleRecord(Record, tag="sample", frozen=True, kw_only=True):
     bytes_out: int
     detail: str = ""
     """What went wrong, with the beginning of the reply; redacted."""
+    reply: str = ""
+    """The beginning of what came back, redacted: of the first of each step and class, per node."""
+
+
+class LookedReplies(Record, tag="looked", frozen=True, kw_only=True):
+    """What one node saw in the ok replies of a step at which it has looked since the last one."""
+
+    turn: int
+    arm: str
+    step: str
+    looked: int
+    like_errors: int = 0
+    """Those that say isError: false, and look like errors."""
+    empty: int = 0
+    example: str = ""
+    """The first that looks like an error; redacted."""
+    alike: dict[str, int] = {}
+    """Of steps whose arguments change: how often a reply came, by its digest. A node tells apart
+    the first 16."""
+    varied: list[str] = []
+    """The digests of replies that came for different arguments, so far."""
 
 
 class ResourceSample(Record, tag="resources", frozen=True, kw_only=True):
@@ -275,6 +296,7 @@ AnyRecord = (
     | Slice
     | TurnEnded
     | SampleRecord
+    | LookedReplies
     | ResourceSample
     | SessionCount
     | UpstreamUse

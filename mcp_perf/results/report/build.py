@@ -21,6 +21,7 @@ from mcp_perf.results.judge.verdict import MOST_FAILED, Facts, SearchFacts, deci
 from mcp_perf.results.report.arms import arm_numbers
 from mcp_perf.results.report.layers import layers
 from mcp_perf.results.report.notes import notes
+from mcp_perf.results.report.replies import replies
 from mcp_perf.results.stats.rounds import compare, holm
 from mcp_perf.results.tally.arm_facts import sharing, unsampled
 from mcp_perf.results.tally.groups import CALL
@@ -64,6 +65,7 @@ def build(records: Iterable[AnyRecord]) -> Report:
         arm: arm_numbers(tally, arm, what.totals, by_turn, capacities.get(arm))
         for arm, what in evidence.items()
     }
+    replied = replies(tally)
     environment = _environment(tally)
     compared = against_baseline(tally, arms, environment)
     decision = decide(
@@ -93,7 +95,13 @@ def build(records: Iterable[AnyRecord]) -> Report:
         resources=tally.resources.points(),
         sessions=tally.sessions.points(),
         failures=_failures(tally, evidence),
-        notes=[*capacity.remarks(capacities, asked), *notes(tally, evidence), *compared.notes],
+        replies=replied,
+        notes=[
+            *(remark for step in replied for remark in step.remarks),
+            *capacity.remarks(capacities, asked),
+            *notes(tally, evidence),
+            *compared.notes,
+        ],
     )
 
 

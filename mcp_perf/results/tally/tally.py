@@ -8,6 +8,7 @@ from typing import Any
 from mcp_perf.outcomes import HARNESS_ERROR
 from mcp_perf.results.journal import records as journal
 from mcp_perf.results.journal.journal import JournalError
+from mcp_perf.results.journal.looked import together
 from mcp_perf.results.tally.groups import CALL, Group, Tally
 from mcp_perf.results.tally.health import GeneratorHealth, GeneratorLimits
 from mcp_perf.results.tally.resource_timeline import ResourceTimeline
@@ -30,6 +31,10 @@ class RunTally:
     """Calls that belong to no turn, by arm and class."""
     examples: dict[tuple[str, str, str], str] = field(default_factory=dict)
     """By arm, step and class: what was said of the first one that is known."""
+    first_replies: dict[tuple[str, str, str], str] = field(default_factory=dict)
+    """By arm, step and class: what came back first."""
+    looked: dict[tuple[str, str], journal.LookedReplies] = field(default_factory=dict)
+    """By arm and step: what was seen in ok replies."""
     harness_errors: int = 0
     notes: list[journal.Note] = field(default_factory=list)
     health: GeneratorHealth = field(default_factory=GeneratorHealth)
@@ -78,8 +83,8 @@ class RunTally:
                 self.sessions.settle(measured=turn.measured)
             case journal.TurnEnded():
                 self._end(record)
-            case journal.SampleRecord():
-                self._example(record)
+            case journal.SampleRecord() | journal.LookedReplies():
+                self._said(record)
             case journal.ResourceSample() | journal.UpstreamUse():
                 self._add_use(record)
             case journal.SessionCount():
@@ -106,10 +111,17 @@ class RunTally:
         others = (one for one in self.outages if (one.node, one.arm, one.from_s) != key)
         self.outages = [*others, record]
 
-    def _example(self, sample: journal.SampleRecord) -> None:
+    def _said(self, sample: journal.SampleRecord | journal.LookedReplies) -> None:
+        if isinstance(sample, journal.LookedReplies):
+            step = (sample.arm, sample.step)
+            known = self.looked.get(step)
+            self.looked[step] = sample if known is None else together(known, sample)
+            return
+        key = (sample.arm, sample.step, sample.cls)
         if sample.detail:
-            key = (sample.arm, sample.step, sample.cls)
             self.examples.setdefault(key, sample.detail)
+        if sample.reply:
+            self.first_replies.setdefault(key, sample.reply)
 
     def _add_use(self, sample: journal.ResourceSample | journal.UpstreamUse) -> None:
         if isinstance(sample, journal.ResourceSample) and sample.turn == journal.SETUP:

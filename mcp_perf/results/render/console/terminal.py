@@ -9,6 +9,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from mcp_perf.outcomes import CHECK_FAILED
 from mcp_perf.results.compare.report import CompareReport
 from mcp_perf.results.document.comparison import Regression
 from mcp_perf.results.document.document import Report
@@ -16,7 +17,7 @@ from mcp_perf.results.document.part import VerdictName
 from mcp_perf.results.render.charts import capacity, layers
 from mcp_perf.results.render.words import numbers
 from mcp_perf.results.render.words.arm_rows import per_session, tells_memory
-from mcp_perf.results.render.words.text import one_line
+from mcp_perf.results.render.words.text import clip, one_line
 from mcp_perf.results.render.words.wording import simulated, upstreams
 
 STYLES: Final = {
@@ -26,6 +27,7 @@ STYLES: Final = {
     "INVALID": "bold magenta",
 }
 _HEADLINES: Final = ("throughput", "journey_p50", "journey_p95", "cpu_per_journey")
+_REPLY_LIMIT: Final = 400
 _MOST_PAIRS: Final = 2
 """Pairs of arms that are compared in every metric; of more, only in the headlines."""
 
@@ -47,14 +49,8 @@ def summary(report: Report, folder: Path, console: Console) -> None:
         _regressions(report.regressions, console)
     if report.gates:
         _gates(report, console)
-    for failure in report.failures[:5]:
-        line = (
-            f"{failure.arm}: {numbers.count(failure.count)} x {failure.cls} in "
-            f"{failure.step}: {one_line(failure.example)}"
-        )
-        console.print(Text(plain(line), style="red"), soft_wrap=True)
-    if report.failures:
-        console.print()
+    _failures(report, console)
+    _replies(report, console)
     for line in simulated(report):
         console.print(Text(f"simulated: {line}", style="dim"), soft_wrap=True)
     for line in upstreams(report):
@@ -66,6 +62,31 @@ def summary(report: Report, folder: Path, console: Console) -> None:
         console,
     )
     console.print(Text(f"Report: {folder / 'report.html'}"), soft_wrap=True)
+
+
+def _failures(report: Report, console: Console) -> None:
+    said = {(one.arm, one.step): one.first for one in report.replies}
+    for failure in report.failures[:5]:
+        line = (
+            f"{failure.arm}: {numbers.count(failure.count)} x {failure.cls} in "
+            f"{failure.step}: {one_line(failure.example)}"
+        )
+        console.print(Text(plain(line), style="red"), soft_wrap=True)
+        reply = said.get((failure.arm, failure.step), {}).get(failure.cls, "")
+        if reply and failure.cls == CHECK_FAILED:
+            shown = clip(one_line(reply), _REPLY_LIMIT)
+            console.print(Padding(Text(f"the reply: {shown}", style="dim"), (0, 0, 0, 2)))
+    if report.failures:
+        console.print()
+
+
+def _replies(report: Report, console: Console) -> None:
+    """Print what is odd in replies that were ok."""
+    odd = [remark for one in report.replies for remark in one.remarks]
+    for remark in odd:
+        console.print(Text(plain(one_line(remark)), style="yellow"), soft_wrap=True)
+    if odd:
+        console.print()
 
 
 def comparison(report: CompareReport, console: Console) -> None:

@@ -11,6 +11,7 @@ from typing import Final
 
 from mcp_perf.results.document.comparison import Regression
 from mcp_perf.results.document.document import Failure, Latency, Report, RoundNumbers, StepNumbers
+from mcp_perf.results.document.replies import StepReplies
 from mcp_perf.results.render.charts import capacity, layers
 from mcp_perf.results.render.words import numbers, wording
 from mcp_perf.results.render.words.arm_rows import growth, per_session
@@ -23,7 +24,7 @@ _ROW_LIMIT: Final = 40
 _WORDS: Final = {
     *("Gate", "Verdict", "Reason", "Comparison", "Warnings", "Arm", "Classes", "Step", "Journey"),
     *("Failure", "Class", "Example", "What", "Value", "Offered", "What broke", "What broke beyond"),
-    *("Layer", "Remark"),
+    *("Layer", "Remark", "Reply"),
 }
 """The columns that hold words; all others hold numbers."""
 _SPECIAL: Final = re.compile(
@@ -31,7 +32,9 @@ _SPECIAL: Final = re.compile(
     r"|(?<![^\W_])_|_(?![^\W_])"  # an underscore inside a word is harmless
     r"|^(?:[#+=-]|\d+[.)](?=\s|$))"
 )
-_FOLDED: Final = {"Order of arms", "Steps", "Journeys", "Load generator", "Environment"}
+_FOLDED: Final = {
+    *("Order of arms", "Steps", "Journeys", "Replies", "Load generator", "Environment")
+}
 """Sections that a reader opens when the others leave a question."""
 _MENTION: Final = re.compile(r"@(?=\w)|#(?=\d)")
 _ENTITIES: Final = {"<": "&lt;", ">": "&gt;", "&": "&amp;", "|": "&#124;"}
@@ -309,6 +312,15 @@ def _failures(failures: list[Failure]) -> str:
     return _table(("Failure", "Count", "Class", "Example"), rows)
 
 
+def _replies(replies: list[StepReplies]) -> str:
+    rows = (
+        (f"{code(one.arm)} {code(one.step)}", text(cls), code(reply, _TEXT_LIMIT))
+        for one in replies
+        for cls, reply in one.first.items()
+    )
+    return "The first reply of each kind.\n\n" + _table(("Step", "Class", "Reply"), rows)
+
+
 def _generator(report: Report) -> str:
     health = report.generator
     lost = ", ".join(code(worker) for worker in health.workers_lost) or "none"
@@ -347,6 +359,7 @@ def sections(report: Report) -> list[str]:
             _breakdown("Journey", ((name, arm.journeys) for name, arm in arms)),
         ),
         ("Failures", report.failures, _failures(report.failures)),
+        ("Replies", any(one.first for one in report.replies), _replies(report.replies)),
         ("Load generator", True, _generator(report)),
         ("Environment", report.environment, _environment(report)),
         ("Notes", report.notes, bullets(report.notes)),

@@ -120,6 +120,27 @@ def test_an_unmet_expectation_says_what_was_found():
     assert reply.detail == 'expect x.y: found "red", expected "blue"'
 
 
+def test_a_path_that_leads_nowhere_says_which_paths_there_are():
+    """The first failures of a step do, in the words of `expect` and `save`."""
+    body = {"items": [{"id": 1}], "next": None}
+    there = "; the reply has items[0].id, next"
+    checks = checks_of(equals={"total": 3})
+    details = []
+    for _ in range(5):
+        reply = reply_of(body)
+        checks.judge(reply, {})
+        details.append(reply.detail)
+    plain = "expect total: found null, expected 3"
+    assert details == [plain + there] * 3 + [plain] * 2
+    for options in ({"saves": {"n": "item.id"}}, {"equals": {"length(total)": 3}}):
+        reply = reply_of(body)
+        checks_of(**options).judge(reply, {})
+        assert reply.detail.endswith(there)
+    reply = reply_of({})
+    checks_of(equals={"total": 3}).judge(reply, {})
+    assert reply.detail == plain
+
+
 def test_a_long_value_is_cut_in_the_message():
     """A reply of a megabyte does not become a message of a megabyte."""
     reply = reply_of({"x": "y" * 1_000_000})

@@ -8,10 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mcp_perf.client.reply import REJOINED, REOPENED, Heard, Reply
+from mcp_perf.load.replies.cpu_share import CpuShare
+from mcp_perf.load.replies.look import ReplyLook
 from mcp_perf.load.steps.recorder import FAILURE_SAMPLES, OK_SAMPLES, OpenCell, Recorder
 from mcp_perf.outcomes import CLASSES, OK, TIMEOUT, TOOL_ERROR
 from mcp_perf.results.journal.histogram import HOUR_NS, Histogram, bucket
-from mcp_perf.results.journal.records import SETUP, Health, Note, SampleRecord, Slice
+from mcp_perf.results.journal.records import SETUP, Health, LookedReplies, Note, SampleRecord, Slice
 
 HEALTH = Health(cpu_s=0.5, wall_s=1.0)
 
@@ -300,3 +302,28 @@ def test_a_lost_session_is_counted_once_and_each_call_that_lost_it_is_timed(book
         ("tools/call echo", OK, 2, 12),
         ("tools/call echo", TIMEOUT, 1, 9),
     }
+
+
+def test_the_first_reply_of_each_step_and_class_is_kept(book):
+    """Once for the whole run, and its beginning only."""
+    track = book.recorder.track("mcp", "call", "s")
+    for number in range(3):
+        for cls in (OK, TOOL_ERROR):
+            reply = Reply(0)
+            reply.body = b"%s %d" % (cls.encode(), number)
+            book.recorder.call(track, "j", cls, reply)
+        book.flush()
+    kept = {(one.cls, one.reply) for one in samples(book.records) if one.reply}
+    assert kept == {(OK, "ok 0"), (TOOL_ERROR, "tool_error 0")}
+
+
+def test_what_was_seen_in_replies_is_told_with_the_slice(book):
+    """By each look that has seen some since the last time."""
+    share = CpuShare(1.0, lambda: 0)
+    book.recorder.looks += [ReplyLook("mcp", name, share) for name in ("one", "two")]
+    reply = Reply(0)
+    reply.body = b'{"result": {"content": []}}'
+    book.recorder.looks[0].at(reply, None)
+    [seen] = [one for one in book.flush() if isinstance(one, LookedReplies)]
+    assert (seen.turn, seen.step, seen.looked, seen.empty) == (4, "one", 1, 1)
+    assert not [one for one in book.flush() if isinstance(one, LookedReplies)]

@@ -11,7 +11,15 @@ import pytest
 from msgspec.structs import replace
 
 from mcp_perf.results.journal.journal import JournalError, JournalWriter, read
-from mcp_perf.results.journal.records import FORMAT, AnyRecord, Note, RunEnded, SampleRecord, Slice
+from mcp_perf.results.journal.records import (
+    FORMAT,
+    AnyRecord,
+    LookedReplies,
+    Note,
+    RunEnded,
+    SampleRecord,
+    Slice,
+)
 from mcp_perf.results.journal.redact import Redactor
 from tests.support import virtual_run as virtual
 
@@ -225,11 +233,16 @@ def everything_with(secret: str) -> list[AnyRecord]:
         bytes_in=1,
         bytes_out=1,
         detail=f"401: {secret} is wrong",
+        reply=f'{{"who": "{secret}"}}',
+    )
+    seen = LookedReplies(
+        turn=0, arm="mcp", step=f"GET /{secret}", looked=1, like_errors=1, example=f"Error {secret}"
     )
     return [
         replace(started, arms=arms),
         *slices,
         sample,
+        seen,
         note(f"lost {secret}"),
         RunEnded(at_s=1, reason="finished"),
     ]
@@ -244,7 +257,7 @@ def test_promise_24_no_secret_passes_the_journal(tmp_path):
     writer.close()
     content = writer.path.read_text()
     assert SECRET not in content
-    assert content.count("[redacted]") == 10
+    assert content.count("[redacted]") == 13
     assert list(read(writer.path)) == everything_with("[redacted]")
 
 

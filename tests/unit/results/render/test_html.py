@@ -76,6 +76,7 @@ def test_the_parts_stand_in_order(example):
         "Steps",
         "Journeys",
         "Failures",
+        "Replies",
         "Load generator",
         "Environment",
         "Notes",

@@ -48,6 +48,7 @@ def test_the_order_is_that_of_the_html(example):
         "Steps",
         "Journeys",
         "Failures",
+        "Replies",
         "Load generator",
         "Environment",
         "Notes",
@@ -121,7 +122,7 @@ def test_details_are_folded_and_everything_that_opens_is_closed(example, build):
     page = Page(text)
     assert page.open == []
     within = [folded for tag, folded in page.seen if tag == "table"]
-    assert within.count(True) == 3  # steps, journeys, environment
+    assert within.count(True) == 4  # steps, journeys, replies, environment
     assert within.count(False) >= 4  # gates, comparison, arms, failures
     assert not any(folded for tag, folded in page.seen if tag in {"details", "h2", "h3"})
     written = [block for block in re.split(r"\n\n", text) if block.startswith("| ")]

@@ -6,6 +6,8 @@ from pathlib import Path
 from rich.console import Console
 
 from mcp_perf.results.document.comparison import Comparison
+from mcp_perf.results.document.document import Failure
+from mcp_perf.results.document.replies import StepReplies
 from mcp_perf.results.render.console import terminal
 
 
@@ -45,3 +47,26 @@ def test_of_many_arms_only_the_headlines_are_compared(example):
     rows = [line.split()[0] for line in text.splitlines() if " / control" in line]
     assert rows == ["throughput", "journey_p50", "journey_p95", "cpu_per_journey"] * 3
     assert "The other metrics are in the report." in text
+
+
+def shown(example, **changes):
+    """Print a report, changed."""
+    console = Console(file=io.StringIO(), width=80)
+    terminal.summary(example.report().model_copy(update=changes), Path("out"), console)
+    return console.file.getvalue()
+
+
+def test_a_failed_check_is_shown_with_the_reply(example):
+    """Who wrote the expectation sees at once what there was instead."""
+    failure = Failure(arm="mcp", step="s", cls="check_failed", count=3, example="expect x: found")
+    replied = StepReplies(arm="mcp", step="s", first={"check_failed": '{"y": 1}\x1b[2J'})
+    text = shown(example, failures=[failure], replies=[replied])
+    assert "mcp: 3 x check_failed in s: expect x: found\n" in text
+    assert '  the reply: {"y": 1}\\x1b[2J' in text
+    assert "the reply:" not in shown(example)
+
+
+def test_what_is_odd_in_ok_replies_is_said(example):
+    """A run that passes on errors in disguise says so before its verdict."""
+    text = shown(example)
+    assert "30 % of the ok answers of mcp look like errors" in text.partition("FAIL (exit")[0]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mcp_perf.load.steps.cpu_share import FIRST, CpuShare
+from mcp_perf.load.replies.cpu_share import FIRST, CpuShare
 from tests.support.costs import Costs
 
 
@@ -23,7 +23,7 @@ def looks(costs, number, share=0.2, one=None):
 
 @pytest.mark.parametrize(
     ("look_us", "share", "every"),
-    [(1, 0.2, 1), (19, 0.2, 1), (40, 0.2, 2), (100, 0.2, 5), (2000, 0.2, 100), (2, 0.01, 2)],
+    [(1, 0.2, 1), (19, 0.2, 1), (40, 0.2, 3), (100, 0.2, 7), (2000, 0.2, 134), (2, 0.01, 3)],
 )
 def test_looks_take_their_share_of_the_cpu_and_no_more(look_us, share, every):
     """All replies while they cost less than the share; else one of so many."""
@@ -55,7 +55,7 @@ def test_it_adapts_when_calls_become_dearer():
     costs = Costs(look_us=100, call_us=50)
     one = CpuShare(0.2, lambda: costs.calls, costs.process, costs.thread)
     looks(costs, 5000, one=one)
-    assert one.every == 10
+    assert one.every == 14
     costs.call_us = 5000
     looks(costs, 5000, one=one)
     assert one.every == 1

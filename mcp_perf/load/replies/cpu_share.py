@@ -3,6 +3,7 @@
 import math
 import random
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
@@ -13,7 +14,10 @@ _TIMED: Final = 16
 """One look in so many is timed: to read a thread's CPU time costs as much as a small look."""
 _WINDOW: Final = 64
 """The fewest calls from which it is judged what a call costs."""
+_ROOM: Final = 0.75
+"""A sample takes less than the share: to choose it takes some time, too."""
 _RAREST: Final = 1000
+_REMEMBERED: Final = 8
 
 
 @dataclass(eq=False, slots=True)
@@ -33,8 +37,8 @@ class CpuShare:
     every: int = 1
     _left: int = 1
     _looks: int = 0
-    _timed_ns: int = 0
-    _timed: int = 0
+    _timed_ns: deque[int] = field(default_factory=lambda: deque(maxlen=_REMEMBERED))
+    """What the last timed looks took."""
     _since: tuple[int, int, int] = (0, 0, 0)
     """CPU time, calls and looks at the beginning of the window."""
     _chance: random.Random = field(default_factory=lambda: random.Random(0))
@@ -57,8 +61,7 @@ class CpuShare:
 
     def end(self, begun_ns: int) -> None:
         """End a look that is timed."""
-        self._timed_ns += self.thread_ns() - begun_ns
-        self._timed += 1
+        self._timed_ns.append(self.thread_ns() - begun_ns)
         if self._looks >= FIRST:
             self._adapt()
 
@@ -68,8 +71,15 @@ class CpuShare:
         cpu_ns, calls, looks = (new - old for new, old in zip(now, self._since, strict=True))
         if calls < _WINDOW:
             return
-        look_ns = self._timed_ns / self._timed
+        look_ns = self._look_ns()
         others_ns = max(cpu_ns - looks * look_ns, 1.0) / calls
-        wanted = math.ceil(look_ns / (self.share * others_ns))
-        self.every = min(max(1, wanted), _RAREST)
-        self._since, self._timed_ns, self._timed = now, 0, 0
+        most_ns = self.share * others_ns
+        wanted = 1 if look_ns <= most_ns else math.ceil(look_ns / (_ROOM * most_ns))
+        self.every = min(wanted, _RAREST)
+        self._since = now
+
+    def _look_ns(self) -> float:
+        """Return the mean of what looks take; the longest is left out, as it may hold more."""
+        times = sorted(self._timed_ns)
+        usual = times[:-1] or times
+        return sum(usual) / len(usual)

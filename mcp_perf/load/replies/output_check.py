@@ -3,17 +3,24 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import jsonschema_rs
 import msgspec
 
-from mcp_perf.load.steps.cpu_share import CpuShare
-from mcp_perf.load.steps.recorder import Track
+from mcp_perf.load.replies.cpu_share import CpuShare
 
 Validate = Callable[[Any], str]
 CHECKS_SHARE: Final = 0.2
 """Of the CPU that calls take without their checks."""
+
+
+class CheckCounts(Protocol):
+    """Where it is counted how many results of a step were checked."""
+
+    checked: int
+    violations: int
+    unchecked: int
 
 
 class _Result(msgspec.Struct):
@@ -36,7 +43,7 @@ class OutputCheck:
     """Checks a tool's structuredContent against its outputSchema, and counts what was found."""
 
     validate: Validate
-    track: Track
+    counts: CheckCounts
     share: CpuShare
 
     def of_body(self, body: bytes) -> str:
@@ -57,13 +64,13 @@ class OutputCheck:
         return problem
 
     def _judge(self, content: Any) -> str:
-        self.track.checked += 1
+        self.counts.checked += 1
         if content is msgspec.UNSET:
             problem = "the tool has an outputSchema, and its result no structuredContent"
         else:
             problem = self.validate(content)
         if problem:
-            self.track.violations += 1
+            self.counts.violations += 1
         return problem
 
 

@@ -4,9 +4,9 @@ import msgspec
 import pytest
 
 from mcp_perf.client.reply import CHECK_FAILED, OK, TOOL_ERROR, Reply
+from mcp_perf.load.replies.cpu_share import CpuShare
+from mcp_perf.load.replies.output_check import OutputCheck, compiled
 from mcp_perf.load.steps.checks import Checks, result_root
-from mcp_perf.load.steps.cpu_share import CpuShare
-from mcp_perf.load.steps.output_check import OutputCheck, compiled
 from mcp_perf.load.steps.recorder import Track
 from mcp_perf.scenario.values.templates import compile_template
 from tests.support.costs import Costs
@@ -103,8 +103,8 @@ def test_results_whose_checks_would_cost_too_much_are_sampled_and_counted():
     track = step.track
     assert track.checked + track.unchecked == 20_000
     assert track.checked == track.violations == seen.count(CHECK_FAILED)
-    assert track.checked == pytest.approx(20_000 / 10, rel=0.2)
-    assert step.costs.looked_us == pytest.approx(0.2 * 20_000 * 100, rel=0.2)
+    assert track.checked == pytest.approx(20_000 / 14, rel=0.2)
+    assert step.costs.looked_us == pytest.approx(0.15 * 20_000 * 100, rel=0.2)
 
 
 def test_a_result_that_fails_an_expectation_is_not_among_the_unchecked():

@@ -1,0 +1,1 @@
+"""What came back: replies that are checked, looked at, and shown."""

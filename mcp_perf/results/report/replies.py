@@ -1,0 +1,61 @@
+"""The replies of each step for the document, with a remark on those that may be no good answers."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from mcp_perf.outcomes import CLASSES, OK
+from mcp_perf.results.document.replies import StepReplies
+from mcp_perf.results.journal.looked import alike
+from mcp_perf.results.journal.records import LookedReplies
+from mcp_perf.results.tally.tally import RunTally
+
+_FEWEST_ALIKE: Final = 10
+"""Replies that are the same to different arguments; a few are so by chance."""
+_EXAMPLE: Final = 200
+"""Characters of a reply within a sentence."""
+
+
+def replies(tally: RunTally) -> list[StepReplies]:
+    """Return what was replied to each step, in the order in which the steps replied first."""
+    steps = dict.fromkeys([key[:2] for key in tally.first_replies] + list(tally.looked))
+    return [_step(tally, arm, step) for arm, step in steps]
+
+
+def _step(tally: RunTally, arm: str, step: str) -> StepReplies:
+    known = {cls: tally.first_replies.get((arm, step, cls), "") for cls in CLASSES}
+    first = {cls: text for cls, text in known.items() if text}
+    seen = tally.looked.get((arm, step), LookedReplies(turn=0, arm=arm, step=step, looked=0))
+    return StepReplies(
+        arm=arm,
+        step=step,
+        first=first,
+        looked=seen.looked,
+        like_errors=seen.like_errors,
+        empty=seen.empty,
+        alike=alike(seen),
+        remarks=list(_remarks(seen, first.get(OK, ""))),
+    )
+
+
+def _remarks(seen: LookedReplies, first: str) -> Iterator[str]:
+    if seen.like_errors:
+        yield (
+            f"{_share(seen, seen.like_errors, 'look like errors')}, such as: "
+            f"{_clipped(seen.example)} If they are errors, say so with `expect`: then they count."
+        )
+    if seen.empty:
+        yield f"{_share(seen, seen.empty, 'are empty')}."
+    same = alike(seen)
+    if same >= _FEWEST_ALIKE and 2 * same >= seen.looked:
+        alike_ = _share(seen, same, "are the same for different arguments")
+        yield f"{alike_}, such as: {_clipped(first)}"
+
+
+def _share(seen: LookedReplies, part: int, what: str) -> str:
+    share = f"{100 * part / seen.looked:.3g} % of the ok answers of {seen.arm}, {seen.step}, {what}"
+    return f"{share} ({part} of {seen.looked} that were looked at)"
+
+
+def _clipped(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= _EXAMPLE else line[:_EXAMPLE] + "…"

@@ -1,0 +1,49 @@
+"""A reply as people read it."""
+
+import msgspec
+import pytest
+
+from mcp_perf.load.replies.shown import LONGEST, paths, shown
+
+
+@pytest.mark.parametrize(
+    ("body", "text"),
+    [
+        (b'{"jsonrpc": "2.0", "id": 3, "result": {"content": [ ]}}', '{"content": [ ]}'),
+        (b'{"jsonrpc": "2.0", "id": 3, "error": {"code": -1}}', '{"code": -1}'),
+        (b'{"jsonrpc": "2.0", "method": "x"}', '{"jsonrpc": "2.0", "method": "x"}'),
+        (b'{"items": [1]}', '{"items": [1]}'),
+        (b"<html>no</html>", "<html>no</html>"),
+        (b"\xff", "\ufffd"),
+        (b"", ""),
+    ],
+)
+def test_what_a_message_carries_is_shown_as_it_came(body, text):
+    """The envelope of JSON-RPC is left away: expectations begin within it."""
+    assert shown(body) == text
+
+
+def test_a_long_reply_is_cut_and_says_so():
+    """A megabyte of an answer is not a megabyte of a journal."""
+    text = shown(msgspec.json.encode({"x": "é" * 1_000_000}))
+    assert len(text) == LONGEST + 1
+    assert text.endswith("é…")
+
+
+@pytest.mark.parametrize(
+    ("value", "named"),
+    [
+        ({"a": {"b": 1}, "c": [{"d": 1}, {"e": 2}]}, "a.b, c[0].d"),
+        ({"content": [{"type": "text", "text": "x"}]}, "content[0].type, content[0].text"),
+        ({"a-b": {"c d": 1}}, '"a-b"."c d"'),
+        ({"a": {}, "b": [], "c": None}, "a, b, c"),
+        ([1, 2], "[0]"),
+        ({str(n): n for n in range(15)}, ", ".join(f'"{n}"' for n in range(12)) + " and 3 more"),
+        ({"a": {"b": {"c": {"d": {"e": {"f": {"g": 1}}}}}}}, "a.b.c.d.e.f"),
+        (3, ""),
+        ({}, ""),
+    ],
+)
+def test_paths_lead_to_what_there_is(value, named):
+    """As they are written in `expect` and `save`; of a list, those into its first item."""
+    assert paths(value) == named
