@@ -34,7 +34,13 @@ _BEGINNINGS: Final = (
     r"(?:http(?:/[\d.]+)?|status(?: code)?)\W{0,3}[45]\d\d\b",
     r"[45]\d\d (?:bad|unauthori[sz]ed|forbidden|not found|too many|internal|service|gateway)",
 )
-_BEGINNING: Final = re.compile(rf"{_LEAD}(?:{'|'.join(_BEGINNINGS)})", re.IGNORECASE)
+_BEGINNING: Final = re.compile(rf"{_LEAD}(?:{'|'.join(_BEGINNINGS)})")
+_HINTS: Final = (
+    *("error", "fail", "exception", "traceback", "not", "n't", "n\u2019t", "unable", "wrong"),
+    *("denied", "connection", "auth", "forbidden", "too many", "limit", "quota", "invalid"),
+    *("time", "internal", "gateway", "bad ", "unavailable", "http", "status", "service"),
+)
+"""Without one of these no beginning can match; to look for them is ten times faster."""
 _SIGNS: Final = ("❌", "🚫", "⛔", "🛑", "✗", "✘")
 _FAILED: Final = frozenset(("error", "errored", "fail", "failed", "failure", "exception"))
 _FLAGS: Final = ("success", "ok", "succeeded", "is_success", "isSuccess")
@@ -83,7 +89,10 @@ def text_failed(text: str) -> bool:
         except msgspec.DecodeError:
             return False
         return isinstance(told, dict) and says_failed(told)
-    return head.startswith(_SIGNS) or _BEGINNING.match(head[:_LONGEST]) is not None
+    beginning = head[:_LONGEST].lower()
+    if not any(hint in beginning for hint in _HINTS):
+        return head.startswith(_SIGNS)
+    return head.startswith(_SIGNS) or _BEGINNING.match(beginning) is not None
 
 
 def says_failed(told: Mapping[str, Any]) -> bool:

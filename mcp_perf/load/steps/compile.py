@@ -19,7 +19,7 @@ from mcp_perf.client.protocol.tools import Tool
 from mcp_perf.client.reply import OK
 from mcp_perf.load.replies.cpu_share import CpuShare
 from mcp_perf.load.replies.look import LOOKS_SHARE, ReplyLook
-from mcp_perf.load.replies.output_check import CHECKS_SHARE, OutputCheck, Validate, compiled
+from mcp_perf.load.replies.output_check import CHECKS_SHARE, CompiledSchema, OutputCheck
 from mcp_perf.load.steps import step as steps
 from mcp_perf.load.steps.burst import BurstStep
 from mcp_perf.load.steps.checks import Checks, body_root, result_root
@@ -289,24 +289,27 @@ def asked(step: model.Step) -> tuple[str, dict[str, Any]]:
     return "ping", {}
 
 
-def validator(tool: Tool) -> Validate:
+def validator(tool: Tool) -> Callable[[Any], str]:
     """Compile a tool's inputSchema to a function that returns what is wrong, or nothing.
 
     A schema that is itself broken, or that points outside itself, checks nothing: the server's own
     answer will tell.
     """
-    found = compiled(tool.input_schema, f"tool {tool.name}", "inputSchema")
-    return found or (lambda _arguments: "")
+    try:
+        return CompiledSchema(tool.input_schema, f"tool {tool.name}", "inputSchema")
+    except ValueError:
+        return lambda _arguments: ""
 
 
 def output_check(tool: Tool, track: Track, calls: Callable[[], int]) -> OutputCheck | None:
     """Compile a tool's outputSchema; None where it has none that can be used."""
     if tool.output_schema is None:
         return None
-    validate = compiled(tool.output_schema, "structuredContent", "outputSchema")
-    if validate is None:
+    try:
+        schema = CompiledSchema(tool.output_schema, "structuredContent", "outputSchema")
+    except ValueError:
         return None
-    return OutputCheck(validate, track, CpuShare(CHECKS_SHARE, calls))
+    return OutputCheck(schema, track, CpuShare(CHECKS_SHARE, calls))
 
 
 def _with_query(path: str, query: Mapping[str, Any]) -> str:

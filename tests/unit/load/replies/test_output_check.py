@@ -3,10 +3,12 @@
 import msgspec
 import pytest
 
+from mcp_perf.client.protocol.tools import Tool
 from mcp_perf.client.reply import CHECK_FAILED, OK, TOOL_ERROR, Reply
 from mcp_perf.load.replies.cpu_share import CpuShare
-from mcp_perf.load.replies.output_check import OutputCheck, compiled
+from mcp_perf.load.replies.output_check import CompiledSchema, OutputCheck
 from mcp_perf.load.steps.checks import Checks, result_root
+from mcp_perf.load.steps.compile import output_check
 from mcp_perf.load.steps.recorder import Track
 from mcp_perf.scenario.values.templates import compile_template
 from tests.support.costs import Costs
@@ -25,13 +27,15 @@ class Step:
         self.costs = Costs(look_us=look_us, call_us=call_us)
         self.track = Track("mcp", "call", "ask")
         share = CpuShare(0.2, lambda: self.costs.calls, self.costs.process, self.costs.thread)
-        validate = compiled(NUMBER, "structuredContent", "outputSchema")
+        schema = CompiledSchema(NUMBER, "structuredContent", "outputSchema")
+        is_valid = schema.is_valid
 
         def costly(value):
             self.costs.look()
-            return validate(value)
+            return is_valid(value)
 
-        output = OutputCheck(costly, self.track, share)
+        schema.is_valid = costly
+        output = OutputCheck(schema, self.track, share)
         equals = {path: compile_template(want) for path, want in options.pop("equals", {}).items()}
         self.checks = Checks(result_root, output=output, equals=equals, **options)
 
@@ -125,5 +129,16 @@ def test_an_error_that_the_scenario_expects_has_no_shape_to_be_held_to():
 
 def test_a_schema_that_is_itself_broken_checks_nothing():
     """The server's own answer will tell; nothing is fetched from anywhere."""
-    assert compiled({"type": "no such type"}, "x", "outputSchema") is None
-    assert compiled({"$ref": "http://127.0.0.1:9/schema"}, "x", "outputSchema") is None
+    for broken in ({"type": "no such type"}, {"$ref": "http://127.0.0.1:9/schema"}):
+        with pytest.raises(ValueError, match=r"."):
+            CompiledSchema(broken, "x", "outputSchema")
+        tool = Tool("ask", {"type": "object"}, (), broken)
+        assert output_check(tool, Track("mcp", "call", "ask"), lambda: 0) is None
+
+
+def test_more_violations_than_anybody_is_shown_are_not_explained_anew():
+    """To say what is wrong takes longer than to find that something is."""
+    step = Step()
+    details = [step.judge({"structuredContent": {"value": str(n)}})[1] for n in range(40)]
+    assert '"31" is not' in details[31]
+    assert details[32:] == [details[31]] * 8
