@@ -32,7 +32,8 @@ class CpuShare:
     share: float
     calls: Callable[[], int]
     """How many calls this process has made."""
-    process_ns: Callable[[], int] = time.process_time_ns
+    spent_ns: Callable[[], int] = time.process_time_ns
+    """What calls take is read from this clock. By that of the wall, looks may use idle time."""
     thread_ns: Callable[[], int] = time.thread_time_ns
     every: int = 1
     _left: int = 1
@@ -44,7 +45,7 @@ class CpuShare:
     _chance: random.Random = field(default_factory=lambda: random.Random(0))
 
     def __post_init__(self) -> None:
-        self._since = self.process_ns(), self.calls(), 0
+        self._since = self.spent_ns(), self.calls(), 0
 
     def due(self) -> bool:
         """Tell whether this reply is to be looked at. Called once for each."""
@@ -67,7 +68,7 @@ class CpuShare:
 
     def _adapt(self) -> None:
         """Decide by the calls of this window, and begin another one."""
-        now = self.process_ns(), self.calls(), self._looks
+        now = self.spent_ns(), self.calls(), self._looks
         cpu_ns, calls, looks = (new - old for new, old in zip(now, self._since, strict=True))
         if calls < _WINDOW:
             return

@@ -4,6 +4,7 @@ Templates whose names are all known become constants, constant requests become b
 schemas become functions.
 """
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
@@ -157,7 +158,7 @@ class ArmCompiler:
         return output_check(tool, track, lambda: self.recorder.calls)
 
     def _look(self, track: Track) -> ReplyLook:
-        share = CpuShare(LOOKS_SHARE, lambda: self.recorder.calls)
+        share = CpuShare(LOOKS_SHARE, lambda: self.recorder.calls, time.perf_counter_ns)
         look = ReplyLook(track.arm, track.name, share)
         self.recorder.looks.append(look)
         return look
