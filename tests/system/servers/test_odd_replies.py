@@ -88,7 +88,7 @@ def test_the_line_that_closes_a_round_is_that_of_the_report(ask):
     ended, document = ask("disguised")
     rounds = document["arms"]["mcp"]["rounds"]
     found = re.findall(
-        r"^round \d of 2  mcp: (\d+) calls/s, p95 .*? in (\d+) calls", ended.output, re.MULTILINE
+        r"^round \d of 2  mcp: (\d+) calls/s, p95 .*? in (\d+) calls", ended.stderr, re.MULTILINE
     )
     assert [int(calls) for _, calls in found] == [one["calls"] for one in rounds]
     assert [int(rate) for rate, _ in found] == [
