@@ -94,7 +94,7 @@ def test_promise_31_users_who_never_get_a_session_fail_the_run(start, run_on):
     server = start("failing_app.py", "sessions=3")
     document = run_on(server, "load.think=1ms")
     assert document["verdict"] == "FAIL"
-    assert document["reasons"][0].startswith("4 of 6 users of mcp had no session")
+    assert document["reasons"][0]["text"].startswith("4 of 6 users of mcp had no session")
     assert document["arms"]["mcp"]["error_rate"] < 0.1
 
 
@@ -116,8 +116,8 @@ def test_a_server_that_dies_is_the_first_reason(start, begin, report):
     process.wait(120)
     document = report(out)
     assert document["verdict"] == "FAIL"
-    assert document["reasons"][0].startswith("mcp stopped answering at ")
-    moment = float(document["reasons"][0].split(" at ")[1].split(" s")[0])
+    assert document["reasons"][0]["text"].startswith("mcp stopped answering at ")
+    moment = float(document["reasons"][0]["text"].split(" at ")[1].split(" s")[0])
     [second] = [turn for turn in document["arms"]["mcp"]["rounds"] if turn["round"] == 2]
     assert second["at_s"] - 0.1 <= moment <= second["at_s"] + 2.5
 
@@ -151,6 +151,6 @@ def test_promise_18_a_generator_that_is_stopped_is_not_the_servers_fault(
     assert process.wait(120) == 91
     document = report(out)
     assert document["verdict"] == "INVALID"
-    text = " ".join(document["reasons"])
+    text = " ".join(reason["text"] for reason in document["reasons"])
     assert "in stalls" in text
     assert "it stood still without using the processor" in text

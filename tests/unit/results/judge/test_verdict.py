@@ -121,8 +121,8 @@ def test_harness_errors_name_the_first_of_them():
 def test_harness_errors_come_before_any_reason_about_the_generator():
     """What is never sent is repeated as fast as it can: a busy generator is its consequence."""
     found = decided(harness_errors=4, health=health(*[HOT] * 9))
-    assert "harness_error" in found.reasons[0]
-    assert "used more than 90 % of a core" in found.reasons[1]
+    assert "harness_error" in found.reasons[0].text
+    assert "used more than 90 % of a core" in found.reasons[1].text
 
 
 @pytest.mark.parametrize(("seconds", "verdict"), [(4, "PASS"), (5, "INVALID")])
