@@ -14,7 +14,6 @@ from mcp_perf.results.document.part import VerdictName
 from mcp_perf.results.document.reason import Reason
 from mcp_perf.results.journal.records import Outage
 from mcp_perf.results.judge import generator, outages
-from mcp_perf.results.judge.checked import broken
 from mcp_perf.results.judge.order import (
     FAIL_CODE,
     INCONCLUSIVE_CODE,
@@ -25,7 +24,7 @@ from mcp_perf.results.judge.order import (
     because,
     in_order,
 )
-from mcp_perf.results.judge.shares import counts
+from mcp_perf.results.judge.shares import broken, counts
 from mcp_perf.results.tally.health import GeneratorHealth
 from mcp_perf.results.tally.metrics import Totals
 from mcp_perf.results.tally.turns import MOST_DROPPED
