@@ -9,7 +9,7 @@ from typing import Final
 
 from mcp_perf.client.reply import Reply
 from mcp_perf.outcomes import TIMEOUT, TRANSPORT_ERROR
-from mcp_perf.results.journal.records import Outage
+from mcp_perf.results.journal.records import SILENT, Outage
 
 UNREACHED: Final = frozenset((TRANSPORT_ERROR, TIMEOUT))
 FEWEST: Final = 3
@@ -64,7 +64,7 @@ class OutageWatch:
         if row is None:
             silent = cls == TIMEOUT
             from_s = self.since_start_s(reply.start_ns if silent else reply.end_ns)
-            how = "gave no answer" if silent else _how(reply.detail)
+            how = SILENT if silent else _how(reply.detail)
             row = self._rows[arm] = _Row(answered, max(0.0, from_s), reply.end_ns, how)
         row.add(reply, self.since_start_s(reply.end_ns))
 

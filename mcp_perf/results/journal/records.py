@@ -250,6 +250,10 @@ class UpstreamUse(Record, tag="upstream", frozen=True, kw_only=True):
     """The most requests, to all providers together, that were under way at once."""
 
 
+SILENT: Final = "gave no answer"
+"""How a target was away that kept its connections, and answered no call in time."""
+
+
 class Outage(Record, tag="outage", frozen=True, kw_only=True):
     """A time in which calls of one node to an arm's target reached nobody, one after the other.
 

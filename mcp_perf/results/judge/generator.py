@@ -99,6 +99,21 @@ def reasons(health: GeneratorHealth) -> Iterator[tuple[str, str]]:
             yield figures.cause, f"{who} {said}: {figures.told}. {ADVICE[figures.cause]}"
 
 
+def unfit(health: GeneratorHealth) -> set[int]:
+    """Return the measured rounds in which a process broke a limit.
+
+    A load generator that is not fit to measure makes timeouts: those of these rounds belong to
+    nobody.
+    """
+    found = set(health.broken_turns)
+    for node in health.nodes.values():
+        if node.hottest_s >= HOT_S:
+            found.update(turn for turn, one in node.rounds.items() if one.arm == node.hottest_arm)
+        for _, turns in _broken(node, health.limits):
+            found.update(turns)
+    return found
+
+
 def figures_of(health: GeneratorHealth, name: str, turns: Iterable[int]) -> Figures:
     """Return who used the processors in these rounds of a process."""
     turns = [turn for turn in turns if turn in health.nodes[name].rounds]

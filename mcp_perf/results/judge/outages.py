@@ -3,13 +3,13 @@
 Each is a code and a sentence.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from operator import attrgetter
 from typing import Final
 
 from msgspec.structs import replace
 
-from mcp_perf.results.journal.records import Outage
+from mcp_perf.results.journal.records import SILENT, Outage
 from mcp_perf.results.tally.metrics import Totals
 
 MOST_USERS: Final = 0.01
@@ -33,12 +33,19 @@ def merged(outages: Iterable[Outage]) -> list[Outage]:
     return sorted(found, key=lambda outage: outage.from_s)
 
 
-def stopped(outages: Iterable[Outage]) -> Iterator[tuple[str, str, str]]:
-    """Yield arm, code and sentence of each target that did not answer any more at the end."""
+def stopped(
+    outages: Iterable[Outage], unfit: Container[str] = ()
+) -> Iterator[tuple[str, str, str]]:
+    """Yield arm, code and sentence of each target that did not answer any more at the end.
+
+    If the load generator was not fit to measure an arm, silence may be its own doing.
+    """
     for one in merged(outages):
         if not one.is_over:
             when = f"{one.arm} stopped answering at {one.from_s:.1f} s, and did not answer again"
-            yield one.arm, "target_stopped", f"{when}: {_how(one)}"
+            of_nobody = one.how == SILENT and one.arm in unfit
+            code = "unanswered" if of_nobody else "target_stopped"
+            yield one.arm, code, f"{when}: {_how(one)}"
 
 
 def returned(outages: Iterable[Outage]) -> Iterator[tuple[str, str, str]]:

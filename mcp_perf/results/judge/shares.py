@@ -4,14 +4,14 @@ Results that were not held against their outputSchema count as those that were.
 """
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Container, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
-from mcp_perf.outcomes import INTERRUPTED, TIMEOUT
+from mcp_perf.outcomes import INTERRUPTED
 from mcp_perf.results.judge import rule
 from mcp_perf.results.stats import rounds as stats
-from mcp_perf.results.tally.groups import Group, Tally
+from mcp_perf.results.tally.groups import CALL, JOURNEY, Group, Tally
 from mcp_perf.results.tally.metrics import Totals
 from mcp_perf.scenario.model.gates import METRICS, Gate
 
@@ -36,11 +36,20 @@ class ShareCounts:
     """A sentence on the sample."""
 
 
-def counts(totals: Totals, metric: str, *, timeouts: bool = True) -> ShareCounts:
-    """Count what a share is about; without timeouts, those are left out of both numbers."""
+def deeds(totals: Totals, metric: str, unfit: Collection[int]) -> ShareCounts:
+    """Count what of a share the target did itself.
+
+    Timeouts of rounds in which the load generator was unfit to measure are left out. If it never
+    was, nothing hangs on them, and all are: so they are told from errors.
+    """
+    return counts(totals, metric, without=unfit or totals.turns)
+
+
+def counts(totals: Totals, metric: str, without: Container[int] = ()) -> ShareCounts:
+    """Count what a share is about; the timeouts of some turns are left out of both numbers."""
     of_journeys = metric == "success_rate"
     group = totals.journey if of_journeys else totals.call
-    out = 0 if timeouts else group.classes.get(TIMEOUT, 0)
+    out = totals.timeouts(JOURNEY if of_journeys else CALL, without)
     total, cut_off = group.ended - out, group.classes.get(INTERRUPTED, 0)
     if of_journeys:
         return ShareCounts(group.ok.n, total, "journeys", "were ok", cut_off)
@@ -92,8 +101,8 @@ def _with(judgement: rule.Judgement, more: str) -> rule.Judgement:
     return replace(judgement, reason=judgement.reason + more) if judgement.reason else judgement
 
 
-def fails_by_deeds(gate: Gate, parts: Iterable[Totals]) -> bool:
-    """Tell whether a gate on a share fails by what the target itself did, timeouts left out.
+def fails_by_deeds(gate: Gate, parts: Iterable[Totals], unfit: Collection[int] = ()) -> bool:
+    """Tell whether a gate on a share fails by what the target itself did.
 
     `parts` are the levels of the load, or the whole of it. Ratios of two shares are left out: who
     is to blame for one depends on both arms.
@@ -101,7 +110,7 @@ def fails_by_deeds(gate: Gate, parts: Iterable[Totals]) -> bool:
     if gate.value is None or METRICS[gate.metric].kind != "fraction":
         return False
     bound = rule.Bound.of(gate)
-    found = (counts(totals, gate.metric, timeouts=False) for totals in parts)
+    found = (deeds(totals, gate.metric, unfit) for totals in parts)
     return any(one.total and _judged(bound, one).verdict == "FAIL" for one in found)
 
 

@@ -5,6 +5,7 @@ Nothing passes by absence: an arm, a worker or an end that is missing leaves at 
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 from mcp_perf.outcomes import FAILED
@@ -24,7 +25,7 @@ from mcp_perf.results.judge.order import (
     because,
     in_order,
 )
-from mcp_perf.results.judge.shares import broken, counts
+from mcp_perf.results.judge.shares import broken, counts, deeds
 from mcp_perf.results.tally.health import GeneratorHealth
 from mcp_perf.results.tally.metrics import Totals
 from mcp_perf.results.tally.turns import MOST_DROPPED
@@ -69,7 +70,7 @@ class Facts:
 
     gates: Sequence[GateResult]
     failed_by_deeds: Collection[str] = ()
-    """Gates on shares that fail by what the target itself did, timeouts left out."""
+    """Gates on shares that fail by what the target itself did."""
     most_failed: float = MOST_FAILED
     clean: bool = True
     """Whether nothing at all went wrong, before, in and after the rounds."""
@@ -92,6 +93,11 @@ class Facts:
     outages: Sequence[Outage] = ()
     aborted: str = ""
     """Why the run was ended early; empty where it was not."""
+
+    @cached_property
+    def unfit(self) -> set[int]:
+        """The rounds in which the load generator was not fit to measure."""
+        return generator.unfit(self.health)
 
 
 @dataclass(frozen=True)
@@ -164,13 +170,15 @@ def _explained(facts: Facts) -> Iterator[Reason]:
 
 def _deserted(facts: Facts) -> Iterator[Reason]:
     """Say what explains all that follows: a target that stopped, users that were never served."""
-    for arm, code, text in outages.stopped(facts.outages):
+    unfit = {arm for arm, of in facts.arms.items() if not facts.unfit.isdisjoint(of.turns)}
+    for arm, code, text in outages.stopped(facts.outages, unfit):
         if not _passed_on(arm, _ABOUT_ERRORS, facts.gates):
             yield because(code, text)
     for code, text in outages.users_without(facts.arms):
         yield because(code, text)
     if facts.aborted:
-        yield because("aborted", facts.aborted)
+        by_deeds = not facts.unfit or any(_too_many(t, facts) for t in facts.arms.values())
+        yield because("aborted" if by_deeds else "unanswered", facts.aborted)
 
 
 def _failed(facts: Facts) -> Iterator[Reason]:
@@ -203,23 +211,30 @@ def _failed(facts: Facts) -> Iterator[Reason]:
 
 def _errors(arm: str, totals: Totals, facts: Facts) -> Iterator[Reason]:
     """Say that too many calls of an arm failed, if no gate judges how many may."""
-    whole, deeds = counts(totals, "error_rate"), counts(totals, "error_rate", timeouts=False)
+    whole = counts(totals, "error_rate")
     if not whole.count or _passed_on(arm, _ABOUT_ERRORS, facts.gates):
         return
     classes = {cls: n for cls, n in totals.call.classes.items() if cls in FAILED}
     most = f"most of them by {max(classes, key=classes.__getitem__)}"
     counted = f"{round(whole.count)} of {whole.total}, {most}"
     if whole.count == whole.total:
-        code = "all_failed" if deeds.count else "unanswered"
+        by_deeds = deeds(totals, "error_rate", facts.unfit).count > 0
+        code = "all_failed" if by_deeds else "unanswered"
         yield because(code, f"Every call of {arm} failed: {counted}.{whole.sampled}")
     elif facts.search is None and not _judged_on(arm, _ABOUT_ERRORS, facts.gates):
         limit = f"the limit is {100 * facts.most_failed:.3g} % (limits: errors)"
         told = f"Calls of {arm} failed: {counted}; {limit}, and no gate says how many may."
         told += whole.sampled
-        if deeds.count > facts.most_failed * deeds.total:
+        if _too_many(totals, facts):
             yield because("error_limit", told)
         elif whole.count > facts.most_failed * whole.total:
             yield because("unanswered", told)
+
+
+def _too_many(totals: Totals, facts: Facts) -> bool:
+    """Tell whether more calls than the limit allows failed by what the target itself did."""
+    found = deeds(totals, "error_rate", facts.unfit)
+    return found.count > facts.most_failed * found.total
 
 
 def _judged_on(arm: str, metrics: Sequence[str], gates: Sequence[GateResult]) -> bool:

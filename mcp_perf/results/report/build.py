@@ -71,7 +71,7 @@ def build(records: Iterable[AnyRecord]) -> Report:
     decision = decide(
         replace(
             _facts(tally, evidence, gates, compared.regressions, capacity.facts(capacities, asked)),
-            failed_by_deeds=_by_deeds(asked, evidence, levels),
+            failed_by_deeds=_by_deeds(asked, evidence, levels, generator.unfit(tally.health)),
         )
     )
     return Report(
@@ -136,13 +136,14 @@ def _by_deeds(
     asked: Iterable[Gate],
     evidence: Mapping[str, Evidence],
     levels: Mapping[str, Mapping[LevelKey, Evidence]],
+    unfit: Collection[int],
 ) -> set[str]:
     """Name the gates that fail by what the target itself did, at any level."""
     found = set()
     for gate in asked:
         whole = [evidence[gate.arm]] if gate.arm in evidence else []
         parts = [*levels.get(gate.arm, {}).values(), *whole]
-        if fails_by_deeds(gate, [part.totals for part in parts]):
+        if fails_by_deeds(gate, [part.totals for part in parts], unfit):
             found.add(gate.text)
     return found
 

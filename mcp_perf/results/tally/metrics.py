@@ -1,11 +1,11 @@
 """What can be judged of an arm: the metrics of the gates, over one round or over all of them."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from mcp_perf.outcomes import OK
+from mcp_perf.outcomes import OK, TIMEOUT
 from mcp_perf.results.document.target_numbers import SessionNumbers
 from mcp_perf.results.tally import groups
 from mcp_perf.results.tally.tokens import tokens
@@ -63,8 +63,14 @@ class Totals:
         ended = [share.ended for turn in turns for share in turn.shares.values() if share.ended]
         self.planned = sum(record.planned for record in ended)
         self.dropped = sum(record.dropped for record in ended)
+        self.turns = [turn.started.turn for turn in turns]
+        self._timeouts = _timeouts(turns)
         self.users_by_turn = [users_of(turn) for turn in turns]
         self.backed_off_s = sum(record.backed_off_s for record in ended)
+
+    def timeouts(self, kind: str, turns: Container[int]) -> int:
+        """Return how many calls, or journeys, of these turns got no answer in time."""
+        return sum(n for (turn, of), n in self._timeouts.items() if of == kind and turn in turns)
 
     @property
     def calls(self) -> int:
@@ -306,6 +312,16 @@ def _groups(turns: Sequence[RecordedTurn], kind: str) -> dict[str, groups.Group]
             if of_kind == kind:
                 parts[name].append((cls, tally))
     return {name: groups.Group(found) for name, found in parts.items()}
+
+
+def _timeouts(turns: Sequence[RecordedTurn]) -> Counter[tuple[int, str]]:
+    """Count them by turn and kind."""
+    found: Counter[tuple[int, str]] = Counter()
+    for turn in turns:
+        for (kind, _, cls), part in turn.parts.items():
+            if cls == TIMEOUT:
+                found[turn.started.turn, kind] += part.n
+    return found
 
 
 def _together(named: Mapping[str, groups.Group]) -> groups.Group:

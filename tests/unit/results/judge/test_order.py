@@ -212,6 +212,58 @@ def test_promise_28_timeouts_under_a_broken_generator_belong_to_nobody(gates):
     assert sound.reasons[0].code == ("gate_failed" if gates else "unanswered")
 
 
+@pytest.mark.parametrize("gates", [[], ["mcp.error_rate < 1%"]])
+@pytest.mark.parametrize(("hung", "verdict"), [({0}, "INVALID"), ({0, 2}, "FAIL"), ({2}, "FAIL")])
+def test_promise_28_timeouts_of_other_rounds_than_the_broken_ones_are_the_targets(
+    hung, verdict, gates
+):
+    """The load generator was stopped in the first round only: it made no timeout of the third."""
+    rounds = [Round(ok=500, failed=500 * (n in hung), cls="timeout") for n in range(3)]
+    records = journal({"mcp": rounds}, gates=gates)
+    found = build([_paused(record) if getattr(record, "turn", 1) == 0 else record
+                   for record in records])  # fmt: skip
+    assert found.verdict == verdict
+    codes = [reason.code for reason in found.reasons]
+    assert "generator_paused" in codes
+    if verdict == "FAIL":
+        assert codes[0] == ("target_errors" if gates else "error_limit")
+
+
+def _paused(record):
+    """Let the load generator have been stopped for 0.6 s in a slice."""
+    if not hasattr(record, "health"):
+        return record
+    return replace(record, health=replace(record.health, **PAUSED))
+
+
+@pytest.mark.parametrize(
+    ("how", "broken", "verdict", "code"),
+    [
+        ("refused connections", True, "FAIL", "target_stopped"),
+        ("gave no answer", True, "INVALID", "unanswered"),
+        ("gave no answer", False, "FAIL", "target_stopped"),
+    ],
+)
+def test_promise_28_silence_beside_a_broken_limit_belongs_to_nobody(how, broken, verdict, code):
+    """Nobody but the target refuses connections."""
+    gone = replace(outage(is_over=False), how=how)
+    found = report(Round(), broken=broken, extra=[gone])
+    assert found.verdict == verdict
+    assert code in [reason.code for reason in found.reasons]
+
+
+@pytest.mark.parametrize(
+    ("cls", "broken", "verdict"),
+    [("timeout", True, "INVALID"), ("timeout", False, "FAIL"), ("http_error", True, "FAIL")],
+)
+def test_promise_28_an_early_end_is_as_grave_as_what_it_came_of(cls, broken, verdict):
+    """A generator that makes timeouts ends its own run."""
+    note = Note(at_s=1, code="aborted", text="98 % of the calls of mcp failed.")
+    found = report(Round(ok=2, failed=98, cls=cls), broken=broken, extra=[note], end="aborted")
+    assert found.verdict == verdict
+    assert ("aborted" in [reason.code for reason in found.reasons]) is (verdict == "FAIL")
+
+
 def test_promise_28_timeouts_do_not_hide_the_errors_beside_them():
     """Of the calls that were answered half failed; those that were not count for nobody."""
     bad = Round(ok=50, failed=50, cls="http_error", other={"timeout": 900})

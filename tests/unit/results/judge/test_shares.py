@@ -4,7 +4,7 @@ import pytest
 
 from mcp_perf.results.journal.records import Slice, TurnEnded, TurnStarted
 from mcp_perf.results.judge.rule import Bound
-from mcp_perf.results.judge.shares import ShareCounts, counts, fails_by_deeds, judge
+from mcp_perf.results.judge.shares import ShareCounts, counts, deeds, fails_by_deeds, judge
 from mcp_perf.results.tally.metrics import Totals
 from mcp_perf.results.tally.tally import fold
 from mcp_perf.scenario.model.gates import parse
@@ -36,19 +36,20 @@ MIXED = totals(
 
 
 @pytest.mark.parametrize(
-    ("metric", "timeouts", "count", "total", "cut_off"),
+    ("metric", "without", "count", "total", "cut_off"),
     [
-        ("error_rate", True, 35, 95, 3),
-        ("error_rate", False, 15, 75, 3),
-        ("rate_limited_rate", True, 5, 95, 3),
-        ("rate_limited_rate", False, 5, 75, 3),
-        ("success_rate", True, 20, 38, 2),
-        ("success_rate", False, 20, 26, 2),
+        ("error_rate", [], 35, 95, 3),
+        ("error_rate", [0], 15, 75, 3),
+        ("error_rate", [1], 35, 95, 3),
+        ("rate_limited_rate", [], 5, 95, 3),
+        ("rate_limited_rate", [0], 5, 75, 3),
+        ("success_rate", [], 20, 38, 2),
+        ("success_rate", [0], 20, 26, 2),
     ],
 )
-def test_calls_and_journeys_are_counted_by_how_they_ended(metric, timeouts, count, total, cut_off):
-    """Without timeouts those are in neither number; what was cut off never is."""
-    found = counts(MIXED, metric, timeouts=timeouts)
+def test_calls_and_journeys_are_counted_by_how_they_ended(metric, without, count, total, cut_off):
+    """Timeouts of some turns may be left out of both numbers; what was cut off always is."""
+    found = counts(MIXED, metric, without)
     assert (found.count, found.total, found.cut_off) == (count, total, cut_off)
 
 
@@ -87,6 +88,15 @@ def test_what_was_cut_off_decides_nothing(op, value, count, cut_off, verdict):
 def test_a_gate_fails_by_deeds_if_it_does_without_timeouts(gate, fails):
     """Only shares of one arm are about what the target did; a time has many causes."""
     assert fails_by_deeds(parse(gate), [MIXED]) is fails
+
+
+@pytest.mark.parametrize(("unfit", "fails"), [((), False), ({0}, False), ({7}, True)])
+def test_timeouts_are_deeds_only_where_the_generator_was_sound_beside_a_broken_limit(unfit, fails):
+    """In the rounds of a broken limit they are nobody's. If none is, they are told from errors."""
+    hung = totals({"ok": 100, "timeout": 100}, {"ok": 100, "timeout": 100})
+    for gate in ("mcp.error_rate < 5%", "mcp.success_rate > 95%"):
+        assert fails_by_deeds(parse(gate), [hung], unfit) is fails
+    assert deeds(hung, "error_rate", unfit).total == (200 if fails else 100)
 
 
 def test_one_level_is_enough_to_fail_by_deeds():
