@@ -112,6 +112,8 @@ class TurnRunner:
         left_s = drain_s = order["drain_s"]
         if turn.rate:
             left_s -= self._complete(open_turn, drain_s)
+        elif not self.gate.idle(0):
+            self._go_on_draining()
         late = self._drain(left_s, open_turn.bell_ns if drain_s else 0)
         self.flush()
         self.recorder.end()
@@ -130,9 +132,13 @@ class TurnRunner:
         """
         left_s = min(open_turn.until_first_s, most_s)
         self.gate.idle(left_s)
+        self._go_on_draining()
+        return left_s
+
+    def _go_on_draining(self) -> None:
+        """Record apart what comes from now on."""
         self.flush()
         self.recorder.draining = True
-        return left_s
 
     def _drain(self, left_s: float, bell_ns: int) -> int:
         """Let the last calls end; return how many users had to be cut off.

@@ -143,7 +143,8 @@ class Slice(Record, tag="slice", frozen=True, kw_only=True):
     cells: list[Cell]
     health: Health
     draining: bool = False
-    """Open load: after the time that rates are taken from; the calls count in all else."""
+    """After the bell, or in an open load after the time in which journeys end that count as being
+    in time."""
 
 
 class TurnEnded(Record, tag="turn_end", frozen=True, kw_only=True):

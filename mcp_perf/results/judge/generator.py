@@ -167,7 +167,7 @@ def _stalls(node: NodeHealth, limits: GeneratorLimits) -> Iterator[tuple[str, li
         found = together(one for one in node.rounds.values() if one.arm == arm)
         long = found.longest_stall_s > limits.longest_stall_s
         if long or found.lost > limits.lost_time:
-            lost = f"lost {found.stalled_s:.3g} s of {found.wall_s:.3g} s in rounds of {arm}"
+            lost = f"lost {found.lost_s:.3g} s of {found.up_to_bell_s:.3g} s in rounds of {arm}"
             stalled = [turn for turn in _where(node, _has_stalled) if node.rounds[turn].arm == arm]
             yield f"{lost} in stalls, {found.longest_stall_s:.3g} s in the longest", stalled
 

@@ -52,15 +52,27 @@ class RoundHealth:
     starts: int = 0
     cores: int = 0
     machine_cores: int = 0
+    drain_cpu_s: float = 0.0
+    """The part of `cpu_s` after the bell, and so on: shares are those of the time before it."""
+    drain_stalled_s: float = 0.0
+    drain_s: float = 0.0
+
+    @property
+    def up_to_bell_s(self) -> float:
+        return self.wall_s - self.drain_s
+
+    @property
+    def lost_s(self) -> float:
+        """The time that was lost in stalls."""
+        return self.stalled_s - self.drain_stalled_s
 
     @property
     def cpu(self) -> float:
-        return self.cpu_s / self.wall_s if self.wall_s else 0.0
+        return (self.cpu_s - self.drain_cpu_s) / self.up_to_bell_s if self.up_to_bell_s else 0.0
 
     @property
     def lost(self) -> float:
-        """The share of the time that was lost in stalls."""
-        return self.stalled_s / self.wall_s if self.wall_s else 0.0
+        return self.lost_s / self.up_to_bell_s if self.up_to_bell_s else 0.0
 
     def add(self, part: "Health | RoundHealth") -> None:
         self.cpu_s += part.cpu_s
@@ -74,6 +86,10 @@ class RoundHealth:
         self.starts += part.starts
         self.cores = max(self.cores, part.cores)
         self.machine_cores = max(self.machine_cores, part.machine_cores)
+        if isinstance(part, RoundHealth):
+            self.drain_cpu_s += part.drain_cpu_s
+            self.drain_stalled_s += part.drain_stalled_s
+            self.drain_s += part.drain_s
 
     def is_broken(self, limits: GeneratorLimits) -> bool:
         """Tell whether this process was not fit to measure: its numbers are its own."""
@@ -115,15 +131,23 @@ class NodeHealth:
         """Add one slice of a round of this arm; a cool one ends the arm's time in a row.
 
         Arms are followed apart: with rounds shorter than five seconds, a fast target that
-        saturates the generator would hide behind the pauses that a slow one gives it.
+        saturates the generator would hide behind the pauses that a slow one gives it. Of the drain
+        only the longest stall counts: who is idle there was no less busy before.
         """
         health = part.health
-        self.rounds.setdefault(part.turn, RoundHealth(arm)).add(health)
+        own = self.rounds.setdefault(part.turn, RoundHealth(arm))
+        own.add(health)
+        if part.draining:
+            own.drain_cpu_s += health.cpu_s
+            own.drain_stalled_s += health.stalled_s
+            own.drain_s += health.wall_s
         self.cpu_s += health.cpu_s
         self.wall_s += health.wall_s
         self.lag.add_pairs(health.lag)
         self.late_starts += health.late_starts
         self.starts += health.starts
+        if part.draining:
+            return
         hot = health.wall_s > 0 and limits.is_hot(health.cpu_s / health.wall_s)
         self._hot_s[arm] = self._hot_s[arm] + health.wall_s if hot else 0.0
         if self._hot_s[arm] > self.hottest_s:

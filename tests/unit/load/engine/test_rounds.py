@@ -197,10 +197,12 @@ def test_what_a_turn_recorded_carries_its_number(node):
     node.turn_runner.go(go())
     until(lambda: node.recorder.calls == 2)
     assert node.recorder.turn == 3
-    node.go_on.set()
     node.turn_runner.close({})
+    until(lambda: node.recorder.draining)
+    node.go_on.set()
     node.answer()
-    assert [piece.turn for piece in node.slices()] == [SETUP, 3]
+    drained = [(SETUP, False), (3, False), (3, True)]  # the calls in flight at the close end last
+    assert [(piece.turn, piece.draining) for piece in node.slices()] == drained
     assert node.slices()[1].at_s == pytest.approx(30.0, abs=0.001)
     assert node.recorder.turn == SETUP
 

@@ -4,7 +4,7 @@ import pytest
 
 from mcp_perf.results.journal.records import Health, Slice
 from mcp_perf.results.judge.generator import ADVICE, Figures, figures_of, reasons
-from mcp_perf.results.tally.health import GeneratorHealth, GeneratorLimits
+from mcp_perf.results.tally.health import GeneratorHealth, GeneratorLimits, together
 from tests.support.virtual_run import pairs
 
 SECOND = {"cpu_s": 0.2, "wall_s": 1.0, "machine_s": 0.5, "cores": 2, "machine_cores": 2}
@@ -41,6 +41,18 @@ def test_promise_18_a_full_core_in_a_round_of_any_length(seconds):
     assert code == "generator_saturated"
     assert "used more than 90 % of a core in a round, and 95 % in one of mcp." in text
     assert found.broken_turns == {1}
+
+
+def test_promise_18_idle_time_in_the_drain_does_not_hide_a_full_core():
+    """Calls that are never answered keep a round open for long after its bell."""
+    found = health({"cpu_s": 0.95})
+    idle = Health(cpu_s=0.1, wall_s=30.0, stalled_s=0.4, longest_stall_s=0.2)
+    drain = Slice(node="w1", turn=0, at_s=1, seconds=30, cells=[], health=idle, draining=True)
+    found.add(drain, "mcp")
+    assert codes(found) == ["generator_saturated"]
+    assert found.broken_turns == {0}
+    assert together(found.nodes["w1"].rounds.values()).cpu == pytest.approx(0.95)
+    assert found.nodes["w1"].cpu_s == pytest.approx(1.05)
 
 
 def test_promise_18_a_stall_of_half_a_second_is_enough():
