@@ -4,9 +4,9 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Final
 
-from mcp_perf.outcomes import ENDED, FAILED, HARNESS_ERROR, INTERRUPTED, TIMEOUT
+from mcp_perf.outcomes import ENDED, FAILED, HARNESS_ERROR, INTERRUPTED, OK, RATE_LIMITED, TIMEOUT
 from mcp_perf.results.journal import records as journal
-from mcp_perf.results.journal.histogram import Histogram
+from mcp_perf.results.journal.histogram import Histogram, rank
 from mcp_perf.results.render.words import numbers
 from mcp_perf.results.tally.groups import CALL
 from mcp_perf.results.tally.metrics import Totals
@@ -47,7 +47,8 @@ class ArmNow:
             if cell.cls in ENDED:
                 calls += cell.n
                 self.errors += cell.n if cell.cls in FAILED else 0
-                latency.add_pairs(cell.latency)
+                if cell.cls == OK:
+                    latency.add_pairs(cell.latency)
         self.calls += calls
         if piece.seconds > 0.1:
             recent = self._recent.setdefault(piece.node, deque(maxlen=_WINDOW))
@@ -76,24 +77,30 @@ class ArmNow:
 
     @property
     def p95_ms(self) -> float | None:
-        """The 95th percentile of the same calls."""
+        """The 95th percentile of the same calls; None if it falls on one that failed."""
         if self._totals is not None:
             return self._totals.value("p95") if self._totals.call.ended else None
-        pooled = Histogram()
+        pooled, ended = Histogram(), 0
         for recent in self._recent.values():
-            for _, _, latency in recent:
+            for _, calls, latency in recent:
                 pooled.merge(latency)
-        value = pooled.percentile(0.95)
+                ended += calls
+        [value] = pooled.at_ranks([rank(0.95, ended)])
         return None if value is None else value / 1e6
 
     def line(self) -> str:
         """Say how the turn went, or goes: its rate, its percentile, and how its calls ended."""
         totals = self._totals or Totals([] if self._turn is None else [self._turn])
         classes, call = totals.call.classes, totals.call
+        p95 = numbers.ms(self.p95_ms)
+        if totals.falls_on_failure("p95"):
+            [ok_ms] = call.ok.percentiles_ms([0.95])
+            p95 = f"falls on a failed call ({numbers.ms(ok_ms)} of those that were ok)"
         said = (
-            f"{self.rate:.0f} calls/s, p95 {numbers.ms(self.p95_ms)}, "
+            f"{self.rate:.0f} calls/s, p95 {p95}, "
             f"{counted(call.failed, 'error')} in {counted(call.ended, 'call')}"
         )
+        said += f", {call.limited} {RATE_LIMITED}" if call.limited else ""
         unanswered = classes.get(TIMEOUT, 0) + classes.get(INTERRUPTED, 0)
         said += f", {unanswered} unanswered" if unanswered else ""
         unmade = classes.get(HARNESS_ERROR, 0)

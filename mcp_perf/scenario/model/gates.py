@@ -49,7 +49,8 @@ class Gate:
 
     def allows_failures(self, share: float) -> bool:
         """Tell whether it is about failures, and holds if this share of all calls fails."""
-        found = {"error_rate": share, "success_rate": 1 - share}.get(self.metric)
+        of_all = {"error_rate": share, "rate_limited_rate": share, "success_rate": 1 - share}
+        found = of_all.get(self.metric)
         if found is None or self.value is None:
             return False
         return found < self.value if self.op.startswith("<") else found > self.value

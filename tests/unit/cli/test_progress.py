@@ -11,7 +11,7 @@ from rich.console import Console
 from mcp_perf.cli.output import progress
 from mcp_perf.cli.output.progress import Progress
 from mcp_perf.load.plan.schedule import Level, plan
-from mcp_perf.outcomes import HARNESS_ERROR, INTERRUPTED, OK, TIMEOUT, TOOL_ERROR
+from mcp_perf.outcomes import HARNESS_ERROR, INTERRUPTED, OK, RATE_LIMITED, TIMEOUT, TOOL_ERROR
 from mcp_perf.results.journal.histogram import Histogram
 from mcp_perf.results.journal.records import (
     SETUP,
@@ -201,6 +201,21 @@ def test_calls_that_could_not_be_made_are_in_no_rate():
     assert "2,000" not in show.picture()
     assert "5000 harness_errors: not made as the scenario says" in show.picture()
     assert "rest: 10 calls/s, p95 2.00 ms, 0 errors in 10 calls, 5000 harness_errors" in show.end()
+
+
+def test_failures_make_no_percentile_shorter():
+    """Calls that were refused at once rank last, while a round goes on and when it is over."""
+    show = Show()
+    show.see(started(show.turns[2]))
+    show.see(piece("rest", {OK: 99}, ns=20 * MS), piece("rest", {RATE_LIMITED: 1}, ns=1))
+    assert show.progress._arms["rest"].p95_ms == pytest.approx(20, rel=0.01)
+    show.see(piece("rest", {RATE_LIMITED: 9}, ns=1))
+    assert show.progress._arms["rest"].p95_ms is None
+    show.see(TurnEnded(turn=2, node="local", users=1, busy_s=1.0, planned=1))
+    assert (
+        "rest: 109 calls/s, p95 falls on a failed call (20.0 ms of those that were ok), "
+        "10 errors in 109 calls, 10 rate_limited"
+    ) in show.end()
 
 
 def test_an_arm_that_waits_for_its_turn_shows_its_last_round():

@@ -112,6 +112,8 @@ gates: GATES
         ("{users: 1}", "[mcp.error_rate < 99%]", None),
         ("{users: 1}", "[mcp.success_rate < 10%]", None),
         ("{users: 1}", "[mcp.success_rate > 10%]", Abort(0.95, 10.0)),
+        ("{users: 1}", "[mcp.rate_limited_rate > 50%]", None),
+        ("{users: 1}", "[mcp.rate_limited_rate < 5%]", Abort(0.95, 10.0)),
         ("{users: 1}", "[mcp.p95 < 1s]", Abort(0.95, 10.0)),
         ("{shape: breakpoint}", "[]", None),
         ("{users: 1, abort: off}", "[]", None),
