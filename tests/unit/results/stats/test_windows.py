@@ -1,6 +1,7 @@
 """Rates over the whole window: what is served per second in steady state is what is reported."""
 
 import heapq
+import math
 import random
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
@@ -51,8 +52,13 @@ def queued(
     return ends, dropped
 
 
-def turn(number: int, seconds: float, ends: Ends, dropped: int = 0) -> Iterator[AnyRecord]:
-    """Give the records of a turn: slices of a second, and where the time of rates is over."""
+def turn(
+    number: int, seconds: float, ends: Ends, dropped: int = 0, timeout_s: float = math.inf
+) -> Iterator[AnyRecord]:
+    """Give the records of a turn: slices of a second, and where the time of rates is over.
+
+    Journeys that took at least `timeout_s` got no answer.
+    """
     begin = 100.0 * number
     yield TurnStarted(
         turn=number,
@@ -70,7 +76,14 @@ def turn(number: int, seconds: float, ends: Ends, dropped: int = 0) -> Iterator[
         times = [1000 * (end - at) for at, end in ends if low <= end < high]
         begun = sum(low <= at < high for at, _ in ends)
         cells = [cell("mcp", [0.01] * begun, kind="start", name="say")] if begun else []
-        cells += [cell("mcp", times, kind=kind, name="say") for kind in KINDS if times]
+        late = [ms for ms in times if ms >= 1000 * timeout_s]
+        by_class = {"ok": [ms for ms in times if ms < 1000 * timeout_s], "timeout": late}
+        cells += [
+            cell("mcp", some, kind=kind, name="say", cls=cls)
+            for kind in KINDS
+            for cls, some in by_class.items()
+            if some
+        ]
         yield Slice(
             node="w1",
             turn=number,
@@ -90,11 +103,13 @@ def turn(number: int, seconds: float, ends: Ends, dropped: int = 0) -> Iterator[
     )
 
 
-def totals(seconds: float, rounds: Sequence[tuple[Ends, int]]) -> Totals:
+def totals(
+    seconds: float, rounds: Sequence[tuple[Ends, int]], timeout_s: float = math.inf
+) -> Totals:
     """Give the totals of an arm with these rounds."""
     records: list[AnyRecord] = [started(["mcp"], load={"model": "open"})]
     for number, (ends, dropped) in enumerate(rounds):
-        records += turn(number, seconds, ends, dropped)
+        records += turn(number, seconds, ends, dropped, timeout_s)
     return Totals(fold(records).measured("mcp"))
 
 
@@ -122,6 +137,24 @@ def test_promise_33_what_is_offered_and_served_is_the_rate(mix, even):
     found = totals(5, rounds)
     assert found.throughput_per_s == pytest.approx(offered, rel=0.02)
     assert found.calls_per_s == pytest.approx(offered, rel=0.02)
+
+
+@pytest.mark.parametrize("cut_off", [False, True])
+def test_promise_33_journeys_that_are_unanswered_in_the_drain_take_nothing_from_others(cut_off):
+    """Half of the journeys take 4 s, one in ten is never answered: 36/s are served of 40/s.
+
+    Those reach their timeout of 10 s in the drain, or are cut off at its end, at 17 s.
+    """
+    starts = arrivals(40, 5, None)
+
+    def duration(index: int) -> float:
+        hung = 17 - starts[index] if cut_off else 10.5
+        return hung if index % 10 == 0 else 4.0 * (index % 2) + 0.001
+
+    found = totals(5, [(by_itself(duration, starts), 0)] * 6, timeout_s=10)
+    assert found.throughput_per_s == pytest.approx(36, rel=0.02)
+    assert found.calls_per_s == pytest.approx(40, rel=0.02)
+    assert found.call.error_rate == pytest.approx(0.1)
 
 
 @pytest.mark.parametrize("service_s", [0.02, 0.5])
