@@ -14,6 +14,8 @@ from mcp_perf.scenario.model.syntax import Abort
 
 CODE: Final = "aborted"
 """Of the note that says why, and of the reason why the run ended."""
+_FEWEST: Final = 3
+"""Fewer failed calls end no run: one long call of a single user can be all that ended for long."""
 
 
 @dataclass(slots=True)
@@ -64,9 +66,11 @@ class EarlyEnd:
         ended = sum(cell.n for cell in calls if cell.cls in ENDED)
         failed = sum(cell.n for cell in calls if cell.cls in FAILED)
         recent = self._arms[arm]
-        # The processes work side by side: together they have as many slices for each second.
-        recent.add(part.seconds / len(self._nodes), ended, failed, self.bound.for_s)
-        share = recent.failed / recent.ended if recent.ended else 0.0
+        # The processes work side by side: together they have as many slices for each second. In a
+        # drain no call begins, and those that are never answered are all that still end.
+        seconds = 0.0 if part.draining else part.seconds / len(self._nodes)
+        recent.add(seconds, ended, failed, self.bound.for_s)
+        share = recent.failed / recent.ended if recent.failed >= _FEWEST else 0.0
         if recent.seconds >= self.bound.for_s and share >= self.bound.failures and not self._over:
             self._over = True
             self.end(

@@ -28,11 +28,19 @@ class Run:
         )
         self.early.watch([started])
 
-    def second(self, ok=0, failed=0, node="w1", cls="timeout"):
+    def second(self, ok=0, failed=0, node="w1", cls="timeout", draining=False):
         """Record a second."""
         counts = {"ok": ok, cls: failed}
         cells = [cell(self.arm, [1.0] * n, cls=cls) for cls, n in counts.items() if n]
-        part = Slice(node=node, turn=self.turn, at_s=0, seconds=1.0, cells=cells, health=IDLE)
+        part = Slice(
+            node=node,
+            turn=self.turn,
+            at_s=0,
+            seconds=1.0,
+            cells=cells,
+            health=IDLE,
+            draining=draining,
+        )
         self.early.watch([part])
 
 
@@ -72,6 +80,40 @@ def test_fewer_failures_do_not(ok, failed):
     run.begin()
     for _ in range(30):
         run.second(ok=ok, failed=failed)
+    assert run.ended == []
+
+
+def test_the_time_of_the_drain_does_not_count():
+    """Of a few calls that are never answered it sees nothing else end, for half a minute."""
+    run = Run()
+    for _ in range(4):
+        run.begin()
+        for _ in range(5):
+            run.second(ok=24)
+        for _ in range(30):
+            run.second(failed=1, draining=True)
+    assert run.ended == []
+
+
+def test_what_fails_in_the_drain_counts():
+    """Where no call is answered, all of them end there."""
+    run = Run()
+    for rounds in range(2):
+        assert run.ended == [], rounds
+        run.begin()
+        for _ in range(5):
+            run.second()
+        for _ in range(30):
+            run.second(failed=1, draining=True)
+    assert len(run.ended) == 1
+
+
+def test_one_call_that_fails_ends_no_run():
+    """A single user who waits for an answer for ten seconds has made one call in that time."""
+    run = Run()
+    run.begin()
+    for second in range(30):
+        run.second(failed=second % 10 == 9)
     assert run.ended == []
 
 
