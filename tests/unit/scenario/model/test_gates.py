@@ -35,6 +35,25 @@ def test_a_value_is_normalised_to_the_unit_of_the_report(text, arm, metric, op, 
     assert gate.value == pytest.approx(value, rel=1e-12)
 
 
+@pytest.mark.parametrize(
+    ("text", "allows"),
+    [
+        ("mcp.error_rate < 96%", True),
+        ("mcp.error_rate < 95%", False),
+        ("mcp.error_rate > 1%", True),
+        ("mcp.rate_limited_rate >= 50%", True),
+        ("mcp.rate_limited_rate < 1%", False),
+        ("mcp.success_rate > 1%", True),
+        ("mcp.success_rate > 10%", False),
+        ("mcp.error_rate <= 2x control", False),
+        ("mcp.p95 < 1s", False),
+    ],
+)
+def test_a_gate_allows_failures_if_it_holds_with_them(text, allows):
+    """95 % of all calls fail: by their bound, only gates on shares of calls can ask for that."""
+    assert parse(text).allows_failures(0.95) is allows
+
+
 def test_percentages_are_exact():
     """0.1% is 0.001 and 99.5% is 0.995, not a neighbour of them."""
     assert parse("a.error_rate < 0.1%").value == 0.001
