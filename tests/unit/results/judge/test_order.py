@@ -124,7 +124,8 @@ PAIRS = [
     if not CAUSES[grave].keys() & CAUSES[mild].keys() - {"gates"}
     and "search" not in (*CAUSES[grave], *CAUSES[mild])
     and mild not in ("passed", "users_missing")
-    and grave not in EXPLAINS
+    and not {grave, mild}.intersection(EXPLAINS)
+    and not (grave == "aborted" and "health" in CAUSES[mild])  # see the early end below
     and (grave, mild) != ("target_errors", "unanswered")  # the gate judges the timeouts, too
 ]
 
