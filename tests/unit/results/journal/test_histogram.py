@@ -145,3 +145,12 @@ def test_the_curve_is_denser_towards_one():
     fractions = [fraction for fraction, _ in filled(list(range(1000))).curve()]
     assert sum(f < 0.9 for f in fractions) == sum(0.99 <= f < 0.999 for f in fractions) == 9
     assert fractions[0] == 0.0
+
+
+def test_the_variance_is_that_of_the_samples():
+    """Exact as the buckets are; without samples nothing varies."""
+    assert Histogram().variance() == 0
+    two = Histogram()
+    two.record(1_000_000)
+    two.record(3_000_000)
+    assert two.variance() == pytest.approx(1e12, rel=0.01)
