@@ -14,7 +14,7 @@ import locust.stats
 from mcp_perf import folders
 from mcp_perf.load.hub.stray import told_by_us
 from mcp_perf.load.lifecycle.keeping import RunObserver
-from mcp_perf.results.judge.verdict import BROKEN_CODE
+from mcp_perf.results.judge.order import BROKEN_CODE
 
 logger = logging.getLogger("mcp-perf")
 _LOOPBACK: Final = "127.0.0.1"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pytest
 
 from mcp_perf.load.targets import refusal
-from mcp_perf.results.judge import verdict
+from mcp_perf.results.judge import order
 from tests.support import ROOT
 from tests.support.waiting import free_port
 
@@ -58,8 +58,8 @@ def dead() -> str:
 
 def test_promise_16_the_tables_have_every_code():
     """No outcome is left out: each code of the verdict and of refusals is the end of some run."""
-    codes = {value for name, value in vars(verdict).items() if name.endswith("_CODE")}
-    codes |= {refusal.CONFIGURATION, refusal.UNREACHABLE}
+    codes = {value for name, value in vars(order).items() if name.endswith("_CODE")}
+    codes |= {*order.CODES.values(), refusal.CONFIGURATION, refusal.UNREACHABLE}
     assert {outcome.code for outcome in OUTCOMES.values()} | ELSEWHERE.keys() == codes
     assert codes == {0, 90, 91, 92, 99, 104, 105, 107, 108}
     for code, (file, name) in ELSEWHERE.items():

@@ -32,7 +32,7 @@ from mcp_perf.load.prepare.provision import MOST_S
 from mcp_perf.load.targets import refusal
 from mcp_perf.outcomes import CLASSES
 from mcp_perf.results.journal.redact import SHORTEST
-from mcp_perf.results.judge import verdict
+from mcp_perf.results.judge import order
 from mcp_perf.scenario.loader import find, load, load_text, shipped
 from mcp_perf.scenario.model import confidential, identities
 from tests.support import ROOT
@@ -277,7 +277,8 @@ def table(page: str, first: str) -> list[str]:
 
 
 CODES = {
-    *(value for name, value in vars(verdict).items() if name.endswith("_CODE")),
+    *order.CODES.values(),
+    *(value for name, value in vars(order).items() if name.endswith("_CODE")),
     refusal.CONFIGURATION,
     refusal.UNREACHABLE,
 }

@@ -11,7 +11,7 @@ import psutil
 from locust.exception import StopTest
 
 from mcp_perf.load.targets.refusal import Refusal
-from mcp_perf.results.judge.verdict import BROKEN_CODE
+from mcp_perf.results.judge.order import BROKEN_CODE
 
 logger = logging.getLogger("mcp-perf")
 

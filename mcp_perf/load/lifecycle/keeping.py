@@ -21,7 +21,7 @@ from mcp_perf.load.prepare import options as locust_options
 from mcp_perf.load.prepare.prepare import Prepared, prepare
 from mcp_perf.results.document.document import Report
 from mcp_perf.results.journal.records import AnyRecord
-from mcp_perf.results.judge.verdict import BROKEN_CODE
+from mcp_perf.results.judge.order import BROKEN_CODE
 from mcp_perf.results.render.files.write import FORMATS
 
 _WATCH_NODES_S: Final = 1.0

@@ -13,7 +13,7 @@ import gevent
 from mcp_perf.load.engine.run import Run
 from mcp_perf.load.lifecycle.ending import Ending
 from mcp_perf.load.lifecycle.keeping import KeepingSide
-from mcp_perf.results.judge.verdict import SIGNAL_CODE
+from mcp_perf.results.judge.order import SIGNAL_CODE
 
 _PATIENCE: Final = 3
 """Signals after which we no longer insist on writing the reports."""

@@ -9,8 +9,8 @@ from mcp_perf.results.compare.compare import Outcome, compare_runs, verdict_of
 from mcp_perf.results.document.comparison import Regression
 from mcp_perf.results.document.part import DocumentPart, VerdictName
 from mcp_perf.results.document.run_numbers import RunNumbers
+from mcp_perf.results.judge.order import CODES
 from mcp_perf.results.judge.rule import gravest
-from mcp_perf.results.judge.verdict import CODES
 
 SCHEMA: Final = "mcp-perf/compare/1"
 

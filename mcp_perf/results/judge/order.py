@@ -12,11 +12,16 @@ from typing import Final
 from mcp_perf.results.document.part import VerdictName
 from mcp_perf.results.document.reason import Reason
 
-PASS_CODE: Final = 0
-INCONCLUSIVE_CODE: Final = 90
-INVALID_CODE: Final = 91
+CODES: Final[Mapping[VerdictName, int]] = {
+    "PASS": 0,
+    "INCONCLUSIVE": 90,
+    "INVALID": 91,
+    "FAIL": 99,
+}
+"""The exit code of each verdict, unless one of these says more."""
 WORKER_LOST_CODE: Final = 92
-FAIL_CODE: Final = 99
+SIGNAL_CODE: Final = 105
+BROKEN_CODE: Final = 107
 
 
 class Rank(IntEnum):
@@ -32,11 +37,11 @@ class Rank(IntEnum):
 
 VERDICTS: Final[Mapping[Rank, tuple[VerdictName, int]]] = {
     Rank.WORKER_LOST: ("INVALID", WORKER_LOST_CODE),
-    Rank.DEEDS: ("FAIL", FAIL_CODE),
-    Rank.INVALID: ("INVALID", INVALID_CODE),
-    Rank.FAIL: ("FAIL", FAIL_CODE),
-    Rank.OPEN: ("INCONCLUSIVE", INCONCLUSIVE_CODE),
-    Rank.PASS: ("PASS", PASS_CODE),
+    Rank.DEEDS: ("FAIL", CODES["FAIL"]),
+    Rank.INVALID: ("INVALID", CODES["INVALID"]),
+    Rank.FAIL: ("FAIL", CODES["FAIL"]),
+    Rank.OPEN: ("INCONCLUSIVE", CODES["INCONCLUSIVE"]),
+    Rank.PASS: ("PASS", CODES["PASS"]),
 }
 """The verdict and the exit code of the gravest reason are those of the run."""
 

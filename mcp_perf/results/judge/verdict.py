@@ -16,11 +16,9 @@ from mcp_perf.results.document.reason import Reason
 from mcp_perf.results.journal.records import Outage
 from mcp_perf.results.judge import generator, outages
 from mcp_perf.results.judge.order import (
-    FAIL_CODE,
-    INCONCLUSIVE_CODE,
-    INVALID_CODE,
-    PASS_CODE,
+    BROKEN_CODE,
     RANKS,
+    SIGNAL_CODE,
     VERDICTS,
     because,
     in_order,
@@ -31,15 +29,6 @@ from mcp_perf.results.tally.metrics import Totals
 from mcp_perf.results.tally.turns import MOST_DROPPED
 
 LITTLE: Final = 0.05
-
-SIGNAL_CODE: Final = 105
-BROKEN_CODE: Final = 107
-CODES: Final[Mapping[VerdictName, int]] = {
-    "INVALID": INVALID_CODE,
-    "FAIL": FAIL_CODE,
-    "INCONCLUSIVE": INCONCLUSIVE_CODE,
-    "PASS": PASS_CODE,
-}
 MOST_FAILED: Final = 0.01
 """Of the calls of an arm, if no gate says how many may: `limits: {errors: 1%}` in a scenario."""
 _ENDED_BY: Final = {"signal": SIGNAL_CODE, "error": BROKEN_CODE}
