@@ -6,10 +6,10 @@ The engine raises these; the clients turn them into a `Reply`, because a failed 
 import errno
 import socket
 import ssl
-from typing import Self
+from typing import Final, Self
 
 from mcp_perf.client.rate_limits import TOO_MANY_REQUESTS
-from mcp_perf.client.reply import HTTP_ERROR, RATE_LIMITED, TIMEOUT, TRANSPORT_ERROR
+from mcp_perf.client.reply import HARNESS_ERROR, HTTP_ERROR, RATE_LIMITED, TIMEOUT, TRANSPORT_ERROR
 
 
 class TargetError(Exception):
@@ -29,6 +29,12 @@ class TargetError(Exception):
 
 class ConnectError(TargetError):
     """No connection could be opened: nothing was sent."""
+
+
+class OwnLimit(ConnectError):  # noqa: N818 -- it is a limit, and no fault of the target
+    """No port, or no file, is free on this machine for one more connection."""
+
+    outcome = HARNESS_ERROR
 
 
 class SendError(TargetError):
@@ -65,6 +71,23 @@ class NegotiationError(TargetError):
     outcome = HTTP_ERROR
 
 
+_FILES: Final = "too many open files in the load generator (ulimit -n)"
+_OWN_LIMITS: Final = {
+    errno.EADDRNOTAVAIL: "no local port is free for one more connection "
+    "(net.ipv4.ip_local_port_range)",
+    errno.EMFILE: _FILES,
+    errno.ENFILE: _FILES,
+}
+
+
+def not_opened(what: str, cause: OSError) -> ConnectError:
+    """Say why the system did not give us a connection or a process."""
+    limit = _OWN_LIMITS.get(cause.errno or 0)
+    if limit is not None:
+        return OwnLimit(f"{what}: {limit}")
+    return ConnectError(f"{what}: {cause.strerror or cause}")
+
+
 def connect_error(address: str, cause: OSError) -> ConnectError:
     """Say in plain words why a connection failed."""
     if isinstance(cause, ssl.SSLCertVerificationError):
@@ -77,9 +100,4 @@ def connect_error(address: str, cause: OSError) -> ConnectError:
         return ConnectError(f"{address}: no connection in time")
     if isinstance(cause, ConnectionRefusedError) or cause.errno == errno.ECONNREFUSED:
         return ConnectError(f"{address}: connection refused")
-    if cause.errno == errno.EADDRNOTAVAIL:
-        why = "no local port is free for one more connection (net.ipv4.ip_local_port_range)"
-        return ConnectError(f"{address}: {why}")
-    if cause.errno in (errno.EMFILE, errno.ENFILE):
-        return ConnectError(f"{address}: too many open files in the load generator (ulimit -n)")
-    return ConnectError(f"{address}: {cause.strerror or cause}")
+    return not_opened(address, cause)

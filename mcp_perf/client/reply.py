@@ -12,6 +12,7 @@ TRANSPORT_ERROR: Final = "transport_error"
 TIMEOUT: Final = "timeout"
 CHECK_FAILED: Final = "check_failed"
 RATE_LIMITED: Final = "rate_limited"
+HARNESS_ERROR: Final = "harness_error"
 
 REOPENED: Final = 1
 REJOINED: Final = 2

@@ -1,7 +1,6 @@
 """MCP over the standard input and output of a process that we start: one JSON object per line."""
 
 import contextlib
-import errno
 import os
 import socket
 import threading
@@ -12,7 +11,7 @@ from typing import Final
 from mcp_perf.client.channels.channel import Ended, Receive
 from mcp_perf.client.channels.process_group import ProcessGroup
 from mcp_perf.client.channels.server_log import ErrorLines, Log
-from mcp_perf.client.errors import CallTimeout, ConnectError, ReadError, SendError
+from mcp_perf.client.errors import CallTimeout, ConnectError, ReadError, SendError, not_opened
 from mcp_perf.client.http.endpoint import DEFAULT_TIMEOUT_S
 from mcp_perf.client.http.http1 import MAX_REPLY_BYTES
 from mcp_perf.client.protocol.multiplex import Lines
@@ -110,7 +109,7 @@ class _Running:
             for ours, _ in pairs:
                 ours.close()
             if isinstance(error, OSError):
-                raise ConnectError(_no_start(command, error)) from error
+                raise _no_start(command, error) from error
             raise
         finally:
             for _, theirs in pairs:
@@ -183,10 +182,8 @@ class _Running:
         return f"{said}: {last}" if last else said
 
 
-def _no_start(command: Command, error: OSError) -> str:
+def _no_start(command: Command, error: OSError) -> ConnectError:
+    name = repr(command.argv[0])
     if isinstance(error, FileNotFoundError):
-        return f"there is no command {command.argv[0]!r} on the PATH"
-    why = error.strerror or str(error)
-    if error.errno in (errno.EMFILE, errno.ENFILE):
-        why = "too many open files in the load generator (ulimit -n)"
-    return f"{command.argv[0]!r} cannot be started: {why}"
+        return ConnectError(f"there is no command {name} on the PATH")
+    return not_opened(f"{name} cannot be started", error)

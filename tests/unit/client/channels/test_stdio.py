@@ -16,7 +16,7 @@ import pytest
 from mcp_perf.client.channels import process_group
 from mcp_perf.client.channels.server_log import MAX_LINE_BYTES, ErrorLines, Log
 from mcp_perf.client.channels.stdio import INHERITED, Command, StdioChannel
-from mcp_perf.client.errors import ConnectError
+from mcp_perf.client.errors import ConnectError, OwnLimit
 from mcp_perf.client.mcp.channel_client import SessionClient
 from mcp_perf.client.mcp.streamable_http import Call
 from mcp_perf.client.protocol.tools import Tool
@@ -374,7 +374,7 @@ def test_a_start_without_free_descriptors_says_so_and_keeps_none(monkeypatch):
         return pairs[-1]
 
     monkeypatch.setattr(socket, "socketpair", scarce)
-    with pytest.raises(ConnectError, match="too many open files in the load generator"):
+    with pytest.raises(OwnLimit, match="too many open files in the load generator"):
         StdioChannel(Command(("x",))).open(print, print)
     assert [end.fileno() for pair in pairs for end in pair] == [-1] * 4
 

@@ -8,11 +8,11 @@ import time
 
 import pytest
 
-from mcp_perf.client.errors import ConnectError
+from mcp_perf.client.errors import ConnectError, OwnLimit
 from mcp_perf.client.http.connection import Connection
 from mcp_perf.client.http.endpoint import Endpoint, Origin
 from mcp_perf.client.http.rest import RestClient, encode_fields, encode_line
-from mcp_perf.client.reply import Reply
+from mcp_perf.client.reply import HARNESS_ERROR, Reply
 from tests.support.waiting import free_port
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"
@@ -168,8 +168,9 @@ def test_a_limit_of_this_machine_is_not_called_the_servers(monkeypatch, number, 
             raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr(socket, "socket", Full)
-    with pytest.raises(ConnectError, match=words):
+    with pytest.raises(OwnLimit, match=words) as caught:
         Connection(Origin.of("http://127.0.0.1:1")).ready(1)
+    assert caught.value.outcome == HARNESS_ERROR
 
 
 def test_a_refused_connection_has_nothing_of_the_reply_before_it(serve) -> None:
