@@ -100,6 +100,28 @@ def decided(*codes: str):
     return decide(Facts(**facts))
 
 
+@pytest.mark.parametrize(("cls", "code"), [("timeout", "unanswered"), ("rpc_error", "all_failed")])
+def test_promise_28_an_arm_that_only_times_out_did_nothing_itself(cls, code):
+    """A slow generator makes timeouts, too: where every call is one, that is the weaker reason."""
+    found = decide(
+        Facts(gates=[], **CLEAN | {"arms": {"mcp": totals(Round(ok=0, failed=9, cls=cls))}})
+    )
+    assert found.reasons[0].code == code
+
+
+@pytest.mark.parametrize(
+    ("gates", "says"),
+    [
+        ([], "No regression against the baseline."),
+        ([gate("PASS")], "The gate held. No regression against the baseline."),
+    ],
+)
+def test_a_pass_against_a_baseline_says_so(gates, says):
+    """Beside the gates, if there are any."""
+    found = decide(Facts(gates=gates, regressions=[worse("PASS")], ended="finished", **CLEAN))
+    assert [reason.text for reason in found.reasons] == [says]
+
+
 def test_promise_28_each_code_has_a_cause():
     """No code is without a way to it, and no way is without its code."""
     assert list(CAUSES) == list(RANKS)
