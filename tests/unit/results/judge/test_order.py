@@ -122,6 +122,14 @@ def test_a_pass_against_a_baseline_says_so(gates, says):
     assert [reason.text for reason in found.reasons] == [says]
 
 
+@pytest.mark.parametrize(("verdict", "broken"), [("PASS", False), ("INCONCLUSIVE", True)])
+def test_broken_schemas_are_a_reason_unless_a_gate_has_decided_on_errors(verdict, broken):
+    """A gate that is open leaves them unjudged."""
+    gates = [gate(verdict, "mcp.error_rate < 60%")]
+    found = decide(Facts(gates=gates, **CLEAN | {"arms": {"mcp": totals(BROKEN)}}))
+    assert ("schema_broken" in [reason.code for reason in found.reasons]) == broken
+
+
 def test_promise_28_each_code_has_a_cause():
     """No code is without a way to it, and no way is without its code."""
     assert list(CAUSES) == list(RANKS)
