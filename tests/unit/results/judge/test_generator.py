@@ -95,6 +95,7 @@ def test_promise_18_arrivals_seen_late_count_whether_started_or_dropped():
     ("figures", "cause"),
     [
         ({"own": 0.95, "target": 0.9, "others": 0.9, "waited": 0.5}, "generator_saturated"),
+        ({"own": 0.9, "target": 0.9}, "generator_saturated"),
         ({"own": 0.6, "target": 0.5, "others": 0.9, "waited": 0.5}, "shares_cores"),
         ({"target": 0.49, "others": 0.25}, "machine_busy"),
         ({"others": 0.24, "waited": 0.05}, "machine_busy"),

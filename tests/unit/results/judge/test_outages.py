@@ -28,12 +28,13 @@ def test_what_several_processes_saw_at_once_is_one_outage():
     seen = [
         outage(3.0, 5.0, is_over=False),
         outage(3.1, 5.2, node="w2"),
+        outage(5.2, 5.3, node="w3"),
         outage(9.0, 9.5),
         outage(4.0, 4.6, arm="rest"),
     ]
     found = [(one.arm, one.from_s, one.to_s, one.is_over, one.failures) for one in merged(seen)]
     assert found == [
-        ("mcp", 3.0, 5.2, True, 8),
+        ("mcp", 3.0, 5.3, True, 12),
         ("rest", 4.0, 4.6, True, 4),
         ("mcp", 9.0, 9.5, True, 4),
     ]

@@ -107,3 +107,19 @@ def test_one_level_is_enough_to_fail_by_deeds():
     assert fails_by_deeds(gate, [fine, MIXED, silent])
     assert not fails_by_deeds(gate, [fine, silent])
     assert not fails_by_deeds(gate, [])
+
+
+@pytest.mark.parametrize(
+    ("op", "value", "count", "needed"),
+    [
+        ("<", 0.01, 0, 299),  # 0.99^299 is the first below 5 %
+        (">", 0.99, 100, 299),
+        ("<", 0.03, 1, 495),  # by the width of its interval, which shrinks with the root of n
+    ],
+)
+def test_an_open_share_says_how_many_calls_would_tell(op, value, count, needed):
+    """If none or all of them failed, as many as make one of the other kind likely at the bound."""
+    bound = Bound("mcp.error_rate", op, value, "fraction")
+    found = judge(bound, ShareCounts(count, 100, "calls", "failed", 0))
+    assert found.verdict == "INCONCLUSIVE"
+    assert f"About {needed} calls would tell." in found.reason

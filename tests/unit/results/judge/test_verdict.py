@@ -89,6 +89,13 @@ def test_a_pass_says_what_it_rests_on(gates, reason):
     assert (found.verdict, found.exit_code, texts(found.reasons)) == ("PASS", 0, [reason])
 
 
+def test_a_pass_without_gates_says_how_many_calls_could_have_failed():
+    """Where something went wrong, the run is not called clean."""
+    ((code, text),) = [(r.code, r.text) for r in decided(clean=False, most_failed=0.02).reasons]
+    assert code == "passed"
+    assert text.startswith("No gates, and at most 2 % of the calls of an arm failed")
+
+
 def test_reasons_come_the_gravest_first_and_name_their_gates():
     """Everything that speaks against the run is listed, not only what decided."""
     found = decided(
