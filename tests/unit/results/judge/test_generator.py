@@ -3,7 +3,7 @@
 import pytest
 
 from mcp_perf.results.journal.records import Health, Slice
-from mcp_perf.results.judge.generator import ADVICE, Figures, figures_of, reasons
+from mcp_perf.results.judge.generator import ADVICE, Figures, figures_of, reasons, unfit
 from mcp_perf.results.tally.health import GeneratorHealth, GeneratorLimits, together
 from tests.support.virtual_run import pairs
 
@@ -164,3 +164,35 @@ def test_a_bound_of_all_time_lets_every_stall_pass():
     """Tests on a shared machine are not about its speed."""
     stall = {"stalled_s": 0.9, "longest_stall_s": 0.9}
     assert codes(health(stall, lost_time=1.0)) == []
+
+
+def test_promise_18_a_stall_of_just_half_a_second_is_within_the_limit():
+    """If it is less than 1 % of the arm's time."""
+    assert codes(health(*[{}] * 99, {"stalled_s": 0.5, "longest_stall_s": 0.5})) == []
+
+
+@pytest.mark.parametrize(("waited_s", "cause"), [(0.09, "unexplained_lag"), (0.1, "machine_busy")])
+def test_promise_18_the_wait_for_a_core_is_a_share_of_the_time(waited_s, cause):
+    """Of rounds of whatever length."""
+    late = {"wall_s": 2.0, "waited_s": waited_s, "late_starts": 5, "starts": 100}
+    assert codes(health(late)) == [cause]
+
+
+def test_where_the_system_does_not_tell_what_others_used_the_reason_says_so():
+    """Other systems than Linux count the processors of a process only."""
+    ((_, text),) = reasons(health({"machine_s": 0.0, "late_starts": 5, "starts": 100}))
+    assert "others used an unknown part of the machine" in text
+    assert Figures(0.0, 0.0, 0.3, 0.0, 0.0).told.startswith("others used 30 % of the machine")
+
+
+def test_five_hot_seconds_spoil_the_rounds_of_their_arm():
+    """Not those of the other one."""
+    found = GeneratorHealth()
+    for second in range(5):
+        hot = Health(**{**SECOND, "cpu_s": 0.95})
+        found.add(Slice(node="w1", turn=0, at_s=second, seconds=1, cells=[], health=hot), "mcp")
+    cool = Health(**SECOND)
+    found.add(Slice(node="w1", turn=1, at_s=6, seconds=1, cells=[], health=cool), "rest")
+    found.broken_turns.clear()
+    assert found.nodes["w1"].hottest_s == pytest.approx(5)
+    assert unfit(found) == {0}
