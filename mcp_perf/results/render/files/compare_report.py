@@ -3,9 +3,8 @@
 from collections.abc import Callable
 from typing import Any, Final
 
-from mcp_perf.results.compare.report import ComparedRun, CompareReport
+from mcp_perf.results.compare.report import CompareReport
 from mcp_perf.results.render.files import html, markdown
-from mcp_perf.results.render.words import numbers
 
 WORDS: Final = {
     "PASS": "Nothing is worse than is tolerated.",
@@ -26,12 +25,7 @@ def as_html(report: CompareReport) -> str:
 
 def sections(report: CompareReport) -> list[str]:
     """Write the comparison part by part, the head first."""
-    base = ", ".join(markdown.code(run) for run in report.base)
-    mark = markdown.MARKS[report.verdict]
-    title = f"## {mark} {report.verdict}: {markdown.text(report.scenario)}"
-    tolerated = numbers.percent(report.tolerance)
-    facts = f"Base: {base}. Tolerated: {tolerated}. Exit code {report.exit_code}."
-    return [f"{title}\n\n{facts}", *map(_run, report.runs)]
+    return markdown.page("compare.md.j2", report=report)
 
 
 def as_markdown(report: CompareReport) -> str:
@@ -49,13 +43,3 @@ RENDERINGS: Final[dict[str, tuple[str, Callable[[CompareReport], str]]]] = {
     "json": ("compare.json", as_json),
     "md": ("compare.md", as_markdown),
 }
-
-
-def _run(run: ComparedRun) -> str:
-    parts = [
-        f"### {markdown.code(run.run_id)}: {run.verdict}",
-        markdown.bullets(run.reasons),
-        markdown.regressions(run.regressions) if run.regressions else "",
-        markdown.bullets(run.notes),
-    ]
-    return "\n\n".join(filter(None, parts))

@@ -4,14 +4,14 @@ Every text goes through Jinja's autoescape, after `_written` has made its invisi
 visible; the page's own content policy forbids scripts and every request besides.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from mcp_perf import folders
 from mcp_perf.results.document.comparison import Comparison, Regression
-from mcp_perf.results.document.document import Report
+from mcp_perf.results.document.document import Report, RoundNumbers
 from mcp_perf.results.render.charts import capacity, charts, layers, resource_charts, session_chart
 from mcp_perf.results.render.charts.scales import of_ratios
 from mcp_perf.results.render.charts.thinning import thin, thin_resources
@@ -33,40 +33,42 @@ def _written(value: Any) -> Any:
     return visible(value) if type(value) is str else value
 
 
-def _environment() -> Environment:
-    environment = Environment(
+NUMBERS: Final = (
+    numbers.ms,
+    numbers.seconds,
+    numbers.rate,
+    numbers.count,
+    numbers.percent,
+    numbers.byte_size,
+    numbers.ratio,
+    numbers.p_value,
+    numbers.measured,
+    numbers.interval,
+    numbers.with_unit,
+    arm_rows.per_session,
+    arm_rows.growth,
+)
+"""Filters of all templates: how numbers are written."""
+_WORDS: Final = (capacity.trials, capacity.broke, wording.metric, wording.plain)
+
+
+def environment(finalize: Callable[[Any], Any]) -> Environment:
+    """Return what fills in templates; `finalize` gets whatever they put out."""
+    made = Environment(
         loader=FileSystemLoader(folders.shipped("templates")),
         autoescape=True,
-        finalize=_written,
+        finalize=finalize,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    written = (
-        numbers.ms,
-        numbers.seconds,
-        numbers.rate,
-        numbers.count,
-        numbers.percent,
-        numbers.byte_size,
-        numbers.ratio,
-        numbers.p_value,
-        numbers.measured,
-        numbers.interval,
-        numbers.with_unit,
-        capacity.trials,
-        capacity.broke,
-        wording.metric,
-        wording.plain,
-        arm_rows.per_session,
-    )
-    environment.filters |= {write.__name__: write for write in written}
-    environment.filters["example"] = lambda text: clip(text, _EXAMPLE_LIMIT)
-    environment.globals["CLASSES"] = wording.CLASSES
-    return environment
+    made.filters |= {write.__name__: write for write in (*NUMBERS, *_WORDS)}
+    made.filters["example"] = lambda text: clip(text, _EXAMPLE_LIMIT)
+    made.globals["CLASSES"] = wording.CLASSES
+    return made
 
 
-_ENVIRONMENT: Final = _environment()
+_ENVIRONMENT: Final = environment(_written)
 
 
 def _drawings(report: Report) -> dict[str, Any]:
@@ -118,6 +120,12 @@ def page(template: str, arms: Iterable[str], **context: Any) -> str:
     return _ENVIRONMENT.get_template(template).render(looks=charts.looks(arms), **context)
 
 
+def turns(report: Report) -> list[tuple[str, RoundNumbers]]:
+    """List all turns in their order, each with its arm."""
+    every = ((name, turn) for name, arm in report.arms.items() for turn in arm.rounds)
+    return sorted(every, key=lambda pair: pair[1].order)
+
+
 def render(report: Report) -> str:
     """Write the report as one HTML page."""
     return page(
@@ -126,10 +134,7 @@ def render(report: Report) -> str:
         report=report,
         regressions=regressions(report.regressions),
         turns=charts.turns(report.arms),
-        rounds=sorted(
-            ((name, turn) for name, arm in report.arms.items() for turn in arm.rounds),
-            key=lambda pair: pair[1].order,
-        ),
+        rounds=turns(report),
         capacities=capacity.of_arms(report.arms),
         found=capacity.found(report.arms),
         arm_groups=arm_rows.groups(report.arms),
