@@ -13,14 +13,13 @@ from typing import Any, Final
 import anyio
 import msgspec
 
-from mcp_targets.dual_runtime.cores.core_tools import IndexTools, MedicalTools, TestTools
-from mcp_targets.dual_runtime.cores.medical_research import MedicalResearchScraper
-from mcp_targets.dual_runtime.cores.test_runner import TestRunner
-from mcp_targets.dual_runtime.cores.vector_index import IndexManager
+from mcp_targets.dual_runtime.groups.medical_research import MedicalResearchScraper
 from mcp_targets.dual_runtime.groups.meta_tools import MetaTools
 from mcp_targets.dual_runtime.groups.peer_tools import PeerTools
 from mcp_targets.dual_runtime.groups.queue_tools import QueueTools
 from mcp_targets.dual_runtime.groups.task_tools import TaskTools
+from mcp_targets.dual_runtime.groups.test_runner import TestRunner
+from mcp_targets.dual_runtime.groups.vector_index import IndexManager
 from mcp_targets.dual_runtime.groups.workflow_tools import WorkflowTools
 from mcp_targets.dual_runtime.network import Network
 from mcp_targets.dual_runtime.p2p.peers.addresses import PublicAddress, Seen
@@ -77,9 +76,9 @@ class DualRuntime:
             QueueTools(self.queue),
             WorkflowTools(self.workflows),
             _peer_tools(self.network, self.monitor, folder / "peers.json"),
-            TestTools(TestRunner(root)),
-            IndexTools(IndexManager(folder)),
-            MedicalTools(MedicalResearchScraper(self.network)),
+            TestRunner(root),
+            IndexManager(folder),
+            MedicalResearchScraper(self.network),
             MetaTools(self.registry, self.router),
         ):
             self.registry.register_all(group)

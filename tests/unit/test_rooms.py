@@ -39,7 +39,7 @@ PLAN = {
         *("dual_runtime.errors", "dual_runtime.upstreams", "dual_runtime.settings"),
         *("dual_runtime.tooling", "dual_runtime.network"),
         *(f"dual_runtime.p2p.{room}" for room in ("peers", "queue", "workflows")),
-        *("dual_runtime.groups", "dual_runtime.cores", "dual_runtime.system", "dual_runtime.tools"),
+        *("dual_runtime.groups", "dual_runtime.system", "dual_runtime.tools"),
         *("dual_runtime.faces", "dual_runtime.server", "dual_runtime.__main__"),
         *("launcher", "stdio"),
     ),

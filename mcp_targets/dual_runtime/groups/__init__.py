@@ -1,1 +1,1 @@
-"""The tools in groups: thin, each a method with metadata."""
+"""The tools in groups, each a method with metadata."""

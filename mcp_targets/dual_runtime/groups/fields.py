@@ -11,6 +11,8 @@ WaitMs = Annotated[
     float, Field(ge=0, le=60_000, description="Wait this long for the end, in milliseconds.")
 ]
 Timeout = Annotated[float, Field(gt=0, le=60_000, description="In milliseconds.")]
+Term = Annotated[str, Field(min_length=1, max_length=300)]
+Few = Annotated[int, Field(ge=1, le=100)]
 Words = Annotated[list[str], Field(max_length=50)]
 Object = dict[str, Any]
 Result = dict[str, Any]

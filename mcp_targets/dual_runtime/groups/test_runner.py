@@ -6,11 +6,13 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any, Final
+from typing import Final, Literal
 
 import anyio
 
 from mcp_targets.dual_runtime.errors import NotFound, TimedOut, ToolFailure
+from mcp_targets.dual_runtime.groups.fields import Result, Term, Timeout
+from mcp_targets.dual_runtime.tooling.metadata import tool_metadata
 
 _COMMANDS: Final = {
     "pytest": ("pytest", "-q", "-p", "no:cacheprovider"),
@@ -18,7 +20,6 @@ _COMMANDS: Final = {
     "mypy": ("mypy", "--no-error-summary", "--cache-dir", "/dev/null"),
     "flake8": ("flake8",),
 }
-TOOLS: Final = tuple(_COMMANDS)
 _OUTPUT: Final = 4000
 """Characters of output that are returned: the last ones."""
 _COUNTS: Final = re.compile(r"(\d+) (passed|failed|errors?|skipped)")
@@ -32,10 +33,16 @@ class TestRunner:
     def __init__(self, root: Path) -> None:
         self._root = root.resolve()
 
-    async def run(self, tool: str, path: str, timeout_s: float) -> dict[str, Any]:
-        """Return exit code, counts and the last output. Raises ToolFailure."""
-        if tool not in _COMMANDS:
-            raise ToolFailure("UNKNOWN_TOOL", f"no tool {tool!r}", f"one of {', '.join(TOOLS)}")
+    @tool_metadata(
+        category="development", runtime="fastapi", cpu_intensive=True, timeout_seconds=120
+    )
+    async def run_tests(
+        self,
+        path: Term = ".",
+        tool: Literal["pytest", "unittest", "mypy", "flake8"] = "pytest",
+        timeout_ms: Timeout = 60_000,
+    ) -> Result:
+        """Run pytest, unittest, mypy or flake8 on a path."""
         target = self._inside(path)
         if importlib.util.find_spec(_COMMANDS[tool][0]) is None:
             raise ToolFailure("NOT_INSTALLED", f"{tool} is not installed", f"pip install {tool}")
@@ -43,12 +50,12 @@ class TestRunner:
         command = [sys.executable, "-m", *_COMMANDS[tool], str(target)]
         result: subprocess.CompletedProcess[bytes] | None = None
         # A process that is cancelled is killed.
-        with anyio.move_on_after(timeout_s):
+        with anyio.move_on_after(timeout_ms / 1000):
             result = await anyio.run_process(
                 command, check=False, stderr=subprocess.STDOUT, cwd=self._root
             )
         if result is None:
-            raise TimedOut("TIMED_OUT", f"{tool} took longer than {timeout_s:g} s")
+            raise TimedOut("TIMED_OUT", f"{tool} took longer than {timeout_ms / 1000:g} s")
         output = result.stdout.decode("utf-8", "replace")
         counts = {word.rstrip("s"): int(number) for number, word in _COUNTS.findall(output)}
         return {

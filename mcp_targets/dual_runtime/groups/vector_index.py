@@ -2,18 +2,23 @@
 
 import threading
 from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import Field
 
 from mcp_targets.dual_runtime.errors import Conflict, NotFound, ToolFailure
+from mcp_targets.dual_runtime.groups.fields import Few, Id, Result
+from mcp_targets.dual_runtime.tooling.metadata import tool_metadata
 
 MAX_DIMENSION: Final = 4096
 MAX_ROWS: Final = 200_000
 SHARD_ROWS: Final = 4096
 """Optimising makes shards of this size."""
 
+Vector = Annotated[list[float], Field(min_length=1, max_length=4096)]
+Vectors = Annotated[dict[str, Vector], Field(min_length=1, max_length=10_000)]
 Matrix = npt.NDArray[np.float32]
 
 
@@ -71,15 +76,16 @@ class Index:
 
 
 class IndexManager:
-    """The indexes by name; safe from any thread. Its methods block: tools run them in threads."""
+    """The indexes by name; safe from any thread. Its tools compute, so they are not coroutines."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._lock = threading.Lock()
         self._indexes: dict[str, Index] = {}
 
-    def create(self, name: str, dimension: int) -> dict[str, Any]:
-        """Make an empty index. Raises Conflict."""
+    @tool_metadata(category="index", memory_intensive=True)
+    def index_create(self, name: Id, dimension: int) -> Result:
+        """Make an empty vector index."""
         if not 1 <= dimension <= MAX_DIMENSION or not name.isidentifier():
             hint = f"a name of letters, digits and _, and 1 to {MAX_DIMENSION} dimensions"
             raise ToolFailure("BAD_INDEX", f"cannot create {name!r}", hint)
@@ -89,20 +95,23 @@ class IndexManager:
             self._indexes[name] = Index(dimension)
             return {"name": name, **self._indexes[name].shown()}
 
-    def add(self, name: str, vectors: dict[str, list[float]]) -> dict[str, Any]:
-        """Add vectors. Raises ToolFailure."""
+    @tool_metadata(category="index", memory_intensive=True, cpu_intensive=True)
+    def index_add(self, name: Id, vectors: Vectors) -> Result:
+        """Add vectors by key."""
         with self._lock:
             index = self._get(name)
             index.add(vectors)
             return {"name": name, **index.shown()}
 
-    def search(self, name: str, vector: list[float], count: int) -> dict[str, Any]:
-        """Search one index. Raises ToolFailure."""
+    @tool_metadata(category="index", cpu_intensive=True)
+    def index_search(self, name: Id, vector: Vector, count: Few = 10) -> Result:
+        """Find the nearest vectors by cosine."""
         with self._lock:
             return {"name": name, "hits": self._get(name).search(vector, count)}
 
-    def optimise(self, name: str) -> dict[str, Any]:
-        """Rearrange an index, and keep it in a file. Raises NotFound."""
+    @tool_metadata(category="index", cpu_intensive=True)
+    def index_optimise(self, name: Id) -> Result:
+        """Make full shards of small ones, and keep the index in a file."""
         with self._lock:
             index = self._get(name)
             index.optimise()
@@ -112,8 +121,9 @@ class IndexManager:
             np.savez(self._file(name), keys=np.array(keys, dtype=np.str_), rows=matrix)
             return {"name": name, **index.shown()}
 
-    def load(self, name: str) -> dict[str, Any]:
-        """Take an index from its file, as it was optimised last. Raises NotFound."""
+    @tool_metadata(category="index", memory_intensive=True)
+    def index_load(self, name: Id) -> Result:
+        """Take an index from its file."""
         with self._lock:
             if not name.isidentifier() or not self._file(name).exists():
                 hint = "index_optimise keeps an index in a file"
@@ -126,8 +136,9 @@ class IndexManager:
             self._indexes[name] = index
             return {"name": name, **index.shown()}
 
-    def shown(self, name: str) -> dict[str, Any]:
-        """Return size and use of one index. Raises NotFound."""
+    @tool_metadata(category="index")
+    def index_metrics(self, name: Id) -> Result:
+        """Show rows, shards, bytes and searches."""
         with self._lock:
             return {"name": name, **self._get(name).shown()}
 

@@ -1,1 +1,0 @@
-"""What the tools do, callable from Python, REST and MCP alike."""
