@@ -20,11 +20,6 @@ def model_of(name: str, function: Function) -> type[BaseModel]:
     return create_model(name, __config__=ConfigDict(extra="forbid"), **fields)
 
 
-def schema(model: type[BaseModel]) -> dict[str, Any]:
-    """Return the JSON Schema of the arguments."""
-    return model.model_json_schema()
-
-
 def check(model: type[BaseModel], given: dict[str, Any]) -> dict[str, Any]:
     """Return the arguments with defaults filled in. Raises ToolFailure that lists every problem."""
     try:

@@ -29,9 +29,6 @@ class Detector:
         """Say it explicitly; this wins over everything."""
         self._cache[name] = loop
 
-    def forget(self, name: str) -> None:
-        self._cache.pop(name, None)
-
     def loop(self, name: str, function: Function | None = None) -> Loop:
         if name not in self._cache:
             self._cache[name] = self._look(name, function)

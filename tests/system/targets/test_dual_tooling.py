@@ -63,7 +63,7 @@ def test_name_and_description_come_from_the_function():
     assert tool.schema["additionalProperties"] is False
 
 
-def test_registering_again_moves_a_tool_in_every_index():
+def test_registering_again_replaces_a_tool():
     """It is no longer found under what it was."""
     registry = ToolRegistry()
     registry.register(plain, ToolMetadata(name="t", category="old", runtime="trio"))
@@ -73,10 +73,8 @@ def test_registering_again_moves_a_tool_in_every_index():
     assert [tool.metadata.name for tool in registry.find("category", "new")] == ["t"]
     assert [tool.metadata.name for tool in registry.find("priority", 1)] == ["t"]
     assert registry.categories() == {"new": 1}
-    registry.unregister("t")
-    assert registry.categories() == {}
     with pytest.raises(NotFound):
-        registry.get("t")
+        registry.get("other")
 
 
 def in_module(name):
@@ -116,16 +114,14 @@ def test_the_first_that_knows_decides_where_a_tool_runs(name, function, place):
 
 
 def test_what_was_said_explicitly_or_found_before_is_not_looked_for_again():
-    """Until it is forgotten."""
+    """Unless it is said explicitly, later."""
     registry = ToolRegistry()
     detector = Detector(registry)
     assert detector.loop("x") == "fastapi"
     registry.register(plain, ToolMetadata(name="x", runtime="trio"))
     assert detector.loop("x") == "fastapi"
-    detector.forget("x")
+    detector.register("x", "trio")
     assert detector.loop("x") == "trio"
-    detector.register("x", "fastapi")
-    assert detector.loop("x") == "fastapi"
 
 
 class Failing:
