@@ -50,15 +50,7 @@ class Rates(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def shares(self) -> tuple[float, ...]:
         """Return the rates in the order of KINDS."""
-        return (
-            self.error_rate,
-            self.reset_rate,
-            self.stall_rate,
-            self.malformed_rate,
-            self.html_rate,
-            self.slow_rate,
-            self.cut_rate,
-        )
+        return tuple(getattr(self, f"{kind}_rate") for kind in KINDS)
 
 
 class Faults:
