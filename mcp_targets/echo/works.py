@@ -3,20 +3,12 @@
 import asyncio
 import time
 from collections.abc import Callable
-from typing import Any, Protocol
 
 from mcp_targets.echo.rpc import Id
-from mcp_targets.serving.httpd import Reply, Request
+from mcp_targets.serving.httpd import Reply, Request, Timer
 
 Key = tuple[bytes, Id]
 """A request is known by its session and its id."""
-
-
-class Timer(Protocol):
-    """What calls back after a time."""
-
-    def call_later(self, delay_s: float, callback: Callable[..., object], *args: Any) -> None:
-        """Call `callback(*args)` after `delay_s` seconds."""
 
 
 class Work:

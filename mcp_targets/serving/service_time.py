@@ -10,22 +10,13 @@ import itertools
 import math
 import random
 import re
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import msgspec
 
 _DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(us|ms|s)")
 _UNIT_S: Final = {"us": 1e-6, "ms": 1e-3, "s": 1.0}
 _HINT: Final = 'write a duration such as "5ms", or a mixture such as "90%:5ms,9%:20ms,1%:200ms"'
-
-
-class ServiceTime(Protocol):
-    """A distribution of times."""
-
-    def draw_s(self, rng: random.Random) -> float:
-        """Return one time in seconds."""
-
-    def describe(self) -> str: ...
 
 
 class Constant(msgspec.Struct, frozen=True):
@@ -85,6 +76,10 @@ class Quantiles(msgspec.Struct, frozen=True):
 
     def describe(self) -> str:
         return f"service time by recorded quantiles, median {_ms(self.at(0.5))}"
+
+
+ServiceTime = Constant | Mixture | LogNormal | Quantiles
+"""A distribution of times, from which one is drawn in seconds."""
 
 
 def parse(text: str) -> ServiceTime:

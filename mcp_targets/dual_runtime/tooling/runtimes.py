@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, ExitStack
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
 import anyio
 import anyio.from_thread
@@ -14,16 +14,6 @@ from mcp_targets.dual_runtime.tooling.crossing import Signal
 Work = Callable[[], Awaitable[Any]]
 Session = Callable[[], AbstractAsyncContextManager[None]]
 """What a loop needs while calls run on it: its upstream connections."""
-
-
-class Executor(Protocol):
-    """A way to run a call."""
-
-    @property
-    def available(self) -> bool: ...
-
-    async def run(self, work: Work) -> Any:
-        """Run it and return its result, or raise what it raises."""
 
 
 class Here:
@@ -99,3 +89,7 @@ class Second:
             future.cancel()
             raise
         return future.result()
+
+
+Executor = Here | PerCall | Second
+"""A way to run a call: it returns what the call returns, or raises what it raises."""

@@ -3,7 +3,7 @@
 import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import anyio
 import msgspec
@@ -12,15 +12,7 @@ from mcp_targets.dual_runtime.errors import ToolFailure
 from mcp_targets.dual_runtime.network import Fanout, Network, gather
 from mcp_targets.dual_runtime.p2p.peers.monitoring import Monitor
 from mcp_targets.dual_runtime.p2p.peers.peers import Peer, PeerBook, alive, capable, freshest
-
-
-class Source(Protocol):
-    """Somebody who knows peers."""
-
-    name: str
-
-    async def peers(self) -> list[Peer]:
-        """Return them. Raises ToolFailure."""
+from mcp_targets.dual_runtime.p2p.peers.registry_file import RegistryFile
 
 
 class IssuesRegistry:
@@ -61,6 +53,10 @@ class Cached:
     async def peers(self) -> list[Peer]:
         """Return them."""
         return self._book.known()
+
+
+Source = IssuesRegistry | RegistryFile | Cached
+"""Somebody who knows peers, or raises ToolFailure."""
 
 
 class Found(msgspec.Struct):
