@@ -10,10 +10,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from mcp_perf.pytest_plugin.journal_records import Description, records
+from mcp_perf.pytest_plugin.journal_records import NO_LIMITS, records
 from mcp_perf.pytest_plugin.turns import Measured
 from mcp_perf.results.document.document import Report
 from mcp_perf.results.journal.journal import JournalWriter
+from mcp_perf.results.journal.records import RunStarted
 from mcp_perf.results.journal.redact import Redactor
 from mcp_perf.results.render.files.write import write_all
 from mcp_perf.results.report.build import JOURNAL, build, load_report
@@ -28,16 +29,20 @@ _NO_NAME: Final = re.compile(r"[^\w.+-]+")
 
 def describe(
     benchmark: str, title: str, sides: Sequence[str], gates: Iterable[Gate], info: Mapping[str, Any]
-) -> Description:
+) -> RunStarted:
     """Describe a comparison that is measured now; `info` stands among its circumstances."""
     now = datetime.now(UTC)
-    return Description(
-        benchmark=benchmark,
-        title=title,
+    return RunStarted(
         run_id=f"{file_name(benchmark)}-{now:%Y%m%dT%H%M%SZ}",
         started=f"{now:%Y-%m-%dT%H:%M:%SZ}",
-        sides=sides,
+        scenario=benchmark,
+        title=title,
+        scenario_text="",
+        seed=0,
+        arms={side: {"target": f"{benchmark}: {side}"} for side in sides},
         gates=[gate.text for gate in gates],
+        limits=NO_LIMITS,
+        load={},
         environment={
             "python": platform.python_version(),
             "mcp_perf": importlib.metadata.version("mcp-perf"),
@@ -49,14 +54,14 @@ def describe(
     )
 
 
-def report_of(about: Description, measured: Measured, folder: Path | None) -> Report:
+def report_of(about: RunStarted, measured: Measured, folder: Path | None) -> Report:
     """Build the report; with a folder, write it there, and the journal that it comes from.
 
     Raises OSError when the folder cannot be written.
     """
     if folder is None:
         return build(records(about, measured))
-    own = new_folder(folder / file_name(about.benchmark))
+    own = new_folder(folder / file_name(about.scenario))
     writer = JournalWriter(own / JOURNAL, Redactor())
     for record in records(about, measured):
         writer.write(record)

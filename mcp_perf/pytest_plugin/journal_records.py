@@ -4,9 +4,10 @@ From there on everything is as after a load run: the same statistics, gates, rep
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+from collections.abc import Iterator
+from typing import Final
+
+from msgspec.structs import replace
 
 from mcp_perf.outcomes import OK
 from mcp_perf.pytest_plugin.turns import Measured, SideTurn
@@ -15,7 +16,7 @@ from mcp_perf.results.journal.histogram import Histogram
 from mcp_perf.results.tally.groups import CALL, JOURNEY
 
 _NODE: Final = "pytest"
-_NO_LIMITS: Final = {
+NO_LIMITS: Final = {
     "generator_cpu": 1e9,
     "loop_lag_p99_ms": 1e9,
     "late_starts": 1.0,
@@ -24,43 +25,17 @@ _NO_LIMITS: Final = {
 """The process that measures is, for all that runs inside it, also the one that is measured."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Description:
-    """What the journal says beside the numbers."""
-
-    benchmark: str
-    title: str
-    run_id: str
-    started: str
-    """ISO 8601 UTC with a final Z."""
-    sides: Sequence[str]
-    gates: Sequence[str]
-    environment: Mapping[str, Any]
-
-
-def records(about: Description, measured: Measured) -> Iterator[journal.AnyRecord]:
-    """Yield the journal of a comparison."""
-    rounds = max((turn.round for turn in measured.turns), default=0)
-    yield journal.RunStarted(
-        run_id=about.run_id,
-        started=about.started,
-        scenario=about.benchmark,
-        title=about.title,
-        scenario_text="",
-        seed=0,
-        arms={side: {"target": f"{about.benchmark}: {side}"} for side in about.sides},
-        gates=list(about.gates),
-        limits=_NO_LIMITS,
-        load={
-            "model": "closed",
-            "users": 1,
-            "rounds": rounds,
-            "round_s": measured.round_s,
-            "think_s": [0.0, 0.0],
-            "order": [turn.side for turn in measured.turns],
-        },
-        environment=dict(about.environment),
-    )
+def records(about: journal.RunStarted, measured: Measured) -> Iterator[journal.AnyRecord]:
+    """Yield the journal of a comparison; `about` says everything but the load."""
+    load = {
+        "model": "closed",
+        "users": 1,
+        "rounds": max((turn.round for turn in measured.turns), default=0),
+        "round_s": measured.round_s,
+        "think_s": [0.0, 0.0],
+        "order": [turn.side for turn in measured.turns],
+    }
+    yield replace(about, load=load)
     end_s = 0.0
     for number, turn in enumerate(measured.turns):
         yield from _turn(number, turn, measured.block[turn.side], measured.round_s)

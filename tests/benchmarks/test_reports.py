@@ -5,11 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from mcp_perf.pytest_plugin.journal_records import Description, records
+from mcp_perf.pytest_plugin.comparison import describe
+from mcp_perf.pytest_plugin.journal_records import records
 from mcp_perf.pytest_plugin.turns import Measured, SideTurn
 from mcp_perf.results.journal.journal import JournalWriter, read
 from mcp_perf.results.render.files.write import write_all
 from mcp_perf.results.report.build import JOURNAL, load_report
+from mcp_perf.scenario.model.gates import parse
 
 pytestmark = pytest.mark.benchmark(group="reports")
 ROUNDS, CALLS = 20, 500
@@ -27,15 +29,8 @@ def run(tmp_path) -> Path:
         whole = sum(times)
         at_ns = turns[-1].at_ns + turns[-1].wall_ns if turns else 0
         turns.append(SideTurn(arm, number // 2 + 1, at_ns, times, whole // 2, whole))
-    about = Description(
-        benchmark="fixed",
-        title="A run of fixed numbers",
-        run_id="fixed-1",
-        started="2026-01-01T00:00:00Z",
-        sides=["control", "mcp"],
-        gates=["mcp.p50 <= 3x control"],
-        environment={"python": "3"},
-    )
+    gates = [parse("mcp.p50 <= 3x control")]
+    about = describe("fixed", "A run of fixed numbers", ["control", "mcp"], gates, {})
     writer = JournalWriter(tmp_path / JOURNAL)
     for record in records(about, Measured({"control": 1, "mcp": 1}, 0.5, turns)):
         writer.write(record)

@@ -4,8 +4,8 @@ import random
 
 import pytest
 
-from mcp_perf.pytest_plugin.comparison import too_fine
-from mcp_perf.pytest_plugin.journal_records import Description, records
+from mcp_perf.pytest_plugin.comparison import describe, too_fine
+from mcp_perf.pytest_plugin.journal_records import records
 from mcp_perf.pytest_plugin.turns import Measured, SideTurn
 from mcp_perf.results.document.document import Report
 from mcp_perf.results.report.build import build
@@ -27,15 +27,7 @@ def measured(times: dict[str, list[list[int]]], block: int = 1) -> Measured:
 
 def reported(times: dict[str, list[list[int]]], *gates: str, block: int = 1) -> Report:
     """Give the report of a comparison."""
-    about = Description(
-        benchmark="test_x.py::test_y",
-        title="Y",
-        run_id="y-1",
-        started="2026-01-01T00:00:00Z",
-        sides=list(times),
-        gates=gates,
-        environment={},
-    )
+    about = describe("test_x.py::test_y", "Y", list(times), map(parse, gates), {})
     return build(records(about, measured(times, block)))
 
 
