@@ -2,26 +2,13 @@
 
 import csv
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
-from typing import Final
+from typing import Any, Final
 
 from mcp_perf.results.journal.records import SampleRecord
 from mcp_perf.results.render.words.text import visible
 
-COLUMNS: Final = (
-    "turn",
-    "at_s",
-    "arm",
-    "journey",
-    "step",
-    "class",
-    "latency_ms",
-    "service_ms",
-    "bytes_in",
-    "bytes_out",
-    "detail",
-)
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 """What a spreadsheet takes for the start of a formula (OWASP, "CSV Injection"), full width too."""
 
@@ -37,27 +24,27 @@ def _ms(nanoseconds: int) -> str:
     return f"{nanoseconds / 1e6:.6f}".rstrip("0").rstrip(".")
 
 
-def _row(sample: SampleRecord) -> list[str | int | float]:
-    return [
-        sample.turn,
-        sample.at_s,
-        cell(sample.arm),
-        cell(sample.journey),
-        cell(sample.step),
-        cell(sample.cls),
-        _ms(sample.latency_ns),
-        _ms(sample.service_ns),
-        sample.bytes_in,
-        sample.bytes_out,
-        cell(sample.detail),
-    ]
+_COLUMNS: Final[dict[str, Callable[[SampleRecord], str | int | float]]] = {
+    "turn": lambda sample: sample.turn,
+    "at_s": lambda sample: sample.at_s,
+    "arm": lambda sample: cell(sample.arm),
+    "journey": lambda sample: cell(sample.journey),
+    "step": lambda sample: cell(sample.step),
+    "class": lambda sample: cell(sample.cls),
+    "latency_ms": lambda sample: _ms(sample.latency_ns),
+    "service_ms": lambda sample: _ms(sample.service_ns),
+    "bytes_in": lambda sample: sample.bytes_in,
+    "bytes_out": lambda sample: sample.bytes_out,
+    "detail": lambda sample: cell(sample.detail),
+}
 
 
 def render(samples: Iterable[SampleRecord]) -> Iterator[str]:
     """Yield the header and one line per sample (RFC 4180), one at a time: there may be millions."""
     line = io.StringIO()
     writer = csv.writer(line)
-    for row in chain([COLUMNS], map(_row, samples)):
+    rows: Iterator[list[Any]] = ([read(sample) for read in _COLUMNS.values()] for sample in samples)
+    for row in chain([list(_COLUMNS)], rows):
         writer.writerow(row)
         yield line.getvalue()
         line.seek(0)
