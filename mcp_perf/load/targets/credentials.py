@@ -12,7 +12,7 @@ from mcp_perf.load.targets.refusal import CONFIGURATION, Refusal
 from mcp_perf.scenario.loader import Loaded
 from mcp_perf.scenario.model.scenario import Arm
 from mcp_perf.scenario.values.generators import IDENTITY
-from mcp_perf.scenario.values.lookups import compile_template
+from mcp_perf.scenario.values.templates import compile_template
 
 _TEXTS = ("client_id", "client_secret", "issuer", "metadata_url")
 

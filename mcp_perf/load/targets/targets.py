@@ -26,7 +26,7 @@ from mcp_perf.scenario.loader import Loaded
 from mcp_perf.scenario.model.scenario import Arm
 from mcp_perf.scenario.model.steps import Step
 from mcp_perf.scenario.model.targets import split_target
-from mcp_perf.scenario.values.lookups import compile_template
+from mcp_perf.scenario.values.templates import compile_template
 
 SYSTEM: str = "system:"
 
