@@ -37,20 +37,13 @@ def arm_numbers(
     return document.ArmNumbers(
         target=described.get("target", ""),
         protocol=described.get("protocol", ""),
-        calls=totals.calls,
-        journeys_done=totals.journeys_done,
-        error_rate=totals.call.error_rate,
         success_rate=totals.success_rate,
         rate_limited_rate=totals.rate_limited_rate,
         admitted_per_s=totals.admitted_per_s,
-        throughput_per_s=totals.throughput_per_s,
-        calls_per_s=totals.calls_per_s,
         classes=_classes(totals.call),
         service_ms=_service(totals.call.ok),
-        **_times(totals),
+        **_numbers(totals),
         lag_ms=latency(totals.start.all),
-        planned=totals.planned,
-        dropped=totals.dropped,
         warmup_calls=warmup,
         setup=_setup(tally, arm),
         context=_context(described, totals),
@@ -61,7 +54,9 @@ def arm_numbers(
         cancel_stop_ms=_ranked(totals, STOP_PREFIX),
         cancel_stops_unmeasured=totals.stops_unmeasured,
         setup_calls=sum(n for (of_arm, _), n in tally.setup.items() if of_arm == arm),
-        sessions_lost=_sessions_lost(tally, arm),
+        sessions_lost=sum(
+            note.count for note in tally.notes if (note.code, note.arm) == ("session_lost", arm)
+        ),
         bytes_in=calls.bytes_in,
         bytes_out=calls.bytes_out,
         bytes_per_journey=totals.bytes_per_journey,
@@ -125,11 +120,6 @@ def _resources(tally: RunTally, arm: str, totals: Totals) -> ResourceNumbers:
     )
 
 
-def _sessions_lost(tally: RunTally, arm: str) -> int:
-    lost = [note for note in tally.notes if (note.code, note.arm) == ("session_lost", arm)]
-    return sum(note.count for note in lost)
-
-
 def _classes(group: Group) -> dict[str, int]:
     return dict.fromkeys(CLASSES, 0) | group.classes
 
@@ -140,9 +130,16 @@ def _ranked(totals: Totals, prefix: str) -> document.Latency:
     return document.Latency(n=totals.ranked(prefix + "p50").n, **times)
 
 
-def _times(totals: Totals) -> dict[str, Any]:
-    """Give the times that an arm has over all its rounds, and in each of them."""
+def _numbers(totals: Totals) -> dict[str, Any]:
+    """Give what an arm has over all its rounds, and in each of them."""
     return {
+        "planned": totals.planned,
+        "dropped": totals.dropped,
+        "calls": totals.calls,
+        "journeys_done": totals.journeys_done,
+        "throughput_per_s": totals.throughput_per_s,
+        "calls_per_s": totals.calls_per_s,
+        "error_rate": totals.call.error_rate,
         "latency_ms": latency(totals.call.ok),
         "failed_ms": latency(totals.call.failures),
         "journey_ms": latency(totals.journey.ok),
@@ -194,14 +191,7 @@ def _round(turn: RecordedTurn, by_turn: Mapping[int, Totals]) -> document.RoundN
         seconds=turn.seconds,
         users=turn.started.users,
         rate_per_s=turn.started.rate or None,
-        planned=totals.planned,
-        dropped=totals.dropped,
-        calls=totals.calls,
-        journeys_done=totals.journeys_done,
-        throughput_per_s=totals.throughput_per_s,
-        calls_per_s=totals.calls_per_s,
-        error_rate=totals.call.error_rate,
-        **_times(totals),
+        **_numbers(totals),
         cpu=totals.usage.cpu,
         rss_bytes=turn.usage.rss,
     )
