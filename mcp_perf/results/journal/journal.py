@@ -7,7 +7,7 @@ import contextlib
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import BinaryIO, Final, get_args
+from typing import BinaryIO, get_args
 
 import msgspec
 from msgspec.structs import replace
@@ -20,7 +20,6 @@ class JournalError(Exception):
     """A journal that cannot be read: what is wrong, and in which line."""
 
 
-_KNOWN: Final = records.FORMAT
 _encoder = msgspec.json.Encoder()
 _decoder: msgspec.json.Decoder[records.AnyRecord] = msgspec.json.Decoder(records.AnyRecord)
 
@@ -55,18 +54,12 @@ class JournalWriter:
         """Flush, sync to the disk and close. Raises OSError when the disk is full."""
         try:
             if self._failed is None:
-                self._try(self._sync)
+                self.flush()
+                self._try(lambda: os.fsync(self._file.fileno()))
         finally:
-            self._close()
-
-    def _sync(self) -> None:
-        self._file.flush()
-        os.fsync(self._file.fileno())
-
-    def _close(self) -> None:
-        # What the buffer still holds after a failure would be tried again, and fail again.
-        with contextlib.suppress(OSError):
-            self._file.close()
+            # What the buffer still holds after a failure would be tried again, and fail again.
+            with contextlib.suppress(OSError):
+                self._file.close()
 
     def _try(self, write: Callable[[], object]) -> None:
         """Write, unless a write failed before: a line after a torn one would be lost with it."""
@@ -92,7 +85,9 @@ def redacted(record: records.AnyRecord, redactor: Redactor) -> records.AnyRecord
         case records.Note():
             return replace(record, text=text(record.text))
         case records.Slice():
-            return replace(record, cells=[_redacted_cell(cell, redactor) for cell in record.cells])
+            return replace(
+                record, cells=[replace(cell, name=text(cell.name)) for cell in record.cells]
+            )
         case records.RunStarted():
             return replace(
                 record,
@@ -104,11 +99,6 @@ def redacted(record: records.AnyRecord, redactor: Redactor) -> records.AnyRecord
             )
         case _:
             return record
-
-
-def _redacted_cell(cell: records.Cell, redactor: Redactor) -> records.Cell:
-    name = redactor.text(cell.name)
-    return cell if name == cell.name else replace(cell, name=name)
 
 
 def read(path: Path) -> Iterator[records.AnyRecord]:
@@ -126,8 +116,10 @@ def read(path: Path) -> Iterator[records.AnyRecord]:
                 if line.endswith(b"\n"):
                     raise JournalError(f"{path}, line {number}: not JSON ({error})") from error
                 return
-            if isinstance(record, records.RunStarted) and record.format != _KNOWN:
-                raise JournalError(f"{path} has the format {record.format}; this is {_KNOWN}.")
+            if isinstance(record, records.RunStarted) and record.format != records.FORMAT:
+                raise JournalError(
+                    f"{path} has the format {record.format}; this is {records.FORMAT}."
+                )
             yield record
 
 
@@ -137,4 +129,5 @@ def _foreign(line: bytes, error: msgspec.ValidationError) -> str:
     known = {kind.__struct_config__.tag for kind in get_args(records.AnyRecord)}
     if kind in known:
         return f"the record {kind!r} is not as it should be: {error}"
-    return f"a record of the type {kind!r}, written by a newer mcp-perf? This one knows {_KNOWN}."
+    by = f"written by a newer mcp-perf? This one knows {records.FORMAT}."
+    return f"a record of the type {kind!r}, {by}"

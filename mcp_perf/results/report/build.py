@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from mcp_perf.outcomes import FAILED, HARNESS_ERROR, OK
 from mcp_perf.results.compare.against import against_baseline
@@ -66,7 +66,9 @@ def build(records: Iterable[AnyRecord]) -> Report:
         for arm, what in evidence.items()
     }
     replied = replies(tally)
-    environment = _environment(tally)
+    run = tally.run
+    workload = {"workload": run.workload} if run.workload else {}
+    environment = {"seed": run.seed, "load": tally.load, **workload, **run.environment}
     compared = against_baseline(tally, arms, environment)
     decision = decide(
         replace(
@@ -75,10 +77,10 @@ def build(records: Iterable[AnyRecord]) -> Report:
         )
     )
     return Report(
-        scenario=tally.run.scenario,
-        title=tally.run.title,
-        run_id=tally.run.run_id,
-        started=tally.run.started,
+        scenario=run.scenario,
+        title=run.title,
+        run_id=run.run_id,
+        started=run.started,
         duration_s=tally.last_s,
         verdict=decision.verdict,
         exit_code=decision.exit_code,
@@ -86,7 +88,7 @@ def build(records: Iterable[AnyRecord]) -> Report:
         reasons=decision.reasons,
         arms=arms,
         comparisons=_comparisons(tally, evidence, capacities),
-        layers=layers(tally.run.layers, evidence),
+        layers=layers(run.layers, evidence),
         regressions=compared.regressions,
         gates=gates,
         generator=_generator(tally, evidence),
@@ -125,7 +127,9 @@ def _facts(
         idle_workers=_idle(tally),
         short_rounds=_short(tally),
         harness_errors=tally.harness_errors,
-        harness_example=_harness_example(tally),
+        harness_example=next(
+            (detail for (_, _, cls), detail in tally.examples.items() if cls == HARNESS_ERROR), ""
+        ),
         search=search,
         outages=tally.outages,
         aborted=next((note.text for note in tally.notes if note.code == "aborted"), ""),
@@ -159,12 +163,6 @@ def _blemishes(tally: RunTally) -> Iterator[int]:
 
 def _lost(tally: RunTally) -> list[str]:
     return [note.node or note.text for note in tally.notes if note.code == "worker_lost"]
-
-
-def _environment(tally: RunTally) -> dict[str, Any]:
-    run = tally.run
-    workload = {"workload": run.workload} if run.workload else {}
-    return {"seed": run.seed, "load": tally.load, **workload, **run.environment}
 
 
 def _judged(
@@ -224,11 +222,6 @@ def _short(tally: RunTally) -> list[str]:
         f"{turn.started.users - turn.missing_users} of {turn.started.users}"
         for turn in short
     ]
-
-
-def _harness_example(tally: RunTally) -> str:
-    examples = tally.examples.items()
-    return next((detail for (_, _, cls), detail in examples if cls == HARNESS_ERROR), "")
 
 
 def _comparisons(

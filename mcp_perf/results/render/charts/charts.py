@@ -197,10 +197,10 @@ def rates(arms: Mapping[str, ArmNumbers], series: Series[TimelinePoint]) -> str:
     y = linear(max(1.0, *(max(point.calls_per_s, point.errors_per_s) for point in points)))
     chart, x = over_time("rates", "Calls per second", arms, series.last_s, y)
     styles = looks(arms)
-    failed = [point for point in points if point.errors_per_s > 0]
     bars = [
         line("failed", [(x.at(p.at_s), 0.0), (x.at(p.at_s), max(_SEEN, y.at(p.errors_per_s)))])
-        for p in failed
+        for p in points
+        if p.errors_per_s > 0
     ]
     lines = [
         line(

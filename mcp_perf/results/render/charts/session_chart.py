@@ -22,18 +22,14 @@ def draw(arms: Mapping[str, ArmNumbers], points: Sequence[SessionPoint], last_s:
     styles = looks(arms)
     lines, shown = [], []
     for arm in arms:
-        own = _thinned([point for point in points if point.arm == arm])
+        own = [point for point in points if point.arm == arm]
+        own = own[:: -(-len(own) // _MOST_POINTS) or 1]
         shown += own
         positions = [(x.at(min(point.at_s, last_s)), y.at(point.open)) for point in own]
         lines += [line(f"line {styles[arm].css}", _steps(positions))] if positions else []
     shown.sort(key=lambda point: point.at_s)
     ats = [x.at(min(point.at_s, last_s)) for point in shown]
     return finished(chart, lines, ats, [_at(point) for point in shown])
-
-
-def _thinned(points: list[SessionPoint]) -> list[SessionPoint]:
-    every = -(-len(points) // _MOST_POINTS) or 1
-    return points[::every]
 
 
 def _steps(positions: list[tuple[float, float]]) -> list[tuple[float, float]]:

@@ -100,11 +100,6 @@ def _comparisons(report: Report) -> dict[str, Any]:
     return {"comparisons": grouped, "interval_axis": charts.interval_axis(x)}
 
 
-def _layers(report: Report) -> dict[str, Any]:
-    rungs, axis = layers.waterfall(report.layers, charts.looks(report.arms))
-    return {"rungs": rungs, "layers_axis": axis, "layers_meaning": layers.MEANING}
-
-
 def regressions(rows: Sequence[Regression]) -> dict[str, Any]:
     """Group what was compared with a base by arm, each with its drawing; nothing of nothing."""
     x = of_ratios([row for row in rows if row.ratio is not None])
@@ -128,6 +123,7 @@ def turns(report: Report) -> list[tuple[str, RoundNumbers]]:
 
 def render(report: Report) -> str:
     """Write the report as one HTML page."""
+    rungs, layers_axis = layers.waterfall(report.layers, charts.looks(report.arms))
     return page(
         "report.html.j2",
         report.arms,
@@ -142,6 +138,8 @@ def render(report: Report) -> str:
         incomplete=wording.INCOMPLETE,
         simulated=wording.simulated(report),
         **_drawings(report),
-        **_layers(report),
+        rungs=rungs,
+        layers_axis=layers_axis,
+        layers_meaning=layers.MEANING,
         **_comparisons(report),
     )

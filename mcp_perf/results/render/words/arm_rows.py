@@ -47,7 +47,9 @@ _GROUPS: Final[Mapping[str, Mapping[str, Read]]] = {
         "calls_per_s": lambda arm: numbers.rate(arm.calls_per_s),
         "error_rate": lambda arm: numbers.percent(arm.error_rate),
         "rate_limited_rate": lambda arm: numbers.percent(arm.rate_limited_rate or None),
-        "admitted_per_s": lambda arm: numbers.rate(_admitted(arm)),
+        "admitted_per_s": lambda arm: numbers.rate(
+            arm.admitted_per_s if arm.rate_limited_rate else None
+        ),
         "success_rate": lambda arm: numbers.percent(arm.success_rate),
         "journeys_done": lambda arm: numbers.count(arm.journeys_done),
         "calls": lambda arm: numbers.count(arm.calls),
@@ -134,10 +136,6 @@ _GLOSSES: Final = {
     "bytes_in": "received",
     "bytes_out": "sent",
 }
-
-
-def _admitted(arm: ArmNumbers) -> float | None:
-    return arm.admitted_per_s if arm.rate_limited_rate else None
 
 
 def growth(used: target.ResourceNumbers) -> str:
