@@ -4,6 +4,7 @@ The wheel carries scenarios, templates and the locustfile as `mcp_perf/shipped`;
 in the folders of its user.
 """
 
+import itertools
 from pathlib import Path
 from typing import Final
 
@@ -27,6 +28,12 @@ def runs(here: Path = Path()) -> Path:
     """Return the folder of all runs that begin `here`: `reports/out` where that is a checkout."""
     marks = (here / "mcp_perf", here / _CHECKOUT["templates"] / "report.html.j2")
     return here / ("reports/out" if all(mark.exists() for mark in marks) else _ELSEWHERE)
+
+
+def unused(folder: Path) -> Path:
+    """Return a folder of this name that does not exist: with a number behind it, if need be."""
+    numbered = (folder.with_name(f"{folder.name}-{count}") for count in itertools.count(2))
+    return next(path for path in itertools.chain([folder], numbered) if not path.exists())
 
 
 def make(folder: Path) -> None:

@@ -1,7 +1,6 @@
 """One comparison from its measurement to its report."""
 
 import importlib.metadata
-import itertools
 import os
 import platform
 import re
@@ -10,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+from mcp_perf import folders
 from mcp_perf.pytest_plugin.journal_records import NO_LIMITS, records
 from mcp_perf.pytest_plugin.turns import Measured
 from mcp_perf.results.document.document import Report
@@ -92,8 +92,6 @@ def too_fine(gates: Iterable[Gate], block: Mapping[str, int]) -> list[str]:
 
 def new_folder(folder: Path) -> Path:
     """Make a folder of this name, with a number behind it if there is one. Raises OSError."""
-    names: Sequence[Path] = [folder]
-    numbered = (folder.with_name(f"{folder.name}-{count}") for count in itertools.count(2))
-    path = next(path for path in itertools.chain(names, numbered) if not path.exists())
+    path = folders.unused(folder)
     path.mkdir(parents=True)
     return path

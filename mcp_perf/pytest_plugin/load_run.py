@@ -12,6 +12,7 @@ import pytest
 
 from mcp_perf.pytest_plugin.comparison import FORMATS, new_folder
 from mcp_perf.pytest_plugin.hand_over import hand_over
+from mcp_perf.pytest_plugin.summary import fail_unless_pass
 from mcp_perf.results.document.document import Report
 
 _TOLD: Final = 20
@@ -54,11 +55,7 @@ class LoadRun:
         self._hand_over(report)
         if report.verdict in _UNDECIDED and (reason := excuse(report)):
             pytest.skip(f"{report.verdict}, not judged: {reason}")
-        if report.verdict != "PASS":
-            pytest.fail(
-                "\n".join([report.verdict, *(reason.line for reason in report.reasons)]),
-                pytrace=False,
-            )
+        fail_unless_pass(report)
         return report
 
     def _run(self, scenario: str, arguments: Sequence[str]) -> Path:

@@ -11,6 +11,7 @@ import pytest
 from mcp_perf.pytest_plugin.comparison import describe, report_of, too_fine
 from mcp_perf.pytest_plugin.gate_file import Entry
 from mcp_perf.pytest_plugin.hand_over import hand_over
+from mcp_perf.pytest_plugin.summary import fail_unless_pass
 from mcp_perf.pytest_plugin.turns import Measured, Sides, measure
 from mcp_perf.results.document.document import Report
 
@@ -84,8 +85,4 @@ class SideBySide:
         about = describe(self.name, self.title, list(measured.block), gates, info)
         report = report_of(about, measured, self.folder)
         self.told(report)
-        if report.verdict != "PASS":
-            pytest.fail(
-                "\n".join([f"{report.verdict}", *(reason.line for reason in report.reasons)]),
-                pytrace=False,
-            )
+        fail_unless_pass(report)

@@ -4,6 +4,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
+import pytest
+
 from mcp_perf.pytest_plugin.gate_file import Entry
 from mcp_perf.results.document.document import GateResult, Report
 from mcp_perf.results.judge.rule import show
@@ -17,6 +19,13 @@ def lines(report: Report) -> Iterator[str]:
         yield f"{gate.verdict:<12}  {report.scenario}: {_found(gate)}"
     for found in _ratios(report):
         yield f"no gate       {report.scenario}: {found}"
+
+
+def fail_unless_pass(report: Report) -> None:
+    """Fail the test by the verdict and its reasons."""
+    if report.verdict != "PASS":
+        reasons = [reason.line for reason in report.reasons]
+        pytest.fail("\n".join([report.verdict, *reasons]), pytrace=False)
 
 
 def not_judged(entry: Entry, why: str) -> str:

@@ -1,7 +1,6 @@
 """Everything that is settled before a run: the scenario, its load, its targets, its folder."""
 
 import contextlib
-import itertools
 import math
 import os
 import secrets
@@ -321,6 +320,4 @@ def _folder(out: str, run_id: str) -> Path:
 
 def _run_id(scenario: str) -> str:
     """Return a name for this run, by its time; no folder among the runs has it yet."""
-    stamp = f"{scenario}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
-    names = itertools.chain([stamp], (f"{stamp}-{count}" for count in itertools.count(2)))
-    return next(name for name in names if not (folders.runs() / name).exists())
+    return folders.unused(folders.runs() / f"{scenario}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}").name

@@ -88,7 +88,8 @@ class _Provisioner:
         finally:
             client.close()
         if reply.outcome != OK:
-            fault = CONFIGURATION if _was_refused(reply) else UNREACHABLE
+            refused = reply.outcome == HTTP_ERROR and reply.status < 500
+            fault = CONFIGURATION if refused else UNREACHABLE
             raise self._refusal(row, fault, reply.detail)
         identity = {**row, **self._taken(row, reply)}
         hide_secrets(identity, self._hidden)
@@ -113,10 +114,6 @@ class _Provisioner:
     def _refusal(self, row: dict[str, Any], code: int, why: str) -> Refusal:
         where = f"identities: {self._provision.post} for number {row[NUMBER]}"
         return Refusal(code, [f"{where}: {why}"])
-
-
-def _was_refused(reply: Reply) -> bool:
-    return reply.outcome == HTTP_ERROR and reply.status < 500
 
 
 def _encode(endpoint: Endpoint, provision: Provision, content: Any) -> bytes:

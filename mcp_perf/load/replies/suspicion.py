@@ -51,10 +51,13 @@ def suspicion(result: Mapping[str, Any]) -> Suspicion:
     """Say what a tool's result looks like, if it is no good answer."""
     structured = result.get("structuredContent")
     texts = _texts(result.get("content"))
-    if (isinstance(structured, Mapping) and says_failed(structured)) or _looks_failed(texts):
+    if (isinstance(structured, Mapping) and says_failed(structured)) or any(
+        text_failed(text) for text in texts or ()
+    ):
         return "error"
     told = structured not in (None, {}, []) and _wrapped(structured) not in (None, {}, [], "")
-    return "" if told or texts is None or not _wordless(texts) else "empty"
+    wordless = texts is not None and all(text.strip().lower() in _NOTHING for text in texts)
+    return "empty" if wordless and not told else ""
 
 
 def _texts(content: Any) -> list[str] | None:
@@ -70,14 +73,6 @@ def _wrapped(structured: Any) -> Any:
     if isinstance(structured, Mapping) and structured.keys() == {"result"}:
         return structured["result"]
     return structured
-
-
-def _wordless(texts: list[str]) -> bool:
-    return all(text.strip().lower() in _NOTHING for text in texts)
-
-
-def _looks_failed(texts: list[str] | None) -> bool:
-    return any(text_failed(text) for text in texts or ())
 
 
 def text_failed(text: str) -> bool:

@@ -177,15 +177,13 @@ def _first(pid: int, port: int) -> int:
     """Return the oldest ancestor that listens on the port, too: servers fork their workers."""
     try:
         parent = psutil.Process(pid).parent()
-        while parent is not None and _listens(parent, port):
+        while parent is not None and any(
+            _is_listening(one, port) for one in parent.net_connections("tcp")
+        ):
             pid, parent = parent.pid, parent.parent()
     except psutil.Error:
         return pid
     return pid
-
-
-def _listens(process: psutil.Process, port: int) -> bool:
-    return any(_is_listening(connection, port) for connection in process.net_connections("tcp"))
 
 
 def _is_listening(connection: Any, port: int) -> bool:
