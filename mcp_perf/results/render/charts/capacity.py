@@ -3,10 +3,9 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
-from xml.etree import ElementTree as ET
 
 from mcp_perf.results.document.document import ArmNumbers, Capacity, RateLevel
-from mcp_perf.results.render.charts.charts import column, finished, frame, line, looks
+from mcp_perf.results.render.charts.charts import Shade, Stroke, chart, line, looks
 from mcp_perf.results.render.charts.scales import Scale, logarithmic, of_values
 from mcp_perf.results.render.words import numbers
 
@@ -79,15 +78,7 @@ def latency(arms: Mapping[str, ArmNumbers]) -> str:
         return ""
     times = [time for what in every.values() for level in what.levels for time in _times(level)]
     x, y = _axis(rates), of_values(time for time in times if time is not None)
-    chart = frame(
-        "capacity-latency",
-        "Latency over the offered rate",
-        f"Milliseconds over journeys begun per second, for {', '.join(every)}.",
-        x,
-        y,
-    )
-    chart.append(_knees(every, x))
-    lines = []
+    lines: list[Stroke] = []
     for name, what in every.items():
         for css, index in (("line thin", 0), ("line", 1), ("line thin dashed-tail", 2)):
             positions = [
@@ -95,9 +86,16 @@ def latency(arms: Mapping[str, ArmNumbers]) -> str:
                 for level in what.levels
                 if (time := _times(level)[index]) is not None
             ]
-            lines += [line(f"{css} {looks(arms)[name].css}", positions)] if positions else []
-    titles = [_reading(every, rate) for rate in rates]
-    return finished(chart, lines, [x.at(rate) for rate in rates], titles)
+            lines += line(f"{css} {looks(arms)[name].css}", positions)
+    return chart(
+        "capacity-latency",
+        "Latency over the offered rate",
+        f"Milliseconds over journeys begun per second, for {', '.join(every)}.",
+        (x, y),
+        lines,
+        [(x.at(rate), _reading(every, rate)) for rate in rates],
+        _knees(every, x),
+    )
 
 
 def achieved(arms: Mapping[str, ArmNumbers]) -> str:
@@ -107,20 +105,19 @@ def achieved(arms: Mapping[str, ArmNumbers]) -> str:
     if not rates:
         return ""
     x = y = _axis(rates)
-    chart = frame(
+    lines = line("line thin arm-none", [(x.at(rate), y.at(rate)) for rate in rates])
+    for name, what in every.items():
+        positions = [(x.at(level.rate_per_s), y.at(level.achieved_per_s)) for level in what.levels]
+        lines += line(f"line {looks(arms)[name].css}", positions)
+    return chart(
         "capacity-achieved",
         "Rate done over the offered rate",
         f"Journeys done per second over journeys begun per second, for {', '.join(every)}.",
-        x,
-        y,
+        (x, y),
+        lines,
+        [(x.at(rate), _reading(every, rate)) for rate in rates],
+        _knees(every, x),
     )
-    chart.append(_knees(every, x))
-    lines = [line("line thin arm-none", [(x.at(rate), y.at(rate)) for rate in rates])]
-    for name, what in every.items():
-        positions = [(x.at(level.rate_per_s), y.at(level.achieved_per_s)) for level in what.levels]
-        lines += [line(f"line {looks(arms)[name].css}", positions)] if positions else []
-    titles = [_reading(every, rate) for rate in rates]
-    return finished(chart, lines, [x.at(rate) for rate in rates], titles)
 
 
 def _rates(every: Mapping[str, Capacity]) -> list[float]:
@@ -137,18 +134,17 @@ def _times(level: RateLevel) -> tuple[float | None, float | None, float | None]:
     return level.latency_ms.p50, level.latency_ms.p95, level.latency_ms.p99
 
 
-def _knees(every: Mapping[str, Capacity], x: Scale) -> ET.Element:
+def _knees(every: Mapping[str, Capacity], x: Scale) -> list[Shade]:
     """Shade each arm's interval, at least as wide as can be seen."""
-    group = ET.Element("g")
-    styles = looks(every)
+    shades = []
     for name, what in every.items():
         low, high = what.interval
         if low is not None and high is not None:
             left, right = x.at(low), x.at(high)
             spare = max(0.0, _NARROWEST - (right - left)) / 2
-            title = f"{name}: capacity {_interval(what)}"
-            group.append(column(left - spare, right + spare, f"knee {styles[name].css}", title))
-    return group
+            css, title = f"knee {looks(every)[name].css}", f"{name}: capacity {_interval(what)}"
+            shades.append(Shade(left - spare, right + spare, css, title))
+    return shades
 
 
 def _reading(every: Mapping[str, Capacity], rate: float) -> str:

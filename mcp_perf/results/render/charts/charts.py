@@ -9,13 +9,11 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from xml.etree import ElementTree as ET
 
 from mcp_perf.results.document.comparison import Comparison, Regression
 from mcp_perf.results.document.document import ArmNumbers, TimelinePoint
 from mcp_perf.results.render.charts import svg
 from mcp_perf.results.render.charts.scales import Scale, linear, of_fractions, of_time, of_values
-from mcp_perf.results.render.charts.svg import element, per_cent
 from mcp_perf.results.render.charts.thinning import Series
 from mcp_perf.results.render.words import numbers
 
@@ -67,63 +65,44 @@ def turns(arms: Mapping[str, ArmNumbers]) -> list[TurnSpan]:
     return [*cut, *every[-1:]]
 
 
-def frame(name: str, title: str, description: str, x: Scale, y: Scale) -> ET.Element:
-    """Start a chart: its accessible name, grid lines and tick labels."""
-    ids = f"{name}-title {name}-desc"
-    chart = element("svg", class_="chart", role="img", aria_labelledby=ids)
-    chart.append(element("title", title, id=f"{name}-title"))
-    chart.append(element("desc", description, id=f"{name}-desc"))
-    for position, label in y.ticks:
-        at = per_cent(1 - position)
-        chart.append(element("line", class_="grid", x1="0", x2="100%", y1=at, y2=at))
-        chart.append(element("text", label, class_="y", x="-8", y=at, dy="0.32em"))
-    for position, label in x.ticks:
-        at = per_cent(position)
-        chart.append(element("line", class_="tick", x1=at, x2=at, y1="0", y2="100%"))
-        chart.append(element("text", label, class_="x", x=at, y="100%", dy="1.5em"))
-    return chart
+@dataclass(frozen=True)
+class Shade:
+    """A stretch of the plot's height between two positions; a pointer reads its title there."""
+
+    left: float
+    right: float
+    css: str
+    title: str
+    key: str = ""
+    """A letter above it."""
 
 
-def column(left: float, right: float, css: str, title: str) -> ET.Element:
-    """Span the height of the plot between two positions; a pointer reads its title there."""
-    width = per_cent(max(0.0, right - left))
-    return element(
-        "rect",
-        element("title", title),
-        class_=css,
-        x=per_cent(left),
-        y="0",
-        width=width,
-        height="100%",
-    )
+Stroke = tuple[str, str]
+"""Its look in report.css, and its path."""
+Explanation = tuple[float, str]
+"""A position, and what a pointer reads around it."""
 
 
-def columns(positions: Sequence[float], titles: Sequence[str]) -> ET.Element:
-    """Cover the plot with invisible columns, each around a position, that light up and explain."""
-    edges = [0.0, *[(left + right) / 2 for left, right in pairwise(positions)], 1.0]
-    rects = [
-        column(left, right, "hit", title)
-        for (left, right), title in zip(pairwise(edges), titles, strict=True)
-    ]
-    return element("g", *rects)
-
-
-def line(css: str, positions: list[tuple[float, float]]) -> ET.Element:
-    """Draw a line through positions, to be stretched; a single one is a dot."""
+def line(css: str, positions: list[tuple[float, float]]) -> list[Stroke]:
+    """Draw a line through positions; a single one is a dot, and none are no line."""
     dot = " dot" if len(positions) == 1 else ""
-    return element("path", class_=css + dot, d=svg.path(positions))
+    return [(css + dot, svg.path(positions))] if positions else []
 
 
-def finished(
-    chart: ET.Element,
-    lines: Iterable[ET.Element],
-    positions: Sequence[float],
-    titles: Sequence[str],
+def chart(
+    name: str,
+    title: str,
+    description: str,
+    scales: tuple[Scale, Scale],
+    lines: Iterable[Stroke],
+    readings: Sequence[Explanation],
+    shades: Sequence[Shade] = (),
 ) -> str:
-    """Put lines into a chart, and at these positions what a pointer reads there."""
-    chart.append(svg.stretched(*lines))
-    chart.append(columns(positions, titles))
-    return svg.text(chart)
+    """Draw a chart: its accessible name, grid and tick labels, shades, lines and readings."""
+    between = pairwise(position for position, _ in readings)
+    edges = pairwise([0.0, *((left + right) / 2 for left, right in between), 1.0])
+    columns = [(*edge, text) for edge, (_, text) in zip(edges, readings, strict=True)]
+    return svg.draw("chart", name, title, description, *scales, shades, list(lines), columns)
 
 
 def percentiles(arms: Mapping[str, ArmNumbers]) -> str:
@@ -133,22 +112,20 @@ def percentiles(arms: Mapping[str, ArmNumbers]) -> str:
         return ""
     x = of_fractions(fraction for curve in curves.values() for fraction, _ in curve)
     y = of_values(time_ms for curve in curves.values() for _, time_ms in curve)
-    chart = frame(
+    styles = looks(arms)
+    lines: list[Stroke] = []
+    for name, curve in curves.items():
+        lines += line(f"line dashed {styles[name].css}", [(x.at(f), y.at(ms)) for f, ms in curve])
+    read_at = [0.25, 0.5, 0.75, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999, 0.9995, 0.9999, 1.0]
+    shown = [fraction for fraction in read_at if fraction == 1 or x.at(fraction) < 0.99]
+    return chart(
         "percentiles",
         "Latency by percentile",
         f"Milliseconds over percentile, from 0 to 100, for {', '.join(curves)}.",
-        x,
-        y,
+        (x, y),
+        lines,
+        [(x.at(fraction), _reading(fraction, curves)) for fraction in shown],
     )
-    styles = looks(arms)
-    lines = [
-        line(f"line dashed {styles[name].css}", [(x.at(f), y.at(time)) for f, time in curve])
-        for name, curve in curves.items()
-    ]
-    read_at = [0.25, 0.5, 0.75, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999, 0.9995, 0.9999, 1.0]
-    shown = [fraction for fraction in read_at if fraction == 1 or x.at(fraction) < 0.99]
-    titles = [_reading(fraction, curves) for fraction in shown]
-    return finished(chart, lines, [x.at(fraction) for fraction in shown], titles)
 
 
 def _reading(fraction: float, curves: Mapping[str, list[tuple[float, float]]]) -> str:
@@ -160,18 +137,20 @@ def _reading(fraction: float, curves: Mapping[str, list[tuple[float, float]]]) -
     return "\n".join(lines)
 
 
-def _bands(run: Sequence[TurnSpan], x: Scale, styles: Mapping[str, Look]) -> ET.Element:
+def _bands(arms: Mapping[str, ArmNumbers], x: Scale) -> list[Shade]:
     """Shade each turn in its arm's colour; few turns carry the arm's letter as well."""
-    group = element("g")
-    for turn in run if len(run) <= _MOST_BANDS else ():
-        left, right = x.at(turn.start_s), x.at(turn.end_s)
-        what = "warm-up" if turn.phase == "warmup" else f"round {turn.round}"
-        css = f"band {turn.phase} {styles[turn.arm].css}"
-        group.append(column(left, right, css, f"{turn.arm}, {what}"))
-        if len(run) <= _LETTERED_BANDS:
-            key, middle = styles[turn.arm].key, per_cent((left + right) / 2)
-            group.append(element("text", key, class_="key", x=middle, y="0", dy="-0.5em"))
-    return group
+    run, styles = turns(arms), looks(arms)
+    return [
+        Shade(
+            x.at(turn.start_s),
+            x.at(turn.end_s),
+            f"band {turn.phase} {styles[turn.arm].css}",
+            f"{turn.arm}, " + ("warm-up" if turn.phase == "warmup" else f"round {turn.round}"),
+            styles[turn.arm].key if len(run) <= _LETTERED_BANDS else "",
+        )
+        for turn in run
+        if len(run) <= _MOST_BANDS
+    ]
 
 
 def shaded(arms: Mapping[str, ArmNumbers]) -> bool:
@@ -179,56 +158,56 @@ def shaded(arms: Mapping[str, ArmNumbers]) -> bool:
     return len(turns(arms)) <= _MOST_BANDS
 
 
+def time_axis(arms: Mapping[str, ArmNumbers], last_s: float) -> Scale:
+    """Fit the axis of charts over the time of the run."""
+    return of_time(max([last_s + 1, *(turn.end_s for turn in turns(arms))]))
+
+
 def over_time(
-    name: str, title: str, arms: Mapping[str, ArmNumbers], last_s: float, y: Scale
-) -> tuple[ET.Element, Scale]:
-    """Start a chart over the time of the run, its turns shaded."""
-    run = turns(arms)
-    x = of_time(max([last_s + 1, *(turn.end_s for turn in run)]))
+    name: str,
+    title: str,
+    arms: Mapping[str, ArmNumbers],
+    scales: tuple[Scale, Scale],
+    lines: Iterable[Stroke],
+    readings: Sequence[Explanation],
+) -> str:
+    """Draw a chart over the time of the run, its turns shaded."""
     description = f"{title} over the time of the run, for {', '.join(arms)}."
-    chart = frame(name, title, description, x, y)
-    chart.append(_bands(run, x, looks(arms)))
-    return chart, x
+    return chart(name, title, description, scales, lines, readings, _bands(arms, scales[0]))
 
 
 def rates(arms: Mapping[str, ArmNumbers], series: Series[TimelinePoint]) -> str:
     """Draw calls per second over the run, and failures per second where there are any."""
     points = series.points
     y = linear(max(1.0, *(max(point.calls_per_s, point.errors_per_s) for point in points)))
-    chart, x = over_time("rates", "Calls per second", arms, series.last_s, y)
-    styles = looks(arms)
-    bars = [
-        line("failed", [(x.at(p.at_s), 0.0), (x.at(p.at_s), max(_SEEN, y.at(p.errors_per_s)))])
-        for p in points
-        if p.errors_per_s > 0
-    ]
-    lines = [
-        line(
-            f"line {styles[arm].css}",
-            [(x.at(point.at_s), y.at(point.calls_per_s)) for point in part],
-        )
-        for arm in arms
-        for part in series.stretches(arm)
-    ]
-    positions = [x.at(point.at_s) for point in points]
-    return finished(chart, [*bars, *lines], positions, [_at(p) for p in points])
+    x, styles = time_axis(arms, series.last_s), looks(arms)
+    lines: list[Stroke] = []
+    for p in points:
+        if p.errors_per_s > 0:
+            top = max(_SEEN, y.at(p.errors_per_s))
+            lines += line("failed", [(x.at(p.at_s), 0.0), (x.at(p.at_s), top)])
+    for arm in arms:
+        for part in series.stretches(arm):
+            positions = [(x.at(point.at_s), y.at(point.calls_per_s)) for point in part]
+            lines += line(f"line {styles[arm].css}", positions)
+    readings = [(x.at(point.at_s), _at(point)) for point in points]
+    return over_time("rates", "Calls per second", arms, (x, y), lines, readings)
 
 
 def latencies(arms: Mapping[str, ArmNumbers], series: Series[TimelinePoint]) -> str:
     """Draw p50 and p95 of the calls over the run."""
     points = series.points
     y = of_values(v for p in points for v in (p.p50_ms, p.p95_ms) if v is not None)
-    chart, x = over_time("latencies", "Latency, p50 and p95", arms, series.last_s, y)
-    styles = looks(arms)
-    lines = []
+    x, styles = time_axis(arms, series.last_s), looks(arms)
+    lines: list[Stroke] = []
     for arm in arms:
         for part in series.stretches(arm):
             p95 = [(x.at(p.at_s), y.at(p.p95_ms)) for p in part if p.p95_ms is not None]
             p50 = [(x.at(p.at_s), y.at(p.p50_ms)) for p in part if p.p50_ms is not None]
-            lines += [line(f"line {styles[arm].css}", p95)] if p95 else []
-            lines += [line(f"line thin {styles[arm].css}", p50)] if p50 else []
-    positions = [x.at(point.at_s) for point in points]
-    return finished(chart, lines, positions, [_at(p) for p in points])
+            lines += line(f"line {styles[arm].css}", p95)
+            lines += line(f"line thin {styles[arm].css}", p50)
+    readings = [(x.at(point.at_s), _at(point)) for point in points]
+    return over_time("latencies", "Latency, p50 and p95", arms, (x, y), lines, readings)
 
 
 def _at(point: TimelinePoint) -> str:
@@ -243,25 +222,14 @@ def interval(comparison: Comparison | Regression, x: Scale) -> str:
     """Draw a ratio and its interval around 1, above the band of effects too small to be seen."""
     ratio, ci95 = comparison.ratio, comparison.ci95
     reading = f"ratio {numbers.ratio(ratio)}, 95 % interval {numbers.interval(ci95, 'x')}"
-    chart = element("svg", element("title", reading), class_="interval", role="img")
-    chart.set("aria-label", reading)
-    if comparison.effect_needed:
-        low, high = x.at(1 / comparison.effect_needed), x.at(comparison.effect_needed)
-        chart.append(column(low, high, "unseen", "an effect in here could not have been seen"))
-    chart.append(element("line", class_="one", x1="50%", x2="50%", y1="0", y2="100%"))
+    effect = comparison.effect_needed
+    unseen = (x.at(1 / effect), x.at(effect)) if effect else None
     clear = ci95 is not None and not ci95[0] <= 1 <= ci95[1]
-    css = "clear" if clear else "unclear"
-    if ci95 is not None and all(map(math.isfinite, ci95)):
-        ends = [per_cent(x.at(end)) for end in ci95]
-        chart.append(element("line", class_=css, x1=ends[0], x2=ends[1], y1="50%", y2="50%"))
-        for end in ends:
-            chart.append(element("line", class_=css, x1=end, x2=end, y1="25%", y2="75%"))
-    if ratio is not None and math.isfinite(ratio):
-        chart.append(element("circle", class_=css, cx=per_cent(x.at(ratio)), cy="50%", r="3.5"))
-    return svg.text(chart)
+    ends = tuple(map(x.at, ci95)) if ci95 and all(map(math.isfinite, ci95)) else None
+    dot = x.at(ratio) if ratio is not None and math.isfinite(ratio) else None
+    return svg.draw("interval", reading, "clear" if clear else "unclear", unseen, ends, dot)
 
 
-def interval_axis(x: Scale) -> str:
+def interval_axis(ticks: Sequence[tuple[float, str]]) -> str:
     """Label the axis which all intervals of a table share."""
-    labels = [element("text", label, x=per_cent(position), y="75%") for position, label in x.ticks]
-    return svg.text(element("svg", *labels, class_="interval axis", aria_hidden="true"))
+    return svg.draw("axis", ticks)

@@ -1,15 +1,13 @@
 """What each layer costs: in words, and as a waterfall whose steps add up to the highest layer."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
-from xml.etree import ElementTree as ET
 
 from mcp_perf.results.document.layer import Layer
 from mcp_perf.results.render.charts import svg
 from mcp_perf.results.render.charts.charts import Look, interval_axis
 from mcp_perf.results.render.charts.scales import Scale, linear
-from mcp_perf.results.render.charts.svg import element, per_cent
 from mcp_perf.results.render.words import numbers
 
 MEANING: Final = (
@@ -73,8 +71,8 @@ def waterfall(
         return [], ""
     x = linear(max([*_ends(layers), 1e-6]))
     drawn = [(rung, _step(rung, layers[0], x, looks[rung.arm].css)) for rung in rungs(layers)]
-    ticks = tuple((position, f"{label}{numbers.THIN}ms") for position, label in x.ticks)
-    return drawn, interval_axis(replace(x, ticks=ticks))
+    ticks = [(position, f"{label}{numbers.THIN}ms") for position, label in x.ticks]
+    return drawn, interval_axis(ticks)
 
 
 def _ends(layers: Sequence[Layer]) -> Iterable[float]:
@@ -88,26 +86,9 @@ def _step(rung: Rung, lowest: Layer, x: Scale, css: str) -> str:
     one = rung.step
     start, end = (0.0, lowest.from_ms) if one is None else (one.from_ms, one.to_ms)
     reading = f"{rung.arm}: {rung.cost}" + (f", 95 % {rung.interval}" if rung.interval else "")
-    chart = element("svg", element("title", reading), class_="rung", role="img")
-    chart.set("aria-label", reading)
-    for position, _ in x.ticks:
-        at = per_cent(position)
-        chart.append(element("line", class_="tick", x1=at, x2=at, y1="0", y2="100%"))
     if start is None or end is None:
-        return svg.text(chart)
+        return svg.draw("rung", reading, x.ticks, css, None, None)
     left, right = sorted((x.at(start), x.at(end)))
-    width = per_cent(max(right - left, _NARROWEST))
-    fall = " fall" if end < start else ""
-    bar = {"x": per_cent(left), "y": "22%", "width": width, "height": "56%"}
-    chart.append(element("rect", class_=f"step{fall} {css}", **bar))
-    if one is not None and one.ci95 is not None:
-        _whisker(chart, *(per_cent(x.at(start + bound)) for bound in one.ci95))
-    return svg.text(chart)
-
-
-def _whisker(chart: ET.Element, low: str, high: str) -> None:
-    """Draw an interval, on a ground that lets it be seen before any bar."""
-    for css in ("halo", "whisker"):
-        chart.append(element("line", class_=css, x1=low, x2=high, y1="50%", y2="50%"))
-        for at in (low, high):
-            chart.append(element("line", class_=css, x1=at, x2=at, y1="38%", y2="62%"))
+    bar = {"left": left, "width": max(right - left, _NARROWEST), "falls": end < start}
+    ends = [x.at(start + bound) for bound in (one.ci95 or () if one is not None else ())]
+    return svg.draw("rung", reading, x.ticks, css, bar, ends)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from mcp_perf.results.document.document import ArmNumbers, ResourcePoint
-from mcp_perf.results.render.charts.charts import finished, line, looks, over_time
+from mcp_perf.results.render.charts.charts import Stroke, line, looks, over_time, time_axis
 from mcp_perf.results.render.charts.scales import linear
 from mcp_perf.results.render.charts.thinning import Series
 from mcp_perf.results.render.words import numbers
@@ -42,9 +42,8 @@ def _chart(
     if not values:
         return ""
     y = linear(max(1.0, *values))
-    chart, x = over_time(name, title, arms, last_s, y)
-    styles = looks(arms)
-    lines = []
+    x, styles = time_axis(arms, last_s), looks(arms)
+    lines: list[Stroke] = []
     for arm in arms:
         for part in series.stretches(arm):
             positions = [
@@ -52,9 +51,9 @@ def _chart(
                 for point in part
                 if (value := read(point)) is not None
             ]
-            lines += [line(f"line {styles[arm].css}", positions)] if positions else []
-    middles = [x.at(_middle_s(point)) for point in series.points]
-    return finished(chart, lines, middles, [_at(point) for point in series.points])
+            lines += line(f"line {styles[arm].css}", positions)
+    readings = [(x.at(_middle_s(point)), _at(point)) for point in series.points]
+    return over_time(name, title, arms, (x, y), lines, readings)
 
 
 def _middle_s(point: ResourcePoint) -> float:

@@ -5,7 +5,7 @@ from itertools import pairwise
 from typing import Final
 
 from mcp_perf.results.document.document import ArmNumbers, SessionPoint
-from mcp_perf.results.render.charts.charts import finished, line, looks, over_time
+from mcp_perf.results.render.charts.charts import Stroke, line, looks, over_time, time_axis
 from mcp_perf.results.render.charts.scales import linear
 from mcp_perf.results.render.words import numbers
 
@@ -18,18 +18,18 @@ def draw(arms: Mapping[str, ArmNumbers], points: Sequence[SessionPoint], last_s:
     most = max((point.open for point in points), default=0)
     if not most:
         return ""
-    chart, x = over_time("sessions", "Sessions open", arms, last_s, y := linear(float(most)))
-    styles = looks(arms)
-    lines, shown = [], []
+    x, y, styles = time_axis(arms, last_s), linear(float(most)), looks(arms)
+    lines: list[Stroke] = []
+    shown = []
     for arm in arms:
         own = [point for point in points if point.arm == arm]
         own = own[:: -(-len(own) // _MOST_POINTS) or 1]
-        shown += own
         positions = [(x.at(min(point.at_s, last_s)), y.at(point.open)) for point in own]
-        lines += [line(f"line {styles[arm].css}", _steps(positions))] if positions else []
+        shown += own
+        lines += line(f"line {styles[arm].css}", _steps(positions))
     shown.sort(key=lambda point: point.at_s)
-    ats = [x.at(min(point.at_s, last_s)) for point in shown]
-    return finished(chart, lines, ats, [_at(point) for point in shown])
+    readings = [(x.at(min(point.at_s, last_s)), _at(point)) for point in shown]
+    return over_time("sessions", "Sessions open", arms, (x, y), lines, readings)
 
 
 def _steps(positions: list[tuple[float, float]]) -> list[tuple[float, float]]:

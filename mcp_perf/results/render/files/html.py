@@ -7,15 +7,14 @@ visible; the page's own content policy forbids scripts and every request besides
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment
 
-from mcp_perf import folders
 from mcp_perf.results.document.comparison import Comparison, Regression
 from mcp_perf.results.document.document import Report, RoundNumbers
 from mcp_perf.results.render.charts import capacity, charts, layers, resource_charts, session_chart
 from mcp_perf.results.render.charts.scales import of_ratios
 from mcp_perf.results.render.charts.thinning import thin, thin_resources
-from mcp_perf.results.render.words import arm_rows, numbers, wording
+from mcp_perf.results.render.words import arm_rows, numbers, templates, wording
 from mcp_perf.results.render.words.text import clip, visible
 
 _MOST_POINTS: Final = 600
@@ -54,14 +53,7 @@ _WORDS: Final = (capacity.trials, capacity.broke, wording.metric, wording.plain)
 
 def environment(finalize: Callable[[Any], Any]) -> Environment:
     """Return what fills in templates; `finalize` gets whatever they put out."""
-    made = Environment(
-        loader=FileSystemLoader(folders.shipped("templates")),
-        autoescape=True,
-        finalize=finalize,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    made = templates.environment(finalize)
     made.filters |= {write.__name__: write for write in (*NUMBERS, *_WORDS)}
     made.filters["example"] = lambda text: clip(text, _EXAMPLE_LIMIT)
     made.globals["CLASSES"] = wording.CLASSES
@@ -97,7 +89,7 @@ def _comparisons(report: Report) -> dict[str, Any]:
     grouped: dict[tuple[str, str], list[tuple[Comparison, str]]] = {}
     for one in report.comparisons:
         grouped.setdefault((one.arm, one.versus), []).append((one, charts.interval(one, x)))
-    return {"comparisons": grouped, "interval_axis": charts.interval_axis(x)}
+    return {"comparisons": grouped, "interval_axis": charts.interval_axis(x.ticks)}
 
 
 def regressions(rows: Sequence[Regression]) -> dict[str, Any]:
@@ -107,7 +99,7 @@ def regressions(rows: Sequence[Regression]) -> dict[str, Any]:
     for row in rows:
         drawn = "" if row.ratio is None else charts.interval(row, x)
         grouped.setdefault((row.arm, row.versus), []).append((row, drawn))
-    return {"groups": grouped, "axis": charts.interval_axis(x)} if rows else {}
+    return {"groups": grouped, "axis": charts.interval_axis(x.ticks)} if rows else {}
 
 
 def page(template: str, arms: Iterable[str], **context: Any) -> str:

@@ -54,26 +54,22 @@ def _chart(name: str, line: Line) -> str:
     ticks = [(_at(i, len(points)), points[i].started[:10]) for i in range(0, len(points), step)]
     x = Scale(lambda i: _at(i, len(points)), tuple(ticks))
     title = f"{line.arm}.{line.metric} by run"
-    chart = charts.frame(name, title, f"{title}, the oldest at the left.", x, y)
     positions = [(x.at(i), y.at(point.value)) for i, point in enumerate(points)]
-    bars = [
-        charts.line("line thin arm-5", [(x.at(i), y.at(point.low)), (x.at(i), y.at(point.high))])
-        for i, point in enumerate(points)
-        if point.low is not None and point.high is not None
+    lines: list[charts.Stroke] = []
+    for i, point in enumerate(points):
+        if point.low is not None and point.high is not None:
+            bar = [(x.at(i), y.at(point.low)), (x.at(i), y.at(point.high))]
+            lines += charts.line("line thin arm-5", bar)
+    for pair in pairwise(positions):
+        lines += charts.line("line arm-0", list(pair))
+    for mark, position in zip(line.marks, positions, strict=True):
+        lines += charts.line("line arm-1" if mark.stands_out else "line arm-0", [position])
+    readings = [
+        (x.at(i), f"{p.run_id}\n{numbers.measured(p.value, unit_of(line.metric))}, {p.verdict}")
+        for i, p in enumerate(points)
     ]
-    lines = [charts.line("line arm-0", list(pair)) for pair in pairwise(positions)]
-    dots = [
-        charts.line("line arm-1" if mark.stands_out else "line arm-0", [position])
-        for mark, position in zip(line.marks, positions, strict=True)
-    ]
-    unit = unit_of(line.metric)
-    titles = [
-        f"{point.run_id}\n{numbers.measured(point.value, unit)}, {point.verdict}"
-        for point in points
-    ]
-    return charts.finished(
-        chart, [*bars, *lines, *dots], [position for position, _ in positions], titles
-    )
+    description = f"{title}, the oldest at the left."
+    return charts.chart(name, title, description, (x, y), lines, readings)
 
 
 def _at(index: float, number: int) -> float:
