@@ -5,64 +5,26 @@ testcase, the verdict, then fails.
 """
 
 import re
+from collections.abc import Iterator
 from typing import Final
 from xml.etree import ElementTree as ET
 
-from mcp_perf.results.document.comparison import Regression
-from mcp_perf.results.document.document import GateResult, Report
+from mcp_perf.results.document.document import Report
+from mcp_perf.results.document.part import VerdictName
 from mcp_perf.results.render.words import numbers, wording
 
 _NOT_XML: Final = re.compile("[^\t\n\r -~\u00a0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """Everything outside the Char production of XML 1.0, and the controls which it discourages."""
-_OUTCOMES: Final = {"FAIL": "failure", "INVALID": "error", "INCONCLUSIVE": "skipped"}
-
-
-def _clean(text: str) -> str:
-    return _NOT_XML.sub("", text)
-
-
-def _testcase(suite: ET.Element, classname: str, name: str) -> ET.Element:
-    attributes = {"classname": _clean(classname), "name": _clean(name), "time": "0"}
-    return ET.SubElement(suite, "testcase", attributes)
-
-
-def _outcome(case: ET.Element, tag: str, kind: str, message: str) -> None:
-    ET.SubElement(case, tag, {"type": kind, "message": _clean(message)}).text = _clean(message)
-
-
-def _gate(suite: ET.Element, classname: str, gate: GateResult) -> None:
-    case = _testcase(suite, classname, gate.gate)
-    measured = f"measured {numbers.measured(gate.measured, gate.unit)}"
-    if gate.verdict == "PASS":
-        ET.SubElement(case, "system-out").text = _clean(measured)
-        return
-    message = f"{gate.reason} ({measured})" if gate.reason else measured
-    _outcome(case, _OUTCOMES[gate.verdict], gate.verdict, message)
-
-
-def _regression(suite: ET.Element, classname: str, row: Regression) -> None:
-    """Write a metric against the baseline; what is only shown is no test."""
-    if row.verdict is None:
-        return
-    case = _testcase(suite, f"{classname}.baseline", f"{row.arm}.{row.metric}")
-    if row.verdict == "PASS":
-        measured = (numbers.measured(value, row.unit) for value in (row.base, row.new))
-        ET.SubElement(case, "system-out").text = _clean("base {}, now {}".format(*measured))
-    else:
-        _outcome(case, _OUTCOMES[row.verdict], row.verdict, row.reason)
-
-
-def _verdict(suite: ET.Element, report: Report) -> None:
-    """Fail unless the run passed, ended by itself and says so with exit code 0."""
-    case = _testcase(suite, report.scenario, "verdict")
-    reasons = [reason.line for reason in report.reasons] or [wording.summary(report)]
-    if not report.complete:
-        reasons.append(wording.INCOMPLETE)
-    message = "\n".join(reasons)
-    if report.verdict == "INVALID" or not report.complete:
-        _outcome(case, "error", report.verdict, message)
-    elif report.verdict != "PASS" or report.exit_code != 0:
-        _outcome(case, "failure", report.verdict, message)
+_PASSED: Final = "system-out"
+"""The element of a testcase that passed; another one says how it ended."""
+_OUTCOMES: Final = {
+    "PASS": _PASSED,
+    "FAIL": "failure",
+    "INVALID": "error",
+    "INCONCLUSIVE": "skipped",
+}
+Case = tuple[str, str, str, VerdictName, str]
+"""The class and the name of a testcase, its element, the verdict, and what is said of it."""
 
 
 def render(report: Report) -> str:
@@ -78,19 +40,44 @@ def render(report: Report) -> str:
     properties = ET.SubElement(suite, "properties")
     for name, value in facts.items():
         ET.SubElement(properties, "property", {"name": name, "value": _clean(value)})
-    for gate in report.gates:
-        _gate(suite, report.scenario, gate)
-    for row in report.regressions:
-        _regression(suite, report.scenario, row)
-    _verdict(suite, report)
-    _count(suite, report)
-    ET.indent(root)
-    return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(root, "unicode") + "\n"
-
-
-def _count(suite: ET.Element, report: Report) -> None:
+    for classname, name, tag, verdict, said in _cases(report):
+        attributes = {"classname": _clean(classname), "name": _clean(name), "time": "0"}
+        case = ET.SubElement(suite, "testcase", attributes)
+        why = {} if tag == _PASSED else {"type": verdict, "message": _clean(said)}
+        if said or why:
+            ET.SubElement(case, tag, why).text = _clean(said)
     suite.set("tests", str(len(suite.findall("testcase"))))
     for total, tag in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
         suite.set(total, str(len(suite.findall(f"testcase/{tag}"))))
     suite.set("time", f"{report.duration_s:.3f}")
     suite.set("timestamp", _clean(report.started).removesuffix("Z"))
+    ET.indent(root)
+    return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(root, "unicode") + "\n"
+
+
+def _cases(report: Report) -> Iterator[Case]:
+    """Yield the gates, the metrics that are judged against the baseline, and the verdict."""
+    for gate in report.gates:
+        said = f"measured {numbers.measured(gate.measured, gate.unit)}"
+        if gate.verdict != "PASS" and gate.reason:
+            said = f"{gate.reason} ({said})"
+        yield report.scenario, gate.gate, _OUTCOMES[gate.verdict], gate.verdict, said
+    for row in report.regressions:
+        base, new = (numbers.measured(value, row.unit) for value in (row.base, row.new))
+        if row.verdict is not None:
+            said = f"base {base}, now {new}" if row.verdict == "PASS" else row.reason
+            name = f"{row.arm}.{row.metric}"
+            yield f"{report.scenario}.baseline", name, _OUTCOMES[row.verdict], row.verdict, said
+    # It passes only if the run passed, ended by itself and says so with exit code 0.
+    tag = "error" if report.verdict == "INVALID" or not report.complete else "failure"
+    reasons = [reason.line for reason in report.reasons] or [wording.summary(report)]
+    said = "\n".join([*reasons, *([] if report.complete else [wording.INCOMPLETE])])
+    passed = report.verdict == "PASS" and report.exit_code == 0 and report.complete
+    yield (
+        *(report.scenario, "verdict"),
+        *((_PASSED, report.verdict, "") if passed else (tag, report.verdict, said)),
+    )
+
+
+def _clean(text: str) -> str:
+    return _NOT_XML.sub("", text)
