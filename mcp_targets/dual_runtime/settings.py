@@ -2,7 +2,7 @@
 
 import argparse
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final, Literal, get_args, get_type_hints
 
 import msgspec
 
@@ -53,13 +53,9 @@ PRESETS: Final = {
     "dual": Settings("native", "on", "par", 0, "off", "trio"),
 }
 
-CHOICES: Final = {
+CHOICES: Final[dict[str, tuple[str, ...]]] = {
     "preset": tuple(PRESETS),
-    "bridge": ("per_call", "native"),
-    "pool": ("off", "on"),
-    "fanout": ("seq", "par"),
-    "cache": ("off", "on"),
-    "runtime": ("asyncio", "trio"),
+    **{name: words for name, kind in get_type_hints(Settings).items() if (words := get_args(kind))},
 }
 """The flags that choose between words, and the words."""
 

@@ -33,19 +33,13 @@ def main() -> None:
     )
     parser.add_argument(
         "--session-idle",
+        dest="session_idle_s",
         type=_seconds,
         metavar="TIME",
         help='end a session that nobody has used for such a time, "30s" (default: never)',
     )
     options = parser.parse_args()
-    settings = Settings(
-        options.replies,
-        options.page_size,
-        options.delay,
-        options.seed,
-        options.slots,
-        options.session_idle,
-    )
+    settings = Settings(*(getattr(options, name) for name in Settings.__struct_fields__))
     entry.serve(options, {"echo": Echo(settings).server}, entry.shown("echo", mcp="/mcp", rest=""))
 
 

@@ -8,7 +8,7 @@ import msgspec
 
 from mcp_targets.upstream.inputs import RefusedError
 from mcp_targets.upstream.provider import Propose, Provider, Route
-from mcp_targets.upstream.store import Store, TakenError
+from mcp_targets.upstream.store import Store
 from mcp_targets.upstream.templates import Compiler
 
 Values = dict[str, Any]
@@ -82,11 +82,9 @@ class Actions:
 
         def insert(account: str, values: Values) -> None:
             made = record(values)
-            if collection.unique is not None:
-                try:
-                    self.store.claim(self._scope(name, account), made[collection.unique])
-                except TakenError:
-                    raise RefusedError(collection.error or "conflict", values) from None
+            unique, scope = collection.unique, self._scope(name, account)
+            if unique is not None and not self.store.claim(scope, made[unique]):
+                raise RefusedError(collection.error or "conflict", values)
             self.store.insert(account, name, made)
             values["record"] = made
 

@@ -7,10 +7,6 @@ from typing import Any
 Record = dict[str, Any]
 
 
-class TakenError(Exception):
-    """A record with this unique value exists."""
-
-
 class Store:
     """Records in memory. Every operation is atomic: one event loop, no await inside."""
 
@@ -22,12 +18,12 @@ class Store:
     def insert(self, account: str, collection: str, record: Record) -> None:
         self._records.setdefault(account, {}).setdefault(collection, []).append(record)
 
-    def claim(self, scope: Hashable, value: Any) -> None:
-        """Take a value that is unique within a scope. Raises TakenError."""
+    def claim(self, scope: Hashable, value: Any) -> bool:
+        """Take a value that is unique within a scope; return whether it was free."""
         taken = self._taken.setdefault(scope, set())
-        if value in taken:
-            raise TakenError
+        free = value not in taken
         taken.add(value)
+        return free
 
     def page(self, account: str, collection: str, start: int, size: int) -> list[Record]:
         """Return up to `size` records, newest first, leaving out the `start` newest."""

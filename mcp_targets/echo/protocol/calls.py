@@ -240,3 +240,12 @@ TOOLS: Final = {
         ),
     )
 }
+
+
+def called(params: dict[str, Any]) -> Tool:
+    """Return the tool that a call names. Raises RpcError."""
+    name = params.get("name")
+    tool = TOOLS.get(name) if isinstance(name, str) else None
+    if tool is None:
+        raise rpc.RpcError(rpc.INVALID_PARAMS, f"Unknown tool: {name}")
+    return tool

@@ -7,7 +7,7 @@ to the user go on the stream of the call that has them.
 from typing import Any, Final
 
 from mcp_targets.echo import rpc
-from mcp_targets.echo.protocol.calls import TOOLS, Call, Outcome, call, failure
+from mcp_targets.echo.protocol.calls import Call, Outcome, call, called, failure
 from mcp_targets.echo.protocol.features import CAPABILITIES, INSTRUCTIONS, SERVER_INFO, Features
 from mcp_targets.echo.protocol.modern import Finish
 from mcp_targets.echo.protocol.questions import Questions
@@ -94,10 +94,7 @@ class Handshake:
         method: str = message["method"]
         params: dict[str, Any] = message.get("params", {})
         if method == "tools/call":
-            name = params.get("name")
-            tool = TOOLS.get(name) if isinstance(name, str) else None
-            if tool is None:
-                raise RpcError(rpc.INVALID_PARAMS, f"Unknown tool: {name}")
+            tool = called(params)
             outcome = call(tool, Call(params, modern=False))
             if outcome.question is not None and not session.elicits:
                 outcome = Outcome(failure("ask needs a client that can elicit"))

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from mcp_targets.echo import rpc
 from mcp_targets.echo.changes import Changes
-from mcp_targets.echo.protocol.calls import TOOLS, Call, Outcome, call
+from mcp_targets.echo.protocol.calls import Call, Outcome, call, called
 from mcp_targets.echo.protocol.features import CAPABILITIES, INSTRUCTIONS, SERVER_INFO, Features
 from mcp_targets.echo.protocol.routing_headers import (
     VERSION_HEADER,
@@ -88,10 +88,7 @@ class Modern:
     def _call(
         self, request: Request, request_id: rpc.Id, params: dict[str, Any], pipe: bytes
     ) -> Reply | Stream:
-        name = params.get("name")
-        tool = TOOLS.get(name) if isinstance(name, str) else None
-        if tool is None:
-            raise RpcError(rpc.INVALID_PARAMS, f"Unknown tool: {name}")
+        tool = called(params)
         if not pipe:
             check_params(request, tool.name, params.get("arguments"))
         outcome = call(tool, Call(params, modern=True))

@@ -32,13 +32,6 @@ class Wire(Protocol):
         """Drop the connection at once with a TCP reset."""
 
 
-class Fault(Protocol):
-    """A way to send a reply wrongly. It ends with exactly one of `done`, `close`, `reset`."""
-
-    def send(self, wire: Wire, payload: bytes) -> None:
-        """Send `payload`, the complete reply with its head, in the faulty way."""
-
-
 class Reset(msgspec.Struct, frozen=True):
     """Answer with a TCP reset."""
 
@@ -82,6 +75,10 @@ class Slow(msgspec.Struct, frozen=True):
             wire.later(gap_s, send_next)
         else:
             wire.done()
+
+
+Fault = Reset | Cut | Slow
+"""A way to send a reply wrongly. It ends with exactly one of `done`, `close`, `reset`."""
 
 
 class Request(msgspec.Struct):
