@@ -19,9 +19,9 @@ from mcp_perf.results.document.document import (
     ResourcePoint,
     RoundNumbers,
     StepNumbers,
+    StepReplies,
     TimelinePoint,
 )
-from mcp_perf.results.document.replies import StepReplies
 from mcp_perf.results.document.target_numbers import Memory, ResourceNumbers
 from mcp_perf.results.journal.records import SampleRecord
 

@@ -1,4 +1,4 @@
-"""The records of comparisons: of two arms in a run, and of two runs."""
+"""The records of comparisons: of two arms in a run, of two runs, and of layers."""
 
 from pydantic import Field
 
@@ -42,4 +42,19 @@ class Regression(DocumentPart):
     verdict: VerdictName | None
     """Null where the metric is shown, but not judged."""
     reason: str = ""
+    warnings: list[str] = Field(default_factory=list)
+
+
+class Layer(DocumentPart):
+    """What one layer adds to the time of a journey: the next arm's, less that of the one below."""
+
+    from_: str = Field(validation_alias="from", serialization_alias="from")
+    """The arm below."""
+    to: str
+    from_ms: float | None
+    """Median time of a journey through the arm below, mean over the rounds."""
+    to_ms: float | None
+    cost_ms: float | None
+    """The mean of the rounds' differences; negative where the layer is faster."""
+    ci95: tuple[float, float] | None
     warnings: list[str] = Field(default_factory=list)

@@ -6,13 +6,11 @@ number that could not be measured is null, never zero.
 
 from typing import Any, Final, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
-from mcp_perf.results.document.comparison import Comparison, Regression
-from mcp_perf.results.document.layer import Layer
+from mcp_perf.results.document.comparison import Comparison, Layer, Regression
 from mcp_perf.results.document.part import DocumentPart, VerdictName
 from mcp_perf.results.document.reason import Reason
-from mcp_perf.results.document.replies import StepReplies
 from mcp_perf.results.document.target_numbers import (
     ContextNumbers,
     ResourceNumbers,
@@ -279,6 +277,24 @@ class Failure(DocumentPart):
     example: str
 
 
+class StepReplies(DocumentPart):
+    """The replies of one step of one arm, over the whole run."""
+
+    arm: str
+    step: str
+    first: dict[str, str]
+    """By class: the beginning of the first reply, without secrets."""
+    looked: int = 0
+    """Replies that were ok and were looked at; what follows is of these."""
+    like_errors: int = 0
+    """Those that say isError: false, and look like errors."""
+    empty: int = 0
+    alike: int = 0
+    """The same reply to different arguments: how often the commonest came."""
+    remarks: list[str] = Field(default_factory=list)
+    """What is odd, in sentences that are among the notes, too."""
+
+
 class Report(DocumentPart):
     """The whole document."""
 
@@ -312,5 +328,3 @@ class Report(DocumentPart):
     replies: list[StepReplies] = Field(default_factory=list)
     """What each step was answered first, and what is odd in the answers that were ok."""
     notes: list[str]
-
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)

@@ -10,7 +10,7 @@ from itertools import pairwise
 from statistics import fmean
 from typing import Final
 
-from mcp_perf.results.document.layer import Layer
+from mcp_perf.results.document.comparison import Layer
 from mcp_perf.results.judge.drops import dropped
 from mcp_perf.results.stats.rounds import FEWEST_PAIRS, half_width, same
 from mcp_perf.results.tally.metrics import Evidence

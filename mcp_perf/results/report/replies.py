@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from mcp_perf.outcomes import CLASSES, OK
-from mcp_perf.results.document.replies import StepReplies
+from mcp_perf.results.document.document import StepReplies
 from mcp_perf.results.journal.looked import alike
 from mcp_perf.results.journal.records import LookedReplies
 from mcp_perf.results.tally.tally import RunTally

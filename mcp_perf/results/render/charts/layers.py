@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from mcp_perf.results.document.layer import Layer
+from mcp_perf.results.document.comparison import Layer
 from mcp_perf.results.render.charts import svg
 from mcp_perf.results.render.charts.charts import Look, interval_axis
 from mcp_perf.results.render.charts.scales import Scale, linear

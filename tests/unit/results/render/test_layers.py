@@ -9,8 +9,8 @@ from xml.etree import ElementTree as ET
 import pytest
 from rich.console import Console
 
+from mcp_perf.results.document.comparison import Layer
 from mcp_perf.results.document.document import Report
-from mcp_perf.results.document.layer import Layer
 from mcp_perf.results.render.charts import charts, layers
 from mcp_perf.results.render.console import terminal
 from mcp_perf.results.render.files import html, json_report, markdown

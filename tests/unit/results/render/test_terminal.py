@@ -6,8 +6,7 @@ from pathlib import Path
 from rich.console import Console
 
 from mcp_perf.results.document.comparison import Comparison
-from mcp_perf.results.document.document import Failure
-from mcp_perf.results.document.replies import StepReplies
+from mcp_perf.results.document.document import Failure, StepReplies
 from mcp_perf.results.render.console import terminal
 
 
