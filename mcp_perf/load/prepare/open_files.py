@@ -8,8 +8,8 @@ from mcp_perf.client.protocol.versions import MODERN
 from mcp_perf.load.steps.burst import widest
 from mcp_perf.load.targets.answers import script_of
 from mcp_perf.load.targets.refusal import CONFIGURATION, Refusal
-from mcp_perf.scenario.checks.bursts import flat
 from mcp_perf.scenario.loader import Loaded
+from mcp_perf.scenario.model.steps import flat
 from mcp_perf.scenario.model.targets import split_target
 
 _OTHERS: Final = 256

@@ -3,10 +3,9 @@
 from typing import Any
 
 from mcp_perf.client.protocol.answers import SILENT, Responder
-from mcp_perf.scenario.checks.bursts import flat
 from mcp_perf.scenario.loader import Loaded
 from mcp_perf.scenario.model import answers as dialog
-from mcp_perf.scenario.model.steps import Asking, Step
+from mcp_perf.scenario.model.steps import Asking, Step, flat
 
 
 def script(*written: dialog.Answers | None) -> Responder:

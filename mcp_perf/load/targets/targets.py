@@ -17,14 +17,12 @@ from mcp_perf.client.protocol.versions import HANDSHAKE, MODERN
 from mcp_perf.load.targets.answers import script_of
 from mcp_perf.load.targets.bundled import Face, SystemFailed, Systems, UnknownSystem
 from mcp_perf.load.targets.clients import Destination, destination, session
-from mcp_perf.load.targets.credentials import CredentialStore
-from mcp_perf.load.targets.personal import Personal
+from mcp_perf.load.targets.personal import CredentialStore, Personal
 from mcp_perf.load.targets.refusal import CONFIGURATION, UNREACHABLE, Refusal
 from mcp_perf.load.targets.roster import NOBODY, Identity
-from mcp_perf.scenario.checks.bursts import flat
 from mcp_perf.scenario.loader import Loaded
 from mcp_perf.scenario.model.scenario import Arm
-from mcp_perf.scenario.model.steps import Step
+from mcp_perf.scenario.model.steps import Step, flat
 from mcp_perf.scenario.model.targets import split_target
 from mcp_perf.scenario.values.templates import compile_template
 

@@ -10,8 +10,8 @@ from mcp_perf.scenario.model.identities import NUMBER, Provision, Rows, names_in
 from mcp_perf.scenario.problems.mistake import Mistake, Path
 from mcp_perf.scenario.problems.suggestions import suggest
 from mcp_perf.scenario.problems.wording import InputError, quote
+from mcp_perf.scenario.values.files import inside
 from mcp_perf.scenario.values.generators import IDENTITY
-from mcp_perf.scenario.values.paths import inside
 
 _CSV: Final = ("identities", "csv")
 _REQUEST: Final = ("identities", "provision")

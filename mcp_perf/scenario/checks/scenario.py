@@ -4,9 +4,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from mcp_perf.scenario.checks import names
-from mcp_perf.scenario.checks.bursts import check_burst
 from mcp_perf.scenario.checks.identities import check_identities, file_problem
-from mcp_perf.scenario.checks.sessions import check_listening, check_sessions
+from mcp_perf.scenario.checks.sessions import check_burst, check_listening, check_sessions
 from mcp_perf.scenario.model import syntax
 from mcp_perf.scenario.model.gates import Gate
 from mcp_perf.scenario.model.identities import names_in

@@ -1,13 +1,15 @@
-"""Sessions that steps open and close, and what steps listen to: which orders make sense."""
+"""What steps do in which order: sessions, listening, and bursts (`parallel:`) of calls at once."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
 
-from mcp_perf.scenario.checks.names import Located
+from mcp_perf.scenario.checks.names import Located, saves, within
 from mcp_perf.scenario.model.kinds import UPDATED
 from mcp_perf.scenario.model.scenario import Arm
 from mcp_perf.scenario.problems.mistake import Mistake, Path
 
 LocatedSteps = Sequence[Located]
+MOST_AT_ONCE: Final = 100
 
 
 def check_sessions(name: str, arm: Arm, journeys: Iterable[LocatedSteps]) -> Iterator[Mistake]:
@@ -72,3 +74,20 @@ def check_listening(steps: LocatedSteps) -> Iterator[Mistake]:
             what = "subscribe: URI" if name == UPDATED else f"listen: [{name.split('/')[0]}]"
             message = f"no step before it asks for {name}, so none will come"
             yield Mistake((*path, "await"), message, f"write {what} as a step before")
+
+
+def check_burst(burst: Located) -> Iterator[Mistake]:
+    """Yield what cannot be done at once."""
+    inner = within(burst)
+    if len(inner) > MOST_AT_ONCE:
+        message = f"{len(inner)} steps at once"
+        yield Mistake((*burst[0], "parallel"), message, f"write at most {MOST_AT_ONCE}")
+    saved: set[str] = set()
+    for path, step in inner:
+        if step.alone:
+            message = f"{step.action} cannot stand in parallel"
+            yield Mistake((*path, step.action), message, step.alone)
+        for name in sorted(saves(step) & saved):
+            message = f"two steps at once save {name}, and either may be the last"
+            yield Mistake((*path, "save", name), message, "give each a name of its own")
+        saved |= saves(step)

@@ -15,9 +15,8 @@ from pydantic import Field
 from mcp_perf.scenario.model import fields, syntax
 from mcp_perf.scenario.model.targets import Tls
 from mcp_perf.scenario.problems.wording import InputError, quote
+from mcp_perf.scenario.values.files import inside, read_table
 from mcp_perf.scenario.values.generators import IDENTITY
-from mcp_perf.scenario.values.paths import inside
-from mcp_perf.scenario.values.tables import read_table
 from mcp_perf.scenario.values.templates import compile_template
 
 NUMBER: Final = "number"

@@ -3,7 +3,7 @@
 The docstrings of the fields are the lines of the reference in docs/scenarios.md.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Annotated, Any, ClassVar, Final, Literal
 
 from pydantic import Field
@@ -74,6 +74,12 @@ class Step(fields.Part):
         """What it is called in every report; lookups are left as written."""
         words = type(self).words
         return words.format(self.subject) if isinstance(words, str) else words(self.subject)
+
+
+def flat(steps: Iterable[Step]) -> Iterator[Step]:
+    """Yield the steps, with those of a burst in place of the burst."""
+    for step in steps:
+        yield from step.inner or (step,)
 
 
 class Named(Step):

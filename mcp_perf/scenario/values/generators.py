@@ -14,8 +14,7 @@ from typing import Any, Final
 
 from mcp_perf.scenario.problems.suggestions import nearest, suggest
 from mcp_perf.scenario.problems.wording import InputError, one_of, quote
-from mcp_perf.scenario.values.paths import inside
-from mcp_perf.scenario.values.tables import read_table
+from mcp_perf.scenario.values.files import inside, read_table
 from mcp_perf.scenario.values.templates import compile_template
 from mcp_perf.scenario.values.units import is_number
 

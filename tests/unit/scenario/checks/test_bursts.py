@@ -2,8 +2,9 @@
 
 import pytest
 
-from mcp_perf.scenario.checks.bursts import MOST_AT_ONCE, flat
+from mcp_perf.scenario.checks.sessions import MOST_AT_ONCE
 from mcp_perf.scenario.checks.size import MOST_STEPS
+from mcp_perf.scenario.model.steps import flat
 
 FILE = """\
 name: demo

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mcp_perf.scenario.problems.wording import InputError
-from mcp_perf.scenario.values import tables
+from mcp_perf.scenario.values import files
 from mcp_perf.scenario.values.generators import compile_generators
 from mcp_perf.scenario.values.templates import LookupFailed
 
@@ -232,7 +232,7 @@ def test_a_broken_csv_file_is_refused(content, said, tmp_path):
 
 def test_a_huge_csv_file_is_refused_unread(tmp_path, monkeypatch):
     """Beyond the cap, the size alone decides."""
-    monkeypatch.setattr(tables, "_LARGEST_FILE", 3)
+    monkeypatch.setattr(files, "_LARGEST_FILE", 3)
     (tmp_path / "a.csv").write_text("a\n1\n")
     with pytest.raises(InputError, match="larger than"):
         draws({"x": {"csv": {"file": "a.csv", "column": "a"}}}, base=tmp_path)
