@@ -11,7 +11,7 @@ from jinja2 import Environment
 
 from mcp_perf.results.document.comparison import Comparison, Regression
 from mcp_perf.results.document.document import Report, RoundNumbers
-from mcp_perf.results.render.charts import capacity, charts, layers, resource_charts, session_chart
+from mcp_perf.results.render.charts import capacity, charts, layers, resource_charts
 from mcp_perf.results.render.charts.scales import of_ratios
 from mcp_perf.results.render.charts.thinning import thin, thin_resources
 from mcp_perf.results.render.words import arm_rows, numbers, templates, wording
@@ -70,7 +70,7 @@ def _drawings(report: Report) -> dict[str, Any]:
     resources = resource_charts.draw(report.arms, used, series.last_s) if drawn else {}
     return {
         "resources": resources,
-        "sessions": session_chart.draw(report.arms, report.sessions, series.last_s)
+        "sessions": resource_charts.sessions(report.arms, report.sessions, series.last_s)
         if drawn
         else "",
         "percentiles": charts.percentiles(report.arms),
