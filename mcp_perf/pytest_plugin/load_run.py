@@ -10,8 +10,7 @@ from typing import Any, Final
 
 import pytest
 
-from mcp_perf.pytest_plugin.comparison import FORMATS, new_folder
-from mcp_perf.pytest_plugin.hand_over import hand_over
+from mcp_perf.pytest_plugin.comparison import FORMATS, hand_over, new_folder
 from mcp_perf.pytest_plugin.summary import fail_unless_pass
 from mcp_perf.results.document.document import Report
 

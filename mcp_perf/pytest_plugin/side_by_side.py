@@ -8,9 +8,8 @@ from typing import Any, Final
 
 import pytest
 
-from mcp_perf.pytest_plugin.comparison import describe, report_of, too_fine
+from mcp_perf.pytest_plugin.comparison import describe, hand_over, report_of, too_fine
 from mcp_perf.pytest_plugin.gate_file import Entry
-from mcp_perf.pytest_plugin.hand_over import hand_over
 from mcp_perf.pytest_plugin.summary import fail_unless_pass
 from mcp_perf.pytest_plugin.turns import Measured, Sides, measure
 from mcp_perf.results.document.document import Report

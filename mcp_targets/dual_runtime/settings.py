@@ -8,6 +8,18 @@ import msgspec
 
 from mcp_targets.serving import processes, service_time
 
+UPSTREAMS: Final = (
+    "peer_status",
+    "peer_load",
+    "peer_storage",
+    "p2p_network",
+    "github",
+    "public_ip",
+    "pubmed",
+    "clinical_trials",
+    "uniprot",
+)
+"""The providers that it asks; the first three are what the headline comparison is about."""
 THREADS: Final = 40
 """How many calls a bridge runs at once by default: anyio's own default for worker threads."""
 

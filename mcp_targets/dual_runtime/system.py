@@ -32,13 +32,12 @@ from mcp_targets.dual_runtime.p2p.queue.task_queue import TaskQueue
 from mcp_targets.dual_runtime.p2p.queue.task_runner import TaskRunner
 from mcp_targets.dual_runtime.p2p.workflows.workflow_engine import WorkflowEngine
 from mcp_targets.dual_runtime.p2p.workflows.workflows import Workflow, Workflows
-from mcp_targets.dual_runtime.settings import Settings, from_arguments
+from mcp_targets.dual_runtime.settings import UPSTREAMS, Settings, from_arguments
 from mcp_targets.dual_runtime.tooling.detection import Loop
 from mcp_targets.dual_runtime.tooling.registry import ToolRegistry
 from mcp_targets.dual_runtime.tooling.result_cache import ResultCache
 from mcp_targets.dual_runtime.tooling.router import RuntimeRouter
 from mcp_targets.dual_runtime.tooling.runtimes import Executor, Here, PerCall, Second
-from mcp_targets.dual_runtime.upstreams import UPSTREAMS
 from mcp_targets.serving import processes
 
 LOCAL_SLOTS: Final = 256

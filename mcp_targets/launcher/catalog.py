@@ -3,7 +3,6 @@
 from typing import Final
 
 from mcp_targets.dual_runtime import settings
-from mcp_targets.dual_runtime.upstreams import UPSTREAMS
 from mcp_targets.launcher.specs import FaceSpec, Process, System
 from mcp_targets.serving.processes import providers
 from mcp_targets.twilio import accounts
@@ -57,7 +56,7 @@ SYSTEMS: Final = {
     "dual_runtime": System(
         "Peer-to-peer tools on two runtimes: bridged from asyncio per call, or native on Trio.",
         (
-            Process("dual-upstream", "upstream", providers(UPSTREAMS), flags={"rtt": ()}),
+            Process("dual-upstream", "upstream", providers(settings.UPSTREAMS), flags={"rtt": ()}),
             Process(
                 "dual-runtime",
                 "dual_runtime",
@@ -73,7 +72,7 @@ SYSTEMS: Final = {
                 program=("dual_runtime.faces", "--upstream-ready", "{dual-upstream}"),
             ),
         },
-        simulates=UPSTREAMS,
+        simulates=settings.UPSTREAMS,
         needs=(
             *("anyio", "fastapi", "filelock", "httpcore2", "hypercorn"),
             *("mcp", "numpy", "trio", "uvicorn"),

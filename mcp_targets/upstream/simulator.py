@@ -9,8 +9,7 @@ import msgspec
 from mcp_targets.serving.faults import Faults, Rates
 from mcp_targets.serving.httpd import Reply, Request, Server
 from mcp_targets.upstream.inputs import RefusedError
-from mcp_targets.upstream.limits import Bucket
-from mcp_targets.upstream.provider import ErrorReply, Provider
+from mcp_targets.upstream.provider import ErrorReply, Provider, RateLimit
 from mcp_targets.upstream.routes import Operation, build
 from mcp_targets.upstream.store import Store
 from mcp_targets.upstream.tally import Tally, Together
@@ -29,6 +28,26 @@ class FaultRates(Rates, frozen=True):
     """Rates for one route, or for all that have none of their own."""
 
     route: str | None = None
+
+
+class Bucket:
+    """Hold up to `requests` tokens, refilled evenly over `per_s` seconds."""
+
+    def __init__(self, limit: RateLimit, now_s: float) -> None:
+        self._size = float(limit.requests)
+        self._per_token_s = limit.per_s / limit.requests
+        self._tokens = self._size
+        self._at_s = now_s
+
+    def take(self, now_s: float) -> float:
+        """Take a token and return 0, or return in how many seconds there will be one."""
+        refill = (now_s - self._at_s) / self._per_token_s
+        self._tokens = min(self._size, self._tokens + refill)
+        self._at_s = now_s
+        if self._tokens >= 1:
+            self._tokens -= 1
+            return 0.0
+        return (1 - self._tokens) * self._per_token_s
 
 
 class Simulator:

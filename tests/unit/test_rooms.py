@@ -36,7 +36,7 @@ PLAN = {
         *("echo.tools", "echo.rpc", "echo.arguments", "echo.slots", "echo.changes", "echo.works"),
         *("echo.protocol", "echo.rest", "echo.app", "echo.__main__", "echo.stdio"),
         *("ladder", "twilio"),
-        *("dual_runtime.errors", "dual_runtime.upstreams", "dual_runtime.settings"),
+        *("dual_runtime.errors", "dual_runtime.settings"),
         *("dual_runtime.tooling", "dual_runtime.network"),
         *(f"dual_runtime.p2p.{room}" for room in ("peers", "queue", "workflows")),
         *("dual_runtime.groups", "dual_runtime.system", "dual_runtime.tools"),

@@ -10,8 +10,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mcp_targets.dual_runtime.errors import ToolFailure
 from mcp_targets.dual_runtime.faces import mcp_face
+from mcp_targets.dual_runtime.settings import UPSTREAMS
 from mcp_targets.dual_runtime.system import DualRuntime
-from mcp_targets.dual_runtime.upstreams import UPSTREAMS
 
 MCP_PATH: Final = "/mcp"
 

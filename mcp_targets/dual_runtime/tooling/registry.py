@@ -1,14 +1,15 @@
 """The tools by name, category and runtime."""
 
+import inspect
+import typing
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
 import msgspec
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
-from mcp_targets.dual_runtime.errors import NotFound
-from mcp_targets.dual_runtime.tooling import arguments
+from mcp_targets.dual_runtime.errors import NotFound, ToolFailure
 from mcp_targets.dual_runtime.tooling.metadata import Function, ToolMetadata, metadata_of
 
 
@@ -23,6 +24,19 @@ class Tool(msgspec.Struct, frozen=True):
     def schema(self) -> dict[str, Any]:
         return self.metadata.mcp_schema or self.model.model_json_schema()
 
+    def check(self, given: dict[str, Any]) -> dict[str, Any]:
+        """Return the arguments with defaults filled in. Raises ToolFailure with every problem."""
+        try:
+            checked = self.model.model_validate(given)
+        except ValidationError as error:
+            problems = [
+                f"{'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}"
+                for problem in error.errors(include_url=False)
+            ]
+            message = "; ".join(problems)
+            raise ToolFailure("BAD_ARGUMENTS", message, "tools_get_schema shows the form") from None
+        return {name: getattr(checked, name) for name in self.model.model_fields}
+
 
 class ToolRegistry:
     """Hold tools by their names."""
@@ -35,7 +49,7 @@ class ToolRegistry:
         known = metadata or metadata_of(function)
         if known is None:
             raise ValueError(f"{function!r} has no metadata: decorate it with @tool_metadata")
-        tool = Tool(known, function, arguments.model_of(known.name, function))
+        tool = Tool(known, function, _model(known.name, function))
         self._tools[known.name] = tool
         return tool
 
@@ -69,3 +83,13 @@ class ToolRegistry:
 
     def __len__(self) -> int:
         return len(self._tools)
+
+
+def _model(name: str, function: Function) -> type[BaseModel]:
+    """Return a model with a field for each parameter; other arguments are refused."""
+    hints = typing.get_type_hints(function, include_extras=True)
+    fields: dict[str, Any] = {}
+    for parameter in inspect.signature(function).parameters.values():
+        required = parameter.default is inspect.Parameter.empty
+        fields[parameter.name] = (hints[parameter.name], ... if required else parameter.default)
+    return create_model(name, __config__=ConfigDict(extra="forbid"), **fields)

@@ -1,20 +1,52 @@
 """Where a call runs: the router puts each tool on its runtime, once."""
 
 import functools
+import threading
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Final
 
 import anyio
 
-from mcp_targets.dual_runtime.tooling import arguments as forms
 from mcp_targets.dual_runtime.tooling.detection import Detector, Loop
 from mcp_targets.dual_runtime.tooling.enforcement import perform
 from mcp_targets.dual_runtime.tooling.limiter import PriorityLimiter
 from mcp_targets.dual_runtime.tooling.registry import Tool, ToolRegistry
 from mcp_targets.dual_runtime.tooling.result_cache import ResultCache
-from mcp_targets.dual_runtime.tooling.runtime_stats import RuntimeStats
 from mcp_targets.dual_runtime.tooling.runtimes import Executor, Here
+
+_KEPT: Final = 4096
+"""Percentiles are of the last so many calls."""
+_SHARES: Final = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
+
+
+class RuntimeStats:
+    """Count the calls of one runtime; safe from any thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._calls = 0
+        self._errors = 0
+        self._latencies_ms: deque[float] = deque(maxlen=_KEPT)
+
+    def record(self, latency_s: float, *, failed: bool) -> None:
+        with self._lock:
+            self._calls += 1
+            self._errors += failed
+            self._latencies_ms.append(latency_s * 1000)
+
+    def shown(self) -> dict[str, Any]:
+        """Return the counts, and the nearest-rank percentiles in milliseconds."""
+        with self._lock:
+            times = sorted(self._latencies_ms)
+            calls, errors = self._calls, self._errors
+        last = len(times) - 1
+        quantiles = {
+            name: round(times[round(share * last)], 3) if times else None
+            for name, share in _SHARES.items()
+        }
+        return {"calls": calls, "errors": errors, "latency_ms": quantiles}
 
 
 class RuntimeRouter:
@@ -45,7 +77,7 @@ class RuntimeRouter:
     async def call(self, name: str, given: dict[str, Any]) -> dict[str, Any]:
         """Return the tool's result. Raises ToolFailure."""
         tool = self._registry.get(name)
-        arguments = forms.check(tool.model, given)
+        arguments = tool.check(given)
         ttl_s = tool.metadata.cache_ttl
         if self._cache is None or ttl_s is None:
             return await self._run(tool, arguments)

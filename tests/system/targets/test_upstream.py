@@ -3,9 +3,8 @@
 import pytest
 
 from mcp_targets.serving.httpd import Reset
-from mcp_targets.upstream.limits import Bucket
 from mcp_targets.upstream.provider import RateLimit, load
-from mcp_targets.upstream.simulator import Simulator
+from mcp_targets.upstream.simulator import Bucket, Simulator
 from mcp_targets.upstream.tally import Together
 
 A = "a" * 32
