@@ -248,24 +248,25 @@ class Recorder:
     def _hear(self, track: Track, cls: str, reply: Reply, heard: Heard) -> None:
         """Count when the first notification of a call came, and the longest silence after it."""
         first_ns, gap_ns = heard.first_ns - reply.start_ns, heard.longest_silence_ns(reply.end_ns)
-        for kind, ns in ((EVENT, first_ns), (GAP, gap_ns)):
-            self.track(track.arm, kind, track.name).tallies.setdefault(cls, OpenCell()).add(ns)
+        self._count(track, EVENT, cls, first_ns)
+        self._count(track, GAP, cls, gap_ns)
+
+    def _count(self, track: Track, kind: str, cls: str, ns: int) -> None:
+        """Count a time of a call beside the call itself."""
+        self.track(track.arm, kind, track.name).tallies.setdefault(cls, OpenCell()).add(ns)
 
     def unheard(self, track: Track, cls: str, reply: Reply) -> None:
-        tallies = self.track(track.arm, UNHEARD, track.name).tallies
-        tallies.setdefault(cls, OpenCell()).add(reply.end_ns - reply.start_ns)
+        self._count(track, UNHEARD, cls, reply.end_ns - reply.start_ns)
 
     def _lose(self, track: Track, cls: str, reply: Reply) -> None:
         """Count a call that lost its session; the session, by the call that opened another."""
         if reply.session_lost == REOPENED:
             self._sessions_lost[track.arm] = self._sessions_lost.get(track.arm, 0) + 1
-        tallies = self.track(track.arm, RECOVERY, track.name).tallies
-        tallies.setdefault(cls, OpenCell()).add(reply.end_ns - reply.start_ns)
+        self._count(track, RECOVERY, cls, reply.end_ns - reply.start_ns)
 
     def stopped(self, track: Track, stop: Stop) -> None:
         """Count how long after its cancellation a call had ended at the server."""
-        tallies = self.track(track.arm, STOP, track.name).tallies
-        tallies.setdefault(OK if stop.told else TIMEOUT, OpenCell()).add(stop.ns)
+        self._count(track, STOP, OK if stop.told else TIMEOUT, stop.ns)
 
     def journey(self, track: Track, cls: str, duration_ns: int, lag_ns: int | None = None) -> None:
         """Count one journey; `duration_ns` runs from its actual start, `lag_ns` is as in `call`."""
