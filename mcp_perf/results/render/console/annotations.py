@@ -5,7 +5,7 @@ ends with it, so a text without line ends can neither begin a second command nor
 what a runner reads back (per cent, line ends, and in titles colon and comma) is escaped.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,7 +13,6 @@ from mcp_perf.results.compare.report import CompareReport
 from mcp_perf.results.document.comparison import Regression
 from mcp_perf.results.document.document import Report
 from mcp_perf.results.document.part import VerdictName
-from mcp_perf.results.document.reason import Reason
 from mcp_perf.results.render.files.compare_report import WORDS
 from mcp_perf.results.render.words import wording
 from mcp_perf.results.render.words.text import clip, one_line, visible
@@ -55,21 +54,13 @@ def of_report(report: Report) -> list[Annotation]:
     ]
     found = [*gates, *_regressions(report.regressions)]
     summary = [wording.summary(report), *([] if report.complete else [wording.INCOMPLETE])]
-    return _with_verdict(report, summary, [reason.line for reason in _without_own(report)], found)
-
-
-def _without_own(report: Report) -> list[Reason]:
-    """Leave out the reasons that an annotation of their own tells."""
-    told = (*(gate.reason for gate in report.gates), *(row.reason for row in report.regressions))
-    return [
-        reason for reason in report.reasons if not reason.text.endswith(tuple(filter(None, told)))
-    ]
+    return _with_verdict(report, summary, {one.text: one.line for one in report.reasons}, found)
 
 
 def of_comparison(report: CompareReport) -> list[Annotation]:
     """Annotate a comparison of runs: its verdict, then each metric that is or may be worse."""
     found = [row for run in report.runs for row in _regressions(run.regressions)]
-    reasons = [reason for run in report.runs for reason in run.reasons]
+    reasons = {reason: reason for run in report.runs for reason in run.reasons}
     return _with_verdict(report, [WORDS[report.verdict]], reasons, found)
 
 
@@ -81,12 +72,12 @@ def of_refusal(exit_code: int, lines: Sequence[str]) -> Annotation:
 def _with_verdict(
     report: Report | CompareReport,
     summary: Sequence[str],
-    reasons: Sequence[str],
+    reasons: Mapping[str, str],
     found: Sequence[Annotation],
 ) -> list[Annotation]:
     """Put the verdict first, with those reasons that no annotation of their own tells."""
     told = tuple(one.message for one in found if one.message)
-    rest = [reason for reason in reasons if not reason.endswith(told)]
+    rest = [line for text, line in reasons.items() if not text.endswith(told)]
     title = f"mcp-perf {report.scenario}: {report.verdict} (exit code {report.exit_code})"
     verdict = Annotation(LEVELS[report.verdict], title, "\n".join([*summary, *rest]))
     return _at_most([verdict, *found])
