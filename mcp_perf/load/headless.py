@@ -58,10 +58,7 @@ def _main(argv: list[str]) -> int:
 
 
 def _meeting_point() -> list[str]:
-    """Let this run's processes meet at a free port of this machine alone.
-
-    At Locust's own port they would join another run that is going on, and both would be lost.
-    """
+    """Let this run's processes meet at a free port: at Locust's own they may join another run."""
     with socket.create_server((_LOOPBACK, 0)) as server:
         port = str(server.getsockname()[1])
     here = ["--master-bind-host", _LOOPBACK, "--master-bind-port", port]

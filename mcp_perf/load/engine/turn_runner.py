@@ -124,12 +124,8 @@ class TurnRunner:
         )
 
     def _complete(self, open_turn: OpenTurn, most_s: float) -> float:
-        """Bring an open turn's time to its full length; return how long that took.
-
-        Rates are taken from the ends of journeys, and the first one ended only some time after the
-        turn began: as much is given at the end. Then neither what was still on its way at the bell
-        is missing from the rate, nor does what had piled up until then swell it.
-        """
+        """Give journeys on their way as long as the first one took; return how long that was."""
+        # Rates are taken from the ends of journeys: as much time as was without them at the start.
         left_s = min(open_turn.until_first_s, most_s)
         self.gate.idle(left_s)
         self._go_on_draining()
@@ -143,8 +139,7 @@ class TurnRunner:
     def _drain(self, left_s: float, bell_ns: int) -> int:
         """Let the last calls end; return how many users had to be cut off.
 
-        Calls that began before the bell and are still unanswered are then timeouts, but not if we
-        did not let them have the whole drain.
+        Calls from before the bell are then timeouts, unless they did not have the whole drain.
         """
         while left_s > 0 and not self._hurry.is_set():
             step_s = min(left_s, FLUSH_S / 4)

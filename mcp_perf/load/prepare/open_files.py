@@ -73,10 +73,7 @@ def _of_user(name: str, loaded: Loaded, line: str) -> int:
 
 
 def _subscriptions(name: str, loaded: Loaded) -> int:
-    """Count what a user has beside its calls in 2026-07-28: a stream for each subscription.
-
-    They last up to the end of the journey.
-    """
+    """Count a user's streams of subscriptions in 2026-07-28, up to the journey's end."""
     return max(
         sum(step.action in ("listen", "subscribe") for step in journey.of(name))
         for journey in loaded.scenario.journeys.values()
@@ -86,8 +83,7 @@ def _subscriptions(name: str, loaded: Loaded) -> int:
 def _session_ways(name: str, loaded: Loaded) -> int:
     """Count what it has up to 2025-11-25: the session's stream, and a way for what cannot wait.
 
-    Answers and cancellations go their own way while a call goes on, and each call of a burst has
-    one. That a call which meets its timeout is cancelled, too, is not what a scenario plans.
+    Answers and cancellations go their own way while a call goes on, one for each of a burst.
     """
     asked = bool(script_of(name, loaded).capabilities)
     cancels = any(

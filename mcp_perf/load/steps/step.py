@@ -286,10 +286,7 @@ class WaitStep:
 
 
 def _lag(context: CallContext[Any], reply: Reply) -> int | None:
-    """Return how late a call of an open load was sent: the first of a journey has a moment to keep.
-
-    None in a closed load, where a call is never late.
-    """
+    """Return how late a call of an open load was sent; None in a closed one, where none is."""
     if context.intended_ns is None:
         return None
     intended_ns, context.intended_ns = context.intended_ns, 0

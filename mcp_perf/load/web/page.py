@@ -63,10 +63,7 @@ def _offer_report(web_ui: Any, keeping: KeepingSide) -> None:
 
 
 def _asked(form: Any, options: Any) -> RunOptions:
-    """Read the form; what it does not ask for is as the command line has it.
-
-    Raises ValueError, in words for the form.
-    """
+    """Read the form; the rest is as the command line has it. Raises ValueError, in its words."""
     started = locust_options.run_options(options)
     run_time = form.get("run_time")
     return RunOptions(
@@ -84,9 +81,7 @@ def _asked(form: Any, options: Any) -> RunOptions:
 def _trusted(asked: RunOptions, given: str) -> bool:
     """Tell whether what the form asks for may run code of this machine.
 
-    Only what whoever started us chose to have here: the scenario of the command line, and those
-    that go by a name. A path or a command that is typed into the page may not, for anybody who can
-    reach the page could type it.
+    Anybody who reaches the page can type a path or a command; a name is known here already.
     """
     known = asked.scenario == given or asked.scenario in locust_options.names()
     typed = [target.partition("=")[2].partition(":")[0] for target in asked.targets]

@@ -23,10 +23,7 @@ _EXAMPLE_LIMIT: Final = 4_000
 
 
 def _written(value: Any) -> Any:
-    """Finish what a template puts out: None is a dash, plain text shows all its characters.
-
-    Markup (our own, or escaped already) is a subclass of str and stays as it is.
-    """
+    """Finish what a template puts out: None is a dash, text that is no markup yet is visible."""
     if value is None:
         return numbers.NONE
     return visible(value) if type(value) is str else value
