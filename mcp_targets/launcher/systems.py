@@ -55,6 +55,14 @@ def available() -> list[SystemInfo]:
     ]
 
 
+class _Instance(msgspec.Struct, frozen=True):
+    """A system that was started with some flags; its processes by their names in the catalog."""
+
+    started: Reference
+    children: dict[str, Child]
+    ports: dict[str, int]
+
+
 class Systems:
     """The bundled systems of one run. Each starts when one of its faces is first asked for.
 
@@ -64,11 +72,7 @@ class Systems:
 
     def __init__(self, log_dir: Path) -> None:
         self._log_dir = log_dir
-        self._children: dict[str, Child] = {}
-        self._running: dict[str, dict[str, Child]] = {}
-        """The same, by instance and by the process's name in the catalog."""
-        self._started: dict[Reference, None] = {}
-        self._ports: dict[str, dict[str, int]] = {}
+        self._instances: dict[str, _Instance] = {}
         self._lock = threading.Lock()
         self._ready_files: tempfile.TemporaryDirectory[str] | None = None
 
@@ -83,14 +87,14 @@ class Systems:
         if not spec.process:
             return Face(_command(spec, wanted, {}), spec.variables)
         with self._lock:
-            if wanted.instance not in self._ports:
-                self._start(wanted)
-        system, running = SYSTEMS[wanted.system], self._running[wanted.instance]
+            if wanted.instance not in self._instances:
+                self._instances[wanted.instance] = self._start(wanted)
+        system, instance = SYSTEMS[wanted.system], self._instances[wanted.instance]
+        running = instance.children
         child = running[spec.process]
         if child.dead():
             raise SystemFailed(f"the process {child.name} has ended{child.last_words()}")
-        ports = self._ports[wanted.instance]
-        addresses = {name: f"http://{HOST}:{port}" for name, port in ports.items()}
+        addresses = {name: f"http://{HOST}:{port}" for name, port in instance.ports.items()}
         names = serving(system, spec.process)
         pids = {name: running[name].pid for name in names}
         upstream = "".join(addresses[name] for name in names if name in system.simulators)
@@ -107,25 +111,24 @@ class Systems:
         from mcp_targets.upstream.provider import describe, load  # noqa: PLC0415
 
         played = defaultdict(list)
-        for started in self._started:
-            rtt = dict(started.flags).get("rtt")
-            for name in SYSTEMS[started.system].simulates:
+        for instance in self._instances.values():
+            rtt = dict(instance.started.flags).get("rtt")
+            for name in SYSTEMS[instance.started.system].simulates:
                 played[name].append(load(name, None if rtt is None else argument(rtt)))
         return [describe(*providers) for providers in played.values()]
 
     def pids(self) -> dict[str, int]:
-        return {name: child.pid for name, child in self._children.items()}
+        return {child.name: child.pid for child in self._children()}
 
     def dead(self) -> list[str]:
         """Return the names of the processes that have ended although nobody stopped them."""
-        return [name for name, child in self._children.items() if child.dead()]
+        return [child.name for child in self._children() if child.dead()]
 
     def stop(self) -> None:
         """Stop every process; nothing is left when this returns. May be called again."""
         with self._lock:
-            children = list(self._children.values())
-            for known in (self._children, self._running, self._started, self._ports):
-                known.clear()
+            children = self._children()
+            self._instances.clear()
             _stop(children)
             if self._ready_files is not None:
                 self._ready_files.cleanup()
@@ -138,7 +141,10 @@ class Systems:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
-    def _start(self, wanted: Reference) -> None:
+    def _children(self) -> list[Child]:
+        return [one for known in self._instances.values() for one in known.children.values()]
+
+    def _start(self, wanted: Reference) -> _Instance:
         if self._ready_files is None:
             self._log_dir.mkdir(parents=True, exist_ok=True)
             self._ready_files = tempfile.TemporaryDirectory(prefix="mcp-perf-")
@@ -162,10 +168,7 @@ class Systems:
         except BaseException:
             _stop(started.values())
             raise
-        self._ports[wanted.instance] = ports
-        self._running[wanted.instance] = started
-        self._started[wanted] = None
-        self._children |= {child.name: child for child in started.values()}
+        return _Instance(wanted, started, ports)
 
 
 def _command(spec: FaceSpec, wanted: Reference, ready: Mapping[str, Path]) -> str:
