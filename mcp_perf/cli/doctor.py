@@ -74,11 +74,12 @@ def examine(say: Say) -> "list[Finding]":
     with tempfile.TemporaryDirectory(prefix="mcp-perf-doctor-") as folder:
         runs = _Runs(Path(folder))
         say("known delays, 20 s")
-        found.append(findings.known_delays(runs.known()))
+        known = runs.of("known", "rest={}", flags=f"?delay={findings.MIXTURE}&seed=1")
+        found.append(findings.known_delays(known))
         say("the same server twice, 30 s")
-        found += findings.noise(runs.twice())
+        found += findings.noise(runs.of("noise", "one={}/mcp", "other={}/mcp"))
         say("the highest rate, up to 30 s")
-        found.append(findings.highest_rate(runs.highest_rate()))
+        found.append(findings.highest_rate(runs.of("highest_rate", "rest={}")))
         say(f"users at once, up to {_LEVELS_S} s")
         found.append(findings.concurrency(*runs.concurrency()))
     return found
@@ -115,19 +116,10 @@ class _Runs:
         self._folder = folder
         self._now_s = now_s
 
-    def known(self) -> dict[str, Any]:
-        from mcp_perf.cli.output.findings import MIXTURE  # noqa: PLC0415
-
-        with self._echo(f"?delay={MIXTURE}&seed=1") as url:
-            return self._run("known", f"rest={url}")
-
-    def twice(self) -> dict[str, Any]:
-        with self._echo() as url:
-            return self._run("noise", f"one={url}/mcp", f"other={url}/mcp")
-
-    def highest_rate(self) -> dict[str, Any]:
-        with self._echo() as url:
-            return self._run("highest_rate", f"rest={url}")
+    def of(self, name: str, *targets: str, flags: str = "") -> dict[str, Any]:
+        """Return the report of a run; `targets` are lines with {} for the system's address."""
+        with self._echo(flags) as url:
+            return self._run(name, *(target.format(url) for target in targets))
 
     def concurrency(self) -> tuple[int, dict[str, Any]]:
         """Return the most users that were kept in sight, and the report of their run."""

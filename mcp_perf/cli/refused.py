@@ -1,6 +1,5 @@
 """What the commands share: a refusal, the formats of reports."""
 
-from collections.abc import Sequence
 from typing import Final
 
 import click
@@ -32,9 +31,3 @@ def read_formats(text: str) -> tuple[str, ...]:
         what = ", ".join(unknown) or "nothing"
         raise Refused(f"--format: no format {what}; choose from {', '.join(FORMATS)}")
     return chosen
-
-
-def show_problems(problems: Sequence[object]) -> None:
-    """Raise Refused with all of them, if there are any."""
-    if problems:
-        raise Refused(*map(str, problems))

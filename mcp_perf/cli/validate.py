@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import click
 
-from mcp_perf.cli.refused import show_problems
+from mcp_perf.cli.refused import Refused
 
 
 @click.command()
@@ -35,4 +35,5 @@ def validate(files: Sequence[str]) -> None:
             )
             for warning in shortened(scenario):
                 click.echo(f"{name}: warning: {warning}")
-    show_problems(problems)
+    if problems:
+        raise Refused(*map(str, problems))
