@@ -1,7 +1,7 @@
 """The `rest` face: the same work as the tools, as plain JSON over HTTP."""
 
 from collections.abc import Callable
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import msgspec
 
@@ -10,7 +10,7 @@ from mcp_targets.echo import tools
 from mcp_targets.echo.rpc import encode
 from mcp_targets.serving.httpd import Reply, Request
 
-_A = TypeVar("_A", bound=a.Arguments)
+_TEXT: Final = b"text/plain"
 
 
 def _reply(value: dict[str, Any], status: int = 200) -> Reply:
@@ -22,50 +22,25 @@ def error(status: int, code: str, message: str) -> Reply:
     return _reply({"error": {"code": code, "message": message}}, status)
 
 
-def _body(request: Request, kind: type[_A]) -> _A:
-    return msgspec.json.decode(request.body, type=kind)
+def _echo(given: a.Echo) -> Reply:
+    return _reply(tools.echo(given.message))
 
 
-def _query(request: Request, kind: type[_A]) -> _A:
-    return msgspec.convert(request.query(), kind, strict=False)
-
-
-def _post_echo(request: Request) -> Reply:
-    return _reply(tools.echo(_body(request, a.Echo).message))
-
-
-def _get_echo(request: Request) -> Reply:
-    return _reply(tools.echo(_query(request, a.Echo).message))
-
-
-def _add(request: Request) -> Reply:
-    given = _body(request, a.Add)
-    return _reply(tools.add(given.a, given.b))
-
-
-def _sleep(request: Request) -> Reply:
-    waited_ms = _body(request, a.Sleep).ms
-    reply = _reply(tools.slept(waited_ms))
-    reply.after_s = waited_ms / 1000
+def _sleep(given: a.Sleep) -> Reply:
+    reply = _reply(tools.slept(given.ms))
+    reply.after_s = given.ms / 1000
     return reply
 
 
-def _fail(request: Request) -> Reply:
-    return error(500, "failed", _body(request, a.Fail).message)
-
-
-def _big(request: Request) -> Reply:
-    return Reply(tools.big(_query(request, a.Big).bytes).encode(), 200, b"text/plain")
-
-
-ROUTES: Final[dict[tuple[bytes, bytes], Callable[[Request], Reply]]] = {
-    (b"POST", b"/echo"): _post_echo,
-    (b"GET", b"/echo"): _get_echo,
-    (b"POST", b"/add"): _add,
-    (b"POST", b"/sleep"): _sleep,
-    (b"POST", b"/fail"): _fail,
-    (b"GET", b"/big"): _big,
+ROUTES: Final[dict[tuple[bytes, bytes], tuple[type[a.Arguments], Callable[[Any], Reply]]]] = {
+    (b"POST", b"/echo"): (a.Echo, _echo),
+    (b"GET", b"/echo"): (a.Echo, _echo),
+    (b"POST", b"/add"): (a.Add, lambda given: _reply(tools.add(given.a, given.b))),
+    (b"POST", b"/sleep"): (a.Sleep, _sleep),
+    (b"POST", b"/fail"): (a.Fail, lambda given: error(500, "failed", given.message)),
+    (b"GET", b"/big"): (a.Big, lambda given: Reply(tools.big(given.bytes).encode(), 200, _TEXT)),
 }
+"""What a route takes, from its query or its body, and what it answers."""
 _PATHS: Final = frozenset(path for _, path in ROUTES)
 
 
@@ -74,8 +49,11 @@ def answer(request: Request) -> Reply:
     route = ROUTES.get((request.method, request.path))
     if route is None:
         return _unknown(request)
+    kind, respond = route
     try:
-        return route(request)
+        if request.method == b"GET":
+            return respond(msgspec.convert(request.query(), kind, strict=False))
+        return respond(msgspec.json.decode(request.body, type=kind))
     except (msgspec.ValidationError, msgspec.DecodeError) as problem:
         return error(400, "bad_request", str(problem))
 
