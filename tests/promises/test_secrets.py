@@ -192,7 +192,7 @@ def test_promise_24_no_refusal_shows_a_secret(path, echo, scenario, secretive, r
 
 def test_promise_24_a_refusal_is_clean_wherever_it_is_shown():
     """Its lines go to the log, and as they are to the page that started the run."""
-    refusal = Refusal(108, [f"mcp: cannot reach http://a:{USER}@host/?token={URL}"])
+    refusal = Refusal(f"mcp: cannot reach http://a:{USER}@host/?token={URL}", code=108)
     assert refusal.lines == ["mcp: cannot reach http://[redacted]@host/?token=[redacted]"]
     assert leaks(str(refusal)) == []
 

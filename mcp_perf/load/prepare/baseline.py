@@ -6,7 +6,7 @@ from typing import Any
 
 from mcp_perf.load.plan.workload import workload
 from mcp_perf.load.prepare.machine import environment
-from mcp_perf.load.targets.refusal import CONFIGURATION, Refusal
+from mcp_perf.load.targets.refusal import Refusal
 from mcp_perf.results.compare.baseline import BaselineError, identity, read
 from mcp_perf.results.compare.comparable import differences
 from mcp_perf.results.document.run_numbers import RunIdentity, RunNumbers
@@ -22,16 +22,14 @@ def against(path: str, tolerance: str, scenario: Scenario, load: Mapping[str, An
     if "calibrate" in load:
         why = "load.calibrate finds another number of users in each run, which is another load"
         cure = "name it: --set load.calibrate=null --set load.users=5"
-        raise Refusal(CONFIGURATION, [f"--baseline {path}: {why}; {cure}"])
+        raise Refusal(f"--baseline {path}: {why}; {cure}")
     try:
         runs = read(Path(path))
     except BaselineError as error:
-        raise Refusal(CONFIGURATION, [f"--baseline {error}"]) from error
+        raise Refusal(f"--baseline {error}") from error
     planned = identity(scenario.name, workload(scenario), load, environment())
     if problems := refused(runs, planned):
-        raise Refusal(
-            CONFIGURATION, [f"--baseline {path}: cannot be compared; {line}" for line in problems]
-        )
+        raise Refusal(*(f"--baseline {path}: cannot be compared; {line}" for line in problems))
     return Baseline(tolerance=allowed, runs=runs)
 
 
@@ -40,7 +38,7 @@ def read_tolerance(text: str) -> float:
     try:
         return fraction(text)
     except InputError as error:
-        raise Refusal(CONFIGURATION, [f"--tolerance: {error.message}; {error.hint}"]) from error
+        raise Refusal(f"--tolerance: {error.message}; {error.hint}") from error
 
 
 def refused(base: Sequence[RunNumbers], new: RunIdentity) -> list[str]:

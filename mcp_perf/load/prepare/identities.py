@@ -5,7 +5,7 @@ from typing import Any
 
 from mcp_perf.client.http.http1 import encode_headers
 from mcp_perf.load.prepare.provision import hide_secrets, provision_all
-from mcp_perf.load.targets.refusal import CONFIGURATION, Refusal
+from mcp_perf.load.targets.refusal import Refusal
 from mcp_perf.load.targets.roster import Identity
 from mcp_perf.scenario.loader import Loaded
 from mcp_perf.scenario.model.confidential import secret_names
@@ -63,7 +63,7 @@ def _rows(loaded: Loaded, users: int) -> list[dict[str, Any]]:
     try:
         rows = read_rows(written.csv, loaded.env, loaded.base)
     except InputError as error:
-        raise Refusal(CONFIGURATION, [f"identities: {error.message}; {error.hint}"]) from error
+        raise Refusal(f"identities: {error.message}; {error.hint}") from error
     identities = rows.identities()
     hidden = secret_names(loaded.scenario)
     for identity in identities:
@@ -73,7 +73,7 @@ def _rows(loaded: Loaded, users: int) -> list[dict[str, Any]]:
             f"identities: {rows.file} has {len(identities)} rows, and the run {users} users: add "
             f"rows, or run with -u {len(identities)}"
         )
-        raise Refusal(CONFIGURATION, [message])
+        raise Refusal(message)
     return identities
 
 
@@ -87,4 +87,4 @@ def _check_headers(loaded: Loaded, identities: Sequence[Identity]) -> None:
                 encode_headers((name, str(value)) for name, value in rendered.items())
             except ValueError as error:
                 message = f"arm {arm}: headers of identity {identity[NUMBER]}: {error}"
-                raise Refusal(CONFIGURATION, [message]) from error
+                raise Refusal(message) from error

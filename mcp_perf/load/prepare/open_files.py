@@ -7,7 +7,7 @@ from typing import Final
 from mcp_perf.client.protocol.versions import MODERN
 from mcp_perf.load.steps.burst import widest
 from mcp_perf.load.targets.answers import script_of
-from mcp_perf.load.targets.refusal import CONFIGURATION, Refusal
+from mcp_perf.load.targets.refusal import Refusal
 from mcp_perf.scenario.loader import Loaded
 from mcp_perf.scenario.model.steps import flat
 from mcp_perf.scenario.model.targets import split_target
@@ -44,11 +44,11 @@ def require(loaded: Loaded, users: int, pointed: Mapping[str, str] = _NOWHERE_EL
             return
         unlimited = hard == resource.RLIM_INFINITY
         if wanted > hard and not unlimited:
-            raise Refusal(CONFIGURATION, [_too_many(users, wanted, hard)])
+            raise Refusal(_too_many(users, wanted, hard))
         try:
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted if unlimited else hard, hard))
         except (ValueError, OSError) as error:  # macOS calls it unlimited, and is not
-            raise Refusal(CONFIGURATION, [_too_many(users, wanted, soft)]) from error
+            raise Refusal(_too_many(users, wanted, soft)) from error
 
 
 def _too_many(users: int, wanted: int, most: int) -> str:

@@ -22,7 +22,7 @@ from mcp_perf.load.prepare.history import problems as store_problems
 from mcp_perf.load.prepare.identities import settle
 from mcp_perf.load.steps.burst import undecided
 from mcp_perf.load.targets.bundled import Systems
-from mcp_perf.load.targets.refusal import CONFIGURATION, Refusal
+from mcp_perf.load.targets.refusal import Refusal
 from mcp_perf.load.targets.roster import NOBODY, Identity
 from mcp_perf.load.targets.targets import SYSTEM, ArmTarget, reach_all, unknown_tools, unspoken
 from mcp_perf.load.watch.sources import Source, find_resources
@@ -134,7 +134,7 @@ def read(options: RunOptions, environ: Mapping[str, str] = os.environ) -> Loaded
         path = find(options.scenario)
         loaded = load(path, options.settings, environ=environ, arms=options.arms)
     except ScenarioError as error:
-        raise Refusal(CONFIGURATION, [str(problem) for problem in error.problems]) from error
+        raise Refusal(*(str(problem) for problem in error.problems)) from error
     return choose(loaded, options.tags, options.excluded_tags)
 
 
@@ -150,19 +150,19 @@ def choose(loaded: Loaded, tags: Sequence[str], excluded: Sequence[str]) -> Load
             {tag for journey in loaded.scenario.journeys.values() for tag in journey.tags}
         )
         shown = ", ".join(known) or "none"
-        raise Refusal(CONFIGURATION, [f"--tags: no journey is left; the file's tags are {shown}"])
+        raise Refusal(f"--tags: no journey is left; the file's tags are {shown}")
     return replace(loaded, scenario=loaded.scenario.model_copy(update={"journeys": journeys}))
 
 
 def prepare(options: RunOptions) -> Prepared:
     """Settle everything and start the systems. Raises Refusal; then nothing is left running."""
     if problems := _impossible(options) + store_problems(options.store):
-        raise Refusal(CONFIGURATION, problems)
+        raise Refusal(*problems)
     loaded = read(options)
     hide(loaded.env.values())
     pointed = _pointed(options.targets, loaded)
     if not options.local_code and (problems := _local_code(loaded, pointed)):
-        raise Refusal(CONFIGURATION, problems)
+        raise Refusal(*problems)
     load_ = loaded.scenario.load
     arms = list(loaded.scenario.arms)
     users = options.users or load_.most_users
@@ -194,8 +194,7 @@ def prepare(options: RunOptions) -> Prepared:
     except OSError as error:
         prepared.systems.stop()
         raise Refusal(
-            CONFIGURATION,
-            [f"--out {folder}: cannot be made ({error.strerror}); name another folder"],
+            f"--out {folder}: cannot be made ({error.strerror}); name another folder"
         ) from error
     except BaseException as error:
         prepared.systems.stop()
@@ -229,7 +228,7 @@ def _reach(prepared: Prepared, pointed: Mapping[str, str]) -> None:
         ),
     ]
     if problems:
-        raise Refusal(CONFIGURATION, problems)
+        raise Refusal(*problems)
 
 
 def _unmeasured(load_: Load, resources: Mapping[str, Source]) -> list[str]:
@@ -300,7 +299,7 @@ def _pointed(targets: Sequence[str], loaded: Loaded) -> dict[str, str]:
             except InputError as error:
                 problems.append(f"--target {text}: {error.message}; {error.hint}")
     if problems:
-        raise Refusal(CONFIGURATION, problems)
+        raise Refusal(*problems)
     return pointed
 
 
@@ -310,11 +309,9 @@ def _folder(out: str, run_id: str) -> Path:
         return folders.runs() / run_id
     folder = Path(out)
     if (folder / "journal.jsonl").exists():
-        raise Refusal(
-            CONFIGURATION, [f"--out {out}: holds the run of another time; name a new folder"]
-        )
+        raise Refusal(f"--out {out}: holds the run of another time; name a new folder")
     if folder.exists() and not folder.is_dir():
-        raise Refusal(CONFIGURATION, [f"--out {out}: is a file; name a folder"])
+        raise Refusal(f"--out {out}: is a file; name a folder")
     return folder
 
 

@@ -33,7 +33,7 @@ def provision_all(
     provisioned: list[Identity] = []
     pool = Pool(MOST_AT_ONCE)
     told = f"identities: not all of {len(rows)} came from {provision.post} in {MOST_S:g} s"
-    late = Refusal(UNREACHABLE, [told])
+    late = Refusal(told, code=UNREACHABLE)
     try:
         with gevent.Timeout(MOST_S, late):
             for made in pool.imap(provisioner.attempt, rows):
@@ -64,7 +64,7 @@ class _Provisioner:
                 personal=provision.headers,
             )
         except ValueError as error:
-            raise Refusal(CONFIGURATION, [f"identities: {error}"]) from error
+            raise Refusal(f"identities: {error}") from error
 
     def attempt(self, row: dict[str, Any]) -> Identity | Refusal:
         """Ask for one. A refusal is returned: gevent would print one that is raised here."""
@@ -113,7 +113,7 @@ class _Provisioner:
 
     def _refusal(self, row: dict[str, Any], code: int, why: str) -> Refusal:
         where = f"identities: {self._provision.post} for number {row[NUMBER]}"
-        return Refusal(code, [f"{where}: {why}"])
+        return Refusal(f"{where}: {why}", code=code)
 
 
 def _encode(endpoint: Endpoint, provision: Provision, content: Any) -> bytes:

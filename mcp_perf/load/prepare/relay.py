@@ -15,7 +15,7 @@ import msgspec
 from mcp_perf.load.hub.redaction import hide
 from mcp_perf.load.prepare.identities import resume, taken
 from mcp_perf.load.prepare.prepare import Prepared, choose
-from mcp_perf.load.targets.refusal import CONFIGURATION, Refusal
+from mcp_perf.load.targets.refusal import Refusal
 from mcp_perf.load.targets.roster import NOBODY, Identity
 from mcp_perf.load.targets.targets import ArmTarget, reach
 from mcp_perf.scenario.loader import Loaded, ScenarioError, load_text
@@ -87,13 +87,15 @@ def receive(options: Any, name: str) -> Task:
     """Read the task in the worker of this name and reach its targets. Raises Refusal."""
     message = msgspec.json.decode(getattr(options, OPTION), type=_Message)
     if name not in message.nodes:
-        raise Refusal(TOO_LATE, [f"worker {name} came when the run had begun: start workers first"])
+        raise Refusal(
+            f"worker {name} came when the run had begun: start workers first", code=TOO_LATE
+        )
     try:
         loaded = load_text(
             message.text, message.source, Path(message.base), message.settings, arms=message.arms
         )
     except ScenarioError as error:  # a variable or a file that only the master has
-        raise Refusal(CONFIGURATION, [str(problem) for problem in error.problems]) from error
+        raise Refusal(*(str(problem) for problem in error.problems)) from error
     hide(loaded.env.values())
     loaded = choose(loaded, message.tags, message.excluded_tags)
     logs = Path(message.logs) if Path(message.logs).parent.is_dir() else None  # the same machine

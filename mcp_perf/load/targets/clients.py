@@ -22,7 +22,7 @@ from mcp_perf.client.protocol.answers import SILENT, Responder
 from mcp_perf.load.hub.bridge import bridge
 from mcp_perf.load.hub.redaction import clean
 from mcp_perf.load.targets.personal import shared_by_all
-from mcp_perf.load.targets.refusal import CONFIGURATION, Refusal
+from mcp_perf.load.targets.refusal import Refusal
 from mcp_perf.scenario.loader import Loaded
 from mcp_perf.scenario.model.identities import names_in
 from mcp_perf.scenario.model.scenario import Arm
@@ -166,4 +166,4 @@ def _endpoint(name: str, arm: Arm, loaded: Loaded, url: str) -> Endpoint:
             personal=(name for name, text in arm.headers.items() if any(names_in(text))),
         )
     except ValueError as error:
-        raise Refusal(CONFIGURATION, [f"arm {name}: {error}"]) from error
+        raise Refusal(f"arm {name}: {error}") from error

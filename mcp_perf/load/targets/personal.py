@@ -12,7 +12,7 @@ from mcp_perf.client.channels.stdio import Command
 from mcp_perf.client.http.endpoint import Endpoint
 from mcp_perf.client.mcp.messenger import Credentials
 from mcp_perf.load.hub.redaction import hide
-from mcp_perf.load.targets.refusal import CONFIGURATION, Refusal
+from mcp_perf.load.targets.refusal import Refusal
 from mcp_perf.load.targets.roster import Identity
 from mcp_perf.scenario.loader import Loaded
 from mcp_perf.scenario.model.identities import names_in
@@ -38,7 +38,7 @@ class CredentialStore:
             )
         except ModuleNotFoundError as error:
             needed = f"auth: oauth needs {error.name}, which is not installed"
-            raise Refusal(CONFIGURATION, [f"{needed}: pip install 'mcp-perf[oauth]'"]) from error
+            raise Refusal(f"{needed}: pip install 'mcp-perf[oauth]'") from error
         self._written = arm.auth.oauth
         self._url = url
         texts = {name: getattr(self._written, name) for name in _OF_CREDENTIALS}

@@ -11,8 +11,8 @@ UNREACHABLE: Final = 108
 class Refusal(Exception):  # noqa: N818 -- a run that is refused, not one that broke
     """Nothing was measured. `lines` are for the user, one problem each."""
 
-    def __init__(self, exit_code: int, lines: list[str], *, keep_logs: bool = False) -> None:
-        self.exit_code = exit_code
+    def __init__(self, *lines: str, code: int = CONFIGURATION, keep_logs: bool = False) -> None:
+        self.exit_code = code
         self.lines = [clean(line) for line in lines]
         super().__init__("\n".join(self.lines))
         self.keep_logs = keep_logs

@@ -18,7 +18,7 @@ from mcp_perf.load.targets.answers import script_of
 from mcp_perf.load.targets.bundled import Face, SystemFailed, Systems, UnknownSystem
 from mcp_perf.load.targets.clients import Destination, destination, session
 from mcp_perf.load.targets.personal import CredentialStore, Personal
-from mcp_perf.load.targets.refusal import CONFIGURATION, UNREACHABLE, Refusal
+from mcp_perf.load.targets.refusal import UNREACHABLE, Refusal
 from mcp_perf.load.targets.roster import NOBODY, Identity
 from mcp_perf.scenario.loader import Loaded
 from mcp_perf.scenario.model.scenario import Arm
@@ -94,7 +94,7 @@ def reach_all(
     if failed:
         worst = min(refusal.exit_code for refusal in failed)
         lines = dict.fromkeys(line for refusal in failed for line in refusal.lines)
-        raise Refusal(worst, list(lines), keep_logs=any(refusal.keep_logs for refusal in failed))
+        raise Refusal(*lines, code=worst, keep_logs=any(refusal.keep_logs for refusal in failed))
     return reached
 
 
@@ -135,7 +135,7 @@ def reach(
         finally:
             opened.close()
     except TargetError as error:
-        raise Refusal(UNREACHABLE, [f"{name}: {_unreached(url, arm, error)}"]) from error
+        raise Refusal(f"{name}: {_unreached(url, arm, error)}", code=UNREACHABLE) from error
     return ArmTarget(
         name,
         arm.kind,
@@ -219,16 +219,16 @@ def _locate(address: str, systems: Systems) -> Face:
     try:
         return systems.face(address.removeprefix(SYSTEM))
     except UnknownSystem as error:
-        raise Refusal(CONFIGURATION, [str(error)]) from error
+        raise Refusal(str(error)) from error
     except SystemFailed as error:
-        raise Refusal(UNREACHABLE, [str(error)], keep_logs=True) from error
+        raise Refusal(str(error), code=UNREACHABLE, keep_logs=True) from error
 
 
 def _personal(name: str, arm: Arm, loaded: Loaded, url: str) -> Personal:
     try:
         store = None if arm.auth is None else CredentialStore(arm, loaded, url)
     except OSError as error:
-        raise Refusal(CONFIGURATION, [f"arm {name}: tls.ca cannot be read: {error}"]) from error
+        raise Refusal(f"arm {name}: tls.ca cannot be read: {error}") from error
     return Personal(arm, loaded, store)
 
 
@@ -236,4 +236,4 @@ def _credentials(name: str, personal: Personal, identity: Identity) -> Credentia
     try:
         return personal.credentials(identity)
     except ValueError as error:
-        raise Refusal(CONFIGURATION, [f"arm {name}: auth: {error}"]) from error
+        raise Refusal(f"arm {name}: auth: {error}") from error

@@ -14,7 +14,7 @@ import psutil
 
 from mcp_perf.client.channels.inprocess import Code
 from mcp_perf.client.channels.stdio import Command
-from mcp_perf.load.targets.refusal import CONFIGURATION, Refusal
+from mcp_perf.load.targets.refusal import Refusal
 from mcp_perf.load.targets.targets import ArmTarget
 from mcp_perf.load.watch.process_tree import ProcessTree, Reading
 from mcp_perf.load.watch.prometheus import MetricsPage, NoMetrics
@@ -81,7 +81,7 @@ def find_resources(loaded: Loaded, targets: Mapping[str, ArmTarget]) -> dict[str
             if arm.resources.kind != "auto":
                 problems.append(f"arms.{name}.resources: {unseen}")
     if problems:
-        raise Refusal(CONFIGURATION, problems)
+        raise Refusal(*problems)
     return found
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from mcp_perf.load.targets.refusal import CONFIGURATION, Refusal
+from mcp_perf.load.targets.refusal import Refusal
 
 Headers = list[tuple[str, str]]
 
@@ -117,7 +117,7 @@ def served_by(options: argparse.Namespace) -> Served:
     """
     host = options.web_host
     if not options.web_login and not is_loopback(host):
-        raise Refusal(CONFIGURATION, _unprotected(host))
+        raise Refusal(*_unprotected(host))
     port, scheme = options.web_port, "https" if options.tls_cert and options.tls_key else "http"
     names = {*_LOOPBACK, f"[{host}]" if ":" in host else host.lower()}
     hosts = {f"{name}:{port}" for name in names}
@@ -151,8 +151,7 @@ def _public(named: str | None) -> str | None:
         url, port = urlsplit(""), None
     if url.scheme not in _DEFAULT_PORTS or not url.hostname or "@" in url.netloc:
         raise Refusal(
-            CONFIGURATION,
-            [f"{_PUBLIC_NAME}: {named!r} is not an address; write https://perf.example.org"],
+            f"{_PUBLIC_NAME}: {named!r} is not an address; write https://perf.example.org"
         )
     name = f"[{url.hostname}]" if ":" in url.hostname else url.hostname
     shown = port is not None and port != _DEFAULT_PORTS[url.scheme]

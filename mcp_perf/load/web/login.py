@@ -10,7 +10,7 @@ from typing import Any, Final
 from flask import redirect, request, session, url_for
 from flask_login import UserMixin, login_user
 
-from mcp_perf.load.targets.refusal import CONFIGURATION, Refusal
+from mcp_perf.load.targets.refusal import Refusal
 
 VARIABLE: Final = "MCP_PERF_WEB_PASSWORD"
 SHORTEST: Final = 12
@@ -33,7 +33,7 @@ def password(environ: Mapping[str, str]) -> str:
         what = f"has only {len(found)} characters" if found else "is not set"
         line = f"--web-login: {VARIABLE} {what}; set it to {SHORTEST} or more characters, such as"
         made = "python -c 'import secrets; print(secrets.token_urlsafe())' prints"
-        raise Refusal(CONFIGURATION, [f"{line} {made}"])
+        raise Refusal(f"{line} {made}")
     return found
 
 

@@ -108,7 +108,7 @@ def test_open_files_are_made_sure_of_where_the_connections_are(
 
     def require(_loaded, users, lines):
         required.append((users, lines))
-        raise Refusal(104, ["enough seen"])
+        raise Refusal("enough seen", code=104)
 
     monkeypatch.setattr(open_files, "require", require)
     demo.write_text(SCENARIO.replace("http://127.0.0.1:1", target))

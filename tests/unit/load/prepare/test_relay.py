@@ -109,7 +109,7 @@ def test_a_worker_that_reaches_no_target_says_so(prepared, monkeypatch):
     """What the master could reach and a worker cannot is refused there, with its reason."""
 
     def reach(*_args, **_options):
-        raise Refusal(108, ["rest: cannot reach it"])
+        raise Refusal("rest: cannot reach it", code=108)
 
     monkeypatch.setattr(relay, "reach", reach)
     monkeypatch.setenv("TOKEN", "x")
