@@ -5,8 +5,7 @@ from pathlib import Path
 
 import click
 
-from mcp_perf.cli.refused import Refused
-from mcp_perf.cli.runs import FOLDER, check, read_base, read_run
+from mcp_perf.cli.refused import FOLDER, Refused, check, read_base, read_run
 
 
 @click.group()

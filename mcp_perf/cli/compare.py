@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from mcp_perf.cli.refused import Refused
-from mcp_perf.cli.runs import FOLDER, check, read_base, read_run
+from mcp_perf.cli.refused import FOLDER, Refused, check, read_base, read_run
 
 if TYPE_CHECKING:
     from mcp_perf.cli.output.ci import Job

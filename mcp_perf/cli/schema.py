@@ -19,9 +19,11 @@ def schema(*, report: bool) -> None:
       mcp-perf schema --report
     """
     if report:
-        from mcp_perf.results.render.files import json_report  # noqa: PLC0415 -- these load pydantic
+        from mcp_perf.results.document.document import (  # noqa: PLC0415 -- these load pydantic
+            report_schema,
+        )
 
-        found = json_report.schema()
+        found = report_schema()
     else:
         from mcp_perf.scenario.schema import scenario_schema  # noqa: PLC0415
 

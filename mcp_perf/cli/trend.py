@@ -5,8 +5,7 @@ from pathlib import Path
 
 import click
 
-from mcp_perf.cli.refused import Refused
-from mcp_perf.cli.runs import FOLDER
+from mcp_perf.cli.refused import FOLDER, Refused
 
 
 @click.command()

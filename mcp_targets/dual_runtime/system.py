@@ -26,8 +26,7 @@ from mcp_targets.dual_runtime.p2p.peers.addresses import PublicAddress, Seen
 from mcp_targets.dual_runtime.p2p.peers.bootstrap import Bootstrap, Method
 from mcp_targets.dual_runtime.p2p.peers.discovery import Cached, Discovery, IssuesRegistry
 from mcp_targets.dual_runtime.p2p.peers.monitoring import Monitor
-from mcp_targets.dual_runtime.p2p.peers.peers import PeerBook
-from mcp_targets.dual_runtime.p2p.peers.registry_file import RegistryFile
+from mcp_targets.dual_runtime.p2p.peers.peers import PeerBook, RegistryFile
 from mcp_targets.dual_runtime.p2p.queue.task_queue import TaskQueue
 from mcp_targets.dual_runtime.p2p.queue.task_runner import TaskRunner
 from mcp_targets.dual_runtime.p2p.workflows.workflow_engine import WorkflowEngine

@@ -14,8 +14,7 @@ from mcp_targets.echo.protocol.modern import Modern
 from mcp_targets.echo.protocol.questions import Questions
 from mcp_targets.echo.protocol.routing_headers import VERSION_HEADER
 from mcp_targets.echo.protocol.sessions import Sessions
-from mcp_targets.echo.slots import Slots
-from mcp_targets.echo.works import Work, Works
+from mcp_targets.echo.works import Slots, Work, Works
 from mcp_targets.serving.faults import Faults, Rates, malformed
 from mcp_targets.serving.httpd import Reply, Request, Server, Stream
 from mcp_targets.serving.service_time import Constant, ServiceTime

@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from mcp_perf.pytest_plugin.comparison import describe
-from mcp_perf.pytest_plugin.journal_records import records
+from mcp_perf.pytest_plugin.comparison import describe, records
 from mcp_perf.pytest_plugin.turns import Measured, SideTurn
 from mcp_perf.results.journal.journal import JournalWriter, read
 from mcp_perf.results.render.files.write import write_all

@@ -33,7 +33,7 @@ PLAN = {
     "mcp_targets": (
         *("serving.httpd", "serving"),
         "upstream",
-        *("echo.tools", "echo.rpc", "echo.arguments", "echo.slots", "echo.changes", "echo.works"),
+        *("echo.tools", "echo.rpc", "echo.arguments", "echo.changes", "echo.works"),
         *("echo.protocol", "echo.rest", "echo.app", "echo.__main__", "echo.stdio"),
         *("ladder", "twilio"),
         *("dual_runtime.errors", "dual_runtime.settings"),

@@ -328,3 +328,19 @@ class Report(DocumentPart):
     replies: list[StepReplies] = Field(default_factory=list)
     """What each step was answered first, and what is odd in the answers that were ok."""
     notes: list[str]
+
+
+def report_schema() -> dict[str, Any]:
+    """Describe `report.json` in JSON Schema, draft 2020-12.
+
+    `schema` is required although our model has a default for it: a document without it could be
+    any version.
+    """
+    described = Report.model_json_schema(by_alias=True)
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": SCHEMA,
+        **described,
+        "title": "mcp-perf report",
+        "required": ["schema", *described["required"]],
+    }

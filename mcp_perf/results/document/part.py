@@ -10,5 +10,9 @@ class DocumentPart(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
+    def as_json(self) -> str:
+        """Write it as JSON, indented, with a last newline; NaN and infinity become null."""
+        return self.model_dump_json(by_alias=True, indent=2) + "\n"
+
 
 VerdictName = Literal["PASS", "FAIL", "INCONCLUSIVE", "INVALID"]

@@ -12,8 +12,7 @@ from mcp_targets.dual_runtime.network import Network
 from mcp_targets.dual_runtime.p2p.peers.addresses import PublicAddress
 from mcp_targets.dual_runtime.p2p.peers.bootstrap import Bootstrap
 from mcp_targets.dual_runtime.p2p.peers.discovery import Discovery
-from mcp_targets.dual_runtime.p2p.peers.peers import Peer, PeerBook
-from mcp_targets.dual_runtime.p2p.peers.registry_file import RegistryFile
+from mcp_targets.dual_runtime.p2p.peers.peers import Peer, PeerBook, RegistryFile
 from mcp_targets.dual_runtime.tooling.metadata import tool_metadata
 
 PeerId = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,100}$")]

@@ -12,8 +12,14 @@ from mcp_targets.dual_runtime.p2p.peers.addresses import PublicAddress, Seen, na
 from mcp_targets.dual_runtime.p2p.peers.bootstrap import Bootstrap, Method
 from mcp_targets.dual_runtime.p2p.peers.discovery import Discovery
 from mcp_targets.dual_runtime.p2p.peers.monitoring import Monitor
-from mcp_targets.dual_runtime.p2p.peers.peers import TTL_S, Peer, PeerBook, capable, freshest
-from mcp_targets.dual_runtime.p2p.peers.registry_file import RegistryFile
+from mcp_targets.dual_runtime.p2p.peers.peers import (
+    TTL_S,
+    Peer,
+    PeerBook,
+    RegistryFile,
+    capable,
+    freshest,
+)
 
 
 def in_virtual_time(main):

@@ -9,7 +9,7 @@ from collections import Counter
 import httpx
 import pytest
 
-from mcp_targets.echo.slots import Slots
+from mcp_targets.echo.works import Slots
 
 pytestmark = pytest.mark.process
 

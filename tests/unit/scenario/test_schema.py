@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from mcp_perf.cli.main import main
-from mcp_perf.results.render.files import json_report
+from mcp_perf.results.document.document import report_schema
 from mcp_perf.scenario.loader import shipped
 from mcp_perf.scenario.schema import scenario_schema
 from mcp_perf.scenario.source.yaml_reader import read
@@ -76,7 +76,7 @@ def test_typical_mistakes_do_not_validate(wrong, valid, validator):
 
 
 @pytest.mark.parametrize(
-    ("words", "schema"), [((), scenario_schema), (("--report",), json_report.schema)]
+    ("words", "schema"), [((), scenario_schema), (("--report",), report_schema)]
 )
 def test_the_command_prints_the_schema(words, schema):
     """Of scenario files, or of report.json: JSON with the draft that it follows."""

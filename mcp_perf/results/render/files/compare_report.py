@@ -33,13 +33,8 @@ def as_markdown(report: CompareReport) -> str:
     return "\n\n".join(sections(report)) + "\n"
 
 
-def as_json(report: CompareReport) -> str:
-    """Write the comparison as JSON."""
-    return report.model_dump_json(by_alias=True, indent=2) + "\n"
-
-
 RENDERINGS: Final[dict[str, tuple[str, Callable[[CompareReport], str]]]] = {
     "html": ("compare.html", as_html),
-    "json": ("compare.json", as_json),
+    "json": ("compare.json", CompareReport.as_json),
     "md": ("compare.md", as_markdown),
 }

@@ -7,12 +7,12 @@ from typing import Final
 
 from mcp_perf.results.document.document import Report
 from mcp_perf.results.journal.records import SampleRecord
-from mcp_perf.results.render.files import csv_samples, json_report, junit, markdown
+from mcp_perf.results.render.files import csv_samples, junit, markdown
 from mcp_perf.results.render.files import html as html_report
 
 _Chunks = Iterable[str]
 _RENDERINGS: Final[dict[str, tuple[str, Callable[[Report, Iterable[SampleRecord]], _Chunks]]]] = {
-    "json": ("report.json", lambda report, _: [json_report.render(report)]),
+    "json": ("report.json", lambda report, _: [report.as_json()]),
     "csv": ("samples.csv", lambda _, samples: csv_samples.render(samples)),
     "junit": ("junit.xml", lambda report, _: [junit.render(report)]),
     "md": ("report.md", lambda report, _: [markdown.render(report)]),

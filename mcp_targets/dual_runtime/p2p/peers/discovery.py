@@ -11,8 +11,14 @@ import msgspec
 from mcp_targets.dual_runtime.errors import ToolFailure
 from mcp_targets.dual_runtime.network import Fanout, Network, gather
 from mcp_targets.dual_runtime.p2p.peers.monitoring import Monitor
-from mcp_targets.dual_runtime.p2p.peers.peers import Peer, PeerBook, alive, capable, freshest
-from mcp_targets.dual_runtime.p2p.peers.registry_file import RegistryFile
+from mcp_targets.dual_runtime.p2p.peers.peers import (
+    Peer,
+    PeerBook,
+    RegistryFile,
+    alive,
+    capable,
+    freshest,
+)
 
 
 class IssuesRegistry:

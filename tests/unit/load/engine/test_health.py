@@ -8,8 +8,7 @@ import time
 
 import pytest
 
-from mcp_perf.load.engine.health import Watch
-from mcp_perf.load.engine.processor import Processors, busy_ticks, cores, waited_ns
+from mcp_perf.load.engine.health import Processors, Watch, busy_ticks, cores, waited_ns
 
 NOTHING = Processors(0.0, 0.0, 0.0)
 

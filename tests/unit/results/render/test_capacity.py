@@ -11,7 +11,7 @@ from rich.console import Console
 from mcp_perf.results.document.document import Capacity, Latency, RateLevel
 from mcp_perf.results.render.charts import capacity
 from mcp_perf.results.render.console import terminal
-from mcp_perf.results.render.files import html, json_report, markdown
+from mcp_perf.results.render.files import html, markdown
 from mcp_perf.results.report.build import build
 from tests.support.virtual_search import Server, search
 
@@ -138,7 +138,7 @@ def test_markdown_and_terminal_have_the_capacity(report, example):
 def test_the_document_comes_back_as_it_went(report):
     """An end that is not known is null in report.json."""
     changed = with_capacity(report, interval=(100, None))
-    found = type(report).model_validate_json(json_report.render(changed))
+    found = type(report).model_validate_json(changed.as_json())
     assert isinstance(found.arms["mcp"].capacity, Capacity)
     assert found.arms["mcp"].capacity.interval == (100, None)
 

@@ -142,7 +142,7 @@ def test_the_markdown_is_a_table_that_names_cannot_break():
 def test_the_json_is_the_document():
     """It can be read back, and names its schema."""
     report = compared()
-    text = compare_report.as_json(report)
+    text = report.as_json()
     assert json.loads(text)["schema"] == "mcp-perf/compare/1"
     assert CompareReport.model_validate_json(text) == report
 

@@ -6,13 +6,12 @@ import jsonschema
 import pytest
 
 from mcp_perf.results.document import document
-from mcp_perf.results.document.document import Report
-from mcp_perf.results.render.files import json_report
+from mcp_perf.results.document.document import Report, report_schema
 
 COMMITTED = Path(document.__file__).with_name("report.schema.json")
 RENEW = (
-    'python -c "import json; from mcp_perf.results.render.files.json_report import schema; '
-    'print(json.dumps(schema(), indent=2))" > mcp_perf/results/document/report.schema.json'
+    'python -c "import json; from mcp_perf.results.document.document import report_schema; '
+    'print(json.dumps(report_schema(), indent=2))" > mcp_perf/results/document/report.schema.json'
 )
 
 
@@ -26,14 +25,14 @@ def validator():
 def test_the_committed_schema_is_current():
     """The published schema describes the document as the code writes it."""
     assert COMMITTED.read_text(encoding="utf-8") == (
-        json.dumps(json_report.schema(), indent=2) + "\n"
+        json.dumps(report_schema(), indent=2) + "\n"
     ), f"run: {RENEW}"
 
 
 @pytest.mark.parametrize("build", ["report", "hostile", "empty"])
 def test_a_rendered_report_validates(example, build):
     """Every report fits the published schema, whatever is in it."""
-    written = json.loads(json_report.render(getattr(example, build)()))
+    written = json.loads(getattr(example, build)().as_json())
     validator().validate(written)
 
 
@@ -48,7 +47,7 @@ def test_a_rendered_report_validates(example, build):
 )
 def test_the_schema_refuses_what_is_no_report(example, spoil):
     """A missing version, an unknown verdict, an extra key and a wrong type do not validate."""
-    written = json.loads(json_report.render(example.report()))
+    written = json.loads(example.report().as_json())
     spoil(written)
     with pytest.raises(jsonschema.ValidationError):
         validator().validate(written)
@@ -56,7 +55,7 @@ def test_the_schema_refuses_what_is_no_report(example, spoil):
 
 def test_the_schema_names_itself():
     """The schema says its draft, its identity and its title."""
-    schema = json_report.schema()
+    schema = report_schema()
     assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"
     assert schema["$id"] == "mcp-perf/report/1"
     assert schema["title"] == "mcp-perf report"
@@ -65,12 +64,12 @@ def test_the_schema_names_itself():
 def test_a_report_survives_the_way_to_json_and_back(example):
     """Nothing is lost in report.json: read again, it is the same document."""
     report = example.hostile()
-    assert Report.model_validate_json(json_report.render(report)) == report
+    assert Report.model_validate_json(report.as_json()) == report
 
 
 def test_the_json_is_strict_and_pretty(example):
     """The key is `schema`, lines are indented, and NaN is null as JSON knows no NaN."""
     report = example.report(environment={"load": math.nan})
-    text = json_report.render(report)
+    text = report.as_json()
     assert text.startswith('{\n  "schema": "mcp-perf/report/1",\n')
     assert json.loads(text, parse_constant=pytest.fail)["environment"] == {"load": None}

@@ -13,7 +13,7 @@ from mcp_perf.results.document.comparison import Layer
 from mcp_perf.results.document.document import Report
 from mcp_perf.results.render.charts import charts, layers
 from mcp_perf.results.render.console import terminal
-from mcp_perf.results.render.files import html, json_report, markdown
+from mcp_perf.results.render.files import html, markdown
 from mcp_perf.results.report.build import build
 from tests.support import virtual_run as virtual
 
@@ -134,8 +134,8 @@ def test_markdown_and_terminal_have_a_table(report, example):
 
 def test_the_document_has_the_steps_by_the_names_from_and_to(report):
     """As other programmes read it, and as it is read back."""
-    written = json.loads(json_report.render(report))["layers"]
+    written = json.loads(report.as_json())["layers"]
     assert [(one["from"], one["to"]) for one in written] == [
         ("function", "memory"), ("memory", "http"), ("http", "proxy")
     ]  # fmt: skip
-    assert Report.model_validate_json(json_report.render(report)) == report
+    assert Report.model_validate_json(report.as_json()) == report

@@ -4,8 +4,7 @@ import random
 
 import pytest
 
-from mcp_perf.pytest_plugin.comparison import describe, too_fine
-from mcp_perf.pytest_plugin.journal_records import records
+from mcp_perf.pytest_plugin.comparison import describe, records, too_fine
 from mcp_perf.pytest_plugin.turns import Measured, SideTurn
 from mcp_perf.results.document.document import Report
 from mcp_perf.results.report.build import build
