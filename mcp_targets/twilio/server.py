@@ -25,6 +25,9 @@ server: Final[MCPServer[Any]] = MCPServer(
 )
 
 
+_TYPES: Final = {"string": str, "integer": int, "boolean": bool}
+
+
 def _tool(operation: Operation) -> Callable[..., Awaitable[CallToolResult]]:
     """Return a function with the operation's signature, from which the SDK makes the schema."""
 
@@ -44,13 +47,15 @@ def _tool(operation: Operation) -> Callable[..., Awaitable[CallToolResult]]:
 
 
 def _parameter(argument: Argument) -> inspect.Parameter:
-    described = Field(description=argument.description)
-    kind = inspect.Parameter.KEYWORD_ONLY
-    if argument.required:
-        annotation: Any = Annotated[argument.type, described]
-        return inspect.Parameter(argument.name, kind, annotation=annotation)
-    annotation = Annotated[argument.type | None, described]
-    return inspect.Parameter(argument.name, kind, annotation=annotation, default=None)
+    kind: Any = _TYPES[argument.type]
+    return inspect.Parameter(
+        argument.name,
+        inspect.Parameter.KEYWORD_ONLY,
+        default=inspect.Parameter.empty if argument.required else None,
+        annotation=Annotated[
+            kind if argument.required else kind | None, Field(description=argument.description)
+        ],
+    )
 
 
 def _result(

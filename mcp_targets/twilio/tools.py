@@ -1,4 +1,4 @@
-"""The provider's operations, each a tool under the name that the provider's OpenAPI gives it.
+"""The provider's operations of operations.yaml, each a tool.
 
 In process each is a function by the end of that name, such as `CreateMessage`, and the provider is
 where the environment variable TWILIO_UPSTREAM says.
@@ -9,6 +9,7 @@ import os
 import sys
 import urllib.parse
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any, Final, Literal, cast
 
 import httpx
@@ -17,20 +18,18 @@ import msgspec
 from mcp_targets.twilio import accounts
 
 Body = dict[str, Any]
-_API: Final = "/2010-04-01/Accounts/{account}"
-_TASKROUTER: Final = "/v1/Workspaces/{workspace}"
 
 
-class Argument(msgspec.Struct, frozen=True):
+class Argument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A parameter of an operation, by the provider's name."""
 
     name: str
     description: str
-    type: type = str
+    type: Literal["string", "integer", "boolean"] = "string"
     required: bool = True
 
 
-class Operation(msgspec.Struct, frozen=True):
+class Operation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One request to the provider. Arguments that the path does not name go into query or form."""
 
     tool: str
@@ -40,86 +39,8 @@ class Operation(msgspec.Struct, frozen=True):
     arguments: tuple[Argument, ...] = ()
 
 
-_TO: Final = Argument("To", "The number to reach, in E.164 format, such as +14165550199.")
-_FROM: Final = Argument("From", "One of the account's numbers, in E.164 format.")
-_PAGE_SIZE: Final = Argument("PageSize", "How many to return, up to 1000.", int, required=False)
-
-OPERATIONS: Final = (
-    Operation(
-        "TwilioApiV2010--ListAvailablePhoneNumberLocal",
-        "List local phone numbers that can be bought.",
-        "GET",
-        _API + "/AvailablePhoneNumbers/{CountryCode}/Local.json",
-        (
-            Argument("CountryCode", "ISO 3166-1 alpha-2 code, such as CA."),
-            Argument("AreaCode", "The area code, such as 416.", required=False),
-        ),
-    ),
-    Operation(
-        "TwilioApiV2010--CreateIncomingPhoneNumber",
-        "Buy a phone number.",
-        "POST",
-        _API + "/IncomingPhoneNumbers.json",
-        (
-            Argument("PhoneNumber", "The number to buy, in E.164 format."),
-            Argument("FriendlyName", "What to call it, up to 64 characters.", required=False),
-        ),
-    ),
-    Operation(
-        "TwilioApiV2010--ListIncomingPhoneNumber",
-        "List the phone numbers of the account, newest first.",
-        "GET",
-        _API + "/IncomingPhoneNumbers.json",
-        (_PAGE_SIZE,),
-    ),
-    Operation(
-        "TwilioTaskrouterV1--CreateActivity",
-        "Create a worker activity; its name must be new in the workspace.",
-        "POST",
-        _TASKROUTER + "/Activities",
-        (
-            Argument("FriendlyName", "The activity's name, up to 64 characters."),
-            Argument("Available", "Whether workers in it get tasks.", bool, required=False),
-        ),
-    ),
-    Operation(
-        "TwilioTaskrouterV1--ListActivity",
-        "List the worker activities of the workspace, newest first.",
-        "GET",
-        _TASKROUTER + "/Activities",
-        (_PAGE_SIZE,),
-    ),
-    Operation(
-        "TwilioTaskrouterV1--CreateTaskQueue",
-        "Create a task queue.",
-        "POST",
-        _TASKROUTER + "/TaskQueues",
-        (
-            Argument("FriendlyName", "The queue's name, up to 64 characters."),
-            Argument("TargetWorkers", "Which workers may serve it: an expression.", required=False),
-        ),
-    ),
-    Operation(
-        "TwilioApiV2010--CreateMessage",
-        "Send a text message.",
-        "POST",
-        _API + "/Messages.json",
-        (_TO, _FROM, Argument("Body", "The text, up to 1600 characters.")),
-    ),
-    Operation(
-        "TwilioApiV2010--ListMessage",
-        "List the messages of the account, newest first.",
-        "GET",
-        _API + "/Messages.json",
-        (_PAGE_SIZE,),
-    ),
-    Operation(
-        "TwilioApiV2010--CreateCall",
-        "Make a phone call.",
-        "POST",
-        _API + "/Calls.json",
-        (_TO, _FROM, Argument("Url", "Where the call's instructions (TwiML) are.")),
-    ),
+OPERATIONS: Final = msgspec.yaml.decode(
+    Path(__file__).with_name("operations.yaml").read_bytes(), type=tuple[Operation, ...]
 )
 
 
