@@ -34,27 +34,23 @@ def add(parser: Any) -> None:
         help="Point an arm at a server: ARM=URL. May be given more than once.",
         include_in_web_ui=True,
     )
-    for name, metavar, text in (
-        ("--arm", "ARM", "Run only this arm. May be given more than once."),
-        ("--set", "PATH=VALUE", "Change the scenario: load.users=50. May be given more than once."),
-    ):
-        parser.add_argument(
-            name, action="append", default=[], metavar=metavar, help=text, include_in_web_ui=False
-        )
-    parser.add_argument(
-        "--out",
-        default="",
-        metavar="DIR",
-        help="The run's folder; default: a new one in reports/out (checkout) or mcp-perf-out.",
-        include_in_web_ui=False,
-    )
+    more = "May be given more than once."
+    out = "The run's folder; default: a new one in reports/out (checkout) or mcp-perf-out."
     for name, default, metavar, text in (
+        ("--arm", [], "ARM", f"Run only this arm. {more}"),
+        ("--set", [], "PATH=VALUE", f"Change the scenario: load.users=50. {more}"),
+        ("--out", "", "DIR", out),
         ("--baseline", "", "PATH", "Fail when the run is slower than this baseline."),
         ("--tolerance", TOLERANCE, "SHARE", "What a metric may be worse by than the baseline."),
         ("--store", "", "URL", f"Where runs are remembered; default: ${VARIABLE}, or a file."),
     ):
         parser.add_argument(
-            name, default=default, metavar=metavar, help=text, include_in_web_ui=False
+            name,
+            action="append" if default == [] else "store",
+            default=default,
+            metavar=metavar,
+            help=text,
+            include_in_web_ui=False,
         )
 
 
