@@ -32,7 +32,7 @@ from locust.exception import StopUser
 from mcp_perf.load import start
 from mcp_perf.load.prepare import options
 from mcp_perf.load.steps.step import Interrupted
-from mcp_perf.load.targets.roster import NoneLeft
+from mcp_perf.load.targets.personal import NoneLeft
 from mcp_perf.load.web import statistics
 
 __all__ = ["ScenarioUser"]

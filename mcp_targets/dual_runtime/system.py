@@ -34,8 +34,7 @@ from mcp_targets.dual_runtime.p2p.workflows.workflows import Workflow, Workflows
 from mcp_targets.dual_runtime.settings import UPSTREAMS, Settings, from_arguments
 from mcp_targets.dual_runtime.tooling.detection import Loop
 from mcp_targets.dual_runtime.tooling.registry import ToolRegistry
-from mcp_targets.dual_runtime.tooling.result_cache import ResultCache
-from mcp_targets.dual_runtime.tooling.router import RuntimeRouter
+from mcp_targets.dual_runtime.tooling.router import ResultCache, RuntimeRouter
 from mcp_targets.dual_runtime.tooling.runtimes import Executor, Here, PerCall, Second
 from mcp_targets.serving import processes
 

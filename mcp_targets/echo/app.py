@@ -11,9 +11,8 @@ from mcp_targets.echo.protocol.calls import TOOLS, Outcome, answered, failure
 from mcp_targets.echo.protocol.features import Features
 from mcp_targets.echo.protocol.handshake import VERSIONS, Handshake
 from mcp_targets.echo.protocol.modern import Modern
-from mcp_targets.echo.protocol.questions import Questions
 from mcp_targets.echo.protocol.routing_headers import VERSION_HEADER
-from mcp_targets.echo.protocol.sessions import Sessions
+from mcp_targets.echo.protocol.sessions import Questions, Sessions
 from mcp_targets.echo.works import Slots, Work, Works
 from mcp_targets.serving.faults import Faults, Rates, malformed
 from mcp_targets.serving.httpd import Reply, Request, Server, Stream

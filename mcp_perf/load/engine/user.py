@@ -32,7 +32,7 @@ from mcp_perf.load.steps.journey import Walk
 from mcp_perf.load.steps.recorder import Recorder
 from mcp_perf.load.steps.step import MCP, CallContext, CallFailed
 from mcp_perf.load.targets import clients
-from mcp_perf.load.targets.roster import Identity, Roster
+from mcp_perf.load.targets.personal import Identity, Roster
 from mcp_perf.load.targets.targets import ArmTarget
 from mcp_perf.scenario.loader import Loaded
 from mcp_perf.scenario.model.syntax import Think

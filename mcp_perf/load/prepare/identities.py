@@ -5,8 +5,8 @@ from typing import Any
 
 from mcp_perf.client.http.http1 import encode_headers
 from mcp_perf.load.prepare.provision import hide_secrets, provision_all
+from mcp_perf.load.targets.personal import Identity
 from mcp_perf.load.targets.refusal import Refusal
-from mcp_perf.load.targets.roster import Identity
 from mcp_perf.scenario.loader import Loaded
 from mcp_perf.scenario.model.confidential import secret_names
 from mcp_perf.scenario.model.identities import NUMBER, names_in, read_rows

@@ -22,8 +22,8 @@ from mcp_perf.load.prepare.history import problems as store_problems
 from mcp_perf.load.prepare.identities import settle
 from mcp_perf.load.steps.burst import undecided
 from mcp_perf.load.targets.bundled import Systems
+from mcp_perf.load.targets.personal import NOBODY, Identity
 from mcp_perf.load.targets.refusal import Refusal
-from mcp_perf.load.targets.roster import NOBODY, Identity
 from mcp_perf.load.targets.targets import SYSTEM, ArmTarget, reach_all, unknown_tools, unspoken
 from mcp_perf.load.watch.sources import Source, find_resources
 from mcp_perf.results.journal.records import Baseline

@@ -12,8 +12,8 @@ from mcp_perf.client.reply import HTTP_ERROR, OK, UNREADABLE, Reply
 from mcp_perf.load.hub.redaction import hide
 from mcp_perf.load.steps.checks import getter
 from mcp_perf.load.steps.step import encode_form, encode_json
+from mcp_perf.load.targets.personal import Identity
 from mcp_perf.load.targets.refusal import CONFIGURATION, UNREACHABLE, Refusal
-from mcp_perf.load.targets.roster import Identity
 from mcp_perf.scenario.loader import Loaded
 from mcp_perf.scenario.model.confidential import is_secret, secret_names
 from mcp_perf.scenario.model.identities import MOST_AT_ONCE, NUMBER, Provision

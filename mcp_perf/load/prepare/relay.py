@@ -15,8 +15,8 @@ import msgspec
 from mcp_perf.load.hub.redaction import hide
 from mcp_perf.load.prepare.identities import resume, taken
 from mcp_perf.load.prepare.prepare import Prepared, choose
+from mcp_perf.load.targets.personal import NOBODY, Identity
 from mcp_perf.load.targets.refusal import Refusal
-from mcp_perf.load.targets.roster import NOBODY, Identity
 from mcp_perf.load.targets.targets import ArmTarget, reach
 from mcp_perf.scenario.loader import Loaded, ScenarioError, load_text
 

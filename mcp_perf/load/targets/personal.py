@@ -1,9 +1,10 @@
-"""What of an arm differs from user to user: headers, a server's environment, credentials."""
+"""What differs from user to user: who it is, headers, a server's environment, credentials."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from importlib import import_module
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final
 
 import gevent
 
@@ -13,15 +14,42 @@ from mcp_perf.client.http.endpoint import Endpoint
 from mcp_perf.client.mcp.messenger import Credentials
 from mcp_perf.load.hub.redaction import hide
 from mcp_perf.load.targets.refusal import Refusal
-from mcp_perf.load.targets.roster import Identity
 from mcp_perf.scenario.loader import Loaded
 from mcp_perf.scenario.model.identities import names_in
 from mcp_perf.scenario.model.scenario import Arm
 from mcp_perf.scenario.values.generators import IDENTITY
 from mcp_perf.scenario.values.templates import compile_template
 
+Identity = Mapping[str, Any]
+NOBODY: Final[Identity] = MappingProxyType({})
+"""Every user's, where the scenario has no identities."""
 _OF_CREDENTIALS = ("client_id", "client_secret", "issuer", "metadata_url")
 _Destination = Endpoint | Command | Code
+
+
+class NoneLeft(Exception):  # noqa: N818 -- a user too many, not a fault
+    """More users were asked for during the run than there are identities."""
+
+
+class Roster:
+    """The identities of one process; a user takes one, and gives it back when it goes."""
+
+    def __init__(self, identities: Sequence[Identity], node: int = 0, nodes: int = 1) -> None:
+        """`identities` are those of all `nodes`: each takes every n-th, n being their number."""
+        self._used = bool(identities)
+        self._free = list(identities[node::nodes])[::-1]
+
+    def take(self) -> Identity:
+        """Return an identity that no other user has. Raises NoneLeft."""
+        if not self._used:
+            return NOBODY
+        if not self._free:
+            raise NoneLeft("there are more users than identities; the user does nothing")
+        return self._free.pop()
+
+    def give_back(self, identity: Identity) -> None:
+        if self._used:
+            self._free.append(identity)
 
 
 class CredentialStore:

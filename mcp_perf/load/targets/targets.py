@@ -17,9 +17,8 @@ from mcp_perf.client.protocol.versions import HANDSHAKE, MODERN
 from mcp_perf.load.targets.answers import script_of
 from mcp_perf.load.targets.bundled import Face, SystemFailed, Systems, UnknownSystem
 from mcp_perf.load.targets.clients import Destination, destination, session
-from mcp_perf.load.targets.personal import CredentialStore, Personal
+from mcp_perf.load.targets.personal import NOBODY, CredentialStore, Identity, Personal
 from mcp_perf.load.targets.refusal import UNREACHABLE, Refusal
-from mcp_perf.load.targets.roster import NOBODY, Identity
 from mcp_perf.scenario.loader import Loaded
 from mcp_perf.scenario.model.scenario import Arm
 from mcp_perf.scenario.model.steps import Step, flat

@@ -3,19 +3,20 @@
 import functools
 import threading
 import time
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import anyio
+import msgspec
 
 from mcp_targets.dual_runtime.tooling.detection import Detector, Loop
 from mcp_targets.dual_runtime.tooling.enforcement import perform
 from mcp_targets.dual_runtime.tooling.limiter import PriorityLimiter
 from mcp_targets.dual_runtime.tooling.registry import Tool, ToolRegistry
-from mcp_targets.dual_runtime.tooling.result_cache import ResultCache
 from mcp_targets.dual_runtime.tooling.runtimes import Executor, Here
 
+_encode = msgspec.json.Encoder(order="sorted").encode
 _KEPT: Final = 4096
 """Percentiles are of the last so many calls."""
 _SHARES: Final = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
@@ -47,6 +48,32 @@ class RuntimeStats:
             for name, share in _SHARES.items()
         }
         return {"calls": calls, "errors": errors, "latency_ms": quantiles}
+
+
+class ResultCache:
+    """Keep the last results by tool and arguments; `clock` gives seconds."""
+
+    def __init__(self, clock: Callable[[], float], size: int = 1024) -> None:
+        self._clock = clock
+        self._size = size
+        self._entries: OrderedDict[tuple[str, bytes], tuple[float, Any]] = OrderedDict()
+
+    def get(self, tool: str, arguments: dict[str, Any]) -> Any | None:
+        """Return a result that is not too old, or None."""
+        key = (tool, _encode(arguments))
+        until, result = self._entries.get(key, (0.0, None))
+        if result is not None and self._clock() >= until:
+            del self._entries[key]
+            return None
+        return result
+
+    def put(self, tool: str, arguments: dict[str, Any], result: Any, ttl_s: float) -> None:
+        """Keep a result; the oldest makes room."""
+        key = (tool, _encode(arguments))
+        self._entries[key] = (self._clock() + ttl_s, result)
+        self._entries.move_to_end(key)
+        if len(self._entries) > self._size:
+            self._entries.popitem(last=False)
 
 
 class RuntimeRouter:

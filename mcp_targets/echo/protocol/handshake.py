@@ -10,8 +10,7 @@ from mcp_targets.echo import rpc
 from mcp_targets.echo.protocol.calls import Call, Outcome, call, called, failure
 from mcp_targets.echo.protocol.features import CAPABILITIES, INSTRUCTIONS, SERVER_INFO, Features
 from mcp_targets.echo.protocol.modern import Finish
-from mcp_targets.echo.protocol.questions import Questions
-from mcp_targets.echo.protocol.sessions import Session, Sessions
+from mcp_targets.echo.protocol.sessions import Questions, Session, Sessions
 from mcp_targets.echo.rpc import RpcError
 from mcp_targets.echo.works import Works
 from mcp_targets.serving.httpd import Reply, Request, Stream

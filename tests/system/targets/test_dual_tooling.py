@@ -11,8 +11,7 @@ from mcp_targets.dual_runtime.tooling.enforcement import perform
 from mcp_targets.dual_runtime.tooling.limiter import PriorityLimiter
 from mcp_targets.dual_runtime.tooling.metadata import ToolMetadata, tool_metadata
 from mcp_targets.dual_runtime.tooling.registry import ToolRegistry
-from mcp_targets.dual_runtime.tooling.result_cache import ResultCache
-from mcp_targets.dual_runtime.tooling.router import RuntimeRouter
+from mcp_targets.dual_runtime.tooling.router import ResultCache, RuntimeRouter
 from mcp_targets.dual_runtime.tooling.runtimes import Here
 
 

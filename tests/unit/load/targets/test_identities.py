@@ -12,9 +12,8 @@ from mcp_perf.client.http.endpoint import Endpoint
 from mcp_perf.client.http.rest import RestClient, encode_fields
 from mcp_perf.load.hub.redaction import clean
 from mcp_perf.load.prepare.identities import resume, settle, taken
-from mcp_perf.load.targets.personal import Personal
+from mcp_perf.load.targets.personal import NOBODY, NoneLeft, Personal, Roster
 from mcp_perf.load.targets.refusal import CONFIGURATION, UNREACHABLE, Refusal
-from mcp_perf.load.targets.roster import NOBODY, NoneLeft, Roster
 from mcp_perf.scenario.loader import Loaded, load_text
 
 FILE = """
