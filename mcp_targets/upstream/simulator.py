@@ -174,10 +174,9 @@ class Simulator:
         match request.method, request.path:
             case b"GET", b"/_counters":
                 return Reply(_encode(self._counters()))
-            case b"GET", b"/_together":
-                return Reply(_encode(self._together.shown()))
-            case b"POST", b"/_together":
-                self._together.forget()
+            case (b"GET" | b"POST") as method, b"/_together":
+                if method == b"POST":
+                    self._together.forget()
                 return Reply(_encode(self._together.shown()))
             case b"GET", b"/_state":
                 return Reply(_encode(self._store.state(request.query().get("account", ""))))
@@ -193,10 +192,8 @@ class Simulator:
             return _refusal(400, str(problem))
         if asked.route is not None and asked.route not in self._provider.routes:
             return _refusal(400, f"no route {asked.route!r}: {', '.join(self._provider.routes)}")
-        if asked.route is None:
-            self._faults.set(asked)
-        else:
-            self._own_faults.setdefault(asked.route, Faults()).set(asked)
+        own = asked.route and self._own_faults.setdefault(asked.route, Faults())
+        (own or self._faults).set(asked)
         return Reply(_encode(asked))
 
     def _counters(self) -> dict[str, Any]:
