@@ -1,5 +1,7 @@
 """Does the queue's tasks on the server's loop."""
 
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import anyio
@@ -11,34 +13,49 @@ from mcp_targets.dual_runtime.p2p.queue.task_queue import Task, TaskQueue
 from mcp_targets.dual_runtime.tooling.crossing import soon
 
 
-class TaskRunner:
-    """Take tasks from a queue as soon as there are any, and do them side by side."""
+class Doer:
+    """Take what a source has as soon as there is any, and do it side by side, each by `_do`.
 
-    def __init__(self, queue: TaskQueue) -> None:
-        self._queue = queue
-        self._scopes: dict[tuple[str, int], anyio.CancelScope] = {}
+    Of a source: `take`, None where there is nothing, `changed`, and `stop`, by the key of a scope.
+    """
+
+    _do: Callable[[Any], Coroutine[Any, Any, None]]
+
+    def __init__(self, source: Any) -> None:
+        self._source = source
+        self._scopes: dict[tuple[Any, ...], anyio.CancelScope] = {}
 
     async def run(self, group: TaskGroup) -> None:
-        """Work until cancelled; tasks run in `group`."""
+        """Work until cancelled; what is done runs in `group`."""
         call_soon = soon()
-        self._queue.stop = lambda *key: call_soon(lambda: self._stop(*key))
+        self._source.stop = lambda *key: call_soon(lambda: self._stop(*key))
         while True:
-            self._queue.changed.clear()
-            while (taken := self._queue.take()) is not None:
-                group.start_soon(self._do, *taken)
-            await self._queue.changed.wait()
+            self._source.changed.clear()
+            while (taken := self._source.take()) is not None:
+                group.start_soon(self._do, taken)
+            await self._source.changed.wait()
 
-    async def _do(self, task: Task, start: int) -> None:
-        with anyio.CancelScope() as scope:
-            self._scopes[task.task_id, start] = scope
-            result, error = await attempt(task.kind, task.payload, task.timeout_s)
-            self._queue.finish(task, start, result, error)
-        self._scopes.pop((task.task_id, start), None)
+    @contextmanager
+    def _stoppable(self, *key: Any) -> Iterator[None]:
+        with anyio.CancelScope() as self._scopes[key]:
+            yield
+        self._scopes.pop(key, None)
 
-    def _stop(self, task_id: str, start: int) -> None:
-        scope = self._scopes.pop((task_id, start), None)
-        if scope is not None:
+    def _stop(self, *key: Any) -> None:
+        if scope := self._scopes.pop(key, None):
             scope.cancel()
+
+
+class TaskRunner(Doer):
+    """Does a queue's tasks."""
+
+    _source: TaskQueue
+
+    async def _do(self, taken: tuple[Task, int]) -> None:
+        task, start = taken
+        with self._stoppable(task.task_id, start):
+            result, error = await attempt(task.kind, task.payload, task.timeout_s)
+            self._source.finish(task, start, result, error)
 
 
 async def attempt(
