@@ -67,8 +67,7 @@ def _add_health(app: FastAPI, system: DualRuntime) -> None:
     @app.get("/health/runtime")
     async def runtime() -> dict[str, Any]:
         """Show how calls are run, and what each runtime did."""
-        settings = system.settings
-        shown = {"settings": settings.describe(), "server": settings.server}
+        shown = {"settings": system.settings.describe(), "server": system.settings.server}
         return {**shown, **system.router.health()}
 
     @app.get("/health/upstreams")

@@ -85,9 +85,7 @@ class PublicAddress:
     local: Seen
     clock: Callable[[], float]
     fanout: Fanout
-
-    def __post_init__(self) -> None:
-        self._known: tuple[float, Address] | None = None
+    _known: tuple[float, Address] | None = None
 
     async def get(self) -> Address:
         """Return the address. Raises Transient when no service answers."""
