@@ -9,6 +9,7 @@ from typing import Any, Final, Literal
 from pydantic import Field
 
 from mcp_perf.results.document.comparison import Comparison, Layer, Regression
+from mcp_perf.results.document.drift import Drift
 from mcp_perf.results.document.part import DocumentPart, VerdictName
 from mcp_perf.results.document.reason import Reason
 from mcp_perf.results.document.target_numbers import (
@@ -200,6 +201,8 @@ class ArmNumbers(DocumentPart):
     rounds: list[RoundNumbers]
     percentile_curve: list[tuple[float, float]]
     """(fraction, ms) of call latency, from 0 to 1, denser towards 1."""
+    drift: list[Drift] = Field(default_factory=list)
+    """How time and rate changed over six rounds or more of one level."""
     capacity: Capacity | None = None
     """Only where the load searched for it."""
 

@@ -14,6 +14,7 @@ from mcp_perf.results.document.target_numbers import SessionNumbers
 from mcp_perf.results.judge import rule, shares
 from mcp_perf.results.judge.drops import unknown_beyond
 from mcp_perf.results.stats import rounds as stats
+from mcp_perf.results.stats.drift import FEWEST_ROUNDS
 from mcp_perf.results.stats.leaks import ONLY_WARM, Growth
 from mcp_perf.results.tally.metrics import (
     FRACTIONS,
@@ -24,6 +25,7 @@ from mcp_perf.results.tally.metrics import (
     is_time,
     paired,
 )
+from mcp_perf.results.tally.steadiness import STEADY, drifts, may_change
 from mcp_perf.scenario.model.gates import METRICS, Gate
 
 
@@ -74,6 +76,8 @@ def _unsampled(arm: str, metric: str, evidence: Evidence) -> str | None:
 
 def _single(gate: Gate, evidence: Evidence) -> rule.Judgement:
     totals, metric = evidence.totals, gate.metric
+    if METRICS[metric].kind == "drift":
+        return _drifting(rule.Bound.of(gate), evidence)
     value = totals.value(metric)
     if totals.falls_on_failure(metric):
         return _on_failure(gate, totals)
@@ -125,6 +129,32 @@ def _growing(bound: rule.Bound, found: Growth, value: float) -> rule.Judgement:
     if result.verdict == "FAIL":
         return replace(result, reason=f"{result.reason} Seen in {over}. {ONLY_WARM}")
     return result
+
+
+def _drifting(bound: rule.Bound, evidence: Evidence) -> rule.Judgement:
+    """Judge how far an arm moved, up or down: by each change that is known, the gravest counts."""
+    rounds = len(evidence.rounds)
+    if rounds < FEWEST_ROUNDS:
+        few = f"Finished rounds: {rounds}; {bound.name} takes at least {FEWEST_ROUNDS}."
+        return rule.Judgement("INCONCLUSIVE", few)
+    found = drifts(evidence)
+    missing = [metric for metric in STEADY if all(one.metric != metric for one in found)]
+    if missing:
+        reason = f"{bound.name}: {missing[0]} has no value in some of {rounds} rounds."
+        return rule.Judgement("INCONCLUSIVE", reason)
+    hint = f"This run had {rounds} rounds. More or longer ones would tell."
+    parts = []
+    for one in found:
+        low, high = sorted(map(abs, one.ci95))
+        ci95 = (0.0 if one.ci95[0] <= 0 <= one.ci95[1] else low, high)
+        of_metric = replace(bound, name=f"{bound.name} ({one.metric})")
+        parts.append(of_metric.against(abs(one.change), ci95, hint))
+    worst = max(parts, key=lambda part: (rule.GRAVITY.index(part.verdict), part.measured))
+    failed = evidence.totals.journey.failed
+    if worst.verdict == "PASS" and failed and not bound.holds(may_change(evidence)):
+        reason = f"{bound.name} depends on how long {failed} failed journeys would have taken."
+        return replace(worst, verdict="INCONCLUSIVE", reason=reason)
+    return worst
 
 
 def _per_session(bound: rule.Bound, found: SessionNumbers, value: float) -> rule.Judgement:

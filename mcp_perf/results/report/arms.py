@@ -1,10 +1,11 @@
 """An arm's numbers for the document: over all measured rounds, by step, journey and round."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mcp_perf.outcomes import CLASSES
 from mcp_perf.results.document import document
+from mcp_perf.results.document.drift import Drift
 from mcp_perf.results.document.target_numbers import ContextNumbers, Memory, ResourceNumbers
 from mcp_perf.results.report.upstream import upstream_numbers
 from mcp_perf.results.tally.arm_facts import latency, sharing, unsampled
@@ -27,6 +28,7 @@ def arm_numbers(
     arm: str,
     totals: Totals,
     by_turn: Mapping[int, Totals],
+    drift: Sequence[Drift],
     capacity: document.Capacity | None = None,
 ) -> document.ArmNumbers:
     """Give the numbers of an arm: `totals` over its measured rounds, and turn by turn."""
@@ -73,6 +75,7 @@ def arm_numbers(
         },
         rounds=[_round(turn, by_turn) for turn in turns],
         percentile_curve=totals.call.ok.curve_ms(),
+        drift=list(drift),
         capacity=capacity,
     )
 

@@ -19,6 +19,7 @@ from mcp_perf.results.judge.levels import LevelKey, by_level, judge_levels
 from mcp_perf.results.judge.shares import fails_by_deeds
 from mcp_perf.results.judge.verdict import MOST_FAILED, Facts, SearchFacts, decide
 from mcp_perf.results.report.arms import arm_numbers
+from mcp_perf.results.report.drifts import drift_notes
 from mcp_perf.results.report.layers import layers
 from mcp_perf.results.report.notes import notes
 from mcp_perf.results.report.replies import replies
@@ -26,6 +27,7 @@ from mcp_perf.results.stats.rounds import compare, holm
 from mcp_perf.results.tally.arm_facts import sharing, unsampled
 from mcp_perf.results.tally.groups import CALL
 from mcp_perf.results.tally.metrics import COMPARED, Evidence, Totals, paired
+from mcp_perf.results.tally.steadiness import drifts
 from mcp_perf.results.tally.tally import RunTally, fold
 from mcp_perf.results.tally.tokens import facts
 from mcp_perf.scenario.model.gates import Gate, GateError, parse
@@ -61,8 +63,10 @@ def build(records: Iterable[AnyRecord]) -> Report:
     capacities = capacity.capacities(tally, asked)
     levels = {arm: by_level(tally, arm, by_turn) for arm in tally.arms}
     gates = list(_judged(asked, evidence, levels, capacities))
+    # Where the load changes, so does what is measured.
+    drift = {arm: drifts(what) if len(levels[arm]) == 1 else [] for arm, what in evidence.items()}
     arms = {
-        arm: arm_numbers(tally, arm, what.totals, by_turn, capacities.get(arm))
+        arm: arm_numbers(tally, arm, what.totals, by_turn, drift[arm], capacities.get(arm))
         for arm, what in evidence.items()
     }
     replied = replies(tally)
@@ -102,6 +106,7 @@ def build(records: Iterable[AnyRecord]) -> Report:
             *(remark for step in replied for remark in step.remarks),
             *capacity.remarks(capacities, asked),
             *notes(tally, evidence),
+            *(text for arm, found in drift.items() for text in drift_notes(arm, found)),
             *compared.notes,
         ],
     )

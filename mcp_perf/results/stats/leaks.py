@@ -2,18 +2,15 @@
 
 The unit is the round: one value each, the median of its samples, because samples within a round
 share its garbage collections. A straight line is laid through them by least squares; its slope has
-Student's t interval (Draper and Smith, "Applied Regression Analysis", section 1.4), with as many
-independent rounds as there are left when each resembles the one before.
+Student's t interval, by as many rounds as count where each resembles the one before.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from statistics import fmean
 from typing import Final
 
-from mcp_perf.results.stats.rounds import student_t
+from mcp_perf.results.stats.effective import line
 
 FEWEST_ROUNDS: Final = 6
 SHORTEST_S: Final = 60.0
@@ -22,7 +19,6 @@ STEP_BYTES: Final = 128 * 1024
 is in use need not show, so that a short run without any rise proves little."""
 ONLY_WARM: Final = "Memory that only warms up stops growing: a longer run would tell."
 _HOUR_S: Final = 3600.0
-_MOST_ALIKE: Final = 0.99
 
 
 @dataclass(frozen=True)
@@ -60,26 +56,3 @@ def _too_little(rounds: int, span_s: float) -> str:
         f"{rounds} rounds over {span_s:.0f} s do not show whether memory grows: at least "
         f"{FEWEST_ROUNDS} rounds over {SHORTEST_S:.0f} s are needed. Run longer."
     )
-
-
-def line(points: Sequence[tuple[float, float]]) -> tuple[float, float]:
-    """Return the slope of the line of least squares, and half its 95 % interval.
-
-    What a round leaves behind stays in the next ones, so their distances from the line are not
-    independent. Of n with the autocorrelation r at lag 1 there count n (1 - r) / (1 + r) (Santer et
-    al., "Statistical significance of trends", J. Geophys. Res. 105, 2000, equation 6), where r is
-    freed of its bias in short series (Kendall, "Note on bias in the estimation of
-    autocorrelation", Biometrika 41, 1954).
-    """
-    n = len(points)
-    mean_x, mean_y = fmean(x for x, _ in points), fmean(y for _, y in points)
-    spread = sum((x - mean_x) ** 2 for x, _ in points)
-    slope = sum((x - mean_x) * (y - mean_y) for x, y in points) / spread
-    left = [y - mean_y - slope * (x - mean_x) for x, y in points]
-    squares = sum(one * one for one in left)
-    if not squares:
-        return slope, 0.0
-    measured = sum(one * other for one, other in pairwise(left)) / squares
-    r = min(_MOST_ALIKE, max(0.0, measured + (1 + 4 * measured) / n))
-    free = max(1.0, n * (1 - r) / (1 + r) - 2)
-    return slope, student_t(free) * math.sqrt(squares / free / spread)

@@ -7,7 +7,7 @@ from typing import Final
 from mcp_perf.results.document.document import SessionPoint
 from mcp_perf.results.document.target_numbers import SessionNumbers
 from mcp_perf.results.journal.records import ResourceSample, SessionCount
-from mcp_perf.results.tally.session_memory import PerSession, SessionLevel, per_session
+from mcp_perf.results.stats.session_memory import PerSession, SessionLevel, per_session
 
 MOST_POINTS: Final = 4_000
 """Points over time; a longer run has every second of them, or every fourth, …"""

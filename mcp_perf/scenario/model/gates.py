@@ -15,7 +15,9 @@ from typing import Final, Literal
 from mcp_perf.scenario.problems.suggestions import suggest
 from mcp_perf.scenario.problems.wording import InputError, one_of, quote
 
-Kind = Literal["time", "fraction", "rate", "count", "share", "work", "bytes", "growth", "kib"]
+Kind = Literal[
+    "time", "fraction", "rate", "count", "share", "work", "bytes", "growth", "kib", "drift"
+]
 Needs = Literal["calls", "journeys", "planned", "resources", "sessions"]
 
 
@@ -81,6 +83,7 @@ METRICS: Final[Mapping[str, Metric]] = {
     **{f"gap_{name}": Metric("time", "calls") for name in _TIMES},
     **{f"cancel_stop_{name}": Metric("time", "calls") for name in _TIMES},
     **{f"recovery_{name}": Metric("time", "calls") for name in _TIMES},
+    "drift": Metric("drift", "journeys"),
     "tools_list_tokens": Metric("count", "calls"),
     "result_tokens": Metric("count", "calls"),
     "calls": Metric("count", "calls"),
@@ -117,6 +120,7 @@ _NOTATIONS: Final[Mapping[Kind, _Notation]] = {
     "share": _Notation("fraction", {"%": 100}, "80%"),
     "bytes": _Notation("B", _BYTES, "200MB"),
     "growth": _Notation("fraction/h", {"%": 100}, "1%", least=float("-inf")),
+    "drift": _Notation("fraction", {"%": 100}, "10%"),
     "kib": _Notation("KiB", {"KiB": 1, "B": 1024, "MiB": 2**-10}, "64KiB", least=float("-inf")),
 }
 
@@ -158,8 +162,8 @@ def parse(text: str) -> Gate:
     if right["versus"]:
         factor, versus = number, right["versus"][1:].strip()
         _check_factor(text, arm, factor, versus)
-        if metric.kind in ("growth", "kib"):
-            message = f"{quote(text)}: what may be negative has no ratio"
+        if metric.kind in ("growth", "kib", "drift"):
+            message = f"{quote(text)}: {name} has no ratio"
             raise GateError(message, f"write a bound for it alone: {example}")
     else:
         value = _scaled(text, number, right["unit"], notation, example)

@@ -54,6 +54,7 @@ _METRICS: Final[Mapping[str, str]] = {
     "bytes_per_journey": "received and sent, for each journey with every step ok",
     "cpu": "of one core; more than 100 % where several are used",
     "cpu_per_journey": "CPU time of the target, for each journey with every step ok",
+    "drift": "how far journey_p50 or throughput moved over the rounds",
     "rss": "resident memory, the most",
     "rss_growth_per_hour": "slope of the resident memory over the run, 95 % interval",
     "threads": "the most",

@@ -120,6 +120,7 @@ UNITS = {
     "bytes": "B",
     "growth": "%",
     "kib": "KiB",
+    "drift": "%",
 }
 
 
@@ -150,10 +151,10 @@ def test_what_the_target_used_has_units_of_its_own(written, value, unit):
 
 
 @pytest.mark.parametrize(
-    ("metric", "bound"), [("rss_growth_per_hour", "1%"), ("session_kib", "64KiB")]
+    ("metric", "bound"), [("rss_growth_per_hour", "1%"), ("session_kib", "64KiB"), ("drift", "10%")]
 )
 def test_a_slope_has_no_ratio(metric, bound):
-    """What may be negative cannot be compared by a factor; the hint shows a bound instead."""
+    """What may be zero or less cannot be compared by a factor; the hint shows a bound instead."""
     with pytest.raises(GateError) as error:
         parse(f"mcp.{metric} <= 2x control")
     assert "no ratio" in error.value.message

@@ -5,7 +5,7 @@ import random
 import pytest
 
 from mcp_perf.results.stats.leaks import STEP_BYTES
-from mcp_perf.results.tally.session_memory import FEWEST_LEVELS, SessionLevel, per_session
+from mcp_perf.results.stats.session_memory import FEWEST_LEVELS, SessionLevel, per_session
 
 MB = 1_000_000
 PAGE = 4096

@@ -1,0 +1,18 @@
+"""The document's part on change within a run."""
+
+from typing import Literal
+
+from mcp_perf.results.document.part import DocumentPart
+
+
+class Drift(DocumentPart):
+    """How one metric of an arm changed over the rounds."""
+
+    metric: Literal["journey_p50", "throughput"]
+    change: float
+    """A fraction: from the first round to the last along a line, or after a step."""
+    ci95: tuple[float, float]
+    after_round: int | None = None
+    """The last round before a step; null for a line. A step is here only where it is shown."""
+    rounds: int
+    """How many it was seen in."""

@@ -1,0 +1,37 @@
+"""Notes on change within a run: what of an arm drifted, and warm-ups that were too short."""
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from mcp_perf.results.document.drift import Drift
+
+SMALLEST: Final = 0.05
+"""Less is no matter for a note, however sure it is."""
+COLD: Final = "The warm-up was too short: make it longer (load: warmup)."
+
+
+def drift_notes(arm: str, found: Sequence[Drift]) -> Iterator[str]:
+    """Say once of each metric how it changed, by a step where one is shown."""
+    shown = {one.metric: one for one in found if _matters(one)}
+    for one in shown.values():
+        yield f"{_told(arm, one)} {COLD}" if _cold(one) else _told(arm, one)
+
+
+def _matters(one: Drift) -> bool:
+    low, high = one.ci95
+    return abs(one.change) >= SMALLEST and not low <= 0 <= high
+
+
+def _told(arm: str, one: Drift) -> str:
+    way = "rose" if one.change > 0 else "fell"
+    low, high = sorted(100 * abs(end) for end in one.ci95)
+    much = f"{arm}.{one.metric} {way} by {100 * abs(one.change):.3g} % ({low:.3g} to {high:.3g} %)"
+    if one.after_round is None:
+        return f"{much} from the first of {one.rounds} rounds to the last: it drifts."
+    return f"{much} after round {one.after_round} of {one.rounds}."
+
+
+def _cold(one: Drift) -> bool:
+    """Tell whether an arm got better as one does that had not been warm."""
+    better = (one.change > 0) is (one.metric == "throughput")
+    return better and (one.after_round or 0) <= one.rounds / 2

@@ -1,0 +1,77 @@
+"""Change within a run: values that drift over the rounds, or are others from some round on.
+
+All values are logarithms, one for each round, in their order.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from statistics import fmean
+from typing import Final
+
+from mcp_perf.results.stats.effective import free, line
+from mcp_perf.results.stats.rounds import ALPHA, special
+
+FEWEST_ROUNDS: Final = 6
+
+
+@dataclass(frozen=True)
+class Shift:
+    """By how much logarithms changed."""
+
+    mean: float
+    half: float
+    """Half of its 95 % interval."""
+    after: int = 0
+    """The number of rounds before a step; 0 for the way of a line, from the first to the last."""
+
+    @property
+    def shown(self) -> bool:
+        """Whether its interval leaves out no change."""
+        return abs(self.mean) > self.half
+
+
+def drift(logs: Sequence[float]) -> Shift:
+    """Return the rise of a line through the rounds, from the first to the last."""
+    slope, half = line([*enumerate(logs)])
+    return Shift(slope * (len(logs) - 1), half * (len(logs) - 1))
+
+
+def step(logs: Sequence[float]) -> Shift:
+    """Return the change from the first rounds to the others, where it explains the most.
+
+    Student's t by the number of rounds that count. As the step was looked for, the interval is that
+    of as many tries as there are rounds where it can be (Bonferroni).
+    """
+    n = len(logs)
+    sums = [*accumulate(logs)]
+    rises = [
+        (sums[-1] - before) / (n - after) - before / after
+        for after, before in enumerate(sums[:-1], 1)
+    ]
+    after = max(range(1, n), key=lambda at: at * (n - at) * rises[at - 1] ** 2)
+    means = [fmean(logs[:after])] * after + [fmean(logs[after:])] * (n - after)
+    left = [log - mean for log, mean in zip(logs, means, strict=True)]
+    count = free(left)
+    factor = float(special().stdtrit(count, 1 - ALPHA / 2 / (n - 1)))
+    error = math.sqrt(sum(one * one for one in left) / count * (1 / after + 1 / (n - after)))
+    return Shift(rises[after - 1], factor * error, after)
+
+
+def farthest(low: Sequence[float], high: Sequence[float]) -> float:
+    """Return the largest change, up or down, of rounds of which only two bounds each are known."""
+    found = 0.0
+    for weights in _weights(len(low)):
+        parts = [sorted((w * down, w * up)) for w, down, up in zip(weights, low, high, strict=True)]
+        found = max(found, -sum(least for least, _ in parts), sum(most for _, most in parts))
+    return found
+
+
+def _weights(n: int) -> Iterator[list[float]]:
+    """Yield how much each round weighs in the changes that a run of n rounds can show."""
+    middle = (n - 1) / 2
+    spread = sum((at - middle) ** 2 for at in range(n))
+    yield [(at - middle) / spread * (n - 1) for at in range(n)]
+    for after in range(1, n):
+        yield [-1 / after if at < after else 1 / (n - after) for at in range(n)]
