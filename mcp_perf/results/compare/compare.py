@@ -22,6 +22,7 @@ from mcp_perf.results.document.part import VerdictName
 from mcp_perf.results.document.run_numbers import ArmRounds, RunNumbers
 from mcp_perf.results.judge import rule
 from mcp_perf.results.stats import runs as stats
+from mcp_perf.results.stats.clusters import certain
 from mcp_perf.results.stats.rounds import NO_NOISE, more_needed, same, step_down
 from mcp_perf.results.tally.metrics import COMPARED, JOURNEY_PREFIX
 from mcp_perf.scenario.model.gates import METRICS
@@ -294,11 +295,17 @@ def _advice(rounds: int | None, interval: rule.Interval, worse: float, limit: fl
 
 
 def _errors(metric: _Metric) -> _Judgement:
-    """Judge failures by their counts: two rates of zero have no ratio, and nothing to fear."""
+    """Judge failures by their counts: two rates of zero have no ratio, and nothing to fear.
+
+    What a round has in common, such as a burst of failures, makes its calls say less.
+    """
     parts = [arms[metric.arm] for arms in metric.base]
     base = sum(part.failed for part in parts), sum(part.ended for part in parts)
     new = metric.new[metric.arm].failed, metric.new[metric.arm].ended
-    low, high = stats.rate_difference(base, new)
+    shares = [certain(_by_round(side)) for side in (parts, [metric.new[metric.arm]])]
+    # A side without a burst may still have them, so that of both the fewer calls count.
+    of_base, of_new = ((n * min(shares), of * min(shares)) for n, of in (base, new))
+    low, high = stats.rate_difference(of_base, of_new)
     before = base[0] / base[1]
     margin = metric.tolerance * before
     counted = f"{new[0]} of {new[1]} calls failed, {base[0]} of {base[1]} in the base"
@@ -309,3 +316,12 @@ def _errors(metric: _Metric) -> _Judgement:
         return _Judgement("PASS", ci95=(low, high))
     reason = f"{counted}: more, but not shown to be more than chance. Run longer."
     return _Judgement("INCONCLUSIVE", reason, ci95=(low, high))
+
+
+def _by_round(parts: Sequence[ArmRounds]) -> list[tuple[float, float]]:
+    """Return how many calls failed in each round, of how many, as if rounds had equally many."""
+    found = []
+    for part in parts:
+        rates = [rate for rate in part.rounds.get(ERRORS, []) if rate is not None]
+        found += [(rate * part.ended / len(rates), part.ended / len(rates)) for rate in rates]
+    return found

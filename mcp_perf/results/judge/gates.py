@@ -92,7 +92,7 @@ def _single(gate: Gate, evidence: Evidence) -> rule.Judgement:
     if METRICS[metric].kind == "growth":
         return _growing(bound, totals.usage.growth, value)
     if METRICS[metric].kind == "fraction":
-        return shares.judge(bound, shares.counts(totals, metric))
+        return shares.judge(bound, shares.counts(totals, metric, rounds=evidence.rounds.values()))
     few = _few(metric, totals, gate.arm)
     if few is not None:
         return rule.Judgement("INCONCLUSIVE", few, value)

@@ -11,10 +11,13 @@ from typing import Final
 from mcp_perf.outcomes import INTERRUPTED
 from mcp_perf.results.judge import rule
 from mcp_perf.results.stats import rounds as stats
+from mcp_perf.results.stats.clusters import certain
 from mcp_perf.results.tally.groups import CALL, JOURNEY, Group, Tally
-from mcp_perf.results.tally.metrics import Totals
+from mcp_perf.results.tally.metrics import Evidence, Totals
 from mcp_perf.scenario.model.gates import METRICS, Gate
 
+_BURSTS: Final = 0.5
+"""If no more of the calls count than this, a reason says why."""
 MOST_BROKEN: Final = 0.01
 """Of the results that were checked, where some were not."""
 
@@ -34,19 +37,34 @@ class ShareCounts:
     """As large a share of them as the estimate rests on."""
     sampled: str = ""
     """A sentence on the sample."""
+    certain: float = 1.0
+    """As large a share of them as would say as much if no round shared its failures."""
 
 
-def deeds(totals: Totals, metric: str, unfit: Collection[int]) -> ShareCounts:
+def deeds(
+    totals: Totals, metric: str, unfit: Collection[int], rounds: Collection[Totals] = ()
+) -> ShareCounts:
     """Count what of a share the target did itself.
 
     Timeouts of rounds in which the load generator was unfit to measure are left out. If it never
     was, nothing hangs on them, and all are: so they are told from errors.
     """
-    return counts(totals, metric, without=unfit or totals.turns)
+    return counts(totals, metric, without=unfit or totals.turns, rounds=rounds)
 
 
-def counts(totals: Totals, metric: str, without: Container[int] = ()) -> ShareCounts:
-    """Count what a share is about; the timeouts of some turns are left out of both numbers."""
+def counts(
+    totals: Totals, metric: str, without: Container[int] = (), rounds: Collection[Totals] = ()
+) -> ShareCounts:
+    """Count what a share is about, and how much that says by its rounds.
+
+    The timeouts of some turns are left out of both numbers.
+    """
+    parts = [_counts(part, metric, without) for part in rounds]
+    share = certain([(part.count, part.total) for part in parts])
+    return replace(_counts(totals, metric, without), certain=share)
+
+
+def _counts(totals: Totals, metric: str, without: Container[int]) -> ShareCounts:
     of_journeys = metric == "success_rate"
     group = totals.journey if of_journeys else totals.call
     out = totals.timeouts(JOURNEY if of_journeys else CALL, without)
@@ -80,7 +98,7 @@ def _judged(bound: rule.Bound, found: ShareCounts) -> rule.Judgement:
     if bound.value in (0, 1):
         return _with(bound.plainly(share), found.sampled)
     count, total = counted(found.count, found.total, found.seen_share)
-    ci95 = stats.proportion(count, total)
+    ci95 = stats.proportion(count * found.certain, total * found.certain)
     if count in (0, total):
         least = bound.value if count else 1 - bound.value
         needed: int | None = math.ceil(math.log(stats.ALPHA) / math.log(least))
@@ -93,6 +111,9 @@ def _judged(bound: rule.Bound, found: ShareCounts) -> rule.Judgement:
     if result.verdict == "INCONCLUSIVE":
         open_ = f"{count} of {total} {found.what} {found.did} {shown}; {bound.demand()}."
         result = replace(result, reason=f"{open_} {rule.advice(needed, found.what)}")
+    if result.reason and found.certain < _BURSTS:
+        tell = f" They came in bursts: {total} {found.what} tell as much as "
+        result = _with(result, f"{tell}{max(1, round(total * found.certain))} that do not.")
     return _with(result, found.sampled)
 
 
@@ -101,7 +122,7 @@ def _with(judgement: rule.Judgement, more: str) -> rule.Judgement:
     return replace(judgement, reason=judgement.reason + more) if judgement.reason else judgement
 
 
-def fails_by_deeds(gate: Gate, parts: Iterable[Totals], unfit: Collection[int] = ()) -> bool:
+def fails_by_deeds(gate: Gate, parts: Iterable[Evidence], unfit: Collection[int] = ()) -> bool:
     """Tell whether a gate on a share fails by what the target itself did.
 
     `parts` are the levels of the load, or the whole of it. Ratios of two shares are left out: who
@@ -110,7 +131,7 @@ def fails_by_deeds(gate: Gate, parts: Iterable[Totals], unfit: Collection[int] =
     if gate.value is None or METRICS[gate.metric].kind != "fraction":
         return False
     bound = rule.Bound.of(gate)
-    found = (deeds(totals, gate.metric, unfit) for totals in parts)
+    found = (deeds(part.totals, gate.metric, unfit, part.rounds.values()) for part in parts)
     return any(one.total and _judged(bound, one).verdict == "FAIL" for one in found)
 
 

@@ -152,7 +152,7 @@ def _by_deeds(
     for gate in asked:
         whole = [evidence[gate.arm]] if gate.arm in evidence else []
         parts = [*levels.get(gate.arm, {}).values(), *whole]
-        if fails_by_deeds(gate, [part.totals for part in parts], unfit):
+        if fails_by_deeds(gate, parts, unfit):
             found.add(gate.text)
     return found
 

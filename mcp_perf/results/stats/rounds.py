@@ -178,7 +178,7 @@ def around(pooled: float, rounds: RoundValues) -> tuple[float, float] | None:
     return pooled - half, pooled + half
 
 
-def proportion(count: int, total: int) -> tuple[float, float]:
+def proportion(count: float, total: float) -> tuple[float, float]:
     """Return the 95 % interval of a proportion: Clopper and Pearson, 1934, exact.
 
     Where nothing (or everything) was counted, there is only one side to be wrong on, and it gets

@@ -82,7 +82,7 @@ def between_runs(base: Sequence[Logs], new: Logs, usual: float) -> Change:
     return Change(mean, half, half, p, change_needed(error, df))
 
 
-def rate_difference(base: tuple[int, int], new: tuple[int, int]) -> tuple[float, float]:
+def rate_difference(base: tuple[float, float], new: tuple[float, float]) -> tuple[float, float]:
     """Return the 95 % interval of the difference of two rates, each (count, total).
 
     R. G. Newcombe, "Interval estimation for the difference between independent proportions", 1998,
@@ -97,7 +97,7 @@ def rate_difference(base: tuple[int, int], new: tuple[int, int]) -> tuple[float,
     )
 
 
-def _wilson(count: int, total: int) -> tuple[float, float]:
+def _wilson(count: float, total: float) -> tuple[float, float]:
     z = float(special().ndtri(1 - ALPHA / 2))
     middle = count + z * z / 2
     half = z * math.sqrt(count * (total - count) / total + z * z / 4)

@@ -5,6 +5,7 @@ import random
 import pytest
 
 from mcp_perf.results.compare.compare import compare_runs, verdict_of
+from mcp_perf.results.document.run_numbers import ArmRounds
 from mcp_perf.results.tally.metrics import COMPARED
 from tests.support.earlier_runs import identity, noisy, rounds, run
 
@@ -155,6 +156,35 @@ def test_failures_are_compared_by_their_counts(base, new, verdict):
     assert (found.verdict, found.ratio) == (verdict, None)
     if verdict in ("FAIL", "INCONCLUSIVE"):
         assert f"{new[0]} of {new[1]} calls failed, {base[0]} of {base[1]}" in found.reason
+
+
+def failing(rng: random.Random, bursts: float, n: int = 10) -> ArmRounds:
+    """Give rounds of a hundred calls, of which one in ten fails while a burst lasts."""
+    rates = [(rng.random() < bursts) * 0.1 for _ in range(n)]
+    failed = [sum(rng.random() < rate for _ in range(100)) for rate in rates]
+    return rounds(
+        [1.0] * n,
+        values={"error_rate": sum(failed) / n / 100},
+        rounds={"error_rate": [count / 100 for count in failed]},
+        failed=sum(failed),
+        ended=100 * n,
+    )
+
+
+@pytest.mark.parametrize("bursts", [0.1, 0.2, 0.5])
+def test_bursts_of_failures_are_no_regression(bursts):
+    """Of runs that are alike at most 2.5 % fail; by their calls alone, up to 30 % would."""
+    rng = random.Random(1)
+    pairs = [({"mcp": failing(rng, bursts)}, {"mcp": failing(rng, bursts)}) for _ in range(300)]
+    failed = sum(row("error_rate", *pair).verdict == "FAIL" for pair in pairs)
+    assert failed / 300 <= 0.025
+
+
+def test_many_more_bursts_are_a_regression():
+    """From one round in twenty to nearly each one: most runs show it."""
+    rng = random.Random(1)
+    pairs = [({"mcp": failing(rng, 0.05)}, {"mcp": failing(rng, 0.9)}) for _ in range(100)]
+    assert sum(row("error_rate", *pair).verdict == "FAIL" for pair in pairs) >= 75
 
 
 SHAPE = [1, 1.01, 0.99, 1.02]

@@ -5,11 +5,11 @@ import pytest
 from mcp_perf.results.journal.records import Slice, TurnEnded, TurnStarted
 from mcp_perf.results.judge.rule import Bound
 from mcp_perf.results.judge.shares import ShareCounts, counts, deeds, fails_by_deeds, judge
-from mcp_perf.results.tally.metrics import Totals
+from mcp_perf.results.tally.metrics import Evidence, Totals
 from mcp_perf.results.tally.tally import fold
 from mcp_perf.scenario.model.gates import parse
 from tests.support import virtual_run as virtual
-from tests.support.virtual_run import cell
+from tests.support.virtual_run import Round, cell, judged
 
 
 def totals(calls: dict[str, int], journeys: dict[str, int]) -> Totals:
@@ -27,6 +27,11 @@ def totals(calls: dict[str, int], journeys: dict[str, int]) -> Totals:
         TurnEnded(turn=0, node="w1", users=1, busy_s=1, planned=0),
     ]
     return Totals(fold(records).measured("mcp"))
+
+
+def alone(found: Totals) -> Evidence:
+    """Give the evidence of one round."""
+    return Evidence(found, {1: found})
 
 
 MIXED = totals(
@@ -87,7 +92,7 @@ def test_what_was_cut_off_decides_nothing(op, value, count, cut_off, verdict):
 )
 def test_a_gate_fails_by_deeds_if_it_does_without_timeouts(gate, fails):
     """Only shares of one arm are about what the target did; a time has many causes."""
-    assert fails_by_deeds(parse(gate), [MIXED]) is fails
+    assert fails_by_deeds(parse(gate), [alone(MIXED)]) is fails
 
 
 @pytest.mark.parametrize(("unfit", "fails"), [((), False), ({0}, False), ({7}, True)])
@@ -95,16 +100,16 @@ def test_timeouts_are_deeds_only_where_the_generator_was_sound_beside_a_broken_l
     """In the rounds of a broken limit they are nobody's. If none is, they are told from errors."""
     hung = totals({"ok": 100, "timeout": 100}, {"ok": 100, "timeout": 100})
     for gate in ("mcp.error_rate < 5%", "mcp.success_rate > 95%"):
-        assert fails_by_deeds(parse(gate), [hung], unfit) is fails
+        assert fails_by_deeds(parse(gate), [alone(hung)], unfit) is fails
     assert deeds(hung, "error_rate", unfit).total == (200 if fails else 100)
 
 
 def test_one_level_is_enough_to_fail_by_deeds():
     """A load that changes is judged level by level; one without a call says nothing."""
-    fine = totals({"ok": 100, "timeout": 100}, {"ok": 100})
-    silent = totals({"timeout": 100}, {"timeout": 100})
+    fine = alone(totals({"ok": 100, "timeout": 100}, {"ok": 100}))
+    silent = alone(totals({"timeout": 100}, {"timeout": 100}))
     gate = parse("mcp.error_rate < 5%")
-    assert fails_by_deeds(gate, [fine, MIXED, silent])
+    assert fails_by_deeds(gate, [fine, alone(MIXED), silent])
     assert not fails_by_deeds(gate, [fine, silent])
     assert not fails_by_deeds(gate, [])
 
@@ -123,3 +128,16 @@ def test_an_open_share_says_how_many_calls_would_tell(op, value, count, needed):
     found = judge(bound, ShareCounts(count, 100, "calls", "failed", 0))
     assert found.verdict == "INCONCLUSIVE"
     assert f"About {needed} calls would tell." in found.reason
+
+
+def test_failures_in_bursts_say_less_than_as_many_that_are_spread():
+    """A round in ten with all the failures decides no gate that as many, spread evenly, fail."""
+    spread = [Round(ok=90, failed=10)] * 10
+    burst = [Round(ok=100)] * 9 + [Round(ok=0, failed=100)]
+    assert judged("mcp.error_rate < 5%", mcp=spread).verdict == "FAIL"
+    found = judged("mcp.error_rate < 5%", mcp=burst)
+    assert found.verdict == "INCONCLUSIVE"
+    assert "They came in bursts: 1000 calls tell as much as" in found.reason
+    low, high = found.ci95
+    assert low < 0.01
+    assert high > 0.2
