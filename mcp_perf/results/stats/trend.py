@@ -1,7 +1,9 @@
 """Many runs in a line: where a metric goes, and which runs stand out.
 
 Runs are the unit. A run stands out when it lies outside of the 95 % prediction interval of those
-before it; the slope is that of a straight line through the logarithms, per run.
+before it, and differs from them by more than so little that nobody cares; the slope is that of a
+straight line through the logarithms, per run, by as many runs as count where each resembles the one
+before.
 """
 
 import math
@@ -11,6 +13,7 @@ from statistics import fmean
 from typing import Final
 
 from mcp_perf.results.document.run_numbers import RunIdentity
+from mcp_perf.results.stats.effective import line as straight
 from mcp_perf.results.stats.rounds import student_t
 
 FEWEST_BEFORE: Final = 5
@@ -18,6 +21,8 @@ FEWEST_BEFORE: Final = 5
 MOST_BEFORE: Final = 20
 """What was longer ago says little about today."""
 FEWEST_FOR_SLOPE: Final = 5
+SMALLEST: Final = 0.01
+"""As a logarithm: what changes by less does not stand out, and is no slope over all runs."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,18 +111,18 @@ def _stands_out(before: Sequence[float], value: float) -> bool:
     logs = [math.log(one) for one in recent]
     mean, n = fmean(logs), len(logs)
     spread = math.sqrt(sum((log - mean) ** 2 for log in logs) / (n - 1))
-    return abs(math.log(value) - mean) > student_t(n - 1) * spread * math.sqrt(1 + 1 / n)
+    beyond = max(SMALLEST, student_t(n - 1) * spread * math.sqrt(1 + 1 / n))
+    return abs(math.log(value) - mean) > beyond
 
 
 def _slope(values: Sequence[float]) -> tuple[float, float, float] | None:
-    """Return the factor per run and its 95 % interval, by least squares."""
+    """Return the factor per run and its 95 % interval, by least squares.
+
+    The interval holds 1 if all runs together changed by less than anybody cares for.
+    """
     n = len(values)
     if n < FEWEST_FOR_SLOPE or min(values) <= 0:
         return None
-    logs = [math.log(value) for value in values]
-    middle, mean = (n - 1) / 2, fmean(logs)
-    width = sum((i - middle) ** 2 for i in range(n))
-    slope = sum((i - middle) * (log - mean) for i, log in enumerate(logs)) / width
-    rest = sum((log - mean - slope * (i - middle)) ** 2 for i, log in enumerate(logs))
-    half = student_t(n - 2) * math.sqrt(rest / (n - 2) / width)
+    slope, half = straight([(i, math.log(value)) for i, value in enumerate(values)])
+    half = max(half, abs(slope)) if abs(slope) * (n - 1) < SMALLEST else half
     return math.exp(slope), math.exp(slope - half), math.exp(slope + half)

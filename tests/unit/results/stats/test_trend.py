@@ -1,5 +1,6 @@
 """Trends: runs in lines, which of them stand out, and where they go."""
 
+import math
 import random
 
 import pytest
@@ -69,16 +70,40 @@ def test_one_run_in_twenty_stands_out_by_chance():
 
 
 def test_the_slope_is_that_of_a_regression_on_logarithms():
-    """Factor and interval are those of scipy's."""
-    rng = random.Random(2)
-    values = [10 * 1.02**i * rng.lognormvariate(0, 0.01) for i in range(12)]
-    import math
-
+    """Factor and interval are those of scipy's, if neighbours are no more alike than others."""
+    values = [10 * 1.02**i * math.exp(0.01 * (-1) ** i) for i in range(12)]
     fit = stats.linregress(range(12), [math.log(value) for value in values])
     half = stats.t.ppf(0.975, 10) * fit.stderr
     found = line(values)
     assert found.slope == pytest.approx(math.exp(fit.slope))
     assert found.slope95 == pytest.approx((math.exp(fit.slope - half), math.exp(fit.slope + half)))
+
+
+def wandering(rng: random.Random, n: int, alike: float) -> list[float]:
+    """Give runs around 10 ms, each of which resembles the one before."""
+    logs = [rng.gauss(0, 0.03)]
+    while len(logs) < n:
+        logs.append(alike * logs[-1] + rng.gauss(0, 0.03 * math.sqrt(1 - alike**2)))
+    return [10 * math.exp(log) for log in logs]
+
+
+@pytest.mark.parametrize(("alike", "most"), [(0, 0.05), (0.5, 0.1), (0.7, 0.12)])
+def test_runs_that_resemble_each_other_rarely_show_a_slope(alike, most):
+    """Twenty runs without any: at a likeness of 0.7, 39 % would show one if each run counted."""
+    rng = random.Random(4)
+    found = [line(wandering(rng, 20, alike)).slope95 for _ in range(500)]
+    assert sum(not low <= 1 <= high for low, high in found) / 500 <= most
+
+
+def test_what_is_next_to_nothing_neither_stands_out_nor_is_a_slope():
+    """A ten-thousandth more than six equal runs is none, however equal they are."""
+    found = line([100] * 6 + [100.0001])
+    assert not any(mark.stands_out for mark in found.marks)
+    assert line([100] * 6 + [102]).marks[-1].stands_out
+    low, high = line([100 + i / 10_000 for i in range(8)]).slope95
+    assert low <= 1 <= high
+    low, _ = line([100 + i for i in range(8)]).slope95
+    assert low > 1
 
 
 @pytest.mark.parametrize("values", [[10, 11, 12, 13], [10, 0, 12, 13, 14]])
