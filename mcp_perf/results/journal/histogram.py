@@ -97,6 +97,11 @@ class Histogram:
         indexes = [bisect_left(cumulated, rank_) for rank_ in ranks]
         return [midpoint_ns(keys[index]) if index < len(keys) else None for index in indexes]
 
+    def up_to(self, ns: float) -> int:
+        """Return how many samples lie in the bucket of a duration, or in one before it."""
+        last = bucket(round(ns))
+        return sum(n for key, n in self._counts.items() if key <= last)
+
     def variance(self) -> float:
         """Return the variance in ns², as exact as the buckets are; 0 without samples."""
         total = self.count

@@ -7,6 +7,7 @@ sentence with the numbers and what to do.
 import math
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Final
 
 from mcp_perf.results.document.comparison import Comparison
 from mcp_perf.results.document.document import GateResult
@@ -14,6 +15,7 @@ from mcp_perf.results.document.target_numbers import SessionNumbers
 from mcp_perf.results.judge import rule, shares
 from mcp_perf.results.judge.drops import unknown_beyond
 from mcp_perf.results.stats import rounds as stats
+from mcp_perf.results.stats.clusters import certain
 from mcp_perf.results.stats.drift import FEWEST_ROUNDS
 from mcp_perf.results.stats.leaks import ONLY_WARM, Growth
 from mcp_perf.results.tally.metrics import (
@@ -27,6 +29,9 @@ from mcp_perf.results.tally.metrics import (
 )
 from mcp_perf.results.tally.steadiness import STEADY, drifts, may_change
 from mcp_perf.scenario.model.gates import METRICS, Gate
+
+_BEYOND: Final = 3
+"""Samples beyond a percentile, in each round: by fewer, the rounds do not know how it varies."""
 
 
 def judge(gate: Gate, arms: Mapping[str, Evidence]) -> GateResult:
@@ -166,6 +171,9 @@ def _per_session(bound: rule.Bound, found: SessionNumbers, value: float) -> rule
 
 def _spread(bound: rule.Bound, evidence: Evidence, metric: str, value: float) -> rule.Judgement:
     rounds: stats.RoundValues = [part.value(metric) for part in evidence.rounds.values()]
+    if _thin(metric, evidence, _BEYOND) is not None:
+        hint = f"This run had {len(rounds)} rounds. Longer ones, or more users, would tell."
+        return bound.against(value, _order_statistics(metric, evidence), hint)
     ci95 = stats.around(value, rounds)
     if ci95 is not None:
         needed = stats.more_needed(len(rounds), ci95, value, bound.value)
@@ -182,17 +190,33 @@ def _spread(bound: rule.Bound, evidence: Evidence, metric: str, value: float) ->
     if bare(metric) not in FRACTIONS:
         demand = f"{bound.name} is {rule.show(value, bound.unit)}, and {bound.demand()}"
         return rule.Judgement("INCONCLUSIVE", f"{demand}: not decided. {few}", value)
-    ci95 = _order_statistics(metric, evidence.totals)
-    return bound.against(value, ci95, few)
+    return bound.against(value, _order_statistics(metric, evidence), few)
 
 
-def _order_statistics(metric: str, totals: Totals) -> rule.Interval:
-    """Return the interval of a percentile from the samples alone, as if independent."""
-    ranked = totals.ranked(metric)
-    low, high = stats.percentile_ranks(FRACTIONS[bare(metric)], ranked.n)
-    [low_ns] = ranked.kept.latency.at_ranks([low]) if low else [0.0]
-    [high_ns] = ranked.kept.latency.at_ranks([high])
-    return (low_ns or 0.0) / 1e6, math.inf if high_ns is None else high_ns / 1e6
+def _thin(metric: str, evidence: Evidence, beyond: int) -> int | None:
+    """Return how few samples a round has, if fewer than so many lie beyond a percentile.
+
+    None if it has enough, or none at all: then it has no value, which is told by itself.
+    """
+    least = min((part.ranked(metric).n for part in evidence.rounds.values()), default=0)
+    return least if 0 < least < beyond * rule.samples_needed(metric) else None
+
+
+def _order_statistics(metric: str, evidence: Evidence) -> rule.Interval:
+    """Return the interval of a percentile from the samples of all rounds together.
+
+    By as many of them as count, by how many of each round lie at or below the percentile (R. S.
+    Woodruff, "Confidence intervals for medians and other position measures", 1952).
+    """
+    ranked, fraction = evidence.totals.ranked(metric), FRACTIONS[bare(metric)]
+    below_ms = ranked.percentile_ms(fraction)
+    parts = [part.ranked(metric) for part in evidence.rounds.values()]
+    counted = [(part.up_to(below_ms), part.n) for part in parts] if below_ms is not None else []
+    count = max(1, int(ranked.n * certain(counted)))
+    low, high = stats.percentile_ranks(fraction, count)
+    least = ranked.kept.at_rank_ms(low * ranked.n // count) if low else 0.0
+    most = ranked.kept.at_rank_ms(-(-high * ranked.n // count)) if high <= count else None
+    return least or 0.0, math.inf if most is None else most
 
 
 def _compared(gate: Gate, arm: Evidence, versus: Evidence) -> rule.Judgement:
@@ -210,6 +234,7 @@ def _compared(gate: Gate, arm: Evidence, versus: Evidence) -> rule.Judgement:
     if base and (_is_fact(metric) or (kind == "rate" and not value)):
         return bound.plainly(value / base)
     few = _few(metric, arm.totals, gate.arm) or _few(metric, versus.totals, other)
+    few = few or _few_each(metric, arm, gate.arm) or _few_each(metric, versus, other)
     if few is not None:
         return rule.Judgement("INCONCLUSIVE", few)
     found = _ratio(gate, arm, versus)
@@ -258,3 +283,13 @@ def _few(metric: str, totals: Totals, arm: str) -> str | None:
         return None
     what = "journeys" if metric.startswith(JOURNEY_PREFIX) else "calls"
     return f"{arm} made {n} {what}: {metric} needs at least {needed}. Run longer, or more users."
+
+
+def _few_each(metric: str, evidence: Evidence, arm: str) -> str | None:
+    """Say that rounds have too few samples for their percentiles to be compared, or nothing."""
+    n = _thin(metric, evidence, 1)
+    if n is None:
+        return None
+    what = "journeys" if metric.startswith(JOURNEY_PREFIX) else "calls"
+    needed = f"a ratio of {metric} needs at least {rule.samples_needed(metric)} in each"
+    return f"{arm} made only {n} {what} in a round: {needed}. Use longer rounds, or more users."

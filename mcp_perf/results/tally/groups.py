@@ -214,6 +214,10 @@ class Ranked:
         at_rank = rank(fraction, self.n) - (self.failures.n if first else 0)
         return self.kept.at_rank_ms(at_rank) if at_rank > 0 else 0.0
 
+    def up_to(self, ms: float) -> int:
+        """Return how many were ok or cut off and took so long at most."""
+        return self.kept.latency.up_to(ms * 1e6)
+
     def mean_ms(self, *, first: bool = False) -> float | None:
         """Return the mean, in which each failed call takes as long as the longest of all."""
         if self.unmeasured or not self.n:
