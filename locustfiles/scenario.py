@@ -23,6 +23,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+# Locust puts the current folder first. Nothing is imported from there: it may be somebody else's.
+if str(Path.cwd()) in sys.path:
+    sys.path.remove(str(Path.cwd()))
 if importlib.util.find_spec("mcp_perf") is None:  # started from a checkout, and not installed
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 

@@ -142,7 +142,7 @@ class _Runs:
 
     def _run(self, name: str, *targets: str, users: int | None = None) -> dict[str, Any]:
         out = self._folder / f"{name}-{users or 0}"
-        argv = [sys.executable, "-m", "mcp_perf", "run", str(_CALIBRATION / f"{name}.yaml")]
+        argv = [sys.executable, "-P", "-m", "mcp_perf", "run", str(_CALIBRATION / f"{name}.yaml")]
         argv += [part for target in targets for part in ("--target", target)]
         argv += ["--out", str(out), "--format", "json"]
         argv += ["--users", str(users)] if users else []

@@ -14,6 +14,7 @@ import locust.stats
 from mcp_perf import folders
 from mcp_perf.load.hub.stray import told_by_us
 from mcp_perf.load.lifecycle.keeping import RunObserver
+from mcp_perf.load.prepare import config_files
 from mcp_perf.results.judge.order import BROKEN_CODE
 
 logger = logging.getLogger("mcp-perf")
@@ -23,6 +24,7 @@ _LOOPBACK: Final = "127.0.0.1"
 def run(arguments: Sequence[str], observer: RunObserver) -> int:
     """Run Locust with these arguments; return the exit code."""
     _quieten()
+    config_files.ignore()
     here = os.getpid()
     attended: list[Any] = []
 

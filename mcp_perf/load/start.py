@@ -11,6 +11,7 @@ from mcp_perf.load.hub.stray import hush
 from mcp_perf.load.lifecycle.ending import Headless, WebPage, exit_on_refusal
 from mcp_perf.load.lifecycle.roles import Master, Single, Worker
 from mcp_perf.load.lifecycle.working import USER
+from mcp_perf.load.prepare.config_files import require_harmless
 from mcp_perf.load.prepare.options import run_options
 from mcp_perf.load.prepare.prepare import prepare, read
 from mcp_perf.load.web import guard, login, page
@@ -29,9 +30,12 @@ def init(environment: Any, web_ui: Any) -> Master | Single | Worker:
         logger.warning("%s: takes a share of the users; to keep it out, add %s", others, USER)
     kind = Master if isinstance(environment.runner, MasterRunner) else Single
     ending = Headless(environment) if web_ui is None else WebPage(environment)
-    role = kind(environment, ending, getattr(environment, "mcp_perf_observer", None))
+    observer = getattr(environment, "mcp_perf_observer", None)
+    role = kind(environment, ending, observer)
     options = environment.parsed_options
     with exit_on_refusal():
+        if observer is None:
+            require_harmless(options.config)
         if web_ui is not None:
             _protect(web_ui, options)
         if web_ui is None or options.autostart:

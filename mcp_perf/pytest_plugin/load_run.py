@@ -59,7 +59,8 @@ class LoadRun:
 
     def _run(self, scenario: str, arguments: Sequence[str]) -> Path:
         folder = new_folder(self.runs / Path(scenario).stem)
-        command = [sys.executable, "-m", "mcp_perf", "run", scenario, "--out", str(folder)]
+        command = [sys.executable, "-P", "-m", "mcp_perf", "run", scenario]
+        command += ["--out", str(folder)]
         with tempfile.TemporaryFile() as said:
             subprocess.run(  # noqa: S603 -- our own module, no shell
                 [*command, *arguments, "--format", ",".join(FORMATS)],

@@ -29,22 +29,32 @@ def own() -> list[Path]:
 def find(name_or_path: str, folders: Sequence[Path] | None = None) -> Path:
     """Return the file of a scenario, given its name (`twilio-tasks`) or its path.
 
-    Names are looked up in `folders`, by default `scenarios` in the current folder, then the shipped
-    ones; dashes and underscores are the same, and `.yaml` may be left out. Raises ScenarioError.
+    Names are looked up in `folders`, by default `scenarios` in the current folder and the shipped
+    ones; dashes and underscores are the same, and `.yaml` may be left out. Raises ScenarioError,
+    also on a name that two different files have: the current folder may be somebody else's.
     """
     path = Path(name_or_path)
     if "\0" not in name_or_path and path.suffix in _SUFFIXES and path.is_file():
         return path
     searched = (Path.cwd() / "scenarios", SHIPPED) if folders is None else folders
-    names: dict[str, Path] = {}
+    names: dict[str, list[Path]] = {}
     for folder in searched:
         for file in _files(folder):
-            names.setdefault(_name(file.name), file)
+            names.setdefault(_name(file.name), []).append(file)
     if len(path.parts) == 1 and (known := names.get(_name(name_or_path))):
-        return known
+        return _only(name_or_path, known)
     hint = suggest(_name(path.name), names) or f"write the path of a {one_of(_SUFFIXES)} file"
     message = f"there is no scenario {quote(name_or_path)}"
     raise ScenarioError([Problem("--scenario", 0, message, hint)])
+
+
+def _only(name: str, files: Sequence[Path]) -> Path:
+    first, *others = files
+    for other in others:
+        if other.read_bytes() != first.read_bytes():
+            message = f"two scenarios have the name {quote(name)}: {first} and {other}"
+            raise ScenarioError([Problem("--scenario", 0, message, "write the path of one")])
+    return first
 
 
 def _files(folder: Path) -> list[Path]:

@@ -46,7 +46,7 @@ class Child:
         self.log = log
         self._owner = os.getpid()
         reading, self._pipe = os.pipe()
-        command = [sys.executable, "-m", f"mcp_targets.{module}", *arguments]
+        command = [sys.executable, "-P", "-m", f"mcp_targets.{module}", *arguments]
         with contextlib.ExitStack() as stack:
             stack.callback(os.close, reading)
             output = stack.enter_context(log.open("wb")) if log is not None else None

@@ -174,6 +174,7 @@ def prepare(options: RunOptions) -> Prepared:
     rounds, turns = _turns(load_, arms, users, options.run_time_s)
     run_id = _run_id(loaded.scenario.name)
     folder = _folder(options.out, run_id)
+    had_logs = (folder / "systems").exists()
     prepared = Prepared(
         options=options,
         loaded=loaded,
@@ -200,7 +201,7 @@ def prepare(options: RunOptions) -> Prepared:
         prepared.systems.stop()
         if isinstance(error, Refusal) and error.keep_logs:
             folders.make(folder)
-        else:
+        elif not had_logs:
             _remove_logs(folder)
         raise
     return prepared
@@ -310,6 +311,8 @@ def _folder(out: str, run_id: str) -> Path:
     folder = Path(out)
     if (folder / "journal.jsonl").exists():
         raise Refusal(f"--out {out}: holds the run of another time; name a new folder")
+    for link in (folder / name for name in ("run.log", "systems") if (folder / name).is_symlink()):
+        raise Refusal(f"--out {out}: {link.name} is a link; name a new folder")
     if folder.exists() and not folder.is_dir():
         raise Refusal(f"--out {out}: is a file; name a folder")
     return folder

@@ -22,6 +22,7 @@ from mcp_perf.scenario.values.templates import compile_template
 NUMBER: Final = "number"
 MOST_AT_ONCE: Final = 16
 """Requests for identities that are on their way together."""
+_VARIABLE: Final = re.compile(r"\$\{env:[^{}]*\}")
 _SEGMENT: Final = re.compile(rf"{IDENTITY}\.([A-Za-z_][\w-]*)", re.ASCII)
 
 
@@ -89,7 +90,7 @@ def read_rows(written: str, env: Mapping[str, str], base: Path) -> Rows:
     if not template.constant:
         raise InputError(f"{quote(written)} holds a lookup", "only ${env:NAME} can stand here")
     name = str(template.render({}))
-    if name == written:
+    if not _VARIABLE.fullmatch(written):
         path = inside(base, name)
     else:  # whoever sets the environment may name any file
         path = base / name
@@ -121,7 +122,7 @@ def names_in(tree: Any) -> Iterator[str]:
     if isinstance(tree, str):
         try:
             # What stands in for the environment has no lookups, and fits every name.
-            paths = compile_template(re.sub(r"\$\{env:[^{}]*\}", "", tree)).paths
+            paths = compile_template(_VARIABLE.sub("", tree)).paths
         except InputError:
             return
         for path in paths:

@@ -182,15 +182,31 @@ def test_a_scenario_is_found_by_name(name, tmp_path, monkeypatch):
     assert find(name) == SHIPPED / "twilio" / "twilio_tasks.yaml"
 
 
-def test_own_scenarios_come_before_shipped_ones(tmp_path, monkeypatch, valid):
-    """`scenarios/` in the current folder is looked through first; a path is taken as it is."""
+def test_own_scenarios_are_found_by_name_and_by_path(tmp_path, monkeypatch, valid):
+    """`scenarios/` in the current folder is looked through, too; a path is taken as it is."""
+    monkeypatch.chdir(tmp_path)
+    own = tmp_path / "scenarios"
+    own.mkdir()
+    (own / "mine.yml").write_text(valid)
+    assert find("mine") == own / "mine.yml"
+    assert find("scenarios/mine.yml") == Path("scenarios/mine.yml")
+    assert find("echo") == SHIPPED / "start" / "echo.yaml"
+
+
+def test_promise_25_no_scenario_takes_the_place_of_another(tmp_path, monkeypatch, valid):
+    """A file in the current folder with a shipped name is refused, and both are named."""
     monkeypatch.chdir(tmp_path)
     own = tmp_path / "scenarios"
     own.mkdir()
     (own / "echo.yml").write_text(valid)
-    assert find("echo") == own / "echo.yml"
+    shipped = SHIPPED / "start" / "echo.yaml"
+    with pytest.raises(ScenarioError, match="two scenarios have the name 'echo'") as caught:
+        find("echo")
+    assert str(own / "echo.yml") in str(caught.value)
+    assert str(shipped) in str(caught.value)
     assert find("scenarios/echo.yml") == Path("scenarios/echo.yml")
-    assert find(str(SHIPPED / "start" / "echo.yaml")) == SHIPPED / "start" / "echo.yaml"
+    (own / "echo.yml").write_bytes(shipped.read_bytes())
+    assert find("echo") == own / "echo.yml"
 
 
 @pytest.mark.parametrize(

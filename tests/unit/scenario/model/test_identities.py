@@ -51,6 +51,8 @@ def read(tmp_path):
         ({"source": "{csv: none.csv}"}, "there is no file 'none.csv'"),
         ({"source": "{csv: /etc/passwd}"}, "outside the scenario's folder"),
         ({"source": '{csv: "${env:USERS}"}', "users": "gone.csv"}, "where '${env:USERS}' says"),
+        ({"source": '{csv: "${env:USERS}/../x.csv"}'}, "outside the scenario's folder"),
+        ({"source": '{csv: "$${/../../x.csv"}'}, "outside the scenario's folder"),
         ({"source": '{csv: "${user}.csv"}'}, "only ${env:NAME} can stand here"),
         ({"source": "{csv: short.csv}"}, "line 2 of 'short.csv' has 1 values, not 2"),
         ({"source": "{csv: twice.csv}"}, "two columns of one name"),
