@@ -5,6 +5,7 @@ in the folders of its user.
 """
 
 import itertools
+import os
 from pathlib import Path
 from typing import Final
 
@@ -34,6 +35,11 @@ def unused(folder: Path) -> Path:
     """Return a folder of this name that does not exist: with a number behind it, if need be."""
     numbered = (folder.with_name(f"{folder.name}-{count}") for count in itertools.count(2))
     return next(path for path in itertools.chain([folder], numbered) if not path.exists())
+
+
+def keep_private() -> None:
+    """Let nobody else read what this process and its children write: runs hold what servers say."""
+    os.umask(0o077)
 
 
 def make(folder: Path) -> None:

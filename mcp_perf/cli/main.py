@@ -5,6 +5,7 @@ Nothing heavy is imported before it is needed: only `run` loads Locust, which pa
 
 import click
 
+from mcp_perf import folders
 from mcp_perf.cli.baseline import baseline
 from mcp_perf.cli.compare import compare
 from mcp_perf.cli.doctor import doctor
@@ -34,6 +35,7 @@ def main() -> None:
       mcp-perf doctor                       can this machine measure?
       mcp-perf compare OLD NEW              what got worse from run to run
     """
+    folders.keep_private()
 
 
 for command in (

@@ -6,6 +6,7 @@ from typing import Any
 
 from locust.runners import MasterRunner, WorkerRunner
 
+from mcp_perf import folders
 from mcp_perf.load.hub.redaction import guard_process
 from mcp_perf.load.hub.stray import hush
 from mcp_perf.load.lifecycle.ending import Headless, WebPage, exit_on_refusal
@@ -21,6 +22,7 @@ logger = logging.getLogger("mcp-perf")
 
 def init(environment: Any, web_ui: Any) -> Master | Single | Worker:
     """Return the role of this process, ready for `test_start`."""
+    folders.keep_private()
     guard_process()
     hush()
     if isinstance(environment.runner, WorkerRunner):

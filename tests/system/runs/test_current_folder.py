@@ -96,3 +96,15 @@ def test_a_log_that_is_a_link_is_not_written_to(tmp_path, run):
     code, said = run("mcp-perf", "run", "echo", "--out", "out")
     assert (code, said) == (104, "--out out: run.log is a link; name a new folder\n")
     assert (tmp_path / "precious").read_text() == "precious"
+
+
+@pytest.mark.parametrize("tool", [("mcp-perf", "run", "echo"), LOCUST], ids=["mcp-perf", "locust"])
+def test_nobody_else_can_read_a_run(tool, tmp_path, run):
+    """Folders are for their owner alone, and so is every file, and the history beside them."""
+    code, said = run(*tool, "--arm", "mcp", "--out", "mcp-perf-out/it", *QUICK)
+    assert code in (0, 90, 91), said
+    written = [tmp_path / "mcp-perf-out", *(tmp_path / "mcp-perf-out").rglob("*")]
+    assert {"journal.jsonl", "run.log", "echo.log", "report.html"} <= {
+        path.name for path in written
+    }
+    assert [path for path in written if path.stat().st_mode & 0o077] == []
