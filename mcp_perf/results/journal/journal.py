@@ -6,8 +6,9 @@ A journal without its last record is a run that was cut off.
 import contextlib
 import os
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
-from typing import BinaryIO, get_args
+from typing import BinaryIO, Final, get_args
 
 import msgspec
 from msgspec.structs import replace
@@ -20,6 +21,7 @@ class JournalError(Exception):
     """A journal that cannot be read: what is wrong, and in which line."""
 
 
+_LONGEST_LINE: Final = 64 * 1024 * 1024
 _encoder = msgspec.json.Encoder()
 _decoder: msgspec.json.Decoder[records.AnyRecord] = msgspec.json.Decoder(records.AnyRecord)
 
@@ -107,7 +109,9 @@ def read(path: Path) -> Iterator[records.AnyRecord]:
     Raises JournalError when a line cannot be understood, naming it.
     """
     with path.open("rb") as file:
-        for number, line in enumerate(file, 1):
+        for number, line in enumerate(iter(partial(file.readline, _LONGEST_LINE), b""), 1):
+            if len(line) == _LONGEST_LINE:
+                raise JournalError(f"{path}, line {number}: longer than any that a run writes.")
             try:
                 record = _decoder.decode(line)
             except msgspec.ValidationError as error:
