@@ -21,6 +21,7 @@ from mcp_perf.load.prepare.baseline import against
 from mcp_perf.load.prepare.history import problems as store_problems
 from mcp_perf.load.prepare.identities import settle
 from mcp_perf.load.steps.burst import undecided
+from mcp_perf.load.targets import confidential
 from mcp_perf.load.targets.bundled import Systems
 from mcp_perf.load.targets.personal import NOBODY, Identity
 from mcp_perf.load.targets.refusal import Refusal
@@ -161,14 +162,14 @@ def prepare(options: RunOptions) -> Prepared:
     loaded = read(options)
     hide(loaded.env.values())
     pointed = _pointed(options.targets, loaded)
+    hide(confidential.of_run(loaded, options.settings, _lines(loaded, pointed).values()))
     if not options.local_code and (problems := _local_code(loaded, pointed)):
         raise Refusal(*problems)
     load_ = loaded.scenario.load
     arms = list(loaded.scenario.arms)
     users = options.users or load_.most_users
     if not options.workers or any(
-        pointed.get(name, arm.address).startswith(SYSTEM)
-        for name, arm in loaded.scenario.arms.items()
+        line.startswith(SYSTEM) for line in _lines(loaded, pointed).values()
     ):
         open_files.require(loaded, users, pointed)
     rounds, turns = _turns(load_, arms, users, options.run_time_s)
@@ -275,13 +276,17 @@ def _impossible(options: RunOptions) -> list[str]:
 
 def _local_code(loaded: Loaded, pointed: Mapping[str, str]) -> list[str]:
     """Return a line for each arm that would run code of this machine."""
-    lines = {name: pointed.get(name, arm.address) for name, arm in loaded.scenario.arms.items()}
     return [
         f"arm {name} runs code of this machine ({split_target(line)[1]}): name it on the "
         "command line, or put its file into ./scenarios"
-        for name, line in lines.items()
+        for name, line in _lines(loaded, pointed).items()
         if split_target(line)[0] in LOCAL_CODE
     ]
+
+
+def _lines(loaded: Loaded, pointed: Mapping[str, str]) -> dict[str, str]:
+    """Return the line of each arm's target."""
+    return {name: pointed.get(name, arm.address) for name, arm in loaded.scenario.arms.items()}
 
 
 def _pointed(targets: Sequence[str], loaded: Loaded) -> dict[str, str]:

@@ -15,6 +15,7 @@ import msgspec
 from mcp_perf.load.hub.redaction import hide
 from mcp_perf.load.prepare.identities import resume, taken
 from mcp_perf.load.prepare.prepare import Prepared, choose
+from mcp_perf.load.targets import confidential
 from mcp_perf.load.targets.personal import NOBODY, Identity
 from mcp_perf.load.targets.refusal import Refusal
 from mcp_perf.load.targets.targets import ArmTarget, reach
@@ -96,7 +97,8 @@ def receive(options: Any, name: str) -> Task:
         )
     except ScenarioError as error:  # a variable or a file that only the master has
         raise Refusal(*(str(problem) for problem in error.problems)) from error
-    hide(loaded.env.values())
+    urls = (url for url, _, _ in message.targets.values())
+    hide(confidential.of_run(loaded, message.settings, urls))
     loaded = choose(loaded, message.tags, message.excluded_tags)
     logs = Path(message.logs) if Path(message.logs).parent.is_dir() else None  # the same machine
     node, nodes = message.nodes.index(name), len(message.nodes)

@@ -24,12 +24,13 @@ _SHAPES: Final = tuple(
     (hints, re.compile(pattern, re.IGNORECASE), replacement)
     for hints, pattern, replacement in (
         # Headers that carry credentials, to the end of the line or text. A lookup such as
-        # `${env.TOKEN}` names a secret without giving it away, and stays.
+        # `${env.TOKEN}` names a secret without giving it away, and stays. It is looked for nearby
+        # only: to the end of the line would take a time that grows with the square of its length.
         (
             ("authorization", "api-key", "cookie"),
             (
                 r"(\b(?:(?:proxy-)?authorization|(?:x-)?api-key|(?:set-)?cookie)"
-                r"\\?[\"']?\s*[:=]\s*+\\?+[\"']?+)(?![^\"'\r\n]*\$\{)[^\"'\\\r\n]+"
+                r"\\?[\"']?\s*[:=]\s*+\\?+[\"']?+)(?![^\"'\r\n]{0,200}\$\{)[^\"'\\\r\n]+"
             ),
             rf"\1{REDACTED}",
         ),

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import time
 from urllib.parse import quote, quote_plus
 
 import pytest
@@ -147,3 +148,19 @@ def test_a_thousand_secrets_that_begin_alike_are_all_found():
 def test_the_beginning_of_a_secret_that_was_cut_off_is_found(text, left):
     """A message that was too long ends in a mark; before it may stand the half of a secret."""
     assert Redactor([SECRET]).text(text) == left
+
+
+@pytest.mark.parametrize(
+    "piece", ["cookie:\\", "'token': ", "bearer ", "://a:", 'key="', "x-api-key="]
+)
+def test_a_hostile_text_takes_a_time_that_grows_with_its_length(piece):
+    """And not with the square of it: a server chooses what its errors say."""
+    redactor = Redactor()
+
+    def spent_s(times):
+        begun_s = time.process_time()
+        redactor.text(piece * times)
+        return time.process_time() - begun_s
+
+    short_s = min(spent_s(2_000) for _ in range(3))
+    assert min(spent_s(20_000) for _ in range(3)) < 40 * short_s + 0.01

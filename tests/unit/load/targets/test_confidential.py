@@ -1,0 +1,56 @@
+"""What is secret although no variable brought it: in the line of a target, and in a file."""
+
+import pytest
+
+from mcp_perf.load.targets.confidential import in_file, in_target, of_run
+from mcp_perf.scenario.loader import load_text
+
+
+@pytest.mark.parametrize(
+    ("line", "secret"),
+    [
+        ("http://h/mcp", []),
+        ("http://ann:pa55word@h/mcp", ["pa55word", "ann"]),
+        ("http://h/mcp?exaApiKey=k3y4&x=1", ["k3y4"]),
+        ("http://h/mcp?k=abcdefgh&profile=test", ["abcdefgh", "profile=test"]),
+        ("http://h/mcp?k=${env:K}", []),
+        ("http://h/s/0a1b2c3d4e5f6a7b8c9d/mcp/v1", ["0a1b2c3d4e5f6a7b8c9d"]),
+        ("sse:http://h/sse?token=t0ken", ["t0ken"]),
+        ("stdio:npx -y exa-mcp --api-key K3Y9 --port 8080", ["K3Y9"]),
+        ("stdio:npx exa --key=abcd --root /srv/app --verbose", ["--key=abcd"]),
+        ("stdio:env EXA_API_KEY=K3Y9 node x.js", ["K3Y9"]),
+        ("stdio:npx mcp-remote http://h/mcp?jwt=abcd -H", ["abcd"]),
+        ("python:app:tools", []),
+        ("system:echo/mcp", []),
+        ("http://[::1/mcp?k=abcdefgh", []),
+    ],
+)
+def test_values_of_a_target_are_confidential_by_default(line, secret):
+    """Queries, flags, credentials, segments that are nobody's word; no numbers, no paths."""
+    assert list(in_target(line)) == secret
+
+
+def test_literals_under_the_name_of_a_secret_are_confidential():
+    """What the file says of outcomes is none: there stands where a value is found."""
+    tree = {
+        "headers": {"X-Auth-Token": "t0p", "Accept": "x/y", "Authorization": "Bearer abc.def"},
+        "steps": [{"call": "login", "arguments": {"password": "hunter2", "user": "ann"}}],
+        "take": {"token": "access_token"},
+        "save": {"jwt": "a.b"},
+        "auth": {"client_secret": "${env:SECRET}"},
+    }
+    assert list(in_file(tree)) == ["t0p", "abc.def", "hunter2"]
+
+
+def test_all_of_a_run_is_gathered(tmp_path):
+    """From its variables, its file, its settings and its targets."""
+    text = """
+name: it
+arms: {mcp: {mcp: "http://127.0.0.1:1/mcp", headers: {X-Api-Key: in-the-file}}}
+env: [OF_THE_SHELL]
+journeys: {j: {mcp: [{call: echo}]}}
+"""
+    loaded = load_text(text, "it.yaml", tmp_path, environ={"OF_THE_SHELL": "of-the-shell"})
+    settings = ["arms.mcp.headers.X-Token=in-a-setting", "load.users=5"]
+    found = set(of_run(loaded, settings, ["http://h/?key=in-a-target"]))
+    assert found == {"of-the-shell", "in-the-file", "in-a-setting", "in-a-target"}
