@@ -191,7 +191,12 @@ class SessionClient:
             return True
 
     def _respond(self, message: bytes) -> bytes | None:
+        """Answer a request of the server; not in 2026-07-28, where it may not send one."""
         request = jsonrpc.message_of(message)
+        if self.terms.modern:
+            method = str(request.get("method"))
+            self._conversation.accuse(method, message, self.terms.clock())
+            return None
         answers = self.terms.answers if self._last is None else self._last.answers
         return msgspec.json.encode(respond(request, answers)) if request else None
 
@@ -202,10 +207,11 @@ class SessionClient:
         channel = self.channel
 
         def receive(message: bytes) -> None:
-            back = conversation.receive(message, self.terms.clock())
-            if back is not None:
-                with contextlib.suppress(errors.TargetError):  # its end is told by the reader
-                    channel.send(back, channel.timeout_s)
+            for one in (self.terms.batches and jsonrpc.batch_of(message)) or (message,):
+                back = conversation.receive(one, self.terms.clock())
+                if back is not None:
+                    with contextlib.suppress(errors.TargetError):  # its end is told by the reader
+                        channel.send(back, channel.timeout_s)
 
         self._start_ns = self.terms.clock() if channel.starting else 0
         try:
@@ -231,7 +237,8 @@ class SessionClient:
         request_id, terms = next(self._ids), self.terms
         sent = versions.modern_params(params, terms.capabilities, NOTHING) if modern else params
         message = versions.encode_message(request_id, versions.encode_tail(method, sent))
-        reply, failure = self._exchange(message, request_id, self.timeout_s)
+        cancels = method not in ("initialize", "server/discover")
+        reply, failure = self._exchange(message, request_id, self.timeout_s, cancels=cancels)
         if failure is None and self._start_ns:
             self._tell_start(reply)
         terms.tell(method, reply)
@@ -257,8 +264,14 @@ class SessionClient:
         timeout_s: float,
         heard: Heard | None = None,
         meta: Mapping[str, Any] = NOTHING,
+        *,
+        cancels: bool = True,
     ) -> tuple[Reply, errors.TargetError | None]:
-        """Send one request and wait for its answer; return it judged, and what went wrong."""
+        """Send one request and wait for its answer; return it judged, and what went wrong.
+
+        `cancels` says whether the server is told if nobody waits any longer: of `initialize` it
+        must not be.
+        """
         conversation = self._conversation
         reply = Reply(self.terms.clock())
         reply.bytes_out = len(message)
@@ -273,20 +286,26 @@ class SessionClient:
                 raise errors.CallTimeout(silence(conversation))  # noqa: TRY301 -- one way out for all
         except errors.TargetError as error:
             reply.end_ns = self.terms.clock()
-            self._give_up(conversation, request_id, error)
+            self._give_up(conversation, request_id, error, cancels=cancels)
             reply.heard = heard if pending is None else pending.heard
             return reply.fail(error.outcome, why(error, conversation)), error
         except BaseException as error:
-            self._give_up(conversation, request_id, error)
+            self._give_up(conversation, request_id, error, cancels=cancels)
             raise
         return settled(reply, pending, request_id), None
 
     def _give_up(
-        self, conversation: Conversation, request_id: RequestId, error: BaseException
+        self,
+        conversation: Conversation,
+        request_id: RequestId,
+        error: BaseException,
+        *,
+        cancels: bool,
     ) -> None:
         """Wait no longer, and tell the server so: by notification, as the channel stays open."""
         conversation.forget(request_id)
-        if not conversation.ended and not isinstance(error, errors.SendError | errors.ReadError):
+        broken = conversation.ended or isinstance(error, errors.SendError | errors.ReadError)
+        if cancels and not broken:
             self._cancel(request_id, "the caller gave up")
 
     def _cancel(self, request_id: RequestId, reason: str) -> None:

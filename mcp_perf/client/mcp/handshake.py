@@ -57,6 +57,11 @@ class Terms:
     def modern(self) -> bool:
         return self.version == eras.MODERN
 
+    @property
+    def batches(self) -> bool:
+        """Whether the server may send several messages as one."""
+        return self.version == eras.BATCHING
+
     def tell(self, method: str, reply: Reply) -> None:
         self.setup_bytes[0] += reply.bytes_in
         self.setup_bytes[1] += reply.bytes_out

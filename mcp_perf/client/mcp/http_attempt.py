@@ -9,7 +9,7 @@ from mcp_perf.client.mcp.attempt import CallAttempt, Client, joined
 from mcp_perf.client.mcp.messenger import Messenger, Session
 from mcp_perf.client.protocol import jsonrpc, versions
 from mcp_perf.client.protocol.requests import Call
-from mcp_perf.client.reply import OK, TRANSPORT_ERROR, Reply, Stop
+from mcp_perf.client.reply import OK, RPC_ERROR, TRANSPORT_ERROR, Reply, Stop
 
 STOP_S: Final = 1.0
 """How long a server may take to end a call that was cancelled, before it counts as not told."""
@@ -38,15 +38,14 @@ class HttpAttempt(CallAttempt):
 
     def is_answer(self, event: bytes) -> bool:
         """Tell whether a stream's message answers the call; take it in where it does not."""
-        if jsonrpc.is_answer(event):
-            return True
-        if event:
-            self.client.messenger.take(event, self)
-        return False
+        return self.client.messenger.is_answer(event, self, self.request_id)
 
     def mend(self, reply: Reply) -> Reply:
         """Do what the protocol has for a reply that is not the last word on a call."""
         for _ in range(_MOST_REPAIRS):
+            if reply.outcome == RPC_ERROR and self.client.terms.batches:
+                reply.outcome, reply.detail = OK, ""
+                self.client.messenger.judge(reply, self.request_id, self)
             if reply.outcome == OK:
                 break
             if jsonrpc.wants_input(reply):

@@ -26,6 +26,7 @@ from mcp_perf.client.protocol.subscriptions import LISTENED
 from mcp_perf.client.protocol.tools import Tool, param_headers
 from mcp_perf.client.reply import HTTP_ERROR, OK, TIMEOUT, TRANSPORT_ERROR, Reply
 
+_BRACKET: Final = ord("[")
 MOST_ATTEMPTS: Final = 4
 """Of one request: as it is, redirected, with a token, and with a token of more scope."""
 
@@ -92,21 +93,52 @@ class Messenger:
         self.use_token()
         return True
 
-    def take(self, event: bytes, attempt: CallAttempt | None = None, *, hears: bool = True) -> None:
-        """Take in a request or a notification of the server, which came with this call."""
+    def take(self, event: bytes, attempt: CallAttempt | None = None, *, hears: bool = True) -> bool:
+        """Take in a request or a notification of the server, which came with this call.
+
+        Tell whether the call is over by that: in 2026-07-28 a server may not send requests, and
+        who sends one waits for an answer that it does not get.
+        """
         message = jsonrpc.message_of(event)
         method = message.get("method")
         if not isinstance(method, str):
-            return
+            return False
         if "id" not in message:
             now_ns, inbox = self.terms.clock(), self.terms.inbox
             if inbox is not None and method in LISTENED:
                 inbox.add(method, event, now_ns)
             elif attempt is not None and hears:
                 attempt.hear(method, now_ns)
-        elif not self.terms.modern:
+        elif self.terms.modern:
+            return True
+        else:
             answers = self.terms.answers if attempt is None else attempt.answers
             self.say(f"answer to {method}", msgspec.json.encode(respond(message, answers)))
+        return False
+
+    def is_answer(
+        self, event: bytes, attempt: CallAttempt | None = None, request_id: int = 0
+    ) -> bool:
+        """Tell whether a stream's message answers a request; take it in where it does not."""
+        if not jsonrpc.is_answer(event):
+            return bool(event) and self.take(event, attempt)
+        batch = jsonrpc.batch_of(event) if event[0] == _BRACKET and self.terms.batches else ()
+        if not batch or any(jsonrpc.answers(one, request_id) for one in batch):
+            return True
+        for one in batch:
+            self.take(one, attempt)
+        return False
+
+    def judge(self, reply: Reply, request_id: int, attempt: CallAttempt | None = None) -> Reply:
+        """Judge a reply; of a batch, what answers. The rest of it is taken in."""
+        body = reply.body
+        if body[:1] == b"[" and self.terms.batches:
+            for one in jsonrpc.batch_of(body):
+                if jsonrpc.answers(one, request_id):
+                    reply.body = one
+                else:
+                    self.take(one, attempt)
+        return jsonrpc.judge(reply, request_id)
 
     # Requests that are not calls.
 
@@ -115,7 +147,7 @@ class Messenger:
 
     def post(self, connection: Connection, message: bytes) -> Reply:
         request = with_body(self.head(self._headers()), message)
-        return connection.exchange(request, self.endpoint.timeout_s, self._is_answer)
+        return connection.exchange(request, self.endpoint.timeout_s, self.is_answer)
 
     def say(self, name: str, message: bytes, timeout_s: float | None = None) -> Reply:
         """Send a message beside the calls that are going on."""
@@ -129,7 +161,7 @@ class Messenger:
 
     def delete(self, connection: Connection) -> Reply:
         request = self.head(self._headers(), "DELETE") + b"\r\n"
-        reply = connection.exchange(request, self.endpoint.timeout_s, self._is_answer)
+        reply = connection.exchange(request, self.endpoint.timeout_s, self.is_answer)
         if reply.outcome == OK and reply.status == rate_limits.TOO_MANY_REQUESTS:
             rate_limits.fail(reply, HTTP_ERROR, f"HTTP {reply.status}: {reply.excerpt(120)}")
         self.terms.tell("DELETE session", reply)
@@ -154,14 +186,6 @@ class Messenger:
         self.session.encoded.pop(call, None)
         return True
 
-    def _is_answer(self, event: bytes) -> bool:
-        """Tell whether a message answers a request that is not a call; take it in otherwise."""
-        if jsonrpc.is_answer(event):
-            return True
-        if event:
-            self.take(event)
-        return False
-
     def _ask(
         self, connection: Connection, method: str, params: dict[str, Any], *, modern: bool
     ) -> Reply:
@@ -179,11 +203,12 @@ class Messenger:
                 headers = self._headers()
             message = versions.encode_message(request_id, versions.encode_tail(method, sent))
             request = with_body(self.head(headers), message)
-            reply = connection.exchange(request, self.endpoint.timeout_s, self._is_answer)
+            is_answer = partial(self.is_answer, request_id=request_id)
+            reply = connection.exchange(request, self.endpoint.timeout_s, is_answer)
             if not self.admit(reply, connection.reader):
                 break
         if reply.outcome == OK:
-            jsonrpc.judge(reply, request_id)
+            self.judge(reply, request_id)
         self.terms.tell(method, reply)
         if reply.outcome == TIMEOUT:
             raise CallTimeout(f"{method}: {reply.detail}")

@@ -23,6 +23,7 @@ from mcp.client.auth.extensions.client_credentials import (
     PrivateKeyJWTOAuthProvider,
     SignedJWTParameters,
 )
+from mcp.client.auth.oauth2 import OAuthContext
 from mcp.shared.auth import (
     AuthorizationCodeResult,
     OAuthClientInformationFull,
@@ -42,6 +43,9 @@ Hide = Callable[[Iterable[str]], None]
 
 _LONG_AGO_S: Final = 1.0
 _ANSWER_S: Final = 30.0
+_CHALLENGE: Final = "S256"
+"""The method of PKCE that the flow uses; the specification (2025-11-25, "Authorization code
+protection") has clients refuse a server whose metadata do not list it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,9 +215,18 @@ class _Redirect:
 
     http: httpx2.Client
     hide: Hide
+    context: OAuthContext | None = None
+    """What the flow has found out; None until there is a flow."""
     query: dict[str, list[str]] = field(default_factory=dict)
 
     async def follow(self, url: str) -> None:
+        metadata = None if self.context is None else self.context.oauth_metadata
+        if metadata and _CHALLENGE not in (metadata.code_challenge_methods_supported or ()):
+            raise OAuthFlowError(
+                "the metadata of the authorization server do not list "
+                f"{_CHALLENGE} under code_challenge_methods_supported: without PKCE no code is "
+                "asked for"
+            )
         response = self.http.get(url, follow_redirects=False)
         self.query = parse_qs(urlsplit(response.headers.get("location", "")).query)
         self.hide(self.query.get("code", ()))
@@ -292,7 +305,7 @@ def _code_provider(
             issuer=identity.issuer or None,
         )
     wanted = OAuthClientMetadata(client_name="mcp-perf", redirect_uris=uris, scope=scope)
-    return OAuthClientProvider(
+    provider = OAuthClientProvider(
         url,
         wanted,
         memory,
@@ -300,3 +313,5 @@ def _code_provider(
         redirect.result,
         client_metadata_url=identity.metadata_url or None,
     )
+    redirect.context = provider.context
+    return provider

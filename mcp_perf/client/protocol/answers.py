@@ -14,10 +14,20 @@ SAMPLING: Final = "sampling/createMessage"
 ROOTS: Final = "roots/list"
 
 _METHOD_NOT_FOUND: Final = -32601
+_INVALID_PARAMS: Final = -32602
+_MODES: Final = ("form", "url")
+"""The ways to ask a user that are declared, where any is."""
+_TOOL_USE: Final = ("tools", "toolChoice")
+"""Params of a sampling request that take the capability `sampling.tools`, which is not declared."""
 
 
 class NoAnswer(Exception):  # noqa: N818 -- it is the script that has no answer
-    """The server asks for something that the script does not answer."""
+    """The server asks for something that the script does not answer, or that was not declared."""
+
+    def __init__(self, message: str, code: int = _METHOD_NOT_FOUND) -> None:
+        super().__init__(message)
+        self.code = code
+        """Of the JSON-RPC error that says so, up to 2025-11-25."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +56,10 @@ class Responder:
     def to(self, method: str, params: Mapping[str, Any]) -> dict[str, Any]:
         """Return the result of a server's request. Raises NoAnswer."""
         if method == ELICITATION and self.elicitation is not None:
+            _refuse_undeclared_mode(params)
             return _elicited(self.elicitation, params)
         if method == SAMPLING and self.sampling is not None:
+            _refuse_tool_use(params)
             return dict(self.sampling)
         if method == ROOTS and self.roots is not None:
             return {"roots": [dict(root) for root in self.roots]}
@@ -68,8 +80,28 @@ def respond(request: Mapping[str, Any], answers: Responder) -> dict[str, Any]:
     try:
         result = answers.to(str(method), params if isinstance(params, dict) else {})
     except NoAnswer as error:
-        return {**response, "error": {"code": _METHOD_NOT_FOUND, "message": str(error)}}
+        return {**response, "error": {"code": error.code, "message": str(error)}}
     return {**response, "result": result}
+
+
+def _refuse_undeclared_mode(params: Mapping[str, Any]) -> None:
+    """Hold the server to the modes that were declared (2025-11-25, "Elicitation": MUST)."""
+    mode = params.get("mode", "form")
+    if mode not in _MODES:
+        raise NoAnswer(
+            f"the server asks by {ELICITATION} in the mode {mode!r}, which is not declared",
+            _INVALID_PARAMS,
+        )
+
+
+def _refuse_tool_use(params: Mapping[str, Any]) -> None:
+    """Refuse tools for the model (2025-11-25, "Sampling", "Tools in sampling": MUST)."""
+    for name in _TOOL_USE:
+        if name in params:
+            raise NoAnswer(
+                f"the server asks by {SAMPLING} with {name!r}, and sampling.tools is not declared",
+                _INVALID_PARAMS,
+            )
 
 
 def _elicited(script: Mapping[str, Any], params: Mapping[str, Any]) -> dict[str, Any]:

@@ -50,6 +50,7 @@ class _Response(msgspec.Struct):
 
 
 _decode = msgspec.json.Decoder(_Response).decode
+_decode_batch = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 
 def is_answer(message: bytes) -> bool:
@@ -75,6 +76,25 @@ def notification_of(message: bytes) -> str:
     return "" if method is msgspec.UNSET else method
 
 
+def answers(message: bytes, request_id: RequestId) -> bool:
+    """Tell whether a message is the response to this request."""
+    try:
+        response = _decode(message)
+    except UNREADABLE:
+        return False
+    return response.method is msgspec.UNSET and response.id == request_id
+
+
+def batch_of(message: bytes) -> list[bytes]:
+    """Return the messages of a batch, as servers of 2025-03-26 may send; none if it is no batch."""
+    if message.lstrip()[:1] != b"[":
+        return []
+    try:
+        return [bytes(one) for one in _decode_batch(message)]
+    except UNREADABLE:
+        return []
+
+
 def judge(reply: Reply, request_id: RequestId) -> Reply:
     """Set the outcome of a reply from its status and body."""
     try:
@@ -91,6 +111,8 @@ def judge(reply: Reply, request_id: RequestId) -> Reply:
         return _refused(reply)
     result = response.result
     if result is msgspec.UNSET:
+        if response.method is not msgspec.UNSET:
+            return reply.fail(RPC_ERROR, asked_back(response.method))
         return reply.fail(RPC_ERROR, "the reply has neither a result nor an error")
     if response.id != request_id or isinstance(response.id, bool):
         return reply.fail(RPC_ERROR, f"the reply has id {response.id!r}, expected {request_id}")
@@ -101,6 +123,11 @@ def judge(reply: Reply, request_id: RequestId) -> Reply:
             CHECK_FAILED, f"the result is {result.resultType!r}: the server asks for something back"
         )
     return reply
+
+
+def asked_back(method: str) -> str:
+    """Say that a server has sent a request in a version that has none of it."""
+    return f"the server sent a request of its own ({method}), which this version of MCP forbids"
 
 
 def wants_input(reply: Reply) -> bool:

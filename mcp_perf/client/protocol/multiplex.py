@@ -52,8 +52,8 @@ class Pending:
     end_ns: int = 0
     """When the answer arrived, which is before the one who waits gets to run."""
     failure: str = ""
-    unreadable: bool = False
-    """Whether the message is nothing that JSON-RPC knows."""
+    fault: str = ""
+    """What the server did instead of answering: the call ends by it."""
     # gevent's event in a patched process, half as dear there as a lock with a timeout.
     _settled: threading.Event = field(default_factory=threading.Event)
 
@@ -142,6 +142,13 @@ class Conversation:
             self.stray = beginning(message)
         return None
 
+    def accuse(self, method: str, message: bytes, now_ns: int) -> None:
+        """End the only call by a request of the server that the version in use forbids."""
+        self.stray = jsonrpc.asked_back(method)
+        if (answered := self._only()) is not None:
+            answered.fault = self.stray
+            answered.settle(message, now_ns)
+
     def end(self, reason: str) -> None:
         """Fail all that wait: the channel has ended. Only the first reason counts."""
         self.ended = reason = self.ended or reason
@@ -196,7 +203,7 @@ class Conversation:
         """
         self.stray = beginning(message)
         if message.lstrip()[:1] == b"{" and (answered := self._only()) is not None:
-            answered.unreadable = True
+            answered.fault = f"the answer is not JSON-RPC: {self.stray}"
             answered.settle(message, now_ns)
 
     def _only(self) -> Pending | None:
@@ -243,9 +250,8 @@ def settled(reply: Reply, pending: Pending, request_id: RequestId) -> Reply:
     reply.body = pending.message
     reply.bytes_in = len(pending.message)
     reply.heard = pending.heard
-    if pending.unreadable:
-        said = beginning(pending.message)
-        return reply.fail(RPC_ERROR, f"the answer is not JSON-RPC: {said}")
+    if pending.fault:
+        return reply.fail(RPC_ERROR, pending.fault)
     return jsonrpc.judge(reply, request_id)
 
 

@@ -14,6 +14,8 @@ from mcp_perf.client.protocol.tools import encode_header_value
 
 MODERN: Final = "2026-07-28"
 HANDSHAKE: Final = ("2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05")
+BATCHING: Final = "2025-03-26"
+"""The only version in which messages may come as a batch."""
 VERSIONS: Final = (MODERN, *HANDSHAKE)
 CLIENT_INFO: Final = {"name": "mcp-perf", "version": "0.1.0"}
 

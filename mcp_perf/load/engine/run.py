@@ -20,6 +20,7 @@ from mcp_perf.load.plan.workload import workload
 from mcp_perf.load.prepare.history import remember
 from mcp_perf.load.prepare.machine import environment
 from mcp_perf.load.prepare.prepare import Prepared
+from mcp_perf.load.steps.compile import unchecked
 from mcp_perf.load.watch.sampler import Sampler
 from mcp_perf.load.watch.sources import shared, sharing
 from mcp_perf.load.watch.upstreams import Together, Upstreams
@@ -77,6 +78,8 @@ class Run:
             self.write([prepared.baseline])
         for text in shared(prepared.resources):
             self.note("resources_shared", text)
+        for text in unchecked(prepared.loaded, prepared.targets):
+            self.note("unchecked_schema", text)
 
     def now_s(self) -> float:
         return (time.perf_counter_ns() - self._zero_ns) / 1e9

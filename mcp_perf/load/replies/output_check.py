@@ -12,6 +12,7 @@ from mcp_perf.load.replies.cpu_share import CpuShare
 
 CHECKS_SHARE: Final = 0.2
 """Of the CPU that calls take without their checks."""
+_UNKNOWN_DIALECT: Final = "Unknown meta-schema"
 _MOST_EXPLAINED: Final = 32
 """Violations of each step that are explained: more than anybody is shown."""
 
@@ -37,6 +38,18 @@ class _ToolReply(msgspec.Struct):
 _decode: Final = msgspec.json.Decoder(_ToolReply).decode
 _decode_beyond: Final = msgspec.json.Decoder(_ToolReply, float_hook=float).decode
 """Reads numbers beyond any double, too: as infinity. Slower."""
+
+
+def unusable(schema: dict[str, Any] | None) -> str:
+    """Say why nothing can be checked by a schema; nothing where it can, or there is none."""
+    try:
+        if schema is not None:
+            CompiledSchema(schema, "", "")
+    except ValueError as error:
+        why = str(error).partition("\n")[0]
+        dialect = schema.get("$schema") if schema else None
+        return f"its $schema is {str(dialect)[:100]!r}" if why.startswith(_UNKNOWN_DIALECT) else why
+    return ""
 
 
 class CompiledSchema:

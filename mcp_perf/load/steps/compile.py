@@ -20,7 +20,12 @@ from mcp_perf.client.protocol.tools import Tool
 from mcp_perf.client.reply import OK
 from mcp_perf.load.replies.cpu_share import CpuShare
 from mcp_perf.load.replies.look import LOOKS_SHARE, ReplyLook
-from mcp_perf.load.replies.output_check import CHECKS_SHARE, CompiledSchema, OutputCheck
+from mcp_perf.load.replies.output_check import (
+    CHECKS_SHARE,
+    CompiledSchema,
+    OutputCheck,
+    unusable,
+)
 from mcp_perf.load.steps import step as steps
 from mcp_perf.load.steps.burst import BurstStep
 from mcp_perf.load.steps.checks import Checks, body_root, result_root
@@ -30,6 +35,7 @@ from mcp_perf.load.steps.mcp import CancelledStep, ListStep, ProgressStep, Reque
 from mcp_perf.load.steps.recorder import Recorder, Track
 from mcp_perf.load.targets.answers import joined, own_answers, own_script
 from mcp_perf.load.targets.targets import ArmTarget
+from mcp_perf.scenario.checks.bursts import flat
 from mcp_perf.scenario.loader import Loaded
 from mcp_perf.scenario.model import answers as dialog
 from mcp_perf.scenario.model import steps as model
@@ -293,8 +299,8 @@ def asked(step: model.Step) -> tuple[str, dict[str, Any]]:
 def validator(tool: Tool) -> Callable[[Any], str]:
     """Compile a tool's inputSchema to a function that returns what is wrong, or nothing.
 
-    A schema that is itself broken, or that points outside itself, checks nothing: the server's own
-    answer will tell.
+    A schema that is itself broken, of an unknown dialect, or that points outside itself, checks
+    nothing, which `unchecked` says: the server's own answer will tell.
     """
     try:
         return CompiledSchema(tool.input_schema, f"tool {tool.name}", "inputSchema")
@@ -311,6 +317,23 @@ def output_check(tool: Tool, track: Track, calls: Callable[[], int]) -> OutputCh
     except ValueError:
         return None
     return OutputCheck(schema, track, CpuShare(CHECKS_SHARE, calls))
+
+
+def unchecked(loaded: Loaded, targets: Mapping[str, ArmTarget]) -> list[str]:
+    """Say of each tool that is called which of its schemas check nothing, and why."""
+    lines = [
+        f"The {what} of {tool.name} ({arm}) are not checked: its {kind} cannot be used, as {why}."
+        for journey in loaded.scenario.journeys.values()
+        for arm, target in targets.items()
+        for step in flat(journey.of(arm))
+        if step.action == "call" and (tool := (target.tools or {}).get(step.subject)) is not None
+        for what, kind, schema in (
+            ("arguments", "inputSchema", tool.input_schema),
+            ("results", "outputSchema", tool.output_schema),
+        )
+        if (why := unusable(schema))
+    ]
+    return list(dict.fromkeys(lines))
 
 
 def _with_query(path: str, query: Mapping[str, Any]) -> str:

@@ -39,6 +39,8 @@ class Guarded(ThreadingHTTPServer):
         self.lifetime_s = 3600
         self.refreshes = False
         self.redirects = True
+        self.challenges: dict = {"code_challenge_methods_supported": ["S256"]}
+        """What the metadata say of PKCE."""
         self.issues = True
         self.lock = threading.Lock()
 
@@ -75,7 +77,7 @@ class _Handler(BaseHTTPRequestHandler):
                     "token_endpoint": f"{base}/token",
                     "registration_endpoint": f"{base}/register",
                     "response_types_supported": ["code"],
-                    "code_challenge_methods_supported": ["S256"],
+                    **self.server.challenges,
                 },
             )
         elif path.path == "/authorize" and self.server.redirects:
@@ -168,6 +170,22 @@ def at_once(clients: list[McpClient]) -> list[str]:
     for thread in threads:
         thread.join(10)
     return outcomes
+
+
+@pytest.mark.parametrize(
+    "challenges",
+    [{}, {"code_challenge_methods_supported": []}, {"code_challenge_methods_supported": ["plain"]}],
+    ids=["absent", "empty", "plain"],
+)
+def test_metadata_without_pkce_are_refused(guarded, users, challenges) -> None:
+    """No code is asked for; client credentials have none, and need no PKCE."""
+    guarded.challenges = challenges
+    _, (client,) = users(Registration(grant="authorization_code", scopes=("read",)))
+    with pytest.raises(NegotiationError, match="code_challenge_methods_supported"):
+        client.negotiate()
+    assert guarded.asked["/authorize"] == guarded.asked["/token"] == 0
+    _, (client,) = users()
+    assert client.negotiate() == "2026-07-28"
 
 
 def test_client_credentials_get_a_token_and_keep_it(guarded, users) -> None:

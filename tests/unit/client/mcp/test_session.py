@@ -489,15 +489,15 @@ def test_a_call_waits_until_the_session_that_another_opens_is_open():
 
 def test_pings_are_answered_while_a_call_waits():
     """The server's request is answered on the same channel, between our call and its answer."""
-    peer = modern()
+    peer = Peer()
 
     def answer():
-        peer.receive(b'{"jsonrpc":"2.0","id":2,"method":"ping"}')
-        peer.receive(b'{"jsonrpc":"2.0","id":2,"result":{"content":[]}}')
+        peer.receive(b'{"jsonrpc":"2.0","id":3,"method":"ping"}')
+        peer.receive(b'{"jsonrpc":"2.0","id":3,"result":{"content":[]}}')
 
     peer.answers["tools/call"] = answer
     assert opened(peer).call(Call(ECHO, {})).outcome == "ok"
-    assert peer.sent[-1] == {"jsonrpc": "2.0", "id": 2, "result": {}}
+    assert peer.sent[-1] == {"jsonrpc": "2.0", "id": 3, "result": {}}
 
 
 def test_closing_ends_the_channel_and_the_pids_are_the_channels():

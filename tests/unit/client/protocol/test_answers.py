@@ -84,6 +84,22 @@ def test_what_is_not_scripted_is_refused_by_its_method(request_) -> None:
     assert request_["method"] in response["error"]["message"]
 
 
+@pytest.mark.parametrize(
+    ("request_", "named"),
+    [
+        ({**SAMPLE, "params": {"tools": []}}, "'tools'"),
+        ({**SAMPLE, "params": {"toolChoice": {"mode": "auto"}}}, "'toolChoice'"),
+        ({"method": "elicitation/create", "params": {"mode": "voice"}}, "mode 'voice'"),
+        ({"method": "elicitation/create", "params": {"mode": None}}, "mode None"),
+    ],
+)
+def test_what_was_not_declared_is_refused_as_wrong_params(request_, named) -> None:
+    """Tools for the model are never declared, and of the modes of a form only two are."""
+    response = respond({"id": 1, **request_}, Responder(elicitation={}, sampling=WORDS))
+    assert response["error"]["code"] == -32602
+    assert named in response["error"]["message"]
+
+
 def test_a_ping_is_answered_without_any_script() -> None:
     """An empty result, so that the server keeps the session."""
     pong = respond({"jsonrpc": "2.0", "id": 0, "method": "ping"}, SILENT)

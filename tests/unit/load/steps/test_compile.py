@@ -7,7 +7,7 @@ import pytest
 
 from mcp_perf.client.http.endpoint import Endpoint
 from mcp_perf.client.protocol.tools import Tool
-from mcp_perf.load.steps.compile import compile_journeys, validator
+from mcp_perf.load.steps.compile import compile_journeys, unchecked, validator
 from mcp_perf.load.steps.mcp import CancelledStep, ProgressStep, RequestStep
 from mcp_perf.load.steps.recorder import Recorder
 from mcp_perf.load.steps.step import HttpStep, ToolStep, WaitStep
@@ -66,6 +66,7 @@ class Compiled:
             ),
         }
         self.journeys = compile_journeys(loaded, targets, self.recorder, **options)
+        self.unchecked = unchecked(loaded, targets)
 
     @property
     def rest(self):
@@ -311,6 +312,21 @@ def test_an_unknown_keyword_is_let_be():
     validate = validator(Tool("t", schema))
     assert validate({"a": 1}) == ""
     assert "required" in validate({})
+
+
+@pytest.mark.parametrize(
+    ("schema", "why"),
+    [
+        ({"$schema": "urn:our-own", "type": "object"}, "its $schema is 'urn:our-own'"),
+        ({"$ref": "http://127.0.0.1:1/elsewhere"}, "http://127.0.0.1:1/elsewhere is not fetched"),
+    ],
+)
+def test_arguments_that_are_not_checked_are_told_once(schema, why):
+    """A schema of an unknown dialect checks nothing, and a note says so; two steps need one."""
+    [line] = Compiled(schema=schema).unchecked
+    assert line.startswith("The arguments of echo (mcp) are not checked: its inputSchema cannot")
+    assert why in line
+    assert Compiled().unchecked == []
 
 
 def test_a_reference_within_the_schema_is_followed():
