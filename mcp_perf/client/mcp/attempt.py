@@ -8,18 +8,32 @@ import itertools
 import os
 import secrets
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, Final, Protocol
 
+import msgspec
+
 from mcp_perf.client.mcp.handshake import Terms
-from mcp_perf.client.protocol import jsonrpc
+from mcp_perf.client.protocol import jsonrpc, tasks
 from mcp_perf.client.protocol.answers import NoAnswer, Responder
 from mcp_perf.client.protocol.input_rounds import Rounds
-from mcp_perf.client.protocol.requests import Arguments, PreparedCall
-from mcp_perf.client.reply import CHECK_FAILED, OK, Heard, Reply
+from mcp_perf.client.protocol.requests import Arguments, PreparedCall, Request
+from mcp_perf.client.protocol.tasks import TaskState
+from mcp_perf.client.reply import (
+    CHECK_FAILED,
+    OK,
+    RPC_ERROR,
+    TIMEOUT,
+    Heard,
+    Reply,
+    beginning,
+)
 
 NOTHING: Final[dict[str, Any]] = {}
+_CANCEL_S: Final = 1.0
+"""How long a user may be held up by telling the server that nobody waits for a task."""
+_NOTHING_LEFT_S: Final = 0.001
 _COUNTED_BITS: Final = 32
 _PREFIX_BITS: Final = 53 - _COUNTED_BITS
 """Ids stay below 2**53, because a server in JavaScript would round those above."""
@@ -82,6 +96,8 @@ class CallAttempt:
     """Of the request that was sent last."""
     heard: Heard | None = None
     """The notifications that came so far."""
+    task: TaskState | None = None
+    """What the call has become, if the server answered by a task."""
 
     @property
     def answers(self) -> Responder:
@@ -104,6 +120,78 @@ class CallAttempt:
                 terms.sleep(min(pause_s, terms.left_s(reply.start_ns, self.timeout_s)))
             reply = self.again(reply, added)
         return reply
+
+    def settle(self, reply: Reply) -> Reply:
+        """Do what a result asks for that is not the last: give input, follow a task to its end."""
+        if jsonrpc.wants_input(reply):
+            reply = self.give_input(reply)
+        if self.call.task_ttl_ms and tasks.is_task(reply, modern=self.client.terms.modern):
+            try:
+                reply = self._follow(reply)
+            except BaseException:
+                self._cancel_task()
+                raise
+            if reply.outcome == TIMEOUT:
+                self._cancel_task()
+        return reply
+
+    def _follow(self, reply: Reply) -> Reply:
+        """Poll a task as often as its server wants, then fetch what it has come to."""
+        terms, polls, rounds = self.client.terms, 0, Rounds(self.answers)
+        given: dict[str, Any] = {}
+        while (task := tasks.task_of(reply)) is not None:
+            self.task = task
+            if task.is_over or (task.asks and not terms.modern):
+                reply = self._fetched(reply, task)
+                if reply.outcome == OK:
+                    reply.detail = f"a task, polled {polls} times"
+                return reply
+            asked = {key: value for key, value in task.asked.items() if key not in given}
+            if asked:
+                given |= asked
+                try:
+                    added, _ = rounds.following({"inputRequests": asked})
+                except NoAnswer as error:
+                    self._cancel_task()
+                    return reply.fail(CHECK_FAILED, str(error))
+                reply = self._about(tasks.UPDATE, reply, added)
+                if reply.outcome != OK:
+                    return reply
+            left_s = terms.left_s(reply.start_ns, self.timeout_s)
+            terms.sleep(min(task.pause_s, left_s))
+            if terms.left_s(reply.start_ns, self.timeout_s) <= _NOTHING_LEFT_S:
+                reply.end_ns = terms.clock()
+                return reply.fail(TIMEOUT, f"the task is {task.status} after {polls} polls")
+            reply = self._about(tasks.GET, reply)
+            polls += 1
+            if reply.outcome != OK:
+                return reply
+        return reply.fail(RPC_ERROR, f"not the state of a task: {beginning(reply.body)}")
+
+    def _fetched(self, reply: Reply, task: TaskState) -> Reply:
+        """Return the result of a task; up to 2025-11-25 it may ask for input before it comes."""
+        if not self.client.terms.modern:
+            return self._about(tasks.RESULT, reply)
+        message = {"jsonrpc": "2.0", "id": self.request_id, **task.outcome()}
+        reply.body, reply.outcome, reply.detail = msgspec.json.encode(message), OK, ""
+        return jsonrpc.judge(reply, self.request_id)
+
+    def _about(self, method: str, first: Reply, added: dict[str, Any] = NOTHING) -> Reply:
+        """Send a request about the task, as a part of the call."""
+        assert self.task is not None  # noqa: S101 -- there is one from here on
+        request = Request(method, None, self.answers, task_ttl_ms=self.call.task_ttl_ms)
+        params = {"taskId": self.task.task_id, **added}
+        attempt = replace(self, call=request, arguments=params, keep=False)
+        reply = self.client.send(attempt, self.client.terms.left_s(first.start_ns, self.timeout_s))
+        self.heard, self.request_id = attempt.heard, attempt.request_id
+        self.client.terms.tell(method, reply)
+        return joined(first, reply)
+
+    def _cancel_task(self) -> None:
+        """Tell the server that nobody waits for the task any more."""
+        terms = self.client.terms
+        self.timeout_s = min(_CANCEL_S, self.client.timeout_s)
+        self._about(tasks.CANCEL, Reply(terms.clock()))
 
     def hear(self, method: str, now_ns: int) -> None:
         if self.heard is None:

@@ -16,7 +16,7 @@ from mcp_perf.client import errors
 from mcp_perf.client.channels.channel import Channel
 from mcp_perf.client.http.dialing import Clock
 from mcp_perf.client.mcp.attempt import NOTHING, CallAttempt, ids_of_process
-from mcp_perf.client.mcp.handshake import Observer, Sleep, Terms, agree, discover, ignore
+from mcp_perf.client.mcp.handshake import Observer, Sleep, Terms, agree, discover, ignore, pause
 from mcp_perf.client.mcp.listening import Listening
 from mcp_perf.client.mcp.lists import list_tools
 from mcp_perf.client.protocol import jsonrpc, versions
@@ -43,7 +43,7 @@ class SessionClient:
         *,
         observe: Observer = ignore,
         clock: Clock = time.perf_counter_ns,
-        sleep: Sleep = time.sleep,
+        sleep: Sleep = pause,
         answers: Responder = SILENT,
         ids: Iterator[int] | None = None,
     ) -> None:
@@ -129,8 +129,8 @@ class SessionClient:
         timeout = self.timeout_s if timeout_s is None else timeout_s
         attempt = self._last = CallAttempt(self, call, arguments, timeout)
         reply = self.send(attempt, timeout)
-        if jsonrpc.wants_input(reply):
-            reply = attempt.give_input(reply)
+        if reply.outcome != OK or call.task_ttl_ms:
+            reply = attempt.settle(reply)
         attempt.tell(reply)
         return reply
 

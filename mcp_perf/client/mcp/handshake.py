@@ -1,5 +1,6 @@
 """What a client and its server agree on, over any transport: first of all a version."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
@@ -10,6 +11,7 @@ from mcp_perf.client.protocol import jsonrpc
 from mcp_perf.client.protocol import versions as eras
 from mcp_perf.client.protocol.answers import Responder
 from mcp_perf.client.protocol.subscriptions import Inbox
+from mcp_perf.client.protocol.tasks import offered
 from mcp_perf.client.reply import OK, Reply
 
 Observer = Callable[[str, Reply], None]
@@ -30,6 +32,11 @@ def ignore(_method: str, _reply: Reply) -> None:
     """Observe nothing."""
 
 
+def pause(seconds: float) -> None:
+    """Sleep. `time.sleep` is looked up now: gevent may have replaced it since this was imported."""
+    time.sleep(seconds)
+
+
 @dataclass(eq=False)
 class Terms:
     """What a client brings to its session, and what has come of it."""
@@ -45,6 +52,8 @@ class Terms:
     """Where the notifications of subscriptions go; None where nobody listens."""
     tools_list_bytes: int = 0
     """The size of the last `tools/list`, all pages together."""
+    tasks: bool = False
+    """Whether the server has tasks for tools."""
 
     def __post_init__(self) -> None:
         self.version = "" if self.protocol == "auto" else self.protocol
@@ -90,6 +99,7 @@ def discover(terms: Terms, ask: Ask) -> bool:
             raise NegotiationError(f"the server speaks only {shown}, unknown here")
     if _offers_modern(reply):
         terms.version = eras.MODERN
+        terms.tasks = offered(jsonrpc.result_of(reply).get("capabilities"), modern=True)
         return True
     if terms.protocol == eras.MODERN:
         raise NegotiationError(
@@ -115,6 +125,7 @@ def agree(terms: Terms, ask: Ask) -> None:
     if terms.protocol not in ("auto", version):
         raise NegotiationError(f"asked for {terms.protocol}, the server speaks {version}")
     terms.version = version
+    terms.tasks = offered(result.get("capabilities"), modern=False)
 
 
 def _supported(error: jsonrpc.RpcError) -> set[str]:

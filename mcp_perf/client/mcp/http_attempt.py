@@ -42,14 +42,16 @@ class HttpAttempt(CallAttempt):
 
     def mend(self, reply: Reply) -> Reply:
         """Do what the protocol has for a reply that is not the last word on a call."""
+        return self.settle(self._repair(reply))
+
+    def _repair(self, reply: Reply) -> Reply:
+        """Remove what stood in the way of an answer."""
         for _ in range(_MOST_REPAIRS):
             if reply.outcome == RPC_ERROR and self.client.terms.batches:
                 reply.outcome, reply.detail = OK, ""
                 self.client.messenger.judge(reply, self.request_id, self)
-            if reply.outcome == OK:
+            if reply.outcome == OK or jsonrpc.wants_input(reply):
                 break
-            if jsonrpc.wants_input(reply):
-                return self.give_input(reply)
             ended = reply.outcome == TRANSPORT_ERROR and not self.client.terms.modern
             if ended and self.connection.reader.last_event:
                 return self._resume(reply)

@@ -50,7 +50,7 @@ def list_tools(terms: Terms, ask: Ask) -> dict[str, Tool]:
             raise failure.told_by(reply.status, reply.outcome)
         terms.tools_list_bytes += len(reply.body)
         result = jsonrpc.result_of(reply)
-        tools |= read_tools(result.get("tools"), modern=terms.modern)
+        tools |= read_tools(result.get("tools"), modern=terms.modern, tasks=terms.tasks)
         cursor = result.get("nextCursor")
         if not isinstance(cursor, str):
             return tools

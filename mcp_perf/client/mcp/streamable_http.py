@@ -17,7 +17,7 @@ from mcp_perf.client.http.dialing import Clock, WaitFactory
 from mcp_perf.client.http.endpoint import Endpoint
 from mcp_perf.client.http.pool import Pool
 from mcp_perf.client.mcp.attempt import NOTHING, CallAttempt, ids_of_process
-from mcp_perf.client.mcp.handshake import Observer, Sleep, Terms, agree, discover, ignore
+from mcp_perf.client.mcp.handshake import Observer, Sleep, Terms, agree, discover, ignore, pause
 from mcp_perf.client.mcp.http_attempt import HttpAttempt
 from mcp_perf.client.mcp.http_streams import HttpStreams
 from mcp_perf.client.mcp.listening import Listening
@@ -56,7 +56,7 @@ class McpClient:
         observe: Observer = ignore,
         clock: Clock = time.perf_counter_ns,
         waits: WaitFactory | None = None,
-        sleep: Sleep = time.sleep,
+        sleep: Sleep = pause,
         answers: Responder = SILENT,
         listens: bool = False,
         no_delete: bool = False,
@@ -252,7 +252,7 @@ class McpClient:
             if not self.messenger.session.is_open:  # it was lost, so there is no call to cancel
                 connection.close()
                 return reply, None
-            if self.terms.modern:
+            if self.terms.modern or attempt.task is not None:
                 connection.close()
                 return reply.fail(OK, f"cancelled after {after_s:g} s"), None
             said = attempt.cancel("cancelled by the user", self.timeout_s)
@@ -267,9 +267,10 @@ class McpClient:
     def _abandon(self, attempt: HttpAttempt) -> None:
         """Tell the server of a call that is stopped from outside: its connection is closed by now.
 
-        In 2026-07-28 that says it already.
+        In 2026-07-28 that says it already; a task has been cancelled as such.
         """
-        if attempt.request_id and not self.terms.modern and self.messenger.session.is_open:
+        told = self.terms.modern or attempt.task is not None
+        if attempt.request_id and not told and self.messenger.session.is_open:
             attempt.cancel("the call was cut off", min(_CANCEL_S, self.timeout_s))
 
     def list_tools(self) -> dict[str, Tool]:
@@ -317,9 +318,10 @@ class McpClient:
                 attempt.timeout_s = self.terms.left_s(start_ns, attempt.timeout_s)
         self._last = attempt
         reply = self.send(attempt, attempt.timeout_s)
-        if reply.outcome != OK:
+        if reply.outcome != OK or attempt.call.task_ttl_ms:
             reply = attempt.mend(reply)
-            silent = self.terms.modern or attempt.keep or not self.messenger.session.is_open
+            silent = self.terms.modern or attempt.keep or attempt.task is not None
+            silent = silent or not self.messenger.session.is_open
             if reply.outcome == TIMEOUT and not silent:
                 attempt.cancel("the caller gave up", min(_CANCEL_S, self.timeout_s))
         if attempt.heard is not None:

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Final
 
 import msgspec
 
-from mcp_perf.client.protocol import versions
+from mcp_perf.client.protocol import tasks, versions
 from mcp_perf.client.protocol.answers import Responder
 from mcp_perf.client.protocol.tools import Tool
 
@@ -36,6 +36,8 @@ class Call:
     """None: those of the client."""
     meta: Mapping[str, Any] = field(default_factory=dict)
     """What `_meta` has beside the envelope of the era: `progressToken`, a log level."""
+    task_ttl_ms: int = 0
+    """How long the server is to keep the task that the call may become; 0: it becomes none."""
     method: ClassVar = "tools/call"
 
 
@@ -48,6 +50,8 @@ class Request:
     """None: the params come with each call."""
     answers: Responder | None = None
     meta: Mapping[str, Any] = field(default_factory=dict)
+    task_ttl_ms: int = 0
+    """Not 0: it is about a task."""
 
 
 PreparedCall = Call | Request
@@ -73,6 +77,10 @@ def encode(
     else:
         given = arguments if call.arguments is None else call.arguments
         params = {"name": call.tool.name, "arguments": _HOLE if hole else given, **added}
+        if call.task_ttl_ms and version != versions.MODERN:
+            params["task"] = {"ttl": call.task_ttl_ms}
+    if call.task_ttl_ms:
+        capabilities = {**capabilities, "extensions": {tasks.EXTENSION: {}}}
     sent = (
         versions.modern_params(params, capabilities, call.meta)
         if version == versions.MODERN

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from mcp_perf.client.errors import ReadError
+from mcp_perf.client.protocol.tasks import may_be
 
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 """RFC 9110, section 5.6.2."""
@@ -22,13 +23,15 @@ class Tool:
     header_params: tuple[tuple[tuple[str, ...], str], ...] = ()
     """Per argument that is repeated in a header (2026-07-28): its path, the header's token."""
     output_schema: dict[str, Any] | None = None
+    may_be_task: bool = False
+    """Whether a call of it may, or has to, become a task."""
 
 
 class InvalidAnnotation(ValueError):  # noqa: N818 -- it is the annotation that is invalid
     """A tool's x-mcp-header is not allowed: the specification has clients drop the tool."""
 
 
-def read_tool(raw: dict[str, Any]) -> Tool:
+def read_tool(raw: dict[str, Any], *, may_be_task: bool = False) -> Tool:
     """Read one entry of `tools/list`. Raises ValueError when it has no name or no schema."""
     name, schema = raw.get("name"), raw.get("inputSchema")
     if not isinstance(name, str) or not isinstance(schema, dict):
@@ -38,20 +41,23 @@ def read_tool(raw: dict[str, Any]) -> Tool:
     if len(set(tokens)) != len(tokens):
         raise InvalidAnnotation(f"{name}: two arguments share one header")
     output = raw.get("outputSchema")
-    return Tool(name, schema, found, output if isinstance(output, dict) else None)
+    output = output if isinstance(output, dict) else None
+    return Tool(name, schema, found, output, may_be_task)
 
 
-def read_tools(listed: Any, *, modern: bool) -> dict[str, Tool]:
+def read_tools(listed: Any, *, modern: bool, tasks: bool = False) -> dict[str, Tool]:
     """Read one page of `tools/list`. Raises ReadError when it is not one.
 
-    2026-07-28 has clients leave out a tool whose annotation is invalid; before, there were none.
+    `tasks` says whether the server has tasks. 2026-07-28 has clients leave out a tool whose
+    annotation is invalid; before, there were none.
     """
     if not isinstance(listed, list):
         raise ReadError("tools/list: the result has no list of tools")
     tools = {}
     for raw in listed:
         try:
-            tool = read_tool(raw if isinstance(raw, dict) else {})
+            known = raw if isinstance(raw, dict) else {}
+            tool = read_tool(known, may_be_task=tasks and may_be(known, modern=modern))
         except InvalidAnnotation:
             if modern:
                 continue

@@ -31,7 +31,12 @@ _META: Final = {
     "io.modelcontextprotocol/clientInfo": CLIENT_INFO,
 }
 LISTEN: Final = "subscriptions/listen"
-_NAMED: Final = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
+_NAMED: Final = {
+    "tools/call": "name",
+    "prompts/get": "name",
+    "resources/read": "uri",
+    **dict.fromkeys(("tasks/get", "tasks/update", "tasks/cancel"), "taskId"),
+}
 
 
 def modern_headers(method: str, params: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -4,6 +4,7 @@ Templates whose names are all known become constants, constant requests become b
 schemas become functions.
 """
 
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -148,7 +149,13 @@ class ArmCompiler:
         # A call that was cancelled has no output.
         output = None if step.cancel_after else self._output(tool, terms["track"])
         made = kind(
-            prepared=Call(tool, constant, answers=own_script(step, answers), meta=self._meta(step)),
+            prepared=Call(
+                tool,
+                constant,
+                own_script(step, answers),
+                self._meta(step),
+                self._task_ttl_ms(tool, step),
+            ),
             checks=self._checks(step, output),
             arguments=arguments if constant is None else None,
             is_valid=validate,
@@ -159,6 +166,11 @@ class ArmCompiler:
         else:
             made.look = self._look(terms["track"])
         return ProgressStep(made) if step.progress else made
+
+    def _task_ttl_ms(self, tool: Tool, step: model.Timed) -> int:
+        """Return how long a task is to be kept: as long as somebody waits for it."""
+        timeout_s = step.timeout or self.loaded.scenario.arms[self.target.arm].timeout
+        return math.ceil(1000 * timeout_s) if tool.may_be_task else 0
 
     def _output(self, tool: Tool, track: Track) -> OutputCheck | None:
         return output_check(tool, track, lambda: self.recorder.calls)

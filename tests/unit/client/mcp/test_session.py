@@ -500,6 +500,14 @@ def test_pings_are_answered_while_a_call_waits():
     assert peer.sent[-1] == {"jsonrpc": "2.0", "id": 3, "result": {}}
 
 
+def test_a_pause_is_the_sleep_of_the_moment(monkeypatch):
+    """A client that slept as it did before gevent came would hold up all other users."""
+    waits = []
+    monkeypatch.setattr("time.sleep", waits.append)
+    opened(modern()).terms.sleep(0.2)
+    assert waits == [0.2]
+
+
 def test_closing_ends_the_channel_and_the_pids_are_the_channels():
     """The session has no processes of its own."""
     client = opened(modern())

@@ -47,7 +47,7 @@ class Compiled:
     def __init__(self, rest="{get: /a}", mcp="{call: echo, arguments: {message: a}}", **options):
         text = SCENARIO.replace("REST", rest).replace("MCP]", mcp + "]")
         loaded = load_text(text, "demo.yaml", Path(), environ={})
-        schema = options.pop("schema", ECHO)
+        schema, task = options.pop("schema", ECHO), options.pop("task", False)
         self.recorder = Recorder("local", lambda _records: None)
         headers = {"X-Key": "k", "Accept": "text/plain"}
         known = {"greeting": "hello", "account": "AC1"}
@@ -62,7 +62,7 @@ class Compiled:
                 Endpoint.of("http://127.0.0.1:2/mcp"),
                 known,
                 "2026-07-28",
-                {"echo": Tool("echo", schema)},
+                {"echo": Tool("echo", schema, may_be_task=task)},
             ),
         }
         self.journeys = compile_journeys(loaded, targets, self.recorder, **options)
@@ -327,6 +327,16 @@ def test_arguments_that_are_not_checked_are_told_once(schema, why):
     assert line.startswith("The arguments of echo (mcp) are not checked: its inputSchema cannot")
     assert why in line
     assert Compiled().unchecked == []
+
+
+@pytest.mark.parametrize(
+    ("may_be_task", "step", "ttl_ms"),
+    [(False, "", 0), (True, "", 10_000), (True, ", timeout: 1500ms", 1500)],
+)
+def test_a_task_is_kept_as_long_as_somebody_waits(may_be_task, step, ttl_ms):
+    """By the step's timeout, else by the arm's; a tool that becomes none is called as ever."""
+    made = Compiled(mcp=f"{{call: echo, arguments: {{message: a}}{step}}}", task=may_be_task)
+    assert made.mcp.prepared.task_ttl_ms == ttl_ms
 
 
 def test_a_reference_within_the_schema_is_followed():
