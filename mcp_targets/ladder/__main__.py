@@ -2,6 +2,7 @@
 
 from mcp_targets.ladder.server import server
 from mcp_targets.serving import asgi, entry
+from mcp_targets.serving.strictness import trimmed
 
 
 def main() -> None:
@@ -19,7 +20,7 @@ def main() -> None:
     options = parser.parse_args()
     entry.watch_parent(options.ready_file)
     app = server.streamable_http_app(json_response=options.replies == "json")
-    asgi.serve(app, options, entry.shown("ladder", mcp="/mcp"))
+    asgi.serve(trimmed(app), options, entry.shown("ladder", mcp="/mcp"))
     entry.leave()
 
 

@@ -9,14 +9,16 @@ from mcp.server.caching import CacheHint
 from mcp.server.mcpserver import MCPServer
 from mcp_types import CallToolResult, TextContent
 
+from mcp_targets.serving.strictness import strict
+
 CACHED: Final = {"tools/list": CacheHint(ttl_ms=300_000, scope="public")}
 
 
 def server(name: str, **more: Any) -> MCPServer[Any]:
-    """Return a server that logs warnings only."""
+    """Return a server that logs warnings only, and refuses what the SDK should refuse."""
     # Before the SDK sets up its own: rendering tracebacks with rich takes half a second each.
     logging.basicConfig(level=logging.WARNING)
-    return MCPServer(name, version="1.0.0", log_level="WARNING", **more)
+    return MCPServer(name, version="1.0.0", log_level="WARNING", middleware=[strict], **more)
 
 
 def signed(

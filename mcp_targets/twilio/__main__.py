@@ -3,6 +3,7 @@
 import contextlib
 
 from mcp_targets.serving import asgi, entry, processes
+from mcp_targets.serving.strictness import trimmed
 from mcp_targets.twilio import accounts
 from mcp_targets.twilio.server import server
 from mcp_targets.twilio.tools import PROVIDER
@@ -29,7 +30,8 @@ def main() -> None:
             upstream = stack.enter_context(simulator)["twilio"]
         PROVIDER.connect(upstream, accounts.MCP)
         mcp, rest = f"/mcp  as {_words(accounts.MCP)}", f"{upstream}  as {_words(accounts.REST)}"
-        asgi.serve(server.streamable_http_app(), options, entry.shown("twilio", mcp=mcp, rest=rest))
+        app = trimmed(server.streamable_http_app())
+        asgi.serve(app, options, entry.shown("twilio", mcp=mcp, rest=rest))
     entry.leave()
 
 

@@ -12,6 +12,7 @@ from mcp_targets.dual_runtime.errors import ToolFailure
 from mcp_targets.dual_runtime.faces import mcp_face
 from mcp_targets.dual_runtime.settings import UPSTREAMS
 from mcp_targets.dual_runtime.system import DualRuntime
+from mcp_targets.serving.strictness import trimmed
 
 MCP_PATH: Final = "/mcp"
 
@@ -34,9 +35,11 @@ def build(system: DualRuntime) -> ASGIApp:
     _add_tools(app, system)
     _add_health(app, system)
 
+    answer = trimmed(mcp.session_manager.handle_request)
+
     async def both(scope: Scope, receive: Receive, send: Send) -> None:
         mcps = scope["type"] == "http" and scope["path"] == MCP_PATH
-        await (mcp.session_manager.handle_request if mcps else app)(scope, receive, send)
+        await (answer if mcps else app)(scope, receive, send)
 
     return both
 

@@ -71,6 +71,7 @@ class Modern:
             check_route(request, method, params, version)
         if version != VERSION:
             raise _unsupported(version)
+        _check_responses(params)
         if method == "tools/call":
             return self._call(request, message["id"], params, pipe)
         if method == "subscriptions/listen":
@@ -118,6 +119,13 @@ def _envelope(params: dict[str, Any]) -> Any:
             f"params._meta is missing the required envelope key(s): {', '.join(missing)}",
         )
     return meta[_VERSION_KEY]
+
+
+def _check_responses(params: dict[str, Any]) -> None:
+    """Refuse answers to what nobody can have asked: each is an object, under the server's key."""
+    responses = params.get("inputResponses", {})
+    if not isinstance(responses, dict) or not all(isinstance(r, dict) for r in responses.values()):
+        raise RpcError(rpc.INVALID_PARAMS, "inputResponses must be an object of objects")
 
 
 def _unsupported(requested: str) -> RpcError:

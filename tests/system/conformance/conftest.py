@@ -5,6 +5,7 @@ import re
 import socketserver
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -77,12 +78,13 @@ def checks(environment, tmp_path, _foreign_servers) -> Callable[..., dict[str, l
     """Run server scenarios of a version of the suite; return the checks that each of them made."""
 
     def run(version: str, url: str, *options: str) -> dict[str, list[dict]]:
-        ended = _run(version, environment, "server", "--url", url, "-o", str(tmp_path), *options)
+        out = tempfile.mkdtemp(dir=tmp_path)
+        ended = _run(version, environment, "server", "--url", url, "-o", out, *options)
         found = {
             _STAMP.sub("", folder.name).removeprefix("server-"): json.loads(
                 (folder / "checks.json").read_text("utf-8")
             )
-            for folder in tmp_path.iterdir()
+            for folder in Path(out).iterdir()
         }
         assert found, ended.stdout + ended.stderr
         return found

@@ -1,9 +1,12 @@
-"""The echo system, judged by the official conformance suite as far as its tools allow.
+"""Our systems, judged by the official conformance suite as far as their tools allow.
 
 Most of the suite's scenarios call tools, read resources and get prompts that a server has to have
-by name (`test_simple_text`, `test://static-text`). The echo has tools of its own, so what it can be
-judged by is listed here, and what it cannot, with the reason. Every scenario has to be decided.
+by name (`test_simple_text`, `test://static-text`). The systems have tools of their own, so what
+they can be judged by is listed here, and what not, with the reason. Every scenario has to be
+decided.
 """
+
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -40,6 +43,8 @@ NOT_OFFERED = {
 }
 """Left out: methods that the echo does not announce, and answers with -32601."""
 
+DUAL = tuple(f"dual_runtime/mcp?preset={preset}" for preset in ("dual", "control"))
+
 EXTENSIONS = {
     *("tasks-lifecycle", "tasks-capability-negotiation", "tasks-wire-fields", "tasks-mrtr-input"),
     *("tasks-request-state-removal", "tasks-request-headers", "tasks-dispatch-and-envelope"),
@@ -60,6 +65,34 @@ PARTLY = {
 """All but these checks pass: they want tools of the suite, such as `test_logging_tool`."""
 
 LEFT_OUT = OF_THE_SUITE | NOT_OFFERED | EXTENSIONS
+
+ON_THE_SDK = ("twilio/mcp", "ladder/mcp", *DUAL)
+"""The other systems, all built on the server of the Python SDK: they pass and lack the same."""
+
+NOT_OF_THE_SDK = {"resources-subscribe", "resources-unsubscribe"}
+"""Left out: methods that it answers with -32601 unless a server brings them."""
+
+BY_CHANCE = {
+    *("tools-call-simple-text", "tools-call-error", "input-required-result-ignore-extra-params"),
+}
+"""They pass, and prove nothing: the SDK answers for an unknown tool by an error with a text."""
+
+PARTLY_ON_THE_SDK = {
+    "server-stateless": {
+        "sep-2575-server-rejects-undeclared-capability",
+        "sep-2575-missing-capability-http-400",
+        "sep-2575-server-sends-prompts-list-changed-on-subscription",
+        "sep-2575-server-sends-tools-list-changed-on-subscription",
+    },
+    "http-custom-header-server-validation": {
+        "sep-2243-server-no-xmcp-tool",
+        "sep-2243-server-decode-base64",
+        "sep-2243-server-validate-param-match",
+        "sep-2243-server-reject-invalid-param-chars",
+        "sep-2243-server-reject-param-mismatch",
+    },
+}
+"""All but these checks pass: they want tools of the suite, or a tool with header parameters."""
 
 
 def complaints(made):
@@ -90,3 +123,24 @@ def test_the_echo_passes_what_its_tools_allow(checks, systems, version, options,
         name: bad for name, bad in found.items() if name in PARTLY and bad != PARTLY[name]
     } == {}
     assert len(found.keys() & PASSES) >= least
+
+
+@pytest.mark.parametrize(("requirements", "least"), [("2025-11-25", 7), ("2026-07-28", 9)], ids=str)
+def test_the_systems_on_the_sdk_pass_what_their_tools_allow(checks, systems, requirements, least):
+    """Each of them as the list says. All at once: the suite spends most of its time waiting."""
+    urls = [systems.face(face).url for face in ON_THE_SDK]
+    passes = PASSES - NOT_OF_THE_SDK - PARTLY_ON_THE_SDK.keys()
+    left_out = LEFT_OUT | NOT_OF_THE_SDK
+
+    def judged(url):
+        made = checks("0.2.0-alpha.12", url, "--requirements", requirements)
+        return {name: complaints(one) for name, one in made.items() if name not in BY_CHANCE}
+
+    with ThreadPoolExecutor(len(urls)) as pool:
+        for face, found in zip(ON_THE_SDK, pool.map(judged, urls), strict=True):
+            assert found.keys() - passes - left_out - PARTLY_ON_THE_SDK.keys() == set(), face
+            assert {name: bad for name, bad in found.items() if bad and name in passes} == {}, face
+            assert {name for name, bad in found.items() if not bad and name in left_out} == set()
+            partly = {name: found[name] for name in found.keys() & PARTLY_ON_THE_SDK.keys()}
+            assert partly == {name: PARTLY_ON_THE_SDK[name] for name in partly}, face
+            assert len(found.keys() & passes) >= least, face
