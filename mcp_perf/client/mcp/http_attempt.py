@@ -38,6 +38,8 @@ class HttpAttempt(CallAttempt):
 
     def is_answer(self, event: bytes) -> bool:
         """Tell whether a stream's message answers the call; take it in where it does not."""
+        if jsonrpc.is_answer(event) and event[0] != jsonrpc.BRACKET:
+            return True
         return self.client.messenger.is_answer(event, self, self.request_id)
 
     def mend(self, reply: Reply) -> Reply:

@@ -26,7 +26,6 @@ from mcp_perf.client.protocol.subscriptions import LISTENED
 from mcp_perf.client.protocol.tools import Tool, param_headers
 from mcp_perf.client.reply import HTTP_ERROR, OK, TIMEOUT, TRANSPORT_ERROR, Reply
 
-_BRACKET: Final = ord("[")
 MOST_ATTEMPTS: Final = 4
 """Of one request: as it is, redirected, with a token, and with a token of more scope."""
 
@@ -122,7 +121,9 @@ class Messenger:
         """Tell whether a stream's message answers a request; take it in where it does not."""
         if not jsonrpc.is_answer(event):
             return bool(event) and self.take(event, attempt)
-        batch = jsonrpc.batch_of(event) if event[0] == _BRACKET and self.terms.batches else ()
+        batch = (
+            jsonrpc.batch_of(event) if event[0] == jsonrpc.BRACKET and self.terms.batches else ()
+        )
         if not batch or any(jsonrpc.answers(one, request_id) for one in batch):
             return True
         for one in batch:

@@ -24,6 +24,8 @@ from mcp_perf.client.reply import (
 RequestId = int | str
 NO_HTTP: Final = 0
 """The status of a reply that came by another transport."""
+BRACKET: Final = ord("[")
+"""What a batch begins with."""
 
 
 class RpcError(msgspec.Struct):
