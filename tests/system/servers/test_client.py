@@ -144,6 +144,20 @@ def test_a_connection_that_the_server_closed_idle_is_replaced_unseen(door, until
     assert connection.opened == 2
 
 
+def test_a_tool_that_is_only_called_as_a_task_is_one_call(everything):
+    """The reference server works for four seconds and wants to be asked once a second."""
+    told = []
+    client = McpClient(Endpoint.of(everything.url), observe=lambda name, _reply: told.append(name))
+    client.negotiate()
+    tool = client.list_tools()["simulate-research-query"]
+    assert tool.may_be_task
+    reply = client.call(Call(tool, {"topic": "tea"}, task_ttl_ms=60_000), None, 60.0)
+    assert (reply.outcome, told.count("tasks/result")) == ("ok", 1)
+    assert "# Research Report: tea" in reply.json()["result"]["content"][0]["text"]
+    assert told.count("tasks/get") >= 1
+    client.close()
+
+
 @pytest.mark.parametrize("name", [name for name, peer in PEERS.items() if peer.sessions])
 def test_a_session_that_was_ended_behind_our_back_is_opened_again(name, request):
     """A call in a lost session is repeated in a new one; the reply tells that it was lost."""
