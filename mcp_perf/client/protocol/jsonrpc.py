@@ -122,7 +122,7 @@ def judge(reply: Reply, request_id: RequestId) -> Reply:
         return rate_limits.fail(reply, TOOL_ERROR, _tool_text(reply))
     if result.resultType != "complete":
         return reply.fail(
-            CHECK_FAILED, f"the result is {result.resultType!r}: the server asks for something back"
+            CHECK_FAILED, f"the result is {result.resultType!r}, which the client has not asked for"
         )
     return reply
 
