@@ -103,6 +103,10 @@ class CallAttempt:
     def answers(self) -> Responder:
         return self.call.answers or self.client.terms.answers
 
+    def sent(self) -> Reply:
+        """Send the call, and do what its transport has for a reply that is no answer."""
+        return self.client.send(self, self.timeout_s)
+
     def again(self, first: Reply, added: dict[str, Any] = NOTHING) -> Reply:
         """Repeat the call within what is left of its time; it has begun with the first reply."""
         left_s = self.client.terms.left_s(first.start_ns, self.timeout_s)
@@ -181,8 +185,9 @@ class CallAttempt:
         assert self.task is not None  # noqa: S101 -- there is one from here on
         request = Request(method, None, self.answers, task_ttl_ms=self.call.task_ttl_ms)
         params = {"taskId": self.task.task_id, **added}
-        attempt = replace(self, call=request, arguments=params, keep=False)
-        reply = self.client.send(attempt, self.client.terms.left_s(first.start_ns, self.timeout_s))
+        left_s = self.client.terms.left_s(first.start_ns, self.timeout_s)
+        attempt = replace(self, call=request, arguments=params, timeout_s=left_s, keep=False)
+        reply = attempt.sent()
         self.heard, self.request_id = attempt.heard, attempt.request_id
         self.client.terms.tell(method, reply)
         return joined(first, reply)

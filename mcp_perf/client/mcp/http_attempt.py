@@ -42,6 +42,9 @@ class HttpAttempt(CallAttempt):
             return True
         return self.client.messenger.is_answer(event, self, self.request_id)
 
+    def sent(self) -> Reply:
+        return self._repair(self.client.send(self, self.timeout_s))
+
     def mend(self, reply: Reply) -> Reply:
         """Do what the protocol has for a reply that is not the last word on a call."""
         return self.settle(self._repair(reply))

@@ -239,6 +239,24 @@ def test_a_task_of_2025_asks_on_the_stream_of_its_result(open_client) -> None:
     assert body_of(server.requests[-1]) == {"jsonrpc": "2.0", "id": "s-1", "result": {"roots": []}}
 
 
+def test_a_stream_that_ends_before_a_tasks_result_is_taken_up_again(open_client) -> None:
+    """What the transport has for a call, it has for the requests about its task."""
+    broken = stream("id: e-1\nretry: 0\ndata:")
+    done = json.dumps({"jsonrpc": "2.0", "id": "ID", "result": WORKED})
+
+    def resumed(peer, _request):
+        asked = body_of(server.requests[-2])["id"]
+        event = f"data: {done}\n\n".replace('"ID"', str(asked)).encode()
+        head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
+        peer.sendall(head + b"Content-Length: %d\r\n\r\n" % len(event) + event)
+
+    client, server = open_client(
+        CREATED_OLD, answers(**old("completed")), broken, resumed, protocol=HANDSHAKE
+    )
+    assert client.call(CALL).outcome == "ok"
+    assert header_of(server.requests[-1], "Last-Event-ID") == ["e-1"]
+
+
 # Over one channel, and from the server's own words.
 
 
