@@ -36,7 +36,6 @@ from mcp_perf.load.steps.mcp import CancelledStep, ListStep, ProgressStep, Reque
 from mcp_perf.load.steps.recorder import Recorder, Track
 from mcp_perf.load.targets.answers import joined, own_answers, own_script
 from mcp_perf.load.targets.targets import ArmTarget
-from mcp_perf.scenario.checks.bursts import flat
 from mcp_perf.scenario.loader import Loaded
 from mcp_perf.scenario.model import answers as dialog
 from mcp_perf.scenario.model import steps as model
@@ -337,7 +336,7 @@ def unchecked(loaded: Loaded, targets: Mapping[str, ArmTarget]) -> list[str]:
         f"The {what} of {tool.name} ({arm}) are not checked: its {kind} cannot be used, as {why}."
         for journey in loaded.scenario.journeys.values()
         for arm, target in targets.items()
-        for step in flat(journey.of(arm))
+        for step in model.flat(journey.of(arm))
         if step.action == "call" and (tool := (target.tools or {}).get(step.subject)) is not None
         for what, kind, schema in (
             ("arguments", "inputSchema", tool.input_schema),
