@@ -81,7 +81,7 @@ def addresses(example, tmp_path_factory):
         "six arms": example.report(names=names, rounds=3, verdict="INCONCLUSIVE"),
         "empty": example.empty(title="A title of far too many words. " * 100),
         "two hours": example.long_run(),
-        "search": build(search.search(servers, ["an-arm.p95 < 60ms"], rate=1_000.0)),
+        "search": build(search.search(servers, ["an-arm.p95 < 60ms"], rate="1k/s")),
     }
     found = {}
     for name, report in reports.items():

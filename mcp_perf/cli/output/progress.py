@@ -15,6 +15,7 @@ from mcp_perf.load.engine.run import Run
 from mcp_perf.load.hub.redaction import clean
 from mcp_perf.load.plan import calibration
 from mcp_perf.outcomes import HARNESS_ERROR
+from mcp_perf.results.document.document import PHASES
 from mcp_perf.results.journal import records as journal
 from mcp_perf.results.render.console.terminal import plain
 from mcp_perf.results.render.words import numbers
@@ -124,8 +125,8 @@ class Progress:
             self._console.print(Text(plain(line)), soft_wrap=True)
 
     def _position(self, turn: journal.TurnStarted) -> str:
-        if turn.phase == "warmup":
-            return "warm-up"
+        if turn.phase != "round":
+            return PHASES[turn.phase].format(turn.round)
         if self._searching:
             return f"trial {turn.round}, {numbers.rate(turn.rate)} offered"
         return f"round {turn.round} of {self._rounds}"

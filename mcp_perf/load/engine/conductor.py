@@ -13,6 +13,7 @@ from gevent.event import Event
 
 from mcp_perf.load.plan.schedule import Turn
 from mcp_perf.load.watch.upstreams import Together
+from mcp_perf.results.document.document import PHASES
 from mcp_perf.results.journal.records import SETUP, AnyRecord, Note, TurnEnded, TurnStarted
 
 ORDER: Final = "mcp-perf-order"
@@ -58,12 +59,12 @@ class Conductor:
     """Why the run ended: `finished`, `signal`, `stopped` or `error` (our own)."""
     current: Turn | None = None
     lost: set[str] = field(default_factory=set)
-    _stopping: bool = False
+    _stopping: Event = field(default_factory=Event)
     _waiting: _Waiting | None = None
 
     def conduct(self) -> None:
         for turn in self.turns:
-            if self._stopping or not self._prepare(turn):
+            if self._stopping.wait(turn.rest_s) or not self._prepare(turn):
                 return
             self._run(turn)
 
@@ -74,8 +75,8 @@ class Conductor:
 
     def stop(self, reason: str, *, hard: bool = False) -> None:
         """End the run after the calls in flight, or with `hard` without waiting for them."""
-        if not self._stopping:
-            self._stopping = True
+        if not self._stopping.is_set():
+            self._stopping.set()
             self.reason = reason
         self.tell("close", {"hard": hard})
 
@@ -104,7 +105,7 @@ class Conductor:
     def _prepare(self, turn: Turn) -> bool:
         order = {"arm": turn.arm, "users": turn.users}
         self._ask("ready", "prepare", turn.number, order, _PREPARE_S)
-        return not self._stopping
+        return not self._stopping.is_set()
 
     def _run(self, turn: Turn) -> None:
         drain_s = self.drain_s(turn.arm)
@@ -150,7 +151,8 @@ class Conductor:
         if (late := data["late"]) and (turn := self.current):
             users = "1 user" if late == 1 else f"{late} users"
             where = "" if node == "local" else f" on worker {node}"
-            when = f"round {turn.round}" if turn.round else "the warm-up"
+            what = PHASES[turn.phase].format(turn.round)
+            when = what if turn.phase == "round" else f"the {what}"
             text = (
                 f"The calls of {users}{where} were still in flight at the end of the drain after "
                 f"{when} of {turn.arm}, and were cut off."

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from mcp_perf.load.plan.schedule import Turn
+from mcp_perf.results.judge.search import MOST_WAIT_S
 from mcp_perf.scenario.model.scenario import Scenario
 from mcp_perf.scenario.model.steps import Step
 
@@ -21,15 +22,22 @@ def drain_s(scenario: Scenario, arm: str) -> float:
     return min(longest + _MARGIN_S, scenario.limits.drain)
 
 
-def longest_s(turns: Iterable[Turn], scenario: Scenario, trials: int = 1) -> tuple[float, float]:
+def longest_s(
+    turns: Iterable[Turn], scenario: Scenario, trials: int | None = None
+) -> tuple[float, float]:
     """Return how long turns take in seconds, and the longest time that they take with drains.
 
-    Of a search only the first round of each arm is known; there are so many `trials` at most.
+    Of a search only the first round of each arm is known; there are so many `trials` at most, and
+    before each of them probes may have to wait until the target has recovered.
     """
-    drains = {arm: drain_s(scenario, arm) for arm in scenario.arms}
-    each = [(turn, trials if turn.phase == "round" else 1) for turn in turns]
-    load_s = sum(turn.seconds * times for turn, times in each)
-    return load_s, load_s + sum(drains[turn.arm] * times for turn, times in each)
+    load_s = most_s = 0.0
+    for turn in turns:
+        times, spare_s = 1, drain_s(scenario, turn.arm)
+        if trials is not None and turn.phase == "round":
+            times, spare_s = trials, 2 * spare_s + MOST_WAIT_S
+        load_s += times * turn.seconds
+        most_s += times * (turn.seconds + spare_s)
+    return load_s, most_s
 
 
 def shortened(scenario: Scenario) -> Iterator[str]:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from mcp_perf.results.document.document import Phase
 from mcp_perf.scenario.model.load import Load, Stage
 
 SHORTEST_ROUND_S: Final = 1.0
@@ -27,16 +28,27 @@ class Level:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One turn of one arm. `round` counts from 1; the warm-up is round 0."""
+    """One turn of one arm.
+
+    `round` counts from 1; the warm-up is round 0, and a probe that of the trial that it comes
+    before.
+    """
 
     number: int
     arm: str
-    phase: str
+    phase: Phase
     round: int
     seconds: float
     users: int
     rate: float = 0.0
     """0 in a closed load."""
+    rest_s: float = 0.0
+    """How long the target is left alone before."""
+
+    @property
+    def seed(self) -> str:
+        """What draws its arrivals: the same for all arms in a round, another one in each probe."""
+        return f"{self.round}/{self.number}" if self.phase == "probe" else str(self.round)
 
 
 def fit(rounds: int, round_s: float, arms: int, run_time_s: float | None) -> tuple[int, float]:
@@ -72,7 +84,9 @@ def plan(
 ) -> tuple[Turn, ...]:
     """Lay out all turns: a warm-up of each arm, then mirrored blocks of rounds, one per level."""
     first = levels_[0]
-    slots = [(arm, "warmup", 0, warmup_s, first) for arm in arms if warmup_s > 0]
+    slots: list[tuple[str, Phase, int, float, Level]] = [
+        (arm, "warmup", 0, warmup_s, first) for arm in arms if warmup_s > 0
+    ]
     for index, level in enumerate(levels_):
         block = arms if index % 2 == 0 else list(reversed(arms))
         slots.extend((arm, "round", index + 1, round_s, level) for arm in block)

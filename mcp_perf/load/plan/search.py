@@ -1,15 +1,15 @@
 """The turns of a search for the capacity: each depends on what came of those before it.
 
-What to try next is decided in `mcp_perf.results.judge.search`, from the very records that the
-report is built from, so that both always agree.
+What to do next is decided in `mcp_perf.results.judge`, from the very records that the report is
+built from, so that both always agree.
 """
 
 from collections.abc import Iterator, Sequence
 
 from mcp_perf.load.plan.schedule import Level, Turn, plan
 from mcp_perf.results.journal.records import RunStarted
-from mcp_perf.results.judge.search import Range, next_rate
-from mcp_perf.results.judge.trial import Rules, range_of, trials
+from mcp_perf.results.judge.search import Range
+from mcp_perf.results.judge.trial import Rules, next_step, range_of
 from mcp_perf.results.tally.tally import RunTally
 from mcp_perf.scenario.model.gates import parse
 from mcp_perf.scenario.model.load import Load
@@ -31,22 +31,25 @@ def beginning(load: Load, arms: Sequence[str], most_users: int) -> tuple[Turn, .
 def turns(first: Sequence[Turn], run: RunStarted, tally: RunTally) -> Iterator[Turn]:
     """Yield turn after turn until every arm's search is over; `tally` follows the run.
 
-    Arms take turns in mirrored order; one whose search is over leaves the others alone.
+    Arms take turns in mirrored order; one whose search is over leaves the others alone. Before the
+    first trial of an arm, and after one that broke, probes tell when it may go on.
     """
-    yield from first
-    within = range_of(run.load)
+    warmups = [turn for turn in first if turn.phase == "warmup"]
+    yield from warmups
     gates = [parse(text) for text in run.gates]
     rules = {arm: Rules.of(arm, gates, run.limits) for arm in run.arms}
-    last = first[-1]
-    number = len(first)
-    for round_ in range(2, within.most + 1):
+    users = first[-1].users
+    number = len(warmups)
+    for round_ in range(1, range_of(run.load).most + 1):
         searching = False
         for arm in rules if round_ % 2 else reversed(rules):
-            tried = trials(tally, arm, rules[arm])
-            rate = next_rate(within, [one.trial for one in tried])
-            if rate is not None:
-                yield Turn(number, arm, "round", round_, last.seconds, last.users, rate)
+            while (step := next_step(tally, arm, rules[arm])) is not None:
+                yield Turn(
+                    number, arm, step.phase, round_, step.seconds, users, step.rate, step.rest_s
+                )
                 number += 1
-                searching = True
+                if step.phase == "round":
+                    searching = True
+                    break
         if not searching:
             return

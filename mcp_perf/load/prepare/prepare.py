@@ -99,7 +99,7 @@ class Prepared:
     def announced(self) -> list[str]:
         """Say how long the run may take, and which timeouts are cut short by its drains."""
         scenario = self.loaded.scenario
-        load_s, most_s = longest_s(self.turns, scenario, self.rounds if self.searching else 1)
+        load_s, most_s = longest_s(self.turns, scenario, self.rounds if self.searching else None)
         long = f"{seconds(load_s)} of load, and at most {seconds(most_s)} if calls do not answer"
         return [long, *shortened(scenario)]
 

@@ -4,6 +4,7 @@ Numbers are plain: milliseconds, seconds, bytes, fractions (an error rate of 0.5
 number that could not be measured is null, never zero.
 """
 
+from collections.abc import Mapping
 from typing import Any, Final, Literal
 
 from pydantic import Field
@@ -62,11 +63,21 @@ class StepNumbers(DocumentPart):
     """The share of the checked results that broke it; `error_rate` counts the others alike."""
 
 
+Phase = Literal["warmup", "round", "probe"]
+"""What a turn is: only rounds are measured. A probe comes before the trial of a search."""
+PHASES: Final[Mapping[Phase, str]] = {
+    "warmup": "warm-up",
+    "round": "round {}",
+    "probe": "probe before trial {}",
+}
+"""In words, to be filled with the number of the round."""
+
+
 class RoundNumbers(DocumentPart):
-    """One turn of one arm, warm-up (round 0) included."""
+    """One turn of one arm, warm-up (round 0) and probes included."""
 
     round: int
-    phase: Literal["warmup", "round"]
+    phase: Phase
     order: int
     """The turn's place in the run, from 0: the recorded order of arms."""
     at_s: float
@@ -106,6 +117,10 @@ class RateLevel(DocumentPart):
     """In how many of them the target held the rate."""
     by_generator: int
     """In how many it broke while the load generator itself did not keep up."""
+    own_limit: int = 0
+    """In how many only our own bound on the journeys in flight was reached."""
+    unsettled: int = 0
+    """In how many it broke that began while the target was slower than usual."""
     broke_by: list[str]
     achieved_per_s: float
     """Journeys done per second, mean over the trials."""
@@ -118,9 +133,20 @@ class RateLevel(DocumentPart):
 class Capacity(DocumentPart):
     """The highest rate that an arm holds: what a breakpoint load has found."""
 
-    outcome: Literal["knee", "held", "lowest", "generator", "unfinished"]
+    outcome: Literal[
+        "knee",
+        "held",
+        "lowest",
+        "generator",
+        "own_limit",
+        "unsteady",
+        "did_not_recover",
+        "unfinished",
+    ]
     """`knee`: it was found; `held`: even the highest rate was; `lowest`: not even that one was;
-    `generator`: the load generator was the limit; `unfinished`: the search was cut short."""
+    `generator`: the load generator was the limit; `own_limit`: `max_in_flight` was; `unsteady`: the
+    same rates held and broke; `did_not_recover`: the target, from a rate that broke; `unfinished`:
+    the search was cut short."""
     held: bool
     """Whether every rate up to the highest asked for did."""
     rate_per_s: float | None
@@ -129,6 +155,8 @@ class Capacity(DocumentPart):
     """The highest rate that held every time, and the lowest that the target broke every time."""
     broke_by: list[str]
     """The conditions that were not met just above it."""
+    did_not_recover_from: float | None = None
+    """The last rate that was tried, if that was its end."""
     conditions: list[str]
     levels: list[RateLevel]
     """Ascending."""
@@ -240,7 +268,7 @@ class TimelinePoint(DocumentPart):
 
     at_s: float
     arm: str
-    phase: Literal["warmup", "round"]
+    phase: Phase
     calls_per_s: float
     errors_per_s: float
     p50_ms: float | None
@@ -253,7 +281,7 @@ class ResourcePoint(DocumentPart):
     at_s: float
     seconds: float
     arm: str
-    phase: Literal["warmup", "round"]
+    phase: Phase
     cpu: float | None
     """Fraction of one core."""
     rss_bytes: int | None

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
+from mcp_perf.results.document.document import Phase
 from mcp_perf.results.document.run_numbers import RunNumbers
 
 FORMAT: Final = "mcp-perf/journal/1"
@@ -59,10 +60,9 @@ class TurnStarted(Record, tag="turn", frozen=True, kw_only=True):
 
     turn: int
     arm: str
-    phase: str
-    """`warmup` or `round`."""
+    phase: Phase
     round: int
-    """From 1; the warm-up is round 0."""
+    """From 1; the warm-up is round 0, and a probe that of the trial that it comes before."""
     at_s: float
     planned_s: float
     users: int = 0

@@ -9,7 +9,6 @@ from mcp_perf.results.document.comparison import Comparison
 from mcp_perf.results.document.document import Capacity, GateResult, RateLevel
 from mcp_perf.results.judge import trial
 from mcp_perf.results.judge.rule import HOLDS, RATIO, Interval, Judgement, between, decided, show
-from mcp_perf.results.judge.search import Range, conclude
 from mcp_perf.results.judge.verdict import SearchFacts
 from mcp_perf.results.tally.arm_facts import latency
 from mcp_perf.results.tally.metrics import Totals
@@ -17,32 +16,38 @@ from mcp_perf.results.tally.tally import RunTally
 from mcp_perf.scenario.model.gates import Gate
 
 METRIC: Final = "capacity"
+_MEANS: Final = {"lowest": "failed", "knee": "found", "held": "found"}
+"""What an outcome means for the verdict; every other one leaves the capacity open."""
 _NO_CHANCE: Final = (
     "The interval is that of the two searches: between rates that held every time and rates that "
     "broke every time. Nothing was drawn at random, so that there is no p."
 )
 _MORE_PROCESSES: Final = "Use more processes (--processes) or workers."
+_OWN_LIMIT: Final = (
+    "as many journeys were under way as max_in_flight allows, and they took no longer than before. "
+    "Raise load.max_in_flight."
+)
 
 
 def capacities(tally: RunTally, gates: Sequence[Gate]) -> dict[str, Capacity]:
     """Return what the search has found of each arm; nothing where the load was no search."""
     if not trial.is_search(tally.run.load):
         return {}
-    within = trial.range_of(tally.run.load)
     rules = {arm: trial.Rules.of(arm, gates, tally.run.limits) for arm in tally.arms}
-    return {
-        arm: _capacity(within, rules[arm], trial.trials(tally, arm, rules[arm])) for arm in rules
-    }
+    return {arm: _capacity(tally, arm, rules[arm]) for arm in rules}
 
 
-def _capacity(within: Range, rules: trial.Rules, tried: Sequence[trial.Tried]) -> Capacity:
-    result = conclude(within, [one.trial for one in tried])
+def _capacity(tally: RunTally, arm: str, rules: trial.Rules) -> Capacity:
+    tried = trial.trials(tally, arm, rules)
+    result = trial.result(tally, arm, tried)
+    stuck = result.outcome == "did_not_recover"
     return Capacity(
         outcome=result.outcome,
         held=result.outcome == "held",
         rate_per_s=result.rate,
         interval=(result.low, result.high),
         broke_by=list(result.broke_by),
+        did_not_recover_from=tried[-1].trial.rate if stuck else None,
         conditions=rules.described(),
         levels=_levels(tried),
     )
@@ -61,8 +66,10 @@ def _level(rate: float, tried: Sequence[trial.Tried]) -> RateLevel:
     return RateLevel(
         rate_per_s=rate,
         repeats=len(tried),
-        held=sum(not one.trial.broke_by for one in tried),
-        by_generator=sum(bool(one.trial.broke_by) and one.trial.generator for one in tried),
+        held=sum(one.trial.held for one in tried),
+        by_generator=sum(not one.trial.held and one.trial.generator for one in tried),
+        own_limit=sum(one.trial.own_limit for one in tried),
+        unsettled=sum(not one.trial.held and one.trial.unsettled for one in tried),
         broke_by=list(broke),
         achieved_per_s=sum(one.achieved_per_s for one in tried) / len(tried),
         latency_ms=latency(totals.call.ok),
@@ -139,6 +146,7 @@ def span(ends: Interval, unit: str = "/s") -> str:
 def sentence(arm: str, found: Capacity) -> str:
     """Say in a sentence what the search has found of an arm."""
     rate, broke_by = show(found.rate_per_s or 0.0, "/s"), " and ".join(found.broke_by)
+    held = f"{arm} held {rate}" if found.rate_per_s else f"{arm} was not tried in earnest"
     match found.outcome:
         case "knee":
             within = span(_ends(found))
@@ -149,11 +157,29 @@ def sentence(arm: str, found: Capacity) -> str:
             lowest = show(found.levels[0].rate_per_s, "/s")
             return f"{arm} held no rate, not even {lowest}. What broke: {broke_by}.{_short(found)}"
         case "generator":
-            held = f"{arm} held {rate}" if found.rate_per_s else f"{arm} was not tried in earnest"
             return f"{held}; beyond it the load generator was the limit. {_MORE_PROCESSES}"
+        case "own_limit":
+            return f"{held}; beyond it we were the limit: {_OWN_LIMIT}"
+        case "did_not_recover":
+            return f"{held}; did not recover from {show(found.did_not_recover_from or 0.0, '/s')}."
+        case "unsteady":
+            return f"{arm} is unsteady: {_unsteady(found)}"
     return (
         f"The search on {arm} did not come to its end; as far as it got, the capacity is "
         f"{span(_ends(found))}. It was stopped, or needs more trials (load.rounds)."
+    )
+
+
+def _unsteady(found: Capacity) -> str:
+    """Say over which rates a target held and broke, and what that leaves."""
+    broke = [level for level in found.levels if level.held < level.repeats]
+    held = [level for level in found.levels if level.held]
+    lowest, highest = broke[0].rate_per_s, held[-1].rate_per_s
+    causes = " and ".join(dict.fromkeys(name for level in broke for name in level.broke_by))
+    return (
+        f"trials broke from {show(lowest, '/s')} on, and held up to {show(highest, '/s')}. What "
+        f"broke: {causes}. The capacity is {span(_ends(found))}. Longer trials (load.round) tell "
+        "whether a condition fails at every rate."
     )
 
 
@@ -167,18 +193,6 @@ def _short(found: Capacity) -> str:
     return f" A call takes {slow_s:.2g} s: with so short trials (load.round) little can be told."
 
 
-def _coarse(arm: str, found: Capacity) -> Iterator[str]:
-    """Say that trials at the knee were made of too few journeys to tell 5 %."""
-    for level in found.levels:
-        journeys = level.planned // level.repeats
-        if level.rate_per_s == found.rate_per_s and journeys * (1 - trial.FOLLOWS) < trial.SPARED:
-            yield (
-                f"At the capacity of {arm} a trial had only {journeys} journeys, of which "
-                f"{trial.SPARED} may be missing: longer trials (load.round) would tell it more "
-                "closely."
-            )
-
-
 def facts(found: Mapping[str, Capacity], gates: Sequence[Gate]) -> SearchFacts | None:
     """Sort what was found by what it means for the verdict; None without a search."""
     if not found:
@@ -186,8 +200,7 @@ def facts(found: Mapping[str, Capacity], gates: Sequence[Gate]) -> SearchFacts |
     judged = {arm for gate in gates if gate.metric == METRIC for arm in (gate.arm, gate.versus)}
     told: dict[str, list[str]] = {"failed": [], "open": [], "found": []}
     for arm, capacity in found.items():
-        weight = {"lowest": "failed", "generator": "open", "unfinished": "open"}
-        kind = weight.get(capacity.outcome, "found")
+        kind = _MEANS.get(capacity.outcome, "open")
         if kind == "open" and arm in judged:
             kind = "found"
         told[kind].append(sentence(arm, capacity))
@@ -202,8 +215,6 @@ def remarks(found: Mapping[str, Capacity], gates: Sequence[Gate]) -> Iterator[st
         "The load searched for the capacity: numbers over all rounds mix rates that held with "
         "rates that did not. The capacity's own table has them apart."
     )
-    for arm, capacity in found.items():
-        yield from _coarse(arm, capacity)
     for gate in gates:
         if not trial.searched(gate) and gate.metric != METRIC:
             yield (

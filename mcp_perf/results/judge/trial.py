@@ -1,16 +1,29 @@
 """One turn of a search: whether the target held the rate, and if not, what broke.
 
 A rate holds when every gate on a time or a fraction of the arm holds at what the turn measured, the
-journeys done per second follow the arrivals, almost none is dropped and few calls fail.
+journeys done per second follow the arrivals, and few calls fail. Arrivals are dropped by us, when
+`max_in_flight` journeys are under way. Whether the target is to blame for it, its other journeys
+tell: they take longer than usual, or do not come back.
 """
 
+import copy
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Self
 
 from mcp_perf.results.judge.drops import stands
 from mcp_perf.results.judge.rule import HOLDS
-from mcp_perf.results.judge.search import Range, Trial
+from mcp_perf.results.judge.search import (
+    NextTurn,
+    Probed,
+    Range,
+    Result,
+    Trial,
+    conclude,
+    is_stuck,
+    next_probe,
+    next_trial,
+)
 from mcp_perf.results.judge.verdict import MOST_FAILED
 from mcp_perf.results.tally.health import GeneratorLimits
 from mcp_perf.results.tally.metrics import FRACTIONS, Totals, bare
@@ -21,11 +34,17 @@ from mcp_perf.scenario.model.gates import METRICS, Gate
 FOLLOWS: Final = 0.95
 """The share of the arrivals that have to be done in time."""
 THROUGHPUT: Final = "throughput"
-DROPS: Final = "drops"
 ERRORS: Final = "errors"
 SPARED: Final = 2
 """Journeys that may be missing whatever their share: a slow trial consists of a dozen."""
 _WHOLE: Final = 0.99
+_SLOW: Final = 2.0
+"""Times as long as usual: a target whose typical journey takes that is not kept from working by the
+number of journeys that we let be under way."""
+_RECOVERED: Final = 1.5
+"""Times as long as usual that the typical journey of a probe may take, and"""
+_RECOVERED_NS: Final = 10_000_000
+"""so much in addition: what timers and a busy machine make of a fast answer."""
 _ABOUT_ERRORS: Final = frozenset({"error_rate", "success_rate"})
 
 
@@ -51,7 +70,6 @@ class Rules:
     def described(self) -> list[str]:
         named = [gate.text for gate in self.gates]
         named.append(f"{THROUGHPUT} at least {FOLLOWS:.0%} of the offered rate")
-        named.append(f"{DROPS} at most {MOST_DROPPED:.0%} of the arrivals")
         if self.default_errors:
             named.append(f"{ERRORS} at most {100 * self.most_failed:.3g}% of the calls")
         return named
@@ -89,30 +107,116 @@ def trials(tally: RunTally, arm: str, rules: Rules) -> list[Tried]:
     for turn in tally.measured(arm):
         if not turn.finished or turn.seconds < _WHOLE * turn.started.planned_s:
             continue
-        totals = Totals([turn])
-        one = _tried(turn, totals, rules, usual_ns)
-        found.append(one)
-        [p95_ns] = totals.journey.ok.latency.percentiles([0.95])
-        if not one.trial.broke_by and p95_ns is not None:
-            usual_ns = p95_ns if usual_ns is None else min(usual_ns, p95_ns)
-    return found
+        one = _tried(turn, Totals([turn]), rules, usual_ns)
+        rounds = round(turn.started.planned_s / tally.run.load["round_s"])
+        found.append(replace(one, trial=replace(one.trial, rounds=rounds)))
+        usual_ns = _usual_ns(found[-1:], usual_ns)
+    slow = _slow_probes(tally, arm, usual_ns)
+    return [_marked(one, slow) for one in found]
+
+
+def next_step(tally: RunTally, arm: str, rules: Rules) -> NextTurn | None:
+    """Return the next turn of an arm; None if its search is over."""
+    within = range_of(tally.run.load)
+    tried = trials(tally, arm, rules)
+    made = [one.trial for one in tried]
+    trial = next_trial(within, made)
+    probes = _probed(tally, arm, tried)
+    if trial is None or is_stuck(made, probes):
+        return None
+    return next_probe(within, made, probes) or trial
+
+
+def result(tally: RunTally, arm: str, tried: Sequence[Tried]) -> Result:
+    """Say what the search on an arm has found."""
+    made = [one.trial for one in tried]
+    stuck = is_stuck(made, _probed(tally, arm, tried))
+    return conclude(range_of(tally.run.load), made, stuck=stuck)
+
+
+def _usual_ns(tried: Sequence[Tried], known_ns: float | None = None) -> float | None:
+    """Return what a journey takes at most (95 %) at the rate that held where they were fastest."""
+    held = [one.totals.journey.ok.latency for one in tried if one.trial.held]
+    times = [known_ns, *(latency.percentiles([0.95])[0] for latency in held)]
+    return min((time for time in times if time is not None), default=None)
+
+
+def _probes(tally: RunTally, arm: str) -> list[RecordedTurn]:
+    return [turn for turn in tally.turns_of(arm) if turn.started.phase == "probe"]
+
+
+def _probed(tally: RunTally, arm: str, tried: Sequence[Tried]) -> list[Probed]:
+    """Return what came of the probes since the last trial."""
+    last = tried[-1].turn.started.turn if tried else -1
+    usual_ns = _usual_ns(tried)
+    since = [turn for turn in _probes(tally, arm) if turn.started.turn > last]
+    return [
+        Probed(_has_recovered(turn, usual_ns), _end_s(turn) - since[0].started.at_s)
+        for turn in since
+    ]
+
+
+def _end_s(turn: RecordedTurn) -> float:
+    return turn.started.at_s + max((one.observed_s for one in turn.shares.values()), default=0.0)
+
+
+def _has_recovered(turn: RecordedTurn, usual_ns: float | None) -> bool:
+    """Tell whether the typical journey of a probe was ok, and as fast as they usually are."""
+    typical_ms = Totals([turn]).value("journey_p50")
+    if typical_ms is None:
+        return False
+    return usual_ns is None or 1e6 * typical_ms <= _RECOVERED * usual_ns + _RECOVERED_NS
+
+
+def _slow_probes(tally: RunTally, arm: str, usual_ns: float | None) -> dict[int, bool]:
+    """Return turn -> whether the target was slower in this probe than it is by now."""
+    if usual_ns is None:
+        return {}
+    probes = _probes(tally, arm)
+    return {turn.started.turn: not _has_recovered(turn, usual_ns) for turn in probes}
+
+
+def _marked(one: Tried, slow: Mapping[int, bool]) -> Tried:
+    """Mark a trial whose last probe before it was slow."""
+    last = max((number for number in slow if number < one.turn.started.turn), default=None)
+    unsettled = last is not None and slow[last]
+    return replace(one, trial=replace(one.trial, unsettled=unsettled))
 
 
 def _tried(turn: RecordedTurn, totals: Totals, rules: Rules, usual_ns: float | None) -> Tried:
-    seconds = turn.started.planned_s
+    usual_ns = (totals.journey.ok.min_ns or 0) if usual_ns is None else usual_ns
     achieved_per_s = _achieved_per_s(turn, totals, usual_ns)
+    full = totals.dropped > MOST_DROPPED * totals.planned
+    asked = _without_dropped(totals) if full else totals
     # A journey that failed is not missing: how many may fail is another condition.
-    missing = totals.planned * (totals.success_rate or 1) - achieved_per_s * seconds
-    broke_by = [gate.text for gate in rules.gates if not _holds(gate, totals)]
-    if missing > max(SPARED, (1 - FOLLOWS) * totals.planned):
+    done = achieved_per_s * turn.started.planned_s
+    missing = asked.planned * (totals.success_rate or 1) - done
+    broke_by = [gate.text for gate in rules.gates if not _holds(gate, asked)]
+    if missing > max(SPARED, (1 - FOLLOWS) * asked.planned) or (
+        full and _is_slow(totals, usual_ns)
+    ):
         broke_by.append(THROUGHPUT)
-    if totals.dropped > MOST_DROPPED * totals.planned:
-        broke_by.append(DROPS)
     if rules.default_errors and (totals.call.error_rate or 0) > rules.most_failed:
         broke_by.append(ERRORS)
-    generator = any(share.overtaxed(rules.limits) for share in turn.shares.values())
-    trial = Trial(turn.started.rate, tuple(broke_by), generator)
+    trial = Trial(
+        turn.started.rate,
+        tuple(broke_by),
+        generator=any(share.overtaxed(rules.limits) for share in turn.shares.values()),
+        own_limit=full and not broke_by,
+    )
     return Tried(trial, turn, totals, achieved_per_s)
+
+
+def _without_dropped(totals: Totals) -> Totals:
+    """Return what the target was asked for: it never heard of the arrivals that were dropped."""
+    asked = copy.copy(totals)
+    asked.planned, asked.dropped = totals.planned - totals.dropped, 0
+    return asked
+
+
+def _is_slow(totals: Totals, usual_ns: float) -> bool:
+    [typical_ns] = totals.journey.ok.latency.percentiles([0.5])
+    return typical_ns is not None and typical_ns > _SLOW * usual_ns
 
 
 def _holds(gate: Gate, totals: Totals) -> bool:
@@ -137,7 +241,7 @@ def _value(metric: str, totals: Totals) -> float | None:
     return ranked.percentile_ms(min(fraction, (ranked.n - 1) / ranked.n))
 
 
-def _achieved_per_s(turn: RecordedTurn, totals: Totals, usual_ns: float | None) -> float:
+def _achieved_per_s(turn: RecordedTurn, totals: Totals, usual_ns: float) -> float:
     """Return the journeys done per second, of those that the target was given time for.
 
     Counted at the end of the turn, journeys on their way are missing: many where they take long,
@@ -146,8 +250,6 @@ def _achieved_per_s(turn: RecordedTurn, totals: Totals, usual_ns: float | None) 
     shortest). Whichever is higher: a target that does not keep up fails by both.
     """
     in_time = totals.throughput_per_s or 0.0
-    if usual_ns is None:
-        usual_ns = totals.journey.ok.min_ns or 0
     observed_s = max((share.observed_s for share in turn.shares.values()), default=0.0)
     span_s = max(turn.started.planned_s, observed_s - usual_ns / 1e9)
     return max(in_time, totals.journeys_done / span_s)

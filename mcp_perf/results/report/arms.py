@@ -35,7 +35,9 @@ def arm_numbers(
     described = tally.run.arms.get(arm, {})
     calls = totals.call.all
     turns = tally.turns_of(arm)
-    warmup = sum(by_turn[turn.started.turn].calls for turn in turns if not turn.measured)
+    warmup = sum(
+        by_turn[turn.started.turn].calls for turn in turns if turn.started.phase == "warmup"
+    )
     return document.ArmNumbers(
         target=described.get("target", ""),
         protocol=described.get("protocol", ""),
@@ -188,7 +190,7 @@ def _round(turn: RecordedTurn, by_turn: Mapping[int, Totals]) -> document.RoundN
     totals = by_turn[turn.started.turn]
     return document.RoundNumbers(
         round=turn.started.round,
-        phase="round" if turn.measured else "warmup",
+        phase=turn.started.phase,
         order=list(by_turn).index(turn.started.turn),
         at_s=turn.started.at_s,
         seconds=turn.seconds,

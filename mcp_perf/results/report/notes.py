@@ -66,7 +66,7 @@ def _on(tally: RunTally, arm: str, totals: Totals) -> Iterator[str]:
             f"Users of {arm} left it alone for {totals.backed_off_s:.3g} s in all, after failed "
             "journeys (back-off, Retry-After): its rates are those of a load that waits."
         )
-    warmup = Totals([turn for turn in tally.turns_of(arm) if not turn.measured])
+    warmup = Totals([turn for turn in tally.turns_of(arm) if turn.started.phase == "warmup"])
     if warmup.call.failed:
         yield f"{warmup.call.failed} calls of {arm} failed in the warm-up, which does not count."
     yield from _limited(tally, arm, totals)

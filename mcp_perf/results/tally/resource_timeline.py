@@ -41,7 +41,7 @@ class _Stretch:
             at_s=self.before.at_s,
             seconds=self.seconds,
             arm=self.turn.arm,
-            phase="round" if self.turn.phase == "round" else "warmup",
+            phase=self.turn.phase,
             cpu=None if cpu_s is None else cpu_s / self.seconds,
             rss_bytes=self.rss,
             threads=self.threads,

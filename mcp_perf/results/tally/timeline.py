@@ -44,7 +44,7 @@ class _Second:
         return TimelinePoint(
             at_s=self.at_s,
             arm=self.turn.arm,
-            phase="round" if self.turn.phase == "round" else "warmup",
+            phase=self.turn.phase,
             calls_per_s=sum(share.ended / share.seconds for share in shares),
             errors_per_s=sum(share.failed / share.seconds for share in shares),
             p50_ms=None if p50_ns is None else p50_ns / 1e6,

@@ -44,7 +44,7 @@ VARYING: Final = ("ramp", "step", "spike")
 SHAPE_DEFAULTS: Final[Mapping[str, Mapping[str, Any]]] = {
     "smoke": {"rounds": 3, "round": "1s", "warmup": "0s"},
     "soak": {"rounds": 120, "round": "30s"},
-    "breakpoint": {"rate": "10k/s", "round": "3s", "rounds": 40},
+    "breakpoint": {"rate": "10k/s", "round": "3s", "rounds": 60},
 }
 """What a named shape means where the file does not say otherwise."""
 _FEWEST_IN_FLIGHT: Final = 10

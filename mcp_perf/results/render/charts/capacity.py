@@ -13,6 +13,9 @@ _OUTCOMES: Final[Mapping[str, str]] = {
     "held": "it held every rate that was asked for",
     "lowest": "not even the lowest rate held",
     "generator": "the load generator was the limit, not the target",
+    "own_limit": "max_in_flight was the limit, not the target",
+    "unsteady": "unsteady: the same rates held and broke",
+    "did_not_recover": "the target did not recover from the last trial",
     "unfinished": "not known: the search did not come to its end",
 }
 _NARROWEST: Final = 0.006
@@ -65,9 +68,13 @@ def trials(level: RateLevel) -> str:
 
 
 def broke(level: RateLevel) -> str:
-    """Say what broke at a rate, and whether the load generator itself was late."""
-    late = ["the load generator was late"] if level.by_generator else []
-    return ", ".join([*level.broke_by, *late])
+    """Say what broke at a rate, and what else kept it from being held."""
+    others = {
+        "the load generator was late": level.by_generator,
+        "max_in_flight was reached": level.own_limit,
+        "the target was slower than usual before": level.unsettled,
+    }
+    return ", ".join([*level.broke_by, *(what for what, times in others.items() if times)])
 
 
 def latency(arms: Mapping[str, ArmNumbers]) -> str:

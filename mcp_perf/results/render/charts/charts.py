@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from mcp_perf.results.document.comparison import Comparison, Regression
-from mcp_perf.results.document.document import ArmNumbers, TimelinePoint
+from mcp_perf.results.document.document import PHASES, ArmNumbers, Phase, TimelinePoint
 from mcp_perf.results.render.charts import svg
 from mcp_perf.results.render.charts.scales import Scale, linear, of_fractions, of_time, of_values
 from mcp_perf.results.render.charts.thinning import Series
@@ -44,11 +44,20 @@ class TurnSpan:
     """A stretch of time in which one arm ran alone."""
 
     arm: str
-    phase: str
+    phase: Phase
     round: int
     order: int
     start_s: float
     end_s: float
+
+    @property
+    def css(self) -> str:
+        """Its class: what is not measured looks alike."""
+        return "round" if self.phase == "round" else "warmup"
+
+    @property
+    def what(self) -> str:
+        return PHASES[self.phase].format(self.round)
 
 
 def turns(arms: Mapping[str, ArmNumbers]) -> list[TurnSpan]:
@@ -144,8 +153,8 @@ def _bands(arms: Mapping[str, ArmNumbers], x: Scale) -> list[Shade]:
         Shade(
             x.at(turn.start_s),
             x.at(turn.end_s),
-            f"band {turn.phase} {styles[turn.arm].css}",
-            f"{turn.arm}, " + ("warm-up" if turn.phase == "warmup" else f"round {turn.round}"),
+            f"band {turn.css} {styles[turn.arm].css}",
+            f"{turn.arm}, {turn.what}",
             styles[turn.arm].key if len(run) <= _LETTERED_BANDS else "",
         )
         for turn in run

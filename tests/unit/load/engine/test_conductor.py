@@ -47,6 +47,10 @@ class VirtualEvent:
         """Let the waiting go on."""
         self._set = True
 
+    def is_set(self):
+        """Tell whether the waiting is over."""
+        return self._set
+
     def wait(self, timeout_s):
         """Let virtual time pass."""
         return self._world.run_until(lambda: self._set, timeout_s)
@@ -89,6 +93,7 @@ class Conducted:
             now_s=lambda: self.world.now_s,
             drain_s=lambda _arm: drain_s,
             observer=observer,
+            _stopping=VirtualEvent(self.world),
         )
 
     def tell(self, order, data):
@@ -206,7 +211,7 @@ def test_an_order_says_what_a_node_needs(conducted):
         "go",
         {
             "turn": 2,
-            "plan": (2, "rest", "round", 1, 5.0, 1, 0.0),
+            "plan": (2, "rest", "round", 1, 5.0, 1, 0.0, 0.0),
             "drain_s": 2.0,
             "at_s": pytest.approx(0.1 + 1.2 + 0.1 + 1.2 + 0.1),
         },
@@ -277,6 +282,17 @@ def test_a_stop_while_preparing_starts_no_turn(conducted):
     assert run.of(TurnStarted) == []
     assert run.orders() == [("prepare", 0), ("close", None)]
     assert run.conductor.reason == "stopped"
+
+
+def test_a_turn_begins_after_its_rest_and_a_stop_ends_the_rest(conducted):
+    """A target is left alone before a probe, as long as the turn says."""
+    for stop_s, told in ((9.0, ["prepare", "go"]), (2.0, ["close"])):
+        run = conducted(Node("local"))
+        run.conductor.turns = [Turn(0, "mcp", "probe", 3, 1.0, 1, 5.0, rest_s=3.0)]
+        run.world.at(stop_s, lambda run=run: run.conductor.stop("signal"))
+        run.conductor.conduct()
+        assert [order for order, _ in run.told] == told
+        assert [one.phase for one in run.of(TurnStarted)] == ["probe"] * (len(told) - 1)
 
 
 def test_a_stop_before_the_first_turn_does_nothing_at_all(conducted):

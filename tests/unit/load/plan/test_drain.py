@@ -50,12 +50,12 @@ def test_promise_09_a_drain_is_as_long_as_the_timeouts_of_a_journey(
 
 
 def test_promise_09_the_longest_time_of_a_run_is_known_before(scenario):
-    """All turns, and all drains; a search has at most so many trials."""
+    """All turns, all drains; a search has so many trials at most, each with a wait before it."""
     given = scenario("[{call: one}]")
     turns = plan(["mcp", "rest"], [Level(1)] * 2, 5.0, 1.0)
     assert longest_s(turns, given) == (22.0, 22.0 + 3 * 5.0 + 3 * 11.0)
     first = plan(["mcp"], [Level(1)], 5.0, 1.0)
-    assert longest_s(first, given, trials=10) == (51.0, 51.0 + 11 * 5.0)
+    assert longest_s(first, given, trials=10) == (51.0, 51.0 + 21 * 5.0 + 10 * 35.0)
 
 
 def test_promise_09_timeouts_that_cannot_be_reached_are_told(scenario):

@@ -20,7 +20,7 @@ COOL = Health(cpu_s=0.3, wall_s=3.0, starts=1000)
 def run(gates=(), *, end="finished", **servers):
     """Search servers of 100/s (or others); return the report."""
     servers = servers or {"mcp": Server(0.04, 4)}
-    return build(search(servers, gates, end=end, rate=1_000.0))
+    return build(search(servers, gates, end=end, rate="1k/s"))
 
 
 def capacity(low, high, outcome="knee", rate=None):
@@ -53,9 +53,9 @@ def test_the_document_has_the_capacity_and_every_rate():
     assert rates == sorted(rates)
     assert {5, 10, 20, 40, 80} <= set(rates)
     edges = {level.rate_per_s: level for level in found.levels}
-    assert (edges[low].repeats, edges[low].held, edges[low].broke_by) == (3, 3, [])
+    assert (edges[low].repeats, edges[low].held, edges[low].broke_by) == (4, 4, [])
     assert (edges[high].repeats, edges[high].held) == (3, 0)
-    assert edges[low].planned == pytest.approx(9 * low, abs=3)
+    assert edges[low].planned == pytest.approx(18 * low, abs=4)  # three rounds, and a long one
     assert edges[low].latency_ms.p50 >= 40
     assert edges[80].achieved_per_s == pytest.approx(80)
 
@@ -164,7 +164,7 @@ def test_a_target_that_holds_nothing_fails():
     assert report.reasons[0].text.startswith(
         "mcp held no rate, not even 1.333/s. What broke: through"
     )
-    assert "A call takes 4 s" in report.reasons[0].text
+    assert "with so short trials (load.round)" in report.reasons[0].text
 
 
 def test_a_target_that_holds_everything_passes():
@@ -181,7 +181,7 @@ def test_a_target_that_holds_everything_passes():
 def test_a_generator_at_its_limit_decides_nothing_unless_a_gate_is_met_below_it():
     """At least so much, says the search: INCONCLUSIVE by itself, PASS for a gate below that."""
     server = {"mcp": Server(0.04, 4, health=lambda rate: LATE if rate > 85 else COOL)}
-    report = build(search(server, rate=1_000.0))
+    report = build(search(server, rate="1k/s"))
     assert (report.verdict, report.exit_code) == ("INCONCLUSIVE", 90)
     assert (
         "beyond it the load generator was the limit. Use more processes" in report.reasons[0].text
@@ -189,14 +189,14 @@ def test_a_generator_at_its_limit_decides_nothing_unless_a_gate_is_met_below_it(
     low, high = report.arms["mcp"].capacity.interval
     assert low >= 80
     assert high is None
-    assert build(search(server, ["mcp.capacity >= 50/s"], rate=1_000.0)).verdict == "PASS"
-    assert build(search(server, ["mcp.capacity >= 500/s"], rate=1_000.0)).verdict == "INCONCLUSIVE"
+    assert build(search(server, ["mcp.capacity >= 50/s"], rate="1k/s")).verdict == "PASS"
+    assert build(search(server, ["mcp.capacity >= 500/s"], rate="1k/s")).verdict == "INCONCLUSIVE"
 
 
 def test_a_generator_that_is_late_beyond_the_knee_does_not_spoil_it():
     """A search goes where nothing can keep up; late starts there make no run invalid."""
     server = {"mcp": Server(0.04, 4, health=lambda rate: LATE if rate > 150 else COOL)}
-    report = build(search(server, rate=1_000.0))
+    report = build(search(server, rate="1k/s"))
     assert report.verdict == "PASS"
     assert report.generator.late_starts > 0
     assert any(level.by_generator for level in report.arms["mcp"].capacity.levels)
@@ -204,7 +204,7 @@ def test_a_generator_that_is_late_beyond_the_knee_does_not_spoil_it():
 
 def test_a_search_that_ran_out_of_trials_is_inconclusive():
     """It says how far it got, and what to give it."""
-    report = build(search({"mcp": Server(0.04, 4)}, rate=1_000.0, rounds=8))
+    report = build(search({"mcp": Server(0.04, 4)}, rate="1k/s", rounds=8))
     assert (report.verdict, report.exit_code) == ("INCONCLUSIVE", 90)
     assert "did not come to its end" in report.reasons[0].text
     assert "load.rounds" in report.reasons[0].text
@@ -214,17 +214,11 @@ def test_a_search_that_ran_out_of_trials_is_inconclusive():
 @pytest.mark.parametrize(("end", "code"), [("signal", 105), (None, 90)])
 def test_a_search_that_was_cut_off_tells_what_it_had(end, code):
     """A stop or a crash: the trials so far count."""
-    records = search({"mcp": Server(0.04, 4)}, rate=1_000.0, end=end)
+    records = search({"mcp": Server(0.04, 4)}, rate="1k/s", end=end)
     cut = [*records[:16], *([records[-1]] if end else [])]
     report = build(cut)
     assert (report.verdict, report.exit_code) == ("INCONCLUSIVE", code)
     assert report.arms["mcp"].capacity.outcome == "unfinished"
-
-
-def test_slow_targets_are_told_when_trials_are_too_short():
-    """Where two missing journeys are more than the 5 % that are looked for, a note says so."""
-    assert any("(load.round)" in note for note in run(mcp=Server(0.5, 2)).notes)
-    assert not any("(load.round)" in note for note in run(mcp=Server(0.02, 2)).notes)
 
 
 @pytest.mark.parametrize(

@@ -53,7 +53,7 @@ def one_turn(
     ]
     total = len(ok_ms) + len(late_ms) + failed + dropped if planned is None else planned
     ended = TurnEnded(turn=0, node="w1", users=1, busy_s=busy_s, planned=total, dropped=dropped)
-    return [run_record(["mcp"]), start, *slices, ended]
+    return [run_record(["mcp"], rate="1k/s"), start, *slices, ended]
 
 
 @pytest.mark.parametrize(
@@ -63,10 +63,10 @@ def one_turn(
         ({"planned": 315}, [], ()),  # 95 % and a bit
         ({"planned": 317}, [], ("throughput",)),
         ({"dropped": 3}, [], ()),
-        ({"dropped": 4}, [], ("drops",)),
+        ({"dropped": 4}, [], ()),  # by our own bound: see below
         ({"dropped": 3}, ["mcp.p95 < 20ms"], ()),
         ({"dropped": 3}, ["mcp.max < 20ms"], ("mcp.max < 20ms",)),  # theirs is not known
-        ({"dropped": 50}, [], ("throughput", "drops")),
+        ({"dropped": 50, "planned": 400}, [], ("throughput",)),
         ({"failed": 3}, [], ()),
         ({"failed": 4}, [], ("errors",)),
         ({"failed": 100}, [], ("errors",)),  # they came in time: it is not the throughput
@@ -78,7 +78,7 @@ def one_turn(
     ],
 )
 def test_a_rate_holds_when_all_conditions_are_met(turn, gates, broke_by):
-    """Gates on times and fractions, throughput, drops, and errors where no gate is about them."""
+    """Gates on times and fractions, throughput, and errors where no gate is about them."""
     [found] = judged(one_turn([10.5] * 300, **turn), gates)
     assert found.trial.broke_by == broke_by
     assert found.trial.rate == 100
@@ -147,13 +147,12 @@ def test_the_conditions_are_told_as_people_read_them():
     assert Rules.of("mcp", gates, {}).described() == [
         "mcp.p95 < 1s",
         "throughput at least 95% of the offered rate",
-        "drops at most 1% of the arrivals",
         "errors at most 1% of the calls",
     ]
-    assert len(Rules.of("mcp", [parse("mcp.success_rate > 5%")], {}).described()) == 3
+    assert len(Rules.of("mcp", [parse("mcp.success_rate > 5%")], {}).described()) == 2
 
 
-@settings(max_examples=25)
+@settings(max_examples=10)
 @given(st.floats(0.004, 0.2), st.integers(2, 8), st.integers(0, 99))
 def test_the_capacity_of_a_queue_is_found(service_s, slots, seed):
     """Slots / service time, within the 5 % that may be missing, 2 of edges and 3 of noise.
@@ -161,8 +160,8 @@ def test_the_capacity_of_a_queue_is_found(service_s, slots, seed):
     Rounds of 10 s: what is in service when one begins or ends is up to 2 % of it.
     """
     server = Server(service_s, slots, noise=0.01, rng=random.Random(seed))
-    found = judged(search({"mcp": server}, rate=2_500.0, round_s=10.0))
-    result = conclude(Range.of(2_500.0, 10.0, 40), [one.trial for one in found])
+    found = judged(search({"mcp": server}, rate="2.5k/s", round="10s"))
+    result = conclude(Range.of(2_500.0, 10.0, 60), [one.trial for one in found])
     assert result.outcome == "knee"
     assert 0.9 * server.capacity < result.rate < 1.1 * server.capacity
 

@@ -20,7 +20,7 @@ from tests.support.virtual_search import Server, search
 def report():
     """Search two servers, of about 200/s and 100/s."""
     servers = {"control": Server(0.02, 4), "mcp": Server(0.04, 4)}
-    return build(search(servers, ["mcp.p95 < 60ms"], rate=1_000.0))
+    return build(search(servers, ["mcp.p95 < 60ms"], rate="1k/s"))
 
 
 def plain(text):
