@@ -171,7 +171,8 @@ class UserPool:
             turn.rate,
             turn.seconds,
             poisson=self._loaded.scenario.load.arrivals == "poisson",
-            seed=f"{self._loaded.scenario.seed}/{turn.round}",
+            seed=f"{self._loaded.scenario.seed}/{turn.seed}",
+            users=turn.users,
             node=self._node,
             nodes=self._nodes,
         )

@@ -1,28 +1,38 @@
 """When journeys begin in an open load: a seeded, exact plan that splits over nodes.
 
-Every node computes the whole plan and takes each n-th arrival of it, so that the nodes' plans
-merged are the plan of one node. Every arm meets the same plan in the same round.
+Every node computes the whole plan and takes a part of it, so that the nodes' plans merged are the
+plan of one node. Arrivals are dealt out to the users of all nodes one by one, so that a node with
+more users gets more of them. Every arm meets the same plan in the same round.
 """
 
 import random
 from collections.abc import Iterator
-from itertools import count, islice, takewhile
+from itertools import compress, count, cycle, takewhile
 from typing import Final
 
 _SECOND_NS: Final = 1_000_000_000
 
 
 def arrivals(
-    rate: float, seconds: float, *, poisson: bool, seed: str, node: int = 0, nodes: int = 1
+    rate: float,
+    seconds: float,
+    *,
+    poisson: bool,
+    seed: str,
+    users: int = 1,
+    node: int = 0,
+    nodes: int = 1,
 ) -> Iterator[int]:
     """Yield the intended starts of a turn in ns from its beginning, ascending.
 
     `rate` journeys per second: evenly spaced, the first at once, or with exponential gaps drawn
-    from `seed` (a Poisson process). `node` of `nodes` counts from 0.
+    from `seed` (a Poisson process). `node` of `nodes` counts from 0; of the `users` of all nodes
+    it has those that `share_of` gives it.
     """
     every = _poisson(rate, seed) if poisson else _even(rate)
     end_ns = round(seconds * _SECOND_NS)
-    return islice(takewhile(lambda at_ns: at_ns < end_ns, every), node, None, nodes)
+    own = cycle([user % nodes == node for user in range(users)])
+    return compress(takewhile(lambda at_ns: at_ns < end_ns, every), own)
 
 
 def _even(rate: float) -> Iterator[int]:

@@ -41,7 +41,7 @@ class Totals:
     ) -> None:
         """`facts` are metrics that are no matter of turns, such as the size of `tools/list`."""
         self._facts = facts or {}
-        self._nodes = _nodes(turns)
+        self._window = _Window(turns)
         self.usage = Usage([turn.usage for turn in turns])
         self.steps = _groups(turns, groups.CALL)
         self.journeys = _groups(turns, groups.JOURNEY)
@@ -121,21 +121,22 @@ class Totals:
     @property
     def users(self) -> float:
         """Users at work, all nodes together; the mean over time where their number changed."""
-        return sum(node.user_s / node.busy_s for node in self._nodes if node.busy_s > 0)
+        return self._window.user_s / self._window.seconds if self._window.seconds else 0.0
 
     @property
     def users_in_journeys(self) -> float:
         """How many of them were inside a journey, on average: throughput times journey time."""
-        return sum(node.journey_ns / 1e9 / node.busy_s for node in self._nodes if node.busy_s > 0)
+        window = self._window
+        return window.journey_ns / 1e9 / window.seconds if window.seconds else 0.0
 
     def per_second(self, kind: str, name: str | None = None) -> float | None:
         """Return the rate of ended calls or done journeys, of one name or of all.
 
-        The nodes' users work side by side, so their rates add up: the sum over nodes of
-        (done / busy time). None when no time was spent.
+        It is the count of all nodes over the time of all turns. A node that was lost counts with
+        what it did, and no further. None when no time was spent.
         """
-        nodes = [node for node in self._nodes if node.busy_s > 0]
-        return sum(node.count(kind, name) / node.busy_s for node in nodes) if nodes else None
+        window = self._window
+        return window.count(kind, name) / window.seconds if window.seconds else None
 
     def ranked(self, metric: str) -> groups.Ranked:
         """Return what a metric of time is about, in its order: failures last."""
@@ -280,29 +281,24 @@ def paired(
     )
 
 
-class _Node:
-    def __init__(self) -> None:
+class _Window:
+    """What all nodes did in some turns, and how long these were."""
+
+    def __init__(self, turns: Sequence[RecordedTurn]) -> None:
         self.done: Counter[tuple[str, str]] = Counter()
-        self.busy_s = 0.0
+        self.seconds = 0.0
         self.user_s = 0.0
         self.journey_ns = 0
+        for turn in turns:
+            seconds = turn.seconds * turn.stretch
+            self.seconds += seconds
+            for share in turn.shares.values():
+                self.done.update(share.done)
+                self.user_s += share.ended.users * seconds if share.ended else 0.0
+                self.journey_ns += share.journey_ns
 
     def count(self, kind: str, name: str | None) -> int:
         return sum(n for (k, what), n in self.done.items() if k == kind and name in (None, what))
-
-
-def _nodes(turns: Sequence[RecordedTurn]) -> list[_Node]:
-    nodes: defaultdict[str, _Node] = defaultdict(_Node)
-    for turn in turns:
-        stretch = turn.stretch
-        for name, share in turn.shares.items():
-            node = nodes[name]
-            node.done.update(share.done)
-            busy_s = share.busy_s * stretch
-            node.busy_s += busy_s
-            node.user_s += share.ended.users * busy_s if share.ended else 0.0
-            node.journey_ns += share.journey_ns
-    return list(nodes.values())
 
 
 def _groups(turns: Sequence[RecordedTurn], kind: str) -> dict[str, groups.Group]:

@@ -89,7 +89,8 @@ class RecordedTurn:
         ends = [share.ended for share in self.shares.values() if share.ended]
         users = sum(end.users for end in ends)
         if users:
-            return sum(end.users * end.busy_s for end in ends) / users
+            one_s = ends[0].busy_s  # so that equal times stay what they are
+            return one_s + sum(end.users * (end.busy_s - one_s) for end in ends) / users
         return max((share.busy_s for share in self.shares.values()), default=0.0)
 
     @property

@@ -185,13 +185,13 @@ def test_a_round_of_seldom_calls_has_its_rate():
 
 
 def test_two_nodes_of_a_round_are_added_up():
-    """Each has its own time: their rates add up, as in the report."""
+    """What both did over the mean time of their users, as in the report."""
     show = Show()
     show.see(started(show.turns[2]))
     for node, busy_s in (("one", 1.0), ("two", 2.0)):
         show.see(piece("rest", {OK: 100}, node=node))
         show.see(TurnEnded(turn=2, node=node, users=1, busy_s=busy_s, planned=1))
-    assert "rest: 150 calls/s" in show.end()
+    assert "rest: 133 calls/s" in show.end()
 
 
 def test_calls_that_could_not_be_made_are_in_no_rate():

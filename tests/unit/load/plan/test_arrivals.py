@@ -1,5 +1,6 @@
 """When journeys begin in an open load: exact, seeded, and the same however it is split."""
 
+from functools import partial
 from itertools import chain, pairwise
 
 import pytest
@@ -7,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mcp_perf.load.plan.arrivals import arrivals
+from mcp_perf.load.plan.schedule import share_of
 
 RATES = st.floats(0.1, 5000)
 SECONDS = st.floats(0.05, 2)
@@ -38,16 +40,42 @@ def test_poisson_arrivals_are_those_of_a_poisson_process():
     assert sum(gap > 3e6 for gap in gaps) / len(gaps) == pytest.approx(0.0498, rel=0.1)
 
 
-@given(RATES, st.booleans(), st.integers(1, 7), st.text(max_size=5))
-def test_promise_04_split_over_workers_and_merged_is_unsplit(rate, poisson, nodes, seed):
-    """Every arrival of the plan is some node's, and no node has another."""
+@given(RATES, st.booleans(), st.integers(1, 7), st.integers(1, 20), st.text(max_size=5))
+def test_promise_04_split_over_workers_and_merged_is_unsplit(rate, poisson, nodes, users, seed):
+    """Every arrival of the plan is one node's: of the node whose user it is dealt out to."""
     plan = list(arrivals(rate, 0.5, poisson=poisson, seed=seed))
     parts = [
-        list(arrivals(rate, 0.5, poisson=poisson, seed=seed, node=node, nodes=nodes))
+        list(arrivals(rate, 0.5, poisson=poisson, seed=seed, users=users, node=node, nodes=nodes))
         for node in range(nodes)
     ]
     assert sorted(chain(*parts)) == plan
-    assert max(map(len, parts)) - min(map(len, parts)) <= 1
+    shares = [share_of(users, node, nodes) for node in range(nodes)]
+    for part, share in zip(parts, shares, strict=True):
+        assert len(part) == pytest.approx(len(plan) * share / users, abs=max(shares))
+
+
+@pytest.mark.parametrize("users", [2, 4, 10, 50])
+def test_processes_drop_together_what_one_would_drop(users):
+    """An overloaded second of calls of half a second: `max_in_flight` is one number for the run."""
+
+    def dropped(nodes):
+        plan = partial(arrivals, 200, 6, poisson=False, seed="1", users=users, nodes=nodes)
+        each = range(nodes)
+        return sum(_dropped(plan(node=node), share_of(users, node, nodes)) for node in each)
+
+    assert dropped(3) == pytest.approx(dropped(1), rel=0.02)
+
+
+def _dropped(plan, users):
+    """Count the arrivals that find so many calls of half a second under way."""
+    ends, missed = [], 0
+    for at_ns in plan:
+        ends = [end for end in ends if end > at_ns]
+        if len(ends) < users:
+            ends.append(at_ns + 500_000_000)
+        else:
+            missed += 1
+    return missed
 
 
 def test_promise_04_the_same_seed_gives_the_same_intended_times():

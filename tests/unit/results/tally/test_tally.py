@@ -153,8 +153,8 @@ def test_rates_of_nodes_add_up():
     assert two.journeys_done == 100
 
 
-def test_each_node_has_its_own_denominator():
-    """Nodes of different busy times: the sum of done / busy, not the sums divided."""
+def test_the_time_of_a_turn_is_that_of_its_mean_user():
+    """Nodes of different busy times: what both did over the mean time of all users."""
     turn = RecordedTurn(TurnStarted(turn=0, arm="mcp", phase="round", round=1, at_s=0, planned_s=1))
     health = Health(cpu_s=0, wall_s=1)
     for node, n, busy_s in (("w1", 10, 1.0), ("w2", 10, 2.0)):
@@ -162,10 +162,28 @@ def test_each_node_has_its_own_denominator():
         turn.add(Slice(node=node, turn=0, at_s=0, seconds=1, cells=cells, health=health))
         turn.end(TurnEnded(turn=0, node=node, users=n, busy_s=busy_s, planned=0))
     found = Totals([turn])
-    assert found.throughput_per_s == found.per_second(CALL, "tools/call echo") == 15
+    assert found.throughput_per_s == found.per_second(CALL, "tools/call echo") == 20 / 1.5
     assert found.users == 20
     assert turn.seconds == 1.5
     assert found.per_second(CALL, "another") == 0
+
+
+def test_promise_19_the_rate_of_a_worker_ends_with_it():
+    """Two do 100/s each, and one is lost in the fourth of ten rounds: 133/s, not still 200/s."""
+    turns = []
+    health = Health(cpu_s=0, wall_s=1)
+    for number, of_second in enumerate([100] * 3 + [30] + [0] * 6):
+        turn = RecordedTurn(
+            TurnStarted(turn=number, arm="mcp", phase="round", round=1, at_s=0, planned_s=1)
+        )
+        for node, n in (("w1", 100), ("w2", of_second)):
+            cells = virtual.cells("mcp", Round(ok=n)) if n else []
+            turn.add(Slice(node=node, turn=number, at_s=0, seconds=1, cells=cells, health=health))
+            if n == 100:
+                turn.end(TurnEnded(turn=number, node=node, users=2, busy_s=1.0, planned=0))
+        turns.append(turn)
+    assert Totals(turns).throughput_per_s == pytest.approx(133)
+    assert Totals(turns).users == pytest.approx(2.6)
 
 
 def test_busy_time_of_no_length_gives_no_rate():
