@@ -40,6 +40,16 @@ def capacity(low, high, outcome="knee", rate=None):
     )
 
 
+def unsteady():
+    """Give a capacity whose rates held and broke."""
+    found = capacity(None, None, "unsteady")
+    update = [
+        {"rate_per_s": rate, "held": held} for rate, held in ((2, 3), (5, 1), (20, 2), (40, 0))
+    ]
+    levels = [found.levels[0].model_copy(update=changes) for changes in update]
+    return found.model_copy(update={"levels": levels})
+
+
 def test_the_document_has_the_capacity_and_every_rate():
     """The knee, its interval, what broke, the conditions, and the numbers of each rate."""
     found = run(["mcp.p95 < 60ms"]).arms["mcp"].capacity
@@ -230,6 +240,15 @@ def test_a_search_that_was_cut_off_tells_what_it_had(end, code):
         (capacity(None, None, "generator"), "mcp was not tried in earnest; beyond it the load"),
         (capacity(None, None, "unfinished"), "the capacity is not known"),
         (capacity(None, 1.3, "lowest"), "mcp held no rate, not even 1.3/s. What broke: drops."),
+        (capacity(198, None, "own_limit"), "mcp held 198/s; beyond it we were the limit: as many"),
+        (
+            capacity(80, 160, "did_not_recover").model_copy(update={"did_not_recover_from": 160}),
+            "mcp held 80/s; did not recover from 160/s.",
+        ),
+        (
+            unsteady(),
+            "mcp is unsteady: trials broke from 5/s on, and held up to 20/s. What broke: drops.",
+        ),
     ],
 )
 def test_every_outcome_has_its_sentence(found, said):

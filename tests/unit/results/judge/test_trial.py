@@ -228,3 +228,12 @@ def test_how_many_calls_may_fail_is_a_limit_of_the_scenario():
     for limits, broke_by in (({}, ("errors",)), ({"errors": 0.3}, ())):
         [found] = trials(tally, "mcp", Rules.of("mcp", [], limits))
         assert found.trial.broke_by == broke_by
+
+
+def test_a_target_that_answers_nothing_is_waited_for_before_its_first_trial():
+    """It may be just starting; after that, two probes before each trial have to do."""
+    seen = []
+    search({"mcp": Server(timeout_s=0.001)}, rate="1k/s", seen=seen)
+    phases = "".join(turn.phase[0] for turn in seen)
+    assert phases.startswith("wpppprpprpp")
+    assert phases.count("r") == 6
