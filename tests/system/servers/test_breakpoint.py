@@ -55,12 +55,12 @@ def test_the_capacity_of_a_real_server_is_found(search, run_cli, tmp_path, four_
 
 
 def test_a_gate_on_the_latency_moves_the_knee_below_where_calls_queue(search):
-    """At 200/s calls begin to queue: with a bound of 30 ms the knee is not beyond it."""
-    _, document = search("[mcp.p90 < 30ms]")
+    """At 200/s calls begin to queue: with a bound of 45 ms the knee is not beyond it."""
+    _, document = search("[mcp.p90 < 45ms]")
     found = document["arms"]["mcp"]["capacity"]
     assert found["outcome"] == "knee"
     assert found["rate_per_s"] <= 1.03 * TRUE_PER_S
-    assert "mcp.p90 < 30ms" in found["broke_by"]
+    assert "mcp.p90 < 45ms" in found["broke_by"]
 
 
 def test_two_processes_search_as_one(search):
