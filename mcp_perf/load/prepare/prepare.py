@@ -35,7 +35,7 @@ from mcp_perf.scenario.model.targets import LOCAL_CODE, split_target
 from mcp_perf.scenario.problems.wording import InputError
 
 DEFAULT_SCENARIO: Final = "twilio-tasks"
-TOLERANCE: Final = "5%"
+TOLERANCE: Final = "10%"
 
 
 @dataclass(frozen=True, slots=True)

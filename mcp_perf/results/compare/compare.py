@@ -6,8 +6,10 @@
 | the control, or alone | its own values | rounds; the tolerance stands for the rest |
 | either, with three base runs or more | the mean of each run | how much runs differ, too |
 
-FAIL only when the whole interval lies beyond the tolerance, PASS only when none of it does. What
-the base has and the new run lacks is never PASS.
+FAIL only when the whole interval lies beyond the tolerance, PASS only when none of it does. A time
+or a rate that is within it as measured, but too noisy for that to be shown, is left unjudged where
+another time or rate of its arm is shown to be. What the base has and the new run lacks is never
+PASS.
 """
 
 import math
@@ -23,13 +25,14 @@ from mcp_perf.results.document.run_numbers import ArmRounds, RunNumbers
 from mcp_perf.results.judge import rule
 from mcp_perf.results.stats import runs as stats
 from mcp_perf.results.stats.clusters import certain
-from mcp_perf.results.stats.rounds import NO_NOISE, more_needed, same, step_down
+from mcp_perf.results.stats.rounds import FEWEST_ROUNDS, NO_NOISE, rounds_needed, same
 from mcp_perf.results.tally.metrics import COMPARED, JOURNEY_PREFIX
 from mcp_perf.scenario.model.gates import METRICS
 
-TOLERANCE: Final = 0.05
+TOLERANCE: Final = 0.1
 ERRORS: Final = "error_rate"
 _UNITS: Final[Mapping[str, str]] = {"time": "ms", "rate": "/s", "fraction": "fraction"}
+_NOISY: Final = "Not judged: within the tolerance as measured, but too noisy for that to be shown."
 _ERROR_MARGIN: Final = 0.001
 """An error rate that is higher by less than this passes, if that is shown."""
 
@@ -104,9 +107,7 @@ def compare_runs(base: Sequence[RunNumbers], new: RunNumbers, tolerance: float) 
 
     `tolerance` is the fraction by which a metric may be worse.
     """
-    rows = list(_rows([run.arms for run in base], new.arms, tolerance))
-    corrected = step_down([row.p_value for row in rows])
-    rows = [row.model_copy(update={"p_value": p}) for row, p in zip(rows, corrected, strict=True)]
+    rows = _settled(list(_rows([run.arms for run in base], new.arms, tolerance)), tolerance)
     return Outcome(rows, list(notes(base, new, rows, tolerance)))
 
 
@@ -136,6 +137,26 @@ def _rows(
         for step in dict.fromkeys(step for arms in having for step in arms[arm].steps):
             if step not in done:
                 yield _absent(arm, f"step {step}", f"{arm} never came to {step}; the base did.")
+
+
+def _settled(rows: Sequence[Regression], tolerance: float) -> list[Regression]:
+    """Leave unjudged what only noise keeps open, if the arm has shown the like of it to be good."""
+    shown = {(row.arm, row.unit) for row in rows if row.verdict == "PASS"}
+    return [
+        row.model_copy(update={"verdict": None, "reason": _NOISY})
+        if (row.arm, row.unit) in shown and _noisy(row, tolerance)
+        else row
+        for row in rows
+    ]
+
+
+def _noisy(row: Regression, tolerance: float) -> bool:
+    """Tell whether what was measured is within the tolerance, and its interval is not."""
+    if row.verdict != "INCONCLUSIVE" or row.ratio is None or row.ci95 is None:
+        return False
+    rate = METRICS[row.metric].kind == "rate"
+    worse, worst = (1 / row.ratio, 1 / row.ci95[0]) if rate else (row.ratio, row.ci95[1])
+    return worse <= 1 + tolerance < worst
 
 
 def _versus(arm: str, base: Sequence[Mapping[str, ArmRounds]], new: Mapping[str, ArmRounds]) -> str:
@@ -208,10 +229,10 @@ def _ratio(metric: _Metric) -> _Judgement:
         where = f" (or of {metric.versus})" if metric.versus else ""
         return _open(f"{metric.subject} has no value in some rounds{where}: no ratio.")
     few = min(map(len, [*base, new]))
-    if few < stats.FEWEST_ROUNDS:
+    if few < FEWEST_ROUNDS:
         return _open(
             f"{few} rounds cannot show a change between runs, however large: at least "
-            f"{stats.FEWEST_ROUNDS} are needed in each."
+            f"{FEWEST_ROUNDS} are needed in each."
         )
     if all(map(same, [*base, new])):
         return _open(f"{metric.subject} is the same in every round: {NO_NOISE}")
@@ -290,7 +311,7 @@ def _beyond(metric: _Metric) -> str:
 def _advice(rounds: int | None, interval: rule.Interval, worse: float, limit: float) -> str:
     if rounds is None:
         return "Runs of the base differ too much to tell: save more, or tolerate more."
-    needed = more_needed(rounds, interval, worse, limit)
+    needed = rounds_needed(rounds, interval, worse, limit)
     return rule.advice(needed, "rounds in each run", "tolerance")
 
 

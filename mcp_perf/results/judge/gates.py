@@ -32,6 +32,8 @@ from mcp_perf.scenario.model.gates import METRICS, Gate
 
 _BEYOND: Final = 3
 """Samples beyond a percentile, in each round: by fewer, the rounds do not know how it varies."""
+_UNSEEN: Final = 2
+"""The factor by which rounds may differ of which there are too few to see by how much."""
 
 
 def judge(gate: Gate, arms: Mapping[str, Evidence]) -> GateResult:
@@ -171,26 +173,31 @@ def _per_session(bound: rule.Bound, found: SessionNumbers, value: float) -> rule
 
 def _spread(bound: rule.Bound, evidence: Evidence, metric: str, value: float) -> rule.Judgement:
     rounds: stats.RoundValues = [part.value(metric) for part in evidence.rounds.values()]
-    if _thin(metric, evidence, _BEYOND) is not None:
+    enough = len(rounds) >= stats.FEWEST_ROUNDS
+    if enough and _thin(metric, evidence, _BEYOND) is not None:
         hint = f"This run had {len(rounds)} rounds. Longer ones, or more users, would tell."
         return bound.against(value, _order_statistics(metric, evidence), hint)
     ci95 = stats.around(value, rounds)
     if ci95 is not None:
-        needed = stats.more_needed(len(rounds), ci95, value, bound.value)
+        needed = stats.rounds_needed(len(rounds), ci95, value, bound.value)
         hint = f"This run had {len(rounds)} rounds. {rule.advice(needed)}"
         return bound.against(value, ci95, hint)
-    if len(rounds) >= stats.FEWEST_ROUNDS:
+    if enough:
         unknown = sum(number is None for number in rounds)
         fell = sum(part.falls_on_failure(metric) for part in evidence.rounds.values())
         why = f" It falls on a failed call in {fell} of them." if fell else ""
         reason = f"{bound.name} has no value in {unknown} of {len(rounds)} rounds.{why}"
         return rule.Judgement("INCONCLUSIVE", reason, value)
+    if not value and METRICS[metric].kind == "rate":
+        return bound.plainly(value)
     needed = stats.FEWEST_ROUNDS
     few = f"Finished rounds: {len(rounds)}; how much it varies takes at least {needed}."
     if bare(metric) not in FRACTIONS:
         demand = f"{bound.name} is {rule.show(value, bound.unit)}, and {bound.demand()}"
         return rule.Judgement("INCONCLUSIVE", f"{demand}: not decided. {few}", value)
-    return bound.against(value, _order_statistics(metric, evidence), few)
+    # What is clear is decided.
+    low, high = _order_statistics(metric, evidence)
+    return bound.against(value, (low / _UNSEEN, high * _UNSEEN), few)
 
 
 def _thin(metric: str, evidence: Evidence, beyond: int) -> int | None:
@@ -242,7 +249,7 @@ def _compared(gate: Gate, arm: Evidence, versus: Evidence) -> rule.Judgement:
         hint = f" Write a bound for {gate.arm}.{metric} itself." if kind == "fraction" else ""
         return rule.Judgement("INCONCLUSIVE", found.warnings[0] + hint, found.ratio)
     rounds = len(arm.rounds)
-    needed = stats.more_needed(rounds, found.ci95, found.ratio, factor)
+    needed = stats.rounds_needed(rounds, found.ci95, found.ratio, factor)
     more = f"This run had {rounds} rounds of each arm. {rule.advice(needed)}"
     judgement = bound.against(found.ratio, found.ci95, more)
     if judgement.verdict == "PASS" and not _holds_at_worst(gate, bound, arm, versus):

@@ -12,6 +12,7 @@ from mcp_perf.outcomes import INTERRUPTED
 from mcp_perf.results.judge import rule
 from mcp_perf.results.stats import rounds as stats
 from mcp_perf.results.stats.clusters import certain
+from mcp_perf.results.stats.mean import ALPHA
 from mcp_perf.results.tally.groups import CALL, JOURNEY, Group, Tally
 from mcp_perf.results.tally.metrics import Evidence, Totals
 from mcp_perf.scenario.model.gates import METRICS, Gate
@@ -101,7 +102,7 @@ def _judged(bound: rule.Bound, found: ShareCounts) -> rule.Judgement:
     ci95 = stats.proportion(count * found.certain, total * found.certain)
     if count in (0, total):
         least = bound.value if count else 1 - bound.value
-        needed: int | None = math.ceil(math.log(stats.ALPHA) / math.log(least))
+        needed: int | None = math.ceil(math.log(ALPHA) / math.log(least))
         limit = rule.show(ci95[0] if count else ci95[1], "fraction")
         shown = f"shows {'>' if count else '<'} {limit} (95 %)"
     else:

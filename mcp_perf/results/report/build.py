@@ -23,7 +23,7 @@ from mcp_perf.results.report.drifts import drift_notes
 from mcp_perf.results.report.layers import layers
 from mcp_perf.results.report.notes import notes
 from mcp_perf.results.report.replies import replies
-from mcp_perf.results.stats.rounds import compare, holm
+from mcp_perf.results.stats.rounds import holm, pair
 from mcp_perf.results.tally.arm_facts import sharing, unsampled
 from mcp_perf.results.tally.groups import CALL
 from mcp_perf.results.tally.metrics import COMPARED, Evidence, Totals, paired
@@ -236,15 +236,15 @@ def _comparisons(
     against = _bases(evidence)
     if capacities:
         return capacity.ratios(capacities, against)
-    found, pairs = [], []
-    for arm, base in against.items():
-        shared = base in sharing(tally, arm)
-        for metric in _compared(evidence[arm], evidence[base], shared=shared):
-            values, bases = paired(metric, evidence[arm], evidence[base])
-            result = compare(metric, arm, base, values, bases)
-            found.append(_of_one_start(with_drops(result, evidence[arm], evidence[base])))
-            pairs.append(len(values))
-    return holm(found, pairs)
+    pairs = [
+        pair(metric, arm, base, *paired(metric, evidence[arm], evidence[base]))
+        for arm, base in against.items()
+        for metric in _compared(evidence[arm], evidence[base], shared=base in sharing(tally, arm))
+    ]
+    return [
+        _of_one_start(with_drops(found, evidence[found.arm], evidence[found.versus]))
+        for found in holm(pairs)
+    ]
 
 
 def _bases(arms: Collection[str]) -> dict[str, str]:

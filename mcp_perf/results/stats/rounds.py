@@ -2,124 +2,122 @@
 
 The unit is the round, never the call: calls of one round share its noise, and a test on pooled
 calls calls one in four identical pairs different. Arms alternate, so the i-th round of one arm is
-compared with the i-th round of the other: slow drift of the machine cancels. Data that is too thin
-or broken yields no interval and a warning that says why.
+compared with the i-th round of the other: slow drift of the machine cancels. How sure a mean is
+says `mean.py`. Data that is too thin or broken yields no interval and a warning that says why.
 """
 
 import math
-import random
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
-from statistics import fmean, stdev
-from typing import Any, Final
+from typing import Final
 
 from mcp_perf.results.document.comparison import Comparison
+from mcp_perf.results.stats.mean import ALPHA, Mean, special
 
-ALPHA: Final = 0.05
 POWER: Final = 0.8
-FEWEST_PAIRS: Final = 6
-"""With five pairs even five equal signs have p = 2 / 2**5 = 0.06: nothing can be significant."""
-FEWEST_ROUNDS: Final = 3
-"""Below this, the rounds of one arm say nothing useful about their own spread."""
+FEWEST_ROUNDS: Final = 6
+"""Five rounds of a machine with two speeds are all of one speed in 6 % of runs (2 / 2**5): then no
+interval holds the truth."""
 EXACT: Final = frozenset(("bytes_per_journey",))
 """What the messages alone decide: where it has no noise, its ratio is certain."""
 NO_NOISE: Final = (
     "without any noise there is nothing to judge certainty by. Check that the arms do real work."
 )
-_EXACT_PAIRS: Final = 14
-_FLIPS: Final = 10_000
-_CHUNK: Final = 8
 SAME: Final = 1e-9
 """Relative to what is compared: below this, numbers are equal."""
 _MOST_TIMES: Final = 100
+_WIDER: Final = 1.9
+"""By this, divided by the root of their number, the interval of independent rounds is usually wider
+than Student's, which takes them to be independent. By simulation of 6 to 60 rounds."""
 
 RoundValues = Sequence[float | None]
+Interval = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Paired:
+    """Two arms in one metric, paired by round: what a comparison of them rests on."""
+
+    metric: str
+    arm: str
+    versus: str
+    ratio: float | None = None
+    mean: Mean | None = None
+    """Of the logarithms of the rounds' ratios; None where they do not tell how sure it is."""
+    warning: str = ""
+
+    @property
+    def p(self) -> float | None:
+        """The p-value of this comparison alone."""
+        return None if self.mean is None else self.mean.doubt(abs(self.mean.value))
+
+    def shown(self, times: float = 1) -> Comparison:
+        """Return the comparison, corrected as one of so `many` that were made together.
+
+        The interval leaves out 1 if, and only if, p is below 0.05.
+        """
+        ci95: Interval | None = None
+        p = needed = None
+        if self.mean is not None and self.p is not None:
+            half = self.mean.half(ALPHA / times)
+            ci95 = math.exp(self.mean.value - half), math.exp(self.mean.value + half)
+            df = self.mean.df
+            needed = math.exp(half * (1 + _t(POWER, df) / student_t(df)))
+            p = min(1.0, times * self.p)
+        elif self.ratio is not None and not self.warning:
+            ci95 = self.ratio, self.ratio
+        return Comparison(
+            metric=self.metric,
+            arm=self.arm,
+            versus=self.versus,
+            ratio=self.ratio,
+            ci95=ci95,
+            p_value=p,
+            effect_needed=needed,
+            warnings=[self.warning] if self.warning else [],
+        )
+
+
+def pair(metric: str, arm: str, versus: str, values: RoundValues, base: RoundValues) -> Paired:
+    """Pair two arms by round.
+
+    `values` and `base` hold one number per round of `arm` and of `versus`, in the same order. The
+    ratio is the geometric mean of the rounds' ratios. With fewer than `FEWEST_ROUNDS` of them there
+    is only the ratio, from broken data nothing but the warning.
+    """
+    broken = _broken((arm, values), (versus, base), metric)
+    if broken is not None:
+        return Paired(metric, arm, versus, warning=broken)
+    logs = [math.log(a / b) for a, b in zip(values, base, strict=True) if a and b]
+    ratio = math.exp(math.fsum(logs) / len(logs))
+    thin = _thin(logs, metric)
+    mean = None if thin is not None or same(logs) else Mean(logs)
+    return Paired(metric, arm, versus, ratio, mean, thin or "")
 
 
 def compare(
     metric: str, arm: str, versus: str, values: RoundValues, base: RoundValues
 ) -> Comparison:
-    """Compare two arms by the ratio of one metric, paired by round.
+    """Compare two arms by the ratio of one metric, as a question by itself."""
+    return pair(metric, arm, versus, values, base).shown()
 
-    `values` and `base` hold one number per round of `arm` and of `versus`, in the same order. The
-    ratio is the geometric mean of the rounds' ratios; its 95 % interval is Student's t on their
-    logarithms; p is that of the sign-flip permutation test, before Holm's correction. With fewer
-    than `FEWEST_PAIRS` pairs there is only the ratio, from broken data nothing but the warning.
+
+def holm(paired: Sequence[Paired]) -> list[Comparison]:
+    """Compare arms in several metrics together; those without a p-value do not count.
+
+    The smallest p of m is multiplied by m, the next by m - 1, and none ends below the one before
+    (Holm, "A simple sequentially rejective multiple test procedure", 1979). Intervals are widened
+    by the same factors, so that they and the p-values agree.
     """
-    result = Comparison(
-        metric=metric,
-        arm=arm,
-        versus=versus,
-        ratio=None,
-        ci95=None,
-        p_value=None,
-        effect_needed=None,
-    )
-    broken = _broken((arm, values), (versus, base), metric)
-    if broken is not None:
-        return result.model_copy(update={"warnings": [broken]})
-    logs = [math.log(a / b) for a, b in zip(values, base, strict=True) if a and b]
-    mean = fmean(logs)
-    result = result.model_copy(update={"ratio": math.exp(mean)})
-    if metric in EXACT and len(logs) >= FEWEST_PAIRS and same(logs):
-        return result.model_copy(update={"ci95": (math.exp(mean), math.exp(mean))})
-    thin = _thin(logs)
-    if thin is not None:
-        return result.model_copy(update={"warnings": [thin]})
-    half = half_width(logs)
-    return result.model_copy(
-        update={
-            "ci95": (math.exp(mean - half), math.exp(mean + half)),
-            "p_value": sign_flip_p(logs),
-            "effect_needed": effect_needed(logs),
-        }
-    )
-
-
-def holm(comparisons: Sequence[Comparison], pairs: Sequence[int]) -> list[Comparison]:
-    """Correct the p-values of one family; those without one do not count.
-
-    The smallest of m is multiplied by m, the next by m - 1, and none ends below the one before
-    (Holm, "A simple sequentially rejective multiple test procedure", 1979). `pairs` tells how many
-    pairs each comparison has: too few for a family of this size is a warning.
-    """
-    corrected = step_down([comparison.p_value for comparison in comparisons])
-    family = sum(p is not None for p in corrected)
-    needed = pairs_needed(family) if family else 0
-    found = []
-    for comparison, p, n in zip(comparisons, corrected, pairs, strict=True):
-        warnings = list(comparison.warnings)
-        if p is not None and n < needed:
-            warnings.append(
-                f"{n} rounds of each arm are too few for p-values of {family} "
-                f"comparisons together: {needed} are needed. The interval stands for itself."
-            )
-        found.append(comparison.model_copy(update={"p_value": p, "warnings": warnings}))
-    return found
-
-
-def step_down(p_values: RoundValues) -> list[float | None]:
-    """Return the p-values of one family, corrected after Holm, in the order given."""
-    known = sorted((p, i) for i, p in enumerate(p_values) if p is not None)
-    corrected = list(p_values)
+    known = sorted((one.p, i) for i, one in enumerate(paired) if one.p is not None)
+    times = [1.0] * len(paired)
     largest = 0.0
     for rank, (p, index) in enumerate(known):
-        corrected[index] = largest = max(largest, min(1.0, (len(known) - rank) * p))
-    return corrected
-
-
-def pairs_needed(family: int) -> int:
-    """Return how many pairs a family of so many comparisons needs to show anything at all.
-
-    The smallest p of n pairs is 2 / 2**n, and Holm multiplies the smallest by the family's size.
-    """
-    return math.ceil(math.log2(2 * family / ALPHA))
-
-
-def half_width(numbers: Sequence[float]) -> float:
-    """Return half the 95 % interval of a mean: Student's t. Needs two numbers."""
-    return student_t(len(numbers) - 1) * stdev(numbers) / math.sqrt(len(numbers))
+        largest = max(largest, (len(known) - rank) * p)
+        times[index] = largest / p if p else float(len(known) - rank)
+    return [one.shown(many) for one, many in zip(paired, times, strict=True)]
 
 
 def student_t(df: float) -> float:
@@ -127,46 +125,12 @@ def student_t(df: float) -> float:
     return _t(1 - ALPHA / 2, df)
 
 
-def effect_needed(logs: Sequence[float]) -> float:
-    """Return the smallest ratio above 1 whose interval leaves out 1 in 80 % of such runs.
-
-    exp((t(0.975) + t(0.8)) * standard error): the usual formula of the paired t-test's power.
-    """
-    df = len(logs) - 1
-    error = stdev(logs) / math.sqrt(len(logs))
-    return math.exp(change_needed(error, df))
-
-
-def change_needed(error: float, df: float) -> float:
-    """Return the smallest change that 80 % of intervals with this standard error tell from 0."""
-    return (student_t(df) + _t(POWER, df)) * error
-
-
-def sign_flip_p(differences: Sequence[float], seed: int = 0) -> float:
-    """Return the two-sided p of the paired sign-flip permutation test.
-
-    Were both arms the same, each difference could as well have had the other sign: p is the share
-    of all such assignments whose sum is at least as far from zero. Exact up to 14 pairs, then from
-    10 000 seeded draws (Fisher, "The Design of Experiments", 1935, section 21).
-    """
-    far = abs(sum(differences)) * (1 - SAME)
-    if len(differences) <= _EXACT_PAIRS:
-        sums = _signed_sums(differences)
-        return sum(abs(total) >= far for total in sums) / len(sums)
-    chunks = [
-        _signed_sums(differences[start : start + _CHUNK])
-        for start in range(0, len(differences), _CHUNK)
-    ]
-    choose = random.Random(seed).choice
-    hits = sum(abs(sum(map(choose, chunks))) >= far for _ in range(_FLIPS))
-    return (hits + 1) / (_FLIPS + 1)
-
-
-def around(pooled: float, rounds: RoundValues) -> tuple[float, float] | None:
+def around(pooled: float, rounds: RoundValues) -> Interval | None:
     """Return the 95 % interval of a value over all rounds, from how much the rounds differ.
 
-    Student's t on the logarithms of the rounds' values, laid around the pooled one; on the values
-    themselves when some are zero. None with fewer than `FEWEST_ROUNDS`, or one without a value.
+    That of the mean of the logarithms of the rounds' values, laid around the pooled one; of the
+    values themselves when some are zero. None with fewer than `FEWEST_ROUNDS`, or one without a
+    value.
     """
     values = [value for value in rounds if value is not None]
     if len(values) < max(FEWEST_ROUNDS, len(rounds)):
@@ -176,6 +140,11 @@ def around(pooled: float, rounds: RoundValues) -> tuple[float, float] | None:
         return pooled / factor, pooled * factor
     half = half_width(values)
     return pooled - half, pooled + half
+
+
+def half_width(numbers: Sequence[float]) -> float:
+    """Return half the 95 % interval of a mean; 0 of numbers that are all the same."""
+    return 0.0 if same(numbers) else Mean(numbers).half()
 
 
 def proportion(count: float, total: float) -> tuple[float, float]:
@@ -208,17 +177,39 @@ def percentile_ranks(fraction: float, total: int) -> tuple[int, int]:
     return low, high
 
 
-def more_needed(n: int, interval: tuple[float, float], value: float, bound: float) -> int | None:
-    """Estimate how many rounds (or calls) instead of n would leave the bound outside.
+def more_needed(n: int, interval: Interval, value: float, bound: float) -> int | None:
+    """Estimate how many calls instead of n would leave the bound outside.
 
     An interval shrinks with the square root of their number. None when the value is so close to
     the bound that a hundred times as many would not do.
     """
-    width = interval[1] - value if bound > value else value - interval[0]
+    width = _width(interval, value, bound)
     distance = abs(bound - value)
     if distance == 0 or (width / distance) ** 2 > _MOST_TIMES:
         return None
     return max(n + 1, math.ceil(n * (width / distance) ** 2))
+
+
+def rounds_needed(n: int, interval: Interval, value: float, bound: float) -> int | None:
+    """Estimate how many rounds instead of n would leave the bound outside.
+
+    As `more_needed`, but few rounds know their own spread badly: with more of them, the interval
+    shrinks faster than by the square root of their number.
+    """
+    width = _width(interval, value, bound)
+    goal = abs(bound - value) / width * _usual_width(n) if width else math.inf
+    most = n * _MOST_TIMES
+    needed = bisect_left(range(most + 1), -goal, lo=n + 1, key=lambda more: -_usual_width(more))
+    return needed if needed <= most else None
+
+
+def _width(interval: Interval, value: float, bound: float) -> float:
+    return interval[1] - value if bound > value else value - interval[0]
+
+
+def _usual_width(n: int) -> float:
+    """Return half the interval of n independent rounds, as a multiple of what they vary by."""
+    return student_t(n - 1) * (1 + _WIDER / math.sqrt(n)) / math.sqrt(n)
 
 
 def _broken(
@@ -244,14 +235,14 @@ def _broken(
     return None
 
 
-def _thin(logs: Sequence[float]) -> str | None:
-    if len(logs) < FEWEST_PAIRS:
+def _thin(logs: Sequence[float], metric: str) -> str | None:
+    if len(logs) < FEWEST_ROUNDS:
         return (
             f"{_rounds(len(logs))} of each arm cannot show a difference, however large: at least "
-            f"{FEWEST_PAIRS} are needed."
+            f"{FEWEST_ROUNDS} are needed."
         )
     if same(logs):
-        return f"Every round gave the same ratio: {NO_NOISE}"
+        return None if metric in EXACT else f"Every round gave the same ratio: {NO_NOISE}"
     return None
 
 
@@ -264,20 +255,6 @@ def _rounds(number: int) -> str:
     return "1 round" if number == 1 else f"{number} rounds"
 
 
-def _signed_sums(numbers: Sequence[float]) -> list[float]:
-    sums = [0.0]
-    for number in numbers:
-        sums = [total + number for total in sums] + [total - number for total in sums]
-    return sums
-
-
 @cache
 def _t(probability: float, df: float) -> float:
     return float(special().stdtrit(df, probability))
-
-
-def special() -> Any:
-    """Return SciPy's special functions, loaded where they are first needed."""
-    import scipy.special  # noqa: PLC0415 - half a second that a report without rounds need not pay
-
-    return scipy.special

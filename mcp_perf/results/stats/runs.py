@@ -5,32 +5,22 @@ enough in the base to see how much runs differ, a run is the unit instead. All n
 logarithms of what was measured (or of its ratio to the control); errors are counted instead.
 """
 
-import itertools
 import math
-import operator
-import random
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 from statistics import fmean, variance
 from typing import Final
 
-from mcp_perf.results.stats.rounds import ALPHA, SAME, change_needed, special, student_t
+from mcp_perf.results.stats.mean import ALPHA, special
+from mcp_perf.results.stats.rounds import POWER, half_width, student_t
 
-FEWEST_ROUNDS: Final = 4
-"""Of each run: with three against three, not even the rarest split has a p below 0.05 (2 / 20)."""
 FEWEST_RUNS: Final = 3
 """In the base, for the spread between runs to be known at all."""
 USUAL_SPREAD: Final = 0.03
 """Between runs of the same thing on one machine, as a standard deviation."""
 _EXPECTED_DF: Final = 4
-_MOST_SPLITS: Final = 20_000
-_DRAWS: Final = 10_000
-_MOST_DRAWN: Final = 200
-"""Rounds: beyond, a permutation test and Student's t agree."""
 
 Logs = Sequence[float]
-_Deal = Callable[[Logs], Sequence[float]]
 
 
 @dataclass(frozen=True)
@@ -48,17 +38,17 @@ class Change:
 
 
 def between_rounds(base: Logs, new: Logs) -> Change:
-    """Compare two samples of rounds: Welch's interval, and p by permuting which run is which.
+    """Compare two samples of rounds, of which one at least varies: Welch's interval.
 
     B. L. Welch, "The generalization of Student's problem when several different population
-    variances are involved", 1947. Needs two rounds of each, which differ.
+    variances are involved", 1947; with standard errors that take rounds as `mean.py` does.
     """
     mean = fmean(new) - fmean(base)
-    error, df = _welch(base, new)
-    wide, wide_df = _welch(base, new, between=1.0)
-    guard = student_t(wide_df) * wide
-    half = student_t(df) * error
-    return Change(mean, half, guard, _label_p(base, new), change_needed(error, df))
+    squares = [_square(logs) for logs in (base, new)]
+    dfs = len(base) - 1, len(new) - 1
+    wider = [square + variance(logs) for square, logs in zip(squares, (base, new), strict=True)]
+    wide, wide_df = _welch(wider, dfs)
+    return _change(mean, *_welch(squares, dfs), guard=student_t(wide_df) * wide)
 
 
 def between_runs(base: Sequence[Logs], new: Logs, usual: float) -> Change:
@@ -72,14 +62,19 @@ def between_runs(base: Sequence[Logs], new: Logs, usual: float) -> Change:
     means = [fmean(run) for run in base]
     mean = fmean(new) - fmean(means)
     own = len(means) - 1
-    expected = usual**2 + fmean(variance(run) / len(run) for run in base)
+    expected = usual**2 + fmean(map(_square, base))
     square = (own * variance(means) + _EXPECTED_DF * expected) / (own + _EXPECTED_DF)
     runs = math.sqrt(square * (1 + 1 / len(means))), float(own + _EXPECTED_DF)
-    rounds = _welch([log for run in base for log in run], new)
-    error, df = max(runs, rounds, key=lambda part: student_t(part[1]) * part[0])
-    p = 2 * float(special().stdtr(df, -abs(mean) / error))
+    every = [log for run in base for log in run]
+    rounds = _welch([_square(every), _square(new)], [len(every) - 1, len(new) - 1])
+    return _change(mean, *max(runs, rounds, key=lambda part: student_t(part[1]) * part[0]))
+
+
+def _change(mean: float, error: float, df: float, guard: float | None = None) -> Change:
     half = student_t(df) * error
-    return Change(mean, half, half, p, change_needed(error, df))
+    p = 2 * float(special().stdtr(df, -abs(mean) / error))
+    needed = half + float(special().stdtrit(df, POWER)) * error
+    return Change(mean, half, half if guard is None else guard, p, needed)
 
 
 def rate_difference(base: tuple[float, float], new: tuple[float, float]) -> tuple[float, float]:
@@ -105,40 +100,13 @@ def _wilson(count: float, total: float) -> tuple[float, float]:
     return max(0.0, (middle - half) / whole), min(1.0, (middle + half) / whole)
 
 
-def _welch(base: Logs, new: Logs, between: float = 0.0) -> tuple[float, float]:
-    """Return the standard error of the difference of means, and its degrees of freedom.
-
-    `between` is the variance between runs, as a multiple of that between rounds.
-    """
-    parts = [(variance(logs) * (between + 1 / len(logs)), len(logs) - 1) for logs in (base, new)]
-    total = sum(part for part, _ in parts)
-    return math.sqrt(total), total**2 / sum(part**2 / df for part, df in parts)
+def _welch(squares: Sequence[float], dfs: Sequence[int]) -> tuple[float, float]:
+    """Return the standard error of a difference of means, and its degrees of freedom."""
+    total = sum(squares)
+    parts = zip(squares, dfs, strict=True)
+    return math.sqrt(total), total**2 / sum(square**2 / df for square, df in parts)
 
 
-def _label_p(base: Logs, new: Logs) -> float:
-    """Return the share of all ways to deal the rounds to two runs that differ as much, or more.
-
-    Exact for few rounds, from 10 000 seeded draws for more, Student's t beyond 200.
-    """
-    every = [*base, *new]
-    if len(every) > _MOST_DRAWN:
-        error, df = _welch(base, new)
-        return 2 * float(special().stdtr(df, -abs(fmean(new) - fmean(base)) / error))
-    middle = fmean(every)
-    centred = [log - middle for log in every]
-    far = abs(sum(centred[len(base) :])) * (1 - SAME)
-    deals, exact = _deals(len(every), len(new))
-    hits = sum(abs(sum(deal(centred))) >= far for deal in deals)
-    return hits / len(deals) if exact else (hits + 1) / (len(deals) + 1)
-
-
-@cache
-def _deals(total: int, chosen: int) -> tuple[list[_Deal], bool]:
-    """Return ways to choose the rounds of one run, and whether these are all there are."""
-    indexes = range(total)
-    if math.comb(total, chosen) <= _MOST_SPLITS:
-        return [
-            operator.itemgetter(*deal) for deal in itertools.combinations(indexes, chosen)
-        ], True
-    sample = random.Random(0).sample
-    return [operator.itemgetter(*sample(indexes, chosen)) for _ in range(_DRAWS)], False
+def _square(logs: Logs) -> float:
+    """Return the square of the standard error of a mean of rounds."""
+    return (half_width(logs) / student_t(len(logs) - 1)) ** 2

@@ -42,7 +42,7 @@ BREAKPOINT: Final = "breakpoint"
 VARYING: Final = ("ramp", "step", "spike")
 """Shapes whose level changes from round to round."""
 SHAPE_DEFAULTS: Final[Mapping[str, Mapping[str, Any]]] = {
-    "smoke": {"rounds": 3, "round": "1s", "warmup": "0s"},
+    "smoke": {"rounds": 6, "round": "1s", "warmup": "0s"},
     "soak": {"rounds": 120, "round": "30s"},
     "breakpoint": {"rate": "10k/s", "round": "3s", "rounds": 60},
 }

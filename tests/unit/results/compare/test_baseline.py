@@ -99,7 +99,7 @@ def test_a_run_without_an_arm_is_no_baseline(tmp_path):
         read(path)
 
 
-def against(base, tolerance=0.05):
+def against(base, tolerance=0.1):
     """Give the record of a baseline."""
     return Baseline(tolerance=tolerance, runs=base)
 

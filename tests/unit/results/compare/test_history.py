@@ -17,7 +17,7 @@ from tests.support import ROOT
 from tests.support.earlier_runs import identity, rounds, run
 from tests.support.waiting import until
 
-SHAPE = [1.0, 1.1, 0.9, 1.05]
+SHAPE = [1.0, 1.1, 0.9, 1.05, 1.0, 0.95]
 WRITERS = 4
 WRITE = """
 import sys

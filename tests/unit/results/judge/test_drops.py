@@ -9,7 +9,8 @@ from tests.support.virtual_run import Round, journal, judged, noisy
 def dropping(dropped, ms=10.0):
     """Give rounds of 1000 journeys that also dropped some."""
     return [
-        Round(ms=ms * f, ok=1000, planned=1000 + dropped, dropped=dropped) for f in (1, 1.01, 0.99)
+        Round(ms=ms * f, ok=1000, planned=1000 + dropped, dropped=dropped)
+        for f in (1, 1.01, 0.99, 1, 0.99, 1.01)
     ]
 
 

@@ -4,43 +4,44 @@ import math
 import random
 import subprocess
 import sys
-from itertools import product
-from statistics import fmean, stdev
+from statistics import fmean, median_low
 
 import pytest
 from scipy import stats
 
 from mcp_perf.results.document.comparison import Comparison
+from mcp_perf.results.stats.mean import Mean
 from mcp_perf.results.stats.rounds import (
     around,
     compare,
-    effect_needed,
+    half_width,
     holm,
     more_needed,
-    pairs_needed,
+    pair,
     percentile_ranks,
     proportion,
-    sign_flip_p,
+    rounds_needed,
 )
 
 
-def test_the_effect_needed_follows_the_formula():
-    """It is exp((t(0.975) + t(0.8)) * standard error)."""
-    logs = [0.01, 0.05, -0.02, 0.03, 0.00, 0.02]
-    error = stdev(logs) / math.sqrt(6)
-    expected = math.exp((stats.t.ppf(0.975, 5) + stats.t.ppf(0.8, 5)) * error)
-    assert effect_needed(logs) == pytest.approx(expected)
+def test_the_effect_needed_lies_beyond_the_interval():
+    """By as much as a truth has to, to be seen in 80 % of runs: t(0.8) to t(0.975) more."""
+    values = [1.01, 1.05, 0.98, 1.03, 1.00, 1.02]
+    logs = [math.log(value) for value in values]
+    times = 1 + stats.t.ppf(0.8, 5) / stats.t.ppf(0.975, 5)
+    found = compare("mean", "mcp", "control", values, [1.0] * 6)
+    assert found.effect_needed == pytest.approx(math.exp(times * Mean(logs).half()))
 
 
 def test_a_comparison_is_the_geometric_mean_of_paired_ratios():
-    """Ratio and interval are those of Student's t on the logarithms of the rounds' ratios."""
+    """Interval and p are those of the mean of the logarithms of the rounds' ratios."""
     values, base = [21, 40, 62, 78, 101, 122], [10, 20, 30, 40, 50, 60]
     logs = [math.log(a / b) for a, b in zip(values, base, strict=True)]
-    low, high = stats.t.interval(0.95, 5, fmean(logs), stats.sem(logs))
+    middle, half = fmean(logs), Mean(logs).half()
     found = compare("mean", "mcp", "control", values, base)
-    assert found.ratio == pytest.approx(math.exp(fmean(logs)))
-    assert found.ci95 == pytest.approx((math.exp(low), math.exp(high)))
-    assert found.p_value == 2 / 2**6
+    assert found.ratio == pytest.approx(math.exp(middle))
+    assert found.ci95 == pytest.approx((math.exp(middle - half), math.exp(middle + half)))
+    assert found.p_value == pytest.approx(Mean(logs).doubt(middle))
     assert found.warnings == []
 
 
@@ -52,72 +53,60 @@ def test_pairing_removes_what_both_arms_share():
     assert 1.97 < low < 2 < high < 2.03
 
 
-def brute_force(differences: list[float]) -> float:
-    """Try every assignment of signs."""
-    far = abs(sum(differences)) - 1e-12
-    signs = list(product((1, -1), repeat=len(differences)))
-    sums = [abs(sum(s * d for s, d in zip(way, differences, strict=True))) for way in signs]
-    return sum(total >= far for total in sums) / len(signs)
+def shown(*paired) -> list[Comparison]:
+    """Give the comparisons of a family, and see that intervals and p-values agree."""
+    found = holm(paired)
+    for one in found:
+        if one.p_value is not None:
+            assert (one.p_value < 0.05) is not (one.ci95[0] <= 1 <= one.ci95[1])
+    return found
 
 
-@pytest.mark.parametrize("seed", range(5))
-def test_sign_flips_are_exact_for_few_pairs(seed):
-    """Up to 14 pairs, p is the share of all sign assignments at least as extreme."""
+def a_pair(effect: float, seed: int = 0, rounds: int = 10):
+    """Give two arms whose rounds differ by so much, and by 2 % of noise."""
     rng = random.Random(seed)
-    differences = [rng.gauss(0.5, 1) for _ in range(8)]
-    assert sign_flip_p(differences) == brute_force(differences)
+    values = [effect * rng.lognormvariate(0, 0.02) for _ in range(rounds)]
+    return pair("mean", "mcp", "control", values, [1.0] * rounds)
 
 
-def test_equal_magnitudes_count_as_equally_extreme():
-    """Rounding in the sums does not make an equally extreme assignment a less extreme one."""
-    assert sign_flip_p([0.1, 0.2, 0.3, -0.6, 0.7, 0.1]) == brute_force(
-        [0.1, 0.2, 0.3, -0.6, 0.7, 0.1]
-    )
+@pytest.mark.parametrize("seed", range(10))
+def test_promise_15_holm_multiplies_the_smallest_most_and_keeps_the_order(seed):
+    """The smallest of four p-values counts four times, the largest once, none below another."""
+    family = [a_pair(1 + step / 100, seed + step) for step in range(4)]
+    ranked = sorted(one.p for one in family)
+    steps = [(4 - place) * p for place, p in enumerate(ranked)]
+    expected = [min(1, max(steps[: ranked.index(one.p) + 1])) for one in family]
+    assert [one.p_value for one in shown(*family)] == pytest.approx(expected)
 
 
-def test_many_pairs_are_drawn_with_a_seed_and_agree_with_t():
-    """Beyond 14 pairs p is drawn, reproducible, and near that of the t-test on normal data."""
-    rng = random.Random(5)
-    differences = [rng.gauss(0.4, 1) for _ in range(30)]
-    p = sign_flip_p(differences)
-    assert p == sign_flip_p(differences)
-    assert p == pytest.approx(stats.ttest_1samp(differences, 0).pvalue, abs=0.02)
-    assert sign_flip_p(differences, seed=1) != p
-
-
-def test_a_drawn_p_is_never_zero():
-    """The observed signs are one of the assignments, however extreme they are."""
-    assert sign_flip_p([1.0] * 40) == pytest.approx(1 / 10_001)
-
-
-def p_values(*values: float | None) -> list[Comparison]:
-    """Give comparisons with these p-values."""
-    rest = {"arm": "a", "versus": "b", "ratio": 1.0, "ci95": None, "effect_needed": None}
-    return [Comparison(metric=f"m{i}", p_value=p, **rest) for i, p in enumerate(values)]
-
-
-def test_promise_15_holm_multiplies_the_smallest_most_and_keeps_the_order():
-    """The textbook example: 0.01, 0.04, 0.03, 0.005 become 0.03, 0.06, 0.06, 0.02."""
-    corrected = holm(p_values(0.01, 0.04, 0.03, 0.005), [20] * 4)
-    assert [c.p_value for c in corrected] == pytest.approx([0.03, 0.06, 0.06, 0.02])
+def test_promise_15_an_interval_of_many_is_as_wide_as_their_number_asks():
+    """What leaves out 1 by itself may not among ten, and then its p is above 0.05."""
+    close = a_pair(1.016)
+    (alone,) = shown(close)
+    together = shown(close, *[a_pair(1, seed) for seed in range(9)])[0]
+    assert alone.ci95[0] > 1
+    assert together.ci95[0] < 1
+    assert together.ratio == alone.ratio
+    assert together.effect_needed > alone.effect_needed
 
 
 def test_holm_leaves_out_what_has_no_p_value_and_stops_at_one():
     """A comparison without a p-value does not make the others stricter; none exceeds 1."""
-    corrected = holm(p_values(None, 0.03, 0.9), [20] * 3)
-    assert [c.p_value for c in corrected] == [None, 0.06, 0.9]
-    assert holm(p_values(0.7, 0.8), [20] * 2)[1].p_value == 1
-    assert holm([], []) == []
+    thin = pair("mean", "mcp", "control", [1.0], [1.0])
+    first, second = a_pair(1.03), a_pair(1)
+    found = shown(thin, first, second)
+    assert [one.p_value is None for one in found] == [True, False, False]
+    assert found[1].p_value == pytest.approx(2 * first.p)
+    assert max(one.p_value for one in shown(*[a_pair(1, seed) for seed in range(20)])) == 1
+    assert shown() == []
 
 
-def test_too_few_rounds_for_the_family_are_a_warning():
-    """Six rounds can be significant alone, but not among ten; the warning names the number."""
-    assert (pairs_needed(1), pairs_needed(10)) == (6, 9)
-    [alone] = holm(p_values(2 / 2**6), [6])
-    assert alone.warnings == []
-    among_ten = holm(p_values(*[2 / 2**6] * 10), [6] * 10)
-    assert all("9 are needed" in c.warnings[0] for c in among_ten)
-    assert all(c.p_value > 0.05 for c in among_ten)
+def test_a_difference_beyond_all_doubt_is_corrected_too():
+    """A p of zero has no multiple, and its interval is widened all the same."""
+    far = a_pair(1e300, rounds=200)
+    assert far.p == 0
+    wide, alone = shown(far, a_pair(1))[0].ci95, shown(far)[0].ci95
+    assert wide[0] < alone[0] < alone[1] < wide[1]
 
 
 @pytest.mark.parametrize(
@@ -141,7 +130,7 @@ def test_promise_13_broken_data_claims_nothing(values, base, says):
 
 @pytest.mark.parametrize("rounds", [1, 2, 5])
 def test_promise_13_too_few_rounds_give_a_ratio_without_certainty(rounds):
-    """Below six pairs nothing can be significant: no interval, no p, and the number needed."""
+    """Below six pairs nothing can be shown: no interval, no p, and the number needed."""
     values = [2.0 + i / 10 for i in range(rounds)]
     found = compare("mean", "mcp", "control", values, [1.0] * rounds)
     assert found.ratio > 1.9
@@ -188,23 +177,23 @@ def test_percentile_ranks_say_where_no_sample_is_far_enough_out():
 
 
 def test_an_interval_around_a_value_comes_from_the_rounds():
-    """Student's t on the logarithms of the rounds, laid around the value over all of them."""
-    rounds = [9.0, 10.0, 11.0, 10.5]
-    factor = math.exp(stats.t.ppf(0.975, 3) * stats.sem([math.log(v) for v in rounds]))
+    """That of the mean of the logarithms of the rounds, laid around the value over all of them."""
+    rounds = [9.0, 10.0, 11.0, 10.5, 9.5, 10.1]
+    factor = math.exp(Mean([math.log(value) for value in rounds]).half())
     assert around(10.2, rounds) == pytest.approx((10.2 / factor, 10.2 * factor))
 
 
 def test_rounds_with_zeros_are_judged_on_their_own_scale():
-    """Zero has no logarithm: the interval is then the value plus and minus t times the error."""
-    rounds = [0.0, 1.0, 2.0]
-    half = stats.t.ppf(0.975, 2) * stats.sem(rounds)
+    """Zero has no logarithm: the interval is then the value plus and minus half the interval."""
+    rounds = [0.0, 1.0, 2.0, 1.0, 0.5, 1.5]
+    half = half_width(rounds)
     assert around(1.0, rounds) == pytest.approx((1 - half, 1 + half))
-    assert around(0.0, [0.0, 0.0, 0.0]) == (0, 0)
+    assert around(0.0, [0.0] * 6) == (0, 0)
 
 
-@pytest.mark.parametrize("rounds", [[], [1.0], [1.0, 2.0], [1.0, None, 2.0, 3.0]])
-def test_fewer_than_three_rounds_or_one_without_a_value_give_no_interval(rounds):
-    """Two rounds say nothing useful about their spread, and a missing one is not left out."""
+@pytest.mark.parametrize("rounds", [[], [1.0], [1.0, 2.0, 3.0, 2.0, 1.0], [1.0, None, *[2.0] * 6]])
+def test_fewer_than_six_rounds_or_one_without_a_value_give_no_interval(rounds):
+    """Five rounds of a machine with two speeds may all be of one; a missing one is not left out."""
     assert around(1.0, rounds) is None
 
 
@@ -219,8 +208,43 @@ def test_fewer_than_three_rounds_or_one_without_a_value_give_no_interval(rounds)
     ],
 )
 def test_how_many_more_would_decide(interval, value, bound, needed):
-    """An interval shrinks with the square root of the rounds; too close to tell is None."""
+    """An interval shrinks with the square root of the calls; too close to tell is None."""
     assert more_needed(10, interval, value, bound) == needed
+
+
+@pytest.mark.parametrize(
+    ("rounds", "bound", "needed"),
+    [
+        (6, 105, 13),
+        (10, 105, 25),
+        (10, 95, 25),
+        (10, 109.9, 11),
+        (10, 100.1, None),
+        (10, 100, None),
+    ],
+)
+def test_more_rounds_shrink_an_interval_faster_than_by_their_root(rounds, bound, needed):
+    """Half of the interval of six rounds is not that of 24, but of 13."""
+    assert rounds_needed(rounds, (90, 110), 100, bound) == needed
+
+
+@pytest.mark.parametrize("rounds", [6, 8, 10])
+def test_promise_13_as_many_rounds_as_are_said_would_tell(rounds):
+    """Half of the runs of that many are decided, give or take, by the advice of a typical run."""
+    rng = random.Random(rounds)
+    said, told = [], {}
+    for _ in range(200):
+        logs = [rng.gauss(0.02, 0.02) for _ in range(rounds)]
+        half = half_width(logs)
+        if half > fmean(logs) > 0:
+            said.append(rounds_needed(rounds, (fmean(logs) - half, fmean(logs)), fmean(logs), 0))
+    assert said
+    typical = median_low([more or 1000 for more in said])
+    for more in (typical // 2, 2 * typical):
+        runs = [[rng.gauss(0.02, 0.02) for _ in range(more)] for _ in range(100)]
+        told[more] = sum(fmean(logs) > half_width(logs) for logs in runs) / 100
+    assert told[typical // 2] < 0.65
+    assert told[2 * typical] > 0.65
 
 
 @pytest.mark.process

@@ -72,7 +72,7 @@ def test_what_contradicts_itself_is_refused(given, said):
 @pytest.mark.parametrize(
     ("given", "rounds", "round_s", "warmup_s"),
     [
-        ({"shape": "smoke"}, 3, 1, 0),
+        ({"shape": "smoke"}, 6, 1, 0),
         ({"shape": "smoke", "rounds": 5}, 5, 1, 0),
         ({"shape": "soak", "users": 5}, 120, 30, 3),
         ({"shape": "ramp", "users": 5}, 10, 5, 3),

@@ -58,7 +58,7 @@ def test_the_last_override_wins_and_the_text_stays(valid, accept):
             ["load.rounds=9", "load.shape=breakpoint", "load.rate=2k/s"],
             {"rate": 2000, "rounds": 9},
         ),
-        ("{users: 9, rounds: 7}", ["load.shape=smoke"], {"users": 9, "rounds": 3, "round": 1}),
+        ("{users: 9, rounds: 7}", ["load.shape=smoke"], {"users": 9, "rounds": 6, "round": 1}),
         (
             "{users: 9, rounds: 30, warmup: 2s}",
             ["load.shape=soak"],
