@@ -32,9 +32,9 @@ PAGE = ROOT / "docs" / "measurement.md"
 BEGIN, END = "<!-- simulation: begin -->\n", "<!-- simulation: end -->\n"
 UPDATE = "MCP_PERF_UPDATE_DOCS"
 
-TRIALS, RUNS, MANY = 2000, 200, 3000
+TRIALS, RUNS, MANY = 2000, 200, 2000
 """Simulated runs of values, of whole journals, and where a bound is close."""
-BEFORE = 30
+BEFORE = 20
 """Rounds that were before, so that the first one resembles others, too."""
 ROUNDS = 10
 GATE = "mcp.journey_p50 <= 1x control"

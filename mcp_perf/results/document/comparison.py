@@ -13,6 +13,7 @@ class Comparison(DocumentPart):
     versus: str
     ratio: float | None
     ci95: tuple[float, float] | None
+    """Widened by as much as the p-value was multiplied: it leaves out 1 where p is below 0.05."""
     p_value: float | None
     """After Holm's correction over all comparisons of the run."""
     effect_needed: float | None
@@ -36,7 +37,7 @@ class Regression(DocumentPart):
     ci95: tuple[float, float] | None
     """Of the ratio; for `error_rate`, of the difference."""
     p_value: float | None
-    """After Holm's correction over all metrics of the comparison."""
+    """Of this metric by itself: below 0.05 where the interval leaves out 1."""
     effect_needed: float | None
     """The smallest ratio above 1 that could have been told from 1."""
     verdict: VerdictName | None
