@@ -17,7 +17,7 @@ class Comparison(DocumentPart):
     p_value: float | None
     """After Holm's correction over all comparisons of the run."""
     effect_needed: float | None
-    """The smallest ratio above 1 that this run could have told from 1."""
+    """The smallest ratio above 1 that this run could have told from 1, as a question by itself."""
     warnings: list[str] = Field(default_factory=list)
 
 

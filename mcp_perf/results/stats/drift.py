@@ -11,7 +11,7 @@ from statistics import fmean
 from typing import Final
 
 from mcp_perf.results.stats.effective import free, line
-from mcp_perf.results.stats.rounds import ALPHA, special
+from mcp_perf.results.stats.mean import ALPHA, special
 
 FEWEST_ROUNDS: Final = 6
 

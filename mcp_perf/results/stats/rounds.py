@@ -64,7 +64,7 @@ class Paired:
             half = self.mean.half(ALPHA / times)
             ci95 = math.exp(self.mean.value - half), math.exp(self.mean.value + half)
             df = self.mean.df
-            needed = math.exp(half * (1 + _t(POWER, df) / student_t(df)))
+            needed = math.exp(self.mean.half() * (1 + _t(POWER, df) / student_t(df)))
             p = min(1.0, times * self.p)
         elif self.ratio is not None and not self.warning:
             ci95 = self.ratio, self.ratio
