@@ -176,7 +176,7 @@ def _spread(bound: rule.Bound, evidence: Evidence, metric: str, value: float) ->
     enough = len(rounds) >= stats.FEWEST_ROUNDS
     if enough and _thin(metric, evidence, _BEYOND) is not None:
         hint = f"This run had {len(rounds)} rounds. Longer ones, or more users, would tell."
-        return bound.against(value, _order_statistics(metric, evidence), hint)
+        return _by_places(bound, metric, evidence, value, hint)
     ci95 = stats.around(value, rounds)
     if ci95 is not None:
         needed = stats.rounds_needed(len(rounds), ci95, value, bound.value)
@@ -195,9 +195,7 @@ def _spread(bound: rule.Bound, evidence: Evidence, metric: str, value: float) ->
     if bare(metric) not in FRACTIONS:
         demand = f"{bound.name} is {rule.show(value, bound.unit)}, and {bound.demand()}"
         return rule.Judgement("INCONCLUSIVE", f"{demand}: not decided. {few}", value)
-    # What is clear is decided.
-    low, high = _order_statistics(metric, evidence)
-    return bound.against(value, (low / _UNSEEN, high * _UNSEEN), few)
+    return _by_places(bound, metric, evidence, value, few, _UNSEEN)
 
 
 def _thin(metric: str, evidence: Evidence, beyond: int) -> int | None:
@@ -209,17 +207,47 @@ def _thin(metric: str, evidence: Evidence, beyond: int) -> int | None:
     return least if 0 < least < beyond * rule.samples_needed(metric) else None
 
 
-def _order_statistics(metric: str, evidence: Evidence) -> rule.Interval:
+def _by_places(
+    bound: rule.Bound,
+    metric: str,
+    evidence: Evidence,
+    value: float,
+    hint: str,
+    unseen: float = 1.0,
+) -> rule.Judgement:
+    """Judge a percentile by the places of all samples.
+
+    Where too few lie beyond it for an upper end, it may still be shown that enough lie within the
+    bound: it holds for p95 if 95 % of all calls do. `unseen` is a factor by which rounds may differ
+    if there are too few to see by how much; what is clear in spite of it is decided.
+    """
+    low, high = _order_statistics(metric, evidence, by_rounds=unseen == 1)
+    judgement = bound.against(value, (low / unseen, high * unseen), hint)
+    if judgement.verdict != "INCONCLUSIVE" or bound.op.startswith(">"):
+        return judgement
+    ranked, most_ms = evidence.totals.ranked(metric), bound.value / unseen
+    share = _certain_up_to(most_ms, metric, evidence)
+    low, _ = stats.proportion(ranked.up_to(most_ms) * share, ranked.n * share)
+    held = low >= FRACTIONS[bare(metric)]
+    return replace(judgement, verdict="PASS", reason="") if held else judgement
+
+
+def _certain_up_to(ms: float, metric: str, evidence: Evidence) -> float:
+    parts = [part.ranked(metric) for part in evidence.rounds.values()]
+    return certain([(part.up_to(ms), part.n) for part in parts])
+
+
+def _order_statistics(metric: str, evidence: Evidence, *, by_rounds: bool) -> rule.Interval:
     """Return the interval of a percentile from the samples of all rounds together.
 
     By as many of them as count, by how many of each round lie at or below the percentile (R. S.
-    Woodruff, "Confidence intervals for medians and other position measures", 1952).
+    Woodruff, "Confidence intervals for medians and other position measures", 1952); by all of them,
+    if the rounds are too few to tell.
     """
     ranked, fraction = evidence.totals.ranked(metric), FRACTIONS[bare(metric)]
-    below_ms = ranked.percentile_ms(fraction)
-    parts = [part.ranked(metric) for part in evidence.rounds.values()]
-    counted = [(part.up_to(below_ms), part.n) for part in parts] if below_ms is not None else []
-    count = max(1, int(ranked.n * certain(counted)))
+    below_ms = ranked.percentile_ms(fraction) if by_rounds else None
+    share = 1.0 if below_ms is None else _certain_up_to(below_ms, metric, evidence)
+    count = max(1, int(ranked.n * share))
     low, high = stats.percentile_ranks(fraction, count)
     least = ranked.kept.at_rank_ms(low * ranked.n // count) if low else 0.0
     most = ranked.kept.at_rank_ms(-(-high * ranked.n // count)) if high <= count else None

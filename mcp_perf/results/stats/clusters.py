@@ -6,7 +6,8 @@ seems far better known than it is.
 
 from collections.abc import Sequence
 
-from mcp_perf.results.stats.mean import ALPHA, special, student_t
+from mcp_perf.results.stats.mean import ALPHA, special
+from mcp_perf.results.stats.rounds import student_t
 
 
 def certain(rounds: Sequence[tuple[float, float]]) -> float:

@@ -39,11 +39,12 @@ def test_promise_14_a_p99_at_its_true_value_is_rarely_decided(rounds, calls):
 
 
 def test_a_far_bound_is_met_by_few_calls_a_round_if_there_are_enough_in_all():
-    """Thirty rounds of thirty calls know their p99; ten rounds know only what it is at least."""
+    """Three hundred calls within it show a p99; two hundred know only what it is at least."""
     rng = random.Random(1)
+    assert judge(parse("mcp.p99 < 50ms"), rounds_of(rng, 10, 30)).verdict == "PASS"
     assert judge(parse("mcp.p99 < 50ms"), rounds_of(rng, 30, 30)).verdict == "PASS"
     assert judge(parse("mcp.p99 < 5ms"), rounds_of(rng, 10, 30)).verdict == "FAIL"
-    found = judge(parse("mcp.p99 < 50ms"), rounds_of(rng, 10, 30))
+    found = judge(parse("mcp.p99 < 50ms"), rounds_of(rng, 10, 20))
     assert (found.verdict, found.ci95) == ("INCONCLUSIVE", None)
     assert "Longer ones, or more users, would tell." in found.reason
 
