@@ -2,12 +2,14 @@
 
 The unit is the round: one value each, the median of its samples, because samples within a round
 share its garbage collections. A straight line is laid through them by least squares; its slope has
-Student's t interval, by as many rounds as count where each resembles the one before.
+Student's t interval, by as many rounds as count where each resembles the one before. Where memory
+rises and falls like the teeth of a saw, only its floors count: a rise within one tooth is no leak.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import fmean
+from itertools import pairwise
+from statistics import fmean, median
 from typing import Final
 
 from mcp_perf.results.stats.effective import line
@@ -17,7 +19,11 @@ SHORTEST_S: Final = 60.0
 STEP_BYTES: Final = 128 * 1024
 """Memory is taken from the system in pieces: glibc's M_TOP_PAD, mallopt(3). A smaller rise of what
 is in use need not show, so that a short run without any rise proves little."""
-ONLY_WARM: Final = "Memory that only warms up stops growing: a longer run would tell."
+ONLY_WARM: Final = (
+    "Memory that only warms up stops growing, and one sweep of a collector ends: "
+    "a longer run would tell."
+)
+_SWEEP: Final = 6.0
 _HOUR_S: Final = 3600.0
 
 
@@ -41,12 +47,38 @@ def growth(rounds: Sequence[tuple[float, float]]) -> Growth:
     why_not = _too_little(n, span_s)
     if n < 2 or span_s <= 0 or mean <= 0:
         return Growth(None, None, n, span_s, why_not)
-    slope, half = line(rounds)
+    floors = _floors(rounds)
+    if len(floors) > 1 and not why_not:
+        why_not = _too_few_sweeps(len(floors) - 1)
+    slope, half = line(rounds if why_not or len(floors) == 1 else floors)
     per_hour = slope / mean * _HOUR_S
     if why_not:
         return Growth(per_hour, None, n, span_s, why_not)
     half_per_hour = (half + STEP_BYTES / span_s) / mean * _HOUR_S
     return Growth(per_hour, (per_hour - half_per_hour, per_hour + half_per_hour), n, span_s)
+
+
+def _floors(rounds: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Return the first round, and those in which a sweep had taken away what had piled up.
+
+    A collector lets memory rise for a while, and takes it away at once. A fall is a sweep if it is
+    larger than noise would make it: six times as large as the usual change between two rounds.
+    """
+    steps = [after - before for (_, before), (_, after) in pairwise(rounds)]
+    swept = _SWEEP * median(map(abs, steps))
+    after = [one for one, step in zip(rounds[1:], steps, strict=True) if step < -swept]
+    return [rounds[0], *after]
+
+
+def _too_few_sweeps(sweeps: int) -> str:
+    """Say that what rises between two sweeps is no leak; nothing if enough of them were seen."""
+    if sweeps + 1 >= FEWEST_ROUNDS:
+        return ""
+    seen = "one sweep" if sweeps == 1 else f"{sweeps} sweeps"
+    return (
+        f"Memory rises and is swept away ({seen} seen): only what is left after a sweep tells of a "
+        f"leak, and that takes {FEWEST_ROUNDS - 1} sweeps. Run longer."
+    )
 
 
 def _too_little(rounds: int, span_s: float) -> str:
