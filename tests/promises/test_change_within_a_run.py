@@ -21,7 +21,11 @@ def going(way: Callable[[int], float], rounds: int = ROUNDS, seed: int = 1) -> l
     """Give rounds of ten users whose journeys a second go a way, with 2 % noise."""
     rng = random.Random(seed)
     rates = [way(at) * rng.lognormvariate(0, 0.02) for at in range(rounds)]
-    return [Round(ms=1e4 / rate, ok=round(rate), users=10) for rate in rates]
+    counts = [round(rate) for rate in rates]  # in a closed load, what begins is what was planned
+    return [
+        Round(ms=1e4 / rate, ok=n, planned=n, users=10)
+        for rate, n in zip(rates, counts, strict=True)
+    ]
 
 
 def slowing(at: int) -> float:

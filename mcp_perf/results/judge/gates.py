@@ -176,7 +176,7 @@ def _spread(bound: rule.Bound, evidence: Evidence, metric: str, value: float) ->
     enough = len(rounds) >= stats.FEWEST_ROUNDS
     if enough and _thin(metric, evidence, _BEYOND) is not None:
         hint = f"This run had {len(rounds)} rounds. Longer ones, or more users, would tell."
-        return _by_places(bound, metric, evidence, value, hint)
+        return _by_ranks(bound, metric, evidence, value, hint)
     ci95 = stats.around(value, rounds)
     if ci95 is not None:
         needed = stats.rounds_needed(len(rounds), ci95, value, bound.value)
@@ -195,7 +195,7 @@ def _spread(bound: rule.Bound, evidence: Evidence, metric: str, value: float) ->
     if bare(metric) not in FRACTIONS:
         demand = f"{bound.name} is {rule.show(value, bound.unit)}, and {bound.demand()}"
         return rule.Judgement("INCONCLUSIVE", f"{demand}: not decided. {few}", value)
-    return _by_places(bound, metric, evidence, value, few, _UNSEEN)
+    return _by_ranks(bound, metric, evidence, value, few, _UNSEEN)
 
 
 def _thin(metric: str, evidence: Evidence, beyond: int) -> int | None:
@@ -207,7 +207,7 @@ def _thin(metric: str, evidence: Evidence, beyond: int) -> int | None:
     return least if 0 < least < beyond * rule.samples_needed(metric) else None
 
 
-def _by_places(
+def _by_ranks(
     bound: rule.Bound,
     metric: str,
     evidence: Evidence,
@@ -215,7 +215,7 @@ def _by_places(
     hint: str,
     unseen: float = 1.0,
 ) -> rule.Judgement:
-    """Judge a percentile by the places of all samples.
+    """Judge a percentile by the ranks of all samples.
 
     Where too few lie beyond it for an upper end, it may still be shown that enough lie within the
     bound: it holds for p95 if 95 % of all calls do. `unseen` is a factor by which rounds may differ

@@ -61,6 +61,7 @@ class Totals:
         """From the cancellation of a call to its end at the server; a `timeout` where that did not
         come, and the time is that after which nobody waited any longer."""
         ended = [share.ended for turn in turns for share in turn.shares.values() if share.ended]
+        self.is_open = any(turn.started.rate for turn in turns)
         self.planned = sum(record.planned for record in ended)
         self.dropped = sum(record.dropped for record in ended)
         self.turns = [turn.started.turn for turn in turns]

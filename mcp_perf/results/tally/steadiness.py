@@ -67,7 +67,7 @@ def _value(part: Totals, metric: Steady, *, first: bool) -> float | None:
     """
     if metric == "journey_p50":
         return part.value(metric, first=first)
-    rate = (part.throughput_per_s or 0.0) / (part.planned or 1)
+    rate = (part.throughput_per_s or 0.0) / ((part.planned or 1) if part.is_open else 1)
     ok = part.success_rate
     return rate / ok if first and ok else rate
 
