@@ -28,8 +28,10 @@ _BEFORE: Final = {
 With these, and with `_SHARPER`, an interval holds the truth in 93 to 97 % of simulated runs both if
 rounds are independent and if r is 0.5, and ten independent rounds still find +5 % in 9 of 10 runs
 (docs/measurement.md). They were searched for; other sets do it nearly as well, none much better."""
-_SHARPER: Final = 2
-"""The exponent of what each counts."""
+_ENOUGH: Final = 10
+_SHARPER: Final = 2.0
+_CAREFUL: Final = 1.5
+"""The exponents of what each counts, with `_ENOUGH` numbers or more, and with fewer."""
 _CLOSE: Final = 1e-9
 """Relative to the probability that an interval leaves out."""
 
@@ -101,6 +103,7 @@ class Mean:
         left = [number - self.value for number in self.numbers]
         squares = math.fsum(one * one for one in left)
         lagged = math.fsum(one * other for one, other in pairwise(left))
+        sharper = _SHARPER if n >= _ENOUGH else _CAREFUL
         tried = []
         for r, before in _BEFORE.items():
             worth, fall = _worth(n, r), 1 - r * r
@@ -109,7 +112,7 @@ class Mean:
             rest = ((1 + r * r) * squares - r * r * ends - 2 * r * lagged) / fall
             rest -= worth * offset**2
             unlikely = self.df * math.log(fall * rest / squares) + math.log(worth)
-            likely = _SHARPER * (math.log(before) - unlikely / 2)
+            likely = sharper * (math.log(before) - unlikely / 2)
             tried.append(_Fit(r, likely, offset, math.sqrt(rest / self.df / worth)))
         best = max(fit.weight for fit in tried)
         weights = [math.exp(fit.weight - best) for fit in tried]
