@@ -39,7 +39,10 @@ def save(runs: Sequence[Path], output: Path | None) -> None:
         check(runs[0], numbers[:1], folder, run)
     if len({run.run_id for run in numbers}) < len(numbers):
         raise Refused("One of the runs is named twice: name each run once.")
-    path = output or Path("baselines") / f"{numbers[0].identity.scenario}.json"
+    name = numbers[0].identity.scenario
+    if output is None and (not name or Path(name).name != name):  # a journal may be somebody else's
+        raise Refused(f"{runs[0]}: no file can be called {name!r}, as its scenario is: use -o")
+    path = output or Path("baselines") / f"{name}.json"
     try:
         write(numbers, path)
     except OSError as error:

@@ -4,7 +4,7 @@ A run writes one `RunStarted`, then for each turn (a time in which exactly one a
 `TurnStarted`, `Slice` about once a second, `TurnEnded` per node, and `RunEnded` at last.
 """
 
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
 import msgspec
 
@@ -27,8 +27,7 @@ class RunStarted(Record, tag="run", frozen=True, kw_only=True):
     run_id: str
     started: str
     """Wall clock, ISO 8601 UTC with a final Z: a label, never used in arithmetic."""
-    scenario: Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*\Z", max_length=200)]
-    """Its name, by which files are called, too."""
+    scenario: str
     title: str
     scenario_text: str
     seed: int

@@ -257,3 +257,20 @@ def test_report_writes_the_same_again(finished, ask, tmp_path):
     assert (copy / "report.json").read_bytes() == (folder / "report.json").read_bytes()
     assert (copy / "report.md").read_bytes() == (folder / "report.md").read_bytes()
     assert len(FORMATS) == 5
+
+
+@pytest.mark.parametrize("name", ["../../x", "/etc/x", ""])
+def test_a_baseline_of_somebody_elses_run_stays_in_its_folder(ask, tmp_path, monkeypatch, name):
+    """Its file has the scenario's name, which a journal can say as it likes."""
+    stored = (ROOT / "tests" / "goldens" / "journals" / "one-arm.jsonl").read_text()
+    first, _, rest = stored.partition("\n")
+    folder = tmp_path / "run"
+    folder.mkdir()
+    started = json.dumps(json.loads(first) | {"scenario": name})
+    (folder / "journal.jsonl").write_text(f"{started}\n{rest}")
+    monkeypatch.chdir(tmp_path)
+    refused = ask("baseline", "save", "run")
+    assert refused.exit_code == 104
+    assert f"no file can be called {name!r}, as its scenario is: use -o" in refused.output
+    assert ask("baseline", "save", "run", "-o", "base.json").exit_code == 0
+    assert {path.name for path in tmp_path.iterdir()} == {"run", "base.json"}

@@ -46,7 +46,7 @@ def test_the_last_override_wins_and_the_text_stays(valid, accept):
         (
             "{users: 9, rounds: 3, round: 1s, warmup: 2s, think: 1s}",
             ["load.shape=breakpoint"],
-            {"users": None, "rate": 10_000, "rounds": 40, "round": 3, "warmup": 2},
+            {"users": None, "rate": 10_000, "rounds": 60, "round": 3, "warmup": 2},
         ),
         (
             "{stages: [{rate: 5/s, for: 9s}], max_in_flight: 7}",
