@@ -74,6 +74,7 @@ def test_promise_10_real_runs_of_a_server_against_itself_show_no_difference(pair
     assert sum(bool(metrics) for metrics in found) <= 1, found
 
 
+@pytest.mark.long
 def test_promise_12_a_real_five_percent_is_found(pair, start_echo):
     """A tool that takes 210 ms instead of 200 is slower, by the ratio, its interval, p and gate.
 

@@ -105,6 +105,7 @@ class Reader:
         master = str(free_port())
         self.environment = {
             **environment,
+            "PYTHONPATH": str(folder),
             "LOCUST_WEB_PORT": str(self.ports["8089"]),
             "LOCUST_MASTER_BIND_PORT": master,
             "LOCUST_MASTER_NODE_PORT": master,

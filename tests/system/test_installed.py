@@ -31,7 +31,8 @@ import importlib, pkgutil, sys
 import mcp_perf, mcp_perf.cli.main
 assert not {"locust", "scipy", "gevent"} & set(sys.modules)
 import mcp_targets.echo, mcp_targets.launcher, mcp_targets.serving, mcp_targets.upstream
-needs_more = ("mcp_perf.client.mcp.oauth", "mcp_targets.serving.asgi")
+serving = ("mcp_targets.serving." + name for name in ("asgi", "sdk", "strictness"))
+needs_more = ("mcp_perf.client.mcp.oauth", *serving)
 targets = mcp_targets.echo, mcp_targets.launcher, mcp_targets.serving, mcp_targets.upstream
 for package in (mcp_perf, *targets):
     for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
@@ -204,8 +205,9 @@ def imported(folder: Path) -> set[str]:
                 found |= {alias.name.partition(".")[0] for alias in node.names}
             elif isinstance(node, ast.ImportFrom):
                 found.add(str(node.module).partition(".")[0])
-                if "asgi" in {alias.name for alias in node.names}:  # of mcp_targets.serving
-                    found.add("uvicorn")
+                # Modules of mcp_targets.serving, which need more than it does itself.
+                served = {"asgi": "uvicorn", "sdk": "mcp"}
+                found |= {served[alias.name] for alias in node.names if alias.name in served}
     return found
 
 

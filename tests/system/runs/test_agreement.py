@@ -269,7 +269,7 @@ journeys:
         expect: {equals: {structuredContent.message: "${message}"}}
 # No call that is merely slow runs into the timeout, and none that is stalled is cut off before it.
 load: {users: 8}
-limits: {drain: 60s}
+limits: {drain: 60s, errors: 100%}
 """
 
 

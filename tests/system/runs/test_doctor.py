@@ -5,6 +5,7 @@ import pytest
 pytestmark = pytest.mark.load
 
 
+@pytest.mark.long
 def test_the_doctor_examines_this_machine_and_says_what_it_found(run_cli):
     """Every finding stands in the table; the code says whether all are fine."""
     ended = run_cli("doctor", timeout=280)

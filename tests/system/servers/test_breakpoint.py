@@ -54,6 +54,7 @@ def test_the_capacity_of_a_real_server_is_found(search, run_cli, tmp_path, four_
     assert four_slots.get("/_counters")["by_tool"]["echo"] >= document["arms"]["mcp"]["calls"]
 
 
+@pytest.mark.long
 def test_a_gate_on_the_latency_moves_the_knee_below_where_calls_queue(search):
     """At 200/s calls begin to queue: with a bound of 45 ms the knee is not beyond it."""
     _, document = search("[mcp.p90 < 45ms]")

@@ -16,7 +16,10 @@ def settings(*values):
 
 
 @pytest.mark.load
-@pytest.mark.parametrize("flag", ["pool=off", "fanout=seq", "delay=40ms"])
+@pytest.mark.parametrize(
+    "flag",
+    ["fanout=seq", *(pytest.param(x, marks=pytest.mark.long) for x in ("pool=off", "delay=40ms"))],
+)
 def test_a_dual_without_one_of_its_parts_fails_the_claim(flag, run_cli, report, tmp_path):
     """By the throughput it has, and by no other reason: the answers are still right."""
     out = tmp_path / "out"

@@ -11,7 +11,7 @@ pytestmark = pytest.mark.load
 SHORT = (
     *("--set", "load.rounds=2", "--set", "load.round=400ms", "--set", "load.warmup=0s"),
     *("--set", "limits.loop_lag_p99=10s", "--set", "limits.generator_cpu=100%"),
-    *("--set", "limits.lost_time=100%"),
+    *("--set", "limits.lost_time=100%", "--set", "limits.errors=100%"),
 )
 TOKENS = {f"user-{number}": f"tk-{number:02}-5e0d1c7a" for number in range(20)}
 OWN = """

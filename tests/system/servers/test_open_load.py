@@ -74,6 +74,7 @@ def test_promise_01_a_server_stopped_for_a_fifth_of_the_run_shows_in_p99(
     assert arm["latency_ms"]["p50"] < 0.1 * 2000
 
 
+@pytest.mark.long
 def test_an_exact_mixture_with_stalls_is_reported_within_two_percent(begin, start_system, report):
     """Every known delay comes out as it went in, at the percentiles that lie within it.
 
