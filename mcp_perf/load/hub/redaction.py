@@ -11,6 +11,7 @@ from typing import Final
 import gevent
 
 from mcp_perf.results.journal.redact import Redactor
+from mcp_perf.results.render.words.text import visible
 
 _LOGGERS: Final = ("", "locust", "locust.stats_logger")
 """Those to which Locust gives handlers."""
@@ -24,8 +25,8 @@ def hide(secrets: Iterable[str]) -> None:
 
 
 def clean(text: str) -> str:
-    """Return the text without secrets."""
-    return redactor.text(text)
+    """Return the text without secrets, and with its control characters shown, not obeyed."""
+    return visible(redactor.text(text))
 
 
 def guard_process() -> None:
