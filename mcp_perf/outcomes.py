@@ -1,4 +1,4 @@
-"""How a call can end: the classes, and which of them count against the target."""
+"""How a call can end: the classes, and which count against the target; and what is of no call."""
 
 from typing import Final
 
@@ -34,3 +34,20 @@ FAILED: Final = frozenset(
 ENDED: Final = FAILED | {OK}
 """What the target answered for: the denominator. A call that we cut off, or that we built wrongly,
 says nothing about the target."""
+
+CROSSED_REPLY: Final = "crossed_reply"
+LATE_REPLY: Final = "late_reply"
+UNMATCHED_REPLY: Final = "unmatched_reply"
+STRAY_PROGRESS: Final = "stray_progress"
+FORBIDDEN_REQUEST: Final = "forbidden_request"
+NO_MESSAGE: Final = "no_message"
+
+STRAYS: Final = {
+    CROSSED_REPLY: "answers to requests of other users",
+    LATE_REPLY: "answers to requests that were given up",
+    UNMATCHED_REPLY: "answers to requests that nobody waited for",
+    STRAY_PROGRESS: "progress notifications with the token of no call in flight",
+    FORBIDDEN_REQUEST: "requests that this version of MCP forbids servers to send",
+    NO_MESSAGE: "pieces that are no messages of JSON-RPC",
+}
+"""What a target sent that belongs to no call: its kinds, in words."""

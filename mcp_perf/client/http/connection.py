@@ -40,6 +40,10 @@ class _Unread(ReadError):  # noqa: N818 -- it is sent again
     """The server closed the connection before it can have read the request."""
 
 
+def ignore(_message: bytes) -> None:
+    """Take no notice."""
+
+
 @dataclass(eq=False, slots=True)
 class Connection:
     """A keep-alive connection that re-opens itself when the server has closed it idle."""
@@ -47,6 +51,8 @@ class Connection:
     origin: Origin
     clock: Clock = time.perf_counter_ns
     waits: WaitFactory | None = None
+    unasked: Callable[[bytes], None] = ignore
+    """Is told of what came after a reply, without being asked for."""
     reader: ResponseReader = field(default_factory=ResponseReader)
     opened: int = 0
     """How many times."""
@@ -72,7 +78,7 @@ class Connection:
 
         Of an event stream, the reply is the first event that `is_answer` accepts; without
         `is_answer`, all of its data. The clock of the call runs from the send to the answer. With
-        `keep`, a reply that does not come in time leaves the connection open, for `read_on`.
+        `keep`, the caller reads on: also after a reply that does not come in time.
         """
         clock = self.clock
         reply = Reply(clock())
@@ -87,6 +93,8 @@ class Connection:
                 reply.body = chunks[0]
             elif reader.streaming:
                 reply.body = self._read_events(deadline_ns, is_answer)
+                if reader.events and not keep:
+                    self._tell_unasked()
             else:
                 reply.body = reader.body
             reply.end_ns = self.used_ns = clock()
@@ -118,11 +126,23 @@ class Connection:
 
     def ready(self, timeout_s: float) -> None:
         """Make sure that a live connection is open, before a clock runs. Raises ConnectError."""
-        if self._socket is not None and self.reader.state in states.UNDER_WAY:
-            self._finish_last()
-        if self._socket is None or self._is_stale():
+        if not self.has_ended(_DRAIN_S) or self._socket is None or self._is_stale():
             self.close()
             self._open(timeout_s)
+
+    def has_ended(self, within_s: float) -> bool:
+        """Tell whether the last reply has ended; wait for the rest of its stream so long."""
+        deadline_ns = self.clock() + int((within_s or _DRAIN_S) * 1e9)
+        try:
+            while self.reader.state in states.UNDER_WAY and (within_s or self._peek() is not None):
+                self._read(deadline_ns)
+                self._end()
+                self._tell_unasked()
+        except CallTimeout:
+            return False
+        except TargetError:
+            self.close()
+        return self.reader.state not in states.UNDER_WAY
 
     def send(self, request: bytes, timeout_s: float, now_ns: int) -> None:
         """Write one request, on a new connection where the old one has gone idle.
@@ -205,15 +225,21 @@ class Connection:
 
     def _is_stale(self) -> bool:
         """Tell whether the idle connection has been closed, or speaks without being asked."""
+        said = self._peek()
+        if said and b'"jsonrpc"' in said:
+            self.unasked(said.rpartition(b"\r\n\r\n")[2])
+        return said is not None
+
+    def _peek(self) -> bytes | None:
+        """Return what has come and is not read, nothing of a closed connection; None: it idles."""
         if self._probe is None:
-            return True
+            return b""
         try:
-            self._probe.recv(1, _PEEK)
+            return self._probe.recv(RECEIVE_BYTES, _PEEK)
         except (BlockingIOError, InterruptedError):
-            return False
+            return None
         except OSError:
-            return True
-        return True
+            return b""
 
     def _sent_at_once(self, request: bytes, timeout_s: float, now_ns: int) -> bool:
         """Write to a connection that is in use, by one system call; False where more is needed."""
@@ -273,6 +299,11 @@ class Connection:
             if is_answer(event):
                 return event
         raise ReadError("the stream ended without a reply")
+
+    def _tell_unasked(self) -> None:
+        for event in filter(None, self.reader.events):
+            self.unasked(event)
+        self.reader.events = []
 
     def _read(self, deadline_ns: int, *, first: bool = False) -> None:
         """Read once. A timeout leaves the connection open; whatever else is raised closes it."""
@@ -339,15 +370,8 @@ class Connection:
     def _end(self) -> None:
         """Close a connection whose response is whole, where it is of no use any more."""
         if self.reader.state in (states.ENDED, states.STRAY):
-            self.close()
-
-    def _finish_last(self) -> None:
-        """Read the end of a stream whose reply has arrived, so that it can be used again."""
-        deadline_ns = self.clock() + int(_DRAIN_S * 1e9)
-        try:
-            while self.next_event(deadline_ns) is not None:
-                pass
-        except (ReadError, CallTimeout):
+            if self.reader.unasked:
+                self.unasked(self.reader.unasked)
             self.close()
 
     def _opened(self) -> socket.socket:

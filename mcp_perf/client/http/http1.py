@@ -54,6 +54,8 @@ class ResponseReader:
     headers: list[tuple[bytes, bytes]] = field(default_factory=list)
     chunks: list[bytes] = field(default_factory=list)
     events: list[bytes] = field(default_factory=list)
+    unasked: bytes = b""
+    """The body of what followed the response without being asked for."""
     _decoder: EventDecoder | None = None
     _framed: bool = False
     """Whether the head says where the body ends; else it ends with the connection."""
@@ -201,6 +203,8 @@ class ResponseReader:
             self.events.extend(self._decoder.feed(data))
         elif self.state is states.BODY:
             self.chunks.append(data)
+        elif self.state is states.STRAY:
+            self.unasked += data
 
     def on_message_complete(self) -> None:
         """Finish the response; an interim one (1xx) is only the overture."""

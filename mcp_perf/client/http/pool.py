@@ -1,13 +1,20 @@
 """The connections of one client: HTTP/1.1 carries one exchange at a time on each of them."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import Final
 
-from mcp_perf.client.http.connection import Connection
+from mcp_perf.client.http.connection import Connection, ignore
 from mcp_perf.client.http.dialing import Clock, WaitFactory
 from mcp_perf.client.http.endpoint import Origin
+from mcp_perf.client.http.states import EVENTS
+
+_PATIENCE_S: Final = 0.005
+"""How long the end of a stream is waited for, before the next call begins: most servers send it
+right after the reply. Once that was in vain, it is not waited for any more."""
+_MOST_LEFT: Final = 64
+"""Connections on which nothing but the end of a stream is awaited; of more, one is closed."""
 
 
 class Pool:
@@ -16,20 +23,46 @@ class Pool:
     No lock: taking and giving back are one step each, for threads as for greenlets.
     """
 
-    __slots__ = ("_another", "connections", "free")
+    __slots__ = ("_another", "_patience_s", "connections", "free")
 
-    def __init__(self, origin: Origin, clock: Clock, waits: WaitFactory | None = None) -> None:
-        self._another: Final = partial(Connection, origin, clock, waits)
+    def __init__(
+        self,
+        origin: Origin,
+        clock: Clock,
+        waits: WaitFactory | None = None,
+        unasked: Callable[[bytes], None] = ignore,
+    ) -> None:
+        self._another: Final = partial(Connection, origin, clock, waits, unasked)
+        self._patience_s = _PATIENCE_S
         self.connections: list[Connection] = []
         self.free: list[Connection] = []
 
     def take(self) -> Connection:
         """Return a connection that nobody uses, open or not; it has to be put back into `free`."""
         try:
-            return self.free.pop()
+            last = self.free.pop()
         except IndexError:
-            self.connections.append(made := self._another())
-            return made
+            return self._add()
+        return last if last.reader.state is not EVENTS else self._other_than(last)
+
+    def _other_than(self, last: Connection) -> Connection:
+        """Return a connection whose last stream has ended.
+
+        A server may end a stream long after its reply. That belongs to no call: the next one takes
+        another connection, and this one is used again after its end.
+        """
+        if last.has_ended(self._patience_s):
+            return last
+        self._patience_s = 0.0
+        self.free.append(last)
+        for at in range(len(self.free) - 1, -1, -1):
+            if self.free[at].has_ended(0.0):
+                return self.free.pop(at)
+        return self._add() if len(self.free) < _MOST_LEFT else self.free.pop(0)
+
+    def _add(self) -> Connection:
+        self.connections.append(made := self._another())
+        return made
 
     @contextmanager
     def one(self) -> Iterator[Connection]:

@@ -4,12 +4,7 @@ A client has no state of a call. So calls can go on at once in one session, and 
 be taken for a part of another.
 """
 
-import itertools
-import os
-import secrets
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import cache
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -34,23 +29,6 @@ NOTHING: Final[dict[str, Any]] = {}
 _CANCEL_S: Final = 1.0
 """How long a user may be held up by telling the server that nobody waits for a task."""
 _NOTHING_LEFT_S: Final = 0.001
-_COUNTED_BITS: Final = 32
-_PREFIX_BITS: Final = 53 - _COUNTED_BITS
-"""Ids stay below 2**53, because a server in JavaScript would round those above."""
-
-
-@cache
-def _ids(_pid: int) -> Iterator[int]:
-    return itertools.count((secrets.randbits(_PREFIX_BITS) << _COUNTED_BITS) + 1)
-
-
-def ids_of_process() -> Iterator[int]:
-    """Return the ids of all requests of this process, which all its clients share.
-
-    A reply that belongs to another user is told by its id: no two users have the same one, in
-    whatever processes of a run they are, because each process draws a prefix of its own.
-    """
-    return _ids(os.getpid())
 
 
 class Caller(Protocol):
@@ -94,6 +72,8 @@ class CallAttempt:
     """Whether a reply that does not come in time leaves the connection open."""
     request_id: int = 0
     """Of the request that was sent last."""
+    token: int = 0
+    """What its progress is told by: the id of the request that asked for it."""
     heard: Heard | None = None
     """The notifications that came so far."""
     task: TaskState | None = None
@@ -188,7 +168,7 @@ class CallAttempt:
         left_s = self.client.terms.left_s(first.start_ns, self.timeout_s)
         attempt = replace(self, call=request, arguments=params, timeout_s=left_s, keep=False)
         reply = attempt.sent()
-        self.heard, self.request_id = attempt.heard, attempt.request_id
+        self.heard, self.request_id = self.heard or attempt.heard, attempt.request_id
         self.client.terms.tell(method, reply)
         return joined(first, reply)
 
@@ -197,6 +177,13 @@ class CallAttempt:
         terms = self.client.terms
         self.timeout_s = min(_CANCEL_S, self.client.timeout_s)
         self._about(tasks.CANCEL, Reply(terms.clock()))
+
+    def await_progress(self, request_id: int) -> None:
+        """Hear the progress that a request asks for from now on, by its id."""
+        in_progress = self.client.terms.in_progress
+        in_progress.pop(self.token, None)
+        self.token = request_id
+        in_progress[request_id] = self.hear
 
     def hear(self, method: str, now_ns: int) -> None:
         if self.heard is None:

@@ -7,7 +7,6 @@ a `Reply`; only opening a session raises (`TargetError`).
 import contextlib
 import threading
 import time
-from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -15,15 +14,22 @@ import msgspec
 from mcp_perf.client import errors
 from mcp_perf.client.channels.channel import Channel
 from mcp_perf.client.http.dialing import Clock
-from mcp_perf.client.mcp.attempt import NOTHING, CallAttempt, ids_of_process
+from mcp_perf.client.mcp.attempt import NOTHING, CallAttempt
 from mcp_perf.client.mcp.handshake import Observer, Sleep, Terms, agree, discover, ignore, pause
 from mcp_perf.client.mcp.listening import Listening
 from mcp_perf.client.mcp.lists import list_tools
 from mcp_perf.client.protocol import jsonrpc, versions
 from mcp_perf.client.protocol.answers import SILENT, Responder, respond
+from mcp_perf.client.protocol.identity import RequestIds, StrayObserver, Strays, ignore_stray
 from mcp_perf.client.protocol.jsonrpc import RequestId
 from mcp_perf.client.protocol.multiplex import Conversation, settled, silence, why
-from mcp_perf.client.protocol.requests import Arguments, PreparedCall, encode
+from mcp_perf.client.protocol.requests import (
+    ARGUMENTS_HOLE,
+    Arguments,
+    PreparedCall,
+    encode,
+    filled,
+)
 from mcp_perf.client.protocol.subscriptions import Inbox, Wanted, acknowledge
 from mcp_perf.client.protocol.tools import Tool
 from mcp_perf.client.reply import OK, REJOINED, REOPENED, TIMEOUT, Heard, Reply, Stop
@@ -45,17 +51,19 @@ class SessionClient:
         clock: Clock = time.perf_counter_ns,
         sleep: Sleep = pause,
         answers: Responder = SILENT,
-        ids: Iterator[int] | None = None,
+        ids: RequestIds | None = None,
+        stray: StrayObserver = ignore_stray,
     ) -> None:
         self.timeout_s = channel.timeout_s
         """How long a call may take that says nothing else."""
         self.channel = channel
-        self.terms = Terms(protocol, answers, observe, clock, sleep)
+        ids = ids or RequestIds()
+        self.terms = Terms(protocol, answers, observe, clock, sleep, Strays(ids, stray))
         self.listening = Listening(self, self)
-        self._ids = ids or ids_of_process()
+        self._ids = ids.numbers
         self._last: CallAttempt | None = None
         """The call that began last: what a server asks on a channel names none."""
-        self._conversation = Conversation(self._respond)
+        self._conversation = Conversation(self._respond, self.terms.strays)
         self._conversation.end("the session is not open")
         self._subscriptions: list[str] = []
         """Those that are open, by their requests."""
@@ -65,7 +73,7 @@ class SessionClient:
         self._was_open = False
         """Once; from then on what has to be opened has been lost."""
         self._start_ns = 0
-        self._encoded: dict[PreparedCall, tuple[bytes, bool]] = {}
+        self._encoded: dict[PreparedCall, tuple[bytes, int]] = {}
 
     @property
     def has_session(self) -> bool:
@@ -128,9 +136,13 @@ class SessionClient:
         """
         timeout = self.timeout_s if timeout_s is None else timeout_s
         attempt = self._last = CallAttempt(self, call, arguments, timeout)
-        reply = self.send(attempt, timeout)
-        if reply.outcome != OK or call.task_ttl_ms:
-            reply = attempt.settle(reply)
+        try:
+            reply = self.send(attempt, timeout)
+            if reply.outcome != OK or call.task_ttl_ms:
+                reply = attempt.settle(reply)
+        finally:
+            if attempt.token:
+                self.terms.in_progress.pop(attempt.token, None)
         attempt.tell(reply)
         return reply
 
@@ -167,11 +179,12 @@ class SessionClient:
                     return first.fail(error.outcome, f"no session: {error}")
             left_s = self.terms.left_s(first.start_ns, timeout_s) if lost else timeout_s
             request_id = attempt.request_id = next(self._ids)
+            if attempt.call.progress and attempt.call.task_ttl_ms:  # also between its requests
+                attempt.await_progress(request_id)
             message = versions.encode_message(request_id, self._tail(attempt, added))
             conversation = self._conversation  # a call beside may open another meanwhile
-            meta = attempt.call.meta
-            reply, failure = self._exchange(message, request_id, left_s, attempt.heard, meta)
-            attempt.heard = reply.heard
+            reply, failure = self._exchange(message, request_id, left_s, attempt.heard)
+            attempt.heard = reply.heard or attempt.heard
             if not isinstance(failure, errors.SessionGone):
                 break
             conversation.end("the server no longer knows the session")
@@ -202,18 +215,21 @@ class SessionClient:
 
     def _open_channel(self) -> None:
         self.listening.lose("the session was lost, and its subscriptions with it")
-        conversation = Conversation(self._respond, lambda: self.terms.inbox)
+        terms = self.terms
+        conversation = Conversation(
+            self._respond, terms.strays, lambda: terms.inbox, terms.in_progress
+        )
         self._conversation = conversation
         channel = self.channel
 
         def receive(message: bytes) -> None:
-            for one in (self.terms.batches and jsonrpc.batch_of(message)) or (message,):
-                back = conversation.receive(one, self.terms.clock())
+            for one in terms.messages_of(message):
+                back = conversation.receive(one, terms.clock())
                 if back is not None:
                     with contextlib.suppress(errors.TargetError):  # its end is told by the reader
                         channel.send(back, channel.timeout_s)
 
-        self._start_ns = self.terms.clock() if channel.starting else 0
+        self._start_ns = terms.clock() if channel.starting else 0
         try:
             channel.open(receive, conversation.end)
         except BaseException:
@@ -263,7 +279,6 @@ class SessionClient:
         request_id: RequestId,
         timeout_s: float,
         heard: Heard | None = None,
-        meta: Mapping[str, Any] = NOTHING,
         *,
         cancels: bool = True,
     ) -> tuple[Reply, errors.TargetError | None]:
@@ -278,8 +293,6 @@ class SessionClient:
         pending = None
         try:
             pending = conversation.expect(request_id, heard)
-            if meta:
-                conversation.name(pending, meta.get("progressToken"))
             self.channel.send(message, timeout_s)
             left_s = timeout_s - (self.terms.clock() - reply.start_ns) / 1e9
             if not pending.wait(max(0.0, left_s)):
@@ -318,10 +331,10 @@ class SessionClient:
         encoded = self._encoded.get(call)
         if encoded is None or added:
             encoded = encode(call, arguments, added, terms.version, terms.capabilities)
-            if not added and (encoded[1] or arguments is None):
+            if not added and (encoded[1] & ARGUMENTS_HOLE or arguments is None):
                 self._encoded[call] = encoded
         tail, hole = encoded
-        return tail % msgspec.json.encode(arguments) if hole else tail
+        return filled(tail, hole, arguments, attempt.request_id) if hole else tail
 
     # What the server says by itself.
 

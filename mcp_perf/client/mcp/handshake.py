@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
 from mcp_perf.client.errors import NegotiationError
@@ -10,6 +10,9 @@ from mcp_perf.client.http.dialing import Clock
 from mcp_perf.client.protocol import jsonrpc
 from mcp_perf.client.protocol import versions as eras
 from mcp_perf.client.protocol.answers import Responder
+from mcp_perf.client.protocol.identity import Strays
+from mcp_perf.client.protocol.jsonrpc import RequestId
+from mcp_perf.client.protocol.multiplex import Hear
 from mcp_perf.client.protocol.subscriptions import Inbox
 from mcp_perf.client.protocol.tasks import offered
 from mcp_perf.client.reply import OK, Reply
@@ -48,6 +51,9 @@ class Terms:
     observe: Observer
     clock: Clock
     sleep: Sleep
+    strays: Strays
+    in_progress: dict[RequestId, Hear] = field(default_factory=dict)
+    """What hears the progress of calls in flight, by its token: the id that they began with."""
     inbox: Inbox | None = None
     """Where the notifications of subscriptions go; None where nobody listens."""
     tools_list_bytes: int = 0
@@ -70,6 +76,10 @@ class Terms:
     def batches(self) -> bool:
         """Whether the server may send several messages as one."""
         return self.version == eras.BATCHING
+
+    def messages_of(self, event: bytes) -> list[bytes]:
+        """Return the messages of a batch; what is none, as the only message."""
+        return (jsonrpc.batch_of(event) if self.batches else []) or [event]
 
     def tell(self, method: str, reply: Reply) -> None:
         self.setup_bytes[0] += reply.bytes_in

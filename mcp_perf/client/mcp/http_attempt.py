@@ -38,8 +38,6 @@ class HttpAttempt(CallAttempt):
 
     def is_answer(self, event: bytes) -> bool:
         """Tell whether a stream's message answers the call; take it in where it does not."""
-        if jsonrpc.is_answer(event) and event[0] != jsonrpc.BRACKET:
-            return True
         return self.client.messenger.is_answer(event, self, self.request_id)
 
     def sent(self) -> Reply:
@@ -51,6 +49,11 @@ class HttpAttempt(CallAttempt):
 
     def _repair(self, reply: Reply) -> Reply:
         """Remove what stood in the way of an answer."""
+        if jsonrpc.foreign_id(reply, self.request_id) is not None:
+            # Whatever follows on this connection would be taken for the reply to a later call.
+            self.connection.close()
+            self.client.terms.strays.other(reply.body)
+            return reply
         for _ in range(_MOST_REPAIRS):
             if reply.outcome == RPC_ERROR and self.client.terms.batches:
                 reply.outcome, reply.detail = OK, ""
@@ -78,7 +81,7 @@ class HttpAttempt(CallAttempt):
         deadline_ns = since_ns + int(min(STOP_S, self.client.timeout_s) * 1e9)
         told = True
         try:
-            self.connection.read_on(deadline_ns, jsonrpc.is_answer)
+            self.connection.read_on(deadline_ns, self.is_answer)
         except CallTimeout:
             told = False
         except TargetError:

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 from mcp_perf.client.errors import TargetError
@@ -74,7 +75,9 @@ class HttpStreams:
         try:
             for _ in range(MOST_ATTEMPTS):
                 messenger.use_token()
-                stream = ListenStream(messenger.endpoint.origin, terms.clock, inbox)
+                stream = ListenStream(
+                    messenger.endpoint.origin, terms.clock, inbox, terms.strays.other
+                )
                 self.subscriptions.append(stream)
                 request = with_body(messenger.head(headers), message)
                 left_s = terms.left_s(reply.start_ns, timeout_s)
@@ -97,15 +100,21 @@ class ListenStream:
     It has a connection and a thread of its own; closing the connection is how it is called off.
     """
 
-    def __init__(self, origin: Origin, clock: Clock, inbox: Inbox) -> None:
+    def __init__(
+        self, origin: Origin, clock: Clock, inbox: Inbox, stray: Callable[[bytes], None]
+    ) -> None:
         self.connection = Connection(origin, clock)
+        self._stray = stray
+        self._id = ""
         self._inbox = inbox
         self._closing = False
         self._thread = threading.Thread(target=self._run, daemon=True, name="mcp-listen")
 
     def open(self, request: bytes, request_id: str, wanted: Wanted, timeout_s: float) -> Reply:
         """Send the request; the reply is the acknowledgement, judged. Then read on beside."""
-        reply = self.connection.exchange(request, timeout_s, _is_first)
+        self._id = request_id
+        is_first = partial(_is_first, request_id)
+        reply = self.connection.exchange(request, timeout_s, is_first, keep=True)
         if reply.outcome == OK:
             subscriptions.acknowledge(reply, wanted, request_id)
         if reply.outcome == OK:
@@ -130,8 +139,10 @@ class ListenStream:
                 method = jsonrpc.notification_of(event)
                 if method in subscriptions.LISTENED:
                     self._inbox.add(method, event, clock())
-                elif jsonrpc.is_answer(event):
+                elif jsonrpc.is_reply(event, self._id):
                     reason = "the server ended the subscription"
+                elif event and not method:
+                    self._stray(event)
         except TargetError as error:
             reason = f"the stream of the subscription broke: {error}"
         finally:
@@ -139,5 +150,5 @@ class ListenStream:
                 self._inbox.end(reason)
 
 
-def _is_first(event: bytes) -> bool:
-    return subscriptions.is_acknowledgement(event) or jsonrpc.is_answer(event)
+def _is_first(request_id: str, event: bytes) -> bool:
+    return subscriptions.is_acknowledgement(event) or jsonrpc.is_reply(event, request_id)

@@ -21,7 +21,15 @@ from mcp_perf.client.mcp.handshake import Ask, Terms
 from mcp_perf.client.mcp.lists import list_tools
 from mcp_perf.client.protocol import jsonrpc, versions
 from mcp_perf.client.protocol.answers import respond
-from mcp_perf.client.protocol.requests import Arguments, Call, PreparedCall, encode
+from mcp_perf.client.protocol.identity import PROGRESS, token_of
+from mcp_perf.client.protocol.jsonrpc import RequestId
+from mcp_perf.client.protocol.requests import (
+    ARGUMENTS_HOLE,
+    Arguments,
+    Call,
+    PreparedCall,
+    encode,
+)
 from mcp_perf.client.protocol.subscriptions import LISTENED
 from mcp_perf.client.protocol.tools import Tool, param_headers
 from mcp_perf.client.reply import HTTP_ERROR, OK, TIMEOUT, TRANSPORT_ERROR, Reply
@@ -51,7 +59,7 @@ class Session:
     """Empty where the server has no sessions, as in 2026-07-28."""
     is_open: bool = False
     """Whether calls may be sent: not before the handshake has ended."""
-    encoded: dict[PreparedCall, tuple[bytes, bytes, bool]] = field(default_factory=dict)
+    encoded: dict[PreparedCall, tuple[bytes, bytes, int]] = field(default_factory=dict)
 
 
 @dataclass(eq=False)
@@ -92,22 +100,19 @@ class Messenger:
         self.use_token()
         return True
 
-    def take(self, event: bytes, attempt: CallAttempt | None = None, *, hears: bool = True) -> bool:
-        """Take in a request or a notification of the server, which came with this call.
+    def take(self, event: bytes, attempt: CallAttempt | None = None, *, own: bool = True) -> bool:
+        """Take in a request or a notification of the server.
 
-        Tell whether the call is over by that: in 2026-07-28 a server may not send requests, and
-        who sends one waits for an answer that it does not get.
+        `attempt` is the call that it is for if it names none; `own` tells whether it came on the
+        call's own stream. Tell whether the call is over by that: in 2026-07-28 a server may not
+        send requests, and who sends one waits for an answer that it does not get.
         """
         message = jsonrpc.message_of(event)
         method = message.get("method")
-        if not isinstance(method, str):
-            return False
-        if "id" not in message:
-            now_ns, inbox = self.terms.clock(), self.terms.inbox
-            if inbox is not None and method in LISTENED:
-                inbox.add(method, event, now_ns)
-            elif attempt is not None and hears:
-                attempt.hear(method, now_ns)
+        if message.get("jsonrpc") != "2.0" or not isinstance(method, str):
+            self.terms.strays.other(event)
+        elif "id" not in message:
+            self._take_notice(method, event, attempt if own else None)
         elif self.terms.modern:
             return True
         else:
@@ -115,27 +120,37 @@ class Messenger:
             self.say(f"answer to {method}", msgspec.json.encode(respond(message, answers)))
         return False
 
+    def _take_notice(self, method: str, event: bytes, attempt: CallAttempt | None) -> None:
+        now_ns, inbox = self.terms.clock(), self.terms.inbox
+        if method == PROGRESS:
+            hear = self.terms.in_progress.get(token_of(event))
+            if hear is None:
+                self.terms.strays.progress(event)
+            else:
+                hear(method, now_ns)
+        elif inbox is not None and method in LISTENED:
+            inbox.add(method, event, now_ns)
+        elif attempt is not None:
+            attempt.hear(method, now_ns)
+
     def is_answer(
-        self, event: bytes, attempt: CallAttempt | None = None, request_id: int = 0
+        self, event: bytes, attempt: CallAttempt | None = None, request_id: RequestId = ""
     ) -> bool:
-        """Tell whether a stream's message answers a request; take it in where it does not."""
-        if not jsonrpc.is_answer(event):
-            return bool(event) and self.take(event, attempt)
-        batch = (
-            jsonrpc.batch_of(event) if event[0] == jsonrpc.BRACKET and self.terms.batches else ()
-        )
-        if not batch or any(jsonrpc.answers(one, request_id) for one in batch):
+        """Tell whether a stream's message ends a request, and take it in where it does not.
+
+        The id is empty if the request has none.
+        """
+        messages = self.terms.messages_of(event)
+        if any(jsonrpc.is_reply(one, request_id) for one in messages):
             return True
-        for one in batch:
-            self.take(one, attempt)
-        return False
+        return any(self.take(one, attempt) for one in messages if one)
 
     def judge(self, reply: Reply, request_id: int, attempt: CallAttempt | None = None) -> Reply:
         """Judge a reply; of a batch, what answers. The rest of it is taken in."""
-        body = reply.body
-        if body[:1] == b"[" and self.terms.batches:
-            for one in jsonrpc.batch_of(body):
-                if jsonrpc.answers(one, request_id):
+        messages = self.terms.messages_of(reply.body)
+        if messages != [reply.body]:
+            for one in messages:
+                if jsonrpc.is_reply(one, request_id):
                     reply.body = one
                 else:
                     self.take(one, attempt)
@@ -192,6 +207,7 @@ class Messenger:
     ) -> Reply:
         """Send a request that is not a call. Raises ConnectError and CallTimeout."""
         request_id = next(self.ids)
+        is_answer = partial(self.is_answer, request_id=request_id)
         for _ in range(MOST_ATTEMPTS):
             self.use_token()
             sent = params
@@ -204,7 +220,6 @@ class Messenger:
                 headers = self._headers()
             message = versions.encode_message(request_id, versions.encode_tail(method, sent))
             request = with_body(self.head(headers), message)
-            is_answer = partial(self.is_answer, request_id=request_id)
             reply = connection.exchange(request, self.endpoint.timeout_s, is_answer)
             if not self.admit(reply, connection.reader):
                 break
@@ -237,13 +252,13 @@ class Messenger:
 
     def encode(
         self, session: Session, call: PreparedCall, arguments: Arguments, added: dict[str, Any]
-    ) -> tuple[bytes, bytes, bool]:
+    ) -> tuple[bytes, bytes, int]:
         """Encode a call; keep it where it is the same each time, but for a hole."""
         terms = self.terms
         tail, hole = encode(call, arguments, added, terms.version, terms.capabilities)
         constant = call.arguments if isinstance(call, Call) else None
         encoded = self.call_head(call, arguments if constant is None else constant), tail, hole
-        if not added and (hole or arguments is None):
+        if not added and (hole & ARGUMENTS_HOLE or arguments is None):
             session.encoded[call] = encoded
         return encoded
 

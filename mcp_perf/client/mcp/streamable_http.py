@@ -6,7 +6,6 @@ session there is nothing to measure.
 
 import threading
 import time
-from collections.abc import Iterator
 from typing import Any, Final
 
 import msgspec
@@ -16,7 +15,7 @@ from mcp_perf.client.http.connection import Connection
 from mcp_perf.client.http.dialing import Clock, WaitFactory
 from mcp_perf.client.http.endpoint import Endpoint
 from mcp_perf.client.http.pool import Pool
-from mcp_perf.client.mcp.attempt import NOTHING, CallAttempt, ids_of_process
+from mcp_perf.client.mcp.attempt import NOTHING, CallAttempt
 from mcp_perf.client.mcp.handshake import Observer, Sleep, Terms, agree, discover, ignore, pause
 from mcp_perf.client.mcp.http_attempt import HttpAttempt
 from mcp_perf.client.mcp.http_streams import HttpStreams
@@ -25,7 +24,15 @@ from mcp_perf.client.mcp.lists import list_tools
 from mcp_perf.client.mcp.messenger import Credentials, Messenger, Session
 from mcp_perf.client.protocol import jsonrpc, versions
 from mcp_perf.client.protocol.answers import SILENT, Responder
-from mcp_perf.client.protocol.requests import Arguments, Call, PreparedCall, Request
+from mcp_perf.client.protocol.identity import RequestIds, StrayObserver, Strays, ignore_stray
+from mcp_perf.client.protocol.requests import (
+    ARGUMENTS_HOLE,
+    Arguments,
+    Call,
+    PreparedCall,
+    Request,
+    filled,
+)
 from mcp_perf.client.protocol.tools import Tool
 from mcp_perf.client.reply import (
     HTTP_ERROR,
@@ -61,14 +68,16 @@ class McpClient:
         listens: bool = False,
         no_delete: bool = False,
         credentials: Credentials | None = None,
-        ids: Iterator[int] | None = None,
+        ids: RequestIds | None = None,
+        stray: StrayObserver = ignore_stray,
     ) -> None:
         self.timeout_s = endpoint.timeout_s
         """How long a call may take that says nothing else."""
-        self.terms = terms = Terms(protocol, answers, observe, clock, sleep)
-        ids = ids or ids_of_process()
-        self.messenger = messenger = Messenger(endpoint, terms, credentials, ids)
-        self.pool = Pool(endpoint.origin, clock, waits)
+        ids = ids or RequestIds()
+        strays = Strays(ids, stray)
+        self.terms = terms = Terms(protocol, answers, observe, clock, sleep, strays)
+        self.messenger = messenger = Messenger(endpoint, terms, credentials, ids.numbers)
+        self.pool = Pool(endpoint.origin, clock, waits, strays.other)
         self.streams = HttpStreams(messenger, wanted=listens, take=self._take)
         self.listening = Listening(self, self.streams)
         self._no_delete = no_delete
@@ -206,12 +215,9 @@ class McpClient:
             return self.messenger.delete(connection)
 
     def _take(self, event: bytes) -> None:
-        """Take what came on the session's stream, where it names no call.
-
-        A notification counts for the call that is going on; of several, for none.
-        """
-        going_on = len(self.pool.connections) - len(self.pool.free)
-        self.messenger.take(event, self._last, hears=going_on == 1)
+        """Take what came on the session's stream, which belongs to no call."""
+        for message in self.terms.messages_of(event):
+            self.messenger.take(message, self._last, own=False)
 
     # Calling.
 
@@ -233,6 +239,8 @@ class McpClient:
             raise
         finally:
             self.pool.free.append(attempt.connection)
+            if attempt.token:
+                self.terms.in_progress.pop(attempt.token, None)
 
     def cancelled_call(
         self, call: PreparedCall, arguments: Arguments, after_s: float
@@ -287,11 +295,16 @@ class McpClient:
         if encoded is None or added:
             encoded = messenger.encode(session, call, arguments, added)
         head, tail, hole = encoded
+        request_id = next(messenger.ids)
         if hole:
-            tail = tail % _encode_json(arguments)
-            if isinstance(call, Call) and call.tool.header_params:
+            if hole == ARGUMENTS_HOLE:
+                tail = tail % _encode_json(arguments)
+            else:
+                tail = filled(tail, hole, arguments, request_id)
+                attempt.await_progress(request_id)
+            if hole & ARGUMENTS_HOLE and isinstance(call, Call) and call.tool.header_params:
                 head = messenger.call_head(call, arguments)
-        request_id = attempt.request_id = next(messenger.ids)
+        attempt.request_id = request_id
         # As `encode_message` and `with_body` do, without two calls more for each call.
         message = b'{"jsonrpc":"2.0","id":%d%b' % (request_id, tail)
         request = b"%bContent-Length: %d\r\n\r\n%b" % (head, len(message), message)

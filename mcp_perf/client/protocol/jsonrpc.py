@@ -10,6 +10,7 @@ from typing import Any, Final, Literal
 import msgspec
 
 from mcp_perf.client import rate_limits
+from mcp_perf.client.protocol import unreadable
 from mcp_perf.client.reply import (
     CHECK_FAILED,
     HTTP_ERROR,
@@ -24,8 +25,6 @@ from mcp_perf.client.reply import (
 RequestId = int | str
 NO_HTTP: Final = 0
 """The status of a reply that came by another transport."""
-BRACKET: Final = ord("[")
-"""What a batch begins with."""
 
 
 class RpcError(msgspec.Struct):
@@ -55,18 +54,27 @@ _decode = msgspec.json.Decoder(_Response).decode
 _decode_batch = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 
-def is_answer(message: bytes) -> bool:
-    """Tell whether a stream's message ends the call: all but notifications and requests do.
+def is_reply(message: bytes, request_id: RequestId) -> bool:
+    """Tell whether a message of a request's own stream is the reply to it, by its id.
 
-    A message that cannot be read counts as the answer too, so that `judge` can say what it was.
-    An event without data does not: servers that can resume a stream begin it by one, for its id.
+    One that cannot be read is, if it tells the id all the same: `judge` says what is wrong with
+    it. An error needs no id there: a server that could not read the request does not know it.
     """
-    if not message:
-        return False
     try:
-        return _decode(message).method is msgspec.UNSET
+        response = _decode(message)
     except UNREADABLE:
+        return has_id(unreadable.read(message).message, request_id)
+    if response.method is not msgspec.UNSET:
+        return False
+    if response.id == request_id:
         return True
+    nameless = response.id is None and response.error is not msgspec.UNSET
+    return nameless or str(response.id) == str(request_id)
+
+
+def has_id(message: dict[str, Any], request_id: RequestId) -> bool:
+    """Tell whether this is JSON-RPC 2.0 with an id, be it as a number or as a text."""
+    return message.get("jsonrpc") == "2.0" and str(message.get("id")) == str(request_id)
 
 
 def notification_of(message: bytes) -> str:
@@ -76,15 +84,6 @@ def notification_of(message: bytes) -> str:
     except UNREADABLE:
         return ""
     return "" if method is msgspec.UNSET else method
-
-
-def answers(message: bytes, request_id: RequestId) -> bool:
-    """Tell whether a message is the response to this request."""
-    try:
-        response = _decode(message)
-    except UNREADABLE:
-        return False
-    return response.method is msgspec.UNSET and response.id == request_id
 
 
 def batch_of(message: bytes) -> list[bytes]:
@@ -104,20 +103,18 @@ def judge(reply: Reply, request_id: RequestId) -> Reply:
     except msgspec.ValidationError as malformed:
         return _malformed(reply, str(malformed))
     except UNREADABLE:
-        return _no_json(reply)
+        return _no_json(reply, request_id)
     if response.error is not msgspec.UNSET:
-        error = response.error
-        detail = f"{error.code} {error.message}".strip()
-        return rate_limits.fail(reply, RPC_ERROR, detail, error.code)
+        return _failed(reply, response.id, response.error, request_id)
     if reply.status not in (NO_HTTP, 200):
         return _refused(reply)
     result = response.result
     if result is msgspec.UNSET:
-        if response.method is not msgspec.UNSET:
-            return reply.fail(RPC_ERROR, asked_back(response.method))
-        return reply.fail(RPC_ERROR, "the reply has neither a result nor an error")
+        method = response.method
+        nothing = "the reply has neither a result nor an error"
+        return reply.fail(RPC_ERROR, nothing if method is msgspec.UNSET else asked_back(method))
     if response.id != request_id or isinstance(response.id, bool):
-        return reply.fail(RPC_ERROR, f"the reply has id {response.id!r}, expected {request_id}")
+        return reply.fail(RPC_ERROR, _mismatch(response.id, request_id))
     if result.isError:
         return rate_limits.fail(reply, TOOL_ERROR, _tool_text(reply))
     if result.resultType != "complete":
@@ -132,6 +129,19 @@ def asked_back(method: str) -> str:
     return f"the server sent a request of its own ({method}), which this version of MCP forbids"
 
 
+def is_of_another(response_id: Any, request_id: RequestId) -> bool:
+    """Tell whether an id is that of another request: a number that is not ours."""
+    return isinstance(response_id, int) and response_id != request_id
+
+
+def foreign_id(reply: Reply, request_id: RequestId) -> Any:
+    """Return the id of a failed reply that belongs to another request; None if it does not."""
+    if reply.outcome != RPC_ERROR or reply.status != 200:
+        return None
+    found = message_of(reply.body).get("id")
+    return found if is_of_another(found, request_id) else None
+
+
 def wants_input(reply: Reply) -> bool:
     """Tell whether a judged reply is a result that asks for input before it is complete."""
     if reply.outcome != CHECK_FAILED:
@@ -140,7 +150,7 @@ def wants_input(reply: Reply) -> bool:
 
 
 def message_of(event: bytes) -> dict[str, Any]:
-    """Return a stream's message that `is_answer` has refused; an odd one is empty.
+    """Return a stream's message that is no reply; an odd one is empty.
 
     What was skipped so far may be unreadable: a bad byte, a number beyond any type.
     """
@@ -166,6 +176,13 @@ def result_of(reply: Reply) -> dict[str, Any]:
     return result if isinstance(result, dict) else {}
 
 
+def _failed(reply: Reply, response_id: Any, error: RpcError, request_id: RequestId) -> Reply:
+    if is_of_another(response_id, request_id) and reply.status in (NO_HTTP, 200):
+        return reply.fail(RPC_ERROR, _mismatch(response_id, request_id))
+    detail = f"{error.code} {error.message}".strip()
+    return rate_limits.fail(reply, RPC_ERROR, detail, error.code)
+
+
 def _refused(reply: Reply) -> Reply:
     detail = f"HTTP {reply.status}: {beginning(reply.body)}"
     return rate_limits.fail(reply, HTTP_ERROR, detail)
@@ -177,9 +194,22 @@ def _malformed(reply: Reply, why: str) -> Reply:
     return reply.fail(RPC_ERROR, f"not a JSON-RPC response ({why}): {beginning(reply.body)}")
 
 
-def _no_json(reply: Reply) -> Reply:
+def _mismatch(response_id: Any, request_id: RequestId) -> str:
+    if isinstance(response_id, str) and response_id == str(request_id):
+        return f"the reply has the id {response_id!r}, a text: the request's was a number"
+    return f"the reply has id {response_id!r}, expected {request_id}"
+
+
+def _no_json(reply: Reply, request_id: RequestId) -> Reply:
     if reply.status == 200 and not reply.body:
         return reply.fail(TRANSPORT_ERROR, "the reply is empty")
+    if reply.status in (NO_HTTP, 200):
+        read = unreadable.read(reply.body)
+        if has_id(read.message, request_id):
+            if read.whole:
+                return reply.fail(CHECK_FAILED, f"the reply is not JSON: {read.fault}")
+            said = f"{read.fault}: {beginning(reply.body)}"
+            return reply.fail(RPC_ERROR, f"the reply cannot be read: {said}")
     shown = beginning(reply.body) or "(no body)"
     if reply.status == 200:
         return reply.fail(HTTP_ERROR, f"HTTP 200 with something that is not JSON: {shown}")

@@ -6,18 +6,21 @@ thread, no socket and no clock.
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 
 from mcp_perf.client.errors import ReadError, SendError, TargetError
-from mcp_perf.client.protocol import jsonrpc
+from mcp_perf.client.protocol import jsonrpc, unreadable
+from mcp_perf.client.protocol.identity import PROGRESS, Strays, token_of
 from mcp_perf.client.protocol.jsonrpc import RequestId
 from mcp_perf.client.protocol.subscriptions import ACKNOWLEDGED, LISTENED, Inbox, subscription_of
-from mcp_perf.client.reply import RPC_ERROR, UNREADABLE, Heard, Reply, beginning
+from mcp_perf.client.reply import RPC_ERROR, UNREADABLE, Heard, Reply
 
+Hear = Callable[[str, int], None]
+"""Takes a notification: its method, and when it came."""
 Respond = Callable[[bytes], bytes | None]
 """From a request of the server to the answer; None where it cannot be read."""
 InboxNow = Callable[[], Inbox | None]
@@ -25,21 +28,12 @@ InboxNow = Callable[[], Inbox | None]
 
 
 class _Envelope(msgspec.Struct):
+    jsonrpc: Literal["2.0"]
     id: RequestId | msgspec.UnsetType | None = msgspec.UNSET
     method: str | msgspec.UnsetType = msgspec.UNSET
 
 
-class _Token(msgspec.Struct):
-    progress_token: RequestId = msgspec.field(name="progressToken")
-
-
-class _Progress(msgspec.Struct):
-    params: _Token
-
-
-_PROGRESS: Final = "notifications/progress"
 _decode = msgspec.json.Decoder(_Envelope).decode
-_decode_progress = msgspec.json.Decoder(_Progress).decode
 
 
 @dataclass(eq=False, slots=True)
@@ -69,6 +63,11 @@ class Pending:
         self.end_ns = now_ns
         self._settled.set()
 
+    def hear(self, method: str, now_ns: int) -> None:
+        if self.heard is None:
+            self.heard = Heard(now_ns)
+        self.heard.add(method, now_ns)
+
     def fail(self, failure: str) -> None:
         self.failure = failure
         self._settled.set()
@@ -77,18 +76,23 @@ class Pending:
 class Conversation:
     """The requests in flight on one channel, from its opening to its end."""
 
-    def __init__(self, respond: Respond, listening: InboxNow = lambda: None) -> None:
+    def __init__(
+        self,
+        respond: Respond,
+        strays: Strays,
+        listening: InboxNow = lambda: None,
+        in_progress: Mapping[RequestId, Hear] | None = None,
+    ) -> None:
         self.ended = ""
         """Why nothing comes any more."""
-        self.stray = ""
-        """The beginning of the last thing that nobody waited for: no JSON-RPC, or a foreign id."""
+        self.strays: Final = strays
         self._respond = respond
         self._listening = listening
+        self._in_progress: Final = {} if in_progress is None else in_progress
+        """What hears the progress of a call that goes on between its requests, by its token."""
         self._subscriptions: set[RequestId] = set()
         """Requests that were acknowledged, and are answered when nothing more comes."""
         self._pending: dict[RequestId, Pending] = {}
-        self._named: dict[RequestId, Pending] = {}
-        """By the progress token of the last call that had it."""
         self._given_up: set[RequestId] = set()
         """Requests whose answers nobody waits for any more."""
 
@@ -103,10 +107,6 @@ class Conversation:
             raise ReadError(self.ended)
         return pending
 
-    def name(self, pending: Pending, token: RequestId | None) -> None:
-        if token is not None:
-            self._named[token] = pending
-
     def forget(self, request_id: RequestId) -> None:
         """Await an answer no longer; it is skipped if it comes after all."""
         if request_id in self._subscriptions:
@@ -120,7 +120,7 @@ class Conversation:
         try:
             envelope = _decode(message)
         except UNREADABLE:
-            self._take_stray(message, now_ns)
+            self._take_unreadable(message, now_ns)
             return None
         request_id = envelope.id
         if envelope.method is not msgspec.UNSET:
@@ -129,25 +129,35 @@ class Conversation:
                 return None
             return self._respond(message)
         if request_id is None or request_id is msgspec.UNSET:
-            answered = self._only()
-        else:
-            answered = self._pending.pop(request_id, None)
+            self.strays.other(message)
+            return None
+        answered = self._pending.pop(request_id, None)
         if answered is not None:
             answered.settle(message, now_ns)
         elif request_id in self._given_up:
             self._given_up.discard(request_id)
+            if isinstance(request_id, int):  # to calling off a subscription there is an answer
+                self.strays.late(message)
         elif request_id in self._subscriptions:
             self._end_subscription(request_id)
         else:
-            self.stray = beginning(message)
+            self._take_unmatched(request_id, message, now_ns)
         return None
 
     def accuse(self, method: str, message: bytes, now_ns: int) -> None:
-        """End the only call by a request of the server that the version in use forbids."""
-        self.stray = jsonrpc.asked_back(method)
-        if (answered := self._only()) is not None:
-            answered.fault = self.stray
-            answered.settle(message, now_ns)
+        """End the only call by a request of the server that the version in use forbids.
+
+        It waits for an answer that it does not get. With no call in flight, or several, it cannot
+        be told whose it is.
+        """
+        said = jsonrpc.asked_back(method)
+        if len(self._pending) != 1:
+            self.strays.request(said, message)
+            return
+        request_id, answered = self._pending.popitem()
+        self._given_up.add(request_id)
+        answered.fault = said
+        answered.settle(message, now_ns)
 
     def end(self, reason: str) -> None:
         """Fail all that wait: the channel has ended. Only the first reason counts."""
@@ -176,46 +186,41 @@ class Conversation:
             inbox.end("the server ended the subscription")
 
     def _hear(self, method: str, message: bytes, now_ns: int) -> None:
-        """Count a notification for the call in flight; of several, for the one whose token it has.
+        """Count progress for the call that has its token, which is the call's id.
 
-        Of a log message, which has none, it cannot be told then.
+        Other notifications name no call, so on a channel they are counted for none.
         """
-        if len(self._pending) == 1:
-            pending: Pending | None = next(iter(self._pending.values()))
-        else:
-            pending = self._by_token(message) if method == _PROGRESS else None
-        if pending is None:
+        if method != PROGRESS:
             return
-        if pending.heard is None:
-            pending.heard = Heard(now_ns)
-        pending.heard.add(method, now_ns)
+        token = token_of(message)
+        if (hear := self._in_progress.get(token)) is not None:
+            hear(method, now_ns)
+        elif (pending := self._pending.get(token)) is not None:
+            pending.hear(method, now_ns)
+        else:
+            self.strays.progress(message)
 
-    def _by_token(self, message: bytes) -> Pending | None:
-        try:
-            return self._named.get(_decode_progress(message).params.progress_token)
-        except UNREADABLE:
-            return None
-
-    def _take_stray(self, message: bytes, now_ns: int) -> None:
-        """Pass over what servers print beside the protocol, unless it looks like a broken answer.
-
-        As all clients do; but an answer that is cut short should not cost a timeout.
-        """
-        self.stray = beginning(message)
-        if message.lstrip()[:1] == b"{" and (answered := self._only()) is not None:
-            answered.fault = f"the answer is not JSON-RPC: {self.stray}"
+    def _take_unmatched(self, request_id: RequestId, message: bytes, now_ns: int) -> None:
+        """Take an answer that nobody waits for, unless its id is ours, but written as a text."""
+        number = int(request_id) if isinstance(request_id, str) and request_id.isdecimal() else 0
+        answered = self._pending.pop(number, None)
+        if answered is None:
+            self.strays.reply(request_id, message)
+        else:
             answered.settle(message, now_ns)
 
-    def _only(self) -> Pending | None:
-        """Return the one request in flight: an answer without an id can be only for it.
+    def _take_unreadable(self, message: bytes, now_ns: int) -> None:
+        """Pass over what servers print beside the protocol, as all clients do.
 
-        What it took for the answer may have been something else: the answer is skipped if it comes.
+        An answer that is broken, but tells its id, should not cost a timeout: it ends its call.
         """
-        if len(self._pending) != 1:
-            return None
-        request_id, pending = self._pending.popitem()
-        self._given_up.add(request_id)
-        return pending
+        read = unreadable.read(message).message
+        found = read.get("id") if read.get("jsonrpc") == "2.0" and "method" not in read else None
+        answered = self._pending.pop(found, None) if isinstance(found, int) else None
+        if answered is None:
+            self.strays.other(message)
+        else:
+            answered.settle(message, now_ns)
 
 
 class Lines:
@@ -257,8 +262,7 @@ def settled(reply: Reply, pending: Pending, request_id: RequestId) -> Reply:
 
 def silence(conversation: Conversation) -> str:
     """Say that no answer came, and what came instead."""
-    stray = conversation.stray
-    return "no answer in time" + (f"; what came instead: {stray}" if stray else "")
+    return "no answer in time" + conversation.strays.instead
 
 
 def why(error: TargetError, conversation: Conversation) -> str:

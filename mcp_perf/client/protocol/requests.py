@@ -1,7 +1,7 @@
 """What a user asks of a server, prepared once and shared by all users."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
 import msgspec
@@ -10,9 +10,11 @@ from mcp_perf.client.protocol import tasks, versions
 from mcp_perf.client.protocol.answers import Responder
 from mcp_perf.client.protocol.tools import Tool
 
-PROGRESS_TOKEN: Final = "mcp-perf"  # noqa: S105 -- names a call, opens nothing
-"""One for all calls: it has to be unique among a client's calls in flight, which is one."""
-_HOLE: Final = msgspec.Raw(b"\0")
+ARGUMENTS_HOLE: Final = 1
+TOKEN_HOLE: Final = 2
+"""What an encoded call leaves open, as bits: its arguments, and the token of its progress."""
+_ARGUMENTS: Final = msgspec.Raw(b"\0")
+_TOKEN: Final = msgspec.Raw(b"\1")
 
 LISTS: Final = {
     "tools": "tools/list",
@@ -34,8 +36,8 @@ class Call:
     """None: the arguments come with each call."""
     answers: Responder | None = None
     """None: those of the client."""
-    meta: Mapping[str, Any] = field(default_factory=dict)
-    """What `_meta` has beside the envelope of the era: `progressToken`, a log level."""
+    progress: bool = False
+    """Whether the server is asked to report progress: by a token, which is the request's id."""
     task_ttl_ms: int = 0
     """How long the server is to keep the task that the call may become; 0: it becomes none."""
     method: ClassVar = "tools/call"
@@ -49,7 +51,7 @@ class Request:
     params: dict[str, Any] | None
     """None: the params come with each call."""
     answers: Responder | None = None
-    meta: Mapping[str, Any] = field(default_factory=dict)
+    progress: bool = False
     task_ttl_ms: int = 0
     """Not 0: it is about a task."""
 
@@ -66,25 +68,36 @@ def encode(
     added: Mapping[str, Any],
     version: str,
     capabilities: Mapping[str, Any],
-) -> tuple[bytes, bool]:
-    """Return what follows a request's id, and whether that holds a %b for arguments.
+) -> tuple[bytes, int]:
+    """Return what follows a request's id, and which holes it has: %b for arguments, then %d.
 
-    A tool call whose arguments come with each call has that, unless `added` makes it a single one.
+    A tool call whose arguments come with each call has the first, unless `added` makes it a single
+    one; a call with progress has the second, for the id.
     """
-    hole = isinstance(call, Call) and call.arguments is None and not added
+    hole = ARGUMENTS_HOLE * (isinstance(call, Call) and call.arguments is None and not added)
     if isinstance(call, Request):
         params: dict[str, Any] = {**(call.params or {}), **(arguments or {}), **added}
     else:
         given = arguments if call.arguments is None else call.arguments
-        params = {"name": call.tool.name, "arguments": _HOLE if hole else given, **added}
+        params = {"name": call.tool.name, "arguments": _ARGUMENTS if hole else given, **added}
         if call.task_ttl_ms and version != versions.MODERN:
             params["task"] = {"ttl": call.task_ttl_ms}
     if call.task_ttl_ms:
         capabilities = {**capabilities, "extensions": {tasks.EXTENSION: {}}}
+    meta = {"progressToken": _TOKEN} if call.progress else {}
+    hole |= TOKEN_HOLE * call.progress
     sent = (
-        versions.modern_params(params, capabilities, call.meta)
+        versions.modern_params(params, capabilities, meta)
         if version == versions.MODERN
-        else versions.handshake_params(params, call.meta)
+        else versions.handshake_params(params, meta)
     )
     tail = versions.encode_tail(call.method, sent)
-    return (tail.replace(b"%", b"%%").replace(b"\0", b"%b") if hole else tail), hole
+    if hole:
+        tail = tail.replace(b"%", b"%%").replace(b"\0", b"%b").replace(b"\1", b"%d")
+    return tail, hole
+
+
+def filled(tail: bytes, hole: int, arguments: Arguments, request_id: int) -> bytes:
+    """Fill the holes of a tail."""
+    given = [msgspec.json.encode(arguments)] if hole & ARGUMENTS_HOLE else []
+    return tail % (*given, *([request_id] if hole & TOKEN_HOLE else []))

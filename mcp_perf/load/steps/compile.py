@@ -15,7 +15,6 @@ from mcp_perf.client.channels.inprocess import Code, find_function
 from mcp_perf.client.http.rest import encode_fields, encode_line
 from mcp_perf.client.mcp.lifetime import close_session, open_session
 from mcp_perf.client.mcp.streamable_http import Call
-from mcp_perf.client.protocol.requests import PROGRESS_TOKEN
 from mcp_perf.client.protocol.requests import Request as McpRequest
 from mcp_perf.client.protocol.tools import Tool
 from mcp_perf.client.reply import OK
@@ -74,8 +73,6 @@ class ArmCompiler:
     loaded: Loaded
     target: ArmTarget
     recorder: Recorder
-    index: int = 0
-    """Among the calls of a burst, which need progress tokens of their own."""
     after_change: bool = False
     """Whether a step before it may bring the notification that an `await` waits for."""
 
@@ -102,9 +99,7 @@ class ArmCompiler:
         if split_target(self.target.url)[0] != "http":
             # What a server asks on a channel names no call: whatever is asked is answered.
             answers = joined(*map(own_answers, step.inner), answers)
-        return BurstStep(
-            [replace(self, index=index).step(one, answers) for index, one in enumerate(step.inner)]
-        )
+        return BurstStep([self.step(one, answers) for one in step.inner])
 
     def _session_step(self, step: model.Counted, _answers: dialog.Answers | None) -> Runnable:
         act = open_session if step.action == "open" else close_session
@@ -152,7 +147,7 @@ class ArmCompiler:
                 tool,
                 constant,
                 own_script(step, answers),
-                self._meta(step),
+                _with_progress(step),
                 self._task_ttl_ms(tool, step),
             ),
             checks=self._checks(step, output),
@@ -188,14 +183,14 @@ class ArmCompiler:
         params = self._template(tree)
         known = self._is_known(params)
         constant = params.render(self._known) if known else None
-        meta = self._meta(step)
+        progress = _with_progress(step)
         compiled = RequestStep(
-            request=McpRequest(method, constant, answers=own_script(step, answers), meta=meta),
+            request=McpRequest(method, constant, own_script(step, answers), progress),
             checks=self._checks(step),
             params=None if known else params,
             **self._terms(step),
         )
-        return ProgressStep(compiled) if meta else compiled
+        return ProgressStep(compiled) if progress else compiled
 
     def _http_step(self, step: model.HttpCall, _answers: dialog.Answers | None) -> steps.HttpStep:
         verb = step.action.upper()
@@ -249,10 +244,6 @@ class ArmCompiler:
             output=output,
         )
 
-    def _meta(self, step: model.Step) -> dict[str, Any]:
-        token = f"{PROGRESS_TOKEN}-{self.index}" if self.index else PROGRESS_TOKEN
-        return {"progressToken": token} if getattr(step, "progress", False) else {}
-
     def _template(self, tree: Any) -> Template:
         return compile_template(tree, env=self.loaded.env)
 
@@ -283,6 +274,10 @@ class ArmCompiler:
         "parallel": _burst,
     }
     """How each kind of step is compiled, by its key."""
+
+
+def _with_progress(step: model.Step) -> bool:
+    return getattr(step, "progress", False)
 
 
 def asked(step: model.Step) -> tuple[str, dict[str, Any]]:

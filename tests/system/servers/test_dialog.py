@@ -6,10 +6,9 @@ from mcp_perf.client.http.endpoint import Endpoint
 from mcp_perf.client.mcp.lists import list_all
 from mcp_perf.client.mcp.streamable_http import Call, McpClient, Request
 from mcp_perf.client.protocol.answers import Responder
-from mcp_perf.client.protocol.requests import LIST_KEYS, LISTS, PROGRESS_TOKEN
+from mcp_perf.client.protocol.requests import LIST_KEYS, LISTS
 
 MODERN, HANDSHAKE = "2026-07-28", "2025-11-25"
-LOG_LEVEL = "io.modelcontextprotocol/logLevel"
 SCRIPT = Responder(
     elicitation={"action": "accept", "content": {"name": "Ada"}},
     sampling={
@@ -86,15 +85,13 @@ def test_without_a_script_the_tool_gets_nothing(asking, connect, protocol) -> No
 def test_notifications_of_a_call_are_counted(asking, connect, protocol) -> None:
     """Progress and log messages come with the call, and the reply tells how many."""
     client = connect(asking, protocol)
-    meta = {"progressToken": PROGRESS_TOKEN}
-    if protocol == MODERN:
-        meta[LOG_LEVEL] = "info"
-    reply = client.call(Call(client.tools["work"], {"steps": 3}, meta=meta))
+    reply = client.call(Call(client.tools["work"], {"steps": 3}, progress=True))
     assert text(reply) == "done"
     heard = reply.heard
-    assert heard.counts == {"notifications/message": 1, "notifications/progress": 3}
+    logged = {} if protocol == MODERN else {"notifications/message": 1}  # nobody asked for a log
+    assert heard.counts == {**logged, "notifications/progress": 3}
     assert reply.start_ns < heard.first_ns <= heard.last_ns <= reply.end_ns
-    assert reply.detail.startswith("4 notifications, the first after ")
+    assert reply.detail.startswith(f"{3 + len(logged)} notifications, the first after ")
     assert client.call(Call(client.tools["cancelled"], {})).heard is None
 
 
@@ -177,8 +174,7 @@ def test_the_reference_server_reports_progress(everything, connect) -> None:
     """Its progress comes where it likes, and is counted with the call."""
     client = connect(everything, "auto")
     tool = client.tools["trigger-long-running-operation"]
-    meta = {"progressToken": PROGRESS_TOKEN}
-    reply = client.call(Call(tool, {"duration": 0.2, "steps": 4}, meta=meta))
+    reply = client.call(Call(tool, {"duration": 0.2, "steps": 4}, progress=True))
     assert "completed" in text(reply)
     # The last may come after the answer, which takes another way.
     assert reply.heard.counts["notifications/progress"] >= 3

@@ -153,7 +153,7 @@ def test_the_end_of_a_cancelled_call_is_told(switches, connect, start_system):
     client = connect("http", start_system(*switches).url, HANDSHAKE)
     slow = {"steps": 1000, "interval_ms": 10}
     for tool, arguments in (("sleep", {"ms": 30_000}), ("progress", slow)):
-        call = Call(client.tools[tool], arguments, meta={"progressToken": "t"})
+        call = Call(client.tools[tool], arguments, progress=True)
         reply, stop = client.cancelled_call(call, None, 0.05)
         assert (reply.outcome, stop.told) == ("ok", True)
     opened = client.pool.connections[0].opened

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from mcp_perf.client.http.endpoint import Endpoint
 from mcp_perf.client.http.http1 import MAX_REPLY_BYTES
 from mcp_perf.client.mcp.streamable_http import Call, McpClient
+from mcp_perf.client.protocol.identity import RequestIds
 from mcp_perf.client.protocol.tools import Tool
 from mcp_perf.client.reply import HTTP_ERROR, OK, RPC_ERROR, TIMEOUT, TRANSPORT_ERROR
 
@@ -72,7 +73,9 @@ def drip(data: bytes):
 def ask(server, timeout_s: float = TIMEOUT_S):
     """Call a tool once."""
     client = McpClient(
-        Endpoint.of(server.url, timeout_s=timeout_s), "2026-07-28", ids=itertools.count(1)
+        Endpoint.of(server.url, timeout_s=timeout_s),
+        "2026-07-28",
+        ids=RequestIds(itertools.count(1, 5000)),
     )
     server.clients.append(client)
     return client.call(CALL)
@@ -99,7 +102,7 @@ BIG = b"a" * (1 << 20)
         (after(b"HTTP/1.1 200 OK\r\nX: ", for_ever(BIG)), TRANSPORT_ERROR, "headers are larger"),
         (for_ever(BIG), TRANSPORT_ERROR, "not HTTP"),
         (whole(result(7)), RPC_ERROR, "has id 7, expected 1"),
-        (whole(result("1")), RPC_ERROR, "has id '1', expected 1"),
+        (whole(result("1")), RPC_ERROR, "id '1', a text"),
         (whole(result(None)), RPC_ERROR, "has id None"),
         (whole(b'{"a":' * 100_000), HTTP_ERROR, "not JSON"),
         (whole(b"[" + result(1) + b"]"), RPC_ERROR, "not a JSON-RPC response"),

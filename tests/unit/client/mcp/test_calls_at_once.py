@@ -11,10 +11,10 @@ import pytest
 
 from mcp_perf.client.channels.stdio import Command, StdioChannel
 from mcp_perf.client.http.endpoint import Endpoint
-from mcp_perf.client.mcp.attempt import ids_of_process
 from mcp_perf.client.mcp.channel_client import SessionClient
 from mcp_perf.client.mcp.streamable_http import Call, McpClient
 from mcp_perf.client.protocol import versions
+from mcp_perf.client.protocol.identity import RequestIds
 from mcp_perf.client.protocol.tools import Tool
 from mcp_perf.client.reply import REJOINED, REOPENED
 
@@ -215,7 +215,7 @@ def test_of_calls_that_find_the_session_not_opened_again_one_recovers_it(connect
 
 
 def test_no_two_clients_have_an_id_in_common():
-    """All clients of a process share one counter, so a reply tells by its id whose it is."""
+    """They draw blocks from one counter, so a reply tells by its id whose it is."""
     first, second = (McpClient(Endpoint.of("http://127.0.0.1:1/mcp")) for _ in range(2))
     channel = SessionClient(StdioChannel(Command(("x",))))
     ids = [next(ids) for ids in (first.messenger.ids, second.messenger.ids, channel._ids) * 3]
@@ -226,18 +226,18 @@ def test_no_two_clients_have_an_id_in_common():
 @pytest.mark.process
 def test_processes_draw_ids_of_their_own():
     """Also a forked one, which has inherited all that its parent had."""
-    own = next(ids_of_process())
+    own = next(RequestIds().numbers)
     reading, writing = os.pipe()
     child = os.fork()
     if not child:
-        os.write(writing, next(ids_of_process()).to_bytes(8))
+        os.write(writing, next(RequestIds().numbers).to_bytes(8))
         os._exit(0)
     os.waitpid(child, 0)
     theirs = int.from_bytes(os.read(reading, 8))
     os.close(reading)
     os.close(writing)
     assert theirs >> 32 != own >> 32
-    assert next(ids_of_process()) >> 32 == own >> 32
+    assert next(RequestIds().numbers) >> 32 == own >> 32
 
 
 def test_a_reply_that_belongs_to_another_user_is_no_reply(serve):

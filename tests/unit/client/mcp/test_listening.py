@@ -14,6 +14,7 @@ from mcp_perf.client.http.endpoint import Endpoint
 from mcp_perf.client.mcp import get_stream as listener_module
 from mcp_perf.client.mcp.get_stream import Listener
 from mcp_perf.client.mcp.streamable_http import Call, McpClient
+from mcp_perf.client.protocol.identity import RequestIds
 from mcp_perf.client.protocol.subscriptions import UPDATED, Wanted
 from mcp_perf.client.protocol.tools import Tool
 
@@ -98,7 +99,7 @@ def opened(serve):
         agreed = (answers(result={"protocolVersion": HANDSHAKE}), ACCEPTED)
         server = serve(*(agreed if protocol == HANDSHAKE else ()), *script)
         endpoint = Endpoint.of(server.url, timeout_s=timeout_s)
-        client = McpClient(endpoint, protocol, ids=itertools.count(1), **own)
+        client = McpClient(endpoint, protocol, ids=RequestIds(itertools.count(1, 5000)), **own)
         clients.append(client)
         client.begin()
         return client, server

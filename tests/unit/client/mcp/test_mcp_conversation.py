@@ -12,6 +12,7 @@ from mcp_perf.client.http.endpoint import Endpoint
 from mcp_perf.client.mcp.lists import list_all
 from mcp_perf.client.mcp.streamable_http import Call, McpClient
 from mcp_perf.client.protocol.answers import Responder
+from mcp_perf.client.protocol.identity import RequestIds
 from mcp_perf.client.protocol.requests import Request
 from mcp_perf.client.protocol.tools import Tool
 
@@ -91,7 +92,7 @@ def open_client(serve):
         server = serve(*(opening or handshake), *script)
         waits: list[float] = []
         endpoint = Endpoint.of(server.url, timeout_s=5)
-        ids = itertools.count(1)
+        ids = RequestIds(itertools.count(1, 5000))
         client = McpClient(endpoint, protocol, sleep=waits.append, ids=ids, **options)
         clients.append(client)
         client.begin()

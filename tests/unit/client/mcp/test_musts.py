@@ -115,10 +115,12 @@ def test_a_request_of_a_server_of_2026_is_its_fault_and_gets_no_answer():
 def test_a_request_of_a_server_of_2026_between_calls_ends_none():
     """Nobody waits for it, and it gets no answer either."""
     peer = modern()
-    client = opened(peer)
+    strays = []
+    client = opened(peer, stray=lambda kind, _: strays.append(kind))
     peer.receive(b'{"jsonrpc":"2.0","id":"s-1","method":"ping"}')
     assert client.call(Call(ECHO, {})).outcome == "ok"
     assert peer.methods == ["server/discover", "tools/call"]
+    assert strays == ["forbidden_request"]
 
 
 def test_a_request_of_a_server_of_2026_over_http_is_its_fault(open_client):
@@ -209,6 +211,20 @@ def test_a_batch_without_the_answer_is_an_error(open_client, body):
 
     client, _ = open_client(say, protocol=BATCHING, opening=opening(BATCHING))
     assert client.call(Call(ECHO, {})).outcome in ("rpc_error", "http_error")
+
+
+def test_promise_29_what_a_batch_holds_beside_the_answer_is_told(open_client):
+    """An answer to another is nobody's, as it is outside of a batch."""
+    strays = []
+    foreign = {"jsonrpc": "2.0", "id": 9, "result": {}}
+    client, _ = open_client(
+        batch(foreign, {"level": 30}),
+        protocol=BATCHING,
+        opening=opening(BATCHING),
+        stray=lambda kind, _: strays.append(kind),
+    )
+    assert client.call(Call(ECHO, {})).outcome == "ok"
+    assert strays == ["unmatched_reply", "no_message"]
 
 
 def _body(request: bytes) -> dict:

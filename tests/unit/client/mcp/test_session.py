@@ -19,11 +19,13 @@ from mcp_perf.client.mcp.channel_client import SessionClient
 from mcp_perf.client.mcp.lists import list_all
 from mcp_perf.client.mcp.streamable_http import Call, Request
 from mcp_perf.client.protocol.answers import Responder
+from mcp_perf.client.protocol.identity import RequestIds
 from mcp_perf.client.protocol.tools import Tool
 
 MODERN, HANDSHAKE = "2026-07-28", "2025-11-25"
 ECHO = Tool("echo", {"type": "object"})
 SILENT = object()
+PROGRESS = b'{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":%d}}'
 
 
 class Peer:
@@ -88,7 +90,7 @@ def modern(**answers):
 
 def opened(peer, protocol="auto", **options):
     """Return a client with an open session."""
-    client = SessionClient(peer, protocol, ids=itertools.count(1), **options)
+    client = SessionClient(peer, protocol, ids=RequestIds(itertools.count(1, 5000)), **options)
     client.negotiate()
     return client
 
@@ -404,15 +406,16 @@ def test_notifications_are_told_with_the_call_they_came_in():
     peer = modern()
 
     def progress():
+        token = peer.sent[-1]["params"]["_meta"]["progressToken"]
         for _ in range(3):
-            peer.receive(b'{"jsonrpc":"2.0","method":"notifications/progress"}')
+            peer.receive(PROGRESS % token)
         peer.receive(b'{"jsonrpc":"2.0","id":%d,"result":{}}' % peer.sent[-1]["id"])
 
     peer.answers["tools/call"] = [progress, {"result": {}}]
     client = opened(peer)
-    call = Call(ECHO, {}, meta={"progressToken": "t"})
+    call = Call(ECHO, {}, progress=True)
     first, second = client.call(call), client.call(call)
-    assert peer.sent[-1]["params"]["_meta"]["progressToken"] == "t"
+    assert all(sent["params"]["_meta"]["progressToken"] == sent["id"] for sent in peer.sent[1:])
     assert first.heard.counts == {"notifications/progress": 3}
     assert first.detail.startswith("3 notifications, the first after ")
     assert (second.heard, second.detail) == (None, "")
@@ -421,9 +424,8 @@ def test_notifications_are_told_with_the_call_they_came_in():
 def test_a_call_that_times_out_keeps_what_was_heard_of_it():
     """A server that reports once and then falls silent has reported."""
     peer = modern()
-    note = b'{"jsonrpc":"2.0","method":"notifications/progress"}'
-    peer.answers["tools/call"] = [lambda: peer.receive(note)]
-    reply = opened(peer).call(Call(ECHO, {}), timeout_s=0.01)
+    peer.answers["tools/call"] = [lambda: peer.receive(PROGRESS % peer.sent[-1]["id"])]
+    reply = opened(peer).call(Call(ECHO, {}, progress=True), timeout_s=0.01)
     assert reply.outcome == "timeout"
     assert reply.heard.counts == {"notifications/progress": 1}
     assert reply.heard.longest_silence_ns(reply.end_ns) == reply.end_ns - reply.heard.first_ns
@@ -467,7 +469,7 @@ def test_a_call_that_is_to_be_cancelled_is_cancelled_by_notification():
 def test_a_call_waits_until_the_session_that_another_opens_is_open():
     """Users of one process share its session: nobody calls before `initialize` is answered."""
     peer, others = Peer(), []
-    client = SessionClient(peer, ids=itertools.count(1))
+    client = SessionClient(peer, ids=RequestIds(itertools.count(1, 5000)))
 
     def call_meanwhile():
         other = threading.Thread(target=lambda: others.append(client.call(Call(ECHO, {}))))

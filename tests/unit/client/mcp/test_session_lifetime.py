@@ -11,6 +11,7 @@ from mcp_perf.client.http.endpoint import Endpoint
 from mcp_perf.client.mcp.channel_client import SessionClient
 from mcp_perf.client.mcp.lifetime import close_session, open_session
 from mcp_perf.client.mcp.streamable_http import McpClient
+from mcp_perf.client.protocol.identity import RequestIds
 from mcp_perf.client.reply import OK
 
 MODERN, HANDSHAKE = "2026-07-28", "2025-11-25"
@@ -178,7 +179,7 @@ class Streams:
 def test_a_channel_is_opened_and_closed_as_a_call():
     """Its end is the goodbye; a session left open is closed before."""
     channel = Streams()
-    session = SessionClient(channel, ids=itertools.count(1))
+    session = SessionClient(channel, ids=RequestIds(itertools.count(1, 5000)))
     assert open_session(session).outcome == "transport_error"
     reply = open_session(session)
     assert (reply.outcome, reply.bytes_in) == (OK, len(RESULT % b"2"))

@@ -310,5 +310,67 @@ def test_a_server_that_has_tasks_says_so_when_it_is_met(open_client) -> None:
     assert not client.list_tools()["slow"].may_be_task
 
 
+# Its progress, which goes on between its requests (2025-11-25, "Task progress").
+
+
+def progress(token: object) -> dict:
+    """Give a notification of progress."""
+    params = {"progressToken": token, "progress": 1}
+    return {"jsonrpc": "2.0", "method": "notifications/progress", "params": params}
+
+
+def test_promise_29_progress_with_the_token_of_a_task_is_its_calls(open_client) -> None:
+    """On the streams of its polls as well."""
+
+    def poll(*states: str):
+        def say(peer, request):
+            calls = [body_of(one) for one in server.requests if b'"tools/call"' in one]
+            token = calls[0]["id"]
+            result = old(*states)
+            told = {"jsonrpc": "2.0", "id": body_of(request)["id"], "result": result}
+            events = "".join(f"data: {json.dumps(one)}\n\n" for one in (progress(token), told))
+            head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
+            peer.sendall(f"{head}Content-Length: {len(events)}\r\n\r\n{events}".encode())
+
+        return say
+
+    strays: list[str] = []
+    client, server = open_client(
+        CREATED_OLD,
+        poll(),
+        poll("completed"),
+        answers(**WORKED),
+        protocol=HANDSHAKE,
+        stray=lambda kind, _: strays.append(kind),
+    )
+    reply = client.call(Call(SLOW, {"n": 1}, progress=True, task_ttl_ms=5000))
+    assert (reply.outcome, strays) == ("ok", [])
+    assert reply.heard.counts == {"notifications/progress": 2}
+    assert client.terms.in_progress == {}
+
+
+def test_promise_29_progress_of_a_task_is_heard_over_one_channel_between_polls() -> None:
+    """While no request is in flight; after its end it is nobody's."""
+    peer = Peer(
+        **{
+            "tools/call": {"result": {"task": old()}},
+            "tasks/get": [{"result": old()}, {"result": old("completed")}],
+            "tasks/result": {"result": WORKED},
+        }
+    )
+    strays: list[str] = []
+
+    def tell(_seconds: float = 0) -> None:
+        [token] = [one["id"] for one in peer.sent if one["method"] == "tools/call"]
+        peer.receive(json.dumps(progress(token)).encode())
+
+    client = opened(peer, sleep=tell, stray=lambda kind, _: strays.append(kind))
+    reply = client.call(Call(SLOW, {"n": 1}, progress=True, task_ttl_ms=5000))
+    assert (reply.outcome, reply.heard.counts) == ("ok", {"notifications/progress": 2})
+    assert strays == []
+    tell()
+    assert strays == ["stray_progress"]
+
+
 def _is_post(request: bytes) -> bool:
     return request.startswith(b"POST") and bool(request.partition(b"\r\n\r\n")[2])

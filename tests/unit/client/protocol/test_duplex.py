@@ -5,7 +5,8 @@ import json
 import pytest
 
 from mcp_perf.client.errors import ReadError
-from mcp_perf.client.protocol.multiplex import Conversation, Lines
+from mcp_perf.client.protocol.identity import RequestIds, Strays
+from mcp_perf.client.protocol.multiplex import Conversation, Lines, silence
 
 
 def encode(**message) -> bytes:
@@ -20,9 +21,21 @@ def asked():
 
 
 @pytest.fixture
-def conversation(asked):
-    """Return a conversation that keeps what it is asked."""
-    return Conversation(lambda message: asked.append(message) or b"back")
+def strays():
+    """Return what came for nobody: kinds and messages."""
+    return []
+
+
+@pytest.fixture
+def conversation(asked, strays):
+    """Return a conversation that keeps what it is asked, and what is nobody's."""
+    told = Strays(RequestIds(), lambda *stray: strays.append(stray))
+    return Conversation(lambda message: asked.append(message) or b"back", told)
+
+
+def progress(token) -> bytes:
+    """Encode progress with this token."""
+    return encode(method="notifications/progress", params={"progressToken": token})
 
 
 def test_answers_find_their_requests_in_any_order(conversation):
@@ -36,41 +49,36 @@ def test_answers_find_their_requests_in_any_order(conversation):
     assert (first.end_ns, second.end_ns) == (30, 20)
 
 
-def test_notifications_are_counted_for_the_only_call_in_flight(conversation):
-    """They end no call; of two calls, whose they are cannot be told."""
-    first = conversation.expect(1)
-    for now_ns in (5, 9):
-        note = encode(method="notifications/progress", params={})
-        assert conversation.receive(note, now_ns) is None
-    second = conversation.expect(2)
-    conversation.receive(encode(method="notifications/message"), 20)
-    assert not first.wait(0)
-    assert first.heard.counts == {"notifications/progress": 2}
-    assert (first.heard.first_ns, first.heard.longest_gap_ns) == (5, 4)
-    assert second.heard is None
-    assert conversation.stray == ""
-
-
-def test_of_several_calls_progress_is_counted_for_the_one_that_has_its_token(conversation):
-    """A log message names no call, so it is counted for none of several; nor is a foreign token."""
-    progress = b'{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":%b}}'
+def test_promise_29_progress_is_counted_for_the_call_that_has_its_token(conversation, strays):
+    """The token is the call's id. Anything else is nobody's, also if only one call is in flight."""
     first, second = conversation.expect(1), conversation.expect(2)
-    conversation.name(first, "t-1")
-    conversation.name(second, "t-2")
-    for token in (b'"t-2"', b'"t-1"', b'"t-2"', b'"else"', b"null"):
-        conversation.receive(progress % token, 5)
-    conversation.receive(b'{"jsonrpc":"2.0","method":"notifications/message","params":{}}', 6)
+    for now_ns, token in ((3, 2), (5, 1), (9, 2), (9, "1"), (9, "tool-call-7"), (9, None)):
+        assert conversation.receive(progress(token), now_ns) is None
+    assert not first.wait(0)
     assert first.heard.counts == {"notifications/progress": 1}
     assert second.heard.counts == {"notifications/progress": 2}
+    assert (second.heard.first_ns, second.heard.longest_gap_ns) == (3, 6)
+    conversation.receive(encode(id=1, result={}), 10)
+    conversation.receive(progress(1), 11)
+    assert first.heard.counts == {"notifications/progress": 1}
+    assert [kind for kind, _ in strays] == ["stray_progress"] * 4
+
+
+def test_promise_29_a_log_message_is_no_calls(conversation, strays):
+    """On a channel it names none, and it is no stray either: servers may log."""
+    only = conversation.expect(1)
+    conversation.receive(encode(method="notifications/message", params={"data": "x"}), 5)
+    assert only.heard is None
+    assert strays == []
 
 
 def test_notifications_of_an_earlier_round_are_kept(conversation):
     """All rounds of a call are one call to the one who waits."""
     first = conversation.expect(1)
-    conversation.receive(encode(method="notifications/progress"), 5)
+    conversation.receive(progress(1), 5)
     conversation.receive(encode(id=1, result={}), 6)
     second = conversation.expect(2, first.heard)
-    conversation.receive(encode(method="notifications/progress"), 7)
+    conversation.receive(progress(2), 7)
     assert second.heard.counts == {"notifications/progress": 2}
 
 
@@ -84,7 +92,7 @@ def test_a_request_of_the_server_is_handed_on_and_is_no_answer(conversation, ask
     assert not pending.wait(0)
 
 
-def test_an_answer_that_comes_too_late_is_skipped(conversation):
+def test_promise_29_an_answer_that_comes_too_late_is_skipped(conversation, strays):
     """A call that was given up takes nothing away from the next one."""
     conversation.expect(1)
     conversation.forget(1)
@@ -93,45 +101,67 @@ def test_an_answer_that_comes_too_late_is_skipped(conversation):
     assert not second.wait(0)
     conversation.receive(encode(id=2, result={}), 2)
     assert second.wait(0)
+    assert [kind for kind, _ in strays] == ["late_reply"]
 
 
-@pytest.mark.parametrize("message", [encode(id=None, error={}), encode(error={})])
-def test_an_answer_without_an_id_goes_to_the_only_call(conversation, message):
-    """It can be for nothing else, and the judge says what is wrong with it."""
+PRETTY = b'{\n  "level": 30,\n  "msg": "call"\n}'.split(b"\n")
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        [b'{"level":30,"time":1,"msg":"call"}'],
+        PRETTY,
+        [b'[12:00] {"jsonrpc": "2.0", "id": 1, "error": {"code": -1, "message": "no"}}'],
+        [b'{"id": 1, "msg": "x"}'],
+        [b'{"level":30,"req":{"jsonrpc":"2.0","id":1,"method":"tools/call"}}'],
+        [b'{"level":30,"cost":NaN,"req":{"jsonrpc":"2.0","id":1}}'],
+        [b"{'jsonrpc': '2.0', 'id': 1, 'result': {}}"],
+        [encode(id=None, error={"code": -32601, "message": "notifications/initialized"})],
+        [encode(error={})],
+        ["🚀 running".encode(), b"\xff\xfe", b"[1]", b"7", b'"x"', b'{"id": true}'],
+    ],
+)
+def test_promise_29_lines_beside_the_protocol_end_no_call(conversation, strays, lines):
+    """Not even the only one in flight: its answer comes, and is its own."""
     pending = conversation.expect(1)
-    conversation.receive(message, 1)
-    assert pending.wait(0)
-    assert pending.message == message
-
-
-def test_an_answer_without_an_id_ends_none_of_two_calls(conversation):
-    """Whose it is cannot be told."""
-    both = [conversation.expect(1), conversation.expect(2)]
-    conversation.receive(encode(id=None, error={}), 1)
-    assert [pending.wait(0) for pending in both] == [False, False]
-
-
-@pytest.mark.parametrize("stray", [b'{"level":"info","msg":"refreshed"}', b'{"level":"in'])
-def test_a_stray_line_costs_one_call_and_not_the_next(conversation, stray):
-    """The real answer of the call that it ended is skipped, as one that came too late."""
-    conversation.expect(1)
-    conversation.receive(stray, 1)
-    second = conversation.expect(2)
-    conversation.receive(encode(id=1, result={}), 2)
-    assert not second.wait(0)
-    conversation.receive(encode(id=2, result={}), 3)
-    assert json.loads(second.message)["id"] == 2
-
-
-def test_an_answer_with_a_foreign_id_ends_no_call_and_is_kept(conversation):
-    """It may be anybody's; who waits in vain is shown it."""
-    pending = conversation.expect(1)
-    conversation.receive(foreign := encode(id="1", result={}), 1)
+    for line in lines:
+        assert conversation.receive(line, 1) is None
     assert not pending.wait(0)
-    assert conversation.stray == foreign.decode()
+    assert [message for _, message in strays] == lines
+    conversation.receive(encode(id=1, result={}), 2)
+    assert (pending.wait(0), pending.end_ns) == (True, 2)
 
 
-def test_the_last_answer_of_a_subscription_that_was_called_off_is_skipped(conversation):
+def test_promise_29_an_answer_is_given_once(conversation, strays):
+    """The second one is nobody's, and spoils no later call."""
+    first = conversation.expect(1)
+    for now_ns in (1, 2):
+        conversation.receive(encode(id=1, result={}), now_ns)
+    second = conversation.expect(2)
+    assert (first.end_ns, second.wait(0)) == (1, False)
+    assert [kind for kind, _ in strays] == ["unmatched_reply"]
+
+
+def test_promise_29_answers_to_another_user_are_told_as_such(conversation, strays):
+    """A gateway that sends each answer to all sessions is found by their ids."""
+    pending = conversation.expect(1)
+    conversation.receive(encode(id=next(RequestIds().numbers), result={}), 1)
+    assert not pending.wait(0)
+    assert [kind for kind, _ in strays] == ["crossed_reply"]
+
+
+def test_an_id_as_a_text_ends_its_call_as_a_fault(conversation, strays):
+    """It is the call's own, so that there is no reason to wait for the timeout."""
+    pending = conversation.expect(1)
+    conversation.receive(encode(id="x", result={}), 1)
+    conversation.receive(wrong := encode(id="1", result={}), 2)
+    assert pending.wait(0)
+    assert pending.message == wrong
+    assert [kind for kind, _ in strays] == ["unmatched_reply"]
+
+
+def test_the_last_answer_of_a_subscription_that_was_called_off_is_skipped(conversation, strays):
     """It is no stray: it was awaited once."""
     conversation.expect("listen-1")
     meta = {"io.modelcontextprotocol/subscriptionId": "listen-1"}
@@ -139,26 +169,24 @@ def test_the_last_answer_of_a_subscription_that_was_called_off_is_skipped(conver
     conversation.receive(encode(method=begun, params={"_meta": meta}), 1)
     conversation.forget("listen-1")
     conversation.receive(encode(id="listen-1", result={}), 2)
-    assert conversation.stray == ""
+    assert strays == []
 
 
-@pytest.mark.parametrize("line", [b"Listening on stdio", b"\xff\xfe", b"[1]", b"7", b'"x"'])
-def test_what_is_printed_beside_the_protocol_is_kept_and_ends_no_call(conversation, line):
-    """Servers print banners, and clients are used to it."""
-    pending = conversation.expect(1)
-    assert conversation.receive(line, 1) is None
-    assert not pending.wait(0)
-    assert conversation.stray == line.decode("utf-8", "replace")
-
-
-@pytest.mark.parametrize("line", [b'{"jsonrpc":"2.0","id":1,"resu', b'{"id": {}}', b'{"id": true}'])
-def test_a_broken_answer_ends_the_only_call_at_once(conversation, line):
-    """It is marked as what it is, so that the call need not wait for its timeout."""
-    pending = conversation.expect(1)
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'{"jsonrpc":"2.0","id":1,"resu',
+        b'{"jsonrpc":"2.0","id":1,"result":{"value":NaN}}',
+        b'\xef\xbb\xbf{"jsonrpc":"2.0","id":1,"result":{}}',
+    ],
+)
+def test_a_broken_answer_that_tells_its_id_ends_its_call_at_once(conversation, strays, line):
+    """So that the call need not wait for its timeout; others go on."""
+    pending, other = conversation.expect(1), conversation.expect(2)
     conversation.receive(line, 5)
     assert pending.wait(0)
-    assert pending.fault.startswith("the answer is not JSON-RPC: ")
-    assert pending.end_ns == 5
+    assert not other.wait(0)
+    assert (pending.message, pending.end_ns, strays) == (line, 5, [])
 
 
 def test_the_end_fails_all_calls_and_the_next(conversation):
@@ -188,3 +216,13 @@ def test_a_line_without_end_is_refused():
     assert lines.feed(b"0123456789\n0123456789") == [b"0123456789"]
     with pytest.raises(ReadError, match="more than 10 bytes"):
         lines.feed(b"0")
+
+
+def test_a_forbidden_request_is_told_where_no_call_can_be_blamed(conversation, strays):
+    """Of several calls none ends; each that waits in vain says what came instead."""
+    first, second = conversation.expect(1), conversation.expect(2)
+    conversation.accuse("ping", b"{}", 5)
+    assert not first.wait(0)
+    assert not second.wait(0)
+    assert strays == [("forbidden_request", b"{}")]
+    assert "a request of its own (ping)" in silence(conversation)

@@ -7,13 +7,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mcp_perf.client.protocol import jsonrpc
-from mcp_perf.client.protocol.jsonrpc import is_answer, judge
+from mcp_perf.client.protocol.identity import RequestIds, Strays
+from mcp_perf.client.protocol.jsonrpc import foreign_id, is_reply, judge
 from mcp_perf.client.protocol.multiplex import Conversation
 from mcp_perf.client.protocol.subscriptions import subscription_of
 from mcp_perf.client.reply import Reply
 
 RESULT = {"jsonrpc": "2.0", "id": 7, "result": {"content": []}}
 ERROR = {"jsonrpc": "2.0", "id": 7, "error": {"code": -32602, "message": "bad params"}}
+
+
+NAN = b'{"jsonrpc":"2.0","id":7,"result":{"value":NaN}}'
 
 
 def judged(body: object, status: int = 200) -> Reply:
@@ -32,7 +36,9 @@ TABLE = [
     ("an rpc error without an id", {**ERROR, "id": None}, 400, "rpc_error", "-32602"),
     ("an rpc error with a foreign id", {**ERROR, "id": "server-error"}, 400, "rpc_error", "bad"),
     ("a wrong id", {**RESULT, "id": 8}, 200, "rpc_error", "id 8, expected 7"),
-    ("a string is not a number", {**RESULT, "id": "7"}, 200, "rpc_error", "'7', expected 7"),
+    ("a text is not a number", {**RESULT, "id": "7"}, 200, "rpc_error", "id '7', a text"),
+    ("another's error", {**ERROR, "id": 8}, 200, "rpc_error", "id 8, expected 7"),
+    ("another's error by its status", {**ERROR, "id": 8}, 400, "rpc_error", "bad params"),
     ("no id", {"jsonrpc": "2.0", "result": {}}, 200, "rpc_error", "id None"),
     ("neither result nor error", {"jsonrpc": "2.0", "id": 7}, 200, "rpc_error", "neither"),
     ("not version 2.0", {"id": 7, "result": {}}, 200, "rpc_error", "jsonrpc"),
@@ -49,10 +55,21 @@ TABLE = [
         "bytes that are not UTF-8",
         b'{"jsonrpc":"2.0","id":7,"error":{"code":1,"message":"\xff"}}',
         200,
-        "http_error",
-        "not JSON",
+        "rpc_error",
+        "(0xff) is not UTF-8",
     ),
-    ("nested without end", b'{"jsonrpc":"2.0","id":7,"x":' + b"[" * 90_000, 200, "http_error", ""),
+    ("nested without end", b'{"jsonrpc":"2.0","id":7,"x":' + b"[" * 90_000, 200, "rpc_error", ""),
+    (
+        "cut short",
+        b'{"jsonrpc":"2.0","id":7,"result":{',
+        200,
+        "rpc_error",
+        "cut off after 34 bytes",
+    ),
+    ("cut short, without HTTP", b'{"jsonrpc":"2.0","id":7,"result":{', 0, "rpc_error", "cut off"),
+    ("no number", NAN, 200, "check_failed", "result.value: NaN"),
+    ("no number, without HTTP", NAN, 0, "check_failed", "result.value: NaN"),
+    ("a byte-order mark", b"\xef\xbb\xbf" + NAN.replace(b"NaN", b"1"), 200, "check_failed", "mark"),
     ("nothing at all", b"", 200, "transport_error", "empty"),
     (
         "a tool's own error",
@@ -168,11 +185,14 @@ def test_no_message_makes_the_protocol_core_fail(message) -> None:
     assert isinstance(jsonrpc.result_of(reply), dict)
     assert isinstance(jsonrpc.message_of(message), dict)
     assert jsonrpc.wants_input(reply) in (True, False)
-    assert is_answer(message) in (True, False)
+    assert is_reply(message, 7) in (True, False)
+    foreign_id(reply, 7)
     jsonrpc.notification_of(message)
     jsonrpc.error_of(reply)
     subscription_of(message)
-    conversation = Conversation(lambda request: b"%d" % len(jsonrpc.message_of(request)))
+    conversation = Conversation(
+        lambda request: b"%d" % len(jsonrpc.message_of(request)), Strays(RequestIds())
+    )
     conversation.expect(7)
     conversation.receive(message, 1)
 
@@ -182,20 +202,39 @@ def test_no_message_makes_the_protocol_core_fail(message) -> None:
     [
         (RESULT, True),
         (ERROR, True),
+        ({**ERROR, "id": None}, True),
+        ({**RESULT, "id": "7"}, True),
+        ({**RESULT, "result": 5}, True),
+        (NAN, True),
+        (b'{"jsonrpc":"2.0","id":7,"resu', True),
+        ({**RESULT, "id": 8}, False),
+        ({**ERROR, "id": 8}, False),
+        ({**RESULT, "id": None}, False),
+        ({"id": 7, "result": {}}, False),
+        ({"level": 30, "msg": "call"}, False),
+        (b"{", False),
+        (b"", False),
         ({"jsonrpc": "2.0", "method": "notifications/progress", "params": {}}, False),
-        ({"jsonrpc": "2.0", "id": 1, "method": "ping"}, False),
+        ({"jsonrpc": "2.0", "id": 7, "method": "ping"}, False),
     ],
 )
-def test_notifications_and_requests_do_not_end_a_call(message, ends) -> None:
-    """In a stream only a response ends the call."""
-    assert is_answer(json.dumps(message).encode()) is ends
+def test_promise_29_only_a_reply_with_its_id_ends_a_call(message, ends) -> None:
+    """In its own stream, too. A broken reply that tells its id is judged; an error needs none."""
+    message = message if isinstance(message, bytes) else json.dumps(message).encode()
+    assert is_reply(message, 7) is ends
 
 
-def test_an_unreadable_message_ends_the_call_so_that_it_can_be_judged() -> None:
-    """Garbage in a stream is judged, not waited out."""
-    assert is_answer(b"{")
-
-
-def test_an_event_without_data_is_no_answer():
-    """Servers that can resume a stream begin it with an event that has an id and no data."""
-    assert not is_answer(b"")
+@pytest.mark.parametrize(
+    ("body", "status", "found"),
+    [
+        ({**RESULT, "id": 8}, 200, 8),
+        ({**ERROR, "id": 8}, 200, 8),
+        ({**ERROR, "id": 8}, 400, None),
+        (ERROR, 200, None),
+        ({**RESULT, "id": "8"}, 200, None),
+        (RESULT, 200, None),
+    ],
+)
+def test_promise_29_a_reply_to_another_request_is_told_by_its_number(body, status, found) -> None:
+    """After it nothing on the connection can be trusted."""
+    assert foreign_id(judged(body, status), 7) == found

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from mcp_perf.client.errors import CallTimeout, ReadError
+from mcp_perf.client.protocol.identity import RequestIds, Strays
 from mcp_perf.client.protocol.multiplex import Conversation
 from mcp_perf.client.protocol.subscriptions import Inbox, Wanted, acknowledge, subscription_of
 from mcp_perf.client.reply import Reply
@@ -34,7 +35,7 @@ def inbox():
 @pytest.fixture
 def conversation(inbox):
     """Return a conversation of somebody who listens."""
-    return Conversation(lambda _message: b"", lambda: inbox)
+    return Conversation(lambda _message: b"", Strays(RequestIds()), lambda: inbox)
 
 
 # The inbox.
@@ -186,14 +187,6 @@ def test_frames_without_a_subscription_are_the_sessions(conversation, inbox):
     """Up to 2025-11-25 notifications name none."""
     conversation.receive(updated("a://b"), 8)
     assert inbox.wait(UPDATED, "a://b", 0, 0).at_ns == 8
-
-
-def test_a_call_hears_changes_only_where_nobody_listens():
-    """As before: what comes without being asked for is a notification like others."""
-    conversation = Conversation(lambda _message: b"")
-    call = conversation.expect(1)
-    conversation.receive(note(TOOLS), 3)
-    assert call.heard.counts == {TOOLS: 1}
 
 
 def test_the_answer_to_a_subscription_ends_it(conversation, inbox):

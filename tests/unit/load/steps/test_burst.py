@@ -278,7 +278,7 @@ def target(url="http://127.0.0.1:2/mcp", version="2025-11-25", arm="mcp"):
 
 
 def test_a_burst_and_its_session_are_compiled():
-    """Calls at once have progress tokens of their own."""
+    """Its calls are steps like any other; those with progress ask for it."""
     scenario = loaded()
     targets = {"mcp": target(), "plain": target(arm="plain")}
     journeys = compile_journeys(scenario, targets, Recorder("local", lambda _records: None))
@@ -286,8 +286,7 @@ def test_a_burst_and_its_session_are_compiled():
     assert (first.act, last.act) == (open_session, close_session)
     assert [first.track.name, last.track.name] == ["open session", "close session"]
     assert [step.goes_on for step in (first, last, *burst.steps)] == [False, True, False, True]
-    tokens = [step._step.prepared.meta["progressToken"] for step in burst.steps]
-    assert len(set(tokens)) == 2
+    assert [step._step.prepared.progress for step in burst.steps] == [True, True]
     assert (widest(scenario.scenario, "mcp"), widest(scenario.scenario, "plain")) == (2, 0)
     assert opens_by_steps(scenario.scenario, "mcp")
     assert not opens_by_steps(scenario.scenario, "plain")

@@ -1,0 +1,129 @@
+"""Who a message is for, by its id or token: the ids of requests, and what came for nobody."""
+
+import itertools
+import os
+import secrets
+from collections.abc import Callable, Iterator
+from functools import cache
+from typing import Any, Final
+
+import msgspec
+
+from mcp_perf.client.protocol import unreadable
+from mcp_perf.client.reply import UNREADABLE, beginning
+from mcp_perf.outcomes import (
+    CROSSED_REPLY,
+    FORBIDDEN_REQUEST,
+    LATE_REPLY,
+    NO_MESSAGE,
+    STRAY_PROGRESS,
+    UNMATCHED_REPLY,
+)
+
+PROGRESS: Final = "notifications/progress"
+StrayObserver = Callable[[str, bytes], None]
+"""Is told of each stray: its kind, what came."""
+
+
+class _Token(msgspec.Struct):
+    progress_token: int | str = msgspec.field(name="progressToken")
+
+
+class _Progress(msgspec.Struct):
+    params: _Token
+
+
+_decode_progress = msgspec.json.Decoder(_Progress).decode
+_OURS: Final = 1 << 52
+"""All ids of mcp-perf are at least this, and less than twice this: a server in JavaScript rounds
+beyond. No clock counts up to here, so an id that a server makes up is not taken for ours."""
+_COUNTED_BITS: Final = 32
+_PREFIX_BITS: Final = 52 - _COUNTED_BITS
+_BLOCK: Final = 4096
+
+
+@cache
+def _blocks(_pid: int) -> Iterator[int]:
+    """Return where the blocks of a process begin; each process draws a prefix of its own."""
+    return itertools.count(_OURS + (secrets.randbits(_PREFIX_BITS) << _COUNTED_BITS), _BLOCK)
+
+
+class RequestIds:
+    """The ids of one client's requests, drawn in blocks from those of its process.
+
+    No two clients of a run have the same id, in whatever processes they are. So a reply tells
+    whose it is.
+    """
+
+    def __init__(self, blocks: Iterator[int] | None = None) -> None:
+        self._drawn: list[range] = []
+        self.numbers = itertools.chain.from_iterable(
+            self._draw(_blocks(os.getpid()) if blocks is None else blocks)
+        )
+        """All that follow, without end."""
+
+    def issued(self, request_id: Any) -> bool:
+        return any(request_id in block for block in self._drawn)
+
+    def _draw(self, blocks: Iterator[int]) -> Iterator[range]:
+        for first in blocks:
+            self._drawn.append(block := range(first, first + _BLOCK))
+            yield block
+
+
+def token_of(progress: bytes) -> Any:
+    """Return the token of a progress notification; None where it has none."""
+    try:
+        return _decode_progress(progress).params.progress_token
+    except UNREADABLE:
+        return None
+
+
+def ignore_stray(_kind: str, _message: bytes) -> None:
+    """Observe nothing."""
+
+
+class Strays:
+    """Tells what came for nobody, by its kind."""
+
+    def __init__(self, ids: RequestIds, tell: StrayObserver = ignore_stray) -> None:
+        self._ids = ids
+        self.tell = tell
+        self.last = ""
+        """The beginning of the last one that a call may have waited for."""
+
+    @property
+    def instead(self) -> str:
+        """What came instead of an answer, for the one who waited in vain."""
+        return f"; what came instead: {self.last}" if self.last else ""
+
+    def reply(self, request_id: Any, message: bytes) -> None:
+        """Tell of an answer that no request in flight waits for."""
+        self.last = beginning(message)
+        foreign = isinstance(request_id, int) and _OURS <= request_id < 2 * _OURS
+        crossed = foreign and not self._ids.issued(request_id)
+        self.tell(CROSSED_REPLY if crossed else UNMATCHED_REPLY, message)
+
+    def late(self, message: bytes) -> None:
+        self.tell(LATE_REPLY, message)
+
+    def progress(self, message: bytes) -> None:
+        self.tell(STRAY_PROGRESS, message)
+
+    def request(self, said: str, message: bytes) -> None:
+        """Tell of a request that the server may not send, for which no call can be blamed."""
+        self.last = said
+        self.tell(FORBIDDEN_REQUEST, message)
+
+    def other(self, message: bytes) -> None:
+        """Tell of what came for no request: an answer, progress, or nothing of JSON-RPC."""
+        read = unreadable.read(message).message
+        spoken = read.get("jsonrpc") == "2.0"
+        if spoken and "method" in read:
+            if read["method"] == PROGRESS:
+                self.progress(message)
+        elif spoken and "id" in read:
+            self.reply(read["id"], message)
+        else:
+            self.last = beginning(message)
+            self.tell(NO_MESSAGE, message)
