@@ -237,6 +237,7 @@ class UserPool:
             where,
             target.version,
             observe=lambda *seen: self._observe(target.arm, *seen),
+            stray=lambda *came: self.recorder.stray(target.arm, *came),
             waits=self._watchdog.wait_for,
             answers=target.script,
             credentials=None if personal is None else personal.credentials(identity),

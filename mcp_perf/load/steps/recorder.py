@@ -11,14 +11,14 @@ from typing import Final, Protocol
 
 from msgspec.structs import replace
 
-from mcp_perf.client.reply import REOPENED, Heard, Reply, Stop
+from mcp_perf.client.reply import REOPENED, Heard, Reply, Stop, beginning
 from mcp_perf.load.replies.look import ReplyLook
 from mcp_perf.load.replies.shown import shown
 from mcp_perf.load.steps.outages import UNREACHED, OutageWatch
 from mcp_perf.outcomes import ENDED, OK, TIMEOUT
 from mcp_perf.results.journal import records as journal
 from mcp_perf.results.journal.histogram import Histogram
-from mcp_perf.results.tally.groups import EVENT, GAP, RECOVERY, STOP, UNHEARD
+from mcp_perf.results.tally.groups import EVENT, GAP, RECOVERY, STOP, STRAY, UNHEARD
 
 FAILURE_SAMPLES: Final = 20
 """Failures kept whole, per arm, step and class."""
@@ -284,6 +284,16 @@ class Recorder:
         track = self._setup.setdefault((arm, name), Track(arm, "call", name))
         tally = track.tallies.setdefault(reply.outcome, OpenCell())
         tally.add(reply.end_ns - reply.start_ns, reply.bytes_in, reply.bytes_out)
+
+    def stray(self, arm: str, kind: str, message: bytes) -> None:
+        """Count what came for no call; the first of each kind is told."""
+        tallies = self.track(arm, STRAY, kind).tallies
+        tallies.setdefault(OK, OpenCell()).add(0, len(message))
+        if (arm, STRAY, kind) not in self._shown:
+            self._shown.add((arm, STRAY, kind))
+            said, at_s = beginning(message), self.now_s()
+            note = journal.Note(at_s=at_s, code=kind, text=said, arm=arm, node=self.node)
+            self._samples.append(note)
 
     def tell_each(self) -> None:
         """Let Locust hear of each call by itself, from now on: somebody else listens, too."""

@@ -19,6 +19,7 @@ from mcp_perf.client.mcp.handshake import Observer, ignore
 from mcp_perf.client.mcp.messenger import Credentials
 from mcp_perf.client.mcp.streamable_http import McpClient
 from mcp_perf.client.protocol.answers import SILENT, Responder
+from mcp_perf.client.protocol.identity import StrayObserver, ignore_stray
 from mcp_perf.load.hub.bridge import bridge
 from mcp_perf.load.hub.redaction import clean
 from mcp_perf.load.targets.personal import shared_by_all
@@ -95,6 +96,7 @@ def session(
     protocol: str,
     *,
     observe: Observer = ignore,
+    stray: StrayObserver = ignore_stray,
     waits: WaitFactory | None = None,
     answers: Responder = SILENT,
     credentials: Credentials | None = None,
@@ -111,6 +113,7 @@ def session(
             destination,
             protocol,
             observe=observe,
+            stray=stray,
             waits=waits,
             answers=answers,
             credentials=credentials,
@@ -124,7 +127,7 @@ def session(
         channel = MemoryChannel(destination, bridge())
     else:
         channel = SseChannel(destination, waits=waits)
-    return SessionClient(channel, protocol, observe=observe, answers=answers)
+    return SessionClient(channel, protocol, observe=observe, stray=stray, answers=answers)
 
 
 def for_bursts(

@@ -207,6 +207,10 @@ class ArmNumbers(DocumentPart):
     answer; `calls_unheard` are longer than all."""
     calls_unheard: int = 0
     """Calls that were to report progress, and ended without a single notification."""
+    strays: dict[str, int] = Field(default_factory=dict)
+    """What came for no call in the measured rounds, by its kind."""
+    stray_rate: float | None = None
+    """All of it over the calls that ended."""
     sessions_lost: int
     """By the server, and opened again within a call."""
     recovery_ms: Latency = Latency()

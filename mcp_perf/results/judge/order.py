@@ -49,6 +49,7 @@ RANKS: Final[Mapping[str, Rank]] = {
     "worker_lost": Rank.WORKER_LOST,
     "target_stopped": Rank.DEEDS,
     "target_unreachable": Rank.DEEDS,
+    "crossed_replies": Rank.DEEDS,
     "users_without_session": Rank.DEEDS,
     "schema_broken": Rank.DEEDS,
     "target_errors": Rank.DEEDS,

@@ -4,7 +4,7 @@ Nothing passes by absence: an arm, a worker or an end that is missing leaves at 
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final
 
@@ -82,6 +82,8 @@ class Facts:
     outages: Sequence[Outage] = ()
     aborted: str = ""
     """Why the run was ended early; empty where it was not."""
+    crossed: Mapping[str, int] = field(default_factory=dict)
+    """How many answers to other users came, by arm."""
 
     @cached_property
     def unfit(self) -> set[int]:
@@ -171,6 +173,12 @@ def _deserted(facts: Facts) -> Iterator[Reason]:
 
 
 def _failed(facts: Facts) -> Iterator[Reason]:
+    for arm, n in facts.crossed.items():
+        yield because(
+            "crossed_replies",
+            f"{n} answers of {arm} came to another user than the one who had asked: the server, or "
+            "a gateway before it, sends answers to the wrong session, or to all of them.",
+        )
     if facts.search is None:  # it goes beyond what the target holds
         yield from _deserted(facts)
     for result in facts.gates:

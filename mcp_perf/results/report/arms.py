@@ -58,6 +58,8 @@ def arm_numbers(
         cancel_stop_ms=_ranked(totals, STOP_PREFIX),
         cancel_stops_unmeasured=totals.stops_unmeasured,
         setup_calls=sum(n for (of_arm, _), n in tally.setup.items() if of_arm == arm),
+        strays=totals.strays,
+        stray_rate=totals.stray_rate,
         sessions_lost=sum(
             note.count for note in tally.notes if (note.code, note.arm) == ("session_lost", arm)
         ),

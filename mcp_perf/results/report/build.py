@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from mcp_perf.outcomes import FAILED, HARNESS_ERROR, OK
+from mcp_perf.outcomes import CROSSED_REPLY, FAILED, HARNESS_ERROR, OK
 from mcp_perf.results.compare.against import against_baseline
 from mcp_perf.results.document.comparison import Comparison, Regression
 from mcp_perf.results.document.control import CONTROL, control_of
@@ -138,6 +138,7 @@ def _facts(
         search=search,
         outages=tally.outages,
         aborted=next((note.text for note in tally.notes if note.code == "aborted"), ""),
+        crossed={arm: n for (arm, kind), n in tally.strays.items() if kind == CROSSED_REPLY},
     )
 
 

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
-from mcp_perf.outcomes import FAILED, RATE_LIMITED
+from mcp_perf.outcomes import FAILED, RATE_LIMITED, STRAYS
 from mcp_perf.results.judge.outages import returned
 from mcp_perf.results.judge.rule import show
 from mcp_perf.results.judge.verdict import littles_law
@@ -14,7 +14,7 @@ from mcp_perf.results.tally.tally import RunTally
 
 def notes(tally: RunTally, evidence: Mapping[str, Evidence]) -> list[str]:
     """Say what a reader of the numbers must know: what the run noted, and what we see in it."""
-    counts = Counter(note.text for note in tally.notes)
+    counts = Counter(note.text for note in tally.notes if note.code not in STRAYS)
     found = [text if n == 1 else f"{text} ({n} times)" for text, n in counts.items()]
     for arm, what in evidence.items():
         found += _on(tally, arm, what.totals)
@@ -24,6 +24,15 @@ def notes(tally: RunTally, evidence: Mapping[str, Evidence]) -> list[str]:
             f"{tally.stray_slices} slices of the journal belong to no turn and were left out."
         )
     return found
+
+
+def _strays(tally: RunTally, arm: str) -> Iterator[str]:
+    """Say what came for no call: how much of each kind in the whole run, and what the first was."""
+    first = {note.code: note.text for note in reversed(tally.notes) if note.arm == arm}
+    for kind, words in STRAYS.items():
+        if n := tally.strays[arm, kind]:
+            like = f", such as {first[kind]}" if first.get(kind) else ""
+            yield f"Stray: {n} {words} came from {arm} ({kind}){like}"
 
 
 def _limited(tally: RunTally, arm: str, totals: Totals) -> Iterator[str]:
@@ -70,6 +79,7 @@ def _on(tally: RunTally, arm: str, totals: Totals) -> Iterator[str]:
     if warmup.call.failed:
         yield f"{warmup.call.failed} calls of {arm} failed in the warm-up, which does not count."
     yield from _limited(tally, arm, totals)
+    yield from _strays(tally, arm)
     setup = sum(n for (of_arm, cls), n in tally.setup.items() if of_arm == arm and cls in FAILED)
     if setup:
         yield f"{setup} calls of {arm} failed outside of rounds, such as opening a session."

@@ -17,6 +17,7 @@ GAP: Final = "gap"
 RECOVERY: Final = "recovery"
 STOP: Final = "stop"
 UNHEARD: Final = "unheard"
+STRAY: Final = "stray"
 START: Final = "start"
 """Journeys that began in an open load; their times are how late they did: the schedule's lag."""
 

@@ -60,6 +60,8 @@ class Totals:
         self.stop = _together(_groups(turns, groups.STOP))
         """From the cancellation of a call to its end at the server; a `timeout` where that did not
         come, and the time is that after which nobody waited any longer."""
+        self.strays = {name: group.all.n for name, group in _groups(turns, groups.STRAY).items()}
+        """What came for no call, by its kind."""
         ended = [share.ended for turn in turns for share in turn.shares.values() if share.ended]
         self.is_open = any(turn.started.rate for turn in turns)
         self.planned = sum(record.planned for record in ended)
@@ -99,6 +101,11 @@ class Totals:
     def rate_limited_rate(self) -> float | None:
         """Calls that were refused for their rate over those that ended."""
         return self.call.limited / self.call.ended if self.call.ended else None
+
+    @property
+    def stray_rate(self) -> float | None:
+        """What came for no call over the calls that ended; more than 1 if there was more of it."""
+        return sum(self.strays.values()) / self.call.ended if self.call.ended else None
 
     @property
     def admitted_per_s(self) -> float | None:
@@ -237,6 +244,7 @@ _PLAIN: Final[Mapping[str, Callable[[Totals], float | None]]] = {
     "error_rate": lambda totals: totals.call.error_rate,
     "rate_limited_rate": lambda totals: totals.rate_limited_rate,
     "success_rate": lambda totals: totals.success_rate,
+    "stray_rate": lambda totals: totals.stray_rate,
     "calls": lambda totals: totals.calls,
     "journeys_done": lambda totals: totals.journeys_done,
     "dropped": lambda totals: totals.dropped,

@@ -9,7 +9,7 @@ from mcp_perf.outcomes import HARNESS_ERROR
 from mcp_perf.results.journal import records as journal
 from mcp_perf.results.journal.journal import JournalError
 from mcp_perf.results.journal.looked import together
-from mcp_perf.results.tally.groups import CALL, Group, Tally
+from mcp_perf.results.tally.groups import CALL, STRAY, Group, Tally
 from mcp_perf.results.tally.health import GeneratorHealth, GeneratorLimits
 from mcp_perf.results.tally.resource_timeline import ResourceTimeline
 from mcp_perf.results.tally.sessions import SessionTally
@@ -36,6 +36,8 @@ class RunTally:
     looked: dict[tuple[str, str], journal.LookedReplies] = field(default_factory=dict)
     """By arm and step: what was seen in ok replies."""
     harness_errors: int = 0
+    strays: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """What came for no call in the whole run, by arm and kind."""
     notes: list[journal.Note] = field(default_factory=list)
     health: GeneratorHealth = field(default_factory=GeneratorHealth)
     timeline: Timeline = field(default_factory=Timeline)
@@ -150,8 +152,11 @@ class RunTally:
         self.harness_errors += sum(
             cell.n for cell in part.cells if (cell.kind, cell.cls) == (CALL, HARNESS_ERROR)
         )
+        self.strays.update(
+            {(cell.arm, cell.name): cell.n for cell in part.cells if cell.kind == STRAY}
+        )
         if part.turn == journal.SETUP:
-            for cell in part.cells:
+            for cell in (cell for cell in part.cells if cell.kind != STRAY):
                 self.setup[cell.arm, cell.cls] += cell.n
                 self.setup_parts.setdefault((cell.arm, cell.name, cell.cls), Tally()).add(cell)
         elif (turn := self.turns.get(part.turn)) is None:

@@ -77,6 +77,7 @@ METRICS: Final[Mapping[str, Metric]] = {
     "error_rate": Metric("fraction", "calls"),
     "rate_limited_rate": Metric("fraction", "calls"),
     "success_rate": Metric("fraction", "journeys"),
+    "stray_rate": Metric("share", "calls"),
     **{name: Metric("time", "calls") for name in _TIMES},
     **{f"journey_{name}": Metric("time", "journeys") for name in _TIMES},
     **{f"first_event_{name}": Metric("time", "calls") for name in _TIMES},

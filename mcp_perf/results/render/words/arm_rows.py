@@ -116,6 +116,7 @@ _GROUPS: Final[Mapping[str, Mapping[str, Read]]] = {
         "warmup_calls": lambda arm: numbers.count(arm.warmup_calls),
         "setup_calls": lambda arm: numbers.count(arm.setup_calls),
         "sessions_lost": lambda arm: numbers.count(arm.sessions_lost),
+        "stray_rate": lambda arm: numbers.percent(arm.stray_rate or None),
         "bytes_in": lambda arm: numbers.byte_size(arm.bytes_in),
         "bytes_out": lambda arm: numbers.byte_size(arm.bytes_out),
     },

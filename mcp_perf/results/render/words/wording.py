@@ -38,6 +38,7 @@ _METRICS: Final[Mapping[str, str]] = {
     "rate_limited_rate": "calls refused because they came too often, of all that ended",
     "admitted_per_s": "calls per second that were not refused so",
     "success_rate": "journeys in which every step was ok",
+    "stray_rate": "what came for no call, over the calls that ended",
     "dropped": "planned starts that never happened",
     "mean": "mean time of a call",
     "max": "longest time of a call",

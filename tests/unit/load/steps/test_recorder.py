@@ -287,6 +287,24 @@ def test_a_call_that_was_to_report_and_did_not_has_its_own_cell(book):
     }
 
 
+def test_promise_29_what_came_for_no_call_is_counted_by_its_kind(book):
+    """Each kind with its bytes; of the first of a kind it is told what it was."""
+    for kind, message in (("no_message", b"one"), ("no_message", b"two"), ("late_reply", b"3")):
+        book.recorder.stray("mcp", kind, message)
+    records = book.flush()
+    (piece,) = slices(records)
+    assert {(cell.kind, cell.name, cell.n, cell.bytes_in) for cell in piece.cells} == {
+        ("stray", "no_message", 2, 6),
+        ("stray", "late_reply", 1, 1),
+    }
+    notes = [record for record in records if isinstance(record, Note)]
+    assert [(note.code, note.arm, note.text) for note in notes] == [
+        ("no_message", "mcp", "one"),
+        ("late_reply", "mcp", "3"),
+    ]
+    assert book.recorder.calls == 0
+
+
 def test_a_lost_session_is_counted_once_and_each_call_that_lost_it_is_timed(book):
     """The call that opened another one tells of it; those beside it recovered as well."""
     track = book.recorder.track("mcp", "call", "tools/call echo")

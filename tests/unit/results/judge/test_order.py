@@ -53,6 +53,7 @@ CAUSES = {
     "worker_lost": {"workers_lost": ["w2"]},
     "target_stopped": {"outages": [outage(is_over=False)]},
     "target_unreachable": {"outages": [outage(is_over=True)]},
+    "crossed_replies": {"crossed": {"mcp": 3}},
     "users_without_session": {"arms": {"mcp": totals(Round(users=60, without_session=40))}},
     "schema_broken": {"arms": {"mcp": totals(BROKEN)}, "most_failed": 1.0},
     "target_errors": {

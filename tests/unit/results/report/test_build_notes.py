@@ -143,6 +143,39 @@ def test_a_round_without_all_its_users_makes_the_run_invalid():
     assert build(virtual.journal({"mcp": [Round(users=8) for _ in range(6)]})).verdict != "INVALID"
 
 
+def strays(turn, **kinds):
+    """Give what came for no call in a turn."""
+    cells = [cell("mcp", [0.0] * n, kind="stray", name=name) for name, n in kinds.items()]
+    return Slice(node="w1", turn=turn, at_s=0, seconds=1, cells=cells, health=virtual.COOL)
+
+
+def test_promise_29_strays_are_a_rate_over_the_rounds_and_told_over_the_run():
+    """They are no calls, in set-up neither; the first of each kind is shown."""
+    said = Note(at_s=1, code="no_message", text='{"level":30}', arm="mcp")
+    more = [strays(SETUP, no_message=2), strays(0, no_message=120, late_reply=30), said]
+    report = built({"mcp": [Round(ok=100)]}, extra=more, gates=["mcp.stray_rate <= 0%"])
+    arm = report.arms["mcp"]
+    assert (arm.strays, arm.stray_rate) == ({"no_message": 120, "late_reply": 30}, 1.5)
+    assert (arm.calls, arm.setup_calls, arm.setup) == (100, 0, {})
+    pieces = "122 pieces that are no messages of JSON-RPC came from mcp (no_message)"
+    assert report.notes[:2] == [
+        "Stray: 30 answers to requests that were given up came from mcp (late_reply)",
+        f'Stray: {pieces}, such as {{"level":30}}',
+    ]
+    assert (report.gates[0].verdict, report.gates[0].measured) == ("FAIL", 1.5)
+    assert report.reasons[0].code == "gate_failed"
+
+
+@pytest.mark.parametrize("gates", [[], ["mcp.error_rate < 50%"]])
+@pytest.mark.parametrize("turn", [SETUP, 0])
+def test_promise_29_one_answer_to_another_user_fails_the_run(gates, turn):
+    """At any time of it, with every call ok, and whatever its gates are about."""
+    report = built({"mcp": [Round(ok=100)]}, extra=[strays(turn, crossed_reply=3)], gates=gates)
+    assert (report.verdict, report.exit_code) == ("FAIL", 99)
+    assert report.reasons[0].code == "crossed_replies"
+    assert report.reasons[0].text.startswith("3 answers of mcp came to another user")
+
+
 def test_refusals_for_the_rate_are_shown_with_the_rate_that_was_admitted():
     """In the rounds, and outside of them: a limit that is met is told."""
     setup = Slice(
