@@ -55,6 +55,12 @@ class ReadError(TargetError):
     """The reply did not arrive whole."""
 
 
+class EncodingError(ReadError):
+    """The body is packed in a way that cannot be read here, or is broken."""
+
+    outcome = HTTP_ERROR
+
+
 class ProtocolError(ReadError):
     """The bytes that arrived are not HTTP."""
 

@@ -382,5 +382,5 @@ class Connection:
 
 def _timeout_text(reader: ResponseReader) -> str:
     if reader.state in states.STARTED:
-        return f"the reply did not end in time ({reader.size} bytes came)"
+        return f"the reply did not end in time ({reader.size} bytes came{reader.packed})"
     return "no reply in time"

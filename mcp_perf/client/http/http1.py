@@ -10,8 +10,9 @@ from typing import Any, Final, NamedTuple
 
 import httptools
 
-from mcp_perf.client.errors import ProtocolError, ReadError
+from mcp_perf.client.errors import EncodingError, ProtocolError, ReadError
 from mcp_perf.client.http import states
+from mcp_perf.client.http.encodings import Unpack, unpacker
 from mcp_perf.client.http.sse import MESSAGES, EventDecoder, only_event
 
 MAX_REPLY_BYTES: Final = 64 * 1024 * 1024
@@ -56,6 +57,12 @@ class ResponseReader:
     events: list[bytes] = field(default_factory=list)
     unasked: bytes = b""
     """The body of what followed the response without being asked for."""
+    encoding: str = ""
+    """The Content-Encoding of a body that was packed unasked."""
+    _unpack: Unpack | None = None
+    _unpacked: int = 0
+    _fault: str = ""
+    """Why the body cannot be read; the parser lets no error of ours through."""
     _decoder: EventDecoder | None = None
     _framed: bool = False
     """Whether the head says where the body ends; else it ends with the connection."""
@@ -127,15 +134,23 @@ class ResponseReader:
             raise ProtocolError("the target switched to another protocol") from error
         except httptools.HttpParserError as error:
             raise ProtocolError(f"the reply is not HTTP/1.1: {error}") from error
+        if self._fault:
+            raise EncodingError(self._fault)
 
     def feed_eof(self) -> None:
         """Take the end of the connection. Raises `ReadError` when a reply was still awaited."""
         if self.state in (states.BODY, states.EVENTS) and not self._framed:
             self.happened(states.LAST)
         elif self.state in states.STARTED:
-            raise ReadError(f"the connection was closed in the middle of the reply ({self.size} B)")
+            came = f"{self.size} B{self.packed}"
+            raise ReadError(f"the connection was closed in the middle of the reply ({came})")
         else:
             raise ReadError("the connection was closed before a reply came")
+
+    @property
+    def packed(self) -> str:
+        """Say how the body is packed, where it is."""
+        return f", Content-Encoding: {self.encoding}" if self.encoding else ""
 
     @property
     def complete(self) -> bool:
@@ -187,6 +202,8 @@ class ResponseReader:
         if self.status < 200:
             return
         self._framed = self.status in (204, 304)
+        self.encoding = self._fault = ""
+        self._unpack, self._unpacked = None, 0
         kind = states.PLAIN
         for key, value in self.headers:
             lowered = key.lower()
@@ -196,15 +213,39 @@ class ResponseReader:
                     self._decoder = EventDecoder(self.event_names)
             elif lowered in (b"content-length", b"transfer-encoding"):
                 self._framed = True
+            elif lowered == b"content-encoding" and value.lower() not in (b"", b"identity"):
+                self.encoding = value.decode("latin-1")
+                self._unpack = unpacker(self.encoding)
         self.state = states.NEXT[self.state][kind]
 
     def on_body(self, data: bytes) -> None:
+        if self.encoding:
+            data = self._unpacked_of(data)
         if self.state is states.EVENTS and self._decoder is not None:
             self.events.extend(self._decoder.feed(data))
         elif self.state is states.BODY:
             self.chunks.append(data)
         elif self.state is states.STRAY:
             self.unasked += data
+
+    def _unpacked_of(self, data: bytes) -> bytes:
+        """Unpack a piece of the body; nothing comes of it after a fault."""
+        if self._unpack is None or self._fault:
+            self._fault = self._fault or (
+                f"Content-Encoding {self.encoding}, though identity was asked for: no library to "
+                "read it is installed"
+            )
+            return b""
+        try:
+            found = self._unpack(data)
+        except Exception as error:  # noqa: BLE001 -- each library has its own
+            self._fault = f"Content-Encoding {self.encoding}: the body is not that ({error})"
+            return b""
+        self._unpacked += len(found)
+        if self._unpacked > self.limit:
+            self._fault = f"the reply is larger than {self.limit} bytes{self.packed}"
+            return b""
+        return found
 
     def on_message_complete(self) -> None:
         """Finish the response; an interim one (1xx) is only the overture."""
