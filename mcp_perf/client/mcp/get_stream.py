@@ -21,7 +21,41 @@ _DAY_NS: Final = 24 * 3600 * 10**9
 _CONNECT_S: Final = 10.0
 _JOIN_S: Final = 1.0
 _MOST_FAILURES: Final = 2
-"""Openings in a row that bring no stream, after which the server does not offer one any more."""
+"""Connections in a row that break before they bring a stream, after which there is none."""
+_LEAST_PAUSE_S: Final = 0.1
+_LONGEST_PAUSE_S: Final = 30.0
+_OF_USE_S: Final = 10.0
+"""A stream that lived so long was of use, even if nothing came: many proxies cut silent ones."""
+OPENED: Final = "opened"
+LIVED: Final = "lived"
+GAP: Final = "gap"
+
+StreamObserver = Callable[[str, int], None]
+"""Is told of each stream: that it was `opened`, how long it `lived`, and the `gap` before it was
+opened again, in ns; or the status by which it was refused."""
+
+
+def ignore_stream(_what: str, _ns: int) -> None:
+    """Observe nothing."""
+
+
+def pause_s(retry_s: float, barren: int) -> float:
+    """Return how long to wait before a stream is opened again.
+
+    Never less than the server has asked for (`retry:`), nor than a tenth of a second. `barren` is
+    how many openings in a row brought nothing: from the second on the pause doubles, from a second
+    up to half a minute.
+    """
+    backed_off_s = min(_LONGEST_PAUSE_S, 2.0 ** min(barren - 1, 9)) if barren else 0.0
+    return max(retry_s, _LEAST_PAUSE_S, backed_off_s)
+
+
+def may_come_later(status: int) -> bool:
+    """Tell whether a server that refuses a stream may give one later.
+
+    409 says that the last one is still open there. 405 and all else is final.
+    """
+    return status in (409, 429) or status >= 500
 
 
 @dataclass(eq=False)
@@ -35,10 +69,14 @@ class Listener:
     clock: Clock
     ended: Callable[[str], None] = lambda _reason: None
     """Is told when messages may have been missed: a stream without ids cannot be resumed."""
+    observe: StreamObserver = ignore_stream
     reading: bool = False
     """Whether the stream is open."""
     _reason: str = f"the server closed {_STREAM}"
     """Why nothing more comes, or came since the stream was opened last."""
+    _came: bool = False
+    """Whether the stream that was opened last has been of use."""
+    _ended_ns: int = 0
     _stop: threading.Event = field(default_factory=threading.Event)
     _settled: threading.Event = field(default_factory=threading.Event)
 
@@ -75,13 +113,17 @@ class Listener:
 
     def _read_on(self) -> None:
         """Read one stream after the other, as long as the server opens them."""
-        last_event, failures = "", 0
+        last_event, failures, barren = "", 0, 0
         while not self._stop.is_set() and failures < _MOST_FAILURES:
+            self._came = False
             try:
-                if self._read(last_event):
+                status = self._read(last_event)
+                if status == 200:
                     failures = 0
+                elif may_come_later(status):
+                    self.observe(f"HTTP {status}", 0)
                 else:
-                    break  # such as 405: the server has no such stream
+                    break
             except TargetError as error:
                 failures += 1
                 self._reason = f"{_STREAM} broke: {error}"
@@ -95,7 +137,8 @@ class Listener:
             last_event = reader.last_event or last_event
             if not last_event and not self._stop.is_set():
                 self.ended(self._reason)
-            self._stop.wait(reader.retry_s)
+            barren = 0 if self._came else barren + 1
+            self._stop.wait(pause_s(reader.retry_s, barren))
 
     def _settle(self, outcome: str, detail: str, status: int = 0) -> None:
         """Tell who waits for the stream what came of it, once."""
@@ -103,23 +146,35 @@ class Listener:
             self._first.fail(outcome, detail).status = status
             self._settled.set()
 
-    def _read(self, last_event: str) -> bool:
-        """Read one stream to its end. False when there was none."""
+    def _read(self, last_event: str) -> int:
+        """Read one stream to its end; return the status of the response that it was, or was not."""
         connection = self._connection
         deadline_ns = self.clock() + _DAY_NS
         connection.ready(_CONNECT_S)
         if self._stop.is_set():  # while it connected, and nothing could be aborted
-            return False
+            return 0
         connection.send(self.request(last_event), _DAY_NS / 1e9, self.clock())
         reader = connection.receive(deadline_ns)
         if reader.status != 200 or not reader.streaming:
             detail = f"HTTP {reader.status}: the server opens no stream"
             self._settle(HTTP_ERROR, detail, reader.status)
-            return False
+            return 0 if reader.status == 200 else reader.status  # no stream, whatever it is
         self.reading = True
         self._settle(OK, "", reader.status)
-        while (event := connection.next_event(deadline_ns)) is not None:
-            reader.size = 0  # a stream without end is limited by event, not as a whole
-            if event:
-                self.take(event)
-        return True
+        opened_ns = self.clock()
+        self.observe(OPENED, 0)
+        if self._ended_ns:
+            self.observe(GAP, opened_ns - self._ended_ns)
+        try:
+            while (event := connection.next_event(deadline_ns)) is not None:
+                reader.size = 0  # a stream without end is limited by event, not as a whole
+                if event:
+                    self._came = True
+                    self.take(event)
+        finally:
+            self._ended_ns = self.clock()
+            lived_ns = self._ended_ns - opened_ns
+            self._came = self._came or lived_ns > _OF_USE_S * 1e9
+            if not self._stop.is_set():
+                self.observe(LIVED, lived_ns)
+        return reader.status

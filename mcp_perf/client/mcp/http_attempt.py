@@ -9,12 +9,14 @@ from mcp_perf.client.mcp.attempt import CallAttempt, Client, joined
 from mcp_perf.client.mcp.messenger import Messenger, Session
 from mcp_perf.client.protocol import jsonrpc, versions
 from mcp_perf.client.protocol.requests import Call
-from mcp_perf.client.reply import OK, RPC_ERROR, TRANSPORT_ERROR, Reply, Stop
+from mcp_perf.client.reply import OK, RPC_ERROR, TIMEOUT, TRANSPORT_ERROR, Reply, Stop
 
 STOP_S: Final = 1.0
 """How long a server may take to end a call that was cancelled, before it counts as not told."""
 _MOST_REPAIRS: Final = 4
 _MOST_RESUMPTIONS: Final = 2
+_LEAST_PAUSE_S: Final = 0.01
+"""Before a stream is taken up again, also if its server asks for none (`retry: 0`)."""
 _HEADER_MISMATCH: Final = -32020
 
 
@@ -110,7 +112,13 @@ class HttpAttempt(CallAttempt):
             reader = connection.reader
             failures = 0 if reader.last_event not in ("", last_event) else failures + 1
             last_event = reader.last_event or last_event
-            terms.sleep(min(reader.retry_s, terms.left_s(reply.start_ns, self.timeout_s)))
+            left_s = terms.left_s(reply.start_ns, self.timeout_s)
+            pause_s = max(reader.retry_s, _LEAST_PAUSE_S)
+            terms.sleep(min(pause_s, left_s))
+            if pause_s >= left_s:  # and not a moment earlier, says the server
+                reply.end_ns = terms.clock()
+                asked = f"the stream ended, and is not to be taken up before {pause_s:g} s (retry)"
+                return reply.fail(TIMEOUT, asked)
             request = self.client.messenger.stream_request(last_event)
             left_s = terms.left_s(reply.start_ns, self.timeout_s)
             more = connection.exchange(request, left_s, self.is_answer, keep=self.keep)

@@ -11,7 +11,7 @@ from mcp_perf.client.http.connection import Connection
 from mcp_perf.client.http.dialing import Clock
 from mcp_perf.client.http.endpoint import Origin, with_body
 from mcp_perf.client.mcp.attempt import joined
-from mcp_perf.client.mcp.get_stream import Listener
+from mcp_perf.client.mcp.get_stream import Listener, StreamObserver
 from mcp_perf.client.mcp.messenger import MOST_ATTEMPTS, Messenger
 from mcp_perf.client.protocol import jsonrpc, subscriptions, versions
 from mcp_perf.client.protocol.subscriptions import Inbox, Wanted
@@ -29,6 +29,7 @@ class HttpStreams:
     wanted: bool
     """Whether the stream is asked for: one that is not offered is then told as a failure."""
     take: Callable[[bytes], None]
+    observe: StreamObserver
     listener: Listener | None = None
     subscriptions: "list[ListenStream]" = field(default_factory=list)
 
@@ -43,7 +44,7 @@ class HttpStreams:
     def listen(self, timeout_s: float) -> Reply:
         messenger, terms = self.messenger, self.messenger.terms
         origin, request = messenger.endpoint.origin, messenger.stream_request
-        self.listener = Listener(origin, request, self.take, terms.clock, terms.miss)
+        self.listener = Listener(origin, request, self.take, terms.clock, terms.miss, self.observe)
         opened = self.listener.start(timeout_s)
         if self.wanted:
             terms.tell("GET stream", opened)

@@ -16,6 +16,7 @@ from mcp_perf.client.http.dialing import Clock, WaitFactory
 from mcp_perf.client.http.endpoint import Endpoint
 from mcp_perf.client.http.pool import Pool
 from mcp_perf.client.mcp.attempt import NOTHING, CallAttempt
+from mcp_perf.client.mcp.get_stream import StreamObserver, ignore_stream
 from mcp_perf.client.mcp.handshake import Observer, Sleep, Terms, agree, discover, ignore, pause
 from mcp_perf.client.mcp.http_attempt import HttpAttempt
 from mcp_perf.client.mcp.http_streams import HttpStreams
@@ -70,6 +71,7 @@ class McpClient:
         credentials: Credentials | None = None,
         ids: RequestIds | None = None,
         stray: StrayObserver = ignore_stray,
+        stream: StreamObserver = ignore_stream,
     ) -> None:
         self.timeout_s = endpoint.timeout_s
         """How long a call may take that says nothing else."""
@@ -78,7 +80,7 @@ class McpClient:
         self.terms = terms = Terms(protocol, answers, observe, clock, sleep, strays)
         self.messenger = messenger = Messenger(endpoint, terms, credentials, ids.numbers)
         self.pool = Pool(endpoint.origin, clock, waits, strays.other)
-        self.streams = HttpStreams(messenger, wanted=listens, take=self._take)
+        self.streams = HttpStreams(messenger, listens, self._take, stream)
         self.listening = Listening(self, self.streams)
         self._no_delete = no_delete
         self._opening = threading.RLock()

@@ -237,6 +237,7 @@ class UserPool:
             where,
             target.version,
             observe=lambda *seen: self._observe(target.arm, *seen),
+            stream=lambda *told: self.recorder.stream(target.arm, *told),
             stray=lambda *came: self.recorder.stray(target.arm, *came),
             waits=self._watchdog.wait_for,
             answers=target.script,

@@ -18,7 +18,7 @@ from mcp_perf.load.steps.outages import UNREACHED, OutageWatch
 from mcp_perf.outcomes import ENDED, OK, TIMEOUT
 from mcp_perf.results.journal import records as journal
 from mcp_perf.results.journal.histogram import Histogram
-from mcp_perf.results.tally.groups import EVENT, GAP, RECOVERY, STOP, STRAY, UNHEARD
+from mcp_perf.results.tally.groups import EVENT, GAP, RECOVERY, STOP, STRAY, STREAM, UNHEARD
 
 FAILURE_SAMPLES: Final = 20
 """Failures kept whole, per arm, step and class."""
@@ -294,6 +294,10 @@ class Recorder:
             said, at_s = beginning(message), self.now_s()
             note = journal.Note(at_s=at_s, code=kind, text=said, arm=arm, node=self.node)
             self._samples.append(note)
+
+    def stream(self, arm: str, what: str, ns: int) -> None:
+        """Count what became of the stream of a session."""
+        self.track(arm, STREAM, what).tallies.setdefault(OK, OpenCell()).add(ns)
 
     def tell_each(self) -> None:
         """Let Locust hear of each call by itself, from now on: somebody else listens, too."""

@@ -15,6 +15,7 @@ from mcp_perf.client.http.dialing import WaitFactory
 from mcp_perf.client.http.endpoint import Endpoint
 from mcp_perf.client.http.rest import RestClient
 from mcp_perf.client.mcp.channel_client import SessionClient
+from mcp_perf.client.mcp.get_stream import StreamObserver, ignore_stream
 from mcp_perf.client.mcp.handshake import Observer, ignore
 from mcp_perf.client.mcp.messenger import Credentials
 from mcp_perf.client.mcp.streamable_http import McpClient
@@ -97,6 +98,7 @@ def session(
     *,
     observe: Observer = ignore,
     stray: StrayObserver = ignore_stray,
+    stream: StreamObserver = ignore_stream,
     waits: WaitFactory | None = None,
     answers: Responder = SILENT,
     credentials: Credentials | None = None,
@@ -114,6 +116,7 @@ def session(
             protocol,
             observe=observe,
             stray=stray,
+            stream=stream,
             waits=waits,
             answers=answers,
             credentials=credentials,

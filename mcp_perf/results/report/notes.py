@@ -35,6 +35,24 @@ def _strays(tally: RunTally, arm: str) -> Iterator[str]:
             yield f"Stray: {n} {words} came from {arm} ({kind}){like}"
 
 
+def _streams(tally: RunTally, arm: str) -> Iterator[str]:
+    """Say how often the streams of sessions ended, and were opened again or refused."""
+    of_arm = {name: one for (of, name), one in tally.streams.items() if of == arm}
+    lived, gaps = of_arm.get("lived"), of_arm.get("gap")
+    refused = [f"{one.n} by {name}" for name, one in of_arm.items() if name.startswith("HTTP ")]
+    if lived is None and not refused:
+        return
+    text = f"Streams of {arm} were opened {of_arm['opened'].n if 'opened' in of_arm else 0} times"
+    if lived is not None:
+        [median_ms] = lived.percentiles_ms([0.5])
+        text += f"; the server ended {lived.n}, which lived {show(median_ms or 0.0, 'ms')} (median)"
+    if gaps is not None:
+        text += f"; {gaps.n} were opened again, at most {show(gaps.max_ms() or 0.0, 'ms')} later"
+    if refused:
+        text += f"; refused: {', '.join(sorted(refused))}"
+    yield f"{text}. The requests (GET) for them are the load generator's own."
+
+
 def _limited(tally: RunTally, arm: str, totals: Totals) -> Iterator[str]:
     """Say how many calls were refused for their rate, and how many were not."""
     if totals.call.limited:
@@ -80,6 +98,7 @@ def _on(tally: RunTally, arm: str, totals: Totals) -> Iterator[str]:
         yield f"{warmup.call.failed} calls of {arm} failed in the warm-up, which does not count."
     yield from _limited(tally, arm, totals)
     yield from _strays(tally, arm)
+    yield from _streams(tally, arm)
     setup = sum(n for (of_arm, cls), n in tally.setup.items() if of_arm == arm and cls in FAILED)
     if setup:
         yield f"{setup} calls of {arm} failed outside of rounds, such as opening a session."

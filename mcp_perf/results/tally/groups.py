@@ -18,6 +18,7 @@ RECOVERY: Final = "recovery"
 STOP: Final = "stop"
 UNHEARD: Final = "unheard"
 STRAY: Final = "stray"
+STREAM: Final = "stream"
 START: Final = "start"
 """Journeys that began in an open load; their times are how late they did: the schedule's lag."""
 

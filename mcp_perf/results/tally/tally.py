@@ -9,7 +9,7 @@ from mcp_perf.outcomes import HARNESS_ERROR
 from mcp_perf.results.journal import records as journal
 from mcp_perf.results.journal.journal import JournalError
 from mcp_perf.results.journal.looked import together
-from mcp_perf.results.tally.groups import CALL, STRAY, Group, Tally
+from mcp_perf.results.tally.groups import CALL, STRAY, STREAM, Group, Tally
 from mcp_perf.results.tally.health import GeneratorHealth, GeneratorLimits
 from mcp_perf.results.tally.resource_timeline import ResourceTimeline
 from mcp_perf.results.tally.sessions import SessionTally
@@ -38,6 +38,8 @@ class RunTally:
     harness_errors: int = 0
     strays: Counter[tuple[str, str]] = field(default_factory=Counter)
     """What came for no call in the whole run, by arm and kind."""
+    streams: dict[tuple[str, str], Tally] = field(default_factory=dict)
+    """What became of the streams of sessions in the whole run, by arm and name."""
     notes: list[journal.Note] = field(default_factory=list)
     health: GeneratorHealth = field(default_factory=GeneratorHealth)
     timeline: Timeline = field(default_factory=Timeline)
@@ -155,8 +157,10 @@ class RunTally:
         self.strays.update(
             {(cell.arm, cell.name): cell.n for cell in part.cells if cell.kind == STRAY}
         )
+        for cell in (cell for cell in part.cells if cell.kind == STREAM):
+            self.streams.setdefault((cell.arm, cell.name), Tally()).add(cell)
         if part.turn == journal.SETUP:
-            for cell in (cell for cell in part.cells if cell.kind != STRAY):
+            for cell in (cell for cell in part.cells if cell.kind not in (STRAY, STREAM)):
                 self.setup[cell.arm, cell.cls] += cell.n
                 self.setup_parts.setdefault((cell.arm, cell.name, cell.cls), Tally()).add(cell)
         elif (turn := self.turns.get(part.turn)) is None:

@@ -12,7 +12,7 @@ from mcp_perf.client.errors import NegotiationError
 from mcp_perf.client.http import dialing
 from mcp_perf.client.http.endpoint import Endpoint
 from mcp_perf.client.mcp import get_stream as listener_module
-from mcp_perf.client.mcp.get_stream import Listener
+from mcp_perf.client.mcp.get_stream import Listener, may_come_later, pause_s
 from mcp_perf.client.mcp.streamable_http import Call, McpClient
 from mcp_perf.client.protocol.identity import RequestIds
 from mcp_perf.client.protocol.subscriptions import UPDATED, Wanted
@@ -371,6 +371,58 @@ def test_a_reader_of_a_subscription_that_breaks_tells_its_end(opened, failed, mo
     assert client.listening.awaited(UPDATED, "a://b", 0, 5).outcome == "transport_error"
     client.streams.subscriptions[0]._thread.join(5)
     assert failed == [KeyError]
+
+
+# How often a stream is opened.
+
+
+@pytest.mark.parametrize(
+    ("retry_s", "barren", "found"),
+    [
+        (1.0, 0, 1.0),
+        (0.0, 0, 0.1),
+        (0.03, 0, 0.1),
+        (0.0, 1, 1.0),
+        (0.0, 2, 2.0),
+        (0.0, 5, 16.0),
+        (1.0, 6, 30.0),
+        (1.0, 9999, 30.0),
+        (90.0, 3, 90.0),
+    ],
+)
+def test_streams_that_bring_nothing_are_opened_ever_more_rarely(retry_s, barren, found):
+    """Never before the server allows it; one that was of use sets the pause back."""
+    assert pause_s(retry_s, barren) == found
+
+
+@pytest.mark.parametrize(
+    ("status", "later"), [(409, True), (429, True), (503, True), (405, False), (404, False)]
+)
+def test_a_refusal_is_final_unless_it_speaks_of_now(status, later):
+    """409 says that the stream before is still open there; 405 that there are none."""
+    assert may_come_later(status) is later
+
+
+def test_a_stream_is_opened_again_after_a_conflict_and_all_of_it_is_told(serve, monkeypatch):
+    """Openings, lifetimes, gaps and refusals are an account of their own."""
+    told, pauses = [], []
+    monkeypatch.setattr(
+        listener_module, "pause_s", lambda retry_s, barren: pauses.append((retry_s, barren)) or 0
+    )
+    conflict = b"HTTP/1.1 409 Conflict\r\nContent-Length: 0\r\n\r\n"
+    once = OFFERED + event(method="x") + END
+    server = serve(once, conflict, OFFERED + END, once, REFUSED)
+    get = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+    listener = Listener(
+        Endpoint.of(server.url).origin, lambda _: get, len, time.perf_counter_ns,
+        observe=lambda what, _: told.append(what),
+    )  # fmt: skip
+    assert listener.start(5).outcome == "ok"
+    listener._thread.join(5)
+    listener.stop()
+    again = ["opened", "gap", "lived"]
+    assert told == ["opened", "lived", "HTTP 409", *again, *again]
+    assert pauses == [(1.0, 0), (1.0, 1), (1.0, 2), (1.0, 0)]
 
 
 # Openings that come too late.

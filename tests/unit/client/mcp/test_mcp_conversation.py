@@ -336,6 +336,22 @@ def test_an_answer_is_fetched_from_where_the_stream_ended(open_client) -> None:
     ]
 
 
+def test_no_stream_is_taken_up_earlier_than_its_server_allows(open_client) -> None:
+    """A call whose time is over before that is a timeout, and nothing is sent."""
+    client, server = open_client(stream("id: a\nretry: 60000\ndata:"), protocol=HANDSHAKE)
+    reply = client.call(Call(ECHO, {}))
+    assert reply.outcome == "timeout"
+    assert "not to be taken up before 60 s (retry)" in reply.detail
+    assert not any(request.startswith(b"GET") for request in server.requests)
+
+
+def test_a_stream_that_may_be_taken_up_at_once_is_waited_for_all_the_same(open_client) -> None:
+    """So that a server that ends each one makes no hot loop."""
+    client, _ = open_client(stream("id: a\nretry: 0\ndata:"), stream(DONE), protocol=HANDSHAKE)
+    assert client.call(Call(ECHO, {})).outcome == "ok"
+    assert client.waits == [0.01]
+
+
 def test_a_stream_that_cannot_be_resumed_is_an_error(open_client) -> None:
     """Without an id there is nowhere to go on from."""
     client, server = open_client(stream("data:"), protocol=HANDSHAKE)

@@ -166,6 +166,30 @@ def test_promise_29_strays_are_a_rate_over_the_rounds_and_told_over_the_run():
     assert report.reasons[0].code == "gate_failed"
 
 
+def test_streams_that_the_server_ends_have_an_account():
+    """How often, how long they lived, and by what they were refused; nothing if all live on."""
+
+    def streams(turn, **times):
+        cells = [cell("mcp", ms, kind="stream", name=name) for name, ms in times.items()]
+        return Slice(node="w1", turn=turn, at_s=0, seconds=1, cells=cells, health=virtual.COOL)
+
+    opened = streams(SETUP, opened=[0.0] * 4)
+    assert built({"mcp": [Round()]}, extra=[opened]).notes == []
+    more = streams(0, opened=[0.0] * 2, lived=[2000.0] * 3, gap=[1000.0, 3000.0])
+    report = built({"mcp": [Round()]}, extra=[opened, more, streams(0, **{"HTTP 409": [0.0] * 5})])
+    assert report.arms["mcp"].setup_calls == 0
+    own = "The requests (GET) for them are the load generator's own."
+    [note] = report.notes
+    assert note.replace("\N{NARROW NO-BREAK SPACE}", " ") == (
+        "Streams of mcp were opened 6 times; the server ended 3, which lived 2000 ms (median); "
+        f"2 were opened again, at most 3000 ms later; refused: 5 by HTTP 409. {own}"
+    )
+    refused = streams(0, **{"HTTP 409": [0.0]})
+    assert built({"mcp": [Round()]}, extra=[refused]).notes == [
+        f"Streams of mcp were opened 0 times; refused: 1 by HTTP 409. {own}"
+    ]
+
+
 @pytest.mark.parametrize("gates", [[], ["mcp.error_rate < 50%"]])
 @pytest.mark.parametrize("turn", [SETUP, 0])
 def test_promise_29_one_answer_to_another_user_fails_the_run(gates, turn):
