@@ -25,6 +25,10 @@ class HttpClient(Client, Protocol):
 
     messenger: Messenger
 
+    @property
+    def has_stream(self) -> bool:
+        """Whether the session's stream is open."""
+
     def renew(self, attempt: "HttpAttempt") -> int:
         """Open a session in place of the attempt's; return what a call says of it."""
 
@@ -56,6 +60,8 @@ class HttpAttempt(CallAttempt):
             self.connection.close()
             self.client.terms.strays.other(reply.body)
             return reply
+        if not self.client.terms.modern and self._is_unanswered(reply):
+            reply = self._await_elsewhere(reply)
         for _ in range(_MOST_REPAIRS):
             if reply.outcome == RPC_ERROR and self.client.terms.batches:
                 reply.outcome, reply.detail = OK, ""
@@ -72,6 +78,28 @@ class HttpAttempt(CallAttempt):
                 return reply.fail(error.outcome, f"{reply.detail}; {error}")
             reply = self.again(reply)
         return reply
+
+    def _is_unanswered(self, reply: Reply) -> bool:
+        """Tell whether the server took the request, and ended its reply without an answer."""
+        reader = self.connection.reader
+        ended = reply.outcome == TRANSPORT_ERROR and reader.streaming and reader.complete
+        return (reply.status == 202 and not reply.body) or (ended and not reader.last_event)
+
+    def _await_elsewhere(self, reply: Reply) -> Reply:
+        """Await the answer on the session's stream, where servers of old SDKs send it."""
+        terms = self.client.terms
+        if not self.client.has_stream:
+            hint = "the answer may have come on the session's stream: try `stream: true`"
+            return reply.fail(reply.outcome, f"{reply.detail}; {hint}")
+        left_s = terms.left_s(reply.start_ns, self.timeout_s)
+        found = self.client.messenger.elsewhere.wait(self.request_id, left_s)
+        if found is None:
+            reply.end_ns = terms.clock()
+            return reply.fail(TIMEOUT, "no answer in time, on the session's stream neither")
+        reply.outcome, reply.detail, reply.status = OK, "", 200
+        reply.body, reply.end_ns = found.message, found.end_ns
+        reply.bytes_in += len(found.message)
+        return jsonrpc.judge(reply, self.request_id)
 
     def cancel(self, reason: str, timeout_s: float) -> Reply:
         """Tell the server that nobody waits any more (up to 2025-11-25)."""

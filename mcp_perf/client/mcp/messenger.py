@@ -23,6 +23,7 @@ from mcp_perf.client.protocol import jsonrpc, versions
 from mcp_perf.client.protocol.answers import respond
 from mcp_perf.client.protocol.identity import PROGRESS, token_of
 from mcp_perf.client.protocol.jsonrpc import RequestId
+from mcp_perf.client.protocol.multiplex import AnswersElsewhere
 from mcp_perf.client.protocol.requests import (
     ARGUMENTS_HOLE,
     Arguments,
@@ -79,6 +80,7 @@ class Messenger:
         self.extra = Pool(self.endpoint.origin, self.terms.clock)
         """For what is said while the connections of calls are busy with streams."""
         self._moved = Redirects(self.endpoint)
+        self.elsewhere = AnswersElsewhere(self.terms.strays)
 
     def use_token(self) -> None:
         """Take the current token. Raises TargetError when it has expired and none is to be had."""
@@ -110,7 +112,13 @@ class Messenger:
         message = jsonrpc.message_of(event)
         method = message.get("method")
         if message.get("jsonrpc") != "2.0" or not isinstance(method, str):
-            self.terms.strays.other(event)
+            request_id = message.get("id") if "jsonrpc" in message else None
+            if own or not isinstance(request_id, int):
+                self.terms.strays.other(event)
+            else:
+                in_flight = attempt is not None and attempt.request_id == request_id
+                now_ns = self.terms.clock()
+                self.elsewhere.take(request_id, event, now_ns, in_flight=in_flight)
         elif "id" not in message:
             self._take_notice(method, event, attempt if own else None)
         elif self.terms.modern:

@@ -223,6 +223,38 @@ class Conversation:
             answered.settle(message, now_ns)
 
 
+class AnswersElsewhere:
+    """Answers that come on a session's stream instead of in the reply to their request's POST."""
+
+    def __init__(self, strays: Strays) -> None:
+        self._strays = strays
+        self._pending: dict[RequestId, Pending] = {}
+        self._early: tuple[RequestId, bytes, int] | None = None
+        """One that came before the POST of its request was answered."""
+
+    def take(self, request_id: RequestId, message: bytes, now_ns: int, *, in_flight: bool) -> None:
+        """Take an answer; `in_flight` tells whether its call is known to be."""
+        pending = self._pending.pop(request_id, None)
+        if pending is not None:
+            pending.settle(message, now_ns)
+        elif not in_flight:
+            self._strays.reply(request_id, message)
+        else:
+            if self._early is not None:  # its call was answered in another way, too
+                self._strays.reply(*self._early[:2])
+            self._early = (request_id, message, now_ns)
+
+    def wait(self, request_id: RequestId, timeout_s: float) -> Pending | None:
+        """Wait for the answer to a request; None if it does not come in time."""
+        pending = self._pending[request_id] = Pending()
+        if self._early is not None and self._early[0] == request_id:
+            pending.settle(*self._early[1:])
+            self._early = None
+        came = pending.wait(timeout_s)
+        self._pending.pop(request_id, None)
+        return pending if came else None
+
+
 class Lines:
     """Cuts a stream of bytes into lines; fed in pieces of any size."""
 

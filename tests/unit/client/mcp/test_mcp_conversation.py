@@ -297,6 +297,47 @@ def test_a_stream_that_the_server_ends_is_no_longer_open(open_client) -> None:
     assert (client.has_session, client.has_stream) == (True, False)
 
 
+EMPTY = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Length: 0\r\n\r\n"
+
+
+@pytest.mark.parametrize("taken", [ACCEPTED, EMPTY])
+@pytest.mark.parametrize("first", [True, False])
+def test_an_answer_may_come_on_the_sessions_stream(open_client, taken, first) -> None:
+    """Servers of old SDKs send it there, and end the reply to the request without it."""
+    held = []
+
+    def hold(peer: socket.socket, request: bytes) -> None:
+        held.append(peer)
+        stream(": hello", ends=False)(peer, request)
+
+    def answer(peer: socket.socket, request: bytes) -> None:
+        result = {"jsonrpc": "2.0", "id": body_of(request)["id"], "result": {"content": []}}
+        event = b"data: %b\n\n" % json.dumps(result).encode()
+        told = [(peer, taken), (held[0], b"%x\r\n%b\r\n" % (len(event), event))]
+        for to, data in reversed(told) if first else told:
+            to.sendall(data)
+
+    client, _ = open_client(hold, answer, answer, protocol=HANDSHAKE, listens=True)
+    replies = [client.call(Call(ECHO, {})) for _ in range(2)]
+    assert [(reply.outcome, reply.detail) for reply in replies] == [("ok", "")] * 2
+    assert all(reply.start_ns < reply.end_ns for reply in replies)
+
+
+@pytest.mark.parametrize(
+    ("first", "outcome", "says"),
+    [
+        (REFUSED, "http_error", "HTTP 202: (no body); the answer may have come on the session's"),
+        (stream(": hello", ends=False), "timeout", "on the session's stream neither"),
+    ],
+)
+def test_who_gets_no_answer_is_told_of_the_sessions_stream(open_client, first, outcome, says):
+    """If it is not open, that is what to try."""
+    client, _ = open_client(first, ACCEPTED, protocol=HANDSHAKE, listens=True)
+    reply = client.call(Call(ECHO, {}), None, 0.1)
+    assert reply.outcome == outcome
+    assert says in reply.detail
+
+
 def test_a_session_that_was_closed_is_opened_anew(open_client) -> None:
     """The next call after a close initializes again: none is sent without a session."""
     client, server = open_client(http({}), INITIALIZED, ACCEPTED, RESULT, protocol=HANDSHAKE)

@@ -1,12 +1,13 @@
 """A conversation on one channel: whose answer is this? No thread, no socket, no clock."""
 
 import json
+import threading
 
 import pytest
 
 from mcp_perf.client.errors import ReadError
 from mcp_perf.client.protocol.identity import RequestIds, Strays
-from mcp_perf.client.protocol.multiplex import Conversation, Lines, silence
+from mcp_perf.client.protocol.multiplex import AnswersElsewhere, Conversation, Lines, silence
 
 
 def encode(**message) -> bytes:
@@ -199,6 +200,27 @@ def test_the_end_fails_all_calls_and_the_next(conversation):
             pending.wait(0)
     with pytest.raises(ReadError, match="the server died"):
         conversation.expect(3)
+
+
+def test_an_answer_on_the_sessions_stream_is_matched_by_its_id(strays):
+    """Before its call asks for it, if that is known to be in flight, or while it waits."""
+    found = AnswersElsewhere(Strays(RequestIds(), lambda kind, _: strays.append(kind)))
+    found.take(1, b"one", 5, in_flight=True)
+    early = found.wait(1, 0)
+    assert (early.message, early.end_ns) == (b"one", 5)
+    assert found.wait(1, 0) is None
+    found.take(1, b"again", 6, in_flight=False)
+    assert strays == ["unmatched_reply"]
+    threading.Timer(0.01, lambda: found.take(2, b"two", 7, in_flight=False)).start()
+    assert found.wait(2, 5).message == b"two"
+
+
+def test_an_answer_on_the_sessions_stream_that_nobody_asks_for_is_a_stray(strays):
+    """Such as one that came in the reply to its request as well."""
+    found = AnswersElsewhere(Strays(RequestIds(), lambda kind, _: strays.append(kind)))
+    for request_id in (1, 2):
+        found.take(request_id, encode(id=request_id, result={}), 5, in_flight=True)
+    assert strays == ["unmatched_reply"]
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 100])
