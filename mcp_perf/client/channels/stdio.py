@@ -87,6 +87,8 @@ class _Running:
         self._said = ErrorLines(command.log)
         self._writing = threading.Lock()
         self._stopping = False
+        self._rest = b""
+        """What the server wrote last to its output, without ending the line."""
         self._input, self._output, self._errors = self._start(command)
         self._pids = command.pids
         self._pids.add(self.group.pid)
@@ -157,6 +159,8 @@ class _Running:
             while data := self._output.recv(_RECEIVE_BYTES):
                 for line in lines.feed(data):
                     self._receive(line)
+            for self._rest in lines.feed(b"\n"):  # what was written last may lack its end
+                self._receive(self._rest)
         except ReadError as error:
             reason = str(error)
         except OSError:
@@ -178,7 +182,7 @@ class _Running:
         if otherwise and self.group.alive:
             return otherwise
         self._threads[0].join(_END_S)
-        last = beginning(self._said.last.encode("utf-8", "replace"), 300)
+        last = beginning(self._said.last.encode("utf-8", "replace") or self._rest, 300)
         return f"{said}: {last}" if last else said
 
 

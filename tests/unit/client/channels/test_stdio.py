@@ -121,6 +121,23 @@ def test_a_file_that_cannot_be_executed_is_named(tmp_path):
         SessionClient(StdioChannel(Command(("./plain",), cwd=str(tmp_path)))).negotiate()
 
 
+def test_what_a_process_wrote_last_counts_without_the_end_of_its_line(serve):
+    """It may be the answer; if it is not, it says why the process ended."""
+    code = """
+    def call(message, arguments):
+        answered = {"jsonrpc": "2.0", "id": message["id"], "result": text("bye")}
+        sys.stdout.write(json.dumps(answered) if arguments.get("last") else "no config")
+        sys.stdout.flush()
+        sys.exit(5)
+    """
+    assert said(call(serve(code), last=True)) == "bye"
+    reply = call(serve(code))
+    assert (reply.outcome, reply.detail) == (
+        "transport_error",
+        "the server exited with status 5: no config",
+    )
+
+
 def test_a_process_that_ends_before_it_answers_is_told_with_its_last_words():
     """Status and the last line of standard error are what its author needs to see."""
     code = "import sys; print('a'); print('no config\\n', file=sys.stderr); sys.exit(3)"
