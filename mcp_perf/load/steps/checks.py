@@ -9,6 +9,7 @@ import msgspec
 from jmespath.exceptions import JMESPathError
 from jmespath.parser import Parser
 
+from mcp_perf.client.protocol import unreadable
 from mcp_perf.client.reply import (
     CHECK_FAILED,
     HTTP_ERROR,
@@ -85,7 +86,8 @@ class Checks:
                 return output.of_body(reply.body) if output is not None else ""
             root = self.root(reply)
         except UNREADABLE as error:
-            return f"the reply is not JSON ({error}): {reply.excerpt(120)}"
+            fault = unreadable.read(reply.body).fault or error
+            return f"the reply is not JSON ({fault}): {reply.excerpt(120)}"
         if output is not None and (problem := output.of_result(root)):
             return problem
         try:
