@@ -1,10 +1,8 @@
 """Who a message is for, by its id or token: the ids of requests, and what came for nobody."""
 
 import itertools
-import os
 import secrets
 from collections.abc import Callable, Iterator
-from functools import cache
 from typing import Any, Final
 
 import msgspec
@@ -37,28 +35,27 @@ _decode_progress = msgspec.json.Decoder(_Progress).decode
 _OURS: Final = 1 << 52
 """All ids of mcp-perf are at least this, and less than twice this: a server in JavaScript rounds
 beyond. No clock counts up to here, so an id that a server makes up is not taken for ours."""
-_COUNTED_BITS: Final = 32
-_PREFIX_BITS: Final = 52 - _COUNTED_BITS
 _BLOCK: Final = 4096
+_BLOCKS: Final = _OURS // _BLOCK
 
 
-@cache
-def _blocks(_pid: int) -> Iterator[int]:
-    """Return where the blocks of a process begin; each process draws a prefix of its own."""
-    return itertools.count(_OURS + (secrets.randbits(_PREFIX_BITS) << _COUNTED_BITS), _BLOCK)
+def _drawn_blocks() -> Iterator[int]:
+    """Draw where blocks begin: of so many places that two clients hardly ever have the same."""
+    while True:
+        yield _OURS + secrets.randbelow(_BLOCKS) * _BLOCK
 
 
 class RequestIds:
-    """The ids of one client's requests, drawn in blocks from those of its process.
+    """The ids of one client's requests, drawn in blocks.
 
-    No two clients of a run have the same id, in whatever processes they are. So a reply tells
-    whose it is.
+    No two clients of a run have the same id, in whatever processes they are: of 100 000 clients,
+    two share a block in one of 200 runs. So a reply tells whose it is.
     """
 
     def __init__(self, blocks: Iterator[int] | None = None) -> None:
         self._drawn: list[range] = []
         self.numbers = itertools.chain.from_iterable(
-            self._draw(_blocks(os.getpid()) if blocks is None else blocks)
+            self._draw(_drawn_blocks() if blocks is None else blocks)
         )
         """All that follow, without end."""
 

@@ -1,6 +1,5 @@
 """Promise 29: nothing is credited without identity, and what is nobody's has a kind."""
 
-import itertools
 import json
 
 import pytest
@@ -19,13 +18,20 @@ def encode(**message) -> bytes:
 def test_promise_29_ids_are_drawn_in_blocks_and_their_client_knows_them():
     """Blocks of other clients lie between its own."""
     mine, theirs = (RequestIds(iter([first, first + 10_000])) for first in BLOCKS)
-    drawn = list(itertools.islice(mine.numbers, 4098))
+    drawn = list(mine.numbers)
     assert drawn[:2] == [BLOCKS[0], BLOCKS[0] + 1]
-    assert drawn[-2:] == [BLOCKS[0] + 10_000, BLOCKS[0] + 10_001]
+    assert drawn[4096:4098] == [BLOCKS[0] + 10_000, BLOCKS[0] + 10_001]
     assert all(map(mine.issued, drawn))
     assert next(theirs.numbers) == BLOCKS[1]
     assert not mine.issued(BLOCKS[1])
     assert not mine.issued("listen-1")
+
+
+def test_promise_29_clients_draw_blocks_of_their_own():
+    """All their ids are such as only mcp-perf has."""
+    first, second = (next(RequestIds().numbers) for _ in range(2))
+    assert first >> 12 != second >> 12
+    assert all(one >> 52 == 1 for one in (first, second))
 
 
 def told(message: bytes) -> list[str]:
@@ -80,6 +86,17 @@ def test_who_waited_in_vain_is_shown_what_came_instead():
     assert strays.instead == ""
     strays.other(b"oops")
     assert strays.instead == "; what came instead: oops"
+
+
+def test_promise_29_a_forbidden_request_of_nobody_is_told():
+    """And who waits in vain is shown what was said of it."""
+    kinds = []
+    strays = Strays(RequestIds(), lambda kind, _message: kinds.append(kind))
+    strays.request("the server asked back", b"{}")
+    assert (kinds, strays.instead) == (
+        ["forbidden_request"],
+        "; what came instead: the server asked back",
+    )
 
 
 @pytest.mark.parametrize(
