@@ -55,10 +55,7 @@ class HttpAttempt(CallAttempt):
 
     def _repair(self, reply: Reply) -> Reply:
         """Remove what stood in the way of an answer."""
-        if jsonrpc.foreign_id(reply, self.request_id) is not None:
-            # Whatever follows on this connection would be taken for the reply to a later call.
-            self.connection.close()
-            self.client.terms.strays.other(reply.body)
+        if self.client.messenger.mismatches(reply, self.request_id, self.connection):
             return reply
         if not self.client.terms.modern and self._is_unanswered(reply):
             reply = self._await_elsewhere(reply)

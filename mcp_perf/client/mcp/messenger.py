@@ -82,6 +82,17 @@ class Messenger:
         self._moved = Redirects(self.endpoint)
         self.elsewhere = AnswersElsewhere(self.terms.strays)
 
+    def mismatches(self, reply: Reply, request_id: int, connection: Connection) -> bool:
+        """Tell whether a reply is that to another request, and close its connection then.
+
+        Whatever follows there would be taken for the reply to a later request.
+        """
+        if jsonrpc.foreign_id(reply, request_id) is None:
+            return False
+        connection.close()
+        self.terms.strays.other(reply.body)
+        return True
+
     def use_token(self) -> None:
         """Take the current token. Raises TargetError when it has expired and none is to be had."""
         if self.credentials is not None and self._token != (token := self.credentials.current()):
@@ -233,6 +244,7 @@ class Messenger:
                 break
         if reply.outcome == OK:
             self.judge(reply, request_id)
+            self.mismatches(reply, request_id, connection)
         self.terms.tell(method, reply)
         if reply.outcome == TIMEOUT:
             raise CallTimeout(f"{method}: {reply.detail}")
