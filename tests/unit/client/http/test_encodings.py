@@ -14,8 +14,8 @@ from mcp_perf.client.http.http1 import ResponseReader
 TEXT = b'{"jsonrpc":"2.0","id":1,"result":{"content":[]}}' * 20
 RAW = zlib.compressobj(wbits=-zlib.MAX_WBITS)
 PACKED = {
-    "gzip": gzip.compress(TEXT),
-    "x-GZIP": gzip.compress(TEXT),
+    "gzip": gzip.compress(TEXT, mtime=0),
+    "x-GZIP": gzip.compress(TEXT, mtime=0),
     "deflate": zlib.compress(TEXT),
     "Deflate": RAW.compress(TEXT) + RAW.flush(),
     "identity": TEXT,
@@ -60,7 +60,11 @@ def test_the_next_response_need_not_be_packed():
     [
         ("compress", b"\x1f\x9d", "Content-Encoding compress, though identity was asked for"),
         ("gzip", TEXT, "Content-Encoding gzip: the body is not that"),
-        ("gzip", gzip.compress(bytes(1000)), "larger than 500 bytes, Content-Encoding: gzip"),
+        (
+            "gzip",
+            gzip.compress(bytes(1000), mtime=0),
+            "larger than 500 bytes, Content-Encoding: gzip",
+        ),
     ],
 )
 def test_what_cannot_be_unpacked_is_named(coding, body, says):
