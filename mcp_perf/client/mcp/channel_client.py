@@ -60,7 +60,7 @@ class SessionClient:
         ids = ids or RequestIds()
         self.terms = Terms(protocol, answers, observe, clock, sleep, Strays(ids, stray))
         self.listening = Listening(self, self)
-        self._ids = ids.numbers
+        self._ids = ids
         self._last: CallAttempt | None = None
         """The call that began last: what a server asks on a channel names none."""
         self._conversation = Conversation(self._respond, self.terms.strays)

@@ -78,7 +78,7 @@ class McpClient:
         ids = ids or RequestIds()
         strays = Strays(ids, stray)
         self.terms = terms = Terms(protocol, answers, observe, clock, sleep, strays)
-        self.messenger = messenger = Messenger(endpoint, terms, credentials, ids.numbers)
+        self.messenger = messenger = Messenger(endpoint, terms, credentials, ids)
         self.pool = Pool(endpoint.origin, clock, waits, strays.other)
         self.streams = HttpStreams(messenger, listens, self._take, stream)
         self.listening = Listening(self, self.streams)

@@ -1,6 +1,5 @@
 """Who a message is for, by its id or token: the ids of requests, and what came for nobody."""
 
-import itertools
 import secrets
 from collections.abc import Callable, Iterator
 from typing import Any, Final
@@ -39,33 +38,33 @@ _BLOCK: Final = 4096
 _BLOCKS: Final = _OURS // _BLOCK
 
 
-def _drawn_blocks() -> Iterator[int]:
-    """Draw where blocks begin: of so many places that two clients hardly ever have the same."""
-    while True:
-        yield _OURS + secrets.randbelow(_BLOCKS) * _BLOCK
+def _block() -> int:
+    """Draw where a block begins: of so many places that two clients hardly ever have the same."""
+    return _OURS + secrets.randbelow(_BLOCKS) * _BLOCK
 
 
-class RequestIds:
+class RequestIds(Iterator[int]):
     """The ids of one client's requests, drawn in blocks.
 
     No two clients of a run have the same id, in whatever processes they are: of 100 000 clients,
-    two share a block in one of 200 runs. So a reply tells whose it is.
+    two share a block in one of 200 runs. So a reply tells whose it is. Threads may draw at once:
+    then some ids of a block may be skipped, and none comes twice.
     """
 
     def __init__(self, blocks: Iterator[int] | None = None) -> None:
+        self._blocks = iter(_block, None) if blocks is None else blocks
         self._drawn: list[range] = []
-        self.numbers = itertools.chain.from_iterable(
-            self._draw(_drawn_blocks() if blocks is None else blocks)
-        )
-        """All that follow, without end."""
+        self._left: Iterator[int] = iter(())
+
+    def __next__(self) -> int:
+        while (number := next(self._left, None)) is None:
+            first = next(self._blocks)
+            self._drawn.append(block := range(first, first + _BLOCK))
+            self._left = iter(block)
+        return number
 
     def issued(self, request_id: Any) -> bool:
         return any(request_id in block for block in self._drawn)
-
-    def _draw(self, blocks: Iterator[int]) -> Iterator[range]:
-        for first in blocks:
-            self._drawn.append(block := range(first, first + _BLOCK))
-            yield block
 
 
 def token_of(progress: bytes) -> Any:

@@ -226,11 +226,11 @@ def test_no_two_clients_have_an_id_in_common():
 @pytest.mark.process
 def test_processes_draw_ids_of_their_own():
     """Also a forked one, which has inherited all that its parent had."""
-    own = next(RequestIds().numbers)
+    own = next(RequestIds())
     reading, writing = os.pipe()
     child = os.fork()
     if not child:
-        os.write(writing, next(RequestIds().numbers).to_bytes(8))
+        os.write(writing, next(RequestIds()).to_bytes(8))
         os._exit(0)
     os.waitpid(child, 0)
     theirs = int.from_bytes(os.read(reading, 8))
@@ -257,3 +257,11 @@ def test_a_reply_that_belongs_to_another_user_is_no_reply(serve):
         replies = list(pool.map(lambda user: user.call(calls(1)[0]), users))
     assert [reply.outcome for reply in replies] == ["rpc_error"] * 2
     assert all("has id" in reply.detail for reply in replies)
+
+
+def test_threads_draw_ids_at_once():
+    """None comes twice."""
+    ids = RequestIds()
+    with ThreadPoolExecutor(4) as pool:
+        drawn = list(pool.map(lambda _: [next(ids) for _ in range(5000)], range(4)))
+    assert len({number for part in drawn for number in part}) == 20_000

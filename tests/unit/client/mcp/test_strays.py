@@ -61,7 +61,7 @@ def connect(serve):
 
 def test_promise_29_a_stream_is_read_on_to_the_reply_with_the_calls_id(connect):
     """Whatever stands before it: lines of a log, tokens of nobody, answers to others."""
-    foreign = next(RequestIds().numbers)
+    foreign = next(RequestIds())
 
     def say(peer: socket.socket, request: bytes) -> None:
         own = body_of(request)["id"]

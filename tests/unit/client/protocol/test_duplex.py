@@ -147,7 +147,7 @@ def test_promise_29_an_answer_is_given_once(conversation, strays):
 def test_promise_29_answers_to_another_user_are_told_as_such(conversation, strays):
     """A gateway that sends each answer to all sessions is found by their ids."""
     pending = conversation.expect(1)
-    conversation.receive(encode(id=next(RequestIds().numbers), result={}), 1)
+    conversation.receive(encode(id=next(RequestIds()), result={}), 1)
     assert not pending.wait(0)
     assert [kind for kind, _ in strays] == ["crossed_reply"]
 

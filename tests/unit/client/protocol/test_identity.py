@@ -18,18 +18,18 @@ def encode(**message) -> bytes:
 def test_promise_29_ids_are_drawn_in_blocks_and_their_client_knows_them():
     """Blocks of other clients lie between its own."""
     mine, theirs = (RequestIds(iter([first, first + 10_000])) for first in BLOCKS)
-    drawn = list(mine.numbers)
+    drawn = list(mine)
     assert drawn[:2] == [BLOCKS[0], BLOCKS[0] + 1]
     assert drawn[4096:4098] == [BLOCKS[0] + 10_000, BLOCKS[0] + 10_001]
     assert all(map(mine.issued, drawn))
-    assert next(theirs.numbers) == BLOCKS[1]
+    assert next(theirs) == BLOCKS[1]
     assert not mine.issued(BLOCKS[1])
     assert not mine.issued("listen-1")
 
 
 def test_promise_29_clients_draw_blocks_of_their_own():
     """All their ids are such as only mcp-perf has."""
-    first, second = (next(RequestIds().numbers) for _ in range(2))
+    first, second = (next(RequestIds()) for _ in range(2))
     assert first >> 12 != second >> 12
     assert all(one >> 52 == 1 for one in (first, second))
 
@@ -38,7 +38,7 @@ def told(message: bytes) -> list[str]:
     """Return the kinds under which a message is told to a client that has drawn one id."""
     kinds: list[str] = []
     ids = RequestIds(iter(BLOCKS[:1]))
-    next(ids.numbers)
+    next(ids)
     Strays(ids, lambda kind, _: kinds.append(kind)).other(message)
     return kinds
 
