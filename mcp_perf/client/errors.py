@@ -16,14 +16,14 @@ class TargetError(Exception):
     """The target, or the way to it, failed. `outcome` is the class the call ends in."""
 
     outcome: str = TRANSPORT_ERROR
+    retry_after_s: float = 0.0
+    """How long the target asks to be left alone; 0 if it does not."""
 
-    def told_by(self, status: int, outcome: str = "") -> Self:
-        """Take over that the target limits our rate, if the reply that told of the error says so.
-
-        `status` and `outcome` are those of the reply.
-        """
+    def told_by(self, status: int, outcome: str = "", retry_after_s: float = 0.0) -> Self:
+        """Take over from the reply that told of the error how, and how long, it limits our rate."""
         if status == TOO_MANY_REQUESTS or outcome == RATE_LIMITED:
             self.outcome = RATE_LIMITED
+        self.retry_after_s = retry_after_s
         return self
 
 

@@ -16,8 +16,9 @@ HARNESS_ERROR: Final = "harness_error"
 
 REOPENED: Final = 1
 REJOINED: Final = 2
-"""What a call did whose session the server had lost: it opened another one, or went on in that of
-a call beside it."""
+NOT_REOPENED: Final = 3
+"""What a call did whose session the server had lost: it opened another one, went on in that of a
+call beside it, or could not open any."""
 
 UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What a hostile body makes `Reply.json` raise: not JSON, not UTF-8, nested without end."""
@@ -66,7 +67,9 @@ class Reply:
     `outcome` is one of the constants above, decided by what the target sent; expectations of the
     caller are judged later. `body` holds the decoded HTTP body, or the JSON-RPC message that
     answered; times are nanoseconds of the engine's monotonic clock. `heard` is None where no
-    notification came. `session_lost` is 0 where the session held, else `REOPENED` or `REJOINED`.
+    notification came. `session_lost` is 0 where the session held, else `REOPENED`, `REJOINED` or
+    `NOT_REOPENED`. `healed` says what the call had to mend: one of the kinds in
+    `protocol.session_loss`; empty where that was nothing.
     `retry_after_s` is how long an HTTP error asks to be left alone; 0 where it does not.
     """
 
@@ -76,6 +79,7 @@ class Reply:
         "bytes_out",
         "detail",
         "end_ns",
+        "healed",
         "heard",
         "outcome",
         "retry_after_s",
@@ -94,6 +98,7 @@ class Reply:
         self.bytes_in: int = 0
         self.bytes_out: int = 0
         self.session_lost: int = 0
+        self.healed: str = ""
         self.retry_after_s: float = 0.0
         self.heard: Heard | None = None
 

@@ -50,6 +50,10 @@ class Round:
     """Users that made none."""
     sampled: tuple[int, int, int] = (0, 0, 0)
     """Results that were checked, of these those that broke their schema, results not checked."""
+    lost: int = 0
+    """Calls that found their session lost, and were ok in another."""
+    mended: int = 0
+    """Calls that had something else to mend."""
 
 
 def filled(nanoseconds: Sequence[int]) -> Histogram:
@@ -87,6 +91,8 @@ def cells(arm: str, what: Round) -> list[Cell]:
         if n
         for kind, name in (("call", "tools/call echo"), ("journey", "say"))
     ]
+    for kind, n in (("recovery", what.lost), ("healed", what.mended)):
+        found += [cell(arm, spread(what.ms, n), kind=kind)] if n else []
     if any(what.sampled):
         checked = zip(("checked", "violations", "unchecked"), what.sampled, strict=True)
         found[0] = replace(found[0], **dict(checked))

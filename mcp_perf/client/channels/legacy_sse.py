@@ -16,6 +16,7 @@ from mcp_perf.client.http.connection import Connection
 from mcp_perf.client.http.dialing import Clock, WaitFactory
 from mcp_perf.client.http.endpoint import Endpoint, with_body
 from mcp_perf.client.http.sse import MESSAGES
+from mcp_perf.client.protocol.session_loss import loss
 from mcp_perf.client.reply import OK, TIMEOUT, beginning
 
 _FOREVER_NS: Final = 10 * 24 * 3600 * 10**9
@@ -74,11 +75,11 @@ class SseChannel:
             raise errors.CallTimeout(reply.detail)
         if reply.outcome != OK:
             raise errors.SendError(reply.detail)
-        if reply.status in (400, 404):
+        if reply.status == 400 or (reply.status > 400 and loss(reply.status, reply.body)):
             raise errors.SessionGone(f"HTTP {reply.status}: {beginning(reply.body)}")
         if reply.status >= 300:
             refused = errors.RefusedError(f"HTTP {reply.status}: {beginning(reply.body)}")
-            raise refused.told_by(reply.status)
+            raise refused.told_by(reply.status, retry_after_s=reply.retry_after_s)
 
     def close(self) -> None:
         stream, self._stream = self._stream, None

@@ -178,6 +178,11 @@ class ResponseReader:
         retry_ms = None if self._decoder is None else self._decoder.retry_ms
         return 1.0 if retry_ms is None else retry_ms / 1e3
 
+    @property
+    def is_polled(self) -> bool:
+        """Whether the server said when to resume the stream: its end is then no accident."""
+        return self._decoder is not None and self._decoder.retry_ms is not None
+
     def header(self, name: bytes) -> bytes:
         """Return the value of a header, by its lower-case name, or nothing."""
         for key, value in self.headers:

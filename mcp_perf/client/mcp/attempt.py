@@ -9,6 +9,7 @@ from typing import Any, Final, Protocol
 
 import msgspec
 
+from mcp_perf.client.errors import TargetError
 from mcp_perf.client.mcp.handshake import Terms
 from mcp_perf.client.protocol import jsonrpc, tasks
 from mcp_perf.client.protocol.answers import NoAnswer, Responder
@@ -196,10 +197,18 @@ class CallAttempt:
             reply.detail = self.heard.told(reply.start_ns)
 
 
+def no_session(start_ns: int, error: TargetError, end_ns: int) -> Reply:
+    """Return how a call ends for which no session could be opened."""
+    reply = Reply(start_ns).fail(error.outcome, f"no session: {error}")
+    reply.end_ns, reply.retry_after_s = end_ns, error.retry_after_s
+    return reply
+
+
 def joined(first: Reply, reply: Reply) -> Reply:
     """Make two exchanges one call: it began with the first, and ended as the second did."""
     reply.start_ns = first.start_ns
     reply.bytes_in += first.bytes_in
     reply.bytes_out += first.bytes_out
     reply.session_lost = reply.session_lost or first.session_lost
+    reply.healed = reply.healed or first.healed
     return reply

@@ -14,8 +14,9 @@ import msgspec
 from mcp_perf.client import errors
 from mcp_perf.client.channels.channel import Channel
 from mcp_perf.client.http.dialing import Clock
-from mcp_perf.client.mcp.attempt import NOTHING, CallAttempt
+from mcp_perf.client.mcp.attempt import NOTHING, CallAttempt, no_session
 from mcp_perf.client.mcp.handshake import Observer, Sleep, Terms, agree, discover, ignore, pause
+from mcp_perf.client.mcp.lifetime import Openings
 from mcp_perf.client.mcp.listening import Listening
 from mcp_perf.client.mcp.lists import list_tools
 from mcp_perf.client.protocol import jsonrpc, versions
@@ -30,6 +31,7 @@ from mcp_perf.client.protocol.requests import (
     encode,
     filled,
 )
+from mcp_perf.client.protocol.session_loss import FORGOT, RESTARTED
 from mcp_perf.client.protocol.subscriptions import Inbox, Wanted, acknowledge
 from mcp_perf.client.protocol.tools import Tool
 from mcp_perf.client.reply import OK, REJOINED, REOPENED, TIMEOUT, Heard, Reply, Stop
@@ -72,6 +74,11 @@ class SessionClient:
         self._is_open = False
         self._was_open = False
         """Once; from then on what has to be opened has been lost."""
+        self._lost_how = RESTARTED
+        """What the end of a channel means, unless the server says otherwise."""
+        self.openings = Openings(clock)
+        self._passing = () if channel.starting else (errors.ConnectError,)
+        """Where nobody listens, asking again costs nothing; a process that is started does."""
         self._start_ns = 0
         self._encoded: dict[PreparedCall, tuple[bytes, int]] = {}
 
@@ -117,6 +124,7 @@ class SessionClient:
     ready = begin
 
     def close(self) -> None:
+        self.openings.forget()
         self.listening.forget()
         self._is_open = self._was_open = False
         self.channel.close()
@@ -175,8 +183,7 @@ class SessionClient:
                     opened = self._enter()
                     lost = (REOPENED if opened else lost or REJOINED) if was_open else lost
                 except errors.TargetError as error:
-                    first.end_ns = self.terms.clock()
-                    return first.fail(error.outcome, f"no session: {error}")
+                    return no_session(first.start_ns, error, self.terms.clock())
             left_s = self.terms.left_s(first.start_ns, timeout_s) if lost else timeout_s
             request_id = attempt.request_id = next(self._ids)
             if attempt.call.progress and attempt.call.task_ttl_ms:  # also between its requests
@@ -187,10 +194,11 @@ class SessionClient:
             attempt.heard = reply.heard or attempt.heard
             if not isinstance(failure, errors.SessionGone):
                 break
+            self._lost_how = FORGOT
             conversation.end("the server no longer knows the session")
         if lost:
             reply.start_ns = first.start_ns
-            reply.session_lost = lost
+            reply.session_lost, reply.healed = lost, self._lost_how
         return reply
 
     # The parts of opening.
@@ -200,7 +208,8 @@ class SessionClient:
         with self._opening:
             if self.has_session:
                 return False
-            self.negotiate()
+            with self.openings.again(*self._passing):
+                self.negotiate()
             return True
 
     def _respond(self, message: bytes) -> bytes | None:

@@ -115,7 +115,7 @@ def discover(terms: Terms, ask: Ask) -> bool:
         raise NegotiationError(
             f"the server does not speak {eras.MODERN}: {reply.detail or reply.excerpt()}"
             f"{_hint(reply)}"
-        ).told_by(reply.status, reply.outcome)
+        ).told_by(reply.status, reply.outcome, reply.retry_after_s)
     return False
 
 
@@ -125,7 +125,7 @@ def agree(terms: Terms, ask: Ask) -> None:
     reply = ask("initialize", eras.initialize_params(wanted, terms.capabilities), modern=False)
     if reply.outcome != OK:
         failure = NegotiationError(f"initialize failed: {reply.detail}{_hint(reply)}")
-        raise failure.told_by(reply.status, reply.outcome)
+        raise failure.told_by(reply.status, reply.outcome, reply.retry_after_s)
     result = jsonrpc.result_of(reply)
     if not result:
         raise NegotiationError(f"the result of initialize cannot be read: {reply.excerpt()}")

@@ -9,7 +9,17 @@ from mcp_perf.client.mcp.attempt import CallAttempt, Client, joined
 from mcp_perf.client.mcp.messenger import Messenger, Session
 from mcp_perf.client.protocol import jsonrpc, versions
 from mcp_perf.client.protocol.requests import Call
-from mcp_perf.client.reply import OK, RPC_ERROR, TIMEOUT, TRANSPORT_ERROR, Reply, Stop
+from mcp_perf.client.protocol.session_loss import ELSEWHERE, RELISTED, RESUMED, loss_in
+from mcp_perf.client.reply import (
+    NOT_REOPENED,
+    OK,
+    REOPENED,
+    RPC_ERROR,
+    TIMEOUT,
+    TRANSPORT_ERROR,
+    Reply,
+    Stop,
+)
 
 STOP_S: Final = 1.0
 """How long a server may take to end a call that was cancelled, before it counts as not told."""
@@ -29,7 +39,7 @@ class HttpClient(Client, Protocol):
     def has_stream(self) -> bool:
         """Whether the session's stream is open."""
 
-    def renew(self, attempt: "HttpAttempt") -> int:
+    def renew(self, attempt: "HttpAttempt", kind: str) -> int:
         """Open a session in place of the attempt's; return what a call says of it."""
 
 
@@ -120,17 +130,25 @@ class HttpAttempt(CallAttempt):
         client, messenger = self.client, self.client.messenger
         if messenger.admit(reply, self.connection.reader):
             return True
-        if self.session.id and not reply.session_lost and _session_lost(reply):
-            reply.detail = "session lost, and not opened again"
-            reply.session_lost = client.renew(self)
+        if self.session.id and not reply.session_lost and (kind := loss_in(reply)):
+            reply.detail = f"session lost, and not opened again ({reply.detail})"
+            reply.session_lost, reply.healed = NOT_REOPENED, kind
+            reply.session_lost = client.renew(self, kind)
             return True
+        if reply.session_lost == REOPENED and loss_in(reply):
+            reply.healed = ELSEWHERE
         error = jsonrpc.error_of(reply) if client.terms.modern else None
         if error is None or error.code != _HEADER_MISMATCH or not isinstance(self.call, Call):
             return False
-        return messenger.relist(self.call, self.connection)
+        if not messenger.relist(self.call, self.connection):
+            return False
+        reply.healed = reply.healed or RELISTED
+        return True
 
     def _resume(self, reply: Reply) -> Reply:
         """Take a stream up again where it ended without the answer (up to 2025-11-25)."""
+        if not self.connection.reader.is_polled:
+            reply.healed = reply.healed or RESUMED
         terms, connection = self.client.terms, self.connection
         last_event, failures = "", 0
         while reply.outcome == TRANSPORT_ERROR and failures < _MOST_RESUMPTIONS:
@@ -151,11 +169,3 @@ class HttpAttempt(CallAttempt):
                 jsonrpc.judge(more, self.request_id)
             reply = joined(reply, more)
         return reply
-
-
-def _session_lost(reply: Reply) -> bool:
-    """Tell whether the server no longer knows our session: 404, or 400 as TypeScript 1.x."""
-    if reply.status == 404:
-        return True
-    error = jsonrpc.error_of(reply) if reply.status == 400 else None
-    return error is not None and "session" in error.message.lower()

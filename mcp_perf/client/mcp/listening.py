@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from mcp_perf.client.errors import TargetError
-from mcp_perf.client.mcp.attempt import Client, joined
+from mcp_perf.client.mcp.attempt import Client, joined, no_session
 from mcp_perf.client.protocol.requests import Request
 from mcp_perf.client.protocol.subscriptions import Inbox, Wanted
 from mcp_perf.client.reply import OK, TRANSPORT_ERROR, Reply
@@ -56,9 +56,7 @@ class Listening:
         try:
             client.begin()
         except TargetError as error:
-            failed = Reply(start_ns).fail(error.outcome, f"no session: {error}")
-            failed.end_ns = terms.clock()
-            return failed
+            return no_session(start_ns, error, terms.clock())
         first = terms.inbox is None
         inbox = terms.inbox = terms.inbox or Inbox(terms.clock)
         if terms.modern:

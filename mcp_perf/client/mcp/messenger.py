@@ -31,6 +31,7 @@ from mcp_perf.client.protocol.requests import (
     PreparedCall,
     encode,
 )
+from mcp_perf.client.protocol.session_loss import Standing, loss
 from mcp_perf.client.protocol.subscriptions import LISTENED
 from mcp_perf.client.protocol.tools import Tool, param_headers
 from mcp_perf.client.reply import HTTP_ERROR, OK, TIMEOUT, TRANSPORT_ERROR, Reply
@@ -61,6 +62,7 @@ class Session:
     is_open: bool = False
     """Whether calls may be sent: not before the handshake has ended."""
     encoded: dict[PreparedCall, tuple[bytes, bytes, int]] = field(default_factory=dict)
+    standing: Standing = field(default_factory=Standing)
 
 
 @dataclass(eq=False)
@@ -118,12 +120,15 @@ class Messenger:
 
         `attempt` is the call that it is for if it names none; `own` tells whether it came on the
         call's own stream. Tell whether the call is over by that: in 2026-07-28 a server may not
-        send requests, and who sends one waits for an answer that it does not get.
+        send requests, and who sends one waits for an answer that it does not get. Nor does an
+        answer come from a server that says it has lost the session.
         """
         message = jsonrpc.message_of(event)
         method = message.get("method")
         if message.get("jsonrpc") != "2.0" or not isinstance(method, str):
             request_id = message.get("id") if "jsonrpc" in message else None
+            if own and self.session.id and "error" in message and loss(200, event):
+                return True  # it says that the session is lost, if in a way of its own
             if own or not isinstance(request_id, int):
                 self.terms.strays.other(event)
             else:

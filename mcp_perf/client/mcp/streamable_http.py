@@ -15,11 +15,12 @@ from mcp_perf.client.http.connection import Connection
 from mcp_perf.client.http.dialing import Clock, WaitFactory
 from mcp_perf.client.http.endpoint import Endpoint
 from mcp_perf.client.http.pool import Pool
-from mcp_perf.client.mcp.attempt import NOTHING, CallAttempt
+from mcp_perf.client.mcp.attempt import NOTHING, CallAttempt, no_session
 from mcp_perf.client.mcp.get_stream import StreamObserver, ignore_stream
 from mcp_perf.client.mcp.handshake import Observer, Sleep, Terms, agree, discover, ignore, pause
 from mcp_perf.client.mcp.http_attempt import HttpAttempt
 from mcp_perf.client.mcp.http_streams import HttpStreams
+from mcp_perf.client.mcp.lifetime import Openings
 from mcp_perf.client.mcp.listening import Listening
 from mcp_perf.client.mcp.lists import list_tools
 from mcp_perf.client.mcp.messenger import Credentials, Messenger, Session
@@ -34,6 +35,7 @@ from mcp_perf.client.protocol.requests import (
     Request,
     filled,
 )
+from mcp_perf.client.protocol.session_loss import FORGOT, Doubt
 from mcp_perf.client.protocol.tools import Tool
 from mcp_perf.client.reply import (
     HTTP_ERROR,
@@ -87,6 +89,11 @@ class McpClient:
         """Held by who opens a session; the calls beside wait for it."""
         self._lost = False
         """Whether the server has forgotten the session, and none could be opened in its place."""
+        self._lost_how = FORGOT
+        self._doubted = Session()
+        """The session that was given up by suspicion, until the next one has shown how it fares."""
+        self.doubt = Doubt()
+        self.openings = Openings(clock)
         self._last: CallAttempt | None = None
         """The call that began last: for what the server says that names no call."""
 
@@ -133,6 +140,7 @@ class McpClient:
         self.drop()
 
     def drop(self) -> None:
+        self.openings.forget()
         self.listening.forget()
         self.streams.stop()
         self.messenger.session = Session()
@@ -158,16 +166,17 @@ class McpClient:
             refused = errors.RefusedError(f"HTTP {reply.status}: {reply.excerpt(120)}")
             raise refused.told_by(reply.status)
 
-    def renew(self, attempt: HttpAttempt) -> int:
-        """Open a session in place of the attempt's, which is lost. Raises TargetError.
+    def renew(self, attempt: HttpAttempt, kind: str) -> int:
+        """Open a session in place of the attempt's, which is lost in this way. Raises TargetError.
 
         Returns what a call says of it: REOPENED, or REJOINED if another call has done it.
         """
         with self._opening:
             if self.messenger.session.is_open and self.messenger.session is not attempt.session:
                 return REJOINED
-            self._lost = True
-            self._initialize(attempt.connection)
+            self._lost, self._lost_how = True, kind
+            with self.openings.again(errors.ConnectError):
+                self._initialize(attempt.connection)
             return REOPENED
 
     def _negotiate(self, connection: Connection) -> None:
@@ -187,8 +196,18 @@ class McpClient:
             elif self.terms.modern:
                 self.messenger.session = Session(is_open=True)
             else:
-                self._initialize(connection)
+                with self.openings.again(errors.ConnectError):
+                    self._reopen(connection)
             return True
+
+    def _reopen(self, connection: Connection) -> None:
+        """Open a session; keep the one that was only suspect if opening fails for the same."""
+        try:
+            self._initialize(connection)
+        except errors.NegotiationError as error:
+            if not self._doubted.id or not self.doubt.acquits(str(error)):
+                raise
+            self.messenger.session, self._lost = self._doubted, False
 
     def _initialize(self, connection: Connection) -> None:
         messenger = self.messenger
@@ -204,7 +223,7 @@ class McpClient:
         self.terms.tell("notifications/initialized", reply)
         if reply.outcome != OK:
             failure = errors.NegotiationError(f"notifications/initialized failed: {reply.detail}")
-            raise failure.told_by(reply.status, reply.outcome)
+            raise failure.told_by(reply.status, reply.outcome, reply.retry_after_s)
         if self.streams.from_the_start:
             self.streams.listen(self.timeout_s)
         session.is_open, self._lost = True, False
@@ -320,28 +339,50 @@ class McpClient:
         lost, start_ns = 0, 0
         if not self.messenger.session.is_open or self.messenger.credentials is not None:
             start_ns = self.terms.clock()
-            was_lost = self._lost
+            was_lost, doubted = self._lost, self._doubted
             try:
                 self.messenger.use_token()
                 opened = self._enter(attempt.connection)
             except errors.TargetError as error:
-                reply = Reply(start_ns).fail(error.outcome, f"no session: {error}")
-                reply.end_ns = self.terms.clock()
-                return reply
-            if was_lost:  # to open it again is a part of the call
+                return no_session(start_ns, error, self.terms.clock())
+            if was_lost and self.messenger.session is not doubted:
+                # To open it again is a part of the call.
                 lost = REOPENED if opened else REJOINED
                 attempt.timeout_s = self.terms.left_s(start_ns, attempt.timeout_s)
         self._last = attempt
-        reply = self.send(attempt, attempt.timeout_s)
-        if reply.outcome != OK or attempt.call.task_ttl_ms:
-            reply = attempt.mend(reply)
-            silent = self.terms.modern or attempt.keep or attempt.task is not None
-            silent = silent or not self.messenger.session.is_open
-            if reply.outcome == TIMEOUT and not silent:
-                attempt.cancel("the caller gave up", min(_CANCEL_S, self.timeout_s))
+        reply = self._mend(attempt, self.send(attempt, attempt.timeout_s))
         if attempt.heard is not None:
             attempt.tell(reply)
         if lost:
             reply.start_ns = start_ns
-            reply.session_lost = lost
+            if reply.outcome == OK or not self._doubted.id:  # else it was not about the session
+                reply.session_lost, reply.healed = lost, self._lost_how
+            self._doubted = Session()
         return reply
+
+    def _mend(self, attempt: HttpAttempt, reply: Reply) -> Reply:
+        """Do what the reply asks for, if it is not the last word, and what a failure means."""
+        if reply.outcome == OK:
+            attempt.session.standing.works = True
+            if not attempt.call.task_ttl_ms:
+                return reply
+        reply = attempt.mend(reply)
+        silent = self.terms.modern or attempt.keep or attempt.task is not None
+        silent = silent or not self.messenger.session.is_open
+        if reply.outcome == TIMEOUT and not silent:
+            attempt.cancel("the caller gave up", min(_CANCEL_S, self.timeout_s))
+        if attempt.session.id and not reply.session_lost:
+            self._suspect(attempt, reply)
+        return reply
+
+    def _suspect(self, attempt: HttpAttempt, reply: Reply) -> None:
+        """Give a session up in which every call gets the same refusal, after others were ok."""
+        session = attempt.session
+        if self.doubt.falls_on(session.standing, reply):
+            with self._opening:
+                if session is not self.messenger.session or not session.is_open:
+                    return
+                reply.detail += "; every call gets it, as if the server no longer knows the session"
+                self.streams.stop()
+                self.messenger.session, self._doubted = Session(), session
+                self._lost, self._lost_how = True, FORGOT

@@ -196,6 +196,7 @@ class Run:
                 "late_starts": scenario.limits.late_starts,
                 "lost_time": scenario.limits.lost_time,
                 "errors": scenario.limits.errors,
+                "healed": scenario.limits.healed,
             },
             load=prepared.load(),
             environment={**environment(), "simulated": prepared.systems.simulated()},

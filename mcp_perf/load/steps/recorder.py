@@ -11,14 +11,24 @@ from typing import Final, Protocol
 
 from msgspec.structs import replace
 
-from mcp_perf.client.reply import REOPENED, Heard, Reply, Stop, beginning
+from mcp_perf.client.reply import Heard, Reply, Stop, beginning
 from mcp_perf.load.replies.look import ReplyLook
 from mcp_perf.load.replies.shown import shown
 from mcp_perf.load.steps.outages import UNREACHED, OutageWatch
+from mcp_perf.load.steps.refusals import Losses, Refusals
 from mcp_perf.outcomes import ENDED, OK, TIMEOUT
 from mcp_perf.results.journal import records as journal
 from mcp_perf.results.journal.histogram import Histogram
-from mcp_perf.results.tally.groups import EVENT, GAP, RECOVERY, STOP, STRAY, STREAM, UNHEARD
+from mcp_perf.results.tally.groups import (
+    EVENT,
+    GAP,
+    HEALED,
+    RECOVERY,
+    STOP,
+    STRAY,
+    STREAM,
+    UNHEARD,
+)
 
 FAILURE_SAMPLES: Final = 20
 """Failures kept whole, per arm, step and class."""
@@ -169,7 +179,8 @@ class Recorder:
     _samples: list[journal.AnyRecord] = field(default_factory=list)
     _kept: dict[tuple[str, str, str], int] = field(default_factory=dict)
     _shown: set[tuple[str, str, str]] = field(default_factory=set)
-    _sessions_lost: dict[str, int] = field(default_factory=dict)
+    _losses: Losses = field(default_factory=Losses)
+    _refusals: Refusals = field(default_factory=Refusals)
     looks: list[ReplyLook] = field(default_factory=list)
     """The looks at the replies of steps."""
 
@@ -235,8 +246,8 @@ class Recorder:
         tally.body_bytes += len(reply.body)
         if reply.heard is not None:
             self._hear(track, cls, reply, reply.heard)
-        if reply.session_lost:
-            self._lose(track, cls, reply)
+        if reply.healed:
+            self._heal(track, cls, reply)
         self.calls += 1
         service_ns = reply.end_ns - reply.start_ns
         if lag_ns is None:
@@ -258,11 +269,11 @@ class Recorder:
     def unheard(self, track: Track, cls: str, reply: Reply) -> None:
         self._count(track, UNHEARD, cls, reply.end_ns - reply.start_ns)
 
-    def _lose(self, track: Track, cls: str, reply: Reply) -> None:
-        """Count a call that lost its session; the session, by the call that opened another."""
-        if reply.session_lost == REOPENED:
-            self._sessions_lost[track.arm] = self._sessions_lost.get(track.arm, 0) + 1
-        self._count(track, RECOVERY, cls, reply.end_ns - reply.start_ns)
+    def _heal(self, track: Track, cls: str, reply: Reply) -> None:
+        """Count a call that had to mend something."""
+        self._losses.add(track.arm, reply)
+        kind = RECOVERY if reply.session_lost else HEALED
+        self._count(track, kind, cls, reply.end_ns - reply.start_ns)
 
     def stopped(self, track: Track, stop: Stop) -> None:
         """Count how long after its cancellation a call had ended at the server."""
@@ -284,6 +295,8 @@ class Recorder:
         track = self._setup.setdefault((arm, name), Track(arm, "call", name))
         tally = track.tallies.setdefault(reply.outcome, OpenCell())
         tally.add(reply.end_ns - reply.start_ns, reply.bytes_in, reply.bytes_out)
+        if reply.outcome != OK:
+            self._refusals.add(arm, name, reply)
 
     def stray(self, arm: str, kind: str, message: bytes) -> None:
         """Count what came for no call; the first of each kind is told."""
@@ -344,21 +357,8 @@ class Recorder:
         kept, self._samples = self._samples, []
         over = self.outages.take(self._arm, self.calls)
         seen = [look.take(self.turn) for look in self.looks if look.looked]
-        self.sink([*records, *over, *self._take_lost(), *kept, *seen])
-
-    def _take_lost(self) -> list[journal.Note]:
-        lost, self._sessions_lost = self._sessions_lost, {}
-        return [
-            journal.Note(
-                at_s=self.now_s(),
-                code="session_lost",
-                text=f"{count} sessions of {arm} were lost by the server and opened again",
-                arm=arm,
-                node=self.node,
-                count=count,
-            )
-            for arm, count in lost.items()
-        ]
+        notes = [*self._losses.take(self.node, at_s), *self._refusals.take(self.node, at_s)]
+        self.sink([*records, *over, *notes, *kept, *seen])
 
     def _sample(
         self, track: Track, journey: str, cls: str, reply: Reply, limit: int, lag_ns: int | None

@@ -212,7 +212,15 @@ class ArmNumbers(DocumentPart):
     stray_rate: float | None = None
     """All of it over the calls that ended."""
     sessions_lost: int
-    """By the server, and opened again within a call."""
+    """By the server, and found so by a call, which then opened another."""
+    sessions_lost_by: dict[str, int] = Field(default_factory=dict)
+    """The same by what became of them: `forgot`, `evicted`, `restarted` or `elsewhere`, and
+    `refused`: sessions that the server never opened, because it had as many as it takes."""
+    session_loss_rate: float | None = None
+    """Calls that found their session lost, of all that ended."""
+    healed_rate: float | None = None
+    """Calls that had something to mend, of all that ended: a lost session, a stream that ended
+    without the answer, tools that had changed."""
     recovery_ms: Latency = Latency()
     """Of calls that lost their session and were ok in another: with all of opening it."""
     cancel_stop_ms: Latency = Latency()

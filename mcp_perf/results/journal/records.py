@@ -285,6 +285,8 @@ class Note(Record, tag="note", frozen=True, kw_only=True):
     node: str = ""
     """The worker it is about."""
     count: int = 1
+    kind: str = ""
+    """How sessions were lost: `forgot`, `evicted`, `restarted`."""
 
 
 class RunEnded(Record, tag="end", frozen=True, kw_only=True):

@@ -72,6 +72,8 @@ RANKS: Final[Mapping[str, Rank]] = {
     "gate_open": Rank.OPEN,
     "search_open": Rank.OPEN,
     "baseline_open": Rank.OPEN,
+    "sessions_lost": Rank.OPEN,
+    "healed": Rank.OPEN,
     "no_calls": Rank.OPEN,
     "idle_worker": Rank.OPEN,
     "generator_not_watched": Rank.OPEN,

@@ -1,4 +1,4 @@
-"""What a target that stopped answering, or users who never got a session, mean for the verdict.
+"""What a target that stopped answering, lost sessions, and users without one mean for the verdict.
 
 Each is a code and a sentence.
 """
@@ -14,6 +14,20 @@ from mcp_perf.results.tally.metrics import Totals
 
 MOST_USERS: Final = 0.01
 """Of the users of an arm, over all measured rounds; beyond it too many were not served at all."""
+
+_FULL: Final = " The server opens no more: it has as many sessions as it takes."
+_FULL_TELLS: Final = ("users_without_session",)
+NO_LOSS: Final[Mapping[str, Mapping[str, int]]] = {}
+MOST_HEALED: Final = 0.01
+"""Of the calls of an arm, unless the scenario's `limits` say otherwise."""
+_BECAUSE: Final = {
+    "forgot": "{sessions} sessions were lost: the server no longer knew them.",
+    "evicted": "{sessions} sessions were lost one by one: the server evicts them, because it keeps "
+    "fewer than there are users.",
+    "restarted": "{sessions} sessions were lost at once: the server had restarted.",
+    "elsewhere": "{sessions} sessions were lost, some as soon as they were opened: requests reach "
+    "another process than the one that keeps the session (affinity).",
+}
 
 
 def merged(outages: Iterable[Outage]) -> list[Outage]:
@@ -56,8 +70,13 @@ def returned(outages: Iterable[Outage]) -> Iterator[tuple[str, str, str]]:
             yield one.arm, "target_unreachable", f"{when}: {_how(one)}"
 
 
-def users_without(arms: Mapping[str, Totals]) -> Iterator[tuple[str, str]]:
-    """Yield code and sentence of each arm whose users did not get on."""
+def users_without(
+    arms: Mapping[str, Totals], lost: Mapping[str, Mapping[str, int]] = NO_LOSS
+) -> Iterator[tuple[str, str]]:
+    """Yield code and sentence of each arm whose users did not get on.
+
+    `lost` are the sessions of each arm by what became of them.
+    """
     for arm, totals in arms.items():
         turns = totals.users_by_turn
         for code, what, number in (
@@ -70,7 +89,28 @@ def users_without(arms: Mapping[str, Totals]) -> Iterator[tuple[str, str]]:
                 who = f"{number(worst)} of {worst.users} users of {arm} {what} in a round"
                 over_all = f"{100 * share:.3g} % over all measured rounds"
                 bound = f"more than {100 * MOST_USERS:.3g} % fail the run"
-                yield code, f"{who}, and {over_all}; {bound}."
+                full = _FULL if code in _FULL_TELLS and lost.get(arm, {}).get("refused") else ""
+                yield code, f"{who}, and {over_all}; {bound}.{full}"
+
+
+def mended(
+    arm: str, totals: Totals, lost: Mapping[str, int], most: float = MOST_HEALED
+) -> Iterator[tuple[str, str]]:
+    """Yield code and sentence of an arm in which too many calls had something to mend.
+
+    `lost` are its sessions by what became of them, `most` is the share of the calls that may.
+    """
+    ended, found = totals.call.ended, totals.recovery.ended
+    bound = f"the limit is {100 * most:.3g} % (limits: healed)"
+    if found > most * ended:
+        kind = max(_BECAUSE, key=lambda kind: lost.get(kind, 0))
+        why = _BECAUSE[kind].format(sessions=lost.get(kind, 0))
+        share = f"{found} of {ended} calls of {arm} lost their session"
+        yield "sessions_lost", f"{share}; {bound}. {why}"
+    elif totals.healed_calls > most * ended:
+        share = f"{totals.healed_calls} of {ended} calls of {arm} had something to mend"
+        what = "a stream that ended without the answer, or tools that had changed"
+        yield "healed", f"{share} (a lost session, {what}); {bound}."
 
 
 def _how(one: Outage) -> str:

@@ -17,6 +17,7 @@ from mcp_perf.results.tally.groups import CALL, JOURNEY, Group, Tally
 from mcp_perf.results.tally.metrics import Evidence, Totals
 from mcp_perf.scenario.model.gates import METRICS, Gate
 
+HEALINGS: Final = ("session_loss_rate", "healed_rate")
 _BURSTS: Final = 0.5
 """If no more of the calls count than this, a reason says why."""
 MOST_BROKEN: Final = 0.01
@@ -74,6 +75,12 @@ def _counts(totals: Totals, metric: str, without: Container[int]) -> ShareCounts
         return ShareCounts(group.ok.n, total, "journeys", "were ok", cut_off)
     if metric == "rate_limited_rate":
         return ShareCounts(group.limited, total, "calls", "were refused", cut_off)
+    if metric in HEALINGS:
+        lost = metric == "session_loss_rate"
+        count = totals.recovery.ended if lost else totals.healed_calls
+        return ShareCounts(
+            count, group.ended, "calls", "lost their session" if lost else "were healed", cut_off
+        )
     failed = group.failed + group.unseen - out
     return ShareCounts(
         failed, total, "calls", "failed", cut_off, group.seen_share, told(totals.call)
@@ -129,7 +136,7 @@ def fails_by_deeds(gate: Gate, parts: Iterable[Evidence], unfit: Collection[int]
     `parts` are the levels of the load, or the whole of it. Ratios of two shares are left out: who
     is to blame for one depends on both arms.
     """
-    if gate.value is None or METRICS[gate.metric].kind != "fraction":
+    if gate.value is None or METRICS[gate.metric].kind != "fraction" or gate.metric == HEALINGS[1]:
         return False
     bound = rule.Bound.of(gate)
     found = (deeds(part.totals, gate.metric, unfit, part.rounds.values()) for part in parts)

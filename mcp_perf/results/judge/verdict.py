@@ -23,7 +23,7 @@ from mcp_perf.results.judge.order import (
     because,
     in_order,
 )
-from mcp_perf.results.judge.shares import broken, counts, deeds
+from mcp_perf.results.judge.shares import HEALINGS, broken, counts, deeds
 from mcp_perf.results.tally.health import GeneratorHealth
 from mcp_perf.results.tally.metrics import Totals
 from mcp_perf.results.tally.turns import MOST_DROPPED
@@ -61,6 +61,9 @@ class Facts:
     failed_by_deeds: Collection[str] = ()
     """Gates on shares that fail by what the target itself did."""
     most_failed: float = MOST_FAILED
+    most_healed: float = outages.MOST_HEALED
+    lost: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """The lost sessions of each arm by what became of them."""
     clean: bool = True
     """Whether nothing at all went wrong, before, in and after the rounds."""
     regressions: Sequence[Regression] = ()
@@ -165,7 +168,7 @@ def _deserted(facts: Facts) -> Iterator[Reason]:
     for arm, code, text in outages.stopped(facts.outages, unfit):
         if not _passed_on(arm, _ABOUT_ERRORS, facts.gates):
             yield because(code, text)
-    for code, text in outages.users_without(facts.arms):
+    for code, text in outages.users_without(facts.arms, facts.lost):
         yield because(code, text)
     if facts.aborted:
         by_deeds = not facts.unfit or any(_too_many(t, facts) for t in facts.arms.values())
@@ -254,6 +257,7 @@ def _inconclusive(facts: Facts) -> Iterator[Reason]:
         if not totals.call.ended:
             none = f"No call of {arm} ended in a measured round: nothing is known about it."
             yield because("no_calls", none)
+    yield from _mended(facts)
     for name in facts.idle_workers:
         yield because(
             "idle_worker", f"Worker {name} had users, but ended no call: look at its log."
@@ -265,6 +269,15 @@ def _inconclusive(facts: Facts) -> Iterator[Reason]:
         )
     if not facts.complete:
         yield because("cut_off", _ENDS[facts.ended])
+
+
+def _mended(facts: Facts) -> Iterator[Reason]:
+    """Say that calls were ok only because sessions were opened again, or the like."""
+    for arm, totals in facts.arms.items() if facts.search is None else ():
+        if not _passed_on(arm, HEALINGS, facts.gates):
+            lost = facts.lost.get(arm, {})
+            for code, text in outages.mended(arm, totals, lost, facts.most_healed):
+                yield because(code, text)
 
 
 def _regressions(what: str, verdict: VerdictName, facts: Facts) -> Iterator[Reason]:

@@ -8,7 +8,7 @@ from mcp_perf.results.document import document
 from mcp_perf.results.document.drift import Drift
 from mcp_perf.results.document.target_numbers import ContextNumbers, Memory, ResourceNumbers
 from mcp_perf.results.report.upstream import upstream_numbers
-from mcp_perf.results.tally.arm_facts import latency, sharing, unsampled
+from mcp_perf.results.tally.arm_facts import REFUSED, latency, losses, sharing, unsampled
 from mcp_perf.results.tally.groups import CALL, JOURNEY, Group, Tally
 from mcp_perf.results.tally.metrics import (
     EVENT_PREFIX,
@@ -60,9 +60,7 @@ def arm_numbers(
         setup_calls=sum(n for (of_arm, _), n in tally.setup.items() if of_arm == arm),
         strays=totals.strays,
         stray_rate=totals.stray_rate,
-        sessions_lost=sum(
-            note.count for note in tally.notes if (note.code, note.arm) == ("session_lost", arm)
-        ),
+        **_healed(tally, arm, totals),
         bytes_in=calls.bytes_in,
         bytes_out=calls.bytes_out,
         bytes_per_journey=totals.bytes_per_journey,
@@ -82,6 +80,16 @@ def arm_numbers(
         drift=list(drift),
         capacity=capacity,
     )
+
+
+def _healed(tally: RunTally, arm: str, totals: Totals) -> dict[str, Any]:
+    lost = losses(tally, arm)
+    return {
+        "sessions_lost": lost.total() - lost[REFUSED],
+        "sessions_lost_by": dict(lost),
+        "session_loss_rate": totals.session_loss_rate,
+        "healed_rate": totals.healed_rate,
+    }
 
 
 def _setup(tally: RunTally, arm: str) -> dict[str, document.StepNumbers]:

@@ -16,6 +16,7 @@ from mcp_perf.results.journal.records import AnyRecord, SampleRecord
 from mcp_perf.results.judge import capacity, generator
 from mcp_perf.results.judge.drops import with_drops
 from mcp_perf.results.judge.levels import LevelKey, by_level, judge_levels
+from mcp_perf.results.judge.outages import MOST_HEALED
 from mcp_perf.results.judge.shares import fails_by_deeds
 from mcp_perf.results.judge.verdict import MOST_FAILED, Facts, SearchFacts, decide
 from mcp_perf.results.report.arms import arm_numbers
@@ -24,7 +25,7 @@ from mcp_perf.results.report.layers import layers
 from mcp_perf.results.report.notes import notes
 from mcp_perf.results.report.replies import replies
 from mcp_perf.results.stats.rounds import holm, pair
-from mcp_perf.results.tally.arm_facts import sharing, unsampled
+from mcp_perf.results.tally.arm_facts import losses, sharing, unsampled
 from mcp_perf.results.tally.groups import CALL
 from mcp_perf.results.tally.metrics import COMPARED, Evidence, Totals, paired
 from mcp_perf.results.tally.steadiness import drifts
@@ -123,6 +124,8 @@ def _facts(
         gates=gates,
         regressions=regressions,
         most_failed=tally.run.limits.get("errors", MOST_FAILED),
+        most_healed=tally.run.limits.get("healed", MOST_HEALED),
+        lost={arm: losses(tally, arm) for arm in evidence},
         clean=not any(_blemishes(tally)),
         arms={arm: found.totals for arm, found in evidence.items()},
         health=tally.health,

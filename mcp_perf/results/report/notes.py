@@ -14,7 +14,10 @@ from mcp_perf.results.tally.tally import RunTally
 
 def notes(tally: RunTally, evidence: Mapping[str, Evidence]) -> list[str]:
     """Say what a reader of the numbers must know: what the run noted, and what we see in it."""
-    counts = Counter(note.text for note in tally.notes if note.code not in STRAYS)
+    counts = Counter[str]()
+    for note in tally.notes:
+        if note.code not in STRAYS:
+            counts[note.text] += note.count if note.code == "setup_failed" else 1
     found = [text if n == 1 else f"{text} ({n} times)" for text, n in counts.items()]
     for arm, what in evidence.items():
         found += _on(tally, arm, what.totals)

@@ -1,9 +1,25 @@
 """What judging and reporting both ask about an arm."""
 
+from collections import Counter
+from collections.abc import Sequence
+from operator import attrgetter
+from typing import Final
+
 from mcp_perf.results.document.document import Latency
+from mcp_perf.results.journal.records import Note
 from mcp_perf.results.tally.groups import Tally
 from mcp_perf.results.tally.metrics import FRACTIONS
 from mcp_perf.results.tally.tally import RunTally
+
+FORGOT: Final = "forgot"
+EVICTED: Final = "evicted"
+RESTARTED: Final = "restarted"
+ELSEWHERE: Final = "elsewhere"
+REFUSED: Final = "refused"
+"""Of these there was no session to lose."""
+_AT_ONCE_S: Final = 2.5
+"""Sessions are told of once a second, and of some a user finds out after a think time."""
+_MOST: Final = 0.8
 
 
 def unsampled(tally: RunTally, arm: str) -> str:
@@ -16,6 +32,39 @@ def sharing(tally: RunTally, arm: str) -> list[str]:
     """Name the other arms that an arm's processes work for."""
     described = tally.run.arms.get(arm, {}).get("resources", {})
     return [str(other) for other in described.get("shared", ())]
+
+
+def losses(tally: RunTally, arm: str) -> Counter[str]:
+    """Count an arm's lost sessions by what became of them, and how often none was opened.
+
+    Servers that evict and servers that restart mostly say the same: unknown session. If no more
+    than one for each user was lost, most of them at once, the server had restarted. If users lost
+    theirs again and again, one by one, it evicts.
+    """
+    of_arm = [note for note in tally.notes if note.arm == arm]
+    notes = [note for note in of_arm if note.code == "session_lost"]
+    lost = Counter({REFUSED: sum(note.count for note in of_arm if note.kind == REFUSED)})
+    for note in notes:
+        lost[note.kind or FORGOT] += note.count
+    if lost[FORGOT] and not lost[ELSEWHERE]:
+        users = max((turn.started.users for turn in tally.turns_of(arm)), default=0)
+        meant = _meant([note for note in notes if note.kind in ("", FORGOT)], users)
+        forgotten = lost.pop(FORGOT)
+        lost[meant] += forgotten
+    return +lost
+
+
+def _meant(notes: Sequence[Note], users: int) -> str:
+    """Tell from when sessions were lost what `forgot` means."""
+    notes = sorted(notes, key=attrgetter("at_s"))
+    at_once = [0]
+    for before, note in zip([notes[0], *notes], notes, strict=False):
+        if note.at_s - before.at_s > _AT_ONCE_S:
+            at_once.append(0)
+        at_once[-1] += note.count
+    if sum(at_once) > users * len(at_once):
+        return EVICTED
+    return RESTARTED if users > 1 and min(at_once) >= _MOST * users else FORGOT
 
 
 def latency(tally: Tally) -> Latency:

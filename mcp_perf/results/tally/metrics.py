@@ -53,6 +53,8 @@ class Totals:
         """The time to the first notification, of calls that brought some."""
         self.recovery = _together(_groups(turns, groups.RECOVERY))
         """The time of calls whose session was lost, another one opened within it."""
+        self.healed = _together(_groups(turns, groups.HEALED))
+        """The time of calls that had something else to mend."""
         self.gap = _together(_groups(turns, groups.GAP))
         """The longest silence of a call after its first notification, up to its end."""
         self.unheard = _together(_groups(turns, groups.UNHEARD)).ended
@@ -101,6 +103,20 @@ class Totals:
     def rate_limited_rate(self) -> float | None:
         """Calls that were refused for their rate over those that ended."""
         return self.call.limited / self.call.ended if self.call.ended else None
+
+    @property
+    def session_loss_rate(self) -> float | None:
+        """Calls that found their session lost over those that ended."""
+        return self.recovery.ended / self.call.ended if self.call.ended else None
+
+    @property
+    def healed_rate(self) -> float | None:
+        """Calls that had something to mend over those that ended."""
+        return self.healed_calls / self.call.ended if self.call.ended else None
+
+    @property
+    def healed_calls(self) -> int:
+        return self.recovery.ended + self.healed.ended
 
     @property
     def stray_rate(self) -> float | None:
@@ -243,6 +259,8 @@ _PLAIN: Final[Mapping[str, Callable[[Totals], float | None]]] = {
     "calls_per_s": lambda totals: totals.calls_per_s,
     "error_rate": lambda totals: totals.call.error_rate,
     "rate_limited_rate": lambda totals: totals.rate_limited_rate,
+    "session_loss_rate": lambda totals: totals.session_loss_rate,
+    "healed_rate": lambda totals: totals.healed_rate,
     "success_rate": lambda totals: totals.success_rate,
     "stray_rate": lambda totals: totals.stray_rate,
     "calls": lambda totals: totals.calls,

@@ -76,6 +76,8 @@ METRICS: Final[Mapping[str, Metric]] = {
     "capacity": Metric("rate", "planned"),
     "error_rate": Metric("fraction", "calls"),
     "rate_limited_rate": Metric("fraction", "calls"),
+    "session_loss_rate": Metric("fraction", "calls"),
+    "healed_rate": Metric("fraction", "calls"),
     "success_rate": Metric("fraction", "journeys"),
     "stray_rate": Metric("share", "calls"),
     **{name: Metric("time", "calls") for name in _TIMES},

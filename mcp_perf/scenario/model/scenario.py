@@ -180,6 +180,9 @@ class Limits(fields.Part):
     """How long the last calls of a round may take; each has its own timeout as well."""
     errors: fields.Fraction = 0.01
     """Of the calls of an arm, if no gate on `error_rate` or `success_rate` judges them."""
+    healed: fields.Fraction = 0.01
+    """Of the calls of an arm; if more had something to mend, such as a lost session, the run is at
+    best INCONCLUSIVE, unless a gate on `healed_rate` or `session_loss_rate` holds."""
 
 
 class Scenario(fields.Part):

@@ -39,6 +39,7 @@ def summary(report: Report, folder: Path, console: Console) -> None:
         _capacity(report, console)  # numbers of an arm mix rates that held and rates that broke
     else:
         _arms(report, console)
+    _healed(report, console)
     _sessions(report, console)
     if report.layers:
         _layers(report, console)
@@ -121,6 +122,16 @@ def _arms(report: Report, console: Console) -> None:
         )
     console.print(shown)
     console.print()
+
+
+def _healed(report: Report, console: Console) -> None:
+    """Print which share of the calls had something to mend."""
+    for name, arm in report.arms.items():
+        if arm.healed_rate:
+            lost = f"session_loss_rate {numbers.percent(arm.session_loss_rate)}"
+            line = f"{name}: {lost}, healed_rate {numbers.percent(arm.healed_rate)}"
+            console.print(Text(plain(line), style="yellow"), soft_wrap=True)
+            console.print()
 
 
 def _capacity(report: Report, console: Console) -> None:

@@ -41,6 +41,19 @@ def _upstream(read: Callable[[target.UpstreamNumbers], float | None]) -> Read:
     return lambda arm: numbers.significant(None if arm.upstream is None else read(arm.upstream))
 
 
+_LOST: Final = {
+    "forgot": "lost: the server no longer knew them",
+    "evicted": "lost one by one: the server keeps fewer",
+    "restarted": "lost at once: the server had restarted",
+    "elsewhere": "lost: requests reach another process than the one that keeps them",
+    "refused": "never opened: the server has as many as it takes",
+}
+
+
+def _lost(kind: str) -> Read:
+    return lambda arm: numbers.count(arm.sessions_lost_by.get(kind))
+
+
 _GROUPS: Final[Mapping[str, Mapping[str, Read]]] = {
     "Work": {
         "throughput": lambda arm: numbers.rate(arm.throughput_per_s),
@@ -50,6 +63,8 @@ _GROUPS: Final[Mapping[str, Mapping[str, Read]]] = {
         "admitted_per_s": lambda arm: numbers.rate(
             arm.admitted_per_s if arm.rate_limited_rate else None
         ),
+        "session_loss_rate": lambda arm: numbers.percent(arm.session_loss_rate or None),
+        "healed_rate": lambda arm: numbers.percent(arm.healed_rate or None),
         "success_rate": lambda arm: numbers.percent(arm.success_rate),
         "journeys_done": lambda arm: numbers.count(arm.journeys_done),
         "calls": lambda arm: numbers.count(arm.calls),
@@ -116,6 +131,7 @@ _GROUPS: Final[Mapping[str, Mapping[str, Read]]] = {
         "warmup_calls": lambda arm: numbers.count(arm.warmup_calls),
         "setup_calls": lambda arm: numbers.count(arm.setup_calls),
         "sessions_lost": lambda arm: numbers.count(arm.sessions_lost),
+        **{f"sessions {kind}": _lost(kind) for kind in _LOST},
         "stray_rate": lambda arm: numbers.percent(arm.stray_rate or None),
         "bytes_in": lambda arm: numbers.byte_size(arm.bytes_in),
         "bytes_out": lambda arm: numbers.byte_size(arm.bytes_out),
@@ -128,7 +144,8 @@ _GLOSSES: Final = {
     "nothing heard": "calls that were to report progress, and brought no notification",
     "warmup_calls": "left out of every number above",
     "setup_calls": "opening and closing sessions, listing tools",
-    "sessions_lost": "and opened again",
+    "sessions_lost": "found so by calls",
+    **{f"sessions {kind}": gloss for kind, gloss in _LOST.items()},
     "streams": "of sessions (GET), open at once at most",
     "sessions not closed": "when all users had gone",
     "upstream requests per journey": "by their own count; of journeys with every step ok",

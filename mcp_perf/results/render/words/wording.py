@@ -37,6 +37,8 @@ _METRICS: Final[Mapping[str, str]] = {
     "error_rate": "failed calls among all that ended",
     "rate_limited_rate": "calls refused because they came too often, of all that ended",
     "admitted_per_s": "calls per second that were not refused so",
+    "session_loss_rate": "calls that found their session lost, of all that ended",
+    "healed_rate": "calls that had something to mend, such as a lost session, of all that ended",
     "success_rate": "journeys in which every step was ok",
     "stray_rate": "what came for no call, over the calls that ended",
     "dropped": "planned starts that never happened",

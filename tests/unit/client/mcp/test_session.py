@@ -295,7 +295,7 @@ def test_a_server_that_dies_in_a_call_is_started_again_by_the_next():
 
 
 def test_a_server_that_cannot_be_started_again_costs_one_try_per_call():
-    """Every call says why, and the server gets its next chance with the next call."""
+    """Every call says why, and the server gets its next chance: at once, then after a pause."""
     peer = modern()
     client = opened(peer)
     peer.ended("gone")
@@ -304,6 +304,9 @@ def test_a_server_that_cannot_be_started_again_costs_one_try_per_call():
         reply = client.call(Call(ECHO, {}))
         assert (reply.outcome, reply.detail) == ("transport_error", "no session: no such command")
         assert peer.opened == tries
+    assert "no such command; tried again in 0.2" in client.call(Call(ECHO, {})).detail
+    assert peer.opened == 3
+    client.openings.forget()
     assert client.call(Call(ECHO, {})).outcome == "ok"
 
 

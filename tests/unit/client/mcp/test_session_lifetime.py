@@ -6,10 +6,10 @@ import socket
 
 import pytest
 
-from mcp_perf.client.errors import ConnectError, ReadError
+from mcp_perf.client.errors import ConnectError, NegotiationError, ReadError, TargetError
 from mcp_perf.client.http.endpoint import Endpoint
 from mcp_perf.client.mcp.channel_client import SessionClient
-from mcp_perf.client.mcp.lifetime import close_session, open_session
+from mcp_perf.client.mcp.lifetime import LONGEST_S, Openings, close_session, open_session
 from mcp_perf.client.mcp.streamable_http import McpClient
 from mcp_perf.client.protocol.identity import RequestIds
 from mcp_perf.client.reply import OK
@@ -185,3 +185,57 @@ def test_a_channel_is_opened_and_closed_as_a_call():
     assert (reply.outcome, reply.bytes_in) == (OK, len(RESULT % b"2"))
     assert close_session(session).outcome == OK
     assert channel.log == ["close", "open", "close", "open", "close"]
+
+
+class Opener:
+    """Tries to open a session, by a clock that the test moves."""
+
+    def __init__(self) -> None:
+        self.now_s = 100.0
+        self.openings = Openings(lambda: int(self.now_s * 1e9))
+        self.tried: list[float] = []
+
+    def open(self, error: TargetError | None = None, *passing) -> str:
+        """Try; return why it failed."""
+        try:
+            with self.openings.again(*passing):
+                self.tried.append(self.now_s)
+                if error is not None:
+                    raise error
+        except TargetError as failure:
+            return str(failure)
+        return ""
+
+    def keep_trying(self, error: TargetError, until_s: float) -> list[float]:
+        """Try ten times a second; return when, after the first time, something was sent."""
+        while self.now_s < until_s:
+            self.open(error)
+            self.now_s += 0.1
+        return [round(at_s - 100, 1) for at_s in self.tried]
+
+
+def test_promise_30_a_session_that_does_not_open_is_tried_again_with_a_back_off():
+    """At once, then after twice as long each time, up to 5 s: never in a hot loop."""
+    tried = Opener().keep_trying(NegotiationError("full"), 120)
+    assert tried[:6] == [0.0, 0.1, 0.4, 0.9, 1.9, 3.9]
+    assert max(b - a for a, b in itertools.pairwise(tried)) == pytest.approx(LONGEST_S, abs=0.11)
+
+
+def test_promise_30_nobody_asks_again_before_the_server_wants_it():
+    """Retry-After counts, if it is longer; the calls meanwhile say how long that is."""
+    opener = Opener()
+    limited = NegotiationError("HTTP 429").told_by(429, "", 3.0)
+    assert opener.open(limited) == "HTTP 429"
+    opener.now_s += 1
+    early = opener.open(limited)
+    assert (early, opener.tried) == ("HTTP 429; tried again in 2 s", [100.0])
+    opener.now_s += 2
+    assert opener.open() == ""
+    assert opener.open() == ""
+
+
+def test_nobody_waits_to_be_refused_a_connection_again():
+    """An address where nobody listens is tried by every call."""
+    opener = Opener()
+    assert [opener.open(ConnectError("refused"), ConnectError) for _ in range(4)] == ["refused"] * 4
+    assert len(opener.tried) == 4

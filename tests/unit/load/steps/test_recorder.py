@@ -312,6 +312,7 @@ def test_a_lost_session_is_counted_once_and_each_call_that_lost_it_is_timed(book
     for lost, cls, ns in ends:
         reply = Reply(0)
         reply.session_lost, reply.end_ns = lost, ns
+        reply.healed = "forgot" if lost else ""
         book.recorder.call(track, "j", cls, reply)
     records = book.flush()
     assert [record.count for record in records if isinstance(record, Note)] == [1]

@@ -79,6 +79,8 @@ CAUSES = {
     "gate_open": {"gates": [gate("INCONCLUSIVE")]},
     "search_open": {"search": SearchFacts(undecided=["unfinished"])},
     "baseline_open": {"regressions": [worse("INCONCLUSIVE")]},
+    "sessions_lost": {"arms": {"mcp": totals(Round(lost=2))}},
+    "healed": {"arms": {"mcp": totals(Round(mended=2))}},
     "no_calls": {"arms": {"mcp": totals(Round(ok=0))}},
     "idle_worker": {"idle_workers": ["w3"]},
     "generator_not_watched": {"health": health()},

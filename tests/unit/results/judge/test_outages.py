@@ -3,7 +3,7 @@
 import pytest
 
 from mcp_perf.results.journal.records import Note, Outage
-from mcp_perf.results.judge.outages import merged, returned, stopped, users_without
+from mcp_perf.results.judge.outages import mended, merged, returned, stopped, users_without
 from mcp_perf.results.report.build import build
 from mcp_perf.results.tally.metrics import Totals
 from mcp_perf.results.tally.tally import fold
@@ -127,3 +127,67 @@ def test_a_run_that_was_ended_early_fails_and_says_why():
     assert (report.verdict, report.exit_code) == ("FAIL", 99)
     assert why in texts(report.reasons)
     assert report.reasons[-1].text.startswith("The run was ended early")
+
+
+def lost(at_s, count=1, kind="forgot"):
+    """Give the note of sessions that were lost."""
+    return Note(at_s=at_s, code="session_lost", text="lost", arm="mcp", count=count, kind=kind)
+
+
+def test_promise_30_lost_sessions_leave_a_run_undecided_above_the_limit():
+    """By a reason that says how they were lost; a gate that asks for it, and holds, allows them."""
+    notes = [lost(at_s) for at_s in range(9)]
+    verdict, told, _ = reasons([Round(ok=100, lost=9, users=4)] * 2, *notes)
+    assert verdict == "INCONCLUSIVE"
+    share = "18 of 200 calls of mcp lost their session; the limit is 1 % (limits: healed)."
+    why = (
+        "9 sessions were lost one by one: the server evicts them, because it keeps fewer than there"
+    )
+    assert told == [f"{share} {why} are users."]
+    for gate in ("mcp.session_loss_rate < 20%", "mcp.healed_rate < 20%"):
+        assert reasons([Round(ok=100, lost=9)] * 2, *notes, gates=[gate])[0] == "PASS"
+    assert reasons([Round(ok=1000, lost=9)] * 2, *notes)[0] == "PASS"
+
+
+def test_promise_30_a_gate_on_lost_sessions_fails_by_the_target_s_own_deeds():
+    """The server has lost them, however busy the load generator was."""
+    report = build(journal({"mcp": [Round(lost=9)]}, gates=["mcp.session_loss_rate < 1%"]))
+    assert [reason.code for reason in report.reasons] == ["target_errors", "sessions_lost"]
+    assert report.arms["mcp"].session_loss_rate == 0.09
+
+
+def test_promise_30_what_else_was_mended_counts_as_well():
+    """Streams that were resumed, tools that were listed again."""
+    (found,) = mended("mcp", Totals(fold(journal({"mcp": [Round(mended=2)]})).measured("mcp")), {})
+    assert found[0] == "healed"
+    assert "2 of 100 calls of mcp had something to mend" in found[1]
+
+
+@pytest.mark.parametrize(
+    ("notes", "kind"),
+    [
+        ([lost(3.0, 4)], {"restarted": 4}),
+        ([lost(3.0, 2), lost(4.0, 2), lost(20.0, 4)], {"restarted": 8}),
+        ([lost(3.0, 1)], {"forgot": 1}),
+        ([lost(1.0 * at_s, 2) for at_s in range(9)], {"evicted": 18}),
+        ([lost(3.0, 4), lost(3.0, 1, "elsewhere")], {"forgot": 4, "elsewhere": 1}),
+        ([lost(3.0, 2, "evicted"), lost(3.0, 1, "restarted")], {"evicted": 2, "restarted": 1}),
+        ([lost(3.0, 4, "")], {"restarted": 4}),
+    ],
+)
+def test_lost_sessions_are_told_apart_by_when_they_were_lost(notes, kind):
+    """All at once, again and again, or some; what the server says, and old journals, count."""
+    report = build(journal({"mcp": [Round(users=4)] * 3}, extra=notes))
+    assert report.arms["mcp"].sessions_lost_by == kind
+    assert report.arms["mcp"].sessions_lost == sum(kind.values())
+
+
+def test_promise_31_users_whom_a_full_server_refuses_are_told_why():
+    """The reason says that it has as many sessions as it takes."""
+    full = Note(at_s=1.0, code="setup_failed", text="503", arm="mcp", count=7, kind="refused")
+    report = build(journal({"mcp": [Round(users=20, without_session=10)]}, extra=[full, full]))
+    assert "10 of 20 users of mcp had no session" in report.reasons[0].text
+    assert "as many sessions as it takes" in report.reasons[0].text
+    assert report.arms["mcp"].sessions_lost_by == {"refused": 14}
+    assert report.arms["mcp"].sessions_lost == 0
+    assert "503 (14 times)" in report.notes
