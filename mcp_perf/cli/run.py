@@ -30,6 +30,7 @@ report), 107 a fault of mcp-perf, 108 target not reached."""
 @click.option("--out", metavar="DIR", help="The run's folder.")
 @click.option("--baseline", metavar="PATH", help="Fail when slower than this baseline.")
 @click.option("--tolerance", metavar="SHARE", help="By how much worse it may be: 5% (default).")
+@click.option("--protocol", metavar="VERSION", help="MCP arms speak it: 2025-11-25, auto, …")
 @click.option("--store", metavar="URL", help="Where runs are remembered, for `trend`.")
 @formats_option
 @click.option("--ci", is_flag=True, help="Plain text; the job gets summary and annotations.")

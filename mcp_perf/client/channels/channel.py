@@ -18,6 +18,8 @@ class Channel(Protocol):
     """What opening it is called among the requests of setting up; empty: nothing worth a name."""
     timeout_s: float
     """How long a call may take that says nothing else."""
+    start_timeout_s: float
+    """How long the first answer may take, counted from the opening."""
 
     def open(self, receive: Receive, ended: Ended) -> None:
         """Open it. Raises ConnectError where there is nobody."""
@@ -30,6 +32,9 @@ class Channel(Protocol):
 
     def close(self) -> None:
         """Close it and end what it started; closing twice is fine."""
+
+    def last_line(self) -> str:
+        """Return the last line that a server which it started wrote to its standard error."""
 
     def pids(self) -> list[int]:
         """Return the processes that it started and that run."""

@@ -145,7 +145,7 @@ class MemoryChannel:
     starting = "start server"
 
     def __init__(self, code: Code, bridge: Bridge) -> None:
-        self.timeout_s = code.timeout_s
+        self.timeout_s = self.start_timeout_s = code.timeout_s
         self._server = code.target
         self._bridge = bridge
         self._link: _Link | None = None
@@ -169,6 +169,9 @@ class MemoryChannel:
         link, self._link = self._link, None
         if link is not None:
             self._bridge.call(link.stop)
+
+    def last_line(self) -> str:
+        return ""
 
     def pids(self) -> list[int]:
         """Return nothing: the server is in this process."""

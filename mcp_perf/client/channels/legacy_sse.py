@@ -44,7 +44,7 @@ class SseChannel:
         waits: WaitFactory | None = None,
     ) -> None:
         self.endpoint = endpoint
-        self.timeout_s = endpoint.timeout_s
+        self.timeout_s = self.start_timeout_s = endpoint.timeout_s
         self._clock = clock
         self._stream: Connection | None = None
         self._reader: threading.Thread | None = None
@@ -91,6 +91,9 @@ class SseChannel:
             stream.close()
         with self._posting:
             self._posts.close()
+
+    def last_line(self) -> str:
+        return ""
 
     def pids(self) -> list[int]:
         """Return nothing: the server runs by itself."""

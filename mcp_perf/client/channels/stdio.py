@@ -36,6 +36,8 @@ class Command:
     env: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Beside what is `INHERITED`."""
     timeout_s: float = DEFAULT_TIMEOUT_S
+    start_timeout_s: float = 60.0
+    """How long the first answer may take: many servers fetch what they need when they start."""
     log: Log = field(default_factory=lambda: Log(None))
     pids: set[int] = field(default_factory=set, compare=False)
     """The processes that this process has started by it and not stopped."""
@@ -59,6 +61,7 @@ class StdioChannel:
     def __init__(self, command: Command) -> None:
         self.command = command
         self.timeout_s = command.timeout_s
+        self.start_timeout_s = command.start_timeout_s
         self._running: _Running | None = None
 
     def open(self, receive: Receive, ended: Ended) -> None:
@@ -75,6 +78,12 @@ class StdioChannel:
         if running is not None:
             running.stop()
 
+    def last_line(self) -> str:
+        """Return the end of what the process that runs wrote to its standard error."""
+        running = self._running
+        said = "" if running is None else running.said.last
+        return beginning(said.encode("utf-8", "replace"), 300)
+
     def pids(self) -> list[int]:
         running = self._running
         return [running.group.pid] if running is not None and running.group.alive else []
@@ -84,7 +93,7 @@ class _Running:
     def __init__(self, command: Command, receive: Receive, ended: Ended) -> None:
         self._receive = receive
         self._ended = ended
-        self._said = ErrorLines(command.log)
+        self.said = ErrorLines(command.log)
         self._writing = threading.Lock()
         self._stopping = False
         self._rest = b""
@@ -174,15 +183,15 @@ class _Running:
         """Keep the standard error flowing: a server that cannot write there stands still."""
         with contextlib.suppress(OSError):
             while data := self._errors.recv(_RECEIVE_BYTES):
-                self._said.feed(data)
-        self._said.end()
+                self.said.feed(data)
+        self.said.end()
 
     def _words(self, otherwise: str) -> str:
         said = self.group.exit_text(_END_S)
         if otherwise and self.group.alive:
             return otherwise
         self._threads[0].join(_END_S)
-        last = beginning(self._said.last.encode("utf-8", "replace") or self._rest, 300)
+        last = beginning(self.said.last.encode("utf-8", "replace") or self._rest, 300)
         return f"{said}: {last}" if last else said
 
 

@@ -7,6 +7,7 @@ a `Reply`; only opening a session raises (`TargetError`).
 import contextlib
 import threading
 import time
+from collections.abc import Callable
 from typing import Any, Final
 
 import msgspec
@@ -15,7 +16,16 @@ from mcp_perf.client import errors
 from mcp_perf.client.channels.channel import Channel
 from mcp_perf.client.http.dialing import Clock
 from mcp_perf.client.mcp.attempt import NOTHING, CallAttempt, no_session
-from mcp_perf.client.mcp.handshake import Observer, Sleep, Terms, agree, discover, ignore, pause
+from mcp_perf.client.mcp.handshake import (
+    Observer,
+    Sleep,
+    Terms,
+    agree,
+    discover,
+    ignore,
+    pause,
+    say_nothing,
+)
 from mcp_perf.client.mcp.lifetime import Openings
 from mcp_perf.client.mcp.listening import Listening
 from mcp_perf.client.mcp.lists import list_tools
@@ -23,7 +33,7 @@ from mcp_perf.client.protocol import jsonrpc, versions
 from mcp_perf.client.protocol.answers import SILENT, Responder, respond
 from mcp_perf.client.protocol.identity import RequestIds, StrayObserver, Strays, ignore_stray
 from mcp_perf.client.protocol.jsonrpc import RequestId
-from mcp_perf.client.protocol.multiplex import Conversation, settled, silence, why
+from mcp_perf.client.protocol.multiplex import Conversation, Pending, settled, silence, why
 from mcp_perf.client.protocol.requests import (
     ARGUMENTS_HOLE,
     Arguments,
@@ -36,6 +46,8 @@ from mcp_perf.client.protocol.subscriptions import Inbox, Wanted, acknowledge
 from mcp_perf.client.protocol.tools import Tool
 from mcp_perf.client.reply import OK, REJOINED, REOPENED, TIMEOUT, Heard, Reply, Stop
 
+SIGN_S: Final = 5.0
+"""How often is said that a server is still starting."""
 _CANCEL_S: Final = 1.0
 
 
@@ -55,7 +67,10 @@ class SessionClient:
         answers: Responder = SILENT,
         ids: RequestIds | None = None,
         stray: StrayObserver = ignore_stray,
+        waiting: Callable[[str], None] = say_nothing,
     ) -> None:
+        """Open nothing yet; `waiting` is told now and then that the server is still starting."""
+        self.waiting = waiting
         self.timeout_s = channel.timeout_s
         """How long a call may take that says nothing else."""
         self.channel = channel
@@ -249,26 +264,33 @@ class SessionClient:
         """Open the session: ask for 2026-07-28 where it may be spoken, else initialize."""
         terms = self.terms
         if self.channel.probes and (terms.version or terms.protocol) in ("auto", versions.MODERN):
-            try:
-                if discover(terms, self._ask):
-                    return
-            except errors.CallTimeout:  # it may know no answer before `initialize`
-                if terms.protocol == versions.MODERN:
-                    raise
-        agree(terms, self._ask)
-        self.channel.send(versions.INITIALIZED, self.timeout_s)
+            if discover(terms, self._ask):
+                return
+            if self._conversation.ended:  # the server has died of what it does not know
+                self._open_channel()
+        if agree(terms, self._ask):
+            self.channel.send(versions.INITIALIZED, self.timeout_s)
 
-    def _ask(self, method: str, params: dict[str, Any], *, modern: bool) -> Reply:
+    def _ask(
+        self, method: str, params: dict[str, Any], *, modern: bool, timeout_s: float | None = None
+    ) -> Reply:
+        """Send a request that is not a call; a server that starts has longer to answer it."""
         request_id, terms = next(self._ids), self.terms
+        most_s = self.timeout_s
+        if self._start_ns:
+            most_s = max(most_s, terms.left_s(self._start_ns, self.channel.start_timeout_s))
         sent = versions.modern_params(params, terms.capabilities, NOTHING) if modern else params
         message = versions.encode_message(request_id, versions.encode_tail(method, sent))
+        most_s = min(timeout_s or most_s, most_s)
         cancels = method not in ("initialize", "server/discover")
-        reply, failure = self._exchange(message, request_id, self.timeout_s, cancels=cancels)
+        reply, failure = self._exchange(message, request_id, most_s, cancels=cancels)
         if failure is None and self._start_ns:
             self._tell_start(reply)
         terms.tell(method, reply)
         if isinstance(failure, errors.CallTimeout):
-            raise errors.CallTimeout(f"{method}: {reply.detail}")
+            last = self.channel.last_line()
+            said = f"; the last line of its standard error: {last}" if last else ""
+            raise errors.CallTimeout(f"{method}: {reply.detail}{said}")
         if failure is not None and not isinstance(failure, errors.SessionGone):
             raise errors.ConnectError(f"{method}: {reply.detail}")
         return reply
@@ -304,7 +326,7 @@ class SessionClient:
             pending = conversation.expect(request_id, heard)
             self.channel.send(message, timeout_s)
             left_s = timeout_s - (self.terms.clock() - reply.start_ns) / 1e9
-            if not pending.wait(max(0.0, left_s)):
+            if not self._wait(pending, max(0.0, left_s)):
                 raise errors.CallTimeout(silence(conversation))  # noqa: TRY301 -- one way out for all
         except errors.TargetError as error:
             reply.end_ns = self.terms.clock()
@@ -315,6 +337,18 @@ class SessionClient:
             self._give_up(conversation, request_id, error, cancels=cancels)
             raise
         return settled(reply, pending, request_id), None
+
+    def _wait(self, pending: Pending, left_s: float) -> bool:
+        """Wait for an answer; tell from time to time that a server is still starting."""
+        while self._start_ns and left_s > SIGN_S:
+            if pending.wait(SIGN_S):
+                return True
+            left_s -= SIGN_S
+            started_s = (self.terms.clock() - self._start_ns) / 1e9
+            last = self.channel.last_line()
+            said = f"; its last line: {last}" if last else ""
+            self.waiting(f"still starting, {started_s:.0f} s{said}")
+        return pending.wait(left_s)
 
     def _give_up(
         self,

@@ -1,11 +1,12 @@
 """What a client and its server agree on, over any transport: first of all a version."""
 
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
-from mcp_perf.client.errors import NegotiationError
+from mcp_perf.client.errors import NegotiationError, TargetError
 from mcp_perf.client.http.dialing import Clock
 from mcp_perf.client.protocol import jsonrpc
 from mcp_perf.client.protocol import versions as eras
@@ -21,14 +22,28 @@ Observer = Callable[[str, Reply], None]
 """Is told of every request that is not a call: its method, its reply."""
 Sleep = Callable[[float], None]
 
+PROBE_S: Final = 5.0
+"""How long the answer to the era probe is waited for, where the version is not settled."""
+_PROBES: Final = 3
+_FIRST_PAUSE_S: Final = 0.5
+_LONGEST_PAUSE_S: Final = 5.0
 _VERSION_UNKNOWN: Final = -32022
+_HEADER_MISMATCH: Final = -32020
+_BUSY: Final = (429, 502, 503, 504)
+"""What says that the server, or what stands before it, answers later."""
+_ABOUT_HOST: Final = re.compile(r"\bhosts?\b|\borigins?\b|localhost|dns.?rebinding")
 
 
 class Ask(Protocol):
     """A way to send a request that is not a call."""
 
-    def __call__(self, method: str, params: dict[str, Any], *, modern: bool) -> Reply:
-        """Send it, tell the observer. Raises ConnectError and CallTimeout."""
+    def __call__(
+        self, method: str, params: dict[str, Any], *, modern: bool, timeout_s: float | None = None
+    ) -> Reply:
+        """Send it, tell the observer. Raises ConnectError and CallTimeout.
+
+        It is waited for at most `timeout_s`, if that is given, and as long as the client waits.
+        """
 
 
 def ignore(_method: str, _reply: Reply) -> None:
@@ -38,6 +53,10 @@ def ignore(_method: str, _reply: Reply) -> None:
 def pause(seconds: float) -> None:
     """Sleep. `time.sleep` is looked up now: gevent may have replaced it since this was imported."""
     time.sleep(seconds)
+
+
+def say_nothing(_text: str) -> None:
+    """Tell nobody."""
 
 
 @dataclass(eq=False)
@@ -65,6 +84,8 @@ class Terms:
         self.version = "" if self.protocol == "auto" else self.protocol
         """The version in use; empty until it is negotiated."""
         self.capabilities = self.answers.capabilities
+        self.remarks: list[str] = []
+        """What was odd, and is no reason to stop."""
         self.setup_bytes = [0, 0]
         """Received and sent by all requests that are not calls."""
 
@@ -86,6 +107,10 @@ class Terms:
         self.setup_bytes[1] += reply.bytes_out
         self.observe(method, reply)
 
+    def remark(self, text: str) -> None:
+        if text not in self.remarks:
+            self.remarks.append(text)
+
     def miss(self, reason: str) -> None:
         """Have whoever awaits a notification know that it may never come."""
         if self.inbox is not None:
@@ -97,8 +122,41 @@ class Terms:
 
 
 def discover(terms: Terms, ask: Ask) -> bool:
-    """Probe for 2026-07-28, after the specification's "Era probe". Raises NegotiationError."""
-    reply = ask("server/discover", {}, modern=True)
+    """Probe for 2026-07-28, after the specification's "Era probe"; tell whether it is spoken.
+
+    If the version is not settled, whatever goes wrong says that it is not, so that `initialize` is
+    tried. Raises NegotiationError if nothing else is asked for, or nothing common is spoken.
+    """
+    if terms.protocol == eras.MODERN:
+        return _discovered(terms, _probe(terms, ask), ask)
+    try:
+        reply = _probe(terms, ask, PROBE_S)
+    except TargetError as error:
+        terms.remark(_not_modern(str(error)))
+        return False
+    if reply.status >= 500:
+        terms.remark(_not_modern(reply.detail))
+    return _discovered(terms, reply, ask)
+
+
+def _probe(terms: Terms, ask: Ask, timeout_s: float | None = None) -> Reply:
+    """Ask for the versions; a server that may answer later is asked again."""
+    for number in range(_PROBES):
+        reply = ask("server/discover", {}, modern=True, timeout_s=timeout_s)
+        error = jsonrpc.error_of(reply)
+        later = error is not None and error.code == _HEADER_MISMATCH
+        if not (later or reply.status in _BUSY) or number == _PROBES - 1:
+            break
+        pause_s = max(_FIRST_PAUSE_S * 2**number, reply.retry_after_s)
+        terms.sleep(min(pause_s, _LONGEST_PAUSE_S))
+    return reply
+
+
+def _not_modern(why: str) -> str:
+    return f"an older version than {eras.MODERN} is spoken, because server/discover failed: {why}"
+
+
+def _discovered(terms: Terms, reply: Reply, ask: Ask) -> bool:
     error = jsonrpc.error_of(reply)
     if error is not None and error.code == _VERSION_UNKNOWN:
         supported = _supported(error)
@@ -119,10 +177,22 @@ def discover(terms: Terms, ask: Ask) -> bool:
     return False
 
 
-def agree(terms: Terms, ask: Ask) -> None:
-    """Send `initialize`, take the version that the server chooses. Raises NegotiationError."""
+def agree(terms: Terms, ask: Ask) -> bool:
+    """Send `initialize`, take the version that the server chooses. Raises NegotiationError.
+
+    If the server refuses the version and lists others, the best common one is tried. False: that is
+    2026-07-28, which has no handshake.
+    """
     wanted = terms.protocol if terms.protocol in eras.HANDSHAKE else eras.HANDSHAKE[0]
-    reply = ask("initialize", eras.initialize_params(wanted, terms.capabilities), modern=False)
+    reply = _initialized(terms, ask, wanted)
+    if reply.outcome != OK and terms.protocol == "auto":
+        best = next((one for one in eras.VERSIONS if one in _listed(reply, wanted)), "")
+        if best:
+            terms.remark(f"the server refuses {wanted} and lists {best}, which is spoken")
+        if best == eras.MODERN and discover(terms, ask):
+            return False
+        if best in eras.HANDSHAKE:
+            reply = _initialized(terms, ask, best)
     if reply.outcome != OK:
         failure = NegotiationError(f"initialize failed: {reply.detail}{_hint(reply)}")
         raise failure.told_by(reply.status, reply.outcome, reply.retry_after_s)
@@ -136,6 +206,20 @@ def agree(terms: Terms, ask: Ask) -> None:
         raise NegotiationError(f"asked for {terms.protocol}, the server speaks {version}")
     terms.version = version
     terms.tasks = offered(result.get("capabilities"), modern=False)
+    return True
+
+
+def _initialized(terms: Terms, ask: Ask, version: str) -> Reply:
+    return ask("initialize", eras.initialize_params(version, terms.capabilities), modern=False)
+
+
+def _listed(reply: Reply, refused: str) -> set[str]:
+    """Return the versions that a refusal of one lists: in its data, or in its words."""
+    error = jsonrpc.error_of(reply)
+    named = set() if error is None else _supported(error)
+    if not named and "version" in reply.detail.lower():
+        named = set(re.findall(r"\b\d{4}-\d\d-\d\d\b", reply.excerpt()))
+    return named - {refused}
 
 
 def _supported(error: jsonrpc.RpcError) -> set[str]:
@@ -152,6 +236,9 @@ def _offers_modern(reply: Reply) -> bool:
 
 def _hint(reply: Reply) -> str:
     """Say what an HTTP status of a failed opening usually means."""
+    said = reply.excerpt().lower()
+    if reply.status in (403, 421) and _ABOUT_HOST.search(said):
+        return " (the server checks the Host or Origin header: use the address that it allows)"
     if reply.status in (401, 403):
         return " (the server wants credentials: set `headers:` or `auth:` of the arm)"
     if reply.status in (404, 405):

@@ -21,6 +21,7 @@ def list_all(client: Caller, method: str, key: str, timeout_s: float | None = No
     request = Request(method, None)
     whole = client.call(request, {}, timeout)
     listed: list[Any] = []
+    seen: set[str] = set()
     for _ in range(MAX_PAGES):
         if whole.outcome != OK:
             return whole
@@ -33,14 +34,25 @@ def list_all(client: Caller, method: str, key: str, timeout_s: float | None = No
         if not isinstance(cursor, str):
             whole.body = msgspec.json.encode({"result": {**result, key: listed}})
             return whole
+        if cursor in seen:
+            return whole.fail(CHECK_FAILED, f"{method} {_endless(cursor)}")
+        seen.add(cursor)
         left_s = client.terms.left_s(whole.start_ns, timeout)
         whole = joined(whole, client.call(request, {"cursor": cursor}, left_s))
     return whole.fail(CHECK_FAILED, f"{method} does not end after {MAX_PAGES} pages")
 
 
+def _endless(cursor: str) -> str:
+    return f"does not end: the cursor {cursor[:60]!r} came again"
+
+
 def list_tools(terms: Terms, ask: Ask) -> dict[str, Tool]:
-    """List all tools, and note the size of the list. Raises ReadError when it cannot be had."""
+    """List all tools, and note the size of the list. Raises ReadError when it cannot be had.
+
+    What is odd in the list is remarked on, and ends neither the list nor the run.
+    """
     tools: dict[str, Tool] = {}
+    seen: set[str] = set()
     params: dict[str, Any] = {}
     terms.tools_list_bytes = 0
     for _ in range(MAX_PAGES):
@@ -50,9 +62,15 @@ def list_tools(terms: Terms, ask: Ask) -> dict[str, Tool]:
             raise failure.told_by(reply.status, reply.outcome)
         terms.tools_list_bytes += len(reply.body)
         result = jsonrpc.result_of(reply)
-        tools |= read_tools(result.get("tools"), modern=terms.modern, tasks=terms.tasks)
+        page = result.get("tools")
+        for odd in read_tools(page, tools, modern=terms.modern, tasks=terms.tasks):
+            terms.remark(odd)
         cursor = result.get("nextCursor")
         if not isinstance(cursor, str):
             return tools
+        if cursor in seen:
+            terms.remark(f"tools/list {_endless(cursor)}; the tools seen are used ({len(tools)})")
+            return tools
+        seen.add(cursor)
         params = {"cursor": cursor}
     raise ReadError(f"tools/list does not end after {MAX_PAGES} pages")

@@ -227,11 +227,18 @@ class Messenger:
         return True
 
     def _ask(
-        self, connection: Connection, method: str, params: dict[str, Any], *, modern: bool
+        self,
+        connection: Connection,
+        method: str,
+        params: dict[str, Any],
+        *,
+        modern: bool,
+        timeout_s: float | None = None,
     ) -> Reply:
         """Send a request that is not a call. Raises ConnectError and CallTimeout."""
         request_id = next(self.ids)
         is_answer = partial(self.is_answer, request_id=request_id)
+        most_s = min(timeout_s or self.endpoint.timeout_s, self.endpoint.timeout_s)
         for _ in range(MOST_ATTEMPTS):
             self.use_token()
             sent = params
@@ -244,7 +251,7 @@ class Messenger:
                 headers = self._headers()
             message = versions.encode_message(request_id, versions.encode_tail(method, sent))
             request = with_body(self.head(headers), message)
-            reply = connection.exchange(request, self.endpoint.timeout_s, is_answer)
+            reply = connection.exchange(request, most_s, is_answer)
             if not self.admit(reply, connection.reader):
                 break
         if reply.outcome == OK:

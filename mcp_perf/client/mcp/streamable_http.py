@@ -214,7 +214,9 @@ class McpClient:
         self.streams.stop()
         self.listening.lose("the session was lost, and its subscriptions with it")
         messenger.session = Session()
-        agree(self.terms, messenger.asking(connection))
+        if not agree(self.terms, messenger.asking(connection)):
+            messenger.session = Session(is_open=True)
+            return
         session_id = connection.reader.header(b"mcp-session-id").decode("latin-1")
         session = messenger.session = Session(session_id)
         reply = messenger.post(connection, versions.INITIALIZED)

@@ -5,12 +5,14 @@ decides where the content does not: a tool's error comes with 200, an rpc error 
 404, and a login page with 200.
 """
 
+import re
 from typing import Any, Final, Literal
 
 import msgspec
 
 from mcp_perf.client import rate_limits
 from mcp_perf.client.protocol import unreadable
+from mcp_perf.client.protocol.versions import HANDSHAKE, MODERN
 from mcp_perf.client.reply import (
     CHECK_FAILED,
     HTTP_ERROR,
@@ -23,6 +25,7 @@ from mcp_perf.client.reply import (
 )
 
 RequestId = int | str
+_UNAVAILABLE: Final = re.compile(r"(?:un|not )(?:available|supported)", re.IGNORECASE)
 NO_HTTP: Final = 0
 """The status of a reply that came by another transport."""
 
@@ -116,7 +119,7 @@ def judge(reply: Reply, request_id: RequestId) -> Reply:
     if response.id != request_id or isinstance(response.id, bool):
         return reply.fail(RPC_ERROR, _mismatch(response.id, request_id))
     if result.isError:
-        return rate_limits.fail(reply, TOOL_ERROR, _tool_text(reply))
+        return rate_limits.fail(reply, TOOL_ERROR, _with_hint(_tool_text(reply)))
     if result.resultType != "complete":
         return reply.fail(
             CHECK_FAILED, f"the result is {result.resultType!r}, which the client has not asked for"
@@ -179,8 +182,15 @@ def result_of(reply: Reply) -> dict[str, Any]:
 def _failed(reply: Reply, response_id: Any, error: RpcError, request_id: RequestId) -> Reply:
     if is_of_another(response_id, request_id) and reply.status in (NO_HTTP, 200):
         return reply.fail(RPC_ERROR, _mismatch(response_id, request_id))
-    detail = f"{error.code} {error.message}".strip()
+    detail = _with_hint(f"{error.code} {error.message}".strip())
     return rate_limits.fail(reply, RPC_ERROR, detail, error.code)
+
+
+def _with_hint(detail: str) -> str:
+    """Say what helps if the server does not do something in the era of the connection."""
+    if MODERN not in detail or not _UNAVAILABLE.search(detail):
+        return detail
+    return f"{detail} (older versions may have it: protocol: {HANDSHAKE[0]})"
 
 
 def _refused(reply: Reply) -> Reply:

@@ -72,16 +72,6 @@ def offered(capabilities: Any, *, modern: bool) -> bool:
     return found is not None
 
 
-def may_be(raw: Mapping[str, Any], *, modern: bool) -> bool:
-    """Tell whether a call of a listed tool is to become a task, if the server has tasks.
-
-    Up to 2025-11-25 that is up to us, and those become one that can be called in no other way. In
-    2026-07-28 it is up to the server.
-    """
-    execution = raw.get("execution")
-    return modern or (isinstance(execution, Mapping) and execution.get("taskSupport") == "required")
-
-
 def is_task(reply: Reply, *, modern: bool) -> bool:
     """Tell whether the reply to a call that may become a task is the handle of one."""
     if modern:

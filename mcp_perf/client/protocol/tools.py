@@ -3,11 +3,10 @@
 import base64
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from mcp_perf.client.errors import ReadError
-from mcp_perf.client.protocol.tasks import may_be
 
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 """RFC 9110, section 5.6.2."""
@@ -25,47 +24,81 @@ class Tool:
     output_schema: dict[str, Any] | None = None
     may_be_task: bool = False
     """Whether a call of it may, or has to, become a task."""
+    other_schemas: tuple[dict[str, Any], ...] = ()
+    """The inputSchemas of further entries of the same name."""
 
 
 class InvalidAnnotation(ValueError):  # noqa: N818 -- it is the annotation that is invalid
     """A tool's x-mcp-header is not allowed: the specification has clients drop the tool."""
 
 
-def read_tool(raw: dict[str, Any], *, may_be_task: bool = False) -> Tool:
-    """Read one entry of `tools/list`. Raises ValueError when it has no name or no schema."""
-    name, schema = raw.get("name"), raw.get("inputSchema")
-    if not isinstance(name, str) or not isinstance(schema, dict):
-        raise ValueError("a listed tool lacks its name or its inputSchema")  # noqa: TRY004 -- data
+def read_tool(raw: Any, *, may_be_task: bool = False) -> Tool:
+    """Read one entry of `tools/list`. Raises ValueError with what is odd about it."""
+    if not isinstance(raw, dict) or not isinstance(raw.get("name"), str):
+        raise ValueError("it has no name")  # noqa: TRY004 -- data
+    name, schema = raw["name"], raw.get("inputSchema")
+    if not isinstance(schema, dict):
+        shown = "missing" if "inputSchema" not in raw else f"{schema!r:.40}, no object"
+        raise ValueError(f"its inputSchema is {shown}")  # noqa: TRY004 -- data
     found = tuple(_header_params(schema, ()))
     tokens = [token.lower() for _, token in found]
     if len(set(tokens)) != len(tokens):
-        raise InvalidAnnotation(f"{name}: two arguments share one header")
+        raise InvalidAnnotation("two arguments share one header")
     output = raw.get("outputSchema")
     output = output if isinstance(output, dict) else None
     return Tool(name, schema, found, output, may_be_task)
 
 
-def read_tools(listed: Any, *, modern: bool, tasks: bool = False) -> dict[str, Tool]:
-    """Read one page of `tools/list`. Raises ReadError when it is not one.
+def read_tools(
+    listed: Any, known: dict[str, Tool], *, modern: bool, tasks: bool = False
+) -> list[str]:
+    """Add the tools of one page of `tools/list` to those that are known; return what is odd.
 
-    `tasks` says whether the server has tasks. 2026-07-28 has clients leave out a tool whose
-    annotation is invalid; before, there were none.
+    `tasks` says whether the server has tasks. An odd tool is left out, and costs nobody else
+    anything. 2026-07-28 has clients leave out one whose annotation is invalid as well; before,
+    there were none. Raises ReadError when it is no page.
     """
     if not isinstance(listed, list):
         raise ReadError("tools/list: the result has no list of tools")
-    tools = {}
-    for raw in listed:
+    odd: list[str] = []
+    here: set[str] = set()
+    for number, raw in enumerate(listed, 1):
         try:
-            known = raw if isinstance(raw, dict) else {}
-            tool = read_tool(known, may_be_task=tasks and may_be(known, modern=modern))
-        except InvalidAnnotation:
+            tool = read_tool(raw, may_be_task=tasks and _may_be_task(raw, modern=modern))
+        except InvalidAnnotation as error:
             if modern:
+                odd.append(_left_out(raw, number, error))
                 continue
             tool = Tool(raw["name"], raw["inputSchema"])
         except ValueError as error:
-            raise ReadError(f"tools/list: {error}") from error
-        tools[tool.name] = tool
-    return tools
+            odd.append(_left_out(raw, number, error))
+            continue
+        first = known.get(tool.name)
+        if first is None:
+            known[tool.name] = tool
+        elif tool.input_schema != first.input_schema:
+            schemas = (*first.other_schemas, tool.input_schema)
+            known[tool.name] = replace(first, other_schemas=schemas)
+        if tool.name in here or first not in (None, tool):
+            odd.append(f"tools/list names {tool.name!r} twice; arguments may fit either schema")
+        here.add(tool.name)
+    return odd
+
+
+def _may_be_task(raw: Any, *, modern: bool) -> bool:
+    """Tell whether a call of a listed tool is to become a task, if the server has tasks.
+
+    Up to 2025-11-25 that is up to us, and those become one that can be called in no other way. In
+    2026-07-28 it is up to the server.
+    """
+    execution = raw.get("execution") if isinstance(raw, dict) else None
+    return modern or (isinstance(execution, dict) and execution.get("taskSupport") == "required")
+
+
+def _left_out(raw: Any, number: int, error: ValueError) -> str:
+    name = raw.get("name") if isinstance(raw, dict) else None
+    what = f"the tool {name!r}" if isinstance(name, str) else f"entry {number}"
+    return f"tools/list: {what} cannot be called: {error}"
 
 
 def _header_params(

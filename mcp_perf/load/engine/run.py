@@ -76,6 +76,9 @@ class Run:
         self.write([started, *self._sampler.look()])
         if prepared.baseline is not None:
             self.write([prepared.baseline])
+        for name, target in prepared.targets.items():
+            for remark in target.remarks:
+                self.note("remark", f"{name}: {remark}")
         for text in shared(prepared.resources):
             self.note("resources_shared", text)
         for text in unchecked(prepared.loaded, prepared.targets):

@@ -42,6 +42,7 @@ def add(parser: Any) -> None:
         ("--out", "", "DIR", out),
         ("--baseline", "", "PATH", "Fail when the run is slower than this baseline."),
         ("--tolerance", TOLERANCE, "SHARE", "What a metric may be worse by than the baseline."),
+        ("--protocol", "", "VERSION", "The version that MCP arms speak, such as 2025-11-25."),
         ("--store", "", "URL", f"Where runs are remembered; default: ${VARIABLE}, or a file."),
     ):
         parser.add_argument(
@@ -70,6 +71,7 @@ def run_options(options: argparse.Namespace) -> RunOptions:
         baseline=options.baseline,
         tolerance=options.tolerance,
         workers=bool(options.master),
+        protocol=options.protocol,
         store=options.store,
     )
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from mcp_perf import folders
 from mcp_perf.load.hub.redaction import hide
@@ -31,11 +31,14 @@ from mcp_perf.results.journal.records import Baseline
 from mcp_perf.results.render.words.numbers import seconds
 from mcp_perf.scenario.loader import Loaded, ScenarioError, find, load, unknown_names
 from mcp_perf.scenario.model.load import BREAKPOINT, Load
+from mcp_perf.scenario.model.scenario import Protocol
 from mcp_perf.scenario.model.targets import LOCAL_CODE, split_target
 from mcp_perf.scenario.problems.wording import InputError
 
 DEFAULT_SCENARIO: Final = "twilio-tasks"
 TOLERANCE: Final = "10%"
+MOST_PROCESSES: Final = 16
+"""Of a stdio server in an open load, unless its `max_in_flight` asks for more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,8 @@ class RunOptions:
     tolerance: str = TOLERANCE
     workers: bool = False
     """Whether the users are at work in other processes than the one that prepares."""
+    protocol: str = ""
+    """The version that all MCP arms speak; empty: each as the scenario says."""
     store: str = ""
     """Where runs are remembered, a URL; `history.py` knows the default."""
 
@@ -101,7 +106,18 @@ class Prepared:
         scenario = self.loaded.scenario
         load_s, most_s = longest_s(self.turns, scenario, self.rounds if self.searching else None)
         long = f"{seconds(load_s)} of load, and at most {seconds(most_s)} if calls do not answer"
-        return [long, *shortened(scenario)]
+        return [long, *self._processes(), *shortened(scenario)]
+
+    def _processes(self) -> list[str]:
+        """Say how many processes an open load starts: one for each journey in flight."""
+        if not self.loaded.scenario.load.open:
+            return []
+        pointed = {name: target.url for name, target in self.targets.items()}
+        return [
+            f"{name}: {self.users} server processes, one for each journey that may be in flight "
+            "(max_in_flight); process: shared makes it one"
+            for name in own_processes(self.loaded, pointed)
+        ]
 
     def load(self) -> dict[str, Any]:
         rounds = [turn for turn in self.turns if turn.phase == "round"]
@@ -136,7 +152,22 @@ def read(options: RunOptions, environ: Mapping[str, str] = os.environ) -> Loaded
         loaded = load(path, options.settings, environ=environ, arms=options.arms)
     except ScenarioError as error:
         raise Refusal(*(str(problem) for problem in error.problems)) from error
-    return choose(loaded, options.tags, options.excluded_tags)
+    return choose(_spoken(loaded, options.protocol), options.tags, options.excluded_tags)
+
+
+def _spoken(loaded: Loaded, protocol: str) -> Loaded:
+    """Have all MCP arms speak a version, if one is asked for. Raises Refusal."""
+    if not protocol:
+        return loaded
+    if protocol not in get_args(Protocol):
+        known = ", ".join(get_args(Protocol))
+        raise Refusal(f"--protocol {protocol}: write one of {known}")
+    scenario = loaded.scenario
+    arms = {
+        name: arm.model_copy(update={"protocol": protocol}) if arm.kind == "mcp" else arm
+        for name, arm in scenario.arms.items()
+    }
+    return replace(loaded, scenario=scenario.model_copy(update={"arms": arms}))
 
 
 def choose(loaded: Loaded, tags: Sequence[str], excluded: Sequence[str]) -> Loaded:
@@ -167,7 +198,7 @@ def prepare(options: RunOptions) -> Prepared:
         raise Refusal(*problems)
     load_ = loaded.scenario.load
     arms = list(loaded.scenario.arms)
-    users = options.users or load_.most_users
+    users = options.users or _most_users(loaded, pointed)
     if not options.workers or any(
         line.startswith(SYSTEM) for line in _lines(loaded, pointed).values()
     ):
@@ -239,6 +270,22 @@ def _unmeasured(load_: Load, resources: Mapping[str, Source]) -> list[str]:
         f"load.calibrate needs the processor time of {arm}. {source.why_not}"
         for arm, source in resources.items()
         if load_.calibrate is not None and source.reader is None
+    ]
+
+
+def _most_users(loaded: Loaded, pointed: Mapping[str, str]) -> int:
+    """Return how many users a load needs; each of an open one starts its stdio servers."""
+    load_ = loaded.scenario.load
+    few = load_.open and load_.max_in_flight is None and own_processes(loaded, pointed)
+    return min(load_.most_users, MOST_PROCESSES) if few else load_.most_users
+
+
+def own_processes(loaded: Loaded, pointed: Mapping[str, str]) -> list[str]:
+    """Name the arms of which each user starts a stdio server of its own."""
+    return [
+        name
+        for name, arm in loaded.scenario.arms.items()
+        if arm.process == "user" and split_target(pointed.get(name, arm.address))[0] == "stdio"
     ]
 
 

@@ -306,12 +306,20 @@ def validator(tool: Tool) -> Callable[[Any], str]:
     """Compile a tool's inputSchema to a function that returns what is wrong, or nothing.
 
     A schema that is itself broken, of an unknown dialect, or that points outside itself, checks
-    nothing, which `unchecked` says: the server's own answer will tell.
+    nothing, which `unchecked` says: the server's own answer will tell. Of several schemas, one has
+    to fit.
     """
     try:
-        return CompiledSchema(tool.input_schema, f"tool {tool.name}", "inputSchema")
+        schemas = [
+            CompiledSchema(schema, f"tool {tool.name}", "inputSchema")
+            for schema in (tool.input_schema, *tool.other_schemas)
+        ]
     except ValueError:
         return lambda _arguments: ""
+    first, *others = schemas
+    if not others:
+        return first
+    return lambda it: "" if any(one.is_valid(it) for one in schemas) else first.problem(it)
 
 
 def output_check(tool: Tool, track: Track, calls: Callable[[], int]) -> OutputCheck | None:

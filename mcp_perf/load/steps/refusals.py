@@ -40,7 +40,7 @@ class Losses:
             yield Note(
                 at_s=at_s,
                 code="session_lost",
-                text=f"{count} sessions of {arm} were lost{_AGAIN[again]}: {_LOST_HOW[how]}",
+                text=f"sessions of {arm} were lost{_AGAIN[again]}: {_LOST_HOW[how]}",
                 arm=arm,
                 node=node,
                 count=count,

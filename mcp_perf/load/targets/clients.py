@@ -2,7 +2,7 @@
 
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -16,7 +16,7 @@ from mcp_perf.client.http.endpoint import Endpoint
 from mcp_perf.client.http.rest import RestClient
 from mcp_perf.client.mcp.channel_client import SessionClient
 from mcp_perf.client.mcp.get_stream import StreamObserver, ignore_stream
-from mcp_perf.client.mcp.handshake import Observer, ignore
+from mcp_perf.client.mcp.handshake import Observer, ignore, say_nothing
 from mcp_perf.client.mcp.messenger import Credentials
 from mcp_perf.client.mcp.streamable_http import McpClient
 from mcp_perf.client.protocol.answers import SILENT, Responder
@@ -84,6 +84,7 @@ def destination(name: str, arm: Arm, loaded: Loaded, line: str, logs: Path | Non
             cwd=str(loaded.base),
             env=shared_by_all(arm.env, loaded),
             timeout_s=arm.timeout,
+            start_timeout_s=arm.start_timeout,
             log=Log(None if logs is None else logs / f"stdio-{name}.log", clean),
         )
     if transport == "python":
@@ -104,9 +105,11 @@ def session(
     credentials: Credentials | None = None,
     listens: bool = False,
     no_delete: bool = False,
+    waiting: Callable[[str], None] = say_nothing,
 ) -> McpSession:
     """Make an MCP client for a destination, by the transport that its target's line names.
 
+    `waiting` is told from time to time that a server is still starting.
     With `listens`, one over streamable HTTP keeps the stream of its session open; with `no_delete`
     it leaves the session without a goodbye.
     """
@@ -130,7 +133,9 @@ def session(
         channel = MemoryChannel(destination, bridge())
     else:
         channel = SseChannel(destination, waits=waits)
-    return SessionClient(channel, protocol, observe=observe, stray=stray, answers=answers)
+    return SessionClient(
+        channel, protocol, observe=observe, stray=stray, answers=answers, waiting=waiting
+    )
 
 
 def for_bursts(

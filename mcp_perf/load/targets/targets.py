@@ -1,13 +1,15 @@
 """Where calls go: addresses resolved, systems started, sessions tried, before any load begins."""
 
 import difflib
-from collections.abc import Mapping
+import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from mcp_perf.client.channels.inprocess import Code, find_function
-from mcp_perf.client.errors import CallTimeout, ConnectError, TargetError
+from mcp_perf.client.channels.legacy_sse import SseChannel
+from mcp_perf.client.errors import CallTimeout, ConnectError, NegotiationError, TargetError
 from mcp_perf.client.http.endpoint import Endpoint
 from mcp_perf.client.http.rest import RestClient
 from mcp_perf.client.mcp.messenger import Credentials
@@ -26,6 +28,9 @@ from mcp_perf.scenario.model.targets import split_target
 from mcp_perf.scenario.values.templates import compile_template
 
 SYSTEM: str = "system:"
+_FALLBACK_S: Final = 2.0
+
+logger = logging.getLogger("mcp-perf")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +49,8 @@ class ArmTarget:
     """The negotiated MCP protocol version; empty for others."""
     tools: Mapping[str, Tool] | None = None
     tools_list_bytes: int = 0
+    remarks: Sequence[str] = ()
+    """What was odd when it was tried, and is no reason to refuse it."""
     pids: Mapping[str, int] = field(default_factory=dict)
     """The processes of a bundled system that do this arm's work, by name."""
     upstream: str = ""
@@ -127,6 +134,7 @@ def reach(
             version or arm.protocol,
             answers=script,
             credentials=_credentials(name, personal, identity),
+            waiting=lambda text: logger.warning("%s: %s", name, text),
         )
         try:
             negotiated = opened.negotiate()
@@ -134,7 +142,8 @@ def reach(
         finally:
             opened.close()
     except TargetError as error:
-        raise Refusal(f"{name}: {_unreached(url, arm, error)}", code=UNREACHABLE) from error
+        why = _unreached(url, arm, error, where)
+        raise Refusal(f"{name}: {why}", code=UNREACHABLE) from error
     return ArmTarget(
         name,
         arm.kind,
@@ -144,24 +153,44 @@ def reach(
         negotiated,
         tools,
         opened.terms.tools_list_bytes,
+        opened.terms.remarks,
         script=script,
         personal=personal,
     )
 
 
-def _unreached(url: str, arm: Arm, error: TargetError) -> str:
+def _unreached(url: str, arm: Arm, error: TargetError, where: Destination) -> str:
     """Say in one line why a target could not be reached."""
     transport, rest = split_target(url)
+    if isinstance(error, CallTimeout) and transport == "stdio":
+        hint = "give it longer by start_timeout"
+        return f"{rest} starts, but gives no answer in {arm.start_timeout:g} s ({error}): {hint}"
     if isinstance(error, CallTimeout):
-        verb = "starts" if transport == "stdio" else "accepts"
-        return f"{rest} {verb}, but gives no answer in {arm.timeout:g} s ({error})"
+        return f"{rest} is reachable, but gives no answer in {arm.timeout:g} s ({error})"
+    if isinstance(error, NegotiationError) and transport == "http" and _speaks_sse(where):
+        return f"{rest} is reachable, but speaks HTTP+SSE, of 2024-11-05: write sse:{rest}"
     if not isinstance(error, ConnectError):
-        return f"{rest} answers, but not as an MCP server: {error}"
+        verb = "starts" if transport == "stdio" else "is reachable"
+        return f"{rest} {verb}, but not as an MCP server: {error}"
     if transport == "stdio":
         return f"cannot start {rest} ({error}). Does the command run by itself?"
     if transport == "python":
         return f"cannot use {rest} ({error})"
     return f"cannot reach {rest} ({error}). Is the server running at this address?"
+
+
+def _speaks_sse(where: Destination) -> bool:
+    """Tell whether a GET brings an event stream that names an endpoint: the transport before."""
+    if not isinstance(where, Endpoint):
+        return False
+    channel = SseChannel(replace(where, timeout_s=min(where.timeout_s, _FALLBACK_S)))
+    try:
+        channel.open(lambda _message: None, lambda _reason: None)
+    except TargetError:
+        return False
+    finally:
+        channel.close()
+    return True
 
 
 def unknown_tools(loaded: Loaded, targets: Mapping[str, ArmTarget]) -> list[str]:
@@ -205,6 +234,9 @@ def _no_such(journey: str, target: ArmTarget, name: str) -> str:
     where = f"journey {journey}, arm {target.arm}"
     if target.tools is None:
         return f"{where}: {split_target(target.url)[1]} has no function {name!r}"
+    odd = [remark for remark in target.remarks if f"the tool {name!r}" in remark]
+    if odd:
+        return f"{where}: {odd[0]}"
     near = difflib.get_close_matches(name, target.tools, n=3, cutoff=0.4)
     known = near or sorted(target.tools)[:5]
     shown = ", ".join(known) if known else "none at all"

@@ -23,7 +23,7 @@ MOST_HEALED: Final = 0.01
 _BECAUSE: Final = {
     "forgot": "{sessions} sessions were lost: the server no longer knew them.",
     "evicted": "{sessions} sessions were lost one by one: the server evicts them, because it keeps "
-    "fewer than there are users.",
+    "fewer than there are users, or requests reach a process that does not keep them (affinity).",
     "restarted": "{sessions} sessions were lost at once: the server had restarted.",
     "elsewhere": "{sessions} sessions were lost, some as soon as they were opened: requests reach "
     "another process than the one that keeps the session (affinity).",

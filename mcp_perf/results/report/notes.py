@@ -1,9 +1,10 @@
 """Notes on the numbers: what the run wrote down, and what only shows in the tallies."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from mcp_perf.outcomes import FAILED, RATE_LIMITED, STRAYS
+from mcp_perf.results.journal.records import Note
 from mcp_perf.results.judge.outages import returned
 from mcp_perf.results.judge.rule import show
 from mcp_perf.results.judge.verdict import littles_law
@@ -14,11 +15,7 @@ from mcp_perf.results.tally.tally import RunTally
 
 def notes(tally: RunTally, evidence: Mapping[str, Evidence]) -> list[str]:
     """Say what a reader of the numbers must know: what the run noted, and what we see in it."""
-    counts = Counter[str]()
-    for note in tally.notes:
-        if note.code not in STRAYS:
-            counts[note.text] += note.count if note.code == "setup_failed" else 1
-    found = [text if n == 1 else f"{text} ({n} times)" for text, n in counts.items()]
+    found = list(_noted(note for note in tally.notes if note.code not in STRAYS))
     for arm, what in evidence.items():
         found += _on(tally, arm, what.totals)
     found += [text for _, _, text in returned(tally.outages)]
@@ -54,6 +51,19 @@ def _streams(tally: RunTally, arm: str) -> Iterator[str]:
     if refused:
         text += f"; refused: {', '.join(sorted(refused))}"
     yield f"{text}. The requests (GET) for them are the load generator's own."
+
+
+def _noted(written: Iterable[Note]) -> Iterator[str]:
+    """Say once what was noted several times, with how often."""
+    counts = Counter[tuple[str, str, str]]()
+    for note in written:
+        many = note.code in ("setup_failed", "session_lost") and note.count
+        counts[note.code, note.kind, note.text] += many or 1
+    for (code, kind, text), n in counts.items():
+        if code == "session_lost" and kind:
+            yield f"{n} {text}"
+        else:
+            yield text if n == 1 or code == "session_lost" else f"{text} ({n} times)"
 
 
 def _limited(tally: RunTally, arm: str, totals: Totals) -> Iterator[str]:

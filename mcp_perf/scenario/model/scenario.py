@@ -53,6 +53,8 @@ class Arm(fields.Part):
     protocol: Protocol = "auto"
     headers: fields.Looked[fields.Headers] = Field(default_factory=dict)
     timeout: fields.PositiveSeconds = 10.0
+    start_timeout: fields.PositiveSeconds = 60.0
+    """How long a stdio server may take to answer for the first time."""
     tls: Tls = Tls()
     env: fields.Looked[Annotated[dict[str, str], fields.accepts(targets.environment)]] = Field(
         default_factory=dict
@@ -90,7 +92,7 @@ class Arm(fields.Part):
         if transport not in ("http", "system") and self.auth is not None:
             raise InputError("auth is for streamable HTTP only", "remove auth, or write mcp: URL")
         self._check_sessions(transport)
-        only_stdio = self.model_fields_set & {"env", "process"}
+        only_stdio = self.model_fields_set & {"env", "process", "start_timeout"}
         only_http = self.model_fields_set & {"headers", "tls"}
         if only_stdio and transport != "stdio":
             key = min(only_stdio)

@@ -86,7 +86,7 @@ def test_an_mcp_endpoint_that_is_none_is_told_from_a_dead_one(systems, refuse, t
     path = write(tmp_path, CASE, rest=base, mcp=f"{base}/nothing-here")
     code, said = refuse("run", path)
     assert code == 108
-    assert "answers, but not as an MCP server" in said
+    assert "is reachable, but not as an MCP server" in said
     assert "often ends with /mcp" in said
 
 
@@ -114,7 +114,7 @@ def test_a_target_that_never_answers_is_given_up_after_its_timeout(listener, ref
     path = write(tmp_path, CASE, rest=silent, mcp=f"{silent}/mcp")
     code, said = refuse("run", path)
     assert code == 108
-    assert f"mcp: {silent}/mcp accepts, but gives no answer in 1 s" in said
+    assert f"mcp: {silent}/mcp is reachable, but gives no answer in 1 s" in said
 
 
 def test_a_wrong_file_is_refused_with_all_its_problems_and_nothing_is_sent(

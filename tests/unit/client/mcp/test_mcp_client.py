@@ -8,6 +8,7 @@ import pytest
 
 from mcp_perf.client.errors import CallTimeout, ConnectError, NegotiationError, ReadError
 from mcp_perf.client.http.endpoint import Endpoint
+from mcp_perf.client.mcp.lists import list_all
 from mcp_perf.client.mcp.streamable_http import Call, McpClient
 from mcp_perf.client.protocol.tools import Tool
 from tests.support.waiting import free_port
@@ -159,12 +160,96 @@ def test_missing_credentials_are_hinted_at(serve) -> None:
         client(serve(denied, denied)).negotiate()
 
 
-def test_a_silent_server_is_not_asked_twice(serve) -> None:
-    """A probe without an answer ends in a timeout at once."""
-    server = serve(b"")
-    with pytest.raises(CallTimeout):
+def test_a_silent_server_is_asked_for_either_era_and_no_more(serve) -> None:
+    """A probe without an answer is followed by a handshake, and that by nothing."""
+    server = serve(b"", b"")
+    with pytest.raises(CallTimeout, match="initialize"):
         client(server, timeout_s=0.2).negotiate()
+    assert len(server.requests) == 2
+
+
+def test_a_server_that_is_known_to_be_modern_is_asked_once(serve) -> None:
+    """Without an answer there is nothing else to try."""
+    server = serve(b"")
+    with pytest.raises(CallTimeout, match="discover"):
+        client(server, "2026-07-28", timeout_s=0.2).negotiate()
     assert len(server.requests) == 1
+
+
+BUSY = http({}, "503 Service Unavailable", "Retry-After: 9")
+
+
+@pytest.mark.parametrize(
+    ("script", "version", "pauses"),
+    [
+        ([BUSY, DISCOVER], "2026-07-28", [5.0]),
+        ([error(-32020, "header mismatch"), DISCOVER], "2026-07-28", [0.5]),
+        ([http({}, "502 Bad Gateway")] * 3 + [INITIALIZED, ACCEPTED], "2025-11-25", [0.5, 1.0]),
+        ([http({}, "500 Oops"), INITIALIZED, ACCEPTED], "2025-11-25", []),
+        ([None, INITIALIZED, ACCEPTED], "2025-11-25", []),
+    ],
+    ids=["busy", "mismatch", "broken gateway", "broken server", "cut"],
+)
+def test_a_server_that_fails_the_probe_is_asked_again_and_then_initialized(
+    serve, script, version, pauses
+) -> None:
+    """What may be over soon is waited for; anything else says that 2026-07-28 is not spoken."""
+    script = [(lambda peer, _request: peer.close()) if one is None else one for one in script]
+    slept: list[float] = []
+    mcp = client(serve(*script), sleep=slept.append)
+    assert mcp.negotiate() == version
+    assert slept == pauses
+    told = [one for one in mcp.terms.remarks if "server/discover failed" in one]
+    assert len(told) == (version != "2026-07-28")
+
+
+def refused(code: int, message: str, **data: object):
+    """Refuse a version, and list others."""
+
+    def say(peer: socket.socket, request: bytes) -> None:
+        fault = {"code": code, "message": message, "data": data}
+        body = {"jsonrpc": "2.0", "id": id_of(request), "error": fault}
+        peer.sendall(http(body, "400 Bad Request"))
+
+    return say
+
+
+OLDER = answer({"protocolVersion": "2025-06-18"}, "200 OK", "Mcp-Session-Id: s1")
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        refused(-32602, "Unsupported protocol version", supported=["2024-11-05", "2025-06-18"]),
+        refused(-32000, "Unsupported protocol version 2025-11-25; known: 2025-03-26, 2025-06-18"),
+    ],
+    ids=["data", "words"],
+)
+def test_of_the_versions_that_a_server_lists_the_best_common_one_is_spoken(serve, refusal) -> None:
+    """It is tried once; which it is, and why, is remarked on."""
+    server = serve(error(-32601, "no"), refusal, OLDER, ACCEPTED)
+    mcp = client(server)
+    assert mcp.negotiate() == "2025-06-18"
+    assert body_of(server.requests[2])["params"]["protocolVersion"] == "2025-06-18"
+    assert mcp.terms.remarks == [
+        "the server refuses 2025-11-25 and lists 2025-06-18, which is spoken"
+    ]
+
+
+def test_a_server_that_knows_no_handshake_after_all_is_modern(serve) -> None:
+    """Its probe was lost; its refusal of `initialize` lists 2026-07-28."""
+    none = refused(-32022, "Unsupported protocol version", supported=["2026-07-28"])
+    server = serve(http({}, "500 Oops"), none, DISCOVER, RESULT)
+    mcp = client(server)
+    assert mcp.negotiate() == "2026-07-28"
+    assert mcp.call(Call(ECHO, {})).outcome == "ok"
+
+
+def test_a_version_that_was_asked_for_is_not_replaced(serve) -> None:
+    """The scenario says which it is; the server's refusal is the reason."""
+    none = refused(-32602, "Unsupported protocol version", supported=["2024-11-05"])
+    with pytest.raises(NegotiationError, match="Unsupported"):
+        client(serve(none), "2025-11-25").negotiate()
 
 
 def test_a_dead_port_is_a_connect_error() -> None:
@@ -393,10 +478,44 @@ def test_a_tool_with_a_forbidden_annotation_is_left_out_in_the_new_era(serve) ->
     assert list(mcp.list_tools()) == ["t"]
 
 
-@pytest.mark.parametrize(
-    "page", [answer({}), answer({"tools": [5]}), answer({"tools": [{"name": "x"}]})]
-)
+@pytest.mark.parametrize("page", [answer({}), answer({"tools": None}), answer({"tools": {}})])
 def test_a_list_that_is_no_list_is_an_error(serve, page) -> None:
     """A malformed tools/list is named, not taken for an empty one."""
     with pytest.raises(ReadError, match="tools/list"):
         client(serve(page), "2026-07-28").list_tools()
+
+
+ODD = {
+    "null": ({"name": "bad", "inputSchema": None}, "the tool 'bad' cannot be called: its input"),
+    "missing": ({"name": "bad"}, "the tool 'bad' cannot be called: its inputSchema is missing"),
+    "a boolean": ({"name": "bad", "inputSchema": True}, "its inputSchema is True, no object"),
+    "no tool": (None, "entry 2 cannot be called: it has no name"),
+    "no name": ({"inputSchema": {}}, "entry 2 cannot be called: it has no name"),
+    "twice": ({"name": "good", "inputSchema": {}}, "names 'good' twice"),
+}
+
+
+@pytest.mark.parametrize(("odd", "remark"), ODD.values(), ids=ODD)
+def test_an_odd_tool_is_named_and_costs_the_others_nothing(serve, odd, remark) -> None:
+    """The list is used without it."""
+    good, last = ({"name": name, "inputSchema": {"type": "object"}} for name in ("good", "last"))
+    mcp = client(serve(answer({"tools": [good, odd, last]})), "2026-07-28")
+    assert list(mcp.list_tools()) == ["good", "last"]
+    [said] = mcp.terms.remarks
+    assert remark in said
+
+
+@pytest.mark.parametrize("cursor", ["again", ""])
+def test_a_cursor_that_comes_again_ends_the_list(serve, cursor) -> None:
+    """The tools seen are used, and a remark names it; listing as a call fails by it."""
+    page = answer({"tools": [{"name": "t", "inputSchema": {}}], "nextCursor": cursor})
+    server = serve(*[page] * 4)
+    mcp = client(server, "2026-07-28")
+    assert list(mcp.list_tools()) == ["t"]
+    assert len(server.requests) == 2
+    assert mcp.terms.remarks == [
+        f"tools/list does not end: the cursor {cursor!r} came again; the tools seen are used (1)"
+    ]
+    whole = list_all(mcp, "tools/list", "tools")
+    assert (whole.outcome, len(server.requests)) == ("check_failed", 4)
+    assert "cursor" in whole.detail

@@ -15,6 +15,7 @@ from mcp_perf.client.errors import (
     SendError,
     SessionGone,
 )
+from mcp_perf.client.mcp import channel_client
 from mcp_perf.client.mcp.channel_client import SessionClient
 from mcp_perf.client.mcp.lists import list_all
 from mcp_perf.client.mcp.streamable_http import Call, Request
@@ -33,7 +34,7 @@ class Peer:
 
     probes = True
     starting = "start process"
-    timeout_s = 5.0
+    timeout_s = start_timeout_s = 5.0
 
     def __init__(self, **answers):
         self.answers = {
@@ -76,6 +77,10 @@ class Peer:
     def close(self):
         """Count."""
         self.closed += 1
+
+    def last_line(self):
+        """Return what a server says when it starts."""
+        return "downloading"
 
     def pids(self):
         """Return a process."""
@@ -132,10 +137,37 @@ def test_a_channel_of_the_old_era_is_not_probed():
 def test_a_server_that_never_answers_the_probe_is_initialized():
     """Some say nothing before `initialize`; a pinned version is still an error."""
     peer = Peer(**{"server/discover": SILENT})
-    peer.timeout_s = 0.01
+    peer.timeout_s = peer.start_timeout_s = 0.01
     assert opened(peer).terms.version == HANDSHAKE
-    with pytest.raises(CallTimeout):
+    with pytest.raises(CallTimeout, match="the last line of its standard error: downloading"):
         opened(peer, MODERN)
+
+
+def test_a_server_that_dies_of_the_probe_is_started_again_for_the_handshake():
+    """Once; what was odd is remarked on."""
+    peer = Peer(**{"server/discover": lambda: peer.ended("the server exited with status 1")})
+    client = opened(peer)
+    assert (client.terms.version, peer.opened) == (HANDSHAKE, 2)
+    assert peer.methods == ["server/discover", "initialize", "notifications/initialized"]
+    [remark] = client.terms.remarks
+    assert "server/discover failed: server/discover: the server exited with status 1" in remark
+
+
+def test_a_server_that_starts_has_longer_than_a_call_and_says_how_far_it_is(monkeypatch):
+    """Its first answer has the start timeout; meanwhile somebody is told of its last line."""
+    monkeypatch.setattr(channel_client, "SIGN_S", 0.01)
+    told = []
+    peer = Peer(initialize=SILENT)
+    peer.timeout_s, peer.start_timeout_s = 0.01, 5.0
+
+    def waiting(text):
+        told.append(text)
+        number = peer.sent[-1]["id"]
+        answer = {"jsonrpc": "2.0", "id": number, "result": {"protocolVersion": HANDSHAKE}}
+        peer.receive(json.dumps(answer).encode())
+
+    assert opened(peer, HANDSHAKE, waiting=waiting).terms.version == HANDSHAKE
+    assert told == ["still starting, 0 s; its last line: downloading"]
 
 
 @pytest.mark.parametrize(

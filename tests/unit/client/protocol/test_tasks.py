@@ -5,7 +5,7 @@ import json
 import pytest
 
 from mcp_perf.client.protocol import tasks
-from mcp_perf.client.protocol.tools import read_tools
+from mcp_perf.client.protocol.tools import Tool, read_tools
 from mcp_perf.client.reply import CHECK_FAILED, Reply
 
 REQUIRED = {"name": "slow", "inputSchema": {}, "execution": {"taskSupport": "required"}}
@@ -54,8 +54,9 @@ def test_a_server_says_that_it_has_tasks_for_tools(capabilities, modern, offered
 )
 def test_a_tool_becomes_a_task_only_if_it_has_to(raw, modern, has_tasks, may_be) -> None:
     """Up to 2025-11-25 that is up to us; in 2026-07-28 the server decides at each call."""
-    [tool] = read_tools([raw], modern=modern, tasks=has_tasks).values()
-    assert tool.may_be_task is may_be
+    tools: dict[str, Tool] = {}
+    assert read_tools([raw], tools, modern=modern, tasks=has_tasks) == []
+    assert [tool.may_be_task for tool in tools.values()] == [may_be]
 
 
 def test_the_handle_of_a_task_is_told_from_a_result() -> None:
