@@ -11,7 +11,7 @@ from typing import Any, Final, Protocol
 import msgspec
 
 from mcp_perf.client import rate_limits
-from mcp_perf.client.errors import CallTimeout, ConnectError, TargetError
+from mcp_perf.client.errors import CallTimeout, ConnectError, ReadError, TargetError
 from mcp_perf.client.http.connection import Connection
 from mcp_perf.client.http.endpoint import Endpoint, Redirects, with_body
 from mcp_perf.client.http.http1 import ResponseReader
@@ -235,8 +235,8 @@ class Messenger:
         modern: bool,
         timeout_s: float | None = None,
     ) -> Reply:
-        """Send a request that is not a call. Raises ConnectError and CallTimeout."""
-        request_id = next(self.ids)
+        """Send a request that is not a call. Raises ConnectError, ReadError and CallTimeout."""
+        request_id, opened = next(self.ids), connection.opened
         is_answer = partial(self.is_answer, request_id=request_id)
         most_s = min(timeout_s or self.endpoint.timeout_s, self.endpoint.timeout_s)
         for _ in range(MOST_ATTEMPTS):
@@ -261,7 +261,8 @@ class Messenger:
         if reply.outcome == TIMEOUT:
             raise CallTimeout(f"{method}: {reply.detail}")
         if reply.outcome == TRANSPORT_ERROR and reply.bytes_in == 0:
-            raise ConnectError(f"{method}: {reply.detail}")
+            kind = ConnectError if connection.opened == opened else ReadError
+            raise kind(f"{method}: {reply.detail}")
         return reply
 
     # Encoding.

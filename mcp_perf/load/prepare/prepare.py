@@ -106,18 +106,8 @@ class Prepared:
         scenario = self.loaded.scenario
         load_s, most_s = longest_s(self.turns, scenario, self.rounds if self.searching else None)
         long = f"{seconds(load_s)} of load, and at most {seconds(most_s)} if calls do not answer"
-        return [long, *self._processes(), *shortened(scenario)]
-
-    def _processes(self) -> list[str]:
-        """Say how many processes an open load starts: one for each journey in flight."""
-        if not self.loaded.scenario.load.open:
-            return []
-        pointed = {name: target.url for name, target in self.targets.items()}
-        return [
-            f"{name}: {self.users} server processes, one for each journey that may be in flight "
-            "(max_in_flight); process: shared makes it one"
-            for name in own_processes(self.loaded, pointed)
-        ]
+        where = {name: target.url for name, target in self.targets.items()}
+        return [long, *processes_told(self.loaded, where, self.users), *shortened(scenario)]
 
     def load(self) -> dict[str, Any]:
         rounds = [turn for turn in self.turns if turn.phase == "round"]
@@ -198,7 +188,7 @@ def prepare(options: RunOptions) -> Prepared:
         raise Refusal(*problems)
     load_ = loaded.scenario.load
     arms = list(loaded.scenario.arms)
-    users = options.users or _most_users(loaded, pointed)
+    users = options.users or most_users(loaded, pointed)
     if not options.workers or any(
         line.startswith(SYSTEM) for line in _lines(loaded, pointed).values()
     ):
@@ -273,7 +263,7 @@ def _unmeasured(load_: Load, resources: Mapping[str, Source]) -> list[str]:
     ]
 
 
-def _most_users(loaded: Loaded, pointed: Mapping[str, str]) -> int:
+def most_users(loaded: Loaded, pointed: Mapping[str, str]) -> int:
     """Return how many users a load needs; each of an open one starts its stdio servers."""
     load_ = loaded.scenario.load
     few = load_.open and load_.max_in_flight is None and own_processes(loaded, pointed)
@@ -286,6 +276,15 @@ def own_processes(loaded: Loaded, pointed: Mapping[str, str]) -> list[str]:
         name
         for name, arm in loaded.scenario.arms.items()
         if arm.process == "user" and split_target(pointed.get(name, arm.address))[0] == "stdio"
+    ]
+
+
+def processes_told(loaded: Loaded, where: Mapping[str, str], users: int) -> list[str]:
+    """Say how many processes an open load starts: one for each journey in flight."""
+    return [
+        f"{name}: {users} server processes, one for each journey that may be in flight "
+        "(max_in_flight); process: shared makes it one"
+        for name in (own_processes(loaded, where) if loaded.scenario.load.open else ())
     ]
 
 

@@ -118,6 +118,7 @@ def reach(
     """Try one target as one user: connect, negotiate, list its tools. Raises Refusal."""
     own = compile_template({**loaded.scenario.vars, **arm.vars}, env=loaded.env).render({})
     variables = {**provided, **own}
+    where: Destination | None = None
     try:
         where = destination(name, arm, loaded, url, logs)
         if arm.kind != "mcp":
@@ -159,7 +160,7 @@ def reach(
     )
 
 
-def _unreached(url: str, arm: Arm, error: TargetError, where: Destination) -> str:
+def _unreached(url: str, arm: Arm, error: TargetError, where: Destination | None) -> str:
     """Say in one line why a target could not be reached."""
     transport, rest = split_target(url)
     if isinstance(error, CallTimeout) and transport == "stdio":
@@ -179,7 +180,7 @@ def _unreached(url: str, arm: Arm, error: TargetError, where: Destination) -> st
     return f"cannot reach {rest} ({error}). Is the server running at this address?"
 
 
-def _speaks_sse(where: Destination) -> bool:
+def _speaks_sse(where: Destination | None) -> bool:
     """Tell whether a GET brings an event stream that names an endpoint: the transport before."""
     if not isinstance(where, Endpoint):
         return False

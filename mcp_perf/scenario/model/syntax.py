@@ -21,6 +21,8 @@ _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 """A header's name: RFC 9110, section 5.6.2."""
 CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _LONGEST_EXPRESSION: Final = 1024
+HOST: Final = re.compile(r"(localhost|[\w-]+(\.[\w-]+)+|[\w-]+:\d+)([:/]|$)", re.ASCII)
+"""How an address begins whose http:// is missing."""
 _BLANK_OR_CONTROL = re.compile(r"[\x00-\x20\x7f]")
 
 
@@ -84,7 +86,8 @@ def url(
         if parts.username is not None:
             raise InputError("an address cannot hold a user and password", login)
     if not host or parts.scheme not in ("http", "https") or _BLANK_OR_CONTROL.search(value):
-        raise InputError(f"{quote(value)} is not an address", hint)
+        shorter = f"http:// is missing: write http://{value}" if HOST.match(value) else hint
+        raise InputError(f"{quote(value)} is not an address", shorter)
     return value
 
 

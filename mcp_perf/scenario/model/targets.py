@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any, Final, Literal, get_args
 
 from mcp_perf.scenario.model.fields import Flag, Part
-from mcp_perf.scenario.model.syntax import CONTROL, address
+from mcp_perf.scenario.model.syntax import CONTROL, HOST, address
 from mcp_perf.scenario.problems.wording import InputError, one_of, quote
 
 Transport = Literal["http", "system", "sse", "stdio", "python"]
@@ -59,7 +59,9 @@ def read_target(line: str) -> str:
     if read is not None:
         return read(rest)
     if scheme not in ("http", "https", "system") or not rest:
-        raise InputError(f"{quote(line)} is not a target", "write ARM=URL")
+        missing = HOST.match(line)
+        hint = f"http:// is missing: write ARM=http://{line}" if missing else "write ARM=URL"
+        raise InputError(f"{quote(line)} is not a target", hint)
     return line
 
 

@@ -142,7 +142,7 @@ def test_a_wrong_file_is_refused_with_all_its_problems_and_nothing_is_sent(
     [
         (("run", "ehco"), "echo"),
         (("run", "echo", "--target", "mcp"), "write ARM=URL, such as rest=http://"),
-        (("run", "echo", "--target", "mcp=127.0.0.1:80/mcp"), "write ARM=URL"),
+        (("run", "echo", "--target", "mcp=127.0.0.1:80/mcp"), "write ARM=http://127.0.0.1:80/mcp"),
         (("run", "echo", "--target", "mpc=http://127.0.0.1:1/mcp"), "the arms are rest, mcp"),
         (("run", "echo", "--arm", "mcp", "--target", "mcp=system:ecoh/mcp"), "did you mean echo?"),
         (

@@ -6,7 +6,14 @@ from pathlib import Path
 import pytest
 
 from mcp_perf.load.prepare import open_files
-from mcp_perf.load.prepare.prepare import RunOptions, choose, prepare, read
+from mcp_perf.load.prepare.prepare import (
+    RunOptions,
+    choose,
+    most_users,
+    prepare,
+    processes_told,
+    read,
+)
 from mcp_perf.load.targets.refusal import Refusal
 from mcp_perf.scenario.loader import load_text
 
@@ -58,6 +65,7 @@ def test_tags_that_leave_nothing_are_refused_with_those_there_are(demo) -> None:
     [
         ("control", "write ARM=URL"),
         ("control=ftp://x", "write ARM=URL"),
+        ("control=localhost:8000/mcp", "http:// is missing: write ARM=http://localhost:8000/mcp"),
         ("mcp=http://127.0.0.1:1", "no arm 'mcp'; the arms are control"),
     ],
 )
@@ -66,6 +74,47 @@ def test_a_wrong_target_is_refused(demo, target, words) -> None:
     with pytest.raises(Refusal, match=words) as refused:
         prepare(RunOptions(scenario=str(demo), targets=[target]))
     assert refused.value.exit_code == 104
+
+
+MCP = """\
+name: mine
+title: A server of mine
+arms:
+  mcp: {mcp: {stdio: [server]}}
+  rest: {http: "http://127.0.0.1:1"}
+journeys:
+  look: {mcp: [{call: look}], rest: [{get: /}]}
+load: {rate: 300/s}
+"""
+
+
+def test_a_version_that_is_asked_for_is_that_of_all_mcp_arms(tmp_path) -> None:
+    """--protocol replaces the scenario's; an unknown one is refused with those there are."""
+    path = tmp_path / "mine.yaml"
+    path.write_text(MCP)
+    arms = read(RunOptions(scenario=str(path), protocol="2025-06-18")).scenario.arms
+    assert (arms["mcp"].protocol, arms["rest"].protocol) == ("2025-06-18", "auto")
+    with pytest.raises(Refusal, match="--protocol 2020-01-01: write one of auto, 2026-07-28"):
+        read(RunOptions(scenario=str(path), protocol="2020-01-01"))
+
+
+@pytest.mark.parametrize(
+    ("more", "pointed", "users", "told"),
+    [
+        ("", {}, 16, ["mcp: 16 server processes"]),
+        ("max_in_flight: 40, ", {}, 40, ["mcp: 40 server processes"]),
+        ("", {"mcp": "http://127.0.0.1:1/mcp"}, 200, []),
+    ],
+)
+def test_an_open_load_starts_few_servers_and_says_how_many(more, pointed, users, told) -> None:
+    """One for each journey in flight, up to 16, unless the scenario asks for more."""
+    loaded = load_text(MCP.replace("{rate", f"{{{more}rate"), "mine.yaml", Path(), environ={})
+    assert most_users(loaded, pointed) == users
+    where = {"mcp": "stdio:server", **pointed}
+    assert [line.partition(",")[0] for line in processes_told(loaded, where, users)] == told
+    closed = load_text(MCP.replace("rate: 300/s", "users: 50"), "mine.yaml", Path(), environ={})
+    assert most_users(closed, pointed) == 50
+    assert processes_told(closed, where, 50) == []
 
 
 def test_a_folder_that_holds_a_run_is_not_written_over(demo, tmp_path) -> None:

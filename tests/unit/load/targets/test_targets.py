@@ -1,12 +1,14 @@
 """Where calls go, before any of them is made."""
 
+import json
 import subprocess
+from pathlib import Path
 
 import pytest
 
 from mcp_perf.load.targets.refusal import UNREACHABLE, Refusal
-from mcp_perf.load.targets.targets import reach
-from mcp_perf.scenario.loader import load
+from mcp_perf.load.targets.targets import reach, unknown_tools
+from mcp_perf.scenario.loader import load, load_text
 
 SCENARIO = """
 name: secure
@@ -36,3 +38,86 @@ def test_certificates_to_trust_lie_beside_the_scenario(tmp_path, monkeypatch):
     with pytest.raises(Refusal, match="connection refused") as refusal:
         reach("api", loaded.scenario.arms["api"], loaded, "https://127.0.0.1:9", {})
     assert refusal.value.exit_code == UNREACHABLE
+
+
+MCP = """
+name: mine
+title: A server of mine
+arms: {mcp: {mcp: "http://127.0.0.1:9/mcp", timeout: 300ms, protocol: 2025-11-25}}
+journeys: {look: {steps: [{call: bad}]}}
+"""
+
+
+def http(status: int, body: bytes, kind: str = "text/plain") -> bytes:
+    """Encode a response."""
+    head = f"HTTP/1.1 {status} X\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n\r\n"
+    return head.encode() + body
+
+
+def tried(server):
+    """Try a server; return what is said of it."""
+    loaded = load_text(MCP, "mine.yaml", Path(), environ={})
+    with pytest.raises(Refusal) as refused:
+        reach("mcp", loaded.scenario.arms["mcp"], loaded, server.url, {})
+    assert refused.value.exit_code == UNREACHABLE
+    return refused.value.lines[0]
+
+
+STREAM = (
+    b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"
+    b"event: endpoint\ndata: /messages/?session_id=1\n\n"
+)
+REFUSALS = {
+    "an old transport": ((http(405, b"Method Not Allowed"), STREAM), "write sse:http://127.0.0.1"),
+    "its host": (
+        (http(403, b"Access is only allowed at localhost:8080"), http(405, b"")),
+        "the server checks the Host or Origin header",
+    ),
+    "no credentials": (
+        (http(401, b"Unauthorized"), http(405, b"")),
+        "the server wants credentials",
+    ),
+    "another path": ((http(404, b"Not Found"), http(404, b"")), "It often ends with /mcp"),
+    "hangs up": ((lambda peer, _request: peer.close(),), "initialize: "),
+    "is silent": ((b"",), "but gives no answer in 0.3 s"),
+}
+
+
+@pytest.mark.parametrize(("script", "says"), REFUSALS.values(), ids=REFUSALS)
+def test_a_server_that_is_there_is_never_called_unreachable(serve, script, says):
+    """The sentence says that it is reachable, and what may help."""
+    line = tried(serve(*script))
+    assert line.startswith("mcp: http://127.0.0.1:")
+    assert "is reachable, but" in line
+    assert says in line
+
+
+def answer(result):
+    """Answer with a result."""
+
+    def say(peer, request):
+        number = json.loads(request.partition(b"\r\n\r\n")[2])["id"]
+        body = json.dumps({"jsonrpc": "2.0", "id": number, "result": result}).encode()
+        peer.sendall(http(200, body, "application/json"))
+
+    return say
+
+
+def test_a_step_that_calls_an_odd_tool_is_refused_with_what_is_odd(serve):
+    """The others of the list are fine."""
+    good, odd = {"name": "good", "inputSchema": {}}, {"name": "bad", "inputSchema": None}
+    server = serve(
+        answer({"protocolVersion": "2025-11-25"}), http(202, b""), answer({"tools": [good, odd]})
+    )
+    loaded = load_text(MCP, "mine.yaml", Path(), environ={})
+    target = reach("mcp", loaded.scenario.arms["mcp"], loaded, server.url, {})
+    assert list(target.tools) == ["good"]
+    [problem] = unknown_tools(loaded, {"mcp": target})
+    assert "the tool 'bad' cannot be called: its inputSchema is None, no object" in problem
+
+
+def test_code_that_cannot_be_imported_is_refused_in_its_own_words():
+    """Before there is anywhere to call."""
+    loaded = load_text(MCP, "mine.yaml", Path(), environ={})
+    with pytest.raises(Refusal, match="nowhere cannot be imported"):
+        reach("mcp", loaded.scenario.arms["mcp"], loaded, "python:nowhere", {})

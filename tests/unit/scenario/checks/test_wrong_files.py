@@ -76,7 +76,12 @@ APPENDED = [
     ("arms: [a]", 3, "arms: a list is not a mapping", "KEY: VALUE"),
     ("arms:\n  mcp: {}", 4, "an arm with no target", "http: URL, mcp: URL or python"),
     ("arms:\n  mcp: {http: http://a, mcp: http://a}", 4, "an arm with two targets", "one of"),
-    ("arms:\n  mcp: {mcp: localhost:8000}", 4, "'localhost:8000' is not an address", "http://HOST"),
+    (
+        "arms:\n  mcp: {mcp: localhost:8000}",
+        4,
+        "'localhost:8000' is not an address",
+        "http://localhost:8000",
+    ),
     ("arms:\n  mcp: {mcp: 'http://a b'}", 4, "is not an address", "http://HOST"),
     ("arms:\n  mcp: {mcp: 'http://a:99999/'}", 4, "is not an address", "http://HOST"),
     ("arms:\n  mcp: {mcp: 'http://h/ł'}", 4, "a letter that no address may", "percent-encode it"),
