@@ -1,12 +1,12 @@
 """A call over streamable HTTP, and what is done about a reply that is not the last word on it."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final, Protocol
 
 from mcp_perf.client.errors import CallTimeout, TargetError
 from mcp_perf.client.http.connection import Connection
 from mcp_perf.client.mcp.attempt import CallAttempt, Client, joined
-from mcp_perf.client.mcp.messenger import Messenger, Session
+from mcp_perf.client.mcp.messenger import NO_SESSION, Messenger, Session
 from mcp_perf.client.protocol import jsonrpc, versions
 from mcp_perf.client.protocol.requests import Call
 from mcp_perf.client.protocol.session_loss import ELSEWHERE, RELISTED, RESUMED, loss_in
@@ -49,7 +49,7 @@ class HttpAttempt(CallAttempt):
 
     client: HttpClient
     connection: Connection
-    session: Session = field(default_factory=Session)
+    session: Session = NO_SESSION
     """The one that the last request was sent in."""
 
     def is_answer(self, event: bytes) -> bool:

@@ -65,6 +65,10 @@ class Session:
     standing: Standing = field(default_factory=Standing)
 
 
+NO_SESSION: Final = Session()
+"""That of a call before it is sent."""
+
+
 @dataclass(eq=False)
 class Messenger:
     """One client's way to its server; all its connections share it."""

@@ -208,6 +208,8 @@ class McpClient:
             if not self._doubted.id or not self.doubt.acquits(str(error)):
                 raise
             self.messenger.session, self._lost = self._doubted, False
+            if self.streams.from_the_start:
+                self.streams.listen(self.timeout_s)
 
     def _initialize(self, connection: Connection) -> None:
         messenger = self.messenger

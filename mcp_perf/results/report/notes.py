@@ -55,15 +55,15 @@ def _streams(tally: RunTally, arm: str) -> Iterator[str]:
 
 def _noted(written: Iterable[Note]) -> Iterator[str]:
     """Say once what was noted several times, with how often."""
-    counts = Counter[tuple[str, str, str]]()
+    counts = Counter[tuple[bool, str]]()
     for note in written:
-        many = note.code in ("setup_failed", "session_lost") and note.count
-        counts[note.code, note.kind, note.text] += many or 1
-    for (code, kind, text), n in counts.items():
-        if code == "session_lost" and kind:
+        lost = note.code == "session_lost" and bool(note.kind)
+        counts[lost, note.text] += note.count if lost or note.code == "setup_failed" else 1
+    for (lost, text), n in counts.items():
+        if lost:
             yield f"{n} {text}"
         else:
-            yield text if n == 1 or code == "session_lost" else f"{text} ({n} times)"
+            yield text if n == 1 else f"{text} ({n} times)"
 
 
 def _limited(tally: RunTally, arm: str, totals: Totals) -> Iterator[str]:

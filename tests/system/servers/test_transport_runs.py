@@ -78,7 +78,7 @@ journeys:
   die:
     steps: [{call: die, arguments: {name: Ada}}]
 load: {users: 1, rounds: 2, round: 2s, warmup: 0s, think: 20ms}
-limits: {loop_lag_p99: 10s, lost_time: 100%, generator_cpu: 100%, errors: 100%}
+limits: {loop_lag_p99: 10s, lost_time: 100%, generator_cpu: 100%, errors: 100%, healed: 100%}
 gates: [mcp.calls > 0]
 """
 

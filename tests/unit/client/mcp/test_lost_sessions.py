@@ -15,7 +15,6 @@ from mcp_perf.client.protocol.session_loss import (
     FORGOT,
     PATIENCE,
     RESTARTED,
-    is_full,
 )
 from mcp_perf.client.protocol.tools import Tool
 from mcp_perf.client.reply import NOT_REOPENED, REOPENED
@@ -235,19 +234,3 @@ def test_a_session_that_is_unknown_when_it_was_just_opened_is_kept_elsewhere(use
     server.known, server.forgets_at_once = "lost", True
     failed = client.call(ECHO)
     assert (failed.outcome, failed.healed) == ("http_error", ELSEWHERE)
-
-
-@pytest.mark.parametrize(
-    ("text", "full"),
-    [
-        ("Maximum number of sessions reached", True),
-        ("Too many sessions", True),
-        ("Session limit exceeded", True),
-        ("server at capacity", True),
-        ("Too many requests", False),
-        ("HTTP 500: Internal Server Error", False),
-    ],
-)
-def test_a_server_that_has_as_many_sessions_as_it_takes_says_so(text, full):
-    """In any of these words."""
-    assert is_full(text) is full

@@ -144,6 +144,23 @@ def test_a_tool_that_passes_on_a_rate_limit_is_known_by_its_words(text, limited)
     assert text in reply.detail
 
 
+@pytest.mark.parametrize(
+    ("text", "helps"),
+    [
+        ("This tool is unavailable on 2026-07-28 connections", True),
+        ("sampling is not supported in 2026-07-28", True),
+        ("No flight on 2026-07-28", False),
+        ("this is unavailable", False),
+    ],
+)
+def test_a_failure_that_is_one_of_the_era_says_which_version_may_help(text, helps) -> None:
+    """In the words of a tool as in those of the protocol."""
+    failed = {"isError": True, "content": [{"type": "text", "text": text}]}
+    fault = {"code": -32000, "message": text}
+    for said in ({**RESULT, "result": failed}, {"jsonrpc": "2.0", "id": 7, "error": fault}):
+        assert ("protocol: 2025-11-25" in judged(said).detail) is helps
+
+
 @given(st.binary(max_size=200), st.sampled_from([200, 202, 400, 404, 500]))
 def test_no_body_makes_the_judge_fail(body, status) -> None:
     """Any bytes end in a class."""

@@ -345,3 +345,11 @@ def test_a_reference_within_the_schema_is_followed():
     validate = validator(Tool("t", schema))
     assert validate({"a": 1}) == ""
     assert "integer" in validate({"a": "x"})
+
+
+def test_arguments_of_a_tool_that_is_listed_twice_fit_either_schema():
+    """What fits none is told by the first."""
+    text, number = ({"properties": {"a": {"type": kind}}} for kind in ("string", "integer"))
+    check = validator(Tool("t", text, other_schemas=(number,)))
+    assert [check({"a": "x"}), check({"a": 1})] == ["", ""]
+    assert "not of type" in check({"a": None})

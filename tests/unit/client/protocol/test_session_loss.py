@@ -1,0 +1,128 @@
+"""What a refusal says of the session: the table of spellings, and what is told by repetition."""
+
+import pytest
+
+from mcp_perf.client.protocol.session_loss import (
+    EVICTED,
+    FORGOT,
+    PATIENCE,
+    RESTARTED,
+    Doubt,
+    Standing,
+    is_full,
+    loss,
+    loss_in,
+    plain,
+)
+from mcp_perf.client.reply import HTTP_ERROR, RATE_LIMITED, RPC_ERROR, TOOL_ERROR, Reply
+
+SAID = [
+    (404, b"", 0, FORGOT),
+    (404, b"<html>not here</html>", 0, FORGOT),
+    (404, b"Method not found", -32601, ""),
+    (404, b"Method not found", -32600, FORGOT),
+    (400, b"Mcp-Session-Id header is required", 0, FORGOT),
+    (400, b"Bad Request: Mcp-Session-Id header is missing", 0, FORGOT),
+    (400, b'{"error": "invalid_session"}', 0, FORGOT),
+    (400, b"sessionExpired", 0, FORGOT),
+    (400, b"Could not find session 3f6c-11", 0, FORGOT),
+    (403, b"Session terminated", 0, FORGOT),
+    (422, b"The session 0a1b2c3d4e5f does not exist", 0, FORGOT),
+    (400, b"Server has not been initialized", 0, RESTARTED),
+    (200, b"Client must send an initialize request first", -32600, RESTARTED),
+    (0, b"Please re-initialize", -32000, RESTARTED),
+    (409, b"session limit reached", 0, EVICTED),
+    (404, b"superseded: another session was opened", 0, EVICTED),
+    (500, b"Internal Server Error", 0, ""),
+    (503, b"browser session not found", 0, ""),
+    (200, b"Invalid params: session_id is required", -32602, ""),
+    (401, b"Unauthorized", 0, ""),
+]
+
+
+@pytest.mark.parametrize(("status", "body", "code", "kind"), SAID)
+def test_promise_30_status_code_and_wording_say_what_became_of_a_session(status, body, code, kind):
+    """The first spelling of the table that fits decides; what fits none says nothing."""
+    assert loss(status, body, code) == kind
+
+
+def test_only_refusals_say_that_a_session_is_lost():
+    """What a tool says is about the tool; a limit on the rate is about the rate."""
+    reply = Reply(0)
+    reply.status, reply.body = 404, b"session not found"
+    for outcome, kind in ((HTTP_ERROR, FORGOT), (TOOL_ERROR, ""), (RATE_LIMITED, "")):
+        assert loss_in(reply.fail(outcome, "no")) == kind
+    reply.body = b'{"jsonrpc":"2.0","id":1,"error":{"code":-32601,"message":"Method not found"}}'
+    assert loss_in(reply.fail(RPC_ERROR, "no")) == ""
+
+
+def test_words_are_read_however_they_are_joined():
+    """As a key, as a name of a class, over several lines."""
+    assert plain("SessionNotFound\n session_not-found") == "session not found session not found"
+
+
+@pytest.mark.parametrize(
+    ("text", "full"),
+    [
+        ("Maximum number of sessions reached", True),
+        ("Too many sessions", True),
+        ("Session limit exceeded", True),
+        ("server at capacity", True),
+        ("Too many requests", False),
+        ("HTTP 500: Internal Server Error", False),
+    ],
+)
+def test_a_server_that_has_as_many_sessions_as_it_takes_says_so(text, full):
+    """In any of these words."""
+    assert is_full(text) is full
+
+
+def refusal(detail, outcome=HTTP_ERROR):
+    """Give a call that was refused."""
+    return Reply(0).fail(outcome, detail)
+
+
+def fallen(doubt, standing, *details):
+    """Tell for each refusal whether the session is given up; "" is an answer that was ok."""
+    found = []
+    for detail in details:
+        if detail:
+            found.append(doubt.falls_on(standing, refusal(detail)))
+        else:
+            standing.works = True
+    return found
+
+
+def test_promise_30_the_same_refusal_of_every_call_gives_a_session_up():
+    """If calls were ok in it before; ids and times in the refusal make no difference."""
+    assert fallen(Doubt(), Standing(), "", "E 1", "E 22", "E 3f9") == [False, False, True]
+    assert fallen(Doubt(), Standing(), *["E 1"] * 9) == [False] * 9
+    assert fallen(Doubt(), Standing(), "", *["E", "F"] * 9) == [False] * 18
+    assert fallen(Doubt(), Standing(), "", *["E", "E", ""] * 9) == [False] * 18
+
+
+def test_a_refusal_that_a_session_survived_or_that_the_next_one_has_too_is_acquitted():
+    """It is not about sessions, and gives none up again."""
+    doubt = Doubt()
+    assert not any(fallen(doubt, Standing(), "", "E", "", *["E"] * PATIENCE))
+    assert doubt.acquitted == {"e"}
+    doubt = Doubt()
+    assert fallen(doubt, Standing(), "", *["E"] * PATIENCE)[-1]
+    assert not any(fallen(doubt, Standing(), "E", "", *["E"] * PATIENCE))
+
+
+def test_what_also_keeps_a_session_from_opening_is_not_about_the_session():
+    """The message is looked for in the failure of the opening."""
+    doubt = Doubt()
+    assert not doubt.acquits("initialize failed: HTTP 500")
+    fallen(doubt, Standing(), "", *["HTTP 500"] * PATIENCE)
+    assert not doubt.acquits("initialize failed: full")
+    assert doubt.acquits("initialize failed: HTTP 500")
+    assert not any(fallen(doubt, Standing(), "", *["HTTP 500"] * PATIENCE))
+
+
+def test_calls_that_were_not_refused_raise_no_doubt():
+    """Silence and cut connections are no refusals."""
+    doubt, standing = Doubt(), Standing(works=True)
+    assert not any(doubt.falls_on(standing, refusal("x", "timeout")) for _ in range(9))
+    assert standing.works
