@@ -17,6 +17,7 @@ from mcp_perf.client.http.dialing import Clock, WaitFactory
 from mcp_perf.client.http.endpoint import Endpoint, with_body
 from mcp_perf.client.http.sse import MESSAGES
 from mcp_perf.client.protocol.session_loss import loss
+from mcp_perf.client.rate_limits import TOO_MANY_REQUESTS
 from mcp_perf.client.reply import OK, TIMEOUT, beginning
 
 _FOREVER_NS: Final = 10 * 24 * 3600 * 10**9
@@ -75,11 +76,12 @@ class SseChannel:
             raise errors.CallTimeout(reply.detail)
         if reply.outcome != OK:
             raise errors.SendError(reply.detail)
-        if reply.status == 400 or (reply.status > 400 and loss(reply.status, reply.body)):
+        refused = reply.status > 400 and reply.status != TOO_MANY_REQUESTS
+        if reply.status == 400 or (refused and loss(reply.status, reply.body)):
             raise errors.SessionGone(f"HTTP {reply.status}: {beginning(reply.body)}")
         if reply.status >= 300:
-            refused = errors.RefusedError(f"HTTP {reply.status}: {beginning(reply.body)}")
-            raise refused.told_by(reply.status, retry_after_s=reply.retry_after_s)
+            error = errors.RefusedError(f"HTTP {reply.status}: {beginning(reply.body)}")
+            raise error.told_by(reply.status, retry_after_s=reply.retry_after_s)
 
     def close(self) -> None:
         stream, self._stream = self._stream, None

@@ -20,6 +20,8 @@ REFUSED: Final = "refused"
 _AT_ONCE_S: Final = 2.5
 """Sessions are told of once a second, and of some a user finds out after a think time."""
 _MOST: Final = 0.8
+_BY_CHANCE: Final = 0.3
+"""A session can be evicted as soon as it is opened; of two processes, one call in two is astray."""
 
 
 def unsampled(tally: RunTally, arm: str) -> str:
@@ -46,11 +48,12 @@ def losses(tally: RunTally, arm: str) -> Counter[str]:
     lost = Counter({REFUSED: sum(note.count for note in of_arm if note.kind == REFUSED)})
     for note in notes:
         lost[note.kind or FORGOT] += note.count
-    if lost[FORGOT] and not lost[ELSEWHERE]:
+    unknown = lost[FORGOT] + lost[ELSEWHERE]
+    if unknown and lost[ELSEWHERE] <= _BY_CHANCE * unknown:
         users = max((turn.started.users for turn in tally.turns_of(arm)), default=0)
-        meant = _meant([note for note in notes if note.kind in ("", FORGOT)], users)
-        forgotten = lost.pop(FORGOT)
-        lost[meant] += forgotten
+        meant = _meant([note for note in notes if note.kind in ("", FORGOT, ELSEWHERE)], users)
+        lost[FORGOT] = lost[ELSEWHERE] = 0
+        lost[meant] += unknown
     return +lost
 
 

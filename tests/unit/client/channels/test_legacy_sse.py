@@ -138,10 +138,17 @@ def test_a_message_in_several_lines_and_notifications_are_read(stream, connect):
     assert client.call(Call(ECHO, {})).outcome == "ok"
 
 
-@pytest.mark.parametrize("status", [b"404 Not Found", b"400 Bad Request"])
+@pytest.mark.parametrize(
+    "status",
+    [
+        b"404 Not Found\r\nContent-Length: 0\r\n\r\n",
+        b"400 Bad Request\r\nContent-Length: 0\r\n\r\n",
+        b"401 Unauthorized\r\nContent-Length: 15\r\n\r\nunknown session",
+    ],
+)
 def test_a_lost_session_is_opened_again_and_the_call_repeated(status, stream, connect):
     """A POST that is refused so was not worked on."""
-    lost = b"HTTP/1.1 " + status + b"\r\nContent-Length: 2\r\n\r\nno"
+    lost = b"HTTP/1.1 " + status
     _, client = connect(
         *stream.greeting, stream.take(status=lost), *stream.greeting, stream.take(RESULT)
     )
