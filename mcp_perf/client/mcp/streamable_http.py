@@ -90,6 +90,8 @@ class McpClient:
         self._lost = False
         """Whether the server has forgotten the session, and none could be opened in its place."""
         self._lost_how = FORGOT
+        self._lost_told = False
+        """Whether the call that found out has told of it."""
         self._doubted = Session()
         """The session that was given up by suspicion, until the next one has shown how it fares."""
         self.doubt = Doubt()
@@ -174,7 +176,7 @@ class McpClient:
         with self._opening:
             if self.messenger.session.is_open and self.messenger.session is not attempt.session:
                 return REJOINED
-            self._lost, self._lost_how = True, kind
+            self._lost, self._lost_how, self._lost_told = True, kind, True
             with self.openings.again(errors.ConnectError):
                 self._initialize(attempt.connection)
             return REOPENED
@@ -230,7 +232,7 @@ class McpClient:
             raise failure.told_by(reply.status, reply.outcome, reply.retry_after_s)
         if self.streams.from_the_start:
             self.streams.listen(self.timeout_s)
-        session.is_open, self._lost = True, False
+        session.is_open, self._lost, self._lost_told = True, False, False
 
     def _say_goodbye(self) -> Reply | None:
         """DELETE the session, where there is one; return what came of it."""
@@ -343,7 +345,7 @@ class McpClient:
         lost, start_ns = 0, 0
         if not self.messenger.session.is_open or self.messenger.credentials is not None:
             start_ns = self.terms.clock()
-            was_lost, doubted = self._lost, self._doubted
+            was_lost, told, doubted = self._lost, self._lost_told, self._doubted
             try:
                 self.messenger.use_token()
                 opened = self._enter(attempt.connection)
@@ -351,7 +353,7 @@ class McpClient:
                 return no_session(start_ns, error, self.terms.clock())
             if was_lost and self.messenger.session is not doubted:
                 # To open it again is a part of the call.
-                lost = REOPENED if opened else REJOINED
+                lost = REOPENED if opened and not told else REJOINED
                 attempt.timeout_s = self.terms.left_s(start_ns, attempt.timeout_s)
         self._last = attempt
         reply = self._mend(attempt, self.send(attempt, attempt.timeout_s))
@@ -360,7 +362,7 @@ class McpClient:
         if lost:
             reply.start_ns = start_ns
             if reply.outcome == OK or not self._doubted.id:  # else it was not about the session
-                reply.session_lost, reply.healed = lost, self._lost_how
+                reply.session_lost, reply.healed = lost, reply.healed or self._lost_how
             self._doubted = Session()
         return reply
 
@@ -389,4 +391,4 @@ class McpClient:
                 reply.detail += "; every call gets it, as if the server no longer knows the session"
                 self.streams.stop()
                 self.messenger.session, self._doubted = Session(), session
-                self._lost, self._lost_how = True, FORGOT
+                self._lost, self._lost_how, self._lost_told = True, FORGOT, False

@@ -16,7 +16,7 @@ from mcp_perf.client.mcp.streamable_http import Call, McpClient
 from mcp_perf.client.protocol import versions
 from mcp_perf.client.protocol.identity import RequestIds
 from mcp_perf.client.protocol.tools import Tool
-from mcp_perf.client.reply import REJOINED, REOPENED
+from mcp_perf.client.reply import NOT_REOPENED, REJOINED, REOPENED
 
 ECHO = Tool("echo", {"type": "object"})
 MODERN, HANDSHAKE = "2026-07-28", "2025-11-25"
@@ -192,22 +192,23 @@ def test_a_session_that_could_not_be_opened_again_is_opened_by_the_next_call(con
     failed, recovered, after = (client.call(call) for _ in range(3))
     assert failed.outcome == "http_error"
     assert "session lost, and not opened again" in failed.detail
-    assert (recovered.outcome, recovered.session_lost) == ("ok", REOPENED)
+    assert failed.session_lost == NOT_REOPENED
+    assert (recovered.outcome, recovered.session_lost) == ("ok", REJOINED)
     assert (after.outcome, after.session_lost) == ("ok", 0)
     assert server.initialized == ["s1", "s2"]
 
 
 def test_of_calls_that_find_the_session_not_opened_again_one_recovers_it(connect):
-    """A loss that outlives its call is told once as well, by the call that ends it."""
+    """A loss that outlives its call is told once as well, by the call that found it."""
     server = Sessions(1)
     client, _ = connect(server, 2)
     server.session, server.refuses = "forgotten", 1
-    assert client.call(calls(1)[0]).outcome == "http_error"
+    assert client.call(calls(1)[0]).session_lost == NOT_REOPENED
     server._barrier = threading.Barrier(2)
     replies = at_once(client, calls(2))
     assert [reply.outcome for reply in replies] == ["ok", "ok"]
     # The other one has waited for it, or began after it.
-    assert {reply.session_lost for reply in replies} - {0, REJOINED} == {REOPENED}
+    assert {reply.session_lost for reply in replies} - {0} == {REJOINED}
     assert server.initialized == ["s1", "s2"]
 
 
