@@ -11,6 +11,7 @@ from typing import Any, Final
 import msgspec
 from gevent.event import Event
 
+from mcp_perf.load.plan.drain import CONNECT_S
 from mcp_perf.load.plan.schedule import Turn
 from mcp_perf.load.watch.upstreams import Together
 from mcp_perf.results.document.document import PHASES
@@ -22,7 +23,6 @@ ANSWER: Final = "mcp-perf-answer"
 """From them to the conductor."""
 RECORDS: Final = "mcp-perf-records"
 """From a worker to the master, for the journal."""
-_PREPARE_S: Final = 60.0
 _MARGIN_S: Final = 15.0
 """How long after its last possible call a node may take to answer before it counts as lost."""
 _LEAVE_S: Final = 60.0
@@ -53,6 +53,8 @@ class Conductor:
     now_s: Callable[[], float]
     drain_s: Callable[[str], float]
     """How long the last calls of an arm's turn may take."""
+    connect_s: float = CONNECT_S
+    """How long the users of a process may take to connect."""
     observer: Together | None = None
     """What is measured from before a turn's first call to after its last one."""
     reason: str = "finished"
@@ -104,7 +106,7 @@ class Conductor:
 
     def _prepare(self, turn: Turn) -> bool:
         order = {"arm": turn.arm, "users": turn.users}
-        self._ask("ready", "prepare", turn.number, order, _PREPARE_S)
+        self._ask("ready", "prepare", turn.number, order, self.connect_s + _MARGIN_S)
         return not self._stopping.is_set()
 
     def _run(self, turn: Turn) -> None:

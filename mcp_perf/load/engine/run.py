@@ -14,13 +14,14 @@ from mcp_perf.load.engine.early_end import CODE as ABORTED
 from mcp_perf.load.engine.early_end import EarlyEnd, bound_of
 from mcp_perf.load.hub.redaction import guard, redactor
 from mcp_perf.load.plan import calibration, search
-from mcp_perf.load.plan.drain import drain_s
+from mcp_perf.load.plan.drain import connect_s, drain_s
 from mcp_perf.load.plan.schedule import Turn
 from mcp_perf.load.plan.workload import workload
 from mcp_perf.load.prepare.history import remember
 from mcp_perf.load.prepare.machine import environment
 from mcp_perf.load.prepare.prepare import Prepared
 from mcp_perf.load.steps.compile import unchecked
+from mcp_perf.load.targets.targets import started_here
 from mcp_perf.load.watch.sampler import Sampler
 from mcp_perf.load.watch.sources import shared, sharing
 from mcp_perf.load.watch.upstreams import Together, Upstreams
@@ -68,6 +69,7 @@ class Run:
             write=self.write,
             now_s=self.now_s,
             drain_s=partial(drain_s, prepared.loaded.scenario),
+            connect_s=connect_s(prepared.loaded.scenario, started_here(prepared.targets)),
             observer=Together([Upstreams(prepared.targets, self.now_s), self._sampler]),
         )
         bound = bound_of(prepared.loaded.scenario)

@@ -18,6 +18,7 @@ from mcp_perf.client.errors import TargetError
 from mcp_perf.load.engine.health import Watch
 from mcp_perf.load.engine.turn_gate import OpenTurn, TurnGate
 from mcp_perf.load.engine.user import UserContext
+from mcp_perf.load.plan.drain import CONNECT_S
 from mcp_perf.load.plan.schedule import Turn
 from mcp_perf.load.steps.recorder import Recorder
 from mcp_perf.results.journal.records import TurnEnded
@@ -26,9 +27,6 @@ logger = logging.getLogger("mcp-perf")
 
 FLUSH_S: Final = 1.0
 _CONNECTS_AT_ONCE: Final = 32
-CONNECT_S: Final = 45.0
-"""How long all users may take to connect: within what the conductor waits for this process. Who has
-no session then meets the same trouble in the turn, where it is counted."""
 
 
 @dataclass(eq=False)
@@ -46,6 +44,7 @@ class TurnRunner:
     """How many users who were to work in a turn have had no session in it."""
     watch: Watch = field(default_factory=Watch)
     connect_s: float = CONNECT_S
+    """Within what the conductor waits for this process."""
     _flusher: gevent.Greenlet | None = None
     _hurry: Event = field(default_factory=Event)
     _ending: bool = False

@@ -9,10 +9,12 @@ import gevent
 from mcp_perf.load.engine.conductor import ANSWER, ORDER
 from mcp_perf.load.engine.turn_runner import TurnRunner
 from mcp_perf.load.engine.user import UserPool
+from mcp_perf.load.plan.drain import connect_s
 from mcp_perf.load.plan.schedule import share_of
 from mcp_perf.load.prepare import open_files, relay
 from mcp_perf.load.steps.locust_feed import LocustFeed
 from mcp_perf.load.steps.recorder import Recorder
+from mcp_perf.load.targets.targets import started_here
 from mcp_perf.load.watch.sessions import SessionWatch
 from mcp_perf.results.journal.records import AnyRecord
 
@@ -64,6 +66,7 @@ class WorkingSide:
             pool.arrivals,
             self._watch.note,
             pool.without_session,
+            connect_s=connect_s(task.loaded.scenario, started_here(task.targets)),
         )
 
     def start(self) -> None:

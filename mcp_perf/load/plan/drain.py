@@ -1,4 +1,4 @@
-"""How long the last calls of a round may take, and with that the longest time of a run."""
+"""How long is waited around a round: for its connections, for its last calls."""
 
 from collections.abc import Iterable, Iterator
 from typing import Final
@@ -10,6 +10,18 @@ from mcp_perf.scenario.model.steps import Step
 
 _MARGIN_S: Final = 1.0
 """A call is told of its timeout a moment after it."""
+
+CONNECT_S: Final = 45.0
+"""How long all users may take to connect. Who has no session then meets the same trouble in the
+turn, where it is counted."""
+
+
+def connect_s(scenario: Scenario, starting: Iterable[str]) -> float:
+    """Return how long all users may take to connect, in seconds.
+
+    `starting` are the arms whose servers are started: nobody ends one before its `start_timeout`.
+    """
+    return max([CONNECT_S, *(scenario.arms[arm].start_timeout + _MARGIN_S for arm in starting)])
 
 
 def drain_s(scenario: Scenario, arm: str) -> float:

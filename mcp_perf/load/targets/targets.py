@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from mcp_perf.client.channels.inprocess import Code, find_function
 from mcp_perf.client.channels.legacy_sse import SseChannel
+from mcp_perf.client.channels.stdio import Command
 from mcp_perf.client.errors import CallTimeout, ConnectError, NegotiationError, TargetError
 from mcp_perf.client.http.endpoint import Endpoint
 from mcp_perf.client.http.rest import RestClient
@@ -192,6 +193,11 @@ def _speaks_sse(where: Destination | None) -> bool:
     finally:
         channel.close()
     return True
+
+
+def started_here(targets: Mapping[str, ArmTarget]) -> list[str]:
+    """Name the arms whose servers are started by their users."""
+    return [name for name, target in targets.items() if isinstance(target.destination, Command)]
 
 
 def unknown_tools(loaded: Loaded, targets: Mapping[str, ArmTarget]) -> list[str]:

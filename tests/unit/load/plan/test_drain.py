@@ -2,7 +2,7 @@
 
 import pytest
 
-from mcp_perf.load.plan.drain import drain_s, longest_s, shortened
+from mcp_perf.load.plan.drain import CONNECT_S, connect_s, drain_s, longest_s, shortened
 from mcp_perf.load.plan.schedule import Level, plan
 from mcp_perf.scenario.loader import load_text
 
@@ -67,3 +67,10 @@ def test_promise_09_timeouts_that_cannot_be_reached_are_told(scenario):
         "unanswered 30 s after the end of its round is cut off, and counts as a timeout. To wait "
         "for it, write limits: {drain: 60s}"
     )
+
+
+def test_nobody_ends_a_server_that_is_still_starting(scenario):
+    """Users may take as long to connect as a server of theirs may take to start."""
+    given = scenario("[{call: one}]")
+    assert connect_s(given, []) == CONNECT_S
+    assert connect_s(given, ["mcp"]) == 61.0
