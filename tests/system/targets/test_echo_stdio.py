@@ -33,9 +33,9 @@ def client(systems, protocol):
     client.close()
 
 
-def said(client, name, meta=None, **arguments):
+def said(client, name, *, progress=False, **arguments):
     """Call a tool; give the reply and its structured result."""
-    reply = client.call(Call(client.list_tools()[name], arguments, meta=meta or {}))
+    reply = client.call(Call(client.list_tools()[name], arguments, progress=progress))
     assert reply.outcome == "ok", reply.detail
     return reply, reply.json()["result"].get("structuredContent")
 
@@ -48,7 +48,7 @@ def test_every_kind_of_tool_answers(client, protocol):
     assert sorted(client.list_tools()) == sorted(TOOLS)
     assert said(client, "add", a=1, b=2)[1] == {"sum": 3}
     assert said(client, "sleep", ms=20)[1] == {"slept_ms": 20}
-    reply, steps = said(client, "progress", {"progressToken": "t"}, steps=3, interval_ms=1)
+    reply, steps = said(client, "progress", progress=True, steps=3, interval_ms=1)
     assert steps == {"steps": 3}
     assert reply.heard.counts == {"notifications/progress": 3}
     assert said(client, "ask", question="?")[1] == {"action": "accept", "answer": "blue"}
