@@ -31,7 +31,7 @@ test-long: .venv/.installed-test
 
 # The pure core, every branch of it.
 core: .venv/.installed-test
-	$(BIN)/python -m pytest -q -n 2 --cov --cov-report=term @tests/core.txt
+	$(BIN)/python -m pytest -q -n 2 --hypothesis-profile core --cov --cov-report=term @tests/core.txt
 
 bench: .venv/.installed-test
 	$(BIN)/python -m tests.benchmarks.figures

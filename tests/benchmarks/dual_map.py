@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 from typing import Final
+from xml.etree import ElementTree as ET
 
 from mcp_perf import folders
 from mcp_perf.results.document.document import ArmNumbers, Report, RoundNumbers
-from mcp_perf.results.render.charts.svg import element, text
 from mcp_perf.results.stats.rounds import compare
 
 RTTS_MS: Final = (2, 5, 10, 20, 40)
@@ -160,6 +160,18 @@ def _cost(rounds: Sequence[RoundNumbers]) -> float:
     return used_s / sum(one.journeys_done for one in rounds)
 
 
+def element(tag: str, *children: ET.Element | str, **attributes: str) -> ET.Element:
+    """Build an element; in attribute names an underscore stands for a dash, `class_` for class."""
+    names = {name.rstrip("_").replace("_", "-"): value for name, value in attributes.items()}
+    built = ET.Element(tag, names)
+    for child in children:
+        if isinstance(child, str):
+            built.text = child
+        else:
+            built.append(child)
+    return built
+
+
 def drawn(found: Sequence[Cell]) -> str:
     """Return the map as SVG: measured and predicted side by side, a cell each."""
     side, top, left = (92, 46), 60, 70
@@ -182,7 +194,8 @@ def drawn(found: Sequence[Cell]) -> str:
     shapes.append(_text(left, height - 10, note, ""))
     shapes.insert(1, element("rect", width="100%", height="100%", fill="#fff"))
     box = {"viewBox": f"0 0 {width} {height}", "width": str(width), "height": str(height)}
-    return text(element("svg", *shapes, xmlns="http://www.w3.org/2000/svg", role="img", **box))
+    root = element("svg", *shapes, xmlns="http://www.w3.org/2000/svg", role="img", **box)
+    return ET.tostring(root, "unicode")
 
 
 _STYLE: Final = (

@@ -18,6 +18,7 @@ from mcp_perf.client.protocol.requests import Arguments, PreparedCall, Request
 from mcp_perf.client.protocol.tasks import TaskState
 from mcp_perf.client.reply import (
     CHECK_FAILED,
+    NO_SESSION,
     OK,
     RPC_ERROR,
     TIMEOUT,
@@ -199,7 +200,7 @@ class CallAttempt:
 
 def no_session(start_ns: int, error: TargetError, end_ns: int) -> Reply:
     """Return how a call ends for which no session could be opened."""
-    reply = Reply(start_ns).fail(error.outcome, f"no session: {error}")
+    reply = Reply(start_ns).fail(error.outcome, f"{NO_SESSION}: {error}")
     reply.end_ns, reply.retry_after_s = end_ns, error.retry_after_s
     return reply
 

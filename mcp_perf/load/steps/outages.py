@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from mcp_perf.client.reply import Reply
+from mcp_perf.client.reply import NO_SESSION, Reply
 from mcp_perf.outcomes import TIMEOUT, TRANSPORT_ERROR
 from mcp_perf.results.journal.records import SILENT, Outage
 
@@ -59,6 +59,8 @@ class OutageWatch:
         """Take in a call that reached nobody; `calls` have ended before it, of whatever class."""
         answered = calls - self.unreached
         self.unreached += 1
+        if cls == TIMEOUT and reply.detail.startswith(NO_SESSION):
+            return  # a server that is full lets them wait, and serves those who have one
         self._look(arm, answered)
         row = self._rows.get(arm)
         if row is None:

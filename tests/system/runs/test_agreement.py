@@ -246,7 +246,7 @@ CLASSES = {
     "mcp": {
         "error": "tool_error",
         "html": "http_error",
-        "malformed": "http_error",
+        "malformed": "rpc_error",
         "reset": "transport_error",
         "cut": "transport_error",
         "stall": "timeout",

@@ -64,6 +64,7 @@ def test_a_gate_on_the_latency_moves_the_knee_below_where_calls_queue(search):
     assert "mcp.p90 < 45ms" in found["broke_by"]
 
 
+@pytest.mark.long
 def test_two_processes_search_as_one(search):
     """The rate is that of both together, and so is what they found."""
     ended, document = search("[mcp.capacity < 10/s]", "--processes", "2")

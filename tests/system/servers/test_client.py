@@ -136,8 +136,7 @@ def test_a_connection_that_the_server_closed_idle_is_replaced_unseen(door, until
     call = Call(tools[peer.good[0]], peer.good[1])
     assert client.call(call).outcome == "ok"
     [connection] = client.pool.connections
-    if not connection.reader.complete:
-        connection._finish_last()
+    assert connection.has_ended(5)
     until(connection._is_stale, "the server keeps the idle connection open", 120)
     reply = client.call(call)
     assert (reply.outcome, reply.session_lost) == ("ok", False)

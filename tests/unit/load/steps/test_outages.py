@@ -2,7 +2,7 @@
 
 import pytest
 
-from mcp_perf.client.reply import Reply
+from mcp_perf.client.reply import NO_SESSION, Reply
 from mcp_perf.load.steps.recorder import Recorder
 from mcp_perf.outcomes import HARNESS_ERROR, INTERRUPTED, OK, TIMEOUT, TRANSPORT_ERROR
 from mcp_perf.results.journal.records import Health, Outage
@@ -112,6 +112,14 @@ def test_calls_that_hang_at_once_are_no_outage(calls):
     calls.recorder.end()
     calls.make(OK, 3.5)
     calls.flush()
+    assert calls.outages == []
+
+
+def test_who_waits_for_a_session_tells_of_no_outage(calls):
+    """A server that is full lets them wait, and serves the others."""
+    for at_s in (1.0, 1.2, 3.0, 3.2):
+        calls.make(TIMEOUT, at_s, 2.0, f"{NO_SESSION}: initialize: no reply in time")
+    calls.recorder.end()
     assert calls.outages == []
 
 
