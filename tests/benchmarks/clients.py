@@ -30,7 +30,7 @@ journeys:
         arguments: {message: hello}
         expect: {equals: {structuredContent.message: hello}}
 load: {users: 16, rounds: 2, round: 1500ms, warmup: 500ms}
-limits: {loop_lag_p99: 10s, lost_time: 100%}
+limits: {loop_lag_p99: 10s, lost_time: 100%, generator_cpu: 100%}
 """
 SAVES = """
 name: saves
@@ -45,7 +45,7 @@ journeys:
         save: {said: structuredContent.message}
         expect: {equals: {structuredContent.message: "${text}", "content[0].type": text}}
 load: {users: 16, rounds: 2, round: 1500ms, warmup: 500ms}
-limits: {loop_lag_p99: 10s, lost_time: 100%}
+limits: {loop_lag_p99: 10s, lost_time: 100%, generator_cpu: 100%}
 """
 PLAIN = """
 name: plain-http
@@ -58,7 +58,7 @@ journeys:
         query: {message: hello}
         expect: {equals: {message: hello}}
 load: {users: 16, rounds: 2, round: 1500ms, warmup: 500ms}
-limits: {loop_lag_p99: 10s, lost_time: 100%}
+limits: {loop_lag_p99: 10s, lost_time: 100%, generator_cpu: 100%}
 """
 MANY_CALLS = """
 name: memory
@@ -72,7 +72,7 @@ journeys:
         arguments: {message: "${text}"}
         expect: {equals: {structuredContent.message: "${text}"}}
 load: {users: 16, rounds: 10, round: SECONDSs, warmup: 3s}
-limits: {loop_lag_p99: 10s, lost_time: 100%}
+limits: {loop_lag_p99: 10s, lost_time: 100%, generator_cpu: 100%}
 """
 ROUND_S = 1.5
 ENOUGH = 50_000

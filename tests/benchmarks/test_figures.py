@@ -10,7 +10,7 @@ def test_figures_stand_in_columns_with_their_spread():
         "figure                     median   from least to most   n",
         "-------------------------  -------  -------------------  -",
         "a thing                    1942 ms  1 to 2000            3",
-        "CPU per tools/call: b / a  2 x      1.93 to 2.07 (95 %)  6",
+        "CPU per tools/call: b / a  2 x      1.89 to 2.11 (95 %)  6",
     ]
 
 

@@ -323,7 +323,8 @@ def _few(metric: str, totals: Totals, arm: str) -> str | None:
 def _few_each(metric: str, evidence: Evidence, arm: str) -> str | None:
     """Say that rounds have too few samples for their percentiles to be compared, or nothing."""
     n = _thin(metric, evidence, 1)
-    if n is None:
+    # A single sample is its own median, which leans to neither side; of a tail it is no sign.
+    if n is None or bare(metric) == "p50":
         return None
     what = "journeys" if metric.startswith(JOURNEY_PREFIX) else "calls"
     needed = f"a ratio of {metric} needs at least {rule.samples_needed(metric)} in each"

@@ -76,3 +76,10 @@ def test_a_ratio_of_percentiles_takes_enough_calls_in_each_round():
         assert "made only 30 calls in a round: a ratio of p99 needs at least 100" in found.reason
     found = judged("mcp.journey_p99 <= 2x control", mcp=few, control=many)
     assert "made only 30 journeys" in found.reason
+
+
+def test_a_ratio_of_medians_takes_one_call_in_each_round():
+    """A benchmark of slow functions times each of them once in a round."""
+    slow = [Round(ms=10 + n / 10, ok=1) for n in range(8)]
+    fast = [Round(ms=4 + n / 10, ok=1) for n in range(8)]
+    assert judged("mcp.p50 <= 0.5x rest", mcp=fast, rest=slow).verdict == "PASS"
