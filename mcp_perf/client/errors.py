@@ -11,6 +11,9 @@ from typing import Final, Self
 from mcp_perf.client.rate_limits import TOO_MANY_REQUESTS
 from mcp_perf.client.reply import HARNESS_ERROR, HTTP_ERROR, RATE_LIMITED, TIMEOUT, TRANSPORT_ERROR
 
+NO_SESSION: Final = "no session"
+"""So the detail begins of a call that could not be made because its session was not opened."""
+
 
 class TargetError(Exception):
     """The target, or the way to it, failed. `outcome` is the class the call ends in."""

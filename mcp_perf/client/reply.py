@@ -20,8 +20,6 @@ NOT_REOPENED: Final = 3
 """What a call did whose session the server had lost: it opened another one, went on in that of a
 call beside it, or could not open any."""
 
-NO_SESSION: Final = "no session"
-"""So the detail begins of a call that could not be made because its session was not opened."""
 UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What a hostile body makes `Reply.json` raise: not JSON, not UTF-8, nested without end."""
 

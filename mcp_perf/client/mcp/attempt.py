@@ -9,7 +9,7 @@ from typing import Any, Final, Protocol
 
 import msgspec
 
-from mcp_perf.client.errors import TargetError
+from mcp_perf.client.errors import NO_SESSION, TargetError
 from mcp_perf.client.mcp.handshake import Terms
 from mcp_perf.client.protocol import jsonrpc, tasks
 from mcp_perf.client.protocol.answers import NoAnswer, Responder
@@ -18,7 +18,6 @@ from mcp_perf.client.protocol.requests import Arguments, PreparedCall, Request
 from mcp_perf.client.protocol.tasks import TaskState
 from mcp_perf.client.reply import (
     CHECK_FAILED,
-    NO_SESSION,
     OK,
     RPC_ERROR,
     TIMEOUT,

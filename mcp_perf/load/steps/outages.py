@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from mcp_perf.client.reply import NO_SESSION, Reply
+from mcp_perf.client.errors import NO_SESSION
+from mcp_perf.client.reply import Reply
 from mcp_perf.outcomes import TIMEOUT, TRANSPORT_ERROR
 from mcp_perf.results.journal.records import SILENT, Outage
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from mcp_perf.client.reply import NO_SESSION, Reply
+from mcp_perf.client.errors import NO_SESSION
+from mcp_perf.client.reply import Reply
 from mcp_perf.load.steps.recorder import Recorder
 from mcp_perf.outcomes import HARNESS_ERROR, INTERRUPTED, OK, TIMEOUT, TRANSPORT_ERROR
 from mcp_perf.results.journal.records import Health, Outage
