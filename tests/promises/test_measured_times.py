@@ -187,7 +187,7 @@ time.time = falling
 time.time_ns = lambda: int(falling() * 1e9)
 from mcp_perf.cli.output.screen import run_on_screen
 quick = ["load.rounds=2", "load.round=300ms", "load.warmup=0s", "limits.loop_lag_p99=10s"]
-quick += ["limits.lost_time=100%"]
+quick += ["limits.lost_time=100%", "limits.generator_cpu=100%"]
 options = [part for setting in quick for part in ("--set", setting)]
 code = run_on_screen(["--scenario", "echo", "--out", sys.argv[1], *options], ("json",))
 assert falling.looks > 10

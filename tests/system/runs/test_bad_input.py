@@ -206,7 +206,7 @@ def test_a_tool_that_hangs_is_a_timeout_and_the_run_ends(run_cli, report, tmp_pa
         "name: hang\ntitle: A tool that hangs\narms: {mcp: {mcp: system:echo/mcp}}\n"
         "journeys: {one: {steps: [{call: sleep, arguments: {ms: 60000}, timeout: 300ms}]}}\n"
         "load: {users: 3, rounds: 2, round: 1s, warmup: 0s}\n"
-        "limits: {loop_lag_p99: 10s, lost_time: 100%}\n"
+        "limits: {loop_lag_p99: 10s, lost_time: 100%, generator_cpu: 100%}\n"
     )
     ended = run_cli("run", path, "--out", tmp_path / "run", timeout=300)
     assert ended.code == 99, ended.output

@@ -27,7 +27,7 @@ title: Calls that take their time
 arms: {mcp: {mcp: system:echo/mcp, timeout: 40s}}
 journeys: {one: {steps: [{call: sleep, arguments: {ms: 30000}}]}}
 load: {users: 3, rounds: 1, round: 40s, warmup: 0s}
-limits: {loop_lag_p99: 10s, lost_time: 100%}
+limits: {loop_lag_p99: 10s, lost_time: 100%, generator_cpu: 100%}
 """
 pytestmark = pytest.mark.load
 

@@ -86,7 +86,7 @@ journeys:
     steps:
       - parallel: [{call: sleep, arguments: {ms: 30000}}, {call: sleep, arguments: {ms: 30000}}]
 load: {users: 2, rounds: 1, round: 1s, warmup: 0s}
-limits: {drain: 200ms, loop_lag_p99: 10s, lost_time: 100%}
+limits: {drain: 200ms, loop_lag_p99: 10s, lost_time: 100%, generator_cpu: 100%}
 """
 OK_STEPS = ("open session", "tools/call greet", "tools/call boom", "close session")
 pytestmark = pytest.mark.load

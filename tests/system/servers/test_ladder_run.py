@@ -8,6 +8,7 @@ pytestmark = pytest.mark.load
 SHORT = (
     *("--set", "load.rounds=6", "--set", "load.round=200ms", "--set", "load.warmup=200ms"),
     *("--set", "limits.loop_lag_p99=10s", "--set", "limits.lost_time=100%"),
+    *("--set", "limits.generator_cpu=100%"),
 )
 
 

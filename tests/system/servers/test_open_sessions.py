@@ -16,7 +16,7 @@ arms:
 journeys:
   echo: {steps: [{call: echo, arguments: {message: here}}]}
 load: {shape: ramp, users: USERS, rounds: 6, round: 600ms, warmup: 0s, think: 300ms}
-limits: {loop_lag_p99: 10s, lost_time: 100%}
+limits: {loop_lag_p99: 10s, lost_time: 100%, generator_cpu: 100%}
 gates: [mcp.sessions >= USERS, mcp.sessions <= USERS, mcp.session_kib < 1MiB]
 """
 
