@@ -29,10 +29,11 @@ def ignore() -> None:
 
 def require_harmless(named: str | None) -> None:
     """Refuse what a file decides that was not `named` by --config. Raises Refusal."""
+    asked = Path(named).resolve() if named else None
     problems = [
         f"{path}: sets {option}, and --config does not name this file: remove the line, or name it"
         for path in map(Path, argument_parser.DEFAULT_CONFIG_FILES)
-        if str(path) != named
+        if path.expanduser().resolve() != asked
         for option in _decided(path.expanduser())
     ]
     if problems:

@@ -18,6 +18,7 @@ _SECRET_NAME: Final = re.compile(
     r"token|secret|passw|pwd|api[_-]?key|access[_-]?key|credential|cookie|^authorization$|jwt",
     re.IGNORECASE,
 )
+"""Narrower than that of identities (`SOUNDS_SECRET`): many a `key` of an argument is none."""
 _OUTCOMES: Final = ("take", "save", "expect")
 """What stands below these says where a value is found, or what it is to be."""
 _WORD: Final = 8

@@ -130,19 +130,22 @@ class RateLevel(DocumentPart):
     error_rate: float | None
 
 
+SearchEnd = Literal[
+    "knee",
+    "held",
+    "lowest",
+    "generator",
+    "own_limit",
+    "unsteady",
+    "did_not_recover",
+    "unfinished",
+]
+
+
 class Capacity(DocumentPart):
     """The highest rate that an arm holds: what a breakpoint load has found."""
 
-    outcome: Literal[
-        "knee",
-        "held",
-        "lowest",
-        "generator",
-        "own_limit",
-        "unsteady",
-        "did_not_recover",
-        "unfinished",
-    ]
+    outcome: SearchEnd
     """`knee`: it was found; `held`: even the highest rate was; `lowest`: not even that one was;
     `generator`: the load generator was the limit; `own_limit`: `max_in_flight` was; `unsteady`: the
     same rates held and broke; `did_not_recover`: the target, from a rate that broke; `unfinished`:

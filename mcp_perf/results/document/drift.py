@@ -10,7 +10,7 @@ class Drift(DocumentPart):
 
     metric: Literal["journey_p50", "throughput"]
     change: float
-    """A fraction: from the first round to the last along a line, or after a step."""
+    """A fraction: from the first round to the last, or after a step."""
     ci95: tuple[float, float]
     after_round: int | None = None
     """The last round before a step; null for a line. A step is here only where it is shown."""

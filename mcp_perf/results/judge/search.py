@@ -17,9 +17,9 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 
-from mcp_perf.results.document.document import Phase
+from mcp_perf.results.document.document import Phase, SearchEnd
 
 NARROW: Final = 1.05
 """The ends of a bracket that need no further trial between them, as a ratio."""
@@ -50,17 +50,6 @@ _PROBED_SHARE: Final = 0.25
 _PROBE_S: Final = 0.5
 _UNKNOWN_PROBES: Final = 2
 """Before each further trial of a target that has not held any rate yet."""
-
-SearchEnd = Literal[
-    "knee",
-    "held",
-    "lowest",
-    "generator",
-    "own_limit",
-    "unsteady",
-    "did_not_recover",
-    "unfinished",
-]
 
 
 @dataclass(frozen=True, slots=True)

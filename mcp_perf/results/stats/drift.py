@@ -6,12 +6,13 @@ All values are logarithms, one for each round, in their order.
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
-from statistics import fmean
+from itertools import accumulate, pairwise
+from statistics import fmean, stdev
 from typing import Final
 
 from mcp_perf.results.stats.effective import free, line
 from mcp_perf.results.stats.mean import ALPHA, special
+from mcp_perf.results.stats.rounds import student_t
 
 FEWEST_ROUNDS: Final = 6
 
@@ -24,7 +25,7 @@ class Shift:
     half: float
     """Half of its 95 % interval."""
     after: int = 0
-    """The number of rounds before a step; 0 for the way of a line, from the first to the last."""
+    """The number of rounds before a step; 0 for the way from the first to the last."""
 
     @property
     def shown(self) -> bool:
@@ -33,9 +34,27 @@ class Shift:
 
 
 def drift(logs: Sequence[float]) -> Shift:
-    """Return the rise of a line through the rounds, from the first to the last."""
+    """Return the change from the first round to the last: of a line, or of a walk that shows more.
+
+    A walk shows what is no straight line, and hardly ever what is no change: its interval is wider
+    than that of a line wherever rounds are less alike than they can be.
+    """
     slope, half = line([*enumerate(logs)])
-    return Shift(slope * (len(logs) - 1), half * (len(logs) - 1))
+    straight = Shift(slope * (len(logs) - 1), half * (len(logs) - 1))
+    walked = _walk(logs)
+    shows_more = abs(walked.mean) - walked.half > max(0.0, abs(straight.mean) - straight.half)
+    return walked if shows_more else straight
+
+
+def _walk(logs: Sequence[float]) -> Shift:
+    """Return the sum of the changes from round to round.
+
+    If each round begins where the one before has ended, these are independent (a random walk with
+    drift), and Student's t holds for their mean.
+    """
+    changes = [after - before for before, after in pairwise(logs)]
+    n = len(changes)
+    return Shift(logs[-1] - logs[0], student_t(n - 1) * stdev(changes) * math.sqrt(n))
 
 
 def step(logs: Sequence[float]) -> Shift:
@@ -73,5 +92,6 @@ def _weights(n: int) -> Iterator[list[float]]:
     middle = (n - 1) / 2
     spread = sum((at - middle) ** 2 for at in range(n))
     yield [(at - middle) / spread * (n - 1) for at in range(n)]
+    yield [-1.0, *[0.0] * (n - 2), 1.0]
     for after in range(1, n):
         yield [-1 / after if at < after else 1 / (n - after) for at in range(n)]

@@ -73,7 +73,7 @@ def test_an_unnamed_configuration_file_may_not_say_what_runs_or_is_written(line,
 def test_a_configuration_file_that_is_named_decides(tmp_path, run):
     """With the same line."""
     (tmp_path / "locust.conf").write_text(f"target = mcp=stdio:touch {tmp_path}/sprung\n")
-    assert run(*LOCUST, "--config", "locust.conf")[0] == 108
+    assert run(*LOCUST, "--config", "./locust.conf")[0] == 108
     assert (tmp_path / "sprung").exists()
 
 

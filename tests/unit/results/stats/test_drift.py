@@ -36,6 +36,7 @@ def test_steady_rounds_rarely_show_a_change():
         lambda at: -math.log(207 - 112 * at / 9),
         lambda at: 0.03 * at,
         lambda at: at**0.8 / 8,
+        lambda at: math.log(1 + at) / 2,
     ],
 )
 def test_what_goes_on_over_all_rounds_is_a_drift(way):
