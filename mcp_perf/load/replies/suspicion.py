@@ -6,6 +6,8 @@ from typing import Any, Final, Literal
 
 import msgspec
 
+from mcp_perf.client.reply import UNREADABLE
+
 Suspicion = Literal["", "error", "empty"]
 
 _LONGEST: Final = 400
@@ -81,7 +83,7 @@ def text_failed(text: str) -> bool:
     if head.startswith("{"):
         try:
             told = msgspec.json.decode(head)
-        except msgspec.DecodeError:
+        except UNREADABLE:
             return False
         return isinstance(told, dict) and says_failed(told)
     beginning = head[:_LONGEST].lower()

@@ -156,3 +156,8 @@ def test_a_long_text_costs_no_more_than_its_beginning():
     """An error far behind is part of an answer."""
     assert not text_failed("x" * 10_000 + " Error: no")
     assert not text_failed("word " * 100_000)
+
+
+def test_a_text_that_is_nested_without_end_says_nothing():
+    """It is no JSON that anybody reads: the call keeps its class."""
+    assert not text_failed('{"a":' * 100_000)
