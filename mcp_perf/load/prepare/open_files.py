@@ -7,10 +7,10 @@ from typing import Final
 from mcp_perf.client.protocol.versions import MODERN
 from mcp_perf.load.steps.burst import widest
 from mcp_perf.load.targets.answers import script_of
+from mcp_perf.load.targets.bundled import transport_of
 from mcp_perf.load.targets.refusal import Refusal
 from mcp_perf.scenario.loader import Loaded
 from mcp_perf.scenario.model.steps import flat
-from mcp_perf.scenario.model.targets import split_target
 
 _OTHERS: Final = 256
 """What a process has open beside its users' connections, at most."""
@@ -61,7 +61,7 @@ def _too_many(users: int, wanted: int, most: int) -> str:
 
 def _of_user(name: str, loaded: Loaded, line: str) -> int:
     arm = loaded.scenario.arms[name]
-    transport = split_target(line)[0]
+    transport = transport_of(line)
     if transport not in ("http", "system"):
         return _PER_USER[transport]
     at_once = max(1, widest(loaded.scenario, name))

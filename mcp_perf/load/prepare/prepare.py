@@ -22,7 +22,7 @@ from mcp_perf.load.prepare.history import problems as store_problems
 from mcp_perf.load.prepare.identities import settle
 from mcp_perf.load.steps.burst import undecided
 from mcp_perf.load.targets import confidential
-from mcp_perf.load.targets.bundled import Systems
+from mcp_perf.load.targets.bundled import Systems, transport_of
 from mcp_perf.load.targets.personal import NOBODY, Identity
 from mcp_perf.load.targets.refusal import Refusal
 from mcp_perf.load.targets.targets import SYSTEM, ArmTarget, reach_all, unknown_tools, unspoken
@@ -274,17 +274,19 @@ def own_processes(loaded: Loaded, pointed: Mapping[str, str]) -> list[str]:
     """Name the arms of which each user starts a stdio server of its own."""
     return [
         name
-        for name, arm in loaded.scenario.arms.items()
-        if arm.process == "user" and split_target(pointed.get(name, arm.address))[0] == "stdio"
+        for name, line in _lines(loaded, pointed).items()
+        if loaded.scenario.arms[name].process == "user" and transport_of(line) == "stdio"
     ]
 
 
 def processes_told(loaded: Loaded, where: Mapping[str, str], users: int) -> list[str]:
     """Say how many processes an open load starts: one for each journey in flight."""
+    names = own_processes(loaded, where) if loaded.scenario.load.open else []
+    may_share = [split_target(loaded.scenario.arms[name].address)[0] == "stdio" for name in names]
     return [
         f"{name}: {users} server processes, one for each journey that may be in flight "
-        "(max_in_flight); process: shared makes it one"
-        for name in (own_processes(loaded, where) if loaded.scenario.load.open else ())
+        f"(max_in_flight){'; process: shared makes it one' if shared else ''}"
+        for name, shared in zip(names, may_share, strict=True)
     ]
 
 

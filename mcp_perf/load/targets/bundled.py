@@ -1,5 +1,15 @@
 """The bundled systems: the only way from the engine to those that it puts under load."""
 
+from mcp_perf.scenario.model.targets import Transport, split_target
+from mcp_targets.launcher.catalog import SYSTEMS
 from mcp_targets.launcher.systems import Face, SystemFailed, Systems, UnknownSystem, available
 
-__all__ = ["Face", "SystemFailed", "Systems", "UnknownSystem", "available"]
+__all__ = ["Face", "SystemFailed", "Systems", "UnknownSystem", "available", "transport_of"]
+
+
+def transport_of(line: str) -> Transport:
+    """Return the transport of a target: `stdio` also for a face that each user starts."""
+    transport, rest = split_target(line)
+    name, _, face = rest.partition("?")[0].partition("/")
+    known = SYSTEMS[name].faces if transport == "system" and name in SYSTEMS else {}
+    return "stdio" if face in known and known[face].program else transport

@@ -58,6 +58,7 @@ def limits(monkeypatch):
         ("{mcp: 'http://127.0.0.1:1'}", LISTENS, 4),
         ("{mcp: {sse: 'http://127.0.0.1:1'}}", CALL, 2),
         ("{mcp: {stdio: [server]}}", CALL, 3),
+        ("{mcp: 'system:echo/stdio'}", CALL, 3),
         ("{mcp: {python: 'a:b'}}", CALL, 0),
     ],
 )

@@ -104,6 +104,9 @@ def test_a_version_that_is_asked_for_is_that_of_all_mcp_arms(tmp_path) -> None:
         ("", {}, 16, ["mcp: 16 server processes"]),
         ("max_in_flight: 40, ", {}, 40, ["mcp: 40 server processes"]),
         ("", {"mcp": "http://127.0.0.1:1/mcp"}, 200, []),
+        ("", {"mcp": "system:echo/mcp"}, 200, []),
+        ("", {"mcp": "system:nobody/stdio"}, 200, []),
+        ("", {"mcp": "system:echo/stdio"}, 16, ["mcp: 16 server processes"]),
     ],
 )
 def test_an_open_load_starts_few_servers_and_says_how_many(more, pointed, users, told) -> None:
@@ -115,6 +118,15 @@ def test_an_open_load_starts_few_servers_and_says_how_many(more, pointed, users,
     closed = load_text(MCP.replace("rate: 300/s", "users: 50"), "mine.yaml", Path(), environ={})
     assert most_users(closed, pointed) == 50
     assert processes_told(closed, where, 50) == []
+
+
+def test_processes_are_to_be_shared_only_where_the_file_can_say_so() -> None:
+    """A bundled system takes no `process`, so nobody is told to write it."""
+    text = MCP.replace("{stdio: [server]}", "system:echo/stdio")
+    for scenario, told in ((MCP, True), (text, False)):
+        loaded = load_text(scenario, "mine.yaml", Path(), environ={})
+        [line] = processes_told(loaded, {"mcp": "stdio:server"}, 16)
+        assert ("process: shared" in line) is told
 
 
 def test_a_folder_that_holds_a_run_is_not_written_over(demo, tmp_path) -> None:
