@@ -33,7 +33,8 @@ def override(tree: Any, texts: Sequence[str]) -> tuple[dict[Path, str], list[Mis
             mistakes.append(Mistake((), message, "write it like load.users=50", source="--set"))
             continue
         try:
-            made = _set(tree, name.split("."), _scalar(value, name.rpartition(".")[2]))
+            keys = name.split(".")
+            made = _set(tree, keys, _scalar(value, tuple(keys)))
         except InputError as error:
             mistakes.append(Mistake((), error.message, error.hint, source=f"--set {name}"))
         else:
@@ -58,11 +59,11 @@ def make_way(tree: Any, owners: Mapping[Path, str]) -> None:
             del load[key]
 
 
-def _scalar(text: str, key: str) -> Any:
+def _scalar(text: str, path: Path) -> Any:
     if not text.strip():
         return None
     if text.strip() == "off":
-        return plain("off", key)
+        return plain("off", path)
     reading = read(text)
     if reading.mistakes:
         raise InputError(reading.mistakes[0].message, reading.mistakes[0].hint)

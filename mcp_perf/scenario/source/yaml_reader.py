@@ -155,7 +155,7 @@ class _Reader:
         if event.style:  # quoted, or a block: always a text
             return event.value
         try:
-            return plain(event.value, str(path[-1]) if path else "")
+            return plain(event.value, path)
         except InputError as error:
             self._add(Mistake(path, error.message, error.hint, _line(event), damaged=True))
             return event.value

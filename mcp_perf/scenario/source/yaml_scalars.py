@@ -7,6 +7,7 @@ because the person who wrote one meant one of two things and would not see which
 import re
 from typing import Any, Final
 
+from mcp_perf.scenario.problems.mistake import Path
 from mcp_perf.scenario.problems.wording import InputError, quote
 
 _NULLS: Final = frozenset(("", "~", "null", "Null", "NULL"))
@@ -16,8 +17,8 @@ _BOOLEANS: Final = dict.fromkeys(("true", "True", "TRUE"), True) | dict.fromkeys
 _OTHER_BOOLEANS: Final = dict.fromkeys(("y", "yes", "on"), "true") | dict.fromkeys(
     ("n", "no", "off"), "false"
 )
-_SWITCHES: Final = frozenset(("abort",))
-"""Keys that are switched off by the word: to other readers of YAML it is false, as here."""
+_SWITCHES: Final = frozenset((("load", "abort"),))
+"""What is switched off by the word: to other readers of YAML it is false, as here."""
 _INT = re.compile(r"-?(0|[1-9]\d*)", re.ASCII)
 _FLOAT = re.compile(r"-?(0|[1-9]\d*)\.\d+", re.ASCII)
 
@@ -39,13 +40,13 @@ _LONGEST: Final = 64
 _NUMERIC: Final = frozenset("+-.0123456789")
 
 
-def plain(text: str, key: str = "") -> Any:
+def plain(text: str, path: Path = ()) -> Any:
     """Return what a plain word means: None, a bool, an int, a float or the text itself.
 
-    Raises InputError for words that readers of YAML disagree about; but what stands under this
-    `key` may be one that means the same to all of them.
+    Raises InputError for words that readers of YAML disagree about; but what stands at this
+    `path` may be one that means the same to all of them.
     """
-    if text == "off" and key in _SWITCHES:
+    if text == "off" and path in _SWITCHES:
         return False
     if text in _NULLS:
         return None

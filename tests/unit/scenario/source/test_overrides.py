@@ -20,6 +20,9 @@ import pytest
         ("journeys.first.mcp.0.call=b", lambda s: s.journeys["first"].of("mcp")[0].call, "b"),
         ("vars.region=us", lambda s: s.vars["region"], "us"),
         ("gates.0=mcp.p95 < 1s", lambda s: s.gates[0].value, 1000),
+        ("load.abort=off", lambda s: s.load.abort, None),
+        ("vars.region=off", None, None),
+        ("journeys.first.mcp.0.arguments.abort=off", None, None),
         ("limits.late_starts=5%", lambda s: s.limits.late_starts, 0.05),
     ],
 )

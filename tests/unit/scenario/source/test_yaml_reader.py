@@ -55,6 +55,14 @@ def test_plain_words_are_json_types_or_texts(text, value):
     assert type(found) is type(value)
 
 
+def test_off_switches_off_only_what_can_be_switched_off():
+    """`load.abort` it is; an argument of that name may have been meant as a text."""
+    assert read("load: {abort: off}").tree == {"load": {"abort": False}}
+    for text in ("abort: off", "steps: [{call: a, arguments: {abort: off}}]"):
+        [mistake] = read(text).mistakes
+        assert "is a boolean to some YAML readers" in mistake.message
+
+
 def test_blocks_are_texts():
     """Folded and literal blocks are read as YAML says, whatever they look like."""
     assert read("a: |\n  no\n  1:30\nb: >-\n  5\n  6\n").tree == {"a": "no\n1:30\n", "b": "5 6"}
