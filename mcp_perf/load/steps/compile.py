@@ -335,19 +335,23 @@ def output_check(tool: Tool, track: Track, calls: Callable[[], int]) -> OutputCh
 
 def unchecked(loaded: Loaded, targets: Mapping[str, ArmTarget]) -> list[str]:
     """Say of each tool that is called which of its schemas check nothing, and why."""
-    lines = [
-        f"The {what} of {tool.name} ({arm}) are not checked: its {kind} cannot be used, as {why}."
+    called = dict.fromkeys(
+        (arm, step.subject)
         for journey in loaded.scenario.journeys.values()
-        for arm, target in targets.items()
+        for arm in targets
         for step in model.flat(journey.of(arm))
-        if step.action == "call" and (tool := (target.tools or {}).get(step.subject)) is not None
-        for what, kind, schema in (
-            ("arguments", "inputSchema", tool.input_schema),
-            ("results", "outputSchema", tool.output_schema),
+        if step.action == "call"
+    )
+    return [
+        f"The {what} of {name} ({arm}) are not checked: its {kind} cannot be used, as {why}."
+        for arm, name in called
+        if (tool := (targets[arm].tools or {}).get(name)) is not None
+        for what, kind, schemas in (
+            ("arguments", "inputSchema", (tool.input_schema, *tool.other_schemas)),
+            ("results", "outputSchema", (tool.output_schema,)),
         )
-        if (why := unusable(schema))
+        if (why := next(filter(None, map(unusable, schemas)), ""))
     ]
-    return list(dict.fromkeys(lines))
 
 
 def _with_query(path: str, query: Mapping[str, Any]) -> str:

@@ -48,6 +48,7 @@ class Compiled:
         text = SCENARIO.replace("REST", rest).replace("MCP]", mcp + "]")
         loaded = load_text(text, "demo.yaml", Path(), environ={})
         schema, task = options.pop("schema", ECHO), options.pop("task", False)
+        others = options.pop("others", ())
         self.recorder = Recorder("local", lambda _records: None)
         headers = {"X-Key": "k", "Accept": "text/plain"}
         known = {"greeting": "hello", "account": "AC1"}
@@ -62,7 +63,7 @@ class Compiled:
                 Endpoint.of("http://127.0.0.1:2/mcp"),
                 known,
                 "2026-07-28",
-                {"echo": Tool("echo", schema, may_be_task=task)},
+                {"echo": Tool("echo", schema, may_be_task=task, other_schemas=others)},
             ),
         }
         self.journeys = compile_journeys(loaded, targets, self.recorder, **options)
@@ -323,9 +324,11 @@ def test_an_unknown_keyword_is_let_be():
 )
 def test_arguments_that_are_not_checked_are_told_once(schema, why):
     """A schema of an unknown dialect checks nothing, and a note says so; two steps need one."""
-    [line] = Compiled(schema=schema).unchecked
-    assert line.startswith("The arguments of echo (mcp) are not checked: its inputSchema cannot")
-    assert why in line
+    for listed in ({"schema": schema}, {"others": (ECHO, schema)}):
+        [line] = Compiled(**listed).unchecked
+        told = "The arguments of echo (mcp) are not checked: its inputSchema cannot be used"
+        assert line.startswith(told)
+        assert why in line
     assert Compiled().unchecked == []
 
 
