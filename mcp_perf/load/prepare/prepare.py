@@ -137,27 +137,28 @@ class Prepared:
 
 def read(options: RunOptions, environ: Mapping[str, str] = os.environ) -> Loaded:
     """Load the scenario that was asked for. Raises Refusal with all problems of the file."""
+    loaded = _load(_spoken(options, environ), environ)
+    return choose(loaded, options.tags, options.excluded_tags)
+
+
+def _load(options: RunOptions, environ: Mapping[str, str]) -> Loaded:
     try:
         path = find(options.scenario)
-        loaded = load(path, options.settings, environ=environ, arms=options.arms)
+        return load(path, options.settings, environ=environ, arms=options.arms)
     except ScenarioError as error:
         raise Refusal(*(str(problem) for problem in error.problems)) from error
-    return choose(_spoken(loaded, options.protocol), options.tags, options.excluded_tags)
 
 
-def _spoken(loaded: Loaded, protocol: str) -> Loaded:
-    """Have all MCP arms speak a version, if one is asked for. Raises Refusal."""
-    if not protocol:
-        return loaded
-    if protocol not in get_args(Protocol):
+def _spoken(options: RunOptions, environ: Mapping[str, str] = os.environ) -> RunOptions:
+    """Make the version that all MCP arms are to speak a setting of each. Raises Refusal."""
+    if not options.protocol:
+        return options
+    if options.protocol not in get_args(Protocol):
         known = ", ".join(get_args(Protocol))
-        raise Refusal(f"--protocol {protocol}: write one of {known}")
-    scenario = loaded.scenario
-    arms = {
-        name: arm.model_copy(update={"protocol": protocol}) if arm.kind == "mcp" else arm
-        for name, arm in scenario.arms.items()
-    }
-    return replace(loaded, scenario=scenario.model_copy(update={"arms": arms}))
+        raise Refusal(f"--protocol {options.protocol}: write one of {known}")
+    arms = _load(options, environ).scenario.arms
+    asked = (f"arms.{arm}.protocol={options.protocol}" for arm in arms if arms[arm].kind == "mcp")
+    return replace(options, settings=(*options.settings, *asked), protocol="")
 
 
 def choose(loaded: Loaded, tags: Sequence[str], excluded: Sequence[str]) -> Loaded:
@@ -180,6 +181,7 @@ def prepare(options: RunOptions) -> Prepared:
     """Settle everything and start the systems. Raises Refusal; then nothing is left running."""
     if problems := _impossible(options) + store_problems(options.store):
         raise Refusal(*problems)
+    options = _spoken(options)
     loaded = read(options)
     hide(loaded.env.values())
     pointed = _pointed(options.targets, loaded)

@@ -89,13 +89,16 @@ load: {rate: 300/s}
 
 
 def test_a_version_that_is_asked_for_is_that_of_all_mcp_arms(tmp_path) -> None:
-    """--protocol replaces the scenario's; an unknown one is refused with those there are."""
+    """It replaces the scenario's; one that is unknown, or cannot be spoken there, is refused."""
     path = tmp_path / "mine.yaml"
     path.write_text(MCP)
     arms = read(RunOptions(scenario=str(path), protocol="2025-06-18")).scenario.arms
     assert (arms["mcp"].protocol, arms["rest"].protocol) == ("2025-06-18", "auto")
     with pytest.raises(Refusal, match="--protocol 2020-01-01: write one of auto, 2026-07-28"):
         read(RunOptions(scenario=str(path), protocol="2020-01-01"))
+    path.write_text(MCP.replace("{stdio: [server]}", "{sse: 'http://127.0.0.1:2'}"))
+    with pytest.raises(Refusal, match=r"arms\.mcp: 2026-07-28 has no HTTP\+SSE transport"):
+        read(RunOptions(scenario=str(path), protocol="2026-07-28"))
 
 
 @pytest.mark.parametrize(
