@@ -39,6 +39,8 @@ def longest_s(
 ) -> tuple[float, float]:
     """Return how long turns take in seconds, and the longest time that they take with drains.
 
+    Before a turn users may have to connect again, which is not in it.
+
     Of a search only the first round of each arm is known; there are so many `trials` at most, and
     before each of them probes may have to wait until the target has recovered.
     """

@@ -105,7 +105,10 @@ class Prepared:
         """Say how long the run may take, and which timeouts are cut short by its drains."""
         scenario = self.loaded.scenario
         load_s, most_s = longest_s(self.turns, scenario, self.rounds if self.searching else None)
-        long = f"{seconds(load_s)} of load, and at most {seconds(most_s)} if calls do not answer"
+        long = (
+            f"{seconds(load_s)} of load, and at most {seconds(most_s)} once users are connected, "
+            "if calls do not answer"
+        )
         where = {name: target.url for name, target in self.targets.items()}
         return [long, *processes_told(self.loaded, where, self.users), *shortened(scenario)]
 

@@ -50,7 +50,7 @@ def test_promise_09_a_drain_is_as_long_as_the_timeouts_of_a_journey(
 
 
 def test_promise_09_the_longest_time_of_a_run_is_known_before(scenario):
-    """All turns, all drains; a search has so many trials at most, each with a wait before it."""
+    """All turns, all drains, but no connecting; in a search also the wait before each trial."""
     given = scenario("[{call: one}]")
     turns = plan(["mcp", "rest"], [Level(1)] * 2, 5.0, 1.0)
     assert longest_s(turns, given) == (22.0, 22.0 + 3 * 5.0 + 3 * 11.0)

@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from mcp_perf.load.plan.schedule import Level, plan
 from mcp_perf.load.prepare import open_files
 from mcp_perf.load.prepare.prepare import (
+    Prepared,
     RunOptions,
     choose,
     most_users,
@@ -14,6 +16,7 @@ from mcp_perf.load.prepare.prepare import (
     processes_told,
     read,
 )
+from mcp_perf.load.targets.bundled import Systems
 from mcp_perf.load.targets.refusal import Refusal
 from mcp_perf.scenario.loader import load_text
 
@@ -130,6 +133,15 @@ def test_processes_are_to_be_shared_only_where_the_file_can_say_so() -> None:
         loaded = load_text(scenario, "mine.yaml", Path(), environ={})
         [line] = processes_told(loaded, {"mcp": "stdio:server"}, 16)
         assert ("process: shared" in line) is told
+
+
+def test_a_run_says_how_long_it_may_take_once_users_are_connected() -> None:
+    """With drains: who connects before a turn takes another time, which nobody knows."""
+    loaded = load_text(SCENARIO, "demo.yaml", Path(), environ={})
+    turns = tuple(plan(["control"], [Level(1)], 5.0, 1.0))
+    run = Prepared(RunOptions(), loaded, "demo-1", 1, 1.0, turns, 1, Path("out"), Systems(Path()))
+    said = "6.00 s of load, and at most 28.0 s once users are connected, if calls do not answer"
+    assert run.announced() == [said.replace(" s ", "\u202fs ")]
 
 
 def test_a_folder_that_holds_a_run_is_not_written_over(demo, tmp_path) -> None:
