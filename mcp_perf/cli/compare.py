@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from mcp_perf.cli.refused import FOLDER, Refused, check, read_base, read_run
+from mcp_perf.scenario.values.units import TOLERANCE
 
 if TYPE_CHECKING:
     from mcp_perf.cli.output.ci import Job
@@ -22,7 +23,7 @@ Exit codes: 0 nothing is worse, 90 INCONCLUSIVE, 91 a run is INVALID,
 @click.command(epilog=_EXITS)
 @click.argument("base", type=FOLDER)
 @click.argument("runs", type=FOLDER, nargs=-1, required=True, metavar="NEW...")
-@click.option("--tolerance", default="10%", show_default=True, help="How much worse is tolerated.")
+@click.option("--tolerance", default=TOLERANCE, show_default=True, help="How much worse it may be.")
 @click.option("--out", type=FOLDER, help="Also write compare.html, .md and .json to this folder.")
 @click.option("--ci", is_flag=True, help="Plain text; the job gets summary and annotations.")
 def compare(

@@ -9,6 +9,7 @@ from typing import Any, Final
 import click
 
 from mcp_perf.cli.refused import Refused, formats_option, read_formats
+from mcp_perf.scenario.values.units import TOLERANCE
 
 _RUN_TIME: Final = re.compile(r"(\d+h)?(\d+m)?(\d+s?)?")
 """What Locust takes, too."""
@@ -29,7 +30,7 @@ report), 107 a fault of mcp-perf, 108 target not reached."""
 @click.option("--processes", type=click.IntRange(min=1), help="Generator processes.")
 @click.option("--out", metavar="DIR", help="The run's folder.")
 @click.option("--baseline", metavar="PATH", help="Fail when slower than this baseline.")
-@click.option("--tolerance", metavar="SHARE", help="By how much worse it may be: 5% (default).")
+@click.option("--tolerance", metavar="SHARE", help=f"It may be worse by {TOLERANCE} (default).")
 @click.option("--protocol", metavar="VERSION", help="MCP arms speak it: 2025-11-25, auto, …")
 @click.option("--store", metavar="URL", help="Where runs are remembered, for `trend`.")
 @formats_option

@@ -12,9 +12,10 @@ from click.testing import CliRunner
 
 from mcp_perf import folders
 from mcp_perf.cli.main import main
-from mcp_perf.results.compare.compare import TOLERANCE, compare_runs, verdict_of
+from mcp_perf.results.compare.compare import compare_runs, verdict_of
 from mcp_perf.results.compare.history import points
 from mcp_perf.results.tally.metrics import COMPARED
+from mcp_perf.scenario.values.units import TOLERANCE, fraction
 from tests.support import earlier_runs as earlier
 from tests.support.earlier_runs import on_a_machine
 
@@ -80,7 +81,7 @@ def test_promise_15_equal_short_runs_pass(itself):
     passed = 0
     for _ in range(40):
         base = a_short_run(rng)
-        found = compare_runs([base], base if itself else a_short_run(rng), TOLERANCE)
+        found = compare_runs([base], base if itself else a_short_run(rng), fraction(TOLERANCE))
         passed += verdict_of(found.regressions) == "PASS"
     assert passed >= 0.8 * 40, passed
 

@@ -4,8 +4,9 @@ import argparse
 from typing import Any, Final
 
 from mcp_perf.load.prepare.history import VARIABLE
-from mcp_perf.load.prepare.prepare import DEFAULT_SCENARIO, TOLERANCE, RunOptions
+from mcp_perf.load.prepare.prepare import DEFAULT_SCENARIO, RunOptions
 from mcp_perf.scenario.catalog import own, shipped
+from mcp_perf.scenario.values.units import TOLERANCE
 
 WEB_HOST: Final = "127.0.0.1"
 

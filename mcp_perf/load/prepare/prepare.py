@@ -34,9 +34,9 @@ from mcp_perf.scenario.model.load import BREAKPOINT, Load
 from mcp_perf.scenario.model.scenario import Protocol
 from mcp_perf.scenario.model.targets import LOCAL_CODE, split_target
 from mcp_perf.scenario.problems.wording import InputError
+from mcp_perf.scenario.values.units import TOLERANCE
 
 DEFAULT_SCENARIO: Final = "twilio-tasks"
-TOLERANCE: Final = "10%"
 MOST_PROCESSES: Final = 16
 """Of a stdio server in an open load, unless its `max_in_flight` asks for more."""
 

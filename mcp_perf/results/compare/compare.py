@@ -29,7 +29,6 @@ from mcp_perf.results.stats.rounds import FEWEST_ROUNDS, NO_NOISE, rounds_needed
 from mcp_perf.results.tally.metrics import COMPARED, JOURNEY_PREFIX
 from mcp_perf.scenario.model.gates import METRICS
 
-TOLERANCE: Final = 0.1
 ERRORS: Final = "error_rate"
 _UNITS: Final[Mapping[str, str]] = {"time": "ms", "rate": "/s", "fraction": "fraction"}
 _NOISY: Final = "Not judged: within the tolerance as measured, but too noisy for that to be shown."

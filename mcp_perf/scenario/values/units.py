@@ -11,6 +11,8 @@ PERCENT: Final = r"(\d{1,3}(?:\.\d{1,9})?)%"
 RATE: Final = r"(\d{1,9}(?:\.\d{1,9})?)(k?)/(s|m)"
 _LONGEST_S: Final = 1000 * 3600.0
 _HIGHEST_RATE: Final = 1e6
+TOLERANCE: Final = "10%"
+"""By how much a metric may be worse than in earlier runs, where nobody says otherwise."""
 
 
 def is_number(value: object) -> bool:
