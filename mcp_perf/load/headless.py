@@ -12,7 +12,7 @@ import locust.main
 import locust.stats
 
 from mcp_perf import folders
-from mcp_perf.load.hub.stray import told_by_us
+from mcp_perf.load.hub.locust_log import told_by_us
 from mcp_perf.load.lifecycle.keeping import RunObserver
 from mcp_perf.load.prepare import config_files
 from mcp_perf.results.judge.order import BROKEN_CODE

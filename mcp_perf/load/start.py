@@ -7,8 +7,8 @@ from typing import Any
 from locust.runners import MasterRunner, WorkerRunner
 
 from mcp_perf import folders
+from mcp_perf.load.hub.locust_log import hush
 from mcp_perf.load.hub.redaction import guard_process
-from mcp_perf.load.hub.stray import hush
 from mcp_perf.load.lifecycle.ending import Headless, WebPage, exit_on_refusal
 from mcp_perf.load.lifecycle.roles import Master, Single, Worker
 from mcp_perf.load.lifecycle.working import USER

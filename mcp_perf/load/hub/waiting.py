@@ -7,7 +7,7 @@ alone, by one switch, and one watchdog per process looks for calls whose time is
 
 import time
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import gevent
 
@@ -15,6 +15,7 @@ PERIOD_S: Final = 0.02
 """A timeout may come this much late; it never comes early."""
 _READ: Final = 1
 _NEVER: Final = 1 << 63
+T = TypeVar("T")
 
 
 class Watchdog:
@@ -81,3 +82,22 @@ class Readable:
     def _expire(self, now_ns: int) -> None:
         if self.deadline_ns <= now_ns:
             self._greenlet.throw(TimeoutError("timed out"))
+
+
+def in_a_thread(act: Callable[[], T]) -> T:
+    """Do something off the hub; raise what it raises.
+
+    If an exception leaves a thread of gevent's pool, gevent prints its traceback as well.
+    """
+    done, error = gevent.get_hub().threadpool.apply(_caught, (act,))
+    if error is not None:
+        raise error
+    result: T = done
+    return result
+
+
+def _caught(act: Callable[[], Any]) -> tuple[Any, Exception | None]:
+    try:
+        return act(), None
+    except Exception as error:  # noqa: BLE001 -- it is raised again by who waits for it
+        return None, error

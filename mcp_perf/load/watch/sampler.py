@@ -13,7 +13,7 @@ from typing import Any, Final
 import gevent
 from gevent.event import Event
 
-from mcp_perf.load.hub.stray import in_a_thread
+from mcp_perf.load.hub.waiting import in_a_thread
 from mcp_perf.load.plan.schedule import Turn
 from mcp_perf.load.watch.process_tree import Reading
 from mcp_perf.load.watch.prometheus import NoMetrics

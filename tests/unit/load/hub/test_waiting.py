@@ -1,11 +1,12 @@
 """Waiting on the hub: woken by bytes, ended in time, and by nobody else."""
 
+import io
 import socket
 
 import gevent
 import pytest
 
-from mcp_perf.load.hub.waiting import PERIOD_S, Watchdog
+from mcp_perf.load.hub.waiting import PERIOD_S, Watchdog, in_a_thread
 
 LATE_NS = 1 << 62
 
@@ -85,3 +86,22 @@ def test_who_is_killed_waits_no_longer(pair, watchdog):
     readable(LATE_NS)
     readable.close()
     assert readable not in watchdog.readables
+
+
+def test_what_fails_in_a_thread_is_raised_and_not_printed():
+    """Gevent prints the traceback of what leaves a thread of its pool, also if somebody waits."""
+    printed = io.StringIO()
+    hub = gevent.get_hub()
+    before, hub.exception_stream = hub.exception_stream, printed
+
+    def fail():
+        raise ProcessLookupError("its processes have ended.")
+
+    try:
+        with pytest.raises(ProcessLookupError, match="have ended"):
+            in_a_thread(fail)
+        gevent.sleep(0.01)
+    finally:
+        hub.exception_stream = before
+    assert printed.getvalue() == ""
+    assert in_a_thread(lambda: 7) == 7

@@ -1,12 +1,11 @@
-"""What libraries say beside a run: nothing that a user would have to read."""
+"""What Locust says beside a run: nothing that a user would have to read."""
 
 import io
 import logging
 
-import gevent
 import pytest
 
-from mcp_perf.load.hub.stray import hush, in_a_thread, told_by_us
+from mcp_perf.load.hub.locust_log import hush, told_by_us
 
 
 @pytest.fixture
@@ -41,22 +40,3 @@ def test_what_we_say_ourselves_is_not_said_twice(locust_log):
     record = logging.LogRecord("mcp-perf", 30, "", 0, "CPU usage of the target", (), None)
     handler.handle(record)
     assert out.getvalue() == "CPU usage of the target\n"
-
-
-def test_what_fails_in_a_thread_is_raised_and_not_printed():
-    """Gevent prints the traceback of what leaves a thread of its pool, also if somebody waits."""
-    printed = io.StringIO()
-    hub = gevent.get_hub()
-    before, hub.exception_stream = hub.exception_stream, printed
-
-    def fail():
-        raise ProcessLookupError("its processes have ended.")
-
-    try:
-        with pytest.raises(ProcessLookupError, match="have ended"):
-            in_a_thread(fail)
-        gevent.sleep(0.01)
-    finally:
-        hub.exception_stream = before
-    assert printed.getvalue() == ""
-    assert in_a_thread(lambda: 7) == 7
