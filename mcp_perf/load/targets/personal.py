@@ -6,13 +6,12 @@ from importlib import import_module
 from types import MappingProxyType
 from typing import Any, Final
 
-import gevent
-
 from mcp_perf.client.channels.inprocess import Code
 from mcp_perf.client.channels.stdio import Command
 from mcp_perf.client.http.endpoint import Endpoint
 from mcp_perf.client.mcp.messenger import Credentials
 from mcp_perf.load.hub.redaction import hide
+from mcp_perf.load.hub.waiting import in_a_thread
 from mcp_perf.load.targets.refusal import Refusal
 from mcp_perf.scenario.loader import Loaded
 from mcp_perf.scenario.model.identities import names_in
@@ -61,9 +60,7 @@ class CredentialStore:
         # It takes most of a second to import, which only a run that needs it has to spend; on a
         # busy machine some seconds, in which a worker has to tell its master that it is there.
         try:
-            self._oauth = gevent.get_hub().threadpool.apply(
-                import_module, ("mcp_perf.client.mcp.oauth",)
-            )
+            self._oauth = in_a_thread(lambda: import_module("mcp_perf.client.mcp.oauth"))
         except ModuleNotFoundError as error:
             needed = f"auth: oauth needs {error.name}, which is not installed"
             raise Refusal(f"{needed}: pip install 'mcp-perf[oauth]'") from error

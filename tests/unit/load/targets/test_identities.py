@@ -1,10 +1,14 @@
 """Who the users of a run are, settled before it."""
 
+import io
 import json
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
+import gevent
 import pytest
 
 from mcp_perf.client.channels.stdio import Command
@@ -12,7 +16,7 @@ from mcp_perf.client.http.endpoint import Endpoint
 from mcp_perf.client.http.rest import RestClient, encode_fields
 from mcp_perf.load.hub.redaction import clean
 from mcp_perf.load.prepare.identities import resume, settle, taken
-from mcp_perf.load.targets.personal import NOBODY, NoneLeft, Personal, Roster
+from mcp_perf.load.targets.personal import NOBODY, CredentialStore, NoneLeft, Personal, Roster
 from mcp_perf.load.targets.refusal import CONFIGURATION, UNREACHABLE, Refusal
 from mcp_perf.scenario.loader import Loaded, load_text
 
@@ -224,3 +228,17 @@ def test_a_server_of_ones_own_is_started_with_ones_own_environment(loaded) -> No
     personal = Personal(scenario.scenario.arms["local"], scenario)
     own = personal.destination(Command(("server",), env={"SAME": "same"}), {"code": "c-1"})
     assert own.env == {"SAME": "same", "CODE": "c-1"}
+
+
+def test_what_oauth_needs_and_is_not_installed_is_refused_and_not_printed(monkeypatch):
+    """The traceback of a thread would stand on the terminal beside what to install."""
+    auth = "mcp: 'http://127.0.0.1:1', auth: {oauth: {client_id: me, client_secret: '${env:S}'}}"
+    text = f"name: a\nenv: [S]\narms: {{a: {{{auth}}}}}\njourneys: {{b: {{steps: [{{call: c}}]}}}}"
+    loaded = load_text(text, "a.yaml", Path(), environ={"S": "mine"})
+    monkeypatch.setitem(sys.modules, "mcp_perf.client.mcp.oauth", None)
+    printed = io.StringIO()
+    monkeypatch.setattr(gevent.get_hub(), "exception_stream", printed)
+    with pytest.raises(Refusal, match=r"not installed: pip install 'mcp-perf\[oauth\]'"):
+        CredentialStore(loaded.scenario.arms["a"], loaded, "http://127.0.0.1:1")
+    gevent.sleep(0.01)
+    assert printed.getvalue() == ""
