@@ -243,15 +243,22 @@ def _ratio(metric: _Metric) -> _Judgement:
 
 
 def _unfit(metric: _Metric) -> _Judgement | None:
-    now = metric.new[metric.arm]
-    if metric.after is None and metric.unit == "ms" and now.failed:
+    now, few = metric.new[metric.arm], _few(metric)
+    fell = metric.after is None and metric.unit == "ms" and now.failed > 0
+    # As with a gate, one failure alone says nothing of a percentile of too few.
+    if fell and (few is None or now.failed > 1):
         counted = f"{now.failed} of {now.ended} calls failed, and rank above all that were ok"
         return _Judgement("FAIL", f"{metric.subject} falls on a failed call: {counted}.")
-    if metric.after is None:
+    if metric.after is None and not fell:
         return _open(f"{metric.subject} could not be measured in this run, and was in the base.")
     if metric.unit == "/s" and not metric.after and all(metric.befores):
         was = rule.show(metric.before or 0, metric.unit)
         return _Judgement("FAIL", f"{metric.subject} is zero; it was {was}.")
+    return few
+
+
+def _few(metric: _Metric) -> _Judgement | None:
+    """Say that a percentile has too few samples for one to lie beyond it, or nothing."""
     needed = rule.samples_needed(metric.name)
     journeys = metric.name.startswith(JOURNEY_PREFIX)
     for arms in (*metric.base, metric.new):

@@ -258,7 +258,7 @@ def _compared(gate: Gate, arm: Evidence, versus: Evidence) -> rule.Judgement:
     metric, factor, other = gate.metric, gate.factor, gate.versus
     value, base = arm.totals.value(metric), versus.totals.value(metric)
     if arm.totals.falls_on_failure(metric):
-        return rule.Judgement("FAIL", f"{failures_reach(metric, arm.totals, gate.arm)}.")
+        return _on_failure(gate, arm.totals)
     if versus.totals.falls_on_failure(metric) and other is not None:
         reached = failures_reach(metric, versus.totals, other)
         return rule.Judgement("INCONCLUSIVE", f"{reached}: {other} is no yardstick.")

@@ -220,6 +220,17 @@ def test_what_is_missing_never_passes(new, said):
 
 
 @pytest.mark.parametrize(
+    ("calls", "failed", "verdict"),
+    [(99, 1, "INCONCLUSIVE"), (99, 2, "FAIL"), (100, 1, "FAIL"), (99, 0, "INCONCLUSIVE")],
+)
+def test_a_percentile_of_too_few_calls_is_not_failed_by_one(calls, failed, verdict):
+    """As with a gate: one failure of 99 calls says nothing of the 99th percentile."""
+    gone = {name: value for name, value in rounds(SHAPE).values.items() if name != "p99"}
+    new = rounds(SHAPE, values=gone, calls=calls, ended=calls, failed=failed)
+    assert row("p99", {"mcp": rounds(SHAPE)}, {"mcp": new}).verdict == verdict
+
+
+@pytest.mark.parametrize(
     ("before", "now", "p95", "throughput"),
     [
         ((0, 1000), (1, 1000), "INCONCLUSIVE", "PASS"),

@@ -188,6 +188,9 @@ def test_a_percentile_of_too_few_calls_is_not_failed_by_one():
         arms = {"mcp": [Round(ok=20 - failed, failed=failed)]}
         found = judge(parse("mcp.p99 < 1s"), evidence(journal(arms)))
         assert found.verdict == verdict
+        arms["control"] = [Round(ok=20)]
+        found = judge(parse("mcp.p99 <= 2x control"), evidence(journal(arms)))
+        assert found.verdict == verdict
 
 
 def test_the_report_has_times_of_ok_calls_and_of_failed_ones():
