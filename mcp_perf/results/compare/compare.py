@@ -26,7 +26,7 @@ from mcp_perf.results.judge import rule
 from mcp_perf.results.stats import runs as stats
 from mcp_perf.results.stats.clusters import certain
 from mcp_perf.results.stats.rounds import FEWEST_ROUNDS, NO_NOISE, rounds_needed, same
-from mcp_perf.results.tally.metrics import COMPARED, JOURNEY_PREFIX
+from mcp_perf.results.tally.metrics import COMPARED, whose
 from mcp_perf.scenario.model.gates import METRICS
 
 ERRORS: Final = "error_rate"
@@ -247,8 +247,9 @@ def _unfit(metric: _Metric) -> _Judgement | None:
     fell = metric.after is None and metric.unit == "ms" and now.failed > 0
     # As with a gate, one failure alone says nothing of a percentile of too few.
     if fell and (few is None or now.failed > 1):
-        counted = f"{now.failed} of {now.ended} calls failed, and rank above all that were ok"
-        return _Judgement("FAIL", f"{metric.subject} falls on a failed call: {counted}.")
+        reached = f"{metric.subject} falls on a failed {whose(metric.name).removesuffix('s')}"
+        counted = f"{now.failed} of {now.ended} calls failed"
+        return _Judgement("FAIL", f"{reached}: {counted}, and failures rank above all that was ok.")
     if metric.after is None and not fell:
         return _open(f"{metric.subject} could not be measured in this run, and was in the base.")
     if metric.unit == "/s" and not metric.after and all(metric.befores):
@@ -259,12 +260,10 @@ def _unfit(metric: _Metric) -> _Judgement | None:
 
 def _few(metric: _Metric) -> _Judgement | None:
     """Say that a percentile has too few samples for one to lie beyond it, or nothing."""
-    needed = rule.samples_needed(metric.name)
-    journeys = metric.name.startswith(JOURNEY_PREFIX)
+    needed, what = rule.samples_needed(metric.name), whose(metric.name)
     for arms in (*metric.base, metric.new):
-        n = arms[metric.arm].journeys if journeys else arms[metric.arm].calls
+        n: int = getattr(arms[metric.arm], what)
         if n < needed:
-            what = "journeys" if journeys else "calls"
             return _open(f"{n} {what} are too few for {metric.name}: at least {needed} are needed.")
     return None
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from mcp_perf.results.document.comparison import Comparison
 from mcp_perf.results.journal.histogram import rank
 from mcp_perf.results.judge.rule import HOLDS, no_latency
-from mcp_perf.results.tally.metrics import FRACTIONS, Evidence, Totals, bare
+from mcp_perf.results.tally.metrics import FRACTIONS, Evidence, Totals, bare, whose
 from mcp_perf.scenario.model.gates import METRICS, Gate
 
 
@@ -37,8 +37,8 @@ def _not_known(gate: Gate, totals: Totals) -> str:
     counted = " and ".join(filter(None, (failed, cut)))
     hint = " A gate on a percentile can tell." if bare(gate.metric) == "mean" else ""
     return (
-        f"Of {ranked.n} calls of {gate.arm} {counted}: {gate.metric} depends on how long they "
-        f"would have taken.{hint}"
+        f"Of {ranked.n} {whose(gate.metric)} of {gate.arm} {counted}: {gate.metric} depends on how "
+        f"long they would have taken.{hint}"
     )
 
 

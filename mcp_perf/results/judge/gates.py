@@ -20,12 +20,12 @@ from mcp_perf.results.stats.drift import FEWEST_ROUNDS
 from mcp_perf.results.stats.leaks import ONLY_WARM, Growth
 from mcp_perf.results.tally.metrics import (
     FRACTIONS,
-    JOURNEY_PREFIX,
     Evidence,
     Totals,
     bare,
     is_time,
     paired,
+    whose,
 )
 from mcp_perf.results.tally.steadiness import STEADY, drifts, may_change
 from mcp_perf.scenario.model.gates import METRICS, Gate
@@ -118,8 +118,7 @@ def _on_failure(gate: Gate, totals: Totals) -> rule.Judgement:
 def failures_reach(metric: str, totals: Totals, arm: str) -> str:
     """Say that a time falls on a failed call."""
     ranked = totals.ranked(metric)
-    what = "journeys" if metric.startswith(JOURNEY_PREFIX) else "calls"
-    share = f"{ranked.failures.n} of {ranked.n} {what} failed"
+    share = f"{ranked.failures.n} of {ranked.n} {whose(metric)} failed"
     return f"{arm}.{metric} falls on a failed call: {share}, and rank above all that were ok"
 
 
@@ -316,8 +315,8 @@ def _few(metric: str, totals: Totals, arm: str) -> str | None:
     n = totals.ranked(metric).n
     if n >= needed:
         return None
-    what = "journeys" if metric.startswith(JOURNEY_PREFIX) else "calls"
-    return f"{arm} made {n} {what}: {metric} needs at least {needed}. Run longer, or more users."
+    made = f"{arm} made {n} {whose(metric)}"
+    return f"{made}: {metric} needs at least {needed}. Run longer, or more users."
 
 
 def _few_each(metric: str, evidence: Evidence, arm: str) -> str | None:
@@ -326,6 +325,6 @@ def _few_each(metric: str, evidence: Evidence, arm: str) -> str | None:
     # A single sample is its own median, which leans to neither side; of a tail it is no sign.
     if n is None or bare(metric) == "p50":
         return None
-    what = "journeys" if metric.startswith(JOURNEY_PREFIX) else "calls"
     needed = f"a ratio of {metric} needs at least {rule.samples_needed(metric)} in each"
-    return f"{arm} made only {n} {what} in a round: {needed}. Use longer rounds, or more users."
+    made = f"{arm} made only {n} {whose(metric)} in a round"
+    return f"{made}: {needed}. Use longer rounds, or more users."

@@ -248,6 +248,11 @@ def bare(metric: str) -> str:
     return metric.removeprefix(_prefix(metric))
 
 
+def whose(metric: str) -> str:
+    """Return what a metric is about: `journeys`, or `calls`."""
+    return "journeys" if metric.startswith(JOURNEY_PREFIX) else "calls"
+
+
 def is_time(metric: str) -> bool:
     """Tell whether a metric is a time of calls or journeys."""
     return bare(metric) in (*FRACTIONS, "mean", "max")

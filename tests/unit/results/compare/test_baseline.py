@@ -156,5 +156,7 @@ def test_promise_27_refusing_at_once_is_no_improvement_over_the_baseline(gates):
     p50 = next(row for row in report.regressions if (row.arm, row.metric) == ("mcp", "p50"))
     assert (p50.verdict, p50.new) == ("FAIL", None)
     assert "mcp.p50 by control falls on a failed call: 480 of 800 calls failed" in p50.reason
+    of = {row.metric: row.reason for row in report.regressions if row.arm == "mcp"}
+    assert "mcp.journey_p50 by control falls on a failed journey: 480 of" in of["journey_p50"]
     mean = next(row for row in report.regressions if (row.arm, row.metric) == ("mcp", "mean"))
     assert mean.new == pytest.approx(1.06, rel=0.02)  # failures take as long as the longest
