@@ -53,6 +53,8 @@ def judge_levels(
     result = results[gravest]
     together = judge(gate, whole)
     if result.verdict == "PASS":
+        if METRICS[gate.metric].kind == "drift":  # from level to level there is none
+            return max(results.values(), key=lambda one: one.measured or 0.0)
         return together.model_copy(update={"verdict": "PASS", "reason": ""})
     if result.verdict != "FAIL" and METRICS[gate.metric].kind == "fraction":
         return together

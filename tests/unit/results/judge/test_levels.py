@@ -64,6 +64,19 @@ def test_counts_are_about_the_whole_run():
     assert (result.verdict, result.measured) == ("PASS", 1800)
 
 
+def test_drift_within_the_bound_is_that_of_the_level_which_drifted_most():
+    """From level to level the load changes by itself, and the target with it."""
+    still, some = (
+        [Round(ms=level * 10 * (1 + by * n), ok=300, rate=100.0 * level, planned=300)
+         for n in range(8)]
+        for level, by in ((1, 0.0001), (4, 0.002))
+    )  # fmt: skip
+    result = verdict("mcp.drift < 10%", [*still, *some])
+    assert result.verdict == "PASS", result.reason
+    assert result.measured == pytest.approx(0.014, rel=0.05)
+    assert result.ci95[1] < 0.1
+
+
 def test_arms_are_compared_over_all_levels_because_each_pair_shares_one():
     """A ratio of paired rounds is fair at any level."""
     slow = [Round(ms=r.ms * 2, ok=r.ok, rate=r.rate, planned=r.planned) for r in ramp(10, 20, 40)]
