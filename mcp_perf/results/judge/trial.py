@@ -25,7 +25,6 @@ from mcp_perf.results.judge.search import (
     next_trial,
 )
 from mcp_perf.results.judge.verdict import MOST_FAILED
-from mcp_perf.results.tally.health import GeneratorLimits
 from mcp_perf.results.tally.metrics import FRACTIONS, Totals, bare
 from mcp_perf.results.tally.tally import RunTally
 from mcp_perf.results.tally.turns import MOST_DROPPED, RecordedTurn
@@ -53,7 +52,6 @@ class Rules:
     """What holding a rate means for one arm."""
 
     gates: Sequence[Gate]
-    limits: GeneratorLimits
     most_failed: float = MOST_FAILED
     """Of the calls, if no gate is about errors."""
 
@@ -61,7 +59,7 @@ class Rules:
     def of(cls, arm: str, gates: Sequence[Gate], limits: Mapping[str, float]) -> Self:
         """Take the gates that are about every rate that holds."""
         own = [gate for gate in gates if gate.arm == arm and searched(gate)]
-        return cls(own, GeneratorLimits.of(limits), limits.get("errors", MOST_FAILED))
+        return cls(own, limits.get("errors", MOST_FAILED))
 
     @property
     def default_errors(self) -> bool:
@@ -104,12 +102,14 @@ def trials(tally: RunTally, arm: str, rules: Rules) -> list[Tried]:
     """Judge the arm's turns in their order; those that were cut short are left out."""
     found: list[Tried] = []
     usual_ns: float | None = None
+    broken = tally.health.broken_turns
     for turn in tally.measured(arm):
         if not turn.finished or turn.seconds < _WHOLE * turn.started.planned_s:
             continue
         one = _tried(turn, Totals([turn]), rules, usual_ns)
         rounds = round(turn.started.planned_s / tally.run.load["round_s"])
-        found.append(replace(one, trial=replace(one.trial, rounds=rounds)))
+        generator = turn.started.turn in broken
+        found.append(replace(one, trial=replace(one.trial, rounds=rounds, generator=generator)))
         usual_ns = _usual_ns(found[-1:], usual_ns)
     slow = _slow_probes(tally, arm, usual_ns)
     return [_marked(one, slow) for one in found]
@@ -201,7 +201,6 @@ def _tried(turn: RecordedTurn, totals: Totals, rules: Rules, usual_ns: float | N
     trial = Trial(
         turn.started.rate,
         tuple(broke_by),
-        generator=any(share.overtaxed(rules.limits) for share in turn.shares.values()),
         own_limit=full and not broke_by,
     )
     return Tried(trial, turn, totals, achieved_per_s)

@@ -10,7 +10,6 @@ from mcp_perf.results.journal.histogram import Histogram
 from mcp_perf.results.journal.records import Slice, TurnEnded, TurnStarted, UpstreamUse
 from mcp_perf.results.stats.windows import Moments, stretch
 from mcp_perf.results.tally.groups import CALL, JOURNEY, START, Tally
-from mcp_perf.results.tally.health import GeneratorLimits
 from mcp_perf.results.tally.usage import TurnUsage
 
 MOST_DROPPED: Final = 0.01
@@ -28,11 +27,6 @@ class Share:
     journey_ns: int = 0
     active: bool = False
     observed_s: float = 0.0
-    cpu_s: float = 0.0
-    wall_s: float = 0.0
-    starts: int = 0
-    late_starts: int = 0
-    stalled_s: float = 0.0
     ended: TurnEnded | None = None
 
     @property
@@ -44,11 +38,6 @@ class Share:
     def busy_s(self) -> float:
         """The denominator of rates; what was observed if the turn was cut off."""
         return self.observed_s if self.ended is None else self.ended.busy_s
-
-    def overtaxed(self, limits: GeneratorLimits) -> bool:
-        late = self.late_starts > limits.late_starts * self.starts
-        stalled = self.stalled_s > limits.lost_time * self.wall_s > 0
-        return late or stalled or (self.wall_s > 0 and limits.is_hot(self.cpu_s / self.wall_s))
 
 
 @dataclass
@@ -126,12 +115,6 @@ class RecordedTurn:
     def add(self, part: Slice) -> None:
         share, from_s = self.share(part.node), part.at_s - self.started.at_s
         share.observed_s += part.seconds
-        share.starts += part.health.starts
-        share.late_starts += part.health.late_starts
-        if not part.draining:
-            share.cpu_s += part.health.cpu_s
-            share.wall_s += part.health.wall_s
-            share.stalled_s += part.health.stalled_s
         for cell in part.cells:
             share.active = True
             self.parts.setdefault((cell.kind, cell.name, cell.cls), Tally()).add(cell)

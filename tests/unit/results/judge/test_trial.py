@@ -221,6 +221,15 @@ def test_a_generator_that_works_hard_after_the_bell_kept_up():
     assert not judged(hot)[0].trial.generator
 
 
+@pytest.mark.parametrize(("stall_s", "broken"), [(0.5, False), (0.6, True)])
+def test_a_generator_that_stood_still_for_long_did_not_keep_up(stall_s, broken):
+    """Whenever it was, as in every other run."""
+    records = one_turn([10.0] * 300, late_ms=[10.0])
+    still = Health(cpu_s=0.3, wall_s=30.0, stalled_s=stall_s, longest_stall_s=stall_s)
+    records = [replace(r, health=still) if getattr(r, "draining", False) else r for r in records]
+    assert judged(records)[0].trial.generator is broken
+
+
 def test_how_many_calls_may_fail_is_a_limit_of_the_scenario():
     """Without a gate on errors, a trial is held to it."""
     assert Rules.of("mcp", [], {"errors": 0.3}).described()[-1] == "errors at most 30% of the calls"
