@@ -46,15 +46,16 @@ def notes(
 
 def _changed_control(rows: Sequence[Regression], tolerance: float) -> Iterator[str]:
     limit = math.log1p(tolerance)
-    changed = [
-        f"{row.metric} {show(row.ratio, 'x')}"
-        for row in rows
-        if row.arm == CONTROL and row.verdict is None and row.ratio is not None and row.ci95
-        if math.log(row.ci95[0]) > limit or math.log(row.ci95[1]) < -limit
-    ]
-    if changed:
-        yield (
-            f"{CONTROL} itself is not what it was ({', '.join(changed)}): the machine, or what "
-            f"both arms use, has changed. {FEWEST_RUNS} base runs or more would tell noise from "
-            "change."
-        )
+    for control in dict.fromkeys(row.versus for row in rows if row.versus):
+        changed = [
+            f"{row.metric} {show(row.ratio, 'x')}"
+            for row in rows
+            if row.arm == control and row.verdict is None and row.ratio is not None and row.ci95
+            if math.log(row.ci95[0]) > limit or math.log(row.ci95[1]) < -limit
+        ]
+        if changed:
+            yield (
+                f"{control} itself is not what it was ({', '.join(changed)}): the machine, or what "
+                f"both arms use, has changed. {FEWEST_RUNS} base runs or more would tell noise "
+                "from change."
+            )

@@ -263,6 +263,8 @@ def test_each_arm_is_divided_by_the_control_with_its_ending():
     assert row("p95", before, slow, "dual-8ms").versus == "control-8ms"
     assert row("p95", before, slow, "dual-8ms").verdict == "PASS"
     assert row("p95", before, slow, "control-8ms").verdict is None
+    notes = compare_runs([run(before)], run(slow), TOLERANCE).notes
+    assert any("control-8ms itself is not what it was" in note for note in notes)
 
 
 def test_the_control_of_a_run_with_other_rounds_has_no_partners():
