@@ -197,14 +197,17 @@ def facts(found: Mapping[str, Capacity], gates: Sequence[Gate]) -> SearchFacts |
     """Sort what was found by what it means for the verdict; None without a search."""
     if not found:
         return None
-    judged = {arm for gate in gates if gate.metric == METRIC for arm in (gate.arm, gate.versus)}
     told: dict[str, list[str]] = {"failed": [], "open": [], "found": []}
-    for arm, capacity in found.items():
-        kind = _MEANS.get(capacity.outcome, "open")
-        if kind == "open" and arm in judged:
-            kind = "found"
-        told[kind].append(sentence(arm, capacity))
+    left = _left_to_gates(found, gates)
+    for arm in (arm for arm in found if arm not in left):
+        told[_MEANS.get(found[arm].outcome, "open")].append(sentence(arm, found[arm]))
     return SearchFacts(failed=told["failed"], undecided=told["open"], found=told["found"])
+
+
+def _left_to_gates(found: Mapping[str, Capacity], gates: Sequence[Gate]) -> list[str]:
+    """Return the arms whose capacity is open, and which a gate judges by what is known of it."""
+    judged = {arm for gate in gates if gate.metric == METRIC for arm in (gate.arm, gate.versus)}
+    return [arm for arm, of in found.items() if of.outcome not in _MEANS and arm in judged]
 
 
 def remarks(found: Mapping[str, Capacity], gates: Sequence[Gate]) -> Iterator[str]:
@@ -215,6 +218,8 @@ def remarks(found: Mapping[str, Capacity], gates: Sequence[Gate]) -> Iterator[st
         "The load searched for the capacity: numbers over all rounds mix rates that held with "
         "rates that did not. The capacity's own table has them apart."
     )
+    for arm in _left_to_gates(found, gates):
+        yield sentence(arm, found[arm])
     for gate in gates:
         if not trial.searched(gate) and gate.metric != METRIC:
             yield (

@@ -199,7 +199,10 @@ def test_a_generator_at_its_limit_decides_nothing_unless_a_gate_is_met_below_it(
     low, high = report.arms["mcp"].capacity.interval
     assert low >= 80
     assert high is None
-    assert build(search(server, ["mcp.capacity >= 50/s"], rate="1k/s")).verdict == "PASS"
+    met = build(search(server, ["mcp.capacity >= 50/s"], rate="1k/s"))
+    assert met.verdict == "PASS"
+    assert [reason.code for reason in met.reasons] == ["passed"]  # nothing was found
+    assert any("beyond it the load generator was the limit" in note for note in met.notes)
     assert build(search(server, ["mcp.capacity >= 500/s"], rate="1k/s")).verdict == "INCONCLUSIVE"
 
 
