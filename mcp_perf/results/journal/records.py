@@ -202,8 +202,8 @@ class LookedReplies(Record, tag="looked", frozen=True, kw_only=True):
     example: str = ""
     """The first that looks like an error; redacted."""
     alike: dict[str, int] = {}
-    """Of steps whose arguments change: how often a reply came, by its digest. A node tells apart
-    the first 16."""
+    """Of steps whose arguments change: how often a reply came, by its digest, the first one
+    first. A node tells apart the first 16."""
     varied: list[str] = []
     """The digests of replies that came for different arguments, so far."""
 

@@ -48,7 +48,12 @@ def _remarks(seen: LookedReplies, first: str) -> Iterator[str]:
     same = alike(seen)
     if same >= _FEWEST_ALIKE and 2 * same >= seen.looked:
         alike_ = _share(seen, same, "are the same for different arguments")
-        yield f"{alike_}, such as: {_clipped(first)}"
+        came_first = next(iter(seen.alike))
+        known = came_first in seen.varied and seen.alike[came_first] == same
+        # Those that look like errors, or are empty, have no digest: one of them may be the first.
+        if known and not seen.like_errors and not seen.empty:
+            alike_ = f"{alike_}, such as: {_clipped(first)}"
+        yield alike_
 
 
 def _share(seen: LookedReplies, part: int, what: str) -> str:

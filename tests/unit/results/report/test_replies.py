@@ -87,6 +87,22 @@ def test_the_same_answer_to_different_arguments_is_noted(alike, varied, noted):
         assert report.notes[0].endswith(f"{'x' * 200}\u2026")
 
 
+@pytest.mark.parametrize(
+    ("seen", "shown"),
+    [
+        ({"alike": {"a": 19, "b": 1}}, True),
+        ({"alike": {"b": 1, "a": 19}}, False),
+        ({"alike": {"a": 19}, "empty": 1}, False),
+        ({"alike": {"a": 19}, "like_errors": 1, "example": "Error"}, False),
+    ],
+)
+def test_only_a_reply_that_is_the_commonest_is_shown_as_such(seen, shown):
+    """The first reply is the only one whose text is kept: it may be another."""
+    [step] = reported(said("ok", "the first"), looked(20, varied=["a"], **seen)).replies
+    assert "are the same for different arguments" in step.remarks[-1]
+    assert step.remarks[-1].endswith("such as: the first") is shown
+
+
 def test_what_two_nodes_saw_is_added_up():
     """By the digest of a reply; less than half of all is nothing odd."""
     one, other = looked(20, alike={"a": 20}, varied=["a"]), looked(60, alike={"a": 15, "b": 2})
