@@ -165,11 +165,14 @@ def _broken(node: NodeHealth, limits: GeneratorLimits) -> Iterator[tuple[str, li
 def _stalls(node: NodeHealth, limits: GeneratorLimits) -> Iterator[tuple[str, list[int]]]:
     for arm in dict.fromkeys(one.arm for one in node.rounds.values()):
         found = together(one for one in node.rounds.values() if one.arm == arm)
-        long = found.longest_stall_s > limits.longest_stall_s
-        if long or found.lost > limits.lost_time:
+        stalled = [turn for turn in _where(node, _has_stalled) if node.rounds[turn].arm == arm]
+        longest = f"{found.longest_stall_s:.3g} s in"
+        if found.lost > limits.lost_time:
             lost = f"lost {found.lost_s:.3g} s of {found.up_to_bell_s:.3g} s in rounds of {arm}"
-            stalled = [turn for turn in _where(node, _has_stalled) if node.rounds[turn].arm == arm]
-            yield f"{lost} in stalls, {found.longest_stall_s:.3g} s in the longest", stalled
+            yield f"{lost} in stalls, {longest} the longest", stalled
+        elif found.longest_stall_s > limits.longest_stall_s:
+            limit = f"the limit is {limits.longest_stall_s:.3g} s"
+            yield f"lost {longest} one stall, in rounds of {arm} ({limit})", stalled
 
 
 def _where(node: NodeHealth, broke: Callable[[RoundHealth], bool]) -> list[int]:

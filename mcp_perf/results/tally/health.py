@@ -187,8 +187,8 @@ class GeneratorHealth:
 
     @property
     def lost_s(self) -> float | None:
-        """The time that the process lost in stalls which lost most; None is not measured."""
-        measured = [together(n.rounds.values()).stalled_s for n in self.nodes.values() if n.wall_s]
+        """The time up to the bells that the process lost which lost most; None is not measured."""
+        measured = [together(n.rounds.values()).lost_s for n in self.nodes.values() if n.wall_s]
         return max(measured, default=None)
 
     @property

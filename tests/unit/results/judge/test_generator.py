@@ -61,7 +61,7 @@ def test_promise_18_a_stall_of_half_a_second_is_enough():
     found = health(*[{}] * 99, stall)
     ((code, text),) = reasons(found)
     assert (code, found.broken_turns) == ("generator_paused", {99})
-    assert "lost 0.6 s of 100 s in rounds of mcp in stalls, 0.6 s in the longest" in text
+    assert "lost 0.6 s in one stall, in rounds of mcp (the limit is 0.5 s): it stood" in text
     assert "stood still without using the processor" in text
 
 
@@ -69,7 +69,20 @@ def test_promise_18_a_stall_of_half_a_second_is_enough():
 def test_promise_18_one_per_cent_of_lost_time_is_enough(stall_s, broken):
     """Of an arm's measured time, in whatever stalls."""
     found = health(*[{"stalled_s": stall_s / 10, "longest_stall_s": 0.05}] * 10)
-    assert len(codes(found)) == broken
+    said = [text for _, text in reasons(found)]
+    assert len(said) == broken
+    assert all("lost 0.11 s of 10 s in rounds of mcp in stalls, 0.05 s in the" in it for it in said)
+
+
+def test_a_stall_in_the_drain_is_told_without_the_time_that_rounds_lost():
+    """They lost none: the report's figure and the reason say the same."""
+    found = health({})
+    still = Health(cpu_s=0.1, wall_s=9.0, stalled_s=0.6, longest_stall_s=0.6)
+    drain = Slice(node="w1", turn=0, at_s=1, seconds=9, cells=[], health=still, draining=True)
+    found.add(drain, "mcp")
+    ((_, text),) = reasons(found)
+    assert "lost 0.6 s in one stall, in rounds of mcp" in text
+    assert found.lost_s == 0
 
 
 def test_promise_18_the_lost_time_of_each_arm_counts_by_itself():
