@@ -95,11 +95,11 @@ def _on(tally: RunTally, arm: str, totals: Totals) -> Iterator[str]:
         yield f"{overflow} calls of {arm} took longer than an hour; percentiles call it an hour."
     checked = [group.all for group in totals.steps.values() if group.all.checked]
     if checked:
-        broke = sum(tally.violations for tally in checked)
+        held, broke = sum(of.checked for of in checked), sum(of.violations for of in checked)
+        results = held + sum(of.unchecked for of in checked)
         yield (
-            f"{sum(tally.checked for tally in checked)} of {sum(tally.n for tally in checked)} "
-            f"results of {arm} were held against the outputSchema of their tools"
-            + (f"; {broke} broke it." if broke else ".")
+            f"{held} of {results} results of {arm} were held against the outputSchema of their "
+            + (f"tools; {broke} broke it." if broke else "tools.")
         )
     if totals.backed_off_s:
         yield (

@@ -28,6 +28,13 @@ def test_the_generator_is_described_by_its_measured_rounds():
     assert (generator.late_starts, generator.processes, generator.workers_lost) == (4, 2, [])
 
 
+def test_results_that_were_checked_are_counted_among_those_that_could_be():
+    """A call that timed out has no result to hold against a schema."""
+    timed_out = Round(ok=100, failed=50, cls="timeout", sampled=(20, 2, 80))
+    said = "20 of 100 results of mcp were held against the outputSchema of their tools; 2 broke it."
+    assert said in built({"mcp": [timed_out]}).notes
+
+
 def test_a_lost_worker_is_named():
     """By its name if the note has it, else by the note's words: INVALID, exit code 92."""
     lost = [
