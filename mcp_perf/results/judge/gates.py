@@ -11,6 +11,7 @@ from typing import Final
 
 from mcp_perf.results.document.comparison import Comparison
 from mcp_perf.results.document.document import GateResult
+from mcp_perf.results.document.drift import STEADY
 from mcp_perf.results.document.target_numbers import SessionNumbers
 from mcp_perf.results.judge import rule, shares
 from mcp_perf.results.judge.drops import unknown_beyond
@@ -27,7 +28,7 @@ from mcp_perf.results.tally.metrics import (
     paired,
     whose,
 )
-from mcp_perf.results.tally.steadiness import STEADY, drifts, may_change
+from mcp_perf.results.tally.steadiness import drifts, may_change
 from mcp_perf.scenario.model.gates import METRICS, Gate
 
 _BEYOND: Final = 3

@@ -16,7 +16,6 @@ MOST_USERS: Final = 0.01
 """Of the users of an arm, over all measured rounds; beyond it too many were not served at all."""
 
 _FULL: Final = " The server opens no more: it has as many sessions as it takes."
-_FULL_TELLS: Final = ("users_without_session",)
 NO_LOSS: Final[Mapping[str, Mapping[str, int]]] = {}
 MOST_HEALED: Final = 0.01
 """Of the calls of an arm, unless the scenario's `limits` say otherwise."""
@@ -89,8 +88,8 @@ def users_without(
                 who = f"{number(worst)} of {worst.users} users of {arm} {what} in a round"
                 over_all = f"{100 * share:.3g} % over all measured rounds"
                 bound = f"more than {100 * MOST_USERS:.3g} % fail the run"
-                full = _FULL if code in _FULL_TELLS and lost.get(arm, {}).get("refused") else ""
-                yield code, f"{who}, and {over_all}; {bound}.{full}"
+                full = code == "users_without_session" and lost.get(arm, {}).get("refused")
+                yield code, f"{who}, and {over_all}; {bound}.{_FULL if full else ''}"
 
 
 def mended(

@@ -136,7 +136,8 @@ def fails_by_deeds(gate: Gate, parts: Iterable[Evidence], unfit: Collection[int]
     `parts` are the levels of the load, or the whole of it. Ratios of two shares are left out: who
     is to blame for one depends on both arms.
     """
-    if gate.value is None or METRICS[gate.metric].kind != "fraction" or gate.metric == HEALINGS[1]:
+    is_share = METRICS[gate.metric].kind == "fraction" and gate.metric != "healed_rate"
+    if gate.value is None or not is_share:
         return False
     bound = rule.Bound.of(gate)
     found = (deeds(part.totals, gate.metric, unfit, part.rounds.values()) for part in parts)

@@ -24,7 +24,7 @@ from mcp_perf.results.judge.search import (
     next_probe,
     next_trial,
 )
-from mcp_perf.results.judge.verdict import MOST_FAILED
+from mcp_perf.results.judge.verdict import ABOUT_ERRORS, MOST_FAILED
 from mcp_perf.results.tally.metrics import FRACTIONS, Totals, bare
 from mcp_perf.results.tally.tally import RunTally
 from mcp_perf.results.tally.turns import MOST_DROPPED, RecordedTurn
@@ -44,7 +44,6 @@ _RECOVERED: Final = 1.5
 """Times as long as usual that the typical journey of a probe may take, and"""
 _RECOVERED_NS: Final = 10_000_000
 """so much in addition: what timers and a busy machine make of a fast answer."""
-_ABOUT_ERRORS: Final = frozenset({"error_rate", "success_rate"})
 
 
 @dataclass(frozen=True)
@@ -63,7 +62,7 @@ class Rules:
 
     @property
     def default_errors(self) -> bool:
-        return not any(gate.metric in _ABOUT_ERRORS for gate in self.gates)
+        return not any(gate.metric in ABOUT_ERRORS for gate in self.gates)
 
     def described(self) -> list[str]:
         named = [gate.text for gate in self.gates]

@@ -31,9 +31,8 @@ from mcp_perf.results.tally.turns import MOST_DROPPED
 LITTLE: Final = 0.05
 MOST_FAILED: Final = 0.01
 """Of the calls of an arm, if no gate says how many may: `limits: {errors: 1%}` in a scenario."""
+ABOUT_ERRORS: Final = ("error_rate", "success_rate")
 _ENDED_BY: Final = {"signal": SIGNAL_CODE, "error": BROKEN_CODE}
-
-_ABOUT_ERRORS: Final = ("error_rate", "success_rate")
 _ENDS: Final[Mapping[str, str]] = {
     "": "The journal has no end: the run crashed or was killed. What was recorded is reported.",
     "finished": "Some rounds have no end: what they recorded is reported, but not compared.",
@@ -166,7 +165,7 @@ def _deserted(facts: Facts) -> Iterator[Reason]:
     """Say what explains all that follows: a target that stopped, users that were never served."""
     unfit = {arm for arm, of in facts.arms.items() if not facts.unfit.isdisjoint(of.turns)}
     for arm, code, text in outages.stopped(facts.outages, unfit):
-        if not _passed_on(arm, _ABOUT_ERRORS, facts.gates):
+        if not _passed_on(arm, ABOUT_ERRORS, facts.gates):
             yield because(code, text)
     for code, text in outages.users_without(facts.arms, facts.lost):
         yield because(code, text)
@@ -212,7 +211,7 @@ def _failed(facts: Facts) -> Iterator[Reason]:
 def _errors(arm: str, totals: Totals, facts: Facts) -> Iterator[Reason]:
     """Say that too many calls of an arm failed, if no gate judges how many may."""
     whole = counts(totals, "error_rate")
-    if not whole.count or _passed_on(arm, _ABOUT_ERRORS, facts.gates):
+    if not whole.count or _passed_on(arm, ABOUT_ERRORS, facts.gates):
         return
     classes = {cls: n for cls, n in totals.call.classes.items() if cls in FAILED}
     most = f"most of them by {max(classes, key=classes.__getitem__)}"
@@ -221,7 +220,7 @@ def _errors(arm: str, totals: Totals, facts: Facts) -> Iterator[Reason]:
         by_deeds = deeds(totals, "error_rate", facts.unfit).count > 0
         code = "all_failed" if by_deeds else "unanswered"
         yield because(code, f"Every call of {arm} failed: {counted}.{whole.sampled}")
-    elif facts.search is None and not _judged_on(arm, _ABOUT_ERRORS, facts.gates):
+    elif facts.search is None and not _judged_on(arm, ABOUT_ERRORS, facts.gates):
         limit = f"the limit is {100 * facts.most_failed:.3g} % (limits: errors)"
         told = f"Calls of {arm} failed: {counted}; {limit}, and no gate says how many may."
         told += whole.sampled

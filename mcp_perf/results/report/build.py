@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -75,12 +74,9 @@ def build(records: Iterable[AnyRecord]) -> Report:
     workload = {"workload": run.workload} if run.workload else {}
     environment = {"seed": run.seed, "load": tally.load, **workload, **run.environment}
     compared = against_baseline(tally, arms, environment)
-    decision = decide(
-        replace(
-            _facts(tally, evidence, gates, compared.regressions, capacity.facts(capacities, asked)),
-            failed_by_deeds=_by_deeds(asked, evidence, levels, generator.unfit(tally.health)),
-        )
-    )
+    by_deeds = _by_deeds(asked, evidence, levels, generator.unfit(tally.health))
+    search = capacity.facts(capacities, asked)
+    decision = decide(_facts(tally, evidence, gates, by_deeds, compared.regressions, search))
     return Report(
         scenario=run.scenario,
         title=run.title,
@@ -117,11 +113,13 @@ def _facts(
     tally: RunTally,
     evidence: Mapping[str, Evidence],
     gates: list[GateResult],
+    by_deeds: Collection[str],
     regressions: list[Regression],
     search: SearchFacts | None,
 ) -> Facts:
     return Facts(
         gates=gates,
+        failed_by_deeds=by_deeds,
         regressions=regressions,
         most_failed=tally.run.limits.get("errors", MOST_FAILED),
         most_healed=tally.run.limits.get("healed", MOST_HEALED),

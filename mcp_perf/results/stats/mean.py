@@ -62,12 +62,6 @@ class Mean:
     def df(self) -> int:
         return len(self.numbers) - 1
 
-    @property
-    def effective(self) -> float:
-        """As how many independent rounds they count."""
-        n = len(self.numbers)
-        return 1 / sum(fit.weight / _worth(n, fit.r) for fit in self._fits)
-
     def doubt(self, distance: float) -> float:
         """Return the probability that the truth is further from the mean than this."""
         sides = [

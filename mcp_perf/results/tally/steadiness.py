@@ -2,15 +2,10 @@
 
 import math
 from collections.abc import Iterator
-from typing import Final, Literal
 
-from mcp_perf.results.document.drift import Drift
+from mcp_perf.results.document.drift import STEADY, Drift, Steady
 from mcp_perf.results.stats import drift as stats
 from mcp_perf.results.tally.metrics import Evidence, Totals
-
-Steady = Literal["journey_p50", "throughput"]
-STEADY: Final[tuple[Steady, ...]] = ("journey_p50", "throughput")
-"""What does not change by itself under a load that does not."""
 
 
 def drifts(evidence: Evidence) -> list[Drift]:
