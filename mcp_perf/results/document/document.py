@@ -82,7 +82,8 @@ class RoundNumbers(DocumentPart):
     """The turn's place in the run, from 0: the recorded order of arms."""
     at_s: float
     seconds: float
-    """The denominator of throughput: mean busy time of a user; in an open load the length."""
+    """Mean busy time of a user: the denominator of throughput. In an open load the length, and the
+    denominator is the time in which the target served the journeys (`docs/measurement.md`)."""
     users: int = 0
     """The level: users at work; in an open load the most journeys in flight."""
     rate_per_s: float | None = None

@@ -155,9 +155,9 @@ class TurnEnded(Record, tag="turn_end", frozen=True, kw_only=True):
     node: str
     users: int
     busy_s: float
-    """The denominator of throughput. Closed load: mean over users of the time from the turn's
-    start to the end of the user's last journey, at least the turn's planned length. Open load: the
-    turn's length."""
+    """Closed load: mean over users of the time from the turn's start to the end of the user's last
+    journey, at least the turn's planned length; the denominator of throughput. Open load: the
+    turn's length, which is stretched for that (`RecordedTurn.stretch`)."""
     planned: int
     """Calls in a closed load; arrivals in an open one, where planned = started + dropped."""
     dropped: int = 0
@@ -286,7 +286,7 @@ class Note(Record, tag="note", frozen=True, kw_only=True):
     """The worker it is about."""
     count: int = 1
     kind: str = ""
-    """How sessions were lost: `forgot`, `evicted`, `restarted`."""
+    """How sessions were lost: `forgot`, `evicted`, `restarted`, `elsewhere`; or `refused`."""
 
 
 class RunEnded(Record, tag="end", frozen=True, kw_only=True):

@@ -36,7 +36,7 @@ class Share:
 
     @property
     def busy_s(self) -> float:
-        """The denominator of rates; what was observed if the turn was cut off."""
+        """The denominator of rates before it is stretched; what was observed if it was cut off."""
         return self.observed_s if self.ended is None else self.ended.busy_s
 
 
