@@ -53,6 +53,8 @@ def judged(gate: str, arms: dict[str, list[Calls]]) -> GateResult:
 
 NAMES = ("mean", "p50", "p90", "p95", "p99", "max")
 TIMES = st.sampled_from([prefix + name for prefix in ("", "journey_") for name in NAMES])
+PLACES = TIMES.filter(lambda metric: not metric.endswith("mean"))
+"""In the mean, failures take as long as the longest that is left: no gate passes on it."""
 OPERATORS = st.sampled_from(["<", "<=", ">", ">="])
 DURATIONS = st.sampled_from([0.1, 1.0, 5.0, 9.0, 10.0, 11.0, 12.0, 20.0, 100.0, 5000.0])
 CALL = st.tuples(DURATIONS, st.sampled_from(["ok"] * 6 + ["tool_error", "timeout", "interrupted"]))
@@ -114,7 +116,7 @@ def test_promise_27_no_failure_of_either_arm_improves_a_ratio(gate, one, two, pi
 
 
 @settings(max_examples=200)
-@given(TIMES, ROUNDS, st.integers(0, 999), DURATIONS, FAILED)
+@given(PLACES, ROUNDS, st.integers(0, 999), DURATIONS, FAILED)
 def test_promise_27_no_failure_makes_a_percentile_shorter(metric, rounds, pick, ms, cls):
     """Each order statistic stays, rises, or is gone."""
     arms = {"mcp": rounds}
@@ -122,8 +124,6 @@ def test_promise_27_no_failure_makes_a_percentile_shorter(metric, rounds, pick, 
         evidence(records(what))["mcp"].totals.value(metric)
         for what in (arms, spoiled(arms, pick, ms, cls))
     )
-    if metric.endswith("mean"):
-        return  # its failures take as long as the longest that is left: no gate passes on it
     assert after is None or (before is not None and after >= before)
 
 
