@@ -54,11 +54,19 @@ class Pool:
         if last.has_ended(self._patience_s):
             return last
         self._patience_s = 0.0
-        self.free.append(last)
-        for at in range(len(self.free) - 1, -1, -1):
-            if self.free[at].has_ended(0.0):
-                return self.free.pop(at)
-        return self._add() if len(self.free) < _MOST_LEFT else self.free.pop(0)
+        for _ in range(len(self.free)):  # each is taken out while it is looked at
+            self.free.insert(0, last)
+            try:
+                last = self.free.pop()
+            except IndexError:  # others have taken them meanwhile
+                return self._add()
+            if last.has_ended(0.0):
+                return last
+        if len(self.free) < _MOST_LEFT - 1:
+            self.free.insert(0, last)
+            return self._add()
+        last.close()  # by now the oldest
+        return last
 
     def _add(self) -> Connection:
         self.connections.append(made := self._another())
