@@ -9,7 +9,14 @@ import ssl
 from typing import Final, Self
 
 from mcp_perf.client.rate_limits import TOO_MANY_REQUESTS
-from mcp_perf.client.reply import HARNESS_ERROR, HTTP_ERROR, RATE_LIMITED, TIMEOUT, TRANSPORT_ERROR
+from mcp_perf.client.reply import (
+    HARNESS_ERROR,
+    HTTP_ERROR,
+    RATE_LIMITED,
+    TIMEOUT,
+    TRANSPORT_ERROR,
+    Reply,
+)
 
 NO_SESSION: Final = "no session"
 """So the detail begins of a call that could not be made because its session was not opened."""
@@ -22,12 +29,22 @@ class TargetError(Exception):
     retry_after_s: float = 0.0
     """How long the target asks to be left alone; 0 if it does not."""
 
-    def told_by(self, status: int, outcome: str = "", retry_after_s: float = 0.0) -> Self:
-        """Take over from the reply that told of the error how, and how long, it limits our rate."""
-        if status == TOO_MANY_REQUESTS or outcome == RATE_LIMITED:
+    def told_by(self, reply: Reply) -> Self:
+        """Take over what the reply that told of the error says of limits: of our rate, or our own.
+
+        With it goes how long the target asks to be left alone.
+        """
+        if reply.status == TOO_MANY_REQUESTS:
             self.outcome = RATE_LIMITED
-        self.retry_after_s = retry_after_s
+        elif reply.outcome in (RATE_LIMITED, HARNESS_ERROR):
+            self.outcome = reply.outcome
+        self.retry_after_s = reply.retry_after_s
         return self
+
+    def fail(self, reply: Reply, detail: str) -> Reply:
+        """Fail a reply in the class of the error, with how long to leave the target alone."""
+        reply.retry_after_s = self.retry_after_s
+        return reply.fail(self.outcome, detail)
 
 
 class ConnectError(TargetError):

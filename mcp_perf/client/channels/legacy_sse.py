@@ -18,7 +18,7 @@ from mcp_perf.client.http.endpoint import Endpoint, with_body
 from mcp_perf.client.http.sse import MESSAGES
 from mcp_perf.client.protocol.session_loss import loss
 from mcp_perf.client.rate_limits import TOO_MANY_REQUESTS
-from mcp_perf.client.reply import OK, TIMEOUT, beginning
+from mcp_perf.client.reply import OK, TIMEOUT, Reply, beginning
 
 _FOREVER_NS: Final = 10 * 24 * 3600 * 10**9
 """How long a stream may be silent: the longest that `socket` waits for is 24 days."""
@@ -75,13 +75,15 @@ class SseChannel:
         if reply.outcome == TIMEOUT:
             raise errors.CallTimeout(reply.detail)
         if reply.outcome != OK:
-            raise errors.SendError(reply.detail)
+            broken = errors.SendError(reply.detail)
+            broken.outcome = reply.outcome
+            raise broken
         refused = reply.status > 400 and reply.status != TOO_MANY_REQUESTS
         if reply.status == 400 or (refused and loss(reply.status, reply.body)):
             raise errors.SessionGone(f"HTTP {reply.status}: {beginning(reply.body)}")
         if reply.status >= 300:
             error = errors.RefusedError(f"HTTP {reply.status}: {beginning(reply.body)}")
-            raise error.told_by(reply.status, retry_after_s=reply.retry_after_s)
+            raise error.told_by(reply)
 
     def close(self) -> None:
         stream, self._stream = self._stream, None
@@ -109,10 +111,12 @@ class SseChannel:
         stream.send(line + self.endpoint.fields(_DOWN) + b"\r\n", self.timeout_s, self._clock())
         reader = stream.receive(deadline_ns)
         if reader.status != 200 or not reader.streaming:
+            refusal = Reply(0)
+            refusal.status, refusal.retry_after_s = reader.status, reader.retry_after_s
             raise errors.NegotiationError(
                 f"GET brings HTTP {reader.status} and no event stream: {beginning(reader.body)} "
                 "(is this the address of the stream? It often ends with /sse)"
-            ).told_by(reader.status)
+            ).told_by(refusal)
         event = stream.next_event(deadline_ns)
         if event is None:
             raise errors.ConnectError("the event stream ended before it named its endpoint")

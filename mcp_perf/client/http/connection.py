@@ -18,7 +18,6 @@ from mcp_perf.client.http import states
 from mcp_perf.client.http.dialing import Clock, Wait, WaitFactory, dial
 from mcp_perf.client.http.endpoint import Origin
 from mcp_perf.client.http.http1 import ResponseReader
-from mcp_perf.client.http.retry_after import retry_after_s
 from mcp_perf.client.reply import Reply
 
 RECEIVE_BYTES: Final = 65536
@@ -107,7 +106,7 @@ class Connection:
         reply.status = status = reader.status
         reply.bytes_in = reader.size
         if status >= 400:
-            reply.retry_after_s = retry_after_s(reader.header(b"retry-after"))
+            reply.retry_after_s = reader.retry_after_s
         return reply
 
     def read_on(self, deadline_ns: int, is_answer: Callable[[bytes], bool]) -> None:

@@ -13,6 +13,7 @@ import httptools
 from mcp_perf.client.errors import EncodingError, ProtocolError, ReadError
 from mcp_perf.client.http import states
 from mcp_perf.client.http.encodings import Unpack, unpacker
+from mcp_perf.client.http.retry_after import retry_after_s
 from mcp_perf.client.http.sse import MESSAGES, EventDecoder, only_event
 
 MAX_REPLY_BYTES: Final = 64 * 1024 * 1024
@@ -177,6 +178,11 @@ class ResponseReader:
         """How long to wait before an event stream is resumed: what it said, or a second."""
         retry_ms = None if self._decoder is None else self._decoder.retry_ms
         return 1.0 if retry_ms is None else retry_ms / 1e3
+
+    @property
+    def retry_after_s(self) -> float:
+        """How long the target asks to be left alone; 0 where it does not."""
+        return retry_after_s(self.header(b"retry-after"))
 
     @property
     def is_polled(self) -> bool:

@@ -199,8 +199,8 @@ class CallAttempt:
 
 def no_session(start_ns: int, error: TargetError, end_ns: int) -> Reply:
     """Return how a call ends for which no session could be opened."""
-    reply = Reply(start_ns).fail(error.outcome, f"{NO_SESSION}: {error}")
-    reply.end_ns, reply.retry_after_s = end_ns, error.retry_after_s
+    reply = error.fail(Reply(start_ns), f"{NO_SESSION}: {error}")
+    reply.end_ns = end_ns
     return reply
 
 

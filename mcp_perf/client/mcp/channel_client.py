@@ -291,8 +291,8 @@ class SessionClient:
             last = self.channel.last_line()
             said = f"; the last line of its standard error: {last}" if last else ""
             raise errors.CallTimeout(f"{method}: {reply.detail}{said}")
-        if failure is not None and not isinstance(failure, errors.SessionGone):
-            raise errors.ConnectError(f"{method}: {reply.detail}")
+        if failure is not None and not isinstance(failure, errors.RefusedError):
+            raise errors.ConnectError(f"{method}: {reply.detail}").told_by(reply)
         return reply
 
     def _tell_start(self, first: Reply) -> None:
@@ -332,7 +332,7 @@ class SessionClient:
             reply.end_ns = self.terms.clock()
             self._give_up(conversation, request_id, error, cancels=cancels)
             reply.heard = heard if pending is None else pending.heard
-            return reply.fail(error.outcome, why(error, conversation)), error
+            return error.fail(reply, why(error, conversation)), error
         except BaseException as error:
             self._give_up(conversation, request_id, error, cancels=cancels)
             raise

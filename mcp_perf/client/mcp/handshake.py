@@ -173,7 +173,7 @@ def _discovered(terms: Terms, reply: Reply, ask: Ask) -> bool:
         raise NegotiationError(
             f"the server does not speak {eras.MODERN}: {reply.detail or reply.excerpt()}"
             f"{_hint(reply)}"
-        ).told_by(reply.status, reply.outcome, reply.retry_after_s)
+        ).told_by(reply)
     return False
 
 
@@ -194,8 +194,7 @@ def agree(terms: Terms, ask: Ask) -> bool:
         if best in eras.HANDSHAKE:
             reply = _initialized(terms, ask, best)
     if reply.outcome != OK:
-        failure = NegotiationError(f"initialize failed: {reply.detail}{_hint(reply)}")
-        raise failure.told_by(reply.status, reply.outcome, reply.retry_after_s)
+        raise NegotiationError(f"initialize failed: {reply.detail}{_hint(reply)}").told_by(reply)
     result = jsonrpc.result_of(reply)
     if not result:
         raise NegotiationError(f"the result of initialize cannot be read: {reply.excerpt()}")

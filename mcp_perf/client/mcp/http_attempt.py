@@ -82,7 +82,7 @@ class HttpAttempt(CallAttempt):
                 if not self._reconcile(reply):
                     break
             except TargetError as error:
-                return reply.fail(error.outcome, f"{reply.detail}; {error}")
+                return error.fail(reply, f"{reply.detail}; {error}")
             reply = self.again(reply)
         return reply
 

@@ -87,7 +87,7 @@ class HttpStreams:
                     break
         except TargetError as error:
             reply.end_ns = terms.clock()
-            reply.fail(error.outcome, "; ".join(filter(None, (reply.detail, str(error)))))
+            error.fail(reply, "; ".join(filter(None, (reply.detail, str(error)))))
         return reply
 
     def end_subscriptions(self) -> None:

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
-from mcp_perf.client.errors import TargetError
+from mcp_perf.client.errors import NO_SESSION, TargetError
 from mcp_perf.client.http.dialing import Clock
 from mcp_perf.client.mcp.attempt import Client
 from mcp_perf.client.mcp.handshake import Terms
@@ -64,7 +64,7 @@ def open_session(client: Client) -> Reply:
     A session that is still open, because what used it broke off, is dropped before.
     """
     client.drop()
-    return _timed(client.terms, client.begin, "no session")
+    return _timed(client.terms, client.begin, NO_SESSION)
 
 
 def close_session(client: Client) -> Reply:
@@ -78,7 +78,7 @@ def _timed(terms: Terms, act: Callable[[], None], otherwise: str) -> Reply:
     try:
         act()
     except TargetError as error:
-        reply.fail(error.outcome, f"{otherwise}: {error}")
+        error.fail(reply, f"{otherwise}: {error}")
     reply.end_ns = terms.clock()
     reply.bytes_in = terms.setup_bytes[0] - received
     reply.bytes_out = terms.setup_bytes[1] - sent

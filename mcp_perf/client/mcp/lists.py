@@ -58,8 +58,7 @@ def list_tools(terms: Terms, ask: Ask) -> dict[str, Tool]:
     for _ in range(MAX_PAGES):
         reply = ask("tools/list", params, modern=terms.modern)
         if reply.outcome != OK:
-            failure = ReadError(f"tools/list failed: {reply.detail}")
-            raise failure.told_by(reply.status, reply.outcome)
+            raise ReadError(f"tools/list failed: {reply.detail}").told_by(reply)
         terms.tools_list_bytes += len(reply.body)
         result = jsonrpc.result_of(reply)
         page = result.get("tools")

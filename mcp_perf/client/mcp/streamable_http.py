@@ -163,10 +163,10 @@ class McpClient:
         if reply.outcome == TIMEOUT:
             raise errors.CallTimeout(reply.detail)
         if reply.outcome not in (OK, RATE_LIMITED):
-            raise errors.ReadError(reply.detail)
+            raise errors.ReadError(reply.detail).told_by(reply)
         if reply.status >= 400 and reply.status != 405:
             refused = errors.RefusedError(f"HTTP {reply.status}: {reply.excerpt(120)}")
-            raise refused.told_by(reply.status)
+            raise refused.told_by(reply)
 
     def renew(self, attempt: HttpAttempt, kind: str) -> int:
         """Open a session in place of the attempt's, which is lost in this way. Raises TargetError.
@@ -229,7 +229,7 @@ class McpClient:
         self.terms.tell("notifications/initialized", reply)
         if reply.outcome != OK:
             failure = errors.NegotiationError(f"notifications/initialized failed: {reply.detail}")
-            raise failure.told_by(reply.status, reply.outcome, reply.retry_after_s)
+            raise failure.told_by(reply)
         if self.streams.from_the_start:
             self.streams.listen(self.timeout_s)
         session.is_open, self._lost, self._lost_told = True, False, False

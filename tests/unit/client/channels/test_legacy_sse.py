@@ -8,7 +8,8 @@ import pytest
 
 from mcp_perf.client.channels import legacy_sse
 from mcp_perf.client.channels.legacy_sse import SseChannel
-from mcp_perf.client.errors import ConnectError, NegotiationError
+from mcp_perf.client.errors import ConnectError, EncodingError, NegotiationError, OwnLimit
+from mcp_perf.client.http.connection import Connection
 from mcp_perf.client.http.endpoint import Endpoint
 from mcp_perf.client.http.http1 import ResponseReader
 from mcp_perf.client.mcp.channel_client import SessionClient
@@ -19,6 +20,7 @@ from tests.support.waiting import until
 ECHO = Tool("echo", {"type": "object"})
 STREAM = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"
 TAKEN = b"HTTP/1.1 202 Accepted\r\nContent-Length: 8\r\n\r\nAccepted"
+BUSY = b"HTTP/1.1 429 Too Many Requests\r\nRetry-After: 30\r\nContent-Length: 0\r\n\r\n"
 RESULT = {"content": [{"type": "text", "text": "hello"}]}
 
 
@@ -158,11 +160,61 @@ def test_a_lost_session_is_opened_again_and_the_call_repeated(status, stream, co
 
 def test_a_refusal_for_the_rate_is_rate_limited(stream, connect):
     """429 of the POST; the session goes on."""
-    limited = b"HTTP/1.1 429 Too Many Requests\r\nContent-Length: 0\r\n\r\n"
-    _, client = connect(*stream.greeting, stream.take(status=limited), stream.take(RESULT))
-    assert client.call(Call(ECHO, {})).outcome == "rate_limited"
+    _, client = connect(*stream.greeting, stream.take(status=BUSY), stream.take(RESULT))
+    reply = client.call(Call(ECHO, {}))
+    assert (reply.outcome, reply.retry_after_s) == ("rate_limited", 30)
     assert client.call(Call(ECHO, {})).outcome == "ok"
     assert stream.opened == 1
+
+
+@pytest.mark.parametrize("refused", ["the stream", "initialize", "initialized"])
+def test_promise_30_a_session_that_is_refused_for_the_rate_is_not_asked_for_again(
+    refused, stream, serve
+):
+    """Before the server wants it, nothing is sent; the calls meanwhile say so."""
+    version = {"protocolVersion": "2024-11-05"}
+    greeting = [stream.get, stream.take(version), BUSY]
+    at = ["the stream", "initialize", "initialized"].index(refused)
+    server = serve(*greeting[:at], BUSY)
+    client = SessionClient(SseChannel(Endpoint.of(server.url, timeout_s=5)))
+    server.clients.append(client)
+    first, second = (client.call(Call(ECHO, {})) for _ in range(2))
+    assert (first.outcome, first.retry_after_s) == ("rate_limited", 30)
+    assert (second.outcome, len(server.requests)) == ("rate_limited", at + 1)
+    assert 29 < second.retry_after_s <= 30
+
+
+@pytest.mark.parametrize(
+    ("error", "outcome"),
+    [(OwnLimit("no port"), "harness_error"), (EncodingError("br"), "http_error")],
+)
+def test_a_post_that_fails_keeps_its_class(error, outcome, stream, connect, monkeypatch):
+    """A limit of ours is no failure of the server's."""
+    _, client = connect(*stream.greeting)
+
+    def fail(*_request):
+        raise error
+
+    monkeypatch.setattr(Connection, "send", fail)
+    monkeypatch.setattr(Connection, "_sent_at_once", lambda *_request: False)
+    assert client.call(Call(ECHO, {})).outcome == outcome
+
+
+def test_a_handshake_that_finds_no_port_is_a_limit_of_ours(stream, serve, monkeypatch):
+    """The stream is open, and the POST has no connection."""
+    server = serve(stream.get)
+    client = SessionClient(SseChannel(Endpoint.of(server.url, timeout_s=5)))
+    server.clients.append(client)
+
+    send = Connection.send
+
+    def post_fails(connection, request, *within):
+        if request.startswith(b"POST"):
+            raise OwnLimit("no port")
+        send(connection, request, *within)
+
+    monkeypatch.setattr(Connection, "send", post_fails)
+    assert client.call(Call(ECHO, {})).outcome == "harness_error"
 
 
 def test_another_refusal_is_an_http_error(stream, connect):

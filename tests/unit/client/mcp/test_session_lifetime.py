@@ -6,14 +6,23 @@ import socket
 
 import pytest
 
-from mcp_perf.client.errors import ConnectError, NegotiationError, ReadError, TargetError
+from mcp_perf.client.errors import (
+    ConnectError,
+    NegotiationError,
+    OwnLimit,
+    ReadError,
+    TargetError,
+)
+from mcp_perf.client.http import connection
 from mcp_perf.client.http.endpoint import Endpoint
 from mcp_perf.client.mcp.channel_client import SessionClient
 from mcp_perf.client.mcp.lifetime import LONGEST_S, Openings, close_session, open_session
-from mcp_perf.client.mcp.streamable_http import McpClient
+from mcp_perf.client.mcp.streamable_http import Call, McpClient
 from mcp_perf.client.protocol.identity import RequestIds
-from mcp_perf.client.reply import OK
+from mcp_perf.client.protocol.tools import Tool
+from mcp_perf.client.reply import OK, Reply
 
+ECHO = Call(Tool("echo", {"type": "object"}), {})
 MODERN, HANDSHAKE = "2026-07-28", "2025-11-25"
 ACCEPTED = b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n"
 GONE = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
@@ -144,6 +153,46 @@ def test_a_session_that_is_refused_for_the_rate_is_rate_limited(client):
     assert failure.value.outcome == "rate_limited"
 
 
+BUSY = status("429 Too Many Requests\r\nRetry-After: 30")
+
+
+def test_how_long_a_server_wants_to_be_left_alone_is_told_by_whatever_it_refused(client):
+    """The handshake, its second half, the list of tools, the goodbye: as by any call."""
+    mcp, _, _ = client(BUSY, initialized, BUSY, initialized, ACCEPTED, BUSY, BUSY)
+    assert open_session(mcp).retry_after_s == 30
+    assert open_session(mcp).retry_after_s == 30
+    open_session(mcp)
+    with pytest.raises(ReadError) as failure:
+        mcp.list_tools()
+    assert failure.value.retry_after_s == 30
+    assert close_session(mcp).retry_after_s == 30
+
+
+def test_a_session_that_is_lost_and_refused_for_the_rate_tells_how_long_to_wait(client):
+    """The call that could not go on says both."""
+    mcp, _, _ = client(initialized, ACCEPTED, status("404 Not Found"), BUSY)
+    open_session(mcp)
+    reply = mcp.call(ECHO)
+    assert (reply.outcome, reply.retry_after_s) == ("rate_limited", 30)
+
+
+@pytest.mark.parametrize("closes", [False, True])
+def test_a_limit_of_our_own_is_no_failure_of_the_server_that_was_not_reached(
+    client, monkeypatch, closes
+):
+    """No port is free for a handshake, or for a goodbye: whatever the reason why, it is ours."""
+
+    def refuse(*_where):
+        raise OwnLimit("no local port is free")
+
+    mcp, _, _ = client(initialized, ACCEPTED, status("404 Not Found\r\nConnection: close"))
+    open_session(mcp)
+    if closes:
+        mcp.pool.close()
+    monkeypatch.setattr(connection, "dial", refuse)
+    assert (close_session(mcp) if closes else mcp.call(ECHO)).outcome == "harness_error"
+
+
 class Streams:
     """A channel that counts its openings; its server answers every request at once."""
 
@@ -224,7 +273,9 @@ def test_promise_30_a_session_that_does_not_open_is_tried_again_with_a_back_off(
 def test_promise_30_nobody_asks_again_before_the_server_wants_it():
     """Retry-After counts, if it is longer; the calls meanwhile say how long that is."""
     opener = Opener()
-    limited = NegotiationError("HTTP 429").told_by(429, "", 3.0)
+    refusal = Reply(0)
+    refusal.status, refusal.retry_after_s = 429, 3.0
+    limited = NegotiationError("HTTP 429").told_by(refusal)
     assert opener.open(limited) == "HTTP 429"
     opener.now_s += 1
     early = opener.open(limited)
