@@ -10,10 +10,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
+from mcp_perf.client import rate_limits
 from mcp_perf.client.errors import TargetError
 from mcp_perf.client.http.connection import Connection
 from mcp_perf.client.http.dialing import Clock
 from mcp_perf.client.http.endpoint import Origin
+from mcp_perf.client.http.http1 import ResponseReader
 from mcp_perf.client.reply import HTTP_ERROR, OK, TIMEOUT, TRANSPORT_ERROR, Reply
 
 _STREAM: Final = "the session's stream of notifications"
@@ -42,9 +44,9 @@ def ignore_stream(_what: str, _ns: int) -> None:
 def pause_s(retry_s: float, barren: int) -> float:
     """Return how long to wait before a stream is opened again.
 
-    Never less than the server has asked for (`retry:`), nor than a tenth of a second. `barren` is
-    how many openings in a row brought nothing: from the second on the pause doubles, from a second
-    up to half a minute.
+    Never less than the server has asked for (`retry:`, Retry-After), nor than a tenth of a second.
+    `barren` is how many openings in a row brought nothing: from the second on the pause doubles,
+    from a second up to half a minute.
     """
     backed_off_s = min(_LONGEST_PAUSE_S, 2.0 ** min(barren - 1, 9)) if barren else 0.0
     return max(retry_s, _LEAST_PAUSE_S, backed_off_s)
@@ -120,9 +122,9 @@ class Listener:
                 status = self._read(last_event)
                 if status == 200:
                     failures = 0
-                elif may_come_later(status):
+                elif status:
                     self.observe(f"HTTP {status}", 0)
-                else:
+                if status != 200 and not may_come_later(status):
                     break
             except TargetError as error:
                 failures += 1
@@ -138,12 +140,15 @@ class Listener:
             if not last_event and not self._stop.is_set():
                 self.ended(self._reason)
             barren = 0 if self._came else barren + 1
-            self._stop.wait(pause_s(reader.retry_s, barren))
+            self._stop.wait(pause_s(max(reader.retry_s, reader.retry_after_s), barren))
 
-    def _settle(self, outcome: str, detail: str, status: int = 0) -> None:
+    def _settle(self, outcome: str, detail: str, reader: ResponseReader | None = None) -> None:
         """Tell who waits for the stream what came of it, once."""
         if not self._settled.is_set():
-            self._first.fail(outcome, detail).status = status
+            if reader is not None:
+                self._first.status = reader.status
+                self._first.retry_after_s = reader.retry_after_s
+            rate_limits.fail(self._first, outcome, detail)
             self._settled.set()
 
     def _read(self, last_event: str) -> int:
@@ -157,10 +162,10 @@ class Listener:
         reader = connection.receive(deadline_ns)
         if reader.status != 200 or not reader.streaming:
             detail = f"HTTP {reader.status}: the server opens no stream"
-            self._settle(HTTP_ERROR, detail, reader.status)
+            self._settle(HTTP_ERROR, detail, reader)
             return 0 if reader.status == 200 else reader.status  # no stream, whatever it is
         self.reading = True
-        self._settle(OK, "", reader.status)
+        self._settle(OK, "", reader)
         opened_ns = self.clock()
         self.observe(OPENED, 0)
         if self._ended_ns:

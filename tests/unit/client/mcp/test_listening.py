@@ -421,8 +421,25 @@ def test_a_stream_is_opened_again_after_a_conflict_and_all_of_it_is_told(serve, 
     listener._thread.join(5)
     listener.stop()
     again = ["opened", "gap", "lived"]
-    assert told == ["opened", "lived", "HTTP 409", *again, *again]
+    assert told == ["opened", "lived", "HTTP 409", *again, *again, "HTTP 405"]
     assert pauses == [(1.0, 0), (1.0, 1), (1.0, 2), (1.0, 0)]
+
+
+def test_a_stream_that_is_refused_for_the_rate_is_asked_for_when_the_server_wants_it(
+    serve, monkeypatch
+):
+    """The opening is rate_limited, as a call would be, and says how long to wait."""
+    pauses = []
+    monkeypatch.setattr(listener_module, "pause_s", lambda retry_s, _: pauses.append(retry_s) or 0)
+    busy = b"HTTP/1.1 429 X\r\nRetry-After: 30\r\nContent-Length: 0\r\n\r\n"
+    get = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+    origin = Endpoint.of(serve(busy, REFUSED).url).origin
+    listener = Listener(origin, lambda _: get, len, time.perf_counter_ns)
+    reply = listener.start(5)
+    assert (reply.outcome, reply.status, reply.retry_after_s) == ("rate_limited", 429, 30)
+    listener._thread.join(5)
+    listener.stop()
+    assert pauses == [30]
 
 
 # Openings that come too late.
