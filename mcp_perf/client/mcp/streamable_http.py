@@ -145,8 +145,7 @@ class McpClient:
         self.openings.forget()
         self.listening.forget()
         self.streams.stop()
-        self.messenger.session = Session()
-        self._lost = False
+        self.messenger.session, self._doubted, self._lost = Session(), Session(), False
         self.pool.close()
         self.messenger.extra.close()
 

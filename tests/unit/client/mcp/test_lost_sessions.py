@@ -8,6 +8,7 @@ import socket
 import pytest
 
 from mcp_perf.client.http.endpoint import Endpoint
+from mcp_perf.client.mcp.lifetime import open_session
 from mcp_perf.client.mcp.streamable_http import Call, McpClient
 from mcp_perf.client.protocol.session_loss import (
     ELSEWHERE,
@@ -212,6 +213,15 @@ def test_a_server_that_refuses_everything_keeps_its_session(user):
     assert [one.outcome for one in found] == ["http_error"] * (PATIENCE + 1) + ["ok"]
     assert {one.session_lost for one in found} == {0}
     assert server.handshakes == 2
+
+
+def test_a_session_that_was_dropped_does_not_come_back(user):
+    """Whoever opens one wants a new one: the one that was suspect is not taken up for it."""
+    client, server = user(plain(503, "Service Unavailable"))
+    server.fails, server.opening = PATIENCE, plain(503, "Service Unavailable")
+    assert [client.call(ECHO).outcome for _ in range(PATIENCE)] == ["http_error"] * PATIENCE
+    assert open_session(client).outcome == "http_error"
+    assert not client.has_session
 
 
 def test_a_session_that_cannot_be_opened_again_is_a_loss_that_was_not_healed(user):
