@@ -280,23 +280,29 @@ class McpClient:
         """
         with self.pool.one() as connection:
             attempt = HttpAttempt(self, call, arguments, after_s, connection, keep=True)
-            reply = self._make(attempt)
-            if reply.outcome != TIMEOUT:
-                return reply, None
-            if not self.messenger.session.is_open:  # it was lost, so there is no call to cancel
-                connection.close()
-                return reply, None
-            if self.terms.modern or attempt.task is not None:
-                connection.close()
-                return reply.fail(OK, f"cancelled after {after_s:g} s"), None
-            said = attempt.cancel("cancelled by the user", self.timeout_s)
-            reply.end_ns = said.end_ns
-            if said.outcome != OK:
-                connection.close()
-                detail = f"the call was not cancelled: {said.detail}"
-                return reply.fail(said.outcome, detail), None
-            stop = attempt.await_stop(said.start_ns)
-            return reply.fail(OK, f"cancelled after {after_s:g} s"), stop
+            try:
+                return self._cancelled(attempt, after_s)
+            finally:
+                self.terms.in_progress.pop(attempt.token, None)
+
+    def _cancelled(self, attempt: HttpAttempt, after_s: float) -> tuple[Reply, Stop | None]:
+        reply = self._make(attempt)
+        if reply.outcome != TIMEOUT:
+            return reply, None
+        if not self.messenger.session.is_open:  # it was lost, so there is no call to cancel
+            attempt.connection.close()
+            return reply, None
+        if self.terms.modern or attempt.task is not None:
+            attempt.connection.close()
+            return reply.fail(OK, f"cancelled after {after_s:g} s"), None
+        said = attempt.cancel("cancelled by the user", self.timeout_s)
+        reply.end_ns = said.end_ns
+        if said.outcome != OK:
+            attempt.connection.close()
+            detail = f"the call was not cancelled: {said.detail}"
+            return reply.fail(said.outcome, detail), None
+        stop = attempt.await_stop(said.start_ns)
+        return reply.fail(OK, f"cancelled after {after_s:g} s"), stop
 
     def _abandon(self, attempt: HttpAttempt) -> None:
         """Tell the server of a call that is stopped from outside: its connection is closed by now.

@@ -5,6 +5,7 @@ import json
 import socket
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -275,9 +276,10 @@ def test_the_end_of_a_cancelled_call_is_waited_for(opened, head):
         first.sendall((b"" if head else OFFERED) + event(id=number, **CANCELLED) + END)
 
     client, server = opened(begin, cancel, answers(result={}), protocol=HANDSHAKE)
-    reply, stop = client.cancelled_call(SLOW, None, 0.05)
+    reply, stop = client.cancelled_call(replace(SLOW, progress=True), None, 0.05)
     assert (reply.outcome, stop.told) == ("ok", True)
     assert 0 < stop.ns < 1e9
+    assert client.terms.in_progress == {}  # what comes of it from now on is nobody's
     assert client.call(SLOW).outcome == "ok"
     assert server.connections == 2  # its own, and the one beside
 
