@@ -318,8 +318,8 @@ class SessionClient:
         `cancels` says whether the server is told if nobody waits any longer: of `initialize` it
         must not be.
         """
-        conversation = self._conversation
-        reply = Reply(self.terms.clock())
+        conversation, strays = self._conversation, self.terms.strays
+        reply, seen = Reply(self.terms.clock()), strays.count
         reply.bytes_out = len(message)
         pending = None
         try:
@@ -327,7 +327,7 @@ class SessionClient:
             self.channel.send(message, timeout_s)
             left_s = timeout_s - (self.terms.clock() - reply.start_ns) / 1e9
             if not self._wait(pending, max(0.0, left_s)):
-                raise errors.CallTimeout(silence(conversation))  # noqa: TRY301 -- one way out for all
+                raise errors.CallTimeout(silence(strays, seen))  # noqa: TRY301 -- one way out for all
         except errors.TargetError as error:
             reply.end_ns = self.terms.clock()
             self._give_up(conversation, request_id, error, cancels=cancels)

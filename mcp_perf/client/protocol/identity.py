@@ -87,15 +87,16 @@ class Strays:
         self.tell = tell
         self.last = ""
         """The beginning of the last one that a call may have waited for."""
+        self.count = 0
+        """How many of these came."""
 
-    @property
-    def instead(self) -> str:
-        """What came instead of an answer, for the one who waited in vain."""
-        return f"; what came instead: {self.last}" if self.last else ""
+    def since(self, count: int) -> str:
+        """Return what came instead of an answer after so many, for the one who waited in vain."""
+        return f"; what came instead: {self.last}" if self.count > count else ""
 
     def reply(self, request_id: Any, message: bytes) -> None:
         """Tell of an answer that no request in flight waits for."""
-        self.last = beginning(message)
+        self._note(beginning(message))
         foreign = isinstance(request_id, int) and _OURS <= request_id < 2 * _OURS
         crossed = foreign and not self._ids.issued(request_id)
         self.tell(CROSSED_REPLY if crossed else UNMATCHED_REPLY, message)
@@ -108,7 +109,7 @@ class Strays:
 
     def request(self, said: str, message: bytes) -> None:
         """Tell of a request that the server may not send, for which no call can be blamed."""
-        self.last = said
+        self._note(said)
         self.tell(FORBIDDEN_REQUEST, message)
 
     def other(self, message: bytes) -> None:
@@ -121,5 +122,9 @@ class Strays:
         elif spoken and "id" in read:
             self.reply(read["id"], message)
         else:
-            self.last = beginning(message)
+            self._note(beginning(message))
             self.tell(NO_MESSAGE, message)
+
+    def _note(self, said: str) -> None:
+        self.last = said
+        self.count += 1

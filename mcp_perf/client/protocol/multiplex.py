@@ -292,9 +292,9 @@ def settled(reply: Reply, pending: Pending, request_id: RequestId) -> Reply:
     return jsonrpc.judge(reply, request_id)
 
 
-def silence(conversation: Conversation) -> str:
-    """Say that no answer came, and what came instead."""
-    return "no answer in time" + conversation.strays.instead
+def silence(strays: Strays, count: int) -> str:
+    """Say that no answer came, and what came instead: after so many strays, if anything did."""
+    return "no answer in time" + strays.since(count)
 
 
 def why(error: TargetError, conversation: Conversation) -> str:

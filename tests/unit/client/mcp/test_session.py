@@ -286,8 +286,10 @@ def test_a_handshake_that_cannot_be_read_is_no_session(bad):
 def test_a_timeout_shows_what_came_instead_and_cancels_the_call():
     """The server is told by notification, and its late answer ends no other call."""
     peer = modern()
-    peer.answers["tools/call"] = [lambda: peer.receive(b"oops"), {"result": {}}]
+    peer.answers["tools/call"] = [SILENT, lambda: peer.receive(b"oops"), {"result": {}}]
     client = opened(peer)
+    peer.receive(b"ready")  # before the call, so not instead of its answer
+    assert client.call(Call(ECHO, {}), timeout_s=0.01).detail == "no answer in time"
     reply = client.call(Call(ECHO, {}), timeout_s=0.01)
     assert reply.outcome == "timeout"
     assert reply.detail == "no answer in time; what came instead: oops"

@@ -78,14 +78,18 @@ def test_a_notification_that_names_no_call_is_no_stray(method):
 
 
 def test_who_waited_in_vain_is_shown_what_came_instead():
-    """But not progress, or an answer that was given up: these were not for him."""
+    """But not progress, or an answer that was given up: these were not for him.
+
+    Nor what came before he asked.
+    """
     strays = Strays(RequestIds())
-    assert strays.instead == ""
+    assert strays.since(0) == ""
     strays.late(encode(id=1, result={}))
     strays.progress(encode(method="notifications/progress"))
-    assert strays.instead == ""
+    assert strays.since(0) == ""
     strays.other(b"oops")
-    assert strays.instead == "; what came instead: oops"
+    assert strays.since(0) == "; what came instead: oops"
+    assert strays.since(strays.count) == ""
 
 
 def test_promise_29_a_forbidden_request_of_nobody_is_told():
@@ -93,7 +97,7 @@ def test_promise_29_a_forbidden_request_of_nobody_is_told():
     kinds = []
     strays = Strays(RequestIds(), lambda kind, _message: kinds.append(kind))
     strays.request("the server asked back", b"{}")
-    assert (kinds, strays.instead) == (
+    assert (kinds, strays.since(0)) == (
         ["forbidden_request"],
         "; what came instead: the server asked back",
     )
