@@ -89,8 +89,8 @@ class SessionClient:
         self._is_open = False
         self._was_open = False
         """Once; from then on what has to be opened has been lost."""
-        self._lost_how = RESTARTED
-        """What the end of a channel means, unless the server says otherwise."""
+        self._lost_how = self._ends_how = RESTARTED
+        """How the session before this one was lost; how this one will be, unless more is said."""
         self.openings = Openings(clock)
         self._passing = () if channel.starting else (errors.ConnectError,)
         """Where nobody listens, asking again costs nothing; a process that is started does."""
@@ -131,6 +131,7 @@ class SessionClient:
                 self._conversation.end("no session was opened")
                 raise
             self._is_open = self._was_open = True
+            self._lost_how, self._ends_how = self._ends_how, RESTARTED
         return self.terms.version
 
     def begin(self) -> None:
@@ -189,8 +190,7 @@ class SessionClient:
         self, attempt: CallAttempt, timeout_s: float, added: dict[str, Any] = NOTHING
     ) -> Reply:
         """Send a call once; open the channel before where it has ended, or forgot the session."""
-        first = Reply(self.terms.clock())
-        lost = 0
+        first, lost = Reply(self.terms.clock()), 0
         for _ in range(2):
             if not self.has_session:
                 was_open = self._was_open
@@ -209,7 +209,7 @@ class SessionClient:
             attempt.heard = reply.heard or attempt.heard
             if not isinstance(failure, errors.SessionGone):
                 break
-            self._lost_how = FORGOT
+            self._ends_how = self._ends_how if conversation.ended else FORGOT
             conversation.end("the server no longer knows the session")
         if lost:
             reply.start_ns = first.start_ns

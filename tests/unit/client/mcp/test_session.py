@@ -21,6 +21,7 @@ from mcp_perf.client.mcp.lists import list_all
 from mcp_perf.client.mcp.streamable_http import Call, Request
 from mcp_perf.client.protocol.answers import Responder
 from mcp_perf.client.protocol.identity import RequestIds
+from mcp_perf.client.protocol.session_loss import FORGOT, RESTARTED
 from mcp_perf.client.protocol.tools import Tool
 
 MODERN, HANDSHAKE = "2026-07-28", "2025-11-25"
@@ -342,6 +343,15 @@ def test_a_server_that_cannot_be_started_again_costs_one_try_per_call():
     assert peer.opened == 3
     client.openings.forget()
     assert client.call(Call(ECHO, {})).outcome == "ok"
+
+
+def test_each_loss_is_told_as_what_it_was():
+    """A server that once forgot a session may die, too."""
+    peer = Peer(**{"tools/call": [SessionGone("HTTP 404"), *[{"result": {}}] * 3]})
+    client = opened(peer)
+    found = [client.call(Call(ECHO, {})).healed for _ in range(2)]
+    peer.ended("it died")
+    assert [*found, client.call(Call(ECHO, {})).healed] == [FORGOT, "", RESTARTED]
 
 
 def test_a_server_that_keeps_dying_is_started_once_per_call():
