@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-from mcp_perf.client.reply import RATE_LIMITED, Reply
+from mcp_perf.client.reply import HTTP_ERROR, RATE_LIMITED, Reply, beginning
 
 TOO_MANY_REQUESTS: Final = 429
 """RFC 6585, section 4. Some servers write it as the code of a JSON-RPC error, too."""
@@ -32,3 +32,8 @@ def fail(reply: Reply, outcome: str, detail: str, code: int = 0) -> Reply:
     """
     limited = reply.status == TOO_MANY_REQUESTS or code in _CODES or _WORDS.search(detail)
     return reply.fail(RATE_LIMITED if limited else outcome, detail)
+
+
+def refuse(reply: Reply) -> Reply:
+    """Fail a reply by its HTTP status, which is all that says what it is."""
+    return fail(reply, HTTP_ERROR, f"HTTP {reply.status}: {beginning(reply.body) or '(no body)'}")

@@ -9,7 +9,7 @@ from mcp_perf.client import rate_limits
 from mcp_perf.client.http.connection import Connection
 from mcp_perf.client.http.dialing import Clock, WaitFactory
 from mcp_perf.client.http.endpoint import Endpoint
-from mcp_perf.client.reply import HTTP_ERROR, OK, Reply, beginning
+from mcp_perf.client.reply import OK, Reply
 
 _PATH_SAFE: Final = "/?#[]@!$&'()*+,;=:%-._~"
 
@@ -35,8 +35,7 @@ class RestClient:
         timeout = self.endpoint.timeout_s if timeout_s is None else timeout_s
         reply = self.connection.exchange(request, timeout)
         if reply.outcome == OK and reply.status >= 400:
-            detail = f"HTTP {reply.status}: {beginning(reply.body)}"
-            rate_limits.fail(reply, HTTP_ERROR, detail)
+            rate_limits.refuse(reply)
         return reply
 
     def close(self) -> None:

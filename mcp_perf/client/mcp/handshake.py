@@ -16,6 +16,7 @@ from mcp_perf.client.protocol.jsonrpc import RequestId
 from mcp_perf.client.protocol.multiplex import Hear
 from mcp_perf.client.protocol.subscriptions import Inbox
 from mcp_perf.client.protocol.tasks import offered
+from mcp_perf.client.rate_limits import TOO_MANY_REQUESTS
 from mcp_perf.client.reply import OK, Reply
 
 Observer = Callable[[str, Reply], None]
@@ -28,8 +29,7 @@ _PROBES: Final = 3
 _FIRST_PAUSE_S: Final = 0.5
 _LONGEST_PAUSE_S: Final = 5.0
 _VERSION_UNKNOWN: Final = -32022
-_HEADER_MISMATCH: Final = -32020
-_BUSY: Final = (429, 502, 503, 504)
+_BUSY: Final = (TOO_MANY_REQUESTS, 502, 503, 504)
 """What says that the server, or what stands before it, answers later."""
 _ABOUT_HOST: Final = re.compile(r"\bhosts?\b|\borigins?\b|localhost|dns.?rebinding")
 
@@ -144,7 +144,7 @@ def _probe(terms: Terms, ask: Ask, timeout_s: float | None = None) -> Reply:
     for number in range(_PROBES):
         reply = ask("server/discover", {}, modern=True, timeout_s=timeout_s)
         error = jsonrpc.error_of(reply)
-        later = error is not None and error.code == _HEADER_MISMATCH
+        later = error is not None and error.code == jsonrpc.HEADER_MISMATCH
         if not (later or reply.status in _BUSY) or number == _PROBES - 1:
             break
         pause_s = max(_FIRST_PAUSE_S * 2**number, reply.retry_after_s)

@@ -27,7 +27,6 @@ _MOST_REPAIRS: Final = 4
 _MOST_RESUMPTIONS: Final = 2
 _LEAST_PAUSE_S: Final = 0.01
 """Before a stream is taken up again, also if its server asks for none (`retry: 0`)."""
-_HEADER_MISMATCH: Final = -32020
 
 
 class HttpClient(Client, Protocol):
@@ -138,7 +137,11 @@ class HttpAttempt(CallAttempt):
         if reply.session_lost == REOPENED and loss_in(reply):
             reply.healed = ELSEWHERE
         error = jsonrpc.error_of(reply) if client.terms.modern else None
-        if error is None or error.code != _HEADER_MISMATCH or not isinstance(self.call, Call):
+        if (
+            error is None
+            or error.code != jsonrpc.HEADER_MISMATCH
+            or not isinstance(self.call, Call)
+        ):
             return False
         if not messenger.relist(self.call, self.connection):
             return False

@@ -34,7 +34,7 @@ from mcp_perf.client.protocol.requests import (
 from mcp_perf.client.protocol.session_loss import Standing, loss
 from mcp_perf.client.protocol.subscriptions import LISTENED
 from mcp_perf.client.protocol.tools import Tool, param_headers
-from mcp_perf.client.reply import HTTP_ERROR, OK, TIMEOUT, TRANSPORT_ERROR, Reply
+from mcp_perf.client.reply import OK, TIMEOUT, TRANSPORT_ERROR, Reply
 
 MOST_ATTEMPTS: Final = 4
 """Of one request: as it is, redirected, with a token, and with a token of more scope."""
@@ -199,7 +199,7 @@ class Messenger:
         with self.extra.one() as connection:
             reply = connection.exchange(with_body(self.head(self._headers()), message), timeout)
         if reply.outcome == OK and reply.status >= 400:
-            rate_limits.fail(reply, HTTP_ERROR, f"HTTP {reply.status}: {reply.excerpt(120)}")
+            rate_limits.refuse(reply)
         self.terms.tell(name, reply)
         return reply
 
@@ -207,7 +207,7 @@ class Messenger:
         request = self.head(self._headers(), "DELETE") + b"\r\n"
         reply = connection.exchange(request, self.endpoint.timeout_s, self.is_answer)
         if reply.outcome == OK and reply.status == rate_limits.TOO_MANY_REQUESTS:
-            rate_limits.fail(reply, HTTP_ERROR, f"HTTP {reply.status}: {reply.excerpt(120)}")
+            rate_limits.refuse(reply)
         self.terms.tell("DELETE session", reply)
         return reply
 

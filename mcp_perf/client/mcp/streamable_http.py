@@ -38,7 +38,6 @@ from mcp_perf.client.protocol.requests import (
 from mcp_perf.client.protocol.session_loss import FORGOT, Doubt
 from mcp_perf.client.protocol.tools import Tool
 from mcp_perf.client.reply import (
-    HTTP_ERROR,
     OK,
     RATE_LIMITED,
     REJOINED,
@@ -224,7 +223,7 @@ class McpClient:
         session = messenger.session = Session(session_id)
         reply = messenger.post(connection, versions.INITIALIZED)
         if reply.outcome == OK and reply.status not in (200, 202, 204):
-            rate_limits.fail(reply, HTTP_ERROR, f"HTTP {reply.status}: {reply.excerpt(120)}")
+            rate_limits.refuse(reply)
         self.terms.tell("notifications/initialized", reply)
         if reply.outcome != OK:
             failure = errors.NegotiationError(f"notifications/initialized failed: {reply.detail}")

@@ -9,12 +9,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from mcp_perf.client.protocol.jsonrpc import INVALID_PARAMS, METHOD_NOT_FOUND
+
 ELICITATION: Final = "elicitation/create"
 SAMPLING: Final = "sampling/createMessage"
 ROOTS: Final = "roots/list"
 
-_METHOD_NOT_FOUND: Final = -32601
-_INVALID_PARAMS: Final = -32602
 _MODES: Final = ("form", "url")
 """The ways to ask a user that are declared, where any is."""
 _TOOL_USE: Final = ("tools", "toolChoice")
@@ -24,7 +24,7 @@ _TOOL_USE: Final = ("tools", "toolChoice")
 class NoAnswer(Exception):  # noqa: N818 -- it is the script that has no answer
     """The server asks for something that the script does not answer, or that was not declared."""
 
-    def __init__(self, message: str, code: int = _METHOD_NOT_FOUND) -> None:
+    def __init__(self, message: str, code: int = METHOD_NOT_FOUND) -> None:
         super().__init__(message)
         self.code = code
         """Of the JSON-RPC error that says so, up to 2025-11-25."""
@@ -90,7 +90,7 @@ def _refuse_undeclared_mode(params: Mapping[str, Any]) -> None:
     if mode not in _MODES:
         raise NoAnswer(
             f"the server asks by {ELICITATION} in the mode {mode!r}, which is not declared",
-            _INVALID_PARAMS,
+            INVALID_PARAMS,
         )
 
 
@@ -100,7 +100,7 @@ def _refuse_tool_use(params: Mapping[str, Any]) -> None:
         if name in params:
             raise NoAnswer(
                 f"the server asks by {SAMPLING} with {name!r}, and sampling.tools is not declared",
-                _INVALID_PARAMS,
+                INVALID_PARAMS,
             )
 
 

@@ -26,6 +26,10 @@ from mcp_perf.client.reply import (
 
 RequestId = int | str
 _UNAVAILABLE: Final = re.compile(r"(?:un|not )(?:available|supported)", re.IGNORECASE)
+METHOD_NOT_FOUND: Final = -32601
+INVALID_PARAMS: Final = -32602
+HEADER_MISMATCH: Final = -32020
+"""Codes of errors; the last one is MCP's own: a header of a request says other than its body."""
 NO_HTTP: Final = 0
 """The status of a reply that came by another transport."""
 
@@ -110,7 +114,7 @@ def judge(reply: Reply, request_id: RequestId) -> Reply:
     if response.error is not msgspec.UNSET:
         return _failed(reply, response.id, response.error, request_id)
     if reply.status not in (NO_HTTP, 200):
-        return _refused(reply)
+        return rate_limits.refuse(reply)
     result = response.result
     if result is msgspec.UNSET:
         method = response.method
@@ -193,14 +197,9 @@ def _with_hint(detail: str) -> str:
     return f"{detail} (older versions may have it: protocol: {HANDSHAKE[0]})"
 
 
-def _refused(reply: Reply) -> Reply:
-    detail = f"HTTP {reply.status}: {beginning(reply.body)}"
-    return rate_limits.fail(reply, HTTP_ERROR, detail)
-
-
 def _malformed(reply: Reply, why: str) -> Reply:
     if reply.status >= 400:
-        return _refused(reply)
+        return rate_limits.refuse(reply)
     return reply.fail(RPC_ERROR, f"not a JSON-RPC response ({why}): {beginning(reply.body)}")
 
 
@@ -220,10 +219,10 @@ def _no_json(reply: Reply, request_id: RequestId) -> Reply:
                 return reply.fail(CHECK_FAILED, f"the reply is not JSON: {read.fault}")
             said = f"{read.fault}: {beginning(reply.body)}"
             return reply.fail(RPC_ERROR, f"the reply cannot be read: {said}")
-    shown = beginning(reply.body) or "(no body)"
     if reply.status == 200:
+        shown = beginning(reply.body) or "(no body)"
         return reply.fail(HTTP_ERROR, f"HTTP 200 with something that is not JSON: {shown}")
-    return rate_limits.fail(reply, HTTP_ERROR, f"HTTP {reply.status}: {shown}")
+    return rate_limits.refuse(reply)
 
 
 def _tool_text(reply: Reply) -> str:

@@ -27,8 +27,6 @@ RESUMED: Final = "resumed"
 PATIENCE: Final = 3
 """So many refusals in a row that are the same make a session suspect."""
 _READ_BYTES: Final = 600
-_INVALID_PARAMS: Final = -32602
-_NO_METHOD: Final = -32601
 
 _SESSION: Final = (
     r"(?<!database )(?<!browser )(?<!login )(?<!shell )(?<!user )(?<!ssh )(?<!db )"
@@ -89,12 +87,12 @@ _RPC: Final = (jsonrpc.NO_HTTP, 200)
 _MISSING: Final = (404, 410)
 SPELLINGS: Final = (
     # Within a response, this code is about the parameters of the call.
-    Spelling(_RPC, (_INVALID_PARAMS,), None, ""),
+    Spelling(_RPC, (jsonrpc.INVALID_PARAMS,), None, ""),
     Spelling(_ANY, _ANY, _EVICTION, EVICTED),
     Spelling(_ANY, _ANY, _LOSS, FORGOT),
     Spelling(_ANY, _ANY, _NEW, RESTARTED),
     # The specification's own spelling; of a missing method or tool, the code speaks.
-    Spelling(_MISSING, (_NO_METHOD, _INVALID_PARAMS), None, ""),
+    Spelling(_MISSING, (jsonrpc.METHOD_NOT_FOUND, jsonrpc.INVALID_PARAMS), None, ""),
     Spelling(_MISSING, _ANY, None, FORGOT),
 )
 """What a refusal in an open session says of it. The first row that fits decides."""
