@@ -6,7 +6,7 @@ from typing import Final, Protocol
 from mcp_perf.client.errors import CallTimeout, TargetError
 from mcp_perf.client.http.connection import Connection
 from mcp_perf.client.mcp.attempt import CallAttempt, Client, joined
-from mcp_perf.client.mcp.messenger import NO_SESSION, Messenger, Session
+from mcp_perf.client.mcp.messenger import UNSENT, Messenger, Session
 from mcp_perf.client.protocol import jsonrpc, versions
 from mcp_perf.client.protocol.requests import Call
 from mcp_perf.client.protocol.session_loss import ELSEWHERE, RELISTED, RESUMED, loss_in
@@ -48,7 +48,7 @@ class HttpAttempt(CallAttempt):
 
     client: HttpClient
     connection: Connection
-    session: Session = NO_SESSION
+    session: Session = UNSENT
     """The one that the last request was sent in."""
 
     def is_answer(self, event: bytes) -> bool:

@@ -65,7 +65,7 @@ class Session:
     standing: Standing = field(default_factory=Standing)
 
 
-NO_SESSION: Final = Session()
+UNSENT: Final = Session()
 """That of a call before it is sent."""
 
 

@@ -60,14 +60,6 @@ _NEW: Final = re.compile(
 )
 
 
-class _Range(NamedTuple):
-    first: int
-    last: int
-
-    def __contains__(self, number: object) -> bool:
-        return isinstance(number, int) and self.first <= number <= self.last
-
-
 class Spelling(NamedTuple):
     """One spelling: all of it has to fit."""
 
@@ -81,8 +73,7 @@ class Spelling(NamedTuple):
     """What became of the session; empty: nothing."""
 
 
-_ANY: Final = _Range(-(2**63), 2**63)
-_ERRORS: Final = _Range(400, 599)
+_ANY: Final = range(-(2**63), 2**63)
 _RPC: Final = (jsonrpc.NO_HTTP, 200)
 _MISSING: Final = (404, 410)
 SPELLINGS: Final = (

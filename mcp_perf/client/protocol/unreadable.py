@@ -40,7 +40,7 @@ def read(body: bytes) -> ReadMessage:
     except RecursionError:
         return ReadMessage(_first_members(body), "it is nested without end", whole=False)
     faults = ["it begins with a byte-order mark"] if body.startswith(_BOM) else []
-    faults += _faults(message, "")
+    faults += _faults(message)
     return ReadMessage(message if isinstance(message, dict) else {}, "; ".join(faults[:3]))
 
 
@@ -56,9 +56,9 @@ def _broken(body: bytes, text: str, error: ValueError) -> str:
     return f"character {at} is not JSON: {text[at : at + 20]!r}"
 
 
-def _faults(value: Any, path: str) -> Iterator[str]:
+def _faults(value: Any) -> Iterator[str]:
     """Name the values that Python reads and JSON does not have, by their paths."""
-    stack = [(path, value)]
+    stack = [("", value)]
     while stack:
         where, one = stack.pop()
         if isinstance(one, float) and not math.isfinite(one):

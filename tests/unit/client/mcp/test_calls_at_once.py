@@ -216,7 +216,7 @@ def test_of_calls_that_find_the_session_not_opened_again_one_recovers_it(connect
 
 
 def test_no_two_clients_have_an_id_in_common():
-    """They draw blocks from one counter, so a reply tells by its id whose it is."""
+    """Each draws blocks of its own, so a reply tells by its id whose it is."""
     first, second = (McpClient(Endpoint.of("http://127.0.0.1:1/mcp")) for _ in range(2))
     channel = SessionClient(StdioChannel(Command(("x",))))
     ids = [next(ids) for ids in (first.messenger.ids, second.messenger.ids, channel._ids) * 3]
