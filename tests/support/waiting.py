@@ -1,12 +1,16 @@
 """Waiting for something to become true, and addresses that nobody listens on."""
 
 import contextlib
+import random
 import socket
 import time
 from collections.abc import Callable
 from typing import TypeVar
 
 Found = TypeVar("Found")
+_PORTS = range(20_000, 32_000)
+"""Below those that a system gives to outgoing connections: thousands are opened next to a test,
+and one of them could get a port before the server that it was found for."""
 
 
 def until(
@@ -26,8 +30,11 @@ def until(
 
 def free_port() -> int:
     """Return a port that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
+    while True:
+        # Seeds of tests would give all workers the same ports.
+        port = random.SystemRandom().choice(_PORTS)
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
 
 
 def answers(port: int) -> bool:

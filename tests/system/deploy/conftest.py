@@ -40,6 +40,9 @@ load: {users: USERS, rounds: 2, round: 1s, warmup: 300ms}
 limits: {loop_lag_p99: 10s, lost_time: 100%, generator_cpu: 100%}
 gates: [mcp.error_rate < 50%, mcp.p95 < LIMIT]
 """
+SHORT = '"load.round=500ms"'
+PATIENT = '"limits.loop_lag_p99=10s", "limits.lost_time=100%", "limits.generator_cpu=100%"'
+"""For the load run of the page: other tests are busy while it goes on."""
 
 
 @pytest.fixture(scope="session")
@@ -74,7 +77,7 @@ def repository(tmp_path, port) -> Path:
     for block in re.findall(r"^```(?:python|yaml)\n(.*?)^```", page, re.DOTALL | re.MULTILINE):
         name = re.match(r"# (\w+\.py)", block)
         path = benchmarks / (name[1] if name else "gates.yaml")
-        path.write_text(block.replace("8000", port))
+        path.write_text(block.replace("8000", port).replace(SHORT, f"{SHORT}, {PATIENT}"))
     return folder
 
 
