@@ -19,12 +19,14 @@ from mcp_perf.load.engine.run import Run
 from mcp_perf.load.lifecycle.ending import Ending, stop_on_refusal
 from mcp_perf.load.prepare import options as locust_options
 from mcp_perf.load.prepare.prepare import Prepared, prepare
+from mcp_perf.load.targets.refusal import Refusal
 from mcp_perf.results.document.document import Report
 from mcp_perf.results.journal.records import AnyRecord
 from mcp_perf.results.judge.order import BROKEN_CODE
 from mcp_perf.results.render.files.write import FORMATS
 
 _WATCH_NODES_S: Final = 1.0
+_BEGINS_WITHIN_S: Final = 10.0
 
 logger = logging.getLogger("mcp-perf")
 
@@ -58,6 +60,9 @@ class KeepingSide:
     written: Event = field(default_factory=Event)
     """Cleared while reports are written, which lets other greenlets run."""
     _prepared: Prepared | None = None
+    _starting: bool = False
+    _begun: Event = field(default_factory=Event)
+    """Set when the last run has begun, or could not."""
     _over: Event = field(default_factory=Event)
     """Cleared while there are turns to come."""
 
@@ -83,9 +88,25 @@ class KeepingSide:
         return prepared
 
     @contextlib.contextmanager
+    def starting(self) -> Iterator[None]:
+        """Prepare a run, and have Locust start it, within: one at a time. Raises Refusal."""
+        if self._starting or self._runner.state not in ("ready", "stopped"):
+            raise Refusal("there is a run already: wait for its end, or stop it")
+        if not self.nodes():
+            raise Refusal("there is no worker yet: wait until one has connected")
+        self._starting = True
+        self._begun.clear()
+        try:
+            yield
+            self._begun.wait(_BEGINS_WITHIN_S)
+        finally:
+            self._starting = False
+
+    @contextlib.contextmanager
     def beginning(self) -> Iterator[Prepared]:
         """Open the journal and lay out the turns; what fails here or inside stops the test."""
-        with stop_on_refusal(self.environment, self._give_up):
+        with contextlib.ExitStack() as end, stop_on_refusal(self.environment, self._give_up):
+            end.callback(self._begun.set)
             # Not prepared yet if it is started by a key in Locust's terminal, and not by the page.
             prepared = self._prepared or self.adopt(
                 prepare(locust_options.run_options(self.environment.parsed_options))

@@ -32,7 +32,7 @@ from mcp_perf.results.render.words.numbers import seconds
 from mcp_perf.scenario.loader import Loaded, ScenarioError, find, load, unknown_names
 from mcp_perf.scenario.model.load import BREAKPOINT, Load
 from mcp_perf.scenario.model.scenario import Protocol
-from mcp_perf.scenario.model.targets import LOCAL_CODE, split_target
+from mcp_perf.scenario.model.targets import split_target
 from mcp_perf.scenario.problems.wording import InputError
 from mcp_perf.scenario.values.units import TOLERANCE
 
@@ -59,8 +59,6 @@ class RunOptions:
     tags: Sequence[str] = ()
     """Only journeys with one of these; none means all."""
     excluded_tags: Sequence[str] = ()
-    local_code: bool = True
-    """Whether arms may run code of this machine: a form in a browser may not name any."""
     baseline: str = ""
     """The file of a baseline; none means no comparison."""
     tolerance: str = TOLERANCE
@@ -189,8 +187,6 @@ def prepare(options: RunOptions) -> Prepared:
     hide(loaded.env.values())
     pointed = _pointed(options.targets, loaded)
     hide(confidential.of_run(loaded, options.settings, _lines(loaded, pointed).values()))
-    if not options.local_code and (problems := _local_code(loaded, pointed)):
-        raise Refusal(*problems)
     load_ = loaded.scenario.load
     arms = list(loaded.scenario.arms)
     users = options.users or most_users(loaded, pointed)
@@ -324,16 +320,6 @@ def _impossible(options: RunOptions) -> list[str]:
         f"{what} is {number:g}; write a number above 0"
         for what, number in asked.items()
         if number is not None and not 0 < number < math.inf
-    ]
-
-
-def _local_code(loaded: Loaded, pointed: Mapping[str, str]) -> list[str]:
-    """Return a line for each arm that would run code of this machine."""
-    return [
-        f"arm {name} runs code of this machine ({split_target(line)[1]}): name it on the "
-        "command line, or put its file into ./scenarios"
-        for name, line in _lines(loaded, pointed).items()
-        if split_target(line)[0] in LOCAL_CODE
     ]
 
 

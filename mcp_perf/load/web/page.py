@@ -1,24 +1,19 @@
 """The door in the browser: Locust's own page starts our runs."""
 
-from dataclasses import replace
-from typing import Any, Final, TypeVar
+from typing import Any
 
 from flask import jsonify, request, send_file
+from locust import argument_parser
 from locust.util.timespan import parse_timespan
 from werkzeug.datastructures import ImmutableMultiDict
 
 from mcp_perf.load.lifecycle.keeping import KeepingSide
 from mcp_perf.load.prepare import options as locust_options
-from mcp_perf.load.prepare.prepare import DEFAULT_SCENARIO, RunOptions, prepare
+from mcp_perf.load.prepare.prepare import prepare
 from mcp_perf.load.targets.refusal import Refusal
-from mcp_perf.scenario.model.targets import LOCAL_CODE
+from mcp_perf.load.web import form
 
-Number = TypeVar("Number", int, float)
-
-REPORT_PATH: Final = "/mcp-perf/report"
-_READ_BY_US: Final = ("run_time", "target")
-"""What Locust must not see: it would stop the run by its own clock, although our rounds were fitted
-into that time; and it takes the texts of a list that was empty for whole numbers."""
+REPORT_PATH = "/mcp-perf/report"
 
 
 def install(web_ui: Any, keeping: KeepingSide) -> None:
@@ -28,21 +23,33 @@ def install(web_ui: Any, keeping: KeepingSide) -> None:
     """
     locust_options.FormChoices.active = True
     environment = web_ui.environment
-    given = environment.parsed_options.scenario
+    started = locust_options.run_options(environment.parsed_options)
+    picker = form.OF_PICKER if web_ui.userclass_picker_is_active else ()
+    shown = {*form.LOCUSTS, *picker, *argument_parser.ui_extra_args_dict()}
     start = web_ui.app.view_functions["locust.swarm"]
+
+    def refused(problem: Exception) -> Any:
+        return jsonify({"success": False, "message": str(problem), "host": environment.host})
 
     @web_ui.auth_required_if_enabled  # type: ignore[untyped-decorator, unused-ignore]
     def swarm() -> Any:
-        if environment.runner.state in ("ready", "stopped"):
-            try:
-                asked = _asked(request.form, environment.parsed_options)
-                keeping.adopt(prepare(replace(asked, local_code=_trusted(asked, given))))
-            except (Refusal, ValueError) as problem:
-                said = {"success": False, "message": str(problem), "host": environment.host}
-                return jsonify(said)
-        kept = [(key, value) for key, value in request.form.items() if key not in _READ_BY_US]
-        request.form = ImmutableMultiDict(kept)
-        return start()
+        given = request.form
+        try:
+            form.require_known(given, shown)
+        except Refusal as problem:
+            return refused(problem), 400
+        if environment.runner.state in ("spawning", "running") and form.is_edit(given):
+            request.form = ImmutableMultiDict((name, given.get(name, "")) for name in form.OF_LOAD)
+            return start()
+        try:
+            with keeping.starting():
+                run = keeping.adopt(prepare(form.asked(given, started, parse_timespan)))
+                load = [("user_count", str(run.users)), ("spawn_rate", str(run.spawn_rate))]
+                kept = [pair for pair in given.items(multi=True) if pair[0] not in form.READ_BY_US]
+                request.form = ImmutableMultiDict([*kept, *load])
+                return start()
+        except (Refusal, ValueError) as problem:
+            return refused(problem)
 
     web_ui.app.view_functions["locust.swarm"] = swarm
     _offer_report(web_ui, keeping)
@@ -60,40 +67,3 @@ def _offer_report(web_ui: Any, keeping: KeepingSide) -> None:
         if folder is None or not (folder / "report.html").is_file():
             return "There is no report yet: it is written when a run ends.", 404
         return send_file((folder / "report.html").resolve())
-
-
-def _asked(form: Any, options: Any) -> RunOptions:
-    """Read the form; the rest is as the command line has it. Raises ValueError, in its words."""
-    started = locust_options.run_options(options)
-    run_time = form.get("run_time")
-    return RunOptions(
-        scenario=form.get("scenario") or DEFAULT_SCENARIO,
-        targets=locust_options.several(form.get("target", "")),
-        users=_number(form, "user_count", int, "the number of users"),
-        spawn_rate=_number(form, "spawn_rate", float, "the spawn rate"),
-        run_time_s=parse_timespan(run_time) if run_time else None,
-        baseline=started.baseline,
-        tolerance=started.tolerance,
-        store=started.store,
-    )
-
-
-def _trusted(asked: RunOptions, given: str) -> bool:
-    """Tell whether what the form asks for may run code of this machine.
-
-    Anybody who reaches the page can type a path or a command; a name is known here already.
-    """
-    known = asked.scenario == given or asked.scenario in locust_options.names()
-    typed = [target.partition("=")[2].partition(":")[0] for target in asked.targets]
-    return known and not set(typed) & set(LOCAL_CODE)
-
-
-def _number(form: Any, field: str, read: type[Number], what: str) -> Number | None:
-    text = form.get(field)
-    if not text:
-        return None
-    try:
-        return read(text)
-    except ValueError:
-        kind = "whole number" if read is int else "number"
-        raise ValueError(f"{what} is {text!r}; write a {kind} above 0") from None

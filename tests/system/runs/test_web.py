@@ -2,6 +2,7 @@
 
 import json
 import re
+from concurrent.futures import ThreadPoolExecutor
 
 import psutil
 import pytest
@@ -55,6 +56,8 @@ def test_the_form_is_filled_in_with_the_scenarios_own_load(page):
         ({"target": "mcp"}, "write ARM=URL"),
         ({"target": "nobody=http://127.0.0.1:9"}, "no arm 'nobody'"),
         ({"target": "rest=http://127.0.0.1:9"}, "cannot reach http://127.0.0.1:9"),
+        ({"target": "mcp=stdio:touch"}, "'stdio:touch' is no address"),
+        ({"scenario": "./scenarios/quick.yaml"}, "put a file of yours into ./scenarios"),
     ],
 )
 def test_what_cannot_run_is_refused_in_the_form(page, form, said):
@@ -86,9 +89,9 @@ def test_two_runs_after_each_other_both_write_their_reports(page):
 
 
 def test_the_forms_load_replaces_the_files(page):
-    """Users and time are the form's; an arm may be pointed at another server."""
+    """Users and time are the form's."""
     with page.expecting_a_run():
-        answer = page.start("quick", user_count=2, run_time="1s", target="rest=system:echo/rest")
+        answer = page.start("quick", user_count=2, run_time="1s")
         assert answer["success"] is True
     _, report = page.found
     load = report["environment"]["load"]
@@ -128,17 +131,20 @@ def test_nothing_of_a_run_is_left_behind(page):
     page.until(lambda: not psutil.Process(page.process.pid).children(recursive=True))
 
 
-def test_a_second_start_does_not_disturb_the_run(page):
-    """While a run goes on, the form changes neither its scenario nor its folder."""
-    with page.expecting_a_run():
-        assert page.start("endless")["success"] is True
+def test_only_one_of_several_starts_begins_a_run(page):
+    """The others are refused in words, at the same time as later, and change nothing of the run."""
+    with page.expecting_a_run(), ThreadPoolExecutor(6) as pool:
+        before = len(page.runs())
+        answers = [*pool.map(lambda _: page.start("endless"), range(6)), page.start("quick")]
+        assert [answer["success"] for answer in answers].count(True) == 1
+        refused = {answer["message"] for answer in answers if not answer["success"]}
+        assert refused == {"there is a run already: wait for its end, or stop it"}
         page.until(lambda: page.state() == "running")
-        page.start("quick")
-        assert page.state() in ("running", "spawning")
+        assert len(page.runs()) == before + 1
         page.post("/stop")
-    run, report = page.found
+    _, report = page.found
     assert report["scenario"] == "endless"
-    assert page.runs()[-1] == run
+    assert not any("users were changed" in note for note in report["notes"])
 
 
 @pytest.fixture

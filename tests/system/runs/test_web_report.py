@@ -38,7 +38,7 @@ def test_a_load_that_was_changed_during_the_run_is_noted(tmp_path) -> None:
         with page.expecting_a_run():
             page.start("endless")
             page.until(lambda: page.state() == "running")
-            page.start("endless", user_count=5, spawn_rate=50)
+            page.post("/swarm", user_count=5, spawn_rate=50, scenario="endless", target="")
             page.until(lambda: "users_changed" in (page.runs()[-1] / "journal.jsonl").read_text())
             page.post("/stop")
         _, report = page.found

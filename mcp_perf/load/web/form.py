@@ -1,0 +1,92 @@
+"""What may be typed into the form of Locust's page; each field of it would be an option of Locust.
+
+Whoever fills it in may be somebody else than who started Locust. So what it asks for goes by a name
+that is known here, or is an address, unless it stands on the command line, too.
+"""
+
+from collections.abc import Callable, Container, Iterable, Mapping
+from typing import Final, TypeVar
+
+from mcp_perf.load.prepare.options import names, several
+from mcp_perf.load.prepare.prepare import RunOptions
+from mcp_perf.load.targets.refusal import Refusal
+from mcp_perf.scenario.problems.suggestions import suggest
+from mcp_perf.scenario.problems.wording import quote
+
+Number = TypeVar("Number", int, float)
+
+LOCUSTS: Final = ("user_count", "spawn_rate", "host", "run_time", "profile")
+"""What Locust's form always has."""
+OF_PICKER: Final = ("user_classes", "shape_class")
+"""What it has with --class-picker."""
+OF_LOAD: Final = ("user_count", "spawn_rate")
+"""What can be changed during a run."""
+READ_BY_US: Final = (*OF_LOAD, "run_time", "scenario", "target")
+"""What Locust must not see as it was typed: it would stop the run by its own clock, although our
+rounds were fitted into that time, and keep the others for what the terminal starts."""
+
+
+def require_known(fields: Iterable[str], shown: Container[str]) -> None:
+    """Refuse fields that the form does not show. Raises Refusal."""
+    if foreign := [field for field in fields if field not in shown]:
+        named = ", ".join(quote(field) for field in foreign)
+        raise Refusal(f"the form has no field {named}; such an option is for the command line")
+
+
+def is_edit(fields: Container[str]) -> bool:
+    """Tell Locust's form Edit, for a run that goes on, from that for a new one."""
+    return "host" not in fields
+
+
+def asked(
+    form: Mapping[str, str], started: RunOptions, seconds: Callable[[str], float]
+) -> RunOptions:
+    """Read the form; the rest is as Locust was started. `seconds` reads a time such as 1m30s.
+
+    Raises Refusal, or ValueError: what is no number, and what `seconds` says.
+    """
+    run_time = form.get("run_time")
+    targets = several(form.get("target", ""))
+    for line in (text.partition("=")[2] for text in targets if text not in started.targets):
+        if line:
+            check_address(line)
+    if host := form.get("host"):  # of users from another locustfile
+        check_address(host)
+    return RunOptions(
+        scenario=_scenario(form.get("scenario") or started.scenario, started.scenario),
+        targets=targets,
+        users=_number(form, "user_count", int, "the number of users"),
+        spawn_rate=_number(form, "spawn_rate", float, "the spawn rate"),
+        run_time_s=seconds(run_time) if run_time else None,
+        baseline=started.baseline,
+        tolerance=started.tolerance,
+        store=started.store,
+    )
+
+
+def check_address(line: str) -> None:
+    """Refuse what no load goes to because somebody typed it into the page. Raises Refusal."""
+    if not line.startswith(("http://", "https://")):
+        raise Refusal(
+            f"{quote(line)} is no address: write http://… here; other targets are for the "
+            "command line, or for a scenario"
+        )
+
+
+def _scenario(name: str, given: str) -> str:
+    known = names()
+    if name == given or name.replace("_", "-") in known:
+        return name
+    hint = f"{suggest(name, known)}; put a file of yours into ./scenarios"
+    raise Refusal(f"there is no scenario {quote(name)} in the list: {hint}")
+
+
+def _number(form: Mapping[str, str], field: str, read: type[Number], what: str) -> Number | None:
+    text = form.get(field)
+    if not text:
+        return None
+    try:
+        return read(text)
+    except ValueError:
+        kind = "whole number" if read is int else "number"
+        raise ValueError(f"{what} is {text!r}; write a {kind} above 0") from None

@@ -1,0 +1,119 @@
+"""What the form of the page may ask for."""
+
+import pytest
+
+from mcp_perf.load.prepare.prepare import RunOptions
+from mcp_perf.load.targets.refusal import Refusal
+from mcp_perf.load.web import form
+
+SHOWN = {*form.LOCUSTS, "scenario", "target"}
+STARTED = RunOptions(
+    scenario="dir/given.yaml", targets=("mcp=stdio:server",), baseline="base.json", store="sqlite:x"
+)
+
+
+def seconds(text):
+    """Read seconds, as Locust reads times."""
+    if not text.isdecimal():
+        raise ValueError("no time")
+    return int(text)
+
+
+PRESSED = dict.fromkeys(sorted(SHOWN), "")
+
+
+@pytest.mark.parametrize(
+    "field",
+    ["html_file", "store", "baseline", "csv_prefix", "json_file", "out", "set", "arm", "tags", ""],
+)
+def test_promise_26_an_option_that_the_form_does_not_show_is_refused(field):
+    """Locust would take any option of its command line as a field."""
+    form.require_known(PRESSED, SHOWN)
+    with pytest.raises(Refusal, match=f"no field '{field}'"):
+        form.require_known([*PRESSED, field], SHOWN)
+
+
+def test_promise_26_a_class_is_chosen_only_if_the_form_shows_classes():
+    """Its fields are known by their names alone."""
+    for field in form.OF_PICKER:
+        with pytest.raises(Refusal):
+            form.require_known([field], SHOWN)
+    form.require_known(form.OF_PICKER, {*SHOWN, *form.OF_PICKER})
+
+
+@pytest.mark.parametrize(
+    "scenario",
+    [
+        "coded.yaml",
+        "./scenarios/coded.yaml",
+        "/etc/passwd",
+        "scenarios/start/echo.yaml",
+        "echo.yaml",
+    ],
+)
+def test_promise_26_no_path_of_a_scenario_is_taken(scenario):
+    """A file can say what is read and where it is sent, so its user names it elsewhere."""
+    with pytest.raises(Refusal, match=r"there is no scenario .* in the list: .* \./scenarios"):
+        form.asked({**PRESSED, "scenario": scenario}, STARTED, seconds)
+
+
+@pytest.mark.parametrize("scenario", ["echo", "twilio-tasks", "twilio_tasks", "dir/given.yaml"])
+def test_promise_26_a_scenario_goes_by_its_name(scenario):
+    """Or it is the one that Locust was started with, wherever that is."""
+    assert form.asked({**PRESSED, "scenario": scenario}, STARTED, seconds).scenario == scenario
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        *("mcp=stdio:touch", "mcp=python:a:b", "mcp=system:echo/mcp", "mcp=sse:http://a/sse"),
+        *("mcp=file:///etc/passwd", "mcp=HTTP://a", "mcp=a", "rest=http://a mcp=stdio:x"),
+    ],
+)
+def test_promise_26_a_target_that_is_typed_is_an_address(target):
+    """What runs code, or starts a system, is named on the command line."""
+    with pytest.raises(Refusal, match="is no address"):
+        form.asked({**PRESSED, "target": target}, STARTED, seconds)
+
+
+def test_promise_26_the_host_of_other_users_is_an_address_too():
+    """It is for users of another locustfile."""
+    form.asked({**PRESSED, "host": "http://127.0.0.1:9"}, STARTED, seconds)
+    with pytest.raises(Refusal, match="is no address"):
+        form.asked({**PRESSED, "host": "file:///etc"}, STARTED, seconds)
+
+
+def test_what_stands_on_the_command_line_may_stand_in_the_form():
+    """The page shows it there; what is typed beside it is an address."""
+    text = "mcp=stdio:server, rest=https://a/b"
+    assert form.asked({**PRESSED, "target": text}, STARTED, seconds).targets == (
+        "mcp=stdio:server", "rest=https://a/b",
+    )  # fmt: skip
+
+
+def test_an_empty_form_asks_for_what_locust_was_started_with():
+    """Where runs are compared and remembered is never the form's to say."""
+    asked = form.asked({}, STARTED, seconds)
+    assert (asked.scenario, asked.targets) == ("dir/given.yaml", ())
+    assert (asked.users, asked.spawn_rate, asked.run_time_s) == (None, None, None)
+    assert (asked.baseline, asked.store) == ("base.json", "sqlite:x")
+
+
+def test_numbers_are_read_from_the_form():
+    """What none is comes back in words."""
+    load = {"user_count": "7", "spawn_rate": "2.5", "run_time": "60"}
+    asked = form.asked({**PRESSED, **load}, STARTED, seconds)
+    assert (asked.users, asked.spawn_rate, asked.run_time_s) == (7, 2.5, 60)
+    for field, text, said in (
+        ("user_count", "1.5", "the number of users is '1.5'; write a whole number above 0"),
+        ("spawn_rate", "x", "the spawn rate is 'x'; write a number above 0"),
+        ("run_time", "soon", "no time"),
+    ):
+        with pytest.raises(ValueError, match=said):
+            form.asked({**PRESSED, field: text}, STARTED, seconds)
+
+
+def test_a_change_of_users_is_told_from_a_start():
+    """The form for it has no host."""
+    assert form.is_edit(["user_count", "spawn_rate", "scenario", "target"])
+    assert not form.is_edit(PRESSED)
