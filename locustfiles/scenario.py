@@ -33,6 +33,7 @@ from locust import User, events, task
 from locust.exception import StopUser
 
 from mcp_perf.load import start
+from mcp_perf.load.hub import locust_log
 from mcp_perf.load.prepare import options
 from mcp_perf.load.steps.step import Interrupted
 from mcp_perf.load.targets.personal import NoneLeft
@@ -41,6 +42,7 @@ from mcp_perf.load.web import statistics
 __all__ = ["ScenarioUser"]
 
 logger = logging.getLogger("mcp-perf")
+locust_log.hush()
 statistics.sharpen()
 
 

@@ -2,20 +2,24 @@
 
 import logging
 import os
-from typing import Any
+import sys
+from typing import Any, Final
 
 from locust.runners import MasterRunner, WorkerRunner
 
 from mcp_perf import folders
-from mcp_perf.load.hub.locust_log import hush
-from mcp_perf.load.hub.redaction import guard_process
+from mcp_perf.load.hub.redaction import guard_process, hide
 from mcp_perf.load.lifecycle.ending import Headless, WebPage, exit_on_refusal
 from mcp_perf.load.lifecycle.roles import Master, Single, Worker
 from mcp_perf.load.lifecycle.working import USER
 from mcp_perf.load.prepare.config_files import require_harmless
 from mcp_perf.load.prepare.options import run_options
 from mcp_perf.load.prepare.prepare import prepare, read
-from mcp_perf.load.web import guard, login, page
+from mcp_perf.load.web import guard, page
+from mcp_perf.load.web.admission import Admission, password
+
+_MOST_BYTES: Final = 64 * 1024
+"""Of a request to the page."""
 
 logger = logging.getLogger("mcp-perf")
 
@@ -24,7 +28,6 @@ def init(environment: Any, web_ui: Any) -> Master | Single | Worker:
     """Return the role of this process, ready for `test_start`."""
     folders.keep_private()
     guard_process()
-    hush()
     if isinstance(environment.runner, WorkerRunner):
         return Worker(environment)
     names = (user.__name__ for user in environment.user_classes)
@@ -38,25 +41,40 @@ def init(environment: Any, web_ui: Any) -> Master | Single | Worker:
     with exit_on_refusal():
         if observer is None:
             require_harmless(options.config)
-        if web_ui is not None:
-            _protect(web_ui, options)
+        opened = None if web_ui is None else _protect(web_ui, options)
         if web_ui is None or options.autostart:
             role.keeping.adopt(prepare(run_options(options)))
         elif options.num_users is None:
             _prefill(options)
-    if web_ui is not None:
+    if opened is not None:
         page.install(web_ui, role.keeping)
+        # Not by the log: it has no keys, and may be a file.
+        sys.stderr.write(opened)
+        sys.stderr.flush()
     return role
 
 
-def _protect(web_ui: Any, options: Any) -> None:
-    """Lock the page, before it listens and before anything is sent. Raises Refusal."""
+def _protect(web_ui: Any, options: Any) -> str:
+    """Lock the page, before it listens and before anything is sent; say how it is opened.
+
+    Raises Refusal.
+    """
     served = guard.served_by(options)
-    if options.web_login:
-        login.install(web_ui, options, login.password(os.environ), https_only=served.https_only)
-        if not served.https_only and not guard.is_loopback(options.web_host):
-            logger.warning("the web page and its password are not encrypted: add --tls-cert")
-    web_ui.app.wsgi_app = guard.Guard(web_ui.app.wsgi_app, served)
+    admission = Admission(
+        cookie=f"mcp-perf-{options.web_port}",
+        base=options.web_base_path or "",
+        password=password(os.environ) if options.web_login else "",
+        https_only=served.https_only,
+    )
+    if options.web_login and not served.https_only and not guard.is_loopback(options.web_host):
+        logger.warning("the web page and its password are not encrypted: add --tls-cert")
+    hide((admission.key, admission.password))
+    if options.web_login:  # ours stands in front of every route, so that Locust's asks for nobody
+        web_ui.login_manager.user_loader(lambda _: None)
+        web_ui.web_login = False
+    web_ui.app.config["MAX_CONTENT_LENGTH"] = _MOST_BYTES
+    web_ui.app.wsgi_app = guard.Guard(web_ui.app.wsgi_app, served, admission)
+    return admission.told(served.address)
 
 
 def _prefill(options: Any) -> None:

@@ -15,3 +15,14 @@ def test_every_promise_has_a_test_with_its_number():
     tested = Counter(map(int, re.findall(r"^def test_promise_(\d\d)_", tests, re.MULTILINE)))
     assert promised == sorted(set(promised))
     assert promised == sorted(tested)
+
+
+def test_the_page_on_security_names_tests_that_exist():
+    """Each boundary has its tests, by their names or their files."""
+    page = (ROOT / "docs" / "security.md").read_text("utf-8")
+    files = re.findall(r"`(tests/\S+\.py)`", page)
+    tests = "".join(path.read_text("utf-8") for path in (ROOT / "tests").rglob("test_*.py"))
+    assert [file for file in files if not (ROOT / file).is_file()] == []
+    named = re.findall(r"`(test_\w+)`", page)
+    assert [name for name in named if f"def {name}(" not in tests] == []
+    assert named

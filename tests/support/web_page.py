@@ -1,6 +1,7 @@
 """Locust's web page for tests: started as a user starts it, in a process of its own."""
 
 import contextlib
+import http.cookiejar
 import json
 import os
 import re
@@ -16,7 +17,7 @@ from playwright.sync_api import sync_playwright
 
 from mcp_perf import folders
 from tests.support import ROOT
-from tests.support.waiting import free_port, until
+from tests.support.waiting import answers, free_port, until
 
 QUICK = "load: {users: 3, rounds: 2, round: 200ms, warmup: 100ms}"
 ENDLESS = "load: {users: 3, rounds: 2, round: 600s, warmup: 0s, spawn_rate: 50}"
@@ -30,7 +31,9 @@ BROWSER = [
     "--disable-component-update",
     "--disable-sync",
 ]
-DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+DIRECT = urllib.request.ProxyHandler({})
+OPENS = re.compile(r"http://\S+\?key=\S+")
+"""The address that is printed, by which a browser is let in."""
 
 
 class Page:
@@ -41,6 +44,11 @@ class Page:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = folder / "locust.log"
+        self.password = environ.get("MCP_PERF_WEB_PASSWORD", "")
+        self.cookies = http.cookiejar.CookieJar()
+        self.opener = urllib.request.build_opener(
+            DIRECT, urllib.request.HTTPCookieProcessor(self.cookies)
+        )
         command = [
             sys.executable, "-m", "locust", "-f", str(ROOT / "locustfiles"),
             "--web-port", str(self.port), *arguments,
@@ -49,25 +57,40 @@ class Page:
             self.process = subprocess.Popen(
                 command, stdout=log, stderr=log, cwd=folder, env={**os.environ, **environ}
             )
-        self.until(self.answers)
 
-    def answers(self):
-        """Tell whether the page is there."""
+    @property
+    def address(self):
+        """Return the address to open, as a user reads it in the terminal."""
+        return self.url if self.password else OPENS.search(self.log.read_text())[0]
+
+    @property
+    def cookie(self):
+        """Return the header of who was let in."""
+        return "; ".join(f"{cookie.name}={cookie.value}" for cookie in self.cookies)
+
+    def enter(self):
+        """Open the page as its user; tell whether it is there."""
         assert self.process.poll() is None, self.log.read_text()
-        with contextlib.suppress(OSError):
-            return self.get("/")
-        return None
+        if answers(self.port):
+            if self.password:
+                self.load("/login", {"password": self.password})
+            else:
+                self.opener.open(self.address, timeout=300).close()
+        return self.cookie
+
+    def load(self, path, form=None):
+        """Return what stands at an address, or what a form is answered with."""
+        body = None if form is None else urllib.parse.urlencode(form).encode()
+        with self.opener.open(self.url + path, body, timeout=300) as reply:
+            return reply.read().decode()
 
     def get(self, path):
         """Return what stands at an address."""
-        with DIRECT.open(self.url + path, timeout=300) as reply:
-            return reply.read().decode()
+        return self.load(path)
 
     def post(self, path, **form):
         """Post a form; return the JSON of the answer."""
-        body = urllib.parse.urlencode(form).encode()
-        with DIRECT.open(self.url + path, body, timeout=300) as reply:
-            return json.load(reply)
+        return json.loads(self.load(path, form))
 
     def start(self, scenario, **form):
         """Press Start, as the page does: with every field."""
@@ -124,6 +147,7 @@ def opened(folder, *arguments, **environ):
         own.write_text(text.replace("name: echo", f"name: {name}"))
     page = Page(folder, "--scenario", "quick", *arguments, **environ)
     try:
+        page.until(page.enter)
         yield page
     finally:
         page.close()

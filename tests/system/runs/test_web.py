@@ -159,7 +159,7 @@ def test_a_user_starts_watches_and_stops_a_run_in_the_browser(browser, tmp_path)
     """Choose a scenario, press start, see percentiles below a millisecond, press stop."""
     with opened(tmp_path) as page:
         window = browser.new_page(viewport={"width": 1280, "height": 900})
-        window.goto(page.url)
+        window.goto(page.address)
         expect(window.get_by_label("Number of users")).to_have_value("3")
         window.get_by_text("Custom parameters").click()
         window.get_by_label("Scenario").select_option("endless")

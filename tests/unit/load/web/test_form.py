@@ -91,6 +91,13 @@ def test_what_stands_on_the_command_line_may_stand_in_the_form():
     )  # fmt: skip
 
 
+def test_a_target_without_an_address_is_left_to_who_knows_the_arms():
+    """Whether it names one, and what to write, is said where the scenario is read."""
+    assert form.asked({**PRESSED, "target": "mcp, rest="}, STARTED, seconds).targets == (
+        "mcp", "rest=",
+    )  # fmt: skip
+
+
 def test_an_empty_form_asks_for_what_locust_was_started_with():
     """Where runs are compared and remembered is never the form's to say."""
     asked = form.asked({}, STARTED, seconds)

@@ -1,0 +1,188 @@
+"""Who may use a page of ours: who opens the address that was printed, or knows the password.
+
+Every user of this machine can reach a port of it. So the printed address holds a key, new for each
+start, for which the browser is given a cookie. Nothing here belongs to a server: it takes a request
+apart from whichever serves the page, and says what to answer.
+"""
+
+import hmac
+import logging
+import math
+import secrets
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+from urllib.parse import parse_qs
+
+from mcp_perf.load.targets.refusal import Refusal
+from mcp_perf.load.web.attempts import Attempts
+
+VARIABLE: Final = "MCP_PERF_WEB_PASSWORD"
+SHORTEST: Final = 12
+LONGEST: Final = 256
+"""Characters of the password."""
+MOST_BYTES: Final = 4096
+"""Of a login: the longest password, with twelve bytes for each character, as forms write some."""
+_MOST_COOKIES: Final = 100
+"""Browsers that are let in at a time; the first of more has to come in again."""
+_KEY: Final = "key"
+
+_PAGE: Final = (
+    '<!doctype html><html lang="en"><meta charset="utf-8"><title>mcp-perf</title>'
+    '<body style="font: 1rem/1.5 sans-serif; max-width: 36rem; margin: 4rem auto">{}\n'
+)
+_CLOSED: Final = (
+    "<p>Open the address printed in the terminal. It holds a key, without which this page "
+    "answers nobody."
+)
+_LOGIN: Final = (
+    '<p>{}<form method="post" action="{}/login"><label>Password <input type="password" '
+    'name="password" autofocus required></label> <button>Log in</button></form>'
+)
+_LOGOUT: Final = '<form method="post"><button>Log out</button></form>'
+
+logger = logging.getLogger("mcp-perf")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a request says, each as it came; empty where it says nothing."""
+
+    method: str
+    path: str
+    query: str = ""
+    cookies: str = ""
+    client: str = ""
+    """The address that it comes from."""
+    length: str = ""
+    """That of its body."""
+    read: Callable[[int], bytes] = bytes
+    """Returns so many bytes of the body."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A short page instead of what was asked for."""
+
+    status: str
+    text: str
+    headers: tuple[tuple[str, str], ...] = ()
+    kind: str = "text/html"
+
+
+@dataclass(eq=False)
+class Admission:
+    """Lets browsers in, and knows them again by their cookie, until they log out or we end."""
+
+    cookie: str
+    """Its name: it has the port, of which cookies otherwise know nothing."""
+    base: str = ""
+    """The path below which the page is served, without a slash at its end."""
+    password: str = ""
+    """Empty if a key in the address is asked for instead."""
+    https_only: bool = False
+    clock: Callable[[], float] = time.monotonic
+    key: str = field(init=False, default="")
+    _inside: deque[str] = field(init=False, default_factory=lambda: deque(maxlen=_MOST_COOKIES))
+    """The cookies of those who were let in."""
+
+    def __post_init__(self) -> None:
+        self._attempts = Attempts(self.clock)
+        if not self.password:
+            self.key = secrets.token_urlsafe(32)
+
+    def told(self, address: str) -> str:
+        """Say how the page at an address is opened; this text gives the key away."""
+        if self.password:
+            return f"The web page is at {address} and asks for the password in {VARIABLE}.\n"
+        opened = f"{address}?{_KEY}={self.key}"
+        return f"Open this address; whoever has it can use the web page:\n    {opened}\n"
+
+    def answer(self, asked: Asked) -> Answer | None:
+        """Return what to answer to who is outside, comes in or leaves; None lets a request in."""
+        known = self._known(asked.cookies)
+        if self.key and asked.method == "GET" and _same(_field(asked.query, _KEY), self.key):
+            return self._enter()
+        if known and asked.path == f"{self.base}/logout":
+            return self._leave(asked.method, known)
+        if known:
+            return None
+        if self.password and (asked.method, asked.path) == ("POST", f"{self.base}/login"):
+            return self._login(asked)
+        return self._closed()
+
+    def _known(self, cookies: str) -> str:
+        """Return the cookie of a request if we gave it, or else nothing."""
+        named = (part.strip().partition("=") for part in cookies.split(";"))
+        given = next((value for name, _, value in named if name == self.cookie), "")
+        return next((known for known in self._inside if _same(given, known)), "")
+
+    def _enter(self) -> Answer:
+        value = secrets.token_urlsafe(32)
+        self._inside.append(value)
+        return Answer("303 See Other", "", (("Location", f"{self.base}/"), self._set_cookie(value)))
+
+    def _leave(self, method: str, known: str) -> Answer:
+        if method != "POST":
+            return Answer("200 OK", _PAGE.format(_LOGOUT))
+        self._inside.remove(known)
+        gone = self._set_cookie("", "; Max-Age=0")
+        return Answer("200 OK", _PAGE.format("<p>You are logged out."), (gone,))
+
+    def _login(self, asked: Asked) -> Answer:
+        if not asked.length.isdecimal() or len(asked.length) > 4 or int(asked.length) > MOST_BYTES:
+            return self._closed("413 Content Too Large", "This is longer than any password.")
+        body = asked.read(int(asked.length)).decode("utf-8", "surrogateescape")
+        # From here on nobody else is at work until the attempt is counted.
+        wait_s = math.ceil(self._attempts.wait_s(asked.client))
+        if wait_s:
+            said = f"There were too many wrong passwords. Try again in {wait_s} s."
+            again = ("Retry-After", str(wait_s))
+            return self._closed("429 Too Many Requests", said, again)
+        if _same(_field(body, "password"), self.password):
+            self._attempts.right(asked.client)
+            return self._enter()
+        self._attempts.wrong(asked.client)
+        logger.warning("a wrong password for the web page, from %s", asked.client)
+        return self._closed(said="This is not the password.")
+
+    def _closed(
+        self, status: str = "403 Forbidden", said: str = "", *headers: tuple[str, str]
+    ) -> Answer:
+        shown = _LOGIN.format(said, self.base) if self.password else _CLOSED
+        return Answer(status, _PAGE.format(shown), headers)
+
+    def _set_cookie(self, value: str, more: str = "") -> tuple[str, str]:
+        """Give a cookie that no script reads and no other site sends, until the browser ends."""
+        kept = f"; Path={self.base or '/'}; HttpOnly; SameSite=Strict"
+        secure = "; Secure" if self.https_only else ""
+        return "Set-Cookie", f"{self.cookie}={value}{kept}{secure}{more}"
+
+
+def password(environ: Mapping[str, str]) -> str:
+    """Return the page's password. Raises Refusal if there is none, or one that is no good."""
+    found = environ.get(VARIABLE, "")
+    if SHORTEST <= len(found) <= LONGEST:
+        return found
+    what = f"has {len(found)} characters" if found else "is not set"
+    made = "python -c 'import secrets; print(secrets.token_urlsafe())' prints"
+    raise Refusal(
+        f"--web-login: {VARIABLE} {what}; set it to {SHORTEST} to {LONGEST}, such as {made}"
+    )
+
+
+def _field(form: str, name: str) -> str:
+    """Return what a form or a query has under a name."""
+    try:
+        found = parse_qs(form, errors="surrogateescape", max_num_fields=10)
+    except ValueError:
+        return ""
+    return found.get(name, [""])[0]
+
+
+def _same(given: str, expected: str) -> bool:
+    """Compare in a time that does not depend on where they differ."""
+    raw = (text.encode("utf-8", "surrogateescape") for text in (given, expected))
+    return hmac.compare_digest(*raw)
