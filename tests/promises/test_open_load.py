@@ -3,8 +3,11 @@
 A server that freezes, in virtual time: nothing here waits.
 """
 
+import contextlib
 import heapq
-from itertools import takewhile
+import random
+from itertools import count, takewhile
+from pathlib import Path
 
 import gevent
 import pytest
@@ -14,8 +17,9 @@ from hypothesis import strategies as st
 
 from mcp_perf.client.reply import Reply
 from mcp_perf.load.engine.turn_gate import TurnGate
+from mcp_perf.load.hub.neighbours import Neighbours, meeting_point
 from mcp_perf.load.plan.arrivals import arrivals
-from mcp_perf.load.plan.schedule import Turn
+from mcp_perf.load.plan.schedule import Turn, share_of
 from mcp_perf.load.steps.recorder import Recorder
 from mcp_perf.outcomes import OK
 from mcp_perf.results.journal.records import Health, RunEnded, TurnEnded, TurnStarted
@@ -102,66 +106,93 @@ def test_promise_02_a_closed_loop_is_never_corrected_silently():
 
 
 class World:
-    """Virtual time for a gate: journeys take `journey_s`, and end only as the clock moves."""
+    """Virtual time for gates: journeys and waits end only as the clock moves."""
 
-    def __init__(self, journey_s):
+    def __init__(self, journey_s, *, random_times=False):
         self.ns = SECOND
-        self.journey_ns = int(journey_s * SECOND)
-        self.running: list[tuple[int, int, Event]] = []
+        self.journey_s = journey_s
+        self.random_times = random_times
+        """Whether journeys take so long in the mean alone; when one begins decides how long."""
+        self.due: list[tuple[int, bool, int, Event]] = []
         self.lags: list[int] = []
         self.oversleep_ns = 0
         """By how much each waiting comes late: a generator that is kept from running."""
+        self._order = count()
 
     def clock(self):
         """Return the time."""
         return self.ns
 
     def wait_until(self, at_ns):
-        """Move the clock, ending journeys on the way."""
-        at_ns += self.oversleep_ns
-        self._settle()
-        while self.running and self.running[0][0] <= at_ns:
-            self.ns, _, ended = heapq.heappop(self.running)
-            ended.set()
-            self._settle()
-        self.ns = max(self.ns, at_ns)
+        """Sleep until then; what ends at the same moment ends before."""
+        self._wait(at_ns + self.oversleep_ns, True)
 
     def close(self):
         """Hold nothing."""
 
-    def _settle(self):
-        for _ in range(3):
-            gevent.sleep(0)
-
     def journey(self, intended_ns):
         """Walk one journey."""
         self.lags.append(self.ns - intended_ns)
+        draw = random.Random(intended_ns).expovariate
+        takes_s = draw(1 / self.journey_s) if self.random_times else self.journey_s
+        self._wait(self.ns + int(takes_s * SECOND), False)
+
+    def go_on(self):
+        """Move the clock until nothing is left to wait for."""
+        self._settle()
+        while self.due:
+            self.ns, *_, ended = heapq.heappop(self.due)
+            ended.set()
+            self._settle()
+
+    def _wait(self, at_ns, sleeping):
         ended = Event()
-        heapq.heappush(self.running, (self.ns + self.journey_ns, len(self.lags), ended))
+        heapq.heappush(self.due, (max(at_ns, self.ns), sleeping, next(self._order), ended))
         ended.wait()
 
-    def drain(self):
-        """End what still runs."""
-        while self.running:
-            self.wait_until(self.running[0][0])
+    def _settle(self):
+        for _ in range(3):
+            gevent.idle()  # what processes tell each other has to arrive, too
 
 
-def run_turn(world, rate, seconds, users, *, poisson=False, dropped=lambda _lag_ns: None):
-    """Run one open turn in virtual time; return its dispatcher."""
-    gate = TurnGate(world.clock, alarm=lambda: world, dropped=dropped)
+def run_turn(
+    world, rate, seconds, users, *, poisson=False, seed="1", dropped=lambda _lag_ns: None, nodes=1
+):
+    """Run one open turn in virtual time, in so many processes; return what it planned, dropped."""
     turn = Turn(0, "mcp", "round", 1, seconds, users, rate)
-    plan = arrivals(rate, seconds, poisson=poisson, seed="1")
-    greenlets = [
-        gevent.spawn(gate.take_part, lambda _arm: world.journey, lambda: 0.0, number)
-        for number in range(users)
-    ]
-    with gevent.Timeout(20):
+    with contextlib.ExitStack() as held, gevent.Timeout(20):
+        folder = Path(held.enter_context(meeting_point(nodes)))
+        gates, greenlets = [], []
+        for node in range(nodes):
+            neighbours = Neighbours(folder, node, nodes) if nodes > 1 else None
+            gate = TurnGate(
+                world.clock, alarm=lambda: world, dropped=dropped, neighbours=neighbours
+            )
+            greenlets += [
+                gevent.spawn(gate.take_part, lambda _arm: world.journey, lambda: 0.0, number)
+                for number in range(share_of(users, node, nodes))
+            ]
+            gates.append(gate)
         gevent.sleep(0)
-        opened = gate.open(turn, plan)
-        gate.close()
-        world.drain()
+        opened = []
+        for node, gate in enumerate(gates):
+            plan = arrivals(
+                rate, seconds, poisson=poisson, seed=seed, users=users, node=node, nodes=nodes
+            )
+            opened.append(gate.open(turn, plan))
+            greenlets += [gevent.spawn(ring, world, gate, opened[-1].end_ns)]
+        world.go_on()
         gevent.joinall(greenlets)
-    return opened.dispatcher
+        for gate in gates if nodes > 1 else ():
+            gate.neighbours.close()
+    dispatchers = [one.dispatcher for one in opened]
+    return sum(one.planned for one in dispatchers), sum(one.dropped for one in dispatchers)
+
+
+def ring(world, gate, end_ns):
+    """Close a turn at its end."""
+    world.wait_until(end_ns)
+    gate.close()
 
 
 @pytest.mark.parametrize(
@@ -179,8 +210,7 @@ def test_promise_03_an_arrival_that_finds_nobody_free_is_dropped_and_counted(
 ):
     """With n in flight at most, and a second each, n are served a second and the rest dropped."""
     world = World(journey_s)
-    dispatcher = run_turn(world, rate, 10, users)
-    assert (dispatcher.planned, dispatcher.dropped) == (planned, dropped)
+    assert run_turn(world, rate, 10, users) == (planned, dropped)
     assert len(world.lags) == planned - dropped
     assert set(world.lags) <= {0}
 
@@ -190,9 +220,20 @@ def test_promise_03_an_arrival_that_finds_nobody_free_is_dropped_and_counted(
 def test_promise_03_planned_is_started_plus_dropped(rate, journey_s, users, poisson):
     """No arrival is lost and none is made up, whatever the target does."""
     world = World(journey_s)
-    dispatcher = run_turn(world, rate, 2, users, poisson=poisson)
+    planned, dropped = run_turn(world, rate, 2, users, poisson=poisson)
     plan = list(arrivals(rate, 2, poisson=poisson, seed="1"))
-    assert dispatcher.planned == len(plan) == len(world.lags) + dispatcher.dropped
+    assert planned == len(plan) == len(world.lags) + dropped
+
+
+@pytest.mark.parametrize("seed", "abc")
+@pytest.mark.parametrize("poisson", [False, True])
+def test_promise_03_three_processes_drop_what_one_would_drop(seed, poisson):
+    """`max_in_flight` is one number for the run, also if journeys take random times."""
+    one, three = World(0.5, random_times=True), World(0.5, random_times=True)
+    found = run_turn(one, 22, 10, 8, poisson=poisson, seed=seed)
+    assert 20 < found[1] < 120
+    assert run_turn(three, 22, 10, 8, poisson=poisson, seed=seed, nodes=3) == found
+    assert set(three.lags) == {0}
 
 
 def test_promise_18_a_generator_that_comes_late_says_by_how_much():
@@ -209,8 +250,7 @@ def test_promise_18_an_arrival_that_is_seen_late_and_dropped_counts_as_late():
     world = World(100)
     world.oversleep_ns = 20 * MS
     seen = []
-    dispatcher = run_turn(world, 10, 2, 1, dropped=seen.append)
-    assert (dispatcher.planned, dispatcher.dropped) == (20, 19)
+    assert run_turn(world, 10, 2, 1, dropped=seen.append) == (20, 19)
     assert seen == [20 * MS] * 19
     records = []
     recorder = Recorder("local", records.extend, lambda: 0, late_ns=5 * MS)

@@ -10,6 +10,7 @@ from gevent.event import Event
 from mcp_perf.load.engine.pace import ArmPace, Pace
 from mcp_perf.load.hub.alarm import Alarm
 from mcp_perf.load.hub.dispatch import Dispatcher
+from mcp_perf.load.hub.neighbours import Neighbours
 from mcp_perf.load.plan.schedule import Turn
 from mcp_perf.load.steps.step import Interrupted
 from mcp_perf.outcomes import OK
@@ -74,6 +75,8 @@ class TurnGate:
     alarm: Callable[[], Alarm] = Alarm
     dropped: Callable[[int], None] = lambda _lag_ns: None
     """Hears of each arrival that found no user, and by how much it was late itself."""
+    neighbours: Neighbours | None = None
+    """The other processes of this machine, which take arrivals that find no user here."""
     open_turn: OpenTurn | None = None
     _opened: Event = field(default_factory=Event)
     _idle: Event = field(default_factory=Event)
@@ -95,6 +98,7 @@ class TurnGate:
                 self.alarm(),
                 late_ns=self.late_ns,
                 on_drop=self.dropped,
+                neighbours=self.neighbours,
             )
         self.open_turn = opened
         self._opened.set()

@@ -23,6 +23,7 @@ from mcp_perf.client.reply import OK, Reply
 from mcp_perf.load.engine.pace import Pace
 from mcp_perf.load.engine.turn_gate import OpenTurn, TurnGate
 from mcp_perf.load.hub.bridge import bridge
+from mcp_perf.load.hub.neighbours import Neighbours
 from mcp_perf.load.hub.waiting import Watchdog
 from mcp_perf.load.plan.arrivals import arrivals
 from mcp_perf.load.plan.schedule import Turn, share_of
@@ -97,11 +98,13 @@ class UserPool:
         nodes: int = 1,
         users: int | None = None,
         identities: Sequence[Identity] = (),
+        neighbours: Neighbours | None = None,
     ) -> None:
         self.gate = TurnGate(
             at_work=lambda level: None if level == users else share_of(level, node_index, nodes),
             late_ns=int(loaded.scenario.limits.loop_lag_p99 * 1e9),
             dropped=recorder.dropped,
+            neighbours=neighbours,
         )
         self.recorder = recorder
         self.users: list[UserContext] = []
@@ -194,6 +197,9 @@ class UserPool:
             pool.spawn(self.remove, user)
         pool.join()
         self._watchdog.stop()
+        if self.gate.neighbours is not None:
+            self.gate.close(early=True)  # it is still open if the master was lost
+            self.gate.neighbours.close()
 
     def _pace(self, walks: Mapping[str, Walk]) -> Pace:
         if not self._loaded.scenario.load.respect_retry_after:

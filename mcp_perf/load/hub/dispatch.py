@@ -7,14 +7,16 @@ import gevent
 from gevent.hub import Waiter
 
 from mcp_perf.load.hub.alarm import Alarm
+from mcp_perf.load.hub.neighbours import Neighbours
 
 
 @dataclass(eq=False)
 class Dispatcher:
     """Hands out the arrivals of one turn in this process.
 
-    An arrival that finds no free user is dropped, and counted: `planned = started + dropped`. The
-    user who was free last begins first, so that connections in use stay warm.
+    An arrival that finds no free user, in no process of this machine, is dropped. Each is counted
+    where it ends up: `planned = started + dropped`. The user who was free last begins first, so
+    that connections in use stay warm.
     """
 
     plan: Iterable[int]
@@ -24,6 +26,7 @@ class Dispatcher:
     late_ns: int
     on_drop: Callable[[int], None] = lambda _lag_ns: None
     """Hears of each arrival that is dropped, and by how much it was late itself."""
+    neighbours: Neighbours | None = None
     planned: int = 0
     dropped: int = 0
     _free: list["Waiter[int | None]"] = field(default_factory=list)
@@ -31,6 +34,8 @@ class Dispatcher:
 
     def __post_init__(self) -> None:
         self._run_soon = gevent.get_hub().loop.run_callback
+        if self.neighbours is not None:
+            self.neighbours.join(self._arrive)
         self._greenlet = gevent.spawn(self._run)
 
     def next(self) -> int | None:
@@ -38,6 +43,8 @@ class Dispatcher:
         if self._over:
             return None
         waiter: Waiter[int | None] = Waiter()
+        if not self._free and self.neighbours is not None:
+            self.neighbours.tell(free=True)
         self._free.append(waiter)
         try:
             intended_ns: int | None = waiter.get()
@@ -52,13 +59,15 @@ class Dispatcher:
             self._greenlet.kill()
         else:
             self._greenlet.join()
-        # Who was handed the last arrival may not have begun yet, and counts as busy only then.
-        gevent.sleep(0)
         if not self._over:
             self._over = True
             self.alarm.close()
-            while self._free:
-                self._run_soon(self._free.pop().switch, None)
+            if self.neighbours is not None:
+                self.neighbours.leave()
+        # Who was handed the last arrival may not have begun yet, and counts as busy only then.
+        gevent.sleep(0)
+        while self._free:
+            self._run_soon(self._free.pop().switch, None)
 
     def _run(self) -> None:
         gevent.sleep(0)  # let the users of the turn come in first
@@ -71,9 +80,16 @@ class Dispatcher:
             elif not free and now_ns - due_ns > self.late_ns:
                 # We were kept from running ourselves: users may be free without having said so.
                 gevent.sleep(0)
+            self._arrive(due_ns)
+
+    def _arrive(self, due_ns: int) -> None:
+        free, neighbours = self._free, self.neighbours
+        if free:
             self.planned += 1
-            if free:
-                self._run_soon(free.pop().switch, due_ns)
-            else:
-                self.dropped += 1
-                self.on_drop(max(0, clock() - due_ns))
+            self._run_soon(free.pop().switch, due_ns)
+            if not free and neighbours is not None:
+                neighbours.tell(free=False)
+        elif neighbours is None or not neighbours.hand_over(due_ns):
+            self.planned += 1
+            self.dropped += 1
+            self.on_drop(max(0, self.clock() - due_ns))

@@ -7,6 +7,8 @@
 | Worker | --worker, and each process that --processes forks | | yes |
 """
 
+import contextlib
+import os
 import signal
 from functools import partial
 from typing import Any, Final
@@ -15,6 +17,7 @@ import gevent
 import msgspec
 
 from mcp_perf.load.engine.conductor import RECORDS, Conductor
+from mcp_perf.load.hub.neighbours import meeting_point
 from mcp_perf.load.hub.redaction import redactor
 from mcp_perf.load.lifecycle.ending import Ending, Headless, stop_on_refusal
 from mcp_perf.load.lifecycle.keeping import KeepingSide, RunObserver
@@ -62,6 +65,7 @@ class Master:
         self._environment = environment
         self._ending = ending
         self._signals = Signals(environment, keeping, ending)
+        self._meeting = contextlib.ExitStack()
         self.spawning_complete = partial(keeping.conduct, self._lead)
         self.test_stopping, self.quitting = keeping.end_turn, keeping.quit
 
@@ -69,10 +73,15 @@ class Master:
         """Open the journal, lay out the turns, tell the workers what to run."""
         with self.keeping.beginning() as prepared:
             self._signals.catch()
-            relay.send(prepared, self._environment.parsed_options, sorted(self._workers()))
+            workers = sorted(self._workers())
+            meeting = ""
+            if prepared.loaded.scenario.load.open and len(workers) > 1 and os.name == "posix":
+                meeting = self._meeting.enter_context(meeting_point(len(workers)))
+            relay.send(prepared, self._environment.parsed_options, workers, meeting)
 
     def test_stop(self) -> None:
         """Write the reports when the last records are here, or else when Locust quits."""
+        self._meeting.close()
         if self._ending.stays:
             gevent.spawn_later(_LAST_RECORDS_S, self.keeping.finish)
 

@@ -52,6 +52,7 @@ class WorkingSide:
             nodes=task.nodes,
             users=task.users,
             identities=task.identities,
+            neighbours=task.neighbours(),
         )
         self._watch = SessionWatch(
             self.node, pool.sessions, lambda: len(pool.users), recorder.sink, recorder.now_s

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import msgspec
 
+from mcp_perf.load.hub.neighbours import Neighbours
 from mcp_perf.load.hub.redaction import hide
 from mcp_perf.load.prepare.identities import resume, taken
 from mcp_perf.load.prepare.prepare import Prepared, choose
@@ -39,6 +40,14 @@ class Task:
     nodes: int = 1
     identities: Sequence[Identity] = ()
     """Of the users of all nodes."""
+    meeting: str = ""
+    """The folder where the nodes of one machine meet in an open load; it is on no other one."""
+
+    def neighbours(self) -> Neighbours | None:
+        """Join the other nodes of this machine; None if there are none."""
+        folder = Path(self.meeting)
+        here = self.meeting and folder.is_dir()
+        return Neighbours(folder, self.node, self.nodes) if here else None
 
 
 class _Message(msgspec.Struct):
@@ -54,6 +63,7 @@ class _Message(msgspec.Struct):
     users: int
     logs: str
     provisioned: list[dict[str, Any]]
+    meeting: str
 
 
 def local(prepared: Prepared) -> Task:
@@ -61,7 +71,7 @@ def local(prepared: Prepared) -> Task:
     return Task(prepared.loaded, prepared.targets, prepared.users, identities=prepared.identities)
 
 
-def send(prepared: Prepared, options: Any, nodes: list[str]) -> None:
+def send(prepared: Prepared, options: Any, nodes: list[str], meeting: str = "") -> None:
     """Put the task where Locust hands it to the workers; `nodes` are their names, in order."""
     loaded = prepared.loaded
     message = _Message(
@@ -80,6 +90,7 @@ def send(prepared: Prepared, options: Any, nodes: list[str]) -> None:
         users=prepared.users,
         logs=str(prepared.logs.resolve()),
         provisioned=taken(loaded, prepared.identities),
+        meeting=meeting,
     )
     setattr(options, OPTION, msgspec.json.encode(message).decode())
 
@@ -110,4 +121,4 @@ def receive(options: Any, name: str) -> Task:
         )
         for arm, (url, version, variables) in message.targets.items()
     }
-    return Task(loaded, targets, message.users, node, nodes, identities)
+    return Task(loaded, targets, message.users, node, nodes, identities, message.meeting)

@@ -56,7 +56,7 @@ def test_promise_04_split_over_workers_and_merged_is_unsplit(rate, poisson, node
 
 @pytest.mark.parametrize("users", [2, 4, 10, 50])
 def test_processes_drop_together_what_one_would_drop(users):
-    """An overloaded second of calls of half a second: `max_in_flight` is one number for the run."""
+    """An overloaded second of calls of half a second, also if the machines are not the same."""
 
     def dropped(nodes):
         plan = partial(arrivals, 200, 6, poisson=False, seed="1", users=users, nodes=nodes)
