@@ -38,7 +38,7 @@ def search(tmp_path, run_cli, report, four_slots):
     return run
 
 
-def test_the_capacity_of_a_real_server_is_found(search, run_cli, tmp_path, four_slots):
+def test_promise_35_the_capacity_of_a_real_server_is_found(search, run_cli, tmp_path, four_slots):
     """Within 10 % of slots / service time; the journal alone tells the same again."""
     ended, document = search("[mcp.capacity >= 100/s, mcp.p95 < 2s]")
     found = document["arms"]["mcp"]["capacity"]
