@@ -81,6 +81,39 @@ def test_promise_03_drops_are_counted_shown_and_judged(run):
     assert "of 80 arrivals of mcp were dropped" in ended.output
 
 
+def test_promise_03_two_processes_drop_what_one_would_drop(run):
+    """By its plan one process drops 14 of 31 arrivals, and two that keep to themselves drop 18."""
+    load = "{rate: 5/s, arrivals: poisson, max_in_flight: 2, rounds: 2, round: 3s, warmup: 0s}"
+    _, document, journal = run(SLOW, load, "--set", "seed=167", "--processes", "2")
+    arm = document["arms"]["mcp"]
+    assert arm["planned"] == 31
+    assert arm["planned"] == arm["journeys_done"] + arm["dropped"]
+    assert 13 <= arm["dropped"] <= 15
+    assert len({record["node"] for record in journal if record["type"] == "turn_end"}) == 2
+
+
+def test_promise_14_the_interval_of_a_real_run_holds_the_true_rate(run):
+    """What is offered at random and served is 100/s: whether it is more, six rounds do not tell."""
+    load = "{rate: 100/s, arrivals: poisson, rounds: 6, round: 500ms, warmup: 0s}"
+    ended, document, _ = run(TWO + "gates: [mcp.throughput > 100/s]\n", load, "--arm", "mcp")
+    [gate] = document["gates"]
+    low, high = gate["ci95"]
+    assert low < 100 < high
+    assert low > 75
+    assert (ended.code, gate["verdict"]) == (90, "INCONCLUSIVE")
+
+
+def test_promise_13_two_rounds_of_a_real_run_decide_nothing(run):
+    """Neither a rate nor a ratio, and it is said how many rounds it takes."""
+    load = "{users: 2, rounds: 2, round: 300ms, warmup: 0s}"
+    gates = "gates: [mcp.throughput > 1/s, mcp.p50 < 100x rest]\n"
+    ended, document, _ = run(TWO + gates, load)
+    assert ended.code == 90, ended.output
+    assert [gate["verdict"] for gate in document["gates"]] == ["INCONCLUSIVE"] * 2
+    assert all(gate["ci95"] is None for gate in document["gates"])
+    assert "at least 6" in document["gates"][1]["reason"]
+
+
 def test_users_of_a_level_take_part_and_the_others_pause(run):
     """A ramp to four users in four rounds has one, two, three and four at work."""
     load = "{users: 4, shape: ramp, rounds: 4, round: 500ms, warmup: 0s}"
