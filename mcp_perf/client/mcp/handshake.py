@@ -79,6 +79,8 @@ class Terms:
     """The size of the last `tools/list`, all pages together."""
     tasks: bool = False
     """Whether the server has tasks for tools."""
+    hide: Callable[[str], None] = say_nothing
+    """Is told the id of each session: who knows it can speak in it."""
 
     def __post_init__(self) -> None:
         self.version = "" if self.protocol == "auto" else self.protocol

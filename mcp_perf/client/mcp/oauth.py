@@ -6,7 +6,9 @@ requests and read replies, so they need no event loop, and one lock makes concur
 one renewal.
 """
 
+import json
 import logging
+import re
 import threading
 import time
 import warnings
@@ -17,7 +19,12 @@ from typing import Any, Final, Literal
 from urllib.parse import parse_qs, urlsplit
 
 import httpx2
-from mcp.client.auth import OAuthClientProvider, OAuthFlowError
+from mcp.client.auth import (
+    OAuthClientProvider,
+    OAuthFlowError,
+    OAuthRegistrationError,
+    OAuthTokenError,
+)
 from mcp.client.auth.extensions.client_credentials import (
     ClientCredentialsOAuthProvider,
     PrivateKeyJWTOAuthProvider,
@@ -43,6 +50,8 @@ Hide = Callable[[Iterable[str]], None]
 
 _LONG_AGO_S: Final = 1.0
 _ANSWER_S: Final = 30.0
+_REFUSAL: Final = re.compile(r"[A-Z][a-z ]+(?: \(\d+\)|: \d+)")
+"""How the flow tells of one, before it quotes all that the reply says."""
 _CHALLENGE: Final = "S256"
 """The method of PKCE that the flow uses; the specification (2025-11-25, "Authorization code
 protection") has clients refuse a server whose metadata do not list it."""
@@ -146,7 +155,7 @@ class OAuthCredentials:
                 self.token = self._obtain(status, challenge, version)
             except (OAuthFlowError, httpx2.HTTPError, ValidationError, ValueError) as error:
                 self._failures += 1
-                self._failure = f"no access token: {error}"
+                self._failure = f"no access token: {_said(error)}"
                 raise NegotiationError(self._failure) from error
 
     def close(self) -> None:
@@ -243,6 +252,25 @@ class _Redirect:
             state=self.query.get("state", [None])[0],
             iss=self.query.get("iss", [None])[0],
         )
+
+
+def _said(error: Exception) -> str:
+    """Say why there is no token, without the reply: one that is malformed may hold a token."""
+    for cause in (error, error.__cause__, error.__context__):
+        if isinstance(cause, ValidationError):
+            faults = cause.errors(include_url=False, include_input=False, include_context=False)
+            told = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in faults)
+            return f"the authorization server's reply cannot be used: {told.removeprefix(': ')}"
+    if not isinstance(error, OAuthTokenError | OAuthRegistrationError):
+        return str(error)
+    # Of a refusal, what RFC 6749 (5.2) and RFC 7591 (3.2.2) have it say.
+    head = _REFUSAL.match(str(error))
+    try:
+        body = json.loads(str(error)[str(error).index("{") :])
+    except ValueError:
+        body = {}
+    told = " ".join(str(body[name]) for name in ("error", "error_description") if name in body)
+    return f"{head[0] if head else 'refused'}: {told or 'no words of OAuth'}"
 
 
 class _Unlocked:

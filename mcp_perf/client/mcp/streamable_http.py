@@ -220,6 +220,7 @@ class McpClient:
             messenger.session = Session(is_open=True)
             return
         session_id = connection.reader.header(b"mcp-session-id").decode("latin-1")
+        self.terms.hide(session_id)
         session = messenger.session = Session(session_id)
         reply = messenger.post(connection, versions.INITIALIZED)
         if reply.outcome == OK and reply.status not in (200, 202, 204):

@@ -50,7 +50,7 @@ def resume(loaded: Loaded, provisioned: Sequence[dict[str, Any]], users: int) ->
         return list(rows)
     hidden = secret_names(loaded.scenario)
     for one in provisioned:
-        hide_secrets(one, hidden)
+        hide_secrets(one, hidden, one)
     return [{**row, **one} for row, one in zip(rows, provisioned, strict=False)]
 
 

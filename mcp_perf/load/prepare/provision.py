@@ -1,6 +1,6 @@
 """Identities that a request brings: one for each user, before the run."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, Final
 
 import gevent
@@ -14,6 +14,7 @@ from mcp_perf.load.steps.checks import getter
 from mcp_perf.load.steps.step import encode_form, encode_json
 from mcp_perf.load.targets.personal import Identity
 from mcp_perf.load.targets.refusal import CONFIGURATION, UNREACHABLE, Refusal
+from mcp_perf.results.journal.redact import WORD
 from mcp_perf.scenario.loader import Loaded
 from mcp_perf.scenario.model.confidential import is_secret, secret_names
 from mcp_perf.scenario.model.identities import MOST_AT_ONCE, NUMBER, Provision
@@ -92,7 +93,7 @@ class _Provisioner:
             fault = CONFIGURATION if refused else UNREACHABLE
             raise self._refusal(row, fault, reply.detail)
         identity = {**row, **self._taken(row, reply)}
-        hide_secrets(identity, self._hidden)
+        hide_secrets(identity, self._hidden, self._take)
         return identity
 
     def _taken(self, row: dict[str, Any], reply: Reply) -> dict[str, Any]:
@@ -125,6 +126,13 @@ def _encode(endpoint: Endpoint, provision: Provision, content: Any) -> bytes:
     return with_body(head + encode_fields(endpoint, [("Content-Type", kind)]), body)
 
 
-def hide_secrets(identity: Identity, used: set[str]) -> None:
-    """Let no secret of an identity be said; `used` is of `secret_names`."""
-    hide(str(value) for name, value in identity.items() if name != NUMBER and is_secret(name, used))
+def hide_secrets(identity: Identity, used: set[str], brought: Collection[str] = ()) -> None:
+    """Let no secret of an identity be said; `used` is of `secret_names`.
+
+    What a request has brought may be one whatever it is called, unless it is short.
+    """
+    hide(
+        text
+        for name, text in ((name, str(value)) for name, value in identity.items())
+        if name != NUMBER and (is_secret(name, used) or (name in brought and len(text) >= WORD))
+    )

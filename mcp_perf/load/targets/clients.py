@@ -22,7 +22,7 @@ from mcp_perf.client.mcp.streamable_http import McpClient
 from mcp_perf.client.protocol.answers import SILENT, Responder
 from mcp_perf.client.protocol.identity import StrayObserver, ignore_stray
 from mcp_perf.load.hub.bridge import bridge
-from mcp_perf.load.hub.redaction import clean
+from mcp_perf.load.hub.redaction import clean, redactor
 from mcp_perf.load.targets.personal import shared_by_all
 from mcp_perf.load.targets.refusal import Refusal
 from mcp_perf.scenario.loader import Loaded
@@ -114,7 +114,7 @@ def session(
     it leaves the session without a goodbye.
     """
     if isinstance(destination, Endpoint) and split_target(line)[0] == "http":
-        return McpClient(
+        client = McpClient(
             destination,
             protocol,
             observe=observe,
@@ -126,6 +126,8 @@ def session(
             listens=listens,
             no_delete=no_delete,
         )
+        client.terms.hide = redactor.add_passing
+        return client
     channel: Channel
     if isinstance(destination, Command):
         channel = StdioChannel(destination)

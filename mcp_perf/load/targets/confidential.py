@@ -6,11 +6,13 @@ header. Which of these are secret nobody says, so all that may be is kept out of
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from functools import reduce
 from typing import Any, Final
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from mcp_perf.results.journal.redact import SHORTEST
+from mcp_perf.results.journal.redact import SHORTEST, WORD
 from mcp_perf.scenario.loader import Loaded
+from mcp_perf.scenario.model.confidential import SOUNDS_SECRET
 from mcp_perf.scenario.model.targets import split_target, words
 from mcp_perf.scenario.source.yaml_reader import read
 
@@ -19,10 +21,15 @@ _SECRET_NAME: Final = re.compile(
     re.IGNORECASE,
 )
 """Narrower than that of identities (`SOUNDS_SECRET`): many a `key` of an argument is none."""
+_PERSONAL: Final = ("headers", "env", "auth", "provision")
+_PERSONAL_NAME: Final = re.compile(f"{_SECRET_NAME.pattern}|{SOUNDS_SECRET.pattern}", re.IGNORECASE)
+"""Below these keys of a file nothing is an argument."""
+_REQUEST: Final = ("json", "form")
+"""Of `provision`, where every word may be a credential."""
+_LOOKUP: Final = re.compile(r"\$\{[^}]*\}")
+_HEADER: Final = re.compile(r"([\w-]+):\s*(\S.*)")
 _OUTCOMES: Final = ("take", "save", "expect")
 """What stands below these says where a value is found, or what it is to be."""
-_WORD: Final = 8
-"""A shorter value is redacted with its name alone: everywhere, it would garble reports."""
 _TOKEN: Final = re.compile(r"(?=.*\d)(?=.*[A-Za-z])[\w.~+=-]{16,}")
 """A segment of a path that is nobody's word."""
 _URL: Final = re.compile(r"\w+://.*")
@@ -35,7 +42,7 @@ def of_run(loaded: Loaded, settings: Iterable[str], lines: Iterable[str]) -> Ite
     yield from loaded.env.values()
     yield from in_file(read(loaded.text).tree)
     for path, _, value in (setting.partition("=") for setting in settings):
-        yield from in_file({path.rpartition(".")[2]: value})
+        yield from in_file(reduce(lambda tree, key: {key: tree}, path.split(".")[::-1], value))
     for line in lines:
         yield from in_target(line)
 
@@ -51,16 +58,35 @@ def in_target(line: str) -> Iterator[str]:
 
 def in_file(tree: Any) -> Iterator[str]:
     """Yield the values of a scenario's file that are written out below a name of a secret."""
-    if isinstance(tree, dict):
+    yield from _below(tree, _SECRET_NAME)
+
+
+def _below(tree: Any, secret: re.Pattern[str]) -> Iterator[str]:
+    if isinstance(tree, list):
+        for inner in tree:
+            yield from _below(inner, secret)
+    elif isinstance(tree, dict):
         for name, inner in tree.items():
             if name in _OUTCOMES:
                 continue
-            if isinstance(inner, str) and _SECRET_NAME.search(str(name)) and "${" not in inner:
-                yield inner.removeprefix("Bearer ")
-            yield from in_file(inner)
-    elif isinstance(tree, list):
-        for inner in tree:
-            yield from in_file(inner)
+            if secret.search(str(name)):
+                yield from _literals(inner, SHORTEST)
+            if name == "provision" and isinstance(inner, dict):
+                yield from _literals([inner.get(part) for part in _REQUEST], WORD)
+            yield from _below(inner, _PERSONAL_NAME if name in _PERSONAL else secret)
+
+
+def _literals(value: Any, shortest: int) -> Iterator[str]:
+    """Yield the texts of a value, and what is written out around their lookups."""
+    if isinstance(value, str):
+        pieces = _LOOKUP.split(value)
+        shortest = shortest if len(pieces) == 1 else WORD
+        yield from (piece for piece in pieces if len(piece) >= shortest)
+    elif isinstance(value, dict | list):
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from _literals(inner, shortest)
+    elif len(str(value)) >= WORD:  # a number: a short one may be that of tokens
+        yield str(value)
 
 
 def _in_url(url: str) -> Iterator[str]:
@@ -68,7 +94,9 @@ def _in_url(url: str) -> Iterator[str]:
         parts = urlsplit(url)
     except ValueError:
         return
-    yield from filter(None, (parts.password, parts.username))
+    if parts.password:
+        yield f"{unquote(parts.username or '')}:{unquote(parts.password)}"
+    yield from map(unquote, filter(None, (parts.password, parts.username)))
     for name, value in parse_qsl(parts.query):
         yield from _valued(f"{name}=", value, _SECRET_NAME.search(name) is not None)
     yield from (part for part in map(unquote, parts.path.split("/")) if _TOKEN.fullmatch(part))
@@ -81,6 +109,8 @@ def _in_command(argv: Sequence[str]) -> Iterator[str]:
             yield from _in_url(url[0])
         elif equals:
             yield from _of_flag(f"{name}=", value)
+        elif (header := _HEADER.fullmatch(word)) and _SECRET_NAME.search(header[1]):
+            yield header[2]
         elif word.startswith("--") and at + 1 < len(argv) and not argv[at + 1].startswith("-"):
             yield from _of_flag(f"{name} ", argv[at + 1])
 
@@ -91,5 +121,6 @@ def _of_flag(name: str, value: str) -> Iterator[str]:
 
 
 def _valued(name: str, value: str, secret: bool) -> Iterator[str]:
+    """Yield a value; a short one that may be none with its name, to leave the word alone."""
     if "${" not in value and len(value) >= SHORTEST:
-        yield value if secret or len(value) >= _WORD else name + value
+        yield value if secret or len(value) >= WORD else name + value

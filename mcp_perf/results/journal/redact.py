@@ -1,10 +1,10 @@
 """The redactor: no secret passes the journal's mouth, and so none gets into any report."""
 
 import base64
-import bisect
 import json
 import re
 from collections.abc import Iterable, Iterator
+from html import escape
 from typing import Any, Final
 from urllib.parse import quote, quote_plus
 
@@ -13,13 +13,24 @@ SHORTEST: Final = 4
 """Shorter secrets are left alone: to replace every `ok` or `42` would garble the report, and the
 gaps would tell what the secret is."""
 
+WORD: Final = 8
+"""A line of a secret, or the id of a session, that is shorter is nobody's alone."""
+_MOST_PASSING: Final = 10_000
 _CUT: Final = "…"
 """Where a message ends that was too long."""
+_LINE_END: Final = re.compile(r"[\r\n]+|\\[rn]")
+_SCHEME: Final = re.compile(r"(?:bearer|basic|token|apikey|key)\s+(?=\S)", re.IGNORECASE)
+"""What a header says before its secret (RFC 9110, section 11.1), and is no part of it."""
 _NAMES: Final = (
     r"(?:(?:access|refresh|id|auth|session)[_-]?token|token|api[_-]?key|client[_-]?secret|secret"
     r"|password|passwd|pwd)"
 )
 _NAME_HINTS: Final = ("token", "key", "secret", "passw", "pwd", "sig")
+_QUERY: Final = (
+    r"(?:[\w.-]{0,40}?(?:token|key|secret|passwd|password|pwd|jwt|signature|credentials?|session_?id)"
+    r"|sig|pass|auth)=|(?:k|code)=(?=[^&\s]{8})"
+)
+"""Names in the query of an address, with the sign behind them."""
 _SHAPES: Final = tuple(
     (hints, re.compile(pattern, re.IGNORECASE), replacement)
     for hints, pattern, replacement in (
@@ -49,6 +60,7 @@ _SHAPES: Final = tuple(
             rf"([\"']{_NAMES}\\?[\"']\s*:\s*\\?[\"'])(?!\$\{{)[^\"'\\]+",
             rf"\1{REDACTED}",
         ),
+        (("?", "&"), rf"([?&](?:{_QUERY}))(?!\$\{{)[^&\s\"'#,;)]+", rf"\1{REDACTED}"),
         # user:password@ in a URL.
         (("://",), r"(://)[^\s/@:\"']*:[^\s/@\"']+(?=@)", rf"\1{REDACTED}"),
     )
@@ -59,25 +71,41 @@ _SHAPES: Final = tuple(
 class Redactor:
     """Replaces secrets in texts: those it is given, and what looks like one.
 
-    A secret is found as it is, and as URLs, JSON, base64 and Python's `repr` write it; of one that
-    a message cut off (at `…`) the beginning is found. Those shorter than `SHORTEST` are ignored.
+    A secret is found as it is, and as URLs, JSON, HTML, base64 and Python's `repr` write it; line
+    by line, if it has several; without the scheme of a header that it begins with; and of one that
+    a message cut off (at `…`) the beginning. Those shorter than `SHORTEST` are ignored.
     """
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         self._known: set[str] = set()
-        self._forms: dict[str, list[str]] = {}
-        """First characters -> the forms that begin with them, the longest first."""
+        self._passing: dict[str, None] = {}
+        self._forms: dict[str, dict[int, set[str]]] = {}
+        """First characters -> the forms that begin with them, by their length."""
         self.add(secrets)
 
     def add(self, secrets: Iterable[str]) -> None:
         for secret in secrets:
-            if len(secret) < SHORTEST or secret in self._known:
-                continue
-            self._known.add(secret)
-            for form in set(_forms(secret)):
-                alike = self._forms.setdefault(form[:SHORTEST], [])
-                # The longest first: a secret that begins with another one must go as a whole.
-                bisect.insort(alike, form, key=lambda known: -len(known))
+            for part in () if secret in self._known else set(_parts(secret)) - self._known:
+                if len(part) >= SHORTEST:
+                    self._known.add(part)
+                    for form in _forms(part):
+                        self._alike(form).add(form)
+
+    def add_passing(self, secret: str) -> None:
+        """Add one of very many, such as the id of a session: as it is, until 10 000 others came."""
+        if len(secret) < WORD or secret in self._known or secret in self._passing:
+            return
+        self._passing[secret] = None
+        self._alike(secret).add(secret)
+        if len(self._passing) > _MOST_PASSING:
+            oldest = next(iter(self._passing))
+            del self._passing[oldest]
+            if oldest not in self._known:
+                self._alike(oldest).discard(oldest)
+
+    def _alike(self, form: str) -> set[str]:
+        """Return where a form belongs."""
+        return self._forms.setdefault(form[:SHORTEST], {}).setdefault(len(form), set())
 
     def text(self, text: str) -> str:
         """Return the text without secrets; the very same one when there are none."""
@@ -115,24 +143,55 @@ class Redactor:
         return value
 
 
-def _length(text: str, at: int, alike: list[str]) -> int:
-    """Return how long the secret is that begins at an index of a text; 0 where there is none."""
-    for form in alike:
-        if text.startswith(form, at):
-            return len(form)
-    cut = text.find(_CUT, at, at + len(alike[0]))
-    if cut > 0 and any(form.startswith(text[at:cut]) for form in alike):
-        return cut - at
+def _length(text: str, at: int, alike: dict[int, set[str]]) -> int:
+    """Return how long the secret is that begins at an index of a text; 0 where there is none.
+
+    The longest counts: a secret that begins with another one must go as a whole.
+    """
+    lengths = sorted(alike, reverse=True)
+    for length in lengths:
+        if text[at : at + length] in alike[length]:
+            return length
+    cut = text.find(_CUT, at, at + lengths[0])
+    if cut > 0:
+        said = text[at:cut]
+        if any(form.startswith(said) for forms in alike.values() for form in forms):
+            return cut - at
     return 0
+
+
+def _parts(secret: str) -> Iterator[str]:
+    """Yield a secret, and what of it may be told by itself."""
+    yield secret
+    yield " ".join(secret.split())
+    lines = [line.strip() for line in _LINE_END.split(secret)]
+    yield from (line for line in lines if len(line) >= WORD or line == secret.strip())
+    bare = _SCHEME.sub("", secret.strip(), count=1)
+    yield bare
+    try:
+        pair = base64.b64decode(bare, validate=True).decode()
+    except ValueError:
+        return
+    name, colon, password = pair.partition(":")
+    if name and colon and pair.isprintable():  # of Basic (RFC 7617)
+        yield pair
+        yield password
 
 
 def _forms(secret: str) -> Iterator[str]:
     yield secret
+    yield escape(secret)
     for quoted in (quote(secret, safe=""), quote(secret), quote_plus(secret)):
         yield quoted
         yield re.sub("%..", lambda code: code[0].lower(), quoted)
     for ascii_only in (True, False):
-        yield json.dumps(secret, ensure_ascii=ascii_only)[1:-1]
+        written = json.dumps(secret, ensure_ascii=ascii_only)[1:-1]
+        yield written
+        yield written.replace("/", "\\/")
     yield repr(secret)[1:-1]
     for encode in (base64.b64encode, base64.urlsafe_b64encode):
         yield encode(secret.encode()).decode().rstrip("=")
+        # Within something longer, such as `user:secret`, it stands at one of three places.
+        for before in range(3):
+            packed = encode(bytes(before) + secret.encode()).decode()
+            yield packed[-(-before * 8 // 6) : (before + len(secret.encode())) * 8 // 6]

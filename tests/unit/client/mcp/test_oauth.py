@@ -42,6 +42,7 @@ class Guarded(ThreadingHTTPServer):
         self.challenges: dict = {"code_challenge_methods_supported": ["S256"]}
         """What the metadata say of PKCE."""
         self.issues = True
+        self.refusal: tuple[int, dict] = (400, {"error": "invalid_client"})
         self.lock = threading.Lock()
 
     def issue(self, form: dict[str, str]) -> dict:
@@ -93,7 +94,7 @@ class _Handler(BaseHTTPRequestHandler):
         if self.path == "/register":
             self.reply(201, {**json.loads(body), "client_id": "registered"})
         elif self.path == "/token" and not self.server.issues:
-            self.reply(400, {"error": "invalid_client"})
+            self.reply(*self.server.refusal)
         elif self.path == "/token":
             self.server.logins.append(self.headers.get("Authorization", ""))
             form = {name: values[0] for name, values in parse_qs(body.decode()).items()}
@@ -307,6 +308,24 @@ def test_no_token_is_told_in_a_sentence(guarded, users, caplog, identity, switch
     with pytest.raises(NegotiationError, match=said):
         client.negotiate()
     assert caplog.text == ""
+
+
+@pytest.mark.parametrize(
+    ("status", "reply", "said"),
+    [
+        (200, {"access_token": {"v": "canary-0a1b"}}, "access_token: Input should be a valid str"),
+        (200, {"token": "canary-0a1b"}, "access_token: Field required"),
+        (400, {"error": "invalid_scope", "was": "canary-0a1b"}, r"failed \(400\): invalid_scope$"),
+        (400, ["canary-0a1b"], r"failed \(400\): no words of OAuth$"),
+    ],
+)
+def test_a_reply_that_is_no_token_is_not_told_as_it_is(guarded, users, status, reply, said) -> None:
+    """It may be malformed, and hold a token all the same."""
+    guarded.issues, guarded.refusal = False, (status, reply)
+    _, (client,) = users(ME)
+    with pytest.raises(NegotiationError, match=said) as failed:
+        client.negotiate()
+    assert "canary" not in str(failed.value)
 
 
 def test_an_authorization_server_that_is_gone_is_told(guarded, users) -> None:

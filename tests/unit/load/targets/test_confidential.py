@@ -10,7 +10,8 @@ from mcp_perf.scenario.loader import load_text
     ("line", "secret"),
     [
         ("http://h/mcp", []),
-        ("http://ann:pa55word@h/mcp", ["pa55word", "ann"]),
+        ("http://ann:pa55word@h/mcp", ["ann:pa55word", "pa55word", "ann"]),
+        ("http://a%40b:p%2Fw0rd@h/mcp", ["a@b:p/w0rd", "p/w0rd", "a@b"]),
         ("http://h/mcp?exaApiKey=k3y4&x=1", ["k3y4"]),
         ("http://h/mcp?k=abcdefgh&profile=test", ["abcdefgh", "profile=test"]),
         ("http://h/mcp?k=${env:K}", []),
@@ -20,6 +21,8 @@ from mcp_perf.scenario.loader import load_text
         ("stdio:npx exa --key=abcd --root /srv/app --verbose", ["--key=abcd"]),
         ("stdio:env EXA_API_KEY=K3Y9 node x.js", ["K3Y9"]),
         ("stdio:npx mcp-remote http://h/mcp?jwt=abcd -H", ["abcd"]),
+        ("stdio:exa --header 'X-Auth-Token: K3Y9'", ["X-Auth-Token: K3Y9", "K3Y9"]),
+        ("stdio:exa -H 'X-Api-Key: K3Y9' -m 'Note: well'", ["K3Y9"]),
         ("python:app:tools", []),
         ("system:echo/mcp", []),
         ("http://[::1/mcp?k=abcdefgh", []),
@@ -33,13 +36,31 @@ def test_values_of_a_target_are_confidential_by_default(line, secret):
 def test_literals_under_the_name_of_a_secret_are_confidential():
     """What the file says of outcomes is none: there stands where a value is found."""
     tree = {
-        "headers": {"X-Auth-Token": "t0p", "Accept": "x/y", "Authorization": "Bearer abc.def"},
-        "steps": [{"call": "login", "arguments": {"password": "hunter2", "user": "ann"}}],
+        "headers": {
+            "X-Auth-Token": "t0p!",
+            "Key": "k3y!",
+            "Accept": "x/y",
+            "Authorization": "Bearer abc.def",
+        },
+        "steps": [
+            {"call": "login", "arguments": {"password": "hunter2", "user": "ann", "key": "city"}},
+            {
+                "call": "pay",
+                "arguments": {"pwd": 12345678, "tokens": 4096, "token": ["one1", True]},
+            },
+        ],
         "take": {"token": "access_token"},
         "save": {"jwt": "a.b"},
-        "auth": {"client_secret": "${env:SECRET}"},
+        "auth": {"client_secret": "${env:SECRET}", "private_key": "${env:A}and-a-literal${env:B}"},
+        "provision": {
+            "json": {"user": "somebody", "pin": "0a1b2c3d", "n": 1},
+            "headers": {"A": "b"},
+        },
     }
-    assert list(in_file(tree)) == ["t0p", "abc.def", "hunter2"]
+    assert list(in_file(tree)) == [
+        *("t0p!", "k3y!", "Bearer abc.def", "hunter2", "12345678", "one1", "and-a-literal"),
+        *("somebody", "0a1b2c3d"),
+    ]
 
 
 def test_all_of_a_run_is_gathered(tmp_path):
@@ -51,6 +72,8 @@ env: [OF_THE_SHELL]
 journeys: {j: {mcp: [{call: echo}]}}
 """
     loaded = load_text(text, "it.yaml", tmp_path, environ={"OF_THE_SHELL": "of-the-shell"})
-    settings = ["arms.mcp.headers.X-Token=in-a-setting", "load.users=5"]
+    pin = "identities.provision.json.pin=in-a-request"
+    settings = ["arms.mcp.headers.X-Token=in-a-setting", "load.users=5", pin]
     found = set(of_run(loaded, settings, ["http://h/?key=in-a-target"]))
-    assert found == {"of-the-shell", "in-the-file", "in-a-setting", "in-a-target"}
+    known = {"of-the-shell", "in-the-file", "in-a-setting", "in-a-request", "in-a-target"}
+    assert found == known

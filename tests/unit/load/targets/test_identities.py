@@ -16,6 +16,7 @@ from mcp_perf.client.http.endpoint import Endpoint
 from mcp_perf.client.http.rest import RestClient, encode_fields
 from mcp_perf.load.hub.redaction import clean
 from mcp_perf.load.prepare.identities import resume, settle, taken
+from mcp_perf.load.prepare.provision import hide_secrets
 from mcp_perf.load.targets.personal import NOBODY, CredentialStore, NoneLeft, Personal, Roster
 from mcp_perf.load.targets.refusal import CONFIGURATION, UNREACHABLE, Refusal
 from mcp_perf.scenario.loader import Loaded, load_text
@@ -159,6 +160,13 @@ def test_an_identity_is_made_once_for_each_user(loaded, logins) -> None:
         ("/login?by=name", "r1", {"name": "bob", "at": 2}),
     ]
     assert clean("it was code-of-ada.") == "it was [redacted]."
+
+
+def test_what_a_request_brought_is_not_said_whatever_it_is_called() -> None:
+    """It is the server that names it; short words are left alone, and so is a file's own column."""
+    identity = {"number": 1, "row": "only-a-name", "place": "brought-7a8b", "kind": "gold"}
+    hide_secrets(identity, set(), ("place", "kind"))
+    assert clean("brought-7a8b, gold, only-a-name") == "[redacted], gold, only-a-name"
 
 
 def test_another_process_gets_what_was_made_and_reads_the_rest(loaded, logins) -> None:

@@ -37,6 +37,74 @@ def test_a_secret_is_found_however_it_is_written(written):
     assert text.endswith("after")
 
 
+KEY = "-----BEGIN KEY-----\nMIIEvQIBADANBgkq\nhkiG9w0BAQEF/w==\n-----END KEY-----\n"
+PAIR = base64.b64encode(b"ann:hunter-22").decode()
+
+
+@pytest.mark.parametrize(
+    ("known", "said", "left"),
+    [
+        ("Bearer canary-0a1b", "got canary-0a1b", f"got {REDACTED}"),
+        ("Token  canary-0a1b", "got canary-0a1b", f"got {REDACTED}"),
+        ("Bearer", "the bearer", "the bearer"),
+        ("canary-0a1b \n", "<canary-0a1b>", f"<{REDACTED}>"),
+        ("a canary  in two words", "a canary in two words!", f"{REDACTED}!"),
+        (KEY, KEY.strip(), REDACTED),
+        (KEY, json.dumps({"pem": KEY}), f'{{"pem": "{REDACTED}"}}'),
+        (KEY, " ".join(KEY.split()), REDACTED),
+        (KEY, "at hkiG9w0BAQEF/w==, line 3", f"at {REDACTED}, line 3"),
+        (KEY.replace("\n", "\\n"), "at MIIEvQIBADANBgkq", f"at {REDACTED}"),
+        (f"Basic {PAIR}", "no ann:hunter-22", f"no {REDACTED}"),
+        (PAIR, "no hunter-22 for ann", f"no {REDACTED} for ann"),
+        ("ann:hunter-22", f"Basic {PAIR}", f"Basic {REDACTED}=="),
+        ("a<b>&c", "<p>a&lt;b&gt;&amp;c</p>", f"<p>{REDACTED}</p>"),
+        ("https://h/a/b", r'{"at":"https:\/\/h\/a\/b"}', f'{{"at":"{REDACTED}"}}'),
+    ],
+)
+def test_what_a_server_makes_of_a_secret_goes_too(known, said, left):
+    """Without its scheme or its blanks, line by line, as the pair of Basic, in HTML, in PHP."""
+    assert Redactor([known]).text(said) == left
+
+
+@pytest.mark.parametrize("before", ["", "a", "an", "ann", "ann:"])
+def test_a_secret_within_something_in_base64_goes(before):
+    """As `user:password` is, however long the name."""
+    packed = base64.b64encode(f"{before}hunter-22:and more".encode()).decode()
+    text = Redactor(["hunter-22"]).text(packed)
+    assert REDACTED in text
+    assert len(text.replace(REDACTED, "")) <= len(packed) - 10
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["exaApiKey", "EXA_API_KEY", "access_key", "access_token", "jwt", "pass", "auth", "sessionId"],
+)
+def test_the_query_of_an_address_goes_by_its_names(name):
+    """Whatever stands before the name of a secret; the rest of the address stays."""
+    text = Redactor().text(f"GET http://h/mcp?a=1&{name}=0a1b, and no more")
+    assert text == f"GET http://h/mcp?a=1&{name}={REDACTED}, and no more"
+
+
+def test_short_names_in_a_query_need_a_long_value():
+    """`?code=404` is a code, and `?code=0a1b2c3d4e` one of OAuth."""
+    said = "GET /?code=404&k=v, GET /?k=0a1b2c3d&code=0a1b2c3d4e"
+    assert Redactor().text(said) == (f"GET /?code=404&k=v, GET /?k={REDACTED}&code={REDACTED}")
+
+
+def test_ids_of_sessions_are_found_until_many_others_came():
+    """There may be one for each call, so the oldest are forgotten; short ones are no secret."""
+    redactor = Redactor(["kept-for-good"])
+    for secret in ("session-1", "session-1", "kept-for-good", "short"):
+        redactor.add_passing(secret)
+    assert redactor.text("session-1 is gone, short") == f"{REDACTED} is gone, short"
+    redactor.add_passing("secret-by-now")
+    redactor.add(["secret-by-now"])
+    for number in range(10_000):
+        redactor.add_passing(f"{number:08}")
+    said = "session-1, kept-for-good, secret-by-now, 00000000"
+    assert redactor.text(said) == f"session-1, {REDACTED}, {REDACTED}, {REDACTED}"
+
+
 def test_a_secret_in_a_quoted_exception_is_found():
     """Python's repr escapes quotes and backslashes, as in the text of a KeyError."""
     secret = "it's\\a\"secret"
@@ -151,11 +219,22 @@ def test_the_beginning_of_a_secret_that_was_cut_off_is_found(text, left):
 
 
 @pytest.mark.parametrize(
-    "piece", ["cookie:\\", "'token': ", "bearer ", "://a:", 'key="', "x-api-key="]
+    "piece",
+    [
+        "cookie:\\",
+        "'token': ",
+        "bearer ",
+        "://a:",
+        'key="',
+        "x-api-key=",
+        "?a",
+        "&token",
+        "canary-",
+    ],
 )
 def test_a_hostile_text_takes_a_time_that_grows_with_its_length(piece):
     """And not with the square of it: a server chooses what its errors say."""
-    redactor = Redactor()
+    redactor = Redactor([f"canary-{number}" for number in range(500)])
 
     def spent_s(times):
         begun_s = time.process_time()
