@@ -16,6 +16,7 @@ from mcp_perf.client.reply import (
     TIMEOUT,
     TRANSPORT_ERROR,
     Reply,
+    clipped,
 )
 
 NO_SESSION: Final = "no session"
@@ -28,6 +29,10 @@ class TargetError(Exception):
     outcome: str = TRANSPORT_ERROR
     retry_after_s: float = 0.0
     """How long the target asks to be left alone; 0 if it does not."""
+
+    def __init__(self, message: str = "") -> None:
+        """Keep the beginning of the message: what a target said may be a part of it."""
+        super().__init__(clipped(message))
 
     def told_by(self, reply: Reply) -> Self:
         """Take over what the reply that told of the error says of limits: of our rate, or our own.

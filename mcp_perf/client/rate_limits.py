@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-from mcp_perf.client.reply import HTTP_ERROR, RATE_LIMITED, Reply, beginning
+from mcp_perf.client.reply import HTTP_ERROR, RATE_LIMITED, Reply, beginning, clipped
 
 TOO_MANY_REQUESTS: Final = 429
 """RFC 6585, section 4. Some servers write it as the code of a JSON-RPC error, too."""
@@ -30,6 +30,7 @@ def fail(reply: Reply, outcome: str, detail: str, code: int = 0) -> Reply:
 
     `code` is that of a JSON-RPC error.
     """
+    detail = clipped(detail)
     limited = reply.status == TOO_MANY_REQUESTS or code in _CODES or _WORDS.search(detail)
     return reply.fail(RATE_LIMITED if limited else outcome, detail)
 

@@ -14,6 +14,9 @@ CHECK_FAILED: Final = "check_failed"
 RATE_LIMITED: Final = "rate_limited"
 HARNESS_ERROR: Final = "harness_error"
 
+LONGEST: Final = 2000
+"""Characters that are kept of what a target says, whatever it says."""
+
 REOPENED: Final = 1
 REJOINED: Final = 2
 NOT_REOPENED: Final = 3
@@ -104,7 +107,7 @@ class Reply:
 
     def fail(self, outcome: str, detail: str) -> "Reply":
         self.outcome = outcome
-        self.detail = detail
+        self.detail = clipped(detail)
         return self
 
     def json(self) -> Any:
@@ -112,11 +115,14 @@ class Reply:
         return msgspec.json.decode(self.body)
 
     def excerpt(self, limit: int = 300) -> str:
-        text = self.body[: limit * 4].decode("utf-8", "replace")
-        return text if len(text) <= limit else text[:limit] + "…"
+        return clipped(self.body[: limit * 4].decode("utf-8", "replace"), limit)
 
 
 def beginning(body: bytes, limit: int = 120) -> str:
     """Return the beginning of a body as one line of text, for messages."""
-    text = " ".join(body[: limit * 4].decode("utf-8", "replace").split())
-    return text if len(text) <= limit else text[:limit] + "…"
+    return clipped(" ".join(body[: limit * 4].decode("utf-8", "replace").split()), limit)
+
+
+def clipped(text: str, limit: int = LONGEST) -> str:
+    """Cut a text off; a redactor knows by the mark at its end that it was."""
+    return text if len(text) <= limit else f"{text[:limit]}…"

@@ -29,6 +29,7 @@ from mcp_perf.client.protocol import versions
 from mcp_perf.client.protocol.input_rounds import MOST_ROUNDS
 from mcp_perf.load.prepare import options as locust_options
 from mcp_perf.load.prepare.provision import MOST_S
+from mcp_perf.load.replies.schema_work import MOST_WORK
 from mcp_perf.load.targets import refusal
 from mcp_perf.load.web import admission
 from mcp_perf.outcomes import CLASSES
@@ -377,7 +378,9 @@ def test_what_is_said_of_targets_is_what_the_client_does():
     assert all(version in page for version in versions.VERSIONS)
     assert f"{http1.MAX_REPLY_BYTES // 2**20} MiB" in page
     assert f"{http1.MAX_HEAD_BYTES // 2**10} KiB" in page
-    assert f"{lists.MAX_PAGES} |" in page
+    bounds = f"{lists.MAX_PAGES}, {lists.MAX_LIST_BYTES // 2**20} MiB and {lists.MAX_LIST_S:g} s"
+    assert f"{bounds} together" in page
+    assert f"{MOST_WORK:,} parts for one value".replace(",", " ") in page
     assert f"one call | {MOST_ROUNDS} |" in page
     assert f"{DEFAULT_TIMEOUT_S:g} s by default" in page
     assert f"after {process_group.GRACE_S:g} s more SIGKILL" in " ".join(page.split())

@@ -17,7 +17,7 @@ from mcp_perf.client.protocol.multiplex import Hear
 from mcp_perf.client.protocol.subscriptions import Inbox
 from mcp_perf.client.protocol.tasks import offered
 from mcp_perf.client.rate_limits import TOO_MANY_REQUESTS
-from mcp_perf.client.reply import OK, Reply
+from mcp_perf.client.reply import OK, Reply, clipped
 
 Observer = Callable[[str, Reply], None]
 """Is told of every request that is not a call: its method, its reply."""
@@ -110,6 +110,7 @@ class Terms:
         self.observe(method, reply)
 
     def remark(self, text: str) -> None:
+        text = clipped(text)
         if text not in self.remarks:
             self.remarks.append(text)
 

@@ -1,10 +1,12 @@
 """Lists, page by page: as one call that is measured, and as what a client has to know."""
 
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import msgspec
 
 from mcp_perf.client.errors import ReadError
+from mcp_perf.client.http.dialing import Clock
 from mcp_perf.client.mcp.attempt import Caller, joined
 from mcp_perf.client.mcp.handshake import Ask, Terms
 from mcp_perf.client.protocol import jsonrpc
@@ -13,6 +15,39 @@ from mcp_perf.client.protocol.tools import Tool, read_tools
 from mcp_perf.client.reply import CHECK_FAILED, OK, Reply
 
 MAX_PAGES: Final = 1000
+MAX_LIST_BYTES: Final = 64 * 1024 * 1024
+MAX_LIST_S: Final = 60.0
+
+
+@dataclass(slots=True)
+class _Paging:
+    """The pages of one list so far: a server may have another one for ever."""
+
+    method: str
+    clock: Clock
+    number: int = 0
+    size: int = 0
+    begun_ns: int = field(init=False)
+    cursors: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.begun_ns = self.clock()
+
+    def add(self, size: int, cursor: str) -> str:
+        """Count a page; say why the next one is not asked for, or nothing."""
+        self.number += 1
+        self.size += size
+        if cursor in self.cursors:
+            return f"{self.method} does not end: the cursor {cursor[:60]!r} came again"
+        self.cursors.add(cursor)
+        limit = ""
+        if self.number >= MAX_PAGES:
+            limit = f"{MAX_PAGES} pages"
+        elif self.size > MAX_LIST_BYTES:
+            limit = f"{MAX_LIST_BYTES} bytes"
+        elif self.clock() - self.begun_ns > MAX_LIST_S * 1e9:
+            limit = f"{MAX_LIST_S:g} s"
+        return limit and f"{self.method} does not end after {limit}"
 
 
 def list_all(client: Caller, method: str, key: str, timeout_s: float | None = None) -> Reply:
@@ -21,10 +56,8 @@ def list_all(client: Caller, method: str, key: str, timeout_s: float | None = No
     request = Request(method, None)
     whole = client.call(request, {}, timeout)
     listed: list[Any] = []
-    seen: set[str] = set()
-    for _ in range(MAX_PAGES):
-        if whole.outcome != OK:
-            return whole
+    pages = _Paging(method, client.terms.clock)
+    while whole.outcome == OK:
         result = jsonrpc.result_of(whole)
         page = result.get(key)
         if not isinstance(page, list):
@@ -34,16 +67,11 @@ def list_all(client: Caller, method: str, key: str, timeout_s: float | None = No
         if not isinstance(cursor, str):
             whole.body = msgspec.json.encode({"result": {**result, key: listed}})
             return whole
-        if cursor in seen:
-            return whole.fail(CHECK_FAILED, f"{method} {_endless(cursor)}")
-        seen.add(cursor)
+        if endless := pages.add(len(whole.body), cursor):
+            return whole.fail(CHECK_FAILED, endless)
         left_s = client.terms.left_s(whole.start_ns, timeout)
         whole = joined(whole, client.call(request, {"cursor": cursor}, left_s))
-    return whole.fail(CHECK_FAILED, f"{method} does not end after {MAX_PAGES} pages")
-
-
-def _endless(cursor: str) -> str:
-    return f"does not end: the cursor {cursor[:60]!r} came again"
+    return whole
 
 
 def list_tools(terms: Terms, ask: Ask) -> dict[str, Tool]:
@@ -52,10 +80,10 @@ def list_tools(terms: Terms, ask: Ask) -> dict[str, Tool]:
     What is odd in the list is remarked on, and ends neither the list nor the run.
     """
     tools: dict[str, Tool] = {}
-    seen: set[str] = set()
+    pages = _Paging("tools/list", terms.clock)
     params: dict[str, Any] = {}
     terms.tools_list_bytes = 0
-    for _ in range(MAX_PAGES):
+    while True:
         reply = ask("tools/list", params, modern=terms.modern)
         if reply.outcome != OK:
             raise ReadError(f"tools/list failed: {reply.detail}").told_by(reply)
@@ -67,9 +95,7 @@ def list_tools(terms: Terms, ask: Ask) -> dict[str, Tool]:
         cursor = result.get("nextCursor")
         if not isinstance(cursor, str):
             return tools
-        if cursor in seen:
-            terms.remark(f"tools/list {_endless(cursor)}; the tools seen are used ({len(tools)})")
+        if endless := pages.add(len(reply.body), cursor):
+            terms.remark(f"{endless}; the tools seen are used ({len(tools)})")
             return tools
-        seen.add(cursor)
         params = {"cursor": cursor}
-    raise ReadError(f"tools/list does not end after {MAX_PAGES} pages")

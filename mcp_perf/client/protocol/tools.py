@@ -11,6 +11,8 @@ from mcp_perf.client.errors import ReadError
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 """RFC 9110, section 5.6.2."""
 _ANNOTATION: Final = "x-mcp-header"
+DEEPEST: Final = 200
+"""Levels of an entry of `tools/list`: far more than anybody writes, far fewer than Python walks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,8 @@ def read_tool(raw: Any, *, may_be_task: bool = False) -> Tool:
     if not isinstance(schema, dict):
         shown = "missing" if "inputSchema" not in raw else f"{schema!r:.40}, no object"
         raise ValueError(f"its inputSchema is {shown}")  # noqa: TRY004 -- data
+    if is_deeper(raw, DEEPEST):
+        raise ValueError(f"it is nested more than {DEEPEST} levels deep")
     found = tuple(_header_params(schema, ()))
     tokens = [token.lower() for _, token in found]
     if len(set(tokens)) != len(tokens):
@@ -122,6 +126,12 @@ def _token(schema: dict[str, Any]) -> str:
     if schema.get("type") not in ("string", "integer", "boolean"):
         raise InvalidAnnotation(f"x-mcp-header {token!r} is on a {schema.get('type')!r}")
     return token
+
+
+def is_deeper(value: Any, levels: int) -> bool:
+    """Tell whether a value is nested more deeply than so many levels."""
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return bool(inner) and (levels <= 0 or any(is_deeper(one, levels - 1) for one in inner))
 
 
 def _mentions(value: Any) -> bool:

@@ -6,10 +6,8 @@ from typing import Any, Final
 
 import msgspec
 
-from mcp_perf.client.reply import UNREADABLE
+from mcp_perf.client.reply import LONGEST, UNREADABLE, clipped
 
-LONGEST: Final = 2000
-"""Characters of a reply that are kept."""
 _MOST_PATHS: Final = 12
 _DEEPEST: Final = 6
 _PLAIN: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -36,9 +34,8 @@ def shown(body: bytes) -> str:
     else:
         inner = message.result if message.error is msgspec.UNSET else message.error
         content = body if isinstance(inner, msgspec.UnsetType) else bytes(inner)
-    # Four bytes are the longest character; a redactor knows by the last one that it was cut.
-    text = content[: LONGEST * 4].decode("utf-8", "replace")
-    return text if len(text) <= LONGEST else text[:LONGEST] + "…"
+    # Four bytes are the longest character.
+    return clipped(content[: LONGEST * 4].decode("utf-8", "replace"))
 
 
 def paths(value: Any) -> str:

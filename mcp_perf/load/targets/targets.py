@@ -30,6 +30,10 @@ from mcp_perf.scenario.values.templates import compile_template
 
 SYSTEM: str = "system:"
 _FALLBACK_S: Final = 2.0
+_MOST_NAMES: Final = 1000
+_LONGEST_NAME: Final = 128
+"""That the names of tools are compared with: it takes a time that grows with their number and
+length. Longer ones are against the specification (2025-11-25, "Tool Names")."""
 
 logger = logging.getLogger("mcp-perf")
 
@@ -244,8 +248,9 @@ def _no_such(journey: str, target: ArmTarget, name: str) -> str:
     odd = [remark for remark in target.remarks if f"the tool {name!r}" in remark]
     if odd:
         return f"{where}: {odd[0]}"
-    near = difflib.get_close_matches(name, target.tools, n=3, cutoff=0.4)
-    known = near or sorted(target.tools)[:5]
+    names = [known for known in target.tools if len(known) <= _LONGEST_NAME][:_MOST_NAMES]
+    near = difflib.get_close_matches(name, names, n=3, cutoff=0.4)
+    known = near or sorted(names)[:5]
     shown = ", ".join(known) if known else "none at all"
     word = "Nearest" if near else "It lists"
     return f"{where}: the server has no tool {name!r}. {word}: {shown}"

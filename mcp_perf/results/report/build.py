@@ -33,7 +33,7 @@ from mcp_perf.results.tally.tokens import facts
 from mcp_perf.scenario.model.gates import Gate, GateError, parse
 
 JOURNAL: Final = "journal.jsonl"
-BLEMISHES: Final = ("session_lost", "interrupted_calls", "system_died")
+BLEMISHES: Final = ("session_lost", "interrupted_calls", "system_died", "unchecked_schema")
 """Notes of what a clean run does not have."""
 COMPARED_WHERE_KNOWN: Final = ("cpu_per_journey", "rss", "bytes_per_journey")
 """Only where both arms have a number: what was not sampled is no comparison that failed."""

@@ -71,8 +71,8 @@ class Peer:
         if isinstance(answer, Exception):
             raise answer
         if callable(answer):
-            answer()
-        elif answer is not SILENT:
+            answer = answer() or SILENT
+        if answer is not SILENT:
             self.receive(json.dumps({"jsonrpc": "2.0", "id": message["id"], **answer}).encode())
 
     def close(self):
@@ -227,6 +227,29 @@ def test_tools_are_listed_page_by_page():
     peer.answers["tools/list"] = {"error": {"code": 1, "message": "no"}}
     with pytest.raises(ReadError, match="tools/list failed: 1 no"):
         opened(peer).list_tools()
+
+
+@pytest.mark.parametrize(
+    ("page", "step_ns", "limit"),
+    [
+        ({"tools": []}, 0, "1000 pages"),
+        ({"tools": [], "_meta": "x" * 2_000_000}, 0, "67108864 bytes"),
+        ({"tools": []}, 10**9, "60 s"),
+    ],
+)
+def test_a_list_that_never_ends_is_given_up_by_pages_bytes_or_time(page, step_ns, limit):
+    """Each page has another cursor; what was listed before is used, and the limit is named."""
+    numbers, ticks = itertools.count(), itertools.count(0, step_ns)
+    client = opened(
+        Peer(**{"tools/list": lambda: {"result": {**page, "nextCursor": f"c{next(numbers)}"}}}),
+        clock=lambda: next(ticks),
+    )
+    assert client.list_tools() == {}
+    said = f"tools/list does not end after {limit}"
+    assert client.terms.remarks[-1] == f"{said}; the tools seen are used (0)"
+    if not step_ns:
+        reply = list_all(client, "tools/list", "tools", 1e6)
+        assert (reply.outcome, reply.detail) == ("check_failed", said)
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 from mcp_perf.client.protocol.tools import (
     InvalidAnnotation,
     encode_header_value,
+    is_deeper,
     param_headers,
     read_tool,
+    read_tools,
 )
 
 
@@ -79,3 +81,43 @@ def test_every_value_survives_its_header(value) -> None:
     if encoded.startswith("=?base64?"):
         encoded = base64.b64decode(encoded[9:-2]).decode()
     assert encoded == value
+
+
+@pytest.mark.parametrize(
+    ("value", "depth"), [(1, 0), ("a", 0), ({}, 0), ([1], 1), ({"a": [1, {"b": 2}], "c": 3}, 3)]
+)
+def test_depth_is_counted_by_what_is_in_what(value, depth):
+    """An object or list without anything in it is no deeper than a number."""
+    assert not is_deeper(value, depth)
+    assert not depth or is_deeper(value, depth - 1)
+
+
+def test_an_entry_that_is_nested_beyond_all_sense_is_left_out() -> None:
+    """It would take more levels than Python walks, and costs the other tools nothing."""
+    schema: dict = {}
+    for _ in range(900):
+        schema = {"properties": {"a": schema}}
+    known: dict = {}
+    odd = read_tools([{"name": "deep", "inputSchema": schema}, tool({})], known, modern=True)
+    assert odd == [
+        "tools/list: the tool 'deep' cannot be called: it is nested more than 200 levels deep"
+    ]
+    assert len(known) == 1
+
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["properties", "a", "x-mcp-header", "type"]), inner)
+    ),
+    max_leaves=10,
+)
+
+
+@given(st.lists(_JSON | st.fixed_dictionaries({"name": st.text(), "inputSchema": _JSON})))
+def test_whatever_a_server_lists_is_read_or_left_out_in_words(listed) -> None:
+    """Each entry is a tool, or told as odd; none breaks the list."""
+    known: dict = {}
+    odd = read_tools(listed, known, modern=True)
+    assert len(known) + len(odd) >= len(listed)

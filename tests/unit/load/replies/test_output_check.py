@@ -136,6 +136,20 @@ def test_a_schema_that_is_itself_broken_checks_nothing():
         assert output_check(tool, Track("mcp", "call", "ask"), lambda: 0) is None
 
 
+def test_a_result_that_is_nested_too_deeply_for_its_schema_is_not_checked():
+    """A server that refers eight times to itself could keep the validator for ever by it."""
+    again = {"properties": {"a": {"allOf": [{"$ref": "#"}] * 8}}, "type": "object"}
+    schema = CompiledSchema(again, "structuredContent", "outputSchema")
+    track = Track("mcp", "call", "ask")
+    check = OutputCheck(schema, track, CpuShare(0.2, lambda: 0))
+    value: object = {"a": 1}
+    assert "is not of type" in check.of_result({"structuredContent": value})
+    for _ in range(40):
+        value = {"a": value}
+    assert check.of_result({"structuredContent": value}) == schema(value) == ""
+    assert (track.checked, track.unchecked) == (1, 1)
+
+
 def test_more_violations_than_anybody_is_shown_are_not_explained_anew():
     """To say what is wrong takes longer than to find that something is."""
     step = Step()

@@ -1,0 +1,163 @@
+"""How much work a JSON Schema makes of a value: a few lines of one can keep a validator for ever.
+
+Twelve schemas, each of which refers eight times to the next, are 8^12 schemas to a validator. So
+the work is counted before: how many schemas come to be held against one value and all that is on
+the way from it to a value nested in it. Alternatives count as if all of them were tried.
+"""
+
+from collections.abc import Iterator
+from typing import Any, Final
+from urllib.parse import unquote
+
+MOST_WORK: Final = 10_000
+"""Less than a millisecond; to say what is wrong may take a quarter of a second."""
+MOST_PARTS: Final = 20_000
+"""Objects and lists of a schema."""
+DEEPEST: Final = 128
+_MOST_STEPS: Final = 500_000
+_LISTS: Final = ("allOf", "anyOf", "oneOf")
+_SINGLE: Final = ("not", "if", "then", "else", "propertyNames")
+_NAMED: Final = ("dependentSchemas", "dependencies")
+_REFERENCES: Final = ("$ref", "$dynamicRef", "$recursiveRef")
+_OF_ANY_ITEM: Final = ("items", "contains", "additionalItems", "unevaluatedItems")
+_OF_ANY_MEMBER: Final = ("additionalProperties", "unevaluatedProperties")
+_TOO_LARGE: Final = "it is too large to expand"
+
+_Subschema = dict[str, Any]
+_Edges = tuple[list[int], list[int], list[int], list[int], list[int]]
+"""Parts that hold for the value itself; for each item; for one item; for each member; for one."""
+
+
+def deepest(schema: _Subschema) -> int | None:
+    """Return how deeply a value may be nested to be held against a schema; None: as it likes.
+
+    Raises ValueError, with what is wrong, if not even a number can be.
+    """
+    parts = _edges(schema)
+    order = _order(parts)
+    work = dict.fromkeys(parts, 0)
+    for depth in range(min(DEEPEST, _MOST_STEPS // len(parts)) + 1):
+        before = work
+        work = {}
+        for part in order:
+            here, items, item, members, member = parts[part]
+            of_items = sum(map(before.__getitem__, items)) + _most(before, item)
+            of_members = sum(map(before.__getitem__, members)) + _most(before, member)
+            below = max(of_items, of_members) if depth else 0
+            work[part] = 1 + sum(map(work.__getitem__, here)) + below
+        if work == before:
+            return None
+        if max(work.values()) > MOST_WORK:
+            if not depth:
+                raise ValueError(_TOO_LARGE)
+            return depth - 1
+    return depth
+
+
+def _most(work: dict[int, int], parts: list[int]) -> int:
+    return max(map(work.__getitem__, parts), default=0)
+
+
+def _edges(root: _Subschema) -> dict[int, _Edges]:
+    """Return all parts that a value can come to be held against, and what each leads to."""
+    named = _named(root)
+    found: dict[int, _Edges] = {}
+    waiting = [root]
+    while waiting:
+        part = waiting.pop()
+        if id(part) in found:
+            continue
+        groups = _groups(part, root, named)
+        found[id(part)] = tuple([id(inner) for inner in group] for group in groups)  # type: ignore[assignment]
+        waiting += (inner for group in groups for inner in group)
+    return found
+
+
+def _named(root: _Subschema) -> dict[str, _Subschema]:
+    """Return the parts that have an anchor. Raises ValueError if there are too many parts.
+
+    A part with an `$id` of its own changes what references in it mean: that is not followed.
+    """
+    own_id = "id" if "draft-04" in str(root.get("$schema")) else "$id"
+    named: dict[str, _Subschema] = {"#": root, str(root.get(own_id, "#")): root}
+    waiting: list[Any] = [root]
+    parts, refers, foreign = 0, False, False
+    while waiting:
+        part = waiting.pop()
+        parts += 1
+        if parts > MOST_PARTS:
+            raise ValueError(_TOO_LARGE)
+        if isinstance(part, dict):
+            refers = refers or any(isinstance(part.get(name), str) for name in _REFERENCES)
+            foreign = foreign or (part is not root and isinstance(part.get(own_id), str))
+            for name in ("$anchor", "$dynamicAnchor"):
+                if isinstance(anchor := part.get(name), str):
+                    named[f"#{anchor}"] = part
+            part = part.values()
+        waiting += (inner for inner in part if isinstance(inner, dict | list))
+    if refers and foreign:
+        raise ValueError(f"its parts have an {own_id} of their own")
+    return named
+
+
+def _groups(part: _Subschema, root: _Subschema, named: dict[str, _Subschema]) -> list[list[_Subschema]]:
+    here = [
+        *(inner for name in _LISTS for inner in _each(part.get(name))),
+        *(part.get(name) for name in _SINGLE),
+        *(inner for name in _NAMED for inner in _each(part.get(name))),
+        *(_target(str(part[name]), root, named) for name in _REFERENCES if name in part),
+    ]
+    items = [part.get(name) for name in _OF_ANY_ITEM]
+    members = [*(part.get(name) for name in _OF_ANY_MEMBER), *_each(part.get("patternProperties"))]
+    item = [*_each(part.get("prefixItems")), *_each(part.get("items"), of=list)]
+    groups = (here, items, item, members, list(_each(part.get("properties"))))
+    return [[inner for inner in group if isinstance(inner, dict)] for group in groups]
+
+
+def _each(value: Any, of: type = object) -> Iterator[Any]:
+    if isinstance(value, of):
+        if isinstance(value, dict):
+            yield from value.values()
+        elif isinstance(value, list):
+            yield from value
+
+
+def _target(reference: str, root: _Subschema, named: dict[str, _Subschema]) -> Any:
+    """Return what a reference leads to; nothing if that is not in the schema."""
+    base, _, pointer = reference.partition("#")
+    if f"#{pointer}" in named and not base:
+        return named[f"#{pointer}"]
+    if base and f"{base}#" not in named and base not in named:
+        return None
+    found: Any = root
+    for written in unquote(pointer).split("/")[1:]:
+        key = written.replace("~1", "/").replace("~0", "~")
+        if isinstance(found, list):
+            found = found[int(key)] if key.isdecimal() and int(key) < len(found) else None
+        else:
+            found = found.get(key) if isinstance(found, dict) else None
+    return found
+
+
+def _order(parts: dict[int, _Edges]) -> list[int]:
+    """Return the parts, each after those that hold for the same value. Raises ValueError."""
+    ordered: dict[int, bool] = {}
+    """Part -> whether all that it leads to is done."""
+    order: list[int] = []
+    for first in parts:
+        waiting = [first]
+        while waiting:
+            part = waiting[-1]
+            if part not in ordered:
+                ordered[part] = False
+                for inner in parts[part][0]:
+                    if ordered.get(inner) is False:
+                        raise ValueError("it refers to itself without end")
+                    if inner not in ordered:
+                        waiting.append(inner)
+            else:
+                waiting.pop()
+                if not ordered[part]:
+                    ordered[part] = True
+                    order.append(part)
+    return order
