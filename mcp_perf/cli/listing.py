@@ -2,6 +2,8 @@
 
 import click
 
+from mcp_perf.cli.refused import say
+
 
 @click.command("list")
 def list_scenarios() -> None:
@@ -14,12 +16,12 @@ def list_scenarios() -> None:
     for path in dict.fromkeys([*shipped(), *own()]):
         if path.parent != folder:
             folder = path.parent
-            click.echo(f"{folder.name}/")
+            say(f"{folder.name}/")
         try:
             scenario = load(path).scenario
-            click.echo(f"  {scenario.name:<20} {scenario.title}")
+            say(f"  {scenario.name:<20} {scenario.title}")
         except ScenarioError as error:
-            click.echo(f"  {path.stem:<20} (invalid: mcp-perf validate {path}; {error})")
+            say(f"  {path.stem:<20} (invalid: mcp-perf validate {path}; {error})")
 
 
 @click.command()

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from mcp_perf.results.document.text import visible
+
 if TYPE_CHECKING:
     from mcp_perf.results.document.run_numbers import RunNumbers
 
@@ -26,7 +28,12 @@ class Refused(click.ClickException):
 
     def show(self, file: object = None) -> None:  # noqa: ARG002 -- click's signature
         """Say why, without a prefix."""
-        click.echo(self.message, err=True)
+        say(self.message, err=True)
+
+
+def say(text: str, *, err: bool = False) -> None:
+    """Print what may hold words of others: names and titles in files, answers of servers."""
+    click.echo(visible(text), err=err)
 
 
 def read_formats(text: str) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import click
 
-from mcp_perf.cli.refused import Refused
+from mcp_perf.cli.refused import Refused, say
 
 
 @click.command()
@@ -29,11 +29,11 @@ def validate(files: Sequence[str]) -> None:
         except ScenarioError as error:
             problems += error.problems
         else:
-            click.echo(
+            say(
                 f"{name}: ok ({scenario.name}; arms: {', '.join(scenario.arms)}; "
                 f"journeys: {len(scenario.journeys)}; gates: {len(scenario.gates)})"
             )
             for warning in shortened(scenario):
-                click.echo(f"{name}: warning: {warning}")
+                say(f"{name}: warning: {warning}")
     if problems:
         raise Refused(*map(str, problems))

@@ -10,8 +10,8 @@ from typing import Final
 
 import gevent
 
+from mcp_perf.results.document.text import LONGEST, clip, visible
 from mcp_perf.results.journal.redact import Redactor
-from mcp_perf.results.render.words.text import visible
 
 _LOGGERS: Final = ("", "locust", "locust.stats_logger")
 """Those to which Locust gives handlers."""
@@ -26,7 +26,7 @@ def hide(secrets: Iterable[str]) -> None:
 
 def clean(text: str) -> str:
     """Return the text without secrets, and with its control characters shown, not obeyed."""
-    return visible(redactor.text(text))
+    return visible(redactor.text(clip(text, LONGEST)))
 
 
 def guard_process() -> None:

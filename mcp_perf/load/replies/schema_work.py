@@ -23,12 +23,12 @@ _OF_ANY_ITEM: Final = ("items", "contains", "additionalItems", "unevaluatedItems
 _OF_ANY_MEMBER: Final = ("additionalProperties", "unevaluatedProperties")
 _TOO_LARGE: Final = "it is too large to expand"
 
-_Subschema = dict[str, Any]
+_Part = dict[str, Any]
 _Edges = tuple[list[int], list[int], list[int], list[int], list[int]]
 """Parts that hold for the value itself; for each item; for one item; for each member; for one."""
 
 
-def deepest(schema: _Subschema) -> int | None:
+def deepest(schema: _Part) -> int | None:
     """Return how deeply a value may be nested to be held against a schema; None: as it likes.
 
     Raises ValueError, with what is wrong, if not even a number can be.
@@ -58,7 +58,7 @@ def _most(work: dict[int, int], parts: list[int]) -> int:
     return max(map(work.__getitem__, parts), default=0)
 
 
-def _edges(root: _Subschema) -> dict[int, _Edges]:
+def _edges(root: _Part) -> dict[int, _Edges]:
     """Return all parts that a value can come to be held against, and what each leads to."""
     named = _named(root)
     found: dict[int, _Edges] = {}
@@ -73,13 +73,13 @@ def _edges(root: _Subschema) -> dict[int, _Edges]:
     return found
 
 
-def _named(root: _Subschema) -> dict[str, _Subschema]:
+def _named(root: _Part) -> dict[str, _Part]:
     """Return the parts that have an anchor. Raises ValueError if there are too many parts.
 
     A part with an `$id` of its own changes what references in it mean: that is not followed.
     """
     own_id = "id" if "draft-04" in str(root.get("$schema")) else "$id"
-    named: dict[str, _Subschema] = {"#": root, str(root.get(own_id, "#")): root}
+    named: dict[str, _Part] = {"#": root, str(root.get(own_id, "#")): root}
     waiting: list[Any] = [root]
     parts, refers, foreign = 0, False, False
     while waiting:
@@ -100,7 +100,7 @@ def _named(root: _Subschema) -> dict[str, _Subschema]:
     return named
 
 
-def _groups(part: _Subschema, root: _Subschema, named: dict[str, _Subschema]) -> list[list[_Subschema]]:
+def _groups(part: _Part, root: _Part, named: dict[str, _Part]) -> list[list[_Part]]:
     here = [
         *(inner for name in _LISTS for inner in _each(part.get(name))),
         *(part.get(name) for name in _SINGLE),
@@ -122,7 +122,7 @@ def _each(value: Any, of: type = object) -> Iterator[Any]:
             yield from value
 
 
-def _target(reference: str, root: _Subschema, named: dict[str, _Subschema]) -> Any:
+def _target(reference: str, root: _Part, named: dict[str, _Part]) -> Any:
     """Return what a reference leads to; nothing if that is not in the schema."""
     base, _, pointer = reference.partition("#")
     if f"#{pointer}" in named and not base:

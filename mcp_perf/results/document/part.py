@@ -1,14 +1,21 @@
 """What all parts of the document share."""
 
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
+
+from mcp_perf.results.document.text import shown
 
 
 class DocumentPart(BaseModel):
-    """A part of the document: frozen, and nothing undeclared gets in."""
+    """A part of the document: frozen, nothing undeclared gets in, and no text can act in it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _harmless(cls, values: Any) -> Any:
+        return shown(values)
 
     def as_json(self) -> str:
         """Write it as JSON, indented, with a last newline; NaN and infinity become null."""

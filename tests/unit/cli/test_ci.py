@@ -144,7 +144,7 @@ def test_a_comparison_that_is_refused_is_told_on_the_page(capsys, monkeypatch, t
         main.main(["compare", "x\n::set-output name=a::b", str(tmp_path), "--ci"])
     assert ended.value.code == 104
     said = capsys.readouterr()
-    assert (said.err, "\n::set-output" in said.out) == ("", True)
+    assert (said.err, "\n::set-output" in said.out) == ("", False)
     (command,) = obeyed(said.out)
     assert command.startswith("::error title=mcp-perf%3A no report (exit code 104)::")
     assert path.read_text().startswith("## \u26a0 No report (exit code 104)\n\n- ")

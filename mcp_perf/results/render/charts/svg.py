@@ -5,8 +5,8 @@ from xml.sax.saxutils import escape
 
 from markupsafe import Markup
 
+from mcp_perf.results.document.text import visible
 from mcp_perf.results.render.words.templates import environment
-from mcp_perf.results.render.words.text import visible
 
 _UNITS: Final = 1000
 """Side of the square in which lines are drawn before it is stretched over the plot."""

@@ -13,9 +13,9 @@ from mcp_perf.results.compare.report import CompareReport
 from mcp_perf.results.document.comparison import Regression
 from mcp_perf.results.document.document import Report
 from mcp_perf.results.document.part import VerdictName
+from mcp_perf.results.document.text import clip, one_line, visible
 from mcp_perf.results.render.files.compare_report import WORDS
 from mcp_perf.results.render.words import wording
-from mcp_perf.results.render.words.text import clip, one_line, visible
 
 LEVELS: Final[dict[VerdictName, str]] = {
     "PASS": "notice",

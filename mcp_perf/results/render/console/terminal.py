@@ -14,10 +14,10 @@ from mcp_perf.results.compare.report import CompareReport
 from mcp_perf.results.document.comparison import Regression
 from mcp_perf.results.document.document import Report
 from mcp_perf.results.document.part import VerdictName
+from mcp_perf.results.document.text import clip, one_line
 from mcp_perf.results.render.charts import capacity, layers
 from mcp_perf.results.render.words import numbers
 from mcp_perf.results.render.words.arm_rows import per_session, tells_memory
-from mcp_perf.results.render.words.text import clip, one_line
 from mcp_perf.results.render.words.wording import simulated, upstreams
 
 STYLES: Final = {

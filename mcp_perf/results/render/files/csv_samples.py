@@ -2,20 +2,25 @@
 
 import csv
 import io
+import re
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 from typing import Any, Final
 
+from mcp_perf.results.document.text import clip, visible
 from mcp_perf.results.journal.records import SampleRecord
-from mcp_perf.results.render.words.text import visible
 
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
-"""What a spreadsheet takes for the start of a formula (OWASP, "CSV Injection"), full width too."""
+_FORMULA: Final = re.compile(
+    r"\A(?=[\t\r\n]|\s*[=+@\-\uff1d\uff0b\uff0d\uff20])|(?<=[;\t])(?=\s*[=+@\-\uff1d\uff0b\uff0d\uff20])"
+)
+"""Before what a spreadsheet takes for a formula (OWASP, "CSV Injection"), full width too: where a
+cell begins, also by the separators of other countries."""
+_LONGEST: Final = 4000
 
 
 def cell(text: str) -> str:
     """Quote text so that no spreadsheet runs it, and keep it on one line."""
-    quoted = f"'{text}" if text.startswith(_FORMULA) else text
+    quoted = _FORMULA.sub("'", clip(text, _LONGEST))
     return visible(quoted.replace("\r\n", "\n").replace("\r", "\n").replace("\n", "\\n"))
 
 

@@ -11,11 +11,11 @@ from jinja2 import Environment
 
 from mcp_perf.results.document.comparison import Comparison, Regression
 from mcp_perf.results.document.document import Report, RoundNumbers
+from mcp_perf.results.document.text import clip, visible
 from mcp_perf.results.render.charts import capacity, charts, layers, resource_charts
 from mcp_perf.results.render.charts.scales import of_ratios
 from mcp_perf.results.render.charts.thinning import thin, thin_resources
 from mcp_perf.results.render.words import arm_rows, numbers, templates, wording
-from mcp_perf.results.render.words.text import clip, visible
 
 _MOST_POINTS: Final = 600
 """Points along the timeline: more than a screen can show apart."""

@@ -5,6 +5,7 @@ import pytest
 from mcp_perf.results.compare.report import ComparedRun, CompareReport
 from mcp_perf.results.document.comparison import Regression
 from mcp_perf.results.document.document import GateResult
+from mcp_perf.results.document.text import visible
 from mcp_perf.results.render.console import annotations
 from mcp_perf.results.render.console.annotations import (
     Annotation,
@@ -96,12 +97,9 @@ def test_no_text_becomes_a_command_or_leaves_its_own(text):
     assert line.startswith("::error title=")
     level, title, message = read(line)
     assert level == "error"
-    visible = text.replace("\r\n", "\n")
-    for character, shown in (("\x1b", "\\x1b"), ("\u202e", "\\u202e"), ("\x85", "\\x85")):
-        visible = visible.replace(character, shown)
-    visible = visible.replace("\u2028", "\\u2028").strip()
-    assert message == visible
-    assert title == " ".join(visible.split())
+    said = visible(text).strip()
+    assert message == said
+    assert title == " ".join(said.split())
 
 
 def test_a_whole_report_of_hostile_text_has_no_other_command(example):

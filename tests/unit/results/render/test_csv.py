@@ -45,6 +45,23 @@ def test_without_samples_the_header_stands_alone():
     assert "".join(csv_samples.render([])).count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("a;=1+1", "a;'=1+1"),
+        ("a; @SUM(A1)", "a;' @SUM(A1)"),
+        (" =1+1", "' =1+1"),
+        ("a\t-1", "a\t'-1"),
+        ("; ;+1", "; ;'+1"),
+        ("a=b; c-d, -5", "a=b; c-d, -5"),
+        ("x" * 5000, "x" * 4000 + "\u2026 (1000 more characters)"),
+    ],
+)
+def test_promise_24_no_cell_of_another_country_is_a_formula(text, written):
+    """Where cells end by a semicolon or a tab, more of them begin; and none is endless."""
+    assert csv_samples.cell(text) == written
+
+
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\r\n="])
 @pytest.mark.parametrize("field", ["arm", "journey", "step", "cls", "detail"])
 def test_promise_24_no_cell_is_a_formula(example, start, field):

@@ -1,6 +1,6 @@
 import pytest
 
-from mcp_perf.results.render.words.text import clip, one_line, visible
+from mcp_perf.results.document.text import LONGEST, clip, one_line, shown, visible
 
 
 @pytest.mark.parametrize(
@@ -14,6 +14,11 @@ from mcp_perf.results.render.words.text import clip, one_line, visible
         ("\ufeff\u2028", "\\ufeff\\u2028"),
         ("\ud800", "\\ud800"),  # half a pair: cannot be encoded
         ("a\r\nb\rc", "a\nb\\x0dc"),
+        ("::stop-commands::x", "\\x3a:stop-commands::x"),
+        ("a\n  ::error::x", "a\n  \\x3a:error::x"),
+        ("x" * 80 + "::add-mask::x", "x" * 80 + "\\x3a:add-mask\\x3a:x"),
+        ("a ##[error]b", "a \\x23#[error]b"),
+        ("a##vso[task]b", "a\\x23#vso[task]b"),
     ],
 )
 def test_invisible_characters_are_shown(hidden, shown):
@@ -21,7 +26,9 @@ def test_invisible_characters_are_shown(hidden, shown):
     assert visible(hidden) == shown
 
 
-@pytest.mark.parametrize("text", ["a\tb\nc", "שלום", "日本語 🦗", "é \u202f-"])
+@pytest.mark.parametrize(
+    "text", ["a\tb\nc", "std::io::Error", "a :: b", "## c", "שלום", "日本語 🦗", "é \u202f-"]
+)
 def test_ordinary_text_of_any_script_stays(text):
     """Letters of every script, tabs and line feeds are left alone."""
     assert visible(text) == text
@@ -42,3 +49,13 @@ def test_clip_says_what_it_left_out():
     """Cut text tells how much is missing; text that fits is whole."""
     assert clip("abcdef", 4) == "abcd… (2 more characters)"
     assert clip("abcd", 4) == "abcd"
+
+
+def test_every_text_of_a_value_is_shown_and_bounded():
+    """Names of members, too; what is no text stays as it is."""
+    value = {"a\x1b": ["b\x07", 1, None], "c": ("d\x00",), "e": {"f": "x" * (LONGEST + 5)}}
+    assert shown(value) == {
+        "a\\x1b": ["b\\x07", 1, None],
+        "c": ("d\\x00",),
+        "e": {"f": "x" * LONGEST + "\u2026 (5 more characters)"},
+    }

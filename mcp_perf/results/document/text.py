@@ -1,0 +1,59 @@
+"""What a stranger's text may do to a report: nothing but be read.
+
+Names, reasons and examples come from scenario files and from servers' replies. Here their invisible
+characters are made visible, before they are put into the document or on a terminal; each rendering
+then quotes for its own format.
+"""
+
+import re
+from typing import Any, Final
+
+LONGEST: Final = 20_000
+"""Characters of a text in the document, or in what is said at once."""
+
+_BIDI: Final = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
+_INVISIBLE: Final = re.compile(
+    f"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff\ud800-\udfff{_BIDI}]"
+)
+_COMMAND: Final = re.compile(r"(?:(?<!\S)|(?<=\S{40})):(?=:[A-Za-z])|#(?=#[A-Za-z]*\[)")
+"""What begins a workflow command: `::` on GitHub, at the start of a line, where a terminal may put
+any word and the rest of a long one; `##[` and `##vso[` on Azure, anywhere in it."""
+_BLANKS: Final = re.compile(r"[ \t\n]+")
+
+
+def _escape(match: re.Match[str]) -> str:
+    code = ord(match.group())
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+
+
+def visible(text: str) -> str:
+    """Replace control, direction-changing and unpaired characters by escapes, and so commands.
+
+    Tabs and line feeds stay. Right-to-left script stays too: only the characters which reorder
+    their neighbours ("Trojan Source", CVE-2021-42574) are shown instead of obeyed.
+    """
+    return _COMMAND.sub(_escape, _INVISIBLE.sub(_escape, text.replace("\r\n", "\n")))
+
+
+def shown(value: Any) -> Any:
+    """Make each text in a value visible and of bearable length, names of members too."""
+    if isinstance(value, str):
+        return visible(clip(value, LONGEST))
+    if isinstance(value, dict):
+        return {shown(name): shown(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [shown(inner) for inner in value]
+    return tuple(map(shown, value)) if isinstance(value, tuple) else value
+
+
+def one_line(text: str) -> str:
+    """Make text visible and put it on one line."""
+    return _BLANKS.sub(" ", visible(text)).strip()
+
+
+def clip(text: str, limit: int) -> str:
+    """Cut text to `limit` characters and say how many were left out."""
+    left_out = len(text) - limit
+    if left_out <= 0:
+        return text
+    return f"{text[:limit]}\u2026 ({left_out} more characters)"
