@@ -19,6 +19,7 @@ from mcp_perf.client.reply import (
     clipped,
 )
 
+NO_ROOM: Final = "the load generator has no room for the reply: all that come in pass its limit"
 NO_SESSION: Final = "no session"
 """So the detail begins of a call that could not be made because its session was not opened."""
 
@@ -78,6 +79,17 @@ class SessionGone(RefusedError):  # noqa: N818 -- it is gone, and is opened agai
 
 class ReadError(TargetError):
     """The reply did not arrive whole."""
+
+
+class NoRoom(ReadError):  # noqa: N818 -- it is a limit, and no fault of the target
+    """The replies that come in at once are larger than what the load generator may hold."""
+
+    outcome = HARNESS_ERROR
+
+
+def ended_by(reason: str) -> ReadError:
+    """Return the error of a channel that has ended, by the reason that was told of it."""
+    return NoRoom(reason) if NO_ROOM in reason else ReadError(reason)
 
 
 class EncodingError(ReadError):

@@ -22,7 +22,7 @@ from mcp_perf.cli import run
 from mcp_perf.cli.main import main
 from mcp_perf.cli.refused import FORMATS
 from mcp_perf.client.channels import process_group, server_log, stdio
-from mcp_perf.client.http import http1
+from mcp_perf.client.http import budget, http1
 from mcp_perf.client.http.endpoint import DEFAULT_TIMEOUT_S
 from mcp_perf.client.mcp import lists
 from mcp_perf.client.protocol import versions
@@ -378,6 +378,7 @@ def test_what_is_said_of_targets_is_what_the_client_does():
     assert all(version in page for version in versions.VERSIONS)
     assert f"{http1.MAX_REPLY_BYTES // 2**20} MiB" in page
     assert f"{http1.MAX_HEAD_BYTES // 2**10} KiB" in page
+    assert f"{budget.MOST // 2**20} MiB in each process" in page
     bounds = f"{lists.MAX_PAGES}, {lists.MAX_LIST_BYTES // 2**20} MiB and {lists.MAX_LIST_S:g} s"
     assert f"{bounds} together" in page
     assert f"{MOST_WORK:,} parts for one value".replace(",", " ") in page

@@ -142,7 +142,7 @@ class SseChannel:
         reason = "the event stream ended"
         try:
             while (event := stream.next_event(self._clock() + _FOREVER_NS)) is not None:
-                stream.reader.size = 0  # a stream without end is limited by event, not as a whole
+                stream.reader.restart()
                 receive(event)
         except errors.TargetError as error:
             reason = f"the event stream broke: {error}"

@@ -15,6 +15,7 @@ from typing import Final
 
 from mcp_perf.client.errors import CallTimeout, ReadError, SendError, TargetError
 from mcp_perf.client.http import states
+from mcp_perf.client.http.budget import SMALL
 from mcp_perf.client.http.dialing import Clock, Wait, WaitFactory, dial
 from mcp_perf.client.http.endpoint import Origin
 from mcp_perf.client.http.http1 import ResponseReader
@@ -104,7 +105,9 @@ class Connection:
             reply.fail(error.outcome, str(error))
         reader = self.reader
         reply.status = status = reader.status
-        reply.bytes_in = reader.size
+        reply.bytes_in = size = reader.size
+        if (size > SMALL or reader.encoding) and not keep:
+            reader.let_go()
         if status >= 400:
             reply.retry_after_s = reader.retry_after_s
         return reply

@@ -10,8 +10,9 @@ from typing import Any, Final, NamedTuple
 
 import httptools
 
-from mcp_perf.client.errors import EncodingError, ProtocolError, ReadError
+from mcp_perf.client.errors import EncodingError, NoRoom, ProtocolError, ReadError
 from mcp_perf.client.http import states
+from mcp_perf.client.http.budget import SMALL, Portion
 from mcp_perf.client.http.encodings import Unpack, unpacker
 from mcp_perf.client.http.retry_after import retry_after_s
 from mcp_perf.client.http.sse import MESSAGES, EventDecoder, only_event
@@ -62,8 +63,11 @@ class ResponseReader:
     """The Content-Encoding of a body that was packed unasked."""
     _unpack: Unpack | None = None
     _unpacked: int = 0
-    _fault: str = ""
+    _fault: ReadError | None = None
     """Why the body cannot be read; the parser lets no error of ours through."""
+    _portion: Portion = field(default_factory=Portion)
+    _room: int = SMALL
+    """How large the response may become before it has to hold more of the budget."""
     _decoder: EventDecoder | None = None
     _framed: bool = False
     """Whether the head says where the body ends; else it ends with the connection."""
@@ -72,22 +76,44 @@ class ResponseReader:
 
     def __post_init__(self) -> None:
         self._parser = httptools.HttpResponseParser(self)
+        self._room = min(SMALL, self.limit)
 
     def happened(self, event: str) -> None:
         """Note what happened to the connection; `SEND` forgets the last response."""
         self.state = states.NEXT[self.state][event]
         if event is not states.SEND:
+            if event is states.CLOSE:
+                self._portion.hold(0)
             return
+        if self.size > SMALL or self.encoding:
+            self.restart()
         self.status = self.size = 0
         self.headers, self.chunks, self.events = [], [], []
         self._decoder = None
         self._framed = False
 
+    def let_go(self) -> None:
+        """Hold nothing more of what came: it was taken out."""
+        self.chunks = []
+        self._portion.hold(0)
+        self._room = min(self.size + SMALL, self.limit)
+
+    def restart(self) -> None:
+        """Begin to count anew: a stream without end is limited by event, not as a whole."""
+        self.size = 0
+        self.let_go()
+
+    def _make_room(self) -> None:
+        if self.size > self.limit:
+            raise ReadError(f"the reply is larger than {self.limit} bytes")
+        self._portion.hold(self.size + self._unpacked)
+        self._room = min(self.size + SMALL, self.limit)
+
     def feed(self, data: bytes) -> None:
         """Take bytes from the target. Raises `ProtocolError` and `ReadError` (too large)."""
         self.size += len(data)
-        if self.size > self.limit:
-            raise ReadError(f"the reply is larger than {self.limit} bytes")
+        if self.size > self._room:
+            self._make_room()
         if self.size > MAX_HEAD_BYTES and self.state in (states.SENT, states.HEAD):
             raise ProtocolError(f"the reply's headers are larger than {MAX_HEAD_BYTES} bytes")
         tried = b""
@@ -135,8 +161,8 @@ class ResponseReader:
             raise ProtocolError("the target switched to another protocol") from error
         except httptools.HttpParserError as error:
             raise ProtocolError(f"the reply is not HTTP/1.1: {error}") from error
-        if self._fault:
-            raise EncodingError(self._fault)
+        if self._fault is not None:
+            raise self._fault
 
     def feed_eof(self) -> None:
         """Take the end of the connection. Raises `ReadError` when a reply was still awaited."""
@@ -213,8 +239,8 @@ class ResponseReader:
         if self.status < 200:
             return
         self._framed = self.status in (204, 304)
-        self.encoding = self._fault = ""
-        self._unpack, self._unpacked = None, 0
+        self.encoding = ""
+        self._unpack, self._unpacked, self._fault = None, 0, None
         kind = states.PLAIN
         for key, value in self.headers:
             lowered = key.lower()
@@ -241,8 +267,8 @@ class ResponseReader:
 
     def _unpacked_of(self, data: bytes) -> bytes:
         """Unpack a piece of the body; nothing comes of it after a fault."""
-        if self._unpack is None or self._fault:
-            self._fault = self._fault or (
+        if self._unpack is None or self._fault is not None:
+            self._fault = self._fault or EncodingError(
                 f"Content-Encoding {self.encoding}, though identity was asked for: no library to "
                 "read it is installed"
             )
@@ -250,13 +276,19 @@ class ResponseReader:
         try:
             found = self._unpack(data)
         except Exception as error:  # noqa: BLE001 -- each library has its own
-            self._fault = f"Content-Encoding {self.encoding}: the body is not that ({error})"
+            fault = f"Content-Encoding {self.encoding}: the body is not that ({error})"
+            self._fault = EncodingError(fault)
             return b""
         self._unpacked += len(found)
-        if self._unpacked > self.limit:
-            self._fault = f"the reply is larger than {self.limit} bytes{self.packed}"
-            return b""
-        return found
+        try:
+            if self._unpacked > self.limit:
+                fault = f"the reply is larger than {self.limit} bytes{self.packed}"
+                self._fault = EncodingError(fault)
+            elif self._unpacked > SMALL:
+                self._portion.hold(self.size + self._unpacked)
+        except NoRoom as error:
+            self._fault = error
+        return b"" if self._fault is not None else found
 
     def on_message_complete(self) -> None:
         """Finish the response; an interim one (1xx) is only the overture."""

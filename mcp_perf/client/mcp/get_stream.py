@@ -172,7 +172,7 @@ class Listener:
             self.observe(GAP, opened_ns - self._ended_ns)
         try:
             while (event := connection.next_event(deadline_ns)) is not None:
-                reader.size = 0  # a stream without end is limited by event, not as a whole
+                reader.restart()
                 if event:
                     self._came = True
                     self.take(event)

@@ -136,7 +136,7 @@ class ListenStream:
         connection, clock = self.connection, self.connection.clock
         try:
             while (event := connection.next_event(clock() + _DAY_NS)) is not None:
-                connection.reader.size = 0  # a stream without end is limited by event
+                connection.reader.restart()
                 method = jsonrpc.notification_of(event)
                 if method in subscriptions.LISTENED:
                     self._inbox.add(method, event, clock())

@@ -12,7 +12,8 @@ from typing import Final, Literal
 
 import msgspec
 
-from mcp_perf.client.errors import ReadError, SendError, TargetError
+from mcp_perf.client.errors import ReadError, SendError, TargetError, ended_by
+from mcp_perf.client.http.budget import SMALL, Portion
 from mcp_perf.client.protocol import jsonrpc, unreadable
 from mcp_perf.client.protocol.identity import PROGRESS, Strays, token_of
 from mcp_perf.client.protocol.jsonrpc import RequestId
@@ -55,7 +56,7 @@ class Pending:
         """Wait for the answer; tell whether it is there. Raises ReadError when it cannot come."""
         settled = self._settled.wait(timeout_s)
         if self.failure:
-            raise ReadError(self.failure)
+            raise ended_by(self.failure)
         return settled
 
     def settle(self, message: bytes, now_ns: int) -> None:
@@ -104,7 +105,7 @@ class Conversation:
         pending = self._pending[request_id] = Pending(heard)
         if self.ended:  # asked last: the end may come from another thread
             self._pending.pop(request_id, None)
-            raise ReadError(self.ended)
+            raise ended_by(self.ended)
         return pending
 
     def forget(self, request_id: RequestId) -> None:
@@ -262,6 +263,7 @@ class Lines:
         self._limit: Final = limit
         self._parts: list[bytes] = []
         self._size = 0
+        self._portion = Portion()
 
     def feed(self, data: bytes) -> list[bytes]:
         """Return the lines that this piece completes, without their ends and without empty ones.
@@ -278,6 +280,8 @@ class Lines:
             self._size = len(part)
         if self._size > self._limit:
             raise ReadError(f"the server wrote a line of more than {self._limit} bytes")
+        if self._size > SMALL or self._portion.held:
+            self._portion.hold(self._size if self._size > SMALL else 0)
         return [line for line in lines if line.strip()]
 
 

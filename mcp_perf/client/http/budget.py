@@ -1,0 +1,46 @@
+"""The memory that replies take while they come in: all connections of a process together.
+
+One reply may have 64 MiB, and a thousand users a thousand of them. Small replies are not counted.
+"""
+
+from typing import Final
+
+from mcp_perf.client.errors import NO_ROOM, NoRoom
+
+SMALL: Final = 1024 * 1024
+"""Of each reply, this is not counted; what is more is counted in steps of it."""
+MOST: Final = 128 * 1024 * 1024
+
+
+class Budget:
+    """How many bytes are held at the moment."""
+
+    def __init__(self, most: int = MOST) -> None:
+        self.most: Final = most
+        self.held = 0
+
+
+OF_PROCESS: Final = Budget()
+
+
+class Portion:
+    """What one connection holds of it; given back when the connection is gone, at the latest."""
+
+    __slots__ = ("_budget", "held")
+
+    def __init__(self, budget: Budget = OF_PROCESS) -> None:
+        self._budget = budget
+        self.held = 0
+
+    def hold(self, size: int) -> None:
+        """Hold so many bytes instead of what was held. Raises NoRoom; then nothing is held."""
+        budget = self._budget
+        budget.held -= self.held
+        self.held = 0
+        if size > budget.most - budget.held:
+            raise NoRoom(f"{NO_ROOM} of {budget.most // SMALL} MiB")
+        budget.held += size
+        self.held = size
+
+    def __del__(self) -> None:
+        self._budget.held -= self.held
