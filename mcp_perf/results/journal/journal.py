@@ -131,7 +131,7 @@ def _foreign(line: bytes, error: msgspec.ValidationError) -> str:
     decoded = msgspec.json.decode(line)
     kind = decoded.get("type") if isinstance(decoded, dict) else None
     known = {kind.__struct_config__.tag for kind in get_args(records.AnyRecord)}
-    if kind in known:
+    if isinstance(kind, str) and kind in known:
         return f"the record {kind!r} is not as it should be: {error}"
     by = f"written by a newer mcp-perf? This one knows {records.FORMAT}."
     return f"a record of the type {kind!r}, {by}"

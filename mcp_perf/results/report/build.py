@@ -48,7 +48,11 @@ def load_report(run_folder: Path) -> tuple[Report, list[SampleRecord]]:
     if not path.is_file():
         raise JournalError(f"There is no {JOURNAL} in {run_folder}: name the folder of a run.")
     samples: list[SampleRecord] = []
-    return build(_keeping(samples, read(path))), samples
+    try:
+        return build(_keeping(samples, read(path))), samples
+    except (LookupError, AttributeError, ArithmeticError, TypeError, ValueError) as error:
+        # Each record is as it should be, and what they say of each other makes no run.
+        raise JournalError(f"{path} is not the journal of one run: {error!r}") from error
 
 
 def build(records: Iterable[AnyRecord]) -> Report:
