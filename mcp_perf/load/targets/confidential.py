@@ -6,7 +6,6 @@ header. Which of these are secret nobody says, so all that may be is kept out of
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from functools import reduce
 from typing import Any, Final
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -42,7 +41,10 @@ def of_run(loaded: Loaded, settings: Iterable[str], lines: Iterable[str]) -> Ite
     yield from loaded.env.values()
     yield from in_file(read(loaded.text).tree)
     for path, _, value in (setting.partition("=") for setting in settings):
-        yield from in_file(reduce(lambda tree, key: {key: tree}, path.split(".")[::-1], value))
+        tree: Any = value
+        for key in reversed(path.split(".")):
+            tree = {key: tree}
+        yield from in_file(tree)
     for line in lines:
         yield from in_target(line)
 
