@@ -13,8 +13,9 @@ LONGEST: Final = 20_000
 
 _BIDI: Final = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
 _INVISIBLE: Final = re.compile(
-    f"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff\ud800-\udfff{_BIDI}]"
+    f"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff{_BIDI}]"
 )
+"""Among them all that XML 1.0 forbids (production 2, Char), and that it discourages."""
 _COMMAND: Final = re.compile(r"(?:(?<!\S)|(?<=\S{40})):(?=:[A-Za-z])|#(?=#[A-Za-z]*\[)")
 """What begins a workflow command: `::` on GitHub, at the start of a line, where a terminal may put
 any word and the rest of a long one; `##[` and `##vso[` on Azure, anywhere in it."""

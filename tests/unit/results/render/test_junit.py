@@ -85,14 +85,9 @@ def test_promise_24_hostile_text_cannot_break_the_xml(example):
     assert "<script" not in text
 
 
-@pytest.mark.parametrize("character", ["\ufffe", "\uffff"])
-def test_promise_24_every_character_that_xml_forbids_is_removed(example, character):
-    """A reason of the worst characters alone still makes a file that parses."""
-    report = example.report(reasons=example.because(f"a{character}b"), gates=[])
-    assert suite(report).find("testcase/failure").get("message") == "ab (gate_failed)"
-
-
-@pytest.mark.parametrize("character", ["\x00", "\x0b", "\x1b", "\x7f", "\x9f", "\ud800", "\u202e"])
+@pytest.mark.parametrize(
+    "character", ["\x00", "\x0b", "\x1b", "\x7f", "\x9f", "\ud800", "\u202e", "\ufffe"]
+)
 def test_promise_24_a_control_character_is_shown_in_every_file(example, character):
     """The document has none, so no file made of it has: neither as it is nor as JSON writes it."""
     report = example.report(reasons=example.because(f"a{character}b"), gates=[])
