@@ -38,7 +38,8 @@ class Portion:
         budget.held -= self.held
         self.held = 0
         if size > budget.most - budget.held:
-            raise NoRoom(f"{NO_ROOM} of {budget.most // SMALL} MiB")
+            limit = f"{NO_ROOM} of {budget.most // SMALL} MiB"
+            raise NoRoom(f"{limit}; fewer users need less, and each process has its own")
         budget.held += size
         self.held = size
 

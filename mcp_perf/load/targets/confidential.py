@@ -75,6 +75,7 @@ def _below(tree: Any, secret: re.Pattern[str]) -> Iterator[str]:
                 yield from _literals(inner, SHORTEST)
             if name == "provision" and isinstance(inner, dict):
                 yield from _literals([inner.get(part) for part in _REQUEST], WORD)
+                yield from _in_url(str(inner.get("post")))
             yield from _below(inner, _PERSONAL_NAME if name in _PERSONAL else secret)
 
 

@@ -1,6 +1,7 @@
 """The redactor: no secret passes the journal's mouth, and so none gets into any report."""
 
 import base64
+import bisect
 import json
 import re
 from collections.abc import Iterable, Iterator
@@ -81,6 +82,8 @@ class Redactor:
         self._passing: dict[str, None] = {}
         self._forms: dict[str, dict[int, set[str]]] = {}
         """First characters -> the forms that begin with them, by their length."""
+        self._ordered: dict[str, list[str]] = {}
+        """First characters -> those forms in order, where they were needed so."""
         self.add(secrets)
 
     def add(self, secrets: Iterable[str]) -> None:
@@ -104,7 +107,8 @@ class Redactor:
                 self._alike(oldest).discard(oldest)
 
     def _alike(self, form: str) -> set[str]:
-        """Return where a form belongs."""
+        """Return where a form belongs, to change what is there."""
+        self._ordered.pop(form[:SHORTEST], None)
         return self._forms.setdefault(form[:SHORTEST], {}).setdefault(len(form), set())
 
     def text(self, text: str) -> str:
@@ -125,13 +129,32 @@ class Redactor:
         last = len(text) - SHORTEST
         while at <= last:
             alike = forms.get(text[at : at + SHORTEST])
-            length = 0 if alike is None else _length(text, at, alike)
+            length = 0 if alike is None else self._length(text, at, alike)
             if length:
                 kept += text[done:at], REDACTED
                 done = at = at + length
             else:
                 at += 1
         return "".join((*kept, text[done:])) if kept else text
+
+    def _length(self, text: str, at: int, alike: dict[int, set[str]]) -> int:
+        """Return how long the secret is that begins at an index of a text; 0 where there is none.
+
+        The longest counts: a secret that begins with another one must go as a whole.
+        """
+        lengths = sorted(alike, reverse=True)
+        for length in lengths:
+            if text[at : at + length] in alike[length]:
+                return length
+        cut = text.find(_CUT, at, at + lengths[0])
+        if cut < at + SHORTEST:
+            return 0
+        said, first = text[at:cut], text[at : at + SHORTEST]
+        if first not in self._ordered:
+            self._ordered[first] = sorted(form for forms in alike.values() for form in forms)
+        ordered = self._ordered[first]
+        after = bisect.bisect_left(ordered, said)
+        return cut - at if after < len(ordered) and ordered[after].startswith(said) else 0
 
     def everywhere(self, value: Any) -> Any:
         if isinstance(value, str):
@@ -141,23 +164,6 @@ class Redactor:
         if isinstance(value, list | tuple):
             return [self.everywhere(inner) for inner in value]
         return value
-
-
-def _length(text: str, at: int, alike: dict[int, set[str]]) -> int:
-    """Return how long the secret is that begins at an index of a text; 0 where there is none.
-
-    The longest counts: a secret that begins with another one must go as a whole.
-    """
-    lengths = sorted(alike, reverse=True)
-    for length in lengths:
-        if text[at : at + length] in alike[length]:
-            return length
-    cut = text.find(_CUT, at, at + lengths[0])
-    if cut > 0:
-        said = text[at:cut]
-        if any(form.startswith(said) for forms in alike.values() for form in forms):
-            return cut - at
-    return 0
 
 
 def _parts(secret: str) -> Iterator[str]:

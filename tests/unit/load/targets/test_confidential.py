@@ -53,13 +53,14 @@ def test_literals_under_the_name_of_a_secret_are_confidential():
         "save": {"jwt": "a.b"},
         "auth": {"client_secret": "${env:SECRET}", "private_key": "${env:A}and-a-literal${env:B}"},
         "provision": {
+            "post": "http://h/users?k=0f1e2d3c",
             "json": {"user": "somebody", "pin": "0a1b2c3d", "n": 1},
             "headers": {"A": "b"},
         },
     }
     assert list(in_file(tree)) == [
         *("t0p!", "k3y!", "Bearer abc.def", "hunter2", "12345678", "one1", "and-a-literal"),
-        *("somebody", "0a1b2c3d"),
+        *("somebody", "0a1b2c3d", "0f1e2d3c"),
     ]
 
 
