@@ -6,6 +6,7 @@ then quotes for its own format.
 """
 
 import re
+from collections.abc import Callable
 from typing import Any, Final
 
 LONGEST: Final = 20_000
@@ -38,13 +39,22 @@ def visible(text: str) -> str:
 
 def shown(value: Any) -> Any:
     """Make each text in a value visible and of bearable length, names of members too."""
+    return changed(value, _bearable, _bearable)
+
+
+def changed(value: Any, change: Callable[[str], str], name: Callable[[str], str] = str) -> Any:
+    """Change each text in a value of objects and lists, and by `name` the names of members."""
     if isinstance(value, str):
-        return visible(clip(value, LONGEST))
+        return change(value)
     if isinstance(value, dict):
-        return {shown(name): shown(inner) for name, inner in value.items()}
-    if isinstance(value, list):
-        return [shown(inner) for inner in value]
-    return tuple(map(shown, value)) if isinstance(value, tuple) else value
+        return {name(key): changed(inner, change, name) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [changed(inner, change, name) for inner in value]
+    return value
+
+
+def _bearable(text: str) -> str:
+    return visible(clip(text, LONGEST))
 
 
 def one_line(text: str) -> str:

@@ -9,6 +9,8 @@ from html import escape
 from typing import Any, Final
 from urllib.parse import quote, quote_plus
 
+from mcp_perf.results.document.text import changed
+
 REDACTED: Final = "[redacted]"
 SHORTEST: Final = 4
 """Shorter secrets are left alone: to replace every `ok` or `42` would garble the report, and the
@@ -157,13 +159,7 @@ class Redactor:
         return cut - at if after < len(ordered) and ordered[after].startswith(said) else 0
 
     def everywhere(self, value: Any) -> Any:
-        if isinstance(value, str):
-            return self.text(value)
-        if isinstance(value, dict):
-            return {key: self.everywhere(inner) for key, inner in value.items()}
-        if isinstance(value, list | tuple):
-            return [self.everywhere(inner) for inner in value]
-        return value
+        return changed(value, self.text)
 
 
 def _parts(secret: str) -> Iterator[str]:

@@ -56,6 +56,6 @@ def test_every_text_of_a_value_is_shown_and_bounded():
     value = {"a\x1b": ["b\x07", 1, None], "c": ("d\x00",), "e": {"f": "x" * (LONGEST + 5)}}
     assert shown(value) == {
         "a\\x1b": ["b\\x07", 1, None],
-        "c": ("d\\x00",),
+        "c": ["d\\x00"],
         "e": {"f": "x" * LONGEST + "\u2026 (5 more characters)"},
     }

@@ -182,9 +182,9 @@ def test_no_secret_survives_in_any_text(secret, before, after):
 
 
 def test_every_text_of_a_value_is_redacted():
-    """Lists and dicts are walked; numbers, None and keys stay."""
-    value = {"a": [SECRET, 1, None, (SECRET,)], "b": {"c": True}}
-    expected = {"a": [REDACTED, 1, None, [REDACTED]], "b": {"c": True}}
+    """Lists and dicts are walked; numbers, None and keys stay: an arm may have such a name."""
+    value = {"a": [SECRET, 1, None, (SECRET,)], "b": {SECRET: True}}
+    expected = {"a": [REDACTED, 1, None, [REDACTED]], "b": {SECRET: True}}
     assert Redactor([SECRET]).everywhere(value) == expected
 
 
