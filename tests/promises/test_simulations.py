@@ -307,7 +307,7 @@ def coverage() -> Iterator[Figure]:
                 yield Figure("14", f"{what}, {rounds} rounds", 0.93, None, found)
             found = share(seed, MANY, partial(alike_covered, noise=noise, rounds=rounds))
             what = f"{what}, {rounds} rounds that resemble each other (r = 0.5)"
-            yield Figure("14", what, 0.925, None, found)
+            yield Figure("14", what, 0.93, None, found)
     for rounds in (10, 20, 40, 100):
         found = share(rounds, TRIALS, partial(arms_differ, rounds=rounds, r=0.8))
         what = f"two equal arms are called different, {rounds} rounds, r = 0.8"
