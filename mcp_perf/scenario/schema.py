@@ -1,5 +1,10 @@
 """The JSON Schema of scenario files, by which editors complete and check them as they are typed."""
 
+import ast
+import inspect
+from collections.abc import Iterator
+from functools import cache
+from itertools import pairwise
 from typing import Any
 
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, models_json_schema
@@ -25,6 +30,41 @@ class _Schema(GenerateJsonSchema):
         return self.generate_inner(schema["schema"])
 
 
+def meanings(part: type[Part]) -> dict[str, str]:
+    """Return the keys of a part -> what they mean: their descriptions, or the docstrings below.
+
+    By pydantic's `use_attribute_docstrings` every start of a command would read all its models'
+    source, which takes as long as to import Locust.
+    """
+    fields, written = part.model_fields, dict[str, str]()
+    for base in reversed(part.__mro__):
+        written |= _docstrings(base) if issubclass(base, Part) else {}
+    said = {
+        key: fields[name].description or written.get(name) for key, name in part.by_key().items()
+    }
+    return {key: text for key, text in said.items() if text}
+
+
+@cache
+def _docstrings(part: type[Part]) -> dict[str, str]:
+    """Return the names of the fields -> what is written below them."""
+    try:
+        [written] = ast.parse(inspect.getsource(part)).body
+    except OSError:
+        return {}  # made without a source, as the kinds of steps are
+    return {
+        ast.unparse(field.target): inspect.cleandoc(ast.literal_eval(below.value))
+        for field, below in pairwise(ast.iter_child_nodes(written))
+        if isinstance(field, ast.AnnAssign) and isinstance(below, ast.Expr)
+    }
+
+
+def _parts(base: type[Part] = Part) -> Iterator[type[Part]]:
+    for part in base.__subclasses__():
+        yield part
+        yield from _parts(part)
+
+
 def scenario_schema() -> dict[str, Any]:
     """Return the schema; what only the parts of a file can tell together, `validate` checks."""
     models: list[type[Part]] = [Scenario, *KINDS.values()]
@@ -32,6 +72,10 @@ def scenario_schema() -> dict[str, Any]:
         [(model, _MODE) for model in models], schema_generator=_Schema
     )
     definitions = schema["$defs"]
+    for part in _parts():
+        keys = definitions.get(part.__name__, {}).get("properties", {})
+        for key, text in meanings(part).items() if keys else ():
+            keys[key].setdefault("description", text)
     definitions["Step"] = {"anyOf": [found[kind, _MODE] for kind in KINDS.values()]}
     return {
         "$schema": GenerateJsonSchema.schema_dialect,

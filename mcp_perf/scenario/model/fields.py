@@ -110,7 +110,7 @@ Flag = Annotated[bool, pydantic.Field(strict=True)]
 class Part(pydantic.BaseModel):
     """A part of a scenario."""
 
-    model_config = pydantic.ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = pydantic.ConfigDict(frozen=True, extra="forbid")
 
     def check(self) -> None:
         """Refuse values that do not go together. Raises InputError."""

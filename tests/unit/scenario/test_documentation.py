@@ -14,6 +14,7 @@ from mcp_perf.scenario.model.load import Load, Stage
 from mcp_perf.scenario.model.scenario import Arm, Journey, Limits, Scenario
 from mcp_perf.scenario.model.steps import ExpectClass, ExpectStatus
 from mcp_perf.scenario.model.targets import Tls
+from mcp_perf.scenario.schema import meanings
 from mcp_perf.scenario.source.yaml_reader import read
 from mcp_perf.scenario.values import generators
 from tests.support import ROOT
@@ -60,8 +61,8 @@ def reference() -> str:
     rows = ["| action | value | arms |", "|---|---|---|"]
     others: dict[str, str] = {}
     for action, kind in KINDS.items():
-        names = kind.by_key()
-        described = {key: line(kind.model_fields[name].description) for key, name in names.items()}
+        said = meanings(kind)
+        described = {key: line(said.get(key)) for key in kind.by_key()}
         rows.append(f"| `{action}` | {described.pop(action)} | {kind.arm or 'all'} |")
         others |= described
     rows += ["", "| key | meaning | for |", "|---|---|---|"]

@@ -75,6 +75,18 @@ def test_typical_mistakes_do_not_validate(wrong, valid, validator):
         validator.validate({**read(valid).tree, **read(wrong).tree})
 
 
+def test_a_key_is_explained_where_it_is_typed():
+    """By the docstring of its field, or its line in the table of kinds; also one that it shares."""
+    parts = scenario_schema()["$defs"]
+    keys = [("Limits", "drain"), ("CallStep", "call"), ("CallStep", "name")]
+    said = [parts[part]["properties"][key]["description"] for part, key in keys]
+    assert [text.split()[:4] for text in said] == [
+        ["How", "long", "the", "last"],
+        ["The", "name", "of", "a"],
+        ["Its", "label", "in", "reports,"],
+    ]
+
+
 @pytest.mark.parametrize(
     ("words", "schema"), [((), scenario_schema), (("--report",), report_schema)]
 )
