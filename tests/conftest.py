@@ -1,5 +1,6 @@
 """What tests of several folders are given: commands, bundled systems, settings."""
 
+import contextlib
 import json
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -13,6 +14,7 @@ import pytest
 from mcp_targets.launcher.systems import Systems
 from tests.support import commands, example_report
 from tests.support.commands import BIN, QUICK, Ended
+from tests.support.forked import Forge
 
 hypothesis.settings.register_profile("shared", deadline=None)
 # How long an example takes is the machine's affair: these tests share it with servers and browsers.
@@ -40,13 +42,15 @@ def command() -> Callable[[str], list[str]]:
 
 
 @pytest.fixture(scope="session")
-def run_cli(environment) -> Callable[..., Ended]:
+def run_cli(environment, _processes) -> Iterator[Callable[..., Ended]]:
     """Run `mcp-perf` (or another command beside this Python) to its end."""
+    with contextlib.closing(Forge(environment)) as forge:
 
-    def run(*arguments: object, name: str = "mcp-perf", **options) -> Ended:
-        return commands.run(BIN / name, *arguments, **{"env": environment} | options)
+        def run(*arguments: object, name: str = "mcp-perf", **options) -> Ended:
+            known = {"env": environment, **options}
+            return commands.run(BIN / name, *arguments, forge=forge, **known)
 
-    return run
+        yield run
 
 
 @pytest.fixture(scope="session")

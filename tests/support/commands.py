@@ -6,6 +6,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.support.forked import NAMES, Forge
+
 BIN = Path(sys.executable).parent
 QUICK = (
     *("--set", "load.round=1s"),
@@ -52,8 +54,20 @@ def environment() -> dict[str, str]:
     }
 
 
-def run(*argv: object, env: dict[str, str], timeout: float = 300, **popen) -> Ended:
-    """Run a command to its end."""
+def run(
+    *argv: object,
+    env: dict[str, str],
+    timeout: float = 300,
+    forge: Forge | None = None,
+    **popen,
+) -> Ended:
+    """Run a command to its end, forked if there is a forge, and nothing speaks against it."""
+    path = Path(str(argv[0]))
+    ours = path.parent == BIN and path.name in NAMES and popen.keys() <= {"cwd"}
+    if forge is not None and ours and _python(env) == _python(environment()):
+        line = [str(word) for word in argv]
+        cwd = str(popen.get("cwd", Path.cwd()))
+        return Ended(*forge.run(line, env=env, cwd=cwd, timeout=timeout))
     ended = subprocess.run(
         [*map(str, argv)],
         capture_output=True,
@@ -64,3 +78,8 @@ def run(*argv: object, env: dict[str, str], timeout: float = 300, **popen) -> En
         **{"stdin": subprocess.DEVNULL} | popen,
     )
     return Ended(ended.returncode, ended.stdout, ended.stderr)
+
+
+def _python(env: dict[str, str]) -> dict[str, str]:
+    """Return what Python reads when it starts."""
+    return {name: value for name, value in env.items() if name.startswith("PYTHON")}
