@@ -99,7 +99,11 @@ def example() -> ModuleType:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave soaks out where nobody asks by a marker what to run."""
+    """Begin with the longest, and leave soaks out where nobody asks by a marker what to run.
+
+    A worker that began with a whole page last would keep the others waiting.
+    """
+    items.sort(key=lambda item: "test_the_commands_of_a_page" not in item.name)
     soaks = [item for item in items if item.get_closest_marker("long")]
     if soaks and not config.option.markexpr:
         config.hook.pytest_deselected(items=soaks)
