@@ -74,7 +74,7 @@ journeys:
 load: {users: 16, rounds: 10, round: SECONDSs, warmup: 3s}
 limits: {loop_lag_p99: 10s, lost_time: 100%, generator_cpu: 100%}
 """
-ROUND_S = 1.5
+ROUND_S = 1.0
 ENOUGH = 50_000
 """Calls: of fewer, what Python takes from the system at once would be much."""
 

@@ -8,6 +8,8 @@ from mcp_perf.scenario.loader import load, shipped
 from mcp_perf.scenario.model.scenario import Journey, Scenario
 
 USERS = 8
+ROUNDS = 6
+"""The fewest that decide anything: the gates are far from what is measured."""
 
 
 def shipped_with_systems() -> list[tuple[str, str]]:
@@ -64,7 +66,7 @@ def test_a_journey_by_each_arm(scenario, journey, stations, simulated, benchmark
     arms = stations(scenario, journey)
     benchmark.extra_info["simulated"] = simulations(arms, simulated)
     sides = {arm: users[0].walk.journey for arm, users in arms.items()}
-    side_by_side(sides, info=info(journey, arms))
+    side_by_side(sides, rounds=ROUNDS, info=info(journey, arms))
     for arm, [user] in arms.items():
         [done] = user.journey.tracks[arm].tallies
         assert done == "ok"
@@ -85,5 +87,5 @@ def test_many_users_at_once_by_each_arm(
             return [done.result() for done in [pool.submit(user.walk.journey) for user in users]]
 
         sides = {arm: lambda users=users: all_at_once(users) for arm, users in arms.items()}
-        returned = side_by_side(sides, info=info(journey, arms))
+        returned = side_by_side(sides, rounds=ROUNDS, info=info(journey, arms))
     assert all(len(done) == USERS for done in returned.values())

@@ -1,6 +1,6 @@
 """Memory of the load generator: it depends on steps, classes and rounds, not on calls.
 
-pytest tests/benchmarks/test_memory.py -s                         about 200 000 calls
+pytest tests/benchmarks/test_memory.py -s                         about 150 000 calls
 make test-long                                                    a million calls and more
 """
 

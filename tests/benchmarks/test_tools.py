@@ -4,7 +4,7 @@ import pytest
 
 from mcp_perf.scenario.loader import load, shipped
 
-ROUNDS = 10
+ROUNDS = 5
 
 
 def calls() -> dict[str, tuple[str, str, str, int]]:
