@@ -92,7 +92,6 @@ def test_promise_13_the_rounds_that_are_asked_for_would_do():
     assert (few.verdict, enough.verdict) == ("INCONCLUSIVE", "PASS")
 
 
-@settings(max_examples=200)
 @given(
     st.integers(0, 2**32),
     st.floats(0.5, 2.0),

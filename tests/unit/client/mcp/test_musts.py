@@ -77,7 +77,7 @@ def test_what_was_not_declared_ends_a_call_of_2026(open_client, method, params, 
 def test_a_start_that_times_out_is_not_cancelled(method):
     """A server must never be told to cancel `initialize`; nor the probe, which it may not know."""
     peer = Peer(**{"initialize": SILENT, "server/discover": SILENT})
-    peer.timeout_s = 0.01
+    peer.timeout_s = peer.start_timeout_s = 0.01
     client = SessionClient(peer, HANDSHAKE if method == "initialize" else MODERN)
     with pytest.raises(CallTimeout):
         client.negotiate()

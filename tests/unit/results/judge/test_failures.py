@@ -1,7 +1,7 @@
 """Failures rank last: no call that fails makes a number better, however soon it came."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mcp_perf.results.document.document import GateResult
@@ -96,7 +96,6 @@ def spoiled(arms: dict[str, list[Calls]], pick: int, ms: float, cls: str) -> dic
 FAILED = st.sampled_from(["tool_error", "http_error", "timeout", "rate_limited", "check_failed"])
 
 
-@settings(max_examples=400)
 @given(ABSOLUTE, ROUNDS, st.integers(0, 999), DURATIONS, FAILED)
 def test_promise_27_no_failure_turns_a_failed_gate_into_a_passed_one(gate, rounds, pick, ms, cls):
     """Any ok call may become a failed one of any duration: FAIL stays away from PASS."""
@@ -105,7 +104,6 @@ def test_promise_27_no_failure_turns_a_failed_gate_into_a_passed_one(gate, round
     assert (before.verdict, after.verdict) != ("FAIL", "PASS")
 
 
-@settings(max_examples=400)
 @given(RELATIVE, ROUNDS, ROUNDS, st.integers(0, 999), DURATIONS, FAILED)
 def test_promise_27_no_failure_of_either_arm_improves_a_ratio(gate, one, two, pick, ms, cls):
     """Failures of the judged arm do not, and those of the yardstick do not either."""
@@ -115,7 +113,6 @@ def test_promise_27_no_failure_of_either_arm_improves_a_ratio(gate, one, two, pi
     assert (before.verdict, after.verdict) != ("FAIL", "PASS")
 
 
-@settings(max_examples=200)
 @given(PLACES, ROUNDS, st.integers(0, 999), DURATIONS, FAILED)
 def test_promise_27_no_failure_makes_a_percentile_shorter(metric, rounds, pick, ms, cls):
     """Each order statistic stays, rises, or is gone."""
