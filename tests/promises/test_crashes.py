@@ -27,7 +27,7 @@ USERS = 4
 DELAY_S = 0.02
 MOST_PER_S = USERS / DELAY_S
 """More calls than this the users cannot make in a second, because each waits for its answer."""
-LONGEST_S = 4.0
+LONGEST_S = 2.0
 SLICES_S = 1.25
 """A second, and what a busy machine may be late with writing it down."""
 SCENARIO = """
@@ -36,6 +36,7 @@ title: A run that is killed
 arms: {mcp: {mcp: "BASE/mcp"}}
 journeys: {one: {steps: [{call: echo, arguments: {message: hi}}]}}
 load: {users: 4, rounds: 60, round: 3s, warmup: 500ms}
+limits: {loop_lag_p99: 10s, lost_time: 100%, generator_cpu: 100%}
 """
 
 

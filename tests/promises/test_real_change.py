@@ -1,4 +1,4 @@
-"""Promise 36 by a real run: a function that takes longer with every call slows down its arm."""
+"""Promise 36 by a real run: a function that takes longer and longer slows down its arm."""
 
 import pytest
 
@@ -7,13 +7,12 @@ pytestmark = pytest.mark.load
 SLOWING = """
 import time
 
-called = 0
+called_s = []
 
 
 def work() -> str:
-    global called
-    called += 1
-    time.sleep(0.004 * (1 + called / 150))
+    called_s.append(time.monotonic())
+    time.sleep(0.004 * 2 ** ((called_s[-1] - called_s[0]) / 2.5))
     return "done"
 """
 SCENARIO = """

@@ -15,7 +15,7 @@ def test_a_short_run_of_a_shipped_scenario_writes_all_its_reports(environment, r
     A short run may be INCONCLUSIVE, and on a busy machine INVALID; it may not break or fail.
     """
     out = tmp_path / "run"
-    argv = (commands.BIN / "mcp-perf", "run", "twilio-tasks", "-t", "12s", "--out", out)
+    argv = (commands.BIN / "mcp-perf", "run", "twilio-tasks", "-t", "6s", "--out", out)
     ended = commands.run(*argv, env=environment)
     assert ended.code in (0, 90, 91), ended.output
     assert "Traceback" not in ended.output

@@ -97,11 +97,11 @@ def twilio(request, ask, run_cli, quick, report, tmp_path_factory):
     """Run twilio-tasks with 50 users against systems that outlive the run; return what was seen."""
     folder = tmp_path_factory.mktemp("twilio")
     out = folder / "run"
-    drain = ("--set", f"limits.drain={request.param}")
+    more = ("--set", "load.round=1s", "--set", f"limits.drain={request.param}")
     with Systems(folder / "systems") as systems:
         faces = {arm: systems.face(face) for arm, face in FACES.items()}
         path = pointed(faces, folder)
-        ended = run_cli("run", path, "-u", "50", *quick, *drain, "--out", out, timeout=300)
+        ended = run_cli("run", path, "-u", "50", *quick, *more, "--out", out, timeout=300)
         if ended.code == 91:
             spoiled(" ".join(reason["text"] for reason in report(out)["reasons"]))
         assert ended.code in (0, 90, 99), ended.output  # a slow machine may miss the gate on p95
@@ -285,7 +285,8 @@ def test_promise_22_injected_faults_are_seen_exactly(
     path = tmp_path / "faults.yaml"
     path.write_text(FAULTS.replace("URL", base))
     out = tmp_path / "run"
-    ended = run_cli("run", path, "--arm", arm, *quick, "--out", out, timeout=300)
+    enough = ("--set", "load.round=1s")  # for each kind of fault
+    ended = run_cli("run", path, "--arm", arm, *quick, *enough, "--out", out)
     assert ended.code == 0, ended.output
     counters = ask(f"{base}/_counters")
     did: Counter[str] = Counter()

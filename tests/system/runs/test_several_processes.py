@@ -68,7 +68,7 @@ def test_runs_side_by_side_keep_their_processes(start, report, tmp_path):
 
 def test_promise_16_a_killed_process_makes_the_run_invalid(start, report, tmp_path):
     """92, the lost worker is named, and what the other one measured is reported."""
-    run = start("run", "--set", "load.rounds=4")
+    run = start("run", "--set", "load.rounds=6")
     until_measuring(run, tmp_path / "run")
     forks = [
         child for child in psutil.Process(run.pid).children() if "mcp-perf" in child.cmdline()[1]

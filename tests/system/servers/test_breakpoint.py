@@ -11,7 +11,7 @@ name: case
 title: A server of four slots of 20 ms
 arms: {mcp: {mcp: "URL/mcp"}}
 journeys: {ask: {steps: [{call: echo, arguments: {message: "no ${seq}"}}]}}
-load: {shape: breakpoint, rate: 800/s, round: 1s, warmup: 500ms}
+load: {shape: breakpoint, rate: 800/s, round: 800ms, warmup: 500ms}
 # The generator shares two cores with the server, and others: that is not what is tested here.
 limits: {loop_lag_p99: 10s, lost_time: 100%, generator_cpu: 100%, late_starts: 100%}
 """

@@ -111,8 +111,7 @@ def test_bursts_in_sessions_that_come_and_go_agree_with_the_server(
     """Every call arrived once, under its arm; each journey of an arm that opens has a session."""
     server = start("sdk_app.py", "--json")
     out = tmp_path / "run"
-    short = [*quick, "--set", "load.round=500ms"]
-    ended = run_cli("run", scenario(CHURN, server.url), *short, "--out", out, timeout=300)
+    ended = run_cli("run", scenario(CHURN, server.url), *quick, "--out", out, timeout=300)
     assert ended.code == 0, ended.output
     calls = server.get("/calls")
     assert calls["repeated_ids"] == 0
@@ -143,7 +142,7 @@ def test_sessions_lost_under_bursts_are_opened_once_and_the_recovery_is_timed(
     path = scenario(CHURN, server.url)
     measured = [word.replace("warmup=300ms", "warmup=0s") for word in quick]
     # Long enough for every user to call once more, however late the server is told to forget.
-    measured += ["--set", "load.round=4s"]
+    measured += ["--set", "load.rounds=1", "--set", "load.round=4s", "--set", "limits.healed=100%"]
     argv = [*command("mcp-perf"), "run", str(path), "--arm", "kept", *measured, "--out", str(out)]
     run = subprocess.Popen(argv, env=environment, stdout=subprocess.DEVNULL)
     try:
@@ -164,8 +163,7 @@ def test_bursts_on_one_channel_get_their_own_answers(
 ):
     """Over stdio and in the process, with sessions of steps there; no process is left."""
     out = tmp_path / "run"
-    short = [*quick, "--set", "load.round=500ms"]
-    ended = run_cli("run", scenario(CHANNELS), *short, "--out", out, timeout=300, env=environment)
+    ended = run_cli("run", scenario(CHANNELS), *quick, "--out", out, timeout=300, env=environment)
     assert ended.code == 0, ended.output
     for arm in report(out)["arms"].values():
         assert arm["classes"]["ok"] == arm["calls"] > 0
@@ -221,8 +219,7 @@ journeys:
 load: {users: 3}
 """
     out = tmp_path / "run"
-    short = [*quick, "--set", "load.round=500ms"]
-    ended = run_cli("run", scenario(text, everything.url), *short, "--out", out)
+    ended = run_cli("run", scenario(text, everything.url), *quick, "--out", out)
     assert ended.code == 0, ended.output
     arm = report(out)["arms"]["mcp"]
     assert arm["classes"]["ok"] == arm["calls"] > 0

@@ -48,7 +48,8 @@ def test_a_scenario_asks_and_answers_in_both_eras(start, run_cli, quick, report,
     server = start("asking_app.py")
     path = tmp_path / "dialog.yaml"
     path.write_text(SCENARIO.format(url=server.url))
-    ended = run_cli("run", path, "--out", tmp_path / "out", *quick)
+    long = ("--set", "load.round=1s")  # for both journeys, also where each takes its time
+    ended = run_cli("run", path, "--out", tmp_path / "out", *quick, *long)
     assert ended.code in (0, 90), ended.output
     arms = report(tmp_path / "out")["arms"]
     for arm in arms.values():

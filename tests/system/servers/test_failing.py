@@ -67,7 +67,7 @@ def run_on(begin, report):
     "settings",
     [
         ("load.round=1s",),
-        ("load.round=300ms", "load.rounds=4", "load.think=0s"),
+        ("load.round=300ms", "load.rounds=3", "load.think=0s"),
         ("load.round=3s", "load.think=200ms"),  # calls reach their timeouts within the round
         ("limits.drain=500ms",),  # none of them is given its timeout
     ],

@@ -165,9 +165,9 @@ def test_promise_09_calls_in_flight_at_the_end_are_no_errors(start_system, try_r
     """A tool slower than what is left of the round ends its calls, which all count, once."""
     server = start_system()
     ended, document = try_run(
-        echo_case("call: sleep, arguments: {ms: 700}") + "gates: [mcp.error_rate < 50%]\n",
+        echo_case("call: sleep, arguments: {ms: 600}") + "gates: [mcp.error_rate < 50%]\n",
         server.base,
-        *("--set", "load.rounds=2", "--set", "load.warmup=1s"),
+        *("--set", "load.rounds=2", "--set", "load.round=1s", "--set", "load.warmup=1s"),
     )
     assert ended.code == 0, ended.output
     arm = document["arms"]["mcp"]
@@ -177,14 +177,14 @@ def test_promise_09_calls_in_flight_at_the_end_are_no_errors(start_system, try_r
 
 
 def test_a_server_that_cannot_take_the_rate_is_not_called_healthy(start_system, try_run):
-    """1 s tool, 50/s, 2 slots: ten of 250 arrivals are served; the rest is seen, and fails."""
+    """0.5 s tool, 100/s, 2 slots: ten of 250 arrivals are served; the rest is seen, and fails."""
     server = start_system("--slots", "2")
     ended, document = try_run(
-        echo_case("call: sleep, arguments: {ms: 1000}").replace(
-            "load: {users: 4}", "load: {rate: 50/s, max_in_flight: 2}\nlimits: {drain: 12s}"
+        echo_case("call: sleep, arguments: {ms: 500}").replace(
+            "load: {users: 4}", "load: {rate: 100/s, max_in_flight: 2}\nlimits: {drain: 12s}"
         ),
         server.base,
-        *("--set", "load.round=5s", "--set", "load.warmup=0s", "--set", "arms.mcp.timeout=30s"),
+        *("--set", "load.round=2500ms", "--set", "load.warmup=0s", "--set", "arms.mcp.timeout=30s"),
     )
     assert document["verdict"] in ("FAIL", "INVALID"), ended.output
     assert ended.code in (91, 99)
@@ -199,17 +199,17 @@ def test_a_queue_in_the_server_is_part_of_the_latency(start_system, try_run):
     """The same with room for all in flight: nobody is dropped, and waiting is what they do."""
     server = start_system("--slots", "2")
     ended, document = try_run(
-        echo_case("call: sleep, arguments: {ms: 1000}").replace(
-            "load: {users: 4}", "load: {rate: 10/s, max_in_flight: 50}"
+        echo_case("call: sleep, arguments: {ms: 400}").replace(
+            "load: {users: 4}", "load: {rate: 25/s, max_in_flight: 50}"
         )
-        + "gates: [mcp.p50 < 2s]\n",
+        + "gates: [mcp.p50 < 800ms]\n",
         server.base,
-        *("--set", "load.round=3s", "--set", "load.warmup=0s", "--set", "arms.mcp.timeout=60s"),
+        *("--set", "load.round=1200ms", "--set", "load.warmup=0s", "--set", "arms.mcp.timeout=60s"),
     )
     assert ended.code == 99, ended.output
     arm = document["arms"]["mcp"]
     assert (arm["planned"], arm["dropped"], arm["classes"]["ok"]) == (30, 0, 30)
-    assert arm["latency_ms"]["max"] > 11_000  # the last waits for fourteen others in its slot
+    assert arm["latency_ms"]["max"] > 4400  # the last waits for fourteen others in its slot
 
 
 def test_answers_that_are_crossed_between_callers_are_caught(start, try_run):

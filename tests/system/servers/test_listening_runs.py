@@ -20,7 +20,7 @@ journeys:
       - {{call: touch, arguments: {{uri: "echo://${{user}}"}}}}
       - await: {{notification: resources/updated, uri: "echo://${{user}}"}}
       - {{call: announce, arguments: {{list: tools}}}}
-      - {{wait: 50ms}}
+      - {{wait: 100ms}}
       - {{await: {{notification: tools/list_changed}}, name: "list changed"}}
   storm:
     steps:
@@ -37,7 +37,8 @@ def test_notifications_and_ends_of_calls_have_their_times(
     echo = start_system()
     path = tmp_path / "listening.yaml"
     path.write_text(SCENARIO.format(url=echo.url))
-    ended = run_cli("run", path, "--out", tmp_path / "out", *quick)
+    long = ("--set", "load.round=1s")  # for some journeys of each kind
+    ended = run_cli("run", path, "--out", tmp_path / "out", *quick, *long)
     assert ended.code == 90, ended.output
     found = report(tmp_path / "out")
     legacy, modern = found["arms"]["legacy"], found["arms"]["modern"]
@@ -49,7 +50,7 @@ def test_notifications_and_ends_of_calls_have_their_times(
         assert touched["count"] == told["count"] > 0
         assert told["latency_ms"]["mean"] > 0
         # From the change, not from the wait: a pause between the two is no part of it.
-        assert arm["steps"]["list changed"]["latency_ms"]["p50"] < 50
+        assert arm["steps"]["list changed"]["latency_ms"]["p50"] < 100
     listened = [arm["steps"].get("listen tools", {"count": 0})["count"] for arm in (legacy, modern)]
     assert listened[0] <= 3 < listened[1]
     assert legacy["setup"]["resources/unsubscribe"]["count"] > 0

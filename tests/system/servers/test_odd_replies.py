@@ -14,7 +14,7 @@ journeys:
   ask:
     steps: [{call: TOOL, arguments: {q: "question ${seq}"}EXPECT}]
 load: {users: 2, rounds: 2, round: 1s, warmup: 0s}
-limits: {loop_lag_p99: 2s, generator_cpu: 100%}
+limits: {loop_lag_p99: 10s, lost_time: 100%, generator_cpu: 100%}
 gates: [mcp.error_rate < 20%]
 """
 

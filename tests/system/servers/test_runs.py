@@ -78,8 +78,7 @@ def test_a_run_in_all_eras_passes_and_agrees_with_the_server(
     server = request.getfixturevalue(name)
     before = server.get("/calls")
     out = tmp_path / "run"
-    short = [*quick, "--set", "load.round=500ms"]
-    ended = run_cli("run", scenario(GREET, server.url), *short, "--out", out)
+    ended = run_cli("run", scenario(GREET, server.url), *quick, "--out", out)
     after = server.get("/calls")
     assert ended.code == 0, ended.output
     assert {path.name for path in out.iterdir()} >= FILES
@@ -135,7 +134,8 @@ def test_sessions_lost_in_a_run_are_opened_again_and_counted(
         *(*command("mcp-perf"), "run", str(scenario(GREET, server.url))),
         *("--arm", "handshake", *quick, "--out", str(out)),
         # Long enough for every user to call once more, however late the server is told to forget.
-        *("--set", "load.users=3", "--set", "load.round=4s"),
+        *("--set", "load.users=3", "--set", "load.rounds=1", "--set", "load.round=4s"),
+        *("--set", "limits.healed=100%"),
     ]
     run = subprocess.Popen(argv, env=environment, stdout=subprocess.DEVNULL)
     try:

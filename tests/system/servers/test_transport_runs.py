@@ -84,12 +84,6 @@ gates: [mcp.calls > 0]
 
 
 @pytest.fixture
-def short(quick) -> tuple[str, ...]:
-    """Return the settings of a very short run."""
-    return (*quick, "--set", "load.round=500ms")
-
-
-@pytest.fixture
 def scenario(tmp_path):
     """Write a scenario beside a copy of the app; return its path."""
 
@@ -115,13 +109,13 @@ def left(folder) -> list[psutil.Process]:
 
 
 def test_a_run_over_stdio_passes_and_agrees_with_the_servers(
-    scenario, run_cli, environment, short, report, tmp_path
+    scenario, run_cli, environment, quick, report, tmp_path
 ):
     """A process per user and one for all: every call arrived once, and no process is left."""
     counts = {arm: tmp_path / arm for arm in ("own", "shared")}
     env = {**environment, **{f"CALLS_{arm.upper()}": str(counts[arm]) for arm in counts}}
     out = tmp_path / "run"
-    ended = run_cli("run", scenario(STDIO), *short, "--out", out, env=env, timeout=300)
+    ended = run_cli("run", scenario(STDIO), *quick, "--out", out, env=env, timeout=300)
     assert ended.code == 0, ended.output
     arms = report(out)["arms"]
     assert {name: arm["protocol"] for name, arm in arms.items()} == {
@@ -141,10 +135,10 @@ def test_a_run_over_stdio_passes_and_agrees_with_the_servers(
     assert left(tmp_path) == []
 
 
-def test_a_run_within_the_process_passes(scenario, run_cli, short, report, tmp_path):
+def test_a_run_within_the_process_passes(scenario, run_cli, quick, report, tmp_path):
     """Functions, coroutines, and servers of both libraries; a failure that is expected is none."""
     out = tmp_path / "run"
-    ended = run_cli("run", scenario(WITHIN), *short, "--out", out, timeout=300)
+    ended = run_cli("run", scenario(WITHIN), *quick, "--out", out, timeout=300)
     assert ended.code == 0, ended.output
     arms = report(out)["arms"]
     for arm in arms.values():
@@ -156,14 +150,14 @@ def test_a_run_within_the_process_passes(scenario, run_cli, short, report, tmp_p
 
 
 def test_a_run_over_sse_passes_and_agrees_with_the_server(
-    start, scenario, run_cli, short, report, tmp_path
+    start, scenario, run_cli, quick, report, tmp_path
 ):
     """--target points an arm at another transport; the server counts what the report does."""
     server = start("transports_app.py")
     out = tmp_path / "run"
     options = ["--arm", "own", "--target", f"own=sse:{server.base}/sse", "--out", out]
     env = {"CALLS_OWN": "", "CALLS_SHARED": "", **os.environ}
-    ended = run_cli("run", scenario(STDIO), *short, *options, env=env)
+    ended = run_cli("run", scenario(STDIO), *quick, *options, env=env)
     assert ended.code == 0, ended.output
     arm = report(out)["arms"]["own"]
     assert arm["classes"]["ok"] == arm["calls"] > 0
@@ -211,12 +205,12 @@ def test_no_server_outlives_a_run_that_is_ended(
         run.wait()
 
 
-def test_workers_start_the_servers_of_their_users(scenario, run_cli, short, report, tmp_path):
+def test_workers_start_the_servers_of_their_users(scenario, run_cli, quick, report, tmp_path):
     """With several processes each has its users' servers; their logs are in the one folder."""
     out = tmp_path / "run"
     env = {**os.environ, "CALLS_OWN": str(tmp_path / "calls"), "CALLS_SHARED": ""}
     options = ["--processes", "2", "--arm", "own", "--out", out]
-    ended = run_cli("run", scenario(STDIO), *short, *options, env=env, timeout=300)
+    ended = run_cli("run", scenario(STDIO), *quick, *options, env=env, timeout=300)
     assert ended.code == 0, ended.output
     document = report(out)
     assert document["generator"]["processes"] == 2
