@@ -9,13 +9,10 @@ import pytest
 from mcp_perf.load.targets import refusal
 from mcp_perf.results.judge import order
 from tests.support import ROOT
+from tests.support.commands import CALM
 from tests.support.waiting import free_port
 
 SHORT = ("--set", "load.rounds=1", "--set", "load.round=300ms", "--set", "load.warmup=0s")
-CALM = (
-    *("--set", "limits.loop_lag_p99=10s", "--set", "limits.generator_cpu=100%"),
-    *("--set", "limits.lost_time=100%"),
-)
 OK = "call: echo, arguments: {message: hi}"
 
 

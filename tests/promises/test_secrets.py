@@ -11,6 +11,7 @@ import pytest
 
 from mcp_perf.load.targets.refusal import Refusal
 from tests.support import ROOT
+from tests.support.commands import CALM
 
 ENV = 'canary/of "the" env+0a1b2c'
 """With signs that JSON, URLs and base64 each write in their own way."""
@@ -20,8 +21,7 @@ USER = "canary-user-9d0e1f"
 CANARIES = (ENV, LITERAL, URL, USER)
 SHORT = (
     *("--set", "load.rounds=2", "--set", "load.round=400ms", "--set", "load.warmup=200ms"),
-    *("--set", "limits.loop_lag_p99=10s", "--set", "limits.generator_cpu=100%"),
-    *("--set", "limits.lost_time=100%"),
+    *CALM,
 )
 SCENARIO = """
 name: canary

@@ -9,15 +9,18 @@ from pathlib import Path
 from tests.support.forked import NAMES, Forge
 
 BIN = Path(sys.executable).parent
+CALM = (
+    *("--set", "limits.loop_lag_p99=10s", "--set", "limits.lost_time=100%"),
+    *("--set", "limits.generator_cpu=100%"),
+)
+"""For runs that share two cores with their servers and are not about speed."""
 QUICK = (
     *("--set", "load.round=500ms"),
     *("--set", "load.rounds=2"),
     *("--set", "load.warmup=300ms"),
     # Nothing is cut off because the machine is slow.
     *("--set", "limits.drain=60s"),
-    # These runs share two cores with their servers and are not about speed.
-    *("--set", "limits.loop_lag_p99=10s", "--set", "limits.lost_time=100%"),
-    *("--set", "limits.generator_cpu=100%"),
+    *CALM,
 )
 
 

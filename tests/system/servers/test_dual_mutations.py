@@ -2,10 +2,10 @@
 
 import pytest
 
+from tests.support.commands import CALM
+
 DUAL = "system:dual_runtime/mcp?preset=dual&rtt=10ms"
 ARMS = ("--arm", "control", "--arm", "dual")
-# The limits are for a machine of one's own; here others run.
-LOOSE = ("limits.loop_lag_p99=10s", "limits.generator_cpu=100%", "limits.lost_time=100%")
 SHORT = ("load.rounds=6", "load.round=1s", "load.warmup=1s")
 CLAIM = {"dual.throughput >= 3x control", "dual.journey_p50 <= 0.5x control"}
 
@@ -25,7 +25,7 @@ def test_a_dual_without_one_of_its_parts_fails_the_claim(flag, run_cli, report, 
     out = tmp_path / "out"
     target = ("--target", f"dual={DUAL}&{flag}")
     ended = run_cli(
-        *("run", "dual-vs-control", *ARMS, *settings(*SHORT, *LOOSE), *target, "--out", out),
+        *("run", "dual-vs-control", *ARMS, *settings(*SHORT), *CALM, *target, "--out", out),
         timeout=300,
     )
     found = report(out)
@@ -47,7 +47,7 @@ def test_of_three_thousand_calls_of_each_arm_next_to_none_fail(run_cli, report, 
     out = tmp_path / "out"
     gates = ("gates.0=control.error_rate < 0.1%", "gates.1=dual.error_rate < 0.1%")
     run_cli(
-        *("run", "dual-vs-control", *ARMS, *settings("load.rounds=30", *LOOSE, *gates)),
+        *("run", "dual-vs-control", *ARMS, *settings("load.rounds=30", *gates), *CALM),
         *("--out", out),
         timeout=900,
     )

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.commands import CALM
+
 pytestmark = pytest.mark.load
 
 SHORT = (
     *("--set", "load.rounds=2", "--set", "load.round=400ms", "--set", "load.warmup=0s"),
-    *("--set", "limits.loop_lag_p99=10s", "--set", "limits.generator_cpu=100%"),
-    *("--set", "limits.lost_time=100%", "--set", "limits.errors=100%"),
+    *("--set", "limits.errors=100%", *CALM),
 )
 TOKENS = {f"user-{number}": f"tk-{number:02}-5e0d1c7a" for number in range(20)}
 OWN = """

@@ -4,11 +4,12 @@ from itertools import pairwise
 
 import pytest
 
+from tests.support.commands import CALM
+
 pytestmark = pytest.mark.load
 SHORT = (
     *("--set", "load.rounds=6", "--set", "load.round=200ms", "--set", "load.warmup=200ms"),
-    *("--set", "limits.loop_lag_p99=10s", "--set", "limits.lost_time=100%"),
-    *("--set", "limits.generator_cpu=100%"),
+    *CALM,
 )
 
 
