@@ -18,7 +18,7 @@ load: {users: 6, rounds: 2, round: 1s, warmup: 0s, think: 50ms}
 limits: {loop_lag_p99: 10s, lost_time: 100%, generator_cpu: 100%}
 """
 TOOL = {"name": "echo", "inputSchema": {"type": "object"}}
-MOST = 3
+USERS, MOST = 6, 3
 
 
 class Server(ThreadingHTTPServer):
@@ -51,7 +51,10 @@ class Server(ThreadingHTTPServer):
             return (500, b"E17", {}) if self.kind == "forgets" else (404, b"", {})
         if method == "tools/list":
             return 200, {"tools": [TOOL, {"name": "odd"}], "nextCursor": "again"}, {}
-        if self.kind == "forgets" and self.counts["tools/call"] == 20 * MOST:
+        # Once, when every user has a session, and the one that tried the server had its own.
+        everybody = self.counts["initialize"] > USERS and self.counts["tools/call"] > 5 * USERS
+        if self.kind == "forgets" and everybody and not self.counts["forgot"]:
+            self.counts["forgot"] += 1
             self.sessions.clear()
         return 200, {"content": []}, {}
 
