@@ -173,6 +173,9 @@ class MemoryChannel:
     def last_line(self) -> str:
         return ""
 
+    def remarks(self) -> list[str]:
+        return []
+
     def pids(self) -> list[int]:
         """Return nothing: the server is in this process."""
         return []

@@ -14,6 +14,7 @@ from mcp_perf.client import errors
 from mcp_perf.client.channels.channel import Ended, Receive
 from mcp_perf.client.http.connection import Connection
 from mcp_perf.client.http.dialing import Clock, WaitFactory
+from mcp_perf.client.http.encodings import packed
 from mcp_perf.client.http.endpoint import Endpoint, with_body
 from mcp_perf.client.http.sse import MESSAGES
 from mcp_perf.client.protocol.session_loss import loss
@@ -52,6 +53,7 @@ class SseChannel:
         self._posts = Connection(endpoint.origin, clock, waits)
         self._posting = threading.Lock()
         self._head = b""
+        self._encodings: set[str] = set()
 
     def open(self, receive: Receive, ended: Ended) -> None:
         """Open the stream, learn where to POST. Raises ConnectError and NegotiationError."""
@@ -95,6 +97,11 @@ class SseChannel:
             stream.close()
         with self._posting:
             self._posts.close()
+        if stream is not None:
+            self._encodings |= stream.reader.encodings
+
+    def remarks(self) -> list[str]:
+        return packed(self._encodings | self._posts.reader.encodings)
 
     def last_line(self) -> str:
         return ""

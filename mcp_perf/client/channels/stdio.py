@@ -78,6 +78,9 @@ class StdioChannel:
         if running is not None:
             running.stop()
 
+    def remarks(self) -> list[str]:
+        return []
+
     def last_line(self) -> str:
         """Return the end of what the process that runs wrote to its standard error."""
         running = self._running

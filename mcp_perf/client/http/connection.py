@@ -213,7 +213,8 @@ class Connection:
                 self._socket.shutdown(socket.SHUT_RDWR)
 
     def _open(self, timeout_s: float) -> None:
-        self.reader = ResponseReader(self.reader.limit)  # nothing of an earlier reply stays
+        # Nothing of an earlier reply stays.
+        self.reader = ResponseReader(self.reader.limit, encodings=self.reader.encodings)
         opened = dial(self.origin, timeout_s)
         self._timeout_s = timeout_s
         self._socket = opened

@@ -2,32 +2,58 @@
 
 import importlib
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
-Unpack = Callable[[bytes], bytes]
-"""Takes a piece of a packed body, returns what it holds. Raises an error of its library."""
+Unpack = Callable[[bytes, int], bytes]
+"""Takes a piece of a packed body, and how much may come of it. Returns what it holds; as much as
+that or more says that it held too much. Raises an error of its library."""
 
-_LIBRARIES: Final = {"br": "brotli", "zstd": "zstandard"}
+_PIECE_BYTES: Final = 64
+"""What zstd unpacks at once, for it cannot be bounded: at most 128 KiB of each four bytes."""
 
 
-def unpacker(coding: str) -> Unpack | None:
-    """Return what unpacks a body, piece by piece; None if the coding cannot be read here.
+def unpacker(codings: str) -> Unpack | None:
+    """Return what unpacks a body, piece by piece; None if a coding of it cannot be read here.
 
-    `br` and `zstd` are read if their libraries are installed.
+    `codings` were applied in this order. `br` and `zstd` are read if their libraries are installed.
     """
-    name = coding.strip().lower()
+    names = [name.strip().lower() for name in reversed(codings.split(","))]
+    layers = [_layer(name) for name in names if name not in ("", "identity")]
+    known = [layer for layer in layers if layer is not None]
+    if len(known) < len(layers):
+        return None
+
+    def unpack(data: bytes, most: int) -> bytes:
+        for layer in known:
+            data = layer(data, most)
+            if not data or len(data) >= most:
+                break
+        return data
+
+    return unpack
+
+
+def packed(encodings: Iterable[str]) -> list[str]:
+    """Return the remark on replies that came packed; none if none did."""
+    names = ", ".join(sorted(encodings))
+    told = f"replies came with Content-Encoding: {names}, for which mcp-perf does not ask"
+    return [f"{told}; to unpack them costs the load generator time"] if names else []
+
+
+def _layer(name: str) -> Unpack | None:
     if name in ("gzip", "x-gzip"):
         return zlib.decompressobj(16 + zlib.MAX_WBITS).decompress
     if name == "deflate":
         return _Deflated()
     try:
-        library: Any = importlib.import_module(_LIBRARIES[name])
-    except (KeyError, ImportError):
-        return None
-    if name == "zstd":
-        return library.ZstdDecompressor().decompressobj().decompress  # type: ignore[no-any-return]
-    return library.Decompressor().process  # type: ignore[no-any-return]
+        if name == "br":
+            return _Brotli(importlib.import_module("brotli").Decompressor())
+        if name == "zstd":
+            return _InPieces(importlib.import_module("zstandard").ZstdDecompressor())
+    except ImportError:
+        pass
+    return None
 
 
 class _Deflated:
@@ -36,8 +62,30 @@ class _Deflated:
     def __init__(self) -> None:
         self._unpack: Unpack | None = None
 
-    def __call__(self, data: bytes) -> bytes:
+    def __call__(self, data: bytes, most: int) -> bytes:
         if self._unpack is None:
             framed = data[:1] == b"\x78"
             self._unpack = zlib.decompressobj(zlib.MAX_WBITS * (1 if framed else -1)).decompress
-        return self._unpack(data)
+        return self._unpack(data, most)
+
+
+class _Brotli:
+    def __init__(self, decompressor: Any) -> None:
+        self._process: Final = decompressor.process
+
+    def __call__(self, data: bytes, most: int) -> bytes:
+        found: bytes = self._process(data, output_buffer_limit=most)
+        return found
+
+
+class _InPieces:
+    def __init__(self, decompressor: Any) -> None:
+        self._unpack: Final[Callable[[bytes], bytes]] = decompressor.decompressobj().decompress
+
+    def __call__(self, data: bytes, most: int) -> bytes:
+        found = bytearray()
+        for at in range(0, len(data), _PIECE_BYTES):
+            found += self._unpack(data[at : at + _PIECE_BYTES])
+            if len(found) >= most:
+                break
+        return bytes(found)

@@ -61,6 +61,8 @@ class ResponseReader:
     """The body of what followed the response without being asked for."""
     encoding: str = ""
     """The Content-Encoding of a body that was packed unasked."""
+    encodings: set[str] = field(default_factory=set)
+    """All that ever were; a reader that takes the place of this one goes on with it."""
     _unpack: Unpack | None = None
     _unpacked: int = 0
     _fault: ReadError | None = None
@@ -100,7 +102,7 @@ class ResponseReader:
 
     def restart(self) -> None:
         """Begin to count anew: a stream without end is limited by event, not as a whole."""
-        self.size = 0
+        self.size = self._unpacked = 0
         self.let_go()
 
     def _make_room(self) -> None:
@@ -252,6 +254,7 @@ class ResponseReader:
                 self._framed = True
             elif lowered == b"content-encoding" and value.lower() not in (b"", b"identity"):
                 self.encoding = value.decode("latin-1")
+                self.encodings.add(self.encoding)
                 self._unpack = unpacker(self.encoding)
         self.state = states.NEXT[self.state][kind]
 
@@ -274,7 +277,7 @@ class ResponseReader:
             )
             return b""
         try:
-            found = self._unpack(data)
+            found = self._unpack(data, self.limit - self._unpacked + 1)
         except Exception as error:  # noqa: BLE001 -- each library has its own
             fault = f"Content-Encoding {self.encoding}: the body is not that ({error})"
             self._fault = EncodingError(fault)

@@ -7,6 +7,7 @@ from typing import Final
 
 from mcp_perf.client.http.connection import Connection, ignore
 from mcp_perf.client.http.dialing import Clock, WaitFactory
+from mcp_perf.client.http.encodings import packed
 from mcp_perf.client.http.endpoint import Origin
 from mcp_perf.client.http.states import EVENTS
 
@@ -89,6 +90,9 @@ class Pool:
         """Make sure that all are open and live. Raises ConnectError."""
         for connection in self.connections:
             connection.ready(timeout_s)
+
+    def remarks(self) -> list[str]:
+        return packed(set().union(*(one.reader.encodings for one in self.connections)))
 
     def close(self) -> None:
         for connection in self.connections:

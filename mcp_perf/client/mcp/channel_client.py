@@ -111,7 +111,6 @@ class SessionClient:
         return not self.terms.modern
 
     def pids(self) -> list[int]:
-        """Return the server's process, where this client has started one."""
         return self.channel.pids()
 
     # Opening and closing.
@@ -144,6 +143,7 @@ class SessionClient:
         self.listening.forget()
         self._is_open = self._was_open = False
         self.channel.close()
+        self.terms.remark(*self.channel.remarks())
 
     drop = leave = close  # its end is a goodbye that no server can miss
 

@@ -109,10 +109,10 @@ class Terms:
         self.setup_bytes[1] += reply.bytes_out
         self.observe(method, reply)
 
-    def remark(self, text: str) -> None:
-        text = clipped(text)
-        if text not in self.remarks:
-            self.remarks.append(text)
+    def remark(self, *texts: str) -> None:
+        for text in map(clipped, texts):
+            if text not in self.remarks:
+                self.remarks.append(text)
 
     def miss(self, reason: str) -> None:
         """Have whoever awaits a notification know that it may never come."""

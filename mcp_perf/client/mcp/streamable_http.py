@@ -145,6 +145,7 @@ class McpClient:
         self.listening.forget()
         self.streams.stop()
         self.messenger.session, self._doubted, self._lost = Session(), Session(), False
+        self.terms.remark(*self.pool.remarks())
         self.pool.close()
         self.messenger.extra.close()
 

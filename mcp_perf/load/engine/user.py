@@ -141,6 +141,9 @@ class UserPool:
 
     def remove(self, user: UserContext) -> None:
         user.close()
+        for arm, walk in user.walks.items():
+            for text in clients.remarks_of(walk.context.client):
+                self.recorder.remark(arm, text)
         if user in self.users:
             self.users.remove(user)
             self._roster.give_back(user.identity)

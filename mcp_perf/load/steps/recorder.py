@@ -302,10 +302,16 @@ class Recorder:
         """Count what came for no call; the first of each kind is told."""
         tallies = self.track(arm, STRAY, kind).tallies
         tallies.setdefault(OK, OpenCell()).add(0, len(message))
-        if (arm, STRAY, kind) not in self._shown:
-            self._shown.add((arm, STRAY, kind))
-            said, at_s = beginning(message), self.now_s()
-            note = journal.Note(at_s=at_s, code=kind, text=said, arm=arm, node=self.node)
+        self._note_once(arm, kind, beginning(message), (arm, STRAY, kind))
+
+    def remark(self, arm: str, text: str) -> None:
+        """Tell once what was odd about a target."""
+        self._note_once(arm, "remark", f"{arm}: {text}", (arm, "remark", text))
+
+    def _note_once(self, arm: str, code: str, text: str, key: tuple[str, str, str]) -> None:
+        if key not in self._shown:
+            self._shown.add(key)
+            note = journal.Note(at_s=self.now_s(), code=code, text=text, arm=arm, node=self.node)
             self._samples.append(note)
 
     def stream(self, arm: str, what: str, ns: int) -> None:

@@ -12,6 +12,7 @@ from mcp_perf.client.channels.legacy_sse import SseChannel
 from mcp_perf.client.channels.server_log import Log
 from mcp_perf.client.channels.stdio import Command, StdioChannel
 from mcp_perf.client.http.dialing import WaitFactory
+from mcp_perf.client.http.encodings import packed
 from mcp_perf.client.http.endpoint import Endpoint
 from mcp_perf.client.http.rest import RestClient
 from mcp_perf.client.mcp.channel_client import SessionClient
@@ -138,6 +139,13 @@ def session(
     return SessionClient(
         channel, protocol, observe=observe, stray=stray, answers=answers, waiting=waiting
     )
+
+
+def remarks_of(client: ArmClient) -> list[str]:
+    """Return what was odd about a client's target, once the client is closed."""
+    if isinstance(client, RestClient):
+        return packed(client.connection.reader.encodings)
+    return [] if isinstance(client, PythonClient) else client.terms.remarks
 
 
 def for_bursts(

@@ -58,7 +58,10 @@ def _noted(written: Iterable[Note]) -> Iterator[str]:
     counts = Counter[tuple[bool, str]]()
     for note in written:
         lost = note.code == "session_lost" and bool(note.kind)
-        counts[lost, note.text] += note.count if lost or note.code == "setup_failed" else 1
+        if note.code == "remark":  # each process with users tells it
+            counts[lost, note.text] = 1
+        else:
+            counts[lost, note.text] += note.count if lost or note.code == "setup_failed" else 1
     for (lost, text), n in counts.items():
         if lost:
             yield f"{n} {text}"

@@ -8,7 +8,7 @@ import pytest
 
 from mcp_perf.client.errors import EncodingError, ReadError
 from mcp_perf.client.http import states
-from mcp_perf.client.http.encodings import unpacker
+from mcp_perf.client.http.encodings import packed, unpacker
 from mcp_perf.client.http.http1 import ResponseReader
 
 TEXT = b'{"jsonrpc":"2.0","id":1,"result":{"content":[]}}' * 20
@@ -83,6 +83,45 @@ def test_a_packed_body_that_is_cut_short_is_named():
         reader.feed_eof()
 
 
+def test_a_gzip_bomb_expands_no_further_than_a_reply_may():
+    """Whatever a piece of it holds, it is unpacked up to the limit and one byte."""
+    unpack, bomb = unpacker("gzip"), gzip.compress(bytes(10_000_000))
+    assert len(unpack(bomb, 1001)) == 1001
+    inner = gzip.compress(bomb)
+    assert len(unpacker("gzip, gzip")(inner, 1001)) == 1001
+
+
+def test_codings_that_were_applied_one_after_the_other_are_undone_in_turn():
+    """As a gateway does that packs what its server has packed; identity is no packing."""
+    both = gzip.compress(PACKED["deflate"])
+    assert read("identity, deflate, gzip", both).body == TEXT
+    assert unpacker("gzip, compress") is None
+
+
+def test_a_stream_without_end_is_limited_by_event():
+    """Also in what it was unpacked to."""
+    packer = zlib.compressobj()
+    first = packer.compress(b"data: %b\n\n" % TEXT) + packer.flush(zlib.Z_SYNC_FLUSH)
+    then = packer.compress(b"data: %b\n\n" % TEXT) + packer.flush(zlib.Z_SYNC_FLUSH)
+    reader = ResponseReader(1500)
+    reader.happened(states.OPEN)
+    reader.happened(states.SEND)
+    reader.feed(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n")
+    reader.feed(b"Content-Encoding: deflate\r\n\r\n" + first)
+    reader.forget_size()
+    reader.feed(then)
+    assert reader.events == [TEXT, TEXT]
+
+
+def test_a_remark_names_the_encodings_of_a_connection():
+    """All that came, sorted."""
+    reader = read("gzip", PACKED["gzip"])
+    reader = ResponseReader(encodings=reader.encodings | {"br"})
+    [told] = packed(reader.encodings)
+    assert "replies came with Content-Encoding: br, gzip, for which mcp-perf does not ask" in told
+    assert packed(()) == []
+
+
 class Reversed:
     """A library whose packing is to turn bytes around: it stands for those not installed here."""
 
@@ -92,18 +131,22 @@ class Reversed:
 
     decompressobj = __call__
 
-    def process(self, data: bytes) -> bytes:
-        """Unpack."""
+    def process(self, data: bytes, output_buffer_limit: int) -> bytes:
+        """Unpack, as far as is asked for."""
+        return data[::-1][:output_buffer_limit]
+
+    def decompress(self, data: bytes) -> bytes:
+        """Unpack all."""
         return data[::-1]
 
-    decompress = process
     Decompressor = ZstdDecompressor = property(lambda self: self)
 
 
 @pytest.mark.parametrize(("coding", "library"), [("br", "brotli"), ("zstd", "zstandard")])
 def test_other_codings_are_read_by_their_libraries(monkeypatch, coding, library):
-    """If these are installed."""
+    """If these are installed; a bomb is not unpacked to its end."""
     monkeypatch.setitem(sys.modules, library, Reversed())
-    assert unpacker(coding)(b"ab") == b"ba"
+    assert unpacker(coding)(b"ab", 100) == b"ba"
+    assert len(unpacker(coding)(bytes(1000), 90)) <= 128
     monkeypatch.setitem(sys.modules, library, None)
     assert unpacker(coding) is None

@@ -1,5 +1,6 @@
 """The MCP client against a server that says exactly what the test wants."""
 
+import gzip
 import json
 import re
 import socket
@@ -483,6 +484,25 @@ def test_a_list_that_is_no_list_is_an_error(serve, page) -> None:
     """A malformed tools/list is named, not taken for an empty one."""
     with pytest.raises(ReadError, match="tools/list"):
         client(serve(page), "2026-07-28").list_tools()
+
+
+def test_replies_that_came_packed_are_remarked_on_when_the_client_is_closed(serve) -> None:
+    """Also if the connection was opened again after the one that was."""
+
+    def packed(peer: socket.socket, request: bytes) -> None:
+        body = {"jsonrpc": "2.0", "id": id_of(request), "result": {"tools": []}}
+        body = gzip.compress(json.dumps(body).encode())
+        head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Encoding: gzip"
+        peer.sendall(f"{head}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
+
+    mcp = client(serve(packed, answer({"tools": []})), "2026-07-28")
+    for _ in range(2):
+        assert mcp.list_tools() == {}
+        mcp.pool.close()
+    assert mcp.terms.remarks == []
+    mcp.close()
+    [said] = mcp.terms.remarks
+    assert "Content-Encoding: gzip, for which mcp-perf does not ask" in said
 
 
 ODD = {

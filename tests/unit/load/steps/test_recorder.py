@@ -305,6 +305,18 @@ def test_promise_29_what_came_for_no_call_is_counted_by_its_kind(book):
     assert book.recorder.calls == 0
 
 
+def test_what_was_odd_about_a_target_is_told_once_per_arm(book):
+    """However many of its users tell it."""
+    for arm, text in (("mcp", "odd"), ("mcp", "odd"), ("other", "odd"), ("mcp", "odder")):
+        book.recorder.remark(arm, text)
+    notes = [record for record in book.flush() if isinstance(record, Note)]
+    assert [(note.code, note.text) for note in notes] == [
+        ("remark", "mcp: odd"),
+        ("remark", "other: odd"),
+        ("remark", "mcp: odder"),
+    ]
+
+
 def test_a_lost_session_is_counted_once_and_each_call_that_lost_it_is_timed(book):
     """The call that opened another one tells of it; those beside it recovered as well."""
     track = book.recorder.track("mcp", "call", "tools/call echo")

@@ -173,6 +173,12 @@ def test_promise_29_strays_are_a_rate_over_the_rounds_and_told_over_the_run():
     assert report.reasons[0].code == "gate_failed"
 
 
+def test_a_remark_that_each_process_makes_is_shown_once():
+    """Others say how often they were made."""
+    made = [Note(at_s=1, code=code, text=code) for code in ("remark", "other") for _ in "12"]
+    assert built({"mcp": [Round()]}, extra=made).notes == ["remark", "other (2 times)"]
+
+
 def test_streams_that_the_server_ends_have_an_account():
     """How often, how long they lived, and by what they were refused; nothing if all live on."""
 
