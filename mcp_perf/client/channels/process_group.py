@@ -16,9 +16,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+import psutil
+
 GRACE_S: Final = 2.0
 """How long a server may take to end, at each step."""
 _POLL_S: Final = 0.01
+_MOMENT_S: Final = 0.2
+_COMMAND_LETTERS: Final = 80
 _GUARD: Final = Path(__file__).with_name("process_guard.py")
 
 
@@ -41,6 +45,8 @@ class ProcessGroup:
             start_new_session=True,  # also out of reach of the terminal's Ctrl-C
         )
         self.pid = self._process.pid
+        self.left: list[str] = []
+        """What the leader left behind when it ended by itself, or because its input was closed."""
         _guard.tell("+", self.pid)
 
     @property
@@ -58,6 +64,16 @@ class ProcessGroup:
                 return f"the server was killed by {signal.Signals(-code).name}"
         return f"the server exited with status {code}"
 
+    def left_behind(self) -> list[str]:
+        """Name, by pid and command, the processes that outlive the leader by more than a moment."""
+        if self.alive or self._gone_within(_MOMENT_S):
+            return []
+        return [_named(pid) for pid in psutil.pids() if _is_alive_in(self.pid, pid)]
+
+    def wait(self) -> None:
+        """Wait until the leader has ended."""
+        self._process.wait()
+
     def stop(self) -> None:
         """End the group, whose standard input has been closed. Nothing of it is left then.
 
@@ -66,6 +82,7 @@ class ProcessGroup:
         """
         try:
             self._wait()
+            self.left = self.left or self.left_behind()
             if self._signal(signal.SIGTERM) and not self._gone_within(GRACE_S):
                 self._signal(signal.SIGKILL)
                 self._gone_within(GRACE_S)  # at once; it bounds the wait for a kernel in trouble
@@ -97,6 +114,21 @@ class ProcessGroup:
         except (ProcessLookupError, PermissionError):
             return False
         return True
+
+
+def _is_alive_in(group: int, pid: int) -> bool:
+    """Tell whether a process lives in a group, or in its session."""
+    with contextlib.suppress(OSError, psutil.Error):
+        of_group = group in (os.getpgid(pid), os.getsid(pid))
+        return of_group and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    return False
+
+
+def _named(pid: int) -> str:
+    command = ""
+    with contextlib.suppress(psutil.Error):
+        command = " ".join(psutil.Process(pid).cmdline())
+    return f"{pid} ({command[:_COMMAND_LETTERS]})"
 
 
 class _Guard:

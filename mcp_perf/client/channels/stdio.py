@@ -23,6 +23,7 @@ INHERITED: Final = (
 )
 """All that a server gets of our environment, so that none of our secrets does."""
 _RECEIVE_BYTES: Final = 65536
+_MOST_NAMED: Final = 3
 _END_S: Final = 1.0
 """How long after the end of its output a process may take to be seen dead."""
 
@@ -41,6 +42,8 @@ class Command:
     log: Log = field(default_factory=lambda: Log(None))
     pids: set[int] = field(default_factory=set, compare=False)
     """The processes that this process has started by it and not stopped."""
+    left: list[str] = field(default_factory=list, compare=False)
+    """The first processes that one of these left behind when it ended."""
 
     @property
     def environment(self) -> dict[str, str]:
@@ -63,6 +66,7 @@ class StdioChannel:
         self.timeout_s = command.timeout_s
         self.start_timeout_s = command.start_timeout_s
         self._running: _Running | None = None
+        self._remarks: list[str] = []
 
     def open(self, receive: Receive, ended: Ended) -> None:
         self.close()
@@ -77,9 +81,13 @@ class StdioChannel:
         running, self._running = self._running, None
         if running is not None:
             running.stop()
+            if running.group.left and not self.command.left:
+                self.command.left.extend(running.group.left)
+                self._remarks.append(_behind(running.group.left))
 
     def remarks(self) -> list[str]:
-        return []
+        """Tell what was left behind; one channel of an arm does, of the first that was."""
+        return self._remarks
 
     def last_line(self) -> str:
         """Return the end of what the process that runs wrote to its standard error."""
@@ -105,7 +113,8 @@ class _Running:
         self._pids = command.pids
         self._pids.add(self.group.pid)
         self._threads = [
-            threading.Thread(target=read, daemon=True) for read in (self._drain, self._read)
+            threading.Thread(target=run, daemon=True)
+            for run in (self._drain, self._read, self._watch)
         ]
         for thread in self._threads:
             thread.start()
@@ -155,10 +164,13 @@ class _Running:
             self._pids.discard(self.group.pid)
             self._hang_up()
 
-    def _hang_up(self) -> None:
+    def _shut(self) -> None:
         for end in (self._output, self._errors):
             with contextlib.suppress(OSError):
-                end.shutdown(socket.SHUT_RDWR)  # wakes its reader
+                end.shutdown(socket.SHUT_RDWR)  # wakes its reader, who reads what has come before
+
+    def _hang_up(self) -> None:
+        self._shut()
         for thread in self._threads:
             thread.join(_END_S)
         self._output.close()
@@ -182,6 +194,11 @@ class _Running:
                 reason = "the server was stopped"
             self._ended(reason or self._words(""))
 
+    def _watch(self) -> None:
+        """Take the end of the process for that of its output: what it left may hold that open."""
+        self.group.wait()
+        self._shut()
+
     def _drain(self) -> None:
         """Keep the standard error flowing: a server that cannot write there stands still."""
         with contextlib.suppress(OSError):
@@ -195,7 +212,15 @@ class _Running:
             return otherwise
         self._threads[0].join(_END_S)
         last = beginning(self.said.last.encode("utf-8", "replace") or self._rest, 300)
-        return f"{said}: {last}" if last else said
+        self.group.left = left = self.group.left_behind()
+        said = f"{said}: {last}" if last else said
+        return f"{said}; {_behind(left)}" if left else said
+
+
+def _behind(left: list[str]) -> str:
+    shown = ", ".join(left[:_MOST_NAMED])
+    more = f" and {len(left) - _MOST_NAMED} more" if len(left) > _MOST_NAMED else ""
+    return f"when it ended, the server left behind the processes {shown}{more}"
 
 
 def _no_start(command: Command, error: OSError) -> ConnectError:

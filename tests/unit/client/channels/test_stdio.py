@@ -294,6 +294,43 @@ def test_a_child_that_outlives_its_server_is_ended_with_it(serve):
     assert gone(child)
 
 
+LEAVES = """
+import subprocess
+child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+def call(message, arguments):
+    if arguments.get("die"):
+        sys.exit(3)
+    answer(message, result=text(child.pid))
+"""
+
+
+def test_what_a_server_leaves_behind_is_named_by_pid_and_command(serve):
+    """Its call ends with the process, though what it left holds its output open."""
+    client = serve(LEAVES)
+    child = int(said(call(client)))
+    reply = call(client, die=True)
+    assert reply.outcome == "transport_error"
+    assert "the server exited with status 3; when it ended, the server left behind" in reply.detail
+    assert f"the processes {child} ({sys.executable} -c import time" in reply.detail
+    assert client.channel.remarks() == []
+    assert call(client).session_lost
+    assert gone(child)
+    client.close()
+    assert [f"left behind the processes {child} " in one for one in client.terms.remarks] == [True]
+
+
+def test_what_is_left_when_the_input_is_closed_is_a_remark_of_one_client(serve):
+    """The other clients of the arm do not repeat it; what ends by itself is none."""
+    client = serve(LEAVES)
+    child = int(said(call(client)))
+    other = SessionClient(StdioChannel(client.channel.command), "2025-11-25")
+    other.negotiate()
+    for one in (client, other):
+        one.close()
+    assert [f"{child} (" in one for one in client.terms.remarks] == [True]
+    assert other.terms.remarks == []
+
+
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_nothing_is_left_when_the_generator_is_killed(number, tmp_path):
     """However this process ends, the guard ends what it started."""
