@@ -68,7 +68,7 @@ def read_tools(
     here: set[str] = set()
     for number, raw in enumerate(listed, 1):
         try:
-            tool = read_tool(raw, may_be_task=tasks and _may_be_task(raw, modern=modern))
+            tool = read_tool(raw, may_be_task=_may_be_task(raw, modern=modern, tasks=tasks))
         except InvalidAnnotation as error:
             if modern:
                 odd.append(_left_out(raw, number, error))
@@ -89,14 +89,22 @@ def read_tools(
     return odd
 
 
-def _may_be_task(raw: Any, *, modern: bool) -> bool:
-    """Tell whether a call of a listed tool is to become a task, if the server has tasks.
+def _may_be_task(raw: Any, *, modern: bool, tasks: bool) -> bool:
+    """Tell whether a call of a listed tool is to become a task.
 
-    Up to 2025-11-25 that is up to us, and those become one that can be called in no other way. In
-    2026-07-28 it is up to the server.
+    Up to 2025-11-25 that is up to us, and those become one that can be called in no other way.
+    Raises ValueError if the server has no tasks for these. In 2026-07-28 it is up to the server.
     """
+    if modern:
+        return tasks
     execution = raw.get("execution") if isinstance(raw, dict) else None
-    return modern or (isinstance(execution, dict) and execution.get("taskSupport") == "required")
+    required = isinstance(execution, dict) and execution.get("taskSupport") == "required"
+    if required and not tasks:
+        raise ValueError(
+            "it can only be called as a task (taskSupport: required), and the server does not "
+            "declare that it has tasks for tools (capability tasks.requests.tools.call)"
+        )
+    return required
 
 
 def _left_out(raw: Any, number: int, error: ValueError) -> str:

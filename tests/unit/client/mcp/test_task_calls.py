@@ -296,7 +296,7 @@ def test_a_poll_over_one_channel_that_is_not_answered_ends_in_a_timeout() -> Non
 
 
 def test_a_server_that_has_tasks_says_so_when_it_is_met(open_client) -> None:
-    """Its tools then know that they may become tasks; without that they never do."""
+    """Its tools then know that they may become tasks; without that, those that must are refused."""
     required = {"name": "slow", "inputSchema": {}, "execution": {"taskSupport": "required"}}
     capable = {"tasks": {"requests": {"tools": {"call": {}}}}}
     result = {"protocolVersion": HANDSHAKE, "capabilities": capable}
@@ -307,7 +307,9 @@ def test_a_server_that_has_tasks_says_so_when_it_is_met(open_client) -> None:
     )
     assert client.list_tools()["slow"].may_be_task
     client, _ = open_client(answers(tools=[required]), protocol=HANDSHAKE)
-    assert not client.list_tools()["slow"].may_be_task
+    assert client.list_tools() == {}
+    [said] = client.terms.remarks
+    assert "can only be called as a task" in said
 
 
 # Its progress, which goes on between its requests (2025-11-25, "Task progress").

@@ -44,7 +44,6 @@ def test_a_server_says_that_it_has_tasks_for_tools(capabilities, modern, offered
     ("raw", "modern", "has_tasks", "may_be"),
     [
         (REQUIRED, False, True, True),
-        (REQUIRED, False, False, False),
         (OPTIONAL, False, True, False),
         (PLAIN, False, True, False),
         ({**PLAIN, "execution": 3}, False, True, False),
@@ -57,6 +56,15 @@ def test_a_tool_becomes_a_task_only_if_it_has_to(raw, modern, has_tasks, may_be)
     tools: dict[str, Tool] = {}
     assert read_tools([raw], tools, modern=modern, tasks=has_tasks) == []
     assert [tool.may_be_task for tool in tools.values()] == [may_be]
+
+
+def test_a_tool_that_can_only_be_a_task_is_left_out_if_its_server_has_no_tasks() -> None:
+    """No step can call it, which is said before the load."""
+    tools: dict[str, Tool] = {}
+    [odd] = read_tools([REQUIRED, {**PLAIN, "name": "fast"}], tools, modern=False, tasks=False)
+    assert odd.startswith("tools/list: the tool 'slow' cannot be called: it can only be called as")
+    assert "does not declare that it has tasks" in odd
+    assert list(tools) == ["fast"]
 
 
 def test_the_handle_of_a_task_is_told_from_a_result() -> None:
