@@ -133,7 +133,7 @@ class McpCall(WithResult):
 class Asking(McpCall):
     """A request during which the server may ask back, or report progress."""
 
-    whose = ("progress", "answers")
+    whose = ("answers",)
     answers: Answers | None = None
     """Instead of the journey's, see [below](#answers)."""
     progress: fields.Flag = False

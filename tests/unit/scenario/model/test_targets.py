@@ -57,14 +57,14 @@ def test_an_arm_is_pointed_only_where_it_can_go(arm, line, says):
         Arm(**arm).pointed(line)
 
 
-@pytest.mark.parametrize("key", ["progress: true", "answers: {roots: []}"])
-def test_what_one_process_cannot_tell_apart_is_refused(key, refuse):
-    """Calls of several users are in flight on it, and its messages do not say whose they are."""
+def test_what_one_process_cannot_tell_apart_is_refused(refuse):
+    """A request of the server does not say whose call it is about; progress does, by its token."""
     text = (
         "name: x\ntitle: x\narms:\n  a: {mcp: {stdio: [a]}, process: PROCESS}\n"
-        f"journeys:\n  j: {{a: [{{call: f, {key}}}]}}\n"
+        "journeys:\n  j: {a: [{call: f, progress: true, answers: {roots: []}}]}\n"
     )
     [problem] = refuse(text.replace("PROCESS", "shared"))
+    assert problem.message.startswith("answers cannot be told apart")
     assert "cannot be told apart between the users of 'a'" in problem.message
     assert problem.line == 6
     load_text(text.replace("PROCESS", "user"), "x", Path(), environ={})
