@@ -170,6 +170,7 @@ def _blemishes(tally: RunTally) -> Iterator[int]:
         yield sum(share.ended.dropped for share in turn.shares.values() if share.ended)
     yield sum(n for (_, cls), n in tally.setup.items() if cls != OK)
     yield sum(note.count for note in tally.notes if note.code in BLEMISHES)
+    yield sum(tally.strays.values())
 
 
 def _lost(tally: RunTally) -> list[str]:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from typing import Final
 
 from mcp_perf.outcomes import FAILED, RATE_LIMITED, STRAYS
 from mcp_perf.results.journal.records import Note
@@ -11,6 +12,9 @@ from mcp_perf.results.judge.verdict import littles_law
 from mcp_perf.results.stats.leaks import ONLY_WARM
 from mcp_perf.results.tally.metrics import Evidence, Totals
 from mcp_perf.results.tally.tally import RunTally
+
+STRAY: Final = "Stray: "
+"""How the notes on what came for no call begin."""
 
 
 def notes(tally: RunTally, evidence: Mapping[str, Evidence]) -> list[str]:
@@ -32,7 +36,7 @@ def _strays(tally: RunTally, arm: str) -> Iterator[str]:
     for kind, words in STRAYS.items():
         if n := tally.strays[arm, kind]:
             like = f", such as {first[kind]}" if first.get(kind) else ""
-            yield f"Stray: {n} {words} came from {arm} ({kind}){like}"
+            yield f"{STRAY}{n} {words} came from {arm} ({kind}){like}"
 
 
 def _streams(tally: RunTally, arm: str) -> Iterator[str]:

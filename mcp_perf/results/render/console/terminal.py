@@ -19,6 +19,7 @@ from mcp_perf.results.render.charts import capacity, layers
 from mcp_perf.results.render.words import numbers
 from mcp_perf.results.render.words.arm_rows import per_session, tells_memory
 from mcp_perf.results.render.words.wording import simulated, upstreams
+from mcp_perf.results.report.notes import STRAY
 
 STYLES: Final = {
     "PASS": "bold green",
@@ -39,7 +40,7 @@ def summary(report: Report, folder: Path, console: Console) -> None:
         _capacity(report, console)  # numbers of an arm mix rates that held and rates that broke
     else:
         _arms(report, console)
-    _healed(report, console)
+    _blemishes(report, console)
     _sessions(report, console)
     if report.layers:
         _layers(report, console)
@@ -124,14 +125,19 @@ def _arms(report: Report, console: Console) -> None:
     console.print()
 
 
-def _healed(report: Report, console: Console) -> None:
-    """Print which share of the calls had something to mend."""
-    for name, arm in report.arms.items():
-        if arm.healed_rate:
-            lost = f"session_loss_rate {numbers.percent(arm.session_loss_rate)}"
-            line = f"{name}: {lost}, healed_rate {numbers.percent(arm.healed_rate)}"
-            console.print(Text(plain(line), style="yellow"), soft_wrap=True)
-            console.print()
+def _blemishes(report: Report, console: Console) -> None:
+    """Print which share of the calls had something to mend, and what came for no call."""
+    lines = [
+        f"{name}: session_loss_rate {numbers.percent(arm.session_loss_rate)}, "
+        f"healed_rate {numbers.percent(arm.healed_rate)}"
+        for name, arm in report.arms.items()
+        if arm.healed_rate
+    ]
+    lines += [one_line(note) for note in report.notes if note.startswith(STRAY)]
+    for line in lines:
+        console.print(Text(plain(line), style="yellow"), soft_wrap=True)
+    if lines:
+        console.print()
 
 
 def _capacity(report: Report, console: Console) -> None:

@@ -55,6 +55,15 @@ def shown(example, **changes):
     return console.file.getvalue()
 
 
+def test_promise_29_what_came_for_no_call_is_shown_among_the_blemishes(example):
+    """Whether a gate asks for it or not; other notes are left to the report."""
+    notes = ["Stray: 7 pieces came\x1b from mcp (no_message)", "Something else."]
+    text = shown(example, notes=notes)
+    assert "\nStray: 7 pieces came\\x1b from mcp (no_message)\n\n" in text
+    assert "Something else." not in text
+    assert "Stray" not in shown(example, notes=[])
+
+
 def test_a_failed_check_is_shown_with_the_reply(example):
     """Who wrote the expectation sees at once what there was instead."""
     failure = Failure(arm="mcp", step="s", cls="check_failed", count=3, example="expect x: found")

@@ -171,6 +171,9 @@ def test_promise_29_strays_are_a_rate_over_the_rounds_and_told_over_the_run():
     ]
     assert (report.gates[0].verdict, report.gates[0].measured) == ("FAIL", 1.5)
     assert report.reasons[0].code == "gate_failed"
+    assert "clean" in built({"mcp": [Round(ok=100)]}).reasons[0].text
+    found = built({"mcp": [Round(ok=100)]}, extra=[strays(SETUP, no_message=1)])
+    assert (found.verdict, "clean" in found.reasons[0].text) == ("PASS", False)
 
 
 def test_a_remark_that_each_process_makes_is_shown_once():
