@@ -26,6 +26,7 @@ from mcp_perf.client.reply import (
 
 RequestId = int | str
 _UNAVAILABLE: Final = re.compile(r"(?:un|not )(?:available|supported)", re.IGNORECASE)
+_SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
 METHOD_NOT_FOUND: Final = -32601
 INVALID_PARAMS: Final = -32602
 HEADER_MISMATCH: Final = -32020
@@ -128,7 +129,27 @@ def judge(reply: Reply, request_id: RequestId) -> Reply:
         return reply.fail(
             CHECK_FAILED, f"the result is {result.resultType!r}, which the client has not asked for"
         )
+    body = reply.body
+    return reply if body.isascii() and b"\\u" not in body else _strictly(reply)
+
+
+def _strictly(reply: Reply) -> Reply:
+    """Hold the parts that nobody reads to what JSON is, too: the decoder skips their texts."""
+    try:
+        suspect = _SURROGATE.search(reply.body.decode())
+    except UnicodeDecodeError:
+        return _fault(reply, unreadable.read(reply.body))
+    if suspect and (read := unreadable.read(reply.body)).fault:
+        return _fault(reply, read)
     return reply
+
+
+def _fault(reply: Reply, read: unreadable.ReadMessage) -> Reply:
+    """Say why the reply, whose id is known, is not JSON."""
+    if read.whole:
+        return reply.fail(CHECK_FAILED, f"the reply is not JSON: {read.fault}")
+    said = f"{read.fault}: {beginning(reply.body)}"
+    return reply.fail(RPC_ERROR, f"the reply cannot be read: {said}")
 
 
 def asked_back(method: str) -> str:
@@ -215,10 +236,7 @@ def _no_json(reply: Reply, request_id: RequestId) -> Reply:
     if reply.status in (NO_HTTP, 200):
         read = unreadable.read(reply.body)
         if has_id(read.message, request_id):
-            if read.whole:
-                return reply.fail(CHECK_FAILED, f"the reply is not JSON: {read.fault}")
-            said = f"{read.fault}: {beginning(reply.body)}"
-            return reply.fail(RPC_ERROR, f"the reply cannot be read: {said}")
+            return _fault(reply, read)
     if reply.status == 200:
         shown = beginning(reply.body) or "(no body)"
         return reply.fail(HTTP_ERROR, f"HTTP 200 with something that is not JSON: {shown}")

@@ -28,6 +28,33 @@ def judged(body: object, status: int = 200) -> Reply:
     return judge(reply, 7)
 
 
+PARTS = {
+    "half a pair in the middle": (
+        rb"a \ud83d b",
+        "result.PART: half of a surrogate pair is no text",
+    ),
+    "half a pair at the end": (rb"a \uD83D", "result.PART: half of a surrogate pair is no text"),
+    "a bad byte": (b"\xff", "(0xff) is not UTF-8"),
+    "a pair": (rb"\ud83d\ude00", ""),
+    "a backslash before": (rb"\\ud83d", ""),
+    "letters": ("\u00e9\u4e2d".encode(), ""),
+}
+
+
+@pytest.mark.parametrize(("text", "fault"), PARTS.values(), ids=PARTS)
+@pytest.mark.parametrize("part", ["resultType", "structuredContent", "_meta"])
+def test_what_is_no_text_fails_a_reply_in_whatever_part_it_is(part, text, fault):
+    """Also if nobody reads that part: a strict client would have no answer at all."""
+    complete = b'"resultType":"complete",' if part != "resultType" else b""
+    body = b'{"jsonrpc":"2.0","id":7,"result":{%b"%b":"%b"}}' % (complete, part.encode(), text)
+    reply = judged(body)
+    assert fault.replace("PART", part) in reply.detail
+    wanted = "ok" if complete else "check_failed"
+    assert reply.outcome == (
+        "rpc_error" if "UTF-8" in fault else "check_failed" if fault else wanted
+    )
+
+
 TABLE = [
     ("a result is ok", RESULT, 200, "ok", ""),
     ("key order does not matter", {"result": {}, "id": 7, "jsonrpc": "2.0"}, 200, "ok", ""),
