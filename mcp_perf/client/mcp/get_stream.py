@@ -16,6 +16,8 @@ from mcp_perf.client.http.connection import Connection
 from mcp_perf.client.http.dialing import Clock
 from mcp_perf.client.http.endpoint import Origin
 from mcp_perf.client.http.http1 import ResponseReader
+from mcp_perf.client.mcp.lifetime import StreamObserver, StreamOpenings, ignore_stream
+from mcp_perf.client.mcp.messenger import MOST_ATTEMPTS
 from mcp_perf.client.reply import HTTP_ERROR, OK, TIMEOUT, TRANSPORT_ERROR, Reply
 
 _STREAM: Final = "the session's stream of notifications"
@@ -24,32 +26,6 @@ _CONNECT_S: Final = 10.0
 _JOIN_S: Final = 1.0
 _MOST_FAILURES: Final = 2
 """Connections in a row that break before they bring a stream, after which there is none."""
-_LEAST_PAUSE_S: Final = 0.1
-_LONGEST_PAUSE_S: Final = 30.0
-_OF_USE_S: Final = 10.0
-"""A stream that lived so long was of use, even if nothing came: many proxies cut silent ones."""
-OPENED: Final = "opened"
-LIVED: Final = "lived"
-GAP: Final = "gap"
-
-StreamObserver = Callable[[str, int], None]
-"""Is told of each stream: that it was `opened`, how long it `lived`, and the `gap` before it was
-opened again, in ns; or the status by which it was refused."""
-
-
-def ignore_stream(_what: str, _ns: int) -> None:
-    """Observe nothing."""
-
-
-def pause_s(retry_s: float, barren: int) -> float:
-    """Return how long to wait before a stream is opened again.
-
-    Never less than the server has asked for (`retry:`, Retry-After), nor than a tenth of a second.
-    `barren` is how many openings in a row brought nothing: from the second on the pause doubles,
-    from a second up to half a minute.
-    """
-    backed_off_s = min(_LONGEST_PAUSE_S, 2.0 ** min(barren - 1, 9)) if barren else 0.0
-    return max(retry_s, _LEAST_PAUSE_S, backed_off_s)
 
 
 def may_come_later(status: int) -> bool:
@@ -72,17 +48,25 @@ class Listener:
     ended: Callable[[str], None] = lambda _reason: None
     """Is told when messages may have been missed: a stream without ids cannot be resumed."""
     observe: StreamObserver = ignore_stream
-    reading: bool = False
-    """Whether the stream is open."""
+    admit: Callable[[Reply, ResponseReader], bool] = lambda _refused, _reader: False
+    """Does something about a refusal, such as getting another token; tells whether."""
     _reason: str = f"the server closed {_STREAM}"
     """Why nothing more comes, or came since the stream was opened last."""
+    _outcome: str = HTTP_ERROR
+    """The class of a step that could not listen for this reason."""
     _came: bool = False
     """Whether the stream that was opened last has been of use."""
-    _ended_ns: int = 0
+    _asked_ns: int = 0
+    _opened_ns: int = 0
+    _over: bool = False
+    """Whether the stream is opened no more."""
+    _open: threading.Event = field(default_factory=threading.Event)
+    """Is set while the stream is open, and when it is over."""
     _stop: threading.Event = field(default_factory=threading.Event)
     _settled: threading.Event = field(default_factory=threading.Event)
 
     def __post_init__(self) -> None:
+        self._openings = StreamOpenings(self.clock, self.observe)
         self._connection = Connection(self.origin, self.clock)
         self._first = Reply(0)
         """What came of opening it the first time; the thread's, until it is settled."""
@@ -100,6 +84,28 @@ class Listener:
         first.end_ns = self.clock()
         return first
 
+    @property
+    def reading(self) -> bool:
+        """Whether the stream is open."""
+        return self._open.is_set() and not self._over
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether the stream is open, or is to be opened again."""
+        return self._thread.is_alive() and not self._over
+
+    def opened_again(self, timeout_s: float) -> Reply:
+        """Wait until the stream is open again, at its own time; return what opening it took."""
+        self._open.wait(timeout_s)
+        if not self.reading:
+            left_s = self._openings.left_s
+            when = f"it is asked for again in {left_s:.2g} s" if left_s else "it is being asked for"
+            said = f"{self._reason}; {when}" if self.goes_on else self._reason
+            return Reply(self.clock()).fail(self._outcome, said)
+        opened = Reply(self._asked_ns)
+        opened.end_ns = self._opened_ns
+        return opened
+
     def stop(self) -> None:
         self._stop.set()
         self._connection.abort()
@@ -110,37 +116,44 @@ class Listener:
         try:
             self._read_on()
         finally:
+            self._over = True
+            self._open.set()
             if not self._stop.is_set():
                 self.ended(self._reason)
 
     def _read_on(self) -> None:
         """Read one stream after the other, as long as the server opens them."""
-        last_event, failures, barren = "", 0, 0
+        last_event, failures, openings = "", 0, self._openings
         while not self._stop.is_set() and failures < _MOST_FAILURES:
-            self._came = False
+            self._came, opened_ns = False, self._opened_ns
             try:
                 status = self._read(last_event)
                 if status == 200:
                     failures = 0
                 elif status:
-                    self.observe(f"HTTP {status}", 0)
+                    openings.refused(status)
+                    self._fail(HTTP_ERROR, f"HTTP {status}: the server opens no stream")
                 if status != 200 and not may_come_later(status):
                     break
             except TargetError as error:
                 failures += 1
-                self._reason = f"{_STREAM} broke: {error}"
+                self._fail(error.outcome, f"{_STREAM} broke: {error}")
                 self._settle(error.outcome, str(error))
             finally:
-                self.reading = False
+                self._open.clear()
                 self._settle(TRANSPORT_ERROR, "the stream was not opened")
                 with contextlib.suppress(OSError):
                     self._connection.close()
             reader = self._connection.reader
             last_event = reader.last_event or last_event
-            if not last_event and not self._stop.is_set():
+            was_open = self._opened_ns != opened_ns
+            if was_open and not last_event and not self._stop.is_set():
                 self.ended(self._reason)
-            barren = 0 if self._came else barren + 1
-            self._stop.wait(pause_s(max(reader.retry_s, reader.retry_after_s), barren))
+            openings.put_off(max(reader.retry_s, reader.retry_after_s), of_use=self._came)
+            self._stop.wait(openings.left_s)
+
+    def _fail(self, outcome: str, reason: str) -> None:
+        self._outcome, self._reason = outcome, reason
 
     def _settle(self, outcome: str, detail: str, reader: ResponseReader | None = None) -> None:
         """Tell who waits for the stream what came of it, once."""
@@ -155,21 +168,25 @@ class Listener:
         """Read one stream to its end; return the status of the response that it was, or was not."""
         connection = self._connection
         deadline_ns = self.clock() + _DAY_NS
-        connection.ready(_CONNECT_S)
-        if self._stop.is_set():  # while it connected, and nothing could be aborted
-            return 0
-        connection.send(self.request(last_event), _DAY_NS / 1e9, self.clock())
-        reader = connection.receive(deadline_ns)
+        for _ in range(MOST_ATTEMPTS):
+            connection.ready(_CONNECT_S)
+            if self._stop.is_set():  # while it connected, and nothing could be aborted
+                return 0
+            self._asked_ns = self.clock()
+            connection.send(self.request(last_event), _DAY_NS / 1e9, self.clock())
+            reader = connection.receive(deadline_ns)
+            refused = Reply(0)
+            refused.status = reader.status
+            if not self.admit(refused, reader):
+                break
         if reader.status != 200 or not reader.streaming:
             detail = f"HTTP {reader.status}: the server opens no stream"
             self._settle(HTTP_ERROR, detail, reader)
             return 0 if reader.status == 200 else reader.status  # no stream, whatever it is
-        self.reading = True
+        self._opened_ns = self._openings.opened()
+        self._fail(HTTP_ERROR, f"the server closed {_STREAM}")  # it will, sooner or later
+        self._open.set()
         self._settle(OK, "", reader)
-        opened_ns = self.clock()
-        self.observe(OPENED, 0)
-        if self._ended_ns:
-            self.observe(GAP, opened_ns - self._ended_ns)
         try:
             while (event := connection.next_event(deadline_ns)) is not None:
                 reader.restart()
@@ -177,9 +194,6 @@ class Listener:
                     self._came = True
                     self.take(event)
         finally:
-            self._ended_ns = self.clock()
-            lived_ns = self._ended_ns - opened_ns
-            self._came = self._came or lived_ns > _OF_USE_S * 1e9
             if not self._stop.is_set():
-                self.observe(LIVED, lived_ns)
+                self._came = self._openings.ended(self._opened_ns, of_use=self._came)
         return reader.status

@@ -8,14 +8,14 @@ from typing import Final
 
 from mcp_perf.client.errors import TargetError
 from mcp_perf.client.http.connection import Connection
-from mcp_perf.client.http.dialing import Clock
 from mcp_perf.client.http.endpoint import Origin, with_body
 from mcp_perf.client.mcp.attempt import joined
-from mcp_perf.client.mcp.get_stream import Listener, StreamObserver
+from mcp_perf.client.mcp.get_stream import Listener
+from mcp_perf.client.mcp.lifetime import StreamObserver, StreamOpenings
 from mcp_perf.client.mcp.messenger import MOST_ATTEMPTS, Messenger
 from mcp_perf.client.protocol import jsonrpc, subscriptions, versions
 from mcp_perf.client.protocol.subscriptions import Inbox, Wanted
-from mcp_perf.client.reply import OK, Reply
+from mcp_perf.client.reply import OK, RPC_ERROR, Reply
 
 _DAY_NS: Final = 24 * 3600 * 10**9
 _JOIN_S: Final = 1.0
@@ -36,6 +36,8 @@ class HttpStreams:
     def __post_init__(self) -> None:
         self.from_the_start = self.wanted or bool(self.messenger.terms.capabilities)
         """Whether a session has its stream from the start."""
+        self.openings = StreamOpenings(self.messenger.terms.clock, self.observe)
+        """Those of subscriptions; the session's stream has its own."""
 
     @property
     def hears(self) -> bool:
@@ -43,24 +45,40 @@ class HttpStreams:
 
     def listen(self, timeout_s: float) -> Reply:
         messenger, terms = self.messenger, self.messenger.terms
-        origin, request = messenger.endpoint.origin, messenger.stream_request
-        self.listener = Listener(origin, request, self.take, terms.clock, terms.miss, self.observe)
+        self.listener = Listener(
+            messenger.endpoint.origin,
+            self._request,
+            self.take,
+            terms.clock,
+            terms.miss,
+            self.observe,
+            messenger.admit,
+        )
         opened = self.listener.start(timeout_s)
         if self.wanted:
             terms.tell("GET stream", opened)
         return opened
 
     def open_stream(self, timeout_s: float) -> Reply | None:
-        """Open the session's stream; None where it is open."""
+        """Open the session's stream; None where it is open.
+
+        One that was open, or may come later, is opened again by its listener, and not before.
+        """
         if self.hears:
             return None
+        if self.listener is not None and self.listener.goes_on:
+            return self.listener.opened_again(timeout_s)
         self.stop()
         reply = self.listen(timeout_s)
         if reply.outcome == OK:
             self.from_the_start = True  # a session that is opened again has it as well
-        else:
+        elif not self.listener or not self.listener.goes_on:
             self.stop()
         return reply
+
+    def _request(self, last_event: str) -> bytes:
+        self.messenger.use_token()
+        return self.messenger.stream_request(last_event)
 
     def stop(self) -> None:
         if self.listener is not None:
@@ -68,7 +86,18 @@ class HttpStreams:
             self.listener = None
 
     def subscribe(self, wanted: Wanted, inbox: Inbox, timeout_s: float) -> Reply:
+        """Send `subscriptions/listen`, wait for its acknowledgement.
+
+        After a stream that the server ended, or refused, the request waits for its time, which is
+        not counted.
+        """
         messenger, terms = self.messenger, self.messenger.terms
+        left_s = self.openings.left_s
+        if left_s:
+            terms.sleep(min(left_s, timeout_s))
+        if (early_s := left_s - timeout_s) >= 0:
+            said = f"the last stream was ended or refused: asked again in {early_s:.2g} s"
+            return Reply(terms.clock()).fail(RPC_ERROR, said)
         request_id = f"listen-{next(messenger.ids)}"
         message = versions.encode_listen(request_id, wanted.notifications(), terms.capabilities)
         headers = versions.modern_headers(versions.LISTEN, {})
@@ -77,7 +106,7 @@ class HttpStreams:
             for _ in range(MOST_ATTEMPTS):
                 messenger.use_token()
                 stream = ListenStream(
-                    messenger.endpoint.origin, terms.clock, inbox, terms.strays.other
+                    messenger.endpoint.origin, self.openings, inbox, terms.strays.other
                 )
                 self.subscriptions.append(stream)
                 request = with_body(messenger.head(headers), message)
@@ -88,6 +117,10 @@ class HttpStreams:
         except TargetError as error:
             reply.end_ns = terms.clock()
             error.fail(reply, "; ".join(filter(None, (reply.detail, str(error)))))
+        if reply.outcome != OK:
+            if reply.status not in (0, 200):
+                self.openings.refused(reply.status)
+            self.openings.put_off(reply.retry_after_s)
         return reply
 
     def end_subscriptions(self) -> None:
@@ -102,9 +135,15 @@ class ListenStream:
     """
 
     def __init__(
-        self, origin: Origin, clock: Clock, inbox: Inbox, stray: Callable[[bytes], None]
+        self,
+        origin: Origin,
+        openings: StreamOpenings,
+        inbox: Inbox,
+        stray: Callable[[bytes], None],
     ) -> None:
-        self.connection = Connection(origin, clock)
+        self.connection = Connection(origin, openings.clock)
+        self._openings = openings
+        self._opened_ns = 0
         self._stray = stray
         self._id = ""
         self._inbox = inbox
@@ -119,6 +158,7 @@ class ListenStream:
         if reply.outcome == OK:
             subscriptions.acknowledge(reply, wanted, request_id)
         if reply.outcome == OK:
+            self._opened_ns = self._openings.opened()
             self._thread.start()
         else:
             self.connection.close()
@@ -133,12 +173,13 @@ class ListenStream:
 
     def _run(self) -> None:
         reason = "the server closed the stream of the subscription"
-        connection, clock = self.connection, self.connection.clock
+        connection, clock, of_use = self.connection, self.connection.clock, False
         try:
             while (event := connection.next_event(clock() + _DAY_NS)) is not None:
                 connection.reader.restart()
                 method = jsonrpc.notification_of(event)
                 if method in subscriptions.LISTENED:
+                    of_use = True
                     self._inbox.add(method, event, clock())
                 elif jsonrpc.is_reply(event, self._id):
                     reason = "the server ended the subscription"
@@ -148,6 +189,8 @@ class ListenStream:
             reason = f"the stream of the subscription broke: {error}"
         finally:
             if not self._closing:
+                of_use = self._openings.ended(self._opened_ns, of_use=of_use)
+                self._openings.put_off(connection.reader.retry_s, of_use=of_use)
                 self._inbox.end(reason)
 
 

@@ -13,6 +13,74 @@ from mcp_perf.client.reply import Reply
 
 FIRST_S: Final = 0.25
 LONGEST_S: Final = 5.0
+_LEAST_PAUSE_S: Final = 0.1
+_LONGEST_PAUSE_S: Final = 30.0
+_OF_USE_S: Final = 10.0
+"""A stream that lived so long was of use, even if nothing came: many proxies cut silent ones."""
+OPENED: Final = "opened"
+LIVED: Final = "lived"
+GAP: Final = "gap"
+
+StreamObserver = Callable[[str, int], None]
+"""Is told of each stream: that it was `opened`, how long it `lived`, and the `gap` before it was
+opened again, in ns; or the status by which it was refused."""
+
+
+def ignore_stream(_what: str, _ns: int) -> None:
+    """Observe nothing."""
+
+
+def pause_s(retry_s: float, barren: int) -> float:
+    """Return how long to wait before a stream is opened again.
+
+    Never less than the server has asked for (`retry:`, Retry-After), nor than a tenth of a second.
+    `barren` is how many openings in a row brought nothing: from the second on the pause doubles,
+    from a second up to half a minute.
+    """
+    backed_off_s = min(_LONGEST_PAUSE_S, 2.0 ** min(barren - 1, 9)) if barren else 0.0
+    return max(retry_s, _LEAST_PAUSE_S, backed_off_s)
+
+
+@dataclass(eq=False, slots=True)
+class StreamOpenings:
+    """When the next stream of a client may be opened, by how the ones before it fared.
+
+    A stream is what the server says by itself: the session's own, or that of a subscription.
+    """
+
+    clock: Clock
+    observe: StreamObserver = ignore_stream
+    barren: int = 0
+    """Openings in a row that brought nothing."""
+    _ended_ns: int = 0
+    _not_before_ns: int = 0
+
+    @property
+    def left_s(self) -> float:
+        """How long the next one has to wait; nothing if it may be opened now."""
+        return max(0.0, (self._not_before_ns - self.clock()) / 1e9)
+
+    def opened(self) -> int:
+        """Tell of a stream that is open, and of the gap before it. Returns when that was."""
+        now_ns = self.clock()
+        self.observe(OPENED, 0)
+        if self._ended_ns:
+            self.observe(GAP, now_ns - self._ended_ns)
+        return now_ns
+
+    def ended(self, opened_ns: int, *, of_use: bool) -> bool:
+        """Tell of a stream that the server ended; tell whether it was of use."""
+        self._ended_ns = self.clock()
+        self.observe(LIVED, self._ended_ns - opened_ns)
+        return of_use or self._ended_ns - opened_ns > _OF_USE_S * 1e9
+
+    def refused(self, status: int) -> None:
+        self.observe(f"HTTP {status}", 0)
+
+    def put_off(self, retry_s: float, *, of_use: bool = False) -> None:
+        """Have the next one wait, at least as long as the server has asked for."""
+        self.barren = 0 if of_use else self.barren + 1
+        self._not_before_ns = self.clock() + int(pause_s(retry_s, self.barren) * 1e9)
 
 
 @dataclass(eq=False, slots=True)

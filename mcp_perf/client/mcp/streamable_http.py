@@ -16,11 +16,10 @@ from mcp_perf.client.http.dialing import Clock, WaitFactory
 from mcp_perf.client.http.endpoint import Endpoint
 from mcp_perf.client.http.pool import Pool
 from mcp_perf.client.mcp.attempt import NOTHING, CallAttempt, no_session
-from mcp_perf.client.mcp.get_stream import StreamObserver, ignore_stream
 from mcp_perf.client.mcp.handshake import Observer, Sleep, Terms, agree, discover, ignore, pause
 from mcp_perf.client.mcp.http_attempt import HttpAttempt
 from mcp_perf.client.mcp.http_streams import HttpStreams
-from mcp_perf.client.mcp.lifetime import Openings
+from mcp_perf.client.mcp.lifetime import Openings, StreamObserver, ignore_stream
 from mcp_perf.client.mcp.listening import Listening
 from mcp_perf.client.mcp.lists import list_tools
 from mcp_perf.client.mcp.messenger import Credentials, Messenger, Session

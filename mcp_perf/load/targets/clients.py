@@ -16,8 +16,8 @@ from mcp_perf.client.http.encodings import packed
 from mcp_perf.client.http.endpoint import Endpoint
 from mcp_perf.client.http.rest import RestClient
 from mcp_perf.client.mcp.channel_client import SessionClient
-from mcp_perf.client.mcp.get_stream import StreamObserver, ignore_stream
 from mcp_perf.client.mcp.handshake import Observer, ignore, say_nothing
+from mcp_perf.client.mcp.lifetime import StreamObserver, ignore_stream
 from mcp_perf.client.mcp.messenger import Credentials
 from mcp_perf.client.mcp.streamable_http import McpClient
 from mcp_perf.client.protocol.answers import SILENT, Responder

@@ -13,6 +13,8 @@ from mcp_perf.results.stats.leaks import ONLY_WARM
 from mcp_perf.results.tally.metrics import Evidence, Totals
 from mcp_perf.results.tally.tally import RunTally
 
+SESSIONLESS: Final = "2026-07-28"
+"""The version of MCP in which steps open the streams of their subscriptions."""
 STRAY: Final = "Stray: "
 """How the notes on what came for no call begin."""
 
@@ -41,6 +43,7 @@ def _strays(tally: RunTally, arm: str) -> Iterator[str]:
 
 def _streams(tally: RunTally, arm: str) -> Iterator[str]:
     """Say how often the streams of sessions ended, and were opened again or refused."""
+    made_by_steps = tally.run.arms.get(arm, {}).get("protocol") == SESSIONLESS
     of_arm = {name: one for (of, name), one in tally.streams.items() if of == arm}
     lived, gaps = of_arm.get("lived"), of_arm.get("gap")
     refused = [f"{one.n} by {name}" for name, one in of_arm.items() if name.startswith("HTTP ")]
@@ -54,7 +57,8 @@ def _streams(tally: RunTally, arm: str) -> Iterator[str]:
         text += f"; {gaps.n} were opened again, at most {show(gaps.max_ms() or 0.0, 'ms')} later"
     if refused:
         text += f"; refused: {', '.join(sorted(refused))}"
-    yield f"{text}. The requests (GET) for them are the load generator's own."
+    own = "" if made_by_steps else " The requests (GET) for them are the load generator's own."
+    yield f"{text}.{own}"
 
 
 def _noted(written: Iterable[Note]) -> Iterator[str]:

@@ -13,11 +13,13 @@ from mcp_perf.client.errors import NegotiationError
 from mcp_perf.client.http import dialing
 from mcp_perf.client.http.endpoint import Endpoint
 from mcp_perf.client.mcp import get_stream as listener_module
-from mcp_perf.client.mcp.get_stream import Listener, may_come_later, pause_s
+from mcp_perf.client.mcp import lifetime
+from mcp_perf.client.mcp.get_stream import Listener, may_come_later
 from mcp_perf.client.mcp.streamable_http import Call, McpClient
 from mcp_perf.client.protocol.identity import RequestIds
 from mcp_perf.client.protocol.subscriptions import UPDATED, Wanted
 from mcp_perf.client.protocol.tools import Tool
+from tests.support.waiting import until
 
 MODERN, HANDSHAKE = "2026-07-28", "2025-11-25"
 SLOW = Call(Tool("slow", {}), {})
@@ -394,7 +396,7 @@ def test_a_reader_of_a_subscription_that_breaks_tells_its_end(opened, failed, mo
 )
 def test_streams_that_bring_nothing_are_opened_ever_more_rarely(retry_s, barren, found):
     """Never before the server allows it; one that was of use sets the pause back."""
-    assert pause_s(retry_s, barren) == found
+    assert lifetime.pause_s(retry_s, barren) == found
 
 
 @pytest.mark.parametrize(
@@ -409,7 +411,7 @@ def test_a_stream_is_opened_again_after_a_conflict_and_all_of_it_is_told(serve, 
     """Openings, lifetimes, gaps and refusals are an account of their own."""
     told, pauses = [], []
     monkeypatch.setattr(
-        listener_module, "pause_s", lambda retry_s, barren: pauses.append((retry_s, barren)) or 0
+        lifetime, "pause_s", lambda retry_s, barren: pauses.append((retry_s, barren)) or 0
     )
     conflict = b"HTTP/1.1 409 Conflict\r\nContent-Length: 0\r\n\r\n"
     once = OFFERED + event(method="x") + END
@@ -432,7 +434,7 @@ def test_a_stream_that_is_refused_for_the_rate_is_asked_for_when_the_server_want
 ):
     """The opening is rate_limited, as a call would be, and says how long to wait."""
     pauses = []
-    monkeypatch.setattr(listener_module, "pause_s", lambda retry_s, _: pauses.append(retry_s) or 0)
+    monkeypatch.setattr(lifetime, "pause_s", lambda retry_s, _: pauses.append(retry_s) or 0)
     busy = b"HTTP/1.1 429 X\r\nRetry-After: 30\r\nContent-Length: 0\r\n\r\n"
     get = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
     origin = Endpoint.of(serve(busy, REFUSED).url).origin
@@ -442,6 +444,92 @@ def test_a_stream_that_is_refused_for_the_rate_is_asked_for_when_the_server_want
     listener._thread.join(5)
     listener.stop()
     assert pauses == [30]
+
+
+def test_a_stream_that_is_refused_for_its_token_gets_another_one(opened):
+    """As any request does; a redirect is followed as well."""
+    refused = REFUSED.replace(b"405 Method", b"401 Method").replace(
+        b"Content", b"WWW-Authenticate: Bearer x\r\nContent"
+    )
+    tokens = Tokens("new")
+    client, server = opened(refused, OFFERED, protocol=HANDSHAKE, credentials=tokens)
+    assert client.listening.listen(Wanted(("tools",))).outcome == "ok"
+    assert b"authorization: bearer new\r\n" in server.requests[-1].lower()
+    assert tokens.refused == [("old", 401, "Bearer x", HANDSHAKE)]
+
+
+def test_a_step_that_listens_opens_no_stream_before_its_time(opened, monkeypatch):
+    """It waits for the listener, which asks again when the pause is over, and for no longer."""
+    pauses, over = [], threading.Event()
+
+    def paused(*_fared) -> float:
+        pauses.append(60.0 if not over.is_set() else 0.0)
+        return pauses[-1]
+
+    monkeypatch.setattr(lifetime, "pause_s", paused)
+    client, server = opened(OFFERED + END, OFFERED, protocol=HANDSHAKE)
+    assert client.listening.listen(Wanted(("tools",))).outcome == "ok"
+    until(lambda: pauses)
+    client.listening.unlisten()
+    reply = client.listening.listen(Wanted(("tools",)), 0.05)
+    assert (reply.outcome, len(server.requests)) == ("http_error", 3)
+    assert reply.detail.startswith("the server closed the session's stream of notifications; it is")
+    assert reply.detail.endswith("asked for again in 60 s")
+
+
+def test_a_step_that_listens_takes_as_long_as_the_opening_it_waited_for(opened, monkeypatch):
+    """The pause before it is ours, and a refusal meanwhile costs the journey nothing."""
+    monkeypatch.setattr(lifetime, "pause_s", lambda *_: 0.5)
+    conflict = b"HTTP/1.1 409 Conflict\r\nContent-Length: 0\r\n\r\n"
+    changed = event(method="notifications/tools/list_changed")
+    client, server = opened(OFFERED + END, conflict, OFFERED + changed, protocol=HANDSHAKE)
+    assert client.listening.listen(Wanted(("tools",))).outcome == "ok"
+    until(lambda: not client.listening.hears)
+    client.listening.unlisten()
+    reply = client.listening.listen(Wanted(("tools",)), 5)
+    assert (reply.outcome, len(server.requests)) == ("ok", 5)
+    assert reply.end_ns - reply.start_ns < 0.5e9
+    got = client.listening.awaited("notifications/tools/list_changed", "", 0, 5)
+    assert got.outcome == "ok", got.detail
+
+
+@pytest.mark.parametrize("timeout_s", [600, 5])
+@pytest.mark.parametrize(("of_use", "barren"), [(True, [0, 0]), (False, [1, 2])])
+def test_a_subscription_that_brings_nothing_is_asked_for_ever_more_rarely(
+    opened, monkeypatch, of_use, barren, timeout_s
+):
+    """A 200 and an acknowledgement are no use; the pause is not counted as the server's time."""
+    fared, slept, told = [], [], []
+    monkeypatch.setattr(lifetime, "pause_s", lambda _, barren: fared.append(barren) or 60.0)
+
+    def say(peer: socket.socket, request: bytes) -> None:
+        update = note(UPDATED, request, uri="a://b") if of_use else b""
+        acknowledged(update, END, resourceSubscriptions=["a://b"])(peer, request)
+
+    client, server = opened(say, say, say, sleep=slept.append, stream=lambda *t: told.append(t[0]))
+    for number in (1, 2):
+        assert client.listening.listen(Wanted(uri="a://b"), 600).outcome == "ok"
+        until(lambda: len(fared) == number)  # noqa: B023 -- called at once
+        client.listening.unlisten()
+    assert (fared, told) == (barren, ["opened", "lived", "opened", "gap", "lived"])
+    reply = client.listening.listen(Wanted(uri="a://b"), timeout_s)
+    assert 0 < slept[-1] <= min(60, timeout_s)
+    if timeout_s > 60:
+        assert (reply.outcome, len(server.requests)) == ("ok", 3)
+        assert reply.end_ns - reply.start_ns < 60e9
+    else:
+        assert (reply.outcome, len(server.requests)) == ("rpc_error", 2)
+        assert reply.detail.startswith("the last stream was ended or refused: asked again in 5")
+
+
+def test_a_subscription_that_is_refused_is_told_and_put_off(opened):
+    """Who refuses is not asked in a loop, and not before its Retry-After."""
+    slept, told = [], []
+    busy = b"HTTP/1.1 503 X\r\nRetry-After: 30\r\nContent-Length: 0\r\n\r\n"
+    client, server = opened(busy, sleep=slept.append, stream=lambda *t: told.append(t[0]))
+    assert client.listening.listen(Wanted(("tools",))).outcome == "http_error"
+    assert client.listening.listen(Wanted(("tools",))).outcome == "rpc_error"
+    assert (told, slept, len(server.requests)) == (["HTTP 503"], [5], 1)
 
 
 # Openings that come too late.

@@ -201,9 +201,11 @@ def test_streams_that_the_server_ends_have_an_account():
         f"2 were opened again, at most 3000 ms later; refused: 5 by HTTP 409. {own}"
     )
     refused = streams(0, **{"HTTP 409": [0.0]})
-    assert built({"mcp": [Round()]}, extra=[refused]).notes == [
-        f"Streams of mcp were opened 0 times; refused: 1 by HTTP 409. {own}"
-    ]
+    text = "Streams of mcp were opened 0 times; refused: 1 by HTTP 409."
+    assert built({"mcp": [Round()]}, extra=[refused]).notes == [f"{text} {own}"]
+    first, *records = virtual.journal({"mcp": [Round()]}, extra=[refused])
+    by_steps = replace(first, arms={"mcp": {"protocol": "2026-07-28"}})
+    assert build([by_steps, *records]).notes == [text]
 
 
 @pytest.mark.parametrize("gates", [[], ["mcp.error_rate < 50%"]])
