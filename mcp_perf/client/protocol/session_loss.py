@@ -30,19 +30,24 @@ _READ_BYTES: Final = 600
 
 _SESSION: Final = (
     r"(?<!database )(?<!browser )(?<!login )(?<!shell )(?<!user )(?<!ssh )(?<!db )"
+    r"(?<!chat )(?<!training )(?<!debug )(?<!terminal )(?<!game )(?<!checkout )(?<!payment )"
     r"\bsessions?(?: ids?)?\b"
 )
 """Not one of those that tools have."""
 _GONE: Final = (
     r"\b(?:not (?:be )?(?:found|valid|exist|active|recogni[sz]ed|known|available)|unknown|"
     r"un?recogni[sz]ed|invalid|expired|missing|required|no longer|doesn't exist|terminated|"
-    r"closed|gone|stale|inactive|lost|timed out|ended|deleted|destroyed|removed|disconnected)\b"
+    r"closed|gone|stale|inactive|lost|timed out|time ?out|idle|ended|deleted|destroyed|removed|"
+    r"disconnected|lookup failed)\b"
 )
 _OUSTED: Final = r"\b(?:evicted|displaced|superseded|replaced|taken over|kicked)\b"
 _FEW: Final = r"[^{}<>]{0,70}?"
 _FULL: Final = re.compile(
     r"\b(?:too many|maximum|max|limit (?:of|on)|no more)\b(?: \w+){0,2} "
     r"(?:sessions|connections|clients)\b|"
+    r"\b(?:no (?:free|available)|out of|(?:create|open|start|accept) (?:any )?more) "
+    r"(?:session|connection|client)(?:s| slots?)\b|"
+    r"\ball (?:\w+ )?(?:sessions|connections|slots) (?:are )?(?:in use|busy|taken|used)\b|"
     r"\b(?:session|connection|client)s? (?:limit|cap|quota)\b|"
     r"\b(?:sessions?|server|pool)\b.{0,20}\b(?:full|exhausted|at capacity)\b"
 )
@@ -50,12 +55,14 @@ _EVICTION: Final = re.compile(
     rf"{_SESSION}{_FEW}{_OUSTED}|{_OUSTED}{_FEW}{_SESSION}|\btoo many sessions\b|\bsession limit\b"
 )
 _LOSS: Final = re.compile(
-    rf"{_SESSION}{_FEW}{_GONE}|(?:{_GONE}|\b(?:no|find|locate)\b)[^{{}}<>]{{0,25}}?{_SESSION}|"
+    rf"{_SESSION}{_FEW}{_GONE}|"
+    rf"(?:{_GONE}|\b(?:no|find|locate|not in|match any)\b)[^{{}}<>]{{0,25}}?{_SESSION}|"
     rf"\bno transport\b|\btransport\b{_FEW}\bnot found\b"
 )
 _NEW: Final = re.compile(
     r"\bnot (?:yet )?(?:been )?(?:yet )?initiali[sz]ed\b|\buninitiali[sz]ed\b|"
     r"\bre ?initiali[sz]e|\binitiali[sz]\w+ (?:first|again|required|is required|expected)\b|"
+    r"\bhandshake (?:is )?(?:required|first|missing|expected|not (?:done|complete))|"
     r"\b(?:must|before|expected|requires?|missing|without|no|send)\b(?: \w+){0,2} initiali[sz]"
 )
 
