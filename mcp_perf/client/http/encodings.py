@@ -9,6 +9,11 @@ Unpack = Callable[[bytes, int], bytes]
 """Takes a piece of a packed body, and how much may come of it. Returns what it holds; as much as
 that or more says that it held too much. Raises an error of its library."""
 
+_NO_CODINGS: Final = {
+    *("", "identity", "none", "binary", "text", "chunked", "7bit", "8bit"),
+    *("utf-8", "utf8", "ascii", "us-ascii", "iso-8859-1"),
+}
+"""What servers write there by mistake. Clients read the body as it is."""
 _PIECE_BYTES: Final = 64
 """What zstd unpacks at once, for it cannot be bounded: at most 128 KiB of each four bytes."""
 
@@ -19,7 +24,7 @@ def unpacker(codings: str) -> Unpack | None:
     `codings` were applied in this order. `br` and `zstd` are read if their libraries are installed.
     """
     names = [name.strip().lower() for name in reversed(codings.split(","))]
-    layers = [_layer(name) for name in names if name not in ("", "identity")]
+    layers = [_layer(name) for name in names if name not in _NO_CODINGS]
     known = [layer for layer in layers if layer is not None]
     if len(known) < len(layers):
         return None

@@ -19,6 +19,7 @@ PACKED = {
     "deflate": zlib.compress(TEXT),
     "Deflate": RAW.compress(TEXT) + RAW.flush(),
     "identity": TEXT,
+    "UTF-8": TEXT,
 }
 
 
