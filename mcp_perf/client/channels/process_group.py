@@ -35,6 +35,7 @@ class ProcessGroup:
         """Start it; `streams` are the descriptors of its input, output, errors. Raises OSError."""
         _guard.start()
         stdin, stdout, stderr = streams
+        self._ends = {f"socket:[{os.fstat(stream).st_ino}]" for stream in streams}
         self._process = subprocess.Popen(  # noqa: S603 -- a list from the scenario, never a shell
             list(argv),
             cwd=cwd,
@@ -66,9 +67,21 @@ class ProcessGroup:
 
     def left_behind(self) -> list[str]:
         """Name, by pid and command, the processes that outlive the leader by more than a moment."""
-        if self.alive or self._gone_within(_MOMENT_S):
+        if self.alive:
             return []
-        return [_named(pid) for pid in psutil.pids() if _is_alive_in(self.pid, pid)]
+        self._gone_within(_MOMENT_S)
+        return [_named(pid) for pid in psutil.pids() if self._began(pid)]
+
+    def _began(self, pid: int) -> bool:
+        """Tell whether a process lives that the leader began: by its group, session or streams.
+
+        One with a session of its own is told by the streams that it has from the leader, on Linux.
+        """
+        with contextlib.suppress(OSError, psutil.Error):
+            found = self.pid in (os.getpgid(pid), os.getsid(pid))
+            if found or str(Path(f"/proc/{pid}/fd/2").readlink()) in self._ends:
+                return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+        return False
 
     def wait(self) -> None:
         """Wait until the leader has ended."""
@@ -114,14 +127,6 @@ class ProcessGroup:
         except (ProcessLookupError, PermissionError):
             return False
         return True
-
-
-def _is_alive_in(group: int, pid: int) -> bool:
-    """Tell whether a process lives in a group, or in its session."""
-    with contextlib.suppress(OSError, psutil.Error):
-        of_group = group in (os.getpgid(pid), os.getsid(pid))
-        return of_group and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    return False
 
 
 def _named(pid: int) -> str:

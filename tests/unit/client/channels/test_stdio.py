@@ -331,6 +331,15 @@ def test_what_is_left_when_the_input_is_closed_is_a_remark_of_one_client(serve):
     assert other.terms.remarks == []
 
 
+def test_what_has_left_the_group_is_named_too(serve):
+    """By the standard error that it has from the server; it is not ours to end."""
+    client = serve(LEAVES.replace('time.sleep(600)"]', 'time.sleep(600)"], start_new_session=True'))
+    child = int(said(call(client)))
+    client.close()
+    os.kill(child, signal.SIGKILL)
+    assert [f"{child} (" in one for one in client.terms.remarks] == [True]
+
+
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_nothing_is_left_when_the_generator_is_killed(number, tmp_path):
     """However this process ends, the guard ends what it started."""
