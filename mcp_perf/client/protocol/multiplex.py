@@ -35,6 +35,11 @@ class _Envelope(msgspec.Struct):
 
 
 _decode = msgspec.json.Decoder(_Envelope).decode
+_OF_CLIENTS: Final = (
+    *("initialize", "server/", "tools/", "prompts/", "resources/", "completion/"),
+    "subscriptions/",
+)
+"""How the methods begin that only clients call: some servers print what they read."""
 
 
 @dataclass(eq=False, slots=True)
@@ -127,6 +132,10 @@ class Conversation:
         if envelope.method is not msgspec.UNSET:
             if request_id is None or request_id is msgspec.UNSET:
                 self._notice(envelope.method, message, now_ns)
+                return None
+            if request_id in self._pending and envelope.method.startswith(_OF_CLIENTS):
+                said = f"the client's own request came back ({envelope.method})"
+                self.strays.request(said, message)
                 return None
             return self._respond(message)
         if request_id is None or request_id is msgspec.UNSET:

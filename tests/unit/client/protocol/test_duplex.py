@@ -93,6 +93,15 @@ def test_a_request_of_the_server_is_handed_on_and_is_no_answer(conversation, ask
     assert not pending.wait(0)
 
 
+def test_promise_29_a_request_that_is_printed_back_ends_no_call(conversation, asked, strays):
+    """As a server does that logs what it reads: it is not answered either."""
+    pending = conversation.expect(7)
+    message = encode(id=7, method="tools/call")
+    assert conversation.receive(message, 1) is None
+    assert (asked, pending.wait(0)) == ([], False)
+    assert strays == [("forbidden_request", message)]
+
+
 def test_promise_29_an_answer_that_comes_too_late_is_skipped(conversation, strays):
     """A call that was given up takes nothing away from the next one."""
     conversation.expect(1)
