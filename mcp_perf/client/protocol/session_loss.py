@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from mcp_perf.client.protocol import jsonrpc
-from mcp_perf.client.reply import HTTP_ERROR, RPC_ERROR, TOOL_ERROR, Reply
+from mcp_perf.client.reply import HTTP_ERROR, RPC_ERROR, TOOL_ERROR, TRANSPORT_ERROR, Reply
 
 FORGOT: Final = "forgot"
 EVICTED: Final = "evicted"
@@ -150,7 +150,8 @@ class Doubt:
 
     def falls_on(self, standing: Standing, reply: Reply) -> bool:
         """Take in a failed call of a session; tell whether the session is to be given up."""
-        if reply.outcome not in (RPC_ERROR, HTTP_ERROR, TOOL_ERROR):
+        empty = reply.outcome == TRANSPORT_ERROR and reply.status != jsonrpc.NO_HTTP
+        if not empty and reply.outcome not in (RPC_ERROR, HTTP_ERROR, TOOL_ERROR):
             return False
         refusal = without_numbers(reply.detail)
         works, standing.works = standing.works, False

@@ -133,5 +133,14 @@ def test_what_also_keeps_a_session_from_opening_is_not_about_the_session():
 def test_calls_that_were_not_refused_raise_no_doubt():
     """Silence and cut connections are no refusals."""
     doubt, standing = Doubt(), Standing(works=True)
-    assert not any(doubt.falls_on(standing, refusal("x", "timeout")) for _ in range(9))
+    for outcome in ("timeout", "transport_error"):
+        assert not any(doubt.falls_on(standing, refusal("x", outcome)) for _ in range(9))
     assert standing.works
+
+
+def test_promise_30_a_response_without_an_answer_is_a_refusal_too():
+    """Such as 200 and nothing in it."""
+    doubt, standing = Doubt(), Standing(works=True)
+    empty = refusal("the reply is empty", "transport_error")
+    empty.status = 200
+    assert [doubt.falls_on(standing, empty) for _ in "123"] == [False, False, True]
