@@ -223,7 +223,7 @@ class McpClient:
         self.terms.hide(session_id)
         session = messenger.session = Session(session_id)
         reply = messenger.post(connection, versions.INITIALIZED)
-        if reply.outcome == OK and reply.status not in (200, 202, 204):
+        if reply.outcome == OK and reply.status not in (200, 201, 202, 204):
             rate_limits.refuse(reply)
         self.terms.tell("notifications/initialized", reply)
         if reply.outcome != OK:

@@ -33,6 +33,8 @@ HEADER_MISMATCH: Final = -32020
 """Codes of errors; the last one is MCP's own: a header of a request says other than its body."""
 NO_HTTP: Final = 0
 """The status of a reply that came by another transport."""
+_TAKEN: Final = frozenset((NO_HTTP, 200, 201, 203))
+"""Statuses with which a reply is what it says; the SDKs' clients take any of 2xx but 202."""
 
 
 class RpcError(msgspec.Struct):
@@ -114,7 +116,7 @@ def judge(reply: Reply, request_id: RequestId) -> Reply:
         return _no_json(reply, request_id)
     if response.error is not msgspec.UNSET:
         return _failed(reply, response.id, response.error, request_id)
-    if reply.status not in (NO_HTTP, 200):
+    if reply.status not in _TAKEN:
         return rate_limits.refuse(reply)
     result = response.result
     if result is msgspec.UNSET:
@@ -164,7 +166,7 @@ def is_of_another(response_id: Any, request_id: RequestId) -> bool:
 
 def foreign_id(reply: Reply, request_id: RequestId) -> Any:
     """Return the id of a failed reply that belongs to another request; None if it does not."""
-    if reply.outcome != RPC_ERROR or reply.status != 200:
+    if reply.outcome != RPC_ERROR or reply.status not in _TAKEN:
         return None
     found = message_of(reply.body).get("id")
     return found if is_of_another(found, request_id) else None
@@ -205,7 +207,7 @@ def result_of(reply: Reply) -> dict[str, Any]:
 
 
 def _failed(reply: Reply, response_id: Any, error: RpcError, request_id: RequestId) -> Reply:
-    if is_of_another(response_id, request_id) and reply.status in (NO_HTTP, 200):
+    if is_of_another(response_id, request_id) and reply.status in _TAKEN:
         return reply.fail(RPC_ERROR, _mismatch(response_id, request_id))
     detail = _with_hint(f"{error.code} {error.message}".strip())
     return rate_limits.fail(reply, RPC_ERROR, detail, error.code)
@@ -233,13 +235,15 @@ def _mismatch(response_id: Any, request_id: RequestId) -> str:
 def _no_json(reply: Reply, request_id: RequestId) -> Reply:
     if reply.status == 200 and not reply.body:
         return reply.fail(TRANSPORT_ERROR, "the reply is empty")
-    if reply.status in (NO_HTTP, 200):
+    if reply.status in _TAKEN:
         read = unreadable.read(reply.body)
         if has_id(read.message, request_id):
             return _fault(reply, read)
-    if reply.status == 200:
+    if reply.status in _TAKEN and reply.status != NO_HTTP:
         shown = beginning(reply.body) or "(no body)"
-        return reply.fail(HTTP_ERROR, f"HTTP 200 with something that is not JSON: {shown}")
+        return reply.fail(
+            HTTP_ERROR, f"HTTP {reply.status} with something that is not JSON: {shown}"
+        )
     return rate_limits.refuse(reply)
 
 

@@ -77,6 +77,9 @@ TABLE = [
     ("a plain 404", b"", 404, "http_error", "HTTP 404: (no body)"),
     ("JSON that is not JSON-RPC, 500", {"detail": "boom"}, 500, "http_error", "boom"),
     ("a result with a bad status", RESULT, 500, "http_error", "HTTP 500"),
+    ("a result with 201", RESULT, 201, "ok", ""),
+    ("a result that a proxy has changed", RESULT, 203, "ok", ""),
+    ("a page with 203", b"<p>", 203, "http_error", "HTTP 203 with something that is not JSON"),
     ("accepted, but no reply", b"", 202, "http_error", "HTTP 202"),
     (
         "bytes that are not UTF-8",
