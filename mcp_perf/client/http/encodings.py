@@ -14,17 +14,23 @@ _NO_CODINGS: Final = {
     *("utf-8", "utf8", "ascii", "us-ascii", "iso-8859-1"),
 }
 """What servers write there by mistake. Clients read the body as it is."""
+_GZIP: Final = 16 + zlib.MAX_WBITS
 _PIECE_BYTES: Final = 64
 """What zstd unpacks at once, for it cannot be bounded: at most 128 KiB of each four bytes."""
 
 
-def unpacker(codings: str) -> Unpack | None:
+def codings(header: bytes) -> list[str]:
+    """Return how a body is packed, by its Content-Encoding, in the order in which it was done."""
+    names = [name.strip().lower() for name in header.decode("latin-1").split(",")]
+    return [name for name in names if name not in _NO_CODINGS]
+
+
+def unpacker(names: Iterable[str]) -> Unpack | None:
     """Return what unpacks a body, piece by piece; None if a coding of it cannot be read here.
 
-    `codings` were applied in this order. `br` and `zstd` are read if their libraries are installed.
+    `br` and `zstd` are read if their libraries are installed.
     """
-    names = [name.strip().lower() for name in reversed(codings.split(","))]
-    layers = [_layer(name) for name in names if name not in _NO_CODINGS]
+    layers = [_layer(name) for name in names][::-1]
     known = [layer for layer in layers if layer is not None]
     if len(known) < len(layers):
         return None
@@ -43,12 +49,12 @@ def packed(encodings: Iterable[str]) -> list[str]:
     """Return the remark on replies that came packed; none if none did."""
     names = ", ".join(sorted(encodings))
     told = f"replies came with Content-Encoding: {names}, for which mcp-perf does not ask"
-    return [f"{told}; to unpack them costs the load generator time"] if names else []
+    return [f"{told}, and were unpacked"] if names else []
 
 
 def _layer(name: str) -> Unpack | None:
     if name in ("gzip", "x-gzip"):
-        return zlib.decompressobj(16 + zlib.MAX_WBITS).decompress
+        return _Gzipped()
     if name == "deflate":
         return _Deflated()
     try:
@@ -59,6 +65,20 @@ def _layer(name: str) -> Unpack | None:
     except ImportError:
         pass
     return None
+
+
+class _Gzipped:
+    """Unpacks gzip, of which several may follow each other (RFC 1952, section 2.2)."""
+
+    def __init__(self) -> None:
+        self._one = zlib.decompressobj(_GZIP)
+
+    def __call__(self, data: bytes, most: int) -> bytes:
+        found = self._one.decompress(data, most)
+        while len(found) < most and (rest := self._one.unused_data.lstrip(b"\0")):
+            self._one = zlib.decompressobj(_GZIP)
+            found += self._one.decompress(rest, most - len(found))
+        return found
 
 
 class _Deflated:

@@ -13,7 +13,7 @@ import httptools
 from mcp_perf.client.errors import EncodingError, NoRoom, ProtocolError, ReadError
 from mcp_perf.client.http import states
 from mcp_perf.client.http.budget import SMALL, Portion
-from mcp_perf.client.http.encodings import Unpack, unpacker
+from mcp_perf.client.http.encodings import Unpack, codings, unpacker
 from mcp_perf.client.http.retry_after import retry_after_s
 from mcp_perf.client.http.sse import MESSAGES, EventDecoder, only_event
 
@@ -62,7 +62,7 @@ class ResponseReader:
     encoding: str = ""
     """The Content-Encoding of a body that was packed unasked."""
     encodings: set[str] = field(default_factory=set)
-    """All that ever were; a reader that takes the place of this one goes on with it."""
+    """All that were unpacked; a reader that takes the place of this one goes on with it."""
     _unpack: Unpack | None = None
     _unpacked: int = 0
     _fault: ReadError | None = None
@@ -252,10 +252,11 @@ class ResponseReader:
                     self._decoder = EventDecoder(self.event_names)
             elif lowered in (b"content-length", b"transfer-encoding"):
                 self._framed = True
-            elif lowered == b"content-encoding" and value.lower() not in (b"", b"identity"):
-                self.encoding = value.decode("latin-1")
-                self.encodings.add(self.encoding)
-                self._unpack = unpacker(self.encoding)
+            elif lowered == b"content-encoding" and (names := codings(value)):
+                self.encoding = ", ".join(names)
+                self._unpack = unpacker(names)
+                if self._unpack is not None:
+                    self.encodings.add(self.encoding)
         self.state = states.NEXT[self.state][kind]
 
     def on_body(self, data: bytes) -> None:

@@ -51,7 +51,9 @@ def _first_members(body: bytes) -> dict[str, Any]:
 
 def _broken(body: bytes, text: str, error: ValueError) -> str:
     at = getattr(error, "pos", 0)
-    if at >= len(text.rstrip()) or "Unterminated string" in str(error):
+    rest = text[at:].strip()
+    cut = any(word.startswith(rest) for word in ("true", "false", "null"))
+    if cut or "Unterminated string" in str(error):
         return f"it is cut off after {len(body)} bytes"
     return f"character {at} is not JSON: {text[at : at + 20]!r}"
 

@@ -18,6 +18,7 @@ PACKED = {
     "x-GZIP": gzip.compress(TEXT, mtime=0),
     "deflate": zlib.compress(TEXT),
     "Deflate": RAW.compress(TEXT) + RAW.flush(),
+    "gzip in two": gzip.compress(TEXT[:9], mtime=0) + gzip.compress(TEXT[9:], mtime=0) + b"\0\0",
     "identity": TEXT,
     "UTF-8": TEXT,
 }
@@ -37,7 +38,7 @@ def read(coding: str, body: bytes, kind: str = "application/json", limit: int = 
 @pytest.mark.parametrize(("coding", "body"), PACKED.items(), ids=PACKED)
 def test_a_packed_body_is_read_as_if_it_were_not(coding, body):
     """Piece by piece; the size is that of what came."""
-    reader = read(coding, body)
+    reader = read(coding.split(" in ")[0], body)
     assert (reader.body, reader.complete) == (TEXT, True)
     assert len(body) < reader.size < len(body) + 200
 
@@ -86,17 +87,17 @@ def test_a_packed_body_that_is_cut_short_is_named():
 
 def test_a_gzip_bomb_expands_no_further_than_a_reply_may():
     """Whatever a piece of it holds, it is unpacked up to the limit and one byte."""
-    unpack, bomb = unpacker("gzip"), gzip.compress(bytes(10_000_000))
+    unpack, bomb = unpacker(["gzip"]), gzip.compress(bytes(10_000_000))
     assert len(unpack(bomb, 1001)) == 1001
     inner = gzip.compress(bomb)
-    assert len(unpacker("gzip, gzip")(inner, 1001)) == 1001
+    assert len(unpacker(["gzip", "gzip"])(inner, 1001)) == 1001
 
 
 def test_codings_that_were_applied_one_after_the_other_are_undone_in_turn():
     """As a gateway does that packs what its server has packed; identity is no packing."""
     both = gzip.compress(PACKED["deflate"])
     assert read("identity, deflate, gzip", both).body == TEXT
-    assert unpacker("gzip, compress") is None
+    assert unpacker(["gzip", "compress"]) is None
 
 
 def test_a_stream_without_end_is_limited_by_event():
@@ -109,7 +110,7 @@ def test_a_stream_without_end_is_limited_by_event():
     reader.happened(states.SEND)
     reader.feed(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n")
     reader.feed(b"Content-Encoding: deflate\r\n\r\n" + first)
-    reader.forget_size()
+    reader.restart()
     reader.feed(then)
     assert reader.events == [TEXT, TEXT]
 
@@ -121,6 +122,7 @@ def test_a_remark_names_the_encodings_of_a_connection():
     [told] = packed(reader.encodings)
     assert "replies came with Content-Encoding: br, gzip, for which mcp-perf does not ask" in told
     assert packed(()) == []
+    assert read("UTF-8", TEXT).encodings == set()
 
 
 class Reversed:
@@ -147,7 +149,7 @@ class Reversed:
 def test_other_codings_are_read_by_their_libraries(monkeypatch, coding, library):
     """If these are installed; a bomb is not unpacked to its end."""
     monkeypatch.setitem(sys.modules, library, Reversed())
-    assert unpacker(coding)(b"ab", 100) == b"ba"
-    assert len(unpacker(coding)(bytes(1000), 90)) <= 128
+    assert unpacker([coding])(b"ab", 100) == b"ba"
+    assert len(unpacker([coding])(bytes(1000), 90)) <= 128
     monkeypatch.setitem(sys.modules, library, None)
-    assert unpacker(coding) is None
+    assert unpacker([coding]) is None

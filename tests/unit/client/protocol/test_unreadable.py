@@ -37,6 +37,7 @@ def test_the_first_three_faults_are_named():
     [
         (HEAD + b'{"text":"half a te', "it is cut off after 51 bytes"),
         (HEAD, "it is cut off after 33 bytes"),
+        (HEAD + b'{"isError":fal', "it is cut off after 47 bytes"),
         (HEAD + b'"\xff"}', "byte 34 (0xff) is not UTF-8"),
         (HEAD + b"<p>no</p>", "character 33 is not JSON: '<p>no</p>'"),
         (HEAD + b"[" * 90_000, "it is nested without end"),
