@@ -66,6 +66,7 @@ class StreamOpenings:
         self.observe(OPENED, 0)
         if self._ended_ns:
             self.observe(GAP, now_ns - self._ended_ns)
+            self._ended_ns = 0
         return now_ns
 
     def ended(self, opened_ns: int, *, of_use: bool) -> bool:

@@ -506,7 +506,10 @@ def test_a_subscription_that_brings_nothing_is_asked_for_ever_more_rarely(
         update = note(UPDATED, request, uri="a://b") if of_use else b""
         acknowledged(update, END, resourceSubscriptions=["a://b"])(peer, request)
 
-    client, server = opened(say, say, say, sleep=slept.append, stream=lambda *t: told.append(t[0]))
+    stays = acknowledged(resourceSubscriptions=["a://b"])
+    client, server = opened(
+        say, say, stays, sleep=slept.append, stream=lambda *t: told.append(t[0])
+    )
     for number in (1, 2):
         assert client.listening.listen(Wanted(uri="a://b"), 600).outcome == "ok"
         until(lambda: len(fared) == number)  # noqa: B023 -- called at once
@@ -517,6 +520,10 @@ def test_a_subscription_that_brings_nothing_is_asked_for_ever_more_rarely(
     if timeout_s > 60:
         assert (reply.outcome, len(server.requests)) == ("ok", 3)
         assert reply.end_ns - reply.start_ns < 60e9
+        client.listening.unlisten()  # which ends no stream for the account
+        told.clear()
+        client.streams.openings.opened()
+        assert told == ["opened"]
     else:
         assert (reply.outcome, len(server.requests)) == ("rpc_error", 2)
         assert reply.detail.startswith("the last stream was ended or refused: asked again in 5")
