@@ -85,6 +85,10 @@ def list_tools(terms: Terms, ask: Ask) -> dict[str, Tool]:
     terms.tools_list_bytes = 0
     while True:
         reply = ask("tools/list", params, modern=terms.modern)
+        error = None if reply.outcome == OK else jsonrpc.error_of(reply)
+        if error is not None and error.code == jsonrpc.METHOD_NOT_FOUND:
+            terms.remark(f"the server has no tools: tools/list is answered by {reply.detail}")
+            return tools
         if reply.outcome != OK:
             raise ReadError(f"tools/list failed: {reply.detail}").told_by(reply)
         terms.tools_list_bytes += len(reply.body)

@@ -525,6 +525,15 @@ def test_an_odd_tool_is_named_and_costs_the_others_nothing(serve, odd, remark) -
     assert remark in said
 
 
+def test_a_server_without_tools_is_one_all_the_same(serve) -> None:
+    """It may have resources, or prompts; a remark says so."""
+    mcp = client(serve(error(-32601, "Method not found", "404 Not Found")), "2026-07-28")
+    assert mcp.list_tools() == {}
+    assert mcp.terms.remarks == [
+        "the server has no tools: tools/list is answered by -32601 Method not found"
+    ]
+
+
 @pytest.mark.parametrize("cursor", ["again", ""])
 def test_a_cursor_that_comes_again_ends_the_list(serve, cursor) -> None:
     """The tools seen are used, and a remark names it; listing as a call fails by it."""
