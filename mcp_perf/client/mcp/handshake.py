@@ -156,7 +156,8 @@ def _probe(terms: Terms, ask: Ask, timeout_s: float | None = None) -> Reply:
 
 
 def _not_modern(why: str) -> str:
-    return f"an older version than {eras.MODERN} is spoken, because server/discover failed: {why}"
+    said = why.removeprefix("server/discover: ")
+    return f"an older version than {eras.MODERN} is spoken, because server/discover failed: {said}"
 
 
 def _discovered(terms: Terms, reply: Reply, ask: Ask) -> bool:

@@ -94,8 +94,7 @@ def list_tools(terms: Terms, ask: Ask) -> dict[str, Tool]:
         terms.tools_list_bytes += len(reply.body)
         result = jsonrpc.result_of(reply)
         page = result.get("tools")
-        for odd in read_tools(page, tools, modern=terms.modern, tasks=terms.tasks):
-            terms.remark(odd)
+        terms.remark(*read_tools(page, tools, modern=terms.modern, tasks=terms.tasks))
         cursor = result.get("nextCursor")
         if not isinstance(cursor, str):
             return tools

@@ -9,6 +9,7 @@ import pytest
 
 from mcp_perf.client.errors import CallTimeout, ConnectError, NegotiationError, ReadError
 from mcp_perf.client.http.endpoint import Endpoint
+from mcp_perf.client.mcp import lists
 from mcp_perf.client.mcp.lists import list_all
 from mcp_perf.client.mcp.streamable_http import Call, McpClient
 from mcp_perf.client.protocol.tools import Tool
@@ -523,6 +524,16 @@ def test_an_odd_tool_is_named_and_costs_the_others_nothing(serve, odd, remark) -
     assert list(mcp.list_tools()) == ["good", "last"]
     [said] = mcp.terms.remarks
     assert remark in said
+
+
+def test_a_list_that_does_not_end_is_left(serve, monkeypatch) -> None:
+    """Though each of its cursors is another: the tools seen are used."""
+    monkeypatch.setattr(lists, "MAX_PAGES", 2)
+    mcp = client(serve(listed("a", cursor="1"), listed("b", cursor="2")), "2026-07-28")
+    assert list(mcp.list_tools()) == ["a", "b"]
+    assert mcp.terms.remarks == [
+        "tools/list does not end after 2 pages; the tools seen are used (2)"
+    ]
 
 
 def test_a_server_without_tools_is_one_all_the_same(serve) -> None:

@@ -155,7 +155,7 @@ def test_a_server_that_dies_of_the_probe_is_started_again_for_the_handshake():
     assert (client.terms.version, peer.opened) == (HANDSHAKE, 2)
     assert peer.methods == ["server/discover", "initialize", "notifications/initialized"]
     [remark] = client.terms.remarks
-    assert "server/discover failed: server/discover: the server exited with status 1" in remark
+    assert "server/discover failed: the server exited with status 1" in remark
 
 
 def test_a_server_that_starts_has_longer_than_a_call_and_says_how_far_it_is(monkeypatch):
