@@ -21,6 +21,7 @@ import psutil
 GRACE_S: Final = 2.0
 """How long a server may take to end, at each step."""
 _POLL_S: Final = 0.01
+_LONGEST_POLL_S: Final = 0.1
 _MOMENT_S: Final = 0.2
 _COMMAND_LETTERS: Final = 80
 _GUARD: Final = Path(__file__).with_name("process_guard.py")
@@ -79,8 +80,8 @@ class ProcessGroup:
         """
         with contextlib.suppress(OSError, psutil.Error):
             found = self.pid in (os.getpgid(pid), os.getsid(pid))
-            if found or str(Path(f"/proc/{pid}/fd/2").readlink()) in self._ends:
-                return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+            found = found or str(Path(f"/proc/{pid}/fd/2").readlink()) in self._ends
+            return found and _lives(pid)
         return False
 
     def wait(self) -> None:
@@ -111,12 +112,22 @@ class ProcessGroup:
             self._process.wait(GRACE_S)
 
     def _gone_within(self, seconds: float) -> bool:
-        deadline = time.monotonic() + seconds
+        deadline, pause_s = time.monotonic() + seconds, _POLL_S
         while time.monotonic() < deadline:
             self._process.poll()  # an ended leader stays in its group until it is waited for
-            if not self._signal(0):
+            if not self._signal(0) or not any(map(self._is_member, psutil.pids())):
                 return True
-            time.sleep(_POLL_S)
+            time.sleep(pause_s)
+            pause_s = min(2 * pause_s, _LONGEST_POLL_S)
+        return False
+
+    def _is_member(self, pid: int) -> bool:
+        """Tell whether a process lives in the group; one that is only not reaped does not.
+
+        In a container nobody may ever reap what the leader left.
+        """
+        with contextlib.suppress(OSError, psutil.Error):
+            return os.getpgid(pid) == self.pid and _lives(pid)
         return False
 
     def _signal(self, number: int) -> bool:
@@ -127,6 +138,10 @@ class ProcessGroup:
         except (ProcessLookupError, PermissionError):
             return False
         return True
+
+
+def _lives(pid: int) -> bool:
+    return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
 
 
 def _named(pid: int) -> str:

@@ -1,5 +1,6 @@
 """Servers as processes: their streams, their ends, and that nothing of them is left."""
 
+import ctypes
 import errno
 import os
 import signal
@@ -329,6 +330,23 @@ def test_what_is_left_when_the_input_is_closed_is_a_remark_of_one_client(serve):
         one.close()
     assert [f"{child} (" in one for one in client.terms.remarks] == [True]
     assert other.terms.remarks == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has subreapers")
+def test_who_is_dead_and_not_reaped_is_not_waited_for(serve):
+    """As in a container whose first process reaps nobody; here that is this one."""
+    prctl, subreaper = ctypes.CDLL(None).prctl, 36  # PR_SET_CHILD_SUBREAPER of linux/prctl.h
+    client = serve(LEAVES)
+    child = int(said(call(client)))
+    prctl(subreaper, 1)
+    try:
+        assert call(client, die=True).outcome == "transport_error"
+        group = client.channel._running.group
+        os.kill(child, signal.SIGKILL)
+        assert group._gone_within(600)
+        assert os.waitpid(child, 0)[0] == child
+    finally:
+        prctl(subreaper, 0)
 
 
 def test_what_has_left_the_group_is_named_too(serve):
