@@ -3,6 +3,9 @@
 import json
 import re
 import threading
+import zlib
+from collections.abc import Callable
+from typing import NamedTuple
 
 import pytest
 
@@ -22,6 +25,12 @@ STREAM = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"
 TAKEN = b"HTTP/1.1 202 Accepted\r\nContent-Length: 8\r\n\r\nAccepted"
 BUSY = b"HTTP/1.1 429 Too Many Requests\r\nRetry-After: 30\r\nContent-Length: 0\r\n\r\n"
 RESULT = {"content": [{"type": "text", "text": "hello"}]}
+
+
+class Peer(NamedTuple):
+    """Whatever takes what is sent."""
+
+    sendall: Callable[[bytes], None]
 
 
 class Stream:
@@ -122,6 +131,26 @@ def test_an_endpoint_elsewhere_is_refused(endpoint, connect):
     """Credentials and calls stay with the server that was named."""
     with pytest.raises(NegotiationError, match="names an endpoint elsewhere"):
         connect(Stream(endpoint).get)
+
+
+def test_a_stream_that_came_packed_is_remarked_on_when_it_is_closed(stream, connect):
+    """Its events are read; whether a POST's reply was packed is told as well."""
+    packer = zlib.compressobj(wbits=31)
+
+    def packed(data):
+        return packer.compress(data) + packer.flush(zlib.Z_SYNC_FLUSH)
+
+    def get(peer, _request):
+        stream.peer = Peer(lambda data: peer.sendall(packed(data)))
+        head = STREAM[:-2] + b"Content-Encoding: gzip\r\n\r\n"
+        peer.sendall(head + packed(b"event: endpoint\ndata: " + stream.endpoint + b"\n\n"))
+
+    taken = b"HTTP/1.1 202 X\r\nContent-Encoding: deflate\r\nContent-Length: 0\r\n\r\n"
+    _, client = connect(get, *stream.greeting[1:], stream.take(RESULT, taken))
+    assert client.call(Call(ECHO, {})).outcome == "ok"
+    client.close()
+    [said] = client.terms.remarks
+    assert "Content-Encoding: deflate, gzip, for which mcp-perf does not ask" in said
 
 
 def test_pings_are_answered_by_a_post_of_their_own(stream, connect):

@@ -1,11 +1,16 @@
 """Where calls go, before any of them is made."""
 
+import gzip
 import json
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from mcp_perf.client.channels.inprocess import Code, PythonClient
+from mcp_perf.client.http.endpoint import Endpoint
+from mcp_perf.client.http.rest import RestClient
+from mcp_perf.load.targets.clients import remarks_of
 from mcp_perf.load.targets.refusal import UNREACHABLE, Refusal
 from mcp_perf.load.targets.targets import reach, unknown_tools
 from mcp_perf.scenario.loader import load, load_text
@@ -16,6 +21,18 @@ title: A target with a certificate of its own
 arms: {api: {http: "https://127.0.0.1:9", tls: {ca: own.pem}}}
 journeys: {look: {steps: [{get: /}]}}
 """
+
+
+def test_what_was_odd_is_told_of_clients_of_each_kind(serve):
+    """Of a plain HTTP arm, how its replies were packed; of a function nothing can be odd."""
+    body = gzip.compress(b"{}")
+    head = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n"
+    client = RestClient(Endpoint.of(serve(head % len(body) + body).url))
+    reply = client.send(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+    client.close()
+    assert (reply.outcome, reply.body) == ("ok", b"{}")
+    assert ["Content-Encoding: gzip" in one for one in remarks_of(client)] == [True]
+    assert remarks_of(PythonClient(Code("x", print), None)) == []
 
 
 @pytest.mark.process
