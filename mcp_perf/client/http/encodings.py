@@ -59,7 +59,8 @@ def _layer(name: str) -> Unpack | None:
         return _Deflated()
     try:
         if name == "br":
-            return _Brotli(importlib.import_module("brotli").Decompressor())
+            process: Any = importlib.import_module("brotli").Decompressor().process
+            return lambda data, most: bytes(process(data, output_buffer_limit=most))
         if name == "zstd":
             return _InPieces(importlib.import_module("zstandard").ZstdDecompressor())
     except ImportError:
@@ -92,15 +93,6 @@ class _Deflated:
             framed = data[:1] == b"\x78"
             self._unpack = zlib.decompressobj(zlib.MAX_WBITS * (1 if framed else -1)).decompress
         return self._unpack(data, most)
-
-
-class _Brotli:
-    def __init__(self, decompressor: Any) -> None:
-        self._process: Final = decompressor.process
-
-    def __call__(self, data: bytes, most: int) -> bytes:
-        found: bytes = self._process(data, output_buffer_limit=most)
-        return found
 
 
 class _InPieces:
