@@ -23,6 +23,8 @@ MODERN, HANDSHAKE = "2026-07-28", "2025-11-25"
 PORT = "PORT"
 """Stands for the server's port in a command."""
 STDIO = "everything-stdio"
+BROADCASTS = "supergateway-sse"
+"""It sends every answer to all of its sessions."""
 USERS = 2
 NONE = {"count": 0}
 
@@ -64,6 +66,10 @@ def peers() -> dict[str, Peer]:
                 *("--outputTransport", "streamableHttp", "--port", PORT),
             )
         ),
+        BROADCASTS: Peer(
+            (*gateway, "--stdio", " ".join(behind), "--outputTransport", "sse", "--port", PORT),
+            path="/sse",
+        ),
         "mcp-proxy-npm": Peer((*npm_proxy, "--port", PORT, "--", *behind), (MODERN,)),
         "mcp-proxy-pypi": Peer((*foreign.proxy(), "--port", PORT, "--", *behind)),
         "fastmcp-2": Peer(python("fastmcp", "fastmcp-2")),
@@ -92,6 +98,8 @@ journeys:
       - call: get-sum
         arguments: {a: 2, b: 3}
         expect: {equals: {"content[0].text": "The sum of 2 and 3 is 5."}}
+      - call: get-sum
+        arguments: {a: 2, b: 3}
 load: {users: USERS}
 """.replace("USERS", str(USERS))
 
@@ -125,7 +133,7 @@ def load(start_foreign, run_cli, report, tmp_path):
         seen = {name: relay.seen(name) for name, relay in of_arms.items()}
         for relay in relays.values():
             relay.stop()
-        return report(out)["arms"], seen | {STDIO: seen_by_stdio(tmp_path / "wire")}
+        return report(out), seen | {STDIO: seen_by_stdio(tmp_path / "wire")}
 
     return run
 
@@ -139,7 +147,8 @@ def through(folder: Path) -> list[str]:
 def test_we_tell_of_them_what_was_on_the_wire(load):
     """Versions, calls and sessions; of the last, one more was to try the server."""
     known = peers()
-    arms, seen = load(known)
+    found, seen = load(known)
+    arms = found["arms"]
     eras = {STDIO: HANDSHAKE}
     for name, peer in known.items():
         eras |= {f"{name}-{era}" if n else name: era for n, era in enumerate(peer.eras)}
@@ -156,3 +165,10 @@ def test_we_tell_of_them_what_was_on_the_wire(load):
     assert opened == {name: USERS if era == HANDSHAKE else 0 for name, era in eras.items()}
     tried = {name: seen[name].methods["initialize"] - count for name, count in opened.items()}
     assert tried == {name: 1 if era == HANDSHAKE else 0 for name, era in eras.items()}
+
+    # With an expectation as without, every call is ok, and the run fails.
+    crossed = [one["text"] for one in found["reasons"] if one["code"] == "crossed_replies"]
+    assert [BROADCASTS in text for text in crossed] == [True]
+    assert found["verdict"] == "FAIL"
+    strays = {name: one["strays"] for name, one in arms.items() if "crossed_reply" in one["strays"]}
+    assert strays.keys() == {BROADCASTS}
