@@ -56,7 +56,8 @@ _EVICTION: Final = re.compile(
 )
 _LOSS: Final = re.compile(
     rf"{_SESSION}{_FEW}{_GONE}|"
-    rf"(?:{_GONE}|\b(?:no|find|locate|not in|match any)\b)[^{{}}<>]{{0,25}}?{_SESSION}|"
+    rf"(?:{_GONE}|\b(?:no|find|locate|not in|match any)\b)[^{{}}<>]{{0,30}}?{_SESSION}|"
+    rf"\b(?:start|open|create|begin) a new session\b|"
     rf"\bno transport\b|\btransport\b{_FEW}\bnot found\b"
 )
 _NEW: Final = re.compile(

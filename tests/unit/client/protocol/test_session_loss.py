@@ -32,6 +32,8 @@ SAID = [
     (500, b"KeyError: 3f6c-11 not in sessions", 0, FORGOT),
     (400, b"session idle for too long", 0, FORGOT),
     (200, b"Internal error: session lookup failed", -32603, FORGOT),
+    (503, b"No active SSE connection for session 8a7b", 0, FORGOT),
+    (400, b"Please start a new session", 0, FORGOT),
     (400, b"Server has not been initialized", 0, RESTARTED),
     (400, b"Handshake required", 0, RESTARTED),
     (200, b"Client must send an initialize request first", -32600, RESTARTED),
