@@ -41,7 +41,7 @@ from mcp_perf.client.protocol.requests import (
     encode,
     filled,
 )
-from mcp_perf.client.protocol.session_loss import FORGOT, RESTARTED
+from mcp_perf.client.protocol.session_loss import FORGOT, RESTARTED, Doubt
 from mcp_perf.client.protocol.subscriptions import Inbox, Wanted, acknowledge
 from mcp_perf.client.protocol.tools import Tool
 from mcp_perf.client.reply import OK, REJOINED, REOPENED, TIMEOUT, Heard, Reply, Stop
@@ -92,6 +92,7 @@ class SessionClient:
         self._lost_how = self._ends_how = RESTARTED
         """How the session before this one was lost; how this one will be, unless more is said."""
         self.openings = Openings(clock)
+        self._doubt = Doubt()
         self._passing = () if channel.starting else (errors.ConnectError,)
         """Where nobody listens, asking again costs nothing; a process that is started does."""
         self._start_ns = 0
@@ -102,9 +103,7 @@ class SessionClient:
         """Whether the session is open. In 2026-07-28 it is the channel, which nobody shares."""
         return self._is_open and not self._conversation.ended
 
-    @property
-    def is_open(self) -> bool:
-        return self.has_session
+    is_open = has_session
 
     @property
     def hears(self) -> bool:
@@ -164,6 +163,10 @@ class SessionClient:
             reply = self.send(attempt, timeout)
             if reply.outcome != OK or call.task_ttl_ms:
                 reply = attempt.settle(reply)
+                if self._conversation.is_given_up(reply, self._doubt):
+                    self._ends_how = FORGOT
+            else:
+                self._conversation.standing.works = True
         finally:
             if attempt.token:
                 self.terms.in_progress.pop(attempt.token, None)
@@ -215,8 +218,6 @@ class SessionClient:
             reply.start_ns = first.start_ns
             reply.session_lost, reply.healed = lost, self._lost_how
         return reply
-
-    # The parts of opening.
 
     def _enter(self) -> bool:
         """Open the session if there is none; tell whether it was this caller who did."""
@@ -298,8 +299,7 @@ class SessionClient:
     def _tell_start(self, first: Reply) -> None:
         """Tell how long the start took: until a request was answered."""
         started = Reply(self._start_ns)
-        started.end_ns = first.end_ns
-        self._start_ns = 0
+        started.end_ns, self._start_ns = first.end_ns, 0
         self.terms.tell(self.channel.starting, started)
 
     # The parts of a call.

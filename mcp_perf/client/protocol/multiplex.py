@@ -17,8 +17,9 @@ from mcp_perf.client.http.budget import SMALL, Portion
 from mcp_perf.client.protocol import jsonrpc, unreadable
 from mcp_perf.client.protocol.identity import PROGRESS, Strays, token_of
 from mcp_perf.client.protocol.jsonrpc import RequestId
+from mcp_perf.client.protocol.session_loss import Doubt, Standing
 from mcp_perf.client.protocol.subscriptions import ACKNOWLEDGED, LISTENED, Inbox, subscription_of
-from mcp_perf.client.reply import RPC_ERROR, UNREADABLE, Heard, Reply
+from mcp_perf.client.reply import HTTP_ERROR, RPC_ERROR, UNREADABLE, Heard, Reply
 
 Hear = Callable[[str, int], None]
 """Takes a notification: its method, and when it came."""
@@ -92,6 +93,7 @@ class Conversation:
         self.ended = ""
         """Why nothing comes any more."""
         self.strays: Final = strays
+        self.standing: Final = Standing()
         self._respond = respond
         self._listening = listening
         self._in_progress: Final = {} if in_progress is None else in_progress
@@ -168,6 +170,17 @@ class Conversation:
         self._given_up.add(request_id)
         answered.fault = said
         answered.settle(message, now_ns)
+
+    def is_given_up(self, reply: Reply, doubt: Doubt) -> bool:
+        """Take in a failed call; end if messages are refused as if the session was not known.
+
+        Only HTTP+SSE can refuse a message by itself.
+        """
+        given_up = reply.outcome == HTTP_ERROR and doubt.falls_on(self.standing, reply)
+        if given_up:
+            reply.detail += "; every call gets it, as if the server no longer knows the session"
+            self.end("the server no longer knows the session")
+        return given_up
 
     def end(self, reason: str) -> None:
         """Fail all that wait: the channel has ended. Only the first reason counts."""

@@ -256,6 +256,19 @@ def test_another_refusal_is_an_http_error(stream, connect):
     assert stream.opened == 1
 
 
+def test_promise_30_a_session_whose_every_message_is_refused_is_given_up(stream, connect):
+    """If calls were ok in it before: a gateway may keep the stream, and forget whose it is."""
+    broken = b"HTTP/1.1 500 Oops\r\nContent-Length: 4\r\n\r\nsick"
+    _, client = connect(
+        *(*stream.greeting, stream.take(RESULT), *[stream.take(status=broken)] * 3),
+        *(*stream.greeting, stream.take(RESULT)),
+    )
+    replies = [client.call(Call(ECHO, {})) for _ in range(5)]
+    assert [reply.outcome for reply in replies] == ["ok", *["http_error"] * 3, "ok"]
+    assert "as if the server no longer knows the session" in replies[3].detail
+    assert (replies[4].session_lost, replies[4].healed, stream.opened) == (1, "forgot", 2)
+
+
 def test_a_stream_that_ends_in_a_call_is_a_transport_error(stream, connect):
     """The answer can only come on it; the next call opens a new one."""
 
