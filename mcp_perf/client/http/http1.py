@@ -286,8 +286,7 @@ class ResponseReader:
         self._unpacked += len(found)
         try:
             if self._unpacked > self.limit:
-                fault = f"the reply is larger than {self.limit} bytes{self.packed}"
-                self._fault = EncodingError(fault)
+                self._fault = ReadError(f"the reply is larger than {self.limit} bytes{self.packed}")
             elif self._unpacked > SMALL:
                 self._portion.hold(self.size + self._unpacked)
         except NoRoom as error:

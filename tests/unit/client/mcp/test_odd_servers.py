@@ -208,7 +208,7 @@ UNREAD = {
     ),
     "a bomb": (
         coded("gzip", lambda _: gzip.compress(bytes(70 << 20), 1)),
-        "http_error",
+        "transport_error",
         "larger than 67108864 bytes, Content-Encoding: gzip",
     ),
 }
