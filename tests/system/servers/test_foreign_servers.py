@@ -66,10 +66,6 @@ def peers() -> dict[str, Peer]:
                 *("--outputTransport", "streamableHttp", "--port", PORT),
             )
         ),
-        BROADCASTS: Peer(
-            (*gateway, "--stdio", " ".join(behind), "--outputTransport", "sse", "--port", PORT),
-            path="/sse",
-        ),
         "mcp-proxy-npm": Peer((*npm_proxy, "--port", PORT, "--", *behind), (MODERN,)),
         "mcp-proxy-pypi": Peer((*foreign.proxy(), "--port", PORT, "--", *behind)),
         "fastmcp-2": Peer(python("fastmcp", "fastmcp-2")),
@@ -166,9 +162,20 @@ def test_we_tell_of_them_what_was_on_the_wire(load):
     tried = {name: seen[name].methods["initialize"] - count for name, count in opened.items()}
     assert tried == {name: 1 if era == HANDSHAKE else 0 for name, era in eras.items()}
 
-    # With an expectation as without, every call is ok, and the run fails.
-    crossed = [one["text"] for one in found["reasons"] if one["code"] == "crossed_replies"]
-    assert [BROADCASTS in text for text in crossed] == [True]
+
+def test_promise_29_a_gateway_that_sends_every_answer_to_all_sessions_fails(load):
+    """With an expectation as without: each call is ok, and its users are mixed up."""
+    gateway, behind = foreign.node_server("supergateway"), foreign.node_server(foreign.EVERYTHING)
+    argv = (*gateway, "--stdio", " ".join((*behind, "stdio")), "--outputTransport", "sse")
+    found, seen = load({BROADCASTS: Peer((*argv, "--port", PORT), path="/sse")})
+    arms = found["arms"]
+    assert {name: arm["error_rate"] for name, arm in arms.items()} == {BROADCASTS: 0, STDIO: 0}
+    assert {name: set(arm["strays"]) for name, arm in arms.items()} == {
+        BROADCASTS: {"crossed_reply"},
+        STDIO: set(),
+    }
+    [crossed] = [one["text"] for one in found["reasons"] if one["code"] == "crossed_replies"]
+    assert BROADCASTS in crossed
     assert found["verdict"] == "FAIL"
-    strays = {name: one["strays"] for name, one in arms.items() if "crossed_reply" in one["strays"]}
-    assert strays.keys() == {BROADCASTS}
+    counted = arms[BROADCASTS]["calls"] + arms[BROADCASTS]["warmup_calls"]
+    assert seen[BROADCASTS].methods["tools/call"] == counted
