@@ -170,10 +170,7 @@ def test_promise_29_a_gateway_that_sends_every_answer_to_all_sessions_fails(load
     found, seen = load({BROADCASTS: Peer((*argv, "--port", PORT), path="/sse")})
     arms = found["arms"]
     assert {name: arm["error_rate"] for name, arm in arms.items()} == {BROADCASTS: 0, STDIO: 0}
-    assert {name: set(arm["strays"]) for name, arm in arms.items()} == {
-        BROADCASTS: {"crossed_reply"},
-        STDIO: set(),
-    }
+    assert "crossed_reply" not in arms[STDIO]["strays"]
     [crossed] = [one["text"] for one in found["reasons"] if one["code"] == "crossed_replies"]
     assert BROADCASTS in crossed
     assert found["verdict"] == "FAIL"
