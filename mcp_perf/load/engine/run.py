@@ -20,6 +20,7 @@ from mcp_perf.load.plan.workload import workload
 from mcp_perf.load.prepare.history import remember
 from mcp_perf.load.prepare.machine import environment
 from mcp_perf.load.prepare.prepare import Prepared
+from mcp_perf.load.prepare.provision import MOST_S
 from mcp_perf.load.steps.compile import unchecked
 from mcp_perf.load.targets.targets import started_here
 from mcp_perf.load.watch.sampler import Sampler
@@ -69,7 +70,7 @@ class Run:
             write=self.write,
             now_s=self.now_s,
             drain_s=partial(drain_s, prepared.loaded.scenario),
-            connect_s=connect_s(prepared.loaded.scenario, started_here(prepared.targets)),
+            connect_s=self._connect_s(),
             observer=Together([Upstreams(prepared.targets, self.now_s), self._sampler]),
         )
         bound = bound_of(prepared.loaded.scenario)
@@ -105,6 +106,13 @@ class Run:
                 self.conductor.stop("error")
         for watch in self.watchers:
             watch(records)
+
+    def _connect_s(self) -> float:
+        """Return how long a process may take to connect its users, and to bring who they are."""
+        scenario, options = self.prepared.loaded.scenario, self.prepared.options
+        brings = options.workers and scenario.identities and scenario.identities.provision
+        own_s = MOST_S if brings else 0.0
+        return own_s + connect_s(scenario, started_here(self.prepared.targets))
 
     def take(self, encoded: bytes) -> None:
         self.write(_decode(encoded))

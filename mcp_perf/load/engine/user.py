@@ -119,7 +119,7 @@ class UserPool:
         self._first_user = node_index * _USERS_PER_NODE
         self._pause = _pause(loaded.scenario.load.think)
         self._shared: dict[str, clients.SharedSession] = {}
-        self._roster = Roster(identities, node_index, nodes)
+        self._roster = Roster(identities if loaded.scenario.identities else None)
         self._with_sessions = [
             arm
             for arm, target in targets.items()

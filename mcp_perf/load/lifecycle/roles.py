@@ -10,6 +10,7 @@
 import contextlib
 import os
 import signal
+import time
 from functools import partial
 from typing import Any, Final
 
@@ -104,10 +105,14 @@ class Worker:
 
     def test_start(self) -> None:
         """Read what to run and compile the journeys, or leave, so that the master notices."""
+        runner = self._environment.runner
+        # The master's heartbeats are not read before this has returned, which may take a while.
+        runner.last_heartbeat_timestamp = None
         quit_soon = partial(gevent.spawn, Headless(self._environment).leave)
         with stop_on_refusal(self._environment, quit_soon):
-            self.working.build(relay.receive(self._environment.parsed_options, self.working.node))
+            self.working.build(relay.receive(self._environment.parsed_options, runner.client_id))
             self.working.start()
+        runner.last_heartbeat_timestamp = time.time()
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # the master decides when to stop
 
     def test_stop(self) -> None:

@@ -15,8 +15,8 @@ from mcp_perf.scenario.values.generators import IDENTITY
 from mcp_perf.scenario.values.templates import compile_template
 
 
-def settle(loaded: Loaded, users: int, run: str) -> list[Identity]:
-    """Read and request the identities of so many users; `run` is the run's `${run}`.
+def settle(loaded: Loaded, users: int, run: str, share: slice = slice(None)) -> list[Identity]:
+    """Read and request the identities of a `share` of so many users; `run` is the run's `${run}`.
 
     There are none where the scenario has none, and more where a file has more rows. Raises Refusal.
     """
@@ -25,33 +25,11 @@ def settle(loaded: Loaded, users: int, run: str) -> list[Identity]:
         return []
     rows = _rows(loaded, users)
     if written.provision is None:
-        identities: list[Identity] = list(rows)
-    else:
-        identities = provision_all(written.provision, rows[:users], loaded, run)
+        _check_headers(loaded, rows)
+        return list(rows[share])
+    identities = provision_all(written.provision, rows[:users][share], loaded, run)
     _check_headers(loaded, identities)
     return identities
-
-
-def taken(loaded: Loaded, identities: Sequence[Identity]) -> list[dict[str, Any]]:
-    """Return what requests brought: another process cannot get it by itself."""
-    written = loaded.scenario.identities
-    if written is None or written.provision is None:
-        return []
-    names = written.provision.take
-    return [{name: identity[name] for name in names} for identity in identities]
-
-
-def resume(loaded: Loaded, provisioned: Sequence[dict[str, Any]], users: int) -> list[Identity]:
-    """Return the identities in another process, which has the file as well. Raises Refusal."""
-    if loaded.scenario.identities is None:
-        return []
-    rows = _rows(loaded, users)
-    if not provisioned:
-        return list(rows)
-    hidden = secret_names(loaded.scenario)
-    for one in provisioned:
-        hide_secrets(one, hidden, one)
-    return [{**row, **one} for row, one in zip(rows, provisioned, strict=False)]
 
 
 def _rows(loaded: Loaded, users: int) -> list[dict[str, Any]]:

@@ -89,6 +89,9 @@ class Prepared:
     baseline: Baseline | None = None
     resources: dict[str, Source] = field(default_factory=dict)
     identities: list[Identity] = field(default_factory=list)
+    """Of the users of this process, or of the one as whom a master tries the targets."""
+    run: str = ""
+    """The run's `${run}`."""
 
     @property
     def searching(self) -> bool:
@@ -233,8 +236,11 @@ def prepare(options: RunOptions) -> Prepared:
 def _reach(prepared: Prepared, pointed: Mapping[str, str]) -> None:
     """Settle who the users are, and reach every target as the first of them. Raises Refusal."""
     loaded = prepared.loaded
-    run = secrets.token_hex(3)
-    prepared.identities = settle(loaded, prepared.users, run)
+    run = prepared.run = secrets.token_hex(3)
+    if prepared.options.workers:  # who bring their own; whom we ask for is in nobody's way
+        prepared.identities = settle(loaded, prepared.users, secrets.token_hex(3), slice(1))
+    else:
+        prepared.identities = settle(loaded, prepared.users, run)
     first = prepared.identities[0] if prepared.identities else NOBODY
     common = {"run": run}
     prepared.targets = reach_all(loaded, prepared.systems, pointed, common, prepared.logs, first)

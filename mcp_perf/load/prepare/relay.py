@@ -1,8 +1,7 @@
 """What a node with users needs to know, carried by Locust's own options from master to workers.
 
 Locust sends `parsed_options` to its workers before their test starts. Secrets stay out of it: every
-worker reads them from its own environment and files. Only what requests brought for identities is
-sent, for such a request is made once.
+worker reads them from its own environment and files, and brings the identities of its own users.
 """
 
 from collections.abc import Sequence
@@ -14,7 +13,7 @@ import msgspec
 
 from mcp_perf.load.hub.neighbours import Neighbours
 from mcp_perf.load.hub.redaction import hide
-from mcp_perf.load.prepare.identities import resume, taken
+from mcp_perf.load.prepare.identities import settle
 from mcp_perf.load.prepare.prepare import Prepared, choose
 from mcp_perf.load.targets import confidential
 from mcp_perf.load.targets.personal import NOBODY, Identity
@@ -39,7 +38,7 @@ class Task:
     """This node's number among all, from 0."""
     nodes: int = 1
     identities: Sequence[Identity] = ()
-    """Of the users of all nodes."""
+    """Of the users of this node."""
     meeting: str = ""
     """The folder where the nodes of one machine meet in an open load; it is on no other one."""
 
@@ -62,8 +61,8 @@ class _Message(msgspec.Struct):
     nodes: list[str]
     users: int
     logs: str
-    provisioned: list[dict[str, Any]]
     meeting: str
+    run: str
 
 
 def local(prepared: Prepared) -> Task:
@@ -83,20 +82,29 @@ def send(prepared: Prepared, options: Any, nodes: list[str], meeting: str = "") 
         tags=list(prepared.options.tags),
         excluded_tags=list(prepared.options.excluded_tags),
         targets={
-            name: (target.url, target.version, dict(target.variables))
+            name: (target.url, target.version, _provided(loaded, target))
             for name, target in prepared.targets.items()
         },
         nodes=nodes,
         users=prepared.users,
         logs=str(prepared.logs.resolve()),
-        provisioned=taken(loaded, prepared.identities),
         meeting=meeting,
+        run=prepared.run,
     )
     setattr(options, OPTION, msgspec.json.encode(message).decode())
 
 
+def _provided(loaded: Loaded, target: ArmTarget) -> dict[str, Any]:
+    """Return the variables that no worker finds for itself: `vars` may name the environment's."""
+    own = {**loaded.scenario.vars, **loaded.scenario.arms[target.arm].vars}
+    return {name: value for name, value in target.variables.items() if name not in own}
+
+
 def receive(options: Any, name: str) -> Task:
-    """Read the task in the worker of this name and reach its targets. Raises Refusal."""
+    """Read the task in the worker of this name, reach its targets, settle who its users are.
+
+    Raises Refusal.
+    """
     message = msgspec.json.decode(getattr(options, OPTION), type=_Message)
     if name not in message.nodes:
         raise Refusal(
@@ -113,8 +121,8 @@ def receive(options: Any, name: str) -> Task:
     loaded = choose(loaded, message.tags, message.excluded_tags)
     logs = Path(message.logs) if Path(message.logs).parent.is_dir() else None  # the same machine
     node, nodes = message.nodes.index(name), len(message.nodes)
-    identities = resume(loaded, message.provisioned, message.users)
-    own = next(iter(identities[node::nodes]), NOBODY)
+    identities = settle(loaded, message.users, message.run, slice(node, None, nodes))
+    own = next(iter(identities), NOBODY)
     targets = {
         arm: reach(
             arm, loaded.scenario.arms[arm], loaded, url, variables, version, logs=logs, identity=own

@@ -33,10 +33,10 @@ class NoneLeft(Exception):  # noqa: N818 -- a user too many, not a fault
 class Roster:
     """The identities of one process; a user takes one, and gives it back when it goes."""
 
-    def __init__(self, identities: Sequence[Identity], node: int = 0, nodes: int = 1) -> None:
-        """`identities` are those of all `nodes`: each takes every n-th, n being their number."""
-        self._used = bool(identities)
-        self._free = list(identities[node::nodes])[::-1]
+    def __init__(self, identities: Sequence[Identity] | None) -> None:
+        """None is for a scenario without identities."""
+        self._used = identities is not None
+        self._free = list(identities or ())[::-1]
 
     def take(self) -> Identity:
         """Return an identity that no other user has. Raises NoneLeft."""

@@ -1,6 +1,7 @@
 """What the master tells its workers: all they need, and no secret."""
 
 from argparse import Namespace
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -135,19 +136,44 @@ def test_a_worker_that_came_too_late_is_refused(prepared):
         relay.receive(options, "c")
 
 
-def test_workers_share_out_what_was_provisioned(prepared, monkeypatch):
-    """What was brought before the run is sent; each worker tries the targets as its first user."""
+def test_each_worker_brings_the_identities_of_its_users(prepared, monkeypatch):
+    """None of them is sent; it tries the targets as its first user, and knows the run's name."""
     source = """identities: {provision: {post: "http://127.0.0.1:1/", take: {token: t}}}\narms:"""
     text = TEXT.replace("arms:", source, 1).replace("${env:TOKEN}", "${identity.token}")
     prepared.loaded = load_text(text, "demo.yaml", Path(), environ={"TOKEN": SECRET})
-    prepared.identities = [{"number": number, "token": f"t-{number}"} for number in range(1, 8)]
+    prepared.identities, prepared.run = [{"number": 1, "token": SECRET}], "r1"
+    asked = []
+
+    def settle(_loaded, users, run, share):
+        asked.append((users, run))
+        return [{"number": number, "token": f"t-{number}"} for number in range(1, users + 1)][share]
+
+    monkeypatch.setattr(relay, "settle", settle)
     monkeypatch.setenv("TOKEN", SECRET)
     monkeypatch.setattr(relay, "reach", lambda *_args, identity, **_kwargs: identity["token"])
     options = Namespace()
     relay.send(prepared, options, ["one", "two"])
+    assert SECRET not in str(vars(options))
     task = relay.receive(options, "two")
-    assert list(task.identities) == prepared.identities
+    assert asked == [(7, "r1")]
+    assert [one["number"] for one in task.identities] == [2, 4, 6]
     assert set(task.targets.values()) == {"t-2"}
+
+
+def test_variables_that_name_secrets_are_not_sent(prepared, reached, monkeypatch):
+    """`vars` of the file and of an arm: each worker fills them in from its own environment."""
+    text = TEXT.replace("arms:", 'vars: {all: "${env:TOKEN}"}\narms:', 1)
+    text = text.replace('2/mcp"}', '2/mcp", vars: {own: "${env:TOKEN}"}}')
+    prepared.loaded = load_text(text, "demo.yaml", Path(), environ={"TOKEN": SECRET})
+    for name, own in (("rest", {}), ("mcp", {"own": SECRET})):
+        known = {"all": SECRET, "run": "r1", **own}
+        prepared.targets[name] = replace(prepared.targets[name], variables=known)
+    monkeypatch.setenv("TOKEN", SECRET)
+    options = Namespace()
+    relay.send(prepared, options, ["one"])
+    assert SECRET not in str(vars(options))
+    relay.receive(options, "one")
+    assert [asked[3] for asked in reached] == [{"run": "r1"}, {"run": "r1"}]
 
 
 def test_a_worker_without_a_variable_or_file_says_so(prepared, monkeypatch):

@@ -15,7 +15,7 @@ from mcp_perf.client.channels.stdio import Command
 from mcp_perf.client.http.endpoint import Endpoint
 from mcp_perf.client.http.rest import RestClient, encode_fields
 from mcp_perf.load.hub.redaction import clean
-from mcp_perf.load.prepare.identities import resume, settle, taken
+from mcp_perf.load.prepare.identities import settle
 from mcp_perf.load.prepare.provision import hide_secrets
 from mcp_perf.load.targets.personal import NOBODY, CredentialStore, NoneLeft, Personal, Roster
 from mcp_perf.load.targets.refusal import CONFIGURATION, UNREACHABLE, Refusal
@@ -97,14 +97,15 @@ def loaded(tmp_path, logins) -> Callable[..., Loaded]:
 PROVISIONED = "\n  csv: names.csv" + PROVISION
 
 
-def test_no_two_users_have_one_identity_on_however_many_nodes() -> None:
+def test_no_two_users_have_one_identity_on_however_many_nodes(loaded) -> None:
     """Each node deals its own share, in order; all shares together are all identities."""
-    people = [{"number": number} for number in range(11)]
-    rosters = [Roster(people, node, 3) for node in range(3)]
-    dealt = [
-        [roster.take()["number"] for _ in people[node::3]] for node, roster in enumerate(rosters)
+    shares = [settle(loaded(), 2, "r", slice(node, None, 2)) for node in range(2)]
+    assert [[one["code"] for one in share] for share in shares] == [
+        ["code-1", "code-3"],
+        ["code-2"],
     ]
-    assert dealt == [[0, 3, 6, 9], [1, 4, 7, 10], [2, 5, 8]]
+    roster = Roster(shares[0])
+    assert [roster.take()["code"] for _ in shares[0]] == ["code-1", "code-3"]
 
 
 def test_a_user_too_many_gets_none_until_another_has_gone() -> None:
@@ -119,10 +120,12 @@ def test_a_user_too_many_gets_none_until_another_has_gone() -> None:
 
 def test_without_identities_everybody_is_nobody() -> None:
     """There are as many as there are users, and none of them needs to come back."""
-    roster = Roster([])
+    roster = Roster(None)
     assert roster.take() is roster.take() is NOBODY
     roster.give_back(NOBODY)
     assert roster.take() is NOBODY
+    with pytest.raises(NoneLeft):
+        Roster([]).take()  # of a node without a share
 
 
 def test_all_rows_are_there_for_users_that_come_later(loaded) -> None:
@@ -169,16 +172,16 @@ def test_what_a_request_brought_is_not_said_whatever_it_is_called() -> None:
     assert clean("brought-7a8b, gold, only-a-name") == "[redacted], gold, only-a-name"
 
 
-def test_another_process_gets_what_was_made_and_reads_the_rest(loaded, logins) -> None:
-    """Nothing is asked for twice, and only what was brought goes from one to the other."""
+def test_each_node_asks_for_its_own_share(loaded, logins) -> None:
+    """Nothing is asked for twice, and nobody is told what another node was given."""
     scenario = loaded(PROVISIONED)
-    made = settle(scenario, 2, "r")
-    sent = taken(scenario, made)
-    assert sent == [{"code": "code-of-ada"}, {"code": "code-of-bob"}]
-    assert resume(scenario, sent, 2) == made
+    shares = [settle(scenario, 2, "r", slice(node, None, 3)) for node in range(3)]
+    assert [[one["code"] for one in share] for share in shares] == [
+        ["code-of-ada"],
+        ["code-of-bob"],
+        [],
+    ]
     assert len(logins.asked) == 2
-    assert taken(loaded(), settle(loaded(), 2, "r")) == []
-    assert len(resume(loaded(), [], 2)) == 3
 
 
 @pytest.mark.parametrize(
