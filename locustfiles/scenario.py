@@ -34,6 +34,7 @@ from locust.exception import StopUser
 
 from mcp_perf.load import start
 from mcp_perf.load.hub import locust_log
+from mcp_perf.load.lifecycle import nodes
 from mcp_perf.load.prepare import options
 from mcp_perf.load.steps.step import Interrupted
 from mcp_perf.load.targets.personal import NoneLeft
@@ -44,6 +45,7 @@ __all__ = ["ScenarioUser"]
 logger = logging.getLogger("mcp-perf")
 locust_log.hush()
 statistics.sharpen()
+nodes.lock()
 
 
 class ScenarioUser(User):

@@ -121,6 +121,7 @@ class Reader:
             "LOCUST_WEB_PORT": str(self.ports["8089"]),
             "LOCUST_MASTER_BIND_PORT": master,
             "LOCUST_MASTER_NODE_PORT": master,
+            "MCP_PERF_RUN_KEY": "what the reader was told to export",
         }
         self.background: list[tuple[str, subprocess.Popen]] = []
         for name in ("scenarios", "mcp_perf", "mcp_targets", "reports", "locustfiles"):

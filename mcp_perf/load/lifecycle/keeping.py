@@ -6,7 +6,7 @@
 import contextlib
 import logging
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -51,6 +51,8 @@ class KeepingSide:
     nodes: Callable[[], set[str]]
     ending: Ending
     observer: RunObserver | None
+    remarks: Callable[[], Iterable[str]] = tuple
+    """What is to be noted of nodes at the end of a run."""
     run: Run | None = None
     report: Report | None = None
     """That of the last run, until the next one begins."""
@@ -145,6 +147,8 @@ class KeepingSide:
         self._over.set()
         self.written.clear()
         self._prepared = None
+        for text in self.remarks():
+            run.note("node_refused", text)
         try:
             self.report = run.finish(FORMATS if self.observer is None else self.observer.formats)
             if self.report is None:

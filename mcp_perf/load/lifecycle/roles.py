@@ -65,6 +65,8 @@ class Master:
         self.keeping = keeping = KeepingSide(environment, self._workers, ending, observer)
         self._environment = environment
         self._ending = ending
+        self._end = environment.runner.server.end
+        keeping.remarks = self._end.refused
         self._signals = Signals(environment, keeping, ending)
         self._meeting = contextlib.ExitStack()
         self.spawning_complete = partial(keeping.conduct, self._lead)
@@ -79,10 +81,12 @@ class Master:
             if prepared.loaded.scenario.load.open and len(workers) > 1 and os.name == "posix":
                 meeting = self._meeting.enter_context(meeting_point(len(workers)))
             relay.send(prepared, self._environment.parsed_options, workers, meeting)
+            self._end.members = frozenset(workers)
 
     def test_stop(self) -> None:
         """Write the reports when the last records are here, or else when Locust quits."""
         self._meeting.close()
+        self._end.members = None
         if self._ending.stays:
             gevent.spawn_later(_LAST_RECORDS_S, self.keeping.finish)
 

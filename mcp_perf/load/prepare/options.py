@@ -8,7 +8,13 @@ from mcp_perf.load.prepare.prepare import DEFAULT_SCENARIO, RunOptions
 from mcp_perf.scenario.catalog import own, shipped
 from mcp_perf.scenario.values.units import TOLERANCE
 
-WEB_HOST: Final = "127.0.0.1"
+LOOPBACK: Final = "127.0.0.1"
+"""Where the page and the master listen unless another host is asked for."""
+OURS: Final = (
+    *("scenario", "target", "arm", "set", "out"),
+    *("baseline", "tolerance", "protocol", "store"),
+)
+"""The names of our arguments."""
 
 
 class FormChoices:
@@ -19,7 +25,7 @@ class FormChoices:
 
 def add(parser: Any) -> None:
     """Add our arguments. Locust calls this again for every view of its page."""
-    parser.set_defaults(web_host=WEB_HOST)
+    parser.set_defaults(web_host=LOOPBACK, master_bind_host=LOOPBACK)
     parser.add_argument(
         "--scenario",
         default=DEFAULT_SCENARIO,

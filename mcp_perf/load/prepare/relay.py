@@ -22,8 +22,6 @@ from mcp_perf.load.targets.targets import ArmTarget, reach
 from mcp_perf.scenario.loader import Loaded, ScenarioError, load_text
 
 OPTION: Final = "mcp_perf_task"
-TOO_LATE: Final = 92
-"""Its share of the load is missing, as that of a lost worker."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +104,6 @@ def receive(options: Any, name: str) -> Task:
     Raises Refusal.
     """
     message = msgspec.json.decode(getattr(options, OPTION), type=_Message)
-    if name not in message.nodes:
-        raise Refusal(
-            f"worker {name} came when the run had begun: start workers first", code=TOO_LATE
-        )
     try:
         loaded = load_text(
             message.text, message.source, Path(message.base), message.settings, arms=message.arms

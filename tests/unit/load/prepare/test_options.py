@@ -85,11 +85,19 @@ def test_a_list_is_read_from_options_and_from_the_forms_text(value, expected):
     assert several(value) == expected
 
 
-def test_the_web_page_is_for_this_machine_only():
-    """Locust would listen on every address; ours listens on loopback unless told."""
+def test_the_web_page_and_the_master_are_for_this_machine_only():
+    """Locust would listen on every address; ours listen on loopback unless told."""
     parser = Parser()
     add(parser)
     assert parser.get_default("web_host") == "127.0.0.1"
+    assert parser.get_default("master_bind_host") == "127.0.0.1"
+
+
+def test_our_options_are_known_by_name():
+    """A master keeps them for itself."""
+    parser = Parser()
+    add(parser)
+    assert {name.removeprefix("--") for name in parser.shown} == set(locust_options.OURS)
 
 
 def test_the_form_shows_scenario_and_target_and_no_more():
@@ -128,4 +136,4 @@ def test_the_command_line_has_no_choices():
     add(parser)
     (scenario,) = [a for a in parser._actions if a.dest == "scenario"]
     assert scenario.choices is None
-    assert locust_options.WEB_HOST == "127.0.0.1"
+    assert locust_options.LOOPBACK == "127.0.0.1"

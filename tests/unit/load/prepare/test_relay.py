@@ -128,14 +128,6 @@ def test_the_only_node_takes_what_was_prepared(prepared):
     assert (task.node, task.nodes, task.users) == (0, 1, 7)
 
 
-def test_a_worker_that_came_too_late_is_refused(prepared):
-    """The plan is split among those who were there; another one would do a part of it twice."""
-    options = Namespace()
-    relay.send(prepared, options, ["a", "b"])
-    with pytest.raises(Refusal, match="worker c came when the run had begun"):
-        relay.receive(options, "c")
-
-
 def test_each_worker_brings_the_identities_of_its_users(prepared, monkeypatch):
     """None of them is sent; it tries the targets as its first user, and knows the run's name."""
     source = """identities: {provision: {post: "http://127.0.0.1:1/", take: {token: t}}}\narms:"""

@@ -1,0 +1,152 @@
+"""Locust's sockets between master and workers, for those alone who have the run key."""
+
+import logging
+import os
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, ClassVar, Final
+
+import gevent
+import zmq.green as zmq
+from locust.exception import RPCError
+from locust.rpc import Message, zmqrpc
+
+from mcp_perf.load.hub.redaction import hide
+from mcp_perf.load.lifecycle.ending import exit_on_refusal
+from mcp_perf.load.lifecycle.run_key import VARIABLE, MasterEnd, WorkerEnd, usable
+from mcp_perf.load.prepare import options
+
+_MOST_BYTES: Final = 64 * 1024 * 1024
+"""Of one message: far more than a second of records. Whoever sends more is disconnected."""
+
+logger = logging.getLogger("mcp-perf")
+_warn: Final = partial(logger.warning, "%s")
+
+
+def lock() -> None:
+    """Have Locust talk to other processes by these sockets, and take the key they are to have.
+
+    No process that is started from here finds it in its environment.
+    """
+    _SignedSocket.run_key = os.environ.pop(VARIABLE, "").strip() or _SignedSocket.run_key
+    for name, own in (("Server", MasterSocket), ("Client", WorkerSocket)):
+        setattr(zmqrpc, name, own)
+    os.register_at_fork(before=_SignedSocket.draw)
+
+
+class _SignedSocket(zmqrpc.BaseSocket):
+    run_key: ClassVar[str] = ""
+
+    @classmethod
+    def draw(cls) -> None:
+        """Draw a key if there is none: --processes forks workers, and these then have it, too."""
+        cls.run_key = cls.run_key or secrets.token_urlsafe()
+
+    def __init__(self, kind: int, host: str, port: int) -> None:
+        super().__init__(kind, self.ipv4_only(host, port))
+        self.socket.setsockopt(zmq.MAXMSGSIZE, _MOST_BYTES)
+
+    @classmethod
+    def key(cls) -> bytes:
+        """Return the run key; without a good one this process ends."""
+        hide([cls.run_key])
+        with exit_on_refusal():
+            return usable(cls.run_key)
+
+
+class MasterSocket(_SignedSocket):
+    """The master's, instead of `locust.rpc.zmqrpc.Server`."""
+
+    _kept: ClassVar[MasterEnd | None] = None
+    """It outlives a socket that Locust closes to open it anew."""
+
+    def __init__(self, host: str, port: int) -> None:
+        MasterSocket._kept = self.end = MasterSocket._kept or MasterEnd(self.key(), _warn)
+        super().__init__(zmq.ROUTER, host, port)
+        try:
+            self.socket.bind(f"tcp://{host}:{port}")
+        except zmq.ZMQError as error:
+            raise RPCError(f"Socket bind failure: {error}") from error
+
+    def send_to_client(self, message: Message) -> None:
+        """Send a message to the worker that its node id names, if that was heard."""
+        if not self.end.knows(message.node_id):
+            return
+        if message.type == "spawn":
+            message.data = {**message.data, "parsed_options": _sent(message.data["parsed_options"])}
+        super().send_to_client(_Sealed(message, partial(self.end.seal, message.node_id)))
+
+    def recv_from_client(self) -> tuple[str, Message]:
+        """Wait for the next message of a worker that is heard. Raises RPCError."""
+        while True:
+            try:
+                sender, *frames = self.socket.recv_multipart(copy=False)
+            except zmq.ZMQError as error:
+                raise RPCError("ZMQ network broken") from error
+            node = sender.bytes.decode("utf-8", "backslashreplace")
+            address = str(frames[-1].get("Peer-Address")).removeprefix("::ffff:")
+            message, answer = self.end.hear(node, frames[-1].bytes, address)
+            if answer is not None:
+                self.socket.send_multipart([sender.bytes, answer])
+            if message is not None and (heard := Message.unserialize(message)).node_id == node:
+                return node, heard
+            gevent.sleep(0)  # a flood of these stops nobody else
+
+
+class WorkerSocket(_SignedSocket):
+    """A worker's, instead of `locust.rpc.zmqrpc.Client`."""
+
+    _kept: ClassVar[WorkerEnd | None] = None
+
+    def __init__(self, host: str, port: int, identity: str) -> None:
+        kept = WorkerSocket._kept
+        if kept is None or kept.node != identity:
+            kept = WorkerEnd(self.key(), identity, f"{host}:{port}", _warn)
+        WorkerSocket._kept = self.end = kept
+        super().__init__(zmq.DEALER, host, port)
+        self._unsaid: list[Message] = []
+        self.socket.setsockopt(zmq.IDENTITY, identity.encode())
+        self.socket.connect(f"tcp://{host}:{port}")
+
+    def send(self, message: Message) -> None:
+        """Send a message to the master, as soon as that has said who it is."""
+        if not self.end.known:
+            self._unsaid.append(message)
+        super().send(_Sealed(message, self.end.seal))
+
+    def recv(self) -> Message:
+        """Wait for the next message of the master. Raises RPCError."""
+        while True:
+            try:
+                frame = self.socket.recv()
+            except zmq.ZMQError as error:
+                raise RPCError("ZMQ network broken") from error
+            with exit_on_refusal():
+                message = self.end.hear(frame)
+            if message is not None:
+                heard: Message = Message.unserialize(message)
+                return heard
+            while self._unsaid and self.end.known:
+                self.send(self._unsaid.pop(0))
+
+
+@dataclass(frozen=True, slots=True)
+class _Sealed:
+    """A message as a socket of Locust's takes it; sent once more, it is counted anew."""
+
+    message: Message
+    seal: Callable[[bytes], bytes]
+
+    @property
+    def node_id(self) -> str:
+        return str(self.message.node_id)
+
+    def serialize(self) -> bytes:
+        return self.seal(self.message.serialize())
+
+
+def _sent(parsed: dict[str, Any]) -> dict[str, Any]:
+    """Return the options that a worker gets: ours stay here, for the task has what it needs."""
+    return {name: value for name, value in parsed.items() if name not in options.OURS}

@@ -1,0 +1,192 @@
+"""Locust's sockets with the run key: who has it is heard, whoever else comes is named."""
+
+import os
+import re
+
+import gevent
+import pytest
+import zmq.green as zmq
+
+from tests.support.waiting import free_port
+
+with pytest.MonkeyPatch.context() as patch:  # these tests run in a process that is as it was
+    patch.setenv("LOCUST_SKIP_MONKEY_PATCH", "1")
+    from locust.exception import RPCError
+    from locust.rpc import Message, zmqrpc
+
+    from mcp_perf.load.lifecycle import nodes
+    from mcp_perf.load.lifecycle.nodes import MasterSocket, WorkerSocket
+
+Context = zmq.Context
+KEY = "a key of this run"
+NAME = "host_1f0c"
+
+
+@pytest.fixture(autouse=True)
+def _key(monkeypatch):
+    """Let both ends have a key, and nothing from tests before; close what Locust leaves open."""
+    monkeypatch.setattr(nodes._SignedSocket, "run_key", KEY)
+    for kind in (MasterSocket, WorkerSocket):
+        monkeypatch.setattr(kind, "_kept", None)
+    contexts = []
+    monkeypatch.setattr(zmqrpc.zmq, "Context", lambda: contexts.append(Context()) or contexts[-1])
+    yield
+    for context in contexts:
+        context.destroy(linger=0)
+
+
+@pytest.fixture
+def port():
+    """Return a free port."""
+    return free_port()
+
+
+@pytest.fixture
+def master(port):
+    """Open a master's socket."""
+    return MasterSocket("127.0.0.1", port)
+
+
+@pytest.fixture
+def worker(port):
+    """Open a worker's socket, and read what comes there into `heard`."""
+    opened = WorkerSocket("127.0.0.1", port, NAME)
+    opened.heard = []
+    reading = gevent.spawn(lambda: opened.heard.extend(iter(opened.recv, None)))
+    yield opened
+    reading.kill()
+
+
+@pytest.fixture
+def rogue(port):
+    """Open a socket as Locust has it, without a key."""
+    opened = zmq.Context().socket(zmq.DEALER)
+    opened.setsockopt(zmq.IDENTITY, b"rogue")
+    opened.connect(f"tcp://127.0.0.1:{port}")
+    return opened
+
+
+def take(master):
+    """Wait for what the master hears next."""
+    with gevent.Timeout(30):
+        return master.recv_from_client()
+
+
+def until(what):
+    """Wait for something to become true."""
+    with gevent.Timeout(30):
+        while not what():
+            gevent.sleep(0.01)
+
+
+def test_messages_go_both_ways_in_their_order(master, worker):
+    """What a worker says before the master has answered is kept until then."""
+    for number in range(3):
+        worker.send(Message("client_ready", number, NAME))
+    came = [take(master) for _ in range(3)]
+    assert [(node, message.type, message.data) for node, message in came] == [
+        (NAME, "client_ready", number) for number in range(3)
+    ]
+    master.send_to_client(Message("ack", {"index": 0}, NAME))
+    master.send_to_client(Message("ack", {"index": 0}, "nobody"))
+    until(lambda: worker.heard)
+    assert [(one.type, one.data, one.node_id) for one in worker.heard] == [
+        ("ack", {"index": 0}, NAME)
+    ]
+
+
+def test_what_has_no_key_does_not_reach_locust(master, worker, rogue):
+    """Forged records, a worker that is none, rubbish: dropped, counted, named by address."""
+    for kind in ("client_ready", "stats", "mcp-perf-records", "quit"):
+        rogue.send(Message(kind, b"[]", NAME).serialize())
+    rogue.send(b"")
+    rogue.send_multipart([b"a", b"b"])
+    hearing = gevent.spawn(take, master)
+    with gevent.Timeout(30):
+        assert {rogue.recv() for _ in range(6)} == {b"S"}
+    worker.send(Message("client_ready", 1, NAME))
+    assert hearing.get()[0] == NAME
+    why = "it has no run key, or another one (6 messages)."
+    assert master.end.refused() == [f"rogue at 127.0.0.1 was not heard: {why}"]
+
+
+def test_no_worker_speaks_for_another(master, worker):
+    """The name in a message is that of its connection, or the message is dropped."""
+    worker.send(Message("quit", None, "another"))
+    worker.send(Message("client_ready", 1, NAME))
+    assert take(master)[1].type == "client_ready"
+
+
+def test_the_size_of_a_message_is_bounded(master, worker):
+    """Whoever sends a larger one is disconnected, before there is memory for it."""
+    assert master.socket.getsockopt(zmq.MAXMSGSIZE) == 64 * 1024 * 1024
+    assert worker.socket.getsockopt(zmq.MAXMSGSIZE) == 64 * 1024 * 1024
+
+
+def test_options_of_the_master_stay_there(master, worker):
+    """A store's password, a target: what a worker needs of them is in its task."""
+    worker.send(Message("client_ready", 1, NAME))
+    take(master)
+    parsed = {"store": "postgresql://me:canary@h/d", "target": ["mcp=x"], "mcp_perf_task": "{}"}
+    parsed |= {"tags": None, "theirs": 1}
+    master.send_to_client(Message("spawn", {"parsed_options": parsed, "host": None}, NAME))
+    until(lambda: worker.heard)
+    kept = {"mcp_perf_task": "{}", "tags": None, "theirs": 1}
+    assert worker.heard[0].data == {"parsed_options": kept, "host": None}
+    assert parsed["store"]
+
+
+def test_a_socket_that_is_opened_anew_goes_on(master, worker, port):
+    """Locust does so when one has broken: who knew each other still does."""
+    worker.send(Message("client_ready", 1, NAME))
+    take(master)
+    master.close(linger=0)
+    again = MasterSocket("127.0.0.1", port)
+    worker.send(Message("heartbeat", 2, NAME))
+    assert take(again)[1].data == 2
+    assert WorkerSocket("127.0.0.1", port, NAME).end is worker.end
+    assert WorkerSocket("127.0.0.1", port, "later").end is not worker.end
+
+
+@pytest.mark.usefixtures("master")
+def test_a_port_that_is_taken_is_locusts_own_error(port):
+    """Its words are those that Locust looks for."""
+    with pytest.raises(RPCError, match="Socket bind failure: Address already in use"):
+        MasterSocket("127.0.0.1", port)
+
+
+@pytest.mark.parametrize("given", ["", "too short"])
+def test_without_a_good_key_the_process_ends(given, port, monkeypatch, caplog):
+    """104, in words, before anything is sent."""
+    monkeypatch.setattr(nodes._SignedSocket, "run_key", given)
+    for opening in (
+        lambda: MasterSocket("127.0.0.1", port),
+        lambda: WorkerSocket("127.0.0.1", port, NAME),
+    ):
+        with pytest.raises(SystemExit) as ended:
+            opening()
+        assert ended.value.code == 104
+    assert len(re.findall("MCP_PERF_RUN_KEY", caplog.text)) == 2
+
+
+def test_the_key_is_taken_out_of_the_environment(monkeypatch):
+    """No server that is started has it; line ends of the file that it came from do not count."""
+    monkeypatch.setenv("MCP_PERF_RUN_KEY", f"{KEY} of a file\n")
+    monkeypatch.setattr(os, "register_at_fork", lambda **_hooks: None)
+    for name in ("Server", "Client"):
+        monkeypatch.setattr(zmqrpc, name, None)
+    nodes.lock()
+    assert nodes._SignedSocket.run_key == f"{KEY} of a file"
+    assert "MCP_PERF_RUN_KEY" not in os.environ
+    assert (zmqrpc.Server, zmqrpc.Client) == (MasterSocket, WorkerSocket)
+    nodes.lock()
+    assert nodes._SignedSocket.run_key == f"{KEY} of a file"
+
+
+def test_a_process_that_forks_its_workers_needs_no_key(monkeypatch):
+    """One is drawn, of at least 32 characters; one that was given is used."""
+    nodes._SignedSocket.draw()
+    assert nodes._SignedSocket.run_key == KEY
+    monkeypatch.setattr(nodes._SignedSocket, "run_key", "")
+    nodes._SignedSocket.draw()
+    assert len(nodes._SignedSocket.run_key) >= 32
