@@ -27,6 +27,7 @@ from mcp_perf.client.http.endpoint import DEFAULT_TIMEOUT_S
 from mcp_perf.client.mcp import lists
 from mcp_perf.client.protocol import versions
 from mcp_perf.client.protocol.input_rounds import MOST_ROUNDS
+from mcp_perf.load.lifecycle import run_key
 from mcp_perf.load.prepare import options as locust_options
 from mcp_perf.load.prepare.provision import MOST_S
 from mcp_perf.load.replies.schema_work import MOST_WORK
@@ -407,6 +408,11 @@ def test_what_is_said_of_secrets_and_identities_is_what_the_code_does():
     assert f"more than {admission.MOST_BYTES} bytes is not read" in page
     assert f"shorter than {SHORTEST} characters are not replaced" in page
     assert all(f"`{word}`" in page for word in confidential.SOUNDS_SECRET.pattern.split("|"))
+    page = " ".join(PAGES["docs/distributed.md"].split())
+    assert (
+        f"at least {run_key.SHORTEST} characters in the environment variable `{run_key.VARIABLE}`"
+        in page
+    )
     page = " ".join(PAGES["docs/scenarios.md"].split())
     assert f"{identities.MOST_AT_ONCE} at a time and all within {MOST_S:g} s" in page
 

@@ -110,6 +110,22 @@ def test_what_has_no_key_does_not_reach_locust(master, worker, rogue):
     assert master.end.refused() == [f"rogue at 127.0.0.1 was not heard: {why}"]
 
 
+def test_a_worker_obeys_no_master_without_the_key(worker, port, caplog):
+    """Whoever listens there can neither have it run something nor send it away, and is told of."""
+    rogue = zmq.Context().socket(zmq.ROUTER)
+    rogue.bind(f"tcp://127.0.0.1:{port}")
+    worker.send(Message("client_ready", "canary", NAME))
+    with gevent.Timeout(30):
+        sender, asked = rogue.recv_multipart()
+    assert b"canary" not in asked
+    for kind in ("ack", "spawn", "update_user_class", "quit", "mcp-perf-order"):
+        rogue.send_multipart([sender, Message(kind, {}, NAME).serialize()])
+    until(lambda: "is not signed with the run key" in caplog.text)
+    gevent.sleep(0.05)
+    assert worker.heard == []
+    assert caplog.text.count("not signed") == 1
+
+
 def test_no_worker_speaks_for_another(master, worker):
     """The name in a message is that of its connection, or the message is dropped."""
     worker.send(Message("quit", None, "another"))
