@@ -24,6 +24,7 @@ report), 107 a fault of mcp-perf, 108 target not reached."""
 @click.option("--target", multiple=True, metavar="ARM=URL", help="Point an arm at a server.")
 @click.option("--arm", multiple=True, metavar="ARM", help="Run only this arm.")
 @click.option("--set", multiple=True, metavar="PATH=VALUE", help="Change the scenario.")
+@click.option("--allow", multiple=True, metavar="HOST", help="Its owners agree to the load.")
 @click.option("--users", "-u", type=click.IntRange(min=1), help="Virtual users at work.")
 @click.option("--spawn-rate", "-r", type=float, help="Users started per second.")
 @click.option("--run-time", "-t", metavar="TIME", help="Bound on the measured time: 30s, 5m.")

@@ -10,7 +10,7 @@ from mcp_perf.cli.refused import Refused, say
 @click.command()
 @click.argument("files", nargs=-1, required=True, metavar="SCENARIO...")
 def validate(files: Sequence[str]) -> None:
-    """Check scenarios: all problems at once, and nothing is sent.
+    """Check scenarios, and say what they would do; nothing is sent.
 
     \b
     Examples:
@@ -19,20 +19,25 @@ def validate(files: Sequence[str]) -> None:
     """
     from mcp_perf.load.plan.drain import shortened  # noqa: PLC0415
     from mcp_perf.scenario.catalog import find  # noqa: PLC0415
+    from mcp_perf.scenario.effects import told  # noqa: PLC0415
     from mcp_perf.scenario.loader import load  # noqa: PLC0415
     from mcp_perf.scenario.problems.problem import ScenarioError  # noqa: PLC0415
 
     problems: list[object] = []
     for name in files:
         try:
-            scenario = load(find(name)).scenario
+            loaded = load(find(name))
         except ScenarioError as error:
             problems += error.problems
         else:
+            scenario = loaded.scenario
             say(
                 f"{name}: ok ({scenario.name}; arms: {', '.join(scenario.arms)}; "
                 f"journeys: {len(scenario.journeys)}; gates: {len(scenario.gates)})"
             )
+            lines = {arm: part.address for arm, part in scenario.arms.items()}
+            for said in told(scenario, lines, loaded.env):
+                say(f"{name}: {said}")
             for warning in shortened(scenario):
                 say(f"{name}: warning: {warning}")
     if problems:

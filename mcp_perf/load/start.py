@@ -14,6 +14,7 @@ from mcp_perf.load.lifecycle.roles import Master, Single, Worker
 from mcp_perf.load.lifecycle.working import USER
 from mcp_perf.load.prepare.config_files import require_harmless
 from mcp_perf.load.prepare.options import run_options
+from mcp_perf.load.prepare.permission import NOBODY, User, at_terminal
 from mcp_perf.load.prepare.prepare import prepare, read
 from mcp_perf.load.web import guard, page
 from mcp_perf.load.web.admission import Admission, password
@@ -43,7 +44,9 @@ def init(environment: Any, web_ui: Any) -> Master | Single | Worker:
             require_harmless(options.config)
         opened = None if web_ui is None else _protect(web_ui, options)
         if web_ui is None or options.autostart:
-            role.keeping.adopt(prepare(run_options(options)))
+            ask = at_terminal if web_ui is None else NOBODY.ask
+            user = User(ask, logger.info if observer is None else observer.say)
+            role.keeping.adopt(prepare(run_options(options), user))
         elif options.num_users is None:
             _prefill(options)
     if opened is not None:

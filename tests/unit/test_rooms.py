@@ -17,7 +17,7 @@ PLAN = {
     "mcp_perf": (
         *("folders", "outcomes"),
         *(f"scenario.{room}" for room in ("problems", "values", "model", "source", "checks")),
-        *("scenario.catalog", "scenario.loader", "scenario.schema"),
+        *("scenario.catalog", "scenario.loader", "scenario.effects", "scenario.schema"),
         *("client.reply", "client.rate_limits", "client.errors"),
         *(f"client.{room}" for room in ("http", "protocol", "channels", "mcp")),
         *(f"results.{room}" for room in ("document", "stats", "journal", "tally", "judge")),

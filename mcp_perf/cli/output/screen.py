@@ -4,14 +4,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
+from rich.text import Text
 
 from mcp_perf.cli.output.ci import PLAIN, Job
 from mcp_perf.cli.output.progress import Progress
 from mcp_perf.load import headless
 from mcp_perf.load.engine.run import Run
+from mcp_perf.load.hub.redaction import clean
 from mcp_perf.results.document.document import Report
 from mcp_perf.results.render.console import annotations
-from mcp_perf.results.render.console.terminal import summary
+from mcp_perf.results.render.console.terminal import plain, summary
 from mcp_perf.results.render.files import markdown
 
 
@@ -34,6 +36,10 @@ class Screen:
         self._job = job
         self._style: Mapping[str, Any] = PLAIN if job else {}
         self._progress: list[Progress] = []
+
+    def say(self, line: str) -> None:
+        console = Console(stderr=True, **self._style)
+        console.print(Text(plain(clean(line))), soft_wrap=True)
 
     def begun(self, run: Run) -> None:
         self._progress.append(Progress(run, Console(stderr=True, **self._style)))

@@ -4,12 +4,15 @@ import re
 import ssl
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from importlib.metadata import version
 from typing import Final
 from urllib.parse import urljoin, urlsplit
 
 from mcp_perf.client.http.http1 import ResponseReader, encode_headers
 
 DEFAULT_TIMEOUT_S: Final = 10.0
+USER_AGENT: Final = f"mcp-perf/{version('mcp-perf')} (load test)"
+"""By which the owner of a server knows what calls it: docs/for-server-owners.md is for them."""
 _OURS: Final = frozenset(
     ("content-length", "transfer-encoding", "connection", "host", "mcp-session-id", "expect")
 )
@@ -24,6 +27,8 @@ class Origin:
     host: str
     port: int
     tls: ssl.SSLContext | None = None
+    only_public: bool = False
+    """Whether nobody but a server named it: then it may not lead into the user's own network."""
 
     @classmethod
     def of(cls, url: str, *, verify: bool = True, ca: str | None = None) -> "Origin":
@@ -112,8 +117,10 @@ class Endpoint:
         return f"{method} {target} HTTP/1.1\r\nHost: {self.origin.authority}\r\n".encode("latin-1")
 
     def fields(self, headers: list[tuple[str, str]]) -> bytes:
-        """Encode the other headers; the arm's own replace those of the same name."""
+        """Encode the other headers, who we are among them; those of the arm win over them."""
         own = self.personal.union(name.lower() for name, _ in self.headers)
+        if not any(name.lower() == "user-agent" for name, _ in headers):
+            headers = [("User-Agent", USER_AGENT), *headers]
         kept = [(name, value) for name, value in headers if name.lower() not in own]
         return encode_headers([*kept, *self.headers])
 

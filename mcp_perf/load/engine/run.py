@@ -79,6 +79,8 @@ class Run:
         self.write([started, *self._sampler.look()])
         if prepared.baseline is not None:
             self.write([prepared.baseline])
+        for remark in prepared.remarks:
+            self.note("remark", remark)
         for name, target in prepared.targets.items():
             for remark in target.remarks:
                 self.note("remark", f"{name}: {remark}")

@@ -37,6 +37,9 @@ class RunObserver(Protocol):
     formats: tuple[str, ...]
     """The renderings that it wants."""
 
+    def say(self, line: str) -> None:
+        """Show what the run will do, before anything of it is done."""
+
     def begun(self, run: Run) -> None:
         """Hear of the run, before its first call."""
 

@@ -14,7 +14,7 @@ from locust import argument_parser
 from mcp_perf.load.targets.refusal import Refusal
 
 _MATTERS: Final = (
-    *("target", "scenario", "set", "arm"),
+    *("target", "scenario", "set", "arm", "allow"),
     *("out", "store", "baseline"),
     *("html", "html-file", "csv", "json-file", "logfile"),
 )

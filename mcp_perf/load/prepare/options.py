@@ -46,6 +46,7 @@ def add(parser: Any) -> None:
     for name, default, metavar, text in (
         ("--arm", [], "ARM", f"Run only this arm. {more}"),
         ("--set", [], "PATH=VALUE", f"Change the scenario: load.users=50. {more}"),
+        ("--allow", [], "HOST", f"The owners of this public host agree to the load. {more}"),
         ("--out", "", "DIR", out),
         ("--baseline", "", "PATH", "Fail when the run is slower than this baseline."),
         ("--tolerance", TOLERANCE, "SHARE", "What a metric may be worse by than the baseline."),
@@ -80,6 +81,7 @@ def run_options(options: argparse.Namespace) -> RunOptions:
         workers=bool(options.master),
         protocol=options.protocol,
         store=options.store,
+        allow=tuple(options.allow or ()),
     )
 
 

@@ -16,7 +16,7 @@ from mcp_perf.load.hub.redaction import hide
 from mcp_perf.load.plan import search
 from mcp_perf.load.plan.drain import longest_s, shortened
 from mcp_perf.load.plan.schedule import Turn, fit, levels, plan
-from mcp_perf.load.prepare import open_files
+from mcp_perf.load.prepare import open_files, permission
 from mcp_perf.load.prepare.baseline import against
 from mcp_perf.load.prepare.history import problems as store_problems
 from mcp_perf.load.prepare.identities import settle
@@ -68,6 +68,8 @@ class RunOptions:
     """The version that all MCP arms speak; empty: each as the scenario says."""
     store: str = ""
     """Where runs are remembered, a URL; `history.py` knows the default."""
+    allow: Sequence[str] = ()
+    """Public hosts whose owners agree to the load."""
 
 
 @dataclass(slots=True)
@@ -92,6 +94,8 @@ class Prepared:
     """Of the users of this process, or of the one as whom a master tries the targets."""
     run: str = ""
     """The run's `${run}`."""
+    remarks: Sequence[str] = ()
+    """What a reader of the report should know of how the run was set up."""
 
     @property
     def searching(self) -> bool:
@@ -181,7 +185,7 @@ def choose(loaded: Loaded, tags: Sequence[str], excluded: Sequence[str]) -> Load
     return replace(loaded, scenario=loaded.scenario.model_copy(update={"journeys": journeys}))
 
 
-def prepare(options: RunOptions) -> Prepared:
+def prepare(options: RunOptions, user: permission.User = permission.NOBODY) -> Prepared:
     """Settle everything and start the systems. Raises Refusal; then nothing is left running."""
     if problems := _impossible(options) + store_problems(options.store):
         raise Refusal(*problems)
@@ -190,12 +194,17 @@ def prepare(options: RunOptions) -> Prepared:
     hide(loaded.env.values())
     pointed = _pointed(options.targets, loaded)
     hide(confidential.of_run(loaded, options.settings, _lines(loaded, pointed).values()))
-    load_ = loaded.scenario.load
+
     arms = list(loaded.scenario.arms)
     users = options.users or most_users(loaded, pointed)
-    if not options.workers or any(
-        line.startswith(SYSTEM) for line in _lines(loaded, pointed).values()
-    ):
+    lines = _lines(loaded, pointed)
+    typed = (*options.targets, *options.settings)
+    slowed, remarks = permission.settle(loaded, lines, users, typed, options.allow, user)
+    if slowed:
+        options = replace(options, settings=(*options.settings, slowed))
+        loaded = read(options)
+    load_ = loaded.scenario.load
+    if not options.workers or any(line.startswith(SYSTEM) for line in lines.values()):
         open_files.require(loaded, users, pointed)
     rounds, turns = _turns(load_, arms, users, options.run_time_s)
     run_id = _run_id(loaded.scenario.name)
@@ -211,6 +220,7 @@ def prepare(options: RunOptions) -> Prepared:
         rounds=rounds,
         folder=folder,
         systems=Systems(folder / "systems"),
+        remarks=remarks,
     )
     if options.baseline:
         scenario = loaded.scenario

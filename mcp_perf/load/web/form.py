@@ -61,6 +61,7 @@ def asked(
         baseline=started.baseline,
         tolerance=started.tolerance,
         store=started.store,
+        allow=started.allow,
     )
 
 

@@ -109,12 +109,13 @@ def test_short_and_long_help_are_the_same(ask):
     assert ask("run", "-h").output == ask("run", "--help").output
 
 
-def test_validate_says_what_a_good_file_holds(ask):
-    """One line for each file: name, arms, journeys, gates."""
+def test_validate_says_what_a_good_file_holds_and_does(ask):
+    """Name, arms, journeys, gates; then what it calls, reads and runs."""
     asked = ask("validate", "echo", "twilio-tasks")
     assert asked.exit_code == 0
-    first, second = asked.output.splitlines()
+    first, called, second, _ = asked.output.splitlines()
     assert first.startswith("echo: ok (echo")
+    assert called == "echo: calls system:echo/rest, system:echo/mcp"
     assert second.startswith("twilio-tasks: ok (twilio-tasks")
     for what in ("arms: rest, mcp", "journeys: 1", "gates: 2"):
         assert what in first
@@ -129,8 +130,9 @@ def test_promise_09_validate_warns_of_timeouts_that_cannot_be_reached(ask, tmp_p
     )
     asked = ask("validate", str(path))
     assert asked.exit_code == 0
-    ok, warning = asked.stdout.splitlines()
+    ok, called, warning = asked.stdout.splitlines()
     assert ok.startswith(f"{path}: ok (slow;")
+    assert called == f"{path}: calls 127.0.0.1:1"
     assert warning.startswith(
         f"{path}: warning: arm mcp: the timeout of 90 s is longer than limits.drain (30 s)"
     )

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from mcp_perf.client.http.endpoint import Endpoint
+from mcp_perf.client.http.endpoint import USER_AGENT, Endpoint
 from mcp_perf.client.protocol.tools import Tool
 from mcp_perf.load.steps.compile import compile_journeys, unchecked, validator
 from mcp_perf.load.steps.mcp import CancelledStep, ProgressStep, RequestStep
@@ -104,6 +104,7 @@ def test_a_request_without_lookups_is_constant():
     compiled = Compiled("{get: /a, query: {x: 1}, headers: {X-B: c}}")
     assert compiled.rest.encoded == (
         b"GET /api/a?x=1 HTTP/1.1\r\nHost: 127.0.0.1:1\r\n"
+        b"User-Agent: " + USER_AGENT.encode() + b"\r\n"
         b"Accept-Encoding: identity\r\nX-B: c\r\nX-Key: k\r\nAccept: text/plain\r\n\r\n"
     )
 

@@ -1,0 +1,48 @@
+"""Which addresses no connection is ever made to, and which are not the user's own network."""
+
+import ipaddress
+from functools import lru_cache
+from typing import Final
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+_NAT64: Final = ipaddress.ip_network("64:ff9b::/96")
+"""RFC 6052: its last 32 bits are an IPv4 address."""
+_NEVER: Final = {
+    ipaddress.ip_network(network): what
+    for network, what in (
+        ("0.0.0.0/8", "no address of a server (RFC 1122)"),
+        ("::/128", "no address of a server (RFC 4291)"),
+        ("169.254.0.0/16", "link-local (RFC 3927), where clouds hand out credentials"),
+        ("fe80::/10", "link-local (RFC 4291)"),
+        ("fd00:ec2::254/128", "where AWS hands out credentials"),
+        ("fd20:ce::254/128", "where Google Cloud hands out credentials"),
+        ("100.100.100.200/32", "where Alibaba Cloud hands out credentials"),
+        ("168.63.129.16/32", "where Azure talks to its machines"),
+        ("192.0.0.192/32", "where Oracle Cloud hands out credentials"),
+    )
+}
+"""Only a machine's own agent has business there; who can steer a load generator would read it."""
+
+
+def never(address: str) -> str:
+    """Say why no connection is made to an address in figures; empty: it may be connected to."""
+    read = _read(address)
+    why = next((what for network, what in _NEVER.items() if read in network), "")
+    return f"{address} is {why}: no connection is made to it" if why else ""
+
+
+def is_public(address: str) -> bool:
+    """Tell whether an address in figures belongs to the internet, and so to somebody else."""
+    return _read(address).is_global
+
+
+@lru_cache(maxsize=256)
+def _read(address: str) -> Address:
+    """Read an address; of one that wraps an IPv4 address, that address."""
+    read = ipaddress.ip_address(address)
+    if isinstance(read, ipaddress.IPv4Address):
+        return read
+    if read in _NAT64:
+        return ipaddress.IPv4Address(int(read) & 0xFFFFFFFF)
+    return read.ipv4_mapped or read.sixtofour or read

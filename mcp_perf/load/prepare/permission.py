@@ -1,0 +1,174 @@
+"""Whose servers a run may burden: a public address is somebody's, who has to agree.
+
+An address that the user typed, and any in the user's own networks, needs no word as long as the
+load is small. What a file names in public, a search there, and more load than the ceilings need
+`--allow HOST`, or a yes on the terminal.
+"""
+
+import logging
+import re
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Final
+from urllib.parse import urlsplit
+
+from mcp_perf.client.http import addresses, dialing
+from mcp_perf.client.http.endpoint import Origin
+from mcp_perf.load.targets.refusal import Refusal
+from mcp_perf.scenario import effects
+from mcp_perf.scenario.loader import Loaded
+from mcp_perf.scenario.model.load import BREAKPOINT, Load
+from mcp_perf.scenario.model.steps import flat
+
+MOST_USERS: Final = 20
+MOST_CALLS_PER_S: Final = 50.0
+"""Of one arm: a load that a person could make, and no owner of a server would notice."""
+
+_URL: Final = re.compile(r"https?://[^\s'\",}]+")
+
+logger = logging.getLogger("mcp-perf")
+
+
+@dataclass(frozen=True, slots=True)
+class Burden:
+    """What a run would do to one host."""
+
+    host: str
+    typed: bool
+    """Whether the user named it on the command line, in the form of the page, or by `--set`."""
+    searching: bool = False
+    users: int = 1
+    """Of a closed load, at its highest level; of an open one 0."""
+    calls_per_s: float = 0.0
+    """Of an open load, at its highest level."""
+
+    def objections(self) -> Iterator[str]:
+        """Yield what needs a yes, if the host is public."""
+        if not self.typed:
+            yield "the scenario names it, not you"
+        if self.searching:
+            yield "a search loads it until it gives way"
+        if self.users > MOST_USERS:
+            yield f"{self.users} users, and at most {MOST_USERS} go unasked"
+        if self.calls_per_s > MOST_CALLS_PER_S and not self.searching:
+            yield f"{self.calls_per_s:g} calls/s, and at most {MOST_CALLS_PER_S:g} go unasked"
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """Whoever started the run."""
+
+    ask: Callable[[str], bool]
+    """Puts a question, and tells whether the answer is yes."""
+    say: Callable[[str], object] = logger.info
+    """Shows a line, before anything is done."""
+
+
+NOBODY: Final = User(ask=lambda _question: False)
+
+
+def at_terminal(question: str) -> bool:
+    """Ask whoever sits at the terminal, if anybody does."""
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return False
+    sys.stderr.write(f"{question}\nDo its owners agree? Type yes to go on: ")
+    sys.stderr.flush()
+    return sys.stdin.readline().strip().lower() == "yes"
+
+
+def settle(
+    loaded: Loaded,
+    lines: Mapping[str, str],
+    users: int,
+    typed: Iterable[str],
+    allowed: Iterable[str],
+    user: User,
+) -> tuple[str, list[str]]:
+    """Say what a run will do, once everybody agrees. Raises Refusal if somebody does not.
+
+    Returns the setting that slows it down, if any, and what the report has to note.
+    """
+    load, remarks = loaded.scenario.load, list(effects.insecure(loaded.scenario, lines))
+    pause_s = pause_needed(loaded, lines, users, typed, allowed, user)
+    peak = f"{load.peak:g} journeys/s" if load.open else f"{users} users"
+    said = effects.in_short(effects.told(loaded.scenario, lines, loaded.env, peak))
+    slowed, why = paced(load, pause_s) if pause_s else ("", "")
+    remarks += [why] if why else []
+    for line in [*said, why]:
+        if line:
+            user.say(line)
+    return slowed, remarks
+
+
+def pause_needed(
+    loaded: Loaded,
+    lines: Mapping[str, str],
+    users: int,
+    typed: Iterable[str],
+    allowed: Iterable[str],
+    user: User = NOBODY,
+) -> float:
+    """Return how long users have to think, in s, so that nobody gets more calls than unasked.
+
+    `lines` are the targets by arm, `typed` what the user wrote to name targets, `allowed` the hosts
+    of `--allow`. Raises Refusal if a host needs a yes and there is none, or gets no connection.
+    """
+    load = loaded.scenario.load
+    named = {urlsplit(url).hostname for text in typed for url in _URL.findall(text)}
+    allowed = {*allowed}
+    calls = dict.fromkeys(lines, 0) | {arm: _most_calls(loaded, arm) for arm in lines}
+    refused, pause_s = [], 0.0
+    for who, url in effects.addresses(loaded.scenario, lines, loaded.env):
+        host, figures = _resolved(url)
+        refused += [f"{host}: {why}" for why in map(addresses.never, figures) if why]
+        if host in allowed or not any(map(addresses.is_public, figures)):
+            continue
+        burden = _burden(host, host in named, load, users, calls.get(who))
+        if objections := list(burden.objections()):
+            question = f"{host} is a public address ({'; '.join(objections)})"
+            if not user.ask(question):
+                refused.append(f"{question}: if its owners agree, add --allow {host}")
+        elif not load.open:
+            pause_s = max(pause_s, users * calls.get(who, 0) / MOST_CALLS_PER_S)
+    if refused:
+        raise Refusal(*dict.fromkeys(refused))
+    return pause_s if pause_s > load.think.min else 0.0
+
+
+def paced(load: Load, pause_s: float) -> tuple[str, str]:
+    """Return the setting by which users think at least so long, and what it is for."""
+    most_s = max(pause_s, load.think.max)
+    setting = f"load.think={{min: {pause_s * 1000:.0f}ms, max: {most_s * 1000:.0f}ms}}"
+    calls = f"{MOST_CALLS_PER_S:g} calls/s at a public address (--allow HOST: any)"
+    return setting, f"Users think at least {pause_s * 1000:.0f} ms: at most {calls}."
+
+
+def _burden(host: str, typed: bool, load: Load, users: int, calls: int | None) -> Burden:
+    """Return what one host bears; without `calls` it is no target, and gets a request a user."""
+    burden = Burden(host, typed)
+    if calls is None:
+        return burden
+    if load.shape == BREAKPOINT:
+        return replace(burden, searching=True, users=0)
+    if load.open:
+        return replace(burden, users=0, calls_per_s=load.peak * calls)
+    return replace(burden, users=users)
+
+
+def _most_calls(loaded: Loaded, arm: str) -> int:
+    """Return the calls of an arm's longest journey."""
+    journeys = loaded.scenario.journeys.values()
+    return max(
+        (sum(step.action != "wait" for step in flat(journey.of(arm))) for journey in journeys),
+        default=0,
+    )
+
+
+def _resolved(url: str) -> tuple[str, list[str]]:
+    """Return the host of an address, and its addresses in figures; none if it has none."""
+    try:
+        origin = Origin.of(url)
+        return origin.host, [where[0] for _, where in dialing.look_up(origin.host, origin.port)]
+    except (OSError, ValueError):  # told when it is tried
+        return url, []

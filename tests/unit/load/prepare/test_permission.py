@@ -1,0 +1,144 @@
+"""Whose servers a run may burden, and how much, before somebody is asked."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from mcp_perf.client.http import dialing
+from mcp_perf.load.prepare import permission
+from mcp_perf.load.prepare.permission import NOBODY, Burden, User, at_terminal, paced, pause_needed
+from mcp_perf.load.prepare.prepare import RunOptions, prepare
+from mcp_perf.load.targets.refusal import Refusal
+from mcp_perf.scenario.loader import load_text
+
+FIGURES = {"big.test": "8.8.8.8", "mine.test": "10.0.0.7", "cloud.test": "169.254.169.254"}
+TEXT = """\
+name: demo
+arms:
+  one: {http: "http://HOST/api"}
+  two: {http: "http://mine.test"}
+journeys:
+  browse:
+    one: [{get: /a}, {wait: 1s}, {parallel: [{get: /b}, {get: /c}]}]
+    two: [{get: /a}]
+load: LOAD
+"""
+CLOSED, OPEN, SEARCH = "{users: 2}", "{rate: 10/s}", "{shape: breakpoint}"
+
+
+@pytest.fixture(autouse=True)
+def _names(monkeypatch):
+    """Resolve the names of this file, and no others."""
+
+    def look_up(host: str, port: int) -> list[dialing.Peer]:
+        if host not in FIGURES:
+            raise OSError("unknown")
+        return [(2, (FIGURES[host], port))]
+
+    monkeypatch.setattr(dialing, "look_up", look_up)
+
+
+def needed(host="big.test", load=CLOSED, *, typed=True, allowed=(), users=2, user=NOBODY, more=""):
+    """Return the pause that a run needs, with one arm at this host."""
+    text = TEXT.replace("HOST", host).replace("LOAD", load) + more
+    loaded = load_text(text, "demo.yaml", Path(), environ={})
+    lines = {name: arm.address for name, arm in loaded.scenario.arms.items()}
+    said = [f"one=http://{host}/api"] if typed else ["one=http://not-big.test"]
+    return pause_needed(loaded, lines, users, said, allowed, user)
+
+
+def refused(**case) -> str:
+    """Return the words in which such a run is refused."""
+    with pytest.raises(Refusal) as refusal:
+        needed(**case)
+    assert refusal.value.exit_code == 104
+    return str(refusal.value)
+
+
+@pytest.mark.parametrize("host", ["mine.test", "unknown.test"])
+def test_addresses_of_ones_own_take_any_load(host):
+    """Also if a file names them; a name that nobody knows is told when it is tried."""
+    assert needed(host, typed=False, users=5000) == 0
+    assert needed(host, SEARCH, typed=False) == 0
+
+
+def test_a_public_address_that_is_typed_takes_a_small_load_unasked():
+    """Users of a closed load then think so long that they make at most 50 calls/s."""
+    assert needed() == pytest.approx(0.12)
+    assert needed(load="{users: 2, think: 1s}") == 0
+    assert needed(load=OPEN) == 0
+
+
+@pytest.mark.parametrize(
+    ("case", "why"),
+    [
+        ({"typed": False}, "the scenario names it, not you"),
+        ({"users": 21}, "21 users, and at most 20 go unasked"),
+        ({"load": "{rate: 20/s}"}, "60 calls/s, and at most 50 go unasked"),
+        ({"load": SEARCH}, "a search loads it until it gives way"),
+    ],
+)
+def test_more_needs_the_owners_consent(case, why):
+    """By --allow, which the message says, or by a yes."""
+    text = f"big.test is a public address ({why})"
+    assert refused(**case) == f"{text}: if its owners agree, add --allow big.test"
+    asked = []
+    yes = User(lambda question: not asked.append(question))
+    assert needed(**case, user=yes) == 0
+    assert asked == [text]
+    assert needed(**case, allowed=["big.test"]) == 0
+
+
+def test_a_file_may_send_nothing_to_a_public_address_unasked():
+    """Not even the one request for each identity, nor what goes to an issuer."""
+    more = "identities: {provision: {post: 'http://big.test/u', take: {a: b}}}\n"
+    assert "big.test is a public address" in refused(host="mine.test", more=more, typed=False)
+    assert needed("mine.test", more=more, typed=False, allowed=["big.test"]) == 0
+
+
+def test_nobody_may_allow_a_link_local_address():
+    """It is refused before anything is sent."""
+    words = refused(host="cloud.test", allowed=["cloud.test"])
+    assert words.startswith("cloud.test: 169.254.169.254 is link-local")
+
+
+def test_a_pause_is_a_think_time_of_the_load():
+    """A longer think time of the file stays."""
+    load = load_text(TEXT.replace("LOAD", "{think: {min: 0s, max: 3s}}"), "d", Path(), environ={})
+    setting, said = paced(load.scenario.load, 0.12)
+    assert setting == "load.think={min: 120ms, max: 3000ms}"
+    assert said.startswith("Users think at least 120 ms: at most 50 calls/s at a public address")
+
+
+def test_a_run_is_refused_before_it_makes_a_folder(tmp_path):
+    """As every run whose configuration is not fit."""
+    file = tmp_path / "demo.yaml"
+    file.write_text(TEXT.replace("HOST", "big.test").replace("LOAD", CLOSED))
+    with pytest.raises(Refusal, match=r"add --allow big\.test"):
+        prepare(RunOptions(str(file), out=str(tmp_path / "out")))
+    assert [path.name for path in tmp_path.iterdir()] == ["demo.yaml"]
+
+
+@pytest.mark.parametrize(
+    ("terminal", "line", "yes"),
+    [(True, "yes\n", True), (True, "y\n", False), (True, "", False), (False, "yes\n", False)],
+)
+def test_only_a_whole_yes_on_a_terminal_is_one(monkeypatch, capsys, terminal, line, yes):
+    """A pipe cannot agree in anybody's name."""
+
+    class Stream:
+        isatty = staticmethod(lambda: terminal)
+        readline = staticmethod(lambda: line)
+        write = staticmethod(sys.stdout.write)
+        flush = staticmethod(sys.stdout.flush)
+
+    monkeypatch.setattr(permission.sys, "stdin", Stream)
+    monkeypatch.setattr(permission.sys, "stderr", Stream)
+    assert at_terminal("big.test is a public address (…)") is yes
+    assert capsys.readouterr().out.startswith("big.test is") is terminal
+
+
+def test_what_is_no_target_gets_one_request_for_each_user():
+    """So it needs a yes only if a file names it."""
+    assert list(Burden("h", typed=True).objections()) == []
