@@ -13,7 +13,8 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Coroutine, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from types import TracebackType
 from typing import Any, Final, Literal
 from urllib.parse import parse_qs, urlsplit
@@ -41,6 +42,9 @@ from mcp.shared.exceptions import MCPDeprecationWarning
 from pydantic import AnyUrl, ValidationError
 
 from mcp_perf.client.errors import NegotiationError
+from mcp_perf.client.http.connection import Connection
+from mcp_perf.client.http.endpoint import Endpoint, Origin, with_body
+from mcp_perf.client.reply import OK
 
 # It logs every failure with its traceback; who waits for the token is told in a sentence.
 logging.getLogger("mcp.client.auth.oauth2").setLevel(logging.CRITICAL + 1)
@@ -52,6 +56,9 @@ _LONG_AGO_S: Final = 1.0
 _ANSWER_S: Final = 30.0
 _REFUSAL: Final = re.compile(r"[A-Z][a-z ]+(?: \(\d+\)|: \d+)")
 """How the flow tells of one, before it quotes all that the reply says."""
+_FRAMING: Final = ("host", "content-length", "connection", "accept-encoding", "user-agent")
+"""Headers that the engine writes itself."""
+_UNFIT: Final = re.compile(r"[^!-~]")
 _CHALLENGE: Final = "S256"
 """The method of PKCE that the flow uses; the specification (2025-11-25, "Authorization code
 protection") has clients refuse a server whose metadata do not list it."""
@@ -82,9 +89,30 @@ def no_one(_secrets: Iterable[str]) -> None:
     """Hide nothing."""
 
 
-def connections(*, verify: bool | str = True) -> httpx2.Client:
-    """Return what many identities can share: connections to their authorization server."""
-    return httpx2.Client(verify=verify, trust_env=False, timeout=_ANSWER_S)
+class Exchanges:
+    """Sends what the flow asks for, by the engine that sends everything else."""
+
+    def __init__(self, *, verify: bool = True, ca: str | None = None) -> None:
+        self._endpoint: Final = partial(Endpoint.of, verify=verify, ca=ca)
+
+    def send(self, asked: httpx2.Request, *, only_public: bool = False) -> httpx2.Response:
+        """Send a request on a connection of its own; no redirect is followed.
+
+        With `only_public`, addresses of private networks get no connection. Raises OAuthFlowError.
+        """
+        endpoint = self._endpoint(str(asked.url))
+        connection = Connection(replace(endpoint.origin, only_public=only_public))
+        given = [(name, text) for name, text in asked.headers.items() if name not in _FRAMING]
+        head = endpoint.line(asked.method, endpoint.target) + endpoint.fields(
+            [*given, ("Accept-Encoding", "identity")]
+        )
+        reply = connection.exchange(with_body(head, asked.read()), _ANSWER_S)
+        connection.close()
+        if reply.outcome != OK:
+            raise OAuthFlowError(f"{endpoint.url}: {reply.detail}")
+        headers = connection.reader.headers
+        kept = [(name, text) for name, text in headers if name.lower() != b"content-encoding"]
+        return httpx2.Response(reply.status, headers=kept, content=reply.body, request=asked)
 
 
 class OAuthCredentials:
@@ -95,22 +123,22 @@ class OAuthCredentials:
         url: str,
         identity: Registration,
         *,
-        http: httpx2.Client | None = None,
+        http: Exchanges | None = None,
         hide: Hide = no_one,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """`http` is closed by whoever brought it; without it, there is one of our own."""
         self.token = ""
         """The access token in use; empty until the server has asked for one."""
         self._url = url
         self._clock = clock
         self._lock = threading.Lock()
-        self._own = http is None
-        self._http = connections() if http is None else http
+        self._http = http or Exchanges()
+        self._named = [Origin.of(one) for one in (url, identity.issuer) if one]
         with warnings.catch_warnings():
-            # That any authorization server gets the credentials where no issuer is given.
+            # That any authorization server gets the credentials where no issuer is given: a
+            # scenario cannot leave it out.
             warnings.simplefilter("ignore", MCPDeprecationWarning)
-            self._provider = _provider(url, identity, self._http, hide)
+            self._provider = _provider(url, identity, self._send, hide)
         # Ours is held around it, and needs no event loop.
         self._provider.context.lock = _Unlocked()  # type: ignore[assignment]
         self._scopes = " ".join(identity.scopes)
@@ -153,15 +181,27 @@ class OAuthCredentials:
                 context.token_expiry_time = _LONG_AGO_S  # then it is refreshed first
             try:
                 self.token = self._obtain(status, challenge, version)
-            except (OAuthFlowError, httpx2.HTTPError, ValidationError, ValueError) as error:
+            except (OAuthFlowError, ValidationError, ValueError) as error:
                 self._failures += 1
                 self._failure = f"no access token: {_said(error)}"
                 raise NegotiationError(self._failure) from error
 
-    def close(self) -> None:
-        """Close the connections to the authorization server, where they are our own."""
-        if self._own:
-            self._http.close()
+    def _send(self, asked: httpx2.Request) -> httpx2.Response:
+        """Send what the metadata ask for: into a private network only where the user named it."""
+        return self._http.send(asked, only_public=not self._is_named(asked))
+
+    def _ask(self, asked: httpx2.Request) -> httpx2.Response:
+        """Send a request of the flow. Raises OAuthFlowError for metadata of somebody else."""
+        if asked.method == "GET" and not self._is_named(asked):
+            where = f"{asked.url.scheme}://{asked.url.netloc.decode()}"
+            raise OAuthFlowError(
+                f"the server names {where}, which is neither its own address nor the issuer's: if "
+                f"it is the right authorization server, write issuer: {where} under oauth"
+            )
+        return self._send(asked)
+
+    def _is_named(self, asked: httpx2.Request) -> bool:
+        return any(origin.same(str(asked.url)) for origin in self._named)
 
     def _obtain(self, status: int, challenge: str, version: str) -> str:
         """Walk through the flow: it yields the call itself, and what has to be asked before."""
@@ -177,7 +217,7 @@ class OAuthCredentials:
         try:
             while asked is not call or not told:
                 if asked is not call:
-                    response = self._http.send(asked)
+                    response = self._ask(asked)
                 elif self._token() != used:
                     self._refreshed = self._token()
                     break
@@ -208,6 +248,9 @@ class _Memory:
 
     async def set_tokens(self, tokens: OAuthToken) -> None:
         self.hide(filter(None, (tokens.access_token, tokens.refresh_token)))
+        if _UNFIT.search(tokens.access_token):
+            tokens.access_token = ""  # the flow has it already, and would use it
+            raise OAuthFlowError("it holds a line end, a blank or a letter that no header may hold")
         self.tokens = tokens
 
     async def get_client_info(self) -> OAuthClientInformationFull | None:
@@ -222,7 +265,7 @@ class _Memory:
 class _Redirect:
     """Follows the way to the authorization code, where no person has to be asked."""
 
-    http: httpx2.Client
+    send: Callable[[httpx2.Request], httpx2.Response]
     hide: Hide
     context: OAuthContext | None = None
     """What the flow has found out; None until there is a flow."""
@@ -236,7 +279,7 @@ class _Redirect:
                 f"{_CHALLENGE} under code_challenge_methods_supported: without PKCE no code is "
                 "asked for"
             )
-        response = self.http.get(url, follow_redirects=False)
+        response = self.send(httpx2.Request("GET", url))
         self.query = parse_qs(urlsplit(response.headers.get("location", "")).query)
         self.hide(self.query.get("code", ()))
         if "code" not in self.query:
@@ -299,7 +342,10 @@ def _finish(awaitable: Any) -> Any:
 
 
 def _provider(
-    url: str, identity: Registration, http: httpx2.Client, hide: Hide
+    url: str,
+    identity: Registration,
+    send: Callable[[httpx2.Request], httpx2.Response],
+    hide: Hide,
 ) -> OAuthClientProvider:
     scope = " ".join(identity.scopes) or None
     issuer = identity.issuer or None
@@ -317,7 +363,7 @@ def _provider(
         return ClientCredentialsOAuthProvider(
             url, memory, identity.client_id, identity.client_secret, identity.method, scope, issuer
         )
-    return _code_provider(url, identity, memory, _Redirect(http, hide), scope)
+    return _code_provider(url, identity, memory, _Redirect(send, hide), scope)
 
 
 def _code_provider(

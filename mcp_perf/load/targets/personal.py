@@ -68,8 +68,8 @@ class CredentialStore:
         self._url = url
         texts = {name: getattr(self._written, name) for name in _OF_CREDENTIALS}
         self._texts = compile_template(texts, env=loaded.env)
-        verify = arm.tls.verify if arm.tls.ca is None else str(loaded.base / arm.tls.ca)
-        self._http = self._oauth.connections(verify=verify)
+        ca = None if arm.tls.ca is None else str(loaded.base / arm.tls.ca)
+        self._http = self._oauth.Exchanges(verify=arm.tls.verify, ca=ca)
         self._made: dict[tuple[str, ...], Credentials] = {}
 
     def of(self, identity: Mapping[str, Any]) -> Credentials:

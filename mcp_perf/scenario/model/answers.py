@@ -89,6 +89,9 @@ class OAuth(Part):
             raise InputError("client_credentials need a client_id and a client_secret", hint)
         if self.client_secret and not self.client_id:
             raise InputError("a client_secret without its client_id", "add client_id")
+        if self.client_secret and not self.issuer:
+            hint = "add issuer: https://… : no other authorization server gets the secret"
+            raise InputError("a client_secret without the issuer that it is for", hint)
 
     @property
     def flow(self) -> Literal["client_credentials", "authorization_code"]:

@@ -17,6 +17,13 @@ ACCEPT = Responder(elicitation={"action": "accept", "content": {"confirmed": Tru
 DEFAULTS = Responder(elicitation={"action": "accept"})
 
 
+class Trusting(OAuthCredentials):
+    """Follows a server to any authorization server: that of the suite has a port of its own."""
+
+    def _is_named(self, _asked: Any) -> bool:
+        return True
+
+
 def credentials(url: str, scenario: str, context: dict[str, Any]):
     """Return who the client is in a scenario of authorization."""
     who = {
@@ -27,7 +34,7 @@ def credentials(url: str, scenario: str, context: dict[str, Any]):
     if not scenario.startswith("auth/client-credentials"):
         who["grant"] = "authorization_code"
         who["metadata_url"] = "https://conformance-test.local/client-metadata.json"
-    return OAuthCredentials(url, Registration(**who))
+    return Trusting(url, Registration(**who))
 
 
 def ask(client: McpClient, method: str, params: dict[str, Any]) -> None:

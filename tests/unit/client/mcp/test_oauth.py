@@ -1,6 +1,7 @@
 """Authorization: who gets a token, when, and how often."""
 
 import json
+import socket
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx2
 import pytest
+from mcp.client.auth import OAuthFlowError
 
 from mcp_perf.client.errors import NegotiationError
 from mcp_perf.client.http.endpoint import Endpoint
@@ -43,13 +45,17 @@ class Guarded(ThreadingHTTPServer):
         """What the metadata say of PKCE."""
         self.issues = True
         self.refusal: tuple[int, dict] = (400, {"error": "invalid_client"})
+        self.challenge = "Bearer"
+        self.authorization_server = self.base
+        self.token = ""
+        """What the next tokens are; empty: they are counted."""
         self.lock = threading.Lock()
 
     def issue(self, form: dict[str, str]) -> dict:
         """Make a token."""
         with self.lock:
             self.forms.append(form)
-            token = f"token-{len(self.forms)}"
+            token = self.token or f"token-{len(self.forms)}"
             self.valid.add(token)
         self.scopes[token] = form.get("scope", "read")
         made = {"access_token": token, "token_type": "Bearer", "expires_in": self.lifetime_s}
@@ -67,7 +73,10 @@ class _Handler(BaseHTTPRequestHandler):
         base = self.server.base
         self.server.asked[path.path] += 1
         if "oauth-protected-resource" in path.path:
-            found = {"resource": self.server.url, "authorization_servers": [base]}
+            found = {
+                "resource": self.server.url,
+                "authorization_servers": [self.server.authorization_server],
+            }
             self.reply(200, found)
         elif "oauth-authorization-server" in path.path:
             self.reply(
@@ -105,7 +114,7 @@ class _Handler(BaseHTTPRequestHandler):
     def mcp(self, message: dict) -> None:
         token = self.headers.get("Authorization", "").removeprefix("Bearer ")
         if token not in self.server.valid:
-            self.reply(401, {}, {"WWW-Authenticate": "Bearer"})
+            self.reply(401, {}, {"WWW-Authenticate": self.server.challenge})
         elif message["method"] == "tools/call" and self.server.scope not in (
             self.server.scopes[token].split()
         ):
@@ -151,7 +160,7 @@ def users(guarded):
         oauth = OAuthCredentials(guarded.url, identity, **options)
         endpoint = Endpoint.of(guarded.url, timeout_s=5)
         clients = [McpClient(endpoint, credentials=oauth) for _ in range(count)]
-        made.extend([oauth, *clients])
+        made.extend(clients)
         return oauth, clients
 
     yield make
@@ -328,6 +337,62 @@ def test_a_reply_that_is_no_token_is_not_told_as_it_is(guarded, users, status, r
     assert "canary" not in str(failed.value)
 
 
+@pytest.mark.parametrize("identity", [ME, Registration(grant="authorization_code")])
+@pytest.mark.parametrize("way", ["resource_metadata", "authorization_servers"])
+def test_metadata_are_fetched_from_the_target_and_the_issuer_only(guarded, users, identity, way):
+    """A server names another place, which gets no request; the message says how to allow it."""
+    with socket.create_server(("127.0.0.1", 0)) as elsewhere:
+        url = f"http://127.0.0.1:{elsewhere.getsockname()[1]}"
+        if way == "resource_metadata":
+            guarded.challenge = f'Bearer resource_metadata="{url}/meta"'
+        else:
+            guarded.authorization_server = url
+        _, (client,) = users(identity)
+        with pytest.raises(NegotiationError, match=rf"names {url}.*write issuer: {url} under"):
+            client.negotiate()
+        elsewhere.settimeout(0)
+        with pytest.raises(BlockingIOError):
+            elsewhere.accept()
+    assert guarded.asked["/token"] == 0
+
+
+@pytest.mark.parametrize(
+    ("identity", "endpoint"),
+    [
+        (ME, "token_endpoint"),
+        (Registration(grant="authorization_code"), "registration_endpoint"),
+        (Registration(grant="authorization_code"), "authorization_endpoint"),
+    ],
+)
+def test_metadata_lead_into_no_private_network(guarded, users, identity, endpoint):
+    """What they name is asked if it is public, or has the address of the target or the issuer."""
+    guarded.challenges[endpoint] = f"http://localhost:{guarded.server_port}/inside"
+    _, (client,) = users(identity)
+    with pytest.raises(NegotiationError, match="is a private address"):
+        client.negotiate()
+    assert guarded.asked["/inside"] == 0
+
+
+@pytest.mark.parametrize("token", ["a\r\nX-Injected: 1", "a\nb", "tok en", "\x00", "tökén"])
+def test_a_token_that_no_header_can_hold_is_an_error_in_words(guarded, users, token):
+    """It steers no request, and is not shown."""
+    guarded.token = token
+    _, (client,) = users()
+    with pytest.raises(NegotiationError, match="it holds a line end") as told:
+        client.negotiate()
+    assert token not in str(told.value)
+    assert all("injected" not in path.lower() for path in guarded.asked)
+
+
+def test_a_broken_reply_is_described_and_not_shown(guarded, users, monkeypatch):
+    """It may hold the token under another name."""
+    monkeypatch.setattr(guarded, "issue", lambda _form: {"acces_token": "s3cret"})
+    _, (client,) = users()
+    with pytest.raises(NegotiationError, match=r"access_token: Field required") as told:
+        client.negotiate()
+    assert "s3cret" not in str(told.value)
+
+
 def test_an_authorization_server_that_is_gone_is_told(guarded, users) -> None:
     """A call whose token cannot be renewed ends as a failed call, not as an exception."""
     _, (client,) = users()
@@ -357,11 +422,11 @@ class Down:
     def __exit__(self, *_: object) -> None:
         self._lock.release()
 
-    def send(self, _request: httpx2.Request) -> httpx2.Response:
+    def send(self, _request: httpx2.Request, **_how: bool) -> httpx2.Response:
         """Count it, and fail."""
         self.attempts += 1
         assert self._all_there.wait(10)
-        raise httpx2.ConnectTimeout("it is down")
+        raise OAuthFlowError("it is down")
 
 
 def test_users_that_wait_for_a_token_wait_for_one_failure(guarded) -> None:
@@ -387,7 +452,8 @@ arms:
   mcp:
     mcp: "{url}"
     auth:
-      oauth: {{client_id: me, client_secret: "${{env:MY_SECRET}}", scopes: [read]}}
+      oauth: {{client_id: me, client_secret: "${{env:MY_SECRET}}", scopes: [read],
+              issuer: "{issuer}"}}
 journeys: {{echo: {{steps: [{{call: echo}}]}}}}
 load: {{users: 4}}
 """
@@ -400,7 +466,7 @@ def test_a_run_gets_its_token_by_itself(
     """All users share one token, which is renewed when it expires; no secret is reported."""
     guarded.lifetime_s = 1
     path = tmp_path / "guarded.yaml"
-    path.write_text(SCENARIO.format(url=guarded.url))
+    path.write_text(SCENARIO.format(url=guarded.url, issuer=guarded.base))
     out = tmp_path / "out"
     env = {**environment, "MY_SECRET": "s3cret/+"}
     ended = run_cli("run", path, "--out", out, *quick, env=env)
@@ -421,7 +487,7 @@ def test_a_run_without_a_token_is_refused_in_a_sentence(
     """What the authorization server said is shown, without a traceback."""
     guarded.issues = False
     path = tmp_path / "guarded.yaml"
-    path.write_text(SCENARIO.format(url=guarded.url))
+    path.write_text(SCENARIO.format(url=guarded.url, issuer=guarded.base))
     env = {**environment, "MY_SECRET": "s3cret/+"}
     ended = run_cli("run", path, "--out", tmp_path / "out", env=env)
     assert ended.code == 108

@@ -125,11 +125,11 @@ def test_http_arms_have_no_mcp_steps(tmp_path) -> None:
 @pytest.mark.parametrize(
     ("written", "flow"),
     [
-        ("{client_id: a, client_secret: '${env:SECRET}'}", "client_credentials"),
+        ("{client_id: a, client_secret: '${env:SECRET}', issuer: i}", "client_credentials"),
         ("{client_id: a}", "authorization_code"),
         ("{}", "authorization_code"),
         (
-            "{client_id: a, client_secret: '${env:SECRET}', grant: authorization_code}",
+            "{client_id: a, client_secret: '${env:SECRET}', issuer: i, grant: authorization_code}",
             "authorization_code",
         ),
     ],
@@ -147,6 +147,10 @@ def test_the_grant_follows_from_the_credentials(tmp_path, written, flow) -> None
         (
             ', auth: {oauth: {client_secret: "${env:SECRET}"}}',
             "a client_secret without its client_id",
+        ),
+        (
+            ', auth: {oauth: {client_id: a, client_secret: "${env:SECRET}"}}',
+            "a client_secret without the issuer that it is for",
         ),
         (", auth: {oauth: {client_id: a, client_secret: b}}", "does not belong in a file"),
         (", auth: {oauth: {client_id: '${who}'}}", "${who} cannot stand here"),
