@@ -84,8 +84,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--root",
         type=Path,
-        default=Path(),
-        help="the folder that run_tests may work in (default: the current one)",
+        help="the folder that run_tests may work in (default: a new one)",
     )
     processes.add_upstream(parser)
 

@@ -113,7 +113,10 @@ def started(options: argparse.Namespace) -> Iterator[DualRuntime]:
             prefix="mcp-perf-", dir=None if ready_file is None else ready_file.parent
         ) as folder,
     ):
-        yield DualRuntime(from_arguments(options), addresses, options.root, Path(folder))
+        # Not the current one: it may hold anybody's files, and tests are programs.
+        tested = options.root or Path(folder, "tests")
+        tested.mkdir(exist_ok=True)
+        yield DualRuntime(from_arguments(options), addresses, tested, Path(folder))
 
 
 def _executors(settings: Settings, network: Network) -> dict[Loop, Executor]:

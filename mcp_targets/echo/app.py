@@ -19,7 +19,6 @@ from mcp_targets.serving.httpd import Reply, Request, Server, Stream
 from mcp_targets.serving.service_time import Constant, ServiceTime
 
 _HANDSHAKE_HEADERS: Final = frozenset({None, *(version.encode() for version in VERSIONS)})
-_HOSTS: Final = frozenset({b"127.0.0.1", b"localhost", b"[::1]"})
 _SSE: Final = b"text/event-stream"
 _INJECTED: Final = "injected error"
 
@@ -81,8 +80,6 @@ class Echo:
         headers = request.headers
         seen = (
             request.method,
-            headers.get(b"host"),
-            headers.get(b"origin"),
             headers.get(b"content-type"),
             headers.get(b"accept"),
         )
@@ -185,28 +182,13 @@ async def _each(events: list[bytes]) -> AsyncIterator[bytes]:
         yield event
 
 
-def _refusal(
-    method: bytes,
-    host: bytes | None,
-    origin: bytes | None,
-    content_type: bytes | None,
-    accept: bytes | None,
-) -> Reply | None:
+def _refusal(method: bytes, content_type: bytes | None, accept: bytes | None) -> Reply | None:
     """Return what plain HTTP has against a request, or None. It is cached by the caller."""
     if method == b"POST" and not (content_type or b"").lower().startswith(b"application/json"):
         return Reply(b"Invalid Content-Type header", 400, b"text/plain")
-    if host is None or _without_port(host) not in _HOSTS:
-        return Reply(b"Invalid Host header", 421, b"text/plain")
-    if origin and _without_port(origin.partition(b"://")[2]) not in _HOSTS:
-        return Reply(b"Invalid Origin header", 403, b"text/plain")
     if method == b"POST" and not _accepts_both(accept or b""):
         return Reply(b"Client must accept both JSON and event streams", 406, b"text/plain")
     return None
-
-
-def _without_port(host: bytes) -> bytes:
-    name, colon, port = host.rpartition(b":")
-    return name if colon and port.isdigit() else host
 
 
 def _accepts_both(accept: bytes) -> bool:

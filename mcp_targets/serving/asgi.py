@@ -9,6 +9,7 @@ from typing import Any
 import uvicorn
 
 from mcp_targets.serving import entry
+from mcp_targets.serving.httpd.callers import guarded
 
 Ready = Callable[[], None]
 """Says that requests are accepted."""
@@ -32,8 +33,8 @@ class _Announcing(uvicorn.Server):
 
 
 def run(app: Any, listener: socket.socket, ready: Ready) -> None:
-    """Serve the application until the process is stopped."""
-    config = uvicorn.Config(app, log_level="warning", access_log=False)
+    """Serve the application to this machine until the process is stopped."""
+    config = uvicorn.Config(guarded(app), log_level="warning", access_log=False)
     entry.run(_Announcing(config, ready).serve(sockets=[listener]))
 
 

@@ -3,15 +3,15 @@
 For the systems that are built on it. Of their tools none asks for input, and they have no prompts.
 """
 
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import MutableMapping
 from typing import Any, Final
 
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.shared.exceptions import MCPError
 from mcp_types import INVALID_PARAMS
 
-App = Callable[[MutableMapping[str, Any], Any, Any], Awaitable[None]]
-"""An ASGI application: its scope, and how to receive and to send."""
+from mcp_targets.serving.httpd.callers import App
+
 _NAME: Final = b"mcp-name"
 
 

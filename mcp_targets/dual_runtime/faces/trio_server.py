@@ -10,6 +10,7 @@ from hypercorn.config import Config
 from hypercorn.trio import serve
 
 from mcp_targets.serving.asgi import Ready
+from mcp_targets.serving.httpd.callers import guarded
 
 
 def run(app: Any, listener: socket.socket, ready: Ready) -> None:
@@ -17,7 +18,8 @@ def run(app: Any, listener: socket.socket, ready: Ready) -> None:
     config = Config()
     config.bind = [f"fd://{listener.detach()}"]
     config.loglevel = "WARNING"
-    trio.run(_serve, app, config, ready)
+    application: Any = guarded(app)
+    trio.run(_serve, application, config, ready)
 
 
 async def _serve(app: Any, config: Config, ready: Ready) -> None:

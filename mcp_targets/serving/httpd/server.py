@@ -8,6 +8,7 @@ from typing import Final
 
 import msgspec
 
+from mcp_targets.serving.httpd.callers import FOREIGN, is_foreign
 from mcp_targets.serving.httpd.connection import Connection
 from mcp_targets.serving.httpd.messages import Answer, Reply, Request
 from mcp_targets.serving.httpd.timer import Timer
@@ -17,6 +18,7 @@ Handler = Callable[[Request], Answer]
 _MAX_BODY: Final = 4 * 1024 * 1024
 _BACKLOG: Final = 4096
 _ADMIN: Final = b"/_"
+_MOST_HOSTS: Final = 100
 
 
 class Counters(msgspec.Struct):
@@ -51,6 +53,8 @@ class Server:
         self._handler = handler
         self._admin = admin
         self._open: set[Connection] = set()
+        self._hosts: set[bytes | None] = set()
+        """Values of `Host` that were looked at, and are ours."""
         self._server: asyncio.Server
 
     @functools.cached_property
@@ -97,6 +101,13 @@ class Server:
             counters.max_in_parallel = counters.in_parallel
         if request.too_large:
             return Reply(b'{"error": {"message": "request body too large"}}', 413)
+        headers = request.headers
+        host, origin = headers.get(b"host"), headers.get(b"origin")
+        if host not in self._hosts or origin is not None:
+            if is_foreign(host, origin):
+                return Reply(FOREIGN, 403, b"text/plain")
+            if len(self._hosts) < _MOST_HOSTS:
+                self._hosts.add(host)
         return self._admin(request) if admin else self._handler(request)
 
     def answered(self) -> None:

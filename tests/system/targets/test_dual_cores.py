@@ -1,12 +1,19 @@
 """The tools on tests, indexes and research of the dual-runtime system, called from Python."""
 
+import argparse
+from contextlib import nullcontext
+
 import anyio
 import numpy as np
 import pytest
 
+from mcp_targets.dual_runtime import settings
 from mcp_targets.dual_runtime.errors import Conflict, NotFound, TimedOut, ToolFailure
 from mcp_targets.dual_runtime.groups import test_runner as runners
 from mcp_targets.dual_runtime.groups.vector_index import SHARD_ROWS, Index, IndexManager
+from mcp_targets.dual_runtime.settings import UPSTREAMS
+from mcp_targets.dual_runtime.system import started
+from mcp_targets.serving import processes
 
 
 def test_search_finds_what_a_full_comparison_finds(tmp_path):
@@ -76,6 +83,22 @@ def test_what_cannot_be_an_index_or_a_vector_is_refused(tmp_path, wrong, problem
         wrong(manager)
     with pytest.raises(Conflict):
         manager.index_create("x", 2)
+
+
+def test_tests_are_run_in_a_folder_of_their_own_unless_one_is_named(tmp_path, monkeypatch):
+    """What lies in the current folder is anybody's, and a test is a program."""
+    (tmp_path / "test_planted.py").write_text("")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(
+        processes, "upstream", lambda *_: nullcontext(dict.fromkeys(UPSTREAMS, "http://127.0.0.1"))
+    )
+    parser = argparse.ArgumentParser()
+    settings.add_arguments(parser)
+    for arguments in ([], ["--root", str(tmp_path)]):
+        with started(parser.parse_args(arguments)) as system:
+            [tool] = [one for one in system.registry if one.metadata.name == "run_tests"]
+            planted = tool.function.__self__._root / "test_planted.py"
+            assert planted.exists() is bool(arguments)
 
 
 def run(root, tool, path=".", timeout_s=60):

@@ -252,7 +252,7 @@ HTTP = [
     ({"accept": "application/*;q=0.9, text/*"}, 200),
     ({"content_type": "text/plain"}, 400),
     ({"content_type": "application/json; charset=utf-8"}, 200),
-    ({"host": "example.org"}, 421),
+    ({"host": "example.org"}, 403),
     ({"host": "localhost:1"}, 200),
     ({"origin": "http://example.org"}, 403),
     ({"origin": "http://localhost:3000"}, 200),

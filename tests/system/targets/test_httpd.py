@@ -57,12 +57,12 @@ async def read_reply(reader):
 
 def get(path="/", headers=""):
     """Return a GET request."""
-    return f"GET {path} HTTP/1.1\r\nHost: x\r\n{headers}\r\n".encode()
+    return f"GET {path} HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n".encode()
 
 
 def post(body):
     """Return a POST request."""
-    return b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
+    return b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
 
 
 def test_a_connection_serves_request_after_request():
@@ -225,7 +225,7 @@ def test_a_head_request_gets_the_length_but_no_body():
 
     async def client(_, connect):
         reader, writer = await connect()
-        writer.write(b"HEAD / HTTP/1.1\r\nHost: x\r\n\r\n" + get())
+        writer.write(b"HEAD / HTTP/1.1\r\nHost: localhost\r\n\r\n" + get())
         head = await reader.readuntil(b"\r\n\r\n")
         second, body = await read_reply(reader)
         return b"content-length: 4" in head, second[:12], body
@@ -261,7 +261,8 @@ def test_a_client_that_asks_before_sending_its_body_is_told_to_go_on():
 
     async def client(_, connect):
         reader, writer = await connect()
-        head = b"POST / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n"
+        head = b"POST / HTTP/1.1\r\nHost: localhost\r\n"
+        head += b"Expect: 100-continue\r\nContent-Length: 2\r\n\r\n"
         writer.write(head)
         assert await reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
         writer.write(b"hi")
