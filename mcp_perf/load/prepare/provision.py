@@ -5,12 +5,13 @@ from typing import Any, Final
 
 import gevent
 from gevent.pool import Pool
+from jmespath.exceptions import JMESPathError
 
 from mcp_perf.client.http.endpoint import Endpoint, with_body
 from mcp_perf.client.http.rest import RestClient, encode_fields
 from mcp_perf.client.reply import HTTP_ERROR, OK, UNREADABLE, Reply
 from mcp_perf.load.hub.redaction import hide
-from mcp_perf.load.steps.checks import getter
+from mcp_perf.load.steps.expressions import getter
 from mcp_perf.load.steps.step import encode_form, encode_json
 from mcp_perf.load.targets.personal import Identity
 from mcp_perf.load.targets.refusal import CONFIGURATION, UNREACHABLE, Refusal
@@ -102,7 +103,10 @@ class _Provisioner:
         except UNREADABLE as error:
             message = f"HTTP {reply.status}, and the reply is not JSON"
             raise self._refusal(row, CONFIGURATION, message) from error
-        found = {name: get(root) for name, get in self._take.items()}
+        try:
+            found = {name: get(root) for name, get in self._take.items()}
+        except JMESPathError as error:
+            raise self._refusal(row, CONFIGURATION, f"take: {_first_line(error)}") from error
         for name, value in found.items():
             if value is None or value == "":
                 # Not what it says: it may hold secrets that nobody knows by name.
@@ -115,6 +119,10 @@ class _Provisioner:
     def _refusal(self, row: dict[str, Any], code: int, why: str) -> Refusal:
         where = f"identities: {self._provision.post} for number {row[NUMBER]}"
         return Refusal(f"{where}: {why}", code=code)
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), "")
 
 
 def _encode(endpoint: Endpoint, provision: Provision, content: Any) -> bytes:

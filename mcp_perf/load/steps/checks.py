@@ -4,10 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-import jmespath
 import msgspec
 from jmespath.exceptions import JMESPathError
-from jmespath.parser import Parser
 
 from mcp_perf.client.protocol import unreadable
 from mcp_perf.client.reply import (
@@ -21,9 +19,9 @@ from mcp_perf.client.reply import (
 )
 from mcp_perf.load.replies.output_check import OutputCheck
 from mcp_perf.load.replies.shown import paths
-from mcp_perf.scenario.values.templates import LookupFailed, Template
+from mcp_perf.load.steps.expressions import getter
+from mcp_perf.scenario.values.templates import LookupFailed, Template, TooLong
 
-Getter = Callable[[Any], Any]
 _decode = msgspec.json.Decoder().decode
 
 _ANSWERED: Final = (OK, HTTP_ERROR, RATE_LIMITED)
@@ -107,7 +105,7 @@ class Checks:
         for path, get, template in self._equals:
             try:
                 wanted = template.render(values)
-            except LookupFailed as error:
+            except (LookupFailed, TooLong) as error:
                 return f"expect {path}: {error}"
             found = get(root)
             if found.__class__ is str and found == wanted:
@@ -140,58 +138,6 @@ def result_root(reply: Reply) -> Any:
     if reply.outcome == RATE_LIMITED:
         return message.get("error", message.get("result"))
     return message.get("error" if reply.outcome == RPC_ERROR else "result")
-
-
-def getter(expression: str) -> Getter:
-    """Compile a JMESPath expression; plain paths (`a.b[0].c`) take a short cut, 20 times faster."""
-    keys = _plain_path(Parser().parse(expression).parsed)
-    if keys is None:
-        return jmespath.compile(expression).search
-
-    if len(keys) <= 2 and all(isinstance(key, str) for key in keys):
-        return _field(keys[0]) if len(keys) == 1 else _field_of_field(*keys)
-
-    def walk(value: Any) -> Any:
-        for key in keys:
-            if isinstance(key, str):
-                value = value.get(key) if isinstance(value, dict) else None
-            elif isinstance(value, list) and -len(value) <= key < len(value):
-                value = value[key]
-            else:
-                return None
-        return value
-
-    return walk
-
-
-def _field(key: Any) -> Getter:
-    return lambda value: value.get(key) if value.__class__ is dict else None
-
-
-def _field_of_field(outer: Any, inner: Any) -> Getter:
-    def get(value: Any) -> Any:
-        found = value.get(outer) if value.__class__ is dict else None
-        return found.get(inner) if found.__class__ is dict else None
-
-    return get
-
-
-_SEQUENCES: Final = ("subexpression", "index_expression")
-
-
-def _plain_path(node: Mapping[str, Any]) -> list[str | int] | None:
-    """Return the keys of a path of fields and indices; None for anything more."""
-    if node["type"] in ("field", "index"):
-        return [node["value"]]
-    if node["type"] not in _SEQUENCES:
-        return None
-    keys: list[str | int] = []
-    for child in node["children"]:
-        part = _plain_path(child)
-        if part is None:
-            return None
-        keys.extend(part)
-    return keys
 
 
 def _same(found: Any, wanted: Any) -> bool:

@@ -17,7 +17,7 @@ from mcp_perf.load.steps.step import CallContext, Interrupted, count_unmade
 from mcp_perf.outcomes import INTERRUPTED, OK
 from mcp_perf.results.tally.groups import START
 from mcp_perf.scenario.values.generators import Generators
-from mcp_perf.scenario.values.templates import LookupFailed
+from mcp_perf.scenario.values.templates import LookupFailed, TooLong
 
 _LARGEST_DECK: Final = 200
 
@@ -98,7 +98,7 @@ class Walk:
         values = context.values = dict(self._constants)
         try:
             generate(values)
-        except LookupFailed as error:
+        except (LookupFailed, TooLong) as error:
             outcome = count_unmade(context, error)
             self._end(track, outcome, time.perf_counter_ns(), intended_ns)
             return outcome

@@ -293,7 +293,7 @@ def _lag(context: CallContext[Any], reply: Reply) -> int | None:
     return reply.start_ns - intended_ns if intended_ns else 0
 
 
-def count_unmade(context: CallContext[Any], error: LookupFailed) -> str:
+def count_unmade(context: CallContext[Any], error: Exception) -> str:
     """Count a journey whose values could not be drawn, as a call that could not be built."""
     track = context.recorder.track(context.arm, "call", f"with of {context.journey}")
     reply = Reply(time.perf_counter_ns()).fail(HARNESS_ERROR, str(error))

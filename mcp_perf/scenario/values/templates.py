@@ -22,6 +22,9 @@ _TOKEN = re.compile(r"\$\$\{|\$\{(?:([^{}]*)\})?")
 _PATH = re.compile(r"([A-Za-z_]\w*)((?:\.[A-Za-z_][\w-]*|\[\d{1,9}\])*)", re.ASCII)
 _SEGMENT = re.compile(r"\.([\w-]+)|\[(\d+)\]", re.ASCII)
 _ENV = "env:"
+MOST_CHARACTERS: Final = 4 * 1024 * 1024
+"""Of a text with lookups in it: the largest request that the official servers take. Templates that
+use each other could make one that no memory holds."""
 _AS_THEY_ARE = frozenset((str, int))
 """Types that an f-string writes as JSON would, but for the quotes. Exact types: True is an int."""
 
@@ -32,6 +35,13 @@ class LookupFailed(LookupError):  # noqa: N818 -- a lookup failed, not the progr
     def __init__(self, name: str) -> None:
         super().__init__(f"${{{name}}} has no value")
         self.name = name
+
+
+class TooLong(ValueError):  # noqa: N818 -- a bound, and no fault of the programme
+    """A template makes a text that no server would take."""
+
+    def __init__(self) -> None:
+        super().__init__(f"a template makes a text of more than {MOST_CHARACTERS} characters")
 
 
 class _Lookup:
@@ -201,6 +211,8 @@ def _inserted(head: str, pairs: tuple[tuple[Render, str], ...]) -> Render:
             value = get(values)
             # The f-string is twice as fast as a % pattern or a join.
             text = f"{text}{value if type(value) in _AS_THEY_ARE else _as_json(value)}{after}"
+            if len(text) > MOST_CHARACTERS:
+                raise TooLong
         return text
 
     return render

@@ -17,7 +17,8 @@ from mcp_perf.client.reply import (
     TRANSPORT_ERROR,
     Reply,
 )
-from mcp_perf.load.steps.checks import Checks, body_root, getter, result_root
+from mcp_perf.load.steps.checks import Checks, body_root, result_root
+from mcp_perf.load.steps.expressions import getter
 from mcp_perf.scenario.values.templates import compile_template
 
 

@@ -7,7 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mcp_perf.scenario.problems.wording import InputError
-from mcp_perf.scenario.values.templates import LookupFailed, compile_template
+from mcp_perf.scenario.values.templates import (
+    MOST_CHARACTERS,
+    LookupFailed,
+    TooLong,
+    compile_template,
+)
 
 VALUES = {
     "n": 5,
@@ -168,3 +173,12 @@ def test_any_value_survives_a_lookup(values, data):
     assert compile_template({"k": f"${{{name}}}"}).render(values)["k"] is values[name]
     if isinstance(values[name], str):
         assert compile_template(f"<${{{name}}}>").render(values) == f"<{values[name]}>"
+
+
+def test_templates_that_use_each_other_make_no_text_without_end():
+    """Each is ten times the one before: the text is given up at its bound, not when it is made."""
+    values = {"a": "x" * (MOST_CHARACTERS // 10)}
+    template = compile_template("${a}" * 10)
+    values["a"] = template.render(values)
+    with pytest.raises(TooLong, match="a text of more than 4194304 characters"):
+        template.render(values)
