@@ -4,13 +4,14 @@
 # make test-long  soaks and very large runs
 # make bench      measure what a call costs, next to others, and show it as a table
 # make lint       style, types
+# make lock       pin anew what development and CI install, in constraints.txt
 # make goldens    store anew what commands, reports and tables of the docs say: look at the difference, then commit it
 PYTHON ?= python3
 BIN := .venv/bin
 # Three hundred processes that each compile the same modules take a minute more.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test test-all test-long bench core servers lint goldens clean
+.PHONY: run test test-all test-long bench core servers lint goldens lock clean
 
 run: .venv/.installed
 	$(BIN)/mcp-perf run
@@ -46,6 +47,13 @@ lint: .venv/.installed-test
 goldens: .venv/.installed-test
 	RENEW_GOLDENS=1 $(BIN)/python -m pytest -q tests/goldens tests/unit/scenario/test_documentation.py
 
+# What development and CI install, to the version: renewed with what the registry has today.
+lock:
+	rm -rf .cache/lock && $(PYTHON) -m venv .cache/lock
+	.cache/lock/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
+	{ echo '# Made by `make lock`: what `make test` and CI install.'; \
+	  .cache/lock/bin/python -m pip freeze --exclude-editable; } > constraints.txt
+
 clean:
 	rm -rf .venv .cache
 
@@ -59,8 +67,8 @@ clean:
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[systems]'
 	touch $@
 
-.venv/.installed-test: .venv/bin/python pyproject.toml
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
+.venv/.installed-test: .venv/bin/python pyproject.toml constraints.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --editable '.[test]'
 	touch .venv/.installed $@
 
 # Servers and suites of others that tests run against, from npm and pip.
