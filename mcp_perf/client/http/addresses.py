@@ -25,6 +25,7 @@ _NEVER: Final = {
 """Only a machine's own agent has business there; who can steer a load generator would read it."""
 
 
+@lru_cache(maxsize=256)  # some servers take one call on each connection
 def never(address: str) -> str:
     """Say why no connection is made to an address in figures; empty: it may be connected to."""
     read = _read(address)
@@ -37,7 +38,6 @@ def is_public(address: str) -> bool:
     return _read(address).is_global
 
 
-@lru_cache(maxsize=256)
 def _read(address: str) -> Address:
     """Read an address; of one that wraps an IPv4 address, that address."""
     read = ipaddress.ip_address(address)

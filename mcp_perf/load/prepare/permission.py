@@ -91,7 +91,7 @@ def settle(
     """
     load, remarks = loaded.scenario.load, list(effects.insecure(loaded.scenario, lines))
     pause_s = pause_needed(loaded, lines, users, typed, allowed, user)
-    peak = f"{load.peak:g} journeys/s" if load.open else f"{users} users"
+    peak = f"{load.peak:g} journeys/s" if load.open else f"{users} user{'s' * (users > 1)}"
     said = effects.in_short(effects.told(loaded.scenario, lines, loaded.env, peak))
     slowed, why = paced(load, pause_s) if pause_s else ("", "")
     remarks += [why] if why else []
@@ -121,7 +121,8 @@ def pause_needed(
     refused, pause_s = [], 0.0
     for who, url in effects.addresses(loaded.scenario, lines, loaded.env):
         host, figures = _resolved(url)
-        refused += [f"{host}: {why}" for why in map(addresses.never, figures) if why]
+        shown = "" if host in figures else f"{host}: "
+        refused += [f"{shown}{why}" for why in map(addresses.never, figures) if why]
         if host in allowed or not any(map(addresses.is_public, figures)):
             continue
         burden = _burden(host, host in named, load, users, calls.get(who))
