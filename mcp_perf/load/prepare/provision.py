@@ -11,7 +11,7 @@ from mcp_perf.client.http.endpoint import Endpoint, with_body
 from mcp_perf.client.http.rest import RestClient, encode_fields
 from mcp_perf.client.reply import HTTP_ERROR, OK, UNREADABLE, Reply
 from mcp_perf.load.hub.redaction import hide
-from mcp_perf.load.steps.expressions import getter
+from mcp_perf.load.steps.expressions import TooMuch, getter
 from mcp_perf.load.steps.step import encode_form, encode_json
 from mcp_perf.load.targets.personal import Identity
 from mcp_perf.load.targets.refusal import CONFIGURATION, UNREACHABLE, Refusal
@@ -106,7 +106,11 @@ class _Provisioner:
         try:
             found = {name: get(root) for name, get in self._take.items()}
         except JMESPathError as error:
-            raise self._refusal(row, CONFIGURATION, f"take: {_first_line(error)}") from error
+            # Not what jmespath says: it shows what it has found.
+            why = (
+                str(error) if isinstance(error, TooMuch) else "a function gets what it cannot take"
+            )
+            raise self._refusal(row, CONFIGURATION, f"take: {why}") from error
         for name, value in found.items():
             if value is None or value == "":
                 # Not what it says: it may hold secrets that nobody knows by name.
@@ -119,10 +123,6 @@ class _Provisioner:
     def _refusal(self, row: dict[str, Any], code: int, why: str) -> Refusal:
         where = f"identities: {self._provision.post} for number {row[NUMBER]}"
         return Refusal(f"{where}: {why}", code=code)
-
-
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).splitlines()), "")
 
 
 def _encode(endpoint: Endpoint, provision: Provision, content: Any) -> bytes:

@@ -1,0 +1,38 @@
+"""What a request brings for an identity, and what is said where it brings nothing of use."""
+
+from pathlib import Path
+
+import pytest
+
+from mcp_perf.client.reply import Reply
+from mcp_perf.load.prepare.provision import _Provisioner
+from mcp_perf.load.targets.refusal import Refusal
+from mcp_perf.scenario.loader import load_text
+
+TEXT = """\
+name: demo
+identities: {provision: {post: "http://127.0.0.1:1/u", take: {token: "TAKE"}}}
+arms: {api: {http: "http://127.0.0.1:1"}}
+journeys: {one: {steps: [{get: /a}]}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("take", "said"),
+    [
+        ("abs(id)", "take: a function gets what it cannot take"),
+        ("[@,@]" + " | [@,@]" * 30, "take: it looks at more than 1000000 values"),
+        ("missing", "take token: nothing at 'missing'; the reply has 'id'"),
+    ],
+)
+def test_a_path_that_finds_nothing_is_refused_in_words(take, said):
+    """By the number of the identity, and without what the reply holds: it may be a secret."""
+    loaded = load_text(TEXT.replace("TAKE", take), "demo.yaml", Path(), environ={})
+    reply = Reply(0)
+    reply.status, reply.body = 200, b'{"id": "s3cret"}'
+    with pytest.raises(Refusal) as refused:
+        _Provisioner(loaded.scenario.identities.provision, loaded, "run")._taken(
+            {"number": 7}, reply
+        )
+    assert f"for number 7: {said}" in str(refused.value)
+    assert "s3cret" not in str(refused.value)
