@@ -9,7 +9,7 @@ import logging
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -28,31 +28,6 @@ MOST_CALLS_PER_S: Final = 50.0
 _URL: Final = re.compile(r"https?://[^\s'\",}]+")
 
 logger = logging.getLogger("mcp-perf")
-
-
-@dataclass(frozen=True, slots=True)
-class Burden:
-    """What a run would do to one host."""
-
-    host: str
-    typed: bool
-    """Whether the user named it on the command line, in the form of the page, or by `--set`."""
-    searching: bool = False
-    users: int = 1
-    """Of a closed load, at its highest level; of an open one 0."""
-    calls_per_s: float = 0.0
-    """Of an open load, at its highest level."""
-
-    def objections(self) -> Iterator[str]:
-        """Yield what needs a yes, if the host is public."""
-        if not self.typed:
-            yield "the scenario names it, not you"
-        if self.searching:
-            yield "a search loads it until it gives way"
-        if self.users > MOST_USERS:
-            yield f"{self.users} users, and at most {MOST_USERS} go unasked"
-        if self.calls_per_s > MOST_CALLS_PER_S and not self.searching:
-            yield f"{self.calls_per_s:g} calls/s, and at most {MOST_CALLS_PER_S:g} go unasked"
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,19 +91,21 @@ def pause_needed(
     """
     load = loaded.scenario.load
     named = {urlsplit(url).hostname for text in typed for url in _URL.findall(text)}
-    allowed = {*allowed}
-    calls = dict.fromkeys(lines, 0) | {arm: _most_calls(loaded, arm) for arm in lines}
+    agreed = {host.lower() for host in allowed}
+    calls = {arm: _most_calls(loaded, arm) for arm in lines}
     refused, pause_s = [], 0.0
     for who, url in effects.addresses(loaded.scenario, lines, loaded.env):
         host, figures = _resolved(url)
         shown = "" if host in figures else f"{host}: "
         refused += [f"{shown}{why}" for why in map(addresses.never, figures) if why]
-        if host in allowed or not any(map(addresses.is_public, figures)):
+        if host in agreed or not any(map(addresses.is_public, figures)):
             continue
-        burden = _burden(host, host in named, load, users, calls.get(who))
-        if objections := list(burden.objections()):
-            question = f"{host} is a public address ({'; '.join(objections)})"
-            if not user.ask(question):
+        why_ask = "; ".join(_objections(load, users, calls.get(who), typed=host in named))
+        if why_ask:
+            question = f"{host} is a public address ({why_ask})"
+            if user.ask(question):
+                agreed.add(host)
+            else:
                 refused.append(f"{question}: if its owners agree, add --allow {host}")
         elif not load.open:
             pause_s = max(pause_s, users * calls.get(who, 0) / MOST_CALLS_PER_S)
@@ -145,16 +122,21 @@ def paced(load: Load, pause_s: float) -> tuple[str, str]:
     return setting, f"Users think at least {pause_s * 1000:.0f} ms: at most {calls}."
 
 
-def _burden(host: str, typed: bool, load: Load, users: int, calls: int | None) -> Burden:
-    """Return what one host bears; without `calls` it is no target, and gets a request a user."""
-    burden = Burden(host, typed)
+def _objections(load: Load, users: int, calls: int | None, *, typed: bool) -> Iterator[str]:
+    """Yield what needs a yes of the owners of a public host.
+
+    `calls` are those of a journey; None is for a host that is no target, and gets a request a user.
+    """
+    if not typed:
+        yield "the scenario names it, not you"
     if calls is None:
-        return burden
+        return
     if load.shape == BREAKPOINT:
-        return replace(burden, searching=True, users=0)
-    if load.open:
-        return replace(burden, users=0, calls_per_s=load.peak * calls)
-    return replace(burden, users=users)
+        yield "a search loads it until it gives way"
+    elif load.open and load.peak * calls > MOST_CALLS_PER_S:
+        yield f"{load.peak * calls:g} calls/s, and at most {MOST_CALLS_PER_S:g} go unasked"
+    elif not load.open and users > MOST_USERS:
+        yield f"{users} users, and at most {MOST_USERS} go unasked"
 
 
 def _most_calls(loaded: Loaded, arm: str) -> int:

@@ -7,7 +7,7 @@ import pytest
 
 from mcp_perf.client.http import dialing
 from mcp_perf.load.prepare import permission
-from mcp_perf.load.prepare.permission import NOBODY, Burden, User, at_terminal, paced, pause_needed
+from mcp_perf.load.prepare.permission import NOBODY, User, at_terminal, paced, pause_needed
 from mcp_perf.load.prepare.prepare import RunOptions, prepare
 from mcp_perf.load.targets.refusal import Refusal
 from mcp_perf.scenario.loader import load_text
@@ -83,11 +83,11 @@ def test_more_needs_the_owners_consent(case, why):
     """By --allow, which the message says, or by a yes."""
     text = f"big.test is a public address ({why})"
     assert refused(**case) == f"{text}: if its owners agree, add --allow big.test"
-    asked = []
+    asked: list[str] = []
     yes = User(lambda question: not asked.append(question))
     assert needed(**case, user=yes) == 0
     assert asked == [text]
-    assert needed(**case, allowed=["big.test"]) == 0
+    assert needed(**case, allowed=["Big.test"]) == 0
 
 
 def test_a_file_may_send_nothing_to_a_public_address_unasked():
@@ -137,8 +137,3 @@ def test_only_a_whole_yes_on_a_terminal_is_one(monkeypatch, capsys, terminal, li
     monkeypatch.setattr(permission.sys, "stderr", Stream)
     assert at_terminal("big.test is a public address (…)") is yes
     assert capsys.readouterr().out.startswith("big.test is") is terminal
-
-
-def test_what_is_no_target_gets_one_request_for_each_user():
-    """So it needs a yes only if a file names it."""
-    assert list(Burden("h", typed=True).objections()) == []
