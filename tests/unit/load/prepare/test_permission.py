@@ -7,7 +7,7 @@ import pytest
 
 from mcp_perf.client.http import dialing
 from mcp_perf.load.prepare import permission
-from mcp_perf.load.prepare.permission import NOBODY, User, at_terminal, paced, pause_needed
+from mcp_perf.load.prepare.permission import NOBODY, User, at_terminal, paced, pause_needed, settle
 from mcp_perf.load.prepare.prepare import RunOptions, prepare
 from mcp_perf.load.targets.refusal import Refusal
 from mcp_perf.scenario.loader import load_text
@@ -54,6 +54,23 @@ def refused(**case) -> str:
         needed(**case)
     assert refusal.value.exit_code == 104
     return str(refusal.value)
+
+
+def test_a_run_says_what_it_does_and_how_it_was_slowed_down():
+    """Before anything is done; the report notes the latter, and what is insecure."""
+    text = TEXT.replace("HOST", "big.test").replace("LOAD", CLOSED)
+    text = text.replace('/api"', '/api", tls: {verify: false}')
+    loaded = load_text(text, "demo.yaml", Path(), environ={})
+    lines = {name: arm.address for name, arm in loaded.scenario.arms.items()}
+    said: list[str] = []
+    user = User(NOBODY.ask, said.append)
+    slowed, remarks = settle(loaded, lines, 2, ["one=http://big.test"], [], user)
+    assert slowed == "load.think={min: 120ms, max: 120ms}"
+    assert said[0] == "at most 2 users call big.test, mine.test"
+    assert said[1:] == remarks[1:]
+    assert remarks[1].startswith("Users think at least 120 ms")
+    assert "was not checked" in remarks[0]
+    assert settle(loaded, lines, 2, [], ["big.test"], user)[0] == ""
 
 
 @pytest.mark.parametrize("host", ["mine.test", "unknown.test"])
