@@ -114,6 +114,19 @@ def pause_needed(
     return pause_s if pause_s > load.think.min else 0.0
 
 
+def permit_more(
+    loaded: Loaded,
+    lines: Mapping[str, str],
+    users: int,
+    typed: Iterable[str],
+    allowed: Iterable[str],
+) -> None:
+    """Make sure that a run may go on with so many users. Raises Refusal."""
+    if pause_needed(loaded, lines, users, typed, allowed):
+        most = f"{MOST_CALLS_PER_S:g} calls/s at a public address"
+        raise Refusal(f"{users} users can make more than {most}: start anew, or with --allow HOST")
+
+
 def paced(load: Load, pause_s: float) -> tuple[str, str]:
     """Return the setting by which users think at least so long, and what it is for."""
     most_s = max(pause_s, load.think.max)

@@ -55,7 +55,7 @@ def asked(
     return RunOptions(
         scenario=_scenario(form.get("scenario") or started.scenario, started.scenario),
         targets=targets,
-        users=_number(form, "user_count", int, "the number of users"),
+        users=users(form),
         spawn_rate=_number(form, "spawn_rate", float, "the spawn rate"),
         run_time_s=seconds(run_time) if run_time else None,
         baseline=started.baseline,
@@ -72,6 +72,11 @@ def check_address(line: str) -> None:
             f"{quote(line)} is no address: write http://… here; other targets are for the "
             "command line, or for a scenario"
         )
+
+
+def users(form: Mapping[str, str]) -> int | None:
+    """Read how many users there are to be; None if that is left open. Raises ValueError."""
+    return _number(form, "user_count", int, "the number of users")
 
 
 def _scenario(name: str, given: str) -> str:

@@ -9,6 +9,7 @@ from werkzeug.datastructures import ImmutableMultiDict
 
 from mcp_perf.load.lifecycle.keeping import KeepingSide
 from mcp_perf.load.prepare import options as locust_options
+from mcp_perf.load.prepare.permission import permit_more
 from mcp_perf.load.prepare.prepare import prepare
 from mcp_perf.load.targets.refusal import Refusal
 from mcp_perf.load.web import form
@@ -37,10 +38,12 @@ def install(web_ui: Any, keeping: KeepingSide) -> None:
             form.require_known(given, shown)
         except Refusal as problem:
             return refused(problem), 400
-        if environment.runner.state in ("spawning", "running") and form.is_edit(given):
-            request.form = ImmutableMultiDict((name, given.get(name, "")) for name in form.OF_LOAD)
-            return start()
         try:
+            if environment.runner.state in ("spawning", "running") and form.is_edit(given):
+                _permit(keeping, form.users(given))
+                changed = ((name, given.get(name, "")) for name in form.OF_LOAD)
+                request.form = ImmutableMultiDict(changed)
+                return start()
             with keeping.starting():
                 run = keeping.adopt(prepare(form.asked(given, started, parse_timespan)))
                 load = [("user_count", str(run.users)), ("spawn_rate", str(run.spawn_rate))]
@@ -52,6 +55,15 @@ def install(web_ui: Any, keeping: KeepingSide) -> None:
 
     web_ui.app.view_functions["locust.swarm"] = swarm
     _offer_report(web_ui, keeping)
+
+
+def _permit(keeping: KeepingSide, users: int | None) -> None:
+    """Refuse more users than the owners of a public host have consented to. Raises Refusal."""
+    if keeping.run is not None and users is not None:
+        now, options = keeping.run.prepared, keeping.run.prepared.options
+        lines = {name: target.url for name, target in now.targets.items()}
+        typed = (*options.targets, *options.settings)
+        permit_more(now.loaded, lines, users, typed, options.allow)
 
 
 def _offer_report(web_ui: Any, keeping: KeepingSide) -> None:

@@ -7,7 +7,15 @@ import pytest
 
 from mcp_perf.client.http import dialing
 from mcp_perf.load.prepare import permission
-from mcp_perf.load.prepare.permission import NOBODY, User, at_terminal, paced, pause_needed, settle
+from mcp_perf.load.prepare.permission import (
+    NOBODY,
+    User,
+    at_terminal,
+    paced,
+    pause_needed,
+    permit_more,
+    settle,
+)
 from mcp_perf.load.prepare.prepare import RunOptions, prepare
 from mcp_perf.load.targets.refusal import Refusal
 from mcp_perf.scenario.loader import load_text
@@ -105,6 +113,20 @@ def test_more_needs_the_owners_consent(case, why):
     assert needed(**case, user=yes) == 0
     assert asked == [text]
     assert needed(**case, allowed=["Big.test"]) == 0
+
+
+def test_a_run_gets_no_more_users_than_it_could_have_begun_with():
+    """They are told how to have more; fewer, and as many, are fine."""
+    text = TEXT.replace("HOST", "big.test").replace("LOAD", "{users: 2, think: 120ms}")
+    loaded = load_text(text, "demo.yaml", Path(), environ={})
+    lines = {name: arm.address for name, arm in loaded.scenario.arms.items()}
+    typed = ["one=http://big.test"]
+    permit_more(loaded, lines, 2, typed, [])
+    with pytest.raises(Refusal, match="3 users can make more than 50 calls/s"):
+        permit_more(loaded, lines, 3, typed, [])
+    with pytest.raises(Refusal, match="21 users, and at most 20 go unasked"):
+        permit_more(loaded, lines, 21, typed, [])
+    permit_more(loaded, lines, 21, typed, ["big.test"])
 
 
 def test_a_file_may_send_nothing_to_a_public_address_unasked():
