@@ -3,7 +3,7 @@
 import base64
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from mcp_perf.client.errors import ReadError
@@ -28,6 +28,8 @@ class Tool:
     """Whether a call of it may, or has to, become a task."""
     other_schemas: tuple[dict[str, Any], ...] = ()
     """The inputSchemas of further entries of the same name."""
+    hints: dict[str, Any] = field(default_factory=dict)
+    """Its annotations, such as `readOnlyHint`: what it says of itself."""
 
 
 class InvalidAnnotation(ValueError):  # noqa: N818 -- it is the annotation that is invalid
@@ -50,7 +52,9 @@ def read_tool(raw: Any, *, may_be_task: bool = False) -> Tool:
         raise InvalidAnnotation("two arguments share one header")
     output = raw.get("outputSchema")
     output = output if isinstance(output, dict) else None
-    return Tool(name, schema, found, output, may_be_task)
+    hints = raw.get("annotations")
+    hints = hints if isinstance(hints, dict) else {}
+    return Tool(name, schema, found, output, may_be_task, hints=hints)
 
 
 def read_tools(

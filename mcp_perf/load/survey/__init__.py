@@ -1,0 +1,1 @@
+"""What is learned of a server, and the scenario that is made from it."""
