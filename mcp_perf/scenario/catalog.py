@@ -43,6 +43,10 @@ def find(name_or_path: str, folders: Sequence[Path] | None = None) -> Path:
             names.setdefault(_name(file.name), []).append(file)
     if len(path.parts) == 1 and (known := names.get(_name(name_or_path))):
         return _only(name_or_path, known)
+    if path.suffix == ".json" and path.is_file():
+        message = f"{quote(name_or_path)} is no scenario: a server of an MCP client's mcpServers"
+        hint = f"write --from {name_or_path} SERVER"
+        raise ScenarioError([Problem("--scenario", 0, f"{message}, or servers?", hint)])
     hint = suggest(_name(path.name), names) or f"write the path of a {one_of(_SUFFIXES)} file"
     message = f"there is no scenario {quote(name_or_path)}"
     raise ScenarioError([Problem("--scenario", 0, message, hint)])

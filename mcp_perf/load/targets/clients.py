@@ -82,7 +82,7 @@ def destination(name: str, arm: Arm, loaded: Loaded, line: str, logs: Path | Non
     if transport == "stdio":
         return Command(
             words(rest),
-            cwd=str(loaded.base),
+            cwd=str(loaded.base / arm.cwd),
             env=shared_by_all(arm.env, loaded),
             timeout_s=arm.timeout,
             start_timeout_s=arm.start_timeout,

@@ -6,7 +6,14 @@ underscore here: `with_`, `json_`, `class_`.
 
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BeforeValidator, ConfigDict, Field, InstanceOf, WithJsonSchema
+from pydantic import (
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    InstanceOf,
+    WithJsonSchema,
+    model_validator,
+)
 
 from mcp_perf.scenario.model import fields, syntax, targets
 from mcp_perf.scenario.model.answers import Answers, Auth
@@ -24,7 +31,16 @@ Variables = fields.Looked[dict[fields.Identifier, Any]]
 McpTarget = Annotated[
     str,
     BeforeValidator(targets.mcp_target),
-    fields.either({"type": "string"}, fields.one_key(sse="string", stdio="array", python="string")),
+    fields.either(
+        {"type": "string"},
+        fields.one_key(sse="string", stdio="array", python="string"),
+        {
+            "type": "object",
+            "properties": {"stdio": {"type": "array"}, "cwd": {"type": "string"}},
+            "required": ["stdio", "cwd"],
+            "additionalProperties": False,
+        },
+    ),
 ]
 WhoseResources = Annotated[
     InstanceOf[Resources],
@@ -60,6 +76,8 @@ class Arm(fields.Part):
         default_factory=dict
     )
     """What a stdio server gets beside a small part of our environment."""
+    cwd: Annotated[str, Field(min_length=1)] = "."
+    """The folder in which a stdio server is started, seen from that of the scenario."""
     process: Literal["user", "shared"] = "user"
     """Whether each user starts a stdio server of its own, or all share one."""
     vars: Variables = Field(default_factory=dict)
@@ -69,6 +87,15 @@ class Arm(fields.Part):
     """Whether each user keeps the stream of its session open: a GET, up to 2025-11-25."""
     no_delete: fields.Flag = False
     """Whether users leave their sessions without a goodbye, up to 2025-11-25."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _take_folder(cls, given: Any) -> Any:
+        """Take the folder of a command that stands beside it, as in files of MCP clients."""
+        mcp = given.get("mcp") if isinstance(given, dict) else None
+        if not isinstance(mcp, dict) or mcp.keys() != {"stdio", "cwd"} or "cwd" in given:
+            return given
+        return {**given, "mcp": {"stdio": mcp["stdio"]}, "cwd": mcp["cwd"]}
 
     def check(self) -> None:
         if not self.is_clear:
@@ -92,7 +119,7 @@ class Arm(fields.Part):
         if transport not in ("http", "system") and self.auth is not None:
             raise InputError("auth is for streamable HTTP only", "remove auth, or write mcp: URL")
         self._check_sessions(transport)
-        only_stdio = self.model_fields_set & {"env", "process", "start_timeout"}
+        only_stdio = self.model_fields_set & {"cwd", "env", "process", "start_timeout"}
         only_http = self.model_fields_set & {"headers", "tls"}
         if only_stdio and transport != "stdio":
             key = min(only_stdio)

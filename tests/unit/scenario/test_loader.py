@@ -227,6 +227,14 @@ def test_an_unknown_scenario_is_told_with_the_nearest_names(name, hinted, tmp_pa
     assert hinted in caught.value.problems[0].hint
 
 
+def test_a_configuration_of_an_mcp_client_is_known_for_one(tmp_path):
+    """Who names it is told of the option that takes it."""
+    path = tmp_path / "mcp.json"
+    path.write_text("{}")
+    with pytest.raises(ScenarioError, match=f"servers\\? - write --from {path} SERVER"):
+        find(str(path))
+
+
 def test_without_any_scenario_a_path_is_asked_for(tmp_path):
     """An empty folder has no names to offer."""
     with pytest.raises(ScenarioError, match=r"write the path of a \.yaml or \.yml file"):

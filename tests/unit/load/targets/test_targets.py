@@ -10,7 +10,7 @@ import pytest
 from mcp_perf.client.channels.inprocess import Code, PythonClient
 from mcp_perf.client.http.endpoint import Endpoint
 from mcp_perf.client.http.rest import RestClient
-from mcp_perf.load.targets.clients import remarks_of
+from mcp_perf.load.targets.clients import destination, remarks_of
 from mcp_perf.load.targets.refusal import UNREACHABLE, Refusal
 from mcp_perf.load.targets.targets import reach, unknown_tools
 from mcp_perf.scenario.loader import load, load_text
@@ -118,6 +118,16 @@ def answer(result):
         peer.sendall(http(200, body, "application/json"))
 
     return say
+
+
+def test_a_server_is_started_in_its_folder_seen_from_that_of_the_scenario(tmp_path):
+    """Or in the one that is written out."""
+    text = "name: t\ntitle: T\narms: {mcp: {mcp: {stdio: [a], cwd: CWD}}}\n"
+    text += "journeys: {j: {steps: [{list: tools}]}}"
+    for cwd, folder in (("../b", tmp_path / "../b"), ("/c", "/c"), (".", tmp_path)):
+        loaded = load_text(text.replace("CWD", cwd), "t", tmp_path)
+        arm = loaded.scenario.arms["mcp"]
+        assert destination("mcp", arm, loaded, arm.address, None).cwd == str(folder)
 
 
 def test_a_step_that_calls_an_odd_tool_is_refused_with_what_is_odd(serve):

@@ -104,6 +104,8 @@ APPENDED = [
     ("arms:\n  a: {python: a, headers: {A: b}}", 4, "headers is for what is reached", "remove"),
     ("arms:\n  a: {mcp: {stdio: [a]}, tls: {verify: false}}", 4, "tls is for what", "remove tls"),
     ("arms:\n  a: {mcp: http://a, env: {A: b}}", 4, "env is for stdio servers", "remove env"),
+    ("arms:\n  a: {mcp: http://a, cwd: b}", 4, "cwd is for stdio servers", "remove cwd"),
+    ("arms:\n  a: {mcp: {sse: http://a, cwd: b}}", 4, "by sse or cwd", "write {sse: URL}"),
     ("arms:\n  a: {mcp: http://a, process: user}", 4, "process is for stdio", "remove process"),
     ("arms:\n  a: {mcp: {stdio: [a]}, env: {A-B: b}}", 4, "'A-B' is not a variable", "API_KEY"),
     ("arms:\n  a: {mcp: {stdio: [a]}, env: {A: '${x}'}}", 4, "${x} cannot stand here", "in a step"),

@@ -38,6 +38,15 @@ def test_the_words_of_a_command_survive(argv):
     assert read_target(line) == line
 
 
+def test_the_folder_of_a_command_may_stand_next_to_it():
+    """As in files of MCP clients; the line of the target stays the command."""
+    both = {"mcp": {"stdio": ["a"], "cwd": "b"}}
+    assert Arm.model_validate(both) == Arm(mcp={"stdio": ["a"]}, cwd="b")
+    assert Arm.model_validate(both).address == "stdio:a"
+    with pytest.raises(ValueError, match="stdio or cwd"):
+        Arm.model_validate({**both, "cwd": "c"})
+
+
 @pytest.mark.parametrize(
     ("arm", "line", "says"),
     [
