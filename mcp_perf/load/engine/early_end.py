@@ -8,7 +8,7 @@ from typing import Final
 from mcp_perf.outcomes import ENDED, FAILED
 from mcp_perf.results.journal import records as journal
 from mcp_perf.results.tally.groups import CALL
-from mcp_perf.scenario.model.load import BREAKPOINT
+from mcp_perf.scenario.model.load import BREAKPOINT, DOUBLING
 from mcp_perf.scenario.model.scenario import Scenario
 from mcp_perf.scenario.model.syntax import Abort
 
@@ -83,11 +83,11 @@ class EarlyEnd:
 def bound_of(scenario: Scenario) -> Abort | None:
     """Return when a run ends early; None is never.
 
-    Where the file does not say it, a search for the capacity does not, for it overloads its target
-    on purpose, nor a run with a gate that holds when nearly all calls fail.
+    Where the file does not say it, a load that searches or doubles does not, for it overloads its
+    target on purpose, nor a run with a gate that holds when nearly all calls fail.
     """
     load = scenario.load
     if load.abort is None or "abort" in load.model_fields_set:
         return load.abort
     wanted = any(gate.allows_failures(load.abort.failures) for gate in scenario.gates)
-    return None if load.shape == BREAKPOINT or wanted else load.abort
+    return None if load.shape in (BREAKPOINT, DOUBLING) or wanted else load.abort

@@ -13,7 +13,7 @@ from mcp_perf.load.engine.conductor import Conductor
 from mcp_perf.load.engine.early_end import CODE as ABORTED
 from mcp_perf.load.engine.early_end import EarlyEnd, bound_of
 from mcp_perf.load.hub.redaction import guard, redactor
-from mcp_perf.load.plan import calibration, search
+from mcp_perf.load.plan import calibration, doubling, search
 from mcp_perf.load.plan.drain import connect_s, drain_s
 from mcp_perf.load.plan.schedule import Turn
 from mcp_perf.load.plan.workload import workload
@@ -32,6 +32,7 @@ from mcp_perf.results.journal.records import AnyRecord, Note, RunEnded, RunStart
 from mcp_perf.results.render.files.write import write_all
 from mcp_perf.results.report.build import load_report
 from mcp_perf.results.tally.tally import RunTally, fold
+from mcp_perf.scenario.model.load import DOUBLING
 
 _decode: Final = msgspec.json.Decoder(list[AnyRecord]).decode
 logger = logging.getLogger("mcp-perf")
@@ -165,6 +166,10 @@ class Run:
         bound = prepared.loaded.scenario.load.calibrate
         if prepared.searching:
             return search.turns(prepared.turns, started, self._followed(started))
+        if prepared.loaded.scenario.load.shape == DOUBLING:
+            return doubling.turns(
+                prepared.turns, prepared.loaded.scenario.limits.drain, self._followed(started)
+            )
         if bound is None:
             return prepared.turns
         return calibration.turns(prepared.turns, bound, self._followed(started), self.note)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from mcp_perf.results.document.document import Phase
-from mcp_perf.scenario.model.load import Load, Stage
+from mcp_perf.scenario.model.load import DOUBLING, Load, Stage
 
 SHORTEST_ROUND_S: Final = 1.0
 """Below this, a bound on the run's time takes rounds away instead of shortening them further."""
@@ -73,6 +73,8 @@ def levels(load: Load, rounds: int, most_users: int) -> list[Level]:
 
     A level never changes within a round, so that every number of a round belongs to one level.
     """
+    if load.shape == DOUBLING:
+        return [Level(min(2**index, most_users)) for index in range(rounds)]
     shares = [_share(load, index, rounds) for index in range(rounds)]
     if load.open:
         return [Level(most_users, load.peak * share) for share in shares]

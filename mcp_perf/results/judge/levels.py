@@ -1,21 +1,34 @@
 """Loads whose level changes: what is judged holds at each level, or it does not hold.
 
+Where users double from round to round, the highest level is looked for that the target keeps up
+with, and the load ends with the first one beyond it.
+
 A percentile over a ramp is that of no load at all, so a gate on one arm is judged level by level,
 and the gravest verdict counts. Comparisons need no levels: the rounds of a pair have the same one.
 """
 
 from collections import defaultdict
 from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
 
 from mcp_perf.results.document.document import GateResult
 from mcp_perf.results.judge.gates import judge
-from mcp_perf.results.judge.rule import GRAVITY
+from mcp_perf.results.judge.rule import GRAVITY, show
+from mcp_perf.results.judge.verdict import SearchFacts
 from mcp_perf.results.tally.arm_facts import unsampled
 from mcp_perf.results.tally.metrics import Evidence, Totals
 from mcp_perf.results.tally.tally import RunTally
 from mcp_perf.results.tally.tokens import facts
+from mcp_perf.results.tally.turns import RecordedTurn
 from mcp_perf.scenario.model.gates import METRICS, Gate
 
+MOST_FAILED: Final = 0.05
+"""Of the calls at a level; with more, the target does not keep up."""
+SLOWER: Final = 3.0
+"""Times the p95 of the warm-up that the p95 at a level may be, but at least"""
+LEAST_MS: Final = 10.0
+"""so much more: what timers and a busy machine make of a fast answer."""
 LevelKey = tuple[int, float]
 """Users, and journeys per second (0 in a closed load)."""
 
@@ -67,3 +80,78 @@ def describe(level: LevelKey) -> str:
     """Write a level: `20 users`, `150/s`."""
     users, rate = level
     return f"{rate:.4g}/s" if rate else "1 user" if users == 1 else f"{users} users"
+
+
+@dataclass(frozen=True)
+class Climb:
+    """How far an arm has come whose users double."""
+
+    best: RecordedTurn | None = None
+    """The highest level at which the target kept up."""
+    last: RecordedTurn | None = None
+    broke_by: str = ""
+    """What it did not keep up with at the last level; empty if it did."""
+    by_generator: bool = False
+    """Whether the load generator was not fit to measure at the last level."""
+
+    @property
+    def over(self) -> bool:
+        return bool(self.broke_by) or self.by_generator
+
+
+def climb(tally: RunTally, arm: str) -> Climb:
+    """Judge the levels of an arm, one round each, as far as the run has come."""
+    warmups = [turn for turn in tally.turns_of(arm) if turn.started.phase == "warmup"]
+    calm_ms = Totals(warmups).value("p95") if warmups else None
+    best = last = None
+    broke_by, unfit = "", False
+    for turn in tally.measured(arm):
+        if not turn.finished:
+            continue
+        last, broke_by = turn, _broke_by(Totals([turn]), calm_ms)
+        unfit = turn.started.turn in tally.health.broken_turns
+        best = best if broke_by or unfit else turn
+    return Climb(best, last, broke_by, unfit)
+
+
+def _broke_by(totals: Totals, calm_ms: float | None) -> str:
+    failed, p95 = totals.call.error_rate, totals.value("p95")
+    if failed is None:
+        return "no call ended"
+    if failed >= MOST_FAILED or p95 is None:
+        return f"{show(failed, 'fraction')} of the calls failed"
+    if calm_ms is not None and p95 > max(SLOWER * calm_ms, calm_ms + LEAST_MS):
+        return f"p95 was {show(p95, 'ms')}, with one user {show(calm_ms, 'ms')}"
+    return ""
+
+
+def climbed(tally: RunTally) -> SearchFacts | None:
+    """Sort what loads whose users double have shown; None for any other load."""
+    if tally.run.load.get("shape") != "doubling":
+        return None
+    told: dict[str, list[str]] = {"failed": [], "undecided": [], "found": []}
+    for arm in tally.arms:
+        found = climb(tally, arm)
+        known = found.broke_by and not found.by_generator
+        means = "found" if found.best else "failed" if known else "undecided"
+        told[means].append(_climb_told(arm, found))
+    return SearchFacts(**told)
+
+
+def _climb_told(arm: str, found: Climb) -> str:
+    if found.last is None:
+        return f"No level of {arm} came to its end."
+    beyond = f"At {describe((found.last.started.users, 0.0))} "
+    if found.by_generator:
+        beyond += "the load generator was not fit to measure."
+    else:
+        beyond += f"it did not: {found.broke_by}."
+    if found.best is None:
+        return f"{arm} kept up at no level. {beyond}"
+    totals = Totals([found.best])
+    numbers = (
+        f"{show(totals.calls_per_s or 0.0, '/s')}, p95 {show(totals.value('p95') or 0.0, 'ms')}"
+    )
+    level = describe((found.best.started.users, 0.0))
+    more = beyond if found.over else "It is the highest level that was tried."
+    return f"{arm} kept up with {level}: {numbers}. {more}"

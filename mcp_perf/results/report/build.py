@@ -14,7 +14,7 @@ from mcp_perf.results.journal.journal import JournalError, read
 from mcp_perf.results.journal.records import AnyRecord, SampleRecord
 from mcp_perf.results.judge import capacity, generator
 from mcp_perf.results.judge.drops import with_drops
-from mcp_perf.results.judge.levels import LevelKey, by_level, judge_levels
+from mcp_perf.results.judge.levels import LevelKey, by_level, climbed, judge_levels
 from mcp_perf.results.judge.outages import MOST_HEALED
 from mcp_perf.results.judge.shares import fails_by_deeds
 from mcp_perf.results.judge.verdict import MOST_FAILED, Facts, SearchFacts, decide
@@ -79,7 +79,7 @@ def build(records: Iterable[AnyRecord]) -> Report:
     environment = {"seed": run.seed, "load": tally.load, **workload, **run.environment}
     compared = against_baseline(tally, arms, environment)
     by_deeds = _by_deeds(asked, evidence, levels, generator.unfit(tally.health))
-    search = capacity.facts(capacities, asked)
+    search = capacity.facts(capacities, asked) or climbed(tally)
     decision = decide(_facts(tally, evidence, gates, by_deeds, compared.regressions, search))
     return Report(
         scenario=run.scenario,

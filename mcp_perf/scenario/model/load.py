@@ -5,6 +5,7 @@ journeys begin per second, whatever the target does). Its shape says how the lev
 round to round.
 """
 
+import math
 from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal
 
@@ -14,7 +15,7 @@ from mcp_perf.scenario.model import fields, syntax
 from mcp_perf.scenario.problems.wording import InputError
 from mcp_perf.scenario.values import units
 
-Shape = Literal["constant", "smoke", "ramp", "step", "spike", "soak", "breakpoint"]
+Shape = Literal["constant", "smoke", "ramp", "step", "spike", "soak", "doubling", "breakpoint"]
 ThinkTime = Annotated[
     InstanceOf[syntax.Think],
     BeforeValidator(syntax.think),
@@ -39,11 +40,13 @@ AbortRule = Annotated[
 Users = Annotated[fields.Whole, Field(ge=1, le=100_000)]
 
 BREAKPOINT: Final = "breakpoint"
-VARYING: Final = ("ramp", "step", "spike")
+DOUBLING: Final = "doubling"
+VARYING: Final = ("ramp", "step", "spike", DOUBLING)
 """Shapes whose level changes from round to round."""
 SHAPE_DEFAULTS: Final[Mapping[str, Mapping[str, Any]]] = {
     "smoke": {"rounds": 6, "round": "1s", "warmup": "0s"},
     "soak": {"rounds": 120, "round": "30s"},
+    "doubling": {"users": 256, "rounds": 9, "warmup": "5s"},
     "breakpoint": {"rate": "10k/s", "round": "3s", "rounds": 60},
 }
 """What a named shape means where the file does not say otherwise."""
@@ -137,6 +140,8 @@ class Load(fields.Part):
             raise InputError(
                 "users and rate in one load", "keep one; max_in_flight bounds an open load"
             )
+        if self.open and self.shape == DOUBLING:
+            raise InputError("rate in a load whose users double", "write users: 256, the most")
         if not self.open and (useless := sorted(given & {"arrivals", "max_in_flight"})):
             hint = "write rate: 100/s instead of users"
             raise InputError(f"{useless[0]} is for an open load", hint)
@@ -180,6 +185,8 @@ class Load(fields.Part):
     @property
     def round_count(self) -> int:
         """Rounds of each arm; stages are cut into rounds."""
+        if self.shape == DOUBLING:
+            return min(self.rounds, math.ceil(math.log2(self.peak)) + 1)
         if self.stages is None:
             return self.rounds
         return max(1, round(sum(stage.for_ for stage in self.stages) / self.round_s))

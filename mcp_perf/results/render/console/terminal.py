@@ -12,7 +12,7 @@ from rich.text import Text
 from mcp_perf.outcomes import CHECK_FAILED
 from mcp_perf.results.compare.report import CompareReport
 from mcp_perf.results.document.comparison import Regression
-from mcp_perf.results.document.document import Report
+from mcp_perf.results.document.document import Report, RoundNumbers, StepNumbers
 from mcp_perf.results.document.part import VerdictName
 from mcp_perf.results.document.text import clip, one_line
 from mcp_perf.results.render.charts import capacity, layers
@@ -38,6 +38,9 @@ def summary(report: Report, folder: Path, console: Console) -> None:
     console.print()
     if capacity.of_arms(report.arms):
         _capacity(report, console)  # numbers of an arm mix rates that held and rates that broke
+    elif report.environment.get("load", {}).get("shape") == "doubling":
+        _levels(report, console)
+        _steps(report, console)
     else:
         _arms(report, console)
     _blemishes(report, console)
@@ -123,6 +126,32 @@ def _arms(report: Report, console: Console) -> None:
         )
     console.print(shown)
     console.print()
+
+
+def _levels(report: Report, console: Console) -> None:
+    """Print what each level of users was served with."""
+    shown = table("arm", "users", "calls/s", "p50", "p95", "errors")
+    for name, arm in report.arms.items():
+        for one in (turn for turn in arm.rounds if turn.phase == "round"):
+            row = (numbers.count(one.users), numbers.significant(one.calls_per_s))
+            shown.add_row(Text(name), *map(plain, (*row, *_times(one))))
+    console.print(shown)
+    console.print()
+
+
+def _steps(report: Report, console: Console) -> None:
+    """Print what each step took, at all levels together."""
+    shown = table("step", "calls", "p50", "p95", "errors")
+    for arm in report.arms.values():
+        for name, one in arm.steps.items():
+            shown.add_row(Text(plain(name)), *map(plain, (numbers.count(one.count), *_times(one))))
+    console.print(shown)
+    console.print()
+
+
+def _times(one: RoundNumbers | StepNumbers) -> tuple[str, str, str]:
+    latency = one.latency_ms
+    return (numbers.ms(latency.p50), numbers.ms(latency.p95), numbers.percent(one.error_rate))
 
 
 def _blemishes(report: Report, console: Console) -> None:

@@ -140,6 +140,8 @@ def level_table(rounds, most_users=None, **given):
         ({"rate": "100/s", "shape": "ramp"}, 4, [25, 50, 75, 100]),
         ({"users": 20, "shape": "step"}, 10, [4, 4, 8, 8, 12, 12, 16, 16, 20, 20]),
         ({"users": 20, "shape": "step"}, 2, [10, 20]),
+        ({"users": 20, "shape": "doubling"}, 6, [1, 2, 4, 8, 16, 20]),
+        ({"users": 256, "shape": "doubling"}, 3, [1, 2, 4]),
         ({"rate": "100/s", "shape": "spike"}, 10, [10] * 4 + [100] * 2 + [10] * 4),
         ({"users": 9, "shape": "spike"}, 1, [9]),
         ({"users": 20, "shape": "spike"}, 2, [2, 20]),

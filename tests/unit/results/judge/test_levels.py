@@ -1,10 +1,14 @@
 """Loads whose level changes: a gate holds at every level, or it does not hold."""
 
-import pytest
+import re
 
+import pytest
+from msgspec.structs import replace
+
+from mcp_perf.results.journal.records import RunEnded
 from mcp_perf.results.judge.levels import describe
 from mcp_perf.results.report.build import build
-from tests.support.virtual_run import Round, journal
+from tests.support.virtual_run import COOL, Round, journal, started, turn
 
 
 def ramp(*times_ms, rounds=3, ok=300):
@@ -97,3 +101,79 @@ def test_one_level_is_judged_as_before():
 def test_a_level_is_written_in_its_own_unit(level, text):
     """Users in a closed load, a rate in an open one."""
     assert describe(level) == text
+
+
+def climbing(*rounds, calm_ms=10.0, health=COOL, limits=()):
+    """Report on a load whose users double, after a warm-up with one user that took so long."""
+    records = [
+        started(["mcp"], load={"shape": "doubling"}, limits=dict(limits)),
+        *(turn(0, "mcp", 0, Round(ms=calm_ms)) if calm_ms else ()),
+    ]
+    for number, what in enumerate(rounds, 1):
+        records += turn(number, "mcp", number, what, health=health)
+    return build([*records, RunEnded(at_s=99.0, reason="finished")])
+
+
+def told(report):
+    """Give the verdict and the sentence of the gravest reason."""
+    return report.verdict, report.reasons[0].code, report.reasons[0].text
+
+
+def test_the_highest_level_that_a_target_keeps_up_with_is_told():
+    """The level beyond it is slower than three times the warm-up, and says by how much."""
+    report = climbing(Round(users=1), Round(users=2, ms=20, ok=200), Round(users=4, ms=40))
+    assert told(report)[:2] == ("PASS", "capacity_found")
+    said = re.sub(r"\d+\.\d+", "…", told(report)[2])
+    assert said == (
+        "mcp kept up with 2 users: 200/s, p95 … ms. At 4 users it did not: p95 was … ms, with one "
+        "user … ms."
+    )
+    assert climbing(Round(users=1)).reasons[0].text.endswith("the highest level that was tried.")
+
+
+def test_a_fast_target_may_be_a_little_slower():
+    """Ten milliseconds more are what a busy machine makes of a fast answer."""
+    assert (
+        "kept up with 2 users" in climbing(Round(), Round(users=2, ms=9), calm_ms=1).reasons[0].text
+    )
+    assert (
+        "kept up with 1 user:"
+        in climbing(Round(), Round(users=2, ms=13), calm_ms=1).reasons[0].text
+    )
+
+
+@pytest.mark.parametrize(
+    ("first", "said"),
+    [
+        (Round(ok=95, failed=5), "mcp kept up at no level. At 1 user it did not: 5 % of the calls"),
+        (Round(ok=0, failed=100), "100 % of the calls failed"),
+        (Round(ok=0), "no call ended"),
+    ],
+)
+def test_a_target_that_does_not_keep_up_at_all_fails(first, said):
+    """Not even one user is served."""
+    report = climbing(first)
+    assert report.verdict == "FAIL"
+    assert any(said in reason.text for reason in report.reasons)
+
+
+def test_without_a_warm_up_only_failures_tell():
+    """There is nothing to be slower than."""
+    report = climbing(Round(), Round(users=2, ms=900), Round(users=4, failed=50), calm_ms=None)
+    assert "kept up with 2 users" in report.reasons[0].text
+
+
+def test_a_level_at_which_the_generator_was_not_fit_tells_nothing_of_the_target():
+    """Below it a level may be known; else the run is open."""
+    hot = replace(COOL, cpu_s=1.0)
+    limits = {"generator_cpu": 0.5}
+    report = climbing(Round(), health=hot, limits=limits)
+    assert told(report)[:2] == ("INCONCLUSIVE", "search_open")
+    assert "At 1 user the load generator was not fit to measure." in report.reasons[0].text
+
+
+def test_a_level_without_its_end_is_not_judged():
+    """A run that was cut off in its first level has found nothing."""
+    records = [started(["mcp"], load={"shape": "doubling"})]
+    records += turn(0, "mcp", 1, Round())[:-1]
+    assert told(build(records))[2] == "No level of mcp came to its end."
