@@ -7,14 +7,15 @@ import click
 
 from mcp_perf import folders
 from mcp_perf.cli.baseline import baseline
+from mcp_perf.cli.check import check
 from mcp_perf.cli.compare import compare
 from mcp_perf.cli.doctor import doctor
+from mcp_perf.cli.init import init
 from mcp_perf.cli.listing import list_scenarios, locustfile, systems
 from mcp_perf.cli.report import report
 from mcp_perf.cli.run import run
-from mcp_perf.cli.schema import schema
 from mcp_perf.cli.trend import trend
-from mcp_perf.cli.validate import validate
+from mcp_perf.cli.validate import schema, validate
 
 # A mistyped option is a mistake like any other: nothing was sent.
 click.UsageError.exit_code = 104
@@ -27,6 +28,8 @@ def main() -> None:
 
     \b
     Examples:
+      mcp-perf run http://127.0.0.1:8000/mcp    how many users does a server take?
+      mcp-perf check http://127.0.0.1:8000/mcp  how does it speak, what does it offer?
       mcp-perf run                          the default scenario, about a minute
       mcp-perf run echo -u 50 -t 30s        50 users, 30 s measured
       mcp-perf run my.yaml --target mcp=http://127.0.0.1:8000/mcp
@@ -39,7 +42,7 @@ def main() -> None:
 
 
 for command in (
-    *(run, validate, list_scenarios, systems, report, doctor),
+    *(run, check, init, validate, list_scenarios, systems, report, doctor),
     *(compare, baseline, trend, schema, locustfile),
 ):
     main.add_command(command)

@@ -36,6 +36,12 @@ def say(text: str, *, err: bool = False) -> None:
     click.echo(visible(text), err=err)
 
 
+class Unreached(Refused):
+    """Nobody answered where the target was to be."""
+
+    exit_code = 108
+
+
 def read_formats(text: str) -> tuple[str, ...]:
     """Read `html,json`. Raises Refused for an unknown format."""
     chosen = tuple(part.strip() for part in text.split(",") if part.strip())

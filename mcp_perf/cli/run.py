@@ -2,12 +2,14 @@
 
 import os
 import re
+import subprocess
 import sys
 from collections.abc import Sequence
 from typing import Any, Final
 
 import click
 
+from mcp_perf.cli.init import TargetCommand, made, target_options, tool_options
 from mcp_perf.cli.refused import Refused, formats_option, read_formats
 from mcp_perf.scenario.values.units import TOLERANCE
 
@@ -19,15 +21,17 @@ Exit codes: 0 PASS, 90 INCONCLUSIVE, 91 INVALID, 92 worker lost, 99 FAIL,
 report), 107 a fault of mcp-perf, 108 target not reached."""
 
 
-@click.command(epilog=_EXITS)
-@click.argument("scenario", default="twilio-tasks")
+@click.command(epilog=_EXITS, cls=TargetCommand)
+@click.argument("scenario", default="twilio-tasks", metavar="[SCENARIO | URL | -- COMMAND...]")
 @click.option("--target", multiple=True, metavar="ARM=URL", help="Point an arm at a server.")
 @click.option("--arm", multiple=True, metavar="ARM", help="Run only this arm.")
 @click.option("--set", multiple=True, metavar="PATH=VALUE", help="Change the scenario.")
 @click.option("--allow", multiple=True, metavar="HOST", help="Its owners agree to the load.")
 @click.option("--users", "-u", type=click.IntRange(min=1), help="Virtual users at work.")
 @click.option("--spawn-rate", "-r", type=float, help="Users started per second.")
-@click.option("--run-time", "-t", metavar="TIME", help="Bound on the measured time: 30s, 5m.")
+@click.option(
+    "--run-time", "--duration", "-t", metavar="TIME", help="Bound on the measured time: 30s, 5m."
+)
 @click.option("--processes", type=click.IntRange(min=1), help="Generator processes.")
 @click.option("--out", metavar="DIR", help="The run's folder.")
 @click.option("--baseline", metavar="PATH", help="Fail when slower than this baseline.")
@@ -35,12 +39,25 @@ report), 107 a fault of mcp-perf, 108 target not reached."""
 @click.option("--protocol", metavar="VERSION", help="MCP arms speak it: 2025-11-25, auto, …")
 @click.option("--store", metavar="URL", help="Where runs are remembered, for `trend`.")
 @formats_option
+@target_options
+@tool_options
+@click.option("--rate", type=float, help="Journeys per second, of a target.")
+@click.option("--gate", multiple=True, metavar="GATE", help="'mcp.p95 < 200ms', of a target.")
+@click.option("--repeat", type=click.IntRange(min=1), default=1, help="Run so many times.")
 @click.option("--ci", is_flag=True, help="Plain text; the job gets summary and annotations.")
-def run(scenario: str, formats: str, *, ci: bool, **options: Any) -> None:
-    """Run SCENARIO (a name or a YAML file) and judge it.
+def run(scenario: str, formats: str, *, repeat: int, ci: bool, **options: Any) -> None:
+    """Run SCENARIO (a name or a YAML file) and judge it, or see how much a server holds.
+
+    \b
+    Without a file, the tools of a server that are known to be harmless are
+    called: 5 s by one user, then by 1, 2, 4 … users, at most 60 s in all. With
+    --users, --rate or --gate the load is the same all the time.
 
     \b
     Examples:
+      mcp-perf run http://127.0.0.1:8000/mcp
+      mcp-perf run --tool search -- npx -y my-server
+      mcp-perf run --from .vscode/mcp.json my-server
       mcp-perf run
       mcp-perf run echo --set load.users=50 --set load.rounds=10
       mcp-perf run twilio-tasks --arm mcp --out results
@@ -51,16 +68,31 @@ def run(scenario: str, formats: str, *, ci: bool, **options: Any) -> None:
     run_time = options["run_time"]
     if run_time is not None and not (run_time and _RUN_TIME.fullmatch(run_time)):
         raise Refused(f"--run-time: {run_time!r} is not a time; write 30s, 5m or 1h30m")
-    arguments = ["--scenario", scenario, *_as_written(options)]
+    if repeat > 1:
+        sys.exit(_repeated(repeat, options["out"]))
     from mcp_perf.cli.output import ci as ci_job  # noqa: PLC0415 -- these load Locust
     from mcp_perf.cli.output.screen import run_on_screen  # noqa: PLC0415
 
-    if not ci:
-        sys.exit(run_on_screen(arguments, chosen))
-    with ci_job.job(os.environ) as job:
-        code = run_on_screen(arguments, chosen, job)
-        job.conclude(code)
-    sys.exit(code)
+    with made(scenario, options) as path:
+        arguments = ["--scenario", path, *_as_written(options)]
+        if not ci:
+            sys.exit(run_on_screen(arguments, chosen))
+        with ci_job.job(os.environ) as job:
+            code = run_on_screen(arguments, chosen, job)
+            job.conclude(code)
+        sys.exit(code)
+
+
+def _repeated(times: int, out: str | None) -> int:
+    """Run the same command several times, each in a process of its own; return the gravest code."""
+    argv = sys.argv[1:]
+    at = argv.index("--") if "--" in argv else len(argv)
+    codes = []
+    for number in range(1, times + 1):
+        more = ["--repeat", "1", *(["--out", f"{out}-{number}"] if out else [])]
+        again = [sys.executable, "-P", "-m", "mcp_perf", *argv[:at], *more, *argv[at:]]
+        codes.append(subprocess.run(again, check=False).returncode)  # noqa: S603 -- our own command
+    return max(codes)
 
 
 def _as_written(options: dict[str, Any]) -> list[str]:

@@ -1,5 +1,6 @@
-"""`mcp-perf validate`: scenarios are checked, and nothing is sent."""
+"""`mcp-perf validate` and `schema`: scenarios are checked, and nothing is sent."""
 
+import json
 from collections.abc import Sequence
 
 import click
@@ -42,3 +43,29 @@ def validate(files: Sequence[str]) -> None:
                 say(f"{name}: warning: {warning}")
     if problems:
         raise Refused(*map(str, problems))
+
+
+@click.command()
+@click.option("--report", is_flag=True, help="The schema of report.json instead.")
+def schema(*, report: bool) -> None:
+    """Print the JSON Schema of scenario files.
+
+    An editor completes and checks a file by it. What only the parts of a file can tell together,
+    `mcp-perf validate` checks.
+
+    \b
+    Examples:
+      mcp-perf schema > scenario.schema.json
+      mcp-perf schema --report
+    """
+    if report:
+        from mcp_perf.results.document.document import (  # noqa: PLC0415 -- these load pydantic
+            report_schema,
+        )
+
+        found = report_schema()
+    else:
+        from mcp_perf.scenario.schema import scenario_schema  # noqa: PLC0415
+
+        found = scenario_schema()
+    click.echo(json.dumps(found, indent=2, ensure_ascii=False))

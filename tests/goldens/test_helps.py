@@ -11,7 +11,7 @@ import pytest
 from tests.support import ROOT
 
 COMMANDS = (
-    *("", "run", "validate", "list", "systems", "report", "doctor", "compare"),
+    *("", "run", "check", "init", "validate", "list", "systems", "report", "doctor", "compare"),
     *("baseline", "baseline save", "baseline show", "trend", "schema"),
 )
 SYSTEMS = ("dual_runtime", "echo", "ladder", "twilio", "upstream")

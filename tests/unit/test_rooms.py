@@ -25,7 +25,7 @@ PLAN = {
         *(f"results.render.{room}" for room in ("words", "charts", "files", "console")),
         *(
             f"load.{room}"
-            for room in ("hub", "plan", "replies", "targets", "survey", "steps", "watch", "prepare")
+            for room in ("hub", "plan", "replies", "targets", "steps", "survey", "watch", "prepare")
         ),
         *("load.engine", "load.lifecycle", "load.web", "load.start", "load.headless"),
         *("pytest_plugin", "cli.output", "cli", "__main__"),

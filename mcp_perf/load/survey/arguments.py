@@ -11,7 +11,7 @@ from mcp_perf.load.survey import words
 from mcp_perf.load.survey.patterns import matching
 
 SEQ: Final = "\ue000"
-"""Stands in a text for the number of the journey, where what is made may exist only once."""
+"""Stands in a text for what no other journey has: what a tool makes may exist only once."""
 _ATTEMPTS: Final = 40
 _PLAIN: Final = 3
 """So many attempts make only what is required."""
@@ -52,7 +52,7 @@ def arguments(tool: str, schema: dict[str, Any], seed: int) -> dict[str, Any]:
         maker = _Maker(tool, schema, random.Random(f"{seed}/{tool}/{attempt}"), attempt)
         try:
             made = maker.value({"type": "object", **schema}, "", 0)
-            problems = {check(filled(made, sample)) for sample in ("1", "1234567")}
+            problems = {check(filled(made, sample)) for sample in ("abcdef-1", "abcdef-1234567")}
         except (_Impossible, RecursionError):
             continue
         if problems == {""}:
@@ -61,13 +61,13 @@ def arguments(tool: str, schema: dict[str, Any], seed: int) -> dict[str, Any]:
     raise NoArguments(f"no arguments were found that fit its inputSchema: {problem}")
 
 
-def filled(made: Any, number: str) -> Any:
-    """Put a number in the place of `SEQ`."""
+def filled(made: Any, seq: str) -> Any:
+    """Put a text in the place of `SEQ`."""
     if isinstance(made, str):
-        return made.replace(SEQ, number)
+        return made.replace(SEQ, seq)
     if isinstance(made, dict):
-        return {name: filled(inner, number) for name, inner in made.items()}
-    return [filled(inner, number) for inner in made] if isinstance(made, list) else made
+        return {name: filled(inner, seq) for name, inner in made.items()}
+    return [filled(inner, seq) for inner in made] if isinstance(made, list) else made
 
 
 class _Maker:

@@ -15,7 +15,7 @@ from tests.support import ROOT
 
 HEAVY = ("locust", "gevent", "scipy", "pydantic", "mcp_targets", "mcp_perf.results", "jinja2")
 COMMANDS = (
-    *("run", "validate", "list", "systems", "report", "doctor"),
+    *("run", "check", "init", "validate", "list", "systems", "report", "doctor"),
     *("compare", "baseline", "trend", "schema"),
 )
 
@@ -90,7 +90,7 @@ def test_every_help_has_an_example_or_needs_none(ask, command):
     examples = [line.strip() for line in asked.output.splitlines() if "  mcp-perf " in line]
     assert examples or command[0] in ("list", "systems")
     for example in examples:
-        words = example.split()
+        words = example.partition(" -- ")[0].split()
         assert words[1] in COMMANDS
         flags = [word for word in words[2:] if word.startswith("-")]
         known = {name for option in main.commands[words[1]].params for name in option.opts}

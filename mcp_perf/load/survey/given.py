@@ -1,0 +1,175 @@
+"""What a person points at: an address, a command, or a server of an MCP client's configuration."""
+
+import json
+import re
+import shlex
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from mcp_perf.scenario.model.confidential import SOUNDS_SECRET
+from mcp_perf.scenario.model.targets import mcp_target, read_target, split_target
+from mcp_perf.scenario.problems.suggestions import suggest
+from mcp_perf.scenario.problems.wording import InputError, one_of, quote
+
+LINE: Final = re.compile(r"(?:https?|sse|stdio|python|system):")
+"""How a target begins, and no scenario's name."""
+Prompt = Callable[[str], str]
+"""Asks a person for a value by its description. Raises InputError where there is nobody."""
+_KEYS: Final = ("mcpServers", "servers")
+_COMMENT: Final = re.compile(r'("(?:\\.|[^"\\])*")|//[^\n]*|/\*.*?\*/|,(?=\s*[}\]])', re.DOTALL)
+_VARIABLE: Final = re.compile(r"\$\{(?:(env|input):)?([A-Za-z_][\w.-]*)(?::-([^}]*))?\}")
+_PRIVATE: Final = (".local", ".localhost", ".internal", ".lan", ".home.arpa", ".test")
+_FOLDERS: Final = ("workspaceFolder", "workspaceRoot")
+_NO_SERVERS: Final = "no servers (mcpServers, or servers)"
+
+
+@dataclass(frozen=True)
+class Given:
+    """A target, and what is handed over to it. Texts are as in a scenario: `${env:NAME}`."""
+
+    line: str
+    typed: str
+    """How a command line names it, at its end."""
+    name: str = ""
+    """What its file calls it, else what it calls itself."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    env: Mapping[str, str] = field(default_factory=dict)
+    cwd: Path = Path()
+    variables: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """What the texts look up and our environment does not have: most of it is secret."""
+
+    @property
+    def is_public(self) -> bool:
+        """Whether its address is neither of this machine nor of a private network."""
+        transport, rest = split_target(self.line)
+        host = (urlsplit(rest).hostname or "") if transport in ("http", "sse") else ""
+        try:
+            return not ip_address(host).is_private
+        except ValueError:
+            return "." in host and not host.endswith(_PRIVATE)
+
+    def called(self, name: str) -> "Given":
+        """Name it, unless it has a name: in words that a scenario's name may have."""
+        slug = "-".join(re.findall(r"[a-z0-9]+", (self.name or name).lower()))[:40].strip("-")
+        return replace(self, name=slug or "my-server")
+
+    def with_headers(self, headers: Mapping[str, str]) -> "Given":
+        """Add headers; what may be secret becomes a variable."""
+        made, variables = dict(self.headers), dict(self.variables)
+        for name, text in headers.items():
+            made[name] = _hidden(name, text, variables)
+        return replace(self, headers=made, variables=variables)
+
+
+def of_line(line: str) -> Given:
+    """Take an address, or another line of a target. Raises InputError."""
+    transport, rest = split_target(read_target(line))
+    return Given(line, f"-- {rest}" if transport == "stdio" else line)
+
+
+def of_command(words: Sequence[str]) -> Given:
+    """Take a command with its arguments. Raises InputError."""
+    return of_line(mcp_target({"stdio": list(words)}))
+
+
+def of_file(path: Path, name: str, environ: Mapping[str, str], ask: Prompt) -> Given:
+    """Take a server of a configuration; its name may be missing if it is the only one.
+
+    Raises InputError. Variables are those of Claude (`${VAR:-x}`) and of VS Code (`${env:VAR}`,
+    `${input:ID}`, `${workspaceFolder}`).
+    """
+    tree = _read(path)
+    found: dict[str, Any] = next(
+        (tree[key] for key in _KEYS if isinstance(tree.get(key), dict)), {}
+    )
+    if not found:
+        raise InputError(f"{path} has {_NO_SERVERS}", "name a client's configuration")
+    if not name and len(found) > 1:
+        raise InputError(f"{path} has several servers", f"name one of them: {one_of(found)}")
+    name = name or next(iter(found))
+    if not isinstance(server := found.get(name), dict):
+        raise InputError(f"{path} has no server {quote(name)}", suggest(name, found))
+    reader = _Variables(path, environ, ask, tree.get("inputs", ()))
+    plain, url = reader.plain, server.get("url") or server.get("serverUrl")
+    variables: dict[str, str] = reader.asked
+    if url:
+        line = ("sse:" if server.get("type") == "sse" else "") + plain(str(url))
+    else:
+        command = [server.get("command", ""), *server.get("args", ())]
+        line = mcp_target({"stdio": [plain(str(word)) for word in command]})
+    written = server.get("headers" if url else "env") or {}
+    kept = {key: reader.kept(str(text)) for key, text in written.items()}
+    texts = {key: _hidden(key, text, variables) for key, text in kept.items()}
+    typed = shlex.join(["--from", str(path), name])
+    made = replace(of_line(line), name=name, typed=typed, variables=variables)
+    if url:
+        return replace(made, headers=texts)
+    return replace(made, env=texts, cwd=Path(plain(str(server.get("cwd") or "."))))
+
+
+class _Variables:
+    """Fills in the variables of a configuration."""
+
+    def __init__(self, path: Path, environ: Mapping[str, str], ask: Prompt, inputs: Any) -> None:
+        self._path, self._environ, self._ask = path, environ, ask
+        self._inputs = {one.get("id"): one for one in inputs if isinstance(one, dict)}
+        self.asked: dict[str, str] = {}
+
+    def plain(self, text: str) -> str:
+        """Fill in all of them."""
+        return _VARIABLE.sub(self._value, text)
+
+    def kept(self, text: str) -> str:
+        """Fill in all but those that are variables of the environment, or were asked for."""
+        parts: list[str] = []
+        end = 0
+        for match in _VARIABLE.finditer(text):
+            parts.append(text[end : match.start()].replace("${", "$${"))
+            kind, name, _ = match.groups()
+            value = self._value(match)
+            variable = re.sub(r"\W", "_", name) if kind == "input" else name
+            if kind == "input":
+                self.asked[variable] = value
+            is_lookup = kind == "input" or (name in self._environ and name not in _FOLDERS)
+            parts.append(f"${{env:{variable}}}" if is_lookup else value)
+            end = match.end()
+        return "".join((*parts, text[end:].replace("${", "$${")))
+
+    def _value(self, match: re.Match[str]) -> str:
+        kind, name, default = match.groups()
+        if kind == "input":
+            if name not in self.asked:
+                told = self._inputs.get(name, {})
+                self.asked[name] = self._ask(f"{name}: {told.get('description', 'a value')}")
+            return self.asked[name]
+        if name in _FOLDERS and kind is None:
+            folder = self._path.resolve().parent
+            return str(folder.parent if folder.name == ".vscode" else folder)
+        value = self._environ.get(name, default)
+        if value is None and kind is None:
+            raise InputError(f"{self._path}: the variable {name} is not set", f"export {name}=…")
+        return value or ""
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        text = path.read_text("utf-8")
+        tree = json.loads(_COMMENT.sub(lambda match: match[1] or "", text))
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}", "check the path") from None
+    except ValueError as error:
+        raise InputError(f"{path} is no JSON: {error}", "name a client's configuration") from None
+    return tree if isinstance(tree, dict) else {}
+
+
+def _hidden(name: str, text: str, variables: dict[str, str]) -> str:
+    """Replace a value that may be secret by a lookup of a variable, which is noted."""
+    if "${env:" in text or not (SOUNDS_SECRET.search(name) or "auth" in name.lower()):
+        return text
+    variable = re.sub(r"\W", "_", name).upper()
+    variables[variable] = text.replace("$${", "${")
+    return f"${{env:{variable}}}"

@@ -1,0 +1,197 @@
+"""A server is asked for its tools, and each that may be called is tried."""
+
+import json
+import os
+import secrets
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from shlex import quote
+from typing import Any, Final
+
+from mcp_perf.client.protocol import jsonrpc
+from mcp_perf.client.protocol.requests import Call
+from mcp_perf.client.protocol.tools import Tool
+from mcp_perf.client.reply import OK, TIMEOUT, Reply
+from mcp_perf.load.hub.redaction import hide
+from mcp_perf.load.steps.compile import validator
+from mcp_perf.load.survey.arguments import NoArguments, arguments, filled
+from mcp_perf.load.survey.choice import choose
+from mcp_perf.load.survey.given import Given
+from mcp_perf.load.survey.writing import ARM, TIMEOUT_S, scenario
+from mcp_perf.load.targets import confidential
+from mcp_perf.load.targets.bundled import Systems
+from mcp_perf.load.targets.clients import McpSession, session
+from mcp_perf.load.targets.refusal import Refusal
+from mcp_perf.load.targets.targets import ArmTarget, reach_all
+from mcp_perf.scenario.loader import Loaded, ScenarioError, load_text
+
+Asked = Mapping[str, Mapping[str, Any] | None]
+"""The tools that were asked for by name, some with their arguments."""
+Confirm = Callable[[Sequence[str]], bool]
+"""Asks a person whether tools may be called that are not known to be harmless."""
+_TRIES: Final = 3
+"""With other arguments each time."""
+_MOST_TOOLS: Final = 30
+_CALM_S: Final = 3.0
+_CALM_CALLS: Final = 10
+"""Of each tool at most, one after the other."""
+_INFO: Final = "io.modelcontextprotocol/serverInfo"
+_IDLE: Final = "{users: 1}"
+_TRIAL: Final = secrets.token_hex(3)
+"""What no other trial, and no run, calls what it makes."""
+_BY_NAME: Final = " (--tool NAME calls one)"
+
+
+@dataclass
+class Survey:
+    """What was learned of a server."""
+
+    given: Given
+    target: ArmTarget
+    calls: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """The tools whose call was ok -> its arguments."""
+    times_ms: dict[str, list[float]] = field(default_factory=dict)
+    """What their calls took, one at a time."""
+    left: dict[str, str] = field(default_factory=dict)
+    """The tools that are not called -> why."""
+
+    def remarks(self) -> list[str]:
+        """Say which tools are not called, and why."""
+        reasons = dict.fromkeys(self.left.values())
+        named = {why: [name for name in self.left if self.left[name] == why] for why in reasons}
+        return [f"Not called: {', '.join(names)}: {why}" for why, names in named.items()]
+
+
+@contextmanager
+def reached(given: Given, folder: Path) -> Iterator[tuple[Loaded, ArmTarget]]:
+    """Reach a target, whose system, if it is a bundled one, runs so long. Raises Refusal."""
+    text = scenario(given, {}, _IDLE, base=Path())
+    environ = {**os.environ, **given.variables}
+    try:
+        loaded = load_text(text, given.name, Path(), environ=environ)
+    except ScenarioError as error:
+        raise Refusal(*(f"{one.message} - {one.hint}" for one in error.problems)) from None
+    hide(confidential.of_run(loaded, (), [given.line]))
+    with Systems(folder) as systems:
+        yield loaded, reach_all(loaded, systems, {}, {}, folder)[ARM]
+
+
+@contextmanager
+def opened(target: ArmTarget, protocol: str = "auto", **how: Any) -> Iterator[McpSession]:
+    """Open a session. Raises TargetError."""
+    client = session(target.url, target.destination, protocol, **how)
+    try:
+        client.negotiate()
+        yield client
+    finally:
+        client.close()
+
+
+class Seen:
+    """Keeps the replies to all that is no call."""
+
+    def __init__(self) -> None:
+        self.replies: list[tuple[str, Reply]] = []
+
+    def __call__(self, method: str, reply: Reply) -> None:
+        self.replies.append((method, reply))
+
+    def result(self, *methods: str) -> dict[str, Any]:
+        """Return the last result of one of these methods; nothing where there is none."""
+        found = [reply for method, reply in self.replies if method in methods]
+        results = [jsonrpc.result_of(reply) for reply in found if reply.outcome == OK]
+        return results[-1] if results else {}
+
+    def server(self) -> dict[str, Any]:
+        """Return what the server calls itself: its name, and its version."""
+        hello = self.result("server/discover", "initialize")
+        info = hello.get("serverInfo") or hello.get("_meta", {}).get(_INFO)
+        return info if isinstance(info, dict) else {}
+
+
+def survey(given: Given, folder: Path, asked: Asked, confirm: Confirm) -> Survey:
+    """Learn what can be called, by trying it. Raises Refusal, also if nothing can."""
+    with reached(given, folder) as (_, target):
+        tools = target.tools or {}
+        found = Survey(given, target)
+        for name in _chosen(tools, asked, confirm, found.left):
+            found.calls[name] = {}
+        with opened(target, observe=(seen := Seen())) as client:
+            found.given = given.called(str(seen.server().get("name")))
+            for name in [*found.calls]:
+                _try_out(client, tools[name], asked.get(name), found)
+            _measure(client, tools, found)
+    if not found.calls:
+        word = f"{len(tools)} tools: {', '.join(tools)}" if tools else "no tools"
+        usable = next((name for name in tools if name not in choose(tools).never), "")
+        copied = f"To call one: mcp-perf run --tool {quote(usable)} {given.typed}"
+        told = [*found.remarks(), *([copied] if usable else [])]
+        raise Refusal(f"nothing can be called: the server has {word}", *told)
+    return found
+
+
+def _chosen(
+    tools: Mapping[str, Tool], asked: Asked, confirm: Confirm, left: dict[str, str]
+) -> list[str]:
+    if unknown := [name for name in asked if name not in tools]:
+        raise Refusal(f"there is no tool {unknown[0]!r}; the server has: {', '.join(tools)}")
+    choice = choose(tools, [*asked])
+    left |= dict.fromkeys(choice.never, "it may destroy something")
+    if asked:
+        return [*choice.called]
+    sure = not choice.doubtful or confirm(choice.doubtful)
+    called = [*choice.called, *(choice.doubtful if sure else ())]
+    for name in () if sure else choice.doubtful:
+        left[name] = f"not known to be harmless{_BY_NAME}"
+    for name in called[_MOST_TOOLS:]:
+        left[name] = f"{_MOST_TOOLS} tools are enough{_BY_NAME}"
+    return called[:_MOST_TOOLS]
+
+
+def _try_out(client: McpSession, tool: Tool, own: Mapping[str, Any] | None, found: Survey) -> None:
+    """Find arguments with which the call of a tool is ok; else say why there are none."""
+    why = ""
+    for seed in range(1, 2 if own is not None else _TRIES + 1):
+        try:
+            made = dict(own) if own is not None else arguments(tool.name, tool.input_schema, seed)
+            _is_writable(found.given, tool.name, made)
+        except (NoArguments, ScenarioError) as error:
+            why = why or str(error)
+            break
+        if own is not None and (problem := validator(tool)(filled(made, "1"))):
+            raise Refusal(f"--args: {problem}")
+        reply = _called(client, tool, made, seed)
+        if reply.outcome == OK:
+            found.calls[tool.name] = made
+            return
+        why = f"{reply.outcome} for {json.dumps(filled(made, _TRIAL))}: {reply.detail}"
+        if reply.outcome == TIMEOUT:
+            break
+    del found.calls[tool.name]
+    found.left[tool.name] = f"{why} (--tool {tool.name} --args JSON calls it with others)"
+
+
+def _is_writable(given: Given, tool: str, made: Mapping[str, Any]) -> None:
+    """Raise ScenarioError if a call cannot be written down, by its name or by a number in it."""
+    text = scenario(replace(given, headers={}, env={}), {tool: made}, _IDLE, base=Path())
+    load_text(text, tool, Path(), environ={})
+
+
+def _called(client: McpSession, tool: Tool, made: Mapping[str, Any], number: int) -> Reply:
+    return client.call(Call(tool, None), filled(made, f"{_TRIAL}-{number}"), TIMEOUT_S)
+
+
+def _measure(client: McpSession, tools: Mapping[str, Tool], found: Survey) -> None:
+    """Call each tool a few times, one call after the other."""
+    until = time.monotonic() + _CALM_S
+    for number in range(_CALM_CALLS):
+        for name, made in found.calls.items():
+            if number and time.monotonic() > until:
+                return
+            reply = _called(client, tools[name], made, _TRIES + 1 + number)
+            if reply.outcome == OK:
+                taken_ms = (reply.end_ns - reply.start_ns) / 1e6
+                found.times_ms.setdefault(name, []).append(taken_ms)

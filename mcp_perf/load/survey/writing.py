@@ -1,0 +1,100 @@
+"""A scenario, written as YAML with comments from what was learned of a server."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from mcp_perf.load.survey.arguments import SEQ
+from mcp_perf.load.survey.given import Given
+from mcp_perf.results.render.words.text import one_line
+from mcp_perf.scenario.model.targets import split_target, words
+
+ARM: Final = "mcp"
+TIMEOUT_S: Final = 5
+Calls = Mapping[str, Mapping[str, Any]]
+"""Tool -> its arguments, as `arguments` makes them."""
+_UNPRINTABLE: Final = re.compile("[^ -~\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def scenario(
+    given: Given,
+    calls: Calls,
+    load: str,
+    *,
+    base: Path,
+    gates: Sequence[str] = (),
+    remarks: Sequence[str] = (),
+) -> str:
+    """Write a scenario that is kept in the folder `base`; without calls, it lists the tools."""
+    return "\n".join(
+        [*_head(given), *_arm(given, base), *_journeys(calls), *_rest(load, gates)]
+    ) + ("".join(f"\n# {one_line(remark)}" for remark in remarks) + "\n")
+
+
+def _head(given: Given) -> Iterator[str]:
+    yield "# Made from what the server says of itself. docs/scenarios.md explains every key."
+    yield f"name: {given.called('').name}"
+    yield f"title: {_json(f'Load on {given.name or given.line}')}"
+    names = sorted(set(re.findall(r"\$\{env:(\w+)\}", " ".join(_texts(given).values()))))
+    if names:
+        yield f"env: [{', '.join(names)}] # variables that have to be set"
+
+
+def _arm(given: Given, base: Path) -> Iterator[str]:
+    transport, rest = split_target(given.line)
+    target = {"stdio": list(words(rest))} if transport == "stdio" else {transport: rest}
+    yield "\narms:"
+    yield f"  {ARM}:"
+    yield f"    mcp: {_json(target if transport in ('stdio', 'sse', 'python') else given.line)}"
+    if transport == "stdio":
+        yield "    process: shared # one for all users; `user` starts one for each"
+        if base.resolve() != given.cwd.resolve():
+            yield f"    cwd: {_json(str(given.cwd.resolve()))}"
+    if texts := _texts(given):
+        yield f"    {'env' if transport == 'stdio' else 'headers'}: {_json(texts)}"
+    yield f"    timeout: {TIMEOUT_S}s"
+
+
+def _texts(given: Given) -> dict[str, str]:
+    return dict(given.env if given.line.startswith("stdio:") else given.headers)
+
+
+def _journeys(calls: Calls) -> Iterator[str]:
+    yield "\n# One for each tool: its arguments are made from its inputSchema, and were tried."
+    yield "journeys:"
+    names: set[str] = set()
+    for tool, arguments in calls.items():
+        name = re.sub(r"[^A-Za-z0-9_-]+", "-", tool).strip("-_")[:60] or "tool"
+        while name in names:
+            name += "x"
+        names.add(name)
+        yield f"  {name}:\n    steps:\n      - call: {_json(tool)}"
+        if arguments:
+            yield f"        arguments: {_json(escaped(arguments))}"
+    if not calls:
+        yield "  tools:\n    steps: [{list: tools}]"
+
+
+def _rest(load: str, gates: Sequence[str]) -> Iterator[str]:
+    yield f"\nload: {load}"
+    yield f"limits: {{drain: {TIMEOUT_S}s}}"
+    if gates:
+        yield "\ngates:"
+        yield from (f"  - {gate}" for gate in gates)
+
+
+def escaped(made: Any) -> Any:
+    """Write texts as a scenario has them: `${` is none of its lookups, `SEQ` is two."""
+    if isinstance(made, str):
+        return made.replace("${", "$${").replace(SEQ, "${run}-${seq}")
+    if isinstance(made, dict):
+        return {name: escaped(inner) for name, inner in made.items()}
+    return [escaped(inner) for inner in made] if isinstance(made, list) else made
+
+
+def _json(value: Any) -> str:
+    """Write JSON that is YAML, too."""
+    text = json.dumps(value, ensure_ascii=False)
+    return _UNPRINTABLE.sub(lambda match: f"\\U{ord(match[0]):08x}", text)

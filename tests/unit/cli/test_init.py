@@ -1,0 +1,121 @@
+"""`mcp-perf init` and `check`: commands that are pointed at a server."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+from click.testing import CliRunner
+
+from mcp_perf.cli.main import main
+from mcp_perf.scenario.loader import load
+from tests.unit.load.survey.conftest import TOOLS, serve, start, tool
+
+__all__ = ["serve", "start"]
+
+
+def ask(*arguments):
+    """Run a command in this process."""
+    return CliRunner().invoke(main, [str(word) for word in arguments], prog_name="mcp-perf")
+
+
+def test_a_scenario_is_made_that_runs_without_an_edit(start, tmp_path):
+    """Its gates say that they are proposals, and its end says what is not called."""
+    _, given = start(TOOLS)
+    path = tmp_path / "my.yaml"
+    asked = ask("init", given.line, "-o", path, "--header", "X-Key: k-98765")
+    assert asked.exit_code == 0, asked.output
+    assert f"{path}: 2 tools (echo, search_x" in asked.output
+    assert "Before a run: export X_KEY=…" in asked.output
+    scenario = load(path, environ={"X_KEY": "k"}).scenario
+    assert scenario.name == "tool-shop"
+    assert [gate.metric for gate in scenario.gates] == ["error_rate", "p95"]
+    text = path.read_text()
+    assert text.count("# a proposal") == 2
+    assert "# Not called: make: not known to be harmless (--tool NAME calls one)" in text
+    assert "k-98765" not in text
+    again = ask("init", given.line, "-o", path)
+    assert (again.exit_code, again.output) == (104, f"{path} exists already; name another file\n")
+
+
+def test_a_server_of_a_configuration_is_taken(start, tmp_path, monkeypatch):
+    """With its headers, whose variables stay variables; what nobody can be asked for is named."""
+    server, given = start([tool("echo")])
+    monkeypatch.setenv("TOKEN", "t-1")
+    headers = {"Authorization": "Bearer ${TOKEN}"}
+    servers = {"shop": {"url": given.line, "headers": headers}}
+    file = tmp_path / "mcp.json"
+    file.write_text(json.dumps({"mcpServers": servers}))
+    asked = ask("init", "--from", file, "-o", tmp_path / "my.yaml", "--args", '{"text": "${seq}"}')
+    assert (asked.exit_code, asked.output) == (104, "--args is for one tool: name it by --tool\n")
+    options = ("--tool", "echo", "--args", '{"text": "a-${seq}"}')
+    asked = ask("init", "--from", file, "shop", "-o", tmp_path / "my.yaml", *options)
+    assert asked.exit_code == 0, asked.output
+    assert server.called[0] == ("echo", {"text": server.called[0][1]["text"]})
+    made = load(tmp_path / "my.yaml").scenario
+    assert made.name == "shop"
+    assert made.arms["mcp"].headers == {"Authorization": "Bearer ${env:TOKEN}"}
+    headers["Authorization"] = "Bearer ${input:key}"
+    file.write_text(json.dumps({"servers": servers, "inputs": [{"id": "key"}]}))
+    asked = ask("check", "--from", file)
+    assert asked.exit_code == 104
+    assert asked.output.startswith("key: a value is asked for - run it on a terminal")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        (("init", "-o", "x.yaml"), 104, "nothing: write a URL, or -- COMMAND"),
+        (("init", "echo", "-o", "x.yaml"), 104, "echo: write a URL, or -- COMMAND"),
+        (("init", "http://127.0.0.1:9/mcp", "-o", "x.yaml"), 108, "mcp: cannot reach http://"),
+        (("check", "http://127.0.0.1:9/mcp"), 108, "mcp: cannot reach http://127.0.0.1:9/mcp"),
+        (("check", "http://a/mcp", "--header", "X"), 104, "--header X: write 'NAME: VALUE'"),
+        (("check", "http://a/mcp", "--bearer-env", "GONE"), 104, "'GONE' is not set"),
+        (("check", "http://ü/mcp"), 104, "holds a letter"),
+        (("check", "--"), 104, "[] is not a command"),
+        (("init", "http://a", "-o", "x", "--tool", "a", "--args", "{"), 104, "--args: "),
+        (("init", "http://a", "-o", "x", "--tool", "a", "--args", "[]"), 104, "write an object"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_before_anything_is_written(
+    arguments, code, says, tmp_path, monkeypatch
+):
+    """With the exit codes of a run."""
+    monkeypatch.chdir(tmp_path)
+    asked = ask(*arguments)
+    assert (asked.exit_code, says in asked.output) == (code, True), asked.output
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_server_is_looked_at(start):
+    """As lines for a person, or as JSON."""
+    _, given = start(TOOLS)
+    asked = ask("check", given.line, "--tools", "--bearer-env", "PATH")
+    assert asked.exit_code == 0, asked.output
+    lines = {" ".join(line.split()) for line in asked.output.splitlines()}
+    assert {
+        "server Tool shop 1.2",
+        "versions 2025-11-25",
+        "authorization sent",
+        "session by id",
+        "connection kept, answers by JSON",
+        "GET stream HTTP 405",
+        "DELETE HTTP 204",
+        "echo (called): text",
+        "delete_all (never): text",
+        "get_quietly (never): -",
+    } <= lines
+    assert any(line.startswith("odd: tool get_broken: its inputSchema") for line in lines)
+    told = json.loads(ask("check", given.line, "--json").output)
+    assert told["tools_list"]["pages"] == len(TOOLS)
+
+
+@pytest.mark.process
+def test_a_run_of_a_file_takes_no_options_of_a_target(tmp_path):
+    """They would change nothing: the file says what is called."""
+    asked = subprocess.run(
+        [sys.executable, "-m", "mcp_perf", "run", "echo", "--tool", "echo"],
+        check=False, capture_output=True, text=True, cwd=tmp_path, timeout=300,
+    )  # fmt: skip
+    assert asked.returncode == 104
+    assert asked.stderr == "--tool is for a target without a file; write it into the file\n"

@@ -1,0 +1,111 @@
+"""What is learned of a server by asking it, and by calling its tools."""
+
+import json
+
+import pytest
+
+from mcp_perf.load.survey.facts import facts
+from mcp_perf.load.survey.given import of_line
+from mcp_perf.load.survey.survey import survey
+from mcp_perf.load.targets.refusal import Refusal
+from tests.unit.load.survey.conftest import LONG, TEXT, TOOLS, tool
+
+
+def no(_names):
+    """Allow nothing."""
+    return False
+
+
+def test_what_is_harmless_is_tried_and_the_rest_is_named(start, tmp_path):
+    """A tool whose schema is broken, or that refuses what is made, costs nobody else anything."""
+    server, given = start(TOOLS)
+    found = survey(given, tmp_path, {}, no)
+    assert found.given.name == "tool-shop"
+    assert found.calls == {"echo": {"text": "hello"}, LONG: {}}
+    assert len(found.times_ms["echo"]) == 10
+    said = "\n".join(found.remarks())
+    assert "Not called: delete_all, get_quietly: it may destroy something" in said
+    assert "Not called: make: not known to be harmless (--tool NAME calls one)" in said
+    assert "get_broken: its inputSchema cannot be used" in said
+    assert 'get_picky: tool_error for {"text": "hello"}: no such text' in said
+    assert "add_big: " in said
+    assert not {"delete_all", "get_quietly", "make"} & {name for name, _ in server.called}
+
+
+def test_what_a_person_allows_is_called_too(start, tmp_path):
+    """But nothing that may destroy something, not even if it is asked for by name."""
+    asked = []
+    server, given = start(TOOLS)
+    found = survey(given, tmp_path, {}, lambda names: not asked.append(list(names)))
+    assert asked == [["make"]]
+    assert "make" in found.calls
+    with pytest.raises(Refusal, match="delete_all, get_quietly: it may destroy"):
+        survey(given, tmp_path, {"delete_all": None}, no)
+    assert "delete_all" not in {name for name, _ in server.called}
+
+
+def test_a_tool_is_called_with_the_arguments_that_are_given_for_it(start, tmp_path):
+    """If they fit its schema; else nothing is sent."""
+    server, given = start(TOOLS)
+    found = survey(given, tmp_path, {"get_picky": {"text": "x"}}, no)
+    assert found.calls == {"get_picky": {"text": "x"}}
+    assert {name for name, _ in server.called} == {"get_picky"}
+    with pytest.raises(Refusal, match="--args: tool get_picky: text: 3 is not of type"):
+        survey(given, tmp_path, {"get_picky": {"text": 3}}, no)
+
+
+@pytest.mark.parametrize(
+    ("tools", "asked", "says"),
+    [
+        (TOOLS, {"mak": None}, "there is no tool 'mak'; the server has: echo, get_broken"),
+        ([tool("make")], {}, "To call one: mcp-perf run --tool make http://127.0.0.1"),
+        ([tool("drop")], {}, "nothing can be called: the server has 1 tools: drop"),
+        ([], {}, "the server has no tools"),
+    ],
+)
+def test_without_a_tool_to_call_the_tools_are_listed_with_the_line_to_copy(
+    tools, asked, says, start, tmp_path
+):
+    """The exit code is that of a mistake, for nothing was measured."""
+    _, given = start(tools)
+    with pytest.raises(Refusal, match=says.replace("?", r"\?")) as caught:
+        survey(given, tmp_path, asked, no)
+    assert caught.value.exit_code == 104
+
+
+def test_of_many_tools_some_are_enough(start, tmp_path):
+    """A server with a hundred tools would be asked for minutes."""
+    _, given = start([tool(f"get_{n}", {"type": "object"}) for n in range(32)])
+    found = survey(given, tmp_path, {}, no)
+    assert len(found.calls) == 30
+    assert "Not called: get_30, get_31: 30 tools are enough" in found.remarks()[0]
+
+
+def test_what_matters_under_load_is_found_out_without_load(start, tmp_path):
+    """Session, stream, goodbye, pages, faults, and one call of each method."""
+    server, given = start(TOOLS)
+    found = facts(given.with_headers({"Authorization": "Bearer t-12345"}), tmp_path)
+    assert found["server"] == {"name": "Tool shop", "version": "1.2"}
+    assert (found["transport"], found["versions"]) == ("streamable HTTP", ["2025-11-25"])
+    assert (found["session"], found["answers"], found["keep_alive"]) == ("by id", "JSON", True)
+    assert (found["authorization"], found["delete"]) == ("sent", 204)
+    assert found["stream"] == 405
+    assert found["tools_list"]["tools"] == found["tools_list"]["pages"] == len(TOOLS)
+    assert 0 < found["tools_list"]["tokens"] < found["tools_list"]["bytes"]
+    assert found["methods"].keys() == {"tools/list", "ping"}
+    assert all(0 < taken_ms < 5000 for taken_ms in found["methods"].values())
+    assert found["tools"][0] == {
+        "name": "echo",
+        "use": "called",
+        "arguments": TEXT["properties"],
+    }
+    assert [fault[:15] for fault in found["faults"]] == ["tool get_broken"]
+    assert server.called == []
+    assert json.loads(json.dumps(found)) == found
+
+
+def test_who_is_not_there_is_told_of(tmp_path):
+    """By the words of any other command."""
+    with pytest.raises(Refusal, match="cannot reach http") as caught:
+        facts(of_line("http://127.0.0.1:9/mcp"), tmp_path)
+    assert caught.value.exit_code == 108
