@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
+from click.core import ParameterSource
 
 from mcp_perf.cli.refused import Refused, Unreached
 
@@ -63,13 +64,15 @@ def given_of(name: str, options: dict[str, Any]) -> "Given | None":
     from mcp_perf.load.survey import given  # noqa: PLC0415
     from mcp_perf.scenario.problems.wording import InputError  # noqa: PLC0415
 
-    command = click.get_current_context().meta.get(_COMMAND)
+    context = click.get_current_context()
+    command = context.meta.get(_COMMAND)
     file, headers, bearer = (options.pop(key) for key in ("from", "header", "bearer_env"))
     try:
         if command is not None:
             found = given.of_command(command)
         elif file:
-            found = given.of_file(Path(file), name, os.environ, _ask)
+            is_default = context.get_parameter_source("scenario") is ParameterSource.DEFAULT
+            found = given.of_file(Path(file), "" if is_default else name, os.environ, _ask)
         elif given.LINE.match(name):
             found = given.of_line(name)
         else:

@@ -1,0 +1,48 @@
+"""A run without a file: of a server by its address, or of a command."""
+
+import json
+import sys
+
+import pytest
+
+pytestmark = pytest.mark.load
+
+SHORT = ("--set", "load.warmup=300ms", "--set", "load.round=300ms", "--format", "json")
+
+
+def test_a_server_is_loaded_without_a_file(run_cli, report, tmp_path):
+    """Users double up to the most; the level that it kept up with is told, and each tool."""
+    ended = run_cli(
+        *("run", "system:echo/mcp", *SHORT, "--set", "load.users=4", "--out", tmp_path / "run")
+    )
+    assert ended.code == 0, ended.stderr
+    found = report(tmp_path / "run")
+    assert found["scenario"] == "mcp-perf-echo"
+    arm = found["arms"]["mcp"]
+    assert arm["steps"].keys() == {"tools/call echo", "tools/call add"}
+    assert [one["users"] for one in arm["rounds"]] == [1, 1, 2, 4][: len(arm["rounds"])]
+    [reason] = found["reasons"]
+    assert reason["code"] == "capacity_found"
+    assert reason["text"].startswith("mcp kept up with ")
+    assert "tools/call add" in ended.stdout
+    assert "Not called: sleep, fail" in ended.stderr
+    assert "mcp-perf init -o my.yaml system:echo/mcp" in ended.stderr
+
+
+def test_a_command_is_loaded_at_one_rate_for_a_gate_as_often_as_is_asked(run_cli, report, tmp_path):
+    """Each run is a process with a folder of its own; a secret of a file stays out of it."""
+    server = {"command": sys.executable, "args": ["-m", "mcp_targets.stdio", "echo"]}
+    server["env"] = {"API_KEY": "${KEY:-canary-4711}"}
+    (tmp_path / "mcp.json").write_text(json.dumps({"servers": {"mine": server}}))
+    options = ("--rate", "20", "--gate", "mcp.p95 < 10s", "--tool", "echo", "--repeat", "2")
+    bounds = ("--args", '{"message": "m-${seq}"}', "--duration", "1s", "--out", tmp_path / "run")
+    ended = run_cli("run", "--from", tmp_path / "mcp.json", *options, *bounds, *SHORT[:2])
+    assert ended.code in (0, 90, 91), ended.stderr
+    for number in (1, 2):
+        found = report(tmp_path / f"run-{number}")
+        assert found["scenario"] == "mine"
+        assert found["environment"]["load"]["rate_per_s"] == 20
+        assert [gate["gate"] for gate in found["gates"]] == ["mcp.p95 < 10s"]
+        assert found["arms"]["mcp"]["steps"].keys() == {"tools/call echo"}
+    written = [path for path in tmp_path.glob("run-*/**/*") if path.is_file()]
+    assert not [path for path in written if b"canary-4711" in path.read_bytes()]
