@@ -143,7 +143,7 @@ def made(name: str, options: dict[str, Any]) -> Iterator[str]:
     from mcp_perf.load.survey.writing import scenario  # noqa: PLC0415
 
     given = given_of(name, options)
-    asked = {key: options.pop(key) for key in ("tool", "args", "rate", "gate")}
+    asked = {key: options.pop(key) for key in ("tool", "args", "rate", "requests", "gate")}
     if given is None:
         if key := next((key for key, value in asked.items() if value), ""):
             raise Refused(f"--{key} is for a target without a file; write it into the file")
@@ -156,7 +156,8 @@ def made(name: str, options: dict[str, Any]) -> Iterator[str]:
     os.environ.update(given.variables)
     with tempfile.TemporaryDirectory(prefix="mcp-perf-") as folder:
         path = Path(folder) / f"{given.name}.yaml"
-        load = _load(given, asked["rate"], constant=bool(options["users"] or asked["gate"]))
+        steady = bool(options["users"] or asked["gate"])
+        load = _load(given, asked["rate"], asked["requests"], steady=steady)
         gates = [json.dumps(gate) for gate in asked["gate"]]
         path.write_text(scenario(given, found.calls, load, base=path.parent, gates=gates), "utf-8")
         try:
@@ -166,10 +167,14 @@ def made(name: str, options: dict[str, Any]) -> Iterator[str]:
             click.echo(told, err=True)
 
 
-def _load(given: "Given", rate: float | None, *, constant: bool) -> str:
+def _load(given: "Given", rate: float | None, requests: int | None, *, steady: bool) -> str:
+    if rate is not None and requests is not None:
+        return f"{{rate: {rate:g}/s, rounds: 1, round: {requests / rate:.6f}s, warmup: 0s}}"
     if rate is not None:
         return f"{{rate: {rate:g}/s, rounds: 6, round: 5s, warmup: 3s}}"
-    if constant:
+    if requests is not None:
+        return f"{{users: 10, journeys: {requests}, rounds: 1, round: 10m, warmup: 0s}}"
+    if steady:
         return "{users: 10, rounds: 6, round: 5s, warmup: 3s}"
     return f"{{shape: doubling, users: {_PUBLIC_USERS if given.is_public else 256}}}"
 

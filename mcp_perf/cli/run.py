@@ -41,7 +41,8 @@ report), 107 a fault of mcp-perf, 108 target not reached."""
 @formats_option
 @target_options
 @tool_options
-@click.option("--rate", type=float, help="Journeys per second, of a target.")
+@click.option("--rate", type=float, help="Calls per second, of a target.")
+@click.option("--requests", type=click.IntRange(min=1), help="So many calls of a target.")
 @click.option("--gate", multiple=True, metavar="GATE", help="'mcp.p95 < 200ms', of a target.")
 @click.option("--repeat", type=click.IntRange(min=1), default=1, help="Run so many times.")
 @click.option("--ci", is_flag=True, help="Plain text; the job gets summary and annotations.")
@@ -51,7 +52,7 @@ def run(scenario: str, formats: str, *, repeat: int, ci: bool, **options: Any) -
     \b
     Without a file, the tools of a server that are known to be harmless are
     called: 5 s by one user, then by 1, 2, 4 … users, at most 60 s in all. With
-    --users, --rate or --gate the load is the same all the time.
+    --users, --rate, --requests or --gate it is the same all the time.
 
     \b
     Examples:

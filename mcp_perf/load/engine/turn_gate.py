@@ -30,6 +30,8 @@ class OpenTurn:
     at_work: int | None = None
     """How many users of this process may take part; None is all."""
     closed: Event = field(default_factory=Event)
+    left: int | None = None
+    """How many more journeys may begin; None is any number."""
     dispatcher: Dispatcher | None = None
     """Open load: who says when a journey begins."""
     users: int = 0
@@ -71,6 +73,8 @@ class TurnGate:
     clock: Callable[[], int] = time.perf_counter_ns
     at_work: Callable[[int], int | None] = lambda _level: None
     """How many users of this process a level has at work; None is all."""
+    journeys: int | None = None
+    """How many may begin in one turn of this process; None is any number."""
     late_ns: int = 5_000_000
     alarm: Callable[[], Alarm] = Alarm
     dropped: Callable[[int], None] = lambda _lag_ns: None
@@ -89,7 +93,7 @@ class TurnGate:
         """Let the users run an arm, from now on; in an open load, at the moments of `plan`."""
         now_ns = self.clock()
         end_ns = now_ns + int(turn.seconds * 1e9)
-        opened = OpenTurn(turn, now_ns, end_ns, self.at_work(turn.users))
+        opened = OpenTurn(turn, now_ns, end_ns, self.at_work(turn.users), left=self.journeys)
         if turn.rate:
             opened.dispatcher = Dispatcher(
                 plan,
@@ -171,6 +175,11 @@ class TurnGate:
                     back_off_s = 0.0
                 if opened.closed.is_set() or self.clock() >= opened.end_ns:
                     break
+                if opened.left is not None:
+                    if not opened.left:
+                        self.close(early=True)
+                        break
+                    opened.left -= 1
                 begun = True
                 outcome = journey(0)
                 last_ns = self.clock()

@@ -100,8 +100,10 @@ class UserPool:
         identities: Sequence[Identity] = (),
         neighbours: Neighbours | None = None,
     ) -> None:
+        load = loaded.scenario.load
         self.gate = TurnGate(
             at_work=lambda level: None if level == users else share_of(level, node_index, nodes),
+            journeys=share_of(most, node_index, nodes) if (most := load.journeys) else None,
             late_ns=int(loaded.scenario.limits.loop_lag_p99 * 1e9),
             dropped=recorder.dropped,
             neighbours=neighbours,

@@ -103,6 +103,8 @@ class Load(fields.Part):
     calibrate: fields.Fraction | None = None
     """Closed load: at most `users`, and only so many that every target's processes together need
     no more than this share of one processor. The warm-up, with a quarter of them, finds it out."""
+    journeys: Annotated[fields.Whole, Field(ge=1)] | None = None
+    """Closed load: the most in a round, of all users together; it ends with the last one."""
     max_in_flight: Users | None = None
     """Open load: the most journeys at once; an arrival beyond them is dropped, and counted."""
     stages: Annotated[tuple[Stage, ...], Field(min_length=1)] | None = None
@@ -145,6 +147,8 @@ class Load(fields.Part):
         if not self.open and (useless := sorted(given & {"arrivals", "max_in_flight"})):
             hint = "write rate: 100/s instead of users"
             raise InputError(f"{useless[0]} is for an open load", hint)
+        if self.open and self.journeys is not None:
+            raise InputError("journeys is for users who wait for answers", "remove it, or rate")
         if self.open and "respect_retry_after" in given:
             hint = "remove respect_retry_after, or rate: an open load never waits"
             raise InputError("respect_retry_after is for users who wait for answers", hint)

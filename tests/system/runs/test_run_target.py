@@ -29,6 +29,14 @@ def test_a_server_is_loaded_without_a_file(run_cli, report, tmp_path):
     assert "mcp-perf init -o my.yaml system:echo/mcp" in ended.stderr
 
 
+def test_so_many_calls_are_made_as_are_asked_for(run_cli, report, tmp_path):
+    """Not one more, however fast the server is."""
+    options = ("--requests", "57", "--users", "3", "--out", tmp_path / "run", "--format", "json")
+    ended = run_cli("run", "--tool", "add", "system:echo/mcp", *options)
+    assert ended.code in (0, 90, 91), ended.stderr
+    assert report(tmp_path / "run")["arms"]["mcp"]["calls"] == 57
+
+
 def test_a_command_is_loaded_at_one_rate_for_a_gate_as_often_as_is_asked(run_cli, report, tmp_path):
     """Each run is a process with a folder of its own; a secret of a file stays out of it."""
     server = {"command": sys.executable, "args": ["-m", "mcp_targets.stdio", "echo"]}

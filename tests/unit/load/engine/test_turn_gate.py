@@ -121,6 +121,19 @@ def test_users_leave_by_the_clock_even_if_nobody_closes_the_turn(gate, users):
     assert open_turn.busy_ns == 10_000_000_000
 
 
+def test_a_turn_with_a_number_of_journeys_ends_with_the_last_of_them(gate, users):
+    """None too many begins, however many users there are; the next turn has as many."""
+    gate.journeys = 7
+    users.spawn(3)
+    for turn, so_far in ((ROUND, 7), (NEXT, 14)):
+        opened = gate.open(turn)
+        until(opened.closed.is_set)
+        assert gate.idle(LONG_S)
+        for _ in range(20):
+            gevent.sleep(0)
+        assert len(users.walked) == so_far
+
+
 def test_promise_20_no_journey_starts_after_the_close(gate, users, clock):
     """A close ends the turn at once: who is in a journey ends that one, and begins no other."""
     users.blocked = Event()

@@ -47,6 +47,8 @@ def test_a_load_needs_so_many_users_at_most(given, most_users, is_open, peak):
         ({"rate": "0/s"}, "out of range"),
         ({"rate": "5/h"}, "is not a rate"),
         ({"shape": "wave"}, "should be"),
+        ({"shape": "doubling", "users": None, "rate": "5/s"}, "users double"),
+        ({"rate": "5/s", "journeys": 5}, "journeys is for users who wait"),
         ({"shape": "breakpoint", "users": 5}, "users in a load that searches"),
         ({"stages": []}, "at least 1"),
         ({"stages": [{"for": "5s"}]}, "neither users nor rate"),
