@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from mcp_perf.load.survey.survey import Survey
 
 _COMMAND: Final = "mcp_perf.command"
+_TIME: Final = "rounds: 6, round: 5s, warmup: 3s"
 _USERS: Final = 5
 _MARGIN: Final = 3
 """Times what calls took with one user, for each of the users: a proposal has to hold."""
@@ -80,12 +81,20 @@ def given_of(name: str, options: dict[str, Any]) -> "Given | None":
     except InputError as error:
         raise Refused(f"{error.message} - {error.hint}") from None
     pairs = [header.partition(":") for header in headers]
-    if bad := next((name for name, colon, _ in pairs if not colon), ""):
-        raise Refused(f"--header {bad}: write 'NAME: VALUE'")
+    if not all(colon for _, colon, _ in pairs):
+        raise Refused("--header: write 'NAME: VALUE'")
     texts = {name.strip(): value.strip() for name, _, value in pairs}
     if bearer:
         texts["Authorization"] = f"Bearer ${{env:{bearer}}}"
     return found.with_headers(texts)
+
+
+def target_of(name: str, options: dict[str, Any]) -> "Given":
+    """Return what the command was pointed at. Raises Refused if that is no target."""
+    found = given_of(name, options)
+    if found is None:
+        raise Refused(f"{name or 'nothing'}: write a URL, or -- COMMAND for a stdio server")
+    return found
 
 
 def _ask(what: str) -> str:
@@ -126,12 +135,14 @@ def surveyed(given: "Given", tools: Sequence[str], arguments: str | None) -> "Su
 
 
 def _read_arguments(text: str, tools: Sequence[str]) -> dict[str, Any]:
+    from mcp_perf.load.survey.arguments import SEQ  # noqa: PLC0415
+
     if len(tools) != 1:
         raise Refused("--args is for one tool: name it by --tool")
     try:
-        read = json.loads(text)
-    except ValueError as error:
-        raise Refused(f"--args: {error}") from None
+        read = json.loads(text.replace("${seq}", SEQ))
+    except ValueError:
+        read = None
     if not isinstance(read, dict):
         raise Refused('--args: write an object, such as {"name": "value"}')
     return read
@@ -168,14 +179,13 @@ def made(name: str, options: dict[str, Any]) -> Iterator[str]:
 
 
 def _load(given: "Given", rate: float | None, requests: int | None, *, steady: bool) -> str:
-    if rate is not None and requests is not None:
-        return f"{{rate: {rate:g}/s, rounds: 1, round: {requests / rate:.6f}s, warmup: 0s}}"
     if rate is not None:
-        return f"{{rate: {rate:g}/s, rounds: 6, round: 5s, warmup: 3s}}"
+        time = f"rounds: 1, round: {requests / rate:.6f}s, warmup: 0s" if requests else _TIME
+        return f"{{rate: {rate:g}/s, {time}}}"
     if requests is not None:
         return f"{{users: 10, journeys: {requests}, rounds: 1, round: 10m, warmup: 0s}}"
     if steady:
-        return "{users: 10, rounds: 6, round: 5s, warmup: 3s}"
+        return f"{{users: 10, {_TIME}}}"
     return f"{{shape: doubling, users: {_PUBLIC_USERS if given.is_public else 256}}}"
 
 
@@ -199,23 +209,18 @@ def init(target: str, output: Path, tool: Sequence[str], args: str | None, **how
     """
     from mcp_perf.load.survey.writing import scenario  # noqa: PLC0415
 
-    given = given_of(target, how)
-    if given is None:
-        raise Refused(f"{target or 'nothing'}: write a URL, or -- COMMAND for a stdio server")
+    given = target_of(target, how)
     if output.exists():
         raise Refused(f"{output} exists already; name another file")
     found = surveyed(given, tool, args)
     given = found.given
-    load = f"{{users: {_USERS}, rounds: 6, round: 5s, warmup: 3s}}"
-    text = scenario(
-        given,
-        found.calls,
-        load,
-        base=output.parent,
-        gates=_proposed(found),
-        remarks=found.remarks(),
-    )
+    about: dict[str, Any] = {
+        "base": output.parent,
+        "gates": _proposed(found),
+        "remarks": found.remarks(),
+    }
     try:
+        text = scenario(given, found.calls, f"{{users: {_USERS}, {_TIME}}}", **about)
         output.write_text(text, "utf-8")
     except OSError as error:
         raise Refused(f"{output}: cannot be written ({error.strerror})") from None

@@ -162,17 +162,15 @@ class _Maker:
         least = 0 if depth > _DEEPEST or rest is False else 1
         least += 0 if self._plain else self._numbers.randint(0, 2)
         wanted = max(schema.get("minItems", 0), len(first), least)
-        made: list[Any] = []
+        unique, made = schema.get("uniqueItems", False), list[Any]()
         for number in range(min(wanted, schema.get("maxItems", wanted), _MOST_ITEMS)):
             inner = first[number] if number < len(first) else rest
-            one = self.value(inner, name.removesuffix("s"), depth + 1)
-            for _ in range(20):
-                if one not in made or not schema.get("uniqueItems"):
+            for _ in range(20 if unique else 1):
+                one = self.value(inner, name.removesuffix("s"), depth + 1)
+                if one not in made:
                     break
-                one = self.value(inner, name, depth + 1)
-            if one in made and schema.get("uniqueItems") and isinstance(one, str | int | float):
-                one = f"{one}{number}" if isinstance(one, str) else one + number
-            made.append(one)
+            is_again = unique and one in made and isinstance(one, str)
+            made.append(f"{one}{number}" if is_again else one)
         return made
 
     def _text(self, schema: dict[str, Any], name: str) -> str:
@@ -197,8 +195,11 @@ class _Maker:
             raise _Impossible from None
 
     def _number(self, schema: dict[str, Any], name: str, *, whole: bool) -> int | float:
-        low = _end(schema, "minimum", "exclusiveMinimum", 1, 1 if whole else 1e-6)
-        high = _end(schema, "maximum", "exclusiveMaximum", -1, 1 if whole else 1e-6)
+        least, ends = 1 if whole else 1e-6, dict(schema)
+        for key in [key for key in ends if isinstance(ends[key], bool)]:
+            del ends[key]  # draft-04 says so that an end is out, which the check finds out
+        low = max(ends.get("minimum", -math.inf), ends.get("exclusiveMinimum", -math.inf) + least)
+        high = min(ends.get("maximum", math.inf), ends.get("exclusiveMaximum", math.inf) - least)
         step = schema.get("multipleOf") or (1 if whole else 0)
         wanted = words.number(name)
         if wanted is None or not low <= wanted <= high:
@@ -267,13 +268,3 @@ def _is_found(pattern: str, text: str) -> bool:
         return re.search(pattern, text) is not None
     except re.error:
         return False
-
-
-def _end(schema: dict[str, Any], name: str, beyond: str, sign: int, least: float) -> float:
-    """Return one end of a range; `sign` tells which. In draft-04 a boolean says that it is out."""
-    end, out = schema.get(name, -sign * math.inf), schema.get(beyond, False)
-    if out is not False and (out is True or sign * out >= sign * end):
-        end = (end if out is True else out) + sign * least
-    return (
-        float(end) if math.isinf(end) or least < 1 else (math.ceil if sign > 0 else math.floor)(end)
-    )

@@ -36,40 +36,33 @@ _LISTS: Final = {
 
 def facts(given: Given, folder: Path) -> Details:
     """Look at a server, without load. Raises Refusal."""
+    seen = Seen()
     with reached(given, folder) as (_, target):
-        found: Details = {
-            "target": target.url,
-            "transport": _TRANSPORTS[split_target(target.url)[0]],
-        }
-        seen = Seen()
         with opened(target, observe=seen, listens=target.version != MODERN) as client:
-            hello = seen.result("server/discover", "initialize")
-            offered = hello.get("capabilities") or {}
-            found |= {
-                "server": {key: seen.server().get(key) for key in ("name", "version")},
-                "versions": [target.version, *_other_era(target)],
-                "authorization": "sent" if _authorizes(given) else "none",
-                "capabilities": sorted(offered),
-                "methods": _methods(client, offered, target),
-                **_session(client),
-            }
+            offered = seen.result("server/discover", "initialize").get("capabilities") or {}
+            methods = _methods(client, offered, target)
+            session = _session(client)
             client.list_tools()
             listed = sum(method == "tools/list" for method, _ in seen.replies)
-            found["tools_list"] = {
-                "tools": len(target.tools or ()),
-                "pages": listed,
-                "bytes": target.tools_list_bytes,
-                "tokens": round(tokens(target.tools_list_bytes)),
-            }
-        for name, method in (("delete", "DELETE session"), ("stream", "GET stream")):
-            found[name] = next((it.status for said, it in seen.replies if said == method), None)
-        found["tools"] = _tools(target)
-        found["faults"] = [*target.remarks, *_faults(target)]
-    return found
-
-
-def _authorizes(given: Given) -> bool:
-    return "authorization" in map(str.lower, given.headers)
+        other = _other_era(target)
+    statuses = {method: reply.status for method, reply in seen.replies}
+    return {
+        **{key: seen.server().get(key) for key in ("name", "version")},
+        "target": target.url,
+        "transport": _TRANSPORTS[split_target(target.url)[0]],
+        "versions": [target.version, *other],
+        "authorization": "authorization" in map(str.lower, given.headers),
+        **session,
+        "stream": statuses.get("GET stream"),
+        "delete": statuses.get("DELETE session"),
+        "tools": len(target.tools or ()),
+        "tools_list_pages": listed,
+        "tools_list_bytes": target.tools_list_bytes,
+        "tools_list_tokens": round(tokens(target.tools_list_bytes)),
+        "ms": methods,
+        "faults": [*target.remarks, *_faults(target)],
+        "listed": _tools(target),
+    }
 
 
 def _other_era(target: ArmTarget) -> list[str]:
@@ -112,25 +105,26 @@ def _session(client: McpSession) -> Details:
         }
 
 
-def _tools(target: ArmTarget) -> list[Details]:
+def _tools(target: ArmTarget) -> dict[str, Details]:
     tools = target.tools or {}
-    choice = choose(tools)
-    kinds = {
-        name: kind for kind in ("called", "doubtful", "never") for name in getattr(choice, kind)
-    }
-    return [
-        {"name": name, "use": kinds[name], "arguments": tool.input_schema.get("properties", {})}
+    kinds = vars(choose(tools)).items()
+    return {
+        name: {
+            "use": next(kind for kind, names in kinds if name in names),
+            "arguments": tool.input_schema.get("properties", {}),
+        }
         for name, tool in tools.items()
-    ]
+    }
 
 
 def _faults(target: ArmTarget) -> list[str]:
-    return [
-        f"tool {name}: its {kind} cannot be used: {why}"
+    schemas = {
+        f"tool {name}: its {kind}": schema
         for name, tool in (target.tools or {}).items()
         for kind, schema in (
             ("inputSchema", tool.input_schema),
             ("outputSchema", tool.output_schema),
         )
-        if (why := unusable(schema))
-    ]
+    }
+    found = {what: unusable(schema) for what, schema in schemas.items()}
+    return [f"{what} cannot be used: {why}" for what, why in found.items() if why]

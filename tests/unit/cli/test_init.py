@@ -1,6 +1,7 @@
 """`mcp-perf init` and `check`: commands that are pointed at a server."""
 
 import json
+import re
 import subprocess
 import sys
 
@@ -51,9 +52,10 @@ def test_a_server_of_a_configuration_is_taken(start, tmp_path, monkeypatch):
     options = ("--tool", "echo", "--args", '{"text": "a-${seq}"}')
     asked = ask("init", "--from", file, "shop", "-o", tmp_path / "my.yaml", *options)
     assert asked.exit_code == 0, asked.output
-    assert server.called[0] == ("echo", {"text": server.called[0][1]["text"]})
+    assert re.fullmatch(r"a-[0-9a-f]{6}-\d+", server.called[0][1]["text"])
     made = load(tmp_path / "my.yaml").scenario
     assert made.name == "shop"
+    assert made.journeys["echo"].of("mcp")[0].arguments == {"text": "a-${run}-${seq}"}
     assert made.arms["mcp"].headers == {"Authorization": "Bearer ${env:TOKEN}"}
     headers["Authorization"] = "Bearer ${input:key}"
     file.write_text(json.dumps({"servers": servers, "inputs": [{"id": "key"}]}))
@@ -69,7 +71,7 @@ def test_a_server_of_a_configuration_is_taken(start, tmp_path, monkeypatch):
         (("init", "echo", "-o", "x.yaml"), 104, "echo: write a URL, or -- COMMAND"),
         (("init", "http://127.0.0.1:9/mcp", "-o", "x.yaml"), 108, "mcp: cannot reach http://"),
         (("check", "http://127.0.0.1:9/mcp"), 108, "mcp: cannot reach http://127.0.0.1:9/mcp"),
-        (("check", "http://a/mcp", "--header", "X"), 104, "--header X: write 'NAME: VALUE'"),
+        (("check", "http://a/mcp", "--header", "X"), 104, "--header: write 'NAME: VALUE'"),
         (("check", "http://a/mcp", "--bearer-env", "GONE"), 104, "'GONE' is not set"),
         (("check", "http://ü/mcp"), 104, "holds a letter"),
         (("check", "--"), 104, "[] is not a command"),
@@ -94,20 +96,21 @@ def test_a_server_is_looked_at(start):
     assert asked.exit_code == 0, asked.output
     lines = {" ".join(line.split()) for line in asked.output.splitlines()}
     assert {
-        "server Tool shop 1.2",
+        "name Tool shop",
         "versions 2025-11-25",
-        "authorization sent",
+        "authorization True",
         "session by id",
-        "connection kept, answers by JSON",
-        "GET stream HTTP 405",
-        "DELETE HTTP 204",
+        "keep alive True",
+        "stream 405",
+        "delete 204",
+        f"tools list pages {len(TOOLS)}",
         "echo (called): text",
         "delete_all (never): text",
         "get_quietly (never): -",
     } <= lines
-    assert any(line.startswith("odd: tool get_broken: its inputSchema") for line in lines)
+    assert any(line.startswith("faults tool get_broken: its inputSchema") for line in lines)
     told = json.loads(ask("check", given.line, "--json").output)
-    assert told["tools_list"]["pages"] == len(TOOLS)
+    assert told["tools_list_pages"] == len(TOOLS)
 
 
 @pytest.mark.process
