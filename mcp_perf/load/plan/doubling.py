@@ -1,14 +1,11 @@
 """The turns of a load whose users double, until the target does not keep up or time is up."""
 
 from collections.abc import Iterator, Sequence
-from typing import Final
 
+from mcp_perf.load.plan.drain import DRAINS
 from mcp_perf.load.plan.schedule import Turn
 from mcp_perf.results.judge.levels import climb
 from mcp_perf.results.tally.tally import RunTally
-
-_DRAINS: Final = 2
-"""How many whole drains are allowed for beside the turns; beyond that, there are fewer turns."""
 
 
 def turns(planned: Sequence[Turn], drain_s: float, tally: RunTally) -> Iterator[Turn]:
@@ -16,7 +13,7 @@ def turns(planned: Sequence[Turn], drain_s: float, tally: RunTally) -> Iterator[
 
     No turn begins that could end later than all turns, and two drains, were planned to take.
     """
-    most_s = sum(turn.seconds for turn in planned) + _DRAINS * drain_s
+    most_s = sum(turn.seconds for turn in planned) + DRAINS * drain_s
     for turn in planned:
         begun_s = min((one.started.at_s for one in tally.turns.values()), default=0.0)
         in_time = tally.last_s + turn.seconds + drain_s <= begun_s + most_s

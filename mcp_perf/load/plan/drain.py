@@ -5,9 +5,12 @@ from typing import Final
 
 from mcp_perf.load.plan.schedule import Turn
 from mcp_perf.results.judge.search import MOST_WAIT_S
+from mcp_perf.scenario.model.load import DOUBLING
 from mcp_perf.scenario.model.scenario import Scenario
 from mcp_perf.scenario.model.steps import Step
 
+DRAINS: Final = 2
+"""How many whole drains a load whose users double has time for; then it has fewer rounds."""
 _MARGIN_S: Final = 1.0
 """A call is told of its timeout a moment after it."""
 
@@ -44,6 +47,9 @@ def longest_s(
     Of a search only the first round of each arm is known; there are so many `trials` at most, and
     before each of them probes may have to wait until the target has recovered.
     """
+    if scenario.load.shape == DOUBLING:
+        load_s = sum(turn.seconds for turn in turns)
+        return load_s, load_s + DRAINS * scenario.limits.drain
     load_s = most_s = 0.0
     for turn in turns:
         times, spare_s = 1, drain_s(scenario, turn.arm)

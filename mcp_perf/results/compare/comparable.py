@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from mcp_perf.results.document.run_numbers import RunIdentity
-from mcp_perf.results.judge.trial import is_search
+from mcp_perf.results.judge.trial import finds_levels
 
 _SEARCHED = (
-    "a search for the capacity has rounds of different rates, which are not compared with those of "
-    "another run; hold it to a number instead, with a gate like mcp.capacity >= 100/s"
+    "a load that looks for a level has rounds of different ones, which are not compared with those "
+    "of another run; hold it to a number instead, with a gate like mcp.capacity >= 100/s"
 )
 AGAIN = "make the base again with this version of mcp-perf"
 
@@ -22,7 +22,7 @@ def differences(base: RunIdentity, new: RunIdentity) -> list[str]:
 
     An arm that only one of them has makes no difference here: it cannot pass, and is told of there.
     """
-    if is_search(base.load) or is_search(new.load):
+    if finds_levels(base.load) or finds_levels(new.load):
         return [f"load: {_SEARCHED}"]
     if base.scenario != new.scenario:
         return [_differs("scenario", base.scenario, new.scenario)]

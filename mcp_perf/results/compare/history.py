@@ -16,7 +16,7 @@ from sqlalchemy.schema import CreateTable
 
 from mcp_perf import folders
 from mcp_perf.results.document.run_numbers import RunIdentity, RunNumbers
-from mcp_perf.results.judge.trial import is_search
+from mcp_perf.results.judge.trial import finds_levels
 from mcp_perf.results.stats.rounds import around
 from mcp_perf.results.stats.trend import Point
 
@@ -119,8 +119,8 @@ def _point(row: Any) -> Point:
 
 
 def _metrics(run: RunNumbers) -> Iterator[dict[str, Any]]:
-    """Give the rows of a run; a search has none, for its rounds were each at another rate."""
-    for name, arm in () if is_search(run.identity.load) else run.arms.items():
+    """Give the rows of a run; one that looked for a level has none, as its rounds differed."""
+    for name, arm in () if finds_levels(run.identity.load) else run.arms.items():
         for metric, value in arm.values.items():
             low, high = around(value, arm.rounds[metric]) or (None, None)
             yield {

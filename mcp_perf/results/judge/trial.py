@@ -82,6 +82,11 @@ def is_search(load: Mapping[str, Any]) -> bool:
     return load.get("shape") == "breakpoint"
 
 
+def finds_levels(load: Mapping[str, Any]) -> bool:
+    """Tell whether the levels of a run's record depended on what came of them."""
+    return load.get("shape") in ("breakpoint", "doubling")
+
+
 def range_of(load: Mapping[str, Any]) -> Range:
     """Return where the search of a run's record went."""
     return Range.of(load["rate_per_s"], load["round_s"], load["rounds"])

@@ -22,8 +22,8 @@ limits: {drain: DRAIN}
 def scenario(tmp_path):
     """Give a scenario with these steps of an MCP arm, and this longest drain."""
 
-    def given(steps, drain="30s"):
-        text = SCENARIO.replace("STEPS", steps).replace("DRAIN", drain)
+    def given(steps, drain="30s", load="{users: 1}"):
+        text = SCENARIO.replace("STEPS", steps).replace("DRAIN", drain) + f"load: {load}\n"
         return load_text(text, "drained.yaml", tmp_path).scenario
 
     return given
@@ -56,6 +56,13 @@ def test_promise_09_the_longest_time_of_a_run_is_known_before(scenario):
     assert longest_s(turns, given) == (22.0, 22.0 + 3 * 5.0 + 3 * 11.0)
     first = plan(["mcp"], [Level(1)], 5.0, 1.0)
     assert longest_s(first, given, trials=10) == (51.0, 51.0 + 21 * 5.0 + 10 * 35.0)
+
+
+def test_a_load_whose_users_double_has_time_for_two_drains(scenario):
+    """Whatever its calls do: rounds that may come too late are left out."""
+    given = scenario("[{call: one}]", load="{shape: doubling}")
+    turns = plan(["mcp"], [Level(1)] * 9, 5.0, 5.0)
+    assert longest_s(turns, given) == (50.0, 50.0 + 2 * given.limits.drain)
 
 
 def test_promise_09_timeouts_that_cannot_be_reached_are_told(scenario):

@@ -35,14 +35,15 @@ def test_what_differs_is_named_with_both_values(changes, said):
     assert line.startswith(said)
 
 
+@pytest.mark.parametrize("shape", ["breakpoint", "doubling"])
 @pytest.mark.parametrize("which", [0, 1])
-def test_searches_for_the_capacity_are_not_compared_round_by_round(which):
-    """Their rounds have different rates; what to write instead is said."""
-    runs = [identity(), identity(load={"shape": "breakpoint"})]
+def test_loads_that_look_for_a_level_are_not_compared_round_by_round(which, shape):
+    """Their rounds have different levels; what to write instead is said."""
+    runs = [identity(), identity(load={"shape": shape})]
     [line] = differences(runs[which], runs[1 - which])
-    assert line.startswith("load: a search for the capacity")
+    assert line.startswith("load: a load that looks for a level")
     assert "mcp.capacity >= 100/s" in line
-    alike = identity(load={"shape": "breakpoint"})
+    alike = identity(load={"shape": shape})
     assert differences(alike, alike) == [line]
 
 
