@@ -113,6 +113,13 @@ def _confirm(names: Sequence[str]) -> bool:
     return click.confirm(question, default=False, err=True)
 
 
+def _say(*lines: str) -> None:
+    from mcp_perf.load.hub.redaction import clean  # noqa: PLC0415
+
+    for line in lines:
+        click.echo(clean(line), err=True)
+
+
 @contextmanager
 def told() -> Iterator[None]:
     """Show a refusal as ours, with its exit code."""
@@ -162,8 +169,7 @@ def made(name: str, options: dict[str, Any]) -> Iterator[str]:
         return
     found = surveyed(given, asked["tool"], asked["args"])
     given = found.given
-    for remark in found.remarks():
-        click.echo(remark, err=True)
+    _say(*found.remarks())
     os.environ.update(given.variables)
     with tempfile.TemporaryDirectory(prefix="mcp-perf-") as folder:
         path = Path(folder) / f"{given.name}.yaml"
@@ -174,8 +180,7 @@ def made(name: str, options: dict[str, Any]) -> Iterator[str]:
         try:
             yield str(path)
         finally:
-            told = f"This scenario as a file: mcp-perf init -o my.yaml {given.typed}"
-            click.echo(told, err=True)
+            _say(f"This scenario as a file: mcp-perf init -o my.yaml {given.typed}")
 
 
 def _load(given: "Given", rate: float | None, requests: int | None, *, steady: bool) -> str:
@@ -224,11 +229,10 @@ def init(target: str, output: Path, tool: Sequence[str], args: str | None, **how
         output.write_text(text, "utf-8")
     except OSError as error:
         raise Refused(f"{output}: cannot be written ({error.strerror})") from None
-    click.echo(f"{output}: {len(found.calls)} tools ({', '.join(found.calls)})")
-    for remark in found.remarks():
-        click.echo(remark, err=True)
-    for name in sorted(given.variables.keys() - os.environ.keys()):
-        click.echo(f"Before a run: export {name}=…", err=True)
+    missing = sorted(given.variables.keys() - os.environ.keys())
+    exports = [f"Before a run: export {name}=…" for name in missing]
+    _say(f"{output}: {len(found.calls)} tools ({', '.join(found.calls)})")
+    _say(*found.remarks(), *exports)
 
 
 def _proposed(found: "Survey") -> list[str]:
