@@ -243,7 +243,7 @@ def _hint(reply: Reply) -> str:
     if reply.status in (403, 421) and _ABOUT_HOST.search(said):
         return " (the server checks the Host or Origin header: use the address that it allows)"
     if reply.status in (401, 403):
-        return " (the server wants credentials: set `headers:` or `auth:` of the arm)"
+        return " (the server wants credentials: `headers:` or `auth:` of the arm, or --bearer-env)"
     if reply.status in (404, 405):
         return " (is this the address of the MCP endpoint? It often ends with /mcp)"
     return ""
