@@ -37,7 +37,7 @@ _LISTS: Final = {
 def facts(given: Given, folder: Path) -> Details:
     """Look at a server, without load. Raises Refusal."""
     seen = Seen()
-    with reached(given, folder) as (_, target):
+    with reached(given, folder) as target:
         with opened(target, observe=seen, listens=target.version != MODERN) as client:
             offered = seen.result("server/discover", "initialize").get("capabilities") or {}
             methods = _methods(client, offered, target)

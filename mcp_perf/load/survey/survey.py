@@ -11,6 +11,7 @@ from pathlib import Path
 from shlex import quote
 from typing import Any, Final
 
+from mcp_perf.client.errors import TargetError
 from mcp_perf.client.protocol import jsonrpc
 from mcp_perf.client.protocol.requests import Call
 from mcp_perf.client.protocol.tools import Tool
@@ -24,9 +25,9 @@ from mcp_perf.load.survey.writing import ARM, TIMEOUT_S, scenario
 from mcp_perf.load.targets import confidential
 from mcp_perf.load.targets.bundled import Systems
 from mcp_perf.load.targets.clients import McpSession, session
-from mcp_perf.load.targets.refusal import Refusal
+from mcp_perf.load.targets.refusal import UNREACHABLE, Refusal
 from mcp_perf.load.targets.targets import ArmTarget, reach_all
-from mcp_perf.scenario.loader import Loaded, ScenarioError, load_text
+from mcp_perf.scenario.loader import ScenarioError, load_text
 
 Asked = Mapping[str, Mapping[str, Any] | None]
 """The tools that were asked for by name, some with their arguments."""
@@ -34,6 +35,7 @@ Confirm = Callable[[Sequence[str]], bool]
 """Asks a person whether tools may be called that are not known to be harmless."""
 _TRIES: Final = 3
 """With other arguments each time."""
+_TRIES_S: Final = 20.0
 _MOST_TOOLS: Final = 30
 _CALM_S: Final = 3.0
 _CALM_CALLS: Final = 10
@@ -66,7 +68,7 @@ class Survey:
 
 
 @contextmanager
-def reached(given: Given, folder: Path) -> Iterator[tuple[Loaded, ArmTarget]]:
+def reached(given: Given, folder: Path) -> Iterator[ArmTarget]:
     """Reach a target, whose system, if it is a bundled one, runs so long. Raises Refusal."""
     text = scenario(given, {}, _IDLE, base=Path())
     environ = {**os.environ, **given.variables}
@@ -76,7 +78,11 @@ def reached(given: Given, folder: Path) -> Iterator[tuple[Loaded, ArmTarget]]:
         raise Refusal(*(f"{one.message} - {one.hint}" for one in error.problems)) from None
     hide(confidential.of_run(loaded, (), [given.line]))
     with Systems(folder) as systems:
-        yield loaded, reach_all(loaded, systems, {}, {}, folder)[ARM]
+        target = reach_all(loaded, systems, {}, {}, folder)[ARM]
+        try:
+            yield target
+        except TargetError as error:
+            raise Refusal(f"{ARM}: {error}", code=UNREACHABLE) from error
 
 
 @contextmanager
@@ -114,15 +120,20 @@ class Seen:
 
 def survey(given: Given, folder: Path, asked: Asked, confirm: Confirm) -> Survey:
     """Learn what can be called, by trying it. Raises Refusal, also if nothing can."""
-    with reached(given, folder) as (_, target):
+    with reached(given, folder) as target:
         tools = target.tools or {}
         found = Survey(given, target)
         for name in _chosen(tools, asked, confirm, found.left):
             found.calls[name] = {}
         with opened(target, observe=(seen := Seen())) as client:
             found.given = given.called(str(seen.server().get("name")))
+            until_s = time.monotonic() + _TRIES_S
             for name in [*found.calls]:
-                _try_out(client, tools[name], asked.get(name), found)
+                if time.monotonic() < until_s:
+                    _try_out(client, tools[name], asked.get(name), found)
+                else:
+                    del found.calls[name]
+                    found.left[name] = f"the other ones took {_TRIES_S:g} s{_BY_NAME}"
             _measure(client, tools, found)
     if not found.calls:
         word = f"{len(tools)} tools: {', '.join(tools)}" if tools else "no tools"
@@ -186,10 +197,10 @@ def _called(client: McpSession, tool: Tool, made: Mapping[str, Any], number: int
 
 def _measure(client: McpSession, tools: Mapping[str, Tool], found: Survey) -> None:
     """Call each tool a few times, one call after the other."""
-    until = time.monotonic() + _CALM_S
+    until_s = time.monotonic() + _CALM_S
     for number in range(_CALM_CALLS):
         for name, made in found.calls.items():
-            if number and time.monotonic() > until:
+            if time.monotonic() > until_s:
                 return
             reply = _called(client, tools[name], made, _TRIES + 1 + number)
             if reply.outcome == OK:

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from mcp_perf.load.survey import survey as module
 from mcp_perf.load.survey.facts import facts
 from mcp_perf.load.survey.given import of_line
 from mcp_perf.load.survey.survey import survey
@@ -79,6 +80,31 @@ def test_of_many_tools_some_are_enough(start, tmp_path):
     found = survey(given, tmp_path, {}, no)
     assert len(found.calls) == 30
     assert "Not called: get_30, get_31: 30 tools are enough" in found.remarks()[0]
+
+
+def test_a_server_that_is_slow_is_not_asked_for_long(start, tmp_path, monkeypatch):
+    """What there is no time for is named, and its time is not known."""
+    monkeypatch.setattr(module, "_TRIES_S", 0.0)
+    _, given = start([tool("get_it")])
+    with pytest.raises(Refusal, match=r"get_it: the other ones took 0 s \(--tool NAME"):
+        survey(given, tmp_path, {}, no)
+
+
+def test_a_server_that_goes_away_is_told_of(start, tmp_path):
+    """Between two sessions, too."""
+    server, given = start([tool("get_it")])
+    answer = server.answer
+    seen = []
+
+    def once(method, params):
+        seen.append(method)
+        gone = seen.count("initialize") > 1
+        return {"error": {"code": -1, "message": "gone"}} if gone else answer(method, params)
+
+    server.answer = once
+    with pytest.raises(Refusal, match="mcp: initialize failed: -1 gone") as caught:
+        survey(given, tmp_path, {}, no)
+    assert caught.value.exit_code == 108
 
 
 def test_what_matters_under_load_is_found_out_without_load(start, tmp_path):
