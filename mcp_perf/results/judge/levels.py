@@ -141,17 +141,17 @@ def climbed(tally: RunTally) -> SearchFacts | None:
 def _climb_told(arm: str, found: Climb) -> str:
     if found.last is None:
         return f"No level of {arm} came to its end."
-    beyond = f"At {describe((found.last.started.users, 0.0))} "
+    beyond = f"At {_users(found.last)} it did not: {found.broke_by}."
     if found.by_generator:
-        beyond += "the load generator was not fit to measure."
-    else:
-        beyond += f"it did not: {found.broke_by}."
+        beyond = f"At {_users(found.last)} the load generator was not fit to measure."
     if found.best is None:
         return f"{arm} kept up at no level. {beyond}"
     totals = Totals([found.best])
-    numbers = (
-        f"{show(totals.calls_per_s or 0.0, '/s')}, p95 {show(totals.value('p95') or 0.0, 'ms')}"
-    )
-    level = describe((found.best.started.users, 0.0))
+    rate, p95 = totals.calls_per_s or 0.0, totals.value("p95") or 0.0
     more = beyond if found.over else "It is the highest level that was tried."
-    return f"{arm} kept up with {level}: {numbers}. {more}"
+    kept = f"{arm} kept up with {_users(found.best)}"
+    return f"{kept}: {show(rate, '/s')}, p95 {show(p95, 'ms')}. {more}"
+
+
+def _users(turn: RecordedTurn) -> str:
+    return describe((turn.started.users, 0.0))

@@ -34,12 +34,7 @@ McpTarget = Annotated[
     fields.either(
         {"type": "string"},
         fields.one_key(sse="string", stdio="array", python="string"),
-        {
-            "type": "object",
-            "properties": {"stdio": {"type": "array"}, "cwd": {"type": "string"}},
-            "required": ["stdio", "cwd"],
-            "additionalProperties": False,
-        },
+        {**fields.one_key(stdio="array", cwd="string"), "minProperties": 2, "maxProperties": 2},
     ),
 ]
 WhoseResources = Annotated[
