@@ -2,24 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
 
 from mcp_perf.client.protocol.tools import Tool
-from mcp_perf.load.survey.words import split
-
-HARMLESS: Final = (
-    "add ask calc calculate check compare compute convert count current describe detect echo "
-    "estimate explain fetch find format get greet hello help info inspect is list lookup measure "
-    "multiply parse ping query read retrieve search show status subtract sum summarize time "
-    "translate validate verify view weather whoami"
-)
-"""Words that the name of a tool begins with that changes nothing, or adds to it at most."""
-DESTRUCTIVE: Final = (
-    "cancel clear close delete destroy disable discard drop empty erase evict exit expire flush "
-    "kill overwrite pay prune purge quit reboot refund remove reset revert revoke rm rollback "
-    "shutdown stop terminate transfer trash truncate uninstall unlink unpublish wipe withdraw"
-)
-"""Words that no name holds of a tool that is called here."""
+from mcp_perf.load.survey import words
 
 
 @dataclass(frozen=True)
@@ -45,10 +30,9 @@ def is_destructive(tool: Tool) -> bool:
     """Tell whether a tool may destroy something: it says so, or its name does."""
     if tool.hints.get("destructiveHint") is True and tool.hints.get("readOnlyHint") is not True:
         return True  # of what only reads the hint has no meaning
-    return not set(DESTRUCTIVE.split()).isdisjoint(split(tool.name))
+    return words.holds(tool.name, "destructive")
 
 
 def is_harmless(tool: Tool) -> bool:
     """Tell whether a tool changes nothing: it says so, or its name begins like that."""
-    begins = split(tool.name)[:1]
-    return tool.hints.get("readOnlyHint") is True or not set(HARMLESS.split()).isdisjoint(begins)
+    return tool.hints.get("readOnlyHint") is True or words.begins(tool.name, "harmless")
