@@ -86,6 +86,8 @@ def given_of(name: str, options: dict[str, Any]) -> "Given | None":
     texts = {name.strip(): value.strip() for name, _, value in pairs}
     if bearer:
         texts["Authorization"] = f"Bearer ${{env:{bearer}}}"
+    if texts and found.line.startswith(("stdio:", "python:")):
+        raise Refused("--header and --bearer-env are for what is reached by HTTP")
     return found.with_headers(texts)
 
 

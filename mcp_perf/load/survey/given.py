@@ -15,7 +15,8 @@ from mcp_perf.scenario.model.targets import mcp_target, read_target, split_targe
 from mcp_perf.scenario.problems.suggestions import suggest
 from mcp_perf.scenario.problems.wording import InputError, one_of, quote
 
-LINE: Final = re.compile(r"(?:https?|sse|stdio|python|system):")
+_HOST: Final = r"[\w.-]+:\d+(?:/|$)"
+LINE: Final = re.compile(rf"(?:https?|sse|stdio|python|system):|{_HOST}")
 """How a target begins, and no scenario's name."""
 Prompt = Callable[[str], str]
 """Asks a person for a value by its description. Raises InputError where there is nobody."""
@@ -67,6 +68,8 @@ class Given:
 
 def of_line(line: str) -> Given:
     """Take an address, or another line of a target. Raises InputError."""
+    if re.match(_HOST, line):
+        raise InputError(f"{line} is no target", f"http:// is missing: write http://{line}")
     transport, rest = split_target(read_target(line))
     return Given(line, f"-- {rest}" if transport == "stdio" else line)
 

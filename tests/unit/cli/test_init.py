@@ -74,6 +74,8 @@ def test_a_server_of_a_configuration_is_taken(start, tmp_path, monkeypatch):
         (("check", "http://a/mcp", "--header", "X"), 104, "--header: write 'NAME: VALUE'"),
         (("check", "http://a/mcp", "--bearer-env", "GONE"), 104, "'GONE' is not set"),
         (("check", "http://ü/mcp"), 104, "holds a letter"),
+        (("check", "127.0.0.1:80/mcp"), 104, "http:// is missing: write http://127.0.0.1:80/mcp"),
+        (("check", "--header", "A: b", "--", "x"), 104, "are for what is reached by HTTP"),
         (("check", "--"), 104, "[] is not a command"),
         (("init", "http://a", "-o", "x", "--tool", "a", "--args", "{"), 104, "--args: "),
         (("init", "http://a", "-o", "x", "--tool", "a", "--args", "[]"), 104, "write an object"),
