@@ -61,6 +61,7 @@ def read_target(line: str) -> str:
     if scheme not in ("http", "https", "system") or not rest:
         missing = HOST.match(line)
         hint = f"http:// is missing: write ARM=http://{line}" if missing else "write ARM=URL"
+        hint = f"run --from {line} takes a client's servers" if line.endswith(".json") else hint
         raise InputError(f"{quote(line)} is not a target", hint)
     return line
 

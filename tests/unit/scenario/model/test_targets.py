@@ -66,6 +66,13 @@ def test_an_arm_is_pointed_only_where_it_can_go(arm, line, says):
         Arm(**arm).pointed(line)
 
 
+def test_a_configuration_of_a_client_is_no_target_of_an_arm():
+    """The option that takes one is named."""
+    with pytest.raises(InputError) as caught:
+        read_target("a/mcp.json")
+    assert caught.value.hint == "run --from a/mcp.json takes a client's servers"
+
+
 def test_what_one_process_cannot_tell_apart_is_refused(refuse):
     """A request of the server does not say whose call it is about; progress does, by its token."""
     text = (
