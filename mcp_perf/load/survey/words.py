@@ -15,6 +15,7 @@ _EXAMPLE: Final = re.compile(
     r"(?:\"([^\"\n]{1,200})\"|'([^'\n]{1,200})'|`([^`\n]{1,200})`)",
     re.IGNORECASE,
 )
+_QUOTED: Final = re.compile(r"['\"`]([\w./-]{1,40})['\"`]")
 
 
 def split(name: str) -> list[str]:
@@ -38,7 +39,7 @@ def texts(name: str, description: str) -> list[str]:
     said = _LISTS["said"].items()
     found += [text for told, text in said if re.search(told, description, re.IGNORECASE)]
     named = [value for value in _named(name) if isinstance(value, str)]
-    return [*found, *named, *_LISTS["any"].split()]
+    return [*found, *named, *_QUOTED.findall(description), *_LISTS["any"].split()]
 
 
 def number(name: str) -> float | None:

@@ -109,6 +109,7 @@ def test_a_format_is_kept_to(format_):
         ("when", "24-hour format (HH:MM)", "12:30"),
         ("user_email", "", "user@example.com"),
         ("x", "e.g. `abc`", "abc"),
+        ("branch_type", "Whether local branches ('local') or all ('all') are meant", "local"),
         ("repo_path", "", "."),
     ],
 )
