@@ -65,4 +65,5 @@ def test_a_scenario_is_made_for_servers_of_others(given_servers, tmp_path):
         called += len(one.calls)
         refused += [f"{name}: {why}" for why in one.left.values() if "_error for" in why]
     unfit = [why for why in refused if REFUSED.search(why.partition("}: ")[2])]
+    print(f"{called} tools of {len(found)} servers are ok; refused: {refused}")
     assert len(unfit) <= 0.1 * (called + len(refused)), unfit
