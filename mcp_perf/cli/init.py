@@ -217,6 +217,8 @@ def init(target: str, output: Path, tool: Sequence[str], args: str | None, **how
     from mcp_perf.load.survey.writing import scenario  # noqa: PLC0415
 
     given = target_of(target, how)
+    if any(value and value in given.line for value in given.variables.values()):
+        raise Refused("the target's line holds what was asked for; hand it over by env or headers")
     if output.exists():
         raise Refused(f"{output} exists already; name another file")
     found = surveyed(given, tool, args)

@@ -76,7 +76,7 @@ def reached(given: Given, folder: Path) -> Iterator[ArmTarget]:
         loaded = load_text(text, given.name, Path(), environ=environ)
     except ScenarioError as error:
         raise Refusal(*(f"{one.message} - {one.hint}" for one in error.problems)) from None
-    hide(confidential.of_run(loaded, (), [given.line]))
+    hide([*given.variables.values(), *confidential.of_run(loaded, (), [given.line])])
     with Systems(folder) as systems:
         target = reach_all(loaded, systems, {}, {}, folder)[ARM]
         try:

@@ -64,6 +64,17 @@ def test_a_server_of_a_configuration_is_taken(start, tmp_path, monkeypatch):
     assert asked.output.startswith("key: a value is asked for - run it on a terminal")
 
 
+def test_what_was_asked_for_is_not_written_into_a_command(tmp_path, monkeypatch):
+    """Everybody can read a file; a run may have it, and hides it."""
+    monkeypatch.setattr("mcp_perf.cli.init._ask", lambda _what: "s3cret-4711")
+    server = {"command": "x", "args": ["--key", "${input:key}"]}
+    (tmp_path / "mcp.json").write_text(json.dumps({"servers": {"a": server}}))
+    asked = ask("init", "--from", tmp_path / "mcp.json", "-o", tmp_path / "my.yaml")
+    assert asked.exit_code == 104
+    assert "hand it over by env or headers" in asked.output
+    assert "s3cret" not in asked.output
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "says"),
     [
