@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from mcp_perf.load.survey.arguments import SEQ
 from mcp_perf.load.survey.given import Given
-from mcp_perf.results.render.words.text import one_line
+from mcp_perf.results.document.text import one_line
 from mcp_perf.scenario.model.targets import split_target, words
 
 ARM: Final = "mcp"
