@@ -24,8 +24,6 @@ _USERS: Final = 5
 _MARGIN: Final = 3
 """Times what calls took with one user, for each of the users: a proposal has to hold."""
 _LEAST_MS: Final = 50
-_PUBLIC_USERS: Final = 8
-"""The most that a server on the internet gets to bear whose owner was not asked."""
 
 
 class TargetCommand(click.Command):
@@ -169,6 +167,8 @@ def made(name: str, options: dict[str, Any]) -> Iterator[str]:
             raise Refused(f"--{key} is for a target without a file; write it into the file")
         yield name
         return
+    if given.line == name and not given.line.startswith(("stdio:", "python:")):
+        options["target"] += (f"mcp={name}",)  # what is typed needs no word of its owners
     found = surveyed(given, asked["tool"], asked["args"])
     given = found.given
     _say(*found.remarks())
@@ -193,7 +193,9 @@ def _load(given: "Given", rate: float | None, requests: int | None, *, steady: b
         return f"{{users: 10, journeys: {requests}, rounds: 1, round: 10m, warmup: 0s}}"
     if steady:
         return f"{{users: 10, {_TIME}}}"
-    return f"{{shape: doubling, users: {_PUBLIC_USERS if given.is_public else 256}}}"
+    from mcp_perf.load.prepare.permission import MOST_USERS  # noqa: PLC0415 -- it loads Locust
+
+    return f"{{shape: doubling, users: {MOST_USERS if given.is_public else 256}}}"
 
 
 @click.command(cls=TargetCommand)

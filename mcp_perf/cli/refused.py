@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from mcp_perf.results.document.text import visible
-
 if TYPE_CHECKING:
     from mcp_perf.results.document.run_numbers import RunNumbers
 
@@ -33,6 +31,8 @@ class Refused(click.ClickException):
 
 def say(text: str, *, err: bool = False) -> None:
     """Print what may hold words of others: names and titles in files, answers of servers."""
+    from mcp_perf.results.document.text import visible  # noqa: PLC0415 -- it is for reports, too
+
     click.echo(visible(text), err=err)
 
 

@@ -12,7 +12,7 @@ LOOPBACK: Final = "127.0.0.1"
 """Where the page and the master listen unless another host is asked for."""
 OURS: Final = (
     *("scenario", "target", "arm", "set", "out"),
-    *("baseline", "tolerance", "protocol", "store"),
+    *("allow", "baseline", "tolerance", "protocol", "store"),
 )
 """The names of our arguments."""
 

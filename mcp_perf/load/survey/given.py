@@ -53,6 +53,13 @@ class Given:
         except ValueError:
             return "." in host and not host.endswith(_PRIVATE)
 
+    @property
+    def is_here(self) -> bool:
+        """Whether it runs on this machine."""
+        transport, rest = split_target(self.line)
+        here = ("127.0.0.1", "::1", "localhost")
+        return transport not in ("http", "sse") or urlsplit(rest).hostname in here
+
     def called(self, name: str) -> "Given":
         """Name it, unless it has a name: in words that a scenario's name may have."""
         slug = "-".join(re.findall(r"[a-z0-9]+", (self.name or name).lower()))[:40].strip("-")

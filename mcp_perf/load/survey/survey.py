@@ -29,7 +29,7 @@ from mcp_perf.load.targets.refusal import UNREACHABLE, Refusal
 from mcp_perf.load.targets.targets import ArmTarget, reach_all
 from mcp_perf.scenario.loader import ScenarioError, load_text
 
-Asked = Mapping[str, Mapping[str, Any] | None]
+Chosen = Mapping[str, Mapping[str, Any] | None]
 """The tools that were asked for by name, some with their arguments."""
 Confirm = Callable[[Sequence[str]], bool]
 """Asks a person whether tools may be called that are not known to be harmless."""
@@ -118,7 +118,7 @@ class Seen:
         return info if isinstance(info, dict) else {}
 
 
-def survey(given: Given, folder: Path, asked: Asked, confirm: Confirm) -> Survey:
+def survey(given: Given, folder: Path, asked: Chosen, confirm: Confirm) -> Survey:
     """Learn what can be called, by trying it. Raises Refusal, also if nothing can."""
     with reached(given, folder) as target:
         tools = target.tools or {}
@@ -145,7 +145,7 @@ def survey(given: Given, folder: Path, asked: Asked, confirm: Confirm) -> Survey
 
 
 def _chosen(
-    tools: Mapping[str, Tool], asked: Asked, confirm: Confirm, left: dict[str, str]
+    tools: Mapping[str, Tool], asked: Chosen, confirm: Confirm, left: dict[str, str]
 ) -> list[str]:
     if unknown := [name for name in asked if name not in tools]:
         raise Refusal(f"there is no tool {unknown[0]!r}; the server has: {', '.join(tools)}")

@@ -17,6 +17,8 @@ Calls = Mapping[str, Mapping[str, Any]]
 """Tool -> its arguments, as `arguments` makes them."""
 _UNPRINTABLE: Final = re.compile("[^ -~\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
+_SHARED: Final = ", loop_lag_p99: 25ms} # the server shares the machine with the load generator"
+
 
 def scenario(
     given: Given,
@@ -29,7 +31,7 @@ def scenario(
 ) -> str:
     """Write a scenario that is kept in the folder `base`; without calls, it lists the tools."""
     return "\n".join(
-        [*_head(given), *_arm(given, base), *_journeys(calls), *_rest(load, gates)]
+        [*_head(given), *_arm(given, base), *_journeys(calls), *_rest(given, load, gates)]
     ) + ("".join(f"\n# {one_line(remark)}" for remark in remarks) + "\n")
 
 
@@ -77,9 +79,9 @@ def _journeys(calls: Calls) -> Iterator[str]:
         yield "  tools:\n    steps: [{list: tools}]"
 
 
-def _rest(load: str, gates: Sequence[str]) -> Iterator[str]:
+def _rest(given: Given, load: str, gates: Sequence[str]) -> Iterator[str]:
     yield f"\nload: {load}"
-    yield f"limits: {{drain: {TIMEOUT_S}s}}"
+    yield f"limits: {{drain: {TIMEOUT_S}s{_SHARED if given.is_here else '}'}"
     if gates:
         yield "\ngates:"
         yield from (f"  - {gate}" for gate in gates)

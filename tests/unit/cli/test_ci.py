@@ -186,4 +186,4 @@ def test_a_run_against_a_hostile_server_makes_no_command_but_its_own(
         "error title=mcp-perf hostile%3A FAIL (exit code 99)",
         "error title=FAIL%3A mcp.error_rate < 50%25",
     ]
-    assert summary.read_text().startswith("## \u274c FAIL: ::error::a title\n")
+    assert summary.read_text().startswith("## \u274c FAIL: \\\\x3a:error::a title\n")
