@@ -31,6 +31,18 @@ for name, module in (("mcp-perf", "mcp_perf.cli.main"), ("pytest", "pytest")):
 """
 """Installs a checkout of mcp-perf without a network, beside the packages of these tests."""
 
+PIP_COMMAND = '#!/bin/sh\nexec {home}/bin/python -m pip "$@"\n'
+PYTHON_COMMAND = """#!/bin/sh
+case " $* " in
+*" -m venv "*)
+  for folder; do :; done
+  {home}/bin/python3 -I -m venv --without-pip "$folder"
+  cp -r {pip} "$folder"/lib/python3.*/site-packages/ ;;
+*) exec {home}/bin/python3 "$@" ;;
+esac
+"""
+"""An isolated Python sees nothing of PYTHONPATH, so its environment gets the same pip."""
+
 SCENARIO = """
 name: mine
 title: My server
@@ -105,8 +117,10 @@ def machine(tmp_path, repository, environment, runners) -> Iterator:
     (pip / "__init__.py").touch()
     packages = sysconfig.get_path("purelib")
     (pip / "__main__.py").write_text(PIP.replace("{packages}", packages))
-    (home / "bin" / "pip").write_text(f'#!/bin/sh\nexec {home}/bin/python -m pip "$@"\n')
-    (home / "bin" / "pip").chmod(0o755)
+    for name, text in (("pip", PIP_COMMAND), ("python", PYTHON_COMMAND)):
+        (home / "bin" / name).unlink(missing_ok=True)
+        (home / "bin" / name).write_text(text.format(home=home, pip=pip))
+        (home / "bin" / name).chmod(0o755)
     path = f"{home / 'bin'}:{environment['PATH']}"
     shell = runners.Shell(repository, {**environment, "PATH": path, "PYTHONPATH": str(pip.parent)})
     yield shell

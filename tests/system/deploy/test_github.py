@@ -152,7 +152,7 @@ import json, pathlib, sys
 pathlib.Path("argv.json").write_text(json.dumps(sys.argv[1:]))
 sys.exit(CODE)
 """
-HOSTILE = 'a b"; touch owned; echo $(touch owned) `touch owned` ${HOME} \\ *'
+HOSTILE = '-a b"; touch owned; echo $(touch owned) `touch owned` ${HOME} \\ *'
 
 
 def test_inputs_reach_the_command_whole_and_nothing_in_them_is_run(action, repository):
@@ -174,7 +174,7 @@ def test_inputs_reach_the_command_whole_and_nothing_in_them_is_run(action, repos
             f"--target=mcp={HOSTILE}",
             "--target=rest=http://127.0.0.1:1",
         ),
-        *(f"--baseline={HOSTILE}", "--run-time=2m", f"--set=title={HOSTILE}", "--", HOSTILE),
+        *(f"--baseline={HOSTILE}", "--run-time=2m", f"--set=title={HOSTILE}", f"./{HOSTILE}"),
     ]
     assert not list(repository.rglob("owned"))
 
