@@ -56,7 +56,7 @@ def test_three_times_the_throughput_at_half_the_latency(load_run) -> None:
     """By the gates of its scenario, at the claim's own round trip, in rounds that are shorter."""
     load_run(
         "dual-vs-control",
-        *("load.rounds=8", "load.round=2s", "load.warmup=1s"),
+        *("load.rounds=10", "load.round=3s", "load.warmup=2s"),
         arms=["control", "dual"],
         excuse=undecided,
     )
