@@ -53,10 +53,13 @@ def test_only_a_slow_or_busy_machine_is_an_excuse(report, excused) -> None:
 
 @pytest.mark.load
 def test_three_times_the_throughput_at_half_the_latency(load_run) -> None:
-    """By the gates of its scenario, at the claim's own round trip, in rounds that are shorter."""
+    """By the gates of its scenario, at the claim's own round trip, in more rounds that are shorter.
+
+    A full processor makes rounds uneven, so targets keep further below one than in the scenario.
+    """
     load_run(
         "dual-vs-control",
-        *("load.rounds=10", "load.round=3s", "load.warmup=2s"),
+        *("load.calibrate=60%", "load.rounds=20", "load.round=2s", "load.warmup=2s"),
         arms=["control", "dual"],
         excuse=undecided,
     )
