@@ -18,6 +18,7 @@ from mcp_perf.load.plan.drain import longest_s, shortened
 from mcp_perf.load.plan.schedule import Turn, fit, levels, plan
 from mcp_perf.load.prepare import open_files, permission
 from mcp_perf.load.prepare.baseline import against
+from mcp_perf.load.prepare.draws import misfits
 from mcp_perf.load.prepare.history import problems as store_problems
 from mcp_perf.load.prepare.identities import settle
 from mcp_perf.load.steps.burst import undecided
@@ -267,7 +268,7 @@ def _reach(prepared: Prepared, pointed: Mapping[str, str]) -> None:
             for problem in unknown_names(loaded, name, target.variables)
         ),
     ]
-    if problems:
+    if problems := problems or misfits(loaded, prepared.targets, prepared.identities):
         raise Refusal(*problems)
 
 

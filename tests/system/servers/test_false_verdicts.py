@@ -1,5 +1,7 @@
 """Situations in which load tools for MCP give a wrong answer, each with the right one."""
 
+import re
+
 import pytest
 
 MODERN = "2026-07-28"
@@ -115,16 +117,28 @@ def test_no_two_requests_of_a_session_have_one_id(sdk_json, try_run):
 @pytest.mark.parametrize(
     "arguments", ["{message: 5}", '{message: "${user}"}', "{}", "{message: x, loud: true}"]
 )
-def test_arguments_that_the_schema_forbids_are_our_fault_not_the_servers(arguments, echo, try_run):
+def test_arguments_that_the_schema_forbids_are_refused_before_any_load(arguments, echo, try_run):
+    """With the file, the line and what the schema says; nothing is called."""
+    before = echo.get("/_counters")["by_tool"].get("echo", 0)
+    ended, document = try_run(echo_case(f"call: echo, arguments: {arguments}"), echo.base)
+    assert (ended.code, document) == (104, None), ended.output
+    assert re.search(r"\.yaml:\d+: tool echo: ", ended.output)
+    assert ("loud" if "loud" in arguments else "message") in ended.output
+    assert "inputSchema" in ended.output
+    assert echo.get("/_counters")["by_tool"].get("echo", 0) == before
+
+
+def test_arguments_that_a_reply_made_wrong_are_our_fault_not_the_servers(echo, try_run):
     """Such calls are not sent: harness errors, an INVALID run that names the argument."""
     before = echo.get("/_counters")["by_tool"].get("echo", 0)
-    short = ("--set", "load.round=300ms")
-    ended, document = try_run(echo_case(f"call: echo, arguments: {arguments}"), echo.base, *short)
+    save = "call: add, arguments: {a: 1, b: 2}, save: {sum: structuredContent.sum}"
+    case = echo_case(f"{save}}}, {{call: echo, arguments: {{message: '${{sum}}'}}")
+    ended, document = try_run(case, echo.base, "--set", "load.round=300ms")
     assert (ended.code, document["verdict"]) == (91, "INVALID"), ended.output
-    arm = document["arms"]["mcp"]
-    assert arm["classes"]["harness_error"] == arm["planned"] > 0
-    assert sum(arm["classes"].values()) == arm["classes"]["harness_error"]
-    assert ("loud" if "loud" in arguments else "message") in document["reasons"][0]["text"]
+    classes = document["arms"]["mcp"]["classes"]
+    assert classes["harness_error"] == classes["ok"] > 0
+    assert sum(classes.values()) == classes["harness_error"] + classes["ok"]
+    assert "message" in document["reasons"][0]["text"]
     assert echo.get("/_counters")["by_tool"].get("echo", 0) == before
 
 
