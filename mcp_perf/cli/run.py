@@ -4,7 +4,6 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Sequence
 from typing import Any, Final
 
 import click
@@ -37,6 +36,7 @@ report), 107 a fault of mcp-perf, 108 target not reached."""
 @click.option("--baseline", metavar="PATH", help="Fail when slower than this baseline.")
 @click.option("--tolerance", metavar="SHARE", help=f"It may be worse by {TOLERANCE} (default).")
 @click.option("--protocol", metavar="VERSION", help="MCP arms speak it: 2025-11-25, auto, …")
+@click.option("--log-calls", metavar="FILE", help="Write every request and answer, as JSONL.")
 @click.option("--store", metavar="URL", help="Where runs are remembered, for `trend`.")
 @formats_option
 @target_options
@@ -97,10 +97,10 @@ def _repeated(times: int, out: str | None) -> int:
 
 
 def _as_written(options: dict[str, Any]) -> list[str]:
-    written: list[str] = []
-    for name, value in options.items():
-        values: Sequence[Any] = value if isinstance(value, tuple) else [value]
-        for single in values:
-            if single is not None:
-                written += [f"--{name.replace('_', '-')}", str(single)]
-    return written
+    return [
+        word
+        for name, value in options.items()
+        for single in (value if isinstance(value, tuple) else (value,))
+        if single is not None
+        for word in (f"--{name.replace('_', '-')}", str(single))
+    ]

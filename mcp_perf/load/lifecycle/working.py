@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import gevent
 
+from mcp_perf.load.engine.call_log import recorder_for
 from mcp_perf.load.engine.conductor import ANSWER, ORDER
 from mcp_perf.load.engine.turn_runner import TurnRunner
 from mcp_perf.load.engine.user import UserPool
@@ -13,7 +14,6 @@ from mcp_perf.load.plan.drain import connect_s
 from mcp_perf.load.plan.schedule import share_of
 from mcp_perf.load.prepare import open_files, relay
 from mcp_perf.load.steps.locust_feed import LocustFeed
-from mcp_perf.load.steps.recorder import Recorder
 from mcp_perf.load.targets.targets import started_here
 from mcp_perf.load.watch.sessions import SessionWatch
 from mcp_perf.results.journal.records import AnyRecord
@@ -42,7 +42,8 @@ class WorkingSide:
         open_files.require(task.loaded, share_of(task.users, task.node, task.nodes), lines)
         late_ns = int(task.loaded.scenario.limits.loop_lag_p99 * 1e9)
         runner, feed = self.environment.runner, LocustFeed.of(self.environment)
-        recorder = Recorder(self.node, self.sink, late_ns=late_ns, feed=feed)
+        make = recorder_for(self.environment.parsed_options.log_calls)
+        recorder = make(self.node, self.sink, late_ns=late_ns, feed=feed)
         pool = self.pool = UserPool(
             task.loaded,
             task.targets,

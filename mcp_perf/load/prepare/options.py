@@ -12,7 +12,7 @@ LOOPBACK: Final = "127.0.0.1"
 """Where the page and the master listen unless another host is asked for."""
 OURS: Final = (
     *("scenario", "target", "arm", "set", "out"),
-    *("allow", "baseline", "tolerance", "protocol", "store"),
+    *("allow", "baseline", "tolerance", "protocol", "store", "log_calls"),
 )
 """The names of our arguments."""
 
@@ -51,6 +51,7 @@ def add(parser: Any) -> None:
         ("--baseline", "", "PATH", "Fail when the run is slower than this baseline."),
         ("--tolerance", TOLERANCE, "SHARE", "What a metric may be worse by than the baseline."),
         ("--protocol", "", "VERSION", "The version that MCP arms speak, such as 2025-11-25."),
+        ("--log-calls", "", "FILE", "Write every request and answer to this file, as JSONL."),
         ("--store", "", "URL", f"Where runs are remembered; default: ${VARIABLE}, or a file."),
     ):
         parser.add_argument(
@@ -82,6 +83,7 @@ def run_options(options: argparse.Namespace) -> RunOptions:
         protocol=options.protocol,
         store=options.store,
         allow=tuple(options.allow or ()),
+        log_calls=options.log_calls,
     )
 
 

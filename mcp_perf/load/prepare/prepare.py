@@ -40,6 +40,7 @@ from mcp_perf.scenario.values.units import TOLERANCE
 DEFAULT_SCENARIO: Final = "twilio-tasks"
 MOST_PROCESSES: Final = 16
 """Of a stdio server in an open load, unless its `max_in_flight` asks for more."""
+_LOGGED: Final = "Every call was written to a file (--log-calls): times are longer by that."
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,8 @@ class RunOptions:
     """Where runs are remembered, a URL; `history.py` knows the default."""
     allow: Sequence[str] = ()
     """Public hosts whose owners agree to the load."""
+    log_calls: str = ""
+    """The file for every call with its request and answer; empty: there is none."""
 
 
 @dataclass(slots=True)
@@ -221,7 +224,7 @@ def prepare(options: RunOptions, user: permission.User = permission.NOBODY) -> P
         rounds=rounds,
         folder=folder,
         systems=Systems(folder / "systems"),
-        remarks=remarks,
+        remarks=remarks + [_LOGGED] * bool(options.log_calls),
     )
     if options.baseline:
         scenario = loaded.scenario

@@ -8,7 +8,7 @@ import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 from urllib.parse import urlencode
 
 from mcp_perf.client.channels.inprocess import Code, find_function
@@ -43,6 +43,7 @@ from mcp_perf.scenario.values.generators import compile_generators
 from mcp_perf.scenario.values.templates import Template, compile_template
 
 Values = dict[str, Any]
+_REQUEST: Final = ("arguments", "query", "headers", "form", "json")  # sent beside the action
 
 
 def compile_journeys(
@@ -90,7 +91,11 @@ class ArmCompiler:
 
     def step(self, step: model.Step, answers: dialog.Answers | None) -> Runnable:
         """Compile a step; `answers` are those of its journey."""
-        return self.KINDS[step.action](self, step, answers)
+        compiled = self.KINDS[step.action](self, step, answers)
+        follow: Callable[..., Runnable] | None = getattr(self.recorder, "follow", None)  # to log
+        if follow is None or not isinstance(compiled, steps.CompiledStep):
+            return compiled
+        return follow(compiled, self._template(_written(step)))
 
     def _wait(self, step: model.Step, _answers: dialog.Answers | None) -> steps.WaitStep:
         return steps.WaitStep(step.subject)
@@ -141,7 +146,7 @@ class ArmCompiler:
         kind = steps.ToolStep if step.cancel_after is None else CancelledStep
         terms = self._terms(step)
         # A call that was cancelled has no output.
-        output = None if step.cancel_after else self._output(tool, terms["track"])
+        output = None if step.cancel_after else output_check(tool, terms["track"], self.recorder)
         made = kind(
             prepared=Call(
                 tool,
@@ -165,9 +170,6 @@ class ArmCompiler:
         """Return how long a task is to be kept: as long as somebody waits for it."""
         timeout_s = step.timeout or self.loaded.scenario.arms[self.target.arm].timeout
         return math.ceil(1000 * timeout_s) if tool.may_be_task else 0
-
-    def _output(self, tool: Tool, track: Track) -> OutputCheck | None:
-        return output_check(tool, track, lambda: self.recorder.calls)
 
     def _look(self, track: Track) -> ReplyLook:
         share = CpuShare(LOOKS_SHARE, lambda: self.recorder.calls, time.perf_counter_ns)
@@ -276,6 +278,13 @@ class ArmCompiler:
     """How each kind of step is compiled, by its key."""
 
 
+def _written(step: model.Step) -> dict[str, Any]:
+    """Return what a step asks for, as the file says it."""
+    names = {name for key, name in step.by_key().items() if key in (step.action, *_REQUEST)}
+    sent = step.model_dump(by_alias=True, exclude_unset=True, include=names)
+    return {step.action: sent[step.action], **sent}
+
+
 def _with_progress(step: model.Step) -> bool:
     return getattr(step, "progress", False)
 
@@ -322,7 +331,7 @@ def validator(tool: Tool) -> Callable[[Any], str]:
     return lambda it: "" if any(one.is_valid(it) for one in schemas) else first.problem(it)
 
 
-def output_check(tool: Tool, track: Track, calls: Callable[[], int]) -> OutputCheck | None:
+def output_check(tool: Tool, track: Track, recorder: Recorder) -> OutputCheck | None:
     """Compile a tool's outputSchema; None where it has none that can be used."""
     if tool.output_schema is None:
         return None
@@ -330,7 +339,7 @@ def output_check(tool: Tool, track: Track, calls: Callable[[], int]) -> OutputCh
         schema = CompiledSchema(tool.output_schema, "structuredContent", "outputSchema")
     except ValueError:
         return None
-    return OutputCheck(schema, track, CpuShare(CHECKS_SHARE, calls))
+    return OutputCheck(schema, track, CpuShare(CHECKS_SHARE, lambda: recorder.calls))
 
 
 def unchecked(loaded: Loaded, targets: Mapping[str, ArmTarget]) -> list[str]:

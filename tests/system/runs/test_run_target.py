@@ -30,11 +30,20 @@ def test_a_server_is_loaded_without_a_file(run_cli, report, tmp_path):
 
 
 def test_so_many_calls_are_made_as_are_asked_for(run_cli, report, tmp_path):
-    """Not one more, however fast the server is."""
+    """Not one more, however fast the server is; each is written down if that is asked for."""
     options = ("--requests", "57", "--users", "3", "--out", tmp_path / "run", "--format", "json")
-    ended = run_cli("run", "--tool", "add", "system:echo/mcp", *options)
+    log = ("--log-calls", tmp_path / "calls.jsonl")
+    ended = run_cli("run", "--tool", "add", "system:echo/mcp", *options, *log)
     assert ended.code in (0, 90, 91), ended.stderr
-    assert report(tmp_path / "run")["arms"]["mcp"]["calls"] == 57
+    found = report(tmp_path / "run")
+    assert found["arms"]["mcp"]["calls"] == 57
+    assert any("--log-calls" in note for note in found["notes"])
+    lines = [json.loads(line) for line in (tmp_path / "calls.jsonl").read_text().splitlines()]
+    calls = [line for line in lines if line["journey"]]
+    assert len(calls) == 57
+    for call in calls:
+        asked, said = json.loads(call["request"]), json.loads(call["answer"])
+        assert said["structuredContent"]["sum"] == sum(asked["arguments"].values())
 
 
 def test_a_command_is_loaded_at_one_rate_for_a_gate_as_often_as_is_asked(run_cli, report, tmp_path):

@@ -53,7 +53,7 @@ def test_everything_asked_for_is_kept():
     options = parsed(
         "--scenario=echo", "--target", "mcp=http://a/mcp", "--target", "rest=http://b",
         "--arm", "mcp", "--arm", "rest", "--set", "load.round=1s", "--set", "seed=2",
-        "--out", "here", num_users=7, spawn_rate=3.0, run_time=60,
+        "--out", "here", "--log-calls", "calls.jsonl", num_users=7, spawn_rate=3.0, run_time=60,
         tags=["fast"], exclude_tags=["rare"],
     )  # fmt: skip
     asked = run_options(options)
@@ -61,7 +61,7 @@ def test_everything_asked_for_is_kept():
     assert asked.targets == ("mcp=http://a/mcp", "rest=http://b")
     assert asked.arms == ("mcp", "rest")
     assert asked.settings == ("load.round=1s", "seed=2")
-    assert asked.out == "here"
+    assert (asked.out, asked.log_calls) == ("here", "calls.jsonl")
     assert (asked.tags, asked.excluded_tags) == (("fast",), ("rare",))
     assert (asked.users, asked.spawn_rate, asked.run_time_s) == (7, 3.0, 60)
 
@@ -97,7 +97,8 @@ def test_our_options_are_known_by_name():
     """A master keeps them for itself."""
     parser = Parser()
     add(parser)
-    assert {name.removeprefix("--") for name in parser.shown} == set(locust_options.OURS)
+    names = {name.removeprefix("--").replace("-", "_") for name in parser.shown}
+    assert names == set(locust_options.OURS)
 
 
 def test_the_form_shows_scenario_and_target_and_no_more():
