@@ -8,8 +8,8 @@ from typing import Any, Final
 
 import click
 
-from mcp_perf.cli.init import TargetCommand, made, target_options, tool_options
-from mcp_perf.cli.refused import Refused, formats_option, read_formats
+from mcp_perf.cli.init import TargetCommand, made, target_options, told, tool_options
+from mcp_perf.cli.refused import Refused, formats_option, read_formats, say
 from mcp_perf.scenario.values.units import TOLERANCE
 
 _RUN_TIME: Final = re.compile(r"(\d+h)?(\d+m)?(\d+s?)?")
@@ -45,6 +45,7 @@ report), 107 a fault of mcp-perf, 108 target not reached."""
 @click.option("--requests", type=click.IntRange(min=1), help="So many calls of a target.")
 @click.option("--gate", multiple=True, metavar="GATE", help="'mcp.p95 < 200ms', of a target.")
 @click.option("--repeat", type=click.IntRange(min=1), default=1, help="Run so many times.")
+@click.option("--dry-run", is_flag=True, help="Each journey once, with requests and answers.")
 @click.option("--ci", is_flag=True, help="Plain text; the job gets summary and annotations.")
 def run(scenario: str, formats: str, *, repeat: int, ci: bool, **options: Any) -> None:
     """Run SCENARIO (a name or a YAML file) and judge it, or see how much a server holds.
@@ -63,6 +64,7 @@ def run(scenario: str, formats: str, *, repeat: int, ci: bool, **options: Any) -
       mcp-perf run echo --set load.users=50 --set load.rounds=10
       mcp-perf run twilio-tasks --arm mcp --out results
       mcp-perf run your-server --target mcp=http://127.0.0.1:8000/mcp
+      mcp-perf run my.yaml --dry-run              each call once, without load
       mcp-perf run my.yaml --ci --out results     as a step of a CI job
     """
     chosen = read_formats(formats)
@@ -75,6 +77,8 @@ def run(scenario: str, formats: str, *, repeat: int, ci: bool, **options: Any) -
     from mcp_perf.cli.output.screen import run_on_screen  # noqa: PLC0415
 
     with made(scenario, options) as path:
+        if options.pop("dry_run"):
+            sys.exit(_dry(path, options))
         arguments = ["--scenario", path, *_as_written(options)]
         if not ci:
             sys.exit(run_on_screen(arguments, chosen))
@@ -82,6 +86,24 @@ def run(scenario: str, formats: str, *, repeat: int, ci: bool, **options: Any) -
             code = run_on_screen(arguments, chosen, job)
             job.conclude(code)
         sys.exit(code)
+
+
+def _dry(path: str, options: dict[str, Any]) -> int:
+    """Show each call of a scenario once; return the exit code."""
+    from mcp_perf.load.engine.dry_run import dry_run  # noqa: PLC0415 -- these load Locust
+    from mcp_perf.load.prepare import permission, prepare  # noqa: PLC0415
+
+    def show(call: dict[str, Any]) -> None:
+        where = ", ".join(filter(None, (call["arm"], call["journey"])))
+        click.echo(f"{where}: {call['step']}: {call['class']}, {call['ms']:.1f} ms")
+        for what in filter(call.get, ("request", "answer", "detail")):
+            click.echo(f"  {what}: {call[what]}")
+
+    three = (options[key] for key in ("target", "arm", "set"))
+    kept = {key: options[key] for key in ("protocol", "allow") if options[key]}
+    user = permission.User(permission.at_terminal, lambda line: say(line, err=True))
+    with told():
+        return 0 if dry_run(prepare.RunOptions(path, *three, **kept), user, show) else 99
 
 
 def _repeated(times: int, out: str | None) -> int:

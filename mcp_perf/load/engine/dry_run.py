@@ -1,0 +1,32 @@
+"""Every journey once on each arm, with what is asked and answered: no load, and no report."""
+
+import tempfile
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import replace
+
+from mcp_perf.load.engine.call_log import LoggedCall, LoggedRecorder
+from mcp_perf.load.engine.user import UserPool
+from mcp_perf.load.prepare.permission import User
+from mcp_perf.load.prepare.prepare import RunOptions, prepare
+from mcp_perf.outcomes import OK
+
+
+def dry_run(options: RunOptions, user: User, show: Callable[[LoggedCall], None]) -> bool:
+    """Walk all journeys as one user; return whether all of them were ok. Raises Refusal."""
+    recorder = LoggedRecorder("local", lambda _records: None, log=show)
+    with tempfile.TemporaryDirectory(prefix="mcp-perf-") as folder:
+        prepared = prepare(replace(options, users=1, out=folder), user)
+        scenario = prepared.loaded.scenario
+        # All are as frequent as each other, so that each comes once.
+        even = {
+            name: one.model_copy(update={"weight": 1.0}) for name, one in scenario.journeys.items()
+        }
+        once = replace(prepared.loaded, scenario=scenario.model_copy(update={"journeys": even}))
+        counted = recorder, lambda **_event: None
+        made = UserPool(once, prepared.targets, *counted, identities=prepared.identities)
+        with prepared.systems, closing(made) as pool:
+            only = pool.add()
+            only.open()
+            walks = [walk for walk in only.walks.values() for _ in even]
+            return {walk.journey() for walk in walks} == {OK}
