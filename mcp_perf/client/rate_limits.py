@@ -37,4 +37,5 @@ def fail(reply: Reply, outcome: str, detail: str, code: int = 0) -> Reply:
 
 def refuse(reply: Reply) -> Reply:
     """Fail a reply by its HTTP status, which is all that says what it is."""
-    return fail(reply, HTTP_ERROR, f"HTTP {reply.status}: {beginning(reply.body) or '(no body)'}")
+    said = reply.detail or beginning(reply.body) or "(no body)"
+    return fail(reply, HTTP_ERROR, f"HTTP {reply.status}: {said}")

@@ -84,8 +84,8 @@ class SseChannel:
         if reply.status == 400 or (refused and loss(reply.status, reply.body)):
             raise errors.SessionGone(f"HTTP {reply.status}: {beginning(reply.body)}")
         if reply.status >= 300:
-            error = errors.RefusedError(f"HTTP {reply.status}: {beginning(reply.body)}")
-            raise error.told_by(reply)
+            said = reply.detail or beginning(reply.body)
+            raise errors.RefusedError(f"HTTP {reply.status}: {said}").told_by(reply)
 
     def close(self) -> None:
         stream, self._stream = self._stream, None
@@ -115,13 +115,15 @@ class SseChannel:
         stream.ready(self.timeout_s)
         stream.reader.event_names = (*MESSAGES, b"endpoint")
         line = self.endpoint.line("GET", self.endpoint.target)
-        stream.send(line + self.endpoint.fields(_DOWN) + b"\r\n", self.timeout_s, self._clock())
+        request = line + self.endpoint.fields(_DOWN) + b"\r\n"
+        stream.send(request, self.timeout_s, self._clock())
         reader = stream.receive(deadline_ns)
         if reader.status != 200 or not reader.streaming:
             refusal = Reply(0)
             refusal.status, refusal.retry_after_s = reader.status, reader.retry_after_s
             raise errors.NegotiationError(
-                f"GET brings HTTP {reader.status} and no event stream: {beginning(reader.body)} "
+                f"GET brings HTTP {reader.status} and no event stream: "
+                f"{reader.redirected(request) or beginning(reader.body)} "
                 "(is this the address of the stream? It often ends with /sse)"
             ).told_by(refusal)
         event = stream.next_event(deadline_ns)

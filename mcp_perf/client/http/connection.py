@@ -110,6 +110,8 @@ class Connection:
             reader.let_go()
         if status >= 400:
             reply.retry_after_s = reader.retry_after_s
+        elif status >= 300:
+            reply.detail = reply.detail or reader.redirected(self._request)
         return reply
 
     def read_on(self, deadline_ns: int, is_answer: Callable[[bytes], bool]) -> None:

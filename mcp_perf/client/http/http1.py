@@ -21,6 +21,7 @@ MAX_REPLY_BYTES: Final = 64 * 1024 * 1024
 """A reply larger than this is cut off and counted as a transport error: 64 MiB is sixteen times
 the largest request the official servers take, and a thousand users cannot fill our memory."""
 MAX_HEAD_BYTES: Final = 256 * 1024
+_REDIRECTS: Final = (301, 302, 303, 307, 308)
 _MOST_KNOWN: Final = 256
 _STREAM: Final = -1
 _OF_ONE_EVENT: Final = EventDecoder()
@@ -223,6 +224,15 @@ class ResponseReader:
             if key.lower() == name:
                 return value
         return b""
+
+    def redirected(self, request: bytes) -> str:
+        """Say where a request is sent instead; nothing if it is not."""
+        if self.status not in _REDIRECTS:
+            return ""
+        asked = request[: request.find(b" HTTP/1.1")].partition(b"?")[0].decode()
+        location = self.header(b"location").decode("latin-1")
+        to = f"to {location}" if location else "without a Location"
+        return f"{asked} is redirected {to}"
 
     # What httptools calls. Of what nobody asked for, nothing is taken in.
 

@@ -31,7 +31,7 @@ _LONGEST_PAUSE_S: Final = 5.0
 _VERSION_UNKNOWN: Final = -32022
 _BUSY: Final = (TOO_MANY_REQUESTS, 502, 503, 504)
 """What says that the server, or what stands before it, answers later."""
-_ABOUT_HOST: Final = re.compile(r"\bhosts?\b|\borigins?\b|localhost|dns.?rebinding")
+_ABOUT_HOST: Final = re.compile(r"\b(?:http_)?hosts?\b|\borigins?\b|localhost|dns.?rebinding")
 
 
 class Ask(Protocol):
@@ -240,8 +240,16 @@ def _offers_modern(reply: Reply) -> bool:
 def _hint(reply: Reply) -> str:
     """Say what an HTTP status of a failed opening usually means."""
     said = reply.excerpt().lower()
-    if reply.status in (403, 421) and _ABOUT_HOST.search(said):
-        return " (the server checks the Host or Origin header: use the address that it allows)"
+    if " is redirected to " in reply.detail:
+        return (
+            " (not followed: only 307 and 308 are, within their scheme, host and port and in no "
+            "circle; if the server is there, write that address)"
+        )
+    if reply.status == 421 or (reply.status in (400, 403) and _ABOUT_HOST.search(said)):
+        return (
+            " (the server checks the Host or Origin header: write `host: NAME` for the arm as the "
+            "server allows it, or the address that it knows)"
+        )
     if reply.status in (401, 403):
         return " (the server wants credentials: `headers:` or `auth:` of the arm, or --bearer-env)"
     if reply.status in (404, 405):

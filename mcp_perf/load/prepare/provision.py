@@ -101,7 +101,8 @@ class _Provisioner:
         try:
             root = reply.json()
         except UNREADABLE as error:
-            message = f"HTTP {reply.status}, and the reply is not JSON"
+            why = reply.detail or "the reply is not JSON"
+            message = f"HTTP {reply.status}, and {why}"
             raise self._refusal(row, CONFIGURATION, message) from error
         try:
             found = {name: get(root) for name, get in self._take.items()}

@@ -75,7 +75,8 @@ class Checks:
     def _wrong_status(self, reply: Reply) -> str:
         if reply.outcome == OK:
             wanted = " or ".join(map(str, self.statuses))
-            reply.fail(CHECK_FAILED, f"HTTP {reply.status}, expected {wanted}")
+            moved = f" ({reply.detail})" if reply.detail else ""
+            reply.fail(CHECK_FAILED, f"HTTP {reply.status}, expected {wanted}{moved}")
         return reply.outcome
 
     def _inspect(self, reply: Reply, values: dict[str, Any], output: OutputCheck | None) -> str:

@@ -123,6 +123,15 @@ def test_the_endpoint_is_relative_to_the_stream(endpoint, line, connect):
     assert server.requests[1].startswith(line)
 
 
+@pytest.mark.parametrize("at", [0, 1], ids=["its stream", "its endpoint"])
+def test_a_redirect_is_not_followed_and_says_where_it_leads(at, stream, connect):
+    """Neither of the stream nor of a message."""
+    moved = b"HTTP/1.1 307 Moved\r\nLocation: /new\r\nContent-Length: 0\r\n\r\n"
+    says = ("GET /mcp", "POST /messages/")[at]
+    with pytest.raises(NegotiationError, match=f"{says} is redirected to /new"):
+        connect(*stream.greeting[:at], moved)
+
+
 @pytest.mark.parametrize(
     "endpoint",
     [b"http://127.0.0.2:9/x", b"//evil.invalid/x", b"https://[", b"/a b", b"/a\x7fb", b"file:///x"],

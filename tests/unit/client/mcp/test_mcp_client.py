@@ -447,11 +447,52 @@ def test_a_redirect_within_the_origin_is_followed_once_and_remembered(serve) -> 
     ],
 )
 def test_a_redirect_elsewhere_is_not_followed(serve, location) -> None:
-    """Another origin, a circle, or what is no address, is an http_error that shows the status."""
+    """Another origin, a circle, or no address: an http_error that shows where it leads."""
     server = serve(http(b"", "308 Permanent Redirect", f"Location: {location}"))
     reply = client(server, "2026-07-28").call(Call(ECHO, {}))
     assert reply.outcome == "http_error"
-    assert "308" in reply.detail
+    assert reply.detail == f"HTTP 308: POST /mcp is redirected to {location}"
+
+
+def test_a_redirect_leads_to_no_metadata_address(serve) -> None:
+    """It is shown, and nothing is connected to."""
+    location = "http://169.254.169.254/latest/meta-data"
+    server = serve(http(b"", "307 Temporary Redirect", f"Location: {location}"))
+    mcp = client(server, "2026-07-28")
+    assert mcp.call(Call(ECHO, {})).detail.endswith(f"is redirected to {location}")
+    assert (len(server.requests), mcp.messenger.endpoint.origin.host) == (1, "127.0.0.1")
+
+
+@pytest.mark.parametrize(
+    ("status", "header", "says"),
+    [
+        ("301 Moved", "Location: /ok/mcp", "POST /mcp is redirected to /ok/mcp"),
+        ("307 Moved", "X-Other: 1", "POST /mcp is redirected without a Location"),
+        ("303 Moved", "Location: http://localhost:1/", "is redirected to http://localhost:1/"),
+    ],
+)
+def test_a_server_that_is_elsewhere_says_where_and_what_to_write(serve, status, header, says):
+    """A redirect that is not followed has its Location and the cure."""
+    with pytest.raises(NegotiationError) as refused:
+        client(serve(http(b"", status, header)), "2025-11-25").negotiate()
+    assert says in str(refused.value)
+    assert ("write that address" in str(refused.value)) is ("without" not in says)
+
+
+def test_redirects_in_a_circle_end_and_say_both_places(serve) -> None:
+    """Each request is sent four times at most."""
+    there, back = (http(b"", "307 Moved", f"Location: {path}") for path in ("/b", "/mcp"))
+    server = serve(there, back, there, back, there)
+    with pytest.raises(NegotiationError, match="POST /b is redirected to /mcp"):
+        client(server, "2025-11-25").negotiate()
+    assert len(server.requests) == 4
+
+
+@pytest.mark.parametrize("status", ["304 Not Modified", "300 Multiple Choices"])
+def test_what_is_no_redirect_is_not_told_as_one(serve, status) -> None:
+    """It is an http_error like others."""
+    reply = client(serve(http(b"", status)), "2026-07-28").call(Call(ECHO, {}))
+    assert (reply.outcome, reply.detail) == ("http_error", f"HTTP {status[:3]}: (no body)")
 
 
 # Listing tools.

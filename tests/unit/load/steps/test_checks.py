@@ -66,6 +66,14 @@ def test_a_wrong_status_says_what_was_expected():
     assert reply.outcome == CHECK_FAILED
 
 
+def test_a_redirect_instead_of_the_expected_status_says_where_it_leads():
+    """A login page is seen at once."""
+    reply = reply_of(status=302)
+    reply.detail = "GET /mine is redirected to /login"
+    checks_of(statuses=(200,)).judge(reply, {})
+    assert reply.detail == "HTTP 302, expected 200 (GET /mine is redirected to /login)"
+
+
 @pytest.mark.parametrize(
     ("accepted", "outcome", "expected"),
     [

@@ -90,6 +90,11 @@ REFUSALS = {
         (http(403, b"Access is only allowed at localhost:8080"), http(405, b"")),
         "the server checks the Host or Origin header",
     ),
+    "its host, by status": ((http(421, b"Misdirected"), http(405, b"")), "write `host: NAME`"),
+    "its host, as Django has it": (
+        (http(400, b"Invalid HTTP_HOST header: '127.0.0.1'."), http(405, b"")),
+        "write `host: NAME`",
+    ),
     "no credentials": (
         (http(401, b"Unauthorized"), http(405, b"")),
         "the server wants credentials",
