@@ -32,12 +32,12 @@ def dial(origin: Origin, timeout_s: float) -> socket.socket:
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if origin.tls is None:
             return plain
-        return origin.tls.wrap_socket(plain, server_hostname=origin.host)
+        return origin.tls.wrap_socket(plain, server_hostname=origin.name)
     except BaseException as error:
         if plain is not None:
             plain.close()
         if isinstance(error, OSError):
-            raise connect_error(origin.authority, error) from error
+            raise connect_error(origin.address, error) from error
         raise
 
 
@@ -64,9 +64,9 @@ def _connected(origin: Origin, timeout_s: float) -> socket.socket:
     last: OSError = OSError("the host has no address")
     for family, where in look_up(origin.host, origin.port):
         if why := addresses.never(where[0]):
-            raise ConnectError(f"{origin.authority}: {why}")
+            raise ConnectError(f"{origin.address}: {why}")
         if origin.only_public and not addresses.is_public(where[0]):
-            raise ConnectError(f"{origin.authority}: {where[0]} is a private address")
+            raise ConnectError(f"{origin.address}: {where[0]} is a private address")
         made = socket.socket(family, socket.SOCK_STREAM)
         try:
             made.settimeout(timeout_s)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from typing import Final
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import SplitResult, urljoin, urlsplit
 
 from mcp_perf.client.http.http1 import ResponseReader, encode_headers
 
@@ -29,9 +29,13 @@ class Origin:
     tls: ssl.SSLContext | None = None
     only_public: bool = False
     """Whether nobody but a server named it: then it may not lead into the user's own network."""
+    called: str = ""
+    """What the server knows itself as, and a port if it has one; empty: as the address has it."""
 
     @classmethod
-    def of(cls, url: str, *, verify: bool = True, ca: str | None = None) -> "Origin":
+    def of(
+        cls, url: str, *, verify: bool = True, ca: str | None = None, called: str = ""
+    ) -> "Origin":
         """Read an origin off an address. Raises ValueError when it is not http or https."""
         if strange := _STRANGE.search(url):
             hint = "percent-encode it (ł is %C5%82), or write xn--… in a host name"
@@ -40,24 +44,38 @@ class Origin:
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError(f"{url!r} is not an http or https address")
         if parts.scheme == "http":
-            return cls("http", parts.hostname, parts.port or 80)
+            return cls("http", parts.hostname, parts.port or 80, called=called)
         context = ssl.create_default_context(cafile=ca)
         if not verify:
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
-        return cls("https", parts.hostname, parts.port or 443, context)
+        return cls("https", parts.hostname, parts.port or 443, context, called=called)
 
     @property
     def authority(self) -> str:
         """The value of the Host header."""
+        return self.called or self.address
+
+    @property
+    def name(self) -> str:
+        """What its certificate has to name."""
+        return urlsplit(f"//{self.authority}").hostname or self.host
+
+    @property
+    def address(self) -> str:
+        """Where it is connected to, as messages say it."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         default = 80 if self.scheme == "http" else 443
         return host if self.port == default else f"{host}:{self.port}"
 
     def same(self, url: str) -> bool:
-        parts = urlsplit(url)
-        port = parts.port or (443 if parts.scheme == "https" else 80)
-        return (parts.scheme, parts.hostname, port) == (self.scheme, self.host, self.port)
+        """Tell whether an address is here, by what the server knows itself as."""
+        return _origin(urlsplit(url)) == _origin(urlsplit(f"{self.scheme}://{self.authority}"))
+
+
+def _origin(parts: SplitResult) -> tuple[str, str | None, int]:
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    return parts.scheme, parts.hostname, port
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +83,7 @@ class Endpoint:
     """Where the calls of an arm go, and what every request carries. Shared by all its users."""
 
     url: str
+    """As the server knows it."""
     origin: Origin
     target: str
     """The request target: path and query."""
@@ -72,6 +91,8 @@ class Endpoint:
     timeout_s: float = DEFAULT_TIMEOUT_S
     personal: frozenset[str] = frozenset()
     """The names, in lower case, of headers that each user has a value of its own for."""
+    after: str = ""
+    """What comes after the request target, Host included."""
 
     @classmethod
     def of(
@@ -82,10 +103,12 @@ class Endpoint:
         timeout_s: float = DEFAULT_TIMEOUT_S,
         verify: bool = True,
         ca: str | None = None,
+        host: str = "",
         personal: Iterable[str] = (),
     ) -> "Endpoint":
         """Read an endpoint off an address. Raises ValueError on a bad address or header.
 
+        `host` is what the server knows itself as, if the address has it by another name;
         `personal` are the names of headers whose values `for_user` brings.
         """
         parts = urlsplit(url)
@@ -94,14 +117,18 @@ class Endpoint:
         personal = tuple(personal)
         for name in (*(name for name, _ in given), *personal):
             if name.lower() in _OURS:
-                raise ValueError(f"the header {name!r} is set by the client itself")
+                hint = ": write `host:` for the arm" if name.lower() == "host" else ""
+                raise ValueError(f"the header {name!r} is set by the client itself{hint}")
         encode_headers(given)
         try:
-            origin = Origin.of(url, verify=verify, ca=ca)
+            origin = Origin.of(url, verify=verify, ca=ca, called=host)
         except (OSError, ssl.SSLError) as error:
             raise ValueError(f"the certificate file {ca!r} cannot be read: {error}") from error
         theirs = frozenset(name.lower() for name in personal)
-        return cls(url, origin, target, given, timeout_s, theirs)
+        if host:
+            url = f"{origin.scheme}://{host}{target}"
+        after = f" HTTP/1.1\r\nHost: {origin.authority}\r\n"
+        return cls(url, origin, target, given, timeout_s, theirs, after)
 
     def for_user(self, headers: Mapping[str, str]) -> "Endpoint":
         """Return the endpoint with one user's own headers. Raises ValueError on a bad one."""
@@ -114,7 +141,7 @@ class Endpoint:
         return encode_headers(own)
 
     def line(self, method: str, target: str) -> bytes:
-        return f"{method} {target} HTTP/1.1\r\nHost: {self.origin.authority}\r\n".encode("latin-1")
+        return f"{method} {target}{self.after}".encode("latin-1")
 
     def fields(self, headers: list[tuple[str, str]]) -> bytes:
         """Encode the other headers, who we are among them; those of the arm win over them."""

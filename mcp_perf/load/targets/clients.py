@@ -184,6 +184,7 @@ def _endpoint(name: str, arm: Arm, loaded: Loaded, url: str) -> Endpoint:
             timeout_s=arm.timeout,
             verify=arm.tls.verify,
             ca=None if arm.tls.ca is None else str(loaded.base / arm.tls.ca),
+            host=arm.host,
             personal=(name for name, text in arm.headers.items() if any(names_in(text))),
         )
     except ValueError as error:

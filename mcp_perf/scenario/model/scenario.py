@@ -63,6 +63,8 @@ class Arm(fields.Part):
     python: Annotated[str, BeforeValidator(targets.python_object)] | None = None
     protocol: Protocol = "auto"
     headers: fields.Looked[fields.Headers] = Field(default_factory=dict)
+    host: Annotated[str, fields.accepts(syntax.host)] = ""
+    """What the server knows itself as, in Host and in TLS, if the address names it otherwise."""
     timeout: fields.PositiveSeconds = 10.0
     start_timeout: fields.PositiveSeconds = 60.0
     """How long a stdio server may take to answer for the first time."""
@@ -85,12 +87,18 @@ class Arm(fields.Part):
 
     @model_validator(mode="before")
     @classmethod
-    def _take_folder(cls, given: Any) -> Any:
-        """Take the folder of a command that stands beside it, as in files of MCP clients."""
-        mcp = given.get("mcp") if isinstance(given, dict) else None
-        if not isinstance(mcp, dict) or mcp.keys() != {"stdio", "cwd"} or "cwd" in given:
+    def _take_out(cls, given: Any) -> Any:
+        """Take what files of MCP clients have elsewhere: the folder of a command, Host."""
+        if not isinstance(given, dict):
             return given
-        return {**given, "mcp": {"stdio": mcp["stdio"]}, "cwd": mcp["cwd"]}
+        mcp, headers = given.get("mcp"), given.get("headers")
+        if isinstance(mcp, dict) and mcp.keys() == {"stdio", "cwd"} and "cwd" not in given:
+            given = {**given, "mcp": {"stdio": mcp["stdio"]}, "cwd": mcp["cwd"]}
+        if isinstance(headers, dict) and "host" not in given:
+            for name in (name for name in headers if str(name).lower() == "host"):
+                kept = {key: text for key, text in headers.items() if key != name}
+                given = {**given, "host": headers[name], "headers": kept}
+        return given
 
     def check(self) -> None:
         if not self.is_clear:
@@ -115,7 +123,7 @@ class Arm(fields.Part):
             raise InputError("auth is for streamable HTTP only", "remove auth, or write mcp: URL")
         self._check_sessions(transport)
         only_stdio = self.model_fields_set & {"cwd", "env", "process", "start_timeout"}
-        only_http = self.model_fields_set & {"headers", "tls"}
+        only_http = self.model_fields_set & {"headers", "host", "tls"}
         if only_stdio and transport != "stdio":
             key = min(only_stdio)
             raise InputError(f"{key} is for stdio servers only", f"remove {key}")

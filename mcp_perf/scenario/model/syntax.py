@@ -44,6 +44,12 @@ label: Final = _like(
     r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", "a name", "write letters, digits, dashes and underscores"
 )
 """The name of an arm or a journey."""
+host: Final = _like(
+    r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?",
+    "a host",
+    "write it like mcp.internal or mcp.internal:8000",
+)
+"""What stands in a Host header."""
 
 
 def identifier(value: str) -> str:

@@ -21,3 +21,35 @@ def test_a_user_agent_of_the_scenario_replaces_ours(name):
     assert arm.fields([]) == f"{name}: other\r\n".encode()
     assert Endpoint.of("http://127.0.0.1").fields([(name, "x")]) == f"{name}: x\r\n".encode()
     assert Endpoint.of("http://127.0.0.1", personal=[name]).fields([]) == b""
+
+
+NAMED = Endpoint.of("http://127.0.0.1:8000/mcp", host="mcp.internal:9")
+
+
+def test_a_server_is_called_by_the_name_that_it_knows():
+    """Whatever the address is; messages about connections name the address."""
+    assert NAMED.line("GET", "/x") == b"GET /x HTTP/1.1\r\nHost: mcp.internal:9\r\n"
+    assert (NAMED.origin.host, NAMED.origin.port, NAMED.origin.name) == (
+        *("127.0.0.1", 8000),
+        "mcp.internal",
+    )
+    assert NAMED.origin.address == "127.0.0.1:8000"
+    assert Endpoint.of("https://[::1]/").origin.name == "::1"
+    with pytest.raises(ValueError, match=r"write `host:` for the arm"):
+        Endpoint.of("http://127.0.0.1", headers={"Host": "b"}, host="c")
+
+
+@pytest.mark.parametrize(
+    ("url", "own"),
+    [
+        ("http://mcp.internal:9/", True),
+        ("http://mcp.internal/", False),
+        ("https://mcp.internal:9/", False),
+        ("http://127.0.0.1:8000/", False),
+    ],
+)
+def test_what_such_a_server_calls_its_own_is_its_own(url, own):
+    """A redirect to it, its endpoint for messages; they stay on the connection that there is."""
+    assert NAMED.origin.same(url) is own
+    assert NAMED.url == "http://mcp.internal:9/mcp"
+    assert Endpoint.of("https://a").origin.same("https://a:443/b")

@@ -436,6 +436,17 @@ def test_a_redirect_within_the_origin_is_followed_once_and_remembered(serve) -> 
     assert paths == [b"/mcp", b"/mcp/", b"/mcp/"]
 
 
+def test_a_redirect_to_the_name_that_the_server_knows_is_within_it(serve) -> None:
+    """It goes to the address that the scenario has, where the name need not be known."""
+    moved = http(b"", "307 Temporary Redirect", "Location: http://mcp.internal/mcp/")
+    server = serve(moved, RESULT)
+    mcp = McpClient(Endpoint.of(server.url, timeout_s=5, host="mcp.internal"), "2026-07-28")
+    server.clients.append(mcp)
+    assert mcp.call(Call(ECHO, {})).outcome == "ok"
+    assert [header_of(request, "Host") for request in server.requests] == [["mcp.internal"]] * 2
+    assert server.requests[1].startswith(b"POST /mcp/ ")
+
+
 @pytest.mark.parametrize(
     "location",
     [

@@ -102,6 +102,8 @@ APPENDED = [
     ("arms:\n  a: {python: 'a:b:c'}", 4, "is not a Python object", "MODULE:OBJECT"),
     ("arms:\n  a: {python: a, protocol: auto}", 4, "protocol is for mcp arms only", "remove"),
     ("arms:\n  a: {python: a, headers: {A: b}}", 4, "headers is for what is reached", "remove"),
+    ("arms:\n  a: {python: a, host: b}", 4, "host is for what is reached by HTTP", "remove"),
+    ("arms:\n  a: {mcp: http://a, headers: {Host: b c}}", 4, "'b c' is not a host", "internal"),
     ("arms:\n  a: {mcp: {stdio: [a]}, tls: {verify: false}}", 4, "tls is for what", "remove tls"),
     ("arms:\n  a: {mcp: http://a, env: {A: b}}", 4, "env is for stdio servers", "remove env"),
     ("arms:\n  a: {mcp: http://a, cwd: b}", 4, "cwd is for stdio servers", "remove cwd"),

@@ -47,6 +47,24 @@ def test_the_folder_of_a_command_may_stand_next_to_it():
         Arm.model_validate({**both, "cwd": "c"})
 
 
+@pytest.mark.parametrize("name", ["Host", "host"])
+def test_the_host_header_is_what_the_server_knows_itself_as(name):
+    """As other clients have it; one of the two is enough."""
+    arm = Arm(mcp="http://a", headers={name: "mcp.internal:8000", "X": "y"})
+    assert arm == Arm(mcp="http://a", host="mcp.internal:8000", headers={"X": "y"})
+    both = Arm(mcp="http://a", host="b", headers={name: "c"})
+    assert (both.host, both.headers) == ("b", {name: "c"})  # told when the target is tried
+
+
+@pytest.mark.parametrize(
+    "host", ["a b", "http://a", "a/b", "a:b", "${env:HOST}", "a\r\nX: y", ":1"]
+)
+def test_a_host_is_a_name_and_a_port(host):
+    """Nothing else gets into the header."""
+    with pytest.raises(ValueError, match=r"is not a host|write it like mcp\.internal"):
+        Arm(mcp="http://a", host=host)
+
+
 @pytest.mark.parametrize(
     ("arm", "line", "says"),
     [
