@@ -26,6 +26,8 @@ def addresses(
         transport, rest = split_target(line)
         if transport in ("http", "sse"):
             yield name, rest
+            if scenario.arms[name].proxy:
+                yield f"{name}, proxy", scenario.arms[name].proxy
     for name, arm in scenario.arms.items():
         if arm.resources.kind == "prometheus":
             yield f"{name}, resources", arm.resources.value

@@ -379,7 +379,10 @@ def test_every_yaml_block_is_yaml_and_scenarios_are_valid(page, block, tmp_path)
         (tmp_path / "users.csv").write_text("name,token\nada,t-1\n")
         (tmp_path / "clients.csv").write_text("client,secret\nada,s-1\n")
         assert load_text(
-            block, page, tmp_path, environ={"MCP_TOKEN": "t", "API_KEY": "k"}
+            block,
+            page,
+            tmp_path,
+            environ=dict.fromkeys(("MCP_TOKEN", "API_KEY", "PROXY_LOGIN"), "t"),
         ).scenario.journeys
 
 

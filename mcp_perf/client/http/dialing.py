@@ -1,12 +1,19 @@
 """How a connection is opened, and how what comes on it is waited for."""
 
+import re
 import socket
-from collections.abc import Callable
-from typing import Any, Protocol
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, Final, Protocol
 
 from mcp_perf.client.errors import ConnectError, connect_error
 from mcp_perf.client.http import addresses
-from mcp_perf.client.http.endpoint import Origin
+from mcp_perf.client.http.endpoint import USER_AGENT, Origin
+from mcp_perf.client.http.http1 import encode_headers
+
+_MOST_BYTES: Final = 16 * 1024
+_OPENED: Final = re.compile(rb"HTTP/1\.[01] 2\d\d\b.*?\r\n\r\n", re.DOTALL)
+"""What a proxy answers that has opened a tunnel."""
 
 Clock = Callable[[], int]
 
@@ -27,17 +34,21 @@ WaitFactory = Callable[[int], Wait]
 def dial(origin: Origin, timeout_s: float) -> socket.socket:
     """Return a socket to an origin. Raises ConnectError."""
     plain: socket.socket | None = None
+    where = origin.address if origin.proxy is None else f"the proxy {origin.proxy.address}"
     try:
         plain = _connected(origin, timeout_s)
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if origin.tls is None:
             return plain
+        if origin.proxy is not None:
+            _ask_for_the_way(plain, origin, where, timeout_s)
+        where = origin.address
         return origin.tls.wrap_socket(plain, server_hostname=origin.name)
     except BaseException as error:
         if plain is not None:
             plain.close()
         if isinstance(error, OSError):
-            raise connect_error(origin.address, error) from error
+            raise connect_error(where, error) from error
         raise
 
 
@@ -59,14 +70,32 @@ def look_up(host: str, port: int) -> list[Peer]:
     return [(family, (host, port))]
 
 
-def _connected(origin: Origin, timeout_s: float) -> socket.socket:
-    """Connect to the first address that answers; each is looked at before it is connected to."""
-    last: OSError = OSError("the host has no address")
+def _looked_at(origin: Origin) -> Iterator[Peer]:
+    """Yield the addresses of an origin. Raises ConnectError at one that gets no connection."""
     for family, where in look_up(origin.host, origin.port):
         if why := addresses.never(where[0]):
             raise ConnectError(f"{origin.address}: {why}")
         if origin.only_public and not addresses.is_public(where[0]):
             raise ConnectError(f"{origin.address}: {where[0]} is a private address")
+        yield family, where
+
+
+def _peers(origin: Origin) -> Iterator[Peer]:
+    """Yield where to connect to. A proxy is asked for no address that would get no connection."""
+    if origin.proxy is None:
+        return _looked_at(origin)
+    try:
+        list(_looked_at(origin))
+    except socket.gaierror:  # a name that only the proxy may know
+        if origin.only_public:
+            raise
+    return _looked_at(origin.proxy)
+
+
+def _connected(origin: Origin, timeout_s: float) -> socket.socket:
+    """Connect to the first address that answers; each is looked at before it is connected to."""
+    last: OSError = OSError("the host has no address")
+    for family, where in _peers(origin):
         made = socket.socket(family, socket.SOCK_STREAM)
         try:
             made.settimeout(timeout_s)
@@ -80,3 +109,24 @@ def _connected(origin: Origin, timeout_s: float) -> socket.socket:
         else:
             return made
     raise last
+
+
+def _ask_for_the_way(plain: socket.socket, origin: Origin, proxy: str, timeout_s: float) -> None:
+    """Have a proxy open a tunnel (RFC 9110, section 9.3.6). Raises ConnectError and OSError."""
+    host = f"[{origin.host}]" if ":" in origin.host else origin.host
+    to = f"{host}:{origin.port}"
+    login = [("Proxy-Authorization", origin.login)] if origin.login else []
+    fields = encode_headers([("Host", to), ("User-Agent", USER_AGENT), *login])
+    plain.sendall(b"CONNECT %b HTTP/1.1\r\n%b\r\n" % (to.encode(), fields))
+    head, until_s = b"", time.monotonic() + timeout_s
+    while b"\r\n\r\n" not in head and len(head) < _MOST_BYTES:
+        plain.settimeout(max(0.001, until_s - time.monotonic()))
+        came = plain.recv(_MOST_BYTES)
+        if not came:
+            break
+        head += came
+    plain.settimeout(timeout_s)
+    if not _OPENED.match(head):
+        said = head.partition(b"\r\n")[0].decode("latin-1") or "it hangs up"
+        cure = " (write headers: {Proxy-Authorization: …})" if " 407" in said else ""
+        raise ConnectError(f"{proxy} opens no way to {to}: {said}{cure}")

@@ -16,6 +16,7 @@ USER_AGENT: Final = f"mcp-perf/{version('mcp-perf')} (load test)"
 _OURS: Final = frozenset(
     ("content-length", "transfer-encoding", "connection", "host", "mcp-session-id", "expect")
 )
+_LOGIN: Final = "proxy-authorization"
 _STRANGE: Final = re.compile(r"[^!-~]")
 
 
@@ -31,6 +32,10 @@ class Origin:
     """Whether nobody but a server named it: then it may not lead into the user's own network."""
     called: str = ""
     """What the server knows itself as, and a port if it has one; empty: as the address has it."""
+    proxy: "Origin | None" = None
+    """Who is asked for the way; nobody in between if there is none."""
+    login: str = field(default="", repr=False)
+    """The Proxy-Authorization that the proxy gets, and nobody else."""
 
     @classmethod
     def of(
@@ -91,8 +96,9 @@ class Endpoint:
     timeout_s: float = DEFAULT_TIMEOUT_S
     personal: frozenset[str] = frozenset()
     """The names, in lower case, of headers that each user has a value of its own for."""
+    before: str = ""
     after: str = ""
-    """What comes after the request target, Host included."""
+    """What stands around the path of each request: a proxy's absolute form, and Host."""
 
     @classmethod
     def of(
@@ -104,12 +110,14 @@ class Endpoint:
         verify: bool = True,
         ca: str | None = None,
         host: str = "",
+        proxy: str = "",
         personal: Iterable[str] = (),
     ) -> "Endpoint":
         """Read an endpoint off an address. Raises ValueError on a bad address or header.
 
-        `host` is what the server knows itself as, if the address has it by another name;
-        `personal` are the names of headers whose values `for_user` brings.
+        `host` is what the server knows itself as, if the address has it by another name; `proxy`
+        is the address of a proxy, which gets the Proxy-Authorization among the headers; `personal`
+        are the names of headers whose values `for_user` brings.
         """
         parts = urlsplit(url)
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
@@ -127,8 +135,20 @@ class Endpoint:
         theirs = frozenset(name.lower() for name in personal)
         if host:
             url = f"{origin.scheme}://{host}{target}"
-        after = f" HTTP/1.1\r\nHost: {origin.authority}\r\n"
-        return cls(url, origin, target, given, timeout_s, theirs, after)
+        before, after = "", f" HTTP/1.1\r\nHost: {origin.authority}\r\n"
+        if proxy:
+            login = "".join(text for name, text in given if name.lower() == _LOGIN)
+            given = tuple((name, text) for name, text in given if name.lower() != _LOGIN)
+            origin = replace(origin, proxy=Origin.of(proxy), login=login)
+            if origin.tls is None:
+                before = f"http://{origin.address}"
+                after += encode_headers([(_LOGIN, login)] if login else []).decode("latin-1")
+            if _LOGIN in theirs or (host and origin.tls is None):
+                raise ValueError(
+                    "a proxy is asked for one address with one login: write `host:` for https "
+                    "only, and no identity in Proxy-Authorization"
+                )
+        return cls(url, origin, target, given, timeout_s, theirs, before, after)
 
     def for_user(self, headers: Mapping[str, str]) -> "Endpoint":
         """Return the endpoint with one user's own headers. Raises ValueError on a bad one."""
@@ -141,7 +161,7 @@ class Endpoint:
         return encode_headers(own)
 
     def line(self, method: str, target: str) -> bytes:
-        return f"{method} {target}{self.after}".encode("latin-1")
+        return f"{method} {self.before}{target}{self.after}".encode("latin-1")
 
     def fields(self, headers: list[tuple[str, str]]) -> bytes:
         """Encode the other headers, who we are among them; those of the arm win over them."""

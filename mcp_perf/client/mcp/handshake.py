@@ -250,6 +250,8 @@ def _hint(reply: Reply) -> str:
             " (the server checks the Host or Origin header: write `host: NAME` for the arm as the "
             "server allows it, or the address that it knows)"
         )
+    if reply.status == 407:
+        return " (the proxy wants a login: write headers: {Proxy-Authorization: …} for the arm)"
     if reply.status in (401, 403):
         return " (the server wants credentials: `headers:` or `auth:` of the arm, or --bearer-env)"
     if reply.status in (404, 405):

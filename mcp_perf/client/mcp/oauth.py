@@ -14,7 +14,6 @@ import time
 import warnings
 from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass, field, replace
-from functools import partial
 from types import TracebackType
 from typing import Any, Final, Literal
 from urllib.parse import parse_qs, urlsplit
@@ -92,16 +91,20 @@ def no_one(_secrets: Iterable[str]) -> None:
 class Exchanges:
     """Sends what the flow asks for, by the engine that sends everything else."""
 
-    def __init__(self, *, verify: bool = True, ca: str | None = None) -> None:
-        self._endpoint: Final = partial(Endpoint.of, verify=verify, ca=ca)
+    def __init__(
+        self, endpoint: Callable[[str], Endpoint] = Endpoint.of, target: Origin | None = None
+    ) -> None:
+        """`endpoint` reads an address; what is asked of the calls' `target` goes their way."""
+        self._endpoint, self._target = endpoint, target
 
     def send(self, asked: httpx2.Request, *, only_public: bool = False) -> httpx2.Response:
         """Send a request on a connection of its own; no redirect is followed.
 
         With `only_public`, addresses of private networks get no connection. Raises OAuthFlowError.
         """
-        endpoint = self._endpoint(str(asked.url))
-        connection = Connection(replace(endpoint.origin, only_public=only_public))
+        endpoint, target = self._endpoint(str(asked.url)), self._target
+        origin = target if target and target.same(endpoint.url) else endpoint.origin
+        connection = Connection(replace(origin, only_public=only_public))
         given = [(name, text) for name, text in asked.headers.items() if name not in _FRAMING]
         head = endpoint.line(asked.method, endpoint.target) + endpoint.fields(
             [*given, ("Accept-Encoding", "identity")]

@@ -5,6 +5,7 @@ load is small. What a file names in public, a search there, and more load than t
 `--allow HOST`, or a yes on the terminal.
 """
 
+import contextlib
 import logging
 import re
 import sys
@@ -15,6 +16,7 @@ from urllib.parse import urlsplit
 
 from mcp_perf.client.http import addresses, dialing
 from mcp_perf.client.http.endpoint import Origin
+from mcp_perf.load.targets.proxies import unused
 from mcp_perf.load.targets.refusal import Refusal
 from mcp_perf.scenario import effects
 from mcp_perf.scenario.loader import Loaded
@@ -70,6 +72,9 @@ def settle(
     said = effects.in_short(effects.told(loaded.scenario, lines, loaded.env, peak))
     slowed, why = paced(load, pause_s) if pause_s else ("", "")
     remarks += [why] if why else []
+    for who, url in effects.addresses(loaded.scenario, lines, loaded.env):
+        ignored = who in lines and unused(url, loaded.scenario.arms[who].proxy)
+        remarks += [f"{who}: {ignored}."] if ignored else []
     for line in [*said, why]:
         if line:
             user.say(line)
@@ -98,7 +103,8 @@ def pause_needed(
         host, figures = _resolved(url)
         shown = "" if host in figures else f"{host}: "
         refused += [f"{shown}{why}" for why in map(addresses.never, figures) if why]
-        if host in agreed or not any(map(addresses.is_public, figures)):
+        hidden = not figures and who in lines and loaded.scenario.arms[who].proxy
+        if host in agreed or not (hidden or any(map(addresses.is_public, figures))):
             continue
         why_ask = "; ".join(_objections(load, users, calls.get(who), typed=host in named))
         if why_ask:
@@ -163,8 +169,9 @@ def _most_calls(loaded: Loaded, arm: str) -> int:
 
 def _resolved(url: str) -> tuple[str, list[str]]:
     """Return the host of an address, and its addresses in figures; none if it has none."""
-    try:
+    host, figures = url, list[str]()
+    with contextlib.suppress(OSError, ValueError):  # told when it is tried
         origin = Origin.of(url)
-        return origin.host, [where[0] for _, where in dialing.look_up(origin.host, origin.port)]
-    except (OSError, ValueError):  # told when it is tried
-        return url, []
+        host = origin.host
+        figures = [where[0] for _, where in dialing.look_up(host, origin.port)]
+    return host, figures

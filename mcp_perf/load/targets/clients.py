@@ -185,6 +185,7 @@ def _endpoint(name: str, arm: Arm, loaded: Loaded, url: str) -> Endpoint:
             verify=arm.tls.verify,
             ca=None if arm.tls.ca is None else str(loaded.base / arm.tls.ca),
             host=arm.host,
+            proxy=arm.proxy,
             personal=(name for name, text in arm.headers.items() if any(names_in(text))),
         )
     except ValueError as error:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from importlib import import_module
 from types import MappingProxyType
 from typing import Any, Final
@@ -54,7 +55,7 @@ class Roster:
 class CredentialStore:
     """Makes credentials where they are first asked for; equal ones are the same."""
 
-    def __init__(self, arm: Arm, loaded: Loaded, url: str) -> None:
+    def __init__(self, arm: Arm, loaded: Loaded, where: Endpoint) -> None:
         """Load what OAuth needs. Raises Refusal, naming the extra, where it is not installed."""
         assert arm.auth is not None  # noqa: S101 -- asked before
         # It takes most of a second to import, which only a run that needs it has to spend; on a
@@ -65,11 +66,15 @@ class CredentialStore:
             needed = f"auth: oauth needs {error.name}, which is not installed"
             raise Refusal(f"{needed}: pip install 'mcp-perf[oauth]'") from error
         self._written = arm.auth.oauth
-        self._url = url
+        self._url = where.url
         texts = {name: getattr(self._written, name) for name in _OF_CREDENTIALS}
         self._texts = compile_template(texts, env=loaded.env)
         ca = None if arm.tls.ca is None else str(loaded.base / arm.tls.ca)
-        self._http = self._oauth.Exchanges(verify=arm.tls.verify, ca=ca)
+        login = {"Proxy-Authorization": where.origin.login} if where.origin.login else {}
+        self._http = self._oauth.Exchanges(
+            partial(Endpoint.of, verify=arm.tls.verify, ca=ca, proxy=arm.proxy, headers=login),
+            where.origin,
+        )
         self._made: dict[tuple[str, ...], Credentials] = {}
 
     def of(self, identity: Mapping[str, Any]) -> Credentials:

@@ -21,6 +21,7 @@ from mcp_perf.load.targets.answers import script_of
 from mcp_perf.load.targets.bundled import Face, SystemFailed, Systems, UnknownSystem
 from mcp_perf.load.targets.clients import Destination, destination, session
 from mcp_perf.load.targets.personal import NOBODY, CredentialStore, Identity, Personal
+from mcp_perf.load.targets.proxies import unused
 from mcp_perf.load.targets.refusal import UNREACHABLE, Refusal
 from mcp_perf.scenario.loader import Loaded
 from mcp_perf.scenario.model.scenario import Arm
@@ -133,7 +134,7 @@ def reach(
                 client.close()
             personal = Personal(arm, loaded)
             return ArmTarget(name, arm.kind, url, where, variables, personal=personal)
-        script, personal = script_of(name, loaded), _personal(name, arm, loaded, url)
+        script, personal = script_of(name, loaded), _personal(name, arm, loaded, where)
         opened = session(
             url,
             personal.destination(where, identity),
@@ -182,7 +183,8 @@ def _unreached(url: str, arm: Arm, error: TargetError, where: Destination | None
         return f"cannot start {rest} ({error}). Does the command run by itself?"
     if transport == "python":
         return f"cannot use {rest} ({error})"
-    return f"cannot reach {rest} ({error}). Is the server running at this address?"
+    hint = unused(rest, arm.proxy) or "Is the server running at this address?"
+    return f"cannot reach {rest} ({error}). {hint}"
 
 
 def _speaks_sse(where: Destination | None) -> bool:
@@ -267,9 +269,11 @@ def _locate(address: str, systems: Systems) -> Face:
         raise Refusal(str(error), code=UNREACHABLE, keep_logs=True) from error
 
 
-def _personal(name: str, arm: Arm, loaded: Loaded, url: str) -> Personal:
+def _personal(name: str, arm: Arm, loaded: Loaded, where: Destination) -> Personal:
     try:
-        store = None if arm.auth is None else CredentialStore(arm, loaded, url)
+        store = None
+        if arm.auth is not None and isinstance(where, Endpoint):
+            store = CredentialStore(arm, loaded, where)
     except OSError as error:
         raise Refusal(f"arm {name}: tls.ca cannot be read: {error}") from error
     return Personal(arm, loaded, store)

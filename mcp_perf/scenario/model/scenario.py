@@ -65,6 +65,8 @@ class Arm(fields.Part):
     headers: fields.Looked[fields.Headers] = Field(default_factory=dict)
     host: Annotated[str, fields.accepts(syntax.host)] = ""
     """What the server knows itself as, in Host and in TLS, if the address names it otherwise."""
+    proxy: Annotated[str, fields.accepts(syntax.proxy)] = ""
+    """The proxy that its calls go through: the environment's are not used."""
     timeout: fields.PositiveSeconds = 10.0
     start_timeout: fields.PositiveSeconds = 60.0
     """How long a stdio server may take to answer for the first time."""
@@ -123,7 +125,7 @@ class Arm(fields.Part):
             raise InputError("auth is for streamable HTTP only", "remove auth, or write mcp: URL")
         self._check_sessions(transport)
         only_stdio = self.model_fields_set & {"cwd", "env", "process", "start_timeout"}
-        only_http = self.model_fields_set & {"headers", "host", "tls"}
+        only_http = self.model_fields_set & {"headers", "host", "proxy", "tls"}
         if only_stdio and transport != "stdio":
             key = min(only_stdio)
             raise InputError(f"{key} is for stdio servers only", f"remove {key}")

@@ -1,7 +1,7 @@
 """How single values are written: names, addresses, paths, headers. Each check raises InputError."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
@@ -74,6 +74,7 @@ def url(
     value: Any,
     hint: str = "write http://HOST:PORT/PATH or https://…",
     login: str = "name one that asks for no login",
+    schemes: Collection[str] = ("http", "https"),
 ) -> str:
     """Accept an address of HTTP, written out; the hints are for a bad one, and one with a login."""
     if not isinstance(value, str):
@@ -91,9 +92,18 @@ def url(
     else:
         if parts.username is not None:
             raise InputError("an address cannot hold a user and password", login)
-    if not host or parts.scheme not in ("http", "https") or _BLANK_OR_CONTROL.search(value):
+    if not host or parts.scheme not in schemes or _BLANK_OR_CONTROL.search(value):
         shorter = f"http:// is missing: write http://{value}" if HOST.match(value) else hint
         raise InputError(f"{quote(value)} is not an address", shorter)
+    return value
+
+
+def proxy(value: str) -> str:
+    """Accept the address of a proxy."""
+    login = "send it in headers, like Proxy-Authorization: Basic ${env:LOGIN}"
+    url(value, "write http://HOST:PORT", login, ("http",))
+    if urlsplit(value).path.strip("/"):
+        raise InputError("a proxy has no path", "write http://HOST:PORT")
     return value
 
 

@@ -15,6 +15,7 @@ arms:
     mcp: https://mcp.test:8443/mcp
     headers: {X-Token: "${env:TOKEN}"}
     resources: {prometheus: "http://metrics.test/m"}
+    proxy: http://proxy.test:3128
     tls: {verify: false}
   near: {mcp: {stdio: [npx, -y, server]}, env: {TOKEN: "${env:TOKEN}"}}
   signed:
@@ -42,7 +43,10 @@ def loaded(tmp_path):
 def test_all_that_a_scenario_does_is_said_in_three_lines(tmp_path):
     """Hosts; variables with who gets them, and files; commands and modules. No value is shown."""
     assert told(*loaded(tmp_path), ENV) == [
-        "calls mcp.test:8443, signed.test, metrics.test, issuer.test, users.test, system:echo/mcp",
+        (
+            "calls mcp.test:8443, proxy.test:3128, signed.test, metrics.test, issuer.test, "
+            "users.test, system:echo/mcp"
+        ),
         (
             "reads TOKEN (for mcp.test:8443, npx, signed.test), LOGIN (for mcp.test:8443, npx, "
             "signed.test, python:shop:api, system:echo/mcp), UNUSED, ISSUER (for signed.test), "
@@ -56,7 +60,7 @@ def test_a_run_says_its_highest_load_and_no_systems_of_its_own(tmp_path):
     """They are started for the run; cut to the width of a terminal, a line says how to see all."""
     scenario, lines = loaded(tmp_path)
     said = told(scenario, lines, ENV, "20 users")
-    assert said[0].startswith("at most 20 users call mcp.test:8443, signed.test")
+    assert said[0].startswith("at most 20 users call mcp.test:8443, proxy.test:3128, ")
     assert not any("calls system" in line for line in said)
     assert [len(line) <= WIDTH for line in in_short(said)] == [True] * 3
     assert in_short(said)[1].endswith(" … (all of it: mcp-perf validate)")

@@ -14,7 +14,7 @@ from mcp.client.auth import OAuthFlowError
 
 from mcp_perf.client.errors import NegotiationError
 from mcp_perf.client.http.endpoint import Endpoint
-from mcp_perf.client.mcp.oauth import OAuthCredentials, Registration
+from mcp_perf.client.mcp.oauth import Exchanges, OAuthCredentials, Registration
 from mcp_perf.client.mcp.streamable_http import Call, McpClient
 from mcp_perf.client.protocol.tools import Tool
 
@@ -207,6 +207,19 @@ def test_client_credentials_get_a_token_and_keep_it(guarded, users) -> None:
         {"grant_type": "client_credentials", "resource": guarded.url, "scope": "read"}
     ]
     assert guarded.logins[0].startswith("Basic ")
+
+
+def test_the_flow_takes_the_way_of_the_calls(serve) -> None:
+    """Through the arm's proxy, and to the target by the name that it knows."""
+    server = serve(*[b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"] * 2)
+    named = Endpoint.of(server.url, host="mcp.internal").origin
+    http = Exchanges(lambda url: Endpoint.of(url, proxy=server.url), named)
+    http.send(httpx2.Request("GET", "http://10.1.2.4/metadata"))
+    http = Exchanges(target=named)
+    http.send(httpx2.Request("GET", "http://mcp.internal/metadata"))
+    proxied, direct = server.requests
+    assert proxied.startswith(b"GET http://10.1.2.4/metadata HTTP/1.1\r\nHost: 10.1.2.4\r\n")
+    assert direct.startswith(b"GET /metadata HTTP/1.1\r\nHost: mcp.internal\r\n")
 
 
 def test_a_code_is_read_off_the_redirect(guarded, users) -> None:

@@ -45,6 +45,8 @@ def _names(monkeypatch):
         return [(2, (FIGURES[host], port))]
 
     monkeypatch.setattr(dialing, "look_up", look_up)
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
 
 
 def needed(host="big.test", load=CLOSED, *, typed=True, allowed=(), users=2, user=NOBODY, more=""):
@@ -62,6 +64,33 @@ def refused(**case) -> str:
         needed(**case)
     assert refusal.value.exit_code == 104
     return str(refusal.value)
+
+
+def test_an_address_that_only_a_proxy_knows_may_be_public():
+    """It is asked for like one; so is the proxy, if a file names it."""
+    proxy = '", proxy: "http://mine.test:3128"}  #'
+    assert needed("hidden.test", load="{users: 21}") == 0
+    assert "hidden.test is a public address" in refused(
+        host="hidden.test" + proxy, load="{users: 21}", users=21
+    )
+    public = "mine.test" + proxy.replace("mine", "big")
+    assert "big.test is a public address (the scenario names it" in refused(
+        host=public, typed=False
+    )
+
+
+def test_a_proxy_of_the_environment_is_named_in_the_report(monkeypatch):
+    """The calls do not go that way, as other clients would."""
+    monkeypatch.setenv("HTTP_PROXY", "http://p.test:3128")
+    loaded = load_text(
+        TEXT.replace("HOST", "mine.test").replace("LOAD", CLOSED), "x", Path(), environ={}
+    )
+    lines = {name: arm.address for name, arm in loaded.scenario.arms.items()}
+    _, remarks = settle(loaded, lines, 2, [], [], User(NOBODY.ask, str))
+    assert [one.partition(" is set")[0] for one in remarks] == [
+        "one: HTTP_PROXY",
+        "two: HTTP_PROXY",
+    ]
 
 
 def test_a_run_says_what_it_does_and_how_it_was_slowed_down():
