@@ -8,7 +8,7 @@ import ipaddress
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from mcp_perf.scenario.model.scenario import Scenario
 from mcp_perf.scenario.model.targets import split_target, words
@@ -84,7 +84,7 @@ def host_of(url: str) -> str:
     User and password are left out.
     """
     try:
-        return urlsplit(url).netloc.rpartition("@")[2] or url
+        return unquote(urlsplit(url).netloc.rpartition("@")[2]) or url
     except ValueError:
         return url
 

@@ -37,7 +37,8 @@ def dial(origin: Origin, timeout_s: float) -> socket.socket:
     where = origin.address if origin.proxy is None else f"the proxy {origin.proxy.address}"
     try:
         plain = _connected(origin, timeout_s)
-        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if not origin.socket:
+            plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if origin.tls is None:
             return plain
         if origin.proxy is not None:
@@ -52,8 +53,8 @@ def dial(origin: Origin, timeout_s: float) -> socket.socket:
         raise
 
 
-Peer = tuple[int, tuple[Any, ...]]
-"""An address family, and an address in figures as sockets take it."""
+Peer = tuple[int, tuple[Any, ...] | str]
+"""An address family, and an address in figures as sockets take it, or a file."""
 
 
 def look_up(host: str, port: int) -> list[Peer]:
@@ -82,6 +83,8 @@ def _looked_at(origin: Origin) -> Iterator[Peer]:
 
 def _peers(origin: Origin) -> Iterator[Peer]:
     """Yield where to connect to. A proxy is asked for no address that would get no connection."""
+    if origin.socket:
+        return iter([(socket.AF_UNIX, origin.socket)])
     if origin.proxy is None:
         return _looked_at(origin)
     try:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from typing import Final
-from urllib.parse import SplitResult, urljoin, urlsplit
+from urllib.parse import SplitResult, unquote, urljoin, urlsplit
 
 from mcp_perf.client.http.http1 import ResponseReader, encode_headers
 
@@ -36,6 +36,8 @@ class Origin:
     """Who is asked for the way; nobody in between if there is none."""
     login: str = field(default="", repr=False)
     """The Proxy-Authorization that the proxy gets, and nobody else."""
+    socket: str = ""
+    """The file of a Unix domain socket, which is connected to instead."""
 
     @classmethod
     def of(
@@ -46,6 +48,9 @@ class Origin:
             hint = "percent-encode it (ł is %C5%82), or write xn--… in a host name"
             raise ValueError(f"{url!r} holds {strange[0]!r}, which no address may: {hint}")
         parts = urlsplit(url)
+        if parts.scheme == "http+unix" and parts.netloc:
+            called = called or "localhost"
+            return cls("http", "localhost", 80, called=called, socket=unquote(parts.netloc))
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError(f"{url!r} is not an http or https address")
         if parts.scheme == "http":
@@ -69,6 +74,8 @@ class Origin:
     @property
     def address(self) -> str:
         """Where it is connected to, as messages say it."""
+        if self.socket:
+            return self.socket
         host = f"[{self.host}]" if ":" in self.host else self.host
         default = 80 if self.scheme == "http" else 443
         return host if self.port == default else f"{host}:{self.port}"
@@ -133,8 +140,8 @@ class Endpoint:
         except (OSError, ssl.SSLError) as error:
             raise ValueError(f"the certificate file {ca!r} cannot be read: {error}") from error
         theirs = frozenset(name.lower() for name in personal)
-        if host:
-            url = f"{origin.scheme}://{host}{target}"
+        if origin.called:
+            url = f"{origin.scheme}://{origin.called}{target}"
         before, after = "", f" HTTP/1.1\r\nHost: {origin.authority}\r\n"
         if proxy:
             login = "".join(text for name, text in given if name.lower() == _LOGIN)
@@ -143,10 +150,10 @@ class Endpoint:
             if origin.tls is None:
                 before = f"http://{origin.address}"
                 after += encode_headers([(_LOGIN, login)] if login else []).decode("latin-1")
-            if _LOGIN in theirs or (host and origin.tls is None):
+            if _LOGIN in theirs or (origin.called and origin.tls is None):
                 raise ValueError(
                     "a proxy is asked for one address with one login: write `host:` for https "
-                    "only, and no identity in Proxy-Authorization"
+                    "only, no socket file, and no identity in Proxy-Authorization"
                 )
         return cls(url, origin, target, given, timeout_s, theirs, before, after)
 

@@ -8,15 +8,14 @@ from dataclasses import dataclass, field, replace
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from mcp_perf.scenario.model.confidential import SOUNDS_SECRET
-from mcp_perf.scenario.model.targets import mcp_target, read_target, split_target
+from mcp_perf.scenario.model.targets import hostname, mcp_target, read_target, split_target
 from mcp_perf.scenario.problems.suggestions import suggest
 from mcp_perf.scenario.problems.wording import InputError, one_of, quote
 
 _HOST: Final = r"[\w.-]+:\d+(?:/|$)"
-LINE: Final = re.compile(rf"(?:https?|sse|stdio|python|system):|{_HOST}")
+LINE: Final = re.compile(rf"(?:https?|http\+unix|sse|stdio|python|system):|{_HOST}")
 """How a target begins, and no scenario's name."""
 Prompt = Callable[[str], str]
 """Asks a person for a value by its description. Raises InputError where there is nobody."""
@@ -46,8 +45,7 @@ class Given:
     @property
     def is_public(self) -> bool:
         """Whether its address is neither of this machine nor of a private network."""
-        transport, rest = split_target(self.line)
-        host = (urlsplit(rest).hostname or "") if transport in ("http", "sse") else ""
+        host = hostname(self.line)
         try:
             return not ip_address(host).is_private
         except ValueError:
@@ -56,9 +54,7 @@ class Given:
     @property
     def is_here(self) -> bool:
         """Whether it runs on this machine."""
-        transport, rest = split_target(self.line)
-        here = ("127.0.0.1", "::1", "localhost")
-        return transport not in ("http", "sse") or urlsplit(rest).hostname in here
+        return hostname(self.line) in ("", "127.0.0.1", "::1", "localhost")
 
     def called(self, name: str) -> "Given":
         """Name it, unless it has a name: in words that a scenario's name may have."""

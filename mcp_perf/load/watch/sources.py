@@ -150,6 +150,9 @@ def _page(url: str) -> Source:
 def _listening(target: ArmTarget) -> list[int]:
     """Return who listens on the port of a target on this machine; of forked ones the first."""
     origin = target.endpoint.origin
+    if origin.socket or origin.proxy is not None:
+        way = "by a socket file" if origin.socket else "through a proxy"
+        raise _Unseen(f"it is reached {way}; write resources: {{pid: PID}} or {{container: NAME}}.")
     if not _is_loopback(origin.host):
         raise _Unseen(
             f"{origin.host} is not this machine; with resources: {{prometheus: URL}} it can tell."

@@ -64,10 +64,11 @@ def identifier(value: str) -> str:
 
 def address(value: Any) -> str:
     """Accept a URL or `system:NAME/FACE`."""
-    hint = "write http://HOST:PORT/PATH, https://… or system:NAME/FACE"
+    hint = "write http://HOST:PORT/PATH, https://…, http+unix://%2FFILE/PATH or system:NAME/FACE"
     if isinstance(value, str) and _SYSTEM.fullmatch(value):
         return value
-    return url(value, hint, login="send them in headers, like Authorization: Basic ${env:LOGIN}")
+    login = "send them in headers, like Authorization: Basic ${env:LOGIN}"
+    return url(value, hint, login, ("http", "https", "http+unix"))
 
 
 def url(

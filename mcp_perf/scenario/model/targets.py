@@ -8,6 +8,7 @@ import re
 import shlex
 from collections.abc import Callable
 from typing import Any, Final, Literal, get_args
+from urllib.parse import urlsplit
 
 from mcp_perf.scenario.model.fields import Flag, Part
 from mcp_perf.scenario.model.syntax import CONTROL, HOST, address
@@ -36,10 +37,18 @@ class Tls(Part):
 def split_target(line: str) -> tuple[Transport, str]:
     """Take the line apart: its transport, and what is called by it."""
     scheme, _, rest = line.partition(":")
-    if scheme in ("http", "https"):
+    if scheme in ("http", "https", "http+unix"):
         return "http", line
     transport: Transport = next(known for known in get_args(Transport) if known == scheme)
     return transport, rest
+
+
+def hostname(line: str) -> str:
+    """Return the host that a line leads to; nothing if it leads to code of this machine."""
+    transport, rest = split_target(line)
+    if rest.startswith("http+unix:"):
+        return "localhost"
+    return (urlsplit(rest).hostname or "") if transport in ("http", "sse") else ""
 
 
 def words(command: str) -> tuple[str, ...]:
@@ -58,7 +67,7 @@ def read_target(line: str) -> str:
     read = {"sse": _sse, "python": python_object}.get(scheme)
     if read is not None:
         return read(rest)
-    if scheme not in ("http", "https", "system") or not rest:
+    if scheme not in ("http", "https", "http+unix", "system") or not rest:
         missing = HOST.match(line)
         hint = f"http:// is missing: write ARM=http://{line}" if missing else "write ARM=URL"
         hint = f"run --from {line} takes a client's servers" if line.endswith(".json") else hint

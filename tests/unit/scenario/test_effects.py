@@ -78,4 +78,5 @@ def test_a_report_notes_how_secrets_travelled(tmp_path):
 def test_the_host_of_an_address_leaves_the_login_out():
     """What cannot be read is shown as it is."""
     assert host_of("http://me:pw@host:1/x") == "host:1"
+    assert host_of("http+unix://%2Frun%2Fa%40b.sock/mcp") == "/run/a@b.sock"
     assert [host_of("http://[x"), host_of("plain")] == ["http://[x", "plain"]

@@ -148,3 +148,15 @@ def test_what_a_proxy_would_not_do_is_refused(wrong):
     """It writes Host anew, by RFC 9110; and what differs from user to user goes to the target."""
     with pytest.raises(ValueError, match="a proxy is asked for one address with one login"):
         Endpoint.of("http://a.test", proxy="http://p.test:3128", **wrong)
+
+
+def test_a_socket_file_that_is_not_there_is_named():
+    """Not the host that stands for it; a file needs neither a port nor a proxy."""
+    with pytest.raises(ConnectError, match=r"^/nowhere/mcp\.sock: No such file"):
+        dialing.dial(Origin.of("http+unix://%2Fnowhere%2Fmcp.sock/mcp"), 1.0)
+    named = Endpoint.of("http+unix://%2Fa/mcp", host="mcp.internal")
+    assert (named.origin.authority, named.url) == ("mcp.internal", "http://mcp.internal/mcp")
+    with pytest.raises(ValueError, match="no socket file"):
+        Endpoint.of("http+unix://%2Fa/mcp", proxy="http://p.test:3128")
+    with pytest.raises(ValueError, match="not an http or https address"):
+        Origin.of("http+unix:///a/mcp")

@@ -4,6 +4,8 @@ import gzip
 import json
 import re
 import socket
+import threading
+from urllib.parse import quote
 
 import pytest
 
@@ -434,6 +436,34 @@ def test_a_redirect_within_the_origin_is_followed_once_and_remembered(serve) -> 
     assert [mcp.call(call).outcome for _ in range(2)] == ["ok"] * 2
     paths = [request.split(b" ")[1] for request in server.requests]
     assert paths == [b"/mcp", b"/mcp/", b"/mcp/"]
+
+
+@pytest.mark.parametrize("location", ["/mcp/", "http://localhost/mcp/"])
+def test_a_server_is_reached_by_a_socket_file(tmp_path, location) -> None:
+    """`http+unix://` and the percent-encoded file; to the server it is localhost."""
+    file, requests = str(tmp_path / "s"), list[bytes]()
+    lines = iter((http(b"", "307 Moved", f"Location: {location}"), RESULT))
+
+    def serve() -> None:
+        peer, _ = listener.accept()
+        with peer:
+            for line in lines:
+                requests.append(peer.recv(65536))
+                line(peer, requests[-1]) if callable(line) else peer.sendall(line)
+
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(file)
+        listener.listen()
+        thread = threading.Thread(target=serve)
+        thread.start()
+        endpoint = Endpoint.of(f"http+unix://{quote(file, safe='')}/mcp?a=b", timeout_s=5)
+        mcp = McpClient(endpoint, "2026-07-28")
+        assert mcp.call(Call(ECHO, {})).outcome == "ok"
+        thread.join()
+        mcp.drop()
+    first, second = requests
+    assert first.startswith(b"POST /mcp?a=b HTTP/1.1\r\nHost: localhost\r\n")
+    assert second.startswith(b"POST /mcp/ HTTP/1.1\r\nHost: localhost\r\n")
 
 
 def test_a_redirect_to_the_name_that_the_server_knows_is_within_it(serve) -> None:

@@ -155,11 +155,15 @@ def test_a_header_that_may_be_secret_becomes_a_variable():
         ("https://api.example.com/mcp", True),
         ("sse:https://8.8.8.8/sse", True),
         ("stdio:npx server.example.com", False),
+        ("http+unix://%2Frun%2Fmcp.example.com/mcp", False),
     ],
 )
 def test_an_address_on_the_internet_is_told_from_one_near_by(line, public):
     """Its owner was not asked, so it gets less load."""
     assert of_line(line).is_public is public
+    assert LINE.match(line)
+    here = ("127.0.0.1", "localhost", "npx", "unix")
+    assert of_line(line).is_here is any(word in line for word in here)
 
 
 @pytest.mark.parametrize("text", ["echo", "my.yaml", "./http:/x.yaml", "twilio-tasks"])

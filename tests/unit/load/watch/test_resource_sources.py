@@ -100,6 +100,14 @@ def test_another_machine_cannot_be_seen(url, said):
     assert "prometheus" in source.why_not
 
 
+def test_a_target_without_a_port_of_its_own_is_not_looked_for(monkeypatch):
+    """Whoever listens on port 80 here is somebody else."""
+    assert "by a socket file" in found(url="http+unix://%2Frun%2Fa/mcp").why_not
+    far = Endpoint.of("http://localhost/mcp", proxy="http://127.0.0.1:9")
+    monkeypatch.setattr(Endpoint, "of", lambda _url: far)
+    assert "through a proxy; write resources: {pid: PID}" in found().why_not
+
+
 def test_a_port_whose_listener_is_hidden_is_said_so(monkeypatch):
     """Those of other users, or all of them on macOS, have no process id to be seen."""
 

@@ -6,7 +6,7 @@ import pytest
 
 from mcp_perf.scenario.loader import load_text
 from mcp_perf.scenario.model.scenario import Arm
-from mcp_perf.scenario.model.targets import read_target, split_target, words
+from mcp_perf.scenario.model.targets import hostname, read_target, split_target, words
 from mcp_perf.scenario.problems.wording import InputError
 
 
@@ -45,6 +45,20 @@ def test_the_folder_of_a_command_may_stand_next_to_it():
     assert Arm.model_validate(both).address == "stdio:a"
     with pytest.raises(ValueError, match="stdio or cwd"):
         Arm.model_validate({**both, "cwd": "c"})
+
+
+@pytest.mark.parametrize(
+    "line", ["http+unix://%2Frun%2Fa.sock/mcp", "sse:http+unix://%2Frun%2Fa/s"]
+)
+def test_a_socket_file_is_an_address_of_this_machine(line):
+    """Of any arm that goes by HTTP."""
+    url = line.removeprefix("sse:")
+    assert Arm(mcp=url if url == line else {"sse": url}).address == line
+    assert Arm(mcp="http://b").pointed(line) == line
+    assert split_target(line) == ("http" if url == line else "sse", url)
+    assert hostname(line) == "localhost"
+    with pytest.raises(ValueError, match="is not an address"):
+        Arm(mcp="http+unix:///run/a.sock")
 
 
 @pytest.mark.parametrize("name", ["Host", "host"])
