@@ -131,12 +131,24 @@ def not_opened(what: str, cause: OSError) -> ConnectError:
     return ConnectError(f"{what}: {cause.strerror or cause}")
 
 
+def wanted(cause: OSError, *, first: bool = False) -> str:
+    """Say what helps if the server breaks TLS off because it wants a certificate of ours.
+
+    `first` tells that nothing was sent before: an end without a word may then be that.
+    """
+    reason = getattr(cause, "reason", None) or ""
+    told = reason.endswith(("CERTIFICATE_REQUIRED", "HANDSHAKE_FAILURE"))
+    if not told and not (first and isinstance(cause, ssl.SSLEOFError)):
+        return ""
+    return " (does it want a client certificate? write tls: {cert: FILE, key: FILE} for the arm)"
+
+
 def connect_error(address: str, cause: OSError) -> ConnectError:
     """Say in plain words why a connection failed."""
     if isinstance(cause, ssl.SSLCertVerificationError):
         return ConnectError(f"{address}: certificate not trusted: {cause.verify_message}")
     if isinstance(cause, ssl.SSLError):
-        return ConnectError(f"{address}: TLS failed: {cause.reason or cause}")
+        return ConnectError(f"{address}: TLS failed: {cause.reason or cause}{wanted(cause)}")
     if isinstance(cause, socket.gaierror):
         return ConnectError(f"{address}: unknown host: {cause.strerror or cause}")
     if isinstance(cause, TimeoutError):

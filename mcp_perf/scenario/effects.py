@@ -131,4 +131,5 @@ def _files(scenario: Scenario) -> Iterator[str]:
             table = spec.get("csv") if isinstance(spec, dict) else None
             if isinstance(table, dict):
                 yield str(table.get("file"))
-    yield from (arm.tls.ca for arm in scenario.arms.values() if arm.tls.ca is not None)
+    for arm in scenario.arms.values():
+        yield from arm.tls.files.values()

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-from mcp_perf.client.errors import CallTimeout, ReadError, SendError, TargetError
+from mcp_perf.client.errors import CallTimeout, ReadError, SendError, TargetError, wanted
 from mcp_perf.client.http import states
 from mcp_perf.client.http.budget import SMALL
 from mcp_perf.client.http.dialing import Clock, Wait, WaitFactory, dial
@@ -288,7 +288,8 @@ class Connection:
         self.close()
         if isinstance(error, TimeoutError):
             return CallTimeout("the request could not be sent in time")
-        return SendError(f"the connection broke while sending: {error}")
+        cure = wanted(error, first=not self._sent)
+        return SendError(f"the connection broke while sending: {error}{cure}")
 
     def _read_head(self, deadline_ns: int) -> ResponseReader:
         reader = self.reader
@@ -331,7 +332,8 @@ class Connection:
         except OSError as error:
             # Never sent again: a reset may come of a server that has read the request.
             self.close()
-            raise ReadError(f"the connection broke while reading: {error}") from error
+            said = f"the connection broke while reading: {error}{wanted(error)}"
+            raise ReadError(said) from error
         except BaseException as error:
             unread = isinstance(error, ReadError) and self._is_unread()
             # Also when the caller is stopped from outside: what follows on this connection

@@ -21,6 +21,40 @@ _STRANGE: Final = re.compile(r"[^!-~]")
 
 
 @dataclass(frozen=True, slots=True)
+class Trust:
+    """How a server proves who it is, and how we do: by files of certificates, and a key's."""
+
+    verify: bool = True
+    ca: str | None = None
+    cert: str | None = None
+    key: str | None = None
+    """None: in the file of the certificate."""
+
+    def context(self) -> ssl.SSLContext:
+        """Read the files. Raises ValueError on one that cannot be used."""
+        try:
+            context = ssl.create_default_context(cafile=self.ca)
+            if self.cert is not None:
+                # With a password, OpenSSL asks for none on the terminal.
+                context.load_cert_chain(self.cert, self.key, password="")
+        except OSError as error:
+            files = " or ".join(filter(None, (self.ca, self.cert, self.key)))
+            pair = " (a key has to be that of its certificate, without a password)"
+            cure = "" if self.cert is None else pair
+            raise ValueError(
+                f"the certificate file {files} cannot be used: {error}{cure}"
+            ) from error
+        if not self.verify:
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+        return context
+
+
+_SYSTEMS: Final = Trust()
+"""That of the system's own certificates."""
+
+
+@dataclass(frozen=True, slots=True)
 class Origin:
     """Scheme, host and port of a target, and how its certificate is checked."""
 
@@ -40,9 +74,7 @@ class Origin:
     """The file of a Unix domain socket, which is connected to instead."""
 
     @classmethod
-    def of(
-        cls, url: str, *, verify: bool = True, ca: str | None = None, called: str = ""
-    ) -> "Origin":
+    def of(cls, url: str, *, trust: Trust = _SYSTEMS, called: str = "") -> "Origin":
         """Read an origin off an address. Raises ValueError when it is not http or https."""
         if strange := _STRANGE.search(url):
             hint = "percent-encode it (ł is %C5%82), or write xn--… in a host name"
@@ -55,11 +87,7 @@ class Origin:
             raise ValueError(f"{url!r} is not an http or https address")
         if parts.scheme == "http":
             return cls("http", parts.hostname, parts.port or 80, called=called)
-        context = ssl.create_default_context(cafile=ca)
-        if not verify:
-            context.check_hostname = False
-            context.verify_mode = ssl.CERT_NONE
-        return cls("https", parts.hostname, parts.port or 443, context, called=called)
+        return cls("https", parts.hostname, parts.port or 443, trust.context(), called=called)
 
     @property
     def authority(self) -> str:
@@ -114,8 +142,7 @@ class Endpoint:
         *,
         headers: Mapping[str, str] | None = None,
         timeout_s: float = DEFAULT_TIMEOUT_S,
-        verify: bool = True,
-        ca: str | None = None,
+        trust: Trust = _SYSTEMS,
         host: str = "",
         proxy: str = "",
         personal: Iterable[str] = (),
@@ -135,10 +162,7 @@ class Endpoint:
                 hint = ": write `host:` for the arm" if name.lower() == "host" else ""
                 raise ValueError(f"the header {name!r} is set by the client itself{hint}")
         encode_headers(given)
-        try:
-            origin = Origin.of(url, verify=verify, ca=ca, called=host)
-        except (OSError, ssl.SSLError) as error:
-            raise ValueError(f"the certificate file {ca!r} cannot be read: {error}") from error
+        origin = Origin.of(url, trust=trust, called=host)
         theirs = frozenset(name.lower() for name in personal)
         if origin.called:
             url = f"{origin.scheme}://{origin.called}{target}"

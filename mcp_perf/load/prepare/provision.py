@@ -13,7 +13,7 @@ from mcp_perf.client.reply import HTTP_ERROR, OK, UNREADABLE, Reply
 from mcp_perf.load.hub.redaction import hide
 from mcp_perf.load.steps.expressions import TooMuch, getter
 from mcp_perf.load.steps.step import encode_form, encode_json
-from mcp_perf.load.targets.personal import Identity
+from mcp_perf.load.targets.personal import Identity, trust
 from mcp_perf.load.targets.refusal import CONFIGURATION, UNREACHABLE, Refusal
 from mcp_perf.results.journal.redact import WORD
 from mcp_perf.scenario.loader import Loaded
@@ -56,13 +56,11 @@ class _Provisioner:
         written = {"headers": provision.headers, "content": content}
         self._request = compile_template(written, env=loaded.env)
         self._take = {name: getter(path) for name, path in provision.take.items()}
-        ca = None if provision.tls.ca is None else str(loaded.base / provision.tls.ca)
         try:
             self._endpoint = Endpoint.of(
                 provision.post,
                 timeout_s=provision.timeout,
-                verify=provision.tls.verify,
-                ca=ca,
+                trust=trust(provision.tls, loaded),
                 personal=provision.headers,
             )
         except ValueError as error:

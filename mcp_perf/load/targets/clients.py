@@ -24,7 +24,7 @@ from mcp_perf.client.protocol.answers import SILENT, Responder
 from mcp_perf.client.protocol.identity import StrayObserver, ignore_stray
 from mcp_perf.load.hub.bridge import bridge
 from mcp_perf.load.hub.redaction import clean, redactor
-from mcp_perf.load.targets.personal import shared_by_all
+from mcp_perf.load.targets.personal import shared_by_all, trust
 from mcp_perf.load.targets.refusal import Refusal
 from mcp_perf.scenario.loader import Loaded
 from mcp_perf.scenario.model.identities import names_in
@@ -182,8 +182,7 @@ def _endpoint(name: str, arm: Arm, loaded: Loaded, url: str) -> Endpoint:
             url,
             headers=shared_by_all(arm.headers, loaded),
             timeout_s=arm.timeout,
-            verify=arm.tls.verify,
-            ca=None if arm.tls.ca is None else str(loaded.base / arm.tls.ca),
+            trust=trust(arm.tls, loaded),
             host=arm.host,
             proxy=arm.proxy,
             personal=(name for name, text in arm.headers.items() if any(names_in(text))),

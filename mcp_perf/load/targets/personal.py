@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from mcp_perf.client.channels.inprocess import Code
 from mcp_perf.client.channels.stdio import Command
-from mcp_perf.client.http.endpoint import Endpoint
+from mcp_perf.client.http.endpoint import Endpoint, Trust
 from mcp_perf.client.mcp.messenger import Credentials
 from mcp_perf.load.hub.redaction import hide
 from mcp_perf.load.hub.waiting import in_a_thread
@@ -17,6 +17,8 @@ from mcp_perf.load.targets.refusal import Refusal
 from mcp_perf.scenario.loader import Loaded
 from mcp_perf.scenario.model.identities import names_in
 from mcp_perf.scenario.model.scenario import Arm
+from mcp_perf.scenario.model.targets import Tls
+from mcp_perf.scenario.values.files import named
 from mcp_perf.scenario.values.generators import IDENTITY
 from mcp_perf.scenario.values.templates import compile_template
 
@@ -69,10 +71,13 @@ class CredentialStore:
         self._url = where.url
         texts = {name: getattr(self._written, name) for name in _OF_CREDENTIALS}
         self._texts = compile_template(texts, env=loaded.env)
-        ca = None if arm.tls.ca is None else str(loaded.base / arm.tls.ca)
-        login = {"Proxy-Authorization": where.origin.login} if where.origin.login else {}
         self._http = self._oauth.Exchanges(
-            partial(Endpoint.of, verify=arm.tls.verify, ca=ca, proxy=arm.proxy, headers=login),
+            partial(
+                Endpoint.of,
+                trust=trust(arm.tls, loaded),
+                proxy=arm.proxy,
+                headers={"Proxy-Authorization": where.origin.login} if where.origin.login else {},
+            ),
             where.origin,
         )
         self._made: dict[tuple[str, ...], Credentials] = {}
@@ -118,6 +123,14 @@ class Personal:
     def credentials(self, identity: Identity) -> Credentials | None:
         """Return what gives a user its token; users of one identity share it."""
         return None if self._store is None else self._store.of(identity)
+
+
+def trust(tls: Tls, loaded: Loaded) -> Trust:
+    """Find the files that `tls` names. Raises InputError."""
+    files = tls.files.items()
+    return Trust(
+        tls.verify, **{key: str(named(text, loaded.env, loaded.base)) for key, text in files}
+    )
 
 
 def shared_by_all(texts: Mapping[str, str], loaded: Loaded) -> dict[str, str]:

@@ -134,7 +134,7 @@ def reach(
                 client.close()
             personal = Personal(arm, loaded)
             return ArmTarget(name, arm.kind, url, where, variables, personal=personal)
-        script, personal = script_of(name, loaded), _personal(name, arm, loaded, where)
+        script, personal = script_of(name, loaded), _personal(arm, loaded, where)
         opened = session(
             url,
             personal.destination(where, identity),
@@ -269,13 +269,10 @@ def _locate(address: str, systems: Systems) -> Face:
         raise Refusal(str(error), code=UNREACHABLE, keep_logs=True) from error
 
 
-def _personal(name: str, arm: Arm, loaded: Loaded, where: Destination) -> Personal:
-    try:
-        store = None
-        if arm.auth is not None and isinstance(where, Endpoint):
-            store = CredentialStore(arm, loaded, where)
-    except OSError as error:
-        raise Refusal(f"arm {name}: tls.ca cannot be read: {error}") from error
+def _personal(arm: Arm, loaded: Loaded, where: Destination) -> Personal:
+    store = None
+    if arm.auth is not None and isinstance(where, Endpoint):
+        store = CredentialStore(arm, loaded, where)
     return Personal(arm, loaded, store)
 
 

@@ -2,15 +2,15 @@
 
 from collections.abc import Iterator
 from itertools import chain
-from pathlib import Path as FilePath
-from typing import Any, Final
+from typing import Final
 
 from mcp_perf.scenario.checks.names import Draft, lookups, texts, texts_of, within
 from mcp_perf.scenario.model.identities import NUMBER, Provision, Rows, names_in, read_rows
+from mcp_perf.scenario.model.targets import Tls
 from mcp_perf.scenario.problems.mistake import Mistake, Path
 from mcp_perf.scenario.problems.suggestions import suggest
 from mcp_perf.scenario.problems.wording import InputError, quote
-from mcp_perf.scenario.values.files import inside
+from mcp_perf.scenario.values.files import named
 from mcp_perf.scenario.values.generators import IDENTITY
 
 _CSV: Final = ("identities", "csv")
@@ -70,7 +70,7 @@ def _provision(draft: Draft, provision: Provision, columns: list[str]) -> Iterat
         if name in columns:
             message = f"{quote(name)} is taken from the reply, and a column of csv"
             yield Mistake((*_REQUEST, "take", name), message, "rename one of them")
-    yield from file_problem(draft.base, (*_REQUEST, "tls", "ca"), provision.tls.ca)
+    yield from check_files(draft, _REQUEST, provision.tls)
 
 
 def _used(draft: Draft) -> Iterator[tuple[Path, str]]:
@@ -86,10 +86,10 @@ def _used(draft: Draft) -> Iterator[tuple[Path, str]]:
         yield from ((here, name) for name in names_in(text))
 
 
-def file_problem(base: FilePath, path: Path, name: Any) -> Iterator[Mistake]:
-    """Yield what is wrong with a file that a scenario names, if it names one."""
-    if isinstance(name, str):
+def check_files(draft: Draft, path: Path, tls: Tls) -> Iterator[Mistake]:
+    """Yield what is wrong with the files that `tls` names."""
+    for key, written in tls.files.items():
         try:
-            inside(base, name)
+            named(written, draft.env, draft.base)
         except InputError as error:
-            yield Mistake(path, error.message, error.hint)
+            yield Mistake((*path, "tls", key), error.message, error.hint)

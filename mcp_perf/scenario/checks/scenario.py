@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from mcp_perf.scenario.checks import names
-from mcp_perf.scenario.checks.identities import check_identities, file_problem
+from mcp_perf.scenario.checks.identities import check_files, check_identities
 from mcp_perf.scenario.checks.sessions import check_burst, check_listening, check_sessions
 from mcp_perf.scenario.model import syntax
 from mcp_perf.scenario.model.gates import Gate
@@ -105,7 +105,7 @@ def _arm(draft: names.Draft, path: Path, arm: Arm) -> Iterator[Mistake]:
         message = "the users of one process share one environment"
         yield Mistake((*path, "env"), message, "remove process: shared, or the identity")
     yield from _headers(draft, (*path, "headers"), arm.headers)
-    yield from file_problem(draft.base, (*path, "tls", "ca"), arm.tls.ca)
+    yield from check_files(draft, path, arm.tls)
 
 
 def _headers(draft: names.Draft, path: Path, headers: Mapping[str, Any]) -> Iterator[Mistake]:

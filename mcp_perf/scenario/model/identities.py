@@ -15,14 +15,13 @@ from pydantic import Field
 from mcp_perf.scenario.model import fields, syntax
 from mcp_perf.scenario.model.targets import Tls
 from mcp_perf.scenario.problems.wording import InputError, quote
-from mcp_perf.scenario.values.files import inside, read_table
+from mcp_perf.scenario.values.files import VARIABLE, named, read_table
 from mcp_perf.scenario.values.generators import IDENTITY
 from mcp_perf.scenario.values.templates import compile_template
 
 NUMBER: Final = "number"
 MOST_AT_ONCE: Final = 16
 """Requests for identities that are on their way together."""
-_VARIABLE: Final = re.compile(r"\$\{env:[^{}]*\}")
 _SEGMENT: Final = re.compile(rf"{IDENTITY}\.([A-Za-z_][\w-]*)", re.ASCII)
 
 
@@ -86,17 +85,7 @@ class Rows:
 
 def read_rows(written: str, env: Mapping[str, str], base: Path) -> Rows:
     """Read the file that `csv` names. Raises InputError."""
-    template = compile_template(written, env)
-    if not template.constant:
-        raise InputError(f"{quote(written)} holds a lookup", "only ${env:NAME} can stand here")
-    name = str(template.render({}))
-    if not _VARIABLE.fullmatch(written):
-        path = inside(base, name)
-    else:  # whoever sets the environment may name any file
-        path = base / name
-        if not name or not path.is_file():
-            hint = "set the variable to the path of a CSV file"
-            raise InputError(f"there is no file where {quote(written)} says", hint)
+    path = named(written, env, base)
     columns, rows = read_table(path)
     _check_table(path.name, columns, rows)
     return Rows(path.name, columns, [row for _, row in rows], [line for line, _ in rows])
@@ -122,7 +111,7 @@ def names_in(tree: Any) -> Iterator[str]:
     if isinstance(tree, str):
         try:
             # What stands in for the environment has no lookups, and fits every name.
-            paths = compile_template(_VARIABLE.sub("", tree)).paths
+            paths = compile_template(VARIABLE.sub("", tree)).paths
         except InputError:
             return
         for path in paths:

@@ -23,13 +23,28 @@ _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 class Tls(Part):
-    """How the target's certificate is checked."""
+    """How the target's certificate is checked, and which one is shown to it.
+
+    Each file is in the scenario's folder, or where `${env:NAME}` says.
+    """
 
     verify: Flag = True
     ca: str | None = None
-    """A file with certificates to trust, in the scenario's folder."""
+    """A file with certificates to trust."""
+    cert: str | None = None
+    """A file with the certificate of the client, and its chain."""
+    key: str | None = None
+    """A file with its private key, without a password, if it is not in the same one."""
+
+    @property
+    def files(self) -> dict[str, str]:
+        """The files that are named, by their keys."""
+        named = {key: getattr(self, key) for key in ("ca", "cert", "key")}
+        return {key: file for key, file in named.items() if isinstance(file, str)}
 
     def check(self) -> None:
+        if self.key is not None and self.cert is None:
+            raise InputError("a key without a certificate", "write cert: FILE")
         if self.ca is not None and not self.verify:
             raise InputError("verify: false checks no certificate, so ca has no use", "keep one")
 

@@ -1,11 +1,15 @@
 """Files that a scenario names: inside its own folder, or refused; CSV files with named columns."""
 
 import csv
+import re
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Final
 
 from mcp_perf.scenario.problems.wording import InputError, quote
+from mcp_perf.scenario.values.templates import compile_template
 
+VARIABLE: Final = re.compile(r"\$\{env:[^{}]*\}")
 _LARGEST_FILE: Final = 16 * 1024 * 1024
 
 
@@ -28,6 +32,24 @@ def read_table(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
         message = f"{quote(path.name)} cannot be read: {error.strerror}"
         raise InputError(message, "check its permissions") from None
     return names, rows
+
+
+def named(written: str, env: Mapping[str, str], base: Path) -> Path:
+    """Return the file that is written: inside a folder, or anywhere if `${env:NAME}` says so.
+
+    Raises InputError.
+    """
+    template = compile_template(written, env)
+    if not template.constant:
+        raise InputError(f"{quote(written)} holds a lookup", "only ${env:NAME} can stand here")
+    name = str(template.render({}))
+    if not VARIABLE.fullmatch(written):
+        return inside(base, name)
+    path = base / name  # whoever sets the environment may name any file
+    if not name or not path.is_file():
+        hint = "set the variable to the path of a file"
+        raise InputError(f"there is no file where {quote(written)} says", hint)
+    return path
 
 
 def inside(base: Path, name: str) -> Path:

@@ -3,11 +3,12 @@
 import ssl
 import subprocess
 import threading
+from dataclasses import replace
 
 import pytest
 
 from mcp_perf.client.errors import ConnectError
-from mcp_perf.client.http.endpoint import Endpoint
+from mcp_perf.client.http.endpoint import Endpoint, Trust
 from mcp_perf.client.http.rest import RestClient, encode_fields, encode_line
 
 pytestmark = pytest.mark.process
@@ -20,7 +21,7 @@ def certificate(tmp_path_factory, _processes) -> str:
     subprocess.run(
         [
             *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1"),
-            *("-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"),
+            *("-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1,DNS:mcp.internal"),
             *("-keyout", str(path), "-out", f"{path}.crt"),
         ],
         check=True,
@@ -30,13 +31,16 @@ def certificate(tmp_path_factory, _processes) -> str:
     return str(path)
 
 
-@pytest.fixture
-def tls_url(certificate):
-    """Serve over TLS; give the address."""
+@pytest.fixture(params=[False])
+def tls_url(certificate, request):
+    """Serve over TLS; give the address. With a true parameter, clients need a certificate."""
     import socket
 
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
+    if request.param:
+        context.verify_mode = ssl.CERT_REQUIRED
+        context.load_verify_locations(f"{certificate}.crt")
     listener = socket.create_server(("127.0.0.1", 0))
 
     def serve() -> None:
@@ -77,15 +81,41 @@ def test_an_untrusted_certificate_is_refused_by_default(tls_url) -> None:
 
 def test_a_certificate_of_ones_own_authority_is_accepted(tls_url, certificate) -> None:
     """`ca` names the authority to trust; the connection is kept alive as any other."""
-    assert call(Endpoint.of(tls_url, ca=certificate)) == b"hi"
+    assert call(Endpoint.of(tls_url, trust=Trust(ca=certificate))) == b"hi"
 
 
 def test_verification_can_be_switched_off(tls_url) -> None:
     """`verify: false` takes any certificate."""
-    assert call(Endpoint.of(tls_url, verify=False)) == b"hi"
+    assert call(Endpoint.of(tls_url, trust=Trust(verify=False))) == b"hi"
 
 
 def test_a_missing_authority_file_is_a_configuration_mistake(tls_url) -> None:
     """A `ca` that cannot be read is named before anything is sent."""
     with pytest.raises(ValueError, match=r"nowhere\.pem"):
-        Endpoint.of(tls_url, ca="nowhere.pem")
+        Endpoint.of(tls_url, trust=Trust(ca="nowhere.pem"))
+
+
+def test_the_certificate_has_to_name_the_host_that_is_asked_for(tls_url, certificate) -> None:
+    """`host` of an arm is the name in TLS, too, whatever the address is."""
+    trust = Trust(ca=certificate)
+    assert call(Endpoint.of(tls_url, trust=trust, host="mcp.internal")) == b"hi"
+    with pytest.raises(ConnectError, match=r"not valid for 'other\.internal'"):
+        RestClient(Endpoint.of(tls_url, trust=trust, host="other.internal")).ready()
+
+
+@pytest.mark.parametrize("tls_url", [True], indirect=True)
+def test_a_server_that_wants_a_certificate_gets_ours(tls_url, certificate) -> None:
+    """The key is in its file, or in another; without one, what is missing is said."""
+    for trust in (Trust(cert=certificate), Trust(cert=f"{certificate}.crt", key=certificate)):
+        assert call(Endpoint.of(tls_url, trust=replace(trust, ca=certificate))) == b"hi"
+    endpoint = Endpoint.of(tls_url, trust=Trust(ca=certificate))
+    rest = RestClient(endpoint)
+    head = encode_line(endpoint, "GET", "/") + encode_fields(endpoint, [])
+    assert "write tls: {cert: FILE, key: FILE}" in rest.send(head + b"\r\n").detail
+    rest.close()
+
+
+def test_a_certificate_without_its_key_is_a_configuration_mistake(certificate) -> None:
+    """It is told before anything is sent."""
+    with pytest.raises(ValueError, match=r"crt cannot be used: .*a key has to be that of its"):
+        Trust(cert=f"{certificate}.crt").context()

@@ -11,9 +11,10 @@ from mcp_perf.client.channels.inprocess import Code, PythonClient
 from mcp_perf.client.http.endpoint import Endpoint
 from mcp_perf.client.http.rest import RestClient
 from mcp_perf.load.targets.clients import destination, remarks_of
-from mcp_perf.load.targets.refusal import UNREACHABLE, Refusal
+from mcp_perf.load.targets.refusal import CONFIGURATION, UNREACHABLE, Refusal
 from mcp_perf.load.targets.targets import reach, unknown_tools
 from mcp_perf.scenario.loader import load, load_text
+from mcp_perf.scenario.problems.problem import ScenarioError
 
 SCENARIO = """
 name: secure
@@ -153,3 +154,41 @@ def test_code_that_cannot_be_imported_is_refused_in_its_own_words():
     loaded = load_text(MCP, "mine.yaml", Path(), environ={})
     with pytest.raises(Refusal, match="nowhere cannot be imported"):
         reach("mcp", loaded.scenario.arms["mcp"], loaded, "python:nowhere", {})
+
+
+@pytest.mark.parametrize("where", ["outside", "gone"])
+def test_the_files_of_a_certificate_may_be_where_a_variable_says(tmp_path, where):
+    """A private key stands in no repository; a file that cannot be used is named."""
+    (tmp_path / "outside").write_text("no key")
+    environ = {"KEY": str(tmp_path / where)}
+    text = SCENARIO.replace("ca: own.pem", 'cert: "${env:KEY}"')
+    text = text.replace("title:", "env: [KEY]\ntitle:")
+    if where == "gone":
+        with pytest.raises(ScenarioError, match=r"no file where '\$\{env:KEY\}' says"):
+            load_text(text, "x", tmp_path / "beside", environ=environ)
+        return
+    loaded = load_text(text, "x", tmp_path / "beside", environ=environ)
+    with pytest.raises(Refusal, match="outside cannot be used") as refused:
+        reach("api", loaded.scenario.arms["api"], loaded, "https://127.0.0.1:9", {})
+    assert refused.value.exit_code == CONFIGURATION
+
+
+def test_a_target_out_of_reach_names_the_proxy_that_was_not_used(monkeypatch):
+    """Other clients might get there by it."""
+    monkeypatch.setenv("HTTP_PROXY", "http://p.test:3128")
+    monkeypatch.delenv("no_proxy", raising=False)
+    loaded = load_text(MCP, "mine.yaml", Path(), environ={})
+    with pytest.raises(Refusal, match="HTTP_PROXY is set, and is not used: write `proxy: URL`"):
+        reach("mcp", loaded.scenario.arms["mcp"], loaded, "http://127.0.0.2:9/mcp", {})
+
+
+def test_calls_go_by_the_proxy_and_the_name_of_the_arm(serve):
+    """All of it is in the bytes that are sent, and nothing in the calls."""
+    server = serve(http(403, b""), http(403, b""), http(403, b""))
+    text = MCP.replace(
+        "timeout: 300ms", f"timeout: 300ms, proxy: {server.url.removesuffix('/mcp')}"
+    )
+    loaded = load_text(text, "mine.yaml", Path(), environ={})
+    with pytest.raises(Refusal):
+        reach("mcp", loaded.scenario.arms["mcp"], loaded, "http://10.1.2.3:8000/mcp", {})
+    assert server.requests[0].startswith(b"POST http://10.1.2.3:8000/mcp HTTP/1.1\r\n")
