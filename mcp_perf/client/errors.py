@@ -4,6 +4,7 @@ The engine raises these; the clients turn them into a `Reply`, because a failed 
 """
 
 import errno
+import re
 import socket
 import ssl
 from typing import Final, Self
@@ -114,6 +115,7 @@ class NegotiationError(TargetError):
     outcome = HTTP_ERROR
 
 
+_BROKEN_OFF: Final = re.compile("(?i)certificate.required|handshake.failure|violation of protocol")
 _FILES: Final = "too many open files in the load generator (ulimit -n)"
 _OWN_LIMITS: Final = {
     errno.EADDRNOTAVAIL: "no local port is free for one more connection "
@@ -131,16 +133,10 @@ def not_opened(what: str, cause: OSError) -> ConnectError:
     return ConnectError(f"{what}: {cause.strerror or cause}")
 
 
-def wanted(cause: OSError, *, first: bool = False) -> str:
-    """Say what helps if the server breaks TLS off because it wants a certificate of ours.
-
-    `first` tells that nothing was sent before: an end without a word may then be that.
-    """
-    reason = getattr(cause, "reason", None) or ""
-    told = reason.endswith(("CERTIFICATE_REQUIRED", "HANDSHAKE_FAILURE"))
-    if not told and not (first and isinstance(cause, ssl.SSLEOFError)):
-        return ""
-    return " (does it want a client certificate? write tls: {cert: FILE, key: FILE} for the arm)"
+def wanted(cause: OSError) -> str:
+    """Say what helps if a server breaks TLS off, maybe for want of a certificate of ours."""
+    cure = " (does it want a client certificate? write tls: {cert: FILE, key: FILE} for the arm)"
+    return cure if _BROKEN_OFF.search(str(cause)) else ""
 
 
 def connect_error(address: str, cause: OSError) -> ConnectError:

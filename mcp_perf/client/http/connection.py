@@ -288,8 +288,7 @@ class Connection:
         self.close()
         if isinstance(error, TimeoutError):
             return CallTimeout("the request could not be sent in time")
-        cure = wanted(error, first=not self._sent)
-        return SendError(f"the connection broke while sending: {error}{cure}")
+        return SendError(f"the connection broke while sending: {error}{wanted(error)}")
 
     def _read_head(self, deadline_ns: int) -> ResponseReader:
         reader = self.reader

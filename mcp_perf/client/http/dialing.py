@@ -5,6 +5,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from typing import Any, Final, Protocol
+from urllib.parse import urlsplit
 
 from mcp_perf.client.errors import ConnectError, connect_error
 from mcp_perf.client.http import addresses
@@ -44,7 +45,8 @@ def dial(origin: Origin, timeout_s: float) -> socket.socket:
         if origin.proxy is not None:
             _ask_for_the_way(plain, origin, where, timeout_s)
         where = origin.address
-        return origin.tls.wrap_socket(plain, server_hostname=origin.name)
+        name = urlsplit(f"//{origin.authority}").hostname
+        return origin.tls.wrap_socket(plain, server_hostname=name)
     except BaseException as error:
         if plain is not None:
             plain.close()
@@ -116,8 +118,7 @@ def _connected(origin: Origin, timeout_s: float) -> socket.socket:
 
 def _ask_for_the_way(plain: socket.socket, origin: Origin, proxy: str, timeout_s: float) -> None:
     """Have a proxy open a tunnel (RFC 9110, section 9.3.6). Raises ConnectError and OSError."""
-    host = f"[{origin.host}]" if ":" in origin.host else origin.host
-    to = f"{host}:{origin.port}"
+    to = f"{origin.address}:443" if origin.port == 443 else origin.address
     login = [("Proxy-Authorization", origin.login)] if origin.login else []
     fields = encode_headers([("Host", to), ("User-Agent", USER_AGENT), *login])
     plain.sendall(b"CONNECT %b HTTP/1.1\r\n%b\r\n" % (to.encode(), fields))

@@ -2,11 +2,11 @@
 
 import re
 import ssl
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from typing import Final
-from urllib.parse import SplitResult, unquote, urljoin, urlsplit
+from urllib.parse import unquote, urljoin, urlsplit
 
 from mcp_perf.client.http.http1 import ResponseReader, encode_headers
 
@@ -20,38 +20,26 @@ _LOGIN: Final = "proxy-authorization"
 _STRANGE: Final = re.compile(r"[^!-~]")
 
 
-@dataclass(frozen=True, slots=True)
-class Trust:
-    """How a server proves who it is, and how we do: by files of certificates, and a key's."""
+def secured(
+    *, verify: bool = True, ca: str | None = None, cert: str | None = None, key: str | None = None
+) -> ssl.SSLContext:
+    """Return how TLS is done: whom we trust, and the certificate and key that we show.
 
-    verify: bool = True
-    ca: str | None = None
-    cert: str | None = None
-    key: str | None = None
-    """None: in the file of the certificate."""
-
-    def context(self) -> ssl.SSLContext:
-        """Read the files. Raises ValueError on one that cannot be used."""
-        try:
-            context = ssl.create_default_context(cafile=self.ca)
-            if self.cert is not None:
-                # With a password, OpenSSL asks for none on the terminal.
-                context.load_cert_chain(self.cert, self.key, password="")
-        except OSError as error:
-            files = " or ".join(filter(None, (self.ca, self.cert, self.key)))
-            pair = " (a key has to be that of its certificate, without a password)"
-            cure = "" if self.cert is None else pair
-            raise ValueError(
-                f"the certificate file {files} cannot be used: {error}{cure}"
-            ) from error
-        if not self.verify:
-            context.check_hostname = False
-            context.verify_mode = ssl.CERT_NONE
-        return context
-
-
-_SYSTEMS: Final = Trust()
-"""That of the system's own certificates."""
+    Each is a file; without one for the key, that of the certificate has it. Raises ValueError on a
+    file that cannot be used.
+    """
+    try:
+        context = ssl.create_default_context(cafile=ca)
+        if cert is not None:  # an empty password, or OpenSSL asks for one on the terminal
+            context.load_cert_chain(cert, key, password="")
+    except OSError as error:
+        cure = " (a key is that of its certificate, and has no password)" if cert else ""
+        files = " or ".join(filter(None, (ca, cert, key)))
+        raise ValueError(f"the certificate file {files} cannot be used: {error}{cure}") from error
+    if not verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +62,9 @@ class Origin:
     """The file of a Unix domain socket, which is connected to instead."""
 
     @classmethod
-    def of(cls, url: str, *, trust: Trust = _SYSTEMS, called: str = "") -> "Origin":
+    def of(
+        cls, url: str, *, tls: Callable[[], ssl.SSLContext] = secured, called: str = ""
+    ) -> "Origin":
         """Read an origin off an address. Raises ValueError when it is not http or https."""
         if strange := _STRANGE.search(url):
             hint = "percent-encode it (ł is %C5%82), or write xn--… in a host name"
@@ -87,17 +77,12 @@ class Origin:
             raise ValueError(f"{url!r} is not an http or https address")
         if parts.scheme == "http":
             return cls("http", parts.hostname, parts.port or 80, called=called)
-        return cls("https", parts.hostname, parts.port or 443, trust.context(), called=called)
+        return cls("https", parts.hostname, parts.port or 443, tls(), called=called)
 
     @property
     def authority(self) -> str:
         """The value of the Host header."""
         return self.called or self.address
-
-    @property
-    def name(self) -> str:
-        """What its certificate has to name."""
-        return urlsplit(f"//{self.authority}").hostname or self.host
 
     @property
     def address(self) -> str:
@@ -110,12 +95,10 @@ class Origin:
 
     def same(self, url: str) -> bool:
         """Tell whether an address is here, by what the server knows itself as."""
-        return _origin(urlsplit(url)) == _origin(urlsplit(f"{self.scheme}://{self.authority}"))
-
-
-def _origin(parts: SplitResult) -> tuple[str, str | None, int]:
-    port = parts.port or (443 if parts.scheme == "https" else 80)
-    return parts.scheme, parts.hostname, port
+        parts, own = urlsplit(url), urlsplit(f"{self.scheme}://{self.authority}")
+        default = 443 if own.scheme == "https" else 80
+        ours = own.scheme, own.hostname, own.port or default
+        return (parts.scheme, parts.hostname, parts.port or default) == ours
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +125,7 @@ class Endpoint:
         *,
         headers: Mapping[str, str] | None = None,
         timeout_s: float = DEFAULT_TIMEOUT_S,
-        trust: Trust = _SYSTEMS,
+        tls: Callable[[], ssl.SSLContext] = secured,
         host: str = "",
         proxy: str = "",
         personal: Iterable[str] = (),
@@ -162,7 +145,7 @@ class Endpoint:
                 hint = ": write `host:` for the arm" if name.lower() == "host" else ""
                 raise ValueError(f"the header {name!r} is set by the client itself{hint}")
         encode_headers(given)
-        origin = Origin.of(url, trust=trust, called=host)
+        origin = Origin.of(url, tls=tls, called=host)
         theirs = frozenset(name.lower() for name in personal)
         if origin.called:
             url = f"{origin.scheme}://{origin.called}{target}"
@@ -175,10 +158,8 @@ class Endpoint:
                 before = f"http://{origin.address}"
                 after += encode_headers([(_LOGIN, login)] if login else []).decode("latin-1")
             if _LOGIN in theirs or (origin.called and origin.tls is None):
-                raise ValueError(
-                    "a proxy is asked for one address with one login: write `host:` for https "
-                    "only, no socket file, and no identity in Proxy-Authorization"
-                )
+                wrong = "neither host: nor a file for http, nor an identity in Proxy-Authorization"
+                raise ValueError(f"a proxy is asked for one address with one login: {wrong}")
         return cls(url, origin, target, given, timeout_s, theirs, before, after)
 
     def for_user(self, headers: Mapping[str, str]) -> "Endpoint":

@@ -241,15 +241,9 @@ def _hint(reply: Reply) -> str:
     """Say what an HTTP status of a failed opening usually means."""
     said = reply.excerpt().lower()
     if " is redirected to " in reply.detail:
-        return (
-            " (not followed: only 307 and 308 are, within their scheme, host and port and in no "
-            "circle; if the server is there, write that address)"
-        )
+        return " (only 307 and 308 within scheme, host and port are followed: write that address)"
     if reply.status == 421 or (reply.status in (400, 403) and _ABOUT_HOST.search(said)):
-        return (
-            " (the server checks the Host or Origin header: write `host: NAME` for the arm as the "
-            "server allows it, or the address that it knows)"
-        )
+        return " (the server checks the Host or Origin header: write `host: NAME` as it knows it)"
     if reply.status == 407:
         return " (the proxy wants a login: write headers: {Proxy-Authorization: …} for the arm)"
     if reply.status in (401, 403):

@@ -13,7 +13,7 @@ from mcp_perf.client.reply import HTTP_ERROR, OK, UNREADABLE, Reply
 from mcp_perf.load.hub.redaction import hide
 from mcp_perf.load.steps.expressions import TooMuch, getter
 from mcp_perf.load.steps.step import encode_form, encode_json
-from mcp_perf.load.targets.personal import Identity, trust
+from mcp_perf.load.targets.personal import Identity, tls_of
 from mcp_perf.load.targets.refusal import CONFIGURATION, UNREACHABLE, Refusal
 from mcp_perf.results.journal.redact import WORD
 from mcp_perf.scenario.loader import Loaded
@@ -60,7 +60,7 @@ class _Provisioner:
             self._endpoint = Endpoint.of(
                 provision.post,
                 timeout_s=provision.timeout,
-                trust=trust(provision.tls, loaded),
+                tls=tls_of(provision.tls, loaded),
                 personal=provision.headers,
             )
         except ValueError as error:

@@ -24,7 +24,7 @@ from mcp_perf.client.protocol.answers import SILENT, Responder
 from mcp_perf.client.protocol.identity import StrayObserver, ignore_stray
 from mcp_perf.load.hub.bridge import bridge
 from mcp_perf.load.hub.redaction import clean, redactor
-from mcp_perf.load.targets.personal import shared_by_all, trust
+from mcp_perf.load.targets.personal import shared_by_all, tls_of
 from mcp_perf.load.targets.refusal import Refusal
 from mcp_perf.scenario.loader import Loaded
 from mcp_perf.scenario.model.identities import names_in
@@ -182,7 +182,7 @@ def _endpoint(name: str, arm: Arm, loaded: Loaded, url: str) -> Endpoint:
             url,
             headers=shared_by_all(arm.headers, loaded),
             timeout_s=arm.timeout,
-            trust=trust(arm.tls, loaded),
+            tls=tls_of(arm.tls, loaded),
             host=arm.host,
             proxy=arm.proxy,
             personal=(name for name, text in arm.headers.items() if any(names_in(text))),

@@ -1,15 +1,16 @@
 """What differs from user to user: who it is, headers, a server's environment, credentials."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from importlib import import_module
+from ssl import SSLContext
 from types import MappingProxyType
 from typing import Any, Final
 
 from mcp_perf.client.channels.inprocess import Code
 from mcp_perf.client.channels.stdio import Command
-from mcp_perf.client.http.endpoint import Endpoint, Trust
+from mcp_perf.client.http.endpoint import Endpoint, secured
 from mcp_perf.client.mcp.messenger import Credentials
 from mcp_perf.load.hub.redaction import hide
 from mcp_perf.load.hub.waiting import in_a_thread
@@ -71,15 +72,10 @@ class CredentialStore:
         self._url = where.url
         texts = {name: getattr(self._written, name) for name in _OF_CREDENTIALS}
         self._texts = compile_template(texts, env=loaded.env)
-        self._http = self._oauth.Exchanges(
-            partial(
-                Endpoint.of,
-                trust=trust(arm.tls, loaded),
-                proxy=arm.proxy,
-                headers={"Proxy-Authorization": where.origin.login} if where.origin.login else {},
-            ),
-            where.origin,
-        )
+        login = {"Proxy-Authorization": where.origin.login} if where.origin.login else {}
+        tls = tls_of(arm.tls, loaded)
+        way = partial(Endpoint.of, tls=tls, proxy=arm.proxy, headers=login)
+        self._http = self._oauth.Exchanges(way, where.origin)
         self._made: dict[tuple[str, ...], Credentials] = {}
 
     def of(self, identity: Mapping[str, Any]) -> Credentials:
@@ -125,12 +121,10 @@ class Personal:
         return None if self._store is None else self._store.of(identity)
 
 
-def trust(tls: Tls, loaded: Loaded) -> Trust:
-    """Find the files that `tls` names. Raises InputError."""
-    files = tls.files.items()
-    return Trust(
-        tls.verify, **{key: str(named(text, loaded.env, loaded.base)) for key, text in files}
-    )
+def tls_of(tls: Tls, loaded: Loaded) -> Callable[[], SSLContext]:
+    """Return what reads the files that `tls` names. Raises InputError where one is gone."""
+    files = {key: str(named(text, loaded.env, loaded.base)) for key, text in tls.files.items()}
+    return partial(secured, verify=tls.verify, **files)
 
 
 def shared_by_all(texts: Mapping[str, str], loaded: Loaded) -> dict[str, str]:

@@ -1,12 +1,11 @@
 """The proxies that the environment names: other clients use them, and calls of a run do not."""
 
 import os
+import urllib.request
 from collections.abc import Mapping
 from typing import Final
-from urllib.parse import urlsplit
-from urllib.request import (  # type: ignore[attr-defined]  # typeshed lacks it
-    proxy_bypass_environment,
-)
+
+from mcp_perf.scenario.model.targets import hostname
 
 _HERE: Final = ("localhost", "127.0.0.1", "::1")
 
@@ -17,12 +16,11 @@ def unused(url: str, proxy: str, environ: Mapping[str, str] = os.environ) -> str
     `proxy` is the arm's own. As curl has it: by the scheme, else for all, unless `no_proxy` names
     the host; and not for this machine.
     """
-    parts = urlsplit(url)
-    host = parts.hostname or ""
-    names = (f"{parts.scheme}_proxy", "all_proxy")
-    written = (one for name in names for one in (name, name.upper()) if environ.get(one))
-    found = next(written, "")
+    host, scheme = hostname(url), url.partition(":")[0]
+    names = (f"{scheme}_proxy", f"{scheme}_proxy".upper(), "all_proxy", "ALL_PROXY")
+    found = next(filter(environ.get, names), "")
     direct = environ.get("no_proxy") or environ.get("NO_PROXY") or ""
-    if proxy or not found or host in _HERE or proxy_bypass_environment(host, {"no": direct}):
+    bypass = urllib.request.proxy_bypass_environment  # type: ignore[attr-defined] # typeshed's lack
+    if proxy or not found or host in _HERE or bypass(host, {"no": direct}):
         return ""
     return f"{found} is set, and is not used: write `proxy: URL` for the arm if that is the way"

@@ -102,10 +102,7 @@ def url(
 def proxy(value: str) -> str:
     """Accept the address of a proxy."""
     login = "send it in headers, like Proxy-Authorization: Basic ${env:LOGIN}"
-    url(value, "write http://HOST:PORT", login, ("http",))
-    if urlsplit(value).path.strip("/"):
-        raise InputError("a proxy has no path", "write http://HOST:PORT")
-    return value
+    return url(value, "write http://HOST:PORT", login, ("http",))
 
 
 def http_path(value: str) -> str:

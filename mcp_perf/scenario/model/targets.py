@@ -23,14 +23,11 @@ _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 class Tls(Part):
-    """How the target's certificate is checked, and which one is shown to it.
-
-    Each file is in the scenario's folder, or where `${env:NAME}` says.
-    """
+    """How the target's certificate is checked, and which one is shown to it."""
 
     verify: Flag = True
     ca: str | None = None
-    """A file with certificates to trust."""
+    """A file with certificates to trust: in the scenario's folder, or where `${env:NAME}` says."""
     cert: str | None = None
     """A file with the certificate of the client, and its chain."""
     key: str | None = None

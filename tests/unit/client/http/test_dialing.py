@@ -156,7 +156,7 @@ def test_a_socket_file_that_is_not_there_is_named():
         dialing.dial(Origin.of("http+unix://%2Fnowhere%2Fmcp.sock/mcp"), 1.0)
     named = Endpoint.of("http+unix://%2Fa/mcp", host="mcp.internal")
     assert (named.origin.authority, named.url) == ("mcp.internal", "http://mcp.internal/mcp")
-    with pytest.raises(ValueError, match="no socket file"):
+    with pytest.raises(ValueError, match="nor a file for http"):
         Endpoint.of("http+unix://%2Fa/mcp", proxy="http://p.test:3128")
     with pytest.raises(ValueError, match="not an http or https address"):
         Origin.of("http+unix:///a/mcp")

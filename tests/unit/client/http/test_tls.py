@@ -3,12 +3,12 @@
 import ssl
 import subprocess
 import threading
-from dataclasses import replace
+from functools import partial
 
 import pytest
 
 from mcp_perf.client.errors import ConnectError
-from mcp_perf.client.http.endpoint import Endpoint, Trust
+from mcp_perf.client.http.endpoint import Endpoint, secured
 from mcp_perf.client.http.rest import RestClient, encode_fields, encode_line
 
 pytestmark = pytest.mark.process
@@ -81,34 +81,35 @@ def test_an_untrusted_certificate_is_refused_by_default(tls_url) -> None:
 
 def test_a_certificate_of_ones_own_authority_is_accepted(tls_url, certificate) -> None:
     """`ca` names the authority to trust; the connection is kept alive as any other."""
-    assert call(Endpoint.of(tls_url, trust=Trust(ca=certificate))) == b"hi"
+    assert call(Endpoint.of(tls_url, tls=partial(secured, ca=certificate))) == b"hi"
 
 
 def test_verification_can_be_switched_off(tls_url) -> None:
     """`verify: false` takes any certificate."""
-    assert call(Endpoint.of(tls_url, trust=Trust(verify=False))) == b"hi"
+    assert call(Endpoint.of(tls_url, tls=partial(secured, verify=False))) == b"hi"
 
 
 def test_a_missing_authority_file_is_a_configuration_mistake(tls_url) -> None:
     """A `ca` that cannot be read is named before anything is sent."""
     with pytest.raises(ValueError, match=r"nowhere\.pem"):
-        Endpoint.of(tls_url, trust=Trust(ca="nowhere.pem"))
+        Endpoint.of(tls_url, tls=partial(secured, ca="nowhere.pem"))
 
 
 def test_the_certificate_has_to_name_the_host_that_is_asked_for(tls_url, certificate) -> None:
     """`host` of an arm is the name in TLS, too, whatever the address is."""
-    trust = Trust(ca=certificate)
-    assert call(Endpoint.of(tls_url, trust=trust, host="mcp.internal")) == b"hi"
+    tls = partial(secured, ca=certificate)
+    assert call(Endpoint.of(tls_url, tls=tls, host="mcp.internal")) == b"hi"
     with pytest.raises(ConnectError, match=r"not valid for 'other\.internal'"):
-        RestClient(Endpoint.of(tls_url, trust=trust, host="other.internal")).ready()
+        RestClient(Endpoint.of(tls_url, tls=tls, host="other.internal")).ready()
 
 
 @pytest.mark.parametrize("tls_url", [True], indirect=True)
 def test_a_server_that_wants_a_certificate_gets_ours(tls_url, certificate) -> None:
     """The key is in its file, or in another; without one, what is missing is said."""
-    for trust in (Trust(cert=certificate), Trust(cert=f"{certificate}.crt", key=certificate)):
-        assert call(Endpoint.of(tls_url, trust=replace(trust, ca=certificate))) == b"hi"
-    endpoint = Endpoint.of(tls_url, trust=Trust(ca=certificate))
+    for files in ({"cert": certificate}, {"cert": f"{certificate}.crt", "key": certificate}):
+        tls = partial(secured, ca=certificate, **files)
+        assert call(Endpoint.of(tls_url, tls=tls)) == b"hi"
+    endpoint = Endpoint.of(tls_url, tls=partial(secured, ca=certificate))
     rest = RestClient(endpoint)
     head = encode_line(endpoint, "GET", "/") + encode_fields(endpoint, [])
     assert "write tls: {cert: FILE, key: FILE}" in rest.send(head + b"\r\n").detail
@@ -117,5 +118,5 @@ def test_a_server_that_wants_a_certificate_gets_ours(tls_url, certificate) -> No
 
 def test_a_certificate_without_its_key_is_a_configuration_mistake(certificate) -> None:
     """It is told before anything is sent."""
-    with pytest.raises(ValueError, match=r"crt cannot be used: .*a key has to be that of its"):
-        Trust(cert=f"{certificate}.crt").context()
+    with pytest.raises(ValueError, match=r"crt cannot be used: .*a key is that of its"):
+        secured(cert=f"{certificate}.crt")

@@ -19,6 +19,7 @@ from mcp_perf.load.targets.proxies import unused
         ({"ALL_PROXY": "p", "NO_PROXY": "*"}, "http://a.test/mcp", ""),
         ({"ALL_PROXY": "p"}, "http://127.0.0.1:1/mcp", ""),
         ({"ALL_PROXY": "p"}, "http://[::1]:1/mcp", ""),
+        ({"ALL_PROXY": "p"}, "http+unix://%2Frun%2Fa/mcp", ""),
     ],
 )
 def test_a_variable_is_named_that_other_clients_would_follow(environ, url, named):

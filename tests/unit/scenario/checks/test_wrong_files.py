@@ -107,7 +107,6 @@ APPENDED = [
     ("arms:\n  a: {mcp: http://a, tls: {cert: /c.pem}}", 4, "outside the scenario's", "beside"),
     ("arms:\n  a: {mcp: http://a, proxy: b:3128}", 4, "'b:3128' is not an address", "http://b"),
     ("arms:\n  a: {mcp: http://a, proxy: https://b}", 4, "is not an address", "http://HOST:PORT"),
-    ("arms:\n  a: {mcp: http://a, proxy: http://b/c}", 4, "a proxy has no path", "HOST:PORT"),
     ("arms:\n  a: {mcp: http://a, proxy: 'http://u:p@b'}", 4, "user and password", "Proxy-Auth"),
     ("arms:\n  a: {python: a, host: b}", 4, "host is for what is reached by HTTP", "remove"),
     ("arms:\n  a: {mcp: http://a, headers: {Host: b c}}", 4, "'b c' is not a host", "internal"),
