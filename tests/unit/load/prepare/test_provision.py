@@ -36,3 +36,12 @@ def test_a_path_that_finds_nothing_is_refused_in_words(take, said):
         )
     assert f"for number 7: {said}" in str(refused.value)
     assert "s3cret" not in str(refused.value)
+
+
+def test_a_request_that_is_sent_to_a_login_says_so(serve):
+    """A page for people is no identity."""
+    server = serve(b"HTTP/1.1 302 Found\r\nLocation: /login\r\nContent-Length: 0\r\n\r\n")
+    loaded = load_text(TEXT.replace("127.0.0.1:1/u", server.url[7:]), "x", Path(), environ={})
+    made = _Provisioner(loaded.scenario.identities.provision, loaded, "run")
+    said = str(made.attempt({"number": 7}))
+    assert said.endswith("for number 7: HTTP 302, and POST /mcp is redirected to /login")
