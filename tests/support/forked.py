@@ -23,7 +23,7 @@ from typing import IO, NoReturn
 
 NAMES = {"mcp-perf": "mcp_perf.cli.main", "locust": "locust.main"}
 """Commands that can be forked, and where their `main` is."""
-HEAVY = ("mcp_perf.cli.output.screen", "scipy.special")
+HEAVY = ("mcp_perf.cli.output.screen",)
 """What most of them import beside it, but only when it is needed."""
 
 

@@ -29,7 +29,7 @@ print(getattr(build, sys.argv[1])(sys.argv[2]))
 IMPORT_ALL = """
 import importlib, pkgutil, sys
 import mcp_perf, mcp_perf.cli.main
-assert not {"locust", "scipy", "gevent"} & set(sys.modules)
+assert not {"locust", "gevent"} & set(sys.modules)
 import mcp_targets.echo, mcp_targets.launcher, mcp_targets.serving, mcp_targets.upstream
 serving = ("mcp_targets.serving." + name for name in ("asgi", "sdk", "strictness"))
 needs_more = ("mcp_perf.client.mcp.oauth", *serving)
@@ -159,9 +159,9 @@ def test_the_pytest_plugin_works_from_the_wheel(shell, full):
 
 
 def test_the_core_imports_with_its_own_requirements(shell, empty):
-    """Only the module of OAuth needs an extra, and the command loads neither Locust nor SciPy."""
+    """Only the module of OAuth needs an extra, and the command does not load Locust."""
     (empty / "all.py").write_text(IMPORT_ALL)
-    extra = {Requirement(text).name for text in EXTRAS["systems"]} - {"numpy"}  # SciPy's, too
+    extra = {Requirement(text).name for text in EXTRAS["systems"]}
     ended = shell(f"python all.py {' '.join(extra)}", empty)
     assert ended.code == 0, ended.output
     assert {"mcp_perf.load.start", "mcp_targets.launcher.catalog"} <= {*ended.stdout.split()}

@@ -5,8 +5,9 @@ seems far better known than it is.
 """
 
 from collections.abc import Sequence
+from statistics import NormalDist
 
-from mcp_perf.results.stats.mean import ALPHA, special
+from mcp_perf.results.stats.mean import ALPHA
 from mcp_perf.results.stats.rounds import student_t
 
 
@@ -25,5 +26,5 @@ def certain(rounds: Sequence[tuple[float, float]]) -> float:
     if n < 2 or not 0 < share < 1:
         return 1.0
     between = sum((count - share * of) ** 2 for count, of in known) * n / (n - 1)
-    factor = student_t(n - 1) / float(special().ndtri(1 - ALPHA / 2))
+    factor = student_t(n - 1) / NormalDist().inv_cdf(1 - ALPHA / 2)
     return 1 / max(1.0, between / (total * share * (1 - share)) * factor**2)

@@ -10,8 +10,9 @@ from itertools import accumulate, pairwise
 from statistics import fmean, stdev
 from typing import Final
 
+from mcp_perf.results.stats.distributions import student_above
 from mcp_perf.results.stats.effective import free, line
-from mcp_perf.results.stats.mean import ALPHA, special
+from mcp_perf.results.stats.mean import ALPHA
 from mcp_perf.results.stats.rounds import student_t
 
 FEWEST_ROUNDS: Final = 6
@@ -73,7 +74,7 @@ def step(logs: Sequence[float]) -> Shift:
     means = [fmean(logs[:after])] * after + [fmean(logs[after:])] * (n - after)
     left = [log - mean for log, mean in zip(logs, means, strict=True)]
     count = free(left)
-    factor = float(special().stdtrit(count, 1 - ALPHA / 2 / (n - 1)))
+    factor = student_above(ALPHA / 2 / (n - 1), count)
     error = math.sqrt(sum(one * one for one in left) / count * (1 / after + 1 / (n - after)))
     return Shift(rises[after - 1], factor * error, after)
 

@@ -16,7 +16,9 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
 from statistics import fmean
-from typing import Any, Final
+from typing import Final
+
+from mcp_perf.results.stats.distributions import crossing, student_above, student_tail
 
 ALPHA: Final = 0.05
 _BEFORE: Final = {
@@ -32,8 +34,6 @@ _ENOUGH: Final = 10
 _SHARPER: Final = 1.88
 _CAREFUL: Final = 1.5
 """The exponents of what each counts, with `_ENOUGH` numbers or more, and with fewer."""
-_CLOSE: Final = 1e-9
-"""Relative to the probability that an interval leaves out."""
 
 
 @dataclass(frozen=True)
@@ -65,31 +65,18 @@ class Mean:
     def doubt(self, distance: float) -> float:
         """Return the probability that the truth is further from the mean than this."""
         sides = [
-            (side * fit.offset - distance) / fit.error for side in (1, -1) for fit in self._fits
+            (distance - side * fit.offset) / fit.error for side in (1, -1) for fit in self._fits
         ]
-        beyond = special().stdtr(self.df, sides)
+        df = self.df
+        beyond = [student_tail(side, df) for side in sides]
         weights = [fit.weight for fit in self._fits]
         return float(sum(map(operator.mul, weights + weights, beyond)))
 
     def half(self, alpha: float = ALPHA) -> float:
         """Return half the interval that leaves out the truth with the probability `alpha`."""
-        low = high = max(fit.error for fit in self._fits)
-        while self.doubt(low) < alpha:
-            low /= 2
-        while self.doubt(high) > alpha:
-            high *= 2
-        return self._where(alpha, low, high) if low < high else high
-
-    def _where(self, alpha: float, low: float, high: float) -> float:
-        """Find the distance by false position, on log scales (the Illinois algorithm, 1971)."""
-        a, b = math.log(low), math.log(high)
-        above, below = (math.log(self.doubt(one) / alpha) for one in (low, high))
-        while abs(below) > _CLOSE:
-            middle = (a * below - b * above) / (below - above)
-            found = math.log(self.doubt(math.exp(middle)) / alpha)
-            a, above = (b, below) if found * below < 0 else (a, above / 2)
-            b, below = middle, found
-        return math.exp(b)
+        error = sum(fit.weight * fit.error for fit in self._fits)
+        near = student_above(alpha / 2, self.df) * error
+        return crossing(lambda distance: math.log(self.doubt(distance) / alpha), near, 1.2)
 
     @cached_property
     def _fits(self) -> list[_Fit]:
@@ -119,10 +106,3 @@ class Mean:
 def _worth(n: int, r: float) -> float:
     """Return as how many independent numbers n of an autocorrelation count for their mean."""
     return (n - (n - 2) * r) / (1 + r)
-
-
-def special() -> Any:
-    """Return SciPy's special functions, loaded where they are first needed."""
-    import scipy.special  # noqa: PLC0415 - half a second that a report without rounds need not pay
-
-    return scipy.special

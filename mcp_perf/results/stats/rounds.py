@@ -10,11 +10,11 @@ import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Final
 
 from mcp_perf.results.document.comparison import Comparison
-from mcp_perf.results.stats.mean import ALPHA, Mean, special
+from mcp_perf.results.stats.distributions import beta_odds, binomial, student_above
+from mcp_perf.results.stats.mean import ALPHA, Mean
 
 POWER: Final = 0.8
 FEWEST_ROUNDS: Final = 6
@@ -60,12 +60,13 @@ class Paired:
         """
         ci95: Interval | None = None
         p = needed = None
-        if self.mean is not None and self.p is not None:
-            half = self.mean.half(ALPHA / times)
+        if self.mean is not None:
+            alone = self.mean.half()
+            half = alone if times == 1 else self.mean.half(ALPHA / times)
             ci95 = math.exp(self.mean.value - half), math.exp(self.mean.value + half)
             df = self.mean.df
-            needed = math.exp(self.mean.half() * (1 + _t(POWER, df) / student_t(df)))
-            p = min(1.0, times * self.p)
+            needed = math.exp(alone * (1 + student_above(1 - POWER, df) / student_t(df)))
+            p = min(1.0, times * self.mean.doubt(abs(self.mean.value)))
         elif self.ratio is not None and not self.warning:
             ci95 = self.ratio, self.ratio
         return Comparison(
@@ -122,7 +123,7 @@ def holm(paired: Sequence[Paired]) -> list[Comparison]:
 
 def student_t(df: float) -> float:
     """Return the factor of a 95 % interval: Student's t at 97.5 %."""
-    return _t(1 - ALPHA / 2, df)
+    return student_above(ALPHA / 2, df)
 
 
 def around(pooled: float, rounds: RoundValues) -> Interval | None:
@@ -157,9 +158,9 @@ def proportion(count: float, total: float) -> tuple[float, float]:
         return 0.0, 1 - ALPHA ** (1 / total)
     if count == total:
         return ALPHA ** (1 / total), 1.0
-    low = special().betaincinv(count, total - count + 1, ALPHA / 2)
-    high = special().betaincinv(count + 1, total - count, 1 - ALPHA / 2)
-    return float(low), float(high)
+    low = beta_odds(count, total - count + 1, ALPHA / 2)
+    high = beta_odds(total - count, count + 1, ALPHA / 2)
+    return low / (1 + low), 1 / (1 + high)
 
 
 def percentile_ranks(fraction: float, total: int) -> tuple[int, int]:
@@ -170,7 +171,7 @@ def percentile_ranks(fraction: float, total: int) -> tuple[int, int]:
     """
 
     def at_most(below: int) -> float:
-        return float(special().bdtr(below, total, fraction))
+        return binomial(below, total, fraction)
 
     low = bisect_right(range(total), ALPHA / 2, key=at_most)
     high = bisect_left(range(total), 1 - ALPHA / 2, key=at_most) + 1
@@ -253,8 +254,3 @@ def same(logs: Sequence[float]) -> bool:
 
 def _rounds(number: int) -> str:
     return "1 round" if number == 1 else f"{number} rounds"
-
-
-@cache
-def _t(probability: float, df: float) -> float:
-    return float(special().stdtrit(df, probability))

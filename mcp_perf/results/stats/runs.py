@@ -8,10 +8,11 @@ logarithms of what was measured (or of its ratio to the control); errors are cou
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import fmean, variance
+from statistics import NormalDist, fmean, variance
 from typing import Final
 
-from mcp_perf.results.stats.mean import ALPHA, special
+from mcp_perf.results.stats.distributions import student_above, student_tail
+from mcp_perf.results.stats.mean import ALPHA
 from mcp_perf.results.stats.rounds import POWER, half_width, student_t
 
 FEWEST_RUNS: Final = 3
@@ -72,8 +73,8 @@ def between_runs(base: Sequence[Logs], new: Logs, usual: float) -> Change:
 
 def _change(mean: float, error: float, df: float, guard: float | None = None) -> Change:
     half = student_t(df) * error
-    p = 2 * float(special().stdtr(df, -abs(mean) / error))
-    needed = half + float(special().stdtrit(df, POWER)) * error
+    p = 2 * student_tail(abs(mean) / error, df)
+    needed = half + student_above(1 - POWER, df) * error
     return Change(mean, half, half if guard is None else guard, p, needed)
 
 
@@ -93,7 +94,7 @@ def rate_difference(base: tuple[float, float], new: tuple[float, float]) -> tupl
 
 
 def _wilson(count: float, total: float) -> tuple[float, float]:
-    z = float(special().ndtri(1 - ALPHA / 2))
+    z = NormalDist().inv_cdf(1 - ALPHA / 2)
     middle = count + z * z / 2
     half = z * math.sqrt(count * (total - count) / total + z * z / 4)
     whole = total + z * z

@@ -13,7 +13,7 @@ from mcp_perf.cli.main import main
 from mcp_perf.cli.refused import FORMATS
 from tests.support import ROOT
 
-HEAVY = ("locust", "gevent", "scipy", "pydantic", "mcp_targets", "mcp_perf.results", "jinja2")
+HEAVY = ("locust", "gevent", "pydantic", "mcp_targets", "mcp_perf.results", "jinja2")
 COMMANDS = (
     *("run", "check", "init", "validate", "list", "systems", "report", "doctor"),
     *("compare", "baseline", "trend", "schema"),

@@ -322,7 +322,7 @@ def test_building_costs_a_small_multiple_of_reading_every_bucket_once():
     for part in slices:
         part.cells.extend(big_cell(rng, arms[part.turn], index) for index in range(20))
     records = [r for record in records for r in [record] * (5 if isinstance(record, Slice) else 1)]
-    build(records)  # loads scipy
+    build(records)  # imports what is needed
     begin_s = time.process_time()
     report = build(records)
     built_s = time.process_time()
