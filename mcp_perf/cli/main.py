@@ -1,6 +1,6 @@
 """The command `mcp-perf`: the same engine as `locust -f locustfiles`, with progress.
 
-Nothing heavy is imported before it is needed: only `run` loads Locust, which patches the process.
+Nothing heavy is imported before it is needed: only a run loads Locust, which patches the process.
 """
 
 import click
@@ -13,7 +13,7 @@ from mcp_perf.cli.doctor import doctor
 from mcp_perf.cli.init import init
 from mcp_perf.cli.listing import list_scenarios, locustfile, systems
 from mcp_perf.cli.report import report
-from mcp_perf.cli.run import run
+from mcp_perf.cli.run import run, web
 from mcp_perf.cli.trend import trend
 from mcp_perf.cli.validate import schema, validate
 
@@ -33,6 +33,7 @@ def main() -> None:
       mcp-perf run                          the default scenario, about a minute
       mcp-perf run echo -u 50 -t 30s        50 users, 30 s measured
       mcp-perf run my.yaml --target mcp=http://127.0.0.1:8000/mcp
+      mcp-perf web                          Locust's page, to start runs and watch
       mcp-perf validate my.yaml             check a scenario, send nothing
       mcp-perf report RUN                   write the reports of a run again
       mcp-perf doctor                       can this machine measure?
@@ -42,7 +43,7 @@ def main() -> None:
 
 
 for command in (
-    *(run, check, init, validate, list_scenarios, systems, report, doctor),
+    *(run, web, check, init, validate, list_scenarios, systems, report, doctor),
     *(compare, baseline, trend, schema, locustfile),
 ):
     main.add_command(command)

@@ -1,4 +1,4 @@
-"""`mcp-perf run`: a scenario is run and judged."""
+"""`mcp-perf run`, `web`: a scenario is run and judged, at once or from Locust's page."""
 
 import os
 import re
@@ -104,6 +104,26 @@ def _dry(path: str, options: dict[str, Any]) -> int:
     user = permission.User(permission.at_terminal, lambda line: say(line, err=True))
     with told():
         return 0 if dry_run(prepare.RunOptions(path, *three, **kept), user, show) else 99
+
+
+@click.command(context_settings={"ignore_unknown_options": True}, options_metavar="[SCENARIO]")
+@click.argument("options", nargs=-1, type=click.UNPROCESSED, metavar="[OPTIONS]")
+def web(options: tuple[str, ...]) -> None:
+    """Serve Locust's web page, to start SCENARIO there and to watch it.
+
+    OPTIONS are all of Locust's, and --target, --arm, --set, --out and others of
+    `mcp-perf run`.
+
+    \b
+    Examples:
+      mcp-perf web
+      mcp-perf web my.yaml --target mcp=http://127.0.0.1:8000/mcp
+      mcp-perf web echo --users 50 --web-port 8090
+    """
+    from mcp_perf.load import headless  # noqa: PLC0415 -- loads Locust
+
+    named = ["--scenario"] if options and not options[0].startswith("-") else []
+    sys.exit(headless.serve([*named, *options]))
 
 
 def _repeated(times: int, out: str | None) -> int:

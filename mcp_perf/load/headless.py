@@ -1,4 +1,4 @@
-"""A run without a page: Locust's own main, with an observer instead of its tables."""
+"""Locust's own main: with an observer instead of its tables, or with its web page."""
 
 import logging
 import os
@@ -18,6 +18,7 @@ from mcp_perf.load.prepare import config_files
 from mcp_perf.results.judge.order import BROKEN_CODE
 
 logger = logging.getLogger("mcp-perf")
+_LOCUSTFILE: Final = str(folders.shipped("locustfiles") / "scenario.py")
 _LOOPBACK: Final = "127.0.0.1"
 
 
@@ -32,8 +33,7 @@ def run(arguments: Sequence[str], observer: RunObserver) -> int:
         environment.mcp_perf_observer = observer
         attended.append(environment)
 
-    locustfile = folders.shipped("locustfiles") / "scenario.py"
-    own = ["-f", str(locustfile), "--headless", "--only-summary", "--skip-log-setup"]
+    own = ["-f", _LOCUSTFILE, "--headless", "--only-summary", "--skip-log-setup"]
     meet = _meeting_point() if "--processes" in arguments else ()
     locust.events.init.add_listener(attend)
     try:
@@ -45,6 +45,12 @@ def run(arguments: Sequence[str], observer: RunObserver) -> int:
         return code
     logger.error("The run ended without a report: what ran in this process has ended it")
     return BROKEN_CODE
+
+
+def serve(arguments: Sequence[str]) -> int:
+    """Serve Locust's web page until it is ended; return the exit code."""
+    config_files.ignore()
+    return _main(["locust", "-f", _LOCUSTFILE, *arguments])
 
 
 def _main(argv: list[str]) -> int:

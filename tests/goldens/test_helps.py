@@ -11,8 +11,8 @@ import pytest
 from tests.support import ROOT
 
 COMMANDS = (
-    *("", "run", "check", "init", "validate", "list", "systems", "report", "doctor", "compare"),
-    *("baseline", "baseline save", "baseline show", "trend", "schema"),
+    *("", "run", "web", "check", "init", "validate", "list", "systems", "report", "doctor"),
+    *("compare", "baseline", "baseline save", "baseline show", "trend", "schema"),
 )
 SYSTEMS = ("dual_runtime", "echo", "ladder", "twilio", "upstream")
 

@@ -37,7 +37,7 @@ OPENS = re.compile(r"http://\S+\?key=\S+")
 
 
 class Page:
-    """A running `locust -f locustfiles` with its page."""
+    """A running `mcp-perf web`."""
 
     def __init__(self, folder, *arguments, **environ):
         self.folder = folder
@@ -50,8 +50,7 @@ class Page:
             DIRECT, urllib.request.HTTPCookieProcessor(self.cookies)
         )
         command = [
-            sys.executable, "-m", "locust", "-f", str(ROOT / "locustfiles"),
-            "--web-port", str(self.port), *arguments,
+            sys.executable, "-m", "mcp_perf", "web", "--web-port", str(self.port), *arguments,
         ]  # fmt: skip
         with self.log.open("w") as log:
             self.process = subprocess.Popen(

@@ -57,7 +57,7 @@ NOT_RUN = {
     ". .venv/bin/activate": "the tests run with their own environment's commands on the path",
 }
 """Commands of the pages that are not executed, and why."""
-SERVES = "locust -f locustfiles"
+SERVES = "mcp-perf web"
 """This one goes on for ever: its page is fetched, then it is stopped."""
 BUSY = {r" -t ": {90, 91}, r" --baseline | compare ": {91, 99}}
 """How commands end that were disturbed, whatever the page says: a short run without enough evidence

@@ -5,17 +5,19 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner
 
+from mcp_perf import load
 from mcp_perf.cli.main import main
 from mcp_perf.cli.refused import FORMATS
 from tests.support import ROOT
 
 HEAVY = ("locust", "gevent", "pydantic", "mcp_targets", "mcp_perf.results", "jinja2")
 COMMANDS = (
-    *("run", "check", "init", "validate", "list", "systems", "report", "doctor"),
+    *("run", "web", "check", "init", "validate", "list", "systems", "report", "doctor"),
     *("compare", "baseline", "trend", "schema"),
 )
 
@@ -94,7 +96,24 @@ def test_every_help_has_an_example_or_needs_none(ask, command):
         assert words[1] in COMMANDS
         flags = [word for word in words[2:] if word.startswith("-")]
         known = {name for option in main.commands[words[1]].params for name in option.opts}
-        assert set(flags) <= known
+        assert set(flags) <= known or words[1] == "web"  # which takes those of Locust
+
+
+@pytest.mark.parametrize(
+    ("words", "given"),
+    [
+        ([], []),
+        (["my.yaml", "--web-port", "1"], ["--scenario", "my.yaml", "--web-port", "1"]),
+        (["--users", "5", "-t", "3s"], ["--users", "5", "-t", "3s"]),
+    ],
+)
+def test_web_hands_all_options_to_locust(ask, monkeypatch, words, given):
+    """The first word may be the scenario; the exit code is Locust's."""
+    served = []
+    fake = SimpleNamespace(serve=lambda options: served.append(options) or 7)  # loads no Locust
+    monkeypatch.setattr(load, "headless", fake, raising=False)
+    assert ask("web", *words).exit_code == 7
+    assert served == [given]
 
 
 def test_help_says_the_exit_codes(ask):
