@@ -1,5 +1,10 @@
-"""An environment with mcp-perf installed, and of other packages only those that it requires."""
+"""mcp-perf as it is published: a wheel in a package index, installed by pip from there.
 
+Nothing is downloaded: what the wheel requires is linked from the environment of these tests, and
+pip finds that nothing else is missing.
+"""
+
+import os
 import subprocess
 import sys
 import sysconfig
@@ -9,43 +14,78 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
+from tests.support import ROOT
+
+BUILD = """
+import sys
+from hatchling import build
+print(getattr(build, sys.argv[1])(sys.argv[2]))
+"""
 SCRIPT = """#!{python}
 import sys
 from {module} import {function}
 sys.exit({function}())
 """
+PIP = '#!/bin/sh\nexec {own} -I -m pip --python {bin}/python "$@"\n'
+
+
+def build(kind: str, folder: Path, checkout: Path = ROOT) -> Path:
+    """Build a wheel or an sdist; `build_editable` is what an editable install builds."""
+    argv = [sys.executable, "-c", BUILD, kind, str(folder)]
+    built = subprocess.run(argv, cwd=checkout, check=True, capture_output=True, text=True)
+    return folder / built.stdout.split()[-1]
 
 
 class Installed:
-    """A venv: a package that is not required cannot be imported there.
-
-    What is required is linked from the environment of these tests, so that nothing is downloaded.
-    """
+    """A venv: a package that is not required cannot be imported there."""
 
     def __init__(self, folder: Path, wheel: Path, *others: str) -> None:
-        """`others` are required beside the wheel, and so are their commands."""
+        """Have all that the wheel requires, and `others` with their commands."""
         subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
         self.bin = folder / "bin"
         version = f"python{sys.version_info.major}.{sys.version_info.minor}"
         self.packages = folder / "lib" / version / "site-packages"
-        pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
-        pip += ["--python", str(self.bin / "python"), "install", "--no-deps", "--no-index"]
-        subprocess.run([*pip, str(wheel)], check=True)
-        self.added = {path.name for path in self.packages.iterdir()}
-        """What the installation of the wheel put there."""
-        [own] = Distribution.discover(name="mcp-perf", path=[str(self.packages)])
-        for found in _with_requirements([*_wanted(own), *others]):
+        [own] = Distribution.discover(name="mcp-perf", path=[str(wheel)])
+        for found in with_requirements([*_wanted(own), *others]):
             self._link(found)
+        self._write("pip", PIP.format(own=sys.executable, bin=self.bin))
+        self.settings = {
+            "PIP_CONFIG_FILE": os.devnull,
+            "PIP_INDEX_URL": _index(folder / "index", wheel),
+            "PIP_EXTRA_INDEX_URL": "",
+            "PIP_FIND_LINKS": "",
+            "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+        }
+        """Variables of pip: its only index has nothing but the wheel."""
+
+    def install(self) -> "Installed":
+        """Type `pip install mcp-perf`; note the names that this adds to the packages."""
+        before = {path.name for path in self.packages.iterdir()}
+        argv = [self.bin / "pip", "install", "--quiet", "mcp-perf"]
+        subprocess.run(argv, env=os.environ | self.settings, check=True)
+        self.added = {path.name for path in self.packages.iterdir()} - before
+        return self
 
     def _link(self, found: Distribution) -> None:
         for top in {path.parts[0] for path in found.files or ()} - {"..", "__pycache__"}:
             if not (self.packages / top).exists():
                 (self.packages / top).symlink_to(Path(sysconfig.get_path("purelib")) / top)
         for entry in found.entry_points.select(group="console_scripts"):
-            script = self.bin / entry.name
             names = {"module": entry.module, "function": entry.attr}
-            script.write_text(SCRIPT.format(python=self.bin / "python", **names))
-            script.chmod(0o755)
+            self._write(entry.name, SCRIPT.format(python=self.bin / "python", **names))
+
+    def _write(self, command: str, text: str) -> None:
+        (self.bin / command).write_text(text)
+        (self.bin / command).chmod(0o755)
+
+
+def _index(folder: Path, wheel: Path) -> str:
+    """Lay out an index of one file (PEP 503); return its address."""
+    project = folder / "mcp-perf"
+    project.mkdir(parents=True)
+    (project / wheel.name).symlink_to(wheel)
+    (project / "index.html").write_text(f'<a href="{wheel.name}">{wheel.name}</a>')
+    return folder.as_uri()
 
 
 def _wanted(found: Distribution, extras: Iterable[str] = ()) -> Iterator[str]:
@@ -56,7 +96,7 @@ def _wanted(found: Distribution, extras: Iterable[str] = ()) -> Iterator[str]:
             yield text
 
 
-def _with_requirements(texts: list[str]) -> list[Distribution]:
+def with_requirements(texts: list[str]) -> list[Distribution]:
     """Return what these require, and what that requires in turn."""
     found: dict[tuple[str, ...], Distribution] = {}
     for text in texts:

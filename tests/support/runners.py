@@ -12,8 +12,6 @@ import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import yaml
-
 _EXPRESSION = re.compile(r"\$\{\{ ([\w.-]+) \}\}")
 _LIMIT_S = 60
 
@@ -56,8 +54,6 @@ class Ended:
     """Per step that was run."""
     logs: dict[str, str] = field(default_factory=dict)
     summary: str = ""
-    outputs: dict[str, dict[str, str]] = field(default_factory=dict)
-    """Per step id; for a step that uses an action, by its name."""
     uses: list[tuple[str, dict[str, str]]] = field(default_factory=list)
     """What was not run, with its inputs."""
 
@@ -75,64 +71,44 @@ class GitHub:
         self.temp = temp
         self.ended = Ended()
 
-    def job(self, steps: list[dict]) -> Ended:
-        """Run the steps of a job."""
-        self._steps(steps, {"runner.temp": str(self.temp)}, {})
-        return self.ended
-
-    def _steps(self, steps: list[dict], known: dict[str, str], environment: dict[str, str]) -> None:
+    def job(self, steps: list[dict], **inputs: str) -> Ended:
+        """Run the steps of a job, in a workflow that was started with these inputs."""
+        known = {f"inputs.{name}": value for name, value in inputs.items()}
+        known["runner.temp"] = str(self.temp)
         for step in steps:
             condition = step.get("if", "success()")
-            if condition == "always()" or (condition == "success()" and not self.ended.failed):
-                self._step(step, known, environment)
-            else:
-                assert condition == "success()", condition
+            if condition == "always()" or (
+                not self.ended.failed and known.get(condition, condition) in ("success()", "true")
+            ):
+                self._step(step, known)
+        return self.ended
 
-    def _step(self, step: dict, known: dict[str, str], environment: dict[str, str]) -> None:
-        given = {name: fill(value, known) for name, value in step.get("with", {}).items()}
+    def _step(self, step: dict, known: dict[str, str]) -> None:
+        texts = step.get("env" if "run" in step else "with", {})
+        given = {name: fill(text, known) for name, text in texts.items()}
         if "run" in step:
-            env = {name: fill(value, known) for name, value in step.get("env", {}).items()}
-            self._script(step, known, {**environment, **env})
-        elif step["uses"].startswith("./"):
-            self._action(step, self.shell.folder / step["uses"], given)
+            self._script(step, given)
         else:
             self.ended.uses.append((step["uses"], given))
 
-    def _action(self, step: dict, folder: Path, given: dict[str, str]) -> None:
-        action = yaml.safe_load((folder / "action.yml").read_text("utf-8"))
-        assert given.keys() <= action["inputs"].keys()
-        known = {}
-        for name, declared in action["inputs"].items():
-            assert name in given or not declared.get("required"), name
-            known[f"inputs.{name}"] = given.get(name, declared.get("default"))
-        self._steps(action["runs"]["steps"], known, {"GITHUB_ACTION_PATH": str(folder)})
-        self.ended.outputs[step["name"]] = {
-            name: fill(output["value"], known) for name, output in action["outputs"].items()
-        }
-
-    def _script(self, step: dict, known: dict[str, str], environment: dict[str, str]) -> None:
+    def _script(self, step: dict, environment: dict[str, str]) -> None:
         assert step["shell"] == "bash"
         number = len(self.ended.codes)
         script, log = self.temp / f"{number}.sh", self.temp / f"{number}.log"
-        summary, output = self.temp / f"{number}.md", self.temp / f"{number}.out"
+        summary = self.temp / f"{number}.md"
         script.write_text(step["run"])
         summary.touch()
-        output.touch()
         self.ended.codes[step["name"]] = self.shell.run(
             ["bash", "--noprofile", "--norc", "-eo", "pipefail", str(script)],
             log,
             **environment,
             GITHUB_STEP_SUMMARY=str(summary),
-            GITHUB_OUTPUT=str(output),
             RUNNER_TEMP=str(self.temp),
             GITHUB_ACTIONS="true",
             CI="true",
         )
         self.ended.logs[step["name"]] = log.read_text()
         self.ended.summary += summary.read_text()
-        for line in output.read_text().splitlines():
-            name, _, value = line.partition("=")
-            known[f"steps.{step['id']}.outputs.{name}"] = value
 
 
 def fill(value: object, known: dict[str, str]) -> str:

@@ -1,8 +1,8 @@
-"""mcp-perf as its users install it: the wheel, and an editable install, in empty environments."""
+"""mcp-perf as its users install it, by pip from an index, and as those who change it do."""
 
 import ast
 import subprocess
-import sys
+import tarfile
 import tomllib
 import zipfile
 from pathlib import Path
@@ -11,21 +11,17 @@ import pytest
 from packaging.requirements import Requirement
 
 from mcp_targets.launcher.catalog import SYSTEMS
-from tests.support import commands
-from tests.support.installed import Installed
+from tests.support import ROOT, commands
+from tests.support.commands import CALM
+from tests.support.installed import Installed, build
+from tests.support.waiting import answers, free_port, until
 
 pytestmark = pytest.mark.load
-ROOT = Path(__file__).parents[2]
 EXTRAS = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
 OWN = ("reports", "scenarios", "tests", "locustfiles")
 """Packages that a user may have, and that a checkout of ours has as folders."""
 BUSY = {0, 90}
 """How a short run may end: with all the evidence it needs, or without."""
-BUILD = """
-import sys
-from hatchling import build
-print(getattr(build, sys.argv[1])(sys.argv[2]))
-"""
 IMPORT_ALL = """
 import importlib, pkgutil, sys
 import mcp_perf, mcp_perf.cli.main
@@ -57,13 +53,6 @@ journeys: {one: {steps: [{ping: true}]}}
 """
 
 
-def build(kind: str, folder: Path) -> Path:
-    """Build a wheel of the checkout; `build_editable` is what an editable install builds."""
-    argv = [sys.executable, "-c", BUILD, kind, str(folder)]
-    built = subprocess.run(argv, cwd=ROOT, check=True, capture_output=True, text=True)
-    return folder / built.stdout.split()[-1]
-
-
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory):
     """Build the wheel."""
@@ -73,7 +62,8 @@ def wheel(tmp_path_factory):
 @pytest.fixture(scope="module")
 def installed(wheel, tmp_path_factory):
     """Install the wheel, and what pytest needs for the plugin."""
-    return Installed(tmp_path_factory.mktemp("home"), wheel, "pytest", "pytest-benchmark")
+    home = tmp_path_factory.mktemp("home")
+    return Installed(home, wheel, "pytest", "pytest-benchmark").install()
 
 
 @pytest.fixture
@@ -122,6 +112,19 @@ def test_the_wheel_adds_two_names(wheel, installed):
     assert [name for name in files if name.endswith((".md", ".pyc"))] == []
 
 
+def test_the_sdist_builds_the_same_wheel(wheel, tmp_path):
+    """It has all that a wheel is made of, and neither tests nor pages."""
+    with tarfile.open(build("build_sdist", tmp_path)) as archive:
+        archive.extractall(tmp_path, filter="data")
+    [unpacked] = (path for path in tmp_path.iterdir() if path.is_dir())
+    assert not {"tests", "docs", ".ci"} & {path.name for path in unpacked.iterdir()}
+    built = build("build_wheel", tmp_path, unpacked)
+    with zipfile.ZipFile(wheel) as one, zipfile.ZipFile(built) as other:
+        contents = ({each.filename: each.CRC for each in of.infolist()} for of in (one, other))
+        first, second = contents
+    assert first == second
+
+
 def test_the_scenarios_are_listed(shell, empty, run_cli):
     """They are those of the checkout, in this order."""
     assert shell("mcp-perf list", empty).stdout == run_cli("list", cwd=empty).stdout
@@ -144,6 +147,21 @@ def test_a_run_works_from_the_wheel(line, place, shell, quick, request):
     assert ended.code in BUSY, ended.output
     only_run(folder)
     assert {path.name for path in folder.glob("reports/*")} <= {"__init__.py"}
+
+
+def test_a_new_user_types_two_lines(installed, shell, empty, environment):
+    """`pip install mcp-perf`, then `mcp-perf run URL`: a report on a server of their own."""
+    port = free_port()
+    command = [installed.bin / "python", "-P", "-m", "mcp_targets.echo", "--port", str(port)]
+    settings = " ".join((*CALM, "--set load.users=2 --set load.round=300ms"))
+    with subprocess.Popen(command, env=environment, cwd=empty) as server:
+        try:
+            until(lambda: answers(port), "the server did not start")
+            ended = shell(f"mcp-perf run http://127.0.0.1:{port}/mcp {settings}", empty)
+        finally:
+            server.terminate()
+    assert ended.code in BUSY, ended.output
+    only_run(empty)
 
 
 def test_the_pytest_plugin_works_from_the_wheel(shell, full):
@@ -185,7 +203,7 @@ def test_oauth_that_is_not_installed_is_refused(shell, empty):
 
 def test_an_editable_install_uses_the_files_of_the_checkout(environment, tmp_path, empty):
     """It copies none of them, adds the same two names, and works in any folder."""
-    editable = Installed(tmp_path / "home", build("build_editable", tmp_path))
+    editable = Installed(tmp_path / "home", build("build_editable", tmp_path)).install()
     assert not list(editable.packages.rglob("shipped"))
     env = {**environment, "PATH": f"{editable.bin}:{environment['PATH']}"}
     found = commands.run(editable.bin / "mcp-perf", "locustfile", env=env, cwd=empty)

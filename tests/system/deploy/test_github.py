@@ -1,10 +1,7 @@
-"""The workflow and the action for GitHub: each of their scripts is run, step by step."""
+"""The workflow for GitHub: each of its scripts is run, step by step."""
 
-import json
 import re
 import subprocess
-import sys
-from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -14,48 +11,20 @@ from tests.support import ROOT
 
 pytestmark = pytest.mark.process
 
-ACTION = ROOT / "deploy" / "github-action" / "action.yml"
 WORKFLOW = ROOT / "deploy" / "github" / "load-test.yml"
-STEP = "Load test"
 
 
 @pytest.fixture
 def run(machine, runners, port, tmp_path):
-    """Return what runs a job of the workflow, its action with these inputs beside its own."""
+    """Return what runs a job of the workflow."""
 
-    def job(name, **inputs):
+    def job(name):
         jobs = yaml.safe_load(WORKFLOW.read_text("utf-8").replace("8000", port))["jobs"]
-        steps = jobs[name]["steps"]
-        for step in steps:
-            if step.get("uses", "").startswith("./"):
-                step["with"] |= inputs
         temp = tmp_path / "temp"
         temp.mkdir()
-        return runners.GitHub(machine, temp).job(steps)
+        return runners.GitHub(machine, temp).job(jobs[name]["steps"])
 
     return job
-
-
-@pytest.fixture
-def action(machine, runners, repository, tmp_path):
-    """Return what runs the action with these inputs, this script installed as mcp-perf."""
-    action = yaml.safe_load(ACTION.read_text("utf-8"))
-    steps = action["runs"]["steps"]
-    action["runs"]["steps"] = [step for step in steps if step.get("name") != "Install mcp-perf"]
-    folder = repository / "action"
-    folder.mkdir()
-    (folder / "action.yml").write_text(yaml.safe_dump(action))
-    installed = tmp_path / "mcp-perf" / "bin"
-    installed.mkdir(parents=True)
-    (installed / "python").symlink_to(sys.executable)
-
-    def use(script, **inputs):
-        (installed / "mcp-perf").write_text(f"#!{sys.executable}\n{script}")
-        (installed / "mcp-perf").chmod(0o755)
-        step = {"name": STEP, "uses": "./action", "with": inputs}
-        return runners.GitHub(machine, tmp_path).job([step])
-
-    return use
 
 
 def commands(log):
@@ -66,32 +35,23 @@ def commands(log):
 
 @pytest.mark.load
 def test_a_server_that_holds_makes_a_green_job(run, scenario, repository):
-    """PASS: outputs, a summary, a notice, JUnit without failures, and the folder is kept."""
+    """PASS: a summary, a notice, JUnit without failures; reports and the server's log are kept."""
     scenario()
     ended = run("load")
     assert not ended.failed, ended.logs
-    assert ended.outputs[STEP] == {
-        "verdict": "PASS",
-        "exit-code": "0",
-        "report": "mcp-perf-results",
-    }
     assert ended.summary.startswith("## \u2705 PASS: My server\n")
-    log = ended.logs["Run the load test"]
+    log = ended.logs["Load test"]
     assert [line.partition(" ")[0] for line in commands(log)] == ["::notice"]
     assert "\x1b" not in log
-    suite = ET.parse(repository / "mcp-perf-results" / "junit.xml").getroot()[0]
+    suite = ET.parse(repository / "results" / "junit.xml").getroot()[0]
     assert (suite.get("failures"), suite.get("errors")) == ("0", "0")
-    used = [name for name, _ in ended.uses]
-    assert [name.partition("@")[0] for name in used] == [
-        "actions/checkout",
-        "actions/setup-python",
-        "actions/upload-artifact",
-        "actions/upload-artifact",
-    ]
-    kept = dict(ended.uses[2][1])
-    assert {kept["name"], kept["path"]} == {"mcp-perf-report", "mcp-perf-results"}
-    assert (repository / kept["path"] / "report.html").is_file()
-    assert Path(ended.uses[3][1]["path"]).read_text().strip()
+    used = [name.partition("@")[0] for name, _ in ended.uses]
+    assert used == ["actions/checkout", "actions/setup-python", "actions/upload-artifact"]
+    kept = ended.uses[-1][1]
+    assert kept["name"] == "load-report"
+    folder, server = kept["path"].splitlines()
+    assert (repository / folder / "report.html").is_file()
+    assert (repository / server).read_text().strip()
 
 
 @pytest.mark.load
@@ -99,39 +59,27 @@ def test_a_gate_that_breaks_fails_the_job_after_the_reports_are_kept(run, scenar
     """FAIL: the step ends with 99, an error names the gate, and the artifact is there."""
     scenario(limit="1us")
     ended = run("load")
-    assert ended.codes["Run the load test"] == 99
-    assert ended.outputs[STEP] | {"report": ""} == {
-        "verdict": "FAIL",
-        "exit-code": "99",
-        "report": "",
-    }
+    assert ended.codes["Load test"] == 99
     assert ended.summary.startswith("## \u274c FAIL: My server\n")
-    first, second = commands(ended.logs["Run the load test"])
+    first, second = commands(ended.logs["Load test"])
     assert first.startswith("::error title=mcp-perf mine%3A FAIL (exit code 99)::")
     assert second.startswith("::error title=FAIL%3A mcp.p95 < 1us::mcp.p95 is ")
-    suite = ET.parse(repository / "mcp-perf-results" / "junit.xml").getroot()[0]
+    suite = ET.parse(repository / "results" / "junit.xml").getroot()[0]
     assert suite.get("failures") == "2"  # the gate, and the verdict
-    assert ended.uses[2][1]["name"] == "mcp-perf-report"
+    assert ended.uses[-1][1]["name"] == "load-report"
 
 
 @pytest.mark.load
-def test_a_scenario_that_is_wrong_fails_the_job_and_says_what_to_write(
-    run, scenario, repository, tmp_path
-):
+def test_a_scenario_that_is_wrong_fails_the_job_and_says_what_to_write(run, scenario, repository):
     """Exit code 104: nothing was sent, there is no report, and page and annotation say why."""
     scenario(users=0)
-    ended = run("load", install="\n./mcp-perf\n\npytest >= 8\n")
-    assert ended.codes["Run the load test"] == 104
-    assert ended.outputs[STEP]["verdict"] == "none"
-    assert ended.outputs[STEP]["exit-code"] == "104"
+    ended = run("load")
+    assert ended.codes["Load test"] == 104
     assert ended.summary.startswith("## \u26a0 No report (exit code 104)\n\n- ")
-    [only] = commands(ended.logs["Run the load test"])
+    [only] = commands(ended.logs["Load test"])
     assert "write at least 1" in only
     assert "write at least 1" in ended.summary
-    assert not (repository / "mcp-perf-results").exists()
-    assert ended.uses[2][1]["if-no-files-found"] == "ignore"
-    wanted = json.loads((tmp_path / "temp" / "mcp-perf" / "wanted.json").read_text())
-    assert wanted == ["./mcp-perf", "pytest >= 8"]
+    assert not (repository / "results").exists()
 
 
 @pytest.mark.load
@@ -147,60 +95,15 @@ def test_benchmarks_are_a_job_with_gates_reports_and_a_summary(run, repository):
     assert ended.uses[-1][1] == {"name": "benchmark-report", "path": "benchmark-report"}
 
 
-TELL = """
-import json, pathlib, sys
-pathlib.Path("argv.json").write_text(json.dumps(sys.argv[1:]))
-sys.exit(CODE)
-"""
-HOSTILE = '-a b"; touch owned; echo $(touch owned) `touch owned` ${HOME} \\ *'
-
-
-def test_inputs_reach_the_command_whole_and_nothing_in_them_is_run(action, repository):
-    """A line of an input is one argument, whatever it is made of; empty lines are none."""
-    ended = action(
-        TELL.replace("CODE", "0"),
-        scenario=HOSTILE,
-        targets=f"mcp={HOSTILE}\n\n  \nrest=http://127.0.0.1:1\n",
-        baseline=HOSTILE,
-        args=f"--run-time=2m\n--set=title={HOSTILE}\n",
-        folder="out",
-    )
-    assert not ended.failed, ended.logs
-    assert json.loads((repository / "argv.json").read_text()) == [
-        *(
-            "run",
-            "--ci",
-            "--out=out",
-            f"--target=mcp={HOSTILE}",
-            "--target=rest=http://127.0.0.1:1",
-        ),
-        *(f"--baseline={HOSTILE}", "--run-time=2m", f"--set=title={HOSTILE}", f"./{HOSTILE}"),
-    ]
-    assert not list(repository.rglob("owned"))
-
-
-def test_the_report_of_an_earlier_run_is_not_passed_off_as_this_ones(action, repository):
-    """A run that was refused because its folder is taken has no verdict."""
-    (repository / "out").mkdir()
-    (repository / "out" / "report.json").write_text('{"verdict": "PASS", "exit_code": 0}')
-    ended = action(TELL.replace("CODE", "104"), scenario="echo", folder="out\nverdict=PASS")
-    assert ended.outputs[STEP]["verdict"] == "none"
-    ended = action(TELL.replace("CODE", "104"), scenario="echo", folder="out")
-    assert ended.codes["Run the load test"] == 104
-    assert ended.outputs[STEP] == {"verdict": "none", "exit-code": "104", "report": "out"}
-
-
 def scripts():
-    """Return all scripts of the action and the workflow, by step."""
-    found = {}
+    """Return all scripts of the workflow, by step."""
     jobs = yaml.safe_load(WORKFLOW.read_text("utf-8"))["jobs"]
-    action = yaml.safe_load(ACTION.read_text("utf-8"))
-    for name, steps in (
-        *((name, job["steps"]) for name, job in jobs.items()),
-        ("action", action["runs"]["steps"]),
-    ):
-        found |= {f"{name}: {step['name']}": step["run"] for step in steps if "run" in step}
-    return found
+    return {
+        f"{name}: {step['name']}": step["run"]
+        for name, job in jobs.items()
+        for step in job["steps"]
+        if "run" in step
+    }
 
 
 @pytest.mark.parametrize("step", scripts())
@@ -215,11 +118,8 @@ def test_no_script_holds_an_expression_and_shellcheck_has_nothing_to_say(step, e
     assert checked.returncode == 0, checked.stdout
 
 
-@pytest.mark.parametrize(
-    ("schema", "path"), [("github-workflows", WORKFLOW), ("github-actions", ACTION)]
-)
-def test_the_files_keep_to_their_schemas(schema, path, environment):
+def test_the_file_keeps_to_its_schema(environment):
     """Keys and values are those that GitHub knows."""
-    argv = ["check-jsonschema", "--builtin-schema", f"vendor.{schema}", path]
+    argv = ["check-jsonschema", "--builtin-schema", "vendor.github-workflows", WORKFLOW]
     checked = subprocess.run(argv, capture_output=True, text=True, check=False, env=environment)
     assert checked.returncode == 0, checked.stdout
