@@ -1,3 +1,4 @@
+# make install    into .venv, with all bundled systems; the commands are in .venv/bin
 # make run        install, then run the default scenario (about a minute) and write its report
 # make test       install, then pass the tests that need nothing else, and one load run: 3 minutes
 # make test-all   all other tests that a change has to pass: real runs, browser, database, servers
@@ -11,7 +12,9 @@ BIN := .venv/bin
 # Three hundred processes that each compile the same modules take a minute more.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test test-all test-long bench core servers lint goldens lock clean
+.PHONY: install run test test-all test-long bench core servers lint goldens lock clean
+
+install: .venv/.installed
 
 run: .venv/.installed
 	$(BIN)/mcp-perf run
