@@ -12,6 +12,8 @@ from tests.support import ROOT
 pytestmark = pytest.mark.process
 
 WORKFLOW = ROOT / "deploy" / "github" / "load-test.yml"
+WORKFLOWS = (WORKFLOW, *(ROOT / ".github" / "workflows").glob("*.yml"))
+"""With those of this repository itself."""
 
 
 @pytest.fixture
@@ -96,11 +98,11 @@ def test_benchmarks_are_a_job_with_gates_reports_and_a_summary(run, repository):
 
 
 def scripts():
-    """Return all scripts of the workflow, by step."""
-    jobs = yaml.safe_load(WORKFLOW.read_text("utf-8"))["jobs"]
+    """Return all scripts of the workflows, by step."""
     return {
         f"{name}: {step['name']}": step["run"]
-        for name, job in jobs.items()
+        for path in WORKFLOWS
+        for name, job in yaml.safe_load(path.read_text("utf-8"))["jobs"].items()
         for step in job["steps"]
         if "run" in step
     }
@@ -118,8 +120,8 @@ def test_no_script_holds_an_expression_and_shellcheck_has_nothing_to_say(step, e
     assert checked.returncode == 0, checked.stdout
 
 
-def test_the_file_keeps_to_its_schema(environment):
+def test_the_files_keep_to_their_schema(environment):
     """Keys and values are those that GitHub knows."""
-    argv = ["check-jsonschema", "--builtin-schema", "vendor.github-workflows", WORKFLOW]
+    argv = ["check-jsonschema", "--builtin-schema", "vendor.github-workflows", *WORKFLOWS]
     checked = subprocess.run(argv, capture_output=True, text=True, check=False, env=environment)
     assert checked.returncode == 0, checked.stdout
