@@ -120,6 +120,7 @@ def test_children_are_found_and_their_memory_is_added(parent):
     assert both.fds > alone.fds
 
 
+@pytest.mark.skipif(not hasattr(os, "waitid"), reason="macOS has it from Python 3.13 on")
 def test_a_tree_whose_processes_have_ended_has_no_reading():
     """Also before its end was waited for: memory of zero would be a lie."""
     child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
