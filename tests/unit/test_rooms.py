@@ -41,6 +41,7 @@ PLAN = {
         *(f"dual_runtime.p2p.{room}" for room in ("peers", "queue", "workflows")),
         *("dual_runtime.groups", "dual_runtime.system", "dual_runtime.tools"),
         *("dual_runtime.faces", "dual_runtime.server", "dual_runtime.__main__"),
+        *(f"business_tools.{room}" for room in ("errors", "resilience")),
         *("launcher", "stdio"),
     ),
 }

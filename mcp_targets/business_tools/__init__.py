@@ -1,0 +1,1 @@
+"""A tool server that a company could run; each of its mechanisms can be switched off."""

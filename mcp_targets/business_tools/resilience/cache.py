@@ -1,0 +1,101 @@
+"""Answers kept for a while, with cashews, in memory or in Redis; and one flight for many misses."""
+
+import asyncio
+import hashlib
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, Generic, TypeVar
+
+from cashews import Cache
+
+T = TypeVar("T")
+
+MEMORY: Final = "mem://?size=10000&check_interval=60"
+SEARCH_S: Final = 3600.0
+ENRICHMENT_S: Final = 86_400.0
+CONTACTS_S: Final = 300.0
+
+
+class SingleFlight(Generic[T]):
+    """Those who want the same at the same time get the answer of one call."""
+
+    def __init__(self) -> None:
+        self._flights: dict[str, asyncio.Task[T]] = {}
+        self.shared = 0
+        """How many waited for somebody else's call."""
+
+    async def run(self, key: str, call: Callable[[], Awaitable[T]]) -> T:
+        """Return what the call returns, and raise what it raises, to all who wait for it.
+
+        One who is cancelled leaves; the call goes on for the others.
+        """
+        flight = self._flights.get(key)
+        if flight is None:
+
+            async def fly() -> T:
+                return await call()
+
+            flight = self._flights[key] = asyncio.create_task(fly())
+            flight.add_done_callback(lambda done: self._land(key, done))
+        else:
+            self.shared += 1
+        return await asyncio.shield(flight)
+
+    def _land(self, key: str, flight: asyncio.Task[T]) -> None:
+        del self._flights[key]
+        if not flight.cancelled():
+            flight.exception()  # retrieved, also when all who waited have left
+
+
+class Answers:
+    """Answers by what was asked; values are JSON objects, kept as text: nothing is unpickled."""
+
+    def __init__(self, url: str = "") -> None:
+        """`url` is `redis://…`; empty is this process's memory."""
+        self._cache = Cache()
+        self._cache.setup(url or MEMORY)
+        self._flights: SingleFlight[dict[str, Any]] = SingleFlight()
+        self.hits = 0
+        self.misses = 0
+
+    @property
+    def shared(self) -> int:
+        """How many misses waited for another miss of the same kind."""
+        return self._flights.shared
+
+    async def get(
+        self, key: str, ttl_s: float, call: Callable[[], Awaitable[dict[str, Any]]]
+    ) -> tuple[dict[str, Any], bool]:
+        """Return the answer, and whether it was kept. Failures are not kept."""
+        kept = await self._cache.get(key)
+        if kept is not None:
+            self.hits += 1
+            found: dict[str, Any] = json.loads(kept)
+            return found, True
+        self.misses += 1
+
+        async def ask() -> dict[str, Any]:
+            answer = await call()
+            await self._cache.set(key, json.dumps(answer), expire=ttl_s)
+            return answer
+
+        return await self._flights.run(key, ask), False
+
+    async def clear(self) -> None:
+        await self._cache.clear()
+
+    async def ping(self) -> bool:
+        """Tell whether the cache answers."""
+        try:
+            return bool(await self._cache.ping())
+        except Exception:  # noqa: BLE001 -- whatever is wrong, it is not well
+            return False
+
+    async def close(self) -> None:
+        await self._cache.close()
+
+
+def key(provider: str, operation: str, arguments: dict[str, Any], tenant: str = "") -> str:
+    """Return what the same question of the same tenant always has, and no other."""
+    text = json.dumps([tenant, provider, operation, arguments], sort_keys=True, default=str)
+    return "answer:" + hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,46 @@
+"""Rate limits, with limits: exactly so many in any window, per provider and per client."""
+
+import time
+from collections.abc import Iterable
+from typing import Final
+
+from limits import RateLimitItemPerSecond
+from limits.aio.strategies import MovingWindowRateLimiter
+from limits.storage import storage_from_string
+from pydantic import BaseModel, Field
+
+from mcp_targets.business_tools.errors import Limited
+
+MEMORY: Final = "async+memory://"
+
+
+class RateLimit(BaseModel, frozen=True, extra="forbid"):
+    """At most `requests` in any `per_s` seconds."""
+
+    requests: int = Field(ge=1)
+    per_s: int = Field(ge=1)
+
+
+class RateLimiter:
+    """Admit or refuse, by name. `url` is where counts are kept; empty is this process's memory.
+
+    Servers that share a Redis share their counts.
+    """
+
+    def __init__(self, code: str, url: str = "") -> None:
+        self._code = code
+        storage = storage_from_string(f"async+{url}" if url else MEMORY)
+        self._windows = MovingWindowRateLimiter(storage)  # type: ignore[arg-type]
+        self.refused = 0
+
+    async def admit(self, name: str, limits: Iterable[RateLimit]) -> None:
+        """Count one under a name. Raises Limited, which says when there is room again."""
+        for limit in limits:
+            window = RateLimitItemPerSecond(limit.requests, limit.per_s)
+            if await self._windows.hit(window, self._code, name):
+                continue
+            self.refused += 1
+            stats = await self._windows.get_window_stats(window, self._code, name)
+            wait_s = max(0.0, stats.reset_time - time.time())
+            rule = f"{limit.requests} in {limit.per_s} s"
+            raise Limited(self._code, f"{name} has had its {rule}", wait_s, limit=rule)
