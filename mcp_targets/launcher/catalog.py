@@ -2,10 +2,16 @@
 
 from typing import Final
 
+from mcp_targets.business_tools import names
 from mcp_targets.dual_runtime import settings
 from mcp_targets.launcher.specs import FaceSpec, Process, System
 from mcp_targets.serving.processes import providers
 from mcp_targets.twilio import accounts
+
+_BUSINESS: Final = (
+    *("--upstream-ready", "{business-upstream}"),
+    *("--database-ready", "{business-database}"),
+)
 
 SYSTEMS: Final = {
     "echo": System(
@@ -76,6 +82,40 @@ SYSTEMS: Final = {
         needs=(
             *("anyio", "fastapi", "filelock", "httpcore2", "hypercorn"),
             *("mcp", "numpy", "trio", "uvicorn"),
+        ),
+    ),
+    "business_tools": System(
+        "A tool server that a company could run; each of its mechanisms can be switched off.",
+        (
+            Process(
+                "business-upstream",
+                "upstream",
+                providers(names.PROVIDERS),
+                flags={"rtt": (), "outage": ()},
+            ),
+            Process("business-database", "business_tools.database"),
+            Process(
+                "business-tools",
+                "business_tools",
+                _BUSINESS,
+                flags={
+                    **{name.replace("_", "-"): names.ON_OFF for name in names.SWITCHES},
+                    "read-only": names.ON_OFF,
+                    "redis": (),
+                    "mongodb": (),
+                },
+            ),
+            Process("business-naive", "business_tools.faces", _BUSINESS),
+        ),
+        {
+            "mcp": FaceSpec("business-tools", "/mcp"),
+            "rest": FaceSpec("business-tools"),
+            "naive": FaceSpec("business-naive", "/mcp"),
+        },
+        simulates=names.PROVIDERS,
+        needs=(
+            *("authlib", "cashews", "cryptography", "fastapi", "httpx2", "limits", "mcp"),
+            *("nx_27017", "pydantic_settings", "pymongo", "structlog", "tenacity", "uvicorn"),
         ),
     ),
 }

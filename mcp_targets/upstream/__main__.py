@@ -7,6 +7,7 @@ from mcp_targets.serving.service_time import argument
 from mcp_targets.upstream.provider import load
 from mcp_targets.upstream.simulator import Simulator
 from mcp_targets.upstream.tally import Together
+from mcp_targets.upstream.timetable import outage
 
 
 def main() -> None:
@@ -24,13 +25,25 @@ def main() -> None:
         type=argument,
         help='a round trip to every provider that has one, such as "10ms" (else: its file says)',
     )
+    parser.add_argument(
+        "--outage",
+        action="append",
+        default=[],
+        help='make a provider fail for a while, such as "hubspot:20s:10s"; may be repeated',
+    )
     options = parser.parse_args()
     together = Together()
     try:
         providers = [load(name, options.rtt) for name in options.provider]
+        outages = [outage(text) for text in options.outage]
         servers = {
-            provider.provider: Simulator(provider, options.seed, together).server
-            for provider in providers
+            one.provider: Simulator(
+                one,
+                options.seed,
+                together,
+                tuple(window for name, window in outages if name == one.provider),
+            ).server
+            for one in providers
         }
     except ValueError as error:
         parser.error(str(error))

@@ -33,8 +33,9 @@ class Actions:
 
     def of(self, route: Route, known: set[str]) -> Action:
         """Return the route's operation; without one it renders `record`. Raises ValueError."""
-        if (route.propose is not None) + (route.insert is not None) + (route.list is not None) > 1:
-            raise ValueError("a route has at most one of propose, insert and list")
+        actions = (route.propose, route.insert, route.list, route.find, route.update)
+        if sum(action is not None for action in actions) > 1:
+            raise ValueError("a route has at most one of propose, insert, list, find and update")
         if route.propose is not None:
             return Action(self._propose(route.propose, known), frozenset({"records"}))
         if route.list is not None:
@@ -42,6 +43,9 @@ class Actions:
             return Action(self._list(route.list), frozenset(names))
         if route.insert is not None:
             return Action(self._insert(route.insert, route.record, known), frozenset({"record"}))
+        if wanted := route.find or route.update:
+            change = route.record if route.update else {}
+            return Action(self._change(wanted, change, known), frozenset({"record"}))
         return Action(self._render(route.record, known), frozenset({"record"}))
 
     def _render(self, template: Any, known: set[str]) -> Do:
@@ -89,6 +93,21 @@ class Actions:
             values["record"] = made
 
         return insert
+
+    def _change(self, name: str, template: Any, known: set[str]) -> Do:
+        self._check_collection(name)
+        if "id" not in known:
+            raise ValueError("find and update need an {id} in the path")
+        change = self.compiler.compile(template, known)
+
+        def apply(account: str, values: Values) -> None:
+            record = self.store.find(account, name, values["id"])
+            if record is None:
+                raise RefusedError("not-found", values)
+            record |= {key: new for key, new in change(values).items() if new is not None}
+            values["record"] = record
+
+        return apply
 
     def _list(self, name: str) -> Do:
         self._check_collection(name)

@@ -49,6 +49,17 @@ class Propose(Part, frozen=True):
     count: int = 1
 
 
+class Auth(Part, frozen=True):
+    """What a request must carry; without it the answer is the error `unauthorized`."""
+
+    header: str = ""
+    """In lower case."""
+    query: str = ""
+    value: str = ""
+    tokens: bool = False
+    """The header carries a token that a route with `issue_token_s` gave."""
+
+
 class RateLimit(Part, frozen=True):
     """At most `requests` in any burst, refilled over `per_s` seconds; per account."""
 
@@ -57,7 +68,7 @@ class RateLimit(Part, frozen=True):
 
 
 class Route(Part, frozen=True):
-    """One operation of the provider: at most one of `propose`, `insert`, `list` touches state."""
+    """One operation of the provider: at most one of its actions touches state."""
 
     request: str
     """Method and path, such as `POST /v1/things/{id}`."""
@@ -67,6 +78,12 @@ class Route(Part, frozen=True):
     """The collection that `record` is added to."""
     list: str | None = None
     """The collection that is listed, newest first, a page at a time."""
+    find: str | None = None
+    """The collection that has the record of the path's `id`."""
+    update: str | None = None
+    """The same; what `record` has, other than null, replaces what was there."""
+    issue_token_s: float | None = None
+    """Answers a token that is good for so long; asks for no credentials."""
     new_id: str | None = None
     """The prefix of a fresh identifier, `${id}`."""
     record: Any = None
@@ -120,9 +137,10 @@ class Provider(Part, frozen=True):
     setup_round_trips: int = 0
     """… and this many more times when a connection is accepted."""
     rate_limit: RateLimit | None = None
+    auth: Auth | None = None
     faults: Rates = Rates()
     errors: dict[str, ErrorReply] = {}
-    """`not-found`, `rate-limited` and `internal` are used by the simulator itself."""
+    """The simulator itself uses `not-found`, `rate-limited`, `unauthorized` and `internal`."""
     collections: dict[str, Collection] = {}
     paging: Paging = Paging(page="page", size="page_size")
 

@@ -1,5 +1,6 @@
 """A provider at work: requests in, replies in its form, in its time, with its faults."""
 
+import random
 import time
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -8,16 +9,20 @@ import msgspec
 
 from mcp_targets.serving.faults import Faults, Rates
 from mcp_targets.serving.httpd import Reply, Request, Server
+from mcp_targets.upstream.credentials import Credentials
 from mcp_targets.upstream.inputs import RefusedError
 from mcp_targets.upstream.provider import ErrorReply, Provider, RateLimit
 from mcp_targets.upstream.routes import Operation, build
 from mcp_targets.upstream.store import Store
 from mcp_targets.upstream.tally import Tally, Together
 from mcp_targets.upstream.templates import Compiler, Values
+from mcp_targets.upstream.timetable import Timetable, Window
 
 _BEFORE_WORK: Final = frozenset({"error", "reset", "html"})
 """Faults that befall a request before it changes any state; the others spoil the reply."""
-_STATUS: Final = {"not-found": 404, "rate-limited": 429, "internal": 500, "conflict": 409}
+_STATUS: Final = {"not-found": 404, "rate-limited": 429, "internal": 500, "conflict": 409} | {
+    "unauthorized": 401
+}
 _UNKNOWN: Final = "unknown"
 """Requests that no route answers are counted under this name."""
 
@@ -53,7 +58,13 @@ class Bucket:
 class Simulator:
     """Play one provider; `server` serves it. `together` counts what several are asked at once."""
 
-    def __init__(self, provider: Provider, seed: int = 0, together: Together | None = None) -> None:
+    def __init__(
+        self,
+        provider: Provider,
+        seed: int = 0,
+        together: Together | None = None,
+        windows: tuple[Window, ...] = (),
+    ) -> None:
         self._provider = provider
         self._together = Together() if together is None else together
         self._store = Store()
@@ -64,6 +75,9 @@ class Simulator:
             for name, error in provider.errors.items()
         }
         self._faults = Faults(provider.faults)
+        self._timetable = Timetable(windows, time.monotonic())
+        rng = random.Random(f"{seed}:{provider.provider}:tokens")
+        self._credentials = Credentials(provider.auth, time.monotonic, rng)
         self._own_faults = {
             name: Faults(route.faults)
             for name, route in provider.routes.items()
@@ -114,14 +128,22 @@ class Simulator:
             # Whole seconds, rounded up: RFC 9110 section 10.2.3.
             reply.headers = ((b"retry-after", b"%d" % -(-wait_s // 1)),)
             return reply
-        faults = self._own_faults.get(operation.name, self._faults)
+        lifetime_s = operation.route.issue_token_s
+        if lifetime_s is None and not self._credentials.good(request):
+            return self._error("unauthorized", {"path": path})
+        set_by_hand = self._own_faults.get(operation.name, self._faults)
+        faults = self._timetable.faults(operation.name, time.monotonic()) or set_by_hand
         kind = faults.draw()
         if kind == "error":
             return self._error("internal", {"path": path})
         if kind in _BEFORE_WORK:
             return faults.spoil(kind, Reply())
         try:
-            body = operation.run(account, path, parameters, _given(request))
+            given = _given(request)
+            if lifetime_s is not None:
+                token = self._credentials.issue(given, lifetime_s)
+                return self._error("unauthorized", {}) if token is None else Reply(_encode(token))
+            body = operation.run(account, path, parameters, given)
             reply = Reply(_encode(body), operation.route.status)
         except RefusedError as refused:
             reply = self._error(refused.name, refused.values)
@@ -182,7 +204,12 @@ class Simulator:
                 return Reply(_encode(self._store.state(request.query().get("account", ""))))
             case b"POST", b"/_faults":
                 return self._set_faults(request.body)
-        there = "GET /_counters, GET or POST /_together, GET /_state?account=… and POST /_faults"
+            case b"POST", b"/_timetable":
+                return self._set_timetable(request.body)
+        there = (
+            "GET /_counters, GET or POST /_together, GET /_state?account=…, POST /_faults "
+            "and POST /_timetable"
+        )
         return _refusal(404, f"there are {there}")
 
     def _set_faults(self, body: bytes) -> Reply:
@@ -196,9 +223,17 @@ class Simulator:
         (own or self._faults).set(asked)
         return Reply(_encode(asked))
 
+    def _set_timetable(self, body: bytes) -> Reply:
+        try:
+            asked = msgspec.json.decode(body, type=tuple[Window, ...])
+        except (msgspec.ValidationError, msgspec.DecodeError) as problem:
+            return _refusal(400, str(problem))
+        self._timetable = Timetable(asked, time.monotonic())
+        return Reply(_encode(asked))
+
     def _counters(self) -> dict[str, Any]:
         faults: dict[str, int] = {}
-        for source in (self._faults, *self._own_faults.values()):
+        for source in (self._faults, *self._own_faults.values(), *self._timetable.sources()):
             for kind, count in source.counts.items():
                 if count:
                     faults[kind] = faults.get(kind, 0) + count

@@ -14,9 +14,16 @@ class Store:
         self._records: dict[str, dict[str, list[Record]]] = {}
         self._taken: dict[Hashable, set[Any]] = {}
         self._series: dict[Hashable, itertools.count[int]] = {}
+        self._by_id: dict[tuple[str, str, Any], Record] = {}
 
     def insert(self, account: str, collection: str, record: Record) -> None:
         self._records.setdefault(account, {}).setdefault(collection, []).append(record)
+        if "id" in record:
+            self._by_id[account, collection, record["id"]] = record
+
+    def find(self, account: str, collection: str, record_id: Any) -> Record | None:
+        """Return the record that has this `id`; changing it changes what is kept."""
+        return self._by_id.get((account, collection, record_id))
 
     def claim(self, scope: Hashable, value: Any) -> bool:
         """Take a value that is unique within a scope; return whether it was free."""

@@ -41,7 +41,10 @@ PLAN = {
         *(f"dual_runtime.p2p.{room}" for room in ("peers", "queue", "workflows")),
         *("dual_runtime.groups", "dual_runtime.system", "dual_runtime.tools"),
         *("dual_runtime.faces", "dual_runtime.server", "dual_runtime.__main__"),
-        *(f"business_tools.{room}" for room in ("errors", "resilience")),
+        *(f"business_tools.{room}" for room in ("names", "errors", "resilience", "database")),
+        *(f"business_tools.{room}" for room in ("settings", "access", "upstreams", "tools")),
+        *(f"business_tools.{room}" for room in ("webhooks", "telemetry", "plugins", "system")),
+        *(f"business_tools.{room}" for room in ("faces.openapi", "options", "faces", "__main__")),
         *("launcher", "stdio"),
     ),
 }

@@ -30,7 +30,7 @@ class RateLimiter:
     def __init__(self, code: str, url: str = "") -> None:
         self._code = code
         storage = storage_from_string(f"async+{url}" if url else MEMORY)
-        self._windows = MovingWindowRateLimiter(storage)  # type: ignore[arg-type]
+        self._windows = MovingWindowRateLimiter(storage)
         self.refused = 0
 
     async def admit(self, name: str, limits: Iterable[RateLimit]) -> None:

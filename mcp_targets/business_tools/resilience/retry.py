@@ -15,9 +15,9 @@ T = TypeVar("T")
 class RetryPolicy(BaseModel, frozen=True, extra="forbid"):
     """How often, and with which pauses."""
 
-    attempts: int = Field(3, ge=1, le=10)
-    first_wait_s: float = Field(0.1, ge=0)
-    most_wait_s: float = Field(2.0, ge=0)
+    attempts: int = Field(default=3, ge=1, le=10)
+    first_wait_s: float = Field(default=0.1, ge=0)
+    most_wait_s: float = Field(default=2.0, ge=0)
 
 
 ONCE: Final = RetryPolicy(attempts=1)

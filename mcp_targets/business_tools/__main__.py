@@ -1,0 +1,28 @@
+"""Run the business tools by hand: `python -m mcp_targets.business_tools --port 8000`."""
+
+from mcp_targets.business_tools import options
+from mcp_targets.business_tools.faces import app
+from mcp_targets.business_tools.system import BusinessTools
+from mcp_targets.business_tools.telemetry import configure_logs
+from mcp_targets.serving import asgi, entry
+
+
+def main() -> None:
+    """Read the options; start simulator and database unless they are there; serve."""
+    parser = entry.arguments("business_tools", "Ten tools and many providers, MCP and REST.")
+    options.add(parser)
+    given = parser.parse_args()
+    entry.watch_parent(given.ready_file)
+    configure_logs()
+    with options.sources(given) as sources:
+        try:
+            system = BusinessTools(sources, given.audit_log)
+        except ValueError as error:
+            parser.error(str(error))
+        lines = entry.shown("business_tools", mcp="/mcp", rest="")
+        asgi.serve(app.build(system), given, lines)
+    entry.leave()
+
+
+if __name__ == "__main__":
+    main()

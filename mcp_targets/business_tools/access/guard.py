@@ -1,0 +1,121 @@
+"""What every request passes before anything else: address, login, rate, size and time."""
+
+import json
+import uuid
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any, Final
+
+from mcp_targets.business_tools.access import keys, tokens
+from mcp_targets.business_tools.access.addresses import allowed
+from mcp_targets.business_tools.access.audit import Audit
+from mcp_targets.business_tools.errors import Refused, ToolFailure
+from mcp_targets.business_tools.resilience.limits import RateLimiter
+from mcp_targets.business_tools.settings import Settings
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Message, Receive, Send], Awaitable[None]]
+
+OPEN: Final = ("/health", "/health/ready", "/metrics", "/webhooks/incoming/", "/oauth/callback")
+"""Paths that need no login; an incoming webhook shows its signature."""
+
+WHO: Final = "business_tools.client"
+WHICH: Final = "business_tools.request_id"
+"""Under these names a request's scope says who asks, and which request it is."""
+
+
+class Guard:
+    """Let requests through to an application, or answer them with an error."""
+
+    def __init__(
+        self,
+        app: App,
+        settings: Callable[[], Settings],
+        audit: Audit,
+        limiter: RateLimiter,
+    ) -> None:
+        """Take a function for the settings: they can change."""
+        self._app = app
+        self._settings = settings
+        self._audit = audit
+        self._limiter = limiter
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        scope[WHICH] = request_id = uuid.uuid4().hex
+        settings = self._settings()
+        headers = {name.decode("latin-1"): value for name, value in scope["headers"]}
+        try:
+            scope[WHO] = client = self._client(scope, headers, settings)
+            if settings.on("client_limits"):
+                await self._limiter.admit(client, [settings.client_rate])
+            if settings.on("timeouts"):
+                receive = await _bounded(headers, receive, settings.body_limit)
+        except ToolFailure as failure:
+            await _answer(send, failure, request_id)
+            return
+        await self._app(scope, receive, send)
+
+    def _client(self, scope: Message, headers: dict[str, bytes], settings: Settings) -> str:
+        """Return who asks. Raises ToolFailure."""
+        address = (scope.get("client") or ("", 0))[0]
+        if not allowed(address, settings.allowed_addresses):
+            self._audit.write("login_failed", address, scope[WHICH], why="address")
+            raise Refused("ADDRESS_NOT_ALLOWED", "calls from there are not taken", status=403)
+        if not settings.on("auth") or scope["path"].startswith(OPEN):
+            return str(address)
+        key = headers.get("x-api-key", b"").decode("latin-1")
+        kind, _, token = headers.get("authorization", b"").decode("latin-1").partition(" ")
+        secret = settings.jwt_secret.get_secret_value()
+        client = keys.client_of(key, settings.api_keys) if key else None
+        if client is None and kind.lower() == "bearer":
+            client = keys.client_of(token, settings.api_keys) or tokens.client_of(token, secret)
+        if client is None:
+            self._audit.write("login_failed", address, scope[WHICH], why="credentials")
+            hint = "Send X-API-Key, or Authorization: Bearer with a key or a token."
+            raise Refused("UNAUTHORIZED", "a valid key or token is needed", hint, status=401)
+        return client
+
+
+async def _bounded(headers: dict[str, bytes], receive: Receive, most: int) -> Receive:
+    """Return how to receive a body that was read, and found small enough. Raises Refused."""
+    said = headers.get("content-length", b"")
+    if said.isdigit() and int(said) > most:
+        raise _too_large(most)
+    if said or "transfer-encoding" not in headers:
+        return receive
+    # Its length is not known: read it first.
+    body = b""
+    more = True
+    while more:
+        message = await receive()
+        body += message.get("body", b"")
+        if len(body) > most:
+            raise _too_large(most)
+        more = message["type"] == "http.request" and message.get("more_body", False)
+    waiting: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def again() -> Message:
+        return waiting.pop() if waiting else await receive()
+
+    return again
+
+
+def _too_large(most: int) -> Refused:
+    hint = "Send less at once."
+    return Refused("BODY_TOO_LARGE", f"the body is over {most} bytes", hint, status=413)
+
+
+async def _answer(send: Send, failure: ToolFailure, request_id: str) -> None:
+    body = json.dumps(failure.body(request_id)).encode()
+    headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
+    if failure.retry_after_s is not None:
+        headers.append((b"retry-after", b"%d" % -(-failure.retry_after_s // 1)))
+    if failure.status == 401:
+        headers.append((b"www-authenticate", b"Bearer"))
+    await send({"type": "http.response.start", "status": failure.status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,1 @@
+"""Any MongoDB, asked through one tool; by default one that is embedded."""

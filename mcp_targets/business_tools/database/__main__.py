@@ -1,0 +1,47 @@
+"""Run the embedded database: `python -m mcp_targets.business_tools.database`."""
+
+import asyncio
+import logging
+import time
+
+from nx_27017 import NeoSQLiteHandler, run_server
+
+from mcp_targets.serving import entry
+
+
+def main() -> None:
+    """Serve MongoDB's wire protocol from memory until the process is stopped."""
+    parser = entry.arguments("business_tools.database", "MongoDB's wire protocol over SQLite.")
+    options = parser.parse_args()
+    # It logs each command, documents included.
+    logging.basicConfig(level=logging.CRITICAL)
+    entry.watch_parent(options.ready_file)
+    entry.run(_serve(options))
+    entry.leave()
+
+
+async def _serve(options: object) -> None:
+    port, ready_file = getattr(options, "port", 0), getattr(options, "ready_file", None)
+    if not port:
+        with entry.listen(0) as free:
+            port = free.getsockname()[1]
+    serving = asyncio.create_task(run_server(entry.HOST, port, NeoSQLiteHandler(":memory:")))
+    deadline = time.monotonic() + 10
+    while not await _accepts(port) and not serving.done() and time.monotonic() < deadline:
+        await asyncio.sleep(0.02)
+    lines = [f"the database is ready: mongodb://{entry.HOST}:{port}"]
+    entry.announce({"mongodb": port}, lambda _: lines, ready_file)
+    await serving
+
+
+async def _accepts(port: int) -> bool:
+    try:
+        _, writer = await asyncio.open_connection(entry.HOST, port)
+    except OSError:
+        return False
+    writer.close()
+    return True
+
+
+if __name__ == "__main__":
+    main()

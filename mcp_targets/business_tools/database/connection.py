@@ -1,0 +1,92 @@
+"""A MongoDB by its URI: one pool of connections, or with the pool off a client for each query."""
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+from pymongo import AsyncMongoClient
+from pymongo.errors import BulkWriteError, ConnectionFailure, PyMongoError
+
+from mcp_targets.business_tools.database.queries import DatabaseQuery, run
+from mcp_targets.business_tools.errors import Refused, Unavailable
+
+MOST_BYTES: Final = 1_000_000
+"""Of an answer's JSON."""
+_SELECTION_MS: Final = 2000
+
+
+class Database:
+    """Answer queries. The URI may hold a password: it is in no message."""
+
+    def __init__(self, uri: str, *, kept: bool = True, read_only: bool = False) -> None:
+        self._uri = uri
+        self._kept = kept
+        self._read_only = read_only
+        self._client: AsyncMongoClient[dict[str, Any]] | None = None
+        self.in_use = 0
+
+    async def query(self, query: DatabaseQuery) -> dict[str, Any]:
+        """Return a query's result. Raises ToolFailure."""
+        query.check(read_only=self._read_only)
+        self.in_use += 1
+        try:
+            async with self._connected() as client:
+                result = await run(client[query.database][query.collection], query)
+        except ConnectionFailure as error:
+            raise Unavailable(
+                "DATABASE_UNAVAILABLE", "the database gives no answer", sent=True
+            ) from error
+        except (PyMongoError, OverflowError) as error:
+            said = _said(error)
+            if "duplicate key" in said.lower() or "unique" in said.lower():
+                message = "there is one with this key"
+                raise Refused("DATABASE_DUPLICATE", message, status=409) from error
+            raise Refused("DATABASE_REFUSED", said, _hint(said)) from error
+        finally:
+            self.in_use -= 1
+        if len(json.dumps(result)) > MOST_BYTES:
+            hint = "Ask for less by options.limit or options.projection."
+            raise Refused("DATABASE_ANSWER_TOO_LARGE", "the answer is over 1 MB", hint, status=413)
+        return result
+
+    async def ping(self) -> bool:
+        """Tell whether the database answers."""
+        try:
+            async with self._connected() as client:
+                await client.admin.command("ping")
+        except PyMongoError:
+            return False
+        return True
+
+    async def close(self) -> None:
+        if self._client is not None:
+            await self._client.close()
+
+    @asynccontextmanager
+    async def _connected(self) -> AsyncIterator[AsyncMongoClient[dict[str, Any]]]:
+        if not self._kept:
+            async with self._new() as client:
+                yield client
+            return
+        self._client = self._client or self._new()
+        yield self._client
+
+    def _new(self) -> AsyncMongoClient[dict[str, Any]]:
+        return AsyncMongoClient(
+            self._uri, serverSelectionTimeoutMS=_SELECTION_MS, tz_aware=True, maxPoolSize=100
+        )
+
+
+def _said(error: Exception) -> str:
+    """Return what the database says, without the documents that it repeats."""
+    if isinstance(error, BulkWriteError) and error.details:
+        written = error.details.get("writeErrors") or [{}]
+        return str(written[0].get("errmsg", "the insertion failed"))[:300]
+    return str(error).partition(", full error")[0][:300]
+
+
+def _hint(said: str) -> str:
+    if "Decimal128" in said:
+        return "The embedded database keeps no decimals: use numbers or texts, or another MongoDB."
+    return "See MongoDB's manual for the operator."

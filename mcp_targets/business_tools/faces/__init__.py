@@ -1,0 +1,1 @@
+"""The ways in: MCP, REST, and the same tools in the common bad way."""

@@ -1,0 +1,46 @@
+"""All faces behind one guard: MCP at /mcp, REST everywhere else."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+from fastapi import FastAPI
+from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
+
+from mcp_targets.business_tools.access.guard import App, Guard, Message, Receive, Send
+from mcp_targets.business_tools.faces import mcp_face, rest_face
+from mcp_targets.business_tools.system import BusinessTools
+from mcp_targets.serving.strictness import trimmed
+
+MCP_PATH: Final = "/mcp"
+
+
+def build(system: BusinessTools) -> App:
+    """Return the application."""
+    sessions = _sessions(mcp_face.build(system))
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        async with system.running(), sessions.run():
+            yield
+
+    rest = rest_face.build(system, lifespan=lifespan)
+    mcp = trimmed(sessions.handle_request)
+
+    async def both(scope: Message, receive: Receive, send: Send) -> None:
+        mcps = scope["type"] == "http" and scope["path"] == MCP_PATH
+        await (mcp if mcps else rest)(scope, receive, send)
+
+    return Guard(both, lambda: system.settings, system.audit, system.clients)
+
+
+def bare(offered: mcp_face.Tools) -> App:
+    """Return an application of some tools by MCP, without anything around it."""
+    app = mcp_face.build(offered, "mcp-perf-business-naive").streamable_http_app()
+    return trimmed(app)
+
+
+def _sessions(server: Any) -> StreamableHTTPSessionManager:
+    server.streamable_http_app()  # makes the session manager
+    manager: StreamableHTTPSessionManager = server.session_manager
+    return manager

@@ -1,0 +1,276 @@
+"""The whole server put together: what calls go through, and how it is replaced while they do."""
+
+import asyncio
+import contextlib
+import time
+import uuid
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import structlog
+from pydantic import ValidationError
+
+from mcp_targets.business_tools import plugins, settings
+from mcp_targets.business_tools.access.addresses import check_target
+from mcp_targets.business_tools.access.audit import Audit
+from mcp_targets.business_tools.database.connection import Database
+from mcp_targets.business_tools.errors import Refused, ToolFailure
+from mcp_targets.business_tools.resilience.cache import Answers
+from mcp_targets.business_tools.resilience.limits import RateLimiter
+from mcp_targets.business_tools.resilience.pools import Pools
+from mcp_targets.business_tools.settings import Settings
+from mcp_targets.business_tools.telemetry import Metrics
+from mcp_targets.business_tools.tools import catalog
+from mcp_targets.business_tools.tools.tool import Context, Tool
+from mcp_targets.business_tools.upstreams import spec
+from mcp_targets.business_tools.upstreams.client import Upstreams
+from mcp_targets.business_tools.upstreams.oauth import OAuthTenants
+from mcp_targets.business_tools.webhooks.outgoing import Outgoing
+from mcp_targets.business_tools.webhooks.subscriptions import Subscriptions
+
+LOOK_EVERY_S: Final = 0.5
+_log = structlog.get_logger()
+
+
+class Sources:
+    """Where settings, providers and plugins come from; what is given beats the file."""
+
+    def __init__(
+        self,
+        *,
+        file: Path | None = None,
+        keys: str = "",
+        given: Mapping[str, Any] | None = None,
+        providers: Path | None = None,
+        plugins_folder: Path | None = None,
+        addresses: Mapping[str, str] | None = None,
+    ) -> None:
+        self.file = file
+        self.keys = keys
+        self.given = dict(given or {})
+        self.providers = providers
+        self.plugins = plugins_folder
+        self.addresses = dict(addresses or {})
+
+    def stamp(self) -> tuple[tuple[str, int, int], ...]:
+        """Return what changes when one of the files does."""
+        folders = [(self.providers, "*.yaml"), (self.plugins, "*.py")]
+        files = [path for folder, kind in folders if folder for path in sorted(folder.glob(kind))]
+        files += [self.file] if self.file is not None and self.file.exists() else []
+        return tuple((str(path), path.stat().st_mtime_ns, path.stat().st_size) for path in files)
+
+    def settings(self) -> Settings:
+        """Read the settings. Raises ValueError."""
+        return settings.load(self.file, self.keys, **self.given)
+
+    def provider_files(self) -> dict[str, spec.Provider]:
+        """Read the provider files. Raises ValueError."""
+        return spec.load_all(*filter(None, [spec.FOLDER, self.providers]))
+
+
+class Machinery:
+    """One set of mechanisms and tools, by one reading of the sources."""
+
+    def __init__(self, sources: Sources) -> None:
+        """Read everything. Raises ValueError for what cannot be used."""
+        self.settings = now = sources.settings()
+        providers = sources.provider_files()
+        for name, secret in now.secrets.items():
+            if name in providers and providers[name].auth.kind not in ("oauth2", "none"):
+                pattern = providers[name].auth.key_format
+                settings.check_key(name, pattern, secret.get_secret_value())
+        redis_url = now.redis_url.get_secret_value()
+        self.database = Database(
+            now.mongodb_uri.get_secret_value(), kept=now.on("pool"), read_only=now.read_only
+        )
+        self.upstreams = Upstreams(
+            providers,
+            Pools(kept=now.on("pool")),
+            self._secret,
+            addresses=sources.addresses,
+            answers=Answers(redis_url) if now.on("cache") else None,
+            limiter=RateLimiter("RATE_LIMITED", redis_url) if now.on("limits") else None,
+            breakers=now.on("breaker"),
+            retry=now.on("retry"),
+            oauth={
+                name: OAuthTenants(
+                    name, sources.addresses.get(name, one.base_url), name, self._secret(name)
+                )
+                for name, one in providers.items()
+                if one.auth.kind == "oauth2"
+            },
+        )
+        self.tools: dict[str, Tool] = {
+            **catalog.TEN,
+            **catalog.declared(providers),
+            **plugins.load(sources.plugins),
+        }
+        self._calls = 0
+        self._retired = False
+
+    @contextlib.asynccontextmanager
+    async def used(self) -> AsyncIterator[None]:
+        """Keep it while a call goes through it."""
+        self._calls += 1
+        try:
+            yield
+        finally:
+            self._calls -= 1
+            await self._close_if_idle()
+
+    async def retire(self) -> None:
+        """Close it when its last call has ended."""
+        self._retired = True
+        await self._close_if_idle()
+
+    async def _close_if_idle(self) -> None:
+        if self._retired and not self._calls:
+            await self.upstreams.pools.close()
+            await self.database.close()
+            for tenants in self.upstreams.oauth.values():
+                await tenants.close()
+            if self.upstreams.answers is not None:
+                await self.upstreams.answers.close()
+
+    def _secret(self, provider: str) -> str:
+        known = self.settings.secrets.get(provider)
+        return known.get_secret_value() if known else ""
+
+
+class BusinessTools:
+    """The server's one object, on which all faces call."""
+
+    def __init__(self, sources: Sources, audit: Path | None = None) -> None:
+        """Read everything. Raises ValueError for what cannot be used."""
+        self._sources = sources
+        self._stamp = sources.stamp()
+        self._machinery = Machinery(sources)
+        self.metrics = Metrics()
+        self.audit = Audit(audit if self.settings.on("audit") else None)
+        self.clients = RateLimiter("CLIENT_RATE_LIMITED", self._redis())
+        self.subscriptions = Subscriptions()
+        self.outgoing = Outgoing(self.subscriptions, self.check_target)
+        self.reloads = 0
+
+    @property
+    def settings(self) -> Settings:
+        return self._machinery.settings
+
+    @property
+    def machinery(self) -> Machinery:
+        return self._machinery
+
+    def tools(self) -> dict[str, Tool]:
+        return self._machinery.tools
+
+    async def check_target(self, url: str) -> None:
+        """Raise Refused for an address that webhooks must not go to."""
+        await check_target(url, self.settings.allowed_hosts)
+
+    async def call(
+        self, name: str, arguments: dict[str, Any], client: str = "", request_id: str = ""
+    ) -> dict[str, Any]:
+        """Return what a tool answers. Raises ToolFailure, and nothing else."""
+        request_id = request_id or uuid.uuid4().hex
+        machinery, began = self._machinery, time.perf_counter()
+        tool = machinery.tools.get(name)
+        if tool is None:
+            hint = f"There are {', '.join(machinery.tools)}."
+            raise Refused("UNKNOWN_TOOL", f"there is no tool {name}"[:200], hint, status=404)
+        status = "ok"
+        try:
+            async with machinery.used():
+                answer = await self._run(machinery, tool, arguments, client)
+        except ToolFailure as failure:
+            status = failure.code
+            _log.info("call failed", tool=name, code=failure.code, request_id=request_id)
+            raise
+        except Exception as error:
+            status = "INTERNAL"
+            kind = type(error).__name__
+            _log.exception("call broke", tool=name, kind=kind, request_id=request_id)
+            message = f"the server failed: {kind}"
+            raise ToolFailure("INTERNAL", message, "Tell the request_id.", status=500) from error
+        finally:
+            self.metrics.calls.labels(name, "ok" if status == "ok" else "error").inc()
+            self.metrics.latency.labels(name).observe(time.perf_counter() - began)
+            if self.settings.on("audit"):
+                self.audit.write(
+                    "operation", client, request_id, tool=name, names=sorted(arguments), end=status
+                )
+        self.outgoing.emit(f"{name}.done", {"request_id": request_id, "cached": answer["cached"]})
+        return answer
+
+    async def _run(
+        self, machinery: Machinery, tool: Tool, arguments: dict[str, Any], client: str
+    ) -> dict[str, Any]:
+        now = machinery.settings
+        tenant = client if now.on("auth") else ""
+        context = Context(machinery.upstreams, machinery.database, tenant, now.variables())
+        try:
+            async with asyncio.timeout(now.request_timeout_s if now.on("timeouts") else None):
+                return await tool.run(arguments, context)
+        except TimeoutError:
+            message = f"it took more than {now.request_timeout_s:g} s"
+            raise ToolFailure("TIMEOUT", message, "Ask for less.", status=504) from None
+        except ValidationError as error:
+            raise ToolFailure("INTERNAL", type(error).__name__, status=500) from error
+
+    async def reload(self) -> bool:
+        """Read the sources anew; calls under way end with what they began with.
+
+        What cannot be used is told in the log, and the old goes on; then False is returned.
+        """
+        try:
+            fresh = Machinery(self._sources)
+        except ValueError as error:
+            _log.warning("reload refused", why=str(error))
+            self.audit.write("configuration_change", "files", end="refused")
+            return False
+        old, self._machinery = self._machinery, fresh
+        changed = [
+            name
+            for name in Settings.model_fields
+            if getattr(old.settings, name) != getattr(fresh.settings, name)
+        ]
+        self.audit.write("configuration_change", "files", end="applied", settings=changed)
+        self.reloads += 1
+        await old.retire()
+        return True
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Serve: look for changes, and close everything at the end."""
+        looking = asyncio.create_task(self._look())
+        try:
+            yield
+        finally:
+            looking.cancel()
+            await self.outgoing.close()
+            await self._machinery.retire()
+            self.audit.close()
+
+    async def _look(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_EVERY_S)
+            with contextlib.suppress(OSError):
+                stamp = self._sources.stamp()
+                if stamp != self._stamp:
+                    self._stamp = stamp
+                    await self.reload()
+
+    def _redis(self) -> str:
+        return self.settings.redis_url.get_secret_value()
+
+    def observe(self) -> None:
+        """Bring the metrics that are read, not counted, up to date."""
+        upstreams = self._machinery.upstreams
+        for name, pool in upstreams.pools.statistics().items():
+            self.metrics.connections.labels(name).set(pool.in_use)
+        self.metrics.connections.labels("mongodb").set(self._machinery.database.in_use)
+        for name, breaker in upstreams.breakers.items():
+            self.metrics.circuits.labels(name).set(breaker.state == "open")
+        if (answers := upstreams.answers) is not None:
+            for kind in ("hits", "misses", "shared"):
+                self.metrics.cache.labels(kind).set(getattr(answers, kind))

@@ -1,0 +1,134 @@
+"""Ask a provider: through cache, rate limit, breaker and retry, each of which may be off."""
+
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
+from typing import Any, Protocol
+
+import httpx2
+
+from mcp_targets.business_tools.errors import Refused
+from mcp_targets.business_tools.resilience.breaker import Breaker
+from mcp_targets.business_tools.resilience.cache import Answers, key
+from mcp_targets.business_tools.resilience.limits import RateLimiter
+from mcp_targets.business_tools.resilience.pools import Pools
+from mcp_targets.business_tools.resilience.retry import ONCE, retried
+from mcp_targets.business_tools.upstreams.exchange import (
+    Arguments,
+    answer_of,
+    request,
+    unreachable,
+)
+from mcp_targets.business_tools.upstreams.oauth import OAuthTenants
+from mcp_targets.business_tools.upstreams.spec import Operation, Provider
+
+
+class Asking(Protocol):
+    """What tools need of their providers."""
+
+    async def ask(
+        self, provider: str, operation: str, arguments: Arguments, *, tenant: str = ""
+    ) -> dict[str, Any]:
+        """Return the provider's answer, with `cached`. Raises ToolFailure."""
+
+
+class Upstreams:
+    """All providers. A mechanism that is None is off."""
+
+    def __init__(
+        self,
+        providers: Mapping[str, Provider],
+        pools: Pools,
+        secret: Callable[[str], str],
+        *,
+        addresses: Mapping[str, str] | None = None,
+        answers: Answers | None = None,
+        limiter: RateLimiter | None = None,
+        breakers: bool = True,
+        retry: bool = True,
+        oauth: Mapping[str, OAuthTenants] | None = None,
+    ) -> None:
+        """`addresses` are used instead of the files' own; `secret` returns a provider's key."""
+        self.providers = providers
+        self.pools = pools
+        self.answers = answers
+        self.limiter = limiter
+        self.breakers: dict[str, Breaker] = {}
+        self.oauth = oauth or {}
+        self.retries = 0
+        self._secret = secret
+        self._addresses = addresses or {}
+        self._breaking = breakers
+        self._retrying = retry
+
+    def replace(self, providers: Mapping[str, Provider]) -> None:
+        """Use other provider files; calls under way go on with those they began with."""
+        self.providers = providers
+
+    async def ask(
+        self, provider: str, operation: str, arguments: Arguments, *, tenant: str = ""
+    ) -> dict[str, Any]:
+        """Return the provider's answer, with `cached`. Raises ToolFailure."""
+        about, one = found(self.providers, provider, operation)
+        tenant = tenant if about.auth.kind == "oauth2" else ""
+        given = {name: value for name, value in arguments.items() if value is not None}
+        one.check(given)
+
+        async def call() -> dict[str, Any]:
+            return await self._persist(about, one, given, tenant)
+
+        if not one.cache_s or self.answers is None:
+            return {**await call(), "cached": False}
+        what = key(provider, operation, given, tenant)
+        answer, cached = await self.answers.get(what, one.cache_s, call)
+        return {**answer, "cached": cached}
+
+    async def _persist(
+        self, about: Provider, one: Operation, arguments: Arguments, tenant: str
+    ) -> dict[str, Any]:
+        again = uuid.uuid4().hex if one.idempotency_key else ""
+
+        async def attempt() -> dict[str, Any]:
+            if self.limiter is not None:
+                await self.limiter.admit(about.provider, about.rate_limits)
+            async with self._breaker(about).call() if self._breaking else nullcontext():
+                return await self._send(about, one, arguments, tenant, again)
+
+        def count() -> None:
+            self.retries += 1
+
+        policy = about.retry if self._retrying else ONCE
+        return await retried(attempt, policy, idempotent=one.repeatable, on_retry=count)
+
+    def _breaker(self, about: Provider) -> Breaker:
+        name = about.provider
+        return self.breakers.get(name) or self.breakers.setdefault(
+            name, Breaker(name, time.monotonic)
+        )
+
+    async def _send(
+        self, about: Provider, one: Operation, arguments: Arguments, tenant: str, again: str
+    ) -> dict[str, Any]:
+        name = about.provider
+        secret = self._secret(name)
+        if about.auth.kind == "oauth2":
+            secret = await self.oauth[name].token(tenant)
+        method, url, parts = request(about, one, arguments, secret, self._addresses.get(name))
+        if again:
+            parts["headers"][one.idempotency_key] = again
+        try:
+            reply = await self.pools.send(name, method, url, **parts)
+        except httpx2.HTTPError as error:
+            raise unreachable(name, error) from error
+        return answer_of(name, reply.status_code, reply.headers, reply.content)
+
+
+def found(
+    providers: Mapping[str, Provider], provider: str, operation: str
+) -> tuple[Provider, Operation]:
+    """Return a provider and one of its operations. Raises Refused."""
+    about = providers.get(provider)
+    if about is None or operation not in about.operations:
+        raise Refused("UNKNOWN_OPERATION", f"there is no {provider} {operation}", status=404)
+    return about, about.operations[operation]

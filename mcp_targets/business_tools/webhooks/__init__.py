@@ -1,0 +1,1 @@
+"""Webhooks: out, signed and retried; and in, with signatures checked, each once."""

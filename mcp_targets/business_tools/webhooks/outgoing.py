@@ -1,0 +1,81 @@
+"""Deliver webhooks: signed, retried with tenacity, and never in the way of the call itself."""
+
+import asyncio
+import json
+import time
+import uuid
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+import httpx2
+
+from mcp_targets.business_tools.errors import ToolFailure, Unavailable
+from mcp_targets.business_tools.resilience.retry import RetryPolicy, retried
+from mcp_targets.business_tools.webhooks.signatures import sign
+from mcp_targets.business_tools.webhooks.subscriptions import Subscription, Subscriptions
+
+POLICY: Final = RetryPolicy(attempts=5, first_wait_s=0.5, most_wait_s=30)
+_TIMEOUT_S: Final = 5.0
+_MOST_WAITING: Final = 1000
+
+Check = Callable[[str], Awaitable[None]]
+
+
+class Outgoing:
+    """Send events to those who want them. The receiver may see one twice: its id is the same."""
+
+    def __init__(self, subscriptions: Subscriptions, check: Check, **more: Any) -> None:
+        """`check` refuses addresses, also those that changed since; `more` goes to httpx2."""
+        self._subscriptions = subscriptions
+        self._check = check
+        self._client = httpx2.AsyncClient(timeout=_TIMEOUT_S, trust_env=False, **more)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.delivered = 0
+        self.given_up = 0
+
+    def emit(self, event: str, data: dict[str, Any]) -> None:
+        """Begin to deliver an event to all who want it; return at once."""
+        for subscription in self._subscriptions.wanting(event):
+            if len(self._tasks) >= _MOST_WAITING:
+                self.given_up += 1
+                continue
+            body = {"id": uuid.uuid4().hex, "event": event, "data": data}
+            task = asyncio.create_task(self._deliver(subscription, body))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def settle(self) -> None:
+        """Wait until nothing is under way."""
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+
+    async def close(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._client.aclose()
+
+    async def _deliver(self, subscription: Subscription, body: dict[str, Any]) -> None:
+        content = json.dumps(body).encode()
+
+        async def attempt() -> None:
+            await self._check(subscription.url)
+            secret = subscription.secret.get_secret_value()
+            headers = {
+                "content-type": "application/json",
+                "x-webhook-id": body["id"],
+                "x-webhook-signature": sign(secret, content, time.time()),
+            }
+            try:
+                reply = await self._client.post(subscription.url, content=content, headers=headers)
+            except httpx2.HTTPError as error:
+                raise Unavailable("WEBHOOK_FAILED", "no answer", sent=True) from error
+            if not reply.is_success:
+                raise Unavailable("WEBHOOK_FAILED", f"answered {reply.status_code}", sent=True)
+
+        try:
+            await retried(attempt, POLICY, idempotent=True)
+        except ToolFailure:
+            self.given_up += 1
+        else:
+            self.delivered += 1
