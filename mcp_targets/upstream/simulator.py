@@ -33,6 +33,8 @@ class FaultRates(Rates, frozen=True):
     """Rates for one route, or for all that have none of their own."""
 
     route: str | None = None
+    rate_limit: RateLimit | None = None
+    """Holds instead of the file's, for the provider as a whole."""
 
 
 class Bucket:
@@ -84,6 +86,7 @@ class Simulator:
             if route.faults is not None
         }
         self._buckets: dict[tuple[str, str], Bucket] = {}
+        self._limit = provider.rate_limit
         self._routes = {name: Tally() for name in (*provider.routes, _UNKNOWN)}
         self._accounts: dict[str, Tally] = {}
         self._all = Tally()
@@ -151,7 +154,7 @@ class Simulator:
 
     def _wait_s(self, operation: Operation, account: str) -> float:
         own = operation.route.rate_limit
-        limit = own or self._provider.rate_limit
+        limit = own or self._limit
         if limit is None:
             return 0.0
         now_s = time.monotonic()
@@ -219,6 +222,9 @@ class Simulator:
             return _refusal(400, str(problem))
         if asked.route is not None and asked.route not in self._provider.routes:
             return _refusal(400, f"no route {asked.route!r}: {', '.join(self._provider.routes)}")
+        if asked.route is None:
+            self._limit = asked.rate_limit or self._provider.rate_limit
+            self._buckets.clear()
         own = asked.route and self._own_faults.setdefault(asked.route, Faults())
         (own or self._faults).set(asked)
         return Reply(_encode(asked))
