@@ -150,7 +150,7 @@ def call(simulated, switches, calls):
 
 
 def test_the_pool_opens_few_connections_and_without_it_each_request_opens_one(simulated):
-    """Fewer than 100 for 1000 calls of three requests, against 3000: here a twenty-fifth of them."""
+    """Fewer than 100 for 3000 requests, against 3000: here a twenty-fifth of them."""
     names = ("sendgrid", "notion", "google_calendar")
     calls = [
         ("send_email", {"to": ["a@b.org"], "subject": "s", "body": "b"}),

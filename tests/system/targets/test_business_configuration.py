@@ -1,0 +1,360 @@
+"""Settings, secrets, tokens, provider files and plugins of the business tools, and hot reload."""
+
+import asyncio
+import json
+import os
+from pathlib import Path
+
+import httpx2
+import pytest
+from cryptography.fernet import Fernet
+
+from mcp_targets.business_tools import plugins, settings
+from mcp_targets.business_tools.errors import ToolFailure
+from mcp_targets.business_tools.system import BusinessTools, Sources
+from mcp_targets.business_tools.telemetry import redacted
+from mcp_targets.business_tools.upstreams import spec
+from mcp_targets.business_tools.upstreams.exchange import answer_of, request
+from mcp_targets.business_tools.upstreams.oauth import OAuthTenants
+from tests.support.virtual_time import run
+
+CANARY = "canary-" * 6
+SHOP = """
+provider: shop
+title: Shop
+category: e-commerce
+base_url: https://api.shop.example/v1
+auth: {kind: header, name: X-Key, key_format: 'key_\\w+'}
+operations:
+  get_order:
+    description: Look an order up.
+    request: GET /orders/{id}
+    input: {id: {type: string}, full: {type: boolean}}
+    required: [id]
+"""
+PLUGIN = """
+from mcp_targets.business_tools.tools.tool import Tool
+
+VERSION = "%s"
+
+
+async def run(arguments, context):
+    said = {"provider": "plugin", "operation": "hello", "cached": False}
+    return {**said, "result": {"version": VERSION}}
+
+
+TOOLS = [Tool("hello", "Say hello.", {"type": "object"}, run)]
+"""
+
+
+@pytest.fixture
+def shop(tmp_path):
+    """Return a provider of a file."""
+    path = tmp_path / "shop.yaml"
+    path.write_text(SHOP)
+    return spec.load(path)
+
+
+def test_secrets_are_encrypted_at_rest_and_their_keys_can_be_rotated(tmp_path):
+    """A new key encrypts, the old one is still understood; no error shows a secret."""
+    old, new = (Fernet.generate_key().decode() for _ in range(2))
+    kept = settings.SecretBox(old).close(CANARY)
+    assert CANARY not in kept
+    path = tmp_path / "settings.yaml"
+    path.write_text(json.dumps({"secrets": {"slack": kept}, "jwt_secret": kept}))
+    for keys in (old, f"{new},{old}"):
+        found = settings.load(path, keys)
+        assert found.secrets["slack"].get_secret_value() == CANARY
+        assert found.jwt_secret.get_secret_value() == CANARY
+        assert CANARY not in repr(found)
+    for keys in ("", new):
+        with pytest.raises(ValueError, match="BUSINESS_TOOLS_KEY") as refused:
+            settings.load(path, keys)
+        assert CANARY not in str(refused.value)
+    with pytest.raises(ValueError, match="BUSINESS_TOOLS_KEY"):
+        settings.SecretBox("").close(CANARY)
+
+
+def test_settings_come_from_files_and_the_environment(tmp_path, monkeypatch):
+    """What is given beats the environment, and the environment a `.env` file."""
+    path = tmp_path / ".env.production"
+    path.write_text("BUSINESS_TOOLS_CACHE=off\nBUSINESS_TOOLS_RETRY=off\nBUSINESS_TOOLS_POOL=off\n")
+    monkeypatch.setenv("BUSINESS_TOOLS_RETRY", "on")
+    found = settings.load(path, pool="on")
+    assert (found.cache, found.retry, found.pool) == ("off", "on", "on")
+
+
+@pytest.mark.parametrize(
+    ("text", "match"),
+    [
+        ("cache: maybe", "setting cache"),
+        ("unknown: 1", "setting unknown"),
+        ("[1]", "one setting a line"),
+        ("a: [", "cannot read"),
+        (f"body_limit: {CANARY}", "setting body_limit"),
+    ],
+)
+def test_a_wrong_setting_is_named_and_its_value_is_not_shown(tmp_path, text, match):
+    """It may be a secret in the wrong place."""
+    path = tmp_path / "settings.yaml"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=match) as refused:
+        settings.load(path)
+    assert CANARY not in str(refused.value)
+    with pytest.raises(ValueError, match="cannot read"):
+        settings.load(tmp_path / "none.yaml")
+
+
+def test_a_key_that_cannot_be_the_providers_is_refused():
+    """At the start, not at the first call; it is not repeated."""
+    with pytest.raises(ValueError, match="key of slack") as refused:
+        BusinessTools(Sources(given={"secrets": {"slack": CANARY}}))
+    assert CANARY not in str(refused.value)
+
+
+def test_logs_blot_out_what_has_the_name_of_a_secret():
+    """And nothing else."""
+    event = {"event": "x", "api_key": CANARY, "jwt_token": CANARY, "tool": "web_search"}
+    said = redacted(None, "", event)
+    assert said == {"event": "x", "api_key": "***", "jwt_token": "***", "tool": "web_search"}
+
+
+def tenants(grants, lifetime_s=3600):
+    """Return tenants of a provider that answers tokens after a second, and writes grants down."""
+
+    async def answer(asked):
+        grants.append(dict(httpx2.QueryParams(asked.content.decode())))
+        await asyncio.sleep(1)
+        if grants[-1].get("code") == "wrong":
+            return httpx2.Response(400, json={"error": "invalid_grant"})
+        token = {"token_type": "Bearer", "expires_in": lifetime_s}
+        tokens = {"access_token": f"at{len(grants)}", "refresh_token": f"rt{len(grants)}"}
+        return httpx2.Response(200, json=token | tokens)
+
+    transport = httpx2.MockTransport(answer)
+    return OAuthTenants("crm", "https://crm.example", "id", CANARY, transport=transport)
+
+
+def test_a_hundred_who_find_a_token_expired_cause_one_refresh():
+    """And all get the new one."""
+
+    async def main():
+        grants = []
+        oauth = tenants(grants)
+        first = await asyncio.gather(*(oauth.token() for _ in range(100)))
+        assert (set(first), len(grants)) == ({"at1"}, 1)
+        await asyncio.sleep(3600)
+        second = await asyncio.gather(*(oauth.token() for _ in range(100)))
+        assert (set(second), len(grants)) == ({"at2"}, 2)
+        assert grants[1]["grant_type"] == "refresh_token"
+        await oauth.close()
+
+    run(main)
+
+
+def test_a_tenant_agrees_once_and_has_tokens_of_its_own():
+    """A code is good for the state that asked for it, once and for ten minutes."""
+
+    async def main():
+        grants = []
+        oauth = tenants(grants)
+        url = httpx2.URL(oauth.authorise("shop"))
+        state = url.params["state"]
+        assert url.path == "/oauth/authorize"
+        assert await oauth.callback(state, "code") == "shop"
+        assert await oauth.token("shop") == "at1"
+        assert await oauth.token() == "at2"
+        for again in (state, "forged"):
+            with pytest.raises(ToolFailure, match="nobody asked"):
+                await oauth.callback(again, "code")
+        with pytest.raises(ToolFailure, match="has not agreed") as refused:
+            await oauth.token("other")
+        assert "/oauth/crm/authorise" in refused.value.hint
+        state = httpx2.URL(oauth.authorise("slow")).params["state"]
+        await asyncio.sleep(601)
+        with pytest.raises(ToolFailure, match="nobody asked"):
+            await oauth.callback(state, "code")
+        state = httpx2.URL(oauth.authorise("other")).params["state"]
+        with pytest.raises(ToolFailure) as failed:
+            await oauth.callback(state, "wrong")
+        assert failed.value.code == "CRM_AUTH_FAILED"
+        assert CANARY not in str(failed.value.body("r"))
+        await oauth.close()
+
+    run(main)
+
+
+def test_every_shipped_provider_file_is_complete():
+    """Twelve or more are tools without code, of three operations or more, of all ten kinds."""
+    shipped = spec.load_all(spec.FOLDER)
+    declared = [one for one in shipped.values() if one.tools]
+    assert len(declared) >= 12
+    assert [one.provider for one in declared if len(one.operations) < 3] == []
+    assert {one.category for one in declared} >= {
+        *("AI/ML", "communication", "analytics", "e-commerce", "project management"),
+        *("cloud", "monitoring", "marketing", "finance", "security"),
+    }
+    assert [one.provider for one in shipped.values() if not one.rate_limits] == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "match"),
+    [
+        ("base_url: https:", "base_url: file:", "base_url"),
+        ("https://api.shop", "https://user@api.shop", "base_url"),
+        ("GET /orders/{id}", "FETCH /orders", "request"),
+        ("required: [id]", "required: [nothing]", "nothing"),
+        ("{type: string}", "{type: strnig}", "strnig"),
+        ("title: Shop", "titel: Shop", "titel"),
+    ],
+)
+def test_a_mistake_in_a_provider_file_is_named(tmp_path, old, new, match):
+    """With its file."""
+    path = tmp_path / "shop.yaml"
+    path.write_text(SHOP.replace(old, new))
+    with pytest.raises(ValueError, match=match) as refused:
+        spec.load(path)
+    assert "shop.yaml" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["../admin", "..", ".", "a/b", "?x=1", "#x", "//evil.example", "%2e%2e", "a\r\nb", "${x}"],
+)
+def test_a_value_leaves_neither_its_place_in_the_path_nor_the_provider(shop, value):
+    """Whatever it is, it is one segment; templates in it stay text."""
+    _, url, parts = request(shop, shop.operations["get_order"], {"id": value, "full": True}, "k")
+    sent = httpx2.Request("GET", url, params=parts["params"])
+    path = sent.url.raw_path.decode().partition("?")[0]
+    assert sent.url.host == "api.shop.example"
+    assert path.startswith("/v1/orders/")
+    assert path.count("/") == 3
+    assert parts["headers"] == {"X-Key": "k"}
+
+
+@pytest.mark.parametrize(
+    ("status", "content", "code"),
+    [
+        (401, b"{}", "SHOP_AUTH_FAILED"),
+        (404, b"{}", "SHOP_NOT_FOUND"),
+        (409, b'{"message": "taken"}', "SHOP_REFUSED"),
+        (422, b'{"error": {"message": "bad"}}', "SHOP_REFUSED"),
+        (429, b"", "PROVIDER_RATE_LIMITED"),
+        (503, b"<html>", "SHOP_UNAVAILABLE"),
+        (200, b"<html>", "SHOP_UNAVAILABLE"),
+    ],
+)
+def test_each_reply_has_its_code(status, content, code):
+    """And a refusal what the provider said."""
+    with pytest.raises(ToolFailure) as failure:
+        answer_of("shop", status, {}, content)
+    assert failure.value.code == code
+    assert answer_of("shop", 200, {}, b"[1]") == {"items": [1]}
+    assert answer_of("shop", 204, {}, b"") == {}
+
+
+def touch(path, text):
+    """Write a file, and make it newer than before."""
+    path.write_text(text)
+    later = path.stat().st_mtime_ns + 1_000_000_000
+    os.utime(path, ns=(later, later))
+
+
+def test_changes_are_applied_while_calls_are_under_way(tmp_path):
+    """No call fails: one under way ends with what it began with, the next has the new."""
+    config, folder, more = (tmp_path / name for name in ("settings.yaml", "plugins", "providers"))
+    folder.mkdir()
+    more.mkdir()
+    config.write_text("cache: 'on'")
+    plugin = folder / "hello.py"
+    slow = PLUGIN.replace("    said", "    import asyncio\n    await asyncio.sleep(5)\n    said")
+    plugin.write_text(slow % "1.0")
+
+    async def main():
+        log = tmp_path / "audit.log"
+        system = BusinessTools(
+            Sources(file=config, plugins_folder=folder, providers=more), audit=log
+        )
+        async with system.running():
+            under_way = [asyncio.create_task(system.call("hello", {})) for _ in range(20)]
+            await asyncio.sleep(1)
+            touch(plugin, PLUGIN % "2.0")
+            touch(more / "shop.yaml", SHOP)
+            touch(config, "cache: 'off'")
+            await asyncio.sleep(1)
+            assert system.reloads == 1
+            assert (await system.call("hello", {}))["result"] == {"version": "2.0"}
+            assert {one["result"]["version"] for one in await asyncio.gather(*under_way)} == {"1.0"}
+            assert system.tools()["hello"].version == "2.0"
+            assert "shop_get_order" in system.tools()
+            assert not system.settings.on("cache")
+            touch(config, "cache: maybe")
+            await asyncio.sleep(1)
+            assert not system.settings.on("cache")
+        written = [json.loads(line) for line in log.read_text().splitlines()]
+        changes = [one for one in written if one["event"] == "configuration_change"]
+        assert [one["end"] for one in changes] == ["applied", "refused"]
+        assert changes[0]["settings"] == ["cache"]
+        assert len(written) == 23
+
+    run(main)
+
+
+def test_a_call_that_takes_too_long_is_ended(tmp_path):
+    """And goes on with the mechanism off."""
+    slow = PLUGIN.replace("    said", "    import asyncio\n    await asyncio.sleep(9)\n    said")
+    (tmp_path / "slow.py").write_text(slow % "1.0")
+
+    async def main():
+        for switch in ("on", "off"):
+            given = {"request_timeout_s": 5, "timeouts": switch}
+            system = BusinessTools(Sources(given=given, plugins_folder=tmp_path))
+            async with system.running():
+                if switch == "on":
+                    with pytest.raises(ToolFailure) as failure:
+                        await system.call("hello", {})
+                    assert failure.value.code == "TIMEOUT"
+                else:
+                    await system.call("hello", {})
+
+    run(main)
+
+
+def test_what_breaks_is_a_standard_error(tmp_path):
+    """Without what broke it: a message could hold a secret."""
+    broken = PLUGIN.replace("    said", f"    raise KeyError('{CANARY}')\n    said")
+    (tmp_path / "broken.py").write_text(broken % "1.0")
+
+    async def main():
+        system = BusinessTools(Sources(plugins_folder=tmp_path))
+        async with system.running():
+            with pytest.raises(ToolFailure) as failure:
+                await system.call("hello", {})
+            assert failure.value.code == "INTERNAL"
+            assert CANARY not in str(failure.value.body("r"))
+            with pytest.raises(ToolFailure, match="no tool"):
+                await system.call("nothing", {})
+
+    run(main)
+
+
+@pytest.mark.parametrize(
+    ("text", "match"),
+    [("x = 1", "VERSION and TOOLS"), ("1/0", "ZeroDivisionError"), ("def", "SyntaxError")],
+)
+def test_a_plugin_that_cannot_be_used_is_named(tmp_path, text, match):
+    """The server goes on without it."""
+    (tmp_path / "bad.py").write_text(text)
+    with pytest.raises(ValueError, match=match):
+        plugins.load(tmp_path)
+    for name in ("a", "b"):
+        (tmp_path / "bad.py").write_text(PLUGIN % "1")
+        (tmp_path / f"{name}.py").write_text(PLUGIN % "1")
+    with pytest.raises(ValueError, match="two plugins"):
+        plugins.load(tmp_path)
+
+
+def test_without_plugins_there_are_none():
+    """Unless a package has installed one."""
+    assert plugins.load(None) == {}
+    assert Path(spec.FOLDER).is_dir()
