@@ -1,5 +1,9 @@
 """`mcp-perf list`, `systems`, `locustfile`: what ships with the suite."""
 
+import tempfile
+import time
+from pathlib import Path
+
 import click
 
 from mcp_perf.cli.refused import say
@@ -24,14 +28,59 @@ def list_scenarios() -> None:
             say(f"  {path.stem:<20} (invalid: mcp-perf validate {path}; {error})")
 
 
-@click.command()
-def systems() -> None:
-    """List the systems that ship with the suite: targets such as system:echo/mcp."""
+@click.group(invoke_without_command=True)
+@click.pass_context
+def systems(context: click.Context) -> None:
+    """List the systems that ship with the suite: targets such as system:echo/mcp.
+
+    \b
+    Examples:
+      mcp-perf systems                      list them
+      mcp-perf systems start echo           start one by hand
+    """
     from mcp_perf.load.targets.bundled import available  # noqa: PLC0415
 
+    if context.invoked_subcommand is not None:
+        return
     for system in available():
         faces = ", ".join(f"system:{system.name}/{face}" for face in system.faces)
-        click.echo(f"{system.name:<10} {system.summary}\n{'':<10} {faces}")
+        click.echo(f"{system.name:<14} {system.summary}\n{'':<14} {faces}")
+
+
+@systems.command()
+@click.argument("name")
+@click.option("--set", "flags", multiple=True, metavar="FLAG=VALUE", help="A flag of the system.")
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Of its main process.")
+def start(name: str, flags: tuple[str, ...], port: int) -> None:
+    """Start a system, show its addresses, and run it until Ctrl-C.
+
+    \b
+    Example:
+      mcp-perf systems start business_tools --set cache=off --port 8000
+    """
+    from mcp_perf.load.targets.bundled import (  # noqa: PLC0415
+        SystemFailed,
+        Systems,
+        UnknownSystem,
+        faces_of,
+    )
+
+    query = f"?{'&'.join(flags)}" if flags else ""
+    with tempfile.TemporaryDirectory(prefix="mcp-perf-") as logs, Systems(Path(logs), port) as ran:
+        try:
+            for face in faces_of(name):
+                address = ran.face(f"{name}/{face}{query}").url.removeprefix("stdio:")
+                click.echo(f"{name}/{face:<6} {address}")
+            click.echo("Ctrl-C stops it.")
+            while not (dead := ran.dead()):
+                time.sleep(0.2)
+        except UnknownSystem as error:
+            raise click.UsageError(str(error)) from error
+        except SystemFailed as error:
+            raise click.ClickException(str(error)) from error
+        except KeyboardInterrupt:
+            return
+        raise click.ClickException(f"{', '.join(dead)} has ended")
 
 
 @click.command(hidden=True)

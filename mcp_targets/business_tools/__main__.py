@@ -20,7 +20,8 @@ def main() -> None:
         except ValueError as error:
             parser.error(str(error))
         lines = entry.shown("business_tools", mcp="/mcp", rest="")
-        asgi.serve(app.build(system), given, lines)
+        tls = {"ssl_certfile": given.tls_cert, "ssl_keyfile": given.tls_key}
+        asgi.serve(app.build(system), given, lines, **(tls if given.tls_cert else {}))
     entry.leave()
 
 

@@ -30,6 +30,19 @@ PROVIDERS: Final = (
 )
 """All are simulated; from `openai` on each is a provider file only, without code."""
 
+TOOLS: Final = (
+    "twilio_communication",
+    "database_query",
+    "crm_operation",
+    "web_search",
+    "enrich_data",
+    "calendar_operation",
+    "send_email",
+    "stripe_operation",
+    "docs_operation",
+    "social_media_post",
+)
+
 SWITCHES: Final = {
     "pool": "connections to providers and database are kept",
     "retry": "what is safe is tried again",

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import time
+import traceback
 import uuid
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
@@ -189,7 +190,9 @@ class BusinessTools:
         except Exception as error:
             status = "INTERNAL"
             kind = type(error).__name__
-            _log.exception("call broke", tool=name, kind=kind, request_id=request_id)
+            # No traceback: messages and variables may hold secrets.
+            where = str(traceback.extract_tb(error.__traceback__)[-1])
+            _log.error("call broke", tool=name, kind=kind, where=where, request_id=request_id)
             message = f"the server failed: {kind}"
             raise ToolFailure("INTERNAL", message, "Tell the request_id.", status=500) from error
         finally:

@@ -111,6 +111,7 @@ SYSTEMS: Final = {
             "mcp": FaceSpec("business-tools", "/mcp"),
             "rest": FaceSpec("business-tools"),
             "naive": FaceSpec("business-naive", "/mcp"),
+            "stdio": FaceSpec("business-upstream", program=("business_tools", *_BUSINESS)),
         },
         simulates=names.PROVIDERS,
         needs=(

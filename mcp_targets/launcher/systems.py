@@ -66,12 +66,14 @@ class _Instance(msgspec.Struct, frozen=True):
 class Systems:
     """The bundled systems of one run. Each starts when one of its faces is first asked for.
 
-    Output goes to `<log_dir>/<process>.log`. Stop them, or use this as a context manager; they also
-    end when this process does.
+    Output goes to `<log_dir>/<process>.log`. `port` is that of the first face's process, if not 0:
+    then there can be one instance of one system. Stop them, or use this as a context manager; they
+    also end when this process does.
     """
 
-    def __init__(self, log_dir: Path) -> None:
+    def __init__(self, log_dir: Path, port: int = 0) -> None:
         self._log_dir = log_dir
+        self._port = port
         self._instances: dict[str, _Instance] = {}
         self._lock = threading.Lock()
         self._ready_files: tempfile.TemporaryDirectory[str] | None = None
@@ -151,12 +153,15 @@ class Systems:
             atexit.register(self.stop)
         folder = Path(self._ready_files.name)
         processes = SYSTEMS[wanted.system].processes
+        first = next(iter(SYSTEMS[wanted.system].faces.values())).process
         names = {process.name: wanted.process_name(process) for process in processes}
         ready = {name: folder / f"{full}.json" for name, full in names.items()}
         started: dict[str, Child] = {}
         try:
             for process in processes:
                 fixed = [text.format_map(ready) for text in process.arguments]
+                if process.name == first and self._port:
+                    fixed += ["--port", str(self._port)]
                 started[process.name] = Child(
                     names[process.name],
                     process.module,

@@ -32,14 +32,17 @@ class _Announcing(uvicorn.Server):
         yield
 
 
-def run(app: Any, listener: socket.socket, ready: Ready) -> None:
-    """Serve the application to this machine until the process is stopped."""
-    config = uvicorn.Config(guarded(app), log_level="warning", access_log=False)
+def run(app: Any, listener: socket.socket, ready: Ready, **tls: Any) -> None:
+    """Serve the application to this machine until the process is stopped.
+
+    `tls` are uvicorn's `ssl_…`.
+    """
+    config = uvicorn.Config(guarded(app), log_level="warning", access_log=False, **tls)
     entry.run(_Announcing(config, ready).serve(sockets=[listener]))
 
 
-def serve(app: Any, options: argparse.Namespace, lines: entry.Lines) -> None:
+def serve(app: Any, options: argparse.Namespace, lines: entry.Lines, **tls: Any) -> None:
     """Serve the application at the port of the options; it is called `mcp`."""
     listener = entry.listen(options.port)
     ports = {"mcp": listener.getsockname()[1]}
-    run(app, listener, lambda: entry.announce(ports, lines, options.ready_file))
+    run(app, listener, lambda: entry.announce(ports, lines, options.ready_file), **tls)

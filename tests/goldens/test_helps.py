@@ -11,10 +11,19 @@ import pytest
 from tests.support import ROOT
 
 COMMANDS = (
-    *("", "run", "web", "check", "init", "validate", "list", "systems", "report", "doctor"),
-    *("compare", "baseline", "baseline save", "baseline show", "trend", "schema"),
+    *("", "run", "web", "check", "init", "validate", "list", "systems", "systems start"),
+    *(
+        "report",
+        "doctor",
+        "compare",
+        "baseline",
+        "baseline save",
+        "baseline show",
+        "trend",
+        "schema",
+    ),
 )
-SYSTEMS = ("dual_runtime", "echo", "ladder", "twilio", "upstream")
+SYSTEMS = ("business_tools", "dual_runtime", "echo", "ladder", "twilio", "upstream")
 
 
 def file_of(*words: str) -> str:

@@ -32,6 +32,7 @@ CALLS = {
     "echo": ("add", "add", {"a": 2, "b": 3}),
     "ladder": ("price", "price", {"item": "tea", "quantity": 3}),
     "twilio": ("TwilioApiV2010--ListMessage", "ListMessage", {"PageSize": 1}),
+    "business_tools": ("docs_operation", "docs_operation", {"operation": "list"}),
     "dual_runtime": ("peer_metrics", "peer_metrics", {"peer_id": "p1"}),
 }
 """Of each set one tool: its name, its function's name, arguments."""
@@ -99,6 +100,8 @@ def answers(systems, bridge, monkeypatch):
     monkeypatch.setenv("TWILIO_UPSTREAM", upstream)
     words = shlex.split(systems.face("dual_runtime/stdio").url)
     monkeypatch.setenv("DUAL_RUNTIME_UPSTREAM", words[-1])
+    words = shlex.split(systems.face("business_tools/stdio").url)
+    monkeypatch.setenv("BUSINESS_TOOLS_UPSTREAM", words[words.index("--upstream-ready") + 1])
     return call
 
 

@@ -44,7 +44,8 @@ PLAN = {
         *(f"business_tools.{room}" for room in ("names", "errors", "resilience", "database")),
         *(f"business_tools.{room}" for room in ("settings", "access", "upstreams", "tools")),
         *(f"business_tools.{room}" for room in ("webhooks", "telemetry", "plugins", "system")),
-        *(f"business_tools.{room}" for room in ("faces.openapi", "options", "faces", "__main__")),
+        *(f"business_tools.{room}" for room in ("faces.openapi", "options", "inprocess", "faces")),
+        *(f"business_tools.{room}" for room in ("stdio", "__main__")),
         *("launcher", "stdio"),
     ),
 }

@@ -4,7 +4,15 @@ from mcp_perf.scenario.model.targets import Transport, split_target
 from mcp_targets.launcher.catalog import SYSTEMS
 from mcp_targets.launcher.systems import Face, SystemFailed, Systems, UnknownSystem, available
 
-__all__ = ["Face", "SystemFailed", "Systems", "UnknownSystem", "available", "transport_of"]
+__all__ = [
+    "Face",
+    "SystemFailed",
+    "Systems",
+    "UnknownSystem",
+    "available",
+    "faces_of",
+    "transport_of",
+]
 
 
 def transport_of(line: str) -> Transport:
@@ -13,3 +21,11 @@ def transport_of(line: str) -> Transport:
     name, _, face = rest.partition("?")[0].partition("/")
     known = SYSTEMS[name].faces if transport == "system" and name in SYSTEMS else {}
     return "stdio" if face in known and known[face].program else transport
+
+
+def faces_of(name: str) -> list[str]:
+    """Return the faces of a system. Raises UnknownSystem."""
+    if name not in SYSTEMS:
+        raise UnknownSystem(f"no system {name!r}; there are {', '.join(SYSTEMS)}")
+    # One that has no flags is the same as the first; each user starts it by a command.
+    return [face for face, spec in SYSTEMS[name].faces.items() if spec.process]

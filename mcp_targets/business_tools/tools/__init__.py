@@ -1,1 +1,17 @@
-"""The ten tools: a model of the arguments each, and what it asks of whom."""
+"""The ten tools: a model of the arguments each, and what it asks of whom.
+
+In process each is a function by its name, such as `web_search`.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from mcp_targets.business_tools.names import TOOLS
+
+
+def __getattr__(name: str) -> Callable[..., Awaitable[dict[str, Any]]]:
+    if name not in TOOLS:
+        raise AttributeError(name)
+    from mcp_targets.business_tools.inprocess import SYSTEM  # noqa: PLC0415 -- starts a system
+
+    return lambda **arguments: SYSTEM.call(name, arguments)

@@ -1,12 +1,19 @@
 """The business tools as they run: every face, every switch, and what each mechanism is worth."""
 
 import asyncio
+import ipaddress
 import json
+import ssl
+from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from mcp import Client
 
+from mcp_targets.business_tools.access import keys
 from mcp_targets.business_tools.errors import ToolFailure
 from mcp_targets.business_tools.names import KEYS, PROVIDERS
 from mcp_targets.business_tools.resilience.pools import Pools
@@ -276,3 +283,47 @@ def test_a_timetable_makes_a_provider_fail_and_recover(simulated):
     httpx.post(f"{url}/_timetable", json=later)
     assert httpx.get(f"{url}/issues", headers=headers).status_code == 200
     assert httpx.post(f"{url}/_timetable", json=[{"at": -1, "for": 1}]).status_code == 400
+
+
+def certificate(folder):
+    """Write a certificate for this machine and its key; return both paths."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(UTC)
+    names = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), 1, now, now + timedelta(days=1))
+        .add_extension(names, critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    pem, clear = serialization.Encoding.PEM, serialization.NoEncryption()
+    paths = folder / "cert.pem", folder / "key.pem"
+    paths[0].write_bytes(made.public_bytes(pem))
+    paths[1].write_bytes(key.private_bytes(pem, serialization.PrivateFormat.PKCS8, clear))
+    return paths
+
+
+def test_the_server_speaks_tls_and_asks_for_a_login(tmp_path):
+    """With a certificate of its own; without it nothing is answered."""
+    cert, key_file = certificate(tmp_path)
+    key, known = keys.new_key()
+    config = tmp_path / "settings.yaml"
+    uri = "mongodb://127.0.0.1:9"
+    config.write_text(json.dumps({"api_keys": {"shop/1": known}, "mongodb_uri": uri}))
+    log = tmp_path / "log"
+    flags = ("--tls-cert", str(cert), "--tls-key", str(key_file), "--config", str(config))
+    flags += ("--auth", "on", "--live")
+    server = Child("server", "business_tools", flags, tmp_path / "ready.json", log)
+    try:
+        url = f"https://127.0.0.1:{server.port()}"
+        with httpx.Client(verify=ssl.create_default_context(cafile=cert)) as client:
+            assert client.get(f"{url}/tools").status_code == 401
+            found = client.get(f"{url}/tools", headers={"x-api-key": key})
+            assert set(TEN) <= set(found.json()["tools"])
+        with pytest.raises(httpx.TransportError):
+            httpx.get(url.replace("https", "http"))
+        with pytest.raises(httpx.ConnectError, match="certificate"):
+            httpx.get(url)
+        assert key not in log.read_text()
+    finally:
+        server.stop()

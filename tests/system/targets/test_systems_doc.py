@@ -34,7 +34,9 @@ def test_every_system_tool_and_fault_is_documented():
     assert [name for name in TOOLS if f"`{name}(" not in DOC] == []
 
 
-@pytest.mark.parametrize("module", ["echo", "upstream", "twilio", "ladder", "dual_runtime"])
+@pytest.mark.parametrize(
+    "module", ["echo", "upstream", "twilio", "ladder", "dual_runtime", "business_tools"]
+)
 def test_every_switch_is_documented(module):
     """As the programme's own help lists them."""
     command = [sys.executable, "-m", f"mcp_targets.{module}", "--help"]

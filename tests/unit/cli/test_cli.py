@@ -1,7 +1,9 @@
 """The command `mcp-perf`, as a user types it."""
 
 import json
+import re
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -200,6 +202,26 @@ def test_systems_names_targets_as_they_are_written(ask):
     assert asked.exit_code == 0
     for target in ("system:echo/rest", "system:echo/mcp", "system:twilio/mcp"):
         assert target in asked.output
+
+
+@pytest.mark.process
+def test_a_system_is_started_by_hand():
+    """Its addresses are shown, and Ctrl-C stops it."""
+    command = [sys.executable, "-m", "mcp_perf", "systems", "start", "echo", "--set", "delay=5ms"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as started:
+        lines = [started.stdout.readline() for _ in range(3)]
+        started.send_signal(signal.SIGINT)
+        assert started.wait(60) == 0
+    assert re.fullmatch(r"echo/mcp +http://127\.0\.0\.1:\d+/mcp\n", lines[0])
+    assert re.fullmatch(r"echo/rest +http://127\.0\.0\.1:\d+\n", lines[1])
+    assert lines[2] == "Ctrl-C stops it.\n"
+
+
+@pytest.mark.parametrize("words", [("ech",), ("echo", "--set", "x=1"), ("echo", "--port", "-1")])
+def test_a_system_or_flag_that_there_is_not_is_refused(ask, words):
+    """With those that there are."""
+    asked = ask("systems", "start", *words)
+    assert asked.exit_code == 104
 
 
 @pytest.mark.parametrize("command", [["run", "echo"], ["report", "."]])
