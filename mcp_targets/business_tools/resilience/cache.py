@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import json
+import warnings
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, Generic, TypeVar
 
@@ -92,7 +93,10 @@ class Answers:
             return False
 
     async def close(self) -> None:
-        await self._cache.close()
+        with warnings.catch_warnings():
+            # cashews closes its Redis by an old name.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            await self._cache.close()
 
 
 def key(provider: str, operation: str, arguments: dict[str, Any], tenant: str = "") -> str:

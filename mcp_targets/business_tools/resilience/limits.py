@@ -2,16 +2,15 @@
 
 import time
 from collections.abc import Iterable
-from typing import Final
 
 from limits import RateLimitItemPerSecond
+from limits.aio.storage import MemoryStorage
 from limits.aio.strategies import MovingWindowRateLimiter
+from limits.errors import StorageError
 from limits.storage import storage_from_string
 from pydantic import BaseModel, Field
 
 from mcp_targets.business_tools.errors import Limited
-
-MEMORY: Final = "async+memory://"
 
 
 class RateLimit(BaseModel, frozen=True, extra="forbid"):
@@ -29,12 +28,24 @@ class RateLimiter:
 
     def __init__(self, code: str, url: str = "") -> None:
         self._code = code
-        storage = storage_from_string(f"async+{url}" if url else MEMORY)
+        shared: dict[str, str | bool] = {"implementation": "redispy", "wrap_exceptions": True}
+        storage = storage_from_string(f"async+{url}", **shared) if url else MemoryStorage()
         self._windows = MovingWindowRateLimiter(storage)
         self.refused = 0
+        self.unknown = 0
+        """How often the storage gave no answer."""
 
     async def admit(self, name: str, limits: Iterable[RateLimit]) -> None:
-        """Count one under a name. Raises Limited, which says when there is room again."""
+        """Count one under a name. Raises Limited, which says when there is room again.
+
+        Where counts cannot be had, all are admitted: a Redis that is down stops no business.
+        """
+        try:
+            await self._admit(name, limits)
+        except StorageError:
+            self.unknown += 1
+
+    async def _admit(self, name: str, limits: Iterable[RateLimit]) -> None:
         for limit in limits:
             window = RateLimitItemPerSecond(limit.requests, limit.per_s)
             if await self._windows.hit(window, self._code, name):

@@ -1,11 +1,15 @@
 """The upstream simulator: provider files, limits, faults, counters; without sockets."""
 
+import random
+
 import pytest
 
-from mcp_targets.serving.httpd import Reset
-from mcp_targets.upstream.provider import RateLimit, load
+from mcp_targets.serving.httpd import Request, Reset
+from mcp_targets.upstream.credentials import Credentials
+from mcp_targets.upstream.provider import Auth, RateLimit, load
 from mcp_targets.upstream.simulator import Bucket, Simulator
 from mcp_targets.upstream.tally import Together
+from mcp_targets.upstream.timetable import Timetable, Window, outage
 
 A = "a" * 32
 API = f"/2010-04-01/Accounts/AC{A}"
@@ -227,3 +231,105 @@ def test_the_most_requests_at_once_are_counted_over_all_providers_of_a_process(t
     assert peer(one).ask("POST", "/_together")[1]["max_in_parallel"] == 0
     assert peer(other).get("/ping")[0] == 200
     assert peer(one).get("/_together")[1]["max_in_parallel"] == 1
+
+
+LEDGER = """
+provider: ledger
+title: Ledger
+auth: {header: x-key, value: secret}
+collections: {entries: {}}
+routes:
+  add:
+    request: POST /entries
+    input: {text: {}}
+    insert: entries
+    new_id: en_
+    record: {id: "${id}", text: "${text}", note: null}
+  get: {request: "GET /entries/{id}", find: entries}
+  change:
+    request: PATCH /entries/{id}
+    input: {text: {}, note: {}}
+    update: entries
+    record: {text: "${text}", note: "${note}"}
+"""
+
+
+def test_a_record_is_found_and_changed_by_its_id(simulate):
+    """What a change does not name stays; an unknown id is not found."""
+    client = simulate(LEDGER.replace("auth: {header: x-key, value: secret}", ""))
+    made = client.post("/entries", text="one")[1]
+    path = f"/entries/{made['id']}"
+    assert client.get(path) == (200, made)
+    status, changed, _ = client.ask("PATCH", path, json={"note": "late"})
+    assert (status, changed) == (200, {**made, "note": "late"})
+    assert client.get(path)[1] == changed
+    assert client.get("/entries/none")[0] == 404
+
+
+def test_who_has_no_key_is_refused_and_counted(simulate):
+    """Before anything is done."""
+    client = simulate(LEDGER)
+    assert client.post("/entries", text="one")[0] == 401
+    assert client.get("/_counters")[1]["errors_sent"] == 1
+    assert client.get("/_state?account=")[1] == {}
+
+
+def asked(header=b"", target="/"):
+    """Return a request that carries a header, or a query."""
+    headers = {b"authorization": header} if header else {}
+    path = target.partition("?")[0].encode()
+    empty = {"repeated": frozenset(), "body": b"", "too_large": False, "keep_alive": True}
+    return Request(
+        method=b"GET", target=target.encode(), path=path, headers=headers, tags=set(), **empty
+    )
+
+
+def test_a_token_is_good_for_its_time_and_a_refresh_token_gives_another():
+    """One that was never given gives none."""
+    now = [0.0]
+    auth = Auth(header="authorization", tokens=True)
+    credentials = Credentials(auth, lambda: now[0], random.Random(1))
+    given = credentials.issue({"grant_type": "client_credentials"}, 60)
+    header = f"Bearer {given['access_token']}".encode()
+    assert credentials.good(asked(header))
+    now[0] = 60.0
+    assert not credentials.good(asked(header))
+    refresh = {"grant_type": "refresh_token", "refresh_token": given["refresh_token"]}
+    assert credentials.issue(refresh, 60)["access_token"] != given["access_token"]
+    assert credentials.issue({**refresh, "refresh_token": "forged"}, 60) is None
+
+
+def test_a_key_may_be_in_the_query():
+    """And no auth is needed where none is asked for."""
+    credentials = Credentials(Auth(query="key", value="secret"), lambda: 0.0, random.Random(1))
+    assert credentials.good(asked(target="/x?key=secret"))
+    assert not credentials.good(asked(target="/x"))
+    assert Credentials(None, lambda: 0.0, random.Random(1)).good(asked())
+
+
+def test_a_timetable_has_its_windows():
+    """From `at` on, for `for` seconds, for one route or all; the first in the list holds."""
+    windows = (
+        Window(at_s=10, for_s=5, route="get", reset_rate=1),
+        Window(at_s=12, for_s=10, error_rate=1),
+    )
+    table = Timetable(windows, now_s=100.0)
+    times = (109, 110, 114, 115, 122)
+    found = {at: [table.faults(route, at) for route in ("get", "add")] for at in times}
+    kinds = {at: [one.draw() if one else None for one in pair] for at, pair in found.items()}
+    assert kinds == {
+        109: [None, None],
+        110: ["reset", None],
+        114: ["reset", "error"],
+        115: ["error", "error"],
+        122: [None, None],
+    }
+    assert sum(source.counts["error"] for source in table.sources()) == 3
+
+
+def test_an_outage_is_written_as_provider_and_times():
+    """Anything else is refused."""
+    assert outage("hubspot:20s:10s") == ("hubspot", Window(error_rate=1, at_s=20, for_s=10))
+    for text in ("hubspot", "hubspot:20:10", "hubspot:20s", "hubspot:s:1s"):
+        with pytest.raises(ValueError, match="PROVIDER:AT:FOR"):
+            outage(text)
