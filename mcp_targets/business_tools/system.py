@@ -131,8 +131,9 @@ class Machinery:
             await self.database.close()
             for tenants in self.upstreams.oauth.values():
                 await tenants.close()
-            if self.upstreams.answers is not None:
-                await self.upstreams.answers.close()
+            for kept in (self.upstreams.answers, self.upstreams.limiter):
+                if kept is not None:
+                    await kept.close()
 
     def _secret(self, provider: str) -> str:
         known = self.settings.secrets.get(provider)
@@ -251,6 +252,7 @@ class BusinessTools:
         finally:
             looking.cancel()
             await self.outgoing.close()
+            await self.clients.close()
             await self._machinery.retire()
             self.audit.close()
 

@@ -2,13 +2,14 @@
 
 import time
 from collections.abc import Iterable
+from typing import Any, cast
 
 from limits import RateLimitItemPerSecond
-from limits.aio.storage import MemoryStorage
+from limits.aio.storage import MemoryStorage, RedisStorage, Storage
 from limits.aio.strategies import MovingWindowRateLimiter
 from limits.errors import StorageError
-from limits.storage import storage_from_string
 from pydantic import BaseModel, Field
+from redis.asyncio import ConnectionPool
 
 from mcp_targets.business_tools.errors import Limited
 
@@ -28,9 +29,8 @@ class RateLimiter:
 
     def __init__(self, code: str, url: str = "") -> None:
         self._code = code
-        shared: dict[str, str | bool] = {"implementation": "redispy", "wrap_exceptions": True}
-        storage = storage_from_string(f"async+{url}", **shared) if url else MemoryStorage()
-        self._windows = MovingWindowRateLimiter(storage)
+        self._pool = ConnectionPool.from_url(url) if url else None
+        self._windows = MovingWindowRateLimiter(_storage(url, self._pool))
         self.refused = 0
         self.unknown = 0
         """How often the storage gave no answer."""
@@ -55,3 +55,18 @@ class RateLimiter:
             wait_s = max(0.0, stats.reset_time - time.time())
             rule = f"{limit.requests} in {limit.per_s} s"
             raise Limited(self._code, f"{name} has had its {rule}", wait_s, limit=rule)
+
+    async def close(self) -> None:
+        if self._pool is not None:
+            await self._pool.aclose()
+
+
+def _storage(url: str, pool: ConnectionPool | None) -> Storage:
+    if pool is None:
+        return MemoryStorage()
+    return RedisStorage(
+        f"async+{url}",
+        connection_pool=cast("Any", pool),
+        implementation="redispy",
+        wrap_exceptions=True,
+    )

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 from pydantic import ValidationError
 
+from mcp_targets.business_tools.database import connection
 from mcp_targets.business_tools.database.connection import Database
 from mcp_targets.business_tools.database.documents import to_bson, to_json
 from mcp_targets.business_tools.database.queries import DatabaseQuery
@@ -165,11 +166,12 @@ def test_identifiers_and_times_are_kept(uri):
     asyncio.run(main())
 
 
-def test_a_database_that_is_gone_is_told_without_its_uri():
+def test_a_database_that_is_gone_is_told_without_its_uri(monkeypatch):
     """A password may stand in it."""
+    monkeypatch.setattr(connection, "_SELECTION_MS", 50)
 
     async def main():
-        database = Database("mongodb://user:canary@127.0.0.1:9/?serverSelectionTimeoutMS=50")
+        database = Database("mongodb://user:canary@127.0.0.1:9")
         with pytest.raises(ToolFailure) as gone:
             await ask(database, "find")
         assert gone.value.code == "DATABASE_UNAVAILABLE"

@@ -70,8 +70,8 @@ def test_servers_share_answers_and_limits_until_the_redis_is_gone(redis):
         assert await caches[0].get("k", 60, ask) == ({"text": ["é", 1]}, False)
         await limiters[0].admit("shop", limits)
         assert limiters[0].unknown == 1
-        for cache in caches:
-            await cache.close()
+        for kept in (*caches, *limiters):
+            await kept.close()
 
     asyncio.run(main())
 
