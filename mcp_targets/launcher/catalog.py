@@ -115,8 +115,9 @@ SYSTEMS: Final = {
         },
         simulates=names.PROVIDERS,
         needs=(
-            *("authlib", "cashews", "cryptography", "fastapi", "httpx2", "limits", "mcp"),
-            *("nx_27017", "pydantic_settings", "pymongo", "structlog", "tenacity", "uvicorn"),
+            *("anyio", "authlib", "cashews", "cryptography", "fastapi", "httpx2", "limits"),
+            *("mcp", "nx_27017", "pydantic_settings", "pymongo", "redis", "structlog"),
+            *("tenacity", "uvicorn"),
         ),
     ),
 }

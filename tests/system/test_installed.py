@@ -179,7 +179,7 @@ def test_the_pytest_plugin_works_from_the_wheel(shell, full):
 def test_the_core_imports_with_its_own_requirements(shell, empty):
     """Only the module of OAuth needs an extra, and the command does not load Locust."""
     (empty / "all.py").write_text(IMPORT_ALL)
-    extra = {Requirement(text).name for text in EXTRAS["systems"]}
+    extra = {Requirement(text).name.replace("-", "_") for text in EXTRAS["systems"]}
     ended = shell(f"python all.py {' '.join(extra)}", empty)
     assert ended.code == 0, ended.output
     assert {"mcp_perf.load.start", "mcp_targets.launcher.catalog"} <= {*ended.stdout.split()}
@@ -232,7 +232,7 @@ def imported(folder: Path) -> set[str]:
 @pytest.mark.parametrize("name", SYSTEMS)
 def test_a_system_needs_what_it_imports(name):
     """What is looked for before it starts is what it imports, and the extra installs all of it."""
-    extra = {Requirement(text).name for text in EXTRAS["systems"]}
+    extra = {Requirement(text).name.replace("-", "_") for text in EXTRAS["systems"]}
     modules = {process.module for process in SYSTEMS[name].processes}
     uses = set().union(*(imported(ROOT / "mcp_targets" / module) for module in modules))
     assert set(SYSTEMS[name].needs) == uses & extra
