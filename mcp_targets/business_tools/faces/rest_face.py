@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from fastapi import Body, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
 
 from mcp_targets.business_tools.access.guard import WHICH, WHO
 from mcp_targets.business_tools.errors import Refused, ToolFailure
@@ -35,6 +36,12 @@ def _add_errors(app: FastAPI) -> None:
         if failure.retry_after_s is not None:
             headers["retry-after"] = str(int(-(-failure.retry_after_s // 1)))
         return JSONResponse(failure.body(_which(request)), failure.status, headers)
+
+    @app.exception_handler(HTTPException)
+    async def refused(request: Request, error: HTTPException) -> JSONResponse:
+        codes = {404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED"}
+        failure = Refused(codes.get(error.status_code, "BAD_REQUEST"), str(error.detail))
+        return JSONResponse(failure.body(_which(request)), error.status_code, error.headers)
 
     @app.exception_handler(RequestValidationError)
     async def unreadable(request: Request, error: RequestValidationError) -> JSONResponse:

@@ -99,6 +99,24 @@ def test_errors_have_the_standard_body(systems):
         assert body["error"]["code"] == "INVALID_ARGUMENTS"
 
 
+def test_what_cannot_be_read_has_the_standard_body_too(systems):
+    """Bytes that are no JSON, JSON that is no object, a path or a method that there is not."""
+    with httpx.Client(base_url=start(systems, "rest").url) as client:
+        header = {"content-type": "application/json"}
+        replies = [
+            client.post("/tools/web_search", content=b"\x7f\x0e\xff", headers=header),
+            client.post("/tools/web_search", content=b"{", headers=header),
+            client.post("/tools/web_search", json=[1]),
+            client.post("/tools/nothing", json={}),
+            client.get("/nothing"),
+            client.get("/tools/web_search"),
+        ]
+    assert [reply.status_code for reply in replies] == [400, 400, 400, 404, 404, 405]
+    for reply in replies:
+        assert set(reply.json()["error"]) == {"code", "message", "details", "hint"}
+        assert reply.json()["error"]["details"]["request_id"]
+
+
 def test_health_and_metrics(systems):
     """By the names that the alerts know."""
     with httpx.Client(base_url=start(systems, "rest").url) as client:
