@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
+from bson.errors import BSONError
 from pymongo import AsyncMongoClient
 from pymongo.errors import BulkWriteError, ConnectionFailure, PyMongoError
 
@@ -37,7 +38,12 @@ class Database:
             raise Unavailable(
                 "DATABASE_UNAVAILABLE", "the database gives no answer", sent=True
             ) from error
-        except (PyMongoError, OverflowError) as error:
+        except (BSONError, OverflowError) as error:
+            # Its message repeats the document.
+            message = f"a value or a name cannot be stored: {type(error).__name__}"
+            hint = "Integers have at most 8 bytes, and names no NUL."
+            raise Refused("DATABASE_BAD_VALUE", message, hint) from error
+        except PyMongoError as error:
             said = _said(error)
             if "duplicate key" in said.lower() or "unique" in said.lower():
                 message = "there is one with this key"

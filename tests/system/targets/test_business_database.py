@@ -162,6 +162,10 @@ def test_identifiers_and_times_are_kept(uri):
         with pytest.raises(ToolFailure) as decimal:
             await ask(database, "insert", collection="kept", document=price)
         assert "another MongoDB" in decimal.value.hint
+        for document in ({"n": 2**70}, {"a\x00b": 1}):
+            with pytest.raises(ToolFailure) as bad:
+                await ask(database, "insert", collection="kept", document=document)
+            assert bad.value.code == "DATABASE_BAD_VALUE"
 
     asyncio.run(main())
 

@@ -4,7 +4,10 @@ import asyncio
 import ipaddress
 import json
 import ssl
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import httpx
 import pytest
@@ -115,6 +118,18 @@ def test_what_cannot_be_read_has_the_standard_body_too(systems):
     for reply in replies:
         assert set(reply.json()["error"]) == {"code", "message", "details", "hint"}
         assert reply.json()["error"]["details"]["request_id"]
+
+
+def test_what_the_openapi_document_allows_and_forbids_is_answered_as_it_says(systems, tmp_path):
+    """Cases that schemathesis makes of it: no failure of the server, no unknown form."""
+    flags = "?limits=off&client-limits=off&retry=off&breaker=off"
+    url = start(systems, "rest", flags).url
+    checks = ("not_a_server_error", "status_code_conformance", "response_schema_conformance")
+    command = [str(Path(sys.executable).with_name("st")), "run", f"{url}/openapi.json"]
+    command += ["--include-path-regex", f"/tools/({'|'.join(TEN)})", "--phases", "fuzzing"]
+    command += ["--max-examples", "2", "--seed", "1", "--checks", ",".join(checks), "--no-color"]
+    done = subprocess.run(command, cwd=tmp_path, check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
 
 
 def test_health_and_metrics(systems):
