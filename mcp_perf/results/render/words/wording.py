@@ -1,91 +1,36 @@
-"""What the words of a report mean, in one sentence each; shared by every rendering."""
+"""What the words of a report mean, in one sentence each; shared by every rendering.
+
+The sentences are in `wording.toml`.
+"""
 
 import re
+import tomllib
 from collections.abc import Mapping
-from typing import Final
+from pathlib import Path
+from typing import Any, Final
 
 from mcp_perf.results.document.document import Report
 from mcp_perf.results.document.part import VerdictName
 from mcp_perf.results.render.words.numbers import count, significant
 
-VERDICTS: Final[Mapping[VerdictName, str]] = {
-    "PASS": "The target did what was asked of it.",
-    "FAIL": "The target did not do what was asked of it.",
-    "INCONCLUSIVE": "There is not enough evidence to pass or to fail.",
-    "INVALID": "The measurement itself is broken: these numbers say nothing about the target.",
-}
-
-CLASSES: Final[Mapping[str, str]] = {
-    "ok": "the call did what it should",
-    "tool_error": "the tool answered with isError",
-    "rpc_error": "the server answered with a JSON-RPC error",
-    "http_error": "the server answered with an HTTP error",
-    "transport_error": "the connection failed",
-    "timeout": "no answer in time",
-    "check_failed": "the answer did not meet an expectation or its schema",
-    "rate_limited": "the server refused it because it was asked too often",
-    "interrupted": "cut off by the end of the run; counts for nobody",
-    "harness_error": "our own fault; never counts against the target",
-}
-
+TEXTS: Final[dict[str, Any]] = tomllib.loads(
+    Path(__file__).with_name("wording.toml").read_text("utf-8")
+)
+VERDICTS: Final[Mapping[VerdictName, str]] = TEXTS["verdicts"]
+CLASSES: Final[Mapping[str, str]] = TEXTS["classes"]
 INCOMPLETE: Final = "The run was cut off: the numbers cover only what was recorded before that."
-
-_METRICS: Final[Mapping[str, str]] = {
-    "throughput": "journeys completed with every step ok, per second",
-    "calls_per_s": "calls per second",
-    "capacity": "the highest rate of journeys that holds",
-    "error_rate": "failed calls among all that ended",
-    "rate_limited_rate": "calls refused because they came too often, of all that ended",
-    "admitted_per_s": "calls per second that were not refused so",
-    "session_loss_rate": "calls that found their session lost, of all that ended",
-    "healed_rate": "calls that had something to mend, such as a lost session, of all that ended",
-    "success_rate": "journeys in which every step was ok",
-    "stray_rate": "what came for no call, over the calls that ended",
-    "dropped": "planned starts that never happened",
-    "mean": "mean time of a call",
-    "max": "longest time of a call",
-    "first_event_mean": "mean time to the first notification of a call",
-    "first_event_max": "longest time to the first notification of a call",
-    "gap_mean": "mean of the longest silence of a call after its first notification",
-    "gap_max": "longest silence of a call after its first notification",
-    "cancel_stop_mean": "mean time from cancelling a call to its end at the server",
-    "cancel_stop_max": "longest time from cancelling a call to its end at the server",
-    "recovery_mean": "mean time of a call that lost its session",
-    "recovery_max": "longest time of a call that lost its session",
-    "tools_list_tokens": "what tools/list costs a model's context, an estimate",
-    "result_tokens": "what the mean answer costs a model's context, an estimate",
-    "bytes_per_journey": "received and sent, for each journey with every step ok",
-    "cpu": "of one core; more than 100 % where several are used",
-    "cpu_per_journey": "CPU time of the target, for each journey with every step ok",
-    "drift": "how far journey_p50 or throughput moved over the rounds",
-    "rss": "resident memory, the most",
-    "rss_growth_per_hour": "slope of the resident memory over the run, 95 % interval",
-    "threads": "the most",
-    "fds": "open file descriptors, the most",
-    "sessions": "open at once, the most",
-    "session_kib": "resident memory of the target for each session, 95 % interval",
-}
 _PERCENTILE: Final = re.compile(
     r"(?:(journey|service|first_event|gap|cancel_stop|recovery)_)?p(\d+(?:_\d+)?)"
 )
-_TIMED: Final = {
-    None: "time of a call",
-    "journey": "time of a whole journey",
-    "service": "time of a call from its actual send",
-    "first_event": "time to the first notification of a call",
-    "gap": "longest silence of a call after its first notification",
-    "cancel_stop": "time from cancelling a call to its end at the server",
-    "recovery": "time of a call that lost its session",
-}
 
 
 def metric(name: str) -> str:
     """Explain a metric in a few words; an unknown name needs none and gets an empty string."""
     percentile = _PERCENTILE.fullmatch(name)
     if percentile is None:
-        return _METRICS.get(name, "")
-    timed, rank = percentile.groups()
-    return f"{_TIMED[timed]}, percentile {rank.replace('_', '.')}"
+        return str(TEXTS["metrics"].get(name, ""))
+    timed, rank = percentile.groups("call")
+    return f"{TEXTS['percentiles'][timed]}, percentile {rank.replace('_', '.')}"
 
 
 def summary(report: Report) -> str:
