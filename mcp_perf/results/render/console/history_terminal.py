@@ -8,7 +8,7 @@ from rich.text import Text
 
 from mcp_perf.results.compare.comparable import differences
 from mcp_perf.results.document.run_numbers import RunNumbers
-from mcp_perf.results.render.console.terminal import STYLES, plain, table
+from mcp_perf.results.render.console.terminal import STYLES, Cells, table
 from mcp_perf.results.render.files.trend_page import slope, unit_of
 from mcp_perf.results.render.words import numbers
 from mcp_perf.results.stats.rounds import around
@@ -26,20 +26,16 @@ def baseline_table(runs: Sequence[RunNumbers], console: Console) -> None:
     for run in runs:
         console.print()
         console.print(Text(f"{run.run_id} ({run.started}, {run.verdict})", style="bold"))
-        shown = table("arm", "metric", "value", "95 % interval")
-        for name, arm in run.arms.items():
-            for metric in COMPARED:
-                value = arm.values.get(metric)
-                if value is not None:
-                    unit = unit_of(metric)
-                    ci95 = around(value, arm.rounds[metric])
-                    shown.add_row(
-                        Text(name),
-                        Text(metric),
-                        plain(numbers.measured(value, unit)),
-                        plain(numbers.interval(ci95, unit)),
-                    )
-        console.print(shown)
+        rows = (
+            (
+                *(name, metric, numbers.measured(value, unit_of(metric))),
+                numbers.interval(around(value, arm.rounds[metric]), unit_of(metric)),
+            )
+            for name, arm in run.arms.items()
+            for metric in COMPARED
+            if (value := arm.values.get(metric)) is not None
+        )
+        console.print(table(("arm", "metric", "value", "95 % interval"), rows))
 
 
 def trend_tables(lines: Sequence[Line], console: Console) -> None:
@@ -52,23 +48,19 @@ def trend_tables(lines: Sequence[Line], console: Console) -> None:
             first, here = (of.marks[0].point.identity for of in (several[0], line))
             for difference in differences(first, here) if number > 1 else ():
                 console.print(Text(f"not comparable: {difference}", style="dim"))
-            shown = table("started", "value", "95 % interval", "change", "verdict", "")
-            for mark in line.marks:
-                shown.add_row(*_row(mark, unit_of(metric)))
-            console.print(shown)
+            columns = ("started", "value", "95 % interval", "change", "verdict", "")
+            rows = (_row(mark, unit_of(metric)) for mark in line.marks)
+            console.print(table(columns, rows))
             console.print(Text(slope(line), style="dim"))
             console.print()
 
 
-def _row(mark: Mark, unit: str) -> list[Text | str]:
+def _row(mark: Mark, unit: str) -> Cells:
     point = mark.point
     ci95 = None if point.low is None or point.high is None else (point.low, point.high)
     verdict = point.verdict if point.complete else "cut off"
-    return [
-        Text(point.started),
-        plain(numbers.measured(point.value, unit)),
-        plain(numbers.interval(ci95, unit)),
-        plain(numbers.ratio(mark.change)),
-        Text(verdict, style=STYLES.get(verdict, "dim")),
+    return (
+        *(point.started, numbers.measured(point.value, unit), numbers.interval(ci95, unit)),
+        *(numbers.ratio(mark.change), Text(verdict, style=STYLES.get(verdict, "dim"))),
         Text("stands out" if mark.stands_out else "", style="bold"),
-    ]
+    )

@@ -1,6 +1,6 @@
 """The end of a run in the terminal: verdict first, then what it rests on. Fits 80 columns."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -31,6 +31,7 @@ _HEADLINES: Final = ("throughput", "journey_p50", "journey_p95", "cpu_per_journe
 _REPLY_LIMIT: Final = 400
 _MOST_PAIRS: Final = 2
 """Pairs of arms that are compared in every metric; of more, only in the headlines."""
+Cells = tuple[str | Text, ...]
 
 
 def summary(report: Report, folder: Path, console: Console) -> None:
@@ -45,27 +46,25 @@ def summary(report: Report, folder: Path, console: Console) -> None:
         _arms(report, console)
     _blemishes(report, console)
     _sessions(report, console)
-    if report.layers:
-        _layers(report, console)
-    if report.comparisons:
-        _comparisons(report, console)
+    _layers(report, console)
+    _comparisons(report, console)
     if report.regressions:
         console.print("Against the baseline", style="bold")
         _regressions(report.regressions, console)
     if report.gates:
-        _gates(report, console)
+        rows = (
+            (one.gate, numbers.measured(one.measured, one.unit), _styled(one.verdict))
+            for one in report.gates
+        )
+        _table(console, ("gate", "measured", "verdict"), rows)
     _failures(report, console)
-    _replies(report, console)
+    _lines(console, [one_line(remark) for one in report.replies for remark in one.remarks])
     for line in simulated(report):
         console.print(Text(f"simulated: {line}", style="dim"), soft_wrap=True)
     for line in upstreams(report):
         console.print(Text(plain(line)), soft_wrap=True)
-    _verdict(
-        report.verdict,
-        f" (exit code {report.exit_code})",
-        [reason.line for reason in report.reasons],
-        console,
-    )
+    reasons = [reason.line for reason in report.reasons]
+    _verdict(report.verdict, f" (exit code {report.exit_code})", reasons, console)
     console.print(Text(f"Report: {folder / 'report.html'}"), soft_wrap=True)
 
 
@@ -85,15 +84,6 @@ def _failures(report: Report, console: Console) -> None:
         console.print()
 
 
-def _replies(report: Report, console: Console) -> None:
-    """Print what is odd in replies that were ok."""
-    odd = [remark for one in report.replies for remark in one.remarks]
-    for remark in odd:
-        console.print(Text(plain(one_line(remark)), style="yellow"), soft_wrap=True)
-    if odd:
-        console.print()
-
-
 def comparison(report: CompareReport, console: Console) -> None:
     """Print runs against a base."""
     for run in report.runs:
@@ -108,45 +98,43 @@ def comparison(report: CompareReport, console: Console) -> None:
 
 
 def _verdict(verdict: VerdictName, code: str, reasons: Sequence[str], console: Console) -> None:
-    console.print(Text.assemble(Text(verdict, style=STYLES[verdict]), code))
+    console.print(Text.assemble(_styled(verdict), code))
     for reason in reasons:
         console.print(Padding(Text(plain(reason)), (0, 0, 0, 2)))
 
 
+def _styled(verdict: VerdictName) -> Text:
+    return Text(verdict, style=STYLES[verdict])
+
+
 def _arms(report: Report, console: Console) -> None:
-    shown = table("arm", "journeys/s", "calls/s", "p50", "p95", "p99", "errors")
-    for name, arm in report.arms.items():
-        latency = arm.latency_ms
-        shown.add_row(
-            Text(name),
-            plain(numbers.significant(arm.throughput_per_s)),
-            plain(numbers.significant(arm.calls_per_s)),
-            *(plain(numbers.ms(value)) for value in (latency.p50, latency.p95, latency.p99)),
-            plain(numbers.percent(arm.error_rate)),
+    rows = (
+        (
+            *(name, *map(numbers.significant, (arm.throughput_per_s, arm.calls_per_s))),
+            *(numbers.ms(getattr(arm.latency_ms, time)) for time in ("p50", "p95", "p99")),
+            numbers.percent(arm.error_rate),
         )
-    console.print(shown)
-    console.print()
+        for name, arm in report.arms.items()
+    )
+    _table(console, ("arm", "journeys/s", "calls/s", "p50", "p95", "p99", "errors"), rows)
 
 
 def _levels(report: Report, console: Console) -> None:
     """Print what each level of users was served with."""
-    shown = table("arm", "users", "calls/s", "p50", "p95", "errors")
-    for name, arm in report.arms.items():
-        for one in (turn for turn in arm.rounds if turn.phase == "round"):
-            row = (numbers.count(one.users), numbers.significant(one.calls_per_s))
-            shown.add_row(Text(name), *map(plain, (*row, *_times(one))))
-    console.print(shown)
-    console.print()
+    rows = (
+        (name, numbers.count(one.users), numbers.significant(one.calls_per_s), *_times(one))
+        for name, arm in report.arms.items()
+        for one in arm.rounds
+        if one.phase == "round"
+    )
+    _table(console, ("arm", "users", "calls/s", "p50", "p95", "errors"), rows)
 
 
 def _steps(report: Report, console: Console) -> None:
     """Print what each step took, at all levels together."""
-    shown = table("step", "calls", "p50", "p95", "errors")
-    for arm in report.arms.values():
-        for name, one in arm.steps.items():
-            shown.add_row(Text(plain(name)), *map(plain, (numbers.count(one.count), *_times(one))))
-    console.print(shown)
-    console.print()
+    steps = (step for arm in report.arms.values() for step in arm.steps.items())
+    rows = ((name, numbers.count(one.count), *_times(one)) for name, one in steps)
+    _table(console, ("step", "calls", "p50", "p95", "errors"), rows)
 
 
 def _times(one: RoundNumbers | StepNumbers) -> tuple[str, str, str]:
@@ -162,85 +150,66 @@ def _blemishes(report: Report, console: Console) -> None:
         for name, arm in report.arms.items()
         if arm.healed_rate
     ]
-    lines += [one_line(note) for note in report.notes if note.startswith(STRAY)]
-    for line in lines:
-        console.print(Text(plain(line), style="yellow"), soft_wrap=True)
-    if lines:
-        console.print()
+    _lines(console, lines + [one_line(note) for note in report.notes if note.startswith(STRAY)])
 
 
 def _capacity(report: Report, console: Console) -> None:
-    shown = table("capacity of", "holds", "between", "what broke beyond")
-    for one in capacity.found(report.arms):
-        shown.add_row(Text(one.arm), one.rate, one.interval, Text(plain(one.beyond)))
-    console.print(shown)
-    console.print()
+    rows = ((one.arm, one.rate, one.interval, one.beyond) for one in capacity.found(report.arms))
+    _table(console, ("capacity of", "holds", "between", "what broke beyond"), rows)
 
 
 def _sessions(report: Report, console: Console) -> None:
     arms = {name: arm.sessions for name, arm in report.arms.items()}
-    held = {**arms, "load generator": report.generator.sessions}
-    shown = table("memory of", "sessions", "streams", "KiB of each", "before", "open", "closed")
-    for name, one in held.items():
-        if tells_memory(one):
-            row = (numbers.count(one.most), numbers.count(one.streams), per_session(one))
-            sizes = (one.rss_before, one.rss_open, one.rss_after)
-            cells = (*row, *map(numbers.byte_size, sizes))
-            shown.add_row(Text(name), *(plain(cell) for cell in cells))
-    if shown.row_count:
-        console.print(shown)
-        console.print()
+    rows = [
+        (
+            *(name, numbers.count(one.most), numbers.count(one.streams), per_session(one)),
+            *map(numbers.byte_size, (one.rss_before, one.rss_open, one.rss_after)),
+        )
+        for name, one in {**arms, "load generator": report.generator.sessions}.items()
+        if tells_memory(one)
+    ]
+    if rows:
+        columns = ("memory of", "sessions", "streams", "KiB of each", "before", "open", "closed")
+        _table(console, columns, rows)
 
 
 def _layers(report: Report, console: Console) -> None:
-    shown = table("layer", "journey p50", "own cost", "95 % interval")
-    for rung in layers.rungs(report.layers):
-        shown.add_row(Text(rung.arm), *map(plain, (rung.journey, rung.cost, rung.interval)))
-    console.print(shown)
-    for rung in layers.rungs(report.layers):
-        if rung.remark:
-            console.print(Text(plain(f"{rung.arm}: {rung.remark}"), style="dim"), soft_wrap=True)
-    console.print()
+    rungs = layers.rungs(report.layers)
+    if rungs:
+        columns = ("layer", "journey p50", "own cost", "95 % interval")
+        rows = ((rung.arm, rung.journey, rung.cost, rung.interval) for rung in rungs)
+        remarks = [f"{rung.arm}: {rung.remark}" for rung in rungs if rung.remark]
+        _table(console, columns, rows, remarks)
 
 
 def _comparisons(report: Report, console: Console) -> None:
-    shown = table("metric", "arm", "ratio", "95 % interval", "p")
-    pairs = {(entry.arm, entry.versus) for entry in report.comparisons}
-    chosen = _HEADLINES if len(pairs) > _MOST_PAIRS else ()
-    for entry in report.comparisons:
-        if entry.ratio is None or (chosen and entry.metric not in chosen):
-            continue
-        shown.add_row(
-            Text(entry.metric),
-            Text(f"{entry.arm} / {entry.versus}"),
-            plain(numbers.ratio(entry.ratio)),
-            plain(numbers.interval(entry.ci95, "x")),
-            plain(numbers.p_value(entry.p_value)),
+    several = len({(one.arm, one.versus) for one in report.comparisons}) > _MOST_PAIRS
+    rows = [
+        (
+            *(one.metric, f"{one.arm} / {one.versus}", numbers.ratio(one.ratio)),
+            *(numbers.interval(one.ci95, "x"), numbers.p_value(one.p_value)),
         )
-    if shown.row_count:
-        console.print(shown)
-        if chosen:
-            console.print("The other metrics are in the report.", style="dim")
-        console.print()
+        for one in report.comparisons
+        if one.ratio is not None and (not several or one.metric in _HEADLINES)
+    ]
+    if rows:
+        more = ["The other metrics are in the report."] if several else []
+        _table(console, ("metric", "arm", "ratio", "95 % interval", "p"), rows, more)
 
 
 def _regressions(rows: Sequence[Regression], console: Console) -> None:
-    shown = table("arm", "metric", "base", "now", "ratio", "95 % interval", "verdict")
-    for row in rows:
-        by = "/c" if row.versus else ""
-        unit = "fraction" if row.ratio is None else "x"
-        shown.add_row(
-            Text(row.arm),
-            Text(row.metric + by),
-            *(plain(_short(value, row.unit)) for value in (row.base, row.new)),
-            plain(numbers.ratio(row.ratio)),
-            plain(numbers.interval(row.ci95, unit)),
-            Text(row.verdict or "shown", style=STYLES[row.verdict] if row.verdict else "dim"),
+    shown = (
+        (
+            *(row.arm, row.metric + ("/c" if row.versus else "")),
+            *(_short(row.base, row.unit), _short(row.new, row.unit), numbers.ratio(row.ratio)),
+            numbers.interval(row.ci95, "fraction" if row.ratio is None else "x"),
+            _styled(row.verdict) if row.verdict else Text("shown", style="dim"),
         )
-    console.print(shown)
-    if any(row.versus for row in rows):
-        console.print("/c: the ratio to control is compared, not the value itself", style="dim")
-    console.print()
+        for row in rows
+    )
+    by_control = "/c: the ratio to control is compared, not the value itself"
+    columns = ("arm", "metric", "base", "now", "ratio", "95 % interval", "verdict")
+    _table(console, columns, shown, [by_control] if any(row.versus for row in rows) else [])
 
 
 def _short(value: float | None, unit: str) -> str:
@@ -250,24 +219,32 @@ def _short(value: float | None, unit: str) -> str:
     return numbers.ms(value) if unit == "ms" else numbers.significant(value)
 
 
-def _gates(report: Report, console: Console) -> None:
-    shown = table("gate", "measured", "verdict")
-    for gate in report.gates:
-        shown.add_row(
-            Text(gate.gate),
-            plain(numbers.measured(gate.measured, gate.unit)),
-            Text(gate.verdict, style=STYLES[gate.verdict]),
-        )
-    console.print(shown)
+def _lines(console: Console, lines: Sequence[str]) -> None:
+    """Print what a reader should look at, and a blank line behind it."""
+    for line in lines:
+        console.print(Text(plain(line), style="yellow"), soft_wrap=True)
+    if lines:
+        console.print()
+
+
+def _table(
+    console: Console, columns: Iterable[str], rows: Iterable[Cells], remarks: Iterable[str] = ()
+) -> None:
+    """Print a table, remarks and a blank line."""
+    console.print(table(columns, rows))
+    for remark in remarks:
+        console.print(Text(plain(remark), style="dim"), soft_wrap=True)
     console.print()
 
 
-def table(*columns: str) -> Table:
-    """Return an empty table: words to the left, numbers to the right."""
+def table(columns: Iterable[str], rows: Iterable[Cells]) -> Table:
+    """Return a table: words to the left, numbers to the right."""
     shown = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
     for number, name in enumerate(columns):
         words = number == 0 or name in ("arm", "verdict", "metric", "what broke beyond")
         shown.add_column(name, justify="left" if words else "right", overflow="fold")
+    for row in rows:
+        shown.add_row(*(Text(plain(cell)) if isinstance(cell, str) else cell for cell in row))
     return shown
 
 
