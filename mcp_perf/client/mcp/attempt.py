@@ -121,7 +121,6 @@ class CallAttempt:
         return reply
 
     def _follow(self, reply: Reply) -> Reply:
-        """Poll a task as often as its server wants, then fetch what it has come to."""
         terms, polls, rounds = self.client.terms, 0, Rounds(self.answers)
         given: dict[str, Any] = {}
         while (task := tasks.task_of(reply)) is not None:
@@ -162,7 +161,6 @@ class CallAttempt:
         return jsonrpc.judge(reply, self.request_id)
 
     def _about(self, method: str, first: Reply, added: dict[str, Any] = NOTHING) -> Reply:
-        """Send a request about the task, as a part of the call."""
         assert self.task is not None  # noqa: S101 -- there is one from here on
         request = Request(method, None, self.answers, task_ttl_ms=self.call.task_ttl_ms)
         params = {"taskId": self.task.task_id, **added}
@@ -174,7 +172,6 @@ class CallAttempt:
         return joined(first, reply)
 
     def _cancel_task(self) -> None:
-        """Tell the server that nobody waits for the task any more."""
         terms = self.client.terms
         self.timeout_s = min(_CANCEL_S, self.client.timeout_s)
         self._about(tasks.CANCEL, Reply(terms.clock()))

@@ -297,7 +297,6 @@ class SessionClient:
         return reply
 
     def _tell_start(self, first: Reply) -> None:
-        """Tell how long the start took: until a request was answered."""
         started = Reply(self._start_ns)
         started.end_ns, self._start_ns = first.end_ns, 0
         self.terms.tell(self.channel.starting, started)
@@ -339,7 +338,6 @@ class SessionClient:
         return settled(reply, pending, request_id), None
 
     def _wait(self, pending: Pending, left_s: float) -> bool:
-        """Wait for an answer; tell from time to time that a server is still starting."""
         while self._start_ns and left_s > SIGN_S:
             if pending.wait(SIGN_S):
                 return True

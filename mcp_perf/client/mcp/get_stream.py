@@ -122,7 +122,6 @@ class Listener:
                 self.ended(self._reason)
 
     def _read_on(self) -> None:
-        """Read one stream after the other, as long as the server opens them."""
         last_event, failures, openings = "", 0, self._openings
         while not self._stop.is_set() and failures < _MOST_FAILURES:
             self._came, opened_ns = False, self._opened_ns
@@ -156,7 +155,6 @@ class Listener:
         self._outcome, self._reason = outcome, reason
 
     def _settle(self, outcome: str, detail: str, reader: ResponseReader | None = None) -> None:
-        """Tell who waits for the stream what came of it, once."""
         if not self._settled.is_set():
             if reader is not None:
                 self._first.status = reader.status

@@ -143,7 +143,6 @@ def discover(terms: Terms, ask: Ask) -> bool:
 
 
 def _probe(terms: Terms, ask: Ask, timeout_s: float | None = None) -> Reply:
-    """Ask for the versions; a server that may answer later is asked again."""
     for number in range(_PROBES):
         reply = ask("server/discover", {}, modern=True, timeout_s=timeout_s)
         error = jsonrpc.error_of(reply)
@@ -238,7 +237,6 @@ def _offers_modern(reply: Reply) -> bool:
 
 
 def _hint(reply: Reply) -> str:
-    """Say what an HTTP status of a failed opening usually means."""
     said = reply.excerpt().lower()
     if " is redirected to " in reply.detail:
         return " (only 307 and 308 within scheme, host and port are followed: write that address)"

@@ -63,7 +63,6 @@ class HttpAttempt(CallAttempt):
         return self.settle(self._repair(reply))
 
     def _repair(self, reply: Reply) -> Reply:
-        """Remove what stood in the way of an answer."""
         if self.client.messenger.mismatches(reply, self.request_id, self.connection):
             return reply
         if not self.client.terms.modern and self._is_unanswered(reply):

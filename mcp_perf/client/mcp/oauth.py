@@ -320,8 +320,6 @@ def _said(error: Exception) -> str:
 
 
 class _Unlocked:
-    """Stands for the flow's own lock."""
-
     async def __aenter__(self) -> None:
         pass
 

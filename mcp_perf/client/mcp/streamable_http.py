@@ -234,7 +234,6 @@ class McpClient:
         session.is_open, self._lost, self._lost_told = True, False, False
 
     def _say_goodbye(self) -> Reply | None:
-        """DELETE the session, where there is one; return what came of it."""
         if not self.has_session or self._no_delete:
             return None
         with self.pool.one() as connection:

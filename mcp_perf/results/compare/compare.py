@@ -150,7 +150,6 @@ def _settled(rows: Sequence[Regression], tolerance: float) -> list[Regression]:
 
 
 def _noisy(row: Regression, tolerance: float) -> bool:
-    """Tell whether what was measured is within the tolerance, and its interval is not."""
     if row.verdict != "INCONCLUSIVE" or row.ratio is None or row.ci95 is None:
         return False
     rate = METRICS[row.metric].kind == "rate"

@@ -171,7 +171,6 @@ def sentence(arm: str, found: Capacity) -> str:
 
 
 def _unsteady(found: Capacity) -> str:
-    """Say over which rates a target held and broke, and what that leaves."""
     broke = [level for level in found.levels if level.held < level.repeats]
     held = [level for level in found.levels if level.held]
     lowest, highest = broke[0].rate_per_s, held[-1].rate_per_s

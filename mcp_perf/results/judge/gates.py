@@ -55,7 +55,6 @@ def judge(gate: Gate, arms: Mapping[str, Evidence]) -> GateResult:
 
 
 def _absent(arm: str, metric: str, arms: Mapping[str, Evidence]) -> str | None:
-    """Say what is missing for the metric to mean anything, or nothing."""
     if arm not in arms or not arms[arm].totals.call.ended:
         return f"No call of {arm} ended in a measured round: there is nothing to judge."
     totals, needs = arms[arm].totals, METRICS[metric].needs
@@ -72,7 +71,6 @@ def _absent(arm: str, metric: str, arms: Mapping[str, Evidence]) -> str | None:
 
 
 def _unsampled(arm: str, metric: str, evidence: Evidence) -> str | None:
-    """Say why it is not known, or not throughout, what the target used; or nothing."""
     usage = evidence.totals.usage
     if not usage.sampled:
         return f"{metric} of {arm} was not sampled: {evidence.unsampled}"

@@ -150,7 +150,6 @@ def _hot(node: NodeHealth, limits: GeneratorLimits) -> Iterator[str]:
 
 
 def _broken(node: NodeHealth, limits: GeneratorLimits) -> Iterator[tuple[str, list[int]]]:
-    """Yield what a process did beyond a limit, and the rounds in which it did."""
     lag_ns = node.lag.percentile(0.99) if node.lag.count >= FEWEST_LAGS else None
     if lag_ns is not None and lag_ns / 1e6 > limits.loop_lag_p99_ms:
         limit = f"p99; the limit is {limits.loop_lag_p99_ms:.3g} ms"

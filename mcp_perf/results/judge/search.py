@@ -257,7 +257,6 @@ def _is_unsteady(trials: Sequence[Trial]) -> bool:
 
 
 def _by_target(trial: Trial) -> bool:
-    """Tell whether the target is what broke a rate that did not hold."""
     return not trial.own_limit and not trial.generator
 
 
@@ -365,5 +364,4 @@ def _middle(low: float, high: float) -> float:
 
 
 def _readable(rate: float) -> float:
-    """Round to three digits, which people can read."""
     return float(f"{rate:.3g}")

@@ -126,7 +126,6 @@ def _judged(bound: rule.Bound, found: ShareCounts) -> rule.Judgement:
 
 
 def _with(judgement: rule.Judgement, more: str) -> rule.Judgement:
-    """Add a sentence to the reason of a gate that did not pass."""
     return replace(judgement, reason=judgement.reason + more) if judgement.reason else judgement
 
 

@@ -150,7 +150,6 @@ def _probes(tally: RunTally, arm: str) -> list[RecordedTurn]:
 
 
 def _probed(tally: RunTally, arm: str, tried: Sequence[Tried]) -> list[Probed]:
-    """Return what came of the probes since the last trial."""
     last = tried[-1].turn.started.turn if tried else -1
     usual_ns = _usual_ns(tried)
     since = [turn for turn in _probes(tally, arm) if turn.started.turn > last]
@@ -181,7 +180,6 @@ def _slow_probes(tally: RunTally, arm: str, usual_ns: float | None) -> dict[int,
 
 
 def _marked(one: Tried, slow: Mapping[int, bool]) -> Tried:
-    """Mark a trial whose last probe before it was slow."""
     last = max((number for number in slow if number < one.turn.started.turn), default=None)
     unsettled = last is not None and slow[last]
     return replace(one, trial=replace(one.trial, unsettled=unsettled))

@@ -209,7 +209,6 @@ def _failed(facts: Facts) -> Iterator[Reason]:
 
 
 def _errors(arm: str, totals: Totals, facts: Facts) -> Iterator[Reason]:
-    """Say that too many calls of an arm failed, if no gate judges how many may."""
     whole = counts(totals, "error_rate")
     if not whole.count or _passed_on(arm, ABOUT_ERRORS, facts.gates):
         return
@@ -271,7 +270,6 @@ def _inconclusive(facts: Facts) -> Iterator[Reason]:
 
 
 def _mended(facts: Facts) -> Iterator[Reason]:
-    """Say that calls were ok only because sessions were opened again, or the like."""
     for arm, totals in facts.arms.items() if facts.search is None else ():
         if not _passed_on(arm, HEALINGS, facts.gates):
             lost = facts.lost.get(arm, {})

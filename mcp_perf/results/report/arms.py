@@ -146,7 +146,6 @@ def _ranked(totals: Totals, prefix: str) -> document.Latency:
 
 
 def _numbers(totals: Totals) -> dict[str, Any]:
-    """Give what an arm has over all its rounds, and in each of them."""
     return {
         "planned": totals.planned,
         "dropped": totals.dropped,

@@ -164,7 +164,6 @@ def _by_deeds(
 
 
 def _blemishes(tally: RunTally) -> Iterator[int]:
-    """Count all that was not as it should be."""
     for turn in tally.turns.values():
         yield sum(part.n for (_, _, cls), part in turn.parts.items() if cls != OK)
         yield sum(share.ended.dropped for share in turn.shares.values() if share.ended)

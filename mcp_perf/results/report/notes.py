@@ -33,7 +33,6 @@ def notes(tally: RunTally, evidence: Mapping[str, Evidence]) -> list[str]:
 
 
 def _strays(tally: RunTally, arm: str) -> Iterator[str]:
-    """Say what came for no call: how much of each kind in the whole run, and what the first was."""
     first = {note.code: note.text for note in reversed(tally.notes) if note.arm == arm}
     for kind, words in STRAYS.items():
         if n := tally.strays[arm, kind]:
@@ -42,7 +41,6 @@ def _strays(tally: RunTally, arm: str) -> Iterator[str]:
 
 
 def _streams(tally: RunTally, arm: str) -> Iterator[str]:
-    """Say how often the streams of sessions ended, and were opened again or refused."""
     made_by_steps = tally.run.arms.get(arm, {}).get("protocol") == SESSIONLESS
     of_arm = {name: one for (of, name), one in tally.streams.items() if of == arm}
     lived, gaps = of_arm.get("lived"), of_arm.get("gap")
@@ -62,7 +60,6 @@ def _streams(tally: RunTally, arm: str) -> Iterator[str]:
 
 
 def _noted(written: Iterable[Note]) -> Iterator[str]:
-    """Say once what was noted several times, with how often."""
     counts = Counter[tuple[bool, str]]()
     for note in written:
         lost = note.code == "session_lost" and bool(note.kind)
@@ -78,7 +75,6 @@ def _noted(written: Iterable[Note]) -> Iterator[str]:
 
 
 def _limited(tally: RunTally, arm: str, totals: Totals) -> Iterator[str]:
-    """Say how many calls were refused for their rate, and how many were not."""
     if totals.call.limited:
         admitted = show(totals.admitted_per_s or 0.0, "/s")
         yield (

@@ -58,7 +58,6 @@ def losses(tally: RunTally, arm: str) -> Counter[str]:
 
 
 def _meant(notes: Sequence[Note], users: int) -> str:
-    """Tell from when sessions were lost what `forgot` means."""
     notes = sorted(notes, key=attrgetter("at_s"))
     at_once = [0]
     for before, note in zip([notes[0], *notes], notes, strict=False):

@@ -343,7 +343,6 @@ def _groups(turns: Sequence[RecordedTurn], kind: str) -> dict[str, groups.Group]
 
 
 def _timeouts(turns: Sequence[RecordedTurn]) -> Counter[tuple[int, str]]:
-    """Count them by turn and kind."""
     found: Counter[tuple[int, str]] = Counter()
     for turn in turns:
         for (kind, _, cls), part in turn.parts.items():

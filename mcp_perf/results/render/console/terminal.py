@@ -120,7 +120,6 @@ def _arms(report: Report, console: Console) -> None:
 
 
 def _levels(report: Report, console: Console) -> None:
-    """Print what each level of users was served with."""
     rows = (
         (name, numbers.count(one.users), numbers.significant(one.calls_per_s), *_times(one))
         for name, arm in report.arms.items()
@@ -131,7 +130,6 @@ def _levels(report: Report, console: Console) -> None:
 
 
 def _steps(report: Report, console: Console) -> None:
-    """Print what each step took, at all levels together."""
     steps = (step for arm in report.arms.values() for step in arm.steps.items())
     rows = ((name, numbers.count(one.count), *_times(one)) for name, one in steps)
     _table(console, ("step", "calls", "p50", "p95", "errors"), rows)
@@ -143,7 +141,6 @@ def _times(one: RoundNumbers | StepNumbers) -> tuple[str, str, str]:
 
 
 def _blemishes(report: Report, console: Console) -> None:
-    """Print which share of the calls had something to mend, and what came for no call."""
     lines = [
         f"{name}: session_loss_rate {numbers.percent(arm.session_loss_rate)}, "
         f"healed_rate {numbers.percent(arm.healed_rate)}"
@@ -220,7 +217,6 @@ def _short(value: float | None, unit: str) -> str:
 
 
 def _lines(console: Console, lines: Sequence[str]) -> None:
-    """Print what a reader should look at, and a blank line behind it."""
     for line in lines:
         console.print(Text(plain(line), style="yellow"), soft_wrap=True)
     if lines:
@@ -230,7 +226,6 @@ def _lines(console: Console, lines: Sequence[str]) -> None:
 def _table(
     console: Console, columns: Iterable[str], rows: Iterable[Cells], remarks: Iterable[str] = ()
 ) -> None:
-    """Print a table, remarks and a blank line."""
     console.print(table(columns, rows))
     for remark in remarks:
         console.print(Text(plain(remark), style="dim"), soft_wrap=True)

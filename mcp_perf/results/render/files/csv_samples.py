@@ -25,7 +25,6 @@ def cell(text: str) -> str:
 
 
 def _ms(nanoseconds: int) -> str:
-    """Write nanoseconds as milliseconds, losing nothing."""
     return f"{nanoseconds / 1e6:.6f}".rstrip("0").rstrip(".")
 
 
