@@ -3,7 +3,7 @@
 import pytest
 
 from mcp_perf.results.document.document import Report
-from mcp_perf.results.document.reason import Reason
+from mcp_perf.results.document.part import Reason
 from mcp_perf.results.judge.generator import ADVICE
 from tests.support import example_report
 

@@ -8,7 +8,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from mcp_perf.results.document.document import GateResult
-from mcp_perf.results.document.reason import Reason
+from mcp_perf.results.document.part import Reason
 from mcp_perf.results.journal.histogram import Histogram
 from mcp_perf.results.journal.records import (
     AnyRecord,

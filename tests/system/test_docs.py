@@ -26,7 +26,7 @@ from mcp_perf.client.http import budget, http1
 from mcp_perf.client.http.endpoint import DEFAULT_TIMEOUT_S
 from mcp_perf.client.mcp import lists
 from mcp_perf.client.protocol import versions
-from mcp_perf.client.protocol.input_rounds import MOST_ROUNDS
+from mcp_perf.client.protocol.answers import MOST_ROUNDS
 from mcp_perf.load.lifecycle import run_key
 from mcp_perf.load.prepare import options as locust_options
 from mcp_perf.load.prepare.provision import MOST_S

@@ -4,8 +4,10 @@
 when a request was sent, and then fed until it is `complete`.
 """
 
-from collections.abc import Collection, Iterable
+import time
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
 from typing import Any, Final, NamedTuple
 
 import httptools
@@ -14,7 +16,6 @@ from mcp_perf.client.errors import EncodingError, NoRoom, ProtocolError, ReadErr
 from mcp_perf.client.http import states
 from mcp_perf.client.http.budget import SMALL, Portion
 from mcp_perf.client.http.encodings import Unpack, codings, unpacker
-from mcp_perf.client.http.retry_after import retry_after_s
 from mcp_perf.client.http.sse import MESSAGES, EventDecoder, only_event
 
 MAX_REPLY_BYTES: Final = 64 * 1024 * 1024
@@ -330,3 +331,20 @@ def encode_headers(headers: Iterable[tuple[str, str]]) -> bytes:
         check_header(name, value)
         lines.append(f"{name}: {value}\r\n")
     return "".join(lines).encode("latin-1")
+
+
+def retry_after_s(value: bytes, now_s: Callable[[], float] = time.time) -> float:
+    """Return the seconds that Retry-After asks for (RFC 9110, section 10.2.3): a number, or a date.
+
+    A date that has passed, no header and what is neither ask for nothing. `now_s` is the time of
+    day, because a date is one.
+    """
+    text = value.decode("latin-1").strip()
+    if not text:
+        return 0.0
+    if text.isascii() and text.isdigit():
+        return float(text[:9])
+    try:
+        return max(0.0, parsedate_to_datetime(text).timestamp() - now_s())
+    except (ValueError, OverflowError):
+        return 0.0

@@ -12,8 +12,7 @@ import msgspec
 from mcp_perf.client.errors import NO_SESSION, TargetError
 from mcp_perf.client.mcp.handshake import Terms
 from mcp_perf.client.protocol import jsonrpc, tasks
-from mcp_perf.client.protocol.answers import NoAnswer, Responder
-from mcp_perf.client.protocol.input_rounds import Rounds
+from mcp_perf.client.protocol.answers import NoAnswer, Responder, Rounds
 from mcp_perf.client.protocol.requests import Arguments, PreparedCall, Request
 from mcp_perf.client.protocol.tasks import TaskState
 from mcp_perf.client.reply import (

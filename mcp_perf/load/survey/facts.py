@@ -16,7 +16,7 @@ from mcp_perf.load.survey.survey import Seen, opened, reached
 from mcp_perf.load.survey.writing import TIMEOUT_S
 from mcp_perf.load.targets.clients import McpSession
 from mcp_perf.load.targets.targets import ArmTarget
-from mcp_perf.results.tally.tokens import tokens
+from mcp_perf.results.tally.metrics import tokens
 from mcp_perf.scenario.model.targets import split_target
 
 Details = dict[str, Any]

@@ -24,8 +24,7 @@ from mcp_perf.results.document.part import VerdictName
 from mcp_perf.results.document.run_numbers import ArmRounds, RunNumbers
 from mcp_perf.results.judge import rule
 from mcp_perf.results.stats import runs as stats
-from mcp_perf.results.stats.clusters import certain
-from mcp_perf.results.stats.rounds import FEWEST_ROUNDS, NO_NOISE, rounds_needed, same
+from mcp_perf.results.stats.rounds import FEWEST_ROUNDS, NO_NOISE, certain, rounds_needed, same
 from mcp_perf.results.tally.metrics import COMPARED, whose
 from mcp_perf.scenario.model.gates import METRICS
 

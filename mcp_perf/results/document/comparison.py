@@ -1,4 +1,6 @@
-"""The records of comparisons: of two arms in a run, of two runs, and of layers."""
+"""The records of comparisons: of two arms in a run, of two runs, of layers, and of rounds."""
+
+from typing import Final, Literal, get_args
 
 from pydantic import Field
 
@@ -59,3 +61,21 @@ class Layer(DocumentPart):
     """The mean of the rounds' differences; negative where the layer is faster."""
     ci95: tuple[float, float] | None
     warnings: list[str] = Field(default_factory=list)
+
+
+Steady = Literal["journey_p50", "throughput"]
+STEADY: Final[tuple[Steady, ...]] = get_args(Steady)
+"""What does not change by itself under a load that does not."""
+
+
+class Drift(DocumentPart):
+    """How one metric of an arm changed over the rounds."""
+
+    metric: Steady
+    change: float
+    """A fraction: from the first round to the last, or after a step."""
+    ci95: tuple[float, float]
+    after_round: int | None = None
+    """The last round before a step; null for a line. A step is here only where it is shown."""
+    rounds: int
+    """How many it was seen in."""

@@ -9,10 +9,8 @@ from typing import Any, Final, Literal
 
 from pydantic import Field
 
-from mcp_perf.results.document.comparison import Comparison, Layer, Regression
-from mcp_perf.results.document.drift import Drift
-from mcp_perf.results.document.part import DocumentPart, VerdictName
-from mcp_perf.results.document.reason import Reason
+from mcp_perf.results.document.comparison import Comparison, Drift, Layer, Regression
+from mcp_perf.results.document.part import DocumentPart, Reason, VerdictName
 from mcp_perf.results.document.target_numbers import (
     ContextNumbers,
     ResourceNumbers,

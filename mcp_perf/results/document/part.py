@@ -23,3 +23,15 @@ class DocumentPart(BaseModel):
 
 
 VerdictName = Literal["PASS", "FAIL", "INCONCLUSIVE", "INVALID"]
+
+
+class Reason(DocumentPart):
+    """One reason; docs/measurement.md lists the codes."""
+
+    code: str
+    text: str
+
+    @property
+    def line(self) -> str:
+        """The sentence, and behind it the code."""
+        return f"{self.text} ({self.code})"

@@ -9,16 +9,15 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
-from mcp_perf.results.document.comparison import Comparison
+from mcp_perf.results.document.comparison import STEADY, Comparison
 from mcp_perf.results.document.document import GateResult
-from mcp_perf.results.document.drift import STEADY
 from mcp_perf.results.document.target_numbers import SessionNumbers
 from mcp_perf.results.judge import rule, shares
 from mcp_perf.results.judge.drops import unknown_beyond
 from mcp_perf.results.stats import rounds as stats
-from mcp_perf.results.stats.clusters import certain
 from mcp_perf.results.stats.drift import FEWEST_ROUNDS
 from mcp_perf.results.stats.leaks import ONLY_WARM, Growth
+from mcp_perf.results.stats.rounds import certain
 from mcp_perf.results.tally.metrics import (
     FRACTIONS,
     Evidence,

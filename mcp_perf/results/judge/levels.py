@@ -17,9 +17,8 @@ from mcp_perf.results.judge.gates import judge
 from mcp_perf.results.judge.rule import GRAVITY, show
 from mcp_perf.results.judge.verdict import SearchFacts
 from mcp_perf.results.tally.arm_facts import unsampled
-from mcp_perf.results.tally.metrics import Evidence, Totals
+from mcp_perf.results.tally.metrics import Evidence, Totals, facts
 from mcp_perf.results.tally.tally import RunTally
-from mcp_perf.results.tally.tokens import facts
 from mcp_perf.results.tally.turns import RecordedTurn
 from mcp_perf.scenario.model.gates import METRICS, Gate
 

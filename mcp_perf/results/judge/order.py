@@ -9,8 +9,7 @@ from collections.abc import Iterable, Mapping
 from enum import IntEnum
 from typing import Final
 
-from mcp_perf.results.document.part import VerdictName
-from mcp_perf.results.document.reason import Reason
+from mcp_perf.results.document.part import Reason, VerdictName
 
 CODES: Final[Mapping[VerdictName, int]] = {
     "PASS": 0,

@@ -11,8 +11,8 @@ from typing import Final
 from mcp_perf.outcomes import INTERRUPTED
 from mcp_perf.results.judge import rule
 from mcp_perf.results.stats import rounds as stats
-from mcp_perf.results.stats.clusters import certain
 from mcp_perf.results.stats.mean import ALPHA
+from mcp_perf.results.stats.rounds import certain
 from mcp_perf.results.tally.groups import CALL, JOURNEY, Group, Tally
 from mcp_perf.results.tally.metrics import Evidence, Totals
 from mcp_perf.scenario.model.gates import METRICS, Gate

@@ -11,8 +11,7 @@ from typing import Final
 from mcp_perf.outcomes import FAILED
 from mcp_perf.results.document.comparison import Regression
 from mcp_perf.results.document.document import GateResult
-from mcp_perf.results.document.part import VerdictName
-from mcp_perf.results.document.reason import Reason
+from mcp_perf.results.document.part import Reason, VerdictName
 from mcp_perf.results.journal.records import Outage
 from mcp_perf.results.judge import generator, outages
 from mcp_perf.results.judge.order import (

@@ -5,21 +5,22 @@ from typing import Any
 
 from mcp_perf.outcomes import CLASSES
 from mcp_perf.results.document import document
-from mcp_perf.results.document.drift import Drift
+from mcp_perf.results.document.comparison import Drift
 from mcp_perf.results.document.target_numbers import ContextNumbers, Memory, ResourceNumbers
 from mcp_perf.results.report.upstream import upstream_numbers
 from mcp_perf.results.tally.arm_facts import REFUSED, latency, losses, sharing, unsampled
 from mcp_perf.results.tally.groups import CALL, JOURNEY, Group, Tally
 from mcp_perf.results.tally.metrics import (
+    ESTIMATOR,
     EVENT_PREFIX,
     FRACTIONS,
     GAP_PREFIX,
     JOURNEY_PREFIX,
     STOP_PREFIX,
     Totals,
+    tokens,
 )
 from mcp_perf.results.tally.tally import RunTally
-from mcp_perf.results.tally.tokens import ESTIMATOR, tokens
 from mcp_perf.results.tally.turns import RecordedTurn
 
 

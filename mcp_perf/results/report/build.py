@@ -3,13 +3,22 @@
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from mcp_perf.outcomes import CROSSED_REPLY, FAILED, HARNESS_ERROR, OK
-from mcp_perf.results.compare.against import against_baseline
+from mcp_perf.results.compare.baseline import identity, of_arm
+from mcp_perf.results.compare.compare import Outcome, compare_runs
 from mcp_perf.results.document.comparison import Comparison, Regression
 from mcp_perf.results.document.control import CONTROL, control_of
-from mcp_perf.results.document.document import Capacity, Failure, GateResult, Generator, Report
+from mcp_perf.results.document.document import (
+    ArmNumbers,
+    Capacity,
+    Failure,
+    GateResult,
+    Generator,
+    Report,
+)
+from mcp_perf.results.document.run_numbers import RunNumbers
 from mcp_perf.results.journal.journal import JournalError, read
 from mcp_perf.results.journal.records import AnyRecord, SampleRecord
 from mcp_perf.results.judge import capacity, generator
@@ -26,10 +35,9 @@ from mcp_perf.results.report.replies import replies
 from mcp_perf.results.stats.rounds import holm, pair
 from mcp_perf.results.tally.arm_facts import losses, sharing, unsampled
 from mcp_perf.results.tally.groups import CALL
-from mcp_perf.results.tally.metrics import COMPARED, Evidence, Totals, paired
+from mcp_perf.results.tally.metrics import COMPARED, Evidence, Totals, facts, paired
 from mcp_perf.results.tally.steadiness import drifts
 from mcp_perf.results.tally.tally import RunTally, fold
-from mcp_perf.results.tally.tokens import facts
 from mcp_perf.scenario.model.gates import Gate, GateError, parse
 
 JOURNAL: Final = "journal.jsonl"
@@ -77,7 +85,7 @@ def build(records: Iterable[AnyRecord]) -> Report:
     run = tally.run
     workload = {"workload": run.workload} if run.workload else {}
     environment = {"seed": run.seed, "load": tally.load, **workload, **run.environment}
-    compared = against_baseline(tally, arms, environment)
+    compared = _against_baseline(tally, arms, environment)
     by_deeds = _by_deeds(asked, evidence, levels, generator.unfit(tally.health))
     search = capacity.facts(capacities, asked) or climbed(tally)
     decision = decide(_facts(tally, evidence, gates, by_deeds, compared.regressions, search))
@@ -145,6 +153,27 @@ def _facts(
         aborted=next((note.text for note in tally.notes if note.code == "aborted"), ""),
         crossed={arm: n for (arm, kind), n in tally.strays.items() if kind == CROSSED_REPLY},
     )
+
+
+def _against_baseline(
+    tally: RunTally, arms: Mapping[str, ArmNumbers], environment: Mapping[str, Any]
+) -> Outcome:
+    """Compare with the earlier runs that the journal holds; not what was cut off."""
+    run, baseline = tally.run, tally.baseline
+    if baseline is None:
+        return Outcome([], [])
+    if not tally.complete:
+        return Outcome([], ["Not compared with the baseline: the run was cut off."])
+    protocols = {name: arm.protocol for name, arm in arms.items()}
+    new = RunNumbers(
+        run_id=run.run_id,
+        started=run.started,
+        verdict="",
+        complete=True,
+        identity=identity(run.scenario, run.workload, tally.load, environment, protocols),
+        arms={name: of_arm(arm) for name, arm in arms.items()},
+    )
+    return compare_runs(baseline.runs, new, baseline.tolerance)
 
 
 def _by_deeds(

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from mcp_perf.results.document.drift import Drift
+from mcp_perf.results.document.comparison import Drift
 
 SMALLEST: Final = 0.05
 """Less is no matter for a note, however sure it is."""

@@ -5,7 +5,6 @@ from typing import Final
 
 from mcp_perf.outcomes import CLASSES, OK
 from mcp_perf.results.document.document import StepReplies
-from mcp_perf.results.journal.looked import alike
 from mcp_perf.results.journal.records import LookedReplies
 from mcp_perf.results.tally.tally import RunTally
 
@@ -32,9 +31,14 @@ def _step(tally: RunTally, arm: str, step: str) -> StepReplies:
         looked=seen.looked,
         like_errors=seen.like_errors,
         empty=seen.empty,
-        alike=alike(seen),
+        alike=_alike(seen),
         remarks=list(_remarks(seen, first.get(OK, ""))),
     )
+
+
+def _alike(seen: LookedReplies) -> int:
+    """Return how often the commonest reply came that came for different arguments."""
+    return max((seen.alike.get(digest, 0) for digest in seen.varied), default=0)
 
 
 def _remarks(seen: LookedReplies, first: str) -> Iterator[str]:
@@ -45,7 +49,7 @@ def _remarks(seen: LookedReplies, first: str) -> Iterator[str]:
         )
     if seen.empty:
         yield f"{_share(seen, seen.empty, 'are empty')}."
-    same = alike(seen)
+    same = _alike(seen)
     if same >= _FEWEST_ALIKE and 2 * same >= seen.looked:
         alike_ = _share(seen, same, "are the same for different arguments")
         came_first = next(iter(seen.alike))

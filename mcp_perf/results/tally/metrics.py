@@ -3,12 +3,11 @@
 from collections import Counter, defaultdict
 from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from mcp_perf.outcomes import OK, TIMEOUT
 from mcp_perf.results.document.target_numbers import SessionNumbers
 from mcp_perf.results.tally import groups
-from mcp_perf.results.tally.tokens import tokens
 from mcp_perf.results.tally.turns import RecordedTurn, users_of
 from mcp_perf.results.tally.usage import Usage
 
@@ -18,6 +17,9 @@ EVENT_PREFIX: Final = "first_event_"
 GAP_PREFIX: Final = "gap_"
 RECOVERY_PREFIX: Final = "recovery_"
 STOP_PREFIX: Final = "cancel_stop_"
+BYTES_PER_TOKEN: Final = 4
+ESTIMATOR: Final = "4 bytes of JSON a token"
+"""The usual rule of thumb for English and JSON; tokenizers differ from it by a third or so."""
 COMPARED: Final = (
     "throughput",
     "calls_per_s",
@@ -31,6 +33,17 @@ COMPARED: Final = (
     "journey_p95",
 )
 """What arms, and runs, are compared in."""
+
+
+def tokens(size: float) -> float:
+    """Estimate how many tokens so many bytes of JSON are."""
+    return size / BYTES_PER_TOKEN
+
+
+def facts(described: Mapping[str, Any]) -> dict[str, float]:
+    """Return the metrics that are known of an arm before it is called, by its record."""
+    size = described.get("tools_list_bytes")
+    return {"tools_list_tokens": tokens(size)} if size else {}
 
 
 class Totals:

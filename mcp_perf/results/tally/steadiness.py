@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator
 
-from mcp_perf.results.document.drift import STEADY, Drift, Steady
+from mcp_perf.results.document.comparison import STEADY, Drift, Steady
 from mcp_perf.results.stats import drift as stats
 from mcp_perf.results.tally.metrics import Evidence, Totals
 

@@ -5,10 +5,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from msgspec.structs import replace
+
 from mcp_perf.outcomes import HARNESS_ERROR
 from mcp_perf.results.journal import records as journal
 from mcp_perf.results.journal.journal import JournalError
-from mcp_perf.results.journal.looked import together
 from mcp_perf.results.tally.groups import CALL, STRAY, STREAM, Group, Tally
 from mcp_perf.results.tally.health import GeneratorHealth, GeneratorLimits
 from mcp_perf.results.tally.resource_timeline import ResourceTimeline
@@ -119,7 +120,7 @@ class RunTally:
         if isinstance(sample, journal.LookedReplies):
             step = (sample.arm, sample.step)
             known = self.looked.get(step)
-            self.looked[step] = sample if known is None else together(known, sample)
+            self.looked[step] = sample if known is None else _together(known, sample)
             return
         key = (sample.arm, sample.step, sample.cls)
         if sample.detail:
@@ -170,6 +171,21 @@ class RunTally:
             self.timeline.add(part, turn.started)
             if turn.measured:
                 self.health.add(part, turn.started.arm)
+
+
+def _together(one: journal.LookedReplies, other: journal.LookedReplies) -> journal.LookedReplies:
+    """Add what was seen later, or by another node; the first example stays."""
+    alike = Counter(one.alike)
+    alike.update(other.alike)
+    return replace(
+        one,
+        looked=one.looked + other.looked,
+        like_errors=one.like_errors + other.like_errors,
+        empty=one.empty + other.empty,
+        example=one.example or other.example,
+        alike=dict(alike),
+        varied=sorted({*one.varied, *other.varied}),
+    )
 
 
 def fold(records: Iterable[journal.AnyRecord]) -> RunTally:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mcp_perf.client.http.retry_after import retry_after_s
+from mcp_perf.client.http.http1 import retry_after_s
 
 NOW_S = 784_111_777.0
 """Sun, 06 Nov 1994 08:49:37 GMT, the date of the RFC's examples."""

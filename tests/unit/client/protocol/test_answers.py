@@ -6,8 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcp_perf.client.protocol.answers import SILENT, NoAnswer, Responder, respond
-from mcp_perf.client.protocol.input_rounds import MOST_ROUNDS, Rounds
+from mcp_perf.client.protocol.answers import (
+    MOST_ROUNDS,
+    SILENT,
+    NoAnswer,
+    Responder,
+    Rounds,
+    respond,
+)
 
 ELICIT = {
     "method": "elicitation/create",

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from mcp_perf.outcomes import FAILED
 from mcp_perf.results.document.comparison import Regression
 from mcp_perf.results.document.document import Report
-from mcp_perf.results.document.reason import Reason
+from mcp_perf.results.document.part import Reason
 from mcp_perf.results.journal.records import Health, Note, Outage
 from mcp_perf.results.judge.order import RANKS, VERDICTS, Rank, because, in_order
 from mcp_perf.results.judge.verdict import Facts, SearchFacts, decide

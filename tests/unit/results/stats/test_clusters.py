@@ -4,8 +4,7 @@ import random
 
 import pytest
 
-from mcp_perf.results.stats.clusters import certain
-from mcp_perf.results.stats.rounds import proportion, student_t
+from mcp_perf.results.stats.rounds import certain, proportion, student_t
 
 CALLS = 100
 WAYS = {
