@@ -1,11 +1,11 @@
 """What a search for the capacity has found: as words, and as charts over the offered rate."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from mcp_perf.results.document.document import ArmNumbers, Capacity, RateLevel
-from mcp_perf.results.render.charts.charts import Shade, Stroke, chart, line, looks
+from mcp_perf.results.render.charts.charts import Shade, chart, line, looks
 from mcp_perf.results.render.charts.scales import Scale, logarithmic, of_values
 from mcp_perf.results.render.words import numbers
 
@@ -18,6 +18,7 @@ _OUTCOMES: Final[Mapping[str, str]] = {
     "did_not_recover": "the target did not recover from the last trial",
     "unfinished": "not known: the search did not come to its end",
 }
+Read = Callable[[RateLevel], float | None]
 _NARROWEST: Final = 0.006
 """Width of a band that can be seen, of the plot's."""
 
@@ -79,62 +80,51 @@ def broke(level: RateLevel) -> str:
 
 def latency(arms: Mapping[str, ArmNumbers]) -> str:
     """Draw p50, p95 and p99 over the offered rate; an empty string without a search."""
-    every = of_arms(arms)
-    rates = _rates(every)
-    if not rates:
-        return ""
-    times = [time for what in every.values() for level in what.levels for time in _times(level)]
-    x, y = _axis(rates), of_values(time for time in times if time is not None)
-    lines: list[Stroke] = []
-    for name, what in every.items():
-        for css, index in (("line thin", 0), ("line", 1), ("line thin dashed-tail", 2)):
-            positions = [
-                (x.at(level.rate_per_s), y.at(time))
-                for level in what.levels
-                if (time := _times(level)[index]) is not None
-            ]
-            lines += line(f"{css} {looks(arms)[name].css}", positions)
-    return chart(
-        "capacity-latency",
-        "Latency over the offered rate",
-        f"Milliseconds over journeys begun per second, for {', '.join(every)}.",
-        (x, y),
-        lines,
-        [(x.at(rate), _reading(every, rate)) for rate in rates],
-        _knees(every, x),
-    )
+    levels = [level for what in of_arms(arms).values() for level in what.levels]
+    y = of_values(time for level in levels for time in _times(level) if time is not None)
+    reads: Mapping[str, Read] = {
+        "line thin": lambda level: level.latency_ms.p50,
+        "line": lambda level: level.latency_ms.p95,
+        "line thin dashed-tail": lambda level: level.latency_ms.p99,
+    }
+    title = "Latency over the offered rate"
+    return _over_rate("capacity-latency", title, "Milliseconds", arms, reads, y)
 
 
 def achieved(arms: Mapping[str, ArmNumbers]) -> str:
     """Draw the rate done over the rate offered; an empty string without a search."""
+    reads: Mapping[str, Read] = {"line": lambda level: level.achieved_per_s}
+    title = "Rate done over the offered rate"
+    return _over_rate("capacity-achieved", title, "Journeys done per second", arms, reads)
+
+
+def _over_rate(
+    chart_name: str,
+    title: str,
+    drawn: str,
+    arms: Mapping[str, ArmNumbers],
+    reads: Mapping[str, Read],
+    y: Scale | None = None,
+) -> str:
+    """Draw numbers of all levels; without a scale of its own, rates beside where they are equal."""
     every = of_arms(arms)
-    rates = _rates(every)
+    rates = sorted({level.rate_per_s for what in every.values() for level in what.levels})
     if not rates:
         return ""
-    x = y = _axis(rates)
-    lines = line("line thin arm-none", [(x.at(rate), y.at(rate)) for rate in rates])
+    # Logarithmic: rates were doubled, and the knee is enclosed by ratios.
+    x = logarithmic(rates[0] / 1.1, rates[-1] * 1.1)
+    lines = [] if y else line("line thin arm-none", [(x.at(rate), x.at(rate)) for rate in rates])
+    y = y or x
     for name, what in every.items():
-        positions = [(x.at(level.rate_per_s), y.at(level.achieved_per_s)) for level in what.levels]
-        lines += line(f"line {looks(arms)[name].css}", positions)
-    return chart(
-        "capacity-achieved",
-        "Rate done over the offered rate",
-        f"Journeys done per second over journeys begun per second, for {', '.join(every)}.",
-        (x, y),
-        lines,
-        [(x.at(rate), _reading(every, rate)) for rate in rates],
-        _knees(every, x),
-    )
-
-
-def _rates(every: Mapping[str, Capacity]) -> list[float]:
-    return sorted({level.rate_per_s for what in every.values() for level in what.levels})
-
-
-def _axis(rates: Iterable[float]) -> Scale:
-    """Fit a logarithmic axis: rates were doubled, and the knee is enclosed by ratios."""
-    known = list(rates)
-    return logarithmic(min(known) / 1.1, max(known) * 1.1)
+        for css, read in reads.items():
+            known = [
+                (one.rate_per_s, value) for one in what.levels if (value := read(one)) is not None
+            ]
+            positions = [(x.at(rate), y.at(value)) for rate, value in known]
+            lines += line(f"{css} {looks(arms)[name].css}", positions)
+    description = f"{drawn} over journeys begun per second, for {', '.join(every)}."
+    readings = [(x.at(rate), _reading(every, rate)) for rate in rates]
+    return chart(chart_name, title, description, (x, y), lines, readings, _knees(every, x))
 
 
 def _times(level: RateLevel) -> tuple[float | None, float | None, float | None]:

@@ -6,7 +6,7 @@ Nothing needs a script; what a pointer rests on is explained by a `<title>`.
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -14,7 +14,7 @@ from mcp_perf.results.document.comparison import Comparison, Regression
 from mcp_perf.results.document.document import PHASES, ArmNumbers, Phase, TimelinePoint
 from mcp_perf.results.render.charts import svg
 from mcp_perf.results.render.charts.scales import Scale, linear, of_fractions, of_time, of_values
-from mcp_perf.results.render.charts.thinning import Series
+from mcp_perf.results.render.charts.thinning import P, Series
 from mcp_perf.results.render.words import numbers
 
 COLOURS = 6
@@ -90,6 +90,8 @@ Stroke = tuple[str, str]
 """Its look in report.css, and its path."""
 Explanation = tuple[float, str]
 """A position, and what a pointer reads around it."""
+Reads = Mapping[str, Callable[[P], float | None]]
+"""The look of a line, and which number of a point it shows."""
 
 
 def line(css: str, positions: list[tuple[float, float]]) -> list[Stroke]:
@@ -185,38 +187,54 @@ def over_time(
     return chart(name, title, description, scales, lines, readings, _bands(arms, scales[0]))
 
 
+def curves(
+    name: str,
+    title: str,
+    arms: Mapping[str, ArmNumbers],
+    series: Series[P],
+    scales: tuple[Scale, Scale],
+    reads: Reads[P],
+    told: Callable[[P], str],
+    first: Iterable[Stroke] = (),
+) -> str:
+    """Draw numbers of points over the time of the run: by the look of the line, how to read one.
+
+    A point that stands for a time is drawn in its middle. `first` is drawn below all lines.
+    """
+    (x, y), styles, lines = scales, looks(arms), [*first]
+
+    def across(point: P) -> float:
+        return x.at(point.at_s + getattr(point, "seconds", 0.0) / 2)
+
+    for arm in arms:
+        for part in series.stretches(arm):
+            for css, read in reads.items():
+                known = [(across(p), y.at(v)) for p in part if (v := read(p)) is not None]
+                lines += line(f"{css} {styles[arm].css}", known)
+    readings = [(across(point), told(point)) for point in series.points]
+    return over_time(name, title, arms, scales, lines, readings)
+
+
 def rates(arms: Mapping[str, ArmNumbers], series: Series[TimelinePoint]) -> str:
     """Draw calls per second over the run, and failures per second where there are any."""
     points = series.points
     y = linear(max(1.0, *(max(point.calls_per_s, point.errors_per_s) for point in points)))
-    x, styles = time_axis(arms, series.last_s), looks(arms)
-    lines: list[Stroke] = []
+    x = time_axis(arms, series.last_s)
+    failed: list[Stroke] = []
     for p in points:
         if p.errors_per_s > 0:
             top = max(_SEEN, y.at(p.errors_per_s))
-            lines += line("failed", [(x.at(p.at_s), 0.0), (x.at(p.at_s), top)])
-    for arm in arms:
-        for part in series.stretches(arm):
-            positions = [(x.at(point.at_s), y.at(point.calls_per_s)) for point in part]
-            lines += line(f"line {styles[arm].css}", positions)
-    readings = [(x.at(point.at_s), _at(point)) for point in points]
-    return over_time("rates", "Calls per second", arms, (x, y), lines, readings)
+            failed += line("failed", [(x.at(p.at_s), 0.0), (x.at(p.at_s), top)])
+    reads: Reads[TimelinePoint] = {"line": lambda point: point.calls_per_s}
+    return curves("rates", "Calls per second", arms, series, (x, y), reads, _at, failed)
 
 
 def latencies(arms: Mapping[str, ArmNumbers], series: Series[TimelinePoint]) -> str:
     """Draw p50 and p95 of the calls over the run."""
-    points = series.points
-    y = of_values(v for p in points for v in (p.p50_ms, p.p95_ms) if v is not None)
-    x, styles = time_axis(arms, series.last_s), looks(arms)
-    lines: list[Stroke] = []
-    for arm in arms:
-        for part in series.stretches(arm):
-            p95 = [(x.at(p.at_s), y.at(p.p95_ms)) for p in part if p.p95_ms is not None]
-            p50 = [(x.at(p.at_s), y.at(p.p50_ms)) for p in part if p.p50_ms is not None]
-            lines += line(f"line {styles[arm].css}", p95)
-            lines += line(f"line thin {styles[arm].css}", p50)
-    readings = [(x.at(point.at_s), _at(point)) for point in points]
-    return over_time("latencies", "Latency, p50 and p95", arms, (x, y), lines, readings)
+    y = of_values(v for p in series.points for v in (p.p50_ms, p.p95_ms) if v is not None)
+    scales = time_axis(arms, series.last_s), y
+    reads: Reads[TimelinePoint] = {"line": lambda p: p.p95_ms, "line thin": lambda p: p.p50_ms}
+    return curves("latencies", "Latency, p50 and p95", arms, series, scales, reads, _at)
 
 
 def _at(point: TimelinePoint) -> str:

@@ -5,63 +5,38 @@ from itertools import pairwise
 from typing import Final
 
 from mcp_perf.results.document.document import ArmNumbers, ResourcePoint, SessionPoint
-from mcp_perf.results.render.charts.charts import Stroke, line, looks, over_time, time_axis
+from mcp_perf.results.render.charts.charts import Stroke, curves, line, looks, over_time, time_axis
 from mcp_perf.results.render.charts.scales import linear
 from mcp_perf.results.render.charts.thinning import Series
 from mcp_perf.results.render.words import numbers
 
 _MOST_POINTS: Final = 600
 """Of the sessions of one arm: more than a screen can show apart."""
-Read = Callable[[ResourcePoint], float | None]
 
 
 def draw(
     arms: Mapping[str, ArmNumbers], series: Series[ResourcePoint], last_s: float
 ) -> dict[str, str]:
     """Draw CPU use and resident memory by their titles; what nobody knows is left out."""
-    drawn = {
-        "CPU": _chart("cpu", "CPU, percent of one core", arms, series, last_s, _cpu_percent),
-        "Resident memory": _chart("rss", "Resident memory, MB", arms, series, last_s, _rss_mb),
-    }
-    return {title: chart for title, chart in drawn.items() if chart}
-
-
-def _cpu_percent(point: ResourcePoint) -> float | None:
-    return None if point.cpu is None else 100 * point.cpu
-
-
-def _rss_mb(point: ResourcePoint) -> float | None:
-    return None if point.rss_bytes is None else point.rss_bytes / 1e6
-
-
-def _chart(
-    name: str,
-    title: str,
-    arms: Mapping[str, ArmNumbers],
-    series: Series[ResourcePoint],
-    last_s: float,
-    read: Read,
-) -> str:
-    values = [value for point in series.points if (value := read(point)) is not None]
-    if not values:
-        return ""
-    y = linear(max(1.0, *values))
-    x, styles = time_axis(arms, last_s), looks(arms)
-    lines: list[Stroke] = []
-    for arm in arms:
-        for part in series.stretches(arm):
-            positions = [
-                (x.at(_middle_s(point)), y.at(value))
-                for point in part
-                if (value := read(point)) is not None
-            ]
-            lines += line(f"line {styles[arm].css}", positions)
-    readings = [(x.at(_middle_s(point)), _at(point)) for point in series.points]
-    return over_time(name, title, arms, (x, y), lines, readings)
-
-
-def _middle_s(point: ResourcePoint) -> float:
-    return point.at_s + point.seconds / 2
+    charts: tuple[tuple[str, str, str, Callable[[ResourcePoint], float | None]], ...] = (
+        (
+            "CPU",
+            "cpu",
+            "CPU, percent of one core",
+            lambda p: None if p.cpu is None else 100 * p.cpu,
+        ),
+        (
+            *("Resident memory", "rss", "Resident memory, MB"),
+            lambda p: None if p.rss_bytes is None else p.rss_bytes / 1e6,
+        ),
+    )
+    drawn = {}
+    for title, name, shown, read in charts:
+        values = [value for point in series.points if (value := read(point)) is not None]
+        if values:
+            scales = time_axis(arms, last_s), linear(max(1.0, *values))
+            drawn[title] = curves(name, shown, arms, series, scales, {"line": read}, _at)
+    return drawn
 
 
 def sessions(arms: Mapping[str, ArmNumbers], points: Sequence[SessionPoint], last_s: float) -> str:
