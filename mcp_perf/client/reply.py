@@ -118,6 +118,10 @@ class Reply:
         return clipped(self.body[: limit * 4].decode("utf-8", "replace"), limit)
 
 
+def ignore(*_told: object) -> None:
+    """Observe nothing."""
+
+
 def beginning(body: bytes, limit: int = 120) -> str:
     """Return the beginning of a body as one line of text, for messages."""
     return clipped(" ".join(body[: limit * 4].decode("utf-8", "replace").split()), limit)

@@ -35,9 +35,12 @@ class Channel(Protocol):
 
     def last_line(self) -> str:
         """Return the last line that a server which it started wrote to its standard error."""
+        return ""
 
     def remarks(self) -> list[str]:
         """Return what was odd, and is no reason to stop; after its end, all that was."""
+        return []
 
     def pids(self) -> list[int]:
         """Return the processes that it started and that run."""
+        return []

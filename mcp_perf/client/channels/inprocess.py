@@ -18,7 +18,7 @@ from typing import Any, Final, Protocol
 import msgspec
 
 from mcp_perf.client import rate_limits
-from mcp_perf.client.channels.channel import Ended, Receive
+from mcp_perf.client.channels.channel import Channel, Ended, Receive
 from mcp_perf.client.errors import ConnectError, SendError
 from mcp_perf.client.http.dialing import Clock
 from mcp_perf.client.http.endpoint import DEFAULT_TIMEOUT_S
@@ -135,7 +135,7 @@ async def _bounded(awaitable: Awaitable[Any], timeout_s: float) -> Any:
         raise
 
 
-class MemoryChannel:
+class MemoryChannel(Channel):
     """Memory streams to an MCP server of the Python SDK, or of fastmcp, in this process.
 
     Each user has streams of its own, and so a session of its own, with the one server.
@@ -169,16 +169,6 @@ class MemoryChannel:
         link, self._link = self._link, None
         if link is not None:
             self._bridge.call(link.stop)
-
-    def last_line(self) -> str:
-        return ""
-
-    def remarks(self) -> list[str]:
-        return []
-
-    def pids(self) -> list[int]:
-        """Return nothing: the server is in this process."""
-        return []
 
 
 def low_level_server(server: Any) -> Any:

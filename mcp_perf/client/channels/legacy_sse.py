@@ -11,7 +11,7 @@ from typing import Final
 from urllib.parse import urljoin, urlsplit
 
 from mcp_perf.client import errors
-from mcp_perf.client.channels.channel import Ended, Receive
+from mcp_perf.client.channels.channel import Channel, Ended, Receive
 from mcp_perf.client.http.connection import Connection
 from mcp_perf.client.http.dialing import Clock, WaitFactory
 from mcp_perf.client.http.encodings import packed
@@ -32,7 +32,7 @@ _UP: Final = [
 ]
 
 
-class SseChannel:
+class SseChannel(Channel):
     """One stream and one connection for POSTs; both of one user."""
 
     probes = False  # 2026-07-28 knows no such transport
@@ -102,13 +102,6 @@ class SseChannel:
 
     def remarks(self) -> list[str]:
         return packed(self._encodings | self._posts.reader.encodings)
-
-    def last_line(self) -> str:
-        return ""
-
-    def pids(self) -> list[int]:
-        """Return nothing: the server runs by itself."""
-        return []
 
     def _first_event(self, stream: Connection) -> bytes:
         deadline_ns = self._clock() + int(self.timeout_s * 1e9)

@@ -3,6 +3,7 @@
 One reply may have 64 MiB, and a thousand users a thousand of them. Small replies are not counted.
 """
 
+from dataclasses import dataclass
 from typing import Final
 
 from mcp_perf.client.errors import NO_ROOM, NoRoom
@@ -12,12 +13,12 @@ SMALL: Final = 1024 * 1024
 MOST: Final = 128 * 1024 * 1024
 
 
+@dataclass(slots=True)
 class Budget:
     """How many bytes are held at the moment."""
 
-    def __init__(self, most: int = MOST) -> None:
-        self.most: Final = most
-        self.held = 0
+    most: int = MOST
+    held: int = 0
 
 
 OF_PROCESS: Final = Budget()

@@ -19,7 +19,7 @@ from mcp_perf.client.http.budget import SMALL
 from mcp_perf.client.http.dialing import Clock, Wait, WaitFactory, dial
 from mcp_perf.client.http.endpoint import Origin
 from mcp_perf.client.http.http1 import ResponseReader
-from mcp_perf.client.reply import Reply
+from mcp_perf.client.reply import Reply, ignore
 
 RECEIVE_BYTES: Final = 65536
 _PEEK: Final = socket.MSG_PEEK | socket.MSG_DONTWAIT
@@ -38,10 +38,6 @@ Unpatched = _socket.socket
 
 class _Unread(ReadError):  # noqa: N818 -- it is sent again
     """The server closed the connection before it can have read the request."""
-
-
-def ignore(_message: bytes) -> None:
-    """Take no notice."""
 
 
 @dataclass(eq=False, slots=True)

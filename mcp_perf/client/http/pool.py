@@ -5,11 +5,12 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Final
 
-from mcp_perf.client.http.connection import Connection, ignore
+from mcp_perf.client.http.connection import Connection
 from mcp_perf.client.http.dialing import Clock, WaitFactory
 from mcp_perf.client.http.encodings import packed
 from mcp_perf.client.http.endpoint import Origin
 from mcp_perf.client.http.states import EVENTS
+from mcp_perf.client.reply import ignore
 
 _PATIENCE_S: Final = 0.005
 """How long the end of a stream is waited for, before the next call begins: most servers send it

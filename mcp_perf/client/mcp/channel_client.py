@@ -22,16 +22,14 @@ from mcp_perf.client.mcp.handshake import (
     Terms,
     agree,
     discover,
-    ignore,
     pause,
-    say_nothing,
 )
 from mcp_perf.client.mcp.lifetime import Openings
 from mcp_perf.client.mcp.listening import Listening
 from mcp_perf.client.mcp.lists import list_tools
 from mcp_perf.client.protocol import jsonrpc, versions
 from mcp_perf.client.protocol.answers import SILENT, Responder, respond
-from mcp_perf.client.protocol.identity import RequestIds, StrayObserver, Strays, ignore_stray
+from mcp_perf.client.protocol.identity import RequestIds, StrayObserver, Strays
 from mcp_perf.client.protocol.jsonrpc import RequestId
 from mcp_perf.client.protocol.multiplex import Conversation, Pending, settled, silence, why
 from mcp_perf.client.protocol.requests import (
@@ -44,7 +42,7 @@ from mcp_perf.client.protocol.requests import (
 from mcp_perf.client.protocol.session_loss import FORGOT, RESTARTED, Doubt
 from mcp_perf.client.protocol.subscriptions import Inbox, Wanted, acknowledge
 from mcp_perf.client.protocol.tools import Tool
-from mcp_perf.client.reply import OK, REJOINED, REOPENED, TIMEOUT, Heard, Reply, Stop
+from mcp_perf.client.reply import OK, REJOINED, REOPENED, TIMEOUT, Heard, Reply, Stop, ignore
 
 SIGN_S: Final = 5.0
 """How often is said that a server is still starting."""
@@ -66,8 +64,8 @@ class SessionClient:
         sleep: Sleep = pause,
         answers: Responder = SILENT,
         ids: RequestIds | None = None,
-        stray: StrayObserver = ignore_stray,
-        waiting: Callable[[str], None] = say_nothing,
+        stray: StrayObserver = ignore,
+        waiting: Callable[[str], None] = ignore,
     ) -> None:
         """Open nothing yet; `waiting` is told now and then that the server is still starting."""
         self.waiting = waiting

@@ -16,9 +16,9 @@ from mcp_perf.client.http.connection import Connection
 from mcp_perf.client.http.dialing import Clock
 from mcp_perf.client.http.endpoint import Origin
 from mcp_perf.client.http.http1 import ResponseReader
-from mcp_perf.client.mcp.lifetime import StreamObserver, StreamOpenings, ignore_stream
+from mcp_perf.client.mcp.lifetime import StreamObserver, StreamOpenings
 from mcp_perf.client.mcp.messenger import MOST_ATTEMPTS
-from mcp_perf.client.reply import HTTP_ERROR, OK, TIMEOUT, TRANSPORT_ERROR, Reply
+from mcp_perf.client.reply import HTTP_ERROR, OK, TIMEOUT, TRANSPORT_ERROR, Reply, ignore
 
 _STREAM: Final = "the session's stream of notifications"
 _DAY_NS: Final = 24 * 3600 * 10**9
@@ -45,9 +45,9 @@ class Listener:
     """From the last event's id to the GET request."""
     take: Callable[[bytes], None]
     clock: Clock
-    ended: Callable[[str], None] = lambda _reason: None
+    ended: Callable[[str], None] = ignore
     """Is told when messages may have been missed: a stream without ids cannot be resumed."""
-    observe: StreamObserver = ignore_stream
+    observe: StreamObserver = ignore
     admit: Callable[[Reply, ResponseReader], bool] = lambda _refused, _reader: False
     """Does something about a refusal, such as getting another token; tells whether."""
     _reason: str = f"the server closed {_STREAM}"

@@ -17,7 +17,7 @@ from mcp_perf.client.protocol.multiplex import Hear
 from mcp_perf.client.protocol.subscriptions import Inbox
 from mcp_perf.client.protocol.tasks import offered
 from mcp_perf.client.rate_limits import TOO_MANY_REQUESTS
-from mcp_perf.client.reply import OK, Reply, clipped
+from mcp_perf.client.reply import OK, Reply, clipped, ignore
 
 Observer = Callable[[str, Reply], None]
 """Is told of every request that is not a call: its method, its reply."""
@@ -46,17 +46,9 @@ class Ask(Protocol):
         """
 
 
-def ignore(_method: str, _reply: Reply) -> None:
-    """Observe nothing."""
-
-
 def pause(seconds: float) -> None:
     """Sleep. `time.sleep` is looked up now: gevent may have replaced it since this was imported."""
     time.sleep(seconds)
-
-
-def say_nothing(_text: str) -> None:
-    """Tell nobody."""
 
 
 @dataclass(eq=False)
@@ -79,7 +71,7 @@ class Terms:
     """The size of the last `tools/list`, all pages together."""
     tasks: bool = False
     """Whether the server has tasks for tools."""
-    hide: Callable[[str], None] = say_nothing
+    hide: Callable[[str], None] = ignore
     """Is told the id of each session: who knows it can speak in it."""
 
     def __post_init__(self) -> None:

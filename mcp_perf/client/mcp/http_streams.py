@@ -3,7 +3,6 @@
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Final
 
 from mcp_perf.client.errors import TargetError
@@ -153,7 +152,10 @@ class ListenStream:
     def open(self, request: bytes, request_id: str, wanted: Wanted, timeout_s: float) -> Reply:
         """Send the request; the reply is the acknowledgement, judged. Then read on beside."""
         self._id = request_id
-        is_first = partial(_is_first, request_id)
+
+        def is_first(event: bytes) -> bool:
+            return subscriptions.is_acknowledgement(event) or jsonrpc.is_reply(event, request_id)
+
         reply = self.connection.exchange(request, timeout_s, is_first, keep=True)
         if reply.outcome == OK:
             subscriptions.acknowledge(reply, wanted, request_id)
@@ -192,7 +194,3 @@ class ListenStream:
                 of_use = self._openings.ended(self._opened_ns, of_use=of_use)
                 self._openings.put_off(connection.reader.retry_s, of_use=of_use)
                 self._inbox.end(reason)
-
-
-def _is_first(request_id: str, event: bytes) -> bool:
-    return subscriptions.is_acknowledgement(event) or jsonrpc.is_reply(event, request_id)

@@ -9,7 +9,7 @@ from mcp_perf.client.errors import NO_SESSION, TargetError
 from mcp_perf.client.http.dialing import Clock
 from mcp_perf.client.mcp.attempt import Client
 from mcp_perf.client.mcp.handshake import Terms
-from mcp_perf.client.reply import Reply
+from mcp_perf.client.reply import Reply, ignore
 
 FIRST_S: Final = 0.25
 LONGEST_S: Final = 5.0
@@ -24,10 +24,6 @@ GAP: Final = "gap"
 StreamObserver = Callable[[str, int], None]
 """Is told of each stream: that it was `opened`, how long it `lived`, and the `gap` before it was
 opened again, in ns; or the status by which it was refused."""
-
-
-def ignore_stream(_what: str, _ns: int) -> None:
-    """Observe nothing."""
 
 
 def pause_s(retry_s: float, barren: int) -> float:
@@ -49,7 +45,7 @@ class StreamOpenings:
     """
 
     clock: Clock
-    observe: StreamObserver = ignore_stream
+    observe: StreamObserver = ignore
     barren: int = 0
     """Openings in a row that brought nothing."""
     _ended_ns: int = 0

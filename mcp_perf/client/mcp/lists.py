@@ -40,13 +40,12 @@ class _Paging:
         if cursor in self.cursors:
             return f"{self.method} does not end: the cursor {cursor[:60]!r} came again"
         self.cursors.add(cursor)
-        limit = ""
-        if self.number >= MAX_PAGES:
-            limit = f"{MAX_PAGES} pages"
-        elif self.size > MAX_LIST_BYTES:
-            limit = f"{MAX_LIST_BYTES} bytes"
-        elif self.clock() - self.begun_ns > MAX_LIST_S * 1e9:
-            limit = f"{MAX_LIST_S:g} s"
+        limits = {
+            f"{MAX_PAGES} pages": self.number >= MAX_PAGES,
+            f"{MAX_LIST_BYTES} bytes": self.size > MAX_LIST_BYTES,
+            f"{MAX_LIST_S:g} s": self.clock() - self.begun_ns > MAX_LIST_S * 1e9,
+        }
+        limit = next((limit for limit, reached in limits.items() if reached), "")
         return limit and f"{self.method} does not end after {limit}"
 
 

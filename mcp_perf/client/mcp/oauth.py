@@ -13,8 +13,8 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Coroutine, Iterable
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
-from types import TracebackType
 from typing import Any, Final, Literal
 from urllib.parse import parse_qs, urlsplit
 
@@ -43,7 +43,7 @@ from pydantic import AnyUrl, ValidationError
 from mcp_perf.client.errors import NegotiationError
 from mcp_perf.client.http.connection import Connection
 from mcp_perf.client.http.endpoint import Endpoint, Origin, with_body
-from mcp_perf.client.reply import OK
+from mcp_perf.client.reply import OK, ignore
 
 # It logs every failure with its traceback; who waits for the token is told in a sentence.
 logging.getLogger("mcp.client.auth.oauth2").setLevel(logging.CRITICAL + 1)
@@ -82,10 +82,6 @@ class Registration:
     """Where the client's metadata document is; used where the server takes such documents."""
     redirect_uri: str = "http://127.0.0.1:8976/callback"
     """Nobody listens there: the code is read off the redirect itself."""
-
-
-def no_one(_secrets: Iterable[str]) -> None:
-    """Hide nothing."""
 
 
 class Exchanges:
@@ -127,7 +123,7 @@ class OAuthCredentials:
         identity: Registration,
         *,
         http: Exchanges | None = None,
-        hide: Hide = no_one,
+        hide: Hide = ignore,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.token = ""
@@ -143,7 +139,7 @@ class OAuthCredentials:
             warnings.simplefilter("ignore", MCPDeprecationWarning)
             self._provider = _provider(url, identity, self._send, hide)
         # Ours is held around it, and needs no event loop.
-        self._provider.context.lock = _Unlocked()  # type: ignore[assignment]
+        self._provider.context.lock = nullcontext()  # type: ignore[assignment]
         self._scopes = " ".join(identity.scopes)
         self._refreshed = ""
         self._answered: set[str] = set()
@@ -317,19 +313,6 @@ def _said(error: Exception) -> str:
         body = {}
     told = " ".join(str(body[name]) for name in ("error", "error_description") if name in body)
     return f"{head[0] if head else 'refused'}: {told or 'no words of OAuth'}"
-
-
-class _Unlocked:
-    async def __aenter__(self) -> None:
-        pass
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        pass
 
 
 def _finish(awaitable: Any) -> Any:

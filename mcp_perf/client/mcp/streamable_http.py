@@ -16,16 +16,16 @@ from mcp_perf.client.http.dialing import Clock, WaitFactory
 from mcp_perf.client.http.endpoint import Endpoint
 from mcp_perf.client.http.pool import Pool
 from mcp_perf.client.mcp.attempt import NOTHING, CallAttempt, no_session
-from mcp_perf.client.mcp.handshake import Observer, Sleep, Terms, agree, discover, ignore, pause
+from mcp_perf.client.mcp.handshake import Observer, Sleep, Terms, agree, discover, pause
 from mcp_perf.client.mcp.http_attempt import HttpAttempt
 from mcp_perf.client.mcp.http_streams import HttpStreams
-from mcp_perf.client.mcp.lifetime import Openings, StreamObserver, ignore_stream
+from mcp_perf.client.mcp.lifetime import Openings, StreamObserver
 from mcp_perf.client.mcp.listening import Listening
 from mcp_perf.client.mcp.lists import list_tools
 from mcp_perf.client.mcp.messenger import Credentials, Messenger, Session
 from mcp_perf.client.protocol import jsonrpc, versions
 from mcp_perf.client.protocol.answers import SILENT, Responder
-from mcp_perf.client.protocol.identity import RequestIds, StrayObserver, Strays, ignore_stray
+from mcp_perf.client.protocol.identity import RequestIds, StrayObserver, Strays
 from mcp_perf.client.protocol.requests import (
     ARGUMENTS_HOLE,
     Arguments,
@@ -44,6 +44,7 @@ from mcp_perf.client.reply import (
     TIMEOUT,
     Reply,
     Stop,
+    ignore,
 )
 
 __all__ = ["Call", "McpClient", "Request"]
@@ -70,8 +71,8 @@ class McpClient:
         no_delete: bool = False,
         credentials: Credentials | None = None,
         ids: RequestIds | None = None,
-        stray: StrayObserver = ignore_stray,
-        stream: StreamObserver = ignore_stream,
+        stray: StrayObserver = ignore,
+        stream: StreamObserver = ignore,
     ) -> None:
         self.timeout_s = endpoint.timeout_s
         """How long a call may take that says nothing else."""

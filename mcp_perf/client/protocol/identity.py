@@ -7,7 +7,7 @@ from typing import Any, Final
 import msgspec
 
 from mcp_perf.client.protocol import unreadable
-from mcp_perf.client.reply import UNREADABLE, beginning
+from mcp_perf.client.reply import UNREADABLE, beginning, ignore
 from mcp_perf.outcomes import (
     CROSSED_REPLY,
     FORBIDDEN_REQUEST,
@@ -75,14 +75,10 @@ def token_of(progress: bytes) -> Any:
         return None
 
 
-def ignore_stray(_kind: str, _message: bytes) -> None:
-    """Observe nothing."""
-
-
 class Strays:
     """Tells what came for nobody, by its kind."""
 
-    def __init__(self, ids: RequestIds, tell: StrayObserver = ignore_stray) -> None:
+    def __init__(self, ids: RequestIds, tell: StrayObserver = ignore) -> None:
         self._ids = ids
         self.tell = tell
         self.last = ""

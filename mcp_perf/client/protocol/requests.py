@@ -86,12 +86,11 @@ def encode(
         capabilities = {**capabilities, "extensions": {tasks.EXTENSION: {}}}
     meta = {"progressToken": _TOKEN} if call.progress else {}
     hole |= TOKEN_HOLE * call.progress
-    sent = (
-        versions.modern_params(params, capabilities, meta)
-        if version == versions.MODERN
-        else versions.handshake_params(params, meta)
-    )
-    tail = versions.encode_tail(call.method, sent)
+    if version == versions.MODERN:
+        params = versions.modern_params(params, capabilities, meta)
+    elif meta:
+        params["_meta"] = meta
+    tail = versions.encode_tail(call.method, params)
     if hole:
         tail = tail.replace(b"%", b"%%").replace(b"\0", b"%b").replace(b"\1", b"%d")
     return tail, hole

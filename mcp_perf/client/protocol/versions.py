@@ -55,11 +55,6 @@ def modern_params(
     return {**params, "_meta": {**_META, _CAPABILITIES: capabilities, **meta}}
 
 
-def handshake_params(params: Mapping[str, Any], meta: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the params of a request in a session."""
-    return {**params, "_meta": meta} if meta else dict(params)
-
-
 def handshake_headers(version: str, session: str) -> list[tuple[str, str]]:
     """Return the headers of a request in a session; before `initialize` both are empty."""
     headers = list(_BASE)
@@ -94,11 +89,6 @@ def encode_message(request_id: int, tail: bytes) -> bytes:
     return b'{"jsonrpc":"2.0","id":%d%b' % (request_id, tail)
 
 
-def encode_named(request_id: str, tail: bytes) -> bytes:
-    """Join an id that is a text to its tail."""
-    return b'{"jsonrpc":"2.0","id":%b%b' % (msgspec.json.encode(request_id), tail)
-
-
 INITIALIZED: Final = b'{"jsonrpc":"2.0"' + encode_tail("notifications/initialized", None)
 """The message that ends a handshake."""
 
@@ -108,7 +98,8 @@ def encode_listen(
 ) -> bytes:
     """Encode the request of a subscription (2026-07-28)."""
     params = modern_params({"notifications": notifications}, capabilities, {})
-    return encode_named(request_id, encode_tail(LISTEN, params))
+    named = b'{"jsonrpc":"2.0","id":' + msgspec.json.encode(request_id)
+    return named + encode_tail(LISTEN, params)
 
 
 def encode_cancel(request_id: int | str, reason: str) -> bytes:

@@ -16,12 +16,13 @@ from mcp_perf.client.http.encodings import packed
 from mcp_perf.client.http.endpoint import Endpoint
 from mcp_perf.client.http.rest import RestClient
 from mcp_perf.client.mcp.channel_client import SessionClient
-from mcp_perf.client.mcp.handshake import Observer, ignore, say_nothing
-from mcp_perf.client.mcp.lifetime import StreamObserver, ignore_stream
+from mcp_perf.client.mcp.handshake import Observer
+from mcp_perf.client.mcp.lifetime import StreamObserver
 from mcp_perf.client.mcp.messenger import Credentials
 from mcp_perf.client.mcp.streamable_http import McpClient
 from mcp_perf.client.protocol.answers import SILENT, Responder
-from mcp_perf.client.protocol.identity import StrayObserver, ignore_stray
+from mcp_perf.client.protocol.identity import StrayObserver
+from mcp_perf.client.reply import ignore
 from mcp_perf.load.hub.bridge import bridge
 from mcp_perf.load.hub.redaction import clean, redactor
 from mcp_perf.load.targets.personal import shared_by_all, tls_of
@@ -99,14 +100,14 @@ def session(
     protocol: str,
     *,
     observe: Observer = ignore,
-    stray: StrayObserver = ignore_stray,
-    stream: StreamObserver = ignore_stream,
+    stray: StrayObserver = ignore,
+    stream: StreamObserver = ignore,
     waits: WaitFactory | None = None,
     answers: Responder = SILENT,
     credentials: Credentials | None = None,
     listens: bool = False,
     no_delete: bool = False,
-    waiting: Callable[[str], None] = say_nothing,
+    waiting: Callable[[str], None] = ignore,
 ) -> McpSession:
     """Make an MCP client for a destination, by the transport that its target's line names.
 
