@@ -15,7 +15,7 @@ PASS.
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from mcp_perf.results.compare.notes import notes
 from mcp_perf.results.document.comparison import Regression
@@ -163,17 +163,15 @@ def _versus(arm: str, base: Sequence[Mapping[str, ArmRounds]], new: Mapping[str,
 
 
 def _absent(arm: str, metric: str, reason: str) -> Regression:
+    nothing: dict[str, Any] = dict.fromkeys(
+        ("base", "new", "ratio", "ci95", "p_value", "effect_needed")
+    )
     return Regression(
+        **nothing,
         metric=metric,
         arm=arm,
         versus="",
         unit="count",
-        base=None,
-        new=None,
-        ratio=None,
-        ci95=None,
-        p_value=None,
-        effect_needed=None,
         verdict="INCONCLUSIVE",
         reason=f"{reason} What is missing cannot have kept its speed.",
     )

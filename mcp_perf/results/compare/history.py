@@ -61,13 +61,10 @@ def append(store: str, run: RunNumbers) -> None:
         _create(engine)
         with engine.begin() as connection:
             row = {
-                "run_id": run.run_id,
-                "started": run.started,
-                "scenario": run.identity.scenario,
-                "verdict": run.verdict,
-                "complete": run.complete,
-                "identity": msgspec.json.encode(run.identity).decode(),
+                name: getattr(run, name) for name in ("run_id", "started", "verdict", "complete")
             }
+            row["scenario"] = run.identity.scenario
+            row["identity"] = msgspec.json.encode(run.identity).decode()
             key = connection.execute(sa.insert(_RUNS).values(row)).inserted_primary_key
             metrics = list(_metrics(run))
             if metrics and key is not None:
@@ -102,20 +99,10 @@ def _wanted(arm: str, metric: str) -> sa.ColumnElement[bool]:
 
 
 def _point(row: Any) -> Point:
-    return Point(
-        run_id=row["run_id"],
-        started=row["started"],
-        scenario=row["scenario"],
-        verdict=row["verdict"],
-        complete=row["complete"],
-        identity=msgspec.json.decode(row["identity"], type=RunIdentity),
-        arm=row["arm"],
-        metric=row["metric"],
-        group=row["group_key"],
-        value=row["value"],
-        low=row["low"],
-        high=row["high"],
-    )
+    kept = {name: row[name] for name in ("run_id", "started", "scenario", "verdict", "complete")}
+    kept |= {name: row[name] for name in ("arm", "metric", "value", "low", "high")}
+    identity = msgspec.json.decode(row["identity"], type=RunIdentity)
+    return Point(**kept, identity=identity, group=row["group_key"])
 
 
 def _metrics(run: RunNumbers) -> Iterator[dict[str, Any]]:

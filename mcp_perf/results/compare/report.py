@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from mcp_perf.results.compare.compare import Outcome, compare_runs, verdict_of
 from mcp_perf.results.document.comparison import Regression
@@ -37,8 +37,6 @@ class CompareReport(DocumentPart):
     verdict: VerdictName
     exit_code: int
     runs: list[ComparedRun]
-
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
 
 def compare_all(

@@ -5,7 +5,7 @@ A journal without its last record is a run that was cut off.
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Final, get_args
@@ -77,30 +77,20 @@ class JournalWriter:
 
 def redacted(record: records.AnyRecord, redactor: Redactor) -> records.AnyRecord:
     """Return the record without secrets: in every text that a target or a user wrote."""
-    text = redactor.text
-    match record:
-        case records.SampleRecord():
-            said = {"detail": text(record.detail), "reply": text(record.reply)}
-            return replace(record, step=text(record.step), **said)
-        case records.LookedReplies():
-            return replace(record, step=text(record.step), example=text(record.example))
-        case records.Note():
-            return replace(record, text=text(record.text))
-        case records.Slice():
-            return replace(
-                record, cells=[replace(cell, name=text(cell.name)) for cell in record.cells]
-            )
-        case records.RunStarted():
-            return replace(
-                record,
-                title=text(record.title),
-                scenario_text=text(record.scenario_text),
-                arms=redactor.everywhere(record.arms),
-                load=redactor.everywhere(record.load),
-                environment=redactor.everywhere(record.environment),
-            )
-        case _:
-            return record
+    if isinstance(record, records.Slice):
+        cells = [replace(cell, name=redactor.text(cell.name)) for cell in record.cells]
+        return replace(record, cells=cells)
+    names = _WRITTEN.get(type(record), ())
+    return replace(record, **{name: redactor.everywhere(getattr(record, name)) for name in names})
+
+
+_WRITTEN: Final[Mapping[type, Iterable[str]]] = {
+    records.SampleRecord: ("step", "detail", "reply"),
+    records.LookedReplies: ("step", "example"),
+    records.Note: ("text",),
+    records.RunStarted: ("title", "scenario_text", "arms", "load", "environment"),
+}
+"""What of a record a target or a user wrote."""
 
 
 def read(path: Path) -> Iterator[records.AnyRecord]:
