@@ -11,12 +11,7 @@ from typing import Final
 
 from mcp_perf.results.document.part import Reason, VerdictName
 
-CODES: Final[Mapping[VerdictName, int]] = {
-    "PASS": 0,
-    "INCONCLUSIVE": 90,
-    "INVALID": 91,
-    "FAIL": 99,
-}
+CODES: Final[Mapping[VerdictName, int]] = {"PASS": 0, "INCONCLUSIVE": 90, "INVALID": 91, "FAIL": 99}
 """The exit code of each verdict, unless one of these says more."""
 WORKER_LOST_CODE: Final = 92
 SIGNAL_CODE: Final = 105
@@ -44,42 +39,27 @@ VERDICTS: Final[Mapping[Rank, tuple[VerdictName, int]]] = {
 }
 """The verdict and the exit code of the gravest reason are those of the run."""
 
-RANKS: Final[Mapping[str, Rank]] = {
-    "worker_lost": Rank.WORKER_LOST,
-    "target_stopped": Rank.DEEDS,
-    "target_unreachable": Rank.DEEDS,
-    "crossed_replies": Rank.DEEDS,
-    "users_without_session": Rank.DEEDS,
-    "schema_broken": Rank.DEEDS,
-    "target_errors": Rank.DEEDS,
-    "error_limit": Rank.DEEDS,
-    "all_failed": Rank.DEEDS,
-    "aborted": Rank.DEEDS,
-    "harness_error": Rank.INVALID,
-    "users_missing": Rank.INVALID,
-    "generator_paused": Rank.INVALID,
-    "generator_saturated": Rank.INVALID,
-    "shares_cores": Rank.INVALID,
-    "machine_busy": Rank.INVALID,
-    "unexplained_lag": Rank.INVALID,
-    "gate_failed": Rank.FAIL,
-    "no_rate_held": Rank.FAIL,
-    "regression": Rank.FAIL,
-    "unanswered": Rank.FAIL,
-    "users_without_journey": Rank.FAIL,
-    "arrivals_dropped": Rank.FAIL,
-    "gate_open": Rank.OPEN,
-    "search_open": Rank.OPEN,
-    "baseline_open": Rank.OPEN,
-    "sessions_lost": Rank.OPEN,
-    "healed": Rank.OPEN,
-    "no_calls": Rank.OPEN,
-    "idle_worker": Rank.OPEN,
-    "generator_not_watched": Rank.OPEN,
-    "cut_off": Rank.OPEN,
-    "passed": Rank.PASS,
-    "capacity_found": Rank.PASS,
+_CODES: Final[Mapping[Rank, tuple[str, ...]]] = {
+    Rank.WORKER_LOST: ("worker_lost",),
+    Rank.DEEDS: (
+        *("target_stopped", "target_unreachable", "crossed_replies", "users_without_session"),
+        *("schema_broken", "target_errors", "error_limit", "all_failed", "aborted"),
+    ),
+    Rank.INVALID: (
+        *("harness_error", "users_missing", "generator_paused", "generator_saturated"),
+        *("shares_cores", "machine_busy", "unexplained_lag"),
+    ),
+    Rank.FAIL: (
+        *("gate_failed", "no_rate_held", "regression", "unanswered", "users_without_journey"),
+        "arrivals_dropped",
+    ),
+    Rank.OPEN: (
+        *("gate_open", "search_open", "baseline_open", "sessions_lost", "healed", "no_calls"),
+        *("idle_worker", "generator_not_watched", "cut_off"),
+    ),
+    Rank.PASS: ("passed", "capacity_found"),
 }
+RANKS: Final[Mapping[str, Rank]] = {code: rank for rank, codes in _CODES.items() for code in codes}
 """The codes of all reasons, in the order in which a report lists them."""
 
 

@@ -11,19 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, Self
 
+from mcp_perf.results.judge import search
 from mcp_perf.results.judge.drops import stands
 from mcp_perf.results.judge.rule import HOLDS
-from mcp_perf.results.judge.search import (
-    NextTurn,
-    Probed,
-    Range,
-    Result,
-    Trial,
-    conclude,
-    is_stuck,
-    next_probe,
-    next_trial,
-)
 from mcp_perf.results.judge.verdict import ABOUT_ERRORS, MOST_FAILED
 from mcp_perf.results.tally.metrics import FRACTIONS, Totals, bare
 from mcp_perf.results.tally.tally import RunTally
@@ -87,16 +77,16 @@ def finds_levels(load: Mapping[str, Any]) -> bool:
     return load.get("shape") in ("breakpoint", "doubling")
 
 
-def range_of(load: Mapping[str, Any]) -> Range:
+def range_of(load: Mapping[str, Any]) -> search.Range:
     """Return where the search of a run's record went."""
-    return Range.of(load["rate_per_s"], load["round_s"], load["rounds"])
+    return search.Range.of(load["rate_per_s"], load["round_s"], load["rounds"])
 
 
 @dataclass(frozen=True)
 class Tried:
     """A trial and the numbers it rests on."""
 
-    trial: Trial
+    trial: search.Trial
     turn: RecordedTurn
     totals: Totals
     achieved_per_s: float
@@ -119,23 +109,23 @@ def trials(tally: RunTally, arm: str, rules: Rules) -> list[Tried]:
     return [_marked(one, slow) for one in found]
 
 
-def next_step(tally: RunTally, arm: str, rules: Rules) -> NextTurn | None:
+def next_step(tally: RunTally, arm: str, rules: Rules) -> search.NextTurn | None:
     """Return the next turn of an arm; None if its search is over."""
     within = range_of(tally.run.load)
     tried = trials(tally, arm, rules)
     made = [one.trial for one in tried]
-    trial = next_trial(within, made)
+    trial = search.next_trial(within, made)
     probes = _probed(tally, arm, tried)
-    if trial is None or is_stuck(made, probes):
+    if trial is None or search.is_stuck(made, probes):
         return None
-    return next_probe(within, made, probes) or trial
+    return search.next_probe(within, made, probes) or trial
 
 
-def result(tally: RunTally, arm: str, tried: Sequence[Tried]) -> Result:
+def result(tally: RunTally, arm: str, tried: Sequence[Tried]) -> search.Result:
     """Say what the search on an arm has found."""
     made = [one.trial for one in tried]
-    stuck = is_stuck(made, _probed(tally, arm, tried))
-    return conclude(range_of(tally.run.load), made, stuck=stuck)
+    stuck = search.is_stuck(made, _probed(tally, arm, tried))
+    return search.conclude(range_of(tally.run.load), made, stuck=stuck)
 
 
 def _usual_ns(tried: Sequence[Tried], known_ns: float | None = None) -> float | None:
@@ -149,12 +139,12 @@ def _probes(tally: RunTally, arm: str) -> list[RecordedTurn]:
     return [turn for turn in tally.turns_of(arm) if turn.started.phase == "probe"]
 
 
-def _probed(tally: RunTally, arm: str, tried: Sequence[Tried]) -> list[Probed]:
+def _probed(tally: RunTally, arm: str, tried: Sequence[Tried]) -> list[search.Probed]:
     last = tried[-1].turn.started.turn if tried else -1
     usual_ns = _usual_ns(tried)
     since = [turn for turn in _probes(tally, arm) if turn.started.turn > last]
     return [
-        Probed(_has_recovered(turn, usual_ns), _end_s(turn) - since[0].started.at_s)
+        search.Probed(_has_recovered(turn, usual_ns), _end_s(turn) - since[0].started.at_s)
         for turn in since
     ]
 
@@ -200,11 +190,7 @@ def _tried(turn: RecordedTurn, totals: Totals, rules: Rules, usual_ns: float | N
         broke_by.append(THROUGHPUT)
     if rules.default_errors and (totals.call.error_rate or 0) > rules.most_failed:
         broke_by.append(ERRORS)
-    trial = Trial(
-        turn.started.rate,
-        tuple(broke_by),
-        own_limit=full and not broke_by,
-    )
+    trial = search.Trial(turn.started.rate, tuple(broke_by), own_limit=full and not broke_by)
     return Tried(trial, turn, totals, achieved_per_s)
 
 
