@@ -12,10 +12,7 @@ MESSAGES: Final[Collection[bytes]] = (b"", b"message")
 """The names of events that carry messages."""
 _END: Final = b"\r\n0\r\n\r\n"
 """Of the last chunk with data, and the chunk without any that ends a body."""
-_FORMS: Final = (
-    (b"event: message\ndata: ", b"\n\n"),
-    (b"event: message\r\ndata: ", b"\r\n\r\n"),
-)
+_FORMS: Final = ((b"event: message\ndata: ", b"\n\n"), (b"event: message\r\ndata: ", b"\r\n\r\n"))
 """How servers write an event: TypeScript's SDK and ours, Python's."""
 
 

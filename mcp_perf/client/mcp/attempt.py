@@ -15,15 +15,7 @@ from mcp_perf.client.protocol import jsonrpc, tasks
 from mcp_perf.client.protocol.answers import NoAnswer, Responder, Rounds
 from mcp_perf.client.protocol.requests import Arguments, PreparedCall, Request
 from mcp_perf.client.protocol.tasks import TaskState
-from mcp_perf.client.reply import (
-    CHECK_FAILED,
-    OK,
-    RPC_ERROR,
-    TIMEOUT,
-    Heard,
-    Reply,
-    beginning,
-)
+from mcp_perf.client.reply import CHECK_FAILED, OK, RPC_ERROR, TIMEOUT, Heard, Reply, beginning
 
 NOTHING: Final[dict[str, Any]] = {}
 _CANCEL_S: Final = 1.0

@@ -16,14 +16,7 @@ from mcp_perf.client import errors
 from mcp_perf.client.channels.channel import Channel
 from mcp_perf.client.http.dialing import Clock
 from mcp_perf.client.mcp.attempt import NOTHING, CallAttempt, no_session
-from mcp_perf.client.mcp.handshake import (
-    Observer,
-    Sleep,
-    Terms,
-    agree,
-    discover,
-    pause,
-)
+from mcp_perf.client.mcp.handshake import Observer, Sleep, Terms, agree, discover, pause
 from mcp_perf.client.mcp.lifetime import Openings
 from mcp_perf.client.mcp.listening import Listening
 from mcp_perf.client.mcp.lists import list_tools

@@ -134,11 +134,7 @@ class ListenStream:
     """
 
     def __init__(
-        self,
-        origin: Origin,
-        openings: StreamOpenings,
-        inbox: Inbox,
-        stray: Callable[[bytes], None],
+        self, origin: Origin, openings: StreamOpenings, inbox: Inbox, stray: Callable[[bytes], None]
     ) -> None:
         self.connection = Connection(origin, openings.clock)
         self._openings = openings

@@ -24,13 +24,7 @@ from mcp_perf.client.protocol.answers import respond
 from mcp_perf.client.protocol.identity import PROGRESS, token_of
 from mcp_perf.client.protocol.jsonrpc import RequestId
 from mcp_perf.client.protocol.multiplex import AnswersElsewhere
-from mcp_perf.client.protocol.requests import (
-    ARGUMENTS_HOLE,
-    Arguments,
-    Call,
-    PreparedCall,
-    encode,
-)
+from mcp_perf.client.protocol.requests import ARGUMENTS_HOLE, Arguments, Call, PreparedCall, encode
 from mcp_perf.client.protocol.session_loss import Standing, loss
 from mcp_perf.client.protocol.subscriptions import LISTENED
 from mcp_perf.client.protocol.tools import Tool, param_headers

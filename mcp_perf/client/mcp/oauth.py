@@ -326,10 +326,7 @@ def _finish(awaitable: Any) -> Any:
 
 
 def _provider(
-    url: str,
-    identity: Registration,
-    send: Callable[[httpx2.Request], httpx2.Response],
-    hide: Hide,
+    url: str, identity: Registration, send: Callable[[httpx2.Request], httpx2.Response], hide: Hide
 ) -> OAuthClientProvider:
     scope = " ".join(identity.scopes) or None
     issuer = identity.issuer or None

@@ -36,16 +36,7 @@ from mcp_perf.client.protocol.requests import (
 )
 from mcp_perf.client.protocol.session_loss import FORGOT, Doubt
 from mcp_perf.client.protocol.tools import Tool
-from mcp_perf.client.reply import (
-    OK,
-    RATE_LIMITED,
-    REJOINED,
-    REOPENED,
-    TIMEOUT,
-    Reply,
-    Stop,
-    ignore,
-)
+from mcp_perf.client.reply import OK, RATE_LIMITED, REJOINED, REOPENED, TIMEOUT, Reply, Stop, ignore
 
 __all__ = ["Call", "McpClient", "Request"]
 

@@ -130,14 +130,7 @@ class RateLevel(DocumentPart):
 
 
 SearchEnd = Literal[
-    "knee",
-    "held",
-    "lowest",
-    "generator",
-    "own_limit",
-    "unsteady",
-    "did_not_recover",
-    "unfinished",
+    "knee", "held", "lowest", "generator", "own_limit", "unsteady", "did_not_recover", "unfinished"
 ]
 
 

@@ -18,15 +18,7 @@ from mcp_perf.results.stats import rounds as stats
 from mcp_perf.results.stats.drift import FEWEST_ROUNDS
 from mcp_perf.results.stats.leaks import ONLY_WARM, Growth
 from mcp_perf.results.stats.rounds import certain
-from mcp_perf.results.tally.metrics import (
-    FRACTIONS,
-    Evidence,
-    Totals,
-    bare,
-    is_time,
-    paired,
-    whose,
-)
+from mcp_perf.results.tally.metrics import FRACTIONS, Evidence, Totals, bare, is_time, paired, whose
 from mcp_perf.results.tally.steadiness import drifts, may_change
 from mcp_perf.scenario.model.gates import METRICS, Gate
 
@@ -205,12 +197,7 @@ def _thin(metric: str, evidence: Evidence, beyond: int) -> int | None:
 
 
 def _by_ranks(
-    bound: rule.Bound,
-    metric: str,
-    evidence: Evidence,
-    value: float,
-    hint: str,
-    unseen: float = 1.0,
+    bound: rule.Bound, metric: str, evidence: Evidence, value: float, hint: str, unseen: float = 1.0
 ) -> rule.Judgement:
     """Judge a percentile by the ranks of all samples.
 
