@@ -59,10 +59,20 @@ class Responder:
     def to(self, method: str, params: Mapping[str, Any]) -> dict[str, Any]:
         """Return the result of a server's request. Raises NoAnswer."""
         if method == ELICITATION and self.elicitation is not None:
-            _refuse_undeclared_mode(params)
-            return _elicited(self.elicitation, params)
+            mode = params.get("mode", "form")
+            if mode not in _MODES:  # 2025-11-25, "Elicitation": MUST
+                said = f"the server asks by {method} in the mode {mode!r}, which is not declared"
+                raise NoAnswer(said, INVALID_PARAMS)
+            action = self.elicitation.get("action", "accept")
+            if action != "accept" or mode == "url":
+                return {"action": action}
+            content = {**_defaults(params), **self.elicitation.get("content", {})}
+            return {"action": action, "content": content}
         if method == SAMPLING and self.sampling is not None:
-            _refuse_tool_use(params)
+            for name in _TOOL_USE:  # 2025-11-25, "Sampling", "Tools in sampling": MUST
+                if name in params:
+                    said = f"the server asks by {method} with {name!r}, and sampling.tools is not"
+                    raise NoAnswer(f"{said} declared", INVALID_PARAMS)
             return dict(self.sampling)
         if method == ROOTS and self.roots is not None:
             return {"roots": [dict(root) for root in self.roots]}
@@ -131,33 +141,6 @@ def respond(request: Mapping[str, Any], answers: Responder) -> dict[str, Any]:
     except NoAnswer as error:
         return {**response, "error": {"code": error.code, "message": str(error)}}
     return {**response, "result": result}
-
-
-def _refuse_undeclared_mode(params: Mapping[str, Any]) -> None:
-    """Hold the server to the modes that were declared (2025-11-25, "Elicitation": MUST)."""
-    mode = params.get("mode", "form")
-    if mode not in _MODES:
-        raise NoAnswer(
-            f"the server asks by {ELICITATION} in the mode {mode!r}, which is not declared",
-            INVALID_PARAMS,
-        )
-
-
-def _refuse_tool_use(params: Mapping[str, Any]) -> None:
-    """Refuse tools for the model (2025-11-25, "Sampling", "Tools in sampling": MUST)."""
-    for name in _TOOL_USE:
-        if name in params:
-            raise NoAnswer(
-                f"the server asks by {SAMPLING} with {name!r}, and sampling.tools is not declared",
-                INVALID_PARAMS,
-            )
-
-
-def _elicited(script: Mapping[str, Any], params: Mapping[str, Any]) -> dict[str, Any]:
-    action = script.get("action", "accept")
-    if action != "accept" or params.get("mode") == "url":
-        return {"action": action}
-    return {"action": action, "content": {**_defaults(params), **script.get("content", {})}}
 
 
 def _defaults(params: Mapping[str, Any]) -> dict[str, Any]:

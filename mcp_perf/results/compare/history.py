@@ -85,17 +85,13 @@ def points(store: str, scenario: str = "", metrics: Sequence[tuple[str, str]] = 
     if scenario:
         query = query.where(_RUNS.c.scenario == scenario)
     if metrics:
-        wanted = (_wanted(arm, name) for arm, name in metrics)
-        query = query.where(sa.or_(*wanted))
+        of = _METRICS.c
+        wanted = ([of.metric == name, *([of.arm == arm] if arm else [])] for arm, name in metrics)
+        query = query.where(sa.or_(*(sa.and_(*all_of) for all_of in wanted)))
     with _connected(store) as engine, engine.connect() as connection:
         if not sa.inspect(connection).has_table(_RUNS.name):
             return []
         return [_point(row) for row in connection.execute(query).mappings()]
-
-
-def _wanted(arm: str, metric: str) -> sa.ColumnElement[bool]:
-    named = _METRICS.c.metric == metric
-    return sa.and_(named, _METRICS.c.arm == arm) if arm else named
 
 
 def _point(row: Any) -> Point:
@@ -130,8 +126,10 @@ def _group(identity: RunIdentity, arm: str) -> str:
 def _connected(store: str) -> Iterator[sa.Engine]:
     try:
         url = sa.make_url(store)
-        engine = sa.create_engine(url, poolclass=sa.NullPool, connect_args=_arguments(url))
-        if url.get_backend_name() == "sqlite" and url.database:
+        sqlite = url.get_backend_name() == "sqlite"
+        waits = {"timeout": _PATIENCE_S} if sqlite else {"connect_timeout": _CONNECT_S}
+        engine = sa.create_engine(url, poolclass=sa.NullPool, connect_args=waits)
+        if sqlite and url.database:
             folders.make(Path(url.database).parent)
         yield engine
     except ImportError as error:
@@ -147,12 +145,6 @@ def _connected(store: str) -> Iterator[sa.Engine]:
         said = " ".join(str(cause).split())
         shown = url.render_as_string(hide_password=True)
         raise HistoryError(f"The history {shown} cannot be used: {said}") from error
-
-
-def _arguments(url: sa.URL) -> dict[str, Any]:
-    if url.get_backend_name() == "sqlite":
-        return {"timeout": _PATIENCE_S}
-    return {"connect_timeout": _CONNECT_S}
 
 
 def _create(engine: sa.Engine) -> None:

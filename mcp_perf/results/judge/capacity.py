@@ -41,6 +41,9 @@ def _capacity(tally: RunTally, arm: str, rules: trial.Rules) -> Capacity:
     tried = trial.trials(tally, arm, rules)
     result = trial.result(tally, arm, tried)
     stuck = result.outcome == "did_not_recover"
+    by_rate: defaultdict[float, list[trial.Tried]] = defaultdict(list)
+    for one in tried:
+        by_rate[one.trial.rate].append(one)
     return Capacity(
         outcome=result.outcome,
         held=result.outcome == "held",
@@ -49,15 +52,8 @@ def _capacity(tally: RunTally, arm: str, rules: trial.Rules) -> Capacity:
         broke_by=list(result.broke_by),
         did_not_recover_from=tried[-1].trial.rate if stuck else None,
         conditions=rules.described(),
-        levels=_levels(tried),
+        levels=[_level(rate, by_rate[rate]) for rate in sorted(by_rate)],
     )
-
-
-def _levels(tried: Sequence[trial.Tried]) -> list[RateLevel]:
-    by_rate: defaultdict[float, list[trial.Tried]] = defaultdict(list)
-    for one in tried:
-        by_rate[one.trial.rate].append(one)
-    return [_level(rate, by_rate[rate]) for rate in sorted(by_rate)]
 
 
 def _level(rate: float, tried: Sequence[trial.Tried]) -> RateLevel:

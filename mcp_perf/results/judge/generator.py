@@ -163,8 +163,9 @@ def _broken(node: NodeHealth, limits: GeneratorLimits) -> Iterator[tuple[str, li
 
 def _stalls(node: NodeHealth, limits: GeneratorLimits) -> Iterator[tuple[str, list[int]]]:
     for arm in dict.fromkeys(one.arm for one in node.rounds.values()):
-        found = together(one for one in node.rounds.values() if one.arm == arm)
-        stalled = [turn for turn in _where(node, _has_stalled) if node.rounds[turn].arm == arm]
+        of_arm = {turn: one for turn, one in node.rounds.items() if one.arm == arm}
+        found = together(of_arm.values())
+        stalled = [turn for turn, one in of_arm.items() if one.stalled_s > 0]
         longest = f"{found.longest_stall_s:.3g} s in"
         if found.lost > limits.lost_time:
             lost = f"lost {found.lost_s:.3g} s of {found.up_to_bell_s:.3g} s in rounds of {arm}"
@@ -176,10 +177,6 @@ def _stalls(node: NodeHealth, limits: GeneratorLimits) -> Iterator[tuple[str, li
 
 def _where(node: NodeHealth, broke: Callable[[RoundHealth], bool]) -> list[int]:
     return [turn for turn, one in node.rounds.items() if broke(one)]
-
-
-def _has_stalled(one: RoundHealth) -> bool:
-    return one.stalled_s > 0
 
 
 def _machine(node: str) -> str:

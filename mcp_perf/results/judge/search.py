@@ -273,7 +273,7 @@ def _wanted(within: Range, trials: Sequence[Trial]) -> float | None:
     if low is None and high is not None and high > within.lowest:
         return max(high / 2, within.lowest)
     if low is not None and high is not None and high > NARROW * low:
-        return _middle(low, high)
+        return _readable(math.sqrt(low * high))
     return _too_few(trials, low, high) or _aside(within, trials)
 
 
@@ -357,10 +357,6 @@ def _bracket(trials: Sequence[Trial]) -> tuple[float | None, float | None]:
     index = wrong.index(min(wrong))
     ends = [None, *rates, None]
     return ends[index], ends[index + 1]
-
-
-def _middle(low: float, high: float) -> float:
-    return _readable(math.sqrt(low * high))
 
 
 def _readable(rate: float) -> float:

@@ -105,8 +105,14 @@ def trials(tally: RunTally, arm: str, rules: Rules) -> list[Tried]:
         generator = turn.started.turn in broken
         found.append(replace(one, trial=replace(one.trial, rounds=rounds, generator=generator)))
         usual_ns = _usual_ns(found[-1:], usual_ns)
-    slow = _slow_probes(tally, arm, usual_ns)
-    return [_marked(one, slow) for one in found]
+    # Whether the target was slower in a probe than it is by now.
+    probes = [] if usual_ns is None else _probes(tally, arm)
+    slow = {turn.started.turn: not _has_recovered(turn, usual_ns) for turn in probes}
+    for at, one in enumerate(found):
+        last = max((number for number in slow if number < one.turn.started.turn), default=None)
+        unsettled = last is not None and slow[last]
+        found[at] = replace(one, trial=replace(one.trial, unsettled=unsettled))
+    return found
 
 
 def next_step(tally: RunTally, arm: str, rules: Rules) -> search.NextTurn | None:
@@ -143,14 +149,11 @@ def _probed(tally: RunTally, arm: str, tried: Sequence[Tried]) -> list[search.Pr
     last = tried[-1].turn.started.turn if tried else -1
     usual_ns = _usual_ns(tried)
     since = [turn for turn in _probes(tally, arm) if turn.started.turn > last]
+    begun_s = since[0].started.at_s if since else 0.0
     return [
-        search.Probed(_has_recovered(turn, usual_ns), _end_s(turn) - since[0].started.at_s)
+        search.Probed(_has_recovered(turn, usual_ns), turn.started.at_s + turn.observed_s - begun_s)
         for turn in since
     ]
-
-
-def _end_s(turn: RecordedTurn) -> float:
-    return turn.started.at_s + max((one.observed_s for one in turn.shares.values()), default=0.0)
 
 
 def _has_recovered(turn: RecordedTurn, usual_ns: float | None) -> bool:
@@ -161,20 +164,6 @@ def _has_recovered(turn: RecordedTurn, usual_ns: float | None) -> bool:
     return usual_ns is None or 1e6 * typical_ms <= _RECOVERED * usual_ns + _RECOVERED_NS
 
 
-def _slow_probes(tally: RunTally, arm: str, usual_ns: float | None) -> dict[int, bool]:
-    """Return turn -> whether the target was slower in this probe than it is by now."""
-    if usual_ns is None:
-        return {}
-    probes = _probes(tally, arm)
-    return {turn.started.turn: not _has_recovered(turn, usual_ns) for turn in probes}
-
-
-def _marked(one: Tried, slow: Mapping[int, bool]) -> Tried:
-    last = max((number for number in slow if number < one.turn.started.turn), default=None)
-    unsettled = last is not None and slow[last]
-    return replace(one, trial=replace(one.trial, unsettled=unsettled))
-
-
 def _tried(turn: RecordedTurn, totals: Totals, rules: Rules, usual_ns: float | None) -> Tried:
     usual_ns = (totals.journey.ok.min_ns or 0) if usual_ns is None else usual_ns
     achieved_per_s = _achieved_per_s(turn, totals, usual_ns)
@@ -183,9 +172,10 @@ def _tried(turn: RecordedTurn, totals: Totals, rules: Rules, usual_ns: float | N
     # A journey that failed is not missing: how many may fail is another condition.
     done = achieved_per_s * turn.started.planned_s
     missing = asked.planned * (totals.success_rate or 1) - done
+    [typical_ns] = totals.journey.ok.latency.percentiles([0.5])
     broke_by = [gate.text for gate in rules.gates if not _holds(gate, asked)]
     if missing > max(SPARED, (1 - FOLLOWS) * asked.planned) or (
-        full and _is_slow(totals, usual_ns)
+        full and (typical_ns or 0.0) > _SLOW * usual_ns
     ):
         broke_by.append(THROUGHPUT)
     if rules.default_errors and (totals.call.error_rate or 0) > rules.most_failed:
@@ -199,11 +189,6 @@ def _without_dropped(totals: Totals) -> Totals:
     asked = copy.copy(totals)
     asked.planned, asked.dropped = totals.planned - totals.dropped, 0
     return asked
-
-
-def _is_slow(totals: Totals, usual_ns: float) -> bool:
-    [typical_ns] = totals.journey.ok.latency.percentiles([0.5])
-    return typical_ns is not None and typical_ns > _SLOW * usual_ns
 
 
 def _holds(gate: Gate, totals: Totals) -> bool:
@@ -237,6 +222,5 @@ def _achieved_per_s(turn: RecordedTurn, totals: Totals, usual_ns: float) -> floa
     shortest). Whichever is higher: a target that does not keep up fails by both.
     """
     in_time = totals.throughput_per_s or 0.0
-    observed_s = max((share.observed_s for share in turn.shares.values()), default=0.0)
-    span_s = max(turn.started.planned_s, observed_s - usual_ns / 1e9)
+    span_s = max(turn.started.planned_s, turn.observed_s - usual_ns / 1e9)
     return max(in_time, totals.journeys_done / span_s)

@@ -6,6 +6,7 @@ Nothing passes by absence: an arm, a worker or an end that is missing leaves at 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import starmap
 from typing import Final
 
 from mcp_perf.outcomes import FAILED
@@ -111,7 +112,9 @@ def decide(facts: Facts) -> Decision:
     reasons = in_order(told)
     verdict, code = VERDICTS[RANKS[reasons[0].code]]
     if verdict == "FAIL" and facts.search is None:
-        reasons = in_order([*_explained(facts), *reasons])
+        # A target that was away for some time explains what failed; alone that fails no run.
+        away = [because(code, text) for _, code, text in outages.returned(facts.outages)]
+        reasons = in_order([*away, *reasons])
     return Decision(verdict, _ENDED_BY.get(facts.ended, code), reasons)
 
 
@@ -150,14 +153,7 @@ def _invalid(facts: Facts) -> Iterator[Reason]:
         )
     # A search goes beyond what the target holds, and tells by itself where the generator did not.
     if facts.search is None:
-        for code, text in generator.reasons(facts.health):
-            yield because(code, text)
-
-
-def _explained(facts: Facts) -> Iterator[Reason]:
-    """Say of a run that fails when a target was away for some time: alone that fails no run."""
-    for _, code, text in outages.returned(facts.outages):
-        yield because(code, text)
+        yield from starmap(because, generator.reasons(facts.health))
 
 
 def _deserted(facts: Facts) -> Iterator[Reason]:
@@ -166,8 +162,7 @@ def _deserted(facts: Facts) -> Iterator[Reason]:
     for arm, code, text in outages.stopped(facts.outages, unfit):
         if not _passed_on(arm, ABOUT_ERRORS, facts.gates):
             yield because(code, text)
-    for code, text in outages.users_without(facts.arms, facts.lost):
-        yield because(code, text)
+    yield from starmap(because, outages.users_without(facts.arms, facts.lost))
     if facts.aborted:
         by_deeds = not facts.unfit or any(_too_many(t, facts) for t in facts.arms.values())
         yield because("aborted" if by_deeds else "unanswered", facts.aborted)
@@ -272,8 +267,7 @@ def _mended(facts: Facts) -> Iterator[Reason]:
     for arm, totals in facts.arms.items() if facts.search is None else ():
         if not _passed_on(arm, HEALINGS, facts.gates):
             lost = facts.lost.get(arm, {})
-            for code, text in outages.mended(arm, totals, lost, facts.most_healed):
-                yield because(code, text)
+            yield from starmap(because, outages.mended(arm, totals, lost, facts.most_healed))
 
 
 def _regressions(what: str, verdict: VerdictName, facts: Facts) -> Iterator[Reason]:

@@ -12,14 +12,10 @@ COLD: Final = "The warm-up was too short: make it longer (load: warmup)."
 
 def drift_notes(arm: str, found: Sequence[Drift]) -> Iterator[str]:
     """Say once of each metric how it changed, by a step where one is shown."""
-    shown = {one.metric: one for one in found if _matters(one)}
+    clear = (one for one in found if not one.ci95[0] <= 0 <= one.ci95[1])
+    shown = {one.metric: one for one in clear if abs(one.change) >= SMALLEST}
     for one in shown.values():
         yield f"{_told(arm, one)} {COLD}" if _cold(one) else _told(arm, one)
-
-
-def _matters(one: Drift) -> bool:
-    low, high = one.ci95
-    return abs(one.change) >= SMALLEST and not low <= 0 <= high
 
 
 def _told(arm: str, one: Drift) -> str:

@@ -30,9 +30,11 @@ def layers(names: Sequence[str], evidence: Mapping[str, Evidence]) -> list[Layer
     medians = {
         name: [evidence[name].rounds[number].value(METRIC) for number in shared] for name in names
     }
-    return [
-        _with_drops(_layer(lower, upper, medians), evidence) for lower, upper in pairwise(names)
-    ]
+    found = []
+    for lower, upper in pairwise(names):
+        layer, warnings = _layer(lower, upper, medians), dropped(evidence[lower], evidence[upper])
+        found.append(layer.model_copy(update={"warnings": [*layer.warnings, *warnings]}))
+    return found
 
 
 def _layer(lower: str, upper: str, medians: Mapping[str, Sequence[float | None]]) -> Layer:
@@ -53,11 +55,6 @@ def _layer(lower: str, upper: str, medians: Mapping[str, Sequence[float | None]]
         return result.model_copy(update={"cost_ms": cost, "warnings": [alike]})
     half = half_width(differences)
     return result.model_copy(update={"cost_ms": cost, "ci95": (cost - half, cost + half)})
-
-
-def _with_drops(layer: Layer, evidence: Mapping[str, Evidence]) -> Layer:
-    warning = dropped(evidence[layer.from_], evidence[layer.to])
-    return layer.model_copy(update={"warnings": [*layer.warnings, *warning]})
 
 
 def _mean(values: Sequence[float]) -> float | None:

@@ -261,10 +261,9 @@ def _broken(
 
 def _thin(logs: Sequence[float], metric: str) -> str | None:
     if len(logs) < FEWEST_ROUNDS:
-        return (
-            f"{_rounds(len(logs))} of each arm cannot show a difference, however large: at least "
-            f"{FEWEST_ROUNDS} are needed."
-        )
+        made = f"{len(logs)} round{'' if len(logs) == 1 else 's'} of each arm"
+        needed = f"at least {FEWEST_ROUNDS} are needed"
+        return f"{made} cannot show a difference, however large: {needed}."
     if same(logs):
         return None if metric in EXACT else f"Every round gave the same ratio: {NO_NOISE}"
     return None
@@ -273,7 +272,3 @@ def _thin(logs: Sequence[float], metric: str) -> str | None:
 def same(logs: Sequence[float]) -> bool:
     """Tell whether the numbers are so equal that they have no noise."""
     return max(logs) - min(logs) <= SAME
-
-
-def _rounds(number: int) -> str:
-    return "1 round" if number == 1 else f"{number} rounds"

@@ -169,7 +169,7 @@ class Totals:
 
     def ranked(self, metric: str) -> groups.Ranked:
         """Return what a metric of time is about, in its order: failures last."""
-        return _group(metric)(self).ranked(self._unmeasured(metric))
+        return _TIMED[_prefix(metric)](self).ranked(self._unmeasured(metric))
 
     @property
     def result_tokens(self) -> float | None:
@@ -242,10 +242,6 @@ _TIMED: Final[Mapping[str, Callable[[Totals], groups.Group]]] = {
 
 def _prefix(metric: str) -> str:
     return next(prefix for prefix in _TIMED if metric.startswith(prefix))
-
-
-def _group(metric: str) -> Callable[[Totals], groups.Group]:
-    return _TIMED[_prefix(metric)]
 
 
 def bare(metric: str) -> str:

@@ -83,6 +83,11 @@ class RecordedTurn:
         return max((share.busy_s for share in self.shares.values()), default=0.0)
 
     @property
+    def observed_s(self) -> float:
+        """How long the node recorded that recorded longest."""
+        return max((share.observed_s for share in self.shares.values()), default=0.0)
+
+    @property
     def stretch(self) -> float:
         """The time in which the target served its journeys, over the turn's length.
 
