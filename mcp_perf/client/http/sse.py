@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from typing import Final
 
 MESSAGES: Final[Collection[bytes]] = (b"", b"message")
-"""The names of events that carry messages."""
 _END: Final = b"\r\n0\r\n\r\n"
 """Of the last chunk with data, and the chunk without any that ends a body."""
 _FORMS: Final = ((b"event: message\ndata: ", b"\n\n"), (b"event: message\r\ndata: ", b"\r\n\r\n"))

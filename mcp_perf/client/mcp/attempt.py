@@ -67,7 +67,6 @@ class CallAttempt:
     token: int = 0
     """What its progress is told by: the id of the request that asked for it."""
     heard: Heard | None = None
-    """The notifications that came so far."""
     task: TaskState | None = None
     """What the call has become, if the server answered by a task."""
 

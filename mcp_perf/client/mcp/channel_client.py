@@ -63,7 +63,6 @@ class SessionClient:
         """Open nothing yet; `waiting` is told now and then that the server is still starting."""
         self.waiting = waiting
         self.timeout_s = channel.timeout_s
-        """How long a call may take that says nothing else."""
         self.channel = channel
         ids = ids or RequestIds()
         self.terms = Terms(protocol, answers, observe, clock, sleep, Strays(ids, stray))
@@ -74,7 +73,6 @@ class SessionClient:
         self._conversation = Conversation(self._respond, self.terms.strays)
         self._conversation.end("the session is not open")
         self._subscriptions: list[str] = []
-        """Those that are open, by their requests."""
         self._opening = threading.RLock()
         """Held by who opens the session; the calls beside wait for it."""
         self._is_open = False

@@ -59,7 +59,6 @@ class Listener:
     _asked_ns: int = 0
     _opened_ns: int = 0
     _over: bool = False
-    """Whether the stream is opened no more."""
     _open: threading.Event = field(default_factory=threading.Event)
     """Is set while the stream is open, and when it is over."""
     _stop: threading.Event = field(default_factory=threading.Event)

@@ -79,7 +79,6 @@ class Terms:
         """The version in use; empty until it is negotiated."""
         self.capabilities = self.answers.capabilities
         self.remarks: list[str] = []
-        """What was odd, and is no reason to stop."""
         self.setup_bytes = [0, 0]
         """Received and sent by all requests that are not calls."""
 

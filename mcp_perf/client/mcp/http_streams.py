@@ -34,7 +34,6 @@ class HttpStreams:
 
     def __post_init__(self) -> None:
         self.from_the_start = self.wanted or bool(self.messenger.terms.capabilities)
-        """Whether a session has its stream from the start."""
         self.openings = StreamOpenings(self.messenger.terms.clock, self.observe)
         """Those of subscriptions; the session's stream has its own."""
 

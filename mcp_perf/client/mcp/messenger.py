@@ -60,7 +60,6 @@ class Session:
 
 
 UNSENT: Final = Session()
-"""That of a call before it is sent."""
 
 
 @dataclass(eq=False)

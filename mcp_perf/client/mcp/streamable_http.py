@@ -66,7 +66,6 @@ class McpClient:
         stream: StreamObserver = ignore,
     ) -> None:
         self.timeout_s = endpoint.timeout_s
-        """How long a call may take that says nothing else."""
         ids = ids or RequestIds()
         strays = Strays(ids, stray)
         self.terms = terms = Terms(protocol, answers, observe, clock, sleep, strays)
@@ -115,7 +114,6 @@ class McpClient:
         return self.terms.version
 
     def begin(self) -> None:
-        """Open a connection, and the session where there is none. Raises TargetError."""
         with self.pool.one() as connection:
             connection.ready(self.timeout_s)
             self._enter(connection)
@@ -311,7 +309,6 @@ class McpClient:
     def send(
         self, attempt: HttpAttempt, timeout_s: float, added: dict[str, Any] = NOTHING
     ) -> Reply:
-        """Send a call once, under a new id, with `added` beside its own params; judge the reply."""
         call, arguments, messenger = attempt.call, attempt.arguments, self.messenger
         session = attempt.session = messenger.session
         encoded = session.encoded.get(call)

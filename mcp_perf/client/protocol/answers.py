@@ -43,7 +43,6 @@ class Responder:
     sampling: Mapping[str, Any] | None = None
     """The result of `sampling/createMessage`: `role`, `content`, `model`."""
     roots: Sequence[Mapping[str, Any]] | None = None
-    """The folders: each a `uri` and perhaps a `name`."""
 
     @property
     def capabilities(self) -> dict[str, Any]:

@@ -84,7 +84,6 @@ class Strays:
         self.last = ""
         """The beginning of the last one that a call may have waited for."""
         self.count = 0
-        """How many of these came."""
 
     def since(self, count: int) -> str:
         """Return what came instead of an answer after so many, for the one who waited in vain."""

@@ -48,7 +48,6 @@ class Pending:
     """A request that waits for its answer."""
 
     heard: Heard | None = None
-    """The notifications that came meanwhile."""
     message: bytes = b""
     end_ns: int = 0
     """When the answer arrived, which is before the one who waits gets to run."""
@@ -102,7 +101,6 @@ class Conversation:
         """Requests that were acknowledged, and are answered when nothing more comes."""
         self._pending: dict[RequestId, Pending] = {}
         self._given_up: set[RequestId] = set()
-        """Requests whose answers nobody waits for any more."""
 
     def expect(self, request_id: RequestId, heard: Heard | None = None) -> Pending:
         """Await the answer to a request that is about to be sent. Raises ReadError at the end.

@@ -90,7 +90,6 @@ def encode_message(request_id: int, tail: bytes) -> bytes:
 
 
 INITIALIZED: Final = b'{"jsonrpc":"2.0"' + encode_tail("notifications/initialized", None)
-"""The message that ends a handshake."""
 
 
 def encode_listen(

@@ -41,7 +41,6 @@ class Outcome:
 
     regressions: list[Regression]
     notes: list[str]
-    """How it was compared, and what a reader must know."""
 
 
 @dataclass(frozen=True)

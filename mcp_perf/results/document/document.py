@@ -36,7 +36,6 @@ class Latency(DocumentPart):
 
 
 TIMES: Final = tuple(name for name in Latency.model_fields if name != "n")
-"""The names of the times."""
 
 
 class StepNumbers(DocumentPart):

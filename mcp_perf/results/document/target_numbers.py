@@ -26,7 +26,6 @@ class ResourceNumbers(DocumentPart):
     """Slope of the resident memory, as a fraction of its mean per hour of the run."""
     growth_ci95: tuple[float, float] | None = None
     growth_why_not: str = ""
-    """Why the slope has no interval."""
     threads: int | None = None
     """At most."""
     fds: int | None = None
@@ -84,4 +83,3 @@ class ContextNumbers(DocumentPart):
     result_tokens: float | None = None
     """Of the mean answer that was ok."""
     estimator: str = ""
-    """How tokens were estimated."""

@@ -131,7 +131,6 @@ class Health(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     cores: int = 0
     """Processors that this process may use; 0 is not known."""
     machine_cores: int = 0
-    """All processors of the machine."""
 
 
 class Slice(Record, tag="slice", frozen=True, kw_only=True):

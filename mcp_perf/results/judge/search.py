@@ -117,20 +117,15 @@ class Probed:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a search has found."""
+    """What a search has found; `Capacity` of the document says what each outcome is."""
 
     outcome: SearchEnd
-    """`knee`; `held` even at the highest rate; `lowest`: not even that one did; `generator`,
-    `own_limit`: these were the limit; `unsteady`: the same rates held and broke; `did_not_recover`:
-    the target, after the last trial; `unfinished`: more trials were needed."""
     rate: float | None
-    """The highest rate that held, by the majority of its trials."""
     low: float | None
     """The highest rate, not above it, that held every time."""
     high: float | None
     """The lowest rate above it that the target broke every time."""
     broke_by: tuple[str, ...]
-    """What was not met just above it."""
 
 
 def next_trial(within: Range, trials: Sequence[Trial]) -> NextTurn | None:

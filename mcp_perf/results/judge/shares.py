@@ -38,7 +38,6 @@ class ShareCounts:
     seen_share: float = 1.0
     """As large a share of them as the estimate rests on."""
     sampled: str = ""
-    """A sentence on the sample."""
     certain: float = 1.0
     """As large a share of them as would say as much if no round shared its failures."""
 

@@ -66,7 +66,6 @@ class Facts:
     clean: bool = True
     """Whether nothing at all went wrong, before, in and after the rounds."""
     regressions: Sequence[Regression] = ()
-    """Against the baseline."""
     arms: Mapping[str, Totals]
     health: GeneratorHealth
     complete: bool

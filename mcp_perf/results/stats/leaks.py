@@ -36,7 +36,6 @@ class Growth:
     rounds: int
     span_s: float
     why_not: str = ""
-    """Why there is no interval, and what to do."""
 
 
 def growth(rounds: Sequence[tuple[float, float]]) -> Growth:

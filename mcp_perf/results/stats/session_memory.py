@@ -40,7 +40,6 @@ class PerSession:
     ci95: tuple[float, float] | None
     levels: int
     why_not: str = ""
-    """Why there is no number, or no interval, and what to do."""
 
 
 def per_session(before: int | None, levels: Sequence[SessionLevel]) -> PerSession:

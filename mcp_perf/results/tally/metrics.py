@@ -68,7 +68,6 @@ class Totals:
         """From the cancellation of a call to its end at the server; a `timeout` where that did not
         come, and the time is that after which nobody waited any longer."""
         self.strays = {name: group.all.n for name, group in _groups(turns, groups.STRAY).items()}
-        """What came for no call, by its kind."""
         ended = [share.ended for turn in turns for share in turn.shares.values() if share.ended]
         self.is_open = any(turn.started.rate for turn in turns)
         self.planned = sum(record.planned for record in ended)
