@@ -8,7 +8,7 @@ and the gravest verdict counts. Comparisons need no levels: the rounds of a pair
 """
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,7 +16,7 @@ from mcp_perf.results.document.document import GateResult
 from mcp_perf.results.judge.gates import judge
 from mcp_perf.results.judge.rule import GRAVITY, show
 from mcp_perf.results.judge.verdict import SearchFacts
-from mcp_perf.results.tally.arm_facts import unsampled
+from mcp_perf.results.tally.arm_facts import sharing, unsampled
 from mcp_perf.results.tally.metrics import Evidence, Totals, facts
 from mcp_perf.results.tally.tally import RunTally
 from mcp_perf.results.tally.turns import RecordedTurn
@@ -32,20 +32,27 @@ LevelKey = tuple[int, float]
 """Users, and journeys per second (0 in a closed load)."""
 
 
+def evidence_of(
+    tally: RunTally, arm: str, turns: Sequence[RecordedTurn], by_turn: Mapping[int, Totals]
+) -> Evidence:
+    """Return what an arm did in some of its measured turns."""
+    shared = sharing(tally, arm)
+    known = facts(tally.run.arms.get(arm, {})) | tally.sessions.facts(arm, shared)
+    return Evidence(
+        totals=Totals(turns, known),
+        rounds={t.started.round: by_turn[t.started.turn] for t in turns if t.finished},
+        complete=tally.complete,
+        unsampled=unsampled(tally, arm),
+        sessions=tally.sessions.of_arm(arm, shared),
+    )
+
+
 def by_level(tally: RunTally, arm: str, by_turn: Mapping[int, Totals]) -> dict[LevelKey, Evidence]:
     """Return what an arm did at each level, in the order in which they came."""
     turns = defaultdict(list)
     for turn in tally.measured(arm):
         turns[turn.started.users, turn.started.rate].append(turn)
-    return {
-        level: Evidence(
-            Totals(found, facts(tally.run.arms.get(arm, {}))),
-            {t.started.round: by_turn[t.started.turn] for t in found if t.finished},
-            tally.complete,
-            unsampled(tally, arm),
-        )
-        for level, found in turns.items()
-    }
+    return {level: evidence_of(tally, arm, found, by_turn) for level, found in turns.items()}
 
 
 def judge_levels(

@@ -1,7 +1,7 @@
 """An arm's numbers for the document: over all measured rounds, by step, journey and round."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from mcp_perf.outcomes import CLASSES
 from mcp_perf.results.document import document
@@ -23,6 +23,15 @@ from mcp_perf.results.tally.metrics import (
 from mcp_perf.results.tally.tally import RunTally
 from mcp_perf.results.tally.turns import RecordedTurn
 
+_OF_ROUNDS: Final = (
+    *("planned", "dropped", "calls", "journeys_done", "throughput_per_s", "calls_per_s"),
+)
+_OF_ARMS: Final = (
+    *("success_rate", "rate_limited_rate", "admitted_per_s", "session_loss_rate", "healed_rate"),
+    *("strays", "stray_rate", "bytes_per_journey"),
+)
+"""What the document has by the name that it has in the totals; `_OF_ROUNDS` arms have as well."""
+
 
 def arm_numbers(
     tally: RunTally,
@@ -34,20 +43,17 @@ def arm_numbers(
 ) -> document.ArmNumbers:
     """Give the numbers of an arm: `totals` over its measured rounds, and turn by turn."""
     described = tally.run.arms.get(arm, {})
-    calls = totals.call.all
-    turns = tally.turns_of(arm)
+    calls, lost, turns = totals.call.all, losses(tally, arm), tally.turns_of(arm)
     warmup = sum(
         by_turn[turn.started.turn].calls for turn in turns if turn.started.phase == "warmup"
     )
     return document.ArmNumbers(
         target=described.get("target", ""),
         protocol=described.get("protocol", ""),
-        success_rate=totals.success_rate,
-        rate_limited_rate=totals.rate_limited_rate,
-        admitted_per_s=totals.admitted_per_s,
         classes=_classes(totals.call),
         service_ms=_service(totals.call.ok),
         **_numbers(totals),
+        **{name: getattr(totals, name) for name in _OF_ARMS},
         lag_ms=latency(totals.start.all),
         warmup_calls=warmup,
         setup=_setup(tally, arm),
@@ -59,12 +65,10 @@ def arm_numbers(
         cancel_stop_ms=_ranked(totals, STOP_PREFIX),
         cancel_stops_unmeasured=totals.stops_unmeasured,
         setup_calls=sum(n for (of_arm, _), n in tally.setup.items() if of_arm == arm),
-        strays=totals.strays,
-        stray_rate=totals.stray_rate,
-        **_healed(tally, arm, totals),
+        sessions_lost=lost.total() - lost[REFUSED],
+        sessions_lost_by=dict(lost),
         bytes_in=calls.bytes_in,
         bytes_out=calls.bytes_out,
-        bytes_per_journey=totals.bytes_per_journey,
         resources=_resources(tally, arm, totals),
         sessions=tally.sessions.of_arm(arm, sharing(tally, arm)),
         upstream=upstream_numbers(tally, arm, totals.journeys_done),
@@ -81,16 +85,6 @@ def arm_numbers(
         drift=list(drift),
         capacity=capacity,
     )
-
-
-def _healed(tally: RunTally, arm: str, totals: Totals) -> dict[str, Any]:
-    lost = losses(tally, arm)
-    return {
-        "sessions_lost": lost.total() - lost[REFUSED],
-        "sessions_lost_by": dict(lost),
-        "session_loss_rate": totals.session_loss_rate,
-        "healed_rate": totals.healed_rate,
-    }
 
 
 def _setup(tally: RunTally, arm: str) -> dict[str, document.StepNumbers]:
@@ -148,12 +142,7 @@ def _ranked(totals: Totals, prefix: str) -> document.Latency:
 
 def _numbers(totals: Totals) -> dict[str, Any]:
     return {
-        "planned": totals.planned,
-        "dropped": totals.dropped,
-        "calls": totals.calls,
-        "journeys_done": totals.journeys_done,
-        "throughput_per_s": totals.throughput_per_s,
-        "calls_per_s": totals.calls_per_s,
+        **{name: getattr(totals, name) for name in _OF_ROUNDS},
         "error_rate": totals.call.error_rate,
         "latency_ms": latency(totals.call.ok),
         "failed_ms": latency(totals.call.failures),

@@ -23,7 +23,7 @@ from mcp_perf.results.journal.journal import JournalError, read
 from mcp_perf.results.journal.records import AnyRecord, SampleRecord
 from mcp_perf.results.judge import capacity, generator
 from mcp_perf.results.judge.drops import with_drops
-from mcp_perf.results.judge.levels import LevelKey, by_level, climbed, judge_levels
+from mcp_perf.results.judge.levels import LevelKey, by_level, climbed, evidence_of, judge_levels
 from mcp_perf.results.judge.outages import MOST_HEALED
 from mcp_perf.results.judge.shares import fails_by_deeds
 from mcp_perf.results.judge.verdict import MOST_FAILED, Facts, SearchFacts, decide
@@ -33,9 +33,9 @@ from mcp_perf.results.report.layers import layers
 from mcp_perf.results.report.notes import notes
 from mcp_perf.results.report.replies import replies
 from mcp_perf.results.stats.rounds import holm, pair
-from mcp_perf.results.tally.arm_facts import losses, sharing, unsampled
+from mcp_perf.results.tally.arm_facts import losses, sharing
 from mcp_perf.results.tally.groups import CALL
-from mcp_perf.results.tally.metrics import COMPARED, Evidence, Totals, facts, paired
+from mcp_perf.results.tally.metrics import COMPARED, Evidence, Totals, paired
 from mcp_perf.results.tally.steadiness import drifts
 from mcp_perf.results.tally.tally import RunTally, fold
 from mcp_perf.scenario.model.gates import Gate, GateError, parse
@@ -70,7 +70,7 @@ def build(records: Iterable[AnyRecord]) -> Report:
     """
     tally = fold(records)
     by_turn = {number: Totals([turn]) for number, turn in sorted(tally.turns.items())}
-    evidence = {arm: _evidence(tally, arm, by_turn) for arm in tally.arms}
+    evidence = {arm: evidence_of(tally, arm, tally.measured(arm), by_turn) for arm in tally.arms}
     asked = _gates(tally)
     capacities = capacity.capacities(tally, asked)
     levels = {arm: by_level(tally, arm, by_turn) for arm in tally.arms}
@@ -231,19 +231,6 @@ def _keeping(samples: list[SampleRecord], records: Iterable[AnyRecord]) -> Itera
         if isinstance(record, SampleRecord):
             samples.append(record)
         yield record
-
-
-def _evidence(tally: RunTally, arm: str, by_turn: Mapping[int, Totals]) -> Evidence:
-    turns = tally.measured(arm)
-    known = facts(tally.run.arms.get(arm, {}))
-    known |= tally.sessions.facts(arm, sharing(tally, arm))
-    return Evidence(
-        totals=Totals(turns, known),
-        sessions=tally.sessions.of_arm(arm, sharing(tally, arm)),
-        unsampled=unsampled(tally, arm),
-        rounds={t.started.round: by_turn[t.started.turn] for t in turns if t.finished},
-        complete=tally.complete,
-    )
 
 
 def _idle(tally: RunTally) -> list[str]:

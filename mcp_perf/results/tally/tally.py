@@ -10,14 +10,12 @@ from msgspec.structs import replace
 from mcp_perf.outcomes import HARNESS_ERROR
 from mcp_perf.results.journal import records as journal
 from mcp_perf.results.journal.journal import JournalError
-from mcp_perf.results.tally.groups import CALL, STRAY, STREAM, Group, Tally
+from mcp_perf.results.tally.groups import CALL, STRAY, STREAM, Tally
 from mcp_perf.results.tally.health import GeneratorHealth, GeneratorLimits
 from mcp_perf.results.tally.resource_timeline import ResourceTimeline
 from mcp_perf.results.tally.sessions import SessionTally
 from mcp_perf.results.tally.timeline import Timeline
 from mcp_perf.results.tally.turns import RecordedTurn
-
-__all__ = ["Group", "RecordedTurn", "RunTally", "Tally", "fold"]
 
 
 @dataclass

@@ -18,9 +18,10 @@ from mcp_perf.results.journal.records import (
     TurnEnded,
     TurnStarted,
 )
-from mcp_perf.results.tally.groups import CALL, Group
+from mcp_perf.results.tally.groups import CALL, Group, Tally
 from mcp_perf.results.tally.metrics import Evidence, Totals, paired
-from mcp_perf.results.tally.tally import RecordedTurn, RunTally, Tally, fold
+from mcp_perf.results.tally.tally import RunTally, fold
+from mcp_perf.results.tally.turns import RecordedTurn
 from tests.support import virtual_run as virtual
 from tests.support.virtual_run import Round, cell, pairs
 
