@@ -275,7 +275,9 @@ class SessionClient:
         cancels = method not in ("initialize", "server/discover")
         reply, failure = self._exchange(message, request_id, most_s, cancels=cancels)
         if failure is None and self._start_ns:
-            self._tell_start(reply)
+            started = Reply(self._start_ns)
+            started.end_ns, self._start_ns = reply.end_ns, 0
+            terms.tell(self.channel.starting, started)  # its time until a request was answered
         terms.tell(method, reply)
         if isinstance(failure, errors.CallTimeout):
             last = self.channel.last_line()
@@ -284,11 +286,6 @@ class SessionClient:
         if failure is not None and not isinstance(failure, errors.RefusedError):
             raise errors.ConnectError(f"{method}: {reply.detail}").told_by(reply)
         return reply
-
-    def _tell_start(self, first: Reply) -> None:
-        started = Reply(self._start_ns)
-        started.end_ns, self._start_ns = first.end_ns, 0
-        self.terms.tell(self.channel.starting, started)
 
     # The parts of a call.
 

@@ -159,9 +159,11 @@ def _discovered(terms: Terms, reply: Reply, ask: Ask) -> bool:
         elif supported and not supported & {*eras.HANDSHAKE}:
             shown = ", ".join(sorted(supported))
             raise NegotiationError(f"the server speaks only {shown}, unknown here")
-    if _offers_modern(reply):
+    result = jsonrpc.result_of(reply) if reply.outcome == OK else {}
+    versions = result.get("supportedVersions")
+    if isinstance(versions, list) and eras.MODERN in versions:
         terms.version = eras.MODERN
-        terms.tasks = offered(jsonrpc.result_of(reply).get("capabilities"), modern=True)
+        terms.tasks = offered(result.get("capabilities"), modern=True)
         return True
     if terms.protocol == eras.MODERN:
         raise NegotiationError(
@@ -218,13 +220,6 @@ def _listed(reply: Reply, refused: str) -> set[str]:
 def _supported(error: jsonrpc.RpcError) -> set[str]:
     listed = error.data.get("supported") if isinstance(error.data, dict) else None
     return {str(version) for version in listed} if isinstance(listed, list) else set()
-
-
-def _offers_modern(reply: Reply) -> bool:
-    if reply.outcome != OK:
-        return False
-    versions = jsonrpc.result_of(reply).get("supportedVersions")
-    return isinstance(versions, list) and eras.MODERN in versions
 
 
 def _hint(reply: Reply) -> str:

@@ -18,8 +18,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from mcp_perf.results.compare.notes import notes
-from mcp_perf.results.document.comparison import Regression
-from mcp_perf.results.document.control import control_of
+from mcp_perf.results.document.comparison import Regression, control_of
 from mcp_perf.results.document.part import VerdictName
 from mcp_perf.results.document.run_numbers import ArmRounds, RunNumbers
 from mcp_perf.results.judge import rule

@@ -4,8 +4,7 @@ import math
 from collections.abc import Iterator, Sequence
 
 from mcp_perf.results.compare.comparable import warnings
-from mcp_perf.results.document.comparison import Regression
-from mcp_perf.results.document.control import CONTROL
+from mcp_perf.results.document.comparison import CONTROL, Regression
 from mcp_perf.results.document.run_numbers import RunNumbers
 from mcp_perf.results.judge.rule import show
 from mcp_perf.results.stats.runs import FEWEST_RUNS

@@ -8,8 +8,7 @@ from typing import Any, Final
 from mcp_perf.outcomes import CROSSED_REPLY, FAILED, HARNESS_ERROR, OK
 from mcp_perf.results.compare.baseline import identity, of_arm
 from mcp_perf.results.compare.compare import Outcome, compare_runs
-from mcp_perf.results.document.comparison import Comparison, Regression
-from mcp_perf.results.document.control import CONTROL, control_of
+from mcp_perf.results.document.comparison import CONTROL, Comparison, Regression, control_of
 from mcp_perf.results.document.document import (
     ArmNumbers,
     Capacity,

@@ -30,9 +30,9 @@ class _Stretch:
         return replace(
             self,
             after=later.after,
-            rss=highest(self.rss, later.rss),
-            threads=highest(self.threads, later.threads),
-            fds=highest(self.fds, later.fds),
+            rss=highest((self.rss, later.rss)),
+            threads=highest((self.threads, later.threads)),
+            fds=highest((self.fds, later.fds)),
         )
 
     def point(self) -> ResourcePoint:

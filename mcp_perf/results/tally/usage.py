@@ -1,13 +1,14 @@
 """What the target used: in one turn, and over all of an arm's."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
-from typing import Final
+from typing import Final, TypeVar
 
 from mcp_perf.results.journal.records import ResourceSample
 from mcp_perf.results.stats.leaks import Growth, growth
 
+N = TypeVar("N", int, float)
 KEPT: Final = 64
 """Memory readings of a turn that its median is taken from; of a longer turn, evenly thinned."""
 
@@ -44,10 +45,10 @@ class TurnUsage:
     def add(self, sample: ResourceSample) -> None:
         self.first = self.first or sample
         self.last = sample
-        self.max_rss = highest(self.max_rss, sample.rss_bytes)
-        self.max_threads = highest(self.max_threads, sample.threads)
-        self.max_fds = highest(self.max_fds, sample.fds)
-        self.max_processes = highest(self.max_processes, sample.processes)
+        self.max_rss = highest((self.max_rss, sample.rss_bytes))
+        self.max_threads = highest((self.max_threads, sample.threads))
+        self.max_fds = highest((self.max_fds, sample.fds))
+        self.max_processes = highest((self.max_processes, sample.processes))
         if sample.rss_bytes is not None:
             self._rss.add(sample.rss_bytes)
 
@@ -71,9 +72,9 @@ class TurnUsage:
         return self.first.at_s + self.seconds / 2 if self.first else 0.0
 
 
-def highest(one: int | None, other: int | None) -> int | None:
-    """Return the higher of two numbers that need not be known."""
-    return max((number for number in (one, other) if number is not None), default=None)
+def highest(numbers: Iterable[N | None]) -> N | None:
+    """Return the highest of numbers that need not be known; None if none is."""
+    return max((number for number in numbers if number is not None), default=None)
 
 
 def used_s(before: ResourceSample | None, after: ResourceSample | None) -> float | None:
@@ -134,4 +135,4 @@ class Usage:
         return sum(READ[metric](turn) is None for turn in self.turns)
 
     def most(self, read: Callable[[TurnUsage], int | None]) -> int | None:
-        return max((n for turn in self.turns if (n := read(turn)) is not None), default=None)
+        return highest(map(read, self.turns))

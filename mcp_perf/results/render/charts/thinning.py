@@ -8,9 +8,9 @@ from statistics import fmean, median
 from typing import Generic, TypeVar
 
 from mcp_perf.results.document.document import ResourcePoint, TimelinePoint
+from mcp_perf.results.tally.usage import highest
 
 P = TypeVar("P", TimelinePoint, ResourcePoint)
-N = TypeVar("N", int, float)
 Merge = Callable[[float, list[P]], P]
 
 
@@ -68,31 +68,19 @@ def _thinned(points: Sequence[P], most: int, merge: Merge[P]) -> Series[P]:
 
 
 def _merge(at_s: float, points: list[TimelinePoint]) -> TimelinePoint:
-    return TimelinePoint(
-        at_s=at_s,
-        arm=points[0].arm,
-        phase=points[0].phase,
-        calls_per_s=fmean(point.calls_per_s for point in points),
-        errors_per_s=max(point.errors_per_s for point in points),
-        p50_ms=_highest(point.p50_ms for point in points),
-        p95_ms=_highest(point.p95_ms for point in points),
-    )
+    rate = fmean(point.calls_per_s for point in points)
+    return _most(points, at_s, ("errors_per_s", "p50_ms", "p95_ms"), calls_per_s=rate)
 
 
 def _merge_resources(at_s: float, points: list[ResourcePoint]) -> ResourcePoint:
     known = [(point.cpu, point.seconds) for point in points if point.cpu is not None]
     seconds = sum(seconds for _, seconds in known)
-    return ResourcePoint(
-        at_s=at_s,
-        seconds=sum(point.seconds for point in points),
-        arm=points[0].arm,
-        phase=points[0].phase,
-        cpu=sum(cpu * seconds for cpu, seconds in known) / seconds if known else None,
-        rss_bytes=_highest(point.rss_bytes for point in points),
-        threads=_highest(point.threads for point in points),
-        fds=_highest(point.fds for point in points),
-    )
+    cpu = sum(cpu * seconds for cpu, seconds in known) / seconds if known else None
+    whole_s = sum(point.seconds for point in points)
+    return _most(points, at_s, ("rss_bytes", "threads", "fds"), cpu=cpu, seconds=whole_s)
 
 
-def _highest(values: Iterable[N | None]) -> N | None:
-    return max((value for value in values if value is not None), default=None)
+def _most(points: list[P], at_s: float, names: Iterable[str], **means: float | None) -> P:
+    """Return the first point with the highest numbers of all, and some that are no maximum."""
+    most = {name: highest(getattr(point, name) for point in points) for name in names}
+    return points[0].model_copy(update={"at_s": at_s, **most, **means})

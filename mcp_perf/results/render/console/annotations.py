@@ -27,8 +27,8 @@ MOST: Final = 10
 """Of one level; GitHub shows no more of one step and drops the rest without a word."""
 _TITLE_LIMIT: Final = 200
 _MESSAGE_LIMIT: Final = 4000
-_DATA: Final = {"%": "%25", "\r": "%0D", "\n": "%0A"}
-_PROPERTY: Final = {**_DATA, ":": "%3A", ",": "%2C"}
+_DATA: Final = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A"})
+_PROPERTY: Final = _DATA | str.maketrans({":": "%3A", ",": "%2C"})
 
 
 @dataclass(frozen=True)
@@ -40,8 +40,8 @@ class Annotation:
     message: str
 
     def __str__(self) -> str:
-        title = _escaped(clip(one_line(self.title), _TITLE_LIMIT), _PROPERTY)
-        message = _escaped(clip(visible(self.message).strip(), _MESSAGE_LIMIT), _DATA)
+        title = clip(one_line(self.title), _TITLE_LIMIT).translate(_PROPERTY)
+        message = clip(visible(self.message).strip(), _MESSAGE_LIMIT).translate(_DATA)
         return f"::{self.level} title={title}::{message}"
 
 
@@ -103,7 +103,3 @@ def _at_most(found: Sequence[Annotation]) -> list[Annotation]:
         more = f"{left_out + 1} more are in the report."
         kept += [*of_level[: MOST - 1], Annotation(level, "mcp-perf: more of these", more)]
     return kept
-
-
-def _escaped(text: str, table: dict[str, str]) -> str:
-    return "".join(table.get(character, character) for character in text)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mcp_perf.results.document.control import control_of
+from mcp_perf.results.document.comparison import control_of
 
 ARMS = ["control", "dual", "control-8ms", "dual-8ms", "dual-fast", "controlled"]
 
