@@ -12,9 +12,8 @@ from mcp_perf.results.journal import records as journal
 from mcp_perf.results.journal.journal import JournalError
 from mcp_perf.results.tally.groups import CALL, STRAY, STREAM, Tally
 from mcp_perf.results.tally.health import GeneratorHealth, GeneratorLimits
-from mcp_perf.results.tally.resource_timeline import ResourceTimeline
 from mcp_perf.results.tally.sessions import SessionTally
-from mcp_perf.results.tally.timeline import Timeline
+from mcp_perf.results.tally.timeline import ResourceTimeline, Timeline
 from mcp_perf.results.tally.turns import RecordedTurn
 
 

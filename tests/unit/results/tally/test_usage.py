@@ -5,7 +5,7 @@ import random
 import pytest
 
 from mcp_perf.results.journal.records import ResourceSample, TurnStarted
-from mcp_perf.results.tally.resource_timeline import MOST_POINTS, ResourceTimeline
+from mcp_perf.results.tally.timeline import MOST_POINTS, ResourceTimeline
 from mcp_perf.results.tally.usage import KEPT, TurnUsage, Usage
 
 
