@@ -7,17 +7,8 @@ from typing import Final
 from mcp_perf.results.document.document import ArmNumbers, Capacity, RateLevel
 from mcp_perf.results.render.charts.charts import Shade, chart, line, looks
 from mcp_perf.results.render.charts.scales import Scale, logarithmic, of_values
-from mcp_perf.results.render.words import numbers
+from mcp_perf.results.render.words import numbers, wording
 
-_OUTCOMES: Final[Mapping[str, str]] = {
-    "held": "it held every rate that was asked for",
-    "lowest": "not even the lowest rate held",
-    "generator": "the load generator was the limit, not the target",
-    "own_limit": "max_in_flight was the limit, not the target",
-    "unsteady": "unsteady: the same rates held and broke",
-    "did_not_recover": "the target did not recover from the last trial",
-    "unfinished": "not known: the search did not come to its end",
-}
 Read = Callable[[RateLevel], float | None]
 _NARROWEST: Final = 0.006
 """Width of a band that can be seen, of the plot's."""
@@ -51,7 +42,7 @@ def beyond(capacity: Capacity) -> str:
     if capacity.outcome == "knee":
         return ", ".join(capacity.broke_by)
     why = f": {', '.join(capacity.broke_by)}" if capacity.outcome == "lowest" else ""
-    return _OUTCOMES[capacity.outcome] + why
+    return f"{wording.TEXTS['searches'][capacity.outcome]}{why}"
 
 
 def _interval(capacity: Capacity) -> str:

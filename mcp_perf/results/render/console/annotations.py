@@ -14,7 +14,6 @@ from mcp_perf.results.document.comparison import Regression
 from mcp_perf.results.document.document import Report
 from mcp_perf.results.document.part import VerdictName
 from mcp_perf.results.document.text import clip, one_line, visible
-from mcp_perf.results.render.files.compare_report import WORDS
 from mcp_perf.results.render.words import wording
 
 LEVELS: Final[dict[VerdictName, str]] = {
@@ -61,7 +60,7 @@ def of_comparison(report: CompareReport) -> list[Annotation]:
     """Annotate a comparison of runs: its verdict, then each metric that is or may be worse."""
     found = [row for run in report.runs for row in _regressions(run.regressions)]
     reasons = {reason: reason for run in report.runs for reason in run.reasons}
-    return _with_verdict(report, [WORDS[report.verdict]], reasons, found)
+    return _with_verdict(report, [wording.TEXTS["comparisons"][report.verdict]], reasons, found)
 
 
 def of_refusal(exit_code: int, lines: Sequence[str]) -> Annotation:

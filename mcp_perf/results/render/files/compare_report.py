@@ -5,13 +5,7 @@ from typing import Any, Final
 
 from mcp_perf.results.compare.report import CompareReport
 from mcp_perf.results.render.files import html, markdown
-
-WORDS: Final = {
-    "PASS": "Nothing is worse than is tolerated.",
-    "FAIL": "Something is worse, and that is shown.",
-    "INCONCLUSIVE": "There is not enough evidence to pass or to fail.",
-    "INVALID": "A run is broken: its numbers say nothing about the target.",
-}
+from mcp_perf.results.render.words import wording
 
 
 def as_html(report: CompareReport) -> str:
@@ -20,7 +14,9 @@ def as_html(report: CompareReport) -> str:
     runs: list[dict[str, Any]] = [
         {"run": run, "regressions": html.regressions(run.regressions)} for run in report.runs
     ]
-    return html.page("compare.html.j2", arms, report=report, runs=runs, words=WORDS)
+    return html.page(
+        "compare.html.j2", arms, report=report, runs=runs, words=wording.TEXTS["comparisons"]
+    )
 
 
 def sections(report: CompareReport) -> list[str]:
