@@ -168,7 +168,9 @@ def _tried(turn: RecordedTurn, totals: Totals, rules: Rules, usual_ns: float | N
     usual_ns = (totals.journey.ok.min_ns or 0) if usual_ns is None else usual_ns
     achieved_per_s = _achieved_per_s(turn, totals, usual_ns)
     full = totals.dropped > MOST_DROPPED * totals.planned
-    asked = _without_dropped(totals) if full else totals
+    asked = copy.copy(totals)
+    if full:  # the target never heard of the arrivals that were dropped
+        asked.planned, asked.dropped = totals.planned - totals.dropped, 0
     # A journey that failed is not missing: how many may fail is another condition.
     done = achieved_per_s * turn.started.planned_s
     missing = asked.planned * (totals.success_rate or 1) - done
@@ -182,13 +184,6 @@ def _tried(turn: RecordedTurn, totals: Totals, rules: Rules, usual_ns: float | N
         broke_by.append(ERRORS)
     trial = search.Trial(turn.started.rate, tuple(broke_by), own_limit=full and not broke_by)
     return Tried(trial, turn, totals, achieved_per_s)
-
-
-def _without_dropped(totals: Totals) -> Totals:
-    """Return what the target was asked for: it never heard of the arrivals that were dropped."""
-    asked = copy.copy(totals)
-    asked.planned, asked.dropped = totals.planned - totals.dropped, 0
-    return asked
 
 
 def _holds(gate: Gate, totals: Totals) -> bool:

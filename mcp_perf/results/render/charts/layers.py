@@ -42,17 +42,13 @@ def rungs(layers: Sequence[Layer]) -> list[Rung]:
         Rung(
             one.to,
             numbers.ms(one.to_ms),
-            _signed(one.cost_ms),
+            ("+" if (one.cost_ms or 0) > 0 else "") + numbers.ms(one.cost_ms),
             " to ".join(map(numbers.ms, one.ci95 or ())),
             _remark(one),
             one,
         )
         for one in layers
     ]
-
-
-def _signed(cost_ms: float | None) -> str:
-    return ("+" if cost_ms is not None and cost_ms > 0 else "") + numbers.ms(cost_ms)
 
 
 def _remark(one: Layer) -> str:

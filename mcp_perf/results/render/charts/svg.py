@@ -26,14 +26,12 @@ def draw(shape: str, *given: Any) -> str:
     return str(getattr(_ENVIRONMENT.get_template("charts.svg.j2").module, shape)(*given))
 
 
-def _per_cent(fraction: float) -> str:
-    return f"{100 * fraction:.2f}".rstrip("0").rstrip(".") + "%"
-
-
 def _written(value: Any) -> Markup:
     text = escape(visible(str(value)), {'"': "&quot;"})
     return value if isinstance(value, Markup) else Markup(text)  # noqa: S704 -- escaped
 
 
 _ENVIRONMENT: Final = environment(_written)
-_ENVIRONMENT.filters["per_cent"] = _per_cent
+_ENVIRONMENT.filters["per_cent"] = lambda fraction: (
+    f"{100 * fraction:.2f}".rstrip("0").rstrip(".") + "%"
+)
