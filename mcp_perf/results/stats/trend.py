@@ -80,21 +80,12 @@ def lines(points: Iterable[Point]) -> list[Line]:
     for point in points:
         key = (point.scenario, point.arm, point.metric, point.group)
         grouped.setdefault(key, []).append(point)
-    return [_line(found) for found in grouped.values()]
+    return [_line(key, found) for key, found in grouped.items()]
 
 
-def _line(points: Sequence[Point]) -> Line:
-    first = points[0]
-    slope = _slope([point.value for point in points if point.sound])
-    return Line(
-        scenario=first.scenario,
-        arm=first.arm,
-        metric=first.metric,
-        group=first.group,
-        marks=[_mark([p for p in points[:i] if p.sound], p) for i, p in enumerate(points)],
-        slope=None if slope is None else slope[0],
-        slope95=None if slope is None else (slope[1], slope[2]),
-    )
+def _line(key: tuple[str, str, str, str], points: Sequence[Point]) -> Line:
+    marks = [_mark([p for p in points[:i] if p.sound], p) for i, p in enumerate(points)]
+    return Line(*key, marks, *_slope([point.value for point in points if point.sound]))
 
 
 def _mark(before: Sequence[Point], point: Point) -> Mark:
@@ -115,14 +106,14 @@ def _stands_out(before: Sequence[float], value: float) -> bool:
     return abs(math.log(value) - mean) > beyond
 
 
-def _slope(values: Sequence[float]) -> tuple[float, float, float] | None:
+def _slope(values: Sequence[float]) -> tuple[float | None, tuple[float, float] | None]:
     """Return the factor per run and its 95 % interval, by least squares.
 
     The interval holds 1 if all runs together changed by less than anybody cares for.
     """
     n = len(values)
     if n < FEWEST_FOR_SLOPE or min(values) <= 0:
-        return None
+        return None, None
     slope, half = straight([(i, math.log(value)) for i, value in enumerate(values)])
     half = max(half, abs(slope)) if abs(slope) * (n - 1) < SMALLEST else half
-    return math.exp(slope), math.exp(slope - half), math.exp(slope + half)
+    return math.exp(slope), (math.exp(slope - half), math.exp(slope + half))
