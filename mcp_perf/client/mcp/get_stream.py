@@ -21,9 +21,9 @@ from mcp_perf.client.mcp.messenger import MOST_ATTEMPTS
 from mcp_perf.client.reply import HTTP_ERROR, OK, TIMEOUT, TRANSPORT_ERROR, Reply, ignore
 
 _STREAM: Final = "the session's stream of notifications"
-_DAY_NS: Final = 24 * 3600 * 10**9
+DAY_NS: Final = 24 * 3600 * 10**9
 _CONNECT_S: Final = 10.0
-_JOIN_S: Final = 1.0
+JOIN_S: Final = 1.0
 _MOST_FAILURES: Final = 2
 """Connections in a row that break before they bring a stream, after which there is none."""
 
@@ -108,7 +108,7 @@ class Listener:
     def stop(self) -> None:
         self._stop.set()
         self._connection.abort()
-        self._thread.join(_JOIN_S)
+        self._thread.join(JOIN_S)
         self._connection.close()
 
     def _run(self) -> None:
@@ -164,13 +164,13 @@ class Listener:
     def _read(self, last_event: str) -> int:
         """Read one stream to its end; return the status of the response that it was, or was not."""
         connection = self._connection
-        deadline_ns = self.clock() + _DAY_NS
+        deadline_ns = self.clock() + DAY_NS
         for _ in range(MOST_ATTEMPTS):
             connection.ready(_CONNECT_S)
             if self._stop.is_set():  # while it connected, and nothing could be aborted
                 return 0
             self._asked_ns = self.clock()
-            connection.send(self.request(last_event), _DAY_NS / 1e9, self.clock())
+            connection.send(self.request(last_event), DAY_NS / 1e9, self.clock())
             reader = connection.receive(deadline_ns)
             refused = Reply(0)
             refused.status = reader.status

@@ -3,21 +3,17 @@
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Final
 
 from mcp_perf.client.errors import TargetError
 from mcp_perf.client.http.connection import Connection
 from mcp_perf.client.http.endpoint import Origin, with_body
 from mcp_perf.client.mcp.attempt import joined
-from mcp_perf.client.mcp.get_stream import Listener
+from mcp_perf.client.mcp.get_stream import DAY_NS, JOIN_S, Listener
 from mcp_perf.client.mcp.lifetime import StreamObserver, StreamOpenings
 from mcp_perf.client.mcp.messenger import MOST_ATTEMPTS, Messenger
 from mcp_perf.client.protocol import jsonrpc, subscriptions, versions
 from mcp_perf.client.protocol.subscriptions import Inbox, Wanted
 from mcp_perf.client.reply import OK, RPC_ERROR, Reply
-
-_DAY_NS: Final = 24 * 3600 * 10**9
-_JOIN_S: Final = 1.0
 
 
 @dataclass(eq=False)
@@ -165,14 +161,14 @@ class ListenStream:
         self._closing = True
         if self._thread.is_alive():
             self.connection.abort()
-            self._thread.join(_JOIN_S)
+            self._thread.join(JOIN_S)
         self.connection.close()
 
     def _run(self) -> None:
         reason = "the server closed the stream of the subscription"
         connection, clock, of_use = self.connection, self.connection.clock, False
         try:
-            while (event := connection.next_event(clock() + _DAY_NS)) is not None:
+            while (event := connection.next_event(clock() + DAY_NS)) is not None:
                 connection.reader.restart()
                 method = jsonrpc.notification_of(event)
                 if method in subscriptions.LISTENED:

@@ -566,7 +566,7 @@ def test_a_listener_that_is_stopped_while_it_connects_asks_for_nothing(serve, mo
     server = serve()
     connected, go = dialing._connected, threading.Event()
     monkeypatch.setattr(dialing, "_connected", lambda *where: go.wait(5) and connected(*where))
-    monkeypatch.setattr(listener_module, "_JOIN_S", 0)
+    monkeypatch.setattr(listener_module, "JOIN_S", 0)
     listener = Listener(Endpoint.of(server.url).origin, {}.pop, print, time.perf_counter_ns)
     listener.start(0)
     listener.stop()
