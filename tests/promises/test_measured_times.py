@@ -150,6 +150,7 @@ WALL = {"time.time", "time.time_ns", "datetime.now", "datetime.utcnow", "datetim
 LABELS = {
     "mcp_perf/load/prepare/prepare.py": "the run's id",
     "mcp_perf/load/engine/run.py": "when the run began",
+    "mcp_perf/load/engine/call_log.py": "when a call that is written down was made",
     "mcp_perf/load/lifecycle/roles.py": "Locust's own watch over the heartbeats of a master",
     "mcp_perf/load/steps/step.py": "handed to Locust's event, whose listeners expect it",
     "mcp_perf/load/steps/locust_feed.py": "the second in which Locust's statistics show calls",

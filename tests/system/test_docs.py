@@ -333,7 +333,7 @@ def test_every_option_and_command_that_is_mentioned_exists(environment):
         [sys.executable, "-m", "pytest", "--help"],
         *(
             [sys.executable, "-m", f"mcp_targets.{name}", "--help"]
-            for name in ("echo", "twilio", "ladder", "dual_runtime", "upstream")
+            for name in ("echo", "twilio", "ladder", "dual_runtime", "business_tools", "upstream")
         ),
     ]
     running = [

@@ -1,10 +1,10 @@
 """What differs from user to user: who it is, headers, a server's environment, credentials."""
 
+import ssl
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from importlib import import_module
-from ssl import SSLContext
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -121,7 +121,7 @@ class Personal:
         return None if self._store is None else self._store.of(identity)
 
 
-def tls_of(tls: Tls, loaded: Loaded) -> Callable[[], SSLContext]:
+def tls_of(tls: Tls, loaded: Loaded) -> Callable[[], ssl.SSLContext]:
     """Return what reads the files that `tls` names. Raises InputError where one is gone."""
     files = {key: str(named(text, loaded.env, loaded.base)) for key, text in tls.files.items()}
     return partial(secured, verify=tls.verify, **files)
