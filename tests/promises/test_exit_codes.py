@@ -30,10 +30,18 @@ class Outcome:
 OUTCOMES = {
     "every gate holds": Outcome(0, "PASS", more="gates: [mcp.p50 < 9s]"),
     "a gate is open": Outcome(90, "INCONCLUSIVE", more="gates: [mcp.error_rate < 0.0001%]"),
-    "calls that could not be made": Outcome(91, "INVALID", "call: echo, arguments: {message: 5}"),
+    "calls that could not be made": Outcome(
+        91,
+        "INVALID",
+        "call: echo, arguments: {message: x}, save: {all: structuredContent}}, "
+        '{call: echo, arguments: {message: "${all}"}',
+    ),
     "a gate fails": Outcome(99, "FAIL", more="gates: [mcp.p50 > 9s]"),
     "every call fails": Outcome(99, "FAIL", "call: fail, arguments: {message: boo}"),
     "a wrong file": Outcome(104, None, more="gates: [mcp.p59 < 9s]"),
+    "arguments that the tool never takes": Outcome(
+        104, None, "call: echo, arguments: {message: 5}"
+    ),
     "a wrong setting": Outcome(104, None, options=("--set", "load.usres=5")),
     "a tool that is not there": Outcome(104, None, "call: ehco"),
     "a target that is not there": Outcome(108, None, options=("--target", "mcp=DEAD/mcp")),

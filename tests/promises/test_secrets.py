@@ -46,7 +46,11 @@ journeys:
     mcp: [{call: fail, arguments: {message: "wrong: ${env:CANARY}"}}]
   address-and-refusal:
     control: [{get: "/no/${env:CANARY}"}]
-    mcp: [{call: sleep, arguments: {ms: "${env:CANARY}"}}]
+    mcp:
+      - call: echo
+        arguments: {message: "${env:CANARY}"}
+        save: {key: structuredContent.message}
+      - {call: sleep, arguments: {ms: "${key}"}}
 load: {users: 3}
 """
 OWN_FAULT = """
