@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from mcp_perf.cli.init import TargetCommand, target_of, target_options, told
+from mcp_perf.cli.target import TargetCommand, target_of, target_options, told
 
 
 @click.command(cls=TargetCommand)

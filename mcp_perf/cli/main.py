@@ -6,15 +6,15 @@ Nothing heavy is imported before it is needed: only a run loads Locust, which pa
 import click
 
 from mcp_perf import folders
-from mcp_perf.cli.baseline import baseline
 from mcp_perf.cli.check import check
-from mcp_perf.cli.compare import compare
 from mcp_perf.cli.doctor import doctor
 from mcp_perf.cli.init import init
 from mcp_perf.cli.listing import list_scenarios, locustfile, systems
-from mcp_perf.cli.report import report
+from mcp_perf.cli.read.baseline import baseline
+from mcp_perf.cli.read.compare import compare
+from mcp_perf.cli.read.report import report
+from mcp_perf.cli.read.trend import trend
 from mcp_perf.cli.run import run, web
-from mcp_perf.cli.trend import trend
 from mcp_perf.cli.validate import schema, validate
 
 # A mistyped option is a mistake like any other: nothing was sent.

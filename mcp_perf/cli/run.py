@@ -8,8 +8,9 @@ from typing import Any, Final
 
 import click
 
-from mcp_perf.cli.init import TargetCommand, made, target_options, told, tool_options
+from mcp_perf.cli.init import made
 from mcp_perf.cli.refused import Refused, formats_option, read_formats, say
+from mcp_perf.cli.target import TargetCommand, target_options, told, tool_options
 from mcp_perf.scenario.values.units import TOLERANCE
 
 _RUN_TIME: Final = re.compile(r"(\d+h)?(\d+m)?(\d+s?)?")

@@ -66,7 +66,7 @@ def test_a_server_of_a_configuration_is_taken(start, tmp_path, monkeypatch):
 
 def test_what_was_asked_for_is_not_written_into_a_command(tmp_path, monkeypatch):
     """Everybody can read a file; a run may have it, and hides it."""
-    monkeypatch.setattr("mcp_perf.cli.init._ask", lambda _what: "s3cret-4711")
+    monkeypatch.setattr("mcp_perf.cli.target._ask", lambda _what: "s3cret-4711")
     server = {"command": "x", "args": ["--key", "${input:key}"]}
     (tmp_path / "mcp.json").write_text(json.dumps({"servers": {"a": server}}))
     asked = ask("init", "--from", tmp_path / "mcp.json", "-o", tmp_path / "my.yaml")

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import click
 
-from mcp_perf.cli.refused import FOLDER, Refused, check, read_base, read_run
+from mcp_perf.cli.read.runs import FOLDER, check, read_base, read_run
+from mcp_perf.cli.refused import Refused
 
 
 @click.group()

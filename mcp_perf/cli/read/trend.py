@@ -5,7 +5,8 @@ from pathlib import Path
 
 import click
 
-from mcp_perf.cli.refused import FOLDER, Refused
+from mcp_perf.cli.read.runs import FOLDER
+from mcp_perf.cli.refused import Refused
 
 
 @click.command()

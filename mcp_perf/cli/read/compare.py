@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from mcp_perf.cli.refused import FOLDER, Refused, check, read_base, read_run
+from mcp_perf.cli.read.runs import FOLDER, check, read_base, read_run
+from mcp_perf.cli.refused import Refused
 from mcp_perf.scenario.values.units import TOLERANCE
 
 if TYPE_CHECKING:

@@ -1,0 +1,46 @@
+"""Runs and baselines, as a command line names them."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from mcp_perf.cli.refused import Refused
+
+if TYPE_CHECKING:
+    from mcp_perf.results.document.run_numbers import RunNumbers
+
+FOLDER: Final = click.Path(path_type=Path)
+
+
+def read_base(path: Path) -> "list[RunNumbers]":
+    """Read a run's folder, or a baseline. Raises Refused."""
+    from mcp_perf.results.compare.baseline import BaselineError, read  # noqa: PLC0415
+
+    if path.is_dir():
+        return [read_run(path)]
+    try:
+        return read(path)
+    except BaselineError as error:
+        raise Refused(str(error)) from error
+
+
+def read_run(folder: Path) -> "RunNumbers":
+    """Read a run's folder. Raises Refused."""
+    from mcp_perf.results.compare.baseline import of_report  # noqa: PLC0415
+    from mcp_perf.results.journal.journal import JournalError  # noqa: PLC0415
+    from mcp_perf.results.report.build import load_report  # noqa: PLC0415
+
+    try:
+        return of_report(load_report(folder)[0])
+    except JournalError as error:
+        raise Refused(f"{folder}: {error}") from error
+
+
+def check(base: Path, befores: "Sequence[RunNumbers]", folder: Path, new: "RunNumbers") -> None:
+    """Refuse what cannot be compared, with all that differs. Raises Refused."""
+    from mcp_perf.load.prepare.baseline import refused  # noqa: PLC0415
+
+    if lines := refused(befores, new.identity):
+        raise Refused(*(f"{folder} cannot be compared with {base}: {line}" for line in lines))

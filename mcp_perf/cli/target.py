@@ -1,0 +1,151 @@
+"""How a command is pointed at a server: by a URL, a command, or a file of a client's."""
+
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+from click.core import ParameterSource
+
+from mcp_perf.cli.refused import Refused, Unreached
+
+if TYPE_CHECKING:
+    from mcp_perf.load.survey.given import Given
+    from mcp_perf.load.survey.survey import Survey
+
+_COMMAND: Final = "mcp_perf.command"
+
+
+class TargetCommand(click.Command):
+    """A command that takes another one behind `--`: how a stdio server is started."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Put what stands behind `--` aside."""
+        if "--" in args:
+            at = args.index("--")
+            ctx.meta[_COMMAND] = args[at + 1 :]
+            args = args[:at]
+        return super().parse_args(ctx, args)
+
+
+def target_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options that say how a target is reached."""
+    for name, metavar, text in (
+        ("--bearer-env", "NAME", "A variable with a bearer token."),
+        ("--header", "'NAME: VALUE'", "A header for the target."),
+        ("--from", "FILE", "Take a server of an MCP client's configuration."),
+    ):
+        command = click.option(name, metavar=metavar, help=text, multiple=name == "--header")(
+            command
+        )
+    return command
+
+
+def tool_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options that say which tools are called."""
+    tool = click.option("--tool", multiple=True, metavar="NAME", help="Call only this tool.")
+    arguments = click.option("--args", metavar="JSON", help="The arguments of the tool.")
+    return tool(arguments(command))
+
+
+def given_of(name: str, options: dict[str, Any]) -> "Given | None":
+    """Return what the command was pointed at; None if that is no target. Raises Refused."""
+    from mcp_perf.load.survey import given  # noqa: PLC0415
+    from mcp_perf.scenario.problems.wording import InputError  # noqa: PLC0415
+
+    context = click.get_current_context()
+    command = context.meta.get(_COMMAND)
+    file, headers, bearer = (options.pop(key) for key in ("from", "header", "bearer_env"))
+    try:
+        if command is not None:
+            found = given.of_command(command)
+        elif file:
+            is_default = context.get_parameter_source("scenario") is ParameterSource.DEFAULT
+            found = given.of_file(Path(file), "" if is_default else name, os.environ, _ask)
+        elif given.LINE.match(name):
+            found = given.of_line(name)
+        else:
+            return None
+    except InputError as error:
+        raise Refused(f"{error.message} - {error.hint}") from None
+    pairs = [header.partition(":") for header in headers]
+    if not all(colon for _, colon, _ in pairs):
+        raise Refused("--header: write 'NAME: VALUE'")
+    texts = {name.strip(): value.strip() for name, _, value in pairs}
+    if bearer:
+        texts["Authorization"] = f"Bearer ${{env:{bearer}}}"
+    if texts and found.line.startswith(("stdio:", "python:")):
+        raise Refused("--header and --bearer-env are for what is reached by HTTP")
+    return found.with_headers(texts)
+
+
+def target_of(name: str, options: dict[str, Any]) -> "Given":
+    """Return what the command was pointed at. Raises Refused if that is no target."""
+    found = given_of(name, options)
+    if found is None:
+        raise Refused(f"{name or 'nothing'}: write a URL, or -- COMMAND for a stdio server")
+    return found
+
+
+def _ask(what: str) -> str:
+    from mcp_perf.scenario.problems.wording import InputError  # noqa: PLC0415
+
+    if not sys.stdin.isatty():
+        raise InputError(f"{what} is asked for", "run it on a terminal, or write ${env:NAME}")
+    return str(click.prompt(what, hide_input=True, err=True))
+
+
+def _confirm(names: Sequence[str]) -> bool:
+    """Ask a person whether tools may be called that are not known to be harmless."""
+    if not sys.stdin.isatty():
+        return False
+    question = f"Not known to be harmless: {', '.join(names)}. May they be called?"
+    return click.confirm(question, default=False, err=True)
+
+
+def tell(*lines: str) -> None:
+    """Say on stderr what may hold secrets or words of a server."""
+    from mcp_perf.load.hub.redaction import clean  # noqa: PLC0415
+
+    for line in lines:
+        click.echo(clean(line), err=True)
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """Show a refusal as ours, with its exit code."""
+    from mcp_perf.load.targets.refusal import Refusal  # noqa: PLC0415
+
+    try:
+        yield
+    except Refusal as refusal:
+        kind = Refused if refusal.exit_code == Refused.exit_code else Unreached
+        raise kind(*refusal.lines) from None
+
+
+def surveyed(given: "Given", tools: Sequence[str], arguments: str | None) -> "Survey":
+    """Try the tools of a target. Raises Refused."""
+    from mcp_perf.load.survey.survey import survey  # noqa: PLC0415
+
+    own = None if arguments is None else _read_arguments(arguments, tools)
+    with told(), tempfile.TemporaryDirectory(prefix="mcp-perf-") as folder:
+        return survey(given, Path(folder), dict.fromkeys(tools, own), _confirm)
+
+
+def _read_arguments(text: str, tools: Sequence[str]) -> dict[str, Any]:
+    from mcp_perf.load.survey.arguments import SEQ  # noqa: PLC0415
+
+    if len(tools) != 1:
+        raise Refused("--args is for one tool: name it by --tool")
+    try:
+        read = json.loads(text.replace("${seq}", SEQ))
+    except ValueError:
+        read = None
+    if not isinstance(read, dict):
+        raise Refused('--args: write an object, such as {"name": "value"}')
+    return read
