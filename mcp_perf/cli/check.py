@@ -1,12 +1,13 @@
 """`mcp-perf check`: what a server says of itself, and what matters of it under load."""
 
-import json
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import click
 
+from mcp_perf.cli.answer import answer
 from mcp_perf.cli.target import TargetCommand, target_of, target_options, told
 
 
@@ -14,8 +15,7 @@ from mcp_perf.cli.target import TargetCommand, target_of, target_options, told
 @click.argument("target", default="", metavar="[URL | -- COMMAND...]")
 @target_options
 @click.option("--tools", is_flag=True, help="Also list the tools with their arguments.")
-@click.option("--json", "as_json", is_flag=True, help="Write all of it as JSON.")
-def check(target: str, *, tools: bool, as_json: bool, **how: Any) -> None:
+def check(target: str, *, tools: bool, **how: Any) -> None:
     """Look at a server without load: how it speaks, what it offers, what is odd.
 
     \b
@@ -28,14 +28,15 @@ def check(target: str, *, tools: bool, as_json: bool, **how: Any) -> None:
 
     with told(), tempfile.TemporaryDirectory(prefix="mcp-perf-") as folder:
         found = facts(target_of(target, how), Path(folder))
-    if as_json:
-        click.echo(json.dumps(redactor.everywhere(found), indent=2))
-        return
-    listed = found.pop("listed")
+    answer(redactor.everywhere(found), *(clean(line) for line in _lines(found, tools=tools)))
+
+
+def _lines(found: dict[str, Any], *, tools: bool) -> Iterator[str]:
     for key, value in found.items():
-        for name, one in value.items() if isinstance(value, dict) else [("", value)]:
+        parts = {} if key == "listed" else value if isinstance(value, dict) else {"": value}
+        for name, one in parts.items():
             shown = ", ".join(one) if isinstance(one, list) else "-" if one is None else one
             label = f"{name}, {key}" if name else key.replace("_", " ")
-            click.echo(f"{label:<28} {clean(str(shown))}")
-    for name, tool in listed.items() if tools else ():
-        click.echo(clean(f"  {name} ({tool['use']}): {', '.join(tool['arguments']) or '-'}"))
+            yield f"{label:<28} {shown}"
+    for name, tool in found["listed"].items() if tools else ():
+        yield f"  {name} ({tool['use']}): {', '.join(tool['arguments']) or '-'}"

@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from mcp_perf import folders
+from mcp_perf.cli.answer import answer, say
+from mcp_perf.cli.refused import Fault
 
 if TYPE_CHECKING:
     from mcp_perf.cli.output.findings import Finding
@@ -49,16 +51,13 @@ def doctor() -> None:
     Example:
       mcp-perf doctor
     """
-    from rich.console import Console  # noqa: PLC0415
-
     from mcp_perf.cli.output.findings import show  # noqa: PLC0415
 
     try:
-        found = examine(lambda what: click.echo(f"looking at {what} ...", err=True))
+        found = examine(lambda what: say(f"looking at {what} ...", err=True))
     except DoctorFailed as error:
-        click.echo(str(error), err=True)
-        sys.exit(107)
-    show(found, Console())
+        raise Fault(str(error)) from error
+    answer(found, draw=lambda console: show(found, console))
     sys.exit(0 if all(finding.fine for finding in found) else 91)
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from mcp_perf.cli.answer import answer
 from mcp_perf.cli.refused import Refused
 from mcp_perf.cli.target import (
     TargetCommand,
@@ -93,6 +94,7 @@ def init(target: str, output: Path, tool: Sequence[str], args: str | None, **how
       mcp-perf init -o my.yaml -- npx -y @modelcontextprotocol/server-everything
       mcp-perf init --from .vscode/mcp.json my-server -o my.yaml
     """
+    from mcp_perf.load.hub.redaction import clean, redactor  # noqa: PLC0415
     from mcp_perf.load.survey.writing import scenario  # noqa: PLC0415
 
     given = target_of(target, how)
@@ -114,7 +116,10 @@ def init(target: str, output: Path, tool: Sequence[str], args: str | None, **how
         raise Refused(f"{output}: cannot be written ({error.strerror})") from None
     missing = sorted(given.variables.keys() - os.environ.keys())
     exports = [f"Before a run: export {name}=…" for name in missing]
-    tell(f"{output}: {len(found.calls)} tools ({', '.join(found.calls)})")
+    answer(
+        redactor.everywhere({"file": str(output), "tools": list(found.calls), "export": missing}),
+        clean(f"{output}: {len(found.calls)} tools ({', '.join(found.calls)})"),
+    )
     tell(*found.remarks(), *exports)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from mcp_perf.cli.refused import say
+from mcp_perf.cli.answer import Commands, answer
 
 
 @click.command("list")
@@ -16,19 +16,23 @@ def list_scenarios() -> None:
     from mcp_perf.scenario.loader import load  # noqa: PLC0415
     from mcp_perf.scenario.problems.problem import ScenarioError  # noqa: PLC0415
 
-    folder = None
+    folder, lines, found = None, list[str](), list[dict[str, str]]()
     for path in dict.fromkeys([*shipped(), *own()]):
         if path.parent != folder:
             folder = path.parent
-            say(f"{folder.name}/")
+            lines.append(f"{folder.name}/")
         try:
             scenario = load(path).scenario
-            say(f"  {scenario.name:<20} {scenario.title}")
+            named = {"name": scenario.name, "title": scenario.title}
+            lines.append(f"  {scenario.name:<20} {scenario.title}")
         except ScenarioError as error:
-            say(f"  {path.stem:<20} (invalid: mcp-perf validate {path}; {error})")
+            named = {"name": path.stem, "invalid": str(error)}
+            lines.append(f"  {path.stem:<20} (invalid: mcp-perf validate {path}; {error})")
+        found.append({**named, "file": str(path)})
+    answer(found, *lines)
 
 
-@click.group(invoke_without_command=True)
+@click.group(cls=Commands, invoke_without_command=True)
 @click.pass_context
 def systems(context: click.Context) -> None:
     """List the systems that ship with the suite: targets such as system:echo/mcp.
@@ -42,9 +46,18 @@ def systems(context: click.Context) -> None:
 
     if context.invoked_subcommand is not None:
         return
-    for system in available():
-        faces = ", ".join(f"system:{system.name}/{face}" for face in system.faces)
-        click.echo(f"{system.name:<14} {system.summary}\n{'':<14} {faces}")
+    found = [
+        {
+            "name": system.name,
+            "summary": system.summary,
+            "targets": [f"system:{system.name}/{face}" for face in system.faces],
+        }
+        for system in available()
+    ]
+    lines = (
+        f"{one['name']:<14} {one['summary']}\n{'':<14} {', '.join(one['targets'])}" for one in found
+    )
+    answer(found, *lines)
 
 
 @systems.command()
@@ -68,10 +81,12 @@ def start(name: str, flags: tuple[str, ...], port: int) -> None:
     query = f"?{'&'.join(flags)}" if flags else ""
     with tempfile.TemporaryDirectory(prefix="mcp-perf-") as logs, Systems(Path(logs), port) as ran:
         try:
-            for face in faces_of(name):
-                address = ran.face(f"{name}/{face}{query}").url.removeprefix("stdio:")
-                click.echo(f"{name}/{face:<6} {address}")
-            click.echo("Ctrl-C stops it.")
+            found = {
+                face: ran.face(f"{name}/{face}{query}").url.removeprefix("stdio:")
+                for face in faces_of(name)
+            }
+            lines = (f"{name}/{face:<6} {address}" for face, address in found.items())
+            answer(found, *lines, "Ctrl-C stops it.")
             while not (dead := ran.dead()):
                 time.sleep(0.2)
         except UnknownSystem as error:
@@ -93,4 +108,5 @@ def locustfile() -> None:
     """
     from mcp_perf import folders  # noqa: PLC0415
 
-    click.echo(folders.shipped("locustfiles") / "scenario.py")
+    path = str(folders.shipped("locustfiles") / "scenario.py")
+    answer({"file": path}, path)

@@ -6,6 +6,7 @@ Nothing heavy is imported before it is needed: only a run loads Locust, which pa
 import click
 
 from mcp_perf import folders
+from mcp_perf.cli.answer import Program
 from mcp_perf.cli.check import check
 from mcp_perf.cli.doctor import doctor
 from mcp_perf.cli.init import init
@@ -21,7 +22,7 @@ from mcp_perf.cli.validate import schema, validate
 click.UsageError.exit_code = 104
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="mcp-perf")
 def main() -> None:
     """Load and performance tests for MCP servers.

@@ -20,20 +20,27 @@ class Refused(click.ClickException):
 
     def show(self, file: object = None) -> None:  # noqa: ARG002 -- click's signature
         """Say why, without a prefix."""
-        say(self.message, err=True)
+        from mcp_perf.results.document.text import visible  # noqa: PLC0415 -- for reports, too
 
-
-def say(text: str, *, err: bool = False) -> None:
-    """Print what may hold words of others: names and titles in files, answers of servers."""
-    from mcp_perf.results.document.text import visible  # noqa: PLC0415 -- it is for reports, too
-
-    click.echo(visible(text), err=err)
+        click.echo(visible(self.message), err=True)
 
 
 class Unreached(Refused):
     """Nobody answered where the target was to be."""
 
     exit_code = 108
+
+
+class Stopped(Refused):
+    """Ctrl-C, or the end of what is typed, came before the command's own end."""
+
+    exit_code = 105
+
+
+class Fault(Refused):
+    """What went wrong is a fault of ours."""
+
+    exit_code = 107
 
 
 def read_formats(text: str) -> tuple[str, ...]:

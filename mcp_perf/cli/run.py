@@ -1,5 +1,6 @@
 """`mcp-perf run`, `web`: a scenario is run and judged, at once or from Locust's page."""
 
+import json
 import os
 import re
 import subprocess
@@ -8,8 +9,9 @@ from typing import Any, Final
 
 import click
 
+from mcp_perf.cli.answer import answer, in_json, is_quiet, no_json, say
 from mcp_perf.cli.init import made
-from mcp_perf.cli.refused import Refused, formats_option, read_formats, say
+from mcp_perf.cli.refused import Refused, formats_option, read_formats
 from mcp_perf.cli.target import TargetCommand, target_options, told, tool_options
 from mcp_perf.scenario.values.units import TOLERANCE
 
@@ -69,6 +71,8 @@ def run(scenario: str, formats: str, *, repeat: int, ci: bool, **options: Any) -
       mcp-perf run my.yaml --ci --out results     as a step of a CI job
     """
     chosen = read_formats(formats)
+    if ci:
+        no_json()
     run_time = options["run_time"]
     if run_time is not None and not (run_time and _RUN_TIME.fullmatch(run_time)):
         raise Refused(f"--run-time: {run_time!r} is not a time; write 30s, 5m or 1h30m")
@@ -94,17 +98,22 @@ def _dry(path: str, options: dict[str, Any]) -> int:
     from mcp_perf.load.engine.dry_run import dry_run  # noqa: PLC0415 -- these load Locust
     from mcp_perf.load.prepare import permission, prepare  # noqa: PLC0415
 
+    calls: list[dict[str, Any]] = []
+
     def show(call: dict[str, Any]) -> None:
+        calls.append(call)
         where = ", ".join(filter(None, (call["arm"], call["journey"])))
-        click.echo(f"{where}: {call['step']}: {call['class']}, {call['ms']:.1f} ms")
+        say(f"{where}: {call['step']}: {call['class']}, {call['ms']:.1f} ms")
         for what in filter(call.get, ("request", "answer", "detail")):
-            click.echo(f"  {what}: {call[what]}")
+            say(f"  {what}: {call[what]}")
 
     three = (options[key] for key in ("target", "arm", "set"))
     kept = {key: options[key] for key in ("protocol", "allow") if options[key]}
     user = permission.User(permission.at_terminal, lambda line: say(line, err=True))
     with told():
-        return 0 if dry_run(prepare.RunOptions(path, *three, **kept), user, show) else 99
+        all_ok = dry_run(prepare.RunOptions(path, *three, **kept), user, show)
+    answer(calls)
+    return 0 if all_ok else 99
 
 
 @click.command(context_settings={"ignore_unknown_options": True}, options_metavar="[SCENARIO]")
@@ -124,19 +133,30 @@ def web(options: tuple[str, ...]) -> None:
     from mcp_perf.load import headless  # noqa: PLC0415 -- loads Locust
 
     named = ["--scenario"] if options and not options[0].startswith("-") else []
-    sys.exit(headless.serve([*named, *options]))
+    pages: list[str] = []
+
+    def opened(address: str) -> None:
+        pages.append(address)
+        answer({"address": address})
+
+    code = headless.serve([*named, *options, *(["-L", "ERROR"] if is_quiet() else ())], opened)
+    if code and not pages:
+        answer({"exit_code": code, "refused": ["The log on stderr says why."]})
+    sys.exit(code)
 
 
 def _repeated(times: int, out: str | None) -> int:
     """Run the same command several times, each in a process of its own; return the gravest code."""
     argv = sys.argv[1:]
     at = argv.index("--") if "--" in argv else len(argv)
-    codes = []
+    ended = []
     for number in range(1, times + 1):
         more = ["--repeat", "1", *(["--out", f"{out}-{number}"] if out else [])]
         again = [sys.executable, "-P", "-m", "mcp_perf", *argv[:at], *more, *argv[at:]]
-        codes.append(subprocess.run(again, check=False).returncode)  # noqa: S603 -- our own command
-    return max(codes)
+        stdout = subprocess.PIPE if in_json() else None
+        ended.append(subprocess.run(again, check=False, stdout=stdout))  # noqa: S603 -- our own
+    answer([json.loads(one.stdout) for one in ended if one.stdout])
+    return max(one.returncode for one in ended)
 
 
 def _as_written(options: dict[str, Any]) -> list[str]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 from click.core import ParameterSource
 
+from mcp_perf.cli.answer import say
 from mcp_perf.cli.refused import Refused, Unreached
 
 if TYPE_CHECKING:
@@ -113,7 +114,7 @@ def tell(*lines: str) -> None:
     from mcp_perf.load.hub.redaction import clean  # noqa: PLC0415
 
     for line in lines:
-        click.echo(clean(line), err=True)
+        say(clean(line), err=True)
 
 
 @contextmanager

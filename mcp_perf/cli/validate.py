@@ -5,7 +5,8 @@ from collections.abc import Sequence
 
 import click
 
-from mcp_perf.cli.refused import Refused, say
+from mcp_perf.cli.answer import answer, in_json
+from mcp_perf.cli.refused import Refused
 
 
 @click.command()
@@ -25,6 +26,8 @@ def validate(files: Sequence[str]) -> None:
     from mcp_perf.scenario.problems.problem import ScenarioError  # noqa: PLC0415
 
     problems: list[object] = []
+    found: list[dict[str, object]] = []
+    lines: list[str] = []
     for name in files:
         try:
             loaded = load(find(name))
@@ -32,15 +35,28 @@ def validate(files: Sequence[str]) -> None:
             problems += error.problems
         else:
             scenario = loaded.scenario
-            say(
+            targets = {arm: part.address for arm, part in scenario.arms.items()}
+            does = told(scenario, targets, loaded.env)
+            warnings = list(shortened(scenario))
+            found.append(
+                {
+                    "file": name,
+                    "name": scenario.name,
+                    "arms": list(scenario.arms),
+                    "journeys": list(scenario.journeys),
+                    "gates": len(scenario.gates),
+                    "does": does,
+                    "warnings": warnings,
+                }
+            )
+            lines.append(
                 f"{name}: ok ({scenario.name}; arms: {', '.join(scenario.arms)}; "
                 f"journeys: {len(scenario.journeys)}; gates: {len(scenario.gates)})"
             )
-            lines = {arm: part.address for arm, part in scenario.arms.items()}
-            for said in told(scenario, lines, loaded.env):
-                say(f"{name}: {said}")
-            for warning in shortened(scenario):
-                say(f"{name}: warning: {warning}")
+            lines += [f"{name}: {said}" for said in does]
+            lines += [f"{name}: warning: {warning}" for warning in warnings]
+    if not (problems and in_json()):
+        answer(found, *lines)
     if problems:
         raise Refused(*map(str, problems))
 
@@ -68,4 +84,4 @@ def schema(*, report: bool) -> None:
         from mcp_perf.scenario.schema import scenario_schema  # noqa: PLC0415
 
         found = scenario_schema()
-    click.echo(json.dumps(found, indent=2, ensure_ascii=False))
+    answer(found, json.dumps(found, indent=2, ensure_ascii=False))

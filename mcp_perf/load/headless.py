@@ -4,7 +4,7 @@ import logging
 import os
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import locust
@@ -47,9 +47,12 @@ def run(arguments: Sequence[str], observer: RunObserver) -> int:
     return BROKEN_CODE
 
 
-def serve(arguments: Sequence[str]) -> int:
-    """Serve Locust's web page until it is ended; return the exit code."""
+def serve(arguments: Sequence[str], opened: Callable[[str], None]) -> int:
+    """Serve Locust's web page, whose address is `opened`, until it ends; return the exit code."""
     config_files.ignore()
+    locust.events.init.add_listener(
+        lambda environment, **_kwargs: setattr(environment, "mcp_perf_opened", opened)
+    )
     return _main(["locust", "-f", _LOCUSTFILE, *arguments])
 
 

@@ -52,13 +52,15 @@ def init(environment: Any, web_ui: Any) -> Master | Single | Worker:
     if opened is not None:
         page.install(web_ui, role.keeping)
         # Not by the log: it has no keys, and may be a file.
-        sys.stderr.write(opened)
+        address, told = opened
+        sys.stderr.write(told)
         sys.stderr.flush()
+        getattr(environment, "mcp_perf_opened", lambda _address: None)(address)
     return role
 
 
-def _protect(web_ui: Any, options: Any) -> str:
-    """Lock the page, before it listens and before anything is sent; say how it is opened.
+def _protect(web_ui: Any, options: Any) -> tuple[str, str]:
+    """Lock the page, before it listens and before anything is sent; return how it is opened.
 
     Raises Refusal.
     """
@@ -77,7 +79,7 @@ def _protect(web_ui: Any, options: Any) -> str:
         web_ui.web_login = False
     web_ui.app.config["MAX_CONTENT_LENGTH"] = _MOST_BYTES
     web_ui.app.wsgi_app = guard.Guard(web_ui.app.wsgi_app, served, admission)
-    return admission.told(served.address)
+    return admission.opened(served.address), admission.told(served.address)
 
 
 def _prefill(options: Any) -> None:

@@ -29,7 +29,7 @@ class Job:
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self.on_github = environ.get("GITHUB_ACTIONS") == "true"
-        self.errors = _Errors()
+        self.errors = Errors()
         self.annotations: list[Annotation] = []
         self._summary = environ.get("GITHUB_STEP_SUMMARY", "")
         self._pid = os.getpid()
@@ -71,7 +71,7 @@ class Job:
             click.echo(f"The job's summary {path} is full; GitHub takes 1 MiB.")
 
 
-class _Errors(logging.Handler):
+class Errors(logging.Handler):
     """Keeps the messages of errors, without tracebacks and secrets."""
 
     def __init__(self) -> None:

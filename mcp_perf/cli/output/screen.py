@@ -1,12 +1,15 @@
 """A run on the terminal: progress while it goes on, its verdict at the end."""
 
+import logging
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
 from rich.text import Text
 
-from mcp_perf.cli.output.ci import PLAIN, Job
+from mcp_perf.cli import answer
+from mcp_perf.cli.output.ci import PLAIN, Errors, Job
 from mcp_perf.cli.output.progress import Progress
 from mcp_perf.load import headless
 from mcp_perf.load.engine.run import Run
@@ -22,10 +25,15 @@ def run_on_screen(
 ) -> int:
     """Run Locust with these arguments, as a step of this CI job if any; return the exit code."""
     screen = Screen(formats, job)
+    logging.getLogger().addHandler(screen.errors)
     try:
-        return headless.run(arguments, screen)
+        code = headless.run(arguments, screen)
     finally:
         screen.stop()
+        logging.getLogger().removeHandler(screen.errors)
+    if answer.in_json() and not screen.answered and os.getpid() == screen.pid:
+        answer.answer({"exit_code": code, "refused": screen.errors.lines})
+    return code
 
 
 class Screen:
@@ -33,24 +41,33 @@ class Screen:
 
     def __init__(self, formats: tuple[str, ...], job: Job | None) -> None:
         self.formats = formats
+        self.errors = Errors()
+        self.answered = False
+        self.pid = os.getpid()
         self._job = job
         self._style: Mapping[str, Any] = PLAIN if job else {}
         self._progress: list[Progress] = []
 
     def say(self, line: str) -> None:
-        console = Console(stderr=True, **self._style)
-        console.print(Text(plain(clean(line))), soft_wrap=True)
+        self._remarks().print(Text(plain(clean(line))), soft_wrap=True)
 
     def begun(self, run: Run) -> None:
-        self._progress.append(Progress(run, Console(stderr=True, **self._style)))
+        self._progress.append(Progress(run, self._remarks()))
         self._progress[0].start()
 
     def ended(self, report: Report, run: Run) -> None:
         self.stop()
-        summary(report, run.folder, Console(**self._style))
+        self.answered = True
+        if answer.in_json():
+            answer.answer(report)
+        else:
+            summary(report, run.folder, answer.console(**self._style))
         if self._job:
             self._job.tell(markdown.sections(report), annotations.of_report(report))
 
     def stop(self) -> None:
         for progress in self._progress:
             progress.stop()
+
+    def _remarks(self) -> Console:
+        return Console(stderr=True, quiet=answer.is_quiet(), **self._style)

@@ -5,11 +5,12 @@ from pathlib import Path
 
 import click
 
+from mcp_perf.cli.answer import Commands, answer
 from mcp_perf.cli.read.runs import FOLDER, check, read_base, read_run
 from mcp_perf.cli.refused import Refused
 
 
-@click.group()
+@click.group(cls=Commands)
 def baseline() -> None:
     """Keep what runs measured, for `run --baseline` and `compare`.
 
@@ -48,7 +49,10 @@ def save(runs: Sequence[Path], output: Path | None) -> None:
         write(numbers, path)
     except OSError as error:
         raise Refused(f"{path}: cannot be written ({error.strerror})") from None
-    click.echo(f"{path}: {len(numbers)} run{'s' if len(numbers) > 1 else ''}")
+    answer(
+        {"file": path, "runs": [run.run_id for run in numbers]},
+        f"{path}: {len(numbers)} run{'s' if len(numbers) > 1 else ''}",
+    )
 
 
 @baseline.command()
@@ -60,8 +64,7 @@ def show(path: Path) -> None:
     Example:
       mcp-perf baseline show baselines/echo.json
     """
-    from rich.console import Console  # noqa: PLC0415
-
     from mcp_perf.results.render.console.history_terminal import baseline_table  # noqa: PLC0415
 
-    baseline_table(read_base(path), Console())
+    runs = read_base(path)
+    answer(runs, draw=lambda console: baseline_table(runs, console))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from mcp_perf.cli.answer import answer, console, no_json, say
 from mcp_perf.cli.read.runs import FOLDER, check, read_base, read_run
 from mcp_perf.cli.refused import Refused
 from mcp_perf.scenario.values.units import TOLERANCE
@@ -41,6 +42,7 @@ def compare(
         sys.exit(_compare(base, runs, tolerance, out, None))
     from mcp_perf.cli.output.ci import job  # noqa: PLC0415
 
+    no_json()
     with job(os.environ) as page:
         try:
             code = _compare(base, runs, tolerance, out, page)
@@ -71,23 +73,21 @@ def _compare(
                 (out / name).write_text(render(report), encoding="utf-8")
         except OSError as error:
             raise Refused(f"--out {out}: cannot be written ({error.strerror})") from None
-        click.echo(f"Report: {out / 'compare.html'}")
+        say(f"Report: {out / 'compare.html'}")
     return report.exit_code
 
 
 def _show(report: "CompareReport", page: "Job | None") -> None:
-    from rich.console import Console  # noqa: PLC0415
-
     from mcp_perf.results.render.console.terminal import comparison  # noqa: PLC0415
 
     if page is None:
-        comparison(report, Console())
+        answer(report, draw=lambda screen: comparison(report, screen))
         return
     from mcp_perf.cli.output.ci import PLAIN  # noqa: PLC0415
     from mcp_perf.results.render.console import annotations  # noqa: PLC0415
     from mcp_perf.results.render.files import compare_report  # noqa: PLC0415
 
-    comparison(report, Console(**PLAIN))
+    comparison(report, console(**PLAIN))
     page.tell(compare_report.sections(report), annotations.of_comparison(report))
 
 

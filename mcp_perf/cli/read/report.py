@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from mcp_perf.cli.answer import answer
 from mcp_perf.cli.refused import Refused, formats_option, read_formats
 
 
@@ -26,5 +27,5 @@ def report(folder: Path, formats: str) -> None:
         document, samples = load_report(folder)
     except JournalError as error:
         raise Refused(f"{folder}: {error}") from error
-    for path in write_all(document, samples, folder, chosen):
-        click.echo(path)
+    written = write_all(document, samples, folder, chosen)
+    answer(document, *map(str, written))

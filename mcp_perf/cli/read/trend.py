@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from mcp_perf.cli.answer import answer
 from mcp_perf.cli.read.runs import FOLDER
 from mcp_perf.cli.refused import Refused
 
@@ -24,8 +25,6 @@ def trend(scenario: str, metrics: Sequence[str], store: str, page: Path | None) 
       mcp-perf trend echo
       mcp-perf trend echo --metric mcp.p95 --html trend.html
     """
-    from rich.console import Console  # noqa: PLC0415
-
     from mcp_perf.load.prepare.history import chosen, problems  # noqa: PLC0415
     from mcp_perf.results.compare.history import HistoryError, points  # noqa: PLC0415
     from mcp_perf.results.render.console.history_terminal import trend_tables  # noqa: PLC0415
@@ -41,12 +40,12 @@ def trend(scenario: str, metrics: Sequence[str], store: str, page: Path | None) 
     if not found:
         asked = " ".join([scenario, *metrics]).strip() or "anything"
         raise Refused(f"The history knows no sound run of {asked}: mcp-perf run adds one.")
-    trend_tables(found, Console())
     if page is not None:
         try:
             page.write_text(trend_page.render(found), encoding="utf-8")
         except OSError as error:
             raise Refused(f"--html {page}: cannot be written ({error.strerror})") from None
+    answer(found, draw=lambda console: trend_tables(found, console))
 
 
 def _metrics(texts: Sequence[str]) -> list[tuple[str, str]]:

@@ -97,8 +97,12 @@ class Admission:
         """Say how the page at an address is opened; this text gives the key away."""
         if self.password:
             return f"The web page is at {address} and asks for the password in {VARIABLE}.\n"
-        opened = f"{address}?{_KEY}={self.key}"
-        return f"Open this address; whoever has it can use the web page:\n    {opened}\n"
+        whose = "Open this address; whoever has it can use the web page:"
+        return f"{whose}\n    {self.opened(address)}\n"
+
+    def opened(self, address: str) -> str:
+        """Return what to open; it holds the key if there is one."""
+        return f"{address}?{_KEY}={self.key}" if self.key else address
 
     def answer(self, asked: Asked) -> Answer | None:
         """Return what to answer to who is outside, comes in or leaves; None lets a request in."""

@@ -112,7 +112,8 @@ def test_every_help_has_an_example_or_needs_none(ask, command):
 def test_web_hands_all_options_to_locust(ask, monkeypatch, words, given):
     """The first word may be the scenario; the exit code is Locust's."""
     served = []
-    fake = SimpleNamespace(serve=lambda options: served.append(options) or 7)  # loads no Locust
+    # In its place: it loads Locust.
+    fake = SimpleNamespace(serve=lambda options, _opened: served.append(options) or 7)
     monkeypatch.setattr(load, "headless", fake, raising=False)
     assert ask("web", *words).exit_code == 7
     assert served == [given]

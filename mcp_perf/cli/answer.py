@@ -1,0 +1,153 @@
+"""How every command answers: in words, as one JSON document, or by its exit code alone."""
+
+import errno
+import json
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from mcp_perf.cli.refused import Fault, Refused, Stopped
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+_JSON: Final = "mcp_perf.json"
+_QUIET: Final = "mcp_perf.quiet"
+_OPTIONS: Final = (
+    ("json", ("--json",), "Answer with one JSON document on stdout."),
+    ("quiet", ("-q", "--quiet"), "Say nothing but mistakes."),
+)
+
+
+class Commands(click.Group):
+    """A group of commands that all can answer in each of the ways."""
+
+    def add_command(self, command: click.Command, name: str | None = None) -> None:
+        """Give a command the options; a group that only holds commands says nothing itself."""
+        if not isinstance(command, click.Group) or command.invoke_without_command:
+            command.params += [
+                click.Option(names, is_flag=True, expose_value=False, help=text, callback=_note)
+                for _, names, text in _OPTIONS
+            ]
+        super().add_command(command, name)
+
+
+class Program(Commands):
+    """The command itself: what goes wrong below it is said in a sentence, and never thrown."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Look for --json at once: a mistake in what stands before it is answered so, too."""
+        ours = args[: args.index("--")] if "--" in args else args
+        ctx.meta[_JSON] = "--json" in ours
+        return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command. Raises ClickException for all that goes wrong."""
+        try:
+            return super().invoke(ctx)
+        except click.ClickException as error:
+            wrong: click.ClickException = error
+        except click.exceptions.Exit:
+            raise
+        except (click.Abort, KeyboardInterrupt, EOFError):
+            wrong = Stopped("Stopped: the command did not come to its end.")
+        except Exception as error:
+            if isinstance(error, OSError) and error.errno == errno.EPIPE:
+                raise
+            wrong = _fault(error)
+        lines = wrong.format_message().splitlines()
+        answer({"exit_code": wrong.exit_code, "refused": lines})
+        raise wrong
+
+
+def _note(context: click.Context, option: click.Parameter, value: bool) -> None:
+    if value:  # a group above this command was not asked
+        context.meta[f"mcp_perf.{option.name}"] = True
+
+
+def _fault(error: Exception) -> Fault:
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    text = f"{type(error).__name__}: {error} ({where.filename}:{where.lineno})"
+    return Fault(f"A fault of mcp-perf's own, please report it: {text}")
+
+
+def in_json() -> bool:
+    """Return whether the command answers as JSON."""
+    return _asked(_JSON)
+
+
+def no_json() -> None:
+    """Refuse --json beside --ci: both want all of stdout. Raises Refused."""
+    if in_json():
+        raise Refused("--ci and --json: take one of them; --out writes the JSON, too")
+
+
+def in_words() -> bool:
+    """Return whether the command answers in words."""
+    return not (in_json() or is_quiet())
+
+
+def is_quiet() -> bool:
+    """Return whether nothing but mistakes is to be said."""
+    return _asked(_QUIET)
+
+
+def _asked(how: str) -> bool:
+    context = click.get_current_context(silent=True)
+    return context is not None and bool(context.meta.get(how))
+
+
+def answer(
+    document: object, *lines: str, draw: Callable[["Console"], object] | None = None
+) -> None:
+    """Answer with a document, or in words: by lines, and by what is drawn on a console."""
+    if in_json():
+        import msgspec  # noqa: PLC0415
+
+        read = json.loads(msgspec.json.encode(document, enc_hook=_plain))
+        _write(json.dumps(read, indent=2))  # in ASCII: what others wrote steers no terminal
+    elif in_words():
+        for line in lines:
+            say(line)
+        if draw is not None:
+            draw(console())
+
+
+def _plain(part: Any) -> Any:
+    return json.loads(part.as_json()) if hasattr(part, "as_json") else str(part)
+
+
+def console(**style: Any) -> "Console":
+    """Return a console for stdout: of one that nobody reads any more, the rest is dropped."""
+    from rich.console import Console  # noqa: PLC0415
+
+    made = Console(quiet=not in_words(), **style)
+    made.on_broken_pipe = _unread  # type: ignore[method-assign]
+    return made
+
+
+def say(text: str, *, err: bool = False) -> None:
+    """Print what may hold words of others, unless it is not asked for: names, titles, answers.
+
+    To stderr (`err`) go remarks, which stand beside a JSON document, too.
+    """
+    from mcp_perf.results.document.text import visible  # noqa: PLC0415 -- it is for reports, too
+
+    if in_words() or (err and not is_quiet()):
+        _write(visible(text), err=err)
+
+
+def _write(text: str, *, err: bool = False) -> None:
+    try:
+        click.echo(text, err=err)
+    except BrokenPipeError:
+        _unread()
+
+
+def _unread() -> None:
+    """Go on where nobody reads any more: a run has its reports to write, and its exit code."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
