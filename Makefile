@@ -49,6 +49,7 @@ lint: .venv/.installed-test
 
 goldens: .venv/.installed-test
 	RENEW_GOLDENS=1 $(BIN)/python -m pytest -q tests/goldens tests/unit/scenario/test_documentation.py
+	$(BIN)/mcp-perf schema > scenarios/mcp-perf.schema.json
 
 # What development and CI install, to the version: renewed with what the registry has today.
 lock:

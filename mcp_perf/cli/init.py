@@ -84,6 +84,8 @@ def _load(given: "Given", rate: float | None, requests: int | None, *, steady: b
 def init(target: str, output: Path, tool: Sequence[str], args: str | None, **how: Any) -> None:
     """Write a scenario for a server: its tools, with arguments that were tried.
 
+    Beside it stands mcp-perf.schema.json, by which an editor completes it.
+
     \b
     Its gates are proposals, from what calls took one at a time. Tools that may
     destroy something are never called; --tool names others that may be.
@@ -96,6 +98,7 @@ def init(target: str, output: Path, tool: Sequence[str], args: str | None, **how
     """
     from mcp_perf.load.hub.redaction import clean, redactor  # noqa: PLC0415
     from mcp_perf.load.survey.writing import scenario  # noqa: PLC0415
+    from mcp_perf.scenario.schema import FIRST_LINE, keep  # noqa: PLC0415
 
     given = target_of(target, how)
     if any(value and value in given.line for value in given.variables.values()):
@@ -111,7 +114,8 @@ def init(target: str, output: Path, tool: Sequence[str], args: str | None, **how
     }
     try:
         text = scenario(given, found.calls, f"{{users: {_USERS}, {_TIME}}}", **about)
-        output.write_text(text, "utf-8")
+        output.write_text(FIRST_LINE + text, "utf-8")
+        keep(output.parent)
     except OSError as error:
         raise Refused(f"{output}: cannot be written ({error.strerror})") from None
     missing = sorted(given.variables.keys() - os.environ.keys())

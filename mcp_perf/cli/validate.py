@@ -1,6 +1,5 @@
 """`mcp-perf validate` and `schema`: scenarios are checked, and nothing is sent."""
 
-import json
 from collections.abc import Sequence
 
 import click
@@ -66,22 +65,16 @@ def validate(files: Sequence[str]) -> None:
 def schema(*, report: bool) -> None:
     """Print the JSON Schema of scenario files.
 
-    An editor completes and checks a file by it. What only the parts of a file can tell together,
-    `mcp-perf validate` checks.
+    An editor completes and checks a file by it, if the first line of the file names it. What only
+    the parts of a file can tell together, `mcp-perf validate` checks.
 
     \b
     Examples:
-      mcp-perf schema > scenario.schema.json
+      mcp-perf schema > mcp-perf.schema.json
       mcp-perf schema --report
     """
-    if report:
-        from mcp_perf.results.document.document import (  # noqa: PLC0415 -- these load pydantic
-            report_schema,
-        )
+    from mcp_perf.results.document.document import report_schema  # noqa: PLC0415 -- pydantic
+    from mcp_perf.scenario.schema import as_text, scenario_schema  # noqa: PLC0415
 
-        found = report_schema()
-    else:
-        from mcp_perf.scenario.schema import scenario_schema  # noqa: PLC0415
-
-        found = scenario_schema()
-    answer(found, json.dumps(found, indent=2, ensure_ascii=False))
+    found = report_schema() if report else scenario_schema()
+    answer(found, as_text(found))

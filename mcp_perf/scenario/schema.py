@@ -2,10 +2,12 @@
 
 import ast
 import inspect
+import json
 from collections.abc import Iterator
 from functools import cache
 from itertools import pairwise
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, models_json_schema
 
@@ -13,6 +15,10 @@ from mcp_perf.scenario.model.fields import Part
 from mcp_perf.scenario.model.kinds import KINDS
 from mcp_perf.scenario.model.scenario import Scenario
 
+FILE: Final = "mcp-perf.schema.json"
+"""Beside the scenarios: an editor finds it without a network, and it moves with them."""
+FIRST_LINE: Final = f"# yaml-language-server: $schema={FILE}\n"
+_ID: Final = "mcp-perf/scenario/1"
 _MODE: JsonSchemaMode = "validation"
 
 
@@ -79,7 +85,19 @@ def scenario_schema() -> dict[str, Any]:
     definitions["Step"] = {"anyOf": [found[kind, _MODE] for kind in KINDS.values()]}
     return {
         "$schema": GenerateJsonSchema.schema_dialect,
-        "$id": "mcp-perf/scenario/1",
+        "$id": _ID,
         **definitions.pop("Scenario"),
         "$defs": definitions,
     }
+
+
+def as_text(schema: dict[str, Any]) -> str:
+    """Write a schema as `mcp-perf schema` prints it."""
+    return json.dumps(schema, indent=2, ensure_ascii=False)
+
+
+def keep(folder: Path) -> None:
+    """Write the schema into a folder; what is not ours stays. Raises OSError."""
+    path = folder / FILE
+    if not path.exists() or f'"$id": "{_ID}"' in path.read_text("utf-8", "replace"):
+        path.write_text(f"{as_text(scenario_schema())}\n", "utf-8")

@@ -32,6 +32,8 @@ def test_a_scenario_is_made_that_runs_without_an_edit(start, tmp_path):
     assert scenario.name == "tool-shop"
     assert [gate.metric for gate in scenario.gates] == ["error_rate", "p95"]
     text = path.read_text()
+    assert text.splitlines()[0] == "# yaml-language-server: $schema=mcp-perf.schema.json"
+    assert (tmp_path / "mcp-perf.schema.json").exists()
     assert text.count("# a proposal") == 2
     assert "# Not called: make: not known to be harmless (--tool NAME calls one)" in text
     assert "k-98765" not in text

@@ -9,8 +9,9 @@ from click.testing import CliRunner
 from mcp_perf.cli.main import main
 from mcp_perf.results.document.document import report_schema
 from mcp_perf.scenario.loader import shipped
-from mcp_perf.scenario.schema import scenario_schema
+from mcp_perf.scenario.schema import FIRST_LINE, as_text, keep, scenario_schema
 from mcp_perf.scenario.source.yaml_reader import read
+from tests.support import ROOT
 
 
 @pytest.fixture(scope="module")
@@ -95,3 +96,28 @@ def test_the_command_prints_the_schema(words, schema):
     printed = CliRunner().invoke(main, ["schema", *words])
     assert json.loads(printed.stdout) == schema()
     assert schema()["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+
+
+@pytest.mark.parametrize(
+    "path", list((ROOT / "scenarios").rglob("*.yaml")), ids=lambda path: path.stem
+)
+def test_the_first_line_of_a_shipped_file_leads_to_the_schema(path):
+    """Without a network; `make goldens` renews it."""
+    first = path.read_text("utf-8").splitlines()[0]
+    start, _, named = first.partition("=")
+    assert start == FIRST_LINE.partition("=")[0]
+    assert (path.parent / named).read_text("utf-8") == f"{as_text(scenario_schema())}\n"
+
+
+def test_the_schema_is_kept_beside_a_file(tmp_path):
+    """An older one of ours is renewed; what somebody else wrote stays."""
+    kept = tmp_path / "mcp-perf.schema.json"
+    keep(tmp_path)
+    written = kept.read_text("utf-8")
+    assert json.loads(written) == scenario_schema()
+    kept.write_text('{"$id": "mcp-perf/scenario/1"}')
+    keep(tmp_path)
+    assert kept.read_text("utf-8") == written
+    kept.write_text("{}")
+    keep(tmp_path)
+    assert kept.read_text("utf-8") == "{}"
