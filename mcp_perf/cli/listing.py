@@ -5,8 +5,15 @@ import time
 from pathlib import Path
 
 import click
+from click.shell_completion import CompletionItem
 
 from mcp_perf.cli.answer import Commands, answer
+
+
+def _system_names(_context: object, _param: object, begun: str) -> list[CompletionItem]:
+    from mcp_perf.load.targets.bundled import available  # noqa: PLC0415
+
+    return [CompletionItem(one.name) for one in available() if one.name.startswith(begun)]
 
 
 @click.command("list")
@@ -61,7 +68,7 @@ def systems(context: click.Context) -> None:
 
 
 @systems.command()
-@click.argument("name")
+@click.argument("name", shell_complete=_system_names)
 @click.option("--set", "flags", multiple=True, metavar="FLAG=VALUE", help="A flag of the system.")
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="Of its main process.")
 def start(name: str, flags: tuple[str, ...], port: int) -> None:

@@ -1,13 +1,22 @@
-"""What the commands share: a refusal, and the formats of reports."""
+"""What the commands share: a refusal, the formats of reports, how names are completed."""
 
 from typing import Final
 
 import click
+from click.shell_completion import CompletionItem
 
 FORMATS: Final = ("html", "json", "md", "csv", "junit")
 formats_option = click.option(
     "--format", "formats", default=",".join(FORMATS), show_default=True, help="Reports to write."
 )
+
+
+def scenario_names(_context: object, _param: object, begun: str) -> list[CompletionItem]:
+    """Complete what is typed of a scenario: by names, and by files if no name begins so."""
+    from mcp_perf.scenario.catalog import names  # noqa: PLC0415
+
+    found = (name for name in names() if name.startswith(begun.replace("_", "-")))
+    return [CompletionItem(begun, type="file"), *map(CompletionItem, found)]
 
 
 class Refused(click.ClickException):

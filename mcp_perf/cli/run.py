@@ -11,7 +11,7 @@ import click
 
 from mcp_perf.cli.answer import answer, in_json, is_quiet, no_json, say
 from mcp_perf.cli.init import made
-from mcp_perf.cli.refused import Refused, formats_option, read_formats
+from mcp_perf.cli.refused import Refused, formats_option, read_formats, scenario_names
 from mcp_perf.cli.target import TargetCommand, target_options, told, tool_options
 from mcp_perf.scenario.values.units import TOLERANCE
 
@@ -24,7 +24,12 @@ report), 107 a fault of mcp-perf, 108 target not reached."""
 
 
 @click.command(epilog=_EXITS, cls=TargetCommand)
-@click.argument("scenario", default="twilio-tasks", metavar="[SCENARIO | URL | -- COMMAND...]")
+@click.argument(
+    "scenario",
+    default="twilio-tasks",
+    metavar="[SCENARIO | URL | -- COMMAND...]",
+    shell_complete=scenario_names,
+)
 @click.option("--target", multiple=True, metavar="ARM=URL", help="Point an arm at a server.")
 @click.option("--arm", multiple=True, metavar="ARM", help="Run only this arm.")
 @click.option("--set", multiple=True, metavar="PATH=VALUE", help="Change the scenario.")
@@ -117,7 +122,13 @@ def _dry(path: str, options: dict[str, Any]) -> int:
 
 
 @click.command(context_settings={"ignore_unknown_options": True}, options_metavar="[SCENARIO]")
-@click.argument("options", nargs=-1, type=click.UNPROCESSED, metavar="[OPTIONS]")
+@click.argument(
+    "options",
+    nargs=-1,
+    type=click.UNPROCESSED,
+    metavar="[OPTIONS]",
+    shell_complete=scenario_names,
+)
 def web(options: tuple[str, ...]) -> None:
     """Serve Locust's web page, to start SCENARIO there and to watch it.
 

@@ -5,11 +5,13 @@ from collections.abc import Sequence
 import click
 
 from mcp_perf.cli.answer import answer, in_json
-from mcp_perf.cli.refused import Refused
+from mcp_perf.cli.refused import Refused, scenario_names
 
 
 @click.command()
-@click.argument("files", nargs=-1, required=True, metavar="SCENARIO...")
+@click.argument(
+    "files", nargs=-1, required=True, metavar="SCENARIO...", shell_complete=scenario_names
+)
 def validate(files: Sequence[str]) -> None:
     """Check scenarios, and say what they would do; nothing is sent.
 

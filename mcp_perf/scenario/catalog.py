@@ -26,6 +26,11 @@ def own() -> list[Path]:
     return _files(Path.cwd() / "scenarios")
 
 
+def names() -> list[str]:
+    """Return the names that can be asked for: shipped ones, and those of ./scenarios."""
+    return sorted({_name(path.name) for path in [*shipped(), *own()]})
+
+
 def find(name_or_path: str, folders: Sequence[Path] | None = None) -> Path:
     """Return the file of a scenario, given its name (`twilio-tasks`) or its path.
 

@@ -7,11 +7,11 @@ import click
 
 from mcp_perf.cli.answer import answer
 from mcp_perf.cli.read.runs import FOLDER
-from mcp_perf.cli.refused import Refused
+from mcp_perf.cli.refused import Refused, scenario_names
 
 
 @click.command()
-@click.argument("scenario", default="")
+@click.argument("scenario", default="", shell_complete=scenario_names)
 @click.option("--metric", "metrics", multiple=True, metavar="ARM.METRIC", help="Such as mcp.p95.")
 @click.option("--store", default="", metavar="URL", help="Default: $MCP_PERF_STORE, or a file.")
 @click.option("--html", "page", type=FOLDER, metavar="FILE", help="Also write a page.")

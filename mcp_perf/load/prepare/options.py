@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from mcp_perf.load.prepare.history import VARIABLE
 from mcp_perf.load.prepare.prepare import DEFAULT_SCENARIO, RunOptions
-from mcp_perf.scenario.catalog import own, shipped
+from mcp_perf.scenario.catalog import names
 from mcp_perf.scenario.values.units import TOLERANCE
 
 LOOPBACK: Final = "127.0.0.1"
@@ -85,11 +85,6 @@ def run_options(options: argparse.Namespace) -> RunOptions:
         allow=tuple(options.allow or ()),
         log_calls=options.log_calls,
     )
-
-
-def names() -> list[str]:
-    """Return the names of the scenarios that can be chosen: shipped, and in ./scenarios."""
-    return sorted({path.stem.replace("_", "-") for path in [*shipped(), *own()]})
 
 
 def several(value: Any) -> tuple[str, ...]:

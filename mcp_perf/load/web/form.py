@@ -7,9 +7,10 @@ that is known here, or is an address, unless it stands on the command line, too.
 from collections.abc import Callable, Container, Iterable, Mapping
 from typing import Final, TypeVar
 
-from mcp_perf.load.prepare.options import names, several
+from mcp_perf.load.prepare.options import several
 from mcp_perf.load.prepare.prepare import RunOptions
 from mcp_perf.load.targets.refusal import Refusal
+from mcp_perf.scenario.catalog import names
 from mcp_perf.scenario.problems.suggestions import suggest
 from mcp_perf.scenario.problems.wording import quote
 
