@@ -6,6 +6,7 @@ import os
 import sys
 import traceback
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -122,11 +123,11 @@ def _plain(part: Any) -> Any:
 
 
 def console(**style: Any) -> "Console":
-    """Return a console for stdout: of one that nobody reads any more, the rest is dropped."""
+    """Return a console: if nobody reads it any more, the rest is dropped."""
     from rich.console import Console  # noqa: PLC0415
 
-    made = Console(quiet=not in_words(), **style)
-    made.on_broken_pipe = _unread  # type: ignore[method-assign]
+    made = Console(quiet=is_quiet() if style.get("stderr") else not in_words(), **style)
+    made.on_broken_pipe = partial(_unread, err=made.stderr)  # type: ignore[method-assign]
     return made
 
 
@@ -145,9 +146,9 @@ def _write(text: str, *, err: bool = False) -> None:
     try:
         click.echo(text, err=err)
     except BrokenPipeError:
-        _unread()
+        _unread(err=err)
 
 
-def _unread() -> None:
+def _unread(*, err: bool) -> None:
     """Go on where nobody reads any more: a run has its reports to write, and its exit code."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    os.dup2(os.open(os.devnull, os.O_WRONLY), (sys.stderr if err else sys.stdout).fileno())

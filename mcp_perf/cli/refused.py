@@ -1,5 +1,6 @@
 """What the commands share: a refusal, the formats of reports, how names are completed."""
 
+from contextlib import suppress
 from typing import Final
 
 import click
@@ -31,7 +32,8 @@ class Refused(click.ClickException):
         """Say why, without a prefix."""
         from mcp_perf.results.document.text import visible  # noqa: PLC0415 -- for reports, too
 
-        click.echo(visible(self.message), err=True)
+        with suppress(BrokenPipeError):
+            click.echo(visible(self.message), err=True)
 
 
 class Unreached(Refused):

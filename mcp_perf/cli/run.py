@@ -17,6 +17,7 @@ from mcp_perf.scenario.values.units import TOLERANCE
 
 _RUN_TIME: Final = re.compile(r"(\d+h)?(\d+m)?(\d+s?)?")
 """What Locust takes, too."""
+ABOVE_0: Final = click.FloatRange(min=0, min_open=True)
 _EXITS: Final = """\b
 Exit codes: 0 PASS, 90 INCONCLUSIVE, 91 INVALID, 92 worker lost, 99 FAIL,
 104 scenario invalid (nothing was sent), 105 stopped by a signal (partial
@@ -35,7 +36,7 @@ report), 107 a fault of mcp-perf, 108 target not reached."""
 @click.option("--set", multiple=True, metavar="PATH=VALUE", help="Change the scenario.")
 @click.option("--allow", multiple=True, metavar="HOST", help="Its owners agree to the load.")
 @click.option("--users", "-u", type=click.IntRange(min=1), help="Virtual users at work.")
-@click.option("--spawn-rate", "-r", type=float, help="Users started per second.")
+@click.option("--spawn-rate", "-r", type=ABOVE_0, help="Users started per second.")
 @click.option(
     "--run-time", "--duration", "-t", metavar="TIME", help="Bound on the measured time: 30s, 5m."
 )
@@ -49,7 +50,7 @@ report), 107 a fault of mcp-perf, 108 target not reached."""
 @formats_option
 @target_options
 @tool_options
-@click.option("--rate", type=float, help="Calls per second, of a target.")
+@click.option("--rate", type=ABOVE_0, help="Calls per second, of a target.")
 @click.option("--requests", type=click.IntRange(min=1), help="So many calls of a target.")
 @click.option("--gate", multiple=True, metavar="GATE", help="'mcp.p95 < 200ms', of a target.")
 @click.option("--repeat", type=click.IntRange(min=1), default=1, help="Run so many times.")

@@ -15,11 +15,14 @@ from mcp_perf import folders
 from mcp_perf.load.hub.locust_log import told_by_us
 from mcp_perf.load.lifecycle.keeping import RunObserver
 from mcp_perf.load.prepare import config_files
+from mcp_perf.load.targets.refusal import CONFIGURATION
 from mcp_perf.results.judge.order import BROKEN_CODE
 
 logger = logging.getLogger("mcp-perf")
 _LOCUSTFILE: Final = str(folders.shipped("locustfiles") / "scenario.py")
 _LOOPBACK: Final = "127.0.0.1"
+_MISUSED: Final = 2
+"""By which argparse ends where an option is wrong."""
 
 
 def run(arguments: Sequence[str], observer: RunObserver) -> int:
@@ -62,7 +65,8 @@ def _main(argv: list[str]) -> int:
     try:
         locust.main.main()
     except SystemExit as end:
-        return end.code if isinstance(end.code, int) else int(bool(end.code))
+        code = end.code if isinstance(end.code, int) else int(bool(end.code))
+        return CONFIGURATION if code == _MISUSED else code
     finally:
         sys.argv = before
     return 0

@@ -1,12 +1,13 @@
 """Which scenarios there are: by name, in the folders where they are kept."""
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
 from mcp_perf import folders
 from mcp_perf.scenario.problems.problem import Problem, ScenarioError
-from mcp_perf.scenario.problems.suggestions import suggest
+from mcp_perf.scenario.problems.suggestions import nearest
 from mcp_perf.scenario.problems.wording import one_of, quote
 
 SHIPPED: Final = folders.shipped("scenarios")
@@ -39,7 +40,7 @@ def find(name_or_path: str, folders: Sequence[Path] | None = None) -> Path:
     also on a name that two different files have: the current folder may be somebody else's.
     """
     path = Path(name_or_path)
-    if "\0" not in name_or_path and path.suffix in _SUFFIXES and path.is_file():
+    if path.suffix in _SUFFIXES and os.path.isfile(path):  # noqa: PTH113 -- the other one may raise
         return path
     searched = (Path.cwd() / "scenarios", SHIPPED) if folders is None else folders
     names: dict[str, list[Path]] = {}
@@ -48,13 +49,31 @@ def find(name_or_path: str, folders: Sequence[Path] | None = None) -> Path:
             names.setdefault(_name(file.name), []).append(file)
     if len(path.parts) == 1 and (known := names.get(_name(name_or_path))):
         return _only(name_or_path, known)
-    if path.suffix == ".json" and path.is_file():
-        message = f"{quote(name_or_path)} is no scenario: a server of an MCP client's mcpServers"
-        hint = f"write --from {name_or_path} SERVER"
-        raise ScenarioError([Problem("--scenario", 0, f"{message}, or servers?", hint)])
-    hint = suggest(_name(path.name), names) or f"write the path of a {one_of(_SUFFIXES)} file"
-    message = f"there is no scenario {quote(name_or_path)}"
-    raise ScenarioError([Problem("--scenario", 0, message, hint)])
+    raise ScenarioError([Problem(quote(name_or_path), 0, *_unfound(name_or_path, path, names))])
+
+
+def _unfound(typed: str, path: Path, names: Iterable[str]) -> tuple[str, str]:
+    """Say what is wrong with what is no scenario, and what to write instead."""
+    if "://" in typed:
+        return "is an address, not a scenario", f"write mcp-perf init {typed} -o my.yaml"
+    if os.path.isdir(path) and typed:  # noqa: PTH112
+        if [*path.glob("journal.jsonl")]:
+            return "is the folder of a run, not a scenario", f"write mcp-perf report {typed}"
+        inside = [str(file) for file in _files(path)[:1]]
+        return "is a folder, not a scenario", f"write {(inside or ['the path of a file in it'])[0]}"
+    if os.path.isfile(path):  # noqa: PTH113
+        if path.suffix == ".json":
+            hint = f"an MCP client's configuration is taken by mcp-perf run --from {typed} SERVER"
+            return "is JSON, and scenarios are YAML", hint
+        return "is no scenario by its name", f"let it end in {one_of(_SUFFIXES)}"
+    if not os.path.isdir(path.parent):  # noqa: PTH112
+        return f"there is no folder {path.parent}", "check the path"
+    beside = (file for file in path.parent.glob("*") if os.path.isfile(file))  # noqa: PTH113
+    near = {_name(file.name): str(file) for file in beside if file.suffix in _SUFFIXES}
+    known = {name: name for name in names} | near
+    meant = nearest(_name(path.name), known)
+    hint = f"did you mean {known[meant]!r}?" if meant else "mcp-perf list shows what there is"
+    return "there is no such scenario", hint
 
 
 def _only(name: str, files: Sequence[Path]) -> Path:

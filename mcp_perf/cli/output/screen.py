@@ -70,4 +70,4 @@ class Screen:
             progress.stop()
 
     def _remarks(self) -> Console:
-        return Console(stderr=True, quiet=answer.is_quiet(), **self._style)
+        return answer.console(stderr=True, **self._style)

@@ -65,7 +65,6 @@ def _compare(
     for folder, new in zip(runs, news, strict=True):
         check(base, befores, folder, new)
     report = compare_all(befores, news, allowed)
-    _show(report, page)
     if out is not None:
         try:
             out.mkdir(parents=True, exist_ok=True)
@@ -73,6 +72,8 @@ def _compare(
                 (out / name).write_text(render(report), encoding="utf-8")
         except OSError as error:
             raise Refused(f"--out {out}: cannot be written ({error.strerror})") from None
+    _show(report, page)
+    if out is not None:
         say(f"Report: {out / 'compare.html'}")
     return report.exit_code
 

@@ -27,5 +27,8 @@ def report(folder: Path, formats: str) -> None:
         document, samples = load_report(folder)
     except JournalError as error:
         raise Refused(f"{folder}: {error}") from error
-    written = write_all(document, samples, folder, chosen)
+    try:
+        written = write_all(document, samples, folder, chosen)
+    except OSError as error:
+        raise Refused(f"{folder}: reports cannot be written ({error.strerror})") from error
     answer(document, *map(str, written))

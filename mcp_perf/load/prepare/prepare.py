@@ -26,11 +26,18 @@ from mcp_perf.load.targets import confidential
 from mcp_perf.load.targets.bundled import Systems, transport_of
 from mcp_perf.load.targets.personal import NOBODY, Identity
 from mcp_perf.load.targets.refusal import Refusal
-from mcp_perf.load.targets.targets import SYSTEM, ArmTarget, reach_all, unknown_tools, unspoken
+from mcp_perf.load.targets.targets import (
+    SYSTEM,
+    ArmTarget,
+    reach_all,
+    unknown_tools,
+    unprovided,
+    unspoken,
+)
 from mcp_perf.load.watch.sources import Source, find_resources
 from mcp_perf.results.journal.records import Baseline
 from mcp_perf.results.render.words.numbers import seconds
-from mcp_perf.scenario.loader import Loaded, ScenarioError, find, load, unknown_names
+from mcp_perf.scenario.loader import Loaded, ScenarioError, find, load
 from mcp_perf.scenario.model.load import BREAKPOINT, Load
 from mcp_perf.scenario.model.scenario import Protocol
 from mcp_perf.scenario.model.targets import split_target
@@ -264,12 +271,7 @@ def _reach(prepared: Prepared, pointed: Mapping[str, str]) -> None:
         *unspoken(loaded, prepared.targets),
         *undecided(loaded, prepared.targets),
         *_unmeasured(loaded.scenario.load, prepared.resources),
-        # Now that the systems have said what they provide.
-        *(
-            str(problem)
-            for name, target in prepared.targets.items()
-            for problem in unknown_names(loaded, name, target.variables)
-        ),
+        *unprovided(loaded, prepared.targets, pointed),
     ]
     if problems := problems or misfits(loaded, prepared.targets, prepared.identities):
         raise Refusal(*problems)
@@ -336,7 +338,11 @@ def _impossible(options: RunOptions) -> list[str]:
         "the spawn rate": options.spawn_rate,
         "the run time": options.run_time_s,
     }
-    return [
+    file = Path(options.log_calls)
+    place = file if file.exists() else file.parent
+    unfit = options.log_calls and (file.is_dir() or not os.access(place, os.W_OK))
+    unwritable = [f"--log-calls {file}: cannot be written; name another file"] if unfit else []
+    return unwritable + [
         f"{what} is {number:g}; write a number above 0"
         for what, number in asked.items()
         if number is not None and not 0 < number < math.inf

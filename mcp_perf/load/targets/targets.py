@@ -23,7 +23,7 @@ from mcp_perf.load.targets.clients import Destination, destination, session
 from mcp_perf.load.targets.personal import NOBODY, CredentialStore, Identity, Personal
 from mcp_perf.load.targets.proxies import unused
 from mcp_perf.load.targets.refusal import UNREACHABLE, Refusal
-from mcp_perf.scenario.loader import Loaded
+from mcp_perf.scenario.loader import Loaded, unknown_names
 from mcp_perf.scenario.model.scenario import Arm
 from mcp_perf.scenario.model.steps import Step, flat
 from mcp_perf.scenario.model.targets import split_target
@@ -216,6 +216,28 @@ def unknown_tools(loaded: Loaded, targets: Mapping[str, ArmTarget]) -> list[str]
         if not targets[arm].has(step)
     ]
     return list(dict.fromkeys(problems))
+
+
+def unprovided(
+    loaded: Loaded, targets: Mapping[str, ArmTarget], pointed: Mapping[str, str]
+) -> list[str]:
+    """Return a line for each lookup that nothing provides, now that the systems have said theirs.
+
+    If another target was named in a system's place, one line has all that the system would bring.
+    """
+    lines = []
+    for arm, target in targets.items():
+        found = unknown_names(loaded, arm, target.variables)
+        system = loaded.scenario.arms[arm].address
+        if found and arm in pointed and system.startswith(SYSTEM):
+            names = ", ".join(dict.fromkeys(one.message.partition(" ")[0] for one in found))
+            lines.append(
+                f"--target {arm}={pointed[arm]}: the scenario takes {names} from {system}; "
+                f"write them under arms.{arm}.vars in a copy of the file"
+            )
+        else:
+            lines += map(str, found)
+    return lines
 
 
 def unspoken(loaded: Loaded, targets: Mapping[str, ArmTarget]) -> list[str]:

@@ -133,7 +133,7 @@ def read(path: Path) -> list[RunNumbers]:
         file = msgspec.json.decode(content, type=_File)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise BaselineError(
-            f"{path}: is no baseline ({error}); mcp-perf baseline save RUN -o {path} writes one"
+            f"{path}: is no baseline ({error}); mcp-perf baseline save RUN writes one"
         ) from None
     if file.schema != SCHEMA:
         raise BaselineError(

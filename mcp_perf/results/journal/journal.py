@@ -108,7 +108,8 @@ def read(path: Path) -> Iterator[records.AnyRecord]:
                 raise JournalError(f"{path}, line {number}: {_foreign(line, error)}") from error
             except msgspec.DecodeError as error:
                 if line.endswith(b"\n"):
-                    raise JournalError(f"{path}, line {number}: not JSON ({error})") from error
+                    said = f"no record of a run ({error})."
+                    raise JournalError(f"{path}, line {number}: {said}") from error
                 return
             if isinstance(record, records.RunStarted) and record.format != records.FORMAT:
                 raise JournalError(

@@ -1,5 +1,6 @@
 """From a journal to the finished report: the one place where all numbers come together."""
 
+import os
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -52,11 +53,15 @@ def load_report(run_folder: Path) -> tuple[Report, list[SampleRecord]]:
     Raises JournalError when there is no journal, or it cannot be read.
     """
     path = run_folder / JOURNAL
-    if not path.is_file():
+    if os.path.isfile(run_folder):  # noqa: PTH113 -- the other one may raise
+        raise JournalError(f"It is a file: name the folder of a run, such as {run_folder.parent}.")
+    if not os.path.isfile(path):  # noqa: PTH113
         raise JournalError(f"There is no {JOURNAL} in {run_folder}: name the folder of a run.")
     samples: list[SampleRecord] = []
     try:
         return build(_keeping(samples, read(path))), samples
+    except OSError as error:
+        raise JournalError(f"{path} cannot be read: {error.strerror}.") from error
     except (LookupError, AttributeError, ArithmeticError, TypeError, ValueError) as error:
         # Each record is as it should be, and what they say of each other makes no run.
         raise JournalError(f"{path} is not the journal of one run: {error!r}") from error

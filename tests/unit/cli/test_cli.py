@@ -119,6 +119,15 @@ def test_web_hands_all_options_to_locust(ask, monkeypatch, words, given):
     assert served == [given]
 
 
+@pytest.mark.process
+def test_an_option_that_locust_does_not_know_ends_as_one_that_we_do_not():
+    """Not by the 2 of argparse, which no table of ours has."""
+    command = [sys.executable, "-m", "mcp_perf", "web", "--nonsense"]
+    asked = subprocess.run(command, check=False, capture_output=True, text=True, cwd=ROOT)
+    assert (asked.returncode, asked.stdout) == (104, "")
+    assert "unrecognized arguments: --nonsense" in asked.stderr
+
+
 def test_help_says_the_exit_codes(ask):
     """What a script branches on stands in the help of `run`."""
     text = " ".join(ask("run", "--help").output.split())
@@ -223,6 +232,32 @@ def test_a_system_or_flag_that_there_is_not_is_refused(ask, words):
     """With those that there are."""
     asked = ask("systems", "start", *words)
     assert asked.exit_code == 104
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("run", "-r", "-5"), "'--spawn-rate' / '-r': -5.0 is not in the range x>0"),
+        (("run", "http://a/mcp", "--rate", "0"), "'--rate': 0.0 is not in the range x>0"),
+        (("report", "run/journal.jsonl"), "It is a file: name the folder of a run, such as run."),
+        (("report", "bad"), "bad/journal.jsonl, line 1: no record of a run (JSON is malformed"),
+        (("compare", "bad/journal.jsonl", "run"), "is no baseline (JSON is malformed"),
+        (("compare", "run", "run", "--out", "file"), "--out file: cannot be written (File exists)"),
+        (("validate", "http://a/mcp"), "is an address, not a scenario - write mcp-perf init"),
+    ],
+)
+def test_a_mistake_is_told_in_words_and_nothing_before_it(ask, tmp_path, monkeypatch, words, says):
+    """The exit code is 104, and no half of a result is shown."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").touch()
+    for folder in ("run", "bad"):
+        (tmp_path / folder).mkdir()
+    journal = ROOT / "tests" / "goldens" / "journals" / "one-arm.jsonl"
+    shutil.copy(journal, tmp_path / "run" / "journal.jsonl")
+    (tmp_path / "bad" / "journal.jsonl").write_bytes(b"\0\n")
+    asked = ask(*words)
+    assert (asked.exit_code, asked.stdout) == (104, "")
+    assert says in asked.stderr
 
 
 @pytest.mark.parametrize("command", [["run", "echo"], ["report", "."]])

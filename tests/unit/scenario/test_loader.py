@@ -214,31 +214,35 @@ def test_promise_25_no_scenario_takes_the_place_of_another(tmp_path, monkeypatch
     [
         ("twilio-task", "did you mean 'twilio-tasks'?"),
         ("./ecko.yaml", "did you mean 'echo'?"),
-        ("zzz", "known are agent-burst"),
-        ("a\0b", "known are agent-burst"),
-        ("", "known are agent-burst"),
+        ("shp.yaml", "did you mean 'shop.yaml'?"),
+        ("SHOP.yaml", "did you mean 'shop.yaml'?"),
+        ("files/tee", "did you mean 'files/tea.yml'?"),
+        ("files", "is a folder, not a scenario - write files/tea.yml"),
+        ("empty", "is a folder, not a scenario - write the path of a file in it"),
+        ("run", "is the folder of a run, not a scenario - write mcp-perf report run"),
+        ("nowhere/shop.yaml", "there is no folder nowhere - check the path"),
+        ("gone.yaml", "there is no such scenario - mcp-perf list shows what there is"),
+        ("http://a/mcp", "is an address, not a scenario - write mcp-perf init http://a/mcp -o my"),
+        ("x.json", "is JSON, and scenarios are YAML - an MCP client's configuration is taken by"),
+        ("shop.txt", "is no scenario by its name - let it end in .yaml or .yml"),
+        ("zzz", "mcp-perf list shows what there is"),
+        ("a\0b", "mcp-perf list shows what there is"),
+        ("a" * 300, "mcp-perf list shows what there is"),
+        ("", "mcp-perf list shows what there is"),
     ],
 )
-def test_an_unknown_scenario_is_told_with_the_nearest_names(name, hinted, tmp_path, monkeypatch):
-    """A name or path that is nowhere is a ScenarioError with a hint."""
+def test_what_is_no_scenario_is_told_with_what_may_be_meant(name, hinted, tmp_path, monkeypatch):
+    """It is a ScenarioError with a hint: the nearest name or file, or the command that is meant."""
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(ScenarioError, match="there is no scenario") as caught:
+    for folder in ("files", "empty", "run"):
+        (tmp_path / folder).mkdir()
+    for file in ("shop.yaml", "shop.txt", "x.json", "files/tea.yml", "run/journal.jsonl"):
+        (tmp_path / file).touch()
+    (tmp_path / "gone.yaml").symlink_to("nowhere")
+    with pytest.raises(ScenarioError) as caught:
         find(name)
-    assert hinted in caught.value.problems[0].hint
-
-
-def test_a_configuration_of_an_mcp_client_is_known_for_one(tmp_path):
-    """Who names it is told of the option that takes it."""
-    path = tmp_path / "mcp.json"
-    path.write_text("{}")
-    with pytest.raises(ScenarioError, match=f"servers\\? - write --from {path} SERVER"):
-        find(str(path))
-
-
-def test_without_any_scenario_a_path_is_asked_for(tmp_path):
-    """An empty folder has no names to offer."""
-    with pytest.raises(ScenarioError, match=r"write the path of a \.yaml or \.yml file"):
-        find("x", folders=[tmp_path])
+    [problem] = caught.value.problems
+    assert hinted in str(problem)
 
 
 def test_promise_25_nothing_is_sent_and_nothing_is_run_while_loading(valid, tmp_path, monkeypatch):

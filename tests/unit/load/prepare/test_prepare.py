@@ -216,3 +216,12 @@ def test_a_load_that_is_calibrated_needs_the_processor_time_of_every_target(demo
     assert refused.value.lines == [
         "load.calibrate needs the processor time of control. The scenario says resources: none."
     ]
+
+
+@pytest.mark.parametrize("file", ["no/calls.jsonl", "."])
+def test_a_file_for_calls_that_cannot_be_written_is_refused_before_anything_starts(
+    file, demo, tmp_path
+):
+    """A missing folder, or a folder itself; no run begins that has to break off."""
+    with pytest.raises(Refusal, match=r"^--log-calls .*: cannot be written; name another file$"):
+        prepare(RunOptions(scenario=str(demo), log_calls=str(tmp_path / file)))

@@ -12,8 +12,8 @@ from mcp_perf.client.http.endpoint import Endpoint
 from mcp_perf.client.http.rest import RestClient
 from mcp_perf.load.targets.clients import destination, remarks_of
 from mcp_perf.load.targets.refusal import CONFIGURATION, UNREACHABLE, Refusal
-from mcp_perf.load.targets.targets import reach, unknown_tools
-from mcp_perf.scenario.loader import load, load_text
+from mcp_perf.load.targets.targets import ArmTarget, reach, unknown_tools, unprovided
+from mcp_perf.scenario.loader import find, load, load_text
 from mcp_perf.scenario.problems.problem import ScenarioError
 
 SCENARIO = """
@@ -147,6 +147,24 @@ def test_a_step_that_calls_an_odd_tool_is_refused_with_what_is_odd(serve):
     assert list(target.tools) == ["good"]
     [problem] = unknown_tools(loaded, {"mcp": target})
     assert "the tool 'bad' cannot be called: its inputSchema is None, no object" in problem
+
+
+def test_what_a_replaced_system_would_have_brought_is_one_line():
+    """With the place for it in a copy of the file; what a system does not bring has its line."""
+    targets = {"control": ArmTarget("control", "http", "http://a", Endpoint.of("http://a"), {})}
+    loaded = load(find("twilio-tasks"))
+    [line] = unprovided(loaded, targets, {"control": "http://a"})
+    assert line.startswith(
+        "--target control=http://a: the scenario takes ${account}, ${workspace}, "
+    )
+    assert line.endswith("; write them under arms.control.vars in a copy of the file")
+    by_line = unprovided(loaded, targets, {})
+    assert len(by_line) > 3
+    assert "twilio_tasks.yaml:" in by_line[0]
+    vars_ = "{account: a, workspace: w, from_number: '+1'}"
+    text = loaded.text.replace("twilio/rest", f"twilio/rest, vars: {vars_}")
+    mine = load_text(text, "mine.yaml", Path(), environ={})
+    assert unprovided(mine, targets, {"control": "http://a"}) == []
 
 
 def test_code_that_cannot_be_imported_is_refused_in_its_own_words():

@@ -88,7 +88,7 @@ def test_a_last_line_that_lacks_only_its_newline_counts(tmp_path):
 @pytest.mark.parametrize(
     ("line", "says"),
     [
-        ('{"type": "note", "at_s"', "not JSON"),
+        ('{"type": "note", "at_s"', "no record of a run"),
         ('{"type": "phase", "at_s": 1}', "type 'phase', written by a newer mcp-perf"),
         ('{"at_s": 1}', "type None"),
         ("[1]", "type None"),
