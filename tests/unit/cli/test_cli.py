@@ -135,6 +135,16 @@ def test_help_says_the_exit_codes(ask):
         assert code in text
 
 
+def test_the_commands_that_reports_name_exist_with_their_options():
+    """Whoever copies one out of a page can run it."""
+    texts = [path.read_text("utf-8") for path in (ROOT / "reports" / "templates").glob("*.j2")]
+    named = re.findall(r"mcp-perf ([a-z]+)([^<`\n]*)", "\n".join(texts))
+    assert named
+    for command, rest in named:
+        known = {name for param in main.commands[command].params for name in param.opts}
+        assert set(re.findall(r"(?<!\S)--[a-z-]+", rest)) <= known, (command, rest)
+
+
 def test_short_and_long_help_are_the_same(ask):
     """-h works everywhere."""
     assert ask("run", "-h").output == ask("run", "--help").output
