@@ -3,16 +3,17 @@
 Runs are the unit. A run stands out when it lies outside of the 95 % prediction interval of those
 before it, and differs from them by more than so little that nobody cares; the slope is that of a
 straight line through the logarithms, per run, by as many runs as count where each resembles the one
-before.
+before. Where a new level begins, says `changes.py`.
 """
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import Final
 
 from mcp_perf.results.document.run_numbers import RunIdentity
+from mcp_perf.results.stats.changes import SMALLEST, changes
 from mcp_perf.results.stats.effective import line as straight
 from mcp_perf.results.stats.rounds import student_t
 
@@ -21,8 +22,6 @@ FEWEST_BEFORE: Final = 5
 MOST_BEFORE: Final = 20
 """What was longer ago says little about today."""
 FEWEST_FOR_SLOPE: Final = 5
-SMALLEST: Final = 0.01
-"""As a logarithm: what changes by less does not stand out, and is no slope over all runs."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +57,8 @@ class Mark:
     change: float | None
     """By the sound run before it; null for the first, and for what is no evidence."""
     stands_out: bool
+    level: float | None = None
+    """If a new level begins here: its factor to the one before."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,11 @@ def lines(points: Iterable[Point]) -> list[Line]:
 
 def _line(key: tuple[str, str, str, str], points: Sequence[Point]) -> Line:
     marks = [_mark([p for p in points[:i] if p.sound], p) for i, p in enumerate(points)]
-    return Line(*key, marks, *_slope([point.value for point in points if point.sound]))
+    sound = [i for i, point in enumerate(points) if point.sound]
+    values = [points[i].value for i in sound]
+    for at, factor in changes(values).items() if min(values, default=0) > 0 else ():
+        marks[sound[at]] = replace(marks[sound[at]], level=factor)
+    return Line(*key, marks, *_slope(values))
 
 
 def _mark(before: Sequence[Point], point: Point) -> Mark:

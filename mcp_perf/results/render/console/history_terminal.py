@@ -9,7 +9,7 @@ from rich.text import Text
 from mcp_perf.results.compare.comparable import differences
 from mcp_perf.results.document.run_numbers import RunNumbers
 from mcp_perf.results.render.console.terminal import STYLES, Cells, table
-from mcp_perf.results.render.files.trend_page import slope, unit_of
+from mcp_perf.results.render.files.trend_page import remark, slope, unit_of
 from mcp_perf.results.render.words import numbers
 from mcp_perf.results.stats.rounds import around
 from mcp_perf.results.stats.trend import Line, Mark
@@ -62,5 +62,5 @@ def _row(mark: Mark, unit: str) -> Cells:
     return (
         *(point.started, numbers.measured(point.value, unit), numbers.interval(ci95, unit)),
         *(numbers.ratio(mark.change), Text(verdict, style=STYLES.get(verdict, "dim"))),
-        Text("stands out" if mark.stands_out else "", style="bold"),
+        Text(remark(mark), style="bold"),
     )

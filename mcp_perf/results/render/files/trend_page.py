@@ -8,7 +8,7 @@ from mcp_perf.results.render.charts import charts
 from mcp_perf.results.render.charts.scales import Scale, of_values
 from mcp_perf.results.render.files import html
 from mcp_perf.results.render.words import numbers
-from mcp_perf.results.stats.trend import Line
+from mcp_perf.results.stats.trend import Line, Mark
 
 _MOST_TICKS = 6
 
@@ -21,6 +21,7 @@ def render(lines: Sequence[Line]) -> str:
             "chart": _chart(f"trend-{index}", line),
             "unit": unit_of(line.metric),
             "slope": slope(line),
+            "remarks": [remark(mark) for mark in line.marks],
         }
         for index, line in enumerate(lines)
     ]
@@ -43,6 +44,13 @@ def slope(line: Line) -> str:
     return towards if not low <= 1 <= high else f"no slope shown: {towards}"
 
 
+def remark(mark: Mark) -> str:
+    """Say what a run is worth a look for, if it is."""
+    if mark.level is not None:
+        return f"new level: {_per_cent(mark.level)}"
+    return "stands out" if mark.stands_out else ""
+
+
 def _per_cent(factor: float) -> str:
     return f"{100 * (factor - 1):+.3g} %"
 
@@ -63,7 +71,9 @@ def _chart(name: str, line: Line) -> str:
     for pair in pairwise(positions):
         lines += charts.line("line arm-0", list(pair))
     for mark, position in zip(line.marks, positions, strict=True):
-        lines += charts.line("line arm-1" if mark.stands_out else "line arm-0", [position])
+        lines += charts.line("line arm-1" if remark(mark) else "line arm-0", [position])
+        if mark.level is not None:
+            lines += charts.line("line thin arm-1", [(position[0], 0), (position[0], 1)])
     readings = [
         (x.at(i), f"{p.run_id}\n{numbers.measured(p.value, unit_of(line.metric))}, {p.verdict}")
         for i, p in enumerate(points)

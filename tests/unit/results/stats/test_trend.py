@@ -124,3 +124,14 @@ def test_broken_runs_are_shown_and_count_nowhere(unsound):
     assert (with_broken.marks[5].change, with_broken.marks[5].stands_out) == (None, False)
     assert with_broken.marks[6].change == 1.0
     assert with_broken.slope == without.slope
+
+
+def test_a_run_that_begins_a_new_level_says_so_with_its_factor():
+    """INVALID runs are no evidence: the mark stands at the sound run."""
+    points = [point(100 + number % 3, number) for number in range(10)]
+    points += [point(500, 10, verdict="INVALID")]
+    points += [point(120 + number % 3, number) for number in range(11, 20)]
+    [only] = lines(points)
+    levels = {mark.point.run_id: mark.level for mark in only.marks if mark.level is not None}
+    assert levels == {"r11": pytest.approx(1.2, rel=0.01)}
+    assert all(mark.level is None for mark in line([0.0] * 20).marks)
