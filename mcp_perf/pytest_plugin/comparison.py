@@ -104,8 +104,8 @@ def too_fine(gates: Iterable[Gate], block: Mapping[str, int]) -> list[str]:
         f"{gate.text}: {side} is so short that {block[side]} calls were timed together, and what "
         f"is rare among them was not seen. Write {gate.text.replace(gate.metric, 'p50', 1)}"
         for gate in gates
-        for side in (gate.arm, gate.versus)
-        if side and block[side] > 1 and gate.metric not in _OF_WHOLE_BLOCKS
+        for side in map(str, gate.sides)
+        if block[side] > 1 and gate.metric not in _OF_WHOLE_BLOCKS
     ][:1]
 
 

@@ -47,7 +47,7 @@ class Entry:
         return self.path.parent / file, name
 
     def unknown_sides(self, sides: Sequence[str]) -> list[str]:
-        named = [side for gate in self.gates for side in (gate.arm, gate.versus) if side]
+        named = [str(side) for gate in self.gates for side in gate.sides]
         return [side for side in dict.fromkeys(named) if side not in sides]
 
 
@@ -95,7 +95,7 @@ def _gates(path: Path, node: yaml.Node, problems: list[str]) -> list[Gate]:
         except GateError as error:
             problems.append(f"{location}: {error.message}; {error.hint}")
             continue
-        if gate.versus is None:
+        if gate.factor is None or gate.focus.kind:
             problems.append(f"{location}: {gate.text} {BETWEEN_TWO}")
         found.append(gate)
     return found

@@ -158,7 +158,7 @@ def _only(scenario: Scenario, arms: Sequence[str]) -> Scenario:
         for name, journey in scenario.journeys.items()
     }
     kept = {name: arm for name, arm in scenario.arms.items() if name in arms}
-    gates = tuple(gate for gate in scenario.gates if {gate.arm, gate.versus or gate.arm} <= {*arms})
+    gates = tuple(gate for gate in scenario.gates if {s.arm for s in gate.sides} <= {*arms})
     layers = tuple(arm for arm in scenario.layers if arm in arms)
     update = {"arms": kept, "journeys": journeys, "gates": gates}
     return scenario.model_copy(update={**update, "layers": layers if len(layers) > 1 else ()})

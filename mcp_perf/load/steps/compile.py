@@ -58,7 +58,7 @@ def compile_journeys(
             journey.weight,
             compile_generators(journey.with_, seed=scenario.seed, env=loaded.env, base=loaded.base),
             {
-                arm: compiler.journey(journey.of(arm), journey.answers)
+                arm: replace(compiler, name=name).journey(journey.of(arm), journey.answers)
                 for arm, compiler in compilers.items()
             },
             {arm: recorder.track(arm, "journey", name) for arm in targets},
@@ -74,6 +74,8 @@ class ArmCompiler:
     loaded: Loaded
     target: ArmTarget
     recorder: Recorder
+    name: str = ""
+    """Of the journey."""
     after_change: bool = False
     """Whether a step before it may bring the notification that an `await` waits for."""
 
@@ -229,8 +231,9 @@ class ArmCompiler:
         )
 
     def _terms(self, step: model.Counted) -> dict[str, Any]:
+        tool = step.subject if step.action == "call" else ""
         return {
-            "track": self.recorder.track(self.target.arm, "call", step.label),
+            "track": self.recorder.track(self.target.arm, "call", step.label, self.name, tool),
             "timeout_s": step.timeout if isinstance(step, model.Timed) else None,
             "goes_on": step.on_error == "continue",
         }

@@ -19,16 +19,7 @@ from mcp_perf.load.steps.refusals import Losses, Refusals
 from mcp_perf.outcomes import ENDED, OK, TIMEOUT
 from mcp_perf.results.journal import records as journal
 from mcp_perf.results.journal.histogram import Histogram
-from mcp_perf.results.tally.groups import (
-    EVENT,
-    GAP,
-    HEALED,
-    RECOVERY,
-    STOP,
-    STRAY,
-    STREAM,
-    UNHEARD,
-)
+from mcp_perf.results.tally import groups
 
 FAILURE_SAMPLES: Final = 20
 """Failures kept whole, per arm, step and class."""
@@ -79,12 +70,14 @@ class OpenCell:
         buckets = self.buckets
         buckets[key] = buckets.get(key, 0) + 1
 
-    def cell(self, arm: str, kind: str, name: str, cls: str) -> journal.Cell:
+    def cell(self, track: "Track", cls: str) -> journal.Cell:
         return journal.Cell(
-            arm=arm,
-            kind=kind,
-            name=name,
+            arm=track.arm,
+            kind=track.kind,
+            name=track.name,
             cls=cls,
+            journey=track.journey,
+            tool=track.tool,
             n=self.n,
             total_ns=self.total_ns,
             min_ns=self.min_ns,
@@ -105,6 +98,8 @@ class Track:
     arm: str
     kind: str
     name: str
+    journey: str = ""
+    tool: str = ""
     row: LocustRow | None = None
     """None where Locust does not hear of the calls."""
     tallies: dict[str, OpenCell] = field(default_factory=dict)
@@ -124,7 +119,7 @@ class Track:
         if self.row == (verb, name):
             return self
         if self._other is None:
-            self._other = Track(self.arm, self.kind, self.name)
+            self._other = Track(self.arm, self.kind, self.name, self.journey, self.tool)
         return self._other.shown_as(verb, name)
 
     def all(self) -> Iterator["Track"]:
@@ -134,7 +129,7 @@ class Track:
 
     def take(self) -> list[journal.Cell]:
         taken, self.tallies = self.tallies, {}
-        cells = [tally.cell(self.arm, self.kind, self.name, cls) for cls, tally in taken.items()]
+        cells = [tally.cell(self, cls) for cls, tally in taken.items()]
         if cells and (self.checked or self.unchecked):
             cells[0] = replace(
                 cells[0],
@@ -174,7 +169,7 @@ class Recorder:
     """The arm whose turn it is, or was last."""
     _starts: int = 0
     _late_starts: int = 0
-    _tracks: dict[tuple[str, str, str], Track] = field(default_factory=dict)
+    _tracks: dict[tuple[str, str, str, str, str], Track] = field(default_factory=dict)
     _setup: dict[tuple[str, str], Track] = field(default_factory=dict)
     _samples: list[journal.AnyRecord] = field(default_factory=list)
     _kept: dict[tuple[str, str, str], int] = field(default_factory=dict)
@@ -206,10 +201,10 @@ class Recorder:
     def now_s(self) -> float:
         return (self.clock() - self._zero_ns) / 1e9
 
-    def track(self, arm: str, kind: str, name: str) -> Track:
-        """Return the track of a step or journey; steps of one name share one."""
-        key = (arm, kind, name)
-        return self._tracks.setdefault(key, Track(arm, kind, name))
+    def track(self, arm: str, kind: str, name: str, journey: str = "", tool: str = "") -> Track:
+        """Return the track of a step or journey; steps of one name, journey and tool share one."""
+        key = (arm, kind, name, journey, tool)
+        return self._tracks.setdefault(key, Track(*key))
 
     def started(self, track: Track, lag_ns: int) -> None:
         """Count the beginning of a journey in an open load, and how late it was."""
@@ -259,25 +254,26 @@ class Recorder:
     def _hear(self, track: Track, cls: str, reply: Reply, heard: Heard) -> None:
         """Count when the first notification of a call came, and the longest silence after it."""
         first_ns, gap_ns = heard.first_ns - reply.start_ns, heard.longest_silence_ns(reply.end_ns)
-        self._count(track, EVENT, cls, first_ns)
-        self._count(track, GAP, cls, gap_ns)
+        self._count(track, groups.EVENT, cls, first_ns)
+        self._count(track, groups.GAP, cls, gap_ns)
 
     def _count(self, track: Track, kind: str, cls: str, ns: int) -> None:
         """Count a time of a call beside the call itself."""
-        self.track(track.arm, kind, track.name).tallies.setdefault(cls, OpenCell()).add(ns)
+        further = self.track(track.arm, kind, track.name, track.journey, track.tool)
+        further.tallies.setdefault(cls, OpenCell()).add(ns)
 
     def unheard(self, track: Track, cls: str, reply: Reply) -> None:
-        self._count(track, UNHEARD, cls, reply.end_ns - reply.start_ns)
+        self._count(track, groups.UNHEARD, cls, reply.end_ns - reply.start_ns)
 
     def _heal(self, track: Track, cls: str, reply: Reply) -> None:
         """Count a call that had to mend something."""
         self._losses.add(track.arm, reply)
-        kind = RECOVERY if reply.session_lost else HEALED
+        kind = groups.RECOVERY if reply.session_lost else groups.HEALED
         self._count(track, kind, cls, reply.end_ns - reply.start_ns)
 
     def stopped(self, track: Track, stop: Stop) -> None:
         """Count how long after its cancellation a call had ended at the server."""
-        self._count(track, STOP, OK if stop.told else TIMEOUT, stop.ns)
+        self._count(track, groups.STOP, OK if stop.told else TIMEOUT, stop.ns)
 
     def journey(self, track: Track, cls: str, duration_ns: int, lag_ns: int | None = None) -> None:
         """Count one journey; `duration_ns` runs from its actual start, `lag_ns` is as in `call`."""
@@ -300,9 +296,9 @@ class Recorder:
 
     def stray(self, arm: str, kind: str, message: bytes) -> None:
         """Count what came for no call; the first of each kind is told."""
-        tallies = self.track(arm, STRAY, kind).tallies
+        tallies = self.track(arm, groups.STRAY, kind).tallies
         tallies.setdefault(OK, OpenCell()).add(0, len(message))
-        self._note_once(arm, kind, beginning(message), (arm, STRAY, kind))
+        self._note_once(arm, kind, beginning(message), (arm, groups.STRAY, kind))
 
     def remark(self, arm: str, text: str) -> None:
         """Tell once what was odd about a target."""
@@ -316,7 +312,7 @@ class Recorder:
 
     def stream(self, arm: str, what: str, ns: int) -> None:
         """Count what became of the stream of a session."""
-        self.track(arm, STREAM, what).tallies.setdefault(OK, OpenCell()).add(ns)
+        self.track(arm, groups.STREAM, what).tallies.setdefault(OK, OpenCell()).add(ns)
 
     def tell_each(self) -> None:
         """Let Locust hear of each call by itself, from now on: somebody else listens, too."""

@@ -295,7 +295,9 @@ def _lag(context: CallContext[Any], reply: Reply) -> int | None:
 
 def count_unmade(context: CallContext[Any], error: Exception) -> str:
     """Count a journey whose values could not be drawn, as a call that could not be built."""
-    track = context.recorder.track(context.arm, "call", f"with of {context.journey}")
+    track = context.recorder.track(
+        context.arm, "call", f"with of {context.journey}", context.journey
+    )
     reply = Reply(time.perf_counter_ns()).fail(HARNESS_ERROR, str(error))
     context.recorder.call(track, context.journey, HARNESS_ERROR, reply, _lag(context, reply))
     gevent.sleep(_HARNESS_PAUSE_S)

@@ -86,6 +86,10 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The step (`tools/call echo`, `GET /users`), or the journey."""
     cls: str
     """A journey's class is `ok` or that of the step which ended it."""
+    journey: str = ""
+    """Of calls: in which journey; empty in journals of older versions."""
+    tool: str = ""
+    """Of calls of a tool: its name."""
     n: int
     total_ns: int
     min_ns: int

@@ -108,7 +108,7 @@ def _ratio_ends(one: Capacity, other: Capacity) -> Interval:
 
 def judge(gate: Gate, found: Mapping[str, Capacity]) -> GateResult:
     """Judge a gate on the capacity: PASS and FAIL only when the whole interval says so."""
-    arms = [gate.arm] if gate.versus is None else [gate.arm, gate.versus]
+    arms = [side.arm for side in gate.sides]
     absent = [arm for arm in arms if arm not in found]
     if absent:
         reason = f"{absent[0]} was not searched: write load: {{shape: breakpoint}}."
@@ -123,11 +123,11 @@ def judge(gate: Gate, found: Mapping[str, Capacity]) -> GateResult:
 
 
 def _sides(gate: Gate, found: Mapping[str, Capacity]) -> tuple[Interval, float | None, float]:
-    one = found[gate.arm]
+    one = found[gate.focus.arm]
     if gate.versus is None:
         return _ends(one), one.rate_per_s, gate.value or 0.0
-    other = found[gate.versus]
-    ratio = _ratio(gate.arm, one, gate.versus, other).ratio
+    other = found[gate.versus.arm]
+    ratio = _ratio(gate.focus.arm, one, gate.versus.arm, other).ratio
     return _ratio_ends(one, other), ratio, gate.factor or 0.0
 
 
@@ -201,7 +201,7 @@ def facts(found: Mapping[str, Capacity], gates: Sequence[Gate]) -> SearchFacts |
 
 def _left_to_gates(found: Mapping[str, Capacity], gates: Sequence[Gate]) -> list[str]:
     """Return the arms whose capacity is open, and which a gate judges by what is known of it."""
-    judged = {arm for gate in gates if gate.metric == METRIC for arm in (gate.arm, gate.versus)}
+    judged = {side.arm for gate in gates if gate.metric == METRIC for side in gate.sides}
     return [arm for arm, of in found.items() if of.outcome not in _MEANS and arm in judged]
 
 

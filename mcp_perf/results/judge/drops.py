@@ -21,10 +21,10 @@ def unknown_beyond(gate: Gate, arms: Mapping[str, Evidence]) -> str | None:
     """
     if METRICS[gate.metric].kind != "time":
         return None
-    for name in filter(None, (gate.arm, gate.versus)):
-        totals = arms[name].totals
+    for side in gate.sides:
+        totals = arms[str(side)].totals
         if totals.dropped and not stands(gate, totals):
-            return no_latency(totals.dropped, totals.planned, name, gate.metric)
+            return no_latency(totals.dropped, totals.planned, side.arm, gate.metric)
         if gate.versus is None and not stands(gate, totals):
             return _not_known(gate, totals)
     return None
@@ -37,8 +37,8 @@ def _not_known(gate: Gate, totals: Totals) -> str:
     counted = " and ".join(filter(None, (failed, cut)))
     hint = " A gate on a percentile can tell." if bare(gate.metric) == "mean" else ""
     return (
-        f"Of {ranked.n} {whose(gate.metric)} of {gate.arm} {counted}: {gate.metric} depends on how "
-        f"long they would have taken.{hint}"
+        f"Of {ranked.n} {whose(gate.metric)} of {gate.focus} {counted}: {gate.metric} depends on "
+        f"how long they would have taken.{hint}"
     )
 
 
@@ -66,7 +66,7 @@ def stands(gate: Gate, totals: Totals) -> bool:
     """
     name, ranked = bare(gate.metric), totals.ranked(gate.metric)
     beyond = totals.dropped + ranked.cut_off.n
-    if gate.value is None:
+    if gate.value is None or gate.versus is not None:
         return False
     if gate.op.startswith(">"):
         value = totals.value(gate.metric, first=True)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
-from mcp_perf.results.document.comparison import STEADY, Comparison
+from mcp_perf.results.document.comparison import STEADY
 from mcp_perf.results.document.document import GateResult
 from mcp_perf.results.document.target_numbers import SessionNumbers
 from mcp_perf.results.judge import rule, shares
@@ -20,7 +20,7 @@ from mcp_perf.results.stats.leaks import ONLY_WARM, Growth
 from mcp_perf.results.stats.rounds import certain
 from mcp_perf.results.tally.metrics import FRACTIONS, Evidence, Totals, bare, is_time, paired, whose
 from mcp_perf.results.tally.steadiness import drifts, may_change
-from mcp_perf.scenario.model.gates import METRICS, Gate
+from mcp_perf.scenario.model.gates import METRICS, Focus, Gate
 
 _BEYOND: Final = 3
 """Samples beyond a percentile, in each round: by fewer, the rounds do not know how it varies."""
@@ -29,15 +29,14 @@ _UNSEEN: Final = 2
 
 
 def judge(gate: Gate, arms: Mapping[str, Evidence]) -> GateResult:
-    """Judge one gate by what was measured of its arms."""
-    names = [gate.arm] if gate.versus is None else [gate.arm, gate.versus]
+    """Judge one gate by what was measured of its sides; `arms` has them by how they are written."""
+    names = [str(side) for side in gate.sides]
     absent = next(filter(None, (_absent(name, gate.metric, arms) for name in names)), None)
     if any(name not in arms for name in names):
         judgement = rule.Judgement("INCONCLUSIVE")
-    elif gate.versus is None:
-        judgement = _single(gate, arms[gate.arm])
     else:
-        judgement = _compared(gate, arms[gate.arm], arms[gate.versus])
+        judge_sides = _single if gate.versus is None else _compared
+        judgement = judge_sides(gate, *(arms[name] for name in names))
     if absent is not None and judgement.verdict != "FAIL":
         judgement = rule.Judgement("INCONCLUSIVE", absent, judgement.measured)
     if judgement.verdict == "PASS" and (unseen := unknown_beyond(gate, arms)):
@@ -79,8 +78,8 @@ def _single(gate: Gate, evidence: Evidence) -> rule.Judgement:
     if totals.falls_on_failure(metric):
         return _on_failure(gate, totals)
     if value is None or gate.value is None:
-        why = totals.why_unknown(metric)
-        return rule.Judgement("INCONCLUSIVE", f"{metric} of {gate.arm} could not be measured{why}.")
+        unknown = f"{metric} of {gate.focus} could not be measured{totals.why_unknown(metric)}."
+        return rule.Judgement("INCONCLUSIVE", unknown)
     bound = rule.Bound.of(gate)
     if _is_fact(metric) or metric.endswith("max"):
         return bound.plainly(value)
@@ -90,7 +89,7 @@ def _single(gate: Gate, evidence: Evidence) -> rule.Judgement:
         return _growing(bound, totals.usage.growth, value)
     if METRICS[metric].kind == "fraction":
         return shares.judge(bound, shares.counts(totals, metric, rounds=evidence.rounds.values()))
-    few = _few(metric, totals, gate.arm)
+    few = _few(metric, totals, gate.focus)
     if few is not None:
         return rule.Judgement("INCONCLUSIVE", few, value)
     return _spread(bound, evidence, metric, value)
@@ -99,13 +98,13 @@ def _single(gate: Gate, evidence: Evidence) -> rule.Judgement:
 def _on_failure(gate: Gate, totals: Totals) -> rule.Judgement:
     """Fail a gate on a time that falls on a failed call, unless one failure alone makes it so."""
     failed = totals.ranked(gate.metric).failures.n
-    few = _few(gate.metric, totals, gate.arm) if failed == 1 else None
+    few = _few(gate.metric, totals, gate.focus) if failed == 1 else None
     if few is not None:
         return rule.Judgement("INCONCLUSIVE", few)
-    return rule.Judgement("FAIL", f"{failures_reach(gate.metric, totals, gate.arm)}.")
+    return rule.Judgement("FAIL", f"{failures_reach(gate.metric, totals, gate.focus)}.")
 
 
-def failures_reach(metric: str, totals: Totals, arm: str) -> str:
+def failures_reach(metric: str, totals: Totals, arm: Focus) -> str:
     """Say that a time falls on a failed call."""
     ranked = totals.ranked(metric)
     share = f"{ranked.failures.n} of {ranked.n} {whose(metric)} failed"
@@ -190,10 +189,12 @@ def _spread(bound: rule.Bound, evidence: Evidence, metric: str, value: float) ->
 def _thin(metric: str, evidence: Evidence, beyond: int) -> int | None:
     """Return how few samples a round has, if fewer than so many lie beyond a percentile.
 
-    None if it has enough, or none at all: then it has no value, which is told by itself.
+    None if it has enough, or none at all: then it has no value, which is told by itself. What need
+    not come in every round may have none.
     """
     least = min((part.ranked(metric).n for part in evidence.rounds.values()), default=0)
-    return least if 0 < least < beyond * rule.samples_needed(metric) else None
+    enough = least >= beyond * rule.samples_needed(metric)
+    return None if enough or not (least or evidence.partial) else least
 
 
 def _by_ranks(
@@ -239,46 +240,60 @@ def _order_statistics(metric: str, evidence: Evidence, *, by_rounds: bool) -> ru
 
 
 def _compared(gate: Gate, arm: Evidence, versus: Evidence) -> rule.Judgement:
-    metric, factor, other = gate.metric, gate.factor, gate.versus
+    """Judge the ratio, or the difference, of two numbers."""
+    metric, other = gate.metric, gate.versus or gate.focus
     value, base = arm.totals.value(metric), versus.totals.value(metric)
     if arm.totals.falls_on_failure(metric):
         return _on_failure(gate, arm.totals)
-    if versus.totals.falls_on_failure(metric) and other is not None:
+    if versus.totals.falls_on_failure(metric):
         reached = failures_reach(metric, versus.totals, other)
         return rule.Judgement("INCONCLUSIVE", f"{reached}: {other} is no yardstick.")
-    if value is None or base is None or factor is None or other is None:
-        return rule.Judgement("INCONCLUSIVE", f"{metric} could not be measured of both arms.")
-    bound = rule.Bound(f"{gate.arm}.{metric} / {other}.{metric}", gate.op, factor, rule.RATIO)
-    kind = METRICS[metric].kind
-    if base and (_is_fact(metric) or (kind == "rate" and not value)):
+    if value is None or base is None:
+        return rule.Judgement("INCONCLUSIVE", f"{metric} could not be measured of both.")
+    bound, kind, is_ratio = rule.Bound.of(gate), METRICS[metric].kind, gate.factor is not None
+    if not is_ratio and kind == "fraction":
+        return shares.judge_difference(bound, metric, arm, versus)
+    if not is_ratio and _is_fact(metric):
+        return bound.plainly(value - base)
+    if base and is_ratio and (_is_fact(metric) or (kind == "rate" and not value)):
         return bound.plainly(value / base)
-    few = _few(metric, arm.totals, gate.arm) or _few(metric, versus.totals, other)
-    few = few or _few_each(metric, arm, gate.arm) or _few_each(metric, versus, other)
+    few = _few(metric, arm.totals, gate.focus) or _few(metric, versus.totals, other)
+    few = few or _few_each(metric, arm, gate.focus) or _few_each(metric, versus, other)
     if few is not None:
         return rule.Judgement("INCONCLUSIVE", few)
-    found = _ratio(gate, arm, versus)
-    if found.ratio is None or found.ci95 is None:
-        hint = f" Write a bound for {gate.arm}.{metric} itself." if kind == "fraction" else ""
-        return rule.Judgement("INCONCLUSIVE", found.warnings[0] + hint, found.ratio)
+    found = _found(gate, arm, versus)
+    if found.value is None or found.ci95 is None:
+        hint = f" Write a bound for {gate.focus}.{metric} itself." if kind == "fraction" else ""
+        return rule.Judgement("INCONCLUSIVE", found.warning + hint, found.value)
     rounds = len(arm.rounds)
-    needed = stats.rounds_needed(rounds, found.ci95, found.ratio, factor)
+    needed = stats.rounds_needed(rounds, found.ci95, found.value, bound.value)
     more = f"This run had {rounds} rounds of each arm. {rule.advice(needed)}"
-    judgement = bound.against(found.ratio, found.ci95, more)
+    judgement = bound.against(found.value, found.ci95, more)
     if judgement.verdict == "PASS" and not _holds_at_worst(gate, bound, arm, versus):
         reason = f"{bound.name} depends on how long failed calls would have taken."
         return replace(judgement, verdict="INCONCLUSIVE", reason=reason)
     return judgement
 
 
-def _ratio(
+def _found(
     gate: Gate, arm: Evidence, versus: Evidence, first: tuple[bool, bool] = (False, False)
-) -> Comparison:
+) -> stats.Contrast:
+    """Compare two numbers over paired rounds; `first` says how the failures of both rank."""
+    names = str(gate.focus), str(gate.versus)
     values, bases = paired(gate.metric, arm, versus, first)
-    return stats.compare(gate.metric, gate.arm, gate.versus or "", values, bases)
+    if gate.factor is not None:
+        found = stats.compare(gate.metric, *names, values, bases)
+        return stats.Contrast(found.ratio, found.ci95, "".join(found.warnings))
+    value, base = (
+        what.totals.value(gate.metric, first=failures)
+        for what, failures in zip((arm, versus), first, strict=True)
+    )
+    pooled = None if value is None or base is None else value - base
+    return stats.difference(pooled, gate.metric, *names, values, bases)
 
 
 def _holds_at_worst(gate: Gate, bound: rule.Bound, arm: Evidence, versus: Evidence) -> bool:
-    """Tell whether a ratio of times also holds if failures are ranked in the gate's disfavour.
+    """Tell whether a comparison of times also holds if failures are ranked in its disfavour.
 
     Those of the yardstick would else make it longer, and the ratio better.
     """
@@ -290,11 +305,11 @@ def _holds_at_worst(gate: Gate, bound: rule.Bound, arm: Evidence, versus: Eviden
         return False
     if not (of_base if upper else failed):
         return True
-    found = _ratio(gate, arm, versus, (not upper, upper))
+    found = _found(gate, arm, versus, (not upper, upper))
     return found.ci95 is not None and rule.decided(found.ci95, bound.holds) == "PASS"
 
 
-def _few(metric: str, totals: Totals, arm: str) -> str | None:
+def _few(metric: str, totals: Totals, arm: Focus) -> str | None:
     """Say that a percentile has too few samples for one to lie beyond it, or nothing."""
     needed = rule.samples_needed(metric)
     n = totals.ranked(metric).n
@@ -304,7 +319,7 @@ def _few(metric: str, totals: Totals, arm: str) -> str | None:
     return f"{made}: {metric} needs at least {needed}. Run longer, or more users."
 
 
-def _few_each(metric: str, evidence: Evidence, arm: str) -> str | None:
+def _few_each(metric: str, evidence: Evidence, arm: Focus) -> str | None:
     """Say that rounds have too few samples for their percentiles to be compared, or nothing."""
     n = _thin(metric, evidence, 1)
     # A single sample is its own median, which leans to neither side; of a tail it is no sign.

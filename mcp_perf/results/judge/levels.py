@@ -9,7 +9,7 @@ and the gravest verdict counts. Comparisons need no levels: the rounds of a pair
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from mcp_perf.results.document.document import GateResult
@@ -20,7 +20,7 @@ from mcp_perf.results.tally.arm_facts import sharing, unsampled
 from mcp_perf.results.tally.metrics import Evidence, Totals, facts
 from mcp_perf.results.tally.tally import RunTally
 from mcp_perf.results.tally.turns import RecordedTurn
-from mcp_perf.scenario.model.gates import METRICS, Gate
+from mcp_perf.scenario.model.gates import METRICS, Focus, Gate
 
 MOST_FAILED: Final = 0.05
 """Of the calls at a level; with more, the target does not keep up."""
@@ -44,7 +44,17 @@ def evidence_of(
         complete=tally.complete,
         unsampled=unsampled(tally, arm),
         sessions=tally.sessions.of_arm(arm, shared),
+        partial=any(turn.whole for turn in turns),
     )
+
+
+def within(tally: RunTally, focus: Focus) -> tuple[Evidence, dict[LevelKey, Evidence]]:
+    """Return what one tool, step or journey of an arm had: over the whole run, and by level."""
+    turns = {number: turn.within(focus) for number, turn in tally.turns.items()}
+    by_turn = {number: Totals([turn]) for number, turn in turns.items()}
+    part = replace(tally, turns=turns)
+    whole = evidence_of(part, focus.arm, part.measured(focus.arm), by_turn)
+    return whole, by_level(part, focus.arm, by_turn)
 
 
 def by_level(tally: RunTally, arm: str, by_turn: Mapping[int, Totals]) -> dict[LevelKey, Evidence]:
@@ -63,11 +73,12 @@ def judge_levels(
     A rate of failures fails at the level where it is too high; that it holds is shown by all calls
     together, which a few levels of few calls could never show one by one.
     """
-    of_arm = levels.get(gate.arm, {})
+    name = str(gate.focus)
+    of_arm = levels.get(name, {})
     pooled = gate.versus is not None or METRICS[gate.metric].kind in ("count", "kib")
     if pooled or len(of_arm) < 2:
         return judge(gate, whole)
-    results = {level: judge(gate, {gate.arm: found}) for level, found in of_arm.items()}
+    results = {level: judge(gate, {name: found}) for level, found in of_arm.items()}
     gravest = max(results, key=lambda level: GRAVITY.index(results[level].verdict))
     result = results[gravest]
     together = judge(gate, whole)

@@ -40,7 +40,7 @@ class Judgement:
         return GateResult(
             gate=gate.text,
             measured=self.measured,
-            unit=gate.unit if gate.versus is None else RATIO,
+            unit=gate.unit if gate.factor is None else RATIO,
             ci95=self.ci95 if shown else None,
             verdict=self.verdict,
             reason=self.reason,
@@ -109,8 +109,12 @@ class Bound:
 
     @classmethod
     def of(cls, gate: Gate) -> Self:
-        """Return the bound of a gate on one arm."""
-        return cls(f"{gate.arm}.{gate.metric}", gate.op, gate.value or 0.0, gate.unit)
+        """Return the bound of a gate: on one number, on a ratio, or on a difference."""
+        between = " - " if gate.factor is None else " / "
+        name = between.join(f"{side}.{gate.metric}" for side in gate.sides)
+        if gate.factor is not None:
+            return cls(name, gate.op, gate.factor, RATIO)
+        return cls(name, gate.op, gate.value or 0.0, gate.unit)
 
     def holds(self, number: float) -> bool:
         """Tell whether a number meets the gate."""

@@ -13,6 +13,7 @@ from mcp_perf.results.judge import rule
 from mcp_perf.results.stats import rounds as stats
 from mcp_perf.results.stats.mean import ALPHA
 from mcp_perf.results.stats.rounds import certain
+from mcp_perf.results.stats.runs import rate_difference
 from mcp_perf.results.tally.groups import CALL, JOURNEY, Group, Tally
 from mcp_perf.results.tally.metrics import Evidence, Totals
 from mcp_perf.scenario.model.gates import METRICS, Gate
@@ -100,6 +101,34 @@ def judge(bound: rule.Bound, found: ShareCounts) -> rule.Judgement:
     return replace(result, verdict="INCONCLUSIVE", reason=reason)
 
 
+def judge_difference(
+    bound: rule.Bound, metric: str, arm: Evidence, versus: Evidence
+) -> rule.Judgement:
+    """Judge the difference of two shares by the counts of both.
+
+    Calls that were cut off count in the gate's disfavour before it passes.
+    """
+    one, other = (counts(e.totals, metric, rounds=e.rounds.values()) for e in (arm, versus))
+    share = one.count / one.total - other.count / other.total
+    certain_of = []
+    for found in (other, one):
+        count, total = counted(found.count, found.total, found.seen_share)
+        certain_of.append((count * found.certain, total * found.certain))
+    ci95 = rate_difference(*certain_of)
+    needed = stats.more_needed(one.total, ci95, share, bound.value)
+    result = bound.against(share, ci95, rule.advice(needed, one.what))
+    upper = bound.op.startswith("<")
+    worst, best = (
+        (found.count + (found.cut_off if up else 0)) / (found.total + found.cut_off)
+        for found, up in ((one, upper), (other, not upper))
+    )
+    cut_off = one.cut_off + other.cut_off
+    if result.verdict == "PASS" and cut_off and not bound.holds(worst - best):
+        reason = f"{cut_off} {one.what} were cut off: {bound.name} depends on how they had ended."
+        return replace(result, verdict="INCONCLUSIVE", reason=reason)
+    return _with(result, one.sampled or other.sampled)
+
+
 def _judged(bound: rule.Bound, found: ShareCounts) -> rule.Judgement:
     share = found.count / found.total
     if bound.value in (0, 1):
@@ -131,11 +160,11 @@ def _with(judgement: rule.Judgement, more: str) -> rule.Judgement:
 def fails_by_deeds(gate: Gate, parts: Iterable[Evidence], unfit: Collection[int] = ()) -> bool:
     """Tell whether a gate on a share fails by what the target itself did.
 
-    `parts` are the levels of the load, or the whole of it. Ratios of two shares are left out: who
-    is to blame for one depends on both arms.
+    `parts` are the levels of the load, or the whole of it. Comparisons of two shares are left out:
+    who is to blame for one depends on both arms.
     """
     is_share = METRICS[gate.metric].kind == "fraction" and gate.metric != "healed_rate"
-    if gate.value is None or not is_share:
+    if gate.versus is not None or not is_share:
         return False
     bound = rule.Bound.of(gate)
     found = (deeds(part.totals, gate.metric, unfit, part.rounds.values()) for part in parts)

@@ -6,7 +6,6 @@ journeys done per second follow the arrivals, and few calls fail. Arrivals are d
 tell: they take longer than usual, or do not come back.
 """
 
-import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, Self
@@ -47,12 +46,12 @@ class Rules:
     @classmethod
     def of(cls, arm: str, gates: Sequence[Gate], limits: Mapping[str, float]) -> Self:
         """Take the gates that are about every rate that holds."""
-        own = [gate for gate in gates if gate.arm == arm and searched(gate)]
+        own = [gate for gate in gates if gate.focus.arm == arm and searched(gate)]
         return cls(own, limits.get("errors", MOST_FAILED))
 
     @property
     def default_errors(self) -> bool:
-        return not any(gate.metric in ABOUT_ERRORS for gate in self.gates)
+        return not any(gate.metric in ABOUT_ERRORS and not gate.focus.kind for gate in self.gates)
 
     def described(self) -> list[str]:
         named = [gate.text for gate in self.gates]
@@ -168,15 +167,18 @@ def _tried(turn: RecordedTurn, totals: Totals, rules: Rules, usual_ns: float | N
     usual_ns = (totals.journey.ok.min_ns or 0) if usual_ns is None else usual_ns
     achieved_per_s = _achieved_per_s(turn, totals, usual_ns)
     full = totals.dropped > MOST_DROPPED * totals.planned
-    asked = copy.copy(totals)
+    asked = {str(gate.focus): Totals([turn.within(gate.focus)]) for gate in rules.gates}
+    planned = totals.planned
     if full:  # the target never heard of the arrivals that were dropped
-        asked.planned, asked.dropped = totals.planned - totals.dropped, 0
+        planned -= totals.dropped
+        for part in asked.values():
+            part.planned, part.dropped = planned, 0
     # A journey that failed is not missing: how many may fail is another condition.
     done = achieved_per_s * turn.started.planned_s
-    missing = asked.planned * (totals.success_rate or 1) - done
+    missing = planned * (totals.success_rate or 1) - done
     [typical_ns] = totals.journey.ok.latency.percentiles([0.5])
-    broke_by = [gate.text for gate in rules.gates if not _holds(gate, asked)]
-    if missing > max(SPARED, (1 - FOLLOWS) * asked.planned) or (
+    broke_by = [gate.text for gate in rules.gates if not _holds(gate, asked[str(gate.focus)])]
+    if missing > max(SPARED, (1 - FOLLOWS) * planned) or (
         full and (typical_ns or 0.0) > _SLOW * usual_ns
     ):
         broke_by.append(THROUGHPUT)

@@ -23,7 +23,14 @@ from mcp_perf.results.journal.journal import JournalError, read
 from mcp_perf.results.journal.records import AnyRecord, SampleRecord
 from mcp_perf.results.judge import capacity, generator
 from mcp_perf.results.judge.drops import with_drops
-from mcp_perf.results.judge.levels import LevelKey, by_level, climbed, evidence_of, judge_levels
+from mcp_perf.results.judge.levels import (
+    LevelKey,
+    by_level,
+    climbed,
+    evidence_of,
+    judge_levels,
+    within,
+)
 from mcp_perf.results.judge.outages import MOST_HEALED
 from mcp_perf.results.judge.shares import fails_by_deeds
 from mcp_perf.results.judge.verdict import MOST_FAILED, Facts, SearchFacts, decide
@@ -78,7 +85,10 @@ def build(records: Iterable[AnyRecord]) -> Report:
     asked = _gates(tally)
     capacities = capacity.capacities(tally, asked)
     levels = {arm: by_level(tally, arm, by_turn) for arm in tally.arms}
-    gates = list(_judged(asked, evidence, levels, capacities))
+    judged = evidence | {}
+    for focus in {side for gate in asked for side in gate.sides if side.kind}:
+        judged[str(focus)], levels[str(focus)] = within(tally, focus)
+    gates = list(_judged(asked, judged, levels, capacities))
     # Where the load changes, so does what is measured.
     drift = {arm: drifts(what) if len(levels[arm]) == 1 else [] for arm, what in evidence.items()}
     arms = {
@@ -90,7 +100,7 @@ def build(records: Iterable[AnyRecord]) -> Report:
     workload = {"workload": run.workload} if run.workload else {}
     environment = {"seed": run.seed, "load": tally.load, **workload, **run.environment}
     compared = _against_baseline(tally, arms, environment)
-    by_deeds = _by_deeds(asked, evidence, levels, generator.unfit(tally.health))
+    by_deeds = _by_deeds(asked, judged, levels, generator.unfit(tally.health))
     search = capacity.facts(capacities, asked) or climbed(tally)
     decision = decide(_facts(tally, evidence, gates, by_deeds, compared.regressions, search))
     return Report(
@@ -189,8 +199,8 @@ def _by_deeds(
     """Name the gates that fail by what the target itself did, at any level."""
     found = set()
     for gate in asked:
-        whole = [evidence[gate.arm]] if gate.arm in evidence else []
-        parts = [*levels.get(gate.arm, {}).values(), *whole]
+        name = str(gate.focus)
+        parts = [*levels.get(name, {}).values(), *([evidence[name]] if name in evidence else [])]
         if fails_by_deeds(gate, parts, unfit):
             found.add(gate.text)
     return found
@@ -198,7 +208,7 @@ def _by_deeds(
 
 def _blemishes(tally: RunTally) -> Iterator[int]:
     for turn in tally.turns.values():
-        yield sum(part.n for (_, _, cls), part in turn.parts.items() if cls != OK)
+        yield sum(part.n for what, part in turn.parts.items() if what.cls != OK)
         yield sum(share.ended.dropped for share in turn.shares.values() if share.ended)
     yield sum(n for (_, cls), n in tally.setup.items() if cls != OK)
     yield sum(note.count for note in tally.notes if note.code in BLEMISHES)
@@ -242,7 +252,7 @@ def _idle(tally: RunTally) -> list[str]:
     for turn in tally.turns.values():
         for node, share in turn.shares.items() if turn.measured else ():
             if share.ended is not None and share.ended.users:
-                calls[node] += sum(n for (kind, _), n in share.done.items() if kind == CALL)
+                calls[node] += sum(n for what, n in share.done.items() if what.kind == CALL)
     return sorted(node for node, n in calls.items() if not n) if len(calls) > 1 else []
 
 

@@ -38,6 +38,15 @@ Interval = tuple[float, float]
 
 
 @dataclass(frozen=True)
+class Contrast:
+    """How two numbers compare, or why that is not known."""
+
+    value: float | None = None
+    ci95: Interval | None = None
+    warning: str = ""
+
+
+@dataclass(frozen=True)
 class Paired:
     """Two arms in one metric, paired by round: what a comparison of them rests on."""
 
@@ -104,6 +113,25 @@ def compare(
 ) -> Comparison:
     """Compare two arms by the ratio of one metric, as a question by itself."""
     return pair(metric, arm, versus, values, base).shown()
+
+
+def difference(
+    pooled: float | None, metric: str, arm: str, versus: str, values: RoundValues, base: RoundValues
+) -> Contrast:
+    """Return how far two numbers are apart; `values` and `base` are those of the rounds, paired.
+
+    The interval is that of the mean of the rounds' differences, laid around the pooled one.
+    """
+    broken = _unpaired((arm, values), (versus, base), metric)
+    if broken is not None or pooled is None:
+        return Contrast(pooled, warning=broken or "")
+    apart = [a - b for a, b in zip(values, base, strict=True) if a is not None and b is not None]
+    if len(apart) < FEWEST_ROUNDS:
+        return Contrast(pooled, warning=_few_rounds(len(apart)))
+    if same(apart):
+        return Contrast(pooled, warning=f"Every round gave the same difference: {NO_NOISE}")
+    half = half_width(apart)
+    return Contrast(pooled, (pooled - half, pooled + half))
 
 
 def holm(paired: Sequence[Paired]) -> list[Comparison]:
@@ -236,7 +264,7 @@ def _usual_width(n: int) -> float:
     return student_t(n - 1) * (1 + _WIDER / math.sqrt(n)) / math.sqrt(n)
 
 
-def _broken(
+def _unpaired(
     one: tuple[str, RoundValues], other: tuple[str, RoundValues], metric: str
 ) -> str | None:
     if len(one[1]) != len(other[1]):
@@ -249,7 +277,15 @@ def _broken(
     for arm, values in (one, other):
         unknown = sum(value is None or not math.isfinite(value) for value in values)
         if unknown:
-            return f"{arm} has no {metric} in {unknown} of {len(values)} rounds: no ratio."
+            return f"{arm} has no {metric} in {unknown} of {len(values)} rounds: no comparison."
+    return None
+
+
+def _broken(
+    one: tuple[str, RoundValues], other: tuple[str, RoundValues], metric: str
+) -> str | None:
+    if unpaired := _unpaired(one, other, metric):
+        return unpaired
     if not any(one[1]) and not any(other[1]):
         return f"{metric} is zero in every round of both arms: there is no ratio of two zeros."
     for arm, values in (one, other):
@@ -261,12 +297,15 @@ def _broken(
 
 def _thin(logs: Sequence[float], metric: str) -> str | None:
     if len(logs) < FEWEST_ROUNDS:
-        made = f"{len(logs)} round{'' if len(logs) == 1 else 's'} of each arm"
-        needed = f"at least {FEWEST_ROUNDS} are needed"
-        return f"{made} cannot show a difference, however large: {needed}."
+        return _few_rounds(len(logs))
     if same(logs):
         return None if metric in EXACT else f"Every round gave the same ratio: {NO_NOISE}"
     return None
+
+
+def _few_rounds(number: int) -> str:
+    made = f"{number} round{'' if number == 1 else 's'} of each arm"
+    return f"{made} cannot show a difference, however large: at least {FEWEST_ROUNDS} are needed."
 
 
 def same(logs: Sequence[float]) -> bool:

@@ -8,7 +8,7 @@ from typing import Any, Final
 from mcp_perf.outcomes import OK, TIMEOUT
 from mcp_perf.results.document.target_numbers import SessionNumbers
 from mcp_perf.results.tally import groups
-from mcp_perf.results.tally.turns import RecordedTurn, users_of
+from mcp_perf.results.tally.turns import CellKey, RecordedTurn, users_of
 from mcp_perf.results.tally.usage import Usage
 
 FRACTIONS: Final = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p99_9": 0.999}
@@ -294,6 +294,8 @@ class Evidence:
     unsampled: str = "This run did not sample it."
     """Why nothing is known of what the target used; empty where it was sampled."""
     sessions: SessionNumbers = field(default_factory=SessionNumbers)
+    partial: bool = False
+    """Whether it is of one tool, step or journey: that need not come in every round."""
 
 
 def paired(
@@ -317,7 +319,7 @@ class _Window:
     """What all nodes did in some turns, and how long these were."""
 
     def __init__(self, turns: Sequence[RecordedTurn]) -> None:
-        self.done: Counter[tuple[str, str]] = Counter()
+        self.done: Counter[CellKey] = Counter()
         self.seconds = 0.0
         self.user_s = 0.0
         self.journey_ns = 0
@@ -330,24 +332,26 @@ class _Window:
                 self.journey_ns += share.journey_ns
 
     def count(self, kind: str, name: str | None) -> int:
-        return sum(n for (k, what), n in self.done.items() if k == kind and name in (None, what))
+        return sum(
+            n for what, n in self.done.items() if what.kind == kind and name in (None, what.name)
+        )
 
 
 def _groups(turns: Sequence[RecordedTurn], kind: str) -> dict[str, groups.Group]:
     parts: defaultdict[str, list[tuple[str, groups.Tally]]] = defaultdict(list)
     for turn in turns:
-        for (of_kind, name, cls), tally in turn.parts.items():
-            if of_kind == kind:
-                parts[name].append((cls, tally))
+        for what, tally in turn.parts.items():
+            if what.kind == kind:
+                parts[what.name].append((what.cls, tally))
     return {name: groups.Group(found) for name, found in parts.items()}
 
 
 def _timeouts(turns: Sequence[RecordedTurn]) -> Counter[tuple[int, str]]:
     found: Counter[tuple[int, str]] = Counter()
     for turn in turns:
-        for (kind, _, cls), part in turn.parts.items():
-            if cls == TIMEOUT:
-                found[turn.started.turn, kind] += part.n
+        for what, part in turn.parts.items():
+            if what.cls == TIMEOUT:
+                found[turn.started.turn, what.kind] += part.n
     return found
 
 

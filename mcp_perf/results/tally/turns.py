@@ -2,8 +2,8 @@
 
 import math
 from collections import Counter
-from dataclasses import dataclass, field
-from typing import Final
+from dataclasses import dataclass, field, replace
+from typing import Final, NamedTuple
 
 from mcp_perf.outcomes import ENDED, OK
 from mcp_perf.results.journal.histogram import Histogram
@@ -11,17 +11,33 @@ from mcp_perf.results.journal.records import Slice, TurnEnded, TurnStarted, Upst
 from mcp_perf.results.stats.windows import Moments, stretch
 from mcp_perf.results.tally.groups import CALL, JOURNEY, START, Tally
 from mcp_perf.results.tally.usage import TurnUsage
+from mcp_perf.scenario.model.gates import Focus
 
 MOST_DROPPED: Final = 0.01
 """Of the planned arrivals; beyond it the target did not take the load that was asked of it."""
+
+
+class CellKey(NamedTuple):
+    """What is counted together in a turn."""
+
+    kind: str
+    name: str
+    cls: str
+    journey: str
+    tool: str
+
+    def within(self, focus: Focus) -> bool:
+        if self.kind in (JOURNEY, START):
+            return focus.has("", self.name, "")
+        return focus.has(self.name, self.journey, self.tool)
 
 
 @dataclass
 class Share:
     """A node's part of a turn."""
 
-    done: Counter[tuple[str, str]] = field(default_factory=Counter)
-    """Ended calls, and journeys with every step ok, by kind and name: the numerators of rates."""
+    done: Counter[CellKey] = field(default_factory=Counter)
+    """Ended calls, and journeys with every step ok: the numerators of rates."""
     in_time: int = 0
     """Those of the journeys that did not end in the drain of an open load."""
     journey_ns: int = 0
@@ -32,7 +48,7 @@ class Share:
     @property
     def journeys(self) -> int:
         """Journeys with every step ok."""
-        return sum(n for (kind, _), n in self.done.items() if kind == JOURNEY)
+        return sum(n for what, n in self.done.items() if what.kind == JOURNEY)
 
     @property
     def busy_s(self) -> float:
@@ -45,8 +61,7 @@ class RecordedTurn:
     """What all nodes recorded in one turn."""
 
     started: TurnStarted
-    parts: dict[tuple[str, str, str], Tally] = field(default_factory=dict)
-    """By kind, name and class."""
+    parts: dict[CellKey, Tally] = field(default_factory=dict)
     shares: dict[str, Share] = field(default_factory=dict)
     usage: TurnUsage = field(default_factory=TurnUsage)
     upstream: UpstreamUse | None = None
@@ -54,6 +69,21 @@ class RecordedTurn:
     """When journeys of an open load began, from the start of the turn."""
     ends: Moments = field(default_factory=Moments)
     """When journeys ended, likewise."""
+    whole: "RecordedTurn | None" = None
+    """The turn of which this is what one tool, step or journey had."""
+
+    def within(self, focus: Focus) -> "RecordedTurn":
+        """Return what one tool, step or journey had of the turn; its time is that of all."""
+        if not focus.kind or focus.arm != self.started.arm:
+            return self
+        shares = {
+            node: replace(
+                share, done=Counter({w: n for w, n in share.done.items() if w.within(focus)})
+            )
+            for node, share in self.shares.items()
+        }
+        parts = {what: part for what, part in self.parts.items() if what.within(focus)}
+        return replace(self, parts=parts, shares=shares, whole=self)
 
     @property
     def measured(self) -> bool:
@@ -95,6 +125,8 @@ class RecordedTurn:
         the rate of those that ended in time, which is taken if arrivals were dropped or nothing is
         known: the time that the first one took is given to the last ones, too.
         """
+        if self.whole is not None:
+            return self.whole.stretch
         done = sum(share.journeys for share in self.shares.values())
         in_time = sum(share.in_time for share in self.shares.values())
         if not self.started.rate or in_time == done:
@@ -109,8 +141,8 @@ class RecordedTurn:
     def _variance_s2(self) -> float:
         """Of the times of all journeys, from their actual start."""
         every = Histogram()
-        for (kind, _, _), part in self.parts.items():
-            if kind == JOURNEY:
+        for what, part in self.parts.items():
+            if what.kind == JOURNEY:
                 every.merge(part.service)
         return every.variance() / 1e18
 
@@ -122,7 +154,8 @@ class RecordedTurn:
         share.observed_s += part.seconds
         for cell in part.cells:
             share.active = True
-            self.parts.setdefault((cell.kind, cell.name, cell.cls), Tally()).add(cell)
+            what = CellKey(cell.kind, cell.name, cell.cls, cell.journey, cell.tool)
+            self.parts.setdefault(what, Tally()).add(cell)
             if cell.kind == START:
                 # None begins after the bell, which need not be the end of a slice.
                 within_s = min(part.seconds, self.started.planned_s - from_s)
@@ -131,7 +164,7 @@ class RecordedTurn:
                 share.journey_ns += cell.total_ns
                 self.ends.add(cell.n, from_s, part.seconds)
             if cell.cls in (ENDED if cell.kind == CALL else (OK,)):
-                share.done[cell.kind, cell.name] += cell.n
+                share.done[what] += cell.n
                 if cell.kind == JOURNEY and not part.draining:
                     share.in_time += cell.n
 

@@ -7,10 +7,11 @@ from mcp_perf.scenario.checks import names
 from mcp_perf.scenario.checks.identities import check_files, check_identities
 from mcp_perf.scenario.checks.sessions import check_burst, check_listening, check_sessions
 from mcp_perf.scenario.model import syntax
-from mcp_perf.scenario.model.gates import Gate
+from mcp_perf.scenario.model.gates import Focus, Gate
 from mcp_perf.scenario.model.identities import names_in
 from mcp_perf.scenario.model.load import BREAKPOINT, VARYING
 from mcp_perf.scenario.model.scenario import Arm, Journey
+from mcp_perf.scenario.model.steps import Counted, flat
 from mcp_perf.scenario.model.targets import split_target
 from mcp_perf.scenario.problems.mistake import Mistake, Path
 from mcp_perf.scenario.problems.suggestions import suggest
@@ -160,13 +161,35 @@ def _gates(draft: names.Draft) -> Iterator[Mistake]:
         if not isinstance(gate, Gate):
             continue  # a draft's, as it is written
         path = ("gates", index)
-        for arm in filter(None, (gate.arm, gate.versus)):
-            if arm not in arms:
-                message = f"the gate {quote(gate.text)} names {arm!r}, which is no arm"
-                yield Mistake(path, message, suggest(arm, arms))
+        for side in gate.sides:
+            if side.arm not in arms:
+                message = f"the gate {quote(gate.text)} names {side.arm!r}, which is no arm"
+                yield Mistake(path, message, suggest(side.arm, arms))
+            elif side.kind and side.name not in (known := _parts(draft, side)):
+                message = (
+                    f"the gate {quote(gate.text)} names {side.name!r}, which is no {side.kind} of "
+                    f"{side.arm}"
+                )
+                instead = f"{side.arm} calls no tool: write {side.arm}.step[JOURNEY.LABEL]"
+                yield Mistake(path, message, suggest(side.name, known) or instead)
         if gate.metric == "capacity" and draft.scenario.load.shape != BREAKPOINT:
             message = f"the gate {quote(gate.text)} needs a load that searches for the capacity"
             yield Mistake(path, message, "write load: {shape: breakpoint}, or remove the gate")
+
+
+def _parts(draft: names.Draft, side: Focus) -> set[str]:
+    """Return the tools, steps or journeys that an arm has, as gates name them."""
+    journeys = draft.scenario.journeys
+    if side.kind == "journey":
+        return set(journeys)
+    steps = [
+        (journey, step)
+        for journey in journeys
+        for step in flat(step for _, step in draft.steps(journey, side.arm))
+    ]
+    if side.kind == "tool":
+        return {str(step.subject) for _, step in steps if step.action == "call"}
+    return {f"{journey}.{step.label}" for journey, step in steps if isinstance(step, Counted)}
 
 
 def _layers(draft: names.Draft) -> Iterator[Mistake]:

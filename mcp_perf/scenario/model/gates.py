@@ -1,16 +1,21 @@
 """The grammar of gates: one line that must hold for a run to pass. Parsing only.
 
-    gate       = arm "." metric operator (value unit | factor "x" arm)
+    gate       = number operator (value unit | factor "x" focus)
+               | number " - " number operator value unit        (both of one metric)
+    number     = focus "." metric
+    focus      = arm ["." ("tool" | "step" | "journey") "[" name "]"]
     operator   = "<" | "<=" | ">" | ">="
     value      = digits ["." digits]
 
-Everything about the notation stands in the tables below; what a metric means is for `reports`.
+A step's name is `JOURNEY.LABEL`. An arm alone after a factor stands for the same tool, step or
+journey of that arm. Everything about the notation stands in the tables below; what a metric means
+is for `reports`.
 """
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Final, Literal
+from dataclasses import dataclass, replace
+from typing import Final, Literal, get_args
 
 from mcp_perf.scenario.problems.suggestions import suggest
 from mcp_perf.scenario.problems.wording import InputError, one_of, quote
@@ -19,6 +24,7 @@ Kind = Literal[
     "time", "fraction", "rate", "count", "share", "work", "bytes", "growth", "kib", "drift"
 ]
 Needs = Literal["calls", "journeys", "planned", "resources", "sessions"]
+FocusKind = Literal["", "tool", "step", "journey"]
 
 
 class GateError(InputError):
@@ -31,29 +37,63 @@ class Metric:
 
     kind: Kind
     needs: Needs
+    arm_only: bool = False
+    """Whether no tool, step or journey has it."""
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """Return what of an arm has it, too."""
+        calls = ("tool", "step", "journey")
+        known = {"calls": calls, "journeys": ("journey",)}
+        return () if self.arm_only else known.get(self.needs, ())
+
+
+@dataclass(frozen=True)
+class Focus:
+    """Whose numbers they are: those of a whole arm, or of one tool, step or journey of it."""
+
+    arm: str
+    kind: FocusKind = ""
+    name: str = ""
+    """Of a step: `JOURNEY.LABEL`."""
+
+    def __str__(self) -> str:
+        return f"{self.arm}.{self.kind}[{self.name}]" if self.kind else self.arm
+
+    def has(self, step: str, journey: str, tool: str) -> bool:
+        """Tell whether a call is among them; `step` is its label, empty of a whole journey."""
+        found = {"": "", "tool": tool, "step": f"{journey}.{step}", "journey": journey}
+        return found[self.kind] == self.name
 
 
 @dataclass(frozen=True)
 class Gate:
-    """A gate as written, and its parts. Either `value` or both `factor` and `versus` are set."""
+    """A gate as written, and its parts: a bound on a number, on a ratio, or on a difference."""
 
     text: str
-    arm: str
+    focus: Focus
     metric: str
     op: str
     value: float | None
-    """In `unit`: a fraction of 1 where the gate was written in percent."""
+    """In `unit`: a fraction of 1 where the gate was written in percent. None of a ratio."""
     unit: str
     """Of the metric, as in the report: `ms`, `fraction`, `/s`, `count`, `B`, `KiB` or `fraction/h`.
     """
-    factor: float | None
-    versus: str | None
+    factor: float | None = None
+    """The bound of a ratio."""
+    versus: Focus | None = None
+    """By whose number it is divided, or whose is subtracted."""
+
+    @property
+    def sides(self) -> tuple[Focus, ...]:
+        """Return whose numbers it is about."""
+        return (self.focus,) if self.versus is None else (self.focus, self.versus)
 
     def allows_failures(self, share: float) -> bool:
-        """Tell whether it is about failures, and holds if this share of all calls fails."""
+        """Tell whether it is about an arm's failures, and holds if this share of calls fails."""
         of_all = {"error_rate": share, "rate_limited_rate": share, "success_rate": 1 - share}
         found = of_all.get(self.metric)
-        if found is None or self.value is None:
+        if found is None or self.value is None or self.versus is not None or self.focus.kind:
             return False
         return found < self.value if self.op.startswith("<") else found > self.value
 
@@ -79,15 +119,15 @@ METRICS: Final[Mapping[str, Metric]] = {
     "session_loss_rate": Metric("fraction", "calls"),
     "healed_rate": Metric("fraction", "calls"),
     "success_rate": Metric("fraction", "journeys"),
-    "stray_rate": Metric("share", "calls"),
+    "stray_rate": Metric("share", "calls", arm_only=True),
     **{name: Metric("time", "calls") for name in _TIMES},
     **{f"journey_{name}": Metric("time", "journeys") for name in _TIMES},
     **{f"first_event_{name}": Metric("time", "calls") for name in _TIMES},
     **{f"gap_{name}": Metric("time", "calls") for name in _TIMES},
     **{f"cancel_stop_{name}": Metric("time", "calls") for name in _TIMES},
     **{f"recovery_{name}": Metric("time", "calls") for name in _TIMES},
-    "drift": Metric("drift", "journeys"),
-    "tools_list_tokens": Metric("count", "calls"),
+    "drift": Metric("drift", "journeys", arm_only=True),
+    "tools_list_tokens": Metric("count", "calls", arm_only=True),
     "result_tokens": Metric("count", "calls"),
     "calls": Metric("count", "calls"),
     "journeys_done": Metric("count", "journeys"),
@@ -129,49 +169,118 @@ _NOTATIONS: Final[Mapping[Kind, _Notation]] = {
 
 OPERATORS: Final = ("<", "<=", ">", ">=")
 
+_PARTS: Final[tuple[FocusKind, ...]] = get_args(FocusKind)[1:]
+_FOCUS = (
+    r"(?P<arm{0}>[\w-]+)"
+    r"(?:\s*\.\s*(?P<kind{0}>\w+)\s*\[(?P<name{0}>(?:[^\[\]]|\[[^\[\]]*\])+)\])?"
+)
+_NUMBER = _FOCUS + r"\s*\.\s*(?P<metric{0}>[\w-]+)"
 _GATE = re.compile(
-    r"\s*(?P<arm>[\w-]+)\s*\.\s*(?P<metric>[\w-]+)\s*(?P<op>[^\w\s.]+)\s*(?P<right>\S.*?)\s*",
+    rf"\s*{_NUMBER.format(1)}(?:\s+-\s+{_NUMBER.format(2)})?\s*"
+    r"(?P<op>[^\w\s.]+)\s*(?P<right>\S.*?)\s*",
     re.ASCII | re.DOTALL,
 )
 _RIGHT = re.compile(
-    r"(?P<number>\d{1,15}(?:\.\d{1,15})?)\s*(?:(?P<versus>x\s+[\w-]+)|(?P<unit>[^\d\s.]*))",
+    rf"(?P<number>\d{{1,15}}(?:\.\d{{1,15}})?)\s*(?:x\s+{_FOCUS.format(3)}|(?P<unit>[^\d\s.]*))",
     re.ASCII,
 )
-_LONGEST = 200
+_LONGEST = 500
+_EXAMPLE = "write it like mcp.p95 < 200ms, or mcp.tool[NAME].p95 < 200ms"
+_NO_RATIO: Final = ("growth", "kib", "drift")
 
 
 def parse(text: str) -> Gate:
     """Read one gate, such as `mcp.p95 < 200ms` or `mcp.throughput >= 3x control`.
 
-    Raises GateError with what is wrong and a hint. Whether the arms exist is for the caller.
+    Raises GateError with what is wrong and a hint. Whether what it names exists is for the caller.
     """
     match = _GATE.fullmatch(text) if len(text) <= _LONGEST else None
     if match is None:
-        raise GateError(f"{quote(text)} is not a gate", "write it like mcp.p95 < 200ms")
-    arm, name, op = match["arm"], match["metric"], match["op"]
+        raise GateError(f"{quote(text)} is not a gate", _EXAMPLE)
+    focus, name, op = _focus(text, match, 1), match["metric1"], match["op"]
     if name not in METRICS:
         raise GateError(f"unknown metric {quote(name)} in {quote(text)}", suggest(name, METRICS))
-    metric = METRICS[name]
-    notation = _NOTATIONS[metric.kind]
-    example = f"{arm}.{name} < {notation.example}"
+    notation = _NOTATIONS[METRICS[name].kind]
+    example = f"{focus}.{name} < {notation.example}"
+    _check_focus(text, focus, name)
     if op not in OPERATORS:
-        hint = f"write {one_of(OPERATORS)}: {example}"
+        hint = "a difference has a blank on each side of its minus: gateway.p95 - direct.p95 < 5ms"
+        hint = hint if op == "-" else f"write {one_of(OPERATORS)}: {example}"
         raise GateError(f"unknown operator {quote(op)} in {quote(text)}", hint)
     right = _RIGHT.fullmatch(match["right"])
     if right is None:
         message = f"{quote(match['right'])} is not a value for {name} in {quote(text)}"
-        raise GateError(message, f"write it like {example}, or {arm}.{name} {op} 1.5x ARM")
-    number, value, factor, versus = float(right["number"]), None, None, None
-    if right["versus"]:
-        factor, versus = number, right["versus"][1:].strip()
-        _check_factor(text, arm, factor, versus)
-        if metric.kind in ("growth", "kib", "drift"):
-            message = f"{quote(text)}: {name} has no ratio"
-            raise GateError(message, f"write a bound for it alone: {example}")
-    else:
-        value = _scaled(text, number, right["unit"], notation, example)
-        _check_bound(text, op, value, notation)
-    return Gate(text.strip(), arm, name, op, value, notation.unit, factor, versus)
+        raise GateError(message, f"write it like {example}, or {focus}.{name} {op} 1.5x ARM")
+    gate = Gate(text.strip(), focus, name, op, None, notation.unit)
+    if match["arm2"]:
+        gate = replace(gate, versus=_subtracted(text, match, focus, name))
+        notation = replace(notation, least=-notation.most)
+    number = float(right["number"])
+    if right["arm3"]:
+        return replace(gate, factor=number, versus=_base(text, right, gate, number))
+    value = _scaled(text, number, right["unit"], notation, example)
+    _check_bound(text, op, value, notation)
+    return replace(gate, value=value)
+
+
+def _focus(text: str, match: re.Match[str], number: int) -> Focus:
+    arm, kind, name = (match[f"{part}{number}"] for part in ("arm", "kind", "name"))
+    if not kind:
+        return Focus(arm)
+    part = next((part for part in _PARTS if part == kind), None)
+    if part is None:
+        hint = suggest(kind, _PARTS)
+        raise GateError(f"unknown part {quote(kind)} of {arm} in {quote(text)}", hint)
+    if part == "step" and "." not in name:
+        message = f"the step {quote(name)} in {quote(text)} has no journey"
+        raise GateError(message, f"write {arm}.step[JOURNEY.LABEL]")
+    return Focus(arm, part, name.strip())
+
+
+def _check_focus(text: str, focus: Focus, name: str) -> None:
+    """Refuse numbers that a tool, a step or a journey does not have."""
+    of_call = focus.kind == "journey" and name in _TIMES
+    if not focus.kind or (focus.kind in METRICS[name].parts and not of_call):
+        return
+    hint = f"write a gate on the arm: {focus.arm}.{name}"
+    if of_call:
+        hint = f"write journey_{name}, the time of the journey"
+    elif name == "throughput":
+        hint = "write calls_per_s: throughput is of journeys"
+    raise GateError(f"{quote(text)}: a {focus.kind} has no {name}", hint)
+
+
+def _subtracted(text: str, match: re.Match[str], focus: Focus, name: str) -> Focus:
+    versus, other = _focus(text, match, 2), match["metric2"]
+    if other != name:
+        message = f"{quote(text)} subtracts {other} from {name}"
+        raise GateError(message, f"write the same metric twice: {focus}.{name} - {versus}.{name}")
+    if METRICS[name].kind in _NO_RATIO or name == "capacity":
+        raise GateError(f"{quote(text)}: {name} has no difference", "write a bound for it alone")
+    _check_focus(text, versus, name)
+    if versus == focus:
+        raise GateError(f"{quote(text)} compares {focus} with itself", "name another arm")
+    return versus
+
+
+def _base(text: str, right: re.Match[str], gate: Gate, factor: float) -> Focus:
+    """Return what stands after the factor; an arm alone is the same part of that arm."""
+    base, focus = _focus(text, right, 3), gate.focus
+    base = base if base.kind else replace(focus, arm=base.arm)
+    if gate.versus is not None:
+        message = f"{quote(text)} is both a difference and a ratio"
+        raise GateError(message, f"write {focus}.{gate.metric} {gate.op} {factor:g}x {base}")
+    if factor == 0:
+        raise GateError(f"{quote(text)} compares with 0x", "write a factor above zero, like 1.5x")
+    if base == focus:
+        hint = "name the other arm after x"
+        raise GateError(f"{quote(text)} compares {focus} with itself", hint)
+    if METRICS[gate.metric].kind in _NO_RATIO:
+        example = _NOTATIONS[METRICS[gate.metric].kind].example
+        hint = f"write a bound for it alone: {focus}.{gate.metric} < {example}"
+        raise GateError(f"{quote(text)}: {gate.metric} has no ratio", hint)
+    _check_focus(text, base, gate.metric)
+    return base
 
 
 def _scaled(text: str, number: float, unit: str, notation: _Notation, example: str) -> float:
@@ -180,13 +289,6 @@ def _scaled(text: str, number: float, unit: str, notation: _Notation, example: s
     units = one_of(known or "no unit" for known in notation.scales)
     what = f"unknown unit {quote(unit)}" if unit else "no unit"
     raise GateError(f"{what} in {quote(text)}", f"this metric takes {units}: {example}")
-
-
-def _check_factor(text: str, arm: str, factor: float, versus: str) -> None:
-    if factor == 0:
-        raise GateError(f"{quote(text)} compares with 0x", "write a factor above zero, like 1.5x")
-    if versus == arm:
-        raise GateError(f"{quote(text)} compares {arm} with itself", "name the other arm after x")
 
 
 def _check_bound(text: str, op: str, value: float, notation: _Notation) -> None:

@@ -214,6 +214,15 @@ def test_expectations_and_ways_of_a_step_are_kept():
     assert (compiled.mcp.timeout_s, compiled.mcp.goes_on) == (None, False)
 
 
+def test_a_call_is_counted_by_its_journey_and_its_tool_whatever_its_name():
+    """So gates can tell apart what reports have under one label."""
+    compiled = Compiled(mcp="{call: echo, name: say, arguments: {message: a}}")
+    track, other = (journey.steps["mcp"][0].track for journey in compiled.journeys)
+    assert (track.name, track.journey, track.tool) == ("say", "first", "echo")
+    assert (other.name, other.journey, other.tool) == ("tools/call echo", "second", "echo")
+    assert (compiled.rest.track.journey, compiled.rest.track.tool) == ("first", "")
+
+
 @pytest.mark.parametrize(
     ("step", "kind"),
     [

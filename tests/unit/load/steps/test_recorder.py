@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from mcp_perf.client.reply import REJOINED, REOPENED, Heard, Reply
 from mcp_perf.load.replies.cpu_share import CpuShare
 from mcp_perf.load.replies.look import ReplyLook
-from mcp_perf.load.steps.recorder import FAILURE_SAMPLES, OK_SAMPLES, OpenCell, Recorder
+from mcp_perf.load.steps.recorder import FAILURE_SAMPLES, OK_SAMPLES, OpenCell, Recorder, Track
 from mcp_perf.outcomes import CLASSES, OK, TIMEOUT, TOOL_ERROR
 from mcp_perf.results.journal.histogram import HOUR_NS, Histogram, bucket
 from mcp_perf.results.journal.records import SETUP, Health, LookedReplies, Note, SampleRecord, Slice
@@ -80,7 +80,7 @@ def test_the_inlined_bucket_is_the_histograms(ns):
         assert key == bucket(ns)
     # Beyond an hour the reader's overflow takes it, and it is not lost.
     histogram, expected = Histogram(), Histogram()
-    histogram.add_pairs(tally.cell("a", "call", "s", OK).latency)
+    histogram.add_pairs(tally.cell(Track("a", "call", "s"), OK).latency)
     expected.record(ns)
     assert histogram.pairs() == expected.pairs()
 
@@ -127,6 +127,18 @@ def test_slices_add_up_to_the_calls(batches):
     assert counts == batches
     assert [piece.at_s for piece in pieces] == list(range(len(batches)))
     assert all(piece.seconds == 1.0 and piece.health == HEALTH for piece in pieces)
+
+
+def test_what_is_counted_beside_a_call_has_its_journey_and_tool(book):
+    """Whether a session was lost, or when the first notification came."""
+    track = book.recorder.track("mcp", "call", "say", "greet", "echo")
+    book.call(track)
+    book.recorder._count(track, "event", OK, 5)
+    (piece, *_) = slices(book.flush())
+    found = {(cell.kind, cell.name, cell.journey, cell.tool) for cell in piece.cells}
+    assert found == {(kind, "say", "greet", "echo") for kind in ("call", "event")}
+    assert track.shown_as("A", "say") is not track.shown_as("B", "say")
+    assert track.shown_as("B", "say").tool == "echo"
 
 
 def test_a_flush_carries_node_turn_and_cells(book):

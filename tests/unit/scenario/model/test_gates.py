@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcp_perf.scenario.model.gates import METRICS, OPERATORS, Gate, GateError, parse
+from mcp_perf.scenario.model.gates import METRICS, OPERATORS, Focus, Gate, GateError, parse
 
 READ = [
     # text, arm, metric, op, value, unit
@@ -31,7 +31,7 @@ READ = [
 def test_a_value_is_normalised_to_the_unit_of_the_report(text, arm, metric, op, value, unit):
     """Times become ms, percentages fractions, counts plain numbers; the text is kept."""
     gate = parse(text)
-    assert gate == Gate(text.strip(), arm, metric, op, gate.value, unit, None, None)
+    assert gate == Gate(text.strip(), Focus(arm), metric, op, gate.value, unit)
     assert gate.value == pytest.approx(value, rel=1e-12)
 
 
@@ -63,8 +63,47 @@ def test_percentages_are_exact():
 def test_a_comparison_has_a_factor_and_the_other_arm():
     """`3x control` sets factor and versus, and no value."""
     gate = parse("mcp.throughput >= 3x control")
-    assert (gate.factor, gate.versus, gate.value, gate.unit) == (3, "control", None, "/s")
-    assert parse("mcp.p95 <= 1.25x  old-one").versus == "old-one"
+    assert (gate.factor, gate.versus, gate.value, gate.unit) == (3, Focus("control"), None, "/s")
+    assert parse("mcp.p95 <= 1.25x  old-one").versus == Focus("old-one")
+
+
+OF_PARTS = [
+    # text, focus, versus
+    ("mcp.tool[search].p95 < 100ms", Focus("mcp", "tool", "search"), None),
+    ("mcp . tool [ a/b.c-d ] . p95<1s", Focus("mcp", "tool", "a/b.c-d"), None),
+    (
+        "mcp.step[buy.tools/call pay].error_rate < 1%",
+        Focus("mcp", "step", "buy.tools/call pay"),
+        None,
+    ),
+    ("rest.step[buy.GET /a[0].json].p50 < 1s", Focus("rest", "step", "buy.GET /a[0].json"), None),
+    ("mcp.journey[buy].throughput >= 5/s", Focus("mcp", "journey", "buy"), None),
+    ("gateway.p95 - direct.p95 < 5ms", Focus("gateway"), Focus("direct")),
+    ("a-b.mean - old-one.mean >= 0ms", Focus("a-b"), Focus("old-one")),
+    ("a.tool[x].p95  -  a.tool[y].p95 < 5ms", Focus("a", "tool", "x"), Focus("a", "tool", "y")),
+    ("a.tool[x].p95 <= 2x b", Focus("a", "tool", "x"), Focus("b", "tool", "x")),
+    ("a.tool[x].p95 <= 2x b.step[j.s]", Focus("a", "tool", "x"), Focus("b", "step", "j.s")),
+    (
+        "a.journey[j].journey_p95 <= 2x a.journey[k]",
+        Focus("a", "journey", "j"),
+        Focus("a", "journey", "k"),
+    ),
+]
+
+
+@pytest.mark.parametrize(("text", "focus", "versus"), OF_PARTS)
+def test_a_gate_may_be_on_a_tool_a_step_or_a_journey_and_on_a_difference(text, focus, versus):
+    """What stands in brackets is a name as it is; an arm after a factor is the same part of it."""
+    gate = parse(text)
+    assert (gate.focus, gate.versus) == (focus, versus)
+    assert (gate.value is None) is (gate.factor is not None)
+    assert not gate.allows_failures(0.95)
+
+
+def test_a_focus_is_written_as_in_its_gate():
+    """So reports name what a gate is about by the words of the file."""
+    assert str(parse("mcp . tool[ pay ].p95 < 1s").focus) == "mcp.tool[pay]"
+    assert str(parse("mcp.p95 < 1s").focus) == "mcp"
 
 
 REFUSED = [
@@ -98,6 +137,22 @@ REFUSED = [
     ("mcp.success_rate > 100%", ["can never hold"], [">="]),
     ("mcp.p95 < 0ms", ["can never hold"], ["<="]),
     ("mcp.calls >= 0", ["always holds"], [">"]),
+    ("mcp.tool.p95 < 1s", ["not a gate"], ["mcp.tool[NAME].p95 < 200ms"]),
+    ("mcp.tols[echo].p95 < 1s", ["unknown part 'tols' of mcp"], ["did you mean 'tool'"]),
+    ("mcp.step[pay].p95 < 1s", ["'pay'", "has no journey"], ["mcp.step[JOURNEY.LABEL]"]),
+    ("mcp.tool[a].throughput > 1/s", ["a tool has no throughput"], ["calls_per_s"]),
+    ("mcp.tool[a].journey_p95 < 1s", ["a tool has no journey_p95"], ["mcp.journey_p95"]),
+    ("mcp.tool[a].rss < 1MB", ["a tool has no rss"], ["gate on the arm"]),
+    ("mcp.step[j.s].stray_rate < 1%", ["a step has no stray_rate"], ["mcp.stray_rate"]),
+    ("mcp.journey[j].p95 < 1s", ["a journey has no p95"], ["journey_p95, the time of the journey"]),
+    ("a.tool[x].p95 < 2x b.journey[j]", ["a journey has no p95"], ["journey_p95"]),
+    ("a.p95 - b.p99 < 1ms", ["subtracts p99 from p95"], ["a.p95 - b.p95"]),
+    ("a.p95 - a.p95 < 1ms", ["compares a with itself"], ["another arm"]),
+    ("a.p95-b.p95 < 1ms", ["unknown operator '-'"], ["blank on each side of its minus"]),
+    ("a.p95 - b.p95 < 2x c", ["both a difference and a ratio"], ["a.p95 < 2x c"]),
+    ("a.drift - b.drift < 1%", ["drift has no difference"], ["for it alone"]),
+    ("a.error_rate - b.error_rate < 200%", ["at most 100%"], []),
+    ("a.tool[x].p95 < 2x a.tool[x]", ["compares a.tool[x] with itself"], []),
 ]
 
 
@@ -182,7 +237,7 @@ def test_any_well_formed_gate_is_read_back(arm, metric, op, thousandths, blanks)
     number = thousandths / 1000
     unit = UNITS[METRICS[metric].kind]
     gate = parse(f"{arm}.{metric}{blanks[0]}{op}{blanks[1]}{number}{unit}")
-    assert (gate.arm, gate.metric, gate.op) == (arm, metric, op)
+    assert (gate.focus, gate.metric, gate.op) == (Focus(arm), metric, op)
     scale = 100 if unit == "%" else 1
     assert gate.value is not None
     assert math.isclose(gate.value * scale, number)

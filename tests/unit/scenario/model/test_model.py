@@ -123,7 +123,7 @@ def test_the_load_is_in_seconds_and_fractions(full):
     limits = full.limits
     assert (limits.generator_cpu, limits.loop_lag_p99, limits.late_starts) == (0.8, 0.01, 0.005)
     assert limits.drain == 3600
-    assert (full.gates[0].factor, full.gates[0].versus) == (2, "rest")
+    assert (full.gates[0].factor, str(full.gates[0].versus)) == (2, "rest")
 
 
 def test_defaults_are_those_of_the_documentation(valid, accept):
