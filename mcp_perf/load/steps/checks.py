@@ -1,6 +1,6 @@
 """Expectations and saves of a step, compiled once: JMESPath on what came back."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -17,10 +17,11 @@ from mcp_perf.client.reply import (
     UNREADABLE,
     Reply,
 )
+from mcp_perf.load.replies.expected import Expectation
 from mcp_perf.load.replies.output_check import OutputCheck
 from mcp_perf.load.replies.shown import paths
 from mcp_perf.load.steps.expressions import getter
-from mcp_perf.scenario.values.templates import LookupFailed, Template, TooLong
+from mcp_perf.scenario.values.templates import LookupFailed, TooLong
 
 _decode = msgspec.json.Decoder().decode
 
@@ -41,15 +42,15 @@ class Checks:
     root: Callable[[Reply], Any]
     accepted: tuple[str, ...] = (OK,)
     statuses: tuple[int, ...] = ()
-    equals: Mapping[str, Template] = field(default_factory=dict)
+    expects: Sequence[Expectation] = ()
     saves: Mapping[str, str] = field(default_factory=dict)
     output: OutputCheck | None = None
 
     def __post_init__(self) -> None:
-        self._equals = [(path, getter(path), want) for path, want in self.equals.items()]
+        self._expects = [(getter(one.path), one.wanted, one) for one in self.expects]
         self._saves = [(name, path, getter(path)) for name, path in self.saves.items()]
         self._explained = 0
-        self._needs_root = bool(self._equals or self._saves)
+        self._needs_root = bool(self._expects or self._saves)
 
     def judge(self, reply: Reply, values: dict[str, Any]) -> str:
         """Return the class the call ends in; saves go into `values`, reasons into the reply."""
@@ -103,17 +104,17 @@ class Checks:
         return f"; the reply has {found}" if found else ""
 
     def _compare(self, root: Any, values: dict[str, Any]) -> str:
-        for path, get, template in self._equals:
+        for get, template, expectation in self._expects:
             try:
-                wanted = template.render(values)
+                wanted = None if template is None else template.render(values)
             except (LookupFailed, TooLong) as error:
-                return f"expect {path}: {error}"
+                return f"expect {expectation.path}: {error}"
             found = get(root)
             if found.__class__ is str and found == wanted:
                 continue  # as most expectations are met
-            if not _same(found, wanted):
-                problem = f"expect {path}: found {_short(found)}, expected {_short(wanted)}"
-                return problem + (self._there(root) if found is None else "")
+            if not expectation.meets(found, wanted):
+                there = self._there(root) if found is None else ""
+                return expectation.problem(found, wanted) + there
         return ""
 
     def _keep(self, root: Any, reply: Reply, values: dict[str, Any]) -> str:
@@ -139,19 +140,3 @@ def result_root(reply: Reply) -> Any:
     if reply.outcome == RATE_LIMITED:
         return message.get("error", message.get("result"))
     return message.get("error" if reply.outcome == RPC_ERROR else "result")
-
-
-def _same(found: Any, wanted: Any) -> bool:
-    """Compare as JSON does, at any depth: 1 is 1.0, and true is not 1."""
-    if isinstance(found, bool) or isinstance(wanted, bool):
-        return found is wanted
-    if isinstance(found, list) and isinstance(wanted, list):
-        return len(found) == len(wanted) and all(map(_same, found, wanted))
-    if isinstance(found, dict) and isinstance(wanted, dict):
-        return found.keys() == wanted.keys() and all(_same(found[k], wanted[k]) for k in found)
-    return bool(found == wanted)
-
-
-def _short(value: Any) -> str:
-    text = msgspec.json.encode(value).decode()
-    return text if len(text) <= 80 else text[:80] + "…"

@@ -19,6 +19,7 @@ from mcp_perf.client.protocol.requests import Request as McpRequest
 from mcp_perf.client.protocol.tools import Tool
 from mcp_perf.client.reply import OK
 from mcp_perf.load.replies.cpu_share import CpuShare
+from mcp_perf.load.replies.expected import expectations
 from mcp_perf.load.replies.look import LOOKS_SHARE, ReplyLook
 from mcp_perf.load.replies.output_check import (
     CHECKS_SHARE,
@@ -244,7 +245,7 @@ class ArmCompiler:
             result_root if step.arm == "mcp" else body_root,
             accepted=(isinstance(expect, model.ExpectClass) and expect.class_) or (OK,),
             statuses=expect.status if isinstance(expect, model.ExpectStatus) else (),
-            equals={path: self._template(value) for path, value in expect.equals.items()},
+            expects=[*expectations(expect, self._template)],
             saves=step.save,
             output=output,
         )

@@ -18,9 +18,11 @@ def oversize(tree: Any, text: str) -> Mistake | None:
     journeys = _mapping(tree, "journeys")
     gates = tree.get("gates") if isinstance(tree, dict) else None
     steps = [step for name in journeys for step in _steps(_mapping(journeys, name).values())]
-    expressions = sum(
-        len(_mapping(step, "save")) + len(_mapping(_mapping(step, "expect"), "equals"))
+    expressions = sum(len(_mapping(step, "save")) for step in steps)
+    expressions += sum(
+        len(expected) if isinstance(expected, dict | list) else 1
         for step in steps
+        for expected in _mapping(step, "expect").values()
     )
     counts: tuple[tuple[Path, int, int, str], ...] = (
         (("arms",), len(_mapping(tree, "arms")), MOST_ARMS, "arms"),

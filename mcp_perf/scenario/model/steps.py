@@ -6,7 +6,8 @@ The docstrings of the fields are the lines of the reference in docs/scenarios.md
 from collections.abc import Callable, Iterable, Iterator
 from typing import Annotated, Any, ClassVar, Final, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field, GetJsonSchemaHandler
+from pydantic_core import CoreSchema
 
 from mcp_perf.scenario.model import fields, syntax
 from mcp_perf.scenario.model.answers import Answers
@@ -15,7 +16,12 @@ from mcp_perf.scenario.problems.wording import InputError
 _OTHER_EXPECTATIONS: Final = {
     "status": ("status is for HTTP steps", "write class: ok, tool_error or rpc_error"),
     "class": ("class is for call and run, not for HTTP steps", "write status: 409"),
+    "text": ("text is for MCP steps", "write equals: {PATH: TEXT}, or contains or matches"),
 }
+
+
+def _as_text(value: Any) -> Any:
+    return {"equals": value} if isinstance(value, str) else value
 
 
 class Expect(fields.Part):
@@ -23,6 +29,25 @@ class Expect(fields.Part):
 
     equals: fields.Looked[dict[fields.Expression, Any]] = Field(default_factory=dict)
     """JMESPath → value, which may hold lookups."""
+    contains: fields.Looked[dict[fields.Expression, Any]] = Field(default_factory=dict)
+    """JMESPath → what it holds: a text, a value of a list, or members of an object."""
+    matches: dict[fields.Expression, fields.Pattern] = Field(default_factory=dict)
+    """JMESPath → a regular expression that is found in the text there."""
+    exists: fields.Listed[fields.Expression] = ()
+    """A JMESPath, or a list: something other than `null` stands there."""
+    less: fields.Looked[dict[fields.Expression, fields.NumberOrLookup]] = Field(
+        default_factory=dict
+    )
+    """JMESPath → a number that the number there is below; `greater`: above."""
+    greater: fields.Looked[dict[fields.Expression, fields.NumberOrLookup]] = Field(
+        default_factory=dict
+    )
+    length: fields.Looked[dict[fields.Expression, fields.NumberOrLookup]] = Field(
+        default_factory=dict
+    )
+    """JMESPath → how many characters, items or members there are."""
+    holds: fields.Listed[fields.Expression] = ()
+    """A JMESPath, or a list: it is true, as JMESPath means it."""
 
     @classmethod
     def misplaced(cls, key: str) -> InputError:
@@ -37,6 +62,31 @@ class ExpectClass(Expect):
         default=(), alias="class"
     )
     """How the call has to end: `ok`, `tool_error`, `rpc_error`, `rate_limited`, or a list."""
+
+
+class ExpectText(fields.Part):
+    """What the text of the first content block has to be."""
+
+    equals: fields.Looked[str | None] = None
+    contains: fields.Looked[str | None] = None
+    matches: fields.Pattern | None = None
+
+    def check(self) -> None:
+        if not self.model_fields_set:
+            raise InputError("text expects nothing", "write text: TEXT, or {contains: TEXT}")
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        return {"anyOf": [{"type": "string"}, handler(schema)]}
+
+
+class ExpectMcp(ExpectClass):
+    """How a request to an MCP server is to end."""
+
+    text: Annotated[ExpectText, BeforeValidator(_as_text)] | None = None
+    """The text of the first content block, or one of `equals`, `contains` and `matches` for it."""
 
 
 class ExpectStatus(Expect):
@@ -126,7 +176,7 @@ class McpCall(WithResult):
     """A request to an MCP server."""
 
     arm = "mcp"
-    expect: ExpectClass = Field(default_factory=ExpectClass)
+    expect: ExpectMcp = Field(default_factory=ExpectMcp)
     """See below; if it is not met, the call ends as `check_failed`."""
 
 

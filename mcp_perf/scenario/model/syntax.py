@@ -13,6 +13,7 @@ from mcp_perf.scenario.model import gates
 from mcp_perf.scenario.problems.suggestions import suggest
 from mcp_perf.scenario.problems.wording import InputError, quote
 from mcp_perf.scenario.values.generators import BUILTINS, IDENTITY
+from mcp_perf.scenario.values.patterns import compile_pattern
 from mcp_perf.scenario.values.templates import NAME
 from mcp_perf.scenario.values.units import fraction, positive_seconds, seconds
 
@@ -186,6 +187,20 @@ def expression(value: str) -> str:
             hint = suggest(name, Functions.FUNCTION_TABLE)
             raise InputError(f"JMESPath has no function {quote(name)}", hint)
     return value
+
+
+def pattern(value: str) -> str:
+    """Accept a regular expression that cannot hang."""
+    compile_pattern(value)
+    return value
+
+
+def number(value: Any) -> Any:
+    """Accept a number, or a lookup of one."""
+    is_lookup = isinstance(value, str) and "${" in value
+    if is_lookup or (isinstance(value, int | float) and not isinstance(value, bool)):
+        return value
+    raise InputError(f"{quote(value)} is not a number", "write a number, or a lookup like ${count}")
 
 
 def _functions(node: Mapping[str, Any]) -> Iterator[str]:

@@ -6,10 +6,12 @@ import pytest
 from mcp_perf.client.protocol.tools import Tool
 from mcp_perf.client.reply import CHECK_FAILED, OK, TOOL_ERROR, Reply
 from mcp_perf.load.replies.cpu_share import CpuShare
+from mcp_perf.load.replies.expected import expectations
 from mcp_perf.load.replies.output_check import CompiledSchema, OutputCheck
 from mcp_perf.load.steps.checks import Checks, result_root
 from mcp_perf.load.steps.compile import output_check
 from mcp_perf.load.steps.recorder import Track
+from mcp_perf.scenario.model.steps import Expect
 from mcp_perf.scenario.values.templates import compile_template
 from tests.support.costs import Costs
 
@@ -36,8 +38,9 @@ class Step:
 
         schema.is_valid = costly
         output = OutputCheck(schema, self.track, share)
-        equals = {path: compile_template(want) for path, want in options.pop("equals", {}).items()}
-        self.checks = Checks(result_root, output=output, equals=equals, **options)
+        wanted = Expect(equals=options.pop("equals", {}))
+        expects = [*expectations(wanted, compile_template)]
+        self.checks = Checks(result_root, output=output, expects=expects, **options)
 
     def judge(self, body, outcome=OK):
         """Judge one reply; return its class and what is said of it."""

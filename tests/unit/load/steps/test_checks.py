@@ -17,8 +17,11 @@ from mcp_perf.client.reply import (
     TRANSPORT_ERROR,
     Reply,
 )
+from mcp_perf.load.replies.expected import expectations
 from mcp_perf.load.steps.checks import Checks, body_root, result_root
 from mcp_perf.load.steps.expressions import getter
+from mcp_perf.scenario.model.steps import ExpectMcp
+from mcp_perf.scenario.values.patterns import MOST_MATCHED
 from mcp_perf.scenario.values.templates import compile_template
 
 
@@ -30,10 +33,10 @@ def reply_of(body=b"{}", *, status=200, outcome=OK):
     return reply.fail(outcome, "") if outcome != OK else reply
 
 
-def checks_of(root=body_root, *, equals=None, **options):
+def checks_of(root=body_root, *, equals=None, expect=None, **options):
     """Return compiled checks; what is expected may hold lookups."""
-    compiled = {path: compile_template(value) for path, value in (equals or {}).items()}
-    return Checks(root, equals=compiled, **options)
+    wanted = ExpectMcp.model_validate(expect or {"equals": equals or {}})
+    return Checks(root, expects=[*expectations(wanted, compile_template)], **options)
 
 
 @pytest.mark.parametrize(
@@ -269,3 +272,86 @@ def test_every_other_expression_is_jmespaths(expression, tree):
             return str(error)
 
     assert outcome(getter(expression)) == outcome(jmespath.compile(expression).search)
+
+
+FOUND = {"text": "Order 17 is placed", "n": 5, "list": [1, {"a": 1}], "object": {"a": 1, "b": [2]}}
+EXPECTED = [
+    # what is expected, and what is said if it is not met
+    ({"contains": {"text": "17"}}, ""),
+    ({"contains": {"text": "${number}"}}, ""),
+    (
+        {"contains": {"text": "18"}},
+        'expect text: found "Order 17 is placed", expected it to contain "18"',
+    ),
+    ({"contains": {"text": 17}}, "expected it to contain 17"),
+    ({"contains": {"list": {"a": 1.0}}}, ""),
+    ({"contains": {"list": True}}, "expected it to contain true"),
+    ({"contains": {"object": {"b": [2]}}}, ""),
+    ({"contains": {"object": {"b": [3]}}}, "expected it to contain"),
+    ({"contains": {"object": {"c": None}}}, "expected it to contain"),
+    ({"contains": {"n": 5}}, "expect n: found 5, expected it to contain 5"),
+    ({"matches": {"text": "^Order [0-9]{1,3} is"}}, ""),
+    ({"matches": {"text": "(?i)order \\d+ IS"}}, ""),
+    ({"matches": {"text": "^17{2}"}}, 'expected it to match "^17{2}"'),
+    ({"matches": {"n": "5"}}, 'expect n: found 5, expected it to match "5"'),
+    ({"exists": ["text", "object.a"]}, ""),
+    ({"exists": "object.c"}, "expect object.c: found null, expected something; the reply has"),
+    ({"less": {"n": 5.1}, "greater": {"n": 4}}, ""),
+    ({"less": {"n": 5}}, "expect n: found 5, expected less than 5"),
+    ({"greater": {"n": "${number}"}}, "expect n: found 5, expected more than 17"),
+    ({"greater": {"text": 1}}, "expected more than 1"),
+    ({"less": {"object.b": 3}}, "expected less than 3"),
+    ({"length": {"text": 18, "list": 2, "object": 2}}, ""),
+    ({"length": {"list": 3}}, "expect list: found 2, expected a length of 3"),
+    ({"length": {"n": 1}}, "expect n: found 5, expected a length of 1"),
+    ({"holds": ["n > `4`", "length(list) == `2`", "n"]}, ""),
+    ({"holds": "n > `5`"}, "expect n > `5`: found false, expected it to be true"),
+    ({"holds": "object.c"}, "expected it to be true"),
+    ({"holds": "list[5:]"}, "found [], expected it to be true"),
+    ({"equals": {"n": 5}, "exists": "nothing"}, "expect nothing: found null"),
+]
+
+
+@pytest.mark.parametrize(("expect", "said"), EXPECTED)
+def test_what_is_expected_is_met_or_said(expect, said):
+    """Each kind of expectation, by what it takes and by what it says of the rest."""
+    reply = reply_of(FOUND)
+    values = {"number": "17" if "contains" in expect else 17}
+    assert checks_of(expect=expect).judge(reply, values) == (CHECK_FAILED if said else OK)
+    assert said in reply.detail
+
+
+@pytest.mark.parametrize(
+    ("text", "met"),
+    [
+        ("hello", True),
+        ("hell", False),
+        ({"contains": "ell"}, True),
+        ({"contains": "${word}"}, True),
+        ({"matches": "^h.*o$"}, True),
+        ({"matches": "^e"}, False),
+        ({"equals": "hello", "contains": "x"}, False),
+    ],
+)
+def test_the_text_of_the_first_content_block_needs_no_path(text, met):
+    """It is what most tools answer by."""
+    blocks = [{"type": "text", "text": "hello"}, {"type": "text", "text": "x"}]
+    reply = reply_of({"result": {"content": blocks}})
+    found = checks_of(result_root, expect={"text": text}).judge(reply, {"word": "hel"})
+    assert (found == OK) is met
+    image = reply_of({"result": {"content": [{"type": "image", "data": ""}]}})
+    assert (
+        checks_of(result_root, expect={"text": text}).judge(image, {"word": "hel"}) == CHECK_FAILED
+    )
+
+
+@pytest.mark.parametrize(
+    "pattern", ["^(a+)+$", "(a|a)*b", "(a*)*(a*)*b", "([a-z]+)*!", "(.*a){20}"]
+)
+def test_no_pattern_can_hang(pattern):
+    """Patterns that keep other engines for ever take no step more than the text has characters."""
+    checks = checks_of(expect={"matches": {"x": pattern}})
+    assert checks.judge(reply_of({"x": "a" * 40 + "!?"}), {}) in (OK, CHECK_FAILED)
+    long = reply_of({"x": "a" * MOST_MATCHED + "?"})
+    assert checks.judge(long, {}) == CHECK_FAILED
+    assert f"of which at most {MOST_MATCHED} are matched" in long.detail

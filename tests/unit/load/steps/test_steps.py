@@ -14,6 +14,7 @@ from mcp_perf.client.http.rest import RestClient
 from mcp_perf.client.mcp.streamable_http import Call, McpClient
 from mcp_perf.client.protocol.tools import Tool
 from mcp_perf.client.reply import HTTP_ERROR, OK, TIMEOUT, TOOL_ERROR, Heard, Reply
+from mcp_perf.load.replies.expected import expectations
 from mcp_perf.load.steps import step as steps_module
 from mcp_perf.load.steps.checks import Checks, body_root, result_root
 from mcp_perf.load.steps.mcp import ProgressStep
@@ -30,6 +31,7 @@ from mcp_perf.load.steps.step import (
 )
 from mcp_perf.outcomes import HARNESS_ERROR, INTERRUPTED
 from mcp_perf.results.journal.records import Health, SampleRecord, Slice
+from mcp_perf.scenario.model.steps import Expect
 from mcp_perf.scenario.values.templates import compile_template
 
 ENDPOINT = Endpoint.of("http://127.0.0.1:1/base")
@@ -240,7 +242,8 @@ def test_promise_09_a_call_that_is_cut_off_is_counted_once_and_is_no_failure(sto
 def test_checks_decide_the_class():
     """What a step expects is judged on the reply, and saves reach the journey's values."""
     bench = Bench()
-    checks = Checks(result_root, equals={"a": compile_template(2)})
+    expects = [*expectations(Expect(equals={"a": 2}), compile_template)]
+    checks = Checks(result_root, expects=expects)
     assert bench.tool({}, checks=checks).run(bench.context) == "check_failed"
     bench.tool({}, checks=Checks(result_root, saves={"got": "a"})).run(bench.context)
     assert bench.context.values == {"got": 1}

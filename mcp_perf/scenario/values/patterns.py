@@ -1,0 +1,33 @@
+"""Regular expressions that cannot hang: of Rust's engine, whose time is linear in the text.
+
+So they have neither back-references nor lookaround. What is left to bound is the size of a pattern,
+and that of the text.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+import jsonschema_rs
+
+from mcp_perf.scenario.problems.wording import InputError, quote
+
+MOST_MATCHED: Final = 65_536
+"""Characters of a text that is matched: by the worst pattern, a quarter of a second."""
+_LONGEST: Final = 1024
+_OPTIONS: Final = jsonschema_rs.RegexOptions(size_limit=1 << 16, dfa_size_limit=1 << 20)
+
+
+def compile_pattern(pattern: str) -> Callable[[str], bool]:
+    """Return what tells whether a pattern is found in a text. Raises InputError."""
+    if "${" in pattern:
+        hint = "write contains, which may hold lookups; \\$\\{ is a literal ${"
+        raise InputError(f"{quote(pattern)}: a pattern holds no lookup", hint)
+    try:
+        if len(pattern) <= _LONGEST:
+            return jsonschema_rs.validator_for(
+                {"pattern": pattern}, pattern_options=_OPTIONS
+            ).is_valid
+    except jsonschema_rs.ValidationError:
+        hint = "write a pattern as Rust has them: no (?=…), no \\1, no counts in the hundreds"
+        raise InputError(f"{quote(pattern)} is not a pattern that can be used", hint) from None
+    raise InputError(f"{quote(pattern)} is longer than 1 KiB", "write a shorter pattern")
