@@ -58,6 +58,9 @@ class StepNumbers(DocumentPart):
     """Results that were ok and not held against it, as that would have cost too much."""
     schema_violation_rate: float | None = None
     """The share of the checked results that broke it; `error_rate` counts the others alike."""
+    compared: Comparison | None = None
+    """Its median time by that of the same name in the arm's control, or in the first arm; p-values
+    are corrected over the steps and journeys of the run."""
 
 
 Phase = Literal["warmup", "round", "probe"]

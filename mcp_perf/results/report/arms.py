@@ -5,8 +5,9 @@ from typing import Any, Final
 
 from mcp_perf.outcomes import CLASSES
 from mcp_perf.results.document import document
-from mcp_perf.results.document.comparison import Drift
+from mcp_perf.results.document.comparison import Comparison, Drift
 from mcp_perf.results.document.target_numbers import ContextNumbers, Memory, ResourceNumbers
+from mcp_perf.results.report.parts import PartKey
 from mcp_perf.results.report.upstream import upstream_numbers
 from mcp_perf.results.tally.arm_facts import REFUSED, latency, losses, sharing, unsampled
 from mcp_perf.results.tally.groups import CALL, JOURNEY, Group, Tally
@@ -39,6 +40,7 @@ def arm_numbers(
     totals: Totals,
     by_turn: Mapping[int, Totals],
     drift: Sequence[Drift],
+    compared: Mapping[PartKey, Comparison],
     capacity: document.Capacity | None = None,
 ) -> document.ArmNumbers:
     """Give the numbers of an arm: `totals` over its measured rounds, and turn by turn."""
@@ -73,11 +75,13 @@ def arm_numbers(
         sessions=tally.sessions.of_arm(arm, sharing(tally, arm)),
         upstream=upstream_numbers(tally, arm, totals.journeys_done),
         journeys={
-            name: _step(group, totals.per_second(JOURNEY, name))
+            name: _step(
+                group, totals.per_second(JOURNEY, name), compared.get((arm, "journeys", name))
+            )
             for name, group in sorted(totals.journeys.items())
         },
         steps={
-            name: _step(group, totals.per_second(CALL, name))
+            name: _step(group, totals.per_second(CALL, name), compared.get((arm, "steps", name)))
             for name, group in sorted(totals.steps.items())
         },
         rounds=[_round(turn, by_turn) for turn in turns],
@@ -168,7 +172,9 @@ def _service(tally: Tally) -> document.Latency:
     return document.Latency(n=tally.n, mean=tally.service_total_ns / tally.n / 1e6, **numbers)
 
 
-def _step(group: Group, per_second: float | None) -> document.StepNumbers:
+def _step(
+    group: Group, per_second: float | None, compared: Comparison | None = None
+) -> document.StepNumbers:
     return document.StepNumbers(
         count=group.all.n,
         error_rate=group.error_rate,
@@ -182,6 +188,7 @@ def _step(group: Group, per_second: float | None) -> document.StepNumbers:
         schema_checked=group.all.checked,
         schema_unchecked=group.all.unchecked,
         schema_violation_rate=group.violation_rate,
+        compared=compared,
     )
 
 

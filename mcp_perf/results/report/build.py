@@ -38,6 +38,7 @@ from mcp_perf.results.report.arms import arm_numbers
 from mcp_perf.results.report.drifts import drift_notes
 from mcp_perf.results.report.layers import layers
 from mcp_perf.results.report.notes import notes
+from mcp_perf.results.report.parts import compared_parts
 from mcp_perf.results.report.replies import replies
 from mcp_perf.results.stats.rounds import holm, pair
 from mcp_perf.results.tally.arm_facts import losses, sharing
@@ -91,8 +92,9 @@ def build(records: Iterable[AnyRecord]) -> Report:
     gates = list(_judged(asked, judged, levels, capacities))
     # Where the load changes, so does what is measured.
     drift = {arm: drifts(what) if len(levels[arm]) == 1 else [] for arm, what in evidence.items()}
+    parts = {} if capacities else compared_parts(evidence, _bases(evidence))
     arms = {
-        arm: arm_numbers(tally, arm, what.totals, by_turn, drift[arm], capacities.get(arm))
+        arm: arm_numbers(tally, arm, what.totals, by_turn, drift[arm], parts, capacities.get(arm))
         for arm, what in evidence.items()
     }
     replied = replies(tally)

@@ -302,17 +302,21 @@ def paired(
     metric: str, arm: Evidence, versus: Evidence, first: tuple[bool, bool] = (False, False)
 ) -> tuple[list[float | None], list[float | None]]:
     """Return a metric of both arms, round by round; `first` says how their failures rank."""
-    of_arm, of_versus = arm.rounds, versus.rounds
-    if not arm.complete:
-        shared = of_arm.keys() & of_versus.keys()
-        of_arm, of_versus = (
-            {number: part for number, part in rounds.items() if number in shared}
-            for rounds in (of_arm, of_versus)
-        )
+    of_arm, of_versus = shared_rounds(arm, versus)
     return (
-        [part.value(metric, first=first[0]) for part in of_arm.values()],
-        [part.value(metric, first=first[1]) for part in of_versus.values()],
+        [part.value(metric, first=first[0]) for part in of_arm],
+        [part.value(metric, first=first[1]) for part in of_versus],
     )
+
+
+def shared_rounds(arm: Evidence, versus: Evidence) -> tuple[list[Totals], list[Totals]]:
+    """Return the rounds of both arms; of a run that was cut off, those that both have finished."""
+    both = arm.rounds.keys() & versus.rounds.keys()
+    of_arm, of_versus = (
+        [part for number, part in what.rounds.items() if arm.complete or number in both]
+        for what in (arm, versus)
+    )
+    return of_arm, of_versus
 
 
 class _Window:

@@ -29,6 +29,7 @@ STYLES: Final = {
 }
 _HEADLINES: Final = ("throughput", "journey_p50", "journey_p95", "cpu_per_journey")
 _REPLY_LIMIT: Final = 400
+_MOST_STEPS: Final = 10
 _MOST_PAIRS: Final = 2
 """Pairs of arms that are compared in every metric; of more, only in the headlines."""
 Cells = tuple[str | Text, ...]
@@ -44,6 +45,8 @@ def summary(report: Report, folder: Path, console: Console) -> None:
         _steps(report, console)
     else:
         _arms(report, console)
+        if any(len(arm.steps) > 1 for arm in report.arms.values()):
+            _steps(report, console)
     _blemishes(report, console)
     _sessions(report, console)
     _layers(report, console)
@@ -130,9 +133,27 @@ def _levels(report: Report, console: Console) -> None:
 
 
 def _steps(report: Report, console: Console) -> None:
-    steps = (step for arm in report.arms.values() for step in arm.steps.items())
-    rows = ((name, numbers.count(one.count), *_times(one)) for name, one in steps)
-    _table(console, ("step", "calls", "p50", "p95", "errors"), rows)
+    """Show the steps that took longest or failed most, those of one name next to each other."""
+    found = [(name, arm, one) for arm, of in report.arms.items() for name, one in of.steps.items()]
+    worst: dict[str, tuple[float, float]] = {}
+    for name, _, one in found:
+        now = ((one.error_rate or 0.0), one.latency_ms.p95 or 0.0)
+        worst[name] = max(worst.get(name, now), now)
+    order = sorted(worst, key=worst.__getitem__, reverse=True)
+    several = len(report.arms) > 1
+    compared = any(one.compared for _, _, one in found)
+    rows = (
+        (
+            *(name, *([arm] if several else []), numbers.count(one.count), *_times(one)),
+            *([numbers.ratio(one.compared.ratio if one.compared else None)] if compared else []),
+        )
+        for step in order[:_MOST_STEPS]
+        for name, arm, one in found
+        if name == step
+    )
+    more = ["The other steps are in the report."] if len(order) > _MOST_STEPS else []
+    arm, ratio = ["arm"] if several else [], ["p50 ratio"] if compared else []
+    _table(console, ("step", *arm, "calls", "p50", "p95", "errors", *ratio), rows, more)
 
 
 def _times(one: RoundNumbers | StepNumbers) -> tuple[str, str, str]:

@@ -62,19 +62,19 @@ def test_the_page_is_well_formed(page):
 
 
 def test_the_parts_stand_in_order(example):
-    """Verdict first, then gates, comparison, charts, arms, breakdown and circumstances."""
+    """Verdict first, then gates, steps, comparison, charts, arms, failures and circumstances."""
     source = html.render(example.report())
     assert source.index("<h1>") < source.index("<h2")
     headings = re.findall(r'<h2 id="[\w-]+">(.*?)</h2>', source)
     assert headings == [
         "Gates",
+        "Steps",
+        "Journeys",
         "Comparison",
         "Latency by percentile",
         "Over the run",
         "Order of the arms",
         "Arms",
-        "Steps",
-        "Journeys",
         "Failures",
         "Replies",
         "Load generator",

@@ -42,11 +42,11 @@ def test_the_order_is_that_of_the_html(example):
     """Sections follow the report: gates first, notes last."""
     assert titles(markdown.render(example.report())) == [
         "Gates",
+        "Steps",
+        "Journeys",
         "Comparison",
         "Order of arms",
         "Arms",
-        "Steps",
-        "Journeys",
         "Failures",
         "Replies",
         "Load generator",
@@ -59,9 +59,9 @@ def test_what_has_no_content_is_left_out(example):
     """An arm without comparisons, failures and notes makes no empty tables."""
     text = markdown.render(example.empty(gates=[], comparisons=[]))
     assert titles(text) == [
-        "Arms",
         "Steps",
         "Journeys",
+        "Arms",
         "Load generator",
     ]
     assert "(INCOMPLETE)" in text.splitlines()[0]

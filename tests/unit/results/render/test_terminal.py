@@ -78,3 +78,31 @@ def test_what_is_odd_in_ok_replies_is_said(example):
     """A run that passes on errors in disguise says so before its verdict."""
     text = shown(example)
     assert "30 % of the ok answers of mcp look like errors" in text.partition("FAIL (exit")[0]
+
+
+def test_the_slowest_steps_stand_first_and_those_of_one_name_together(example):
+    """A tool that fails, or takes longest, is not hidden among others; ten are shown."""
+    arm = next(iter(example.report().arms.values()))
+    one = next(iter(arm.steps.values()))
+
+    def step(p95, error_rate=0.0, compared=None):
+        latency = one.latency_ms.model_copy(update={"p95": p95})
+        changes = {"latency_ms": latency, "error_rate": error_rate, "compared": compared}
+        return one.model_copy(update=changes)
+
+    steps = {f"step {n}": step(float(n)) for n in range(12)} | {"bad": step(0.1, 0.5)}
+    ratio = Comparison(
+        metric="p50", arm="b", versus="a", ratio=1.5, ci95=None, p_value=None, effect_needed=None
+    )
+    arms = {
+        "a": arm.model_copy(update={"steps": steps}),
+        "b": arm.model_copy(update={"steps": {"step 11": step(9.0, compared=ratio)}}),
+    }
+    lines = shown(example, arms=arms).splitlines()
+    start = next(n for n, line in enumerate(lines) if line.startswith("step "))
+    names = [line.split("  ")[0].strip() for line in lines[start + 1 : start + 12]]
+    assert names[:4] == ["bad", "step 11", "step 11", "step 10"]
+    assert "1.50" in lines[start + 3]
+    assert "The other steps are in the report." in lines
+    alone = {"a": arm.model_copy(update={"steps": {"x": one}})}
+    assert not any(line.startswith("step ") for line in shown(example, arms=alone).splitlines())
