@@ -199,7 +199,8 @@ def parse(text: str) -> Gate:
         raise GateError(f"{quote(text)} is not a gate", _EXAMPLE)
     focus, name, op = _focus(text, match, 1), match["metric1"], match["op"]
     if name not in METRICS:
-        raise GateError(f"unknown metric {quote(name)} in {quote(text)}", suggest(name, METRICS))
+        hint = _EXAMPLE if name in _PARTS else suggest(name, METRICS)
+        raise GateError(f"unknown metric {quote(name)} in {quote(text)}", hint)
     notation = _NOTATIONS[METRICS[name].kind]
     example = f"{focus}.{name} < {notation.example}"
     _check_focus(text, focus, name)

@@ -30,7 +30,7 @@ _NOT_TEXT = re.compile(r"[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000
 _SYNTAX_HINTS: Final = (
     ("mapping values are not allowed", "indent with blanks, or quote a text that holds ': '"),
     ("cannot start any token", "indent with blanks, not tabs, and quote a text that starts so"),
-    ("did not find expected ',' or", "close the brackets, and quote ${…} inside of them"),
+    ("did not find expected ',' or", "close the brackets, and quote ${…} and […] inside of them"),
     ("quoted scalar", "close the quotes"),
 )
 

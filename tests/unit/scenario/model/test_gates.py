@@ -138,6 +138,7 @@ REFUSED = [
     ("mcp.p95 < 0ms", ["can never hold"], ["<="]),
     ("mcp.calls >= 0", ["always holds"], [">"]),
     ("mcp.tool.p95 < 1s", ["not a gate"], ["mcp.tool[NAME].p95 < 200ms"]),
+    ("mcp.tool[echo.p95 < 1s", ["unknown metric 'tool'"], ["mcp.tool[NAME].p95 < 200ms"]),
     ("mcp.tols[echo].p95 < 1s", ["unknown part 'tols' of mcp"], ["did you mean 'tool'"]),
     ("mcp.step[pay].p95 < 1s", ["'pay'", "has no journey"], ["mcp.step[JOURNEY.LABEL]"]),
     ("mcp.tool[a].throughput > 1/s", ["a tool has no throughput"], ["calls_per_s"]),
