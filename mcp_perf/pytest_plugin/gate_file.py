@@ -18,8 +18,8 @@ from mcp_perf.scenario.model.gates import Gate, GateError, parse
 
 NAME: Final = "gates.yaml"
 BETWEEN_TWO: Final = (
-    "judges one side alone, but seconds differ from machine to machine: compare two sides of the "
-    "same measurement, like mcp.p50 <= 3x rest"
+    "is no ratio of two sides, but seconds differ from machine to machine: compare two sides of "
+    "the same measurement, like mcp.p50 <= 3x rest"
 )
 
 

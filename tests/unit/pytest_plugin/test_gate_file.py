@@ -34,7 +34,9 @@ def test_a_file_is_read_with_its_lines(tmp_path):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("t.py::t:\n  - mcp.p50 < 20ms\n", ":2: mcp.p50 < 20ms judges one side alone"),
+        ("t.py::t:\n  - mcp.p50 < 20ms\n", ":2: mcp.p50 < 20ms is no ratio of two sides"),
+        ("t.py::t:\n  - a.p50 - b.p50 < 2ms\n", ":2: a.p50 - b.p50 < 2ms is no ratio of two sides"),
+        ("t.py::t:\n  - a.tool[x].p50 < 2x b\n", ":2: a.tool[x].p50 < 2x b is no ratio of two"),
         ("t.py::t:\n  - mcp.speed < 2x b\n", ":2: unknown metric 'speed'"),
         ("t.py::t:\n  - a.p50 < 2x a\n", ":2: 'a.p50 < 2x a' compares a with itself"),
         ("t.py::t: a.p50 < 2x b\n", ":1: write a list of gates here"),

@@ -258,4 +258,4 @@ def test_a_gate_file_that_is_wrong_ends_the_session(suite):
     """Before any test, as a usage error."""
     code, said = suite(gates="test_it.py::test_thin:\n  - slow.p50 < 20ms\n")
     assert code == 4
-    assert "judges one side alone" in said
+    assert "is no ratio of two sides" in said

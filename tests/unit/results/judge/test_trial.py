@@ -74,6 +74,14 @@ def one_turn(
         ({"failed": 100}, ["mcp.success_rate >= 90%"], ("mcp.success_rate >= 90%",)),
         ({}, ["mcp.p95 < 10ms"], ("mcp.p95 < 10ms",)),
         ({}, ["mcp.p95 <= 11ms", "mcp.journey_max < 5ms"], ("mcp.journey_max < 5ms",)),
+        ({}, ["mcp.journey[journey].journey_p95 < 20ms"], ()),
+        (
+            {},
+            ["mcp.journey[journey].journey_p95 < 9ms"],
+            ("mcp.journey[journey].journey_p95 < 9ms",),
+        ),
+        ({}, ["mcp.tool[none].p95 < 9ms"], ("mcp.tool[none].p95 < 9ms",)),  # what is not there
+        ({"failed": 4}, ["mcp.journey[journey].success_rate > 50%"], ("errors",)),
         ({}, ["other.p95 < 1ms", "mcp.p95 < 1x other", "mcp.calls > 1k"], ()),  # not its conditions
     ],
 )
