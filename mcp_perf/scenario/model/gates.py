@@ -186,7 +186,7 @@ _RIGHT = re.compile(
 )
 _LONGEST = 500
 _EXAMPLE = "write it like mcp.p95 < 200ms, or mcp.tool[NAME].p95 < 200ms"
-_NO_RATIO: Final = ("growth", "kib", "drift")
+_NOT_COMPARED: Final = ("growth", "kib", "drift")
 
 
 def parse(text: str) -> Gate:
@@ -213,13 +213,12 @@ def parse(text: str) -> Gate:
         message = f"{quote(match['right'])} is not a value for {name} in {quote(text)}"
         raise GateError(message, f"write it like {example}, or {focus}.{name} {op} 1.5x ARM")
     gate = Gate(text.strip(), focus, name, op, None, notation.unit)
-    if match["arm2"]:
-        gate = replace(gate, versus=_subtracted(text, match, focus, name))
-        notation = replace(notation, least=-notation.most)
-    number = float(right["number"])
+    gate = replace(gate, versus=_versus(text, gate, match, right))
     if right["arm3"]:
-        return replace(gate, factor=number, versus=_base(text, right, gate, number))
-    value = _scaled(text, number, right["unit"], notation, example)
+        return replace(gate, factor=float(right["number"]))
+    if gate.versus is not None:
+        notation = replace(notation, least=-notation.most)
+    value = _scaled(text, float(right["number"]), right["unit"], notation, example)
     _check_bound(text, op, value, notation)
     return replace(gate, value=value)
 
@@ -251,37 +250,31 @@ def _check_focus(text: str, focus: Focus, name: str) -> None:
     raise GateError(f"{quote(text)}: a {focus.kind} has no {name}", hint)
 
 
-def _subtracted(text: str, match: re.Match[str], focus: Focus, name: str) -> Focus:
-    versus, other = _focus(text, match, 2), match["metric2"]
-    if other != name:
-        message = f"{quote(text)} subtracts {other} from {name}"
-        raise GateError(message, f"write the same metric twice: {focus}.{name} - {versus}.{name}")
-    if METRICS[name].kind in _NO_RATIO or name == "capacity":
-        raise GateError(f"{quote(text)}: {name} has no difference", "write a bound for it alone")
+def _versus(text: str, gate: Gate, left: re.Match[str], right: re.Match[str]) -> Focus | None:
+    """Return what a number is compared with, if it is; what cannot be compared is refused."""
+    focus, name, metric = gate.focus, gate.metric, METRICS[gate.metric]
+    subtracts, divides = left["arm2"], right["arm3"]
+    if not (subtracts or divides):
+        return None
+    versus = _focus(text, *((left, 2) if subtracts else (right, 3)))
+    if divides and not versus.kind:
+        versus = replace(focus, arm=versus.arm)
+    alone = f"write a bound for it alone: {focus}.{name} < {_NOTATIONS[metric.kind].example}"
+    same = f"write the same metric twice: … - {subtracts}.{name}"
+    ratio = f"write a ratio: {focus}.capacity >= 0.9x {subtracts}"
+    zero = divides and not float(right["number"])
+    for is_so, what, hint in (
+        (subtracts and divides, " is both a difference and a ratio", "write one of them"),
+        (subtracts and left["metric2"] != name, f" subtracts {left['metric2']} from {name}", same),
+        (subtracts and name == "capacity", ": capacity has no difference", ratio),
+        (zero, " compares with 0x", "write a factor above zero, like 1.5x"),
+        (versus == focus, f" compares {focus} with itself", "name another one"),
+        (metric.kind in _NOT_COMPARED, f": {name} has no ratio and no difference", alone),
+    ):
+        if is_so:
+            raise GateError(quote(text) + what, hint)
     _check_focus(text, versus, name)
-    if versus == focus:
-        raise GateError(f"{quote(text)} compares {focus} with itself", "name another arm")
     return versus
-
-
-def _base(text: str, right: re.Match[str], gate: Gate, factor: float) -> Focus:
-    """Return what stands after the factor; an arm alone is the same part of that arm."""
-    base, focus = _focus(text, right, 3), gate.focus
-    base = base if base.kind else replace(focus, arm=base.arm)
-    if gate.versus is not None:
-        message = f"{quote(text)} is both a difference and a ratio"
-        raise GateError(message, f"write {focus}.{gate.metric} {gate.op} {factor:g}x {base}")
-    if factor == 0:
-        raise GateError(f"{quote(text)} compares with 0x", "write a factor above zero, like 1.5x")
-    if base == focus:
-        hint = "name the other arm after x"
-        raise GateError(f"{quote(text)} compares {focus} with itself", hint)
-    if METRICS[gate.metric].kind in _NO_RATIO:
-        example = _NOTATIONS[METRICS[gate.metric].kind].example
-        hint = f"write a bound for it alone: {focus}.{gate.metric} < {example}"
-        raise GateError(f"{quote(text)}: {gate.metric} has no ratio", hint)
-    _check_focus(text, base, gate.metric)
-    return base
 
 
 def _scaled(text: str, number: float, unit: str, notation: _Notation, example: str) -> float:
