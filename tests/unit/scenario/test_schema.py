@@ -34,6 +34,8 @@ def test_every_shipped_scenario_validates(path, validator):
         "load: {round: 500ms, think: {min: 1s, max: 2s}}",
         "arms: {mcp: {mcp: {stdio: [npx, server]}, resources: {pid: 1}}}",
         "journeys: {j: {mcp: [{call: a, expect: {class: ok}}, {parallel: [{read: 'a:b'}]}]}}",
+        "journeys: {j: {mcp: [{call: a, expect: {text: hi, exists: a, less: {a: 5}}}]}}",
+        "journeys: {j: {mcp: [{call: a, expect: {text: {contains: a}, less: {a: '${seq}'}}}]}}",
         "journeys: {j: {steps: [{listen: tools}, {listen: [tools, prompts]}]}}",
         "identities: {csv: users.csv, provision: {post: 'http://a', take: {a: b}}}",
     ],
