@@ -71,8 +71,11 @@ ABSOLUTE = st.one_of(
         "mcp.throughput {} {}/s".format, st.sampled_from([">", ">="]), st.sampled_from([3, 6])
     ),
 )
-RELATIVE = st.builds(
-    "mcp.{} {} {}x control".format, TIMES, OPERATORS, st.sampled_from([0.5, 1, 1.1, 2])
+RELATIVE = st.one_of(
+    st.builds("mcp.{} {} {}x control".format, TIMES, OPERATORS, st.sampled_from([0.5, 1, 1.1, 2])),
+    st.builds(
+        "mcp.{0} - control.{0} {1} {2}ms".format, TIMES, OPERATORS, st.sampled_from([0, 1, 5, 50])
+    ),
 )
 
 
@@ -105,7 +108,9 @@ def test_promise_27_no_failure_turns_a_failed_gate_into_a_passed_one(gate, round
 
 
 @given(RELATIVE, ROUNDS, ROUNDS, st.integers(0, 999), DURATIONS, FAILED)
-def test_promise_27_no_failure_of_either_arm_improves_a_ratio(gate, one, two, pick, ms, cls):
+def test_promise_27_no_failure_of_either_arm_improves_a_ratio_or_a_difference(
+    gate, one, two, pick, ms, cls
+):
     """Failures of the judged arm do not, and those of the yardstick do not either."""
     n = min(len(one), len(two))
     arms = {"mcp": one[:n], "control": two[:n]}
