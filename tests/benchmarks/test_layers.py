@@ -7,7 +7,7 @@ import pytest
 
 from mcp_perf.client.http.endpoint import Endpoint, with_body
 from mcp_perf.client.http.rest import RestClient, encode_fields, encode_line
-from mcp_perf.client.mcp.streamable_http import Call, McpClient
+from mcp_perf.client.mcp.streamable_http import Call, HttpClient
 from mcp_perf.client.reply import OK, Reply
 from mcp_targets.echo import tools
 from mcp_targets.twilio import accounts
@@ -26,7 +26,7 @@ def good(reply: Reply) -> Reply:
     return reply
 
 
-def mcp_call(client: McpClient, tool: str, arguments: dict[str, Any]):
+def mcp_call(client: HttpClient, tool: str, arguments: dict[str, Any]):
     """Return a function that calls a tool."""
     client.negotiate()
     call = Call(client.list_tools()[tool], arguments)
@@ -55,7 +55,7 @@ def test_echo(tool, systems, benchmark, side_by_side):
     benchmark.group = f"layers: echo {tool}"
     arguments, body = ECHO[tool]
     rest = RestClient(Endpoint.of(systems.face("echo/rest").url))
-    mcp = McpClient(Endpoint.of(systems.face("echo/mcp").url))
+    mcp = HttpClient(Endpoint.of(systems.face("echo/mcp").url))
     returned = side_by_side(
         {
             "in-process": lambda: getattr(tools, tool)(**arguments),
@@ -78,7 +78,7 @@ def test_twilio(systems, simulated, benchmark, side_by_side):
     benchmark.extra_info["simulated"] = simulated("twilio")
     upstream = systems.face("twilio/rest")
     rest = RestClient(Endpoint.of(upstream.url))
-    mcp = McpClient(Endpoint.of(systems.face("twilio/mcp").url))
+    mcp = HttpClient(Endpoint.of(systems.face("twilio/mcp").url))
     operation = next(found for found in OPERATIONS if found.tool == LIST)
     path = operation.path.format_map(upstream.variables)
     with asyncio.Runner() as runner:

@@ -1,6 +1,6 @@
 """The MCP client over a channel that carries all messages: stdio, HTTP+SSE, memory streams.
 
-It has the face of `McpClient`, for both eras, and may be shared by several users. A failed call is
+It has the face of `HttpClient`, for both eras, and may be shared by several users. A failed call is
 a `Reply`; only opening a session raises (`TargetError`).
 """
 

@@ -29,7 +29,7 @@ _LEAST_PAUSE_S: Final = 0.01
 """Before a stream is taken up again, also if its server asks for none (`retry: 0`)."""
 
 
-class HttpClient(Client, Protocol):
+class HttpCaller(Client, Protocol):
     """A client, as far as an attempt over HTTP needs it."""
 
     messenger: Messenger
@@ -46,7 +46,7 @@ class HttpClient(Client, Protocol):
 class HttpAttempt(CallAttempt):
     """One call, on a connection that is its own as long as it lasts."""
 
-    client: HttpClient
+    client: HttpCaller
     connection: Connection
     session: Session = UNSENT
     """The one that the last request was sent in."""

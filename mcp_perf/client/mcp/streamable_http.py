@@ -38,14 +38,14 @@ from mcp_perf.client.protocol.session_loss import FORGOT, Doubt
 from mcp_perf.client.protocol.tools import Tool
 from mcp_perf.client.reply import OK, RATE_LIMITED, REJOINED, REOPENED, TIMEOUT, Reply, Stop, ignore
 
-__all__ = ["Call", "McpClient", "Request"]
+__all__ = ["Call", "HttpClient", "Request"]
 
 _CANCEL_S: Final = 1.0
 """How long a user may be held up by telling the server that a call has timed out."""
 _encode_json = msgspec.json.encode
 
 
-class McpClient:
+class HttpClient:
     """One virtual user's session with one MCP server; it may make several calls at once."""
 
     def __init__(

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from mcp_perf.client.errors import TargetError
 from mcp_perf.client.mcp.lists import list_all
-from mcp_perf.client.mcp.streamable_http import McpClient
+from mcp_perf.client.mcp.streamable_http import HttpClient
 from mcp_perf.client.protocol.requests import Request
 from mcp_perf.client.protocol.versions import HANDSHAKE, MODERN
 from mcp_perf.client.reply import OK, Reply
@@ -95,7 +95,7 @@ def _timed(reply: Reply) -> float | str:
 
 
 def _session(client: McpSession) -> Details:
-    if not isinstance(client, McpClient):
+    if not isinstance(client, HttpClient):
         return {"session": "the channel"}
     with client.pool.one() as connection:
         return {

@@ -19,7 +19,7 @@ from mcp_perf.client.mcp.channel_client import SessionClient
 from mcp_perf.client.mcp.handshake import Observer
 from mcp_perf.client.mcp.lifetime import StreamObserver
 from mcp_perf.client.mcp.messenger import Credentials
-from mcp_perf.client.mcp.streamable_http import McpClient
+from mcp_perf.client.mcp.streamable_http import HttpClient
 from mcp_perf.client.protocol.answers import SILENT, Responder
 from mcp_perf.client.protocol.identity import StrayObserver
 from mcp_perf.client.reply import ignore
@@ -68,10 +68,10 @@ class SharedSession:
             self._session.close()
 
 
-McpSession = McpClient | SessionClient
-ToolClient = McpClient | SessionClient | SharedSession
+McpSession = HttpClient | SessionClient
+ToolClient = HttpClient | SessionClient | SharedSession
 ArmClient = ToolClient | RestClient | PythonClient
-TOOL_CLIENTS: Final = (McpClient, SessionClient, SharedSession)
+TOOL_CLIENTS: Final = (HttpClient, SessionClient, SharedSession)
 
 
 def destination(name: str, arm: Arm, loaded: Loaded, line: str, logs: Path | None) -> Destination:
@@ -116,7 +116,7 @@ def session(
     it leaves the session without a goodbye.
     """
     if isinstance(destination, Endpoint) and split_target(line)[0] == "http":
-        client = McpClient(
+        client = HttpClient(
             destination,
             protocol,
             observe=observe,
@@ -157,7 +157,7 @@ def for_bursts(
     The first is the user's own. An MCP session carries many calls at once, so it serves all of
     them; over HTTP it has as many connections.
     """
-    if isinstance(client, McpClient):
+    if isinstance(client, HttpClient):
         client.pool.widen(number)
     if isinstance(client, RestClient):
         more = (RestClient(client.endpoint, waits=waits) for _ in range(number - 1))

@@ -7,7 +7,7 @@ from typing import Any
 from mcp_perf.client.http.endpoint import Endpoint
 from mcp_perf.client.mcp.lists import list_all
 from mcp_perf.client.mcp.oauth import OAuthCredentials, Registration
-from mcp_perf.client.mcp.streamable_http import Call, McpClient, Request
+from mcp_perf.client.mcp.streamable_http import Call, HttpClient, Request
 from mcp_perf.client.protocol.answers import Responder
 from mcp_perf.client.protocol.requests import LIST_KEYS, LISTS
 from mcp_perf.client.protocol.tools import Tool
@@ -37,13 +37,13 @@ def credentials(url: str, scenario: str, context: dict[str, Any]):
     return Trusting(url, Registration(**who))
 
 
-def ask(client: McpClient, method: str, params: dict[str, Any]) -> None:
+def ask(client: HttpClient, method: str, params: dict[str, Any]) -> None:
     """Send any request; it has to succeed."""
     reply = client.call(Request(method, params, answers=ACCEPT))
     assert reply.outcome == OK, f"{method}: {reply.detail}"
 
 
-def call(client: McpClient, tool: Tool, arguments: dict[str, Any], answers: Responder) -> None:
+def call(client: HttpClient, tool: Tool, arguments: dict[str, Any], answers: Responder) -> None:
     """Call a tool; an error of the tool itself is the tool's affair."""
     reply = client.call(Call(tool, arguments, answers=answers))
     assert reply.outcome in (OK, TOOL_ERROR), f"{tool.name}: {reply.detail}"
@@ -56,7 +56,7 @@ def arguments_of(tool: Tool) -> dict[str, Any]:
     return {name: samples.get(field.get("type"), "text") for name, field in properties.items()}
 
 
-def visit(client: McpClient, tools: dict[str, Tool], context: dict[str, Any]) -> None:
+def visit(client: HttpClient, tools: dict[str, Tool], context: dict[str, Any]) -> None:
     """Call what the scenario wants called; all tools where it does not say."""
     wanted = [(tools[one["name"]], one["arguments"]) for one in context.get("toolCalls", [])]
     if "json_schema_echo" in tools:
@@ -67,7 +67,7 @@ def visit(client: McpClient, tools: dict[str, Tool], context: dict[str, Any]) ->
         call(client, tool, arguments, answers)
 
 
-def everything(client: McpClient) -> None:
+def everything(client: HttpClient) -> None:
     """Send one request of each method."""
     for name, method in LISTS.items():
         reply = list_all(client, method, LIST_KEYS[name])
@@ -85,7 +85,7 @@ def play(url: str, env: Mapping[str, str]) -> None:
     version = env.get("MCP_CONFORMANCE_PROTOCOL_VERSION", "auto")
     context = json.loads(env.get("MCP_CONFORMANCE_CONTEXT", "{}"))
     who = credentials(url, scenario, context) if scenario.startswith("auth/") else None
-    client = McpClient(Endpoint.of(url), version, answers=DEFAULTS, credentials=who)
+    client = HttpClient(Endpoint.of(url), version, answers=DEFAULTS, credentials=who)
     try:
         client.negotiate()
         tools = client.list_tools()

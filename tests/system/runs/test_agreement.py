@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from mcp_perf.client.http.rest import RestClient
-from mcp_perf.client.mcp.streamable_http import McpClient
+from mcp_perf.client.mcp.streamable_http import HttpClient
 from mcp_perf.load.steps.compile import compile_journeys
 from mcp_perf.load.steps.journey import Walk
 from mcp_perf.load.steps.recorder import Recorder
@@ -211,7 +211,7 @@ def test_the_same_journeys_leave_the_same_state_behind(shared_systems, ask):
         account = target.variables["account"]
         before = ask(f"{upstream}/_state?account={account}")
         http = target.kind == "http"
-        client = RestClient(target.endpoint) if http else McpClient(target.endpoint)
+        client = RestClient(target.endpoint) if http else HttpClient(target.endpoint)
         context = CallContext(arm, client, recorder, lambda **_event: None)
         counter = itertools.count(10_000_001).__next__
         walk = Walk(journeys, context, target.variables, user=0, seed=7, counter=counter)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pytest
 
 from mcp_perf.client.http.endpoint import Endpoint
-from mcp_perf.client.mcp.streamable_http import Call, McpClient
+from mcp_perf.client.mcp.streamable_http import Call, HttpClient
 from mcp_perf.client.protocol.tools import Tool
 
 MODERN, HANDSHAKE = "2026-07-28", "2025-11-25"
@@ -62,16 +62,16 @@ def door(request):
     name, protocol = request.param
     peer = PEERS[name]
     server = request.getfixturevalue(peer.fixture)
-    client = McpClient(Endpoint.of(server.url), protocol)
+    client = HttpClient(Endpoint.of(server.url), protocol)
     newest = MODERN if peer.modern else HANDSHAKE
     assert client.negotiate() == (newest if protocol == "auto" else protocol)
     yield peer, client, client.list_tools()
     client.close()
 
 
-def connect(server, protocol: str, tool: str) -> tuple[McpClient, Tool]:
+def connect(server, protocol: str, tool: str) -> tuple[HttpClient, Tool]:
     """Open a session; return it with one of the tools."""
-    client = McpClient(Endpoint.of(server.url), protocol)
+    client = HttpClient(Endpoint.of(server.url), protocol)
     client.negotiate()
     return client, client.list_tools()[tool]
 
@@ -146,7 +146,7 @@ def test_a_connection_that_the_server_closed_idle_is_replaced_unseen(door, until
 def test_a_tool_that_is_only_called_as_a_task_is_one_call(everything):
     """The reference server works for four seconds and wants to be asked once a second."""
     told = []
-    client = McpClient(Endpoint.of(everything.url), observe=lambda name, _reply: told.append(name))
+    client = HttpClient(Endpoint.of(everything.url), observe=lambda name, _reply: told.append(name))
     client.negotiate()
     tool = client.list_tools()["simulate-research-query"]
     assert tool.may_be_task

@@ -4,7 +4,7 @@ import pytest
 
 from mcp_perf.client.http.endpoint import Endpoint
 from mcp_perf.client.mcp.lists import list_all
-from mcp_perf.client.mcp.streamable_http import Call, McpClient, Request
+from mcp_perf.client.mcp.streamable_http import Call, HttpClient, Request
 from mcp_perf.client.protocol.answers import Responder
 from mcp_perf.client.protocol.requests import LIST_KEYS, LISTS
 
@@ -32,8 +32,8 @@ def connect():
     """Open sessions; all are closed with the test."""
     clients = []
 
-    def opened(server, protocol: str, answers: Responder = SCRIPT, **options) -> McpClient:
-        clients.append(McpClient(Endpoint.of(server.url), protocol, answers=answers, **options))
+    def opened(server, protocol: str, answers: Responder = SCRIPT, **options) -> HttpClient:
+        clients.append(HttpClient(Endpoint.of(server.url), protocol, answers=answers, **options))
         clients[-1].negotiate()
         clients[-1].tools = clients[-1].list_tools()
         return clients[-1]

@@ -9,7 +9,7 @@ from mcp_perf.client.channels.legacy_sse import SseChannel
 from mcp_perf.client.channels.stdio import Command, StdioChannel
 from mcp_perf.client.http.endpoint import Endpoint
 from mcp_perf.client.mcp.channel_client import SessionClient
-from mcp_perf.client.mcp.streamable_http import Call, McpClient
+from mcp_perf.client.mcp.streamable_http import Call, HttpClient
 from mcp_perf.client.protocol.subscriptions import LIST_CHANGED, UPDATED, Wanted
 
 MODERN, HANDSHAKE = "2026-07-28", "2025-11-25"
@@ -29,7 +29,7 @@ def connect():
 
     def connected(transport, target, protocol):
         if transport == "http":
-            client = McpClient(Endpoint.of(target), protocol)
+            client = HttpClient(Endpoint.of(target), protocol)
         elif transport == "sse":
             client = SessionClient(SseChannel(Endpoint.of(target)), protocol)
         else:

@@ -11,7 +11,7 @@ from mcp_perf.client.channels.legacy_sse import SseChannel
 from mcp_perf.client.channels.stdio import Command, StdioChannel
 from mcp_perf.client.http.endpoint import Endpoint
 from mcp_perf.client.mcp.channel_client import SessionClient
-from mcp_perf.client.mcp.streamable_http import Call, McpClient
+from mcp_perf.client.mcp.streamable_http import Call, HttpClient
 from mcp_perf.client.protocol.tools import Tool
 from tests.support import ROOT
 
@@ -159,7 +159,7 @@ def test_every_stdio_server_is_reached_through_a_proxy(proxied, name):
     """By HTTP+SSE and by streamable HTTP, in a session that the proxy carries on."""
     endpoint = Endpoint.of(f"{proxied.base}/servers/{name}/sse", timeout_s=30.0)
     sse = SessionClient(SseChannel(endpoint))
-    http = McpClient(Endpoint.of(f"{proxied.base}/servers/{name}/mcp", timeout_s=30.0))
+    http = HttpClient(Endpoint.of(f"{proxied.base}/servers/{name}/mcp", timeout_s=30.0))
     for client in (sse, http):
         assert client.negotiate() in ("2025-11-25", "2025-06-18")
         check((STDIO[name], client, client.list_tools()))

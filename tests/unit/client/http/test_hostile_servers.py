@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from mcp_perf.client.http.endpoint import Endpoint
 from mcp_perf.client.http.http1 import MAX_REPLY_BYTES
-from mcp_perf.client.mcp.streamable_http import Call, McpClient
+from mcp_perf.client.mcp.streamable_http import Call, HttpClient
 from mcp_perf.client.protocol.identity import RequestIds
 from mcp_perf.client.protocol.tools import Tool
 from mcp_perf.client.reply import HTTP_ERROR, OK, RPC_ERROR, TIMEOUT, TRANSPORT_ERROR
@@ -72,7 +72,7 @@ def drip(data: bytes):
 
 def ask(server, timeout_s: float = TIMEOUT_S):
     """Call a tool once."""
-    client = McpClient(
+    client = HttpClient(
         Endpoint.of(server.url, timeout_s=timeout_s),
         "2026-07-28",
         ids=RequestIds(itertools.count(1, 5000)),
@@ -180,7 +180,7 @@ def test_a_duplicated_reply_never_answers_another_call(serve):
         peer.sendall(whole(result(request_id)) * 2)
 
     server = serve(*[twice] * 6)
-    client = McpClient(Endpoint.of(server.url, timeout_s=5), "2026-07-28")
+    client = HttpClient(Endpoint.of(server.url, timeout_s=5), "2026-07-28")
     server.clients.append(client)
     assert [client.call(CALL).outcome for _ in range(6)] == [OK] * 6
 

@@ -12,7 +12,7 @@ import pytest
 from mcp_perf.client.channels.stdio import Command, StdioChannel
 from mcp_perf.client.http.endpoint import Endpoint
 from mcp_perf.client.mcp.channel_client import SessionClient
-from mcp_perf.client.mcp.streamable_http import Call, McpClient
+from mcp_perf.client.mcp.streamable_http import Call, HttpClient
 from mcp_perf.client.protocol import versions
 from mcp_perf.client.protocol.identity import RequestIds
 from mcp_perf.client.protocol.tools import Tool
@@ -90,11 +90,11 @@ class Sessions:
 @pytest.fixture
 def connect(serve):
     """Open a client that may make so many calls at once; it is closed with the test."""
-    opened: list[McpClient] = []
+    opened: list[HttpClient] = []
 
     def run(server: Sessions, number: int, protocol: str = HANDSHAKE):
         scripted = serve(*[server] * 100)
-        client = McpClient(Endpoint.of(scripted.url, timeout_s=MOST_S), protocol)
+        client = HttpClient(Endpoint.of(scripted.url, timeout_s=MOST_S), protocol)
         client.pool.widen(number)
         opened.append(client)
         client.ready()
@@ -217,7 +217,7 @@ def test_of_calls_that_find_the_session_not_opened_again_one_recovers_it(connect
 
 def test_no_two_clients_have_an_id_in_common():
     """Each draws blocks of its own, so a reply tells by its id whose it is."""
-    first, second = (McpClient(Endpoint.of("http://127.0.0.1:1/mcp")) for _ in range(2))
+    first, second = (HttpClient(Endpoint.of("http://127.0.0.1:1/mcp")) for _ in range(2))
     channel = SessionClient(StdioChannel(Command(("x",))))
     ids = [next(ids) for ids in (first.messenger.ids, second.messenger.ids, channel._ids) * 3]
     assert len(set(ids)) == len(ids)
@@ -252,7 +252,7 @@ def test_a_reply_that_belongs_to_another_user_is_no_reply(serve):
         peer.sendall(http({"jsonrpc": "2.0", "id": other, "result": {"content": []}}))
 
     server = serve(crossed, crossed)
-    users = [McpClient(Endpoint.of(server.url, timeout_s=MOST_S), MODERN) for _ in range(2)]
+    users = [HttpClient(Endpoint.of(server.url, timeout_s=MOST_S), MODERN) for _ in range(2)]
     server.clients.extend(users)
     with ThreadPoolExecutor(2) as pool:
         replies = list(pool.map(lambda user: user.call(calls(1)[0]), users))

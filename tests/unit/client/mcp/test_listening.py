@@ -15,7 +15,7 @@ from mcp_perf.client.http.endpoint import Endpoint
 from mcp_perf.client.mcp import get_stream as listener_module
 from mcp_perf.client.mcp import lifetime
 from mcp_perf.client.mcp.get_stream import Listener, may_come_later
-from mcp_perf.client.mcp.streamable_http import Call, McpClient
+from mcp_perf.client.mcp.streamable_http import Call, HttpClient
 from mcp_perf.client.protocol.identity import RequestIds
 from mcp_perf.client.protocol.subscriptions import UPDATED, Wanted
 from mcp_perf.client.protocol.tools import Tool
@@ -102,7 +102,7 @@ def opened(serve):
         agreed = (answers(result={"protocolVersion": HANDSHAKE}), ACCEPTED)
         server = serve(*(agreed if protocol == HANDSHAKE else ()), *script)
         endpoint = Endpoint.of(server.url, timeout_s=timeout_s)
-        client = McpClient(endpoint, protocol, ids=RequestIds(itertools.count(1, 5000)), **own)
+        client = HttpClient(endpoint, protocol, ids=RequestIds(itertools.count(1, 5000)), **own)
         clients.append(client)
         client.begin()
         return client, server

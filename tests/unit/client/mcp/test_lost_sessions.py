@@ -9,7 +9,7 @@ import pytest
 
 from mcp_perf.client.http.endpoint import Endpoint
 from mcp_perf.client.mcp.lifetime import open_session
-from mcp_perf.client.mcp.streamable_http import Call, McpClient
+from mcp_perf.client.mcp.streamable_http import Call, HttpClient
 from mcp_perf.client.protocol.session_loss import (
     ELSEWHERE,
     EVICTED,
@@ -92,7 +92,7 @@ def user(serve):
     def meet(refusal: bytes):
         server = Server(refusal)
         scripted = serve(*[server] * 60)
-        client = McpClient(Endpoint.of(scripted.url, timeout_s=5), "2025-11-25")
+        client = HttpClient(Endpoint.of(scripted.url, timeout_s=5), "2025-11-25")
         scripted.clients.append(client)
         assert [client.call(ECHO).outcome for _ in range(3)] == ["ok"] * 3
         return client, server

@@ -13,7 +13,7 @@ from mcp_perf.client.errors import CallTimeout, ConnectError, NegotiationError, 
 from mcp_perf.client.http.endpoint import Endpoint
 from mcp_perf.client.mcp import lists
 from mcp_perf.client.mcp.lists import list_all
-from mcp_perf.client.mcp.streamable_http import Call, McpClient
+from mcp_perf.client.mcp.streamable_http import Call, HttpClient
 from mcp_perf.client.protocol.tools import Tool
 from tests.support.waiting import free_port
 
@@ -70,10 +70,10 @@ DISCOVER = answer({"supportedVersions": ["2026-07-28"], "resultType": "complete"
 RESULT = answer({"content": [], "structuredContent": {"message": "hi"}})
 
 
-def client(server, protocol: str = "auto", timeout_s: float = 5.0, **options) -> McpClient:
+def client(server, protocol: str = "auto", timeout_s: float = 5.0, **options) -> HttpClient:
     """Give a client of a scripted server."""
     endpoint = Endpoint.of(server.url, timeout_s=timeout_s)
-    server.clients.append(McpClient(endpoint, protocol, **options))
+    server.clients.append(HttpClient(endpoint, protocol, **options))
     return server.clients[-1]
 
 
@@ -260,7 +260,7 @@ def test_a_dead_port_is_a_connect_error() -> None:
     """Nobody there is told apart from somebody strange."""
     port = free_port()
     with pytest.raises(ConnectError, match="refused"):
-        McpClient(Endpoint.of(f"http://127.0.0.1:{port}/mcp")).negotiate()
+        HttpClient(Endpoint.of(f"http://127.0.0.1:{port}/mcp")).negotiate()
 
 
 # Calls of 2026-07-28.
@@ -457,7 +457,7 @@ def test_a_server_is_reached_by_a_socket_file(tmp_path, location) -> None:
         thread = threading.Thread(target=serve)
         thread.start()
         endpoint = Endpoint.of(f"http+unix://{quote(file, safe='')}/mcp?a=b", timeout_s=5)
-        mcp = McpClient(endpoint, "2026-07-28")
+        mcp = HttpClient(endpoint, "2026-07-28")
         assert mcp.call(Call(ECHO, {})).outcome == "ok"
         thread.join()
         mcp.drop()
@@ -470,7 +470,7 @@ def test_a_redirect_to_the_name_that_the_server_knows_is_within_it(serve) -> Non
     """It goes to the address that the scenario has, where the name need not be known."""
     moved = http(b"", "307 Temporary Redirect", "Location: http://mcp.internal/mcp/")
     server = serve(moved, RESULT)
-    mcp = McpClient(Endpoint.of(server.url, timeout_s=5, host="mcp.internal"), "2026-07-28")
+    mcp = HttpClient(Endpoint.of(server.url, timeout_s=5, host="mcp.internal"), "2026-07-28")
     server.clients.append(mcp)
     assert mcp.call(Call(ECHO, {})).outcome == "ok"
     assert [header_of(request, "Host") for request in server.requests] == [["mcp.internal"]] * 2

@@ -10,7 +10,7 @@ import pytest
 from mcp_perf.client.errors import NegotiationError
 from mcp_perf.client.http.endpoint import Endpoint
 from mcp_perf.client.mcp.lists import list_all
-from mcp_perf.client.mcp.streamable_http import Call, McpClient
+from mcp_perf.client.mcp.streamable_http import Call, HttpClient
 from mcp_perf.client.protocol.answers import Responder
 from mcp_perf.client.protocol.identity import RequestIds
 from mcp_perf.client.protocol.requests import Request
@@ -93,7 +93,7 @@ def open_client(serve):
         waits: list[float] = []
         endpoint = Endpoint.of(server.url, timeout_s=5)
         ids = RequestIds(itertools.count(1, 5000))
-        client = McpClient(endpoint, protocol, sleep=waits.append, ids=ids, **options)
+        client = HttpClient(endpoint, protocol, sleep=waits.append, ids=ids, **options)
         clients.append(client)
         client.begin()
         client.waits = waits
@@ -111,7 +111,7 @@ def test_the_probe_is_repeated_where_the_server_names_our_version(serve) -> None
     """-32022 that lists 2026-07-28 is an invitation to ask once more."""
     listed = {"supported": [MODERN]}
     server = serve(refuses(-32022, listed), answers(supportedVersions=[MODERN]))
-    client = McpClient(Endpoint.of(server.url))
+    client = HttpClient(Endpoint.of(server.url))
     server.clients.append(client)
     assert client.negotiate() == MODERN
 
@@ -119,7 +119,7 @@ def test_the_probe_is_repeated_where_the_server_names_our_version(serve) -> None
 def test_a_server_of_a_later_era_is_named(serve) -> None:
     """A server that speaks nothing we know is an error that says what it speaks."""
     server = serve(refuses(-32022, {"supported": ["2031-01-01"]}))
-    client = McpClient(Endpoint.of(server.url))
+    client = HttpClient(Endpoint.of(server.url))
     server.clients.append(client)
     with pytest.raises(NegotiationError, match="2031-01-01"):
         client.negotiate()

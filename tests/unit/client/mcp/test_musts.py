@@ -8,7 +8,7 @@ from mcp_perf.client.errors import CallTimeout
 from mcp_perf.client.http.endpoint import Endpoint
 from mcp_perf.client.mcp.channel_client import SessionClient
 from mcp_perf.client.mcp.lists import list_all
-from mcp_perf.client.mcp.streamable_http import Call, McpClient
+from mcp_perf.client.mcp.streamable_http import Call, HttpClient
 from mcp_perf.client.protocol.answers import Responder
 from tests.unit.client.mcp.test_mcp_conversation import (
     ACCEPTED,
@@ -87,7 +87,7 @@ def test_a_start_that_times_out_is_not_cancelled(method):
 def test_an_initialize_over_http_that_times_out_is_not_cancelled(serve):
     """Nothing follows on any connection."""
     server = serve()
-    client = McpClient(Endpoint.of(server.url, timeout_s=0.05), HANDSHAKE)
+    client = HttpClient(Endpoint.of(server.url, timeout_s=0.05), HANDSHAKE)
     server.clients.append(client)
     with pytest.raises(CallTimeout):
         client.negotiate()

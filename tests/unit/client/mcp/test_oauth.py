@@ -15,7 +15,7 @@ from mcp.client.auth import OAuthFlowError
 from mcp_perf.client.errors import NegotiationError
 from mcp_perf.client.http.endpoint import Endpoint
 from mcp_perf.client.mcp.oauth import Exchanges, OAuthCredentials, Registration
-from mcp_perf.client.mcp.streamable_http import Call, McpClient
+from mcp_perf.client.mcp.streamable_http import Call, HttpClient
 from mcp_perf.client.protocol.tools import Tool
 
 ECHO = Tool("echo", {"type": "object"})
@@ -156,10 +156,10 @@ def users(guarded):
 
     def make(
         identity: Registration = ME, count: int = 1, **options
-    ) -> tuple[OAuthCredentials, list[McpClient]]:
+    ) -> tuple[OAuthCredentials, list[HttpClient]]:
         oauth = OAuthCredentials(guarded.url, identity, **options)
         endpoint = Endpoint.of(guarded.url, timeout_s=5)
-        clients = [McpClient(endpoint, credentials=oauth) for _ in range(count)]
+        clients = [HttpClient(endpoint, credentials=oauth) for _ in range(count)]
         made.extend(clients)
         return oauth, clients
 
@@ -168,7 +168,7 @@ def users(guarded):
         one.close()
 
 
-def at_once(clients: list[McpClient]) -> list[str]:
+def at_once(clients: list[HttpClient]) -> list[str]:
     """Call with all clients at once; return how the calls ended."""
     outcomes: list[str] = []
     threads = [
@@ -448,7 +448,7 @@ def test_users_that_wait_for_a_token_wait_for_one_failure(guarded) -> None:
     oauth = OAuthCredentials(guarded.url, ME, http=down)
     oauth._lock = down
     endpoint = Endpoint.of(guarded.url, timeout_s=5)
-    clients = [McpClient(endpoint, "2026-07-28", credentials=oauth) for _ in range(5)]
+    clients = [HttpClient(endpoint, "2026-07-28", credentials=oauth) for _ in range(5)]
     assert at_once(clients) == ["http_error"] * 5
     assert down.attempts == 1
     reply = clients[0].call(Call(ECHO, {}))

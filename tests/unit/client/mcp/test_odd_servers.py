@@ -16,7 +16,7 @@ import pytest
 from mcp_perf.client.channels.stdio import Command, StdioChannel
 from mcp_perf.client.http.endpoint import Endpoint
 from mcp_perf.client.mcp.channel_client import SessionClient
-from mcp_perf.client.mcp.streamable_http import Call, McpClient
+from mcp_perf.client.mcp.streamable_http import Call, HttpClient
 from mcp_perf.client.protocol.session_loss import FORGOT, PATIENCE, RESTARTED
 from mcp_perf.client.protocol.tools import Tool
 
@@ -94,7 +94,7 @@ def odd():
     thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     address = f"http://127.0.0.1:{server.server_port}/mcp"
-    client = McpClient(Endpoint.of(address, timeout_s=20), HANDSHAKE)
+    client = HttpClient(Endpoint.of(address, timeout_s=20), HANDSHAKE)
     yield server, client
     client.close()
     server.shutdown()

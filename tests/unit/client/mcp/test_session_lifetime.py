@@ -17,7 +17,7 @@ from mcp_perf.client.http import connection
 from mcp_perf.client.http.endpoint import Endpoint
 from mcp_perf.client.mcp.channel_client import SessionClient
 from mcp_perf.client.mcp.lifetime import LONGEST_S, Openings, close_session, open_session
-from mcp_perf.client.mcp.streamable_http import Call, McpClient
+from mcp_perf.client.mcp.streamable_http import Call, HttpClient
 from mcp_perf.client.protocol.identity import RequestIds
 from mcp_perf.client.protocol.tools import Tool
 from mcp_perf.client.reply import OK, Reply
@@ -45,14 +45,14 @@ def status(line: str) -> bytes:
 @pytest.fixture
 def client(serve):
     """Return a client of a scripted server, and what the observer was told."""
-    made: list[McpClient] = []
+    made: list[HttpClient] = []
 
     def run(*script, protocol=HANDSHAKE, **options):
         server = serve(*script)
         told: list[str] = []
         endpoint = Endpoint.of(server.url, timeout_s=5)
         observe = {"observe": lambda name, _: told.append(name)}
-        made.append(McpClient(endpoint, protocol, **observe, **options))
+        made.append(HttpClient(endpoint, protocol, **observe, **options))
         return made[-1], server, told
 
     yield run

@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from mcp_perf.client.http.endpoint import Endpoint
-from mcp_perf.client.mcp.streamable_http import Call, McpClient
+from mcp_perf.client.mcp.streamable_http import Call, HttpClient
 from mcp_perf.client.protocol.identity import RequestIds
 from mcp_perf.client.protocol.tools import Tool
 from tests.unit.client.mcp.test_mcp_client import body_of, http
@@ -46,7 +46,7 @@ def connect(serve):
     def connect(*script):
         strays = []
         server = serve(*script)
-        client = McpClient(
+        client = HttpClient(
             Endpoint.of(server.url, timeout_s=5),
             "2026-07-28",
             stray=lambda kind, _: strays.append(kind),

@@ -7,7 +7,7 @@ import pytest
 
 from mcp_perf.client.http.endpoint import Endpoint
 from mcp_perf.client.http.rest import RestClient
-from mcp_perf.client.mcp.streamable_http import McpClient
+from mcp_perf.client.mcp.streamable_http import HttpClient
 from mcp_perf.client.protocol.tools import Tool
 from mcp_perf.client.reply import LONGEST, RPC_ERROR, Reply
 from mcp_perf.load.engine import call_log
@@ -61,7 +61,7 @@ class FakeRest(Fake, RestClient):
     """Of a plain HTTP arm."""
 
 
-class FakeMcp(Fake, McpClient):
+class FakeMcp(Fake, HttpClient):
     """Of an MCP arm."""
 
 

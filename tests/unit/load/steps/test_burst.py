@@ -14,7 +14,7 @@ from mcp_perf.client.http.endpoint import Endpoint
 from mcp_perf.client.http.rest import RestClient
 from mcp_perf.client.mcp.channel_client import SessionClient
 from mcp_perf.client.mcp.lifetime import close_session, open_session
-from mcp_perf.client.mcp.streamable_http import McpClient
+from mcp_perf.client.mcp.streamable_http import HttpClient
 from mcp_perf.client.protocol.tools import Tool
 from mcp_perf.client.reply import OK, TIMEOUT, TOOL_ERROR, Reply
 from mcp_perf.load.steps import burst as burst_module
@@ -209,7 +209,7 @@ def test_in_an_open_load_each_call_of_a_first_burst_keeps_the_arrival():
 
 def test_what_has_a_connection_gets_one_for_each_call():
     """Within one client, where a session is shared; plain HTTP has a client for each call."""
-    mcp = McpClient(ENDPOINT)
+    mcp = HttpClient(ENDPOINT)
     assert [one is mcp for one in for_bursts(mcp, 3)] == [True, True, True]
     assert len(mcp.pool.connections) == 3
     rest = RestClient(ENDPOINT)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from mcp_perf.client.http.endpoint import Endpoint
 from mcp_perf.client.http.rest import RestClient
-from mcp_perf.client.mcp.streamable_http import Call, McpClient
+from mcp_perf.client.mcp.streamable_http import Call, HttpClient
 from mcp_perf.client.protocol.tools import Tool
 from mcp_perf.client.reply import HTTP_ERROR, OK, TIMEOUT, TOOL_ERROR, Heard, Reply
 from mcp_perf.load.replies.expected import expectations
@@ -52,7 +52,7 @@ class FakeRest(RestClient):
         return self.answer()
 
 
-class FakeMcp(McpClient):
+class FakeMcp(HttpClient):
     """Answers at once, and keeps what was called."""
 
     def __init__(self, answer):
