@@ -1,8 +1,5 @@
 """The fixture's object: it makes a load run, which its scenario's own gates judge."""
 
-import subprocess
-import sys
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,12 +7,11 @@ from typing import Any, Final
 
 import pytest
 
-from mcp_perf.pytest_plugin.comparison import FORMATS, hand_over, new_folder
+from mcp_perf.pytest_plugin.comparison import hand_over, new_folder
 from mcp_perf.pytest_plugin.summary import fail_unless_pass
 from mcp_perf.results.document.document import Report
+from mcp_perf.runs import NoReport, run
 
-_TOLD: Final = 20
-"""Lines of what the run said last, where it has no report."""
 _UNDECIDED: Final = ("INVALID", "INCONCLUSIVE")
 
 
@@ -46,34 +42,17 @@ class LoadRun:
         self.benchmark._mode = "load_run(...)"  # noqa: SLF001 -- it would warn of no use
         if not self.benchmark.enabled:
             pytest.skip("a load run is made only where benchmarks are measured")
-        arguments = [part for setting in settings for part in ("--set", setting)]
-        arguments += [part for arm in arms for part in ("--arm", arm)]
-        folder = self._run(scenario, arguments)
-        report = Report.model_validate_json((folder / "report.json").read_bytes())
+        folder = new_folder(self.runs / Path(scenario).stem)
+        try:
+            report = run(scenario, set=settings, arm=arms, out=folder)
+        except NoReport as error:
+            pytest.fail(str(error), pytrace=False)
         self.told(report, folder)
         self._hand_over(report)
         if report.verdict in _UNDECIDED and (reason := excuse(report)):
             pytest.skip(f"{report.verdict}, not judged: {reason}")
         fail_unless_pass(report)
         return report
-
-    def _run(self, scenario: str, arguments: Sequence[str]) -> Path:
-        folder = new_folder(self.runs / Path(scenario).stem)
-        command = [sys.executable, "-P", "-m", "mcp_perf", "run", scenario]
-        command += ["--out", str(folder)]
-        with tempfile.TemporaryFile() as said:
-            subprocess.run(  # noqa: S603 -- our own module, no shell
-                [*command, *arguments, "--format", ",".join(FORMATS)],
-                stdin=subprocess.DEVNULL,
-                stdout=said,
-                stderr=subprocess.STDOUT,
-                check=False,
-            )
-            said.seek(0)
-            lines = said.read().decode(errors="replace").splitlines()[-_TOLD:]
-        if not (folder / "report.json").is_file():
-            pytest.fail("\n".join(["the run has no report:", *lines]), pytrace=False)
-        return folder
 
     def _hand_over(self, report: Report) -> None:
         for name, arm in report.arms.items():

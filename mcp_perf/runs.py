@@ -1,0 +1,147 @@
+"""Runs from Python: `run` makes one in a process of its own, `assert_load` fails unless it passes.
+
+Locust, which patches a process, is not loaded here.
+"""
+
+import contextlib
+import json
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from os import PathLike
+from pathlib import Path
+from typing import IO, Any, Final, TypedDict, Unpack
+
+from mcp_perf import folders
+from mcp_perf.results.document.document import Report
+
+RunSubject = str | PathLike[str] | Sequence[str]
+"""A scenario by its name or file, the URL of a server, or the command of one over stdio."""
+_FORMATS: Final = "html,json,md"
+_TOLD: Final = 20
+"""Lines of what a run said last, if it has no report."""
+_NO_NAME: Final = re.compile(r"[^\w.+-]+")
+
+
+class RunSettings(TypedDict, total=False):
+    """The options of `mcp-perf run` by their names; one that may be repeated takes a list."""
+
+    arm: Sequence[str]
+    target: Mapping[str, str]
+    """Arm -> address."""
+    set: Mapping[str, object] | Sequence[str]
+    """Path in the scenario -> value: `{"load.users": 50}`."""
+    gate: Sequence[str]
+    """From here to `bearer_env`: of a URL or a command. A scenario says that itself."""
+    tool: str | Sequence[str]
+    args: Mapping[str, Any]
+    rate: float
+    requests: int
+    header: Mapping[str, str]
+    bearer_env: str
+    """The name of a variable."""
+    users: int
+    run_time: str
+    processes: int
+    protocol: str
+    baseline: str | PathLike[str]
+    tolerance: str
+    allow: Sequence[str]
+    out: str | PathLike[str]
+    """The run's folder; else a new one where runs are."""
+
+
+class NoReport(Exception):  # noqa: N818 -- it says what there is not
+    """A run that has no report: it was refused, or never reached its target."""
+
+    def __init__(self, exit_code: int, said: str) -> None:
+        super().__init__(f"the run has no report (exit code {exit_code}):\n{said}")
+        self.exit_code = exit_code
+        """One of the README's table."""
+
+
+def run(scenario: RunSubject, **settings: Unpack[RunSettings]) -> Report:
+    """Make a run, and return what came of it, whatever its verdict. Raises NoReport."""
+    return _made(scenario, settings)[0]
+
+
+def assert_load(scenario: RunSubject, *gates: str, **settings: Unpack[RunSettings]) -> Report:
+    """Make a run, with these gates if it is of a URL or a command; return what came of it.
+
+    Raises AssertionError with the reasons unless the verdict is PASS, and NoReport.
+    """
+    __tracebackhide__ = True
+    if gates:
+        settings["gate"] = [*settings.get("gate", ()), *gates]
+    report, folder = _made(scenario, settings)
+    if report.verdict != "PASS":
+        reasons = (reason.line for reason in report.reasons)
+        raise AssertionError("\n".join([report.verdict, *reasons, f"Report: {folder}"]))
+    return report
+
+
+def command(scenario: RunSubject, settings: RunSettings) -> list[str]:
+    """Return the command line of a run."""
+    options = [word for name, value in settings.items() for word in _words(name, value)]
+    begin = [sys.executable, "-P", "-m", "mcp_perf", "run", "--format", _FORMATS]
+    if isinstance(scenario, str | PathLike):
+        return [*begin, str(scenario), *options]
+    return [*begin, *options, "--", *scenario]
+
+
+def _words(name: str, value: Any) -> Iterator[str]:
+    """Yield the words of one option."""
+    if name == "args":
+        value = json.dumps(value)
+    elif isinstance(value, Mapping):
+        joined = ": " if name == "header" else "="
+        texts = (each if isinstance(each, str) else json.dumps(each) for each in value.values())
+        value = [f"{key}{joined}{text}" for key, text in zip(value, texts, strict=True)]
+    for each in value if isinstance(value, list | tuple) else [value]:
+        yield from (f"--{name.replace('_', '-')}", str(each))
+
+
+def _made(scenario: RunSubject, settings: RunSettings) -> tuple[Report, Path]:
+    """Make a run; return its report, and the folder that holds it."""
+    folder = Path(settings.get("out") or _new_folder(scenario))
+    with tempfile.TemporaryFile() as said:
+        code = _wait(command(scenario, {**settings, "out": folder}), said)
+        said.seek(0)
+        lines = said.read().decode(errors="replace").splitlines()[-_TOLD:]
+    try:
+        report = Report.model_validate_json((folder / "report.json").read_bytes())
+    except FileNotFoundError:
+        report = None
+    if report is None or report.exit_code != code:  # a folder may hold a run of another time
+        if "out" not in settings:
+            with contextlib.suppress(OSError):
+                folder.rmdir()  # it is kept if there is anything in it
+        raise NoReport(code, "\n".join(lines))
+    return report, folder
+
+
+def _new_folder(scenario: RunSubject) -> str:
+    """Make a folder that no other process has, named after what is run."""
+    folders.make(folders.runs())
+    first = scenario if isinstance(scenario, str | PathLike) else scenario[0]
+    name = _NO_NAME.sub("-", Path(first).stem)
+    return tempfile.mkdtemp(prefix=f"{name}-", dir=folders.runs())
+
+
+def _wait(argv: Sequence[str], said: IO[bytes]) -> int:
+    """Let a child run to its end; return its exit code."""
+    child = subprocess.Popen(  # noqa: S603 -- our own module, no shell
+        argv,
+        stdin=subprocess.DEVNULL,
+        stdout=said,
+        stderr=subprocess.STDOUT,
+        process_group=0,  # Ctrl-C reaches it once, by us: a second signal would cut it off
+    )
+    try:
+        return child.wait()
+    except BaseException:
+        child.terminate()  # it writes its reports, and stops what it started
+        child.wait()
+        raise

@@ -1,0 +1,169 @@
+"""Runs from Python: the command line that is made, and what its end means; no run is made here."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import mcp_perf
+from mcp_perf import NoReport, assert_load, run, runs
+from mcp_perf.cli import run as of_cli
+from tests.support import example_report
+
+BEGIN = [sys.executable, *["-P", "-m", "mcp_perf", "run", "--format", "html,json,md"]]
+
+
+def line(subject, **settings) -> list[str]:
+    """Return what is behind `mcp-perf run`."""
+    argv = runs.command(subject, settings)
+    assert argv[: len(BEGIN)] == BEGIN
+    return argv[len(BEGIN) :]
+
+
+def test_settings_are_the_options_of_the_command():
+    """Lists repeat an option, mappings are written as the option wants them."""
+    assert line(
+        Path("shop.yaml"),
+        users=4,
+        run_time="30s",
+        arm=["mcp", "rest"],
+        target={"mcp": "http://127.0.0.1:1/mcp"},
+        set={"load.round": "2s", "load.users": 3, "gates": ["mcp.p95 < 1s"]},
+    ) == [
+        *("shop.yaml", "--users", "4", "--run-time", "30s", "--arm", "mcp", "--arm", "rest"),
+        *("--target", "mcp=http://127.0.0.1:1/mcp", "--set", "load.round=2s"),
+        *("--set", "load.users=3", "--set", 'gates=["mcp.p95 < 1s"]'),
+    ]
+    assert line("http://127.0.0.1:1/mcp", header={"X-Shop": "1"}, tool="add", args={"a": 1}) == [
+        *("http://127.0.0.1:1/mcp", "--header", "X-Shop: 1", "--tool", "add", "--args", '{"a": 1}')
+    ]
+    assert line("echo", set=("load.users=3",)) == ["echo", "--set", "load.users=3"]
+
+
+def test_every_setting_is_an_option_of_the_command():
+    """So what the command's table says of one is true here."""
+    assert set(runs.RunSettings.__annotations__) <= {param.name for param in of_cli.run.params}
+
+
+def test_a_command_stands_behind_two_dashes():
+    """As a server over stdio is written on the command line."""
+    assert line(["npx", "-y", "my-server"], requests=9) == [
+        *("--requests", "9", "--", "npx", "-y", "my-server")
+    ]
+
+
+@pytest.fixture
+def child(monkeypatch, tmp_path):
+    """Have a child that writes a report, or none, and ends with a code."""
+    monkeypatch.chdir(tmp_path)
+    seen = []
+
+    def make(code: int, report: dict | None = None):
+        def wait(argv, said):
+            seen.append(argv)
+            said.write(b"nobody there\n")
+            if report is not None:
+                folder = Path(argv[argv.index("--out") + 1])
+                folder.joinpath("report.json").write_text(json.dumps(report))
+            return code
+
+        monkeypatch.setattr(runs, "_wait", wait)
+        return seen
+
+    return make
+
+
+def document(verdict: str = "PASS", code: int = 0) -> dict:
+    """Return the document of a run."""
+    built = example_report.report().model_dump(mode="json", by_alias=True)
+    reasons = [] if verdict == "PASS" else [{"code": "gate_failed", "text": "it was slow"}]
+    return {**built, "verdict": verdict, "exit_code": code, "reasons": reasons}
+
+
+def test_run_returns_what_came_of_it_whatever_that_is(child, tmp_path):
+    """The report's own model; the folder is new, named after what was run, and ignored by git."""
+    child(99, document("FAIL", 99))
+    assert run("shop.yaml").verdict == "FAIL"
+    [folder] = (tmp_path / "mcp-perf-out").glob("shop-*")
+    assert (folder.parent / ".gitignore").read_text() == "*\n"
+
+
+def test_assert_load_fails_with_the_reasons_and_the_folder(child):
+    """Whatever is not PASS is no pass."""
+    seen = child(90, document("INCONCLUSIVE", 90))
+    with pytest.raises(AssertionError, match=r"INCONCLUSIVE\nit was slow .*\nReport: ") as failure:
+        assert_load("http://127.0.0.1:1/mcp", "mcp.p95 < 1s", gate=["mcp.p50 < 1s"])
+    assert "http-127" not in str(failure.value)
+    assert seen[0][seen[0].index("--gate") :][:4] == [
+        *("--gate", "mcp.p50 < 1s", "--gate", "mcp.p95 < 1s")
+    ]
+
+
+def test_assert_load_returns_the_report_of_a_pass(child):
+    """For what else is to be asserted."""
+    child(0, document())
+    assert assert_load("shop.yaml").arms.keys() == example_report.report().arms.keys()
+
+
+def test_a_run_without_a_report_says_what_it_said(child, tmp_path):
+    """With the exit code; it leaves no folder."""
+    child(108)
+    with pytest.raises(NoReport, match="nobody there") as error:
+        run("shop.yaml")
+    assert error.value.exit_code == 108
+    assert list((tmp_path / "mcp-perf-out").glob("shop-*")) == []
+
+
+def test_the_report_of_an_earlier_run_is_not_taken_for_this_one(child, tmp_path):
+    """The folder was named by the user, and the run was refused for what it holds."""
+    (tmp_path / "out").mkdir()
+    child(104, document())
+    with pytest.raises(NoReport):
+        run("shop.yaml", out=tmp_path / "out")
+    assert (tmp_path / "out" / "report.json").is_file()
+
+
+def test_who_is_interrupted_lets_the_run_end(monkeypatch):
+    """The child is told to, and waited for: it writes its reports."""
+    deeds = []
+
+    class Child:
+        """Is interrupted in its first wait."""
+
+        def __init__(self, *_argv, **_streams) -> None:
+            pass
+
+        def wait(self) -> None:
+            deeds.append("wait")
+            if len(deeds) == 1:
+                raise KeyboardInterrupt
+
+        def terminate(self) -> None:
+            deeds.append("terminate")
+
+    monkeypatch.setattr(subprocess, "Popen", Child)
+    with pytest.raises(KeyboardInterrupt):
+        run("shop.yaml", out="somewhere")
+    assert deeds == ["wait", "terminate", "wait"]
+
+
+def test_the_package_has_its_names_and_no_others():
+    """Each is loaded when it is used; one that there is not is no name."""
+    assert mcp_perf.run is run
+    assert mcp_perf.Report.model_fields
+    with pytest.raises(AttributeError, match="assert_laod"):
+        _ = mcp_perf.assert_laod
+
+
+@pytest.mark.process
+def test_who_asks_for_a_run_is_not_patched():
+    """All that a suite needs is imported without gevent."""
+    code = """
+import sys, threading
+from mcp_perf import NoReport, Report, assert_load, run
+import mcp_perf.pytest_plugin.plugin
+assert not {"gevent", "gevent.monkey", "locust"} & sys.modules.keys()
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
