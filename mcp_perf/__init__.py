@@ -1,18 +1,24 @@
 """Load and performance tests for MCP servers: the engine, and what Python code takes of it.
 
-Each name is loaded when it is first used. None of them brings Locust, which patches the process.
+Each name is loaded when it is first used. `McpUser` and `McpClient` bring Locust, which patches the
+process; the others do not.
 """
 
 import importlib
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from mcp_perf.load.mcp_user import McpClient as McpClient
+    from mcp_perf.load.mcp_user import McpUser as McpUser
     from mcp_perf.results.document.document import Report
     from mcp_perf.runs import NoReport, assert_load, run
 
 __all__ = ["NoReport", "Report", "assert_load", "run"]
+"""All but those that bring Locust."""
 
 _HOMES: Final = {
+    "McpClient": "mcp_perf.load.mcp_user",
+    "McpUser": "mcp_perf.load.mcp_user",
     "NoReport": "mcp_perf.runs",
     "Report": "mcp_perf.results.document.document",
     "assert_load": "mcp_perf.runs",

@@ -159,11 +159,13 @@ def test_the_package_has_its_names_and_no_others():
 
 @pytest.mark.process
 def test_who_asks_for_a_run_is_not_patched():
-    """All that a suite needs is imported without gevent."""
+    """All that a suite needs is imported without gevent; `McpUser` is what brings Locust."""
     code = """
 import sys, threading
-from mcp_perf import NoReport, Report, assert_load, run
+from mcp_perf import *
 import mcp_perf.pytest_plugin.plugin
 assert not {"gevent", "gevent.monkey", "locust"} & sys.modules.keys()
+from mcp_perf import McpUser
+assert "gevent.monkey" in sys.modules
 """
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,0 +1,297 @@
+"""MCP for plain locustfiles: `McpUser` has a client that calls the tools of an MCP server.
+
+    class MyUser(McpUser):
+        host = "http://127.0.0.1:8000/mcp"
+
+        @task
+        def echo(self):
+            self.client.call_tool("echo", {"message": "hello"})
+
+Each request is one of Locust's, of the type MCP. It knows nothing of scenarios, arms and gates:
+beside Locust it needs only our client, and gevent's waiting for it.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from types import TracebackType
+from typing import Any, Final, Self, TypedDict, Unpack
+
+from locust import User
+from locust.env import Environment
+from locust.exception import CatchResponseError, LocustError, ResponseError, StopTest
+
+from mcp_perf.client.http.endpoint import DEFAULT_TIMEOUT_S, Endpoint
+from mcp_perf.client.mcp.lists import list_all
+from mcp_perf.client.mcp.streamable_http import HttpClient
+from mcp_perf.client.protocol.jsonrpc import message_of
+from mcp_perf.client.protocol.requests import LIST_KEYS, LISTS, Call, PreparedCall, Request
+from mcp_perf.client.protocol.tools import Tool
+from mcp_perf.client.reply import OK, TOOL_ERROR, Reply
+from mcp_perf.load.hub.waiting import Watchdog
+
+REQUEST_TYPE: Final = "MCP"
+_PROBE: Final = "server/discover"
+_MOST_TEXTS: Final = 50
+_LONGEST_TEXT: Final = 120
+_texts: set[str] = set()
+_versions: dict[str, str] = {}
+"""Address -> the version that is spoken there: one user of each process finds it out."""
+_watchdog = Watchdog()
+
+
+class McpError(ResponseError):
+    """A request failed: in which class, and what was said of it."""
+
+
+class McpToolError(McpError):
+    """A tool answered with `isError: true`."""
+
+
+class RequestOptions(TypedDict, total=False):
+    """What every request of `McpClient` takes."""
+
+    name: str
+    """What Locust's statistics call it, instead of its method and what it is about."""
+    timeout: float
+    """Seconds; else the client's."""
+    catch_response: bool
+    """Whether a `with` block decides what is reported, as with `HttpUser`."""
+
+
+class McpResponse:
+    """What came of one request; a failed one is told to Locust, and raises nothing."""
+
+    def __init__(self, reply: Reply) -> None:
+        self.outcome = reply.outcome
+        """How it ended: `ok`, `tool_error`, `timeout` and others."""
+        self.detail = reply.detail
+        """What was wrong, if it is not `ok`."""
+        self.exception: Exception | None = None if self.ok else _error_of(reply)
+        """What Locust is told."""
+        self._body = reply.body
+        self._report: Callable[[McpResponse], None] | None = None
+
+    @property
+    def ok(self) -> bool:
+        return self.outcome == OK
+
+    @property
+    def result(self) -> dict[str, Any]:
+        """The `result` of the answer; empty if there is none."""
+        result = message_of(self._body).get("result")
+        return result if isinstance(result, dict) else {}
+
+    @property
+    def structured(self) -> Any:
+        """A tool's `structuredContent`; None if there is none."""
+        return self.result.get("structuredContent")
+
+    @property
+    def text(self) -> str:
+        """The text of a tool's first content block that has one; else empty."""
+        blocks = self.result.get("content")
+        blocks = blocks if isinstance(blocks, list) else []
+        texts = (block.get("text") for block in blocks if isinstance(block, dict))
+        return next((text for text in texts if isinstance(text, str)), "")
+
+    def success(self) -> None:
+        """Report a success, whatever came."""
+        self.exception = None
+
+    def failure(self, why: str | Exception) -> None:
+        """Report a failure. `why` is shown in Locust's table of failures, one row for each."""
+        self.exception = why if isinstance(why, Exception) else CatchResponseError(why)
+
+    def __enter__(self) -> Self:
+        if self._report is None:
+            raise LocustError("it is reported already: pass catch_response=True for a with block")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+    ) -> bool:
+        if isinstance(error, ResponseError):
+            self.exception = error
+        if self._report is not None:
+            self._report(self)
+        return error is self.exception  # this one has been told, any other goes on
+
+
+class McpClient:
+    """One session with one MCP server over streamable HTTP, in either era of the protocol.
+
+    It is opened by the first request, and again by the next one if the server has lost it; what
+    that takes is told to Locust by itself. Raises ValueError on a bad address or header.
+    """
+
+    def __init__(
+        self,
+        host: str,
+        request_event: Any,
+        *,
+        user: User | None = None,
+        protocol: str = "auto",
+        headers: Mapping[str, str] | None = None,
+        timeout: float = DEFAULT_TIMEOUT_S,
+    ) -> None:
+        self._host, self._user, self._request_event = host, user, request_event
+        self._session = HttpClient(
+            Endpoint.of(host, headers=headers, timeout_s=timeout),
+            _versions.get(host, "auto") if protocol == "auto" else protocol,
+            observe=self._observe,
+            waits=_watchdog.wait_for,
+        )
+        self._calls: dict[str, PreparedCall] = {}
+
+    def call_tool(
+        self,
+        tool: str,
+        arguments: Mapping[str, Any] | None = None,
+        **options: Unpack[RequestOptions],
+    ) -> McpResponse:
+        """Call a tool; `isError: true` is a failure."""
+        name = f"{Call.method} {tool}"
+        call = self._calls.setdefault(name, Call(Tool(tool, {}), None))
+        return self._call(name, call, arguments, options)
+
+    def list_tools(self, **options: Unpack[RequestOptions]) -> McpResponse:
+        """List the tools, all pages as one request."""
+
+        def ask(timeout_s: float | None) -> Reply:
+            return list_all(self._session, LISTS["tools"], LIST_KEYS["tools"], timeout_s)
+
+        return self._told(LISTS["tools"], ask, options)
+
+    def read_resource(self, uri: str, **options: Unpack[RequestOptions]) -> McpResponse:
+        """Read a resource. If there are many, give them one `name`."""
+        method = "resources/read"
+        return self._call(f"{method} {uri}", self._plain(method), {"uri": uri}, options)
+
+    def get_prompt(
+        self,
+        prompt: str,
+        arguments: Mapping[str, str] | None = None,
+        **options: Unpack[RequestOptions],
+    ) -> McpResponse:
+        """Get a prompt, filled with its arguments."""
+        method, params = "prompts/get", {"name": prompt, "arguments": dict(arguments or {})}
+        return self._call(f"{method} {prompt}", self._plain(method), params, options)
+
+    def request(
+        self,
+        method: str,
+        params: Mapping[str, Any] | None = None,
+        **options: Unpack[RequestOptions],
+    ) -> McpResponse:
+        """Send any other request."""
+        return self._call(method, self._plain(method), params, options)
+
+    def close(self) -> None:
+        """End the session; the next request opens another one."""
+        self._session.close()
+
+    def _plain(self, method: str) -> PreparedCall:
+        return self._calls.setdefault(method, Request(method, None))
+
+    def _call(
+        self,
+        name: str,
+        call: PreparedCall,
+        given: Mapping[str, Any] | None,
+        options: RequestOptions,
+    ) -> McpResponse:
+        def ask(timeout_s: float | None) -> Reply:
+            return self._session.call(call, dict(given or {}), timeout_s)
+
+        return self._told(name, ask, options)
+
+    def _told(
+        self, name: str, ask: Callable[[float | None], Reply], options: RequestOptions
+    ) -> McpResponse:
+        start_s = time.time()
+        reply = ask(options.get("timeout"))
+        terms = self._session.terms
+        if terms.protocol == "auto" and self._session.is_open:
+            _versions[self._host] = terms.version
+
+        def report(response: McpResponse) -> None:
+            self._fire(options.get("name", name), reply, start_s, response, response.exception)
+
+        response = McpResponse(reply)
+        if options.get("catch_response"):
+            response._report = report  # noqa: SLF001 -- it is ours
+        else:
+            report(response)
+        return response
+
+    def _observe(self, method: str, reply: Reply) -> None:
+        """Report a request that opens or closes a session; the probe of the version is none."""
+        if method != _PROBE:
+            took_s = (reply.end_ns - reply.start_ns) / 1e9
+            error = None if reply.outcome == OK else _error_of(reply)
+            self._fire(method, reply, time.time() - took_s, None, error)
+
+    def _fire(
+        self,
+        name: str,
+        reply: Reply,
+        start_s: float,
+        response: McpResponse | None,
+        exception: Exception | None,
+    ) -> None:
+        self._request_event.fire(
+            request_type=REQUEST_TYPE,
+            name=name,
+            response_time=(reply.end_ns - reply.start_ns) / 1e6,
+            response_length=len(reply.body),
+            response=response,
+            context={} if self._user is None else self._user.context(),
+            exception=exception,
+            start_time=start_s,
+            url=self._host,
+        )
+
+
+class McpUser(User):
+    """A user with a `client` for the MCP server at `host`, the whole address of its endpoint."""
+
+    abstract = True
+    protocol = "auto"
+    """The version of MCP, such as `2025-11-25`; else it is found out."""
+    headers: Mapping[str, str] = {}
+    """What each request carries."""
+    timeout = DEFAULT_TIMEOUT_S
+    """Seconds for each request."""
+
+    def __init__(self, environment: Environment) -> None:
+        """Make the client. Raises StopTest if there is no address, or a bad one."""
+        super().__init__(environment)
+        try:
+            self.client = McpClient(
+                self.host or "",
+                environment.events.request,
+                user=self,
+                protocol=self.protocol,
+                headers=self.headers,
+                timeout=self.timeout,
+            )
+        except ValueError as error:
+            environment.process_exit_code = 1  # of itself, a test that was stopped has passed
+            why = f"{error}: set host in the class, or --host, to http://HOST:PORT/mcp"
+            raise StopTest(why) from error
+
+    def on_stop(self) -> None:
+        """End the session. An `on_stop` of your own calls `super().on_stop()`."""
+        self.client.close()
+
+
+def _error_of(reply: Reply) -> McpError:
+    """Return what Locust is told of a failure. It groups failures by their texts.
+
+    Servers may say something else each time, so only the first texts of a process are told whole.
+    """
+    text = f"{reply.outcome}: {' '.join(reply.detail.split())[:_LONGEST_TEXT]}"
+    if text not in _texts and len(_texts) >= _MOST_TEXTS:
+        text = reply.outcome
+    _texts.add(text)
+    return (McpToolError if reply.outcome == TOOL_ERROR else McpError)(text)

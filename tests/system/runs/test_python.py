@@ -1,0 +1,143 @@
+"""The doors of docs/python.md: a plain locustfile as Locust's users run it, a run as a function."""
+
+import csv
+import json
+import subprocess
+import urllib.parse
+import urllib.request
+
+import pytest
+
+from mcp_perf import assert_load
+from tests.support.waiting import answers, free_port, until
+
+pytestmark = pytest.mark.load
+
+USERS = """
+import json
+from locust import constant, events, tag, task
+from locust.runners import WorkerRunner
+from mcp_perf import McpUser
+
+class Caller(McpUser):
+    protocol = "2025-11-25"
+    wait_time = constant(0.05)
+
+    @tag("call")
+    @task(3)
+    def echo(self):
+        self.client.call_tool("echo", {"message": "hello"})
+
+    @tag("call")
+    @task
+    def fail(self):
+        self.client.call_tool("fail", {"message": "on purpose"})
+
+    @tag("other")
+    @task
+    def add(self):
+        self.client.call_tool("add", {"a": 1, "b": 2})
+
+@events.quitting.add_listener
+def tell(environment, **_):
+    if not isinstance(environment.runner, WorkerRunner):
+        counted = {e.name: (e.num_requests, e.num_failures)
+                   for e in environment.stats.entries.values()}
+        with open("counted.json", "w") as file:
+            json.dump(counted, file)
+"""
+SHAPE = """
+from locust import LoadTestShape
+
+class Steps(LoadTestShape):
+    def tick(self):
+        age = self.get_run_time()
+        return None if age > 3 else (0 if age > 2 else 2 if age < 1 else 4, 20)
+"""
+"""At its end nobody is at work any more, so that workers have told all when they are asked."""
+
+
+@pytest.fixture
+def echo(systems):
+    """Start the system echo; return the address of its endpoint."""
+    return systems.face("echo/mcp").url
+
+
+def test_locust_counts_what_the_server_does_in_two_processes(run_cli, ask, echo, tmp_path):
+    """By tags, a load shape, `--host` and `--csv`: names, failures and counts agree."""
+    (tmp_path / "users.py").write_text(USERS)
+    (tmp_path / "shape.py").write_text(SHAPE)
+    port = free_port()
+    ended = run_cli(
+        *("-f", "users.py,shape.py", "--headless", "--processes", "2", "--tags", "call"),
+        *("--host", echo, "--csv", "out", "--csv-full-history", "--stop-timeout", "5"),
+        *("--master-bind-port", port, "--master-port", port),
+        name="locust",
+        cwd=tmp_path,
+        timeout=120,
+    )
+    assert ended.code == 1, ended.output  # as Locust does when there are failures
+    counted = json.loads((tmp_path / "counted.json").read_text())
+    for name in ("initialize", "notifications/initialized", "DELETE session"):
+        assert counted.pop(name) == [4, 0]  # one for each user
+    served = ask(f"{echo.removesuffix('/mcp')}/_counters")["by_tool"]
+    assert served.keys() == {"echo", "fail"}
+    assert counted == {
+        "tools/call echo": [served["echo"], 0],
+        "tools/call fail": [served["fail"], served["fail"]],
+    }
+    assert "McpToolError('tool_error: " in ended.output
+    with (tmp_path / "out_stats_history.csv").open() as file:
+        assert {row["Name"] for row in csv.DictReader(file)} > {"tools/call echo"}
+
+
+def test_locusts_own_page_shows_the_requests(command, environment, ask, echo, tmp_path):
+    """Started and stopped there, as with any other user class."""
+    (tmp_path / "users.py").write_text(USERS)
+    port = free_port()
+    page = f"http://127.0.0.1:{port}"
+    argv = [*command("locust"), "-f", "users.py", "--web-port", str(port), "--host", echo]
+    with (tmp_path / "log").open("w") as log:
+        locust = subprocess.Popen(
+            argv, cwd=tmp_path, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+        )
+    try:
+        until(lambda: answers(port), "there is no page")
+        form = urllib.parse.urlencode({"user_count": 2, "spawn_rate": 10, "host": echo}).encode()
+        direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with direct.open(f"{page}/swarm", form, timeout=10) as reply:
+            assert json.load(reply)["success"]
+        until(lambda: ask(f"{page}/stats/requests")["errors"], "nothing failed")
+        ask(f"{page}/stop", {})
+        until(lambda: ask(f"{page}/stats/requests")["state"] == "stopped", "it goes on")
+        shown = ask(f"{page}/stats/requests")
+        assert {one["method"] for one in shown["stats"]} == {"MCP", ""}
+        [error] = shown["errors"]
+        assert (error["name"], error["method"]) == ("tools/call fail", "MCP")
+        assert error["error"].startswith("McpToolError('tool_error: ")
+    finally:
+        locust.terminate()
+        locust.wait(60)
+
+
+def test_assert_load_judges_a_server_by_the_gates_of_its_call(tmp_path):
+    """Without a file: only the tool that is named is called, with the arguments that are given."""
+    report = assert_load(
+        "system:echo/mcp",
+        "mcp.error_rate < 20%",
+        tool="echo",
+        args={"message": "hello"},
+        users=2,
+        out=tmp_path / "run",
+        set={
+            "load.round": "300ms",
+            "load.warmup": "300ms",
+            "limits.loop_lag_p99": "10s",
+            "limits.lost_time": "100%",
+            "limits.generator_cpu": "100%",
+        },
+    )
+    assert report.verdict == "PASS"
+    assert [gate.gate for gate in report.gates] == ["mcp.error_rate < 20%"]
+    assert report.arms["mcp"].steps.keys() == {"tools/call echo"}
+    assert (tmp_path / "run" / "report.html").is_file()
