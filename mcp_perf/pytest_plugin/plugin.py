@@ -1,4 +1,4 @@
-"""The pytest plugin: `side_by_side`, `load_run`, the gates, the option `--mcp-perf-report`.
+"""The pytest plugin: `side_by_side`, `load_run`, `mcp_server`, gates, `--mcp-perf-report`.
 
     pytest_plugins = ["mcp_perf.pytest_plugin.plugin"]      # in the topmost conftest.py
 
@@ -19,6 +19,7 @@ from mcp_perf.pytest_plugin import gate_file, selection, summary
 from mcp_perf.pytest_plugin.comparison import file_name
 from mcp_perf.pytest_plugin.gate_file import Entry
 from mcp_perf.pytest_plugin.load_run import LoadRun
+from mcp_perf.pytest_plugin.server import Servers
 from mcp_perf.pytest_plugin.side_by_side import SideBySide
 from mcp_perf.results.document.document import Report
 
@@ -136,6 +137,14 @@ def load_run(request: pytest.FixtureRequest, benchmark: Any) -> LoadRun:
     return LoadRun(
         benchmark, known.folder or folders.runs(request.config.invocation_params.dir), told
     )
+
+
+@pytest.fixture(scope="session")
+def mcp_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
+    """Start servers by their commands; all of them end with the session."""
+    servers = Servers(tmp_path_factory.mktemp("mcp-servers"))
+    yield servers
+    servers.stop()
 
 
 @pytest.hookimpl(tryfirst=True)
