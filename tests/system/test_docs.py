@@ -114,7 +114,7 @@ class Reader:
 
     def __init__(self, folder: Path, environment: dict[str, str]) -> None:
         self.folder = folder
-        self.ports = {"8000": free_port(), "8089": free_port()}
+        self.ports = {port: free_port() for port in ("8000", "8001", "8089")}
         """Of the pages -> here: the ports of the pages may be taken."""
         master = str(free_port())
         self.environment = {
@@ -126,7 +126,7 @@ class Reader:
             "MCP_PERF_RUN_KEY": "what the reader was told to export",
         }
         self.background: list[tuple[str, subprocess.Popen]] = []
-        for name in ("scenarios", "mcp_perf", "mcp_targets", "reports", "locustfiles"):
+        for name in ("scenarios", "examples", "mcp_perf", "mcp_targets", "reports", "locustfiles"):
             # With what Python has compiled, but for what it is just writing.
             leave = shutil.ignore_patterns("out", "*.pyc.*")
             shutil.copytree(ROOT / name, folder / name, ignore=leave)
@@ -135,14 +135,15 @@ class Reader:
         for name in ("__init__.py", "conftest.py"):
             shutil.copy(ROOT / "tests" / name, folder / "tests")
         shutil.copy(ROOT / "pyproject.toml", folder)
-        for path in (folder / "scenarios").glob("*/*.yaml"):
+        for path in (*(folder / "scenarios").glob("*/*.yaml"), folder / "examples" / "gate.yaml"):
             text = re.sub(r"(?m)^limits: .*\n", "", path.read_text("utf-8")) + CALM
             # So is how many calls it makes in a few seconds: to show 0.1 % takes 3000 of them.
             path.write_text(short(text.replace("error_rate < 0.1%", "error_rate < 5%")))
 
     def type(self, command: Command) -> None:
         """Do it, and see whether it ends and speaks as the page says."""
-        argv = shlex.split(re.sub(r"\b8000\b", str(self.ports["8000"]), short(command.text)))
+        ours = re.sub(r"\b800[01]\b", lambda found: str(self.ports[found[0]]), short(command.text))
+        argv = shlex.split(ours)
         if argv[-1] == "&":
             self._start(argv[:-1])
             if "--port" in argv:
