@@ -1,5 +1,8 @@
-"""What the commands share: a refusal, the formats of reports, how names are completed."""
+"""What the commands share: a refusal, formats of reports, how names are completed, a run again."""
 
+import subprocess
+import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Final
 
@@ -52,6 +55,21 @@ class Fault(Refused):
     """What went wrong is a fault of ours."""
 
     exit_code = 107
+
+
+def again(words: Sequence[str], stdout: int | None = None) -> tuple[int, bytes]:
+    """Run `mcp-perf` with these words in a process of its own; return its exit code and output.
+
+    A signal is its affair: Ctrl-C reaches it by itself, and it ends with a partial report.
+    """
+    command = [sys.executable, "-P", "-m", "mcp_perf", *words]
+    with subprocess.Popen(command, stdout=stdout) as process:  # noqa: S603 -- our own command
+        while True:
+            try:
+                said, _ = process.communicate()
+            except KeyboardInterrupt:
+                continue
+            return process.returncode, said or b""
 
 
 def read_formats(text: str) -> tuple[str, ...]:

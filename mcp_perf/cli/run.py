@@ -11,7 +11,7 @@ import click
 
 from mcp_perf.cli.answer import answer, in_json, is_quiet, no_json, say
 from mcp_perf.cli.init import made
-from mcp_perf.cli.refused import Refused, formats_option, read_formats, scenario_names
+from mcp_perf.cli.refused import Refused, again, formats_option, read_formats, scenario_names
 from mcp_perf.cli.target import TargetCommand, target_options, told, tool_options
 from mcp_perf.scenario.values.units import TOLERANCE
 
@@ -161,14 +161,11 @@ def _repeated(times: int, out: str | None) -> int:
     """Run the same command several times, each in a process of its own; return the gravest code."""
     argv = sys.argv[1:]
     at = argv.index("--") if "--" in argv else len(argv)
-    ended = []
-    for number in range(1, times + 1):
-        more = ["--repeat", "1", *(["--out", f"{out}-{number}"] if out else [])]
-        again = [sys.executable, "-P", "-m", "mcp_perf", *argv[:at], *more, *argv[at:]]
-        stdout = subprocess.PIPE if in_json() else None
-        ended.append(subprocess.run(again, check=False, stdout=stdout))  # noqa: S603 -- our own
-    answer([json.loads(one.stdout) for one in ended if one.stdout])
-    return max(one.returncode for one in ended)
+    outs = ([] if out is None else ["--out", f"{out}-{number}"] for number in range(1, times + 1))
+    stdout = subprocess.PIPE if in_json() else None
+    ended = [again([*argv[:at], "--repeat", "1", *out, *argv[at:]], stdout) for out in outs]
+    answer([json.loads(said) for _, said in ended if said])
+    return max(code for code, _ in ended)
 
 
 def _as_written(options: dict[str, Any]) -> list[str]:

@@ -2,7 +2,9 @@
 
 import json
 import random
+import shlex
 import shutil
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,10 +14,11 @@ from click.testing import CliRunner
 
 from mcp_perf import folders
 from mcp_perf.cli.main import main
-from mcp_perf.results.compare.compare import compare_runs, verdict_of
+from mcp_perf.results.compare.compare import compare_pairs, compare_runs, verdict_of
 from mcp_perf.results.compare.history import points
 from mcp_perf.results.tally.metrics import COMPARED
 from mcp_perf.scenario.values.units import TOLERANCE, fraction
+from tests.support import ROOT
 from tests.support import earlier_runs as earlier
 from tests.support.earlier_runs import on_a_machine
 
@@ -102,6 +105,31 @@ def test_promise_15_many_metrics_together_raise_no_false_alarm(control):
     assert sum(verdict_of(rows) == "FAIL" for rows in found) <= 2
 
 
+def on_pairs(rng, slower):
+    """Compare five pairs: states differ by 30 %, starts of a process by 2 %, rounds by 2 %."""
+    runs = []
+    for _ in range(5):
+        state = rng.lognormvariate(0, 0.3)
+        sides = {"base": 1.0, "head": slower}
+        starts = {side: state * rng.lognormvariate(0, 0.02) * sides[side] for side in sides}
+        runs.append({side: earlier.noisy(rng, start, n=2) for side, start in starts.items()})
+    return verdict_of(compare_pairs(runs, fraction(TOLERANCE)))
+
+
+@pytest.mark.parametrize(("slower", "verdict"), [(1.0, "PASS"), (1.1, "not FAIL"), (1.25, "FAIL")])
+def test_promise_15_pairs_of_fresh_processes_tell_a_slower_release_from_an_equal_one(
+    slower, verdict
+):
+    """In nine of ten comparisons; one that is slower by the tolerance rarely fails."""
+    rng = random.Random(26)
+    found = [on_pairs(rng, slower) for _ in range(200)]
+    if verdict == "not FAIL":
+        assert found.count("FAIL") <= 0.05 * 200
+    else:
+        assert found.count(verdict) >= 0.9 * 200
+    assert slower > 1 or "FAIL" not in found
+
+
 def test_promise_13_five_rounds_show_no_change_between_runs():
     """However large it is: INCONCLUSIVE, with the number that is needed."""
     rng = random.Random(1)
@@ -173,6 +201,34 @@ def test_promise_15_a_server_that_is_slower_by_a_third_fails(place):
     assert place("compare", "slow", "base", "--tolerance", "40%").code in (0, 90)
 
 
+QUICK_PAIRS = ("--repeat", "3", "--set", "load.round=300ms", "--set", "load.warmup=100ms")
+
+
+@pytest.mark.load
+def test_promise_15_a_release_that_is_slower_by_a_third_fails_by_one_command(place):
+    """Base and head take turns in three pairs, and Markdown says what is slower."""
+    base, head = (f"{place.servers[side]}/mcp" for side in ("fast", "slow"))
+    ended = place("compare", "--base", base, "--head", head, *QUICK_PAIRS, "slowing.yaml")
+    assert ended.code == 99, ended.output
+    assert f"Base: `{base}`. Tolerated: 10 %. Exit code 99." in ended.stdout
+    assert "head.p50 is 1." in ended.stdout
+    assert "3 pairs of fresh processes, in each of them 2 rounds" in ended.output
+    assert "Pair 3 of 3" in ended.stderr
+
+
+@pytest.mark.load
+def test_promise_15_a_command_is_a_release_and_no_difference_to_itself_is_claimed(place):
+    """A stdio server is started anew for each pair; one that cannot be started ends it: 108."""
+    echo = shlex.join([sys.executable, str(ROOT / "mcp_targets" / "stdio.py"), "echo"])
+    words = (*QUICK_PAIRS, "--out", "releases", "--tolerance", "40%", "slowing.yaml")
+    ended = place("compare", "--base", echo, "--head", echo, *words)
+    assert ended.code in (0, 90), ended.output
+    assert (place.folder / "releases" / "compare.md").read_text("utf-8") == ended.stdout
+    ended = place("compare", "--base", echo, "--head", "no-such-server", "slowing.yaml")
+    assert (ended.code, ended.stdout) == (108, ""), ended.output
+    assert "head: cannot start no-such-server" in ended.stderr
+
+
 @pytest.mark.load
 def test_promise_15_a_run_fails_by_its_baseline_and_rebuilds_so(place, report):
     """The regression is in every report, the exit code is 99; the journal alone gives the same."""
@@ -242,6 +298,9 @@ def test_promise_17_an_older_journal_is_refused_with_what_to_do(place):
         (("compare", "base", "same", "--tolerance", "0%"), "write more than 0%"),
         (("compare", "base", "same", "--out", "slowing.yaml"), "--out slowing.yaml: cannot be"),
         (("compare", "base"), "Missing argument 'NEW...'"),
+        (("compare", "--head", "x", "slowing.yaml"), "write --base COMMAND|URL, --head"),
+        (("compare", "--base", "x", "--head", "'y", "slowing.yaml"), "close the quote"),
+        (("compare", "--base", "x", "--head", "y", "none.yaml"), "there is no scenario"),
         (("baseline", "save", "base", "load"), "load cannot be compared with base: load.users"),
         (("baseline", "save", "base", "base"), "named twice"),
         (("baseline", "show", "slowing.yaml"), "is no baseline"),

@@ -1,51 +1,72 @@
 """`mcp-perf compare`: what got worse from one run to the next."""
 
 import os
+import subprocess
 import sys
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from mcp_perf import folders
 from mcp_perf.cli.answer import answer, console, no_json, say
-from mcp_perf.cli.read.runs import FOLDER, check, read_base, read_run
-from mcp_perf.cli.refused import Refused
+from mcp_perf.cli.read.runs import FOLDER, check, read_base, read_report, read_run
+from mcp_perf.cli.refused import Refused, again
 from mcp_perf.scenario.values.units import TOLERANCE
 
 if TYPE_CHECKING:
     from mcp_perf.cli.output.ci import Job
     from mcp_perf.results.compare.report import CompareReport
 
+_PAIRS: Final = click.IntRange(min=3)
 _EXITS: Final = """\b
 Exit codes: 0 nothing is worse, 90 INCONCLUSIVE, 91 a run is INVALID,
 99 something is worse, 104 the runs cannot be compared."""
 
 
 @click.command(epilog=_EXITS)
-@click.argument("base", type=FOLDER)
-@click.argument("runs", type=FOLDER, nargs=-1, required=True, metavar="NEW...")
+@click.argument("named", nargs=-1, required=True, metavar="[BASE NEW... | SCENARIO]")
+@click.option("--base", "base", metavar="COMMAND|URL", help="The release as it was.")
+@click.option("--head", "head", metavar="COMMAND|URL", help="The release as it is to be.")
+@click.option("--repeat", type=_PAIRS, default=5, help="Pairs of fresh processes, 5 by default.")
+@click.option("--arm", metavar="ARM", help="The arm of SCENARIO whose place they take.")
+@click.option("--set", "settings", multiple=True, metavar="PATH=VALUE", help="Change SCENARIO.")
 @click.option("--tolerance", default=TOLERANCE, show_default=True, help="How much worse it may be.")
 @click.option("--out", type=FOLDER, help="Also write compare.html, .md and .json to this folder.")
 @click.option("--ci", is_flag=True, help="Plain text; the job gets summary and annotations.")
 def compare(
-    base: Path, runs: Sequence[Path], tolerance: str, out: Path | None, *, ci: bool
+    named: Sequence[str], tolerance: str, out: Path | None, *, ci: bool, **how: Any
 ) -> None:
     """Compare runs with an earlier one: BASE is a run's folder, or a baseline.
+
+    With --base and --head: compare two releases of a server, which take turns at
+    the work of SCENARIO's mcp arm, and print Markdown for a pull request.
 
     \b
     Examples:
       mcp-perf compare mcp-perf-out/RUN-1 mcp-perf-out/RUN-2
       mcp-perf compare baselines/echo.json mcp-perf-out/RUN --tolerance 10% --ci
+      mcp-perf compare --base "node old.js" --head "node new.js" my.yaml
     """
+
+    def compared(page: "Job | None") -> int:
+        if how["base"] or how["head"]:
+            return _releases(named, how, tolerance, out, page)
+        if len(named) == 1:
+            raise click.UsageError("Missing argument 'NEW...'.")
+        base, *runs = map(Path, named)
+        return _compare(base, runs, tolerance, out, page)
+
     if not ci:
-        sys.exit(_compare(base, runs, tolerance, out, None))
+        sys.exit(compared(None))
     from mcp_perf.cli.output.ci import job  # noqa: PLC0415
 
     no_json()
     with job(os.environ) as page:
         try:
-            code = _compare(base, runs, tolerance, out, page)
+            code = compared(page)
         except Refused as refused:
             refused.show()
             page.refuse(refused.exit_code, refused.message.splitlines())
@@ -57,7 +78,6 @@ def _compare(
     base: Path, runs: Sequence[Path], tolerance: str, out: Path | None, page: "Job | None"
 ) -> int:
     from mcp_perf.results.compare.report import compare_all  # noqa: PLC0415
-    from mcp_perf.results.render.files.compare_report import RENDERINGS  # noqa: PLC0415
 
     allowed = _tolerance(tolerance)
     befores = read_base(base)
@@ -66,16 +86,70 @@ def _compare(
         check(base, befores, folder, new)
     report = compare_all(befores, news, allowed)
     if out is not None:
-        try:
-            out.mkdir(parents=True, exist_ok=True)
-            for name, render in RENDERINGS.values():
-                (out / name).write_text(render(report), encoding="utf-8")
-        except OSError as error:
-            raise Refused(f"--out {out}: cannot be written ({error.strerror})") from None
+        _write(report, out)
     _show(report, page)
     if out is not None:
         say(f"Report: {out / 'compare.html'}")
     return report.exit_code
+
+
+def _releases(
+    named: Sequence[str],
+    how: Mapping[str, Any],
+    tolerance: str,
+    out: Path | None,
+    page: "Job | None",
+) -> int:
+    """Let base and head take turns, pair by pair, and print what differs as Markdown."""
+    from mcp_perf.load.survey import releases  # noqa: PLC0415 -- it loads Locust
+    from mcp_perf.results.compare.baseline import of_report  # noqa: PLC0415
+    from mcp_perf.results.compare.report import compare_releases  # noqa: PLC0415
+    from mcp_perf.results.render.console.annotations import of_comparison  # noqa: PLC0415
+    from mcp_perf.results.render.files import compare_report  # noqa: PLC0415
+    from mcp_perf.scenario.problems.problem import ScenarioError  # noqa: PLC0415
+    from mcp_perf.scenario.problems.wording import InputError  # noqa: PLC0415
+
+    allowed = _tolerance(tolerance)
+    if not (how["base"] and how["head"]) or len(named) != 1:
+        raise Refused("write --base COMMAND|URL, --head COMMAND|URL and one SCENARIO")
+    pairs = how["repeat"]
+    try:
+        made = releases.Releases(named[0], how["arm"], how["settings"], how["base"], how["head"])
+        folder = out or folders.unused(folders.runs() / f"compare-{made.loaded.scenario.name}")
+        with tempfile.TemporaryDirectory(prefix="mcp-perf-") as files:
+            words = made.written(Path(files), pairs)
+            for number in range(1, pairs + 1):
+                say(f"Pair {number} of {pairs}", err=True)
+                outs = ("--out", str(folder / f"pair-{number}"), "--format", "json")
+                code, _ = again(["run", *words, *outs], stdout=subprocess.DEVNULL)
+                if code >= Refused.exit_code:  # it has said why
+                    if page is not None:
+                        page.refuse(code, ["Nothing was compared. The log says why."])
+                    return code
+    except ScenarioError as error:
+        raise Refused(*map(str, error.problems)) from error
+    except InputError as error:
+        raise Refused(f"{error.message}; {error.hint}") from error
+    reports = [read_report(folder / f"pair-{number}") for number in range(1, pairs + 1)]
+    runs = [of_report(one) for one in reports]
+    report = compare_releases(runs, made.lines, allowed, made.remarks(reports))
+    answer(report, *compare_report.as_markdown(report).splitlines())
+    if page is not None:
+        page.tell(compare_report.sections(report), of_comparison(report))
+    _write(report, folder)
+    say(f"Report: {folder / 'compare.html'}", err=True)
+    return report.exit_code
+
+
+def _write(report: "CompareReport", out: Path) -> None:
+    from mcp_perf.results.render.files.compare_report import RENDERINGS  # noqa: PLC0415
+
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        for name, render in RENDERINGS.values():
+            (out / name).write_text(render(report), encoding="utf-8")
+    except OSError as error:
+        raise Refused(f"--out {out}: cannot be written ({error.strerror})") from None
 
 
 def _show(report: "CompareReport", page: "Job | None") -> None:

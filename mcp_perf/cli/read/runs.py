@@ -9,6 +9,7 @@ import click
 from mcp_perf.cli.refused import Refused
 
 if TYPE_CHECKING:
+    from mcp_perf.results.document.document import Report
     from mcp_perf.results.document.run_numbers import RunNumbers
 
 FOLDER: Final = click.Path(path_type=Path)
@@ -29,11 +30,17 @@ def read_base(path: Path) -> "list[RunNumbers]":
 def read_run(folder: Path) -> "RunNumbers":
     """Read a run's folder. Raises Refused."""
     from mcp_perf.results.compare.baseline import of_report  # noqa: PLC0415
+
+    return of_report(read_report(folder))
+
+
+def read_report(folder: Path) -> "Report":
+    """Make the report of a run's folder. Raises Refused."""
     from mcp_perf.results.journal.journal import JournalError  # noqa: PLC0415
     from mcp_perf.results.report.build import load_report  # noqa: PLC0415
 
     try:
-        return of_report(load_report(folder)[0])
+        return load_report(folder)[0]
     except JournalError as error:
         raise Refused(f"{folder}: {error}") from error
 

@@ -38,7 +38,7 @@ def scenario(
 def _head(given: Given) -> Iterator[str]:
     yield "# Made from what the server says of itself. docs/scenarios.md explains every key."
     yield f"name: {given.called('').name}"
-    yield f"title: {_json(f'Load on {given.name or given.line}')}"
+    yield f"title: {as_json(f'Load on {given.name or given.line}')}"
     names = sorted(set(re.findall(r"\$\{env:(\w+)\}", " ".join(_texts(given).values()))))
     if names:
         yield f"env: [{', '.join(names)}] # variables that have to be set"
@@ -49,13 +49,13 @@ def _arm(given: Given, base: Path) -> Iterator[str]:
     target = {"stdio": list(words(rest))} if transport == "stdio" else {transport: rest}
     yield "\narms:"
     yield f"  {ARM}:"
-    yield f"    mcp: {_json(target if transport in ('stdio', 'sse', 'python') else given.line)}"
+    yield f"    mcp: {as_json(target if transport in ('stdio', 'sse', 'python') else given.line)}"
     if transport == "stdio":
         yield "    process: shared # one for all users; `user` starts one for each"
         if base.resolve() != given.cwd.resolve():
-            yield f"    cwd: {_json(str(given.cwd.resolve()))}"
+            yield f"    cwd: {as_json(str(given.cwd.resolve()))}"
     if texts := _texts(given):
-        yield f"    {'env' if transport == 'stdio' else 'headers'}: {_json(texts)}"
+        yield f"    {'env' if transport == 'stdio' else 'headers'}: {as_json(texts)}"
     yield f"    timeout: {TIMEOUT_S}s"
 
 
@@ -72,9 +72,9 @@ def _journeys(calls: Calls) -> Iterator[str]:
         while name in names:
             name += "x"
         names.add(name)
-        yield f"  {name}:\n    steps:\n      - call: {_json(tool)}"
+        yield f"  {name}:\n    steps:\n      - call: {as_json(tool)}"
         if arguments:
-            yield f"        arguments: {_json(escaped(arguments))}"
+            yield f"        arguments: {as_json(escaped(arguments))}"
     if not calls:
         yield "  tools:\n    steps: [{list: tools}]"
 
@@ -96,7 +96,7 @@ def escaped(made: Any) -> Any:
     return [escaped(inner) for inner in made] if isinstance(made, list) else made
 
 
-def _json(value: Any) -> str:
+def as_json(value: Any) -> str:
     """Write JSON that is YAML, too."""
     text = json.dumps(value, ensure_ascii=False)
     return _UNPRINTABLE.sub(lambda match: f"\\U{ord(match[0]):08x}", text)

@@ -4,6 +4,7 @@ Schema `mcp-perf/baseline/1`: identities and the values of each round, nothing t
 user wrote but names. It is small enough to be committed, and diffs line by line.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -93,6 +94,24 @@ def of_arm(arm: ArmNumbers) -> ArmRounds:
         dropped=arm.dropped,
         journeys=arm.journeys_done,
         steps=[name for name, step in arm.steps.items() if step.count],
+    )
+
+
+def pooled(parts: Sequence[ArmRounds]) -> ArmRounds:
+    """Make one arm of those of several runs: counts are added, values are the means of all."""
+    counts = ("calls", "ended", "failed", "planned", "dropped", "journeys")
+    return ArmRounds(
+        values={
+            metric: math.fsum(part.values[metric] for part in parts) / len(parts)
+            for metric in parts[0].values
+            if all(metric in part.values for part in parts)
+        },
+        rounds={
+            metric: [value for part in parts for value in part.rounds.get(metric, ())]
+            for metric in COMPARED
+        },
+        steps=list(dict.fromkeys(step for part in parts for step in part.steps)),
+        **{count: sum(getattr(part, count) for part in parts) for count in counts},
     )
 
 

@@ -5,6 +5,7 @@
 | beside a control | its ratio to the control, round by round | rounds; the machine cancels |
 | the control, or alone | its own values | rounds; the tolerance stands for the rest |
 | either, with three base runs or more | the mean of each run | how much runs differ, too |
+| head, with base in each of many runs | its ratio to base, run by run | how much these differ |
 
 FAIL only when the whole interval lies beyond the tolerance, PASS only when none of it does. A time
 or a rate that is within it as measured, but too noisy for that to be shown, is left unjudged where
@@ -15,8 +16,10 @@ PASS.
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from statistics import fmean
 from typing import Any, Final
 
+from mcp_perf.results.compare.baseline import pooled
 from mcp_perf.results.compare.notes import notes
 from mcp_perf.results.document.comparison import Regression, control_of
 from mcp_perf.results.document.part import VerdictName
@@ -32,6 +35,9 @@ _UNITS: Final[Mapping[str, str]] = {"time": "ms", "rate": "/s", "fraction": "fra
 _NOISY: Final = "Not judged: within the tolerance as measured, but too noisy for that to be shown."
 _ERROR_MARGIN: Final = 0.001
 """An error rate that is higher by less than this passes, if that is shown."""
+BASE: Final = "base"
+HEAD: Final = "head"
+"""The arms of runs that hold both sides."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +64,8 @@ class _Metric:
     """The arms of each base run that has this one."""
     new: Mapping[str, ArmRounds]
     tolerance: float
+    pairs: Sequence[Mapping[str, ArmRounds]] = ()
+    """Runs that hold both sides, if that is so: then `base` and `new` are all of them pooled."""
 
     @property
     def unit(self) -> str:
@@ -89,9 +97,10 @@ class _Metric:
     def logs(self, arms: Mapping[str, ArmRounds]) -> list[float] | None:
         """Return the logarithms of one run's rounds; None where a round has no value, or zero."""
         rounds = arms[self.arm].rounds.get(self.name, [])
-        if not self.versus:
+        versus = BASE if self.pairs else self.versus
+        if not versus:
             return [math.log(value) for value in rounds if value] if all(rounds) else None
-        others = arms[self.versus].rounds.get(self.name, [])
+        others = arms[versus].rounds.get(self.name, [])
         if len(others) != len(rounds) or not all(rounds) or not all(others):
             return None
         pairs = zip(rounds, others, strict=True)
@@ -107,13 +116,22 @@ def compare_runs(base: Sequence[RunNumbers], new: RunNumbers, tolerance: float) 
     return Outcome(rows, list(notes(base, new, rows, tolerance)))
 
 
+def compare_pairs(pairs: Sequence[Mapping[str, ArmRounds]], tolerance: float) -> list[Regression]:
+    """Compare the arms `base` and `head` of several runs, as one question. Needs `FEWEST_RUNS`."""
+    base, head = (pooled([arms[side] for arms in pairs]) for side in (BASE, HEAD))
+    return _settled(list(_rows([{HEAD: base}], {HEAD: head}, tolerance, pairs)), tolerance)
+
+
 def verdict_of(regressions: Sequence[Regression]) -> VerdictName:
     """Return the worst of the verdicts; nothing compared is nothing shown."""
     return rule.gravest(row.verdict for row in regressions)
 
 
 def _rows(
-    base: Sequence[Mapping[str, ArmRounds]], new: Mapping[str, ArmRounds], tolerance: float
+    base: Sequence[Mapping[str, ArmRounds]],
+    new: Mapping[str, ArmRounds],
+    tolerance: float,
+    pairs: Sequence[Mapping[str, ArmRounds]] = (),
 ) -> Iterator[Regression]:
     for arm in dict.fromkeys(name for arms in base for name in arms):
         having = [arms for arms in base if arm in arms]
@@ -126,7 +144,7 @@ def _rows(
             yield _absent(arm, "calls", f"The base has the arm {arm}, but no call of it.")
         for name in COMPARED:
             divisor = "" if name == ERRORS else versus
-            metric = _Metric(arm, name, divisor, having, new, tolerance)
+            metric = _Metric(arm, name, divisor, having, new, tolerance, pairs)
             if metric.before is not None:
                 yield _row(metric)
         done = set(new[arm].steps)
@@ -216,6 +234,8 @@ def _ratio(metric: _Metric) -> _Judgement:
     problem = _unfit(metric)
     if problem is not None:
         return problem
+    if metric.pairs:
+        return _of_pairs(metric)
     base = [logs for logs in map(metric.logs, metric.base) if logs]
     new = metric.logs(metric.new)
     if new is None or len(base) < len(metric.base):
@@ -234,6 +254,15 @@ def _ratio(metric: _Metric) -> _Judgement:
         return _verdict(metric, stats.between_runs(base, new, usual), None)
     rounds = [log for run in base for log in run]
     return _verdict(metric, stats.between_rounds(rounds, new), len(new))
+
+
+def _of_pairs(metric: _Metric) -> _Judgement:
+    means = [fmean(logs) for logs in map(metric.logs, metric.pairs) if logs]
+    if len(means) < len(metric.pairs):
+        return _open(f"{metric.subject} has no value in some rounds of a pair: no ratio.")
+    if same(means):
+        return _open(f"{metric.subject} by {BASE} is the same in every pair: {NO_NOISE}")
+    return _verdict(metric, stats.between_pairs(means), len(means))
 
 
 def _unfit(metric: _Metric) -> _Judgement | None:
@@ -272,7 +301,7 @@ def _verdict(metric: _Metric, change: stats.Change, rounds: int | None) -> _Judg
     worse = metric.sign * change.mean
     low, high = worse - change.half, worse + change.half
     # What slows the machine slows the control, too: only alone, an arm has to be guarded.
-    guarded = low if metric.versus else worse - change.guard
+    guarded = low if metric.versus or metric.pairs else worse - change.guard
     verdict = rule.decided((low, high), limit.__ge__)
     if verdict == "PASS":
         beyond = _beyond(metric)
@@ -281,7 +310,8 @@ def _verdict(metric: _Metric, change: stats.Change, rounds: int | None) -> _Judg
     mean, between = math.exp(change.mean), rule.between(_ratio_of(change), rule.RATIO)
     of_base = f"{rule.show(mean, rule.RATIO)} the base, {between}"
     if verdict == "INCONCLUSIVE":
-        hint = _advice(rounds, (low, high), worse, limit)
+        unit = "pairs" if metric.pairs else "rounds in each run"
+        hint = _advice(rounds, unit, (low, high), worse, limit)
         why = f"{bound} is neither shown nor excluded. {hint}"
     elif guarded <= limit:
         verdict = "INCONCLUSIVE"
@@ -307,11 +337,13 @@ def _beyond(metric: _Metric) -> str:
     return rule.no_latency(now.dropped, now.planned, metric.arm, metric.name, more=more)
 
 
-def _advice(rounds: int | None, interval: rule.Interval, worse: float, limit: float) -> str:
+def _advice(
+    rounds: int | None, unit: str, interval: rule.Interval, worse: float, limit: float
+) -> str:
     if rounds is None:
         return "Runs of the base differ too much to tell: save more, or tolerate more."
     needed = rounds_needed(rounds, interval, worse, limit)
-    return rule.advice(needed, "rounds in each run", "tolerance")
+    return rule.advice(needed, unit, "tolerance")
 
 
 def _errors(metric: _Metric) -> _Judgement:

@@ -1,11 +1,19 @@
 """The document of `mcp-perf compare`: runs against a base, schema `mcp-perf/compare/1`."""
 
-from collections.abc import Sequence
-from typing import Final, Literal
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, Final, Literal
 
 from pydantic import Field
 
-from mcp_perf.results.compare.compare import Outcome, compare_runs, verdict_of
+from mcp_perf.results.compare.compare import (
+    BASE,
+    HEAD,
+    Outcome,
+    compare_pairs,
+    compare_runs,
+    verdict_of,
+)
 from mcp_perf.results.document.comparison import Regression
 from mcp_perf.results.document.part import DocumentPart, VerdictName
 from mcp_perf.results.document.run_numbers import RunNumbers
@@ -13,6 +21,7 @@ from mcp_perf.results.judge.order import CODES
 from mcp_perf.results.judge.rule import gravest
 
 SCHEMA: Final = "mcp-perf/compare/1"
+_DEEDS: Final = "But a pair by itself is not PASS: a note says why, and limits may allow it."
 
 
 class ComparedRun(DocumentPart):
@@ -43,16 +52,30 @@ def compare_all(
     base: Sequence[RunNumbers], runs: Sequence[RunNumbers], tolerance: float
 ) -> CompareReport:
     """Compare each run with the base, all of them comparable (`comparable.py`)."""
-    compared = [_compared(base, run, tolerance) for run in runs]
-    worst = gravest(one.verdict for one in compared)
-    return CompareReport(
-        scenario=base[0].identity.scenario,
-        base=[run.run_id for run in base],
-        tolerance=tolerance,
-        verdict=worst,
-        exit_code=CODES[worst],
-        runs=compared,
+    compared = [
+        _compared(run.run_id, [*base, run], partial(compare_runs, base, run, tolerance))
+        for run in runs
+    ]
+    return _report(base[0].identity.scenario, [run.run_id for run in base], tolerance, compared)
+
+
+def compare_releases(
+    pairs: Sequence[RunNumbers], lines: Sequence[str], tolerance: float, remarks: Sequence[str]
+) -> CompareReport:
+    """Compare the arms `base` and `head` of several runs, whose targets are these two lines."""
+    arms = [run.arms for run in pairs]
+    note = (
+        f"{len(pairs)} pairs of fresh processes, in each of them "
+        f"{len(arms[0][HEAD].rounds['throughput'])} rounds of {BASE} and {HEAD}, in turns. Each "
+        "round is divided by its partner, so what slows the machine cancels; the intervals hold "
+        "how much the pairs differ."
     )
+    found = _compared(lines[1], pairs, lambda: Outcome(compare_pairs(arms, tolerance), []))
+    changed: dict[str, Any] = {"notes": [note, *remarks]}
+    if found.verdict == "PASS" and any(run.verdict != "PASS" for run in pairs):
+        changed |= {"verdict": "INCONCLUSIVE", "reasons": [f"{found.reasons[0]} {_DEEDS}"]}
+    one = found.model_copy(update=changed)
+    return _report(pairs[0].identity.scenario, lines[:1], tolerance, [one])
 
 
 def unfit(run: RunNumbers) -> str:
@@ -62,22 +85,38 @@ def unfit(run: RunNumbers) -> str:
     return "" if run.complete else f"{run.run_id} was cut off before it was done."
 
 
-def _compared(base: Sequence[RunNumbers], run: RunNumbers, tolerance: float) -> ComparedRun:
-    broken = [reason for reason in map(unfit, (*base, run)) if reason]
-    if broken:
-        invalid = any(part.verdict == "INVALID" for part in (*base, run))
+def _compared(
+    name: str, evidence: Sequence[RunNumbers], compare: Callable[[], Outcome]
+) -> ComparedRun:
+    reasons = list(filter(None, map(unfit, evidence)))
+    if reasons:
+        outcome, reasons = Outcome([], []), [*reasons, "Nothing was compared: run it again."]
+        invalid = any(run.verdict == "INVALID" for run in evidence)
         verdict: VerdictName = "INVALID" if invalid else "INCONCLUSIVE"
-        reasons, outcome = [*broken, "Nothing was compared: run it again."], Outcome([], [])
     else:
-        outcome = compare_runs(base, run, tolerance)
+        outcome = compare()
         rows = outcome.regressions
         verdict = verdict_of(rows)
         reasons = [row.reason for row in rows if row.verdict == verdict and row.reason]
     return ComparedRun(
-        run_id=run.run_id,
-        started=run.started,
+        run_id=name,
+        started=evidence[-1].started,
         verdict=verdict,
         reasons=reasons or ["No metric is worse than is tolerated."],
         regressions=outcome.regressions,
         notes=outcome.notes,
+    )
+
+
+def _report(
+    scenario: str, base: Sequence[str], tolerance: float, compared: list[ComparedRun]
+) -> CompareReport:
+    worst = gravest(one.verdict for one in compared)
+    return CompareReport(
+        scenario=scenario,
+        base=list(base),
+        tolerance=tolerance,
+        verdict=worst,
+        exit_code=CODES[worst],
+        runs=compared,
     )

@@ -1,8 +1,9 @@
 """Statistics between runs: how sure a change is that no pairing of rounds protects.
 
 Rounds of different runs have no partners, so they are compared as two samples. Where there are runs
-enough in the base to see how much runs differ, a run is the unit instead. All numbers are natural
-logarithms of what was measured (or of its ratio to the control); errors are counted instead.
+enough in the base to see how much runs differ, a run is the unit instead; where each run holds both
+sides, a pair is. All numbers are natural logarithms of what was measured (or of its ratio to its
+partner); errors are counted instead.
 """
 
 import math
@@ -69,6 +70,16 @@ def between_runs(base: Sequence[Logs], new: Logs, usual: float) -> Change:
     every = [log for run in base for log in run]
     rounds = _welch([_square(every), _square(new)], [len(every) - 1, len(new) - 1])
     return _change(mean, *max(runs, rounds, key=lambda part: student_t(part[1]) * part[0]))
+
+
+def between_pairs(means: Logs) -> Change:
+    """Compare what was measured in pairs of runs, of which two at least differ: a pair is the unit.
+
+    Each number is the mean of a pair's rounds, each divided by its partner. What slows the machine
+    for the whole of a pair cancels in it; what two starts of a process differ by is in the interval
+    ("Student", "The probable error of a mean", 1908). Needs `FEWEST_RUNS`.
+    """
+    return _change(fmean(means), math.sqrt(variance(means) / len(means)), len(means) - 1)
 
 
 def _change(mean: float, error: float, df: float, guard: float | None = None) -> Change:

@@ -4,7 +4,8 @@ import random
 
 import pytest
 
-from mcp_perf.results.compare.compare import compare_runs, verdict_of
+from mcp_perf.results.compare.compare import compare_pairs, compare_runs, verdict_of
+from mcp_perf.results.compare.report import compare_releases
 from mcp_perf.results.document.run_numbers import ArmRounds
 from mcp_perf.results.tally.metrics import COMPARED
 from tests.support.earlier_runs import identity, noisy, rounds, run
@@ -374,3 +375,77 @@ def test_noise_in_everything_shows_nothing():
     uneven = {"mcp": rounds(UNEVEN)}
     found = compare_runs([run(uneven)], run(uneven), TOLERANCE).regressions
     assert verdict_of(found) == "INCONCLUSIVE"
+
+
+def pairs(ratios, noise=0.01, seed=1, **changes):
+    """Give runs that hold both sides, on machines of different speed; head is so much slower."""
+    rng = random.Random(seed)
+    found = []
+    for ratio in ratios:
+        state, shape = rng.uniform(1, 3), [rng.lognormvariate(0, noise) for _ in range(2)]
+        base = rounds([state * part for part in shape])
+        head = [state * part * ratio * rng.lognormvariate(0, noise) for part in shape]
+        found.append({"base": base, "head": rounds(head, **changes)})
+    return found
+
+
+def of_pairs(metric, runs, tolerance=0.1):
+    """Give one row of a comparison of pairs."""
+    return next(one for one in compare_pairs(runs, tolerance) if one.metric == metric)
+
+
+def test_in_pairs_the_machine_cancels():
+    """Though it is up to three times as slow from pair to pair, a third more is seen as that."""
+    slower = pairs([1.33, 1.3, 1.35, 1.34, 1.32])
+    for metric in ("p95", "throughput"):
+        found = of_pairs(metric, slower)
+        assert (found.arm, found.versus, found.verdict) == ("head", "", "FAIL")
+    found = of_pairs("p95", slower)
+    assert found.ratio == pytest.approx(1.33, rel=0.03)
+    assert found.ci95[0] < 1.33 < found.ci95[1] < 1.4
+    assert found.new / found.base == pytest.approx(1.33, rel=0.05)
+    assert of_pairs("p95", pairs([1.01, 0.99, 1, 1.02, 0.98])).verdict == "PASS"
+
+
+def test_in_pairs_the_pair_is_the_unit():
+    """What only starts of processes differ by shows nothing, however calm each pair is."""
+    found = of_pairs("p95", pairs([1.6, 0.8, 1.5, 0.9, 1.4], noise=0.0001))
+    assert found.verdict == "INCONCLUSIVE"
+    assert " pairs would tell" in found.reason
+
+
+def test_pairs_that_tell_nothing_are_open():
+    """Without noise, or where a round of a pair has no value."""
+    same = pairs([1.2] * 3, noise=0)
+    assert of_pairs("p95", same).verdict == "INCONCLUSIVE"
+    assert "head.p95 by base is the same in every pair" in of_pairs("p95", same).reason
+    gap = pairs([1.2, 1.3, 1.25])
+    gap[1]["base"].rounds["p95"][0] = None
+    assert "has no value in some rounds of a pair" in of_pairs("p95", gap).reason
+
+
+def test_in_pairs_failures_are_those_of_all_together():
+    """A head that fails one call in fifty is worse than a base that fails none."""
+    found = of_pairs("error_rate", pairs([1, 1.01, 0.99], failed=20))
+    assert found.verdict == "FAIL"
+    assert "60 of 3000 calls failed, 0 of 3000 in the base" in found.reason
+    gone = pairs([1, 1.01, 0.99])
+    gone[2]["head"].values.pop("p99")
+    assert "could not be measured" in of_pairs("p99", gone).reason
+
+
+def test_a_report_of_pairs_reads_like_one_of_runs():
+    """With what was compared, how, and what a reader must know; a broken pair compares nothing."""
+    runs = [run(arms, f"r{number}") for number, arms in enumerate(pairs([1.3, 1.33, 1.31]))]
+    found = compare_releases(runs, ("node old.js", "node new.js"), 0.1, ["a remark"])
+    assert (found.base, found.verdict, found.exit_code) == (["node old.js"], "FAIL", 99)
+    assert found.runs[0].run_id == "node new.js"
+    assert found.runs[0].notes[0].startswith("3 pairs of fresh processes, in each of them 2 rounds")
+    assert found.runs[0].notes[1] == "a remark"
+    fine = [run(arms) for arms in pairs([1, 1.01, 0.99])]
+    assert compare_releases(fine, ("a", "b"), 0.1, []).exit_code == 0
+    failing = [run(arms, verdict="FAIL") for arms in pairs([1, 1.01, 0.99])]
+    assert compare_releases(failing, ("a", "b"), 0.1, []).exit_code == 90
+    for broken, code in ({"verdict": "INVALID"}, 91), ({"complete": False}, 90):
+        spoiled = compare_releases([*runs, run(pairs([1])[0], **broken)], ("a", "b"), 0.1, [])
+        assert (spoiled.exit_code, spoiled.runs[0].regressions) == (code, [])
