@@ -123,10 +123,14 @@ def _plain(part: Any) -> Any:
 
 
 def console(**style: Any) -> "Console":
-    """Return a console: if nobody reads it any more, the rest is dropped."""
+    """Return a console, coloured as set; if nobody reads it any more, the rest is dropped."""
     from rich.console import Console  # noqa: PLC0415
 
-    made = Console(quiet=is_quiet() if style.get("stderr") else not in_words(), **style)
+    from mcp_perf.settings import current  # noqa: PLC0415 -- it loads pydantic
+
+    chosen = {"auto": {}, "never": {"no_color": True}, "always": {"force_terminal": True}}
+    quiet = is_quiet() if style.get("stderr") else not in_words()
+    made = Console(quiet=quiet, **{**chosen[current().colour], **style})
     made.on_broken_pipe = partial(_unread, err=made.stderr)  # type: ignore[method-assign]
     return made
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from mcp_perf import folders
-from mcp_perf.cli.answer import answer, say
+from mcp_perf.cli.answer import answer, console, in_words, say
 from mcp_perf.cli.refused import Fault
 
 if TYPE_CHECKING:
@@ -43,6 +43,8 @@ class DoctorFailed(Exception):  # noqa: N818 -- the examination failed, not the 
 def doctor() -> None:
     """Examine this machine: can it measure, and how finely? Takes at most 2 1/2 minutes.
 
+    First it shows the settings that are in force, and where each comes from.
+
     \b
     The bundled echo system is put under load, whose delays are known: what comes
     out must be what went in. Ends with 0 if all is fine, else with 91.
@@ -51,13 +53,18 @@ def doctor() -> None:
     Example:
       mcp-perf doctor
     """
+    from mcp_perf.cli.output import in_force  # noqa: PLC0415 -- these load rich
     from mcp_perf.cli.output.findings import show  # noqa: PLC0415
+    from mcp_perf.settings import in_force as read  # noqa: PLC0415
 
+    settings = read()
+    if in_words():
+        in_force.show(settings, console())
     try:
         found = examine(lambda what: say(f"looking at {what} ...", err=True))
     except DoctorFailed as error:
         raise Fault(str(error)) from error
-    answer(found, draw=lambda console: show(found, console))
+    answer(found, draw=lambda screen: show(found, screen))
     sys.exit(0 if all(finding.fine for finding in found) else 91)
 
 

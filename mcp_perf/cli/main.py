@@ -3,6 +3,8 @@
 Nothing heavy is imported before it is needed: only a run loads Locust, which patches the process.
 """
 
+from pathlib import Path
+
 import click
 
 from mcp_perf import folders
@@ -14,6 +16,7 @@ from mcp_perf.cli.listing import list_scenarios, locustfile, systems
 from mcp_perf.cli.read.baseline import baseline
 from mcp_perf.cli.read.compare import compare
 from mcp_perf.cli.read.report import report
+from mcp_perf.cli.read.runs import FOLDER
 from mcp_perf.cli.read.trend import trend
 from mcp_perf.cli.run import run, web
 from mcp_perf.cli.validate import schema, validate
@@ -24,7 +27,8 @@ click.UsageError.exit_code = 104
 
 @click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="mcp-perf")
-def main() -> None:
+@click.option("--env-file", type=FOLDER, metavar="FILE", help="Take MCP_PERF_… variables from it.")
+def main(env_file: Path | None) -> None:
     """Load and performance tests for MCP servers.
 
     \b
@@ -41,6 +45,10 @@ def main() -> None:
       mcp-perf compare OLD NEW              what got worse from run to run
     """
     folders.keep_private()
+    if env_file is not None:
+        from mcp_perf.settings import name_env_file  # noqa: PLC0415 -- it loads pydantic
+
+        name_env_file(env_file)
 
 
 for command in (

@@ -1,5 +1,7 @@
 """What the commands share: a refusal, formats of reports, how names are completed, a run again."""
 
+import contextlib
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -60,16 +62,20 @@ class Fault(Refused):
 def again(words: Sequence[str], stdout: int | None = None) -> tuple[int, bytes]:
     """Run `mcp-perf` with these words in a process of its own; return its exit code and output.
 
-    A signal is its affair: Ctrl-C reaches it by itself, and it ends with a partial report.
+    A signal is its affair, and it ends with a partial report: Ctrl-C reaches it by itself, SIGTERM
+    is handed on.
     """
-    command = [sys.executable, "-P", "-m", "mcp_perf", *words]
+    named = click.get_current_context().find_root().params.get("env_file")
+    own = [] if named is None else ["--env-file", str(named)]
+    command = [sys.executable, "-P", "-m", "mcp_perf", *own, *words]
     with subprocess.Popen(command, stdout=stdout) as process:  # noqa: S603 -- our own command
-        while True:
-            try:
+        before = signal.signal(signal.SIGTERM, lambda *_given: process.terminate())
+        said: bytes | None = None
+        while process.returncode is None:
+            with contextlib.suppress(KeyboardInterrupt):
                 said, _ = process.communicate()
-            except KeyboardInterrupt:
-                continue
-            return process.returncode, said or b""
+        signal.signal(signal.SIGTERM, before)
+        return process.returncode, said or b""
 
 
 def read_formats(text: str) -> tuple[str, ...]:

@@ -24,10 +24,16 @@ Exit codes: 0 PASS, 90 INCONCLUSIVE, 91 INVALID, 92 worker lost, 99 FAIL,
 report), 107 a fault of mcp-perf, 108 target not reached."""
 
 
+def _scenario() -> str:
+    from mcp_perf.settings import current  # noqa: PLC0415 -- it loads pydantic
+
+    return current().scenario
+
+
 @click.command(epilog=_EXITS, cls=TargetCommand)
 @click.argument(
     "scenario",
-    default="twilio-tasks",
+    default=_scenario,
     metavar="[SCENARIO | URL | -- COMMAND...]",
     shell_complete=scenario_names,
 )
@@ -161,9 +167,13 @@ def _repeated(times: int, out: str | None) -> int:
     """Run the same command several times, each in a process of its own; return the gravest code."""
     argv = sys.argv[1:]
     at = argv.index("--") if "--" in argv else len(argv)
-    outs = ([] if out is None else ["--out", f"{out}-{number}"] for number in range(1, times + 1))
     stdout = subprocess.PIPE if in_json() else None
-    ended = [again([*argv[:at], "--repeat", "1", *out, *argv[at:]], stdout) for out in outs]
+    ended = []
+    for number in range(1, times + 1):
+        more = ["--repeat", "1", *(["--out", f"{out}-{number}"] if out else [])]
+        ended.append(again([*argv[:at], *more, *argv[at:]], stdout))
+        if ended[-1][0] >= Refused.exit_code:  # refused or stopped, as the next one would be
+            break
     answer([json.loads(said) for _, said in ended if said])
     return max(code for code, _ in ended)
 

@@ -1,13 +1,12 @@
 """Locust's `init`: this process takes its role, and a run that begins at once is prepared."""
 
 import logging
-import os
 import sys
 from typing import Any, Final
 
 from locust.runners import MasterRunner, WorkerRunner
 
-from mcp_perf import folders
+from mcp_perf import folders, settings
 from mcp_perf.load.hub.redaction import guard_process, hide
 from mcp_perf.load.lifecycle.ending import Headless, WebPage, exit_on_refusal
 from mcp_perf.load.lifecycle.roles import Master, Single, Worker
@@ -68,7 +67,7 @@ def _protect(web_ui: Any, options: Any) -> tuple[str, str]:
     admission = Admission(
         cookie=f"mcp-perf-{options.web_port}",
         base=options.web_base_path or "",
-        password=password(os.environ) if options.web_login else "",
+        password=_password() if options.web_login else "",
         https_only=served.https_only,
     )
     if options.web_login and not served.https_only and not guard.is_loopback(options.web_host):
@@ -80,6 +79,10 @@ def _protect(web_ui: Any, options: Any) -> tuple[str, str]:
     web_ui.app.config["MAX_CONTENT_LENGTH"] = _MOST_BYTES
     web_ui.app.wsgi_app = guard.Guard(web_ui.app.wsgi_app, served, admission)
     return admission.opened(served.address), admission.told(served.address)
+
+
+def _password() -> str:
+    return password(settings.current().web_password.get_secret_value())
 
 
 def _prefill(options: Any) -> None:

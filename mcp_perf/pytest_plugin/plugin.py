@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import pytest
 
-from mcp_perf import folders
+from mcp_perf import folders, settings
 from mcp_perf.pytest_plugin import gate_file, selection, summary
 from mcp_perf.pytest_plugin.comparison import file_name
 from mcp_perf.pytest_plugin.gate_file import Entry
@@ -135,7 +135,7 @@ def load_run(request: pytest.FixtureRequest, benchmark: Any) -> LoadRun:
         known.reports[test], known.runs[test] = report, folder
 
     return LoadRun(
-        benchmark, known.folder or folders.runs(request.config.invocation_params.dir), told
+        benchmark, known.folder or settings.runs(request.config.invocation_params.dir), told
     )
 
 
@@ -195,7 +195,10 @@ def _entries(files: list[Path]) -> list[Entry]:
 
 def _folder(here: Path, asked: str) -> Path:
     """Make the folder of this session's reports. Raises UsageError when it holds something."""
-    new = folders.runs(here) / f"benchmarks-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
+    try:
+        new = settings.runs(here) / f"benchmarks-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
+    except settings.SettingsError as error:
+        raise pytest.UsageError(error.message) from error
     folder = new if asked == _NEW else here / asked
     try:
         folders.make(folder)

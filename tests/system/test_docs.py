@@ -345,7 +345,7 @@ def test_every_option_and_command_that_is_mentioned_exists(environment):
     locust_options.add(
         SimpleNamespace(set_defaults=dict, add_argument=lambda name, **_: known.add(name))
     )
-    for command in main.commands.values():
+    for command in (main, *main.commands.values()):
         known |= {name for param in command.params for name in param.opts}
     assert {option for option in options(EVERYTHING) if option not in known} == set()
     named = set(re.findall(r"(?:`|\$ |- )mcp-perf ([a-z]+)", EVERYTHING))

@@ -15,8 +15,8 @@ from tests.support import ROOT
 
 PLAN = {
     "mcp_perf": (
-        *("folders", "outcomes"),
-        *(f"scenario.{room}" for room in ("problems", "values", "model", "source", "checks")),
+        *("folders", "outcomes", "scenario.problems", "settings"),
+        *(f"scenario.{room}" for room in ("values", "model", "source", "checks")),
         *("scenario.catalog", "scenario.loader", "scenario.effects", "scenario.schema"),
         *("client.reply", "client.rate_limits", "client.errors"),
         *(f"client.{room}" for room in ("http", "protocol", "channels", "mcp")),

@@ -101,6 +101,7 @@ def _releases(
     page: "Job | None",
 ) -> int:
     """Let base and head take turns, pair by pair, and print what differs as Markdown."""
+    from mcp_perf import settings  # noqa: PLC0415
     from mcp_perf.load.survey import releases  # noqa: PLC0415 -- it loads Locust
     from mcp_perf.results.compare.baseline import of_report  # noqa: PLC0415
     from mcp_perf.results.compare.report import compare_releases  # noqa: PLC0415
@@ -115,7 +116,7 @@ def _releases(
     pairs = how["repeat"]
     try:
         made = releases.Releases(named[0], how["arm"], how["settings"], how["base"], how["head"])
-        folder = out or folders.unused(folders.runs() / f"compare-{made.loaded.scenario.name}")
+        folder = out or folders.unused(settings.runs() / f"compare-{made.loaded.scenario.name}")
         with tempfile.TemporaryDirectory(prefix="mcp-perf-") as files:
             words = made.written(Path(files), pairs)
             for number in range(1, pairs + 1):

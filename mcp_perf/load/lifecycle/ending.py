@@ -12,6 +12,7 @@ from locust.exception import StopTest
 
 from mcp_perf.load.targets.refusal import Refusal
 from mcp_perf.results.judge.order import BROKEN_CODE
+from mcp_perf.settings import SettingsError
 
 logger = logging.getLogger("mcp-perf")
 
@@ -58,7 +59,10 @@ Ending = Headless | WebPage
 def exit_on_refusal() -> Iterator[None]:
     """End this process and the workers that --processes forked, before anything is sent."""
     try:
-        yield
+        try:
+            yield
+        except SettingsError as error:
+            raise Refusal(error.message) from error
     except Refusal as refusal:
         _say(refusal)
         for child in psutil.Process().children():  # Locust 2.47 loses sight of those that still run

@@ -13,6 +13,7 @@ import zmq.green as zmq
 from locust.exception import RPCError
 from locust.rpc import Message, zmqrpc
 
+from mcp_perf import settings
 from mcp_perf.load.hub.redaction import hide
 from mcp_perf.load.lifecycle.ending import exit_on_refusal
 from mcp_perf.load.lifecycle.run_key import VARIABLE, MasterEnd, WorkerEnd, usable
@@ -30,7 +31,10 @@ def lock() -> None:
 
     No process that is started from here finds it in its environment.
     """
-    _SignedSocket.run_key = os.environ.pop(VARIABLE, "").strip() or _SignedSocket.run_key
+    with exit_on_refusal():
+        found = settings.current().run_key.get_secret_value().strip()
+    os.environ.pop(VARIABLE, None)
+    _SignedSocket.run_key = found or _SignedSocket.run_key
     for name, own in (("Server", MasterSocket), ("Client", WorkerSocket)):
         setattr(zmqrpc, name, own)
     os.register_at_fork(before=_SignedSocket.draw)

@@ -1,11 +1,9 @@
 """Where finished runs are remembered, and how: nothing of this may cost a run its report."""
 
 import logging
-import os
-from collections.abc import Mapping
 from typing import Final
 
-from mcp_perf import folders
+from mcp_perf import settings
 from mcp_perf.results.compare.baseline import of_report
 from mcp_perf.results.document.document import Report
 
@@ -15,9 +13,12 @@ _KINDS: Final = ("sqlite:///", "postgresql://", "postgresql+psycopg://")
 logger = logging.getLogger("mcp-perf")
 
 
-def chosen(store: str, environ: Mapping[str, str] = os.environ) -> str:
-    """Return the store's URL: the one asked for, the environment's, or the file beside the runs."""
-    url = store or environ.get(VARIABLE) or f"sqlite:///{folders.runs()}/history.sqlite"
+def chosen(store: str) -> str:
+    """Return the store's URL: the one asked for, that of the settings, or a file beside the runs.
+
+    Raises SettingsError.
+    """
+    url = store or settings.current().store or f"sqlite:///{settings.runs()}/history.sqlite"
     return url.replace("postgresql://", "postgresql+psycopg://", 1)
 
 

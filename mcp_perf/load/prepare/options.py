@@ -3,8 +3,9 @@
 import argparse
 from typing import Any, Final
 
+from mcp_perf import settings
 from mcp_perf.load.prepare.history import VARIABLE
-from mcp_perf.load.prepare.prepare import DEFAULT_SCENARIO, RunOptions
+from mcp_perf.load.prepare.prepare import RunOptions
 from mcp_perf.scenario.catalog import names
 from mcp_perf.scenario.values.units import TOLERANCE
 
@@ -28,7 +29,7 @@ def add(parser: Any) -> None:
     parser.set_defaults(web_host=LOOPBACK, master_bind_host=LOOPBACK)
     parser.add_argument(
         "--scenario",
-        default=DEFAULT_SCENARIO,
+        default=settings.current().scenario,
         choices=_Names() if FormChoices.active else None,
         help="What to run: the name of a scenario, or the path of a YAML file.",
         include_in_web_ui=True,
@@ -67,7 +68,7 @@ def add(parser: Any) -> None:
 def run_options(options: argparse.Namespace) -> RunOptions:
     """Read what the user asked for off Locust's options."""
     return RunOptions(
-        scenario=options.scenario or DEFAULT_SCENARIO,
+        scenario=options.scenario or settings.current().scenario,
         targets=several(options.target),
         arms=several(options.arm),
         settings=tuple(options.set or ()),

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, get_args
 
-from mcp_perf import folders
+from mcp_perf import folders, settings
 from mcp_perf.load.hub.redaction import hide
 from mcp_perf.load.plan import search
 from mcp_perf.load.plan.drain import longest_s, shortened
@@ -44,9 +44,10 @@ from mcp_perf.scenario.model.targets import split_target
 from mcp_perf.scenario.problems.wording import InputError
 from mcp_perf.scenario.values.units import TOLERANCE
 
-DEFAULT_SCENARIO: Final = "twilio-tasks"
 MOST_PROCESSES: Final = 16
 """Of a stdio server in an open load, unless its `max_in_flight` asks for more."""
+_OURS: Final = ("run.log", "errors.log", "systems")
+"""What of a run's folder is written to as it is found."""
 _LOGGED: Final = "Every call was written to a file (--log-calls): times are longer by that."
 
 
@@ -54,7 +55,7 @@ _LOGGED: Final = "Every call was written to a file (--log-calls): times are long
 class RunOptions:
     """What the user asked for, by whichever door: Locust's command line, its form, or ours."""
 
-    scenario: str = DEFAULT_SCENARIO
+    scenario: str = field(default_factory=lambda: settings.current().scenario)
     targets: Sequence[str] = ()
     """`ARM=TARGET`, each: a URL, or another line of `mcp_perf.scenario.model.targets`."""
     arms: Sequence[str] = ()
@@ -377,11 +378,11 @@ def _pointed(targets: Sequence[str], loaded: Loaded) -> dict[str, str]:
 def _folder(out: str, run_id: str) -> Path:
     """Return the run's own folder: the one asked for, else a new one among the runs."""
     if not out:
-        return folders.runs() / run_id
+        return settings.runs() / run_id
     folder = Path(out)
     if (folder / "journal.jsonl").exists():
         raise Refusal(f"--out {out}: holds the run of another time; name a new folder")
-    for link in (folder / name for name in ("run.log", "systems") if (folder / name).is_symlink()):
+    for link in (folder / name for name in _OURS if (folder / name).is_symlink()):
         raise Refusal(f"--out {out}: {link.name} is a link; name a new folder")
     if folder.exists() and not folder.is_dir():
         raise Refusal(f"--out {out}: is a file; name a folder")
@@ -390,4 +391,4 @@ def _folder(out: str, run_id: str) -> Path:
 
 def _run_id(scenario: str) -> str:
     """Return a name for this run, by its time; no folder among the runs has it yet."""
-    return folders.unused(folders.runs() / f"{scenario}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}").name
+    return folders.unused(settings.runs() / f"{scenario}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}").name

@@ -11,7 +11,7 @@ import math
 import secrets
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import parse_qs
@@ -165,9 +165,8 @@ class Admission:
         return "Set-Cookie", f"{self.cookie}={value}{kept}{secure}{more}"
 
 
-def password(environ: Mapping[str, str]) -> str:
-    """Return the page's password. Raises Refusal if there is none, or one that is no good."""
-    found = environ.get(VARIABLE, "")
+def password(found: str) -> str:
+    """Return the page's password, as it was found. Raises Refusal if it is none, or no good."""
     if SHORTEST <= len(found) <= LONGEST:
         return found
     what = f"has {len(found)} characters" if found else "is not set"

@@ -17,7 +17,8 @@ from mcp_perf.cli.main import main
 from mcp_perf.cli.refused import FORMATS
 from tests.support import ROOT
 
-HEAVY = ("locust", "gevent", "pydantic", "mcp_targets", "mcp_perf.results", "jinja2")
+HEAVY = ("locust", "gevent", "pydantic", "structlog", "mcp_targets", "jinja2")
+HEAVY += ("mcp_perf.results",)
 COMMANDS = (
     *("run", "web", "check", "init", "validate", "list", "systems", "report", "doctor"),
     *("compare", "baseline", "trend", "schema"),
@@ -51,6 +52,17 @@ def test_help_answers_in_a_blink(arguments):
     )  # fmt: skip
     assert asked.stderr.splitlines()[-1:] in ([], ["Error: No such command 'nonsense'."])
     assert asked.returncode == 0
+
+
+def test_a_run_that_is_stopped_is_not_repeated(ask, monkeypatch):
+    """Ctrl-C ends all of it, and the gravest exit code is that of the command."""
+    said, codes = [], iter((99, 105, 0))
+    monkeypatch.setattr(sys, "argv", ["mcp-perf", "run", "--repeat", "3", "--", "server"])
+    monkeypatch.setattr("mcp_perf.cli.run.again", lambda words: said.append(words) or next(codes))
+    ended = ask("run", "echo", "--repeat", "3", "--out", "o")
+    assert ended.exit_code == 105
+    more = ["--repeat", "1", "--out"]
+    assert said == [["run", "--repeat", "3", *more, f"o-{n}", "--", "server"] for n in (1, 2)]
 
 
 @pytest.mark.process

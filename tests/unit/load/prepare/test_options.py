@@ -6,7 +6,6 @@ import pytest
 
 from mcp_perf.load.prepare import options as locust_options
 from mcp_perf.load.prepare.options import FormChoices, add, names, run_options, several
-from mcp_perf.load.prepare.prepare import DEFAULT_SCENARIO
 
 
 class Parser(argparse.ArgumentParser):
@@ -42,7 +41,7 @@ def parsed(*arguments, **stock):
 def test_nothing_asked_for_is_the_default_scenario():
     """`locust -f locustfiles` alone asks for a run, too."""
     asked = run_options(parsed())
-    assert asked.scenario == DEFAULT_SCENARIO
+    assert asked.scenario == "twilio-tasks"
     assert (asked.targets, asked.arms, asked.settings, asked.out) == ((), (), (), "")
     assert (asked.users, asked.spawn_rate, asked.run_time_s) == (None, None, None)
     assert (asked.tags, asked.excluded_tags) == ((), ())

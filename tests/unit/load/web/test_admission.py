@@ -188,6 +188,6 @@ def test_promise_26_guessing_is_slowed_down_for_who_guesses():
 def test_a_password_has_a_length_that_is_good(given, said):
     """What to do is said otherwise."""
     with pytest.raises(Refusal, match=said) as refused:
-        password({"MCP_PERF_WEB_PASSWORD": given})
+        password(given)
     assert "secrets.token_urlsafe" in str(refused.value)
-    assert password({"MCP_PERF_WEB_PASSWORD": "x" * 12}) == "x" * 12
+    assert password("x" * 12) == "x" * 12
