@@ -17,6 +17,7 @@ from mcp_perf.load.lifecycle.keeping import RunObserver
 from mcp_perf.load.prepare import config_files
 from mcp_perf.load.targets.refusal import CONFIGURATION
 from mcp_perf.results.judge.order import BROKEN_CODE
+from mcp_perf.settings import current
 
 logger = logging.getLogger("mcp-perf")
 _LOCUSTFILE: Final = str(folders.shipped("locustfiles") / "scenario.py")
@@ -84,7 +85,7 @@ def _quieten() -> None:
     """Keep Locust's tables and its chatter off the terminal; run.log has the latter."""
     for name in ("print_stats", "print_percentile_stats", "print_error_report"):
         setattr(locust.stats, name, lambda *_args, **_kwargs: None)
-    logging.getLogger().setLevel(logging.INFO)
+    logging.getLogger().setLevel(current().log_level)
     console = logging.StreamHandler()
     console.setLevel(logging.WARNING)
     console.addFilter(told_by_us())

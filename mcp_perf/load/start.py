@@ -7,7 +7,8 @@ from typing import Any, Final
 from locust.runners import MasterRunner, WorkerRunner
 
 from mcp_perf import folders, settings
-from mcp_perf.load.hub.redaction import guard_process, hide
+from mcp_perf.load.hub.logs import guard_process
+from mcp_perf.load.hub.redaction import hide
 from mcp_perf.load.lifecycle.ending import Headless, WebPage, exit_on_refusal
 from mcp_perf.load.lifecycle.roles import Master, Single, Worker
 from mcp_perf.load.lifecycle.working import USER

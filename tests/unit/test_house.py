@@ -53,6 +53,17 @@ def violations(path: Path, imported: str) -> Iterator[str]:
         yield "the client shares no code with the systems"
 
 
+def test_nothing_on_the_way_of_a_call_logs() -> None:
+    """What a call passes has neither a logger nor the settings; what is odd is data."""
+    rooms = ("client/http", "client/protocol", "client/mcp", "load/steps", "load/engine/user.py")
+    on_the_way = [
+        path for path in FILES if name(path).startswith(tuple(f"mcp_perf/{r}" for r in rooms))
+    ]
+    logging = {"logging", "structlog", "mcp_perf.settings", "mcp_perf.load.hub.logs"}
+    found = {name(path) for path in on_the_way if logging.intersection(imports(path))}
+    assert found == {"mcp_perf/client/mcp/oauth.py"}  # it silences the logger of a library
+
+
 @pytest.mark.parametrize("path", FILES, ids=name)
 def test_imports_follow_the_arrows(path: Path) -> None:
     """Nothing imports against the arrows of docs/architecture.md."""

@@ -12,7 +12,8 @@ import msgspec
 from mcp_perf.load.engine.conductor import Conductor
 from mcp_perf.load.engine.early_end import CODE as ABORTED
 from mcp_perf.load.engine.early_end import EarlyEnd, bound_of
-from mcp_perf.load.hub.redaction import guard, redactor
+from mcp_perf.load.hub.logs import RunLogs
+from mcp_perf.load.hub.redaction import redactor
 from mcp_perf.load.plan import calibration, doubling, search
 from mcp_perf.load.plan.drain import connect_s, drain_s
 from mcp_perf.load.plan.schedule import Turn
@@ -55,10 +56,7 @@ class Run:
         self.watchers: list[Watcher] = []
         self.interrupted = False
         """Whether a signal has asked for its end."""
-        self._log = logging.FileHandler(self.folder / "run.log", encoding="utf-8")
-        self._log.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-        guard(self._log)
-        logging.getLogger().addHandler(self._log)
+        self._logs = RunLogs(self.folder)
         self._zero_ns = time.perf_counter_ns()
         started = self._started()  # takes a moment, in which a kill would leave an empty journal
         self._journal = JournalWriter(self.folder / "journal.jsonl", redactor)
@@ -131,9 +129,11 @@ class Run:
         """Stop the systems, write the reports; log what came out, or why there are none."""
         try:
             report = self._finish(formats)
-            logger.info("%s (exit code %d)", report.verdict, report.exit_code)
+            code = report.exit_code
+            facts = {"run": report.run_id, "verdict": report.verdict, "exit_code": code}
+            logger.info("%s (exit code %d)", report.verdict, code, extra=facts)
             for reason in report.reasons:
-                logger.info("  %s", reason.line)
+                logger.info("  %s", reason.line, extra={"code": reason.code})
             logger.info("Report: %s", self.folder / "report.html")
         except OSError as error:
             logger.error("The reports could not be written to %s: %s", self.folder, error)
@@ -144,8 +144,7 @@ class Run:
         else:
             return report
         finally:  # the process may go on to another run
-            logging.getLogger().removeHandler(self._log)
-            self._log.close()
+            self._logs.close()
         return None
 
     def _finish(self, formats: tuple[str, ...]) -> Report:

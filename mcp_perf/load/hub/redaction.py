@@ -8,13 +8,9 @@ import sys
 from collections.abc import Iterable
 from typing import Final
 
-import gevent
-
 from mcp_perf.results.document.text import LONGEST, clip, visible
 from mcp_perf.results.journal.redact import Redactor
 
-_LOGGERS: Final = ("", "locust", "locust.stats_logger")
-"""Those to which Locust gives handlers."""
 redactor: Final = Redactor()
 """Knows what this process has been told, and what it was given on the way, such as tokens."""
 
@@ -29,21 +25,7 @@ def clean(text: str) -> str:
     return visible(redactor.text(clip(text, LONGEST)))
 
 
-def guard_process() -> None:
-    """Guard the terminal: the log's handlers, and what gevent writes of greenlets that failed."""
-    for name in _LOGGERS:
-        for handler in logging.getLogger(name).handlers:
-            guard(handler)
-    gevent.get_hub().exception_stream = _CleanStream()
-
-
-def guard(handler: logging.Handler) -> None:
-    """Let everything that the handler writes be clean; twice is once."""
-    if not isinstance(handler.formatter, _Clean):
-        handler.setFormatter(_Clean(handler.formatter or logging.Formatter()))
-
-
-class _Clean(logging.Formatter):
+class Clean(logging.Formatter):
     """Formats as another formatter does, and redacts the result, tracebacks included."""
 
     def __init__(self, inner: logging.Formatter) -> None:
@@ -54,7 +36,9 @@ class _Clean(logging.Formatter):
         return clean(self._inner.format(record))
 
 
-class _CleanStream:
+class CleanStream:
+    """Where gevent writes of greenlets that failed."""
+
     def write(self, text: str) -> None:
         sys.stderr.write(clean(text))
 

@@ -2,7 +2,8 @@
 
 import logging
 
-from mcp_perf.load.hub.redaction import clean, guard
+from mcp_perf.load.hub.logs import guard
+from mcp_perf.load.hub.redaction import clean
 from mcp_perf.load.targets.refusal import Refusal
 
 
