@@ -168,10 +168,10 @@ def _show(report: "CompareReport", page: "Job | None") -> None:
 
 
 def _tolerance(text: str) -> float:
-    from mcp_perf.load.prepare.baseline import read_tolerance  # noqa: PLC0415
-    from mcp_perf.load.targets.refusal import Refusal  # noqa: PLC0415
+    from mcp_perf.scenario.problems.wording import InputError  # noqa: PLC0415
+    from mcp_perf.scenario.values.units import fraction  # noqa: PLC0415
 
     try:
-        return read_tolerance(text)
-    except Refusal as refusal:
-        raise Refused(str(refusal)) from refusal
+        return fraction(text)
+    except InputError as error:
+        raise Refused(f"--tolerance: {error.message}; {error.hint}") from error
