@@ -125,6 +125,7 @@ class Walk:
         duration_ns = time.perf_counter_ns() - start_ns - context.waited_ns
         lag_ns = start_ns - intended_ns if intended_ns else None
         context.recorder.journey(track, outcome, duration_ns, lag_ns)
+        context.recorder.slots.add(outcome, intended_ns or start_ns)
         if context.listens:
             context.unlisten()
 

@@ -1,4 +1,4 @@
-"""When a target stopped answering, and when it answered again: calls in a row that reached nobody.
+"""When a target was there: calls in a row that reached nobody, and journeys by their seconds.
 
 Nothing here is asked of a call that was answered. How many those are is known from the counts.
 """
@@ -10,12 +10,45 @@ from typing import Final
 from mcp_perf.client.errors import NO_SESSION
 from mcp_perf.client.reply import Reply
 from mcp_perf.outcomes import TIMEOUT, TRANSPORT_ERROR
-from mcp_perf.results.journal.records import SILENT, Outage
+from mcp_perf.results.journal.records import SILENT, Cell, Outage
+from mcp_perf.results.tally.groups import SLOT
 
 UNREACHED: Final = frozenset((TRANSPORT_ERROR, TIMEOUT))
 FEWEST: Final = 3
 """Fewer failures in a row are failures, and no outage."""
 SHORTEST_S: Final = 0.2
+
+
+@dataclass(slots=True)
+class Slots:
+    """How many journeys ended in which class, by the second of the turn in which they began."""
+
+    turn_ns: int = 0
+    """When the turn began; outside of turns nothing is counted."""
+    _counts: dict[tuple[int, str], int] = field(default_factory=dict)
+
+    def add(self, cls: str, began_ns: int) -> None:
+        """Count a journey that began then, or was to."""
+        if self.turn_ns:
+            slot = (max(0, began_ns - self.turn_ns) // 1_000_000_000, cls)
+            self._counts[slot] = self._counts.get(slot, 0) + 1
+
+    def take(self, arm: str) -> list[Cell]:
+        counts, self._counts = self._counts, {}
+        return [
+            Cell(
+                arm=arm,
+                kind=SLOT,
+                name=str(second),
+                cls=cls,
+                n=n,
+                total_ns=0,
+                min_ns=0,
+                max_ns=0,
+                latency=[0, n],
+            )
+            for (second, cls), n in counts.items()
+        ]
 
 
 @dataclass(slots=True)

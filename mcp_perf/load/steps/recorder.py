@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from mcp_perf.client.reply import Heard, Reply, Stop, beginning
 from mcp_perf.load.replies.look import ReplyLook
 from mcp_perf.load.replies.shown import shown
-from mcp_perf.load.steps.outages import UNREACHED, OutageWatch
+from mcp_perf.load.steps.outages import UNREACHED, OutageWatch, Slots
 from mcp_perf.load.steps.refusals import Losses, Refusals
 from mcp_perf.outcomes import ENDED, OK, TIMEOUT
 from mcp_perf.results.journal import records as journal
@@ -167,6 +167,8 @@ class Recorder:
     """None: Locust hears of each call by itself."""
     _arm: str = ""
     """The arm whose turn it is, or was last."""
+    slots: Slots = field(default_factory=Slots)
+    """When the journeys of the turn began."""
     _starts: int = 0
     _late_starts: int = 0
     _tracks: dict[tuple[str, str, str, str, str], Track] = field(default_factory=dict)
@@ -185,13 +187,13 @@ class Recorder:
 
     def begin(self, turn: int, arm: str) -> None:
         """Count for a turn from now on."""
-        self.turn, self._arm = turn, arm
+        self.turn, self._arm, self.slots = turn, arm, Slots(self.clock())
         self.outages.begin(arm, self.calls)
 
     def end(self) -> None:
         """Count for no turn from now on; an outage that goes on is told."""
         self.sink([*self.outages.take(self._arm, self.calls, last=True)])
-        self.turn, self.draining = journal.SETUP, False
+        self.turn, self.draining, self.slots = journal.SETUP, False, Slots()
 
     def start(self, at_s: float = 0.0) -> None:
         """Set the run's clock: it is `at_s` now."""
@@ -219,6 +221,7 @@ class Recorder:
         """Count an arrival that found no user; it may have been late before that."""
         self._starts += 1
         self._late_starts += lag_ns > self.late_ns
+        self.slots.add(groups.DROPPED, self.clock() - lag_ns)
 
     def call(
         self, track: Track, journey: str, cls: str, reply: Reply, lag_ns: int | None = None
@@ -338,6 +341,7 @@ class Recorder:
         seconds = (now_ns - self._since_ns) / 1e9
         self._since_ns = now_ns
         cells = [cell for track in self._all_tracks() for cell in track.take()]
+        cells += self.slots.take(self._arm)
         if self._starts:
             health = replace(health, starts=self._starts, late_starts=self._late_starts)
             self._starts = self._late_starts = 0

@@ -81,7 +81,8 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     calls whose session was lost: `recovery`, from the first send to the end in another session.
     Of calls that were cancelled: `stop`, from then to their end at the server; of class `timeout`
     where that was not told. Of what came for no call: `stray`, by its kind as the name. Of the
-    streams of sessions (GET): `stream`, named `opened`, `lived`, `gap`, or by a status."""
+    streams of sessions (GET): `stream`, named `opened`, `lived`, `gap`, or by a status. Journeys by
+    the second of the turn in which they began, which is the name: `slot`, without times."""
     name: str
     """The step (`tools/call echo`, `GET /users`), or the journey."""
     cls: str

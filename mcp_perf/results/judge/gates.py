@@ -113,7 +113,7 @@ def failures_reach(metric: str, totals: Totals, arm: Focus) -> str:
 
 def _is_fact(metric: str) -> bool:
     """Tell whether a number is what it is, and so is its ratio: what was counted, or held."""
-    return METRICS[metric].kind == "count" or metric in ("rss", "stray_rate")
+    return METRICS[metric].kind in ("count", "slots") or metric in ("rss", "stray_rate")
 
 
 def _growing(bound: rule.Bound, found: Growth, value: float) -> rule.Judgement:

@@ -28,7 +28,14 @@ _OF_ROUNDS: Final = (
     *("planned", "dropped", "calls", "journeys_done", "throughput_per_s", "calls_per_s"),
 )
 _OF_ARMS: Final = (
-    *("success_rate", "rate_limited_rate", "admitted_per_s", "session_loss_rate", "healed_rate"),
+    *(
+        "success_rate",
+        "availability",
+        "rate_limited_rate",
+        "admitted_per_s",
+        "session_loss_rate",
+        "healed_rate",
+    ),
     *("strays", "stray_rate", "bytes_per_journey"),
 )
 """What the document has by the name that it has in the totals; `_OF_ROUNDS` arms have as well."""

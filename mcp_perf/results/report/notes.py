@@ -97,6 +97,13 @@ def _on(tally: RunTally, arm: str, totals: Totals) -> Iterator[str]:
             f"Memory of {arm} grew by {low} to {high} % per hour (95 %), seen in {growth.rounds} "
             f"rounds over {growth.span_s:.0f} s. {ONLY_WARM}"
         )
+    slots = totals.slots
+    if slots.bad and any(gate.startswith(f"{arm}.availability") for gate in tally.run.gates):
+        yield (
+            f"{arm} was not available in {slots.bad} of {slots.slots} seconds, at most "
+            f"{slots.longest_row} in a row, from {slots.from_s:.0f} s on: fewer than 99 % of the "
+            "journeys that began in them ended ok."
+        )
     overflow = totals.call.all.latency.overflow
     if overflow:
         yield f"{overflow} calls of {arm} took longer than an hour; percentiles call it an hour."

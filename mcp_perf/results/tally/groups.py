@@ -24,6 +24,10 @@ STRAY: Final = "stray"
 STREAM: Final = "stream"
 START: Final = "start"
 """Journeys that began in an open load; their times are how late they did: the schedule's lag."""
+SLOT: Final = "slot"
+"""Journeys by the second of the turn in which they began (or were to), which is the name."""
+DROPPED: Final = "dropped"
+"""The class of an arrival that found no user, among slots."""
 
 
 @dataclass(eq=False)

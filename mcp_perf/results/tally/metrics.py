@@ -8,6 +8,7 @@ from typing import Any, Final
 from mcp_perf.outcomes import OK, TIMEOUT
 from mcp_perf.results.document.target_numbers import SessionNumbers
 from mcp_perf.results.tally import groups
+from mcp_perf.results.tally.availability import availability
 from mcp_perf.results.tally.turns import CellKey, RecordedTurn, users_of
 from mcp_perf.results.tally.usage import Usage
 
@@ -72,6 +73,8 @@ class Totals:
         self.is_open = any(turn.started.rate for turn in turns)
         self.planned = sum(record.planned for record in ended)
         self.dropped = sum(record.dropped for record in ended)
+        self.slots = availability(turns)
+        """The seconds of the turns, in which the arm was available or was not."""
         self.turns = [turn.started.turn for turn in turns]
         self._timeouts = _timeouts(turns)
         self.users_by_turn = [users_of(turn) for turn in turns]
@@ -93,6 +96,11 @@ class Totals:
     def success_rate(self) -> float | None:
         """Journeys with every step ok over those that the target answered for."""
         return self.journeys_done / self.journey.ended if self.journey.ended else None
+
+    @property
+    def availability(self) -> float | None:
+        """Seconds in which 99 % of the journeys that began ended ok, over all in which some did."""
+        return self.slots.share
 
     @property
     def throughput_per_s(self) -> float | None:
@@ -267,6 +275,7 @@ _PLAIN: Final[Mapping[str, Callable[[Totals], float | None]]] = {
     "session_loss_rate": lambda totals: totals.session_loss_rate,
     "healed_rate": lambda totals: totals.healed_rate,
     "success_rate": lambda totals: totals.success_rate,
+    "availability": lambda totals: totals.availability,
     "stray_rate": lambda totals: totals.stray_rate,
     "calls": lambda totals: totals.calls,
     "journeys_done": lambda totals: totals.journeys_done,

@@ -21,7 +21,7 @@ from mcp_perf.scenario.problems.suggestions import suggest
 from mcp_perf.scenario.problems.wording import InputError, one_of, quote
 
 Kind = Literal[
-    "time", "fraction", "rate", "count", "share", "work", "bytes", "growth", "kib", "drift"
+    "time", "fraction", "slots", "rate", "count", "share", "work", "bytes", "growth", "kib", "drift"
 ]
 Needs = Literal["calls", "journeys", "planned", "resources", "sessions"]
 FocusKind = Literal["", "tool", "step", "journey"]
@@ -119,6 +119,7 @@ METRICS: Final[Mapping[str, Metric]] = {
     "session_loss_rate": Metric("fraction", "calls"),
     "healed_rate": Metric("fraction", "calls"),
     "success_rate": Metric("fraction", "journeys"),
+    "availability": Metric("slots", "journeys", arm_only=True),
     "stray_rate": Metric("share", "calls", arm_only=True),
     **{name: Metric("time", "calls") for name in _TIMES},
     **{f"journey_{name}": Metric("time", "journeys") for name in _TIMES},
@@ -157,6 +158,7 @@ _BYTES: Final = {
 _NOTATIONS: Final[Mapping[Kind, _Notation]] = {
     "time": _Notation("ms", _DURATIONS, "200ms"),
     "fraction": _Notation("fraction", {"%": 100}, "0.1%", most=1),
+    "slots": _Notation("fraction", {"%": 100}, "99.9%", most=1),
     "rate": _Notation("/s", {"/s": 1, "k/s": 1e-3}, "500/s"),
     "count": _Notation("count", {"": 1, "k": 1e-3, "M": 1e-6}, "100"),
     "work": _Notation("ms", _DURATIONS, "5ms"),

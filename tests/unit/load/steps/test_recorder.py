@@ -170,6 +170,27 @@ def test_journeys_are_counted_beside_calls_and_are_none(book):
     assert book.recorder.calls == 0
 
 
+def test_a_journey_counts_in_the_second_in_which_it_began_and_a_dropped_one_was_to(book):
+    """Seconds run from the start of the turn; before and after it there are none."""
+    recorder, second = book.recorder, 1_000_000_000
+    book.clock.ns = start_ns = 40 * second
+    recorder.begin(4, "mcp")
+    book.clock.ns += 3 * second
+    recorder.slots.add(OK, start_ns + second - 1)
+    recorder.slots.add(OK, start_ns - 1)
+    recorder.slots.add(TIMEOUT, start_ns + second)
+    recorder.dropped(lag_ns=second)
+    (piece,) = book.flush()
+    assert [(cell.arm, cell.kind, cell.name, cell.cls, cell.n) for cell in piece.cells] == [
+        ("mcp", "slot", "0", OK, 2),
+        ("mcp", "slot", "1", TIMEOUT, 1),
+        ("mcp", "slot", "2", "dropped", 1),
+    ]
+    recorder.end()
+    recorder.slots.add(OK, start_ns)
+    assert slices(book.flush())[0].cells == []
+
+
 def test_requests_of_opening_a_session_belong_to_no_turn(book):
     """They stand in a slice of their own, so that no turn's numbers hold them."""
     reply = Reply(0)

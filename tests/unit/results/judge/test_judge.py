@@ -232,6 +232,7 @@ GATES = [
     for value in {
         "time": ("1ms", "9s"),
         "fraction": ("1%", "99%"),
+        "slots": ("1%", "99%"),
         "rate": ("1/s", "9k/s"),
         "share": ("1%", "400%"),
         "work": ("1us", "9s"),

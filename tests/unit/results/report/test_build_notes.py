@@ -35,6 +35,23 @@ def test_results_that_were_checked_are_counted_among_those_that_could_be():
     assert said in built({"mcp": [timed_out]}).notes
 
 
+@pytest.mark.parametrize("gate", ["mcp.availability > 99%", "mcp.error_rate < 50%"])
+def test_how_long_an_arm_was_away_is_told_if_a_gate_is_about_it(gate):
+    """With the time in a row: that is how long it took to recover."""
+    records = virtual.journal({"mcp": [Round(busy_s=6.0)] * 2}, gates=[gate])
+    turn = max(record.turn for record in records if isinstance(record, Slice))
+    at = next(i for i, one in enumerate(records) if isinstance(one, Slice) and one.turn == turn)
+    slots = [
+        cell("mcp", [0.0], kind="slot", name=str(second), cls=cls)
+        for second, cls in enumerate(["ok", "timeout", "ok", "timeout", "timeout", "ok"])
+    ]
+    records[at] = replace(records[at], cells=[*records[at].cells, *slots])
+    said = "mcp was not available in 3 of 6 seconds, at most 2 in a row, from "
+    report = build(records)
+    assert any(note.startswith(said) for note in report.notes) == ("availability" in gate)
+    assert report.arms["mcp"].availability == 0.5
+
+
 def test_a_lost_worker_is_named():
     """By its name if the note has it, else by the note's words: INVALID, exit code 92."""
     lost = [

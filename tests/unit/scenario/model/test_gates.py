@@ -170,6 +170,7 @@ def test_what_is_no_gate_is_refused_with_words_that_help(text, said, hinted):
 UNITS = {
     "time": "ms",
     "fraction": "%",
+    "slots": "%",
     "rate": "/s",
     "count": "",
     "share": "%",

@@ -1,0 +1,63 @@
+"""When an arm was available: each second of its rounds is one slot, and all of them count."""
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from mcp_perf.outcomes import ENDED, OK
+from mcp_perf.results.tally.groups import DROPPED, SLOT
+from mcp_perf.results.tally.turns import RecordedTurn
+
+ENOUGH: Final = 0.99
+"""Of the journeys that began in a slot, those that have to end ok."""
+
+
+@dataclass(frozen=True)
+class Availability:
+    """The slots of some turns of an arm."""
+
+    slots: int = 0
+    bad: int = 0
+    longest_row: int = 0
+    """The most bad slots in a row."""
+    from_s: float = 0.0
+    """When that row began, since the run's start."""
+
+    @property
+    def share(self) -> float | None:
+        return 1 - self.bad / self.slots if self.slots else None
+
+
+def availability(turns: Iterable[RecordedTurn]) -> Availability:
+    """Count the slots of some turns, in their order."""
+    slots = bad = row = longest = 0
+    from_s = row_s = 0.0
+    for at_s, good in (slot for turn in turns for slot in _slots(turn)):
+        slots += 1
+        bad += not good
+        row, row_s = (0, 0.0) if good else (row + 1, row_s if row else at_s)
+        if row > longest:
+            longest, from_s = row, row_s
+    return Availability(slots, bad, longest, from_s)
+
+
+def _slots(turn: RecordedTurn) -> Iterator[tuple[float, bool]]:
+    """Yield when each slot began, and whether it was good.
+
+    A slot in which no journey began is as bad as the one before it: users wait for answers that do
+    not come. After a good one nobody wanted anything, and it does not count.
+    """
+    began, ok = Counter[int](), Counter[int]()
+    for (kind, name, cls), part in turn.parts.items():
+        if kind == SLOT and (cls in ENDED or cls == DROPPED):
+            began[int(name)] += part.n
+            ok[int(name)] += part.n if cls == OK else 0
+    length_s = min(turn.started.planned_s, turn.observed_s)
+    bad = False
+    for slot in range(max(math.ceil(length_s), max(began, default=-1) + 1)):
+        if began[slot]:
+            bad = ok[slot] < ENOUGH * began[slot]
+        if began[slot] or bad:
+            yield turn.started.at_s + slot, not bad
