@@ -216,6 +216,7 @@ class Run:
                 "lost_time": scenario.limits.lost_time,
                 "errors": scenario.limits.errors,
                 "healed": scenario.limits.healed,
+                "target_cpu": scenario.limits.target_cpu,
             },
             load=prepared.load(),
             environment={**environment(), "simulated": prepared.systems.simulated()},

@@ -4,7 +4,7 @@ import contextlib
 import os
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import psutil
 
@@ -21,6 +21,8 @@ class Reading:
     threads: int | None = None
     fds: int | None = None
     processes: int | None = None
+    by_process: dict[str, float] = field(default_factory=dict)
+    """CPU seconds of each process of its own, by its id."""
 
 
 @dataclass(slots=True)
@@ -120,6 +122,7 @@ class ProcessTree:
             threads=sum(now.threads for now in living),
             fds=sum(fds) if len(fds) == len(living) else None,
             processes=len(living),
+            by_process={str(pid): known.own_s for pid, known in self._known.items()},
         )
 
 

@@ -227,6 +227,8 @@ class ResourceSample(Record, tag="resources", frozen=True, kw_only=True):
     fds: int | None
     """Open file descriptors."""
     processes: int | None
+    by_process: dict[str, float] = {}
+    """CPU seconds of each process of this machine, by its id."""
 
 
 class SessionCount(Record, tag="sessions", frozen=True, kw_only=True):

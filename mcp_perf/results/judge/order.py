@@ -47,7 +47,7 @@ _CODES: Final[Mapping[Rank, tuple[str, ...]]] = {
     ),
     Rank.INVALID: (
         *("harness_error", "users_missing", "generator_paused", "generator_saturated"),
-        *("shares_cores", "machine_busy", "unexplained_lag"),
+        *("shares_cores", "machine_busy", "unexplained_lag", "target_saturated"),
     ),
     Rank.FAIL: (
         *("gate_failed", "no_rate_held", "regression", "unanswered", "users_without_journey"),

@@ -61,6 +61,8 @@ class Facts:
     """Gates on shares that fail by what the target itself did."""
     most_failed: float = MOST_FAILED
     most_healed: float = outages.MOST_HEALED
+    target_cpu: float = 1.0
+    """Of a core, what the busiest process of a target may use; all of it is no limit."""
     lost: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     """The lost sessions of each arm by what became of them."""
     clean: bool = True
@@ -153,6 +155,19 @@ def _invalid(facts: Facts) -> Iterator[Reason]:
     # A search goes beyond what the target holds, and tells by itself where the generator did not.
     if facts.search is None:
         yield from starmap(because, generator.reasons(facts.health))
+        yield from _hot_targets(facts)
+
+
+def _hot_targets(facts: Facts) -> Iterator[Reason]:
+    for arm, totals in facts.arms.items():
+        busiest = totals.usage.busiest
+        if busiest is not None and facts.target_cpu < min(1.0, busiest):
+            yield because(
+                "target_saturated",
+                f"The busiest process of {arm} used {100 * busiest:.3g} % of a core; the limit is "
+                f"{100 * facts.target_cpu:.3g} % (limits: target_cpu). This machine is too small "
+                "for the load: use a faster one, or fewer users.",
+            )
 
 
 def _deserted(facts: Facts) -> Iterator[Reason]:

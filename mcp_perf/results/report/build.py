@@ -151,6 +151,7 @@ def _facts(
         regressions=regressions,
         most_failed=tally.run.limits.get("errors", MOST_FAILED),
         most_healed=tally.run.limits.get("healed", MOST_HEALED),
+        target_cpu=tally.run.limits.get("target_cpu", 1.0),
         lost={arm: losses(tally, arm) for arm in evidence},
         clean=not any(_blemishes(tally)),
         arms={arm: found.totals for arm, found in evidence.items()},

@@ -1,5 +1,6 @@
 """What the target used: in one turn, and over all of an arm's."""
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
@@ -110,6 +111,17 @@ class Usage:
         """CPU seconds per second, each turn from its start to its end: 1 is one core."""
         known = [(turn.cpu_s, turn.seconds) for turn in self.turns if turn.cpu_s is not None]
         return sum(cpu_s for cpu_s, _ in known) / sum(s for _, s in known) if known else None
+
+    @property
+    def busiest(self) -> float | None:
+        """CPU seconds per second of the process that uses most; None if none is known."""
+        used_s: defaultdict[str, float] = defaultdict(float)
+        for first, last in ((turn.first, turn.last) for turn in self.turns):
+            if first is not None and last is not None:
+                for pid, cpu_s in last.by_process.items():
+                    used_s[pid] += cpu_s - first.by_process.get(pid, 0.0)
+        seconds = sum(turn.seconds for turn in self.turns)
+        return max(used_s.values()) / seconds if used_s and seconds else None
 
     @property
     def cpu_s(self) -> float | None:

@@ -9,11 +9,12 @@ from mcp_perf.outcomes import FAILED
 from mcp_perf.results.document.comparison import Regression
 from mcp_perf.results.document.document import Report
 from mcp_perf.results.document.part import Reason
-from mcp_perf.results.journal.records import Health, Note, Outage
+from mcp_perf.results.journal.records import Health, Note, Outage, ResourceSample
 from mcp_perf.results.judge.order import RANKS, VERDICTS, Rank, because, in_order
 from mcp_perf.results.judge.verdict import Facts, SearchFacts, decide
 from mcp_perf.results.report.build import build
 from mcp_perf.results.tally.health import GeneratorHealth
+from mcp_perf.results.tally.metrics import Totals
 from tests.support import ROOT
 from tests.support import virtual_run as virtual
 from tests.support.virtual_run import Round, journal
@@ -40,6 +41,21 @@ def outage(*, is_over: bool) -> Outage:
         node="w1", arm="mcp", from_s=3.0, to_s=5.2, is_over=is_over, failures=9,
         how="refused connections",
     )  # fmt: skip
+
+
+def hot_target() -> Totals:
+    """Give an arm whose busiest process used 80 % of a core, and another one 30 %."""
+    found = totals(Round())
+    readings = [
+        ResourceSample(
+            turn=0, at_s=at_s, arm="mcp", cpu_s=1.1 * at_s, rss_bytes=1, threads=1, fds=1,
+            processes=2, by_process={"7": 5 + 0.8 * at_s, "8": 0.3 * at_s},
+        )
+        for at_s in (0.0, 10.0)
+    ]  # fmt: skip
+    for one in readings:
+        found.usage.turns[0].add(one)
+    return found
 
 
 def beside_the_target() -> GeneratorHealth:
@@ -70,6 +86,7 @@ CAUSES = {
     "shares_cores": {"health": beside_the_target()},
     "machine_busy": {"health": health(Health(**LATE, waited_s=0.3))},
     "unexplained_lag": {"health": health(SLOW)},
+    "target_saturated": {"arms": {"mcp": hot_target()}, "target_cpu": 0.7},
     "gate_failed": {"gates": [gate("FAIL")]},
     "no_rate_held": {"search": SearchFacts(failed=["held no rate"])},
     "regression": {"regressions": [worse("FAIL")]},

@@ -28,6 +28,22 @@ def turn(number, phase="round"):
     return TurnStarted(turn=number, arm="mcp", phase=phase, round=1, at_s=0, planned_s=1)
 
 
+def test_the_busiest_process_is_known_also_if_it_began_in_a_round():
+    """Over all rounds; where nothing is known of processes, nothing is made up."""
+    usage = Usage(
+        [
+            turn_of(
+                sample(10, 0, by_process={"1": 5.0, "2": 1.0}),
+                sample(20, 9, by_process={"1": 8.0, "2": 3.0, "3": 4.0}),
+            ),
+            turn_of(sample(30, 9, by_process={"1": 9.0}), sample(40, 9, by_process={"1": 11.0})),
+            turn_of(),
+        ]
+    )
+    assert usage.busiest == 5 / 20
+    assert Usage([turn_of(sample(0, 1), sample(1, 2)), turn_of()]).busiest is None
+
+
 def test_cpu_is_that_between_the_first_and_the_last_reading():
     """What a process used before the turn, and between two turns, counts for neither."""
     usage = Usage(
