@@ -123,14 +123,11 @@ SYSTEMS: Final = {
 }
 
 
-def serving(system: System, process: str) -> list[str]:
-    """Name a process of a system, and those whose ready files it is given: it calls them."""
-    found = [process]
+def serving(system: System, face: FaceSpec) -> list[str]:
+    """Name the processes of a face: that which serves it, and those whose ready files are given."""
+    arguments = {part.name: part.arguments for part in system.processes}
+    found = [face.process]
     for name in found:
-        arguments = next(part.arguments for part in system.processes if part.name == name)
-        found += [
-            part.name
-            for part in system.processes
-            if f"{{{part.name}}}" in arguments and part.name not in found
-        ]
+        given = arguments[name] + (face.program if name == face.process else ())
+        found += [other for other in arguments if f"{{{other}}}" in given and other not in found]
     return found

@@ -28,7 +28,7 @@ class FaceSpec(msgspec.Struct, frozen=True):
 
 
 class System(msgspec.Struct, frozen=True):
-    """A system under load. Its processes start together."""
+    """A system under load. Those of its processes that a face needs start together."""
 
     summary: str
     processes: tuple[Process, ...]

@@ -10,7 +10,7 @@ import sys
 import tempfile
 import threading
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from pathlib import Path
 from typing import Self
 
@@ -64,7 +64,7 @@ class _Instance(msgspec.Struct, frozen=True):
 
 
 class Systems:
-    """The bundled systems of one run. Each starts when one of its faces is first asked for.
+    """The bundled systems of one run. What a face needs starts when it is first asked for.
 
     Output goes to `<log_dir>/<process>.log`. `port` is that of the first face's process, if not 0:
     then there can be one instance of one system. Stop them, or use this as a context manager; they
@@ -88,16 +88,15 @@ class Systems:
         spec = SYSTEMS[wanted.system].faces[wanted.face]
         if not spec.process:
             return Face(_command(spec, wanted, {}), spec.variables)
+        system, names = SYSTEMS[wanted.system], serving(SYSTEMS[wanted.system], spec)
         with self._lock:
-            if wanted.instance not in self._instances:
-                self._instances[wanted.instance] = self._start(wanted)
-        system, instance = SYSTEMS[wanted.system], self._instances[wanted.instance]
+            known = self._instances.get(wanted.instance) or _Instance(wanted, {}, {})
+            instance = self._instances[wanted.instance] = self._start(known, names)
         running = instance.children
         child = running[spec.process]
         if child.dead():
             raise SystemFailed(f"the process {child.name} has ended{child.last_words()}")
         addresses = {name: f"http://{HOST}:{port}" for name, port in instance.ports.items()}
-        names = serving(system, spec.process)
         pids = {name: running[name].pid for name in names}
         upstream = "".join(addresses[name] for name in names if name in system.simulators)
         url = addresses[spec.process] + spec.path
@@ -146,26 +145,29 @@ class Systems:
     def _children(self) -> list[Child]:
         return [one for known in self._instances.values() for one in known.children.values()]
 
-    def _start(self, wanted: Reference) -> _Instance:
+    def _start(self, known: _Instance, wanted: Container[str]) -> _Instance:
+        """Return an instance with those of its processes that are wanted, started at once."""
         if self._ready_files is None:
             self._log_dir.mkdir(parents=True, exist_ok=True)
             self._ready_files = tempfile.TemporaryDirectory(prefix="mcp-perf-")
             atexit.register(self.stop)
-        folder = Path(self._ready_files.name)
-        processes = SYSTEMS[wanted.system].processes
-        first = next(iter(SYSTEMS[wanted.system].faces.values())).process
-        names = {process.name: wanted.process_name(process) for process in processes}
+        folder, flags = Path(self._ready_files.name), known.started
+        processes = SYSTEMS[flags.system].processes
+        first = next(iter(SYSTEMS[flags.system].faces.values())).process
+        names = {process.name: flags.process_name(process) for process in processes}
         ready = {name: folder / f"{full}.json" for name, full in names.items()}
         started: dict[str, Child] = {}
         try:
             for process in processes:
+                if process.name not in wanted or process.name in known.children:
+                    continue
                 fixed = [text.format_map(ready) for text in process.arguments]
                 if process.name == first and self._port:
                     fixed += ["--port", str(self._port)]
                 started[process.name] = Child(
                     names[process.name],
                     process.module,
-                    [*fixed, *wanted.arguments(process.flags)],
+                    [*fixed, *flags.arguments(process.flags)],
                     ready[process.name],
                     self._log_dir / f"{names[process.name]}.log",
                 )
@@ -173,7 +175,7 @@ class Systems:
         except BaseException:
             _stop(started.values())
             raise
-        return _Instance(wanted, started, ports)
+        return _Instance(flags, known.children | started, known.ports | ports)
 
 
 def _command(spec: FaceSpec, wanted: Reference, ready: Mapping[str, Path]) -> str:

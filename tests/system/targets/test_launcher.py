@@ -38,14 +38,15 @@ def wait_until_gone(pids):
 
 
 def test_a_system_starts_when_a_face_is_asked_for(tmp_path):
-    """Not before; its processes log each to a file of its own."""
+    """Not before, and no more of it than the face needs; each process logs to a file of its own."""
     with Systems(tmp_path / "logs") as systems:
         assert systems.pids() == {}
         face = systems.face("twilio/rest")
-        assert sorted(systems.pids()) == ["twilio-mcp", "twilio-upstream"]
+        assert sorted(systems.pids()) == ["twilio-upstream"]
         assert httpx.get(f"{face.url}/_counters").status_code == 200
         assert systems.face("twilio/rest") == face
         assert systems.face("twilio/mcp").url.endswith("/mcp")
+        assert sorted(systems.pids()) == ["twilio-mcp", "twilio-upstream"]
         assert systems.dead() == []
     logs = sorted(path.name for path in (tmp_path / "logs").iterdir())
     assert logs == ["twilio-mcp.log", "twilio-upstream.log"]
@@ -147,9 +148,9 @@ def test_a_system_that_does_not_start_says_why(tmp_path, monkeypatch):
         "broken",
         (
             catalog.Process("good", "echo"),
-            catalog.Process("bad", "echo", ("--delay", "soon")),
+            catalog.Process("bad", "echo", ("--delay", "soon", "{good}")),
         ),
-        {"mcp": catalog.FaceSpec("good")},
+        {"mcp": catalog.FaceSpec("bad")},
     )
     monkeypatch.setitem(catalog.SYSTEMS, "broken", broken)
     started = []
