@@ -21,6 +21,14 @@ Rate = Annotated[float, msgspec.Meta(ge=0, le=1)]
 Milliseconds = Annotated[float, msgspec.Meta(ge=0)]
 
 
+def share(text: str) -> float:
+    """Read a share such as `1%`. Raises ValueError."""
+    number = float(text.removesuffix("%")) / 100 if text.endswith("%") else -1.0
+    if not 0 <= number <= 1:
+        raise ValueError(f"{text!r} is no share: write one such as 1%")
+    return number
+
+
 class Rates(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The share of replies that each kind of fault befalls."""
 

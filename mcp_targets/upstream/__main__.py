@@ -7,7 +7,7 @@ from mcp_targets.serving.service_time import argument
 from mcp_targets.upstream.provider import load
 from mcp_targets.upstream.simulator import Simulator
 from mcp_targets.upstream.tally import Together
-from mcp_targets.upstream.timetable import outage
+from mcp_targets.upstream.timetable import outages
 
 
 def main() -> None:
@@ -27,21 +27,20 @@ def main() -> None:
     )
     parser.add_argument(
         "--outage",
-        action="append",
-        default=[],
-        help='make a provider fail for a while, such as "hubspot:20s:10s"; may be repeated',
+        help='make a provider fail for a while, such as "hubspot:20s:10s" (or a share of its '
+        'requests, "hubspot:0s:60s:5%%"); several with commas',
     )
     options = parser.parse_args()
     together = Together()
     try:
         providers = [load(name, options.rtt) for name in options.provider]
-        outages = [outage(text) for text in options.outage]
+        failing = outages(options.outage) if options.outage else []
         servers = {
             one.provider: Simulator(
                 one,
                 options.seed,
                 together,
-                tuple(window for name, window in outages if name == one.provider),
+                tuple(window for name, window in failing if name == one.provider),
             ).server
             for one in providers
         }

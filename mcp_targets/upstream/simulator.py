@@ -77,7 +77,7 @@ class Simulator:
             for name, error in provider.errors.items()
         }
         self._faults = Faults(provider.faults)
-        self._timetable = Timetable(windows, time.monotonic())
+        self._timetable = Timetable(windows)
         rng = random.Random(f"{seed}:{provider.provider}:tokens")
         self._credentials = Credentials(provider.auth, time.monotonic, rng)
         self._own_faults = {

@@ -9,7 +9,7 @@ from mcp_targets.upstream.credentials import Credentials
 from mcp_targets.upstream.provider import Auth, RateLimit, load
 from mcp_targets.upstream.simulator import Bucket, Simulator
 from mcp_targets.upstream.tally import Together
-from mcp_targets.upstream.timetable import Timetable, Window, outage
+from mcp_targets.upstream.timetable import Timetable, Window, outages
 
 A = "a" * 32
 API = f"/2010-04-01/Accounts/AC{A}"
@@ -313,7 +313,7 @@ def test_a_timetable_has_its_windows():
         Window(at_s=10, for_s=5, route="get", reset_rate=1),
         Window(at_s=12, for_s=10, error_rate=1),
     )
-    table = Timetable(windows, now_s=100.0)
+    table = Timetable(windows, began_s=100.0)
     times = (109, 110, 114, 115, 122)
     found = {at: [table.faults(route, at) for route in ("get", "add")] for at in times}
     kinds = {at: [one.draw() if one else None for one in pair] for at, pair in found.items()}
@@ -327,9 +327,23 @@ def test_a_timetable_has_its_windows():
     assert sum(source.counts["error"] for source in table.sources()) == 3
 
 
+def test_a_timetable_that_nobody_began_begins_with_the_first_question():
+    """So an outage is at its place in a run, however long that took to begin."""
+    table = Timetable((Window(at_s=1, for_s=1, error_rate=1),))
+    assert [table.faults("get", at) is not None for at in (50, 50.9, 51, 51.9, 52)] == [
+        *(False, False, True, True, False)
+    ]
+
+
 def test_an_outage_is_written_as_provider_and_times():
-    """Anything else is refused."""
-    assert outage("hubspot:20s:10s") == ("hubspot", Window(error_rate=1, at_s=20, for_s=10))
-    for text in ("hubspot", "hubspot:20:10", "hubspot:20s", "hubspot:s:1s"):
+    """With a share of the requests or without; anything else is refused."""
+    both = outages("hubspot:20s:10s,jira:0s:60s:5%")
+    assert both == [
+        ("hubspot", Window(error_rate=1, at_s=20, for_s=10)),
+        ("jira", Window(error_rate=0.05, at_s=0, for_s=60)),
+    ]
+    for text in ("hubspot", "hubspot:20:10", "hubspot:20s", "hubspot:s:1s", "a:1s:1s:1%:2"):
         with pytest.raises(ValueError, match="PROVIDER:AT:FOR"):
-            outage(text)
+            outages(text)
+    with pytest.raises(ValueError, match="'5' is no share"):
+        outages("hubspot:0s:1s:5")
