@@ -1,6 +1,6 @@
 """Run the business tools by hand: `python -m mcp_targets.business_tools --port 8000`."""
 
-from mcp_targets.business_tools import options
+from mcp_targets.business_tools import options, replicas
 from mcp_targets.business_tools.faces import app
 from mcp_targets.business_tools.system import BusinessTools
 from mcp_targets.business_tools.telemetry import configure_logs
@@ -11,8 +11,15 @@ def main() -> None:
     """Read the options; start simulator and database unless they are there; serve."""
     parser = entry.arguments("business_tools", "Ten tools and many providers, MCP and REST.")
     options.add(parser)
+    replicas.add(parser)
     given = parser.parse_args()
     entry.watch_parent(given.ready_file)
+    if given.replicas or given.restart_every:
+        alone = options.alone(given)
+        if alone or given.tls_cert:
+            parser.error(f"--replicas needs {alone or 'a server without TLS'}")
+        replicas.serve(given)
+        entry.leave()
     configure_logs()
     with options.sources(given) as sources:
         try:

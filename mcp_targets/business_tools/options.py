@@ -10,8 +10,9 @@ from typing import Any
 
 from mcp_targets.business_tools.names import KEYS, ON_OFF, PROVIDERS, SWITCHES
 from mcp_targets.business_tools.system import Sources
-from mcp_targets.serving import processes
+from mcp_targets.serving import processes, service_time
 from mcp_targets.serving.entry import HOST
+from mcp_targets.serving.faults import share
 from mcp_targets.serving.processes import Child, wait_for_port
 
 
@@ -26,6 +27,10 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--providers", type=Path, help="a folder of more provider files")
     parser.add_argument("--plugins", type=Path, help="a folder of plugins")
     parser.add_argument("--audit-log", type=Path, help="the file of the audit log")
+    parser.add_argument(
+        "--delay", type=service_time.argument, help="added to each call: do gates notice?"
+    )
+    parser.add_argument("--errors", type=share, help="of the calls fail, such as 1%%: likewise")
     parser.add_argument("--live", action="store_true", help="call the real providers")
     parser.add_argument("--tls-cert", type=Path, help="serve by TLS with this certificate, …")
     parser.add_argument("--tls-key", type=Path, help="… and its key")
@@ -39,6 +44,9 @@ def sources(options: argparse.Namespace) -> Iterator[Sources]:
     given: dict[str, Any] = {
         name: value for name in SWITCHES if (value := getattr(options, name)) is not None
     }
+    for name in ("delay", "errors"):
+        if getattr(options, name):
+            given[name] = getattr(options, name)
     if options.redis:
         given["redis_url"] = options.redis
     if options.read_only:
@@ -62,6 +70,15 @@ def sources(options: argparse.Namespace) -> Iterator[Sources]:
             plugins_folder=options.plugins,
             addresses=addresses,
         )
+
+
+def alone(options: argparse.Namespace) -> str:
+    """Say what several servers with these options would have to share; empty if all is there."""
+    without = {
+        "--upstream-ready": not options.live and options.upstream_ready is None,
+        "--database-ready": not options.mongodb and options.database_ready is None,
+    }
+    return " and ".join(name for name, missing in without.items() if missing)
 
 
 def _database(stack: contextlib.ExitStack) -> Path:

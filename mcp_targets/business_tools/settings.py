@@ -30,6 +30,10 @@ class Settings(BaseSettings):
     timeouts: OnOff = "on"
     auth: OnOff = "off"
     audit: OnOff = "on"
+    delay: float = Field(default=0.0, ge=0)
+    """Seconds more for each call; with `errors`, to see whether gates notice."""
+    errors: float = Field(default=0.0, ge=0, le=1)
+    """The share of calls that fail."""
     redis_url: SecretStr = SecretStr("")
     mongodb_uri: SecretStr = SecretStr("mongodb://127.0.0.1:27017")
     read_only: bool = False

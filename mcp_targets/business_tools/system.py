@@ -154,6 +154,7 @@ class BusinessTools:
         self.subscriptions = Subscriptions()
         self.outgoing = Outgoing(self.subscriptions, self.check_target)
         self.reloads = 0
+        self._calls = 0
 
     @property
     def settings(self) -> Settings:
@@ -212,6 +213,7 @@ class BusinessTools:
         now = machinery.settings
         tenant = client if now.on("auth") else ""
         context = Context(machinery.upstreams, machinery.database, tenant, now.variables())
+        await self._disturb(now)
         try:
             async with asyncio.timeout(now.request_timeout_s if now.on("timeouts") else None):
                 return await tool.run(arguments, context)
@@ -220,6 +222,14 @@ class BusinessTools:
             raise ToolFailure("TIMEOUT", message, "Ask for less.", status=504) from None
         except ValidationError as error:
             raise ToolFailure("INTERNAL", type(error).__name__, status=500) from error
+
+    async def _disturb(self, now: Settings) -> None:
+        if now.delay:
+            await asyncio.sleep(now.delay)
+        self._calls += 1
+        # Evenly: of a hundred calls exactly one, if the share is 1 %.
+        if int(self._calls * now.errors) > int((self._calls - 1) * now.errors):
+            raise ToolFailure("DISTURBED", "fails because --errors says so", status=500)
 
     async def reload(self) -> bool:
         """Read the sources anew; calls under way end with what they began with.

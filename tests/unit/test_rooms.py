@@ -46,7 +46,7 @@ PLAN = {
         *(f"business_tools.{room}" for room in ("settings", "access", "upstreams", "tools")),
         *(f"business_tools.{room}" for room in ("webhooks", "telemetry", "plugins", "system")),
         *(f"business_tools.{room}" for room in ("faces.openapi", "options", "inprocess", "faces")),
-        *(f"business_tools.{room}" for room in ("stdio", "__main__")),
+        *(f"business_tools.{room}" for room in ("replicas", "stdio", "__main__")),
         *("launcher", "stdio"),
     ),
 }

@@ -17,7 +17,9 @@ from mcp_perf.scenario.values.patterns import compile_pattern
 from mcp_perf.scenario.values.templates import NAME
 from mcp_perf.scenario.values.units import fraction, positive_seconds, seconds
 
-_SYSTEM = re.compile(r"system:[a-z0-9_-]+/[a-z0-9_-]+(\?[a-z_-]+=[^\s&=?]+(&[a-z_-]+=[^\s&=?]+)*)?")
+_SYSTEM = re.compile(
+    r"system:[a-z0-9_-]+/[a-z0-9_-]+(\?[a-z_.-]+=[^\s&=?]+(&[a-z_.-]+=[^\s&=?]+)*)?"
+)
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 """A header's name: RFC 9110, section 5.6.2."""
 CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
