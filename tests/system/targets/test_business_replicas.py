@@ -1,5 +1,6 @@
 """The balancer before several replicas of the business tools, and how one is restarted."""
 
+import argparse
 import asyncio
 import itertools
 import json
@@ -7,7 +8,7 @@ import json
 import httpx2
 import pytest
 
-from mcp_targets.business_tools import replicas
+from mcp_targets.business_tools import options, replicas
 from mcp_targets.business_tools.replicas import Balancer, Keeper, Replica
 from mcp_targets.serving.httpd import Request, Stream
 from tests.support.virtual_time import run
@@ -117,6 +118,18 @@ def test_a_session_stays_with_the_replica_that_opened_it():
 async def events():
     """Yield the one event of a stream."""
     yield b"data: 1\n\n"
+
+
+def test_servers_that_would_not_share_their_state_are_refused():
+    """Each would start a simulator and a database of its own."""
+    parser = argparse.ArgumentParser()
+    options.add(parser)
+    replicas.add(parser)
+    given = ["--replicas", "2", "--restart.every", "20s"]
+    assert parser.parse_args(given).restart_every == 20
+    assert options.alone(parser.parse_args(given)) == "--upstream-ready and --database-ready"
+    there = ["--live", "--mongodb", "mongodb://db"]
+    assert options.alone(parser.parse_args([*given, *there])) == ""
 
 
 class FakeChild:
