@@ -32,8 +32,6 @@ def add(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--errors", type=share, help="of the calls fail, such as 1%%: likewise")
     parser.add_argument("--live", action="store_true", help="call the real providers")
-    parser.add_argument("--tls-cert", type=Path, help="serve by TLS with this certificate, …")
-    parser.add_argument("--tls-key", type=Path, help="… and its key")
     parser.add_argument("--database-ready", type=Path, help="the embedded database's ready file")
     processes.add_upstream(parser)
 

@@ -57,7 +57,7 @@ def redacted(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping
 
 
 def configure_logs() -> None:
-    """Write logs as JSON lines to standard error, warnings and what is worse."""
+    """Write logs as JSON lines to standard error: calls that failed, and what is worse."""
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -66,7 +66,7 @@ def configure_logs() -> None:
             redacted,
             structlog.processors.JSONRenderer(),
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )

@@ -33,16 +33,20 @@ class _Announcing(uvicorn.Server):
 
 
 def run(app: Any, listener: socket.socket, ready: Ready, **tls: Any) -> None:
-    """Serve the application to this machine until the process is stopped.
+    """Serve the application until the process is stopped.
 
-    `tls` are uvicorn's `ssl_…`.
+    To this machine alone by its names alone; elsewhere a server may be called anything, and the
+    application has to know who may call. `tls` are uvicorn's `ssl_…`.
     """
-    config = uvicorn.Config(guarded(app), log_level="warning", access_log=False, **tls)
+    app = guarded(app) if listener.getsockname()[0] == entry.HOST else app
+    config = uvicorn.Config(app, log_level="warning", access_log=False, **tls)
     entry.run(_Announcing(config, ready).serve(sockets=[listener]))
 
 
-def serve(app: Any, options: argparse.Namespace, lines: entry.Lines, **tls: Any) -> None:
+def serve(
+    app: Any, options: argparse.Namespace, lines: entry.Lines, host: str = entry.HOST, **tls: Any
+) -> None:
     """Serve the application at the port of the options; it is called `mcp`."""
-    listener = entry.listen(options.port)
+    listener = entry.listen(options.port, host)
     ports = {"mcp": listener.getsockname()[1]}
     run(app, listener, lambda: entry.announce(ports, lines, options.ready_file), **tls)

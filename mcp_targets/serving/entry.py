@@ -54,16 +54,16 @@ def shown(title: str, **faces: str) -> Lines:
     return lines
 
 
-def listen(port: int) -> socket.socket:
-    """Return a socket bound to 127.0.0.1; port 0 is any free one. Raises SystemExit."""
+def listen(port: int, host: str = HOST) -> socket.socket:
+    """Return a socket bound to an IPv4 address; port 0 is any free one. Raises SystemExit."""
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listener.bind((HOST, port))
+        listener.bind((host, port))
     except OSError as error:
         listener.close()
         raise SystemExit(
-            f"cannot use port {port}: {error.strerror}. Choose another --port"
+            f"cannot use port {port} of {host}: {error.strerror}. Choose another --port"
         ) from error
     return listener
 

@@ -50,10 +50,10 @@ def _slots(turn: RecordedTurn) -> Iterator[tuple[float, bool]]:
     not come. After a good one nobody wanted anything, and it does not count.
     """
     began, ok = Counter[int](), Counter[int]()
-    for (kind, name, cls), part in turn.parts.items():
-        if kind == SLOT and (cls in ENDED or cls == DROPPED):
-            began[int(name)] += part.n
-            ok[int(name)] += part.n if cls == OK else 0
+    for key, part in turn.parts.items():
+        if key.kind == SLOT and (key.cls in ENDED or key.cls == DROPPED):
+            began[int(key.name)] += part.n
+            ok[int(key.name)] += part.n if key.cls == OK else 0
     length_s = min(turn.started.planned_s, turn.observed_s)
     bad = False
     for slot in range(max(math.ceil(length_s), max(began, default=-1) + 1)):

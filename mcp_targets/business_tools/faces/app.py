@@ -41,6 +41,7 @@ def bare(offered: mcp_face.Tools) -> App:
 
 
 def _sessions(server: Any) -> StreamableHTTPSessionManager:
-    server.streamable_http_app()  # makes the session manager
+    # Makes the session manager. By which names this machine may be called, `asgi` looks at.
+    server.streamable_http_app(host="0.0.0.0")  # noqa: S104 -- binds nothing
     manager: StreamableHTTPSessionManager = server.session_manager
     return manager
