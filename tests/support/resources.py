@@ -17,7 +17,7 @@ MARKERS: Final = {
     "process": "starts processes of its own, and makes no load",
     "load": "makes a load run",
     "browser": "looks at a page with Chromium",
-    "database": "starts a PostgreSQL",
+    "database": "starts a PostgreSQL, a Redis or promtool, all of Debian",
     "network": "starts servers or suites of others, which npm and pip have installed",
 }
 STARTS: Final = {
@@ -26,7 +26,7 @@ STARTS: Final = {
 """What Python says before it starts a process, by whatever library."""
 NAMED: Final = {
     "browser": re.compile(r"/chromium$|/playwright/driver/"),
-    "database": re.compile(r"/(postgres|initdb)$"),
+    "database": re.compile(r"/(postgres|initdb|redis-server|promtool)$"),
     "network": re.compile(r"/\.cache/servers/|\bmcp_server_\w+$|fastmcp_app\.py$"),
 }
 """What is told by a command line: each marker by a word of it."""

@@ -100,6 +100,7 @@ def test_a_test_that_starts_a_process_without_its_marker_fails(tmp_path):
         (["/usr/bin/chromium", "--headless"], "browser"),
         (["/x/site-packages/playwright/driver/node", "cli.js"], "browser"),
         (["/usr/lib/postgresql/15/bin/initdb", "-D", "data"], "database"),
+        (["/usr/bin/redis-server", "--port", "1"], "database"),
         (["/x/bin/node", "/y/.cache/servers/node/node_modules/z/index.js"], "network"),
         (["python", "-m", "mcp_server_time"], "network"),
         (["python", "/tests/system/servers/fastmcp_app.py", "8000"], "network"),
