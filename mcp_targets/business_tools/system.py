@@ -5,9 +5,9 @@ import contextlib
 import time
 import traceback
 import uuid
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import structlog
 from pydantic import ValidationError
@@ -17,9 +17,10 @@ from mcp_targets.business_tools.access.addresses import check_target
 from mcp_targets.business_tools.access.audit import Audit
 from mcp_targets.business_tools.database.connection import Database
 from mcp_targets.business_tools.errors import Refused, ToolFailure
+from mcp_targets.business_tools.resilience.breaker import Breakers
 from mcp_targets.business_tools.resilience.cache import Answers
 from mcp_targets.business_tools.resilience.limits import RateLimiter
-from mcp_targets.business_tools.resilience.pools import Pools
+from mcp_targets.business_tools.resilience.pools import CHECK_S, Pools, PoolStatistics
 from mcp_targets.business_tools.settings import Settings
 from mcp_targets.business_tools.telemetry import Metrics
 from mcp_targets.business_tools.tools import catalog
@@ -30,6 +31,7 @@ from mcp_targets.business_tools.upstreams.oauth import OAuthTenants
 from mcp_targets.business_tools.webhooks.outgoing import Outgoing
 from mcp_targets.business_tools.webhooks.subscriptions import Subscriptions
 
+T = TypeVar("T")
 LOOK_EVERY_S: Final = 0.5
 _log = structlog.get_logger()
 
@@ -73,67 +75,61 @@ class Sources:
 class Machinery:
     """One set of mechanisms and tools, by one reading of the sources."""
 
-    def __init__(self, sources: Sources) -> None:
-        """Read everything. Raises ValueError for what cannot be used."""
+    def __init__(self, sources: Sources, before: "Machinery | None" = None) -> None:
+        """Read everything. Raises ValueError for what cannot be used.
+
+        What stays as it is goes on with what it knows: connections, answers, counts, tokens.
+        """
         self.settings = now = sources.settings()
+        self._before = before
         providers = sources.provider_files()
         for name, secret in now.secrets.items():
             if name in providers and providers[name].auth.kind not in ("oauth2", "none"):
                 pattern = providers[name].auth.key_format
                 settings.check_key(name, pattern, secret.get_secret_value())
-        redis_url = now.redis_url.get_secret_value()
-        self.database = Database(
-            now.mongodb_uri.get_secret_value(), kept=now.on("pool"), read_only=now.read_only
-        )
+        redis, uri = now.redis_url.get_secret_value(), now.mongodb_uri.get_secret_value()
+        pool, only = now.on("pool"), now.read_only
+        self.parts: dict[tuple[Any, ...], Any] = {}
+        part = self._part
+        self.database = part(Database, uri, kept=pool, read_only=only)
+        self.clients = part(RateLimiter, "CLIENT_RATE_LIMITED", redis)
         self.upstreams = Upstreams(
             providers,
-            Pools(kept=now.on("pool")),
+            part(Pools, kept=pool),
             self._secret,
             addresses=sources.addresses,
-            answers=Answers(redis_url) if now.on("cache") else None,
-            limiter=RateLimiter("RATE_LIMITED", redis_url) if now.on("limits") else None,
-            breakers=now.on("breaker"),
+            answers=part(Answers, redis) if now.on("cache") else None,
+            limiter=part(RateLimiter, "RATE_LIMITED", redis) if now.on("limits") else None,
+            breakers=part(Breakers) if now.on("breaker") else None,
             retry=now.on("retry"),
             oauth={
-                name: OAuthTenants(
-                    name, sources.addresses.get(name, one.base_url), name, self._secret(name)
-                )
+                name: part(OAuthTenants, name, address, name, self._secret(name))
                 for name, one in providers.items()
                 if one.auth.kind == "oauth2"
+                for address in [sources.addresses.get(name, one.base_url)]
             },
         )
+        self._before = None
         self.tools: dict[str, Tool] = {
             **catalog.TEN,
             **catalog.declared(providers),
             **plugins.load(sources.plugins),
         }
-        self._calls = 0
-        self._retired = False
+        self.calls = 0
 
-    @contextlib.asynccontextmanager
-    async def used(self) -> AsyncIterator[None]:
-        """Keep it while a call goes through it."""
-        self._calls += 1
-        try:
-            yield
-        finally:
-            self._calls -= 1
-            await self._close_if_idle()
+    async def close(self, but: "Machinery | None" = None) -> None:
+        """Close all parts but those of another one."""
+        for what, part in self.parts.items():
+            if but is None or but.parts.get(what) is not part:
+                await part.close()
 
-    async def retire(self) -> None:
-        """Close it when its last call has ended."""
-        self._retired = True
-        await self._close_if_idle()
-
-    async def _close_if_idle(self) -> None:
-        if self._retired and not self._calls:
-            await self.upstreams.pools.close()
-            await self.database.close()
-            for tenants in self.upstreams.oauth.values():
-                await tenants.close()
-            for kept in (self.upstreams.answers, self.upstreams.limiter):
-                if kept is not None:
-                    await kept.close()
+    def _part(self, kind: Callable[..., T], *given: Any, **more: Any) -> T:
+        """Return a part: the one from before, if that was made of the same."""
+        what = (kind, given, *more.items())
+        known = self._before.parts.get(what) if self._before is not None else None
+        self.parts[what] = known if known is not None else kind(*given, **more)
+        made: T = self.parts[what]
+        return made
 
     def _secret(self, provider: str) -> str:
         known = self.settings.secrets.get(provider)
@@ -148,9 +144,9 @@ class BusinessTools:
         self._sources = sources
         self._stamp = sources.stamp()
         self._machinery = Machinery(sources)
+        self._retired: list[Machinery] = []
         self.metrics = Metrics()
-        self.audit = Audit(audit if self.settings.on("audit") else None)
-        self.clients = RateLimiter("CLIENT_RATE_LIMITED", self._redis())
+        self.audit = Audit(audit, lambda: self.settings.on("audit"))
         self.subscriptions = Subscriptions()
         self.outgoing = Outgoing(self.subscriptions, self.check_target)
         self.reloads = 0
@@ -167,9 +163,9 @@ class BusinessTools:
     def tools(self) -> dict[str, Tool]:
         return self._machinery.tools
 
-    async def check_target(self, url: str) -> None:
-        """Raise Refused for an address that webhooks must not go to."""
-        await check_target(url, self.settings.allowed_hosts)
+    async def check_target(self, url: str) -> str:
+        """Return the host to connect to for a webhook's address. Raises Refused."""
+        return await check_target(url, self.settings.allowed_hosts)
 
     async def call(
         self, name: str, arguments: dict[str, Any], client: str = "", request_id: str = ""
@@ -183,8 +179,8 @@ class BusinessTools:
             raise Refused("UNKNOWN_TOOL", f"there is no tool {name}"[:200], hint, status=404)
         status = "ok"
         try:
-            async with machinery.used():
-                answer = await self._run(machinery, tool, arguments, client)
+            machinery.calls += 1
+            answer = await self._run(machinery, tool, arguments, client)
         except ToolFailure as failure:
             status = failure.code
             _log.info("call failed", tool=name, code=failure.code, request_id=request_id)
@@ -198,12 +194,14 @@ class BusinessTools:
             message = f"the server failed: {kind}"
             raise ToolFailure("INTERNAL", message, "Tell the request_id.", status=500) from error
         finally:
+            machinery.calls -= 1
             self.metrics.calls.labels(name, "ok" if status == "ok" else "error").inc()
             self.metrics.latency.labels(name).observe(time.perf_counter() - began)
-            if self.settings.on("audit"):
-                self.audit.write(
-                    "operation", client, request_id, tool=name, names=sorted(arguments), end=status
-                )
+            self.audit.write(
+                "operation", client, request_id, tool=name, names=sorted(arguments), end=status
+            )
+            if self._retired:
+                await self._close_idle()
         self.outgoing.emit(f"{name}.done", {"request_id": request_id, "cached": answer["cached"]})
         return answer
 
@@ -237,7 +235,7 @@ class BusinessTools:
         What cannot be used is told in the log, and the old goes on; then False is returned.
         """
         try:
-            fresh = Machinery(self._sources)
+            fresh = Machinery(self._sources, self._machinery)
         except ValueError as error:
             _log.warning("reload refused", why=str(error))
             self.audit.write("configuration_change", "files", end="refused")
@@ -250,20 +248,29 @@ class BusinessTools:
         ]
         self.audit.write("configuration_change", "files", end="applied", settings=changed)
         self.reloads += 1
-        await old.retire()
+        self._retired.append(old)
+        await self._close_idle()
         return True
+
+    async def _close_idle(self) -> None:
+        # The oldest first: those after it may have the same parts.
+        while self._retired and not self._retired[0].calls:
+            old = self._retired.pop(0)
+            await old.close(but=self._retired[0] if self._retired else self._machinery)
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Serve: look for changes, and close everything at the end."""
-        looking = asyncio.create_task(self._look())
+        tasks = [asyncio.create_task(one()) for one in (self._look, self._check)]
         try:
             yield
         finally:
-            looking.cancel()
+            for task in tasks:
+                task.cancel()
             await self.outgoing.close()
-            await self.clients.close()
-            await self._machinery.retire()
+            left = [*self._retired, self._machinery]
+            for machinery, after in zip(left, [*left[1:], None], strict=True):
+                await machinery.close(but=after)
             self.audit.close()
 
     async def _look(self) -> None:
@@ -275,16 +282,23 @@ class BusinessTools:
                     self._stamp = stamp
                     await self.reload()
 
-    def _redis(self) -> str:
-        return self.settings.redis_url.get_secret_value()
+    async def _check(self) -> None:
+        while True:
+            await asyncio.sleep(CHECK_S)
+            await self._machinery.upstreams.pools.check()
+
+    def pools(self) -> dict[str, PoolStatistics]:
+        """Return what all connections do: of providers, of the database and of Redis."""
+        now = self._machinery
+        found = {**now.upstreams.pools.statistics, "mongodb": now.database.pool}
+        return found | ({"redis": now.clients.pool} if self.settings.redis_url else {})
 
     def observe(self) -> None:
         """Bring the metrics that are read, not counted, up to date."""
         upstreams = self._machinery.upstreams
-        for name, pool in upstreams.pools.statistics().items():
+        for name, pool in self.pools().items():
             self.metrics.connections.labels(name).set(pool.in_use)
-        self.metrics.connections.labels("mongodb").set(self._machinery.database.in_use)
-        for name, breaker in upstreams.breakers.items():
+        for name, breaker in (upstreams.breakers or {}).items():
             self.metrics.circuits.labels(name).set(breaker.state == "open")
         if (answers := upstreams.answers) is not None:
             for kind in ("hits", "misses", "shared"):

@@ -30,11 +30,11 @@ async def resolved(host: str, port: int) -> list[str]:
     return [str(address[4][0]) for address in found]
 
 
-async def check_target(url: str, hosts: Sequence[str], resolve: Resolve = resolved) -> None:
-    """Raise Refused unless the server may send something to a URL that a caller gave.
+async def check_target(url: str, hosts: Sequence[str], resolve: Resolve = resolved) -> str:
+    """Return the host to connect to for a URL that a caller gave. Raises Refused.
 
-    All its addresses must be public, except for the `hosts` that the settings name, as HOST or
-    HOST:PORT.
+    All its addresses must be public, and one of them is returned: asked again, a name might have
+    another. Except for the `hosts` that the settings name, as HOST or HOST:PORT.
     """
     try:
         parts = urlsplit(url)
@@ -42,7 +42,7 @@ async def check_target(url: str, hosts: Sequence[str], resolve: Resolve = resolv
     except ValueError:
         raise _refused("it cannot be read") from None
     if host in hosts or f"{host}:{port}" in hosts:
-        return
+        return host
     if parts.scheme != "https":
         raise _refused("only https is allowed")
     if not host or parts.username is not None:
@@ -53,6 +53,7 @@ async def check_target(url: str, hosts: Sequence[str], resolve: Resolve = resolv
         raise _refused("its host is unknown") from None
     if not found or not all(ipaddress.ip_address(one).is_global for one in found):
         raise _refused("its host is not public")
+    return found[0]
 
 
 def _refused(why: str) -> Refused:

@@ -33,9 +33,9 @@ class Guard:
         app: App,
         settings: Callable[[], Settings],
         audit: Audit,
-        limiter: RateLimiter,
+        limiter: Callable[[], RateLimiter],
     ) -> None:
-        """Take a function for the settings: they can change."""
+        """Take functions for what can change."""
         self._app = app
         self._settings = settings
         self._audit = audit
@@ -52,7 +52,7 @@ class Guard:
         try:
             scope[WHO] = client = self._client(scope, headers, settings)
             if settings.on("client_limits"):
-                await self._limiter.admit(client, [settings.client_rate])
+                await self._limiter().admit(client, [settings.client_rate])
             if settings.on("timeouts"):
                 receive = await _bounded(headers, receive, settings.body_limit)
         except ToolFailure as failure:

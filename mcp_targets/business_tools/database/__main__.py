@@ -3,10 +3,30 @@
 import asyncio
 import logging
 import time
+from typing import Any
 
+from bson import Decimal128
 from nx_27017 import NeoSQLiteHandler, run_server
 
 from mcp_targets.serving import entry
+
+
+class _Handler(NeoSQLiteHandler):  # type: ignore[misc]
+    """Keeps decimals, of which SQLite has none, as Extended JSON writes them."""
+
+    def _convert_objectids(self, doc: Any) -> Any:
+        return _written(super()._convert_objectids(doc))
+
+
+def _written(value: Any) -> Any:
+    match value:
+        case Decimal128():
+            return {"$numberDecimal": str(value)}
+        case dict():
+            return {name: _written(inside) for name, inside in value.items()}
+        case list():
+            return [_written(inside) for inside in value]
+    return value
 
 
 def main() -> None:
@@ -25,7 +45,7 @@ async def _serve(options: object) -> None:
     if not port:
         with entry.listen(0) as free:
             port = free.getsockname()[1]
-    serving = asyncio.create_task(run_server(entry.HOST, port, NeoSQLiteHandler(":memory:")))
+    serving = asyncio.create_task(run_server(entry.HOST, port, _Handler(":memory:")))
     deadline = time.monotonic() + 10
     while not await _accepts(port) and not serving.done() and time.monotonic() < deadline:
         await asyncio.sleep(0.02)

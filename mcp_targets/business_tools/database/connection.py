@@ -11,10 +11,12 @@ from pymongo.errors import BulkWriteError, ConnectionFailure, PyMongoError
 
 from mcp_targets.business_tools.database.queries import DatabaseQuery, run
 from mcp_targets.business_tools.errors import Refused, Unavailable
+from mcp_targets.business_tools.resilience.pools import CHECK_S, KEPT_S, MOST, PoolStatistics
 
 MOST_BYTES: Final = 1_000_000
 """Of an answer's JSON."""
 _SELECTION_MS: Final = 2000
+_HINT: Final = "See MongoDB's manual for the operator."
 
 
 class Database:
@@ -25,15 +27,15 @@ class Database:
         self._kept = kept
         self._read_only = read_only
         self._client: AsyncMongoClient[dict[str, Any]] | None = None
-        self.in_use = 0
+        self.pool = PoolStatistics()
 
     async def query(self, query: DatabaseQuery) -> dict[str, Any]:
         """Return a query's result. Raises ToolFailure."""
         query.check(read_only=self._read_only)
-        self.in_use += 1
         try:
-            async with self._connected() as client:
-                result = await run(client[query.database][query.collection], query)
+            with self.pool.used(ConnectionFailure):
+                async with self._connected() as client:
+                    result = await run(client[query.database][query.collection], query)
         except ConnectionFailure as error:
             raise Unavailable(
                 "DATABASE_UNAVAILABLE", "the database gives no answer", sent=True
@@ -48,9 +50,7 @@ class Database:
             if "duplicate key" in said.lower() or "unique" in said.lower():
                 message = "there is one with this key"
                 raise Refused("DATABASE_DUPLICATE", message, status=409) from error
-            raise Refused("DATABASE_REFUSED", said, _hint(said)) from error
-        finally:
-            self.in_use -= 1
+            raise Refused("DATABASE_REFUSED", said, _HINT) from error
         if len(json.dumps(result)) > MOST_BYTES:
             hint = "Ask for less by options.limit or options.projection."
             raise Refused("DATABASE_ANSWER_TOO_LARGE", "the answer is over 1 MB", hint, status=413)
@@ -80,7 +80,12 @@ class Database:
 
     def _new(self) -> AsyncMongoClient[dict[str, Any]]:
         return AsyncMongoClient(
-            self._uri, serverSelectionTimeoutMS=_SELECTION_MS, tz_aware=True, maxPoolSize=100
+            self._uri,
+            serverSelectionTimeoutMS=_SELECTION_MS,
+            tz_aware=True,
+            maxPoolSize=MOST,
+            maxIdleTimeMS=int(KEPT_S * 1000),
+            heartbeatFrequencyMS=CHECK_S * 1000,
         )
 
 
@@ -90,9 +95,3 @@ def _said(error: Exception) -> str:
         written = error.details.get("writeErrors") or [{}]
         return str(written[0].get("errmsg", "the insertion failed"))[:300]
     return str(error).partition(", full error")[0][:300]
-
-
-def _hint(said: str) -> str:
-    if "Decimal128" in said:
-        return "The embedded database keeps no decimals: use numbers or texts, or another MongoDB."
-    return "See MongoDB's manual for the operator."

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from mcp_targets.business_tools.errors import Refused
 
-RUN_CODE: Final = frozenset({"$where", "$function", "$accumulator", "$jsonSchema.$where"})
+RUN_CODE: Final = frozenset({"$where", "$function", "$accumulator"})
 WRITE: Final = frozenset({"$out", "$merge"})
 _MOST_DEEP: Final = 20
 

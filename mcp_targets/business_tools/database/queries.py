@@ -20,6 +20,7 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z_][\w-]{0,62}$")]
 MOST: Final = 1000
 """Documents in one answer, or in one insertion."""
 TIMEOUT_MS: Final = 5000
+SYSTEM: Final = frozenset({"admin", "config", "local"})
 WRITES: Final = frozenset({"insert", "update", "delete"})
 
 
@@ -54,6 +55,10 @@ class DatabaseQuery(BaseModel):
 
     def check(self, *, read_only: bool) -> None:
         """Raise Refused for what can never be asked."""
+        if self.database in SYSTEM:
+            hint = "Use a database of your own."
+            message = f"{self.database} is the database's own"
+            raise Refused("DATABASE_SYSTEM", message, hint, status=403)
         if read_only and self.operation in WRITES:
             raise Refused("DATABASE_READ_ONLY", "the database may only be read", status=403)
         missing = {

@@ -31,7 +31,7 @@ def build(system: BusinessTools) -> App:
         mcps = scope["type"] == "http" and scope["path"] == MCP_PATH
         await (mcp if mcps else rest)(scope, receive, send)
 
-    return Guard(both, lambda: system.settings, system.audit, system.clients)
+    return Guard(both, lambda: system.settings, system.audit, lambda: system.machinery.clients)
 
 
 def bare(offered: mcp_face.Tools) -> App:

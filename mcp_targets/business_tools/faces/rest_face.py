@@ -106,17 +106,19 @@ def _add_health(app: FastAPI, system: BusinessTools) -> None:
     async def statistics() -> dict[str, Any]:
         """Show what the mechanisms have done."""
         upstreams = system.machinery.upstreams
-        pools = {name: one.model_dump() for name, one in upstreams.pools.statistics().items()}
+        pools = {
+            name: one.model_dump(exclude={"used_at_s"}) for name, one in system.pools().items()
+        }
         circuits = {
             name: {"state": one.state, "opened": one.opened, "refused": one.refused}
-            for name, one in upstreams.breakers.items()
+            for name, one in (upstreams.breakers or {}).items()
         }
         found: dict[str, Any] = {"pools": pools, "circuits": circuits, "retries": upstreams.retries}
         if (answers := upstreams.answers) is not None:
             found["cache"] = {name: getattr(answers, name) for name in ("hits", "misses", "shared")}
         limiter = upstreams.limiter
         found["limited"] = {"providers": limiter.refused if limiter else 0}
-        found["limited"]["clients"] = system.clients.refused
+        found["limited"]["clients"] = system.machinery.clients.refused
         return {**found, "reloads": system.reloads, "audit": system.audit.counts}
 
 
@@ -125,10 +127,11 @@ async def _checks(system: BusinessTools) -> dict[str, str]:
     checks = {"database": "ok" if await system.machinery.database.ping() else "failing"}
     if upstreams.answers is not None:
         checks["cache"] = "ok" if await upstreams.answers.ping() else "failing"
-    for name, pool in upstreams.pools.statistics().items():
-        breaker = upstreams.breakers.get(name)
-        bad = breaker.state != "closed" if breaker is not None else not pool.healthy
-        checks[name] = "failing" if bad else "ok"
+    for name, pool in upstreams.pools.statistics.items():
+        open_ = upstreams.breakers is not None and upstreams.breakers[name].state != "closed"
+        checks[name] = (
+            "failing" if open_ or (upstreams.breakers is None and not pool.healthy) else "ok"
+        )
     return checks
 
 

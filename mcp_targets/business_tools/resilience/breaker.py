@@ -4,6 +4,7 @@ Written here for the half-open state: of 100 calls at once, purgatory 3.0 and py
 let 100 through to the provider that has just failed; this one lets through a single probe.
 """
 
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Final, Literal
@@ -96,3 +97,14 @@ class Breaker:
             self._opened_at = None
         if self._opened_at is None:
             self._failed = 0
+
+
+class Breakers(dict[str, Breaker]):
+    """Those of all providers, by name; one is made when it is first asked for."""
+
+    def __missing__(self, provider: str) -> Breaker:
+        self[provider] = Breaker(provider, time.monotonic)
+        return self[provider]
+
+    async def close(self) -> None:
+        """Let go of nothing: there are no connections."""

@@ -9,12 +9,11 @@ from typing import Any, Final, Generic, TypeVar
 
 from cashews import Cache
 
+from mcp_targets.business_tools.resilience.pools import CHECK_S
+
 T = TypeVar("T")
 
 MEMORY: Final = "mem://?size=10000&check_interval=60"
-SEARCH_S: Final = 3600.0
-ENRICHMENT_S: Final = 86_400.0
-CONTACTS_S: Final = 300.0
 
 
 class SingleFlight(Generic[T]):
@@ -54,7 +53,8 @@ class Answers:
     def __init__(self, url: str = "") -> None:
         """`url` is `redis://…`; empty is this process's memory."""
         self._cache = Cache()
-        self._cache.setup(url or MEMORY)
+        watched: dict[str, Any] = {"health_check_interval": CHECK_S} if url else {}
+        self._cache.setup(url or MEMORY, **watched)
         self._flights: SingleFlight[dict[str, Any]] = SingleFlight()
         self.hits = 0
         self.misses = 0

@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field
 from redis.asyncio import ConnectionPool
 
 from mcp_targets.business_tools.errors import Limited
+from mcp_targets.business_tools.resilience.pools import CHECK_S, PoolStatistics
 
 
 class RateLimit(BaseModel, frozen=True, extra="forbid"):
@@ -29,8 +30,9 @@ class RateLimiter:
 
     def __init__(self, code: str, url: str = "") -> None:
         self._code = code
-        self._pool = ConnectionPool.from_url(url) if url else None
+        self._pool = ConnectionPool.from_url(url, health_check_interval=CHECK_S) if url else None
         self._windows = MovingWindowRateLimiter(_storage(url, self._pool))
+        self.pool = PoolStatistics()
         self.refused = 0
         self.unknown = 0
         """How often the storage gave no answer."""
@@ -41,7 +43,8 @@ class RateLimiter:
         Where counts cannot be had, all are admitted: a Redis that is down stops no business.
         """
         try:
-            await self._admit(name, limits)
+            with self.pool.used(StorageError):
+                await self._admit(name, limits)
         except StorageError:
             self.unknown += 1
 

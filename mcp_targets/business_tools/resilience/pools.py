@@ -1,7 +1,8 @@
 """Connections to providers, kept and watched; or, with the pool off, one for each request."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Final
 
 import httpx2
@@ -9,24 +10,42 @@ from pydantic import BaseModel
 
 MOST: Final = 100
 KEPT_S: Final = 60.0
+CHECK_S: Final = 30
+"""How often connections that nobody uses are looked at."""
 TIMEOUT_S: Final = 10.0
 
 
 class PoolStatistics(BaseModel):
-    """What a provider's pool has done."""
+    """What a pool has done; of providers, of the database and of Redis."""
 
     requests: int = 0
     failed: int = 0
     """Requests that no reply came to."""
     in_use: int = 0
     most_in_use: int = 0
+    closed: int = 0
+    """How often its connections were closed by a check."""
+    healthy: bool = True
+    """Whether the last request was answered."""
+    used_at_s: float = 0.0
 
-    @property
-    def healthy(self) -> bool:
-        """Tell whether the last request was answered."""
-        return not self.failed_last
-
-    failed_last: bool = False
+    @contextmanager
+    def used(self, failures: type[Exception]) -> Iterator[None]:
+        """Count a request; `failures` are raised where no reply came."""
+        self.requests += 1
+        self.in_use += 1
+        self.most_in_use = max(self.most_in_use, self.in_use)
+        try:
+            yield
+        except failures:
+            self.failed += 1
+            self.healthy = False
+            raise
+        else:
+            self.healthy = True
+        finally:
+            self.in_use -= 1
+            self.used_at_s = time.monotonic()
 
 
 class Pools:
@@ -37,28 +56,26 @@ class Pools:
         self._kept = kept
         self._more = {"timeout": timeout_s, "trust_env": False, "follow_redirects": False, **more}
         self._clients: dict[str, httpx2.AsyncClient] = {}
-        self._statistics: dict[str, PoolStatistics] = {}
-
-    def statistics(self) -> dict[str, PoolStatistics]:
-        return self._statistics
+        self.statistics: dict[str, PoolStatistics] = {}
 
     async def send(self, provider: str, method: str, url: str, **parts: Any) -> httpx2.Response:
         """Send a request to a provider. Raises httpx2.HTTPError."""
-        counted = self._statistics.setdefault(provider, PoolStatistics())
-        counted.requests += 1
-        counted.in_use += 1
-        counted.most_in_use = max(counted.most_in_use, counted.in_use)
-        try:
+        counted = self.statistics.setdefault(provider, PoolStatistics())
+        with counted.used(httpx2.HTTPError):
             async with self._client(provider) as client:
-                reply = await client.request(method, url, **parts)
-        except httpx2.HTTPError:
-            counted.failed += 1
-            counted.failed_last = True
-            raise
-        finally:
-            counted.in_use -= 1
-        counted.failed_last = False
-        return reply
+                return await client.request(method, url, **parts)
+
+    async def check(self) -> None:
+        """Close connections that nobody has used for a minute, or that failed last.
+
+        A provider may have closed them at its end; a new one is opened for the next request.
+        """
+        now = time.monotonic()
+        for provider, seen in self.statistics.items():
+            stale = not seen.healthy or now >= seen.used_at_s + KEPT_S
+            if stale and not seen.in_use and provider in self._clients:
+                seen.closed += 1
+                await self._clients.pop(provider).aclose()
 
     @asynccontextmanager
     async def _client(self, provider: str) -> AsyncIterator[httpx2.AsyncClient]:

@@ -1,15 +1,14 @@
 """Ask a provider: through cache, rate limit, breaker and retry, each of which may be off."""
 
-import time
 import uuid
 from collections.abc import Callable, Mapping
-from contextlib import nullcontext
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Any, Protocol
 
 import httpx2
 
 from mcp_targets.business_tools.errors import Refused
-from mcp_targets.business_tools.resilience.breaker import Breaker
+from mcp_targets.business_tools.resilience.breaker import Breakers
 from mcp_targets.business_tools.resilience.cache import Answers, key
 from mcp_targets.business_tools.resilience.limits import RateLimiter
 from mcp_targets.business_tools.resilience.pools import Pools
@@ -45,7 +44,7 @@ class Upstreams:
         addresses: Mapping[str, str] | None = None,
         answers: Answers | None = None,
         limiter: RateLimiter | None = None,
-        breakers: bool = True,
+        breakers: Breakers | None = None,
         retry: bool = True,
         oauth: Mapping[str, OAuthTenants] | None = None,
     ) -> None:
@@ -54,17 +53,12 @@ class Upstreams:
         self.pools = pools
         self.answers = answers
         self.limiter = limiter
-        self.breakers: dict[str, Breaker] = {}
+        self.breakers = breakers
         self.oauth = oauth or {}
         self.retries = 0
         self._secret = secret
         self._addresses = addresses or {}
-        self._breaking = breakers
         self._retrying = retry
-
-    def replace(self, providers: Mapping[str, Provider]) -> None:
-        """Use other provider files; calls under way go on with those they began with."""
-        self.providers = providers
 
     async def ask(
         self, provider: str, operation: str, arguments: Arguments, *, tenant: str = ""
@@ -92,7 +86,7 @@ class Upstreams:
         async def attempt() -> dict[str, Any]:
             if self.limiter is not None:
                 await self.limiter.admit(about.provider, about.rate_limits)
-            async with self._breaker(about).call() if self._breaking else nullcontext():
+            async with self._breaker(about.provider):
                 return await self._send(about, one, arguments, tenant, again)
 
         def count() -> None:
@@ -101,11 +95,8 @@ class Upstreams:
         policy = about.retry if self._retrying else ONCE
         return await retried(attempt, policy, idempotent=one.repeatable, on_retry=count)
 
-    def _breaker(self, about: Provider) -> Breaker:
-        name = about.provider
-        return self.breakers.get(name) or self.breakers.setdefault(
-            name, Breaker(name, time.monotonic)
-        )
+    def _breaker(self, name: str) -> AbstractAsyncContextManager[None]:
+        return nullcontext() if self.breakers is None else self.breakers[name].call()
 
     async def _send(
         self, about: Provider, one: Operation, arguments: Arguments, tenant: str, again: str

@@ -2,13 +2,16 @@
 
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
+import httpx2
 from authlib.integrations.base_client.errors import OAuthError
 from authlib.integrations.httpx_client import AsyncOAuth2Client
 
 from mcp_targets.business_tools.errors import Refused, ToolFailure
+from mcp_targets.business_tools.upstreams.exchange import unreachable
 
 LEEWAY_S: Final = 30
 _STATE_S: Final = 600.0
@@ -57,8 +60,13 @@ class OAuthTenants:
         if not tenant or until < time.time():
             raise Refused("OAUTH_STATE_UNKNOWN", "nobody asked for this, or too long ago")
         client = self._new()
-        await self._fetch(client, grant_type="authorization_code", code=code)
-        self._clients[tenant] = client
+        try:
+            with self._told():
+                await client.fetch_token(grant_type="authorization_code", code=code)
+            client, self._clients[tenant] = self._clients.get(tenant, client), client
+        finally:
+            if client is not self._clients.get(tenant):
+                await client.aclose()
         return tenant
 
     async def token(self, tenant: str = "") -> str:
@@ -75,28 +83,26 @@ class OAuthTenants:
                 raise Refused("OAUTH_NOT_AUTHORISED", message, hint, provider=self._provider)
             client = self._clients[tenant] = self._new()
             client.token = {"access_token": "", "expires_at": 1}
-        try:
+        with self._told():
             await client.ensure_active_token(client.token)
-        except OAuthError as error:
-            raise self._failed(error) from error
         return str(client.token["access_token"])
 
     async def close(self) -> None:
         for client in self._clients.values():
             await client.aclose()
 
-    async def _fetch(self, client: AsyncOAuth2Client, **what: str) -> None:
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Raise ToolFailure for what goes wrong with a token."""
         try:
-            await client.fetch_token(**what)
+            yield
         except OAuthError as error:
-            await client.aclose()
-            raise self._failed(error) from error
-
-    def _failed(self, error: OAuthError) -> ToolFailure:
-        return ToolFailure(
-            f"{self._provider.upper()}_AUTH_FAILED",
-            f"{self._provider} gave no token: {error.error}",
-            "Authorise again, or check the client's id and secret.",
-            status=502,
-            provider=self._provider,
-        )
+            raise ToolFailure(
+                f"{self._provider.upper()}_AUTH_FAILED",
+                f"{self._provider} gave no token: {error.error}"[:200],
+                "Authorise again, or check the client's id and secret.",
+                status=502,
+                provider=self._provider,
+            ) from error
+        except (httpx2.HTTPError, ValueError) as error:
+            raise unreachable(self._provider, error) from error

@@ -18,14 +18,14 @@ POLICY: Final = RetryPolicy(attempts=5, first_wait_s=0.5, most_wait_s=30)
 _TIMEOUT_S: Final = 5.0
 _MOST_WAITING: Final = 1000
 
-Check = Callable[[str], Awaitable[None]]
+Check = Callable[[str], Awaitable[str]]
 
 
 class Outgoing:
     """Send events to those who want them. The receiver may see one twice: its id is the same."""
 
     def __init__(self, subscriptions: Subscriptions, check: Check, **more: Any) -> None:
-        """`check` refuses addresses, also those that changed since; `more` goes to httpx2."""
+        """`check` returns where to connect to, or refuses; `more` goes to httpx2."""
         self._subscriptions = subscriptions
         self._check = check
         self._client = httpx2.AsyncClient(timeout=_TIMEOUT_S, trust_env=False, **more)
@@ -59,15 +59,22 @@ class Outgoing:
         content = json.dumps(body).encode()
 
         async def attempt() -> None:
-            await self._check(subscription.url)
+            url = httpx2.URL(subscription.url)
+            host = await self._check(subscription.url)
             secret = subscription.secret.get_secret_value()
             headers = {
                 "content-type": "application/json",
+                "host": url.netloc.decode(),
                 "x-webhook-id": body["id"],
                 "x-webhook-signature": sign(secret, content, time.time()),
             }
             try:
-                reply = await self._client.post(subscription.url, content=content, headers=headers)
+                reply = await self._client.post(
+                    url.copy_with(host=host),
+                    content=content,
+                    headers=headers,
+                    extensions={"sni_hostname": url.host},
+                )
             except httpx2.HTTPError as error:
                 raise Unavailable("WEBHOOK_FAILED", "no answer", sent=True) from error
             if not reply.is_success:

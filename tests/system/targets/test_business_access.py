@@ -32,7 +32,8 @@ def through(path, requests, address="127.0.0.1", **given):
     async def main():
         audit = Audit(path)
         settings = Settings(**given)
-        guard = Guard(answered, lambda: settings, audit, RateLimiter("CLIENT_RATE_LIMITED"))
+        limiter = RateLimiter("CLIENT_RATE_LIMITED")
+        guard = Guard(answered, lambda: settings, audit, lambda: limiter)
         transport = httpx.ASGITransport(guard, client=(address, 1))
         async with httpx.AsyncClient(transport=transport, base_url="http://tools") as client:
             replies = [await client.request(*one[:2], **one[2]) for one in requests]
@@ -173,13 +174,14 @@ def test_the_server_is_not_sent_to_where_it_must_not_go(url, addresses):
 
 
 def test_public_addresses_and_named_hosts_are_allowed():
-    """By name, or by name and port."""
+    """By name, or by name and port; a public one by the address that was looked at."""
 
     async def resolve(_, __):
         return ["93.184.216.34"]
 
     async def main():
-        await check_target("https://example.org/hook", [], resolve)
-        await check_target("http://127.0.0.1:8000/hook", ["127.0.0.1:8000"], resolve)
+        assert await check_target("https://example.org/hook", [], resolve) == "93.184.216.34"
+        hosts = ["127.0.0.1:8000"]
+        assert await check_target("http://127.0.0.1:8000/hook", hosts, resolve) == "127.0.0.1"
 
     asyncio.run(main())

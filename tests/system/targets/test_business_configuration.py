@@ -10,7 +10,7 @@ import pytest
 from cryptography.fernet import Fernet
 
 from mcp_targets.business_tools import plugins, settings
-from mcp_targets.business_tools.errors import ToolFailure
+from mcp_targets.business_tools.errors import ToolFailure, Unavailable
 from mcp_targets.business_tools.system import BusinessTools, Sources
 from mcp_targets.business_tools.telemetry import redacted
 from mcp_targets.business_tools.upstreams import spec
@@ -127,6 +127,8 @@ def tenants(grants, lifetime_s=3600):
         await asyncio.sleep(1)
         if grants[-1].get("code") == "wrong":
             return httpx2.Response(400, json={"error": "invalid_grant"})
+        if grants[-1].get("code") == "late":
+            return httpx2.Response(503, text="<html>")
         token = {"token_type": "Bearer", "expires_in": lifetime_s}
         tokens = {"access_token": f"at{len(grants)}", "refresh_token": f"rt{len(grants)}"}
         return httpx2.Response(200, json=token | tokens)
@@ -179,6 +181,9 @@ def test_a_tenant_agrees_once_and_has_tokens_of_its_own():
             await oauth.callback(state, "wrong")
         assert failed.value.code == "CRM_AUTH_FAILED"
         assert CANARY not in str(failed.value.body("r"))
+        state = httpx2.URL(oauth.authorise("other")).params["state"]
+        with pytest.raises(Unavailable):
+            await oauth.callback(state, "late")
         await oauth.close()
 
     run(main)
@@ -195,6 +200,15 @@ def test_every_shipped_provider_file_is_complete():
         *("cloud", "monitoring", "marketing", "finance", "security"),
     }
     assert [one.provider for one in shipped.values() if not one.rate_limits] == []
+    kept = {
+        "websearch": 3600,
+        "clearbit": 86400,
+        "hunter": 86400,
+        "hubspot": 300,
+        "salesforce": 300,
+    }
+    for name, time_s in kept.items():
+        assert max(one.cache_s for one in shipped[name].operations.values()) == time_s
 
 
 @pytest.mark.parametrize(
@@ -296,6 +310,34 @@ def test_changes_are_applied_while_calls_are_under_way(tmp_path):
         assert [one["end"] for one in changes] == ["applied", "refused"]
         assert changes[0]["settings"] == ["cache"]
         assert len(written) == 23
+
+    run(main)
+
+
+def test_a_reload_forgets_nothing_that_stays_as_it_is(tmp_path):
+    """Open breakers, counts, answers and tenants' agreements go on; what changed is made anew."""
+    config = tmp_path / "settings.yaml"
+    config.write_text("{}")
+
+    async def main():
+        system = BusinessTools(Sources(file=config))
+        async with system.running():
+            before = system.machinery
+            breaker = before.upstreams.breakers["slack"]
+            config.write_text("{client_rate: {requests: 1, per_s: 1}, pool: 'off'}")
+            assert await system.reload()
+            after = system.machinery
+            assert after.upstreams.breakers["slack"] is breaker
+            for name in ("answers", "limiter"):
+                assert getattr(after.upstreams, name) is getattr(before.upstreams, name)
+            assert after.upstreams.oauth == before.upstreams.oauth != {}
+            assert after.clients is before.clients
+            assert after.database is not before.database
+            assert after.upstreams.pools is not before.upstreams.pools
+            config.write_text("{cache: 'off', secrets: {salesforce: another-client}}")
+            assert await system.reload()
+            assert system.machinery.upstreams.answers is None
+            assert system.machinery.upstreams.oauth != before.upstreams.oauth
 
     run(main)
 

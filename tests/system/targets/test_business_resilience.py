@@ -1,6 +1,8 @@
 """What keeps the business tools well when providers are not, each mechanism in virtual time."""
 
 import asyncio
+import contextlib
+import functools
 import time
 
 import httpx2
@@ -297,11 +299,53 @@ def test_pools_count_what_they_do():
         pools = Pools(kept=True, transport=httpx2.MockTransport(answer))
         url = "http://shop.test/up"
         await asyncio.gather(*(pools.send("shop", "GET", url) for _ in range(5)))
-        seen = pools.statistics()["shop"]
+        seen = pools.statistics["shop"]
         assert (seen.requests, seen.most_in_use, seen.in_use, seen.healthy) == (5, 5, 0, True)
         with pytest.raises(httpx2.ConnectError):
             await pools.send("shop", "GET", "http://shop.test/down")
         assert (seen.failed, seen.healthy) == (1, False)
         await pools.close()
+
+    run(main)
+
+
+def test_a_check_closes_connections_that_are_idle_or_failed():
+    """After a minute, or at once; never those in use, and the next request opens new ones."""
+
+    class Connections(httpx2.AsyncBaseTransport):
+        open = 0
+
+        async def __aenter__(self):
+            return self
+
+        async def handle_async_request(self, request):
+            await asyncio.sleep(1)
+            if request.url.path == "/down":
+                raise httpx2.ReadError("cut")
+            self.open = 1
+            return httpx2.Response(200, json={})
+
+        async def aclose(self):
+            self.open = 0
+
+    async def main():
+        connections = Connections()
+        pools = Pools(kept=True, transport=connections)
+        ask = functools.partial(pools.send, "shop", "GET")
+        seen = []
+        for path, pause in (("up", 59), ("up", 61), ("up", 0), ("down", 0)):
+            with contextlib.suppress(httpx2.ReadError):
+                await ask(f"http://shop.test/{path}")
+            await asyncio.sleep(pause)
+            under_way = asyncio.create_task(ask("http://shop.test/up")) if path == "down" else None
+            await asyncio.sleep(0.5 if under_way else 0)
+            await pools.check()
+            seen.append(connections.open)
+            await asyncio.gather(*filter(None, [under_way]))
+        assert (seen, pools.statistics["shop"].closed) == ([1, 0, 1, 1], 1)
+        with contextlib.suppress(httpx2.ReadError):
+            await ask("http://shop.test/down")
+        await pools.check()
+        assert (connections.open, pools.statistics["shop"].closed) == (0, 2)
 
     run(main)

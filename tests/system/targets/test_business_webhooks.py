@@ -22,7 +22,8 @@ URL = "https://shop.example.org/hook"
 
 
 async def anywhere(_):
-    """Allow every address."""
+    """Allow every address; that of the shop is a documentation's."""
+    return "203.0.113.9"
 
 
 def delivery(statuses, event="message.sent", check=anywhere):
@@ -43,6 +44,9 @@ def delivery(statuses, event="message.sent", check=anywhere):
         await outgoing.close()
         secret = added.secret.get_secret_value()
         for at, request in got:
+            assert str(request.url) == "https://203.0.113.9/hook"
+            assert request.headers["host"] == "shop.example.org"
+            assert request.extensions["sni_hostname"] == "shop.example.org"
             header = request.headers["x-webhook-signature"]
             assert verify(secret, request.content, header, at)
             assert not verify("whsec_other", request.content, header, at)
