@@ -1,32 +1,32 @@
 """The business tools as they run: every face, every switch, and what each mechanism is worth."""
 
 import asyncio
-import ipaddress
+import itertools
 import json
-import ssl
-import subprocess
-import sys
-from datetime import UTC, datetime, timedelta
+import re
+import shlex
 from pathlib import Path
 
 import httpx
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+import schemathesis
+from hypothesis import Phase, given, settings, strategies
 from mcp import Client
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import response_schema_conformance, status_code_conformance
 
-from mcp_targets.business_tools.access import keys
 from mcp_targets.business_tools.errors import ToolFailure
 from mcp_targets.business_tools.names import KEYS, PROVIDERS
 from mcp_targets.business_tools.resilience.pools import Pools
+from mcp_targets.business_tools.settings import Settings
 from mcp_targets.business_tools.system import BusinessTools, Sources
 from mcp_targets.business_tools.tools.catalog import TEN, declared
 from mcp_targets.business_tools.upstreams.client import Upstreams
 from mcp_targets.business_tools.upstreams.spec import FOLDER, load_all
-from mcp_targets.serving.processes import Child, addresses, providers
+from mcp_targets.serving.processes import addresses
 
 pytestmark = pytest.mark.process
+GENERATE = [Phase.generate]
 NEW = {"email": "ada@example.org"}
 WHEN = {"start": "2026-03-01T10:00Z", "end": "2026-03-01T11:00Z"}
 CALLS = [
@@ -47,53 +47,110 @@ CALLS = [
 """All ten tools."""
 
 
-def start(systems, face, flags=""):
-    """Return a face of the system with some flags."""
-    return systems.face(f"business_tools/{face}{flags}")
+@pytest.fixture(scope="module")
+def faces(systems):
+    """Return the addresses of the faces, all of one system."""
+    return {face: systems.face(f"business_tools/{face}").url for face in ("mcp", "rest", "naive")}
+
+
+@pytest.fixture(scope="module")
+def simulated(systems):
+    """Return where that system's providers are."""
+    words = shlex.split(systems.face("business_tools/stdio").url)
+    return addresses(Path(words[words.index("--upstream-ready") + 1]))
 
 
 async def by_mcp(url, calls):
-    """Return the answers of tools, by MCP."""
+    """Return the answers of tools, by MCP, and what is listed."""
     async with Client(url) as client:
-        return [await client.call_tool(name, arguments) for name, arguments in calls]
+        answers = [await client.call_tool(name, arguments) for name, arguments in calls]
+        return answers, (await client.list_tools()).tools
 
 
-def test_every_tool_works_by_mcp_and_in_the_bad_way(systems):
-    """With the same answers, but for what is new in each."""
-    for face in ("mcp", "naive"):
-        answers = asyncio.run(by_mcp(start(systems, face).url, CALLS))
-        assert [answer.structured_content for answer in answers if answer.is_error] == []
-        assert {name for name, _ in CALLS} == set(TEN)
+def by_rest(url, calls):
+    """Return the replies of tools, by REST."""
+    with httpx.Client(base_url=url) as client:
+        return [client.post(f"/tools/{name}", json=arguments) for name, arguments in calls]
 
 
-def test_every_tool_is_listed_with_its_schemas(systems):
-    """The ten, and one for each operation of provider files."""
+def alike(value, key=""):
+    """Return a value without what each call has of its own: identifiers and times."""
+    if isinstance(value, dict):
+        return {name: alike(inside, name) for name, inside in value.items()}
+    if isinstance(value, list):
+        return sorted((alike(one, key) for one in value), key=str)
+    own = re.fullmatch(r"id|.*_?id|sid|.*Sid|created.*|date.*|.*_at|ts|updated.*|uri", key)
+    return "own" if own and value is not None else value
 
-    async def main():
-        async with Client(start(systems, "mcp").url) as client:
-            return (await client.list_tools()).tools
 
-    tools = {tool.name: tool for tool in asyncio.run(main())}
+def kept(simulated):
+    """Return what the providers have."""
+    whose = {"twilio": f"?account={Settings().twilio_account}"}
+    with httpx.Client(verify=False) as client:
+        return {
+            name: client.get(f"{url}/_state{whose.get(name, '')}").json()
+            for name, url in simulated.items()
+        }
+
+
+def disturb(simulated, names, faults):
+    """Set the faults of some providers."""
+    with httpx.Client(verify=False) as client:
+        for name in names:
+            client.post(f"{simulated[name]}/_faults", json=faults).raise_for_status()
+
+
+def added(before, after):
+    """Return the records that are new, less what each has of its own."""
+    return {
+        (name, kind): alike([one for one in records if one not in before[name].get(kind, [])])
+        for name, state in after.items()
+        for kind, records in state.items()
+    }
+
+
+def test_both_faces_answer_alike_and_leave_equal_state(faces, simulated):
+    """All ten tools: the same answers and the same records; what one wrote, the other finds."""
+    states = [kept(simulated)]
+    answers, _ = asyncio.run(by_mcp(faces["mcp"], CALLS))
+    states.append(kept(simulated))
+    replies = by_rest(faces["rest"], CALLS)
+    states.append(kept(simulated))
+    assert [reply.text for reply in replies if reply.status_code != 200] == []
+    assert [answer.structured_content for answer in answers if answer.is_error] == []
+    said = [{**answer.structured_content, "cached": False} for answer in answers]
+    assert alike([{**reply.json(), "cached": False} for reply in replies]) == alike(said)
+    by_mcps, by_rests = (added(*pair) for pair in itertools.pairwise(states))
+    assert by_mcps == by_rests
+    assert sum(map(len, by_mcps.values())) >= 8
+    page = said[-2]["result"]
+    wanted = {"operation": "get", "page_id": page["id"]}
+    assert by_rest(faces["rest"], [("docs_operation", wanted)])[0].json()["result"] == page
+    assert {reply.json()["cached"] for reply in replies} == {True, False}
+
+
+def test_every_tool_works_in_the_bad_way(faces):
+    """As in the good one."""
+    answers, _ = asyncio.run(by_mcp(faces["naive"], CALLS))
+    assert [answer.structured_content for answer in answers if answer.is_error] == []
+    assert {name for name, _ in CALLS} == set(TEN)
+
+
+def test_every_tool_is_listed_with_its_schemas(faces):
+    """The ten, and one for each operation of provider files; by REST with a path of its own."""
+    tools = {tool.name: tool for tool in asyncio.run(by_mcp(faces["mcp"], []))[1]}
     assert set(tools) == {*TEN, *declared(load_all(FOLDER))}
     assert all(tool.input_schema["type"] == "object" for tool in tools.values())
     assert all(tool.output_schema["anyOf"] for tool in tools.values())
+    paths = httpx.get(faces["rest"] + "/openapi.json").json()["paths"]
+    assert {f"/tools/{name}" for name in tools} <= set(paths)
 
 
-def test_every_tool_works_by_rest(systems):
-    """With a path of its own in the OpenAPI document."""
-    face = start(systems, "rest")
-    with httpx.Client(base_url=face.url) as client:
-        replies = [client.post(f"/tools/{name}", json=arguments) for name, arguments in CALLS]
-        assert [reply.text for reply in replies if reply.status_code != 200] == []
-        paths = client.get("/openapi.json").json()["paths"]
-        assert {f"/tools/{name}" for name in TEN} <= set(paths)
-
-
-def test_errors_have_the_standard_body(systems):
+def test_errors_have_the_standard_body(faces):
     """By both faces, and `isError` is set."""
     wrong = ("web_search", {"query": ""})
-    (answer,) = asyncio.run(by_mcp(start(systems, "mcp").url, [wrong]))
-    reply = httpx.post(start(systems, "rest").url + "/tools/web_search", json=wrong[1])
+    (answer,), _ = asyncio.run(by_mcp(faces["mcp"], [wrong]))
+    (reply,) = by_rest(faces["rest"], [wrong])
     assert answer.is_error
     assert reply.status_code == 400
     for body in (answer.structured_content, reply.json(), json.loads(answer.content[0].text)):
@@ -102,9 +159,9 @@ def test_errors_have_the_standard_body(systems):
         assert body["error"]["code"] == "INVALID_ARGUMENTS"
 
 
-def test_what_cannot_be_read_has_the_standard_body_too(systems):
+def test_what_cannot_be_read_has_the_standard_body_too(faces):
     """Bytes that are no JSON, JSON that is no object, a path or a method that there is not."""
-    with httpx.Client(base_url=start(systems, "rest").url) as client:
+    with httpx.Client(base_url=faces["rest"]) as client:
         header = {"content-type": "application/json"}
         replies = [
             client.post("/tools/web_search", content=b"\x7f\x0e\xff", headers=header),
@@ -120,21 +177,28 @@ def test_what_cannot_be_read_has_the_standard_body_too(systems):
         assert reply.json()["error"]["details"]["request_id"]
 
 
-def test_what_the_openapi_document_allows_and_forbids_is_answered_as_it_says(systems, tmp_path):
+def test_what_the_openapi_document_allows_is_answered_as_it_says(faces):
     """Cases that schemathesis makes of it: no failure of the server, no unknown form."""
-    flags = "?limits=off&client-limits=off&retry=off&breaker=off"
-    url = start(systems, "rest", flags).url
-    checks = ("not_a_server_error", "status_code_conformance", "response_schema_conformance")
-    command = [str(Path(sys.executable).with_name("st")), "run", f"{url}/openapi.json"]
-    command += ["--include-path-regex", f"/tools/({'|'.join(TEN)})", "--phases", "fuzzing"]
-    command += ["--max-examples", "2", "--seed", "1", "--checks", ",".join(checks), "--no-color"]
-    done = subprocess.run(command, cwd=tmp_path, check=False, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout
+    schema = schemathesis.openapi.from_url(faces["rest"] + "/openapi.json")
+    checks = [not_a_server_error, status_code_conformance, response_schema_conformance]
+    tried = []
+
+    @settings(max_examples=2, deadline=None, derandomize=True, database=None, phases=GENERATE)
+    @given(data=strategies.data())
+    def ask(data):
+        case = data.draw(operation.as_strategy())
+        case.call_and_validate(checks=checks)
+        tried.append(operation.path)
+
+    for found in schema.include(path_regex=f"^/tools/({'|'.join(TEN)})$").get_all_operations():
+        operation = found.ok()
+        ask()
+    assert set(tried) == {f"/tools/{name}" for name in TEN}
 
 
-def test_health_and_metrics(systems):
+def test_health_and_metrics(faces):
     """By the names that the alerts know."""
-    with httpx.Client(base_url=start(systems, "rest").url) as client:
+    with httpx.Client(base_url=faces["rest"]) as client:
         client.post("/tools/docs_operation", json={"operation": "list"})
         health, ready = client.get("/health"), client.get("/health/ready")
         metrics = client.get("/metrics").text
@@ -144,26 +208,6 @@ def test_health_and_metrics(systems):
     assert 'mcp_api_calls_total{status="ok",tool="docs_operation"}' in metrics
     assert 'mcp_api_latency_seconds_bucket{le="0.2",tool="docs_operation"}' in metrics
     assert 'mcp_active_connections{service="notion"} 0.0' in metrics
-
-
-def test_state_is_the_same_by_both_faces(systems):
-    """What one wrote, the other finds."""
-    mcp, rest = start(systems, "mcp"), start(systems, "rest")
-    page = ("docs_operation", {"operation": "create", "title": "Shared"})
-    (made,) = asyncio.run(by_mcp(mcp.url, [page]))
-    wanted = {"operation": "get", "page_id": made.structured_content["result"]["id"]}
-    found = httpx.post(rest.url + "/tools/docs_operation", json=wanted).json()
-    assert found["result"] == made.structured_content["result"]
-
-
-@pytest.fixture(scope="module")
-def simulated(tmp_path_factory, _processes):
-    """Start the simulator; return where the providers are."""
-    folder = tmp_path_factory.mktemp("business")
-    arguments = providers(PROVIDERS)
-    child = Child("upstream", "upstream", arguments, folder / "ready.json", folder / "log")
-    yield addresses(child.ready_file)
-    child.stop()
 
 
 def counted(simulated, provider, what="requests"):
@@ -240,17 +284,17 @@ def test_the_rate_limit_refuses_what_the_provider_would(simulated):
 def test_retry_and_breaker_are_seen_by_the_provider(simulated):
     """Three requests a call with retry, one without; five with a breaker, and no more."""
     asked, last = {}, {}
-    httpx.post(f"{simulated['notion']}/_faults", json={"error_rate": 1})
+    disturb(simulated, ["notion"], {"error_rate": 1})
     listing = ("docs_operation", {"operation": "list"})
     try:
-        for retry, breaker in (("on", "off"), ("off", "off"), ("off", "on")):
+        for retry, breaker, calls in (("on", "off", 2), ("off", "off", 6), ("off", "on", 6)):
             before = counted(simulated, "notion")
 
-            async def main(retry=retry, breaker=breaker):
+            async def main(retry=retry, breaker=breaker, calls=calls):
                 given = {"retry": retry, "breaker": breaker, "secrets": KEYS}
                 system = BusinessTools(Sources(given=given, addresses=simulated))
                 async with system.running():
-                    for _ in range(6):
+                    for _ in range(calls):
                         with pytest.raises(ToolFailure) as failure:
                             await system.call(*listing)
                 return failure.value.code
@@ -258,50 +302,51 @@ def test_retry_and_breaker_are_seen_by_the_provider(simulated):
             last[retry, breaker] = asyncio.run(main())
             asked[retry, breaker] = counted(simulated, "notion") - before
     finally:
-        httpx.post(f"{simulated['notion']}/_faults", json={})
-    assert asked == {("on", "off"): 18, ("off", "off"): 6, ("off", "on"): 5}
+        disturb(simulated, ["notion"], {})
+    assert asked == {("on", "off"): 6, ("off", "off"): 6, ("off", "on"): 5}
     assert last[("off", "on")] == "CIRCUIT_OPEN"
     assert last[("off", "off")] == "NOTION_UNAVAILABLE"
 
 
-@pytest.mark.parametrize("name", [name for name in PROVIDERS if name != "twilio"])
-def test_each_provider_plays_an_authentication_failure_and_a_429(simulated, name):
+def test_each_provider_plays_an_authentication_failure_and_a_429(simulated):
     """And the server tells both by their codes."""
-    about = load_all(FOLDER)[name]
-    operation = next(iter(about.operations))
+    known = load_all(FOLDER)
     made = {"to": ["a@b.org"], "from": "a@b.org", "properties": {}, "email": "a@b.org"}
     made |= {"email_address": "a@b.org", "status": "pending", "hash": "a" * 32, **WHEN}
     made |= {"price": 1, "amount": 1, "currency": "EUR"}
-    arguments = {key: made.get(key, "a") for key in about.operations[operation].required}
 
     class Wrong:
         async def token(self, _):
             return "wrong"
 
-    async def main():
-        pools = Pools(kept=True)
-        asking = Upstreams(
-            {name: about},
-            pools,
-            lambda _: "wrong",
-            addresses=simulated,
-            retry=False,
-            oauth={name: Wrong()},
-        )
-        codes = []
+    async def codes(asking, name):
+        operation = next(iter(known[name].operations))
+        arguments = {key: made.get(key, "a") for key in known[name].operations[operation].required}
+        told = []
         for _ in range(2):
             with pytest.raises(ToolFailure) as failure:
                 await asking.ask(name, operation, arguments)
-            codes.append(failure.value.code)
-        await pools.close()
-        return codes
+            told.append(failure.value.code)
+        return told
 
-    limit = {"requests": 1, "per_s": 1000}
-    httpx.post(f"{simulated[name]}/_faults", json={"rate_limit": limit})
+    async def main():
+        pools = Pools(kept=True)
+        oauth = {"salesforce": Wrong()}
+        wrong = {"addresses": simulated, "retry": False, "oauth": oauth}
+        asking = Upstreams(known, pools, lambda _: "wrong", **wrong)
+        found = await asyncio.gather(*(codes(asking, name) for name in names))
+        await pools.close()
+        return found
+
+    names = [name for name in PROVIDERS if name != "twilio"]
+    rate = {"rate_limit": {"requests": 1, "per_s": 1000}}
     try:
-        assert asyncio.run(main()) == [f"{name.upper()}_AUTH_FAILED", "PROVIDER_RATE_LIMITED"]
+        disturb(simulated, names, rate)
+        told = dict(zip(names, asyncio.run(main()), strict=True))
     finally:
-        httpx.post(f"{simulated[name]}/_faults", json={})
+        disturb(simulated, names, {})
+    wanted = {name: [f"{name.upper()}_AUTH_FAILED", "PROVIDER_RATE_LIMITED"] for name in names}
+    assert told == wanted
 
 
 def test_a_timetable_makes_a_provider_fail_and_recover(simulated):
@@ -316,47 +361,3 @@ def test_a_timetable_makes_a_provider_fail_and_recover(simulated):
     httpx.post(f"{url}/_timetable", json=later)
     assert httpx.get(f"{url}/issues", headers=headers).status_code == 200
     assert httpx.post(f"{url}/_timetable", json=[{"at": -1, "for": 1}]).status_code == 400
-
-
-def certificate(folder):
-    """Write a certificate for this machine and its key; return both paths."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
-    now = datetime.now(UTC)
-    names = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
-    made = (
-        x509.CertificateBuilder(name, name, key.public_key(), 1, now, now + timedelta(days=1))
-        .add_extension(names, critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    pem, clear = serialization.Encoding.PEM, serialization.NoEncryption()
-    paths = folder / "cert.pem", folder / "key.pem"
-    paths[0].write_bytes(made.public_bytes(pem))
-    paths[1].write_bytes(key.private_bytes(pem, serialization.PrivateFormat.PKCS8, clear))
-    return paths
-
-
-def test_the_server_speaks_tls_and_asks_for_a_login(tmp_path):
-    """With a certificate of its own; without it nothing is answered."""
-    cert, key_file = certificate(tmp_path)
-    key, known = keys.new_key()
-    config = tmp_path / "settings.yaml"
-    uri = "mongodb://127.0.0.1:9"
-    config.write_text(json.dumps({"api_keys": {"shop/1": known}, "mongodb_uri": uri}))
-    log = tmp_path / "log"
-    flags = ("--tls-cert", str(cert), "--tls-key", str(key_file), "--config", str(config))
-    flags += ("--auth", "on", "--live")
-    server = Child("server", "business_tools", flags, tmp_path / "ready.json", log)
-    try:
-        url = f"https://127.0.0.1:{server.port()}"
-        with httpx.Client(verify=ssl.create_default_context(cafile=cert)) as client:
-            assert client.get(f"{url}/tools").status_code == 401
-            found = client.get(f"{url}/tools", headers={"x-api-key": key})
-            assert set(TEN) <= set(found.json()["tools"])
-        with pytest.raises(httpx.TransportError):
-            httpx.get(url.replace("https", "http"))
-        with pytest.raises(httpx.ConnectError, match="certificate"):
-            httpx.get(url)
-        assert key not in log.read_text()
-    finally:
-        server.stop()
