@@ -9,6 +9,7 @@ from pydantic import SecretStr
 from rich.console import Console
 
 from mcp_perf import folders, settings
+from mcp_perf.cli import answer
 from mcp_perf.cli.main import main
 from mcp_perf.cli.output import in_force
 from tests.support import ROOT
@@ -155,5 +156,5 @@ def test_colours_are_as_the_settings_say(chosen, coloured, monkeypatch):
     monkeypatch.setenv("MCP_PERF_COLOUR", chosen)
     for name in ("NO_COLOR", "FORCE_COLOR"):
         monkeypatch.delenv(name, raising=False)
-    assert in_force.console(file=io.StringIO()).is_terminal is coloured
-    assert not in_force.console(file=io.StringIO(), force_terminal=False).is_terminal
+    assert answer.console(file=io.StringIO()).is_terminal is coloured
+    assert not answer.console(file=io.StringIO(), force_terminal=False).is_terminal

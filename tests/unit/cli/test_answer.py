@@ -178,8 +178,7 @@ def test_a_dry_run_is_a_list_of_calls(ask, monkeypatch):
 
 def test_several_runs_are_a_list_of_documents(ask, monkeypatch):
     """Each of the runs is a process of its own."""
-    ended = iter([SimpleNamespace(stdout=b'{"a": 1}', returncode=0)] * 2)
-    monkeypatch.setattr("mcp_perf.cli.run.subprocess.run", lambda *_args, **_how: next(ended))
+    monkeypatch.setattr("mcp_perf.cli.run.again", lambda *_words: (0, b'{"a": 1}'))
     assert json.loads(ask("run", "echo", "--repeat", "2", "--json").stdout) == [{"a": 1}] * 2
 
 

@@ -58,7 +58,10 @@ def test_a_run_that_is_stopped_is_not_repeated(ask, monkeypatch):
     """Ctrl-C ends all of it, and the gravest exit code is that of the command."""
     said, codes = [], iter((99, 105, 0))
     monkeypatch.setattr(sys, "argv", ["mcp-perf", "run", "--repeat", "3", "--", "server"])
-    monkeypatch.setattr("mcp_perf.cli.run.again", lambda words: said.append(words) or next(codes))
+    monkeypatch.setattr(
+        "mcp_perf.cli.run.again",
+        lambda words, _stdout: said.append(words) or (next(codes), b""),
+    )
     ended = ask("run", "echo", "--repeat", "3", "--out", "o")
     assert ended.exit_code == 105
     more = ["--repeat", "1", "--out"]
