@@ -12,7 +12,7 @@ from typing import Final
 
 from mcp_perf.results.document.comparison import Layer
 from mcp_perf.results.judge.drops import dropped
-from mcp_perf.results.stats.rounds import FEWEST_ROUNDS, half_width, same
+from mcp_perf.results.stats.rounds import difference
 from mcp_perf.results.tally.metrics import Evidence
 
 METRIC: Final = "journey_p50"
@@ -22,7 +22,7 @@ def layers(names: Sequence[str], evidence: Mapping[str, Evidence]) -> list[Layer
     """Return the cost of each layer above the first, in the order of `names`.
 
     Only rounds count that every layer has finished, so that the costs add up to the whole. With
-    fewer than `FEWEST_ROUNDS` of them there is no interval; where a layer has no journey that was
+    fewer than six of them there is no interval; where a layer has no journey that was
     ok in one of them, its cost is not known.
     """
     finished = [set(evidence[name].rounds) for name in names]
@@ -45,16 +45,10 @@ def _layer(lower: str, upper: str, medians: Mapping[str, Sequence[float | None]]
     broken = _broken(lower, medians[lower]) or _broken(upper, medians[upper])
     if broken:
         return result.model_copy(update={"warnings": [broken]})
-    differences = [high - low for low, high in zip(below, above, strict=True)]
-    cost = fmean(differences)
-    if len(differences) < FEWEST_ROUNDS:
-        few = f"{len(differences)} rounds are too few for an interval: {FEWEST_ROUNDS} are needed."
-        return result.model_copy(update={"cost_ms": cost, "warnings": [few]})
-    if same(differences):
-        alike = "All rounds have the same difference: that says nothing of its spread."
-        return result.model_copy(update={"cost_ms": cost, "warnings": [alike]})
-    half = half_width(differences)
-    return result.model_copy(update={"cost_ms": cost, "ci95": (cost - half, cost + half)})
+    cost = fmean(high - low for low, high in zip(below, above, strict=True))
+    found = difference(cost, METRIC, upper, lower, above, below)
+    warnings = [found.warning] if found.warning else []
+    return result.model_copy(update={"cost_ms": cost, "ci95": found.ci95, "warnings": warnings})
 
 
 def _mean(values: Sequence[float]) -> float | None:

@@ -116,22 +116,23 @@ def compare(
 
 
 def difference(
-    pooled: float | None, metric: str, arm: str, versus: str, values: RoundValues, base: RoundValues
+    value: float | None, metric: str, arm: str, versus: str, values: RoundValues, base: RoundValues
 ) -> Contrast:
     """Return how far two numbers are apart; `values` and `base` are those of the rounds, paired.
 
-    The interval is that of the mean of the rounds' differences, laid around the pooled one.
+    The interval is that of the mean of the rounds' differences, laid around `value`: that mean, or
+    the difference over all rounds.
     """
     broken = _unpaired((arm, values), (versus, base), metric)
-    if broken is not None or pooled is None:
-        return Contrast(pooled, warning=broken or "")
+    if broken is not None or value is None:
+        return Contrast(value, warning=broken or "")
     apart = [a - b for a, b in zip(values, base, strict=True) if a is not None and b is not None]
     if len(apart) < FEWEST_ROUNDS:
-        return Contrast(pooled, warning=_few_rounds(len(apart)))
+        return Contrast(value, warning=_few_rounds(len(apart)))
     if same(apart):
-        return Contrast(pooled, warning=f"Every round gave the same difference: {NO_NOISE}")
+        return Contrast(value, warning=f"Every round gave the same difference: {NO_NOISE}")
     half = half_width(apart)
-    return Contrast(pooled, (pooled - half, pooled + half))
+    return Contrast(value, (value - half, value + half))
 
 
 def holm(paired: Sequence[Paired]) -> list[Comparison]:

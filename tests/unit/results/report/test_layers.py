@@ -47,7 +47,8 @@ def test_five_rounds_have_a_cost_but_no_interval():
     """As everywhere: fewer than six pairs can show nothing."""
     [one, two] = layers(**{name: rounds(2, times=5) for name in ORDER})
     assert (one.cost_ms, one.ci95) == (0.0, None)
-    assert one.warnings == ["5 rounds are too few for an interval: 6 are needed."] == two.warnings
+    assert "5 rounds of each arm cannot show a difference" in one.warnings[0]
+    assert one.warnings == two.warnings
 
 
 def test_a_layer_without_a_good_journey_has_no_cost():
@@ -93,4 +94,4 @@ def test_differences_without_any_noise_have_no_interval():
     steady = {name: [Round(ms=ms)] * 6 for ms, name in enumerate(ORDER, 1)}
     [one, _] = layers(**steady)
     assert (one.ci95, one.cost_ms) == (None, pytest.approx(1, rel=0.01))
-    assert one.warnings == ["All rounds have the same difference: that says nothing of its spread."]
+    assert "Every round gave the same difference" in one.warnings[0]
