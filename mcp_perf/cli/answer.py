@@ -18,10 +18,18 @@ if TYPE_CHECKING:
 
 _JSON: Final = "mcp_perf.json"
 _QUIET: Final = "mcp_perf.quiet"
-_OPTIONS: Final = (
-    ("json", ("--json",), "Answer with one JSON document on stdout."),
-    ("quiet", ("-q", "--quiet"), "Say nothing but mistakes."),
-)
+
+
+def _ways() -> list[click.Parameter]:
+    """Return the options that say in which way a command answers."""
+    told = {
+        ("--json",): "Answer with one JSON document on stdout.",
+        ("-q", "--quiet"): "Say nothing but mistakes.",
+    }
+    return [
+        click.Option(names, is_flag=True, expose_value=False, help=text, callback=_note)
+        for names, text in told.items()
+    ]
 
 
 class Commands(click.Group):
@@ -30,15 +38,16 @@ class Commands(click.Group):
     def add_command(self, command: click.Command, name: str | None = None) -> None:
         """Give a command the options; a group that only holds commands says nothing itself."""
         if not isinstance(command, click.Group) or command.invoke_without_command:
-            command.params += [
-                click.Option(names, is_flag=True, expose_value=False, help=text, callback=_note)
-                for _, names, text in _OPTIONS
-            ]
+            command.params += _ways()
         super().add_command(command, name)
 
 
 class Program(Commands):
     """The command itself: what goes wrong below it is said in a sentence, and never thrown."""
+
+    def __init__(self, *args: Any, **how: Any) -> None:
+        super().__init__(*args, **how)
+        self.params += _ways()
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Look for --json at once: a mistake in what stands before it is answered so, too."""

@@ -98,6 +98,7 @@ def init(target: str, output: Path, tool: Sequence[str], args: str | None, **how
     """
     from mcp_perf.load.hub.redaction import clean, redactor  # noqa: PLC0415
     from mcp_perf.load.survey.writing import scenario  # noqa: PLC0415
+    from mcp_perf.scenario.catalog import SUFFIXES  # noqa: PLC0415
     from mcp_perf.scenario.schema import FIRST_LINE, keep  # noqa: PLC0415
 
     given = target_of(target, how)
@@ -105,6 +106,10 @@ def init(target: str, output: Path, tool: Sequence[str], args: str | None, **how
         raise Refused("the target's line holds what was asked for; hand it over by env or headers")
     if output.exists():
         raise Refused(f"{output} exists already; name another file")
+    if output.suffix not in SUFFIXES:
+        raise Refused(f"-o {output}: no scenario is called so; let it end in {SUFFIXES[0]}")
+    if not output.parent.is_dir():
+        raise Refused(f"-o {output}: there is no folder {output.parent}; make it, or name another")
     found = surveyed(given, tool, args)
     given = found.given
     about: dict[str, Any] = {

@@ -8,6 +8,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from mcp_perf.cli.answer import Commands, answer
+from mcp_perf.cli.refused import Fault, Refused
 
 
 def _system_names(_context: object, _param: object, begun: str) -> list[CompletionItem]:
@@ -97,12 +98,13 @@ def start(name: str, flags: tuple[str, ...], port: int) -> None:
             while not (dead := ran.dead()):
                 time.sleep(0.2)
         except UnknownSystem as error:
-            raise click.UsageError(str(error)) from error
+            raise Refused(str(error)) from error
         except SystemFailed as error:
-            raise click.ClickException(str(error)) from error
+            of_argparse = str(error).rpartition(": error: ")[2]
+            raise Refused(f"{name}: {of_argparse.strip()}") from error
         except KeyboardInterrupt:
             return
-        raise click.ClickException(f"{', '.join(dead)} has ended")
+        raise Fault(f"{', '.join(dead)} has ended")
 
 
 @click.command(hidden=True)

@@ -65,6 +65,7 @@ def _protect(web_ui: Any, options: Any) -> tuple[str, str]:
     Raises Refusal.
     """
     served = guard.served_by(options)
+    guard.require_port(options.web_host, options.web_port)
     admission = Admission(
         cookie=f"mcp-perf-{options.web_port}",
         base=options.web_base_path or "",

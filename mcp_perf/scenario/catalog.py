@@ -14,7 +14,7 @@ SHIPPED: Final = folders.shipped("scenarios")
 _CALIBRATION: Final = "calibration"
 """Its scenarios are for `mcp-perf doctor`."""
 _FIRST: Final = "start"
-_SUFFIXES: Final = (".yaml", ".yml")
+SUFFIXES: Final = (".yaml", ".yml")
 
 
 def shipped() -> list[Path]:
@@ -40,7 +40,7 @@ def find(name_or_path: str, folders: Sequence[Path] | None = None) -> Path:
     also on a name that two different files have: the current folder may be somebody else's.
     """
     path = Path(name_or_path)
-    if path.suffix in _SUFFIXES and os.path.isfile(path):  # noqa: PTH113 -- the other one may raise
+    if path.suffix in SUFFIXES and os.path.isfile(path):  # noqa: PTH113 -- the other one may raise
         return path
     searched = (Path.cwd() / "scenarios", SHIPPED) if folders is None else folders
     names: dict[str, list[Path]] = {}
@@ -65,11 +65,11 @@ def _unfound(typed: str, path: Path, names: Iterable[str]) -> tuple[str, str]:
         if path.suffix == ".json":
             hint = f"an MCP client's configuration is taken by mcp-perf run --from {typed} SERVER"
             return "is JSON, and scenarios are YAML", hint
-        return "is no scenario by its name", f"let it end in {one_of(_SUFFIXES)}"
+        return "is no scenario by its name", f"let it end in {one_of(SUFFIXES)}"
     if not os.path.isdir(path.parent):  # noqa: PTH112
         return f"there is no folder {path.parent}", "check the path"
-    beside = (file for file in path.parent.glob("*") if os.path.isfile(file))  # noqa: PTH113
-    near = {_name(file.name): str(file) for file in beside if file.suffix in _SUFFIXES}
+    files = (file for file in path.parent.glob("*") if os.path.isfile(file))  # noqa: PTH113
+    near = {_name(file.name): str(file) for file in files if file.suffix in SUFFIXES}
     known = {name: name for name in names} | near
     meant = nearest(_name(path.name), known)
     hint = f"did you mean {known[meant]!r}?" if meant else "mcp-perf list shows what there is"
@@ -90,7 +90,7 @@ def _files(folder: Path) -> list[Path]:
     found = [
         file
         for file in (*folder.glob("*"), *folder.glob("*/*"))
-        if file.suffix in _SUFFIXES and file.parent.name != _CALIBRATION
+        if file.suffix in SUFFIXES and file.parent.name != _CALIBRATION
     ]
     return sorted(found, key=lambda file: (file.parent.name != _FIRST, file))
 

@@ -340,8 +340,8 @@ def _impossible(options: RunOptions) -> list[str]:
         "the run time": options.run_time_s,
     }
     file = Path(options.log_calls)
-    place = file if file.exists() else file.parent
-    unfit = options.log_calls and (file.is_dir() or not os.access(place, os.W_OK))
+    written = file if file.exists() else file.parent
+    unfit = options.log_calls and (file.is_dir() or not os.access(written, os.W_OK))
     unwritable = [f"--log-calls {file}: cannot be written; name another file"] if unfit else []
     return unwritable + [
         f"{what} is {number:g}; write a number above 0"

@@ -79,6 +79,8 @@ def of_line(line: str) -> Given:
 
 def of_command(words: Sequence[str]) -> Given:
     """Take a command with its arguments. Raises InputError."""
+    if not words:
+        raise InputError("behind -- stands nothing", "write the command that starts the server")
     return of_line(mcp_target({"stdio": list(words)}))
 
 

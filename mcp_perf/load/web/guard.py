@@ -6,6 +6,7 @@ it, as WSGI middleware, so that no route, error page or preflight gets around it
 
 import argparse
 import ipaddress
+import socket
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Final
@@ -126,6 +127,18 @@ def protected(headers: Headers) -> Headers:
     kept = [pair for pair in headers if not pair[0].lower().startswith("access-control-")]
     given = {name.lower() for name, _ in kept}
     return kept + [pair for pair in PROTECTION if pair[0].lower() not in given]
+
+
+def require_port(host: str, port: int) -> None:
+    """Refuse a port at which the page cannot listen, such as one that is taken. Raises Refusal."""
+    try:
+        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as tried:
+            tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            tried.bind(("" if _is_everywhere(host) else host, port))
+    except (OSError, OverflowError) as error:
+        why = getattr(error, "strerror", None) or error
+        said = f"--web-port {port}: the page cannot be served there ({why}); name another port"
+        raise Refusal(said) from error
 
 
 def served_by(options: argparse.Namespace) -> Served:

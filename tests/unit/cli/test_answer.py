@@ -155,6 +155,12 @@ def test_a_quiet_command_says_nothing_and_ends_with_the_same_code(ask, command):
     assert (asked.output, asked.exit_code) == ("", 90 if command in ("run", "compare") else 0)
 
 
+def test_the_options_may_stand_before_the_command_too(ask):
+    """As in other tools."""
+    assert json.loads(ask("--json", "list").stdout)[0]["name"] == "echo"
+    assert ask("-q", "list").output == ""
+
+
 @pytest.mark.parametrize("command", WRONG)
 def test_a_mistake_is_a_document_too(ask, command):
     """It has the exit code; stderr says the same in words, as it does without --json."""

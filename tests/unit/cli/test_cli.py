@@ -259,6 +259,15 @@ def test_a_system_or_flag_that_there_is_not_is_refused(ask, words):
     assert asked.exit_code == 104
 
 
+@pytest.mark.process
+def test_a_flag_with_a_wrong_value_is_told_in_one_sentence(ask):
+    """That of the system itself, without its usage and without a log that is gone."""
+    asked = ask("systems", "start", "echo", "--set", "delay=abc")
+    assert (asked.exit_code, asked.stdout) == (104, "")
+    assert asked.stderr.startswith("echo: argument --delay: 'abc' is no duration: write a duration")
+    assert len(asked.stderr.splitlines()) == 1
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [

@@ -89,9 +89,11 @@ def test_what_was_asked_for_is_not_written_into_a_command(tmp_path, monkeypatch)
         (("check", "http://ü/mcp"), 104, "holds a letter"),
         (("check", "127.0.0.1:80/mcp"), 104, "http:// is missing: write http://127.0.0.1:80/mcp"),
         (("check", "--header", "A: b", "--", "x"), 104, "are for what is reached by HTTP"),
-        (("check", "--"), 104, "[] is not a command"),
-        (("init", "http://a", "-o", "x", "--tool", "a", "--args", "{"), 104, "--args: "),
-        (("init", "http://a", "-o", "x", "--tool", "a", "--args", "[]"), 104, "write an object"),
+        (("check", "--"), 104, "behind -- stands nothing - write the command that starts"),
+        (("init", "http://a/mcp", "-o", "x.json"), 104, "no scenario is called so; let it end"),
+        (("init", "http://a/mcp", "-o", "no/x.yaml"), 104, "there is no folder no; make it"),
+        (("init", "http://a", "-o", "x.yaml", "--tool", "a", "--args", "{"), 104, "--args: "),
+        (("init", "http://a", "-o", "x.yml", "--tool", "a", "--args", "[]"), 104, "an object"),
     ],
 )
 def test_what_cannot_be_meant_is_refused_before_anything_is_written(
