@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from mcp_perf import folders
+from mcp_perf.cli.agent import agent
 from mcp_perf.cli.answer import Program
 from mcp_perf.cli.check import check
 from mcp_perf.cli.doctor import doctor
@@ -53,6 +54,6 @@ def main(env_file: Path | None) -> None:
 
 for command in (
     *(run, web, check, init, validate, list_scenarios, systems, report, doctor),
-    *(compare, baseline, trend, schema, locustfile),
+    *(compare, baseline, trend, agent, schema, locustfile),
 ):
     main.add_command(command)

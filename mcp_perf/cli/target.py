@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from mcp_perf.load.survey.given import Given
     from mcp_perf.load.survey.survey import Survey
 
-_COMMAND: Final = "mcp_perf.command"
+COMMAND: Final = "mcp_perf.command"
 
 
 class TargetCommand(click.Command):
@@ -29,7 +29,7 @@ class TargetCommand(click.Command):
         """Put what stands behind `--` aside."""
         if "--" in args:
             at = args.index("--")
-            ctx.meta[_COMMAND] = args[at + 1 :]
+            ctx.meta[COMMAND] = args[at + 1 :]
             args = args[:at]
         return super().parse_args(ctx, args)
 
@@ -60,7 +60,7 @@ def given_of(name: str, options: dict[str, Any]) -> "Given | None":
     from mcp_perf.scenario.problems.wording import InputError  # noqa: PLC0415
 
     context = click.get_current_context()
-    command = context.meta.get(_COMMAND)
+    command = context.meta.get(COMMAND)
     file, headers, bearer = (options.pop(key) for key in ("from", "header", "bearer_env"))
     try:
         if command is not None:

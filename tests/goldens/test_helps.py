@@ -20,6 +20,9 @@ COMMANDS = (
         "baseline save",
         "baseline show",
         "trend",
+        "agent",
+        "agent record",
+        "agent instructions",
         "schema",
     ),
 )

@@ -27,7 +27,7 @@ PLAN = {
             f"load.{room}"
             for room in ("hub", "plan", "replies", "targets", "steps", "survey", "watch", "prepare")
         ),
-        *("load.engine", "load.lifecycle", "load.web", "load.start", "load.headless"),
+        *("load.engine", "load.lifecycle", "load.web", "load.start", "load.headless", "agent"),
         *("load.mcp_user", "runs", "pytest_plugin", "cli.refused", "cli.answer"),
         *("cli.output", "cli.read", "cli", "__main__"),
     ),
