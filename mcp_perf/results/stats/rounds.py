@@ -138,17 +138,25 @@ def difference(
 def holm(paired: Sequence[Paired]) -> list[Comparison]:
     """Compare arms in several metrics together; those without a p-value do not count.
 
-    The smallest p of m is multiplied by m, the next by m - 1, and none ends below the one before
-    (Holm, "A simple sequentially rejective multiple test procedure", 1979). Intervals are widened
-    by the same factors, so that they and the p-values agree.
+    Intervals are widened by the factors of the p-values, so that they agree.
     """
-    known = sorted((one.p, i) for i, one in enumerate(paired) if one.p is not None)
-    times = [1.0] * len(paired)
+    factors = holm_factors([one.p for one in paired])
+    return [one.shown(many) for one, many in zip(paired, factors, strict=True)]
+
+
+def holm_factors(p_values: Sequence[float | None]) -> list[float]:
+    """Return by what each of m p-values is multiplied, if they are looked at together.
+
+    The smallest by m, the next by m - 1, and none ends below the one before (Holm, "A simple
+    sequentially rejective multiple test procedure", 1979). None does not count.
+    """
+    known = sorted((p, i) for i, p in enumerate(p_values) if p is not None)
+    times = [1.0] * len(p_values)
     largest = 0.0
     for rank, (p, index) in enumerate(known):
         largest = max(largest, (len(known) - rank) * p)
         times[index] = largest / p if p else float(len(known) - rank)
-    return [one.shown(many) for one, many in zip(paired, times, strict=True)]
+    return times
 
 
 def student_t(df: float) -> float:

@@ -1,0 +1,131 @@
+"""Two samples without partners, such as runs of agents: few, skewed, and with outliers.
+
+A sample may be in strata, such as tasks. What belongs to different strata is never compared: each
+test and each interval is within strata.
+"""
+
+import math
+import random
+from collections.abc import Sequence
+from itertools import groupby
+from statistics import NormalDist, fmean, median
+from typing import Final
+
+from mcp_perf.results.stats.distributions import student_above
+from mcp_perf.results.stats.mean import ALPHA
+
+Strata = Sequence[tuple[Sequence[float], Sequence[float]]]
+"""For each stratum what both samples have in it."""
+FEWEST: Final = 5
+"""In each sample, for an interval or an outlier."""
+MOST_EXACT: Final = 60
+"""Numbers in all, up to which the rank test counts every way in which they may be dealt out."""
+_RESAMPLES: Final = 1000
+_SEED: Final = 1
+_FAR: Final = 3.5
+"""Standard deviations from the median, as Iglewicz and Hoaglin advise."""
+_MAD: Final = NormalDist().inv_cdf(0.75)
+_MEAN_DEVIATION: Final = math.sqrt(2 / math.pi)
+"""What both are of a normal distribution's standard deviation."""
+
+
+def rank_test(strata: Strata) -> float | None:
+    """Return the two-sided p-value that the samples rank alike; None without anything to compare.
+
+    F. Wilcoxon, "Individual comparisons by ranking methods", 1945, with the sums of all strata
+    added up. Of few numbers it is exact, also with ties; of more, by the normal distribution.
+    """
+    used = [(a, b) for a, b in strata if a and b]
+    if not used:
+        return None
+    dealt = [(_ranks([*a, *b]), len(a)) for a, b in used]
+    seen = sum(sum(ranks[:m]) for ranks, m in dealt)
+    total = sum(len(ranks) for ranks, _ in dealt)
+    if total <= MOST_EXACT:
+        return _exact(dealt, seen, total)
+    mean, variance = 0.0, 0.0
+    for ranks, m in dealt:
+        n = len(ranks)
+        mean += m * (n + 1)
+        squares = sum((rank - (n + 1)) ** 2 for rank in ranks)
+        variance += m * (n - m) * squares / (n * (n - 1))
+    if not variance:
+        return 1.0
+    z = max(0.0, abs(seen - mean) - 1) / math.sqrt(variance)
+    return 2 * NormalDist().cdf(-z)
+
+
+def _ranks(values: Sequence[float]) -> list[int]:
+    """Return twice the rank of each value; equal ones share theirs."""
+    order = sorted(range(len(values)), key=values.__getitem__)
+    ranks = [0] * len(values)
+    first = 1
+    for _, same in groupby(order, key=values.__getitem__):
+        tied = list(same)
+        for index in tied:
+            ranks[index] = 2 * first + len(tied) - 1
+        first += len(tied)
+    return ranks
+
+
+def _exact(dealt: Sequence[tuple[Sequence[int], int]], seen: int, total: int) -> float:
+    """Count all ways to deal out the ranks by their sum.
+
+    The counts are the digits of one whole number, so that to add is to combine, and to multiply is
+    to combine strata: a generating function, as D. E. Knuth has it.
+    """
+    digit = total // 8 + 1
+    """Bytes: no count is larger than 2 ** total."""
+    ways = 1
+    for ranks, m in dealt:
+        by_size = [1] + [0] * m
+        for rank in ranks:
+            for size in range(m, 0, -1):
+                by_size[size] += by_size[size - 1] << (8 * digit * rank)
+        ways *= by_size[m]
+    raw = ways.to_bytes((ways.bit_length() + 7) // 8 + digit, "little")
+    counts = [
+        int.from_bytes(raw[at : at + digit], "little") for at in range(0, len(raw) - digit, digit)
+    ]
+    low, high = sum(counts[: seen + 1]), sum(counts[seen:])
+    return min(1.0, 2 * min(low, high) / sum(counts))
+
+
+def change_interval(strata: Strata) -> tuple[float, float] | None:
+    """Return the 95 % interval of (mean of the second / mean of the first) - 1.
+
+    By the bootstrap: both samples are drawn again, within each stratum. Its percentiles are taken
+    further out, because few numbers vary less than what they were drawn from (T. C. Hesterberg,
+    "What Teachers Should Know About the Bootstrap", 2015, section 3.2). None with fewer than
+    `FEWEST` numbers in a sample, or if a mean of the first may be zero.
+    """
+    sizes = [sum(map(len, side)) for side in zip(*strata, strict=True)]
+    if not strata or min(sizes) < FEWEST:
+        return None
+    draw = random.Random(_SEED).choices
+    drawn = []
+    for _ in range(_RESAMPLES):
+        base = sum(sum(draw(a, k=len(a))) for a, _ in strata if a) / sizes[0]
+        new = sum(sum(draw(b, k=len(b))) for _, b in strata if b) / sizes[1]
+        if base <= 0:
+            return None
+        drawn.append(new / base - 1)
+    n = min(sizes)
+    tail = NormalDist().cdf(-math.sqrt(n / (n - 1)) * student_above(ALPHA / 2, n - 1))
+    drawn.sort()
+    at = math.floor(tail * _RESAMPLES)
+    return drawn[at], drawn[-1 - at]
+
+
+def outliers(values: Sequence[float]) -> list[int]:
+    """Return the places of values that are far from the median.
+
+    By the modified z-score (B. Iglewicz and D. C. Hoaglin, "How to Detect and Handle Outliers",
+    1993): deviations over their median, or over their mean if half of them are none.
+    """
+    if len(values) < FEWEST:
+        return []
+    middle = median(values)
+    off = [abs(value - middle) for value in values]
+    spread = median(off) / _MAD or fmean(off) / _MEAN_DEVIATION
+    return [index for index, one in enumerate(off) if spread and one / spread > _FAR]
