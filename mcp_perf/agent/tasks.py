@@ -1,11 +1,11 @@
-"""The tasks of the benchmark: what an agent is told, and which journey does the same by itself."""
+"""The tasks of the benchmark: what an agent is told, and which journeys do the same without one."""
 
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal, get_args
 
-MODES: Final = ("control", "mcp")
-TASKS: Final = {1: "buy-number", 2: "create-activity", 3: "create-queue"}
-"""Number of a task -> its journey in the scenario `twilio-tasks`, whose arms are the modes."""
+Mode = Literal["control", "mcp"]
+MODES: Final[tuple[Mode, ...]] = get_args(Mode)
+TASKS: Final = (1, 2, 3)
 _TEXTS: Final = Path(__file__).with_name("instructions")
 
 
@@ -13,3 +13,8 @@ def instructions(task: int, mode: str) -> str:
     """Return a task as an agent is given it, in Markdown."""
     parts = (f"task_{task}", mode, "ending")
     return "\n".join((_TEXTS / f"{part}.md").read_text("utf-8") for part in parts)
+
+
+def tag(task: int) -> str:
+    """Return the tag of a task's journey in `twilio-tasks`, whose arms are the modes."""
+    return f"task-{task}"

@@ -1,0 +1,124 @@
+"""A folder of records: every file is read, each run counts once, what cannot be read is listed."""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import chain
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from mcp_perf.agent.prices import with_cost
+from mcp_perf.agent.records import TaskRecord, Unreadable, as_row, read
+
+_APART_MS: Final = 1000
+"""Two files tell of one run if it started in the same second."""
+
+
+_ROWS_ONLY: Final = ("mcpServer", "mcpClient", "notes")
+"""What files of one run do not say."""
+
+
+class FoundRecord(NamedTuple):
+    """A record, and where: the file, and the place in its list."""
+
+    where: str
+    file: Path
+    record: TaskRecord
+
+
+@dataclass
+class Import:
+    """What a folder holds."""
+
+    found: list[FoundRecord] = field(default_factory=list)
+    unread: list[str] = field(default_factory=list)
+    """What is no record, each with the reason."""
+    remarks: list[str] = field(default_factory=list)
+    """What was changed, and what stands there twice."""
+
+    @property
+    def records(self) -> list[TaskRecord]:
+        return [one.record for one in self.found]
+
+
+def read_folder(folder: Path) -> Import:
+    """Read all JSON files of a folder and of those in it, or one file. Raises OSError."""
+    paths = [folder]
+    if folder.is_dir():
+        paths = [path for path in sorted(folder.rglob("*.json")) if path.is_file()]
+    elif not folder.exists():
+        raise FileNotFoundError(2, "there is no such folder")
+    base = folder if folder.is_dir() else folder.parent
+    result = Import()
+    lists: list[FoundRecord] = []
+    single: list[FoundRecord] = []
+    for path in paths:
+        name = path.relative_to(base).as_posix()
+        for where, raw in _parts(path, name, result.unread):
+            try:
+                record, changes = read(raw, path.name)
+            except Unreadable as reason:
+                result.unread.append(f"{where}: {reason}")
+                continue
+            if changes:
+                result.remarks.append(f"{where}: {'; '.join(changes)}")
+            (single if where == name else lists).append(FoundRecord(where, path, with_cost(record)))
+    _once(chain(lists, single), result)
+    return result
+
+
+def _parts(path: Path, name: str, unread: list[str]) -> Iterator[tuple[str, Any]]:
+    """Yield the records of a file as they stand there: that of the file, or those of its list."""
+    try:
+        # The bytes: JSON tells by itself in which encoding it is, byte-order mark or not.
+        raw = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError) as error:
+        said = error.strerror if isinstance(error, OSError) else error
+        unread.append(f"{name}: {said or type(error).__name__}")
+        return
+    if isinstance(raw, list):
+        yield from ((f"{name}, row {number}", one) for number, one in enumerate(raw, 1))
+    else:
+        yield name, raw
+
+
+def _once(found: Iterator[FoundRecord] | chain[FoundRecord], result: Import) -> None:
+    """Count each run once: a summary's rows all do, a file that a row is about does not."""
+    known: defaultdict[tuple[Any, ...], list[FoundRecord]] = defaultdict(list)
+    for one in found:
+        record = one.record
+        same = known[record.mode, record.task_id, str(record.directory_id)]
+        if twin := next((other for other in same if _is_twin(one, other)), None):
+            differs = _differences(twin.record, record)
+            told = f", which is counted; they differ in {differs}" if differs else ""
+            result.remarks.append(f"{one.where}: is also {twin.where}{told}")
+            continue
+        if again := next((other for other in same if other.record == record), None):
+            result.remarks.append(f"{one.where}: is the same as {again.where}; both count")
+        same.append(one)
+        result.found.append(one)
+
+
+def _is_twin(one: FoundRecord, other: FoundRecord) -> bool:
+    """Tell whether two files tell of the same run: by its start, or else by all that both know."""
+    a, b = one.record, other.record
+    if (
+        one.file == other.file
+        or a.directory_id is None
+        or (a.model or b.model) != (b.model or a.model)
+    ):
+        return False
+    if a.start_time is None or b.start_time is None:
+        return not _differences(a, b)
+    return abs(a.start_time - b.start_time) < _APART_MS
+
+
+def _differences(one: TaskRecord, other: TaskRecord) -> str:
+    """Name the keys that two records both have, and not alike."""
+    rows = as_row(one), as_row(other)
+    return ", ".join(
+        key
+        for key, value in rows[0].items()
+        if key not in _ROWS_ONLY and None not in (value, rows[1][key]) and value != rows[1][key]
+    )
