@@ -1,0 +1,140 @@
+"""The leaderboard in a terminal and as files: HTML, Markdown, JSON, and the rows as CSV."""
+
+import csv
+import io
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from rich.console import Console
+from rich.text import Text
+
+from mcp_perf.agent.leaderboard import Leaderboard, MeasuredChange
+from mcp_perf.agent.records import TaskRecord, as_record, as_row, encode
+from mcp_perf.agent.tasks import MODES
+from mcp_perf.results.render.console.terminal import table
+from mcp_perf.results.render.files import html, markdown
+from mcp_perf.results.render.files.csv_samples import cell
+from mcp_perf.results.render.words import numbers
+
+_COLUMNS: Final[dict[str, Callable[[TaskRecord], Any]]] = {
+    "Directory ID": lambda one: one.directory_id,
+    "MCP Server": lambda one: one.mcp_server,
+    "MCP Client": lambda one: one.mcp_client,
+    "Task ID": lambda one: one.task_id,
+    "Mode": lambda one: one.mode,
+    "Model": lambda one: one.model,
+    "Duration (s)": lambda one: None if one.duration is None else one.duration / 1000,
+    "API Calls (count)": lambda one: one.api_calls,
+    "User Interactions (count)": lambda one: one.interactions,
+    "Tokens (count)": lambda one: one.total_tokens,
+    "Cache Reads (count)": lambda one: one.cache_reads,
+    "Cache Writes (count)": lambda one: one.cache_writes,
+    "Cost ($)": lambda one: one.cost,
+    "Success": lambda one: None if one.success is None else str(one.success).lower(),
+    "Notes": lambda one: one.notes,
+}
+
+
+def as_csv(records: Sequence[TaskRecord]) -> str:
+    """Write the rows as CSV (RFC 4180); no text of theirs is run by a spreadsheet."""
+    lines = io.StringIO()
+    writer = csv.writer(lines)
+    writer.writerow(_COLUMNS)
+    for one in records:
+        values = (of(one) for of in _COLUMNS.values())
+        writer.writerow(cell(value) if isinstance(value, str) else value for value in values)
+    return lines.getvalue()
+
+
+def cells(one: MeasuredChange) -> tuple[str, ...]:
+    """Write a metric as it is published, and beside it what the tests say."""
+    spreads = [one.spread[mode] for mode in MODES]
+    return (
+        *(one.metric, _fixed(one.control), _fixed(one.mcp), _percent(one.change_percent)),
+        " / ".join(str(spread.n) for spread in spreads),
+        " / ".join(numbers.significant(spread.median) for spread in spreads),
+        " / ".join(numbers.significant(spread.sd) for spread in spreads),
+        numbers.NONE
+        if one.change_ci95 is None
+        else " to ".join(f"{end:+.1f}" for end in one.change_ci95),
+        numbers.p_value(one.p_value),
+    )
+
+
+_WIDE: Final = 110
+HEADS: Final = (*("metric", "control", "mcp", "change", "n", "median", "sd", "95 % interval", "p"),)
+
+
+def _fixed(value: float | None) -> str:
+    return numbers.NONE if value is None else f"{value:.2f}"
+
+
+def _percent(value: float | None) -> str:
+    return numbers.NONE if value is None else f"{value:+.2f} %"
+
+
+def far(metrics: Sequence[MeasuredChange]) -> Iterator[str]:
+    """Name the outliers of a group, metric by metric."""
+    for one in metrics:
+        if one.outliers:
+            yield f"{one.metric}: outliers are {', '.join(one.outliers)}"
+
+
+def as_html(board: Leaderboard) -> str:
+    """Write the leaderboard as one page."""
+    return html.page("agent.html.j2", MODES, board=board, heads=HEADS, cells=cells, far=far)
+
+
+def operations_page(openapi: Any) -> str:
+    """Write the operations of an API as one page, without a script."""
+    return html.page("agent_api.html.j2", (), api=openapi)
+
+
+def as_markdown(board: Leaderboard) -> str:
+    """Write the leaderboard as GitHub-flavoured Markdown."""
+    page = markdown.page("agent.md.j2", board=board, heads=HEADS, cells=cells, far=far)
+    return "\n\n".join(page) + "\n"
+
+
+def show(board: Leaderboard, console: Console) -> None:
+    """Print the means as published, then how far they can be trusted.
+
+    Fits 80 columns; n, medians and deviations are there if the terminal is wider.
+    """
+    left_out = slice(4, 7) if console.width < _WIDE else slice(0)
+    for group in board.groups:
+        counts = ", ".join(f"{n} {mode}" for mode, n in group.rows.items())
+        console.print(Text(f"{group.title} ({counts})", style="bold"))
+        lines = [[*row] for row in (HEADS, *map(cells, group.metrics))]
+        for line in lines:
+            del line[left_out]
+        console.print(table(lines[0], map(tuple, lines[1:])))
+        for told in far(group.metrics):
+            console.print(Text(told, style="dim"))
+        console.print()
+    for remark in board.remarks:
+        console.print(Text(remark, style="dim"), soft_wrap=True)
+    console.print(Text(board.sentence, style="bold"), soft_wrap=True)
+
+
+def write(board: Leaderboard, records: Sequence[TaskRecord], folder: Path) -> None:
+    """Write all files: the leaderboard, the rows, the summary, a record for each run."""
+    tasks = folder / "tasks"
+    tasks.mkdir(parents=True, exist_ok=True)
+    files = {
+        "leaderboard.html": as_html(board),
+        "leaderboard.md": as_markdown(board),
+        "leaderboard.json": board.as_json(),
+        "rows.csv": as_csv(records),
+        "summary.json": encode([as_row(one) for one in records]),
+    }
+    for name, text in files.items():
+        (folder / name).write_text(text, encoding="utf-8", newline="")
+    made: set[Path] = set()
+    for one in records:
+        names = (f"{count}_{one.file}" if count else one.file for count in itertools.count())
+        path = next(path for name in names if (path := tasks / name) not in made)
+        made.add(path)
+        path.write_text(encode(as_record(one)), encoding="utf-8")
