@@ -1,13 +1,30 @@
 """`mcp-perf agent`: AI agents at the same tasks with MCP and without it, recorded and compared."""
 
 import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from mcp_perf.cli.init import COMMAND, TargetCommand
-from mcp_perf.cli.refused import FOLDER, Refused
+from mcp_perf.cli.init import COMMAND, TargetCommand, told
+from mcp_perf.cli.refused import FOLDER, Refused, say
+
+if TYPE_CHECKING:
+    from mcp_perf.agent.store import AgentStore
+    from mcp_perf.agent.tasks import Mode
+
+_store = click.option(
+    "--store", default="", metavar="URL", help="Default: $MCP_PERF_STORE, or a file."
+)
+_target = click.option(
+    "--target", multiple=True, metavar="ARM=URL", help="Instead of the bundled system."
+)
+_set = click.option(
+    "--set", "settings", multiple=True, metavar="PATH=VALUE", help="Change the scenario."
+)
 
 
 @click.group()
@@ -20,6 +37,173 @@ def agent() -> None:
       mcp-perf agent summary --out leaderboard
       mcp-perf agent run --mode mcp --task 1
     """
+
+
+@contextmanager
+def _opened(url: str) -> "Iterator[AgentStore]":
+    """Open the store. Raises Refused, also for what is done with it."""
+    from mcp_perf.agent.store import AgentStore  # noqa: PLC0415
+    from mcp_perf.load.prepare.history import chosen, problems  # noqa: PLC0415
+    from mcp_perf.results.compare.history import HistoryError  # noqa: PLC0415
+
+    if wrong := problems(url):
+        raise Refused(wrong[0])
+    try:
+        yield AgentStore(chosen(url))
+    except HistoryError as error:
+        raise Refused(str(error)) from error
+
+
+@agent.command("import")
+@click.argument("folder", type=FOLDER, metavar="DIR")
+@_store
+def import_(folder: Path, store: str) -> None:
+    """Read the records of DIR, in place of what was imported from there before.
+
+    \b
+    Each task record and each row of a summary counts once. What cannot be read
+    is listed, and what had to be changed.
+
+    \b
+    Example:
+      mcp-perf agent import metrics/
+    """
+    from mcp_perf.agent.folder import read_folder  # noqa: PLC0415
+
+    try:
+        found = read_folder(folder)
+    except OSError as error:
+        raise Refused(f"{folder}: {error.strerror}") from None
+    for line in found.remarks:
+        say(line)
+    for line in found.unread:
+        say(f"Not read: {line}", err=True)
+    if not found.records:
+        raise Refused(f"{folder}: holds no record of a task")
+    with _opened(store) as kept:
+        kept.replace(str(folder.resolve()), found.records)
+    left = f", {len(found.unread)} not read" if found.unread else ""
+    click.echo(f"{folder}: {len(found.records)} records{left}")
+
+
+@agent.command()
+@click.option("--out", type=FOLDER, help="Also write the leaderboard and the records to a folder.")
+@_store
+def summary(out: Path | None, store: str) -> None:
+    """Show the leaderboard: control against mcp, overall, by task and by model.
+
+    \b
+    --out writes leaderboard.html, .md and .json, rows.csv, summary.json, and
+    tasks/ with a record for each run.
+
+    \b
+    Example:
+      mcp-perf agent summary --out leaderboard
+    """
+    from rich.console import Console  # noqa: PLC0415
+
+    from mcp_perf.agent.rendering import show, write  # noqa: PLC0415
+    from mcp_perf.agent.store import board_of  # noqa: PLC0415
+
+    with _opened(store) as kept:
+        board, records = board_of(kept)
+    if not records:
+        raise Refused(
+            "There is no record: mcp-perf agent import, or agent run, adds some.", *board.remarks
+        )
+    show(board, Console())
+    if out is not None:
+        try:
+            write(board, records, out)
+        except OSError as error:
+            raise Refused(f"--out {out}: cannot be written ({error.strerror})") from None
+        click.echo(f"Leaderboard: {out / 'leaderboard.html'}")
+
+
+@agent.command()
+@click.option("--mode", type=click.Choice(["control", "mcp"]), required=True)
+@click.option("--task", type=click.Choice(["1", "2", "3", "all"]), required=True)
+@_target
+@_set
+@_store
+def run(mode: "Mode", task: str, store: str, **where: Sequence[str]) -> None:
+    """Do a task by its scripted calls, without an agent, and record a session.
+
+    \b
+    Example:
+      mcp-perf agent run --mode mcp --task 1
+    """
+    from mcp_perf.agent.tasks import TASKS  # noqa: PLC0415
+
+    wanted = TASKS if task == "all" else (int(task),)
+    sys.exit(_replay([(mode, number) for number in wanted], store, **where))
+
+
+@agent.command("run-all")
+@click.option("--repeat", type=click.IntRange(min=1), default=1, help="Do all so many times.")
+@_target
+@_set
+@_store
+def run_all(repeat: int, store: str, **where: Sequence[str]) -> None:
+    """Do all tasks in both modes by their scripted calls.
+
+    \b
+    Example:
+      mcp-perf agent run-all --repeat 5
+    """
+    from mcp_perf.agent.tasks import MODES, TASKS  # noqa: PLC0415
+
+    every = [(mode, number) for _ in range(repeat) for number in TASKS for mode in MODES]
+    sys.exit(_replay(every, store, **where))
+
+
+def _replay(
+    runs: "Sequence[tuple[Mode, int]]",
+    store: str,
+    target: Sequence[str],
+    settings: Sequence[str],
+) -> int:
+    """Return the exit code: 99 if a task was not done."""
+    from mcp_perf.agent.replay import replay  # noqa: PLC0415 -- loads Locust
+    from mcp_perf.load.prepare.permission import User, at_terminal  # noqa: PLC0415
+
+    user = User(at_terminal, lambda line: say(line, err=True))
+    failed = False
+    with _opened(store) as kept, told():
+        for mode, task in runs:
+            mine = [one for one in target if one.startswith(f"{mode}=") or len(runs) == 1]
+            done = replay(kept, task, mode, user, mine, settings).record
+            failed |= not done.success
+            how = "done" if done.success else "failed"
+            click.echo(f"{mode}, task {task}: {how}, {done.api_calls} calls, {done.duration} ms")
+    return 99 if failed else 0
+
+
+@agent.command()
+@click.option("--web-host", default="127.0.0.1", show_default=True, help="Where it listens.")
+@click.option("--web-port", default=8090, show_default=True, type=click.IntRange(0, 65535))
+@click.option("--web-login", is_flag=True, help="Ask for the password in MCP_PERF_WEB_PASSWORD.")
+@_store
+def serve(web_host: str, web_port: int, store: str, *, web_login: bool) -> None:
+    """Serve the session API, and the leaderboard as a page.
+
+    \b
+    Programs send Authorization: Bearer KEY. The key is that of the address which
+    is printed, or MCP_PERF_AGENT_KEY. /docs says what there is to call.
+
+    \b
+    Example:
+      mcp-perf agent serve --web-port 8090
+    """
+    try:
+        from mcp_perf.agent.serving import listen, locked, serve  # noqa: PLC0415
+    except ImportError as error:
+        raise Refused(f"{error}: pip install 'mcp-perf[dashboard]'") from None
+    with _opened(store) as kept, told():
+        listener = listen(web_host, web_port)
+        app, opened = locked(kept, web_host, listener.getsockname()[1], login=web_login)
+        click.echo(opened, err=True, nl=False)
+        serve(app, listener)
 
 
 @agent.command()

@@ -19,7 +19,7 @@ Headers = list[tuple[str, str]]
 
 _LOOPBACK: Final = ("127.0.0.1", "localhost", "[::1]")
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
-_PUBLIC_NAME: Final = "LOCUST_WEB_HOST_DISPLAY_NAME"
+PUBLIC_NAME: Final = "LOCUST_WEB_HOST_DISPLAY_NAME"
 # 'unsafe-inline': Locust hands its page over in an inline script, and MUI writes styles.
 _POLICY: Final = (
     "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
@@ -107,9 +107,9 @@ def refusal(environ: dict[str, Any], served: Served) -> str | None:
     host = environ.get("HTTP_HOST", "").lower()
     if not served.knows(host):
         return (
-            "This page is not served under this name. Open it at the address that Locust printed; "
-            f"if a proxy or a tunnel serves it elsewhere, set {_PUBLIC_NAME} to that address, "
-            "such as https://perf.example.org, and start Locust again."
+            "This page is not served under this name. Open it at the address that was printed; "
+            f"if a proxy or a tunnel serves it elsewhere, set {PUBLIC_NAME} to that address, "
+            "such as https://perf.example.org, and start it again."
         )
     site = environ.get("HTTP_SEC_FETCH_SITE", "same-origin")
     typed = site == "none" and environ["REQUEST_METHOD"] in ("GET", "HEAD")
@@ -148,7 +148,7 @@ def served_by(options: argparse.Namespace) -> Served:
     """
     host = options.web_host
     if not options.web_login and not is_loopback(host):
-        raise Refusal(*_unprotected(host))
+        raise Refusal(*_unprotected(host, options.web_port))
     port, scheme = options.web_port, "https" if options.tls_cert and options.tls_key else "http"
     named = f"[{host}]" if ":" in host else host.lower()
     names = {*_LOOPBACK, named}
@@ -167,12 +167,12 @@ def served_by(options: argparse.Namespace) -> Served:
     )
 
 
-def _unprotected(host: str) -> list[str]:
+def _unprotected(host: str, port: int) -> list[str]:
     where = "on all addresses" if _is_everywhere(host) else f"at {host}"
     return [
         f"--web-host: the web page would be open to the network {where}, without a login",
-        "leave --web-host out; from elsewhere, open a tunnel: ssh -L 8089:127.0.0.1:8089 HOST",
-        "or add --web-login, with a password in MCP_PERF_WEB_PASSWORD; or do without: --headless",
+        f"leave --web-host out; from elsewhere, open a tunnel: ssh -L {port}:127.0.0.1:{port} HOST",
+        "or add --web-login, with a password in MCP_PERF_WEB_PASSWORD",
     ]
 
 
@@ -185,9 +185,7 @@ def _public(named: str | None) -> str | None:
     except ValueError:
         url, port = urlsplit(""), None
     if url.scheme not in _DEFAULT_PORTS or not url.hostname or "@" in url.netloc:
-        raise Refusal(
-            f"{_PUBLIC_NAME}: {named!r} is not an address; write https://perf.example.org"
-        )
+        raise Refusal(f"{PUBLIC_NAME}: {named!r} is not an address; write https://perf.example.org")
     name = f"[{url.hostname}]" if ":" in url.hostname else url.hostname
     shown = port is not None and port != _DEFAULT_PORTS[url.scheme]
     return f"{url.scheme}://{name}:{port}" if shown else f"{url.scheme}://{name}"

@@ -57,8 +57,8 @@ class HistoryError(Exception):
 
 def append(store: str, run: RunNumbers) -> None:
     """Add a run. Raises HistoryError; nothing is left half written."""
-    with _connected(store) as engine:
-        _create(engine)
+    with connected(store) as engine:
+        create(engine, _METADATA)
         with engine.begin() as connection:
             row = {
                 name: getattr(run, name) for name in ("run_id", "started", "verdict", "complete")
@@ -88,7 +88,7 @@ def points(store: str, scenario: str = "", metrics: Sequence[tuple[str, str]] = 
         of = _METRICS.c
         wanted = ([of.metric == name, *([of.arm == arm] if arm else [])] for arm, name in metrics)
         query = query.where(sa.or_(*(sa.and_(*all_of) for all_of in wanted)))
-    with _connected(store) as engine, engine.connect() as connection:
+    with connected(store) as engine, engine.connect() as connection:
         if not sa.inspect(connection).has_table(_RUNS.name):
             return []
         return [_point(row) for row in connection.execute(query).mappings()]
@@ -123,7 +123,8 @@ def _group(identity: RunIdentity, arm: str) -> str:
 
 
 @contextmanager
-def _connected(store: str) -> Iterator[sa.Engine]:
+def connected(store: str) -> Iterator[sa.Engine]:
+    """Give an engine for the store. Raises HistoryError, also of what is done with it."""
     try:
         url = sa.make_url(store)
         sqlite = url.get_backend_name() == "sqlite"
@@ -147,9 +148,10 @@ def _connected(store: str) -> Iterator[sa.Engine]:
         raise HistoryError(f"The history {shown} cannot be used: {said}") from error
 
 
-def _create(engine: sa.Engine) -> None:
+def create(engine: sa.Engine, metadata: sa.MetaData) -> None:
+    """Make the tables that are missing."""
     with engine.begin() as connection:
         if engine.dialect.name == "postgresql":
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
-        for table in _METADATA.sorted_tables:
+        for table in metadata.sorted_tables:
             connection.execute(CreateTable(table, if_not_exists=True))

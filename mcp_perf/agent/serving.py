@@ -1,0 +1,59 @@
+"""`mcp-perf agent serve`: the session API behind the lock that every page of ours has."""
+
+import argparse
+import os
+import socket
+
+import uvicorn
+
+from mcp_perf.agent.api import build
+from mcp_perf.agent.store import AgentStore
+from mcp_perf.load.hub.redaction import hide
+from mcp_perf.load.targets.refusal import Refusal
+from mcp_perf.load.web.admission import SHORTEST, Admission, password
+from mcp_perf.load.web.asgi import AsgiGuard
+from mcp_perf.load.web.guard import PUBLIC_NAME, served_by
+
+KEY: str = "MCP_PERF_AGENT_KEY"
+"""A key that programs know beforehand; without it there is a new one for each start."""
+
+
+def locked(store: AgentStore, host: str, port: int, *, login: bool) -> tuple[AsgiGuard, str]:
+    """Return the application behind its lock, and how it is opened. Raises Refusal."""
+    served = served_by(
+        argparse.Namespace(
+            web_host=host,
+            web_port=port,
+            web_login=login,
+            web_base_path="",
+            web_host_display_name=os.environ.get(PUBLIC_NAME),
+            tls_cert=None,
+            tls_key=None,
+        )
+    )
+    admission = Admission(
+        cookie=f"mcp-perf-{port}",
+        password=password(os.environ) if login else "",
+        https_only=served.https_only,
+    )
+    if (key := os.environ.get(KEY)) and not login:
+        if len(key) < SHORTEST:
+            raise Refusal(f"{KEY} has {len(key)} characters; set it to {SHORTEST} or more")
+        admission.key = key
+    hide((admission.key, admission.password))
+    return AsgiGuard(build(store), served, admission), admission.told(served.address)
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Return a socket that listens; port 0 is any free one. Raises Refusal."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as error:
+        raise Refusal(f"--web-port {port}: cannot be used ({error.strerror})") from error
+
+
+def serve(app: AsgiGuard, listener: socket.socket) -> None:
+    """Serve until SIGTERM or Ctrl-C."""
+    config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=2)
+    uvicorn.Server(config).run(sockets=[listener])

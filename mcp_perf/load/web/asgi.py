@@ -1,0 +1,139 @@
+"""The same lock in front of an ASGI application: key or password, and no other site.
+
+Programs, which have no cookies, send the key as `Authorization: Bearer KEY`.
+"""
+
+import hmac
+import json
+from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final
+
+from mcp_perf.load.web.admission import MOST_BYTES, Admission, Answer, Asked
+from mcp_perf.load.web.guard import PROTECTION, Served, protected, refusal
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Any]]
+Send = Callable[[Any], Awaitable[None]]
+
+_LARGEST: Final = 1_000_000
+"""Bytes of a request."""
+_CODES: Final = {
+    403: "FORBIDDEN",
+    404: "NOT_FOUND",
+    405: "METHOD_NOT_ALLOWED",
+    409: "CONFLICT",
+    411: "LENGTH_REQUIRED",
+    413: "CONTENT_TOO_LARGE",
+    422: "INVALID",
+    429: "TOO_MANY_REQUESTS",
+    500: "INTERNAL_ERROR",
+    503: "STORE_UNAVAILABLE",
+}
+_POLICY_VIOLATED: Final = 1008
+
+
+@dataclass(frozen=True)
+class AsgiGuard:
+    """ASGI middleware that answers by itself what may not reach the application."""
+
+    app: Callable[[Scope, Receive, Send], Awaitable[None]]
+    served: Served
+    admission: Admission
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self.app(scope, receive, send)
+            return
+        answer = await self._answer(scope, receive)
+        if answer is None:
+            await self.app(scope, receive, partial(_protected, send))
+        elif scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": _POLICY_VIOLATED})
+        else:
+            await _send(send, answer)
+
+    async def _answer(self, scope: Scope, receive: Receive) -> Answer | None:
+        headers = {name.decode("latin-1"): v.decode("latin-1") for name, v in scope["headers"]}
+        method = scope.get("method", "GET")
+        environ = {
+            "HTTP_HOST": headers.get("host", ""),
+            "REQUEST_METHOD": method,
+            "wsgi.url_scheme": scope["scheme"].replace("ws", "http"),
+        }
+        for name in ("sec-fetch-site", "origin"):
+            if name in headers:
+                environ[f"HTTP_{name.upper().replace('-', '_')}"] = headers[name]
+        told = headers.get("content-length", "0")
+        if problem := refusal(environ, self.served):
+            answer: Answer | None = Answer("403 Forbidden", problem, kind="text/plain")
+        elif "transfer-encoding" in headers or len(told) > 9 or not told.isdecimal():
+            answer = Answer("411 Length Required", "Say how long the body is.", kind="text/plain")
+        elif int(told) > _LARGEST:
+            text = f"A body has at most {_LARGEST} bytes."
+            answer = Answer("413 Content Too Large", text, kind="text/plain")
+        elif self._has_key(headers.get("authorization", "")):
+            return None
+        else:
+            is_login = scope["path"].endswith("/login") and int(told) <= MOST_BYTES
+            body = await _body(receive) if is_login and method == "POST" else b""
+            answer = self.admission.answer(
+                Asked(
+                    method=method,
+                    path=scope["path"],
+                    query=scope["query_string"].decode("latin-1"),
+                    cookies=headers.get("cookie", ""),
+                    client=(scope.get("client") or ("",))[0],
+                    length=told,
+                    read=lambda size: body[:size],
+                )
+            )
+        wants_page = "text/html" in headers.get("accept", "")
+        return answer if answer is None or answer.headers or wants_page else _as_json(answer)
+
+    def _has_key(self, authorization: str) -> bool:
+        expected = f"Bearer {self.admission.key}".encode()
+        given = authorization.encode("latin-1")
+        return bool(self.admission.key) and hmac.compare_digest(given, expected)
+
+
+def error(status: int, message: str, hint: str, details: Any = None) -> dict[str, Any]:
+    """Return the one body that all errors have."""
+    code = _CODES.get(status, f"HTTP_{status}")
+    return {"error": {"code": code, "message": message, "details": details, "hint": hint}}
+
+
+def _as_json(answer: Answer) -> Answer:
+    """Say the same to a program."""
+    said = answer.text if answer.kind == "text/plain" else "The key is missing, or wrong."
+    hint = "Send Authorization: Bearer KEY, with the key of the address that was printed."
+    text = json.dumps(error(int(answer.status[:3]), said, hint))
+    return Answer(answer.status, text, answer.headers, "application/json")
+
+
+async def _body(receive: Receive) -> bytes:
+    body, more = b"", True
+    while more:
+        message = await receive()
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+    return body
+
+
+async def _send(send: Send, answer: Answer) -> None:
+    body = answer.text.encode()
+    own = [("Content-Type", f"{answer.kind}; charset=utf-8"), ("Cache-Control", "no-store")]
+    pairs = [*own, ("Content-Length", str(len(body))), *answer.headers, *PROTECTION]
+    headers = [(name.lower().encode(), value.encode()) for name, value in pairs]
+    start = {"type": "http.response.start", "status": int(answer.status[:3]), "headers": headers}
+    await send(start)
+    await send({"type": "http.response.body", "body": body})
+
+
+async def _protected(send: Send, message: Any) -> None:
+    if message["type"] == "http.response.start":
+        given = [(name.decode(), value.decode()) for name, value in message["headers"]]
+        kept = [(name.lower().encode(), value.encode()) for name, value in protected(given)]
+        message = {**message, "headers": kept}
+    await send(message)
