@@ -227,7 +227,9 @@ def _tell_errors(own: FastAPI) -> None:
         return told(422, "The request is not as it has to be.", "GET /docs says how.", wrong)
 
     async def http(_: Request, problem: Any) -> JSONResponse:
-        return told(problem.status_code, str(problem.detail), "GET /docs lists what there is.")
+        # A body that is no UTF-8 is no better than one that is no JSON.
+        status = 422 if problem.status_code == 400 else problem.status_code
+        return told(status, str(problem.detail), "GET /docs lists what there is.")
 
     async def stored(_: Request, problem: Any) -> JSONResponse:
         return told(503, str(problem), "Try again; nothing was changed.")

@@ -34,8 +34,8 @@ def agent() -> None:
     \b
     Examples:
       mcp-perf agent import metrics/
-      mcp-perf agent summary --out leaderboard
-      mcp-perf agent run --mode mcp --task 1
+      mcp-perf agent summary
+      mcp-perf agent serve
     """
 
 

@@ -117,6 +117,7 @@ def test_a_thousand_starts_at_once_give_a_thousand_ids_and_no_call_is_lost(store
         ("POST", SESSIONS, NEW | {"taskNumber": "1"}, 422, "INVALID"),
         ("POST", SESSIONS, b'{"mode": ', 422, "INVALID"),
         ("POST", SESSIONS, b"[]", 422, "INVALID"),
+        ("POST", SESSIONS, b"\xff", 422, "INVALID"),
         ("POST", f"{SESSIONS}/x/api-calls", b'{"durationMs": NaN}', 422, "INVALID"),
         ("GET", f"{SESSIONS}?task=x", None, 422, "INVALID"),
         ("GET", f"{SESSIONS}?mode=both", None, 422, "INVALID"),
