@@ -10,6 +10,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from types import SimpleNamespace
 from xml.etree import ElementTree as ET
@@ -345,7 +346,9 @@ def test_every_option_and_command_that_is_mentioned_exists(environment):
     locust_options.add(
         SimpleNamespace(set_defaults=dict, add_argument=lambda name, **_: known.add(name))
     )
-    for command in (main, *main.commands.values()):
+    groups = (getattr(command, "commands", {}) for command in main.commands.values())
+    inner = (group.values() for group in groups)
+    for command in chain([main], main.commands.values(), *inner):
         known |= {name for param in command.params for name in param.opts}
     assert {option for option in options(EVERYTHING) if option not in known} == set()
     named = set(re.findall(r"(?:`|\$ |- )mcp-perf ([a-z]+)", EVERYTHING))
