@@ -2,7 +2,7 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
@@ -83,42 +83,41 @@ def _parts(path: Path, name: str, unread: list[str]) -> Iterator[tuple[str, Any]
         yield name, raw
 
 
-def _once(found: Iterator[FoundRecord] | chain[FoundRecord], result: Import) -> None:
+def _once(found: Iterable[FoundRecord], result: Import) -> None:
     """Count each run once: a summary's rows all do, a file that a row is about does not."""
     known: defaultdict[tuple[Any, ...], list[FoundRecord]] = defaultdict(list)
     for one in found:
         record = one.record
         same = known[record.mode, record.task_id, str(record.directory_id)]
         if twin := next((other for other in same if _is_twin(one, other)), None):
-            differs = _differences(twin.record, record)
+            differs = ", ".join(_differences(twin.record, record))
             told = f", which is counted; they differ in {differs}" if differs else ""
             result.remarks.append(f"{one.where}: is also {twin.where}{told}")
             continue
-        if again := next((other for other in same if other.record == record), None):
-            result.remarks.append(f"{one.where}: is the same as {again.where}; both count")
+        if record.directory_id is not None and same:
+            told = "is the same as" if record == same[0].record else "has the same id as"
+            result.remarks.append(f"{one.where}: {told} {same[0].where}; both count")
         same.append(one)
         result.found.append(one)
 
 
 def _is_twin(one: FoundRecord, other: FoundRecord) -> bool:
-    """Tell whether two files tell of the same run: by its start, or else by all that both know."""
+    """Tell whether two files tell of the same run: by its start, or by all else that both know."""
     a, b = one.record, other.record
-    if (
-        one.file == other.file
-        or a.directory_id is None
-        or (a.model or b.model) != (b.model or a.model)
-    ):
+    if one.file == other.file or a.directory_id is None:
         return False
-    if a.start_time is None or b.start_time is None:
-        return not _differences(a, b)
-    return abs(a.start_time - b.start_time) < _APART_MS
+    if a.model and b.model and a.model != b.model:
+        return False
+    if a.start_time and b.start_time and abs(a.start_time - b.start_time) < _APART_MS:
+        return True
+    return not {*_differences(a, b)} - {"startTime", "endTime"}
 
 
-def _differences(one: TaskRecord, other: TaskRecord) -> str:
+def _differences(one: TaskRecord, other: TaskRecord) -> list[str]:
     """Name the keys that two records both have, and not alike."""
     rows = as_row(one), as_row(other)
-    return ", ".join(
+    return [
         key
         for key, value in rows[0].items()
         if key not in _ROWS_ONLY and None not in (value, rows[1][key]) and value != rows[1][key]
-    )
+    ]

@@ -10,6 +10,8 @@ from mcp_perf.agent.records import as_row, encode, read
 ROW = {"taskId": 1, "mode": "mcp", "startTime": 1743100000000, "endTime": 1743100062545}
 RECORD = {"taskNumber": 1, "mode": "mcp", "startTime": 1743100000000, "endTime": 1743100062545}
 
+SHORT = {"duration": 9000}
+
 
 @pytest.fixture
 def folder(tmp_path):
@@ -47,9 +49,9 @@ def test_a_run_that_stands_in_the_summary_and_in_a_file_counts_once(folder):
         summary=[ROW | {"directoryId": "a", "apiCalls": 8}, ROW | {"directoryId": "b"}],
         mcp_task1_a=RECORD | {"directoryId": "a", "apiCalls": 9, "startTime": 1743100000},
         mcp_task1_b=RECORD | {"directoryId": "b"},
-        mcp_task1_later=RECORD | {"directoryId": "b", "startTime": 1743100030000},
+        mcp_task1_later=RECORD | {"directoryId": "b", "startTime": 1743100030000} | SHORT,
+        mcp_task1_moved=RECORD | {"directoryId": "b", "startTime": 1743100000},
         mcp_task1_model=RECORD | {"directoryId": "b", "model": "m"},
-        mcp_task1_other=RECORD | {"directoryId": "b", "model": "n"},
     )
     assert [one.record.api_calls for one in found.found] == [8, None, None]
     told = [line for line in found.remarks if "is also" in line]
@@ -57,6 +59,9 @@ def test_a_run_that_stands_in_the_summary_and_in_a_file_counts_once(folder):
         "mcp_task1_a.json: is also summary.json, row 1, which is counted; they differ in apiCalls"
     )
     assert len(told) == 4
+    assert [line for line in found.remarks if "both count" in line] == [
+        "mcp_task1_later.json: has the same id as summary.json, row 2; both count",
+    ]
 
 
 def test_records_of_two_models_are_two_runs_whatever_their_ids(folder):
@@ -77,9 +82,8 @@ def test_equal_rows_of_one_summary_both_count_and_are_named(folder):
     """A published mean is over all rows; rows without an id are never taken for one run."""
     found = folder(summary=[ROW | {"directoryId": "a"}] * 2, other=[ROW], third=[ROW])
     assert len(found.records) == 4
-    assert [line for line in found.remarks if "same" in line] == [
+    assert [line for line in found.remarks if "both count" in line] == [
         "summary.json, row 2: is the same as summary.json, row 1; both count",
-        "third.json, row 1: is the same as other.json, row 1; both count",
     ]
 
 
