@@ -1,14 +1,12 @@
 """A task without an agent: its scripted calls are made once, and recorded as a session."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from mcp_perf.agent.sessions import ApiCall, Completion, NewSession
 from mcp_perf.agent.store import AgentSession, AgentStore
 from mcp_perf.agent.tasks import Mode, tag
-from mcp_perf.load.engine.call_log import LoggedCall
-from mcp_perf.load.engine.dry_run import dry_run
 from mcp_perf.load.prepare.permission import User
 from mcp_perf.load.prepare.prepare import RunOptions
 from mcp_perf.outcomes import OK
@@ -27,7 +25,7 @@ class Replay:
         )
         self._session = ""
 
-    def call(self, call: LoggedCall) -> None:
+    def call(self, call: Mapping[str, str | float]) -> None:
         """Add a call; those of the MCP session itself, which no agent sees, only begin it."""
         now_ms, took_ms = time.time() * 1000, float(call["ms"])
         if not self._session:
@@ -57,6 +55,8 @@ def replay(
     settings: Sequence[str] = (),
 ) -> AgentSession:
     """Do a task by its journey in `twilio-tasks`, each call once. Raises Refusal, HistoryError."""
+    from mcp_perf.load.engine.dry_run import dry_run  # noqa: PLC0415 -- loads Locust
+
     made = Replay(store, task, mode)
     options = RunOptions(arms=(mode,), tags=(tag(task),), targets=targets, settings=settings)
     return made.end(success=dry_run(options, user, made.call))

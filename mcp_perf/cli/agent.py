@@ -164,7 +164,7 @@ def _replay(
     settings: Sequence[str],
 ) -> int:
     """Return the exit code: 99 if a task was not done."""
-    from mcp_perf.agent.replay import replay  # noqa: PLC0415 -- loads Locust
+    from mcp_perf.agent.replay import replay  # noqa: PLC0415
     from mcp_perf.load.prepare.permission import User, at_terminal  # noqa: PLC0415
 
     user = User(at_terminal, lambda line: say(line, err=True))

@@ -10,7 +10,7 @@ from mcp_perf.agent.records import as_row, encode, read
 ROW = {"taskId": 1, "mode": "mcp", "startTime": 1743100000000, "endTime": 1743100062545}
 RECORD = {"taskNumber": 1, "mode": "mcp", "startTime": 1743100000000, "endTime": 1743100062545}
 
-SHORT = {"duration": 9000}
+SHORT, LONG = {"duration": 9000}, {"duration": 62545}
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def test_a_run_that_stands_in_the_summary_and_in_a_file_counts_once(folder):
         mcp_task1_a=RECORD | {"directoryId": "a", "apiCalls": 9, "startTime": 1743100000},
         mcp_task1_b=RECORD | {"directoryId": "b"},
         mcp_task1_later=RECORD | {"directoryId": "b", "startTime": 1743100030000} | SHORT,
-        mcp_task1_moved=RECORD | {"directoryId": "b", "startTime": 1743100000},
+        mcp_task1_moved=RECORD | {"directoryId": "b", "startTime": 1743100005000} | LONG,
         mcp_task1_model=RECORD | {"directoryId": "b", "model": "m"},
     )
     assert [one.record.api_calls for one in found.found] == [8, None, None]
