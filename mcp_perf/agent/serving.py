@@ -1,6 +1,7 @@
 """`mcp-perf agent serve`: the session API behind the lock that every page of ours has."""
 
 import argparse
+import contextlib
 import os
 import socket
 
@@ -54,6 +55,11 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def serve(app: AsgiGuard, listener: socket.socket) -> None:
-    """Serve until SIGTERM or Ctrl-C."""
+    """Serve until SIGTERM or Ctrl-C; each of a thousand agents has a file open."""
+    with contextlib.suppress(ImportError, ValueError, OSError):  # Windows has no such limit
+        import resource  # noqa: PLC0415
+
+        most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=2)
     uvicorn.Server(config).run(sockets=[listener])

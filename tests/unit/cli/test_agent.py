@@ -62,7 +62,7 @@ def test_records_go_in_and_a_leaderboard_comes_out(ask, tmp_path):
     for name in ("leaderboard.html", "leaderboard.md"):
         text = (out / name).read_text()
         assert "62.55" in text
-        assert "Overall" in text
+        assert "1 control, 1 mcp" in text
     lines = (out / "rows.csv").read_text().splitlines()
     assert lines[0] == HEADER
     rows = list(csv.DictReader(lines))
