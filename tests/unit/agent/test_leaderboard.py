@@ -6,6 +6,7 @@ import pytest
 
 from mcp_perf.agent.leaderboard import MEASURES, leaderboard, rounded
 from mcp_perf.agent.records import TaskRecord
+from mcp_perf.agent.tasks import MODES
 
 
 def run(mode, task, number, **known):
@@ -114,6 +115,17 @@ def test_one_outlier_moves_a_mean_and_no_test():
         "No evidence overall. The mean of Duration (s) rests on mcp task 1 5: the change is "
         "+182.86 %, and -0.17 % without."
     )
+
+
+def test_an_outlier_that_moves_nothing_is_only_named():
+    """Both modes have one, and the change is the same without them."""
+    calm = [50_000, 52_000, 48_000, 51_000, 49_000, 600_000]
+    rows = [run(mode, 1, i, duration=ms) for mode in MODES for i, ms in enumerate(calm)]
+    board = leaderboard(rows)
+    assert metrics(board.groups[0])["Duration (s)"].outliers == [
+        *("control task 1 5", "mcp task 1 5"),
+    ]
+    assert board.sentence == "No evidence overall."
 
 
 def test_only_the_task_that_differs_is_said_to():
