@@ -8,10 +8,13 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from mcp_perf.agent.sessions import ApiCall, Completion, NewSession
+from mcp_perf.agent.store import AgentStore, SessionOver, UnknownSession
 from mcp_perf.results.compare.history import HistoryError, append, points
 from tests.support import ROOT
 from tests.support.earlier_runs import identity, rounds, run
@@ -206,3 +209,29 @@ def test_a_store_that_cannot_be_used_is_named_without_its_password(store, said):
     assert said in str(refused.value)
     assert "canary" not in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+def test_sessions_of_agents_lose_no_change_in_each_kind_of_store(store):
+    """Four writers at once, who know nothing of each other, add to one session."""
+    kept = AgentStore(store)
+    new = NewSession(mode="mcp", taskNumber=1, model="m\x00")
+    session = kept.make(1, new).id
+    call = ApiCall(endpoint="/", method="GET", success=True, tokensIn=10)
+
+    def write(_):
+        mine = AgentStore(store)
+        for at_ms in range(10):
+            mine.make(at_ms, call, session)
+
+    with ThreadPoolExecutor(WRITERS) as writers:
+        list(writers.map(write, range(WRITERS)))
+    one, events = kept.session(session)
+    assert (one.record.api_calls, one.record.tokens_in, len(events)) == (40, 400, 40)
+    kept.make(2, Completion(success=True), session)
+    with pytest.raises(SessionOver):
+        kept.make(3, call, session)
+    with pytest.raises(UnknownSession):
+        kept.make(3, call, "nobody")
+    kept.replace("/metrics", [one.record])
+    kept.replace("/metrics", [one.record])
+    assert [each.source for each in kept.sessions("mcp", 1, "m\\x00")] == ["", "/metrics"]
