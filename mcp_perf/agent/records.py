@@ -143,7 +143,7 @@ def read(raw: Any, file: str = "") -> ReadRecord:
             found[field] = _changed(key, raw[key], change, changes)
     if foreign := [key for key in raw if key not in {*_KEYS.values(), "taskNumber"}]:
         changes.append(f"left out, as no key of a record: {', '.join(map(str, foreign))}")
-    found.setdefault("completed", found.get("end_time") is not None)
+    found.setdefault("completed", bool(found.get("end_time")))
     _in_ms(raw, found, changes)
     tokens = [found.get(name) for name in ("tokens_in", "tokens_out")]
     if found.get("total_tokens") is None and None not in tokens:
@@ -256,9 +256,12 @@ def _iso_ms(text: str) -> int:
 def _in_ms(raw: Mapping[str, Any], found: dict[str, Any], changes: list[str]) -> None:
     """Bring the duration to ms: by the times of the record, or else by how long tasks take."""
     start, end, given = (found.get(name) for name in ("start_time", "end_time", "duration"))
-    span = None if start is None or end is None else end - start
+    span = end - start if start and end else None
     if span is not None and span < 0:
-        raise Unreadable("it ends before it starts")
+        if given is None:
+            raise Unreadable("it ends before it starts, and has no duration")
+        changes.append("it ends before it starts")
+        span = None
     if given is None:
         if span is not None:
             found["duration"] = span

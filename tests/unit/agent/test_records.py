@@ -101,6 +101,9 @@ def test_a_row_and_the_record_of_the_same_run_are_the_same_run():
         ({"duration": 3000, "endTime": 1743103600000}, "duration", 3000),
         ({"duration": 45, "endTime": 1743100000045}, "duration", 45),
         ({"duration": None}, "duration", 62545),
+        ({"duration": None, "endTime": 0}, "duration", None),
+        ({"endTime": 1743099999000}, "duration", 62545),
+        ({"endTime": 0}, "endTime", 0),
         ({"apiCalls": [{"endpoint": "a"}, {"endpoint": "b"}]}, "apiCalls", 2),
         ({"interactions": []}, "interactions", 0),
         ({"apiCalls": " 8 "}, "apiCalls", 8),
@@ -179,7 +182,7 @@ def test_notes_of_any_kind_are_text():
         (RECORD | {"startTime": "yesterday"}, "startTime: 'yesterday' is no time"),
         (RECORD | {"startTime": [1]}, "startTime: [1]"),
         (RECORD | {"startTime": 1743100000000000}, "startTime: 1743100000000000 is a time neither"),
-        (RECORD | {"endTime": 1743099999000}, "ends before it starts"),
+        (RECORD | {"endTime": 1743099999000, "duration": None}, "ends before it starts"),
     ],
 )
 def test_what_cannot_be_understood_is_no_record_and_says_why(raw, why):
