@@ -148,7 +148,7 @@ def served_by(options: argparse.Namespace) -> Served:
     """
     host = options.web_host
     if not options.web_login and not is_loopback(host):
-        raise Refusal(*_unprotected(host, options.web_port))
+        raise Refusal(*_unprotected(host, options.web_port, hasattr(options, "headless")))
     port, scheme = options.web_port, "https" if options.tls_cert and options.tls_key else "http"
     named = f"[{host}]" if ":" in host else host.lower()
     names = {*_LOOPBACK, named}
@@ -167,12 +167,13 @@ def served_by(options: argparse.Namespace) -> Served:
     )
 
 
-def _unprotected(host: str, port: int) -> list[str]:
+def _unprotected(host: str, port: int, is_locust: bool) -> list[str]:
     where = "on all addresses" if _is_everywhere(host) else f"at {host}"
+    without = "; or do without: --headless" if is_locust else ""
     return [
         f"--web-host: the web page would be open to the network {where}, without a login",
         f"leave --web-host out; from elsewhere, open a tunnel: ssh -L {port}:127.0.0.1:{port} HOST",
-        "or add --web-login, with a password in MCP_PERF_WEB_PASSWORD",
+        f"or add --web-login, with a password in MCP_PERF_WEB_PASSWORD{without}",
     ]
 
 
