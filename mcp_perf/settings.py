@@ -65,6 +65,7 @@ class Settings(BaseSettings):
         "auto", description="Whether tables have colours: auto, always or never."
     )
     web_password: SecretStr = Field(_NOT_SET, description="The web page's, with --web-login.")
+    agent_key: SecretStr = Field(_NOT_SET, description="Of the session API. Else drawn anew.")
     run_key: SecretStr = Field(_NOT_SET, description="Of a master and its workers, the same.")
 
 

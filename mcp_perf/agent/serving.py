@@ -4,9 +4,11 @@ import argparse
 import contextlib
 import os
 import socket
+from typing import Final
 
 import uvicorn
 
+from mcp_perf import settings
 from mcp_perf.agent.api import build
 from mcp_perf.agent.store import AgentStore
 from mcp_perf.load.hub.redaction import hide
@@ -15,8 +17,7 @@ from mcp_perf.load.web.admission import SHORTEST, Admission, password
 from mcp_perf.load.web.asgi import AsgiGuard
 from mcp_perf.load.web.guard import PUBLIC_NAME, served_by
 
-KEY: str = "MCP_PERF_AGENT_KEY"
-"""A key that programs know beforehand; without it there is a new one for each start."""
+KEY: Final = "MCP_PERF_AGENT_KEY"
 
 
 def locked(store: AgentStore, host: str, port: int, *, login: bool) -> tuple[AsgiGuard, str]:
@@ -34,10 +35,11 @@ def locked(store: AgentStore, host: str, port: int, *, login: bool) -> tuple[Asg
     )
     admission = Admission(
         cookie=f"mcp-perf-{port}",
-        password=password(os.environ) if login else "",
+        password=password(settings.current().web_password.get_secret_value()) if login else "",
         https_only=served.https_only,
     )
-    if (key := os.environ.get(KEY)) and not login:
+    key = settings.current().agent_key.get_secret_value()
+    if key and not login:
         if len(key) < SHORTEST:
             raise Refusal(f"{KEY} has {len(key)} characters; set it to {SHORTEST} or more")
         admission.key = key

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mcp_perf.cli.init import COMMAND, TargetCommand, told
-from mcp_perf.cli.refused import FOLDER, Refused, say
+from mcp_perf.cli.answer import Commands, answer, say
+from mcp_perf.cli.read.runs import FOLDER
+from mcp_perf.cli.refused import Refused
+from mcp_perf.cli.target import COMMAND, TargetCommand, told
 
 if TYPE_CHECKING:
     from mcp_perf.agent.store import AgentStore
@@ -27,7 +29,7 @@ _set = click.option(
 )
 
 
-@click.group()
+@click.group(cls=Commands)
 def agent() -> None:
     """Record and compare AI agents that do the same tasks with MCP and without it.
 
@@ -83,7 +85,8 @@ def import_(folder: Path, store: str) -> None:
     with _opened(store) as kept:
         kept.replace(str(folder.resolve()), found.records)
     left = f", {len(found.unread)} not read" if found.unread else ""
-    click.echo(f"{folder}: {len(found.records)} records{left}")
+    document = {"records": len(found.records), "remarks": found.remarks, "unread": found.unread}
+    answer(document, f"{folder}: {len(found.records)} records{left}")
 
 
 @agent.command()
@@ -100,8 +103,6 @@ def summary(out: Path | None, store: str) -> None:
     Example:
       mcp-perf agent summary --out leaderboard
     """
-    from rich.console import Console  # noqa: PLC0415
-
     from mcp_perf.agent.rendering import show, write  # noqa: PLC0415
     from mcp_perf.agent.store import board_of  # noqa: PLC0415
 
@@ -111,13 +112,13 @@ def summary(out: Path | None, store: str) -> None:
         raise Refused(
             "There is no record: mcp-perf agent import, or agent run, adds some.", *board.remarks
         )
-    show(board, Console())
+    answer(board, draw=lambda console: show(board, console))
     if out is not None:
         try:
             write(board, records, out)
         except OSError as error:
             raise Refused(f"--out {out}: cannot be written ({error.strerror})") from None
-        click.echo(f"Leaderboard: {out / 'leaderboard.html'}")
+        say(f"Leaderboard: {out / 'leaderboard.html'}")
 
 
 @agent.command()
@@ -164,19 +165,21 @@ def _replay(
     settings: Sequence[str],
 ) -> int:
     """Return the exit code: 99 if a task was not done."""
+    from mcp_perf.agent.records import as_record  # noqa: PLC0415
     from mcp_perf.agent.replay import replay  # noqa: PLC0415
     from mcp_perf.load.prepare.permission import User, at_terminal  # noqa: PLC0415
 
     user = User(at_terminal, lambda line: say(line, err=True))
-    failed = False
+    done = []
     with _opened(store) as kept, told():
         for mode, task in runs:
             mine = [one for one in target if one.startswith(f"{mode}=") or len(runs) == 1]
-            done = replay(kept, task, mode, user, mine, settings).record
-            failed |= not done.success
-            how = "done" if done.success else "failed"
-            click.echo(f"{mode}, task {task}: {how}, {done.api_calls} calls, {done.duration} ms")
-    return 99 if failed else 0
+            one = replay(kept, task, mode, user, mine, settings).record
+            done.append(one)
+            how = "done" if one.success else "failed"
+            say(f"{mode}, task {task}: {how}, {one.api_calls} calls, {one.duration} ms")
+    answer([as_record(one) for one in done])
+    return 0 if all(one.success for one in done) else 99
 
 
 @agent.command()
@@ -202,7 +205,8 @@ def serve(web_host: str, web_port: int, store: str, *, web_login: bool) -> None:
     with _opened(store) as kept, told():
         listener = listen(web_host, web_port)
         app, opened = locked(kept, web_host, listener.getsockname()[1], login=web_login)
-        click.echo(opened, err=True, nl=False)
+        say(opened.rstrip(), err=True)
+        answer({"address": "http://{}:{}/".format(*listener.getsockname()[:2])})
         serve(app, listener)
 
 
@@ -218,7 +222,8 @@ def instructions(task: int, mode: str) -> None:
     """
     from mcp_perf.agent import tasks  # noqa: PLC0415
 
-    click.echo(tasks.instructions(task, mode), nl=False)
+    text = tasks.instructions(task, mode)
+    answer({"task": task, "mode": mode, "text": text}, *text.splitlines())
 
 
 @agent.command(cls=TargetCommand)

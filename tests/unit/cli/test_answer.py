@@ -16,6 +16,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from mcp_perf import load
+from mcp_perf.agent.records import read as read_record
+from mcp_perf.agent.store import AgentStore
 from mcp_perf.cli import answer
 from mcp_perf.cli.main import main
 from mcp_perf.cli.output.findings import Finding
@@ -27,6 +29,7 @@ from tests.support import ROOT
 from tests.unit.load.survey.conftest import TOOLS, serve, start
 
 __all__ = ["serve", "start"]
+RECORD = {"taskNumber": 1, "mode": "mcp", "startTime": 1743100000000, "success": True}
 JOURNALS = ROOT / "tests" / "goldens" / "journals"
 FINE = {
     "run": (("run", "echo"), lambda found: found["schema"] == "mcp-perf/report/1"),
@@ -46,6 +49,27 @@ FINE = {
     "schema": (("schema",), lambda found: found["$id"] == "mcp-perf/scenario/1"),
     "locustfile": (("locustfile",), lambda found: found["file"].endswith("scenario.py")),
 }
+FINE |= {
+    "agent import": (("agent", "import", "agents"), lambda found: found["records"] == 1),
+    "agent summary": (
+        ("agent", "summary", "--store", "sqlite:///past.sqlite"),
+        lambda found: found["sentence"],
+    ),
+    "agent run": (
+        ("agent", "run", "--mode", "mcp", "--task", "1"),
+        lambda found: found[0]["mode"] == "mcp",
+    ),
+    "agent run-all": (("agent", "run-all"), lambda found: len(found) == 6),
+    "agent instructions": (
+        ("agent", "instructions", "--task", "1", "--mode", "mcp"),
+        lambda found: "number" in found["text"],
+    ),
+    "agent serve": (
+        ("agent", "serve", "--web-port", "0"),
+        lambda found: found["address"].startswith("http://127.0.0.1:"),
+    ),
+    "agent record": (("agent", "record", "--url", "http://a/mcp"), lambda found: found["port"]),
+}
 """Every command, with words that it does not refuse, and what its document says."""
 WRONG = {
     "run": ("run", "--format", "pdf"),
@@ -64,6 +88,15 @@ WRONG = {
     "trend": ("trend", "--metric", "mcp.p59"),
     "schema": ("schema", "echo"),
     "locustfile": ("locustfile", "--path"),
+}
+WRONG |= {
+    "agent import": ("agent", "import", "nowhere"),
+    "agent summary": ("agent", "summary", "--store", "nowhere"),
+    "agent run": ("agent", "run", "--mode", "mcp", "--task", "4"),
+    "agent run-all": ("agent", "run-all", "--repeat", "0"),
+    "agent instructions": ("agent", "instructions", "--task", "4", "--mode", "mcp"),
+    "agent serve": ("agent", "serve", "--web-port", "70000"),
+    "agent record": ("agent", "record"),
 }
 """Every command, with words that it refuses."""
 
@@ -86,6 +119,9 @@ def past(tmp_path_factory) -> tuple[Path, Report]:
     shutil.copy(JOURNALS / "baseline.json", folder / "base.json")
     report = load_report(folder / "run")[0]
     append(f"sqlite:///{folder}/past.sqlite", of_report(report))
+    (folder / "agents").mkdir()
+    (folder / "agents" / "mcp_task1_a.json").write_text(json.dumps(RECORD))
+    AgentStore(f"sqlite:///{folder}/past.sqlite").replace("a", [read_record(RECORD)[0]])
     return folder, report
 
 
@@ -110,6 +146,9 @@ def ask(past, request, monkeypatch) -> Callable[..., Result]:
     monkeypatch.setattr(load, "headless", headless, raising=False)
     monkeypatch.delitem(sys.modules, "mcp_perf.cli.output.screen", raising=False)
     monkeypatch.setattr("mcp_perf.load.targets.bundled.Systems", systems)
+    done = SimpleNamespace(record=read_record(RECORD)[0])
+    monkeypatch.setattr("mcp_perf.agent.replay.replay", lambda *_how: done)
+    monkeypatch.setattr("mcp_perf.agent.serving.serve", lambda _app, listener: listener.close())
     found = [Finding("clock", "1 ns", fine=True, meaning="it ticks")]
     monkeypatch.setattr("mcp_perf.cli.doctor.examine", lambda say: say("clock") or found)
 
