@@ -126,6 +126,8 @@ def _whom(line: str) -> str:
 def _files(scenario: Scenario) -> Iterator[str]:
     if scenario.identities is not None and scenario.identities.csv:
         yield scenario.identities.csv
+    if scenario.load.replay is not None:
+        yield scenario.load.replay
     for journey in scenario.journeys.values():
         for spec in journey.with_.values():
             table = spec.get("csv") if isinstance(spec, dict) else None

@@ -20,10 +20,12 @@ from mcp_perf.scenario.model.scenario import Journey, Scenario
 from mcp_perf.scenario.problems.mistake import Mistake, Path
 from mcp_perf.scenario.problems.problem import MOST_SHOWN, Problem, ScenarioError
 from mcp_perf.scenario.problems.suggestions import suggest
-from mcp_perf.scenario.problems.wording import quote
+from mcp_perf.scenario.problems.wording import InputError, quote
 from mcp_perf.scenario.source.blame import Blame
 from mcp_perf.scenario.source.overrides import make_way, override
 from mcp_perf.scenario.source.yaml_reader import MOST_BYTES, UnreadableError, decode, read
+from mcp_perf.scenario.values.files import named
+from mcp_perf.scenario.values.recordings import ReplayPlan, read_recording, schedule
 from mcp_perf.scenario.values.templates import NAME
 
 __all__ = [
@@ -51,6 +53,8 @@ class Loaded:
     env: dict[str, str] = field(repr=False)
     """The allow-listed environment variables: all of them may be secrets."""
     lines: Mapping[Path, int] = field(default_factory=dict, repr=False)
+    replay: ReplayPlan | None = field(default=None, repr=False)
+    """When journeys begin, if the load replays a recording."""
 
 
 def load(
@@ -103,9 +107,17 @@ def load_text(
     env, env_mistakes = _environment(draft.env, environ)
     checked = islice(check(Draft(draft, env, base)), MOST_SHOWN + 1)
     mistakes += [*reading.mistakes, *env_mistakes, *wrong, *checked, *_unknown_arms(arms, draft)]
+    replay = None
+    if not mistakes and draft.load.replay is not None:
+        try:
+            found = read_recording(named(draft.load.replay, env, base))
+            replay = schedule(found, draft.journeys)
+        except InputError as error:
+            mistakes = [Mistake(("load", "replay"), f"replay: {error.message}", error.hint)]
     if mistakes:
         raise ScenarioError(blame.problems(mistakes))
-    return Loaded(_only(draft, arms), text, source, base, env, reading.lines)
+    kept = _only(draft if replay is None else _timed(draft, replay), arms)
+    return Loaded(kept, text, source, base, env, reading.lines, replay)
 
 
 def unknown_names(loaded: Loaded, arm: str, provided: Collection[str]) -> list[Problem]:
@@ -145,6 +157,17 @@ def _unknown_arms(arms: Sequence[str], draft: Scenario) -> Iterator[Mistake]:
         if name not in draft.arms:
             message = f"no arm is called {quote(name)}"
             yield Mistake((), message, suggest(name, draft.arms), source=f"--arm {name}")
+
+
+def _timed(scenario: Scenario, replay: ReplayPlan) -> Scenario:
+    """Give the load of a replay what any open load has: its rate, and how long a round is."""
+    load_ = scenario.load
+    update = {
+        "rate": len(replay.starts_ns) / replay.seconds,
+        "round": replay.seconds,
+        "max_in_flight": load_.max_in_flight or replay.most_users,
+    }
+    return scenario.model_copy(update={"load": load_.model_copy(update=update)})
 
 
 def _only(scenario: Scenario, arms: Sequence[str]) -> Scenario:

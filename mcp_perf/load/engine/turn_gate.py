@@ -82,6 +82,8 @@ class TurnGate:
     neighbours: Neighbours | None = None
     """The other processes of this machine, which take arrivals that find no user here."""
     open_turn: OpenTurn | None = None
+    opened_ns: int = 0
+    """When the last turn began."""
     _opened: Event = field(default_factory=Event)
     _idle: Event = field(default_factory=Event)
     _busy: set[gevent.Greenlet] = field(default_factory=set)
@@ -91,7 +93,7 @@ class TurnGate:
 
     def open(self, turn: Turn, plan: Iterable[int] = ()) -> OpenTurn:
         """Let the users run an arm, from now on; in an open load, at the moments of `plan`."""
-        now_ns = self.clock()
+        now_ns = self.opened_ns = self.clock()
         end_ns = now_ns + int(turn.seconds * 1e9)
         opened = OpenTurn(turn, now_ns, end_ns, self.at_work(turn.users), left=self.journeys)
         if turn.rate:

@@ -21,7 +21,7 @@ from mcp_perf.client.mcp.channel_client import SessionClient
 from mcp_perf.client.protocol.versions import MODERN
 from mcp_perf.client.reply import OK, Reply
 from mcp_perf.load.engine.pace import Pace
-from mcp_perf.load.engine.turn_gate import OpenTurn, TurnGate
+from mcp_perf.load.engine.turn_gate import OpenTurn, TurnGate, WalkJourney
 from mcp_perf.load.hub.bridge import bridge
 from mcp_perf.load.hub.neighbours import Neighbours
 from mcp_perf.load.hub.waiting import Watchdog
@@ -157,7 +157,7 @@ class UserPool:
         return list(self.users)
 
     def take_part(self, user: UserContext) -> None:
-        self.gate.take_part(lambda arm: user.walks[arm].journey, user.pace, user.number)
+        self.gate.take_part(lambda arm: self._way(user.walks[arm]), user.pace, user.number)
 
     def without_session(self, turn: OpenTurn) -> int:
         """Count the users at work in a turn who had no session in it.
@@ -179,11 +179,25 @@ class UserPool:
             turn.rate,
             turn.seconds,
             poisson=self._loaded.scenario.load.arrivals == "poisson",
+            recorded=self._loaded.replay.starts_ns if self._loaded.replay else (),
             seed=f"{self._loaded.scenario.seed}/{turn.seed}",
             users=turn.users,
             node=self._node,
             nodes=self._nodes,
         )
+
+    def _way(self, walk: Walk) -> WalkJourney:
+        """Return how a user walks: any journey, or in a replay that of the session."""
+        replay = self._loaded.replay
+        if replay is None or not replay.journeys:
+            return walk.journey
+        journeys, gate = replay.journeys, self.gate
+
+        def walk_recorded(due_ns: int) -> str:
+            walk.deal(journeys[due_ns - gate.opened_ns])
+            return walk.journey(due_ns)
+
+        return walk_recorded
 
     def sessions(self) -> dict[str, list[clients.ToolClient]]:
         return {

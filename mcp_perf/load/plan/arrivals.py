@@ -6,7 +6,7 @@ more users gets more of them. Every arm meets the same plan in the same round.
 """
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import compress, count, cycle, takewhile
 from typing import Final
 
@@ -19,6 +19,7 @@ def arrivals(
     *,
     poisson: bool,
     seed: str,
+    recorded: Sequence[int] = (),
     users: int = 1,
     node: int = 0,
     nodes: int = 1,
@@ -26,10 +27,10 @@ def arrivals(
     """Yield the intended starts of a turn in ns from its beginning, ascending.
 
     `rate` journeys per second: evenly spaced, the first at once, or with exponential gaps drawn
-    from `seed` (a Poisson process). `node` of `nodes` counts from 0; of the `users` of all nodes
-    it has those that `share_of` gives it.
+    from `seed` (a Poisson process); or at the moments that were `recorded`. `node` of `nodes`
+    counts from 0; of the `users` of all nodes it has those that `share_of` gives it.
     """
-    every = _poisson(rate, seed) if poisson else _even(rate)
+    every = iter(recorded) if recorded else _poisson(rate, seed) if poisson else _even(rate)
     end_ns = round(seconds * _SECOND_NS)
     own = cycle([user % nodes == node for user in range(users)])
     return compress(takewhile(lambda at_ns: at_ns < end_ns, every), own)

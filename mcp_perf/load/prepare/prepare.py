@@ -134,7 +134,7 @@ class Prepared:
         load_ = self.loaded.scenario.load
         described: dict[str, Any] = {
             "model": "open" if load_.open else "closed",
-            "shape": "stages" if load_.stages else load_.shape,
+            "shape": "stages" if load_.stages else "replay" if load_.replay else load_.shape,
             "users": self.users,
             "spawn_rate": self.spawn_rate,
             "rounds": self.rounds,
@@ -194,7 +194,9 @@ def choose(loaded: Loaded, tags: Sequence[str], excluded: Sequence[str]) -> Load
         )
         shown = ", ".join(known) or "none"
         raise Refusal(f"--tags: no journey is left; the file's tags are {shown}")
-    return replace(loaded, scenario=loaded.scenario.model_copy(update={"journeys": journeys}))
+    replay = loaded.replay and loaded.replay.only(journeys)
+    scenario = loaded.scenario.model_copy(update={"journeys": journeys})
+    return replace(loaded, scenario=scenario, replay=replay)
 
 
 def prepare(options: RunOptions, user: permission.User = permission.NOBODY) -> Prepared:

@@ -72,6 +72,11 @@ class Walk:
             )
             for journey in journeys
         ]
+        self._numbers = {journey.name: number for number, journey in enumerate(journeys)}
+
+    def deal(self, name: str) -> None:
+        """Make this journey the next one."""
+        self._dealt.append(self._numbers[name])
 
     def told_s(self) -> float:
         """Return how long the target has asked to be left alone; it is asked for once."""

@@ -50,6 +50,10 @@ SHAPE_DEFAULTS: Final[Mapping[str, Mapping[str, Any]]] = {
     "breakpoint": {"rate": "10k/s", "round": "3s", "rounds": 60},
 }
 """What a named shape means where the file does not say otherwise."""
+_OF_REPLAY: Final = {"rounds": 1, "warmup": "0s"}
+_NOT_IN_REPLAY: Final = (
+    *("users", "rate", "stages", "shape", "round", "arrivals", "calibrate", "journeys", "think"),
+)
 _FEWEST_IN_FLIGHT: Final = 10
 _MOST_IN_FLIGHT: Final = 200
 
@@ -107,6 +111,8 @@ class Load(fields.Part):
     """Closed load: the most in a round, of all users together; it ends with the last one."""
     max_in_flight: Users | None = None
     """Open load: the most journeys at once; an arrival beyond them is dropped, and counted."""
+    replay: str | None = None
+    """A recording: journeys begin as its sessions did, in rounds that are as long as it is."""
     stages: Annotated[tuple[Stage, ...], Field(min_length=1)] | None = None
     rounds: Annotated[fields.Whole, Field(ge=1, le=10_000)] = 10
     """Per arm."""
@@ -129,10 +135,11 @@ class Load(fields.Part):
             return given
         if isinstance(given.get("shape"), str):
             return {**SHAPE_DEFAULTS.get(given["shape"], {}), **given}
-        return given
+        return given if given.get("replay") is None else {**_OF_REPLAY, **given}
 
     def check(self) -> None:
         given = {name for name in self.model_fields_set if getattr(self, name) is not None}
+        _check_replay(given)
         if self.stages is not None:
             _check_stages(self.stages, given)
         elif self.shape == BREAKPOINT and "users" in given:
@@ -161,7 +168,8 @@ class Load(fields.Part):
     @property
     def open(self) -> bool:
         """Whether journeys begin by the clock, not when a user is free."""
-        return self.rate is not None or bool(self.stages and self.stages[0].rate is not None)
+        clocked = self.rate is not None or self.replay is not None
+        return clocked or bool(self.stages and self.stages[0].rate is not None)
 
     @property
     def users_vary(self) -> bool:
@@ -201,6 +209,12 @@ class Load(fields.Part):
         if self.stages is None:
             return self.round
         return min(self.round, *(stage.for_ for stage in self.stages))
+
+
+def _check_replay(given: set[str]) -> None:
+    said = [name for name in _NOT_IN_REPLAY if name in given and "replay" in given]
+    if said:
+        raise InputError(f"{said[0]} and replay in one load", f"remove {said[0]}, or replay")
 
 
 def _check_stages(stages: tuple[Stage, ...], given: set[str]) -> None:

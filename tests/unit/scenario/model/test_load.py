@@ -24,6 +24,7 @@ def load(**given):
         ({"stages": [{"users": 3, "for": "5s"}, {"users": 9, "to": 2, "for": "5s"}]}, 9, False, 9),
         ({"stages": [{"rate": "5/s", "to": "50/s", "for": "5s"}]}, 50, True, 50),
         ({"shape": "breakpoint"}, 200, True, 10_000),
+        ({"replay": "calls.jsonl", "max_in_flight": 7}, 7, True, 1),
     ],
 )
 def test_a_load_needs_so_many_users_at_most(given, most_users, is_open, peak):
@@ -38,6 +39,8 @@ def test_a_load_needs_so_many_users_at_most(given, most_users, is_open, peak):
         ({"users": 3, "rate": "5/s"}, "users and rate in one load"),
         ({"arrivals": "poisson"}, "arrivals is for an open load"),
         ({"users": 3, "max_in_flight": 5}, "max_in_flight is for an open load"),
+        ({"replay": "a.jsonl", "rate": "5/s"}, "rate and replay in one load"),
+        ({"replay": "a.jsonl", "think": "1s"}, "think and replay in one load"),
         ({"rate": "5/s", "think": "1s"}, "think is for users who wait"),
         ({"rate": "5/s", "calibrate": "70%"}, "calibrate is for one number of users"),
         ({"users": 5, "shape": "ramp", "calibrate": "70%"}, "calibrate is for one number"),
