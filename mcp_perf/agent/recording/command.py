@@ -1,0 +1,183 @@
+"""`mcp-perf agent record`: a relay, and what it has seen."""
+
+import asyncio
+import contextlib
+import secrets
+import shlex
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from time import perf_counter_ns
+from typing import Any, Final
+
+import uvloop
+
+from mcp_perf.agent.recording import stdio_relay
+from mcp_perf.agent.recording.http_relay import HttpRelay, Upstream
+from mcp_perf.agent.recording.http_watch import HttpSessions
+from mcp_perf.agent.recording.pieces import Piece
+from mcp_perf.agent.recording.sessions import SeenSession, messages_of
+from mcp_perf.agent.recording.sinks import RecordingFile, Say, SessionApi
+from mcp_perf.client.reply import clipped
+from mcp_perf.outcomes import INTERRUPTED, TRANSPORT_ERROR
+from mcp_perf.results.document.text import shown
+from mcp_perf.results.journal.redact import Redactor
+from mcp_perf.scenario.model.targets import mcp_target
+from mcp_perf.scenario.problems.wording import InputError
+from mcp_perf.scenario.values.recordings import SCHEMA, RecordedCall, RecordingHead
+
+_NAME: Final = 200
+"""Characters that the session API takes."""
+_REFUSED: Final = 104
+_STOPPED: Final = "the recording ended"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecordOptions:
+    """How to record."""
+
+    output: Path | None = None
+    """The file; else a new one in the current folder, with the time in its name."""
+    keep_arguments: bool = False
+    port: int = 0
+    """Of the HTTP relay; 0 is any that is free."""
+    session_api: str = ""
+    task: int = 1
+    model: str = ""
+
+
+def record(command: Sequence[str] | None, url: str | None, **how: Any) -> int:
+    """Record by a server's command, or its address, until it or a signal ends it.
+
+    `how` has the fields of `RecordOptions`. Return the exit code; what happens is told on standard
+    error, for standard output is the server's.
+    """
+    try:
+        if url is None:
+            return record_command(command or (), RecordOptions(**how), _say)
+        record_url(url, RecordOptions(**how), _say)
+    except InputError as error:
+        _say(f"{error.message} - {error.hint}")
+        return _REFUSED
+    return 0
+
+
+def _say(line: str) -> None:
+    with contextlib.suppress(OSError):
+        sys.stderr.write(f"mcp-perf: {shown(line)}\n")
+        sys.stderr.flush()
+
+
+class AgentRecorder:
+    """What calls of all sessions have in common."""
+
+    def __init__(self, target: str, options: RecordOptions, say: Say) -> None:
+        """Begin a recording. Raises InputError if there can be no file."""
+        now = datetime.now(UTC)
+        head = RecordingHead(
+            schema=SCHEMA,
+            started=now.isoformat(timespec="microseconds"),
+            target=Redactor().text(target),
+            cwd=str(Path.cwd()),
+            arguments=options.keep_arguments,
+        )
+        path = options.output or Path(f"recording-{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}.jsonl")
+        try:
+            self.file = RecordingFile(path, head, say)
+        except OSError as error:
+            raise InputError(
+                f"{path} cannot be written: {error.strerror}", "name another"
+            ) from None
+        self._sinks: list[Callable[[RecordedCall], None]] = [self.file.write]
+        self._api: SessionApi | None = None
+        if options.session_api:
+            about = {
+                "mode": "mcp",
+                "taskNumber": options.task,
+                "server": clipped(head.target, _NAME - 1),
+            }
+            told = {**about, "model": options.model} if options.model else about
+            self._api = SessionApi(options.session_api, told, say)
+            self._sinks.append(self._api.write)
+        self._keep = options.keep_arguments
+        self._say = say
+        self._run = secrets.token_hex(4)
+        self._zero_ns = perf_counter_ns()
+        self._sessions: list[SeenSession] = []
+
+    def open(self, transport: str) -> SeenSession:
+        """Begin a session."""
+        name = f"{self._run}-{len(self._sessions) + 1}"
+        session = SeenSession(name, transport, self._emit, self._keep, self._zero_ns)
+        self._sessions.append(session)
+        return session
+
+    def close(self, outcome: str = INTERRUPTED, detail: str = _STOPPED) -> None:
+        """End what is under way, and say what there is."""
+        for session in self._sessions:
+            session.end(None, outcome, detail, perf_counter_ns())
+        if self._api is not None:
+            self._api.close()
+        path, calls, sessions = self.file.path, self.file.calls, len(self.file.sessions)
+        self._say(f"{path}: {calls} requests in {sessions} sessions")
+        made = f"To make a scenario of it: mcp-perf init --from {path} -o my.yaml"
+        self._say(made if self._keep else "For a scenario, record with --keep-arguments")
+
+    def _emit(self, call: RecordedCall) -> None:
+        for sink in self._sinks:
+            sink(call)
+
+
+def record_command(command: Sequence[str], options: RecordOptions, say: Say) -> int:
+    """Record an agent and a server over stdio; return the server's exit code.
+
+    Raises InputError, also if the server cannot be started.
+    """
+    recorder = AgentRecorder(mcp_target({"stdio": list(command)}), options, say)
+    session = recorder.open("stdio")
+    alone = threading.Lock()
+
+    def watch(take: Callable[[Iterable[Any], int], Any]) -> Callable[[Piece, int], None]:
+        def locked(piece: Piece, now_ns: int) -> None:
+            with alone:
+                take(messages_of(piece), now_ns)
+
+        return locked
+
+    try:
+        code, by_itself = stdio_relay.relay(command, watch(session.sent), watch(session.came))
+    except OSError as error:
+        hint = "write its command behind --"
+        raise InputError(f"{shlex.join(command)} cannot be started: {error}", hint) from None
+    with alone:
+        recorder.close(*((TRANSPORT_ERROR, f"the server ended ({code})") if by_itself else ()))
+    return code
+
+
+def record_url(url: str, options: RecordOptions, say: Say) -> None:
+    """Record agents and a server over HTTP, until a signal comes. Raises InputError."""
+    upstream = Upstream.of(url)
+    recorder = AgentRecorder(url, options, say)
+    relay = HttpRelay(upstream, HttpSessions(recorder.open), say)
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_serve(relay, options.port, say))
+    except OSError as error:
+        message = f"port {options.port} cannot be listened on: {error.strerror}"
+        raise InputError(message, "name another: --port") from None
+    recorder.close()
+
+
+async def _serve(relay: HttpRelay, port: int, say: Say) -> None:
+    ended = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, ended.set)
+    server = await relay.start(port)
+    say(f"Point the agent at {relay.upstream.at(server.sockets[0].getsockname()[1])}")
+    with contextlib.closing(server):
+        await ended.wait()
+    relay.stop()
