@@ -77,7 +77,7 @@ def _load(given: "Given", rate: float | None, requests: int | None, *, steady: b
 
 
 @click.command(cls=TargetCommand)
-@click.argument("target", default="", metavar="[URL | -- COMMAND...]")
+@click.argument("target", default="", metavar="[URL | -- _COMMAND...]")
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, metavar="FILE")
 @target_options
 @tool_options
@@ -91,16 +91,22 @@ def init(target: str, output: Path, tool: Sequence[str], args: str | None, **how
     destroy something are never called; --tool names others that may be.
 
     \b
+    Of a recording, each session becomes a journey, with its pauses; what a call
+    took from an earlier answer is saved and looked up.
+
+    \b
     Examples:
       mcp-perf init http://127.0.0.1:8000/mcp -o my.yaml
       mcp-perf init -o my.yaml -- npx -y @modelcontextprotocol/server-everything
       mcp-perf init --from .vscode/mcp.json my-server -o my.yaml
+      mcp-perf init --from recording.jsonl -o my.yaml
     """
     from mcp_perf.load.hub.redaction import clean, redactor  # noqa: PLC0415
     from mcp_perf.load.survey.writing import scenario  # noqa: PLC0415
     from mcp_perf.scenario.catalog import SUFFIXES  # noqa: PLC0415
     from mcp_perf.scenario.schema import FIRST_LINE, keep  # noqa: PLC0415
 
+    file = how["from"]
     given = target_of(target, how)
     if any(value and value in given.line for value in given.variables.values()):
         raise Refused("the target's line holds what was asked for; hand it over by env or headers")
@@ -110,26 +116,50 @@ def init(target: str, output: Path, tool: Sequence[str], args: str | None, **how
         raise Refused(f"-o {output}: no scenario is called so; let it end in {SUFFIXES[0]}")
     if not output.parent.is_dir():
         raise Refused(f"-o {output}: there is no folder {output.parent}; make it, or name another")
-    found = surveyed(given, tool, args)
-    given = found.given
-    about: dict[str, Any] = {
-        "base": output.parent,
-        "gates": _proposed(found),
-        "remarks": found.remarks(),
-    }
+    if file and _is_recording(file):
+        if tool or args:
+            raise Refused("--tool and --args are for a server whose tools are tried")
+        text, said = _recorded(given, Path(file), output)
+        tools: list[str] = []
+    else:
+        found = surveyed(given, tool, args)
+        given, remarks, tools = found.given, found.remarks(), list(found.calls)
+        about: dict[str, Any] = {"gates": _proposed(found), "remarks": remarks}
+        load = f"{{users: {_USERS}, {_TIME}}}"
+        text = scenario(given, found.calls, load, base=output.parent, **about)
+        said = [f"{len(tools)} tools ({', '.join(tools)})", *remarks]
     try:
-        text = scenario(given, found.calls, f"{{users: {_USERS}, {_TIME}}}", **about)
         output.write_text(FIRST_LINE + text, "utf-8")
         keep(output.parent)
     except OSError as error:
         raise Refused(f"{output}: cannot be written ({error.strerror})") from None
     missing = sorted(given.variables.keys() - os.environ.keys())
     exports = [f"Before a run: export {name}=…" for name in missing]
-    answer(
-        redactor.everywhere({"file": str(output), "tools": list(found.calls), "export": missing}),
-        clean(f"{output}: {len(found.calls)} tools ({', '.join(found.calls)})"),
-    )
-    tell(*found.remarks(), *exports)
+    document = {"file": str(output), "tools": tools, "export": missing}
+    answer(redactor.everywhere(document), clean(f"{output}: {said[0]}"))
+    tell(*said[1:], *exports)
+
+
+def _is_recording(file: str) -> bool:
+    from mcp_perf.scenario.values.recordings import is_recording  # noqa: PLC0415
+
+    return is_recording(Path(file))
+
+
+def _recorded(given: "Given", file: Path, output: Path) -> tuple[str, list[str]]:
+    """Return a scenario of a recording, and what is to be said of it. Raises Refused."""
+    from mcp_perf.agent.recording.journeys import made as of_recording  # noqa: PLC0415
+    from mcp_perf.scenario.loader import ScenarioError, load_text  # noqa: PLC0415
+    from mcp_perf.scenario.values.recordings import read_recording  # noqa: PLC0415
+
+    recording = read_recording(file)
+    text, remarks = of_recording(recording, given, file, output.parent)
+    try:
+        load_text(text, str(output), output.parent, environ={**os.environ, **given.variables})
+    except ScenarioError as error:
+        raise Refused(*(f"{file}: {one.message} - {one.hint}" for one in error.problems)) from None
+    count = len(recording.sessions)
+    return text, [f"{count} session{'s' * (count > 1)} of {file}", *remarks]
 
 
 def _proposed(found: "Survey") -> list[str]:

@@ -39,7 +39,7 @@ def target_options(command: Callable[..., Any]) -> Callable[..., Any]:
     for name, metavar, text in (
         ("--bearer-env", "NAME", "A variable with a bearer token."),
         ("--header", "'NAME: VALUE'", "A header for the target."),
-        ("--from", "FILE", "Take a server of an MCP client's configuration."),
+        ("--from", "FILE", "A configuration of an MCP client, or a recording."),
     ):
         command = click.option(name, metavar=metavar, help=text, multiple=name == "--header")(
             command

@@ -13,6 +13,7 @@ from mcp_perf.scenario.model.confidential import SOUNDS_SECRET
 from mcp_perf.scenario.model.targets import hostname, mcp_target, read_target, split_target
 from mcp_perf.scenario.problems.suggestions import suggest
 from mcp_perf.scenario.problems.wording import InputError, one_of, quote
+from mcp_perf.scenario.values.recordings import Recording, is_recording, read_recording
 
 _HOST: Final = r"[\w.-]+:\d+(?:/|$)"
 LINE: Final = re.compile(rf"(?:https?|http\+unix|sse|stdio|python|system):|{_HOST}")
@@ -39,6 +40,8 @@ class Given:
     headers: Mapping[str, str] = field(default_factory=dict)
     env: Mapping[str, str] = field(default_factory=dict)
     cwd: Path = Path()
+    protocol: str = ""
+    """The version that was spoken, if it was seen."""
     variables: Mapping[str, str] = field(default_factory=dict, repr=False)
     """What the texts look up and our environment does not have: most of it is secret."""
 
@@ -84,12 +87,21 @@ def of_command(words: Sequence[str]) -> Given:
     return of_line(mcp_target({"stdio": list(words)}))
 
 
+def of_recording(path: Path, recording: Recording) -> Given:
+    """Take the server that calls were recorded of. Raises InputError."""
+    typed = shlex.join(["--from", str(path)])
+    found = replace(of_line(recording.target), name=path.stem, typed=typed)
+    return replace(found, cwd=Path(recording.cwd), protocol=recording.protocol)
+
+
 def of_file(path: Path, name: str, environ: Mapping[str, str], ask: Prompt) -> Given:
     """Take a server of a configuration; its name may be missing if it is the only one.
 
     Raises InputError. Variables are those of Claude (`${VAR:-x}`) and of VS Code (`${env:VAR}`,
-    `${input:ID}`, `${workspaceFolder}`).
+    `${input:ID}`, `${workspaceFolder}`). Of a recording, the server that it was made of is taken.
     """
+    if is_recording(path):
+        return of_recording(path, read_recording(path))
     tree = _read(path)
     found: dict[str, Any] = next(
         (tree[key] for key in _KEYS if isinstance(tree.get(key), dict)), {}

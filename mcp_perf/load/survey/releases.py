@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from mcp_perf.load.hub.redaction import clean
 from mcp_perf.load.survey.given import LINE, Given, of_command, of_line
-from mcp_perf.load.survey.writing import as_json
+from mcp_perf.load.survey.writing import as_yaml
 from mcp_perf.results.compare.compare import BASE, HEAD
 from mcp_perf.results.document.document import Report
 from mcp_perf.results.judge.trial import finds_levels
@@ -59,7 +59,7 @@ class Releases:
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)
                 (folder / name).write_bytes(source.read_bytes())
         path = folder / f"{self.loaded.scenario.name}.yaml"
-        path.write_text(as_json(tree), "utf-8")
+        path.write_text(as_yaml(tree), "utf-8")
         # What is typed needs no word of its owners.
         typed = [side for side, given in self._given.items() if given.line == self._typed[side]]
         targets = (("--target", f"{side}={self._typed[side]}") for side in typed)

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -30,33 +30,50 @@ def scenario(
     remarks: Sequence[str] = (),
 ) -> str:
     """Write a scenario that is kept in the folder `base`; without calls, it lists the tools."""
-    return "\n".join(
-        [*_head(given), *_arm(given, base), *_journeys(calls), *_rest(given, load, gates)]
-    ) + ("".join(f"\n# {one_line(remark)}" for remark in remarks) + "\n")
+    return written(given, _journeys(calls), load, base=base, gates=gates, remarks=remarks)
+
+
+def written(
+    given: Given,
+    journeys: Iterable[str],
+    load: str,
+    *,
+    base: Path,
+    gates: Sequence[str] = (),
+    remarks: Sequence[str] = (),
+    timeout_s: int = TIMEOUT_S,
+    longest_s: int = 0,
+) -> str:
+    """Write a scenario whose journeys are written, and take `longest_s` without their last call."""
+    rest = _rest(given, load, gates, timeout_s + longest_s)
+    lines = [*_head(given), *_arm(given, base, timeout_s), *journeys, *rest]
+    return "\n".join(lines) + ("".join(f"\n# {one_line(remark)}" for remark in remarks) + "\n")
 
 
 def _head(given: Given) -> Iterator[str]:
     yield "# Made from what the server says of itself. docs/scenarios.md explains every key."
     yield f"name: {given.called('').name}"
-    yield f"title: {as_json(f'Load on {given.name or given.line}')}"
+    yield f"title: {as_yaml(f'Load on {given.name or given.line}')}"
     names = sorted(set(re.findall(r"\$\{env:(\w+)\}", " ".join(_texts(given).values()))))
     if names:
         yield f"env: [{', '.join(names)}] # variables that have to be set"
 
 
-def _arm(given: Given, base: Path) -> Iterator[str]:
+def _arm(given: Given, base: Path, timeout_s: int) -> Iterator[str]:
     transport, rest = split_target(given.line)
     target = {"stdio": list(words(rest))} if transport == "stdio" else {transport: rest}
     yield "\narms:"
     yield f"  {ARM}:"
-    yield f"    mcp: {as_json(target if transport in ('stdio', 'sse', 'python') else given.line)}"
+    yield f"    mcp: {as_yaml(target if transport in ('stdio', 'sse', 'python') else given.line)}"
     if transport == "stdio":
         yield "    process: shared # one for all users; `user` starts one for each"
         if base.resolve() != given.cwd.resolve():
-            yield f"    cwd: {as_json(str(given.cwd.resolve()))}"
+            yield f"    cwd: {as_yaml(str(given.cwd.resolve()))}"
     if texts := _texts(given):
-        yield f"    {'env' if transport == 'stdio' else 'headers'}: {as_json(texts)}"
-    yield f"    timeout: {TIMEOUT_S}s"
+        yield f"    {'env' if transport == 'stdio' else 'headers'}: {as_yaml(texts)}"
+    if given.protocol:
+        yield f"    protocol: {given.protocol}"
+    yield f"    timeout: {timeout_s}s"
 
 
 def _texts(given: Given) -> dict[str, str]:
@@ -72,16 +89,16 @@ def _journeys(calls: Calls) -> Iterator[str]:
         while name in names:
             name += "x"
         names.add(name)
-        yield f"  {name}:\n    steps:\n      - call: {as_json(tool)}"
+        yield f"  {name}:\n    steps:\n      - call: {as_yaml(tool)}"
         if arguments:
-            yield f"        arguments: {as_json(escaped(arguments))}"
+            yield f"        arguments: {as_yaml(escaped(arguments))}"
     if not calls:
         yield "  tools:\n    steps: [{list: tools}]"
 
 
-def _rest(given: Given, load: str, gates: Sequence[str]) -> Iterator[str]:
+def _rest(given: Given, load: str, gates: Sequence[str], drain_s: int) -> Iterator[str]:
     yield f"\nload: {load}"
-    yield f"limits: {{drain: {TIMEOUT_S}s{_SHARED if given.is_here else '}'}"
+    yield f"limits: {{drain: {drain_s}s{_SHARED if given.is_here else '}'}"
     if gates:
         yield "\ngates:"
         yield from (f"  - {gate}" for gate in gates)
@@ -96,7 +113,7 @@ def escaped(made: Any) -> Any:
     return [escaped(inner) for inner in made] if isinstance(made, list) else made
 
 
-def as_json(value: Any) -> str:
+def as_yaml(value: Any) -> str:
     """Write JSON that is YAML, too."""
     text = json.dumps(value, ensure_ascii=False)
     return _UNPRINTABLE.sub(lambda match: f"\\U{ord(match[0]):08x}", text)
