@@ -31,7 +31,7 @@ STEPS: Final = {
     "prompts/list": "list",
 }
 """Method -> the kind of step that makes such a call."""
-_REPEATABLE: Final = (OK, TOOL_ERROR, RPC_ERROR)
+_EXPECTED: Final = (TOOL_ERROR, RPC_ERROR)
 _PAGE: Final = "a further page"
 _OURS: Final = ("initialize", "server/discover", "ping", _PAGE)
 """What the load generator does by itself."""
@@ -165,6 +165,10 @@ def read_recording(path: Path) -> Recording:
         raise InputError(f"{quote(path.name)} was recorded without its arguments", hint)
     if len({head.target for head in heads}) > 1:
         raise InputError(f"{quote(path.name)} has several targets", "record each into its own file")
+    worked = {_shape(call) for call in calls if call.outcome == OK}
+    for call in [call for call in calls if _shape(call) not in worked]:
+        calls.remove(call)
+        left[f"{call.tool or call.method} that only ever failed"] += 1
     if not calls:
         raise InputError(f"{quote(path.name)} has no call that could be made again", "record some")
     return _sorted(heads[0], calls, left)
@@ -215,13 +219,21 @@ def _why_not(call: RecordedCall) -> str:
     kind = STEPS.get(call.method)
     if kind is None:
         return call.method
-    if call.outcome not in _REPEATABLE:
+    if call.outcome != OK and call.outcome not in _EXPECTED:
         return f"{call.method} that ended as {call.outcome}"
     if call.asks:
         return f"{call.method} that asked the user for something"
     if call.arguments is None:
         return f"{call.method} too large to be kept"
     return _PAGE if kind == "list" and "cursor" in call.arguments else ""
+
+
+def _shape(call: RecordedCall) -> tuple[str, ...]:
+    """Tell calls of one kind: what no server has, or takes, is of a kind that only ever failed."""
+    kinds = {int: "number", float: "number"}
+    told = sorted((call.arguments or {}).items())
+    names = [f"{name}: {kinds.get(type(value), type(value).__name__)}" for name, value in told]
+    return (call.method, call.tool, *names)
 
 
 def _sorted(head: RecordingHead, calls: list[RecordedCall], left: Mapping[str, int]) -> Recording:

@@ -69,6 +69,8 @@ def test_what_is_not_made_again_is_counted(recording):
             call("a", 5, method="ping"),
             call("a", 6, method="tools/list", arguments={"cursor": "2"}),
             call("a", 7, outcome="tool_error"),
+            call("a", 8, outcome="tool_error", arguments={"x": "odd"}),
+            call("a", 9, outcome="rpc_error", tool="gone"),
         )
     )
     assert len(found.sessions["a"]) == 2
@@ -77,6 +79,8 @@ def test_what_is_not_made_again_is_counted(recording):
         "tools/call that asked the user for something": 1,
         "tools/call too large to be kept": 1,
         "logging/setLevel": 1,
+        "echo that only ever failed": 1,
+        "gone that only ever failed": 1,
     }
 
 
