@@ -9,6 +9,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Final
 
+from mcp_perf.client.protocol.versions import VERSIONS
 from mcp_perf.scenario.model.confidential import SOUNDS_SECRET
 from mcp_perf.scenario.model.targets import hostname, mcp_target, read_target, split_target
 from mcp_perf.scenario.problems.suggestions import suggest
@@ -91,7 +92,11 @@ def of_recording(path: Path, recording: Recording) -> Given:
     """Take the server that calls were recorded of. Raises InputError."""
     typed = shlex.join(["--from", str(path)])
     found = replace(of_line(recording.target), name=path.stem, typed=typed)
-    return replace(found, cwd=Path(recording.cwd), protocol=recording.protocol)
+    # An arm over HTTP+SSE is of the other era, whatever its server would speak, too.
+    named = recording.protocol in VERSIONS and not recording.target.startswith("sse:")
+    return replace(
+        found, cwd=Path(recording.cwd), protocol=recording.protocol if named else found.protocol
+    )
 
 
 def of_file(path: Path, name: str, environ: Mapping[str, str], ask: Prompt) -> Given:

@@ -152,6 +152,20 @@ def test_a_file_holds_only_so_much():
 
 
 @pytest.mark.parametrize(
+    ("target", "spoken", "written"),
+    [
+        ("sse:http://127.0.0.1:1/sse", "2026-07-28", "auto"),
+        ("http://127.0.0.1:1/mcp", "2027-01-01", "auto"),
+        ("https://a.example/mcp", "2026-07-28", "2026-07-28"),
+    ],
+)
+def test_the_version_is_that_of_the_recording(target, spoken, written):
+    """If an arm can speak it there."""
+    found, _ = scenario(recorded([call(0)], target=target, protocol=spoken))
+    assert found.arms["mcp"].protocol == written
+
+
+@pytest.mark.parametrize(
     "target", ["sse:http://127.0.0.1:1/sse", "stdio:node 'a b.js' stdio", "https://a.example/mcp"]
 )
 def test_the_target_is_that_of_the_recording(target):
