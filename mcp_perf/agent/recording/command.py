@@ -26,7 +26,6 @@ from mcp_perf.client.reply import clipped
 from mcp_perf.outcomes import INTERRUPTED, TRANSPORT_ERROR
 from mcp_perf.results.document.text import shown
 from mcp_perf.results.journal.redact import Redactor
-from mcp_perf.scenario.model.targets import mcp_target
 from mcp_perf.scenario.problems.wording import InputError
 from mcp_perf.scenario.values.recordings import SCHEMA, RecordedCall, RecordingHead
 
@@ -137,7 +136,7 @@ def record_command(command: Sequence[str], options: RecordOptions, say: Say) -> 
 
     Raises InputError, also if the server cannot be started.
     """
-    recorder = AgentRecorder(mcp_target({"stdio": list(command)}), options, say)
+    recorder = AgentRecorder(f"stdio:{shlex.join(command)}", options, say)
     session = recorder.open("stdio")
     alone = threading.Lock()
 

@@ -1,0 +1,95 @@
+"""The recorder as a process: it is in a server's place, and nobody notices."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from tests.support import ROOT
+
+pytestmark = pytest.mark.process
+
+RECORD = (
+    "import sys; from pathlib import Path; from mcp_perf.agent.recording.command import record; "
+    "sys.exit(record(sys.argv[2:], None, output=Path(sys.argv[1])))"
+)
+CALL = b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo"}}\n'
+
+
+def recorder(file, *command):
+    """Start a server through the recorder."""
+    return subprocess.Popen(
+        [sys.executable, "-c", RECORD, str(file), *command],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+
+
+def outcomes(file):
+    """Return the classes of what was recorded."""
+    return [json.loads(line)["outcome"] for line in file.read_text().splitlines()[1:]]
+
+
+def test_every_byte_goes_on_and_the_exit_code_is_the_servers(tmp_path):
+    """Binary bytes, a line of megabytes, and no line end at the end."""
+    said = CALL + random.Random(2).randbytes(100_000) + b"\n" + b"x" * 3_000_000
+    process = recorder(tmp_path / "calls.jsonl", "sh", "-c", "echo hello >&2; cat; exit 7")
+    output, error = process.communicate(said, timeout=60)
+    assert output == said
+    assert process.returncode == 7
+    assert error.startswith(b"hello\n")
+    assert b"1 requests in 1 sessions" in error
+
+
+def test_a_server_that_dies_fails_its_calls(tmp_path):
+    """The agent sees the end of its output, though its own input is open."""
+    file = tmp_path / "calls.jsonl"
+    process = recorder(file, "sh", "-c", "read line; exit 3")
+    process.stdin.write(CALL)
+    process.stdin.flush()
+    assert process.stdout.read() == b""
+    assert process.wait(60) == 3
+    assert outcomes(file) == ["transport_error"]
+    process.communicate()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_both_and_the_recording_is_whole(tmp_path, number):
+    """What was under way is interrupted."""
+    file = tmp_path / "calls.jsonl"
+    process = recorder(file, "sh", "-c", "read line; echo here; exec sleep 60")
+    process.stdin.write(CALL)
+    process.stdin.flush()
+    assert process.stdout.readline() == b"here\n"
+    process.send_signal(number)
+    assert process.wait(60) == 128 + number
+    assert outcomes(file) == ["interrupted"]
+    process.communicate()
+
+
+def test_traffic_goes_on_where_the_disk_is_full():
+    """It is said once."""
+    answer = b'{"jsonrpc":"2.0","id":1,"result":{}}\n'
+    process = recorder("/dev/full", "sh", "-c", f"read line; printf '%s' '{answer.decode()}'; cat")
+    output, error = process.communicate(CALL + b"more\n", timeout=60)
+    assert (output, process.returncode) == (answer + b"more\n", 0)
+    assert error.count(b"No space left on device") == 1
+
+
+def test_a_command_that_is_not_there_is_refused(tmp_path):
+    """As a file that cannot be written is."""
+    for file, command, said in (
+        (tmp_path / "calls.jsonl", "no-such-command", b"no-such-command cannot be started"),
+        (tmp_path / "gone" / "calls.jsonl", "cat", b"cannot be written"),
+    ):
+        process = recorder(file, command)
+        _, error = process.communicate(timeout=60)
+        assert process.returncode == 104
+        assert said in error
+        assert b"Traceback" not in error
