@@ -10,6 +10,7 @@ from mcp_perf.agent.recording.links import Links
 from mcp_perf.load.survey.given import Given
 from mcp_perf.load.survey.writing import TIMEOUT_S, as_yaml, escaped, written
 from mcp_perf.outcomes import OK
+from mcp_perf.results.journal.redact import REDACTED
 from mcp_perf.scenario.checks.sessions import MOST_AT_ONCE
 from mcp_perf.scenario.checks.size import MOST_JOURNEYS, MOST_LOOKUPS, MOST_STEPS
 from mcp_perf.scenario.source.yaml_reader import MOST_BYTES
@@ -31,6 +32,8 @@ def made(recording: Recording, given: Given, file: Path, base: Path) -> tuple[st
     sessions = list(recording.sessions.values())
     lines = ["\n# One for each session: its calls, and the pauses between them.", "journeys:"]
     remarks = [f"Not made again: {count} {what}" for what, count in recording.left.items()]
+    if REDACTED in recording.target:
+        remarks.append(f"The target held a secret: put it where {REDACTED} stands")
     steps = 0
     for number, weight in weights.items():
         groups = _groups(sessions[number - 1])

@@ -41,6 +41,33 @@ def test_a_scenario_is_made_that_runs_without_an_edit(start, tmp_path):
     assert (again.exit_code, again.output) == (104, f"{path} exists already; name another file\n")
 
 
+def test_a_recording_is_told_from_a_configuration_by_its_content(tmp_path):
+    """Its sessions become journeys; without arguments there is nothing to make again."""
+    file, path = tmp_path / "mcp.json", tmp_path / "my.yaml"
+    head = {"schema": "mcp-perf/recording/1", "started": "2026-11-30T00:00:00+00:00"}
+    call = {"session": "a", "at_ms": 0, "ms": 9, "transport": "http", "outcome": "ok"}
+    call |= {"method": "tools/call", "tool": "echo", "bytes_out": 1, "arguments": {"text": "a"}}
+    lines = {**head, "target": "http://127.0.0.1:1/mcp", "arguments": True}, call
+    file.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    asked = ask("init", "--from", file, "-o", path)
+    assert (asked.exit_code, asked.output) == (0, f"{path}: 1 session of {file}\n")
+    made = load(path).scenario
+    assert made.journeys["session-1"].of("mcp")[0].arguments == {"text": "a"}
+    path.write_text(path.read_text().replace("load: ", "load: {replay: mcp.json} # "))
+    assert load(path).replay.starts_ns == (0,)
+    asked = ask("init", "--from", file, "-o", tmp_path / "other.yaml", "--tool", "echo")
+    assert (asked.exit_code, "--tool and --args are for a server" in asked.output) == (104, True)
+    del call["arguments"]
+    redacted = {**lines[0], "arguments": False}, call
+    file.write_text("".join(json.dumps(line) + "\n" for line in redacted))
+    asked = ask("init", "--from", file, "-o", tmp_path / "other.yaml")
+    assert asked.exit_code == 104
+    assert asked.output == (
+        "'mcp.json' was recorded without its arguments - "
+        "record it with mcp-perf agent record --keep-arguments\n"
+    )
+
+
 def test_a_server_of_a_configuration_is_taken(start, tmp_path, monkeypatch):
     """With its headers, whose variables stay variables; what nobody can be asked for is named."""
     server, given = start([tool("echo")])

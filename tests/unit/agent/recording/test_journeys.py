@@ -173,6 +173,12 @@ def test_the_target_is_that_of_the_recording(target):
     assert scenario(recorded([call(0)], target=target))[0].arms["mcp"].address == target
 
 
+def test_a_secret_of_the_target_is_asked_for():
+    """It was not recorded."""
+    _, remarks = scenario(recorded([call(0)], target="stdio:serve --api-key=[redacted]"))
+    assert remarks == ["The target held a secret: put it where [redacted] stands"]
+
+
 JSON = st.recursive(
     st.one_of(st.text(max_size=9), st.booleans(), st.none(), st.integers(-(10**15), 10**15)),
     lambda inner: st.one_of(
