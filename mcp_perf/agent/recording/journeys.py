@@ -35,13 +35,13 @@ def made(recording: Recording, given: Given, file: Path, base: Path) -> tuple[st
     if REDACTED in recording.target:
         remarks.append(f"The target held a secret: put it where {REDACTED} stands")
     steps = 0
-    for number, weight in weights.items():
+    for count, (number, weight) in enumerate(weights.items()):
         groups = _groups(sessions[number - 1])
         journey = [f"  {JOURNEY.format(number)}:", *_weight(weight), *_journey(groups)]
         steps += sum(len(group) + 2 for group in groups)
         text = "\n".join([*lines, *journey])
         full = len(text.encode()) > MOST_BYTES // 2 or text.count("${") > MOST_LOOKUPS // 2
-        if len(lines) > 2 and (full or steps > MOST_STEPS or number > MOST_JOURNEYS):
+        if count and (full or steps > MOST_STEPS or count == MOST_JOURNEYS):
             remarks.append(f"Left out: sessions from {number} on, as a file holds no more")
             break
         lines += journey

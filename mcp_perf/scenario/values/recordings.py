@@ -166,9 +166,9 @@ def read_recording(path: Path) -> Recording:
     if len({head.target for head in heads}) > 1:
         raise InputError(f"{quote(path.name)} has several targets", "record each into its own file")
     worked = {_shape(call) for call in calls if call.outcome == OK}
-    for call in [call for call in calls if _shape(call) not in worked]:
-        calls.remove(call)
-        left[f"{call.tool or call.method} that only ever failed"] += 1
+    failed = [call for call in calls if _shape(call) not in worked]
+    left.update(f"{call.tool or call.method} that only ever failed" for call in failed)
+    calls = [call for call in calls if _shape(call) in worked]
     if not calls:
         raise InputError(f"{quote(path.name)} has no call that could be made again", "record some")
     return _sorted(heads[0], calls, left)
