@@ -142,7 +142,7 @@ def record_command(command: Sequence[str], options: RecordOptions, say: Say) -> 
 
     def watch(take: Callable[[Iterable[Any], int], Any]) -> Callable[[Piece, int], None]:
         def locked(piece: Piece, now_ns: int) -> None:
-            with alone:
+            with alone, contextlib.suppress(Exception):  # traffic goes on, whatever came
                 take(messages_of(piece), now_ns)
 
         return locked

@@ -1,5 +1,6 @@
 """What calls hand to each other: values of a result that later arguments have again."""
 
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -63,7 +64,8 @@ class Links:
         """Take what an answer brought, and where its step saves."""
         for path, value in _leaves(result, ()):
             known = _known(value)
-            if known not in self._typed and value not in ("", None):
+            # No expression can name an empty key.
+            if known not in self._typed and value not in ("", None) and "" not in path:
                 self._sources.setdefault(known, []).append(KnownValue(value, path, save))
 
     def _found(self, value: Any, key: str) -> KnownValue | None:
@@ -137,12 +139,11 @@ def _alike(one: str, other: str) -> bool:
 
 
 def _written(path: Path) -> str:
-    """Write a path as JMESPath."""
+    """Write a path as JMESPath, which quotes as JSON does."""
     text = ""
     for part in path:
         if isinstance(part, int):
             text += f"[{part}]"
         else:
-            quoted = part.replace("\\", "\\\\").replace('"', '\\"')
-            text += ("." if text else "") + (part if _PLAIN.fullmatch(part) else f'"{quoted}"')
+            text += "." * bool(text) + (part if _PLAIN.fullmatch(part) else json.dumps(part))
     return text

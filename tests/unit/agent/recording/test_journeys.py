@@ -116,18 +116,19 @@ def test_what_the_agent_said_first_stays_as_it_was():
 
 
 def test_names_of_saves_are_no_other_names():
-    """Neither built-in ones, nor those that are taken, nor what is no name."""
-    result = {"user": "anna-1234", "1": {"id": "id-12345"}, "2": {"id": "id-67890"}, "é": "x-9999"}
+    """Neither built-in ones, nor those that are taken, nor what is none."""
+    result = {"user": "anna-1234", "1": {"id": "id-12345"}, "2": {"id": "id-67890"}}
+    told = {"a": "anna-1234", "b": "id-12345", "c": "id-67890", "d": "x-9999", "e": "y-8888"}
     found = steps(
-        call(0, result=result),
-        call(10, arguments={"a": "anna-1234", "b": "id-12345", "c": "id-67890", "d": "x-9999"}),
+        call(0, result={**result, '\n"': "x-9999", "": "y-8888"}), call(10, arguments=told)
     )
     assert found[0]["save"] == {
         "user_2": "user",
         "id": '"1".id',
         "id_2": '"2".id',
-        "value": '"é"',
+        "value": r'"\n\""',
     }
+    assert found[-1]["arguments"]["e"] == "y-8888"
 
 
 def test_sessions_with_the_same_calls_are_one_journey_of_more_weight():
