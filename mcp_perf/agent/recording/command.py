@@ -84,24 +84,17 @@ class AgentRecorder:
             cwd=str(Path.cwd()),
             arguments=options.keep_arguments,
         )
+        self._api: SessionApi | None = None
+        if options.session_api:
+            server = clipped(head.target, _NAME - 1)
+            about = {"mode": "mcp", "taskNumber": options.task, "server": server}
+            self._api = SessionApi(options.session_api, {**about, "model": options.model}, say)
         path = options.output or Path(f"recording-{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}.jsonl")
         try:
             self.file = RecordingFile(path, head, say)
         except OSError as error:
-            raise InputError(
-                f"{path} cannot be written: {error.strerror}", "name another"
-            ) from None
-        self._sinks: list[Callable[[RecordedCall], None]] = [self.file.write]
-        self._api: SessionApi | None = None
-        if options.session_api:
-            about = {
-                "mode": "mcp",
-                "taskNumber": options.task,
-                "server": clipped(head.target, _NAME - 1),
-            }
-            told = {**about, "model": options.model} if options.model else about
-            self._api = SessionApi(options.session_api, told, say)
-            self._sinks.append(self._api.write)
+            message = f"{path} cannot be written: {error.strerror}"
+            raise InputError(message, "name another") from None
         self._keep = options.keep_arguments
         self._say = say
         self._run = secrets.token_hex(4)
@@ -127,8 +120,9 @@ class AgentRecorder:
         self._say(made if self._keep else "For a scenario, record with --keep-arguments")
 
     def _emit(self, call: RecordedCall) -> None:
-        for sink in self._sinks:
-            sink(call)
+        self.file.write(call)
+        if self._api is not None:
+            self._api.write(call)
 
 
 def record_command(command: Sequence[str], options: RecordOptions, say: Say) -> int:

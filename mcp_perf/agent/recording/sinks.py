@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 import msgspec
 
 from mcp_perf.outcomes import OK
-from mcp_perf.scenario.problems.wording import InputError, quote
+from mcp_perf.scenario.problems.wording import InputError
 from mcp_perf.scenario.values.recordings import RecordedCall, RecordingHead
 
 Say = Callable[[str], object]
@@ -70,7 +70,7 @@ class SessionApi:
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             hint = "write http://HOST:PORT, as mcp-perf agent serve shows it"
-            raise InputError(f"--session-api {quote(parts.netloc)} is no address", hint)
+            raise InputError("--session-api is no address", hint)
         root = parts._replace(query="", fragment="", path=parts.path.rstrip("/")).geturl()
         self._url = f"{root}/api/metrics/sessions"
         self._key = parse_qs(parts.query).get("key", [os.environ.get(KEY, "")])[0]
