@@ -3,13 +3,12 @@
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from mcp_perf.cli.answer import Commands, answer, say
+from mcp_perf.cli.answer import Commands, answer, in_json, is_quiet, say
 from mcp_perf.cli.read.runs import FOLDER
 from mcp_perf.cli.refused import Refused
 from mcp_perf.cli.target import COMMAND, TargetCommand, told
@@ -227,19 +226,37 @@ def instructions(task: int, mode: str) -> None:
 
 
 @agent.command(cls=TargetCommand)
-@click.option("--url", metavar="URL", help="The server, if it is reached by HTTP.")
-@click.option("-o", "--output", type=FOLDER, default="recording.jsonl", show_default=True)
-@click.option("--keep-arguments", is_flag=True, help="Keep arguments and results as they are.")
-def record(url: str | None, output: Path, *, keep_arguments: bool) -> None:
-    """Sit between an agent and an MCP server, and record each call.
+@click.option("--url", metavar="URL", help="The server, over HTTP or HTTP+SSE.")
+@click.option("-o", "--output", type=FOLDER, metavar="FILE", help="Else one with the time in it.")
+@click.option("--keep-arguments", is_flag=True, help="Keep arguments and results, for init --from.")
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Where the agent connects.")
+@click.option("--session-api", metavar="URL", help="Send the calls to this session API, too.")
+@click.option("--task", type=click.IntRange(1), default=1, help="The task, for the session API.")
+@click.option("--model", metavar="NAME", help="The agent's model, for the session API.")
+def record(url: str | None, **how: Any) -> None:
+    """Record an agent's calls, from between it and its server.
+
+    \b
+    Every byte is passed on as it came. An agent starts a stdio server through
+    this command, in place of the server's; over HTTP it gets the address that is shown.
 
     \b
     Examples:
-      mcp-perf agent record -- npx -y my-server
-      mcp-perf agent record --url http://127.0.0.1:8000/mcp
+      mcp-perf agent record -o calls.jsonl -- npx -y my-server
+      mcp-perf agent record --keep-arguments --url http://127.0.0.1:8000/mcp
     """
+    from mcp_perf.agent.recording.command import record as start  # noqa: PLC0415
+    from mcp_perf.scenario.problems.wording import InputError  # noqa: PLC0415
+
     command = click.get_current_context().meta.get(COMMAND)
     if bool(command) == bool(url):
-        raise Refused("Write the server's command behind --, or its address: --url URL")
-    start = import_module("mcp_perf.agent.recording.command").record
-    sys.exit(start(command, url, output, keep_arguments=keep_arguments))
+        raise Refused("write --url URL, or -- COMMAND for a stdio server")
+    if command and in_json():
+        raise Refused("--json: stdout is the server's if it is reached over stdio")
+    given = {key: value for key, value in how.items() if value}
+    try:
+        code, recorded = start(command, url, quiet=is_quiet(), **given)
+    except InputError as error:
+        raise Refused(f"{error.message} - {error.hint}") from None
+    answer(recorded)
+    sys.exit(code)

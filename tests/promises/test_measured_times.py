@@ -154,6 +154,7 @@ LABELS = {
     "mcp_perf/load/engine/call_log.py": "when a call that is written down was made",
     "mcp_perf/load/lifecycle/roles.py": "Locust's own watch over the heartbeats of a master",
     "mcp_perf/load/steps/step.py": "handed to Locust's event, whose listeners expect it",
+    "mcp_perf/load/mcp_user.py": "handed to Locust's event, whose listeners expect it",
     "mcp_perf/load/steps/locust_feed.py": "the second in which Locust's statistics show calls",
     "mcp_perf/agent/api.py": "when something happened, as an agent's record has it",
     "mcp_perf/agent/replay.py": "the same of a replayed one",

@@ -69,6 +69,7 @@ def test_the_first_source_that_has_a_setting_wins(sources, tmp_path, monkeypatch
         "log_format": ("text", "mcp-perf.toml"),
         "colour": ("never", "mcp-perf.toml"),
         "web_password": (SecretStr(""), "default"),
+        "agent_key": (SecretStr(""), "default"),
         "run_key": (SecretStr(""), "default"),
     }  # fmt: skip
 

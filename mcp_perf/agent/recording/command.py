@@ -31,8 +31,16 @@ from mcp_perf.scenario.values.recordings import SCHEMA, RecordedCall, RecordingH
 
 _NAME: Final = 200
 """Characters that the session API takes."""
-_REFUSED: Final = 104
 _STOPPED: Final = "the recording ended"
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """What came of a recording."""
+
+    file: str
+    calls: int
+    sessions: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,20 +57,18 @@ class RecordOptions:
     model: str = ""
 
 
-def record(command: Sequence[str] | None, url: str | None, **how: Any) -> int:
+def record(
+    command: Sequence[str] | None, url: str | None, *, quiet: bool = False, **how: Any
+) -> tuple[int, Recorded]:
     """Record by a server's command, or its address, until it or a signal ends it.
 
-    `how` has the fields of `RecordOptions`. Return the exit code; what happens is told on standard
-    error, for standard output is the server's.
+    `how` has the fields of `RecordOptions`. Return the exit code, and what was recorded. What
+    happens is said on standard error, because standard output is the server's. Raises InputError.
     """
-    try:
-        if url is None:
-            return record_command(command or (), RecordOptions(**how), _say)
-        record_url(url, RecordOptions(**how), _say)
-    except InputError as error:
-        _say(f"{error.message} - {error.hint}")
-        return _REFUSED
-    return 0
+    say = (lambda _line: None) if quiet else _say
+    if url is None:
+        return record_command(command or (), RecordOptions(**how), say)
+    return 0, record_url(url, RecordOptions(**how), say)
 
 
 def _say(line: str) -> None:
@@ -108,7 +114,7 @@ class AgentRecorder:
         self._sessions.append(session)
         return session
 
-    def close(self, outcome: str = INTERRUPTED, detail: str = _STOPPED) -> None:
+    def close(self, outcome: str = INTERRUPTED, detail: str = _STOPPED) -> Recorded:
         """End what is under way, and say what there is."""
         for session in self._sessions:
             session.end(None, outcome, detail, perf_counter_ns())
@@ -118,6 +124,7 @@ class AgentRecorder:
         self._say(f"{path}: {calls} requests in {sessions} sessions")
         made = f"To make a scenario of it: mcp-perf init --from {path} -o my.yaml"
         self._say(made if self._keep else "For a scenario, record with --keep-arguments")
+        return Recorded(str(path), calls, sessions)
 
     def _emit(self, call: RecordedCall) -> None:
         self.file.write(call)
@@ -125,8 +132,10 @@ class AgentRecorder:
             self._api.write(call)
 
 
-def record_command(command: Sequence[str], options: RecordOptions, say: Say) -> int:
-    """Record an agent and a server over stdio; return the server's exit code.
+def record_command(
+    command: Sequence[str], options: RecordOptions, say: Say
+) -> tuple[int, Recorded]:
+    """Record an agent and a server over stdio; return the server's exit code, and what there is.
 
     Raises InputError, also if the server cannot be started.
     """
@@ -147,11 +156,11 @@ def record_command(command: Sequence[str], options: RecordOptions, say: Say) -> 
         hint = "write its command behind --"
         raise InputError(f"{shlex.join(command)} cannot be started: {error}", hint) from None
     with alone:
-        recorder.close(*((TRANSPORT_ERROR, f"the server ended ({code})") if by_itself else ()))
-    return code
+        ended = (TRANSPORT_ERROR, f"the server ended ({code})") if by_itself else ()
+        return code, recorder.close(*ended)
 
 
-def record_url(url: str, options: RecordOptions, say: Say) -> None:
+def record_url(url: str, options: RecordOptions, say: Say) -> Recorded:
     """Record agents and a server over HTTP, until a signal comes. Raises InputError."""
     upstream = Upstream.of(url)
     recorder = AgentRecorder(url, options, say)
@@ -162,7 +171,7 @@ def record_url(url: str, options: RecordOptions, say: Say) -> None:
     except OSError as error:
         message = f"port {options.port} cannot be listened on: {error.strerror}"
         raise InputError(message, "name another: --port") from None
-    recorder.close()
+    return recorder.close()
 
 
 async def _serve(relay: HttpRelay, port: int, say: Say) -> None:

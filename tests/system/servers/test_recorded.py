@@ -15,7 +15,7 @@ from mcp_perf.client.channels.legacy_sse import SseChannel
 from mcp_perf.client.channels.stdio import Command, StdioChannel
 from mcp_perf.client.http.endpoint import Endpoint
 from mcp_perf.client.mcp.channel_client import SessionClient
-from mcp_perf.client.mcp.streamable_http import Call, McpClient
+from mcp_perf.client.mcp.streamable_http import Call, HttpClient
 from mcp_perf.load.survey.given import of_recording
 from mcp_perf.scenario.values.recordings import read_recording
 from tests.support import foreign
@@ -26,7 +26,7 @@ pytestmark = [pytest.mark.load, pytest.mark.network]
 RECORD = (
     "import sys; from pathlib import Path; from mcp_perf.agent.recording.command import record; "
     "file, url, *argv = sys.argv[1:]; "
-    "sys.exit(record(argv, url or None, output=Path(file), keep_arguments=True))"
+    "sys.exit(record(argv, url or None, output=Path(file), keep_arguments=True)[0])"
 )
 MODERN, HANDSHAKE = "2026-07-28", "2025-11-25"
 SUM = "get-sum", {"a": 2, "b": 3}
@@ -55,7 +55,7 @@ def recorded_over_http(file, server, path, said, protocol, environment):
     if path == "/sse":
         talk(SessionClient(SseChannel(where)), *said)
     else:
-        talk(McpClient(where, protocol), *said)
+        talk(HttpClient(where, protocol), *said)
     recorder.send_signal(signal.SIGINT)
     recorder.communicate(timeout=30)
     assert recorder.returncode == 0

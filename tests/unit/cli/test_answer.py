@@ -16,6 +16,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from mcp_perf import load
+from mcp_perf.agent.recording.command import Recorded
 from mcp_perf.agent.records import read as read_record
 from mcp_perf.agent.store import AgentStore
 from mcp_perf.cli import answer
@@ -68,7 +69,10 @@ FINE |= {
         ("agent", "serve", "--web-port", "0"),
         lambda found: found["address"].startswith("http://127.0.0.1:"),
     ),
-    "agent record": (("agent", "record", "--url", "http://a/mcp"), lambda found: found["port"]),
+    "agent record": (
+        ("agent", "record", "--url", "http://a/mcp"),
+        lambda found: found["calls"] == 2,
+    ),
 }
 """Every command, with words that it does not refuse, and what its document says."""
 WRONG = {
@@ -146,6 +150,10 @@ def ask(past, request, monkeypatch) -> Callable[..., Result]:
     monkeypatch.setattr(load, "headless", headless, raising=False)
     monkeypatch.delitem(sys.modules, "mcp_perf.cli.output.screen", raising=False)
     monkeypatch.setattr("mcp_perf.load.targets.bundled.Systems", systems)
+    recorded = Recorded("calls.jsonl", 2, 1)
+    monkeypatch.setattr(
+        "mcp_perf.agent.recording.command.record", lambda *_words, **_how: (0, recorded)
+    )
     done = SimpleNamespace(record=read_record(RECORD)[0])
     monkeypatch.setattr("mcp_perf.agent.replay.replay", lambda *_how: done)
     monkeypatch.setattr("mcp_perf.agent.serving.serve", lambda _app, listener: listener.close())

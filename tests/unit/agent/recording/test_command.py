@@ -14,8 +14,8 @@ from tests.support import ROOT
 pytestmark = pytest.mark.process
 
 RECORD = (
-    "import sys; from pathlib import Path; from mcp_perf.agent.recording.command import record; "
-    "sys.exit(record(sys.argv[2:], None, output=Path(sys.argv[1])))"
+    "import sys; from mcp_perf.cli.main import main; "
+    "main(['agent', 'record', '-o', sys.argv[1], '--', *sys.argv[2:]])"
 )
 CALL = b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo"}}\n'
 
