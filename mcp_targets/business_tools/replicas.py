@@ -25,6 +25,10 @@ LOOK_EVERY_S: Final = 0.2
 MOST_REQUEST_S: Final = 60.0
 """The longest that a request, and a replica that is to stop, is waited for."""
 _POLL_S: Final = 0.01
+_LIMITS: Final = httpx2.Limits(
+    max_connections=1000, max_keepalive_connections=100, keepalive_expiry=2.0
+)
+"""A replica closes what is idle for 5 s: a request that is sent at that moment is lost."""
 _SESSION: Final = b"mcp-session-id"
 _OF_ONE_HOP: Final = frozenset(
     (b"connection", b"keep-alive", b"transfer-encoding", b"upgrade", b"host", b"content-length")
@@ -153,7 +157,7 @@ async def _serve(options: argparse.Namespace, arguments: list[str]) -> None:
             await asyncio.gather(*map(keeper.start, keeper.replicas))
         except SystemFailed as error:
             raise SystemExit(str(error)) from error
-        client = httpx2.AsyncClient(timeout=MOST_REQUEST_S, trust_env=False)
+        client = httpx2.AsyncClient(timeout=MOST_REQUEST_S, limits=_LIMITS, trust_env=False)
         server = Server(Balancer(keeper.replicas, client).answer, _nothing)
         listener = entry.listen(options.port)
         ports = {"mcp": listener.getsockname()[1]}
