@@ -5,6 +5,7 @@ import os
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import psutil
 
@@ -22,7 +23,7 @@ class Reading:
     fds: int | None = None
     processes: int | None = None
     by_process: dict[str, float] = field(default_factory=dict)
-    """CPU seconds of each process of its own, by its id."""
+    """Seconds in which each process, by its id, ran or its main thread waited for a core."""
 
 
 @dataclass(slots=True)
@@ -31,6 +32,7 @@ class _Known:
 
     handle: psutil.Process
     own_s: float = 0.0
+    waited_s: float = 0.0
     reaped_s: float = 0.0
     """Of its children that have ended and that it has waited for."""
 
@@ -122,8 +124,18 @@ class ProcessTree:
             threads=sum(now.threads for now in living),
             fds=sum(fds) if len(fds) == len(living) else None,
             processes=len(living),
-            by_process={str(pid): known.own_s for pid, known in self._known.items()},
+            by_process={
+                str(pid): known.own_s + known.waited_s for pid, known in self._known.items()
+            },
         )
+
+
+def _waited_s(pid: int) -> float:
+    """Return how long a process was ready to run while no core was free; 0 if nobody tells."""
+    try:
+        return int(Path(f"/proc/{pid}/schedstat").read_bytes().split()[1]) / 1e9
+    except (OSError, IndexError):  # proc(5): time on the CPU, time waiting, time slices
+        return 0.0
 
 
 def _read(known: _Known) -> list[_Now]:
@@ -132,6 +144,7 @@ def _read(known: _Known) -> list[_Now]:
     with handle.oneshot():
         times = handle.cpu_times()
         known.own_s = times.user + times.system
+        known.waited_s = _waited_s(handle.pid)
         known.reaped_s = times.children_user + times.children_system
         if handle.status() == psutil.STATUS_ZOMBIE:
             return []

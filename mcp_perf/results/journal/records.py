@@ -228,7 +228,7 @@ class ResourceSample(Record, tag="resources", frozen=True, kw_only=True):
     """Open file descriptors."""
     processes: int | None
     by_process: dict[str, float] = {}
-    """CPU seconds of each process of this machine, by its id."""
+    """Seconds in which each process of this machine, by its id, ran or waited for a core."""
 
 
 class SessionCount(Record, tag="sessions", frozen=True, kw_only=True):

@@ -164,9 +164,9 @@ def _hot_targets(facts: Facts) -> Iterator[Reason]:
         if busiest is not None and facts.target_cpu < min(1.0, busiest):
             yield because(
                 "target_saturated",
-                f"The busiest process of {arm} used {100 * busiest:.3g} % of a core; the limit is "
-                f"{100 * facts.target_cpu:.3g} % (limits: target_cpu). This machine is too small "
-                "for the load: use a faster one, or fewer users.",
+                f"The busiest process of {arm} needed {100 * busiest:.3g} % of a core; the limit "
+                f"is {100 * facts.target_cpu:.3g} % (limits: target_cpu). This machine is too "
+                "small, or others use it: its times are not those of the target.",
             )
 
 

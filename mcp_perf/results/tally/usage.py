@@ -114,7 +114,7 @@ class Usage:
 
     @property
     def busiest(self) -> float | None:
-        """CPU seconds per second of the process that uses most; None if none is known."""
+        """How much of a core the process that needs most of it used or waited for, if known."""
         used_s: defaultdict[str, float] = defaultdict(float)
         for first, last in ((turn.first, turn.last) for turn in self.turns):
             if first is not None and last is not None:

@@ -215,7 +215,8 @@ class Limits(fields.Part):
     errors: fields.Fraction = 0.01
     """Of the calls of an arm, if no gate on `error_rate` or `success_rate` judges them."""
     target_cpu: fields.Fraction = 1.0
-    """Of one core, for the busiest process of a target on this machine; all of it is no limit."""
+    """Of one core, used or waited for by the busiest process of a target here; all of it is no
+    limit."""
     healed: fields.Fraction = 0.01
     """Of the calls of an arm; if more had something to mend, such as a lost session, the run is at
     best INCONCLUSIVE, unless a gate on `healed_rate` or `session_loss_rate` holds."""

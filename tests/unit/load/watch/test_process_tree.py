@@ -76,6 +76,17 @@ def parent(request):
     started.end()
 
 
+def test_each_process_is_known_by_what_it_needed(parent):
+    """What it used and what it waited for: one that gets no core is not idle."""
+    tree = ProcessTree([parent.process.pid])
+    before = tree.read()
+    parent.tell("churn 100000000")
+    after = tree.read()
+    [pid] = after.by_process
+    assert int(pid) == parent.process.pid
+    assert after.by_process[pid] - before.by_process[pid] >= after.cpu_s - before.cpu_s > 0
+
+
 @pytest.mark.parametrize("seen", [True, False], ids=["seen", "too short to be seen"])
 def test_cpu_of_children_that_come_and_go_is_counted_once(parent, seen):
     """Four children burn 0.1 s each: all of it is there, not twice, and no reading goes back."""
