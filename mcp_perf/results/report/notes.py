@@ -100,9 +100,9 @@ def _on(tally: RunTally, arm: str, totals: Totals) -> Iterator[str]:
     slots = totals.slots
     if slots.bad and any(gate.startswith(f"{arm}.availability") for gate in tally.run.gates):
         yield (
-            f"{arm} was not available in {slots.bad} of {slots.slots} seconds, at most "
-            f"{slots.longest_row} in a row, from {slots.from_s:.0f} s on: fewer than 99 % of the "
-            "journeys that began in them ended ok."
+            f"{arm} was not available in {slots.bad} of {slots.slots} seconds, from "
+            f"{slots.first_s:.0f} s to {slots.last_s:.0f} s, at most {slots.longest_row} in a row: "
+            "fewer than 99 % of the journeys that began in them ended ok."
         )
     overflow = totals.call.all.latency.overflow
     if overflow:

@@ -22,8 +22,10 @@ class Availability:
     bad: int = 0
     longest_row: int = 0
     """The most bad slots in a row."""
-    from_s: float = 0.0
-    """When that row began, since the run's start."""
+    first_s: float = 0.0
+    """When the first bad slot began, since the run's start, …"""
+    last_s: float = 0.0
+    """… and when the last one ended."""
 
     @property
     def share(self) -> float | None:
@@ -32,15 +34,15 @@ class Availability:
 
 def availability(turns: Iterable[RecordedTurn]) -> Availability:
     """Count the slots of some turns, in their order."""
-    slots = bad = row = longest = 0
-    from_s = row_s = 0.0
+    slots = row = longest = 0
+    bad: list[float] = []
     for at_s, good in (slot for turn in turns for slot in _slots(turn)):
         slots += 1
-        bad += not good
-        row, row_s = (0, 0.0) if good else (row + 1, row_s if row else at_s)
-        if row > longest:
-            longest, from_s = row, row_s
-    return Availability(slots, bad, longest, from_s)
+        row = 0 if good else row + 1
+        longest = max(longest, row)
+        bad += [] if good else [at_s]
+    first_s, last_s = (bad[0], bad[-1] + 1) if bad else (0.0, 0.0)
+    return Availability(slots, len(bad), longest, first_s, last_s)
 
 
 def _slots(turn: RecordedTurn) -> Iterator[tuple[float, bool]]:

@@ -46,7 +46,7 @@ def test_how_long_an_arm_was_away_is_told_if_a_gate_is_about_it(gate):
         for second, cls in enumerate(["ok", "timeout", "ok", "timeout", "timeout", "ok"])
     ]
     records[at] = replace(records[at], cells=[*records[at].cells, *slots])
-    said = "mcp was not available in 3 of 6 seconds, at most 2 in a row, from "
+    said = "mcp was not available in 3 of 6 seconds, from "
     report = build(records)
     assert any(note.startswith(said) for note in report.notes) == ("availability" in gate)
     assert report.arms["mcp"].availability == 0.5

@@ -50,7 +50,7 @@ def turn(*slots, seconds=None, at_s=0.0, number=0):
 def test_a_second_is_good_if_99_of_100_journeys_that_began_in_it_ended_ok():
     """98 of 99 are not enough, and one of 100 may fail."""
     found = availability([turn({OK: 99, TIMEOUT: 1}, {OK: 98, TIMEOUT: 1}, {OK: 1})])
-    assert found == Availability(slots=3, bad=1, longest_row=1, from_s=1.0)
+    assert found == Availability(slots=3, bad=1, longest_row=1, first_s=1.0, last_s=2.0)
     assert found.share == pytest.approx(2 / 3)
 
 
@@ -63,7 +63,7 @@ def test_a_dropped_arrival_did_not_end_ok_and_what_we_cut_off_says_nothing():
 def test_a_second_without_a_beginning_is_as_bad_as_the_one_before():
     """Users who wait for an answer that does not come begin nothing; idle ones want nothing."""
     found = availability([turn({OK: 5}, {}, {TIMEOUT: 5}, {}, {}, {OK: 5}, {}, at_s=100.0)])
-    assert found == Availability(slots=5, bad=3, longest_row=3, from_s=102.0)
+    assert found == Availability(slots=5, bad=3, longest_row=3, first_s=102.0, last_s=105.0)
 
 
 def test_a_row_goes_on_in_the_next_turn_and_each_turn_begins_anew():
@@ -71,7 +71,7 @@ def test_a_row_goes_on_in_the_next_turn_and_each_turn_begins_anew():
     found = availability(
         [turn({OK: 1}, {TIMEOUT: 1}), turn({TIMEOUT: 1}, {OK: 1}, at_s=2.0), turn({}, {OK: 1})]
     )
-    assert (found.slots, found.bad, found.longest_row, found.from_s) == (5, 2, 2, 1.0)
+    assert (found.slots, found.bad, found.longest_row, found.first_s) == (5, 2, 2, 1.0)
 
 
 def test_a_turn_that_was_cut_short_has_only_the_slots_that_there_were():
