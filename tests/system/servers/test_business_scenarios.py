@@ -10,7 +10,7 @@ from tests.support.commands import CALM
 
 ARM = "  mcp: {mcp: system:business_tools/mcp}\n"
 DEGRADED = '  degraded: {mcp: "system:business_tools/mcp?delay=300ms&errors=5%"}\n'
-SHORT = ("--set", "load.warmup=1s", "--set", "limits.late_starts=100%", *CALM)
+SHORT = ("--set", "load.warmup=500ms", "--set", "limits.late_starts=100%", *CALM)
 
 
 def gates(document):
@@ -28,7 +28,7 @@ def test_a_hundred_users_find_all_tools_well_and_a_degraded_server_fails_each_ga
     same = [line.replace("mcp.", "degraded.") for line in text.splitlines() if "- mcp." in line]
     scenario = tmp_path / "mixed.yaml"
     scenario.write_text("\n".join([text.replace(ARM, ARM + DEGRADED).rstrip(), *same]), "utf-8")
-    quick = ("users=100", "think.min=500ms", "think.max=700ms", "rounds=6", "round=700ms")
+    quick = ("users=100", "think.min=500ms", "think.max=700ms", "rounds=6", "round=500ms")
     options = [word for one in quick for word in ("--set", f"load.{one}")]
     out = tmp_path / "run"
     ended = run_cli(
@@ -49,8 +49,8 @@ def test_a_hundred_users_find_all_tools_well_and_a_degraded_server_fails_each_ga
 def test_replicas_are_restarted_one_after_the_other_and_nobody_notices(run_cli, report, tmp_path):
     """Each second has its journeys ok, while processes come and go."""
     out = tmp_path / "run"
-    target = "arms.mcp.mcp=system:business_tools/mcp?replicas=2&restart.every=2s"
-    options = ("--set", target, "--set", "load.rounds=1", "--set", "load.round=8s")
+    target = "arms.mcp.mcp=system:business_tools/mcp?replicas=2&restart.every=1s"
+    options = ("--set", target, "--set", "load.rounds=1", "--set", "load.round=6s")
     ended = run_cli("run", "availability", *options, *SHORT, "--out", out)
     document = report(out)
     assert gates(document)["mcp.availability > 99%"] == "PASS", ended.output
