@@ -1,6 +1,7 @@
 """The business tools with a Redis: what several servers share. And their alerts."""
 
 import asyncio
+import json
 import os
 import re
 import shutil
@@ -13,6 +14,7 @@ import yaml
 from mcp_targets.business_tools.errors import Limited
 from mcp_targets.business_tools.resilience.cache import Answers
 from mcp_targets.business_tools.resilience.limits import RateLimit, RateLimiter
+from mcp_targets.business_tools.system import BusinessTools, Sources
 from mcp_targets.business_tools.telemetry import Metrics
 from tests.support import ROOT
 from tests.support.waiting import free_port
@@ -98,8 +100,57 @@ def test_alerts_ask_for_metrics_that_there_are():
     assert 'mcp_api_calls_total{status="error",tool="web_search"} 1.0' in said
 
 
+def test_a_server_without_a_call_is_not_gone():
+    """What the alert looks for is there from the start."""
+    system = BusinessTools(Sources())
+    system.observe()
+    assert 'mcp_active_connections{service="mongodb"} 0.0' in system.metrics.text().decode()
+    assert "absent(mcp_active_connections)" in ALERTS.read_text("utf-8")
+
+
+FIRING = "count(ALERTS{alertname='%s',alertstate='firing'}) or vector(0)"
+BUCKET = "mcp_api_latency_seconds_bucket{tool='a',le='%s'}"
+WELL = {
+    "mcp_api_calls_total{status='ok'}": "0+5000x20",
+    "mcp_api_calls_total{status='error'}": "0+1x20",
+    BUCKET % "0.2": "0+99x20",
+    BUCKET % "0.3": "0+100x20",
+    BUCKET % "+Inf": "0+100x20",
+    "mcp_circuit_open{provider='slack'}": "0x20",
+    "mcp_active_connections{service='slack'}": "80x20",
+}
+ILL = {
+    "ToolErrors": (7, {"mcp_api_calls_total{status='error'}": "0+10x20"}),
+    "ToolsSlow": (12, {BUCKET % "0.2": "0+90x20"}),
+    "ProviderDown": (3, {"mcp_circuit_open{provider='slack'}": "1x20"}),
+    "ConnectionsUsedUp": (2, {"mcp_active_connections{service='slack'}": "95x20"}),
+    "ServerGone": (3, dict.fromkeys(WELL, "_x20")),
+}
+"""By alert: the minutes after which it fires, and what is different then."""
+
+
 @pytest.mark.database
-def test_prometheus_takes_the_alerts():
-    """As its own tool finds."""
+def test_each_alert_fires_for_what_it_is_called_after(tmp_path):
+    """By Prometheus's own tool; without that it is silent."""
+    tests = [
+        {
+            "interval": "1m",
+            "input_series": [
+                {"series": name, "values": values} for name, values in {**WELL, **changed}.items()
+            ],
+            "promql_expr_test": [
+                {
+                    "expr": FIRING % alert,
+                    "eval_time": f"{minutes}m",
+                    "exp_samples": [{"value": 1 if changed else 0}],
+                }
+            ],
+        }
+        for alert, (minutes, ill) in ILL.items()
+        for changed in (ill, {})
+    ]
+    path = tmp_path / "tests.yml"
+    path.write_text(json.dumps({"rule_files": [str(ALERTS)], "tests": tests}))
     program = of_debian("promtool", "prometheus")
-    subprocess.run([program, "check", "rules", str(ALERTS)], check=True, capture_output=True)
+    done = subprocess.run([program, "test", "rules", path], check=False, capture_output=True)
+    assert done.returncode == 0, done.stdout.decode()

@@ -12,6 +12,7 @@ import pytest
 import schemathesis
 from hypothesis import Phase, given, settings, strategies
 from mcp import Client
+from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import response_schema_conformance, status_code_conformance
 
@@ -177,23 +178,32 @@ def test_what_cannot_be_read_has_the_standard_body_too(faces):
         assert reply.json()["error"]["details"]["request_id"]
 
 
-def test_what_the_openapi_document_allows_is_answered_as_it_says(faces):
-    """Cases that schemathesis makes of it: no failure of the server, no unknown form."""
+def test_what_the_openapi_document_allows_and_forbids_is_answered_as_it_says(faces):
+    """Cases that schemathesis makes of it: no failure of the server, no unknown form.
+
+    MCP takes and refuses the same arguments: its schemas are these.
+    """
     schema = schemathesis.openapi.from_url(faces["rest"] + "/openapi.json")
     checks = [not_a_server_error, status_code_conformance, response_schema_conformance]
     tried = []
 
-    @settings(max_examples=2, deadline=None, derandomize=True, database=None, phases=GENERATE)
-    @given(data=strategies.data())
-    def ask(data):
-        case = data.draw(operation.as_strategy())
-        case.call_and_validate(checks=checks)
-        tried.append(operation.path)
+    @settings(max_examples=4, deadline=None, derandomize=True, database=None, phases=GENERATE)
+    @given(data=strategies.data(), mode=strategies.sampled_from(GenerationMode))
+    def ask(data, mode):
+        case = data.draw(operation.as_strategy(generation_mode=mode))
+        reply = case.call_and_validate(checks=checks)
+        if isinstance(case.body, dict):
+            name = operation.path.rpartition("/")[2]
+            tried.append((name, case.body, reply.json().get("error", {}).get("code")))
 
     for found in schema.include(path_regex=f"^/tools/({'|'.join(TEN)})$").get_all_operations():
         operation = found.ok()
         ask()
-    assert set(tried) == {f"/tools/{name}" for name in TEN}
+    answers, _ = asyncio.run(by_mcp(faces["mcp"], [one[:2] for one in tried]))
+    codes = [answer.structured_content.get("error", {}).get("code") for answer in answers]
+    assert codes == [code for _, _, code in tried]
+    assert {name for name, _, _ in tried} == set(TEN)
+    assert {None, "INVALID_ARGUMENTS"} <= set(codes)
 
 
 def test_health_and_metrics(faces):
