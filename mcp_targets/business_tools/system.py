@@ -202,7 +202,8 @@ class BusinessTools:
             )
             if self._retired:
                 await self._close_idle()
-        self.outgoing.emit(f"{name}.done", {"request_id": request_id, "cached": answer["cached"]})
+        told = {"request_id": request_id, "cached": answer["cached"]}
+        self.outgoing.emit(f"{name}.done", told, client)
         return answer
 
     async def _run(

@@ -33,9 +33,9 @@ class Outgoing:
         self.delivered = 0
         self.given_up = 0
 
-    def emit(self, event: str, data: dict[str, Any]) -> None:
-        """Begin to deliver an event to all who want it; return at once."""
-        for subscription in self._subscriptions.wanting(event):
+    def emit(self, event: str, data: dict[str, Any], client: str | None = None) -> None:
+        """Begin to deliver an event to who wants it, of one client or of all; return at once."""
+        for subscription in self._subscriptions.wanting(event, client):
             if len(self._tasks) >= _MOST_WAITING:
                 self.given_up += 1
                 continue

@@ -56,5 +56,7 @@ class Subscriptions:
     def of(self, client: str) -> list[Subscription]:
         return [one for one in self._known.values() if one.client == client]
 
-    def wanting(self, event: str) -> list[Subscription]:
-        return [one for one in self._known.values() if {event, "*"}.intersection(one.events)]
+    def wanting(self, event: str, client: str | None = None) -> list[Subscription]:
+        """Return those who want to be told: of one client, or of all."""
+        known = self._known.values() if client is None else self.of(client)
+        return [one for one in known if {event, "*"}.intersection(one.events)]

@@ -67,6 +67,18 @@ def test_only_who_shows_a_key_or_a_token_is_let_through(tmp_path):
     assert known not in replies[0].text
 
 
+def test_without_the_audit_log_nothing_is_written_down(tmp_path):
+    """From the moment at which it is switched off, and until it is switched on."""
+    path, on = tmp_path / "audit.log", [True]
+    audit = Audit(path, lambda: on[-1])
+    for switched in (True, False, True):
+        on.append(switched)
+        audit.write("webhook", "shop")
+    assert audit.counts == {"webhook": 2}
+    audit.close()
+    assert len(path.read_text().splitlines()) == 2
+
+
 def test_without_the_switch_everybody_is_let_through(tmp_path):
     """By the address."""
     replies, written = through(tmp_path / "log", [("GET", "/tools", {})], auth="off")

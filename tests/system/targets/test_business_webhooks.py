@@ -90,10 +90,12 @@ def test_an_address_that_must_not_be_asked_is_not():
 
 
 def test_webhooks_belong_to_their_client():
-    """Another can neither see nor remove them; secrets are not shown again."""
+    """Another sees and removes none, and is told of no call; secrets are not shown again."""
     subscriptions = Subscriptions()
     added = subscriptions.add("shop", Wanted(url=URL, events=("*",)))
     assert subscriptions.of("other") == []
+    assert subscriptions.wanting("message.sent", "other") == []
+    assert subscriptions.wanting("message.sent", "shop") == [added]
     with pytest.raises(ToolFailure, match="no such webhook"):
         subscriptions.remove("other", added.id)
     assert added.secret.get_secret_value() not in repr(subscriptions.of("shop"))
