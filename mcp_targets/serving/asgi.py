@@ -1,30 +1,40 @@
 """Serve an ASGI application as a system's process, with uvicorn."""
 
 import argparse
+import asyncio
 import contextlib
+import signal
 import socket
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Final
 
 import uvicorn
 
 from mcp_targets.serving import entry
 from mcp_targets.serving.httpd.callers import guarded
 
+DRAIN_S: Final = 20
+"""How long calls in progress are waited for where others call."""
 Ready = Callable[[], None]
 """Says that requests are accepted."""
 
 
 class _Announcing(uvicorn.Server):
-    def __init__(self, config: uvicorn.Config, ready: Ready) -> None:
+    def __init__(self, config: uvicorn.Config, ready: Ready, *, drains: bool) -> None:
         super().__init__(config)
         self._ready = ready
+        self._drains = drains
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, then announce."""
         await super().startup(sockets=sockets)
+        if self._drains:
+            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, self._stop)
         if self.started:
             self._ready()
+
+    def _stop(self) -> None:
+        self.should_exit = True
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -35,12 +45,19 @@ class _Announcing(uvicorn.Server):
 def run(app: Any, listener: socket.socket, ready: Ready, **tls: Any) -> None:
     """Serve the application until the process is stopped.
 
-    To this machine alone by its names alone; elsewhere a server may be called anything, and the
-    application has to know who may call. `tls` are uvicorn's `ssl_…`.
+    To this machine alone by its names alone; elsewhere a server may be called anything, the
+    application has to know who may call, and calls in progress end before it does. `tls` are
+    uvicorn's `ssl_…`.
     """
-    app = guarded(app) if listener.getsockname()[0] == entry.HOST else app
-    config = uvicorn.Config(app, log_level="warning", access_log=False, **tls)
-    entry.run(_Announcing(config, ready).serve(sockets=[listener]))
+    here = listener.getsockname()[0] == entry.HOST
+    config = uvicorn.Config(
+        guarded(app) if here else app,
+        log_level="warning",
+        access_log=False,
+        timeout_graceful_shutdown=DRAIN_S,
+        **tls,
+    )
+    entry.run(_Announcing(config, ready, drains=not here).serve(sockets=[listener]))
 
 
 def serve(

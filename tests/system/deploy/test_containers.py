@@ -1,11 +1,15 @@
 """The image, the compose file and the manifests; no registry of images is needed for that."""
 
+import functools
 import ipaddress
 import json
+import os
 import re
 import shutil
+import signal
 import ssl
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from io import StringIO
 
@@ -22,6 +26,7 @@ from mcp_targets.business_tools.names import TOOLS
 from mcp_targets.serving.processes import Child
 from tests.support import ROOT
 from tests.support.installed import build
+from tests.support.waiting import until
 
 DEPLOY = ROOT / "deploy"
 DOCKERFILE = (DEPLOY / "Dockerfile").read_text("utf-8")
@@ -152,6 +157,24 @@ operations:
 """
 
 
+SLOW = """
+import asyncio
+from pathlib import Path
+from mcp_targets.business_tools.tools.tool import Tool
+
+VERSION = "1.0"
+
+
+async def run(arguments, context):
+    Path(__file__).with_name("begun").touch()
+    await asyncio.sleep(0.5)
+    return {"provider": "plugin", "operation": "slow", "cached": False, "result": {}}
+
+
+TOOLS = [Tool("slow", "Take half a second.", {"type": "object"}, run)]
+"""
+
+
 @pytest.fixture
 def server(tmp_path, made, monkeypatch):
     """Start the server of the manifests with the settings of the page; return it, and its secrets.
@@ -171,6 +194,8 @@ def server(tmp_path, made, monkeypatch):
     assert arguments[:3] == ["python", "-m", "mcp_targets.business_tools"]
     flags = [re.sub("=/(etc|dev)/([a-z-]+/)?", f"={tmp_path}/", one) for one in arguments[3:]]
     flags = [*(one for one in flags if one != "--port=8000"), f"--providers={tmp_path}/providers"]
+    (tmp_path / "plugin.py").write_text(SLOW)
+    flags.append(f"--plugins={tmp_path}")
     child = Child("server", "business_tools", flags, tmp_path / "ready.json", tmp_path / "log")
     yield child, key, (box, known, "canary")
     child.stop()
@@ -178,7 +203,10 @@ def server(tmp_path, made, monkeypatch):
 
 @pytest.mark.process
 def test_the_server_of_the_manifests_serves_who_has_a_key_by_tls(server, tmp_path):
-    """By whichever name it is called; and no log, report or error shows a secret."""
+    """By whichever name it is called; and no log, report or error shows a secret.
+
+    When it is told to stop, calls in progress end first.
+    """
     child, key, secrets = server
     url = f"https://127.0.0.1:{child.port()}"
     (container,) = SERVER["containers"]
@@ -201,6 +229,13 @@ def test_the_server_of_the_manifests_serves_who_has_a_key_by_tls(server, tmp_pat
         httpx.get(url.replace("https", "http"))
     with pytest.raises(httpx.ConnectError, match="certificate"):
         httpx.get(url)
+    ask = functools.partial(httpx.post, f"{url}/tools/slow", json={}, verify=trusted, timeout=60)
+    with ThreadPoolExecutor(1) as other:
+        last = other.submit(ask, headers={"x-api-key": key})
+        until((tmp_path / "begun").exists)
+        os.kill(child.pid, signal.SIGTERM)
+        assert last.result().status_code == 200
+    until(child.dead)
     log, audit = ((tmp_path / name).read_text() for name in ("log", "stdout"))
     logged = [json.loads(line) for line in log.splitlines()]
     assert [one["code"] for one in logged] == ["INVALID_ARGUMENTS", failed["code"]]
