@@ -1,5 +1,6 @@
 """Run the business tools by hand: `python -m mcp_targets.business_tools --port 8000`."""
 
+import ssl
 from pathlib import Path
 
 from mcp_targets.business_tools import options, replicas
@@ -21,6 +22,11 @@ def main() -> None:
     parser.add_argument("--tls-key", type=Path, help="… and its key")
     replicas.add(parser)
     given = parser.parse_args()
+    try:
+        if given.tls_cert:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(given.tls_cert, given.tls_key)
+    except OSError as error:
+        parser.error(f"cannot use --tls-cert and --tls-key: {error}")
     entry.watch_parent(given.ready_file)
     if given.replicas or given.restart_every:
         alone = options.alone(given)

@@ -7,7 +7,15 @@ from typing import Any, Final, Literal, Self
 
 import jsonschema_rs
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from mcp_targets.business_tools.errors import Refused
 from mcp_targets.business_tools.resilience.limits import RateLimit
@@ -35,6 +43,15 @@ class Auth(_Part):
     """What stands before the key in a header."""
     key_format: str = r"\S{8,}"
     """What keys of this provider look like, as a regular expression."""
+
+    @field_validator("key_format")
+    @classmethod
+    def _check(cls, pattern: str) -> str:
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            raise ValueError(f"no regular expression: {error}") from error
+        return pattern
 
 
 class Operation(_Part):

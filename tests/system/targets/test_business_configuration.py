@@ -220,6 +220,7 @@ def test_every_shipped_provider_file_is_complete():
         ("required: [id]", "required: [nothing]", "nothing"),
         ("{type: string}", "{type: strnig}", "strnig"),
         ("title: Shop", "titel: Shop", "titel"),
+        (r"key_\w+", "key_(", "key_format"),
     ],
 )
 def test_a_mistake_in_a_provider_file_is_named(tmp_path, old, new, match):
