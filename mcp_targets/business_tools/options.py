@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, Final
 
 from mcp_targets.business_tools.names import KEYS, ON_OFF, PROVIDERS, SWITCHES
 from mcp_targets.business_tools.system import Sources
@@ -14,6 +14,8 @@ from mcp_targets.serving import processes, service_time
 from mcp_targets.serving.entry import HOST
 from mcp_targets.serving.faults import share
 from mcp_targets.serving.processes import Child, wait_for_port
+
+_MONGODB: Final = "BUSINESS_TOOLS_MONGODB_URI"
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -57,7 +59,7 @@ def sources(options: argparse.Namespace) -> Iterator[Sources]:
             given["secrets"] = KEYS
         if options.mongodb:
             given["mongodb_uri"] = options.mongodb
-        elif options.config is None or options.database_ready:
+        elif options.database_ready or not (options.config or _MONGODB in os.environ):
             ready_file = options.database_ready or _database(stack)
             given["mongodb_uri"] = f"mongodb://{HOST}:{wait_for_port(ready_file)}"
         yield Sources(

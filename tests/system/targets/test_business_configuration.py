@@ -3,13 +3,14 @@
 import asyncio
 import json
 import os
+from argparse import ArgumentParser
 from pathlib import Path
 
 import httpx2
 import pytest
 from cryptography.fernet import Fernet
 
-from mcp_targets.business_tools import plugins, settings
+from mcp_targets.business_tools import options, plugins, settings
 from mcp_targets.business_tools.errors import ToolFailure, Unavailable
 from mcp_targets.business_tools.system import BusinessTools, Sources
 from mcp_targets.business_tools.telemetry import redacted
@@ -82,6 +83,16 @@ def test_settings_come_from_files_and_the_environment(tmp_path, monkeypatch):
     monkeypatch.setenv("BUSINESS_TOOLS_RETRY", "on")
     found = settings.load(path, pool="on")
     assert (found.cache, found.retry, found.pool) == ("off", "on", "on")
+
+
+def test_a_database_that_the_environment_names_is_used(monkeypatch):
+    """None is started along then."""
+    uri = "mongodb://documents.example"
+    monkeypatch.setenv("BUSINESS_TOOLS_MONGODB_URI", uri)
+    parser = ArgumentParser()
+    options.add(parser)
+    with options.sources(parser.parse_args(["--live"])) as sources:
+        assert sources.settings().mongodb_uri.get_secret_value() == uri
 
 
 @pytest.mark.parametrize(
