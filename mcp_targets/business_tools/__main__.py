@@ -30,8 +30,8 @@ def main() -> None:
     entry.watch_parent(given.ready_file)
     if given.replicas or given.restart_every:
         alone = options.alone(given)
-        if alone or given.tls_cert:
-            parser.error(f"--replicas needs {alone or 'a server without TLS'}")
+        if alone or given.tls_cert or given.host != HOST:
+            parser.error(f"--replicas needs {alone or 'neither --tls-cert nor --host'}")
         replicas.serve(given)
         entry.leave()
     configure_logs()
