@@ -80,6 +80,9 @@ def _note(context: click.Context, option: click.Parameter, value: bool) -> None:
 
 
 def _fault(error: Exception) -> Fault:
+    if isinstance(error, OSError):
+        file = f" ({error.filename})" if error.filename else ""
+        return Fault(f"The system refused what the command needs: {error.strerror}{file}.")
     where = traceback.extract_tb(error.__traceback__)[-1]
     text = f"{type(error).__name__}: {error} ({where.filename}:{where.lineno})"
     return Fault(f"A fault of mcp-perf's own, please report it: {text}")
