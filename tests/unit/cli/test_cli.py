@@ -271,27 +271,58 @@ def test_a_flag_with_a_wrong_value_is_told_in_one_sentence(ask):
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (("run", "-r", "-5"), "'--spawn-rate' / '-r': -5.0 is not in the range x>0"),
-        (("run", "http://a/mcp", "--rate", "0"), "'--rate': 0.0 is not in the range x>0"),
-        (("report", "run/journal.jsonl"), "It is a file: name the folder of a run, such as run."),
-        (("report", "bad"), "bad/journal.jsonl, line 1: no record of a run (JSON is malformed"),
-        (("compare", "bad/journal.jsonl", "run"), "is no baseline (JSON is malformed"),
-        (("compare", "run", "run", "--out", "file"), "--out file: cannot be written (File exists)"),
-        (("validate", "http://a/mcp"), "is an address, not a scenario - write mcp-perf init"),
+        ("rn", "No such command 'rn'. Did you mean 'run'?"),
+        ("run -r -5", "'--spawn-rate' / '-r': -5.0 is not in the range x>0"),
+        ("run -u many", "'many' is not a valid integer range"),
+        ("run -t soon", "'soon' is not a time; write 30s, 5m or 1h30m"),
+        ("run echo --json=1", "'--json' does not take a value"),
+        ("run echo shop", "unexpected extra argument (shop)"),
+        ("run http://a/mcp --rate 0", "'--rate': 0.0 is not in the range x>0"),
+        ("report", "Missing argument 'RUN'"),
+        ("report run/journal.jsonl", "It is a file: name the folder of a run, such as run."),
+        ("report bad", "bad/journal.jsonl, line 1: no record of a run (JSON is malformed"),
+        ("report empty", "The journal is empty"),
+        ("report .", "There is no journal.jsonl in .: name the folder of a run."),
+        ("compare run", "Missing argument 'NEW...'"),
+        ("compare bad/journal.jsonl run", "is no baseline (JSON is malformed"),
+        ("compare run run --tolerance 10", "'10' is not a percentage; write it like"),
+        ("compare run run --out file", "--out file: cannot be written (File exists)"),
+        ("compare run file/run", "There is no journal.jsonl in file/run"),
+        ("baseline", "mcp-perf baseline save"),
+        ("baseline sav run", "No such command 'sav'. Did you mean 'save'?"),
+        ("baseline save run run", "named twice: name each run once"),
+        ("baseline save run -o run", "run: cannot be written (Is a directory)"),
+        ("baseline show file", "file: is no baseline"),
+        ("baseline show nowhere", "nowhere: cannot be read (No such file or directory)"),
+        ("trend --store nowhere", "is no URL of a store; write sqlite:///PATH"),
+        ("trend --store sqlite:///bad/journal.jsonl", "file is not a database"),
+        ("trend --metric mcp", "write ARM.METRIC, such as mcp.p95"),
+        ("validate", "Missing argument 'SCENARIO...'"),
+        ("validate http://a/mcp", "is an address, not a scenario - write mcp-perf init"),
+        ("validate run", "is the folder of a run, not a scenario - write mcp-perf report run"),
+        ("validate bad.yaml", "bad.yaml:1: the file is not UTF-8 - save it as UTF-8"),
+        ("systems strt", "No such command 'strt'. Did you mean 'start'?"),
+        ("systems start echo --port 99999", "99999 is not in the range 0<=x<=65535"),
+        ("schema report", "unexpected extra argument (report)"),
     ],
 )
 def test_a_mistake_is_told_in_words_and_nothing_before_it(ask, tmp_path, monkeypatch, words, says):
-    """The exit code is 104, and no half of a result is shown."""
+    """Where, what, and what to write; the exit code is 104, and no half of a result is shown."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "file").touch()
-    for folder in ("run", "bad"):
+    (tmp_path / "bad.yaml").write_bytes(b"name: \xff\xfe")
+    for folder in ("run", "bad", "empty"):
         (tmp_path / folder).mkdir()
     journal = ROOT / "tests" / "goldens" / "journals" / "one-arm.jsonl"
     shutil.copy(journal, tmp_path / "run" / "journal.jsonl")
-    (tmp_path / "bad" / "journal.jsonl").write_bytes(b"\0\n")
-    asked = ask(*words)
+    (tmp_path / "bad" / "journal.jsonl").write_bytes(b"no SQLite, no JSON\n" * 99)
+    (tmp_path / "empty" / "journal.jsonl").touch()
+    asked = ask(*words.split())
     assert (asked.exit_code, asked.stdout) == (104, "")
     assert says in asked.stderr
+    assert "Traceback" not in asked.stderr
+    usage = "Usage: mcp-perf" in asked.stderr
+    assert usage or len(asked.stderr.splitlines()) == 1
 
 
 @pytest.mark.parametrize("command", [["run", "echo"], ["report", "."]])
