@@ -1,6 +1,7 @@
 """Every command answers in words, as one JSON document, or by its exit code alone."""
 
 import json
+import logging
 import os
 import shutil
 import subprocess
@@ -135,7 +136,10 @@ def ask(past, request, monkeypatch) -> Callable[..., Result]:
     folder, report = past
     monkeypatch.chdir(folder)
 
-    def run(_arguments: Any, screen: Any) -> int:
+    def run(arguments: Any, screen: Any) -> int:
+        if "nowhere" in arguments:
+            logging.getLogger("mcp-perf").error("there is no such scenario")
+            return 104
         screen.say("calls 127.0.0.1")
         screen.ended(report, SimpleNamespace(folder=folder / "run"))
         return 90
@@ -200,6 +204,13 @@ def test_a_quiet_command_says_nothing_and_ends_with_the_same_code(ask, command):
     """Neither on stdout nor, if nothing is wrong, on stderr."""
     asked = ask(*FINE[command][0], "-q")
     assert (asked.output, asked.exit_code) == ("", 90 if command in ("run", "compare") else 0)
+
+
+def test_a_run_that_is_refused_on_its_way_says_by_its_log_why(ask):
+    """That is a document, too: what it logged as errors."""
+    found = json.loads(ask("run", "nowhere", "--json").stdout)
+    assert found == {"exit_code": 104, "refused": ["there is no such scenario"]}
+    assert ask("run", "nowhere", "-q").exit_code == 104
 
 
 def test_the_options_may_stand_before_the_command_too(ask):
