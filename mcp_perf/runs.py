@@ -31,7 +31,7 @@ class RunSettings(TypedDict, total=False):
     arm: Sequence[str]
     target: Mapping[str, str]
     """Arm -> address."""
-    set: Mapping[str, object] | Sequence[str]
+    set: Mapping[str, str | float] | Sequence[str]
     """Path in the scenario -> value: `{"load.users": 50}`."""
     gate: Sequence[str]
     """From here to `bearer_env`: of a URL or a command. A scenario says that itself."""

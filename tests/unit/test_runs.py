@@ -30,11 +30,11 @@ def test_settings_are_the_options_of_the_command():
         run_time="30s",
         arm=["mcp", "rest"],
         target={"mcp": "http://127.0.0.1:1/mcp"},
-        set={"load.round": "2s", "load.users": 3, "gates": ["mcp.p95 < 1s"]},
+        set={"load.round": "2s", "load.users": 3, "load.stop": True},
     ) == [
         *("shop.yaml", "--users", "4", "--run-time", "30s", "--arm", "mcp", "--arm", "rest"),
         *("--target", "mcp=http://127.0.0.1:1/mcp", "--set", "load.round=2s"),
-        *("--set", "load.users=3", "--set", 'gates=["mcp.p95 < 1s"]'),
+        *("--set", "load.users=3", "--set", "load.stop=true"),
     ]
     assert line("http://127.0.0.1:1/mcp", header={"X-Shop": "1"}, tool="add", args={"a": 1}) == [
         *("http://127.0.0.1:1/mcp", "--header", "X-Shop: 1", "--tool", "add", "--args", '{"a": 1}')
