@@ -12,13 +12,12 @@ from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 
+from mcp_perf import settings
 from mcp_perf.outcomes import OK
 from mcp_perf.scenario.problems.wording import InputError
 from mcp_perf.scenario.values.recordings import RecordedCall, RecordingHead
 
 Say = Callable[[str], object]
-KEY: Final = "MCP_PERF_AGENT_KEY"
-"""The variable with the key of the session API."""
 _MOST_WAITING: Final = 10_000
 _TIMEOUT_S: Final = 5.0
 _encode: Final = msgspec.json.Encoder().encode
@@ -65,7 +64,7 @@ class SessionApi:
     def __init__(self, url: str, about: Mapping[str, Any], say: Say) -> None:
         """Begin to listen; `about` is what each session is created with. Raises InputError.
 
-        The key is in the address, as it is shown there, or in the environment.
+        The key is in the address, as it is shown there, or in the settings.
         """
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
@@ -73,7 +72,8 @@ class SessionApi:
             raise InputError("--session-api is no address", hint)
         root = parts._replace(query="", fragment="", path=parts.path.rstrip("/")).geturl()
         self._url = f"{root}/api/metrics/sessions"
-        self._key = parse_qs(parts.query).get("key", [os.environ.get(KEY, "")])[0]
+        named = parse_qs(parts.query).get("key")
+        self._key = named[0] if named else settings.current().agent_key.get_secret_value()
         self._about = about
         self._say = say
         self._ids: dict[str, str] = {}

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mcp_perf.agent.recording.sinks import KEY, RecordingFile, SessionApi
+from mcp_perf.agent.recording.sinks import RecordingFile, SessionApi
 from mcp_perf.scenario.problems.wording import InputError
 from mcp_perf.scenario.values.recordings import SCHEMA, RecordedCall, RecordingHead, read_recording
 
@@ -97,7 +97,7 @@ def test_the_session_api_hears_of_the_calls_of_tools(api):
 
 def test_a_session_api_that_is_away_is_told_once(monkeypatch):
     """Whatever is to be told; one that is no address is refused."""
-    monkeypatch.setenv(KEY, "k-2")
+    monkeypatch.setenv("MCP_PERF_AGENT_KEY", "k-2")
     said = []
     sink = SessionApi("http://127.0.0.1:1", {}, said.append)
     sink.write(call("a"))
