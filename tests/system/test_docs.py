@@ -249,7 +249,7 @@ def test_the_first_two_commands_do_what_their_comments_say(goal):
     last = {"run": ".venv/bin/mcp-perf run", "test": ".venv/bin/python -m pytest"}[goal]
     assert shown.strip().splitlines()[-1].startswith(last)
     default = next(p.default for p in run.run.params if p.name == "scenario")
-    assert find(default).is_file()
+    assert find(default()).is_file()
 
 
 def anchors(text: str) -> set[str]:

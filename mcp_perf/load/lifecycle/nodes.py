@@ -22,6 +22,10 @@ from mcp_perf.load.prepare import options
 _MOST_BYTES: Final = 64 * 1024 * 1024
 """Of one message: far more than a second of records. Whoever sends more is disconnected."""
 
+_BINDS: Final = 10
+_REBIND_S: Final = 0.1
+"""ZeroMQ closes a socket in a thread: its port is free a little later."""
+
 logger = logging.getLogger("mcp-perf")
 _warn: Final = partial(logger.warning, "%s")
 
@@ -69,10 +73,14 @@ class MasterSocket(_SignedSocket):
     def __init__(self, host: str, port: int) -> None:
         MasterSocket._kept = self.end = MasterSocket._kept or MasterEnd(self.key(), _warn)
         super().__init__(zmq.ROUTER, host, port)
-        try:
-            self.socket.bind(f"tcp://{host}:{port}")
-        except zmq.ZMQError as error:
-            raise RPCError(f"Socket bind failure: {error}") from error
+        for left in reversed(range(_BINDS)):
+            try:
+                self.socket.bind(f"tcp://{host}:{port}")
+                break
+            except zmq.ZMQError as error:
+                if not left:
+                    raise RPCError(f"Socket bind failure: {error}") from error
+                gevent.sleep(_REBIND_S)
 
     def send_to_client(self, message: Message) -> None:
         """Send a message to the worker that its node id names, if that was heard."""

@@ -88,9 +88,12 @@ def release(text: str) -> Given:
     if LINE.match(text):
         return of_line(text)
     try:
-        return of_command(shlex.split(text))
+        words = shlex.split(text)
     except ValueError as error:
         raise InputError(f"{quote(text)} cannot be read: {error}", "close the quote") from None
+    if not words:
+        raise InputError(f"{quote(text)} is not a command", "write a command, or a URL")
+    return of_command(words)
 
 
 def judged(loaded: Loaded) -> str:

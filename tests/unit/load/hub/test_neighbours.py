@@ -2,6 +2,7 @@
 
 import contextlib
 from pathlib import Path
+from types import SimpleNamespace
 
 import gevent
 import pytest
@@ -73,10 +74,11 @@ def test_a_process_that_reads_nothing_is_handed_only_so_much(three):
 
 def test_a_worker_of_another_machine_keeps_its_part(tmp_path):
     """There is no such folder there; in a closed load there is none at all."""
-    assert Task(None, {}, 4, 0, 2, meeting=str(tmp_path / "elsewhere")).neighbours() is None
-    assert Task(None, {}, 4, 0, 2).neighbours() is None
+    given = SimpleNamespace(replay=None), {}, 4
+    assert Task(*given, 0, 2, meeting=str(tmp_path / "elsewhere")).neighbours() is None
+    assert Task(*given, 0, 2).neighbours() is None
     with (
         meeting_point(2) as folder,
-        contextlib.closing(Task(None, {}, 4, 1, 2, meeting=folder).neighbours()) as one,
+        contextlib.closing(Task(*given, 1, 2, meeting=folder).neighbours()) as one,
     ):
         assert not one.hand_over(1)
