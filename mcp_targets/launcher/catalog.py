@@ -120,7 +120,7 @@ SYSTEMS: Final = {
         simulates=names.PROVIDERS,
         needs=(
             *("anyio", "authlib", "cashews", "cryptography", "fastapi", "httpx2", "limits"),
-            *("mcp", "nx_27017", "pydantic_settings", "pymongo", "redis", "structlog"),
+            *("mcp", "nx_27017", "pymongo", "redis"),
             *("tenacity", "uvicorn"),
         ),
     ),

@@ -16,6 +16,7 @@ from mcp_perf import folders
 from mcp_perf.cli.main import main
 from mcp_perf.results.compare.compare import compare_pairs, compare_runs, verdict_of
 from mcp_perf.results.compare.history import points
+from mcp_perf.results.render.words.numbers import THIN
 from mcp_perf.results.tally.metrics import COMPARED
 from mcp_perf.scenario.values.units import TOLERANCE, fraction
 from tests.support import ROOT
@@ -210,7 +211,7 @@ def test_promise_15_a_release_that_is_slower_by_a_third_fails_by_one_command(pla
     base, head = (f"{place.servers[side]}/mcp" for side in ("fast", "slow"))
     ended = place("compare", "--base", base, "--head", head, *QUICK_PAIRS, "slowing.yaml")
     assert ended.code == 99, ended.output
-    assert f"Base: `{base}`. Tolerated: 10 %. Exit code 99." in ended.stdout
+    assert f"Base: `{base}`. Tolerated: 10{THIN}%. Exit code 99." in ended.stdout
     assert "head.p50 is 1." in ended.stdout
     assert "3 pairs of fresh processes, in each of them 2 rounds" in ended.output
     assert "Pair 3 of 3" in ended.stderr
@@ -300,7 +301,7 @@ def test_promise_17_an_older_journal_is_refused_with_what_to_do(place):
         (("compare", "base"), "Missing argument 'NEW...'"),
         (("compare", "--head", "x", "slowing.yaml"), "write --base COMMAND|URL, --head"),
         (("compare", "--base", "x", "--head", "'y", "slowing.yaml"), "close the quote"),
-        (("compare", "--base", "x", "--head", "y", "none.yaml"), "there is no scenario"),
+        (("compare", "--base", "x", "--head", "y", "none.yaml"), "there is no such scenario"),
         (("baseline", "save", "base", "load"), "load cannot be compared with base: load.users"),
         (("baseline", "save", "base", "base"), "named twice"),
         (("baseline", "show", "slowing.yaml"), "is no baseline"),

@@ -28,7 +28,7 @@ import mcp_perf, mcp_perf.cli.main
 assert not {"locust", "gevent"} & set(sys.modules)
 import mcp_targets.echo, mcp_targets.launcher, mcp_targets.serving, mcp_targets.upstream
 serving = ("mcp_targets.serving." + name for name in ("asgi", "sdk", "strictness"))
-needs_more = ("mcp_perf.client.mcp.oauth", *serving)
+needs_more = ("mcp_perf.agent.api", "mcp_perf.agent.serving", "mcp_perf.client.mcp.oauth", *serving)
 targets = mcp_targets.echo, mcp_targets.launcher, mcp_targets.serving, mcp_targets.upstream
 for package in (mcp_perf, *targets):
     for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
@@ -109,7 +109,7 @@ def test_the_wheel_adds_two_names(wheel, installed):
         files = archive.namelist()
         shipped = archive.read("mcp_perf/shipped/locustfiles/scenario.py")
     assert shipped == (ROOT / "locustfiles" / "scenario.py").read_bytes()
-    assert [name for name in files if name.endswith((".md", ".pyc"))] == []
+    assert [name for name in files if name.endswith(("README.md", ".pyc"))] == []
 
 
 def test_the_sdist_builds_the_same_wheel(wheel, tmp_path):
@@ -177,7 +177,7 @@ def test_the_pytest_plugin_works_from_the_wheel(shell, full):
 
 
 def test_the_core_imports_with_its_own_requirements(shell, empty):
-    """Only the module of OAuth needs an extra, and the command does not load Locust."""
+    """OAuth and the session API need an extra, and the command does not load Locust."""
     (empty / "all.py").write_text(IMPORT_ALL)
     extra = {Requirement(text).name.replace("-", "_") for text in EXTRAS["systems"]}
     ended = shell(f"python all.py {' '.join(extra)}", empty)
