@@ -20,8 +20,8 @@ from tests.support.forked import Forge
 hypothesis.settings.register_profile("shared", deadline=None)
 # How long an example takes is the machine's affair: these tests share it with servers and browsers.
 hypothesis.settings.load_profile("shared")
-# `make core` looks for branches, which the same few examples reach each time.
-hypothesis.settings.register_profile("core", max_examples=20, derandomize=True, deadline=None)
+# `make core` looks for branches, which the same examples reach each time.
+hypothesis.settings.register_profile("core", derandomize=True, deadline=None)
 
 pytest_plugins = [
     "mcp_perf.pytest_plugin.plugin",
