@@ -27,8 +27,11 @@ PYTEST := $(BIN)/python -m pytest -n 2 --dist worksteal --ignore tests/benchmark
 test: core
 	$(PYTEST) $(addprefix --ignore=,$(shell cat tests/core.txt)) -m "$(FIRST)"
 
+# Only the files that have such tests are read: the others hold ten thousand.
+MARKED = $(shell grep -rlE "mark\.(load|browser|database|network|simulated)\b" --include="test_*.py" --exclude-dir=benchmarks tests | sort)
+
 test-all: .venv/.installed-test servers
-	$(PYTEST) -m "not long and not ($(FIRST))"
+	$(PYTEST) $(MARKED) -m "not long and not ($(FIRST))"
 
 test-long: .venv/.installed-test
 	$(BIN)/python -m pytest -s -m long
