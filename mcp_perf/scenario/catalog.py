@@ -63,7 +63,7 @@ def _unfound(typed: str, path: Path, names: Iterable[str]) -> tuple[str, str]:
         return "is a folder, not a scenario", f"write {(inside or ['the path of a file in it'])[0]}"
     if os.path.isfile(path):  # noqa: PTH113
         if path.suffix == ".json":
-            hint = f"an MCP client's configuration is taken by mcp-perf run --from {typed} SERVER"
+            hint = f"a client's mcpServers, or servers: mcp-perf run --from {typed} SERVER"
             return "is JSON, and scenarios are YAML", hint
         return "is no scenario by its name", f"let it end in {one_of(SUFFIXES)}"
     if not os.path.isdir(path.parent):  # noqa: PTH112
