@@ -78,8 +78,11 @@ def test_locust_counts_what_the_server_does_in_two_processes(run_cli, ask, echo,
     )
     assert ended.code == 1, ended.output  # as Locust does when there are failures
     counted = json.loads((tmp_path / "counted.json").read_text())
-    for name in ("initialize", "notifications/initialized", "DELETE session"):
-        assert counted.pop(name) == [4, 0]  # one for each user
+    names = ("initialize", "notifications/initialized", "DELETE session")
+    users = [counted.pop(name) for name in names]
+    assert users == [users[0]] * 3
+    assert users[0][0] >= 4  # one for each user; Locust may move one to the other process
+    assert users[0][1] == 0
     served = ask(f"{echo.removesuffix('/mcp')}/_counters")["by_tool"]
     assert served.keys() == {"echo", "fail"}
     assert counted == {

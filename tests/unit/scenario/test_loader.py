@@ -223,7 +223,10 @@ def test_promise_25_no_scenario_takes_the_place_of_another(tmp_path, monkeypatch
         ("nowhere/shop.yaml", "there is no folder nowhere - check the path"),
         ("gone.yaml", "there is no such scenario - mcp-perf list shows what there is"),
         ("http://a/mcp", "is an address, not a scenario - write mcp-perf init http://a/mcp -o my"),
-        ("x.json", "is JSON, and scenarios are YAML - a client's mcpServers, or servers: mcp-perf run --from"),
+        (
+            "x.json",
+            "is JSON, and scenarios are YAML - a client's mcpServers, or servers: mcp-",
+        ),
         ("shop.txt", "is no scenario by its name - let it end in .yaml or .yml"),
         ("zzz", "mcp-perf list shows what there is"),
         ("a\0b", "mcp-perf list shows what there is"),
