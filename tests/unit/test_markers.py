@@ -122,3 +122,17 @@ def test_the_markers_are_declared_as_they_are_explained():
     listed = dict(line.split(": ", 1) for line in declared["ini_options"]["markers"])
     assert {name: listed[name] for name in MARKERS} == MARKERS
     assert listed.keys() - MARKERS.keys() == {"first", "long", "simulated"}
+
+
+def test_every_file_with_a_test_of_test_all_is_read_by_it():
+    """Makefile finds them by the marker's text, so no helper may hold one under another name."""
+    chooses = "load|browser|database|network|simulated"
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+    assert f'"mark\\.({chooses})\\b"' in makefile
+    helpers = [path for path in (ROOT / "tests").rglob("*.py") if not path.name.startswith("test_")]
+    named = [
+        str(path.relative_to(ROOT))
+        for path in helpers
+        if re.search(rf"mark\.({chooses})\b", path.read_text("utf-8"))
+    ]
+    assert named == []

@@ -83,7 +83,9 @@ def test_locust_counts_what_the_server_does_in_two_processes(run_cli, ask, echo,
     assert users == [users[0]] * 3
     assert users[0][0] >= 4  # one for each user; Locust may move one to the other process
     assert users[0][1] == 0
-    served = ask(f"{echo.removesuffix('/mcp')}/_counters")["by_tool"]
+    counters = ask(f"{echo.removesuffix('/mcp')}/_counters")
+    assert counters["sessions_open"] == 0
+    served = counters["by_tool"]
     assert served.keys() == {"echo", "fail"}
     assert counted == {
         "tools/call echo": [served["echo"], 0],
