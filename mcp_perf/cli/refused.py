@@ -1,6 +1,5 @@
 """What the commands share: a refusal, formats of reports, how names are completed, a run again."""
 
-import contextlib
 import signal
 import subprocess
 import sys
@@ -72,7 +71,7 @@ def again(words: Sequence[str], stdout: int | None = None) -> tuple[int, bytes]:
         before = signal.signal(signal.SIGTERM, lambda *_given: process.terminate())
         said: bytes | None = None
         while process.returncode is None:
-            with contextlib.suppress(KeyboardInterrupt):
+            with suppress(KeyboardInterrupt):
                 said, _ = process.communicate()
         signal.signal(signal.SIGTERM, before)
         return process.returncode, said or b""
