@@ -72,10 +72,12 @@ class Tally:
         found = self.latency.percentiles(fractions)
         return [None if ns is None else self._within(ns) / 1e6 for ns in found]
 
-    def at_rank_ms(self, at_rank: int) -> float | None:
+    def at_rank_ms(self, at_rank: int, *, longest_known: bool = True) -> float | None:
         """Return the latency at a rank among all, from 1; None beyond the last."""
         [ns] = self.latency.at_ranks([at_rank]) if at_rank <= self.n else [None]
-        return None if ns is None else self._within(ns) / 1e6
+        if ns is None:
+            return None
+        return (self._within(ns) if longest_known else max(ns, self.min_ns or 0)) / 1e6
 
     def curve_ms(self) -> list[tuple[float, float]]:
         """Return points (fraction, ms) of the latency, denser towards 1."""
@@ -221,7 +223,10 @@ class Ranked:
         With `first`, failed calls rank below all others, as if they had taken no time.
         """
         at_rank = rank(fraction, self.n) - (self.failures.n if first else 0)
-        return self.kept.at_rank_ms(at_rank) if at_rank > 0 else 0.0
+        if at_rank <= 0:
+            return 0.0
+        # If the longest call failed, the longest of the others is not a bound.
+        return self.kept.at_rank_ms(at_rank, longest_known=not self.failures.n)
 
     def up_to(self, ms: float) -> int:
         """Return how many were ok or cut off and took so long at most."""
