@@ -53,6 +53,7 @@ SWITCHES: Final = {
     "timeouts": "calls that take too long, and bodies that are too large, are ended",
     "auth": "callers need a key or a token",
     "audit": "operations, changes and failed logins are written down",
+    "frozen_heap": "the garbage collector passes over what has been there since the start",
 }
 """What each switch is for. All are on but `auth`, so that the system can be tried at once."""
 ON_OFF: Final = ("on", "off")

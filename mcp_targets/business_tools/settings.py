@@ -30,6 +30,7 @@ class Settings(BaseSettings):
     timeouts: OnOff = "on"
     auth: OnOff = "off"
     audit: OnOff = "on"
+    frozen_heap: OnOff = "on"
     delay: float = Field(default=0.0, ge=0)
     """Seconds more for each call; with `errors`, to see whether gates notice."""
     errors: float = Field(default=0.0, ge=0, le=1)

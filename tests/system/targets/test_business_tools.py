@@ -1,6 +1,7 @@
 """The business tools as they run: every face, every switch, and what each mechanism is worth."""
 
 import asyncio
+import gc
 import itertools
 import json
 import re
@@ -15,8 +16,10 @@ from mcp import Client
 from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import response_schema_conformance, status_code_conformance
+from starlette.testclient import TestClient
 
 from mcp_targets.business_tools.errors import ToolFailure
+from mcp_targets.business_tools.faces import app
 from mcp_targets.business_tools.names import KEYS, PROVIDERS
 from mcp_targets.business_tools.resilience.pools import Pools
 from mcp_targets.business_tools.settings import Settings
@@ -316,6 +319,23 @@ def test_retry_and_breaker_are_seen_by_the_provider(simulated):
     assert asked == {("on", "off"): 6, ("off", "off"): 6, ("off", "on"): 5}
     assert last[("off", "on")] == "CIRCUIT_OPEN"
     assert last[("off", "off")] == "NOTION_UNAVAILABLE"
+
+
+def test_the_collector_passes_over_what_a_server_begins_with(simulated):
+    """A full collection looks at a hundredth of the heap, and at all of it without the switch."""
+    seen = {}
+    for frozen_heap in ("on", "off"):
+        given = {"frozen_heap": frozen_heap, "secrets": KEYS}
+        system = BusinessTools(Sources(given=given, addresses=simulated))
+        try:
+            with TestClient(app.build(system)):
+                seen[frozen_heap] = len(gc.get_objects()) / gc.get_freeze_count()
+        except ZeroDivisionError:
+            seen[frozen_heap] = None
+        finally:
+            gc.unfreeze()
+    assert seen["off"] is None
+    assert seen["on"] < 0.1
 
 
 def test_each_provider_plays_an_authentication_failure_and_a_429(simulated):
