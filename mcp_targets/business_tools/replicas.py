@@ -25,10 +25,9 @@ LOOK_EVERY_S: Final = 0.2
 MOST_REQUEST_S: Final = 60.0
 """The longest that a request, and a replica that is to stop, is waited for."""
 _POLL_S: Final = 0.01
-_LIMITS: Final = httpx2.Limits(
-    max_connections=1000, max_keepalive_connections=100, keepalive_expiry=2.0
-)
-"""A replica closes what is idle for 5 s: a request that is sent at that moment is lost."""
+_LIMITS: Final = httpx2.Limits(max_connections=1000, max_keepalive_connections=100)
+"""What is idle is closed long before a replica closes it: a request that is sent at that moment is
+lost."""
 _SESSION: Final = b"mcp-session-id"
 _OF_ONE_HOP: Final = frozenset(
     (b"connection", b"keep-alive", b"transfer-encoding", b"upgrade", b"host", b"content-length")

@@ -50,14 +50,20 @@ def run(app: Any, listener: socket.socket, ready: Ready, **tls: Any) -> None:
     uvicorn's `ssl_…`.
     """
     here = listener.getsockname()[0] == entry.HOST
-    config = uvicorn.Config(
-        guarded(app) if here else app,
+    config = configured(guarded(app) if here else app, **tls)
+    entry.run(_Announcing(config, ready, drains=not here).serve(sockets=[listener]))
+
+
+def configured(app: Any, **tls: Any) -> uvicorn.Config:
+    """Return how uvicorn serves an application."""
+    return uvicorn.Config(
+        app,
         log_level="warning",
         access_log=False,
+        timeout_keep_alive=entry.KEPT_S,
         timeout_graceful_shutdown=DRAIN_S,
         **tls,
     )
-    entry.run(_Announcing(config, ready, drains=not here).serve(sockets=[listener]))
 
 
 def serve(

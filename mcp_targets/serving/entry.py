@@ -25,6 +25,10 @@ import msgspec
 from mcp_targets.serving.httpd import Server
 
 HOST: Final = "127.0.0.1"
+KEPT_S: Final = 600
+"""How long a server keeps a connection that nobody uses: longer than the turns of all other arms.
+
+One that closes it sooner, when the next call has just been sent, resets it, and that call fails."""
 
 Lines = Callable[[Mapping[str, int]], list[str]]
 """The lines to show a person, from the ports by name."""

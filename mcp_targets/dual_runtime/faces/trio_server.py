@@ -9,17 +9,25 @@ import trio
 from hypercorn.config import Config
 from hypercorn.trio import serve
 
+from mcp_targets.serving import entry
 from mcp_targets.serving.asgi import Ready
 from mcp_targets.serving.httpd.callers import guarded
 
 
 def run(app: Any, listener: socket.socket, ready: Ready) -> None:
     """Serve with Hypercorn until the process is stopped."""
-    config = Config()
-    config.bind = [f"fd://{listener.detach()}"]
-    config.loglevel = "WARNING"
+    config = configured(listener.detach())
     application: Any = guarded(app)
     trio.run(_serve, application, config, ready)
+
+
+def configured(fd: int) -> Config:
+    """Return how Hypercorn serves at a listening socket."""
+    config = Config()
+    config.bind = [f"fd://{fd}"]
+    config.loglevel = "WARNING"
+    config.keep_alive_timeout = entry.KEPT_S
+    return config
 
 
 async def _serve(app: Any, config: Config, ready: Ready) -> None:
