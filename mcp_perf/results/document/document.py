@@ -169,7 +169,7 @@ class ArmNumbers(DocumentPart):
     error_rate: float | None
     success_rate: float | None
     availability: float | None = None
-    """Seconds in which at least 99 % of the journeys that began ended ok, of all in which some
+    """Seconds in which at least 99 % of the journeys that were due ended ok, of all in which some
     began, or users waited; null in runs of older versions."""
     rate_limited_rate: float | None = None
     """Calls that the target refused because it was asked too often, of all that ended."""

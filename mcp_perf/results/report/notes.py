@@ -102,7 +102,7 @@ def _on(tally: RunTally, arm: str, totals: Totals) -> Iterator[str]:
         yield (
             f"{arm} was not available in {slots.bad} of {slots.slots} seconds, from "
             f"{slots.first_s:.0f} s to {slots.last_s:.0f} s, at most {slots.longest_row} in a row: "
-            "fewer than 99 % of the journeys that began in them ended ok."
+            "fewer than 99 % of the journeys that were due in them ended ok."
         )
     overflow = totals.call.all.latency.overflow
     if overflow:

@@ -11,7 +11,7 @@ from mcp_perf.results.tally.groups import DROPPED, SLOT
 from mcp_perf.results.tally.turns import RecordedTurn
 
 ENOUGH: Final = 0.99
-"""Of the journeys that began in a slot, those that have to end ok."""
+"""Of the journeys that were due in a slot, those that have to end ok."""
 
 
 @dataclass(frozen=True)

@@ -99,7 +99,7 @@ class Totals:
 
     @property
     def availability(self) -> float | None:
-        """Seconds in which 99 % of the journeys that began ended ok, over all in which some did."""
+        """Seconds in which 99 % of the journeys that were due ended ok, over those with some due."""
         return self.slots.share
 
     @property
