@@ -99,7 +99,7 @@ class Totals:
 
     @property
     def availability(self) -> float | None:
-        """Seconds in which 99 % of the journeys that were due ended ok, over those with some due."""
+        """Seconds in which 99 % of the journeys that were due ended ok, over all with some due."""
         return self.slots.share
 
     @property
