@@ -46,6 +46,8 @@ def tell(environment, **_):
         with open("counted.json", "w") as file:
             json.dump(counted, file)
 """
+GOODBYES = ("notifications/cancelled", "DELETE session")
+"""What users send after Stop has cut them off. A busy machine may miss their second."""
 SHAPE = """
 from locust import LoadTestShape
 
@@ -117,9 +119,10 @@ def test_locusts_own_page_shows_the_requests(command, environment, ask, echo, tm
         until(lambda: ask(f"{page}/stats/requests")["state"] == "stopped", "it goes on")
         shown = ask(f"{page}/stats/requests")
         assert {one["method"] for one in shown["stats"]} == {"MCP", ""}
-        [error] = shown["errors"]
-        assert (error["name"], error["method"]) == ("tools/call fail", "MCP")
-        assert error["error"].startswith("McpToolError('tool_error: ")
+        calls = [one for one in shown["errors"] if one["name"] not in GOODBYES]
+        assert len(calls) == 1, shown["errors"]
+        assert (calls[0]["name"], calls[0]["method"]) == ("tools/call fail", "MCP")
+        assert calls[0]["error"].startswith("McpToolError('tool_error: ")
     finally:
         locust.terminate()
         locust.wait(60)
