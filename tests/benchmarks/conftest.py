@@ -3,6 +3,7 @@
 In this process, unpatched: importing Locust would make asyncio four times slower.
 """
 
+import functools
 import itertools
 import sys
 from collections.abc import Callable, Iterator
@@ -70,28 +71,29 @@ def simulated() -> Callable[[str], list[str]]:
 
 
 @pytest.fixture(scope="session")
-def reached(systems) -> Callable[[str], tuple[Loaded, dict[str, ArmTarget]]]:
-    """Reach the targets of a shipped scenario, once."""
-    known: dict[str, tuple[Loaded, dict[str, ArmTarget]]] = {}
+def reached(systems) -> Callable[..., tuple[Loaded, dict[str, ArmTarget]]]:
+    """Reach the targets of a shipped scenario, or of one of its arms, once."""
 
-    def reach(scenario: str) -> tuple[Loaded, dict[str, ArmTarget]]:
-        if scenario not in known:
-            whole = load(find(scenario)).scenario
-            loaded = load(find(scenario), arms=[arm for arm in whole.arms if bundled(whole, arm)])
-            known[scenario] = loaded, reach_all(loaded, systems, {}, {"run": "bench"})
-        return known[scenario]
+    @functools.cache
+    def reach(scenario: str, only: str = "") -> tuple[Loaded, dict[str, ArmTarget]]:
+        whole = load(find(scenario)).scenario
+        arms = [only] if only else [arm for arm in whole.arms if bundled(whole, arm)]
+        loaded = load(find(scenario), arms=arms)
+        return loaded, reach_all(loaded, systems, {}, {"run": "bench"})
 
     return reach
 
 
 @pytest.fixture
 def stations(reached) -> Iterator[Callable[..., dict[str, list[Station]]]]:
-    """Give so many users on every arm of a scenario, for one of its journeys."""
+    """Give so many users on every arm of a scenario, or on one, for one of its journeys."""
     opened: list[Station] = []
     numbers = itertools.count(1)
 
-    def make(scenario: str, journey: str, users: int = 1) -> dict[str, list[Station]]:
-        loaded, targets = reached(scenario)
+    def make(
+        scenario: str, journey: str, users: int = 1, only: str = ""
+    ) -> dict[str, list[Station]]:
+        loaded, targets = reached(scenario, only)
         made = {
             arm: [_station(loaded, targets, arm, journey, numbers) for _ in range(users)]
             for arm in targets

@@ -39,7 +39,7 @@ CALLS = calls()
 def test_a_call(call, stations, benchmark):
     """The call alone is timed; the calls before it, which bring its values, are not."""
     scenario, journey, arm, place = CALLS[call]
-    [station] = stations(scenario, journey)[arm]
+    [station] = stations(scenario, journey, only=arm)[arm]
     system, _, label = call.partition(" ")
     benchmark.group = f"tools of {system.partition('/')[0]}"
     layer = {"http": "REST", "mcp": "MCP"}[station.target.kind]
