@@ -1,4 +1,4 @@
-"""The figures that notes and docs/performance.md quote, measured anew: `make bench` shows them.
+"""The figures that docs/explanation/performance.md quotes, measured anew by `make bench`.
 
 What is compared is measured by turns, so that a machine that changes its speed changes it for all.
 The same client twice in each turn shows what differs without any reason.

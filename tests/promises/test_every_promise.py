@@ -1,4 +1,4 @@
-"""The promises of docs/measurement.md are numbered, and so are the tests that fail without them."""
+"""Each numbered promise of docs/explanation/measurement.md has a test that fails without it."""
 
 import re
 from collections import Counter
@@ -8,7 +8,7 @@ from tests.support import ROOT
 
 def test_every_promise_has_a_test_with_its_number():
     """The table on the page lists them in their order; each has a test, and no test another."""
-    page = (ROOT / "docs" / "measurement.md").read_text("utf-8")
+    page = (ROOT / "docs" / "explanation" / "measurement.md").read_text("utf-8")
     section = page.partition("\n## The promises\n")[2].partition("\n## ")[0]
     promised = [int(number) for number in re.findall(r"^\| (\d+) \|", section, re.MULTILINE)]
     tests = "".join(path.read_text("utf-8") for path in (ROOT / "tests").rglob("test_*.py"))
@@ -19,7 +19,7 @@ def test_every_promise_has_a_test_with_its_number():
 
 def test_the_page_on_security_names_tests_that_exist():
     """Each boundary has its tests, by their names or their files."""
-    page = (ROOT / "docs" / "security.md").read_text("utf-8")
+    page = (ROOT / "docs" / "explanation" / "security.md").read_text("utf-8")
     files = re.findall(r"`(tests/\S+\.py)`", page)
     tests = "".join(path.read_text("utf-8") for path in (ROOT / "tests").rglob("test_*.py"))
     assert [file for file in files if not (ROOT / file).is_file()] == []

@@ -2,7 +2,7 @@
 
 Simulated runs go the way of real ones: turns in the order of `plan`, a value per round, and
 `compare`, `holm` and `judge`; some of them as whole journals. Everything is seeded, so that the
-figures are always the same. They stand in docs/measurement.md, and this test holds them together:
+figures are always the same. They stand in docs/explanation/measurement.md:
 MCP_PERF_UPDATE_DOCS=1 writes the table anew.
 """
 
@@ -28,7 +28,7 @@ from tests.support import ROOT
 from tests.support import virtual_run as virtual
 
 pytestmark = pytest.mark.simulated
-PAGE = ROOT / "docs" / "measurement.md"
+PAGE = ROOT / "docs" / "explanation" / "measurement.md"
 BEGIN, END = "<!-- simulation: begin -->\n", "<!-- simulation: end -->\n"
 UPDATE = "MCP_PERF_UPDATE_DOCS"
 
@@ -365,7 +365,7 @@ def test_promise_14_intervals_cover_the_truth_as_often_as_they_say(figures):
 
 
 def test_promise_14_the_page_shows_what_the_simulation_found(figures):
-    """The table of docs/measurement.md is the one that comes out here."""
+    """The table of docs/explanation/measurement.md is the one that comes out here."""
     rows = (
         f"| {figure.what} | {figure.promised} | {100 * figure.found:.1f} % |\n"
         for figure in figures
@@ -376,4 +376,6 @@ def test_promise_14_the_page_shows_what_the_simulation_found(figures):
     if os.environ.get(UPDATE):
         PAGE.write_text(before + BEGIN + table + END + after, "utf-8")
     else:
-        assert shown == table, f"docs/measurement.md is out of date: set {UPDATE}=1 and run again"
+        assert shown == table, (
+            f"docs/explanation/measurement.md is out of date: set {UPDATE}=1 and run again"
+        )

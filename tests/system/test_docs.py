@@ -46,7 +46,7 @@ from tests.support.web_page import DIRECT, OPENS
 
 PAGES = {
     str(path.relative_to(ROOT)): path.read_text("utf-8")
-    for path in (ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md")))
+    for path in (ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md")))
 }
 EVERYTHING = "\n".join(PAGES.values())
 NOT_RUN = {
@@ -304,7 +304,7 @@ CODES = {
 }
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/ci.md"])
+@pytest.mark.parametrize("page", ["README.md", "docs/how-to/ci.md"])
 def test_the_tables_of_exit_codes_are_those_of_the_code(page):
     """Every code that a run can end with is explained, and no other."""
     assert [int(code) for code in table(page, "exit code")] == sorted(CODES)
@@ -393,8 +393,8 @@ def test_every_yaml_block_is_yaml_and_scenarios_are_valid(page, block, tmp_path)
 
 def test_what_is_said_of_targets_is_what_the_client_does():
     """Classes, versions and limits follow the constants."""
-    page = PAGES["docs/targets.md"]
-    assert table("docs/targets.md", "class") == [f"`{name}`" for name in CLASSES]
+    page = PAGES["docs/reference/targets.md"]
+    assert table("docs/reference/targets.md", "class") == [f"`{name}`" for name in CLASSES]
     assert all(version in page for version in versions.VERSIONS)
     assert f"{http1.MAX_REPLY_BYTES // 2**20} MiB" in page
     assert f"{http1.MAX_HEAD_BYTES // 2**10} KiB" in page
@@ -412,17 +412,17 @@ def test_what_is_said_of_targets_is_what_the_client_does():
 
 def test_what_is_said_of_secrets_and_identities_is_what_the_code_does():
     """The shortest secret, the names that sound like one, and the bounds of provisioning."""
-    page = " ".join(PAGES["docs/security.md"].split())
+    page = " ".join(PAGES["docs/explanation/security.md"].split())
     assert f"of {admission.SHORTEST} to {admission.LONGEST} characters" in page
     assert f"more than {admission.MOST_BYTES} bytes is not read" in page
     assert f"shorter than {SHORTEST} characters are not replaced" in page
     assert all(f"`{word}`" in page for word in confidential.SOUNDS_SECRET.pattern.split("|"))
-    page = " ".join(PAGES["docs/distributed.md"].split())
+    page = " ".join(PAGES["docs/how-to/distributed.md"].split())
     assert (
         f"at least {run_key.SHORTEST} characters in the environment variable `{run_key.VARIABLE}`"
         in page
     )
-    page = " ".join(PAGES["docs/scenarios.md"].split())
+    page = " ".join(PAGES["docs/reference/scenarios.md"].split())
     assert f"{identities.MOST_AT_ONCE} at a time and all within {MOST_S:g} s" in page
 
 

@@ -42,7 +42,7 @@ def test_the_example_lists_every_setting_with_its_default_and_what_it_is():
     listed = re.findall(r"^# (.+)\n#(\w+)=(.*)$", text, re.MULTILINE)
     assert listed == [(field.description, name, shown(field)) for name, field in ALL.items()]
     assert not re.search(r"^[^#\n]", text, re.MULTILINE)
-    page = (ROOT / "docs" / "settings.md").read_text("utf-8")
+    page = (ROOT / "docs" / "reference" / "settings.md").read_text("utf-8")
     assert set(re.findall(r"^\| `(MCP_PERF_\w+)` ", page, re.MULTILINE)) == set(ALL)
 
 

@@ -47,7 +47,7 @@ def test_what_is_used_by_private_names_has_an_upper_bound(name):
     "file",
     [
         "deploy/github/load-test.yml",
-        "docs/ci.md",
+        "docs/how-to/ci.md",
         ".github/workflows/release.yml",
         ".github/workflows/tests.yml",
     ],

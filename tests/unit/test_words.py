@@ -21,7 +21,7 @@ ENGINE = [path for path in CODE if path.is_relative_to(ROOT / "mcp_perf")]
 GLOSSARY = ROOT / "docs" / "glossary.md"
 PAGES = [
     *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "Makefile")),
-    *sorted((ROOT / "docs").glob("*.md")),
+    *sorted((ROOT / "docs").rglob("*.md")),
     *sorted(ROOT.glob("*/README.md")),
     *sorted((ROOT / "scenarios").rglob("*.yaml")),
     *sorted((ROOT / "reports" / "templates").glob("*")),

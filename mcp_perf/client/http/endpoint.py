@@ -12,7 +12,7 @@ from mcp_perf.client.http.http1 import ResponseReader, encode_headers
 
 DEFAULT_TIMEOUT_S: Final = 10.0
 USER_AGENT: Final = f"mcp-perf/{version('mcp-perf')} (load test)"
-"""By which the owner of a server knows what calls it: docs/for-server-owners.md is for them."""
+"""Tells the owner of a server what calls it: docs/explanation/for-server-owners.md is for them."""
 _OURS: Final = frozenset(
     ("content-length", "transfer-encoding", "connection", "host", "mcp-session-id", "expect")
 )

@@ -22,7 +22,7 @@ from mcp_perf.scenario.values.templates import Template
 
 MOST_BYTES: Final = 64 * 1024 * 1024  # of the file, from all processes together
 LoggedCall = dict[str, str | float]
-"""A line of the file, as docs/measurement.md describes it: redacted, and cut as in a report."""
+"""A line of the file, redacted and cut as in a report: docs/explanation/measurement.md."""
 
 
 class LoggedStep(NamedTuple):

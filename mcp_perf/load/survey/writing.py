@@ -51,7 +51,7 @@ def written(
 
 
 def _head(given: Given) -> Iterator[str]:
-    yield "# Made from what the server says of itself. docs/scenarios.md explains every key."
+    yield "# Made from what the server says of itself. Keys: docs/reference/scenarios.md"
     yield f"name: {given.called('').name}"
     yield f"title: {as_yaml(f'Load on {given.name or given.line}')}"
     names = sorted(set(re.findall(r"\$\{env:(\w+)\}", " ".join(_texts(given).values()))))

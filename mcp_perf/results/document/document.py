@@ -83,7 +83,8 @@ class RoundNumbers(DocumentPart):
     at_s: float
     seconds: float
     """Mean busy time of a user: the denominator of throughput. In an open load the length, and the
-    denominator is the time in which the target served the journeys (`docs/measurement.md`)."""
+    denominator is the time in which the target served the journeys
+    (`docs/explanation/measurement.md`)."""
     users: int = 0
     """The level: users at work; in an open load the most journeys in flight."""
     rate_per_s: float | None = None
@@ -269,7 +270,8 @@ class Generator(DocumentPart):
     lost_s: float | None = None
     """In stalls, of the process that lost most."""
     causes: list[str] = Field(default_factory=list)
-    """Why it was not fit to measure, by the codes of `docs/measurement.md`; empty where it was."""
+    """Why it was not fit to measure, by the codes of `docs/explanation/measurement.md`; empty if it
+    was."""
     processes: int
     sessions: SessionNumbers = SessionNumbers()
     workers_lost: list[str]

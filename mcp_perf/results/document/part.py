@@ -26,7 +26,7 @@ VerdictName = Literal["PASS", "FAIL", "INCONCLUSIVE", "INVALID"]
 
 
 class Reason(DocumentPart):
-    """One reason; docs/measurement.md lists the codes."""
+    """One reason; docs/explanation/measurement.md lists the codes."""
 
     code: str
     text: str

@@ -29,7 +29,8 @@ _BEFORE: Final = {
 
 With these, and with `_SHARPER`, an interval holds the truth in 93 to 97 % of simulated runs both if
 rounds are independent and if r is 0.5, and ten independent rounds still find +5 % in 9 of 10 runs
-(docs/measurement.md). They were searched for; other sets do it nearly as well, none much better."""
+(docs/explanation/measurement.md). They were searched for; other sets do it nearly as well, none
+much better."""
 _ENOUGH: Final = 10
 _SHARPER: Final = 1.88
 _CAREFUL: Final = 1.5

@@ -1,7 +1,7 @@
 """The table of the kinds of steps: everything about a kind stands in its row, but for how it runs.
 
-Parsing, checks, the JSON Schema and the reference in docs/scenarios.md follow from `KINDS`. The
-table of `load/steps/compile.py` says how a kind runs.
+Parsing, checks, the JSON Schema and the reference in docs/reference/scenarios.md follow from
+`KINDS`. The table of `load/steps/compile.py` says how a kind runs.
 """
 
 import keyword

@@ -1,6 +1,6 @@
 """What several kinds of steps share: their keys, and what may be expected of their results.
 
-The docstrings of the fields are the lines of the reference in docs/scenarios.md.
+The docstrings of the fields are the lines of the reference in docs/reference/scenarios.md.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -188,7 +188,8 @@ class Asking(McpCall):
     """Instead of the journey's, see [below](#answers)."""
     progress: fields.Flag = False
     """`true` asks the server to report progress; calls that bring no notification
-    [count as the slowest](measurement.md#what-only-mcp-has) in `first_event` and `gap`."""
+    [count as the slowest](../explanation/measurement.md#what-only-mcp-has) in `first_event` and
+    `gap`."""
 
 
 class Cancellable(Asking, WithArguments):

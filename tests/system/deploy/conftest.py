@@ -53,7 +53,7 @@ def repository(tmp_path, port) -> Path:
         f"#!/bin/sh\nPYTHONPATH={ROOT} exec {sys.executable} -m mcp_targets.echo --port {port}\n"
     )
     server.chmod(0o755)
-    page = (ROOT / "docs" / "benchmarks.md").read_text("utf-8")
+    page = (ROOT / "docs" / "how-to" / "benchmarks.md").read_text("utf-8")
     for block in re.findall(r"^```(?:python|yaml)\n(.*?)^```", page, re.DOTALL | re.MULTILINE):
         name = re.match(r"# (\w+\.py)", block)
         path = benchmarks / (name[1] if name else "gates.yaml")

@@ -36,7 +36,7 @@ MANIFESTS = [
     for path in sorted((DEPLOY / "kubernetes").glob("*.yaml"))
     for one in yaml.safe_load_all(path.read_text("utf-8"))
 ]
-PAGE = (ROOT / "docs" / "runbook.md").read_text("utf-8")
+PAGE = (ROOT / "docs" / "how-to" / "runbook.md").read_text("utf-8")
 COMMANDS = "\n".join(re.findall(r"```\n(.*?)```", PAGE, re.DOTALL))
 
 

@@ -1,10 +1,10 @@
-"""docs/ci.md and the files in deploy/ say the same."""
+"""docs/how-to/ci.md and the files in deploy/ say the same."""
 
 import re
 
 from tests.support import ROOT
 
-PAGE = (ROOT / "docs" / "ci.md").read_text("utf-8")
+PAGE = (ROOT / "docs" / "how-to" / "ci.md").read_text("utf-8")
 FILES = ("github/load-test.yml", "gitlab/.gitlab-ci.yml")
 
 
@@ -15,4 +15,4 @@ def test_what_the_page_shows_is_what_the_files_hold():
     assert len(blocks) == 2
     for block in blocks:
         assert sum(block in text for text in texts) == 1, block
-    assert all(f"(../deploy/{name})" in PAGE for name in FILES)
+    assert all(f"(../../deploy/{name})" in PAGE for name in FILES)

@@ -1,4 +1,4 @@
-"""The doors of docs/python.md: a plain locustfile as Locust's users run it, a run as a function."""
+"""What docs/how-to/python.md shows: a plain locustfile under Locust, a run as a function."""
 
 import csv
 import json

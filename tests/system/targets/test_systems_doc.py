@@ -1,4 +1,4 @@
-"""docs/systems.md says what there is, and its examples work."""
+"""docs/reference/systems.md says what there is, and its examples work."""
 
 import re
 import subprocess
@@ -17,7 +17,7 @@ from tests.support import ROOT
 
 pytestmark = pytest.mark.process
 
-DOC = (ROOT / "docs" / "systems.md").read_text("utf-8")
+DOC = (ROOT / "docs" / "reference" / "systems.md").read_text("utf-8")
 
 
 def block(language):

@@ -236,8 +236,8 @@ def test_misuse_is_told_in_plain_words(suite):
 
 @pytest.mark.process
 def test_the_example_of_the_page_works(suite, tmp_path):
-    """What docs/benchmarks.md shows can be copied: test, gates and the server's address."""
-    page = (ROOT / "docs" / "benchmarks.md").read_text("utf-8")
+    """What docs/how-to/benchmarks.md shows can be copied: test, gates and the server's address."""
+    page = (ROOT / "docs" / "how-to" / "benchmarks.md").read_text("utf-8")
     [tests] = re.findall(r"```python\n(# test_search.py\n.*?)```", page, re.DOTALL)
     [gates] = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
     with Systems(tmp_path / "logs") as systems:

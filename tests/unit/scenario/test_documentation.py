@@ -19,7 +19,7 @@ from mcp_perf.scenario.source.yaml_reader import read
 from mcp_perf.scenario.values import generators
 from tests.support import ROOT
 
-PAGE = ROOT / "docs" / "scenarios.md"
+PAGE = ROOT / "docs" / "reference" / "scenarios.md"
 TEXT = PAGE.read_text()
 BLOCKS = re.findall(r"^```yaml\n(.*?)^```", TEXT, re.DOTALL | re.MULTILINE)
 

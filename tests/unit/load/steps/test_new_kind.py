@@ -117,7 +117,7 @@ def test_only_arms_that_can_do_it_have_a_new_kind():
 
 
 def test_the_schema_has_a_new_kind():
-    """So editors know it, and the tables of docs/scenarios.md follow in the same way."""
+    """So editors know it, and the tables of docs/reference/scenarios.md follow in the same way."""
     assert "level" in scenario_schema()["$defs"]["LevelStep"]["properties"]
 
 

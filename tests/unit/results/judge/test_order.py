@@ -206,7 +206,7 @@ def test_promise_28_what_explains_a_failure_decides_nothing(code):
 
 def test_promise_28_the_page_has_the_table_of_the_code():
     """Rank by rank: the verdict, the exit code, and each code with its meaning."""
-    page = (ROOT / "docs" / "measurement.md").read_text("utf-8")
+    page = (ROOT / "docs" / "explanation" / "measurement.md").read_text("utf-8")
     section = page.partition("\n## The verdict\n")[2].partition("\n## ")[0]
     rows = re.findall(r"^\| (\d) \| (\w+) \| (\d+) \| `(\w+)` \| .{10,} \|$", section, re.MULTILINE)
     expected = [
