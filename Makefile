@@ -4,7 +4,8 @@
 # make test-all   all other tests that a change has to pass: real runs, browser, database, servers
 # make test-long  soaks and very large runs
 # make bench      measure what a call costs, next to others, and show it as a table
-# make lint       style, types
+# make lint       style, types, spelling, links of the docs
+# make docs       build the documentation into site/
 # make lock       pin anew what development and CI install, in constraints.txt
 # make goldens    store anew what commands, reports and tables of the docs say: look at the difference, then commit it
 PYTHON ?= python3
@@ -12,7 +13,7 @@ BIN := .venv/bin
 # Three hundred processes that each compile the same modules take a minute more.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: install run test test-all test-long bench core servers lint goldens lock clean
+.PHONY: install run test test-all test-long bench core servers lint docs goldens lock clean
 
 install: .venv/.installed
 
@@ -49,6 +50,11 @@ lint: .venv/.installed-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/codespell
+	$(MAKE) --no-print-directory docs
+
+docs: .venv/.installed-test
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 goldens: .venv/.installed-test
 	RENEW_GOLDENS=1 $(BIN)/python -m pytest -q tests/goldens tests/unit/scenario/test_documentation.py

@@ -39,12 +39,12 @@ class _Schema(GenerateJsonSchema):
 def meanings(part: type[Part]) -> dict[str, str]:
     """Return the keys of a part -> what they mean: their descriptions, or the docstrings below.
 
-    By pydantic's `use_attribute_docstrings` every start of a command would read all its models'
+    By pydantic's `use_attributedocstrings` every start of a command would read all its models'
     source, which takes as long as to import Locust.
     """
     fields, written = part.model_fields, dict[str, str]()
     for base in reversed(part.__mro__):
-        written |= _docstrings(base) if issubclass(base, Part) else {}
+        written |= docstrings(base) if issubclass(base, Part) else {}
     said = {
         key: fields[name].description or written.get(name) for key, name in part.by_key().items()
     }
@@ -52,7 +52,7 @@ def meanings(part: type[Part]) -> dict[str, str]:
 
 
 @cache
-def _docstrings(part: type[Part]) -> dict[str, str]:
+def docstrings(part: type[Part]) -> dict[str, str]:
     """Return the names of the fields -> what is written below them."""
     try:
         [written] = ast.parse(inspect.getsource(part)).body

@@ -270,11 +270,6 @@ def test_every_link_leads_somewhere(page):
         assert not anchor or anchor in anchors(target.read_text("utf-8")), link
 
 
-def test_every_page_is_reached_from_the_readme():
-    """No page of docs/ is known only to those who list the folder."""
-    assert [page for page in PAGES if page != "README.md" and f"({page})" not in EVERYTHING] == []
-
-
 @pytest.mark.parametrize(
     "picture", sorted((ROOT / "docs" / "images").iterdir()), ids=lambda p: p.name
 )
@@ -318,13 +313,12 @@ def test_every_exit_code_that_is_mentioned_exists():
 
 def test_the_options_of_run_are_all_in_the_table():
     """The table has every option of the command by all its names, and the same formats."""
-    listed = set(
-        re.findall(r"(?<![\w-])--?[a-z-]+|SCENARIO", " ".join(table("README.md", "option")))
-    )
+    names = " ".join(table("docs/reference/run.md", "option"))
+    listed = set(re.findall(r"(?<![\w-])--?[a-z-]+|SCENARIO", names))
     params = [param for param in run.run.params if not param.is_eager]
-    names = {name for param in params for name in param.opts}
-    assert listed == names - {"scenario"} | {"SCENARIO"}
-    assert f"`{','.join(FORMATS)}`" in PAGES["README.md"]
+    known = {name for param in params for name in param.opts}
+    assert listed == known - {"scenario"} | {"SCENARIO"}
+    assert f"`{','.join(FORMATS)}`" in PAGES["docs/reference/run.md"]
 
 
 @pytest.mark.process

@@ -155,7 +155,7 @@ _BYTES: Final = {
     "GiB": 2**-30,
 }
 
-_NOTATIONS: Final[Mapping[Kind, _Notation]] = {
+NOTATIONS: Final[Mapping[Kind, _Notation]] = {
     "time": _Notation("ms", _DURATIONS, "200ms"),
     "fraction": _Notation("fraction", {"%": 100}, "0.1%", most=1),
     "slots": _Notation("fraction", {"%": 100}, "99.9%", most=1),
@@ -203,7 +203,7 @@ def parse(text: str) -> Gate:
     if name not in METRICS:
         hint = _EXAMPLE if name in _PARTS else suggest(name, METRICS)
         raise GateError(f"unknown metric {quote(name)} in {quote(text)}", hint)
-    notation = _NOTATIONS[METRICS[name].kind]
+    notation = NOTATIONS[METRICS[name].kind]
     example = f"{focus}.{name} < {notation.example}"
     _check_focus(text, focus, name)
     if op not in OPERATORS:
@@ -261,7 +261,7 @@ def _versus(text: str, gate: Gate, left: re.Match[str], right: re.Match[str]) ->
     versus = _focus(text, *((left, 2) if subtracts else (right, 3)))
     if divides and not versus.kind:
         versus = replace(focus, arm=versus.arm)
-    alone = f"write a bound for it alone: {focus}.{name} < {_NOTATIONS[metric.kind].example}"
+    alone = f"write a bound for it alone: {focus}.{name} < {NOTATIONS[metric.kind].example}"
     same = f"write the same metric twice: … - {subtracts}.{name}"
     ratio = f"write a ratio: {focus}.capacity >= 0.9x {subtracts}"
     zero = divides and not float(right["number"])
