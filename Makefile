@@ -4,7 +4,7 @@
 # make test-all   all other tests that a change has to pass: real runs, browser, database, servers
 # make test-long  soaks and very large runs
 # make bench      measure what a call costs, next to others, and show it as a table
-# make lint       style, types, spelling, links of the docs
+# make lint       check style, types, spelling, English, and the links of the docs
 # make docs       build the documentation into site/
 # make lock       pin anew what development and CI install, in constraints.txt
 # make goldens    store anew what commands, reports and tables of the docs say: look at the difference, then commit it
@@ -51,6 +51,7 @@ lint: .venv/.installed-test
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/codespell
+	$(BIN)/python .ci/english.py
 	$(MAKE) --no-print-directory docs
 
 docs: .venv/.installed-test

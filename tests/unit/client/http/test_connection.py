@@ -1,4 +1,4 @@
-"""One connection: re-use, idle closing, deadlines, cut replies. Real sockets on loopback."""
+"""One connection: reuse, idle closing, deadlines, cut replies. Real sockets on loopback."""
 
 import errno
 import os
