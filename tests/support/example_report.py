@@ -193,6 +193,7 @@ def timeline(rounds: dict[str, list[RoundNumbers]], medians: dict[str, float]) -
     return [
         TimelinePoint(
             at_s=turn.at_s + second,
+            seconds=1,
             arm=name,
             phase=turn.phase,
             calls_per_s=3_940 / medians[name] * seed.gauss(1, 0.03),
@@ -466,6 +467,7 @@ def long_run(seconds: int = 7200) -> Report:
     points = [
         TimelinePoint(
             at_s=second + i / 2,
+            seconds=0.5,
             arm=name,
             phase="round",
             calls_per_s=300 + second % 7,

@@ -278,9 +278,10 @@ class Generator(DocumentPart):
 
 
 class TimelinePoint(DocumentPart):
-    """About one second of one arm."""
+    """About one second of one arm; in a turn, what is left of one is joined to the one before."""
 
     at_s: float
+    seconds: float
     arm: str
     phase: Phase
     calls_per_s: float

@@ -16,7 +16,8 @@ LATE_S: Final = 60
 MOST_POINTS: Final = 4_000
 """Points over time; a longer run has wider ones, but at least one for each turn."""
 SHORTEST_S: Final = 0.5
-"""CPU time is told in steps of 10 ms: what is left at a turn's end is too short for a rate."""
+"""What is left at a turn's end may be a millisecond with one call, which is no rate; and CPU time
+comes in steps of 10 ms. A shorter stretch is joined to its neighbour in the same turn."""
 
 
 @dataclass
@@ -26,12 +27,16 @@ class _Share:
     failed: int = 0
 
 
-@dataclass
+@dataclass(eq=False)
 class _Second:
     turn: TurnStarted
     at_s: float
     shares: dict[str, _Share] = field(default_factory=dict)
     latency: Histogram = field(default_factory=Histogram)
+
+    @property
+    def seconds(self) -> float:
+        return max((share.seconds for share in self.shares.values()), default=0.0)
 
     def add(self, part: Slice) -> None:
         self.at_s = min(self.at_s, part.at_s)
@@ -49,6 +54,7 @@ class _Second:
         p50_ns, p95_ns = self.latency.percentiles([0.5, 0.95])
         return TimelinePoint(
             at_s=self.at_s,
+            seconds=self.seconds,
             arm=self.turn.arm,
             phase=self.turn.phase,
             calls_per_s=sum(share.ended / share.seconds for share in shares),
@@ -70,16 +76,23 @@ class Timeline:
         key = (turn.turn, second)
         if key not in self._open:
             self._close(before=second - LATE_S)
-            self._open[key] = _Second(turn, part.at_s)
+            self._open[key] = self._neighbour(part, *key) or _Second(turn, part.at_s)
         self._open[key].add(part)
 
+    def _neighbour(self, part: Slice, turn: int, second: int) -> _Second | None:
+        """Return the second before in the same turn, if one of the two is too short for a rate."""
+        before = self._open.get((turn, second - 1))
+        short = before is not None and min(part.seconds, before.seconds) < SHORTEST_S
+        return before if short else None
+
     def points(self) -> list[TimelinePoint]:
-        still_open = [second.point() for second in self._open.values()]
+        still_open = [second.point() for second in dict.fromkeys(self._open.values())]
         return sorted([*self._closed, *still_open], key=lambda point: point.at_s)
 
     def _close(self, before: int) -> None:
-        for key in [key for key in self._open if key[1] < before]:
-            self._closed.append(self._open.pop(key).point())
+        old = [self._open.pop(key) for key in [key for key in self._open if key[1] < before]]
+        joined = set(self._open.values())
+        self._closed += [one.point() for one in dict.fromkeys(old) if one not in joined]
 
 
 @dataclass

@@ -171,7 +171,7 @@ def shaded(arms: Mapping[str, ArmNumbers]) -> bool:
 
 def time_axis(arms: Mapping[str, ArmNumbers], last_s: float) -> Scale:
     """Fit the axis of charts over the time of the run."""
-    return of_time(max([last_s + 1, *(turn.end_s for turn in turns(arms))]))
+    return of_time(max([last_s, *(turn.end_s for turn in turns(arms))]))
 
 
 def over_time(
@@ -199,19 +199,16 @@ def curves(
 ) -> str:
     """Draw numbers of points over the time of the run: by the look of the line, how to read one.
 
-    A point that stands for a time is drawn in its middle. `first` is drawn below all lines.
+    A point is drawn as wide as the time it stands for. `first` is drawn below all lines.
     """
     (x, y), styles, lines = scales, looks(arms), [*first]
-
-    def across(point: P) -> float:
-        return x.at(point.at_s + getattr(point, "seconds", 0.0) / 2)
-
     for arm in arms:
         for part in series.stretches(arm):
             for css, read in reads.items():
-                known = [(across(p), y.at(v)) for p in part if (v := read(p)) is not None]
-                lines += line(f"{css} {styles[arm].css}", known)
-    readings = [(across(point), told(point)) for point in series.points]
+                known = [(p, y.at(v)) for p in part if (v := read(p)) is not None]
+                ends = [(end, at) for p, at in known for end in (p.at_s, p.at_s + p.seconds)]
+                lines += line(f"{css} {styles[arm].css}", [(x.at(s), at) for s, at in ends])
+    readings = [(x.at(point.at_s + point.seconds / 2), told(point)) for point in series.points]
     return over_time(name, title, arms, scales, lines, readings)
 
 
@@ -224,7 +221,8 @@ def rates(arms: Mapping[str, ArmNumbers], series: Series[TimelinePoint]) -> str:
     for p in points:
         if p.errors_per_s > 0:
             top = max(_SEEN, y.at(p.errors_per_s))
-            failed += line("failed", [(x.at(p.at_s), 0.0), (x.at(p.at_s), top)])
+            middle = x.at(p.at_s + p.seconds / 2)
+            failed += line("failed", [(middle, 0.0), (middle, top)])
     reads: Reads[TimelinePoint] = {"line": lambda point: point.calls_per_s}
     return curves("rates", "Calls per second", arms, series, (x, y), reads, _at, failed)
 

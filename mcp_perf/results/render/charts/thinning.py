@@ -4,37 +4,38 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from statistics import fmean, median
-from typing import Generic, TypeVar
+from statistics import fmean
+from typing import Final, Generic, TypeVar
 
 from mcp_perf.results.document.document import ResourcePoint, TimelinePoint
 from mcp_perf.results.tally.usage import highest
 
 P = TypeVar("P", TimelinePoint, ResourcePoint)
-Merge = Callable[[float, list[P]], P]
+Merge = Callable[[list[P]], P]
+
+
+_PAUSE: Final = 0.2
+"""Of a point's width: from there on, a line is cut where nothing of its arm ran."""
 
 
 @dataclass(frozen=True)
 class Series(Generic[P]):
-    """Points in the order of time; each stands for `seconds`, or for itself where that is None."""
+    """Points in the order of time; merged ones stand for `seconds`, which is None for others."""
 
     points: list[P]
     seconds: float | None
 
     @property
     def last_s(self) -> float:
-        return max(point.at_s for point in self.points)
+        return max(point.at_s + point.seconds for point in self.points)
 
     def stretches(self, arm: str) -> list[list[P]]:
         """Cut an arm's points where it paused: a line across another's turn would be a lie."""
-        own = [(i, point) for i, point in enumerate(self.points) if point.arm == arm]
-        gaps = [after.at_s - before.at_s for (_, before), (_, after) in pairwise(own)]
-        longest_s = 1.75 * median(gaps) if gaps else 0.0
-        cut = [[point] for _, point in own[:1]]
-        for (before, _), (i, point), gap_s in zip(own, own[1:], gaps, strict=False):
-            # A merged point may span turns of several arms: only the pause can tell there.
-            interrupted = self.seconds is None and i != before + 1
-            if interrupted or gap_s > longest_s:
+        own = [point for point in self.points if point.arm == arm]
+        cut = [own[:1]] if own else []
+        for before, point in pairwise(own):
+            paused_s = point.at_s - before.at_s - before.seconds
+            if paused_s > _PAUSE * min(before.seconds, point.seconds):
                 cut.append([])
             cut[-1].append(point)
         return cut
@@ -63,24 +64,29 @@ def _thinned(points: Sequence[P], most: int, merge: Merge[P]) -> Series[P]:
     for point in points:
         bucket = min(most - 1, int((point.at_s - start) / width)) if width else 0
         buckets.setdefault((bucket, point.arm), []).append(point)
-    merged = [merge(start + key[0] * width, buckets[key]) for key in sorted(buckets)]
+    merged = [
+        merge(buckets[key]).model_copy(update={"at_s": start + key[0] * width, "seconds": width})
+        for key in sorted(buckets)
+    ]
     return Series(merged, width)
 
 
-def _merge(at_s: float, points: list[TimelinePoint]) -> TimelinePoint:
-    rate = fmean(point.calls_per_s for point in points)
-    return _most(points, at_s, ("errors_per_s", "p50_ms", "p95_ms"), calls_per_s=rate)
+def _merge(points: list[TimelinePoint]) -> TimelinePoint:
+    rate = _mean((point.calls_per_s, point.seconds) for point in points)
+    return _most(points, ("errors_per_s", "p50_ms", "p95_ms"), calls_per_s=rate)
 
 
-def _merge_resources(at_s: float, points: list[ResourcePoint]) -> ResourcePoint:
-    known = [(point.cpu, point.seconds) for point in points if point.cpu is not None]
-    seconds = sum(seconds for _, seconds in known)
-    cpu = sum(cpu * seconds for cpu, seconds in known) / seconds if known else None
-    whole_s = sum(point.seconds for point in points)
-    return _most(points, at_s, ("rss_bytes", "threads", "fds"), cpu=cpu, seconds=whole_s)
+def _merge_resources(points: list[ResourcePoint]) -> ResourcePoint:
+    cpu = _mean((point.cpu, point.seconds) for point in points if point.cpu is not None)
+    return _most(points, ("rss_bytes", "threads", "fds"), cpu=cpu)
 
 
-def _most(points: list[P], at_s: float, names: Iterable[str], **means: float | None) -> P:
+def _mean(known: Iterable[tuple[float, float]]) -> float | None:
+    every = list(known)
+    return fmean(*zip(*every, strict=True)) if every else None
+
+
+def _most(points: list[P], names: Iterable[str], **means: float | None) -> P:
     """Return the first point with the highest numbers of all, and some that are no maximum."""
     most = {name: highest(getattr(point, name) for point in points) for name in names}
-    return points[0].model_copy(update={"at_s": at_s, **most, **means})
+    return points[0].model_copy(update={**most, **means})

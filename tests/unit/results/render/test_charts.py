@@ -15,6 +15,7 @@ def point(at_s, arm="mcp", p95=20.0, calls=100.0, errors=0.0):
     """Give a point of a timeline."""
     return TimelinePoint(
         at_s=at_s,
+        seconds=1.0,
         arm=arm,
         phase="round",
         calls_per_s=calls,
@@ -170,18 +171,24 @@ def test_a_line_breaks_where_the_arm_paused():
 
 
 def test_a_line_breaks_at_a_turn_of_another_arm_however_short():
-    """Turns of a single point each stay dots: their regular distance is no continuity."""
+    """Turns of a single point each stay apart: their regular distance is no continuity."""
     points = [point(float(s), arm="mcp" if s % 2 else "control") for s in range(6)]
     assert [len(part) for part in thin(points, 100).stretches("mcp")] == [1, 1, 1]
 
 
-def test_a_single_point_is_a_dot(example):
-    """A turn of one second is drawn large enough to be seen."""
-    svg = charts.latencies(example.report().arms, thin([point(0.0)], 100))
-    assert [e.get("class") for e in shapes(svg, "dot")] == [
-        "line arm-1 dot",
-        "line thin arm-1 dot",
-    ]
+def test_a_point_is_as_wide_as_its_time(example):
+    """A turn of one second is a line of one second, so what did not run stays a gap."""
+    report = example.report()
+    svg = charts.latencies(report.arms, thin([point(9.72), point(19.44)], 100))
+    widths = [re.findall(r"[ML]([\d.]+) ", e.get("d")) for e in shapes(svg, "line")]
+    assert widths == [["100.3", "110.7"]] * 2 + [["200.7", "211.0"]] * 2
+
+
+def test_a_line_breaks_where_the_only_arm_paused():
+    """Between rounds of one arm, sessions are closed and opened: a line across would be a lie."""
+    points = [point(at_s) for at_s in (0.0, 1.0, 2.3, 3.35)]
+    cut = [[p.at_s for p in part] for part in thin(points, 100).stretches("mcp")]
+    assert cut == [[0.0, 1.0], [2.3, 3.35]]
 
 
 def test_a_merged_line_goes_on_through_short_turns():
@@ -252,7 +259,7 @@ def test_a_second_without_a_latency_has_no_point(example):
     gap = point(1.0).model_copy(update={"p50_ms": None, "p95_ms": None})
     series = thin([point(0.0), gap, point(2.0)], 10)
     strong, thin_line = shapes(charts.latencies(example.report().arms, series), "line")
-    assert strong.get("d").count(" ") == thin_line.get("d").count(" ") == 2
+    assert strong.get("d").count(" ") == thin_line.get("d").count(" ") == 4
 
 
 @pytest.mark.parametrize(

@@ -56,7 +56,7 @@ def test_each_arm_keeps_its_colour_and_its_own_turns(example):
         own = [r for r in chart.iter("rect") if {"band", look} <= set(r.get("class").split())]
         spans = [(float(r.get("x")[:-1]), float(r.get("width")[:-1])) for r in own]
         for x in re.findall(r"[ML]([\d.]+) ", path.get("d")):
-            assert any(left <= float(x) / 10 <= left + width + 0.1 for left, width in spans)
+            assert any(left - 0.1 <= float(x) / 10 <= left + width + 0.1 for left, width in spans)
     titles = [title.text for title in chart.iter("title")]
     assert any(re.match(r"mcp at [\d.]+\u202fs\nCPU 1\d\d\u202f%, \d+\u202fMB", t) for t in titles)
 

@@ -103,6 +103,24 @@ def test_short_slices_of_one_node_share_their_second():
     assert point.calls_per_s == 10
 
 
+@pytest.mark.parametrize("lengths", [(1.0, 1.0, 0.001), (0.001, 1.0, 1.0), (0.3, 1.0, 0.4)])
+def test_a_sliver_of_a_turn_is_joined_to_its_neighbour(lengths):
+    """One call in the last millisecond is not a rate of 1000 calls a second."""
+    health = Health(cpu_s=0, wall_s=1)
+    slices = [
+        Slice(
+            node="w1", turn=0, at_s=at_s, seconds=seconds, cells=[cell("mcp", [1.0])], health=health
+        )
+        for at_s, seconds in enumerate(lengths)
+    ]
+    found = points(*slices)
+    assert sum(round(one.calls_per_s * one.seconds) for one in found) == 3
+    assert sum(one.seconds for one in found) == pytest.approx(sum(lengths))
+    assert all(one.seconds > 0.5 and one.calls_per_s <= 2.1 for one in found)
+    long_ago = slice_of(500, health)
+    assert points(*slices, long_ago)[:-1] == found
+
+
 def test_a_slice_without_length_gives_no_infinite_rate():
     """Zero seconds have no rate."""
     empty = Slice(node="w1", turn=0, at_s=0, seconds=0, cells=[], health=Health(cpu_s=0, wall_s=0))
