@@ -49,7 +49,8 @@ class StepNumbers(DocumentPart):
     latency_ms: Latency
     """Of those that were ok."""
     failed_ms: Latency = Latency()
-    service_ms: Latency
+    service_ms: Latency | None = None
+    """As in `ArmNumbers`."""
     bytes_in: int = 0
     bytes_out: int = 0
     schema_checked: int = 0
@@ -183,7 +184,8 @@ class ArmNumbers(DocumentPart):
     """Of the calls that were ok."""
     failed_ms: Latency = Latency()
     """Of the calls that failed."""
-    service_ms: Latency
+    service_ms: Latency | None = None
+    """From their actual send; null if that is `latency_ms`, as in a closed load."""
     journey_ms: Latency
     """Of the journeys with every step ok."""
     ranked_ms: Latency | None = None

@@ -168,11 +168,11 @@ def _unless_ok(totals: Totals, prefix: str) -> document.Latency | None:
     return _ranked(totals, prefix) if ranked.failures.n or ranked.cut_off.n else None
 
 
-def _service(tally: Tally) -> document.Latency:
-    """Give the times from the actual send; where nothing started late, they are the latencies."""
+def _service(tally: Tally) -> document.Latency | None:
+    """Give the times from the actual send; nothing if they are the latencies."""
     service = tally.service
     if service is tally.latency:
-        return latency(tally)
+        return None
     found = service.percentiles([*FRACTIONS.values(), 1.0])
     names = [*FRACTIONS, "max"]
     numbers = {name: ns / 1e6 for name, ns in zip(names, found, strict=True) if ns is not None}
