@@ -99,6 +99,7 @@ def arm(name: str, median_ms: float, rounds: list[RoundNumbers]) -> ArmNumbers:
     call = "tools/call TwilioApiV2010--" if name != "control" else "GET /2010-04-01/Accounts/"
     return ArmNumbers(
         target=f"http://127.0.0.1:43121/{name}",
+        server="" if name == "control" else "twilio-mcp 1.4.0",
         protocol="" if name == "control" else "2026-07-28",
         calls=calls,
         journeys_done=calls // 2,
@@ -443,7 +444,7 @@ def hostile(text: str = HOSTILE) -> Report:
     plain["generator"]["workers_lost"] = [text]
     arms = {name: f"{name} {text}" for name in plain["arms"]}
     for measured in plain["arms"].values():
-        measured |= {"target": text, "protocol": text}
+        measured |= {"target": text, "server": text, "protocol": text}
         measured["resources"] |= {"source": text, "why_not": text, "growth_why_not": text}
         for part in ("steps", "journeys", "classes"):
             measured[part] = {f"{key} {text}": inner for key, inner in measured[part].items()}

@@ -28,6 +28,7 @@ PROBE_S: Final = 5.0
 _PROBES: Final = 3
 _FIRST_PAUSE_S: Final = 0.5
 _LONGEST_PAUSE_S: Final = 5.0
+_LONGEST_NAME: Final = 200
 _VERSION_UNKNOWN: Final = -32022
 _BUSY: Final = (TOO_MANY_REQUESTS, 502, 503, 504)
 """What says that the server, or what stands before it, answers later."""
@@ -67,6 +68,8 @@ class Terms:
     """What hears the progress of calls in flight, by its token: the id that they began with."""
     inbox: Inbox | None = None
     """Where the notifications of subscriptions go; None where nobody listens."""
+    server: str = ""
+    """The name and the version by which the server introduced itself."""
     tools_list_bytes: int = 0
     """The size of the last `tools/list`, all pages together."""
     tasks: bool = False
@@ -94,6 +97,12 @@ class Terms:
     def messages_of(self, event: bytes) -> list[bytes]:
         """Return the messages of a batch; what is none, as the only message."""
         return (jsonrpc.batch_of(event) if self.batches else []) or [event]
+
+    def meet(self, hello: dict[str, Any]) -> None:
+        """Remember who answered `initialize` or `server/discover`."""
+        info = eras.server_info(hello)
+        named = (str(info[key]) for key in ("name", "version") if key in info)
+        self.server = clipped(" ".join(named), _LONGEST_NAME)
 
     def tell(self, method: str, reply: Reply) -> None:
         self.setup_bytes[0] += reply.bytes_in
@@ -164,6 +173,7 @@ def _discovered(terms: Terms, reply: Reply, ask: Ask) -> bool:
     if isinstance(versions, list) and eras.MODERN in versions:
         terms.version = eras.MODERN
         terms.tasks = offered(result.get("capabilities"), modern=True)
+        terms.meet(result)
         return True
     if terms.protocol == eras.MODERN:
         raise NegotiationError(
@@ -201,6 +211,7 @@ def agree(terms: Terms, ask: Ask) -> bool:
         raise NegotiationError(f"asked for {terms.protocol}, the server speaks {version}")
     terms.version = version
     terms.tasks = offered(result.get("capabilities"), modern=False)
+    terms.meet(result)
     return True
 
 

@@ -24,6 +24,7 @@ _BASE: Final = [
     ("Accept", "application/json, text/event-stream"),
     ("Accept-Encoding", "identity"),
 ]
+_SERVER_INFO: Final = "io.modelcontextprotocol/serverInfo"
 _CAPABILITIES: Final = "io.modelcontextprotocol/clientCapabilities"
 _META: Final = {
     "io.modelcontextprotocol/protocolVersion": MODERN,
@@ -37,6 +38,13 @@ _NAMED: Final = {
     "resources/read": "uri",
     **dict.fromkeys(("tasks/get", "tasks/update", "tasks/cancel"), "taskId"),
 }
+
+
+def server_info(hello: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a server calls itself in its answer to `initialize` or `server/discover`."""
+    meta = hello.get("_meta")
+    info = hello.get("serverInfo") or (meta.get(_SERVER_INFO) if isinstance(meta, dict) else None)
+    return info if isinstance(info, dict) else {}
 
 
 def modern_headers(method: str, params: Mapping[str, Any]) -> list[tuple[str, str]]:

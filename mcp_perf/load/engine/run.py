@@ -197,6 +197,7 @@ class Run:
             arms={
                 name: {
                     "target": target.url,
+                    "server": target.server,
                     "protocol": target.version,
                     "tools": len(target.tools or ()),
                     "tools_list_bytes": target.tools_list_bytes,

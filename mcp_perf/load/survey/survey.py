@@ -15,6 +15,7 @@ from mcp_perf.client.errors import TargetError
 from mcp_perf.client.protocol import jsonrpc
 from mcp_perf.client.protocol.requests import Call
 from mcp_perf.client.protocol.tools import Tool
+from mcp_perf.client.protocol.versions import server_info
 from mcp_perf.client.reply import OK, TIMEOUT, Reply
 from mcp_perf.load.hub.redaction import hide
 from mcp_perf.load.steps.compile import validator
@@ -40,7 +41,6 @@ _MOST_TOOLS: Final = 30
 _CALM_S: Final = 3.0
 _CALM_CALLS: Final = 10
 """Of each tool at most, one after the other."""
-_INFO: Final = "io.modelcontextprotocol/serverInfo"
 _IDLE: Final = "{users: 1}"
 _TRIAL: Final = secrets.token_hex(3)
 """What no other trial, and no run, calls what it makes."""
@@ -113,9 +113,7 @@ class Seen:
 
     def server(self) -> dict[str, Any]:
         """Return what the server calls itself: its name, and its version."""
-        hello = self.result("server/discover", "initialize")
-        info = hello.get("serverInfo") or hello.get("_meta", {}).get(_INFO)
-        return info if isinstance(info, dict) else {}
+        return server_info(self.result("server/discover", "initialize"))
 
 
 def survey(given: Given, folder: Path, asked: Chosen, confirm: Confirm) -> Survey:

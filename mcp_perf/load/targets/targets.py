@@ -54,6 +54,8 @@ class ArmTarget:
     version: str = ""
     """The negotiated MCP protocol version; empty for others."""
     tools: Mapping[str, Tool] | None = None
+    server: str = ""
+    """The name and the version by which the server introduced itself."""
     tools_list_bytes: int = 0
     remarks: Sequence[str] = ()
     """What was odd when it was tried, and is no reason to refuse it."""
@@ -159,6 +161,7 @@ def reach(
         variables,
         negotiated,
         tools,
+        opened.terms.server,
         opened.terms.tools_list_bytes,
         opened.terms.remarks,
         script=script,

@@ -165,6 +165,8 @@ class ArmNumbers(DocumentPart):
     """One arm over all measured rounds."""
 
     target: str
+    server: str = ""
+    """The name and the version by which an MCP server introduced itself."""
     protocol: str
     calls: int
     journeys_done: int

@@ -32,8 +32,9 @@ class RunStarted(Record, tag="run", frozen=True, kw_only=True):
     scenario_text: str
     seed: int
     arms: dict[str, dict[str, Any]]
-    """Per arm: `target` (shown), `protocol` (negotiated, or ""), `resources` (where they are read:
-    `source`, or why they are not: `why_not`; `shared`: the arms that the same processes serve)."""
+    """Per arm: `target` (shown), `server` (its name and version, as it says), `protocol`
+    (negotiated, or ""), `resources` (where they are read: `source`, or why they are not: `why_not`;
+    `shared`: the arms that the same processes serve)."""
     gates: list[str]
     limits: dict[str, float]
     """By the names of `mcp_perf.results.tally.health.GeneratorLimits`."""

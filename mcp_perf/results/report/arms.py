@@ -58,6 +58,7 @@ def arm_numbers(
     )
     return document.ArmNumbers(
         target=described.get("target", ""),
+        server=described.get("server", ""),
         protocol=described.get("protocol", ""),
         classes=_classes(totals.call),
         service_ms=_service(totals.call.ok),

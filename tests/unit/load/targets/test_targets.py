@@ -140,11 +140,14 @@ def test_a_step_that_calls_an_odd_tool_is_refused_with_what_is_odd(serve):
     """The others of the list are fine."""
     good, odd = {"name": "good", "inputSchema": {}}, {"name": "bad", "inputSchema": None}
     server = serve(
-        answer({"protocolVersion": "2025-11-25"}), http(202, b""), answer({"tools": [good, odd]})
+        answer({"protocolVersion": "2025-11-25", "serverInfo": {"name": "shop", "version": "1.2"}}),
+        http(202, b""),
+        answer({"tools": [good, odd]}),
     )
     loaded = load_text(MCP, "mine.yaml", Path(), environ={})
     target = reach("mcp", loaded.scenario.arms["mcp"], loaded, server.url, {})
     assert list(target.tools) == ["good"]
+    assert target.server == "shop 1.2"
     [problem] = unknown_tools(loaded, {"mcp": target})
     assert "the tool 'bad' cannot be called: its inputSchema is None, no object" in problem
 
