@@ -31,7 +31,7 @@ from mcp_perf.load.steps.burst import opens_by_steps, widest
 from mcp_perf.load.steps.compile import compile_journeys
 from mcp_perf.load.steps.journey import Walk
 from mcp_perf.load.steps.recorder import Recorder
-from mcp_perf.load.steps.step import MCP, CallContext, CallFailed
+from mcp_perf.load.steps.step import MCP, CallContext, CallFailed, prefix
 from mcp_perf.load.targets import clients
 from mcp_perf.load.targets.personal import Identity, Roster
 from mcp_perf.load.targets.targets import ArmTarget
@@ -279,7 +279,7 @@ class UserPool:
         self.recorder.setup(arm, method, reply)
         self._fire(
             request_type=MCP,
-            name=method,
+            name=prefix(arm, self._targets) + method,
             response_time=(reply.end_ns - reply.start_ns) / 1e6,
             response_length=reply.bytes_in,
             response=None,

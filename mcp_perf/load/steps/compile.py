@@ -237,6 +237,7 @@ class ArmCompiler:
             "track": self.recorder.track(self.target.arm, "call", step.label, self.name, tool),
             "timeout_s": step.timeout if isinstance(step, model.Timed) else None,
             "goes_on": step.on_error == "continue",
+            "prefix": steps.prefix(self.target.arm, self.loaded.scenario.arms),
         }
 
     def _checks(self, step: model.WithResult, output: OutputCheck | None = None) -> Checks:

@@ -6,7 +6,7 @@ here waits, logs or copies more than the call needs.
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any, Final, Generic, TypeVar
 from urllib.parse import urlencode
@@ -121,10 +121,12 @@ class CompiledStep(ABC, Generic[C]):
     timeout_s: float | None = None
     kind: str = MCP
     """What Locust shows in a column of its own: MCP, or the verb."""
+    prefix: str = ""
+    """What Locust's name of the step begins with."""
     _failures: dict[str, CallFailed] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
-        self._name = self.track.name.removeprefix(f"{self.kind} ")
+        self._name = self.prefix + self.track.name.removeprefix(f"{self.kind} ")
         self.track = self.track.shown_as(self.kind, self._name)
 
     def run(self, context: CallContext[C]) -> str:
@@ -283,6 +285,11 @@ class WaitStep:
         if context.intended_ns is not None:
             context.intended_ns = 0
         return OK
+
+
+def prefix(arm: str, arms: Collection[str]) -> str:
+    """Return what Locust's rows of an arm begin with, so that several arms are apart there."""
+    return f"{arm} · " if len(arms) > 1 else ""
 
 
 def _lag(context: CallContext[Any], reply: Reply) -> int | None:

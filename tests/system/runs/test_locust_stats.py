@@ -150,21 +150,25 @@ def test_locust_shows_the_sessions_beside_the_calls(watched):
         row for (kind, name), row in rows.items() if kind == "MCP" and "tools/call" not in name
     ]
     assert sum(row[2] for row in setup) == report["arms"]["mcp"]["setup_calls"]
-    calls = rows["MCP", "tools/call echo"]
+    calls = rows["MCP", "mcp · tools/call echo"]
     assert calls[2] == report["arms"]["mcp"]["calls"] + report["arms"]["mcp"]["warmup_calls"]
 
 
 @pytest.mark.load
 @pytest.mark.parametrize(
-    ("row", "arm"), [(("MCP", "tools/call echo"), "mcp"), (("GET", "/echo"), "rest")]
+    ("row", "arm", "step"),
+    [
+        (("MCP", "mcp · tools/call echo"), "mcp", "tools/call echo"),
+        (("GET", "rest · /echo"), "rest", "GET /echo"),
+    ],
 )
-def test_percentiles_of_real_calls_below_a_millisecond_are_seen(watched, row, arm):
+def test_percentiles_of_real_calls_below_a_millisecond_are_seen(watched, row, arm, step):
     """Locust's percentiles are no whole milliseconds, and agree with the report's."""
     rows, _, report = watched
     _, _, _, _, p50, p95, mean = rows[row]
     assert 0 < p50 < p95
     assert {p50, p95} - {round(p50), round(p95)}
     assert mean > 0
-    ours = report["arms"][arm]["steps"][" ".join(row) if arm == "rest" else row[1]]["latency_ms"]
+    ours = report["arms"][arm]["steps"][step]["latency_ms"]
     # Locust's hold the warm-up as well.
     assert p50 == pytest.approx(ours["p50"], rel=0.3)
