@@ -80,7 +80,11 @@ def build(records: Iterable[AnyRecord]) -> Report:
 
     Raises JournalError when they do not make up one run.
     """
-    tally = fold(records)
+    return report_of(fold(records))
+
+
+def report_of(tally: RunTally) -> Report:
+    """Build the report of what a tally holds, which may be a part of a run. Raises JournalError."""
     by_turn = {number: Totals([turn]) for number, turn in sorted(tally.turns.items())}
     evidence = {arm: evidence_of(tally, arm, tally.measured(arm), by_turn) for arm in tally.arms}
     asked = _gates(tally)

@@ -165,6 +165,11 @@ class Totals:
         window = self._window
         return window.journey_ns / 1e9 / window.seconds if window.seconds else 0.0
 
+    @property
+    def seconds(self) -> float:
+        """The time of all turns: what rates are taken from."""
+        return self._window.seconds
+
     def per_second(self, kind: str, name: str | None = None) -> float | None:
         """Return the rate of ended calls or done journeys, of one name or of all.
 

@@ -89,6 +89,11 @@ class Timeline:
         still_open = [second.point() for second in dict.fromkeys(self._open.values())]
         return sorted([*self._closed, *still_open], key=lambda point: point.at_s)
 
+    def since(self, at_s: float) -> list[TimelinePoint]:
+        """Return the points after a moment, but none that are older than a minute."""
+        found = (second.point() for second in self._open.values() if second.at_s > at_s)
+        return sorted(found, key=lambda point: point.at_s)
+
     def _close(self, before: int) -> None:
         old = [self._open.pop(key) for key in [key for key in self._open if key[1] < before]]
         joined = set(self._open.values())

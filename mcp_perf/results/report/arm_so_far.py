@@ -1,0 +1,105 @@
+"""What one arm did in the rounds of a run that is not over."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from mcp_perf.outcomes import FAILED, HARNESS_ERROR
+from mcp_perf.results.document.comparison import Comparison
+from mcp_perf.results.document.document import Report, StepNumbers
+from mcp_perf.results.tally.groups import CALL, JOURNEY, Group, Tally
+from mcp_perf.results.tally.metrics import Totals
+
+
+@dataclass(frozen=True)
+class Part:
+    """A journey, a step, or all calls of one arm, in all rounds and in the one in progress."""
+
+    arm: str
+    count: int
+    per_second: float | None
+    p50_ms: float | None
+    p95_ms: float | None
+    error_rate: float | None
+    compared: Comparison | None = None
+    """Its median by that of the control, over the rounds that were judged."""
+
+
+@dataclass(frozen=True)
+class ArmSoFar:
+    """What one arm did."""
+
+    calls: Part
+    steps: Mapping[str, Part]
+    journeys: Mapping[str, Part]
+    failed: Mapping[tuple[str, str], int]
+    """By step and class."""
+
+    @classmethod
+    def of(cls, arm: str, found: Sequence[Totals], judged: Report | None) -> "ArmSoFar":
+        """Add up what is in `found`: each of the arm's rounds is in one of them."""
+        numbers = judged.arms.get(arm) if judged is not None else None
+        every = judged.comparisons if judged is not None else ()
+        whole = next((one for one in every if (one.arm, one.metric) == (arm, "p50")), None)
+        steps = _groups(totals.steps for totals in found)
+        journeys = _groups(totals.journeys for totals in found)
+        of_steps = numbers.steps if numbers is not None else {}
+        of_journeys = numbers.journeys if numbers is not None else {}
+        return cls(
+            _part(arm, found, Group(_parts(t.call for t in found)), (CALL, None), whole),
+            {
+                name: _part(arm, found, group, (CALL, name), _compared(of_steps, name))
+                for name, group in steps.items()
+            },
+            {
+                name: _part(arm, found, group, (JOURNEY, name), _compared(of_journeys, name))
+                for name, group in journeys.items()
+            },
+            Counter(
+                {
+                    (name, kind): n
+                    for name, group in steps.items()
+                    for kind, n in group.classes.items()
+                    if kind in FAILED or kind == HARNESS_ERROR
+                }
+            ),
+        )
+
+
+def by_name(arms: Iterable[Mapping[str, Part]]) -> dict[str, list[Part]]:
+    """Put parts of the same name together."""
+    found: dict[str, list[Part]] = {}
+    for parts in arms:
+        for name, part in parts.items():
+            found.setdefault(name, []).append(part)
+    return found
+
+
+def _parts(groups: Iterable[Group]) -> Iterator[tuple[str, Tally]]:
+    return (part for group in groups for part in group.by_class.items())
+
+
+def _groups(found: Iterable[Mapping[str, Group]]) -> dict[str, Group]:
+    named: dict[str, list[Group]] = {}
+    for groups in found:
+        for name, group in groups.items():
+            named.setdefault(name, []).append(group)
+    return {name: Group(_parts(groups)) for name, groups in named.items()}
+
+
+def _compared(judged: Mapping[str, StepNumbers], name: str) -> Comparison | None:
+    return judged[name].compared if name in judged else None
+
+
+def _part(
+    arm: str,
+    found: Sequence[Totals],
+    group: Group,
+    what: tuple[str, str | None],
+    compared: Comparison | None,
+) -> Part:
+    p50_ms, p95_ms = group.ok.percentiles_ms([0.5, 0.95])
+    seconds = sum(totals.seconds for totals in found)
+    done = sum((totals.per_second(*what) or 0.0) * totals.seconds for totals in found)
+    rate = done / seconds if seconds else None
+    return Part(arm, group.all.n, rate, p50_ms, p95_ms, group.error_rate, compared)

@@ -1,0 +1,171 @@
+"""A run that is not over: what its report would say of the rounds so far, and what happens now.
+
+To judge takes time that the users of the same process would miss. So the rounds are judged when a
+turn has ended, and what came since then is added to their counts.
+"""
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+from mcp_perf.outcomes import FAILED
+from mcp_perf.results.document.document import Failure, Report, TimelinePoint
+from mcp_perf.results.journal import records as journal
+from mcp_perf.results.report.arm_so_far import ArmSoFar, Part, by_name
+from mcp_perf.results.report.build import report_of
+from mcp_perf.results.tally.metrics import Totals
+from mcp_perf.results.tally.tally import RunTally, fold
+from mcp_perf.results.tally.turns import RecordedTurn
+
+KEPT_S: Final = 120
+"""How far back the points of the timeline go."""
+_LATE_S: Final = 3.0
+"""How long a point may still change: other processes tell of the same second a little later."""
+_SHARE: Final = 20
+"""Judging may take one part in so many of the time."""
+
+
+@dataclass(frozen=True)
+class Turn:
+    """The turn in progress, or the last one."""
+
+    started: journal.TurnStarted
+    seconds: float
+    journeys_per_s: float | None
+    calls_per_s: float | None
+    p95_ms: float | None
+
+
+@dataclass(frozen=True)
+class Use:
+    """What an arm's target used in its last turn."""
+
+    cpu: float | None = None
+    rss_bytes: int | None = None
+    processes: int | None = None
+
+
+@dataclass
+class SoFar:
+    """The tally of a run, with what has been judged of it."""
+
+    tally: RunTally
+    clock: Callable[[], float] = time.perf_counter
+    report: Report | None = None
+    """Of the rounds that had ended when it was judged last."""
+    _past: dict[str, Totals] = field(default_factory=dict)
+    _judged: set[int] = field(default_factory=set)
+    """The turns that `_past` holds."""
+    _arms: dict[str, ArmSoFar] = field(default_factory=dict)
+    """Those of which nothing has come since."""
+    _points: deque[TimelinePoint] = field(default_factory=deque)
+    _free_at: float = 0.0
+    """Before that moment judging would take too much of the time."""
+
+    @classmethod
+    def of(cls, started: journal.RunStarted) -> "SoFar":
+        return cls(fold([started]))
+
+    def take(self, record: journal.AnyRecord) -> None:
+        """Take in the next record of the run; judge it if a turn has ended by that."""
+        self.tally.take(record)
+        turn = self.tally.turns.get(getattr(record, "turn", journal.SETUP))
+        if turn is None:
+            return
+        self._arms.pop(turn.started.arm, None)
+        is_over = isinstance(record, journal.TurnEnded) and turn.finished and turn.measured
+        if is_over and self.clock() >= self._free_at:
+            begun = self.clock()
+            self._judge()
+            self._free_at = self.clock() + _SHARE * (self.clock() - begun)
+
+    def journeys(self) -> dict[str, list[Part]]:
+        """Return the journeys by name, in each of the arms that have it."""
+        return by_name(arm.journeys for arm in self._every())
+
+    def steps(self) -> dict[str, list[Part]]:
+        """Return the steps likewise."""
+        return by_name(arm.steps for arm in self._every())
+
+    def calls(self) -> list[Part]:
+        """Return all calls of each arm."""
+        return [arm.calls for arm in self._every() if arm.calls.count]
+
+    def turn(self) -> Turn | None:
+        """Return the last turn that began."""
+        if not self.tally.turns:
+            return None
+        turn = self.tally.turns[max(self.tally.turns)]
+        totals = Totals([turn])
+        [p95_ms] = totals.call.ok.percentiles_ms([0.95])
+        rates = (totals.throughput_per_s, totals.calls_per_s)
+        return Turn(turn.started, turn.observed_s, *rates, p95_ms)
+
+    def rounds(self) -> int:
+        """Return how many rounds all arms have ended."""
+        ended = ([turn.finished for turn in self.tally.measured(arm)] for arm in self.tally.arms)
+        return min(map(sum, ended), default=0)
+
+    def use(self) -> dict[str, Use]:
+        """Return what the target of each arm used in its last turn."""
+        return {arm: _use(self.tally.turns_of(arm)) for arm in self.tally.arms}
+
+    def failures(self) -> list[Failure]:
+        """Return the kinds of failure, the most frequent first, each with what was said of one."""
+        found = [
+            Failure(
+                arm=arm,
+                step=step,
+                cls=cls,
+                count=count,
+                example=self.tally.examples.get((arm, step, cls), ""),
+            )
+            for arm, step, cls, count in self._failed()
+        ]
+        return sorted(found, key=lambda failure: -failure.count)
+
+    def points(self) -> list[TimelinePoint]:
+        """Return the last two minutes, second by second."""
+        last_s = self._points[-1].at_s if self._points else 0.0
+        while self._points and self._points[-1].at_s > last_s - _LATE_S:
+            self._points.pop()
+        since_s = self._points[-1].at_s if self._points else -1.0
+        self._points.extend(self.tally.timeline.since(since_s))
+        while self._points and self._points[0].at_s < self._points[-1].at_s - KEPT_S:
+            self._points.popleft()
+        return list(self._points)
+
+    def _judge(self) -> None:
+        self.report = report_of(self.tally)
+        turns = {arm: self.tally.measured(arm) for arm in self.tally.arms}
+        self._past = {arm: Totals(of_arm) for arm, of_arm in turns.items()}
+        self._judged = {turn.started.turn for of_arm in turns.values() for turn in of_arm}
+        self._arms = {}
+
+    def _every(self) -> list[ArmSoFar]:
+        for arm in self.tally.arms:
+            if arm not in self._arms:
+                since = [t for t in self.tally.measured(arm) if t.started.turn not in self._judged]
+                past = [self._past[arm]] if arm in self._past else []
+                found = [*past, *([Totals(since)] if since else [])]
+                self._arms[arm] = ArmSoFar.of(arm, found, self.report)
+        return [self._arms[arm] for arm in self.tally.arms]
+
+    def _failed(self) -> Iterator[tuple[str, str, str, int]]:
+        for one in self._every():
+            for (step, cls), count in one.failed.items():
+                yield one.calls.arm, step, cls, count
+        for (arm, name, cls), part in self.tally.setup_parts.items():
+            if cls in FAILED:  # outside of turns, such as the opening of a session
+                yield arm, name, cls, part.n
+
+
+def _use(turns: list[RecordedTurn]) -> Use:
+    used = next((turn.usage for turn in reversed(turns) if turn.usage.last is not None), None)
+    if used is None or used.last is None:
+        return Use()
+    cpu_s = used.cpu_s
+    cpu = None if cpu_s is None else cpu_s / used.seconds
+    return Use(cpu, used.last.rss_bytes, used.last.processes)
