@@ -14,6 +14,7 @@ from click.testing import CliRunner
 
 from mcp_perf import folders
 from mcp_perf.cli.main import main
+from mcp_perf.results.compare import stored
 from mcp_perf.results.compare.compare import compare_pairs, compare_runs, verdict_of
 from mcp_perf.results.compare.history import points
 from mcp_perf.results.render.words.numbers import THIN
@@ -344,6 +345,7 @@ def test_every_finished_run_is_in_the_history_and_the_trend_shows_it(place):
     found = points(store, "slowing", [("mcp", "p50")])
     assert len(found) >= 4
     assert len({point.group for point in found}) == 2
+    assert stored.document(store, found[-1].run_id).verdict == found[-1].verdict
     ended = place("trend", "slowing", "--metric", "mcp.p50", "--html", "trend.html")
     assert ended.code == 0, ended.output
     assert "slowing: mcp.p50 (1 of 2)" in ended.stdout

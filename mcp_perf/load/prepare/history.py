@@ -36,8 +36,9 @@ def remember(report: Report, store: str) -> None:
         HistoryError,
         append,
     )
+    from mcp_perf.results.render.files.kept import kept  # noqa: PLC0415
 
     try:
-        append(chosen(store), of_report(report))
+        append(chosen(store), of_report(report), kept(report))
     except HistoryError as error:
         logger.warning("%s", error)

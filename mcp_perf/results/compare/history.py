@@ -1,18 +1,18 @@
-"""The history of runs: one row per run, one per metric, in SQLite or PostgreSQL.
+"""The history of runs, in SQLite or PostgreSQL: a row per run, one per metric, and the report.
 
 What is stored can be compared again: values with their intervals, and the identity by which runs
-that did the same are told from others.
+that did the same are told from others. `stored.py` lists runs and reads reports.
 """
 
 import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 import sqlalchemy as sa
-from sqlalchemy.schema import CreateTable
+from sqlalchemy.schema import CreateIndex, CreateTable
 
 from mcp_perf import folders
 from mcp_perf.results.document.run_numbers import RunIdentity, RunNumbers
@@ -26,10 +26,10 @@ _CONNECT_S: Final = 5
 _LOCK: Final = 0x6D637072
 """The advisory lock under which PostgreSQL makes the tables: there, IF NOT EXISTS is no promise."""
 
-_METADATA: Final = sa.MetaData()
-_RUNS: Final = sa.Table(
+METADATA: Final = sa.MetaData()
+RUNS: Final = sa.Table(
     "mcp_perf_runs",
-    _METADATA,
+    METADATA,
     sa.Column("id", sa.Integer, primary_key=True),
     sa.Column("run_id", sa.Text, nullable=False),
     sa.Column("started", sa.Text, nullable=False),
@@ -37,10 +37,13 @@ _RUNS: Final = sa.Table(
     sa.Column("verdict", sa.Text, nullable=False),
     sa.Column("complete", sa.Boolean, nullable=False),
     sa.Column("identity", sa.Text, nullable=False),
+    sa.Index("mcp_perf_runs_started", "started"),
+    sa.Index("mcp_perf_runs_scenario", "scenario", "started"),
+    sa.Index("mcp_perf_runs_run_id", "run_id"),
 )
-_METRICS: Final = sa.Table(
+METRICS: Final = sa.Table(
     "mcp_perf_metrics",
-    _METADATA,
+    METADATA,
     sa.Column("run", sa.Integer, sa.ForeignKey("mcp_perf_runs.id"), primary_key=True),
     sa.Column("arm", sa.Text, primary_key=True),
     sa.Column("metric", sa.Text, primary_key=True),
@@ -49,27 +52,55 @@ _METRICS: Final = sa.Table(
     sa.Column("low", sa.Float),
     sa.Column("high", sa.Float),
 )
+REPORTS: Final = sa.Table(
+    "mcp_perf_reports",
+    METADATA,
+    sa.Column("run", sa.Integer, sa.ForeignKey("mcp_perf_runs.id"), primary_key=True),
+    sa.Column("title", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("targets", sa.Text, nullable=False),
+    sa.Column("duration_s", sa.Float, nullable=False),
+    sa.Column("load", sa.Text, nullable=False),
+    sa.Column("document", sa.LargeBinary),
+)
 
 
 class HistoryError(Exception):
     """A store that cannot be used: which, without its password, and why."""
 
 
-def append(store: str, run: RunNumbers) -> None:
+class KeptReport(NamedTuple):
+    """What the history keeps of a report: what a list of runs shows, and all of it."""
+
+    title: str
+    reason: str
+    """The gravest; empty if there is none."""
+    targets: dict[str, str]
+    """By arm."""
+    duration_s: float
+    load: dict[str, Any]
+    document: bytes | None
+    """The report as JSON, compressed by zlib; None if it is too large."""
+
+
+def append(store: str, run: RunNumbers, report: KeptReport | None = None) -> None:
     """Add a run. Raises HistoryError; nothing is left half written."""
     with connected(store) as engine:
-        create(engine, _METADATA)
+        create(engine, METADATA)
         with engine.begin() as connection:
             row = {
                 name: getattr(run, name) for name in ("run_id", "started", "verdict", "complete")
             }
             row["scenario"] = run.identity.scenario
-            row["identity"] = msgspec.json.encode(run.identity).decode()
-            key = connection.execute(sa.insert(_RUNS).values(row)).inserted_primary_key
-            metrics = list(_metrics(run))
-            if metrics and key is not None:
-                rows = [{"run": key[0], **metric} for metric in metrics]
-                connection.execute(sa.insert(_METRICS), rows)
+            row["identity"] = as_text(run.identity)
+            key = connection.execute(sa.insert(RUNS).values(row)).inserted_primary_key
+            number = {"run": key[0] if key else None}
+            if rows := [number | metric for metric in _metrics(run)]:
+                connection.execute(sa.insert(METRICS), rows)
+            if report is not None:
+                texts = {name: as_text(getattr(report, name)) for name in ("targets", "load")}
+                row = number | report._asdict() | texts
+                connection.execute(sa.insert(REPORTS).values(row))
 
 
 def points(store: str, scenario: str = "", metrics: Sequence[tuple[str, str]] = ()) -> list[Point]:
@@ -78,20 +109,25 @@ def points(store: str, scenario: str = "", metrics: Sequence[tuple[str, str]] = 
     `metrics` are (arm, metric), an arm "" is any; none means all. Raises HistoryError.
     """
     query = (
-        sa.select(_RUNS, _METRICS)
-        .join(_METRICS, _METRICS.c.run == _RUNS.c.id)
-        .order_by(_RUNS.c.started, _RUNS.c.id, _METRICS.c.arm)
+        sa.select(RUNS, METRICS)
+        .join(METRICS, METRICS.c.run == RUNS.c.id)
+        .order_by(RUNS.c.started, RUNS.c.id, METRICS.c.arm)
     )
     if scenario:
-        query = query.where(_RUNS.c.scenario == scenario)
+        query = query.where(RUNS.c.scenario == scenario)
     if metrics:
-        of = _METRICS.c
+        of = METRICS.c
         wanted = ([of.metric == name, *([of.arm == arm] if arm else [])] for arm, name in metrics)
         query = query.where(sa.or_(*(sa.and_(*all_of) for all_of in wanted)))
     with connected(store) as engine, engine.connect() as connection:
-        if not sa.inspect(connection).has_table(_RUNS.name):
+        if not sa.inspect(connection).has_table(RUNS.name):
             return []
         return [_point(row) for row in connection.execute(query).mappings()]
+
+
+def as_text(value: object) -> str:
+    """Write a value as JSON."""
+    return msgspec.json.encode(value).decode()
 
 
 def _point(row: Any) -> Point:
@@ -149,9 +185,11 @@ def connected(store: str) -> Iterator[sa.Engine]:
 
 
 def create(engine: sa.Engine, metadata: sa.MetaData) -> None:
-    """Make the tables that are missing."""
+    """Make the tables and indexes that are missing."""
     with engine.begin() as connection:
         if engine.dialect.name == "postgresql":
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
         for table in metadata.sorted_tables:
             connection.execute(CreateTable(table, if_not_exists=True))
+            for index in sorted(table.indexes, key=lambda one: str(one.name)):
+                connection.execute(CreateIndex(index, if_not_exists=True))

@@ -1,0 +1,169 @@
+"""What the history knows of its runs: a list of them, the report of each, and how they go."""
+
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final, NamedTuple
+
+import msgspec
+import sqlalchemy as sa
+
+from mcp_perf.results.compare.history import (
+    METADATA,
+    METRICS,
+    REPORTS,
+    RUNS,
+    HistoryError,
+    connected,
+    create,
+)
+from mcp_perf.results.document.document import Report
+
+_SHOWN: Final = ("run_id", "started", "scenario", "verdict", "complete")
+_OF_REPORT: Final = ("title", "reason", "targets", "duration_s", "load")
+
+
+class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """A run in a list. What its report says is empty if the history has no report of it."""
+
+    run_id: str
+    started: str
+    scenario: str
+    verdict: str
+    complete: bool
+    title: str = ""
+    reason: str = ""
+    targets: dict[str, str] = {}
+    """By arm."""
+    duration_s: float | None = None
+    load: dict[str, Any] = {}
+    """As `environment.load` of the report, without the order of the turns."""
+    has_report: bool = False
+
+
+class RunFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """Which runs are wanted; what is empty lets all pass."""
+
+    scenario: str = ""
+    verdict: str = ""
+    since: str = ""
+    """A time as in `started`, or its beginning."""
+    until: str = ""
+    """Likewise; the run began before it."""
+    text: str = ""
+    """In the id, the scenario, the title, the reason or the targets, in upper or lower case."""
+
+    def conditions(self) -> Iterator[sa.ColumnElement[bool]]:
+        """Yield what a row has to meet."""
+        if self.scenario:
+            yield RUNS.c.scenario == self.scenario
+        if self.verdict:
+            yield RUNS.c.verdict == self.verdict
+        if self.since:
+            yield RUNS.c.started >= self.since
+        if self.until:
+            yield RUNS.c.started < self.until
+        if self.text:
+            of_run = (RUNS.c[name] for name in ("run_id", "scenario"))
+            of_report = (REPORTS.c[name] for name in ("title", "reason", "targets"))
+            columns = (*of_run, *of_report)
+            yield sa.or_(*(one.icontains(self.text, autoescape=True) for one in columns))
+
+
+class RunList(NamedTuple):
+    """A page of runs, and how many there are in all."""
+
+    runs: list[RunSummary]
+    total: int
+
+
+_ALL: Final = RunFilter()
+
+
+def runs(store: str, wanted: RunFilter = _ALL, *, limit: int = 50, offset: int = 0) -> RunList:
+    """List runs, the youngest first. No report is decoded. Raises HistoryError."""
+    both = RUNS.outerjoin(REPORTS, REPORTS.c.run == RUNS.c.id)
+    columns = [*(RUNS.c[name] for name in _SHOWN), *(REPORTS.c[name] for name in _OF_REPORT)]
+    has_report = REPORTS.c.document.is_not(None).label("has_report")
+    conditions = tuple(wanted.conditions())
+    page = (
+        sa.select(*columns, has_report)
+        .select_from(both)
+        .where(*conditions)
+        .order_by(RUNS.c.started.desc(), RUNS.c.id.desc())
+        .limit(limit)
+        .offset(offset)
+    )
+    number = sa.select(sa.func.count()).select_from(both if wanted.text else RUNS)
+    with _opened(store) as connection:
+        found = [_summary(row) for row in connection.execute(page).mappings()]
+        return RunList(found, connection.execute(number.where(*conditions)).scalar_one())
+
+
+def scenarios(store: str) -> list[str]:
+    """Name the scenarios of all runs, in order. Raises HistoryError."""
+    named = sa.select(RUNS.c.scenario).distinct().order_by(RUNS.c.scenario)
+    with _opened(store) as connection:
+        return list(connection.execute(named).scalars())
+
+
+def document(store: str, run_id: str) -> Report | None:
+    """Return the report of a run, the youngest of this id; None if there is none.
+
+    Raises HistoryError.
+    """
+    wanted = (
+        sa.select(REPORTS.c.document)
+        .join(RUNS, RUNS.c.id == REPORTS.c.run)
+        .where(RUNS.c.run_id == run_id)
+        .order_by(RUNS.c.id.desc())
+        .limit(1)
+    )
+    with _opened(store) as connection:
+        packed = connection.execute(wanted).scalar()
+    if packed is None:
+        return None
+    try:
+        return Report.model_validate_json(zlib.decompress(packed))
+    except (zlib.error, ValueError) as error:
+        raise HistoryError(
+            f"The history's report of {run_id} cannot be read, because another version of mcp-perf "
+            "wrote it; read it by that version, or run the scenario again."
+        ) from error
+
+
+def prune(store: str, *, before: str = "", keep: int | None = None) -> int:
+    """Delete runs that began before a time, and all but the youngest `keep`; return how many.
+
+    `before` is written as `started` is. Sessions of agents stay. Raises HistoryError.
+    """
+    youngest = sa.select(RUNS.c.id).order_by(RUNS.c.started.desc(), RUNS.c.id.desc())
+    old = [RUNS.c.started < before] if before else []
+    if keep is not None:
+        old.append(RUNS.c.id.not_in(youngest.limit(keep).scalar_subquery()))
+    gone = sa.select(RUNS.c.id).where(sa.or_(sa.false(), *old))
+    number = 0
+    with _opened(store) as connection:
+        for column in (METRICS.c.run, REPORTS.c.run, RUNS.c.id):  # the runs at last
+            number = connection.execute(sa.delete(column.table).where(column.in_(gone))).rowcount
+        connection.commit()
+        if number and connection.dialect.name == "sqlite":
+            connection.exec_driver_sql("VACUUM")
+    return number
+
+
+@contextmanager
+def _opened(store: str) -> Iterator[sa.Connection]:
+    with connected(store) as engine:
+        if not sa.inspect(engine).has_table(REPORTS.name):
+            create(engine, METADATA)
+        with engine.connect() as connection:
+            yield connection
+
+
+def _summary(row: Any) -> RunSummary:
+    known = {name: value for name, value in row.items() if value is not None}
+    for name in ("targets", "load"):
+        if name in known:
+            known[name] = msgspec.json.decode(known[name])
+    return RunSummary(**known)

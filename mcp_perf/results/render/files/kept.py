@@ -1,0 +1,81 @@
+"""The report as the history keeps it: compressed, and never larger than `MOST_BYTES`."""
+
+import json
+import zlib
+from collections.abc import Iterator
+from typing import Any, Final
+
+from mcp_perf.results.compare.history import KeptReport
+from mcp_perf.results.document.document import Report
+from mcp_perf.results.document.text import changed, clip
+from mcp_perf.results.render.charts.thinning import thin, thin_resources
+
+MOST_BYTES: Final = 200_000
+_MOST_POINTS: Final = 1_200
+"""Of all arms together, over time: what charts of two arms can show."""
+_DIGITS: Final = 5
+"""More than any rendering shows."""
+_LONGEST: Final = 1_000
+_LONGEST_TITLE: Final = 300
+
+
+def kept(report: Report) -> KeptReport:
+    """Return what the history keeps of a report."""
+    load = report.environment.get("load", {})
+    return KeptReport(
+        title=clip(report.title, _LONGEST_TITLE),
+        reason=clip(report.reasons[0].text, _LONGEST) if report.reasons else "",
+        targets={name: arm.target for name, arm in report.arms.items()},
+        duration_s=report.duration_s,
+        load={name: value for name, value in load.items() if name != "order"},
+        document=_packed(report),
+    )
+
+
+def _packed(report: Report) -> bytes | None:
+    """Compress the first of a report's forms that is small enough."""
+    for form in _forms(report):
+        packed = zlib.compress(form.encode())
+        if len(packed) <= MOST_BYTES:
+            return packed
+    return None
+
+
+def _forms(report: Report) -> Iterator[str]:
+    """Yield a report as JSON: whole, and then smaller and smaller. Each says what it lacks."""
+    yield report.model_dump_json(by_alias=True)
+    thinned = _thinned(report)
+    yield thinned.model_dump_json(by_alias=True)
+    short = _noting(thinned, f"its numbers have {_DIGITS} digits")
+    rounded = _rounded(short.model_dump(mode="json", by_alias=True))
+    yield json.dumps(rounded)
+    rounded["notes"].append(_note(f"its texts have at most {_LONGEST} characters"))
+    yield json.dumps(changed(rounded, lambda text: clip(text, _LONGEST)))
+
+
+def _thinned(report: Report) -> Report:
+    most = _MOST_POINTS // max(1, len(report.arms))
+    timeline, used = thin(report.timeline, most), thin_resources(report.resources, most)
+    stride = -(-len(report.sessions) // _MOST_POINTS)
+    arms = max(1, len({point.arm for point in report.sessions}))
+    sessions = [one for i, one in enumerate(report.sessions) if i // arms % max(1, stride) == 0]
+    widest = max(timeline.seconds or 0, used.seconds or 0)
+    parts = {"timeline": timeline.points, "resources": used.points, "sessions": sessions}
+    less = report.model_copy(update=parts)
+    return _noting(less, f"a point of its charts over time is {widest:.3g} s wide")
+
+
+def _noting(report: Report, what: str) -> Report:
+    return report.model_copy(update={"notes": [*report.notes, _note(what)]})
+
+
+def _note(what: str) -> str:
+    return f"This report comes from the history, which has no room for all of it: {what}."
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, float):
+        return float(f"{value:.{_DIGITS}g}")
+    if isinstance(value, dict):
+        return {name: _rounded(inner) for name, inner in value.items()}
+    return [_rounded(inner) for inner in value] if isinstance(value, list) else value
