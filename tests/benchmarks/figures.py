@@ -10,20 +10,25 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from mcp_perf.results.compare.stored import RunFilter, runs
 from mcp_perf.results.stats.rounds import compare
 from mcp_targets.launcher.systems import Systems
 from tests.benchmarks import dual_map, whole
 from tests.benchmarks.clients import PLAIN, SAVES, fast_http, growth, ours, profile, sdk
+from tests.support.many_runs import fill
 
 TURNS = 6
 """Fewer pairs have no interval."""
 SECONDS = 60
 """Of a whole process: in a minute its start is a small part."""
 HELPS = 5
+RUNS = 10_000
 
 
 @dataclass(frozen=True)
@@ -51,6 +56,22 @@ def help_ms() -> float:
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return 1000 * (after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime)
+
+
+def lists(folder: Path) -> Iterator[Figure]:
+    """Measure what a page of the list costs if the history has many runs: at most 200 ms."""
+    _say(f"a history of {RUNS} runs")
+    store = f"sqlite:///{folder}/history.sqlite"
+    fill(store, RUNS)
+    last, words = {"offset": RUNS - 50}, {"wanted": RunFilter(text="buy-number")}
+    asked: dict[str, dict[str, Any]] = {"first page": {}, "last page": last, "by words": words}
+    for what, options in asked.items():
+        used = []
+        for _ in range(HELPS):
+            before = time.process_time()
+            runs(store, **options)
+            used.append(1000 * (time.process_time() - before))
+        yield Figure(f"CPU of the list of {RUNS} runs: {what}", "ms", used)
 
 
 def calls(folder: Path, turns: int = TURNS) -> Iterator[Figure]:
@@ -145,6 +166,8 @@ def main() -> None:
     parser.add_argument("--seconds", type=int, default=SECONDS, help="of each whole process")
     asked = parser.parse_args()
     figures = [Figure("CPU of `mcp-perf --help`", "ms", [help_ms() for _ in range(HELPS)])]
+    with tempfile.TemporaryDirectory() as folder:
+        figures += lists(Path(folder))
     with tempfile.TemporaryDirectory() as folder:
         figures += calls(Path(folder), asked.turns)
     with tempfile.TemporaryDirectory() as folder:
