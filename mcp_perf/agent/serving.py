@@ -1,67 +1,21 @@
 """`mcp-perf agent serve`: the session API behind the lock that every page of ours has."""
 
-import argparse
-import contextlib
-import os
-import socket
 from typing import Final
-
-import uvicorn
 
 from mcp_perf import settings
 from mcp_perf.agent.api import build
 from mcp_perf.agent.store import AgentStore
-from mcp_perf.load.hub.redaction import hide
 from mcp_perf.load.targets.refusal import Refusal
-from mcp_perf.load.web.admission import SHORTEST, Admission, password
+from mcp_perf.load.web import serving
+from mcp_perf.load.web.admission import SHORTEST
 from mcp_perf.load.web.asgi import AsgiGuard
-from mcp_perf.load.web.guard import PUBLIC_NAME, served_by
 
 KEY: Final = "MCP_PERF_AGENT_KEY"
 
 
 def locked(store: AgentStore, host: str, port: int, *, login: bool) -> tuple[AsgiGuard, str]:
     """Return the application behind its lock, and how it is opened. Raises Refusal."""
-    served = served_by(
-        argparse.Namespace(
-            web_host=host,
-            web_port=port,
-            web_login=login,
-            web_base_path="",
-            web_host_display_name=os.environ.get(PUBLIC_NAME),
-            tls_cert=None,
-            tls_key=None,
-        )
-    )
-    admission = Admission(
-        cookie=f"mcp-perf-{port}",
-        password=password(settings.current().web_password.get_secret_value()) if login else "",
-        https_only=served.https_only,
-    )
     key = settings.current().agent_key.get_secret_value()
-    if key and not login:
-        if len(key) < SHORTEST:
-            raise Refusal(f"{KEY} has {len(key)} characters; set it to {SHORTEST} or more")
-        admission.key = key
-    hide((admission.key, admission.password))
-    return AsgiGuard(build(store), served, admission), admission.told(served.address)
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """Return a socket that listens; port 0 is any free one. Raises Refusal."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        return socket.create_server((host, port), family=family, backlog=2048)
-    except OSError as error:
-        raise Refusal(f"--web-port {port}: cannot be used ({error.strerror})") from error
-
-
-def serve(app: AsgiGuard, listener: socket.socket) -> None:
-    """Serve until SIGTERM or Ctrl-C; each of a thousand agents has a file open."""
-    with contextlib.suppress(ImportError, ValueError, OSError):  # Windows has no such limit
-        import resource  # noqa: PLC0415
-
-        most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=2)
-    uvicorn.Server(config).run(sockets=[listener])
+    if key and not login and len(key) < SHORTEST:
+        raise Refusal(f"{KEY} has {len(key)} characters; set it to {SHORTEST} or more")
+    return serving.locked(build(store), host, port, login=login, key=key)

@@ -198,7 +198,8 @@ def serve(web_host: str, web_port: int, store: str, *, web_login: bool) -> None:
       mcp-perf agent serve --web-port 8090
     """
     try:
-        from mcp_perf.agent.serving import listen, locked, serve  # noqa: PLC0415
+        from mcp_perf.agent.serving import locked  # noqa: PLC0415
+        from mcp_perf.load.web.serving import listen, serve  # noqa: PLC0415
     except ImportError as error:
         raise Refused(f"{error}: pip install 'mcp-perf[dashboard]'") from None
     with _opened(store) as kept, told():

@@ -11,6 +11,7 @@ from mcp_perf import folders
 from mcp_perf.cli.agent import agent
 from mcp_perf.cli.answer import Program
 from mcp_perf.cli.check import check
+from mcp_perf.cli.dashboard import dashboard
 from mcp_perf.cli.doctor import doctor
 from mcp_perf.cli.init import init
 from mcp_perf.cli.listing import list_scenarios, locustfile, systems
@@ -54,6 +55,6 @@ def main(env_file: Path | None) -> None:
 
 for command in (
     *(run, web, check, init, validate, list_scenarios, systems, report, doctor),
-    *(compare, baseline, trend, agent, schema, locustfile),
+    *(compare, baseline, trend, dashboard, agent, schema, locustfile),
 ):
     main.add_command(command)

@@ -20,6 +20,7 @@ COMMANDS = (
         "baseline save",
         "baseline show",
         "trend",
+        "dashboard",
         "agent",
         "agent import",
         "agent instructions",

@@ -28,11 +28,14 @@ import mcp_perf, mcp_perf.cli.main
 assert not {"locust", "gevent"} & set(sys.modules)
 import mcp_targets.echo, mcp_targets.launcher, mcp_targets.serving, mcp_targets.upstream
 serving = ("mcp_targets.serving." + name for name in ("asgi", "sdk", "strictness"))
-needs_more = ("mcp_perf.agent.api", "mcp_perf.agent.serving", "mcp_perf.client.mcp.oauth", *serving)
+needs_more = (
+    "mcp_perf.agent.api", "mcp_perf.agent.serving", "mcp_perf.load.web.serving",
+    "mcp_perf.dashboard.", "mcp_perf.client.mcp.oauth", *serving,
+)
 targets = mcp_targets.echo, mcp_targets.launcher, mcp_targets.serving, mcp_targets.upstream
 for package in (mcp_perf, *targets):
     for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
-        if module.name not in needs_more and not module.name.endswith("__main__"):
+        if not module.name.startswith(needs_more) and not module.name.endswith("__main__"):
             importlib.import_module(module.name)
             print(module.name)
 for name in sys.argv[1:]:

@@ -28,8 +28,8 @@ PLAN = {
             for room in ("hub", "plan", "replies", "targets", "steps", "survey", "watch", "prepare")
         ),
         *("load.engine", "load.lifecycle", "load.web", "load.start", "load.headless", "agent"),
-        *("agent.recording", "load.mcp_user", "runs", "pytest_plugin", "cli.refused"),
-        *("cli.answer", "cli.output", "cli.read", "cli", "__main__"),
+        *("agent.recording", "dashboard", "load.mcp_user", "runs", "pytest_plugin"),
+        *("cli.refused", "cli.answer", "cli.output", "cli.read", "cli", "__main__"),
     ),
     "mcp_targets": (
         *("serving.httpd", "serving"),

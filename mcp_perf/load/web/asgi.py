@@ -16,6 +16,7 @@ from mcp_perf.load.web.guard import PROTECTION, Served, protected, refusal
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[Any], Awaitable[None]]
+Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _LARGEST: Final = 1_000_000
 """Bytes of a request."""
@@ -38,7 +39,7 @@ _POLICY_VIOLATED: Final = 1008
 class AsgiGuard:
     """ASGI middleware that answers by itself what may not reach the application."""
 
-    app: Callable[[Scope, Receive, Send], Awaitable[None]]
+    app: Application
     served: Served
     admission: Admission
 

@@ -48,6 +48,10 @@ FINE = {
     "baseline save": (("baseline", "save", "run"), lambda found: len(found["runs"]) == 1),
     "baseline show": (("baseline", "show", "base.json"), lambda found: found[0]["arms"]),
     "trend": (("trend", "--store", "sqlite:///past.sqlite"), lambda found: found[0]["marks"]),
+    "dashboard": (
+        ("dashboard", "--store", "sqlite:///past.sqlite", "--port", "0"),
+        lambda found: found["address"].startswith("http://127.0.0.1:"),
+    ),
     "schema": (("schema",), lambda found: found["$id"] == "mcp-perf/scenario/1"),
     "locustfile": (("locustfile",), lambda found: found["file"].endswith("scenario.py")),
 }
@@ -91,6 +95,7 @@ WRONG = {
     "baseline save": ("baseline", "save", "nowhere"),
     "baseline show": ("baseline", "show", "run/journal.jsonl"),
     "trend": ("trend", "--metric", "mcp.p59"),
+    "dashboard": ("dashboard", "--store", "nowhere"),
     "schema": ("schema", "echo"),
     "locustfile": ("locustfile", "--path"),
 }
@@ -160,7 +165,7 @@ def ask(past, request, monkeypatch) -> Callable[..., Result]:
     )
     done = SimpleNamespace(record=read_record(RECORD)[0])
     monkeypatch.setattr("mcp_perf.agent.replay.replay", lambda *_how: done)
-    monkeypatch.setattr("mcp_perf.agent.serving.serve", lambda _app, listener: listener.close())
+    monkeypatch.setattr("mcp_perf.load.web.serving.serve", lambda _app, listener: listener.close())
     found = [Finding("clock", "1 ns", fine=True, meaning="it ticks")]
     monkeypatch.setattr("mcp_perf.cli.doctor.examine", lambda say: say("clock") or found)
 

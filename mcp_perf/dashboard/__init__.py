@@ -1,0 +1,1 @@
+"""The dashboard: pages over all runs of a store, and their tables for programs."""

@@ -1,0 +1,68 @@
+"""The application: the routers of all pages, and how each of them refuses."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import RedirectResponse
+from starlette.exceptions import HTTPException
+
+from mcp_perf.dashboard import files, page
+from mcp_perf.results.compare.history import HistoryError
+
+_ROUTERS: Final = (files.router,)
+_DESCRIPTION: Final = (
+    "Every table of the dashboard as CSV and JSON. A program sends Authorization: Bearer KEY."
+)
+
+
+def create_app(store: str) -> FastAPI:
+    """Return the application over a store, without the lock in front of it."""
+    # Their pages load scripts of another host; ours does without.
+    app = FastAPI(
+        title="mcp-perf dashboard", description=_DESCRIPTION, docs_url=None, redoc_url=None
+    )
+    app.state.store = store
+    for router in _ROUTERS:
+        app.include_router(router)
+
+    @app.get("/", include_in_schema=False)
+    def first() -> Response:
+        return RedirectResponse("/runs", 303)
+
+    @app.get("/docs", include_in_schema=False)
+    def docs(request: Request) -> Response:
+        return page.show(request, "dashboard_docs.html.j2", api=app.openapi())
+
+    _refusals(app)
+    return app
+
+
+def _refusals(app: FastAPI) -> None:
+    async def missing(request: Request, problem: Any) -> Response:
+        return page.refuse(request, 404, str(problem), "The list of runs has all that there are.")
+
+    async def invalid(request: Request, problem: Any) -> Response:
+        wrong = "; ".join(f"{one['loc'][-1]}: {one['msg']}" for one in problem.errors())
+        return page.refuse(request, 422, wrong, "/docs says what there is to ask for.")
+
+    async def http(request: Request, problem: Any) -> Response:
+        return page.refuse(request, problem.status_code, str(problem.detail))
+
+    async def stored(request: Request, problem: Any) -> Response:
+        return page.refuse(request, 503, str(problem), "Try again when the store can be reached.")
+
+    async def broken(request: Request, _problem: Any) -> Response:
+        what = "This is a fault of mcp-perf."
+        return page.refuse(request, 500, what, "The terminal has the traceback.")
+
+    handlers: dict[Any, Callable[[Request, Any], Awaitable[Response]]] = {
+        page.Missing: missing,
+        RequestValidationError: invalid,
+        HTTPException: http,
+        HistoryError: stored,
+        Exception: broken,
+    }
+    for kind, handler in handlers.items():
+        app.add_exception_handler(kind, handler)

@@ -1,0 +1,60 @@
+"""What every page of the dashboard shares: its frame, its protection, its refusals."""
+
+from collections.abc import Iterable
+from functools import cache
+from importlib.metadata import version
+from typing import Any, Final
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse, JSONResponse, Response
+
+from mcp_perf.load.web.asgi import error
+from mcp_perf.results.render.files import html
+
+NAVIGATION: Final = (
+    ("/runs", "Runs"),
+    ("/trends", "Trends"),
+)
+"""Paths, and what they are called; the page below one of them is marked there."""
+# Plotly writes styles, and so do reports; nothing comes from another host.
+_POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data: blob:; connect-src 'self'; base-uri 'none'; form-action 'self'; "
+    "frame-ancestors 'none'"
+)
+
+
+class Missing(Exception):  # noqa: N818 -- what was asked for, not what broke
+    """What is not in the store: what was asked for, and what to do instead."""
+
+
+def show(
+    request: Request, template: str, arms: Iterable[str] = (), *, status: int = 200, **context: Any
+) -> HTMLResponse:
+    """Fill a template that extends `dashboard.html.j2`; `arms` get their colours in this order."""
+    text = html.page(template, arms, status=status, **context, **frame(request))
+    policy = {"Content-Security-Policy": _POLICY, "Cache-Control": "no-store"}
+    return HTMLResponse(text, status, policy)
+
+
+def frame(request: Request) -> dict[str, Any]:
+    """Return what the frame of a page needs."""
+    return {
+        "navigation": NAVIGATION,
+        "here": request.url.path,
+        "query": request.url.query,
+        "plotly": plotly_version(),
+    }
+
+
+@cache
+def plotly_version() -> str:
+    """Return the version of the script for charts, which its address holds."""
+    return version("plotly")
+
+
+def refuse(request: Request, status: int, what: str, hint: str = "") -> Response:
+    """Say to a browser or to a program what cannot be shown."""
+    if "text/html" not in request.headers.get("accept", ""):
+        return JSONResponse(error(status, what, hint), status)
+    return show(request, "dashboard_refused.html.j2", status=status, what=what, hint=hint)

@@ -1,0 +1,63 @@
+"""A table of the dashboard: one shape that is a page's HTML, a CSV file and a JSON document."""
+
+import csv
+import io
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from fastapi import Response
+from fastapi.responses import JSONResponse
+
+from mcp_perf.results.render.files.csv_samples import cell
+
+Cells = Mapping[str, Any]
+Form = Literal["csv", "json"]
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column; the rows hold its values under `key`, numbers as numbers and None for none."""
+
+    key: str
+    title: str
+    unit: str = ""
+    """As `numbers.measured` takes it; "verdict" and "arm" look as in reports; "" is text."""
+    link: Callable[[Cells], str] | None = None
+
+    @property
+    def is_number(self) -> bool:
+        return self.unit not in ("", "verdict", "arm")
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows under columns. `at` is the path of its files without their ending."""
+
+    title: str
+    at: str
+    columns: Sequence[Column]
+    rows: Sequence[Cells]
+
+    def as_csv(self) -> str:
+        """Write it as CSV (RFC 4180); no spreadsheet runs a text of it."""
+        lines = io.StringIO()
+        writer = csv.writer(lines)
+        keys = [column.key for column in self.columns]
+        writer.writerow(keys)
+        for row in self.rows:
+            values = (row[key] for key in keys)
+            writer.writerow(cell(value) if isinstance(value, str) else value for value in values)
+        return lines.getvalue()
+
+    def as_json(self) -> list[dict[str, Any]]:
+        """Return the rows, each by the keys of the columns."""
+        return [{column.key: row[column.key] for column in self.columns} for row in self.rows]
+
+    def answer(self, form: Form) -> Response:
+        """Return it as a file to download (CSV), or as a document (JSON)."""
+        if form == "json":
+            return JSONResponse(self.as_json())
+        name = self.at.strip("/").replace("/", "-")
+        named = {"Content-Disposition": f'attachment; filename="{name}.csv"'}
+        return Response(self.as_csv(), media_type="text/csv", headers=named)
