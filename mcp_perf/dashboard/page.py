@@ -22,6 +22,8 @@ _POLICY: Final = (
     "img-src 'self' data: blob:; connect-src 'self'; base-uri 'none'; form-action 'self'; "
     "frame-ancestors 'none'"
 )
+PROTECTION: Final = {"Content-Security-Policy": _POLICY, "Cache-Control": "no-store"}
+"""Headers of every page."""
 
 
 class Missing(Exception):  # noqa: N818 -- what was asked for, not what broke
@@ -33,8 +35,7 @@ def show(
 ) -> HTMLResponse:
     """Fill a template that extends `dashboard.html.j2`; `arms` get their colours in this order."""
     text = html.page(template, arms, status=status, **context, **frame(request))
-    policy = {"Content-Security-Policy": _POLICY, "Cache-Control": "no-store"}
-    return HTMLResponse(text, status, policy)
+    return HTMLResponse(text, status, PROTECTION)
 
 
 def frame(request: Request) -> dict[str, Any]:

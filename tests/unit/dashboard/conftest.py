@@ -7,6 +7,11 @@ import pytest
 from fastapi.testclient import TestClient
 
 from mcp_perf.dashboard.app import create_app
+from mcp_perf.results.compare.baseline import of_report
+from mcp_perf.results.compare.history import append
+from mcp_perf.results.document.document import Report
+from mcp_perf.results.render.files.kept import kept
+from tests.support.slowed import slowed
 
 
 @pytest.fixture
@@ -24,3 +29,17 @@ def ask(store) -> Callable[..., httpx.Response]:
         return client.get(path, headers={"Accept": accept})
 
     return get
+
+
+@pytest.fixture
+def remember(store, example) -> Callable[..., Report]:
+    """Put a run into the store; `slower` makes each of its times longer, and its rates lower."""
+
+    def put(run_id: str, slower: float = 1.0, report: Report | None = None, **changes) -> Report:
+        first = report or example.report()
+        made = first if slower == 1 else slowed(first, slower)
+        made = made.model_copy(update={"run_id": run_id, **changes})
+        append(store, of_report(made), kept(made))
+        return made
+
+    return put

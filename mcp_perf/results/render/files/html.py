@@ -100,11 +100,11 @@ def turns(report: Report) -> list[tuple[str, RoundNumbers]]:
     return sorted(every, key=lambda pair: pair[1].order)
 
 
-def render(report: Report) -> str:
-    """Write the report as one HTML page."""
+def render(report: Report, template: str = "report.html.j2", **more: Any) -> str:
+    """Write the report as one HTML page; another template may want more than the report."""
     rungs, layers_axis = layers.waterfall(report.layers, charts.looks(report.arms))
     return page(
-        "report.html.j2",
+        template,
         report.arms,
         report=report,
         regressions=regressions(report.regressions),
@@ -121,4 +121,5 @@ def render(report: Report) -> str:
         layers_axis=layers_axis,
         layers_meaning=layers.MEANING,
         **_comparisons(report),
+        **more,
     )

@@ -1,0 +1,85 @@
+"""The tables of a report as files: every record flat, a column for each number."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final
+
+from mcp_perf.dashboard.table import Cells, Column, Table
+from mcp_perf.results.document.document import ArmNumbers, Report
+from mcp_perf.results.document.part import DocumentPart
+
+
+def _arms(report: Report) -> Iterable[Cells]:
+    for name, arm in report.arms.items():
+        yield {"arm": name, **_flat(arm.model_dump(mode="json", exclude={"steps", "journeys"}))}
+
+
+def _parts(field: str, name: str) -> Callable[[Report], Iterable[Cells]]:
+    """Return what yields the steps, or the journeys, arm by arm."""
+
+    def rows(report: Report) -> Iterable[Cells]:
+        for arm, numbers in report.arms.items():
+            parts: Mapping[str, DocumentPart] = getattr(numbers, field)
+            for part, found in parts.items():
+                yield {"arm": arm, name: part, **_flat(found.model_dump(mode="json"))}
+
+    return rows
+
+
+def _of_arms(read: Callable[[ArmNumbers], Iterable[Any]]) -> Callable[[Report], Iterable[Cells]]:
+    def rows(report: Report) -> Iterable[Cells]:
+        for name, arm in report.arms.items():
+            for one in read(arm):
+                yield {"arm": name, **one}
+
+    return rows
+
+
+def _plain(field: str) -> Callable[[Report], Iterable[Cells]]:
+    return lambda report: (
+        _flat(one.model_dump(mode="json", by_alias=True)) for one in getattr(report, field)
+    )
+
+
+TABLES: Final[Mapping[str, Callable[[Report], Iterable[Cells]]]] = {
+    "arms": _arms,
+    "gates": _plain("gates"),
+    "steps": _parts("steps", "step"),
+    "journeys": _parts("journeys", "journey"),
+    "comparisons": _plain("comparisons"),
+    "regressions": _plain("regressions"),
+    "layers": _plain("layers"),
+    "rounds": _of_arms(lambda arm: (_flat(one.model_dump(mode="json")) for one in arm.rounds)),
+    "percentiles": _of_arms(
+        lambda arm: ({"fraction": at, "latency_ms": ms} for at, ms in arm.percentile_curve)
+    ),
+    "timeline": _plain("timeline"),
+    "resources": _plain("resources"),
+    "failures": _plain("failures"),
+}
+"""By the names of their files."""
+
+
+def tables(report: Report, at: str) -> dict[str, Table]:
+    """Return all tables of a report; `at` is the address of the run."""
+    return {name: _table(name, list(read(report)), at) for name, read in TABLES.items()}
+
+
+def _table(name: str, rows: list[Cells], at: str) -> Table:
+    found = dict.fromkeys(key for row in rows for key in row)
+    groups = {key.rpartition(".")[0] for key in found}
+    columns = [Column(key, key) for key in found if key not in groups]
+    filled = [{**dict.fromkeys(found), **row} for row in rows]
+    return Table(name.capitalize(), f"{at}/{name}", columns, filled)
+
+
+def _flat(value: Mapping[str, Any], before: str = "") -> dict[str, Any]:
+    """Join the names of members within members; a list of numbers has theirs, others are left."""
+    found: dict[str, Any] = {}
+    for name, inner in value.items():
+        if isinstance(inner, dict):
+            found |= _flat(inner, f"{before}{name}.")
+        elif not isinstance(inner, list):
+            found[before + name] = inner
+        elif len(inner) == 2 and not any(isinstance(end, dict | list) for end in inner):
+            found |= {f"{before}{name}.low": inner[0], f"{before}{name}.high": inner[1]}
+    return found
