@@ -14,6 +14,7 @@ import msgspec
 from msgspec.structs import replace
 
 from mcp_perf.results.journal import records
+from mcp_perf.results.journal.lock import hold
 from mcp_perf.results.journal.redact import Redactor
 
 
@@ -21,7 +22,7 @@ class JournalError(Exception):
     """A journal that cannot be read: what is wrong, and in which line."""
 
 
-_LONGEST_LINE: Final = 64 * 1024 * 1024
+LONGEST_LINE: Final = 64 * 1024 * 1024
 _encoder = msgspec.json.Encoder()
 _decoder: msgspec.json.Decoder[records.AnyRecord] = msgspec.json.Decoder(records.AnyRecord)
 
@@ -36,6 +37,7 @@ class JournalWriter:
         self.path = path
         self._redactor = redactor
         self._file: BinaryIO = path.open("xb")
+        hold(self._file)
         self._failed: OSError | None = None
 
     def write(self, record: records.AnyRecord) -> None:
@@ -99,23 +101,33 @@ def read(path: Path) -> Iterator[records.AnyRecord]:
     Raises JournalError when a line cannot be understood, naming it.
     """
     with path.open("rb") as file:
-        for number, line in enumerate(iter(partial(file.readline, _LONGEST_LINE), b""), 1):
-            if len(line) == _LONGEST_LINE:
+        for number, line in enumerate(iter(partial(file.readline, LONGEST_LINE), b""), 1):
+            if len(line) == LONGEST_LINE:
                 raise JournalError(f"{path}, line {number}: longer than any that a run writes.")
-            try:
-                record = _decoder.decode(line)
-            except msgspec.ValidationError as error:
-                raise JournalError(f"{path}, line {number}: {_foreign(line, error)}") from error
-            except msgspec.DecodeError as error:
-                if line.endswith(b"\n"):
-                    said = f"no record of a run ({error})."
-                    raise JournalError(f"{path}, line {number}: {said}") from error
+            if not line.endswith(b"\n") and not _is_whole(line):
                 return
-            if isinstance(record, records.RunStarted) and record.format != records.FORMAT:
-                raise JournalError(
-                    f"{path} has the format {record.format}; this is {records.FORMAT}."
-                )
-            yield record
+            yield decoded(line, f"{path}, line {number}")
+
+
+def _is_whole(line: bytes) -> bool:
+    try:
+        msgspec.json.decode(line)
+    except msgspec.DecodeError:
+        return False
+    return True
+
+
+def decoded(line: bytes, where: str) -> records.AnyRecord:
+    """Return the record of a line. Raises JournalError, which names where it stands."""
+    try:
+        record = _decoder.decode(line)
+    except msgspec.ValidationError as error:
+        raise JournalError(f"{where}: {_foreign(line, error)}") from error
+    except msgspec.DecodeError as error:
+        raise JournalError(f"{where}: no record of a run ({error}).") from error
+    if isinstance(record, records.RunStarted) and record.format != records.FORMAT:
+        raise JournalError(f"{where}: the format is {record.format}; this is {records.FORMAT}.")
+    return record
 
 
 def _foreign(line: bytes, error: msgspec.ValidationError) -> str:

@@ -115,7 +115,7 @@ def test_another_format_is_refused_by_name(tmp_path):
 
 def test_a_line_without_end_is_not_read_to_its_end(tmp_path, monkeypatch):
     """Memory is bounded, whatever the file holds."""
-    monkeypatch.setattr(journal, "_LONGEST_LINE", 1000)
+    monkeypatch.setattr(journal, "LONGEST_LINE", 1000)
     path = written(tmp_path / "journal.jsonl", [note("one"), note("x" * 1000)])
     with pytest.raises(JournalError, match="line 2: longer than any that a run writes"):
         list(read(path))
