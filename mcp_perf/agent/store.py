@@ -5,7 +5,7 @@ in a transaction that first takes the session's row, so that no two of them lose
 """
 
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final, NamedTuple
 
@@ -170,13 +170,26 @@ def _applied(connection: sa.Connection, change: SessionChange) -> AgentSession |
     return AgentSession(change.session, record)
 
 
+def kept(url: str) -> AgentStore | None:
+    """Return the sessions of a store; None if it has none, for reading makes no tables."""
+    with connected(url) as engine:
+        there = sa.inspect(engine).has_table(_SESSIONS.name)
+    return AgentStore(url) if there else None
+
+
 def board_of(store: AgentStore) -> tuple[Leaderboard, list[TaskRecord]]:
     """Compare what was imported with what was completed; what is not counted is told."""
+    rows, told = counted(store.sessions())
+    return leaderboard(rows, told), rows
+
+
+def counted(sessions: Iterable[AgentSession]) -> tuple[list[TaskRecord], list[str]]:
+    """Return the records of sessions that count, and what is to be said of the others."""
     rows: list[TaskRecord] = []
     going_on: list[str] = []
     first: dict[TaskRecord, str] = {}
     again = 0
-    for one in store.sessions():
+    for one in sessions:
         if not (one.source or one.record.completed):
             going_on.append(one.id)
         elif first.setdefault(one.record, one.source) == one.source:
@@ -185,4 +198,4 @@ def board_of(store: AgentStore) -> tuple[Leaderboard, list[TaskRecord]]:
             again += 1
     told = [f"Incomplete, and not counted: {', '.join(going_on)}"] if going_on else []
     told += [f"In two folders, and counted once: {again} rows"] if again else []
-    return leaderboard(rows, told), rows
+    return rows, told

@@ -14,6 +14,7 @@ from mcp_perf.results.render.files import html
 NAVIGATION: Final = (
     ("/runs", "Runs"),
     ("/trends", "Trends"),
+    ("/agents", "Agents"),
 )
 """Paths, and what they are called; the page below one of them is marked there."""
 # Plotly writes styles, and so do reports; nothing comes from another host.

@@ -44,12 +44,14 @@
       xaxis: { ...axis, ...spec.x }, yaxis: { ...axis, ...spec.y },
     };
     const place = document.getElementById(script.dataset.chart);
-    place.parentElement.hidden = false;
     Plotly.react(place, traces(spec), layout, { displayModeBar: false, responsive: true });
   }
 
   function drawAll() {
-    document.querySelectorAll("script[data-chart]").forEach(draw);
+    const all = document.querySelectorAll("script[data-chart]");
+    // All of them take their place before the first one is measured.
+    all.forEach(script => { script.closest("figure").hidden = false; });
+    all.forEach(draw);
   }
   drawAll();
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawAll);

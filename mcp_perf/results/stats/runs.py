@@ -96,15 +96,16 @@ def rate_difference(base: tuple[float, float], new: tuple[float, float]) -> tupl
     method 10: from Wilson's intervals of both.
     """
     rate, before = new[0] / new[1], base[0] / base[1]
-    low, high = _wilson(*new)
-    low_before, high_before = _wilson(*base)
+    low, high = wilson(*new)
+    low_before, high_before = wilson(*base)
     return (
         rate - before - math.hypot(rate - low, high_before - before),
         rate - before + math.hypot(high - rate, before - low_before),
     )
 
 
-def _wilson(count: float, total: float) -> tuple[float, float]:
+def wilson(count: float, total: float) -> tuple[float, float]:
+    """Return the 95 % interval of a rate, after Wilson."""
     z = NormalDist().inv_cdf(1 - ALPHA / 2)
     middle = count + z * z / 2
     half = z * math.sqrt(count * (total - count) / total + z * z / 4)
