@@ -63,16 +63,16 @@ def _unfound(typed: str, path: Path, names: Iterable[str]) -> tuple[str, str]:
         return "is a folder, not a scenario", f"write {(inside or ['the path of a file in it'])[0]}"
     if os.path.isfile(path):  # noqa: PTH113
         if path.suffix == ".json":
-            hint = f"a client's mcpServers, or servers: mcp-perf run --from {typed} SERVER"
-            return "is JSON, and scenarios are YAML", hint
-        return "is no scenario by its name", f"let it end in {one_of(SUFFIXES)}"
+            hint = f"if it lists servers of an MCP client: mcp-perf run --from {typed} SERVER"
+            return "is JSON, but scenarios are YAML", hint
+        return "does not have the suffix of a scenario", f"rename it to end in {one_of(SUFFIXES)}"
     if not os.path.isdir(path.parent):  # noqa: PTH112
         return f"there is no folder {path.parent}", "check the path"
     files = (file for file in path.parent.glob("*") if os.path.isfile(file))  # noqa: PTH113
     near = {_name(file.name): str(file) for file in files if file.suffix in SUFFIXES}
     known = {name: name for name in names} | near
     meant = nearest(_name(path.name), known)
-    hint = f"did you mean {known[meant]!r}?" if meant else "mcp-perf list shows what there is"
+    hint = f"did you mean {known[meant]!r}?" if meant else "mcp-perf list shows all scenarios"
     return "there is no such scenario", hint
 
 
@@ -80,8 +80,10 @@ def _only(name: str, files: Sequence[Path]) -> Path:
     first, *others = files
     for other in others:
         if other.read_bytes() != first.read_bytes():
-            message = f"two scenarios have the name {quote(name)}: {first} and {other}"
-            raise ScenarioError([Problem("--scenario", 0, message, "write the path of one")])
+            message = f"two files have the name {quote(name)}: {first} and {other}"
+            raise ScenarioError(
+                [Problem("--scenario", 0, message, "write the path of the one to run")]
+            )
     return first
 
 

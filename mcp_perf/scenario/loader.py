@@ -155,7 +155,7 @@ def _environment(
 def _unknown_arms(arms: Sequence[str], draft: Scenario) -> Iterator[Mistake]:
     for name in arms:
         if name not in draft.arms:
-            message = f"no arm is called {quote(name)}"
+            message = f"there is no arm {quote(name)}"
             yield Mistake((), message, suggest(name, draft.arms), source=f"--arm {name}")
 
 

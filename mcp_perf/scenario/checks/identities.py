@@ -40,7 +40,9 @@ def check_identities(draft: Draft) -> Iterator[Mistake]:
         needed.add(name)
         if name not in names:
             shown = f"{IDENTITY}.{name}" if name else IDENTITY
-            yield Mistake(path, f"${{{shown}}}: no identity has that", suggest(name, names))
+            yield Mistake(
+                path, f"${{{shown}}}: identities do not have this value", suggest(name, names)
+            )
     yield from _blanks(rows, needed)
 
 
@@ -48,8 +50,8 @@ def _blanks(rows: Rows | None, needed: set[str]) -> Iterator[Mistake]:
     """Find rows without a value that is asked for: a blank token would be sent as one."""
     for column in [] if rows is None else rows.columns:
         if rows is not None and column in needed and (lines := rows.blank(column)):
-            message = f"line {lines[0]} of {quote(rows.file)} has no {column}"
-            yield Mistake(_CSV, message, "give every row a value")
+            message = f"line {lines[0]} of {quote(rows.file)} has no value for {column}"
+            yield Mistake(_CSV, message, "give every row a value in this column")
 
 
 def _provision(draft: Draft, provision: Provision, columns: list[str]) -> Iterator[Mistake]:
@@ -58,17 +60,17 @@ def _provision(draft: Draft, provision: Provision, columns: list[str]) -> Iterat
         if isinstance(item, Mistake):
             yield item
         elif item[1] not in (IDENTITY, "run"):
-            message = f"${{{item[1]}}} cannot stand here"
+            message = f"${{{item[1]}}} cannot be used here"
             hint = "write ${identity.number}, a column of csv, ${run} or ${env:NAME}"
             yield Mistake(item[0], message, hint)
     for here, text in texts_of(provision, _REQUEST):
         for name in names_in(text):
             if name not in (*columns, NUMBER):
-                message = f"${{{IDENTITY}.{name}}}: no column of csv is called so"
+                message = f"${{{IDENTITY}.{name}}}: the csv has no column {name}"
                 yield Mistake(here, message, suggest(name, [*columns, NUMBER]))
     for name in provision.take:
         if name in columns:
-            message = f"{quote(name)} is taken from the reply, and a column of csv"
+            message = f"{quote(name)} is both taken from the reply and a column of the csv"
             yield Mistake((*_REQUEST, "take", name), message, "rename one of them")
     yield from check_files(draft, _REQUEST, provision.tls)
 

@@ -20,8 +20,8 @@ _WANTED: Final = {
     "float_type": ("a number", "write it like 20 or 0.5"),
     "finite_number": ("a number", "write it like 20 or 0.5"),
     "bool_type": ("true or false", "write true or false"),
-    "dict_type": ("a mapping", "write KEY: VALUE, one a line"),
-    "model_type": ("a mapping", "write KEY: VALUE, one a line"),
+    "dict_type": ("a mapping", "write KEY: VALUE, one per line"),
+    "model_type": ("a mapping", "write KEY: VALUE, one per line"),
     "list_type": ("a list", "start each line with a dash"),
     "tuple_type": ("a list", "start each line with a dash, or write [a, b]"),
 }
@@ -33,7 +33,7 @@ _BOUNDS: Final = {
 _MISSING: Final = {
     "name": "write name: my-scenario",
     "arms": "write arms: {mcp: {mcp: http://127.0.0.1:8000/mcp}}",
-    "journeys": "write journeys: and what a user does",
+    "journeys": "write journeys: with the steps of a user",
 }
 
 
@@ -74,7 +74,7 @@ def _words(error: ErrorDetails, path: Path, draft: Scenario) -> tuple[str, str]:
         return unknown.message, unknown.hint
     if kind == "literal_error":
         known = context["expected"].lower().replace("'", "").replace(" or ", ", ").split(", ")
-        return f"{value} is not known here", f"write {one_of(known)}"
+        return f"{value} is not allowed here", f"write {one_of(known)}"
     if kind in _BOUNDS:
         name, hint = _BOUNDS[kind]
         return f"{value} is out of range", hint.format(f"{context[name]:g}")

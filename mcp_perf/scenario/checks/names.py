@@ -109,10 +109,10 @@ def unknown(
     together: Collection[str] = (),
 ) -> Mistake:
     """Say that nothing provides a name."""
-    hint = "only a later step saves it" if name in later else suggest(name, known)
+    hint = "a later step saves it: use it after that" if name in later else suggest(name, known)
     if name in together:
-        hint = "a step that begins at once with this one saves it: it is known after the burst"
-    return Mistake(path, f"${{{name}}} is not known here", hint)
+        hint = "a step of the same burst saves it: use it after the burst"
+    return Mistake(path, f"${{{name}}} has no value here", hint)
 
 
 def unknown_in_arm(draft: Draft, arm: str, provided: Collection[str]) -> Iterator[Mistake]:

@@ -57,10 +57,10 @@ def _keys(draft: names.Draft, name: str, journey: Journey) -> Iterator[Mistake]:
         yield Mistake((*path, key), message, hint, damaged=True)
     missing = [arm for arm in arms if arm not in journey.own]
     if arms and journey.common is not None and not missing:
-        message = f"journey {name}: steps is used by no arm, as each has its own list"
+        message = f"journey {name}: no arm uses steps, because each has its own list"
         yield Mistake((*path, "steps"), message, "remove it", damaged=True)
     if journey.common is None and missing and not unknown_keys:
-        hint = f"add {missing[0]}: with a list of steps, or steps: for all arms"
+        hint = f"add {missing[0]}: with a list of steps, or steps: with one list for all arms"
         yield Mistake(path, f"journey {name}: no steps for {all_of(missing)}", hint)
 
 
@@ -93,18 +93,20 @@ def _constants(draft: names.Draft, found: Iterable[tuple[Path, Any]]) -> Iterato
         in_vars = "vars" in path[:3:2]
         if name == IDENTITY and not in_vars:
             if not has_identities:
-                hint = "say where identities come from: identities: {csv: FILE}"
-                yield Mistake(path, f"${{{IDENTITY}}} is not known here", hint)
+                hint = "add identities: {csv: FILE}"
+                yield Mistake(
+                    path, f"${{{IDENTITY}}} has no value, because there are no identities", hint
+                )
         else:
-            message = f"${{{name}}} cannot stand here: only ${{env:NAME}} can"
-            yield Mistake(path, message, "use it in a step, or in with")
+            message = f"${{{name}}} cannot be used here: only ${{env:NAME}} can"
+            yield Mistake(path, message, "use it in a step, or in with of a journey")
 
 
 def _arm(draft: names.Draft, path: Path, arm: Arm) -> Iterator[Mistake]:
     yield from _constants(draft, names.texts_of(arm, path))
     if arm.process == "shared" and any(names_in(arm.env)):
-        message = "the users of one process share one environment"
-        yield Mistake((*path, "env"), message, "remove process: shared, or the identity")
+        message = "env differs by identity, but all users share one process (process: shared)"
+        yield Mistake((*path, "env"), message, "remove process: shared, or ${identity…}")
     yield from _headers(draft, (*path, "headers"), arm.headers)
     yield from check_files(draft, path, arm.tls)
 
@@ -113,8 +115,8 @@ def _headers(draft: names.Draft, path: Path, headers: Mapping[str, Any]) -> Iter
     for name, text in headers.items():
         used = [value for key, value in draft.env.items() if f"${{env:{key}}}" in str(text)]
         if any(syntax.CONTROL.search(value) for value in used):
-            message = f"the header {name} takes a line end or control character from env"
-            yield Mistake((*path, name), message, "set the variable to one line")
+            message = f"the header {name} gets a line end or control character from env"
+            yield Mistake((*path, name), message, "set the variable to a single line")
 
 
 def _generators(draft: names.Draft, name: str, journey: Journey) -> Iterator[Mistake]:
@@ -147,7 +149,7 @@ def _step(draft: names.Draft, name: str, arm: Arm, located: names.Located) -> It
         yield Mistake((*path, step.action), message, f"write {_INSTEAD[arm.kind]}")
     for key in step.whose if arm.process == "shared" else ():
         if step.at(key):
-            message = f"{key} cannot be told apart between the users of {name!r}'s one process"
+            message = f"{key} needs a process for each user, but the users of {name!r} share one"
             yield Mistake((*path, key), message, f"remove {key}, or process: shared")
     for item in names.lookups(names.texts_of(step, path), draft.env):
         if isinstance(item, Mistake):
@@ -163,14 +165,14 @@ def _gates(draft: names.Draft) -> Iterator[Mistake]:
         path = ("gates", index)
         for side in gate.sides:
             if side.arm not in arms:
-                message = f"the gate {quote(gate.text)} names {side.arm!r}, which is no arm"
+                message = f"the gate {quote(gate.text)} names an unknown arm, {side.arm!r}"
                 yield Mistake(path, message, suggest(side.arm, arms))
             elif side.kind and side.name not in (known := _parts(draft, side)):
                 message = (
-                    f"the gate {quote(gate.text)} names {side.name!r}, which is no {side.kind} of "
+                    f"the gate {quote(gate.text)} names an unknown {side.kind}, {side.name!r}, of "
                     f"{side.arm}"
                 )
-                instead = f"{side.arm} calls no tool: write {side.arm}.step[JOURNEY.LABEL]"
+                instead = f"{side.arm} does not call tools: write {side.arm}.step[JOURNEY.LABEL]"
                 yield Mistake(path, message, suggest(side.name, known) or instead)
         if gate.metric == "capacity" and draft.scenario.load.shape != BREAKPOINT:
             message = f"the gate {quote(gate.text)} needs a load that searches for the capacity"
@@ -197,11 +199,15 @@ def _layers(draft: names.Draft) -> Iterator[Mistake]:
     for index, name in enumerate(layers):
         path: Path = ("layers", index)
         if name not in arms:
-            yield Mistake(path, f"the layer {quote(name)} is no arm", suggest(name, arms))
+            yield Mistake(path, f"the layer {quote(name)} is not an arm", suggest(name, arms))
         elif name in layers[:index]:
-            yield Mistake(path, f"the layer {quote(name)} is there twice", "name each arm once")
+            yield Mistake(path, f"the layer {quote(name)} is listed twice", "list each arm once")
     if len(layers) == 1:
-        yield Mistake(("layers",), "one layer alone has no cost of its own", "name at least two")
+        yield Mistake(
+            ("layers",),
+            "a layer costs what it adds to the one below, but there is only one",
+            "list at least two",
+        )
     if layers and (load.stages is not None or load.shape in (BREAKPOINT, *VARYING)):
-        message = "layers are compared under one load that does not change"
-        yield Mistake(("layers",), message, "remove layers, or what changes the load")
+        message = "layers can only be compared under a load that does not change"
+        yield Mistake(("layers",), message, "remove layers, or the stages or shape of the load")

@@ -29,7 +29,7 @@ def check_sessions(name: str, arm: Arm, journeys: Iterable[LocatedSteps]) -> Ite
         return
     if arm.process == "shared":
         path, step = used[0]
-        message = f"{step.action} would end the one process that all users of {name!r} share"
+        message = f"{step.action} would end the process shared by all users of {name!r} share"
         hint = f"remove {step.action}, or process: shared"
         yield Mistake((*path, step.action), message, hint)
         return
@@ -42,20 +42,22 @@ def _journey(name: str, steps: LocatedSteps) -> Iterator[Mistake]:
     for here, step in steps:
         if step.action == "open":
             if opened is not None:
-                message = "open, while a session is open"
-                yield Mistake((*here, "open"), message, "write close: true before")
+                message = "open, but a session is open already"
+                yield Mistake((*here, "open"), message, "write close: true before it")
             opened = here
         elif step.action == "close":
             if opened is None:
-                message = "close, while no session is open"
-                yield Mistake((*here, "close"), message, "write open: true before the calls")
+                message = "close, but no session is open"
+                yield Mistake((*here, "close"), message, "write open: true before it")
             opened = None
         elif opened is None and step.action not in ("wait", ""):
-            message = f"a call without a session: steps of {name!r} open and close them"
-            yield Mistake(here, message, "write open: true before it, in every journey of the arm")
+            message = f"no session is open: the steps of {name!r} open and close sessions"
+            yield Mistake(
+                here, message, "write open: true before this call, in every journey of the arm"
+            )
             return
     if opened is not None:
-        message = "a session that is opened and never closed"
+        message = "a session is opened but never closed"
         yield Mistake((*opened, "open"), message, "write close: true at the end of the journey")
 
 
@@ -72,22 +74,22 @@ def check_listening(steps: LocatedSteps) -> Iterator[Mistake]:
         elif step.action == "await" and step.subject.notification not in (None, *told):
             name = step.subject.notification
             what = "subscribe: URI" if name == UPDATED else f"listen: [{name.split('/')[0]}]"
-            message = f"no step before it asks for {name}, so none will come"
-            yield Mistake((*path, "await"), message, f"write {what} as a step before")
+            message = f"nothing before this step subscribes to {name}, so it will not come"
+            yield Mistake((*path, "await"), message, f"write {what} as an earlier step")
 
 
 def check_burst(burst: Located) -> Iterator[Mistake]:
     """Yield what cannot be done at once."""
     inner = within(burst)
     if len(inner) > MOST_AT_ONCE:
-        message = f"{len(inner)} steps at once"
+        message = f"{len(inner)} steps in one parallel"
         yield Mistake((*burst[0], "parallel"), message, f"write at most {MOST_AT_ONCE}")
     saved: set[str] = set()
     for path, step in inner:
         if step.alone:
-            message = f"{step.action} cannot stand in parallel"
+            message = f"{step.action} cannot be used in parallel"
             yield Mistake((*path, step.action), message, step.alone)
         for name in sorted(saves(step) & saved):
-            message = f"two steps at once save {name}, and either may be the last"
-            yield Mistake((*path, "save", name), message, "give each a name of its own")
+            message = f"two steps of one parallel save {name}, and either may finish last"
+            yield Mistake((*path, "save", name), message, "save each under another name")
         saved |= saves(step)

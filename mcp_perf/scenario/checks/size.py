@@ -30,11 +30,15 @@ def oversize(tree: Any, text: str) -> Mistake | None:
         (("gates",), len(gates) if isinstance(gates, list) else 0, MOST_GATES, "gates"),
         (("journeys",), len(steps), MOST_STEPS, "steps"),
         (("journeys",), expressions, MOST_EXPRESSIONS, "saves and expectations"),
-        ((), text.count("${"), MOST_LOOKUPS, "lookups"),
+        ((), text.count("${"), MOST_LOOKUPS, "values ${…}"),
     )
     for path, count, most, what in counts:
         if count > most:
-            return Mistake(path, f"{count} {what}", f"write at most {most}, in several files")
+            return Mistake(
+                path,
+                f"{count} {what}",
+                f"write at most {most}; split the scenario into several files",
+            )
     return None
 
 

@@ -11,7 +11,7 @@ from mcp_perf.scenario.problems.wording import InputError
 def _constant(value: Any) -> Any:
     """Refuse lookups: a server's questions are answered alike in every journey."""
     if isinstance(value, str) and "${" in value:
-        raise InputError("answers cannot hold lookups", "write the value itself")
+        raise InputError("answers cannot contain ${…}", "write the value itself")
     if isinstance(value, dict | list):
         for item in value.values() if isinstance(value, dict) else value:
             _constant(item)
@@ -62,8 +62,8 @@ class Complete(Part):
 
     def check(self) -> None:
         if (self.prompt is None) == (self.resource is None):
-            hint = "write one of prompt: NAME or resource: URI"
-            raise InputError("a completion is of one prompt or one resource", hint)
+            hint = "write prompt: NAME or resource: URI"
+            raise InputError("a completion needs either a prompt or a resource", hint)
 
 
 class OAuth(Part):
@@ -83,15 +83,15 @@ class OAuth(Part):
     def check(self) -> None:
         if self.client_secret and not self.client_secret.startswith(("${env:", "${identity.")):
             hint = "write client_secret: ${env:NAME}, and list NAME in env"
-            raise InputError("a client_secret does not belong in a file", hint)
+            raise InputError("a client_secret must not be written into the file", hint)
         if self.grant == "client_credentials" and not (self.client_id and self.client_secret):
             hint = "add client_id and client_secret: ${env:NAME}"
-            raise InputError("client_credentials need a client_id and a client_secret", hint)
+            raise InputError("client_credentials needs a client_id and a client_secret", hint)
         if self.client_secret and not self.client_id:
-            raise InputError("a client_secret without its client_id", "add client_id")
+            raise InputError("a client_secret needs a client_id", "add client_id")
         if self.client_secret and not self.issuer:
-            hint = "add issuer: https://… : no other authorization server gets the secret"
-            raise InputError("a client_secret without the issuer that it is for", hint)
+            hint = "add issuer: https://… (the secret is sent to no other authorization server)"
+            raise InputError("a client_secret needs the issuer that it is for", hint)
 
     @property
     def flow(self) -> Literal["client_credentials", "authorization_code"]:

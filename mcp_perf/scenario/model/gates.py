@@ -207,7 +207,7 @@ def parse(text: str) -> Gate:
     example = f"{focus}.{name} < {notation.example}"
     _check_focus(text, focus, name)
     if op not in OPERATORS:
-        hint = "a difference has a blank on each side of its minus: gateway.p95 - direct.p95 < 5ms"
+        hint = "write a blank on each side of the minus: gateway.p95 - direct.p95 < 5ms"
         hint = hint if op == "-" else f"write {one_of(OPERATORS)}: {example}"
         raise GateError(f"unknown operator {quote(op)} in {quote(text)}", hint)
     right = _RIGHT.fullmatch(match["right"])
@@ -234,7 +234,7 @@ def _focus(text: str, match: re.Match[str], number: int) -> Focus:
         hint = suggest(kind, _PARTS)
         raise GateError(f"unknown part {quote(kind)} of {arm} in {quote(text)}", hint)
     if part == "step" and "." not in name:
-        message = f"the step {quote(name)} in {quote(text)} has no journey"
+        message = f"the step {quote(name)} in {quote(text)} does not name its journey"
         raise GateError(message, f"write {arm}.step[JOURNEY.LABEL]")
     return Focus(arm, part, name.strip())
 
@@ -248,8 +248,8 @@ def _check_focus(text: str, focus: Focus, name: str) -> None:
     if of_call:
         hint = f"write journey_{name}, the time of the journey"
     elif name == "throughput":
-        hint = "write calls_per_s: throughput is of journeys"
-    raise GateError(f"{quote(text)}: a {focus.kind} has no {name}", hint)
+        hint = "write calls_per_s: throughput counts journeys"
+    raise GateError(f"{quote(text)}: {name} is not measured for a {focus.kind}", hint)
 
 
 def _versus(text: str, gate: Gate, left: re.Match[str], right: re.Match[str]) -> Focus | None:
@@ -261,17 +261,21 @@ def _versus(text: str, gate: Gate, left: re.Match[str], right: re.Match[str]) ->
     versus = _focus(text, *((left, 2) if subtracts else (right, 3)))
     if divides and not versus.kind:
         versus = replace(focus, arm=versus.arm)
-    alone = f"write a bound for it alone: {focus}.{name} < {NOTATIONS[metric.kind].example}"
+    alone = f"write a plain bound: {focus}.{name} < {NOTATIONS[metric.kind].example}"
     same = f"write the same metric twice: … - {subtracts}.{name}"
     ratio = f"write a ratio: {focus}.capacity >= 0.9x {subtracts}"
     zero = divides and not float(right["number"])
     for is_so, what, hint in (
         (subtracts and divides, " is both a difference and a ratio", "write one of them"),
         (subtracts and left["metric2"] != name, f" subtracts {left['metric2']} from {name}", same),
-        (subtracts and name == "capacity", ": capacity has no difference", ratio),
+        (subtracts and name == "capacity", ": a difference of capacities cannot be tested", ratio),
         (zero, " compares with 0x", "write a factor above zero, like 1.5x"),
-        (versus == focus, f" compares {focus} with itself", "name another one"),
-        (metric.kind in _NOT_COMPARED, f": {name} has no ratio and no difference", alone),
+        (versus == focus, f" compares {focus} with itself", "compare it with another arm"),
+        (
+            metric.kind in _NOT_COMPARED,
+            f": {name} cannot be compared as a ratio or difference",
+            alone,
+        ),
     ):
         if is_so:
             raise GateError(quote(text) + what, hint)
@@ -292,6 +296,8 @@ def _check_bound(text: str, op: str, value: float, notation: _Notation) -> None:
     if value > notation.most:
         raise GateError(f"{quote(text)}: a rate is at most 100%", "write a bound from 0% to 100%")
     if (op, value) in {("<", notation.least), (">", notation.most)}:
-        raise GateError(f"{quote(text)} can never hold", f"write {op}= for the extreme itself")
+        raise GateError(f"{quote(text)} can never hold", f"write {op}= to allow the extreme value")
     if (op, value) in {(">=", notation.least), ("<=", notation.most)}:
-        raise GateError(f"{quote(text)} always holds", f"write {op[0]} for all but the extreme")
+        raise GateError(
+            f"{quote(text)} always holds", f"write {op[0]} to exclude the extreme value"
+        )

@@ -1,7 +1,7 @@
 """Who the virtual users are: one identity each, from a CSV file, by a request, or from both.
 
 A lookup such as `${identity.token}` names a column of the file, or what was taken from the reply to
-the request. `${identity.number}` is the identity's own number, from 1.
+the request. `${identity.number}` is the number of the identity, from 1.
 """
 
 import re
@@ -28,7 +28,7 @@ _SEGMENT: Final = re.compile(rf"{IDENTITY}\.([A-Za-z_][\w-]*)", re.ASCII)
 def _taken(value: str) -> str:
     syntax.identifier(value)
     if value == NUMBER:
-        raise InputError(f"{NUMBER!r} is the identity's own number", "choose another name")
+        raise InputError(f"{NUMBER!r} is the name of each identity's number", "choose another name")
     return value
 
 
@@ -93,17 +93,17 @@ def read_rows(written: str, env: Mapping[str, str], base: Path) -> Rows:
 
 def _check_table(file: str, columns: list[str], rows: list[tuple[int, list[str]]]) -> None:
     if not rows:
-        hint = "name the columns first, then write one row for each user"
+        hint = "write the names of the columns first, then one row for each user"
         raise InputError(f"{quote(file)} has no rows", hint)
     if NUMBER in columns:
-        message = f"{quote(file)} has a column {NUMBER!r}, which is the identity's own number"
+        message = f"{quote(file)} has a column {NUMBER!r}, the name of each identity's number"
         raise InputError(message, "give the column another name")
     if len(set(columns)) < len(columns):
-        raise InputError(f"{quote(file)} has two columns of one name", "rename one of them")
+        raise InputError(f"{quote(file)} has two columns with the same name", "rename one of them")
     for line, row in rows:
         if len(row) != len(columns):
             message = f"line {line} of {quote(file)} has {len(row)} values, not {len(columns)}"
-            raise InputError(message, "give every row a value for each column")
+            raise InputError(message, "give each row one value per column")
 
 
 def names_in(tree: Any) -> Iterator[str]:

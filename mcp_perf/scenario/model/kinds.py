@@ -27,7 +27,7 @@ UPDATED: Final = "resources/updated"
 _BEFORE: Final = "write it as a step before the burst"
 _AFTER: Final = "write it as a step after the burst"
 _Path = fields.Looked[Annotated[str, fields.accepts(syntax.http_path)]]
-_PATH: Final = (_Path, "A path; it may hold lookups.")
+_PATH: Final = (_Path, "A path; it may contain `${…}`.")
 _ListNames = fields.Listed[Literal["tools", "prompts", "resources"]]
 
 
@@ -43,7 +43,7 @@ class Await(fields.Part):
     def check(self) -> None:
         if self.uri is not None and self.notification != UPDATED:
             hint = f"remove uri, or write notification: {UPDATED}"
-            raise InputError(f"{self.notification} is of no single resource", hint)
+            raise InputError(f"{self.notification} does not concern a single resource", hint)
 
 
 def _read(value: Any, _as_step: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Step:
@@ -88,7 +88,7 @@ _ROWS: Final = (
     kind(
         "read",
         fields.Looked[fields.Uri],
-        "The URI of a resource; it may hold lookups.",
+        "The URI of a resource; it may contain `${…}`.",
         steps.Asking,
         words="resources/read {}",
     ),
@@ -118,7 +118,7 @@ _ROWS: Final = (
     kind(
         "listen",
         Annotated[_ListNames, fields.accepts(syntax.each_once)],
-        "`tools`, `prompts`, `resources`, or a list of them: be told when these lists change.",
+        "`tools`, `prompts`, `resources`, or a list of them: subscribe to changes of these lists.",
         steps.Timed,
         words=lambda lists: f"listen {', '.join(lists)}",
         arm="mcp",
@@ -128,7 +128,7 @@ _ROWS: Final = (
     kind(
         "subscribe",
         fields.Looked[fields.Uri],
-        "The URI of a resource: be told of its updates; it may hold lookups.",
+        "The URI of a resource: subscribe to its updates; it may contain `${…}`.",
         steps.Timed,
         words="subscribe {}",
         arm="mcp",
@@ -172,16 +172,16 @@ _ROWS: Final = (
     kind(
         "wait",
         fields.PositiveSeconds,
-        "A duration, which counts in no time that is reported.",
+        "A duration, which is left out of all reported times.",
         steps.Named,
-        alone="nothing waits for it: write it before or after the burst",
+        alone="write it before or after the burst, where steps wait for it",
     ),
     kind(
         "parallel",
         Steps,
         "A list of steps, see [below](#calls-at-once).",
         Step,
-        alone="its calls begin at once already: write them in one list",
+        alone="its calls already begin together: write them in one list",
     ),
 )
 KINDS: Final[dict[str, type[Step]]] = {row.action: row for row in _ROWS}
@@ -211,12 +211,12 @@ def misplaced(kind: type[Step], key: str) -> InputError:
 
 
 class Unclear(Step):
-    """A step whose kind cannot be told: it may have the keys of all kinds, and is refused."""
+    """A step whose kind is unclear: it may have the keys of all kinds, and is refused."""
 
     def check(self) -> None:
         given = [action for action in KINDS if self.by_key()[action] in self.model_fields_set]
         what = f"{all_of(given)} in one step" if given else "no action"
-        raise InputError(f"a step with {what}", f"write exactly one of {one_of(KINDS)}")
+        raise InputError(f"the step has {what}", f"write exactly one of {one_of(KINDS)}")
 
 
 @cache

@@ -81,8 +81,8 @@ class Stage(fields.Part):
 
     def check(self) -> None:
         if (self.users is None) == (self.rate is None):
-            what = "neither users nor rate" if self.users is None else "users and rate"
-            raise InputError(f"a stage with {what}", "write one: users: 20, or rate: 100/s")
+            what = "neither users nor a rate" if self.users is None else "users and rate"
+            raise InputError(f"the stage has {what}", "write one: users: 20, or rate: 100/s")
 
     @property
     def start(self) -> float:
@@ -144,26 +144,33 @@ class Load(fields.Part):
             _check_stages(self.stages, given)
         elif self.shape == BREAKPOINT and "users" in given:
             hint = "remove users; max_in_flight bounds the journeys at once"
-            raise InputError("users in a load that searches for a rate", hint)
+            raise InputError("a load that searches for a rate cannot have users", hint)
         elif {"rate", "users"} <= given:
             raise InputError(
-                "users and rate in one load", "keep one; max_in_flight bounds an open load"
+                "the load has both users and a rate",
+                "keep one: users, or rate with max_in_flight as its bound",
             )
         if self.open and self.shape == DOUBLING:
-            raise InputError("rate in a load whose users double", "write users: 256, the most")
+            raise InputError(
+                "a load whose users double cannot have a rate",
+                "write users: 256 for the highest number of users",
+            )
         if not self.open and (useless := sorted(given & {"arrivals", "max_in_flight"})):
             hint = "write rate: 100/s instead of users"
-            raise InputError(f"{useless[0]} is for an open load", hint)
+            raise InputError(f"{useless[0]} needs a load with a rate", hint)
         if self.open and self.journeys is not None:
-            raise InputError("journeys is for users who wait for answers", "remove it, or rate")
+            raise InputError("journeys needs a load with users, not a rate", "remove it, or rate")
         if self.open and "respect_retry_after" in given:
-            hint = "remove respect_retry_after, or rate: an open load never waits"
-            raise InputError("respect_retry_after is for users who wait for answers", hint)
+            hint = "remove respect_retry_after, or rate (journeys with a rate begin on schedule)"
+            raise InputError("respect_retry_after needs a load with users, not a rate", hint)
         if self.open and "think" in given:
-            raise InputError("think is for users who wait for answers", "remove think, or rate")
+            raise InputError("think needs a load with users, not a rate", "remove think, or rate")
         if self.calibrate is not None and (self.open or self.users_vary or not self.warmup):
-            hint = "write users: 20, and a warmup; no rate, no stages, no shape that changes"
-            raise InputError("calibrate is for one number of users, found in the warm-up", hint)
+            hint = "write users: 20 and a warmup, without rate, stages or a shape that changes"
+            raise InputError(
+                "calibrate looks for one number of users in the warm-up, so the load cannot change",
+                hint,
+            )
 
     @property
     def open(self) -> bool:
@@ -214,11 +221,13 @@ class Load(fields.Part):
 def _check_replay(given: set[str]) -> None:
     said = [name for name in _NOT_IN_REPLAY if name in given and "replay" in given]
     if said:
-        raise InputError(f"{said[0]} and replay in one load", f"remove {said[0]}, or replay")
+        raise InputError(f"the load has both {said[0]} and replay", f"remove {said[0]}, or replay")
 
 
 def _check_stages(stages: tuple[Stage, ...], given: set[str]) -> None:
     if said := [name for name in ("shape", "users", "rate", "rounds") if name in given]:
-        raise InputError(f"{said[0]} and stages in one load", f"remove {said[0]}")
+        raise InputError(f"the load has both {said[0]} and stages", f"remove {said[0]}")
     if len({stage.users is None for stage in stages}) > 1:
-        raise InputError("stages with users and stages with a rate", "write all in users, or rate")
+        raise InputError(
+            "some stages have users, others a rate", "write users for all stages, or rate for all"
+        )

@@ -32,7 +32,7 @@ def whose(value: Any) -> Resources:
         return Resources("auto" if value == "auto" else "none")
     if not isinstance(value, dict):
         hint = "write {pid: 1234}, {container: NAME}, {prometheus: URL} or none"
-        raise InputError(f"{quote(value)} names no resources", hint)
+        raise InputError(f"{quote(value)} does not say whose resources to measure", hint)
     unknown = [key for key in value if key not in KEYS]
     if unknown:
         raise InputError(f"unknown key {quote(unknown[0])}", suggest(str(unknown[0]), KEYS))

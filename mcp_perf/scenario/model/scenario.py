@@ -106,14 +106,18 @@ class Arm(fields.Part):
         if not self.is_clear:
             what = "two targets" if self.address else "no target"
             hint = "write one of http: URL, mcp: URL or python: MODULE:OBJECT"
-            raise InputError(f"an arm with {what}", hint)
+            raise InputError(f"the arm has {what}", hint)
         if self.kind != "mcp" and "protocol" in self.model_fields_set:
-            raise InputError("protocol is for mcp arms only", "remove protocol, or write mcp: URL")
+            raise InputError(
+                "protocol can only be used on an mcp arm", "remove protocol, or write mcp: URL"
+            )
         if self.kind != "mcp" and self.auth is not None:
             hint = "write headers: {Authorization: …} for an http arm"
-            raise InputError("auth is for mcp arms only", hint)
+            raise InputError("auth can only be used on an mcp arm", hint)
         if self.auth is not None and "authorization" in map(str.lower, self.headers):
-            raise InputError("auth and an Authorization header", "keep one of them")
+            raise InputError(
+                "the arm has both auth and an Authorization header", "keep one of them"
+            )
         self._check_transport()
 
     def _check_transport(self) -> None:
@@ -122,24 +126,26 @@ class Arm(fields.Part):
         if transport == "sse" and self.protocol == "2026-07-28":
             raise InputError("2026-07-28 has no HTTP+SSE transport", "write mcp: URL, or auto")
         if transport not in ("http", "system") and self.auth is not None:
-            raise InputError("auth is for streamable HTTP only", "remove auth, or write mcp: URL")
+            raise InputError(
+                "auth can only be used over streamable HTTP", "remove auth, or write mcp: URL"
+            )
         self._check_sessions(transport)
         only_stdio = self.model_fields_set & {"cwd", "env", "process", "start_timeout"}
         only_http = self.model_fields_set & {"headers", "host", "proxy", "tls"}
         if only_stdio and transport != "stdio":
             key = min(only_stdio)
-            raise InputError(f"{key} is for stdio servers only", f"remove {key}")
+            raise InputError(f"{key} can only be used for a stdio server", f"remove {key}")
         if only_http and transport in targets.LOCAL_CODE:
             key = min(only_http)
-            raise InputError(f"{key} is for what is reached by HTTP", f"remove {key}")
+            raise InputError(f"{key} can only be used over HTTP", f"remove {key}")
 
     def _check_sessions(self, transport: str) -> None:
         for key in (key for key in _OF_SESSIONS if getattr(self, key)):
             if self.kind != "mcp" or transport not in ("http", "system"):
-                raise InputError(f"{key} is for streamable HTTP only", f"remove {key}")
+                raise InputError(f"{key} can only be used over streamable HTTP", f"remove {key}")
             if self.protocol == "2026-07-28":
                 hint = f"remove {key}, or write protocol: 2025-11-25"
-                raise InputError(f"2026-07-28 has no sessions, so {key} has no use", hint)
+                raise InputError(f"2026-07-28 has no sessions, so {key} has no effect", hint)
 
     @property
     def is_clear(self) -> bool:
@@ -156,9 +162,9 @@ class Arm(fields.Part):
         transport = targets.split_target(read)[0]
         if (self.kind == "python") != (transport == "python") and self.kind != "mcp":
             hint = "write python:MODULE:OBJECT" if self.kind == "python" else "write a URL"
-            raise InputError(f"the arm is for {self.kind} only", hint)
+            raise InputError(f"the arm only takes {self.kind}", hint)
         if self.kind == "http" and transport not in ("http", "system"):
-            raise InputError("the arm is for http only", "write a URL")
+            raise InputError("the arm only takes http", "write a URL")
         return read
 
     @property

@@ -14,9 +14,12 @@ from mcp_perf.scenario.model.answers import Answers
 from mcp_perf.scenario.problems.wording import InputError
 
 _OTHER_EXPECTATIONS: Final = {
-    "status": ("status is for HTTP steps", "write class: ok, tool_error or rpc_error"),
-    "class": ("class is for call and run, not for HTTP steps", "write status: 409"),
-    "text": ("text is for MCP steps", "write equals: {PATH: TEXT}, or contains or matches"),
+    "status": ("status can only be used on HTTP steps", "write class: ok, tool_error or rpc_error"),
+    "class": ("class can only be used on call and run, not on HTTP steps", "write status: 409"),
+    "text": (
+        "text can only be used on MCP steps",
+        "write equals: {PATH: TEXT}, or contains or matches",
+    ),
 }
 
 
@@ -73,7 +76,9 @@ class ExpectText(fields.Part):
 
     def check(self) -> None:
         if not self.model_fields_set:
-            raise InputError("text expects nothing", "write text: TEXT, or {contains: TEXT}")
+            raise InputError(
+                "text does not say what to expect", "write text: TEXT, or {contains: TEXT}"
+            )
 
     @classmethod
     def __get_pydantic_json_schema__(
@@ -202,7 +207,7 @@ class Cancellable(Asking, WithArguments):
     def check(self) -> None:
         if self.cancel_after is not None and self.model_fields_set & {"save", "expect", "timeout"}:
             hint = "remove save, expect and timeout"
-            raise InputError("a call that is cancelled has no result", hint)
+            raise InputError("a call with cancel_after has no result", hint)
 
 
 class FunctionCall(WithResult, WithArguments):
@@ -236,7 +241,7 @@ class WithBody(HttpCall):
     def check(self) -> None:
         bodies = sorted(self.model_fields_set & {"form", "json_"})
         if len(bodies) == 2:
-            raise InputError("form and json in one step", "keep one of them")
+            raise InputError("the step has both form and json", "keep one of them")
         if bodies and getattr(self, bodies[0]) is None:
             empty = bodies[0].rstrip("_")
             raise InputError(f"{empty} is empty", "write its value, or remove it")

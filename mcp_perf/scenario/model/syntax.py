@@ -41,7 +41,7 @@ def _like(pattern: str, what: str, hint: str) -> Callable[[str], str]:
 scenario_name: Final = _like(
     r"[a-z0-9]+(-[a-z0-9]+)*",
     "a scenario name",
-    "write lower case words joined by dashes, like twilio-tasks",
+    "write lower-case words joined by dashes, like twilio-tasks",
 )
 label: Final = _like(
     r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", "a name", "write letters, digits, dashes and underscores"
@@ -77,17 +77,22 @@ def address(value: Any) -> str:
 def url(
     value: Any,
     hint: str = "write http://HOST:PORT/PATH or https://…",
-    login: str = "name one that asks for no login",
+    login: str = "use a proxy without a login",
     schemes: Collection[str] = ("http", "https"),
 ) -> str:
     """Accept an address of HTTP, written out; the hints are for a bad one, and one with a login."""
     if not isinstance(value, str):
         raise InputError(f"{quote(value)} is not an address", hint)
     if "${" in value:
-        raise InputError("an address cannot hold a lookup", "write it out, or start with --target")
+        raise InputError(
+            "an address cannot contain ${…}",
+            "write the address itself, or set it with --target ARM=URL",
+        )
     if not value.isascii():
         strange = "percent-encode it (ł is %C5%82), or write xn--… in a host name"
-        raise InputError(f"{quote(value)} holds a letter that no address may", strange)
+        raise InputError(
+            f"{quote(value)} contains a letter that is not allowed in an address", strange
+        )
     try:
         parts = urlsplit(value)
         host, _ = parts.hostname, parts.port
@@ -95,7 +100,7 @@ def url(
         host = None
     else:
         if parts.username is not None:
-            raise InputError("an address cannot hold a user and password", login)
+            raise InputError("an address cannot contain a user and password", login)
     if not host or parts.scheme not in schemes or _BLANK_OR_CONTROL.search(value):
         shorter = f"http:// is missing: write http://{value}" if HOST.match(value) else hint
         raise InputError(f"{quote(value)} is not an address", shorter)
@@ -111,10 +116,17 @@ def proxy(value: str) -> str:
 def http_path(value: str) -> str:
     """Accept the path of a request, which may hold lookups."""
     if not value.startswith("/"):
-        hint = f"write /{value}" if "://" not in value else "the arm knows the host: write /…"
+        hint = (
+            f"write /{value}"
+            if "://" not in value
+            else "write only the path, /…: the host comes from the arm"
+        )
         raise InputError(f"{quote(value)} does not start with /", hint)
     if "#" in value or _BLANK_OR_CONTROL.search(value):
-        raise InputError(f"{quote(value)} holds what a path cannot", "write %20 for a blank, no #")
+        raise InputError(
+            f"{quote(value)} contains a blank or #, which a path cannot",
+            "write %20 for a blank and %23 for #",
+        )
     return value
 
 
@@ -123,7 +135,7 @@ def tool(value: str) -> str:
     if not value or CONTROL.search(value):
         raise InputError(f"{quote(value)} is not a tool's name", "write it as tools/list shows it")
     if "${" in value:
-        raise InputError("a tool's name cannot hold a lookup", "write one step for each tool")
+        raise InputError("a tool's name cannot contain ${…}", "write one step for each tool")
     return value
 
 
@@ -135,7 +147,7 @@ def headers(value: dict[str, str]) -> dict[str, str]:
         # What a header holds may be secret, so it is never quoted.
         if CONTROL.search(content):
             hint = "write it in one line, without control characters"
-            raise InputError(f"the header {name} holds a line end or control character", hint)
+            raise InputError(f"the header {name} contains a line end or control character", hint)
     return value
 
 
@@ -152,7 +164,7 @@ def flat(value: dict[str, Any]) -> dict[str, Any]:
 def each_once(value: tuple[str, ...]) -> tuple[str, ...]:
     """Accept lists that are named once."""
     if len(set(value)) != len(value):
-        raise InputError("a list named twice", "write each once")
+        raise InputError("a list is named twice", "write each once")
     return value
 
 
@@ -183,7 +195,7 @@ def expression(value: str) -> str:
         raise InputError(f"{quote(value)} is not JMESPath: {said}", hint) from None
     except RecursionError:
         hint = "write a simpler JMESPath"
-        raise InputError(f"{quote(value)} is nested too deep", hint) from None
+        raise InputError(f"{quote(value)} is nested too deeply", hint) from None
     for name in _functions(parsed):
         if name not in Functions.FUNCTION_TABLE:
             hint = suggest(name, Functions.FUNCTION_TABLE)
@@ -202,7 +214,9 @@ def number(value: Any) -> Any:
     is_lookup = isinstance(value, str) and "${" in value
     if is_lookup or (isinstance(value, int | float) and not isinstance(value, bool)):
         return value
-    raise InputError(f"{quote(value)} is not a number", "write a number, or a lookup like ${count}")
+    raise InputError(
+        f"{quote(value)} is not a number", "write a number, or a saved value like ${count}"
+    )
 
 
 def _functions(node: Mapping[str, Any]) -> Iterator[str]:
@@ -226,7 +240,7 @@ def think(value: Any) -> Think:
     if not isinstance(value, dict):
         return Think(seconds(value), seconds(value))
     if value.keys() != {"min", "max"}:
-        raise InputError("think takes min and max", "write {min: 1s, max: 3s}, or one duration")
+        raise InputError("think needs min and max", "write {min: 1s, max: 3s}, or one duration")
     result = Think(seconds(value["min"]), seconds(value["max"]))
     if result.min > result.max:
         raise InputError(f"min {value['min']} is above max {value['max']}", "exchange them")
@@ -246,7 +260,7 @@ def abort(value: Any) -> Abort | None:
         return None
     if not isinstance(value, dict) or value.keys() != {"failures", "for"}:
         raise InputError(
-            "abort takes failures and for", "write {failures: 95%, for: 10s}, or abort: off"
+            "abort needs failures and for", "write {failures: 95%, for: 10s}, or abort: off"
         )
     return Abort(fraction(value["failures"]), positive_seconds(value["for"]))
 

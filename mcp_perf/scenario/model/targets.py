@@ -41,9 +41,11 @@ class Tls(Part):
 
     def check(self) -> None:
         if self.key is not None and self.cert is None:
-            raise InputError("a key without a certificate", "write cert: FILE")
+            raise InputError("tls has a key but no certificate", "write cert: FILE")
         if self.ca is not None and not self.verify:
-            raise InputError("verify: false checks no certificate, so ca has no use", "keep one")
+            raise InputError(
+                "verify: false does not check certificates, so ca has no effect", "keep one"
+            )
 
 
 def split_target(line: str) -> tuple[Transport, str]:
@@ -82,7 +84,9 @@ def read_target(line: str) -> str:
     if scheme not in ("http", "https", "http+unix", "system") or not rest:
         missing = HOST.match(line)
         hint = f"http:// is missing: write ARM=http://{line}" if missing else "write ARM=URL"
-        hint = f"run --from {line} takes a client's servers" if line.endswith(".json") else hint
+        hint = (
+            f"for servers of an MCP client: run --from {line}" if line.endswith(".json") else hint
+        )
         raise InputError(f"{quote(line)} is not a target", hint)
     return line
 
@@ -113,7 +117,7 @@ def environment(value: dict[str, str]) -> dict[str, str]:
         if not _VARIABLE.fullmatch(name):
             raise InputError(f"{quote(name)} is not a variable's name", "write it like API_KEY")
         if "\0" in content:
-            raise InputError(f"{name} holds a NUL", "remove it")
+            raise InputError(f"{name} contains a NUL character", "remove it")
     return value
 
 
@@ -125,8 +129,8 @@ def _stdio(value: Any) -> str:
         if not isinstance(word, str) or CONTROL.search(word):
             raise InputError(f"{quote(word)} is not a word of a command", hint)
         if "${" in word:
-            hint = "hand it over by the arm's env, as everybody can read a command line"
-            raise InputError("a command cannot hold a lookup", hint)
+            hint = "pass it in env of the arm, because everybody can read a command line"
+            raise InputError("a command cannot contain ${…}", hint)
     if not value[0]:
         raise InputError("the command is empty", hint)
     return f"stdio:{shlex.join(value)}"
@@ -135,7 +139,7 @@ def _stdio(value: Any) -> str:
 def _sse(value: Any) -> str:
     line = address(value)
     if line.startswith("system:"):
-        raise InputError("no system speaks HTTP+SSE", "write mcp: system:NAME/mcp")
+        raise InputError("bundled systems do not have HTTP+SSE", "write mcp: system:NAME/mcp")
     return f"sse:{line}"
 
 

@@ -23,5 +23,5 @@ def suggest(word: str, names: Collection[str]) -> str:
         return f"did you mean {match!r}?"
     shown = sorted(names)
     if len(shown) > _MOST_NAMES:
-        return f"known are {', '.join(shown[:_MOST_NAMES])}, …"
+        return f"write one of {', '.join(shown[:_MOST_NAMES])}, …"
     return f"write {one_of(shown)}" if shown else ""

@@ -51,7 +51,9 @@ class Blame:
         ]
         told = sorted(dict.fromkeys(told), key=lambda problem: problem.line)
         if len(told) > MOST_SHOWN:
-            more = Problem(self.source, 0, "there are more problems", "correct these first")
+            more = Problem(
+                self.source, 0, "there are more problems", "correct these first, then run it again"
+            )
             return [*told[:MOST_SHOWN], more]
         return told
 

@@ -29,7 +29,7 @@ def override(tree: Any, texts: Sequence[str]) -> tuple[dict[Path, str], list[Mis
     for text in texts:
         name, equals, value = text.partition("=")
         if not equals or not name:
-            message = f"{quote(text)} sets nothing"
+            message = f"{quote(text)} does not set a value"
             mistakes.append(Mistake((), message, "write it like load.users=50", source="--set"))
             continue
         try:
@@ -68,7 +68,7 @@ def _scalar(text: str, path: Path) -> Any:
     if reading.mistakes:
         raise InputError(reading.mistakes[0].message, reading.mistakes[0].hint)
     if isinstance(reading.tree, dict | list):
-        hint = "set one value at a time, or quote a text"
+        hint = "set one value per --set, or put a text in quotes"
         raise InputError(f"{quote(text)} is more than one value", hint)
     return reading.tree
 
@@ -95,9 +95,13 @@ def _step(node: Any, key: str, path: Path) -> str | int:
     if isinstance(node, list):
         if key.isdecimal() and key.isascii() and len(key) < 6 and int(key) < len(node):
             return int(key)
-        raise InputError(f"{where} has no item {quote(key)}", f"write 0 to {len(node) - 1}")
+        raise InputError(
+            f"{where} is a list without an item {quote(key)}", f"write 0 to {len(node) - 1}"
+        )
     if not isinstance(node, dict):
-        raise InputError(f"{where} has nothing inside to set", "set it as a whole")
+        raise InputError(
+            f"{where} is a single value, so nothing can be set inside it", "set it as a whole"
+        )
     if key not in node and _is_named(path):
         raise InputError(f"{where} has no {quote(key)}", suggest(key, node))
     return key

@@ -28,9 +28,12 @@ LONGEST_KEY: Final = 4096
 _NOT_TEXT = re.compile(r"[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 _SYNTAX_HINTS: Final = (
-    ("mapping values are not allowed", "indent with blanks, or quote a text that holds ': '"),
-    ("cannot start any token", "indent with blanks, not tabs, and quote a text that starts so"),
-    ("did not find expected ',' or", "close the brackets, and quote ${…} and […] inside of them"),
+    ("mapping values are not allowed", "indent with blanks, or quote a text that contains ': '"),
+    (
+        "cannot start any token",
+        "indent with blanks, not tabs, and quote a text that starts with this character",
+    ),
+    ("did not find expected ',' or", "close the brackets, and quote ${…} and […] inside them"),
     ("quoted scalar", "close the quotes"),
 )
 
@@ -69,7 +72,7 @@ def read(text: str) -> ParsedFile:
         raise UnreadableError(0, "the file is larger than 1 MiB", "move data into a CSV file")
     if match := _NOT_TEXT.search(text):
         line = text.count("\n", 0, match.start()) + 1
-        message = f"the file holds the control character {match[0]!r}"
+        message = f"the file contains the control character {match[0]!r}"
         raise UnreadableError(line, message, "remove it, or write it as an escape in quotes")
     return _Reader(text).document()
 

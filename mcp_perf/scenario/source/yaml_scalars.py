@@ -27,10 +27,18 @@ _PITFALLS: Final = (
     (r"[-+]?0[\d_]+(\.\d*)?", "has a leading zero, which some YAML readers take as octal", ""),
     (r"\+[\d_]*\.?[\d_]+", "would lose its plus sign as a number", ""),
     (r"[-+]?0[xXoObB][\da-fA-F_]+", "is not a decimal number", "it in decimal"),
-    (r"[-+]?\d[\d_]*_[\d_]*(\.[\d_]*)?", "has underscores, a number to some readers only", ""),
+    (
+        r"[-+]?\d[\d_]*_[\d_]*(\.[\d_]*)?",
+        "has underscores, which only some YAML readers take as a number",
+        "",
+    ),
     (r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)", "is not a number that can be sent as JSON", ""),
-    (r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+", "is a number to some YAML readers only", "it in full"),
-    (r"[-+]?(\.\d+|\d+\.)", "is not how numbers are written", "a digit on both sides of the dot"),
+    (r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+", "is a number only to some YAML readers", "it in full"),
+    (
+        r"[-+]?(\.\d+|\d+\.)",
+        "lacks a digit before or after the dot",
+        "a digit on both sides of the dot",
+    ),
     (r"-?(?=[\d.]{19})\d+\.?\d*", "has more digits than a number can keep", ""),
 )
 _PITFALLS_COMPILED: Final = tuple(

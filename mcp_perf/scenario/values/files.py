@@ -19,7 +19,7 @@ def read_table(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
     Raises InputError. A message names the file and never quotes what is in it.
     """
     if path.stat().st_size > _LARGEST_FILE:
-        raise InputError(f"{quote(path.name)} is larger than 16 MiB", "cut it down")
+        raise InputError(f"{quote(path.name)} is larger than 16 MiB", "make it smaller")
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.reader(file, strict=True)
@@ -41,14 +41,14 @@ def named(written: str, env: Mapping[str, str], base: Path) -> Path:
     """
     template = compile_template(written, env)
     if not template.constant:
-        raise InputError(f"{quote(written)} holds a lookup", "only ${env:NAME} can stand here")
+        raise InputError(f"{quote(written)} contains ${{…}}", "only ${env:NAME} can be used here")
     name = str(template.render({}))
     if not VARIABLE.fullmatch(written):
         return inside(base, name)
     path = base / name  # whoever sets the environment may name any file
     if not name or not path.is_file():
-        hint = "set the variable to the path of a file"
-        raise InputError(f"there is no file where {quote(written)} says", hint)
+        hint = "set the variable to the path of an existing file"
+        raise InputError(f"the path in {quote(written)} is not a file", hint)
     return path
 
 
@@ -60,13 +60,13 @@ def inside(base: Path, name: str) -> Path:
     """
     pure = PurePosixPath(name.replace("\\", "/"))
     if pure.is_absolute() or PureWindowsPath(name).anchor or ".." in pure.parts or "\0" in name:
-        hint = "put the file beside the scenario and write its name"
+        hint = "put the file next to the scenario and write its name"
         raise InputError(f"the file {quote(name)} is outside the scenario's folder", hint)
     path = base / pure
     if not path.is_file():
-        hint = "write its path as seen from the scenario's folder"
+        hint = "write its path relative to the scenario's folder"
         raise InputError(f"there is no file {quote(name)}", hint)
     if not path.resolve().is_relative_to(base.resolve()):
         hint = "copy the file into the scenario's folder"
-        raise InputError(f"{quote(name)} is a link that leads out of the scenario's folder", hint)
+        raise InputError(f"{quote(name)} is a link to a file outside the scenario's folder", hint)
     return path

@@ -106,7 +106,9 @@ def compile_generators(
         order = list(TopologicalSorter(reads).static_order())
     except CycleError as error:
         circle = " -> ".join(reversed(error.args[1]))
-        raise InputError(f"the templates need each other: {circle}", "break the circle") from None
+        raise InputError(
+            f"the templates need each other: {circle}", "remove one of these references"
+        ) from None
     return Generators(seed, {name: entries[name] for name in order})
 
 
@@ -130,8 +132,8 @@ def _literal(value: Any, source: _Source) -> Any:
     template = compile_template(value, source.env)
     if not template.constant:
         name = min(template.names)
-        hint = 'write {template: "…"} around it'
-        raise InputError(f"${{{name}}} stands in a value that is constant", hint)
+        hint = 'write {template: "…"} around the text'
+        raise InputError(f"${{{name}}} is used in a value that is constant", hint)
     return template.render({})
 
 
@@ -142,7 +144,7 @@ def _constant(value: Any, source: _Source) -> ValueGenerator:
 
 def _one_of(value: Any, source: _Source) -> ValueGenerator:
     if not isinstance(value, list) or not value:
-        raise InputError(f"one_of takes a list, not {quote(value)}", "write {one_of: [a, b]}")
+        raise InputError(f"one_of needs a list, not {quote(value)}", "write {one_of: [a, b]}")
     items = _literal(value, source)
     count = len(items)
 
@@ -157,7 +159,7 @@ def _one_of(value: Any, source: _Source) -> ValueGenerator:
 def _int(value: Any, _source: _Source) -> ValueGenerator:
     low, high = _bounds("int", value)
     if not isinstance(low, int) or not isinstance(high, int):
-        raise InputError("int takes whole numbers", "write {int: {min: 1, max: 6}}, or use float")
+        raise InputError("int needs whole numbers", "write {int: {min: 1, max: 6}}, or use float")
     width = high - low + 1
     if width > _WIDEST:
         raise InputError("the range of int is too wide", "write min and max at most 2^53 apart")
@@ -203,7 +205,7 @@ def _seq(value: Any, _source: _Source) -> ValueGenerator:
     start, step = options["start"], options["step"]
     if not all(isinstance(n, int) and not isinstance(n, bool) for n in (start, step)) or not step:
         hint = "write {seq: {start: 1, step: 1}}"
-        raise InputError("seq takes whole numbers, and a step that is not 0", hint)
+        raise InputError("seq needs whole numbers, and a step that is not 0", hint)
     first = start - step
     return ValueGenerator(lambda _user, _numbers: lambda values: first + step * values["seq"])
 
@@ -211,7 +213,7 @@ def _seq(value: Any, _source: _Source) -> ValueGenerator:
 def _template(value: Any, source: _Source) -> ValueGenerator:
     if not isinstance(value, str):
         hint = 'write {template: "Test ${seq}"}'
-        raise InputError(f"template takes a text, not {quote(value)}", hint)
+        raise InputError(f"template needs a text, not {quote(value)}", hint)
     template = compile_template(value, source.env)
     return ValueGenerator(lambda _user, _numbers: template.render, template.names)
 
@@ -220,7 +222,7 @@ def _csv(value: Any, source: _Source) -> ValueGenerator:
     options = _options("csv", value, {"file": None, "column": None})
     file, column = options["file"], options["column"]
     if not isinstance(file, str) or not isinstance(column, str):
-        raise InputError("csv takes a file and a column", "write {csv: {file: a.csv, column: b}}")
+        raise InputError("csv needs a file and a column", "write {csv: {file: a.csv, column: b}}")
     cells = _column(inside(source.base, file), column)
     count = len(cells)
     # Users start far from each other, and no two of the first `count` at the same row.
@@ -242,7 +244,7 @@ def _csv(value: Any, source: _Source) -> ValueGenerator:
 
 def _env(value: Any, source: _Source) -> ValueGenerator:
     if not isinstance(value, str):
-        raise InputError(f"env takes a name, not {quote(value)}", "write {env: NAME}")
+        raise InputError(f"env needs a name, not {quote(value)}", "write {env: NAME}")
     return _constant(f"${{env:{value}}}", source)
 
 
@@ -272,7 +274,7 @@ def _bounds(kind: str, value: Any) -> tuple[Any, Any]:
     options = _options(kind, value, {"min": None, "max": None})
     low, high = options["min"], options["max"]
     if not is_number(low) or not is_number(high):
-        raise InputError(f"{kind} takes min and max", f"write {{{kind}: {{min: 1, max: 6}}}}")
+        raise InputError(f"{kind} needs min and max", f"write {{{kind}: {{min: 1, max: 6}}}}")
     if low > high:
         raise InputError(f"min {low} is above max {high} in {kind}", "exchange them")
     return low, high
@@ -283,9 +285,11 @@ def _column(path: Path, column: str) -> list[str]:
     rows = [row for _, row in lines]
     if column not in names:
         message = f"{quote(path.name)} has no column {quote(column)}"
-        raise InputError(message, suggest(column, names) or "name the columns in its first row")
+        raise InputError(
+            message, suggest(column, names) or "write the names of the columns in the first row"
+        )
     at = names.index(column)
     if not rows or any(len(row) <= at for row in rows):
-        message = f"{quote(path.name)} has rows without {quote(column)}, or no rows"
+        message = f"{quote(path.name)} has no rows, or a row without {quote(column)}"
         raise InputError(message, "give every row a value")
     return [row[at] for row in rows]

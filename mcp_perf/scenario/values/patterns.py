@@ -20,14 +20,14 @@ _OPTIONS: Final = jsonschema_rs.RegexOptions(size_limit=1 << 16, dfa_size_limit=
 def compile_pattern(pattern: str) -> Callable[[str], bool]:
     """Return what tells whether a pattern is found in a text. Raises InputError."""
     if "${" in pattern:
-        hint = "write contains, which may hold lookups; \\$\\{ is a literal ${"
-        raise InputError(f"{quote(pattern)}: a pattern holds no lookup", hint)
+        hint = "write contains instead, which may; for a literal ${ write \\$\\{"
+        raise InputError(f"{quote(pattern)}: a pattern cannot contain ${{…}}", hint)
     try:
         if len(pattern) <= _LONGEST:
             return jsonschema_rs.validator_for(
                 {"pattern": pattern}, pattern_options=_OPTIONS
             ).is_valid
     except jsonschema_rs.ValidationError:
-        hint = "write a pattern as Rust has them: no (?=…), no \\1, no counts in the hundreds"
-        raise InputError(f"{quote(pattern)} is not a pattern that can be used", hint) from None
+        hint = "write it in Rust's regex syntax: without (?=…), \\1 and large repetition counts"
+        raise InputError(f"{quote(pattern)} is not a valid pattern", hint) from None
     raise InputError(f"{quote(pattern)} is longer than 1 KiB", "write a shorter pattern")

@@ -167,10 +167,12 @@ def read_recording(path: Path) -> Recording:
         raise InputError(f"{quote(path.name)} has several targets", "record each into its own file")
     worked = {_shape(call) for call in calls if call.outcome == OK}
     failed = [call for call in calls if _shape(call) not in worked]
-    left.update(f"{call.tool or call.method} that only ever failed" for call in failed)
+    left.update(f"{call.tool or call.method} that never succeeded" for call in failed)
     calls = [call for call in calls if _shape(call) in worked]
     if not calls:
-        raise InputError(f"{quote(path.name)} has no call that could be made again", "record some")
+        raise InputError(
+            f"{quote(path.name)} has no call that can be replayed", "record calls that succeed"
+        )
     return _sorted(heads[0], calls, left)
 
 
@@ -186,8 +188,10 @@ def schedule(recording: Recording, names: Collection[str]) -> ReplayPlan:
         starts[max(round(calls[0].at_ms * 1e6), next(reversed(starts), -1) + 1)] = leaders[session]
     named = {name for name in leaders.values() if name in names}
     if named and (missing := sorted({*leaders.values()} - named)):
-        hint = f"call one {missing[0]}, or make the scenario again: mcp-perf init --from"
-        raise InputError(f"no journey is called {missing[0]}, as a session of it is", hint)
+        hint = f"name a journey {missing[0]}, or make the scenario again: mcp-perf init --from"
+        raise InputError(
+            f"the recording has a session {missing[0]}, but there is no such journey", hint
+        )
     ends_ms = max(call.end_ms for calls in recording.sessions.values() for call in calls)
     users = min(len(starts), max(2 * recording.at_once, _FEWEST_USERS), _MOST_USERS)
     return ReplayPlan(tuple(starts), starts if named else {}, max(1.0, ends_ms / 1000), users)
@@ -197,9 +201,11 @@ def _lines(path: Path, heads: list[RecordingHead]) -> Iterator[tuple[RecordingHe
     """Yield the calls, each with its head. The last line may be torn."""
     name = quote(path.name)
     if path.stat().st_size > _LARGEST_FILE:
-        raise InputError(f"{name} is larger than 256 MiB", "cut it down: a call is a line")
+        raise InputError(
+            f"{name} is larger than 256 MiB", "remove some of its lines: each is one call"
+        )
     if not is_recording(path):
-        raise InputError(f"{name} is no recording", "mcp-perf agent record makes one")
+        raise InputError(f"{name} is not a recording", "make one with mcp-perf agent record")
     with path.open("rb") as file:
         for number, line in enumerate(file, 1):
             try:
@@ -224,12 +230,12 @@ def _why_not(call: RecordedCall) -> str:
     if call.asks:
         return f"{call.method} that asked the user for something"
     if call.arguments is None:
-        return f"{call.method} too large to be kept"
+        return f"{call.method} whose arguments were too large to keep"
     return _PAGE if kind == "list" and "cursor" in call.arguments else ""
 
 
 def _shape(call: RecordedCall) -> tuple[str, ...]:
-    """Tell calls of one kind: what no server has, or takes, is of a kind that only ever failed."""
+    """Tell calls of one kind: what no server has, or takes, is of a kind that never succeeded."""
     kinds = {int: "number", float: "number"}
     told = sorted((call.arguments or {}).items())
     names = [f"{name}: {kinds.get(type(value), type(value).__name__)}" for name, value in told]

@@ -51,7 +51,7 @@ class _Lookup:
         match = _PATH.fullmatch(text)
         if match is None:
             hint = "write ${name}, ${name.path[0].x} or ${env:NAME}; $${ is a literal ${"
-            raise InputError(f"{quote('${' + text + '}')} is not a lookup", hint)
+            raise InputError(f"{quote('${' + text + '}')} is not the name of a value", hint)
         self.text = text
         self.root = match[1]
         path = [segment[1] or int(segment[2]) for segment in _SEGMENT.finditer(match[2])]
@@ -157,7 +157,7 @@ class _Compiler:
                 yield "${"
             elif token[1] is None:
                 rest = text[token.start() :]  # what stands before may be secret
-                raise InputError(f"{quote(rest)} opens ${{ and never closes it", "add a }")
+                raise InputError(f"{quote(rest)} has ${{ without a closing }}", "add a }")
             elif token[1].startswith(_ENV):
                 yield self._variable(token[1].removeprefix(_ENV))
             else:
@@ -174,7 +174,7 @@ class _Compiler:
 
 def _check_key(key: str) -> None:
     if "${" in key:
-        raise InputError(f"the key {quote(key)} holds a lookup", "use lookups in values only")
+        raise InputError(f"the key {quote(key)} contains ${{…}}", "use ${…} in values only")
 
 
 def _follow(root: str, path: list[str | int]) -> Render:

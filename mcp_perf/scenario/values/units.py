@@ -41,7 +41,7 @@ def seconds(value: Any) -> float:
 def positive_seconds(value: Any) -> float:
     """Read a duration above zero. Returns seconds; raises InputError."""
     if (result := seconds(value)) == 0:
-        raise InputError(f"{quote(value)} is no time at all", "write a duration above zero")
+        raise InputError(f"{quote(value)} is not above zero", "write a duration above zero")
     return result
 
 

@@ -113,7 +113,7 @@ def test_what_was_asked_for_is_not_written_into_a_command(tmp_path, monkeypatch)
         (("check", "http://127.0.0.1:9/mcp"), 108, "mcp: cannot reach http://127.0.0.1:9/mcp"),
         (("check", "http://a/mcp", "--header", "X"), 104, "--header: write 'NAME: VALUE'"),
         (("check", "http://a/mcp", "--bearer-env", "GONE"), 104, "'GONE' is not set"),
-        (("check", "http://ü/mcp"), 104, "holds a letter"),
+        (("check", "http://ü/mcp"), 104, "contains a letter"),
         (("check", "127.0.0.1:80/mcp"), 104, "http:// is missing: write http://127.0.0.1:80/mcp"),
         (("check", "--header", "A: b", "--", "x"), 104, "are for what is reached by HTTP"),
         (("check", "--"), 104, "behind -- stands nothing - write the command that starts"),

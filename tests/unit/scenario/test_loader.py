@@ -90,7 +90,7 @@ def test_some_arms_can_be_kept(valid, accept):
 def test_an_unknown_arm_to_keep_is_a_problem(valid, refuse):
     """The nearest arm is offered."""
     problem = refuse(valid, arms=["mpc"])[0]
-    assert str(problem) == "--arm mpc: no arm is called 'mpc' - did you mean 'mcp'?"
+    assert str(problem) == "--arm mpc: there is no arm 'mpc' - did you mean 'mcp'?"
 
 
 SYSTEM = """\
@@ -122,9 +122,9 @@ def test_names_that_a_system_may_bring_are_not_judged_by_load(accept):
     loaded = accept(SYSTEM, environ={"TOKEN": "t"})
     problems = unknown_names(loaded, "rest", [])
     assert [(problem.line, problem.message) for problem in problems] == [
-        (10, "${account} is not known here"),
-        (12, "${account} is not known here"),
-        (16, "${workspace} is not known here"),
+        (10, "${account} has no value here"),
+        (12, "${account} has no value here"),
+        (16, "${workspace} has no value here"),
     ]
     assert unknown_names(loaded, "rest", ["account", "workspace"]) == []
 
@@ -134,7 +134,7 @@ def test_a_misspelled_name_is_told_with_the_nearest_one(accept):
     loaded = accept(SYSTEM, environ={"TOKEN": "t"})
     problems = unknown_names(loaded, "mcp", {"account": "AC1"})
     assert [str(problem) for problem in problems] == [
-        "demo.yaml:20: ${acount} is not known here - did you mean 'account'?"
+        "demo.yaml:20: ${acount} has no value here - did you mean 'account'?"
     ]
 
 
@@ -200,7 +200,7 @@ def test_promise_25_no_scenario_takes_the_place_of_another(tmp_path, monkeypatch
     own.mkdir()
     (own / "echo.yml").write_text(valid)
     shipped = SHIPPED / "start" / "echo.yaml"
-    with pytest.raises(ScenarioError, match="two scenarios have the name 'echo'") as caught:
+    with pytest.raises(ScenarioError, match="two files have the name 'echo'") as caught:
         find("echo")
     assert str(own / "echo.yml") in str(caught.value)
     assert str(shipped) in str(caught.value)
@@ -221,17 +221,17 @@ def test_promise_25_no_scenario_takes_the_place_of_another(tmp_path, monkeypatch
         ("empty", "is a folder, not a scenario - write the path of a file in it"),
         ("run", "is the folder of a run, not a scenario - write mcp-perf report run"),
         ("nowhere/shop.yaml", "there is no folder nowhere - check the path"),
-        ("gone.yaml", "there is no such scenario - mcp-perf list shows what there is"),
+        ("gone.yaml", "there is no such scenario - mcp-perf list shows all scenarios"),
         ("http://a/mcp", "is an address, not a scenario - write mcp-perf init http://a/mcp -o my"),
         (
             "x.json",
-            "is JSON, and scenarios are YAML - a client's mcpServers, or servers: mcp-",
+            "is JSON, but scenarios are YAML - if it lists servers of an MCP client: mcp-",
         ),
-        ("shop.txt", "is no scenario by its name - let it end in .yaml or .yml"),
-        ("zzz", "mcp-perf list shows what there is"),
-        ("a\0b", "mcp-perf list shows what there is"),
-        ("a" * 300, "mcp-perf list shows what there is"),
-        ("", "mcp-perf list shows what there is"),
+        ("shop.txt", "does not have the suffix of a scenario - rename it to end in .yaml or .yml"),
+        ("zzz", "mcp-perf list shows all scenarios"),
+        ("a\0b", "mcp-perf list shows all scenarios"),
+        ("a" * 300, "mcp-perf list shows all scenarios"),
+        ("", "mcp-perf list shows all scenarios"),
     ],
 )
 def test_what_is_no_scenario_is_told_with_what_may_be_meant(name, hinted, tmp_path, monkeypatch):

@@ -106,7 +106,7 @@ def test_a_replay_needs_its_recording_and_its_journeys(loaded):
     for text, message in (
         (SCENARIO.replace("calls.jsonl", "gone.jsonl"), "there is no file 'gone.jsonl'"),
         (SCENARIO.replace("calls.jsonl", "/etc/passwd"), "outside the scenario's folder"),
-        (SCENARIO.replace("session-2", "mine"), "no journey is called session-2"),
+        (SCENARIO.replace("session-2", "mine"), "the recording has a session session-2"),
     ):
         with pytest.raises(ScenarioError) as refused:
             loaded(text)

@@ -91,12 +91,12 @@ def test_a_new_kind_is_parsed_and_compiled():
 @pytest.mark.parametrize(
     ("step", "said"),
     [
-        ("{level: loud}", "'loud' is not known here - write debug or error"),
+        ("{level: loud}", "'loud' is not allowed here - write debug or error"),
         ("{level: debug, argument: x}", "unknown key 'argument' - did you mean 'arguments'?"),
         ("{level: debug, query: {a: 1}}", "query is for HTTP steps, not for level"),
         ("{list: tools, arguments: {}}", "is for call, prompt, run and level steps, not for list"),
-        ("{level: debug, call: a}", "a step with call and level in one step"),
-        ('{level: debug, arguments: {of: "${nobody}"}}', "${nobody} is not known here"),
+        ("{level: debug, call: a}", "the step has call and level in one step"),
+        ('{level: debug, arguments: {of: "${nobody}"}}', "${nobody} has no value here"),
         ("{level: debug, timeout: 1}", "1 has no unit"),
     ],
 )

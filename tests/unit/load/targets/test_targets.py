@@ -185,7 +185,7 @@ def test_the_files_of_a_certificate_may_be_where_a_variable_says(tmp_path, where
     text = SCENARIO.replace("ca: own.pem", 'cert: "${env:KEY}"')
     text = text.replace("title:", "env: [KEY]\ntitle:")
     if where == "gone":
-        with pytest.raises(ScenarioError, match=r"no file where '\$\{env:KEY\}' says"):
+        with pytest.raises(ScenarioError, match=r"the path in '\$\{env:KEY\}' is not a file"):
             load_text(text, "x", tmp_path / "beside", environ=environ)
         return
     loaded = load_text(text, "x", tmp_path / "beside", environ=environ)

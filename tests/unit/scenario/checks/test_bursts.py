@@ -50,39 +50,49 @@ WRONG = [
     (["{parallel: [{call: a}], on_error: continue}"], 8, "on_error is for calls", "remove"),
     (["{parallel: [{call: a}], call: a}"], 8, "call and parallel in one step", "exactly one"),
     (["{parallel: [{call: a, argument: 1}]}"], 8, "unknown key 'argument'", "'arguments'"),
-    (["{parallel: [{call: a}, {wait: 1s}]}"], 8, "wait cannot stand in parallel", "before or"),
-    (["{parallel: [{open: true}]}"], 8, "open cannot stand in parallel", "before the burst"),
-    (["{parallel: [{close: true}]}"], 8, "close cannot stand in parallel", "after the burst"),
-    (["{parallel: [{parallel: [{call: a}]}]}"], 8, "parallel cannot stand in", "one list"),
+    (["{parallel: [{call: a}, {wait: 1s}]}"], 8, "wait cannot be used in parallel", "before or"),
+    (["{parallel: [{open: true}]}"], 8, "open cannot be used in parallel", "before the burst"),
+    (["{parallel: [{close: true}]}"], 8, "close cannot be used in parallel", "after the burst"),
+    (["{parallel: [{parallel: [{call: a}]}]}"], 8, "parallel cannot be used in", "one list"),
     (["{parallel: [{get: /a}]}"], 8, "get is for http arms", "call: TOOL"),
     (["{parallel: [{call: a, expect: {equals: {'a[': 1}}}]}"], 8, "is not JMESPath", "items"),
     (
         ["{parallel: [{call: a, save: {x: p}}, {call: b, save: {x: q}}]}"],
         8,
-        "two steps at once save x",
-        "a name of its own",
+        "two steps of one parallel save x",
+        "another name",
     ),
     (
         ['{parallel: [{call: a, save: {x: p}}, {call: b, arguments: {x: "${x}"}}]}'],
         8,
-        "${x} is not known here",
-        "known after the burst",
+        "${x} has no value here",
+        "after the burst",
     ),
     (
         ['{call: b, arguments: {x: "${x}"}}', "{parallel: [{call: a, save: {x: p}}]}"],
         8,
-        "${x} is not known here",
-        "only a later step saves it",
+        "${x} has no value here",
+        "a later step saves it",
     ),
-    ([f"{{parallel: [{', '.join(['{call: a}'] * 101)}]}}"], 8, "101 steps at once", "at most 100"),
-    (["{open: false}"], 8, "false is not known here", "write true"),
-    (["{close: keep}"], 8, "'keep' is not known here", "write true"),
+    (
+        [f"{{parallel: [{', '.join(['{call: a}'] * 101)}]}}"],
+        8,
+        "101 steps in one parallel",
+        "at most 100",
+    ),
+    (["{open: false}"], 8, "false is not allowed here", "write true"),
+    (["{close: keep}"], 8, "'keep' is not allowed here", "write true"),
     (["{open: true, timeout: 1s}"], 8, "timeout is for calls, not for open", "remove"),
-    (["{open: true}", "call: a"], 8, "opened and never closed", "close: true"),
-    (["call: a", "close: true"], 8, "a call without a session", "open: true before it"),
-    (["close: true"], 8, "close, while no session is open", "open: true before"),
-    (["open: true", "open: true", "close: true"], 9, "while a session is open", "close: true"),
-    (["open: true", "close: true", "call: a"], 10, "a call without a session", "open: true"),
+    (["{open: true}", "call: a"], 8, "never closed", "close: true"),
+    (["call: a", "close: true"], 8, "no session is open: the steps of", "open: true before"),
+    (["close: true"], 8, "close, but no session is open", "open: true before"),
+    (["open: true", "open: true", "close: true"], 9, "a session is open", "close: true"),
+    (
+        ["open: true", "close: true", "call: a"],
+        10,
+        "no session is open: the steps of",
+        "open: true",
+    ),
 ]
 
 
@@ -101,7 +111,7 @@ def test_every_journey_of_an_arm_opens_where_one_does(refuse):
     text = steps("open: true", "call: a", "close: true")
     [problem] = refuse(text + "  second:\n    mcp: [{call: b}]\n")
     assert problem.line == 12
-    assert "a call without a session" in problem.message
+    assert "no session is open: the steps of" in problem.message
 
 
 def test_a_shared_process_cannot_be_opened_by_one_user(refuse):

@@ -14,14 +14,20 @@ def test_layers_are_kept_in_their_order(accept, valid):
 @pytest.mark.parametrize(
     ("line", "complaint"),
     [
-        ("layers: [rest, mpc]\n", "demo.yaml:10: the layer 'mpc' is no arm - did you mean 'mcp'?"),
-        ("layers: [rest, mcp, rest]\n", "the layer 'rest' is there twice - name each arm once"),
-        ("layers: [rest]\n", "one layer alone has no cost of its own - name at least two"),
+        (
+            "layers: [rest, mpc]\n",
+            "demo.yaml:10: the layer 'mpc' is not an arm - did you mean 'mcp'?",
+        ),
+        ("layers: [rest, mcp, rest]\n", "the layer 'rest' is listed twice - list each arm once"),
+        (
+            "layers: [rest]\n",
+            "a layer costs what it adds to the one below, but there is only one - list at least two",
+        ),
         ("layers: rest\n", "'rest' is not a list"),
         ("layers: [rest, 1]\n", "1 is not a text"),
-        (f"{LAYERS}load: {{shape: breakpoint}}\n", "one load that does not change - remove layers"),
-        (f"{LAYERS}load: {{shape: ramp, users: 4}}\n", "one load that does not change - remove"),
-        (f"{LAYERS}load: {{stages: [{{users: 1, for: 9s}}]}}\n", "one load that does not change"),
+        (f"{LAYERS}load: {{shape: breakpoint}}\n", "a load that does not change - remove layers"),
+        (f"{LAYERS}load: {{shape: ramp, users: 4}}\n", "a load that does not change - remove"),
+        (f"{LAYERS}load: {{stages: [{{users: 1, for: 9s}}]}}\n", "load that does not change"),
     ],
 )
 def test_layers_that_make_no_sense_are_refused(refuse, valid, line, complaint):

@@ -55,8 +55,8 @@ def test_each_action_has_its_label(tmp_path, step, label) -> None:
 @pytest.mark.parametrize(
     ("step", "said"),
     [
-        ("{ping: false}", "false is not known here"),
-        ("{list: files}", "'files' is not known here"),
+        ("{ping: false}", "false is not allowed here"),
+        ("{list: files}", "'files' is not allowed here"),
         (
             "{list: tools, arguments: {a: 1}}",
             "arguments is for call, prompt and run steps, not for list",
@@ -64,31 +64,34 @@ def test_each_action_has_its_label(tmp_path, step, label) -> None:
         ("{ping: true, answers: {roots: []}}", "answers is for call, read and prompt steps"),
         ("{list: tools, progress: true}", "progress is for call, read and prompt steps"),
         ("{read: 'a:b', cancel_after: 1s}", "cancel_after is for call steps, not for read"),
-        ("{call: a, cancel_after: 1s, save: {x: y}}", "a call that is cancelled has no result"),
+        ("{call: a, cancel_after: 1s, save: {x: y}}", "a call with cancel_after has no result"),
         ("{wait: 1s, answers: {roots: []}}", "answers is for call, read and prompt steps"),
         ("{read: 'a:b', query: {x: 1}}", "query is for HTTP steps, not for read"),
-        ("{prompt: a, expect: {status: 200}}", "expect: status is for HTTP steps"),
-        ("{read: 'res://${nobody}'}", "${nobody} is not known here"),
-        ("{complete: {prompt: a, argument: b, value: '${nobody}'}}", "${nobody} is not known here"),
-        ("{complete: {argument: b}}", "a completion is of one prompt or one resource"),
-        ("{complete: {prompt: a, resource: b, argument: c}}", "of one prompt or one resource"),
+        ("{prompt: a, expect: {status: 200}}", "expect: status can only be used on HTTP steps"),
+        ("{read: 'res://${nobody}'}", "${nobody} has no value here"),
+        (
+            "{complete: {prompt: a, argument: b, value: '${nobody}'}}",
+            "${nobody} has no value here",
+        ),
+        ("{complete: {argument: b}}", "a completion needs either a prompt or a resource"),
+        ("{complete: {prompt: a, resource: b, argument: c}}", "prompt or"),
         ("{complete: {prompt: a, argumnt: c}}", "did you mean 'argument'?"),
-        ("{prompt: '${who}'}", "cannot hold a lookup"),
+        ("{prompt: '${who}'}", "cannot contain ${…}"),
         ("{read: ''}", "is not a resource's URI"),
         ("{call: a, read: 'b:c'}", "call and read in one step"),
         ("{call: a, answers: {}}", "no answers"),
-        ("{call: a, answers: {elicitation: {action: maybe}}}", "'maybe' is not known here"),
+        ("{call: a, answers: {elicitation: {action: maybe}}}", "'maybe' is not allowed here"),
         (
             "{call: a, answers: {elicitation: {action: decline, content: {a: 1}}}}",
             "content is not sent with decline",
         ),
         (
             "{call: a, answers: {elicitation: {content: {a: [{b: '${who}'}]}}}}",
-            "answers cannot hold lookups",
+            "answers cannot contain ${…}",
         ),
         ("{call: a, answers: {sampling: {}}}", "text is missing"),
-        ("{call: a, answers: {sampling: {text: '${who}'}}}", "answers cannot hold lookups"),
-        ("{call: a, answers: {roots: ['${who}']}}", "answers cannot hold lookups"),
+        ("{call: a, answers: {sampling: {text: '${who}'}}}", "answers cannot contain ${…}"),
+        ("{call: a, answers: {roots: ['${who}']}}", "answers cannot contain ${…}"),
         ("{call: a, answers: {elicitaton: {}}}", "did you mean 'elicitation'?"),
     ],
 )
@@ -143,21 +146,27 @@ def test_the_grant_follows_from_the_credentials(tmp_path, written, flow) -> None
 @pytest.mark.parametrize(
     ("arm", "said"),
     [
-        (", auth: {oauth: {grant: client_credentials}}", "need a client_id and a client_secret"),
+        (", auth: {oauth: {grant: client_credentials}}", "a client_id and a client_secret"),
         (
             ', auth: {oauth: {client_secret: "${env:SECRET}"}}',
-            "a client_secret without its client_id",
+            "a client_secret needs a client_id",
         ),
         (
             ', auth: {oauth: {client_id: a, client_secret: "${env:SECRET}"}}',
-            "a client_secret without the issuer that it is for",
+            "a client_secret needs the issuer that it is for",
         ),
-        (", auth: {oauth: {client_id: a, client_secret: b}}", "does not belong in a file"),
-        (", auth: {oauth: {client_id: '${who}'}}", "${who} cannot stand here"),
+        (
+            ", auth: {oauth: {client_id: a, client_secret: b}}",
+            "a client_secret must not be written into the file",
+        ),
+        (", auth: {oauth: {client_id: '${who}'}}", "${who} cannot be used here"),
         (", auth: {oauth: {client_id: '${env:OTHER}'}}", "OTHER"),
         (", auth: {oauth: {clientid: a}}", "did you mean 'client_id'?"),
         (", auth: {basic: {}}", "basic"),
-        (", auth: {oauth: {}}, headers: {authorization: a}", "auth and an Authorization header"),
+        (
+            ", auth: {oauth: {}}, headers: {authorization: a}",
+            "the arm has both auth and an Authorization header",
+        ),
     ],
 )
 def test_credentials_that_cannot_work_are_told(tmp_path, arm, said) -> None:
@@ -176,5 +185,5 @@ def test_an_http_arm_has_no_auth(tmp_path) -> None:
     text = FILE.replace("mcp: {{mcp:", "mcp: {{http:").format(
         arm=", auth: {oauth: {}}", journey="", step="{get: /a}"
     )
-    with pytest.raises(ScenarioError, match="auth is for mcp arms only"):
+    with pytest.raises(ScenarioError, match="auth can only be used on an mcp arm"):
         load_text(text, "demo.yaml", tmp_path, environ={"SECRET": "x"})

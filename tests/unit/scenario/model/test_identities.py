@@ -50,37 +50,49 @@ def read(tmp_path):
     [
         ({"source": "{csv: none.csv}"}, "there is no file 'none.csv'"),
         ({"source": "{csv: /etc/passwd}"}, "outside the scenario's folder"),
-        ({"source": '{csv: "${env:USERS}"}', "users": "gone.csv"}, "where '${env:USERS}' says"),
+        (
+            {"source": '{csv: "${env:USERS}"}', "users": "gone.csv"},
+            "the path in '${env:USERS}' is not a file",
+        ),
         ({"source": '{csv: "${env:USERS}/../x.csv"}'}, "outside the scenario's folder"),
         ({"source": '{csv: "$${/../../x.csv"}'}, "outside the scenario's folder"),
-        ({"source": '{csv: "${user}.csv"}'}, "only ${env:NAME} can stand here"),
+        ({"source": '{csv: "${user}.csv"}'}, "only ${env:NAME} can be used here"),
         ({"source": "{csv: short.csv}"}, "line 2 of 'short.csv' has 1 values, not 2"),
-        ({"source": "{csv: twice.csv}"}, "two columns of one name"),
-        ({"source": "{csv: number.csv}"}, "column 'number', which is the identity's own number"),
+        ({"source": "{csv: twice.csv}"}, "two columns"),
+        (
+            {"source": "{csv: number.csv}"},
+            "has a column 'number'",
+        ),
         ({"source": "{csv: empty.csv}"}, "'empty.csv' has no rows"),
         ({"source": "{}"}, "no identities"),
         ({"source": "{file: users.csv}"}, "unknown key 'file'"),
         (
             {"header": "${identity.cod}"},
-            "${identity.cod}: no identity has that - did you mean 'code'",
+            "${identity.cod}: identities do not have this value - did you mean 'code'",
         ),
-        ({"argument": "${identity}"}, "${identity}: no identity has that"),
-        ({"header": "${identity.note}"}, "line 2 of 'users.csv' has no note"),
-        ({"header": "${user}"}, "${user} cannot stand here"),
-        ({"source": f"{{{PROVISION}}}", "header": "${identity.code}"}, "no identity has that"),
+        ({"argument": "${identity}"}, "${identity}: identities do not have this value"),
+        ({"header": "${identity.note}"}, "line 2 of 'users.csv' has no value for note"),
+        ({"header": "${user}"}, "${user} cannot be used here"),
+        (
+            {"source": f"{{{PROVISION}}}", "header": "${identity.code}"},
+            "}: identities do not have this value",
+        ),
         (
             {"source": f"{{csv: users.csv, {PROVISION.replace('jwt', 'code')}}}"},
-            "is taken from the reply",
+            "taken from the reply",
         ),
         ({"source": f"{{{PROVISION.replace('a.b', 'a[')}}}"}, "is not JMESPath"),
-        ({"source": f"{{{PROVISION.replace('jwt', 'number')}}}"}, "the identity's own number"),
+        (
+            {"source": f"{{{PROVISION.replace('jwt', 'number')}}}"},
+            "'number' is the name of each identity's number",
+        ),
         (
             {"source": f"{{{PROVISION.replace('identity.number', 'seq')}}}"},
-            "${seq} cannot stand here",
+            "${seq} cannot be used here",
         ),
         (
             {"source": f"{{{PROVISION.replace('identity.number', 'identity.jwt')}}}"},
-            "no column of csv",
+            "no column",
         ),
         ({"source": f"{{{PROVISION.replace('json:', 'form: {}, json:')}}}"}, "form and json"),
     ],
@@ -113,7 +125,7 @@ def test_one_process_for_all_has_no_identity(tmp_path) -> None:
     (tmp_path / "users.csv").write_text(CSV)
     text = FILE.replace("SOURCE", "{csv: users.csv}").replace('"ENV"', '"${identity.code}"')
     text = text.replace("stdio: [server]}, ", "stdio: [server]}, process: shared, ")
-    with pytest.raises(ScenarioError, match="share one environment"):
+    with pytest.raises(ScenarioError, match="share one"):
         load_text(text, "many.yaml", tmp_path, environ={"USERS": ""})
 
 

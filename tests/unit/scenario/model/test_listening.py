@@ -50,20 +50,20 @@ def test_each_action_has_its_label(accept, steps, label):
     ("steps", "said"),
     [
         (["{listen: []}"], "an empty list"),
-        (["{listen: [files]}"], "'files' is not known here"),
-        (["{listen: [tools, tools]}"], "a list named twice"),
+        (["{listen: [files]}"], "'files' is not allowed here"),
+        (["{listen: [tools, tools]}"], "a list is named twice"),
         (["{subscribe: ''}"], "is not a resource's URI"),
         (["{listen: tools, arguments: {a: 1}}"], "arguments is for call, prompt and run steps"),
         (["{listen: tools, save: {a: b}}"], "save is for calls, not for listen"),
         (["{listen: tools}", "{await: {notification: tools/list_changed}, expect: {}}"], "expect"),
         (["{listen: tools, cancel_after: 1s}"], "cancel_after is for call steps, not for listen"),
-        (["{listen: tools}", "{await: {notification: tools/changed}}"], "not known here"),
+        (["{listen: tools}", "{await: {notification: tools/changed}}"], "not allowed here"),
         (["{listen: tools}", "{await: {notification: tools/list_changed, uri: 'a:b'}}"], "single"),
         (["{listen: tools}", "{await: {}}"], "notification is missing"),
         (["{listen: tools}", "{await: {notification: tools/list_changed, of: x}}"], "unknown key"),
         (["{listen: tools, subscribe: 'a:b'}"], "listen and subscribe in one step"),
         (['{subscribe: "a:${nobody}"}'], "nobody"),
-        (["{parallel: [{listen: tools}, {call: a}]}"], "listen cannot stand in parallel"),
+        (["{parallel: [{listen: tools}, {call: a}]}"], "listen cannot be used in parallel"),
     ],
 )
 def test_what_makes_no_sense_is_refused(refuse, steps, said):
@@ -93,7 +93,7 @@ def test_what_makes_no_sense_is_refused(refuse, steps, said):
 def test_nobody_awaits_what_nobody_asked_for(refuse, steps, hint):
     """Each such run would be a timeout in every journey."""
     [problem] = refuse(text(*steps))
-    assert "so none will come" in str(problem)
+    assert ", so it will not come" in str(problem)
     assert hint in problem.hint
 
 
@@ -102,7 +102,7 @@ def test_users_of_one_process_cannot_listen(refuse, step):
     """Whose a notification is cannot be told there."""
     shared = text(step, target="{stdio: [server]}, process: shared")
     [problem] = refuse(shared)
-    assert "cannot be told apart between the users of 'mcp'" in str(problem)
+    assert "needs a process for each user, but the users of 'mcp'" in str(problem)
 
 
 def test_only_mcp_arms_listen(refuse):

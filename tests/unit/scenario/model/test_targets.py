@@ -87,9 +87,9 @@ def test_a_host_is_a_name_and_a_port(host):
         ({"mcp": "http://a"}, "stdio:a 'b", "No closing quotation"),
         ({"mcp": "http://a"}, "sse:a", "not an address"),
         ({"mcp": "http://a"}, "python:a b", "not a Python object"),
-        ({"http": "http://a"}, "stdio:a", "http only"),
-        ({"http": "http://a"}, "python:a", "http only"),
-        ({"python": "a"}, "http://a", "python only"),
+        ({"http": "http://a"}, "stdio:a", "the arm only takes http"),
+        ({"http": "http://a"}, "python:a", "the arm only takes http"),
+        ({"python": "a"}, "http://a", "only takes python"),
     ],
 )
 def test_an_arm_is_pointed_only_where_it_can_go(arm, line, says):
@@ -102,7 +102,7 @@ def test_a_configuration_of_a_client_is_no_target_of_an_arm():
     """The option that takes one is named."""
     with pytest.raises(InputError) as caught:
         read_target("a/mcp.json")
-    assert caught.value.hint == "run --from a/mcp.json takes a client's servers"
+    assert caught.value.hint == "for servers of an MCP client: run --from a/mcp.json"
 
 
 def test_what_one_process_cannot_tell_apart_is_refused(refuse):
@@ -112,15 +112,15 @@ def test_what_one_process_cannot_tell_apart_is_refused(refuse):
         "journeys:\n  j: {a: [{call: f, progress: true, answers: {roots: []}}]}\n"
     )
     [problem] = refuse(text.replace("PROCESS", "shared"))
-    assert problem.message.startswith("answers cannot be told apart")
-    assert "cannot be told apart between the users of 'a'" in problem.message
+    assert problem.message.startswith("answers needs a process for each user")
+    assert "needs a process for each user, but the users of 'a'" in problem.message
     assert problem.line == 6
     load_text(text.replace("PROCESS", "user"), "x", Path(), environ={})
 
 
 def test_what_a_variable_holds_is_not_shown():
     """A message about the environment of a server names the variable only."""
-    with pytest.raises(ValueError, match="A holds a NUL") as refused:
+    with pytest.raises(ValueError, match="A contains a NUL character") as refused:
         Arm(mcp={"stdio": ["a"]}, env={"A": "hidden\0"})
     assert "hidden" not in refused.value.errors()[0]["msg"]
 
@@ -133,7 +133,12 @@ def test_what_a_variable_holds_is_not_shown():
         ("python: a", "call: f", "call is for mcp arms, and 'x' is a python arm", "run: FUNCTION"),
         ("python: a", "get: /f", "get is for http arms, and 'x' is a python arm", "run: FUNCTION"),
         ("python: a", "run: a-b", "'a-b' is not a name for a value", "letters"),
-        ("python: a", "{run: f, expect: {status: 200}}", "status is for HTTP", "class: ok"),
+        (
+            "python: a",
+            "{run: f, expect: {status: 200}}",
+            "status can only be used on HTTP steps",
+            "class: ok",
+        ),
         ("python: a", "{run: f, form: {a: 1}}", "not for run", "remove form"),
     ],
 )

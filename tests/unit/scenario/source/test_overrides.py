@@ -88,8 +88,8 @@ def test_a_shape_that_is_none_is_refused_as_in_the_file(shape, valid, refuse):
 @pytest.mark.parametrize(
     ("text", "source", "said", "hinted"),
     [
-        ("load.users", "--set", "'load.users' sets nothing", "load.users=50"),
-        ("=5", "--set", "'=5' sets nothing", "load.users=50"),
+        ("load.users", "--set", "'load.users' does not set a value", "load.users=50"),
+        ("=5", "--set", "'=5' does not set a value", "load.users=50"),
         ("load.users=0", "--set load.users", "0 is out of range", "at least 1"),
         ("load.users=yes", "--set load.users", "'yes' is a boolean", "quotes"),
         ("load.users=[1]", "--set load.users", "'[1]' is more than one value", "one value"),
@@ -98,13 +98,23 @@ def test_a_shape_that_is_none_is_refused_as_in_the_file(shape, valid, refuse):
         ("load.usres=5", "--set load.usres", "unknown key 'usres'", "'users'"),
         ("load.usres.x=5", "--set load.usres.x", "unknown key 'usres'", "'users'"),
         ("laod.users=5", "--set laod.users", "unknown key 'laod'", "'load'"),
-        ("name.x=5", "--set name.x", "name has nothing inside", "as a whole"),
+        ("name.x=5", "--set name.x", "name is a single value", "as a whole"),
         ("arms.mpc.timeout=5s", "--set arms.mpc.timeout", "arms has no 'mpc'", "'mcp'"),
         ("arms.mcp.timeout=5", "--set arms.mcp.timeout", "5 has no unit", "5s"),
         ("journeys.fist.weight=5", "--set journeys.fist.weight", "has no 'fist'", "'first'"),
-        ("journeys.first.mcp.1.call=a", "--set journeys.first.mcp.1.call", "no item '1'", "0 to 0"),
-        ("journeys.first.mcp.x=a", "--set journeys.first.mcp.x", "no item 'x'", "0 to 0"),
-        ("journeys.first.mcp.0000001=a", "--set journeys.first.mcp.0000001", "no item", "0 to 0"),
+        (
+            "journeys.first.mcp.1.call=a",
+            "--set journeys.first.mcp.1.call",
+            "without an item '1'",
+            "0 to 0",
+        ),
+        ("journeys.first.mcp.x=a", "--set journeys.first.mcp.x", "without an item 'x'", "0 to 0"),
+        (
+            "journeys.first.mcp.0000001=a",
+            "--set journeys.first.mcp.0000001",
+            "is a list without an item",
+            "0 to 0",
+        ),
         ("vars.regoin=a", "--set vars.regoin", "vars has no 'regoin'", "'region'"),
         ("gates.0=mcp.p95 < 5", "--set gates.0", "no unit", "mcp.p95 < 200ms"),
     ],
@@ -133,4 +143,7 @@ def test_a_wrong_override_does_not_hide_the_file_s_problems(valid, refuse):
 
 def test_overrides_of_a_text_that_is_no_mapping_are_refused(refuse):
     """A file that holds something else has nothing to set."""
-    assert "nothing inside" in refuse("just a text", "load.users=5")[0].message
+    assert (
+        "is a single value, so nothing can be set inside it"
+        in refuse("just a text", "load.users=5")[0].message
+    )

@@ -171,35 +171,35 @@ REFUSED = [
     ({"one-of": [1]}, "unknown generator 'one-of'", "one_of"),
     ({"itn": {"min": 1, "max": 2}}, "unknown generator 'itn'", "int"),
     ({"one_of": [1], "weight": 2}, "a generator has one key, not 'one_of' or 'weight'", "alone"),
-    ({"one_of": []}, "one_of takes a list, not []", "{one_of: [a, b]}"),
-    ({"one_of": "abc"}, "one_of takes a list, not 'abc'", ""),
-    ({"one_of": ["${x}"]}, "${x} stands in a value that is constant", "template"),
+    ({"one_of": []}, "one_of needs a list, not []", "{one_of: [a, b]}"),
+    ({"one_of": "abc"}, "one_of needs a list, not 'abc'", ""),
+    ({"one_of": ["${x}"]}, "${x} is used in a value that is constant", "template"),
     ({"int": 5}, "int takes options, not 5", "{int: {min: …, max: …}}"),
-    ({"int": {"min": 1}}, "int takes min and max", "{int: {min: 1, max: 6}}"),
-    ({"int": {"min": 1, "max": True}}, "int takes min and max", ""),
+    ({"int": {"min": 1}}, "int needs min and max", "{int: {min: 1, max: 6}}"),
+    ({"int": {"min": 1, "max": True}}, "int needs min and max", ""),
     ({"int": {"min": 1, "maximum": 2}}, "unknown option 'maximum' of int", "max"),
     ({"int": {"min": 3, "max": 2}}, "min 3 is above max 2", "exchange"),
-    ({"int": {"min": 0.5, "max": 2}}, "int takes whole numbers", "float"),
+    ({"int": {"min": 0.5, "max": 2}}, "int needs whole numbers", "float"),
     ({"int": {"min": 0, "max": 2**53}}, "too wide", "2^53"),
-    ({"float": {"min": "a", "max": 2}}, "float takes min and max", ""),
+    ({"float": {"min": "a", "max": 2}}, "float needs min and max", ""),
     ({"uuid": {"version": 7}}, "uuid takes no options, not a mapping", "{uuid: {}}"),
     ({"uuid": None}, "uuid takes no options, not nothing", "{uuid: {}}"),
-    ({"seq": {"start": "a"}}, "seq takes whole numbers", "start: 1"),
+    ({"seq": {"start": "a"}}, "seq needs whole numbers, and a step that is not 0", "start: 1"),
     ({"seq": {"step": 0}}, "a step that is not 0", ""),
-    ({"seq": {"step": True}}, "seq takes whole numbers", ""),
-    ({"template": 5}, "template takes a text, not 5", "Test"),
-    ({"template": "${a b}"}, "is not a lookup", ""),
-    ({"csv": {"file": "users.csv"}}, "csv takes a file and a column", "column"),
-    ({"csv": {"file": "users.csv", "column": 5}}, "csv takes a file and a column", ""),
+    ({"seq": {"step": True}}, "seq needs whole numbers, and a step that is not 0", ""),
+    ({"template": 5}, "template needs a text, not 5", "Test"),
+    ({"template": "${a b}"}, "is not the name of a value", ""),
+    ({"csv": {"file": "users.csv"}}, "csv needs a file and a column", "column"),
+    ({"csv": {"file": "users.csv", "column": 5}}, "csv needs a file and a column", ""),
     ({"csv": {"file": "users.csv", "column": "mail"}}, "has no column 'mail'", "email"),
     ({"csv": {"file": "gone.csv", "column": "a"}}, "there is no file 'gone.csv'", "path"),
-    ({"csv": {"file": "/etc/passwd", "column": "a"}}, "outside the scenario's folder", "beside"),
+    ({"csv": {"file": "/etc/passwd", "column": "a"}}, "outside the scenario's folder", "next to"),
     ({"csv": {"file": "../a.csv", "column": "a"}}, "outside the scenario's folder", ""),
     ({"csv": {"file": "C:\\a.csv", "column": "a"}}, "outside the scenario's folder", ""),
     ({"csv": {"file": "a\0.csv", "column": "a"}}, "outside the scenario's folder", ""),
     ({"env": "HOME"}, "environment variable 'HOME' is not in env", "env: [HOME]"),
-    ({"env": 5}, "env takes a name, not 5", "{env: NAME}"),
-    ("Test ${seq}", "${seq} stands in a value that is constant", "template"),
+    ({"env": 5}, "env needs a name, not 5", "{env: NAME}"),
+    ("Test ${seq}", "${seq} is used in a value that is constant", "template"),
 ]
 
 
@@ -220,7 +220,7 @@ def test_what_is_no_generator_is_refused_with_words_that_help(spec, said, hinted
         (b'a\n"x"y\n', "cannot be read"),
         (b"", "has no column 'a'"),
         (b"a\n", "no rows"),
-        (b"b,a\n1,2\n3\n", "rows without 'a'"),
+        (b"b,a\n1,2\n3\n", "a row without 'a'"),
     ],
 )
 def test_a_broken_csv_file_is_refused(content, said, tmp_path):
@@ -246,7 +246,7 @@ def test_a_link_out_of_the_folder_is_refused(tmp_path):
     (inner / "link.csv").symlink_to(tmp_path / "secret.csv")
     (inner / "folder").symlink_to(tmp_path)
     for name in ("link.csv", "folder/secret.csv"):
-        with pytest.raises(InputError, match="leads out of"):
+        with pytest.raises(InputError, match="is a link to a file outside the scenario's folder"):
             draws({"x": {"csv": {"file": name, "column": "a"}}}, base=inner)
 
 

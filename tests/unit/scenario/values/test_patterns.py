@@ -27,12 +27,12 @@ def test_a_pattern_is_looked_for_anywhere_in_the_text(pattern, text, found):
 @pytest.mark.parametrize(
     ("pattern", "said"),
     [
-        ("(", "is not a pattern"),
-        ("a(?=b)", "is not a pattern"),
-        (r"(a)\1", "is not a pattern"),
-        ("(a{1000}){1000}", "is not a pattern"),
+        ("(", "is not a"),
+        ("a(?=b)", "is not a"),
+        (r"(a)\1", "is not a"),
+        ("(a{1000}){1000}", "is not a"),
         ("a" * 1025, "longer than 1 KiB"),
-        ("${x}", "holds no lookup"),
+        ("${x}", "cannot contain"),
     ],
 )
 def test_what_could_hang_or_is_no_pattern_is_refused(pattern, said):

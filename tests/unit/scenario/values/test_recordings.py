@@ -77,10 +77,10 @@ def test_what_is_not_made_again_is_counted(recording):
     assert found.left == {
         "tools/call that ended as interrupted": 1,
         "tools/call that asked the user for something": 1,
-        "tools/call too large to be kept": 1,
+        "tools/call whose arguments were too large to keep": 1,
         "logging/setLevel": 1,
-        "echo that only ever failed": 1,
-        "gone that only ever failed": 1,
+        "echo that never succeeded": 1,
+        "gone that never succeeded": 1,
     }
 
 
@@ -92,8 +92,8 @@ def test_what_is_not_made_again_is_counted(recording):
         ([call("a", "soon")], HEAD, "line 2, cannot be read"),
         (["[" * 9000 + "\n"], HEAD, "line 2, cannot be read"),
         ([], HEAD | {"started": "today"}, "line 1, cannot be read"),
-        ([], HEAD, "no call that could be made again"),
-        ([], {"mcpServers": {}}, "is no recording"),
+        ([], HEAD, "no call that"),
+        ([], {"mcpServers": {}}, "is not a recording"),
         ([HEAD | {"target": "http://b"}, call("a", 0)], HEAD, "several targets"),
     ],
 )
@@ -129,7 +129,7 @@ def test_journeys_of_other_names_are_dealt(recording):
     plan = schedule(found, ["mine"])
     assert (plan.journeys, plan.seconds) == ({}, 1.0)
     assert plan.only([]) is plan
-    with pytest.raises(InputError, match="no journey is called session-2"):
+    with pytest.raises(InputError, match="the recording has a session session-2"):
         schedule(found, ["session-1"])
 
 
