@@ -21,7 +21,7 @@ def test_layers_are_kept_in_their_order(accept, valid):
         ("layers: [rest, mcp, rest]\n", "the layer 'rest' is listed twice - list each arm once"),
         (
             "layers: [rest]\n",
-            "a layer costs what it adds to the one below, but there is only one - list at least two",
+            "there is only one - list at least two",
         ),
         ("layers: rest\n", "'rest' is not a list"),
         ("layers: [rest, 1]\n", "1 is not a text"),
