@@ -37,8 +37,12 @@ _MOST_WAITING: Final = 1000
 """Events that a live client may be behind by; then it is closed."""
 _SESSIONS: Final = "/api/metrics/sessions"
 _HINTS: Final = {
-    UnknownSession: (404, "There is no such session.", f"GET {_SESSIONS} lists all of them."),
-    SessionOver: (409, "The session is complete already.", "Start another one."),
+    UnknownSession: (
+        404,
+        "There is no session with this id.",
+        f"GET {_SESSIONS} lists all of them.",
+    ),
+    SessionOver: (409, "The session is already complete.", "Start another one."),
 }
 
 
@@ -224,15 +228,15 @@ def _tell_errors(own: FastAPI) -> None:
             {"where": ".".join(map(str, one["loc"])), "what": one["msg"]}
             for one in problem.errors()
         ]
-        return told(422, "The request is not as it has to be.", "GET /docs says how.", wrong)
+        return told(422, "The request is invalid.", "GET /docs describes it.", wrong)
 
     async def http(_: Request, problem: Any) -> JSONResponse:
         # A body that is no UTF-8 is no better than one that is no JSON.
         status = 422 if problem.status_code == 400 else problem.status_code
-        return told(status, str(problem.detail), "GET /docs lists what there is.")
+        return told(status, str(problem.detail), "GET /docs lists all paths.")
 
     async def stored(_: Request, problem: Any) -> JSONResponse:
-        return told(503, str(problem), "Try again; nothing was changed.")
+        return told(503, str(problem), "Nothing was changed; try again.")
 
     async def broken(_: Request, _problem: Any) -> JSONResponse:
         return told(500, "This is a fault of mcp-perf.", "The terminal has the traceback.")

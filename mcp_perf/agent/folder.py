@@ -92,7 +92,7 @@ def _once(found: Iterable[FoundRecord], result: Import) -> None:
         if twin := next((other for other in same if _is_twin(one, other)), None):
             differs = ", ".join(_differences(twin.record, record))
             told = f", which is counted; they differ in {differs}" if differs else ""
-            result.remarks.append(f"{one.where}: is also {twin.where}{told}")
+            result.remarks.append(f"{one.where} is the same record as {twin.where}{told}")
             continue
         if record.directory_id is not None and same:
             told = "is the same as" if record == same[0].record else "has the same id as"

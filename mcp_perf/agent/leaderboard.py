@@ -211,7 +211,7 @@ def _lacking(records: Sequence[TaskRecord]) -> list[str]:
         measure.title: sum(measure.of(one) is None for one in records) for measure in MEASURES
     }
     return [
-        f"{title}: {n} of {len(records)} rows have no number; the means take them for 0"
+        f"{title}: {n} of {len(records)} rows have no value; the means count them as 0"
         for title, n in lacking.items()
         if n
     ]
@@ -220,7 +220,7 @@ def _lacking(records: Sequence[TaskRecord]) -> list[str]:
 def _sentence(overall: RunGroup, tasks: Sequence[RunGroup]) -> str:
     """Say what the tests have shown, overall and by task."""
     if not all(overall.rows.values()):
-        return "There are no runs of both modes to compare."
+        return "Nothing to compare: there must be runs of both modes."
     differing = [one.metric for one in overall.metrics if one.differs]
     verb = "differs" if len(differing) == 1 else "differ"
     said = f"Overall, {_and(differing)} {verb}" if differing else "No evidence overall"
@@ -231,13 +231,13 @@ def _sentence(overall: RunGroup, tasks: Sequence[RunGroup]) -> str:
     ]
     if len(tasks) > 1:
         verb = "differs" if len(shown) == 1 else "differ"
-        said += f"; only {_and(shown)} {verb}" if shown else "; no task differs by itself"
+        said += f"; only {_and(shown)} {verb}" if shown else "; no single task differs"
     for one in overall.metrics:
         if one.differs or one.change_percent is None or one.without_outliers_percent is None:
             continue
         if abs(one.without_outliers_percent - one.change_percent) > abs(one.change_percent) / 2:
             said += (
-                f". The mean of {one.metric} rests on {_and(one.outliers)}: the change is "
+                f". The mean of {one.metric} depends on {_and(one.outliers)}: the change is "
                 f"{one.change_percent:+.2f} %, and {one.without_outliers_percent:+.2f} % without"
             )
     return f"{said}."

@@ -120,9 +120,11 @@ def read(raw: Any, file: str = "") -> ReadRecord:
     Raises Unreadable.
     """
     if not isinstance(raw, Mapping):
-        raise Unreadable("this is no JSON object")
+        raise Unreadable("this is not a JSON object")
     if not {"mode", "taskNumber", "taskId", "startTime", "apiCalls"} & raw.keys():
-        raise Unreadable("this is no record of a task: it has neither mode, taskNumber nor taskId")
+        raise Unreadable(
+            "this is not a record of a task: it has neither mode, taskNumber nor taskId"
+        )
     changes: list[str] = []
     named = _NAME.fullmatch(file)
     mode, task, directory = named.groups() if named else (None, None, None)
@@ -142,7 +144,9 @@ def read(raw: Any, file: str = "") -> ReadRecord:
         if key in raw:
             found[field] = _changed(key, raw[key], change, changes)
     if foreign := [key for key in raw if key not in {*_KEYS.values(), "taskNumber"}]:
-        changes.append(f"left out, as no key of a record: {', '.join(map(str, foreign))}")
+        changes.append(
+            f"ignored, because records do not have these keys: {', '.join(map(str, foreign))}"
+        )
     found.setdefault("completed", bool(found.get("end_time")))
     _in_ms(raw, found, changes)
     tokens = [found.get(name) for name in ("tokens_in", "tokens_out")]
@@ -166,7 +170,7 @@ def _changed(key: str, value: Any, change: Callable[[Any], Any], changes: list[s
 def _mode(value: Any) -> str:
     mode = str(value).strip().lower()
     if mode not in MODES:
-        raise Unreadable("there is no mode" if value is None else f"mode {value!r} is no mode")
+        raise Unreadable("mode is missing" if value is None else f"mode {value!r} is not a mode")
     return mode
 
 
@@ -176,7 +180,7 @@ def _task(value: Any) -> int:
         r"(?i)\s*(?:task)?[\s_-]*(\d{1,9})\s*", str(int(value) if whole else value)
     )
     if found is None or isinstance(value, bool):
-        raise Unreadable("there is no task" if value is None else f"task {value!r} is no number")
+        raise Unreadable("task is missing" if value is None else f"task {value!r} is not a number")
     return int(found[1])
 
 
@@ -193,7 +197,7 @@ def _text(value: Any) -> Text:
         return "; ".join(value)
     if isinstance(value, int | float):
         return str(value)
-    raise ValueError("is no text")
+    raise ValueError("is not a text")
 
 
 def _number(value: Any) -> Number | None:
@@ -206,7 +210,7 @@ def _number(value: Any) -> Number | None:
         known = int(text) if text.isdecimal() else float(text)
     is_number = isinstance(known, int | float) and not isinstance(known, bool)
     if known is not None and not (is_number and 0 <= known < _MOST):
-        raise ValueError(f"{value!r} is no number that this can be")
+        raise ValueError(f"{value!r} is out of range for a number")
     return cast("Number | None", known)
 
 
@@ -246,7 +250,7 @@ def _moment(value: Any) -> Number | None:
 def _iso_ms(text: str) -> int:
     found = _ISO.fullmatch(text.strip())
     if found is None:
-        raise ValueError(f"{text!r} is no time")
+        raise ValueError(f"{text!r} is not a time")
     *day, hour, minute, second, part, sign, hours, minutes = found.groups()
     when = tuple(int(one or 0) for one in (*day, hour, minute, second))
     off_s = int(f"{sign or '+'}1") * 60 * (60 * int(hours or 0) + int(minutes or 0))
@@ -259,7 +263,7 @@ def _in_ms(raw: Mapping[str, Any], found: dict[str, Any], changes: list[str]) ->
     span = end - start if start and end else None
     if span is not None and span < 0:
         if given is None:
-            raise Unreadable("it ends before it starts, and has no duration")
+            raise Unreadable("it ends before it starts, and duration is missing")
         changes.append("it ends before it starts")
         span = None
     if given is None:

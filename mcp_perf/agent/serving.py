@@ -17,5 +17,5 @@ def locked(store: AgentStore, host: str, port: int, *, login: bool) -> tuple[Asg
     """Return the application behind its lock, and how it is opened. Raises Refusal."""
     key = settings.current().agent_key.get_secret_value()
     if key and not login and len(key) < SHORTEST:
-        raise Refusal(f"{KEY} has {len(key)} characters; set it to {SHORTEST} or more")
+        raise Refusal(f"{KEY} has {len(key)} characters; set it to at least {SHORTEST}")
     return serving.locked(build(store), host, port, login=login, key=key)

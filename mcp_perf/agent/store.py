@@ -196,6 +196,6 @@ def counted(sessions: Iterable[AgentSession]) -> tuple[list[TaskRecord], list[st
             rows.append(one.record)
         else:
             again += 1
-    told = [f"Incomplete, and not counted: {', '.join(going_on)}"] if going_on else []
-    told += [f"In two folders, and counted once: {again} rows"] if again else []
+    told = [f"Not counted, because incomplete: {', '.join(going_on)}"] if going_on else []
+    told += [f"Counted once, although in two folders: {again} rows"] if again else []
     return rows, told

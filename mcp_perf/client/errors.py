@@ -20,7 +20,9 @@ from mcp_perf.client.reply import (
     clipped,
 )
 
-NO_ROOM: Final = "the load generator has no room for the reply: all that come in pass its limit"
+NO_ROOM: Final = (
+    "no room for the reply in the load generator: all incoming replies together exceed its limit"
+)
 NO_SESSION: Final = "no session"
 """So the detail begins of a call that could not be made because its session was not opened."""
 
@@ -118,7 +120,7 @@ class NegotiationError(TargetError):
 _BROKEN_OFF: Final = re.compile("(?i)certificate.required|handshake.failure|violation of protocol")
 _FILES: Final = "too many open files in the load generator (ulimit -n)"
 _OWN_LIMITS: Final = {
-    errno.EADDRNOTAVAIL: "no local port is free for one more connection "
+    errno.EADDRNOTAVAIL: "no local port is free for another connection "
     "(net.ipv4.ip_local_port_range)",
     errno.EMFILE: _FILES,
     errno.ENFILE: _FILES,
@@ -148,7 +150,7 @@ def connect_error(address: str, cause: OSError) -> ConnectError:
     if isinstance(cause, socket.gaierror):
         return ConnectError(f"{address}: unknown host: {cause.strerror or cause}")
     if isinstance(cause, TimeoutError):
-        return ConnectError(f"{address}: no connection in time")
+        return ConnectError(f"{address}: no connection before the timeout")
     if isinstance(cause, ConnectionRefusedError) or cause.errno == errno.ECONNREFUSED:
         return ConnectError(f"{address}: connection refused")
     return not_opened(address, cause)

@@ -123,7 +123,11 @@ class AgentRecorder:
         path, calls, sessions = self.file.path, self.file.calls, len(self.file.sessions)
         self._say(f"{path}: {calls} requests in {sessions} sessions")
         made = f"To make a scenario of it: mcp-perf init --from {path} -o my.yaml"
-        self._say(made if self._keep else "For a scenario, record with --keep-arguments")
+        self._say(
+            made
+            if self._keep
+            else "To make a scenario of a recording, record with --keep-arguments"
+        )
         return Recorded(str(path), calls, sessions)
 
     def _emit(self, call: RecordedCall) -> None:
@@ -153,7 +157,7 @@ def record_command(
     try:
         code, by_itself = stdio_relay.relay(command, watch(session.sent), watch(session.came))
     except OSError as error:
-        hint = "write its command behind --"
+        hint = "write its command after --"
         raise InputError(f"{shlex.join(command)} cannot be started: {error}", hint) from None
     with alone:
         ended = (TRANSPORT_ERROR, f"the server ended ({code})") if by_itself else ()
@@ -169,8 +173,8 @@ def record_url(url: str, options: RecordOptions, say: Say) -> Recorded:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_serve(relay, options.port, say))
     except OSError as error:
-        message = f"port {options.port} cannot be listened on: {error.strerror}"
-        raise InputError(message, "name another: --port") from None
+        message = f"port {options.port} cannot be used: {error.strerror}"
+        raise InputError(message, "choose another with --port") from None
     return recorder.close()
 
 

@@ -40,7 +40,7 @@ class Upstream:
             parts, tls, port = urlsplit(""), False, 0
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.username:
             hint = "write http://HOST:PORT/PATH, or https://…"
-            raise InputError(f"--url {quote(url)} is no address of a server", hint)
+            raise InputError(f"--url {quote(url)} is not the address of a server", hint)
         return cls(url, parts.hostname, port, tls)
 
     @property

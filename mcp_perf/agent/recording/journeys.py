@@ -31,9 +31,9 @@ def made(recording: Recording, given: Given, file: Path, base: Path) -> tuple[st
     weights = Counter(recording.leaders().values())
     sessions = list(recording.sessions.values())
     lines = ["\n# One for each session: its calls, and the pauses between them.", "journeys:"]
-    remarks = [f"Not made again: {count} {what}" for what, count in recording.left.items()]
+    remarks = [f"Not replayed: {count} {what}" for what, count in recording.left.items()]
     if REDACTED in recording.target:
-        remarks.append(f"The target held a secret: put it where {REDACTED} stands")
+        remarks.append(f"The target contained a secret: write it in place of {REDACTED}")
     steps = 0
     for count, (number, weight) in enumerate(weights.items()):
         groups = _groups(sessions[number - 1])
@@ -42,11 +42,11 @@ def made(recording: Recording, given: Given, file: Path, base: Path) -> tuple[st
         text = "\n".join([*lines, *journey])
         full = len(text.encode()) > MOST_BYTES // 2 or text.count("${") > MOST_LOOKUPS // 2
         if count and (full or steps > MOST_STEPS or count == MOST_JOURNEYS):
-            remarks.append(f"Left out: sessions from {number} on, as a file holds no more")
+            remarks.append(f"Left out: sessions from {number} on, because a file cannot hold more")
             break
         lines += journey
     replayed = (
-        f"At the recorded times: load: {{replay: {file.name}}}, with the file beside this one"
+        f"At the recorded times: load: {{replay: {file.name}}}, with the file next to this one"
     )
     longest_s, load = _load(sessions)
     slowest_ms = max(call.ms for calls in sessions for call in calls)

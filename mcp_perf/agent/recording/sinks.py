@@ -53,8 +53,8 @@ class RecordingFile:
         except OSError as error:
             self._broken = True
             self._say(
-                f"{self.path} cannot be written: {error.strerror}. Traffic goes on, unrecorded "
-                f"after {self.calls} calls"
+                f"{self.path} cannot be written: {error.strerror}. Traffic "
+                f"continues, but only the first {self.calls} calls are recorded"
             )
 
 
@@ -68,8 +68,8 @@ class SessionApi:
         """
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            hint = "write http://HOST:PORT, as mcp-perf agent serve shows it"
-            raise InputError("--session-api is no address", hint)
+            hint = "write http://HOST:PORT, as mcp-perf agent serve prints it"
+            raise InputError("--session-api is not an address", hint)
         root = parts._replace(query="", fragment="", path=parts.path.rstrip("/")).geturl()
         self._url = f"{root}/api/metrics/sessions"
         named = parse_qs(parts.query).get("key")
@@ -130,7 +130,7 @@ class SessionApi:
 
     def _complain(self, why: str) -> None:
         if not self._silent:
-            self._say(f"the session API does not take what it is told ({why}). Traffic goes on")
+            self._say(f"the session API does not accept the calls ({why}). Traffic continues")
         self._silent = True
 
     def _post(self, path: str, told: Mapping[str, Any]) -> Any:

@@ -115,7 +115,7 @@ class PythonClient:
         try:
             reply.body = msgspec.json.encode(result, enc_hook=_as_json)
         except Exception as error:  # noqa: BLE001 -- its own way to become JSON fails
-            return reply.fail(TOOL_ERROR, f"the result is no JSON: {_words(error)}")
+            return reply.fail(TOOL_ERROR, f"the result is not JSON: {_words(error)}")
         reply.bytes_in = len(reply.body)
         return reply
 
@@ -162,7 +162,7 @@ class MemoryChannel(Channel):
 
     def send(self, message: bytes, _timeout_s: float) -> None:
         if self._link is None:
-            raise SendError("the server does not run")
+            raise SendError("the server is not running")
         self._bridge.post(self._link.deliver, message)
 
     def close(self) -> None:
@@ -223,7 +223,7 @@ class _Link:
             async with self._at_server, self._from_server, _lifespan(self._outer):
                 await self._server.run(self._at_server, self._from_server, options)
         except Exception as error:  # noqa: BLE001 -- the target's, whatever it is
-            reason = f"the server ended by {_words(error)}"
+            reason = f"the server ended with {_words(error)}"
         finally:
             self._ended(reason)
 
@@ -234,7 +234,7 @@ class _Link:
                     text = wrapped.message.model_dump_json(by_alias=True, exclude_unset=True)
                     self._receive(text.encode())
         except Exception as error:  # noqa: BLE001 -- the target's, such as a lone surrogate
-            self._ended(f"a message of the server is no JSON: {_words(error)}")
+            self._ended(f"a message of the server is not JSON: {_words(error)}")
 
 
 def _lifespan(server: Any) -> AbstractAsyncContextManager[Any]:

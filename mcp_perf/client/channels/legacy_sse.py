@@ -115,13 +115,15 @@ class SseChannel(Channel):
             refusal = Reply(0)
             refusal.status, refusal.retry_after_s = reader.status, reader.retry_after_s
             raise errors.NegotiationError(
-                f"GET brings HTTP {reader.status} and no event stream: "
+                f"GET returns HTTP {reader.status}, not an event stream: "
                 f"{reader.redirected(request) or beginning(reader.body)} "
                 "(is this the address of the stream? It often ends with /sse)"
             ).told_by(refusal)
         event = stream.next_event(deadline_ns)
         if event is None:
-            raise errors.ConnectError("the event stream ended before it named its endpoint")
+            raise errors.ConnectError(
+                "the event stream ended before it gave the address for messages"
+            )
         return event
 
     def _post_head(self, event: bytes) -> bytes:
@@ -136,7 +138,7 @@ class SseChannel(Channel):
             own = False
         if not own or b" " in target.encode() or not target.isprintable():
             raise errors.NegotiationError(
-                f"the stream names an endpoint elsewhere: {beginning(event)}"
+                f"the stream gives an address on another host for messages: {beginning(event)}"
             )
         return line + self.endpoint.fields(_UP)
 

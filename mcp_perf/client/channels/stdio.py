@@ -74,7 +74,7 @@ class StdioChannel:
 
     def send(self, message: bytes, timeout_s: float) -> None:
         if self._running is None:
-            raise SendError("the server's process does not run")
+            raise SendError("the server's process is not running")
         self._running.send(message + b"\n", timeout_s)
 
     def close(self) -> None:
@@ -220,7 +220,7 @@ class _Running:
 def _behind(left: list[str]) -> str:
     shown = ", ".join(left[:_MOST_NAMED])
     more = f" and {len(left) - _MOST_NAMED} more" if len(left) > _MOST_NAMED else ""
-    return f"when it ended, the server left behind the processes {shown}{more}"
+    return f"when the server ended, it left behind the processes {shown}{more}"
 
 
 def _no_start(command: Command, error: OSError) -> ConnectError:

@@ -11,15 +11,15 @@ _NAT64: Final = ipaddress.ip_network("64:ff9b::/96")
 _NEVER: Final = {
     ipaddress.ip_network(network): what
     for network, what in (
-        ("0.0.0.0/8", "no address of a server (RFC 1122)"),
-        ("::/128", "no address of a server (RFC 4291)"),
-        ("169.254.0.0/16", "link-local (RFC 3927), where clouds hand out credentials"),
+        ("0.0.0.0/8", "never the address of a server (RFC 1122)"),
+        ("::/128", "never the address of a server (RFC 4291)"),
+        ("169.254.0.0/16", "link-local (RFC 3927), where clouds serve credentials"),
         ("fe80::/10", "link-local (RFC 4291)"),
-        ("fd00:ec2::254/128", "where AWS hands out credentials"),
-        ("fd20:ce::254/128", "where Google Cloud hands out credentials"),
-        ("100.100.100.200/32", "where Alibaba Cloud hands out credentials"),
+        ("fd00:ec2::254/128", "where AWS serves credentials"),
+        ("fd20:ce::254/128", "where Google Cloud serves credentials"),
+        ("100.100.100.200/32", "where Alibaba Cloud serves credentials"),
         ("168.63.129.16/32", "where Azure talks to its machines"),
-        ("192.0.0.192/32", "where Oracle Cloud hands out credentials"),
+        ("192.0.0.192/32", "where Oracle Cloud serves credentials"),
     )
 }
 """Only a machine's own agent has business there; who can steer a load generator would read it."""
@@ -30,7 +30,7 @@ def never(address: str) -> str:
     """Say why no connection is made to an address in figures; empty: it may be connected to."""
     read = _read(address)
     why = next((what for network, what in _NEVER.items() if read in network), "")
-    return f"{address} is {why}: no connection is made to it" if why else ""
+    return f"{address} is {why}: mcp-perf never connects to it" if why else ""
 
 
 def is_public(address: str) -> bool:

@@ -40,7 +40,7 @@ class Portion:
         self.held = 0
         if size > budget.most - budget.held:
             limit = f"{NO_ROOM} of {budget.most // SMALL} MiB"
-            raise NoRoom(f"{limit}; fewer users need less, and each process has its own")
+            raise NoRoom(f"{limit}; use fewer users or more processes (each has this limit)")
         budget.held += size
         self.held = size
 

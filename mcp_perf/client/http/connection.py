@@ -283,7 +283,7 @@ class Connection:
     def _not_sent(self, error: OSError) -> TargetError:
         self.close()
         if isinstance(error, TimeoutError):
-            return CallTimeout("the request could not be sent in time")
+            return CallTimeout("the request could not be sent before the timeout")
         return SendError(f"the connection broke while sending: {error}{wanted(error)}")
 
     def _read_head(self, deadline_ns: int) -> ResponseReader:
@@ -384,5 +384,8 @@ class Connection:
 
 def _timeout_text(reader: ResponseReader) -> str:
     if reader.state in states.STARTED:
-        return f"the reply did not end in time ({reader.size} bytes came{reader.packed})"
+        return (
+            f"the reply was not complete before the timeout ({reader.size} "
+            f"bytes came{reader.packed})"
+        )
     return "no reply in time"

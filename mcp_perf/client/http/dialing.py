@@ -79,7 +79,11 @@ def _looked_at(origin: Origin) -> Iterator[Peer]:
         if why := addresses.never(where[0]):
             raise ConnectError(f"{origin.address}: {why}")
         if origin.only_public and not addresses.is_public(where[0]):
-            raise ConnectError(f"{origin.address}: {where[0]} is a private address")
+            raise ConnectError(
+                f"{origin.address}: the address {where[0]} is private, and an OAuth "
+                "server may not send mcp-perf there. If it is the right "
+                "authorization server, write its address as issuer under oauth"
+            )
         yield family, where
 
 
@@ -131,6 +135,6 @@ def _ask_for_the_way(plain: socket.socket, origin: Origin, proxy: str, timeout_s
         head += came
     plain.settimeout(timeout_s)
     if not _OPENED.match(head):
-        said = head.partition(b"\r\n")[0].decode("latin-1") or "it hangs up"
+        said = head.partition(b"\r\n")[0].decode("latin-1") or "it closed the connection"
         cure = " (write headers: {Proxy-Authorization: …})" if " 407" in said else ""
-        raise ConnectError(f"{proxy} opens no way to {to}: {said}{cure}")
+        raise ConnectError(f"{proxy} refuses to connect to {to}: {said}{cure}")

@@ -48,8 +48,8 @@ def unpacker(names: Iterable[str]) -> Unpack | None:
 def packed(encodings: Iterable[str]) -> list[str]:
     """Return the remark on replies that came packed; none if none did."""
     names = ", ".join(sorted(encodings))
-    told = f"replies came with Content-Encoding: {names}, for which mcp-perf does not ask"
-    return [f"{told}, and were unpacked"] if names else []
+    told = f"replies came with Content-Encoding: {names}, which mcp-perf did not ask for"
+    return [f"{told}; they were decoded"] if names else []
 
 
 def _layer(name: str) -> Unpack | None:

@@ -33,7 +33,7 @@ def secured(
         if cert is not None:  # an empty password, or OpenSSL asks for one on the terminal
             context.load_cert_chain(cert, key, password="")
     except OSError as error:
-        cure = " (a key is that of its certificate, and has no password)" if cert else ""
+        cure = " (the key must belong to the certificate and have no password)" if cert else ""
         files = " or ".join(filter(None, (ca, cert, key)))
         raise ValueError(f"the certificate file {files} cannot be used: {error}{cure}") from error
     if not verify:
@@ -68,7 +68,9 @@ class Origin:
         """Read an origin off an address. Raises ValueError when it is not http or https."""
         if strange := _STRANGE.search(url):
             hint = "percent-encode it (ł is %C5%82), or write xn--… in a host name"
-            raise ValueError(f"{url!r} holds {strange[0]!r}, which no address may: {hint}")
+            raise ValueError(
+                f"{url!r} contains {strange[0]!r}, which is not allowed in an address: {hint}"
+            )
         parts = urlsplit(url)
         if parts.scheme == "http+unix" and parts.netloc:
             called = called or "localhost"
@@ -143,7 +145,7 @@ class Endpoint:
         for name in (*(name for name, _ in given), *personal):
             if name.lower() in _OURS:
                 hint = ": write `host:` for the arm" if name.lower() == "host" else ""
-                raise ValueError(f"the header {name!r} is set by the client itself{hint}")
+                raise ValueError(f"the header {name!r} is always set by mcp-perf{hint}")
         encode_headers(given)
         origin = Origin.of(url, tls=tls, called=host)
         theirs = frozenset(name.lower() for name in personal)
@@ -158,8 +160,8 @@ class Endpoint:
                 before = f"http://{origin.address}"
                 after += encode_headers([(_LOGIN, login)] if login else []).decode("latin-1")
             if _LOGIN in theirs or (origin.called and origin.tls is None):
-                wrong = "neither host: nor a file for http, nor an identity in Proxy-Authorization"
-                raise ValueError(f"a proxy is asked for one address with one login: {wrong}")
+                wrong = "remove host:, the file in http, or the identity in Proxy-Authorization"
+                raise ValueError(f"a proxy needs the same address and login for all users: {wrong}")
         return cls(url, origin, target, given, timeout_s, theirs, before, after)
 
     def for_user(self, headers: Mapping[str, str]) -> "Endpoint":

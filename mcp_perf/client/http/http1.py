@@ -232,7 +232,7 @@ class ResponseReader:
             return ""
         asked = request[: request.find(b" HTTP/1.1")].partition(b"?")[0].decode()
         location = self.header(b"location").decode("latin-1")
-        to = f"to {location}" if location else "without a Location"
+        to = f"to {location}" if location else "without a Location header"
         return f"{asked} is redirected {to}"
 
     # What httptools calls. Of what nobody asked for, nothing is taken in.
@@ -284,14 +284,14 @@ class ResponseReader:
         """Unpack a piece of the body; nothing comes of it after a fault."""
         if self._unpack is None or self._fault is not None:
             self._fault = self._fault or EncodingError(
-                f"Content-Encoding {self.encoding}, though identity was asked for: no library to "
-                "read it is installed"
+                f"Content-Encoding {self.encoding}, which mcp-perf did not ask for "
+                "and cannot decode"
             )
             return b""
         try:
             found = self._unpack(data, self.limit - self._unpacked + 1)
         except Exception as error:  # noqa: BLE001 -- each library has its own
-            fault = f"Content-Encoding {self.encoding}: the body is not that ({error})"
+            fault = f"Content-Encoding {self.encoding}: the body cannot be decoded ({error})"
             self._fault = EncodingError(fault)
             return b""
         self._unpacked += len(found)

@@ -140,7 +140,9 @@ class CallAttempt:
             polls += 1
             if reply.outcome != OK:
                 return reply
-        return reply.fail(RPC_ERROR, f"not the state of a task: {beginning(reply.body)}")
+        return reply.fail(
+            RPC_ERROR, f"the reply is not the state of a task: {beginning(reply.body)}"
+        )
 
     def _fetched(self, reply: Reply, task: TaskState) -> Reply:
         """Return the result of a task; up to 2025-11-25 it may ask for input before it comes."""

@@ -115,7 +115,7 @@ class SessionClient:
             try:
                 self._greet()
             except errors.TargetError:
-                self._conversation.end("no session was opened")
+                self._conversation.end("no session could be opened")
                 raise
             self._is_open = self._was_open = True
             self._lost_how, self._ends_how = self._ends_how, RESTARTED
@@ -228,7 +228,7 @@ class SessionClient:
         return msgspec.json.encode(respond(request, answers)) if request else None
 
     def _open_channel(self) -> None:
-        self.listening.lose("the session was lost, and its subscriptions with it")
+        self.listening.lose("the session was lost, and with it its subscriptions")
         terms = self.terms
         conversation = Conversation(
             self._respond, terms.strays, lambda: terms.inbox, terms.in_progress
@@ -381,4 +381,4 @@ class SessionClient:
         for request_id in subscriptions:
             self._conversation.forget(request_id)
             if not self._conversation.ended:
-                self._cancel(request_id, "nobody listens any more")
+                self._cancel(request_id, "the client stopped listening")

@@ -79,7 +79,9 @@ class Listener:
         first = self._first = Reply(self.clock())
         self._thread.start()
         if not self._settled.wait(timeout_s):  # a reply of our own: the thread writes on in its
-            first = Reply(first.start_ns).fail(TIMEOUT, "the stream was not opened in time")
+            first = Reply(first.start_ns).fail(
+                TIMEOUT, "the stream was not opened before the timeout"
+            )
         first.end_ns = self.clock()
         return first
 
@@ -98,7 +100,7 @@ class Listener:
         self._open.wait(timeout_s)
         if not self.reading:
             left_s = self._openings.left_s
-            when = f"it is asked for again in {left_s:.2g} s" if left_s else "it is being asked for"
+            when = f"the next attempt is in {left_s:.2g} s" if left_s else "it is being opened"
             said = f"{self._reason}; {when}" if self.goes_on else self._reason
             return Reply(self.clock()).fail(self._outcome, said)
         opened = Reply(self._asked_ns)
@@ -130,7 +132,7 @@ class Listener:
                     failures = 0
                 elif status:
                     openings.refused(status)
-                    self._fail(HTTP_ERROR, f"HTTP {status}: the server opens no stream")
+                    self._fail(HTTP_ERROR, f"HTTP {status}: the server did not open a stream")
                 if status != 200 and not may_come_later(status):
                     break
             except TargetError as error:
@@ -177,7 +179,7 @@ class Listener:
             if not self.admit(refused, reader):
                 break
         if reader.status != 200 or not reader.streaming:
-            detail = f"HTTP {reader.status}: the server opens no stream"
+            detail = f"HTTP {reader.status}: the server did not open a stream"
             self._settle(HTTP_ERROR, detail, reader)
             return 0 if reader.status == 200 else reader.status  # no stream, whatever it is
         self._opened_ns = self._openings.opened()

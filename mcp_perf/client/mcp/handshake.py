@@ -156,7 +156,7 @@ def _probe(terms: Terms, ask: Ask, timeout_s: float | None = None) -> Reply:
 
 def _not_modern(why: str) -> str:
     said = why.removeprefix("server/discover: ")
-    return f"an older version than {eras.MODERN} is spoken, because server/discover failed: {said}"
+    return f"uses a version of MCP older than {eras.MODERN}, because server/discover failed: {said}"
 
 
 def _discovered(terms: Terms, reply: Reply, ask: Ask) -> bool:
@@ -167,7 +167,9 @@ def _discovered(terms: Terms, reply: Reply, ask: Ask) -> bool:
             reply = ask("server/discover", {}, modern=True)
         elif supported and not supported & {*eras.HANDSHAKE}:
             shown = ", ".join(sorted(supported))
-            raise NegotiationError(f"the server speaks only {shown}, unknown here")
+            raise NegotiationError(
+                f"the server only speaks MCP {shown}, which mcp-perf does not know"
+            )
     result = jsonrpc.result_of(reply) if reply.outcome == OK else {}
     versions = result.get("supportedVersions")
     if isinstance(versions, list) and eras.MODERN in versions:
@@ -177,7 +179,7 @@ def _discovered(terms: Terms, reply: Reply, ask: Ask) -> bool:
         return True
     if terms.protocol == eras.MODERN:
         raise NegotiationError(
-            f"the server does not speak {eras.MODERN}: {reply.detail or reply.excerpt()}"
+            f"the server does not speak MCP {eras.MODERN}: {reply.detail or reply.excerpt()}"
             f"{_hint(reply)}"
         ).told_by(reply)
     return False
@@ -194,7 +196,9 @@ def agree(terms: Terms, ask: Ask) -> bool:
     if reply.outcome != OK and terms.protocol == "auto":
         best = next((one for one in eras.VERSIONS if one in _listed(reply, wanted)), "")
         if best:
-            terms.remark(f"the server refuses {wanted} and lists {best}, which is spoken")
+            terms.remark(
+                f"uses MCP {best}, because the server refused {wanted} and lists this version"
+            )
         if best == eras.MODERN and discover(terms, ask):
             return False
         if best in eras.HANDSHAKE:
@@ -206,9 +210,12 @@ def agree(terms: Terms, ask: Ask) -> bool:
         raise NegotiationError(f"the result of initialize cannot be read: {reply.excerpt()}")
     version = result.get("protocolVersion")
     if version not in eras.HANDSHAKE:
-        raise NegotiationError(f"the server offers protocol version {version!r}, unknown here")
+        raise NegotiationError(f"the server offers MCP {version!r}, which mcp-perf does not know")
     if terms.protocol not in ("auto", version):
-        raise NegotiationError(f"asked for {terms.protocol}, the server speaks {version}")
+        raise NegotiationError(
+            f"asked for MCP {terms.protocol}, the server answered with "
+            f"{version} (write protocol: auto for the arm, or --protocol auto)"
+        )
     terms.version = version
     terms.tasks = offered(result.get("capabilities"), modern=False)
     terms.meet(result)
@@ -236,13 +243,19 @@ def _supported(error: jsonrpc.RpcError) -> set[str]:
 def _hint(reply: Reply) -> str:
     said = reply.excerpt().lower()
     if " is redirected to " in reply.detail:
-        return " (only 307 and 308 within scheme, host and port are followed: write that address)"
+        return (
+            " (write that address; only redirects 307 and 308 to the same host "
+            "and port are followed)"
+        )
     if reply.status == 421 or (reply.status in (400, 403) and _ABOUT_HOST.search(said)):
-        return " (the server checks the Host or Origin header: write `host: NAME` as it knows it)"
+        return " (the server checks the Host or Origin header: write `host: NAME` for the arm)"
     if reply.status == 407:
-        return " (the proxy wants a login: write headers: {Proxy-Authorization: …} for the arm)"
+        return " (the proxy needs a login: write headers: {Proxy-Authorization: …} for the arm)"
     if reply.status in (401, 403):
-        return " (the server wants credentials: `headers:` or `auth:` of the arm, or --bearer-env)"
+        return (
+            " (the server needs credentials: write `headers:` or `auth:` for "
+            "the arm, or --bearer-env)"
+        )
     if reply.status in (404, 405):
-        return " (is this the address of the MCP endpoint? It often ends with /mcp)"
+        return " (check the address of the MCP endpoint: it often ends with /mcp)"
     return ""

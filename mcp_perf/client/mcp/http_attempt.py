@@ -94,13 +94,18 @@ class HttpAttempt(CallAttempt):
         """Await the answer on the session's stream, where servers of old SDKs send it."""
         terms = self.client.terms
         if not self.client.has_stream:
-            hint = "the answer may have come on the session's stream: try `stream: true`"
+            hint = (
+                "the answer may have come on the session's own stream: write "
+                "`stream: true` for the arm"
+            )
             return reply.fail(reply.outcome, f"{reply.detail}; {hint}")
         left_s = terms.left_s(reply.start_ns, self.timeout_s)
         found = self.client.messenger.elsewhere.wait(self.request_id, left_s)
         if found is None:
             reply.end_ns = terms.clock()
-            return reply.fail(TIMEOUT, "no answer in time, on the session's stream neither")
+            return reply.fail(
+                TIMEOUT, "no answer before the timeout, not even on the session's stream"
+            )
         reply.outcome, reply.detail, reply.status = OK, "", 200
         reply.body, reply.end_ns = found.message, found.end_ns
         reply.bytes_in += len(found.message)
@@ -129,7 +134,7 @@ class HttpAttempt(CallAttempt):
         if messenger.admit(reply, self.connection.reader):
             return True
         if self.session.id and not reply.session_lost and (kind := loss_in(reply)):
-            reply.detail = f"session lost, and not opened again ({reply.detail})"
+            reply.detail = f"the session was lost and could not be opened again ({reply.detail})"
             reply.session_lost, reply.healed = NOT_REOPENED, kind
             reply.session_lost = client.renew(self, kind)
             return True
@@ -162,7 +167,10 @@ class HttpAttempt(CallAttempt):
             terms.sleep(min(pause_s, left_s))
             if pause_s >= left_s:  # and not a moment earlier, says the server
                 reply.end_ns = terms.clock()
-                asked = f"the stream ended, and is not to be taken up before {pause_s:g} s (retry)"
+                asked = (
+                    "the stream ended, and the server forbids resuming it for "
+                    f"{pause_s:g} s (retry)"
+                )
                 return reply.fail(TIMEOUT, asked)
             request = self.client.messenger.stream_request(last_event)
             left_s = terms.left_s(reply.start_ns, self.timeout_s)

@@ -90,7 +90,7 @@ class HttpStreams:
         if left_s:
             terms.sleep(min(left_s, timeout_s))
         if (early_s := left_s - timeout_s) >= 0:
-            said = f"the last stream was ended or refused: asked again in {early_s:.2g} s"
+            said = f"the last stream was ended or refused: the next attempt is in {early_s:.2g} s"
             return Reply(terms.clock()).fail(RPC_ERROR, said)
         request_id = f"listen-{next(messenger.ids)}"
         message = versions.encode_listen(request_id, wanted.notifications(), terms.capabilities)

@@ -102,7 +102,7 @@ class Openings:
         """
         left_s = (self._not_before_ns - self.clock()) / 1e9
         if self.last is not None and left_s > 0:
-            early = type(self.last)(f"{self.last}; tried again in {left_s:.2g} s")
+            early = type(self.last)(f"{self.last}; the next attempt is in {left_s:.2g} s")
             early.outcome, early.retry_after_s = self.last.outcome, left_s
             raise early
         try:

@@ -60,7 +60,7 @@ def list_all(client: Caller, method: str, key: str, timeout_s: float | None = No
         result = jsonrpc.result_of(whole)
         page = result.get(key)
         if not isinstance(page, list):
-            return whole.fail(CHECK_FAILED, f"{method}: the result has no list of {key}")
+            return whole.fail(CHECK_FAILED, f"{method}: the result does not contain a list {key}")
         listed += page
         cursor = result.get("nextCursor")
         if not isinstance(cursor, str):
@@ -86,7 +86,7 @@ def list_tools(terms: Terms, ask: Ask) -> dict[str, Tool]:
         reply = ask("tools/list", params, modern=terms.modern)
         error = None if reply.outcome == OK else jsonrpc.error_of(reply)
         if error is not None and error.code == jsonrpc.METHOD_NOT_FOUND:
-            terms.remark(f"the server has no tools: tools/list is answered by {reply.detail}")
+            terms.remark(f"the server has no tools: it answers tools/list with {reply.detail}")
             return tools
         if reply.outcome != OK:
             raise ReadError(f"tools/list failed: {reply.detail}").told_by(reply)

@@ -174,7 +174,7 @@ class OAuthCredentials:
             context = self._provider.context
             if status == 403:
                 if challenge in self._answered:
-                    raise NegotiationError(f"the scope that was granted is not enough: {challenge}")
+                    raise NegotiationError(f"the granted scope is not enough: {challenge}")
                 self._answered.add(challenge)
             elif context.can_refresh_token() and used != self._refreshed:
                 context.token_expiry_time = _LONG_AGO_S  # then it is refreshed first
@@ -194,7 +194,7 @@ class OAuthCredentials:
         if asked.method == "GET" and not self._is_named(asked):
             where = f"{asked.url.scheme}://{asked.url.netloc.decode()}"
             raise OAuthFlowError(
-                f"the server names {where}, which is neither its own address nor the issuer's: if "
+                f"the server points to {where}, which is neither its address nor the issuer: if "
                 f"it is the right authorization server, write issuer: {where} under oauth"
             )
         return self._send(asked)
@@ -249,7 +249,9 @@ class _Memory:
         self.hide(filter(None, (tokens.access_token, tokens.refresh_token)))
         if _UNFIT.search(tokens.access_token):
             tokens.access_token = ""  # the flow has it already, and would use it
-            raise OAuthFlowError("it holds a line end, a blank or a letter that no header may hold")
+            raise OAuthFlowError(
+                "it contains a line end, a blank or a letter that is not allowed in a header"
+            )
         self.tokens = tokens
 
     async def get_client_info(self) -> OAuthClientInformationFull | None:
@@ -284,8 +286,8 @@ class _Redirect:
         if "code" not in self.query:
             said = self.query.get("error", [f"HTTP {response.status_code} without a code"])[0]
             raise OAuthFlowError(
-                f"the authorization server does not redirect by itself ({said}); "
-                "use client credentials, or a token in headers"
+                f"the authorization server did not redirect without a user ({said}); "
+                "write client_credentials under oauth, or a token in headers"
             )
 
     async def result(self) -> AuthorizationCodeResult:
@@ -302,7 +304,7 @@ def _said(error: Exception) -> str:
         if isinstance(cause, ValidationError):
             faults = cause.errors(include_url=False, include_input=False, include_context=False)
             told = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in faults)
-            return f"the authorization server's reply cannot be used: {told.removeprefix(': ')}"
+            return f"the reply of the authorization server is invalid: {told.removeprefix(': ')}"
     if not isinstance(error, OAuthTokenError | OAuthRegistrationError):
         return str(error)
     # Of a refusal, what RFC 6749 (5.2) and RFC 7591 (3.2.2) have it say.

@@ -204,7 +204,7 @@ class HttpClient:
     def _initialize(self, connection: Connection) -> None:
         messenger = self.messenger
         self.streams.stop()
-        self.listening.lose("the session was lost, and its subscriptions with it")
+        self.listening.lose("the session was lost, and with it its subscriptions")
         messenger.session = Session()
         if not agree(self.terms, messenger.asking(connection)):
             messenger.session = Session(is_open=True)
@@ -288,7 +288,7 @@ class HttpClient:
         reply.end_ns = said.end_ns
         if said.outcome != OK:
             attempt.connection.close()
-            detail = f"the call was not cancelled: {said.detail}"
+            detail = f"the call could not be cancelled: {said.detail}"
             return reply.fail(said.outcome, detail), None
         stop = attempt.await_stop(said.start_ns)
         return reply.fail(OK, f"cancelled after {after_s:g} s"), stop
@@ -381,7 +381,7 @@ class HttpClient:
             with self._opening:
                 if session is not self.messenger.session or not session.is_open:
                     return
-                reply.detail += "; every call gets it, as if the server no longer knows the session"
+                reply.detail += "; every call gets this answer, so the session is treated as lost"
                 self.streams.stop()
                 self.messenger.session, self._doubted = Session(), session
                 self._lost, self._lost_how, self._lost_told = True, FORGOT, False

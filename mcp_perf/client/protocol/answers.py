@@ -21,7 +21,7 @@ _LONGEST_PAUSE_S: Final = 0.25
 _MODES: Final = ("form", "url")
 """The ways to ask a user that are declared, where any is."""
 _TOOL_USE: Final = ("tools", "toolChoice")
-"""Params of a sampling request that take the capability `sampling.tools`, which is not declared."""
+"""Params of a sampling request that need the undeclared capability `sampling.tools`."""
 
 
 class NoAnswer(Exception):  # noqa: N818 -- it is the script that has no answer
@@ -60,7 +60,10 @@ class Responder:
         if method == ELICITATION and self.elicitation is not None:
             mode = params.get("mode", "form")
             if mode not in _MODES:  # 2025-11-25, "Elicitation": MUST
-                said = f"the server asks by {method} in the mode {mode!r}, which is not declared"
+                said = (
+                    f"the server asks by {method} in the mode {mode!r}, which the "
+                    "client did not declare"
+                )
                 raise NoAnswer(said, INVALID_PARAMS)
             action = self.elicitation.get("action", "accept")
             if action != "accept" or mode == "url":
@@ -75,7 +78,9 @@ class Responder:
             return dict(self.sampling)
         if method == ROOTS and self.roots is not None:
             return {"roots": [dict(root) for root in self.roots]}
-        raise NoAnswer(f"the server asks for {method}, and answers: has none for it")
+        raise NoAnswer(
+            f"the server asks for {method}, but the arm has no answer: add it under answers"
+        )
 
 
 SILENT: Final = Responder()
@@ -102,7 +107,7 @@ class Rounds:
         """
         self.count += 1
         if self.count > MOST_ROUNDS:
-            raise NoAnswer(f"the server still asks for input after {MOST_ROUNDS} rounds")
+            raise NoAnswer(f"the server keeps asking for input, after {MOST_ROUNDS} rounds")
         added: dict[str, Any] = {}
         if "requestState" in result:
             added["requestState"] = result["requestState"]
@@ -111,13 +116,13 @@ class Rounds:
             added["inputResponses"] = self._responses(asked)
             return added, 0.0
         if not added:
-            raise NoAnswer("the server asks for input, but neither says for what nor gives a state")
+            raise NoAnswer("the server asks for input without inputRequests or requestState")
         pause_s, self._pause_s = self._pause_s, min(2 * self._pause_s, _LONGEST_PAUSE_S)
         return added, pause_s
 
     def _responses(self, asked: Any) -> dict[str, Any]:
         if not isinstance(asked, dict):
-            raise NoAnswer("the server's inputRequests are no mapping")
+            raise NoAnswer("the server's inputRequests are not a mapping")
         responses = {}
         for key, request in asked.items():
             method = request.get("method") if isinstance(request, dict) else None

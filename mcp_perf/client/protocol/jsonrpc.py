@@ -129,7 +129,7 @@ def judge(reply: Reply, request_id: RequestId) -> Reply:
         return rate_limits.fail(reply, TOOL_ERROR, _with_hint(_tool_text(reply)))
     if result.resultType != "complete":
         return reply.fail(
-            CHECK_FAILED, f"the result is {result.resultType!r}, which the client has not asked for"
+            CHECK_FAILED, f"the result is {result.resultType!r}, which the client did not ask for"
         )
     body = reply.body
     return reply if body.isascii() and b"\\u" not in body else _strictly(reply)
@@ -156,7 +156,7 @@ def _fault(reply: Reply, read: unreadable.ReadMessage) -> Reply:
 
 def asked_back(method: str) -> str:
     """Say that a server has sent a request in a version that has none of it."""
-    return f"the server sent a request of its own ({method}), which this version of MCP forbids"
+    return f"the server sent a request ({method}), which this version of MCP forbids"
 
 
 def is_of_another(response_id: Any, request_id: RequestId) -> bool:
@@ -217,7 +217,7 @@ def _with_hint(detail: str) -> str:
     """Say what helps if the server does not do something in the era of the connection."""
     if MODERN not in detail or not _UNAVAILABLE.search(detail):
         return detail
-    return f"{detail} (older versions may have it: protocol: {HANDSHAKE[0]})"
+    return f"{detail} (an older version may have it: write protocol: {HANDSHAKE[0]})"
 
 
 def _malformed(reply: Reply, why: str) -> Reply:
@@ -228,7 +228,7 @@ def _malformed(reply: Reply, why: str) -> Reply:
 
 def _mismatch(response_id: Any, request_id: RequestId) -> str:
     if isinstance(response_id, str) and response_id == str(request_id):
-        return f"the reply has the id {response_id!r}, a text: the request's was a number"
+        return f"the reply has the id {response_id!r} as a text; the request had a number"
     return f"the reply has id {response_id!r}, expected {request_id}"
 
 
@@ -241,9 +241,7 @@ def _no_json(reply: Reply, request_id: RequestId) -> Reply:
             return _fault(reply, read)
     if reply.status in _TAKEN and reply.status != NO_HTTP:
         shown = beginning(reply.body) or "(no body)"
-        return reply.fail(
-            HTTP_ERROR, f"HTTP {reply.status} with something that is not JSON: {shown}"
-        )
+        return reply.fail(HTTP_ERROR, f"HTTP {reply.status} and a body that is not JSON: {shown}")
     return rate_limits.refuse(reply)
 
 

@@ -134,7 +134,7 @@ class Conversation:
                 self._notice(envelope.method, message, now_ns)
                 return None
             if request_id in self._pending and envelope.method.startswith(_OF_CLIENTS):
-                said = f"the client's own request came back ({envelope.method})"
+                said = f"the server sent the client's request back ({envelope.method})"
                 self.strays.request(said, message)
                 return None
             return self._respond(message)
@@ -176,7 +176,7 @@ class Conversation:
         """
         given_up = reply.outcome == HTTP_ERROR and doubt.falls_on(self.standing, reply)
         if given_up:
-            reply.detail += "; every call gets it, as if the server no longer knows the session"
+            reply.detail += "; every call gets this answer, so the session is treated as lost"
             self.end("the server no longer knows the session")
         return given_up
 

@@ -121,7 +121,11 @@ def acknowledge(reply: Reply, wanted: Wanted, request_id: jsonrpc.RequestId) -> 
         return reply
     reply.outcome, reply.detail = OK, ""
     left = wanted.missing(_params(reply.body).get("notifications"))
-    return reply.fail(CHECK_FAILED, f"the server does not tell of: {left}") if left else reply
+    return (
+        reply.fail(CHECK_FAILED, f"the server does not send notifications about: {left}")
+        if left
+        else reply
+    )
 
 
 def _params(message: bytes) -> dict[str, Any]:

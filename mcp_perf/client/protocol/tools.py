@@ -42,7 +42,7 @@ def read_tool(raw: Any, *, may_be_task: bool = False) -> Tool:
         raise ValueError("it has no name")  # noqa: TRY004 -- data
     name, schema = raw["name"], raw.get("inputSchema")
     if not isinstance(schema, dict):
-        shown = "missing" if "inputSchema" not in raw else f"{schema!r:.40}, no object"
+        shown = "missing" if "inputSchema" not in raw else f"{schema!r:.40}, not an object"
         raise ValueError(f"its inputSchema is {shown}")  # noqa: TRY004 -- data
     if is_deeper(raw, DEEPEST):
         raise ValueError(f"it is nested more than {DEEPEST} levels deep")
@@ -67,7 +67,7 @@ def read_tools(
     there were none. Raises ReadError when it is no page.
     """
     if not isinstance(listed, list):
-        raise ReadError("tools/list: the result has no list of tools")
+        raise ReadError("tools/list: the result does not contain a list of tools")
     odd: list[str] = []
     here: set[str] = set()
     for number, raw in enumerate(listed, 1):
@@ -105,8 +105,8 @@ def _may_be_task(raw: Any, *, modern: bool, tasks: bool) -> bool:
     required = isinstance(execution, dict) and execution.get("taskSupport") == "required"
     if required and not tasks:
         raise ValueError(
-            "it can only be called as a task (taskSupport: required), and the server does not "
-            "declare that it has tasks for tools (capability tasks.requests.tools.call)"
+            "it can only be called as a task (taskSupport: required), but the "
+            "server does not declare the capability tasks.requests.tools.call"
         )
     return required
 
@@ -128,7 +128,7 @@ def _header_params(
                         yield (*path, name), _token(inner)
                     yield from _header_params(inner, (*path, name))
         elif _mentions(value):
-            raise InvalidAnnotation(f"x-mcp-header under {key!r} is not reachable")
+            raise InvalidAnnotation(f"x-mcp-header under {key!r} is not an argument of the tool")
 
 
 def _token(schema: dict[str, Any]) -> str:

@@ -38,7 +38,7 @@ def read(body: bytes) -> ReadMessage:
     except ValueError as error:
         return ReadMessage(_first_members(body), _broken(body, text, error), whole=False)
     except RecursionError:
-        return ReadMessage(_first_members(body), "it is nested without end", whole=False)
+        return ReadMessage(_first_members(body), "it is nested too deeply", whole=False)
     faults = ["it begins with a byte-order mark"] if body.startswith(_BOM) else []
     faults += _faults(message)
     return ReadMessage(message if isinstance(message, dict) else {}, "; ".join(faults[:3]))
@@ -64,9 +64,9 @@ def _faults(value: Any) -> Iterator[str]:
     while stack:
         where, one = stack.pop()
         if isinstance(one, float) and not math.isfinite(one):
-            yield f"{where}: {_NAMES.get(one, 'NaN')} is no number of JSON"
+            yield f"{where}: {_NAMES.get(one, 'NaN')} is not a JSON number"
         elif isinstance(one, str) and _SURROGATE.search(one):
-            yield f"{where}: half of a surrogate pair is no text"
+            yield f"{where}: half of a surrogate pair is not text"
         elif isinstance(one, dict):
             within = f"{where}." if where else ""
             stack += [(f"{within}{key}", inner) for key, inner in reversed(one.items())]

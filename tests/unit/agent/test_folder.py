@@ -54,9 +54,10 @@ def test_a_run_that_stands_in_the_summary_and_in_a_file_counts_once(folder):
         mcp_task1_model=RECORD | {"directoryId": "b", "model": "m"},
     )
     assert [one.record.api_calls for one in found.found] == [8, None, None]
-    told = [line for line in found.remarks if "is also" in line]
+    told = [line for line in found.remarks if "is the same record as" in line]
     assert told[0] == (
-        "mcp_task1_a.json: is also summary.json, row 1, which is counted; they differ in apiCalls"
+        "mcp_task1_a.json is the same record as summary.json, row 1, which "
+        "is counted; they differ in apiCalls"
     )
     assert len(told) == 4
     assert [line for line in found.remarks if "both count" in line] == [

@@ -93,7 +93,7 @@ def test_a_number_that_nobody_recorded_is_0_in_a_mean_and_told():
     assert (found["Cost ($)"].mcp, found["Cost ($)"].spread["mcp"].n) == (0.19, 3)
     assert found["Success rate (%)"].mcp == 75.0
     assert leaderboard([run("control", 1, 1), run("mcp", 1, 1)]).remarks == []
-    told = "Cost ($): 1 of 7 rows have no number; the means take them for 0"
+    told = "Cost ($): 1 of 7 rows have no value; the means count them as 0"
     assert board.remarks == [told, "More."]
 
 
@@ -112,8 +112,8 @@ def test_one_outlier_moves_a_mean_and_no_test():
     assert low < 0
     assert high > 180
     assert board.sentence == (
-        "No evidence overall. The mean of Duration (s) rests on mcp task 1 5: the change is "
-        "+182.86 %, and -0.17 % without."
+        "No evidence overall. The mean of Duration (s) depends on mcp task "
+        "1 5: the change is +182.86 %, and -0.17 % without."
     )
 
 
@@ -161,7 +161,7 @@ def test_without_both_modes_nothing_is_compared():
     one = metrics(board.groups[0])["API calls"]
     assert (one.control, one.mcp, one.change_percent, one.p_value) == (None, 8.0, None, None)
     assert [group.title for group in board.groups] == ["Overall", "Task 2", "Task 10"]
-    assert board.sentence == "There are no runs of both modes to compare."
+    assert board.sentence == "Nothing to compare: there must be runs of both modes."
     assert leaderboard([]).groups[0].rows == {"control": 0, "mcp": 0}
 
 

@@ -139,7 +139,7 @@ def test_whatever_was_changed_is_told():
     raw = RECORD | {"apiCalls": [1, 2], "duration": 62.5, "endTime": 1743100062500, "extra": 1}
     assert read(raw).changes == [
         "apiCalls: a list is read as 2",
-        "left out, as no key of a record: extra",
+        "ignored, because records do not have these keys: extra",
         "duration: 62.5 s is read as 62500 ms",
     ]
 
@@ -161,15 +161,15 @@ def test_notes_of_any_kind_are_text():
 @pytest.mark.parametrize(
     ("raw", "why"),
     [
-        ([], "no JSON object"),
-        ({"name": "package"}, "no record of a task"),
-        (RECORD | {"mode": "both"}, "mode 'both' is no mode"),
-        (RECORD | {"mode": None}, "there is no mode"),
-        (RECORD | {"taskNumber": None}, "there is no task"),
-        (RECORD | {"taskNumber": "two"}, "task 'two' is no number"),
-        (RECORD | {"taskNumber": True}, "task True is no number"),
+        ([], "not a JSON object"),
+        ({"name": "package"}, "not a record of a task"),
+        (RECORD | {"mode": "both"}, "mode 'both' is not a mode"),
+        (RECORD | {"mode": None}, "mode is missing"),
+        (RECORD | {"taskNumber": None}, "task is missing"),
+        (RECORD | {"taskNumber": "two"}, "task 'two' is not a number"),
+        (RECORD | {"taskNumber": True}, "task True is not a number"),
         (RECORD | {"directoryId": ["a"]}, "directoryId"),
-        (RECORD | {"cost": float("nan")}, "cost: nan is no number"),
+        (RECORD | {"cost": float("nan")}, "cost: nan is out of range"),
         (RECORD | {"cost": "inf"}, "cost: 'inf'"),
         (RECORD | {"cost": "much"}, "cost: could not convert"),
         (RECORD | {"apiCalls": -1}, "apiCalls: -1"),
@@ -178,8 +178,8 @@ def test_notes_of_any_kind_are_text():
         (RECORD | {"cacheReads": 10**400}, "cacheReads: 1000"),
         (RECORD | {"success": "perhaps"}, "success: 'perhaps'"),
         (RECORD | {"success": []}, "success: []"),
-        (RECORD | {"model": {}}, "model: is no text"),
-        (RECORD | {"startTime": "yesterday"}, "startTime: 'yesterday' is no time"),
+        (RECORD | {"model": {}}, "model: is not a text"),
+        (RECORD | {"startTime": "yesterday"}, "startTime: 'yesterday' is not a time"),
         (RECORD | {"startTime": [1]}, "startTime: [1]"),
         (RECORD | {"startTime": 1743100000000000}, "startTime: 1743100000000000 is a time neither"),
         (RECORD | {"endTime": 1743099999000, "duration": None}, "ends before it starts"),

@@ -80,10 +80,10 @@ def test_what_was_written_is_read_again_and_counts_once(ask):
     ask("import", "metrics")
     ask("summary", "--out", "board")
     again = ask("import", "board")
-    assert "tasks/mcp_task1_1.json: is also summary.json, row 2" in again.output
+    assert "tasks/mcp_task1_1.json is the same record as summary.json, row 2" in again.output
     shown = ask("summary")
     assert "Overall (1 control, 1 mcp)" in shown.output
-    assert "In two folders, and counted once: 2 rows" in shown.output
+    assert "Counted once, although in two folders: 2 rows" in shown.output
 
 
 def test_runs_of_one_id_keep_a_file_each(ask, tmp_path):

@@ -154,7 +154,7 @@ def test_a_server_elsewhere_is_called_by_its_name(monkeypatch):
 )
 def test_what_is_no_address_is_refused(url):
     """With an example."""
-    with pytest.raises(InputError, match="is no address of a server"):
+    with pytest.raises(InputError, match="is not the address of a server"):
         Upstream.of(url)
 
 

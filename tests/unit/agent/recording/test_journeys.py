@@ -142,14 +142,14 @@ def test_sessions_with_the_same_calls_are_one_journey_of_more_weight():
     assert (found.load.users, found.load.round, found.load.rounds) == (5, 13, 6)
     assert found.load.think.max == 16
     assert found.limits.drain == 14
-    assert (found.arms["mcp"].protocol, remarks) == ("2025-11-25", ["Not made again: 2 ping"])
+    assert (found.arms["mcp"].protocol, remarks) == ("2025-11-25", ["Not replayed: 2 ping"])
 
 
 def test_a_file_holds_only_so_much():
     """What is left out is named."""
     found, remarks = scenario(recorded(*([call(0, f"t{number}")] for number in range(150))))
     assert len(found.journeys) == 100
-    assert remarks == ["Left out: sessions from 101 on, as a file holds no more"]
+    assert remarks == ["Left out: sessions from 101 on, because a file cannot hold more"]
 
 
 @pytest.mark.parametrize(
@@ -177,7 +177,7 @@ def test_the_target_is_that_of_the_recording(target):
 def test_a_secret_of_the_target_is_asked_for():
     """It was not recorded."""
     _, remarks = scenario(recorded([call(0)], target="stdio:serve --api-key=[redacted]"))
-    assert remarks == ["The target held a secret: put it where [redacted] stands"]
+    assert remarks == ["The target contained a secret: write it in place of [redacted]"]
 
 
 JSON = st.recursive(

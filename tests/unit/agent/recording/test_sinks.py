@@ -45,7 +45,7 @@ def test_a_full_disk_is_told_once():
     file.write(call())
     file.write(call())
     assert (len(said), file.calls) == (1, 0)
-    assert "No space left on device. Traffic goes on" in said[0]
+    assert "No space left on device. Traffic continues" in said[0]
 
 
 @pytest.fixture
@@ -96,7 +96,7 @@ def test_the_session_api_hears_of_the_calls_of_tools(api):
 
 
 def test_a_session_api_that_is_away_is_told_once(monkeypatch):
-    """Whatever is to be told; one that is no address is refused."""
+    """Whatever is to be told; one that is not an address is refused."""
     monkeypatch.setenv("MCP_PERF_AGENT_KEY", "k-2")
     said = []
     sink = SessionApi("http://127.0.0.1:1", {}, said.append)
@@ -105,5 +105,5 @@ def test_a_session_api_that_is_away_is_told_once(monkeypatch):
     sink.close()
     assert len(said) == 1
     assert "Connection refused" in said[0]
-    with pytest.raises(InputError, match="is no address"):
+    with pytest.raises(InputError, match="is not an address"):
         SessionApi("127.0.0.1:1", {}, said.append)

@@ -106,7 +106,7 @@ def test_a_server_whose_start_fails_says_why(bridge):
 
     server = MCPServer("broken", lifespan=broken, log_level="CRITICAL")
     client = SessionClient(MemoryChannel(Code("x:server", server), bridge))
-    with pytest.raises(ConnectError, match="the server ended by RuntimeError: no database"):
+    with pytest.raises(ConnectError, match="the server ended with RuntimeError: no database"):
         client.negotiate()
     client.close()
 
@@ -226,7 +226,7 @@ def test_a_result_that_cannot_become_json_is_a_tool_error(python):
     endless.append(endless)
     reply = python.run(lambda: endless, {})
     assert reply.outcome == "tool_error"
-    assert reply.detail.startswith("the result is no JSON: RecursionError")
+    assert reply.detail.startswith("the result is not JSON: RecursionError")
 
 
 def test_functions_are_found_in_modules_and_objects_and_as_themselves(tmp_path, monkeypatch):
@@ -309,5 +309,5 @@ def test_a_message_that_is_no_json_ends_the_session_at_once(bridge):
     client.negotiate()
     reply = client.call(Call(client.list_tools()["torn"], {}))
     assert reply.outcome == "transport_error"
-    assert reply.detail.startswith("a message of the server is no JSON: ")
+    assert reply.detail.startswith("a message of the server is not JSON: ")
     client.close()

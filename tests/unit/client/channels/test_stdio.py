@@ -311,7 +311,7 @@ def test_what_a_server_leaves_behind_is_named_by_pid_and_command(serve):
     child = int(said(call(client)))
     reply = call(client, die=True)
     assert reply.outcome == "transport_error"
-    assert "the server exited with status 3; when it ended, the server left behind" in reply.detail
+    assert "the server exited with status 3; when the server ended, it left behind" in reply.detail
     assert f"the processes {child} ({sys.executable} -c import time" in reply.detail
     assert client.channel.remarks() == []
     assert call(client).session_lost

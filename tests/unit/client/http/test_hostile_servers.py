@@ -87,7 +87,7 @@ BIG = b"a" * (1 << 20)
 @pytest.mark.parametrize(
     ("says", "outcome", "words"),
     [
-        (drip(whole(result(1))), TIMEOUT, "did not end in time"),
+        (drip(whole(result(1))), TIMEOUT, "the reply was not complete before the timeout ("),
         (after(STREAM, for_ever(chunk(b": ping\n\n"), 0.02)), TIMEOUT, ""),
         (
             after(
@@ -102,7 +102,7 @@ BIG = b"a" * (1 << 20)
         (after(b"HTTP/1.1 200 OK\r\nX: ", for_ever(BIG)), TRANSPORT_ERROR, "headers are larger"),
         (for_ever(BIG), TRANSPORT_ERROR, "not HTTP"),
         (whole(result(7)), RPC_ERROR, "has id 7, expected 1"),
-        (whole(result("1")), RPC_ERROR, "id '1', a text"),
+        (whole(result("1")), RPC_ERROR, "id '1' as a text"),
         (whole(result(None)), RPC_ERROR, "has id None"),
         (whole(b'{"a":' * 100_000), HTTP_ERROR, "not JSON"),
         (whole(b"[" + result(1) + b"]"), RPC_ERROR, "not a JSON-RPC response"),

@@ -155,7 +155,10 @@ def test_a_subscription_that_is_not_honoured_fails(opened):
     """The stream is closed again, as nobody would await anything."""
     client, _ = opened(acknowledged(toolsListChanged=True))
     reply = client.listening.listen(Wanted(("tools",), "a://b"))
-    assert (reply.outcome, reply.detail) == ("check_failed", "the server does not tell of: a://b")
+    assert (reply.outcome, reply.detail) == (
+        "check_failed",
+        "the server does not send notifications about: a://b",
+    )
 
 
 def test_a_server_that_does_not_acknowledge_is_a_timeout(opened):
@@ -216,7 +219,7 @@ def test_a_session_without_a_stream_cannot_be_listened_to(opened):
     client, server = opened(REFUSED, protocol=HANDSHAKE)
     reply = client.listening.listen(Wanted(uri="a://b"))
     assert reply.outcome == "http_error"
-    assert reply.detail == "HTTP 405: the server opens no stream"
+    assert reply.detail == "HTTP 405: the server did not open a stream"
     assert len(server.requests) == 3
 
 
@@ -473,8 +476,8 @@ def test_a_step_that_listens_opens_no_stream_before_its_time(opened, monkeypatch
     client.listening.unlisten()
     reply = client.listening.listen(Wanted(("tools",)), 0.05)
     assert (reply.outcome, len(server.requests)) == ("http_error", 3)
-    assert reply.detail.startswith("the server closed the session's stream of notifications; it is")
-    assert reply.detail.endswith("asked for again in 60 s")
+    assert reply.detail.startswith("the server closed the session's stream of notifications; ")
+    assert reply.detail.endswith("the next attempt is in 60 s")
 
 
 def test_a_step_that_listens_takes_as_long_as_the_opening_it_waited_for(opened, monkeypatch):
@@ -526,7 +529,9 @@ def test_a_subscription_that_brings_nothing_is_asked_for_ever_more_rarely(
         assert told == ["opened"]
     else:
         assert (reply.outcome, len(server.requests)) == ("rpc_error", 2)
-        assert reply.detail.startswith("the last stream was ended or refused: asked again in 5")
+        assert reply.detail.startswith(
+            "the last stream was ended or refused: the next attempt is in 5"
+        )
 
 
 def test_a_subscription_that_is_refused_is_told_and_put_off(opened):
@@ -546,7 +551,10 @@ def test_a_stream_that_does_not_open_in_time_is_a_timeout(opened):
     """Also once it was given up, which ends its thread by a broken connection."""
     client, _ = opened(b"", protocol=HANDSHAKE)
     reply = client.listening.listen(Wanted(("tools",)), 0.05)
-    assert (reply.outcome, reply.detail) == ("timeout", "the stream was not opened in time")
+    assert (reply.outcome, reply.detail) == (
+        "timeout",
+        "the stream was not opened before the timeout",
+    )
 
 
 def test_what_came_of_an_opening_does_not_change_when_the_stream_is_opened_again(serve):

@@ -144,9 +144,12 @@ def test_a_server_without_sessions_works(serve) -> None:
 def test_a_pinned_version_that_the_server_does_not_speak_is_named(serve) -> None:
     """Asking for one version and getting another is an error, not a silent change."""
     older = answer({"protocolVersion": "2025-06-18"})
-    with pytest.raises(NegotiationError, match="asked for 2025-11-25, the server speaks 2025-06"):
+    with pytest.raises(
+        NegotiationError,
+        match="asked for MCP 2025-11-25, the server answered with 2025-",
+    ):
         client(serve(older), "2025-11-25").negotiate()
-    with pytest.raises(NegotiationError, match="does not speak 2026-07-28"):
+    with pytest.raises(NegotiationError, match="does not speak MCP 2026-07-28"):
         client(serve(http(b"", "404 Not Found")), "2026-07-28").negotiate()
 
 
@@ -236,7 +239,7 @@ def test_of_the_versions_that_a_server_lists_the_best_common_one_is_spoken(serve
     assert mcp.negotiate() == "2025-06-18"
     assert body_of(server.requests[2])["params"]["protocolVersion"] == "2025-06-18"
     assert mcp.terms.remarks == [
-        "the server refuses 2025-11-25 and lists 2025-06-18, which is spoken"
+        "uses MCP 2025-06-18, because the server refused 2025-11-25 and lists this version"
     ]
 
 
@@ -416,7 +419,7 @@ def test_a_session_that_cannot_be_opened_again_fails_the_call(serve) -> None:
     server = serve(INITIALIZED, ACCEPTED, http(b"", "404 Not Found"), http(b"", "503 Busy"))
     reply = client(server, "2025-11-25").call(Call(ECHO, {}))
     assert reply.outcome == "http_error"
-    assert "session lost" in reply.detail
+    assert "session was lost" in reply.detail
 
 
 def test_a_session_that_did_not_open_is_tried_by_the_call_itself(serve) -> None:
@@ -508,7 +511,7 @@ def test_a_redirect_leads_to_no_metadata_address(serve) -> None:
     ("status", "header", "says"),
     [
         ("301 Moved", "Location: /ok/mcp", "POST /mcp is redirected to /ok/mcp"),
-        ("307 Moved", "X-Other: 1", "POST /mcp is redirected without a Location"),
+        ("307 Moved", "X-Other: 1", "POST /mcp is redirected without a Location header"),
         ("303 Moved", "Location: http://localhost:1/", "is redirected to http://localhost:1/"),
     ],
 )
@@ -585,13 +588,13 @@ def test_replies_that_came_packed_are_remarked_on_when_the_client_is_closed(serv
     assert mcp.terms.remarks == []
     mcp.close()
     [said] = mcp.terms.remarks
-    assert "Content-Encoding: gzip, for which mcp-perf does not ask" in said
+    assert "Content-Encoding: gzip, which mcp-perf did not ask for" in said
 
 
 ODD = {
     "null": ({"name": "bad", "inputSchema": None}, "the tool 'bad' cannot be called: its input"),
     "missing": ({"name": "bad"}, "the tool 'bad' cannot be called: its inputSchema is missing"),
-    "a boolean": ({"name": "bad", "inputSchema": True}, "its inputSchema is True, no object"),
+    "a boolean": ({"name": "bad", "inputSchema": True}, "its inputSchema is True, not an object"),
     "no tool": (None, "entry 2 cannot be called: it has no name"),
     "no name": ({"inputSchema": {}}, "entry 2 cannot be called: it has no name"),
     "twice": ({"name": "good", "inputSchema": {}}, "names 'good' twice"),
@@ -623,7 +626,7 @@ def test_a_server_without_tools_is_one_all_the_same(serve) -> None:
     mcp = client(serve(error(-32601, "Method not found", "404 Not Found")), "2026-07-28")
     assert mcp.list_tools() == {}
     assert mcp.terms.remarks == [
-        "the server has no tools: tools/list is answered by -32601 Method not found"
+        "the server has no tools: it answers tools/list with -32601 Method not found"
     ]
 
 

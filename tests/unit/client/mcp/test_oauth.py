@@ -317,7 +317,7 @@ def test_more_scope_is_asked_for_once(guarded, users) -> None:
     ("identity", "switch", "said"),
     [
         (ME, "issues", "invalid_client"),
-        (Registration(grant="authorization_code"), "redirects", "does not redirect by itself"),
+        (Registration(grant="authorization_code"), "redirects", "not redirect"),
         (Registration("me", "secret", issuer="http://127.0.0.1:1"), None, "issuer"),
     ],
     ids=["refused", "a page for people", "another issuer"],
@@ -361,7 +361,7 @@ def test_metadata_are_fetched_from_the_target_and_the_issuer_only(guarded, users
         else:
             guarded.authorization_server = url
         _, (client,) = users(identity)
-        with pytest.raises(NegotiationError, match=rf"names {url}.*write issuer: {url} under"):
+        with pytest.raises(NegotiationError, match=rf"points to {url}.*write issuer: {url} under"):
             client.negotiate()
         elsewhere.settimeout(0)
         with pytest.raises(BlockingIOError):
@@ -381,7 +381,10 @@ def test_metadata_lead_into_no_private_network(guarded, users, identity, endpoin
     """What they name is asked if it is public, or has the address of the target or the issuer."""
     guarded.challenges[endpoint] = f"http://localhost:{guarded.server_port}/inside"
     _, (client,) = users(identity)
-    with pytest.raises(NegotiationError, match="is a private address"):
+    with pytest.raises(
+        NegotiationError,
+        match=r"is private.*issuer",
+    ):
         client.negotiate()
     assert guarded.asked["/inside"] == 0
 
@@ -391,7 +394,10 @@ def test_a_token_that_no_header_can_hold_is_an_error_in_words(guarded, users, to
     """It steers no request, and is not shown."""
     guarded.token = token
     _, (client,) = users()
-    with pytest.raises(NegotiationError, match="it holds a line end") as told:
+    with pytest.raises(
+        NegotiationError,
+        match="it contains a line end, a blank or a letter that is not allowed in a header",
+    ) as told:
         client.negotiate()
     assert token not in str(told.value)
     assert all("injected" not in path.lower() for path in guarded.asked)

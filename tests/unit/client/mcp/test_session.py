@@ -178,9 +178,13 @@ def test_a_server_that_starts_has_longer_than_a_call_and_says_how_far_it_is(monk
 @pytest.mark.parametrize(
     ("peer", "protocol", "says"),
     [
-        (Peer(), MODERN, "does not speak 2026-07-28: -32601"),
-        (modern(), "2025-06-18", "asked for 2025-06-18, the server speaks 2025-11-25"),
-        (Peer(initialize={"result": {"protocolVersion": "1.0"}}), "auto", "'1.0', unknown"),
+        (Peer(), MODERN, "does not speak MCP 2026-07-28: -32601"),
+        (
+            modern(),
+            "2025-06-18",
+            "asked for MCP 2025-06-18, the server answered with 2025-",
+        ),
+        (Peer(initialize={"result": {"protocolVersion": "1.0"}}), "auto", "'1.0', which"),
         (Peer(initialize={"error": {"code": 1, "message": "no"}}), "auto", "initialize failed"),
     ],
 )
@@ -366,7 +370,7 @@ def test_a_server_that_cannot_be_started_again_costs_one_try_per_call():
         reply = client.call(Call(ECHO, {}))
         assert (reply.outcome, reply.detail) == ("transport_error", "no session: no such command")
         assert peer.opened == tries
-    assert "no such command; tried again in 0.2" in client.call(Call(ECHO, {})).detail
+    assert "no such command; the next attempt is in 0.2" in client.call(Call(ECHO, {})).detail
     assert peer.opened == 3
     client.openings.forget()
     assert client.call(Call(ECHO, {})).outcome == "ok"

@@ -279,7 +279,7 @@ def test_promise_30_nobody_asks_again_before_the_server_wants_it():
     assert opener.open(limited) == "HTTP 429"
     opener.now_s += 1
     early = opener.open(limited)
-    assert (early, opener.tried) == ("HTTP 429; tried again in 2 s", [100.0])
+    assert (early, opener.tried) == ("HTTP 429; the next attempt is in 2 s", [100.0])
     opener.now_s += 2
     assert opener.open() == ""
     assert opener.open() == ""

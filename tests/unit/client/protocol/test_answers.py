@@ -172,9 +172,9 @@ def test_rounds_come_to_an_end() -> None:
 @pytest.mark.parametrize(
     ("result", "said"),
     [
-        (asking(), "neither says for what"),
+        (asking(), "the server asks for input without inputRequests or requestState"),
         (asking(a=SAMPLE), "sampling/createMessage"),
-        ({"inputRequests": [1]}, "no mapping"),
+        ({"inputRequests": [1]}, "the server's inputRequests are not a mapping"),
         (asking(a=3), "'a' has no method"),
         (asking(a={"method": 3}), "'a' has no method"),
     ],

@@ -256,4 +256,4 @@ def test_a_forbidden_request_is_told_where_no_call_can_be_blamed(conversation, s
     assert not first.wait(0)
     assert not second.wait(0)
     assert strays == [("forbidden_request", b"{}")]
-    assert "a request of its own (ping)" in silence(conversation.strays, 0)
+    assert "sent a request (ping)" in silence(conversation.strays, 0)

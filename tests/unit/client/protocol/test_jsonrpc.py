@@ -31,9 +31,9 @@ def judged(body: object, status: int = 200) -> Reply:
 PARTS = {
     "half a pair in the middle": (
         rb"a \ud83d b",
-        "result.PART: half of a surrogate pair is no text",
+        "result.PART: half of a surrogate pair is not text",
     ),
-    "half a pair at the end": (rb"a \uD83D", "result.PART: half of a surrogate pair is no text"),
+    "half a pair at the end": (rb"a \uD83D", "result.PART: half of a surrogate pair is not text"),
     "a bad byte": (b"\xff", "(0xff) is not UTF-8"),
     "a pair": (rb"\ud83d\ude00", ""),
     "a backslash before": (rb"\\ud83d", ""),
@@ -63,7 +63,7 @@ TABLE = [
     ("an rpc error without an id", {**ERROR, "id": None}, 400, "rpc_error", "-32602"),
     ("an rpc error with a foreign id", {**ERROR, "id": "server-error"}, 400, "rpc_error", "bad"),
     ("a wrong id", {**RESULT, "id": 8}, 200, "rpc_error", "id 8, expected 7"),
-    ("a text is not a number", {**RESULT, "id": "7"}, 200, "rpc_error", "id '7', a text"),
+    ("a text is not a number", {**RESULT, "id": "7"}, 200, "rpc_error", "id '7' as a text"),
     ("another's error", {**ERROR, "id": 8}, 200, "rpc_error", "id 8, expected 7"),
     ("another's error by its status", {**ERROR, "id": 8}, 400, "rpc_error", "bad params"),
     ("no id", {"jsonrpc": "2.0", "result": {}}, 200, "rpc_error", "id None"),
@@ -79,7 +79,7 @@ TABLE = [
     ("a result with a bad status", RESULT, 500, "http_error", "HTTP 500"),
     ("a result with 201", RESULT, 201, "ok", ""),
     ("a result that a proxy has changed", RESULT, 203, "ok", ""),
-    ("a page with 203", b"<p>", 203, "http_error", "HTTP 203 with something that is not JSON"),
+    ("a page with 203", b"<p>", 203, "http_error", "HTTP 203 and a body that is not JSON"),
     ("accepted, but no reply", b"", 202, "http_error", "HTTP 202"),
     (
         "bytes that are not UTF-8",

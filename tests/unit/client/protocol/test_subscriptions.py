@@ -118,7 +118,7 @@ def test_all_that_was_asked_for_has_to_be_honoured(honoured, left):
     reply.body = note(ACKNOWLEDGED, "listen-1", notifications=honoured)
     acknowledge(reply, Wanted(("tools",), "a://b"), "listen-1")
     assert reply.outcome == ("check_failed" if left else "ok")
-    assert reply.detail == (f"the server does not tell of: {left}" if left else "")
+    assert reply.detail == (f"the server does not send notifications about: {left}" if left else "")
 
 
 @pytest.mark.parametrize(

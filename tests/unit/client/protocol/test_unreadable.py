@@ -13,10 +13,10 @@ BOM = b"\xef\xbb\xbf"
     [
         (HEAD + b"{}}", ""),
         (BOM + HEAD + b"{}}", "it begins with a byte-order mark"),
-        (HEAD + b'{"a":{"value":NaN}}}', "result.a.value: NaN is no number of JSON"),
-        (HEAD + b'{"a":[1,-Infinity]}}', "result.a[1]: -Infinity is no number of JSON"),
-        (HEAD + b'{"a":1e400}}', "result.a: Infinity is no number of JSON"),
-        (HEAD + b'{"a":["\\ud83d"]}}', "result.a[0]: half of a surrogate pair is no text"),
+        (HEAD + b'{"a":{"value":NaN}}}', "result.a.value: NaN is not a JSON number"),
+        (HEAD + b'{"a":[1,-Infinity]}}', "result.a[1]: -Infinity is not a JSON number"),
+        (HEAD + b'{"a":1e400}}', "result.a: Infinity is not a JSON number"),
+        (HEAD + b'{"a":["\\ud83d"]}}', "result.a[0]: half of a surrogate pair is not text"),
         (HEAD + b'"\\ud83d\\ude00"}', ""),
     ],
 )
@@ -29,7 +29,7 @@ def test_what_other_readers_take_is_read_and_its_fault_is_named(body, fault):
 
 def test_the_first_three_faults_are_named():
     """A column of NaN need not fill the report."""
-    assert read(b"[NaN,NaN,NaN,NaN]").fault.count("NaN is no number") == 3
+    assert read(b"[NaN,NaN,NaN,NaN]").fault.count("NaN is not a JSON number") == 3
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def test_the_first_three_faults_are_named():
         (HEAD + b'{"isError":fal', "it is cut off after 47 bytes"),
         (HEAD + b'"\xff"}', "byte 34 (0xff) is not UTF-8"),
         (HEAD + b"<p>no</p>", "character 33 is not JSON: '<p>no</p>'"),
-        (HEAD + b"[" * 90_000, "it is nested without end"),
+        (HEAD + b"[" * 90_000, "it is nested too deeply"),
     ],
 )
 @pytest.mark.parametrize("mark", [b"", BOM])

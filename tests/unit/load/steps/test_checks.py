@@ -201,7 +201,9 @@ def test_a_value_that_is_no_json_is_named_by_its_path():
     """A decoder speaks of bytes; who wrote the tool knows the value."""
     reply = reply_of(b'{"a": "\\ud83d"}')
     assert checks_of(equals={"a": 1}).judge(reply, {}) == CHECK_FAILED
-    assert reply.detail.startswith("the reply is not JSON (a: half of a surrogate pair is no text)")
+    assert reply.detail.startswith(
+        "the reply is not JSON (a: half of a surrogate pair is not text)"
+    )
 
 
 def test_a_body_that_nobody_looks_at_may_be_anything():

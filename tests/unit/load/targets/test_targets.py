@@ -98,9 +98,9 @@ REFUSALS = {
     ),
     "no credentials": (
         (http(401, b"Unauthorized"), http(405, b"")),
-        "the server wants credentials",
+        "(the server needs credentials: write `headers:` or `auth:` for the arm, or --bearer-env)",
     ),
-    "another path": ((http(404, b"Not Found"), http(404, b"")), "It often ends with /mcp"),
+    "another path": ((http(404, b"Not Found"), http(404, b"")), "often ends with"),
     "hangs up": ((lambda peer, _request: peer.close(),), "initialize: "),
     "is silent": ((b"",), "but gives no answer in 0.3 s"),
 }
@@ -149,7 +149,7 @@ def test_a_step_that_calls_an_odd_tool_is_refused_with_what_is_odd(serve):
     assert list(target.tools) == ["good"]
     assert target.server == "shop 1.2"
     [problem] = unknown_tools(loaded, {"mcp": target})
-    assert "the tool 'bad' cannot be called: its inputSchema is None, no object" in problem
+    assert "the tool 'bad' cannot be called: its inputSchema is None, not an object" in problem
 
 
 def test_what_a_replaced_system_would_have_brought_is_one_line():
