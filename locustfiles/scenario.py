@@ -17,6 +17,8 @@ results/tally -> results/judge -> results/report -> results/render; all below `m
 | test_stop, quitting        | write the reports, stop the systems, set the exit code          |
 """
 
+# ruff: noqa: E402 -- Ctrl-C is answered before the rest is imported, which takes a moment
+
 import importlib.util
 import logging
 import sys
@@ -28,6 +30,10 @@ if str(Path.cwd()) in sys.path:
     sys.path.remove(str(Path.cwd()))
 if importlib.util.find_spec("mcp_perf") is None:  # started from a checkout, and not installed
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from mcp_perf import interrupt
+
+interrupt.before_locust()
 
 from locust import User, events, task
 from locust.exception import StopUser

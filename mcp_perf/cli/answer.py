@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from mcp_perf import interrupt
 from mcp_perf.cli.refused import Fault, Refused, Stopped
 
 if TYPE_CHECKING:
@@ -55,6 +56,14 @@ class Program(Commands):
         ctx.meta[_JSON] = "--json" in ours
         return super().parse_args(ctx, args)
 
+    def make_context(self, *given: Any, **how: Any) -> click.Context:
+        """Read the command line. Raises ClickException."""
+        try:
+            return super().make_context(*given, **how)
+        except KeyboardInterrupt:
+            interrupt.leaving()
+            raise Stopped(interrupt.SAID) from None
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command. Raises ClickException for all that goes wrong."""
         try:
@@ -64,11 +73,13 @@ class Program(Commands):
         except click.exceptions.Exit:
             raise
         except (click.Abort, KeyboardInterrupt, EOFError):
-            wrong = Stopped("Stopped: the command did not come to its end.")
+            wrong = Stopped(interrupt.SAID)
         except Exception as error:
             if isinstance(error, OSError) and error.errno == errno.EPIPE:
                 raise
             wrong = _fault(error)
+        finally:
+            interrupt.leaving()
         lines = wrong.format_message().splitlines()
         answer({"exit_code": wrong.exit_code, "refused": lines})
         raise wrong

@@ -10,6 +10,8 @@ from typing import Final
 import click
 from click.shell_completion import CompletionItem
 
+from mcp_perf import interrupt
+
 FORMATS: Final = ("html", "json", "md", "csv", "junit")
 formats_option = click.option(
     "--format", "formats", default=",".join(FORMATS), show_default=True, help="Reports to write."
@@ -49,7 +51,7 @@ class Unreached(Refused):
 class Stopped(Refused):
     """Ctrl-C, or the end of what is typed, came before the command's own end."""
 
-    exit_code = 105
+    exit_code = interrupt.CODE
 
 
 class Fault(Refused):
@@ -67,14 +69,13 @@ def again(words: Sequence[str], stdout: int | None = None) -> tuple[int, bytes]:
     named = click.get_current_context().find_root().params.get("env_file")
     own = [] if named is None else ["--env-file", str(named)]
     command = [sys.executable, "-P", "-m", "mcp_perf", *own, *words]
+    before = signal.signal(signal.SIGINT, interrupt.ignored)
     with subprocess.Popen(command, stdout=stdout) as process:  # noqa: S603 -- our own command
-        before = signal.signal(signal.SIGTERM, lambda *_given: process.terminate())
-        said: bytes | None = None
-        while process.returncode is None:
-            with suppress(KeyboardInterrupt):
-                said, _ = process.communicate()
-        signal.signal(signal.SIGTERM, before)
-        return process.returncode, said or b""
+        ended = signal.signal(signal.SIGTERM, lambda *_given: process.terminate())
+        said, _ = process.communicate()
+    signal.signal(signal.SIGTERM, ended)
+    signal.signal(signal.SIGINT, before)
+    return process.returncode, said or b""
 
 
 def read_formats(text: str) -> tuple[str, ...]:

@@ -56,6 +56,7 @@ def init(environment: Any, web_ui: Any) -> Master | Single | Worker:
         sys.stderr.write(told)
         sys.stderr.flush()
         getattr(environment, "mcp_perf_opened", lambda _address: None)(address)
+    role.signals.catch()
     return role
 
 

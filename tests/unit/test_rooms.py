@@ -15,7 +15,7 @@ from tests.support import ROOT
 
 PLAN = {
     "mcp_perf": (
-        *("folders", "outcomes", "scenario.problems", "settings"),
+        *("interrupt", "folders", "outcomes", "scenario.problems", "settings"),
         *(f"scenario.{room}" for room in ("values", "model", "source", "checks")),
         *("scenario.catalog", "scenario.loader", "scenario.effects", "scenario.schema"),
         *("client.reply", "client.rate_limits", "client.errors"),

@@ -147,6 +147,12 @@ class Run:
             self._logs.close()
         return None
 
+    def discard(self) -> None:
+        """End a run of which nothing was sent: it has no reports."""
+        self.prepared.systems.stop()
+        self._journal.close()
+        self._logs.close()
+
     def _finish(self, formats: tuple[str, ...]) -> Report:
         for name in self.prepared.systems.dead():
             self.note("system_died", f"the system's process {name} died during the run")

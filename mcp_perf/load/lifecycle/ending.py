@@ -65,15 +65,23 @@ def exit_on_refusal() -> Iterator[None]:
             raise Refusal(error.message) from error
     except Refusal as refusal:
         _say(refusal)
-        for child in psutil.Process().children():  # Locust 2.47 loses sight of those that still run
-            with contextlib.suppress(psutil.Error):
-                child.terminate()
+        end_children()
         sys.exit(refusal.exit_code)
+    except (KeyboardInterrupt, SystemExit):
+        end_children()
+        raise
+
+
+def end_children() -> None:
+    """End the workers that --processes forked: Locust 2.47 loses sight of those that still run."""
+    for child in psutil.Process().children():
+        with contextlib.suppress(psutil.Error):
+            child.terminate()
 
 
 @contextlib.contextmanager
-def stop_on_refusal(environment: Any, give_up: Callable[[], None]) -> Iterator[None]:
-    """Stop a test before its users start; a fault of our own stops it, too."""
+def stop_on_refusal(environment: Any, give_up: Callable[[int], None]) -> Iterator[None]:
+    """Stop a test before its users start, by its exit code; a fault of our own stops it, too."""
     try:
         yield
     except Exception as error:
@@ -84,7 +92,9 @@ def stop_on_refusal(environment: Any, give_up: Callable[[], None]) -> Iterator[N
         else:
             logger.exception("The run could not begin, by a fault of mcp-perf's own")
         environment.process_exit_code = code
-        give_up()
+        give_up(code)
+        hub = gevent.get_hub()
+        hub.NOT_ERROR = (*hub.NOT_ERROR, StopTest)  # all is said: no traceback follows
         raise StopTest from error
 
 

@@ -65,6 +65,8 @@ class KeepingSide:
     written: Event = field(default_factory=Event)
     """Cleared while reports are written, which lets other greenlets run."""
     _prepared: Prepared | None = None
+    _refused: int | None = None
+    """The exit code of a run that was refused after its journal had been opened."""
     _starting: bool = False
     _begun: Event = field(default_factory=Event)
     """Set when the last run has begun, or could not."""
@@ -117,7 +119,7 @@ class KeepingSide:
                 prepare(locust_options.run_options(self.environment.parsed_options))
             )
             self._over.clear()
-            self.report = None
+            self.report = self._refused = None
             self.run = Run(prepared, nodes=self.nodes, tell=self._tell)
             if self.observer is not None:
                 self.observer.begun(self.run)
@@ -150,6 +152,10 @@ class KeepingSide:
         self._over.set()
         self.written.clear()
         self._prepared = None
+        if self._refused is not None:
+            run.discard()
+            self.written.set()
+            return
         for text in self.remarks():
             run.note("node_refused", text)
         try:
@@ -176,14 +182,17 @@ class KeepingSide:
             self._prepared.systems.stop()
         if self.report is not None:
             self.environment.process_exit_code = self.report.exit_code
+        elif self._refused is not None:
+            self.environment.process_exit_code = self._refused
 
     def keep(self, records: list[AnyRecord]) -> None:
         if self.run is not None:
             self.run.write(records)
 
-    def _give_up(self) -> None:
+    def _give_up(self, code: int) -> None:
         if self.run is not None:
             self.run.conductor.stop("error")
+            self._refused = code if code != BROKEN_CODE else None
         if not self.ending.stays:
             gevent.spawn(self.ending.leave)
 

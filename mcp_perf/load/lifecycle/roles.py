@@ -17,6 +17,7 @@ from typing import Any, Final
 import gevent
 import msgspec
 
+from mcp_perf import interrupt
 from mcp_perf.load.engine.conductor import RECORDS, Conductor
 from mcp_perf.load.hub.neighbours import meeting_point
 from mcp_perf.load.hub.redaction import redactor
@@ -39,14 +40,14 @@ class Single:
     def __init__(self, environment: Any, ending: Ending, observer: RunObserver | None) -> None:
         self.keeping = keeping = KeepingSide(environment, lambda: {_LOCAL}, ending, observer)
         self.working = WorkingSide(environment, _LOCAL, keeping.keep)
-        self._signals = Signals(environment, keeping, ending)
+        self.signals = Signals(environment, keeping, ending)
         self.spawning_complete = partial(keeping.conduct, self._lead)
         self.test_stopping, self.quitting = keeping.end_turn, keeping.quit
 
     def test_start(self) -> None:
         """Open the journal, lay out the turns, compile the journeys."""
         with self.keeping.beginning() as prepared:
-            self._signals.catch()
+            self.signals.catch()
             self.working.build(relay.local(prepared))
 
     def test_stop(self) -> None:
@@ -67,7 +68,7 @@ class Master:
         self._ending = ending
         self._end = environment.runner.server.end
         keeping.remarks = self._end.refused
-        self._signals = Signals(environment, keeping, ending)
+        self.signals = Signals(environment, keeping, ending)
         self._meeting = contextlib.ExitStack()
         self.spawning_complete = partial(keeping.conduct, self._lead)
         self.test_stopping, self.quitting = keeping.end_turn, keeping.quit
@@ -75,7 +76,7 @@ class Master:
     def test_start(self) -> None:
         """Open the journal, lay out the turns, tell the workers what to run."""
         with self.keeping.beginning() as prepared:
-            self._signals.catch()
+            self.signals.catch()
             workers = sorted(self._workers())
             meeting = ""
             if prepared.loaded.scenario.load.open and len(workers) > 1 and os.name == "posix":
@@ -106,22 +107,30 @@ class Worker:
         self._environment = environment
         self.working = WorkingSide(environment, environment.runner.client_id, self._send)
         self.spawning_complete = self.test_stopping = self.quitting = lambda: None
+        forked = signal.getsignal(signal.SIGINT) is interrupt.ignored
+        self._interrupted = interrupt.ignored if forked else self._leave
+        signal.signal(signal.SIGINT, self._interrupted)
 
     def test_start(self) -> None:
         """Read what to run and compile the journeys, or leave, so that the master notices."""
         runner = self._environment.runner
         # The master's heartbeats are not read before this has returned, which may take a while.
         runner.last_heartbeat_timestamp = None
-        quit_soon = partial(gevent.spawn, Headless(self._environment).leave)
-        with stop_on_refusal(self._environment, quit_soon):
+        leave = Headless(self._environment).leave
+        with stop_on_refusal(self._environment, lambda _code: gevent.spawn(leave)):
             self.working.build(relay.receive(self._environment.parsed_options, runner.client_id))
             self.working.start()
         runner.last_heartbeat_timestamp = time.time()
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the master decides when to stop
+        signal.signal(signal.SIGINT, interrupt.ignored)  # the master decides when to stop
 
     def test_stop(self) -> None:
         self.working.stop()
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGINT, self._interrupted)
+
+    def _leave(self, *_given: Any) -> None:
+        interrupt.say()
+        self._environment.process_exit_code = interrupt.CODE
+        gevent.spawn(self._environment.runner.quit)
 
     def _send(self, records: list[AnyRecord]) -> None:
         # The master does not know the tokens that this process was given.

@@ -10,8 +10,9 @@ from typing import Any, Final
 
 import gevent
 
+from mcp_perf import interrupt
 from mcp_perf.load.engine.run import Run
-from mcp_perf.load.lifecycle.ending import Ending
+from mcp_perf.load.lifecycle.ending import Ending, end_children
 from mcp_perf.load.lifecycle.keeping import KeepingSide
 from mcp_perf.results.judge.order import SIGNAL_CODE
 
@@ -41,10 +42,21 @@ class Signals:
         self.environment.process_exit_code = SIGNAL_CODE
         if self.keeping.run is not None:
             gevent.spawn(self._interrupt, self.keeping.run)
-        elif self.ending.stays and self.keeping.written.is_set():
-            gevent.spawn(self.ending.leave)  # the page is idle
-        elif self.keeping.written.is_set() or self._count > _PATIENCE:
-            raise KeyboardInterrupt
+        elif not self.keeping.written.is_set():
+            if self._count > _PATIENCE:
+                interrupt.leave()
+        elif self.ending.stays and self.keeping.last_folder is not None:
+            gevent.spawn(self.ending.leave)  # the page is idle after a run
+        else:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            gevent.spawn(self._leave)
+
+    def _leave(self) -> None:
+        """Leave before a run has begun: Locust's main may not have come to where it waits."""
+        interrupt.say()
+        self.keeping.quit()
+        end_children()
+        raise SystemExit(SIGNAL_CODE)
 
     def _interrupt(self, run: Run) -> None:
         run.interrupted = True

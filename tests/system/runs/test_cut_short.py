@@ -1,6 +1,9 @@
 """Runs that do not come to their end: signals, kills, a full disk. What was measured is kept."""
 
+import contextlib
 import json
+import os
+import pty
 import signal
 import subprocess
 import uuid
@@ -128,6 +131,34 @@ def test_promise_20_a_second_signal_cuts_off_the_calls_in_flight(begin, marked, 
     assert classes["interrupted"] == sum(classes.values()) == 3
     assert {path.name for path in (tmp_path / "run").iterdir()} >= FILES
     assert "Traceback" not in said.read_text()
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_ctrl_c_while_sessions_are_opened_leaves_a_clean_terminal(
+    times, command, marked, quick, tmp_path
+):
+    """The cursor is shown again, nothing looks like a fault, and the report's name comes last."""
+    ours, its = pty.openpty()
+    argv = [*command("mcp-perf"), "run", "echo", *quick, "--out", str(tmp_path / "run")]
+    env = {**marked, "TERM": "xterm", "COLUMNS": "100"}
+    with subprocess.Popen(
+        argv, env=env, stdin=its, stdout=its, stderr=its, start_new_session=True
+    ) as process:
+        os.close(its)
+        said = b""
+        with os.fdopen(ours, "rb", buffering=0) as screen, contextlib.suppress(OSError):
+            while b"\x1b[?25l" not in said:  # the progress is being shown
+                said += screen.read(65536)
+            for _ in range(times):
+                os.killpg(process.pid, signal.SIGINT)
+            while True:
+                said += screen.read(65536)
+        assert process.wait(300) == 105
+    until(lambda: alive(marked) == [], "a system outlived the run")
+    text = said.decode()
+    assert text.rpartition("\x1b[?25h")[2].count("\x1b[?25l") == 0
+    assert text.rstrip().endswith("report.html")
+    assert "Traceback" not in text
 
 
 def test_promise_21_a_killed_run_leaves_no_system_and_a_journal_to_report_from(

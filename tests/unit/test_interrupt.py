@@ -1,0 +1,49 @@
+"""Ctrl-C before a run answers it: pressed when a module has just been imported."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from mcp_perf.interrupt import CODE, SAID
+
+pytestmark = pytest.mark.process
+_TIMES = "import time:"
+
+
+def pressed(tmp_path, module: str, times: int, *words: str) -> tuple[int, list[str]]:
+    """Start a command, press Ctrl-C when it has imported a module; return its end."""
+    command = [sys.executable, "-X", "importtime", "-m", "mcp_perf", *words]
+    env = {**os.environ, "MCP_PERF_RUNS": str(tmp_path)}
+    with subprocess.Popen(
+        command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        for line in process.stderr:
+            if line.rpartition("|")[2].strip() == module:
+                break
+        for _ in range(times):
+            with contextlib.suppress(ProcessLookupError):
+                process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    return process.returncode, [
+        line for line in (out + err).splitlines() if not line.startswith(_TIMES)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("module", "times", "words"),
+    [
+        ("click.types", 1, ["list"]),
+        ("mcp_perf.cli.init", 2, ["agent", "serve"]),
+        ("pydantic", 1, ["validate", "echo"]),
+        ("gevent.hub", 2, ["check", "http://127.0.0.1:9/mcp"]),
+        ("mcp_perf.load.headless", 1, ["web"]),
+        ("mcp_perf.load.start", 2, ["run", "echo"]),
+    ],
+)
+def test_ctrl_c_during_the_start_is_answered_by_one_sentence(module, times, words, tmp_path):
+    """Whatever is imported just then, and if it is pressed again: no traceback, exit code 105."""
+    assert pressed(tmp_path, module, times, *words) == (CODE, [SAID])
