@@ -81,6 +81,8 @@ class KeptReport(NamedTuple):
     load: dict[str, Any]
     document: bytes | None
     """The report as JSON, compressed by zlib; None if it is too large."""
+    parts: Sequence[tuple[str, str, float]] = ()
+    """(arm, metric, value) of its tools and steps, such as `tool[search].p95`."""
 
 
 def append(store: str, run: RunNumbers, report: KeptReport | None = None) -> None:
@@ -95,11 +97,12 @@ def append(store: str, run: RunNumbers, report: KeptReport | None = None) -> Non
             row["identity"] = as_text(run.identity)
             key = connection.execute(sa.insert(RUNS).values(row)).inserted_primary_key
             number = {"run": key[0] if key else None}
-            if rows := [number | metric for metric in _metrics(run)]:
+            if rows := [number | metric for metric in _metrics(run, report)]:
                 connection.execute(sa.insert(METRICS), rows)
             if report is not None:
                 texts = {name: as_text(getattr(report, name)) for name in ("targets", "load")}
                 row = number | report._asdict() | texts
+                del row["parts"]
                 connection.execute(sa.insert(REPORTS).values(row))
 
 
@@ -137,19 +140,18 @@ def _point(row: Any) -> Point:
     return Point(**kept, identity=identity, group=row["group_key"])
 
 
-def _metrics(run: RunNumbers) -> Iterator[dict[str, Any]]:
+def _metrics(run: RunNumbers, report: KeptReport | None) -> Iterator[dict[str, Any]]:
     """Give the rows of a run; one that looked for a level has none, as its rounds differed."""
-    for name, arm in () if finds_levels(run.identity.load) else run.arms.items():
+    if finds_levels(run.identity.load):
+        return
+    groups = {name: _group(run.identity, name) for name in run.arms}
+    keys = ("arm", "metric", "group_key", "value", "low", "high")
+    for name, arm in run.arms.items():
         for metric, value in arm.values.items():
             low, high = around(value, arm.rounds[metric]) or (None, None)
-            yield {
-                "arm": name,
-                "metric": metric,
-                "group_key": _group(run.identity, name),
-                "value": value,
-                "low": low,
-                "high": high,
-            }
+            yield dict(zip(keys, (name, metric, groups[name], value, low, high), strict=True))
+    for name, metric, value in report.parts if report else ():
+        yield dict(zip(keys, (name, metric, groups[name], value, None, None), strict=True))
 
 
 def _group(identity: RunIdentity, arm: str) -> str:

@@ -20,6 +20,8 @@ from mcp_perf.results.compare.history import (
 from mcp_perf.results.document.document import Report
 
 _SHOWN: Final = ("run_id", "started", "scenario", "verdict", "complete")
+_LOOKED_AT: Final = 20
+"""Runs, for the arms, tools and metrics of a scenario."""
 _OF_REPORT: Final = ("title", "reason", "targets", "duration_s", "load")
 
 
@@ -105,6 +107,20 @@ def scenarios(store: str) -> list[str]:
     named = sa.select(RUNS.c.scenario).distinct().order_by(RUNS.c.scenario)
     with _opened(store) as connection:
         return list(connection.execute(named).scalars())
+
+
+def metrics(store: str, scenario: str) -> list[tuple[str, str]]:
+    """Name what the youngest runs of a scenario measured, as (arm, metric). Raises HistoryError."""
+    youngest = (
+        sa.select(RUNS.c.id)
+        .where(RUNS.c.scenario == scenario)
+        .order_by(RUNS.c.started.desc())
+        .limit(_LOOKED_AT)
+    )
+    named = sa.select(METRICS.c.arm, METRICS.c.metric).distinct()
+    named = named.where(METRICS.c.run.in_(youngest)).order_by(METRICS.c.arm, METRICS.c.metric)
+    with _opened(store) as connection:
+        return [(arm, metric) for arm, metric in connection.execute(named)]
 
 
 def document(store: str, run_id: str) -> Report | None:

@@ -10,7 +10,9 @@ from mcp_perf.results.document.document import Report
 from mcp_perf.results.document.text import changed, clip
 from mcp_perf.results.render.charts.thinning import thin, thin_resources
 
-MOST_BYTES: Final = 200_000
+MOST_BYTES: Final = 150_000
+_MOST_PARTS: Final = 60
+"""Tools and steps, which take a fifth of the room of a report."""
 _MOST_POINTS: Final = 1_200
 """Of all arms together, over time: what charts of two arms can show."""
 _DIGITS: Final = 5
@@ -29,7 +31,22 @@ def kept(report: Report) -> KeptReport:
         duration_s=report.duration_s,
         load={name: value for name, value in load.items() if name != "order"},
         document=_packed(report),
+        parts=list(_parts(report)),
     )
+
+
+def _parts(report: Report) -> Iterator[tuple[str, str, float]]:
+    """Yield the numbers of tools and steps, of those that were called most."""
+    every = [(arm, *pair) for arm, found in report.arms.items() for pair in found.steps.items()]
+    every.sort(key=lambda one: -one[2].count)
+    for arm, label, step in every[:_MOST_PARTS]:
+        call, _, tool = label.partition(" ")
+        part = f"tool[{tool}]" if call == "tools/call" else f"step[{label}]"
+        times = step.latency_ms
+        values = {"p50": times.p50, "p95": times.p95, "error_rate": step.error_rate}
+        for metric, value in values.items():
+            if value is not None:
+                yield arm, f"{part}.{metric}", value
 
 
 def _packed(report: Report) -> bytes | None:

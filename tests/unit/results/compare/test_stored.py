@@ -6,7 +6,7 @@ import pytest
 
 from mcp_perf.results.compare.baseline import of_report
 from mcp_perf.results.compare.history import HistoryError, append, points
-from mcp_perf.results.compare.stored import RunFilter, document, prune, runs, scenarios
+from mcp_perf.results.compare.stored import RunFilter, document, metrics, prune, runs, scenarios
 from mcp_perf.results.render.files.kept import kept
 from tests.support import example_report as example
 from tests.support.earlier_runs import identity, rounds, run
@@ -52,6 +52,19 @@ def test_the_youngest_runs_are_listed_first_page_by_page(filled):
     assert third.load == report.environment.get("load", {})
     assert named(filled, limit=2, offset=1) == ["run-03", "run-02"]
     assert runs(filled, limit=1).total == 4
+
+
+def test_tools_and_steps_have_metrics_next_to_those_of_their_arm(filled):
+    """Whose names say which tool it is; a run without a report has those of arms alone."""
+    report = example.report()
+    label, step = next(iter(report.arms["mcp"].steps.items()))
+    name = f"tool[{label.removeprefix('tools/call ')}].p95"
+    known = metrics(filled, report.scenario)
+    assert {("mcp", "p95"), ("mcp", name), ("control", "error_rate")} < set(known)
+    assert [point.value for point in points(filled, report.scenario, [("mcp", name)])] == [
+        step.latency_ms.p95
+    ] * 3
+    assert not any("[" in metric for _, metric in metrics(filled, "echo"))
 
 
 @pytest.mark.parametrize(
