@@ -8,10 +8,13 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import RedirectResponse
 from starlette.exceptions import HTTPException
 
-from mcp_perf.dashboard import agents, files, page, runs
+from mcp_perf.dashboard import agents, comparison, files, page, runs, trends
 from mcp_perf.results.compare.history import HistoryError
 
-_ROUTERS: Final = (files.router, runs.router, agents.router)
+_ROUTERS: Final = (
+    *(files.router, runs.router, comparison.router, trends.router),
+    agents.router,
+)
 _DESCRIPTION: Final = (
     "Every table of the dashboard as CSV and JSON. A program sends Authorization: Bearer KEY."
 )

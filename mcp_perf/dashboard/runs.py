@@ -39,7 +39,7 @@ _COLUMNS: Final = (
     Column("run_id", "Run", link=_link),
     Column("verdict", "Verdict", "verdict"),
     Column("scenario", "Scenario"),
-    Column("started", "Started"),
+    Column("started", "Started", "time"),
     Column("duration_s", "Duration", "s"),
     Column("targets", "Targets"),
     Column("reason", "Reason"),

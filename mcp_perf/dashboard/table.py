@@ -22,12 +22,12 @@ class Column:
     key: str
     title: str
     unit: str = ""
-    """As `numbers.measured` takes it; "verdict" and "arm" look as in reports; "" is text."""
+    """As `numbers.measured` takes it; also "verdict", "arm" and "time"; "" is text."""
     link: Callable[[Cells], str] | None = None
 
     @property
     def is_number(self) -> bool:
-        return self.unit not in ("", "verdict", "arm")
+        return self.unit not in ("", "verdict", "arm", "time")
 
 
 @dataclass(frozen=True)

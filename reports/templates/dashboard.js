@@ -2,6 +2,8 @@
 "use strict";
 (() => {
   const colour = name => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+  // Plotly takes some tags in texts for markup; here nobody else's text has any.
+  const plain = text => String(text).replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/\n/g, "<br>");
   const dashes = ["solid", "dash", "dot", "dashdot", "longdash", "longdashdot"];
 
   function traces(spec) {
@@ -11,8 +13,8 @@
       const size = line.x.map((_, i) => (marks.includes(i) ? 14 : 6));
       const symbol = line.x.map((_, i) => (marks.includes(i) ? "diamond" : "circle"));
       const trace = {
-        type: spec.kind === "bar" ? "bar" : "scatter", name: line.name, x: line.x, y: line.y,
-        text: line.text, hovertemplate: "%{text}<extra></extra>", mode: line.mode ?? "lines+markers",
+        type: spec.kind === "bar" ? "bar" : "scatter", name: plain(line.name), x: line.x, y: line.y,
+        text: line.text?.map(plain), hovertemplate: "%{text}<extra></extra>", mode: line.mode ?? "lines+markers",
         line: { color: ink, dash: dashes[(line.arm ?? index) % 6] },
         marker: spec.kind === "bar" ? { color: ink } : { color: ink, size, symbol },
       };

@@ -38,6 +38,9 @@ def remember(store, example) -> Callable[..., Report]:
     def put(run_id: str, slower: float = 1.0, report: Report | None = None, **changes) -> Report:
         first = report or example.report()
         made = first if slower == 1 else slowed(first, slower)
+        load = {"users": 4, **changes.pop("load", {})}
+        did = {"workload": dict.fromkeys(made.arms, "the same"), "load": load}
+        changes["environment"] = {**made.environment, **did}
         made = made.model_copy(update={"run_id": run_id, **changes})
         append(store, of_report(made), kept(made))
         return made
