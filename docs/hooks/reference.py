@@ -24,7 +24,7 @@ Schema = dict[str, Any]
 
 
 def row(*cells: str) -> str:
-    """Return a row of a table: one line, whose bars are no borders."""
+    """Return a row of a table: one line, in which bars are escaped."""
     return "| " + " | ".join(" ".join(cell.split()).replace("|", "\\|") for cell in cells) + " |"
 
 

@@ -41,6 +41,8 @@ from mcp_perf.scenario.loader import find, load, load_text, shipped
 from mcp_perf.scenario.model import confidential, identities
 from tests.support import ROOT
 from tests.support.disturbance import spoiled
+from tests.support.foreign import EVERYTHING as EVERYTHING_SERVER
+from tests.support.foreign import node_server
 from tests.support.waiting import answers, free_port, until
 from tests.support.web_page import DIRECT, OPENS
 
@@ -68,8 +70,18 @@ THIN = {r" compare | --baseline |=breakpoint": {90}}
 too little to tell by."""
 CALM = "limits: {loop_lag_p99: 10s, lost_time: 100%, generator_cpu: 100%, late_starts: 100%}\n"
 """How late the load generator is woken is the machine's affair, and not the page's."""
-SHORT = {r" -t 12s": " -t 6s", r"round: 2s": "round: 500ms", r"warmup: \ds": "warmup: 300ms"}
+SHORT = {
+    r" -t 12s": " -t 6s",
+    r" -t 30s": " -t 2s",
+    r"(/mcp --out first)$": r"\1 -t 3s",
+    r"round: 2s": "round: 500ms",
+    r"warmup: \ds": "warmup: 300ms",
+}
 """As many rounds as the pages have, each of half the time; readers have more of it than tests."""
+
+
+TITLED = r'^```\w+ title="([^"]+)"\n(.*?)^```'
+"""A block of a page that is a file of the reader's."""
 
 
 @dataclass(frozen=True)
@@ -96,6 +108,20 @@ def commands(page: str) -> list[Command]:
 
 
 ALL = {page: commands(page) for page in PAGES}
+TOGETHER = tuple(
+    f"docs/how-to/{name}.md"
+    for name in (
+        *("users", "rate", "bearer-token", "stdio", "assertions", "client-configuration"),
+        "pytest",
+    )
+)
+"""Short pages that one reader reads in one folder: what one has typed, the next need not repeat."""
+READINGS = {
+    **{page: (page,) for page, found in ALL.items() if found and page not in TOGETHER},
+    "how-to": TOGETHER,
+}
+NEEDS = {"docs/tutorial.md": (pytest.mark.network,)}
+EVERYTHING_BY_NPX = f"npx -y {EVERYTHING_SERVER} "
 
 
 def codes(known: dict[str, set[int]], text: str) -> set[int]:
@@ -127,6 +153,7 @@ class Reader:
             "MCP_PERF_RUN_KEY": "what the reader was told to export",
         }
         self.background: list[tuple[str, subprocess.Popen]] = []
+        self.typed: set[str] = set()
         for name in ("scenarios", "examples", "mcp_perf", "mcp_targets", "reports", "locustfiles"):
             # With what Python has compiled, but for what it is just writing.
             leave = shutil.ignore_patterns("out", "*.pyc.*")
@@ -141,14 +168,25 @@ class Reader:
             # So is how many calls it makes in a few seconds: to show 0.1 % takes 3000 of them.
             path.write_text(short(text.replace("error_rate < 0.1%", "error_rate < 5%")))
 
+    def read(self, page: str) -> None:
+        """Write the files that a page shows, and type its commands in their order."""
+        for name, text in re.findall(TITLED, PAGES[page], re.DOTALL | re.MULTILINE):
+            (self.folder / name).write_text(self._ours(text))
+        for command in ALL[page]:
+            if command.text not in {*NOT_RUN, *self.typed}:
+                self.type(command)
+                self.typed.add(command.text)
+
     def type(self, command: Command) -> None:
         """Do it, and see whether it ends and speaks as the page says."""
-        ours = re.sub(r"\b800[01]\b", lambda found: str(self.ports[found[0]]), short(command.text))
-        argv = shlex.split(ours)
+        text = short(command.text)
+        if EVERYTHING_BY_NPX in text:
+            text = text.replace(EVERYTHING_BY_NPX, f"{shlex.join(node_server(EVERYTHING_SERVER))} ")
+        argv = shlex.split(self._ours(text))
         if argv[-1] == "&":
             self._start(argv[:-1])
-            if "--port" in argv:
-                until(lambda: answers(self.ports["8000"]), command.text)
+            for port in re.findall(r"(?<=[ =])800[01]\b", text):
+                until(lambda port=port: answers(self.ports[port]), command.text)
             return
         if command.text == SERVES:
             self._look_at_the_page(self._start(argv))
@@ -175,6 +213,10 @@ class Reader:
             if process.poll() is None:
                 process.terminate()
                 process.wait(300)
+
+    def _ours(self, text: str) -> str:
+        """Replace the ports of the page by those of this reader."""
+        return re.sub(r"\b800[01]\b", lambda found: str(self.ports[found[0]]), text)
 
     @property
     def _places(self) -> dict:
@@ -216,13 +258,15 @@ def reading(folder: Path, environment: dict[str, str]) -> Iterator[Reader]:
 
 
 @pytest.mark.load
-@pytest.mark.parametrize("page", [page for page, found in ALL.items() if found])
-def test_the_commands_of_a_page_work_in_their_order(page, tmp_path, environment):
-    """Each ends with the code and says the words that the page shows; 0 where it shows none."""
+@pytest.mark.parametrize(
+    "pages",
+    [pytest.param(pages, id=name, marks=NEEDS.get(name, ())) for name, pages in READINGS.items()],
+)
+def test_the_commands_of_a_page_work_in_their_order(pages, tmp_path, environment):
+    """Each ends with the code and says the words that the page shows; 0 if it shows none."""
     with reading(tmp_path, environment) as reader:
-        for command in ALL[page]:
-            if command.text not in NOT_RUN:
-                reader.type(command)
+        for page in pages:
+            reader.read(page)
 
 
 def test_the_pattern_finds_the_commands_and_no_exception_is_stale():
@@ -237,7 +281,7 @@ def test_the_pattern_finds_the_commands_and_no_exception_is_stale():
 @pytest.mark.parametrize("goal", ["run", "test"])
 def test_the_first_two_commands_do_what_their_comments_say(goal):
     """`make run` installs into .venv and runs the default scenario; `make test` runs pytest."""
-    assert f"$ make {goal}" in PAGES["README.md"].split("```")[3]
+    assert f"$ make {goal}" in PAGES["README.md"].split("```")[1]
     shown = subprocess.run(
         ["make", "--no-print-directory", "-n", "-W", "pyproject.toml", goal],
         cwd=ROOT,
@@ -367,7 +411,7 @@ def test_every_shipped_scenario_loads_by_its_name():
     [
         (page, block)
         for page, text in PAGES.items()
-        for block in re.findall(r"^```yaml\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+        for block in re.findall(r"^ *```yaml.*?\n(.*?)^ *```", text, re.DOTALL | re.MULTILINE)
     ],
 )
 def test_every_yaml_block_is_yaml_and_scenarios_are_valid(page, block, tmp_path):
