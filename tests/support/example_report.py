@@ -267,6 +267,14 @@ ENVIRONMENT: dict[str, Any] = {
     "mcp_perf": "0.1.0",
     "cpu": "AMD EPYC 7763, 2 cores",
     "system": {"os": "Linux 6.8", "memory_gb": 7.7},
+    "load": {
+        "model": "closed",
+        "shape": "constant",
+        "users": 20,
+        "rounds": 8,
+        "round_s": 5.0,
+        "think_s": [0, 0],
+    },
     "simulated": ["Twilio's API (bundled, answers in 2 ms)", "the network (loopback)"],
 }
 

@@ -1,6 +1,7 @@
 """The report in a real browser: the screens people have, light and dark, and paper."""
 
 import shutil
+from importlib import resources
 
 import pytest
 from playwright.sync_api import sync_playwright
@@ -10,6 +11,8 @@ from mcp_perf.results.report.build import build
 from tests.support import virtual_search as search
 
 pytestmark = pytest.mark.browser
+
+AXE = (resources.files("axe_core_python") / "axe.min.js").read_text("utf-8")
 
 ARGUMENTS = [
     "--headless",
@@ -21,6 +24,14 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+HEIGHTS = {1280: 800, 390: 844}
+ANSWERS = ("h1", ".reason", ".targets", ".load", ".answer > :first-child")
+"""What the first screen holds whole: the verdict, why, of what, under which load, the chart."""
+INSIDE = """selectors => selectors.filter(selector => {
+  const box = document.querySelector(selector)?.getBoundingClientRect();
+  return !box || box.height === 0 || box.top < 0 || box.bottom > innerHeight
+    || box.left < 0 || box.right > innerWidth;
+})"""
 EVERY_SCREEN = ((1280, "light"), (1280, "dark"), (390, "light"), (390, "dark"))
 SOME_SCREENS = ((1280, "dark"), (390, "light"))
 VISITS = [
@@ -31,6 +42,7 @@ VISITS = [
         for screen in SOME_SCREENS
     ),
 ]
+OPEN = {"model": "open", "shape": "constant", "rate_per_s": 400, "rounds": 8, "round_s": 5}
 LOW_CONTRAST = """() => {
   const channels = colour => colour.match(/[\\d.]+/g).map(Number);
   const luminance = ([r, g, b]) => [r, g, b].map(c => c / 255)
@@ -82,6 +94,8 @@ def addresses(example, tmp_path_factory):
         "empty": example.empty(title="A title of far too many words. " * 100),
         "two hours": example.long_run(),
         "search": build(search.search(servers, ["an-arm.p95 < 60ms"], rate="1k/s")),
+        "one arm": example.report(names=("mcp",)),
+        "open": example.report(environment=example.ENVIRONMENT | {"load": OPEN}),
     }
     found = {}
     for name, report in reports.items():
@@ -96,8 +110,9 @@ def visit(browser):
     """Open an address on a screen; what the page complained of or asked for is kept on it."""
     contexts = []
 
-    def open_page(address, width, scheme):
-        context = browser.new_context(viewport={"width": width, "height": 844}, color_scheme=scheme)
+    def open_page(address, width, scheme, *, unfold=True, **options):
+        viewport = {"width": width, "height": HEIGHTS[width]}
+        context = browser.new_context(viewport=viewport, color_scheme=scheme, **options)
         contexts.append(context)
         page = context.new_page()
         page.complaints, page.requests = [], []
@@ -105,7 +120,8 @@ def visit(browser):
         page.on("pageerror", lambda error: page.complaints.append(str(error)))
         page.on("request", lambda request: page.requests.append(request.url))
         page.goto(address)
-        page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
+        if unfold:
+            page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
         return page
 
     yield open_page
@@ -122,7 +138,7 @@ def test_every_report_on_every_screen(visit, addresses, report, width, scheme):
     scroll_width, client_width = page.evaluate(WIDTHS)
     assert scroll_width <= client_width
     verdict = page.locator("h1").bounding_box()
-    assert 0 <= verdict["y"] < verdict["y"] + verdict["height"] <= 844
+    assert 0 <= verdict["y"] < verdict["y"] + verdict["height"] <= HEIGHTS[width]
     assert 0 <= verdict["x"] < verdict["x"] + verdict["width"] <= width
 
 
@@ -148,7 +164,7 @@ def test_hostile_text_runs_nothing(visit, addresses):
     """The hostile report's title is still its title: no script ran, no image was asked for."""
     page = visit(addresses["hostile"], 1280, "light")
     assert page.title().startswith("FAIL: <script>")
-    assert page.evaluate("document.querySelectorAll('script, img').length") == 0
+    assert page.evaluate("document.querySelectorAll('script, img').length") == 1  # our script
 
 
 @pytest.mark.parametrize("width", [1280, 390])
@@ -169,7 +185,7 @@ def test_charts_keep_their_text_at_its_size(visit, addresses, width):
 def test_wide_tables_scroll_in_their_own_box(visit, addresses):
     """On a phone the table of steps is wider than its box, which scrolls and takes the focus."""
     page = visit(addresses["usual"], 390, "light")
-    box = page.locator(".scroll", has_text="Longest").first
+    box = page.locator("#steps .scroll")
     assert box.evaluate("b => b.scrollWidth > b.clientWidth && b.tabIndex === 0")
 
 
@@ -200,5 +216,74 @@ def test_paper_is_white_and_complete(visit, addresses):
         "rgb(255, 255, 255)"
     )
     assert page.evaluate(LOW_CONTRAST) == []
-    assert page.locator("details table").evaluate("t => t.checkVisibility()")
-    assert page.locator("details table").bounding_box()["height"] > 100
+    tables = page.locator("details table")
+    assert tables.evaluate_all("all => all.every(t => t.checkVisibility())")
+    assert tables.first.bounding_box()["height"] > 100
+
+
+@pytest.mark.parametrize("report", ["usual", "one arm", "search", "open"])
+@pytest.mark.parametrize("width", HEIGHTS)
+def test_the_first_screen_answers(visit, addresses, report, width):
+    """Verdict, reason, targets, load and key chart lie whole in it; all below is folded."""
+    page = visit(addresses[report], width, "light", unfold=False)
+    assert page.evaluate(INSIDE, ANSWERS) == []
+    assert page.locator("main details[open]").count() == 0
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+def test_a_link_of_the_contents_opens_its_part(visit, addresses, scripts):
+    """With a script or without, by a click or by the address."""
+    options = {"unfold": False, "java_script_enabled": scripts}
+    page = visit(addresses["usual"], 1280, "light", **options)
+    part = page.locator("#environment")
+    assert not part.is_visible()
+    page.get_by_role("link", name="Environment").click()
+    assert part.is_visible()
+    assert (
+        visit(f"{addresses['usual']}#notes", 1280, "light", **options)
+        .locator("#notes")
+        .is_visible()
+    )
+
+
+def test_values_are_read_at_the_pointer_and_by_keyboard(visit, addresses):
+    """What the nearest column says, in a box within the page; Escape takes it away."""
+    page = visit(addresses["usual"], 390, "light", unfold=False)
+    chart, tip = page.locator("header .chart"), page.locator("header .tip")
+    assert not tip.is_visible()
+    box = chart.bounding_box()
+    chart.hover(position={"x": box["width"] - 2, "y": 50})
+    assert tip.inner_text().startswith("longest\ncontrol: ")
+    place = tip.bounding_box()
+    assert 0 <= place["x"] < place["x"] + place["width"] <= 390
+    chart.focus()
+    chart.press("Home")
+    assert tip.inner_text().startswith("p50\n")
+    chart.press("Escape")
+    assert not tip.is_visible()
+
+
+def test_a_series_is_switched_off_by_keyboard(visit, addresses):
+    """The button of an arm hides its lines, in its figure alone, and shows them again."""
+    page = visit(addresses["usual"], 1280, "light")
+    button = page.locator("header .legend button").last
+    own, other = (page.locator(f"{part} .chart .line.arm-1").first for part in ("header", "main"))
+    for pressed in ("false", "true"):
+        button.press("Enter")
+        assert button.get_attribute("aria-pressed") == pressed
+        assert own.is_visible() == (pressed == "true")
+        assert other.is_visible()
+
+
+@pytest.mark.parametrize("report", ["usual", "search"])
+def test_axe_finds_no_serious_fault(visit, addresses, report):
+    """Neither critical nor serious, with all parts unfolded."""
+    page = visit(addresses[report], 1280, "light", bypass_csp=True)
+    page.evaluate(AXE)
+    found = page.evaluate("axe.run().then(found => found.violations)")
+    grave = [
+        (fault["id"], [node["html"][:200] for node in fault["nodes"]])
+        for fault in found
+        if fault["impact"] in ("serious", "critical")
+    ]
+    assert grave == []

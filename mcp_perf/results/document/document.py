@@ -133,6 +133,15 @@ class RateLevel(DocumentPart):
     error_rate: float | None
 
 
+class RateTrial(DocumentPart):
+    """One trial of a search."""
+
+    round: int
+    rate_per_s: float
+    held: bool
+    broke_by: list[str]
+
+
 SearchEnd = Literal[
     "knee", "held", "lowest", "generator", "own_limit", "unsteady", "did_not_recover", "unfinished"
 ]
@@ -159,6 +168,8 @@ class Capacity(DocumentPart):
     conditions: list[str]
     levels: list[RateLevel]
     """Ascending."""
+    trials: list[RateTrial] = Field(default_factory=list)
+    """In their order."""
 
 
 class ArmNumbers(DocumentPart):

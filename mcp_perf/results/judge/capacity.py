@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from mcp_perf.results.document.comparison import Comparison
-from mcp_perf.results.document.document import Capacity, GateResult, RateLevel
+from mcp_perf.results.document.document import Capacity, GateResult, RateLevel, RateTrial
 from mcp_perf.results.judge import trial
 from mcp_perf.results.judge.rule import HOLDS, RATIO, Interval, Judgement, between, decided, show
 from mcp_perf.results.judge.verdict import SearchFacts
@@ -53,6 +53,15 @@ def _capacity(tally: RunTally, arm: str, rules: trial.Rules) -> Capacity:
         did_not_recover_from=tried[-1].trial.rate if stuck else None,
         conditions=rules.described(),
         levels=[_level(rate, by_rate[rate]) for rate in sorted(by_rate)],
+        trials=[
+            RateTrial(
+                round=one.turn.started.round,
+                rate_per_s=one.trial.rate,
+                held=one.trial.held,
+                broke_by=list(one.trial.broke_by),
+            )
+            for one in tried
+        ],
     )
 
 

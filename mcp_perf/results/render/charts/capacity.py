@@ -1,15 +1,17 @@
 """What a search for the capacity has found: as words, and as charts over the offered rate."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from mcp_perf.results.document.document import ArmNumbers, Capacity, RateLevel
-from mcp_perf.results.render.charts.charts import Shade, chart, line, looks
+from mcp_perf.results.render.charts.bounds import Bound, Limit, across, on
+from mcp_perf.results.render.charts.charts import Mark, Shade, chart, line, looks
 from mcp_perf.results.render.charts.scales import Scale, logarithmic, of_values
 from mcp_perf.results.render.words import numbers, wording
 
 Read = Callable[[RateLevel], float | None]
+_MOST_TICKS: Final = 10
 _NARROWEST: Final = 0.006
 """Width of a band that can be seen, of the plot's."""
 
@@ -69,24 +71,91 @@ def broke(level: RateLevel) -> str:
     return ", ".join([*level.broke_by, *(what for what, times in others.items() if times)])
 
 
-def latency(arms: Mapping[str, ArmNumbers]) -> str:
+def contradictions(capacity: Capacity) -> list[str]:
+    """Say which rates both held and broke, and which broke although a higher one never did."""
+    sure = [level.rate_per_s for level in capacity.levels if level.held == level.repeats]
+    highest = max(sure, default=0.0)
+    though = f", although {numbers.rate(highest)} held every time"
+    return [
+        f"{numbers.rate(level.rate_per_s)} held in {trials(level)} trials"
+        + (though if level.rate_per_s < highest else "")
+        for level in capacity.levels
+        if level.held < level.repeats and (level.held or level.rate_per_s < highest)
+    ]
+
+
+def latency(arms: Mapping[str, ArmNumbers], gates: Iterable[Bound] = ()) -> str:
     """Draw p50, p95 and p99 over the offered rate; an empty string without a search."""
     levels = [level for what in of_arms(arms).values() for level in what.levels]
-    y = of_values(time for level in levels for time in _times(level) if time is not None)
+    times = [time for level in levels for time in _times(level) if time is not None]
+    known = on(gates, "p50", "p95", "p99")
+    y = of_values([*times, *(bound.value for bound in known)]).in_unit(f"{numbers.THIN}ms")
     reads: Mapping[str, Read] = {
-        "line thin": lambda level: level.latency_ms.p50,
-        "line": lambda level: level.latency_ms.p95,
-        "line thin dashed-tail": lambda level: level.latency_ms.p99,
+        "line thin p50": lambda level: level.latency_ms.p50,
+        "line p95": lambda level: level.latency_ms.p95,
+        "line thin dashed-tail p99": lambda level: level.latency_ms.p99,
     }
     title = "Latency over the offered rate"
-    return _over_rate("capacity-latency", title, "Milliseconds", arms, reads, y)
+    limits = [*across(known, y), *_asked(arms, gates)]
+    return _over_rate("capacity-latency", title, "Milliseconds", arms, reads, y, limits)
 
 
-def achieved(arms: Mapping[str, ArmNumbers]) -> str:
+def achieved(arms: Mapping[str, ArmNumbers], gates: Iterable[Bound] = ()) -> str:
     """Draw the rate done over the rate offered; an empty string without a search."""
     reads: Mapping[str, Read] = {"line": lambda level: level.achieved_per_s}
     title = "Rate done over the offered rate"
-    return _over_rate("capacity-achieved", title, "Journeys done per second", arms, reads)
+    shown, limits = "Journeys done per second", _asked(arms, gates)
+    return _over_rate("capacity-achieved", title, shown, arms, reads, limits=limits)
+
+
+def search(arms: Mapping[str, ArmNumbers]) -> str:
+    """Draw the trials of each arm in their order, by their rates; nothing without a search."""
+    every = of_arms(arms)
+    y = _axis(every)
+    if y is None:
+        return ""
+    most = max(1, *(len(what.trials) for what in every.values()))
+    every_nth = -(-most // _MOST_TICKS)
+    ticks = (((i - 0.5) / most, str(i)) for i in range(1, most + 1, every_nth))
+    x = Scale(lambda number: (number - 0.5) / most, tuple(ticks))
+    lines, marks = [], []
+    for name, what in every.items():
+        look = looks(arms)[name].css
+        at = [(x.at(i), y.at(trial.rate_per_s)) for i, trial in enumerate(what.trials, 1)]
+        lines += line(f"line thin {look}", at)
+        marks += [
+            Mark(*place, f"{'held' if trial.held else 'broke'} {look}")
+            for place, trial in zip(at, what.trials, strict=True)
+        ]
+    readings = [(x.at(i), _of_trial(every, i)) for i in range(1, most + 1)]
+    title, about = "Every trial of the search", f"Offered rate by trial, for {', '.join(every)}."
+    return chart("capacity-search", title, about, (x, y), lines, readings, marks=marks)
+
+
+def _of_trial(every: Mapping[str, Capacity], number: int) -> str:
+    lines = [f"trial {number}"]
+    for name, what in every.items():
+        for trial in what.trials[number - 1 : number]:
+            how = "held" if trial.held else f"broke: {', '.join(trial.broke_by)}".rstrip(": ")
+            lines.append(f"{name}: {numbers.rate(trial.rate_per_s)} {how}")
+    return "\n".join(lines)
+
+
+def _axis(every: Mapping[str, Capacity]) -> Scale | None:
+    """Logarithmic: rates were doubled, and the knee is enclosed by ratios."""
+    rates = [level.rate_per_s for what in every.values() for level in what.levels]
+    return logarithmic(min(rates) / 1.1, max(rates) * 1.1).in_unit("/s") if rates else None
+
+
+def _asked(arms: Mapping[str, ArmNumbers], gates: Iterable[Bound]) -> list[Limit]:
+    """Draw the capacities that gates ask for as uprights, each with its text at another height."""
+    x = _axis(of_arms(arms))
+    if x is None:
+        return []
+    return [
+        Limit(bound.text, (x.at(bound.value), 0.0), (x.at(bound.value), 1 - 0.12 * i))
+        for i, bound in enumerate(on(gates, "capacity"))
+    ]
 
 
 def _over_rate(
@@ -96,14 +165,14 @@ def _over_rate(
     arms: Mapping[str, ArmNumbers],
     reads: Mapping[str, Read],
     y: Scale | None = None,
+    limits: Sequence[Limit] = (),
 ) -> str:
     """Draw numbers of all levels; without a scale of its own, rates beside where they are equal."""
     every = of_arms(arms)
     rates = sorted({level.rate_per_s for what in every.values() for level in what.levels})
-    if not rates:
+    x = _axis(every)
+    if x is None:
         return ""
-    # Logarithmic: rates were doubled, and the knee is enclosed by ratios.
-    x = logarithmic(rates[0] / 1.1, rates[-1] * 1.1)
     lines = [] if y else line("line thin arm-none", [(x.at(rate), x.at(rate)) for rate in rates])
     y = y or x
     for name, what in every.items():
@@ -115,7 +184,10 @@ def _over_rate(
             lines += line(f"{css} {looks(arms)[name].css}", positions)
     description = f"{drawn} over journeys begun per second, for {', '.join(every)}."
     readings = [(x.at(rate), _reading(every, rate)) for rate in rates]
-    return chart(chart_name, title, description, (x, y), lines, readings, _knees(every, x))
+    shades = _knees(every, x)
+    return chart(
+        chart_name, title, description, (x, y), lines, readings, shades=shades, limits=limits
+    )
 
 
 def _times(level: RateLevel) -> tuple[float | None, float | None, float | None]:

@@ -13,7 +13,8 @@ from itertools import pairwise
 from mcp_perf.results.document.comparison import Comparison, Regression
 from mcp_perf.results.document.document import PHASES, ArmNumbers, Phase, TimelinePoint
 from mcp_perf.results.render.charts import svg
-from mcp_perf.results.render.charts.scales import Scale, linear, of_fractions, of_time, of_values
+from mcp_perf.results.render.charts.bounds import Bound, Limit, across, on
+from mcp_perf.results.render.charts.scales import Scale, linear, of_time, of_values
 from mcp_perf.results.render.charts.thinning import P, Series
 from mcp_perf.results.render.words import numbers
 
@@ -86,6 +87,15 @@ class Shade:
     """A letter above it."""
 
 
+@dataclass(frozen=True)
+class Mark:
+    """A dot of its own look."""
+
+    x: float
+    y: float
+    css: str
+
+
 Stroke = tuple[str, str]
 """Its look in report.css, and its path."""
 Explanation = tuple[float, str]
@@ -107,45 +117,17 @@ def chart(
     scales: tuple[Scale, Scale],
     lines: Iterable[Stroke],
     readings: Sequence[Explanation],
+    *,
     shades: Sequence[Shade] = (),
+    limits: Sequence[Limit] = (),
+    marks: Sequence[Mark] = (),
 ) -> str:
-    """Draw a chart: its accessible name, grid and tick labels, shades, lines and readings."""
+    """Draw a chart: its accessible name, grid, tick labels, shades, lines, limits and readings."""
     between = pairwise(position for position, _ in readings)
     edges = pairwise([0.0, *((left + right) / 2 for left, right in between), 1.0])
     columns = [(*edge, text) for edge, (_, text) in zip(edges, readings, strict=True)]
-    return svg.draw("chart", name, title, description, *scales, shades, list(lines), columns)
-
-
-def percentiles(arms: Mapping[str, ArmNumbers]) -> str:
-    """Draw each arm's latency by percentile; an empty string where no arm has a curve."""
-    curves = {name: arm.percentile_curve for name, arm in arms.items() if arm.percentile_curve}
-    if not curves:
-        return ""
-    x = of_fractions(fraction for curve in curves.values() for fraction, _ in curve)
-    y = of_values(time_ms for curve in curves.values() for _, time_ms in curve)
-    styles = looks(arms)
-    lines: list[Stroke] = []
-    for name, curve in curves.items():
-        lines += line(f"line dashed {styles[name].css}", [(x.at(f), y.at(ms)) for f, ms in curve])
-    read_at = [0.25, 0.5, 0.75, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999, 0.9995, 0.9999, 1.0]
-    shown = [fraction for fraction in read_at if fraction == 1 or x.at(fraction) < 0.99]
-    return chart(
-        "percentiles",
-        "Latency by percentile",
-        f"Milliseconds over percentile, from 0 to 100, for {', '.join(curves)}.",
-        (x, y),
-        lines,
-        [(x.at(fraction), _reading(fraction, curves)) for fraction in shown],
-    )
-
-
-def _reading(fraction: float, curves: Mapping[str, list[tuple[float, float]]]) -> str:
-    """Say what each curve is at a fraction: the first recorded point that reaches it."""
-    lines = [f"{100 * fraction:.10g} %" if fraction < 1 else "longest"]
-    for name, curve in curves.items():
-        reached = next((time for at, time in curve if at >= fraction - 1e-9), curve[-1][1])
-        lines.append(f"{name}: {numbers.ms(reached)}")
-    return "\n".join(lines)
+    drawn = (shades, list(lines), columns, limits, marks)
+    return svg.draw("chart", name, title, description, *scales, *drawn)
 
 
 def _bands(arms: Mapping[str, ArmNumbers], x: Scale) -> list[Shade]:
@@ -181,10 +163,12 @@ def over_time(
     scales: tuple[Scale, Scale],
     lines: Iterable[Stroke],
     readings: Sequence[Explanation],
+    limits: Sequence[Limit] = (),
 ) -> str:
     """Draw a chart over the time of the run, its turns shaded."""
     description = f"{title} over the time of the run, for {', '.join(arms)}."
-    return chart(name, title, description, scales, lines, readings, _bands(arms, scales[0]))
+    shades = _bands(arms, scales[0])
+    return chart(name, title, description, scales, lines, readings, shades=shades, limits=limits)
 
 
 def curves(
@@ -195,7 +179,9 @@ def curves(
     scales: tuple[Scale, Scale],
     reads: Reads[P],
     told: Callable[[P], str],
+    *,
     first: Iterable[Stroke] = (),
+    limits: Sequence[Limit] = (),
 ) -> str:
     """Draw numbers of points over the time of the run: by the look of the line, how to read one.
 
@@ -209,13 +195,17 @@ def curves(
                 ends = [(end, at) for p, at in known for end in (p.at_s, p.at_s + p.seconds)]
                 lines += line(f"{css} {styles[arm].css}", [(x.at(s), at) for s, at in ends])
     readings = [(x.at(point.at_s + point.seconds / 2), told(point)) for point in series.points]
-    return over_time(name, title, arms, scales, lines, readings)
+    return over_time(name, title, arms, scales, lines, readings, limits)
 
 
-def rates(arms: Mapping[str, ArmNumbers], series: Series[TimelinePoint]) -> str:
+def rates(
+    arms: Mapping[str, ArmNumbers], series: Series[TimelinePoint], gates: Iterable[Bound] = ()
+) -> str:
     """Draw calls per second over the run, and failures per second where there are any."""
-    points = series.points
-    y = linear(max(1.0, *(max(point.calls_per_s, point.errors_per_s) for point in points)))
+    points, known = series.points, on(gates, "calls_per_s")
+    asked = [bound.value for bound in known]
+    most = [max(point.calls_per_s, point.errors_per_s) for point in points]
+    y = linear(max(1.0, *most, *asked)).in_unit("/s")
     x = time_axis(arms, series.last_s)
     failed: list[Stroke] = []
     for p in points:
@@ -224,15 +214,24 @@ def rates(arms: Mapping[str, ArmNumbers], series: Series[TimelinePoint]) -> str:
             middle = x.at(p.at_s + p.seconds / 2)
             failed += line("failed", [(middle, 0.0), (middle, top)])
     reads: Reads[TimelinePoint] = {"line": lambda point: point.calls_per_s}
-    return curves("rates", "Calls per second", arms, series, (x, y), reads, _at, failed)
+    name, title, limits = "rates", "Calls per second", across(known, y)
+    return curves(name, title, arms, series, (x, y), reads, _at, first=failed, limits=limits)
 
 
-def latencies(arms: Mapping[str, ArmNumbers], series: Series[TimelinePoint]) -> str:
+def latencies(
+    arms: Mapping[str, ArmNumbers], series: Series[TimelinePoint], gates: Iterable[Bound] = ()
+) -> str:
     """Draw p50 and p95 of the calls over the run."""
-    y = of_values(v for p in series.points for v in (p.p50_ms, p.p95_ms) if v is not None)
+    known = on(gates, "p50", "p95")
+    times = [v for p in series.points for v in (p.p50_ms, p.p95_ms) if v is not None]
+    y = of_values([*times, *(bound.value for bound in known)]).in_unit(f"{numbers.THIN}ms")
     scales = time_axis(arms, series.last_s), y
-    reads: Reads[TimelinePoint] = {"line": lambda p: p.p95_ms, "line thin": lambda p: p.p50_ms}
-    return curves("latencies", "Latency, p50 and p95", arms, series, scales, reads, _at)
+    reads: Reads[TimelinePoint] = {
+        "line p95": lambda point: point.p95_ms,
+        "line thin p50": lambda point: point.p50_ms,
+    }
+    name, title, limits = "latencies", "Latency, p50 and p95", across(known, y)
+    return curves(name, title, arms, series, scales, reads, _at, limits=limits)
 
 
 def _at(point: TimelinePoint) -> str:

@@ -5,46 +5,63 @@ from itertools import pairwise
 from typing import Final
 
 from mcp_perf.results.document.document import ArmNumbers, ResourcePoint, SessionPoint
+from mcp_perf.results.render.charts.bounds import Bound, across, on
 from mcp_perf.results.render.charts.charts import Stroke, curves, line, looks, over_time, time_axis
 from mcp_perf.results.render.charts.scales import linear
 from mcp_perf.results.render.charts.thinning import Series
 from mcp_perf.results.render.words import numbers
 
+_CHARTS: Final = {
+    "CPU": ("cpu", "CPU, percent of one core", 0.01, "%"),
+    "Resident memory": ("rss", "Resident memory, MB", 1e6, "MB"),
+}
+"""Title -> metric, what is drawn, what of the metric's unit makes one of the axis, and its name."""
 _MOST_POINTS: Final = 600
 """Of the sessions of one arm: more than a screen can show apart."""
 
 
 def draw(
-    arms: Mapping[str, ArmNumbers], series: Series[ResourcePoint], last_s: float
+    arms: Mapping[str, ArmNumbers],
+    series: Series[ResourcePoint],
+    last_s: float,
+    gates: Sequence[Bound] = (),
 ) -> dict[str, str]:
     """Draw CPU use and resident memory by their titles; what nobody knows is left out."""
-    charts: tuple[tuple[str, str, str, Callable[[ResourcePoint], float | None]], ...] = (
-        (
-            "CPU",
-            "cpu",
-            "CPU, percent of one core",
-            lambda p: None if p.cpu is None else 100 * p.cpu,
-        ),
-        (
-            *("Resident memory", "rss", "Resident memory, MB"),
-            lambda p: None if p.rss_bytes is None else p.rss_bytes / 1e6,
-        ),
-    )
     drawn = {}
-    for title, name, shown, read in charts:
+    for title, (name, shown, unit, label) in _CHARTS.items():
+        read = _reader(name, unit)
         values = [value for point in series.points if (value := read(point)) is not None]
         if values:
-            scales = time_axis(arms, last_s), linear(max(1.0, *values))
-            drawn[title] = curves(name, shown, arms, series, scales, {"line": read}, _at)
+            known = on(gates, name)
+            asked = [bound.value / unit for bound in known]
+            y = linear(max(1.0, *values, *asked)).in_unit(numbers.THIN + label)
+            limits, scales = across(known, y, unit), (time_axis(arms, last_s), y)
+            reads = {"line": read}
+            drawn[title] = curves(name, shown, arms, series, scales, reads, _at, limits=limits)
     return drawn
 
 
-def sessions(arms: Mapping[str, ArmNumbers], points: Sequence[SessionPoint], last_s: float) -> str:
+def _reader(name: str, unit: float) -> Callable[[ResourcePoint], float | None]:
+    def read(point: ResourcePoint) -> float | None:
+        value = point.cpu if name == "cpu" else point.rss_bytes
+        return None if value is None else value / unit
+
+    return read
+
+
+def sessions(
+    arms: Mapping[str, ArmNumbers],
+    points: Sequence[SessionPoint],
+    last_s: float,
+    gates: Sequence[Bound] = (),
+) -> str:
     """Draw the open sessions of each arm, as steps; nothing where there were none."""
     most = max((point.open for point in points), default=0)
     if not most:
         return ""
-    x, y, styles = time_axis(arms, last_s), linear(float(most)), looks(arms)
+    known = on(gates, "sessions")
+    y = linear(max([most, *(bound.value for bound in known)]))
+    x, styles = time_axis(arms, last_s), looks(arms)
     lines: list[Stroke] = []
     shown = []
     for arm in arms:
@@ -55,7 +72,8 @@ def sessions(arms: Mapping[str, ArmNumbers], points: Sequence[SessionPoint], las
         lines += line(f"line {styles[arm].css}", _steps(positions))
     shown.sort(key=lambda point: point.at_s)
     readings = [(x.at(min(point.at_s, last_s)), _at_sessions(point)) for point in shown]
-    return over_time("sessions", "Sessions open", arms, (x, y), lines, readings)
+    limits = across(known, y)
+    return over_time("sessions", "Sessions open", arms, (x, y), lines, readings, limits)
 
 
 def _steps(positions: list[tuple[float, float]]) -> list[tuple[float, float]]:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from mcp_perf.results.document.comparison import Comparison, Regression
@@ -16,6 +16,10 @@ class Scale:
     at: Callable[[float], float]
     ticks: tuple[tuple[float, str], ...]
     logarithmic: bool = False
+
+    def in_unit(self, unit: str) -> "Scale":
+        """Write a unit behind each label."""
+        return replace(self, ticks=tuple((at, label + unit) for at, label in self.ticks))
 
 
 _LOGARITHMIC_FROM: Final = 20
@@ -73,7 +77,7 @@ def logarithmic(least: float, most: float) -> Scale:
 
 
 def of_fractions(fractions: Iterable[float]) -> Scale:
-    """Stretch percentiles towards 1: each further nine takes the same width, 1 is the right end.
+    """Stretch percentiles from 0.5 to 1, the right end: each further nine takes the same width.
 
     The x axis of HdrHistogram's plots (Gil Tene, hdrhistogram.github.io): log10(1 / (1 - f)).
     """
@@ -81,10 +85,12 @@ def of_fractions(fractions: Iterable[float]) -> Scale:
     nines = min(_MOST_NINES, max(3.0, -math.log10(1 - highest)))
 
     def at(fraction: float) -> float:
-        return 1.0 if fraction >= 1 else _position(-math.log10(1 - fraction) / (nines + _BEYOND))
+        if fraction >= 1:
+            return 1.0
+        return _position(-math.log10(2 * (1 - fraction)) / (nines + _BEYOND - math.log10(2)))
 
-    labelled = [0.0, 0.5, *(1 - 10.0**-nine for nine in range(1, math.floor(nines + 0.05) + 1))]
-    return Scale(at, tuple((at(f), f"{100 * f:.10g}") for f in labelled))
+    labelled = [0.5, *(1 - 10.0**-nine for nine in range(1, math.floor(nines + 0.05) + 1))]
+    return Scale(at, tuple((at(f), f"p{100 * f:.10g}") for f in labelled))
 
 
 def of_time(end_s: float) -> Scale:

@@ -1,25 +1,44 @@
-"""`report.html`: one file that works offline, on any screen and on paper, without a script.
+"""`report.html`: one file that works offline, on any screen and on paper, without a script, too.
 
 Every text goes through Jinja's autoescape, after `_written` has made its invisible characters
-visible; the page's own content policy forbids scripts and every request besides.
+visible; the page's own content policy forbids every request, and every script but ours.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from base64 import b64encode
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from hashlib import sha256
 from typing import Any, Final
 
 from jinja2 import Environment
+from markupsafe import Markup
 
+from mcp_perf import folders
 from mcp_perf.results.document.comparison import Comparison, Regression
 from mcp_perf.results.document.document import Report, RoundNumbers
 from mcp_perf.results.document.text import clip, visible
-from mcp_perf.results.render.charts import capacity, charts, layers, resource_charts
+from mcp_perf.results.render.charts import (
+    bounds,
+    capacity,
+    charts,
+    layers,
+    percentiles,
+    resource_charts,
+)
 from mcp_perf.results.render.charts.scales import of_ratios
 from mcp_perf.results.render.charts.thinning import thin, thin_resources
-from mcp_perf.results.render.words import arm_rows, numbers, templates, wording
+from mcp_perf.results.render.words import (
+    arm_rows,
+    grouping,
+    load_words,
+    numbers,
+    templates,
+    wording,
+)
 
 _MOST_POINTS: Final = 600
 """Points along the timeline: more than a screen can show apart."""
 _EXAMPLE_LIMIT: Final = 4_000
+_SCRIPT: Final = (folders.shipped("templates") / "report.js").read_text("utf-8")
 
 
 def _written(value: Any) -> Any:
@@ -35,7 +54,9 @@ NUMBERS: Final = (
     *(numbers.with_unit, arm_rows.per_session, arm_rows.growth),
 )
 """Filters of all templates: how numbers are written."""
-_WORDS: Final = (capacity.trials, capacity.broke, wording.metric, wording.plain)
+_WORDS: Final = (
+    *(capacity.trials, capacity.broke, capacity.contradictions, wording.metric, wording.plain),
+)
 
 
 def environment(finalize: Callable[[Any], Any]) -> Environment:
@@ -51,23 +72,46 @@ _ENVIRONMENT: Final = environment(_written)
 
 
 def _drawings(report: Report) -> dict[str, Any]:
+    arms, gates = report.arms, bounds.of(report)
     series = thin(report.timeline, _MOST_POINTS)
-    drawn = bool(series.points)
-    used = thin_resources(report.resources, _MOST_POINTS)
-    resources = resource_charts.draw(report.arms, used, series.last_s) if drawn else {}
-    return {
-        "resources": resources,
-        "sessions": resource_charts.sessions(report.arms, report.sessions, series.last_s)
-        if drawn
-        else "",
-        "percentiles": charts.percentiles(report.arms),
-        "rates": charts.rates(report.arms, series) if drawn else "",
-        "latencies": charts.latencies(report.arms, series) if drawn else "",
-        "thinned_to_s": series.seconds,
-        "shaded": charts.shaded(report.arms),
-        "capacity_latency": capacity.latency(report.arms),
-        "capacity_achieved": capacity.achieved(report.arms),
+    searched = {
+        "capacity_latency": capacity.latency(arms, gates),
+        "capacity_achieved": capacity.achieved(arms, gates),
+        "capacity_search": capacity.search(arms),
     }
+    drawn: dict[str, Any] = {
+        # Over all rounds of a search, rates that held and rates that broke are mixed.
+        "percentiles": "" if any(searched.values()) else percentiles.draw(arms, gates),
+        "thinned_to_s": series.seconds,
+        "shaded": charts.shaded(arms),
+        **dict.fromkeys(("rates", "latencies", "sessions"), ""),
+        "resources": {},
+        **searched,
+    }
+    if series.points:
+        used, last_s = thin_resources(report.resources, _MOST_POINTS), series.last_s
+        drawn |= {
+            "rates": charts.rates(arms, series, gates),
+            "latencies": charts.latencies(arms, series, gates),
+            "sessions": resource_charts.sessions(arms, report.sessions, last_s, gates),
+            "resources": resource_charts.draw(arms, used, last_s, gates),
+        }
+    return drawn
+
+
+def _key_chart(report: Report, drawn: Mapping[str, Any]) -> str:
+    """Choose what is drawn in the first screen; where levels change, one curve would mix them."""
+    measured = (
+        turn for arm in report.arms.values() for turn in arm.rounds if turn.phase == "round"
+    )
+    steady = len({(turn.users, turn.rate_per_s) for turn in measured}) < 2
+    choices = {
+        "layers": report.layers,
+        "capacity": drawn["capacity_latency"],
+        "percentiles": drawn["percentiles"] and steady,
+        "latencies": drawn["latencies"],
+    }
+    return next((name for name, there in choices.items() if there), "")
 
 
 def _comparisons(report: Report) -> dict[str, Any]:
@@ -76,7 +120,11 @@ def _comparisons(report: Report) -> dict[str, Any]:
     grouped: dict[tuple[str, str], list[tuple[Comparison, str]]] = {}
     for one in report.comparisons:
         grouped.setdefault((one.arm, one.versus), []).append((one, charts.interval(one, x)))
-    return {"comparisons": grouped, "interval_axis": charts.interval_axis(x.ticks)}
+    return {
+        "comparisons": grouped,
+        "interval_axis": charts.interval_axis(x.ticks),
+        "footnotes": grouping.footnotes(report.comparisons),
+    }
 
 
 def regressions(rows: Sequence[Regression]) -> dict[str, Any]:
@@ -103,6 +151,7 @@ def turns(report: Report) -> list[tuple[str, RoundNumbers]]:
 def render(report: Report, template: str = "report.html.j2", **more: Any) -> str:
     """Write the report as one HTML page; another template may want more than the report."""
     rungs, layers_axis = layers.waterfall(report.layers, charts.looks(report.arms))
+    drawn = _drawings(report)
     return page(
         template,
         report.arms,
@@ -116,7 +165,12 @@ def render(report: Report, template: str = "report.html.j2", **more: Any) -> str
         summary=wording.summary(report),
         incomplete=wording.INCOMPLETE,
         simulated=wording.simulated(report),
-        **_drawings(report),
+        drawn=drawn,
+        key_chart=_key_chart(report, drawn),
+        load=load_words.describe(report.environment.get("load") or {}),
+        failed=grouping.failures(report.failures),
+        script=Markup(_SCRIPT),  # noqa: S704 -- our own
+        script_digest=b64encode(sha256(_SCRIPT.encode()).digest()).decode(),
         rungs=rungs,
         layers_axis=layers_axis,
         layers_meaning=layers.MEANING,

@@ -10,6 +10,7 @@ from rich.console import Console
 
 from mcp_perf.results.document.document import Capacity, Latency, RateLevel
 from mcp_perf.results.render.charts import capacity
+from mcp_perf.results.render.charts.bounds import Bound
 from mcp_perf.results.render.console import terminal
 from mcp_perf.results.render.files import html, markdown
 from mcp_perf.results.report.build import build
@@ -100,6 +101,41 @@ def test_a_rate_without_a_latency_has_no_point(report):
     assert "drops, the load generator was late" in page
 
 
+def test_every_trial_is_drawn_in_its_order(report):
+    """A dot each, and what a pointer reads says at which rate it was, and what broke."""
+    chart = ET.fromstring(capacity.search(report.arms))
+    dots = [circle.get("class") for circle in chart.iter("circle")]
+    assert len(dots) == sum(len(arm.capacity.trials) for arm in report.arms.values())
+    assert {"mark held arm-0", "mark broke arm-0", "mark held arm-1", "mark broke arm-1"} == {*dots}
+    texts = [plain(rect.find("title").text) for rect in chart.findall(".//rect[@class='hit']")]
+    assert texts[0] == "trial 1\ncontrol: 5.00/s held\nmcp: 5.00/s held"
+    assert any("broke: throughput" in text for text in texts)
+
+
+def test_a_search_says_what_contradicts_itself(report):
+    """A rate that held and broke, and one that broke below a rate that always held."""
+    levels = [
+        report.arms["mcp"]
+        .capacity.levels[0]
+        .model_copy(update={"rate_per_s": rate, "repeats": 3, "held": held})
+        for rate, held in ((10.0, 3), (20.0, 0), (30.0, 2), (40.0, 3), (50.0, 1), (60.0, 0))
+    ]
+    found = with_capacity(report, levels=levels).arms["mcp"].capacity
+    assert [plain(text) for text in capacity.contradictions(found)] == [
+        "20.0/s held in 0 of 3 trials, although 40.0/s held every time",
+        "30.0/s held in 2 of 3 trials, although 40.0/s held every time",
+        "50.0/s held in 1 of 3 trials",
+    ]
+
+
+def test_the_capacity_that_a_gate_asks_for_is_drawn(report):
+    """As an upright at that rate."""
+    asked = [Bound("mcp", "capacity", "mcp.capacity >= 10/s", 10.0)]
+    chart = ET.fromstring(capacity.latency(report.arms, asked))
+    [upright] = [line for line in chart.iter("line") if line.get("class") == "limit"]
+    assert upright.get("x1") == upright.get("x2")
+
+
 def test_no_band_without_both_ends(report):
     """A knee that was not found is not drawn."""
     chart = capacity.latency(with_capacity(report, interval=(100, None)).arms)
@@ -117,7 +153,7 @@ def test_a_search_that_tried_nothing_draws_nothing(report):
 def test_the_page_has_the_section_only_after_a_search(report, example):
     """Headline, conditions and every rate; nothing of it in other runs."""
     page = plain(html.render(report))
-    assert '<h2 id="capacity">Capacity</h2>' in page
+    assert '<section id="capacity"' in page
     assert "mcp.p95 &lt; 60ms; throughput at least 95% of the offered rate" in page
     assert 'id="capacity"' not in html.render(example.report())
 

@@ -7,7 +7,7 @@ import pytest
 
 from mcp_perf.results.document.comparison import Comparison
 from mcp_perf.results.document.document import TimelinePoint
-from mcp_perf.results.render.charts import charts, scales
+from mcp_perf.results.render.charts import bounds, charts, percentiles, scales
 from mcp_perf.results.render.charts.thinning import thin
 
 
@@ -87,9 +87,10 @@ def test_values_close_together_get_a_linear_axis():
 def test_the_percentile_axis_gives_each_nine_the_same_width():
     """From 90 to 99 is as wide as from 99 to 99.9, as in HdrHistogram's plots; 1 is the end."""
     scale = scales.of_fractions([0.0, 0.5, 0.9999, 1.0])
-    assert labels(scale) == ["0", "50", "90", "99", "99.9", "99.99"]
-    nines = [scale.at(1 - 10**-nine) for nine in range(5)]
-    assert [b - a for a, b in pairwise(nines)] == pytest.approx([nines[1]] * 4)
+    assert labels(scale) == ["p50", "p90", "p99", "p99.9", "p99.99"]
+    nines = [scale.at(1 - 10**-nine) for nine in range(1, 5)]
+    assert [b - a for a, b in pairwise(nines)] == pytest.approx([nines[1] - nines[0]] * 3)
+    assert scale.at(0.0) == scale.at(0.5) == 0.0
     assert scale.at(1.0) == 1.0
     assert scale.at(0.9999) < 1.0
 
@@ -205,14 +206,47 @@ def shapes(svg, css):
 def test_the_percentile_chart(example):
     """Each arm has one line of its own look; pointing at 99 % tells every arm's value."""
     report = example.report()
-    svg = charts.percentiles(report.arms)
+    svg = percentiles.draw(report.arms)
     assert [e.get("class") for e in shapes(svg, "line")] == [
         "line dashed arm-0",
         "line dashed arm-1",
     ]
     readings = [e.findtext("title") for e in shapes(svg, "hit")]
-    assert "99 %\ncontrol: 39.1\u202fms\nmcp: 83.2\u202fms" in readings
-    assert charts.percentiles(example.empty().arms) == ""
+    assert "p99\ncontrol: 39.1\u202fms\nmcp: 83.2\u202fms" in readings
+    assert percentiles.draw(example.empty().arms) == ""
+
+
+def test_the_bounds_of_gates_are_drawn_where_they_hold(example):
+    """A bound on a percentile at that percentile, one by another arm at its factor of it."""
+    report = example.report()
+    asked = bounds.of(report)
+    assert [(one.arm, one.metric) for one in asked] == [
+        ("mcp", "error_rate"),
+        ("mcp", "p95"),
+        ("mcp", "p99"),
+    ]
+    assert asked[2].value == pytest.approx(1.2 * report.arms["control"].latency_ms.p99)
+    svg = percentiles.draw(report.arms, asked)
+    assert [e.text for e in shapes(svg, "limit") if e.text] == [
+        "mcp.p95 < 200ms",
+        "mcp.p99 <= 1.2x control",
+    ]
+    over_time = charts.latencies(report.arms, thin(report.timeline, 600), asked)
+    line, text = shapes(over_time, "limit")
+    assert (line.get("x1"), line.get("x2"), text.text) == ("0%", "100%", "mcp.p95 < 200ms")
+    assert line.get("y1") == line.get("y2")
+
+
+def test_axes_have_their_units(example):
+    """Each label says what it counts."""
+    report = example.report()
+    series = thin(report.timeline, 600)
+    for svg, unit in (
+        (charts.rates(report.arms, series), "/s"),
+        (charts.latencies(report.arms, series), "\u202fms"),
+        (percentiles.draw(report.arms), "\u202fms"),
+    ):
+        assert all(e.text.endswith(unit) for e in shapes(svg, "y"))
 
 
 def test_the_timeline_shades_every_turn(example):
@@ -290,7 +324,7 @@ def test_every_chart_has_a_name_and_a_description(example):
     report = example.report()
     series = thin(report.timeline, 600)
     for svg in (
-        charts.percentiles(report.arms),
+        percentiles.draw(report.arms),
         charts.rates(report.arms, series),
         charts.latencies(report.arms, series),
     ):

@@ -1,0 +1,64 @@
+"""The bounds of gates, as lines of a chart whose axis they lie on."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from mcp_perf.results.document.document import ArmNumbers, Latency, Report
+from mcp_perf.results.render.charts.scales import Scale
+from mcp_perf.scenario.model.gates import Gate, GateError, parse
+
+
+@dataclass(frozen=True)
+class Bound:
+    """What a gate asks of a number of a whole arm, in the metric's own unit."""
+
+    arm: str
+    metric: str
+    text: str
+    value: float
+
+
+@dataclass(frozen=True)
+class Limit:
+    """A line between two positions, and what stands above its end."""
+
+    text: str
+    start: tuple[float, float]
+    end: tuple[float, float]
+
+
+def of(report: Report) -> list[Bound]:
+    """List the bounds on numbers of whole arms; one by another arm is its factor of that number."""
+    found = []
+    for judged in report.gates:
+        try:
+            gate = parse(judged.gate)
+        except GateError:  # of a newer version
+            continue
+        value = _value(gate, report.arms)
+        if value is not None and not gate.focus.kind:
+            found.append(Bound(gate.focus.arm, gate.metric, gate.text, value))
+    return found
+
+
+def _value(gate: Gate, arms: Mapping[str, ArmNumbers]) -> float | None:
+    if gate.versus is None:
+        return gate.value
+    base = arms.get(gate.versus.arm)
+    if base is None or gate.factor is None or gate.metric not in Latency.model_fields:
+        return None
+    measured: float | None = getattr(base.ranked_ms or base.latency_ms, gate.metric)
+    return None if measured is None else gate.factor * measured
+
+
+def on(bounds: Iterable[Bound], *metrics: str) -> list[Bound]:
+    """Choose those on some metrics."""
+    return [bound for bound in bounds if bound.metric in metrics]
+
+
+def across(bounds: Iterable[Bound], y: Scale, unit: float = 1.0) -> list[Limit]:
+    """Draw bounds over the whole width, those of one value once; `unit` is that of the axis."""
+    by_value: dict[float, list[str]] = {}
+    for bound in bounds:
+        by_value.setdefault(y.at(bound.value / unit), []).append(bound.text)
+    return [Limit(", ".join(texts), (0.0, at), (1.0, at)) for at, texts in by_value.items()]

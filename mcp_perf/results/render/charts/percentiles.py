@@ -1,0 +1,63 @@
+"""Latency by percentile: the arms' curves over each other, from the median to the longest call."""
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from mcp_perf.results.document.document import ArmNumbers
+from mcp_perf.results.render.charts.bounds import Bound, Limit, on
+from mcp_perf.results.render.charts.charts import Stroke, chart, line, looks
+from mcp_perf.results.render.charts.scales import Scale, of_fractions, of_values
+from mcp_perf.results.render.words import numbers
+
+_READ_AT: Final = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999, 0.9995, 0.9999, 1.0)
+_FRACTIONS: Final = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p99_9": 0.999, "max": 1.0}
+_HALF: Final = 0.04
+"""Of the width of a bound's line, which lies around its percentile."""
+
+
+def draw(arms: Mapping[str, ArmNumbers], gates: Iterable[Bound] = ()) -> str:
+    """Draw each arm's latency by percentile; an empty string where no arm has a curve."""
+    curves = {
+        name: [(fraction, ms) for fraction, ms in arm.percentile_curve if fraction >= _READ_AT[0]]
+        for name, arm in arms.items()
+        if arm.percentile_curve
+    }
+    if not curves:
+        return ""
+    known = on(gates, *_FRACTIONS)
+    x = of_fractions(fraction for curve in curves.values() for fraction, _ in curve)
+    times = [time_ms for curve in curves.values() for _, time_ms in curve]
+    y = of_values([*times, *(bound.value for bound in known)]).in_unit(f"{numbers.THIN}ms")
+    styles = looks(arms)
+    lines: list[Stroke] = []
+    for name, curve in curves.items():
+        lines += line(f"line dashed {styles[name].css}", [(x.at(f), y.at(ms)) for f, ms in curve])
+    shown = [fraction for fraction in _READ_AT if fraction == 1 or x.at(fraction) < 0.99]
+    return chart(
+        "percentiles",
+        "Latency by percentile",
+        f"Milliseconds over percentile, from the median to the longest, for {', '.join(curves)}.",
+        (x, y),
+        lines,
+        [(x.at(fraction), _reading(fraction, curves)) for fraction in shown],
+        limits=_limits(known, x, y),
+    )
+
+
+def _limits(known: Iterable[Bound], x: Scale, y: Scale) -> list[Limit]:
+    at: dict[tuple[float, float], list[str]] = {}
+    for bound in known:
+        at.setdefault((x.at(_FRACTIONS[bound.metric]), y.at(bound.value)), []).append(bound.text)
+    return [
+        Limit(", ".join(texts), (max(0.0, left - _HALF), top), (min(1.0, left + _HALF), top))
+        for (left, top), texts in at.items()
+    ]
+
+
+def _reading(fraction: float, curves: Mapping[str, list[tuple[float, float]]]) -> str:
+    """Say what each curve is at a fraction: the first recorded point that reaches it."""
+    lines = [f"p{100 * fraction:.10g}" if fraction < 1 else "longest"]
+    for name, curve in curves.items():
+        reached = next((time for at, time in curve if at >= fraction - 1e-9), curve[-1][1])
+        lines.append(f"{name}: {numbers.ms(reached)}")
+    return "\n".join(lines)
