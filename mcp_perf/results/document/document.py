@@ -11,6 +11,7 @@ from pydantic import Field
 
 from mcp_perf.results.document.comparison import Comparison, Drift, Layer, Regression
 from mcp_perf.results.document.part import DocumentPart, Reason, VerdictName
+from mcp_perf.results.document.search import RateTrial, SearchEnd
 from mcp_perf.results.document.target_numbers import (
     ContextNumbers,
     ResourceNumbers,
@@ -131,20 +132,6 @@ class RateLevel(DocumentPart):
     planned: int
     dropped: int
     error_rate: float | None
-
-
-class RateTrial(DocumentPart):
-    """One trial of a search."""
-
-    round: int
-    rate_per_s: float
-    held: bool
-    broke_by: list[str]
-
-
-SearchEnd = Literal[
-    "knee", "held", "lowest", "generator", "own_limit", "unsteady", "did_not_recover", "unfinished"
-]
 
 
 class Capacity(DocumentPart):

@@ -19,7 +19,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from mcp_perf.results.document.document import Phase, SearchEnd
+from mcp_perf.results.document.document import Phase
+from mcp_perf.results.document.search import SearchEnd
 
 NARROW: Final = 1.05
 """The ends of a bracket that need no further trial between them, as a ratio."""

@@ -9,12 +9,13 @@ from mcp_perf.scenario.model.gates import Gate, GateError, parse
 
 
 @dataclass(frozen=True)
-class Bound:
+class GateBound:
     """What a gate asks of a number of a whole arm, in the metric's own unit."""
 
     arm: str
     metric: str
     text: str
+    """Without the arm, as it is written: `p95 < 200ms`."""
     value: float
 
 
@@ -27,7 +28,7 @@ class Limit:
     end: tuple[float, float]
 
 
-def of(report: Report) -> list[Bound]:
+def of(report: Report) -> list[GateBound]:
     """List the bounds on numbers of whole arms; one by another arm is its factor of that number."""
     found = []
     for judged in report.gates:
@@ -37,7 +38,8 @@ def of(report: Report) -> list[Bound]:
             continue
         value = _value(gate, report.arms)
         if value is not None and not gate.focus.kind:
-            found.append(Bound(gate.focus.arm, gate.metric, gate.text, value))
+            text = gate.text.partition(".")[2].strip()
+            found.append(GateBound(gate.focus.arm, gate.metric, text, value))
     return found
 
 
@@ -51,14 +53,12 @@ def _value(gate: Gate, arms: Mapping[str, ArmNumbers]) -> float | None:
     return None if measured is None else gate.factor * measured
 
 
-def on(bounds: Iterable[Bound], *metrics: str) -> list[Bound]:
+def on(bounds: Iterable[GateBound], *metrics: str) -> list[GateBound]:
     """Choose those on some metrics."""
     return [bound for bound in bounds if bound.metric in metrics]
 
 
-def across(bounds: Iterable[Bound], y: Scale, unit: float = 1.0) -> list[Limit]:
-    """Draw bounds over the whole width, those of one value once; `unit` is that of the axis."""
-    by_value: dict[float, list[str]] = {}
-    for bound in bounds:
-        by_value.setdefault(y.at(bound.value / unit), []).append(bound.text)
-    return [Limit(", ".join(texts), (0.0, at), (1.0, at)) for at, texts in by_value.items()]
+def across(bounds: Iterable[GateBound], y: Scale, unit: float = 1.0) -> list[Limit]:
+    """Draw bounds over the whole width, the same one once; `unit` is that of the axis."""
+    texts = dict.fromkeys((y.at(bound.value / unit), bound.text) for bound in bounds)
+    return [Limit(text, (0.0, at), (1.0, at)) for at, text in texts]

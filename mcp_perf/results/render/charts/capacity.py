@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from mcp_perf.results.document.document import ArmNumbers, Capacity, RateLevel
-from mcp_perf.results.render.charts.bounds import Bound, Limit, across, on
-from mcp_perf.results.render.charts.charts import Mark, Shade, chart, line, looks
+from mcp_perf.results.render.charts.bounds import GateBound, Limit, across, on
+from mcp_perf.results.render.charts.charts import Dot, Shade, chart, line, looks
 from mcp_perf.results.render.charts.scales import Scale, logarithmic, of_values
 from mcp_perf.results.render.words import numbers, wording
 
@@ -84,7 +84,7 @@ def contradictions(capacity: Capacity) -> list[str]:
     ]
 
 
-def latency(arms: Mapping[str, ArmNumbers], gates: Iterable[Bound] = ()) -> str:
+def latency(arms: Mapping[str, ArmNumbers], gates: Iterable[GateBound] = ()) -> str:
     """Draw p50, p95 and p99 over the offered rate; an empty string without a search."""
     levels = [level for what in of_arms(arms).values() for level in what.levels]
     times = [time for level in levels for time in _times(level) if time is not None]
@@ -100,7 +100,7 @@ def latency(arms: Mapping[str, ArmNumbers], gates: Iterable[Bound] = ()) -> str:
     return _over_rate("capacity-latency", title, "Milliseconds", arms, reads, y, limits)
 
 
-def achieved(arms: Mapping[str, ArmNumbers], gates: Iterable[Bound] = ()) -> str:
+def achieved(arms: Mapping[str, ArmNumbers], gates: Iterable[GateBound] = ()) -> str:
     """Draw the rate done over the rate offered; an empty string without a search."""
     reads: Mapping[str, Read] = {"line": lambda level: level.achieved_per_s}
     title = "Rate done over the offered rate"
@@ -118,18 +118,18 @@ def search(arms: Mapping[str, ArmNumbers]) -> str:
     every_nth = -(-most // _MOST_TICKS)
     ticks = (((i - 0.5) / most, str(i)) for i in range(1, most + 1, every_nth))
     x = Scale(lambda number: (number - 0.5) / most, tuple(ticks))
-    lines, marks = [], []
+    lines, dots = [], []
     for name, what in every.items():
         look = looks(arms)[name].css
         at = [(x.at(i), y.at(trial.rate_per_s)) for i, trial in enumerate(what.trials, 1)]
         lines += line(f"line thin {look}", at)
-        marks += [
-            Mark(*place, f"{'held' if trial.held else 'broke'} {look}")
-            for place, trial in zip(at, what.trials, strict=True)
+        dots += [
+            Dot(*position, f"{'held' if trial.held else 'broke'} {look}")
+            for position, trial in zip(at, what.trials, strict=True)
         ]
     readings = [(x.at(i), _of_trial(every, i)) for i in range(1, most + 1)]
     title, about = "Every trial of the search", f"Offered rate by trial, for {', '.join(every)}."
-    return chart("capacity-search", title, about, (x, y), lines, readings, marks=marks)
+    return chart("capacity-search", title, about, (x, y), lines, readings, dots=dots)
 
 
 def _of_trial(every: Mapping[str, Capacity], number: int) -> str:
@@ -147,7 +147,7 @@ def _axis(every: Mapping[str, Capacity]) -> Scale | None:
     return logarithmic(min(rates) / 1.1, max(rates) * 1.1).in_unit("/s") if rates else None
 
 
-def _asked(arms: Mapping[str, ArmNumbers], gates: Iterable[Bound]) -> list[Limit]:
+def _asked(arms: Mapping[str, ArmNumbers], gates: Iterable[GateBound]) -> list[Limit]:
     """Draw the capacities that gates ask for as uprights, each with its text at another height."""
     x = _axis(of_arms(arms))
     if x is None:

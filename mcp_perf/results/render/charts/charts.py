@@ -13,7 +13,7 @@ from itertools import pairwise
 from mcp_perf.results.document.comparison import Comparison, Regression
 from mcp_perf.results.document.document import PHASES, ArmNumbers, Phase, TimelinePoint
 from mcp_perf.results.render.charts import svg
-from mcp_perf.results.render.charts.bounds import Bound, Limit, across, on
+from mcp_perf.results.render.charts.bounds import GateBound, Limit, across, on
 from mcp_perf.results.render.charts.scales import Scale, linear, of_time, of_values
 from mcp_perf.results.render.charts.thinning import P, Series
 from mcp_perf.results.render.words import numbers
@@ -88,7 +88,7 @@ class Shade:
 
 
 @dataclass(frozen=True)
-class Mark:
+class Dot:
     """A dot of its own look."""
 
     x: float
@@ -120,13 +120,13 @@ def chart(
     *,
     shades: Sequence[Shade] = (),
     limits: Sequence[Limit] = (),
-    marks: Sequence[Mark] = (),
+    dots: Sequence[Dot] = (),
 ) -> str:
     """Draw a chart: its accessible name, grid, tick labels, shades, lines, limits and readings."""
     between = pairwise(position for position, _ in readings)
     edges = pairwise([0.0, *((left + right) / 2 for left, right in between), 1.0])
     columns = [(*edge, text) for edge, (_, text) in zip(edges, readings, strict=True)]
-    drawn = (shades, list(lines), columns, limits, marks)
+    drawn = (shades, list(lines), columns, limits, dots)
     return svg.draw("chart", name, title, description, *scales, *drawn)
 
 
@@ -139,7 +139,7 @@ def _bands(arms: Mapping[str, ArmNumbers], x: Scale) -> list[Shade]:
             x.at(turn.end_s),
             f"band {turn.css} {styles[turn.arm].css}",
             f"{turn.arm}, {turn.what}",
-            styles[turn.arm].key if len(run) <= _LETTERED_BANDS else "",
+            styles[turn.arm].key if len(arms) > 1 and len(run) <= _LETTERED_BANDS else "",
         )
         for turn in run
         if len(run) <= _MOST_BANDS
@@ -199,7 +199,7 @@ def curves(
 
 
 def rates(
-    arms: Mapping[str, ArmNumbers], series: Series[TimelinePoint], gates: Iterable[Bound] = ()
+    arms: Mapping[str, ArmNumbers], series: Series[TimelinePoint], gates: Iterable[GateBound] = ()
 ) -> str:
     """Draw calls per second over the run, and failures per second where there are any."""
     points, known = series.points, on(gates, "calls_per_s")
@@ -219,7 +219,7 @@ def rates(
 
 
 def latencies(
-    arms: Mapping[str, ArmNumbers], series: Series[TimelinePoint], gates: Iterable[Bound] = ()
+    arms: Mapping[str, ArmNumbers], series: Series[TimelinePoint], gates: Iterable[GateBound] = ()
 ) -> str:
     """Draw p50 and p95 of the calls over the run."""
     known = on(gates, "p50", "p95")

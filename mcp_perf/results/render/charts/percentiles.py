@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from mcp_perf.results.document.document import ArmNumbers
-from mcp_perf.results.render.charts.bounds import Bound, Limit, on
+from mcp_perf.results.render.charts.bounds import GateBound, Limit, on
 from mcp_perf.results.render.charts.charts import Stroke, chart, line, looks
 from mcp_perf.results.render.charts.scales import Scale, of_fractions, of_values
 from mcp_perf.results.render.words import numbers
@@ -15,7 +15,7 @@ _HALF: Final = 0.04
 """Of the width of a bound's line, which lies around its percentile."""
 
 
-def draw(arms: Mapping[str, ArmNumbers], gates: Iterable[Bound] = ()) -> str:
+def draw(arms: Mapping[str, ArmNumbers], gates: Iterable[GateBound] = ()) -> str:
     """Draw each arm's latency by percentile; an empty string where no arm has a curve."""
     curves = {
         name: [(fraction, ms) for fraction, ms in arm.percentile_curve if fraction >= _READ_AT[0]]
@@ -44,13 +44,13 @@ def draw(arms: Mapping[str, ArmNumbers], gates: Iterable[Bound] = ()) -> str:
     )
 
 
-def _limits(known: Iterable[Bound], x: Scale, y: Scale) -> list[Limit]:
-    at: dict[tuple[float, float], list[str]] = {}
-    for bound in known:
-        at.setdefault((x.at(_FRACTIONS[bound.metric]), y.at(bound.value)), []).append(bound.text)
+def _limits(known: Iterable[GateBound], x: Scale, y: Scale) -> list[Limit]:
+    texts = dict.fromkeys(
+        (x.at(_FRACTIONS[bound.metric]), y.at(bound.value), bound.text) for bound in known
+    )
     return [
-        Limit(", ".join(texts), (max(0.0, left - _HALF), top), (min(1.0, left + _HALF), top))
-        for (left, top), texts in at.items()
+        Limit(text, (max(0.0, left - _HALF), top), (min(1.0, left + _HALF), top))
+        for left, top, text in texts
     ]
 
 

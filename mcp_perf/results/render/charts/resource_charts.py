@@ -5,7 +5,7 @@ from itertools import pairwise
 from typing import Final
 
 from mcp_perf.results.document.document import ArmNumbers, ResourcePoint, SessionPoint
-from mcp_perf.results.render.charts.bounds import Bound, across, on
+from mcp_perf.results.render.charts.bounds import GateBound, across, on
 from mcp_perf.results.render.charts.charts import Stroke, curves, line, looks, over_time, time_axis
 from mcp_perf.results.render.charts.scales import linear
 from mcp_perf.results.render.charts.thinning import Series
@@ -24,7 +24,7 @@ def draw(
     arms: Mapping[str, ArmNumbers],
     series: Series[ResourcePoint],
     last_s: float,
-    gates: Sequence[Bound] = (),
+    gates: Sequence[GateBound] = (),
 ) -> dict[str, str]:
     """Draw CPU use and resident memory by their titles; what nobody knows is left out."""
     drawn = {}
@@ -53,7 +53,7 @@ def sessions(
     arms: Mapping[str, ArmNumbers],
     points: Sequence[SessionPoint],
     last_s: float,
-    gates: Sequence[Bound] = (),
+    gates: Sequence[GateBound] = (),
 ) -> str:
     """Draw the open sessions of each arm, as steps; nothing where there were none."""
     most = max((point.open for point in points), default=0)

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from mcp_perf.results.document.document import Capacity, Latency, RateLevel
 from mcp_perf.results.render.charts import capacity
-from mcp_perf.results.render.charts.bounds import Bound
+from mcp_perf.results.render.charts.bounds import GateBound
 from mcp_perf.results.render.console import terminal
 from mcp_perf.results.render.files import html, markdown
 from mcp_perf.results.report.build import build
@@ -130,7 +130,7 @@ def test_a_search_says_what_contradicts_itself(report):
 
 def test_the_capacity_that_a_gate_asks_for_is_drawn(report):
     """As an upright at that rate."""
-    asked = [Bound("mcp", "capacity", "mcp.capacity >= 10/s", 10.0)]
+    asked = [GateBound("mcp", "capacity", "capacity >= 10/s", 10.0)]
     chart = ET.fromstring(capacity.latency(report.arms, asked))
     [upright] = [line for line in chart.iter("line") if line.get("class") == "limit"]
     assert upright.get("x1") == upright.get("x2")

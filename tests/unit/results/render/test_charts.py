@@ -228,12 +228,12 @@ def test_the_bounds_of_gates_are_drawn_where_they_hold(example):
     assert asked[2].value == pytest.approx(1.2 * report.arms["control"].latency_ms.p99)
     svg = percentiles.draw(report.arms, asked)
     assert [e.text for e in shapes(svg, "limit") if e.text] == [
-        "mcp.p95 < 200ms",
-        "mcp.p99 <= 1.2x control",
+        "p95 < 200ms",
+        "p99 <= 1.2x control",
     ]
     over_time = charts.latencies(report.arms, thin(report.timeline, 600), asked)
     line, text = shapes(over_time, "limit")
-    assert (line.get("x1"), line.get("x2"), text.text) == ("0%", "100%", "mcp.p95 < 200ms")
+    assert (line.get("x1"), line.get("x2"), text.text) == ("0%", "100%", "p95 < 200ms")
     assert line.get("y1") == line.get("y2")
 
 
