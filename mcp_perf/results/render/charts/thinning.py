@@ -14,7 +14,7 @@ P = TypeVar("P", TimelinePoint, ResourcePoint)
 Merge = Callable[[list[P]], P]
 
 
-_PAUSE: Final = 0.2
+_PAUSE: Final = 0.02
 """Of a point's width: from there on, a line is cut where nothing of its arm ran."""
 
 

@@ -15,7 +15,7 @@ from mcp_perf.results.document.document import Report
 from mcp_perf.results.document.text import clip, one_line
 from mcp_perf.results.render.charts import capacity, layers
 from mcp_perf.results.render.files import html
-from mcp_perf.results.render.words import numbers, wording
+from mcp_perf.results.render.words import grouping, numbers, wording
 
 MARKS: Final = {"PASS": "\u2705", "FAIL": "\u274c", "INCONCLUSIVE": "\u2754", "INVALID": "\u26a0"}
 _NAME_LIMIT: Final = 100
@@ -105,6 +105,7 @@ def sections(report: Report) -> list[str]:
         rungs=layers.rungs(report.layers),
         layers_meaning=layers.MEANING,
         turns=html.turns(report),
+        footnotes=grouping.footnotes(report.comparisons[:_ROW_LIMIT]),
         held=[(name, one) for name, one in held if one.most],
         steps=[(name, *step) for name, arm in arms for step in arm.steps.items()],
         journeys=[(name, *journey) for name, arm in arms for journey in arm.journeys.items()],
