@@ -17,7 +17,7 @@ from mcp_perf.load.prepare.options import run_options
 from mcp_perf.load.prepare.permission import NOBODY, User, at_terminal
 from mcp_perf.load.prepare.prepare import prepare, read
 from mcp_perf.load.web import guard, page
-from mcp_perf.load.web.admission import Admission, password
+from mcp_perf.load.web.admission import LIVE, Admission, password
 
 _MOST_BYTES: Final = 64 * 1024
 """Of a request to the page."""
@@ -81,7 +81,11 @@ def _protect(web_ui: Any, options: Any) -> tuple[str, str]:
         web_ui.web_login = False
     web_ui.app.config["MAX_CONTENT_LENGTH"] = _MOST_BYTES
     web_ui.app.wsgi_app = guard.Guard(web_ui.app.wsgi_app, served, admission)
-    return admission.opened(served.address), admission.told(served.address)
+    live = admission.opened(served.address.rstrip("/") + LIVE)
+    told = (
+        f"{admission.told(served.address)}The live page, with control against mcp and the verdict:"
+    )
+    return admission.opened(served.address), f"{told}\n    {live}\n"
 
 
 def _password() -> str:

@@ -2,6 +2,7 @@
 
 import contextlib
 import http.cookiejar
+import itertools
 import json
 import os
 import re
@@ -42,7 +43,8 @@ class Page:
     def __init__(self, folder, *arguments, **environ):
         self.folder = folder
         self.port = free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
+        below = dict(itertools.pairwise(arguments)).get("--web-base-path", "")
+        self.url = f"http://127.0.0.1:{self.port}{below}"
         self.log = folder / "locust.log"
         self.password = environ.get("MCP_PERF_WEB_PASSWORD", "")
         self.cookies = http.cookiejar.CookieJar()

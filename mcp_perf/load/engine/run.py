@@ -49,11 +49,13 @@ class Run:
         *,
         nodes: Callable[[], set[str]],
         tell: Callable[[str, dict[str, Any]], None],
+        watchers: Iterable[Watcher] = (),
     ) -> None:
+        """Begin the journal; `watchers` get every record, from the first on."""
         self.prepared = prepared
         self.folder = prepared.folder
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.watchers: list[Watcher] = []
+        self.watchers = [*watchers]
         self.interrupted = False
         """Whether a signal has asked for its end."""
         self._logs = RunLogs(self.folder)

@@ -9,13 +9,13 @@ import signal
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final, Literal, Protocol
 
 import gevent
 from gevent.event import Event
 
 from mcp_perf.load.engine.conductor import ANSWER, ORDER, RECORDS, Conductor
-from mcp_perf.load.engine.run import Run
+from mcp_perf.load.engine.run import Run, Watcher
 from mcp_perf.load.lifecycle.ending import Ending, stop_on_refusal
 from mcp_perf.load.prepare import options as locust_options
 from mcp_perf.load.prepare.prepare import Prepared, prepare
@@ -27,6 +27,8 @@ from mcp_perf.results.render.files.write import FORMATS
 
 _WATCH_NODES_S: Final = 1.0
 _BEGINS_WITHIN_S: Final = 10.0
+
+RunStage = Literal["idle", "starting", "running", "stopping", "writing", "over"]
 
 logger = logging.getLogger("mcp-perf")
 
@@ -56,6 +58,8 @@ class KeepingSide:
     observer: RunObserver | None
     remarks: Callable[[], Iterable[str]] = tuple
     """What is to be noted of nodes at the end of a run."""
+    watchers: list[Watcher] = field(default_factory=list)
+    """Who gets the records of each run."""
     run: Run | None = None
     report: Report | None = None
     """That of the last run, until the next one begins."""
@@ -80,6 +84,17 @@ class KeepingSide:
         self._runner.register_message(ANSWER, self._on_answer)
         self._runner.register_message(RECORDS, self._on_records)
 
+    @property
+    def stage(self) -> RunStage:
+        """How far it is with the run that was started last, if there was one."""
+        if self.run is not None:
+            return "running" if self.run.conductor.reason == "finished" else "stopping"
+        if not self.written.is_set():
+            return "writing"
+        if self._starting:
+            return "starting"
+        return "idle" if self.report is None else "over"
+
     def adopt(self, prepared: Prepared) -> Prepared:
         """Make a prepared run the next one; Locust's own options follow its load."""
         if self._prepared is not None:
@@ -88,7 +103,8 @@ class KeepingSide:
         environment, options = self.environment, self.environment.parsed_options
         options.num_users, options.spawn_rate = prepared.users, prepared.spawn_rate
         options.run_time = None  # the turns know when to end
-        if environment.host:
+        host = environment.host
+        if host and not any(text.endswith(f"={host}") for text in prepared.options.targets):
             logger.warning("The host is not used: a target points an arm at a server (ARM=URL)")
         # Journeys carry the tags, not Locust's tasks: by them our one task would be filtered out.
         options.tags = options.exclude_tags = environment.tags = environment.exclude_tags = None
@@ -120,7 +136,7 @@ class KeepingSide:
             )
             self._over.clear()
             self.report = self._refused = None
-            self.run = Run(prepared, nodes=self.nodes, tell=self._tell)
+            self.run = Run(prepared, nodes=self.nodes, tell=self._tell, watchers=self.watchers)
             if self.observer is not None:
                 self.observer.begun(self.run)
             for line in prepared.announced():

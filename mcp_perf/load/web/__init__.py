@@ -1,1 +1,1 @@
-"""Locust's web page: our form, and who may use it."""
+"""The web: the live page, our part of Locust's page, and who may use them."""

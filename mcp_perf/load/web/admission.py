@@ -28,6 +28,8 @@ MOST_BYTES: Final = 4096
 _MOST_COOKIES: Final = 100
 """Browsers that are let in at a time; the first of more has to come in again."""
 _KEY: Final = "key"
+LIVE: Final = "/live"
+"""Where the live page is, below the base path."""
 
 _PAGE: Final = (
     '<!doctype html><html lang="en"><meta charset="utf-8"><title>mcp-perf</title>'
@@ -108,7 +110,7 @@ class Admission:
         """Return what to answer to who is outside, comes in or leaves; None lets a request in."""
         known = self._known(asked.cookies)
         if self.key and asked.method == "GET" and _same(_field(asked.query, _KEY), self.key):
-            return self._enter()
+            return self._enter(asked.path)
         if known and asked.path == f"{self.base}/logout":
             return self._leave(asked.method, known)
         if known:
@@ -123,10 +125,12 @@ class Admission:
         given = next((value for name, _, value in named if name == self.cookie), "")
         return next((known for known in self._inside if _same(given, known)), "")
 
-    def _enter(self) -> Answer:
+    def _enter(self, path: str = "") -> Answer:
         value = secrets.token_urlsafe(32)
         self._inside.append(value)
-        return Answer("303 See Other", "", (("Location", f"{self.base}/"), self._set_cookie(value)))
+        # No other path: //host/ would lead elsewhere.
+        to = path if path == f"{self.base}{LIVE}" else f"{self.base}/"
+        return Answer("303 See Other", "", (("Location", to), self._set_cookie(value)))
 
     def _leave(self, method: str, known: str) -> Answer:
         if method != "POST":

@@ -5,10 +5,11 @@ that is known here, or is an address, unless it stands on the command line, too.
 """
 
 from collections.abc import Callable, Container, Iterable, Mapping
+from dataclasses import replace
 from typing import Final, TypeVar
 
 from mcp_perf.load.prepare.options import several
-from mcp_perf.load.prepare.prepare import RunOptions
+from mcp_perf.load.prepare.prepare import RunOptions, read
 from mcp_perf.load.targets.refusal import Refusal
 from mcp_perf.scenario.catalog import names
 from mcp_perf.scenario.problems.suggestions import suggest
@@ -51,7 +52,7 @@ def asked(
     for line in (text.partition("=")[2] for text in targets if text not in started.targets):
         if line:
             check_address(line)
-    if host := form.get("host"):  # of users from another locustfile
+    if host := form.get("host"):
         check_address(host)
     return RunOptions(
         scenario=_scenario(form.get("scenario") or started.scenario, started.scenario),
@@ -64,6 +65,26 @@ def asked(
         store=started.store,
         allow=started.allow,
     )
+
+
+def aimed(options: RunOptions, form: Mapping[str, str]) -> RunOptions:
+    """Point the only arm at the form's host, unless a target does; with several arms it has none.
+
+    Raises Refusal.
+    """
+    host = form.get("host")
+    arms = list(read(options).scenario.arms) if host and not options.targets else ()
+    return replace(options, targets=(f"{arms[0]}={host}",)) if len(arms) == 1 else options
+
+
+def named(scenario: str, started: RunOptions) -> RunOptions:
+    """Ask for a scenario that the form names, with the targets that Locust was started with.
+
+    Those belong to the scenario of the command line. Raises Refusal.
+    """
+    name = _scenario(scenario or started.scenario, started.scenario)
+    targets = started.targets if name == started.scenario else ()
+    return RunOptions(scenario=name, targets=targets)
 
 
 def check_address(line: str) -> None:

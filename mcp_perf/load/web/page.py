@@ -8,11 +8,13 @@ from locust.util.timespan import parse_timespan
 from werkzeug.datastructures import ImmutableMultiDict
 
 from mcp_perf.load.lifecycle.keeping import KeepingSide
+from mcp_perf.load.lifecycle.working import USER
 from mcp_perf.load.prepare import options as locust_options
 from mcp_perf.load.prepare.permission import permit_more
 from mcp_perf.load.prepare.prepare import prepare
 from mcp_perf.load.targets.refusal import Refusal
-from mcp_perf.load.web import form
+from mcp_perf.load.web import form, live, locust_page
+from mcp_perf.load.web.admission import LIVE
 
 REPORT_PATH = "/mcp-perf/report"
 
@@ -28,6 +30,8 @@ def install(web_ui: Any, keeping: KeepingSide) -> None:
     picker = form.OF_PICKER if web_ui.userclass_picker_is_active else ()
     shown = {*form.LOCUSTS, *picker, *argument_parser.ui_extra_args_dict()}
     start = web_ui.app.view_functions["locust.swarm"]
+    others = any(user.__name__ != USER for user in environment.user_classes)
+    """Whether the host is that of users from another locustfile."""
 
     def refused(problem: Exception) -> Any:
         return jsonify({"success": False, "message": str(problem), "host": environment.host})
@@ -45,7 +49,8 @@ def install(web_ui: Any, keeping: KeepingSide) -> None:
                 request.form = ImmutableMultiDict(changed)
                 return start()
             with keeping.starting():
-                run = keeping.adopt(prepare(form.asked(given, started, parse_timespan)))
+                asked = form.asked(given, started, parse_timespan)
+                run = keeping.adopt(prepare(asked if others else form.aimed(asked, given)))
                 load = [("user_count", str(run.users)), ("spawn_rate", str(run.spawn_rate))]
                 kept = [pair for pair in given.items(multi=True) if pair[0] not in form.READ_BY_US]
                 request.form = ImmutableMultiDict([*kept, *load])
@@ -55,6 +60,8 @@ def install(web_ui: Any, keeping: KeepingSide) -> None:
 
     web_ui.app.view_functions["locust.swarm"] = swarm
     _offer_report(web_ui, keeping)
+    live.install(web_ui, keeping, started)
+    locust_page.install(web_ui, hides_host=not others)
 
 
 def _permit(keeping: KeepingSide, users: int | None) -> None:
@@ -68,7 +75,11 @@ def _permit(keeping: KeepingSide, users: int | None) -> None:
 
 def _offer_report(web_ui: Any, keeping: KeepingSide) -> None:
     base = web_ui.environment.parsed_options.web_base_path or ""
-    links = ((REPORT_PATH, "mcp-perf report: verdict and comparison"), ("/logout", "Log out"))
+    links = (
+        (REPORT_PATH, "mcp-perf report: verdict and comparison"),
+        (LIVE, "mcp-perf live: control against mcp"),
+        ("/logout", "Log out"),
+    )
     web_ui.template_args.update(
         extended_csv_files=[{"href": f"{base}{path}", "title": title} for path, title in links]
     )

@@ -12,7 +12,7 @@ from mcp_perf.results.tally.metrics import Totals
 
 
 @dataclass(frozen=True)
-class Part:
+class PartSoFar:
     """A journey, a step, or all calls of one arm, in all rounds and in the one in progress."""
 
     arm: str
@@ -29,9 +29,9 @@ class Part:
 class ArmSoFar:
     """What one arm did."""
 
-    calls: Part
-    steps: Mapping[str, Part]
-    journeys: Mapping[str, Part]
+    calls: PartSoFar
+    steps: Mapping[str, PartSoFar]
+    journeys: Mapping[str, PartSoFar]
     failed: Mapping[tuple[str, str], int]
     """By step and class."""
 
@@ -66,9 +66,9 @@ class ArmSoFar:
         )
 
 
-def by_name(arms: Iterable[Mapping[str, Part]]) -> dict[str, list[Part]]:
+def by_name(arms: Iterable[Mapping[str, PartSoFar]]) -> dict[str, list[PartSoFar]]:
     """Put parts of the same name together."""
-    found: dict[str, list[Part]] = {}
+    found: dict[str, list[PartSoFar]] = {}
     for parts in arms:
         for name, part in parts.items():
             found.setdefault(name, []).append(part)
@@ -97,9 +97,9 @@ def _part(
     group: Group,
     what: tuple[str, str | None],
     compared: Comparison | None,
-) -> Part:
+) -> PartSoFar:
     p50_ms, p95_ms = group.ok.percentiles_ms([0.5, 0.95])
     seconds = sum(totals.seconds for totals in found)
     done = sum((totals.per_second(*what) or 0.0) * totals.seconds for totals in found)
     rate = done / seconds if seconds else None
-    return Part(arm, group.all.n, rate, p50_ms, p95_ms, group.error_rate, compared)
+    return PartSoFar(arm, group.all.n, rate, p50_ms, p95_ms, group.error_rate, compared)

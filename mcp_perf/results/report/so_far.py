@@ -13,7 +13,7 @@ from typing import Final
 from mcp_perf.outcomes import FAILED
 from mcp_perf.results.document.document import Failure, Report, TimelinePoint
 from mcp_perf.results.journal import records as journal
-from mcp_perf.results.report.arm_so_far import ArmSoFar, Part, by_name
+from mcp_perf.results.report.arm_so_far import ArmSoFar, PartSoFar, by_name
 from mcp_perf.results.report.build import report_of
 from mcp_perf.results.tally.metrics import Totals
 from mcp_perf.results.tally.tally import RunTally, fold
@@ -28,7 +28,7 @@ _SHARE: Final = 20
 
 
 @dataclass(frozen=True)
-class Turn:
+class TurnSoFar:
     """The turn in progress, or the last one."""
 
     started: journal.TurnStarted
@@ -40,11 +40,10 @@ class Turn:
 
 @dataclass(frozen=True)
 class Use:
-    """What an arm's target used in its last turn."""
+    """What an arm's target used in its last turn in which that was read."""
 
     cpu: float | None = None
     rss_bytes: int | None = None
-    processes: int | None = None
 
 
 @dataclass
@@ -81,19 +80,19 @@ class SoFar:
             self._judge()
             self._free_at = self.clock() + _SHARE * (self.clock() - begun)
 
-    def journeys(self) -> dict[str, list[Part]]:
+    def journeys(self) -> dict[str, list[PartSoFar]]:
         """Return the journeys by name, in each of the arms that have it."""
         return by_name(arm.journeys for arm in self._every())
 
-    def steps(self) -> dict[str, list[Part]]:
+    def steps(self) -> dict[str, list[PartSoFar]]:
         """Return the steps likewise."""
         return by_name(arm.steps for arm in self._every())
 
-    def calls(self) -> list[Part]:
+    def calls(self) -> list[PartSoFar]:
         """Return all calls of each arm."""
         return [arm.calls for arm in self._every() if arm.calls.count]
 
-    def turn(self) -> Turn | None:
+    def turn(self) -> TurnSoFar | None:
         """Return the last turn that began."""
         if not self.tally.turns:
             return None
@@ -101,7 +100,7 @@ class SoFar:
         totals = Totals([turn])
         [p95_ms] = totals.call.ok.percentiles_ms([0.95])
         rates = (totals.throughput_per_s, totals.calls_per_s)
-        return Turn(turn.started, turn.observed_s, *rates, p95_ms)
+        return TurnSoFar(turn.started, turn.observed_s, *rates, p95_ms)
 
     def rounds(self) -> int:
         """Return how many rounds all arms have ended."""
@@ -163,9 +162,9 @@ class SoFar:
 
 
 def _use(turns: list[RecordedTurn]) -> Use:
-    used = next((turn.usage for turn in reversed(turns) if turn.usage.last is not None), None)
-    if used is None or used.last is None:
+    read = [turn.usage for turn in reversed(turns) if turn.usage.last is not None]
+    if not read:
         return Use()
-    cpu_s = used.cpu_s
-    cpu = None if cpu_s is None else cpu_s / used.seconds
-    return Use(cpu, used.last.rss_bytes, used.last.processes)
+    known = next((used for used in read if used.cpu_s is not None), None)
+    cpu = None if known is None or known.cpu_s is None else known.cpu_s / known.seconds
+    return Use(cpu, read[0].last.rss_bytes if read[0].last else None)

@@ -1,0 +1,90 @@
+"""The live page: control against mcp while a run goes on, and the verdict at its end.
+
+Its Start and Stop are those of Locust's page, so whichever of them is pressed, both show the run.
+"""
+
+import logging
+import time
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from flask import request
+
+from mcp_perf.load.hub.redaction import redactor
+from mcp_perf.load.lifecycle.keeping import KeepingSide
+from mcp_perf.load.prepare.prepare import RunOptions
+from mcp_perf.load.targets.refusal import Refusal
+from mcp_perf.load.web import form, live_view
+from mcp_perf.load.web.admission import LIVE
+from mcp_perf.results.journal.journal import redacted
+from mcp_perf.results.journal.records import AnyRecord, RunStarted
+from mcp_perf.results.report.so_far import SoFar
+from mcp_perf.scenario.catalog import names
+
+_FRESH_S: Final = 0.5
+"""Whoever asks again so soon gets the same answer."""
+
+logger = logging.getLogger("mcp-perf")
+
+
+@dataclass(eq=False)
+class LivePage:
+    """Follows the runs of this process and shows them."""
+
+    keeping: KeepingSide
+    started: RunOptions
+    base: str
+    so_far: SoFar | None = None
+    """Of the last run; None before the first, and after a fault of our own."""
+    _shown: dict[str, tuple[float, str]] = field(default_factory=dict)
+
+    def take(self, records: list[AnyRecord]) -> None:
+        """Take in what has been written to the journal. No fault of the page ends a run."""
+        try:
+            for record in records:
+                clean = redacted(record, redactor)
+                if isinstance(clean, RunStarted):
+                    self.so_far = SoFar.of(clean)
+                elif self.so_far is not None:
+                    self.so_far.take(clean)
+        except Exception:
+            self.so_far = None
+            logger.exception("The live page cannot follow this run, by a fault of mcp-perf's own")
+
+    def page(self) -> str:
+        known = names()
+        chosen = self.started.scenario
+        scenarios = known if chosen in known else [chosen, *known]
+        return live_view.page(scenarios, chosen, self.arms(chosen), self._known())
+
+    def arms(self, scenario: str) -> str:
+        try:
+            return live_view.arms(form.named(scenario, self.started))
+        except Refusal as refusal:
+            return live_view.refused(refusal)
+
+    def now(self) -> str:
+        stage = self.keeping.stage
+        at_s, text = self._shown.get(stage, (0.0, ""))
+        if not text or time.monotonic() - at_s > _FRESH_S:
+            text = live_view.now(self._known())
+            self._shown = {stage: (time.monotonic(), text)}
+        return text
+
+    def _known(self) -> dict[str, Any]:
+        return live_view.known(self.keeping, self.so_far, self.base)
+
+
+def install(web_ui: Any, keeping: KeepingSide, started: RunOptions) -> None:
+    """Serve the live page, and link it from Locust's."""
+    base = web_ui.environment.parsed_options.web_base_path or ""
+    live = LivePage(keeping, started, base)
+    keeping.watchers.append(live.take)
+    app = web_ui.app
+    app.add_url_rule(f"{base}{LIVE}", "mcp_perf_live", live.page)
+    app.add_url_rule(f"{base}{LIVE}/now", "mcp_perf_live_now", live.now)
+    app.add_url_rule(
+        f"{base}{LIVE}/arms",
+        "mcp_perf_live_arms",
+        lambda: live.arms(request.args.get("scenario", "")),
+    )

@@ -1,0 +1,115 @@
+"""The live page as HTML, from what is known of a scenario, and of a run that may not be over."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from mcp_perf.load.hub.redaction import clean, hide
+from mcp_perf.load.lifecycle.keeping import KeepingSide
+from mcp_perf.load.prepare.prepare import RunOptions, read
+from mcp_perf.load.targets import confidential
+from mcp_perf.load.targets.refusal import Refusal
+from mcp_perf.results.document.document import PHASES
+from mcp_perf.results.judge import generator
+from mcp_perf.results.render.charts import recent
+from mcp_perf.results.render.files import html
+from mcp_perf.results.render.words import numbers, wording
+from mcp_perf.results.report.so_far import SoFar
+from mcp_perf.results.tally.arm_facts import unsampled
+from mcp_perf.scenario.model.load import BREAKPOINT, Load
+
+_KINDS: Final = {"mcp": "MCP server", "http": "HTTP API", "python": "Python object"}
+_MOST_FAILURES: Final = 12
+
+
+@dataclass(frozen=True)
+class ShownArm:
+    """An arm of a scenario that may be started."""
+
+    name: str
+    kind: str
+    own: str
+    """The line of its target that the scenario has."""
+    line: str
+    """The one that Locust was started with, or else its own."""
+
+
+def page(scenarios: Sequence[str], chosen: str, targets: str, shown: Mapping[str, Any]) -> str:
+    """Show the whole page: the form, with the `targets` of what is chosen, and what happens now."""
+    given = {"scenarios": scenarios, "chosen": chosen, "targets": targets}
+    return html.page("live.html.j2", shown.get("names", ()), **given, **shown)
+
+
+def arms(options: RunOptions) -> str:
+    """Show the arms of a scenario with their targets. Raises Refusal if it cannot be read."""
+    loaded = read(options)
+    found = loaded.scenario.arms
+    pointed = dict(text.split("=", 1) for text in options.targets if "=" in text)
+    lines = {name: pointed.get(name, arm.address) for name, arm in found.items()}
+    hide(confidential.of_run(loaded, options.settings, lines.values()))
+    shown = [
+        ShownArm(name, _KINDS[arm.kind], clean(arm.address), clean(lines[name]))
+        for name, arm in found.items()
+    ]
+    given = {"scenario": loaded.scenario, "load": load(loaded.scenario.load)}
+    return html.page("live_arms.html.j2", lines, **given, targets=shown)
+
+
+def refused(refusal: Refusal) -> str:
+    """Say why a scenario has no arms to show."""
+    return html.page("live_refused.html.j2", (), lines=refusal.lines)
+
+
+def load(asked: Load) -> str:
+    """Say in words what load a scenario makes."""
+    if asked.shape == BREAKPOINT:
+        return f"open load, a search up to {numbers.rate(asked.peak)}"
+    rounds = f"{asked.round_count} rounds of {numbers.seconds(asked.round_s)} for each arm"
+    if asked.open:
+        return f"open load of {numbers.rate(asked.peak)}, {rounds}"
+    users = "1 user" if asked.most_users == 1 else f"{asked.most_users} users"
+    return f"closed load of {users}, {rounds}"
+
+
+def now(shown: Mapping[str, Any]) -> str:
+    """Show what happens now, in sections that the page replaces one by one."""
+    return html.page("live_now.html.j2", shown.get("names", ()), **shown)
+
+
+def known(keeping: KeepingSide, so_far: SoFar | None, base: str) -> dict[str, Any]:
+    """Return what the templates are filled with."""
+    stage = keeping.stage
+    final = keeping.report if stage == "over" else None
+    of_run = {} if so_far is None or stage in ("idle", "starting") else _of_run(so_far)
+    if final is not None and of_run:
+        of_run["gates"] = final.gates
+    return {
+        "stage": stage,
+        "base": base,
+        "final": final,
+        "summary": "" if final is None else wording.summary(final),
+        "connected": keeping.environment.runner.user_count,
+        **of_run,
+    }
+
+
+def _of_run(so_far: SoFar) -> dict[str, Any]:
+    tally, turn, failures = so_far.tally, so_far.turn(), so_far.failures()
+    used = so_far.use()
+    return {
+        "names": tally.arms,
+        "run": tally.run,
+        "turn": turn,
+        "phase": PHASES[turn.started.phase].format(turn.started.round) if turn is not None else "",
+        "rounds": so_far.rounds(),
+        "calls": so_far.calls(),
+        "journeys": so_far.journeys(),
+        "steps": so_far.steps(),
+        "gates": so_far.report.gates if so_far.report is not None else [],
+        "failures": failures[:_MOST_FAILURES],
+        "more_failures": max(0, len(failures) - _MOST_FAILURES),
+        "use": {arm: (used[arm], unsampled(tally, arm)) for arm in tally.arms},
+        "health": tally.health,
+        "unfit": list(dict.fromkeys(said for _, said in generator.reasons(tally.health))),
+        "charts": recent.draw(tally.arms, so_far.points()),
+    }

@@ -1,0 +1,75 @@
+"""The last minutes of a run that goes on, as charts that begin where their points do."""
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import pairwise
+from typing import Final
+
+from mcp_perf.results.document.document import TimelinePoint
+from mcp_perf.results.render.charts.charts import Stroke, chart, line, looks
+from mcp_perf.results.render.charts.scales import Scale, linear, of_values
+from mcp_perf.results.render.words import numbers
+
+_STEPS_S: Final = (1, 2, 5, 10, 15, 30, 60)
+_MOST_TICKS: Final = 4
+_APART_S: Final = 2.5
+"""Points of an arm that are further apart have a pause, or a turn of another arm, between them."""
+Read = Callable[[TimelinePoint], float | None]
+
+
+def draw(arms: Iterable[str], points: Sequence[TimelinePoint]) -> Mapping[str, str]:
+    """Draw the rate and the p95 of the calls; nothing without points."""
+    if len(points) < 2:
+        return {}
+    x, names = _time(points[0].at_s, points[-1].at_s), [*arms]
+    rate = linear(max(1.0, *(point.calls_per_s for point in points)))
+    p95 = of_values(point.p95_ms for point in points if point.p95_ms is not None)
+
+    def drawn(
+        name: str, title: str, y: Scale, read: Callable[[TimelinePoint], float | None]
+    ) -> str:
+        about = f"{title}, lately, for {', '.join(names)}."
+        readings = [(x.at(point.at_s), _told(point)) for point in points]
+        strokes = list(_strokes(names, points, (x, y), read))
+        return chart(name, title, about, (x, y), strokes, readings)
+
+    return {
+        "rates": drawn("live-rates", "Calls per second", rate, lambda point: point.calls_per_s),
+        "p95": drawn("live-p95", "p95 of the calls, ms", p95, lambda point: point.p95_ms),
+    }
+
+
+def _time(first_s: float, last_s: float) -> Scale:
+    """Fit an axis to a stretch of the run's time."""
+    width = max(1.0, last_s - first_s)
+    step = next((step for step in _STEPS_S if width / step <= _MOST_TICKS), _STEPS_S[-1])
+
+    def at(at_s: float) -> float:
+        return min(1.0, max(0.0, (at_s - first_s) / width))
+
+    labelled = range(math.ceil(first_s / step) * step, math.floor(first_s + width) + 1, step)
+    return Scale(at, tuple((at(tick), numbers.seconds(tick)) for tick in labelled))
+
+
+def _strokes(
+    arms: Iterable[str],
+    points: Sequence[TimelinePoint],
+    scales: tuple[Scale, Scale],
+    read: Read,
+) -> Iterable[Stroke]:
+    """Draw the line of each arm, cut where the arm paused."""
+    (x, y), styles = scales, looks(arms)
+    for arm in arms:
+        own = [(p.at_s, value) for p in points if p.arm == arm and (value := read(p)) is not None]
+        gaps = [after - before for (before, _), (after, _) in pairwise(own)]
+        cuts = [number for number, gap_s in enumerate(gaps, 1) if gap_s > _APART_S]
+        for begin, end in pairwise([0, *cuts, len(own)]):
+            known = [(x.at(at_s), y.at(value)) for at_s, value in own[begin:end]]
+            yield from line(f"line {styles[arm].css}", known)
+
+
+def _told(point: TimelinePoint) -> str:
+    return (
+        f"{point.arm} at {numbers.seconds(point.at_s)}\n{numbers.rate(point.calls_per_s)}, "
+        f"p95 {numbers.ms(point.p95_ms)}"
+    )
