@@ -8,13 +8,12 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import RedirectResponse
 from starlette.exceptions import HTTPException
 
-from mcp_perf.dashboard import agents, comparison, files, page, runs, trends
+from mcp_perf import settings
+from mcp_perf.dashboard import agents, comparison, files, live, page, runs, trends
+from mcp_perf.dashboard.following import Following
 from mcp_perf.results.compare.history import HistoryError
 
-_ROUTERS: Final = (
-    *(files.router, runs.router, comparison.router, trends.router),
-    agents.router,
-)
+_PAGES: Final = (files, runs, comparison, trends, agents, live)
 _DESCRIPTION: Final = (
     "Every table of the dashboard as CSV and JSON. A program sends Authorization: Bearer KEY."
 )
@@ -27,8 +26,9 @@ def create_app(store: str) -> FastAPI:
         title="mcp-perf dashboard", description=_DESCRIPTION, docs_url=None, redoc_url=None
     )
     app.state.store = store
-    for router in _ROUTERS:
-        app.include_router(router)
+    app.state.following = Following(settings.runs().resolve())
+    for each in _PAGES:
+        app.include_router(each.router)
 
     @app.get("/", include_in_schema=False)
     def first() -> Response:

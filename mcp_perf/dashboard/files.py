@@ -11,7 +11,8 @@ from mcp_perf import folders
 from mcp_perf.dashboard.page import Missing
 
 router: Final = APIRouter(include_in_schema=False)
-_OWN: Final = ("report.css", "report.js", "dashboard.css", "dashboard.js")
+_SCRIPTS: Final = ("report.js", "dashboard.js", "dashboard_live.js")
+_OWN: Final = ("report.css", "dashboard.css", *_SCRIPTS)
 
 
 @router.get("/static/plotly-{version}.js")

@@ -15,6 +15,7 @@ NAVIGATION: Final = (
     ("/runs", "Runs"),
     ("/trends", "Trends"),
     ("/agents", "Agents"),
+    ("/live", "Live"),
 )
 """Paths, and what they are called; the page below one of them is marked there."""
 # Plotly writes styles, and so do reports; nothing comes from another host.

@@ -10,6 +10,7 @@ from pydantic import BeforeValidator
 from sqlalchemy import make_url
 
 from mcp_perf.dashboard import page
+from mcp_perf.dashboard.following import going_on
 from mcp_perf.dashboard.report_tables import TABLES, tables
 from mcp_perf.dashboard.table import Cells, Column, Form, Table
 from mcp_perf.results.compare.stored import RunFilter, RunSummary, document, runs, scenarios
@@ -77,6 +78,7 @@ def every(
     return page.show(
         request,
         "dashboard_runs.html.j2",
+        going_on=going_on(request.app.state),
         table=_table(found.runs),
         total=found.total,
         at=at,

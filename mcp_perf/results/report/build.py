@@ -53,6 +53,8 @@ BLEMISHES: Final = ("session_lost", "interrupted_calls", "system_died", "uncheck
 """Notes of what a clean run does not have."""
 COMPARED_WHERE_KNOWN: Final = ("cpu_per_journey", "rss", "bytes_per_journey")
 """Only where both arms have a number: what was not sampled is no comparison that failed."""
+NO_RUN: Final = (LookupError, AttributeError, ArithmeticError, TypeError, ValueError)
+"""What is raised by records each of which is as it should be, and which together make no run."""
 
 
 def load_report(run_folder: Path) -> tuple[Report, list[SampleRecord]]:
@@ -70,8 +72,7 @@ def load_report(run_folder: Path) -> tuple[Report, list[SampleRecord]]:
         return build(_keeping(samples, read(path))), samples
     except OSError as error:
         raise JournalError(f"{path} cannot be read: {error.strerror}.") from error
-    except (LookupError, AttributeError, ArithmeticError, TypeError, ValueError) as error:
-        # Each record is as it should be, and what they say of each other makes no run.
+    except NO_RUN as error:
         raise JournalError(f"{path} is not the journal of one run: {error!r}") from error
 
 

@@ -77,7 +77,7 @@ class SoFar:
         is_over = isinstance(record, journal.TurnEnded) and turn.finished and turn.measured
         if is_over and self.clock() >= self._free_at:
             begun = self.clock()
-            self._judge()
+            self.judge()
             self._free_at = self.clock() + _SHARE * (self.clock() - begun)
 
     def journeys(self) -> dict[str, list[PartSoFar]]:
@@ -136,7 +136,8 @@ class SoFar:
             self._points.popleft()
         return list(self._points)
 
-    def _judge(self) -> None:
+    def judge(self) -> None:
+        """Judge all that has come so far."""
         self.report = report_of(self.tally)
         turns = {arm: self.tally.measured(arm) for arm in self.tally.arms}
         self._past = {arm: Totals(of_arm) for arm, of_arm in turns.items()}

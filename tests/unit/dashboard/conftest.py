@@ -1,6 +1,7 @@
 """A dashboard over a store of the test's own, in process."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import httpx
 import pytest
@@ -12,6 +13,13 @@ from mcp_perf.results.compare.history import append
 from mcp_perf.results.document.document import Report
 from mcp_perf.results.render.files.kept import kept
 from tests.support.slowed import slowed
+
+
+@pytest.fixture(autouse=True)
+def runs_folder(tmp_path, monkeypatch) -> Path:
+    """Return the folder in which the dashboard looks for runs that go on."""
+    monkeypatch.setenv("MCP_PERF_OUT", str(tmp_path / "runs"))
+    return tmp_path / "runs"
 
 
 @pytest.fixture

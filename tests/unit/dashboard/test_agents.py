@@ -7,7 +7,7 @@ import pytest
 
 from mcp_perf.agent.records import TaskRecord
 from mcp_perf.agent.sessions import ApiCall, Completion, NewSession
-from mcp_perf.agent.store import AgentStore
+from mcp_perf.agent.store import AgentStore, kept
 
 HOSTILE = "<script>alert(1)</script>\u202e=1+1"
 
@@ -45,12 +45,13 @@ def rows(answer):
     return list(csv.DictReader(io.StringIO(answer.text)))
 
 
-def test_a_store_without_sessions_says_how_to_get_some(ask):
+def test_a_store_without_sessions_says_how_to_get_some(ask, store):
     """There is a page, and tables without rows; nothing is made in the store."""
     assert "agent import" in ask("/agents").text
     assert ask("/agents/models.json").json() == []
     assert ask("/agents/sessions").status_code == 200
     assert ask("/agents/sessions/nobody").status_code == 404
+    assert kept(store) is None
 
 
 @pytest.mark.usefixtures("imported")

@@ -1,0 +1,190 @@
+"""Runs that go on, followed by their journals: also those that another terminal has started."""
+
+import contextlib
+import math
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final, Literal
+from urllib.parse import quote
+from weakref import WeakValueDictionary
+
+from starlette.datastructures import State
+
+from mcp_perf.dashboard.table import Column, Table
+from mcp_perf.results.document.document import PHASES, Report
+from mcp_perf.results.journal.follow import JournalFollower
+from mcp_perf.results.journal.journal import JournalError
+from mcp_perf.results.journal.lock import is_held
+from mcp_perf.results.render.files import html
+from mcp_perf.results.report.build import JOURNAL, NO_RUN
+from mcp_perf.results.report.so_far import SoFar
+from mcp_perf.results.tally.tally import fold
+
+_COLUMNS: Final = (
+    Column("name", "Run", link=lambda row: f"/live/{quote(row['name'], safe='')}"),
+    Column("scenario", "Scenario"),
+    Column("arms", "Arms"),
+    Column("now", "Now"),
+    Column("calls", "Calls so far", "count"),
+    Column("started", "Started"),
+)
+_SILENT_S: Final = 600.0
+"""A run writes each second; only journals that got something lately are asked for their lock."""
+_OPENING_S: Final = 2.0
+"""A journal is there a moment before it is locked."""
+Stage = Literal["starting", "running", "over", "cut off", "unreadable"]
+
+
+class FollowedRun:
+    """One run, read once for all who watch it; threads may share it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.name = folder.name
+        self.path = folder / JOURNAL
+        self.stage: Stage = "starting"
+        self.problem = ""
+        """Why it cannot be followed any further."""
+        self.so_far: SoFar | None = None
+        self.version = 0
+        """Another one whenever there is something new to show."""
+        self.shown: tuple[int, str, bool] = (-1, "", False)
+        """What was shown last, of which version, and whether that is the last of it."""
+        self.lock = threading.RLock()
+        """Held by whoever reads what is known."""
+        self._journal = JournalFollower(self.path)
+        self._judged = 0
+
+    def look(self) -> None:
+        """Read what was added since the last look."""
+        with self.lock:
+            if self.stage in ("over", "unreadable"):
+                return
+            before = self.stage
+            with self._reading():
+                # In this order: what a run wrote before it let go of its journal is read then.
+                held = is_held(self.path)
+                added = self._read()
+                self.stage = self._stage(held=held)
+                self.version += bool(added or self.stage != before)
+
+    def report(self) -> Report | None:
+        """Return the report of what was read; None before the first record."""
+        with self.lock:
+            if self.so_far is not None and self._judged != self.version:
+                with self._reading():
+                    self.so_far.judge()
+                self._judged = self.version
+            return None if self.so_far is None or self.problem else self.so_far.report
+
+    def silent_s(self) -> float:
+        """Return how long nobody has written to its journal."""
+        try:
+            return time.time() - self.path.stat().st_mtime
+        except OSError:
+            return math.inf
+
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[None]:
+        """Follow the run no further if its journal is damaged, or gone."""
+        try:
+            yield
+        except (JournalError, *NO_RUN) as error:
+            said = "" if isinstance(error, JournalError) else f"{self.path} makes no run: "
+            self.stage, self.problem = "unreadable", f"{said}{error}"
+            self.version += 1
+
+    def _read(self) -> int:
+        added = 0
+        while records := self._journal.more():
+            added += len(records)
+            for record in records:
+                if self.so_far is None:
+                    self.so_far = SoFar(fold([record]))
+                else:
+                    self.so_far.take(record)
+        return added
+
+    def _stage(self, *, held: bool) -> Stage:
+        if self.so_far is not None and self.so_far.tally.ended is not None:
+            return "over"
+        if not held and self.silent_s() > _OPENING_S:
+            return "cut off"
+        return "starting" if self.so_far is None else "running"
+
+
+class Following:
+    """The runs of a folder."""
+
+    def __init__(self, runs: Path) -> None:
+        self.runs = runs
+        self._going_on: list[FollowedRun] = []
+        """They are kept, so that nobody has to read their journals from the beginning again."""
+        self._known: WeakValueDictionary[str, FollowedRun] = WeakValueDictionary()
+        self._lock = threading.Lock()
+
+    def going_on(self) -> list[FollowedRun]:
+        """Return the runs that go on, the youngest first, as they are now."""
+        found = [self._of(name) for name in self._held()]
+        for one in found:
+            one.look()
+        self._going_on = [one for one in found if one.stage in ("starting", "running")]
+        return self._going_on
+
+    def of(self, name: str) -> FollowedRun | None:
+        """Return a run by the name of its folder, as it is now; None if there is no such run."""
+        folder = self.runs / name
+        inside = folder.parent == self.runs and name != ".."
+        if not inside or not (folder / JOURNAL).is_file():
+            return None
+        run = self._of(name)
+        run.look()
+        return run
+
+    def _of(self, name: str) -> FollowedRun:
+        with self._lock:
+            run = self._known.get(name)
+            if run is None or run.stage in ("cut off", "unreadable"):
+                run = self._known[name] = FollowedRun(self.runs / name)
+            return run
+
+    def _held(self) -> list[str]:
+        found = []
+        for path in self.runs.glob(f"*/{JOURNAL}"):
+            with contextlib.suppress(OSError):  # it may be deleted meanwhile
+                written = path.stat().st_mtime
+                if time.time() - written < _SILENT_S and is_held(path):
+                    found.append((written, path.parent.name))
+        return [name for _, name in sorted(found, reverse=True)]
+
+
+def going_on(state: State) -> str:
+    """Return the list of runs that go on as HTML; without a table if there is none."""
+    return html.page("dashboard_going_on.html.j2", (), table=table_of(state), query="")
+
+
+def table_of(state: State) -> Table:
+    """Return the runs that go on, the youngest first."""
+    return Table("Runs that go on", "/live", _COLUMNS, [*map(_row, state.following.going_on())])
+
+
+def _row(run: FollowedRun) -> dict[str, Any]:
+    with run.lock:
+        return _row_of(run.name, run.so_far)
+
+
+def _row_of(name: str, so_far: SoFar | None) -> dict[str, Any]:
+    row = {"name": name, "scenario": "", "arms": "", "now": "starting", "started": ""}
+    if so_far is None:
+        return {**row, "calls": None}
+    turn, started = so_far.turn(), so_far.tally.run
+    phase = "" if turn is None else PHASES[turn.started.phase].format(turn.started.round)
+    return {
+        **row,
+        "scenario": started.scenario,
+        "arms": ", ".join(so_far.tally.arms),
+        "now": "opening sessions" if turn is None else f"{turn.started.arm}, {phase}",
+        "calls": sum(part.count for part in so_far.calls()),
+        "started": started.started,
+    }
