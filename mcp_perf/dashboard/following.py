@@ -68,15 +68,21 @@ class FollowedRun:
                 added = self._read()
                 self.stage = self._stage(held=held)
                 self.version += bool(added or self.stage != before)
+                if self._judged == 0 and self.so_far is not None:
+                    self._judge()  # what was there before: from now on it does so as rounds end
 
     def report(self) -> Report | None:
         """Return the report of what was read; None before the first record."""
         with self.lock:
-            if self.so_far is not None and self._judged != self.version:
+            if self._judged != self.version:
                 with self._reading():
-                    self.so_far.judge()
-                self._judged = self.version
+                    self._judge()
             return None if self.so_far is None or self.problem else self.so_far.report
+
+    def _judge(self) -> None:
+        if self.so_far is not None:
+            self.so_far.judge()
+            self._judged = self.version
 
     def silent_s(self) -> float:
         """Return how long nobody has written to its journal."""

@@ -22,8 +22,8 @@ from mcp_perf.results.render.words import wording
 
 router: Final = APIRouter(prefix="/live", tags=["live"])
 _LOOKS_S: Final = 0.5
-_PAUSES: Final = 2
-"""How many times as long as a look nobody looks: long runs take longer to judge."""
+_PAUSES: Final = 10
+"""How many times as long as a look nobody looks."""
 _STORED_WITHIN_S: Final = 20.0
 """How long after a run's end its report may be written."""
 
@@ -118,11 +118,12 @@ def _now(state: State, run: FollowedRun) -> tuple[str, bool]:
     with run.lock:
         if run.shown[0] == run.version:
             return run.shown[1:]
-        report = run.report()
+        # While it goes on, rounds are judged as they end: more would take CPU from the run.
+        report = run.report() if run.stage in ("over", "cut off") else None
         final = report if run.stage == "over" else None
         at = "" if final is None else _stored(state.store, final.run_id)
         waits = final is not None and not at and run.silent_s() < _STORED_WITHIN_S
-        known = context(run.so_far) if report is not None and run.so_far is not None else {}
+        known = {} if run.so_far is None or run.problem else context(run.so_far)
         text = html.page(
             "dashboard_live_now.html.j2",
             known.get("names", ()),
