@@ -6,7 +6,7 @@ git shows of them before you commit.
 
 import argparse
 import difflib
-import importlib.metadata
+import importlib
 import json
 import os
 import re
@@ -36,9 +36,8 @@ class Parser(argparse.ArgumentParser):
 
 @pytest.fixture(scope="session")
 def main() -> click.Group:
-    """Load the command that the package installs, wherever its code is."""
-    [entry] = importlib.metadata.entry_points(group="console_scripts", name="mcp-perf")
-    return entry.load()
+    """Load the command, without what answers Ctrl-C before it."""
+    return importlib.import_module("mcp_perf.cli.main").main
 
 
 @pytest.fixture(scope="session")
