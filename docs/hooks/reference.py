@@ -19,8 +19,8 @@ from mcp_perf.results.render.words import wording
 from mcp_perf.scenario import schema
 from mcp_perf.scenario.model import gates
 
-DOCS: Final = Path(__file__).parents[1]
 Schema = dict[str, Any]
+DOCS: Final = Path(__file__).parents[1]
 
 
 def row(*cells: str) -> str:
