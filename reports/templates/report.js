@@ -23,6 +23,7 @@ function explain(chart) {
     if (tip.hidden) return;
     columns[at].classList.add("at");
     tip.textContent = texts[at];
+    tip.style.left = 0;
     const plot = chart.parentElement.getBoundingClientRect();
     const column = columns[at].getBoundingClientRect();
     const middle = (column.left + column.right) / 2 - plot.left - tip.offsetWidth / 2;

@@ -57,9 +57,11 @@ def _per_cent(factor: float) -> str:
 
 def _chart(name: str, line: Line) -> str:
     points = [mark.point for mark in line.marks]
+    unit = {"/s": "/s", "ms": f"{numbers.THIN}ms"}.get(unit_of(line.metric), "")
     y = of_values([end for p in points for end in (p.low, p.value, p.high) if end is not None])
+    y = y.in_unit(unit)
     step = -(-len(points) // _MOST_TICKS)
-    ticks = [(_at(i, len(points)), points[i].started[:10]) for i in range(0, len(points), step)]
+    ticks = [(_at(i, len(points)), points[i].started[5:10]) for i in range(0, len(points), step)]
     x = Scale(lambda i: _at(i, len(points)), tuple(ticks))
     title = f"{line.arm}.{line.metric} by run"
     positions = [(x.at(i), y.at(point.value)) for i, point in enumerate(points)]
