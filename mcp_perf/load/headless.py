@@ -47,7 +47,7 @@ def run(arguments: Sequence[str], observer: RunObserver) -> int:
     # A worker that was forked reports to its master.
     if code or os.getpid() != here or any(one.mcp_perf.keeping.report for one in attended):
         return code
-    logger.error("The run ended without a report: what ran in this process has ended it")
+    logger.error("The run ended without a report, because code in this process ended it")
     return BROKEN_CODE
 
 

@@ -104,7 +104,9 @@ class McpResponse:
 
     def __enter__(self) -> Self:
         if self._report is None:
-            raise LocustError("it is reported already: pass catch_response=True for a with block")
+            raise LocustError(
+                "this call is already reported: pass catch_response=True to use it in a with block"
+            )
         return self
 
     def __exit__(

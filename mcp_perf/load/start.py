@@ -33,7 +33,7 @@ def init(environment: Any, web_ui: Any) -> Master | Single | Worker:
         return Worker(environment)
     names = (user.__name__ for user in environment.user_classes)
     if others := ", ".join(name for name in names if name != USER):
-        logger.warning("%s: takes a share of the users; to keep it out, add %s", others, USER)
+        logger.warning("%s takes a share of the users; to leave it out, add %s", others, USER)
     kind = Master if isinstance(environment.runner, MasterRunner) else Single
     ending = Headless(environment) if web_ui is None else WebPage(environment)
     observer = getattr(environment, "mcp_perf_observer", None)
@@ -74,7 +74,7 @@ def _protect(web_ui: Any, options: Any) -> tuple[str, str]:
         https_only=served.https_only,
     )
     if options.web_login and not served.https_only and not guard.is_loopback(options.web_host):
-        logger.warning("the web page and its password are not encrypted: add --tls-cert")
+        logger.warning("the web page and its password travel unencrypted: add --tls-cert")
     hide((admission.key, admission.password))
     if options.web_login:  # ours stands in front of every route, so that Locust's asks for nobody
         web_ui.login_manager.user_loader(lambda _: None)

@@ -308,7 +308,7 @@ def test_promise_17_an_older_journal_is_refused_with_what_to_do(place):
         (("baseline", "show", "slowing.yaml"), "is no baseline"),
         (("trend", "unknown"), "The history knows no sound run of unknown"),
         (("trend", "--metric", "p95"), "write ARM.METRIC, such as mcp.p95"),
-        (("trend", "--store", "nowhere"), "is no URL of a store"),
+        (("trend", "--store", "nowhere"), "not the URL of a database"),
     ],
 )
 def test_a_mistake_is_told_in_words(place, argv, said, monkeypatch):
@@ -323,7 +323,7 @@ def test_a_mistake_is_told_in_words(place, argv, said, monkeypatch):
 @pytest.mark.parametrize(
     ("argv", "said"),
     [
-        (("--store", "nowhere"), "is no URL of a store"),
+        (("--store", "nowhere"), "not the URL of a database"),
         (("--baseline", "none"), "--baseline none: cannot be read"),
         (
             ("--baseline", "baselines/slowing.json", "--tolerance", "much"),

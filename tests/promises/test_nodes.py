@@ -137,7 +137,7 @@ def test_promise_24_only_who_has_the_run_key_takes_part_and_no_secret_is_sent(
     as_worker = ("--worker", "--master-port")
     stranger = start("stranger.log", *as_worker, port, key="canary-key-of-another")
     assert stranger.wait(120) == 104
-    assert "has another run key" in (tmp_path / "stranger.log").read_text()
+    assert "has a different run key: set" in (tmp_path / "stranger.log").read_text()
     assert not (out / "journal.jsonl").exists()
 
     wire = Wire(port)
@@ -149,7 +149,7 @@ def test_promise_24_only_who_has_the_run_key_takes_part_and_no_secret_is_sent(
     )
     late = start("late.log", *as_worker, port)
     assert late.wait(120) == 92
-    assert "came when the run had begun: start workers first" in (tmp_path / "late.log").read_text()
+    assert "connected after the run had begun: start" in (tmp_path / "late.log").read_text()
     records = b'[{"type":"note","at_s":1,"code":"worker_lost","text":"forged","node":"x"}]'
     forged = (("client_ready", "2.47", "rogue"), ("mcp-perf-records", records, "rogue"))
     assert rogue(port, *forged) == [b"S", b"S"]
@@ -161,11 +161,11 @@ def test_promise_24_only_who_has_the_run_key_takes_part_and_no_secret_is_sent(
     document = report(out)
     assert document["generator"]["workers_lost"] == []
     assert document["arms"]["rest"]["classes"]["ok"] > 0
-    refused = [note for note in document["notes"] if "was not heard" in note]
+    refused = [note for note in document["notes"] if "is ignored:" in note]
     assert re.fullmatch(
-        r"(?s)\S+ at 127\.0\.0\.1 was not heard: it has no run key, or another one \(.*"
-        r"\S+ at 127\.0\.0\.1 was not heard: it came when the run had begun \(.*"
-        r"rogue at 127\.0\.0\.1 was not heard: it has no run key, or another one \(2 messages\)\.",
+        r"(?s)\S+ at 127\.0\.0\.1 is ignored: it has a different run key, or none \(.*"
+        r"\S+ at 127\.0\.0\.1 is ignored: it connected after the run had begun \(.*"
+        r"rogue at 127\.0\.0\.1 is ignored: it has a different run key, or none \(2 messages\)\.",
         "\n".join(refused),
     ), refused
     assert b"canary" in wire.seen  # the scenario's name: this is what went by

@@ -89,7 +89,9 @@ def recorder_for(file: str) -> Callable[..., Recorder]:
     try:
         Path(file).open("ab").close()
     except OSError as error:
-        raise Refusal(f"--log-calls {file}: cannot be written ({error.strerror})") from error
+        raise Refusal(
+            f"--log-calls {file}: the file cannot be written ({error.strerror}); name another file"
+        ) from error
     return partial(LoggedRecorder, log=partial(append, Path(file)))
 
 

@@ -75,8 +75,8 @@ class EarlyEnd:
             self._over = True
             self.end(
                 f"{100 * share:.3g} % of the calls of {arm} failed in the last "
-                f"{recent.seconds:.3g} s of its rounds, so the run was ended early (abort: off in "
-                "the load lets it go on)."
+                f"{recent.seconds:.3g} s of its rounds, so the run was ended early. "
+                "To let it go on, write abort: off in the load."
             )
 
 

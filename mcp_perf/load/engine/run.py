@@ -105,7 +105,7 @@ class Run:
                 self._journal.flush()
             except OSError as error:
                 self._broken = True
-                logger.error("The journal cannot be written any more: %s", error.strerror)
+                logger.error("The journal can no longer be written: %s", error.strerror)
                 self.conductor.stop("error")
         for watch in self.watchers:
             watch(records)
@@ -139,10 +139,10 @@ class Run:
             logger.info("Report: %s", self.folder / "report.html")
         except OSError as error:
             logger.error("The reports could not be written to %s: %s", self.folder, error)
-            logger.error("When there is room again: mcp-perf report %s", self.folder)
+            logger.error("Write them later with: mcp-perf report %s", self.folder)
         except Exception:
-            logger.exception("The reports could not be made, by a fault of mcp-perf's own")
-            logger.error("The journal is whole: %s", self.folder / "journal.jsonl")
+            logger.exception("The reports could not be made, because of a fault in mcp-perf")
+            logger.error("The journal is complete: %s", self.folder / "journal.jsonl")
         else:
             return report
         finally:  # the process may go on to another run
@@ -157,7 +157,7 @@ class Run:
 
     def _finish(self, formats: tuple[str, ...]) -> Report:
         for name in self.prepared.systems.dead():
-            self.note("system_died", f"the system's process {name} died during the run")
+            self.note("system_died", f"the process {name} of a bundled system ended during the run")
         self.write(self._sampler.look())
         self.write([RunEnded(at_s=self.now_s(), reason=self.conductor.reason)])
         self.prepared.systems.stop()

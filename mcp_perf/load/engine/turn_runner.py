@@ -83,7 +83,7 @@ class TurnRunner:
         try:
             act(order)
         except Exception:
-            logger.exception("A turn broke off by a fault of mcp-perf's own")
+            logger.exception("A round was broken off by a fault in mcp-perf")
             self.answer("failed", {"turn": order["turn"]})
 
     def _prepare(self, order: dict[str, Any]) -> None:

@@ -90,7 +90,7 @@ def stop_on_refusal(environment: Any, give_up: Callable[[int], None]) -> Iterato
             _say(error)
             code = error.exit_code
         else:
-            logger.exception("The run could not begin, by a fault of mcp-perf's own")
+            logger.exception("The run could not begin, because of a fault in mcp-perf")
         environment.process_exit_code = code
         give_up(code)
         hub = gevent.get_hub()

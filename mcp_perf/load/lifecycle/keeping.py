@@ -105,7 +105,7 @@ class KeepingSide:
         options.run_time = None  # the turns know when to end
         host = environment.host
         if host and not any(text.endswith(f"={host}") for text in prepared.options.targets):
-            logger.warning("The host is not used: a target points an arm at a server (ARM=URL)")
+            logger.warning("The host is ignored: point an arm at a server with --target ARM=URL")
         # Journeys carry the tags, not Locust's tasks: by them our one task would be filtered out.
         options.tags = options.exclude_tags = environment.tags = environment.exclude_tags = None
         return prepared
@@ -114,7 +114,7 @@ class KeepingSide:
     def starting(self) -> Iterator[None]:
         """Prepare a run, and have Locust start it, within: one at a time. Raises Refusal."""
         if self._starting or self._runner.state not in ("ready", "stopped"):
-            raise Refusal("there is a run already: wait for its end, or stop it")
+            raise Refusal("a run is in progress: wait until it ends, or stop it")
         if not self.nodes():
             raise Refusal("there is no worker yet: wait until one has connected")
         self._starting = True
@@ -217,7 +217,7 @@ class KeepingSide:
         try:
             lead(run.conductor)
         except Exception:
-            logger.exception("The run was broken off by a fault of mcp-perf's own")
+            logger.exception("The run was broken off by a fault in mcp-perf")
             run.conductor.reason = "error"
         finally:
             watcher.kill()

@@ -39,11 +39,11 @@ def usable(key: str) -> bytes:
     """Return the key's bytes. Raises Refusal if there is none, or if it can be guessed."""
     if not key:
         raise Refusal(
-            f"{VARIABLE} is not set: master and workers need the same key in their environment, "
-            f"of at least {SHORTEST} characters"
+            f"{VARIABLE} is not set: set it to the same key, of at least "
+            f"{SHORTEST} characters, for the master and all workers"
         )
     if len(key) < SHORTEST:
-        raise Refusal(f"{VARIABLE} has {len(key)} characters: write at least {SHORTEST}")
+        raise Refusal(f"{VARIABLE} has {len(key)} characters: use at least {SHORTEST}")
     return key.encode()
 
 
@@ -98,10 +98,10 @@ class MasterEnd:
         signer = self._signers.get(node)
         message = None if signer is None else signer.open(frame)
         if message is None and not _same(frame, _HELLO + _sign(self._key, _HELLO, node)):
-            self._refuse(node, address, "it has no run key, or another one")
+            self._refuse(node, address, "it has a different run key, or none")
             return None, _STRANGER
         if self.members is not None and node not in self.members:
-            self._refuse(node, address, "it came when the run had begun")
+            self._refuse(node, address, "it connected after the run had begun")
             return None, _LATE + _sign(self._key, _LATE, node)
         if message is not None:
             return message, None
@@ -119,9 +119,9 @@ class MasterEnd:
         return told
 
     def _refuse(self, node: str, address: str, why: str) -> None:
-        text = f"{node[:100]} at {address} was not heard: {why}"
+        text = f"{node[:100]} at {address} is ignored: {why}"
         if text not in self._refused and len(self._refused) >= MOST_NAMED:
-            text = "Others were not heard, either"
+            text = "Further workers are ignored, too"
         self._refused[text] += 1
         if self._refused[text] == 1:
             self._tell(text)
@@ -155,7 +155,10 @@ class WorkerEnd:
         if self._signer is not None and (message := self._signer.open(frame)) is not None:
             return message
         if _same(frame, _LATE + _sign(self._key, _LATE, self.node)):
-            late = f"worker {self.node} came when the run had begun: start workers first"
+            late = (
+                f"worker {self.node} connected after the run had begun: start "
+                "workers before the run"
+            )
             raise Refusal(late, code=TOO_LATE)
         if _same(frame, _WELCOME + drawn + _sign(self._key, _WELCOME, self.node, drawn)):
             if self._signer is None:
@@ -163,9 +166,11 @@ class WorkerEnd:
             return None
         if frame == _STRANGER and self._signer is None:
             where = f"the master at {self._master}"
-            raise Refusal(f"{where} has another run key: set {VARIABLE} to the same there and here")
+            raise Refusal(
+                f"{where} has a different run key: set {VARIABLE} to the same key there and here"
+            )
         if self._tell is not None:
-            self._tell(f"What comes from {self._master} is not signed with the run key")
+            self._tell(f"Messages from {self._master} are not signed with the run key")
             self._tell = None
         return None
 

@@ -57,6 +57,7 @@ def _found(
         f"{arm} {'an unknown part' if cpu is None else f'{cpu:.2f}'}" for arm, cpu in used.items()
     )
     return (
-        f"Calibrated: {users} of at most {most} users are at work. With {tried} users the targets "
-        f"needed, in processors: {needs}; the bound is {bound:.2f}."
+        f"Calibrated: {users} of at most {most} users make calls. With "
+        f"{tried} users the targets used this many CPU cores: {needs}; the "
+        f"limit is {bound:.2f}."
     )

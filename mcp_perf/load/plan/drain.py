@@ -70,7 +70,7 @@ def shortened(scenario: Scenario) -> Iterator[str]:
             for step in journey.of(arm)
         )
         if longest > drain:
-            counts = "counts as a timeout" if drain else "counts in no rate"
+            counts = "counts as a timeout" if drain else "is left out of all rates"
             yield (
                 f"arm {arm}: the timeout of {longest:g} s is longer than limits.drain "
                 f"({drain:g} s). A call that is still unanswered {drain:g} s after the end of its "

@@ -20,8 +20,8 @@ def against(path: str, tolerance: str, scenario: Scenario, load: Mapping[str, An
     """Read a baseline for a planned run. Raises Refusal, naming what cannot be compared."""
     allowed = read_tolerance(tolerance)
     if "calibrate" in load:
-        why = "load.calibrate finds another number of users in each run, which is another load"
-        cure = "name it: --set load.calibrate=null --set load.users=5"
+        why = "load.calibrate finds a different number of users in each run, so the loads differ"
+        cure = "fix the number: --set load.calibrate=null --set load.users=5"
         raise Refusal(f"--baseline {path}: {why}; {cure}")
     try:
         runs = read(Path(path))
@@ -29,7 +29,12 @@ def against(path: str, tolerance: str, scenario: Scenario, load: Mapping[str, An
         raise Refusal(f"--baseline {error}") from error
     planned = identity(scenario.name, workload(scenario), load, environment())
     if problems := refused(runs, planned):
-        raise Refusal(*(f"--baseline {path}: cannot be compared; {line}" for line in problems))
+        raise Refusal(
+            *(
+                (f"--baseline {path}: this run cannot be compared with it; {line}")
+                for line in problems
+            )
+        )
     return Baseline(tolerance=allowed, runs=runs)
 
 

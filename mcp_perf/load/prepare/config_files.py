@@ -31,7 +31,10 @@ def require_harmless(named: str | None) -> None:
     """Refuse what a file decides that was not `named` by --config. Raises Refusal."""
     asked = Path(named).resolve() if named else None
     problems = [
-        f"{path}: sets {option}, and --config does not name this file: remove the line, or name it"
+        (
+            f"{path}: the file sets {option}, but --config does not name it. "
+            f"Remove the line, or add --config {path}"
+        )
         for path in map(Path, argument_parser.DEFAULT_CONFIG_FILES)
         if path.expanduser().resolve() != asked
         for option in _decided(path.expanduser())

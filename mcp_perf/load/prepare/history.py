@@ -27,7 +27,7 @@ def problems(store: str) -> list[str]:
     if chosen(store).startswith(_KINDS):
         return []
     hint = "write sqlite:///PATH or postgresql+psycopg://USER@HOST/NAME"
-    return [f"--store (or {VARIABLE}): is no URL of a store; {hint}"]
+    return [f"--store (or {VARIABLE}): this is not the URL of a database; {hint}"]
 
 
 def remember(report: Report, store: str) -> None:

@@ -48,8 +48,8 @@ def _rows(loaded: Loaded, users: int) -> list[dict[str, Any]]:
         hide_secrets(identity, hidden)
     if len(identities) < users:
         message = (
-            f"identities: {rows.file} has {len(identities)} rows, and the run {users} users: add "
-            f"rows, or run with -u {len(identities)}"
+            f"identities: {rows.file} has {len(identities)} rows, but the run "
+            f"has {users} users: add rows, or run with -u {len(identities)}"
         )
         raise Refusal(message)
     return identities

@@ -39,21 +39,47 @@ def add(parser: Any) -> None:
         action="append",
         default=[],
         metavar="ARM=URL",
-        help="Point an arm at a server: ARM=URL. May be given more than once.",
+        help="Point an arm at another server: ARM=URL. Repeat it for further arms.",
         include_in_web_ui=True,
     )
-    more = "May be given more than once."
-    out = "The run's folder; default: a new one in reports/out (checkout) or mcp-perf-out."
+    more = "May be repeated."
+    out = (
+        "The folder for the results of this run; default: a new one in "
+        "reports/out (checkout) or mcp-perf-out."
+    )
     for name, default, metavar, text in (
         ("--arm", [], "ARM", f"Run only this arm. {more}"),
-        ("--set", [], "PATH=VALUE", f"Change the scenario: load.users=50. {more}"),
-        ("--allow", [], "HOST", f"The owners of this public host agree to the load. {more}"),
+        ("--set", [], "PATH=VALUE", f"Change a value of the scenario: load.users=50. {more}"),
+        (
+            ("--allow"),
+            [],
+            ("HOST"),
+            (f"Confirm that the owners of this public host agree to the load. {more}"),
+        ),
         ("--out", "", "DIR", out),
-        ("--baseline", "", "PATH", "Fail when the run is slower than this baseline."),
-        ("--tolerance", TOLERANCE, "SHARE", "What a metric may be worse by than the baseline."),
-        ("--protocol", "", "VERSION", "The version that MCP arms speak, such as 2025-11-25."),
+        (
+            ("--baseline"),
+            (),
+            ("PATH"),
+            ("Fail if the run is slower than this file of mcp-perf baseline save."),
+        ),
+        ("--tolerance", TOLERANCE, "SHARE", "How much worse than the baseline a metric may be."),
+        (
+            ("--protocol"),
+            (),
+            ("VERSION"),
+            ("The version of MCP that all MCP arms use, such as 2025-11-25."),
+        ),
         ("--log-calls", "", "FILE", "Write every request and answer to this file, as JSONL."),
-        ("--store", "", "URL", f"Where runs are remembered; default: ${VARIABLE}, or a file."),
+        (
+            ("--store"),
+            (),
+            ("URL"),
+            (
+                f"The database that remembers runs, a URL; default: ${VARIABLE}, or "
+                "a file next to the runs."
+            ),
+        ),
     ):
         parser.add_argument(
             name,

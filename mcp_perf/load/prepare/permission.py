@@ -112,7 +112,7 @@ def pause_needed(
             if user.ask(question):
                 agreed.add(host)
             else:
-                refused.append(f"{question}: if its owners agree, add --allow {host}")
+                refused.append(f"{question}. If its owners agree to the load, add --allow {host}")
         elif not load.open:
             pause_s = max(pause_s, users * calls.get(who, 0) / MOST_CALLS_PER_S)
     if refused:
@@ -130,14 +130,17 @@ def permit_more(
     """Make sure that a run may go on with so many users. Raises Refusal."""
     if pause_needed(loaded, lines, users, typed, allowed):
         most = f"{MOST_CALLS_PER_S:g} calls/s at a public address"
-        raise Refusal(f"{users} users can make more than {most}: start anew, or with --allow HOST")
+        raise Refusal(
+            f"{users} users can make more than {most}. Start again with fewer "
+            "users, or with --allow HOST if its owners agree"
+        )
 
 
 def paced(load: Load, pause_s: float) -> tuple[str, str]:
     """Return the setting by which users think at least so long, and what it is for."""
     most_s = max(pause_s, load.think.max)
     setting = f"load.think={{min: {pause_s * 1000:.0f}ms, max: {most_s * 1000:.0f}ms}}"
-    calls = f"{MOST_CALLS_PER_S:g} calls/s at a public address (--allow HOST: any)"
+    calls = f"{MOST_CALLS_PER_S:g} calls/s at a public address (--allow HOST lifts this limit)"
     return setting, f"Users think at least {pause_s * 1000:.0f} ms: at most {calls}."
 
 
@@ -147,15 +150,15 @@ def _objections(load: Load, users: int, calls: int | None, *, typed: bool) -> It
     `calls` are those of a journey; None is for a host that is no target, and gets a request a user.
     """
     if not typed:
-        yield "the scenario names it, not you"
+        yield "the scenario names it, and you did not"
     if calls is None:
         return
     if load.shape == BREAKPOINT:
-        yield "a search loads it until it gives way"
+        yield "a search for the capacity loads it until it fails"
     elif load.open and load.peak * calls > MOST_CALLS_PER_S:
-        yield f"{load.peak * calls:g} calls/s, and at most {MOST_CALLS_PER_S:g} go unasked"
+        yield f"{load.peak * calls:g} calls/s, but more than {MOST_CALLS_PER_S:g} need permission"
     elif not load.open and users > MOST_USERS:
-        yield f"{users} users, and at most {MOST_USERS} go unasked"
+        yield f"{users} users, but more than {MOST_USERS} need permission"
 
 
 def _most_calls(loaded: Loaded, arm: str) -> int:

@@ -48,7 +48,7 @@ MOST_PROCESSES: Final = 16
 """Of a stdio server in an open load, unless its `max_in_flight` asks for more."""
 _OURS: Final = ("run.log", "errors.log", "systems")
 """What of a run's folder is written to as it is found."""
-_LOGGED: Final = "Every call was written to a file (--log-calls): times are longer by that."
+_LOGGED: Final = "Every call was written to a file (--log-calls), which makes times longer."
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,10 +122,7 @@ class Prepared:
         """Say how long the run may take, and which timeouts are cut short by its drains."""
         scenario = self.loaded.scenario
         load_s, most_s = longest_s(self.turns, scenario, self.rounds if self.searching else None)
-        long = (
-            f"{seconds(load_s)} of load, and at most {seconds(most_s)} once users are connected, "
-            "if calls do not answer"
-        )
+        long = f"{seconds(load_s)} of load, at most {seconds(most_s)} if calls are not answered"
         where = {name: target.url for name, target in self.targets.items()}
         return [long, *processes_told(self.loaded, where, self.users), *shortened(scenario)]
 
@@ -193,7 +190,7 @@ def choose(loaded: Loaded, tags: Sequence[str], excluded: Sequence[str]) -> Load
             {tag for journey in loaded.scenario.journeys.values() for tag in journey.tags}
         )
         shown = ", ".join(known) or "none"
-        raise Refusal(f"--tags: no journey is left; the file's tags are {shown}")
+        raise Refusal(f"--tags: no journey has these tags; the tags in the file are {shown}")
     replay = loaded.replay and loaded.replay.only(journeys)
     scenario = loaded.scenario.model_copy(update={"journeys": journeys})
     return replace(loaded, scenario=scenario, replay=replay)
@@ -245,7 +242,7 @@ def prepare(options: RunOptions, user: permission.User = permission.NOBODY) -> P
     except OSError as error:
         prepared.systems.stop()
         raise Refusal(
-            f"--out {folder}: cannot be made ({error.strerror}); name another folder"
+            f"--out {folder}: the folder cannot be created ({error.strerror}); name another one"
         ) from error
     except BaseException as error:
         prepared.systems.stop()
@@ -310,8 +307,8 @@ def processes_told(loaded: Loaded, where: Mapping[str, str], users: int) -> list
     names = own_processes(loaded, where) if loaded.scenario.load.open else []
     may_share = [split_target(loaded.scenario.arms[name].address)[0] == "stdio" for name in names]
     return [
-        f"{name}: {users} server processes, one for each journey that may be in flight "
-        f"(max_in_flight){'; process: shared makes it one' if shared else ''}"
+        f"{name}: {users} server processes will be started, one for each journey that may be in "
+        f"flight (max_in_flight){'; to start only one, write process: shared' if shared else ''}"
         for name, shared in zip(names, may_share, strict=True)
     ]
 
@@ -344,7 +341,9 @@ def _impossible(options: RunOptions) -> list[str]:
     file = Path(options.log_calls)
     written = file if file.exists() else file.parent
     unfit = options.log_calls and (file.is_dir() or not os.access(written, os.W_OK))
-    unwritable = [f"--log-calls {file}: cannot be written; name another file"] if unfit else []
+    unwritable = (
+        [f"--log-calls {file}: the file cannot be written; name another one"] if unfit else []
+    )
     return unwritable + [
         f"{what} is {number:g}; write a number above 0"
         for what, number in asked.items()
@@ -383,11 +382,11 @@ def _folder(out: str, run_id: str) -> Path:
         return settings.runs() / run_id
     folder = Path(out)
     if (folder / "journal.jsonl").exists():
-        raise Refusal(f"--out {out}: holds the run of another time; name a new folder")
+        raise Refusal(f"--out {out}: the folder contains an earlier run; name a new one")
     for link in (folder / name for name in _OURS if (folder / name).is_symlink()):
-        raise Refusal(f"--out {out}: {link.name} is a link; name a new folder")
+        raise Refusal(f"--out {out}: {link.name} is a link in it; name a new folder")
     if folder.exists() and not folder.is_dir():
-        raise Refusal(f"--out {out}: is a file; name a folder")
+        raise Refusal(f"--out {out}: this is a file; name a folder")
     return folder
 
 

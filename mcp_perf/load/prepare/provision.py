@@ -34,7 +34,9 @@ def provision_all(
     provisioner = _Provisioner(provision, loaded, run)
     provisioned: list[Identity] = []
     pool = Pool(MOST_AT_ONCE)
-    told = f"identities: not all of {len(rows)} came from {provision.post} in {MOST_S:g} s"
+    told = (
+        f"identities: {provision.post} did not answer for all {len(rows)} users within {MOST_S:g} s"
+    )
     late = Refusal(told, code=UNREACHABLE)
     try:
         with gevent.Timeout(MOST_S, late):
@@ -107,7 +109,9 @@ class _Provisioner:
         except JMESPathError as error:
             # Not what jmespath says: it shows what it has found.
             why = (
-                str(error) if isinstance(error, TooMuch) else "a function gets what it cannot take"
+                str(error)
+                if isinstance(error, TooMuch)
+                else ("a function gets a value of the wrong type")
             )
             raise self._refusal(row, CONFIGURATION, f"take: {why}") from error
         for name, value in found.items():

@@ -31,7 +31,7 @@ class Expectation:
         """Say what was found instead."""
         what = short(found)
         if isinstance(found, str) and len(found) > MOST_MATCHED and "match" in self.says:
-            what = f"{len(found)} characters, of which at most {MOST_MATCHED} are matched"
+            what = f"{len(found)} characters, but at most {MOST_MATCHED} can be matched"
         elif self.meets is _has_length and isinstance(found, str | list | dict):
             what = str(len(found))
         return f"expect {self.path}: found {what}, expected {self.says.format(short(wanted))}"

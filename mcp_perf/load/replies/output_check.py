@@ -83,7 +83,7 @@ class CompiledSchema:
         where = ".".join(map(str, error.instance_path)) or "all of it"
         message = error.message
         if _is_beyond(value, error.instance_path):
-            message = "a number that is beyond what JSON readers take"
+            message = "a number too large for JSON readers"
         return f"{self._what}: {where}: {message} (by the tool's {self._kind})"
 
 
@@ -124,7 +124,7 @@ class OutputCheck:
             return ""
         self.counts.violations += 1
         if absent:
-            return "the tool has an outputSchema, and its result no structuredContent"
+            return "the tool has an outputSchema, but its result has no structuredContent"
         if self._explained < _MOST_EXPLAINED:
             self._explained += 1
             self._problem = self.schema.problem(content)

@@ -96,7 +96,7 @@ def _named(root: _Part) -> dict[str, _Part]:
             part = part.values()
         waiting += (inner for inner in part if isinstance(inner, dict | list))
     if refers and foreign:
-        raise ValueError(f"its parts have an {own_id} of their own")
+        raise ValueError(f"its parts have their own {own_id}")
     return named
 
 
@@ -152,7 +152,7 @@ def _order(parts: dict[int, _Edges]) -> list[int]:
                 ordered[part] = False
                 for inner in parts[part][0]:
                     if ordered.get(inner) is False:
-                        raise ValueError("it refers to itself without end")
+                        raise ValueError("it refers to itself endlessly")
                     if inner not in ordered:
                         waiting.append(inner)
             else:

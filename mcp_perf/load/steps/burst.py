@@ -91,8 +91,9 @@ def undecided(loaded: Loaded, targets: Mapping[str, ArmTarget]) -> list[str]:
     Up to 2025-11-25 a server that asks on a channel does not say for which call.
     """
     problems = [
-        f"journey {name}, arm {arm}: calls that begin at once give different answers for {kind}, "
-        f"and what the server asks names no call. Give the burst the same answers, or write "
+        f"journey {name}, arm {arm}: calls of one burst have different "
+        f"answers for {kind}, but a server's question does not say which "
+        "call it belongs to. Give the burst the same answers, or write "
         f"protocol: {MODERN} for the arm"
         for arm, target in targets.items()
         if split_target(target.url)[0] != "http" and target.version != MODERN

@@ -357,7 +357,7 @@ def unchecked(loaded: Loaded, targets: Mapping[str, ArmTarget]) -> list[str]:
         if step.action == "call"
     )
     return [
-        f"The {what} of {name} ({arm}) are not checked: its {kind} cannot be used, as {why}."
+        f"The {what} of {name} ({arm}) are not checked, because its {kind} cannot be used: {why}."
         for arm, name in called
         if (tool := (targets[arm].tools or {}).get(name)) is not None
         for what, kind, schemas in (

@@ -15,11 +15,11 @@ _OTHERS: Final = "other messages"
 
 _LOST_HOW: Final = {
     "forgot": "the server no longer knows the session",
-    "evicted": "the server threw it out, to make room for another",
-    "restarted": "the server had ended, or started anew",
-    "elsewhere": "the server does not know the session that it has just opened",
+    "evicted": "the server closed it to make room for another",
+    "restarted": "the server had ended or restarted",
+    "elsewhere": "the server does not know the session it has just opened",
 }
-_AGAIN: Final = {True: "", False: ", and not opened again"}
+_AGAIN: Final = {True: "", False: "and could not be opened again"}
 
 
 @dataclass(eq=False, slots=True)

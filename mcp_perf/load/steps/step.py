@@ -32,7 +32,7 @@ RUN: Final = "run"
 _HARNESS_PAUSE_S: Final = 0.05
 """Our own fault costs no time, and would otherwise be repeated as fast as the machine can."""
 _CUT_OFF: Final = {
-    TIMEOUT: "no reply up to the end of the drain, where the call was cut off",
+    TIMEOUT: "no reply before the end of the drain, when the call was cut off",
     INTERRUPTED: "cut off at the end of the round",
 }
 

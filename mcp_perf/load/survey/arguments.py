@@ -47,7 +47,7 @@ def arguments(tool: str, schema: dict[str, Any], seed: int) -> dict[str, Any]:
     if why := unusable(schema):
         raise NoArguments(f"its inputSchema cannot be used: {why}")
     check = CompiledSchema(schema, "what was drawn", "inputSchema")
-    problem = "it allows nothing that was thought of"
+    problem = "no value that was tried fits it"
     for attempt in range(_ATTEMPTS):
         maker = _Maker(tool, schema, random.Random(f"{seed}/{tool}/{attempt}"), attempt)
         try:

@@ -76,7 +76,7 @@ class Given:
 def of_line(line: str) -> Given:
     """Take an address, or another line of a target. Raises InputError."""
     if re.match(_HOST, line):
-        raise InputError(f"{line} is no target", f"http:// is missing: write http://{line}")
+        raise InputError(f"{line} is not a target", f"http:// is missing: write http://{line}")
     transport, rest = split_target(read_target(line))
     return Given(line, f"-- {rest}" if transport == "stdio" else line)
 
@@ -84,7 +84,7 @@ def of_line(line: str) -> Given:
 def of_command(words: Sequence[str]) -> Given:
     """Take a command with its arguments. Raises InputError."""
     if not words:
-        raise InputError("behind -- stands nothing", "write the command that starts the server")
+        raise InputError("there is no command after --", "write the command that starts the server")
     return of_line(mcp_target({"stdio": list(words)}))
 
 
@@ -187,7 +187,7 @@ def _read(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}", "check the path") from None
     except ValueError as error:
-        raise InputError(f"{path} is no JSON: {error}", "name a client's configuration") from None
+        raise InputError(f"{path} is not JSON: {error}", "name a client's configuration") from None
     return tree if isinstance(tree, dict) else {}
 
 

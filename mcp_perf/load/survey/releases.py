@@ -69,14 +69,14 @@ class Releases:
         """Say what a reader must know beside the numbers."""
         found = []
         if any(split_target(one.line)[0] in ("http", "sse") for one in self._given.values()):
-            found.append("What a URL names was not started anew for each pair.")
+            found.append("Servers named by a URL were not restarted for each pair.")
         base, head = (reports[0].arms[side].protocol for side in (BASE, HEAD))
         if base != head:
             found.append(f"Not the same: {BASE} speaks {base}, {HEAD} speaks {head}.")
         for one in reports:
             if one.verdict != "PASS":
                 why = " ".join(reason.line for reason in one.reasons)
-                found.append(f"A pair by itself is {one.verdict}: {why}")
+                found.append(f"A single pair is {one.verdict}: {why}")
         return found
 
 
@@ -100,8 +100,8 @@ def judged(loaded: Loaded) -> str:
     """Return the arm that both releases take the place of. Raises InputError."""
     arms = [name for name, arm in loaded.scenario.arms.items() if arm.kind == "mcp"]
     if len(arms) != 1 and "mcp" not in arms:
-        what = f"several mcp arms, {', '.join(arms)}" if arms else "no mcp arm"
-        hint = "name one by --arm" if arms else "name a scenario that has one"
+        what = (f"several mcp arms, {', '.join(arms)}") if arms else ("no mcp arm")
+        hint = "choose one with --arm" if arms else "name a scenario that has one"
         raise InputError(f"{loaded.source} has {what}", hint)
     return arms[0] if len(arms) == 1 else "mcp"
 
@@ -149,8 +149,8 @@ def _pointed(own: Mapping[str, Any], given: Given) -> dict[str, Any]:
 def _shared(load: Load, pairs: int) -> dict[str, Any]:
     """Return what is different in the load of each pair. Raises InputError."""
     if finds_levels({"shape": load.shape}) or load.calibrate is not None:
-        message = "a load that looks for its level is another one for each of the two"
-        raise InputError(message, "name it: --set load.shape=constant --set load.users=5")
+        message = "a load that searches for its level would be a different load for each release"
+        raise InputError(message, "fix the load: --set load.shape=constant --set load.users=5")
     changed: dict[str, Any] = {"abort": "off"}  # failures are what is compared, to the end
     if load.stages is None and not load.users_vary:
         changed["rounds"] = max(FEWEST_IN_A_PAIR, math.ceil(load.rounds / pairs))

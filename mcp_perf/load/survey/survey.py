@@ -33,7 +33,7 @@ from mcp_perf.scenario.loader import ScenarioError, load_text
 Chosen = Mapping[str, Mapping[str, Any] | None]
 """The tools that were asked for by name, some with their arguments."""
 Confirm = Callable[[Sequence[str]], bool]
-"""Asks a person whether tools may be called that are not known to be harmless."""
+"""Asks a person whether tools may be called that are it is not known to be harmless."""
 _TRIES: Final = 3
 """With other arguments each time."""
 _TRIES_S: Final = 20.0
@@ -44,7 +44,7 @@ _CALM_CALLS: Final = 10
 _IDLE: Final = "{users: 1}"
 _TRIAL: Final = secrets.token_hex(3)
 """What no other trial, and no run, calls what it makes."""
-_BY_NAME: Final = " (--tool NAME calls one)"
+_BY_NAME: Final = " (to call one: --tool NAME)"
 
 
 @dataclass
@@ -131,14 +131,14 @@ def survey(given: Given, folder: Path, asked: Chosen, confirm: Confirm) -> Surve
                     _try_out(client, tools[name], asked.get(name), found)
                 else:
                     del found.calls[name]
-                    found.left[name] = f"the other ones took {_TRIES_S:g} s{_BY_NAME}"
+                    found.left[name] = f"trying the others took {_TRIES_S:g} s{_BY_NAME}"
             _measure(client, tools, found)
     if not found.calls:
         word = f"{len(tools)} tools: {', '.join(tools)}" if tools else "no tools"
         usable = next((name for name in tools if name not in choose(tools).never), "")
         copied = f"To call one: mcp-perf run --tool {quote(usable)} {given.typed}"
         told = [*found.remarks(), *([copied] if usable else [])]
-        raise Refusal(f"nothing can be called: the server has {word}", *told)
+        raise Refusal(f"no tool can be called safely: the server has {word}", *told)
     return found
 
 
@@ -146,7 +146,7 @@ def _chosen(
     tools: Mapping[str, Tool], asked: Chosen, confirm: Confirm, left: dict[str, str]
 ) -> list[str]:
     if unknown := [name for name in asked if name not in tools]:
-        raise Refusal(f"there is no tool {unknown[0]!r}; the server has: {', '.join(tools)}")
+        raise Refusal(f"there is no tool {unknown[0]!r}; the server has {', '.join(tools)}")
     choice = choose(tools, [*asked])
     left |= dict.fromkeys(choice.never, "it may destroy something")
     if asked:
@@ -154,9 +154,9 @@ def _chosen(
     sure = not choice.doubtful or confirm(choice.doubtful)
     called = [*choice.called, *(choice.doubtful if sure else ())]
     for name in () if sure else choice.doubtful:
-        left[name] = f"not known to be harmless{_BY_NAME}"
+        left[name] = f"it is not known to be harmless{_BY_NAME}"
     for name in called[_MOST_TOOLS:]:
-        left[name] = f"{_MOST_TOOLS} tools are enough{_BY_NAME}"
+        left[name] = f"{_MOST_TOOLS} other tools are called already{_BY_NAME}"
     return called[:_MOST_TOOLS]
 
 
@@ -180,7 +180,9 @@ def _try_out(client: McpSession, tool: Tool, own: Mapping[str, Any] | None, foun
         if reply.outcome == TIMEOUT:
             break
     del found.calls[tool.name]
-    found.left[tool.name] = f"{why} (--tool {tool.name} --args JSON calls it with others)"
+    found.left[tool.name] = (
+        f"{why} (to call it with other arguments: --tool {tool.name} --args JSON)"
+    )
 
 
 def _is_writable(given: Given, tool: str, made: Mapping[str, Any]) -> None:

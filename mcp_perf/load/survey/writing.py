@@ -51,12 +51,14 @@ def written(
 
 
 def _head(given: Given) -> Iterator[str]:
-    yield "# Made from what the server says of itself. Keys: docs/reference/scenarios.md"
+    yield (
+        "# Made from the server's own description. docs/reference/scenarios.md explains every key."
+    )
     yield f"name: {given.called('').name}"
     yield f"title: {as_yaml(f'Load on {given.name or given.line}')}"
     names = sorted(set(re.findall(r"\$\{env:(\w+)\}", " ".join(_texts(given).values()))))
     if names:
-        yield f"env: [{', '.join(names)}] # variables that have to be set"
+        yield f"env: [{', '.join(names)}] # set these variables"
 
 
 def _arm(given: Given, base: Path, timeout_s: int) -> Iterator[str]:

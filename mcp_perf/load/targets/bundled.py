@@ -26,6 +26,8 @@ def transport_of(line: str) -> Transport:
 def faces_of(name: str) -> list[str]:
     """Return the faces of a system. Raises UnknownSystem."""
     if name not in SYSTEMS:
-        raise UnknownSystem(f"no system {name!r}; there are {', '.join(SYSTEMS)}")
+        raise UnknownSystem(
+            f"there is no bundled system {name!r}; write one of {', '.join(SYSTEMS)}"
+        )
     # One that has no flags is the same as the first; each user starts it by a command.
     return [face for face, spec in SYSTEMS[name].faces.items() if spec.process]

@@ -47,7 +47,7 @@ class Roster:
         if not self._used:
             return NOBODY
         if not self._free:
-            raise NoneLeft("there are more users than identities; the user does nothing")
+            raise NoneLeft("there are more users than identities, so this user does nothing")
         return self._free.pop()
 
     def give_back(self, identity: Identity) -> None:

@@ -23,4 +23,4 @@ def unused(url: str, proxy: str, environ: Mapping[str, str] = os.environ) -> str
     bypass = urllib.request.proxy_bypass_environment  # type: ignore[attr-defined] # typeshed's lack
     if proxy or not found or host in _HERE or bypass(host, {"no": direct}):
         return ""
-    return f"{found} is set, and is not used: write `proxy: URL` for the arm if that is the way"
+    return f"{found} is set but not used. To use this proxy, write `proxy: URL` for the arm"

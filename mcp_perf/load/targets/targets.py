@@ -173,20 +173,25 @@ def _unreached(url: str, arm: Arm, error: TargetError, where: Destination | None
     """Say in one line why a target could not be reached."""
     transport, rest = split_target(url)
     if isinstance(error, CallTimeout) and transport == "stdio":
-        hint = "give it longer by start_timeout"
-        return f"{rest} starts, but gives no answer in {arm.start_timeout:g} s ({error}): {hint}"
+        hint = "raise start_timeout of the arm"
+        return (
+            f"{rest} starts, but does not answer within {arm.start_timeout:g} s ({error}): {hint}"
+        )
     if isinstance(error, CallTimeout):
-        return f"{rest} is reachable, but gives no answer in {arm.timeout:g} s ({error})"
+        return (
+            f"{rest} is reachable, but does not answer within {arm.timeout:g} s "
+            f"({error}): raise timeout of the arm"
+        )
     if isinstance(error, NegotiationError) and transport == "http" and _speaks_sse(where):
-        return f"{rest} is reachable, but speaks HTTP+SSE, of 2024-11-05: write sse:{rest}"
+        return f"{rest} is reachable, but uses HTTP+SSE (MCP 2024-11-05): write sse:{rest}"
     if not isinstance(error, ConnectError):
         verb = "starts" if transport == "stdio" else "is reachable"
         return f"{rest} {verb}, but not as an MCP server: {error}"
     if transport == "stdio":
-        return f"cannot start {rest} ({error}). Does the command run by itself?"
+        return f"cannot start {rest} ({error}). Check that the command works on its own."
     if transport == "python":
         return f"cannot use {rest} ({error})"
-    hint = unused(rest, arm.proxy) or "Is the server running at this address?"
+    hint = unused(rest, arm.proxy) or "Check that the server is running at this address."
     return f"cannot reach {rest} ({error}). {hint}"
 
 
@@ -235,8 +240,9 @@ def unprovided(
         if found and arm in pointed and system.startswith(SYSTEM):
             names = ", ".join(dict.fromkeys(one.message.partition(" ")[0] for one in found))
             lines.append(
-                f"--target {arm}={pointed[arm]}: the scenario takes {names} from {system}; "
-                f"write them under arms.{arm}.vars in a copy of the file"
+                f"--target {arm}={pointed[arm]}: the scenario gets {names} from "
+                f"{system}, which is replaced. Write them under arms.{arm}.vars in "
+                "a copy of the file"
             )
         else:
             lines += map(str, found)
@@ -246,7 +252,7 @@ def unprovided(
 def unspoken(loaded: Loaded, targets: Mapping[str, ArmTarget]) -> list[str]:
     """Return a line for each step whose method is not in the version that its server speaks."""
     problems = [
-        f"journey {name}, arm {arm}: {MODERN} has no ping. Remove the step, or write "
+        f"journey {name}, arm {arm}: {MODERN} does not have ping. Remove the step, or write "
         f"protocol: {HANDSHAKE[0]} for the arm"
         for name, journey in loaded.scenario.journeys.items()
         for arm, target in targets.items()
@@ -260,8 +266,11 @@ def unspoken(loaded: Loaded, targets: Mapping[str, ArmTarget]) -> list[str]:
 def _no_sessions(loaded: Loaded, targets: Mapping[str, ArmTarget]) -> list[str]:
     """Return a line for each arm that wants something of its sessions, and gets none."""
     return [
-        f"arm {name}: {key}: true, but its server speaks {MODERN}, which has no sessions. Remove "
-        f"it, or write protocol: {HANDSHAKE[0]}"
+        (
+            f"arm {name}: {key}: true has no effect, because its server uses "
+            f"{MODERN}, which has no sessions. Remove it, or write protocol: "
+            f"{HANDSHAKE[0]}"
+        )
         for name, target in targets.items()
         for key in ("stream", "no_delete")
         if getattr(loaded.scenario.arms[name], key) and target.version == MODERN

@@ -56,7 +56,7 @@ class MetricsPage:
         try:
             found = parse(reply.body)
         except (ValueError, LookupError) as error:
-            raise NoMetrics(f"{self._url} is no page of Prometheus metrics") from error
+            raise NoMetrics(f"{self._url} does not return Prometheus metrics") from error
         if found.cpu_s is None and found.rss_bytes is None:
             raise NoMetrics(f"{self._url} has neither {CPU} nor {RSS}")
         return found

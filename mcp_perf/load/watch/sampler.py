@@ -118,5 +118,5 @@ class Sampler:
         if arm in self._lost:
             return []
         self._lost.add(arm)
-        text = f"What the target of {arm} used is not known from here on: {why}"
+        text = f"CPU and memory of the target of {arm} are unknown from here on: {why}"
         return [Note(at_s=self.now_s(), code="resources_lost", text=text, arm=arm)]

@@ -46,7 +46,7 @@ class StartedProcesses(ProcessTree):
 
     def read(self) -> Reading:
         if not self.pids:
-            raise ProcessLookupError("the node that keeps the journal has started no server.")
+            raise ProcessLookupError("the process that writes the journal did not start a server.")
         return super().read()
 
 
@@ -89,7 +89,7 @@ def shared(sources: Mapping[str, Source]) -> list[str]:
     """Return a sentence for every two arms whose work is done by the same processes."""
     return [
         f"{one} and {other} are served by the same process: its memory, threads and descriptors "
-        "count for both. CPU time does not, as only one of them runs at a time."
+        "count for both. CPU time does not, because only one of them runs at a time."
         for (one, a), (other, b) in combinations(sources.items(), 2)
         if _parts(a) & _parts(b)
     ]
@@ -119,7 +119,7 @@ def _find(asked: Resources, target: ArmTarget) -> Source:
     if isinstance(target.destination, Command):
         return Source("its processes", StartedProcesses(target.destination.pids))
     if isinstance(target.destination, Code):
-        raise _Unseen("It runs in the load generator, and its CPU time is in the generator's.")
+        raise _Unseen("It runs in the load generator, so its CPU time cannot be separated.")
     if target.pids:
         return _processes(", ".join(target.pids), list(target.pids.values()))
     roots = _listening(target)
@@ -129,12 +129,14 @@ def _find(asked: Resources, target: ArmTarget) -> Source:
 def _processes(shown: str, pids: list[int]) -> Source:
     ours = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
     if ours & set(pids):
-        raise _Unseen(f"{shown}: the load generator itself runs there; name another process.")
+        raise _Unseen(f"{shown}: this is the load generator; name another process.")
     try:
         tree = ProcessTree(pids)
         tree.read()
     except (psutil.Error, ProcessLookupError) as error:
-        raise _Unseen(f"{shown}: there is no such process that can be read here.") from error
+        raise _Unseen(
+            f"{shown}: this process does not exist, or cannot be read by this user."
+        ) from error
     return Source(shown, tree)
 
 
@@ -154,9 +156,7 @@ def _listening(target: ArmTarget) -> list[int]:
         way = "by a socket file" if origin.socket else "through a proxy"
         raise _Unseen(f"it is reached {way}; write resources: {{pid: PID}} or {{container: NAME}}.")
     if not _is_loopback(origin.host):
-        raise _Unseen(
-            f"{origin.host} is not this machine; with resources: {{prometheus: URL}} it can tell."
-        )
+        raise _Unseen(f"{origin.host} is another machine; write resources: {{prometheus: URL}}.")
     try:
         every = psutil.net_connections("tcp")
     except psutil.AccessDenied:  # macOS shows them to the administrator only
@@ -164,13 +164,13 @@ def _listening(target: ArmTarget) -> list[int]:
     pids = {one.pid for one in every if one.pid is not None and _is_listening(one, origin.port)}
     if not pids:
         raise _Unseen(
-            f"who listens on port {origin.port} cannot be seen; write resources: {{pid: PID}}."
+            f"the process on port {origin.port} cannot be seen; write resources: {{pid: PID}}."
         )
     roots = sorted({_first(pid, origin.port) for pid in pids})
     forwarders = [name for name in map(_name, roots) if name in _FORWARDERS]
     if forwarders:
         raise _Unseen(
-            f"port {origin.port} is {forwarders[0]}'s, which only passes calls on; "
+            f"port {origin.port} is {forwarders[0]}'s, which only forwards calls; "
             "write resources: {container: NAME} or {pid: PID}."
         )
     return roots
@@ -223,5 +223,9 @@ def _main_process(container: str) -> int:
         pid = asked.stdout.strip()
         if asked.returncode == 0 and pid.isdecimal() and int(pid):
             return int(pid)
-    what = "is not running here" if engines else "cannot be found: docker and podman are missing"
+    what = (
+        ("is not running here")
+        if engines
+        else ("cannot be found, because docker and podman are missing")
+    )
     raise _Unseen(f"container {container} {what}.")

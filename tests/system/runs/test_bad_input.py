@@ -114,7 +114,7 @@ def test_a_target_that_never_answers_is_given_up_after_its_timeout(listener, ref
     path = write(tmp_path, CASE, rest=silent, mcp=f"{silent}/mcp")
     code, said = refuse("run", path)
     assert code == 108
-    assert f"mcp: {silent}/mcp is reachable, but gives no answer in 1 s" in said
+    assert f"mcp: {silent}/mcp is reachable, but does not answer within 1 s" in said
 
 
 def test_a_wrong_file_is_refused_with_all_its_problems_and_nothing_is_sent(
@@ -155,7 +155,7 @@ def test_a_wrong_file_is_refused_with_all_its_problems_and_nothing_is_sent(
         (("run", "echo", "--set", "load.round=5"), "unit"),
         (("run", "echo", "--format", "pdfx"), "choose from html, json, md, csv, junit"),
         (("run", "echo", "--out", "case.txt"), "is a file; name a folder"),
-        (("run", "echo", "--out", "/proc/none/run"), "name another folder"),
+        (("run", "echo", "--out", "/proc/none/run"), "name another"),
         (("report", "."), "name the folder of a run"),
         (("report", ".", "--format", "pdfx"), "choose from html, json, md, csv, junit"),
     ],

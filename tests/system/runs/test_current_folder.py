@@ -67,7 +67,7 @@ def test_an_unnamed_configuration_file_may_not_say_what_runs_or_is_written(line,
     (tmp_path / "locust.conf").write_text(line + "\n")
     code, said = run(*LOCUST)
     assert code == 104
-    assert f"locust.conf: sets {line.partition(' ')[0]}, and --config does not name" in said
+    assert f"locust.conf: the file sets {line.partition(' ')[0]}, but --config does not" in said
 
 
 def test_a_configuration_file_that_is_named_decides(tmp_path, run):
@@ -94,7 +94,7 @@ def test_a_log_that_is_a_link_is_not_written_to(tmp_path, run):
     (tmp_path / "precious").write_text("precious")
     (tmp_path / "out" / "run.log").symlink_to("../precious")
     code, said = run("mcp-perf", "run", "echo", "--out", "out")
-    assert (code, said) == (104, "--out out: run.log is a link; name a new folder\n")
+    assert (code, said) == (104, "--out out: run.log is a link in it; name a new folder\n")
     assert (tmp_path / "precious").read_text() == "precious"
 
 

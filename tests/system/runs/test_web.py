@@ -138,7 +138,7 @@ def test_only_one_of_several_starts_begins_a_run(page):
         answers = [*pool.map(lambda _: page.start("endless"), range(6)), page.start("quick")]
         assert [answer["success"] for answer in answers].count(True) == 1
         refused = {answer["message"] for answer in answers if not answer["success"]}
-        assert refused == {"there is a run already: wait for its end, or stop it"}
+        assert refused == {"a run is in progress: wait until it ends, or stop it"}
         page.until(lambda: page.state() == "running")
         assert len(page.runs()) == before + 1
         page.post("/stop")

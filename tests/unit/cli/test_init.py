@@ -35,7 +35,7 @@ def test_a_scenario_is_made_that_runs_without_an_edit(start, tmp_path):
     assert text.splitlines()[0] == "# yaml-language-server: $schema=mcp-perf.schema.json"
     assert (tmp_path / "mcp-perf.schema.json").exists()
     assert text.count("# a proposal") == 2
-    assert "# Not called: make: not known to be harmless (--tool NAME calls one)" in text
+    assert "# Not called: make: it is not known to be harmless (to call one: --tool NAME)" in text
     assert "k-98765" not in text
     again = ask("init", given.line, "-o", path)
     assert (again.exit_code, again.output) == (104, f"{path} exists already; name another file\n")
@@ -116,7 +116,7 @@ def test_what_was_asked_for_is_not_written_into_a_command(tmp_path, monkeypatch)
         (("check", "http://ü/mcp"), 104, "contains a letter"),
         (("check", "127.0.0.1:80/mcp"), 104, "http:// is missing: write http://127.0.0.1:80/mcp"),
         (("check", "--header", "A: b", "--", "x"), 104, "are for what is reached by HTTP"),
-        (("check", "--"), 104, "behind -- stands nothing - write the command that starts"),
+        (("check", "--"), 104, "there is no command after -- - write the command that starts"),
         (("init", "http://a/mcp", "-o", "x.json"), 104, "no scenario is called so; let it end"),
         (("init", "http://a/mcp", "-o", "no/x.yaml"), 104, "there is no folder no; make it"),
         (("init", "http://a", "-o", "x.yaml", "--tool", "a", "--args", "{"), 104, "--args: "),

@@ -222,6 +222,6 @@ def test_calls_are_lines_of_a_file_until_it_is_full(tmp_path, monkeypatch):
 
 def test_a_file_that_cannot_be_written_is_refused(tmp_path):
     """Before the run; if it goes away later on, the run goes on without."""
-    with pytest.raises(Refusal, match=r"--log-calls .*: cannot be written \(No such file"):
+    with pytest.raises(Refusal, match=r"--log-calls .*: the file cannot be written \(No such file"):
         recorder_for(str(tmp_path / "no" / "calls.jsonl"))
     call_log.append(tmp_path / "no" / "calls.jsonl", a_call())

@@ -9,7 +9,7 @@ from mcp_perf.load.targets.refusal import Refusal
 
 KEY = b"a key of the run"
 HERE = "192.0.2.7"
-NO_KEY = f"at {HERE} was not heard: it has no run key, or another one"
+NO_KEY = f"at {HERE} is ignored: it has a different run key, or none"
 
 
 class Pair:
@@ -66,7 +66,7 @@ def test_what_nobody_signed_is_not_heard(frame):
     assert pair.master.hear("one", frame, HERE) == (None, b"S")
     assert pair.master.hear("other", frame, HERE) == (None, b"S")
     assert pair.worker.hear(frame) is None
-    assert set(pair.told) - {"What comes from 192.0.2.1:5557 is not signed with the run key"} == {
+    assert set(pair.told) - {"Messages from 192.0.2.1:5557 are not signed with the run key"} == {
         f"one {NO_KEY}",
         f"other {NO_KEY}",
     }
@@ -105,7 +105,9 @@ def test_a_worker_with_another_key_is_named_and_ends_in_words(key):
     assume(key != KEY)
     told = []
     master, stranger = MasterEnd(KEY, told.append), worker("late\nname" + "x" * 200, key)
-    with pytest.raises(Refusal, match="has another run key: set MCP_PERF_RUN_KEY to") as refusal:
+    with pytest.raises(
+        Refusal, match="has a different run key: set MCP_PERF_RUN_KEY to"
+    ) as refusal:
         introduce(master, stranger)
     assert refusal.value.exit_code == 104
     assert not master.knows(stranger.node)
@@ -122,7 +124,7 @@ def test_a_worker_obeys_no_master_without_the_key():
     stranger._signers["one"] = Pair(key=b"another key of a run").master._signers["one"]
     frames = (b"spawn", b"", b"W" + bytes(48), b"L" + bytes(32), stranger.seal("one", b"spawn"))
     assert [one.hear(frame) for frame in frames] == [None] * 5
-    assert told == ["What comes from 192.0.2.1:5557 is not signed with the run key"]
+    assert told == ["Messages from 192.0.2.1:5557 are not signed with the run key"]
     assert one.seal(b"canary") == one.seal(b"other")
     assert not one.known
 
@@ -144,12 +146,12 @@ def test_a_worker_that_comes_during_a_run_gets_nothing():
     introduce(pair.master, known)
     pair.master.members = frozenset({"one"})
     for node in (late, known):
-        with pytest.raises(Refusal, match=f"worker {node.node} came when the run had") as refusal:
+        with pytest.raises(Refusal, match=f"worker {node.node} connected") as refusal:
             introduce(pair.master, node)
         assert refusal.value.exit_code == 92
     assert not pair.master.knows("late")
     assert pair.master.hear("one", pair.worker.seal(b"x"), HERE) == (b"x", None)
-    why = f"at {HERE} was not heard: it came when the run had begun (1 message)."
+    why = f"at {HERE} is ignored: it connected after the run had begun (1 message)."
     assert pair.master.refused() == [f"late {why}", f"known {why}"]
     pair.master.members = None
     assert introduce(pair.master, worker("late")) is None
@@ -166,7 +168,7 @@ def test_a_crowd_of_strangers_is_counted_and_not_listed():
     assert len(told) == MOST_NAMED + 1
     listed = master.refused()
     assert listed[0] == f"n0 {NO_KEY} ({MOST_NAMED + 6} messages)."
-    assert listed[-1] == "Others were not heard, either (5 messages)."
+    assert listed[-1] == "Further workers are ignored, too (5 messages)."
 
 
 @pytest.mark.parametrize(

@@ -47,8 +47,8 @@ def test_the_rounds_have_the_users_that_the_warm_ups_have_found(used, users, sai
     [(code, text)] = noted
     assert code == "calibrated"
     assert text == (
-        f"Calibrated: {users} of at most 20 users are at work. With 5 users the targets "
-        f"needed, in processors: {said}; the bound is 0.70."
+        f"Calibrated: {users} of at most 20 users make calls. With 5 users the targets "
+        f"used this many CPU cores: {said}; the limit is 0.70."
     )
 
 

@@ -127,16 +127,16 @@ def test_a_public_address_that_is_typed_takes_a_small_load_unasked():
 @pytest.mark.parametrize(
     ("case", "why"),
     [
-        ({"typed": False}, "the scenario names it, not you"),
-        ({"users": 21}, "21 users, and at most 20 go unasked"),
-        ({"load": "{rate: 20/s}"}, "60 calls/s, and at most 50 go unasked"),
-        ({"load": SEARCH}, "a search loads it until it gives way"),
+        ({"typed": False}, "the scenario names it, and you did not"),
+        ({"users": 21}, "21 users, but more than 20 need permission"),
+        ({"load": "{rate: 20/s}"}, "60 calls/s, but more than 50 need permission"),
+        ({"load": SEARCH}, "a search for the capacity loads it until it fails"),
     ],
 )
 def test_more_needs_the_owners_consent(case, why):
     """By --allow, which the message says, or by a yes."""
     text = f"big.test is a public address ({why})"
-    assert refused(**case) == f"{text}: if its owners agree, add --allow big.test"
+    assert refused(**case) == f"{text}. If its owners agree to the load, add --allow big.test"
     asked: list[str] = []
     yes = User(lambda question: not asked.append(question))
     assert needed(**case, user=yes) == 0
@@ -153,7 +153,7 @@ def test_a_run_gets_no_more_users_than_it_could_have_begun_with():
     permit_more(loaded, lines, 2, typed, [])
     with pytest.raises(Refusal, match="3 users can make more than 50 calls/s"):
         permit_more(loaded, lines, 3, typed, [])
-    with pytest.raises(Refusal, match="21 users, and at most 20 go unasked"):
+    with pytest.raises(Refusal, match="21 users, but more than 20 need permission"):
         permit_more(loaded, lines, 21, typed, [])
     permit_more(loaded, lines, 21, typed, ["big.test"])
 

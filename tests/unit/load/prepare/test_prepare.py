@@ -58,7 +58,7 @@ def test_tags_choose_journeys(tags, excluded, expected) -> None:
 
 def test_tags_that_leave_nothing_are_refused_with_those_there_are(demo) -> None:
     """A run without a journey would prove nothing; the message lists the tags of the file."""
-    with pytest.raises(Refusal, match="the file's tags are fast, rare, slow") as refused:
+    with pytest.raises(Refusal, match="the tags in the file are fast, rare, slow") as refused:
         read(RunOptions(scenario=str(demo), tags=["nope"]))
     assert refused.value.exit_code == 104
 
@@ -107,12 +107,12 @@ def test_a_version_that_is_asked_for_is_that_of_all_mcp_arms(tmp_path) -> None:
 @pytest.mark.parametrize(
     ("more", "pointed", "users", "told"),
     [
-        ("", {}, 16, ["mcp: 16 server processes"]),
-        ("max_in_flight: 40, ", {}, 40, ["mcp: 40 server processes"]),
+        ("", {}, 16, ["mcp: 16 server processes will be started"]),
+        ("max_in_flight: 40, ", {}, 40, ["mcp: 40 server processes will be started"]),
         ("", {"mcp": "http://127.0.0.1:1/mcp"}, 200, []),
         ("", {"mcp": "system:echo/mcp"}, 200, []),
         ("", {"mcp": "system:nobody/stdio"}, 200, []),
-        ("", {"mcp": "system:echo/stdio"}, 16, ["mcp: 16 server processes"]),
+        ("", {"mcp": "system:echo/stdio"}, 16, ["mcp: 16 server processes will be started"]),
     ],
 )
 def test_an_open_load_starts_few_servers_and_says_how_many(more, pointed, users, told) -> None:
@@ -140,14 +140,14 @@ def test_a_run_says_how_long_it_may_take_once_users_are_connected() -> None:
     loaded = load_text(SCENARIO, "demo.yaml", Path(), environ={})
     turns = tuple(plan(["control"], [Level(1)], 5.0, 1.0))
     run = Prepared(RunOptions(), loaded, "demo-1", 1, 1.0, turns, 1, Path("out"), Systems(Path()))
-    said = "6.00 s of load, and at most 28.0 s once users are connected, if calls do not answer"
+    said = "6.00 s of load, at most 28.0 s if calls are not answered"
     assert run.announced() == [said.replace(" s ", "\u202fs ")]
 
 
 def test_a_folder_that_holds_a_run_is_not_written_over(demo, tmp_path) -> None:
     """--out with an earlier run in it is refused; so is a file."""
     (tmp_path / "journal.jsonl").touch()
-    with pytest.raises(Refusal, match="holds the run of another time"):
+    with pytest.raises(Refusal, match=": the folder contains an earlier run; name a new one"):
         prepare(RunOptions(scenario=str(demo), out=str(tmp_path)))
     with pytest.raises(Refusal, match="is a file"):
         prepare(RunOptions(scenario=str(demo), out=str(demo)))
@@ -201,7 +201,7 @@ def test_a_load_that_is_calibrated_has_no_baseline(tmp_path):
     with pytest.raises(Refusal) as refused:
         prepare(options)
     [line] = refused.value.lines
-    assert "load.calibrate finds another number of users in each run" in line
+    assert "number of users in each" in line
     assert "--set load.calibrate=null --set load.users=5" in line
 
 
@@ -223,5 +223,7 @@ def test_a_file_for_calls_that_cannot_be_written_is_refused_before_anything_star
     file, demo, tmp_path
 ):
     """A missing folder, or a folder itself; no run begins that has to break off."""
-    with pytest.raises(Refusal, match=r"^--log-calls .*: cannot be written; name another file$"):
+    with pytest.raises(
+        Refusal, match=(r"^--log-calls .*: the file cannot be written; name another one$")
+    ):
         prepare(RunOptions(scenario=str(demo), log_calls=str(tmp_path / file)))

@@ -20,7 +20,7 @@ journeys: {one: {steps: [{get: /a}]}}
 @pytest.mark.parametrize(
     ("take", "said"),
     [
-        ("abs(id)", "take: a function gets what it cannot take"),
+        ("abs(id)", "take: a function gets a value of the wrong type"),
         ("[@,@]" + " | [@,@]" * 30, "take: it looks at more than 1000000 values"),
         ("missing", "take token: nothing at 'missing'; the reply has 'id'"),
     ],

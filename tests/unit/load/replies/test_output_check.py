@@ -69,7 +69,7 @@ BAD = {"content": [], "structuredContent": {"value": "1"}}
         (
             b'{"result": {"structuredContent": {"value": 1e400}}}',
             CHECK_FAILED,
-            "structuredContent: value: a number that is beyond what JSON readers take",
+            "structuredContent: value: a number too large for JSON readers",
         ),
         (b'{"result": {"structuredContent": ', CHECK_FAILED, "the reply is not JSON"),
     ],

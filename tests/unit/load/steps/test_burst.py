@@ -320,4 +320,4 @@ def test_answers_that_cannot_be_told_apart_are_refused(answers, url, version, pr
     """Only where a question names no call, and only where the calls differ."""
     lines = undecided(loaded(answers), {"mcp": target(url, version)})
     assert len(lines) == problem
-    assert all("journey first, arm mcp: calls that begin at once" in line for line in lines)
+    assert all("journey first, arm mcp: calls of one burst" in line for line in lines)

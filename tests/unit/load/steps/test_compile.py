@@ -336,7 +336,7 @@ def test_arguments_that_are_not_checked_are_told_once(schema, why):
     """A schema of an unknown dialect checks nothing, and a note says so; two steps need one."""
     for listed in ({"schema": schema}, {"others": (ECHO, schema)}):
         [line] = Compiled(**listed).unchecked
-        told = "The arguments of echo (mcp) are not checked: its inputSchema cannot be used"
+        told = "The arguments of echo (mcp) are not checked, because its inputSchema cannot be used"
         assert line.startswith(told)
         assert why in line
     assert Compiled().unchecked == []

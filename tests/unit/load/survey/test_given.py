@@ -100,7 +100,7 @@ def test_what_is_missing_is_named(file, name, environ, says):
 
 @pytest.mark.parametrize(
     ("text", "says"),
-    [("{}", "has no servers"), ("[]", "has no servers"), ("{", "is no JSON"), (None, "read")],
+    [("{}", "has no servers"), ("[]", "has no servers"), ("{", "is not JSON"), (None, "read")],
 )
 def test_what_is_no_configuration_is_refused(tmp_path, text, says):
     """Whatever is wrong with the file is said with its name."""

@@ -132,8 +132,8 @@ TWO = TWO.replace(", mcp.p50 <= 3x control", "")
         ({"arm": "control"}, "has no mcp arm"),
         ({"text": TWO.replace(" mcp:\n", " new:\n").replace(" mcp: [", " new: [")
           .replace("mcp.p95", "new.p95")}, "has several mcp arms, old, new"),
-        ({"settings": ["load.shape=doubling"]}, "is another one for each of the two"),
-        ({"settings": ["load.calibrate=50%"]}, "is another one for each of the two"),
+        ({"settings": ["load.shape=doubling"]}, "a different load for each release"),
+        ({"settings": ["load.calibrate=50%"]}, "a different load for each release"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_put_against_each_other_is_told(shop, tmp_path, change, said):
@@ -157,8 +157,8 @@ def test_a_reader_is_told_what_the_numbers_do_not_say(shop):
     two = {"base": arms["mcp"], "head": arms["mcp"].model_copy(update={"protocol": "2025-11-25"})}
     report = report.model_copy(update={"arms": two, "verdict": "FAIL"})
     told = shop("http://u:secret-word@a.test/mcp", "x").remarks([report])
-    assert told[0] == "What a URL names was not started anew for each pair."
+    assert told[0] == "Servers named by a URL were not restarted for each pair."
     assert told[1] == f"Not the same: base speaks {arms['mcp'].protocol}, head speaks 2025-11-25."
-    assert told[2].startswith("A pair by itself is FAIL: ")
+    assert told[2].startswith("A single pair is FAIL: ")
     assert shop("x", "y").remarks([report.model_copy(update={"verdict": "PASS"})]) == told[1:2]
     assert "secret-word" not in "".join(shop("http://u:secret-word@a.test/mcp", "x").lines)

@@ -26,7 +26,7 @@ def test_what_is_harmless_is_tried_and_the_rest_is_named(start, tmp_path):
     assert len(found.times_ms["echo"]) == 10
     said = "\n".join(found.remarks())
     assert "Not called: delete_all, get_quietly: it may destroy something" in said
-    assert "Not called: make: not known to be harmless (--tool NAME calls one)" in said
+    assert "Not called: make: it is not known to be harmless (to call one: --tool NAME)" in said
     assert "get_broken: its inputSchema cannot be used" in said
     assert 'get_picky: tool_error for {"text": "hello"}: no such text' in said
     assert "add_big: " in said
@@ -58,9 +58,9 @@ def test_a_tool_is_called_with_the_arguments_that_are_given_for_it(start, tmp_pa
 @pytest.mark.parametrize(
     ("tools", "asked", "says"),
     [
-        (TOOLS, {"mak": None}, "there is no tool 'mak'; the server has: echo, get_broken"),
+        (TOOLS, {"mak": None}, "there is no tool 'mak'; the server has echo, get_broken"),
         ([tool("make")], {}, "To call one: mcp-perf run --tool make http://127.0.0.1"),
-        ([tool("drop")], {}, "nothing can be called: the server has 1 tools: drop"),
+        ([tool("drop")], {}, "no tool can be called safely: the server has 1 tools: drop"),
         ([], {}, "the server has no tools"),
     ],
 )
@@ -79,14 +79,14 @@ def test_of_many_tools_some_are_enough(start, tmp_path):
     _, given = start([tool(f"get_{n}", {"type": "object"}) for n in range(32)])
     found = survey(given, tmp_path, {}, no)
     assert len(found.calls) == 30
-    assert "Not called: get_30, get_31: 30 tools are enough" in found.remarks()[0]
+    assert "Not called: get_30, get_31: 30 other tools are called already" in found.remarks()[0]
 
 
 def test_a_server_that_is_slow_is_not_asked_for_long(start, tmp_path, monkeypatch):
     """What there is no time for is named, and its time is not known."""
     monkeypatch.setattr(module, "_TRIES_S", 0.0)
     _, given = start([tool("get_it")])
-    with pytest.raises(Refusal, match=r"get_it: the other ones took 0 s \(--tool NAME"):
+    with pytest.raises(Refusal, match=r"get_it: trying the others took 0 s"):
         survey(given, tmp_path, {}, no)
 
 

@@ -136,7 +136,7 @@ def test_all_rows_are_there_for_users_that_come_later(loaded) -> None:
 def test_fewer_rows_than_users_are_refused(loaded) -> None:
     """The refusal says how many there are, and what to do."""
     with pytest.raises(
-        Refusal, match="3 rows, and the run 4 users: add rows, or run with -u 3"
+        Refusal, match="3 rows, but the run has 4 users: add rows, or run with -u 3"
     ) as it:
         settle(loaded(), 4, "r")
     assert it.value.exit_code == CONFIGURATION

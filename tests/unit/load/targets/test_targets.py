@@ -102,7 +102,7 @@ REFUSALS = {
     ),
     "another path": ((http(404, b"Not Found"), http(404, b"")), "often ends with"),
     "hangs up": ((lambda peer, _request: peer.close(),), "initialize: "),
-    "is silent": ((b"",), "but gives no answer in 0.3 s"),
+    "is silent": ((b"",), "does not answer within 0.3 s"),
 }
 
 
@@ -158,9 +158,9 @@ def test_what_a_replaced_system_would_have_brought_is_one_line():
     loaded = load(find("twilio-tasks"))
     [line] = unprovided(loaded, targets, {"control": "http://a"})
     assert line.startswith(
-        "--target control=http://a: the scenario takes ${account}, ${workspace}, "
+        "--target control=http://a: the scenario gets ${account}, ${workspace}, "
     )
-    assert line.endswith("; write them under arms.control.vars in a copy of the file")
+    assert line.endswith("Write them under arms.control.vars in a copy of the file")
     by_line = unprovided(loaded, targets, {})
     assert len(by_line) > 3
     assert "twilio_tasks.yaml:" in by_line[0]
@@ -199,7 +199,7 @@ def test_a_target_out_of_reach_names_the_proxy_that_was_not_used(monkeypatch):
     monkeypatch.setenv("HTTP_PROXY", "http://p.test:3128")
     monkeypatch.delenv("no_proxy", raising=False)
     loaded = load_text(MCP, "mine.yaml", Path(), environ={})
-    with pytest.raises(Refusal, match="HTTP_PROXY is set, and is not used: write `proxy: URL`"):
+    with pytest.raises(Refusal, match="HTTP_PROXY is set but not used"):
         reach("mcp", loaded.scenario.arms["mcp"], loaded, "http://127.0.0.2:9/mcp", {})
 
 

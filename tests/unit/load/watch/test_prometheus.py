@@ -87,9 +87,9 @@ def test_a_page_is_fetched_anew_for_every_reading():
     [
         (PAGE, "404 Not Found", "cannot be fetched: HTTP 404"),
         (b"http_requests_total 3\n", "200 OK", "neither process_cpu_seconds_total nor"),
-        (b"process_cpu_seconds_total{ x\n", "200 OK", "no page of Prometheus metrics"),
-        (b"process_cpu_seconds_total\n", "200 OK", "no page of Prometheus metrics"),
-        (b"\xff\xfe process_open_fds", "200 OK", "no page of Prometheus metrics"),
+        (b"process_cpu_seconds_total{ x\n", "200 OK", "does not return Prometheus metrics"),
+        (b"process_cpu_seconds_total\n", "200 OK", "does not return Prometheus metrics"),
+        (b"\xff\xfe process_open_fds", "200 OK", "does not return Prometheus metrics"),
     ],
 )
 def test_a_page_of_no_use_says_why(content, status, said):

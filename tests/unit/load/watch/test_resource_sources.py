@@ -88,8 +88,8 @@ def test_whoever_listens_on_the_port_is_read_with_its_workers(forking):
 @pytest.mark.parametrize(
     ("url", "said"),
     [
-        ("http://192.0.2.1:80", "192.0.2.1 is not this machine"),
-        ("http://localhost.example:80", "localhost.example is not this machine"),
+        ("http://192.0.2.1:80", "192.0.2.1 is another machine"),
+        ("http://localhost.example:80", "localhost.example is another machine"),
     ],
 )
 def test_another_machine_cannot_be_seen(url, said):
@@ -123,7 +123,7 @@ def test_who_only_passes_calls_on_is_not_taken_for_the_target(forking, monkeypat
     monkeypatch.setattr(sources, "_name", lambda _pid: "docker-proxy")
     source = found(url=f"http://127.0.0.1:{forking[1]}")
     assert source.reader is None
-    assert "only passes calls on" in source.why_not
+    assert "only forwards calls" in source.why_not
 
 
 def test_a_target_within_the_load_generator_is_not_sampled():
@@ -131,7 +131,7 @@ def test_a_target_within_the_load_generator_is_not_sampled():
     with socket.create_server(("127.0.0.1", 0)) as server:
         source = found(url=f"http://127.0.0.1:{server.getsockname()[1]}")
     assert source.reader is None
-    assert "the load generator itself" in source.why_not
+    assert "this is the load generator" in source.why_not
 
 
 def test_none_switches_it_off():
@@ -148,12 +148,12 @@ def test_a_process_is_read_by_its_id(forking):
 
 def test_a_process_that_is_not_there_is_refused():
     """What the file names has to exist: 104, before anything is sent."""
-    assert "process 4194305: there is no such process" in refused(Resources("pid", "4194305"))
+    assert "process 4194305: this process does not exist" in refused(Resources("pid", "4194305"))
 
 
 def test_the_load_generators_own_parents_are_refused():
     """Their tree would hold the load generator."""
-    assert "load generator itself runs there" in refused(Resources("pid", str(os.getppid())))
+    assert "this is the load generator" in refused(Resources("pid", str(os.getppid())))
 
 
 @pytest.fixture
@@ -182,11 +182,11 @@ def test_a_container_is_read_by_its_main_process(forking, engines):
 @pytest.mark.parametrize(
     ("scripts", "said"),
     [
-        ({}, "container web cannot be found: docker and podman are missing."),
+        ({}, "container web cannot be found, because docker and podman are missing."),
         ({"docker": "exit 1"}, "container web is not running here."),
         ({"docker": "echo 0"}, "container web is not running here."),
         ({"docker": "echo what"}, "container web is not running here."),
-        ({"podman": "echo 4194305"}, "container web: there is no such process"),
+        ({"podman": "echo 4194305"}, "container web: this process does not exist"),
     ],
 )
 def test_a_container_that_does_not_run_here_is_refused(engines, scripts, said):
