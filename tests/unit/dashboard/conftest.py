@@ -8,11 +8,8 @@ import pytest
 from fastapi.testclient import TestClient
 
 from mcp_perf.dashboard.app import create_app
-from mcp_perf.results.compare.baseline import of_report
-from mcp_perf.results.compare.history import append
 from mcp_perf.results.document.document import Report
-from mcp_perf.results.render.files.kept import kept
-from tests.support.slowed import slowed
+from tests.support import dashboard as runs
 
 
 @pytest.fixture(autouse=True)
@@ -44,13 +41,6 @@ def remember(store, example) -> Callable[..., Report]:
     """Put a run into the store; `slower` makes each of its times longer, and its rates lower."""
 
     def put(run_id: str, slower: float = 1.0, report: Report | None = None, **changes) -> Report:
-        first = report or example.report()
-        made = first if slower == 1 else slowed(first, slower)
-        load = {"users": 4, **changes.pop("load", {})}
-        did = {"workload": dict.fromkeys(made.arms, "the same"), "load": load}
-        changes["environment"] = {**made.environment, **did}
-        made = made.model_copy(update={"run_id": run_id, **changes})
-        append(store, of_report(made), kept(made))
-        return made
+        return runs.remember(store, report or example.report(), run_id, slower, **changes)
 
     return put

@@ -66,7 +66,7 @@ def test_another_base_and_tolerance_can_be_chosen(ask):
 @pytest.mark.usefixtures("three")
 def test_what_cannot_be_compared_is_said_and_its_curve_shown_all_the_same(ask, remember):
     """Another load is another question; nothing is judged."""
-    remember("other", started="2026-02-01", load={"users": 400})
+    remember("other", started="2026-02-01", users=400)
     page = ask("/compare?run=one&run=other")
     assert "load.users: 4 in the base, 400 now" in page.text
     assert ask("/compare.json?run=one&run=other").json() == []

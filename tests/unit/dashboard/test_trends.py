@@ -58,7 +58,7 @@ def test_a_tool_has_a_trend_too(ask, slowing):
 def test_another_load_is_another_line(ask, remember):
     """Runs that cannot be compared stand in lines of their own, the youngest line first."""
     for number in range(3):
-        remember(f"more{number}", started=f"2026-04-0{number + 1}", load={"users": 40})
+        remember(f"more{number}", started=f"2026-04-0{number + 1}", users=40)
     specs = list(charts(ask("/trends?scenario=twilio-tasks&arm=mcp")).values())
     assert [len(spec["lines"][0]["x"]) for spec in specs] == [3, 2 * STEP]
 

@@ -1,0 +1,191 @@
+"""The dashboard in a real browser: large and small, light and dark, by mouse and by keyboard."""
+
+import csv
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from axe_core_python.sync_playwright import Axe
+
+from tests.support.dashboard import remember, served
+from tests.support.web_page import chromium
+
+pytestmark = pytest.mark.browser
+
+STEP = 8
+ODD = ("<b>odd", "<a href=odd.example>odd")
+SCREENS = [(1280, "light"), (1280, "dark"), (390, "light"), (390, "dark")]
+AXE = (SCREENS[0], SCREENS[3])
+"""On two of them all of these differ; each page takes a second."""
+COMPARED = f"/compare?run=r00&run=r{STEP:02}&tolerance=10%25"
+PAGES = ("/runs", "/runs/r00", COMPARED, "/trends?scenario=twilio-tasks&arm=mcp", "/docs")
+WIDTHS = "[document.documentElement.scrollWidth, document.documentElement.clientWidth]"
+
+
+@pytest.fixture(scope="module")
+def opened(tmp_path_factory, example):
+    """Serve sixteen runs, the later half of which is slower by a third, and one with odd names."""
+    store = f"sqlite:///{tmp_path_factory.mktemp('store')}/history.sqlite"
+    report = example.report(rounds=4)
+    for number in range(2 * STEP):
+        slower = (1 + number % 3 / 100) * (4 / 3 if number >= STEP else 1)
+        day = f"2026-01-{1 + number:02}T10:00:00Z"
+        verdict = "FAIL" if number >= STEP else "PASS"
+        remember(store, report, f"r{number:02}", slower, started=day, verdict=verdict)
+    for name in ODD:
+        remember(store, example.hostile(), name, started="2026-02-01T10:00:00Z")
+    with served(store) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Start Chromium once."""
+    with chromium() as running:
+        yield running
+
+
+@pytest.fixture
+def visit(browser, opened):
+    """Open a path on a screen; what the page complained of or asked elsewhere is kept on it."""
+    contexts = []
+
+    def open_page(path, width=1280, scheme="light", **how):
+        size = {"width": width, "height": 844}
+        context = browser.new_context(viewport=size, color_scheme=scheme, **how)
+        contexts.append(context)
+        page = context.new_page()
+        page.complaints, page.requests = [], []
+        page.on("console", lambda message: page.complaints.append(message.text))
+        page.on("pageerror", lambda error: page.complaints.append(str(error)))
+        page.on("request", lambda request: page.requests.append(urlsplit(request.url)))
+        page.home = "http://" + urlsplit(opened).netloc
+        page.goto(opened)
+        page.goto(page.home + path)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+
+
+def rows(page):
+    """Return the ids of the runs in the list."""
+    return page.locator("tbody th a").all_inner_texts()
+
+
+@pytest.mark.parametrize(("width", "scheme"), SCREENS)
+def test_every_page_on_every_screen(visit, width, scheme):
+    """No complaint, no request to another host, no sideways scrolling, no serious fault of axe."""
+    page = visit("/runs", width, scheme)
+    faults = {}
+    for path in PAGES:
+        page.goto(page.home + path)
+        scroll_width, client_width = page.evaluate(WIDTHS)
+        assert scroll_width <= client_width, path
+        found = Axe().run(page)["violations"] if (width, scheme) in AXE else []
+        grave = [one for one in found if one["impact"] in ("serious", "critical")]
+        faults |= {
+            (path, one["id"]): [node["html"][:200] for node in one["nodes"]] for one in grave
+        }
+    assert faults == {}
+    assert page.complaints == []
+    own = {request.netloc for request in page.requests if request.scheme not in ("data", "blob")}
+    assert own == {urlsplit(page.home).netloc}
+
+
+def test_runs_are_filtered_and_the_address_holds_the_filter(visit):
+    """By the form; whoever opens the address sees the same."""
+    page = visit("/runs")
+    page.get_by_label("Text").fill("r0")
+    page.get_by_label("Verdict").select_option("FAIL")
+    page.get_by_role("button", name="Filter").click()
+    assert rows(page) == ["r09", "r08"]
+    assert rows(visit(page.url.removeprefix(page.home))) == ["r09", "r08"]
+
+
+def test_the_list_is_used_by_keyboard_alone(visit):
+    """The first key leads past the navigation, and Enter filters."""
+    page = visit("/runs")
+    page.keyboard.press("Tab")
+    assert page.locator(":focus").inner_text() == "Skip to the content"
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    page.keyboard.type("r15")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**text=r15**")
+    assert rows(page) == ["r15"]
+
+
+def test_ticked_runs_are_compared_and_their_curves_drawn(visit):
+    """The older one is the base, and each arm has a chart with both."""
+    page = visit("/runs?text=r0")
+    for run in ("r09", "r00"):
+        page.get_by_label(f"Compare {run}", exact=True).check()
+    page.get_by_role("button", name="Compare").click()
+    assert "Base: r00" in page.locator("main .lead").first.inner_text()
+    curves = page.locator(".plot .scatterlayer .js-line")
+    curves.first.wait_for()
+    assert curves.count() == 4
+    assert page.locator(".plot .legendtext").all_text_contents()[:2] == ["r00", "r09"]
+
+
+def test_a_trend_is_chosen_and_has_its_mark(visit):
+    """In the chart and in the table, at the run with which the new level begins."""
+    page = visit("/trends")
+    page.get_by_label("Scenario").select_option("twilio-tasks")
+    page.get_by_role("button", name="Show").click()
+    page.locator("select[name=arm]").select_option("mcp")
+    page.get_by_label("Metric").select_option("p50")
+    page.get_by_role("button", name="Show").click()
+    page.locator(".plot .shapelayer path").wait_for(state="attached")
+    marked = page.locator("tr", has_text="new level").all_inner_texts()
+    assert len(marked) == 1
+    assert marked[0].startswith(f"r{STEP:02}")
+
+
+def test_tables_are_downloaded(visit):
+    """As CSV with all rows that the filter leaves, not those of the page alone."""
+    page = visit("/runs?verdict=PASS")
+    with page.expect_download() as download:
+        page.get_by_role("link", name="CSV").click()
+    text = Path(download.value.path()).read_text("utf-8")
+    assert len(list(csv.DictReader(text.splitlines()))) == STEP
+    assert download.value.suggested_filename == "runs.csv"
+
+
+def test_charts_follow_the_colours_of_the_reader(visit):
+    """Also if they change while the page is open."""
+    page = visit(COMPARED)
+    label = page.locator(".plot .xtick text").first
+    label.wait_for()
+    light = label.evaluate("one => getComputedStyle(one).fill")
+    page.emulate_media(color_scheme="dark")
+    page.wait_for_function(
+        "fill => getComputedStyle(document.querySelector('.plot .xtick text')).fill !== fill",
+        arg=light,
+    )
+
+
+def test_without_javascript_every_table_is_there(visit):
+    """And nothing stands where a chart would be."""
+    page = visit("/runs", java_script_enabled=False)
+    for path in PAGES:
+        page.goto(page.home + path)
+        assert page.locator("table").first.is_visible() or path == "/docs", path
+        assert not page.locator(".plot:visible").count(), path
+
+
+def test_odd_names_run_nothing(visit):
+    """They are read, in lists and in charts."""
+    page = visit("/runs?text=odd")
+    assert sorted(rows(page)) == sorted(ODD)
+    for box in page.locator("tbody input").all():
+        box.check()
+    page.get_by_role("button", name="Compare").click()
+    page.locator(".plot .legendtext").first.wait_for()
+    assert set(page.locator(".plot .legendtext").all_text_contents()) == set(ODD)
+    assert page.locator(".plot a, .plot img, .plot b").count() == 0
+    page.goto(page.home + "/runs/%3Cb%3Eodd")
+    assert page.title() != "owned"
+    assert page.complaints == []
