@@ -1,9 +1,21 @@
 """`mcp-perf dashboard`: pages over all runs of the store."""
 
+import re
+from datetime import UTC, datetime, timedelta
+
 import click
 
 from mcp_perf.cli.answer import answer, say
 from mcp_perf.cli.refused import Refused
+
+
+def _days(_context: object, _param: object, value: str | None) -> timedelta | None:
+    if value is None:
+        return None
+    found = re.fullmatch(r"(\d{1,5})d", value)
+    if found is None:
+        raise click.BadParameter(f"{value!r} is no number of days; write it like 90d")
+    return timedelta(days=int(found[1]))
 
 
 @click.command()
@@ -11,7 +23,10 @@ from mcp_perf.cli.refused import Refused
 @click.option("--host", default="127.0.0.1", show_default=True, help="Where it listens.")
 @click.option("--port", default=8091, show_default=True, type=click.IntRange(0, 65535))
 @click.option("--login", is_flag=True, help="Ask for the password in MCP_PERF_WEB_PASSWORD.")
-def dashboard(store: str, host: str, port: int, *, login: bool) -> None:
+@click.option(
+    "--prune", callback=_days, metavar="DAYS", help="Delete older runs from the store, and end."
+)
+def dashboard(store: str, host: str, port: int, prune: timedelta | None, *, login: bool) -> None:
     """Serve pages over all runs: list, compare, trends.
 
     \b
@@ -22,24 +37,44 @@ def dashboard(store: str, host: str, port: int, *, login: bool) -> None:
     Examples:
       mcp-perf dashboard
       mcp-perf dashboard --store postgresql://me@db/perf --port 9000
+      mcp-perf dashboard --prune 90d
     """
+    from mcp_perf.load.prepare.history import chosen, problems  # noqa: PLC0415
+
+    if wrong := problems(store):
+        raise Refused(wrong[0])
+    if prune is None:
+        _serve(chosen(store), host, port, login=login)
+    else:
+        _prune(chosen(store), prune)
+
+
+def _prune(store: str, age: timedelta) -> None:
+    from mcp_perf.results.compare.history import HistoryError  # noqa: PLC0415
+    from mcp_perf.results.compare.stored import prune  # noqa: PLC0415
+
+    before = (datetime.now(UTC) - age).strftime("%Y-%m-%dT%H:%M:%SZ")
+    try:
+        deleted = prune(store, before=before)
+    except HistoryError as error:
+        raise Refused(str(error)) from error
+    answer({"deleted": deleted}, f"Deleted {deleted} runs that began before {before[:10]}.")
+
+
+def _serve(store: str, host: str, port: int, *, login: bool) -> None:
     try:
         from mcp_perf.dashboard.app import create_app  # noqa: PLC0415
         from mcp_perf.load.web.serving import listen, locked, serve  # noqa: PLC0415
     except ImportError as error:
         raise Refused(f"{error}: pip install 'mcp-perf[dashboard]'") from None
-    from mcp_perf.load.prepare.history import chosen, problems  # noqa: PLC0415
     from mcp_perf.load.targets.refusal import Refusal  # noqa: PLC0415
 
-    if wrong := problems(store):
-        raise Refused(wrong[0])
     try:
-        listener = listen(host, port)
-        app, opened = locked(
-            create_app(chosen(store)), host, listener.getsockname()[1], login=login
-        )
+        with listen(host, port) as listener:
+            at = listener.getsockname()
+            app, opened = locked(create_app(store), host, at[1], login=login)
+            say(opened.rstrip(), err=True)
+            answer({"address": "http://{}:{}/".format(*at[:2])})
+            serve(app, listener)
     except Refusal as refusal:  # it names Locust's options
         raise Refused(*(line.replace("--web-", "--") for line in refusal.lines)) from None
-    say(opened.rstrip(), err=True)
-    answer({"address": "http://{}:{}/".format(*listener.getsockname()[:2])})
-    serve(app, listener)

@@ -21,7 +21,7 @@ HEAVY = ("locust", "gevent", "pydantic", "structlog", "mcp_targets", "jinja2")
 HEAVY += ("mcp_perf.results",)
 COMMANDS = (
     *("run", "web", "check", "init", "validate", "list", "systems", "report", "doctor"),
-    *("compare", "baseline", "trend", "agent", "schema"),
+    *("compare", "baseline", "trend", "dashboard", "agent", "schema"),
 )
 
 IMPORTED = f"""
