@@ -11,8 +11,10 @@ from mcp_perf import folders
 from mcp_perf.dashboard.page import Missing
 
 router: Final = APIRouter(include_in_schema=False)
-_SCRIPTS: Final = ("report.js", "dashboard.js", "dashboard_live.js")
-_OWN: Final = ("report.css", "dashboard.css", *_SCRIPTS)
+_OWN: Final = (
+    *("report.css", "dashboard.css", "live_rest.css"),
+    *("report.js", "dashboard.js", "dashboard_live.js", "live_parts.js"),
+)
 
 
 @router.get("/static/plotly-{version}.js")

@@ -34,7 +34,7 @@ _SILENT_S: Final = 600.0
 """A run writes each second; only journals that got something lately are asked for their lock."""
 _OPENING_S: Final = 2.0
 """A journal is there a moment before it is locked."""
-Stage = Literal["starting", "running", "over", "cut off", "unreadable"]
+RunState = Literal["starting", "running", "over", "cut off", "unreadable"]
 
 
 class FollowedRun:
@@ -43,7 +43,7 @@ class FollowedRun:
     def __init__(self, folder: Path) -> None:
         self.name = folder.name
         self.path = folder / JOURNAL
-        self.stage: Stage = "starting"
+        self.stage: RunState = "starting"
         self.problem = ""
         """Why it cannot be followed any further."""
         self.so_far: SoFar | None = None
@@ -112,7 +112,7 @@ class FollowedRun:
                     self.so_far.take(record)
         return added
 
-    def _stage(self, *, held: bool) -> Stage:
+    def _stage(self, *, held: bool) -> RunState:
         if self.so_far is not None and self.so_far.tally.ended is not None:
             return "over"
         if not held and self.silent_s() > _OPENING_S:

@@ -3,22 +3,11 @@
 (() => {
   const place = document.querySelector("[data-follow]"), status = document.getElementById("followed");
 
-  // A box keeps how far it was scrolled, and the focus.
-  const replace = (old, fresh) => {
-    if (old.outerHTML === fresh.outerHTML) return;
-    const boxes = part => [...part.querySelectorAll("[tabindex], a")];
-    const before = boxes(old), focused = before.indexOf(document.activeElement);
-    const scrolled = before.map(box => [box.scrollLeft, box.scrollTop]);
-    old.replaceWith(fresh);
-    boxes(fresh).forEach((box, i) => { [box.scrollLeft, box.scrollTop] = scrolled[i] ?? [0, 0]; });
-    if (focused >= 0) boxes(fresh)[focused]?.focus({ preventScroll: true });
-  };
-
   const show = html => {
     const fresh = new DOMParser().parseFromString(html, "text/html");
     for (const part of fresh.querySelectorAll("[data-part]")) {
       const old = document.getElementById(part.id);
-      if (old) replace(old, part); else place.append(part);
+      if (old) replacePart(old, part); else place.append(part);
     }
   };
 

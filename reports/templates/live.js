@@ -14,16 +14,6 @@
   };
   const say = (error) => { problem.textContent = error ? String(error.message || error) : ""; };
 
-  // Replaces what has changed; a box keeps how far it was scrolled, and the focus.
-  const replace = (old, fresh) => {
-    if (old.outerHTML === fresh.outerHTML) return;
-    const boxes = (part) => [...part.querySelectorAll("[tabindex], a")];
-    const before = boxes(old), focused = before.indexOf(document.activeElement);
-    const scrolled = before.map((box) => [box.scrollLeft, box.scrollTop]);
-    old.replaceWith(fresh);
-    boxes(fresh).forEach((box, i) => { [box.scrollLeft, box.scrollTop] = scrolled[i] || [0, 0]; });
-    if (focused >= 0) boxes(fresh)[focused]?.focus({ preventScroll: true });
-  };
   const show = () => {
     const stage = at("stage").dataset.stage, runs = busy.has(stage);
     form.hidden = runs && stage !== "starting";
@@ -37,7 +27,7 @@
     for (const part of fresh.querySelectorAll("[data-part]")) {
       const old = at(part.id);
       kept.add(part.id);
-      if (old) replace(old, part); else at(part.closest("[data-into]").dataset.into).append(part);
+      if (old) replacePart(old, part); else at(part.closest("[data-into]").dataset.into).append(part);
     }
     for (const part of document.querySelectorAll("[data-part]")) if (!kept.has(part.id)) part.remove();
     show();

@@ -9,17 +9,13 @@ from mcp_perf.load.lifecycle.keeping import KeepingSide
 from mcp_perf.load.prepare.prepare import RunOptions, read
 from mcp_perf.load.targets import confidential
 from mcp_perf.load.targets.refusal import Refusal
-from mcp_perf.results.document.document import PHASES
-from mcp_perf.results.judge import generator
-from mcp_perf.results.render.charts import recent
 from mcp_perf.results.render.files import html
+from mcp_perf.results.render.files.so_far import context
 from mcp_perf.results.render.words import numbers, wording
 from mcp_perf.results.report.so_far import SoFar
-from mcp_perf.results.tally.arm_facts import unsampled
 from mcp_perf.scenario.model.load import BREAKPOINT, Load
 
 _KINDS: Final = {"mcp": "MCP server", "http": "HTTP API", "python": "Python object"}
-_MOST_FAILURES: Final = 12
 
 
 @dataclass(frozen=True)
@@ -80,7 +76,7 @@ def known(keeping: KeepingSide, so_far: SoFar | None, base: str) -> dict[str, An
     """Return what the templates are filled with."""
     stage = keeping.stage
     final = keeping.report if stage == "over" else None
-    of_run = {} if so_far is None or stage in ("idle", "starting") else _of_run(so_far)
+    of_run = {} if so_far is None or stage in ("idle", "starting") else context(so_far)
     if final is not None and of_run:
         of_run["gates"] = final.gates
     return {
@@ -90,26 +86,4 @@ def known(keeping: KeepingSide, so_far: SoFar | None, base: str) -> dict[str, An
         "summary": "" if final is None else wording.summary(final),
         "connected": keeping.environment.runner.user_count,
         **of_run,
-    }
-
-
-def _of_run(so_far: SoFar) -> dict[str, Any]:
-    tally, turn, failures = so_far.tally, so_far.turn(), so_far.failures()
-    used = so_far.use()
-    return {
-        "names": tally.arms,
-        "run": tally.run,
-        "turn": turn,
-        "phase": PHASES[turn.started.phase].format(turn.started.round) if turn is not None else "",
-        "rounds": so_far.rounds(),
-        "calls": so_far.calls(),
-        "journeys": so_far.journeys(),
-        "steps": so_far.steps(),
-        "gates": so_far.report.gates if so_far.report is not None else [],
-        "failures": failures[:_MOST_FAILURES],
-        "more_failures": max(0, len(failures) - _MOST_FAILURES),
-        "use": {arm: (used[arm], unsampled(tally, arm)) for arm in tally.arms},
-        "health": tally.health,
-        "unfit": list(dict.fromkeys(said for _, said in generator.reasons(tally.health))),
-        "charts": recent.draw(tally.arms, so_far.points()),
     }
