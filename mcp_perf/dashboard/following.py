@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final, Literal
 from urllib.parse import quote
-from weakref import WeakValueDictionary
 
 from starlette.datastructures import State
 
@@ -32,6 +31,7 @@ _COLUMNS: Final = (
 )
 _SILENT_S: Final = 600.0
 """A run writes each second; only journals that got something lately are asked for their lock."""
+_MOST_KNOWN: Final = 32
 _OPENING_S: Final = 2.0
 """A journal is there a moment before it is locked."""
 RunState = Literal["starting", "running", "over", "cut off", "unreadable"]
@@ -55,6 +55,11 @@ class FollowedRun:
         """Held by whoever reads what is known."""
         self._journal = JournalFollower(self.path)
         self._judged = 0
+
+    @property
+    def started(self) -> str:
+        """When it began; empty before its first record."""
+        return "" if self.so_far is None else self.so_far.tally.run.started
 
     def look(self) -> None:
         """Read what was added since the last look."""
@@ -125,18 +130,17 @@ class Following:
 
     def __init__(self, runs: Path) -> None:
         self.runs = runs
-        self._going_on: list[FollowedRun] = []
-        """They are kept, so that nobody has to read their journals from the beginning again."""
-        self._known: WeakValueDictionary[str, FollowedRun] = WeakValueDictionary()
+        self._known: dict[str, FollowedRun] = {}
+        """By name, the last one asked for at the end: nobody reads a journal anew for each page."""
         self._lock = threading.Lock()
 
     def going_on(self) -> list[FollowedRun]:
         """Return the runs that go on, the youngest first, as they are now."""
-        found = [self._of(name) for name in self._held()]
+        found = [self._of(path.parent.name) for path in self._held()]
         for one in found:
             one.look()
-        self._going_on = [one for one in found if one.stage in ("starting", "running")]
-        return self._going_on
+        going_on = (one for one in found if one.stage in ("starting", "running"))
+        return sorted(going_on, key=lambda one: one.started, reverse=True)
 
     def of(self, name: str) -> FollowedRun | None:
         """Return a run by the name of its folder, as it is now; None if there is no such run."""
@@ -150,19 +154,19 @@ class Following:
 
     def _of(self, name: str) -> FollowedRun:
         with self._lock:
-            run = self._known.get(name)
+            run = self._known.pop(name, None)
             if run is None or run.stage in ("cut off", "unreadable"):
-                run = self._known[name] = FollowedRun(self.runs / name)
+                run = FollowedRun(self.runs / name)
+            self._known[name] = run
+            while len(self._known) > _MOST_KNOWN:
+                del self._known[next(iter(self._known))]
             return run
 
-    def _held(self) -> list[str]:
-        found = []
+    def _held(self) -> Iterator[Path]:
         for path in self.runs.glob(f"*/{JOURNAL}"):
             with contextlib.suppress(OSError):  # it may be deleted meanwhile
-                written = path.stat().st_mtime
-                if time.time() - written < _SILENT_S and is_held(path):
-                    found.append((written, path.parent.name))
-        return [name for _, name in sorted(found, reverse=True)]
+                if time.time() - path.stat().st_mtime < _SILENT_S and is_held(path):
+                    yield path
 
 
 def going_on(state: State) -> str:

@@ -23,7 +23,8 @@ from mcp_perf.results.render.words import wording
 router: Final = APIRouter(prefix="/live", tags=["live"])
 _LOOKS_S: Final = 0.5
 _PAUSES: Final = 10
-"""How many times as long as a look nobody looks."""
+"""How many times as long as a look nobody looks, for at most"""
+_LONGEST_PAUSE_S: Final = 1.5
 _STORED_WITHIN_S: Final = 20.0
 """How long after a run's end its report may be written."""
 
@@ -97,7 +98,7 @@ async def _follow(socket: WebSocket, look: Callable[[], tuple[str, bool]]) -> No
                 await socket.send_json({"html": text, "over": over})
                 sent = text
             pause_s = max(_LOOKS_S, _PAUSES * (time.monotonic() - begun))
-            await asyncio.wait({gone}, timeout=pause_s)
+            await asyncio.wait({gone}, timeout=min(pause_s, _LONGEST_PAUSE_S))
         if over:
             await socket.close()
     except WebSocketDisconnect:
