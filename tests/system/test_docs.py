@@ -52,7 +52,7 @@ PAGES = {
 }
 EVERYTHING = "\n".join(PAGES.values())
 NOT_RUN = {
-    "make run": "installs a venv of its own; read by `make -n` below",
+    "make run": "installs into its own venv; read by `make -n` below",
     "make test": "would run this test again; read by `make -n` below",
     "pip install mcp-perf": "tests/system/test_installed.py installs it",
     "mcp-perf run http://127.0.0.1:8000/mcp": "takes a minute; further down it is shortened",
@@ -157,7 +157,7 @@ class Reader:
             "LOCUST_WEB_PORT": str(self.ports["8089"]),
             "LOCUST_MASTER_BIND_PORT": master,
             "LOCUST_MASTER_NODE_PORT": master,
-            "MCP_PERF_RUN_KEY": "what the reader was told to export",
+            "MCP_PERF_RUN_KEY": "the key that the page has one export",
         }
         self.background: list[tuple[str, subprocess.Popen]] = []
         self.typed: set[str] = set()
@@ -209,7 +209,7 @@ class Reader:
             assert " ".join(line.split()) in said, f"{command.text}\n{ended.stdout}"
 
     def leave(self) -> None:
-        """See that workers have ended by themselves, and stop the servers."""
+        """See that workers have ended without a signal, and stop the servers."""
         for text, process in self.background:
             if "--worker" in text:
                 assert process.wait(300) == 0, text
@@ -222,7 +222,7 @@ class Reader:
                 process.wait(300)
 
     def _ours(self, text: str) -> str:
-        """Replace the ports of the page by those of this reader."""
+        """Replace the ports of the page by the ports of this reader."""
         return re.sub(r"\b800[01]\b", lambda found: str(self.ports[found[0]]), text)
 
     @property
@@ -374,7 +374,7 @@ def test_the_options_of_run_are_all_in_the_table():
 
 @pytest.mark.process
 def test_every_option_and_command_that_is_mentioned_exists(environment):
-    """Options are those of mcp-perf, of Locust and pytest with ours, or of the bundled systems."""
+    """Options are known to mcp-perf, to Locust or pytest with ours, or to the bundled systems."""
     helps = [
         ["locust", "-f", "locustfiles", "--help"],
         [sys.executable, "-m", "pytest", "--help"],

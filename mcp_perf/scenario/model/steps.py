@@ -192,7 +192,7 @@ class Asking(McpCall):
     answers: Answers | None = None
     """Instead of the journey's, see [below](#answers)."""
     progress: fields.Flag = False
-    """`true` asks the server to report progress; calls that bring no notification
+    """`true` asks the server to report progress; calls without a notification
     [count as the slowest](../explanation/measurement.md#what-only-mcp-has) in `first_event` and
     `gap`."""
 
