@@ -61,8 +61,7 @@ def fields(name: str, part: Schema) -> Iterator[str]:
 
 def objects(first: str, whole: Schema) -> Iterator[str]:
     """Describe a JSON Schema, the whole document first."""
-    yield from fields(first, whole)
-    for name, part in sorted(whole["$defs"].items()):
+    for name, part in ((first, whole), *sorted(whole["$defs"].items())):
         yield from fields(name, part)
 
 
@@ -102,9 +101,8 @@ def reasons() -> Iterator[str]:
     when = dict(re.findall(r"^\| \d \| .*?`(\w+)` \| (.*) \|$", page, re.MULTILINE))
     yield from table("code", "verdict", "exit code", "when")
     for code, rank in order.RANKS.items():
-        verdict, number = order.VERDICTS[rank]
         said = when[code].replace("](#", "](../explanation/measurement.md#")
-        yield row(f"`{code}`", verdict, str(number), said)
+        yield row(f"`{code}`", *map(str, order.VERDICTS[rank]), said)
 
 
 def exit_codes() -> Iterator[str]:
