@@ -65,9 +65,9 @@ SERVES = "mcp-perf web"
 BUSY = {r" -t ": {90, 91}, r" --baseline | compare ": {91, 99}}
 """How commands end that were disturbed, whatever the page says: a short run without enough evidence
 or with users that came late; the second of two runs by being slower."""
-THIN = {r" compare | --baseline |=breakpoint": {90}}
-"""How what judges two short runs, or searches for ten seconds, may end on any machine: there may be
-too little to tell by."""
+THIN = {r" compare | --baseline |=breakpoint|run http\S+ --out first$": {90}}
+"""How a command that judges two short runs, or searches for some seconds, may end on any machine:
+there may not be enough evidence."""
 CALM = "limits: {loop_lag_p99: 10s, lost_time: 100%, generator_cpu: 100%, late_starts: 100%}\n"
 """How late the load generator is woken is the machine's affair, and not the page's."""
 SHORT = {
