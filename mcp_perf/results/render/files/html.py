@@ -169,6 +169,7 @@ def render(report: Report, template: str = "report.html.j2", **more: Any) -> str
         key_chart=_key_chart(report, drawn),
         load=load_words.describe(report.environment.get("load") or {}),
         failed=grouping.failures(report.failures),
+        steps=grouping.steps(report.arms),
         script=Markup(_SCRIPT),  # noqa: S704 -- our own
         script_digest=b64encode(sha256(_SCRIPT.encode()).digest()).decode(),
         rungs=rungs,

@@ -1,12 +1,12 @@
-"""What is the same in many rows, said once: failures by their message, warnings as footnotes."""
+"""Rows that belong together: failures of one message, one step of all arms, a common warning."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from mcp_perf.results.document.comparison import Comparison
-from mcp_perf.results.document.document import Failure
+from mcp_perf.results.document.document import ArmNumbers, Failure, StepNumbers
 from mcp_perf.results.document.text import clip, one_line
 
 _MESSAGE_LIMIT: Final = 200
@@ -41,6 +41,17 @@ def failures(every: Iterable[Failure]) -> list[FailureGroup]:
         for of in groups.values()
     ]
     return sorted(found, key=lambda group: -group.count)
+
+
+def steps(arms: Mapping[str, ArmNumbers]) -> list[tuple[str, str, StepNumbers]]:
+    """List step, arm and numbers: what failed most or took longest first, one name together."""
+    every = [(step, arm, one) for arm, of in arms.items() for step, one in of.steps.items()]
+    worst: dict[str, tuple[float, float]] = {}
+    for step, _, one in every:
+        now = ((one.error_rate or 0.0), one.latency_ms.p95 or 0.0)
+        worst[step] = max(worst.get(step, now), now)
+    order = sorted(worst, key=worst.__getitem__, reverse=True)
+    return sorted(every, key=lambda row: order.index(row[0]))
 
 
 def footnotes(rows: Sequence[Comparison]) -> list[str]:

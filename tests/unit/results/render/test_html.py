@@ -96,6 +96,16 @@ def test_the_first_screen_answers(page):
     assert f"31 {numbers.TIMES} tool_error" in page.text("header", "ol")
 
 
+def test_the_first_table_begins_with_what_is_worst(example):
+    """All arms first, then steps: those of one name together, what failed most before all."""
+    head = html.render(example.report(names=("control", "mcp", "other"))).partition("</header>")[0]
+    names = re.findall(r"<bdi[^>]*>([^<]*)</bdi>", head.partition("<table")[2])
+    arms = [name for name in names if name in ("control", "mcp", "other")]
+    assert arms[:5] == ["control", "mcp", "control", "other", "control"]  # with what they are by
+    steps = [name.rpartition("--")[2] for name in names if name.startswith("tools/call")]
+    assert steps[:2] == ["CreateIncomingPhoneNumber"] * 2
+
+
 def test_the_contents_link_to_every_part(page):
     """Each link leads into a folded part, so that a browser opens it."""
     links = [attributes["href"] for attributes in page.all("a")]
