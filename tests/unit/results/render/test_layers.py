@@ -120,6 +120,13 @@ def test_the_page_has_the_section_only_where_arms_are_layers(report, example):
     assert "Cost of each layer" not in html.render(example.report())
 
 
+def test_a_remark_on_several_layers_is_made_once(report):
+    """Too few rounds are too few for each of them."""
+    few = "3 rounds of each arm cannot show a difference."
+    layers = [one.model_copy(update={"ci95": None, "warnings": [few]}) for one in report.layers]
+    assert html.render(report.model_copy(update={"layers": layers})).count(few) == 1
+
+
 def test_markdown_and_terminal_have_a_table(report, example):
     """The same words and numbers in each."""
     text, shown = plain(markdown.render(report)), plain(terminal_of(report))
