@@ -40,7 +40,7 @@ def main(env_file: Path | None) -> None:
       mcp-perf run                          the default scenario, about a minute
       mcp-perf run echo -u 50 -t 30s        50 users, 30 s measured
       mcp-perf run my.yaml --target mcp=http://127.0.0.1:8000/mcp
-      mcp-perf web                          Locust's page, to start runs and watch
+      mcp-perf web                          the live page: start runs and watch them
       mcp-perf validate my.yaml             check a scenario, send nothing
       mcp-perf report RUN                   write the reports of a run again
       mcp-perf doctor                       can this machine measure?

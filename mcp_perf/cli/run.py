@@ -137,7 +137,7 @@ def _dry(path: str, options: dict[str, Any]) -> int:
     shell_complete=scenario_names,
 )
 def web(options: tuple[str, ...]) -> None:
-    """Serve Locust's web page, to start SCENARIO there and to watch it.
+    """Serve the live page and Locust's, to start SCENARIO there and to watch it.
 
     OPTIONS are all of Locust's, and --target, --arm, --set, --out and others of
     `mcp-perf run`.

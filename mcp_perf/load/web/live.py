@@ -8,6 +8,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+import gevent
 from flask import request
 
 from mcp_perf.load.hub.redaction import redactor
@@ -23,6 +24,8 @@ from mcp_perf.scenario.catalog import names
 
 _FRESH_S: Final = 0.5
 """Whoever asks again so soon gets the same answer."""
+_LATER_S: Final = 0.001
+"""After a turn was judged, for the timers that were held up: the delay is not the next turn's."""
 
 logger = logging.getLogger("mcp-perf")
 
@@ -45,8 +48,8 @@ class LivePage:
                 clean = redacted(record, redactor)
                 if isinstance(clean, RunStarted):
                     self.so_far = SoFar.of(clean)
-                elif self.so_far is not None:
-                    self.so_far.take(clean)
+                elif self.so_far is not None and self.so_far.take(clean):
+                    gevent.sleep(_LATER_S)
         except Exception:
             self.so_far = None
             logger.exception("The live page cannot follow this run, by a fault of mcp-perf's own")

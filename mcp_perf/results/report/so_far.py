@@ -67,18 +67,20 @@ class SoFar:
     def of(cls, started: journal.RunStarted) -> "SoFar":
         return cls(fold([started]))
 
-    def take(self, record: journal.AnyRecord) -> None:
-        """Take in the next record of the run; judge it if a turn has ended by that."""
+    def take(self, record: journal.AnyRecord) -> bool:
+        """Take in the next record of the run; tell whether it ended a turn that was then judged."""
         self.tally.take(record)
         turn = self.tally.turns.get(getattr(record, "turn", journal.SETUP))
         if turn is None:
-            return
+            return False
         self._arms.pop(turn.started.arm, None)
         is_over = isinstance(record, journal.TurnEnded) and turn.finished and turn.measured
-        if is_over and self.clock() >= self._free_at:
-            begun = self.clock()
-            self.judge()
-            self._free_at = self.clock() + _SHARE * (self.clock() - begun)
+        if not is_over or self.clock() < self._free_at:
+            return False
+        begun = self.clock()
+        self.judge()
+        self._free_at = self.clock() + _SHARE * (self.clock() - begun)
+        return True
 
     def journeys(self) -> dict[str, list[PartSoFar]]:
         """Return the journeys by name, in each of the arms that have it."""

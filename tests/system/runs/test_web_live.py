@@ -90,7 +90,7 @@ def test_it_works_with_workers_a_login_and_a_base_path(tmp_path):
         page.until(lambda: json.loads(page.get("/stats/requests"))["workers"][1:])
         with page.expecting_a_run():
             assert page.start("endless")["success"] is True
-            page.until(lambda: "/s calls" in page.get("/live/now"))
+            page.until(lambda: "Calls " in page.get("/live/now"))
             page.post("/stop")
         page.until(lambda: stage(page) == "over")
         _, report = page.found
@@ -136,7 +136,7 @@ def test_a_user_starts_watches_and_stops_a_run(page, window, systems):
     rest.fill(target)
     with page.expecting_a_run():
         window.get_by_role("button", name="Start").click()
-        expect(window.locator("#stage")).to_contain_text("calls", timeout=60_000)
+        expect(window.locator("#stage")).to_contain_text("Calls ", timeout=60_000)
         expect(window.get_by_label("Scenario")).to_be_hidden()
         row = window.locator("#side-by-side").get_by_role("row").filter(has_text="rest").first
         expect(row).to_be_visible(timeout=20_000)

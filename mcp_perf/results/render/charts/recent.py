@@ -29,9 +29,9 @@ def draw(arms: Iterable[str], points: Sequence[TimelinePoint]) -> Mapping[str, s
         name: str, title: str, y: Scale, read: Callable[[TimelinePoint], float | None]
     ) -> str:
         about = f"{title}, lately, for {', '.join(names)}."
-        readings = [(x.at(point.at_s), _told(point)) for point in points]
         strokes = list(_strokes(names, points, (x, y), read))
-        return chart(name, title, about, (x, y), strokes, readings)
+        # One reading for all of it: it is drawn anew each second, which has to cost little.
+        return chart(name, title, about, (x, y), strokes, [(0.5, _told(points[-1]))])
 
     return {
         "rates": drawn("live-rates", "Calls per second", rate, lambda point: point.calls_per_s),
@@ -48,7 +48,11 @@ def _time(first_s: float, last_s: float) -> Scale:
         return min(1.0, max(0.0, (at_s - first_s) / width))
 
     labelled = range(math.ceil(first_s / step) * step, math.floor(first_s + width) + 1, step)
-    return Scale(at, tuple((at(tick), numbers.seconds(tick)) for tick in labelled))
+    return Scale(at, tuple((at(tick), _label(tick)) for tick in labelled))
+
+
+def _label(at_s: int) -> str:
+    return f"{at_s}{numbers.THIN}s" if at_s < 100 else numbers.seconds(at_s)
 
 
 def _strokes(

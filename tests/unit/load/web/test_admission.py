@@ -74,6 +74,20 @@ def test_promise_26_the_printed_address_lets_a_browser_in():
     assert admission().answer(Asked("GET", "/", cookies=cookie)) is not None
 
 
+@pytest.mark.parametrize(
+    ("path", "leads"),
+    [
+        *(("/", "/"), ("/live", "/live"), ("/stop", "/"), ("//evil.example/", "/")),
+        *(("//evil.example/live", "/"), ("/live/../x", "/")),
+    ],
+)
+def test_promise_26_the_key_leads_to_a_page_of_ours(path, leads):
+    """To the live page if that was asked for, else to Locust's; never to another site."""
+    page = admission()
+    answer = page.answer(Asked("GET", path, f"key={page.key}"))
+    assert dict(answer.headers)["Location"] == leads
+
+
 def test_promise_26_a_key_is_of_one_start_and_beyond_guessing():
     """Two have nothing in common, and neither is short."""
     one, other = admission().key, admission().key

@@ -124,3 +124,24 @@ def test_a_change_of_users_is_told_from_a_start():
     """The form for it has no host."""
     assert form.is_edit(["user_count", "spawn_rate", "scenario", "target"])
     assert not form.is_edit(PRESSED)
+
+
+def test_the_host_points_the_only_arm():
+    """Unless a target does so, or there are several arms, whose targets stand apart."""
+    one, two = RunOptions(scenario="your-server"), RunOptions(scenario="echo")
+    host = {"host": "http://127.0.0.1:9/mcp"}
+    assert form.aimed(one, host).targets == ("mcp=http://127.0.0.1:9/mcp",)
+    pointed = RunOptions(scenario="your-server", targets=("mcp=http://127.0.0.1:8/mcp",))
+    assert form.aimed(pointed, host) == pointed
+    assert form.aimed(two, host) == two
+    assert form.aimed(one, {"host": ""}) == one
+
+
+def test_targets_of_the_command_line_belong_to_its_scenario():
+    """Another scenario is shown as its file has it, and goes by its name."""
+    started = RunOptions(scenario="echo", targets=("mcp=http://127.0.0.1:9/mcp",))
+    assert form.named("echo", started).targets == started.targets
+    assert form.named("", started).scenario == "echo"
+    assert form.named("twilio-tasks", started).targets == ()
+    with pytest.raises(Refusal, match="there is no scenario"):
+        form.named("./scenarios/start/echo.yaml", started)
