@@ -57,7 +57,7 @@ class NoReport(Exception):  # noqa: N818 -- it says what there is not
     """A run that has no report: it was refused, or never reached its target."""
 
     def __init__(self, exit_code: int, said: str) -> None:
-        super().__init__(f"the run has no report (exit code {exit_code}):\n{said}")
+        super().__init__(f"the run wrote no report (exit code {exit_code}):\n{said}")
         self.exit_code = exit_code
         """One of the README's table."""
 

@@ -53,20 +53,34 @@ class Settings(BaseSettings):
         env_prefix=PREFIX, env_ignore_empty=True, frozen=True, hide_input_in_errors=True
     )
 
-    out: str = Field("", description="The folder of all runs. Else reports/out, or mcp-perf-out.")
-    store: str = Field("", description="Where runs are remembered, a URL. Else a file beside them.")
-    scenario: str = Field("twilio-tasks", description="What is run if no scenario is named.")
+    out: str = Field(
+        "",
+        description=(
+            "The folder for all runs. Default: reports/out in a checkout, else mcp-perf-out."
+        ),
+    )
+    store: str = Field(
+        "",
+        description=("The URL of the database that remembers runs. Default: a file next to them."),
+    )
+    scenario: str = Field("twilio-tasks", description="The scenario to run if none is named.")
     log_level: Annotated[
         Literal["DEBUG", "INFO", "WARNING", "ERROR"],
         BeforeValidator(lambda text: str(text).upper()),
-    ] = Field("INFO", description="The least grave lines of a log: DEBUG, INFO, WARNING or ERROR.")
-    log_format: Literal["text", "json"] = Field("text", description="How logs look: text or json.")
-    colour: Literal["auto", "always", "never"] = Field(
-        "auto", description="Whether tables have colours: auto, always or never."
+    ] = Field("INFO", description="The lowest level that is logged: DEBUG, INFO, WARNING or ERROR.")
+    log_format: Literal["text", "json"] = Field(
+        "text", description="The format of logs: text or json."
     )
-    web_password: SecretStr = Field(_NOT_SET, description="The web page's, with --web-login.")
-    agent_key: SecretStr = Field(_NOT_SET, description="Of the session API. Else drawn anew.")
-    run_key: SecretStr = Field(_NOT_SET, description="Of a master and its workers, the same.")
+    colour: Literal["auto", "always", "never"] = Field(
+        "auto", description="When tables are coloured: auto, always or never."
+    )
+    web_password: SecretStr = Field(
+        _NOT_SET, description="The password of the web page, for --web-login."
+    )
+    agent_key: SecretStr = Field(
+        _NOT_SET, description="The key of the session API. Default: a new random one."
+    )
+    run_key: SecretStr = Field(_NOT_SET, description="The key shared by a master and its workers.")
 
 
 @dataclass(frozen=True)
@@ -76,7 +90,7 @@ class InForce:
     values: Settings
     origins: Mapping[str, str]
     unknown: tuple[str, ...]
-    """Variables of the environment that are named like settings, and are none."""
+    """Variables of the environment that are named like settings but are unknown."""
 
 
 def name_env_file(path: Path) -> None:
@@ -102,7 +116,7 @@ def in_force() -> InForce:
                 unknown.append(f"{PREFIX}{name.upper()}")
             elif name not in origins:
                 hint = suggest(name, origins)
-                raise SettingsError(f"{origin}: there is no setting {name} - {hint}")
+                raise SettingsError(f"{origin}: the setting {name} does not exist - {hint}")
             elif name not in values:
                 values[name] = value
                 origins[name] = origin + name.upper() if origin == PREFIX else origin
@@ -153,7 +167,7 @@ def _harmless(found: dict[str, Any]) -> dict[str, Any]:
     for name in found:
         if name not in _LOOK:
             raise SettingsError(
-                f"{FILE}: sets {name}. A file in the current folder may set {', '.join(_LOOK)}: "
-                f"set {PREFIX}{name.upper()}, or name a file by --env-file"
+                f"{FILE} in the current folder sets {name}, but may only set {', '.join(_LOOK)}. "
+                f"Set {PREFIX}{name.upper()}, or name a file with --env-file"
             )
     return found

@@ -18,13 +18,23 @@ if TYPE_CHECKING:
     from mcp_perf.agent.tasks import Mode
 
 _store = click.option(
-    "--store", default="", metavar="URL", help="Default: $MCP_PERF_STORE, or a file."
+    "--store",
+    default="",
+    metavar="URL",
+    help="The database, a URL. Default: $MCP_PERF_STORE, or a file.",
 )
 _target = click.option(
-    "--target", multiple=True, metavar="ARM=URL", help="Instead of the bundled system."
+    "--target",
+    multiple=True,
+    metavar="ARM=URL",
+    help="Use this server, not the bundled system. May be repeated.",
 )
 _set = click.option(
-    "--set", "settings", multiple=True, metavar="PATH=VALUE", help="Change the scenario."
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="PATH=VALUE",
+    help="Change a value of the scenario. May be repeated.",
 )
 
 
@@ -59,7 +69,7 @@ def _opened(url: str) -> "Iterator[AgentStore]":
 @click.argument("folder", type=FOLDER, metavar="DIR")
 @_store
 def import_(folder: Path, store: str) -> None:
-    """Read the records of DIR, in place of what was imported from there before.
+    """Import the records in DIR; they replace earlier imports from DIR.
 
     \b
     Each task record and each row of a summary counts once. What cannot be read
@@ -80,7 +90,7 @@ def import_(folder: Path, store: str) -> None:
     for line in found.unread:
         say(f"Not read: {line}", err=True)
     if not found.records:
-        raise Refused(f"{folder}: holds no record of a task")
+        raise Refused(f"{folder}does not contain a record of a task")
     with _opened(store) as kept:
         kept.replace(str(folder.resolve()), found.records)
     left = f", {len(found.unread)} not read" if found.unread else ""
@@ -109,14 +119,17 @@ def summary(out: Path | None, store: str) -> None:
         board, records = board_of(kept)
     if not records:
         raise Refused(
-            "There is no record: mcp-perf agent import, or agent run, adds some.", *board.remarks
+            "There are no records. Add some with mcp-perf agent import or agent run.",
+            *board.remarks,
         )
     answer(board, draw=lambda console: show(board, console))
     if out is not None:
         try:
             write(board, records, out)
         except OSError as error:
-            raise Refused(f"--out {out}: cannot be written ({error.strerror})") from None
+            raise Refused(
+                f"--out {out}cannot be written ({error.strerror}); name another folder"
+            ) from None
         say(f"Leaderboard: {out / 'leaderboard.html'}")
 
 
@@ -127,7 +140,7 @@ def summary(out: Path | None, store: str) -> None:
 @_set
 @_store
 def run(mode: "Mode", task: str, store: str, **where: Sequence[str]) -> None:
-    """Do a task by its scripted calls, without an agent, and record a session.
+    """Do a task with scripted calls instead of an agent, and record a session.
 
     \b
     Example:
@@ -140,12 +153,12 @@ def run(mode: "Mode", task: str, store: str, **where: Sequence[str]) -> None:
 
 
 @agent.command("run-all")
-@click.option("--repeat", type=click.IntRange(min=1), default=1, help="Do all so many times.")
+@click.option("--repeat", type=click.IntRange(min=1), default=1, help="How often to do all tasks.")
 @_target
 @_set
 @_store
 def run_all(repeat: int, store: str, **where: Sequence[str]) -> None:
-    """Do all tasks in both modes by their scripted calls.
+    """Do all tasks in both modes with scripted calls.
 
     \b
     Example:
@@ -182,7 +195,9 @@ def _replay(
 
 
 @agent.command()
-@click.option("--web-host", default="127.0.0.1", show_default=True, help="Where it listens.")
+@click.option(
+    "--web-host", default="127.0.0.1", show_default=True, help="The address to listen on."
+)
 @click.option("--web-port", default=8090, show_default=True, type=click.IntRange(0, 65535))
 @click.option("--web-login", is_flag=True, help="Ask for the password in MCP_PERF_WEB_PASSWORD.")
 @_store
@@ -190,8 +205,8 @@ def serve(web_host: str, web_port: int, store: str, *, web_login: bool) -> None:
     """Serve the session API, and the leaderboard as a page.
 
     \b
-    Programs send Authorization: Bearer KEY. The key is that of the address which
-    is printed, or MCP_PERF_AGENT_KEY. /docs says what there is to call.
+    Programs send Authorization: Bearer KEY. The key is part of the address that
+    is printed, or MCP_PERF_AGENT_KEY. /docs on this server lists all requests.
 
     \b
     Example:
@@ -227,19 +242,43 @@ def instructions(task: int, mode: str) -> None:
 
 
 @agent.command(cls=TargetCommand)
-@click.option("--url", metavar="URL", help="The server, over HTTP or HTTP+SSE.")
-@click.option("-o", "--output", type=FOLDER, metavar="FILE", help="Else one with the time in it.")
-@click.option("--keep-arguments", is_flag=True, help="Keep arguments and results, for init --from.")
-@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Where the agent connects.")
-@click.option("--session-api", metavar="URL", help="Send the calls to this session API, too.")
-@click.option("--task", type=click.IntRange(1), default=1, help="The task, for the session API.")
-@click.option("--model", metavar="NAME", help="The agent's model, for the session API.")
+@click.option("--url", metavar="URL", help="The address of the server (HTTP or HTTP+SSE).")
+@click.option(
+    "-o",
+    "--output",
+    type=FOLDER,
+    metavar="FILE",
+    help="The recording. Default: a name with the time.",
+)
+@click.option(
+    "--keep-arguments",
+    is_flag=True,
+    help="Also record arguments and results; init --from needs them.",
+)
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=0,
+    help="The local port that the agent connects to. Default: any free one.",
+)
+@click.option(
+    "--session-api",
+    metavar="URL",
+    help="Also send the calls to `mcp-perf agent serve` at this address.",
+)
+@click.option(
+    "--task",
+    type=click.IntRange(1),
+    default=1,
+    help="The number of the task, with --session-api.",
+)
+@click.option("--model", metavar="NAME", help="The agent's model, with --session-api.")
 def record(url: str | None, **how: Any) -> None:
-    """Record an agent's calls, from between it and its server.
+    """Record the calls between an agent and its server.
 
     \b
-    Every byte is passed on as it came. An agent starts a stdio server through
-    this command, in place of the server's; over HTTP it gets the address that is shown.
+    Every byte is passed on unchanged. The agent starts a stdio server through
+    this command; over HTTP it connects to the address that is printed.
 
     \b
     Examples:
@@ -253,7 +292,7 @@ def record(url: str | None, **how: Any) -> None:
     if bool(command) == bool(url):
         raise Refused("write --url URL, or -- COMMAND for a stdio server")
     if command and in_json():
-        raise Refused("--json: stdout is the server's if it is reached over stdio")
+        raise Refused("--json cannot be used with -- COMMAND, because stdout belongs to the server")
     given = {key: value for key, value in how.items() if value}
     try:
         code, recorded = start(command, url, quiet=is_quiet(), **given)

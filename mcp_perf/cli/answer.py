@@ -25,7 +25,7 @@ def _ways() -> list[click.Parameter]:
     """Return the options that say in which way a command answers."""
     told = {
         ("--json",): "Answer with one JSON document on stdout.",
-        ("-q", "--quiet"): "Say nothing but mistakes.",
+        ("-q", "--quiet"): "Print only errors.",
     }
     return [
         click.Option(names, is_flag=True, expose_value=False, help=text, callback=_note)
@@ -93,10 +93,10 @@ def _note(context: click.Context, option: click.Parameter, value: bool) -> None:
 def _fault(error: Exception) -> Fault:
     if isinstance(error, OSError):
         file = f" ({error.filename})" if error.filename else ""
-        return Fault(f"The system refused what the command needs: {error.strerror}{file}.")
+        return Fault(f"The operating system refused a request: {error.strerror}{file}.")
     where = traceback.extract_tb(error.__traceback__)[-1]
     text = f"{type(error).__name__}: {error} ({where.filename}:{where.lineno})"
-    return Fault(f"A fault of mcp-perf's own, please report it: {text}")
+    return Fault(f"A fault in mcp-perf, please report it: {text}")
 
 
 def in_json() -> bool:
@@ -107,7 +107,7 @@ def in_json() -> bool:
 def no_json() -> None:
     """Refuse --json beside --ci: both want all of stdout. Raises Refused."""
     if in_json():
-        raise Refused("--ci and --json: take one of them; --out writes the JSON, too")
+        raise Refused("--ci and --json cannot be combined; to get JSON with --ci, add --out")
 
 
 def in_words() -> bool:

@@ -16,7 +16,7 @@ from mcp_perf.cli.target import TargetCommand, target_of, target_options, told
 @target_options
 @click.option("--tools", is_flag=True, help="Also list the tools with their arguments.")
 def check(target: str, *, tools: bool, **how: Any) -> None:
-    """Look at a server without load: how it speaks, what it offers, what is odd.
+    """Look at a server without load: its version of MCP, its tools, its oddities.
 
     \b
     Examples:

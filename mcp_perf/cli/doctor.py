@@ -43,11 +43,11 @@ class DoctorFailed(Exception):  # noqa: N818 -- the examination failed, not the 
 def doctor() -> None:
     """Examine this machine: can it measure, and how finely? Takes at most 2 1/2 minutes.
 
-    First it shows the settings that are in force, and where each comes from.
+    First it shows all settings, and where each comes from.
 
     \b
-    The bundled echo system is put under load, whose delays are known: what comes
-    out must be what went in. Ends with 0 if all is fine, else with 91.
+    Then it puts the bundled echo system, whose delays are known, under load, and
+    compares what was measured. Exit code 0 if all is fine, otherwise 91.
 
     \b
     Example:

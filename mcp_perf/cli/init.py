@@ -42,7 +42,7 @@ def made(name: str, options: dict[str, Any]) -> Iterator[str]:
     asked = {key: options.pop(key) for key in ("tool", "args", "rate", "requests", "gate")}
     if given is None:
         if key := next((key for key, value in asked.items() if value), ""):
-            raise Refused(f"--{key} is for a target without a file; write it into the file")
+            raise Refused(f"--{key} cannot be used with a scenario file; write it into the file")
         yield name
         return
     if given.line == name and not given.line.startswith(("stdio:", "python:")):
@@ -82,17 +82,17 @@ def _load(given: "Given", rate: float | None, requests: int | None, *, steady: b
 @target_options
 @tool_options
 def init(target: str, output: Path, tool: Sequence[str], args: str | None, **how: Any) -> None:
-    """Write a scenario for a server: its tools, with arguments that were tried.
+    """Write a scenario that calls a server's tools, with arguments that work.
 
-    Beside it stands mcp-perf.schema.json, by which an editor completes it.
-
-    \b
-    Its gates are proposals, from what calls took one at a time. Tools that may
-    destroy something are never called; --tool names others that may be.
+    It also writes mcp-perf.schema.json next to it, for completion in editors.
 
     \b
-    Of a recording, each session becomes a journey, with its pauses; what a call
-    took from an earlier answer is saved and looked up.
+    The gates are proposals, based on single calls. Tools that may
+    destroy something are never called; choose others with --tool.
+
+    \b
+    From a recording, each session becomes a journey with its pauses. What a call
+    took from an earlier answer is saved there and reused.
 
     \b
     Examples:
@@ -109,16 +109,20 @@ def init(target: str, output: Path, tool: Sequence[str], args: str | None, **how
     file = how["from"]
     given = target_of(target, how)
     if any(value and value in given.line for value in given.variables.values()):
-        raise Refused("the target's line holds what was asked for; hand it over by env or headers")
+        raise Refused(
+            "the command or URL contains a secret that was asked for. Pass it in env or headers"
+        )
     if output.exists():
-        raise Refused(f"{output} exists already; name another file")
+        raise Refused(f"{output} already exists; name another file")
     if output.suffix not in SUFFIXES:
-        raise Refused(f"-o {output}: no scenario is called so; let it end in {SUFFIXES[0]}")
+        raise Refused(f"-o {output}: the name of a scenario must end in {SUFFIXES[0]}")
     if not output.parent.is_dir():
-        raise Refused(f"-o {output}: there is no folder {output.parent}; make it, or name another")
+        raise Refused(
+            f"-o {output}: there is no folder {output.parent}; create it, or name another"
+        )
     if file and _is_recording(file):
         if tool or args:
-            raise Refused("--tool and --args are for a server whose tools are tried")
+            raise Refused("--tool and --args cannot be used with a recording")
         text, said = _recorded(given, Path(file), output)
         tools: list[str] = []
     else:

@@ -70,8 +70,19 @@ def systems(context: click.Context) -> None:
 
 @systems.command()
 @click.argument("name", shell_complete=_system_names)
-@click.option("--set", "flags", multiple=True, metavar="FLAG=VALUE", help="A flag of the system.")
-@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Of its main process.")
+@click.option(
+    "--set",
+    "flags",
+    multiple=True,
+    metavar="FLAG=VALUE",
+    help="Set a flag of the system. May be repeated.",
+)
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=0,
+    help="The port of its main process. Default: any free one.",
+)
 def start(name: str, flags: tuple[str, ...], port: int) -> None:
     """Start a system, show its addresses, and run it until Ctrl-C.
 
@@ -104,7 +115,7 @@ def start(name: str, flags: tuple[str, ...], port: int) -> None:
             raise Refused(f"{name}: {of_argparse.strip()}") from error
         except KeyboardInterrupt:
             return
-        raise Fault(f"{', '.join(dead)} has ended")
+        raise Fault(f"The process {', '.join(dead)} has ended")
 
 
 @click.command(hidden=True)

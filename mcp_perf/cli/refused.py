@@ -84,5 +84,5 @@ def read_formats(text: str) -> tuple[str, ...]:
     unknown = [part for part in chosen if part not in FORMATS]
     if unknown or not chosen:
         what = ", ".join(unknown) or "nothing"
-        raise Refused(f"--format: no format {what}; choose from {', '.join(FORMATS)}")
+        raise Refused(f"--format: there is no format {what}; choose from {', '.join(FORMATS)}")
     return chosen

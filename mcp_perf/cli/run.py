@@ -21,7 +21,7 @@ ABOVE_0: Final = click.FloatRange(min=0, min_open=True)
 _EXITS: Final = """\b
 Exit codes: 0 PASS, 90 INCONCLUSIVE, 91 INVALID, 92 worker lost, 99 FAIL,
 104 scenario invalid (nothing was sent), 105 stopped by a signal (partial
-report), 107 a fault of mcp-perf, 108 target not reached."""
+report), 107 a fault in mcp-perf, 108 target not reached."""
 
 
 def _scenario() -> str:
@@ -37,36 +37,81 @@ def _scenario() -> str:
     metavar="[SCENARIO | URL | -- COMMAND...]",
     shell_complete=scenario_names,
 )
-@click.option("--target", multiple=True, metavar="ARM=URL", help="Point an arm at a server.")
-@click.option("--arm", multiple=True, metavar="ARM", help="Run only this arm.")
-@click.option("--set", multiple=True, metavar="PATH=VALUE", help="Change the scenario.")
-@click.option("--allow", multiple=True, metavar="HOST", help="Its owners agree to the load.")
-@click.option("--users", "-u", type=click.IntRange(min=1), help="Virtual users at work.")
+@click.option(
+    "--target",
+    multiple=True,
+    metavar="ARM=URL",
+    help="Point an arm at another server. May be repeated.",
+)
+@click.option("--arm", multiple=True, metavar="ARM", help="Run only this arm. May be repeated.")
+@click.option(
+    "--set",
+    multiple=True,
+    metavar="PATH=VALUE",
+    help="Change a value of the scenario. May be repeated.",
+)
+@click.option(
+    "--allow",
+    multiple=True,
+    metavar="HOST",
+    help="Confirm that this public host's owners agree to the load.",
+)
+@click.option("--users", "-u", type=click.IntRange(min=1), help="Number of virtual users.")
 @click.option("--spawn-rate", "-r", type=ABOVE_0, help="Users started per second.")
 @click.option(
-    "--run-time", "--duration", "-t", metavar="TIME", help="Bound on the measured time: 30s, 5m."
+    "--run-time",
+    "--duration",
+    "-t",
+    metavar="TIME",
+    help="At most this much measured time: 30s, 5m.",
 )
-@click.option("--processes", type=click.IntRange(min=1), help="Generator processes.")
-@click.option("--out", metavar="DIR", help="The run's folder.")
-@click.option("--baseline", metavar="PATH", help="Fail when slower than this baseline.")
-@click.option("--tolerance", metavar="SHARE", help=f"It may be worse by {TOLERANCE} (default).")
-@click.option("--protocol", metavar="VERSION", help="MCP arms speak it: 2025-11-25, auto, …")
-@click.option("--log-calls", metavar="FILE", help="Write every request and answer, as JSONL.")
-@click.option("--store", metavar="URL", help="Where runs are remembered, for `trend`.")
+@click.option("--processes", type=click.IntRange(min=1), help="Processes of the load generator.")
+@click.option("--out", metavar="DIR", help="Folder for the results of this run.")
+@click.option(
+    "--baseline",
+    metavar="PATH",
+    help="Fail if slower than this file of `mcp-perf baseline save`.",
+)
+@click.option(
+    "--tolerance",
+    metavar="SHARE",
+    help=f"How much worse than the baseline it may be; default {TOLERANCE}.",
+)
+@click.option(
+    "--protocol",
+    metavar="VERSION",
+    help="Version of MCP for all MCP arms: 2025-11-25, auto, …",
+)
+@click.option(
+    "--log-calls", metavar="FILE", help="Write every request and answer to FILE, as JSONL."
+)
+@click.option("--store", metavar="URL", help="Database that remembers runs, for `trend`.")
 @formats_option
 @target_options
 @tool_options
-@click.option("--rate", type=ABOVE_0, help="Calls per second, of a target.")
-@click.option("--requests", type=click.IntRange(min=1), help="So many calls of a target.")
-@click.option("--gate", multiple=True, metavar="GATE", help="'mcp.p95 < 200ms', of a target.")
-@click.option("--repeat", type=click.IntRange(min=1), default=1, help="Run so many times.")
-@click.option("--dry-run", is_flag=True, help="Each journey once, with requests and answers.")
-@click.option("--ci", is_flag=True, help="Plain text; the job gets summary and annotations.")
+@click.option("--rate", type=ABOVE_0, help="Calls per second, with a URL or COMMAND.")
+@click.option(
+    "--requests", type=click.IntRange(min=1), help="Number of calls, with a URL or COMMAND."
+)
+@click.option(
+    "--gate",
+    multiple=True,
+    metavar="GATE",
+    help="Such as 'mcp.p95 < 200ms', with a URL or COMMAND.",
+)
+@click.option(
+    "--repeat",
+    type=click.IntRange(min=1),
+    default=1,
+    help="Number of runs, one after the other.",
+)
+@click.option("--dry-run", is_flag=True, help="Do each journey once; show requests and answers.")
+@click.option("--ci", is_flag=True, help="Plain text, and a summary and annotations for a CI job.")
 def run(scenario: str, formats: str, *, repeat: int, ci: bool, **options: Any) -> None:
-    """Run SCENARIO (a name or a YAML file) and judge it, or see how much a server holds.
+    """Run SCENARIO (a name or a YAML file) and judge it, or see how many users a server takes.
 
     \b
-    Without a file, the tools of a server that are known to be harmless are
+    With a URL or COMMAND, the tools of this server that are known to be harmless
     called: 5 s by one user, then by 1, 2, 4 … users, at most 60 s in all. With
     --users, --rate, --requests or --gate it is the same all the time.
 
@@ -87,7 +132,7 @@ def run(scenario: str, formats: str, *, repeat: int, ci: bool, **options: Any) -
         no_json()
     run_time = options["run_time"]
     if run_time is not None and not (run_time and _RUN_TIME.fullmatch(run_time)):
-        raise Refused(f"--run-time: {run_time!r} is not a time; write 30s, 5m or 1h30m")
+        raise Refused(f"--run-time: {run_time!r} is not a duration; write 30s, 5m or 1h30m")
     if repeat > 1:
         sys.exit(_repeated(repeat, options["out"]))
     from mcp_perf.cli.output import ci as ci_job  # noqa: PLC0415 -- these load Locust
@@ -159,7 +204,7 @@ def web(options: tuple[str, ...]) -> None:
 
     code = headless.serve([*named, *options, *(["-L", "ERROR"] if is_quiet() else ())], opened)
     if code and not pages:
-        answer({"exit_code": code, "refused": ["The log on stderr says why."]})
+        answer({"exit_code": code, "refused": ["The messages on stderr say why."]})
     sys.exit(code)
 
 

@@ -37,9 +37,9 @@ class TargetCommand(click.Command):
 def target_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command the options that say how a target is reached."""
     for name, metavar, text in (
-        ("--bearer-env", "NAME", "A variable with a bearer token."),
-        ("--header", "'NAME: VALUE'", "A header for the target."),
-        ("--from", "FILE", "A configuration of an MCP client, or a recording."),
+        ("--bearer-env", "NAME", "Environment variable that holds a bearer token."),
+        ("--header", "'NAME: VALUE'", "Header for the target. May be repeated."),
+        ("--from", "FILE", "Configuration of an MCP client, or a recording."),
     ):
         command = click.option(name, metavar=metavar, help=text, multiple=name == "--header")(
             command
@@ -49,8 +49,10 @@ def target_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def tool_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command the options that say which tools are called."""
-    tool = click.option("--tool", multiple=True, metavar="NAME", help="Call only this tool.")
-    arguments = click.option("--args", metavar="JSON", help="The arguments of the tool.")
+    tool = click.option(
+        "--tool", multiple=True, metavar="NAME", help="Call only this tool. May be repeated."
+    )
+    arguments = click.option("--args", metavar="JSON", help="Arguments of the tool, an object.")
     return tool(arguments(command))
 
 
@@ -81,7 +83,7 @@ def given_of(name: str, options: dict[str, Any]) -> "Given | None":
     if bearer:
         texts["Authorization"] = f"Bearer ${{env:{bearer}}}"
     if texts and found.line.startswith(("stdio:", "python:")):
-        raise Refused("--header and --bearer-env are for what is reached by HTTP")
+        raise Refused("--header and --bearer-env can only be used for a server reached over HTTP")
     return found.with_headers(texts)
 
 
@@ -97,7 +99,9 @@ def _ask(what: str) -> str:
     from mcp_perf.scenario.problems.wording import InputError  # noqa: PLC0415
 
     if not sys.stdin.isatty():
-        raise InputError(f"{what} is asked for", "run it on a terminal, or write ${env:NAME}")
+        raise InputError(
+            f"{what} must be entered", "run the command on a terminal, or write ${env:NAME}"
+        )
     return str(click.prompt(what, hide_input=True, err=True))
 
 
@@ -105,7 +109,7 @@ def _confirm(names: Sequence[str]) -> bool:
     """Ask a person whether tools may be called that are not known to be harmless."""
     if not sys.stdin.isatty():
         return False
-    question = f"Not known to be harmless: {', '.join(names)}. May they be called?"
+    question = f"These tools are not known to be harmless: {', '.join(names)}. Call them?"
     return click.confirm(question, default=False, err=True)
 
 
@@ -142,7 +146,7 @@ def _read_arguments(text: str, tools: Sequence[str]) -> dict[str, Any]:
     from mcp_perf.load.survey.arguments import SEQ  # noqa: PLC0415
 
     if len(tools) != 1:
-        raise Refused("--args is for one tool: name it by --tool")
+        raise Refused("--args needs exactly one tool: name it with --tool")
     try:
         read = json.loads(text.replace("${seq}", SEQ))
     except ValueError:

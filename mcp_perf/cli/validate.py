@@ -63,7 +63,7 @@ def validate(files: Sequence[str]) -> None:
 
 
 @click.command()
-@click.option("--report", is_flag=True, help="The schema of report.json instead.")
+@click.option("--report", is_flag=True, help="Print the schema of report.json instead.")
 def schema(*, report: bool) -> None:
     """Print the JSON Schema of scenario files.
 

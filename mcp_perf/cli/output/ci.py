@@ -45,12 +45,12 @@ class Job:
             try:
                 self._append(Path(self._summary), sections)
             except OSError as error:
-                click.echo(f"The job's summary {self._summary}: {error.strerror}")
+                click.echo(f"The job's summary {self._summary} cannot be written: {error.strerror}")
 
     def conclude(self, exit_code: int) -> None:
         """Where there was no report, say why: by what was logged as an error."""
         if self.is_here and not self.annotations:
-            self.refuse(exit_code, self.errors.lines or ["The log says why."])
+            self.refuse(exit_code, self.errors.lines or ["The output of this step says why."])
 
     def refuse(self, exit_code: int, lines: Sequence[str]) -> None:
         summary = job_summary.refusal(exit_code, lines)
@@ -68,7 +68,7 @@ class Job:
             text = job_summary.fit(sections, room)
             file.write(text.encode("utf-8", "replace"))
         if not text:
-            click.echo(f"The job's summary {path} is full; GitHub takes 1 MiB.")
+            click.echo(f"The job's summary {path} is full; GitHub allows 1 MiB.")
 
 
 class Errors(logging.Handler):

@@ -40,7 +40,7 @@ def clock(resolution_ns: int) -> Finding:
         "clock resolution",
         f"{resolution_ns} ns",
         resolution_ns <= _COARSE_NS,
-        "times of single calls are read to this",
+        "the precision of the time of a call",
     )
 
 
@@ -51,7 +51,7 @@ def timer(late_ns: Sequence[int]) -> Finding:
         "timer lag",
         f"p50 {p50 / 1e6:.3f} ms, p99 {p99 / 1e6:.3f} ms",
         p99 <= _LATE_NS,
-        "by so much an idle generator begins journeys late",
+        "how late an idle load generator begins journeys",
     )
 
 
@@ -64,7 +64,7 @@ def known_delays(report: ReportJson) -> Finding:
         "known delays (50, 200, 1000 ms)",
         shown + _held_up(report),
         all(abs(error) <= _MOST_ERROR for error in errors.values()),
-        "by so much percentiles of an open load are off, at most 2 %",
+        "the error of percentiles under a load with a rate; the limit is 2 %",
     )
 
 
@@ -88,10 +88,10 @@ def noise(report: ReportJson) -> list[Finding]:
             "noise from round to round",
             f"{100 * spread:.1f} % (throughput){_held_up(report)}",
             spread <= _LARGEST_EFFECT - 1,
-            "close other programmes if it is large; longer rounds are calmer",
+            "if it is large, close other programs or make rounds longer",
         ),
         Finding(
-            "smallest effect that ten rounds show",
+            "smallest difference that ten rounds show",
             shown or "none",
             bool(effects) and effects.get("throughput", math.inf) <= _LARGEST_EFFECT,
             "smaller differences need more rounds",
@@ -109,7 +109,7 @@ def highest_rate(report: ReportJson) -> Finding:
         "highest rate of one process",
         found,
         low is not None and low >= _FEWEST_PER_S,
-        "with a server beside it; more by --processes, or by workers",
+        "with a server on the same machine; --processes or workers add more",
     )
 
 
@@ -133,7 +133,7 @@ def concurrency(users: int, report: ReportJson) -> Finding:
         "users at once in one process",
         f"{users} at {lag:.2f} ms lag (p99)" if fine else f"fewer than {users}{_held_up(report)}",
         fine and users >= _FEWEST_USERS,
-        "waiting for answers of 100 ms; more by --processes, or by workers",
+        "each waiting 100 ms for answers; --processes or workers add more",
     )
 
 
@@ -149,9 +149,10 @@ def show(found: Sequence[Finding], console: Console) -> None:
     console.print(table)
     poor = [finding.what for finding in found if not finding.fine]
     verdict = (
-        f"This machine measures poorly: {', '.join(poor)}. Close what else runs, or use another."
+        f"This machine cannot measure well: {', '.join(poor)}. Close other programs, or use "
+        "another machine."
         if poor
-        else "This machine can measure."
+        else "This machine can measure well."
     )
     console.print()
     console.print(Text(verdict, "bold"))

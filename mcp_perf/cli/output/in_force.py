@@ -19,7 +19,7 @@ def show(found: settings.InForce, out: Console) -> None:
         table.add_row(*map(Text, (name, _shown(value), clean(found.origins[name]))))
     out.print(table)
     for name in found.unknown:
-        out.print(Text(clean(f"{name} is set, and is no setting")))
+        out.print(Text(clean(f"{name} is set, but there is no such setting")))
     out.print()
 
 

@@ -159,7 +159,10 @@ class Progress:
         most = "at most " if self._searching else ""
         foot.add_row(bar, position, f"{most}{left_s // 60}:{left_s % 60:02d} left")
         unmade = sum(now.unmade for now in self._arms.values())
-        fault = f"{counted(unmade, HARNESS_ERROR)}: not made as the scenario says, and not counted"
+        fault = (
+            f"{counted(unmade, HARNESS_ERROR)}: calls that could not be made, "
+            "which count for nothing"
+        )
         return Group(table, foot, *([Text(plain(fault), style="red")] if unmade else []))
 
     def _done(self) -> tuple[float, str]:

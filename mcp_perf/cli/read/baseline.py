@@ -25,7 +25,7 @@ def baseline() -> None:
 @click.argument("runs", type=FOLDER, nargs=-1, required=True, metavar="RUN...")
 @click.option("-o", "--output", type=FOLDER, help="Default: baselines/SCENARIO.json.")
 def save(runs: Sequence[Path], output: Path | None) -> None:
-    """Save one or more runs as a baseline; with three or more, it knows how much runs differ.
+    """Save one or more runs as a baseline. With three or more, it also holds how much runs differ.
 
     \b
     Example:
@@ -40,15 +40,20 @@ def save(runs: Sequence[Path], output: Path | None) -> None:
             raise Refused(f"{folder}: {reason} It cannot be a baseline; run it again.")
         check(runs[0], numbers[:1], folder, run)
     if len({run.run_id for run in numbers}) < len(numbers):
-        raise Refused("One of the runs is named twice: name each run once.")
+        raise Refused("A run is named twice. Name each run once.")
     name = numbers[0].identity.scenario
     if output is None and (not name or Path(name).name != name):  # a journal may be somebody else's
-        raise Refused(f"{runs[0]}: no file can be called {name!r}, as its scenario is: use -o")
+        raise Refused(
+            f"{runs[0]}: its scenario {name!r} cannot be the name of a file. "
+            "Name the baseline with -o"
+        )
     path = output or Path("baselines") / f"{name}.json"
     try:
         write(numbers, path)
     except OSError as error:
-        raise Refused(f"{path}: cannot be written ({error.strerror})") from None
+        raise Refused(
+            f"{path} cannot be written ({error.strerror}); name another file with -o"
+        ) from None
     answer(
         {"file": path, "runs": [run.run_id for run in numbers]},
         f"{path}: {len(numbers)} run{'s' if len(numbers) > 1 else ''}",

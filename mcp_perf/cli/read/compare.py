@@ -28,14 +28,37 @@ Exit codes: 0 nothing is worse, 90 INCONCLUSIVE, 91 a run is INVALID,
 
 @click.command(epilog=_EXITS)
 @click.argument("named", nargs=-1, required=True, metavar="[BASE NEW... | SCENARIO]")
-@click.option("--base", "base", metavar="COMMAND|URL", help="The release as it was.")
-@click.option("--head", "head", metavar="COMMAND|URL", help="The release as it is to be.")
-@click.option("--repeat", type=_PAIRS, default=5, help="Pairs of fresh processes, 5 by default.")
-@click.option("--arm", metavar="ARM", help="The arm of SCENARIO whose place they take.")
-@click.option("--set", "settings", multiple=True, metavar="PATH=VALUE", help="Change SCENARIO.")
-@click.option("--tolerance", default=TOLERANCE, show_default=True, help="How much worse it may be.")
+@click.option(
+    "--base",
+    "base",
+    metavar="COMMAND|URL",
+    help="The old release of a server: a command or a URL.",
+)
+@click.option(
+    "--head",
+    "head",
+    metavar="COMMAND|URL",
+    help="The new release of a server: a command or a URL.",
+)
+@click.option(
+    "--repeat",
+    type=_PAIRS,
+    default=5,
+    help="How many pairs of runs, each with fresh processes; default 5.",
+)
+@click.option("--arm", metavar="ARM", help="The arm of SCENARIO that the releases replace.")
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="PATH=VALUE",
+    help="Change a value of SCENARIO.",
+)
+@click.option(
+    "--tolerance", default=TOLERANCE, show_default=True, help="How much worse a metric may be."
+)
 @click.option("--out", type=FOLDER, help="Also write compare.html, .md and .json to this folder.")
-@click.option("--ci", is_flag=True, help="Plain text; the job gets summary and annotations.")
+@click.option("--ci", is_flag=True, help="Plain text, and a summary and annotations for a CI job.")
 def compare(
     named: Sequence[str], tolerance: str, out: Path | None, *, ci: bool, **how: Any
 ) -> None:
@@ -125,7 +148,9 @@ def _releases(
                 code, _ = again(["run", *words, *outs], stdout=subprocess.DEVNULL)
                 if code >= Refused.exit_code:  # it has said why
                     if page is not None:
-                        page.refuse(code, ["Nothing was compared. The log says why."])
+                        page.refuse(
+                            code, ["Nothing was compared. The output of this step says why."]
+                        )
                     return code
     except ScenarioError as error:
         raise Refused(*map(str, error.problems)) from error
@@ -150,7 +175,9 @@ def _write(report: "CompareReport", out: Path) -> None:
         for name, render in RENDERINGS.values():
             (out / name).write_text(render(report), encoding="utf-8")
     except OSError as error:
-        raise Refused(f"--out {out}: cannot be written ({error.strerror})") from None
+        raise Refused(
+            f"--out {out} cannot be written ({error.strerror}); name another folder"
+        ) from None
 
 
 def _show(report: "CompareReport", page: "Job | None") -> None:

@@ -30,5 +30,5 @@ def report(folder: Path, formats: str) -> None:
     try:
         written = write_all(document, samples, folder, chosen)
     except OSError as error:
-        raise Refused(f"{folder}: reports cannot be written ({error.strerror})") from error
+        raise Refused(f"{folder}: the reports cannot be written ({error.strerror})") from error
     answer(document, *map(str, written))

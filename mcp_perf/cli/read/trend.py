@@ -12,13 +12,30 @@ from mcp_perf.cli.refused import Refused, scenario_names
 
 @click.command()
 @click.argument("scenario", default="", shell_complete=scenario_names)
-@click.option("--metric", "metrics", multiple=True, metavar="ARM.METRIC", help="Such as mcp.p95.")
-@click.option("--store", default="", metavar="URL", help="Default: $MCP_PERF_STORE, or a file.")
-@click.option("--html", "page", type=FOLDER, metavar="FILE", help="Also write a page.")
+@click.option(
+    "--metric",
+    "metrics",
+    multiple=True,
+    metavar="ARM.METRIC",
+    help="A metric of an arm, such as mcp.p95. May be repeated.",
+)
+@click.option(
+    "--store",
+    default="",
+    metavar="URL",
+    help="The database, a URL. Default: $MCP_PERF_STORE, or a file.",
+)
+@click.option(
+    "--html",
+    "page",
+    type=FOLDER,
+    metavar="FILE",
+    help="Also write the trends to this HTML page.",
+)
 def trend(scenario: str, metrics: Sequence[str], store: str, page: Path | None) -> None:
-    """Show how metrics went from run to run, of SCENARIO or of all.
+    """Show how metrics changed from run to run, for SCENARIO or for all.
 
-    Only runs that can be compared stand in one line: the same work, load and machine.
+    A line only joins runs that can be compared: same work, load and machine.
 
     \b
     Examples:
@@ -39,12 +56,14 @@ def trend(scenario: str, metrics: Sequence[str], store: str, page: Path | None) 
         raise Refused(str(error)) from error
     if not found:
         asked = " ".join([scenario, *metrics]).strip() or "anything"
-        raise Refused(f"The history knows no sound run of {asked}: mcp-perf run adds one.")
+        raise Refused(f"The history has no valid run of {asked}. Add one with mcp-perf run.")
     if page is not None:
         try:
             page.write_text(trend_page.render(found), encoding="utf-8")
         except OSError as error:
-            raise Refused(f"--html {page}: cannot be written ({error.strerror})") from None
+            raise Refused(
+                f"--html {page} cannot be written ({error.strerror}); name another file"
+            ) from None
     answer(found, draw=lambda console: trend_tables(found, console))
 
 
@@ -57,6 +76,9 @@ def _metrics(texts: Sequence[str]) -> list[tuple[str, str]]:
         arm, dot, metric = text.rpartition(".")
         if not (dot and arm) or metric not in COMPARED:
             known = ", ".join(COMPARED)
-            raise Refused(f"--metric {text}: write ARM.METRIC, such as mcp.p95; known: {known}")
+            raise Refused(
+                f"--metric {text}: write ARM.METRIC, such as mcp.p95, with one of "
+                f"the metrics {known}"
+            )
         found.append((arm, metric))
     return found or [("", "throughput"), ("", "p95")]

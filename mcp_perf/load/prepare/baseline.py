@@ -31,7 +31,7 @@ def against(path: str, tolerance: str, scenario: Scenario, load: Mapping[str, An
     if problems := refused(runs, planned):
         raise Refusal(
             *(
-                (f"--baseline {path}: this run cannot be compared with it; {line}")
+                f"--baseline {path}: this run cannot be compared with it; {line}"
                 for line in problems
             )
         )

@@ -111,7 +111,7 @@ class _Provisioner:
             why = (
                 str(error)
                 if isinstance(error, TooMuch)
-                else ("a function gets a value of the wrong type")
+                else "a function gets a value of the wrong type"
             )
             raise self._refusal(row, CONFIGURATION, f"take: {why}") from error
         for name, value in found.items():

@@ -100,7 +100,7 @@ def judged(loaded: Loaded) -> str:
     """Return the arm that both releases take the place of. Raises InputError."""
     arms = [name for name, arm in loaded.scenario.arms.items() if arm.kind == "mcp"]
     if len(arms) != 1 and "mcp" not in arms:
-        what = (f"several mcp arms, {', '.join(arms)}") if arms else ("no mcp arm")
+        what = f"several mcp arms, {', '.join(arms)}" if arms else "no mcp arm"
         hint = "choose one with --arm" if arms else "name a scenario that has one"
         raise InputError(f"{loaded.source} has {what}", hint)
     return arms[0] if len(arms) == 1 else "mcp"

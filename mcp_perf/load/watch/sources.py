@@ -224,8 +224,8 @@ def _main_process(container: str) -> int:
         if asked.returncode == 0 and pid.isdecimal() and int(pid):
             return int(pid)
     what = (
-        ("is not running here")
+        "is not running here"
         if engines
-        else ("cannot be found, because docker and podman are missing")
+        else "cannot be found, because docker and podman are missing"
     )
     raise _Unseen(f"container {container} {what}.")

@@ -194,7 +194,7 @@ def test_the_folder_of_another_run_is_not_written_to(refuse, tmp_path):
     (old / "journal.jsonl").write_text("precious")
     code, said = refuse("run", "echo", "--out", old)
     assert code == 104
-    assert "name a new folder" in said
+    assert "name a new one" in said
     assert (old / "journal.jsonl").read_text() == "precious"
 
 

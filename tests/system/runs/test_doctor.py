@@ -12,9 +12,13 @@ def test_the_doctor_examines_this_machine_and_says_what_it_found(run_cli):
     assert ended.code in (0, 91), ended.output
     for what in (
         *("clock resolution", "timer lag", "known delays", "noise from round to round"),
-        *("smallest effect", "highest rate of one process", "users at once"),
+        *(
+            "smallest difference that ten rounds show",
+            "highest rate of one process",
+            "users at once",
+        ),
     ):
         assert what in ended.stdout
-    verdict = "This machine can measure." if ended.code == 0 else "This machine measures poorly"
+    verdict = "This machine can measure well." if ended.code == 0 else "This machine"
     assert verdict in ended.output
     assert max(map(len, ended.stdout.splitlines())) <= 80

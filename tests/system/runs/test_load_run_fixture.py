@@ -54,7 +54,7 @@ def test_a_run_that_was_refused_fails_with_what_it_said(suite):
     """The scenario's own complaint, and no traceback of ours."""
     code, said = suite("test_it.py::test_wrong")
     assert code == 1
-    assert "the run has no report" in said
+    assert "the run wrote no report (exit code" in said
     assert "nobody" in said
     assert "Traceback" not in said
 

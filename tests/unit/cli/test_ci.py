@@ -99,7 +99,9 @@ def test_a_summary_that_cannot_be_written_is_said_and_changes_nothing(tmp_path, 
     """The run's verdict does not hang on the page of the job."""
     with ci.job({**GITHUB, "GITHUB_STEP_SUMMARY": str(tmp_path)}) as job:
         job.tell(["# one"], FOUND)
-    assert f"The job's summary {tmp_path}: Is a directory" in capsys.readouterr().out
+    assert (
+        f"The job's summary {tmp_path} cannot be written: Is a directory" in capsys.readouterr().out
+    )
 
 
 def test_a_run_without_a_report_is_told_by_its_errors(tmp_path, capsys):

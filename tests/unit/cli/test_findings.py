@@ -108,7 +108,7 @@ def test_the_table_fits_a_terminal_and_ends_with_what_it_comes_to():
     findings.show(found, Console(file=out, width=80))
     lines = out.getvalue().splitlines()
     assert max(map(len, lines)) <= 80
-    assert "measures poorly: known delays" in " ".join(lines)
+    assert "measure well: known delays" in " ".join(lines)
     out = io.StringIO()
     findings.show([findings.clock(1)], Console(file=out, width=80))
-    assert out.getvalue().rstrip().endswith("This machine can measure.")
+    assert out.getvalue().rstrip().endswith("This machine can measure well.")

@@ -38,7 +38,7 @@ def test_a_scenario_is_made_that_runs_without_an_edit(start, tmp_path):
     assert "# Not called: make: it is not known to be harmless (to call one: --tool NAME)" in text
     assert "k-98765" not in text
     again = ask("init", given.line, "-o", path)
-    assert (again.exit_code, again.output) == (104, f"{path} exists already; name another file\n")
+    assert (again.exit_code, again.output) == (104, f"{path} already exists; name another file\n")
 
 
 def test_a_recording_is_told_from_a_configuration_by_its_content(tmp_path):
@@ -56,7 +56,7 @@ def test_a_recording_is_told_from_a_configuration_by_its_content(tmp_path):
     path.write_text(path.read_text().replace("load: ", "load: {replay: mcp.json} # "))
     assert load(path).replay.starts_ns == (0,)
     asked = ask("init", "--from", file, "-o", tmp_path / "other.yaml", "--tool", "echo")
-    assert (asked.exit_code, "--tool and --args are for a server" in asked.output) == (104, True)
+    assert (asked.exit_code, "--tool and --args cannot be used" in asked.output) == (104, True)
     del call["arguments"]
     redacted = {**lines[0], "arguments": False}, call
     file.write_text("".join(json.dumps(line) + "\n" for line in redacted))
@@ -77,7 +77,10 @@ def test_a_server_of_a_configuration_is_taken(start, tmp_path, monkeypatch):
     file = tmp_path / "mcp.json"
     file.write_text(json.dumps({"mcpServers": servers}))
     asked = ask("init", "--from", file, "-o", tmp_path / "my.yaml", "--args", '{"text": "${seq}"}')
-    assert (asked.exit_code, asked.output) == (104, "--args is for one tool: name it by --tool\n")
+    assert (asked.exit_code, asked.output) == (
+        104,
+        "--args needs exactly one tool: name it with --tool\n",
+    )
     options = ("--tool", "echo", "--args", '{"text": "a-${seq}"}')
     asked = ask("init", "--from", file, "shop", "-o", tmp_path / "my.yaml", *options)
     assert asked.exit_code == 0, asked.output
@@ -90,7 +93,7 @@ def test_a_server_of_a_configuration_is_taken(start, tmp_path, monkeypatch):
     file.write_text(json.dumps({"servers": servers, "inputs": [{"id": "key"}]}))
     asked = ask("check", "--from", file)
     assert asked.exit_code == 104
-    assert asked.output.startswith("key: a value is asked for - run it on a terminal")
+    assert asked.output.startswith("key: a value must be entered - run the command on a terminal")
 
 
 def test_what_was_asked_for_is_not_written_into_a_command(tmp_path, monkeypatch):
@@ -100,7 +103,7 @@ def test_what_was_asked_for_is_not_written_into_a_command(tmp_path, monkeypatch)
     (tmp_path / "mcp.json").write_text(json.dumps({"servers": {"a": server}}))
     asked = ask("init", "--from", tmp_path / "mcp.json", "-o", tmp_path / "my.yaml")
     assert asked.exit_code == 104
-    assert "hand it over by env or headers" in asked.output
+    assert "env or headers" in asked.output
     assert "s3cret" not in asked.output
 
 
@@ -115,10 +118,10 @@ def test_what_was_asked_for_is_not_written_into_a_command(tmp_path, monkeypatch)
         (("check", "http://a/mcp", "--bearer-env", "GONE"), 104, "'GONE' is not set"),
         (("check", "http://ü/mcp"), 104, "contains a letter"),
         (("check", "127.0.0.1:80/mcp"), 104, "http:// is missing: write http://127.0.0.1:80/mcp"),
-        (("check", "--header", "A: b", "--", "x"), 104, "are for what is reached by HTTP"),
+        (("check", "--header", "A: b", "--", "x"), 104, "over HTTP"),
         (("check", "--"), 104, "there is no command after -- - write the command that starts"),
-        (("init", "http://a/mcp", "-o", "x.json"), 104, "no scenario is called so; let it end"),
-        (("init", "http://a/mcp", "-o", "no/x.yaml"), 104, "there is no folder no; make it"),
+        (("init", "http://a/mcp", "-o", "x.json"), 104, "must end in .yaml"),
+        (("init", "http://a/mcp", "-o", "no/x.yaml"), 104, "there is no folder no"),
         (("init", "http://a", "-o", "x.yaml", "--tool", "a", "--args", "{"), 104, "--args: "),
         (("init", "http://a", "-o", "x.yml", "--tool", "a", "--args", "[]"), 104, "an object"),
     ],
@@ -165,4 +168,4 @@ def test_a_run_of_a_file_takes_no_options_of_a_target(tmp_path):
         check=False, capture_output=True, text=True, cwd=tmp_path, timeout=300,
     )  # fmt: skip
     assert asked.returncode == 104
-    assert asked.stderr == "--tool is for a target without a file; write it into the file\n"
+    assert asked.stderr == "--tool cannot be used with a scenario file; write it into the file\n"

@@ -199,7 +199,7 @@ def test_calls_that_could_not_be_made_are_in_no_rate():
     show = Show()
     show.play(2, piece("rest", {OK: 10, HARNESS_ERROR: 5000}), busy_s=1.0)
     assert "2,000" not in show.picture()
-    assert "5000 harness_errors: not made as the scenario says" in show.picture()
+    assert "5000 harness_errors: calls that could not be made" in show.picture()
     assert "rest: 10 calls/s, p95 2.00 ms, 0 errors in 10 calls, 5000 harness_errors" in show.end()
 
 
