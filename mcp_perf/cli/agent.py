@@ -80,6 +80,7 @@ def import_(folder: Path, store: str) -> None:
       mcp-perf agent import metrics/
     """
     from mcp_perf.agent.folder import read_folder  # noqa: PLC0415
+    from mcp_perf.results.render.words.numbers import counted  # noqa: PLC0415
 
     try:
         found = read_folder(folder)
@@ -95,7 +96,7 @@ def import_(folder: Path, store: str) -> None:
         kept.replace(str(folder.resolve()), found.records)
     left = f", {len(found.unread)} not read" if found.unread else ""
     document = {"records": len(found.records), "remarks": found.remarks, "unread": found.unread}
-    answer(document, f"{folder}: {len(found.records)} records{left}")
+    answer(document, f"{folder}: {counted(len(found.records), 'record')}{left}")
 
 
 @agent.command()
@@ -180,6 +181,7 @@ def _replay(
     from mcp_perf.agent.records import as_record  # noqa: PLC0415
     from mcp_perf.agent.replay import replay  # noqa: PLC0415
     from mcp_perf.load.prepare.permission import User, at_terminal  # noqa: PLC0415
+    from mcp_perf.results.render.words.numbers import counted, said  # noqa: PLC0415
 
     user = User(at_terminal, lambda line: say(line, err=True))
     done = []
@@ -189,7 +191,8 @@ def _replay(
             one = replay(kept, task, mode, user, mine, settings).record
             done.append(one)
             how = "done" if one.success else "failed"
-            say(f"{mode}, task {task}: {how}, {one.api_calls} calls, {one.duration} ms")
+            took = f"{counted(one.api_calls, 'call')}, {said(one.duration, 'ms')}"
+            say(f"{mode}, task {task}: {how}, {took}")
     answer([as_record(one) for one in done])
     return 0 if all(one.success for one in done) else 99
 

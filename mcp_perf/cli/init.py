@@ -168,6 +168,8 @@ def _recorded(given: "Given", file: Path, output: Path) -> tuple[str, list[str]]
 
 def _proposed(found: "Survey") -> list[str]:
     """Propose gates that hold for the load of the file if calls only wait for each other."""
+    from mcp_perf.results.render.words.numbers import said  # noqa: PLC0415
+
     calm = sorted(time for times in found.times_ms.values() for time in times)
     if not calm:
         return ["mcp.error_rate < 1%"]
@@ -177,5 +179,5 @@ def _proposed(found: "Survey") -> list[str]:
     bound = -(-int(wanted) // digits) * digits
     return [
         "mcp.error_rate < 1% # a proposal",
-        f"mcp.p95 < {bound}ms # a proposal: 95 % of the calls took {p95:.1f} ms, one at a time",
+        f"mcp.p95 < {bound}ms # a proposal: 95 % of the calls took {said(p95, 'ms')}, one by one",
     ]

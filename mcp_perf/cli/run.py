@@ -154,13 +154,14 @@ def _dry(path: str, options: dict[str, Any]) -> int:
     """Show each call of a scenario once; return the exit code."""
     from mcp_perf.load.engine.dry_run import dry_run  # noqa: PLC0415 -- these load Locust
     from mcp_perf.load.prepare import permission, prepare  # noqa: PLC0415
+    from mcp_perf.results.render.words.numbers import said  # noqa: PLC0415
 
     calls: list[dict[str, Any]] = []
 
     def show(call: dict[str, Any]) -> None:
         calls.append(call)
         where = ", ".join(filter(None, (call["arm"], call["journey"])))
-        say(f"{where}: {call['step']}: {call['class']}, {call['ms']:.1f} ms")
+        say(f"{where}: {call['step']}: {call['class']}, {said(call['ms'], 'ms')}")
         for what in filter(call.get, ("request", "answer", "detail")):
             say(f"  {what}: {call[what]}")
 

@@ -8,7 +8,7 @@ import pytest
 
 from mcp_perf.pytest_plugin.gate_file import Entry
 from mcp_perf.results.document.document import GateResult, Report
-from mcp_perf.results.judge.rule import show
+from mcp_perf.results.render.words.numbers import said
 
 INDEX: Final = "index.md"
 
@@ -50,12 +50,12 @@ def write_index(folder: Path, reports: Iterable[tuple[Report, str]]) -> None:
 def _found(gate: GateResult) -> str:
     if gate.measured is None:
         return f"{gate.gate}: not measured"
-    return f"{gate.gate}: {show(gate.measured, gate.unit)}" + _between(gate.ci95, gate.unit)
+    return f"{gate.gate}: {said(gate.measured, gate.unit)}" + _between(gate.ci95, gate.unit)
 
 
 def _ratios(report: Report) -> list[str]:
     return [
-        f"{one.arm}.throughput is {show(one.ratio, 'x')} {one.versus}{_between(one.ci95, 'x')}"
+        f"{one.arm}.throughput is {said(one.ratio, 'x')} {one.versus}{_between(one.ci95, 'x')}"
         for one in ([] if report.gates else report.comparisons)
         if one.metric == "throughput" and one.ratio is not None
     ]
@@ -64,7 +64,7 @@ def _ratios(report: Report) -> list[str]:
 def _between(ci95: tuple[float, float] | None, unit: str) -> str:
     if ci95 is None:
         return ""
-    low, high = (show(end, unit) for end in ci95)
+    low, high = (said(end, unit) for end in ci95)
     return f", between {low} and {high} (95 %)"
 
 

@@ -20,9 +20,9 @@ PLAN = {
         *("scenario.catalog", "scenario.loader", "scenario.effects", "scenario.schema"),
         *("client.reply", "client.rate_limits", "client.errors"),
         *(f"client.{room}" for room in ("http", "protocol", "channels", "mcp")),
-        *(f"results.{room}" for room in ("document", "stats", "journal", "tally", "judge")),
-        *("results.compare", "results.report"),
-        *(f"results.render.{room}" for room in ("words", "charts", "files", "console")),
+        *("results.document", "results.render.words", "results.stats", "results.journal"),
+        *("results.tally", "results.judge", "results.compare", "results.report"),
+        *(f"results.render.{room}" for room in ("charts", "files", "console")),
         *(
             f"load.{room}"
             for room in ("hub", "plan", "replies", "targets", "steps", "survey", "watch", "prepare")

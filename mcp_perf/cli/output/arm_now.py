@@ -97,16 +97,11 @@ class ArmNow:
             [ok_ms] = call.ok.percentiles_ms([0.95])
             p95 = f"falls on a failed call ({numbers.ms(ok_ms)} of those that were ok)"
         said = (
-            f"{self.rate:.0f} calls/s, p95 {p95}, "
-            f"{counted(call.failed, 'error')} in {counted(call.ended, 'call')}"
+            f"{numbers.count(self.rate)} calls/s, p95 {p95}, "
+            f"{numbers.counted(call.failed, 'error')} in {numbers.counted(call.ended, 'call')}"
         )
-        said += f", {call.limited} {RATE_LIMITED}" if call.limited else ""
+        said += f", {numbers.count(call.limited)} {RATE_LIMITED}" if call.limited else ""
         unanswered = classes.get(TIMEOUT, 0) + classes.get(INTERRUPTED, 0)
-        said += f", {unanswered} unanswered" if unanswered else ""
+        said += f", {numbers.count(unanswered)} unanswered" if unanswered else ""
         unmade = classes.get(HARNESS_ERROR, 0)
-        return said + (f", {counted(unmade, HARNESS_ERROR)}" if unmade else "")
-
-
-def counted(number: int, what: str) -> str:
-    """Write how many there are: `1 call`, `2 calls`."""
-    return f"{number} {what}{'' if number == 1 else 's'}"
+        return said + (f", {numbers.counted(unmade, HARNESS_ERROR)}" if unmade else "")

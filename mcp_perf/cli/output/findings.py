@@ -10,6 +10,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from mcp_perf.results.render.words import numbers
+
 MIXTURE: Final = "88%:50ms,10%:200ms,2%:1s"
 _KNOWN_MS: Final = {"p50": 50.0, "p90": 200.0, "p99": 1000.0}
 """The percentiles of the mixture; each lies well within one of its parts."""
@@ -38,7 +40,7 @@ def clock(resolution_ns: int) -> Finding:
     """Judge the resolution of the clock."""
     return Finding(
         "clock resolution",
-        f"{resolution_ns} ns",
+        numbers.said(resolution_ns, "ns"),
         resolution_ns <= _COARSE_NS,
         "the precision of the time of a call",
     )
@@ -49,7 +51,7 @@ def timer(late_ns: Sequence[int]) -> Finding:
     p50, p99 = (late_ns[math.ceil(share * len(late_ns)) - 1] for share in (0.5, 0.99))
     return Finding(
         "timer lag",
-        f"p50 {p50 / 1e6:.3f} ms, p99 {p99 / 1e6:.3f} ms",
+        f"p50 {numbers.said(p50 / 1e6, 'ms')}, p99 {numbers.said(p99 / 1e6, 'ms')}",
         p99 <= _LATE_NS,
         "how late an idle load generator begins journeys",
     )
@@ -59,7 +61,9 @@ def known_delays(report: ReportJson) -> Finding:
     """Judge how far percentiles of known delays come out wrong."""
     latency = report["arms"]["rest"]["latency_ms"]
     errors = {name: latency[name] / truth - 1 for name, truth in _KNOWN_MS.items()}
-    shown = ", ".join(f"{name} {100 * error:+.2f} %" for name, error in errors.items())
+    shown = ", ".join(
+        f"{name} {numbers.plain(numbers.change(error))}" for name, error in errors.items()
+    )
     return Finding(
         "known delays (50, 200, 1000 ms)",
         shown + _held_up(report),
@@ -82,11 +86,13 @@ def noise(report: ReportJson) -> list[Finding]:
         for one in report["comparisons"]
         if one["metric"] in ("throughput", "p50", "p99") and one["effect_needed"]
     }
-    shown = ", ".join(f"{name} {100 * (effect - 1):.1f} %" for name, effect in effects.items())
+    shown = ", ".join(
+        f"{name} {numbers.said(effect - 1, 'fraction')}" for name, effect in effects.items()
+    )
     return [
         Finding(
             "noise from round to round",
-            f"{100 * spread:.1f} % (throughput){_held_up(report)}",
+            f"{numbers.said(spread, 'fraction')} (throughput){_held_up(report)}",
             spread <= _LARGEST_EFFECT - 1,
             "if it is large, close other programs or make rounds longer",
         ),
@@ -102,9 +108,9 @@ def noise(report: ReportJson) -> list[Finding]:
 def highest_rate(report: ReportJson) -> Finding:
     """Judge the highest rate at which journeys began in time."""
     low, high = report["arms"]["rest"]["capacity"]["interval"]
-    found = f"{low:.0f}/s" if low is not None else "none"
+    found = f"{numbers.said(low, '/s')}" if low is not None else "none"
     if low is not None and high is not None:
-        found += f" (late at {high:.0f}/s)"
+        found += f" (late at {numbers.said(high, '/s')})"
     return Finding(
         "highest rate of one process",
         found,
@@ -128,10 +134,10 @@ def _held_up(report: ReportJson) -> str:
 def concurrency(users: int, report: ReportJson) -> Finding:
     """Judge how many users at once one process kept in sight."""
     fine = in_sight(report)
-    lag = report["generator"]["loop_lag_p99_ms"]
+    lag = numbers.said(report["generator"]["loop_lag_p99_ms"], "ms")
     return Finding(
         "users at once in one process",
-        f"{users} at {lag:.2f} ms lag (p99)" if fine else f"fewer than {users}{_held_up(report)}",
+        f"{users} at {lag} lag (p99)" if fine else f"fewer than {users}{_held_up(report)}",
         fine and users >= _FEWEST_USERS,
         "each waiting 100 ms for answers; --processes or workers add more",
     )

@@ -10,14 +10,13 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from mcp_perf.cli.output.arm_now import ArmNow, counted
+from mcp_perf.cli.output.arm_now import ArmNow
 from mcp_perf.load.engine.run import Run
 from mcp_perf.load.hub.redaction import clean
 from mcp_perf.load.plan import calibration
 from mcp_perf.outcomes import HARNESS_ERROR
 from mcp_perf.results.document.document import PHASES
 from mcp_perf.results.journal import records as journal
-from mcp_perf.results.render.console.terminal import plain
 from mcp_perf.results.render.words import numbers
 
 _REFRESH_S: Final = 0.25
@@ -104,7 +103,8 @@ class Progress:
         nodes = self._starting.values()
         users, most = sum(node.users for node in nodes), self._run.prepared.users
         sessions = sum(sum(node.open.values()) for node in nodes)
-        return f"starting: {users} of {most} users, {sessions} sessions open"
+        begun = f"{numbers.plain(numbers.count(users))} of {numbers.counted(most, 'user')}"
+        return f"starting: {begun}, {numbers.counted(sessions, 'session')} open"
 
     def _go_on(self, turn: journal.TurnStarted, now_s: float) -> None:
         """Print how a long turn goes; its end has a line of its own."""
@@ -122,7 +122,7 @@ class Progress:
     def _print_line(self, turn: journal.TurnStarted) -> None:
         if self._live is None:
             line = f"{self._position(turn)}  {turn.arm}: {self._arms[turn.arm].line()}"
-            self._console.print(Text(plain(line)), soft_wrap=True)
+            self._console.print(Text(numbers.plain(line)), soft_wrap=True)
 
     def _position(self, turn: journal.TurnStarted) -> str:
         if turn.phase != "round":
@@ -146,10 +146,10 @@ class Progress:
             table.add_row(
                 "▶" if active else " ",
                 Text(arm, style="bold" if active else ""),
-                f"{now.rate:,.0f}",
-                numbers.ms(now.p95_ms),
-                f"{now.calls:,}",
-                Text(f"{now.errors:,}", style="red" if now.errors else ""),
+                numbers.plain(numbers.count(now.rate)),
+                numbers.plain(numbers.ms(now.p95_ms)),
+                numbers.plain(numbers.count(now.calls)),
+                Text(numbers.plain(numbers.count(now.errors)), style="red" if now.errors else ""),
                 f"{now.rounds_done}" if self._searching else f"{now.rounds_done}/{self._rounds}",
             )
         done_s, position = self._done()
@@ -159,11 +159,9 @@ class Progress:
         most = "at most " if self._searching else ""
         foot.add_row(bar, position, f"{most}{left_s // 60}:{left_s % 60:02d} left")
         unmade = sum(now.unmade for now in self._arms.values())
-        fault = (
-            f"{counted(unmade, HARNESS_ERROR)}: calls that could not be made, "
-            "which count for nothing"
-        )
-        return Group(table, foot, *([Text(plain(fault), style="red")] if unmade else []))
+        fault = numbers.counted(unmade, HARNESS_ERROR)
+        fault += ": calls that could not be made, which count for nothing"
+        return Group(table, foot, *([Text(numbers.plain(fault), style="red")] if unmade else []))
 
     def _done(self) -> tuple[float, str]:
         turn = self._turn

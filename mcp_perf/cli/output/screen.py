@@ -16,8 +16,9 @@ from mcp_perf.load.engine.run import Run
 from mcp_perf.load.hub.redaction import clean
 from mcp_perf.results.document.document import Report
 from mcp_perf.results.render.console import annotations
-from mcp_perf.results.render.console.terminal import plain, summary
+from mcp_perf.results.render.console.terminal import summary
 from mcp_perf.results.render.files import markdown
+from mcp_perf.results.render.words import numbers
 
 
 def run_on_screen(
@@ -49,7 +50,7 @@ class Screen:
         self._progress: list[Progress] = []
 
     def say(self, line: str) -> None:
-        self._remarks().print(Text(plain(clean(line))), soft_wrap=True)
+        self._remarks().print(Text(numbers.plain(clean(line))), soft_wrap=True)
 
     def begun(self, run: Run) -> None:
         self._progress.append(Progress(run, self._remarks()))

@@ -16,6 +16,7 @@ from mcp_perf.load.plan.schedule import Turn
 from mcp_perf.load.watch.upstreams import Together
 from mcp_perf.results.document.document import PHASES
 from mcp_perf.results.journal.records import SETUP, AnyRecord, Note, TurnEnded, TurnStarted
+from mcp_perf.results.render.words.numbers import counted
 
 ORDER: Final = "mcp-perf-order"
 """From the conductor to those who have users. These three are Locust's messages."""
@@ -151,7 +152,7 @@ class Conductor:
     def _note_done(self, node: str, data: dict[str, Any]) -> None:
         records: list[AnyRecord] = [msgspec.convert(data["ended"], TurnEnded)]
         if (late := data["late"]) and (turn := self.current):
-            users = "1 user" if late == 1 else f"{late} users"
+            users = counted(late, "user")
             where = "" if node == "local" else f" on worker {node}"
             what = PHASES[turn.phase].format(turn.round)
             when = what if turn.phase == "round" else f"the {what}"

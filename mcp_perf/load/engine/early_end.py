@@ -7,6 +7,7 @@ from typing import Final
 
 from mcp_perf.outcomes import ENDED, FAILED
 from mcp_perf.results.journal import records as journal
+from mcp_perf.results.render.words.numbers import said
 from mcp_perf.results.tally.groups import CALL
 from mcp_perf.scenario.model.load import BREAKPOINT, DOUBLING
 from mcp_perf.scenario.model.scenario import Scenario
@@ -74,8 +75,8 @@ class EarlyEnd:
         if recent.seconds >= self.bound.for_s and share >= self.bound.failures and not self._over:
             self._over = True
             self.end(
-                f"{100 * share:.3g} % of the calls of {arm} failed in the last "
-                f"{recent.seconds:.3g} s of its rounds, so the run was ended early. "
+                f"{said(share, 'fraction')} of the calls of {arm} failed in the last "
+                f"{said(recent.seconds, 's')} of its rounds, so the run was ended early. "
                 "To let it go on, write abort: off in the load."
             )
 

@@ -23,6 +23,7 @@ from collections.abc import Callable
 from typing import Final
 
 from mcp_perf.load.targets.refusal import Refusal
+from mcp_perf.results.render.words.numbers import counted
 
 VARIABLE: Final = "MCP_PERF_RUN_KEY"
 SHORTEST: Final = 16
@@ -111,10 +112,7 @@ class MasterEnd:
 
     def refused(self) -> list[str]:
         """Return a sentence for each who was refused since this was last asked."""
-        told = [
-            f"{text} ({'1 message' if count == 1 else f'{count} messages'})."
-            for text, count in self._refused.items()
-        ]
+        told = [f"{text} ({counted(count, 'message')})." for text, count in self._refused.items()]
         self._refused.clear()
         return told
 

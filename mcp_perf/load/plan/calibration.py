@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Final
 
 from mcp_perf.load.plan.schedule import Turn
+from mcp_perf.results.render.words.numbers import said
 from mcp_perf.results.tally.tally import RunTally
 
 CODE: Final = "calibrated"
@@ -54,10 +55,9 @@ def _found(
     users: int, most: int, tried: int, bound: float, used: Mapping[str, float | None]
 ) -> str:
     needs = ", ".join(
-        f"{arm} {'an unknown part' if cpu is None else f'{cpu:.2f}'}" for arm, cpu in used.items()
+        f"{arm} {'an unknown part' if cpu is None else said(cpu, '')}" for arm, cpu in used.items()
     )
     return (
-        f"Calibrated: {users} of at most {most} users make calls. With "
-        f"{tried} users the targets used this many CPU cores: {needs}; the "
-        f"limit is {bound:.2f}."
+        f"Calibrated: {users} of at most {most} users make calls. With {tried} users the targets "
+        f"used this many CPU cores: {needs}; the limit is {said(bound, '')}."
     )

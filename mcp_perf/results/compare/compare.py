@@ -25,6 +25,7 @@ from mcp_perf.results.document.comparison import Regression, control_of
 from mcp_perf.results.document.part import VerdictName
 from mcp_perf.results.document.run_numbers import ArmRounds, RunNumbers
 from mcp_perf.results.judge import rule
+from mcp_perf.results.render.words.numbers import said
 from mcp_perf.results.stats import runs as stats
 from mcp_perf.results.stats.rounds import FEWEST_ROUNDS, NO_NOISE, certain, rounds_needed, same
 from mcp_perf.results.tally.metrics import COMPARED, whose
@@ -276,7 +277,7 @@ def _unfit(metric: _Metric) -> _Judgement | None:
     if metric.after is None and not fell:
         return _open(f"{metric.subject} could not be measured in this run, and was in the base.")
     if metric.unit == "/s" and not metric.after and all(metric.befores):
-        was = rule.show(metric.before or 0, metric.unit)
+        was = said(metric.before or 0, metric.unit)
         return _Judgement("FAIL", f"{metric.subject} is zero; it was {was}.")
     return few
 
@@ -306,9 +307,9 @@ def _verdict(metric: _Metric, change: stats.Change, rounds: int | None) -> _Judg
     if verdict == "PASS":
         beyond = _beyond(metric)
         return _Judgement("INCONCLUSIVE" if beyond else "PASS", beyond, change=change)
-    bound = rule.show(math.exp(metric.sign * limit), rule.RATIO)
+    bound = said(math.exp(metric.sign * limit), rule.RATIO)
     mean, between = math.exp(change.mean), rule.between(_ratio_of(change), rule.RATIO)
-    of_base = f"{rule.show(mean, rule.RATIO)} the base, {between}"
+    of_base = f"{said(mean, rule.RATIO)} the base, {between}"
     if verdict == "INCONCLUSIVE":
         unit = "pairs" if metric.pairs else "rounds in each run"
         hint = _advice(rounds, unit, (low, high), worse, limit)
@@ -320,7 +321,7 @@ def _verdict(metric: _Metric, change: stats.Change, rounds: int | None) -> _Judg
             f"{stats.FEWEST_RUNS} base runs or more, or a quieter machine, would tell."
         )
     else:
-        was, now = (rule.show(value or 0.0, metric.unit) for value in (metric.before, metric.after))
+        was, now = (said(value or 0.0, metric.unit) for value in (metric.before, metric.after))
         why = f"the tolerance ends at {bound} ({metric.name} was {was}, is {now})."
     return _Judgement(verdict, f"{metric.subject} is {of_base} (95 %); {why}", change=change)
 
@@ -362,7 +363,7 @@ def _errors(metric: _Metric) -> _Judgement:
     margin = metric.tolerance * before
     counted = f"{new[0]} of {new[1]} calls failed, {base[0]} of {base[1]} in the base"
     if low > margin:
-        more = rule.show(low, "fraction")
+        more = said(low, "fraction")
         return _Judgement("FAIL", f"{counted}: at least {more} more (95 %).", ci95=(low, high))
     if new[0] / new[1] <= before or high <= max(margin, _ERROR_MARGIN):
         return _Judgement("PASS", ci95=(low, high))

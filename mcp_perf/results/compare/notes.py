@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from mcp_perf.results.compare.comparable import warnings
 from mcp_perf.results.document.comparison import CONTROL, Regression
 from mcp_perf.results.document.run_numbers import RunNumbers
-from mcp_perf.results.judge.rule import show
+from mcp_perf.results.render.words.numbers import said
 from mcp_perf.results.stats.runs import FEWEST_RUNS
 
 
@@ -16,7 +16,7 @@ def notes(
     """Say how the runs were compared, and what to mind."""
     runs = ", ".join(run.run_id for run in base)
     yield (
-        f"Compared with {runs}. Worse by up to {show(tolerance, 'fraction')} is tolerated; "
+        f"Compared with {runs}. Worse by up to {said(tolerance, 'fraction')} is tolerated; "
         "FAIL takes a whole 95 % interval beyond that."
     )
     if any(row.versus for row in rows):
@@ -47,7 +47,7 @@ def _changed_control(rows: Sequence[Regression], tolerance: float) -> Iterator[s
     limit = math.log1p(tolerance)
     for control in dict.fromkeys(row.versus for row in rows if row.versus):
         changed = [
-            f"{row.metric} {show(row.ratio, 'x')}"
+            f"{row.metric} {said(row.ratio, 'x')}"
             for row in rows
             if row.arm == control and row.verdict is None and row.ratio is not None and row.ci95
             if math.log(row.ci95[0]) > limit or math.log(row.ci95[1]) < -limit

@@ -9,8 +9,9 @@ from mcp_perf.results.document.comparison import Comparison
 from mcp_perf.results.document.document import Capacity, GateResult, RateLevel
 from mcp_perf.results.document.search import RateTrial
 from mcp_perf.results.judge import trial
-from mcp_perf.results.judge.rule import HOLDS, RATIO, Interval, Judgement, between, decided, show
+from mcp_perf.results.judge.rule import HOLDS, RATIO, Interval, Judgement, between, decided
 from mcp_perf.results.judge.verdict import SearchFacts
+from mcp_perf.results.render.words.numbers import said
 from mcp_perf.results.tally.arm_facts import latency
 from mcp_perf.results.tally.metrics import Totals
 from mcp_perf.results.tally.tally import RunTally
@@ -128,7 +129,7 @@ def judge(gate: Gate, found: Mapping[str, Capacity]) -> GateResult:
     verdict = decided(ends, lambda end: HOLDS[gate.op](end, bound))
     unsure = ", which does not decide" if verdict == "INCONCLUSIVE" else ""
     shown = f"{'.capacity / '.join(arms)}.capacity is {span(ends, unit)}{unsure}"
-    reason = f"{shown}; the gate asks for {gate.op} {show(bound, unit)}."
+    reason = f"{shown}; the gate asks for {gate.op} {said(bound, unit)}."
     return Judgement(verdict, "" if verdict == "PASS" else reason, measured, ends).of(gate)
 
 
@@ -145,13 +146,13 @@ def span(ends: Interval, unit: str = "/s") -> str:
     """Write the interval of a capacity in words."""
     low, high = ends
     if not low:
-        return f"less than {show(high, unit)}" if math.isfinite(high) else "not known"
+        return f"less than {said(high, unit)}" if math.isfinite(high) else "not known"
     return between(ends, unit)
 
 
 def sentence(arm: str, found: Capacity) -> str:
     """Say in a sentence what the search has found of an arm."""
-    rate, broke_by = show(found.rate_per_s or 0.0, "/s"), " and ".join(found.broke_by)
+    rate, broke_by = said(found.rate_per_s or 0.0, "/s"), " and ".join(found.broke_by)
     held = f"{arm} held {rate}" if found.rate_per_s else f"{arm} was not tried in earnest"
     match found.outcome:
         case "knee":
@@ -160,14 +161,14 @@ def sentence(arm: str, found: Capacity) -> str:
         case "held":
             return f"{arm} held every rate up to {rate}, the highest that was asked for."
         case "lowest":
-            lowest = show(found.levels[0].rate_per_s, "/s")
+            lowest = said(found.levels[0].rate_per_s, "/s")
             return f"{arm} held no rate, not even {lowest}. What broke: {broke_by}.{_short(found)}"
         case "generator":
             return f"{held}; beyond it the load generator was the limit. {_MORE_PROCESSES}"
         case "own_limit":
             return f"{held}; beyond it we were the limit: {_OWN_LIMIT}"
         case "did_not_recover":
-            return f"{held}; did not recover from {show(found.did_not_recover_from or 0.0, '/s')}."
+            return f"{held}; did not recover from {said(found.did_not_recover_from or 0.0, '/s')}."
         case "unsteady":
             return f"{arm} is unsteady: {_unsteady(found)}"
     return (
@@ -182,7 +183,7 @@ def _unsteady(found: Capacity) -> str:
     lowest, highest = broke[0].rate_per_s, held[-1].rate_per_s
     causes = " and ".join(dict.fromkeys(name for level in broke for name in level.broke_by))
     return (
-        f"trials broke from {show(lowest, '/s')} on, and held up to {show(highest, '/s')}. What "
+        f"trials broke from {said(lowest, '/s')} on, and held up to {said(highest, '/s')}. What "
         f"broke: {causes}. The capacity is {span(_ends(found))}. Longer trials (load.round) tell "
         "whether a condition fails at every rate."
     )
@@ -195,7 +196,9 @@ def _short(found: Capacity) -> str:
     trial_s = level.planned / level.repeats / level.rate_per_s
     if 5 * slow_s < trial_s:
         return ""
-    return f" A call takes {slow_s:.2g} s: with so short trials (load.round) little can be told."
+    return (
+        f" A call takes {said(slow_s, 's')}: with so short trials (load.round) little can be told."
+    )
 
 
 def facts(found: Mapping[str, Capacity], gates: Sequence[Gate]) -> SearchFacts | None:

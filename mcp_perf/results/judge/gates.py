@@ -14,6 +14,7 @@ from mcp_perf.results.document.document import GateResult
 from mcp_perf.results.document.target_numbers import SessionNumbers
 from mcp_perf.results.judge import rule, shares
 from mcp_perf.results.judge.drops import unknown_beyond
+from mcp_perf.results.render.words.numbers import said
 from mcp_perf.results.stats import rounds as stats
 from mcp_perf.results.stats.drift import FEWEST_ROUNDS
 from mcp_perf.results.stats.leaks import ONLY_WARM, Growth
@@ -181,7 +182,7 @@ def _spread(bound: rule.Bound, evidence: Evidence, metric: str, value: float) ->
     needed = stats.FEWEST_ROUNDS
     few = f"Finished rounds: {len(rounds)}; how much it varies takes at least {needed}."
     if bare(metric) not in FRACTIONS:
-        demand = f"{bound.name} is {rule.show(value, bound.unit)}, and {bound.demand()}"
+        demand = f"{bound.name} is {said(value, bound.unit)}, and {bound.demand()}"
         return rule.Judgement("INCONCLUSIVE", f"{demand}: not decided. {few}", value)
     return _by_ranks(bound, metric, evidence, value, few, _UNSEEN)
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from mcp_perf.results.render.words.numbers import counted, said
 from mcp_perf.results.tally.health import (
     GeneratorHealth,
     GeneratorLimits,
@@ -92,11 +93,11 @@ def reasons(health: GeneratorHealth) -> Iterator[tuple[str, str]]:
     """Yield the code of a cause and a sentence, for each limit that a process has broken."""
     for name, node in sorted(health.nodes.items()):
         who = "The load generator" + ("" if len(health.nodes) == 1 else f" {name}")
-        for said in _hot(node, health.limits):
-            yield "generator_saturated", f"{who} {said}. {ADVICE['generator_saturated']}"
-        for said, turns in _broken(node, health.limits):
+        for text in _hot(node, health.limits):
+            yield "generator_saturated", f"{who} {text}. {ADVICE['generator_saturated']}"
+        for text, turns in _broken(node, health.limits):
             figures = figures_of(health, name, turns)
-            yield figures.cause, f"{who} {said}: {figures.told}. {ADVICE[figures.cause]}"
+            yield figures.cause, f"{who} {text}: {figures.told}. {ADVICE[figures.cause]}"
 
 
 def unfit(health: GeneratorHealth) -> set[int]:
@@ -143,17 +144,17 @@ def _hot(node: NodeHealth, limits: GeneratorLimits) -> Iterator[str]:
     hot = [node.rounds[turn] for turn in _where(node, lambda one: limits.is_hot(one.cpu))]
     if hot:
         most = max(hot, key=lambda one: one.cpu)
-        rounds = "a round" if len(hot) == 1 else f"{len(hot)} rounds"
+        rounds = "a round" if len(hot) == 1 else counted(len(hot), "round")
         yield f"{limit} in {rounds}, and {_percent(most.cpu)} in one of {most.arm}"
     elif node.hottest_s >= HOT_S:
-        yield f"{limit} for {node.hottest_s:.3g} s in a row, in rounds of {node.hottest_arm}"
+        yield f"{limit} for {said(node.hottest_s, 's')} in a row, in rounds of {node.hottest_arm}"
 
 
 def _broken(node: NodeHealth, limits: GeneratorLimits) -> Iterator[tuple[str, list[int]]]:
     lag_ns = node.lag.percentile(0.99) if node.lag.count >= FEWEST_LAGS else None
     if lag_ns is not None and lag_ns / 1e6 > limits.loop_lag_p99_ms:
-        limit = f"p99; the limit is {limits.loop_lag_p99_ms:.3g} ms"
-        yield f"woke {lag_ns / 1e6:.3g} ms late ({limit})", [*node.rounds]
+        limit = f"p99; the limit is {said(limits.loop_lag_p99_ms, 'ms')}"
+        yield f"woke {said(lag_ns / 1e6, 'ms')} late ({limit})", [*node.rounds]
     yield from _stalls(node, limits)
     if node.late > limits.late_starts:
         late = _where(node, lambda one: one.late_starts > limits.late_starts * one.starts)
@@ -166,12 +167,12 @@ def _stalls(node: NodeHealth, limits: GeneratorLimits) -> Iterator[tuple[str, li
         of_arm = {turn: one for turn, one in node.rounds.items() if one.arm == arm}
         found = together(of_arm.values())
         stalled = [turn for turn, one in of_arm.items() if one.stalled_s > 0]
-        longest = f"{found.longest_stall_s:.3g} s in"
+        longest = f"{said(found.longest_stall_s, 's')} in"
         if found.lost > limits.lost_time:
-            lost = f"lost {found.lost_s:.3g} s of {found.up_to_bell_s:.3g} s in rounds of {arm}"
-            yield f"{lost} in stalls, {longest} the longest", stalled
+            lost = f"lost {said(found.lost_s, 's')} of {said(found.up_to_bell_s, 's')}"
+            yield f"{lost} in rounds of {arm} in stalls, {longest} the longest", stalled
         elif found.longest_stall_s > limits.longest_stall_s:
-            limit = f"the limit is {limits.longest_stall_s:.3g} s"
+            limit = f"the limit is {said(limits.longest_stall_s, 's')}"
             yield f"lost {longest} one stall, in rounds of {arm} ({limit})", stalled
 
 
@@ -185,4 +186,4 @@ def _machine(node: str) -> str:
 
 
 def _percent(fraction: float) -> str:
-    return f"{100 * fraction:.3g} %"
+    return said(fraction, "fraction")

@@ -14,8 +14,9 @@ from typing import Final
 
 from mcp_perf.results.document.document import GateResult
 from mcp_perf.results.judge.gates import judge
-from mcp_perf.results.judge.rule import GRAVITY, show
+from mcp_perf.results.judge.rule import GRAVITY
 from mcp_perf.results.judge.verdict import SearchFacts
+from mcp_perf.results.render.words.numbers import counted, said
 from mcp_perf.results.tally.arm_facts import sharing, unsampled
 from mcp_perf.results.tally.metrics import Evidence, Totals, facts
 from mcp_perf.results.tally.tally import RunTally
@@ -96,7 +97,7 @@ def judge_levels(
 def describe(level: LevelKey) -> str:
     """Write a level: `20 users`, `150/s`."""
     users, rate = level
-    return f"{rate:.4g}/s" if rate else "1 user" if users == 1 else f"{users} users"
+    return said(rate, "/s") if rate else counted(users or 0, "user")
 
 
 @dataclass(frozen=True)
@@ -136,9 +137,9 @@ def _broke_by(totals: Totals, calm_ms: float | None) -> str:
     if failed is None:
         return "no call ended"
     if failed >= MOST_FAILED or p95 is None:
-        return f"{show(failed, 'fraction')} of the calls failed"
+        return f"{said(failed, 'fraction')} of the calls failed"
     if calm_ms is not None and p95 > max(SLOWER * calm_ms, calm_ms + LEAST_MS):
-        return f"p95 was {show(p95, 'ms')}, with one user {show(calm_ms, 'ms')}"
+        return f"p95 was {said(p95, 'ms')}, with one user {said(calm_ms, 'ms')}"
     return ""
 
 
@@ -167,7 +168,7 @@ def _climb_told(arm: str, found: Climb) -> str:
     rate, p95 = totals.calls_per_s or 0.0, totals.value("p95") or 0.0
     more = beyond if found.over else "It is the highest level that was tried."
     kept = f"{arm} kept up with {_users(found.best)}"
-    return f"{kept}: {show(rate, '/s')}, p95 {show(p95, 'ms')}. {more}"
+    return f"{kept}: {said(rate, '/s')}, p95 {said(p95, 'ms')}. {more}"
 
 
 def _users(turn: RecordedTurn) -> str:

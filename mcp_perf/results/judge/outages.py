@@ -10,6 +10,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from mcp_perf.results.journal.records import SILENT, Outage
+from mcp_perf.results.render.words.numbers import said
 from mcp_perf.results.tally.metrics import Totals
 
 MOST_USERS: Final = 0.01
@@ -55,7 +56,9 @@ def stopped(
     """
     for one in merged(outages):
         if not one.is_over:
-            when = f"{one.arm} stopped answering at {one.from_s:.1f} s, and did not answer again"
+            when = (
+                f"{one.arm} stopped answering at {said(one.from_s, 's')}, and did not answer again"
+            )
             of_nobody = one.how == SILENT and one.arm in unfit
             code = "unanswered" if of_nobody else "target_stopped"
             yield one.arm, code, f"{when}: {_how(one)}"
@@ -65,7 +68,9 @@ def returned(outages: Iterable[Outage]) -> Iterator[tuple[str, str, str]]:
     """Yield the same of each target that was away for some time."""
     for one in merged(outages):
         if one.is_over:
-            when = f"{one.arm} was unreachable from {one.from_s:.1f} s to {one.to_s:.1f} s"
+            when = (
+                f"{one.arm} was unreachable from {said(one.from_s, 's')} to {said(one.to_s, 's')}"
+            )
             yield one.arm, "target_unreachable", f"{when}: {_how(one)}"
 
 
@@ -86,8 +91,8 @@ def users_without(
             if share > MOST_USERS:
                 worst = max(turns, key=number)
                 who = f"{number(worst)} of {worst.users} users of {arm} {what} in a round"
-                over_all = f"{100 * share:.3g} % over all measured rounds"
-                bound = f"more than {100 * MOST_USERS:.3g} % fail the run"
+                over_all = f"{said(share, 'fraction')} over all measured rounds"
+                bound = f"more than {said(MOST_USERS, 'fraction')} fail the run"
                 full = code == "users_without_session" and lost.get(arm, {}).get("refused")
                 yield code, f"{who}, and {over_all}; {bound}.{_FULL if full else ''}"
 
@@ -100,7 +105,7 @@ def mended(
     `lost` are its sessions by what became of them, `most` is the share of the calls that may.
     """
     ended, found = totals.call.ended, totals.recovery.ended
-    bound = f"the limit is {100 * most:.3g} % (limits: healed)"
+    bound = f"the limit is {said(most, 'fraction')} (limits: healed)"
     if found > most * ended:
         kind = max(_BECAUSE, key=lambda kind: lost.get(kind, 0))
         why = _BECAUSE[kind].format(sessions=lost.get(kind, 0))

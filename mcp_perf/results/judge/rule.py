@@ -11,6 +11,7 @@ from typing import Final, Self
 
 from mcp_perf.results.document.document import GateResult
 from mcp_perf.results.document.part import VerdictName
+from mcp_perf.results.render.words.numbers import said
 from mcp_perf.results.tally.metrics import FRACTIONS, bare
 from mcp_perf.scenario.model.gates import Gate
 
@@ -64,22 +65,9 @@ def samples_needed(metric: str) -> int:
     return math.ceil(round(1 / (1 - FRACTIONS[name]), 6)) if name in FRACTIONS else 0
 
 
-def show(value: float, unit: str) -> str:
-    """Write a number with its unit for a sentence: `61.2 ms`, `0.5 %`, `120/s`, `3.4x`."""
-    if unit == "fraction":
-        return f"{100 * value:.3g} %"
-    if unit == "fraction/h":
-        return f"{100 * value:.3g} % per hour"
-    if unit == "B":
-        power = min(3, max(0, math.floor(math.log10(abs(value) or 1) / 3)))
-        return f"{value / 1000**power:.4g} {('B', 'kB', 'MB', 'GB')[power]}"
-    digits = f"{value:.4g}" if abs(value) < 10_000 else f"{value:.0f}"
-    return digits if unit == "count" else digits + (f" {unit}" if unit in ("ms", "KiB") else unit)
-
-
-def between(ci95: Interval, unit: str) -> str:
-    """Write an interval."""
-    low, high = (show(end, unit) for end in ci95)
+def between(ci95: Interval, unit: str, bound: float | None = None) -> str:
+    """Write an interval, next to its bound if it has one."""
+    low, high = (said(end, unit, bound) for end in ci95)
     return f"between {low} and {high}" if math.isfinite(ci95[1]) else f"at least {low}"
 
 
@@ -122,19 +110,22 @@ class Bound:
 
     def demand(self) -> str:
         """Say what the gate asks for."""
-        return f"the gate asks for {self.op} {show(self.value, self.unit)}"
+        return f"the gate asks for {self.op} {self._near(self.value)}"
+
+    def _near(self, number: float) -> str:
+        return said(number, self.unit, self.value)
 
     def plainly(self, number: float) -> Judgement:
         """Judge a number that is what it is: a count, the longest time."""
         if self.holds(number):
             return Judgement("PASS", measured=number)
-        reason = f"{self.name} is {show(number, self.unit)}; {self.demand()}."
+        reason = f"{self.name} is {self._near(number)}; {self.demand()}."
         return Judgement("FAIL", reason, number)
 
     def against(self, number: float, ci95: Interval, hint: str) -> Judgement:
         """Judge a number by its interval; `hint` says what to do if that decides nothing."""
         verdict = decided(ci95, self.holds)
-        shown = f"{show(number, self.unit)}, {between(ci95, self.unit)} (95 %)"
+        shown = f"{self._near(number)}, {between(ci95, self.unit, self.value)} (95 %)"
         reason = {
             "PASS": "",
             "FAIL": f"{self.name} is {shown}; {self.demand()}.",

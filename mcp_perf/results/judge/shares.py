@@ -10,6 +10,7 @@ from typing import Final
 
 from mcp_perf.outcomes import INTERRUPTED
 from mcp_perf.results.judge import rule
+from mcp_perf.results.render.words.numbers import said
 from mcp_perf.results.stats import rounds as stats
 from mcp_perf.results.stats.mean import ALPHA
 from mcp_perf.results.stats.rounds import certain
@@ -138,11 +139,11 @@ def _judged(bound: rule.Bound, found: ShareCounts) -> rule.Judgement:
     if count in (0, total):
         least = bound.value if count else 1 - bound.value
         needed: int | None = math.ceil(math.log(ALPHA) / math.log(least))
-        limit = rule.show(ci95[0] if count else ci95[1], "fraction")
+        limit = said(ci95[0] if count else ci95[1], "fraction")
         shown = f"shows {'>' if count else '<'} {limit} (95 %)"
     else:
         needed = stats.more_needed(total, ci95, share, bound.value)
-        shown = f"shows {rule.show(ci95[0], 'fraction')} to {rule.show(ci95[1], 'fraction')} (95 %)"
+        shown = f"shows {said(ci95[0], 'fraction')} to {said(ci95[1], 'fraction')} (95 %)"
     result = bound.against(share, ci95, "")
     if result.verdict == "INCONCLUSIVE":
         open_ = f"{count} of {total} {found.what} {found.did} {shown}; {bound.demand()}."
@@ -194,7 +195,7 @@ def broken(arm: str, totals: Totals) -> Iterator[str]:
         rate = step.violation_rate or 0.0
         if step.unseen and rate > MOST_BROKEN:
             yield (
-                f"{rule.show(rate, 'fraction')} of the checked results of {arm}, {name}, break "
+                f"{said(rate, 'fraction')} of the checked results of {arm}, {name}, break "
                 f"the tool's outputSchema. {_sample(step.all)}"
             )
 

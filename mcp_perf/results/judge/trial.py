@@ -14,6 +14,7 @@ from mcp_perf.results.judge import search
 from mcp_perf.results.judge.drops import stands
 from mcp_perf.results.judge.rule import HOLDS
 from mcp_perf.results.judge.verdict import ABOUT_ERRORS, MOST_FAILED
+from mcp_perf.results.render.words.numbers import said
 from mcp_perf.results.tally.metrics import FRACTIONS, Totals, bare
 from mcp_perf.results.tally.tally import RunTally
 from mcp_perf.results.tally.turns import MOST_DROPPED, RecordedTurn
@@ -55,9 +56,9 @@ class Rules:
 
     def described(self) -> list[str]:
         named = [gate.text for gate in self.gates]
-        named.append(f"{THROUGHPUT} at least {FOLLOWS:.0%} of the offered rate")
+        named.append(f"{THROUGHPUT} at least {said(FOLLOWS, 'fraction')} of the offered rate")
         if self.default_errors:
-            named.append(f"{ERRORS} at most {100 * self.most_failed:.3g}% of the calls")
+            named.append(f"{ERRORS} at most {said(self.most_failed, 'fraction')} of the calls")
         return named
 
 

@@ -24,6 +24,7 @@ from mcp_perf.results.judge.order import (
     in_order,
 )
 from mcp_perf.results.judge.shares import HEALINGS, broken, counts, deeds
+from mcp_perf.results.render.words import numbers
 from mcp_perf.results.tally.health import GeneratorHealth
 from mcp_perf.results.tally.metrics import Totals
 from mcp_perf.results.tally.turns import MOST_DROPPED
@@ -129,9 +130,9 @@ def littles_law(arm: str, totals: Totals) -> str | None:
     if abs(inside - users) <= LITTLE * users:
         return None
     return (
-        f"Little's law: {arm} had {users:.4g} users at work, but throughput times journey time "
-        f"accounts for {inside:.4g}. The rest of their time went into waits between steps or into "
-        "the load generator itself."
+        f"Little's law: {arm} had {numbers.said(users, '')} users at work, but throughput times "
+        f"journey time accounts for {numbers.said(inside, '')}. The rest of their time went into "
+        "waits between steps or into the load generator itself."
     )
 
 
@@ -143,8 +144,9 @@ def _invalid(facts: Facts) -> Iterator[Reason]:
         first = f" The first: {facts.harness_example}" if facts.harness_example else ""
         yield because(
             "harness_error",
-            f"{facts.harness_errors} calls could not be made as the scenario says "
-            f"(harness_error): they say nothing about the target. Correct the scenario.{first}",
+            f"{numbers.counted(facts.harness_errors, 'call')} could not be made as the scenario "
+            f"says (harness_error): they say nothing about the target. Correct the "
+            f"scenario.{first}",
         )
     if facts.short_rounds and not facts.workers_lost:
         yield because(
@@ -164,9 +166,10 @@ def _hot_targets(facts: Facts) -> Iterator[Reason]:
         if busiest is not None and facts.target_cpu < min(1.0, busiest):
             yield because(
                 "target_saturated",
-                f"The busiest process of {arm} needed {100 * busiest:.3g} % of a core; the limit "
-                f"is {100 * facts.target_cpu:.3g} % (limits: target_cpu). This machine is too "
-                "small, or others use it: its times are not those of the target.",
+                f"The busiest process of {arm} needed {numbers.said(busiest, 'fraction')} of a "
+                f"core; the limit is {numbers.said(facts.target_cpu, 'fraction')} (limits: "
+                "target_cpu). This machine is too small, or others use it: its times are not "
+                "those of the target.",
             )
 
 
@@ -186,8 +189,9 @@ def _failed(facts: Facts) -> Iterator[Reason]:
     for arm, n in facts.crossed.items():
         yield because(
             "crossed_replies",
-            f"{n} answers of {arm} came to another user than the one who had asked: the server, or "
-            "a gateway before it, sends answers to the wrong session, or to all of them.",
+            f"{numbers.counted(n, 'answer')} of {arm} came to another user than the one who had "
+            "asked: the server, or a gateway before it, sends answers to the wrong session, or "
+            "to all of them.",
         )
     if facts.search is None:  # it goes beyond what the target holds
         yield from _deserted(facts)
@@ -228,7 +232,7 @@ def _errors(arm: str, totals: Totals, facts: Facts) -> Iterator[Reason]:
         code = "all_failed" if by_deeds else "unanswered"
         yield because(code, f"Every call of {arm} failed: {counted}.{whole.sampled}")
     elif facts.search is None and not _judged_on(arm, ABOUT_ERRORS, facts.gates):
-        limit = f"the limit is {100 * facts.most_failed:.3g} % (limits: errors)"
+        limit = f"the limit is {numbers.said(facts.most_failed, 'fraction')} (limits: errors)"
         told = f"Calls of {arm} failed: {counted}; {limit}, and no gate says how many may."
         told += whole.sampled
         if _too_many(totals, facts):
@@ -302,6 +306,6 @@ def _passed(facts: Facts) -> str:
     if facts.clean:
         return "No gates: the run was clean, nothing else was judged."
     return (
-        f"No gates, and at most {100 * facts.most_failed:.3g} % of the calls of an arm failed: "
-        "nothing else was judged."
+        f"No gates, and at most {numbers.said(facts.most_failed, 'fraction')} of the calls of an "
+        "arm failed: nothing else was judged."
     )

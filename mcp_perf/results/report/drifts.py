@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from mcp_perf.results.document.comparison import Drift
+from mcp_perf.results.render.words.numbers import said
 
 SMALLEST: Final = 0.05
 """Less is no matter for a note, however sure it is."""
@@ -20,8 +21,8 @@ def drift_notes(arm: str, found: Sequence[Drift]) -> Iterator[str]:
 
 def _told(arm: str, one: Drift) -> str:
     way = "rose" if one.change > 0 else "fell"
-    low, high = sorted(100 * abs(end) for end in one.ci95)
-    much = f"{arm}.{one.metric} {way} by {100 * abs(one.change):.3g} % ({low:.3g} to {high:.3g} %)"
+    low, high = (said(end, "fraction") for end in sorted(map(abs, one.ci95)))
+    much = f"{arm}.{one.metric} {way} by {said(abs(one.change), 'fraction')} ({low} to {high})"
     if one.after_round is None:
         return f"{much} from the first of {one.rounds} rounds to the last: it drifts."
     return f"{much} after round {one.after_round} of {one.rounds}."

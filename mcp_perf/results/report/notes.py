@@ -7,8 +7,8 @@ from typing import Final
 from mcp_perf.outcomes import FAILED, RATE_LIMITED, STRAYS
 from mcp_perf.results.journal.records import Note
 from mcp_perf.results.judge.outages import returned
-from mcp_perf.results.judge.rule import show
 from mcp_perf.results.judge.verdict import littles_law
+from mcp_perf.results.render.words.numbers import counted, said
 from mcp_perf.results.stats.leaks import ONLY_WARM
 from mcp_perf.results.tally.metrics import Evidence, Totals
 from mcp_perf.results.tally.tally import RunTally
@@ -50,9 +50,9 @@ def _streams(tally: RunTally, arm: str) -> Iterator[str]:
     text = f"Streams of {arm} were opened {of_arm['opened'].n if 'opened' in of_arm else 0} times"
     if lived is not None:
         [median_ms] = lived.percentiles_ms([0.5])
-        text += f"; the server ended {lived.n}, which lived {show(median_ms or 0.0, 'ms')} (median)"
+        text += f"; the server ended {lived.n}, which lived {said(median_ms or 0.0, 'ms')} (median)"
     if gaps is not None:
-        text += f"; {gaps.n} were opened again, at most {show(gaps.max_ms() or 0.0, 'ms')} later"
+        text += f"; {gaps.n} were opened again, at most {said(gaps.max_ms() or 0.0, 'ms')} later"
     if refused:
         text += f"; refused: {', '.join(sorted(refused))}"
     own = "" if made_by_steps else " The requests (GET) for them are the load generator's own."
@@ -76,7 +76,7 @@ def _noted(written: Iterable[Note]) -> Iterator[str]:
 
 def _limited(tally: RunTally, arm: str, totals: Totals) -> Iterator[str]:
     if totals.call.limited:
-        admitted = show(totals.admitted_per_s or 0.0, "/s")
+        admitted = said(totals.admitted_per_s or 0.0, "/s")
         yield (
             f"{totals.call.limited} of {totals.call.ended} calls of {arm} were refused because "
             f"they came too often (rate_limited). It admitted {admitted}."
@@ -84,7 +84,7 @@ def _limited(tally: RunTally, arm: str, totals: Totals) -> Iterator[str]:
     setup = tally.setup[arm, RATE_LIMITED]
     if setup:
         yield (
-            f"{setup} requests of {arm} outside of rounds were refused because they came too often "
+            f"{arm} refused {counted(setup, 'request')} outside of rounds for coming too often "
             "(rate_limited)."
         )
 
@@ -92,21 +92,23 @@ def _limited(tally: RunTally, arm: str, totals: Totals) -> Iterator[str]:
 def _on(tally: RunTally, arm: str, totals: Totals) -> Iterator[str]:
     growth = totals.usage.growth
     if growth.ci95 is not None and growth.ci95[0] > 0:
-        low, high = (f"{100 * end:.3g}" for end in growth.ci95)
+        low, high = (said(end, "fraction") for end in growth.ci95)
         yield (
-            f"Memory of {arm} grew by {low} to {high} % per hour (95 %), seen in {growth.rounds} "
-            f"rounds over {growth.span_s:.0f} s. {ONLY_WARM}"
+            f"Memory of {arm} grew by {low} to {high} per hour (95 %), seen in {growth.rounds} "
+            f"rounds over {said(growth.span_s, 's')}. {ONLY_WARM}"
         )
     slots = totals.slots
     if slots.bad and any(gate.startswith(f"{arm}.availability") for gate in tally.run.gates):
         yield (
             f"{arm} was not available in {slots.bad} of {slots.slots} seconds, from "
-            f"{slots.first_s:.0f} s to {slots.last_s:.0f} s, at most {slots.longest_row} in a row: "
-            "fewer than 99 % of the journeys that were due in them ended ok."
+            f"{said(slots.first_s, 's')} to {said(slots.last_s, 's')}, at most "
+            f"{slots.longest_row} in a row: fewer than 99 % of the journeys that were due in them "
+            "ended ok."
         )
     overflow = totals.call.all.latency.overflow
     if overflow:
-        yield f"{overflow} calls of {arm} took longer than an hour; percentiles call it an hour."
+        late = counted(overflow, "call")
+        yield f"{late} of {arm} took longer than an hour; percentiles call it an hour."
     checked = [group.all for group in totals.steps.values() if group.all.checked]
     if checked:
         held, broke = sum(of.checked for of in checked), sum(of.violations for of in checked)
@@ -117,18 +119,20 @@ def _on(tally: RunTally, arm: str, totals: Totals) -> Iterator[str]:
         )
     if totals.backed_off_s:
         yield (
-            f"Users of {arm} left it alone for {totals.backed_off_s:.3g} s in all, after failed "
-            "journeys (back-off, Retry-After): its rates are those of a load that waits."
+            f"Users of {arm} left it alone for {said(totals.backed_off_s, 's')} in all, after "
+            "failed journeys (back-off, Retry-After): its rates are those of a load that waits."
         )
     warmup = Totals([turn for turn in tally.turns_of(arm) if turn.started.phase == "warmup"])
     if warmup.call.failed:
-        yield f"{warmup.call.failed} calls of {arm} failed in the warm-up, which does not count."
+        failed = counted(warmup.call.failed, "call")
+        yield f"{failed} of {arm} failed in the warm-up, which does not count."
     yield from _limited(tally, arm, totals)
     yield from _strays(tally, arm)
     yield from _streams(tally, arm)
     setup = sum(n for (of_arm, cls), n in tally.setup.items() if of_arm == arm and cls in FAILED)
     if setup:
-        yield f"{setup} calls of {arm} failed outside of rounds, such as opening a session."
+        failed = counted(setup, "call")
+        yield f"{failed} of {arm} failed outside of rounds, such as opening a session."
     load = tally.run.load
     closed = load.get("model") == "closed" and max(load.get("think_s") or [0]) == 0
     law = littles_law(arm, totals) if closed and tally.complete else None

@@ -6,6 +6,7 @@ from typing import Final
 from mcp_perf.outcomes import CLASSES, OK
 from mcp_perf.results.document.document import StepReplies
 from mcp_perf.results.journal.records import LookedReplies
+from mcp_perf.results.render.words.numbers import said
 from mcp_perf.results.tally.tally import RunTally
 
 _FEWEST_ALIKE: Final = 10
@@ -61,8 +62,9 @@ def _remarks(seen: LookedReplies, first: str) -> Iterator[str]:
 
 
 def _share(seen: LookedReplies, part: int, what: str) -> str:
-    share = f"{100 * part / seen.looked:.3g} % of the ok answers of {seen.arm}, {seen.step}, {what}"
-    return f"{share} ({part} of {seen.looked} that were looked at)"
+    share = said(part / seen.looked, "fraction")
+    whole = f"{share} of the ok answers of {seen.arm}, {seen.step}, {what}"
+    return f"{whole} ({part} of {seen.looked} that were looked at)"
 
 
 def _clipped(text: str) -> str:

@@ -12,6 +12,7 @@ from itertools import pairwise
 from statistics import fmean, median
 from typing import Final
 
+from mcp_perf.results.render.words.numbers import said
 from mcp_perf.results.stats.effective import line
 
 FEWEST_ROUNDS: Final = 6
@@ -84,6 +85,6 @@ def _too_little(rounds: int, span_s: float) -> str:
     if rounds >= FEWEST_ROUNDS and span_s >= SHORTEST_S:
         return ""
     return (
-        f"{rounds} rounds over {span_s:.0f} s do not show whether memory grows: at least "
-        f"{FEWEST_ROUNDS} rounds over {SHORTEST_S:.0f} s are needed. Run longer."
+        f"{rounds} rounds over {said(span_s, 's')} do not show whether memory grows: at least "
+        f"{FEWEST_ROUNDS} rounds over {said(SHORTEST_S, 's')} are needed. Run longer."
     )

@@ -14,6 +14,7 @@ from statistics import NormalDist
 from typing import Final
 
 from mcp_perf.results.document.comparison import Comparison
+from mcp_perf.results.render.words.numbers import counted
 from mcp_perf.results.stats.distributions import beta_odds, binomial, student_above
 from mcp_perf.results.stats.mean import ALPHA, Mean
 
@@ -313,7 +314,7 @@ def _thin(logs: Sequence[float], metric: str) -> str | None:
 
 
 def _few_rounds(number: int) -> str:
-    made = f"{number} round{'' if number == 1 else 's'} of each arm"
+    made = f"{counted(number, 'round')} of each arm"
     return f"{made} cannot show a difference, however large: at least {FEWEST_ROUNDS} are needed."
 
 

@@ -242,7 +242,7 @@ def test_a_dry_run_is_a_list_of_calls(ask, monkeypatch):
     monkeypatch.setitem(sys.modules, "mcp_perf.load.engine.dry_run", fake)
     asked = ask("run", "echo", "--dry-run", "--json")
     assert (asked.exit_code, json.loads(asked.stdout)) == (99, [call])
-    assert ask("run", "echo", "--dry-run").stdout == "mcp, j: s: ok, 1.0 ms\n  answer: \\x9b\n"
+    assert ask("run", "echo", "--dry-run").stdout == "mcp, j: s: ok, 1 ms\n  answer: \\x9b\n"
 
 
 def test_several_runs_are_a_list_of_documents(ask, monkeypatch):

@@ -19,7 +19,7 @@ def test_the_timer_is_judged_by_its_tail():
     calm = [50_000] * 199 + [9_000_000]
     assert findings.timer(calm).fine
     assert not findings.timer([50_000] * 195 + [9_000_000] * 5).fine
-    assert findings.timer(calm).found == "p50 0.050 ms, p99 0.050 ms"
+    assert findings.timer(calm).found == "p50 0.05 ms, p99 0.05 ms"
 
 
 def known(p50, p90, p99):
@@ -48,8 +48,8 @@ def test_noise_is_that_of_the_rounds_alone():
     """The warm-up, slow as it is, is not part of it."""
     spread, effect = findings.noise(twice([100, 101, 99, 100], 1.02))
     assert (spread.fine, effect.fine) == (True, True)
-    assert spread.found.startswith("0.8 %")
-    assert effect.found == "throughput 2.0 %, p50 2.0 %"
+    assert spread.found.startswith("0.82 %")
+    assert effect.found == "throughput 2 %, p50 2 %"
 
 
 def test_a_machine_that_tells_nothing_apart_is_not_fine():
@@ -62,8 +62,8 @@ def test_a_machine_that_tells_nothing_apart_is_not_fine():
 @pytest.mark.parametrize(
     ("interval", "fine", "found"),
     [
-        ((4000, 4200), True, "4000/s (late at 4200/s)"),
-        ((50_000, None), True, "50000/s"),
+        ((4000, 4200), True, "4 000/s (late at 4 200/s)"),
+        ((50_000, None), True, "50 000/s"),
         ((300, 310), False, "300/s (late at 310/s)"),
         ((None, 10), False, "none"),
     ],
@@ -77,8 +77,8 @@ def test_the_highest_rate_is_the_one_that_held(interval, fine, found):
 @pytest.mark.parametrize(
     ("users", "verdict", "fine", "found"),
     [
-        (1000, "PASS", True, "1000 at 1.50 ms lag (p99)"),
-        (30, "PASS", False, "30 at 1.50 ms lag (p99)"),
+        (1000, "PASS", True, "1000 at 1.5 ms lag (p99)"),
+        (30, "PASS", False, "30 at 1.5 ms lag (p99)"),
         (30, "INVALID", False, "fewer than 30"),
         (1000, "lagging", False, "fewer than 1000"),
         (1000, "unknown", False, "fewer than 1000"),

@@ -65,8 +65,8 @@ def test_blocks_count_all_their_calls_and_say_so():
     ("gate", "noise", "verdict", "sentence"),
     [
         ("slow.p50 <= 3x fast", 0.02, "PASS", "The gate held."),
-        ("slow.p50 <= 1.5x fast", 0.02, "FAIL", "the gate asks for <= 1.5x"),
-        ("fast.throughput >= 3x slow", 0.02, "FAIL", "the gate asks for >= 3x"),
+        ("slow.p50 <= 1.5x fast", 0.02, "FAIL", "the gate asks for <= 1.5\u00d7"),
+        ("fast.throughput >= 3x slow", 0.02, "FAIL", "the gate asks for >= 3\u00d7"),
         ("slow.p50 <= 2.2x fast", 0.9, "INCONCLUSIVE", "not decided"),
     ],
 )

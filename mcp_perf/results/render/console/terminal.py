@@ -55,17 +55,14 @@ def summary(report: Report, folder: Path, console: Console) -> None:
         console.print("Against the baseline", style="bold")
         _regressions(report.regressions, console)
     if report.gates:
-        rows = (
-            (one.gate, numbers.measured(one.measured, one.unit), _styled(one.verdict))
-            for one in report.gates
-        )
+        rows = ((one.gate, numbers.gate(one), _styled(one.verdict)) for one in report.gates)
         _table(console, ("gate", "measured", "verdict"), rows)
     _failures(report, console)
     _lines(console, [one_line(remark) for one in report.replies for remark in one.remarks])
     for line in simulated(report):
         console.print(Text(f"simulated: {line}", style="dim"), soft_wrap=True)
     for line in upstreams(report):
-        console.print(Text(plain(line)), soft_wrap=True)
+        console.print(Text(numbers.plain(line)), soft_wrap=True)
     reasons = [reason.line for reason in report.reasons]
     _verdict(report.verdict, f" (exit code {report.exit_code})", reasons, console)
     console.print(Text(f"Report: {folder / 'report.html'}"), soft_wrap=True)
@@ -78,7 +75,7 @@ def _failures(report: Report, console: Console) -> None:
             f"{failure.arm}: {numbers.count(failure.count)} x {failure.cls} in "
             f"{failure.step}: {one_line(failure.example)}"
         )
-        console.print(Text(plain(line), style="red"), soft_wrap=True)
+        console.print(Text(numbers.plain(line), style="red"), soft_wrap=True)
         reply = said.get((failure.arm, failure.step), {}).get(failure.cls, "")
         if reply and failure.cls == CHECK_FAILED:
             shown = clip(one_line(reply), _REPLY_LIMIT)
@@ -95,7 +92,7 @@ def comparison(report: CompareReport, console: Console) -> None:
             _regressions(run.regressions, console)
         _verdict(run.verdict, "", run.reasons, console)
         for note in run.notes:
-            console.print(Padding(Text(plain(note), style="dim"), (0, 0, 0, 2)))
+            console.print(Padding(Text(numbers.plain(note), style="dim"), (0, 0, 0, 2)))
         console.print()
     console.print(Text(f"{report.verdict} (exit code {report.exit_code})", style="bold"))
 
@@ -103,7 +100,7 @@ def comparison(report: CompareReport, console: Console) -> None:
 def _verdict(verdict: VerdictName, code: str, reasons: Sequence[str], console: Console) -> None:
     console.print(Text.assemble(_styled(verdict), code))
     for reason in reasons:
-        console.print(Padding(Text(plain(reason)), (0, 0, 0, 2)))
+        console.print(Padding(Text(numbers.plain(reason)), (0, 0, 0, 2)))
 
 
 def _styled(verdict: VerdictName) -> Text:
@@ -239,7 +236,7 @@ def _short(value: float | None, unit: str) -> str:
 
 def _lines(console: Console, lines: Sequence[str]) -> None:
     for line in lines:
-        console.print(Text(plain(line), style="yellow"), soft_wrap=True)
+        console.print(Text(numbers.plain(line), style="yellow"), soft_wrap=True)
     if lines:
         console.print()
 
@@ -249,7 +246,7 @@ def _table(
 ) -> None:
     console.print(table(columns, rows))
     for remark in remarks:
-        console.print(Text(plain(remark), style="dim"), soft_wrap=True)
+        console.print(Text(numbers.plain(remark), style="dim"), soft_wrap=True)
     console.print()
 
 
@@ -260,10 +257,7 @@ def table(columns: Iterable[str], rows: Iterable[Cells]) -> Table:
         words = number == 0 or name in ("arm", "verdict", "metric", "what broke beyond")
         shown.add_column(name, justify="left" if words else "right", overflow="fold")
     for row in rows:
-        shown.add_row(*(Text(plain(cell)) if isinstance(cell, str) else cell for cell in row))
+        shown.add_row(
+            *(Text(numbers.plain(cell)) if isinstance(cell, str) else cell for cell in row)
+        )
     return shown
-
-
-def plain(text: str) -> str:
-    """Write the narrow spaces of the HTML report as ordinary ones: terminals differ in them."""
-    return text.replace(numbers.THIN, " ")

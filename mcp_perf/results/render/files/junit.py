@@ -55,12 +55,14 @@ def render(report: Report) -> str:
 def _cases(report: Report) -> Iterator[Case]:
     """Yield the gates, the metrics that are judged against the baseline, and the verdict."""
     for gate in report.gates:
-        said = f"measured {numbers.measured(gate.measured, gate.unit)}"
+        said = f"measured {numbers.plain(numbers.gate(gate))}"
         if gate.verdict != "PASS" and gate.reason:
             said = f"{gate.reason} ({said})"
         yield report.scenario, gate.gate, _OUTCOMES[gate.verdict], gate.verdict, said
     for row in report.regressions:
-        base, new = (numbers.measured(value, row.unit) for value in (row.base, row.new))
+        base, new = (
+            numbers.plain(numbers.measured(value, row.unit)) for value in (row.base, row.new)
+        )
         if row.verdict is not None:
             said = f"base {base}, now {new}" if row.verdict == "PASS" else row.reason
             name = f"{row.arm}.{row.metric}"

@@ -52,7 +52,7 @@ def remark(mark: Mark) -> str:
 
 
 def _per_cent(factor: float) -> str:
-    return f"{100 * (factor - 1):+.3g} %"
+    return numbers.plain(numbers.change(factor - 1))
 
 
 def _chart(name: str, line: Line) -> str:

@@ -2,17 +2,28 @@
 
 A rendering must never claim more than was measured, so three significant digits are the rule; and
 it must never hide a difference that decides, so a rate above zero is never written as 0 %, nor one
-below one as 100 %. What was not measured is written as `NONE`.
+below one as 100 %, and a number that misses its bound is never written like the bound. What was not
+measured is written as `NONE`.
 """
 
 import math
+import re
 from typing import Final
+
+from mcp_perf.results.document.document import GateResult
+from mcp_perf.scenario.model.gates import GateError, parse
 
 NONE: Final = "\u2013"
 """An en dash: not measured, which is not zero."""
 THIN: Final = "\u202f"
 """A narrow space that does not break: between thousands, and between a number and its unit."""
 TIMES: Final = "\u00d7"
+_HALF: Final = 0.5
+"""A ratio below it is written upside down: `13.1x less` is read at once, `0.0766x` is not."""
+_MOST_DIGITS: Final = 15
+"""Those that any float can have without noise."""
+_ZEROS: Final = re.compile(r"\.0+(?!\d)|(?<=\d)(\.\d*[1-9])0+(?!\d)")
+"""What ends a number with decimals and says nothing."""
 
 
 def is_number(value: float | None) -> bool:
@@ -86,25 +97,32 @@ def percent(fraction: float | None, digits: int = 3) -> str:
         return NONE
     value = 100 * fraction
     if 90 < value < 100:
-        text = f"{value:.{1 - math.floor(math.log10(100 - value))}f}"
+        text = f"{value:.{max(digits - 2, 1 - math.floor(math.log10(100 - value)))}f}"
     else:
         text = significant(value, digits)
     return f"{text.rstrip('0').rstrip('.') if '.' in text else text}{THIN}%"
 
 
-def per_hour(fraction: float | None) -> str:
+def per_hour(fraction: float | None, digits: int = 3) -> str:
     """Write by how much something grows: `0.5 %/h`, `-2 %/h`."""
     if fraction is None or not math.isfinite(fraction):
         return NONE
-    return f"{significant(100 * fraction)}{THIN}%/h"
+    return f"{significant(100 * fraction, digits)}{THIN}%/h"
+
+
+def times(value: float | None, digits: int = 3) -> str:
+    """Write a factor: `3.40x` with the sign for times; finer near 1, where it matters."""
+    if value is None or not math.isfinite(value):
+        return NONE
+    near = digits == 3 and 0.9 < value < 1.1
+    return (f"{value:.3f}" if near else significant(value, digits)) + TIMES
 
 
 def ratio(value: float | None) -> str:
-    """Write a ratio: `3.40x` with the sign for times; finer near 1, where it matters."""
-    if value is None or not math.isfinite(value):
-        return NONE
-    text = f"{value:.3f}" if 0.9 < value < 1.1 else significant(value)
-    return text + TIMES
+    """Write a ratio: `3.40x`, and `13.1x less` rather than `0.0766x`."""
+    if value is None or not 0 < value < _HALF:
+        return times(value)
+    return f"{times(1 / value)} less"
 
 
 def p_value(value: float | None) -> str:
@@ -115,29 +133,97 @@ def p_value(value: float | None) -> str:
 
 
 def measured(value: float | None, unit: str) -> str:
-    """Write what a gate measured, with a fourth digit because it is held against a bound.
+    """Write a metric, with a fourth digit because it is compared with another number.
 
     Units are those of `mcp_perf.scenario.model.gates`, and `x` for a ratio of two arms; any other
     stands behind the number as it is.
     """
+    return ratio(value) if unit == "x" else _held(value, unit)
+
+
+def _held(value: float | None, unit: str, digits: int = 4) -> str:
+    """Write what is held against a bound: a ratio is not turned upside down."""
     if unit == "fraction":
-        return percent(value, 4)
+        return percent(value, digits)
     if unit == "x":
-        return ratio(value)
+        return times(value, max(3, digits - 1))
     if unit == "fraction/h":
-        return per_hour(value)
+        return per_hour(value, max(3, digits - 1))
     if unit == "B":
-        return byte_size(value, 4)
+        return byte_size(value, digits)
     if unit == "count":
         return count(value)
-    number = significant(value, 4)
+    number = significant(value, digits)
     if number == NONE or not unit:
         return number
     return number + (unit if unit.startswith("/") else THIN + unit)
+
+
+def near_bound(value: float | None, unit: str, bound: float | None, digits: int = 4) -> str:
+    """Write a number next to its bound: with as many digits as it takes to tell them apart."""
+    if value is None or bound is None:
+        return _held(value, unit, digits)
+    exact = _short(_held(bound, unit, _MOST_DIGITS))
+    if value == bound:
+        return exact
+    every = (_held(value, unit, more) for more in range(digits, _MOST_DIGITS + 1))
+    return next((text for text in every if _short(text) != exact), repr(value))
+
+
+def said(value: float | None, unit: str, bound: float | None = None) -> str:
+    """Write a number for a sentence: `61.2 ms`, `0.5 %`, `120/s`, `3.4x`, `1 530`."""
+    return plain(_short(near_bound(value, unit, bound, 3)))
+
+
+def _short(text: str) -> str:
+    return _ZEROS.sub(lambda match: match[1] or "", text)
+
+
+def change(fraction: float | None) -> str:
+    """Write by how much something changed: `+2.5 %`, `-0.3 %`."""
+    text = percent(fraction)
+    return f"+{text}" if fraction is not None and fraction > 0 and text != NONE else text
+
+
+def gate(result: GateResult) -> str:
+    """Write what a gate measured."""
+    return near_bound(result.measured, result.unit, _bound(result.gate))
+
+
+def gate_interval(result: GateResult) -> str:
+    """Write the interval of what a gate measured."""
+    ends, bound = result.ci95, _bound(result.gate)
+    return (
+        NONE if ends is None else " to ".join(near_bound(end, result.unit, bound) for end in ends)
+    )
+
+
+def _bound(text: str) -> float | None:
+    """Return what a gate asks for, unless an older or newer grammar was meant."""
+    try:
+        asked = parse(text)
+    except GateError:
+        return None
+    return asked.value if asked.factor is None else asked.factor
 
 
 def interval(bounds: tuple[float, float] | None, unit: str) -> str:
     """Write both ends of an interval, in a unit which `measured` takes."""
     if bounds is None or not all(map(math.isfinite, bounds)):
         return NONE
-    return " to ".join(measured(bound, unit) for bound in bounds)
+    low, high = bounds
+    if unit != "x":
+        return f"{measured(low, unit)} to {measured(high, unit)}"
+    if 0 < low <= high < 1 and math.sqrt(low * high) < _HALF:  # as the ratio in its middle
+        return f"{times(1 / high)} to {ratio(low)}"
+    return f"{times(low)} to {times(high)}"
+
+
+def counted(number: float | None, what: str) -> str:
+    """Write how many there are: `1 call`, `2 calls`, `1 530 calls`."""
+    return f"{plain(count(number))} {what}{'' if number == 1 else 's'}"
+
+
+def plain(text: str) -> str:
+    """Write narrow spaces as ordinary ones: terminals and logs differ in them."""
+    return text.replace(THIN, " ")

@@ -30,11 +30,11 @@ def test_so_many_users_stay_below_the_bound_in_proportion(bound, most, tried, us
 @pytest.mark.parametrize(
     ("used", "users", "said"),
     [
-        ({"control": 0.1, "dual": 0.5}, 7, "control 0.10, dual 0.50"),
-        ({"control": 0.1, "dual": 0.05}, 20, "control 0.10, dual 0.05"),
-        ({"control": 0.0, "dual": 0.0}, 20, "control 0.00, dual 0.00"),
-        ({"control": 0.1, "dual": 9.0}, 1, "control 0.10, dual 9.00"),
-        ({"control": 0.1, "dual": None}, 5, "control 0.10, dual an unknown part"),
+        ({"control": 0.1, "dual": 0.5}, 7, "control 0.1, dual 0.5"),
+        ({"control": 0.1, "dual": 0.05}, 20, "control 0.1, dual 0.05"),
+        ({"control": 0.0, "dual": 0.0}, 20, "control 0, dual 0"),
+        ({"control": 0.1, "dual": 9.0}, 1, "control 0.1, dual 9"),
+        ({"control": 0.1, "dual": None}, 5, "control 0.1, dual an unknown part"),
     ],
 )
 def test_the_rounds_have_the_users_that_the_warm_ups_have_found(used, users, said):
@@ -48,7 +48,7 @@ def test_the_rounds_have_the_users_that_the_warm_ups_have_found(used, users, sai
     assert code == "calibrated"
     assert text == (
         f"Calibrated: {users} of at most 20 users make calls. With 5 users the targets "
-        f"used this many CPU cores: {said}; the limit is 0.70."
+        f"used this many CPU cores: {said}; the limit is 0.7."
     )
 
 

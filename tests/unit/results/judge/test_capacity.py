@@ -172,7 +172,7 @@ def test_a_target_that_holds_nothing_fails():
     report = run(mcp=Server(4.0, 1))
     assert (report.verdict, report.exit_code) == ("FAIL", 99)
     assert report.reasons[0].text.startswith(
-        "mcp held no rate, not even 1.333/s. What broke: through"
+        "mcp held no rate, not even 1.33/s. What broke: through"
     )
     assert "with so short trials (load.round)" in report.reasons[0].text
 
@@ -184,7 +184,7 @@ def test_a_target_that_holds_everything_passes():
     assert report.arms["mcp"].capacity.held
     assert report.arms["mcp"].capacity.interval == (1000, None)
     assert texts(report.reasons) == [
-        "mcp held every rate up to 1000/s, the highest that was asked for."
+        "mcp held every rate up to 1 000/s, the highest that was asked for."
     ]
 
 

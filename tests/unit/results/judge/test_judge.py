@@ -3,7 +3,7 @@
 import pytest
 
 from mcp_perf.results.judge.gates import judge
-from mcp_perf.results.judge.rule import show
+from mcp_perf.results.render.words.numbers import said
 from mcp_perf.scenario.model.gates import METRICS, parse
 from tests.support import virtual_run as virtual
 from tests.support.virtual_run import Round, evidence, judged, noisy
@@ -293,16 +293,16 @@ def test_starts_that_were_never_planned_cannot_pass_as_not_dropped():
 @pytest.mark.parametrize(
     ("value", "unit", "text"),
     [
-        (61.2345, "ms", "61.23 ms"),
+        (61.2345, "ms", "61.2 ms"),
         (0.00597, "fraction", "0.597 %"),
-        (123456.7, "/s", "123457/s"),
-        (3.4, "x", "3.4x"),
-        (2995, "count", "2995"),
+        (123456.7, "/s", "123 457/s"),
+        (3.4, "x", "3.4\u00d7"),
+        (2995, "count", "2 995"),
     ],
 )
 def test_numbers_in_reasons_are_short_and_have_their_unit(value, unit, text):
-    """Four digits, never an exponent."""
-    assert show(value, unit) == text
+    """Three digits, thousands apart, never an exponent."""
+    assert said(value, unit) == text
 
 
 @pytest.mark.parametrize(

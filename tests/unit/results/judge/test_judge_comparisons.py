@@ -35,7 +35,7 @@ def test_an_open_comparison_says_how_many_rounds_would_tell():
     result = judged("mcp.throughput >= 4x control", **arms)
     for part in (
         "mcp.throughput / control.throughput is",
-        "asks for >= 4x",
+        "asks for >= 4\u00d7",
         "had 8 rounds of each",
     ):
         assert part in result.reason

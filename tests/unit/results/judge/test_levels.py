@@ -31,7 +31,7 @@ def test_a_gate_that_fails_at_one_level_fails():
     rounds = ramp(10, 10, 10, 10, 10, 10, 10, 10, 10, 90)
     result = verdict("mcp.p90 < 40ms", rounds)
     assert result.verdict == "FAIL"
-    assert result.reason.startswith("At 1000/s (1 of 10 levels): mcp.p90 is 9")
+    assert result.reason.startswith("At 1 000/s (1 of 10 levels): mcp.p90 is 9")
     assert result.measured == pytest.approx(98, rel=0.02)
 
 

@@ -44,10 +44,10 @@ def test_an_outage_says_when_it_was_and_how():
     """With the beginning and, if the target came back, the end."""
     how = "it refused connections (4 calls failed in a row)."
     (gone,) = stopped([outage(6.12, 9.0, is_over=False)])
-    when = "mcp stopped answering at 6.1 s, and did not answer again"
+    when = "mcp stopped answering at 6.12 s, and did not answer again"
     assert gone == ("mcp", "target_stopped", f"{when}: {how}")
     (back,) = returned([outage(3.04, 5.16)])
-    when = "mcp was unreachable from 3.0 s to 5.2 s"
+    when = "mcp was unreachable from 3.04 s to 5.16 s"
     assert back == ("mcp", "target_unreachable", f"{when}: {how}")
     assert list(stopped([outage(3.0, 5.0)])) == []
     assert list(returned([outage(3.0, 5.0, is_over=False)])) == []
@@ -75,10 +75,10 @@ def test_a_target_that_was_away_is_the_first_reason_of_a_run_that_fails():
     """Where nothing failed for it, it is a note."""
     away = outage(3.0, 5.2)
     _, why, notes = reasons(BAD, away, gates=["mcp.error_rate < 1%"])
-    assert why[0].startswith("mcp was unreachable from 3.0 s to 5.2 s")
+    assert why[0].startswith("mcp was unreachable from 3 s to 5.2 s")
     verdict, why, notes = reasons(BAD, away, gates=["mcp.error_rate < 90%"])
     assert (verdict, len(why)) == ("PASS", 1)
-    assert any(note.startswith("mcp was unreachable from 3.0 s to 5.2 s") for note in notes)
+    assert any(note.startswith("mcp was unreachable from 3 s to 5.2 s") for note in notes)
 
 
 def test_a_gate_that_asks_for_failures_lets_a_target_stop():

@@ -154,8 +154,8 @@ def test_the_conditions_are_told_as_people_read_them():
     gates = [parse("mcp.p95 < 1s"), parse("rest.p95 < 1s")]
     assert Rules.of("mcp", gates, {}).described() == [
         "mcp.p95 < 1s",
-        "throughput at least 95% of the offered rate",
-        "errors at most 1% of the calls",
+        "throughput at least 95 % of the offered rate",
+        "errors at most 1 % of the calls",
     ]
     assert len(Rules.of("mcp", [parse("mcp.success_rate > 5%")], {}).described()) == 2
 
@@ -240,7 +240,9 @@ def test_a_generator_that_stood_still_for_long_did_not_keep_up(stall_s, broken):
 
 def test_how_many_calls_may_fail_is_a_limit_of_the_scenario():
     """Without a gate on errors, a trial is held to it."""
-    assert Rules.of("mcp", [], {"errors": 0.3}).described()[-1] == "errors at most 30% of the calls"
+    assert (
+        Rules.of("mcp", [], {"errors": 0.3}).described()[-1] == "errors at most 30 % of the calls"
+    )
     tally = fold(one_turn([10.0] * 300, failed=100))
     for limits, broke_by in (({}, ("errors",)), ({"errors": 0.3}, ())):
         [found] = trials(tally, "mcp", Rules.of("mcp", [], limits))

@@ -103,7 +103,7 @@ def test_reasons_come_the_gravest_first_and_name_their_gates():
         harness_errors=1,
     )
     assert [reason.split(":")[0] for reason in texts(found.reasons)] == [
-        "1 calls could not be made as the scenario says (harness_error)",
+        "1 call could not be made as the scenario says (harness_error)",
         "Gate b.p50 < 1s",
         "Gate a.p50 < 1s",
     ]

@@ -154,7 +154,7 @@ def test_the_page_has_the_section_only_after_a_search(report, example):
     """Headline, conditions and every rate; nothing of it in other runs."""
     page = plain(html.render(report))
     assert '<section id="capacity"' in page
-    assert "mcp.p95 &lt; 60ms; throughput at least 95% of the offered rate" in page
+    assert "mcp.p95 &lt; 60ms; throughput at least 95 % of the offered rate" in page
     assert 'id="capacity"' not in html.render(example.report())
 
 

@@ -175,7 +175,7 @@ def test_a_report_shows_its_regressions_everywhere(example):
     ours = {c.get("name"): c for c in cases if c.get("classname").endswith(".baseline")}
     assert list(ours) == ["mcp.p95", "mcp.p50", "mcp.p99", "mcp.error_rate"]
     assert ours["mcp.p95"].find("failure").get("message") == "slower than it was"
-    assert ours["mcp.p50"].findtext("system-out") == "base 10.00\u202fms, now 13.00\u202fms"
+    assert ours["mcp.p50"].findtext("system-out") == "base 10.00 ms, now 13.00 ms"
     assert ours["mcp.p99"].find("skipped") is not None
     shown = printed(terminal.summary, report, Path("run"))
     assert "Against the baseline" in shown

@@ -278,7 +278,7 @@ def test_numbers_stand_where_they_belong(page):
     """A gate's measured value and a comparison's ratio reach the page."""
     text = page.text("main").replace(numbers.THIN, " ")
     assert "51.62 ms" in text
-    assert "0.461\u00d7 to 0.482\u00d7" in text
+    assert "2.07\u00d7 to 2.17\u00d7 less" in text
     assert "8 rounds are few for p99: 20 would do" in text
     assert "31 tool_error" in text
 

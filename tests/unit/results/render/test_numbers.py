@@ -1,7 +1,11 @@
 import math
+import re
 
 import pytest
+from hypothesis import assume, example, given
+from hypothesis import strategies as st
 
+from mcp_perf.results.document.document import GateResult
 from mcp_perf.results.render.words import numbers
 from mcp_perf.results.render.words.numbers import NONE
 
@@ -85,13 +89,16 @@ def test_bytes(value, written):
     [
         (3.4, "3.40\u00d7"),
         (1.004, "1.004\u00d7"),
-        (0.1234, "0.123\u00d7"),
+        (0.5, "0.500\u00d7"),
+        (0.1234, "8.10\u00d7 less"),
+        (0.0766, "13.1\u00d7 less"),
+        (0, "0\u00d7"),
         (12, "12.0\u00d7"),
         (None, NONE),
     ],
 )
 def test_ratios_are_finer_near_one(value, written):
-    """A ratio near 1 shows the third decimal: there it decides."""
+    """A ratio near 1 shows the third decimal; one below a half says how much less it is."""
     assert numbers.ratio(value) == written
 
 
@@ -137,7 +144,15 @@ def test_the_units_of_gates_are_all_known():
 
 @pytest.mark.parametrize(
     ("bounds", "written"),
-    [((0.5, 2), "0.500\u00d7 to 2.00\u00d7"), (None, NONE), ((1.0, math.inf), NONE)],
+    [
+        ((0.5, 2), "0.500\u00d7 to 2.00\u00d7"),
+        ((0.07, 0.08), "12.5\u00d7 to 14.3\u00d7 less"),
+        ((0.352, 0.674), "1.48\u00d7 to 2.84\u00d7 less"),  # as the ratio, which is 0.487
+        ((0.4, 0.9), "0.400\u00d7 to 0.900\u00d7"),
+        ((0.1, 1.2), "0.100\u00d7 to 1.20\u00d7"),  # it may be more
+        (None, NONE),
+        ((1.0, math.inf), NONE),
+    ],
 )
 def test_intervals(bounds, written):
     """An interval names both ends, or nothing where one is missing."""
@@ -149,3 +164,77 @@ def test_what_was_not_measured_is_a_dash(write):
     """None, NaN and infinity are a dash in every unit, never a zero."""
     assert {write(value) for value in (None, math.nan, math.inf)} == {NONE}
     assert write(0) != NONE
+
+
+def read(text):
+    """Read a written number back, in the unit in which it was written."""
+    return float(re.sub(r"[^\d.]", "", text))
+
+
+sizes = st.floats(min_value=1e-6, max_value=1e9)
+UNITS = ["ms", "fraction", "/s", "x", "KiB", "fraction/h", ""]
+
+
+@pytest.mark.parametrize("unit", UNITS)
+@given(value=sizes, near=st.sampled_from([1, 1 + 1e-5, 1 - 1e-5, 1 + 1e-12, 2]))
+@example(value=0.001, near=1 - 1e-4)
+def test_a_number_is_never_written_like_the_bound_that_it_misses(unit, value, near):
+    """0.09999 % is not 0.1 % next to a bound of 0.1 %, however near it is."""
+    bound = value * near
+    assume(bound == value or abs(bound - value) > 1e-12 * value)
+    alike = numbers.said(value, unit, bound) == numbers.said(bound, unit, bound)
+    assert alike is (bound == value)
+
+
+@pytest.mark.parametrize("unit", UNITS)
+@given(value=sizes)
+def test_what_is_written_is_within_half_a_digit_of_what_was_measured(unit, value):
+    """Three digits at least, in a sentence as in a table."""
+    scale = 100 if unit.startswith("fraction") else 1
+    for text in (numbers.said(value, unit), numbers.near_bound(value, unit, None)):
+        assert read(text) == pytest.approx(scale * value, rel=0.005)
+
+
+@given(value=st.floats(min_value=1e-9, max_value=1e9))
+def test_a_ratio_says_on_which_side_of_one_it_lies(value):
+    """Less than half of the other says `less`, and by which factor; nothing else does."""
+    text = numbers.ratio(value)
+    assert text.endswith("less") is (value < 0.5)
+    factor = read(text.removesuffix(" less"))
+    assert factor == pytest.approx(1 / value if value < 0.5 else value, rel=0.005)
+
+
+@pytest.mark.parametrize(
+    ("number", "written"),
+    [(0, "0 errors"), (1, "1 error"), (2, "2 errors"), (1_530, "1 530 errors")],
+)
+def test_one_is_not_many(number, written):
+    """A plural has its s, and thousands are apart."""
+    assert numbers.counted(number, "error") == written
+
+
+@pytest.mark.parametrize(
+    ("measured", "unit", "gate", "written"),
+    [
+        (0.0009999, "fraction", "mcp.error_rate < 0.1%", "0.09999 %"),
+        (0.00099999, "fraction", "mcp.error_rate < 0.1%", "0.099999 %"),
+        (0.2499, "x", "mcp.p95 < 0.25x control", "0.2499\u00d7"),  # not upside down
+        (51.62, "ms", "mcp.p95 < 60ms", "51.62 ms"),
+        (51.62, "ms", "of another grammar", "51.62 ms"),
+    ],
+)
+def test_what_a_gate_measured_stands_next_to_its_bound(measured, unit, gate, written):
+    """As the gate writes it, with as many digits as tell them apart."""
+    result = GateResult(
+        gate=gate, measured=measured, unit=unit, ci95=(measured, measured), verdict="PASS"
+    )
+    assert spaced(numbers.gate(result)) == written
+    assert spaced(numbers.gate_interval(result)) == f"{written} to {written}"
+
+
+@pytest.mark.parametrize(
+    ("fraction", "written"), [(0.025, "+2.5 %"), (-0.003, "-0.3 %"), (0, "0 %"), (None, NONE)]
+)
+def test_changes_have_a_sign(fraction, written):
+    """So that nobody takes a change for a level."""
+    assert spaced(numbers.change(fraction)) == written
