@@ -45,7 +45,7 @@ def test_the_order_is_that_of_the_html(example):
         "Steps",
         "Journeys",
         "Comparison",
-        "Order of arms",
+        "Round by round",
         "Arms",
         "Failures",
         "Replies",
@@ -122,7 +122,7 @@ def test_details_are_folded_and_everything_that_opens_is_closed(example, build):
     page = Page(text)
     assert page.open == []
     within = [folded for tag, folded in page.seen if tag == "table"]
-    assert within.count(True) == 4  # steps, journeys, replies, environment
+    assert within.count(True) == 5  # steps, journeys, rounds, replies, environment
     assert within.count(False) >= 4  # gates, comparison, arms, failures
     assert not any(folded for tag, folded in page.seen if tag in {"details", "h2", "h3"})
     written = [block for block in re.split(r"\n\n", text) if block.startswith("| ")]
@@ -188,3 +188,13 @@ def test_a_huge_report_still_fits_a_comment(example):
     text = markdown.render(big)
     assert len(text) < 65_536
     assert "more rows are in report.html." in text
+
+
+def test_each_round_shows_its_errors_next_to_its_rate(example):
+    """A rate of a round whose calls failed is not read as one that held."""
+    written = markdown.render(example.report())
+    head, _, first = written.partition("Round by round")[2].strip().splitlines()[2:5]
+    assert head == "| Arm | Round | Journeys | Errors | p50 | p95 | Calls |"
+    arm, phase, rate, errors = first.strip("| ").split(" | ")[:4]
+    assert (arm, phase) == ("`control`", "warm-up")
+    assert (rate[-2:], errors[-1:]) == ("/s", "%")
