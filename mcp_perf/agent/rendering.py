@@ -110,7 +110,7 @@ def show(board: Leaderboard, console: Console) -> None:
         lines = [[*row] for row in (HEADS, *map(cells, group.metrics))]
         for line in lines:
             del line[left_out]
-        console.print(table(lines[0], map(tuple, lines[1:])))
+        console.print(table(lines[0], map(tuple, lines[1:]), console.width))
         for told in far(group.metrics):
             console.print(Text(told, style="dim"))
         console.print()

@@ -348,7 +348,7 @@ def test_every_finished_run_is_in_the_history_and_the_trend_shows_it(place):
     assert stored.document(store, found[-1].run_id).verdict == found[-1].verdict
     ended = place("trend", "slowing", "--metric", "mcp.p50", "--html", "trend.html")
     assert ended.code == 0, ended.output
-    assert "slowing: mcp.p50 (1 of 2)" in ended.stdout
+    assert "slowing, arm mcp: p50 (1 of 2)" in ended.stdout
     assert "load.users: 4 in the base, 2 now" in ended.output
     assert "<figure>" in (place.folder / "trend.html").read_text("utf-8")
 

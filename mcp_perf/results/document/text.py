@@ -62,6 +62,14 @@ def one_line(text: str) -> str:
     return _BLANKS.sub(" ", visible(text)).strip()
 
 
+def shortened(name: str, most: int) -> str:
+    """Shorten a name in its middle: names that begin alike end differently."""
+    if len(name) <= most:
+        return name
+    tail = (most - 1) // 2
+    return f"{name[: most - 1 - tail]}\u2026{name[len(name) - tail :]}"
+
+
 def clip(text: str, limit: int) -> str:
     """Cut text to `limit` characters and say how many were left out."""
     left_out = len(text) - limit

@@ -10,7 +10,7 @@ from mcp_perf.results.compare.comparable import differences
 from mcp_perf.results.document.run_numbers import RunNumbers
 from mcp_perf.results.render.console.terminal import STYLES, Cells, table
 from mcp_perf.results.render.files.trend_page import remark, slope, unit_of
-from mcp_perf.results.render.words import numbers
+from mcp_perf.results.render.words import numbers, wording
 from mcp_perf.results.stats.rounds import around
 from mcp_perf.results.stats.trend import Line, Mark
 from mcp_perf.results.tally.metrics import COMPARED
@@ -35,7 +35,7 @@ def baseline_table(runs: Sequence[RunNumbers], console: Console) -> None:
             for metric in COMPARED
             if (value := arm.values.get(metric)) is not None
         )
-        console.print(table(("arm", "metric", "value", "95 % interval"), rows))
+        console.print(table(("arm", "metric", "value", "95 % interval"), rows, console.width))
 
 
 def trend_tables(lines: Sequence[Line], console: Console) -> None:
@@ -44,13 +44,18 @@ def trend_tables(lines: Sequence[Line], console: Console) -> None:
         several = list(same)
         for number, line in enumerate(several, 1):
             which = f" ({number} of {len(several)})" if len(several) > 1 else ""
-            console.print(Text(f"{scenario}: {arm}.{metric}{which}", style="bold"))
+            meaning = f", {gloss}" if (gloss := wording.metric(metric)) else ""
+            head = f"{scenario}, arm {arm}: {metric}{which}{meaning}"
+            console.print(Text(head, style="bold"))
             first, here = (of.marks[0].point.identity for of in (several[0], line))
             for difference in differences(first, here) if number > 1 else ():
                 console.print(Text(f"not comparable: {difference}", style="dim"))
-            columns = ("started", "value", "95 % interval", "change", "verdict", "")
+            columns = ("started", "value", "95 % interval", "change", "verdict")
             rows = (_row(mark, unit_of(metric)) for mark in line.marks)
-            console.print(table(columns, rows))
+            console.print(table(columns, rows, console.width))
+            for mark in line.marks:
+                if said := remark(mark):
+                    console.print(Text(f"{_started(mark)}: {said}", style="bold"))
             console.print(Text(slope(line), style="dim"))
             console.print()
 
@@ -60,7 +65,10 @@ def _row(mark: Mark, unit: str) -> Cells:
     ci95 = None if point.low is None or point.high is None else (point.low, point.high)
     verdict = point.verdict if point.complete else "cut off"
     return (
-        *(point.started, numbers.measured(point.value, unit), numbers.interval(ci95, unit)),
+        *(_started(mark), numbers.measured(point.value, unit), numbers.interval(ci95, unit)),
         *(numbers.ratio(mark.change), Text(verdict, style=STYLES.get(verdict, "dim"))),
-        Text(remark(mark), style="bold"),
     )
+
+
+def _started(mark: Mark) -> str:
+    return mark.point.started[:16].replace("T", " ")

@@ -14,7 +14,7 @@ from mcp_perf.results.compare.report import CompareReport
 from mcp_perf.results.document.comparison import Regression
 from mcp_perf.results.document.document import Report, RoundNumbers, StepNumbers
 from mcp_perf.results.document.part import VerdictName
-from mcp_perf.results.document.text import clip, one_line
+from mcp_perf.results.document.text import clip, one_line, shortened
 from mcp_perf.results.render.charts import capacity, layers
 from mcp_perf.results.render.words import numbers
 from mcp_perf.results.render.words.arm_rows import per_session, tells_memory
@@ -32,6 +32,10 @@ _REPLY_LIMIT: Final = 400
 _MOST_STEPS: Final = 10
 _MOST_PAIRS: Final = 2
 """Pairs of arms that are compared in every metric; of more, only in the headlines."""
+_NAMES: Final = frozenset({"arm", "step", "layer", "metric", "capacity of", "memory of"})
+"""Columns of names, which others have chosen: they may be of any length."""
+_SHORTEST: Final = 12
+_GAP: Final = 2
 Cells = tuple[str | Text, ...]
 
 
@@ -87,7 +91,8 @@ def _failures(report: Report, console: Console) -> None:
 def comparison(report: CompareReport, console: Console) -> None:
     """Print runs against a base."""
     for run in report.runs:
-        console.print(Text(f"{run.run_id} against {', '.join(report.base)}", style="bold"))
+        what = f"{report.scenario}: {run.run_id} against {', '.join(report.base)}"
+        console.print(Text(what, style="bold"))
         if run.regressions:
             _regressions(run.regressions, console)
         _verdict(run.verdict, "", run.reasons, console)
@@ -213,25 +218,23 @@ def _comparisons(report: Report, console: Console) -> None:
 
 
 def _regressions(rows: Sequence[Regression], console: Console) -> None:
-    shown = (
-        (
-            *(row.arm, row.metric + ("/c" if row.versus else "")),
-            *(_short(row.base, row.unit), _short(row.new, row.unit), numbers.ratio(row.ratio)),
-            numbers.interval(row.ci95, "fraction" if row.ratio is None else "x"),
-            _styled(row.verdict) if row.verdict else Text("shown", style="dim"),
+    groups: dict[tuple[str, str], list[Regression]] = {}
+    for row in rows:
+        groups.setdefault((row.arm, row.versus), []).append(row)
+    for (arm, versus), of_arm in groups.items():
+        divided = f", divided by {versus} before it is compared" if versus else ""
+        console.print(Text(f"arm {arm}{divided}", style="bold"))
+        shown = (
+            (
+                *(row.metric, numbers.measured(row.base, row.unit)),
+                *(numbers.measured(row.new, row.unit), numbers.ratio(row.ratio)),
+                numbers.interval(row.ci95, "fraction" if row.ratio is None else "x"),
+                _styled(row.verdict) if row.verdict else Text("shown", style="dim"),
+            )
+            for row in of_arm
         )
-        for row in rows
-    )
-    by_control = "/c: the ratio to control is compared, not the value itself"
-    columns = ("arm", "metric", "base", "now", "ratio", "95 % interval", "verdict")
-    _table(console, columns, shown, [by_control] if any(row.versus for row in rows) else [])
-
-
-def _short(value: float | None, unit: str) -> str:
-    """Write a number without its unit where the metric tells it: the table has 80 columns."""
-    if unit == "fraction":
-        return numbers.percent(value)
-    return numbers.ms(value) if unit == "ms" else numbers.significant(value)
+        columns = ("metric", "base", "now", "ratio", "95 % interval", "verdict")
+        _table(console, columns, shown)
 
 
 def _lines(console: Console, lines: Sequence[str]) -> None:
@@ -242,22 +245,37 @@ def _lines(console: Console, lines: Sequence[str]) -> None:
 
 
 def _table(
-    console: Console, columns: Iterable[str], rows: Iterable[Cells], remarks: Iterable[str] = ()
+    console: Console, columns: Sequence[str], rows: Iterable[Cells], remarks: Iterable[str] = ()
 ) -> None:
-    console.print(table(columns, rows))
+    console.print(table(columns, rows, console.width))
     for remark in remarks:
         console.print(Text(numbers.plain(remark), style="dim"), soft_wrap=True)
     console.print()
 
 
-def table(columns: Iterable[str], rows: Iterable[Cells]) -> Table:
-    """Return a table: words to the left, numbers to the right."""
-    shown = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
+def table(columns: Sequence[str], rows: Iterable[Cells], width: int = 80) -> Table:
+    """Return a table, words to the left, numbers to the right; names give way if it is too wide."""
+    shown = Table(box=None, pad_edge=False, header_style="dim", padding=(0, _GAP, 0, 0))
     for number, name in enumerate(columns):
-        words = number == 0 or name in ("arm", "verdict", "metric", "what broke beyond")
+        words = number == 0 or name in {*_NAMES, "verdict", "what broke beyond"}
         shown.add_column(name, justify="left" if words else "right", overflow="fold")
-    for row in rows:
-        shown.add_row(
-            *(Text(numbers.plain(cell)) if isinstance(cell, str) else cell for cell in row)
-        )
+    lines = [
+        [Text(numbers.plain(cell)) if isinstance(cell, str) else cell for cell in row]
+        for row in rows
+    ]
+    _fit(columns, lines, width)
+    for line in lines:
+        shown.add_row(*line)
     return shown
+
+
+def _fit(columns: Sequence[str], lines: Sequence[list[Text]], width: int) -> None:
+    """Shorten the longest names until the table fits, as far as they can still be told apart."""
+    widths = [max(map(len, column)) for column in zip(columns, *lines, strict=True)]
+    too_much = sum(widths) + _GAP * len(widths) - width
+    names = [at for at, column in enumerate(columns) if column in _NAMES]
+    for at in sorted(names, key=widths.__getitem__, reverse=True):
+        most = max(_SHORTEST, widths[at] - max(0, too_much))
+        too_much -= max(0, widths[at] - most)
+        for line in lines:
+            line[at] = Text(shortened(line[at].plain, most), line[at].style)

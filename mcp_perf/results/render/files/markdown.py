@@ -12,7 +12,7 @@ from typing import Any, Final
 from markupsafe import Markup, escape
 
 from mcp_perf.results.document.document import Report
-from mcp_perf.results.document.text import clip, one_line
+from mcp_perf.results.document.text import clip, one_line, shortened
 from mcp_perf.results.render.charts import capacity, layers
 from mcp_perf.results.render.files import html
 from mcp_perf.results.render.words import grouping, numbers, wording
@@ -49,7 +49,7 @@ def _escape(special: str) -> str:
 
 def code(value: str, limit: int = _NAME_LIMIT) -> str:
     """Write a name as code that no backtick in it can close and no pipe can cut."""
-    line = clip(one_line(value), limit)
+    line = shortened(one_line(value), limit)
     if not line:
         return numbers.NONE
     if "|" in line:
