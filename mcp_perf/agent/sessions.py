@@ -49,6 +49,8 @@ class ApiCall(_Body):
     durationMs: float | None = Field(default=None, ge=0, le=MOST, allow_inf_nan=False)  # noqa: N815
     tokensIn: int = _Tokens  # noqa: N815
     tokensOut: int = _Tokens  # noqa: N815
+    cacheWrites: int = _Tokens  # noqa: N815
+    cacheReads: int = _Tokens  # noqa: N815
 
 
 class Interaction(_Body):
@@ -103,6 +105,8 @@ def after(record: TaskRecord, event: Event, now_ms: int) -> TaskRecord:
             "tokens_in": tokens_in,
             "tokens_out": tokens_out,
             "total_tokens": tokens_in + tokens_out,
+            "cache_writes": (record.cache_writes or 0) + event.cacheWrites,
+            "cache_reads": (record.cache_reads or 0) + event.cacheReads,
         }
     elif isinstance(event, Interaction):
         change = {"interactions": (record.interactions or 0) + 1}

@@ -57,7 +57,11 @@ def test_a_session_is_started_filled_completed_and_listed(store):
     answers = ask(
         app,
         ("POST", f"{one}/api-calls", CALL | {"details": {"sid": "PN1"}, "durationMs": 12.5}),
-        ("POST", f"{one}/api-calls", CALL | {"success": False, "tokensOut": 100}),
+        (
+            "POST",
+            f"{one}/api-calls",
+            CALL | {"success": False, "tokensOut": 100, "cacheReads": 300, "cacheWrites": 40},
+        ),
         ("POST", f"{one}/interactions", {"type": "question"}),
         ("POST", f"{one}/complete", OVER),
         ("GET", one),
@@ -70,7 +74,8 @@ def test_a_session_is_started_filled_completed_and_listed(store):
     session = single["session"]
     assert [key for key in session if key in RECORD_KEYS] == list(RECORD_KEYS)
     expected = {"apiCalls": 2, "interactions": 1, "tokensIn": 2000, "tokensOut": 100}
-    expected |= {"totalTokens": 2100, "cost": 0.0075, "success": True, "completed": True}
+    expected |= {"cacheReads": 300, "cacheWrites": 40}
+    expected |= {"totalTokens": 2100, "cost": 0.00774, "success": True, "completed": True}
     expected |= {"mcpServer": "twilio", "mcpClient": "", "notes": "bought"}
     assert expected.items() <= session.items()
     assert session["duration"] == session["endTime"] - session["startTime"]

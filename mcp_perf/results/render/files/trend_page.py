@@ -10,7 +10,7 @@ from mcp_perf.results.render.files import html
 from mcp_perf.results.render.words import numbers
 from mcp_perf.results.stats.trend import Line, Mark
 
-_MOST_TICKS = 6
+_MOST_TICKS = 4
 
 
 def render(lines: Sequence[Line]) -> str:
