@@ -14,7 +14,7 @@ from mcp_perf.agent.leaderboard import Leaderboard, MeasuredChange
 from mcp_perf.agent.records import TaskRecord, as_record, as_row, encode
 from mcp_perf.agent.tasks import MODES
 from mcp_perf.results.render.console.terminal import table
-from mcp_perf.results.render.files import html, markdown
+from mcp_perf.results.render.files import html, markdown, pdf
 from mcp_perf.results.render.files.csv_samples import cell
 from mcp_perf.results.render.words import numbers
 
@@ -119,19 +119,32 @@ def show(board: Leaderboard, console: Console) -> None:
     console.print(Text(board.sentence, style="bold"), soft_wrap=True)
 
 
-def write(board: Leaderboard, records: Sequence[TaskRecord], folder: Path) -> None:
+RENDERINGS: Final[dict[str, Callable[[Leaderboard], str | bytes]]] = {
+    "html": as_html,
+    "json": Leaderboard.as_json,
+    "md": as_markdown,
+    "pdf": lambda board: pdf.render(as_html(board)),
+}
+"""By what the file's name ends with."""
+
+
+def write(
+    board: Leaderboard,
+    records: Sequence[TaskRecord],
+    folder: Path,
+    formats: Sequence[str] = tuple(RENDERINGS)[:3],
+) -> None:
     """Write all files: the leaderboard, the rows, the summary, a record for each run."""
     tasks = folder / "tasks"
     tasks.mkdir(parents=True, exist_ok=True)
     files = {
-        "leaderboard.html": as_html(board),
-        "leaderboard.md": as_markdown(board),
-        "leaderboard.json": board.as_json(),
+        **{f"leaderboard.{name}": RENDERINGS[name](board) for name in formats},
         "rows.csv": as_csv(records),
         "summary.json": encode([as_row(one) for one in records]),
     }
-    for name, text in files.items():
-        (folder / name).write_text(text, encoding="utf-8", newline="")
+    for name, content in files.items():
+        whole = content if isinstance(content, bytes) else content.encode()
+        (folder / name).write_bytes(whole)
     made: set[Path] = set()
     for one in records:
         names = (f"{count}_{one.file}" if count else one.file for count in itertools.count())

@@ -10,7 +10,7 @@ import click
 
 from mcp_perf.cli.answer import Commands, answer, in_json, is_quiet, say
 from mcp_perf.cli.read.runs import FOLDER
-from mcp_perf.cli.refused import Refused
+from mcp_perf.cli.refused import PAGES, Refused, formats_option, read_formats
 from mcp_perf.cli.target import COMMAND, TargetCommand, told
 
 if TYPE_CHECKING:
@@ -101,8 +101,9 @@ def import_(folder: Path, store: str) -> None:
 
 @agent.command()
 @click.option("--out", type=FOLDER, help="Also write the leaderboard and the records to a folder.")
+@formats_option(PAGES)
 @_store
-def summary(out: Path | None, store: str) -> None:
+def summary(out: Path | None, formats: str, store: str) -> None:
     """Show the leaderboard: control against mcp, overall, by task and by model.
 
     \b
@@ -116,6 +117,7 @@ def summary(out: Path | None, store: str) -> None:
     from mcp_perf.agent.rendering import show, write  # noqa: PLC0415
     from mcp_perf.agent.store import board_of  # noqa: PLC0415
 
+    chosen = read_formats(formats, PAGES)
     with _opened(store) as kept:
         board, records = board_of(kept)
     if not records:
@@ -126,12 +128,12 @@ def summary(out: Path | None, store: str) -> None:
     answer(board, draw=lambda console: show(board, console))
     if out is not None:
         try:
-            write(board, records, out)
+            write(board, records, out, chosen)
         except OSError as error:
             raise Refused(
-                f"--out {out}cannot be written ({error.strerror}); name another folder"
+                f"--out {out} cannot be written ({error.strerror}); name another folder"
             ) from None
-        say(f"Leaderboard: {out / 'leaderboard.html'}")
+        say(f"Leaderboard: {out / f'leaderboard.{chosen[0]}'}")
 
 
 @agent.command()

@@ -3,19 +3,26 @@
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Final
+from typing import Any, Final, TypeVar
 
 import click
 from click.shell_completion import CompletionItem
 
 from mcp_perf import interrupt
 
+Callback = TypeVar("Callback", bound=Callable[..., Any])
 FORMATS: Final = ("html", "json", "md", "csv", "junit")
-formats_option = click.option(
-    "--format", "formats", default=",".join(FORMATS), show_default=True, help="Reports to write."
-)
+PAGES: Final = FORMATS[:3]
+"""Those of which every kind of report is written."""
+
+
+def formats_option(formats: Sequence[str]) -> Callable[[Callback], Callback]:
+    """Return the option that chooses formats: these if it is not given, and PDF on demand."""
+    default = ",".join(formats)
+    said = "Reports to write; pdf, too, with mcp-perf[pdf]."
+    return click.option("--format", "formats", default=default, show_default=True, help=said)
 
 
 def scenario_names(_context: object, _param: object, begun: str) -> list[CompletionItem]:
@@ -78,11 +85,19 @@ def again(words: Sequence[str], stdout: int | None = None) -> tuple[int, bytes]:
     return process.returncode, said or b""
 
 
-def read_formats(text: str) -> tuple[str, ...]:
-    """Read `html,json`. Raises Refused for an unknown format."""
+def read_formats(text: str, formats: Sequence[str]) -> tuple[str, ...]:
+    """Read `html,json`. Raises Refused for an unknown format, and for PDF without its extra."""
     chosen = tuple(part.strip() for part in text.split(",") if part.strip())
-    unknown = [part for part in chosen if part not in FORMATS]
+    unknown = [part for part in chosen if part not in (*formats, "pdf")]
     if unknown or not chosen:
         what = ", ".join(unknown) or "nothing"
-        raise Refused(f"--format: there is no format {what}; choose from {', '.join(FORMATS)}")
+        known = f"{', '.join(formats)}, pdf"
+        raise Refused(f"--format: there is no format {what}; choose from {known}")
+    if "pdf" in chosen:
+        from mcp_perf.results.render.files.pdf import PdfError, ready  # noqa: PLC0415
+
+        try:
+            ready()
+        except PdfError as error:
+            raise Refused(f"--format: {error}") from error
     return chosen

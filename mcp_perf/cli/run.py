@@ -11,7 +11,14 @@ import click
 
 from mcp_perf.cli.answer import answer, in_json, is_quiet, no_json, say
 from mcp_perf.cli.init import made
-from mcp_perf.cli.refused import Refused, again, formats_option, read_formats, scenario_names
+from mcp_perf.cli.refused import (
+    FORMATS,
+    Refused,
+    again,
+    formats_option,
+    read_formats,
+    scenario_names,
+)
 from mcp_perf.cli.target import TargetCommand, target_options, told, tool_options
 from mcp_perf.scenario.values.units import TOLERANCE
 
@@ -86,7 +93,7 @@ def _scenario() -> str:
     "--log-calls", metavar="FILE", help="Write every request and answer to FILE, as JSONL."
 )
 @click.option("--store", metavar="URL", help="Database that remembers runs, for `trend`.")
-@formats_option
+@formats_option(FORMATS)
 @target_options
 @tool_options
 @click.option("--rate", type=ABOVE_0, help="Calls per second, with a URL or COMMAND.")
@@ -127,7 +134,7 @@ def run(scenario: str, formats: str, *, repeat: int, ci: bool, **options: Any) -
       mcp-perf run my.yaml --dry-run              each call once, without load
       mcp-perf run my.yaml --ci --out results     as a step of a CI job
     """
-    chosen = read_formats(formats)
+    chosen = read_formats(formats, FORMATS)
     if ci:
         no_json()
     run_time = options["run_time"]

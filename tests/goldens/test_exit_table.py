@@ -20,7 +20,7 @@ COMMANDS = {
     "a scenario that is not there": "validate nowhere.yaml",
     "a report": "report one-arm --format md",
     "a report of no run": "report nowhere",
-    "a report in no format of ours": "report one-arm --format pdf",
+    "a report in no format of ours": "report one-arm --format pdfx",
     "a run and itself": "compare layers layers",
     "a slower run": "compare baseline.json baseline-levels",
     "a run that is INVALID": "compare invalid-generator invalid-generator",

@@ -6,14 +6,14 @@ import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import click
 
 from mcp_perf import folders
 from mcp_perf.cli.answer import answer, console, no_json, say
 from mcp_perf.cli.read.runs import FOLDER, check, read_base, read_report, read_run
-from mcp_perf.cli.refused import Refused, again
+from mcp_perf.cli.refused import PAGES, Refused, again, formats_option, read_formats
 from mcp_perf.scenario.values.units import TOLERANCE
 
 if TYPE_CHECKING:
@@ -58,9 +58,10 @@ Exit codes: 0 nothing is worse, 90 INCONCLUSIVE, 91 a run is INVALID,
     "--tolerance", default=TOLERANCE, show_default=True, help="How much worse a metric may be."
 )
 @click.option("--out", type=FOLDER, help="Also write compare.html, .md and .json to this folder.")
+@formats_option(PAGES)
 @click.option("--ci", is_flag=True, help="Plain text, and a summary and annotations for a CI job.")
 def compare(
-    named: Sequence[str], tolerance: str, out: Path | None, *, ci: bool, **how: Any
+    named: Sequence[str], tolerance: str, out: Path | None, formats: str, *, ci: bool, **how: Any
 ) -> None:
     """Compare runs with an earlier one: BASE is a run's folder, or a baseline.
 
@@ -73,14 +74,15 @@ def compare(
       mcp-perf compare baselines/echo.json mcp-perf-out/RUN --tolerance 10% --ci
       mcp-perf compare --base "node old.js" --head "node new.js" my.yaml
     """
+    files = _Files(out, read_formats(formats, PAGES))
 
     def compared(page: "Job | None") -> int:
         if how["base"] or how["head"]:
-            return _releases(named, how, tolerance, out, page)
+            return _releases(named, how, tolerance, files, page)
         if len(named) == 1:
             raise click.UsageError("Missing argument 'NEW...'.")
         base, *runs = map(Path, named)
-        return _compare(base, runs, tolerance, out, page)
+        return _compare(base, runs, tolerance, files, page)
 
     if not ci:
         sys.exit(compared(None))
@@ -97,8 +99,29 @@ def compare(
     sys.exit(code)
 
 
+class _Files(NamedTuple):
+    """Where the comparison is written, and in which formats."""
+
+    folder: Path | None
+    formats: tuple[str, ...]
+
+    def write(self, report: "CompareReport", folder: Path, *, err: bool = False) -> None:
+        """Write the files to the folder, and say where the first is."""
+        from mcp_perf.results.render.files.compare_report import RENDERINGS  # noqa: PLC0415
+
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            for name in self.formats:
+                content = RENDERINGS[name](report)
+                whole = content if isinstance(content, bytes) else content.encode()
+                (folder / f"compare.{name}").write_bytes(whole)
+        except OSError as error:
+            raise Refused(f"--out {folder}: cannot be written ({error.strerror})") from None
+        say(f"Report: {folder / f'compare.{self.formats[0]}'}", err=err)
+
+
 def _compare(
-    base: Path, runs: Sequence[Path], tolerance: str, out: Path | None, page: "Job | None"
+    base: Path, runs: Sequence[Path], tolerance: str, files: _Files, page: "Job | None"
 ) -> int:
     from mcp_perf.results.compare.report import compare_all  # noqa: PLC0415
 
@@ -108,11 +131,9 @@ def _compare(
     for folder, new in zip(runs, news, strict=True):
         check(base, befores, folder, new)
     report = compare_all(befores, news, allowed)
-    if out is not None:
-        _write(report, out)
     _show(report, page)
-    if out is not None:
-        say(f"Report: {out / 'compare.html'}")
+    if files.folder is not None:
+        files.write(report, files.folder)
     return report.exit_code
 
 
@@ -120,7 +141,7 @@ def _releases(
     named: Sequence[str],
     how: Mapping[str, Any],
     tolerance: str,
-    out: Path | None,
+    files: _Files,
     page: "Job | None",
 ) -> int:
     """Let base and head take turns, pair by pair, and print what differs as Markdown."""
@@ -139,9 +160,10 @@ def _releases(
     pairs = how["repeat"]
     try:
         made = releases.Releases(named[0], how["arm"], how["settings"], how["base"], how["head"])
-        folder = out or folders.unused(settings.runs() / f"compare-{made.loaded.scenario.name}")
-        with tempfile.TemporaryDirectory(prefix="mcp-perf-") as files:
-            words = made.written(Path(files), pairs)
+        name = f"compare-{made.loaded.scenario.name}"
+        folder = files.folder or folders.unused(settings.runs() / name)
+        with tempfile.TemporaryDirectory(prefix="mcp-perf-") as directory:
+            words = made.written(Path(directory), pairs)
             for number in range(1, pairs + 1):
                 say(f"Pair {number} of {pairs}", err=True)
                 outs = ("--out", str(folder / f"pair-{number}"), "--format", "json")
@@ -162,22 +184,8 @@ def _releases(
     answer(report, *compare_report.as_markdown(report).splitlines())
     if page is not None:
         page.tell(compare_report.sections(report), of_comparison(report))
-    _write(report, folder)
-    say(f"Report: {folder / 'compare.html'}", err=True)
+    files.write(report, folder, err=True)
     return report.exit_code
-
-
-def _write(report: "CompareReport", out: Path) -> None:
-    from mcp_perf.results.render.files.compare_report import RENDERINGS  # noqa: PLC0415
-
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        for name, render in RENDERINGS.values():
-            (out / name).write_text(render(report), encoding="utf-8")
-    except OSError as error:
-        raise Refused(
-            f"--out {out} cannot be written ({error.strerror}); name another folder"
-        ) from None
 
 
 def _show(report: "CompareReport", page: "Job | None") -> None:

@@ -5,12 +5,12 @@ from pathlib import Path
 import click
 
 from mcp_perf.cli.answer import answer
-from mcp_perf.cli.refused import Refused, formats_option, read_formats
+from mcp_perf.cli.refused import FORMATS, Refused, formats_option, read_formats
 
 
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path), metavar="RUN")
-@formats_option
+@formats_option(FORMATS)
 def report(folder: Path, formats: str) -> None:
     """Write the reports of a run again, from its journal alone.
 
@@ -22,7 +22,7 @@ def report(folder: Path, formats: str) -> None:
     from mcp_perf.results.render.files.write import write_all  # noqa: PLC0415
     from mcp_perf.results.report.build import load_report  # noqa: PLC0415
 
-    chosen = read_formats(formats)
+    chosen = read_formats(formats, FORMATS)
     try:
         document, samples = load_report(folder)
     except JournalError as error:

@@ -32,7 +32,16 @@ from mcp_perf.cli.refused import Refused, scenario_names
     metavar="FILE",
     help="Also write the trends to this HTML page.",
 )
-def trend(scenario: str, metrics: Sequence[str], store: str, page: Path | None) -> None:
+@click.option(
+    "--pdf",
+    "paper",
+    type=FOLDER,
+    metavar="FILE",
+    help="Also write the trends to this PDF file.",
+)
+def trend(
+    scenario: str, metrics: Sequence[str], store: str, page: Path | None, paper: Path | None
+) -> None:
     """Show how metrics changed from run to run, for SCENARIO or for all.
 
     A line only joins runs that can be compared: same work, load and machine.
@@ -45,7 +54,7 @@ def trend(scenario: str, metrics: Sequence[str], store: str, page: Path | None) 
     from mcp_perf.load.prepare.history import chosen, problems  # noqa: PLC0415
     from mcp_perf.results.compare.history import HistoryError, points  # noqa: PLC0415
     from mcp_perf.results.render.console.history_terminal import trend_tables  # noqa: PLC0415
-    from mcp_perf.results.render.files import trend_page  # noqa: PLC0415
+    from mcp_perf.results.render.files import pdf, trend_page  # noqa: PLC0415
     from mcp_perf.results.stats.trend import lines  # noqa: PLC0415
 
     if wrong := problems(store):
@@ -57,12 +66,16 @@ def trend(scenario: str, metrics: Sequence[str], store: str, page: Path | None) 
     if not found:
         asked = " ".join([scenario, *metrics]).strip() or "anything"
         raise Refused(f"The history has no valid run of {asked}. Add one with mcp-perf run.")
-    if page is not None:
+    for option, path in (("--html", page), ("--pdf", paper)):
         try:
-            page.write_text(trend_page.render(found), encoding="utf-8")
+            if path is not None:
+                whole = trend_page.render(found)
+                path.write_bytes(pdf.render(whole) if option == "--pdf" else whole.encode())
+        except pdf.PdfError as error:
+            raise Refused(f"{option}: {error}") from None
         except OSError as error:
             raise Refused(
-                f"--html {page} cannot be written ({error.strerror}); name another file"
+                f"{option} {path} cannot be written ({error.strerror}); name another file"
             ) from None
     answer(found, draw=lambda console: trend_tables(found, console))
 

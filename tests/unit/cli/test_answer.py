@@ -81,7 +81,7 @@ FINE |= {
 }
 """Every command, with words that it does not refuse, and what its document says."""
 WRONG = {
-    "run": ("run", "--format", "pdf"),
+    "run": ("run", "--format", "pdfx"),
     "web": ("web", "refused"),
     "check": ("check", "echo"),
     "init": ("init", "echo", "-o", "my.yaml"),

@@ -332,7 +332,7 @@ def test_a_mistake_is_told_in_words_and_nothing_before_it(ask, tmp_path, monkeyp
 
 
 @pytest.mark.parametrize("command", [["run", "echo"], ["report", "."]])
-@pytest.mark.parametrize("formats", ["pdf", "html,docx", ","])
+@pytest.mark.parametrize("formats", ["pdfx", "html,docx", ","])
 def test_an_unknown_format_is_refused(ask, command, formats):
     """Before anything is sent or written, with the formats that there are."""
     asked = ask(*command, "--format", formats)

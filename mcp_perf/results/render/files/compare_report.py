@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from mcp_perf.results.compare.report import CompareReport
-from mcp_perf.results.render.files import html, markdown
+from mcp_perf.results.render.files import html, markdown, pdf
 from mcp_perf.results.render.words import wording
 
 
@@ -29,8 +29,10 @@ def as_markdown(report: CompareReport) -> str:
     return "\n\n".join(sections(report)) + "\n"
 
 
-RENDERINGS: Final[dict[str, tuple[str, Callable[[CompareReport], str]]]] = {
-    "html": ("compare.html", as_html),
-    "json": ("compare.json", CompareReport.as_json),
-    "md": ("compare.md", as_markdown),
+RENDERINGS: Final[dict[str, Callable[[CompareReport], str | bytes]]] = {
+    "html": as_html,
+    "json": CompareReport.as_json,
+    "md": as_markdown,
+    "pdf": lambda report: pdf.render(as_html(report)),
 }
+"""By what the file's name ends with."""

@@ -7,20 +7,22 @@ from typing import Final
 
 from mcp_perf.results.document.document import Report
 from mcp_perf.results.journal.records import SampleRecord
-from mcp_perf.results.render.files import csv_samples, junit, markdown
+from mcp_perf.results.render.files import csv_samples, junit, markdown, pdf
 from mcp_perf.results.render.files import html as html_report
 
-_Chunks = Iterable[str]
+_Chunks = Iterable[str | bytes]
 _RENDERINGS: Final[dict[str, tuple[str, Callable[[Report, Iterable[SampleRecord]], _Chunks]]]] = {
     "json": ("report.json", lambda report, _: [report.as_json()]),
     "csv": ("samples.csv", lambda _, samples: csv_samples.render(samples)),
     "junit": ("junit.xml", lambda report, _: [junit.render(report)]),
     "md": ("report.md", lambda report, _: [markdown.render(report)]),
     "html": ("report.html", lambda report, _: [html_report.render(report)]),
+    "pdf": ("report.pdf", lambda report, _: [pdf.render(html_report.render(report))]),
 }
 """Format -> file name and renderer; the document itself comes first, it can make all the others."""
 
-FORMATS: Final = tuple(_RENDERINGS)
+FORMATS: Final = tuple(name for name in _RENDERINGS if name != "pdf")
+"""Those that need no extra."""
 
 
 def write_all(
@@ -32,7 +34,7 @@ def write_all(
     """Write the report in each format to the folder and return the files' paths.
 
     A file appears whole or not at all. `samples` is read only for `csv`, once. Raises OSError when
-    the disk does not play along.
+    the disk does not play along, PdfError where its extra is missing.
     """
     written = []
     for name, (filename, render) in _RENDERINGS.items():
@@ -45,8 +47,8 @@ def _write(path: Path, chunks: _Chunks) -> Path:
     """Write a temporary file beside the path and rename it: readers never see half a report."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        with temporary.open("w", encoding="utf-8", newline="") as file:
-            file.writelines(chunks)
+        with temporary.open("wb") as file:
+            file.writelines(one if isinstance(one, bytes) else one.encode() for one in chunks)
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
