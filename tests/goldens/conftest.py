@@ -68,9 +68,14 @@ def remember() -> Callable[[str, Path], None]:
     """Append the run of a folder to a history, as `mcp-perf run` does at its end."""
     from mcp_perf.results.compare.baseline import of_report
     from mcp_perf.results.compare.history import append
+    from mcp_perf.results.render.files.kept import kept
     from mcp_perf.results.report.build import load_report
 
-    return lambda store, folder: append(store, of_report(load_report(folder)[0]))
+    def append_run(store: str, folder: Path) -> None:
+        report = load_report(folder)[0]
+        append(store, of_report(report), kept(report))
+
+    return append_run
 
 
 @pytest.fixture(scope="module")

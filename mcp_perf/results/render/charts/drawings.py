@@ -36,7 +36,7 @@ _UNITS: Final = 1000
 _POINT: Final = re.compile(r"(-?[\d.]+) (-?[\d.]+)")
 _ACROSS: Final = ("x", "x1", "x2", "cx", "width")
 _DOWN: Final = ("y", "y1", "y2", "cy", "height")
-_KEPT: Final = (*_ACROSS, *_DOWN, "d", "dx", "dy", "r")
+_KEPT: Final = (*_ACROSS, *_DOWN, "d", "dx", "dy", "r", "text-anchor")
 
 
 @cache
