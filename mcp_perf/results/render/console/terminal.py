@@ -69,7 +69,9 @@ def summary(report: Report, folder: Path, console: Console) -> None:
         console.print(Text(numbers.plain(line)), soft_wrap=True)
     reasons = [reason.line for reason in report.reasons]
     _verdict(report.verdict, f" (exit code {report.exit_code})", reasons, console)
-    console.print(Text(f"Report: {folder / 'report.html'}"), soft_wrap=True)
+    files = [folder / f"report.{kind}" for kind in ("html", "pdf", "md", "json")]
+    written = next((file for file in files if file.is_file()), files[0])
+    console.print(Text(f"Report: {written}"), soft_wrap=True)
 
 
 def _failures(report: Report, console: Console) -> None:

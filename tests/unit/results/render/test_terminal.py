@@ -106,3 +106,12 @@ def test_the_slowest_steps_stand_first_and_those_of_one_name_together(example):
     assert "The other steps are in the report." in lines
     alone = {"a": arm.model_copy(update={"steps": {"x": one}})}
     assert not any(line.startswith("step ") for line in shown(example, arms=alone).splitlines())
+
+
+def test_the_report_that_is_named_is_one_that_was_written(example, tmp_path):
+    """The page, or else what was asked for in its place."""
+    (tmp_path / "report.json").touch()
+    (tmp_path / "report.pdf").touch()
+    console = Console(file=io.StringIO(), width=80)
+    terminal.summary(example.report(), tmp_path, console)
+    assert console.file.getvalue().endswith("report.pdf\n")
