@@ -118,7 +118,7 @@ def report_of(request: Request, run_id: str) -> Report:
 
 @router.get("/runs/{run_id}.json")
 def single_as_json(request: Request, run_id: str) -> Response:
-    """Return the report of a run, as its `report.json`."""
+    """Return the report of a run, as in its report.json."""
     return Response(report_of(request, run_id).as_json(), media_type="application/json")
 
 

@@ -15,7 +15,7 @@
       const trace = {
         type: spec.kind === "bar" ? "bar" : "scatter", name: plain(line.name), x: line.x, y: line.y,
         text: line.text?.map(plain), hovertemplate: "%{text}<extra></extra>", mode: line.mode ?? "lines+markers",
-        line: { color: ink, dash: dashes[(line.arm ?? index) % 6] },
+        line: { color: ink, dash: spec.lines.length > 1 ? dashes[(line.arm ?? index) % 6] : "solid" },
         marker: spec.kind === "bar" ? { color: ink } : { color: ink, size, symbol },
       };
       if (!line.text) delete trace.hovertemplate;
@@ -34,16 +34,17 @@
       color: colour("--soft"), gridcolor: colour("--rule"), zerolinecolor: colour("--rule"),
       automargin: true, fixedrange: true,
     };
+    const named = part => part?.title ? { ...axis, ...part, title: { text: plain(part.title) } } : { ...axis, ...part };
     const shapes = (spec.verticals ?? []).map(x => ({
       type: "line", x0: x, x1: x, yref: "paper", y0: 0, y1: 1,
-      line: { color: colour("--arm-1"), width: 2, dash: "dot" },
+      line: { color: colour("--ink"), width: 2, dash: "dot" },
     }));
     const layout = {
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", shapes,
       font: { color: colour("--ink"), family: getComputedStyle(document.body).fontFamily },
       margin: { l: 8, r: 8, t: 8, b: 8 }, dragmode: false, showlegend: spec.lines.length > 1,
-      legend: { orientation: "h", y: -0.25 },
-      xaxis: { ...axis, ...spec.x }, yaxis: { ...axis, ...spec.y },
+      legend: { orientation: "h", x: 0, y: 1.02, yanchor: "bottom" },
+      xaxis: named(spec.x), yaxis: named(spec.y),
     };
     const place = document.getElementById(script.dataset.chart);
     Plotly.react(place, traces(spec), layout, { displayModeBar: false, responsive: true });
