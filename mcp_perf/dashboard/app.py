@@ -12,10 +12,12 @@ from mcp_perf import settings
 from mcp_perf.dashboard import agents, comparison, files, live, page, runs, trends
 from mcp_perf.dashboard.following import Following
 from mcp_perf.results.compare.history import HistoryError
+from mcp_perf.results.render.files.pdf import PdfError
 
 _PAGES: Final = (files, runs, comparison, trends, agents, live)
 _DESCRIPTION: Final = (
-    "Every table of the dashboard as CSV and JSON. A program sends Authorization: Bearer KEY."
+    "Every table of the dashboard as CSV and JSON, and reports as PDF. "
+    "A program sends Authorization: Bearer KEY."
 )
 
 
@@ -56,6 +58,9 @@ def _refusals(app: FastAPI) -> None:
     async def stored(request: Request, problem: Any) -> Response:
         return page.refuse(request, 503, str(problem), "Try again when the store can be reached.")
 
+    async def unset(request: Request, problem: Any) -> Response:
+        return page.refuse(request, 503, str(problem), "The page itself says the same.")
+
     async def broken(request: Request, _problem: Any) -> Response:
         what = "This is a fault of mcp-perf."
         return page.refuse(request, 500, what, "The terminal has the traceback.")
@@ -65,6 +70,7 @@ def _refusals(app: FastAPI) -> None:
         RequestValidationError: invalid,
         HTTPException: http,
         HistoryError: stored,
+        PdfError: unset,
         Exception: broken,
     }
     for kind, handler in handlers.items():

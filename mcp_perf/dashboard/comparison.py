@@ -15,7 +15,7 @@ from mcp_perf.results.compare.comparable import differences
 from mcp_perf.results.compare.report import CompareReport, compare_all
 from mcp_perf.results.document.document import Report
 from mcp_perf.results.render.charts.scales import of_fractions
-from mcp_perf.results.render.files import html
+from mcp_perf.results.render.files import compare_report, html
 from mcp_perf.results.render.words import numbers
 from mcp_perf.scenario.problems.wording import InputError
 from mcp_perf.scenario.values.units import TOLERANCE, fraction
@@ -105,6 +105,15 @@ def compare(request: Request, chosen: _Chosen, tolerance: str = TOLERANCE) -> HT
         measured=_measured(chosen),
         charts=[_curves(chosen.reports, arm) for arm in arms],
     )
+
+
+@router.get("/compare.pdf")
+def compare_as_pdf(chosen: _Chosen) -> Response:
+    """Compare runs with the first, as PDF."""
+    judged = _some(chosen).judged()
+    if judged is None:
+        raise HTTPException(422, "run: none of these runs can be compared with the base")
+    return page.paper(compare_report.as_html(judged), "comparison")
 
 
 @router.get("/compare.{form}")

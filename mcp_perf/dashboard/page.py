@@ -4,12 +4,13 @@ from collections.abc import Iterable
 from functools import cache
 from importlib.metadata import version
 from typing import Any, Final
+from urllib.parse import quote
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 
 from mcp_perf.load.web.asgi import error
-from mcp_perf.results.render.files import html
+from mcp_perf.results.render.files import html, pdf
 
 NAVIGATION: Final = (
     ("/runs", "Runs"),
@@ -38,6 +39,12 @@ def show(
     """Fill a template that extends `dashboard.html.j2`; `arms` get their colours in this order."""
     text = html.page(template, arms, status=status, **context, **frame(request))
     return HTMLResponse(text, status, PROTECTION)
+
+
+def paper(text: str, name: str) -> Response:
+    """Return a page of ours as a PDF file of this name. Raises PdfError."""
+    named = {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(name, safe='')}.pdf"}
+    return Response(pdf.render(text), media_type="application/pdf", headers=named)
 
 
 def frame(request: Request) -> dict[str, Any]:

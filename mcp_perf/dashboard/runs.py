@@ -122,6 +122,12 @@ def single_as_json(request: Request, run_id: str) -> Response:
     return Response(report_of(request, run_id).as_json(), media_type="application/json")
 
 
+@router.get("/runs/{run_id}.pdf")
+def single_as_pdf(request: Request, run_id: str) -> Response:
+    """Return the report of a run as PDF."""
+    return page.paper(html.render(report_of(request, run_id)), run_id)
+
+
 @router.get("/runs/{run_id}/{name}.{form}")
 def single_as_file(request: Request, run_id: str, name: str, form: Form) -> Response:
     """Return one table of a run's report, such as arms, gates, steps or rounds."""

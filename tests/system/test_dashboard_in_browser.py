@@ -154,6 +154,16 @@ def test_tables_are_downloaded(visit):
     assert download.value.suggested_filename == "runs.csv"
 
 
+@pytest.mark.parametrize(("path", "name"), [("/runs/r00", "r00.pdf"), (COMPARED, "comparison.pdf")])
+def test_reports_are_downloaded_as_pdf(visit, path, name):
+    """A run, and a comparison."""
+    page = visit(path)
+    with page.expect_download() as download:
+        page.get_by_role("link", name="PDF").click()
+    assert download.value.suggested_filename == name
+    assert Path(download.value.path()).read_bytes().startswith(b"%PDF-")
+
+
 def test_charts_follow_the_colours_of_the_reader(visit):
     """Also if they change while the page is open."""
     page = visit(COMPARED)

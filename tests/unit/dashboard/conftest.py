@@ -37,6 +37,19 @@ def ask(store) -> Callable[..., httpx.Response]:
 
 
 @pytest.fixture
+def printed(monkeypatch) -> list[str]:
+    """Play Typst; return the pages that it is given."""
+    pages: list[str] = []
+
+    def render(text: str) -> bytes:
+        pages.append(text)
+        return b"%PDF-1.7"
+
+    monkeypatch.setattr("mcp_perf.results.render.files.pdf.render", render)
+    return pages
+
+
+@pytest.fixture
 def remember(store, example) -> Callable[..., Report]:
     """Put a run into the store; `slower` makes each of its times longer, and its rates lower."""
 

@@ -74,6 +74,17 @@ def test_what_cannot_be_compared_is_said_and_its_curve_shown_all_the_same(ask, r
     assert len(ask("/compare.json?run=one&run=other&run=two").json()) > 0
 
 
+@pytest.mark.usefixtures("three")
+def test_a_comparison_is_a_pdf_too(ask, remember, printed):
+    """As the command writes it; of what cannot be compared there is none."""
+    assert ask("/compare.pdf?run=one&run=slow").content == b"%PDF-1.7"
+    assert "one" in printed[0]
+    assert "slow" in printed[0]
+    remember("other", started="2026-02-01", users=400)
+    assert ask("/compare.pdf?run=one&run=other").status_code == 422
+    assert ".pdf" not in ask("/compare?run=one&run=other").text
+
+
 @pytest.mark.parametrize("query", ["", "?run=one"])
 def test_fewer_than_two_runs_are_no_comparison(ask, query):
     """The page says where to choose them, a file what to ask for."""

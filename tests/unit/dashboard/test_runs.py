@@ -105,7 +105,27 @@ def test_each_table_of_a_run_is_a_file(ask):
         assert ask(f"/runs/two/{name}.json").status_code == 200
 
 
-@pytest.mark.parametrize("path", ["/runs/no", "/runs/no.json", "/runs/no/arms.csv"])
+@pytest.mark.usefixtures("three")
+def test_a_run_is_a_pdf_too(ask, printed):
+    """Of its report, without the frame of the dashboard."""
+    answer = ask("/runs/two.pdf")
+    assert answer.content == b"%PDF-1.7"
+    assert answer.headers["content-disposition"].endswith("two.pdf")
+    [page] = printed
+    assert "The arms at a glance" in page
+    assert 'aria-label="Dashboard"' not in page
+
+
+@pytest.mark.usefixtures("three")
+def test_without_typst_the_pdf_is_refused_with_how_to_get_it(ask, monkeypatch):
+    """The page itself is there all the same."""
+    monkeypatch.setattr("mcp_perf.results.render.files.pdf.find_spec", lambda _name: None)
+    answer = ask("/runs/two.pdf")
+    assert answer.status_code == 503
+    assert "pip install" in answer.text
+
+
+@pytest.mark.parametrize("path", ["/runs/no", "/runs/no.pdf", "/runs/no.json", "/runs/no/arms.csv"])
 @pytest.mark.usefixtures("three")
 def test_a_run_that_is_not_there_is_a_404(ask, path):
     """The sentence names it."""
