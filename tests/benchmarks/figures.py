@@ -14,9 +14,10 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from mcp_perf.results.compare.stored import RunFilter, runs
+from fastapi.testclient import TestClient
+
+from mcp_perf.dashboard.app import create_app
 from mcp_perf.results.stats.rounds import compare
 from mcp_targets.launcher.systems import Systems
 from tests.benchmarks import dual_map, whole
@@ -59,19 +60,19 @@ def help_ms() -> float:
 
 
 def lists(folder: Path) -> Iterator[Figure]:
-    """Measure what a page of the list costs if the history has many runs: at most 200 ms."""
+    """Measure what a page of the list costs if the store has many runs: at most 200 ms."""
     _say(f"a history of {RUNS} runs")
     store = f"sqlite:///{folder}/history.sqlite"
     fill(store, RUNS)
-    last, words = {"offset": RUNS - 50}, {"wanted": RunFilter(text="buy-number")}
-    asked: dict[str, dict[str, Any]] = {"first page": {}, "last page": last, "by words": words}
-    for what, options in asked.items():
+    dashboard = TestClient(create_app(store))
+    asked = {"first page": "", "last page": f"?page={RUNS // 50}", "by words": "?text=buy-number"}
+    for what, query in asked.items():
         used = []
         for _ in range(HELPS):
             before = time.process_time()
-            runs(store, **options)
+            dashboard.get(f"/runs{query}").raise_for_status()
             used.append(1000 * (time.process_time() - before))
-        yield Figure(f"CPU of the list of {RUNS} runs: {what}", "ms", used)
+        yield Figure(f"CPU of the dashboard's list of {RUNS} runs: {what}", "ms", used)
 
 
 def calls(folder: Path, turns: int = TURNS) -> Iterator[Figure]:
