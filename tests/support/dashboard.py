@@ -2,9 +2,12 @@
 
 import contextlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
+from urllib.parse import urlsplit
 
 import uvicorn
+from axe_core_python.sync_playwright import Axe
 
 from mcp_perf.dashboard.app import create_app
 from mcp_perf.load.web.serving import listen, locked
@@ -40,3 +43,48 @@ def served(store: str) -> Iterator[str]:
     finally:
         server.should_exit = True
         thread.join()
+
+
+@contextlib.contextmanager
+def visiting(browser: Any, opened: str) -> Iterator[Callable[..., Any]]:
+    """Give how a path is opened on a screen.
+
+    What the page complained of, or asked for, is kept on it.
+    """
+    with contextlib.ExitStack() as contexts:
+
+        def open_page(path: str, width: int = 1280, scheme: str = "light", **how: Any) -> Any:
+            size = {"width": width, "height": 844}
+            context = browser.new_context(viewport=size, color_scheme=scheme, **how)
+            contexts.callback(context.close)
+            page = context.new_page()
+            page.complaints, page.requests = [], []
+            page.on("console", lambda message: page.complaints.append(message.text))
+            page.on("pageerror", lambda error: page.complaints.append(str(error)))
+            page.on("request", lambda request: page.requests.append(urlsplit(request.url)))
+            page.on("websocket", lambda socket: page.requests.append(urlsplit(socket.url)))
+            page.home = "http://" + urlsplit(opened).netloc
+            page.goto(opened)
+            page.goto(page.home + path)
+            return page
+
+        yield open_page
+
+
+def is_quiet(page: Any) -> bool:
+    """Check that a page neither complained nor asked another host for something."""
+    assert page.complaints == []
+    own = {one.netloc for one in page.requests if one.scheme not in ("data", "blob")}
+    return own == {urlsplit(page.home).netloc}
+
+
+def faults(page: Any) -> dict[str, list[str]]:
+    """Return the serious faults that axe finds, each with where it is.
+
+    A list of what is well would take most of its time.
+    """
+    return {
+        one["id"]: [node["html"][:200] for node in one["nodes"]]
+        for one in Axe().run(page, options={"resultTypes": ["violations"]})["violations"]
+        if one["impact"] in ("serious", "critical")
+    }

@@ -2,12 +2,10 @@
 
 import csv
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
-from axe_core_python.sync_playwright import Axe
 
-from tests.support.dashboard import remember, served
+from tests.support.dashboard import faults, is_quiet, remember, served, visiting
 from tests.support.web_page import chromium
 
 pytestmark = pytest.mark.browser
@@ -47,26 +45,9 @@ def browser():
 
 @pytest.fixture
 def visit(browser, opened):
-    """Open a path on a screen; what the page complained of or asked elsewhere is kept on it."""
-    contexts = []
-
-    def open_page(path, width=1280, scheme="light", **how):
-        size = {"width": width, "height": 844}
-        context = browser.new_context(viewport=size, color_scheme=scheme, **how)
-        contexts.append(context)
-        page = context.new_page()
-        page.complaints, page.requests = [], []
-        page.on("console", lambda message: page.complaints.append(message.text))
-        page.on("pageerror", lambda error: page.complaints.append(str(error)))
-        page.on("request", lambda request: page.requests.append(urlsplit(request.url)))
-        page.home = "http://" + urlsplit(opened).netloc
-        page.goto(opened)
-        page.goto(page.home + path)
-        return page
-
-    yield open_page
-    for context in contexts:
-        context.close()
+    """Open a path on a screen."""
+    with visiting(browser, opened) as open_page:
+        yield open_page
 
 
 def rows(page):
@@ -74,29 +55,18 @@ def rows(page):
     return page.locator("tbody th a").all_inner_texts()
 
 
-def faults_of(page):
-    """Let axe-core look at a page; a list of what is well would take most of its time."""
-    return Axe().run(page, options={"resultTypes": ["violations"]})["violations"]
-
-
 @pytest.mark.parametrize(("width", "scheme"), SCREENS)
 def test_every_page_on_every_screen(visit, width, scheme):
     """No complaint, no request to another host, no sideways scrolling, no serious fault of axe."""
     page = visit("/runs", width, scheme)
-    faults = {}
+    found = {}
     for path in PAGES:
         page.goto(page.home + path)
         scroll_width, client_width = page.evaluate(WIDTHS)
         assert scroll_width <= client_width, path
-        found = faults_of(page) if (width, scheme) in AXE else []
-        grave = [one for one in found if one["impact"] in ("serious", "critical")]
-        faults |= {
-            (path, one["id"]): [node["html"][:200] for node in one["nodes"]] for one in grave
-        }
-    assert faults == {}
-    assert page.complaints == []
-    own = {request.netloc for request in page.requests if request.scheme not in ("data", "blob")}
-    assert own == {urlsplit(page.home).netloc}
+        found[path] = faults(page) if (width, scheme) in AXE else {}
+    assert not any(found.values()), found
+    assert is_quiet(page)
 
 
 def test_runs_are_filtered_and_the_address_holds_the_filter(visit):
