@@ -83,7 +83,7 @@ def charts(groups: Iterable[GroupOfRuns]) -> list[dict[str, Any]]:
                 if found
             ],
             "x": {"type": "category"},
-            "y": {"title": {"text": unit}, "rangemode": "tozero"}
+            "y": {"title": unit, "rangemode": "tozero"}
             | ({"tickformat": ".0%", "range": [0, 1.02]} if field == "success_rate" else {}),
         }
         for title, field, unit in (
