@@ -106,6 +106,12 @@ def tasks(selected: _Selected, form: Form) -> Response:
     return tables.tasks(_board(selected)[1]).answer(form)
 
 
+@router.get("/leaderboard.pdf")
+def paper(selected: _Selected) -> Response:
+    """Return the leaderboard as PDF."""
+    return page.paper(rendering.as_html(_board(selected)[0]), "leaderboard")
+
+
 @router.get("/leaderboard.{form}")
 def measures(selected: _Selected, form: Form) -> Response:
     """Return every metric with MCP and without: over all sessions, by task and by model."""

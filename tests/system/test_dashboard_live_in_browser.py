@@ -129,6 +129,9 @@ def test_the_leaderboard_is_filtered_and_downloaded(visit, width, scheme):
         page.locator("#models ~ .files a", has_text="CSV").click()
     [row] = csv.DictReader(Path(download.value.path()).read_text("utf-8").splitlines())
     assert (row["model"], row["server"], row["sessions"]) == ("small", "twilio", "9")
+    with page.expect_download() as download:
+        page.get_by_role("link", name="PDF").click()
+    assert Path(download.value.path()).read_bytes().startswith(b"%PDF")
     page.get_by_role("link", name="The 9 sessions").click()
     assert page.locator("tbody tr").count() == 9
     assert is_quiet(page)

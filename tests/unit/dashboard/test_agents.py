@@ -98,6 +98,16 @@ def test_the_leaderboard_is_that_of_the_command(ask):
     assert "Success rate (%)" in {one["metric"] for one in found}
 
 
+@pytest.mark.process
+@pytest.mark.usefixtures("imported")
+def test_the_leaderboard_is_a_pdf_file_too(ask):
+    """Of the sessions that are chosen, and the page leads to it."""
+    assert 'href="/agents/leaderboard.pdf?model=big"' in ask("/agents?model=big").text
+    answer = ask("/agents/leaderboard.pdf?model=big")
+    assert answer.headers["content-type"] == "application/pdf"
+    assert answer.content.startswith(b"%PDF")
+
+
 @pytest.mark.usefixtures("imported")
 def test_the_list_is_paged(ask, store):
     """Fifty on a page, the newest first, with a way to the older ones under the same filter."""
