@@ -112,7 +112,7 @@ class FollowedRun:
             added += len(records)
             for record in records:
                 if self.so_far is None:
-                    self.so_far = SoFar(fold([record]))
+                    self.so_far = SoFar(fold([record]), time.perf_counter)
                 else:
                     self.so_far.take(record)
         return added
