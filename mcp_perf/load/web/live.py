@@ -47,7 +47,7 @@ class LivePage:
             for record in records:
                 clean = redacted(record, redactor)
                 if isinstance(clean, RunStarted):
-                    self.so_far = SoFar.of(clean)
+                    self.so_far = SoFar.of(clean, time.perf_counter)
                 elif self.so_far is not None and self.so_far.take(clean):
                     gevent.sleep(_LATER_S)
         except Exception:

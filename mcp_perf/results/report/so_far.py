@@ -4,7 +4,6 @@ To judge takes time that the users of the same process would miss. So the rounds
 turn has ended, and what came since then is added to their counts.
 """
 
-import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -51,7 +50,7 @@ class SoFar:
     """The tally of a run, with what has been judged of it."""
 
     tally: RunTally
-    clock: Callable[[], float] = time.perf_counter
+    clock: Callable[[], float]
     report: Report | None = None
     """Of the rounds that had ended when it was judged last."""
     _past: dict[str, Totals] = field(default_factory=dict)
@@ -64,8 +63,8 @@ class SoFar:
     """Before that moment judging would take too much of the time."""
 
     @classmethod
-    def of(cls, started: journal.RunStarted) -> "SoFar":
-        return cls(fold([started]))
+    def of(cls, started: journal.RunStarted, clock: Callable[[], float]) -> "SoFar":
+        return cls(fold([started]), clock)
 
     def take(self, record: journal.AnyRecord) -> bool:
         """Take in the next record of the run; tell whether it ended a turn that was then judged."""

@@ -26,8 +26,7 @@ class Clock:
 def followed(records, clock=None) -> SoFar:
     """Follow a run through these records."""
     first, *others = records
-    so_far = SoFar.of(first)
-    so_far.clock = clock or Clock()
+    so_far = SoFar.of(first, clock or Clock())
     for record in others:
         so_far.take(record)
     return so_far
@@ -94,10 +93,11 @@ def test_kinds_of_failure_come_with_what_the_server_said():
         detail="no such account",
     )
     refused = virtual.cell("mcp", [1.0], name="initialize", cls="timeout")
+    opened = virtual.cell("mcp", [1.0], name="initialize")
     setup = virtual.turn(-1, "mcp", 0, Round())[1]
     records = virtual.journal(
         {"mcp": [Round(ok=8, failed=2)]},
-        extra=[sample, type(setup)(**{**fields(setup), "cells": [refused]})],
+        extra=[sample, type(setup)(**{**fields(setup), "cells": [refused, opened]})],
     )
     found = followed(records).failures()
     assert [(one.step, one.cls, one.count, one.example) for one in found] == [
@@ -127,7 +127,7 @@ def test_what_the_target_uses_is_that_of_its_last_turn():
 def test_the_points_are_those_of_the_last_two_minutes():
     """However often they are asked for, each second is there once."""
     first, *others = virtual.journal({"mcp": [Round()] * 100})
-    so_far = followed([first])
+    so_far = followed([first], Clock(1e6))
     for record in others:
         so_far.take(record)
         so_far.points()
