@@ -82,6 +82,8 @@ def scenario_schema() -> dict[str, Any]:
         keys = definitions.get(part.__name__, {}).get("properties", {})
         for key, text in meanings(part).items() if keys else ():
             keys[key].setdefault("description", text)
+    for read in ("Gate", "Focus"):  # what the text of a gate is read into
+        definitions.pop(read, None)
     definitions["Step"] = {"anyOf": [found[kind, _MODE] for kind in KINDS.values()]}
     return {
         "$schema": GenerateJsonSchema.schema_dialect,

@@ -22,7 +22,9 @@ class Elicitation(Part):
     """How a user answers a form: `content` wins over the form's own defaults."""
 
     action: Literal["accept", "decline", "cancel"] = "accept"
+    """What the user does with the form."""
     content: Annotated[dict[str, Any], accepts(_constant)] = Field(default_factory=dict)
+    """What the user types into it."""
 
     def check(self) -> None:
         if self.content and self.action != "accept":
@@ -33,14 +35,18 @@ class Sampling(Part):
     """What the model says, whatever it is asked."""
 
     text: Annotated[str, accepts(_constant)]
+    """What the model says."""
     model: Annotated[str, Field(min_length=1), accepts(_constant)] = "scripted"
+    """The name of the model."""
 
 
 class Answers(Part):
     """What a server gets when it asks; what is not here is not declared as a capability."""
 
     elicitation: Elicitation | None = None
+    """What a user would type."""
     sampling: Sampling | None = None
+    """What a model would say."""
     roots: tuple[Annotated[Uri, accepts(_constant)], ...] | None = None
     """URIs of folders."""
 
@@ -53,8 +59,11 @@ class Complete(Part):
     """A completion: of a prompt's argument, or of a resource template's variable."""
 
     prompt: ToolName | None = None
+    """The prompt whose argument is completed."""
     resource: Looked[Uri | None] = None
+    """The URI of the template whose variable is completed."""
     argument: Looked[Annotated[str, Field(min_length=1)]]
+    """The name of the argument or variable."""
     value: Looked[str] = ""
     """What has been typed so far."""
     context: Looked[dict[str, str]] = Field(default_factory=dict)
@@ -73,12 +82,19 @@ class OAuth(Part):
     """
 
     client_id: Looked[str] = ""
+    """Without one, the client registers itself, or is known by `metadata_url`."""
     client_secret: Looked[str] = ""
+    """A lookup, `${env:NAME}` or `${identity.NAME}`; it needs an `issuer`."""
     grant: Literal["client_credentials", "authorization_code"] | None = None
+    """By default the one that fits the credentials."""
     method: Literal["client_secret_basic", "client_secret_post"] = "client_secret_basic"
+    """How the secret is sent."""
     scopes: Looked[tuple[str, ...]] = ()
+    """What the token should allow."""
     issuer: Looked[str] = ""
+    """The authorization server; the secret is sent to no other one."""
     metadata_url: Looked[str] = ""
+    """Where the document that describes the client is."""
 
     def check(self) -> None:
         if self.client_secret and not self.client_secret.startswith(("${env:", "${identity.")):
@@ -106,3 +122,4 @@ class Auth(Part):
     """How the client authorizes itself; a fixed token is written in `headers`."""
 
     oauth: OAuth
+    """OAuth 2.1; it needs `mcp-perf[oauth]`."""

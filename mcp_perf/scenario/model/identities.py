@@ -36,15 +36,21 @@ class Provision(fields.Part):
     """A request that brings one user's identity, made once for each before the run."""
 
     post: Annotated[str, fields.accepts(syntax.url)]
+    """The address."""
     headers: fields.Looked[fields.Headers] = Field(default_factory=dict)
+    """Of the request."""
     form: fields.Looked[fields.Flat | None] = None
+    """The body, as an HTML form."""
     json_: fields.Looked[Any] = Field(default=None, alias="json")
+    """The body, as JSON."""
     take: Annotated[
         dict[Annotated[str, fields.accepts(_taken)], fields.Expression], Field(min_length=1)
     ]
     """Name -> JMESPath into the reply."""
     timeout: fields.PositiveSeconds = 10.0
+    """Of one request."""
     tls: Tls = Tls()
+    """As of an arm."""
 
     def check(self) -> None:
         if self.form is not None and self.json_ is not None:
@@ -57,6 +63,7 @@ class Identities(fields.Part):
     csv: Annotated[str, Field(min_length=1)] | None = None
     """A file in the scenario's folder, or one that `${env:NAME}` says."""
     provision: Provision | None = None
+    """A request that logs a user in, or makes one."""
 
     def check(self) -> None:
         if self.csv is None and self.provision is None:

@@ -37,6 +37,7 @@ class Await(fields.Part):
     notification: Literal[
         "resources/updated", "tools/list_changed", "prompts/list_changed", "resources/list_changed"
     ]
+    """Its name, without `notifications/`."""
     uri: fields.Looked[Annotated[fields.Uri, Field(min_length=1)] | None] = None
     """Of the resource."""
 

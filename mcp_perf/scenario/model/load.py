@@ -62,10 +62,13 @@ class Stage(fields.Part):
     """A stretch of time at one level, or on the way to another."""
 
     users: Users | None = None
+    """A closed load: users at work at its beginning."""
     rate: fields.PerSecond | None = None
+    """An open load: journeys per second at its beginning."""
     to: float | None = None
     """The level at its end, like `users` or `rate`; the level between moves evenly."""
     for_: fields.PositiveSeconds = Field(alias="for")
+    """How long it lasts, for each arm."""
 
     @model_validator(mode="before")
     @classmethod
@@ -98,6 +101,7 @@ class Load(fields.Part):
     """How much load, for how long; every arm gets the same."""
 
     shape: Shape = "constant"
+    """How the level changes from round to round."""
     users: Users | None = None
     """At work at any moment; the most of them where the level changes. 1 where nothing is said."""
     rate: fields.PerSecond | None = None
@@ -114,14 +118,17 @@ class Load(fields.Part):
     replay: str | None = None
     """A recording: journeys begin as its sessions did, in rounds that are as long as it is."""
     stages: Annotated[tuple[Stage, ...], Field(min_length=1)] | None = None
+    """The levels, written out; instead of `shape`, `users`, `rate` and `rounds`."""
     rounds: Annotated[fields.Whole, Field(ge=1, le=10_000)] = 10
     """Per arm."""
     round: fields.PositiveSeconds = 5.0
+    """The length of a round, in which one arm runs alone."""
     warmup: fields.Seconds = 3.0
     """Per arm."""
     spawn_rate: fields.Positive | None = None
     """Users per second."""
     think: ThinkTime = syntax.Think(0, 0)
+    """Closed load: the pause between two journeys, or `{min: TIME, max: TIME}`."""
     abort: AbortRule = syntax.Abort(0.95, 10.0)
     """When a run ends early: so many of an arm's calls failed, for so long; None is never."""
     respect_retry_after: fields.Flag = True

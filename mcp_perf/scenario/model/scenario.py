@@ -59,18 +59,26 @@ class Arm(fields.Part):
         json_schema_extra={"oneOf": [{"required": [kind]} for kind in _KINDS]}
     )
     http: Annotated[str, BeforeValidator(syntax.address)] | None = None
+    """The URL of a plain HTTP API, or `system:NAME/FACE`."""
     mcp: McpTarget | None = None
+    """The URL of an MCP server, `{sse: URL}`, `{stdio: [COMMAND]}`, `{python: MODULE:OBJECT}`,
+    or `system:NAME/FACE`."""
     python: Annotated[str, BeforeValidator(targets.python_object)] | None = None
+    """`MODULE` or `MODULE:OBJECT`, whose functions are called."""
     protocol: Protocol = "auto"
+    """The version of MCP to use; `auto` finds it out."""
     headers: fields.Looked[fields.Headers] = Field(default_factory=dict)
+    """Sent with every request; they may hold `${env:NAME}` and `${identity.NAME}`."""
     host: Annotated[str, fields.accepts(syntax.host)] = ""
     """What the server knows itself as, in Host and in TLS, if the address names it otherwise."""
     proxy: Annotated[str, fields.accepts(syntax.proxy)] = ""
     """The proxy that its calls go through: the environment's are not used."""
     timeout: fields.PositiveSeconds = 10.0
+    """Of one call."""
     start_timeout: fields.PositiveSeconds = 60.0
     """How long a stdio server may take to answer for the first time."""
     tls: Tls = Tls()
+    """How certificates are checked, and which one is shown."""
     env: fields.Looked[Annotated[dict[str, str], fields.accepts(targets.environment)]] = Field(
         default_factory=dict
     )
@@ -80,8 +88,12 @@ class Arm(fields.Part):
     process: Literal["user", "shared"] = "user"
     """Whether each user starts a stdio server of its own, or all share one."""
     vars: Variables = Field(default_factory=dict)
+    """Constants of this arm, which win over the scenario's."""
     resources: WhoseResources = Resources()
+    """Whose CPU and memory are sampled; by default the process that serves the arm on this
+    machine."""
     auth: Auth | None = None
+    """How the client gets a token."""
     stream: fields.Flag = False
     """Whether each user keeps the stream of its session open: a GET, up to 2025-11-25."""
     no_delete: fields.Flag = False
@@ -180,9 +192,13 @@ class Journey(fields.Part):
     __pydantic_extra__: dict[str, Steps]
     """Arm -> its own steps."""
     weight: fields.Positive = 1.0
+    """How often it is walked, in proportion to the others."""
     with_: fields.Looked[dict[fields.Identifier, Any]] = Field(default_factory=dict, alias="with")
+    """Name → generator or constant, drawn anew for every journey."""
     tags: tuple[str, ...] = ()
+    """Words by which `--tags` selects."""
     answers: Answers | None = None
+    """What a server gets when it asks back."""
     common: Steps | None = Field(default=None, alias="steps")
     """For the arms that have none of their own."""
 
@@ -213,9 +229,13 @@ class Limits(fields.Part):
     """
 
     generator_cpu: fields.Fraction = 0.9
+    """The share of one core that a process of the load generator may use."""
     loop_lag_p99: fields.PositiveSeconds = 0.005
+    """How late the event loop may wake, at the 99th percentile."""
     late_starts: fields.Fraction = 0.01
+    """The share of arrivals that may be seen late."""
     lost_time: fields.Fraction = 0.01
+    """The share of an arm's measured time that may be lost in stalls."""
     drain: fields.Seconds = 30.0
     """How long the last calls of a round may take; each has its own timeout as well."""
     errors: fields.Fraction = 0.01
@@ -232,22 +252,33 @@ class Scenario(fields.Part):
     """One scenario file."""
 
     name: Annotated[str, fields.accepts(syntax.scenario_name)]
+    """Lower case words joined by dashes."""
     title_: Annotated[str, Field(alias="title", min_length=1)] = ""
+    """One line, shown in reports; by default the name in words."""
     description: str = ""
+    """More about it."""
     seed: Annotated[fields.Whole, Field(ge=0)] = 1
+    """The same seed draws the same values."""
     env: tuple[fields.Identifier, ...] = ()
     """The environment variables that the file may read."""
     vars: Variables = Field(default_factory=dict)
+    """Constants: name → value; they may hold `${env:NAME}`."""
     identities: Identities | None = None
+    """A different identity for each user."""
     arms: Annotated[dict[Annotated[Label, fields.accepts(_arm_name)], Arm], Field(min_length=1)]
+    """Name → arm."""
     journeys: Annotated[dict[Label, Journey], Field(min_length=1)]
+    """Name → journey."""
     load: Load = Load()
+    """How much load there is, and for how long."""
     layers: tuple[Label, ...] = ()
     """Arms that do the same work, each through one more layer than the one before."""
     gates: tuple[
         Annotated[Gate, fields.reads(syntax.gate), WithJsonSchema({"type": "string"})], ...
     ] = ()
+    """Lines that have to hold, such as `mcp.p95 < 200ms`."""
     limits: Limits = Limits()
+    """Bounds beyond which a run does not count, or fails."""
 
     @property
     def title(self) -> str:

@@ -41,10 +41,11 @@ class Expect(fields.Part):
     less: fields.Looked[dict[fields.Expression, fields.NumberOrLookup]] = Field(
         default_factory=dict
     )
-    """JMESPath → a number that the number there is below; `greater`: above."""
+    """JMESPath → a number that the number there is below."""
     greater: fields.Looked[dict[fields.Expression, fields.NumberOrLookup]] = Field(
         default_factory=dict
     )
+    """JMESPath → a number that the number there is above."""
     length: fields.Looked[dict[fields.Expression, fields.NumberOrLookup]] = Field(
         default_factory=dict
     )

@@ -26,6 +26,7 @@ class Tls(Part):
     """How the target's certificate is checked, and which one is shown to it."""
 
     verify: Flag = True
+    """Whether certificates are checked."""
     ca: str | None = None
     """A file with certificates to trust: in the scenario's folder, or where `${env:NAME}` says."""
     cert: str | None = None

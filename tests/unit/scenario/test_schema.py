@@ -123,3 +123,14 @@ def test_the_schema_is_kept_beside_a_file(tmp_path):
     kept.write_text("{}")
     keep(tmp_path)
     assert kept.read_text("utf-8") == "{}"
+
+
+def test_every_key_is_explained():
+    """Editors and the reference show what each key means."""
+    whole = scenario_schema()
+    keys = [
+        (name, key, value)
+        for name, part in (("Scenario", whole), *whole["$defs"].items())
+        for key, value in part.get("properties", {}).items()
+    ]
+    assert [(name, key) for name, key, value in keys if not value.get("description")] == []
