@@ -77,7 +77,7 @@ def _offer_report(web_ui: Any, keeping: KeepingSide) -> None:
     base = web_ui.environment.parsed_options.web_base_path or ""
     links = (
         (REPORT_PATH, "mcp-perf report: verdict and comparison"),
-        (LIVE, "mcp-perf live: control against mcp"),
+        (LIVE, "Live page: control against mcp"),
         ("/logout", "Log out"),
     )
     web_ui.template_args.update(
