@@ -103,6 +103,7 @@ def init(target: str, output: Path, tool: Sequence[str], args: str | None, **how
     """
     from mcp_perf.load.hub.redaction import clean, redactor  # noqa: PLC0415
     from mcp_perf.load.survey.writing import scenario  # noqa: PLC0415
+    from mcp_perf.results.render.words.numbers import counted  # noqa: PLC0415
     from mcp_perf.scenario.catalog import SUFFIXES  # noqa: PLC0415
     from mcp_perf.scenario.schema import FIRST_LINE, keep  # noqa: PLC0415
 
@@ -131,7 +132,7 @@ def init(target: str, output: Path, tool: Sequence[str], args: str | None, **how
         about: dict[str, Any] = {"gates": _proposed(found), "remarks": remarks}
         load = f"{{users: {_USERS}, {_TIME}}}"
         text = scenario(given, found.calls, load, base=output.parent, **about)
-        said = [f"{len(tools)} tools ({', '.join(tools)})", *remarks]
+        said = [f"{counted(len(tools), 'tool')} ({', '.join(tools)})", *remarks]
     try:
         output.write_text(FIRST_LINE + text, "utf-8")
         keep(output.parent)

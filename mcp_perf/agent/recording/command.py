@@ -26,6 +26,7 @@ from mcp_perf.client.reply import clipped
 from mcp_perf.outcomes import INTERRUPTED, TRANSPORT_ERROR
 from mcp_perf.results.document.text import shown
 from mcp_perf.results.journal.redact import Redactor
+from mcp_perf.results.render.words.numbers import counted
 from mcp_perf.scenario.problems.wording import InputError
 from mcp_perf.scenario.values.recordings import SCHEMA, RecordedCall, RecordingHead
 
@@ -121,7 +122,7 @@ class AgentRecorder:
         if self._api is not None:
             self._api.close()
         path, calls, sessions = self.file.path, self.file.calls, len(self.file.sessions)
-        self._say(f"{path}: {calls} requests in {sessions} sessions")
+        self._say(f"{path}: {counted(calls, 'request')} in {counted(sessions, 'session')}")
         made = f"To make a scenario of it: mcp-perf init --from {path} -o my.yaml"
         self._say(
             made

@@ -14,6 +14,7 @@ import msgspec
 
 from mcp_perf import settings
 from mcp_perf.outcomes import OK
+from mcp_perf.results.render.words.numbers import counted
 from mcp_perf.scenario.problems.wording import InputError
 from mcp_perf.scenario.values.recordings import RecordedCall, RecordingHead
 
@@ -54,7 +55,7 @@ class RecordingFile:
             self._broken = True
             self._say(
                 f"{self.path} cannot be written: {error.strerror}. Traffic "
-                f"continues, but only the first {self.calls} calls are recorded"
+                f"continues, but only {counted(self.calls, 'call')} are recorded"
             )
 
 

@@ -18,6 +18,7 @@ from mcp_perf.client.http import addresses, dialing
 from mcp_perf.client.http.endpoint import Origin
 from mcp_perf.load.targets.proxies import unused
 from mcp_perf.load.targets.refusal import Refusal
+from mcp_perf.results.render.words.numbers import counted
 from mcp_perf.scenario import effects
 from mcp_perf.scenario.loader import Loaded
 from mcp_perf.scenario.model.load import BREAKPOINT, Load
@@ -68,7 +69,7 @@ def settle(
     """
     load, remarks = loaded.scenario.load, list(effects.insecure(loaded.scenario, lines))
     pause_s = pause_needed(loaded, lines, users, typed, allowed, user)
-    peak = f"{load.peak:g} journeys/s" if load.open else f"{users} user{'s' * (users > 1)}"
+    peak = f"{load.peak:g} journeys/s" if load.open else counted(users, "user")
     said = effects.in_short(effects.told(loaded.scenario, lines, loaded.env, peak))
     slowed, why = paced(load, pause_s) if pause_s else ("", "")
     remarks += [why] if why else []
@@ -131,7 +132,7 @@ def permit_more(
     if pause_needed(loaded, lines, users, typed, allowed):
         most = f"{MOST_CALLS_PER_S:g} calls/s at a public address"
         raise Refusal(
-            f"{users} users can make more than {most}. Start again with fewer "
+            f"{counted(users, 'user')} can make more than {most}. Start again with fewer "
             "users, or with --allow HOST if its owners agree"
         )
 
@@ -158,7 +159,7 @@ def _objections(load: Load, users: int, calls: int | None, *, typed: bool) -> It
     elif load.open and load.peak * calls > MOST_CALLS_PER_S:
         yield f"{load.peak * calls:g} calls/s, but more than {MOST_CALLS_PER_S:g} need permission"
     elif not load.open and users > MOST_USERS:
-        yield f"{users} users, but more than {MOST_USERS} need permission"
+        yield f"{counted(users, 'user')}, but more than {MOST_USERS} need permission"
 
 
 def _most_calls(loaded: Loaded, arm: str) -> int:

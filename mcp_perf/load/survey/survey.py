@@ -28,6 +28,7 @@ from mcp_perf.load.targets.bundled import Systems
 from mcp_perf.load.targets.clients import McpSession, session
 from mcp_perf.load.targets.refusal import UNREACHABLE, Refusal
 from mcp_perf.load.targets.targets import ArmTarget, reach_all
+from mcp_perf.results.render.words.numbers import counted
 from mcp_perf.scenario.loader import ScenarioError, load_text
 
 Chosen = Mapping[str, Mapping[str, Any] | None]
@@ -134,7 +135,7 @@ def survey(given: Given, folder: Path, asked: Chosen, confirm: Confirm) -> Surve
                     found.left[name] = f"trying the others took {_TRIES_S:g} s{_BY_NAME}"
             _measure(client, tools, found)
     if not found.calls:
-        word = f"{len(tools)} tools: {', '.join(tools)}" if tools else "no tools"
+        word = f"{counted(len(tools), 'tool')}: {', '.join(tools)}" if tools else "no tools"
         usable = next((name for name in tools if name not in choose(tools).never), "")
         copied = f"To call one: mcp-perf run --tool {quote(usable)} {given.typed}"
         told = [*found.remarks(), *([copied] if usable else [])]

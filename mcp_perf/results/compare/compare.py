@@ -25,7 +25,7 @@ from mcp_perf.results.document.comparison import Regression, control_of
 from mcp_perf.results.document.part import VerdictName
 from mcp_perf.results.document.run_numbers import ArmRounds, RunNumbers
 from mcp_perf.results.judge import rule
-from mcp_perf.results.render.words.numbers import said
+from mcp_perf.results.render.words.numbers import out_of, said
 from mcp_perf.results.stats import runs as stats
 from mcp_perf.results.stats.rounds import FEWEST_ROUNDS, NO_NOISE, certain, rounds_needed, same
 from mcp_perf.results.tally.metrics import COMPARED, whose
@@ -272,7 +272,7 @@ def _unfit(metric: _Metric) -> _Judgement | None:
     # As with a gate, one failure alone says nothing of a percentile of too few.
     if fell and (few is None or now.failed > 1):
         reached = f"{metric.subject} falls on a failed {whose(metric.name).removesuffix('s')}"
-        counted = f"{now.failed} of {now.ended} calls failed"
+        counted = f"{out_of(now.failed, now.ended, 'call')} failed"
         return _Judgement("FAIL", f"{reached}: {counted}, and failures rank above all that was ok.")
     if metric.after is None and not fell:
         return _open(f"{metric.subject} could not be measured in this run, and was in the base.")
@@ -361,7 +361,7 @@ def _errors(metric: _Metric) -> _Judgement:
     low, high = stats.rate_difference(of_base, of_new)
     before = base[0] / base[1]
     margin = metric.tolerance * before
-    counted = f"{new[0]} of {new[1]} calls failed, {base[0]} of {base[1]} in the base"
+    counted = f"{out_of(*new, 'call')} failed, {out_of(*base, 'call')} in the base"
     if low > margin:
         more = said(low, "fraction")
         return _Judgement("FAIL", f"{counted}: at least {more} more (95 %).", ci95=(low, high))

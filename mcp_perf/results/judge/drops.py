@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from mcp_perf.results.document.comparison import Comparison
 from mcp_perf.results.journal.histogram import rank
 from mcp_perf.results.judge.rule import HOLDS, no_latency
+from mcp_perf.results.render.words.numbers import counted
 from mcp_perf.results.tally.metrics import FRACTIONS, Evidence, Totals, bare, whose
 from mcp_perf.scenario.model.gates import METRICS, Gate
 
@@ -54,7 +55,7 @@ def dropped(*arms: Evidence) -> list[str]:
     number = sum(found.totals.dropped for found in arms)
     if not number:
         return []
-    return [f"{number} arrivals were dropped and have no latency: the times leave them out."]
+    return [f"The times leave out {counted(number, 'dropped arrival')}: none has a latency."]
 
 
 def stands(gate: Gate, totals: Totals) -> bool:

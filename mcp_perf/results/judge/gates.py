@@ -14,7 +14,7 @@ from mcp_perf.results.document.document import GateResult
 from mcp_perf.results.document.target_numbers import SessionNumbers
 from mcp_perf.results.judge import rule, shares
 from mcp_perf.results.judge.drops import unknown_beyond
-from mcp_perf.results.render.words.numbers import said
+from mcp_perf.results.render.words.numbers import counted, out_of, said
 from mcp_perf.results.stats import rounds as stats
 from mcp_perf.results.stats.drift import FEWEST_ROUNDS
 from mcp_perf.results.stats.leaks import ONLY_WARM, Growth
@@ -67,7 +67,9 @@ def _unsampled(arm: str, metric: str, evidence: Evidence) -> str | None:
         return f"{metric} of {arm} was not sampled: {evidence.unsampled}"
     unknown = usage.unknown(metric)
     if unknown:
-        return f"{metric} of {arm} could not be read in {unknown} of {len(usage.turns)} rounds."
+        return (
+            f"{metric} of {arm} could not be read in {out_of(unknown, len(usage.turns), 'round')}."
+        )
     return None
 
 
@@ -120,7 +122,7 @@ def _is_fact(metric: str) -> bool:
 def _growing(bound: rule.Bound, found: Growth, value: float) -> rule.Judgement:
     if found.ci95 is None:
         return rule.Judgement("INCONCLUSIVE", found.why_not, value)
-    over = f"{found.rounds} rounds over {found.span_s:.0f} s"
+    over = f"{counted(found.rounds, 'round')} over {said(found.span_s, 's')}"
     result = bound.against(value, found.ci95, f"{over}. {ONLY_WARM}")
     if result.verdict == "FAIL":
         return replace(result, reason=f"{result.reason} Seen in {over}. {ONLY_WARM}")
@@ -138,7 +140,7 @@ def _drifting(bound: rule.Bound, evidence: Evidence) -> rule.Judgement:
     if missing:
         reason = f"{bound.name}: {missing[0]} has no value in some of {rounds} rounds."
         return rule.Judgement("INCONCLUSIVE", reason)
-    hint = f"This run had {rounds} rounds. More or longer ones would tell."
+    hint = f"This run had {counted(rounds, 'round')}. More or longer ones would tell."
     parts = []
     for one in found:
         low, high = sorted(map(abs, one.ci95))
@@ -156,7 +158,8 @@ def _drifting(bound: rule.Bound, evidence: Evidence) -> rule.Judgement:
 def _per_session(bound: rule.Bound, found: SessionNumbers, value: float) -> rule.Judgement:
     if found.kib_ci95 is None:
         return rule.Judgement("INCONCLUSIVE", found.why_not, value)
-    hint = f"{found.levels} levels, up to {found.most} sessions. More of them would tell."
+    hint = f"{counted(found.levels, 'level')}, up to {counted(found.most, 'session')}."
+    hint += " More of them would tell."
     return bound.against(value, found.kib_ci95, hint)
 
 
@@ -164,18 +167,20 @@ def _spread(bound: rule.Bound, evidence: Evidence, metric: str, value: float) ->
     rounds: stats.RoundValues = [part.value(metric) for part in evidence.rounds.values()]
     enough = len(rounds) >= stats.FEWEST_ROUNDS
     if enough and _thin(metric, evidence, _BEYOND) is not None:
-        hint = f"This run had {len(rounds)} rounds. Longer ones, or more users, would tell."
+        hint = (
+            f"This run had {counted(len(rounds), 'round')}. Longer ones, or more users, would tell."
+        )
         return _by_ranks(bound, metric, evidence, value, hint)
     ci95 = stats.around(value, rounds)
     if ci95 is not None:
         needed = stats.rounds_needed(len(rounds), ci95, value, bound.value)
-        hint = f"This run had {len(rounds)} rounds. {rule.advice(needed)}"
+        hint = f"This run had {counted(len(rounds), 'round')}. {rule.advice(needed)}"
         return bound.against(value, ci95, hint)
     if enough:
         unknown = sum(number is None for number in rounds)
         fell = sum(part.falls_on_failure(metric) for part in evidence.rounds.values())
         why = f" It falls on a failed call in {fell} of them." if fell else ""
-        reason = f"{bound.name} has no value in {unknown} of {len(rounds)} rounds.{why}"
+        reason = f"{bound.name} has no value in {out_of(unknown, len(rounds), 'round')}.{why}"
         return rule.Judgement("INCONCLUSIVE", reason, value)
     if not value and METRICS[metric].kind == "rate":
         return bound.plainly(value)
@@ -268,7 +273,7 @@ def _compared(gate: Gate, arm: Evidence, versus: Evidence) -> rule.Judgement:
         return rule.Judgement("INCONCLUSIVE", found.warning + hint, found.value)
     rounds = len(arm.rounds)
     needed = stats.rounds_needed(rounds, found.ci95, found.value, bound.value)
-    more = f"This run had {rounds} rounds of each arm. {rule.advice(needed)}"
+    more = f"This run had {counted(rounds, 'round')} of each arm. {rule.advice(needed)}"
     judgement = bound.against(found.value, found.ci95, more)
     if judgement.verdict == "PASS" and not _holds_at_worst(gate, bound, arm, versus):
         reason = f"{bound.name} depends on how long failed calls would have taken."

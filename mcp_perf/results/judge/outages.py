@@ -10,7 +10,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from mcp_perf.results.journal.records import SILENT, Outage
-from mcp_perf.results.render.words.numbers import said
+from mcp_perf.results.render.words.numbers import counted, out_of, said
 from mcp_perf.results.tally.metrics import Totals
 
 MOST_USERS: Final = 0.01
@@ -21,11 +21,11 @@ NO_LOSS: Final[Mapping[str, Mapping[str, int]]] = {}
 MOST_HEALED: Final = 0.01
 """Of the calls of an arm, unless the scenario's `limits` say otherwise."""
 _BECAUSE: Final = {
-    "forgot": "{sessions} sessions were lost: the server no longer knew them.",
-    "evicted": "{sessions} sessions were lost one by one: the server evicts them, because it keeps "
+    "forgot": "{sessions} were lost: the server no longer knew them.",
+    "evicted": "{sessions} were lost one by one: the server evicts them, because it keeps "
     "fewer than there are users, or requests reach a process that does not keep them (affinity).",
-    "restarted": "{sessions} sessions were lost at once: the server had restarted.",
-    "elsewhere": "{sessions} sessions were lost, some as soon as they were opened: requests reach "
+    "restarted": "{sessions} were lost at once: the server had restarted.",
+    "elsewhere": "{sessions} were lost, some as soon as they were opened: requests reach "
     "another process than the one that keeps the session (affinity).",
 }
 
@@ -90,7 +90,7 @@ def users_without(
             share = sum(map(number, turns)) / (sum(turn.users for turn in turns) or 1)
             if share > MOST_USERS:
                 worst = max(turns, key=number)
-                who = f"{number(worst)} of {worst.users} users of {arm} {what} in a round"
+                who = f"{out_of(number(worst), worst.users, 'user')} of {arm} {what} in a round"
                 over_all = f"{said(share, 'fraction')} over all measured rounds"
                 bound = f"more than {said(MOST_USERS, 'fraction')} fail the run"
                 full = code == "users_without_session" and lost.get(arm, {}).get("refused")
@@ -108,14 +108,14 @@ def mended(
     bound = f"the limit is {said(most, 'fraction')} (limits: healed)"
     if found > most * ended:
         kind = max(_BECAUSE, key=lambda kind: lost.get(kind, 0))
-        why = _BECAUSE[kind].format(sessions=lost.get(kind, 0))
-        share = f"{found} of {ended} calls of {arm} lost their session"
+        why = _BECAUSE[kind].format(sessions=counted(lost.get(kind, 0), "session"))
+        share = f"{out_of(found, ended, 'call')} of {arm} lost their session"
         yield "sessions_lost", f"{share}; {bound}. {why}"
     elif totals.healed_calls > most * ended:
-        share = f"{totals.healed_calls} of {ended} calls of {arm} had something to mend"
+        share = f"{out_of(totals.healed_calls, ended, 'call')} of {arm} had something to mend"
         what = "a stream that ended without the answer, or tools that had changed"
         yield "healed", f"{share} (a lost session, {what}); {bound}."
 
 
 def _how(one: Outage) -> str:
-    return f"it {one.how} ({one.failures} calls failed in a row)."
+    return f"it {one.how} ({counted(one.failures, 'call')} failed in a row)."

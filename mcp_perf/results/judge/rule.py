@@ -11,7 +11,7 @@ from typing import Final, Self
 
 from mcp_perf.results.document.document import GateResult
 from mcp_perf.results.document.part import VerdictName
-from mcp_perf.results.render.words.numbers import said
+from mcp_perf.results.render.words.numbers import count, out_of, plain, said
 from mcp_perf.results.tally.metrics import FRACTIONS, bare
 from mcp_perf.scenario.model.gates import Gate
 
@@ -75,13 +75,13 @@ def advice(needed: int | None, what: str = "rounds", bound: str = "bound") -> st
     """Say how much more would decide, by the answer of `more_needed`."""
     if needed is None:
         return f"It is so close to the {bound} that more {what} will hardly tell."
-    return f"About {needed} {what} would tell."
+    return f"About {plain(count(needed))} {what} would tell."
 
 
 def no_latency(dropped: int, planned: int, arm: str, metric: str, *, more: str = "") -> str:
     """Say why a time may be longer than it seems."""
     return (
-        f"{dropped} of {planned} arrivals of {arm} were dropped{more} and have no latency: "
+        f"{out_of(dropped, planned, 'arrival')} of {arm} were dropped{more} and have no latency: "
         f"{metric} over all of them is longer than what was measured."
     )
 

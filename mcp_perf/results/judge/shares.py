@@ -10,6 +10,7 @@ from typing import Final
 
 from mcp_perf.outcomes import INTERRUPTED
 from mcp_perf.results.judge import rule
+from mcp_perf.results.render.words import numbers
 from mcp_perf.results.render.words.numbers import said
 from mcp_perf.results.stats import rounds as stats
 from mcp_perf.results.stats.mean import ALPHA
@@ -146,7 +147,8 @@ def _judged(bound: rule.Bound, found: ShareCounts) -> rule.Judgement:
         shown = f"shows {said(ci95[0], 'fraction')} to {said(ci95[1], 'fraction')} (95 %)"
     result = bound.against(share, ci95, "")
     if result.verdict == "INCONCLUSIVE":
-        open_ = f"{count} of {total} {found.what} {found.did} {shown}; {bound.demand()}."
+        seen = numbers.out_of(count, total, found.what[:-1])
+        open_ = f"{seen} {found.did} {shown}; {bound.demand()}."
         result = replace(result, reason=f"{open_} {rule.advice(needed, found.what)}")
     if result.reason and found.certain < _BURSTS:
         tell = f" They came in bursts: {total} {found.what} tell as much as "
@@ -203,6 +205,7 @@ def broken(arm: str, totals: Totals) -> Iterator[str]:
 def _sample(tally: Tally) -> str:
     results = tally.checked + tally.unchecked
     return (
-        f"{tally.checked} of {results} results were held against their outputSchema, and "
-        f"{tally.violations} broke it; the others count as if they had been alike."
+        f"{numbers.out_of(tally.checked, results, 'result')} were held against their "
+        f"outputSchema, and {tally.violations} broke it; the others count as if they had been "
+        "alike."
     )

@@ -214,9 +214,9 @@ def _failed(facts: Facts) -> Iterator[Reason]:
         if too_many and not _passed_on(arm, ("dropped",), facts.gates):
             yield because(
                 "arrivals_dropped",
-                f"{dropped} of {planned} arrivals of {arm} were dropped: it did not take the rate "
-                "that was asked of it. Lower the rate, or raise max_in_flight if it may have more "
-                "journeys at once.",
+                f"{numbers.out_of(dropped, planned, 'arrival')} of {arm} were dropped: it did not "
+                "take the rate that was asked of it. Lower the rate, or raise max_in_flight if it "
+                "may have more journeys at once.",
             )
 
 
@@ -226,7 +226,8 @@ def _errors(arm: str, totals: Totals, facts: Facts) -> Iterator[Reason]:
         return
     classes = {cls: n for cls, n in totals.call.classes.items() if cls in FAILED}
     most = f"most of them by {max(classes, key=classes.__getitem__)}"
-    counted = f"{round(whole.count)} of {whole.total}, {most}"
+    failed, every = (numbers.plain(numbers.count(n)) for n in (whole.count, whole.total))
+    counted = f"{failed} of {every}, {most}"
     if whole.count == whole.total:
         by_deeds = deeds(totals, "error_rate", facts.unfit).count > 0
         code = "all_failed" if by_deeds else "unanswered"

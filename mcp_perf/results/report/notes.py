@@ -8,7 +8,7 @@ from mcp_perf.outcomes import FAILED, RATE_LIMITED, STRAYS
 from mcp_perf.results.journal.records import Note
 from mcp_perf.results.judge.outages import returned
 from mcp_perf.results.judge.verdict import littles_law
-from mcp_perf.results.render.words.numbers import counted, said
+from mcp_perf.results.render.words.numbers import counted, out_of, said
 from mcp_perf.results.stats.leaks import ONLY_WARM
 from mcp_perf.results.tally.metrics import Evidence, Totals
 from mcp_perf.results.tally.tally import RunTally
@@ -47,7 +47,8 @@ def _streams(tally: RunTally, arm: str) -> Iterator[str]:
     refused = [f"{one.n} by {name}" for name, one in of_arm.items() if name.startswith("HTTP ")]
     if lived is None and not refused:
         return
-    text = f"Streams of {arm} were opened {of_arm['opened'].n if 'opened' in of_arm else 0} times"
+    opened = of_arm["opened"].n if "opened" in of_arm else 0
+    text = f"Streams of {arm} were opened {counted(opened, 'time')}"
     if lived is not None:
         [median_ms] = lived.percentiles_ms([0.5])
         text += f"; the server ended {lived.n}, which lived {said(median_ms or 0.0, 'ms')} (median)"
@@ -77,9 +78,10 @@ def _noted(written: Iterable[Note]) -> Iterator[str]:
 def _limited(tally: RunTally, arm: str, totals: Totals) -> Iterator[str]:
     if totals.call.limited:
         admitted = said(totals.admitted_per_s or 0.0, "/s")
+        calls = out_of(totals.call.limited, totals.call.ended, "call")
         yield (
-            f"{totals.call.limited} of {totals.call.ended} calls of {arm} were refused because "
-            f"they came too often (rate_limited). It admitted {admitted}."
+            f"{calls} of {arm} were refused because they came too often (rate_limited). It "
+            f"admitted {admitted}."
         )
     setup = tally.setup[arm, RATE_LIMITED]
     if setup:
@@ -114,8 +116,8 @@ def _on(tally: RunTally, arm: str, totals: Totals) -> Iterator[str]:
         held, broke = sum(of.checked for of in checked), sum(of.violations for of in checked)
         results = held + sum(of.unchecked for of in checked)
         yield (
-            f"{held} of {results} results of {arm} were held against the outputSchema of their "
-            + (f"tools; {broke} broke it." if broke else "tools.")
+            f"{out_of(held, results, 'result')} of {arm} were held against the outputSchema of "
+            + (f"their tools; {broke} broke it." if broke else "their tools.")
         )
     if totals.backed_off_s:
         yield (

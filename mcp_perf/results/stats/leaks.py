@@ -12,7 +12,7 @@ from itertools import pairwise
 from statistics import fmean, median
 from typing import Final
 
-from mcp_perf.results.render.words.numbers import said
+from mcp_perf.results.render.words.numbers import counted, said
 from mcp_perf.results.stats.effective import line
 
 FEWEST_ROUNDS: Final = 6
@@ -85,6 +85,6 @@ def _too_little(rounds: int, span_s: float) -> str:
     if rounds >= FEWEST_ROUNDS and span_s >= SHORTEST_S:
         return ""
     return (
-        f"{rounds} rounds over {said(span_s, 's')} do not show whether memory grows: at least "
-        f"{FEWEST_ROUNDS} rounds over {said(SHORTEST_S, 's')} are needed. Run longer."
+        f"{counted(rounds, 'round')} over {said(span_s, 's')} cannot show whether memory grows: "
+        f"at least {FEWEST_ROUNDS} rounds over {said(SHORTEST_S, 's')} are needed. Run longer."
     )

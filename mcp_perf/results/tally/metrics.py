@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from mcp_perf.outcomes import OK, TIMEOUT
 from mcp_perf.results.document.target_numbers import SessionNumbers
+from mcp_perf.results.render.words.numbers import out_of
 from mcp_perf.results.tally import groups
 from mcp_perf.results.tally.availability import availability
 from mcp_perf.results.tally.turns import CellKey, RecordedTurn, users_of
@@ -234,7 +235,7 @@ class Totals:
         """Say why a metric has no value, where more is to be said than that it has none."""
         unmeasured = self._unmeasured(metric)
         if not metric.startswith(STOP_PREFIX):
-            calls = f"{unmeasured} of {self.ranked(metric).n} calls" if unmeasured else ""
+            calls = out_of(unmeasured, self.ranked(metric).n, "call") if unmeasured else ""
             return f": {calls} that were to report progress brought none" if unmeasured else ""
         if not self.stop.all.n:
             return ": only up to 2025-11-25, over streamable HTTP, is the end of a call told"

@@ -224,6 +224,11 @@ def counted(number: float | None, what: str) -> str:
     return f"{plain(count(number))} {what}{'' if number == 1 else 's'}"
 
 
+def out_of(number: float, whole: float, what: str) -> str:
+    """Write how many there are of how many: `1 of 2 calls`, `31 of 6 070 calls`."""
+    return f"{plain(count(number))} of {counted(whole, what)}"
+
+
 def plain(text: str) -> str:
     """Write narrow spaces as ordinary ones: terminals and logs differ in them."""
     return text.replace(THIN, " ")

@@ -44,7 +44,7 @@ def test_every_byte_goes_on_and_the_exit_code_is_the_servers(tmp_path):
     assert output == said
     assert process.returncode == 7
     assert error.startswith(b"hello\n")
-    assert b"1 requests in 1 sessions" in error
+    assert b"1 request in 1 session" in error
 
 
 def test_a_server_that_dies_fails_its_calls(tmp_path):

@@ -7,6 +7,7 @@ import pytest
 from mcp_perf.results.compare.compare import compare_pairs, compare_runs, verdict_of
 from mcp_perf.results.compare.report import compare_releases
 from mcp_perf.results.document.run_numbers import ArmRounds
+from mcp_perf.results.render.words.numbers import out_of
 from mcp_perf.results.tally.metrics import COMPARED
 from tests.support.earlier_runs import identity, noisy, rounds, run
 
@@ -162,7 +163,8 @@ def test_failures_are_compared_by_their_counts(base, new, verdict):
     found = row("error_rate", before, after)
     assert (found.verdict, found.ratio) == (verdict, None)
     if verdict in ("FAIL", "INCONCLUSIVE"):
-        assert f"{new[0]} of {new[1]} calls failed, {base[0]} of {base[1]}" in found.reason
+        failed, before = (out_of(*counts, "call") for counts in (new, base))
+        assert f"{failed} failed, {before} in the base" in found.reason
 
 
 def failing(rng: random.Random, bursts: float, n: int = 10) -> ArmRounds:
@@ -250,7 +252,7 @@ def test_a_target_does_not_look_fast_by_dropping_arrivals(before, now, p95, thro
     assert found.verdict == p95
     assert row("throughput", base, new).verdict == throughput
     if p95 == "INCONCLUSIVE":
-        assert f"{now[0]} of 1000 arrivals of mcp were dropped, more than in the" in found.reason
+        assert f"{now[0]} of 1 000 arrivals of mcp were dropped, more than in the" in found.reason
 
 
 def test_each_arm_is_divided_by_the_control_with_its_ending():
@@ -428,7 +430,7 @@ def test_in_pairs_failures_are_those_of_all_together():
     """A head that fails one call in fifty is worse than a base that fails none."""
     found = of_pairs("error_rate", pairs([1, 1.01, 0.99], failed=20))
     assert found.verdict == "FAIL"
-    assert "60 of 3000 calls failed, 0 of 3000 in the base" in found.reason
+    assert "60 of 3 000 calls failed, 0 of 3 000 calls in the base" in found.reason
     gone = pairs([1, 1.01, 0.99])
     gone[2]["head"].values.pop("p99")
     assert "could not be measured" in of_pairs("p99", gone).reason

@@ -75,4 +75,4 @@ def test_more_than_one_percent_of_drops_fails_unless_a_gate_allows_them(dropped,
     report = build(journal({"mcp": rounds}, gates=gates))
     assert report.verdict == verdict
     if verdict == "FAIL" and not gates:
-        assert "33 of 3000 arrivals of mcp were dropped" in report.reasons[0].text
+        assert "33 of 3 000 arrivals of mcp were dropped" in report.reasons[0].text

@@ -162,7 +162,7 @@ def test_rates_of_failure_are_judged_by_their_counts(gate, n, failed, verdict):
             0,
             (
                 "0 of 500 calls failed shows < 0.597 % (95 %); the gate asks for < 0.1 %. "
-                "About 2995 calls would tell."
+                "About 2 995 calls would tell."
             ),
         ),
         (
@@ -180,7 +180,7 @@ def test_rates_of_failure_are_judged_by_their_counts(gate, n, failed, verdict):
             2,
             (
                 "2 of 500 calls failed shows 0.0485 % to 1.44 % (95 %); the gate asks for < 1 %. "
-                "About 1495 calls would tell."
+                "About 1 495 calls would tell."
             ),
         ),
     ],

@@ -211,6 +211,7 @@ def test_a_ratio_says_on_which_side_of_one_it_lies(value):
 def test_one_is_not_many(number, written):
     """A plural has its s, and thousands are apart."""
     assert numbers.counted(number, "error") == written
+    assert numbers.out_of(1_000, number, "error") == f"1 000 of {written}"
 
 
 @pytest.mark.parametrize(

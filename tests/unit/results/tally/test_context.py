@@ -4,6 +4,7 @@ import pytest
 from msgspec.structs import replace
 
 from mcp_perf.results.journal.records import Health, Slice
+from mcp_perf.results.render.words.numbers import out_of
 from mcp_perf.results.report.build import build
 from tests.support.virtual_run import Round, cell, journal
 
@@ -144,7 +145,7 @@ def test_no_gate_passes_by_the_silence_of_calls_that_were_to_report(
     [result] = found.gates
     assert result.verdict == verdict, result.reason
     if verdict == "INCONCLUSIVE":
-        count = f"{6 * unheard} of {6 * unheard + 600} calls"
+        count = out_of(6 * unheard, 6 * unheard + 600, "call")
         assert f"{count} that were to report progress brought none" in result.reason
     arm = found.arms["mcp"]
     assert arm.calls_unheard == (0 if cls == "interrupted" else 6 * unheard)
