@@ -105,8 +105,8 @@ class _Files(NamedTuple):
     folder: Path | None
     formats: tuple[str, ...]
 
-    def write(self, report: "CompareReport", folder: Path, *, err: bool = False) -> None:
-        """Write the files to the folder, and say where the first is."""
+    def write(self, report: "CompareReport", folder: Path) -> str:
+        """Write the files to the folder; return where the first is, in words."""
         from mcp_perf.results.render.files.compare_report import RENDERINGS  # noqa: PLC0415
 
         try:
@@ -117,7 +117,7 @@ class _Files(NamedTuple):
                 (folder / f"compare.{name}").write_bytes(whole)
         except OSError as error:
             raise Refused(f"--out {folder}: cannot be written ({error.strerror})") from None
-        say(f"Report: {folder / f'compare.{self.formats[0]}'}", err=err)
+        return f"Report: {folder / f'compare.{self.formats[0]}'}"
 
 
 def _compare(
@@ -131,9 +131,10 @@ def _compare(
     for folder, new in zip(runs, news, strict=True):
         check(base, befores, folder, new)
     report = compare_all(befores, news, allowed)
+    written = files.write(report, files.folder) if files.folder is not None else ""
     _show(report, page)
-    if files.folder is not None:
-        files.write(report, files.folder)
+    if written:
+        say(written)
     return report.exit_code
 
 
@@ -184,7 +185,7 @@ def _releases(
     answer(report, *compare_report.as_markdown(report).splitlines())
     if page is not None:
         page.tell(compare_report.sections(report), of_comparison(report))
-    files.write(report, folder, err=True)
+    say(files.write(report, folder), err=True)
     return report.exit_code
 
 
