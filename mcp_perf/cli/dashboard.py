@@ -27,7 +27,7 @@ def _days(_context: object, _param: object, value: str | None) -> timedelta | No
     "--prune", callback=_days, metavar="DAYS", help="Delete older runs from the store, and end."
 )
 def dashboard(store: str, host: str, port: int, prune: timedelta | None, *, login: bool) -> None:
-    """Serve pages over all runs: list, compare, trends.
+    """Serve pages over all runs, those that go on, and sessions of agents.
 
     \b
     The printed address holds a key. Programs send it as Authorization: Bearer KEY
