@@ -31,6 +31,8 @@ _COLUMNS: Final = (
 )
 _SILENT_S: Final = 600.0
 """A run writes each second; only journals that got something lately are asked for their lock."""
+_TICK_S: Final = 1.0
+"""A folder that changes twice may have the same time of its change, for less than that."""
 _MOST_KNOWN: Final = 32
 _OPENING_S: Final = 2.0
 """A journal is there a moment before it is locked."""
@@ -133,6 +135,10 @@ class Following:
         self._known: dict[str, FollowedRun] = {}
         """By name, the last one asked for at the end: nobody reads a journal anew for each page."""
         self._lock = threading.Lock()
+        self._listed: tuple[int, set[str]] = (0, set())
+        """What is in the folder, and when that changed last."""
+        self._past: set[str] = set()
+        """Those of which nothing was heard for long when that was listed."""
 
     def going_on(self) -> list[FollowedRun]:
         """Return the runs that go on, the youngest first, as they are now."""
@@ -163,10 +169,24 @@ class Following:
             return run
 
     def _held(self) -> Iterator[Path]:
-        for path in self.runs.glob(f"*/{JOURNAL}"):
-            with contextlib.suppress(OSError):  # it may be deleted meanwhile
-                if time.time() - path.stat().st_mtime < _SILENT_S and is_held(path):
+        for name in self._names():
+            path = self.runs / name / JOURNAL
+            with contextlib.suppress(OSError):  # it need not be there yet, or any more
+                if time.time() - path.stat().st_mtime > _SILENT_S:
+                    self._past.add(name)
+                elif is_held(path):
                     yield path
+
+    def _names(self) -> list[str]:
+        """Name the folders that may belong to a run that goes on: few of thousands."""
+        try:
+            changed = self.runs.stat().st_mtime_ns
+            if changed != self._listed[0] or time.time() - changed / 1e9 < _TICK_S:
+                self._listed = changed, {path.name for path in self.runs.iterdir()}
+                self._past = set()
+        except OSError:
+            return []
+        return [*(self._listed[1] - self._past)]
 
 
 def going_on(state: State) -> str:

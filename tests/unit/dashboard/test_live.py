@@ -1,5 +1,6 @@
 """Runs that go on, by their journals: what is shown of them changes, and ends with the verdict."""
 
+import os
 import shutil
 
 import pytest
@@ -201,3 +202,17 @@ def test_who_has_no_key_or_comes_from_elsewhere_follows_nothing(store, start):
         "ws://127.0.0.1:8091/live/a-run/follow", headers=bearer
     ) as socket:
         assert socket.receive_json()["html"]
+
+
+def test_thousands_of_old_runs_cost_nothing(client, start, runs_folder):
+    """Their folders are looked at again only if something has changed next to them."""
+    for number in range(3):
+        old = start(f"old-{number}")
+        old.write(HALF)
+        os.utime(old.folder / "journal.jsonl", (1, 1))
+    os.utime(runs_folder, (2, 2))
+    following = client.app.state.following
+    assert client.get("/live.json").json() == []
+    assert len(following._past) == 3
+    start("new")
+    assert [one["name"] for one in client.get("/live.json").json()] == ["new"]
