@@ -67,7 +67,7 @@ def test_a_gate_that_is_broken_fails_its_test(suite):
     code, said = suite(MEASURED, gates=HOLDS.replace("1000x", "1.5x"))
     assert code == 1
     assert "FAILED test_it.py::test_spin[small]" in said
-    assert "the gate asks for <= 1.5x" in said
+    assert "the gate asks for <= 1.5\u00d7" in said
     assert "1 failed, 3 passed" in said
 
 

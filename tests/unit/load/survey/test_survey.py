@@ -60,7 +60,7 @@ def test_a_tool_is_called_with_the_arguments_that_are_given_for_it(start, tmp_pa
     [
         (TOOLS, {"mak": None}, "there is no tool 'mak'; the server has echo, get_broken"),
         ([tool("make")], {}, "To call one: mcp-perf run --tool make http://127.0.0.1"),
-        ([tool("drop")], {}, "no tool can be called safely: the server has 1 tools: drop"),
+        ([tool("drop")], {}, "no tool can be called safely: the server has 1 tool: drop"),
         ([], {}, "the server has no tools"),
     ],
 )

@@ -73,7 +73,7 @@ def test_too_few_rounds_or_too_short_a_time_claim_nothing(rounds, step_s):
     """Without six rounds over a minute there is no interval, and what to do is said."""
     found = growth([(step_s * i, 100 * MB + i) for i in range(rounds)])
     assert found.ci95 is None
-    assert f"{rounds} rounds" in found.why_not
+    assert f"{rounds} round" in found.why_not
     assert "Run longer" in found.why_not
 
 
