@@ -146,19 +146,19 @@ def read(path: Path) -> list[RunNumbers]:
     try:
         content = path.read_bytes()
     except OSError as error:
-        hint = "mcp-perf baseline save RUN writes one"
-        raise BaselineError(f"{path}: cannot be read ({error.strerror}); {hint}") from None
+        hint = "write one with mcp-perf baseline save RUN"
+        raise BaselineError(f"{path} cannot be read ({error.strerror}); {hint}") from None
     try:
         file = msgspec.json.decode(content, type=_File)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise BaselineError(
-            f"{path}: is no baseline ({error}); mcp-perf baseline save RUN writes one"
+            f"{path} is not a baseline ({error}); write one with mcp-perf baseline save RUN"
         ) from None
     if file.schema != SCHEMA:
         raise BaselineError(
-            f"{path}: has the schema {file.schema!r}, and this mcp-perf reads {SCHEMA}; "
+            f"{path} has the schema {file.schema!r}, but this mcp-perf reads {SCHEMA}; "
             "save it again from its runs"
         )
     if not file.runs or not all(run.arms for run in file.runs):
-        raise BaselineError(f"{path}: holds no arm of a run; save it again from its runs")
+        raise BaselineError(f"{path} does not contain any arm; save it again from its runs")
     return file.runs

@@ -11,10 +11,11 @@ from mcp_perf.results.document.run_numbers import RunIdentity
 from mcp_perf.results.judge.trial import finds_levels
 
 _SEARCHED = (
-    "a load that looks for a level has rounds of different ones, which are not compared with those "
-    "of another run; hold it to a number instead, with a gate like mcp.capacity >= 100/s"
+    "the rounds of a search have different loads, so they cannot be "
+    "compared with another run; write a gate like mcp.capacity >= "
+    "100/s instead"
 )
-AGAIN = "make the base again with this version of mcp-perf"
+AGAIN = "run the base again with this version of mcp-perf"
 
 
 def differences(base: RunIdentity, new: RunIdentity) -> list[str]:
@@ -28,7 +29,9 @@ def differences(base: RunIdentity, new: RunIdentity) -> list[str]:
         return [_differs("scenario", base.scenario, new.scenario)]
     for which, run in (("base", base), ("new run", new)):
         if not run.workload:
-            return [f"workload: the {which} does not say what it did (an older journal); {AGAIN}"]
+            return [
+                (f"workload: the {which} does not say what it did (its journal is older); {AGAIN}")
+            ]
     found = [
         _differs(f"workload: what the arm {arm} does", digest, new.workload[arm])
         for arm, digest in base.workload.items()

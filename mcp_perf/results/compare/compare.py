@@ -33,7 +33,7 @@ from mcp_perf.scenario.model.gates import METRICS
 
 ERRORS: Final = "error_rate"
 _UNITS: Final[Mapping[str, str]] = {"time": "ms", "rate": "/s", "fraction": "fraction"}
-_NOISY: Final = "Not judged: within the tolerance as measured, but too noisy for that to be shown."
+_NOISY: Final = "Not judged: it is within the tolerance, but too noisy to be sure."
 _ERROR_MARGIN: Final = 0.001
 """An error rate that is higher by less than this passes, if that is shown."""
 BASE: Final = "base"
@@ -142,7 +142,7 @@ def _rows(
             continue
         versus = _versus(arm, having, new)
         if not any(arms[arm].values for arms in having):
-            yield _absent(arm, "calls", f"The base has the arm {arm}, but no call of it.")
+            yield _absent(arm, "calls", f"The base has the arm {arm}, but none of its calls.")
         for name in COMPARED:
             divisor = "" if name == ERRORS else versus
             metric = _Metric(arm, name, divisor, having, new, tolerance, pairs)
@@ -190,7 +190,7 @@ def _absent(arm: str, metric: str, reason: str) -> Regression:
         versus="",
         unit="count",
         verdict="INCONCLUSIVE",
-        reason=f"{reason} What is missing cannot have kept its speed.",
+        reason=f"{reason} What is missing counts as worse.",
     )
 
 
@@ -209,7 +209,7 @@ def _row(metric: _Metric) -> Regression:
         p_value=None if change is None else change.p,
         effect_needed=None if change is None else math.exp(change.needed),
         verdict=judgement.verdict if judged else None,
-        reason=judgement.reason if judged else "Not judged: the other arms are measured by it.",
+        reason=judgement.reason if judged else "Not judged: the other arms are compared with it.",
     )
 
 
@@ -245,8 +245,8 @@ def _ratio(metric: _Metric) -> _Judgement:
     few = min(map(len, [*base, new]))
     if few < FEWEST_ROUNDS:
         return _open(
-            f"{few} rounds cannot show a change between runs, however large: at least "
-            f"{FEWEST_ROUNDS} are needed in each."
+            f"{few} rounds are too few to show a change between runs: make at "
+            f"least {FEWEST_ROUNDS} in each."
         )
     if all(map(same, [*base, new])):
         return _open(f"{metric.subject} is the same in every round: {NO_NOISE}")
@@ -273,9 +273,13 @@ def _unfit(metric: _Metric) -> _Judgement | None:
     if fell and (few is None or now.failed > 1):
         reached = f"{metric.subject} falls on a failed {whose(metric.name).removesuffix('s')}"
         counted = f"{out_of(now.failed, now.ended, 'call')} failed"
-        return _Judgement("FAIL", f"{reached}: {counted}, and failures rank above all that was ok.")
+        return _Judgement(
+            "FAIL", f"{reached}: {counted}, and failed calls count as slower than all others."
+        )
     if metric.after is None and not fell:
-        return _open(f"{metric.subject} could not be measured in this run, and was in the base.")
+        return _open(
+            f"{metric.subject} was measured in the base, but could not be measured in this run."
+        )
     if metric.unit == "/s" and not metric.after and all(metric.befores):
         was = said(metric.before or 0, metric.unit)
         return _Judgement("FAIL", f"{metric.subject} is zero; it was {was}.")
@@ -288,7 +292,7 @@ def _few(metric: _Metric) -> _Judgement | None:
     for arms in (*metric.base, metric.new):
         n: int = getattr(arms[metric.arm], what)
         if n < needed:
-            return _open(f"{n} {what} are too few for {metric.name}: at least {needed} are needed.")
+            return _open(f"{n} {what} are too few for {metric.name}: make at least {needed}.")
     return None
 
 
@@ -313,12 +317,12 @@ def _verdict(metric: _Metric, change: stats.Change, rounds: int | None) -> _Judg
     if verdict == "INCONCLUSIVE":
         unit = "pairs" if metric.pairs else "rounds in each run"
         hint = _advice(rounds, unit, (low, high), worse, limit)
-        why = f"{bound} is neither shown nor excluded. {hint}"
+        why = f"{bound} is neither proven nor ruled out. {hint}"
     elif guarded <= limit:
         verdict = "INCONCLUSIVE"
         why = (
-            "but rounds are so uneven that two runs of the same may differ as much. "
-            f"{stats.FEWEST_RUNS} base runs or more, or a quieter machine, would tell."
+            "but rounds vary so much that two equal runs could differ as much. "
+            f"{stats.FEWEST_RUNS} base runs in total, or a quieter machine, would decide it."
         )
     else:
         was, now = (said(value or 0.0, metric.unit) for value in (metric.before, metric.after))
@@ -334,7 +338,7 @@ def _beyond(metric: _Metric) -> str:
     before = sum(part.dropped for part in parts) / planned if planned else 0.0
     if metric.unit != "ms" or not now.dropped or now.dropped / now.planned <= before:
         return ""
-    more = ", more than in the base,"
+    more = ", more than in the base"
     return rule.no_latency(now.dropped, now.planned, metric.arm, metric.name, more=more)
 
 
@@ -342,7 +346,7 @@ def _advice(
     rounds: int | None, unit: str, interval: rule.Interval, worse: float, limit: float
 ) -> str:
     if rounds is None:
-        return "Runs of the base differ too much to tell: save more, or tolerate more."
+        return "The base runs differ too much to decide: save more of them, or raise the tolerance."
     needed = rounds_needed(rounds, interval, worse, limit)
     return rule.advice(needed, unit, "tolerance")
 
@@ -367,7 +371,7 @@ def _errors(metric: _Metric) -> _Judgement:
         return _Judgement("FAIL", f"{counted}: at least {more} more (95 %).", ci95=(low, high))
     if new[0] / new[1] <= before or high <= max(margin, _ERROR_MARGIN):
         return _Judgement("PASS", ci95=(low, high))
-    reason = f"{counted}: more, but not shown to be more than chance. Run longer."
+    reason = f"{counted}: more, but this may be chance. Run longer."
     return _Judgement("INCONCLUSIVE", reason, ci95=(low, high))
 
 

@@ -178,7 +178,9 @@ def connected(store: str) -> Iterator[sa.Engine]:
         ) from error
     except sa.exc.ArgumentError as error:
         hint = "write sqlite:///PATH or postgresql+psycopg://USER@HOST/NAME"
-        raise HistoryError(f"The history's store is no URL; {hint}") from error
+        raise HistoryError(
+            f"The address of the history is not the URL of a database; {hint}"
+        ) from error
     except (sa.exc.SQLAlchemyError, OSError) as error:
         cause = getattr(error, "orig", None) or error
         said = " ".join(str(cause).split())

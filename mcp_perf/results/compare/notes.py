@@ -17,21 +17,21 @@ def notes(
     runs = ", ".join(run.run_id for run in base)
     yield (
         f"Compared with {runs}. Worse by up to {said(tolerance, 'fraction')} is tolerated; "
-        "FAIL takes a whole 95 % interval beyond that."
+        "a metric fails only if its whole 95 % interval is beyond that."
     )
     if any(row.versus for row in rows):
         yield (
-            f"Beside {CONTROL}, arms are compared by their ratio to it, round by round: what slows "
-            "the whole machine slows both, and cancels. What both arms use, such as a service "
-            "behind them, cancels, too."
+            f"Arms other than {CONTROL} are compared by their ratio to it, round by "
+            "round. So whatever slows both arms cancels out: the machine, and services that both "
+            "use."
         )
     if len(base) >= FEWEST_RUNS:
-        yield f"The intervals hold how much the {len(base)} runs of the base differ."
+        yield f"The intervals include how much the {len(base)} base runs differ."
     elif any(row.ratio is not None and not row.versus and row.verdict for row in rows):
         yield (
-            "Intervals hold the noise between rounds, not that between runs (another minute, "
-            "another state of the machine): the tolerance has to cover it. With "
-            f"{FEWEST_RUNS} base runs or more, the intervals would hold it."
+            "Intervals include the noise between rounds, but not between runs "
+            "(another time, another state of the machine): the tolerance must cover it. With "
+            f"{FEWEST_RUNS} base runs in total, the intervals would include it."
         )
     differing = (line for run in base for line in warnings(run.identity, new.identity))
     for line in dict.fromkeys(differing):
@@ -40,7 +40,7 @@ def notes(
     known = {name for run in base for name in run.arms}
     for arm in new.arms:
         if arm not in known:
-            yield f"The arm {arm} is new: the base has nothing to compare it with."
+            yield f"The arm {arm} is new, so there is nothing in the base to compare it with."
 
 
 def _changed_control(rows: Sequence[Regression], tolerance: float) -> Iterator[str]:
@@ -54,7 +54,8 @@ def _changed_control(rows: Sequence[Regression], tolerance: float) -> Iterator[s
         ]
         if changed:
             yield (
-                f"{control} itself is not what it was ({', '.join(changed)}): the machine, or what "
-                f"both arms use, has changed. {FEWEST_RUNS} base runs or more would tell noise "
-                "from change."
+                f"{control} itself has changed ({', '.join(changed)}), so the machine, or "
+                f"something that both arms use, has changed. {FEWEST_RUNS} base "
+                "runs in total would "
+                "separate noise from change."
             )

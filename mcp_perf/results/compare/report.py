@@ -21,7 +21,7 @@ from mcp_perf.results.judge.order import CODES
 from mcp_perf.results.judge.rule import gravest
 
 SCHEMA: Final = "mcp-perf/compare/1"
-_DEEDS: Final = "But a pair by itself is not PASS: a note says why, and limits may allow it."
+_DEEDS: Final = "But a single pair is not PASS: a note says why, and limits may allow it."
 
 
 class ComparedRun(DocumentPart):
@@ -66,9 +66,10 @@ def compare_releases(
     arms = [run.arms for run in pairs]
     note = (
         f"{len(pairs)} pairs of fresh processes, in each of them "
-        f"{len(arms[0][HEAD].rounds['throughput'])} rounds of {BASE} and {HEAD}, in turns. Each "
-        "round is divided by its partner, so what slows the machine cancels; the intervals hold "
-        "how much the pairs differ."
+        f"{len(arms[0][HEAD].rounds['throughput'])} rounds of {BASE} and "
+        f"{HEAD}, taking turns. Each round is divided by its partner, so "
+        "whatever slows the machine cancels out. The intervals include how "
+        "much the pairs differ."
     )
     found = _compared(lines[1], pairs, lambda: Outcome(compare_pairs(arms, tolerance), []))
     changed: dict[str, Any] = {"notes": [note, *remarks]}
@@ -81,8 +82,8 @@ def compare_releases(
 def unfit(run: RunNumbers) -> str:
     """Say why a run is no evidence; empty when it is."""
     if run.verdict == "INVALID":
-        return f"{run.run_id} is INVALID: its numbers are not those of the target."
-    return "" if run.complete else f"{run.run_id} was cut off before it was done."
+        return f"{run.run_id} is INVALID: its numbers do not describe the target."
+    return "" if run.complete else f"{run.run_id} was cut off before it was complete."
 
 
 def _compared(
@@ -102,7 +103,7 @@ def _compared(
         run_id=name,
         started=evidence[-1].started,
         verdict=verdict,
-        reasons=reasons or ["No metric is worse than is tolerated."],
+        reasons=reasons or ["No metric is worse than the tolerance allows."],
         regressions=outcome.regressions,
         notes=outcome.notes,
     )

@@ -103,7 +103,9 @@ def read(path: Path) -> Iterator[records.AnyRecord]:
     with path.open("rb") as file:
         for number, line in enumerate(iter(partial(file.readline, LONGEST_LINE), b""), 1):
             if len(line) == LONGEST_LINE:
-                raise JournalError(f"{path}, line {number}: longer than any that a run writes.")
+                raise JournalError(
+                    f"{path}, line {number} is longer than any line that mcp-perf writes."
+                )
             if not line.endswith(b"\n") and not _is_whole(line):
                 return
             yield decoded(line, f"{path}, line {number}")
@@ -118,15 +120,17 @@ def _is_whole(line: bytes) -> bool:
 
 
 def decoded(line: bytes, where: str) -> records.AnyRecord:
-    """Return the record of a line. Raises JournalError, which names where it stands."""
+    """Return the record of a line. Raises JournalError, which names the place of the line."""
     try:
         record = _decoder.decode(line)
     except msgspec.ValidationError as error:
         raise JournalError(f"{where}: {_foreign(line, error)}") from error
     except msgspec.DecodeError as error:
-        raise JournalError(f"{where}: no record of a run ({error}).") from error
+        raise JournalError(f"{where}: this is not a record of a run ({error}).") from error
     if isinstance(record, records.RunStarted) and record.format != records.FORMAT:
-        raise JournalError(f"{where}: the format is {record.format}; this is {records.FORMAT}.")
+        raise JournalError(
+            f"{where} has the format {record.format}, but this mcp-perf reads {records.FORMAT}."
+        )
     return record
 
 
@@ -135,6 +139,6 @@ def _foreign(line: bytes, error: msgspec.ValidationError) -> str:
     kind = decoded.get("type") if isinstance(decoded, dict) else None
     known = {kind.__struct_config__.tag for kind in get_args(records.AnyRecord)}
     if isinstance(kind, str) and kind in known:
-        return f"the record {kind!r} is not as it should be: {error}"
-    by = f"written by a newer mcp-perf? This one knows {records.FORMAT}."
+        return f"the record {kind!r} is invalid: {error}"
+    by = f"perhaps written by a newer mcp-perf; this one reads {records.FORMAT}."
     return f"a record of the type {kind!r}, {by}"

@@ -21,13 +21,14 @@ METRIC: Final = "capacity"
 _MEANS: Final = {"lowest": "failed", "knee": "found", "held": "found"}
 """What an outcome means for the verdict; every other one leaves the capacity open."""
 _NO_CHANCE: Final = (
-    "The interval is that of the two searches: between rates that held every time and rates that "
-    "broke every time. Nothing was drawn at random, so that there is no p."
+    "The interval comes from both searches: it lies between rates that "
+    "always held and rates that always broke. Nothing was random, so "
+    "there is no p."
 )
 _MORE_PROCESSES: Final = "Use more processes (--processes) or workers."
 _OWN_LIMIT: Final = (
-    "as many journeys were under way as max_in_flight allows, and they took no longer than before. "
-    "Raise load.max_in_flight."
+    "max_in_flight journeys were in flight, although they took no "
+    "longer than before. Raise load.max_in_flight."
 )
 
 
@@ -103,7 +104,11 @@ def _ratio(arm: str, one: Capacity, versus: str, other: Capacity) -> Comparison:
         ci95=(low, high) if ratio is not None and low > 0 and math.isfinite(high) else None,
         p_value=None,
         effect_needed=None,
-        warnings=[f"The capacity of {vague[0]} was not found: no ratio." if vague else _NO_CHANCE],
+        warnings=[
+            f"The capacity of {vague[0]} was not found, so there is no ratio."
+            if vague
+            else _NO_CHANCE
+        ],
     )
 
 
@@ -153,26 +158,26 @@ def span(ends: Interval, unit: str = "/s") -> str:
 def sentence(arm: str, found: Capacity) -> str:
     """Say in a sentence what the search has found of an arm."""
     rate, broke_by = said(found.rate_per_s or 0.0, "/s"), " and ".join(found.broke_by)
-    held = f"{arm} held {rate}" if found.rate_per_s else f"{arm} was not tried in earnest"
+    held = f"{arm} held {rate}" if found.rate_per_s else f"{arm} was hardly tried"
     match found.outcome:
         case "knee":
             within = span(_ends(found))
             return f"{arm} holds {rate}: its capacity is {within}. Beyond it broke: {broke_by}."
         case "held":
-            return f"{arm} held every rate up to {rate}, the highest that was asked for."
+            return f"{arm} held every rate up to {rate}, the highest rate of the load."
         case "lowest":
             lowest = said(found.levels[0].rate_per_s, "/s")
             return f"{arm} held no rate, not even {lowest}. What broke: {broke_by}.{_short(found)}"
         case "generator":
-            return f"{held}; beyond it the load generator was the limit. {_MORE_PROCESSES}"
+            return f"{held}; beyond it, the load generator was the limit. {_MORE_PROCESSES}"
         case "own_limit":
-            return f"{held}; beyond it we were the limit: {_OWN_LIMIT}"
+            return f"{held}; beyond it, the scenario was the limit: {_OWN_LIMIT}"
         case "did_not_recover":
             return f"{held}; did not recover from {said(found.did_not_recover_from or 0.0, '/s')}."
         case "unsteady":
             return f"{arm} is unsteady: {_unsteady(found)}"
     return (
-        f"The search on {arm} did not come to its end; as far as it got, the capacity is "
+        f"The search on {arm} did not finish; so far, the capacity is "
         f"{span(_ends(found))}. It was stopped, or needs more trials (load.rounds)."
     )
 
@@ -184,8 +189,8 @@ def _unsteady(found: Capacity) -> str:
     causes = " and ".join(dict.fromkeys(name for level in broke for name in level.broke_by))
     return (
         f"trials broke from {said(lowest, '/s')} on, and held up to {said(highest, '/s')}. What "
-        f"broke: {causes}. The capacity is {span(_ends(found))}. Longer trials (load.round) tell "
-        "whether a condition fails at every rate."
+        f"broke: {causes}. The capacity is {span(_ends(found))}. Longer "
+        "trials (load.round) show whether a condition fails at every rate."
     )
 
 
@@ -196,9 +201,7 @@ def _short(found: Capacity) -> str:
     trial_s = level.planned / level.repeats / level.rate_per_s
     if 5 * slow_s < trial_s:
         return ""
-    return (
-        f" A call takes {said(slow_s, 's')}: with so short trials (load.round) little can be told."
-    )
+    return f" A call takes {said(slow_s, 's')}: make trials longer (load.round)."
 
 
 def facts(found: Mapping[str, Capacity], gates: Sequence[Gate]) -> SearchFacts | None:
@@ -223,8 +226,9 @@ def remarks(found: Mapping[str, Capacity], gates: Sequence[Gate]) -> Iterator[st
     if not found:
         return
     yield (
-        "The load searched for the capacity: numbers over all rounds mix rates that held with "
-        "rates that did not. The capacity's own table has them apart."
+        "The load searched for the capacity: numbers over all rounds mix "
+        "rates that held with rates that broke. The table of the capacity "
+        "has them separately."
     )
     for arm in _left_to_gates(found, gates):
         yield sentence(arm, found[arm])
@@ -232,5 +236,5 @@ def remarks(found: Mapping[str, Capacity], gates: Sequence[Gate]) -> Iterator[st
         if not trial.searched(gate) and gate.metric != METRIC:
             yield (
                 f"The gate {gate.text} was not judged: the rounds of a search have different "
-                "rates, so that there is no one number for it."
+                "rates, so there is no single number for it."
             )

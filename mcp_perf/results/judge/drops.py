@@ -36,7 +36,7 @@ def _not_known(gate: Gate, totals: Totals) -> str:
     cut = f"{ranked.cut_off.n} were cut off" if ranked.cut_off.n else ""
     failed = f"{ranked.failures.n} failed" if ranked.failures.n else ""
     counted = " and ".join(filter(None, (failed, cut)))
-    hint = " A gate on a percentile can tell." if bare(gate.metric) == "mean" else ""
+    hint = " Write a gate on a percentile instead." if bare(gate.metric) == "mean" else ""
     return (
         f"Of {ranked.n} {whose(gate.metric)} of {gate.focus} {counted}: {gate.metric} depends on "
         f"how long they would have taken.{hint}"
@@ -55,7 +55,11 @@ def dropped(*arms: Evidence) -> list[str]:
     number = sum(found.totals.dropped for found in arms)
     if not number:
         return []
-    return [f"The times leave out {counted(number, 'dropped arrival')}: none has a latency."]
+    return [
+        f"{counted(number, 'journey')} were not started (dropped), because "
+        "max_in_flight journeys were in flight. They have no times. Lower "
+        "load.rate, or raise load.max_in_flight."
+    ]
 
 
 def stands(gate: Gate, totals: Totals) -> bool:

@@ -47,17 +47,17 @@ def judge(gate: Gate, arms: Mapping[str, Evidence]) -> GateResult:
 
 def _absent(arm: str, metric: str, arms: Mapping[str, Evidence]) -> str | None:
     if arm not in arms or not arms[arm].totals.call.ended:
-        return f"No call of {arm} ended in a measured round: there is nothing to judge."
+        return f"No call of {arm} ended in a measured round, so there is nothing to judge."
     totals, needs = arms[arm].totals, METRICS[metric].needs
     if needs == "planned" and not totals.planned:
-        return f"No start of {arm} was planned, so that none could be dropped: nothing to judge."
+        return f"No start of {arm} was planned, so none could be dropped."
     if needs == "resources" and (unknown := _unsampled(arm, metric, arms[arm])):
         return unknown
     if needs == "sessions" and totals.value(metric) is None:
         return f"{metric} of {arm} is not known: {arms[arm].sessions.why_not}"
     counted = totals.journey.ended if metric == "success_rate" else totals.journeys_done
     if (needs == "journeys" or metric.endswith("per_journey")) and not counted:
-        return f"No journey of {arm} was completed with every step ok: there is nothing to judge."
+        return f"No journey of {arm} ended with every step ok, so there is nothing to judge."
     return None
 
 
@@ -111,7 +111,10 @@ def failures_reach(metric: str, totals: Totals, arm: Focus) -> str:
     """Say that a time falls on a failed call."""
     ranked = totals.ranked(metric)
     share = f"{ranked.failures.n} of {ranked.n} {whose(metric)} failed"
-    return f"{arm}.{metric} falls on a failed call: {share}, and rank above all that were ok"
+    return (
+        f"{arm}.{metric} falls on a failed call, because {share} and count "
+        "as slower than all others"
+    )
 
 
 def _is_fact(metric: str) -> bool:
@@ -133,14 +136,14 @@ def _drifting(bound: rule.Bound, evidence: Evidence) -> rule.Judgement:
     """Judge how far an arm moved, up or down: by each change that is known, the gravest counts."""
     rounds = len(evidence.rounds)
     if rounds < FEWEST_ROUNDS:
-        few = f"Finished rounds: {rounds}; {bound.name} takes at least {FEWEST_ROUNDS}."
+        few = f"Finished rounds: {rounds}; {bound.name} needs at least {FEWEST_ROUNDS}."
         return rule.Judgement("INCONCLUSIVE", few)
     found = drifts(evidence)
     missing = [metric for metric in STEADY if all(one.metric != metric for one in found)]
     if missing:
         reason = f"{bound.name}: {missing[0]} has no value in some of {rounds} rounds."
         return rule.Judgement("INCONCLUSIVE", reason)
-    hint = f"This run had {counted(rounds, 'round')}. More or longer ones would tell."
+    hint = f"This run had {counted(rounds, 'round')}. Make more or longer rounds."
     parts = []
     for one in found:
         low, high = sorted(map(abs, one.ci95))
@@ -159,7 +162,7 @@ def _per_session(bound: rule.Bound, found: SessionNumbers, value: float) -> rule
     if found.kib_ci95 is None:
         return rule.Judgement("INCONCLUSIVE", found.why_not, value)
     hint = f"{counted(found.levels, 'level')}, up to {counted(found.most, 'session')}."
-    hint += " More of them would tell."
+    hint += " Make more levels."
     return bound.against(value, found.kib_ci95, hint)
 
 
@@ -168,7 +171,7 @@ def _spread(bound: rule.Bound, evidence: Evidence, metric: str, value: float) ->
     enough = len(rounds) >= stats.FEWEST_ROUNDS
     if enough and _thin(metric, evidence, _BEYOND) is not None:
         hint = (
-            f"This run had {counted(len(rounds), 'round')}. Longer ones, or more users, would tell."
+            f"This run had {counted(len(rounds), 'round')}. Make longer rounds, or use more users."
         )
         return _by_ranks(bound, metric, evidence, value, hint)
     ci95 = stats.around(value, rounds)
@@ -185,7 +188,7 @@ def _spread(bound: rule.Bound, evidence: Evidence, metric: str, value: float) ->
     if not value and METRICS[metric].kind == "rate":
         return bound.plainly(value)
     needed = stats.FEWEST_ROUNDS
-    few = f"Finished rounds: {len(rounds)}; how much it varies takes at least {needed}."
+    few = f"Finished rounds: {len(rounds)}; an interval takes at least {needed}."
     if bare(metric) not in FRACTIONS:
         demand = f"{bound.name} is {said(value, bound.unit)}, and {bound.demand()}"
         return rule.Judgement("INCONCLUSIVE", f"{demand}: not decided. {few}", value)
@@ -253,9 +256,11 @@ def _compared(gate: Gate, arm: Evidence, versus: Evidence) -> rule.Judgement:
         return _on_failure(gate, arm.totals)
     if versus.totals.falls_on_failure(metric):
         reached = failures_reach(metric, versus.totals, other)
-        return rule.Judgement("INCONCLUSIVE", f"{reached}: {other} is no yardstick.")
+        return rule.Judgement(
+            "INCONCLUSIVE", f"{reached}, so nothing can be compared with {other}."
+        )
     if value is None or base is None:
-        return rule.Judgement("INCONCLUSIVE", f"{metric} could not be measured of both.")
+        return rule.Judgement("INCONCLUSIVE", f"{metric} could not be measured for both.")
     bound, kind, is_ratio = rule.Bound.of(gate), METRICS[metric].kind, gate.factor is not None
     if not is_ratio and kind == "fraction":
         return shares.judge_difference(bound, metric, arm, versus)

@@ -30,12 +30,14 @@ PAUSED: Final = 0.8
 """Of the time lost in stalls, in which we neither ran nor waited for a core."""
 
 ADVICE: Final[Mapping[str, str]] = {
-    "generator_paused": "Something stopped it, such as a signal, a debugger or a sleeping machine; "
-    "run again.",
+    "generator_paused": (
+        "Something stopped it, such as a signal, a debugger or a sleeping machine. Run again."
+    ),
     "generator_saturated": "Use more processes (--processes), more workers, or fewer users.",
-    "shares_cores": "Run the target on another machine, give each cores of its own, or lower the "
-    "load.",
-    "machine_busy": "Close what else runs on this machine, or use another.",
+    "shares_cores": (
+        "Run the target on another machine, give each separate cores, or lower the load."
+    ),
+    "machine_busy": "Close other programs on this machine, or use another machine.",
     "unexplained_lag": "Use fewer users or more processes (--processes); `mcp-perf doctor` "
     "examines the machine.",
 }
@@ -78,14 +80,14 @@ class Figures:
         own = f"it used {_percent(self.own)} of a core"
         others = _percent(self.others) if self.known else "an unknown part"
         return {
-            "generator_paused": "it stood still without using the processor",
+            "generator_paused": "it stopped without using the processor",
             "generator_saturated": own,
             "shares_cores": f"the target's processes used {_percent(self.target)} of its cores",
             "machine_busy": (
-                f"others used {others} of the machine, and it waited for a core "
+                f"other programs used {others} of the machine, and it waited for a core "
                 f"{_percent(self.waited)} of the time"
             ),
-            "unexplained_lag": f"{own}, and others used {others} of the machine",
+            "unexplained_lag": f"{own}, and other programs used {others} of the machine",
         }[self.cause]
 
 

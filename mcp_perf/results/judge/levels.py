@@ -158,10 +158,10 @@ def climbed(tally: RunTally) -> SearchFacts | None:
 
 def _climb_told(arm: str, found: Climb) -> str:
     if found.last is None:
-        return f"No level of {arm} came to its end."
+        return f"No level of {arm} was finished."
     beyond = f"At {_users(found.last)} it did not: {found.broke_by}."
     if found.by_generator:
-        beyond = f"At {_users(found.last)} the load generator was not fit to measure."
+        beyond = f"At {_users(found.last)} the load generator was too busy to measure."
     if found.best is None:
         return f"{arm} kept up at no level. {beyond}"
     totals = Totals([found.best])

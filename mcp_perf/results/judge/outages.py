@@ -16,7 +16,7 @@ from mcp_perf.results.tally.metrics import Totals
 MOST_USERS: Final = 0.01
 """Of the users of an arm, over all measured rounds; beyond it too many were not served at all."""
 
-_FULL: Final = " The server opens no more: it has as many sessions as it takes."
+_FULL: Final = " The server does not open more, because it has as many sessions as it allows."
 NO_LOSS: Final[Mapping[str, Mapping[str, int]]] = {}
 MOST_HEALED: Final = 0.01
 """Of the calls of an arm, unless the scenario's `limits` say otherwise."""
@@ -100,7 +100,7 @@ def users_without(
 def mended(
     arm: str, totals: Totals, lost: Mapping[str, int], most: float = MOST_HEALED
 ) -> Iterator[tuple[str, str]]:
-    """Yield code and sentence of an arm in which too many calls had something to mend.
+    """Yield code and sentence of an arm in which too many calls had to be repaired (healed).
 
     `lost` are its sessions by what became of them, `most` is the share of the calls that may.
     """
@@ -112,7 +112,7 @@ def mended(
         share = f"{out_of(found, ended, 'call')} of {arm} lost their session"
         yield "sessions_lost", f"{share}; {bound}. {why}"
     elif totals.healed_calls > most * ended:
-        share = f"{out_of(totals.healed_calls, ended, 'call')} of {arm} had something to mend"
+        share = f"{out_of(totals.healed_calls, ended, 'call')} of {arm} had to be repaired (healed)"
         what = "a stream that ended without the answer, or tools that had changed"
         yield "healed", f"{share} (a lost session, {what}); {bound}."
 

@@ -74,15 +74,17 @@ def between(ci95: Interval, unit: str, bound: float | None = None) -> str:
 def advice(needed: int | None, what: str = "rounds", bound: str = "bound") -> str:
     """Say how much more would decide, by the answer of `more_needed`."""
     if needed is None:
-        return f"It is so close to the {bound} that more {what} will hardly tell."
-    return f"About {plain(count(needed))} {what} would tell."
+        return f"It is so close to the {bound} that more {what} will hardly decide it."
+    return f"About {plain(count(needed))} {what} would decide it."
 
 
 def no_latency(dropped: int, planned: int, arm: str, metric: str, *, more: str = "") -> str:
     """Say why a time may be longer than it seems."""
     return (
-        f"{out_of(dropped, planned, 'arrival')} of {arm} were dropped{more} and have no latency: "
-        f"{metric} over all of them is longer than what was measured."
+        f"{out_of(dropped, planned, 'planned journey')} of {arm} were not started "
+        f"(dropped){more}, because max_in_flight was reached: {metric} of "
+        "all of them would be longer than measured. Lower load.rate, or "
+        "raise load.max_in_flight."
     )
 
 
@@ -129,6 +131,6 @@ class Bound:
         reason = {
             "PASS": "",
             "FAIL": f"{self.name} is {shown}; {self.demand()}.",
-            "INCONCLUSIVE": f"{self.name} is {shown}, and {self.demand()}: not decided. {hint}",
+            "INCONCLUSIVE": f"{self.name} is {shown}, and {self.demand()}: undecided. {hint}",
         }
         return Judgement(verdict, reason[verdict], number, ci95)

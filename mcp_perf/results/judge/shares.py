@@ -97,8 +97,9 @@ def judge(bound: rule.Bound, found: ShareCounts) -> rule.Judgement:
     if result.verdict != "PASS" or not found.cut_off or bound.holds(worst / total):
         return result
     reason = (
-        f"{found.cut_off} {found.what} beside the {found.total} that ended were cut off: "
-        f"{bound.name} depends on how they would have ended."
+        f"{found.cut_off} {found.what} were cut off, besides the "
+        f"{found.total} that ended: {bound.name} depends on how they would "
+        "have ended."
     )
     return replace(result, verdict="INCONCLUSIVE", reason=reason)
 
@@ -126,7 +127,9 @@ def judge_difference(
     )
     cut_off = one.cut_off + other.cut_off
     if result.verdict == "PASS" and cut_off and not bound.holds(worst - best):
-        reason = f"{cut_off} {one.what} were cut off: {bound.name} depends on how they had ended."
+        reason = (
+            f"{cut_off} {one.what} were cut off: {bound.name} depends on how they would have ended."
+        )
         return replace(result, verdict="INCONCLUSIVE", reason=reason)
     return _with(result, one.sampled or other.sampled)
 
@@ -141,17 +144,18 @@ def _judged(bound: rule.Bound, found: ShareCounts) -> rule.Judgement:
         least = bound.value if count else 1 - bound.value
         needed: int | None = math.ceil(math.log(ALPHA) / math.log(least))
         limit = said(ci95[0] if count else ci95[1], "fraction")
-        shown = f"shows {'>' if count else '<'} {limit} (95 %)"
+        shown = f"so the rate is {'>' if count else '<'} {limit} (95 %)"
     else:
         needed = stats.more_needed(total, ci95, share, bound.value)
-        shown = f"shows {said(ci95[0], 'fraction')} to {said(ci95[1], 'fraction')} (95 %)"
+        low, high = (said(end, "fraction") for end in ci95)
+        shown = f"so the rate is {low} to {high} (95 %)"
     result = bound.against(share, ci95, "")
     if result.verdict == "INCONCLUSIVE":
         seen = numbers.out_of(count, total, found.what[:-1])
-        open_ = f"{seen} {found.did} {shown}; {bound.demand()}."
+        open_ = f"{seen} {found.did}, {shown}; {bound.demand()}."
         result = replace(result, reason=f"{open_} {rule.advice(needed, found.what)}")
     if result.reason and found.certain < _BURSTS:
-        tell = f" They came in bursts: {total} {found.what} tell as much as "
+        tell = f" They came in bursts: {total} {found.what} count as much as "
         result = _with(result, f"{tell}{max(1, round(total * found.certain))} that do not.")
     return _with(result, found.sampled)
 
@@ -205,7 +209,6 @@ def broken(arm: str, totals: Totals) -> Iterator[str]:
 def _sample(tally: Tally) -> str:
     results = tally.checked + tally.unchecked
     return (
-        f"{numbers.out_of(tally.checked, results, 'result')} were held against their "
-        f"outputSchema, and {tally.violations} broke it; the others count as if they had been "
-        "alike."
+        f"{numbers.out_of(tally.checked, results, 'result')} were checked against their "
+        f"outputSchema, and {tally.violations} broke it; the rest are assumed to be alike."
     )

@@ -35,12 +35,15 @@ MOST_FAILED: Final = 0.01
 ABOUT_ERRORS: Final = ("error_rate", "success_rate")
 _ENDED_BY: Final = {"signal": SIGNAL_CODE, "error": BROKEN_CODE}
 _ENDS: Final[Mapping[str, str]] = {
-    "": "The journal has no end: the run crashed or was killed. What was recorded is reported.",
-    "finished": "Some rounds have no end: what they recorded is reported, but not compared.",
-    "signal": "The run was stopped by a signal before it was done.",
-    "error": "The run broke off by an error of its own: run.log says which.",
-    "aborted": "The run was ended early: the rounds that were still to come are missing.",
-    "stopped": "The run was stopped in the web UI before it was done.",
+    "": (
+        "The journal is incomplete, because the run crashed or was killed. "
+        "The report covers what was recorded."
+    ),
+    "finished": "Some rounds are incomplete: they are reported, but not compared.",
+    "signal": "The run was stopped by a signal before it was complete.",
+    "error": "The run was broken off by a fault in mcp-perf: see run.log in the folder of the run.",
+    "aborted": "The run was ended early, so the remaining rounds are missing.",
+    "stopped": "The run was stopped in the web UI before it was complete.",
 }
 
 
@@ -130,9 +133,9 @@ def littles_law(arm: str, totals: Totals) -> str | None:
     if abs(inside - users) <= LITTLE * users:
         return None
     return (
-        f"Little's law: {arm} had {numbers.said(users, '')} users at work, but throughput times "
-        f"journey time accounts for {numbers.said(inside, '')}. The rest of their time went into "
-        "waits between steps or into the load generator itself."
+        f"Little's law: {arm} had {numbers.said(users, '')} users, but throughput times "
+        f"journey time accounts for {numbers.said(inside, '')}. They spent the rest of their time "
+        "in waits between steps or in the load generator."
     )
 
 
@@ -145,14 +148,14 @@ def _invalid(facts: Facts) -> Iterator[Reason]:
         yield because(
             "harness_error",
             f"{numbers.counted(facts.harness_errors, 'call')} could not be made as the scenario "
-            f"says (harness_error): they say nothing about the target. Correct the "
-            f"scenario.{first}",
+            "says (harness_error), so they say nothing about the target. "
+            f"Correct the scenario.{first}",
         )
     if facts.short_rounds and not facts.workers_lost:
         yield because(
             "users_missing",
-            f"Not all users were at work in every round ({len(facts.short_rounds)} short): "
-            f"{facts.short_rounds[0]}. The load was not the one that was asked for; run again.",
+            f"Not all users took part in every round ({len(facts.short_rounds)} short): "
+            f"{facts.short_rounds[0]}. The load was lower than the scenario asks for; run again.",
         )
     # A search goes beyond what the target holds, and tells by itself where the generator did not.
     if facts.search is None:
@@ -168,8 +171,8 @@ def _hot_targets(facts: Facts) -> Iterator[Reason]:
                 "target_saturated",
                 f"The busiest process of {arm} needed {numbers.said(busiest, 'fraction')} of a "
                 f"core; the limit is {numbers.said(facts.target_cpu, 'fraction')} (limits: "
-                "target_cpu). This machine is too small, or others use it: its times are not "
-                "those of the target.",
+                "target_cpu). This machine is too small or too busy, so the times do not describe "
+                "the target.",
             )
 
 
@@ -189,9 +192,9 @@ def _failed(facts: Facts) -> Iterator[Reason]:
     for arm, n in facts.crossed.items():
         yield because(
             "crossed_replies",
-            f"{numbers.counted(n, 'answer')} of {arm} came to another user than the one who had "
-            "asked: the server, or a gateway before it, sends answers to the wrong session, or "
-            "to all of them.",
+            f"{numbers.counted(n, 'answer')} of {arm} reached another user than the one who asked. "
+            "The server, or a gateway in front of it, sends answers to the wrong session, or to "
+            "all sessions.",
         )
     if facts.search is None:  # it goes beyond what the target holds
         yield from _deserted(facts)
@@ -214,9 +217,9 @@ def _failed(facts: Facts) -> Iterator[Reason]:
         if too_many and not _passed_on(arm, ("dropped",), facts.gates):
             yield because(
                 "arrivals_dropped",
-                f"{numbers.out_of(dropped, planned, 'arrival')} of {arm} were dropped: it did not "
-                "take the rate that was asked of it. Lower the rate, or raise max_in_flight if it "
-                "may have more journeys at once.",
+                f"{numbers.out_of(dropped, planned, 'planned journey')} of {arm} were not started "
+                "(dropped), because max_in_flight journeys were in flight. Lower load.rate, or "
+                "raise load.max_in_flight.",
             )
 
 
@@ -234,7 +237,7 @@ def _errors(arm: str, totals: Totals, facts: Facts) -> Iterator[Reason]:
         yield because(code, f"Every call of {arm} failed: {counted}.{whole.sampled}")
     elif facts.search is None and not _judged_on(arm, ABOUT_ERRORS, facts.gates):
         limit = f"the limit is {numbers.said(facts.most_failed, 'fraction')} (limits: errors)"
-        told = f"Calls of {arm} failed: {counted}; {limit}, and no gate says how many may."
+        told = f"Calls of {arm} failed: {counted}; {limit}, and no gate sets another one."
         told += whole.sampled
         if _too_many(totals, facts):
             yield because("error_limit", told)
@@ -266,17 +269,21 @@ def _inconclusive(facts: Facts) -> Iterator[Reason]:
     yield from _regressions("Baseline", "INCONCLUSIVE", facts)
     for arm, totals in facts.arms.items():
         if not totals.call.ended:
-            none = f"No call of {arm} ended in a measured round: nothing is known about it."
+            none = f"No call of {arm} ended in a measured round, so nothing is known about it."
             yield because("no_calls", none)
     yield from _mended(facts)
     for name in facts.idle_workers:
         yield because(
-            "idle_worker", f"Worker {name} had users, but ended no call: look at its log."
+            "idle_worker",
+            (
+                f"Worker {name} had users, but none of its calls ended: see the "
+                "messages of this worker."
+            ),
         )
     if facts.health.cpu_percent is None and any(t.calls for t in facts.arms.values()):
         yield because(
             "generator_not_watched",
-            "The load generator's own load was not measured: it may have been the bottleneck.",
+            "The load generator's CPU was not measured, so it may have been the bottleneck.",
         )
     if not facts.complete:
         yield because("cut_off", _ENDS[facts.ended])
@@ -305,8 +312,8 @@ def _passed(facts: Facts) -> str:
     if number:
         return held
     if facts.clean:
-        return "No gates: the run was clean, nothing else was judged."
+        return "There are no gates, and the run was clean: no call failed."
     return (
-        f"No gates, and at most {numbers.said(facts.most_failed, 'fraction')} of the calls of an "
-        "arm failed: nothing else was judged."
+        f"There are no gates, and at most {numbers.said(facts.most_failed, 'fraction')} of the "
+        "calls of each arm failed."
     )

@@ -21,8 +21,8 @@ STEP_BYTES: Final = 128 * 1024
 """Memory is taken from the system in pieces: glibc's M_TOP_PAD, mallopt(3). A smaller rise of what
 is in use need not show, so that a short run without any rise proves little."""
 ONLY_WARM: Final = (
-    "Memory that only warms up stops growing, and one sweep of a collector ends: "
-    "a longer run would tell."
+    "This may be warm-up or garbage that is not collected yet: run "
+    "longer to see whether growth stops."
 )
 _SWEEP: Final = 6.0
 _HOUR_S: Final = 3600.0
@@ -76,8 +76,9 @@ def _too_few_sweeps(sweeps: int) -> str:
         return ""
     seen = "one sweep" if sweeps == 1 else f"{sweeps} sweeps"
     return (
-        f"Memory rises and is swept away ({seen} seen): only what is left after a sweep tells of a "
-        f"leak, and that takes {FEWEST_ROUNDS - 1} sweeps. Run longer."
+        f"Memory rises and is swept away ({seen} seen): only the memory "
+        "left after each sweep shows a leak, which needs "
+        f"{FEWEST_ROUNDS - 1} sweeps. Run longer."
     )
 
 
@@ -85,6 +86,7 @@ def _too_little(rounds: int, span_s: float) -> str:
     if rounds >= FEWEST_ROUNDS and span_s >= SHORTEST_S:
         return ""
     return (
-        f"{counted(rounds, 'round')} over {said(span_s, 's')} cannot show whether memory grows: "
-        f"at least {FEWEST_ROUNDS} rounds over {said(SHORTEST_S, 's')} are needed. Run longer."
+        f"{counted(rounds, 'round')} over {said(span_s, 's')} are too few to show whether memory "
+        f"grows: at least {FEWEST_ROUNDS} rounds over {said(SHORTEST_S, 's')} are needed. "
+        "Run longer."
     )

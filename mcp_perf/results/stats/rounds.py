@@ -24,9 +24,7 @@ FEWEST_ROUNDS: Final = 6
 interval holds the truth."""
 EXACT: Final = frozenset(("bytes_per_journey",))
 """What the messages alone decide: where it has no noise, its ratio is certain."""
-NO_NOISE: Final = (
-    "without any noise there is nothing to judge certainty by. Check that the arms do real work."
-)
+NO_NOISE: Final = "without noise there is no interval. Check that the arms do real work."
 SAME: Final = 1e-9
 """Relative to what is compared: below this, numbers are equal."""
 _MOST_TIMES: Final = 100
@@ -279,11 +277,14 @@ def _unpaired(
 ) -> str | None:
     if len(one[1]) != len(other[1]):
         return (
-            f"{one[0]} has {len(one[1])} rounds and {other[0]} {len(other[1])}: without partners "
-            "rounds cannot be compared. Run both arms for the same number of rounds."
+            f"{one[0]} has {len(one[1])} rounds and {other[0]} {len(other[1])}, "
+            "but rounds are compared in pairs. Run both arms for the same "
+            "number of rounds."
         )
     if not one[1]:
-        return f"{one[0]} and {other[0]} have no finished round in common: nothing to compare."
+        return (
+            f"{one[0]} and {other[0]} have no finished round in common, so they cannot be compared."
+        )
     for arm, values in (one, other):
         unknown = sum(value is None or not math.isfinite(value) for value in values)
         if unknown:
@@ -297,7 +298,7 @@ def _broken(
     if unpaired := _unpaired(one, other, metric):
         return unpaired
     if not any(one[1]) and not any(other[1]):
-        return f"{metric} is zero in every round of both arms: there is no ratio of two zeros."
+        return f"{metric} is zero in every round of both arms, so there is no ratio."
     for arm, values in (one, other):
         zeros = sum(not value for value in values)
         if zeros:
@@ -315,7 +316,7 @@ def _thin(logs: Sequence[float], metric: str) -> str | None:
 
 def _few_rounds(number: int) -> str:
     made = f"{counted(number, 'round')} of each arm"
-    return f"{made} cannot show a difference, however large: at least {FEWEST_ROUNDS} are needed."
+    return f"{made} cannot show a difference: make at least {FEWEST_ROUNDS}."
 
 
 def same(logs: Sequence[float]) -> bool:

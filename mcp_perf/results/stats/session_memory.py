@@ -72,6 +72,6 @@ def _one_step(before: int | None, level: SessionLevel) -> PerSession:
 
 def _too_few(what: str) -> str:
     return (
-        f"{what} no interval: at least {FEWEST_LEVELS} levels are needed. Let the users come step "
-        f"by step, such as load: {{shape: ramp, rounds: 10}}."
+        f"{what} no interval: at least {FEWEST_LEVELS} levels are needed. Add users step by "
+        f"step, such as load: {{shape: ramp, rounds: 10}}."
     )

@@ -158,9 +158,7 @@ class SessionTally:
 
 
 _NONE_OPEN: Final = "No session was open."
-_SHARED: Final = (
-    "Its processes hold the sessions of {}, too, and their memory cannot be told apart."
-)
+_SHARED: Final = "Its processes also serve {}, so the memory of its sessions cannot be separated."
 
 
 def _numbers(most: int, streams: int, left: int, held: Held, found: PerSession) -> SessionNumbers:

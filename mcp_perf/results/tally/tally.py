@@ -99,7 +99,9 @@ class RunTally:
                 self.ended = record
                 self.last_s = record.at_s
             case _:
-                raise JournalError("The journal holds two runs; every run has its own folder.")
+                raise JournalError(
+                    "The journal contains two runs. Use a separate folder for each run."
+                )
 
     def _end(self, record: journal.TurnEnded) -> None:
         if record.turn in self.turns:
@@ -193,9 +195,9 @@ def fold(records: Iterable[journal.AnyRecord]) -> RunTally:
     stream = iter(records)
     first = next(stream, None)
     if first is None:
-        raise JournalError("The journal is empty: the run ended before it began.")
+        raise JournalError("The journal is empty, because the run ended before its first record.")
     if not isinstance(first, journal.RunStarted):
-        raise JournalError("The journal does not begin with the record of a run: it is damaged.")
+        raise JournalError("The journal is damaged: it does not begin with the record of a run.")
     tally = RunTally(first, health=GeneratorHealth(GeneratorLimits.of(first.limits)))
     for record in stream:
         tally.take(record)

@@ -78,7 +78,7 @@ def test_promise_03_drops_are_counted_shown_and_judged(run):
     assert 60 <= arm["dropped"] <= 72
     assert arm["throughput_per_s"] == pytest.approx(4, abs=1)
     assert (ended.code, document["verdict"]) == (99, "FAIL")
-    assert "of 80 arrivals of mcp were dropped" in ended.output
+    assert "of 80 planned journeys of mcp were not started (dropped)" in ended.output
 
 
 def test_promise_03_two_processes_drop_what_one_would_drop(run):

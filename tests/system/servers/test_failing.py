@@ -153,4 +153,4 @@ def test_promise_18_a_generator_that_is_stopped_is_not_the_servers_fault(
     assert document["verdict"] == "INVALID"
     text = " ".join(reason["text"] for reason in document["reasons"])
     assert "in stalls" in text
-    assert "it stood still without using the processor" in text
+    assert "it stopped without using the processor" in text

@@ -206,7 +206,7 @@ def test_a_server_that_cannot_take_the_rate_is_not_called_healthy(start_system, 
     assert arm["planned"] == 250
     assert 235 <= arm["dropped"] <= 245
     assert arm["calls"] == arm["planned"] - arm["dropped"]
-    assert "arrivals of mcp were dropped" in ended.output
+    assert "planned journeys of mcp were not started (dropped)" in ended.output
 
 
 def test_a_queue_in_the_server_is_part_of_the_latency(start_system, try_run):

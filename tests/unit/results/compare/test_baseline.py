@@ -71,13 +71,19 @@ def test_a_baseline_is_read_as_it_was_written(tmp_path):
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (None, "cannot be read (No such file or directory); mcp-perf baseline save RUN writes one"),
-        ("not JSON", "is no baseline"),
-        ("{}", "is no baseline"),
-        (b"\xff\xfe", "is no baseline"),
+        (
+            None,
+            "cannot be read (No such file or directory); write one with mcp-perf baseline save RUN",
+        ),
+        ("not JSON", "is not a baseline"),
+        ("{}", "is not a baseline"),
+        (b"\xff\xfe", "is not a baseline"),
         ('{"schema": "mcp-perf/baseline/9", "runs": []}', "has the schema 'mcp-perf/baseline/9'"),
-        ('{"schema": "mcp-perf/baseline/1", "runs": []}', "holds no arm of a run"),
-        ('{"schema": "mcp-perf/baseline/1", "runs": [{"run_id": 1}]}', "is no baseline"),
+        (
+            '{"schema": "mcp-perf/baseline/1", "runs": []}',
+            "does not contain any arm; save it again from its runs",
+        ),
+        ('{"schema": "mcp-perf/baseline/1", "runs": [{"run_id": 1}]}', "is not a baseline"),
     ],
 )
 def test_what_is_no_baseline_is_refused_in_words(content, said, tmp_path):
@@ -87,7 +93,7 @@ def test_what_is_no_baseline_is_refused_in_words(content, said, tmp_path):
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
     with pytest.raises(BaselineError) as refused:
         read(path)
-    assert str(refused.value).startswith(f"{path}: ")
+    assert str(refused.value).startswith(f"{path} ")
     assert said in str(refused.value)
 
 
@@ -95,7 +101,9 @@ def test_a_run_without_an_arm_is_no_baseline(tmp_path):
     """Against nothing everything would pass."""
     path = tmp_path / "b.json"
     write([earlier.run({})], path)
-    with pytest.raises(BaselineError, match="holds no arm"):
+    with pytest.raises(
+        BaselineError, match="does not contain any arm; save it again from its runs"
+    ):
         read(path)
 
 

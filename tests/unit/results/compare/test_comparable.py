@@ -41,7 +41,7 @@ def test_loads_that_look_for_a_level_are_not_compared_round_by_round(which, shap
     """Their rounds have different levels; what to write instead is said."""
     runs = [identity(), identity(load={"shape": shape})]
     [line] = differences(runs[which], runs[1 - which])
-    assert line.startswith("load: a load that looks for a level")
+    assert line.startswith("load: the rounds of a search")
     assert "mcp.capacity >= 100/s" in line
     alike = identity(load={"shape": shape})
     assert differences(alike, alike) == [line]

@@ -130,10 +130,16 @@ def test_a_run_that_cannot_be_stored_whole_is_not_stored(tmp_path):
 @pytest.mark.parametrize(
     ("store", "said"),
     [
-        ("nonsense", "is no URL; write sqlite:///PATH or postgresql+psycopg://USER@HOST/NAME"),
+        (
+            "nonsense",
+            "is not the URL of a database; write sqlite:///PATH or postgresql+psycopg://USER@HOST/NAME",
+        ),
         ("sqlite:////proc/none/h.sqlite", "sqlite:////proc/none/h.sqlite cannot be used"),
         ("postgresql+psycopg://u:canary@127.0.0.1:1/x", "u:***@127.0.0.1:1/x cannot be used"),
-        ("postgresql+nodriver://u:canary@127.0.0.1:1/x", "is no URL"),
+        (
+            "postgresql+nodriver://u:canary@127.0.0.1:1/x",
+            "The address of the history is not the URL of a database;",
+        ),
     ],
 )
 def test_a_store_that_cannot_be_used_is_named_without_its_password(store, said):

@@ -88,11 +88,11 @@ def test_a_last_line_that_lacks_only_its_newline_counts(tmp_path):
 @pytest.mark.parametrize(
     ("line", "says"),
     [
-        ('{"type": "note", "at_s"', "no record of a run"),
-        ('{"type": "phase", "at_s": 1}', "type 'phase', written by a newer mcp-perf"),
+        ('{"type": "note", "at_s"', "record of a run"),
+        ('{"type": "phase", "at_s": 1}', "type 'phase', perhaps written by a newer mcp-perf"),
         ('{"at_s": 1}', "type None"),
         ("[1]", "type None"),
-        ('{"type": "note", "at_s": "x"}', "record 'note' is not as it should be"),
+        ('{"type": "note", "at_s": "x"}', "record 'note' is invalid"),
     ],
 )
 def test_a_line_in_the_middle_that_is_not_a_record_is_named(tmp_path, line, says):
@@ -109,7 +109,7 @@ def test_another_format_is_refused_by_name(tmp_path):
     """A journal of a format that we do not know is not half understood."""
     records = [virtual.started(format="mcp-perf/journal/9")]
     path = written(tmp_path / "journal.jsonl", records)
-    with pytest.raises(JournalError, match=f"journal/9; this is {FORMAT}"):
+    with pytest.raises(JournalError, match=f"journal/9, but this mcp-perf reads {FORMAT}"):
         list(read(path))
 
 
@@ -117,7 +117,7 @@ def test_a_line_without_end_is_not_read_to_its_end(tmp_path, monkeypatch):
     """Memory is bounded, whatever the file holds."""
     monkeypatch.setattr(journal, "LONGEST_LINE", 1000)
     path = written(tmp_path / "journal.jsonl", [note("one"), note("x" * 1000)])
-    with pytest.raises(JournalError, match="line 2: longer than any that a run writes"):
+    with pytest.raises(JournalError, match="line 2 is longer than any line"):
         list(read(path))
 
 

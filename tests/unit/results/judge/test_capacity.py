@@ -158,7 +158,7 @@ def test_an_arm_without_a_capacity_has_no_ratio():
     report = run(control=Server(4.0, 1), mcp=Server(0.04, 4))
     [one] = report.comparisons
     assert (one.ratio, one.ci95) == (None, None)
-    assert one.warnings == ["The capacity of control was not found: no ratio."]
+    assert one.warnings == ["The capacity of control was not found, so there is no ratio."]
 
 
 def test_a_bound_is_no_capacity_to_form_a_ratio_of():
@@ -174,7 +174,7 @@ def test_a_target_that_holds_nothing_fails():
     assert report.reasons[0].text.startswith(
         "mcp held no rate, not even 1.33/s. What broke: through"
     )
-    assert "with so short trials (load.round)" in report.reasons[0].text
+    assert "s: make trials longer (load.round)." in report.reasons[0].text
 
 
 def test_a_target_that_holds_everything_passes():
@@ -184,7 +184,7 @@ def test_a_target_that_holds_everything_passes():
     assert report.arms["mcp"].capacity.held
     assert report.arms["mcp"].capacity.interval == (1000, None)
     assert texts(report.reasons) == [
-        "mcp held every rate up to 1 000/s, the highest that was asked for."
+        "mcp held every rate up to 1 000/s, the highest rate of the load."
     ]
 
 
@@ -194,7 +194,7 @@ def test_a_generator_at_its_limit_decides_nothing_unless_a_gate_is_met_below_it(
     report = build(search(server, rate="1k/s"))
     assert (report.verdict, report.exit_code) == ("INCONCLUSIVE", 90)
     assert (
-        "beyond it the load generator was the limit. Use more processes" in report.reasons[0].text
+        "beyond it, the load generator was the limit. Use more processes" in report.reasons[0].text
     )
     low, high = report.arms["mcp"].capacity.interval
     assert low >= 80
@@ -202,7 +202,7 @@ def test_a_generator_at_its_limit_decides_nothing_unless_a_gate_is_met_below_it(
     met = build(search(server, ["mcp.capacity >= 50/s"], rate="1k/s"))
     assert met.verdict == "PASS"
     assert [reason.code for reason in met.reasons] == ["passed"]  # nothing was found
-    assert any("beyond it the load generator was the limit" in note for note in met.notes)
+    assert any("the load generator was the" in note for note in met.notes)
     assert build(search(server, ["mcp.capacity >= 500/s"], rate="1k/s")).verdict == "INCONCLUSIVE"
 
 
@@ -219,7 +219,7 @@ def test_a_search_that_ran_out_of_trials_is_inconclusive():
     """It says how far it got, and what to give it."""
     report = build(search({"mcp": Server(0.04, 4)}, rate="1k/s", rounds=8))
     assert (report.verdict, report.exit_code) == ("INCONCLUSIVE", 90)
-    assert "did not come to its end" in report.reasons[0].text
+    assert "did not finish; so far, the capacity is" in report.reasons[0].text
     assert "load.rounds" in report.reasons[0].text
     assert report.arms["mcp"].capacity.outcome == "unfinished"
 
@@ -240,10 +240,13 @@ def test_a_search_that_was_cut_off_tells_what_it_had(end, code):
         (capacity(100, 105), "mcp holds 100/s: its capacity is between 100/s and 105/s. "),
         (capacity(None, 105, rate=100), "its capacity is less than 105/s"),
         (capacity(100, None), "its capacity is at least 100/s"),
-        (capacity(None, None, "generator"), "mcp was not tried in earnest; beyond it the load"),
+        (capacity(None, None, "generator"), "mcp was hardly tried; beyond it, the load"),
         (capacity(None, None, "unfinished"), "the capacity is not known"),
         (capacity(None, 1.3, "lowest"), "mcp held no rate, not even 1.3/s. What broke: drops."),
-        (capacity(198, None, "own_limit"), "mcp held 198/s; beyond it we were the limit: as many"),
+        (
+            capacity(198, None, "own_limit"),
+            "mcp held 198/s; beyond it, the scenario was the limit: max_in_flight",
+        ),
         (
             capacity(80, 160, "did_not_recover").model_copy(update={"did_not_recover_from": 160}),
             "mcp held 80/s; did not recover from 160/s.",
@@ -274,4 +277,4 @@ def test_a_run_that_is_no_search_has_no_capacity():
     """Every other load is reported as before."""
     report = build(virtual_run.journal({"mcp": [virtual_run.Round()]}))
     assert report.arms["mcp"].capacity is None
-    assert texts(report.reasons) == ["No gates: the run was clean, nothing else was judged."]
+    assert texts(report.reasons) == ["There are no gates, and the run was clean: no call failed."]

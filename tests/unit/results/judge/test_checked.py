@@ -26,7 +26,7 @@ def test_a_tool_whose_every_result_breaks_its_schema_fails_at_every_call(gate, v
     """6 % of the calls were seen to fail, and the rate is 100 %."""
     result = judged(gate, mcp=[ALL_BROKEN])
     assert (result.measured, result.verdict) == (1.0, verdict)
-    told = "624 of 10 000 results were held against their outputSchema, and 624 broke it"
+    told = "624 of 10 000 results were checked against their outputSchema, and 624 broke it"
     assert (told in result.reason) is (verdict != "PASS")
 
 

@@ -35,7 +35,7 @@ def test_a_gate_on_a_time_counts_dropped_arrivals_as_the_slowest(gate, dropped, 
     """What was never sent has no latency; a gate holds only if it would hold nevertheless."""
     result = judged(gate, mcp=dropping(dropped))
     assert result.verdict == verdict
-    assert ("were dropped and have no latency" in result.reason) == (verdict == "INCONCLUSIVE")
+    assert ("were not started (dropped)" in result.reason) == (verdict == "INCONCLUSIVE")
 
 
 def test_a_comparison_of_times_with_drops_does_not_pass():
@@ -45,7 +45,7 @@ def test_a_comparison_of_times_with_drops_does_not_pass():
     shy = [Round(ms=r.ms, ok=r.ok, busy_s=r.busy_s, planned=110, dropped=10) for r in fast]
     result = judged("mcp.p50 < 1x control", mcp=shy, control=slow)
     assert result.verdict == "INCONCLUSIVE"
-    assert "80 of 880 arrivals of mcp were dropped" in result.reason
+    assert "80 of 880 planned journeys of mcp were not started (dropped)" in result.reason
 
 
 def test_ratios_of_times_carry_the_warning():
@@ -75,4 +75,7 @@ def test_more_than_one_percent_of_drops_fails_unless_a_gate_allows_them(dropped,
     report = build(journal({"mcp": rounds}, gates=gates))
     assert report.verdict == verdict
     if verdict == "FAIL" and not gates:
-        assert "33 of 3 000 arrivals of mcp were dropped" in report.reasons[0].text
+        assert (
+            "33 of 3 000 planned journeys of mcp were not started (dropped)"
+            in report.reasons[0].text
+        )

@@ -46,7 +46,7 @@ def test_a_far_bound_is_met_by_few_calls_a_round_if_there_are_enough_in_all():
     assert judge(parse("mcp.p99 < 5ms"), rounds_of(rng, 10, 30)).verdict == "FAIL"
     found = judge(parse("mcp.p99 < 50ms"), rounds_of(rng, 10, 20))
     assert (found.verdict, found.ci95) == ("INCONCLUSIVE", None)
-    assert "Longer ones, or more users, would tell." in found.reason
+    assert "Make longer rounds, or use more users." in found.reason
 
 
 def test_one_slow_round_makes_the_places_of_its_calls_uncertain():

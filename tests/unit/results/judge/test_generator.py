@@ -61,8 +61,8 @@ def test_promise_18_a_stall_of_half_a_second_is_enough():
     found = health(*[{}] * 99, stall)
     ((code, text),) = reasons(found)
     assert (code, found.broken_turns) == ("generator_paused", {99})
-    assert "lost 0.6 s in one stall, in rounds of mcp (the limit is 0.5 s): it stood" in text
-    assert "stood still without using the processor" in text
+    assert "lost 0.6 s in one stall, in rounds of mcp (the limit is 0.5 s): it stopped" in text
+    assert "without using the processor" in text
 
 
 @pytest.mark.parametrize(("stall_s", "broken"), [(0.1, 0), (0.11, 1)])
@@ -136,7 +136,9 @@ def test_figures_are_those_of_the_rounds_that_broke_a_limit():
     assert figures.others == pytest.approx((1.4 - 0.2 - 0.1) / 2)
     ((code, text),) = reasons(found)
     assert code == "machine_busy"
-    assert "others used 55 % of the machine, and it waited for a core 0 % of the time" in text
+    assert (
+        "other programs used 55 % of the machine, and it waited for a core 0 % of the time" in text
+    )
 
 
 def test_processes_of_one_machine_are_no_others_to_each_other():
@@ -154,7 +156,9 @@ def test_a_late_loop_says_what_held_it_up():
     lags = pairs([9_000_000] * 200)
     ((code, text),) = reasons(health({"lag": lags, "waited_s": 0.2}))
     assert code == "machine_busy"
-    assert "woke 9 ms late (p99; the limit is 5 ms): others used 15 % of the machine" in text
+    assert (
+        "woke 9 ms late (p99; the limit is 5 ms): other programs used 15 % of the machine" in text
+    )
     assert "it waited for a core 20 % of the time" in text
 
 
@@ -194,8 +198,10 @@ def test_promise_18_the_wait_for_a_core_is_a_share_of_the_time(waited_s, cause):
 def test_where_the_system_does_not_tell_what_others_used_the_reason_says_so():
     """Other systems than Linux count the processors of a process only."""
     ((_, text),) = reasons(health({"machine_s": 0.0, "late_starts": 5, "starts": 100}))
-    assert "others used an unknown part of the machine" in text
-    assert Figures(0.0, 0.0, 0.3, 0.0, 0.0).told.startswith("others used 30 % of the machine")
+    assert "other programs used an unknown part of the machine" in text
+    assert Figures(0.0, 0.0, 0.3, 0.0, 0.0).told.startswith(
+        "other programs used 30 % of the machine"
+    )
 
 
 def test_five_hot_seconds_spoil_the_rounds_of_their_arm():

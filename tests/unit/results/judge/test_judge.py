@@ -53,7 +53,7 @@ def test_a_value_on_its_bound_is_not_helped_by_rounds():
     exact = judged("mcp.mean < 1s", mcp=noisy(100, 10)).measured
     result = judged(f"mcp.mean < {exact:.3f}ms", mcp=noisy(100, 10))
     assert result.verdict == "INCONCLUSIVE"
-    assert "so close to the bound that more rounds will hardly tell" in result.reason
+    assert "so close to the bound that more rounds will hardly decide it" in result.reason
 
 
 def test_a_failed_gate_says_what_was_measured_and_asked_for():
@@ -161,8 +161,8 @@ def test_rates_of_failure_are_judged_by_their_counts(gate, n, failed, verdict):
             500,
             0,
             (
-                "0 of 500 calls failed shows < 0.597 % (95 %); the gate asks for < 0.1 %. "
-                "About 2 995 calls would tell."
+                "0 of 500 calls failed, so the rate is < 0.597 % (95 %); the gate asks "
+                "for < 0.1 %. About 2 995 calls would decide it."
             ),
         ),
         (
@@ -170,8 +170,9 @@ def test_rates_of_failure_are_judged_by_their_counts(gate, n, failed, verdict):
             100,
             0,
             (
-                "100 of 100 journeys were ok shows > 97 % (95 %); the gate asks for > 99 %. "
-                "About 299 journeys would tell."
+                "100 of 100 journeys were ok, so the rate is > 97 % (95 %); the "
+                "gate asks for > 99 %. "
+                "About 299 journeys would decide it."
             ),
         ),
         (
@@ -179,8 +180,8 @@ def test_rates_of_failure_are_judged_by_their_counts(gate, n, failed, verdict):
             500,
             2,
             (
-                "2 of 500 calls failed shows 0.0485 % to 1.44 % (95 %); the gate asks for < 1 %. "
-                "About 1 495 calls would tell."
+                "2 of 500 calls failed, so the rate is 0.0485 % to 1.44 % (95 %); the gate asks "
+                "for < 1 %. About 1 495 calls would decide it."
             ),
         ),
     ],

@@ -47,7 +47,7 @@ def test_a_comparison_of_too_few_rounds_is_open_and_says_how_many_are_needed():
     result = judged("mcp.throughput >= 3x control", **arms)
     assert (result.verdict, result.ci95) == ("INCONCLUSIVE", None)
     assert result.measured == pytest.approx(4, rel=0.1)
-    assert "at least 6 are needed" in result.reason
+    assert "at least 6" in result.reason
 
 
 def test_unequal_rounds_are_not_compared():
@@ -64,7 +64,7 @@ def test_two_rates_of_zero_have_no_ratio():
     """No failure in either arm: the gate is open, and points to a bound of its own."""
     result = judged("mcp.error_rate <= 1x control", mcp=noisy(1, 8), control=noisy(1, 8))
     assert (result.verdict, result.measured) == ("INCONCLUSIVE", None)
-    assert "two zeros" in result.reason
+    assert "is zero in every round of both arms, so there is no ratio." in result.reason
     assert "Write a bound for mcp.error_rate itself" in result.reason
 
 

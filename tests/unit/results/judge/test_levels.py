@@ -169,11 +169,11 @@ def test_a_level_at_which_the_generator_was_not_fit_tells_nothing_of_the_target(
     limits = {"generator_cpu": 0.5}
     report = climbing(Round(), health=hot, limits=limits)
     assert told(report)[:2] == ("INCONCLUSIVE", "search_open")
-    assert "At 1 user the load generator was not fit to measure." in report.reasons[0].text
+    assert "At 1 user the load generator was too busy to measure." in report.reasons[0].text
 
 
 def test_a_level_without_its_end_is_not_judged():
     """A run that was cut off in its first level has found nothing."""
     records = [started(["mcp"], load={"shape": "doubling"})]
     records += turn(0, "mcp", 1, Round())[:-1]
-    assert told(build(records))[2] == "No level of mcp came to its end."
+    assert told(build(records))[2] == "No level of mcp was finished."

@@ -12,6 +12,7 @@ from mcp_perf.results.document.part import Reason
 from mcp_perf.results.journal.records import Health, Note, Outage, ResourceSample
 from mcp_perf.results.judge.order import RANKS, VERDICTS, Rank, because, in_order
 from mcp_perf.results.judge.verdict import Facts, SearchFacts, decide
+from mcp_perf.results.render.words import numbers
 from mcp_perf.results.report.build import build
 from mcp_perf.results.tally.health import GeneratorHealth
 from mcp_perf.results.tally.metrics import Totals
@@ -357,7 +358,8 @@ def test_promise_34_more_than_one_per_cent_of_failures_fail_a_run(
     assert found.verdict == verdict
     if verdict == "FAIL":
         assert found.reasons[0].code == "error_limit"
-        assert f"{failed} of {ok + failed}, most of them by http_error" in found.reasons[0].text
+        counted = numbers.out_of(failed, ok + failed, "call").removesuffix(" calls")
+        assert f"{counted}, most of them by http_error" in found.reasons[0].text
 
 
 def test_promise_34_a_gate_on_failures_stands_in_place_of_the_limit():
@@ -397,4 +399,4 @@ def test_promise_09_calls_cut_off_may_be_more_than_a_gate_can_bear(cut, verdict)
     found = report(Round(ok=1000, other={"interrupted": cut}), gates=["mcp.error_rate < 1%"])
     assert found.gates[0].verdict == verdict
     if verdict != "PASS":
-        assert "30 calls beside the 1000 that ended were cut off" in found.gates[0].reason
+        assert "30 calls were cut off, besides the 1000" in found.gates[0].reason

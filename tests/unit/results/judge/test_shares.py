@@ -127,7 +127,7 @@ def test_an_open_share_says_how_many_calls_would_tell(op, value, count, needed):
     bound = Bound("mcp.error_rate", op, value, "fraction")
     found = judge(bound, ShareCounts(count, 100, "calls", "failed", 0))
     assert found.verdict == "INCONCLUSIVE"
-    assert f"About {needed} calls would tell." in found.reason
+    assert f"About {needed} calls would decide it." in found.reason
 
 
 def test_failures_in_bursts_say_less_than_as_many_that_are_spread():
@@ -137,7 +137,7 @@ def test_failures_in_bursts_say_less_than_as_many_that_are_spread():
     assert judged("mcp.error_rate < 5%", mcp=spread).verdict == "FAIL"
     found = judged("mcp.error_rate < 5%", mcp=burst)
     assert found.verdict == "INCONCLUSIVE"
-    assert "They came in bursts: 1000 calls tell as much as" in found.reason
+    assert "They came in bursts: 1000 calls count as much as" in found.reason
     low, high = found.ci95
     assert low < 0.01
     assert high > 0.2

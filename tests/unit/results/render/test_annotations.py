@@ -141,7 +141,7 @@ def test_a_comparison_of_runs_is_annotated_too():
     assert first == (
         "error",
         "mcp-perf echo: FAIL (exit code 99)",
-        "Something is worse, and that is shown.\nOdd.",
+        "Something got worse, and this is not noise.\nOdd.",
     )
     assert second == ("error", "FAIL: mcp.p95", "mcp.p95 is 12 % worse")
 

@@ -52,7 +52,11 @@ def test_each_arm_has_its_line(report):
     [
         ({"interval": (90, None), "outcome": "generator"}, "at least 90.0/s", "the load generator"),
         ({"interval": (None, 5), "outcome": "lowest"}, "less than 5.00/s", "not even the lowest"),
-        ({"interval": (None, None), "outcome": "unfinished"}, "\u2013", "did not come to its end"),
+        (
+            {"interval": (None, None), "outcome": "unfinished"},
+            "\u2013",
+            "the search did not finish",
+        ),
         ({"interval": (500, None), "outcome": "held"}, "at least 500/s", "held every rate"),
     ],
 )

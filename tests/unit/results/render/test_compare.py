@@ -69,9 +69,9 @@ def printed(show, *args, width=80) -> str:
     ("changes", "verdict", "code", "said"),
     [
         ({}, "FAIL", 99, "the tolerance ends at"),
-        ({"slower": 1.0}, "PASS", 0, "No metric is worse than is tolerated."),
-        ({"verdict": "INVALID"}, "INVALID", 91, "after is INVALID: its numbers are not those"),
-        ({"complete": False}, "INCONCLUSIVE", 90, "after was cut off before it was done."),
+        ({"slower": 1.0}, "PASS", 0, "No metric is worse than the tolerance allows."),
+        ({"verdict": "INVALID"}, "INVALID", 91, "after is INVALID: its numbers do not describe"),
+        ({"complete": False}, "INCONCLUSIVE", 90, "after was cut off before it was complete."),
     ],
 )
 def test_the_verdict_of_a_comparison_has_the_code_of_a_run(changes, verdict, code, said):

@@ -34,7 +34,7 @@ def test_the_verdict_stands_first(example):
     assert lines[0] == (
         "## \u274c FAIL: Three Twilio tasks, by REST (control) and through MCP tools (mcp)"
     )
-    assert lines[4] == "**The target did not do what was asked of it.**"
+    assert lines[4] == "**The target did not meet a requirement.**"
     assert lines[6].startswith("- mcp.error_rate is 0.692 %")
 
 

@@ -71,7 +71,9 @@ def test_a_worker_with_users_but_without_calls_is_never_a_pass():
         records.insert(-1, end)
     report = build(records)
     assert report.verdict == "INCONCLUSIVE"
-    assert texts(report.reasons) == ["Worker w2 had users, but ended no call: look at its log."]
+    assert texts(report.reasons) == [
+        "Worker w2 had users, but none of its calls ended: see the messages of this worker."
+    ]
 
 
 def test_only_measured_rounds_tell_whether_a_worker_worked():
@@ -88,7 +90,7 @@ def test_only_measured_rounds_tell_whether_a_worker_worked():
 def test_the_only_process_is_not_called_an_idle_worker():
     """Without any call the arm is what was not measured; the process is not named on top."""
     reasons = texts(built({"mcp": [Round(ok=0)]}).reasons)
-    assert reasons == ["No call of mcp ended in a measured round: nothing is known about it."]
+    assert reasons == ["No call of mcp ended in a measured round, so nothing is known about it."]
 
 
 def test_the_timeline_has_a_point_for_every_second():
@@ -162,7 +164,7 @@ def test_a_round_without_all_its_users_makes_the_run_invalid():
     report = build(records)
     assert (report.verdict, report.exit_code) == ("INVALID", 91)
     assert report.reasons[0].text.startswith(
-        "Not all users were at work in every round (1 short): round 4 of mcp had 1 of 8."
+        "Not all users took part in every round (1 short): round 4 of mcp had 1 of 8."
     )
     assert build(virtual.journal({"mcp": [Round(users=8) for _ in range(6)]})).verdict != "INVALID"
 
@@ -232,7 +234,7 @@ def test_promise_29_one_answer_to_another_user_fails_the_run(gates, turn):
     report = built({"mcp": [Round(ok=100)]}, extra=[strays(turn, crossed_reply=3)], gates=gates)
     assert (report.verdict, report.exit_code) == ("FAIL", 99)
     assert report.reasons[0].code == "crossed_replies"
-    assert report.reasons[0].text.startswith("3 answers of mcp came to another user")
+    assert report.reasons[0].text.startswith("3 answers of mcp reached another user")
 
 
 def test_refusals_for_the_rate_are_shown_with_the_rate_that_was_admitted():

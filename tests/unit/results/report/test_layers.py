@@ -84,7 +84,11 @@ def test_a_run_without_layers_has_none():
 def test_dropped_arrivals_are_told_beside_a_cost():
     """Their journeys would have been the slow ones."""
     [one, two] = layers(low=rounds(1), middle=rounds(3, planned=200, dropped=9), high=rounds(2))
-    told = "The times leave out 63 dropped arrivals: none has a latency."
+    told = (
+        "63 journeys were not started (dropped), because max_in_flight "
+        "journeys were in flight. They have no times. Lower load.rate, or "
+        "raise load.max_in_flight."
+    )
     assert [one.warnings, two.warnings] == [[told], [told]]
     assert one.ci95 is not None
 

@@ -103,7 +103,7 @@ def test_what_rises_between_two_sweeps_is_no_leak(rounds, tooth):
         found = growth(saw(rounds, tooth, seed=seed))
         assert found.ci95 is None
         assert "swept away" in found.why_not
-        assert "takes 5 sweeps" in found.why_not
+        assert "needs 5 sweeps" in found.why_not
     assert "(one sweep seen)" in growth(saw(12, 11)).why_not
 
 

@@ -115,7 +115,7 @@ def test_a_difference_beyond_all_doubt_is_corrected_too():
         ([1, 2], [1, 2, 3], "2 rounds"),
         ([1, None, 3], [1, 2, 3], "no p95 in 1 of 3"),
         ([1, 2, 3], [math.nan, math.inf, 3], "control has no p95 in 2 of 3"),
-        ([0, 0, 0], [0, 0, 0], "two zeros"),
+        ([0, 0, 0], [0, 0, 0], "is zero in every round of both arms, so there is no ratio."),
         ([1, 2, 3], [1, 0, 3], "control is zero in 1 of 3"),
         ([1, 0, 0], [1, 2, 3], "mcp is zero in 2 of 3"),
     ],
@@ -134,7 +134,7 @@ def test_promise_13_too_few_rounds_give_a_ratio_without_certainty(rounds):
     found = compare("mean", "mcp", "control", values, [1.0] * rounds)
     assert found.ratio > 1.9
     assert (found.ci95, found.p_value, found.effect_needed) == (None, None, None)
-    assert "at least 6 are needed" in found.warnings[0]
+    assert "at least 6" in found.warnings[0]
 
 
 def test_promise_13_a_ratio_without_noise_gets_no_interval():
