@@ -91,7 +91,8 @@ class Timeline:
 
     def since(self, at_s: float) -> list[TimelinePoint]:
         """Return the points after a moment, but none that are older than a minute."""
-        found = (second.point() for second in self._open.values() if second.at_s > at_s)
+        every = dict.fromkeys(self._open.values())
+        found = (second.point() for second in every if second.at_s > at_s)
         return sorted(found, key=lambda point: point.at_s)
 
     def _close(self, before: int) -> None:
