@@ -10,8 +10,9 @@ from mcp_perf.results.render.charts.recent import draw
 
 def point(at_s, arm, rate=100.0, p95_ms=5.0):
     """Give one second of an arm."""
-    return TimelinePoint(
+    return TimelinePoint.model_construct(
         at_s=at_s,
+        seconds=1.0,
         arm=arm,
         phase="round",
         calls_per_s=rate,
