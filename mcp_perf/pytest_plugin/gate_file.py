@@ -18,8 +18,8 @@ from mcp_perf.scenario.model.gates import Gate, GateError, parse
 
 NAME: Final = "gates.yaml"
 BETWEEN_TWO: Final = (
-    "is no ratio of two sides, but seconds differ from machine to machine: compare two sides of "
-    "the same measurement, like mcp.p50 <= 3x rest"
+    "is not a ratio of two sides. Seconds differ between machines, so "
+    "compare two sides of the same measurement, like mcp.p50 <= 3x rest"
 )
 
 
@@ -75,10 +75,10 @@ def read(path: Path) -> list[Entry]:
 def _problems(entry: Entry, before: dict[str, Entry]) -> Iterator[str]:
     file, colons, name = entry.benchmark.partition("::")
     if not (file.endswith(".py") and colons and name):
-        yield f"{entry.location}: {entry.benchmark!r} is no test: write FILE.py::TEST"
+        yield f"{entry.location}: {entry.benchmark!r} is not a test: write FILE.py::TEST"
     if entry.benchmark in before:
         first = before[entry.benchmark].line
-        yield f"{entry.location}: {entry.benchmark} stands in line {first} already: write one list"
+        yield f"{entry.location}: {entry.benchmark} is already in line {first}: write one list"
 
 
 def _gates(path: Path, node: yaml.Node, problems: list[str]) -> list[Gate]:

@@ -41,7 +41,7 @@ class LoadRun:
         """
         self.benchmark._mode = "load_run(...)"  # noqa: SLF001 -- it would warn of no use
         if not self.benchmark.enabled:
-            pytest.skip("a load run is made only where benchmarks are measured")
+            pytest.skip("load runs are only made when benchmarks are measured (--benchmark-only)")
         folder = new_folder(self.runs / Path(scenario).stem)
         try:
             report = run(scenario, set=settings, arm=arms, out=folder)

@@ -169,7 +169,7 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
         for line in summary.lines(report):
             terminalreporter.write_line(line)
     for entry in known.unjudged():
-        why = "it was to run, and measured nothing; this is no pass"
+        why = "it was selected but measured nothing, which does not count as a pass"
         terminalreporter.write_line(summary.not_judged(entry, why))
     for entry, why in known.left_out:
         terminalreporter.write_line(summary.not_judged(entry, why))
@@ -204,7 +204,9 @@ def _folder(here: Path, asked: str) -> Path:
         folders.make(folder)
         taken = any(folder.iterdir())
     except OSError as error:
-        raise pytest.UsageError(f"{OPTION}={asked}: {error.strerror}: name another") from error
+        raise pytest.UsageError(
+            f"{OPTION}={asked}: {error.strerror}; name another folder"
+        ) from error
     if taken:
         raise pytest.UsageError(
             f"{OPTION}={asked}: that folder is not empty. Name a new one; to test what lies in it, "

@@ -53,14 +53,14 @@ def _delay(text: str) -> ServiceTime:
 def _seconds(text: str) -> float:
     read = _delay(text)
     if not isinstance(read, Constant) or read.seconds <= 0:
-        raise argparse.ArgumentTypeError(f"{text!r} will not do: write a time such as 30s")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a duration: write one such as 30s")
     return read.seconds
 
 
 def _at_least_one(text: str) -> int:
     number = int(text) if text.isdecimal() else 0
     if number < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} will not do: write a number from 1")
+        raise argparse.ArgumentTypeError(f"{text!r} is not allowed: write a number from 1")
     return number
 
 

@@ -44,7 +44,7 @@ def parse(ref: str) -> Reference:
     address, _, query = ref.partition("?")
     name, slash, face = address.partition("/")
     if name not in SYSTEMS:
-        raise UnknownSystem(f"no system {name!r}; {_nearest(name, SYSTEMS)}")
+        raise UnknownSystem(f"there is no bundled system {name!r}; {_nearest(name, SYSTEMS)}")
     system = SYSTEMS[name]
     if missing := [package for package in system.needs if find_spec(package) is None]:
         needed = f"system {name!r} needs what is not installed ({', '.join(missing)})"
@@ -56,7 +56,7 @@ def parse(ref: str) -> Reference:
             f"{what} for system {name!r}; {hint}. Write {name}/{next(iter(system.faces))}"
         )
     if query and not system.faces[face].process:
-        raise UnknownSystem(f"the face {face!r} of {name!r} has no flags; leave out ?{query}")
+        raise UnknownSystem(f"the face {face!r} of {name!r} does not have flags; remove ?{query}")
     return Reference(name, face, _flags(name, system, query))
 
 
@@ -66,7 +66,7 @@ def _flags(name: str, system: System, query: str) -> tuple[tuple[str, str], ...]
     for part in filter(None, query.split("&")):
         flag, equals, value = part.partition("=")
         if not known:
-            raise UnknownSystem(f"system {name!r} has no flags; leave out ?{query}")
+            raise UnknownSystem(f"system {name!r} does not have flags; remove ?{query}")
         if flag not in known:
             raise UnknownSystem(f"system {name!r} has no flag {flag!r}; {_nearest(flag, known)}")
         if not equals or not value or flag in given:

@@ -25,7 +25,7 @@ def share(text: str) -> float:
     """Read a share such as `1%`. Raises ValueError."""
     number = float(text.removesuffix("%")) / 100 if text.endswith("%") else -1.0
     if not 0 <= number <= 1:
-        raise ValueError(f"{text!r} is no share: write one such as 1%")
+        raise ValueError(f"{text!r} is not a share: write one such as 1%")
     return number
 
 

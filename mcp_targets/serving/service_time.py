@@ -91,7 +91,7 @@ def parse(text: str) -> ServiceTime:
     for part in text.split(","):
         share, colon, duration = part.strip().partition(":")
         if not colon or not re.fullmatch(r"\d+(\.\d+)?%", share):
-            raise ValueError(f"{part.strip()!r} is no part of a mixture: {_HINT}")
+            raise ValueError(f"{part.strip()!r} is not part of a mixture: {_HINT}")
         shares.append(float(share[:-1]))
         seconds.append(_seconds(duration))
     if abs(sum(shares) - 100) > 1e-6:
@@ -112,7 +112,8 @@ def read(value: Any) -> ServiceTime:
         case {"quantiles": dict() as table}:
             return _quantiles(table)
     raise ValueError(
-        f"{value!r} is no service time: {_HINT}, or {{lognormal: {{median_ms: 4, sigma: 0.35}}}}, "
+        f"{value!r} is not a service time: {_HINT}, or {{lognormal: "
+        "{median_ms: 4, sigma: 0.35}}, "
         "or {quantiles: {0: 1, 0.5: 4, 1: 80}}"
     )
 
@@ -129,7 +130,7 @@ def _quantiles(table: dict[Any, Any]) -> Quantiles:
 def _seconds(text: str) -> float:
     found = _DURATION.fullmatch(text.strip())
     if not found:
-        raise ValueError(f"{text.strip()!r} is no duration: {_HINT}")
+        raise ValueError(f"{text.strip()!r} is not a duration: {_HINT}")
     return float(found[1]) * _UNIT_S[found[2]]
 
 

@@ -58,7 +58,7 @@ def _outage(text: str) -> tuple[str, Window]:
         part.endswith("s") and part[:-1].isdecimal() for part in times
     ):
         raise ValueError(
-            f"{text!r} is no outage: write PROVIDER:AT:FOR, such as hubspot:20s:10s, or "
+            f"{text!r} is not an outage: write PROVIDER:AT:FOR, such as hubspot:20s:10s, or "
             "PROVIDER:AT:FOR:SHARE, such as hubspot:0s:60s:5%"
         )
     at_s, for_s = (float(part[:-1]) for part in times)

@@ -282,7 +282,9 @@ def _unfit(metric: _Metric) -> _Judgement | None:
         )
     if metric.unit == "/s" and not metric.after and all(metric.befores):
         was = said(metric.before or 0, metric.unit)
-        return _Judgement("FAIL", f"{metric.subject} is zero; it was {was}.")
+        return _Judgement(
+            "FAIL", f"{metric.subject} is zero in this run, but was {was} in the base."
+        )
     return few
 
 

@@ -55,11 +55,9 @@ def dropped(*arms: Evidence) -> list[str]:
     number = sum(found.totals.dropped for found in arms)
     if not number:
         return []
-    return [
-        f"{counted(number, 'journey')} were not started (dropped), because "
-        "max_in_flight journeys were in flight. They have no times. Lower "
-        "load.rate, or raise load.max_in_flight."
-    ]
+    journeys = counted(number, "journey")
+    text = f"{journeys} were not started (dropped), because max_in_flight journeys were in flight."
+    return [f"{text} They have no times. Lower load.rate, or raise load.max_in_flight."]
 
 
 def stands(gate: Gate, totals: Totals) -> bool:

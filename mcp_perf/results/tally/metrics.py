@@ -236,10 +236,10 @@ class Totals:
         unmeasured = self._unmeasured(metric)
         if not metric.startswith(STOP_PREFIX):
             calls = out_of(unmeasured, self.ranked(metric).n, "call") if unmeasured else ""
-            return f": {calls} that were to report progress brought none" if unmeasured else ""
+            return f": {calls} asked for progress but got none" if unmeasured else ""
         if not self.stop.all.n:
-            return ": only up to 2025-11-25, over streamable HTTP, is the end of a call told"
-        return f": of {unmeasured} of {self.stop.all.n} the end was not told"
+            return ": it needs MCP 2025-11-25 or older over streamable HTTP"
+        return f": {unmeasured} of {self.stop.all.n} cancelled calls did not show their end"
 
 
 _TIMED: Final[Mapping[str, Callable[[Totals], groups.Group]]] = {

@@ -122,9 +122,15 @@ def test_systems_are_listed_without_starting_any():
     [
         (
             "twilo/mcp",
-            r"no system 'twilo'; did you mean twilio\? \(there are echo, twilio, ladder, ",
+            (
+                r"there is no bundled system 'twilo'; did you mean twilio\? \(there "
+                r"are echo, twilio, ladder, "
+            ),
         ),
-        ("nothing/mcp", "no system 'nothing'; there are echo, twilio, ladder, dual_runtime"),
+        (
+            "nothing/mcp",
+            "there is no bundled system 'nothing'; there are echo, twilio, ladder, dual_runtime",
+        ),
         (
             "echo/grpc",
             "no face 'grpc' for system 'echo'; there are mcp, rest, stdio. Write echo/mcp",

@@ -29,7 +29,7 @@ def test_flags_reach_the_process_that_knows_them():
         ("dual_runtime/mcp?preset=both", "write preset=control or preset=dual"),
         ("dual_runtime/mcp?preset", "write each flag once, as preset=VALUE"),
         ("dual_runtime/mcp?pool=on&pool=off", "write each flag once, as pool=VALUE"),
-        ("twilio/mcp?delay=5ms", "system 'twilio' has no flags; leave out"),
+        ("twilio/mcp?delay=5ms", "system 'twilio' does not have flags; remove"),
     ],
 )
 def test_a_wrong_flag_is_answered_with_what_to_write(ref, complaint):

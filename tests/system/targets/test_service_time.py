@@ -25,13 +25,13 @@ def test_a_mixture_has_shares_and_times():
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ("5", "'5' is no duration"),
-        ("fast", "'fast' is no duration"),
-        ("-5ms", "no duration"),
+        ("5", "'5' is not a duration"),
+        ("fast", "'fast' is not a duration"),
+        ("-5ms", "is not a duration:"),
         ("90%:5ms,9%:20ms", "add up to 99%"),
-        ("90:5ms,10%:1ms", "'90:5ms' is no part of a mixture"),
-        ("90%:5ms,10%:x", "'x' is no duration"),
-        ("90%:5ms,", "'' is no part of a mixture"),
+        ("90:5ms,10%:1ms", "'90:5ms' is not part of a mixture"),
+        ("90%:5ms,10%:x", "'x' is not a duration"),
+        ("90%:5ms,", "'' is not part of a mixture"),
     ],
 )
 def test_what_is_no_time_is_refused_with_what_to_write(text, complaint):

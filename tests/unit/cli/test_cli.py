@@ -264,7 +264,9 @@ def test_a_flag_with_a_wrong_value_is_told_in_one_sentence(ask):
     """That of the system itself, without its usage and without a log that is gone."""
     asked = ask("systems", "start", "echo", "--set", "delay=abc")
     assert (asked.exit_code, asked.stdout) == (104, "")
-    assert asked.stderr.startswith("echo: argument --delay: 'abc' is no duration: write a duration")
+    assert asked.stderr.startswith(
+        "echo: argument --delay: 'abc' is not a duration: write a duration"
+    )
     assert len(asked.stderr.splitlines()) == 1
 
 

@@ -67,7 +67,7 @@ def test_blocks_count_all_their_calls_and_say_so():
         ("slow.p50 <= 3x fast", 0.02, "PASS", "The gate held."),
         ("slow.p50 <= 1.5x fast", 0.02, "FAIL", "the gate asks for <= 1.5\u00d7"),
         ("fast.throughput >= 3x slow", 0.02, "FAIL", "the gate asks for >= 3\u00d7"),
-        ("slow.p50 <= 2.2x fast", 0.9, "INCONCLUSIVE", "not decided"),
+        ("slow.p50 <= 2.2x fast", 0.9, "INCONCLUSIVE", "undecided"),
     ],
 )
 def test_a_gate_is_judged_by_its_whole_interval(gate, noise, verdict, sentence):

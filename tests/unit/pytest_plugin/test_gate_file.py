@@ -34,21 +34,24 @@ def test_a_file_is_read_with_its_lines(tmp_path):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("t.py::t:\n  - mcp.p50 < 20ms\n", ":2: mcp.p50 < 20ms is no ratio of two sides"),
-        ("t.py::t:\n  - a.p50 - b.p50 < 2ms\n", ":2: a.p50 - b.p50 < 2ms is no ratio of two sides"),
-        ("t.py::t:\n  - a.tool[x].p50 < 2x b\n", ":2: a.tool[x].p50 < 2x b is no ratio of two"),
+        ("t.py::t:\n  - mcp.p50 < 20ms\n", ":2: mcp.p50 < 20ms is not a ratio of two sides"),
+        (
+            "t.py::t:\n  - a.p50 - b.p50 < 2ms\n",
+            ":2: a.p50 - b.p50 < 2ms is not a ratio of two sides",
+        ),
+        ("t.py::t:\n  - a.tool[x].p50 < 2x b\n", ":2: a.tool[x].p50 < 2x b is not a ratio of two"),
         ("t.py::t:\n  - mcp.speed < 2x b\n", ":2: unknown metric 'speed'"),
         ("t.py::t:\n  - a.p50 < 2x a\n", ":2: 'a.p50 < 2x a' compares a with itself"),
         ("t.py::t: a.p50 < 2x b\n", ":1: write a list of gates here"),
         ("t.py::t: []\n", ":1: write a list of gates here"),
-        ("t.py:\n  - a.p50 < 2x b\n", ":1: 't.py' is no test: write FILE.py::TEST"),
+        ("t.py:\n  - a.p50 < 2x b\n", ":1: 't.py' is not a test: write FILE.py::TEST"),
         (
             "t.py::t:\n  - a.p50 < 2x b\nt.py::t:\n  - a.p50 < 3x b\n",
-            ":3: t.py::t stands in line 1",
+            ":3: t.py::t is already in line 1",
         ),
         ("- a\n", ":1: write one benchmark per line"),
         ("a: [\n", "cannot be read"),
-        ("? [a]\n: [a.p50 < 2x b]\n", "is no test"),
+        ("? [a]\n: [a.p50 < 2x b]\n", "is not a test: write FILE.py::TEST"),
         ("t.py::t:\n  - {a: 1}\n", ":2:"),
     ],
 )
