@@ -46,10 +46,10 @@ def postgres():
         shutil.rmtree(folder)
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.database)])
-def store(request, tmp_path):
-    """Give the URL of each kind of store; PostgreSQL is ready, the file is not there yet."""
-    if request.param == "sqlite":
+@pytest.fixture
+def store(kind, request, tmp_path):
+    """Give the URL of a kind of store; PostgreSQL is ready, the file is not there yet."""
+    if kind == "sqlite":
         return f"sqlite:///{tmp_path}/new/history.sqlite"
     url = request.getfixturevalue("postgres")
     until(lambda: answers(url), "PostgreSQL is not ready")

@@ -31,6 +31,12 @@ for index in range(3):
 """
 
 
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.database)])
+def kind(request):
+    """Name each kind of store."""
+    return request.param
+
+
 def a_run(run_id="r", **changes):
     """Give a run of one arm."""
     return run({"mcp": rounds(SHAPE)}, run_id, **changes)

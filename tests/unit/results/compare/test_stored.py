@@ -16,6 +16,12 @@ DAYS = [f"2026-0{month}-01T00:00:00Z" for month in (1, 2, 3, 4)]
 ALL = RunFilter()
 
 
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.database)])
+def kind(request):
+    """Name each kind of store."""
+    return request.param
+
+
 @pytest.fixture
 def filled(store):
     """Fill a store with four runs, of which the youngest has no report."""
