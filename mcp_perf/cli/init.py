@@ -111,7 +111,8 @@ def init(target: str, output: Path, tool: Sequence[str], args: str | None, **how
     given = target_of(target, how)
     if any(value and value in given.line for value in given.variables.values()):
         raise Refused(
-            "the command or URL contains a secret that was asked for. Pass it in env or headers"
+            "the command or URL contains a secret that was typed in. Write it "
+            "in env or headers instead"
         )
     if output.exists():
         raise Refused(f"{output} already exists; name another file")

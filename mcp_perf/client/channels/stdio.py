@@ -226,5 +226,7 @@ def _behind(left: list[str]) -> str:
 def _no_start(command: Command, error: OSError) -> ConnectError:
     name = repr(command.argv[0])
     if isinstance(error, FileNotFoundError):
-        return ConnectError(f"there is no command {name} on the PATH")
+        return ConnectError(
+            f"there is no command {name} on the PATH: install it, or write its path"
+        )
     return not_opened(f"{name} cannot be started", error)

@@ -174,7 +174,9 @@ class OAuthCredentials:
             context = self._provider.context
             if status == 403:
                 if challenge in self._answered:
-                    raise NegotiationError(f"the granted scope is not enough: {challenge}")
+                    raise NegotiationError(
+                        f"the granted scope is not enough, add scopes under oauth: {challenge}"
+                    )
                 self._answered.add(challenge)
             elif context.can_refresh_token() and used != self._refreshed:
                 context.token_expiry_time = _LONG_AGO_S  # then it is refreshed first

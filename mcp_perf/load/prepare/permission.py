@@ -151,15 +151,18 @@ def _objections(load: Load, users: int, calls: int | None, *, typed: bool) -> It
     `calls` are those of a journey; None is for a host that is no target, and gets a request a user.
     """
     if not typed:
-        yield "the scenario names it, and you did not"
+        yield "the scenario names it, but the command does not"
     if calls is None:
         return
     if load.shape == BREAKPOINT:
         yield "a search for the capacity loads it until it fails"
     elif load.open and load.peak * calls > MOST_CALLS_PER_S:
-        yield f"{load.peak * calls:g} calls/s, but more than {MOST_CALLS_PER_S:g} need permission"
+        yield (
+            f"{load.peak * calls:g} calls/s, but more than {MOST_CALLS_PER_S:g} "
+            "need its owners' permission"
+        )
     elif not load.open and users > MOST_USERS:
-        yield f"{counted(users, 'user')}, but more than {MOST_USERS} need permission"
+        yield f"{counted(users, 'user')}, but more than {MOST_USERS} need its owners' permission"
 
 
 def _most_calls(loaded: Loaded, arm: str) -> int:

@@ -44,5 +44,5 @@ def _one(node: Any, state: Any, numbers: random.Random) -> str:
     one = _compiler.compile(_parser.SubPattern(state, [node]))
     fitting = [letter for letter in _ALPHABET if one.fullmatch(letter)]
     if not fitting:
-        raise ValueError(f"{kind} is too hard")
+        raise ValueError(f"{kind} is not supported")
     return numbers.choice(fitting)

@@ -99,7 +99,7 @@ def judge(bound: rule.Bound, found: ShareCounts) -> rule.Judgement:
     reason = (
         f"{found.cut_off} {found.what} were cut off, besides the "
         f"{found.total} that ended: {bound.name} depends on how they would "
-        "have ended."
+        "have ended. Raise limits.drain."
     )
     return replace(result, verdict="INCONCLUSIVE", reason=reason)
 
@@ -128,7 +128,8 @@ def judge_difference(
     cut_off = one.cut_off + other.cut_off
     if result.verdict == "PASS" and cut_off and not bound.holds(worst - best):
         reason = (
-            f"{cut_off} {one.what} were cut off: {bound.name} depends on how they would have ended."
+            f"{cut_off} {one.what} were cut off: {bound.name} depends on how "
+            "they would have ended. Raise limits.drain."
         )
         return replace(result, verdict="INCONCLUSIVE", reason=reason)
     return _with(result, one.sampled or other.sampled)

@@ -123,7 +123,7 @@ def environment(value: dict[str, str]) -> dict[str, str]:
 
 
 def _stdio(value: Any) -> str:
-    hint = "write a list: [npx, -y, server], each word a text"
+    hint = "write a list of texts: [npx, -y, server]"
     if not isinstance(value, list) or not value:
         raise InputError(f"{quote(value)} is not a command", hint)
     for word in value:

@@ -127,9 +127,9 @@ def test_a_public_address_that_is_typed_takes_a_small_load_unasked():
 @pytest.mark.parametrize(
     ("case", "why"),
     [
-        ({"typed": False}, "the scenario names it, and you did not"),
-        ({"users": 21}, "21 users, but more than 20 need permission"),
-        ({"load": "{rate: 20/s}"}, "60 calls/s, but more than 50 need permission"),
+        ({"typed": False}, "the scenario names it, but the command does not"),
+        ({"users": 21}, "21 users, but more than 20 need its owners' permission"),
+        ({"load": "{rate: 20/s}"}, "60 calls/s, but more than 50 need its owners' permission"),
         ({"load": SEARCH}, "a search for the capacity loads it until it fails"),
     ],
 )
@@ -153,7 +153,7 @@ def test_a_run_gets_no_more_users_than_it_could_have_begun_with():
     permit_more(loaded, lines, 2, typed, [])
     with pytest.raises(Refusal, match="3 users can make more than 50 calls/s"):
         permit_more(loaded, lines, 3, typed, [])
-    with pytest.raises(Refusal, match="21 users, but more than 20 need permission"):
+    with pytest.raises(Refusal, match="21 users, but more than 20 need its owners' permission"):
         permit_more(loaded, lines, 21, typed, [])
     permit_more(loaded, lines, 21, typed, ["big.test"])
 
